@@ -1,0 +1,90 @@
+// Types for the parts of `@std` that this project uses. The modules come from npm (see `imports` in
+// deno.json), where they are published without types; these declarations are written from the
+// library's documentation, and `std_test.ts` calls each of them.
+
+declare module "@std/assert" {
+  export class AssertionError extends Error {}
+  export function assert(condition: unknown, message?: string): asserts condition;
+  export function assertEquals<T>(actual: T, expected: T, message?: string): void;
+  export function assertNotEquals<T>(actual: T, expected: T, message?: string): void;
+  export function assertStrictEquals<T>(
+    actual: unknown,
+    expected: T,
+    message?: string,
+  ): asserts actual is T;
+  export function assertExists<T>(actual: T, message?: string): asserts actual is NonNullable<T>;
+  export function assertMatch(actual: string, expected: RegExp, message?: string): void;
+  export function assertStringIncludes(actual: string, expected: string, message?: string): void;
+  export function assertGreaterOrEqual<T>(actual: T, expected: T, message?: string): void;
+  export function assertLess<T>(actual: T, expected: T, message?: string): void;
+  export function assertLessOrEqual<T>(actual: T, expected: T, message?: string): void;
+  export function assertThrows<E extends Error>(
+    fn: () => unknown,
+    // deno-lint-ignore no-explicit-any
+    errorClass: new (...args: any[]) => E,
+    messageIncludes?: string,
+  ): E;
+  export function assertRejects<E extends Error>(
+    fn: () => PromiseLike<unknown>,
+    // deno-lint-ignore no-explicit-any
+    errorClass: new (...args: any[]) => E,
+    messageIncludes?: string,
+  ): Promise<E>;
+  export function fail(message?: string): never;
+}
+
+declare module "@std/cli/parse-args" {
+  export interface ParseOptions {
+    boolean?: readonly string[];
+    string?: readonly string[];
+    collect?: readonly string[];
+    alias?: Readonly<Record<string, string | readonly string[]>>;
+    "--"?: boolean;
+    /** Called for each option that is not declared; `false` leaves it out of the result. */
+    unknown?: (arg: string, key?: string, value?: unknown) => unknown;
+  }
+  export function parseArgs(
+    args: readonly string[],
+    options?: ParseOptions,
+  ): { _: (string | number)[]; "--"?: string[] } & Record<string, unknown>;
+}
+
+declare module "@std/fmt/bytes" {
+  export interface FormatOptions {
+    binary?: boolean;
+    minimumFractionDigits?: number;
+    maximumFractionDigits?: number;
+    locale?: boolean | string | string[];
+  }
+  export function format(bytes: number, options?: FormatOptions): string;
+}
+
+declare module "@std/fmt/colors" {
+  export function bold(text: string): string;
+  export function dim(text: string): string;
+  export function italic(text: string): string;
+  export function inverse(text: string): string;
+  export function red(text: string): string;
+  export function green(text: string): string;
+  export function yellow(text: string): string;
+  export function cyan(text: string): string;
+  export function rgb8(text: string, color: number): string;
+  export function stripAnsiCode(text: string): string;
+  export function getColorEnabled(): boolean;
+  export function setColorEnabled(value: boolean): void;
+}
+
+declare module "@std/streams/limited-bytes-transform-stream" {
+  export class LimitedBytesTransformStream
+    extends TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
+    constructor(size: number, options?: { error?: boolean });
+  }
+}
+
+declare module "@std/streams/to-text" {
+  export function toText(stream: ReadableStream<string | Uint8Array>): Promise<string>;
+}
+
+declare module "@std/text/closest-string" {
+  export function closestString(givenWord: string, possibleWords: readonly string[]): string;
+}

@@ -1,0 +1,155 @@
+// The declarations of `std.d.ts` are our own, so each thing they declare is used here once: a test that
+// compiles and passes shows that the library has it, and that it does what is declared.
+
+import {
+  assert,
+  assertEquals,
+  assertExists,
+  assertGreaterOrEqual,
+  AssertionError,
+  assertLess,
+  assertLessOrEqual,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+  assertThrows,
+  fail,
+} from "@std/assert";
+import { parseArgs } from "@std/cli/parse-args";
+import { format } from "@std/fmt/bytes";
+import {
+  bold,
+  cyan,
+  dim,
+  getColorEnabled,
+  green,
+  inverse,
+  italic,
+  red,
+  rgb8,
+  setColorEnabled,
+  stripAnsiCode,
+  yellow,
+} from "@std/fmt/colors";
+import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
+import { toText } from "@std/streams/to-text";
+import { closestString } from "@std/text/closest-string";
+
+Deno.test("@std/assert: each assertion passes what holds and throws an AssertionError for what does not", async () => {
+  const value: number | undefined = [1][0];
+  assert(true);
+  assertEquals({ a: [1] }, { a: [1] });
+  assertNotEquals({ a: [1] }, { a: [2] });
+  assertStrictEquals(value, 1);
+  assertExists(value);
+  assertMatch("abc", /b/);
+  assertStringIncludes("abc", "b");
+  assertGreaterOrEqual(1, 1);
+  assertLess(1, 2);
+  assertLessOrEqual(1, 1);
+
+  const failing: (() => unknown)[] = [
+    () => assert(false, "message"),
+    () => assertEquals({ a: 1 }, { a: 2 }, "message"),
+    () => assertNotEquals([1], [1], "message"),
+    () => assertStrictEquals([], [], "message"),
+    () => assertExists(null, "message"),
+    () => assertMatch("abc", /x/, "message"),
+    () => assertStringIncludes("abc", "x", "message"),
+    () => assertGreaterOrEqual(1, 2, "message"),
+    () => assertLess(1, 1, "message"),
+    () => assertLessOrEqual(2, 1, "message"),
+    () => fail("message"),
+  ];
+  // By hand, so that it does not depend on what it tests.
+  for (const act of failing) {
+    let thrown: unknown;
+    try {
+      act();
+    } catch (error) {
+      thrown = error;
+    }
+    if (!(thrown instanceof AssertionError)) throw new Error(`${act} threw ${thrown}`);
+    if (!thrown.message.includes("message")) throw new Error(`${act} lost its message`);
+  }
+
+  const wrong = () => {
+    throw new RangeError("out of range");
+  };
+  assertStrictEquals(assertThrows(wrong, RangeError, "out of").message, "out of range");
+  assertThrows(() => assertThrows(wrong, TypeError), AssertionError);
+  assertThrows(() => assertThrows(() => {}, Error), AssertionError);
+  const late = () => Promise.reject(new RangeError("out of range"));
+  assertStrictEquals((await assertRejects(late, RangeError, "out of")).message, "out of range");
+  await assertRejects(() => assertRejects(late, TypeError), AssertionError);
+});
+
+Deno.test("@std/cli/parse-args: every option that is declared", () => {
+  const unknown: (string | undefined)[] = [];
+  const args = parseArgs(
+    ["-v", "--name", "Ada", "--tag", "a", "--tag", "b", "--odd=1", "rest", "7", "--", "--raw"],
+    {
+      boolean: ["verbose"],
+      string: ["name", "tag"],
+      collect: ["tag"],
+      alias: { verbose: "v" },
+      "--": true,
+      unknown: (arg, key, value) => {
+        if (key === undefined) return true; // not an option
+        unknown.push(arg, key, `${value}`);
+        return false;
+      },
+    },
+  );
+  assertEquals([args["verbose"], args["v"], args["name"]], [true, true, "Ada"]);
+  assertEquals(args._, ["rest", 7]);
+  assertEquals(args["--"], ["--raw"]);
+  assertEquals(args["odd"], undefined);
+  assertEquals(args["tag"], ["a", "b"]);
+  assertEquals(unknown, ["--odd=1", "odd", "1"]);
+});
+
+Deno.test("@std/fmt/bytes: format", () => {
+  assertStrictEquals(format(1500), "1.5 kB");
+  assertStrictEquals(format(2048, { binary: true }), "2 kiB");
+  assertStrictEquals(format(1234, { maximumFractionDigits: 1 }), "1.2 kB");
+  assertStrictEquals(format(1500, { minimumFractionDigits: 3 }), "1.500 kB");
+  assertStrictEquals(format(1500, { locale: "de" }), "1,5 kB");
+});
+
+Deno.test("@std/fmt/colors: every style wraps the text, and stripAnsiCode takes it off", () => {
+  const before = getColorEnabled();
+  try {
+    setColorEnabled(true);
+    assertStrictEquals(getColorEnabled(), true);
+    const styles = { bold, dim, italic, inverse, red, green, yellow, cyan };
+    const styled = [...Object.values(styles).map((style) => style("x")), rgb8("x", 208)];
+    assertStrictEquals(new Set(styled).size, styled.length);
+    for (const text of styled) {
+      assert(text !== "x" && text.includes("x"), text);
+      assertStrictEquals(stripAnsiCode(text), "x");
+    }
+    setColorEnabled(false);
+    assertStrictEquals(red("x"), "x");
+    assertStrictEquals(getColorEnabled(), false);
+  } finally {
+    setColorEnabled(before);
+  }
+});
+
+Deno.test("@std/streams: LimitedBytesTransformStream ends or fails at its limit, toText collects", async () => {
+  const stream = () => ReadableStream.from([Uint8Array.of(0x61, 0x62), Uint8Array.of(0x63)]);
+  assertStrictEquals(await toText(stream()), "abc");
+  assertStrictEquals(await toText(ReadableStream.from(["a", "bc"])), "abc");
+  const limited = (size: number, error: boolean) =>
+    toText(stream().pipeThrough(new LimitedBytesTransformStream(size, { error })));
+  assertStrictEquals(await limited(3, true), "abc");
+  assertStrictEquals(await limited(2, false), "ab");
+  await assertRejects(() => limited(2, true), RangeError);
+});
+
+Deno.test("@std/text/closest-string: closestString", () => {
+  assertStrictEquals(closestString("prot", ["host", "port", "key"]), "port");
+});
