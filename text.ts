@@ -1,0 +1,145 @@
+// Text as people see it: what may reach a terminal, how wide it is, where it wraps, what a name may
+// be. Pure; knows no terminal, no wire and no member.
+
+import stringWidth from "string-width";
+
+/** Longest name, in bytes of UTF-8: it stands in front of every line, and in every profile. */
+export const MAX_NAME_BYTES = 64;
+/** Widest name, in terminal columns: a line of 80 columns keeps room for what is said. */
+export const MAX_NAME_COLUMNS = 24;
+
+const encoder = new TextEncoder();
+
+/**
+ * What a terminal could obey, or what could change how the text around it reads: controls (C0, C1 and
+ * DEL), halves of surrogate pairs, line and paragraph separators, annotation marks, and what can't be
+ * seen: bidirectional controls (UAX #9), fillers, format and tag characters. Of what can't be seen,
+ * joiners and variation selectors are needed: emoji and many scripts are written with these.
+ */
+const HAZARDS =
+  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\ufff9-\ufffb]|(?![\u200c\u200d]|\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/gu;
+
+/** Shows one hazardous character: a control picture for C0 (`␛`), else its code (`\u{202e}`). */
+function picture(character: string): string {
+  const code = character.codePointAt(0)!;
+  if (code < 0x20) return String.fromCharCode(0x2400 + code);
+  if (code === 0x7f) return "\u2421";
+  return `\\u{${code.toString(16)}}`;
+}
+
+/**
+ * Makes text from others safe to print: whatever a terminal could obey is shown instead. Newlines and
+ * tabs stay with `keep: "lines"`; otherwise they are shown too, and the result is one line.
+ *
+ * @example
+ * ```ts
+ * printable("\x1b[2Jboo"); // "␛[2Jboo"
+ * ```
+ */
+export function printable(text: string, keep: "line" | "lines" = "line"): string {
+  return text.replace(
+    HAZARDS,
+    (c) => keep === "lines" && (c === "\n" || c === "\t") ? c : picture(c),
+  );
+}
+
+/** Columns that `text` takes in a terminal; `text` has no controls in it. */
+export function width(text: string): number {
+  return stringWidth(text);
+}
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** The user-perceived characters of `text` (UAX #29): a family emoji is one. */
+export function splitGraphemes(text: string): string[] {
+  // Plain ASCII needs no segmenter, and is most of what is typed. CR LF alone is one grapheme of two.
+  // deno-lint-ignore no-control-regex
+  if (/^[\x00-\x0c\x0e-\x7f]*$/.test(text)) return text.split("");
+  return Array.from(graphemes.segment(text), (s) => s.segment);
+}
+
+/**
+ * Why `name` can't be a member's name, as the rest of a sentence that starts with "a name", or
+ * undefined if it can. A name may not hold what would make `NAME: text` or `/msg NAME text` ambiguous
+ * (white space, `:`), nor `#`, which tells members of one name apart.
+ */
+export function nameFault(name: string): string | undefined {
+  if (name === "") return "must not be empty";
+  HAZARDS.lastIndex = 0;
+  const hazard = HAZARDS.exec(name);
+  if (hazard) return `must not hold control characters: it has ${picture(hazard[0])}`;
+  // U+2800, a Braille cell without dots, looks like a space.
+  const mark = /[\s\u2800:#]/u.exec(name);
+  if (mark) return `must not hold ${/[:#]/.test(mark[0]) ? `"${mark[0]}"` : "spaces"}`;
+  if (name.startsWith("/")) return `must not start with "/"`;
+  const bytes = encoder.encode(name).length;
+  if (bytes > MAX_NAME_BYTES) {
+    return `must have at most ${MAX_NAME_BYTES} bytes: it has ${bytes}`;
+  }
+  const columns = width(name);
+  if (columns > MAX_NAME_COLUMNS) {
+    return `must be at most ${MAX_NAME_COLUMNS} columns wide: it is ${columns}`;
+  }
+  if (columns === 0) return "must be visible";
+  return undefined;
+}
+
+/**
+ * The nearest valid name to what the system calls its user: what a name may not hold becomes `-`.
+ * Empty if nothing is left.
+ */
+export function toName(text: string): string {
+  let name = "";
+  for (const g of splitGraphemes(text.normalize("NFC"))) {
+    const safe = nameFault(g) === undefined ? g : "-";
+    if (nameFault(name + safe) !== undefined) break;
+    name += safe;
+  }
+  return name.replace(/^-+|-+$/g, "");
+}
+
+/**
+ * Cuts one line (no newlines, no colours) into rows of at most `columns` columns; breaks at spaces
+ * where there are some, else between graphemes. Never loses a character but the space it breaks at.
+ *
+ * @throws {RangeError} if `columns` is less than 2, where a wide character would not fit
+ */
+export function wrap(line: string, columns: number): string[] {
+  if (columns < 2) throw new RangeError(`Cannot wrap: ${columns} columns, at least 2 are needed`);
+  const rows: string[] = [];
+  let row = "";
+  let rowWidth = 0;
+  // Where the row could be broken: just behind its last space, and the width up to there.
+  let space = -1;
+  let spaceWidth = 0;
+  // A grapheme wider than a row (a letter with many marks) is cut too.
+  const parts = splitGraphemes(line)
+    .flatMap((g) => 2 * g.length > columns && width(g) > columns ? [...g] : [g]);
+  for (const g of parts) {
+    const w = width(g);
+    const isSpace = g === " ";
+    if (rowWidth + w > columns && !isSpace && space > 0) {
+      rows.push(row.slice(0, space - 1));
+      row = row.slice(space);
+      rowWidth -= spaceWidth;
+      space = -1;
+    }
+    // Still: what is behind the space and a wide character can be more than a row.
+    if (rowWidth + w > columns) {
+      rows.push(row);
+      row = "";
+      rowWidth = 0;
+      space = -1;
+      if (isSpace) continue;
+    }
+    row += g;
+    rowWidth += w;
+    // Not at a leading space: that would make an empty row.
+    if (isSpace && row.length > 1) {
+      space = row.length;
+      spaceWidth = rowWidth;
+    }
+  }
+  rows.push(row);
+  return rows;
+}
