@@ -1,0 +1,80 @@
+// The Cipher interface, and the classic XOR cipher of the original. Pure; knows no socket.
+// The only part of it that a server may use is the drawing of a public key.
+
+/** What a sealed body is for: an honest cipher binds the two together. */
+export type Use = "room" | "direct" | "profile";
+
+/**
+ * Turns what members say into what travels, and back.
+ *
+ * `seal` and `open` MUST NOT change their argument or keep it. `open` MUST throw a `RangeError`
+ * for a body that can't be opened.
+ */
+export interface Cipher {
+  readonly name: "xor";
+  /** One short sentence about what it protects, for the screen and the help. */
+  readonly promise: string;
+  /** How many bytes longer a sealed body is. */
+  readonly overhead: number;
+  seal(plaintext: Uint8Array, use: Use): Uint8Array<ArrayBuffer>;
+  /** @param from the member that the server names as the sender */
+  open(body: Uint8Array, use: Use, from: number): Uint8Array<ArrayBuffer>;
+}
+
+/** What users are told about `xor` wherever it is chosen or shown. */
+export const XOR_PROMISE = "hides nothing from anybody who looks";
+
+/**
+ * The private key of a public key, both 0..255: the public key minus 10, modulo 256.
+ * The original fails for public keys below 10; here 9 gives 255.
+ *
+ * @throws {RangeError} if the public key is no whole number from 0 to 255
+ *
+ * @example
+ * ```ts
+ * privateKey(198); // 188
+ * ```
+ */
+export function privateKey(publicKey: number): number {
+  if (!Number.isInteger(publicKey) || publicKey < 0 || publicKey > 255) {
+    throw new RangeError(
+      `Cannot use the key ${publicKey}: it must be a whole number from 0 to 255`,
+    );
+  }
+  return (publicKey - 10) & 0xff;
+}
+
+/** A public key drawn without bias: one random byte. */
+export function drawPublicKey(): number {
+  return crypto.getRandomValues(new Uint8Array(1))[0]!;
+}
+
+/**
+ * The original's cipher: every byte XORed with the private key. Whoever sees the greeting can compute
+ * the key, and whoever does not can try all 256: this is for following along, not for secrets.
+ */
+export class XorCipher implements Cipher {
+  readonly name = "xor";
+  readonly promise = XOR_PROMISE;
+  readonly overhead = 0;
+  readonly #key: number;
+
+  /** @throws {RangeError} if the public key is no whole number from 0 to 255 */
+  constructor(publicKey: number) {
+    this.#key = privateKey(publicKey);
+  }
+
+  seal(plaintext: Uint8Array): Uint8Array<ArrayBuffer> {
+    return this.#xor(plaintext);
+  }
+
+  open(body: Uint8Array): Uint8Array<ArrayBuffer> {
+    return this.#xor(body);
+  }
+
+  #xor(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+    const result = new Uint8Array(bytes.length);
+    for (let i = 0; i < bytes.length; i++) result[i] = bytes[i]! ^ this.#key;
+    return result;
+  }
+}

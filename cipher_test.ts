@@ -1,0 +1,86 @@
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import fc from "./property.ts";
+import { drawPublicKey, privateKey, XOR_PROMISE, XorCipher } from "./cipher.ts";
+
+const anyKey = fc.nat({ max: 255 });
+const anyBytes = fc.uint8Array({ maxLength: 300 });
+
+Deno.test("privateKey: the public key minus 10, and below 10 it goes on from 256", () => {
+  assertStrictEquals(privateKey(198), 188);
+  assertStrictEquals(privateKey(255), 245);
+  assertStrictEquals(privateKey(10), 0);
+  assertStrictEquals(privateKey(9), 255);
+  assertStrictEquals(privateKey(0), 246);
+  for (let key = 0; key < 256; key++) {
+    assertStrictEquals(privateKey(key), key >= 10 ? key - 10 : key + 246);
+  }
+});
+
+Deno.test("privateKey, XorCipher: what is no whole number from 0 to 255 is refused", () => {
+  for (const key of [-1, 256, 1.5, NaN, Infinity, -Infinity]) {
+    assertThrows(() => privateKey(key), RangeError, `Cannot use the key ${key}`);
+    assertThrows(() => new XorCipher(key), RangeError);
+  }
+});
+
+Deno.test("XorCipher: the original's words under public key 198, each byte XOR 188", () => {
+  const cipher = new XorCipher(198);
+  for (const line of ["So it starts!", "Right?", "Yep!", "Here we go!"]) {
+    const plaintext = new TextEncoder().encode(line);
+    const sealed = cipher.seal(plaintext);
+    assertEquals([...sealed], [...plaintext].map((byte) => byte ^ 188));
+    assertNotEquals(sealed, plaintext);
+  }
+});
+
+Deno.test("XorCipher: every byte under every key is XORed with the private key", () => {
+  const every = Uint8Array.from({ length: 256 }, (_, i) => i);
+  for (let key = 0; key < 256; key++) {
+    const sealed = new XorCipher(key).seal(every);
+    assertEquals([...sealed], [...every].map((byte) => byte ^ privateKey(key)));
+  }
+});
+
+Deno.test("XorCipher: open undoes seal, and as many bytes come out as went in", () => {
+  fc.assert(fc.property(anyKey, anyBytes, (key, plaintext) => {
+    const cipher = new XorCipher(key);
+    const sealed = cipher.seal(plaintext);
+    assertEquals(cipher.open(sealed), plaintext);
+    assertStrictEquals(sealed.length, plaintext.length + cipher.overhead);
+  }));
+});
+
+Deno.test("XorCipher: the argument is neither changed nor kept", () => {
+  // Key 10 is the one that changes nothing: even there the result is a copy.
+  for (const key of [10, 198]) {
+    const cipher = new XorCipher(key);
+    for (const act of [cipher.seal.bind(cipher), cipher.open.bind(cipher)]) {
+      const bytes = Uint8Array.of(1, 2, 3);
+      const result = act(bytes);
+      assertEquals([...bytes], [1, 2, 3]);
+      assert(result.buffer !== bytes.buffer);
+    }
+  }
+});
+
+Deno.test("XorCipher: it says what it does not protect", () => {
+  assertStrictEquals(new XorCipher(198).promise, XOR_PROMISE);
+  assertStrictEquals(new XorCipher(198).name, "xor");
+});
+
+Deno.test("drawPublicKey: in range, and every key can come", () => {
+  const drawn = new Set<number>();
+  for (let i = 0; i < 10_000; i++) {
+    const key = drawPublicKey();
+    assert(Number.isInteger(key) && key >= 0 && key <= 255, `${key}`);
+    drawn.add(key);
+  }
+  // One given key is missing from 10,000 draws once in 10^17 times.
+  assertStrictEquals(drawn.size, 256);
+});

@@ -1,0 +1,360 @@
+// The vectors in `testdata/`, each in both directions, and the bytes in `docs/protocol.md` against them.
+//
+// A vector is a text file: a header of `key: value` lines, an empty line, then bytes in hex, with
+// comments behind `#`. `about` says what it shows. `expect` is `ok`, or the failure: a code of
+// ProtocolError, or `unreadable` where an envelope or a profile can't be opened. The other keys are
+// what the bytes mean; text is quoted as in JSON.
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { XorCipher } from "./cipher.ts";
+import {
+  decodeEnvelope,
+  decodeProfile,
+  encodeEnvelope,
+  encodeProfile,
+  ENVELOPE_OVERHEAD,
+} from "./envelope.ts";
+import { ProtocolError } from "./errors.ts";
+import {
+  AckOutcome,
+  checkEmpty,
+  checkProfile,
+  DEFAULT_PORT,
+  encodeAck,
+  encodeError,
+  encodeFrame,
+  encodeGreeting,
+  encodeHello,
+  encodeWelcome,
+  ERROR_CODES,
+  type ErrorCode,
+  type Frame,
+  FrameDecoder,
+  HANDSHAKE_MS,
+  Left,
+  MAX_BODY,
+  MAX_FRAME,
+  MAX_FRAME_BEFORE_ADMISSION,
+  MAX_PROFILE,
+  parseAck,
+  parseError,
+  parseGreeting,
+  parseHello,
+  parseLeft,
+  parsePreface,
+  parseServerOpening,
+  parseWelcome,
+  PREFACE,
+  Type,
+} from "./protocol.ts";
+import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "./text.ts";
+
+const VECTORS = 71;
+
+type Fields = Record<string, string>;
+
+interface Vector {
+  readonly name: string;
+  readonly about: string;
+  readonly expect: string;
+  /** Greatest length of a frame that is taken. */
+  readonly limit: number;
+  /** What the bytes mean. */
+  readonly fields: Fields;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+function parseHex(text: string): Uint8Array<ArrayBuffer> {
+  const digits = text.replace(/#.*$/gm, "").replace(/\s+/g, "");
+  assert(/^(?:[0-9a-f]{2})*$/.test(digits), `no hex: ${digits}`);
+  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
+function parseVector(name: string, text: string): Vector {
+  const end = text.indexOf("\n\n");
+  const entries = text.slice(0, end).split("\n").map((line): [string, string] => {
+    const colon = line.indexOf(": ");
+    assert(colon > 0, `${name}: ${line}`);
+    return [line.slice(0, colon), line.slice(colon + 2)];
+  });
+  const { about, expect, limit, ...fields } = Object.fromEntries(entries);
+  assert(about && expect, `${name} must have "about" and "expect"`);
+  const bytes = parseHex(text.slice(end));
+  return { name, about, expect, limit: Number(limit ?? MAX_FRAME), fields, bytes };
+}
+
+const folder = new URL("./testdata/", import.meta.url);
+const vectors = [...Deno.readDirSync(folder)]
+  .map(({ name }) => parseVector(name, Deno.readTextFileSync(new URL(name, folder))))
+  .sort((a, b) => a.name < b.name ? -1 : 1);
+
+// ---- what bytes mean, in both directions ----
+
+/** Between a frame's body and its fields. */
+interface Codec {
+  read(body: Uint8Array, given: Fields): Fields;
+  /** The whole frame. */
+  write(fields: Fields, id: number): Uint8Array;
+}
+
+const cipherOf = (fields: Fields) => new XorCipher(Number(fields["public-key"]));
+const quote = (text: string) => JSON.stringify(text);
+const unquote = (fields: Fields, key: string): string => JSON.parse(fields[key]!);
+
+function nameOf<T extends number>(table: Record<string, T>, value: number): string {
+  return Object.entries(table).find((entry) => entry[1] === value)![0];
+}
+
+const empty = (type: number, name: string): Codec => ({
+  read: (body) => (checkEmpty(name, body), {}),
+  write: (_, id) => encodeFrame(type, id),
+});
+
+const message = (type: number): Codec => ({
+  read(body, given) {
+    const envelope = decodeEnvelope(cipherOf(given).open(body));
+    assert(envelope.kind !== "unknown");
+    return {
+      "public-key": given["public-key"]!,
+      kind: envelope.kind,
+      text: quote(envelope.text),
+    };
+  },
+  write(fields, id) {
+    const kind = fields["kind"] === "action" ? "action" : "text";
+    const envelope = encodeEnvelope({ kind, text: unquote(fields, "text") });
+    return encodeFrame(type, id, cipherOf(fields).seal(envelope));
+  },
+});
+
+const profile = (type: number): Codec => ({
+  read(body, given) {
+    checkProfile(body);
+    const { name } = decodeProfile(cipherOf(given).open(body));
+    return { "public-key": given["public-key"]!, name: quote(name) };
+  },
+  write: (fields, id) => encodeFrame(type, id, sealName(fields)),
+});
+
+function sealName(fields: Fields): Uint8Array {
+  return cipherOf(fields).seal(encodeProfile({ name: unquote(fields, "name") }));
+}
+
+const CODECS: Record<keyof typeof Type, Codec> = {
+  GREETING: {
+    read(body) {
+      const { version, cipher, key, maxFrame } = parseGreeting(body);
+      return { version: `${version}`, cipher, "public-key": key, "max-frame": `${maxFrame}` };
+    },
+    write: (fields) =>
+      encodeGreeting({
+        version: Number(fields["version"]),
+        cipher: "xor",
+        key: fields["public-key"]!,
+        maxFrame: Number(fields["max-frame"]),
+      }),
+  },
+  HELLO: {
+    read(body, given) {
+      const { version, profile } = parseHello(body);
+      const name = profile.length > 0 ? decodeProfile(cipherOf(given).open(profile)).name : "";
+      return { version: `${version}`, "public-key": given["public-key"]!, name: quote(name) };
+    },
+    write: (fields) =>
+      encodeHello({
+        version: Number(fields["version"]),
+        profile: unquote(fields, "name") === "" ? new Uint8Array(0) : sealName(fields),
+      }),
+  },
+  WELCOME: {
+    read(body) {
+      const { room, own, members } = parseWelcome(body);
+      return { room: `${room}`, own: `${own}`, members: `${members}` };
+    },
+    write: (fields, id) =>
+      encodeWelcome(id, {
+        room: Number(fields["room"]),
+        own: Number(fields["own"]),
+        members: Number(fields["members"]),
+      }),
+  },
+  MESSAGE: message(Type.MESSAGE),
+  DIRECT: message(Type.DIRECT),
+  ACK: {
+    read(body) {
+      const { count, outcome } = parseAck(body);
+      return { count: `${count}`, outcome: nameOf(AckOutcome, outcome) };
+    },
+    write: (fields, id) =>
+      encodeAck(id, {
+        count: Number(fields["count"]),
+        outcome: AckOutcome[fields["outcome"] as keyof typeof AckOutcome],
+      }),
+  },
+  PROFILE: profile(Type.PROFILE),
+  JOINED: profile(Type.JOINED),
+  LEFT: {
+    read: (body) => ({ reason: nameOf(Left, parseLeft(body)) }),
+    write: (fields, id) =>
+      encodeFrame(Type.LEFT, id, Uint8Array.of(Left[fields["reason"] as keyof typeof Left])),
+  },
+  MEMBER: profile(Type.MEMBER),
+  PING: empty(Type.PING, "PING"),
+  PONG: empty(Type.PONG, "PONG"),
+  BYE: empty(Type.BYE, "BYE"),
+  ERROR: {
+    read(body) {
+      const { code, message } = parseError(body);
+      return { code, message: quote(message) };
+    },
+    write: (fields) => encodeError(fields["code"] as ErrorCode, unquote(fields, "message")),
+  },
+};
+
+function codecOf(type: string): Codec {
+  return CODECS[type as keyof typeof Type];
+}
+
+/** The frames in `bytes`, which must end with the last of them. */
+function decode(bytes: Uint8Array, limit = MAX_FRAME): Frame[] {
+  const decoder = new FrameDecoder(limit, Math.max(bytes.length, 1));
+  decoder.space().set(bytes);
+  decoder.fill(bytes.length);
+  const frames: Frame[] = [];
+  for (let frame = decoder.next(); frame; frame = decoder.next()) frames.push(frame);
+  assertEquals(decoder.unread.length, 0, "bytes are left that are no whole frame");
+  return frames;
+}
+
+/** What the one frame of a vector means. */
+function readFrame({ bytes, limit, fields: given }: Vector): Fields {
+  const [frame, ...more] = decode(bytes, limit);
+  assert(frame && more.length === 0, "a vector has one frame");
+  const type = nameOf(Type, frame.type);
+  return { type, id: `${frame.id}`, ...codecOf(type).read(frame.body, given) };
+}
+
+function readOpening({ bytes, fields }: Vector): { kind: string; version?: number } {
+  const parse = fields["opening"] === "server" ? parseServerOpening : parsePreface;
+  return parse(bytes);
+}
+
+// ---- tests ----
+
+Deno.test(`testdata: there are ${VECTORS} vectors, and each shows something else`, () => {
+  assertEquals(vectors.length, VECTORS);
+  // The same bytes may come before the preface or after it, and under another limit.
+  const shown = vectors.map(({ bytes, limit, fields }) => [fields["opening"], limit, bytes].join());
+  assertEquals(new Set(shown).size, VECTORS, "two vectors show the same");
+});
+
+Deno.test("testdata: every type of frame, every reason, every outcome and every code is there", () => {
+  const values = (key: string) => {
+    const all = vectors.flatMap(({ fields }) => fields[key] ?? []);
+    return [...new Set(all)].sort();
+  };
+  assertEquals(values("type"), Object.keys(Type).sort());
+  assertEquals(values("reason"), Object.keys(Left).sort());
+  assertEquals(values("outcome"), Object.keys(AckOutcome).sort());
+  assertEquals(values("code"), [...ERROR_CODES].sort());
+  const text = values("text").join();
+  for (const line of ["So it starts!", "Right?", "Yep!", "Here we go!"]) {
+    assert(text.includes(quote(line)), line);
+  }
+});
+
+for (const vector of vectors) {
+  const { name, about, expect, fields, bytes } = vector;
+  if ("opening" in fields) {
+    Deno.test(`${name}: ${about}`, () => {
+      const { kind, version } = readOpening(vector);
+      assertEquals(kind, expect);
+      assertEquals(version?.toString(), fields["version"]);
+      // The one opening that we write.
+      if (kind === "chat") assertEquals(bytes, PREFACE);
+    });
+  } else if (expect === "ok") {
+    Deno.test(`${name}: ${about}`, () => {
+      assertEquals(readFrame(vector), fields);
+      assertEquals(codecOf(fields["type"]!).write(fields, Number(fields["id"])), bytes);
+    });
+  } else if (expect === "unreadable") {
+    Deno.test(`${name}: ${about}`, () => {
+      assertThrows(() => readFrame(vector), RangeError);
+    });
+  } else {
+    Deno.test(`${name}: ${about}`, () => {
+      assertEquals(assertThrows(() => readFrame(vector), ProtocolError).code, expect);
+    });
+  }
+}
+
+// ---- the document ----
+
+const document = Deno.readTextFileSync(new URL("./docs/protocol.md", import.meta.url));
+/** Without the spaces that align its tables. */
+const tables = document.replace(/ +/g, " ");
+
+/** The fenced blocks of one kind, without their fences. */
+function blocks(kind: string): string[] {
+  return Array.from(document.matchAll(/^```(\S*)\n([^]*?)^```$/gm))
+    .filter((match) => match[1] === kind)
+    .map((match) => match[2]!);
+}
+
+Deno.test("docs/protocol.md: each hex block is the vector that it names", () => {
+  const found = blocks("hex");
+  assertEquals(found.length, 3);
+  for (const block of found) {
+    const name = /^# testdata\/(\S+)\n/.exec(block)?.[1];
+    const vector = vectors.find((vector) => vector.name === name);
+    assert(vector, `a hex block must begin with the name of its vector, not ${name}`);
+    assertEquals(parseHex(block), vector.bytes);
+  }
+});
+
+Deno.test("docs/protocol.md: the session is made of vectors, and both directions decode", () => {
+  const [session, ...more] = blocks("session");
+  assert(session !== undefined && more.length === 0, "there must be one session");
+  const sent: Record<string, Uint8Array[]> = { C: [], S: [] };
+  // A line is `C` or `S`, the bytes, and what they are; a line that starts with spaces goes on.
+  for (const line of session.trimEnd().replace(/\n {2,}/g, " ").split("\n")) {
+    const [, side, hex] = /^([CS]) +([0-9a-f ]+?)(?: *#.*)?$/.exec(line) ?? [];
+    assert(side && hex, line);
+    const bytes = parseHex(hex);
+    assert(vectors.some((vector) => `${vector.bytes}` === `${bytes}`), `no vector: ${line}`);
+    sent[side]!.push(bytes);
+  }
+  const concat = (parts: Uint8Array[]) => Uint8Array.from(parts.flatMap((part) => [...part]));
+  const [preface, ...client] = sent["C"]!;
+  assertEquals(preface, PREFACE);
+  const types = (bytes: Uint8Array) => decode(bytes).map((frame) => nameOf(Type, frame.type));
+  assertEquals(types(concat(client)), ["HELLO", "MESSAGE", "MESSAGE", "MESSAGE", "BYE"]);
+  assertEquals(types(concat(sent["S"]!)), [
+    ...["GREETING", "WELCOME", "MEMBER", "JOINED"],
+    ...["MESSAGE", "MESSAGE", "MESSAGE", "MESSAGE", "ACK"],
+  ]);
+});
+
+Deno.test("docs/protocol.md: its limits are those of the code", () => {
+  for (const limit of [MAX_FRAME_BEFORE_ADMISSION, MAX_FRAME, `${MAX_PROFILE} bytes`]) {
+    assert(tables.includes(`| ${limit} |`), `${limit}`);
+  }
+  assert(tables.includes(`| ${HANDSHAKE_MS / 1000} seconds |`));
+  assert(document.includes(`port ${DEFAULT_PORT} `));
+  assert(document.includes(`1 to ${MAX_NAME_BYTES} bytes`));
+  assert(document.includes(`1 to ${MAX_NAME_COLUMNS} columns`));
+  assert(document.includes(`${MAX_BODY - ENVELOPE_OVERHEAD} bytes of text`));
+});
+
+Deno.test("docs/protocol.md: its tables list every type and every code with its number", () => {
+  for (const [name, number] of Object.entries(Type)) {
+    assert(tables.includes(`| ${number} | ${name} |`), `type ${number}, ${name}`);
+  }
+  for (const code of ERROR_CODES) assert(tables.includes(`| \`${code}\` |`), code);
+  for (const [table, what] of [[Left, "reason"], [AckOutcome, "outcome"]] as const) {
+    for (const [name, number] of Object.entries(table)) {
+      assert(tables.includes(`| ${number} | ${name} |`), `${what} ${number}, ${name}`);
+    }
+  }
+});
