@@ -1,0 +1,440 @@
+// The room: one log, and a cursor into it for each member. Pure: frames in, frame bytes out; knows no
+// socket, no cipher and no clock. Never waits for a member: what a member has not taken stays in the
+// log, and who falls off its end is dropped.
+
+import {
+  AckOutcome,
+  encodeAck,
+  encodeFrame,
+  type ErrorCode,
+  type Frame,
+  Left,
+  MAX_FRAME,
+  readdress,
+  Type,
+  type Welcome,
+} from "./protocol.ts";
+
+/**
+ * Bytes of the room's log: how far a member may fall behind the room. At 64 bytes a message that is
+ * some hundred thousand messages; it is what the busiest room costs, whatever its number of members.
+ */
+export const ROOM_LOG_SIZE = 8 * 1024 * 1024;
+/** Bytes of direct messages that may wait for one member: two of the largest. */
+export const OWN_LOG_SIZE = 2 * MAX_FRAME;
+
+/** A segment of the room's log: a largest frame fits, and a log has enough of them to end in small steps. */
+const ROOM_SEGMENT = 512 * 1024;
+/** A segment of a member's own log: most members never get more than one. */
+const OWN_SEGMENT = 1024;
+/** A write of this size is worth its call; smaller ones are put together, which copies them. */
+const WRITE_SIZE = 64 * 1024;
+/** How much of the list of members is written at a time: many profiles in one write, few in memory. */
+const ROSTER_SLICE = 16 * 1024;
+
+interface Segment {
+  /** The position of its first byte. */
+  readonly start: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  used: number;
+}
+
+/**
+ * A bounded log of frames. A position is the number of bytes appended before it, so it never changes
+ * its meaning. Bytes stand in segments that are written once and never again: what `read` gave stays
+ * as it is for as long as somebody holds it, even when the log has gone on (a write to a socket that
+ * nobody reads can't be taken back).
+ */
+export class Log {
+  readonly #capacity: number;
+  readonly #segment: number;
+  #segments: Segment[] = [];
+  #end = 0;
+
+  /**
+   * @param capacity bytes that can be read at most; the oldest go first, a segment at a time. Frames
+   * are not cut, so segments have gaps at their ends: at worst as much memory again is held.
+   * @param segment bytes of a segment; a frame that is larger gets one of its own
+   */
+  constructor(capacity: number, segment: number) {
+    this.#capacity = capacity;
+    this.#segment = segment;
+  }
+
+  /** The position of the oldest byte that is still there. */
+  get start(): number {
+    return this.#segments[0]?.start ?? this.#end;
+  }
+
+  /** The position behind the newest byte. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Bytes of memory that the log holds. */
+  get held(): number {
+    return this.#segments.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+
+  /**
+   * Appends a frame; returns the log's own copy of it, for the id to be set before anybody reads it.
+   * The oldest segments are dropped where the log would grow over its capacity.
+   */
+  append(frame: Uint8Array): Uint8Array<ArrayBuffer> {
+    let last = this.#segments.at(-1);
+    if (!last || last.used + frame.length > last.bytes.length) {
+      const size = Math.max(this.#segment, frame.length);
+      while (this.#segments.length > 0 && this.#end - this.start + size > this.#capacity) {
+        this.#segments.shift();
+      }
+      last = { start: this.#end, bytes: new Uint8Array(size), used: 0 };
+      this.#segments.push(last);
+    }
+    const copy = last.bytes.subarray(last.used, last.used + frame.length);
+    copy.set(frame);
+    last.used += frame.length;
+    this.#end += frame.length;
+    return copy;
+  }
+
+  /**
+   * Everything from `position` to `end` that stands in one piece: a segment may end before. Whole frames,
+   * if one starts at `position` and one ends at `end`. Empty at the end of the log.
+   *
+   * @throws {RangeError} if the log does not reach back (or forward) to `position`
+   */
+  read(position: number, end: number = this.#end): Uint8Array<ArrayBuffer> {
+    if (position < this.start || position > this.#end) {
+      throw new RangeError(
+        `Cannot read at ${position}: the log has ${this.start} to ${this.#end}`,
+      );
+    }
+    // Nearly everybody reads near the end.
+    const segment = this.#segments.findLast(({ start }) => start <= position);
+    if (!segment) return new Uint8Array(0);
+    const { start, bytes, used } = segment;
+    return bytes.subarray(position - start, Math.min(used, end - start));
+  }
+
+  /** Drops the segments that end at or before `position`: everybody has read them. */
+  trim(position: number): void {
+    while (this.#segments.length > 0) {
+      const { start, used } = this.#segments[0]!;
+      if (start + used > position) return;
+      this.#segments.shift();
+    }
+  }
+}
+
+/** How the hub reaches the connection of a member. Neither call may wait, throw, or call the hub. */
+export interface Outlet {
+  /** There is something to take. */
+  wake(): void;
+  /** The member has been dropped: there is nothing to take any more. */
+  drop(code: ErrorCode, message: string): void;
+}
+
+/** A run of frames in a member's own log, and when it is their turn. */
+interface Turn {
+  /** The end of the room's log when they came: what stands before it goes first. */
+  readonly room: number;
+  /** Where the run ends in the own log. */
+  end: number;
+}
+
+/** A member as its connection sees it. */
+export class Member {
+  readonly id: number;
+  readonly outlet: Outlet;
+  /** The sealed profile. */
+  profile: Uint8Array;
+  /** What goes to this member alone. */
+  readonly own: Log;
+  /** How many direct messages of this member have been answered. */
+  answered = 0;
+  /** Up to where the room's log has been written to this member. */
+  cursor: number;
+  ownCursor = 0;
+
+  readonly #room: Log;
+  /** Up to where it has been taken: what is between cursor and this is on its way. */
+  #taken: number;
+  #ownTaken = 0;
+  /** The order between the two logs, for what has not been taken of the own one. */
+  readonly #turns: Turn[] = [];
+  /** The members before this one that are still to be told of, while the list goes out. */
+  #roster: Iterator<Member> | undefined;
+  #lastListed = 0;
+  /** Where the room's log ends for this member, once it has left. */
+  #end = Infinity;
+
+  constructor(
+    id: number,
+    profile: Uint8Array,
+    outlet: Outlet,
+    room: Log,
+    own: Log,
+    roster: Iterator<Member>,
+  ) {
+    this.id = id;
+    this.profile = profile;
+    this.outlet = outlet;
+    this.own = own;
+    this.#room = room;
+    this.#roster = roster;
+    this.cursor = this.#taken = room.end;
+  }
+
+  /** Bytes of its own log that it has not been sent yet. */
+  get ownBacklog(): number {
+    return this.own.end - this.ownCursor;
+  }
+
+  /** A log does not reach back to where this member is: what is on its way already does not count. */
+  get fallen(): boolean {
+    return this.#taken < this.#room.start || this.#ownTaken < this.own.start;
+  }
+
+  /** The list of members is still going out. */
+  get listing(): boolean {
+    return this.#roster !== undefined;
+  }
+
+  /**
+   * What is pending for this member, in one piece: whole frames, which never change; null if there is
+   * nothing. First the list of members; then what is its own and what is the room's, in the order in which
+   * it came. Of the room it is what stands in one segment: so most of it need not be copied.
+   *
+   * MUST be called again only when what it gave before has been written: that is what moves the cursors.
+   */
+  take(): Uint8Array<ArrayBuffer> | null {
+    this.cursor = this.#taken;
+    this.ownCursor = this.#ownTaken;
+    this.own.trim(this.ownCursor);
+    if (this.fallen) return null;
+    if (this.#roster && this.#ownTaken === this.own.end) this.#list(this.#roster);
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    let bytes = 0;
+    while (bytes < WRITE_SIZE) {
+      const piece = this.#next();
+      if (!piece) break;
+      pieces.push(piece);
+      bytes += piece.length;
+    }
+    return pieces.length > 1 ? concat(pieces) : pieces[0] ?? null;
+  }
+
+  /** For the hub: appends a frame to the own log; returns the log's copy. */
+  append(frame: Uint8Array): Uint8Array<ArrayBuffer> {
+    const copy = this.own.append(frame);
+    this.#takeTurn(this.#room.end);
+    return copy;
+  }
+
+  /** For the hub: somebody leaves that this member has not been told of, and may still hear. */
+  listBefore(leaver: Member): void {
+    if (this.#roster && leaver.id > this.#lastListed && leaver.id < this.id) {
+      this.append(encodeFrame(Type.MEMBER, leaver.id, leaver.profile));
+    }
+  }
+
+  /** For the hub: this member has left; what came before can still be taken. */
+  close(): void {
+    this.#end = this.#room.end;
+  }
+
+  #next(): Uint8Array<ArrayBuffer> | undefined {
+    const turn = this.#turns[0];
+    // Until it knows who is there, a member could not tell who says something.
+    if (turn && (turn.room <= this.#taken || this.#roster)) {
+      const own = this.own.read(this.#ownTaken, turn.end);
+      this.#ownTaken += own.length;
+      if (this.#ownTaken === turn.end) this.#turns.shift();
+      return own;
+    }
+    const end = Math.min(turn?.room ?? Infinity, this.#end, this.#room.end);
+    if (this.#roster || this.#taken >= end) return undefined;
+    const room = this.#room.read(this.#taken, end);
+    this.#taken += room.length;
+    return room;
+  }
+
+  /** Appends a slice of the list of members. */
+  #list(roster: Iterator<Member>): void {
+    const start = this.own.end;
+    while (this.own.end - start < ROSTER_SLICE) {
+      const next = roster.next();
+      // Who came later is told of by the room's log.
+      if (next.done || next.value.id >= this.id) {
+        this.#roster = undefined;
+        break;
+      }
+      this.own.append(encodeFrame(Type.MEMBER, next.value.id, next.value.profile));
+      this.#lastListed = next.value.id;
+    }
+    if (this.own.end > start) this.#takeTurn(this.#taken);
+  }
+
+  /** What has been appended last goes out when the room's log has gone out up to `room`. */
+  #takeTurn(room: number): void {
+    const last = this.#turns.at(-1);
+    if (last?.room === room) last.end = this.own.end;
+    else this.#turns.push({ room, end: this.own.end });
+  }
+}
+
+function concat(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
+
+export interface HubOptions {
+  /** Bytes of the room's log. */
+  logSize?: number;
+  /** Bytes that may wait for one member in its own log. */
+  ownSize?: number;
+  /**
+   * Calls the function soon, once what has come in the same turn has been appended too: so one
+   * write carries all of it.
+   */
+  schedule?: (flush: () => void) => void;
+}
+
+/**
+ * Everybody in the room, and what has been said. What a member sends after it has left or been dropped
+ * is ignored: nothing may follow its LEFT.
+ */
+export class Hub {
+  /** What all members see, in one order, the same bytes for everybody. */
+  readonly log: Log;
+  readonly #ownSize: number;
+  readonly #schedule: (flush: () => void) => void;
+  /** In the order of joining, which is that of the ids. */
+  readonly #members = new Map<number, Member>();
+  /** To whom the list of members is going out; some may be through. */
+  readonly #listing = new Set<Member>();
+  #lastId = 0;
+  #scheduled = false;
+  #closed = false;
+
+  constructor(options: HubOptions = {}) {
+    const logSize = options.logSize ?? ROOM_LOG_SIZE;
+    this.log = new Log(logSize, Math.min(ROOM_SEGMENT, Math.ceil(logSize / 4)));
+    this.#ownSize = options.ownSize ?? OWN_LOG_SIZE;
+    this.#schedule = options.schedule ?? queueMicrotask;
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  members(): Iterable<Member> {
+    return this.#members.values();
+  }
+
+  /**
+   * Lets somebody in. It starts at the end of the log, just before its own JOINED, and so sees nothing of
+   * before; who is there it learns from MEMBER frames.
+   */
+  join(profile: Uint8Array, outlet: Outlet): { member: Member; welcome: Welcome } {
+    const id = ++this.#lastId;
+    // What has been sent of an own log is trimmed; what has not may exceed the limit for direct
+    // messages by acknowledgements and a slice of the list.
+    const own = new Log(this.#ownSize + MAX_FRAME, OWN_SEGMENT);
+    // The iterator goes on to be true as people come and leave: nobody is listed twice, or kept for it.
+    const member = new Member(id, profile, outlet, this.log, own, this.#members.values());
+    const welcome = { room: member.cursor, own: 0, members: this.#members.size };
+    this.#members.set(id, member);
+    this.#listing.add(member);
+    this.#append(encodeFrame(Type.JOINED, id, profile));
+    return { member, welcome };
+  }
+
+  /** Lets a member go, and tells the others why: one of `Left`. Does nothing if it has gone. */
+  leave(member: Member, reason: number): void {
+    if (!this.#members.delete(member.id)) return;
+    for (const other of this.#listing) {
+      if (other.listing) other.listBefore(member);
+      else this.#listing.delete(other);
+    }
+    this.#listing.delete(member);
+    member.close();
+    this.#append(encodeFrame(Type.LEFT, member.id, Uint8Array.of(reason)));
+  }
+
+  /** A MESSAGE frame of a member goes to everybody, its sender too: the same bytes, with the sender's id. */
+  say(from: Member, frame: Frame): void {
+    if (!this.#members.has(from.id)) return;
+    this.#append(frame.bytes, from.id);
+  }
+
+  /** A MESSAGE frame of a member goes to one other's own log; the sender gets an ACK. */
+  tell(from: Member, frame: Frame): void {
+    if (!this.#members.has(from.id)) return;
+    const to = this.#members.get(frame.id);
+    let outcome: number = AckOutcome.ACCEPTED;
+    if (!to) outcome = AckOutcome.GONE;
+    else if (to.listing || to.ownBacklog + frame.bytes.length > this.#ownSize) {
+      // In the list of members there is no place for it, and without the list no way to know its sender.
+      outcome = AckOutcome.BUSY;
+    } else this.#appendOwn(to, frame.bytes, from.id);
+    from.answered++;
+    this.#appendOwn(from, encodeAck(frame.id, { count: from.answered, outcome }));
+  }
+
+  /** A member has a new profile. `profile` is kept. */
+  setProfile(member: Member, profile: Uint8Array): void {
+    if (!this.#members.has(member.id)) return;
+    member.profile = profile;
+    this.#append(encodeFrame(Type.PROFILE, member.id, profile));
+  }
+
+  /** Ends the room: members may take what is pending, and nothing comes any more. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #append(frame: Uint8Array, from?: number): void {
+    if (this.#closed) return;
+    const start = this.log.start;
+    const copy = this.log.append(frame);
+    if (from !== undefined) readdress(copy, Type.MESSAGE, from);
+    if (this.log.start !== start) this.#dropSlow();
+    this.#wakeAll();
+  }
+
+  #appendOwn(member: Member, frame: Uint8Array, from?: number): void {
+    if (this.#closed) return;
+    const copy = member.append(frame);
+    if (from !== undefined) readdress(copy, Type.DIRECT, from);
+    if (member.fallen) this.#drop(member, "its own");
+    else member.outlet.wake();
+  }
+
+  /** The log has lost a segment: whoever had not been sent it can't go on. */
+  #dropSlow(): void {
+    const slow = [...this.#members.values()].filter((member) => member.fallen);
+    for (const member of slow) this.#drop(member, "the room's");
+  }
+
+  #drop(member: Member, whose: string): void {
+    // The LEFT of one can make the log lose its next segment, and so drop others, in the midst of this.
+    if (!this.#members.has(member.id)) return;
+    this.leave(member, Left.SLOW);
+    member.outlet.drop("slow", `you fell off ${whose} log: it grew faster than you read it`);
+  }
+
+  #wakeAll(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#schedule(() => {
+      this.#scheduled = false;
+      for (const member of this.#members.values()) member.outlet.wake();
+    });
+  }
+}
