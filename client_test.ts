@@ -1,0 +1,595 @@
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { join } from "./client.ts";
+import { encodeEnvelope, encodeProfile } from "./envelope.ts";
+import { ChatError } from "./errors.ts";
+import { concat, Guest, Impostor, type Raw, TestRoom, within, xor } from "./loopback.ts";
+import {
+  AckOutcome,
+  encodeAck,
+  encodeError,
+  encodeFrame,
+  encodeGreeting,
+  encodeWelcome,
+  type Frame,
+  Left,
+  MAX_FRAME,
+  MAX_FRAME_BEFORE_ADMISSION,
+  parseError,
+  PREFACE,
+  Type,
+} from "./protocol.ts";
+import type { RoomEvent } from "./room.ts";
+
+const utf8 = new TextEncoder();
+/** What no test may have to wait for. */
+const NEVER_MS = 3_600_000;
+
+const GREETING = encodeGreeting({ version: 1, cipher: "xor", key: "198", maxFrame: MAX_FRAME });
+/** The client's number in the rooms of impostors, and where it starts in their logs. */
+const ME = 7;
+const START = 1000;
+
+const profile = (name: string) => xor.seal(encodeProfile({ name }));
+const joined = (id: number, name: string) => encodeFrame(Type.JOINED, id, profile(name));
+const said = (id: number, text: string) =>
+  encodeFrame(Type.MESSAGE, id, xor.seal(encodeEnvelope({ kind: "text", text })));
+
+/** A GREETING of which one field is another. */
+function greeting(fields: Record<string, unknown>): Uint8Array<ArrayBuffer> {
+  const body = { version: 1, cipher: "xor", key: "198", maxFrame: MAX_FRAME, ...fields };
+  return encodeFrame(Type.GREETING, 0, utf8.encode(JSON.stringify(body)));
+}
+
+/** The server's part until the client is in. */
+async function admit(raw: Raw, members = 0): Promise<void> {
+  await raw.preface();
+  await raw.write(GREETING);
+  await raw.frameOf(Type.HELLO);
+  await raw.write(encodeWelcome(ME, { room: START, own: 0, members }));
+}
+
+/** All frames up to the goodbye, which a server answers by ending. */
+async function untilBye(raw: Raw): Promise<Frame[]> {
+  const frames: Frame[] = [];
+  do frames.push((await raw.frame())!); while (frames.at(-1)!.type !== Type.BYE);
+  return frames;
+}
+
+const here = { hostname: "127.0.0.1", name: "guest" };
+
+// ---- no room to be joined ----
+
+const NOT_ROOMS: readonly {
+  what: string;
+  serve: (raw: Raw) => Promise<void>;
+  message: RegExp;
+  hint?: RegExp;
+}[] = [
+  {
+    what: "a web server",
+    serve: (raw) => raw.write(utf8.encode("HTTP/1.1 400 Bad Request\r\n\r\n")),
+    message: /a web server answers there, not a chat server$/,
+    hint: /Is the port right/,
+  },
+  {
+    what: "an SSH server, a letter at a time",
+    async serve(raw) {
+      for (const byte of utf8.encode("SSH-2.0-OpenSSH_9.9\r\n")) {
+        await raw.write(Uint8Array.of(byte));
+      }
+    },
+    message: /an SSH server answers there, not a chat server$/,
+    hint: /Is the port right/,
+  },
+  {
+    what: "a TLS server",
+    serve: (raw) => raw.write(Uint8Array.of(21, 3, 1, 0, 2, 2, 70)),
+    message: /a TLS server answers there, not a chat server$/,
+    hint: /Is the port right/,
+  },
+  {
+    what: "a mail server",
+    serve: (raw) => raw.write(utf8.encode("220 mail.example.org ESMTP\r\n")),
+    message: /what answers there does not speak our protocol, not a chat server$/,
+    hint: /Is the port right/,
+  },
+  {
+    what: "noise",
+    serve: (raw) => raw.write(Uint8Array.of(0x9e, 0x37, 0x79, 0xb9, 0x7f, 0x4a, 0x7c, 0x15, 0xf3)),
+    message: /does not speak our protocol/,
+    hint: /Is the port right/,
+  },
+  {
+    what: "a greeting as long as a message",
+    serve: (raw) =>
+      raw.write(encodeFrame(Type.GREETING, 0, new Uint8Array(MAX_FRAME_BEFORE_ADMISSION))),
+    message: /does not speak our protocol/,
+    hint: /Is the port right/,
+  },
+  {
+    what: "who hangs up at once",
+    serve: (raw) => raw.end(),
+    message: /the connection was closed without a word$/,
+    hint: /Is the port right/,
+  },
+  {
+    what: "who hangs up within the greeting",
+    async serve(raw) {
+      await raw.preface();
+      await raw.write(GREETING.subarray(0, 20));
+      await raw.end();
+    },
+    message: /the connection was closed before the room let us in$/,
+  },
+  {
+    what: "who hangs up behind the greeting",
+    async serve(raw) {
+      await raw.preface();
+      await raw.write(GREETING);
+      await raw.frameOf(Type.HELLO);
+      await raw.end();
+    },
+    message: /the connection was closed before the room let us in$/,
+  },
+  {
+    what: "a later version's greeting",
+    serve: (raw) => raw.write(greeting({ version: 2, cipher: "later" })),
+    message: /the server speaks version 2 of the protocol, this program speaks 1$/,
+    hint: /see `chat --version`/,
+  },
+  {
+    what: "a server that does not take this version",
+    serve: (raw) => raw.write(encodeError("version", "this server speaks version 2")),
+    message: /the server says: this server speaks version 2$/,
+    hint: /see `chat --version`/,
+  },
+  {
+    what: "a full room",
+    serve: (raw) => raw.write(encodeError("full", "come back later")),
+    message: /the server says: come back later$/,
+  },
+  {
+    what: "an error with control characters",
+    serve: (raw) => raw.write(encodeError("full", "\x1b[2Jboo\x07")),
+    message: /the server says: ␛\[2Jboo␇$/,
+  },
+  {
+    what: "a server that is stopping",
+    async serve(raw) {
+      await raw.write(GREETING, encodeFrame(Type.BYE, 0));
+    },
+    message: /the server is stopping$/,
+  },
+  {
+    what: "a key that is none",
+    serve: (raw) => raw.write(greeting({ key: "256" })),
+    message: /key must be 0\.\.255 as decimal text$/,
+  },
+  {
+    what: "a cipher that does not exist",
+    serve: (raw) => raw.write(greeting({ cipher: "rot13" })),
+    message: /GREETING names a cipher that this program does not have$/,
+  },
+  {
+    what: "garbage behind the greeting",
+    serve: (raw) => raw.write(GREETING, new Uint8Array(100).fill(0xff)),
+    message: /a frame of 4294967295 bytes came, at most \d+ are taken$/,
+  },
+  {
+    what: "a message instead of the welcome",
+    serve: (raw) => raw.write(GREETING, said(1, "hello")),
+    message: /a frame of type 4 came too early$/,
+  },
+  {
+    what: "a welcome without a number",
+    serve: (raw) => raw.write(GREETING, encodeWelcome(0, { room: 0, own: 0, members: 0 })),
+    message: /WELCOME gives no id$/,
+  },
+  {
+    what: "a welcome to four thousand million",
+    serve: (raw) =>
+      raw.write(GREETING, encodeWelcome(1, { room: 0, own: 0, members: 2 ** 32 - 1 })),
+    message: /the room is said to have more than \d+ members$/,
+  },
+];
+
+for (const { what, serve, message, hint } of NOT_ROOMS) {
+  Deno.test(`join: says what is wrong with ${what}`, async () => {
+    await using impostor = new Impostor(async (raw) => {
+      await serve(raw);
+      // Until the client has ended: closing earlier could reset the connection.
+      await raw.rest().catch(() => {});
+    });
+    const { port } = impostor;
+    const error = await assertRejects(
+      () => join({ ...here, port, handshakeMs: NEVER_MS }),
+      ChatError,
+      `Cannot join 127.0.0.1:${port}: `,
+    );
+    assertMatch(error.message, message);
+    if (hint) assertMatch(error.hint ?? "", hint);
+    else assertEquals(error.hint, undefined);
+  });
+}
+
+Deno.test("join: does not wait for ever for who takes the call and says nothing", async () => {
+  for (const words of [new Uint8Array(0), GREETING.subarray(0, 5), GREETING]) {
+    await using impostor = new Impostor(async (raw) => {
+      await raw.write(words);
+      await raw.rest();
+    });
+    const { port } = impostor;
+    const error = await assertRejects(
+      () => join({ ...here, port, handshakeMs: 20 }),
+      ChatError,
+      "does not say within 0.02 seconds that it is a chat server",
+    );
+    assertMatch(error.hint!, /Is the port right/);
+  }
+});
+
+Deno.test("join: says that nothing listens, and how to change that", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const error = await assertRejects(
+    () => join({ ...here, port }),
+    ChatError,
+    `Cannot join 127.0.0.1:${port}: nothing listens there`,
+  );
+  assertMatch(error.hint!, /chat serve/);
+});
+
+Deno.test("join: says that there is no host of a name", async () => {
+  // RFC 2606: there never is one.
+  const error = await assertRejects(
+    () => join({ ...here, hostname: "nowhere.invalid", port: 1 }),
+    ChatError,
+  );
+  assertEquals(error.message, "Cannot join nowhere.invalid:1: there is no host of that name");
+});
+
+Deno.test("join: refuses a name that the others would refuse, before it connects", async () => {
+  const error = await assertRejects(
+    () => join({ hostname: "nowhere.invalid", port: 1, name: "a\x1b[2Jb" }),
+    ChatError,
+  );
+  assertMatch(error.message, /^Cannot join as "a␛\[2Jb": a name must not hold control characters/);
+});
+
+Deno.test("join: takes a greeting and a welcome that come byte by byte", async () => {
+  const welcome = encodeWelcome(ME, { room: START, own: 0, members: 0 });
+  await using impostor = new Impostor(async (raw) => {
+    for (const byte of concat(GREETING, welcome, joined(ME, "guest"))) {
+      await raw.write(Uint8Array.of(byte));
+    }
+    await raw.preface();
+    await untilBye(raw);
+  });
+  await using guest = await Guest.join(impostor, "guest");
+  assertEquals(guest.client.self, { id: ME, name: "guest", self: true });
+});
+
+// ---- what it sends ----
+
+Deno.test("Client: under public key 198 each byte it sends is the plaintext's XOR 188", async () => {
+  const plain = (bytes: Uint8Array) =>
+    new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte ^ 188));
+  const sent: [number, number, string][] = [];
+  let preface = new Uint8Array();
+  let hello: unknown;
+  await using impostor = new Impostor(async (raw) => {
+    preface = (await raw.preface()).slice();
+    await raw.write(GREETING);
+    hello = JSON.parse(new TextDecoder().decode((await raw.frameOf(Type.HELLO)).body));
+    const welcome = encodeWelcome(ME, { room: START, own: 0, members: 1 });
+    const ben = encodeFrame(Type.MEMBER, 3, profile("ben"));
+    await raw.write(welcome, ben, joined(ME, "guest"));
+    for (const { type, id, body } of await untilBye(raw)) sent.push([type, id, plain(body)]);
+  });
+  {
+    await using guest = await Guest.join(impostor, "guest");
+    guest.client.say("So it starts!");
+    guest.client.act("waves");
+    guest.client.tell("ben", "Right?");
+    guest.client.rename("annika");
+  }
+  await impostor.served(1);
+  assertEquals(preface, PREFACE.slice());
+  const { version, profile: sealed } = hello as { version: number; profile: string };
+  assertEquals(version, 1);
+  assertEquals(plain(Uint8Array.from(atob(sealed), (c) => c.charCodeAt(0))), '{"name":"guest"}');
+  assertEquals(sent, [
+    [Type.MESSAGE, 0, "TSo it starts!"],
+    [Type.MESSAGE, 0, "Awaves"],
+    [Type.MESSAGE, 3, "TRight?"],
+    [Type.PROFILE, 0, '{"name":"annika"}'],
+    // Leaving, what was said before still goes out.
+    [Type.BYE, 0, ""],
+  ]);
+});
+
+Deno.test("Client.say: takes what fits into one message to the byte, and refuses one byte more", async () => {
+  await using room = new TestRoom();
+  await using guest = await Guest.join(room, "guest");
+  const { maxText } = guest.client.info;
+  assert(maxText >= 250_000);
+  // Three bytes each: what counts is bytes, not characters.
+  const fits = "語".repeat(Math.floor(maxText / 3)) + "x".repeat(maxText % 3);
+  assertEquals((await guest.say(fits)).text.length, fits.length);
+  const error = assertThrows(() => guest.client.say(fits + "x"), ChatError);
+  assertEquals(
+    error.message,
+    `Cannot send this message: it has ${maxText + 1} bytes, at most ${maxText} fit into one`,
+  );
+  assertThrows(() => guest.client.act(fits + "x"), ChatError);
+  assertThrows(() => guest.client.tell(1, fits + "x"), ChatError);
+  assertEquals(guest.client.pending, []);
+});
+
+Deno.test("Client.say: keeps to a smaller limit where the server has one", async () => {
+  await using impostor = new Impostor(async (raw) => {
+    await raw.preface();
+    await raw.write(greeting({ maxFrame: MAX_FRAME_BEFORE_ADMISSION }));
+    await raw.frameOf(Type.HELLO);
+    await raw.write(encodeWelcome(ME, { room: START, own: 0, members: 0 }), joined(ME, "guest"));
+    const frame = await raw.frameOf(Type.MESSAGE);
+    assertEquals(frame.bytes.length, 4 + MAX_FRAME_BEFORE_ADMISSION);
+    await untilBye(raw);
+  });
+  await using guest = await Guest.join(impostor, "guest");
+  const { maxText } = guest.client.info;
+  guest.client.say("x".repeat(maxText));
+  assertThrows(() => guest.client.say("x".repeat(maxText + 1)), ChatError, `at most ${maxText}`);
+});
+
+Deno.test("Client: what was said is pending until the room has confirmed it, in its order", async () => {
+  await using room = new TestRoom();
+  await using ben = await Guest.join(room, "ben");
+  await using guest = await Guest.join(room, "guest");
+  const { client } = guest;
+  const refs = [client.say("one"), client.tell("ben", "two"), client.act("three")];
+  assertEquals(refs, [1, 2, 3]);
+  assertEquals(client.pending.map(({ ref, text, action, to }) => [ref, text, action, to?.name]), [
+    [1, "one", false, undefined],
+    [2, "two", false, "ben"],
+    [3, "three", true, undefined],
+  ]);
+  await guest.next("message", ({ ref, action }) => ref === 3 && action);
+  await ben.say("four");
+  assertEquals(client.pending.filter(({ to }) => !to), []);
+  const confirmed = guest.events.flatMap((event) =>
+    event.type === "message" || event.type === "delivered" ? [event.ref] : []
+  );
+  assertEquals(confirmed.filter((ref) => ref !== undefined).sort(), [1, 2, 3]);
+  // What others say confirms nothing.
+  assertEquals((await guest.next("message", ({ text }) => text === "four")).ref, undefined);
+});
+
+Deno.test("Client: refuses names and receivers that there can't be, and then does nothing", async () => {
+  await using room = new TestRoom();
+  await using guest = await Guest.join(room, "guest");
+  const { client } = guest;
+  assertThrows(() => client.rename("a b"), ChatError, 'Cannot change the name to "a b": a name ');
+  assertThrows(() => client.rename("\x1b"), ChatError, 'Cannot change the name to "␛"');
+  assertThrows(() => client.tell("nobody", "?"), ChatError, 'Cannot send to "nobody": nobody here');
+  assertThrows(() => client.tell(99, "?"), ChatError, "a member with the id 99");
+  assertEquals(client.pending, []);
+  await guest.say("fine");
+  assertEquals(guest.events.map(({ type }) => type), ["welcome", "members", "message"]);
+});
+
+Deno.test("Client.leave: ends the room for this client, once; nothing can be done there any more", async () => {
+  await using room = new TestRoom();
+  await using guest = await Guest.join(room, "guest");
+  guest.client.leave();
+  guest.client.leave();
+  for (const act of [() => guest.client.say("?"), () => guest.client.rename("x")]) {
+    assertThrows(act, ChatError, "you have left the room");
+  }
+  await within("the end of the room", guest.ended);
+  assertEquals(guest.events.at(-1), { type: "ended", ending: { reason: "left" } });
+  assertEquals(guest.client.ending, { reason: "left" });
+  assertThrows(() => guest.client.say("?"), ChatError, "you have left the room");
+  assertEquals(guest.events.filter(({ type }) => type === "ended").length, 1);
+});
+
+Deno.test("Client.leave: does not wait for ever for a server that does not end", async () => {
+  const released = Promise.withResolvers<void>();
+  await using impostor = new Impostor(async (raw) => {
+    await admit(raw);
+    await raw.write(joined(ME, "guest"));
+    await raw.frameOf(Type.BYE);
+    // Neither answers nor ends.
+    await released.promise;
+  });
+  const guest = await Guest.join(impostor, "guest", { finishMs: 20 });
+  guest.client.leave();
+  await within("the end of the room", guest.ended);
+  assertEquals(guest.client.ending, { reason: "left" });
+  released.resolve();
+});
+
+// ---- what it is told ----
+
+Deno.test("Client.run: tells one thing at a time, in order, however long the listener takes", async () => {
+  await using room = new TestRoom();
+  await using talker = await Guest.join(room, "talker");
+  const client = await join({ ...here, port: room.port });
+  const heard: string[] = [];
+  let telling = 0;
+  const done = client.run(async (event) => {
+    assertEquals(++telling, 1);
+    // Long enough for more to come meanwhile.
+    if (heard.length < 3) await talker.say(`more ${heard.length}`);
+    if (event.type === "message") heard.push(event.text);
+    if (heard.length === 6) client.leave();
+    telling--;
+  });
+  for (const text of ["a", "b", "c", "d"]) talker.client.say(text);
+  await within("the end of the room", done);
+  assertEquals(heard.filter((text) => text.length === 1), ["a", "b", "c", "d"]);
+});
+
+Deno.test("Client.run: a listener that throws ends the connection, and the error is its own", async () => {
+  await using room = new TestRoom();
+  await using watcher = await Guest.join(room, "watcher");
+  const client = await join({ ...here, port: room.port });
+  await assertRejects(
+    () =>
+      client.run((event) => {
+        if (event.type === "members") throw new TypeError("a bug of the screen");
+      }),
+    TypeError,
+    "a bug of the screen",
+  );
+  assertEquals((await watcher.next("left")).who.name, "guest");
+});
+
+/** What a server may send behind its welcome, and what the user is told. */
+async function tellGuest(
+  frames: readonly Uint8Array[],
+  options: { members?: number; end?: boolean } = {},
+): Promise<{ events: RoomEvent[]; answer: Frame[] }> {
+  let answer: Frame[] = [];
+  await using impostor = new Impostor(async (raw) => {
+    await admit(raw, options.members);
+    await raw.write(...frames);
+    if (options.end) await raw.end();
+    answer = await raw.frames();
+  });
+  const { port } = impostor;
+  const events: RoomEvent[] = [];
+  const client = await join({ ...here, port });
+  await within("the end of the room", client.run((event) => void events.push(event)));
+  await impostor.served(1);
+  return { events, answer };
+}
+
+const BYE = encodeFrame(Type.BYE, 0);
+const ME_JOINED = joined(ME, "guest");
+
+Deno.test("Client: who was never named is known by number", async () => {
+  const { events } = await tellGuest([
+    ME_JOINED,
+    said(99, "boo"),
+    encodeFrame(Type.LEFT, 98, Uint8Array.of(Left.LOST)),
+    encodeFrame(Type.PROFILE, 97, profile("late")),
+    encodeFrame(Type.DIRECT, 96, xor.seal(encodeEnvelope({ kind: "action", text: "hides" }))),
+    BYE,
+  ]);
+  const [, members, message, left, renamed, direct, ended] = events;
+  assert(members?.type === "members" && members.members.length === 1);
+  assert(message?.type === "message" && message.from.name === "#99");
+  assert(left?.type === "left" && left.who.name === "#98" && left.reason === "lost");
+  assert(renamed?.type === "renamed" && renamed.before === "#97" && renamed.who.name === "late");
+  assert(direct?.type === "direct" && direct.from.name === "#96" && direct.action);
+  assertEquals(ended, { type: "ended", ending: { reason: "stopped" } });
+});
+
+Deno.test("Client: the place of what happens is counted from where the welcome says", async () => {
+  const frames = [ME_JOINED, joined(8, "ben"), said(8, "one"), said(8, "longer"), said(8, "three")];
+  const { events } = await tellGuest([...frames, BYE]);
+  let at = START;
+  const places = frames.map((frame) => (at += frame.length) - frame.length);
+  // Its own coming is told without its place.
+  assertEquals(
+    events.flatMap((event) => "at" in event ? [event.at] : []),
+    places.slice(1),
+  );
+});
+
+Deno.test("Client: PING is answered", async () => {
+  const { answer } = await tellGuest([ME_JOINED, encodeFrame(Type.PING, 0), BYE]);
+  assertEquals(answer.map(({ type }) => type), [Type.PONG]);
+});
+
+Deno.test("Client: an ERROR ends the room with its reason, the end of the connection without", async () => {
+  const refused = await tellGuest([ME_JOINED, encodeError("slow", "too slow")]);
+  const ending = { reason: "refused", code: "slow", message: "too slow" } as const;
+  assertEquals(refused.events.at(-1), { type: "ended", ending });
+  const lost = await tellGuest([ME_JOINED, said(ME, "half").subarray(0, 11)], { end: true });
+  const message = "the connection was lost";
+  assertEquals(lost.events.at(-1), { type: "ended", ending: { reason: "lost", message } });
+});
+
+const HOSTILE: readonly { what: string; frames: Uint8Array[]; members?: number; code: string }[] = [
+  { what: "an ACK for nothing", frames: [ME_JOINED, ack(1)], code: "unexpected" },
+  { what: "a message before its own JOINED", frames: [said(1, "early")], code: "unexpected" },
+  { what: "another's JOINED instead of its own", frames: [joined(8, "ben")], code: "unexpected" },
+  {
+    what: "more members than were said to be there",
+    frames: [1, 2, 3].map((id) => encodeFrame(Type.MEMBER, id, profile(`m${id}`))),
+    members: 2,
+    code: "unexpected",
+  },
+  {
+    what: "a list of members that goes on behind its own JOINED",
+    frames: [ME_JOINED, encodeFrame(Type.MEMBER, 1, profile("ben"))],
+    members: 1,
+    code: "unexpected",
+  },
+  {
+    what: "more joining than any room holds",
+    frames: [
+      ME_JOINED,
+      concat(...Array.from({ length: 100_000 }, (_, i) => encodeFrame(Type.JOINED, i + 8))),
+    ],
+    code: "too-large",
+  },
+  { what: "a second WELCOME", frames: [ME_JOINED, welcome()], code: "unexpected" },
+  { what: "a second GREETING", frames: [ME_JOINED, GREETING], code: "unexpected" },
+  { what: "a type that does not exist", frames: [encodeFrame(77, 0)], code: "unexpected" },
+  {
+    what: "a frame of 4 GiB",
+    frames: [ME_JOINED, new Uint8Array(9).fill(0xff)],
+    code: "too-large",
+  },
+  {
+    what: "a reason that does not exist",
+    frames: [ME_JOINED, encodeFrame(Type.LEFT, ME, Uint8Array.of(99))],
+    code: "malformed",
+  },
+  {
+    what: "an ERROR that is none",
+    frames: [ME_JOINED, encodeFrame(Type.ERROR, 0, utf8.encode("{}"))],
+    code: "malformed",
+  },
+];
+
+function ack(count: number): Uint8Array<ArrayBuffer> {
+  return encodeAck(1, { count, outcome: AckOutcome.ACCEPTED });
+}
+
+function welcome(): Uint8Array<ArrayBuffer> {
+  return encodeWelcome(ME, { room: START, own: 0, members: 0 });
+}
+
+for (const { what, frames, members = 0, code } of HOSTILE) {
+  Deno.test(`Client: a server that sends ${what} is told ${code}, and left`, async () => {
+    const { events, answer } = await tellGuest(frames, { members });
+    const last = events.at(-1)!;
+    assert(last.type === "ended" && last.ending.reason === "lost");
+    assertMatch(last.ending.message, /^the server broke the protocol: /);
+    assertEquals(answer.map(({ type }) => type), [Type.ERROR]);
+    assertEquals(parseError(answer[0]!.body).code, code);
+  });
+}
+
+Deno.test("Client: an ACK must be for the receiver and in the order of what was sent", async () => {
+  for (const [receiver, count] of [[2, 1], [1, 2], [1, 0]] as const) {
+    await using impostor = new Impostor(async (raw) => {
+      await admit(raw, 1);
+      await raw.write(encodeFrame(Type.MEMBER, 1, profile("ben")), ME_JOINED);
+      await raw.frameOf(Type.MESSAGE);
+      await raw.write(encodeAck(receiver, { count, outcome: AckOutcome.ACCEPTED }));
+      await raw.frames();
+    });
+    await using guest = await Guest.join(impostor, "guest");
+    guest.client.tell("ben", "psst");
+    const { ending } = await guest.next("ended");
+    assert(
+      ending.reason === "lost" && ending.message.includes("an ACK came for what was not sent"),
+    );
+  }
+});

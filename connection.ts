@@ -1,0 +1,187 @@
+// One socket: frames in, one writer out, closed once. Both the server and the client sit on it.
+// Knows no room and no cipher.
+
+import { FrameDecoder } from "./protocol.ts";
+
+/** Where a connection's writer gets what it writes. */
+export interface Source {
+  /**
+   * Everything that is pending, in one piece; null if there is nothing, until `wake()` is called.
+   * Called again only when what it gave before has been written. MUST NOT wait.
+   */
+  take(): Uint8Array<ArrayBuffer> | null;
+}
+
+/**
+ * A socket. At most one write is under way at a time, and it carries all that was pending when it
+ * began; what comes meanwhile is gathered by the source. A failed read or write closes it.
+ */
+export class Connection {
+  readonly decoder: FrameDecoder;
+  /** The other side, as `HOST:PORT`. */
+  readonly peer: string;
+  /** Resolves when the connection is closed, for whatever reason. */
+  readonly closed: Promise<void>;
+
+  readonly #conn: Deno.TcpConn;
+  readonly #resolveClosed: () => void;
+  /** Small frames outside the source, written before it: greeting, pong, error. */
+  readonly #urgent: Uint8Array<ArrayBuffer>[] = [];
+  #source: Source | undefined;
+  #busy = false;
+  /** Settles when the writer has nothing more to write; never rejects. */
+  #writing = Promise.resolve();
+  /** Ends the `fill()` that waits. */
+  #endFill: (() => void) | undefined;
+  #filling = false;
+  /** Resolves when nothing more can be read. */
+  readonly #readEnd = Promise.withResolvers<void>();
+  #finishing = false;
+  #closed = false;
+
+  /**
+   * @param limit greatest length of a frame at first; see `FrameDecoder`
+   * @param readBuffer bytes of the read buffer
+   */
+  constructor(conn: Deno.TcpConn, limit: number, readBuffer?: number) {
+    this.#conn = conn;
+    this.decoder = new FrameDecoder(limit, readBuffer);
+    const { hostname, port } = conn.remoteAddr;
+    this.peer = formatAddress(hostname, port);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.closed = promise;
+    this.#resolveClosed = resolve;
+    try {
+      conn.setNoDelay(true);
+    } catch {
+      // The other side has gone already: the first read will say so.
+    }
+  }
+
+  /**
+   * Reads once, into the decoder. False if nothing more will come: the other side has ended, or this
+   * one is about to.
+   */
+  async fill(): Promise<boolean> {
+    while (!this.#closed && !this.#filling) {
+      this.#filling = true;
+      const count = await this.#read();
+      this.#filling = false;
+      if (count === null) {
+        this.#readEnd.resolve();
+        return false;
+      }
+      // Once the last word is being said, what still comes is only taken so that closing does not reset
+      // the connection, which could cost the other side that last word (RFC 1122, section 4.2.2.13).
+      if (this.#finishing) continue;
+      this.decoder.fill(count);
+      return true;
+    }
+    // Either closed, or `finish()` is reading for us.
+    await this.#readEnd.promise;
+    return false;
+  }
+
+  /** A read that `close()` ends: in Deno 2.8, closing a socket alone leaves a read waiting (issue 35292). */
+  #read(): Promise<number | null> {
+    return new Promise((resolve) => {
+      this.#endFill = () => resolve(null);
+      this.#conn.read(this.decoder.space()).then(resolve, () => {
+        this.close();
+        resolve(null);
+      }).finally(() => this.#endFill = undefined);
+    });
+  }
+
+  /** Writes a small frame before what the source has. Its bytes MUST NOT change any more. */
+  send(frame: Uint8Array<ArrayBuffer>): void {
+    if (this.#finishing) return;
+    this.#urgent.push(frame);
+    this.wake();
+  }
+
+  /** How many frames given to `send` are waiting: a peer that asks without reading is seen by this. */
+  get urgent(): number {
+    return this.#urgent.length;
+  }
+
+  /** From now on the writer writes what `source` has. */
+  attach(source: Source): void {
+    this.#source = source;
+    this.wake();
+  }
+
+  /** Says that the source has something. Cheap, and harmless at any time. */
+  wake(): void {
+    if (this.#busy || this.#closed) return;
+    this.#busy = true;
+    this.#writing = this.#write();
+  }
+
+  async #write(): Promise<void> {
+    try {
+      while (!this.#closed) {
+        const bytes = this.#urgent.shift() ?? this.#source?.take();
+        if (!bytes) break;
+        let written = 0;
+        while (written < bytes.length) {
+          written += await this.#conn.write(written === 0 ? bytes : bytes.subarray(written));
+        }
+      }
+    } catch {
+      // The other side has gone; there is nobody left to tell.
+      this.close();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /**
+   * Writes what is pending and then `last`, shuts down the sending half, waits for the other side to do
+   * the same, and closes; closes in any case after `ms`.
+   *
+   * @param last one more frame, or text for who does not speak the protocol
+   */
+  async finish(ms: number, last?: Uint8Array<ArrayBuffer>): Promise<void> {
+    if (this.#finishing || this.#closed) return await this.closed;
+    this.#finishing = true;
+    const timer = setTimeout(() => this.close(), ms);
+    this.wake();
+    await this.#written();
+    this.#source = undefined;
+    if (last) {
+      this.#urgent.push(last);
+      this.wake();
+      await this.#written();
+    }
+    if (!this.#closed) {
+      // Rejects if the other side has closed before: so be it.
+      await Promise.race([this.#conn.closeWrite().catch(() => {}), this.closed]);
+      while (await this.fill());
+    }
+    clearTimeout(timer);
+    this.close();
+  }
+
+  /** Resolves when the writer is idle, or the connection closed: a write may outlive that. */
+  #written(): Promise<void> {
+    return Promise.race([this.#writing, this.closed]);
+  }
+
+  /** Closes at once; what is pending is lost. Harmless the second time. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    // The other side's notice first: see `#read`.
+    this.#conn.closeWrite().catch(() => {});
+    this.#conn.close();
+    this.#endFill?.();
+    this.#readEnd.resolve();
+    this.#resolveClosed();
+  }
+}
+
+/** `HOST:PORT`, with brackets around an IPv6 address (RFC 3986, section 3.2.2). */
+export function formatAddress(hostname: string, port: number): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}

@@ -1,0 +1,122 @@
+// What a screen (or a pipe) sees of a room: events that come in, and what can be done in it.
+// `client.ts` is the real one; tests of screens use others. Knows no socket and no terminal.
+
+/** Somebody in the room, as far as this client knows. */
+export interface Person {
+  /** The server's number for this member, unique in the room's life. */
+  readonly id: number;
+  /** The name to show: a valid name; `#id` follows it where two in the room have the same. */
+  readonly name: string;
+  readonly self: boolean;
+}
+
+/** What is known of the room as a whole. */
+export interface RoomInfo {
+  /** `HOST:PORT`, as the user would write it. */
+  readonly address: string;
+  readonly cipher: "xor";
+  /** Bytes of UTF-8 that one message may have. */
+  readonly maxText: number;
+}
+
+/** A message of this client that the room has not confirmed yet. */
+export interface Pending {
+  /** This client's number for it, counted from 1. */
+  readonly ref: number;
+  readonly text: string;
+  readonly action: boolean;
+  /** The receiver of a direct message. */
+  readonly to: Person | undefined;
+}
+
+/** Why a client's time in the room has ended. */
+export type Ending =
+  /** This side asked for it. */
+  | { readonly reason: "left" }
+  /** The server said that it stops. */
+  | { readonly reason: "stopped" }
+  /** The connection broke. */
+  | { readonly reason: "lost"; readonly message: string }
+  /** The server refused to go on: its code and sentence. */
+  | { readonly reason: "refused"; readonly code: string; readonly message: string };
+
+/** What happens in a room. `at` is the place in the room's log: the same number for every member. */
+export type RoomEvent =
+  | { readonly type: "welcome"; readonly self: Person; readonly room: RoomInfo }
+  /** The list of those who were there before is complete. */
+  | { readonly type: "members"; readonly members: readonly Person[] }
+  | {
+    readonly type: "message";
+    readonly from: Person;
+    /** May hold anything, control characters too: `printable()` before it is shown. */
+    readonly text: string;
+    /** `/me`: the text says what the sender does. */
+    readonly action: boolean;
+    readonly at: number;
+    /** Set on this client's own messages: the `ref` that `say` gave. */
+    readonly ref: number | undefined;
+  }
+  | {
+    readonly type: "direct";
+    readonly from: Person;
+    readonly text: string;
+    readonly action: boolean;
+  }
+  /** The server has taken a direct message of this client for its receiver. */
+  | { readonly type: "delivered"; readonly ref: number; readonly to: Person; readonly text: string }
+  /** The server has not taken a direct message. */
+  | {
+    readonly type: "undelivered";
+    readonly ref: number;
+    readonly to: Person;
+    readonly text: string;
+    readonly reason: "busy" | "gone";
+  }
+  | { readonly type: "joined"; readonly who: Person; readonly at: number }
+  | {
+    readonly type: "left";
+    readonly who: Person;
+    readonly reason: "left" | "lost" | "slow" | "refused";
+    readonly at: number;
+  }
+  | {
+    readonly type: "renamed";
+    readonly who: Person;
+    readonly before: string;
+    readonly at: number;
+  }
+  /** Something came that can't be shown: not text, or of a kind that this version does not know. */
+  | { readonly type: "unreadable"; readonly from: Person; readonly message: string }
+  | { readonly type: "ended"; readonly ending: Ending };
+
+/** What can be done in a room. Each throws a `ChatError` if it can't be done, and then does nothing. */
+export interface Room {
+  readonly info: RoomInfo;
+  readonly self: Person;
+  /** Everybody in the room, this client included, in the order of joining. */
+  readonly members: readonly Person[];
+  /** What was said and is not confirmed yet, oldest first. */
+  readonly pending: readonly Pending[];
+  /** Says `text` to everybody; returns the number that its confirmation will carry. */
+  say(text: string): number;
+  /** Says to everybody what this member does (`/me`). */
+  act(text: string): number;
+  /** Says `text` to one member: a name, a name with `#id`, or an id. */
+  tell(to: string | number, text: string): number;
+  rename(name: string): void;
+  /** Says goodbye; what was said before still goes out. The `ended` event follows. */
+  leave(): void;
+}
+
+/** Finds who is meant by `name`, `name#id` or an id among `members`. */
+export function findPerson(
+  members: readonly Person[],
+  who: string | number,
+): Person | "nobody" | "several" {
+  if (typeof who === "number") return members.find((m) => m.id === who) ?? "nobody";
+  const exact = members.find((m) => m.name === who || `#${m.id}` === who);
+  if (exact) return exact;
+  const alike = members.filter((m) => m.name.replace(/#\d+$/, "") === who);
+  if (alike.length > 1) return "several";
+  return alike[0] ?? "nobody";
+}

@@ -1,0 +1,730 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { encodeEnvelope, encodeProfile } from "./envelope.ts";
+import { ChatError } from "./errors.ts";
+import { concat, Guest, Raw, TestRoom, within, xor } from "./loopback.ts";
+import {
+  AckOutcome,
+  encodeError,
+  encodeFrame,
+  encodeHello,
+  type Frame,
+  HEADER_SIZE,
+  MAX_BODY,
+  MAX_FRAME,
+  MAX_FRAME_BEFORE_ADMISSION,
+  MAX_PROFILE,
+  parseAck,
+  parseError,
+  parseGreeting,
+  parseWelcome,
+  PREFACE,
+  Type,
+} from "./protocol.ts";
+import { Server } from "./server.ts";
+
+const utf8 = new TextEncoder();
+const NOTHING = new Uint8Array(0);
+/** What no test may have to wait for. */
+const NEVER_MS = 3_600_000;
+
+const profile = (name: string) => xor.seal(encodeProfile({ name }));
+const hello = (name: string) => encodeHello({ version: 1, profile: profile(name) });
+const text = (text: string) => xor.seal(encodeEnvelope({ kind: "text", text }));
+const message = (words: string, to = 0) => encodeFrame(Type.MESSAGE, to, text(words));
+
+/** A header whose length may lie. */
+function header(length: number, type: number, id = 0): Uint8Array<ArrayBuffer> {
+  const bytes = encodeFrame(type, id);
+  new DataView(bytes.buffer).setUint32(0, length);
+  return bytes;
+}
+
+function json(frame: Frame): Record<string, unknown> {
+  return JSON.parse(new TextDecoder().decode(frame.body));
+}
+
+function errorCode(frame: Frame | null | undefined): string | undefined {
+  return frame?.type === Type.ERROR ? parseError(frame.body).code : undefined;
+}
+
+// ---- the main job ----
+
+Deno.test("Server: the original's conversation reaches everybody, once and in one order", async () => {
+  await using room = new TestRoom();
+  await using first = await Guest.join(room, "first");
+  await using second = await Guest.join(room, "second");
+  const conversation = [
+    "first: So it starts!",
+    "second: Right?",
+    "first: Yep!",
+    "second: Here we go!",
+  ];
+  for (const line of conversation) {
+    const [name, words] = line.split(": ");
+    await (name === "first" ? first : second).say(words!);
+  }
+  await first.next("message", (event) => event.text === "Here we go!");
+  assertEquals(first.heard, conversation);
+  assertEquals(second.heard, conversation);
+  const places = (guest: Guest) =>
+    guest.events.flatMap((event) => event.type === "message" ? [event.at] : []);
+  assertEquals(places(first), places(second));
+});
+
+Deno.test("Server: under public key 198 each byte on the wire is the plaintext's XOR 188", async () => {
+  await using room = new TestRoom({ publicKey: 198 });
+  await using raw = await Raw.connect(room);
+  await raw.hello();
+  await using guest = await Guest.join(room, "guest");
+  await guest.say("So it starts!");
+  const joined = await raw.frameOf(Type.JOINED);
+  assertEquals(joined.id, 1);
+  const came = await raw.frameOf(Type.JOINED);
+  const said = await raw.frameOf(Type.MESSAGE);
+  const plain = (bytes: Uint8Array) =>
+    new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte ^ 188));
+  assertEquals(plain(came.body), '{"name":"guest"}');
+  assertEquals(plain(said.body), "TSo it starts!");
+  // And the other way: what is XORed by hand is understood.
+  const byHand = Uint8Array.from(utf8.encode("TRight?"), (byte) => byte ^ 188);
+  await raw.write(encodeFrame(Type.MESSAGE, 0, byHand));
+  assertEquals((await guest.next("message", (e) => e.from.name === "raw")).text, "Right?");
+});
+
+Deno.test("Server: the greeting has the public key as decimal text, also where it is below 10", async () => {
+  for (const publicKey of [0, 9, 198, 255]) {
+    await using room = new TestRoom({ publicKey });
+    await using raw = await Raw.connect(room);
+    await raw.write(PREFACE);
+    const frame = (await raw.frame())!;
+    assertEquals([frame.type, frame.id], [Type.GREETING, 0]);
+    assertEquals(json(frame)["key"], String(publicKey));
+    assertEquals(parseGreeting(frame.body).maxFrame, MAX_FRAME);
+  }
+});
+
+Deno.test("Server: what one sends is relayed byte by byte as it came, but for the id", async () => {
+  await using room = new TestRoom();
+  await using sender = await Raw.connect(room);
+  await using receiver = await Raw.connect(room);
+  const from = await sender.hello();
+  await receiver.hello();
+  const bodies = [NOTHING, Uint8Array.of(0), crypto.getRandomValues(new Uint8Array(60_000))];
+  bodies.push(new Uint8Array(MAX_BODY).fill(0xff));
+  for (const body of bodies) await sender.write(encodeFrame(Type.MESSAGE, 0, body));
+  for (const body of bodies) {
+    assertEquals(
+      (await receiver.frameOf(Type.MESSAGE)).bytes,
+      encodeFrame(Type.MESSAGE, from, body),
+    );
+  }
+});
+
+Deno.test("Server: who comes late sees who is there, and nothing of what was said", async () => {
+  await using room = new TestRoom();
+  await using early = await Guest.join(room, "early");
+  await early.say("before");
+  await using late = await Guest.join(room, "late");
+  await early.say("after");
+  await late.next("message");
+  assertEquals(late.heard, ["early: after"]);
+  assertEquals(late.client.members.map(({ name }) => name), ["early", "late"]);
+});
+
+Deno.test("Server: a message of 250,000 bytes in a mix of scripts arrives whole", async () => {
+  await using room = new TestRoom();
+  await using sender = await Guest.join(room, "sender");
+  await using receiver = await Guest.join(room, "receiver");
+  const mix = "Plain, Ünïcödé, Ελληνικά, العربية, 日本語, हिन्दी, 👩‍👩‍👧, 🏳️‍🌈\r\n\t\u0000";
+  let long = mix.repeat(Math.ceil(250_000 / utf8.encode(mix).length));
+  while (utf8.encode(long).length > 250_000) long = long.slice(0, -1);
+  long += "x".repeat(250_000 - utf8.encode(long).length);
+  assertEquals(utf8.encode(long).length, 250_000);
+  await sender.say(long);
+  assert((await receiver.next("message")).text === long, "the text has changed on its way");
+});
+
+Deno.test("Server: a direct message reaches one, and its sender learns what became of it", async () => {
+  await using room = new TestRoom();
+  await using anna = await Guest.join(room, "anna");
+  await using ben = await Guest.join(room, "ben");
+  await using carl = await Guest.join(room, "carl");
+  await anna.next("joined", ({ who }) => who.name === "carl");
+  const ref = anna.client.tell("ben", "psst");
+  const delivered = await anna.next("delivered");
+  assertEquals([delivered.ref, delivered.to.name], [ref, "ben"]);
+  const direct = await ben.next("direct");
+  assertEquals([direct.from.name, direct.text], ["anna", "psst"]);
+  await carl.say("all quiet");
+  assert(!carl.events.some((event) => event.type === "direct"));
+  assertEquals(anna.client.pending, []);
+});
+
+Deno.test("Server: a direct message to who has left is answered with GONE", async () => {
+  await using room = new TestRoom();
+  await using raw = await Raw.connect(room);
+  await raw.hello();
+  await raw.write(message("anybody?", 4711), message("me?", 1));
+  const first = await raw.frameOf(Type.ACK);
+  assertEquals(first.id, 4711);
+  assertEquals(parseAck(first.body), { count: 1, outcome: AckOutcome.GONE });
+  // What is for oneself is a direct message like another.
+  assertEquals((await raw.frameOf(Type.DIRECT)).body, text("me?"));
+  assertEquals(parseAck((await raw.frame())!.body), { count: 2, outcome: AckOutcome.ACCEPTED });
+});
+
+Deno.test("Server: direct messages that wait for one who does not read are bounded, and none is lost", async () => {
+  await using room = new TestRoom();
+  await using anna = await Guest.join(room, "anna");
+  await using mute = await Raw.connect(room);
+  const id = await mute.hello();
+  await anna.next("joined");
+  const long = "x".repeat(200_000);
+  let accepted = 0;
+  for (;;) {
+    anna.client.tell(id, `${accepted}${long}`);
+    const outcome = await anna.nextOf(["delivered", "undelivered"]);
+    if (outcome.type === "undelivered") {
+      assertEquals(outcome.reason, "busy");
+      break;
+    }
+    accepted++;
+    assert(accepted < 1000, "200 MB wait for one member");
+  }
+  // It reads at last: it was not dropped, and has all that was accepted.
+  for (let i = 0; i < accepted; i++) {
+    assertEquals((await mute.frameOf(Type.DIRECT)).body, text(`${i}${long}`));
+  }
+  anna.client.tell(id, "again?");
+  await anna.next("delivered");
+});
+
+Deno.test("Server: a new name is told to all, and to who comes later", async () => {
+  await using room = new TestRoom();
+  await using anna = await Guest.join(room, "anna");
+  await using ben = await Guest.join(room, "ben");
+  anna.client.rename("annika");
+  for (const guest of [anna, ben]) {
+    const renamed = await guest.next("renamed");
+    assertEquals([renamed.before, renamed.who.name], ["anna", "annika"]);
+  }
+  assertEquals(anna.client.self.name, "annika");
+  await using carl = await Guest.join(room, "carl");
+  assertEquals(carl.client.members.map(({ name }) => name), ["annika", "ben", "carl"]);
+});
+
+Deno.test("Server: two with one name are told apart, as long as both are there", async () => {
+  await using room = new TestRoom();
+  await using watcher = await Guest.join(room, "watcher");
+  await using first = await Guest.join(room, "anna");
+  {
+    await using second = await Guest.join(room, "anna");
+    assertEquals(second.client.self.name, "anna#3");
+    await watcher.next("joined", ({ who }) => who.name === "anna#3");
+    await second.say("which am I?");
+    assertEquals((await watcher.next("message")).from.name, "anna#3");
+    await first.next("joined");
+    assertEquals(first.client.self.name, "anna#2");
+    assertThrows(() => watcher.client.tell("anna", "?"), ChatError, "several");
+    watcher.client.tell("anna#2", "you!");
+    assertEquals((await first.next("direct")).text, "you!");
+  }
+  assertEquals((await watcher.next("left")).who.name, "anna#3");
+  assertEquals(watcher.client.members.map(({ name }) => name), ["watcher", "anna"]);
+});
+
+Deno.test("Server: a list of members that takes many writes comes whole, in order", async () => {
+  await using room = new TestRoom();
+  const crowd: Raw[] = [];
+  try {
+    const padded = (i: number) => xor.seal(concat(profile(`n${i}`), new Uint8Array(600)));
+    for (let i = 0; i < 60; i++) {
+      const raw = await Raw.connect(room);
+      crowd.push(raw);
+      await raw.hello(padded(i));
+    }
+    await using late = await Raw.connect(room);
+    await late.write(PREFACE, hello("late"));
+    assertEquals(parseWelcome((await late.frameOf(Type.WELCOME)).body).members, 60);
+    for (let id = 1; id <= 60; id++) {
+      const frame = (await late.frame())!;
+      assertEquals([frame.type, frame.id], [Type.MEMBER, id]);
+    }
+    const own = (await late.frame())!;
+    assertEquals([own.type, own.id], [Type.JOINED, 61]);
+  } finally {
+    for (const raw of crowd) await raw[Symbol.asyncDispose]();
+  }
+});
+
+// ---- admission ----
+
+Deno.test("Server: takes the preface and HELLO byte by byte", async () => {
+  await using room = new TestRoom();
+  await using raw = await Raw.connect(room);
+  for (const byte of concat(PREFACE, hello("slow"))) await raw.write(Uint8Array.of(byte));
+  assertEquals((await raw.frame())!.type, Type.GREETING);
+  assertEquals((await raw.frame())!.type, Type.WELCOME);
+});
+
+Deno.test("Server: takes preface, HELLO and the first messages without waiting for the greeting", async () => {
+  await using room = new TestRoom();
+  await using guest = await Guest.join(room, "guest");
+  await using raw = await Raw.connect(room);
+  await raw.write(PREFACE, hello("hasty"), message("one"), message("two"));
+  for (const expected of ["one", "two"]) {
+    const { from, text } = await guest.next("message");
+    assertEquals([from.name, text], ["hasty", expected]);
+  }
+});
+
+Deno.test("Server: an undecodable or hostile profile is relayed as it is, and shown by number", async () => {
+  await using room = new TestRoom();
+  await using guest = await Guest.join(room, "guest");
+  const profiles = [
+    NOTHING,
+    Uint8Array.of(0xff, 0xfe),
+    xor.seal(utf8.encode('{"name":"\\u001b[2Jboo"}')),
+    xor.seal(utf8.encode('{"name":"a b"}')),
+    xor.seal(utf8.encode('{"name":"\\u202eelgoog"}')),
+    xor.seal(utf8.encode(`{"name":"${"x".repeat(900)}"}`)),
+    xor.seal(utf8.encode('{"name":["guest"]}')),
+    xor.seal(utf8.encode("null")),
+    crypto.getRandomValues(new Uint8Array(MAX_PROFILE)),
+  ];
+  for (const bytes of profiles) {
+    await using raw = await Raw.connect(room);
+    const id = await raw.hello(bytes);
+    assertEquals((await raw.frameOf(Type.JOINED)).body, bytes);
+    assertEquals((await guest.next("joined")).who.name, `#${id}`);
+    await raw.write(message("hello"));
+    assertEquals((await guest.next("message")).from.name, `#${id}`);
+  }
+});
+
+Deno.test("Server: content that can't be opened is told of, and harms nobody", async () => {
+  await using room = new TestRoom();
+  await using guest = await Guest.join(room, "guest");
+  await using raw = await Raw.connect(room);
+  await raw.hello();
+  const bodies = [NOTHING, xor.seal(Uint8Array.of(0x54, 0xff)), xor.seal(utf8.encode("?later"))];
+  for (const body of bodies) {
+    await raw.write(encodeFrame(Type.MESSAGE, 0, body));
+    assertEquals((await guest.next("unreadable")).from.name, "raw");
+  }
+  await raw.write(message("fine"));
+  assertEquals((await guest.next("message")).text, "fine");
+});
+
+/** What strangers do, and what the server answers: the code of an ERROR, or what has come when it ends. */
+const STRANGERS: readonly {
+  who: string;
+  bytes: Uint8Array;
+  /** Ends its half after the bytes. */
+  ends?: boolean;
+  error?: string;
+  answer?: RegExp;
+}[] = [
+  { who: "nothing", bytes: NOTHING, ends: true, answer: /^$/ },
+  { who: "half a preface", bytes: utf8.encode("cha"), ends: true, answer: /^$/ },
+  {
+    who: "HTTP",
+    bytes: utf8.encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+    answer: /^HTTP\/1\.1 400 .*\r\n\r\nThis is a chat server.*: chat join 127\.0\.0\.1:\d+\n$/s,
+  },
+  { who: "a long HTTP request", bytes: utf8.encode(`POST / ${"x".repeat(1e6)}`), answer: /^HTTP/ },
+  { who: "TLS", bytes: Uint8Array.of(22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3), answer: /^$/ },
+  { who: "SSH", bytes: utf8.encode("SSH-2.0-OpenSSH_9.9\r\n"), answer: /^$/ },
+  { who: "words", bytes: utf8.encode("hello?\n"), error: "not-chat" },
+  { who: "zeros", bytes: new Uint8Array(100), error: "not-chat" },
+  { who: "a megabyte of noise", bytes: new Uint8Array(1e6).fill(0xaa), error: "not-chat" },
+  { who: "a frame without preface", bytes: hello("x"), error: "not-chat" },
+  { who: "a later version's preface", bytes: utf8.encode("chat/2\n"), error: "version" },
+  {
+    who: "a later version's HELLO",
+    bytes: concat(PREFACE, encodeHello({ version: 2, profile: NOTHING })),
+    error: "version",
+  },
+  {
+    who: "another first frame",
+    bytes: concat(PREFACE, message("first!")),
+    error: "unexpected",
+  },
+  {
+    who: "a type that does not exist",
+    bytes: concat(PREFACE, encodeFrame(99, 0)),
+    error: "unexpected",
+  },
+  {
+    who: "HELLO that is no JSON",
+    bytes: concat(PREFACE, encodeFrame(Type.HELLO, 0, utf8.encode("{"))),
+    error: "malformed",
+  },
+  {
+    who: "HELLO that is not UTF-8",
+    bytes: concat(PREFACE, encodeFrame(Type.HELLO, 0, Uint8Array.of(0x22, 0xff, 0x22))),
+    error: "malformed",
+  },
+  {
+    who: "HELLO without version",
+    bytes: concat(PREFACE, encodeFrame(Type.HELLO, 0, utf8.encode("{}"))),
+    error: "malformed",
+  },
+  {
+    who: "a profile that is too large",
+    bytes: concat(PREFACE, encodeHello({ version: 1, profile: new Uint8Array(MAX_PROFILE + 1) })),
+    error: "too-large",
+  },
+  { who: "a frame too short", bytes: concat(PREFACE, header(4, Type.HELLO)), error: "malformed" },
+  {
+    // Refused at its length: the body has not come, and must not be waited for.
+    who: "a frame too long for a stranger",
+    bytes: concat(PREFACE, header(MAX_FRAME_BEFORE_ADMISSION + 1, Type.HELLO)),
+    error: "too-large",
+  },
+  {
+    who: "a frame of 4 GiB",
+    bytes: concat(PREFACE, header(0xffffffff, Type.HELLO)),
+    error: "too-large",
+  },
+];
+
+for (const { who, bytes, ends, error, answer } of STRANGERS) {
+  const what = error === undefined ? "answered in its own way" : `refused: ${error}`;
+  Deno.test(`Server: who sends ${who} is ${what}; others notice nothing`, async () => {
+    await using room = new TestRoom({ handshakeMs: NEVER_MS });
+    await using guest = await Guest.join(room, "guest");
+    await using raw = await Raw.connect(room);
+    await raw.write(bytes);
+    if (ends) await raw.end();
+    if (error === undefined) {
+      assertMatch(new TextDecoder().decode(await raw.rest()), answer!);
+    } else {
+      const frames = await raw.frames();
+      assertEquals(errorCode(frames.at(-1)), error);
+      assert(frames.slice(0, -1).every(({ type }) => type === Type.GREETING));
+    }
+    await raw.end();
+    await guest.say("still here");
+    assertEquals(guest.events.map(({ type }) => type), ["welcome", "members", "message"]);
+  });
+}
+
+Deno.test("Server: half a HELLO and the end is a leaving, not an error", async () => {
+  await using room = new TestRoom();
+  await using raw = await Raw.connect(room);
+  await raw.write(PREFACE, hello("half").subarray(0, 12));
+  await raw.end();
+  assertEquals((await raw.frames()).map(({ type }) => type), [Type.GREETING]);
+});
+
+Deno.test("Server: a web browser is told what this is", async () => {
+  await using room = new TestRoom();
+  const response = await fetch(`http://127.0.0.1:${room.port}/index.html`);
+  assertEquals(response.status, 400);
+  assertStringIncludes(await response.text(), `chat join ${room.address}`);
+});
+
+Deno.test("Server: who is not admitted in time is told so, whatever it has sent by then", async () => {
+  const beginnings = [
+    NOTHING,
+    utf8.encode("cha"),
+    PREFACE,
+    concat(PREFACE, hello("x").subarray(0, 20)),
+  ];
+  for (const bytes of beginnings) {
+    await using room = new TestRoom({ handshakeMs: 20 });
+    await using raw = await Raw.connect(room);
+    await raw.write(bytes);
+    assertEquals(errorCode((await raw.frames()).at(-1)), "timeout");
+    await raw.end();
+    assertMatch(
+      await room.told(1),
+      /^refused 127.0.0.1:\d+: admission took more than 0.02 seconds$/,
+    );
+  }
+});
+
+Deno.test("Server: too many at the door at once are turned away, until one has gone in or away", async () => {
+  await using room = new TestRoom({ maxStrangers: 2, handshakeMs: NEVER_MS });
+  await using first = await Raw.connect(room);
+  await using second = await Raw.connect(room);
+  // Their greetings say that both are at the door.
+  for (const raw of [first, second]) {
+    await raw.write(PREFACE);
+    await raw.frameOf(Type.GREETING);
+  }
+  await using third = await Raw.connect(room);
+  assertEquals((await third.frames()).map(errorCode), ["full"]);
+  await first.write(hello("first"));
+  await first.frameOf(Type.WELCOME);
+  await using fourth = await Raw.connect(room);
+  await fourth.write(PREFACE);
+  await fourth.frameOf(Type.GREETING);
+  await second.end();
+  await second.frames();
+  await using guest = await Guest.join(room, "guest");
+  assertEquals(guest.client.members.length, 2);
+});
+
+Deno.test("Server: a stranger that goes on sending gets its answer, and is cut off after a while", async () => {
+  await using room = new TestRoom({ finishMs: 50 });
+  await using raw = await Raw.connect(room);
+  let sending = true;
+  const flood = (async () => {
+    try {
+      while (sending) await raw.write(new Uint8Array(64 * 1024));
+    } catch {
+      // Cut off.
+      sending = false;
+    }
+  })();
+  assertEquals(errorCode(await raw.frame()), "not-chat");
+  await within("the cut", flood);
+});
+
+// ---- members who break the rules ----
+
+const RULE_BREAKERS: readonly { what: string; bytes: Uint8Array; error: string }[] = [
+  { what: "a second HELLO", bytes: hello("again"), error: "unexpected" },
+  { what: "a frame that only a server sends", bytes: header(6, Type.LEFT), error: "unexpected" },
+  { what: "a type that does not exist", bytes: encodeFrame(0, 0), error: "unexpected" },
+  {
+    what: "a frame one byte over the limit",
+    bytes: header(MAX_FRAME + 1, Type.MESSAGE),
+    error: "too-large",
+  },
+  {
+    what: "a profile one byte over the limit",
+    bytes: encodeFrame(Type.PROFILE, 0, new Uint8Array(MAX_PROFILE + 1)),
+    error: "too-large",
+  },
+  {
+    what: "a PING with a body",
+    bytes: encodeFrame(Type.PING, 0, Uint8Array.of(1)),
+    error: "malformed",
+  },
+  {
+    what: "a BYE with a body",
+    bytes: encodeFrame(Type.BYE, 0, Uint8Array.of(1)),
+    error: "malformed",
+  },
+  {
+    what: "an ERROR without shape",
+    bytes: encodeFrame(Type.ERROR, 0, utf8.encode("[]")),
+    error: "malformed",
+  },
+];
+
+for (const { what, bytes, error } of RULE_BREAKERS) {
+  Deno.test(`Server: a member that sends ${what} gets ERROR ${error}; others see it leave`, async () => {
+    await using room = new TestRoom();
+    await using guest = await Guest.join(room, "guest");
+    await using raw = await Raw.connect(room);
+    const id = await raw.hello();
+    // What stands before the fault still counts, what stands behind it does not.
+    const padding = error === "too-large" ? [] : [message("behind")];
+    await raw.write(message("before"), bytes, ...padding);
+    const frames = await raw.frames();
+    assertEquals(errorCode(frames.at(-1)), error);
+    await raw.end();
+    const left = await guest.next("left");
+    assertEquals([left.who.id, left.reason], [id, "refused"]);
+    await guest.say("still here");
+    assertEquals(guest.heard, ["raw: before", "guest: still here"]);
+  });
+}
+
+Deno.test("Server: how a member goes is told to the others", async () => {
+  await using room = new TestRoom();
+  await using guest = await Guest.join(room, "guest");
+  const ways: [Uint8Array, string][] = [
+    [encodeFrame(Type.BYE, 0), "left"],
+    [encodeError("malformed", "I do not understand"), "lost"],
+    [NOTHING, "lost"],
+    [message("half").subarray(0, HEADER_SIZE), "lost"],
+  ];
+  for (const [bytes, reason] of ways) {
+    await using raw = await Raw.connect(room);
+    await raw.hello();
+    await raw.write(bytes);
+    await raw.end();
+    assertEquals((await guest.next("left")).reason, reason);
+    // The server ends too, without another word.
+    const last = (await raw.frames()).at(-1)!;
+    assertEquals(last.type, Type.JOINED);
+  }
+});
+
+Deno.test("Server: a connection that is reset is a member lost", async () => {
+  await using room = new TestRoom();
+  await using guest = await Guest.join(room, "guest");
+  const raw = await Raw.connect(room);
+  await raw.hello();
+  await guest.say("unread");
+  // Closing with bytes unread resets the connection.
+  await raw[Symbol.asyncDispose]();
+  assertEquals((await guest.next("left")).reason, "lost");
+});
+
+Deno.test("Server: PING is answered; who asks without reading gets no answer for each", async () => {
+  await using room = new TestRoom();
+  await using raw = await Raw.connect(room);
+  await raw.hello();
+  const ping = encodeFrame(Type.PING, 0);
+  await raw.write(ping);
+  await raw.frameOf(Type.PONG);
+  // More than the sockets' buffers could hold of answers.
+  const many = concat(...Array.from({ length: 10_000 }, () => ping));
+  for (let i = 0; i < 100; i++) await raw.write(many);
+  await raw.write(encodeFrame(Type.BYE, 0));
+  const pongs = (await raw.frames()).filter(({ type }) => type === Type.PONG).length;
+  assert(pongs >= 1 && pongs < 100_000, `${pongs} answers to 1,000,000`);
+});
+
+// ---- slow members ----
+
+Deno.test("Server: who does not read is dropped with a reason, and nobody else is slowed", async () => {
+  await using room = new TestRoom({ logSize: 1024 * 1024, finishMs: NEVER_MS });
+  await using talker = await Guest.join(room, "talker");
+  await using listener = await Guest.join(room, "listener");
+  await using mute = await Raw.connect(room);
+  const id = await mute.hello();
+  const long = "x".repeat(100_000);
+  let said = 0;
+  // Each is confirmed, and so heard by all who read, before the next.
+  while (!talker.events.some((event) => event.type === "left")) {
+    await talker.say(`${said++}${long}`);
+    assert(said < 2000, "200 MB wait for one member");
+  }
+  const left = await listener.next("left");
+  assertEquals([left.who.id, left.reason], [id, "slow"]);
+  await talker.say("go on");
+  await listener.next("message", (event) => event.text === "go on");
+  assertEquals(listener.heard.length, said + 1);
+  // It reads at last: whole frames, in order, without a gap, then why there are no more.
+  const frames = await mute.frames();
+  assertEquals(errorCode(frames.pop()), "slow");
+  const heard = frames.filter(({ type }) => type === Type.MESSAGE);
+  for (const [i, frame] of heard.entries()) assertEquals(frame.body, text(`${i}${long}`));
+  assert(heard.length > 0 && heard.length < said);
+  await mute.end();
+});
+
+Deno.test("Server: what a member says after it was dropped is not relayed", async () => {
+  await using room = new TestRoom({ logSize: 1024 * 1024, finishMs: NEVER_MS });
+  await using talker = await Guest.join(room, "talker");
+  await using mute = await Raw.connect(room);
+  await mute.hello();
+  const long = "x".repeat(100_000);
+  while (!talker.events.some((event) => event.type === "left")) await talker.say(long);
+  await mute.write(message("I am still here"));
+  await mute.frames();
+  await mute.end();
+  await talker.say("end");
+  assert(!talker.heard.some((line) => line.startsWith("raw")));
+});
+
+// ---- the end ----
+
+Deno.test("Server.stop: members get all that was said, then BYE, then the end", async () => {
+  const room = new TestRoom();
+  await using guest = await Guest.join(room, "guest");
+  await using raw = await Raw.connect(room);
+  await raw.hello();
+  const long = "x".repeat(200_000);
+  for (let i = 0; i < 20; i++) guest.client.say(`${i}${long}`);
+  await guest.next("message", ({ text }) => text.startsWith("19"));
+  const stopped = room.stop();
+  const frames = await raw.frames();
+  assertEquals(frames.pop()!.type, Type.BYE);
+  assertEquals(frames.filter(({ type }) => type === Type.MESSAGE).length, 20);
+  await raw.end();
+  assertEquals((await guest.next("ended")).ending, { reason: "stopped" });
+  await within("the end of the server", stopped);
+  assertEquals(room.connections, 0);
+  await within("the end of a second call", room.stop());
+});
+
+Deno.test("Server.stop: strangers are told too, and nobody can come any more", async () => {
+  const room = new TestRoom({ handshakeMs: NEVER_MS });
+  await using raw = await Raw.connect(room);
+  await raw.write(PREFACE);
+  await raw.frameOf(Type.GREETING);
+  const stopped = room.stop();
+  assertEquals((await raw.frames()).map(({ type }) => type), [Type.BYE]);
+  await raw.end();
+  await within("the end of the server", stopped);
+  const late = await Deno.connect({ hostname: "127.0.0.1", port: room.port }).catch((e) => e);
+  assert(late instanceof Deno.errors.ConnectionRefused);
+});
+
+Deno.test("Server.stop: does not wait for members that neither read nor leave", async () => {
+  const room = new TestRoom({ finishMs: 20 });
+  await using talker = await Guest.join(room, "talker");
+  await using mute = await Raw.connect(room);
+  await mute.hello();
+  // More than the sockets' buffers hold, less than the log: a write to it is under way.
+  for (let i = 0; i < 35; i++) await talker.say("x".repeat(200_000));
+  await within("the end of the server", room.stop());
+  assertEquals(room.connections, 0);
+});
+
+Deno.test("Server.stop: a connection that comes in the same moment is ended too", async () => {
+  for (let round = 0; round < 20; round++) {
+    const room = new TestRoom({ handshakeMs: NEVER_MS });
+    const coming = Array.from({ length: 8 }, async () => {
+      // Refused or reset is an end as well.
+      try {
+        await using raw = await Raw.connect(room);
+        await raw.rest();
+      } catch (error) {
+        if (error instanceof Error && /never came/.test(error.message)) throw error;
+      }
+    });
+    // One turn of the event loop: some have been accepted, some are about to be.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    await within("the end of the server", room.stop());
+    await Promise.all(coming);
+  }
+});
+
+Deno.test("Server: a port in use, a foreign address and a wrong key are told apart", async () => {
+  await using room = new TestRoom();
+  const { hostname, port } = room;
+  const inUse = assertThrows(() => new Server({ hostname, port }), ChatError, "the port is in use");
+  assertStringIncludes(inUse.hint!, `chat join ${room.address}`);
+  const foreign = assertThrows(
+    () => new Server({ hostname: "192.0.2.1", port: 0 }),
+    ChatError,
+    "this machine does not have that address",
+  );
+  assertStringIncludes(foreign.hint!, "--host 0.0.0.0");
+  assertThrows(() => new Server({ hostname, port: 0, publicKey: 256 }), RangeError, "256");
+});
+
+Deno.test("Server: the key is drawn where none is given, and a wildcard names this machine", async () => {
+  await using room = new TestRoom({ hostname: "0.0.0.0" });
+  assertEquals(room.address, `127.0.0.1:${room.port}`);
+  const keys = new Set<number>();
+  for (let i = 0; i < 40; i++) {
+    const server = new Server({ hostname: "127.0.0.1", port: 0 });
+    keys.add(server.publicKey);
+    await server.stop();
+  }
+  // 40 draws of 256 are all alike once in 256 ** 39 runs.
+  assert(keys.size > 1);
+  assert([...keys].every((key) => Number.isInteger(key) && key >= 0 && key <= 255));
+});
+
+Deno.test("Server: the lines for the operator have numbers and addresses, and no content", async () => {
+  await using room = new TestRoom();
+  {
+    await using guest = await Guest.join(room, "secretname");
+    await guest.say("secretword");
+  }
+  assertMatch(
+    await room.told(2),
+    /^member 1 came from 127\.0\.0\.1:\d+: 1 in the room\nmember 1 left: 0 in the room$/,
+  );
+});
