@@ -1,0 +1,122 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { COMMANDS, complete, helpLines, submit } from "./commands.ts";
+import { ChatError } from "./errors.ts";
+import type { Person, Room } from "./room.ts";
+
+const ALICE: Person = { id: 1, name: "alice", self: true };
+const OTHERS: Person[] = ["bob", "Boris", "al", "bob#7"]
+  .map((name, i) => ({ id: i + 2, name, self: false }));
+
+/** A room that notes what is done in it. */
+function fakeRoom(): { room: Room; done: string[] } {
+  const done: string[] = [];
+  const note = (...what: (string | number)[]) => done.push(what.join("|"));
+  const room: Room = {
+    info: { address: "127.0.0.1:2428", cipher: "xor", maxText: 100 },
+    self: ALICE,
+    members: [ALICE, ...OTHERS],
+    pending: [],
+    say: (text) => note("say", text),
+    act: (text) => note("act", text),
+    tell: (to, text) => note("tell", to, text),
+    rename: (name) => void note("rename", name),
+    leave: () => void note("leave"),
+  };
+  return { room, done };
+}
+
+/** What submitting `text` does, and what it prints. */
+function submitted(text: string): string[] {
+  const { room, done } = fakeRoom();
+  submit(text, { room, print: (line) => done.push(`print|${line}`) });
+  return done;
+}
+
+Deno.test("submit: a line is said, a command is run, // says a slash", () => {
+  const cases: [string, string[]][] = [
+    ["hello", ["say|hello"]],
+    ["  /me is no command", ["say|  /me is no command"]],
+    ["//etc/hosts", ["say|/etc/hosts"]],
+    ["//", ["say|/"]],
+    ["/me waves\nand smiles", ["act|waves\nand smiles"]],
+    ["/msg bob  see you\n at ten", ["tell|bob|see you\n at ten"]],
+    ["/msg bob#7 hi", ["tell|bob#7|hi"]],
+    ["/nick  alicia ", ["rename|alicia"]],
+    ["/nick two words", ["rename|two words"]],
+    ["/quit", ["leave"]],
+    ["/quit ", ["leave"]],
+    ["/who", ["print|5 here: alice (you), bob, Boris, al, bob#7"]],
+  ];
+  for (const [text, done] of cases) assertEquals(submitted(text), done, text);
+});
+
+Deno.test("submit: what can't be run says why in one sentence, and does nothing", () => {
+  const cases: [string, string][] = [
+    ["/hlep", 'Cannot run "/hlep": there is no such command, the nearest is "/help"'],
+    ["/", 'Cannot run "/": a command has a name, /help lists them'],
+    ["/ me", 'Cannot run "/": a command has a name, /help lists them'],
+    ["/\x1b[2J", 'Cannot run "/␛[2J": there is no such command'],
+    ["/" + "x".repeat(10_000), `Cannot run "/${"x".repeat(32)}…": there is no such command`],
+    ["/me", 'Cannot run /me: something is missing, it should be "/me TEXT"'],
+    ["/nick ", 'Cannot run /nick: something is missing, it should be "/nick NAME"'],
+    ["/msg bob", 'Cannot run /msg: something is missing, it should be "/msg MEMBER TEXT"'],
+    ["/quit now", 'Cannot run /quit: it takes nothing behind it, it should be "/quit"'],
+  ];
+  for (const [text, message] of cases) {
+    const { room, done } = fakeRoom();
+    const run = () => submit(text, { room, print: (line) => done.push(line) });
+    const error = assertThrows(run, ChatError);
+    assertStringIncludes(error.message, message);
+    assertEquals(done, []);
+  }
+});
+
+Deno.test("submit: what the room refuses comes through", () => {
+  const room: Room = {
+    ...fakeRoom().room,
+    say: () => {
+      throw new ChatError("Cannot send this: it is too long");
+    },
+  };
+  assertThrows(() => submit("hello", { room, print: () => {} }), ChatError, "too long");
+});
+
+Deno.test("/help: lists every command of the table with its arguments, and the way to say a slash", () => {
+  const lines = submitted("/help");
+  assertEquals(lines, helpLines().map((line) => `print|${line}`));
+  assertEquals(lines.length, COMMANDS.length + 1);
+  for (const { name, args, help } of COMMANDS) {
+    assert(lines.some((l) => l.startsWith(`print|/${name} ${args}`) && l.endsWith(help)), name);
+  }
+  assertStringIncludes(lines.at(-1)!, "//TEXT");
+});
+
+Deno.test("complete: commands at the start, members with a colon there and with a space elsewhere", () => {
+  // `|` is the cursor; the part of the text that would be replaced, and by what.
+  const cases: [string, string, string[]][] = [
+    ["/|", "/", ["/help", "/who", "/nick ", "/me ", "/msg ", "/quit"]],
+    ["/m|", "/m", ["/me ", "/msg "]],
+    ["/wh|", "/wh", ["/who"]],
+    ["/x|", "/x", []],
+    ["b|", "b", ["bob: ", "Boris: ", "bob#7: "]],
+    ["B| there", "B", ["bob: ", "Boris: ", "bob#7: "]],
+    ["hi bo|", "bo", ["bob ", "Boris ", "bob#7 "]],
+    ["hi\nal|", "al", ["al "]],
+    ["/msg bor|", "bor", ["Boris "]],
+    ["/msg |", "", ["bob ", "Boris ", "al ", "bob#7 "]],
+    ["/msg al bo|", "bo", ["bob ", "Boris ", "bob#7 "]],
+    ["/msg al |", "", []],
+    ["/me greets al|", "al", ["al "]],
+    // Not oneself, and not everybody wherever Tab is pressed.
+    ["alice|", "alice", []],
+    ["|", "", []],
+    ["hi |", "", []],
+  ];
+  for (const [line, replaced, words] of cases) {
+    const cursor = line.indexOf("|");
+    const text = line.replace("|", "");
+    const completion = complete(text, cursor, fakeRoom().room);
+    assertEquals(completion.words, words, line);
+    assertEquals(text.slice(completion.from, cursor), replaced, line);
+  }
+});

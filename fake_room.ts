@@ -1,0 +1,107 @@
+// Test helper: a room that only remembers what is asked of it, and one event of each kind. For tests of
+// what shows a room. No part of the program.
+
+import { ChatError } from "./errors.ts";
+import type { Ending, Pending, Person, Room, RoomEvent, RoomInfo } from "./room.ts";
+
+export const ADA: Person = { id: 1, name: "ada", self: true };
+export const BOB: Person = { id: 2, name: "bob", self: false };
+
+export const INFO: RoomInfo = { address: "127.0.0.1:2428", cipher: "xor", maxText: 1000 };
+
+/** Takes what is said, and confirms it when it is told to. */
+export class FakeRoom implements Room {
+  readonly info: RoomInfo;
+  readonly self: Person = ADA;
+  readonly members: readonly Person[] = [ADA, BOB];
+  readonly pending: Pending[] = [];
+  /** What was asked for, such as "say hello". */
+  readonly calls: string[] = [];
+  /** What to refuse everything with. */
+  refusal: ChatError | undefined;
+  #lastRef = 0;
+  #at = 0;
+
+  constructor(info: Partial<RoomInfo> = {}) {
+    this.info = { ...INFO, ...info };
+  }
+
+  say(text: string): number {
+    return this.#take(`say ${text}`, { text, action: false, to: undefined });
+  }
+
+  act(text: string): number {
+    return this.#take(`act ${text}`, { text, action: true, to: undefined });
+  }
+
+  tell(to: string | number, text: string): number {
+    return this.#take(`tell ${JSON.stringify(to)} ${text}`, { text, action: false, to: BOB });
+  }
+
+  rename(name: string): void {
+    if (this.refusal) throw this.refusal;
+    this.calls.push(`rename ${name}`);
+  }
+
+  leave(): void {
+    this.calls.push("leave");
+  }
+
+  /** The event that confirms the oldest of what is pending. */
+  confirm(): RoomEvent {
+    const { ref, text, action, to } = this.pending.shift()!;
+    if (to) return { type: "delivered", ref, to, text };
+    return { type: "message", from: ADA, text, action, at: this.#at += 100, ref };
+  }
+
+  #take(call: string, pending: Omit<Pending, "ref">): number {
+    if (this.refusal) throw this.refusal;
+    this.calls.push(call);
+    const ref = ++this.#lastRef;
+    this.pending.push({ ref, ...pending });
+    return ref;
+  }
+}
+
+/** Each way in which a room ends. */
+const ENDINGS: { [Reason in Ending["reason"]]: Ending & { reason: Reason } } = {
+  left: { reason: "left" },
+  stopped: { reason: "stopped" },
+  lost: { reason: "lost", message: "the connection was lost" },
+  refused: { reason: "refused", code: "slow", message: "you fell off the room's log" },
+};
+
+/** Each reason of a kind of event, once: a new one is missed by the type checker. */
+type Reasons<Type extends RoomEvent["type"]> = {
+  [Reason in Extract<RoomEvent, { type: Type; reason: string }>["reason"]]: true;
+};
+const LEFT: Reasons<"left"> = { left: true, lost: true, slow: true, refused: true };
+const UNDELIVERED: Reasons<"undelivered"> = { busy: true, gone: true };
+
+/** All kinds of events, in all their forms. */
+export const EVENTS: {
+  [Type in RoomEvent["type"]]: readonly Extract<RoomEvent, { type: Type }>[];
+} = {
+  welcome: [{ type: "welcome", self: ADA, room: INFO }],
+  members: [{ type: "members", members: [ADA, BOB] }],
+  message: [
+    { type: "message", from: BOB, text: "hello", action: false, at: 100, ref: undefined },
+    { type: "message", from: BOB, text: "waves", action: true, at: 200, ref: undefined },
+    { type: "message", from: ADA, text: "hi", action: false, at: 300, ref: 1 },
+  ],
+  direct: [
+    { type: "direct", from: BOB, text: "psst", action: false },
+    { type: "direct", from: BOB, text: "winks", action: true },
+  ],
+  delivered: [{ type: "delivered", ref: 2, to: BOB, text: "psst" }],
+  undelivered: (Object.keys(UNDELIVERED) as (keyof typeof UNDELIVERED)[]).map((reason) => (
+    { type: "undelivered", ref: 3, to: BOB, text: "psst", reason }
+  )),
+  joined: [{ type: "joined", who: BOB, at: 400 }],
+  left: (Object.keys(LEFT) as (keyof typeof LEFT)[]).map((reason) => (
+    { type: "left", who: BOB, reason, at: 500 }
+  )),
+  renamed: [{ type: "renamed", who: { ...BOB, name: "rob" }, before: "bob", at: 600 }],
+  unreadable: [{ type: "unreadable", from: BOB, message: "it is not UTF-8" }],
+  ended: Object.values(ENDINGS).map((ending) => ({ type: "ended", ending })),
+};

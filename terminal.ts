@@ -1,0 +1,558 @@
+// The interactive screen. Messages go into the terminal's own scrollback; beneath them stays a live area:
+// own messages that wait for their echo, one status line, the line being edited. Knows a room only as
+// `Room` and `RoomEvent`; knows no socket. The terminal itself is passed in.
+//
+// How it draws, each time in one write:
+//   1. go to the first row of the live area and erase to the end of the screen;
+//   2. print what has come since the last time; it scrolls up like any program's output;
+//   3. draw the live area anew and put the cursor into the line.
+// Rule for everything here: what others have sent goes through `printable()` before it is drawn.
+
+import { bold, dim, red, rgb8, stripAnsiCode } from "@std/fmt/colors";
+import { XOR_PROMISE } from "./cipher.ts";
+import { complete, submit } from "./commands.ts";
+import { Editor, type Key, KeyParser } from "./editor.ts";
+import { ChatError } from "./errors.ts";
+import type { Ending, Pending, Person, Room, RoomEvent, RoomInfo } from "./room.ts";
+import { printable, splitGraphemes, width, wrap } from "./text.ts";
+
+/** A terminal, as far as the screen needs one. */
+export interface Tty {
+  size(): { columns: number; rows: number };
+  /** The next bytes that were typed; null when there will be no more. */
+  read(): Promise<Uint8Array | null>;
+  /** Writes all of `text` before it returns. */
+  write(text: string): void;
+  /** In raw mode each key comes at once, and Ctrl-C is a key like others. */
+  setRaw(raw: boolean): void;
+  /** Calls `listener` after each change of size; returns how to end that. */
+  onResize(listener: () => void): () => void;
+}
+
+/** Time, as far as the screen needs it. */
+export interface Clock {
+  now(): Date;
+  /** Calls `task` in `ms` milliseconds; returns how to cancel that. */
+  after(ms: number, task: () => void): () => void;
+}
+
+/** How long an ESC may wait for the rest of its sequence, in ms: slow lines need less, people see more. */
+const ESCAPE_MS = 50;
+/** Own messages shown while they wait; of more, the number is told. */
+const MAX_PENDING_ROWS = 3;
+/** Rows of the line being edited that are shown at once, around the cursor. */
+const MAX_INPUT_ROWS = 10;
+/** Names listed on entering: a crowd must not fill the screen. */
+const MAX_LISTED = 20;
+
+const PROMPT = "> ";
+const INDENT = "  ";
+
+// Control sequences (ECMA-48; the private modes are DEC's and xterm's).
+const ERASE_BELOW = "\x1b[J";
+const HOME = "\x1b[H";
+const HIDE_CURSOR = "\x1b[?25l";
+const SHOW_CURSOR = "\x1b[?25h";
+// While the live area is drawn: a terminal that takes a character for wider than we do must not wrap,
+// or the rows would be counted wrong.
+const WRAP_OFF = "\x1b[?7l";
+const WRAP_ON = "\x1b[?7h";
+const PASTE_ON = "\x1b[?2004h";
+const PASTE_OFF = "\x1b[?2004l";
+const PLAIN = "\x1b[0m";
+const up = (rows: number) => rows > 0 ? `\x1b[${rows}A` : "";
+const right = (columns: number) => columns > 0 ? `\x1b[${columns}C` : "";
+
+/** The sentence in the status line, and the shorter one for where it does not fit. */
+const CIPHER_NOTES: Readonly<Record<RoomInfo["cipher"], readonly [string, string]>> = {
+  xor: [`xor: ${XOR_PROMISE}`, "xor: hides nothing"],
+};
+
+/**
+ * Colours of names, from the 256 of xterm: those of medium brightness, which have a contrast of at least 3
+ * to 1 on black as well as on white. No pure red: that is for errors.
+ */
+export const NAME_COLORS: readonly number[] = [
+  ...[166, 130, 136, 100, 64, 28, 29, 30, 31, 33, 68, 63, 99, 134, 164, 162],
+];
+
+/** The colour of a name: always the same for the same name, in every room. */
+export function nameColor(name: string): number {
+  // FNV-1a: spreads names that differ in one letter.
+  let hash = 0x811c9dc5;
+  for (const c of name.replace(/#\d+$/, "")) {
+    hash = Math.imul(hash ^ c.codePointAt(0)!, 0x01000193);
+  }
+  return NAME_COLORS[(hash >>> 0) % NAME_COLORS.length]!;
+}
+
+/** What stands beneath the messages. */
+interface LiveArea {
+  /**
+   * The line being edited is last, so that nothing stands beneath the cursor: terminals that have become
+   * narrower do not agree on where the cursor is, if rows beneath it had to be cut.
+   */
+  rows: string[];
+  /** Where the cursor is, from 0. */
+  row: number;
+  column: number;
+}
+
+/**
+ * A room on a terminal.
+ *
+ * @example
+ * ```ts
+ * const screen = new Screen({ tty: new SystemTty(), room });
+ * try {
+ *   const told = client.run((event) => screen.event(event));
+ *   // Who does not wait for the goodbye leaves before the client has ended.
+ *   await Promise.race([screen.run(), told]);
+ * } finally {
+ *   screen.close();
+ * }
+ * ```
+ */
+export class Screen {
+  readonly #tty: Tty;
+  readonly #room: Room;
+  readonly #clock: Clock;
+  readonly #keys = new KeyParser();
+  readonly #editor: Editor;
+  #state: "new" | "open" | "closed" = "new";
+  /** Rows that have to be printed above the live area. */
+  #rows: string[] = [];
+  /** The live area that is on the screen now. */
+  #drawn: LiveArea | undefined;
+  /** Stands in the status line until the next key. */
+  #hint: string | undefined;
+  #leaving = false;
+  readonly #ended = Promise.withResolvers<Ending>();
+  // How to cancel what waits.
+  #cancelDraw: (() => void) | undefined;
+  #cancelEscape: (() => void) | undefined;
+  #cancelResize: (() => void) | undefined;
+
+  constructor(options: { tty: Tty; room: Room; clock?: Clock }) {
+    this.#tty = options.tty;
+    this.#room = options.room;
+    this.#clock = options.clock ?? systemClock;
+    this.#editor = new Editor((text, cursor) => complete(text, cursor, this.#room));
+  }
+
+  /**
+   * Takes the terminal, and obeys the keys until the room has ended (an `ended` event) or the person does
+   * not wait for that any longer. The terminal has been given back when this resolves, also if it rejects.
+   */
+  async run(): Promise<Ending> {
+    this.#tty.setRaw(true);
+    this.#state = "open";
+    try {
+      this.#cancelResize = this.#tty.onResize(() => this.#drawSoon());
+      this.#tty.write(PASTE_ON);
+      this.#draw();
+      return await Promise.race([this.#ended.promise, this.#readKeys()]);
+    } finally {
+      this.close();
+    }
+  }
+
+  /** Shows what happened in the room. */
+  event(event: RoomEvent): void {
+    this.#tell(event);
+    this.#drawSoon();
+  }
+
+  /** Shows something that no member said, as a server in the same process has to tell. */
+  notice(text: string): void {
+    this.#print(this.#time(), text, dim);
+    this.#drawSoon();
+  }
+
+  /**
+   * Gives the terminal back as it was, with all that came and without the live area. Calling it twice
+   * is harmless, also from a signal handler while `run()` still waits. It never throws. Notices
+   * and events that come later are printed as plain lines.
+   */
+  close(): void {
+    const wasOpen = this.#state === "open";
+    this.#state = "closed";
+    this.#cancelEscape?.();
+    this.#cancelResize?.();
+    if (!wasOpen) return;
+    this.#tellUnsent();
+    const restore = PASTE_OFF + WRAP_ON + PLAIN + SHOW_CURSOR;
+    // If the terminal itself is gone (its window was closed), nobody is left to see it restored; and an
+    // error from here would hide the one that ended the program.
+    attempt(() => this.#tty.write(this.#eraseArea() + this.#takeRows() + restore));
+    attempt(() => this.#tty.setRaw(false));
+    this.#cancelDraw?.();
+    this.#cancelDraw = undefined;
+  }
+
+  // ---- keys ----------------------------------------------------------------------------------------
+
+  async #readKeys(): Promise<Ending> {
+    for (;;) {
+      const bytes = await this.#tty.read();
+      this.#cancelEscape?.();
+      // What is typed once the terminal has been given back is for whoever has it now.
+      if (this.#state === "closed") return await this.#ended.promise;
+      if (bytes === null) {
+        this.#room.leave();
+        return await this.#ended.promise;
+      }
+      this.#obey(this.#keys.feed(bytes));
+      if (this.#keys.waiting) {
+        this.#cancelEscape = this.#clock.after(ESCAPE_MS, () => this.#obey(this.#keys.flush()));
+      }
+    }
+  }
+
+  /** All keys of one read, then one redraw: at once, because somebody waits for it. */
+  #obey(keys: readonly Key[]): void {
+    if (keys.length === 0) return;
+    for (const key of keys) this.#onKey(key);
+    this.#draw();
+  }
+
+  #onKey(key: Key): void {
+    this.#hint = undefined;
+    const request = this.#editor.onKey(key);
+    switch (request?.type) {
+      case "submit":
+        return this.#submit(request.text);
+      case "choose":
+        this.#hint = request.words.map((word) => word.trim()).join("  ");
+        return;
+      case "discarded":
+        this.#hint = "Ctrl-C again to leave, Ctrl-Y to get the line back";
+        return;
+      case "leave":
+        return this.#leave();
+      case "clear-screen":
+        return this.#clearScreen();
+      case "full":
+        this.#hint = "The line is full: the rest was left out";
+        return;
+    }
+  }
+
+  #submit(text: string): void {
+    try {
+      submit(text, { room: this.#room, print: (line) => this.#print("", line) });
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      this.#print("", error.message, red);
+      if (error.hint !== undefined) this.#print("", error.hint, dim);
+      // Nothing typed is lost.
+      this.#editor.set(text);
+    }
+  }
+
+  /** Says goodbye; asked again, does not wait until the room has heard it. */
+  #leave(): void {
+    if (this.#leaving) return this.#ended.resolve({ reason: "left" });
+    this.#leaving = true;
+    this.#room.leave();
+  }
+
+  /** Scrolls all out of sight instead of erasing it: it stays in the scrollback. */
+  #clearScreen(): void {
+    const { rows } = this.#tty.size();
+    this.#tty.write(this.#eraseArea() + this.#takeRows() + "\r\n".repeat(rows) + HOME);
+  }
+
+  // ---- messages ------------------------------------------------------------------------------------
+
+  #tell(event: RoomEvent): void {
+    switch (event.type) {
+      case "welcome": {
+        const { self, room } = event;
+        return this.notice(`you are ${self.name} in ${room.address}; /help lists the commands`);
+      }
+      case "members": {
+        const others = event.members.filter((m) => !m.self).map((m) => printable(m.name));
+        const listed = others.slice(0, MAX_LISTED).join(", ");
+        const more = others.length - MAX_LISTED;
+        return this.notice(
+          others.length === 0
+            ? "nobody else is here yet"
+            : `here: ${listed}${more > 0 ? ` and ${more} more` : ""}`,
+        );
+      }
+      case "message":
+        return this.#print(this.#time() + heading(styled(event.from), event.action), event.text);
+      case "direct": {
+        const who = `${styled(event.from)} ${bold("→ you")}`;
+        return this.#print(this.#time() + heading(who, event.action), event.text);
+      }
+      case "delivered":
+        return this.#print(this.#time() + heading(toOne(event.to), false), event.text);
+      case "undelivered": {
+        const name = printable(event.to.name);
+        const why = event.reason === "busy"
+          ? `too much is waiting for ${name} already, try again later`
+          : `${name} has left`;
+        this.#print(this.#time() + heading(toOne(event.to), false), event.text);
+        return this.#print(INDENT, `not delivered: ${why}`, red);
+      }
+      case "joined":
+        return this.notice(`${printable(event.who.name)} joined`);
+      case "left":
+        return this.notice(`${printable(event.who.name)} ${LEFT[event.reason]}`);
+      case "renamed": {
+        const before = event.who.self ? "you are" : `${printable(event.before)} is`;
+        return this.notice(`${before} now ${printable(event.who.name)}`);
+      }
+      case "unreadable": {
+        const name = printable(event.from.name);
+        return this.notice(`something from ${name} can't be shown: ${event.message}`);
+      }
+      case "ended":
+        return this.#end(event.ending);
+    }
+  }
+
+  #end(ending: Ending): void {
+    switch (ending.reason) {
+      case "left":
+        break;
+      case "stopped":
+        this.notice("the room is closed: its server has stopped");
+        break;
+      case "lost":
+        this.#print(this.#time(), `the room is lost: ${ending.message}`, red);
+        break;
+      case "refused":
+        this.#print(this.#time(), `the server has ended it: ${ending.message}`, red);
+        break;
+    }
+    this.#ended.resolve(ending);
+  }
+
+  /** At the end: what is not known to have arrived stays readable. */
+  #tellUnsent(): void {
+    for (const { text } of this.#room.pending) this.#print("not confirmed: ", text, red);
+    if (this.#editor.text !== "") this.#print("not sent: ", this.#editor.text, red);
+  }
+
+  #time(): string {
+    const now = this.#clock.now();
+    const two = (n: number) => String(n).padStart(2, "0");
+    return dim(`${two(now.getHours())}:${two(now.getMinutes())}`) + " ";
+  }
+
+  /**
+   * Puts `text`, from anybody, behind `heading`, which is ours and may have colours. Further rows are
+   * indented under the text, so nobody can write a line that looks like somebody else's; where
+   * that leaves less than half of the screen, the text gets rows of its own.
+   */
+  #print(heading: string, text: string, style: (row: string) => string = (row) => row): void {
+    const columns = Math.max(8, this.#tty.size().columns);
+    const lines = printable(text, "lines").replaceAll("\t", "    ").split("\n");
+    const indent = width(stripAnsiCode(heading));
+    if (lines.length === 1 && indent + width(lines[0]!) <= columns) {
+      this.#rows.push(heading + style(lines[0]!));
+    } else if (indent <= columns / 2) {
+      const rows = lines.flatMap((line) => wrap(line, columns - indent));
+      const margin = " ".repeat(indent);
+      rows.forEach((row, i) => this.#rows.push((i === 0 ? heading : margin) + style(row)));
+    } else {
+      const rows = lines.flatMap((line) => wrap(line, columns - INDENT.length));
+      this.#rows.push(heading.trimEnd(), ...rows.map((row) => INDENT + style(row)));
+    }
+  }
+
+  // ---- drawing -------------------------------------------------------------------------------------
+
+  /** Draws when what happens now is over: a burst of messages is one redraw. */
+  #drawSoon(): void {
+    this.#cancelDraw ??= this.#clock.after(0, () => this.#draw());
+  }
+
+  #draw(): void {
+    this.#cancelDraw?.();
+    this.#cancelDraw = undefined;
+    if (this.#state === "new") return;
+    if (this.#state === "closed") {
+      if (this.#rows.length > 0) this.#tty.write(this.#takeRows());
+      return;
+    }
+    const before = this.#eraseArea() + this.#takeRows();
+    const area = this.#liveArea();
+    const text = WRAP_OFF + area.rows.join("\r\n") + WRAP_ON;
+    const place = "\r" + up(area.rows.length - 1 - area.row) + right(area.column);
+    this.#tty.write(HIDE_CURSOR + before + text + place + SHOW_CURSOR);
+    this.#drawn = area;
+  }
+
+  #takeRows(): string {
+    const rows = this.#rows;
+    this.#rows = [];
+    return rows.map((row) => row + "\r\n").join("");
+  }
+
+  /**
+   * Erases the live area; the cursor is then where it began.
+   *
+   * A terminal that has become narrower has cut the rows above the cursor into more of them. With
+   * the cursor's own row some do so too, and some (xterm.js) cut off its end. It counts as one: elsewhere
+   * a piece of the old line stays above, which is better than to erase a message here.
+   */
+  #eraseArea(): string {
+    const area = this.#drawn;
+    if (!area) return "";
+    this.#drawn = undefined;
+    const columns = Math.max(1, this.#tty.size().columns);
+    let above = 0;
+    for (const row of area.rows.slice(0, area.row)) {
+      above += Math.max(1, Math.ceil(width(stripAnsiCode(row)) / columns));
+    }
+    return "\r" + up(above) + ERASE_BELOW;
+  }
+
+  #liveArea(): LiveArea {
+    const { columns, rows: height } = this.#tty.size();
+    const pending = this.#pendingRows(columns, height);
+    const view = this.#editor.render(Math.max(2, columns - PROMPT.length));
+    // The area must fit on the screen, or its first row could not be reached again.
+    const fits = Math.max(1, Math.min(MAX_INPUT_ROWS, height - pending.length - 2));
+    const first = Math.max(
+      0,
+      Math.min(view.row - Math.floor(fits / 2), view.rows.length - fits),
+    );
+    const input = view.rows.slice(first, first + fits)
+      .map((row, i) => (first + i === 0 ? PROMPT : INDENT) + row);
+    return {
+      rows: [...pending, dim(this.#statusLine(columns)), ...input],
+      row: pending.length + 1 + view.row - first,
+      column: PROMPT.length + view.column,
+    };
+  }
+
+  /** What was said and is not confirmed: one row each, where its text will stand. */
+  #pendingRows(columns: number, height: number): string[] {
+    const pending = this.#room.pending;
+    const most = Math.max(0, Math.min(MAX_PENDING_ROWS, height - 4));
+    const shown = pending.slice(0, most).map((p) => this.#pendingText(p));
+    const more = pending.length - shown.length;
+    if (more > 0 && shown.length > 0) shown[shown.length - 1] = `${more + 1} more are waiting`;
+    return shown.map((text) => dim(cut("      " + text, columns - 1)));
+  }
+
+  #pendingText({ text, action, to }: Pending): string {
+    const who = to ? `you → ${to.name}` : this.#room.self.name;
+    // No row is wider than a thousand columns; the text may be a thousand times longer.
+    return heading(printable(who), action) + printable(text.slice(0, 1024));
+  }
+
+  #statusLine(columns: number): string {
+    if (this.#hint !== undefined) return cut(printable(this.#hint), columns - 1);
+    if (this.#leaving) return cut("leaving; Ctrl-C to leave at once", columns - 1);
+    const { address, cipher } = this.#room.info;
+    const [note, shortNote] = CIPHER_NOTES[cipher];
+    const count = this.#room.members.length;
+    const members = `${count} ${count === 1 ? "member" : "members"}`;
+    // The first that fits: what the cipher hides is the last thing to be left out.
+    const forms = [
+      [address, note, members, "connected"],
+      [address, note, members],
+      [note, members],
+      [note],
+    ].map((parts) => printable(parts.join(" · ")));
+    return forms.find((form) => width(form) < columns) ?? cut(shortNote, columns - 1);
+  }
+}
+
+const LEFT: Readonly<Record<Extract<RoomEvent, { type: "left" }>["reason"], string>> = {
+  left: "left",
+  lost: "left: the connection was lost",
+  slow: "was dropped: too slow to follow the room",
+  refused: "was put out by the server",
+};
+
+/** `NAME: `, or for an action `* NAME `. */
+function heading(who: string, action: boolean): string {
+  return action ? `* ${who} ` : `${who}: `;
+}
+
+/** A name in its colour; one's own is bold too. */
+function styled(person: Person): string {
+  const name = rgb8(printable(person.name), nameColor(person.name));
+  return person.self ? bold(name) : name;
+}
+
+/** The heading of a direct message that one has sent. */
+function toOne(to: Person): string {
+  return `${bold("you →")} ${styled(to)}`;
+}
+
+/** The beginning of `text`, at most `columns` wide; `…` shows that it was cut. */
+function cut(text: string, columns: number): string {
+  if (width(text) <= columns) return text;
+  let kept = "";
+  let used = 0;
+  for (const g of splitGraphemes(text)) {
+    used += width(g);
+    if (used > columns - 1) break;
+    kept += g;
+  }
+  return kept + "…";
+}
+
+/** Does `action`, if it can be done; only for giving the terminal back. */
+function attempt(action: () => void): void {
+  try {
+    action();
+  } catch {
+    // See the caller for why this is all that can be done.
+  }
+}
+
+/** The time of this machine. */
+export const systemClock: Clock = {
+  now: () => new Date(),
+  after(ms, task) {
+    const timer = setTimeout(task, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** The terminal that this program runs in. */
+export class SystemTty implements Tty {
+  readonly #buffer = new Uint8Array(64 * 1024);
+  readonly #encoder = new TextEncoder();
+
+  size(): { columns: number; rows: number } {
+    try {
+      const { columns, rows } = Deno.consoleSize();
+      // Some pseudo-terminals have no size: 0 by 0.
+      if (columns > 0 && rows > 0) return { columns, rows };
+    } catch {
+      // Nor can it be asked for where the terminal has been closed.
+    }
+    return { columns: 80, rows: 24 };
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    const length = await Deno.stdin.read(this.#buffer);
+    return length === null ? null : this.#buffer.slice(0, length);
+  }
+
+  write(text: string): void {
+    let rest = this.#encoder.encode(text);
+    while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
+  }
+
+  setRaw(raw: boolean): void {
+    Deno.stdin.setRaw(raw);
+  }
+
+  onResize(listener: () => void): () => void {
+    // Windows has no such signal; the size is asked for at each redraw, so the next one is right again.
+    if (Deno.build.os === "windows") return () => {};
+    Deno.addSignalListener("SIGWINCH", listener);
+    return () => Deno.removeSignalListener("SIGWINCH", listener);
+  }
+}

@@ -1,0 +1,692 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
+import xterm from "@xterm/headless";
+import { ChatError } from "./errors.ts";
+import type { Ending, Pending, Person, Room, RoomEvent } from "./room.ts";
+import { type Clock, NAME_COLORS, nameColor, Screen, type Tty } from "./terminal.ts";
+
+// The tests look at what a terminal emulator makes of the output. They wait for nothing but events: the
+// clock is moved by hand, and typing resolves when the screen asks for more.
+
+/** A terminal emulator behind the interface that the screen uses. */
+class FakeTty implements Tty {
+  readonly term: InstanceType<typeof xterm.Terminal>;
+  raw = false;
+  output = "";
+  writes = 0;
+  listeners = new Set<() => void>();
+  /** Resolves `read`. */
+  #reading = Promise.withResolvers<Uint8Array | null>();
+  /** Resolves when `read` is called. */
+  #asked = Promise.withResolvers<void>();
+
+  constructor(columns = 80, rows = 24) {
+    this.term = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true });
+  }
+
+  size(): { columns: number; rows: number } {
+    return { columns: this.term.cols, rows: this.term.rows };
+  }
+
+  read(): Promise<Uint8Array | null> {
+    this.#reading = Promise.withResolvers();
+    this.#asked.resolve();
+    return this.#reading.promise;
+  }
+
+  write(text: string): void {
+    this.output += text;
+    this.writes++;
+    this.term.write(text);
+  }
+
+  setRaw(raw: boolean): void {
+    this.raw = raw;
+  }
+
+  onResize(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Types `input`; resolves when the screen has obeyed it and reads on. */
+  async type(input: string | null | Error): Promise<void> {
+    this.#asked = Promise.withResolvers();
+    if (input instanceof Error) this.#reading.reject(input);
+    else this.#reading.resolve(input === null ? null : new TextEncoder().encode(input));
+    await this.#asked.promise;
+  }
+
+  /** Like `type`, where the screen will not read on. */
+  typeLast(input: string | null | Error): void {
+    void this.type(input);
+  }
+
+  async resize(columns: number, rows: number): Promise<void> {
+    await this.drawn();
+    this.term.resize(columns, rows);
+    for (const listener of this.listeners) listener();
+  }
+
+  /** Resolves when the emulator has drawn all that was written. */
+  drawn(): Promise<void> {
+    return new Promise((resolve) => this.term.write("", resolve));
+  }
+
+  /** All rows, those in the scrollback first, without the empty ones at the end. */
+  async rows(): Promise<string[]> {
+    await this.drawn();
+    const { active } = this.term.buffer;
+    const rows = Array.from(
+      { length: active.length },
+      (_, i) => active.getLine(i)!.translateToString(true).trimEnd(),
+    );
+    while (rows.at(-1) === "") rows.pop();
+    return rows;
+  }
+
+  /** Where the cursor is: its row among `rows()`, and its column. */
+  async cursor(): Promise<[row: number, column: number]> {
+    await this.drawn();
+    const { active } = this.term.buffer;
+    return [active.baseY + active.cursorY, active.cursorX];
+  }
+}
+
+class FakeClock implements Clock {
+  #tasks = new Set<{ ms: number; task: () => void }>();
+
+  now(): Date {
+    return new Date(2026, 0, 2, 9, 5);
+  }
+
+  after(ms: number, task: () => void): () => void {
+    const entry = { ms, task };
+    this.#tasks.add(entry);
+    return () => this.#tasks.delete(entry);
+  }
+
+  /** Lets `ms` pass. */
+  pass(ms = 0): void {
+    for (const entry of [...this.#tasks]) {
+      if (entry.ms <= ms && this.#tasks.delete(entry)) entry.task();
+    }
+  }
+
+  get waiting(): number {
+    return this.#tasks.size;
+  }
+}
+
+const alice: Person = { id: 1, name: "alice", self: true };
+const bob: Person = { id: 2, name: "bob", self: false };
+
+class FakeRoom implements Room {
+  readonly info = { address: "127.0.0.1:2428", cipher: "xor", maxText: 100 } as const;
+  readonly self = alice;
+  members = [alice, bob];
+  pending: Pending[] = [];
+  left = 0;
+  #refs = 0;
+  #at = 0;
+
+  say(text: string): number {
+    return this.#send(text, false, undefined);
+  }
+  act(text: string): number {
+    return this.#send(text, true, undefined);
+  }
+  tell(_to: string | number, text: string): number {
+    return this.#send(text, false, bob);
+  }
+  rename(): void {}
+  leave(): void {
+    this.left++;
+  }
+
+  /** What the room says when the oldest pending message has come back. */
+  echo(): RoomEvent {
+    const { ref, text, action, to } = this.pending.shift()!;
+    return to ? { type: "delivered", ref, to, text } : this.message(alice, text, action, ref);
+  }
+
+  message(from: Person, text: string, action = false, ref?: number): RoomEvent {
+    return { type: "message", from, text, action, at: this.#at++, ref };
+  }
+
+  #send(text: string, action: boolean, to: Person | undefined): number {
+    if (text.length > this.info.maxText) {
+      throw new ChatError("Cannot send this: it is too long", { hint: "Send it in parts" });
+    }
+    this.pending.push({ ref: ++this.#refs, text, action, to });
+    return this.#refs;
+  }
+}
+
+interface Setup {
+  tty: FakeTty;
+  clock: FakeClock;
+  room: FakeRoom;
+  screen: Screen;
+  /** Tells the screen, and lets it draw. */
+  tell(...events: RoomEvent[]): void;
+  /** What `run` will resolve to. */
+  ending: Promise<Ending>;
+}
+
+/** A screen that runs. */
+function setUp(columns = 80, rows = 24): Setup {
+  const tty = new FakeTty(columns, rows);
+  const clock = new FakeClock();
+  const room = new FakeRoom();
+  const screen = new Screen({ tty, room, clock });
+  const ending = screen.run();
+  const tell = (...events: RoomEvent[]) => {
+    for (const event of events) screen.event(event);
+    clock.pass();
+  };
+  return { tty, clock, room, screen, tell, ending };
+}
+
+const STATUS = "127.0.0.1:2428 · xor: hides nothing from anybody who looks · 2 members";
+
+Deno.test("Screen: messages stand above the status line and the line, at 20, 80 and 200 columns", async () => {
+  const long =
+    "the quick brown fox jumps over the lazy dog and then it rests for a while in the sun";
+  const expected: Record<number, string[]> = {
+    20: [
+      "09:05 bob: hi",
+      "09:05 bob:",
+      "  the quick brown",
+      "  fox jumps over the",
+      "  lazy dog and then",
+      "  it rests for a",
+      "  while in the sun",
+      "09:05 * alice waves",
+      "xor: hides nothing",
+      "> typed",
+    ],
+    80: [
+      "09:05 bob: hi",
+      "09:05 bob: the quick brown fox jumps over the lazy dog and then it rests for a",
+      "           while in the sun",
+      "09:05 * alice waves",
+      STATUS,
+      "> typed",
+    ],
+    200: [
+      "09:05 bob: hi",
+      `09:05 bob: ${long}`,
+      "09:05 * alice waves",
+      `${STATUS} · connected`,
+      "> typed",
+    ],
+  };
+  for (const columns of [20, 80, 200]) {
+    const { tty, room, tell } = setUp(columns);
+    tell(
+      room.message(bob, "hi"),
+      room.message(bob, long),
+      room.message(alice, "waves", true),
+    );
+    await tty.type("typed");
+    const rows = await tty.rows();
+    assertEquals(rows, expected[columns]);
+    assertEquals(await tty.cursor(), [rows.length - 1, 7]);
+  }
+});
+
+Deno.test("Screen: several lines are indented under the text, also empty ones and tabs", async () => {
+  const { tty, room, tell } = setUp(80);
+  tell(room.message(bob, "one\n\ttwo\n\nbob: three"));
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05 bob: one",
+    "               two",
+    "",
+    "           bob: three",
+  ]);
+});
+
+Deno.test("Screen: wide characters keep their columns", async () => {
+  const { tty, room, tell } = setUp(20);
+  tell(room.message({ ...bob, name: "日本" }, "日本語日本語日本語日本語"));
+  await tty.type("日本語日本語日本語x");
+  assertEquals(await tty.rows(), [
+    "09:05 日本:",
+    "  日本語日本語日本語",
+    "  日本語",
+    "xor: hides nothing",
+    "> 日本語日本語日本語",
+    "  x",
+  ]);
+  assertEquals(await tty.cursor(), [5, 3]);
+  await tty.type("\x1b[D\x1b[D\x1b[D");
+  assertEquals(await tty.cursor(), [4, 16]);
+});
+
+Deno.test("Screen: an own message is pending, then confirmed, and seen once, in the room's order", async () => {
+  const { tty, room, tell } = setUp();
+  await tty.type("first\rsecond\r/me waves\r");
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "      alice: first",
+    "      alice: second",
+    "      * alice waves",
+  ]);
+  tell(room.message(bob, "between"), room.echo());
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05 bob: between",
+    "09:05 alice: first",
+    "      alice: second",
+    "      * alice waves",
+  ]);
+  tell(room.echo(), room.echo());
+  assertEquals(await tty.rows(), [
+    "09:05 bob: between",
+    "09:05 alice: first",
+    "09:05 alice: second",
+    "09:05 * alice waves",
+    STATUS,
+    ">",
+  ]);
+});
+
+Deno.test("Screen: many pending messages, and long ones, take few rows", async () => {
+  const { tty } = setUp(40, 10);
+  for (let i = 1; i <= 9; i++) {
+    await tty.type(`\x1b[200~message ${i}\rmore ${"x".repeat(40)}\x1b[201~\r`);
+  }
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "      alice: message 1␊more xxxxxxxxxx…",
+    "      alice: message 2␊more xxxxxxxxxx…",
+    "      7 more are waiting",
+  ]);
+});
+
+Deno.test("Screen: direct messages are marked in both directions, with what became of them", async () => {
+  const { tty, room, tell } = setUp();
+  await tty.type("/msg bob psst\r");
+  assertEquals((await tty.rows())[0], "      you → bob: psst");
+  tell(
+    room.echo(),
+    { type: "direct", from: bob, text: "what?", action: false },
+    { type: "direct", from: bob, text: "listens", action: true },
+    { type: "undelivered", ref: 2, to: bob, text: "never mind", reason: "gone" },
+    { type: "undelivered", ref: 3, to: bob, text: "again", reason: "busy" },
+  );
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05 you → bob: psst",
+    "09:05 bob → you: what?",
+    "09:05 * bob → you listens",
+    "09:05 you → bob: never mind",
+    "  not delivered: bob has left",
+    "09:05 you → bob: again",
+    "  not delivered: too much is waiting for bob already, try again later",
+  ]);
+});
+
+Deno.test("Screen: who is here, comes, goes and is called what", async () => {
+  const { tty, room, tell, screen } = setUp();
+  const crowd = Array.from({ length: 25 }, (_, i) => ({ id: i + 9, name: `m${i}`, self: false }));
+  tell(
+    { type: "welcome", self: alice, room: room.info },
+    { type: "members", members: [alice] },
+    { type: "members", members: [alice, bob] },
+    { type: "members", members: [alice, ...crowd] },
+    { type: "joined", who: bob, at: 0 },
+    { type: "renamed", who: { ...bob, name: "rob" }, before: "bob", at: 1 },
+    { type: "renamed", who: { ...alice, name: "ally" }, before: "alice", at: 2 },
+    { type: "left", who: bob, reason: "left", at: 3 },
+    { type: "left", who: bob, reason: "slow", at: 4 },
+    { type: "unreadable", from: bob, message: "it is no text" },
+  );
+  screen.notice("the log\nof the server");
+  tell();
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05 you are alice in 127.0.0.1:2428; /help lists the commands",
+    "09:05 nobody else is here yet",
+    "09:05 here: bob",
+    "09:05 here: m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14,",
+    "      m15, m16, m17, m18, m19 and 5 more",
+    "09:05 bob joined",
+    "09:05 bob is now rob",
+    "09:05 you are now ally",
+    "09:05 bob left",
+    "09:05 bob was dropped: too slow to follow the room",
+    "09:05 something from bob can't be shown: it is no text",
+    "09:05 the log",
+    "      of the server",
+  ]);
+});
+
+Deno.test("Screen: a burst of messages is one write, a read with many keys is one write", async () => {
+  const { tty, room, tell } = setUp();
+  tty.writes = 0;
+  tell(...Array.from({ length: 1000 }, (_, i) => room.message(bob, `message ${i}`)));
+  assertEquals(tty.writes, 1);
+  await tty.type("many keys\x1b[D\x1b[D");
+  assertEquals(tty.writes, 2);
+  const rows = await tty.rows();
+  assertEquals(rows.length, 1002);
+  assertEquals(rows[500], "09:05 bob: message 500");
+});
+
+Deno.test("Screen: commands print beneath the messages; Tab completes and shows the choice", async () => {
+  const { tty, room } = setUp();
+  await tty.type("/who\r");
+  assertEquals((await tty.rows())[0], "2 here: alice (you), bob");
+  await tty.type("b\t");
+  assertEquals((await tty.rows()).slice(1), [STATUS, "> bob:"]);
+  room.members = [alice, bob, { id: 3, name: "bert", self: false }];
+  await tty.type("\x15b\t");
+  assertEquals((await tty.rows()).slice(1), ["bob:  bert:", "> b"]);
+  await tty.type("e\t");
+  assertEquals((await tty.rows()).slice(1), [
+    STATUS.replace("2 members", "3 members"),
+    "> bert:",
+  ]);
+});
+
+Deno.test("Screen: what can't be sent is explained, and the text is back in the line", async () => {
+  const { tty, room } = setUp();
+  const text = "x".repeat(101);
+  await tty.type(`${text}\r`);
+  const rows = await tty.rows();
+  assertEquals(rows.slice(0, 2), ["Cannot send this: it is too long", "Send it in parts"]);
+  assertEquals(rows.slice(3).join(""), `> ${text.slice(0, 78)}  ${text.slice(78)}`);
+  await tty.type("\x15/hlep\r");
+  assertStringIncludes((await tty.rows()).join("\n"), 'the nearest is "/help"');
+  assertEquals((await tty.rows()).at(-1), "> /hlep");
+  assertEquals(room.pending, []);
+});
+
+Deno.test("Screen: a text of many rows is shown around the cursor, and the area fits a low screen", async () => {
+  const { tty, tell, room } = setUp(40, 6);
+  const lines = Array.from({ length: 100 }, (_, i) => `line ${i}`);
+  await tty.type(`\x1b[200~${lines.join("\r")}\x1b[201~`);
+  assertEquals((await tty.rows()).slice(1), ["  line 96", "  line 97", "  line 98", "  line 99"]);
+  tell(room.message(bob, "hi"));
+  for (let i = 0; i < 50; i++) await tty.type("\x1b[A");
+  assertEquals(await tty.rows(), [
+    "09:05 bob: hi",
+    "xor: hides nothing",
+    "  line 47",
+    "  line 48",
+    "  line 49",
+    "  line 50",
+  ]);
+  assertEquals(await tty.cursor(), [4, 9]);
+});
+
+Deno.test("Screen: a lone ESC is no beginning of the next key; a sequence split over reads is one", async () => {
+  const { tty, clock } = setUp();
+  await tty.type("ab\x1b");
+  clock.pass(50);
+  await tty.type("b");
+  assertEquals((await tty.rows()).at(-1), "> abb");
+  await tty.type("\x1b");
+  await tty.type("[Dx");
+  assertEquals((await tty.rows()).at(-1), "> abxb");
+});
+
+Deno.test("Screen: Ctrl-L scrolls all out of sight and loses nothing", async () => {
+  const { tty, room, tell } = setUp(80, 10);
+  tell(room.message(bob, "hi"));
+  await tty.type("typed\x0c");
+  const rows = await tty.rows();
+  assertEquals(rows[0], "09:05 bob: hi");
+  assertEquals(rows.slice(-2), [STATUS, "> typed"]);
+  assertEquals(await tty.cursor(), [tty.term.buffer.active.baseY + 1, 7]);
+});
+
+/** What a member could try, for each way into the screen. */
+const HOSTILE = [
+  "\x1b[2J\x1b[H",
+  "\x1b]0;title\x07",
+  "\x1b]52;c;aGk=\x1b\\",
+  "\x1bP+q544e\x1b\\",
+  "\x1b[6n\x1b[c",
+  "\x1b[?1049h\x1b[31m",
+  "\x9b2J\x9d0;title\x9c\x85\x90x",
+  "\x07\x08\x08\r\x0b\x0c\x0e\x7f\0",
+  "\u202eevil\u2066\u200f\u061c",
+  "\u2028\u2029\ufeff\u{e0041}\ud800",
+].map((s) => `a${s}z`);
+
+Deno.test("Screen: whatever others send is shown, and obeyed nowhere", async () => {
+  for (const evil of HOSTILE) {
+    const { tty, room, tell, screen, ending } = setUp(200);
+    let obeyed = "";
+    tty.term.onBell(() => obeyed += "bell ");
+    tty.term.onTitleChange(() => obeyed += "title ");
+    tty.term.onData(() => obeyed += "answer ");
+    const eve: Person = { id: 3, name: evil, self: false };
+    room.members = [alice, eve];
+    room.pending = [{ ref: 1, text: evil, action: false, to: eve }];
+    tell(
+      { type: "welcome", self: eve, room: { ...room.info, address: evil } },
+      { type: "members", members: room.members },
+      room.message(eve, evil),
+      room.message(eve, evil, true),
+      { type: "direct", from: eve, text: evil, action: false },
+      { type: "delivered", ref: 1, to: eve, text: evil },
+      { type: "undelivered", ref: 1, to: eve, text: evil, reason: "gone" },
+      { type: "joined", who: eve, at: 1 },
+      { type: "renamed", who: eve, before: evil, at: 1 },
+      { type: "left", who: eve, reason: "lost", at: 1 },
+      { type: "unreadable", from: eve, message: evil },
+    );
+    screen.notice(evil);
+    await tty.type("/who\ra\t");
+    await tty.type(`\x1b[200~${evil.replaceAll("\x1b", "")}\x1b[201~`);
+    tell({ type: "ended", ending: { reason: "refused", code: "flood", message: evil } });
+    await ending;
+    await tty.drawn();
+    // Nothing is left of controls but the few sequences that the screen itself uses.
+    // deno-lint-ignore no-control-regex
+    const own = /\x1b\[(?:\d*[ACJ]|[\d;]*m|\?(?:25|7|2004)[hl])|\r\n|\r/g;
+    const rest = tty.output.replace(own, "");
+    assert(
+      !/[\p{Cc}\p{Cs}\u2028-\u202e\u2066-\u2069\u200f\u061c\ufeff\u{e0041}]/u.test(rest),
+      rest,
+    );
+    assertEquals(obeyed, "", JSON.stringify(evil));
+    assertEquals(tty.term.buffer.active.type, "normal");
+    for (const row of (await tty.rows()).filter((r) => r !== "")) {
+      assertMatch(row, /^(\d\d:| |2 here|not )/);
+    }
+  }
+});
+
+Deno.test("Screen: nobody can write a line that looks like somebody else's", async () => {
+  for (const columns of [20, 80]) {
+    const { tty, room, tell } = setUp(columns);
+    tell(room.message(bob, "hi\n09:05 carol: I am evil\r\n09:05 carol: really"));
+    const rows = (await tty.rows()).slice(0, -2);
+    assertEquals(rows.filter((row) => /^\S/.test(row)).length, 1, rows.join("\n"));
+  }
+});
+
+Deno.test("Screen: a resize in mid-line leaves no debris", async () => {
+  const line = "a line with some words and more of it";
+  for (const [from, to] of [[80, 30], [80, 20], [30, 80], [200, 20], [20, 200]] as const) {
+    const { tty, clock, room, tell } = setUp(from);
+    tell(room.message(bob, "hi"), room.message(bob, "there"));
+    await tty.type(`${line}\x1b[D\x1b[D`);
+    await tty.resize(to, 24);
+    clock.pass();
+    tell(room.message(bob, "again"));
+    const rows = await tty.rows();
+    const message = `${from} to ${to}:\n${rows.join("\n")}`;
+    const said = ["09:05 bob: hi", "09:05 bob: there", "09:05 bob: again"];
+    assertEquals(rows.slice(0, 3), said, message);
+    assertStringIncludes(rows[3]!, "xor: hides nothing", message);
+    // The spaces at which rows end are not told from empty cells.
+    const input = rows.slice(4).map((row) => row.slice(2)).join("");
+    assertEquals(input.replaceAll(" ", ""), line.replaceAll(" ", ""), message);
+  }
+});
+
+/** The terminal is as it was, and the cursor stands at the start of an empty row beneath the rest. */
+async function assertRestored(tty: FakeTty): Promise<void> {
+  const rows = await tty.rows();
+  assert(!tty.raw);
+  assertEquals(tty.listeners.size, 0);
+  assertEquals(await tty.cursor(), [rows.length, 0]);
+  assertEquals(tty.term.modes.bracketedPasteMode, false);
+  assertEquals(tty.term.modes.wraparoundMode, true);
+  assert(tty.output.endsWith("\x1b[?25h"), "the cursor is shown");
+  assert(!rows.some((row) => row.startsWith(">") || row.includes("xor")), rows.join("\n"));
+}
+
+Deno.test("Screen: takes the terminal, and gives it back after /quit, Ctrl-C, Ctrl-D and hang-up", async () => {
+  for (const input of ["/quit\r", "\x03", "\x04", "text\x03\x03", null]) {
+    const { tty, room, tell, ending, clock } = setUp();
+    assert(tty.raw);
+    await tty.drawn();
+    assert(tty.term.modes.bracketedPasteMode);
+    tell(room.message(bob, "hi"));
+    if (input === null) tty.typeLast(input);
+    else await tty.type(input);
+    await Promise.resolve();
+    assertEquals(room.left, 1);
+    tell({ type: "ended", ending: { reason: "left" } });
+    assertEquals(await ending, { reason: "left" });
+    await assertRestored(tty);
+    assertEquals(await tty.rows(), ["09:05 bob: hi"]);
+    assertEquals(clock.waiting, 0);
+  }
+});
+
+Deno.test("Screen: Ctrl-C clears the line and says how to leave; Ctrl-Y brings it back", async () => {
+  const { tty, room } = setUp();
+  await tty.type("some text\x03");
+  assertEquals(await tty.rows(), ["Ctrl-C again to leave, Ctrl-Y to get the line back", ">"]);
+  await tty.type("\x19");
+  assertEquals(await tty.rows(), [STATUS, "> some text"]);
+  assertEquals(room.left, 0);
+});
+
+Deno.test("Screen: who does not want to wait for the goodbye presses Ctrl-C again", async () => {
+  const { tty, ending } = setUp();
+  await tty.type("\x03");
+  assertEquals((await tty.rows()).at(-2), "leaving; Ctrl-C to leave at once");
+  tty.typeLast("\x03");
+  assertEquals(await ending, { reason: "left" });
+  await assertRestored(tty);
+});
+
+Deno.test("Screen: when the room has ended it says why, and what has not been sent", async () => {
+  const cases: [Ending, string][] = [
+    [{ reason: "stopped" }, "09:05 the room is closed: its server has stopped"],
+    [{ reason: "lost", message: "reset" }, "09:05 the room is lost: reset"],
+    [
+      { reason: "refused", code: "flood", message: "too fast" },
+      "09:05 the server has ended it: too fast",
+    ],
+  ];
+  for (const [reason, message] of cases) {
+    const { tty, tell, ending } = setUp();
+    await tty.type("said\runfinished");
+    tell({ type: "ended", ending: reason });
+    assertEquals(await ending, reason);
+    assertEquals(await tty.rows(), [message, "not confirmed: said", "not sent: unfinished"]);
+    await assertRestored(tty);
+  }
+});
+
+Deno.test("Screen: close gives the terminal back, once; what comes later is printed plainly", async () => {
+  const { tty, room, tell, screen } = setUp();
+  tell(room.message(bob, "hi"));
+  screen.event(room.message(bob, "just before"));
+  screen.close();
+  await assertRestored(tty);
+  const { output } = tty;
+  screen.close();
+  assertEquals(tty.output, output);
+  screen.notice("the room is closed");
+  tell();
+  tty.typeLast("for the shell\r");
+  assertEquals(await tty.rows(), [
+    "09:05 bob: hi",
+    "09:05 bob: just before",
+    "09:05 the room is closed",
+  ]);
+  assertEquals(room.pending, []);
+});
+
+Deno.test("Screen: close never throws, also where the terminal has gone", async () => {
+  const { tty, screen } = setUp();
+  tty.write = () => {
+    throw new Error("EIO");
+  };
+  screen.close();
+  assert(!tty.raw);
+  await tty.drawn();
+  new Screen({ tty: new FakeTty(), room: new FakeRoom() }).close();
+});
+
+Deno.test("Screen: a crash gives the terminal back, and is told to the caller", async () => {
+  const { tty, ending } = setUp();
+  await tty.type("text");
+  tty.typeLast(new TypeError("broken"));
+  await assertRejects(() => ending, TypeError, "broken");
+  assert(!tty.raw);
+  assertEquals(await tty.rows(), ["not sent: text"]);
+
+  const other = setUp();
+  other.room.say = () => {
+    throw new TypeError("a bug");
+  };
+  other.tty.typeLast("text\r");
+  await assertRejects(() => other.ending, TypeError, "a bug");
+  await assertRestored(other.tty);
+});
+
+Deno.test("Screen: names have colours, and none where colours are not wanted", async () => {
+  const before = getColorEnabled();
+  try {
+    // Where the environment has NO_COLOR, nothing can turn them on.
+    for (const enabled of Deno.noColor ? [false] : [true, false]) {
+      setColorEnabled(enabled);
+      const { tty, room, tell } = setUp();
+      tell(room.message(bob, "hi"), { type: "left", who: bob, reason: "left", at: 1 });
+      await tty.drawn();
+      const line = tty.term.buffer.active.getLine(0)!;
+      const cell = line.getCell("09:05 ".length)!;
+      assertEquals(cell.getChars(), "b");
+      assertEquals(cell.isFgPalette(), enabled);
+      if (enabled) assertEquals(cell.getFgColor(), nameColor("bob"));
+      assertEquals(line.getCell(0)!.isDim() !== 0, enabled);
+      assert(line.getCell("09:05 bob: ".length)!.isFgDefault());
+    }
+  } finally {
+    setColorEnabled(before);
+  }
+});
+
+Deno.test("nameColor: the same for the same name, also among namesakes; all of the palette is used", () => {
+  assertEquals(nameColor("alice"), nameColor("alice"));
+  assertEquals(nameColor("alice#7"), nameColor("alice"));
+  const used = new Set(Array.from({ length: 1000 }, (_, i) => nameColor(`member${i}`)));
+  assertEquals(used.size, NAME_COLORS.length);
+});
+
+Deno.test("NAME_COLORS: a contrast of 3 to 1 on black and on white", () => {
+  // Relative luminance and contrast as WCAG 2.2 defines them; the colour cube is xterm's.
+  const levels = [0, 95, 135, 175, 215, 255];
+  const linear = (c: number) => c <= 10 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4;
+  for (const color of NAME_COLORS) {
+    const n = color - 16;
+    const [r = 0, g = 0, b = 0] = [Math.floor(n / 36), Math.floor(n / 6) % 6, n % 6]
+      .map((level) => linear(levels[level]!));
+    const luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    assert((luminance + 0.05) / 0.05 >= 3, `${color} on black`);
+    assert(1.05 / (luminance + 0.05) >= 3, `${color} on white`);
+  }
+});
