@@ -1,0 +1,403 @@
+// The command line: the usage texts, and strict parsing into a typed command. Pure; prints nothing.
+
+import { parseArgs } from "@std/cli/parse-args";
+import { closestString } from "@std/text/closest-string";
+import { XOR_PROMISE } from "./cipher.ts";
+import { UsageError } from "./errors.ts";
+import { DEFAULT_PORT } from "./protocol.ts";
+import { nameFault, printable, toName } from "./text.ts";
+
+/** How a room is shown and talked to. */
+export interface ScreenOptions {
+  name: string;
+  json: boolean;
+  /** Plain lines, also in a terminal. */
+  plain: boolean;
+  stay: boolean;
+}
+
+export type Command =
+  | { verb: "help"; text: string }
+  | { verb: "version" }
+  | {
+    verb: "serve";
+    hostname: string;
+    port: number;
+    publicKey: number | undefined;
+    /** Serve and join in one. */
+    join: ScreenOptions | undefined;
+  }
+  | { verb: "join"; hostname: string; port: number; screen: ScreenOptions }
+  | {
+    verb: "send";
+    hostname: string;
+    port: number;
+    name: string;
+    /** undefined: from stdin. */
+    text: string | undefined;
+  };
+
+/** The default host: this machine only. */
+const LOOPBACK = "127.0.0.1";
+const ADDRESS_HINT = "Write HOST or HOST:PORT, such as 192.0.2.7:2428";
+
+interface Option {
+  /** How the value is called in the usage; undefined for an option without one. */
+  value?: string;
+  help: string;
+}
+
+interface Verb {
+  synopsis: string;
+  summary: string;
+  options: Record<string, Option>;
+  /** Behind the options. */
+  notes?: string;
+  example: string;
+}
+
+const HELP: Option = { help: "show this help" };
+const NAME: Option = {
+  value: "NAME",
+  help: "the name to be known by (default: CHAT_NAME, else the user's name)",
+};
+const SCREEN: Record<string, Option> = {
+  name: NAME,
+  json: { help: "one JSON object a line, in and out: see docs/json.md" },
+  plain: { help: "plain lines also in a terminal, for screen readers" },
+  stay: { help: "in a pipe: go on listening when the input has ended" },
+};
+
+const VERBS: Record<"serve" | "join" | "send", Verb> = {
+  serve: {
+    synopsis: "chat serve [OPTION...]",
+    summary: "open a room",
+    options: {
+      host: {
+        value: "HOST",
+        help: `where to listen (default ${LOOPBACK}, this machine only; 0.0.0.0 lets others in)`,
+      },
+      port: { value: "PORT", help: `the port (default ${DEFAULT_PORT}; 0 takes a free one)` },
+      cipher: { value: "CIPHER", help: `xor, the original's: it ${XOR_PROMISE}` },
+      key: { value: "KEY", help: "xor's public key, 0 to 255 (default: drawn), to follow along" },
+      join: { help: "join the room too, in this terminal or pipe" },
+      ...Object.fromEntries(
+        Object.entries(SCREEN).map(([name, option]) => [name, {
+          ...option,
+          help: `with --join: ${option.help}`,
+        }]),
+      ),
+      help: HELP,
+    },
+    notes:
+      "On stdout it prints `listening HOST:PORT`, one line an address. Ctrl-C closes the room.",
+    example: "chat serve --host 0.0.0.0 --port 2429",
+  },
+  join: {
+    synopsis: "chat join [HOST[:PORT]] [OPTION...]",
+    summary: "enter a room",
+    options: { ...SCREEN, help: HELP },
+    notes: `HOST is ${LOOPBACK} unless given, PORT ${DEFAULT_PORT}. In a terminal, type and press
+Enter; /help shows what else there is. In a pipe each line of stdin is a message, and stdout has
+\`NAME: text\`; at the end of stdin the client waits until the room has taken all of it, and leaves.`,
+    example: "chat join 192.0.2.7:2429 --name alice",
+  },
+  send: {
+    synopsis: "chat send [HOST[:PORT]] [OPTION...] [--] [TEXT...]",
+    summary: "say one thing and leave",
+    options: { name: NAME, help: HELP },
+    notes: `Without TEXT, stdin is the message. Exit code 0 says that the room has taken it.
+The first word is the address if it is localhost, or has a dot or a colon before its end and no
+other marks than an address may have; behind -- all is TEXT.`,
+    example: "make 2>&1 | tail -n 20 | chat send 192.0.2.7 --name builder",
+  },
+};
+
+type VerbName = keyof typeof VERBS;
+
+/** The help of the whole program. */
+export function usage(): string {
+  const verbs = Object.values(VERBS).map(({ synopsis, summary }) =>
+    `  ${synopsis}\n      ${summary}`
+  );
+  return `chat: group chat for the terminal
+
+${verbs.join("\n")}
+  chat VERB --help
+      show what a verb takes
+  chat --version
+      show the version
+
+Example, in two terminals:
+  chat serve --join
+  chat join
+`;
+}
+
+function verbUsage(name: VerbName): string {
+  const { synopsis, summary, options, notes, example } = VERBS[name];
+  const rows = Object.entries(options).map(([option, { value, help }]) => {
+    const flag = value ? `--${option} ${value}` : `--${option}`;
+    return `  ${flag.padEnd(17)} ${help}`;
+  });
+  return `${synopsis}\n    ${summary}\n\n${rows.join("\n")}\n${
+    notes ? `\n${notes}\n` : ""
+  }\nExample:\n  ${example}\n`;
+}
+
+/**
+ * Reads the command line.
+ *
+ * @param env looks up an environment variable
+ * @throws {UsageError} at the first thing that is wrong
+ */
+export function parseCommand(
+  args: readonly string[],
+  env: (name: string) => string | undefined,
+): Command {
+  const [first, ...rest] = args;
+  if (first === undefined) {
+    throw new UsageError("Cannot guess what to do: no verb was given", {
+      hint: "Open a room with: chat serve --join; or see: chat --help",
+    });
+  }
+  if (first === "--version" || first === "-V") {
+    if (rest[0] !== undefined) throw tooMany(rest[0], `${first} stands alone`);
+    return { verb: "version" };
+  }
+  if (first === "--help" || first === "-h" || first === "help") {
+    const [verb, extra] = rest;
+    if (extra !== undefined) throw tooMany(extra, "help is about one verb");
+    return { verb: "help", text: verb === undefined ? usage() : verbUsage(checkVerb(verb)) };
+  }
+  const verb = checkVerb(first);
+  const { options, positionals, text } = splitArgs(verb, rest);
+  if (options.has("help")) return { verb: "help", text: verbUsage(verb) };
+  switch (verb) {
+    case "serve":
+      return parseServe(options, [...positionals, ...text], env);
+    case "join": {
+      const [address, extra] = [...positionals, ...text];
+      if (extra !== undefined) throw tooMany(extra, "chat join takes one address");
+      return {
+        verb,
+        ...parseAddress(address ?? LOOPBACK, ADDRESS_HINT),
+        screen: parseScreen(options, env),
+      };
+    }
+    case "send": {
+      const [address] = positionals;
+      const named = address !== undefined && looksLikeAddress(address);
+      const words = [...(named ? positionals.slice(1) : positionals), ...text];
+      const said = words.length === 0 ? undefined : words.join(" ");
+      if (said === "") throw new UsageError("Cannot send nothing: the text is empty");
+      return {
+        verb,
+        ...parseAddress(named ? address : LOOPBACK, "If it is no address: chat send -- TEXT"),
+        name: parseName(options, env),
+        text: said,
+      };
+    }
+  }
+}
+
+function parseServe(
+  options: Map<string, string>,
+  positionals: string[],
+  env: (name: string) => string | undefined,
+): Command {
+  const [extra] = positionals;
+  if (extra !== undefined) throw tooMany(extra, "chat serve takes --host HOST and --port PORT");
+  const cipher = options.get("cipher") ?? "xor";
+  if (cipher !== "xor") {
+    throw new UsageError(`Cannot use the cipher "${printable(cipher)}": there is only xor`);
+  }
+  const key = options.get("key");
+  if (!options.has("join")) {
+    const lone = Object.keys(SCREEN).find((name) => options.has(name));
+    if (lone !== undefined) {
+      throw new UsageError(`Cannot use --${lone} here: it goes with --join`, {
+        hint: "Serve and join in one with: chat serve --join",
+      });
+    }
+  }
+  return {
+    verb: "serve",
+    hostname: checkHost(
+      options.get("host") ?? LOOPBACK,
+      "Write --host HOST, such as 0.0.0.0; the port goes to --port",
+    ),
+    port: parseNumber("port", options.get("port") ?? String(DEFAULT_PORT), 0, 65535),
+    publicKey: key === undefined ? undefined : parseNumber("key", key, 0, 255),
+    join: options.has("join") ? parseScreen(options, env) : undefined,
+  };
+}
+
+function parseScreen(
+  options: Map<string, string>,
+  env: (name: string) => string | undefined,
+): ScreenOptions {
+  return {
+    name: parseName(options, env),
+    json: options.has("json"),
+    plain: options.has("plain") || env("TERM") === "dumb",
+    stay: options.has("stay"),
+  };
+}
+
+/** Options by name ("" for those without a value), what stands between them, and what follows `--`. */
+function splitArgs(
+  verb: VerbName,
+  args: string[],
+): { options: Map<string, string>; positionals: string[]; text: string[] } {
+  const known = VERBS[verb].options;
+  const names = Object.keys(known);
+  const valued = names.filter((name) => known[name]!.value !== undefined);
+  const flags = names.filter((name) => known[name]!.value === undefined);
+  const end = args.indexOf("--");
+  const before = end === -1 ? args : args.slice(0, end);
+  // The library's own name for what is no option.
+  if (before.some((arg) => /^--_(=|$)/.test(arg))) throw unknownOption(verb, "--_");
+  const parsed = parseArgs(unambiguous(before, flags, valued), {
+    boolean: flags,
+    // "_" keeps `chat send 42` from becoming a number.
+    string: [...valued, "_"],
+    collect: valued,
+    unknown: (arg, key) => {
+      if (key === undefined) return true;
+      throw unknownOption(verb, arg.startsWith("--") ? arg.replace(/=.*/s, "") : arg);
+    },
+  });
+  const options = new Map<string, string>();
+  for (const name of flags) if (parsed[name] === true) options.set(name, "");
+  for (const name of valued) {
+    const [value, second] = parsed[name] as string[];
+    if (second !== undefined) throw new UsageError(`Cannot use --${name} twice`);
+    if (value === undefined) continue;
+    // An empty name gets the sentence about names.
+    if (value === "" && !(name === "name" && isGivenEmpty(before, name))) {
+      throw new UsageError(`Cannot use --${name} alone: it needs a value`, {
+        hint: `Write: --${name} ${known[name]!.value}`,
+      });
+    }
+    options.set(name, value);
+  }
+  return {
+    options,
+    positionals: parsed._.map(String),
+    text: end === -1 ? [] : args.slice(end + 1),
+  };
+}
+
+/**
+ * The same arguments where the library would guess: it takes `true` and `false` behind a flag for its value,
+ * and an empty value for none.
+ */
+function unambiguous(args: string[], flags: string[], valued: string[]): string[] {
+  const result: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] === "-h" ? "--help" : args[i]!;
+    const [, name = "", value] = /^--([^=]+)(=.*)?$/s.exec(arg) ?? [];
+    if (flags.includes(name)) {
+      if (value !== undefined) {
+        throw new UsageError(`Cannot give --${name} a value: it is on when it is there`);
+      }
+      result.push(`${arg}=true`);
+    } else if (valued.includes(name) && value === undefined && args[i + 1] === "") {
+      result.push(`${arg}=`);
+      i++;
+    } else {
+      result.push(arg);
+    }
+  }
+  return result;
+}
+
+function isGivenEmpty(args: string[], name: string): boolean {
+  return args.includes(`--${name}=`) || args[args.indexOf(`--${name}`) + 1] === "";
+}
+
+function unknownOption(verb: VerbName, flag: string): UsageError {
+  const nearest = closestString(flag.replace(/^-+/, ""), Object.keys(VERBS[verb].options));
+  const more = verb === "send"
+    ? 'Text that starts with "-" goes behind --'
+    : `See: chat ${verb} --help`;
+  return new UsageError(`Cannot use "${printable(flag)}": chat ${verb} has no such option`, {
+    hint: `Did you mean --${nearest}? ${more}`,
+  });
+}
+
+function checkVerb(verb: string): VerbName {
+  if (Object.hasOwn(VERBS, verb)) return verb as VerbName;
+  const hint = verb.startsWith("-")
+    ? "The verb comes first. See: chat --help"
+    : `Did you mean: chat ${closestString(verb, Object.keys(VERBS))}? See: chat --help`;
+  throw new UsageError(`Cannot do "${printable(verb)}": chat has no such verb`, { hint });
+}
+
+function tooMany(extra: string, takes: string): UsageError {
+  return new UsageError(`Cannot use "${printable(extra)}": ${takes}`);
+}
+
+function parseName(
+  options: Map<string, string>,
+  env: (name: string) => string | undefined,
+): string {
+  const [given, source] = options.has("name")
+    ? [options.get("name")!, "--name"]
+    : [env("CHAT_NAME"), "CHAT_NAME"];
+  if (given !== undefined) {
+    const fault = nameFault(given);
+    if (fault === undefined) return given;
+    throw new UsageError(`Cannot use the name "${printable(given)}": a name ${fault}`, {
+      hint: source === "--name" ? "Choose another: --name NAME" : "It comes from CHAT_NAME",
+    });
+  }
+  const user = env("USER") ?? env("LOGNAME") ?? env("USERNAME") ?? "";
+  return toName(user) || "guest";
+}
+
+/** @param hint what to write instead, where the option's name does not say it */
+function parseNumber(
+  option: string,
+  text: string,
+  least: number,
+  greatest: number,
+  hint?: string,
+): number {
+  // A few digits, so that no number is parsed that could not be right.
+  const value = /^\d{1,6}$/.test(text) ? Number(text) : NaN;
+  if (value >= least && value <= greatest) return value;
+  throw new UsageError(
+    `Cannot use the ${option} "${
+      printable(text)
+    }": it must be a whole number from ${least} to ${greatest}`,
+    hint === undefined ? {} : { hint },
+  );
+}
+
+/** What stands first behind `chat send` may be text: see the notes of its usage. */
+function looksLikeAddress(word: string): boolean {
+  return word === "localhost" || (/[.:]/.test(word) && !/[.:]$/.test(word) &&
+    /^[\p{L}\p{N}._:%[\]-]+$/u.test(word) && /[\p{L}\p{N}]/u.test(word));
+}
+
+/** `HOST`, `HOST:PORT`, `:PORT`, `[IPV6]:PORT`, or an IPv6 address alone. */
+function parseAddress(text: string, hint: string): { hostname: string; port: number } {
+  // Without brackets, an IPv6 address can't have a port behind it: its last group looks like one.
+  const [, ipv6, host = text, port] = /^(?:\[([^\]]*:[^\]]*)\]|([^:]*))(?::([^:]*))?$/.exec(text) ??
+    [];
+  const hostname = ipv6 ?? (host === "" && port !== undefined ? LOOPBACK : host);
+  return {
+    hostname: checkHost(hostname, hint),
+    port: port === undefined ? DEFAULT_PORT : parseNumber("port", port, 1, 65535, hint),
+  };
+}
+
+/** A name or an IPv4 address; or an IPv6 address, which may have a zone. */
+function checkHost(host: string, hint: string): string {
+  const isName = /^[\p{L}\p{N}_][\p{L}\p{N}._-]{0,252}$/u.test(host);
+  const [, ipv6] = /^([\da-f:.]+)(?:%[\w.-]+)?$/i.exec(host) ?? [];
+  if (isName || URL.canParse(`http://[${ipv6}]`)) return host;
+  throw new UsageError(`Cannot use the address "${printable(host)}": it is no host`, { hint });
+}

@@ -1,0 +1,543 @@
+import { assert, assertEquals, assertLessOrEqual, assertMatch, assertThrows } from "@std/assert";
+import fc from "./property.ts";
+import { type Command, parseCommand, type ScreenOptions, usage } from "./args.ts";
+import { UsageError } from "./errors.ts";
+import { MAX_NAME_BYTES, MAX_NAME_COLUMNS, width } from "./text.ts";
+
+// ---- helpers ----
+
+type Environment = Record<string, string>;
+
+/** A user called ada, with nothing else set. */
+const ADA: Environment = { USER: "ada" };
+
+function parse(args: readonly string[], environment = ADA): Command {
+  return parseCommand(args, (name) => environment[name]);
+}
+
+/** Command lines are written as one string where no word has spaces. */
+function words(line: string): string[] {
+  return line.split(" ").filter((word) => word !== "");
+}
+
+const SCREEN: ScreenOptions = { name: "ada", json: false, plain: false, stay: false };
+const SERVE = {
+  verb: "serve",
+  hostname: "127.0.0.1",
+  port: 2428,
+  publicKey: undefined,
+  join: undefined,
+} as const;
+const JOIN = { verb: "join", hostname: "127.0.0.1", port: 2428, screen: SCREEN } as const;
+const SEND = {
+  verb: "send",
+  hostname: "127.0.0.1",
+  port: 2428,
+  name: "ada",
+  text: undefined,
+} as const;
+
+/** Asserts that a command line is refused with this message and this hint. */
+function assertRefused(
+  args: readonly string[],
+  message: string,
+  hint: string | undefined,
+  environment = ADA,
+): void {
+  const error = assertThrows(() => parse(args, environment), UsageError);
+  assertEquals([error.message, error.hint], [message, hint], args.join(" "));
+}
+
+function help(args: readonly string[]): string {
+  const command = parse(args);
+  assert(command.verb === "help", `${args.join(" ")} is no help`);
+  return command.text;
+}
+
+// ---- verbs and options ----
+
+Deno.test("parseCommand: serve takes every option of its help", () => {
+  assertEquals(parse(["serve"]), SERVE);
+  assertEquals(parse(words("serve --host 0.0.0.0 --port 0 --cipher xor --key 198")), {
+    ...SERVE,
+    hostname: "0.0.0.0",
+    port: 0,
+    publicKey: 198,
+  });
+  assertEquals(parse(words("serve --join")), { ...SERVE, join: SCREEN });
+  assertEquals(parse(words("serve --name bob --json --plain --stay --join")), {
+    ...SERVE,
+    join: { name: "bob", json: true, plain: true, stay: true },
+  });
+});
+
+Deno.test("parseCommand: join takes every option of its help, before and behind the address", () => {
+  assertEquals(parse(["join"]), JOIN);
+  const all = { name: "bob", json: true, plain: true, stay: true };
+  const there = { ...JOIN, hostname: "192.0.2.7", port: 2429, screen: all };
+  assertEquals(parse(words("join 192.0.2.7:2429 --name bob --json --plain --stay")), there);
+  assertEquals(parse(words("join --name=bob --json --plain --stay 192.0.2.7:2429")), there);
+  assertEquals(parse(words("join --json -- 192.0.2.7:2429")), {
+    ...there,
+    screen: { ...SCREEN, json: true },
+  });
+});
+
+Deno.test("parseCommand: send takes every option of its help, and words as one text", () => {
+  assertEquals(parse(["send"]), SEND);
+  assertEquals(parse(words("send --name bob it is done")), {
+    ...SEND,
+    name: "bob",
+    text: "it is done",
+  });
+  assertEquals(parse(["send", "two  spaces", "stay"]), { ...SEND, text: "two  spaces stay" });
+});
+
+Deno.test("parseCommand: numbers in a text stay as they were written", () => {
+  assertEquals(parse(words("send 007 1e3 0x10")), { ...SEND, text: "007 1e3 0x10" });
+  assertEquals(parse(words("join --name 1e3")), { ...JOIN, screen: { ...SCREEN, name: "1e3" } });
+});
+
+Deno.test("parseCommand: true and false behind a flag are words like others", () => {
+  assertEquals(parse(words("join --json false")), {
+    ...JOIN,
+    hostname: "false",
+    screen: { ...SCREEN, json: true },
+  });
+});
+
+Deno.test("parseCommand: a flag may be given twice, an option with a value may not", () => {
+  assertEquals(parse(words("join --json --json")), { ...JOIN, screen: { ...SCREEN, json: true } });
+  assertRefused(words("join --name a --name b"), "Cannot use --name twice", undefined);
+  assertRefused(words("serve --port=1 --port 1"), "Cannot use --port twice", undefined);
+});
+
+Deno.test("parseCommand: a flag takes no value", () => {
+  for (const verb of ["serve", "join"]) {
+    for (const flag of ["json", "plain", "stay", "help"]) {
+      assertRefused(
+        [verb, `--${flag}=1`],
+        `Cannot give --${flag} a value: it is on when it is there`,
+        undefined,
+      );
+    }
+  }
+});
+
+Deno.test("parseCommand: an option with a value is refused without one", () => {
+  const cases = { host: "HOST", port: "PORT", cipher: "CIPHER", key: "KEY", name: "NAME" };
+  for (const [option, value] of Object.entries(cases)) {
+    const message = `Cannot use --${option} alone: it needs a value`;
+    const hint = `Write: --${option} ${value}`;
+    assertRefused(["serve", "--join", `--${option}`], message, hint);
+    // What follows is another option, not the value.
+    assertRefused(["serve", `--${option}`, "--join"], message, hint);
+    assertRefused(["serve", `--${option}`, "--"], message, hint);
+    // An empty name gets the sentence about names.
+    if (option === "name") continue;
+    assertRefused(["serve", `--${option}=`], message, hint);
+    assertRefused(["serve", `--${option}`, ""], message, hint);
+  }
+});
+
+Deno.test("parseCommand: a value may hold = and, behind =, start with a hyphen", () => {
+  assertEquals(parse(["join", "--name=a=b"]), { ...JOIN, screen: { ...SCREEN, name: "a=b" } });
+  assertEquals(parse(["join", "--name=-a"]), { ...JOIN, screen: { ...SCREEN, name: "-a" } });
+});
+
+Deno.test("parseCommand: an unknown option is refused with the nearest one", () => {
+  const refused = (line: string, flag: string, nearest: string) => {
+    const [verb] = words(line);
+    assertRefused(
+      words(line),
+      `Cannot use "${flag}": chat ${verb} has no such option`,
+      `Did you mean --${nearest}? See: chat ${verb} --help`,
+    );
+  };
+  refused("join --jsn", "--jsn", "json");
+  refused("join --nmae=bob", "--nmae", "name");
+  refused("join --no-json", "--no-json", "json");
+  refused("join -name bob", "-name", "name");
+  refused("serve --prot 80", "--prot", "port");
+  refused("serve --keys", "--keys", "key");
+  refused("join -hx", "-hx", "help");
+  refused("join -h=1", "-h=1", "help");
+});
+
+Deno.test("parseCommand: neither what objects inherit nor what other verbs take is an option", () => {
+  const lines = [
+    "join --constructor",
+    "join --__proto__=1",
+    "join --port 80",
+    "send --json",
+    "send -k",
+  ];
+  for (const line of lines) {
+    assertThrows(() => parse(words(line)), UsageError, "has no such option");
+  }
+});
+
+Deno.test("parseCommand: what was typed is quoted without control characters", () => {
+  assertRefused(
+    ["join", "--\x1b[2J"],
+    'Cannot use "--␛[2J": chat join has no such option',
+    "Did you mean --name? See: chat join --help",
+  );
+  assertRefused(
+    ["join", "a\nb"],
+    'Cannot use the address "a␊b": it is no host',
+    "Write HOST or HOST:PORT, such as 192.0.2.7:2428",
+  );
+});
+
+Deno.test("parseCommand: an unknown verb is refused with the nearest one", () => {
+  const nearest = { sevre: "serve", jion: "join", sned: "send" };
+  for (const [typed, verb] of Object.entries(nearest)) {
+    assertRefused(
+      [typed],
+      `Cannot do "${typed}": chat has no such verb`,
+      `Did you mean: chat ${verb}? See: chat --help`,
+    );
+  }
+  const first = "The verb comes first. See: chat --help";
+  assertRefused(["--json", "join"], 'Cannot do "--json": chat has no such verb', first);
+  assertThrows(() => parse(["constructor"]), UsageError, "has no such verb");
+  assertThrows(() => parse(["help", "constructor"]), UsageError, "has no such verb");
+});
+
+Deno.test("parseCommand: no verb is refused with what to try", () => {
+  assertRefused(
+    [],
+    "Cannot guess what to do: no verb was given",
+    "Open a room with: chat serve --join; or see: chat --help",
+  );
+});
+
+Deno.test("parseCommand: a word too many is refused", () => {
+  const serve = "chat serve takes --host HOST and --port PORT";
+  assertRefused(words("serve 2429"), `Cannot use "2429": ${serve}`, undefined);
+  assertRefused(words("serve -- 2429"), `Cannot use "2429": ${serve}`, undefined);
+  assertRefused(words("join a b"), 'Cannot use "b": chat join takes one address', undefined);
+  assertRefused(words("join a -- b"), 'Cannot use "b": chat join takes one address', undefined);
+  assertRefused(words("help join send"), 'Cannot use "send": help is about one verb', undefined);
+  assertRefused(
+    words("--version --json"),
+    'Cannot use "--json": --version stands alone',
+    undefined,
+  );
+});
+
+Deno.test("parseCommand: serve takes the options of a screen only with --join", () => {
+  const flags = { name: "--name=bob", json: "--json", plain: "--plain", stay: "--stay" };
+  for (const [name, flag] of Object.entries(flags)) {
+    assertRefused(
+      ["serve", flag],
+      `Cannot use --${name} here: it goes with --join`,
+      "Serve and join in one with: chat serve --join",
+    );
+  }
+});
+
+Deno.test("parseCommand: serve's port is 0 to 65535, its key 0 to 255, its cipher xor", () => {
+  for (const port of [0, 1, 65535]) {
+    assertEquals(parse(["serve", `--port=${port}`]), { ...SERVE, port });
+  }
+  for (const port of ["-1", "65536", "1.5", "0x50", "1e3", " 80", "1234567", "٣"]) {
+    assertRefused(
+      ["serve", `--port=${port}`],
+      `Cannot use the port "${port}": it must be a whole number from 0 to 65535`,
+      undefined,
+    );
+  }
+  for (const publicKey of [0, 255]) {
+    assertEquals(parse(["serve", `--key=${publicKey}`]), { ...SERVE, publicKey });
+  }
+  for (const key of ["-1", "256", "a", "000000255"]) {
+    assertRefused(
+      ["serve", `--key=${key}`],
+      `Cannot use the key "${key}": it must be a whole number from 0 to 255`,
+      undefined,
+    );
+  }
+  assertRefused(
+    words("serve --cipher rot13"),
+    'Cannot use the cipher "rot13": there is only xor',
+    undefined,
+  );
+});
+
+// ---- addresses ----
+
+Deno.test("parseCommand: an address is a host, a port, or both; IPv6 in brackets has a port", () => {
+  const cases: Record<string, [string, number]> = {
+    "localhost": ["localhost", 2428],
+    "chat.example": ["chat.example", 2428],
+    "bücher.example:1": ["bücher.example", 1],
+    "192.0.2.7": ["192.0.2.7", 2428],
+    "192.0.2.7:65535": ["192.0.2.7", 65535],
+    ":2429": ["127.0.0.1", 2429],
+    "::1": ["::1", 2428],
+    "::": ["::", 2428],
+    "2001:db8::7:2429": ["2001:db8::7:2429", 2428],
+    "::ffff:192.0.2.7": ["::ffff:192.0.2.7", 2428],
+    "fe80::1%eth0": ["fe80::1%eth0", 2428],
+    "[::1]": ["::1", 2428],
+    "[::1]:2429": ["::1", 2429],
+    "[FE80::1%eth0]:2429": ["FE80::1%eth0", 2429],
+  };
+  for (const [address, [hostname, port]] of Object.entries(cases)) {
+    assertEquals(parse(["join", address]), { ...JOIN, hostname, port }, address);
+  }
+});
+
+Deno.test("parseCommand: an address with a bad port is refused", () => {
+  for (const port of ["", "0", "65536", "http", "-1", "80/"]) {
+    for (const host of ["", "a", "[::1]"]) {
+      assertRefused(
+        ["join", `${host}:${port}`],
+        `Cannot use the port "${port}": it must be a whole number from 1 to 65535`,
+        "Write HOST or HOST:PORT, such as 192.0.2.7:2428",
+      );
+    }
+  }
+});
+
+Deno.test("parseCommand: an address with a bad host is refused", () => {
+  const long = "a".repeat(253);
+  assertEquals(parse(["join", long]), { ...JOIN, hostname: long });
+  const bad = ["", "a b", "-", "-- ", ".a", "a/b", "user@a", "a:1:2", "::1::2", "12345::", "[]"];
+  // Brackets are for IPv6, whole, alone; a zone has a name.
+  bad.push("[a]", "[::1", "::1]", "[::1]a", "[[::1]]", "[::1]/[", "fe80::1%", `${long}a`);
+  for (const host of bad) {
+    // Behind --, so that a hyphen is no option.
+    assertRefused(
+      ["join", "--", host],
+      `Cannot use the address "${host}": it is no host`,
+      "Write HOST or HOST:PORT, such as 192.0.2.7:2428",
+    );
+  }
+  assertRefused(
+    ["join", "http://a:80"],
+    'Cannot use the address "http://a:80": it is no host',
+    "Write HOST or HOST:PORT, such as 192.0.2.7:2428",
+  );
+});
+
+Deno.test("parseCommand: serve listens on a host, not on an address with a port", () => {
+  for (const hostname of ["0.0.0.0", "::", "chat.example", "fe80::1%eth0"]) {
+    assertEquals(parse(["serve", "--host", hostname]), { ...SERVE, hostname });
+  }
+  for (const host of ["0.0.0.0:2429", "[::]", "[::]:2429", ":2429"]) {
+    assertRefused(
+      ["serve", "--host", host],
+      `Cannot use the address "${host}": it is no host`,
+      "Write --host HOST, such as 0.0.0.0; the port goes to --port",
+    );
+  }
+});
+
+// ---- what is said ----
+
+Deno.test("parseCommand: send takes its first word for the address if it looks like one", () => {
+  const addresses = ["localhost", "chat.example", "192.0.2.7", ":2429", "a:1", "bücher.example"];
+  for (const address of [...addresses, "::1", "[::1]", "[::1]:2429", "fe80::1%eth0"]) {
+    const there = parse(["join", address]);
+    assert(there.verb === "join");
+    const { hostname, port } = there;
+    const to = { ...SEND, hostname, port };
+    assertEquals(parse(["send", address]), to, address);
+    assertEquals(parse(["send", address, "hi"]), { ...to, text: "hi" }, address);
+    assertEquals(parse(["send", address, "--", "--hi"]), { ...to, text: "--hi" }, address);
+    // Not the first word, or behind --: text.
+    assertEquals(parse(["send", "hi", address]), { ...SEND, text: `hi ${address}` });
+    assertEquals(parse(["send", "--", address]), { ...SEND, text: address });
+  }
+});
+
+Deno.test("parseCommand: send takes a first word that does not look like an address for text", () => {
+  const texts = ["hello", "Hello.", "so...", "note:", "Hi,all.", ":)", ":-)", "...", "a/b.c", "-"];
+  for (const text of texts) assertEquals(parse(["send", text]), { ...SEND, text }, text);
+  for (const text of ["what? e.g. this", "see http://a.example"]) {
+    assertEquals(parse(["send", ...words(text)]), { ...SEND, text }, text);
+    assertEquals(parse(["send", text]), { ...SEND, text }, text);
+  }
+});
+
+Deno.test("parseCommand: send says how to send as text what looks like a bad address", () => {
+  assertRefused(
+    ["send", ":D", "hi"],
+    'Cannot use the port "D": it must be a whole number from 1 to 65535',
+    "If it is no address: chat send -- TEXT",
+  );
+  assertRefused(
+    ["send", "1:2:3"],
+    'Cannot use the address "1:2:3": it is no host',
+    "If it is no address: chat send -- TEXT",
+  );
+});
+
+Deno.test("parseCommand: send takes all behind the first -- for text, options and -- too", () => {
+  assertEquals(parse(words("send -- --name bob -- -5")), { ...SEND, text: "--name bob -- -5" });
+  assertEquals(parse(words("send it is -- -5")), { ...SEND, text: "it is -5" });
+  assertRefused(
+    words("send it is -5"),
+    'Cannot use "-5": chat send has no such option',
+    'Did you mean --name? Text that starts with "-" goes behind --',
+  );
+});
+
+Deno.test("parseCommand: send refuses an empty text, and reads stdin only where there is none", () => {
+  assertRefused(["send", ""], "Cannot send nothing: the text is empty", undefined);
+  assertRefused(["send", "a.b", ""], "Cannot send nothing: the text is empty", undefined);
+  assertEquals(parse(words("send --")), SEND);
+});
+
+// ---- names ----
+
+Deno.test("parseCommand: the name comes from --name, else CHAT_NAME, else the user", () => {
+  const name = (args: string[], environment: Environment) => {
+    const command = parse(args, environment);
+    assert(command.verb === "join" || command.verb === "send");
+    return command.verb === "join" ? command.screen.name : command.name;
+  };
+  for (const verb of ["join", "send"]) {
+    const all = { CHAT_NAME: "eve", USER: "ada", LOGNAME: "ben", USERNAME: "cyd" };
+    assertEquals(name([verb, "--name", "bob"], all), "bob");
+    assertEquals(name([verb], all), "eve");
+    assertEquals(name([verb], { USER: "ada", LOGNAME: "ben", USERNAME: "cyd" }), "ada");
+    assertEquals(name([verb], { LOGNAME: "ben", USERNAME: "cyd" }), "ben");
+    assertEquals(name([verb], { USERNAME: "cyd" }), "cyd");
+    // What the system calls its user is made to fit.
+    assertEquals(name([verb], { USERNAME: "Ada Lovelace" }), "Ada-Lovelace");
+    assertEquals(name([verb], { USER: "\x1b" }), "guest");
+    assertEquals(name([verb], {}), "guest");
+  }
+});
+
+Deno.test("parseCommand: a name that can't be one is refused, with where it came from", () => {
+  const faults: Record<string, string> = {
+    "": "must not be empty",
+    "a b": "must not hold spaces",
+    "a:b": 'must not hold ":"',
+    "a\x1b[2J": "must not hold control characters: it has ␛",
+    "/quit": 'must not start with "/"',
+    ["a".repeat(MAX_NAME_COLUMNS + 1)]: `must be at most ${MAX_NAME_COLUMNS} columns wide: it is ${
+      MAX_NAME_COLUMNS + 1
+    }`,
+    // Marks take bytes and no columns.
+    [`a${"\u0301".repeat(MAX_NAME_BYTES / 2)}`]:
+      `must have at most ${MAX_NAME_BYTES} bytes: it has ${MAX_NAME_BYTES + 1}`,
+  };
+  for (const [name, fault] of Object.entries(faults)) {
+    const shown = name.replace("\x1b", "␛");
+    const message = `Cannot use the name "${shown}": a name ${fault}`;
+    for (const verb of ["join", "send"]) {
+      assertRefused([verb, "--name", name], message, "Choose another: --name NAME");
+      assertRefused([verb, `--name=${name}`], message, "Choose another: --name NAME");
+      const environment = { ...ADA, CHAT_NAME: name };
+      assertRefused([verb], message, "It comes from CHAT_NAME", environment);
+    }
+  }
+  const longest = "a".repeat(MAX_NAME_COLUMNS);
+  assertEquals(parse(["send", "--name", longest]), { ...SEND, name: longest });
+});
+
+Deno.test("parseCommand: TERM=dumb asks for plain lines", () => {
+  assertEquals(parse(["join"], { ...ADA, TERM: "dumb" }), {
+    ...JOIN,
+    screen: { ...SCREEN, plain: true },
+  });
+  assertEquals(parse(["join"], { ...ADA, TERM: "xterm" }), JOIN);
+});
+
+// ---- help ----
+
+Deno.test("parseCommand: help is given for --help, -h and help, of the program or a verb", () => {
+  for (const first of ["--help", "-h", "help"]) assertEquals(help([first]), usage());
+  for (const verb of ["serve", "join", "send"]) {
+    const text = help([verb, "--help"]);
+    assert(text.startsWith(`chat ${verb} `), text);
+    for (const line of [`${verb} -h`, `help ${verb}`, `--help ${verb}`, `${verb} --name=a -h`]) {
+      assertEquals(help(words(line)), text, line);
+    }
+  }
+});
+
+Deno.test("parseCommand: help comes before other faults of values, not of options", () => {
+  assertEquals(help(words("join a b --help")), help(["help", "join"]));
+  assertThrows(() => parse(words("join --nope --help")), UsageError);
+});
+
+Deno.test("parseCommand: the version is given for --version and -V", () => {
+  assertEquals(parse(["--version"]), { verb: "version" });
+  assertEquals(parse(["-V"]), { verb: "version" });
+});
+
+Deno.test("usage: the texts fit 100 columns, and end in an example that works", () => {
+  for (const line of ["--help", "serve --help", "join --help", "send --help"]) {
+    const text = help(words(line));
+    assert(text.endsWith("\n") && !text.endsWith("\n\n"));
+    for (const row of text.split("\n")) {
+      assertLessOrEqual(width(row), 100, row);
+      assertEquals(row, row.trimEnd());
+    }
+    const [, examples] = text.split(/^Example.*:\n/m);
+    assert(examples !== undefined, `${line} has no example`);
+    for (const row of examples.trimEnd().split("\n")) {
+      // What feeds it through a pipe is not ours.
+      const example = /^ {2}(?:.* \| )?chat (.*)$/.exec(row);
+      assert(example, row);
+      parse(words(example[1]!));
+    }
+  }
+});
+
+Deno.test("usage: every option of a help is taken by its verb, and every option taken is there", () => {
+  const options = {
+    serve: ["host", "port", "cipher", "key", "join", "name", "json", "plain", "stay", "help"],
+    join: ["name", "json", "plain", "stay", "help"],
+    send: ["name", "help"],
+  };
+  const values: Environment = { HOST: "::", PORT: "1", CIPHER: "xor", KEY: "1", NAME: "bob" };
+  for (const [verb, expected] of Object.entries(options)) {
+    const rows = help(["help", verb]).matchAll(/^ {2}--(\w+)(?: ([A-Z]+))? {2,}\S/gm);
+    const listed: string[] = [];
+    for (const [, option, value] of rows) {
+      listed.push(option!);
+      const given = value === undefined ? `--${option}` : `--${option}=${values[value]}`;
+      parse([verb, ...verb === "serve" ? ["--join"] : [], given]);
+    }
+    assertEquals(listed, expected, verb);
+    // No other verb's option is taken in silence.
+    for (const other of options.serve.filter((option) => !listed.includes(option))) {
+      assertThrows(() => parse([verb, `--${other}`]), UsageError);
+    }
+  }
+});
+
+Deno.test("usage: the program's help names every verb", () => {
+  for (const verb of ["serve", "join", "send"]) {
+    assertMatch(usage(), new RegExp(`^  chat ${verb} .*\n {6}\\S`, "m"));
+  }
+});
+
+Deno.test("parseCommand: any words at all give a command or a UsageError", () => {
+  const word = fc.oneof(
+    fc.constantFrom("serve", "join", "send", "help", "--join", "--", "--name", "--port=1", "::1"),
+    fc.string({ unit: "binary" }),
+    fc.string().map((text) => `--${text}`),
+    fc.string().map((text) => `-${text}`),
+  );
+  const verb = fc.constantFrom("serve", "join", "send");
+  fc.assert(fc.property(verb, fc.array(word), (verb, rest) => {
+    try {
+      const command = parse([verb, ...rest]);
+      assert(command.verb === verb || command.verb === "help");
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      // deno-lint-ignore no-control-regex
+      assert(!/[\x00-\x1f\x7f-\x9f]/.test(error.message + (error.hint ?? "")), error.message);
+      assertMatch(error.message, /^Cannot /);
+    }
+  }));
+});

@@ -1,0 +1,11 @@
+// A part of the soak test's crowd, in a thread of its own: see soak_test.ts.
+
+/// <reference lib="deno.worker" />
+
+import { crowd } from "./soak_crowd.ts";
+
+self.onmessage = async ({ data }) => {
+  const { places, visits, said, deliveries } = await crowd(data);
+  const told = visits.map(({ id, first, last, count }) => ({ id, first, last, count }));
+  self.postMessage({ places, visits: told, said, deliveries });
+};

@@ -1,0 +1,175 @@
+// Enforces the picture in which the files stand: a file imports only from rows below its own.
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+
+/** From the top; a row knows only what is below it. */
+const ROWS: readonly (readonly string[])[] = [
+  ["main.ts"],
+  ["args.ts", "server.ts", "client.ts"],
+  ["connection.ts", "terminal.ts", "plain.ts"],
+  ["hub.ts", "envelope.ts", "commands.ts"],
+  ["protocol.ts", "cipher.ts", "editor.ts", "lines.ts", "room.ts"],
+  ["text.ts", "errors.ts"],
+];
+
+/** The rows that compute: bytes in, bytes out. What does I/O, or depends on time, is above them. */
+const PURE = ROWS.slice(3).flat();
+
+/** What is no part of the program, besides tests, their helpers and declarations. */
+const TOOLS = ["compile.ts"];
+
+/** What a server may know of ciphers: the classic one's public key, which it hands out. */
+const KEY_DRAWING = ["drawPublicKey", "privateKey"];
+
+/** What the edges alone may touch, and which edges. */
+const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
+  { what: /\bDeno\.(?:args|exit|exitCode|env)\b/, files: ["main.ts"] },
+  // The terminal's only one is that of its size.
+  { what: /\bDeno\.addSignalListener\b/, files: ["main.ts", "terminal.ts"] },
+  // `note` and `print` of main.ts do that.
+  { what: /\bconsole\.|\b(?:alert|confirm|prompt)\(/, files: [] },
+  { what: /\bDeno\.(?:stdin|stdout|stderr)\b/, files: ["main.ts", "terminal.ts"] },
+  { what: /\bDeno\.(?:listen|listenTls|serve)\b/, files: ["server.ts"] },
+  { what: /\bDeno\.(?:connect|connectTls)\b|\bfetch\(|\bWebSocket\b/, files: ["client.ts"] },
+];
+
+const IMPURE =
+  /\bDeno\.|\b(?:setTimeout|setInterval|performance|fetch|console|Worker|localStorage)\b|\bDate\b|\bMath\.random\b/;
+
+interface Import {
+  from: string;
+  /** What stands between `import` and `from`. */
+  names: string;
+}
+
+const root = import.meta.dirname!;
+
+/** The source without its comments: a rule is about what the program does. */
+function code(file: string): string {
+  return stripComments(Deno.readTextFileSync(`${root}/${file}`));
+}
+
+/** Comments end at most at the end of a line that has a quote in it: strings stay whole. */
+function stripComments(source: string): string {
+  return source.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/[^\n]*/g, "$1");
+}
+
+/** Imports and re-exports, types included; `import()` too. */
+function imports(source: string): Import[] {
+  const statements = source.matchAll(
+    /^(?:import|export)\s+(?:([^;"]*?)\s*\bfrom\s*)?"([^"]+)"|\bimport\(\s*([^)]*?)\s*\)/gm,
+  );
+  return Array.from(statements, ([, names, from, dynamic]) => {
+    if (from !== undefined) return { names: names ?? "", from };
+    const literal = /^"([^"]+)"/.exec(dynamic!);
+    // What can't be read can't be checked.
+    if (!literal) throw new TypeError(`import(${dynamic}) hides what it imports`);
+    return { names: "*", from: literal[1]! };
+  });
+}
+
+/** The files of this project that `file` imports. */
+function locals(file: string): string[] {
+  return imports(code(file)).map(({ from }) => from)
+    .filter((from) => from.startsWith(".") && from.endsWith(".ts"))
+    .map((from) => from.replace(/^\.\//, ""));
+}
+
+/** `file` and all that it imports, and so on. */
+function closure(file: string, found: Set<string> = new Set()): Set<string> {
+  if (!found.has(file)) {
+    found.add(file);
+    for (const local of locals(file)) closure(local, found);
+  }
+  return found;
+}
+
+/** 0 at the bottom; -1 for what is not in the picture. */
+function level(file: string): number {
+  const row = ROWS.findIndex((files) => files.includes(file));
+  return row === -1 ? -1 : ROWS.length - 1 - row;
+}
+
+function isPartOfProgram(file: string): boolean {
+  if (!file.endsWith(".ts") || /(?:_test|\.d)\.ts$/.test(file) || TOOLS.includes(file)) {
+    return false;
+  }
+  return !/^\/\/ Test helper\b/.test(Deno.readTextFileSync(`${root}/${file}`));
+}
+
+Deno.test("layers: the picture names every file of the program, once, and no other", () => {
+  const files = Array.from(Deno.readDirSync(root)).filter((entry) => entry.isFile)
+    .map((entry) => entry.name).filter(isPartOfProgram);
+  assertEquals(ROWS.flat().sort(), files.sort());
+});
+
+Deno.test("layers: a file imports only from rows below its own", () => {
+  for (const file of ROWS.flat()) {
+    for (const { from } of imports(code(file))) {
+      if (!from.startsWith(".") || from === "./deno.json") continue;
+      const below = level(from.replace(/^\.\//, ""));
+      assert(below !== -1, `${file} imports ${from}, which is not in the picture`);
+      assert(below < level(file), `${file} imports ${from}, which is not below it`);
+    }
+  }
+});
+
+Deno.test("layers: the program is what main.ts reaches, whole", () => {
+  assertEquals([...closure("main.ts")].sort(), ROWS.flat().sort());
+});
+
+Deno.test("layers: no module of the server knows a cipher, but for the drawing of a public key", () => {
+  const ciphers = /^\.\/(?:cipher\w*|opaque|identity|classic|envelope)\.ts$/;
+  const modules = [...closure("server.ts")].filter((file) => file !== "cipher.ts");
+  assert(modules.length > 4);
+  for (const file of modules) {
+    for (const { from, names } of imports(code(file))) {
+      if (!ciphers.test(from)) continue;
+      assertEquals([file, from], ["server.ts", "./cipher.ts"]);
+      const taken = names.replace(/[{}\s]/g, "").split(",").filter((name) => name !== "");
+      for (const name of taken) assert(KEY_DRAWING.includes(name), `the server imports ${name}`);
+    }
+  }
+});
+
+Deno.test("layers: nothing below the edges knows the system, or what time it is", () => {
+  for (const file of PURE) {
+    const [found] = IMPURE.exec(code(file)) ?? [];
+    assertEquals(found, undefined, `${file} uses ${found}`);
+    const system = imports(code(file)).find(({ from }) => /^node:(?!crypto$)/.test(from));
+    assertEquals(system, undefined, `${file} imports ${system?.from}`);
+  }
+});
+
+Deno.test("layers: printing, exiting, arguments, pipes and sockets each have their file", () => {
+  for (const { what, files } of RESERVED) {
+    const users = ROWS.flat().filter((file) => what.test(code(file)));
+    for (const file of users) assert(files.includes(file), `${file} uses ${what}`);
+    assert(users.length > 0 || files.length === 0, `nobody uses ${what}: does it still find them?`);
+  }
+});
+
+Deno.test("layers: imports are found in whatever way they are written", () => {
+  const source = stripComments(`
+// import "./not.ts";
+/** import { no } from "./neither.ts"; */
+import "./a.ts";
+import b, { type B } from "./b.ts"; // from "./no.ts"
+import type { C } from "./c.ts";
+import * as d from "./d.ts";
+import {
+  e,
+  type E,
+} from "./e.ts";
+export { f } from "./f.ts";
+export * from "./g.ts";
+import h from "./h.json" with { type: "json" };
+const i = await import("./i.ts");
+export const from = "https://example.org/";
+`);
+  assertEquals(
+    imports(source).map(({ from }) => from).join(" "),
+    "./a.ts ./b.ts ./c.ts ./d.ts ./e.ts ./f.ts ./g.ts ./h.json ./i.ts",
+  );
+  assertThrows(() => imports("await import(name)"), TypeError, "hides");
+});

@@ -1,0 +1,414 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import config from "./deno.json" with { type: "json" };
+import { Program, run } from "./e2e.ts";
+import { Impostor, Raw } from "./loopback.ts";
+import { encodeFrame, MAX_FRAME, PREFACE, Type } from "./protocol.ts";
+
+const utf8 = new TextEncoder();
+const windows = Deno.build.os === "windows";
+
+// On Windows a signal ends a program without asking it, and there is no shell.
+const withSignals = windows ? Deno.test.ignore : Deno.test;
+const withShell = windows ? Deno.test.ignore : Deno.test;
+
+const CONVERSATION = [
+  "anna: So it starts!",
+  "ben: Right?",
+  "anna: Yep!",
+  "ben: Here we go!",
+];
+const ALL = CONVERSATION.map((line) => `${line}\n`).join("");
+
+function parseLines(text: string): Record<string, unknown>[] {
+  return text.trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
+// ---- the main job ----
+
+Deno.test("chat: two who join through pipes hold the original's conversation", async () => {
+  const { server, address } = await Program.serve();
+  await using _ = server;
+  await using anna = await Program.join(address, "anna");
+  await using ben = await Program.join(address, "ben");
+  for (const line of CONVERSATION) {
+    const [name, text] = line.split(": ");
+    await (name === "anna" ? anna : ben).type(`${text}\n`);
+    for (const one of [anna, ben]) assertEquals(await one.stdout.line(), line);
+  }
+  for (const one of [anna, ben]) {
+    await one.endInput();
+    const { code, stdout } = await one.result();
+    assertEquals({ code, stdout }, { code: 0, stdout: ALL });
+  }
+});
+
+Deno.test("chat send: its exit code 0 means that everybody there got it; --stay listens on", async () => {
+  const { server, address } = await Program.serve();
+  await using _ = server;
+  await using watcher = await Program.join(address, "watcher", "--stay");
+  await watcher.endInput();
+  for (const line of CONVERSATION) {
+    const [name, text] = line.split(": ");
+    const words = text!.split(" ");
+    // As arguments, or as input: it makes no difference.
+    const sent = name === "anna"
+      ? await run(["send", address, "--name", "anna", ...words])
+      : await run(["send", address, "--name", "ben"], { input: `${text}\n` });
+    assertEquals(sent, { code: 0, stdout: "", stderr: "" });
+    assertEquals(await watcher.stdout.line(), line);
+  }
+});
+
+Deno.test("chat serve --join: opens a room and is in it, and closes it when the input ends", async () => {
+  await using both = new Program([
+    "serve",
+    "--port",
+    "0",
+    "--key",
+    "198",
+    "--join",
+    "--name",
+    "anna",
+  ]);
+  const address = (await both.stdout.lineLike(/^listening /)).replace("listening ", "");
+  await both.stderr.lineLike(/^chat: .* xor with the public key 198 hides nothing from anybody/);
+  await using ben = await Program.join(address, "ben");
+  for (const line of CONVERSATION) {
+    const [name, text] = line.split(": ");
+    await (name === "anna" ? both : ben).type(`${text}\n`);
+    for (const one of [both, ben]) assertEquals(await one.stdout.line(), line);
+  }
+  await both.endInput();
+  const { code, stdout } = await both.result();
+  assertEquals({ code, stdout }, { code: 0, stdout: `listening ${address}\n${ALL}` });
+  const other = await ben.result();
+  assertEquals(other.code, 1);
+  assertMatch(
+    other.stderr,
+    /^chat: error: Cannot stay in the room: the server has closed the room$/m,
+  );
+});
+
+Deno.test("chat join: all of the input is said before it leaves, in order", async () => {
+  const { server, address } = await Program.serve();
+  await using _ = server;
+  await using watcher = await Program.join(address, "watcher");
+  const lines = Array.from({ length: 2000 }, (_, i) => `line ${i}`);
+  // No newline behind the last.
+  const input = lines.join("\n");
+  const anna = await run(["join", address, "--name", "anna"], { input });
+  const said = lines.map((line) => `anna: ${line}\n`).join("");
+  assertEquals([anna.code, anna.stdout], [0, said]);
+  await watcher.stderr.lineLike(/^anna left$/);
+  await watcher.endInput();
+  assertEquals((await watcher.result()).stdout, said);
+});
+
+Deno.test("chat send: a message of 250,000 bytes in a mix of scripts arrives whole", async () => {
+  const { server, address } = await Program.serve();
+  await using _ = server;
+  await using watcher = await Program.join(address, "watcher", "--json");
+  const mix = "Plain, Ünïcödé, Ελληνικά, العربية, 日本語, हिन्दी, 👩‍👩‍👧, 🏳️‍🌈\n\t\u0000\u001b[2J";
+  const size = utf8.encode(mix).length;
+  const input = mix.repeat(Math.floor(250_000 / size)) + "x".repeat(250_000 % size);
+  assertEquals(utf8.encode(input).length, 250_000);
+  assertEquals((await run(["send", address], { input })).code, 0);
+  const line = await watcher.stdout.lineLike(/^\{"type":"message"/);
+  assert(JSON.parse(line).text === input, "the text has changed on its way");
+});
+
+Deno.test("chat join: what others send can't act on the terminal", async () => {
+  const { server, address } = await Program.serve();
+  await using _ = server;
+  await using watcher = await Program.join(address, "watcher");
+  await run(["send", address, "--name", "mallory"], {
+    input: "\x1b]0;owned\x07\r\nfake: \u202eyes",
+  });
+  assertEquals(await watcher.stdout.line(), "mallory: ␛]0;owned␇␍");
+  assertEquals(await watcher.stdout.line(), "  fake: \\u{202e}yes");
+});
+
+Deno.test("chat join --json: one object a line, both ways, each with a type", async () => {
+  const { server, address } = await Program.serve("--key", "198");
+  await using _ = server;
+  await using ben = await Program.join(address, "ben", "--json");
+  await using anna = await Program.join(address, "anna", "--json");
+  await anna.type('{"type":"say","text":"Right?"}\n');
+  await anna.stdout.lineLike(/^\{"type":"message"/);
+  await anna.type('{"type":"tell","to":"ben","text":"psst"}\n');
+  await anna.stdout.lineLike(/^\{"type":"delivered"/);
+  await anna.type('{"type":"leave"}\n');
+  const result = await anna.result();
+  assertEquals([result.code, result.stderr], [0, ""]);
+  const events = parseLines(result.stdout);
+  assertEquals(
+    events.map(({ type }) => type).join(" "),
+    "welcome members sent message sent delivered ended",
+  );
+  assert(events.every(({ time }) => !Number.isNaN(Date.parse(time as string))));
+  assertEquals(events[0]!["address"], address);
+  assertEquals(events.at(-1)!["reason"], "left");
+  const direct = JSON.parse(await ben.stdout.lineLike(/^\{"type":"direct"/));
+  assertEquals([direct.name, direct.text], ["anna", "psst"]);
+});
+
+Deno.test("chat join: input that can't be taken is told of, the rest is said, and the exit code is 1", async () => {
+  const { server, address } = await Program.serve();
+  await using _ = server;
+  const bytes = utf8.encode("good\n?\nalso good\n");
+  bytes[5] = 0xff;
+  const plain = await run(["join", address, "--name", "anna"], { input: bytes });
+  assertEquals([plain.code, plain.stdout], [1, "anna: good\nanna: also good\n"]);
+  assertMatch(plain.stderr, /^chat: error: line 2: Cannot take this line: it is not UTF-8$/m);
+  const input = '{"type":"shout"}\n{"type":"say","text":"fine"}\n';
+  const json = await run(["join", address, "--name", "anna", "--json"], { input });
+  assertEquals(json.code, 1);
+  const error = parseLines(json.stdout).find(({ type }) => type === "error")!;
+  assertEquals(error["line"], 1);
+  assertMatch(json.stdout, /"text":"fine"/);
+});
+
+// ---- help and version ----
+
+Deno.test("chat --version: the version of deno.json", async () => {
+  const result = { code: 0, stdout: `chat ${config.version}\n`, stderr: "" };
+  assertEquals(await run(["--version"]), result);
+});
+
+Deno.test("chat --help: on stdout with 0, for the program and each verb, and ends in an example", async () => {
+  for (const args of [["--help"], ["serve", "--help"], ["join", "-h"], ["help", "send"]]) {
+    const { code, stdout, stderr } = await run(args);
+    assertEquals([code, stderr], [0, ""]);
+    assertStringIncludes(stdout, `chat ${args.find((arg) => !/^-|help/.test(arg)) ?? "serve"}`);
+    assertMatch(stdout, /\nExample[^\n]*:\n( {2}chat [^\n]+\n| {2}[^\n]* \| chat [^\n]+\n)+$/);
+  }
+});
+
+// ---- errors ----
+
+/** What is wrong; the command; exit code; what stderr says behind `Cannot `, and the hint. */
+const ERRORS: readonly [string, string[], number, RegExp, RegExp | undefined][] = [
+  ["no verb", [], 2, /guess what to do/, /chat serve --join/],
+  ["an unknown verb", ["jion"], 2, /do "jion"/, /Did you mean: chat join\?/],
+  ["an unknown option", ["join", "--nmae", "x"], 2, /use "--nmae"/, /Did you mean --name\?/],
+  [
+    "an option of another verb",
+    ["send", "--json", "x"],
+    2,
+    /use "--json"/,
+    /Did you mean --name\?/,
+  ],
+  ["an option without value", ["serve", "--port"], 2, /use --port alone/, /--port PORT/],
+  ["an option twice", ["serve", "--port", "1", "--port", "2"], 2, /use --port twice/, undefined],
+  ["a port that is none", ["serve", "--port", "65536"], 2, /use the port "65536"/, undefined],
+  ["a key that is none", ["serve", "--key", "256"], 2, /use the key "256"/, undefined],
+  ["a cipher that is none", ["serve", "--cipher", "rot13"], 2, /use the cipher "rot13"/, undefined],
+  ["an address that is none", ["join", "not a host"], 2, /use the address/, /HOST:PORT/],
+  ["two addresses", ["join", "a.example", "b.example"], 2, /use "b\.example"/, undefined],
+  [
+    "an empty name",
+    ["join", "--name", ""],
+    2,
+    /use the name "": a name must not be/,
+    /--name NAME/,
+  ],
+  ["a long name", ["join", "--name", "x".repeat(65)], 2, /a name must have at most/, /--name NAME/],
+  ["a name that acts", ["join", "--name", "\x1b[2J"], 2, /the name "␛\[2J": a name/, /--name NAME/],
+  [
+    "a name with a space",
+    ["send", "--name", "a b", "hi"],
+    2,
+    /must not hold spaces/,
+    /--name NAME/,
+  ],
+  [
+    "no such host",
+    ["join", "nowhere.invalid"],
+    1,
+    /join nowhere\.invalid:2428: there is/,
+    undefined,
+  ],
+];
+
+for (const [what, args, code, error, hint] of ERRORS) {
+  Deno.test(`chat: ${what} ends with ${code}, and one sentence says why`, async () => {
+    await assertFails(args, code, error, hint);
+  });
+}
+
+/** A failure is nothing on stdout, and on stderr one error and at most one hint. */
+async function assertFails(
+  args: string[],
+  code: number,
+  error: RegExp,
+  hint: RegExp | undefined,
+  options: Parameters<typeof run>[1] = {},
+): Promise<void> {
+  const result = await run(args, options);
+  assertEquals([result.code, result.stdout], [code, ""], result.stderr);
+  const [first = "", second, ...more] = result.stderr.trimEnd().split("\n");
+  assertMatch(first, /^chat: error: Cannot /);
+  assertMatch(first, error);
+  if (hint) assertMatch(second ?? "", hint);
+  assertEquals(second?.startsWith("chat: hint: "), hint ? true : undefined);
+  assertEquals(more, []);
+}
+
+Deno.test("chat: a name from CHAT_NAME is held to the same rules, and the hint says where it is from", async () => {
+  const env = { CHAT_NAME: "a b" };
+  await assertFails(["join"], 2, /use the name "a b"/, /CHAT_NAME/, { env });
+});
+
+Deno.test("chat serve: a port in use ends with 1, and the hint names the room and the way around", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const args = ["serve", "--port", String(port)];
+  const hint = new RegExp(`chat join 127.0.0.1:${port}; .*chat serve --port ${port + 1}$`);
+  await assertFails(args, 1, /open a room at \S+: the port is in use/, hint);
+});
+
+Deno.test("chat join, chat send: nobody listens: ends with 1, and the hint says how to open a room", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  listener.close();
+  const address = `127.0.0.1:${listener.addr.port}`;
+  for (const args of [["join", address], ["send", address, "hi"]]) {
+    await assertFails(args, 1, /: nothing listens there$/, /chat serve/);
+  }
+});
+
+Deno.test("chat join: what is no chat server is named, with 1 and a hint", async () => {
+  const greeting = encodeFrame(Type.GREETING, 0, utf8.encode('{"version":2}'));
+  const kinds: [Uint8Array, RegExp, RegExp][] = [
+    [utf8.encode("HTTP/1.1 400 Bad Request\r\n\r\n"), /a web server answers/, /Is the port right/],
+    [utf8.encode("SSH-2.0-OpenSSH_9.9\r\n"), /an SSH server answers/, /Is the port right/],
+    [new Uint8Array(0), /closed without a word/, /Is the port right/],
+    [greeting, /speaks version 2 of the protocol/, /chat --version/],
+  ];
+  for (const [bytes, error, hint] of kinds) {
+    await using impostor = new Impostor(async (raw) => {
+      await raw.write(bytes);
+      await raw.end();
+      await raw.rest().catch(() => {});
+    });
+    await assertFails(["join", `127.0.0.1:${impostor.port}`], 1, error, hint);
+  }
+});
+
+Deno.test("chat send: nothing, noise and too much are refused before anybody is asked", async () => {
+  const address = "nowhere.invalid";
+  const refused: [Uint8Array<ArrayBuffer>, RegExp, RegExp | undefined][] = [
+    [utf8.encode("\n"), /send nothing/, undefined],
+    [Uint8Array.of(0x41, 0xff), /it is not UTF-8/, undefined],
+    [new Uint8Array(MAX_FRAME + 1).fill(0x41), /it has more than 262144 bytes/, /in parts/],
+  ];
+  for (const [input, error, hint] of refused) {
+    await assertFails(["send", address], 1, error, hint, { input });
+  }
+});
+
+// ---- the end ----
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  withSignals(`chat serve: ${signal} tells the members and ends with 0`, async () => {
+    const { server, address } = await Program.serve();
+    await using _ = server;
+    await using anna = await Program.join(address, "anna");
+    const [, port] = address.split(":");
+    await using raw = await Raw.connect({ port: Number(port) });
+    await raw.hello();
+    server.signal(signal);
+    assertEquals((await raw.frames()).at(-1)!.type, Type.BYE);
+    await raw.end();
+    const [ended, told] = await Promise.all([server.result(), anna.result()]);
+    assertEquals([ended.code, ended.stdout], [0, `listening ${address}\n`]);
+    assertEquals(told.code, 1);
+    assertMatch(
+      told.stderr,
+      /^chat: error: Cannot stay in the room: the server has closed the room$/m,
+    );
+  });
+
+  withSignals(
+    `chat join --stay: ${signal} ends it with 0, and the others see it leave`,
+    async () => {
+      const { server, address } = await Program.serve();
+      await using _ = server;
+      await using ben = await Program.join(address, "ben");
+      await using anna = await Program.join(address, "anna", "--stay");
+      await anna.endInput();
+      await ben.type("Right?\n");
+      assertEquals(await anna.stdout.line(), "ben: Right?");
+      anna.signal(signal);
+      assertEquals((await anna.result()).code, 0);
+      await ben.stderr.lineLike(/^anna left$/);
+    },
+  );
+}
+
+withSignals(
+  "chat join: a server that is killed ends it with 1, and it counts what was not confirmed",
+  async () => {
+    const { server, address } = await Program.serve();
+    await using _ = server;
+    await using anna = await Program.join(address, "anna", "--json");
+    // A server that stands still confirms nothing.
+    server.signal("SIGSTOP");
+    await anna.type('{"type":"say","text":"Right?"}\n'.repeat(3));
+    for (let i = 0; i < 3; i++) await anna.stdout.lineLike(/^\{"type":"sent"/);
+    server.signal("SIGKILL");
+    const { code, stderr } = await anna.result();
+    assertEquals(code, 1);
+    assertMatch(
+      stderr,
+      /^chat: error: Cannot stay in the room: .*; 3 of your messages were not confirmed$/m,
+    );
+  },
+);
+
+Deno.test("chat send: a server that ends before it has confirmed makes it end with 1", async () => {
+  await using impostor = new Impostor(async (raw) => {
+    await raw.preface();
+    const greeting = { version: 1, cipher: "xor", key: "198", maxFrame: MAX_FRAME };
+    const welcome = { room: 0, own: 0, members: 0 };
+    await raw.write(
+      encodeFrame(Type.GREETING, 0, utf8.encode(JSON.stringify(greeting))),
+      encodeFrame(Type.WELCOME, 1, utf8.encode(JSON.stringify(welcome))),
+    );
+    await raw.frameOf(Type.MESSAGE);
+    await raw.end();
+    await raw.frames();
+  });
+  const { code, stderr } = await run(["send", `127.0.0.1:${impostor.port}`, "Right?"]);
+  assertEquals(code, 1);
+  assertMatch(stderr, /: the connection was lost; 1 of your messages was not confirmed\n$/);
+});
+
+withShell("chat join | head: who reads its output no more makes it leave, with 1", async () => {
+  const { server, address } = await Program.serve();
+  await using _ = server;
+  await using ben = await Program.join(address, "ben");
+  const into = "{ head -n 1; exec <&-; echo the pipe is closed >&2; }";
+  await using anna = new Program(["join", address, "--name", "anna"], { into });
+  await ben.stderr.lineLike(/^anna joined$/);
+  await ben.type("one\n");
+  assertEquals(await anna.stdout.line(), "ben: one");
+  await anna.stderr.lineLike(/^the pipe is closed$/);
+  await ben.type("two\n");
+  await ben.stderr.lineLike(/^anna left$/);
+  await anna.stderr.lineLike(/^exit code 1$/);
+});
+
+Deno.test("chat serve: strangers and their bytes do not end it", async () => {
+  const { server, address } = await Program.serve();
+  await using _ = server;
+  const [, port] = address.split(":");
+  const noises = [new Uint8Array(1000).fill(0xaa), PREFACE, utf8.encode("GET / HTTP/1.1\r\n\r\n")];
+  for (const noise of noises) {
+    await using raw = await Raw.connect({ port: Number(port) });
+    await raw.write(noise);
+    await raw.end();
+    await raw.rest();
+  }
+  await server.stderr.lineLike(/^chat: refused 127\.0\.0\.1:\d+: it speaks HTTP$/);
+  assertEquals((await run(["send", address, "still here?"])).code, 0);
+});
