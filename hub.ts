@@ -27,7 +27,7 @@ export const OWN_LOG_SIZE = 2 * MAX_FRAME;
 const ROOM_SEGMENT = 512 * 1024;
 /** A segment of a member's own log: most members never get more than one. */
 const OWN_SEGMENT = 1024;
-/** A write of this size is worth its call; smaller ones are put together, which copies them. */
+/** A write of this size is worth its call: pieces are put together up to it. A larger one is not copied. */
 const WRITE_SIZE = 64 * 1024;
 /** How much of the list of members is written at a time: many profiles in one write, few in memory. */
 const ROSTER_SLICE = 16 * 1024;
@@ -163,7 +163,7 @@ export class Member {
   /** The order between the two logs, for what has not been taken of the own one. */
   readonly #turns: Turn[] = [];
   /** The members before this one that are still to be told of, while the list goes out. */
-  #roster: Iterator<Member> | undefined;
+  #roster: IterableIterator<Member> | undefined;
   #lastListed = 0;
   /** Where the room's log ends for this member, once it has left. */
   #end = Infinity;
@@ -174,7 +174,7 @@ export class Member {
     outlet: Outlet,
     room: Log,
     own: Log,
-    roster: Iterator<Member>,
+    roster: IterableIterator<Member>,
   ) {
     this.id = id;
     this.profile = profile;
@@ -203,7 +203,7 @@ export class Member {
   /**
    * What is pending for this member, in one piece: whole frames, which never change; null if there is
    * nothing. First the list of members; then what is its own and what is the room's, in the order in which
-   * it came. Of the room it is what stands in one segment: so most of it need not be copied.
+   * it came. Nothing for who has fallen off a log: there would be a gap.
    *
    * MUST be called again only when what it gave before has been written: that is what moves the cursors.
    */
@@ -212,11 +212,12 @@ export class Member {
     this.ownCursor = this.#ownTaken;
     this.own.trim(this.ownCursor);
     if (this.fallen) return null;
-    if (this.#roster && this.#ownTaken === this.own.end) this.#list(this.#roster);
+    // With as much else as goes out in this take, the list still goes on.
+    if (this.#roster && this.ownBacklog < WRITE_SIZE) this.#list(this.#roster);
     const pieces: Uint8Array<ArrayBuffer>[] = [];
     let bytes = 0;
-    while (bytes < WRITE_SIZE) {
-      const piece = this.#next();
+    for (;;) {
+      const piece = this.#next(bytes === 0 ? Infinity : WRITE_SIZE - bytes);
       if (!piece) break;
       pieces.push(piece);
       bytes += piece.length;
@@ -227,7 +228,11 @@ export class Member {
   /** For the hub: appends a frame to the own log; returns the log's copy. */
   append(frame: Uint8Array): Uint8Array<ArrayBuffer> {
     const copy = this.own.append(frame);
-    this.#takeTurn(this.#room.end);
+    // What comes while the list goes out goes with it, before all that is the room's.
+    const room = this.#roster ? this.#taken : this.#room.end;
+    const last = this.#turns.at(-1);
+    if (last?.room === room) last.end = this.own.end;
+    else this.#turns.push({ room, end: this.own.end });
     return copy;
   }
 
@@ -241,20 +246,25 @@ export class Member {
   /** For the hub: this member has left; what came before can still be taken. */
   close(): void {
     this.#end = this.#room.end;
+    // From now on nobody tells it of those who leave before they are listed: they stay in its list.
+    if (this.#roster) this.#roster = [...this.#roster].values();
   }
 
-  #next(): Uint8Array<ArrayBuffer> | undefined {
+  /** Takes the next piece; undefined if there is none, or none that fits into `space` bytes. */
+  #next(space: number): Uint8Array<ArrayBuffer> | undefined {
     const turn = this.#turns[0];
-    // Until it knows who is there, a member could not tell who says something.
-    if (turn && (turn.room <= this.#taken || this.#roster)) {
+    if (turn && turn.room <= this.#taken) {
       const own = this.own.read(this.#ownTaken, turn.end);
+      if (own.length > space) return undefined;
       this.#ownTaken += own.length;
       if (this.#ownTaken === turn.end) this.#turns.shift();
       return own;
     }
     const end = Math.min(turn?.room ?? Infinity, this.#end, this.#room.end);
+    // Until it knows who is there, a member could not tell who says something.
     if (this.#roster || this.#taken >= end) return undefined;
     const room = this.#room.read(this.#taken, end);
+    if (room.length > space) return undefined;
     this.#taken += room.length;
     return room;
   }
@@ -267,19 +277,11 @@ export class Member {
       // Who came later is told of by the room's log.
       if (next.done || next.value.id >= this.id) {
         this.#roster = undefined;
-        break;
+        return;
       }
-      this.own.append(encodeFrame(Type.MEMBER, next.value.id, next.value.profile));
+      this.append(encodeFrame(Type.MEMBER, next.value.id, next.value.profile));
       this.#lastListed = next.value.id;
     }
-    if (this.own.end > start) this.#takeTurn(this.#taken);
-  }
-
-  /** What has been appended last goes out when the room's log has gone out up to `room`. */
-  #takeTurn(room: number): void {
-    const last = this.#turns.at(-1);
-    if (last?.room === room) last.end = this.own.end;
-    else this.#turns.push({ room, end: this.own.end });
   }
 }
 
@@ -358,13 +360,15 @@ export class Hub {
   /** Lets a member go, and tells the others why: one of `Left`. Does nothing if it has gone. */
   leave(member: Member, reason: number): void {
     if (!this.#members.delete(member.id)) return;
+    this.#listing.delete(member);
     for (const other of this.#listing) {
       if (other.listing) other.listBefore(member);
       else this.#listing.delete(other);
     }
-    this.#listing.delete(member);
     member.close();
     this.#append(encodeFrame(Type.LEFT, member.id, Uint8Array.of(reason)));
+    // Who takes nothing while very many leave falls off its own log.
+    for (const other of this.#listing) if (other.fallen) this.#drop(other);
   }
 
   /** A MESSAGE frame of a member goes to everybody, its sender too: the same bytes, with the sender's id. */
@@ -412,19 +416,18 @@ export class Hub {
     if (this.#closed) return;
     const copy = member.append(frame);
     if (from !== undefined) readdress(copy, Type.DIRECT, from);
-    if (member.fallen) this.#drop(member, "its own");
+    if (member.fallen) this.#drop(member);
     else member.outlet.wake();
   }
 
   /** The log has lost a segment: whoever had not been sent it can't go on. */
   #dropSlow(): void {
-    const slow = [...this.#members.values()].filter((member) => member.fallen);
-    for (const member of slow) this.#drop(member, "the room's");
+    // The LEFT of one can make the log lose its next segment, and so drop others, in the midst of this.
+    for (const member of this.#members.values()) if (member.fallen) this.#drop(member);
   }
 
-  #drop(member: Member, whose: string): void {
-    // The LEFT of one can make the log lose its next segment, and so drop others, in the midst of this.
-    if (!this.#members.has(member.id)) return;
+  #drop(member: Member): void {
+    const whose = member.cursor < this.log.start ? "the room's" : "your own";
     this.leave(member, Left.SLOW);
     member.outlet.drop("slow", `you fell off ${whose} log: it grew faster than you read it`);
   }

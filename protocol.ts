@@ -85,7 +85,7 @@ export const Left = {
 export const AckOutcome = {
   /** It stands in the receiver's own log. */
   ACCEPTED: 0,
-  /** The receiver's own log is full: try again later. */
+  /** The receiver's own log is full, or it still gets the list of members: try again later. */
   BUSY: 1,
   /** There is no member with this id (any more). */
   GONE: 2,
@@ -143,7 +143,7 @@ export interface Welcome {
   readonly room: number;
   /** Where in its own log. */
   readonly own: number;
-  /** How many were in the room before this member: so many MEMBER frames follow (fewer if some leave). */
+  /** How many were in the room before this member: so many MEMBER frames follow. */
   readonly members: number;
 }
 
