@@ -66,11 +66,12 @@ async function serve(command: Command & { verb: "serve" }): Promise<number> {
     ...(publicKey === undefined ? {} : { publicKey }),
     log: screen ? () => {} : (line) => note(`chat: ${printable(line)}`),
   });
+  // Before anybody is told that it listens: who started it may stop it at once.
+  const signals = new Signals();
   const addresses = reachable(server);
   print(addresses.map((address) => `listening ${address}\n`).join(""));
   note(`chat: the room is open; xor with the public key ${server.publicKey} ${XOR_PROMISE}`);
   note(`chat: join it with: chat join ${addresses.at(-1)}`);
-  const signals = new Signals();
   try {
     if (screen) return await enter(server.localHost, server.port, screen, signals);
     await signals.first;
@@ -117,7 +118,12 @@ async function enter(
   screen: ScreenOptions,
   signals: Signals,
 ): Promise<number> {
-  const client = await join({ hostname, port, name: screen.name });
+  const client = await Promise.race([
+    join({ hostname, port, name: screen.name }),
+    signals.first,
+  ]);
+  // Not in the room yet: there is nothing to wait for.
+  if (!client) return FAILED;
   signals.first.then(() => client.leave());
   const interactive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   if (interactive && !screen.json && !screen.plain) return await runScreen(client);

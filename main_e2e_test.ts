@@ -89,6 +89,13 @@ Deno.test("chat serve --join: opens a room and is in it, and closes it when the 
   );
 });
 
+Deno.test("chat serve --host 0.0.0.0: says under which addresses it can be reached, this machine's first", async () => {
+  const { server, address } = await Program.serve("--host", "0.0.0.0");
+  await using _ = server;
+  assertMatch(address, /^127\.0\.0\.1:\d+$/);
+  assertEquals((await run(["send", address, "--", "hello?"])).code, 0);
+});
+
 Deno.test("chat join: all of the input is said before it leaves, in order", async () => {
   const { server, address } = await Program.serve();
   await using _ = server;
@@ -344,6 +351,32 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     },
   );
 }
+
+withSignals("chat join: a signal ends it also while it still waits for the server", async () => {
+  const called = Promise.withResolvers<void>();
+  await using impostor = new Impostor(async (raw) => {
+    await raw.preface();
+    called.resolve();
+    // Says nothing.
+    await raw.rest();
+  });
+  await using anna = new Program(["join", `127.0.0.1:${impostor.port}`]);
+  await called.promise;
+  anna.signal("SIGINT");
+  // Without a word about a server that is too slow: it was not waited for.
+  assertEquals(await anna.result(), { code: 1, stdout: "", stderr: "" });
+});
+
+withSignals(
+  "chat serve: a signal that comes as soon as it listens is a normal end too",
+  async () => {
+    const { server, address } = await Program.serve();
+    await using _ = server;
+    server.signal("SIGTERM");
+    const { code, stdout } = await server.result();
+    assertEquals({ code, stdout }, { code: 0, stdout: `listening ${address}\n` });
+  },
+);
 
 withSignals(
   "chat join: a server that is killed ends it with 1, and it counts what was not confirmed",

@@ -6,15 +6,17 @@ import { within } from "./loopback.ts";
 
 /** The crowd comes and goes for so long; a few seconds show most, CI takes more. */
 const SECONDS = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "3");
-/** How many threads the crowd has, and how many members are in each: Deno serves at most 128 busy sockets well. */
+/**
+ * How many threads the crowd has, and how many members are in each. Deno has a flaw: where more than 128 sockets
+ * of a thread are always ready, it serves 128 of them and lets the others wait. The crowd's are; the server's not.
+ */
 const THREADS = 4;
 const MEMBERS = 50;
 const SEED = 2428;
-/**
- * What the server may hold more in the end, in bytes: code that was compiled meanwhile, and the segment of the
- * room's log that has just been begun.
- */
-const MARGIN = 1024 * 1024;
+/** What the server may hold more of objects in the end, in bytes: code that was compiled meanwhile. */
+const HEAP_MARGIN = 512 * 1024;
+/** And of buffers: the room's log has a segment of 512 KiB more or less. */
+const EXTERNAL_MARGIN = 1024 * 1024;
 
 /** One thread's part of the crowd. */
 async function part(options: { port: number; seed: number; seconds: number }): Promise<Notes> {
@@ -94,11 +96,14 @@ class SoakServer implements AsyncDisposable {
 
   /** What it holds when all connections have ended. */
   async empty(): Promise<Holding> {
-    for (;;) {
+    let holding: Holding | undefined;
+    // Their ends are on their way. Each question takes the server some milliseconds.
+    for (let asked = 0; asked < 1000; asked++) {
       await this.#stdin.write(Uint8Array.of(0));
-      const holding: Holding = JSON.parse(await this.line());
+      holding = JSON.parse(await this.line()) as Holding;
       if (holding.connections === 0) return holding;
     }
+    throw new Error(`The server keeps ${holding?.connections} connections`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -145,6 +150,10 @@ Deno.test("Server: 200 come, talk and go at random: all were told all, its memor
   );
   assert(notes.visits.length > THREADS * MEMBERS, "nobody came again");
   assertEquals([before.members, after.members], [0, 0]);
-  const growth = after.heap + after.external - before.heap - before.external;
-  assertLess(growth, MARGIN, "the server holds more than before");
+  assertLess(after.heap - before.heap, HEAP_MARGIN, "the server holds more objects than before");
+  assertLess(
+    after.external - before.external,
+    EXTERNAL_MARGIN,
+    "it holds more buffers than before",
+  );
 });
