@@ -1,6 +1,7 @@
 // chat join: connects, says hello, and from then on turns frames into events and what the user does into
 // frames. Knows no terminal.
 
+import { concat } from "./bytes.ts";
 import { type Cipher, XorCipher } from "./cipher.ts";
 import { Connection, formatAddress, type Source } from "./connection.ts";
 import {
@@ -80,13 +81,7 @@ class Outbox implements Source {
     const frames = this.#frames;
     if (frames.length <= 1) return frames.pop() ?? null;
     this.#frames = [];
-    const all = new Uint8Array(frames.reduce((sum, frame) => sum + frame.length, 0));
-    let at = 0;
-    for (const frame of frames) {
-      all.set(frame, at);
-      at += frame.length;
-    }
-    return all;
+    return concat(frames);
   }
 }
 

@@ -129,7 +129,7 @@ export class Connection {
         }
       }
     } catch {
-      // The other side has gone; there is nobody left to tell.
+      // The other side has gone (`take` does not throw): there is nobody left to tell.
       this.close();
     } finally {
       this.#busy = false;

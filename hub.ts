@@ -2,6 +2,7 @@
 // socket, no cipher and no clock. Never waits for a member: what a member has not taken stays in the
 // log, and who falls off its end is dropped.
 
+import { concat } from "./bytes.ts";
 import {
   AckOutcome,
   encodeAck,
@@ -283,16 +284,6 @@ export class Member {
       this.#lastListed = next.value.id;
     }
   }
-}
-
-function concat(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }
 
 export interface HubOptions {

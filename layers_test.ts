@@ -9,7 +9,7 @@ const ROWS: readonly (readonly string[])[] = [
   ["connection.ts", "terminal.ts", "plain.ts"],
   ["hub.ts", "envelope.ts", "commands.ts"],
   ["protocol.ts", "cipher.ts", "editor.ts", "lines.ts", "room.ts"],
-  ["text.ts", "errors.ts"],
+  ["text.ts", "bytes.ts", "errors.ts"],
 ];
 
 /** The rows that compute: bytes in, bytes out. What does I/O, or depends on time, is above them. */

@@ -3,6 +3,7 @@
 //
 // Nothing here sleeps: it waits for what must come. What does not come fails the test after a while.
 
+import { concat as concatAll } from "./bytes.ts";
 import { type Client, join, type JoinOptions } from "./client.ts";
 import { XorCipher } from "./cipher.ts";
 import { encodeProfile } from "./envelope.ts";
@@ -29,13 +30,7 @@ export async function within<T>(what: string, promise: Promise<T>): Promise<T> {
 }
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return concatAll(parts);
 }
 
 /** One end of a connection, without any manners: it reads and writes what the test says. */
