@@ -176,7 +176,8 @@ export class TestRoom extends Server implements AsyncDisposable {
       lines.push(line);
       for (const wake of wakers.splice(0)) wake();
     };
-    super({ hostname: "127.0.0.1", port: 0, publicKey: KEY, log, ...options });
+    const finishMs = PATIENCE_MS;
+    super({ hostname: "127.0.0.1", port: 0, publicKey: KEY, log, finishMs, ...options });
     this.lines = lines;
     this.#wakers = wakers;
   }

@@ -591,7 +591,7 @@ Deno.test("Server: PING is answered; who asks without reading gets no answer for
 // ---- slow members ----
 
 Deno.test("Server: who does not read is dropped with a reason, and nobody else is slowed", async () => {
-  await using room = new TestRoom({ logSize: 1024 * 1024, finishMs: NEVER_MS });
+  await using room = new TestRoom({ logSize: 1024 * 1024 });
   await using talker = await Guest.join(room, "talker");
   await using listener = await Guest.join(room, "listener");
   await using mute = await Raw.connect(room);
@@ -618,7 +618,7 @@ Deno.test("Server: who does not read is dropped with a reason, and nobody else i
 });
 
 Deno.test("Server: what a member says after it was dropped is not relayed", async () => {
-  await using room = new TestRoom({ logSize: 1024 * 1024, finishMs: NEVER_MS });
+  await using room = new TestRoom({ logSize: 1024 * 1024 });
   await using talker = await Guest.join(room, "talker");
   await using mute = await Raw.connect(room);
   await mute.hello();
@@ -634,7 +634,7 @@ Deno.test("Server: what a member says after it was dropped is not relayed", asyn
 // ---- the end ----
 
 Deno.test("Server.stop: members get all that was said, then BYE, then the end", async () => {
-  const room = new TestRoom({ finishMs: NEVER_MS });
+  const room = new TestRoom();
   await using guest = await Guest.join(room, "guest");
   await using raw = await Raw.connect(room);
   await raw.hello();

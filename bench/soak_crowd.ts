@@ -66,7 +66,10 @@ export class Visit implements Told {
   }
 
   static async begin(port: number, notes: Notes): Promise<Visit> {
-    return new Visit(await join({ hostname: "127.0.0.1", port, name: "member" }), notes);
+    return new Visit(
+      await join({ hostname: "127.0.0.1", port, name: "member", handshakeMs: 60_000 }),
+      notes,
+    );
   }
 
   #tell(event: RoomEvent): void {
