@@ -16,6 +16,26 @@ export interface ScreenOptions {
   stay: boolean;
 }
 
+/** Which room to enter, and how. */
+export interface Target {
+  /** undefined: a room that this user has opened on this machine, else the default address. */
+  address: { hostname: string; port: number } | undefined;
+  /** A file whose first line is the room's code. */
+  codeFile: string | undefined;
+  /** Refuse a room with another cipher. */
+  cipher: "sealed" | "xor" | undefined;
+}
+
+/** What protects a room that is to be opened. */
+export type RoomCipher =
+  | { name: "xor"; publicKey: number | undefined }
+  | {
+    name: "sealed";
+    codeFile: string | undefined;
+    /** Ask the operator for the code. */
+    askCode: boolean;
+  };
+
 export type Command =
   | { verb: "help"; text: string }
   | { verb: "version" }
@@ -23,22 +43,21 @@ export type Command =
     verb: "serve";
     hostname: string;
     port: number;
-    publicKey: number | undefined;
+    cipher: RoomCipher;
     /** Serve and join in one. */
     join: ScreenOptions | undefined;
   }
-  | { verb: "join"; hostname: string; port: number; screen: ScreenOptions }
+  | { verb: "join"; target: Target; screen: ScreenOptions }
   | {
     verb: "send";
-    hostname: string;
-    port: number;
+    target: Target;
     name: string;
     /** undefined: from stdin. */
     text: string | undefined;
   };
 
 /** The default host: this machine only. */
-const LOOPBACK = "127.0.0.1";
+export const LOOPBACK = "127.0.0.1";
 const ADDRESS_HINT = "Write HOST or HOST:PORT, such as 192.0.2.7:2428";
 
 interface Option {
@@ -68,6 +87,18 @@ const SCREEN: Record<string, Option> = {
   stay: { help: "in a pipe: go on listening when the input has ended" },
 };
 
+const CODE_FILE: Option = {
+  value: "FILE",
+  help: "the code's file (default: CHAT_CODE; else found on this machine or typed hidden)",
+};
+const TARGET: Record<string, Option> = {
+  "code-file": CODE_FILE,
+  cipher: {
+    value: "CIPHER",
+    help: "sealed or xor: refuse a room with another (default: take either)",
+  },
+};
+
 const VERBS: Record<"serve" | "join" | "send", Verb> = {
   serve: {
     synopsis: "chat serve [OPTION...]",
@@ -78,8 +109,19 @@ const VERBS: Record<"serve" | "join" | "send", Verb> = {
         help: `where to listen (default ${LOOPBACK}, this machine only; 0.0.0.0 lets others in)`,
       },
       port: { value: "PORT", help: `the port (default ${DEFAULT_PORT}; 0 takes a free one)` },
-      cipher: { value: "CIPHER", help: `xor, the original's: it ${XOR_PROMISE}` },
-      key: { value: "KEY", help: "xor's public key, 0 to 255 (default: drawn), to follow along" },
+      cipher: {
+        value: "CIPHER",
+        help: `sealed, for members only (default); or xor: ${XOR_PROMISE}`,
+      },
+      "code-file": {
+        value: "FILE",
+        help: "sealed: take the code from a file (default: CHAT_CODE, else drawn)",
+      },
+      "ask-code": { help: "sealed: ask for the code, hidden" },
+      key: {
+        value: "KEY",
+        help: "xor: the public key, 0 to 255 (default: drawn), to follow along",
+      },
       join: { help: "join the room too, in this terminal or pipe" },
       ...Object.fromEntries(
         Object.entries(SCREEN).map(([name, option]) => [name, {
@@ -89,27 +131,29 @@ const VERBS: Record<"serve" | "join" | "send", Verb> = {
       ),
       help: HELP,
     },
-    notes:
-      "On stdout it prints `listening HOST:PORT`, one line an address. Ctrl-C closes the room.",
+    notes: `On stdout it prints \`listening HOST:PORT\`, one line an address, and a drawn code as
+\`code WORD WORD WORD WORD\`. Ctrl-C closes the room.`,
     example: "chat serve --host 0.0.0.0 --port 2429",
   },
   join: {
     synopsis: "chat join [HOST[:PORT]] [OPTION...]",
     summary: "enter a room",
-    options: { ...SCREEN, help: HELP },
-    notes: `HOST is ${LOOPBACK} unless given, PORT ${DEFAULT_PORT}. In a terminal, type and press
-Enter; /help shows what else there is. In a pipe each line of stdin is a message, and stdout has
-\`NAME: text\`; at the end of stdin the client waits until the room has taken all of it, and leaves.`,
+    options: { ...SCREEN, ...TARGET, help: HELP },
+    notes:
+      `Without HOST it joins the room that you have opened on this machine; PORT is ${DEFAULT_PORT} unless given.
+In a terminal, type and press Enter; /help shows what else there is. In a pipe each line of stdin is
+a message, and stdout has \`NAME: text\`; at the end of stdin the client waits until the room has
+taken all of it, and leaves.`,
     example: "chat join 192.0.2.7:2429 --name alice",
   },
   send: {
     synopsis: "chat send [HOST[:PORT]] [OPTION...] [--] [TEXT...]",
     summary: "say one thing and leave",
-    options: { name: NAME, help: HELP },
+    options: { name: NAME, ...TARGET, help: HELP },
     notes: `Without TEXT, stdin is the message. Exit code 0 says that the room has taken it.
 The first word is the address if it is localhost, or has a dot or a colon before its end and no
 other marks than an address may have; behind -- all is TEXT.`,
-    example: "make 2>&1 | tail -n 20 | chat send 192.0.2.7 --name builder",
+    example: "make 2>&1 | tail -n 20 | chat send --name builder",
   },
 };
 
@@ -181,7 +225,7 @@ export function parseCommand(
       if (extra !== undefined) throw tooMany(extra, "chat join takes one address");
       return {
         verb,
-        ...parseAddress(address ?? LOOPBACK, ADDRESS_HINT),
+        target: parseTarget(options, address, ADDRESS_HINT),
         screen: parseScreen(options, env),
       };
     }
@@ -193,7 +237,11 @@ export function parseCommand(
       if (said === "") throw new UsageError("Cannot send nothing: the text is empty");
       return {
         verb,
-        ...parseAddress(named ? address : LOOPBACK, "If it is no address: chat send -- TEXT"),
+        target: parseTarget(
+          options,
+          named ? address : undefined,
+          "If it is no address: chat send -- TEXT",
+        ),
         name: parseName(options, env),
         text: said,
       };
@@ -208,11 +256,6 @@ function parseServe(
 ): Command {
   const [extra] = positionals;
   if (extra !== undefined) throw tooMany(extra, "chat serve takes --host HOST and --port PORT");
-  const cipher = options.get("cipher") ?? "xor";
-  if (cipher !== "xor") {
-    throw new UsageError(`Cannot use the cipher "${printable(cipher)}": there is only xor`);
-  }
-  const key = options.get("key");
   if (!options.has("join")) {
     const lone = Object.keys(SCREEN).find((name) => options.has(name));
     if (lone !== undefined) {
@@ -228,8 +271,50 @@ function parseServe(
       "Write --host HOST, such as 0.0.0.0; the port goes to --port",
     ),
     port: parseNumber("port", options.get("port") ?? String(DEFAULT_PORT), 0, 65535),
-    publicKey: key === undefined ? undefined : parseNumber("key", key, 0, 255),
+    cipher: parseCipher(options),
     join: options.has("join") ? parseScreen(options, env) : undefined,
+  };
+}
+
+function parseCipher(options: Map<string, string>): RoomCipher {
+  const name = checkCipher(options.get("cipher") ?? "sealed");
+  const strange = (name === "sealed" ? ["key"] : ["code-file", "ask-code"]).find((option) =>
+    options.has(option)
+  );
+  if (strange !== undefined) {
+    throw new UsageError(`Cannot use --${strange} here: a room with the cipher ${name} has none`, {
+      hint: strange === "key" ? "It goes with --cipher xor" : "It goes with --cipher sealed",
+    });
+  }
+  if (name === "sealed") {
+    if (options.has("code-file") && options.has("ask-code")) {
+      throw new UsageError("Cannot use both --code-file and --ask-code: there is one code");
+    }
+    return { name, codeFile: options.get("code-file"), askCode: options.has("ask-code") };
+  }
+  const key = options.get("key");
+  return { name, publicKey: key === undefined ? undefined : parseNumber("key", key, 0, 255) };
+}
+
+function checkCipher(name: string): "sealed" | "xor" {
+  if (name === "sealed" || name === "xor") return name;
+  throw new UsageError(`Cannot use the cipher "${printable(name)}": there are sealed and xor`);
+}
+
+function parseTarget(
+  options: Map<string, string>,
+  address: string | undefined,
+  hint: string,
+): Target {
+  const name = options.get("cipher");
+  const cipher = name === undefined ? undefined : checkCipher(name);
+  if (cipher === "xor" && options.has("code-file")) {
+    throw new UsageError("Cannot use --code-file here: a room with the cipher xor has no code");
+  }
+  return {
+    address: address === undefined ? undefined : parseAddress(address, hint),
+    codeFile: options.get("code-file"),
+    cipher,
   };
 }
 

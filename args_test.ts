@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual, assertMatch, assertThrows } from "@std/assert";
 import fc from "./property.ts";
-import { type Command, parseCommand, type ScreenOptions, usage } from "./args.ts";
+import { type Command, parseCommand, type ScreenOptions, type Target, usage } from "./args.ts";
 import { UsageError } from "./errors.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS, width } from "./text.ts";
 
@@ -25,17 +25,18 @@ const SERVE = {
   verb: "serve",
   hostname: "127.0.0.1",
   port: 2428,
-  publicKey: undefined,
+  cipher: { name: "sealed", codeFile: undefined, askCode: false },
   join: undefined,
 } as const;
-const JOIN = { verb: "join", hostname: "127.0.0.1", port: 2428, screen: SCREEN } as const;
-const SEND = {
-  verb: "send",
-  hostname: "127.0.0.1",
-  port: 2428,
-  name: "ada",
-  text: undefined,
-} as const;
+/** What is found without being told: the room of this machine, of either kind. */
+const TARGET: Target = { address: undefined, codeFile: undefined, cipher: undefined };
+const JOIN = { verb: "join", target: TARGET, screen: SCREEN } as const;
+const SEND = { verb: "send", target: TARGET, name: "ada", text: undefined } as const;
+
+/** The target with this address. */
+function at(hostname: string, port = 2428): { target: Target } {
+  return { target: { ...TARGET, address: { hostname, port } } };
+}
 
 /** Asserts that a command line is refused with this message and this hint. */
 function assertRefused(
@@ -62,7 +63,19 @@ Deno.test("parseCommand: serve takes every option of its help", () => {
     ...SERVE,
     hostname: "0.0.0.0",
     port: 0,
-    publicKey: 198,
+    cipher: { name: "xor", publicKey: 198 },
+  });
+  assertEquals(parse(words("serve --cipher xor")), {
+    ...SERVE,
+    cipher: { name: "xor", publicKey: undefined },
+  });
+  assertEquals(parse(words("serve --cipher sealed --code-file code.txt")), {
+    ...SERVE,
+    cipher: { name: "sealed", codeFile: "code.txt", askCode: false },
+  });
+  assertEquals(parse(words("serve --ask-code")), {
+    ...SERVE,
+    cipher: { name: "sealed", codeFile: undefined, askCode: true },
   });
   assertEquals(parse(words("serve --join")), { ...SERVE, join: SCREEN });
   assertEquals(parse(words("serve --name bob --json --plain --stay --join")), {
@@ -74,12 +87,20 @@ Deno.test("parseCommand: serve takes every option of its help", () => {
 Deno.test("parseCommand: join takes every option of its help, before and behind the address", () => {
   assertEquals(parse(["join"]), JOIN);
   const all = { name: "bob", json: true, plain: true, stay: true };
-  const there = { ...JOIN, hostname: "192.0.2.7", port: 2429, screen: all };
+  const there = { ...JOIN, ...at("192.0.2.7", 2429), screen: all };
   assertEquals(parse(words("join 192.0.2.7:2429 --name bob --json --plain --stay")), there);
   assertEquals(parse(words("join --name=bob --json --plain --stay 192.0.2.7:2429")), there);
   assertEquals(parse(words("join --json -- 192.0.2.7:2429")), {
     ...there,
     screen: { ...SCREEN, json: true },
+  });
+  assertEquals(parse(words("join 192.0.2.7:2429 --cipher sealed --code-file code.txt")), {
+    ...JOIN,
+    target: { ...there.target, codeFile: "code.txt", cipher: "sealed" },
+  });
+  assertEquals(parse(words("join --cipher xor")), {
+    ...JOIN,
+    target: { ...JOIN.target, cipher: "xor" },
   });
 });
 
@@ -91,6 +112,11 @@ Deno.test("parseCommand: send takes every option of its help, and words as one t
     text: "it is done",
   });
   assertEquals(parse(["send", "two  spaces", "stay"]), { ...SEND, text: "two  spaces stay" });
+  assertEquals(parse(words("send a.example --cipher=sealed hi --code-file code.txt there")), {
+    ...SEND,
+    target: { ...at("a.example").target, codeFile: "code.txt", cipher: "sealed" },
+    text: "hi there",
+  });
 });
 
 Deno.test("parseCommand: numbers in a text stay as they were written", () => {
@@ -101,7 +127,7 @@ Deno.test("parseCommand: numbers in a text stay as they were written", () => {
 Deno.test("parseCommand: true and false behind a flag are words like others", () => {
   assertEquals(parse(words("join --json false")), {
     ...JOIN,
-    hostname: "false",
+    ...at("false"),
     screen: { ...SCREEN, json: true },
   });
 });
@@ -114,7 +140,7 @@ Deno.test("parseCommand: a flag may be given twice, an option with a value may n
 
 Deno.test("parseCommand: a flag takes no value", () => {
   for (const verb of ["serve", "join"]) {
-    for (const flag of ["json", "plain", "stay", "help"]) {
+    for (const flag of ["json", "plain", "stay", "help", ...verb === "serve" ? ["ask-code"] : []]) {
       assertRefused(
         [verb, `--${flag}=1`],
         `Cannot give --${flag} a value: it is on when it is there`,
@@ -125,7 +151,14 @@ Deno.test("parseCommand: a flag takes no value", () => {
 });
 
 Deno.test("parseCommand: an option with a value is refused without one", () => {
-  const cases = { host: "HOST", port: "PORT", cipher: "CIPHER", key: "KEY", name: "NAME" };
+  const cases = {
+    host: "HOST",
+    port: "PORT",
+    cipher: "CIPHER",
+    "code-file": "FILE",
+    key: "KEY",
+    name: "NAME",
+  };
   for (const [option, value] of Object.entries(cases)) {
     const message = `Cannot use --${option} alone: it needs a value`;
     const hint = `Write: --${option} ${value}`;
@@ -169,6 +202,11 @@ Deno.test("parseCommand: neither what objects inherit nor what other verbs take 
     "join --constructor",
     "join --__proto__=1",
     "join --port 80",
+    "join --key 198",
+    // It would be seen by others.
+    "join --code secret",
+    "serve --code secret",
+    "send --ask-code",
     "send --json",
     "send -k",
   ];
@@ -238,7 +276,7 @@ Deno.test("parseCommand: serve takes the options of a screen only with --join", 
   }
 });
 
-Deno.test("parseCommand: serve's port is 0 to 65535, its key 0 to 255, its cipher xor", () => {
+Deno.test("parseCommand: serve's port is 0 to 65535, its key 0 to 255, its cipher sealed or xor", () => {
   for (const port of [0, 1, 65535]) {
     assertEquals(parse(["serve", `--port=${port}`]), { ...SERVE, port });
   }
@@ -250,20 +288,54 @@ Deno.test("parseCommand: serve's port is 0 to 65535, its key 0 to 255, its ciphe
     );
   }
   for (const publicKey of [0, 255]) {
-    assertEquals(parse(["serve", `--key=${publicKey}`]), { ...SERVE, publicKey });
+    assertEquals(parse(["serve", "--cipher=xor", `--key=${publicKey}`]), {
+      ...SERVE,
+      cipher: { name: "xor", publicKey },
+    });
   }
   for (const key of ["-1", "256", "a", "000000255"]) {
     assertRefused(
-      ["serve", `--key=${key}`],
+      ["serve", "--cipher=xor", `--key=${key}`],
       `Cannot use the key "${key}": it must be a whole number from 0 to 255`,
       undefined,
     );
   }
+  for (const verb of ["serve", "join", "send"]) {
+    for (const cipher of ["rot13", "XOR", "sealed ", "toString"]) {
+      assertRefused(
+        [verb, "--cipher", cipher],
+        `Cannot use the cipher "${cipher}": there are sealed and xor`,
+        undefined,
+      );
+    }
+  }
+});
+
+Deno.test("parseCommand: a key goes with xor, a code with sealed, and a code comes from one place", () => {
+  const refused = (line: string, option: string, cipher: string, other: string) =>
+    assertRefused(
+      words(line),
+      `Cannot use --${option} here: a room with the cipher ${cipher} has none`,
+      `It goes with --cipher ${other}`,
+    );
+  refused("serve --key 198", "key", "sealed", "xor");
+  refused("serve --cipher sealed --key 198", "key", "sealed", "xor");
+  // Which cipher it is comes first, before what the value is worth.
+  refused("serve --key 256", "key", "sealed", "xor");
+  refused("serve --cipher xor --code-file f", "code-file", "xor", "sealed");
+  refused("serve --cipher xor --ask-code", "ask-code", "xor", "sealed");
   assertRefused(
-    words("serve --cipher rot13"),
-    'Cannot use the cipher "rot13": there is only xor',
+    words("serve --ask-code --code-file f"),
+    "Cannot use both --code-file and --ask-code: there is one code",
     undefined,
   );
+  for (const verb of ["join", "send"]) {
+    assertRefused(
+      words(`${verb} --cipher xor --code-file f`),
+      "Cannot use --code-file here: a room with the cipher xor has no code",
+      undefined,
+    );
+  }
 });
 
 // ---- addresses ----
@@ -286,7 +358,7 @@ Deno.test("parseCommand: an address is a host, a port, or both; IPv6 in brackets
     "[FE80::1%eth0]:2429": ["FE80::1%eth0", 2429],
   };
   for (const [address, [hostname, port]] of Object.entries(cases)) {
-    assertEquals(parse(["join", address]), { ...JOIN, hostname, port }, address);
+    assertEquals(parse(["join", address]), { ...JOIN, ...at(hostname, port) }, address);
   }
 });
 
@@ -304,7 +376,7 @@ Deno.test("parseCommand: an address with a bad port is refused", () => {
 
 Deno.test("parseCommand: an address with a bad host is refused", () => {
   const long = "a".repeat(253);
-  assertEquals(parse(["join", long]), { ...JOIN, hostname: long });
+  assertEquals(parse(["join", long]), { ...JOIN, ...at(long) });
   const bad = ["", "a b", "-", "-- ", ".a", "a/b", "user@a", "a:1:2", "::1::2", "12345::", "[]"];
   // Brackets are for IPv6, whole, alone; a zone has a name.
   bad.push("[a]", "[::1", "::1]", "[::1]a", "[[::1]]", "[::1]/[", "fe80::1%", `${long}a`);
@@ -343,8 +415,9 @@ Deno.test("parseCommand: send takes its first word for the address if it looks l
   for (const address of [...addresses, "::1", "[::1]", "[::1]:2429", "fe80::1%eth0"]) {
     const there = parse(["join", address]);
     assert(there.verb === "join");
-    const { hostname, port } = there;
-    const to = { ...SEND, hostname, port };
+    const { target } = there;
+    assert(target.address, address);
+    const to = { ...SEND, target };
     assertEquals(parse(["send", address]), to, address);
     assertEquals(parse(["send", address, "hi"]), { ...to, text: "hi" }, address);
     assertEquals(parse(["send", address, "--", "--hi"]), { ...to, text: "--hi" }, address);
@@ -494,18 +567,29 @@ Deno.test("usage: the texts fit 100 columns, and end in an example that works", 
 
 Deno.test("usage: every option of a help is taken by its verb, and every option taken is there", () => {
   const options = {
-    serve: ["host", "port", "cipher", "key", "join", "name", "json", "plain", "stay", "help"],
-    join: ["name", "json", "plain", "stay", "help"],
-    send: ["name", "help"],
+    serve: [
+      ...["host", "port", "cipher", "code-file", "ask-code", "key", "join"],
+      ...["name", "json", "plain", "stay", "help"],
+    ],
+    join: ["name", "json", "plain", "stay", "code-file", "cipher", "help"],
+    send: ["name", "code-file", "cipher", "help"],
   };
-  const values: Environment = { HOST: "::", PORT: "1", CIPHER: "xor", KEY: "1", NAME: "bob" };
+  const values: Environment = {
+    HOST: "::",
+    PORT: "1",
+    CIPHER: "xor",
+    FILE: "code.txt",
+    KEY: "1",
+    NAME: "bob",
+  };
   for (const [verb, expected] of Object.entries(options)) {
-    const rows = help(["help", verb]).matchAll(/^ {2}--(\w+)(?: ([A-Z]+))? {2,}\S/gm);
+    const rows = help(["help", verb]).matchAll(/^ {2}--([\w-]+)(?: ([A-Z]+))? +\S/gm);
     const listed: string[] = [];
     for (const [, option, value] of rows) {
       listed.push(option!);
       const given = value === undefined ? `--${option}` : `--${option}=${values[value]}`;
-      parse([verb, ...verb === "serve" ? ["--join"] : [], given]);
+      const company = option === "key" ? ["--cipher=xor"] : [];
+      parse([verb, ...verb === "serve" ? ["--join"] : [], ...company, given]);
     }
     assertEquals(listed, expected, verb);
     // No other verb's option is taken in silence.

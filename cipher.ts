@@ -4,6 +4,15 @@
 /** What a sealed body is for: an honest cipher binds the two together. */
 export type Use = "room" | "direct" | "profile";
 
+/** What a body held. */
+export interface Opened {
+  readonly plaintext: Uint8Array<ArrayBuffer>;
+  /** When it was sealed, in ms since 1970 by the sender's clock; undefined where nothing proves it. */
+  readonly sentAt?: number;
+  /** How many messages of this sender should have come before this one and did not. */
+  readonly missing: number;
+}
+
 /**
  * Turns what members say into what travels, and back.
  *
@@ -11,14 +20,21 @@ export type Use = "room" | "direct" | "profile";
  * for a body that can't be opened.
  */
 export interface Cipher {
-  readonly name: "xor";
+  readonly name: "xor" | "sealed";
   /** One short sentence about what it protects, for the screen and the help. */
   readonly promise: string;
   /** How many bytes longer a sealed body is. */
   readonly overhead: number;
-  seal(plaintext: Uint8Array, use: Use): Uint8Array<ArrayBuffer>;
+  /** @param to the receiver of a direct message */
+  seal(plaintext: Uint8Array, use: Use, to?: number): Uint8Array<ArrayBuffer>;
   /** @param from the member that the server names as the sender */
-  open(body: Uint8Array, use: Use, from: number): Uint8Array<ArrayBuffer>;
+  open(body: Uint8Array, use: Use, from: number): Opened;
+  /** A member came after this one: all that it says can be counted from the beginning. */
+  expectAll(id: number): void;
+  /** A member has left. */
+  forget(id: number): void;
+  /** The public key of a member, as far as it has proved to have one. */
+  identityOf(id: number): Uint8Array | undefined;
 }
 
 /** What users are told about `xor` wherever it is chosen or shown. */
@@ -68,9 +84,14 @@ export class XorCipher implements Cipher {
     return this.#xor(plaintext);
   }
 
-  open(body: Uint8Array): Uint8Array<ArrayBuffer> {
-    return this.#xor(body);
+  open(body: Uint8Array): Opened {
+    return { plaintext: this.#xor(body), missing: 0 };
   }
+
+  // Nobody proves anything here.
+  expectAll(): void {}
+  forget(): void {}
+  identityOf(): undefined {}
 
   #xor(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
     const result = new Uint8Array(bytes.length);

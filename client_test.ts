@@ -168,7 +168,8 @@ const NOT_ROOMS: readonly {
   {
     what: "a cipher that does not exist",
     serve: (raw) => raw.write(greeting({ cipher: "rot13" })),
-    message: /GREETING names a cipher that this program does not have$/,
+    message:
+      /a GREETING that can.t be read came: it names a cipher that this program does not have$/,
   },
   {
     what: "garbage behind the greeting",

@@ -66,6 +66,34 @@ export const COMMANDS: readonly Command[] = [
     },
   },
   {
+    name: "whoami",
+    args: "",
+    help: "shows your name and your key",
+    run({ room, print }) {
+      print(`you are ${printable(room.self.name)} in ${room.info.address}`);
+      if (room.fingerprint !== undefined) print(`your key is ${room.fingerprint}`);
+    },
+  },
+  {
+    name: "verify",
+    args: "MEMBER",
+    help: "shows words to compare aloud: they prove who somebody is",
+    run({ room, print }, name) {
+      const words = room.compare(name);
+      print(words);
+      print(`If ${printable(name)} reads the same words with /verify, nobody stands between you`);
+    },
+  },
+  {
+    name: "trust",
+    args: "MEMBER",
+    help: "takes the key that somebody has now for the right one",
+    run({ room, print }, name) {
+      room.trust(name);
+      print(`from now on, ${printable(name)} is who has this key`);
+    },
+  },
+  {
     name: "quit",
     args: "",
     help: "leaves the room",

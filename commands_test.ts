@@ -8,7 +8,7 @@ const OTHERS: Person[] = ["bob", "Boris", "al", "bob#7"]
   .map((name, i) => ({ id: i + 2, name, self: false }));
 
 /** A room that notes what is done in it. */
-function fakeRoom(): { room: Room; done: string[] } {
+function fakeRoom(fingerprint?: string): { room: Room; done: string[] } {
   const done: string[] = [];
   const note = (...what: (string | number)[]) => done.push(what.join("|"));
   const room: Room = {
@@ -20,6 +20,9 @@ function fakeRoom(): { room: Room; done: string[] } {
     act: (text) => note("act", text),
     tell: (to, text) => note("tell", to, text),
     rename: (name) => void note("rename", name),
+    fingerprint,
+    compare: (who) => (note("compare", who), "eight words"),
+    trust: (who) => void note("trust", who),
     leave: () => void note("leave"),
   };
   return { room, done };
@@ -50,6 +53,39 @@ Deno.test("submit: a line is said, a command is run, // says a slash", () => {
   for (const [text, done] of cases) assertEquals(submitted(text), done, text);
 });
 
+Deno.test("submit: /whoami shows name, room and, where there is one, the key", () => {
+  const { room, done } = fakeRoom("AAECAw");
+  submit("/whoami", { room, print: (line) => done.push(line) });
+  assertEquals(done, ["you are alice in 127.0.0.1:2428", "your key is AAECAw"]);
+  assertEquals(submitted("/whoami"), ["print|you are alice in 127.0.0.1:2428"]);
+});
+
+Deno.test("submit: /verify shows the words and what to do with them, /trust says what it has done", () => {
+  assertEquals(submitted("/verify bob#7"), [
+    "compare|bob#7",
+    "print|eight words",
+    "print|If bob#7 reads the same words with /verify, nobody stands between you",
+  ]);
+  assertEquals(submitted("/trust  bob "), [
+    "trust|bob",
+    "print|from now on, bob is who has this key",
+  ]);
+  // Nothing is claimed of what was refused.
+  const refusing = (): never => {
+    throw new ChatError("Cannot trust: there is no key");
+  };
+  for (const text of ["/verify bob", "/trust bob"]) {
+    const { room, done } = fakeRoom();
+    const run = () =>
+      submit(text, {
+        room: { ...room, compare: refusing, trust: refusing },
+        print: (line) => done.push(line),
+      });
+    assertThrows(run, ChatError, "there is no key");
+    assertEquals(done, []);
+  }
+});
+
 Deno.test("submit: what can't be run says why in one sentence, and does nothing", () => {
   const cases: [string, string][] = [
     ["/hlep", 'Cannot run "/hlep": there is no such command, the nearest is "/help"'],
@@ -60,6 +96,9 @@ Deno.test("submit: what can't be run says why in one sentence, and does nothing"
     ["/me", 'Cannot run /me: something is missing, it should be "/me TEXT"'],
     ["/nick ", 'Cannot run /nick: something is missing, it should be "/nick NAME"'],
     ["/msg bob", 'Cannot run /msg: something is missing, it should be "/msg MEMBER TEXT"'],
+    ["/verify", 'Cannot run /verify: something is missing, it should be "/verify MEMBER"'],
+    ["/trust ", 'Cannot run /trust: something is missing, it should be "/trust MEMBER"'],
+    ["/whoami x", 'Cannot run /whoami: it takes nothing behind it, it should be "/whoami"'],
     ["/quit now", 'Cannot run /quit: it takes nothing behind it, it should be "/quit"'],
   ];
   for (const [text, message] of cases) {
@@ -94,9 +133,18 @@ Deno.test("/help: lists every command of the table with its arguments, and the w
 Deno.test("complete: commands at the start, members with a colon there and with a space elsewhere", () => {
   // `|` is the cursor; the part of the text that would be replaced, and by what.
   const cases: [string, string, string[]][] = [
-    ["/|", "/", ["/help", "/who", "/nick ", "/me ", "/msg ", "/quit"]],
+    [
+      "/|",
+      "/",
+      [
+        ...["/help", "/who", "/nick ", "/me ", "/msg "],
+        ...["/whoami", "/verify ", "/trust ", "/quit"],
+      ],
+    ],
     ["/m|", "/m", ["/me ", "/msg "]],
-    ["/wh|", "/wh", ["/who"]],
+    ["/wh|", "/wh", ["/who", "/whoami"]],
+    ["/verify bo|", "bo", ["bob ", "Boris ", "bob#7 "]],
+    ["/trust |", "", ["bob ", "Boris ", "al ", "bob#7 "]],
     ["/x|", "/x", []],
     ["b|", "b", ["bob: ", "Boris: ", "bob#7: "]],
     ["B| there", "B", ["bob: ", "Boris: ", "bob#7: "]],

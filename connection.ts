@@ -20,6 +20,8 @@ export class Connection {
   readonly decoder: FrameDecoder;
   /** The other side, as `HOST:PORT`. */
   readonly peer: string;
+  /** Its address alone. */
+  readonly hostname: string;
   /** Resolves when the connection is closed, for whatever reason. */
   readonly closed: Promise<void>;
 
@@ -48,6 +50,7 @@ export class Connection {
     this.decoder = new FrameDecoder(limit, readBuffer);
     const { hostname, port } = conn.remoteAddr;
     this.peer = formatAddress(hostname, port);
+    this.hostname = hostname;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#resolveClosed = resolve;

@@ -16,6 +16,49 @@ export const start: { readonly path: string; readonly args: readonly string[] } 
     args: ["run", "--quiet", ...programFlags(config.tasks.chat.command), "main.ts"],
   };
 
+/** Where Deno has the packages: a process with another home would look for them there. */
+function denoFolder(): Record<string, string> {
+  if (binary) return {};
+  const { stdout } = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).outputSync();
+  return { DENO_DIR: JSON.parse(new TextDecoder().decode(stdout))["denoDir"] };
+}
+
+/** What is the user's who runs the tests: folders with files of their own, a name, a code. */
+const PERSONAL = /^(?:HOME|USERPROFILE|APPDATA|LOCALAPPDATA|XDG_\w+|CHAT_\w+)$/i;
+const impersonal: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([key]) => !PERSONAL.test(key))),
+  ...denoFolder(),
+  NO_COLOR: "1",
+};
+
+/** The folders of a user, empty at first: no test touches those of who runs it. */
+export class Home implements Disposable {
+  readonly path: string = Deno.makeTempDirSync({ prefix: "chat-test-" });
+
+  /** The environment of a program of this user: on each system it leads to folders in here. */
+  get env(): Record<string, string> {
+    const { path } = this;
+    return {
+      ...impersonal,
+      HOME: path,
+      USERPROFILE: path,
+      APPDATA: `${path}/roaming`,
+      LOCALAPPDATA: `${path}/local`,
+      XDG_CONFIG_HOME: `${path}/config`,
+      XDG_CACHE_HOME: `${path}/cache`,
+      XDG_RUNTIME_DIR: `${path}/run`,
+    };
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+/** Where a program lives that is given no other home: all users of a test file are one. */
+export const home: Home = new Home();
+globalThis.addEventListener("unload", () => home[Symbol.dispose]());
+
 /** What a process writes to one stream; read as it comes, so that the process never has to wait. */
 export class Output {
   #text = "";
@@ -71,6 +114,7 @@ export class Output {
 }
 
 export interface ProgramOptions {
+  home?: Home;
   env?: Record<string, string>;
   /** A shell command that gets its output, such as `head`; `exit code N` on stderr is then the program's. */
   into?: string;
@@ -91,13 +135,15 @@ export class Program implements AsyncDisposable {
   readonly #stdin: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   #ended = false;
 
-  constructor(args: readonly string[], { env, into }: ProgramOptions = {}) {
+  constructor(args: readonly string[], options: ProgramOptions = {}) {
+    const { env, into } = options;
     const command = [start.path, ...start.args, ...args];
     if (into) command.unshift("sh", "-c", `{ "$@"; echo "exit code $?" >&2; } | ${into}`, "sh");
     this.#child = new Deno.Command(command[0]!, {
       args: command.slice(1),
       cwd: import.meta.dirname!,
-      env: { NO_COLOR: "1", ...env },
+      clearEnv: true,
+      env: { ...(options.home ?? home).env, ...env },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
@@ -110,16 +156,24 @@ export class Program implements AsyncDisposable {
     this.#child.status.then(() => this.#ended = true);
   }
 
-  /** Opens a room at a free port. */
+  /** Opens a room at a free port: a sealed one, if nothing else is said. */
   static async serve(...args: string[]): Promise<{ server: Program; address: string }> {
     const server = new Program(["serve", "--port", "0", ...args]);
     const line = await server.#orDispose(server.stdout.lineLike(/^listening \S+:\d+$/));
     return { server, address: line.replace("listening ", "") };
   }
 
-  /** Enters a room as `name`; resolves when it knows who is there. */
-  static async join(address: string, name: string, ...args: string[]): Promise<Program> {
-    const program = new Program(["join", address, "--name", name, ...args]);
+  /**
+   * Enters a room as `name`; resolves when it knows who is there. Without an address it is the one that this
+   * user has opened last; its code is found in either case.
+   */
+  static async join(
+    address: string | undefined,
+    name: string,
+    ...args: string[]
+  ): Promise<Program> {
+    const where = address === undefined ? [] : [address];
+    const program = new Program(["join", ...where, "--name", name, ...args]);
     await program.#orDispose(
       args.includes("--json")
         ? program.stdout.lineLike(/^\{"type":"members"/)

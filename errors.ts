@@ -13,6 +13,21 @@ export class ChatError extends Error {
   }
 }
 
+/** The room that was looked for is not at this address: another may be tried. */
+export class NobodyThere extends ChatError {
+  override name = "NobodyThere";
+}
+
+/** The room is sealed, and no code was given: ask for it. */
+export class CodeNeeded extends ChatError {
+  override name = "CodeNeeded";
+}
+
+/** The code is wrong, or the server is not the one that it belongs to: ask for another. */
+export class WrongCode extends ChatError {
+  override name = "WrongCode";
+}
+
 /** The command line is wrong: exit code 2 instead of 1. */
 export class UsageError extends ChatError {
   override name = "UsageError";

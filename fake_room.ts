@@ -9,10 +9,17 @@ export const BOB: Person = { id: 2, name: "bob", self: false };
 
 export const INFO: RoomInfo = { address: "127.0.0.1:2428", cipher: "xor", maxText: 1000 };
 
+/** The shape of a public key as people write it. */
+export const FINGERPRINT = "iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w";
+/** What two compare aloud. */
+export const WORDS = "abandon ability able about above absent absorb abstract";
+
 /** Takes what is said, and confirms it when it is told to. */
 export class FakeRoom implements Room {
   readonly info: RoomInfo;
   readonly self: Person = ADA;
+  /** Where keys are: a sealed room. */
+  readonly fingerprint: string | undefined;
   readonly members: readonly Person[] = [ADA, BOB];
   readonly pending: Pending[] = [];
   /** What was asked for, such as "say hello". */
@@ -24,6 +31,7 @@ export class FakeRoom implements Room {
 
   constructor(info: Partial<RoomInfo> = {}) {
     this.info = { ...INFO, ...info };
+    this.fingerprint = this.info.cipher === "sealed" ? FINGERPRINT : undefined;
   }
 
   say(text: string): number {
@@ -43,6 +51,17 @@ export class FakeRoom implements Room {
     this.calls.push(`rename ${name}`);
   }
 
+  compare(who: string | number): string {
+    if (this.refusal) throw this.refusal;
+    this.calls.push(`compare ${JSON.stringify(who)}`);
+    return WORDS;
+  }
+
+  trust(who: string | number): void {
+    if (this.refusal) throw this.refusal;
+    this.calls.push(`trust ${JSON.stringify(who)}`);
+  }
+
   leave(): void {
     this.calls.push("leave");
   }
@@ -51,7 +70,7 @@ export class FakeRoom implements Room {
   confirm(): RoomEvent {
     const { ref, text, action, to } = this.pending.shift()!;
     if (to) return { type: "delivered", ref, to, text };
-    return { type: "message", from: ADA, text, action, at: this.#at += 100, ref };
+    return { type: "message", from: ADA, text, action, at: this.#at += 100, ref, ...UNPROVED };
   }
 
   #take(call: string, pending: Omit<Pending, "ref">): number {
@@ -62,6 +81,12 @@ export class FakeRoom implements Room {
     return ref;
   }
 }
+
+/** What is known of a message in a room that is not sealed. */
+export const UNPROVED = { sent: undefined, missing: 0 } as const;
+
+/** When the events of sealed rooms were sent. */
+export const SENT: Date = new Date("2024-02-28T12:00:00.250Z");
 
 /** Each way in which a room ends. */
 const ENDINGS: { [Reason in Ending["reason"]]: Ending & { reason: Reason } } = {
@@ -82,26 +107,73 @@ const UNDELIVERED: Reasons<"undelivered"> = { busy: true, gone: true };
 export const EVENTS: {
   [Type in RoomEvent["type"]]: readonly Extract<RoomEvent, { type: Type }>[];
 } = {
-  welcome: [{ type: "welcome", self: ADA, room: INFO }],
+  welcome: [
+    { type: "welcome", self: ADA, room: INFO },
+    { type: "welcome", self: ADA, room: { ...INFO, cipher: "sealed" } },
+  ],
   members: [{ type: "members", members: [ADA, BOB] }],
   message: [
-    { type: "message", from: BOB, text: "hello", action: false, at: 100, ref: undefined },
-    { type: "message", from: BOB, text: "waves", action: true, at: 200, ref: undefined },
-    { type: "message", from: ADA, text: "hi", action: false, at: 300, ref: 1 },
+    {
+      type: "message",
+      from: BOB,
+      text: "hello",
+      action: false,
+      at: 100,
+      ref: undefined,
+      ...UNPROVED,
+    },
+    {
+      type: "message",
+      from: BOB,
+      text: "waves",
+      action: true,
+      at: 200,
+      ref: undefined,
+      ...UNPROVED,
+    },
+    { type: "message", from: ADA, text: "hi", action: false, at: 300, ref: 1, ...UNPROVED },
+    {
+      type: "message",
+      from: ADA,
+      text: "mine",
+      action: false,
+      at: 320,
+      ref: 2,
+      sent: SENT,
+      missing: 0,
+    },
+    {
+      type: "message",
+      from: BOB,
+      text: "proved",
+      action: false,
+      at: 350,
+      ref: undefined,
+      sent: SENT,
+      missing: 2,
+    },
   ],
   direct: [
-    { type: "direct", from: BOB, text: "psst", action: false },
-    { type: "direct", from: BOB, text: "winks", action: true },
+    { type: "direct", from: BOB, text: "psst", action: false, ...UNPROVED },
+    { type: "direct", from: BOB, text: "winks", action: true, ...UNPROVED },
+    { type: "direct", from: BOB, text: "proved", action: false, sent: SENT, missing: 1 },
   ],
   delivered: [{ type: "delivered", ref: 2, to: BOB, text: "psst" }],
   undelivered: (Object.keys(UNDELIVERED) as (keyof typeof UNDELIVERED)[]).map((reason) => (
     { type: "undelivered", ref: 3, to: BOB, text: "psst", reason }
   )),
-  joined: [{ type: "joined", who: BOB, at: 400 }],
+  joined: [
+    { type: "joined", who: BOB, at: 400, sent: undefined },
+    { type: "joined", who: BOB, at: 450, sent: SENT },
+  ],
   left: (Object.keys(LEFT) as (keyof typeof LEFT)[]).map((reason) => (
     { type: "left", who: BOB, reason, at: 500 }
   )),
   renamed: [{ type: "renamed", who: { ...BOB, name: "rob" }, before: "bob", at: 600 }],
-  unreadable: [{ type: "unreadable", from: BOB, message: "it is not UTF-8" }],
+  unreadable: [
+    { type: "unreadable", from: BOB, message: "it is not UTF-8", count: 1 },
+    { type: "unreadable", from: BOB, message: "it is too short", count: 2 },
+  ],
+  otherkey: [{ type: "otherkey", who: { ...BOB, name: "bob(!)" } }],
   ended: Object.values(ENDINGS).map((ending) => ({ type: "ended", ending })),
 };

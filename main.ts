@@ -1,14 +1,35 @@
 // Picks the verb. This file alone prints, exits, and reads Deno.args and the environment.
 
 import config from "./deno.json" with { type: "json" };
-import { type Command, parseCommand, type ScreenOptions } from "./args.ts";
+import {
+  type Command,
+  LOOPBACK,
+  parseCommand,
+  type RoomCipher,
+  type ScreenOptions,
+  type Target,
+} from "./args.ts";
 import { XOR_PROMISE } from "./cipher.ts";
-import { type Client, join } from "./client.ts";
+import { type Client, join, type Self } from "./client.ts";
+import { codeFault, drawCode, normalizeCode } from "./codes.ts";
 import { submit } from "./commands.ts";
 import { formatAddress } from "./connection.ts";
-import { ChatError, UsageError } from "./errors.ts";
+import { ChatError, CodeNeeded, NobodyThere, UsageError, WrongCode } from "./errors.ts";
+import {
+  findPlaces,
+  findRooms,
+  leaveRoom,
+  loadIdentity,
+  loadKnownNames,
+  type LocalRoom,
+  type Places,
+  saveKnownNames,
+} from "./home.ts";
+import { Identity, KnownNames } from "./identity.ts";
+import { register } from "./opaque.ts";
 import { PlainScreen } from "./plain.ts";
-import { MAX_FRAME } from "./protocol.ts";
+import { askHidden } from "./prompt.ts";
+import { DEFAULT_PORT, MAX_FRAME } from "./protocol.ts";
 import type { Ending } from "./room.ts";
 import { Server } from "./server.ts";
 import { Screen, SystemTty } from "./terminal.ts";
@@ -59,27 +80,130 @@ function run(command: Command): Promise<number> {
 }
 
 async function serve(command: Command & { verb: "serve" }): Promise<number> {
-  const { hostname, port, publicKey, join: screen } = command;
+  const { hostname, port, cipher, join: screen } = command;
+  const log = screen ? () => {} : (line: string) => note(`chat: ${printable(line)}`);
+  let code = cipher.name === "sealed" ? chooseCode(cipher) : undefined;
   const server = new Server({
     hostname,
     port,
-    ...(publicKey === undefined ? {} : { publicKey }),
-    log: screen ? () => {} : (line) => note(`chat: ${printable(line)}`),
+    log,
+    ...(code && { admission: register(code.text) }),
+    ...(cipher.name === "xor" && cipher.publicKey !== undefined &&
+      { publicKey: cipher.publicKey }),
   });
   // Before anybody is told that it listens: who started it may stop it at once.
   const signals = new Signals();
+  leaveAddress(server, code?.text);
   const addresses = reachable(server);
   print(addresses.map((address) => `listening ${address}\n`).join(""));
-  note(`chat: the room is open; xor with the public key ${server.publicKey} ${XOR_PROMISE}`);
+  if (code?.drawn) print(`code ${code.text}\n`);
+  const { greeting } = server;
+  note(
+    greeting.cipher === "xor"
+      ? `chat: the room is open; xor with the public key ${greeting.key} ${XOR_PROMISE}`
+      : "chat: the room is open and sealed: only who knows the code can enter it and read",
+  );
   note(`chat: join it with: chat join ${addresses.at(-1)}`);
+  const joining = screen && {
+    hostname: server.localHost,
+    port: server.port,
+    name: screen.name,
+    self: loadSelf,
+    ...(code && { code: code.text }),
+  };
+  // From here on the server has what checks the code, and not the code.
+  code = undefined;
   try {
-    if (screen) return await enter(server.localHost, server.port, screen, signals);
+    if (joining) {
+      const client = await Promise.race([
+        join(joining),
+        signals.first,
+      ]);
+      // Not in the room yet: there is nothing to wait for.
+      return client ? await stay(client, screen, signals) : DONE;
+    }
+    // From here on it only moves bytes between sockets: no file is its business any more.
+    for (const name of ["read", "write"] as const) Deno.permissions.revokeSync({ name });
     await signals.first;
     return DONE;
   } finally {
     await server.stop();
     signals.forget();
   }
+}
+
+/** The code of a room to be opened: given, or drawn. */
+function chooseCode(
+  { codeFile, askCode }: RoomCipher & { name: "sealed" },
+): { text: string; drawn: boolean } {
+  const given = askCode ? askHidden("The code of the room:") : givenCode(codeFile);
+  if (given === undefined) return { text: drawCode(), drawn: true };
+  const fault = codeFault(given);
+  if (fault !== undefined) {
+    throw new ChatError(`Cannot use this code: a code ${fault}`, {
+      hint: "Leave it out to have four words drawn",
+    });
+  }
+  const text = normalizeCode(given);
+  return { text, drawn: false };
+}
+
+/** The code in a file, or in the environment; undefined if there is none. */
+function givenCode(codeFile: string | undefined): string | undefined {
+  // Set to nothing is not set.
+  if (codeFile === undefined) return Deno.env.get("CHAT_CODE") || undefined;
+  try {
+    const [line = ""] = Deno.readTextFileSync(codeFile).split(/\r?\n/);
+    if (line.trim() !== "") return line;
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new ChatError(`Cannot read the code from ${printable(codeFile)}: ${message}`, { cause });
+  }
+  throw new ChatError(`Cannot read the code from ${printable(codeFile)}: its first line is empty`);
+}
+
+/** Lets `chat join` on this machine find the room; where that can't be, it can be joined by hand. */
+function leaveAddress(server: Server, code: string | undefined): void {
+  try {
+    const room = { hostname: server.localHost, port: server.port };
+    leaveRoom(places(), code === undefined ? room : { ...room, code });
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    note(`chat: \`chat join\` alone won't find this room. ${error.message}`);
+  }
+}
+
+function places(): Places {
+  return findPlaces(Deno.build.os, (name) => Deno.env.get(name));
+}
+
+/** A conversation does not end because a file can't be written. */
+function keepNames(folders: Places, knownNames: KnownNames): void {
+  try {
+    saveKnownNames(folders, knownNames);
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    knownNames.saved(); // Said once.
+    note(`chat: the names met here won't be known again. ${error.message}`);
+  }
+}
+
+/** This user in sealed rooms. Where there is no home to keep it in, it is for this once. */
+function loadSelf(): Self {
+  let folders: Places;
+  try {
+    folders = places();
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    note(`chat: nobody will know you again. ${error.message}`);
+    return { identity: Identity.generate(), knownNames: new KnownNames() };
+  }
+  const knownNames = loadKnownNames(folders);
+  return {
+    identity: loadIdentity(folders),
+    knownNames,
+    save: () => keepNames(folders, knownNames),
+  };
 }
 
 /** The addresses under which others reach a server: all of this machine's, for a wildcard. */
@@ -101,29 +225,76 @@ function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1";
 }
 
-async function joinRoom(command: Command & { verb: "join" }): Promise<number> {
-  const { hostname, port, screen } = command;
+async function joinRoom({ target, screen }: Command & { verb: "join" }): Promise<number> {
+  const client = await admit(target, screen.name);
   const signals = new Signals();
   try {
-    return await enter(hostname, port, screen, signals);
+    return await stay(client, screen, signals);
   } finally {
     signals.forget();
   }
 }
 
-/** Joins a room and stays in it until it ends, this side leaves, or a signal comes. */
-async function enter(
-  hostname: string,
-  port: number,
-  screen: ScreenOptions,
-  signals: Signals,
-): Promise<number> {
-  const client = await Promise.race([
-    join({ hostname, port, name: screen.name }),
-    signals.first,
-  ]);
-  // Not in the room yet: there is nothing to wait for.
-  if (!client) return FAILED;
+/**
+ * Gets into a room:
+ *
+ * 1. the one at the address, or one of those that this user has opened on this machine, the newest first;
+ * 2. with the code that was given, or that such a room has left;
+ * 3. else, or if that is wrong, with one that the person at the terminal types, as often as it takes.
+ */
+async function admit({ address, codeFile, cipher }: Target, name: string): Promise<Client> {
+  const given = givenCode(codeFile);
+  const local = localRooms();
+  const candidates = address
+    ? [local.find((room) => isSame(room, address)) ?? address]
+    : [...local, { hostname: LOOPBACK, port: DEFAULT_PORT }];
+  for (const [index, room] of candidates.entries()) {
+    const left = "code" in room ? room.code : undefined;
+    let code = given ?? left;
+    for (;;) {
+      const { hostname, port } = room;
+      try {
+        return await join({
+          hostname,
+          port,
+          name,
+          cipher,
+          self: loadSelf,
+          ...(code !== undefined && { code }),
+        });
+      } catch (error) {
+        // What a closed room has left may lead to anything: another's room, or no room at all.
+        const stale = error instanceof NobodyThere ||
+          (error instanceof WrongCode && given === undefined && code === left);
+        if (stale && index + 1 < candidates.length) break;
+        const ask = error instanceof CodeNeeded || error instanceof WrongCode;
+        if (!ask || given !== undefined || !Deno.stdin.isTerminal()) throw error;
+        if (error instanceof WrongCode) report(error);
+        code = askHidden(`The code of the room at ${formatAddress(hostname, port)}:`);
+      }
+    }
+  }
+  throw new Error("Cannot happen: the last candidate is joined or throws");
+}
+
+/** Rooms that this user has opened on this machine; none where there is no folder for them. */
+function localRooms(): LocalRoom[] {
+  try {
+    return findRooms(places());
+  } catch (error) {
+    if (error instanceof ChatError) return [];
+    throw error;
+  }
+}
+
+function isSame(room: LocalRoom, { hostname, port }: { hostname: string; port: number }): boolean {
+  const isHere = (name: string) => name === "localhost" || isLoopback(name);
+  return room.port === port &&
+    (room.hostname === hostname || (isHere(room.hostname) && isHere(hostname)));
+}
+
+/** Stays in a room until it ends, this side leaves, or a signal comes. */
+async function stay(client: Client, screen: ScreenOptions, signals: Signals): Promise<number> {
   signals.first.then(() => client.leave());
   const interactive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   if (interactive && !screen.json && !screen.plain) return await runScreen(client);
@@ -189,7 +360,7 @@ function explain(ending: Ending, unconfirmed: number): number {
 
 async function send(command: Command & { verb: "send" }): Promise<number> {
   const text = command.text ?? await readMessage();
-  const client = await join(command);
+  const client = await admit(command.target, command.name);
   const ref = client.say(text);
   let accepted = false;
   await client.run((event) => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import config from "./deno.json" with { type: "json" };
-import { Program, run } from "./e2e.ts";
+import { Home, Program, run } from "./e2e.ts";
 import { Impostor, Raw } from "./loopback.ts";
 import { encodeFrame, MAX_FRAME, PREFACE, Type } from "./protocol.ts";
 
@@ -25,22 +25,36 @@ function parseLines(text: string): Record<string, unknown>[] {
 
 // ---- the main job ----
 
-Deno.test("chat: two who join through pipes hold the original's conversation", async () => {
-  const { server, address } = await Program.serve();
-  await using _ = server;
-  await using anna = await Program.join(address, "anna");
-  await using ben = await Program.join(address, "ben");
-  for (const line of CONVERSATION) {
-    const [name, text] = line.split(": ");
-    await (name === "anna" ? anna : ben).type(`${text}\n`);
-    for (const one of [anna, ben]) assertEquals(await one.stdout.line(), line);
-  }
-  for (const one of [anna, ben]) {
-    await one.endInput();
-    const { code, stdout } = await one.result();
-    assertEquals({ code, stdout }, { code: 0, stdout: ALL });
-  }
-});
+for (
+  const [args, what, cipher] of [
+    [[], "by default the room is sealed", "sealed"],
+    [["--cipher", "xor"], "and with --cipher xor it is as it was", "xor"],
+  ] as const
+) {
+  Deno.test(`chat: two who join find the room, and hold the original's conversation: ${what}`, async () => {
+    const { server, address } = await Program.serve(...args);
+    await using _ = server;
+    // Neither is told the address, or a code: the room was opened on this machine by this user.
+    await using anna = await Program.join(undefined, "anna");
+    await using ben = new Program(["join", "--name", "ben", "--json"]);
+    const welcome = JSON.parse(await ben.stdout.lineLike(/^\{"type":"welcome"/));
+    assertEquals([welcome["address"], welcome["cipher"]], [address, cipher]);
+    await ben.stdout.lineLike(/^\{"type":"members"/);
+    for (const line of CONVERSATION) {
+      const [name, text] = line.split(": ");
+      if (name === "anna") await anna.type(`${text}\n`);
+      else await ben.type(`${JSON.stringify({ type: "say", text })}\n`);
+      assertEquals(await anna.stdout.line(), line);
+      const heard = JSON.parse(await ben.stdout.lineLike(/^\{"type":"message"/));
+      assertEquals(`${heard.name}: ${heard.text}`, line);
+      // What was proved, and when it was sealed: only where there is something that proves it.
+      assertEquals("sent" in heard, cipher === "sealed");
+    }
+    for (const one of [anna, ben]) await one.endInput();
+    const [annas, bens] = await Promise.all([anna.result(), ben.result()]);
+    assertEquals([annas.code, annas.stdout, bens.code, bens.stderr], [0, ALL, 0, ""]);
+  });
+}
 
 Deno.test("chat send: its exit code 0 means that everybody there got it; --stay listens on", async () => {
   const { server, address } = await Program.serve();
@@ -59,19 +73,26 @@ Deno.test("chat send: its exit code 0 means that everybody there got it; --stay 
   }
 });
 
+Deno.test("chat serve: says what protects the room, and draws a code only where there is one", async () => {
+  const sealed = await Program.serve();
+  await using _ = sealed.server;
+  assertMatch(await sealed.server.stdout.line(), /^code(?: [a-z]{3,8}){4}$/);
+  await sealed.server.stderr.lineLike(
+    /^chat: the room is open and sealed: only who knows the code/,
+  );
+  const classic = await Program.serve("--cipher", "xor", "--key", "198");
+  await using __ = classic.server;
+  await classic.server.stderr.lineLike(/^chat: .* xor with the public key 198 hides nothing from/);
+  if (windows) return;
+  // On Windows a signal ends it without asking, all the same: nothing more was said.
+  classic.server.signal("SIGTERM");
+  assertEquals((await classic.server.result()).stdout, `listening ${classic.address}\n`);
+});
+
 Deno.test("chat serve --join: opens a room and is in it, and closes it when the input ends", async () => {
-  await using both = new Program([
-    "serve",
-    "--port",
-    "0",
-    "--key",
-    "198",
-    "--join",
-    "--name",
-    "anna",
-  ]);
+  await using both = new Program(["serve", "--port", "0", "--join", "--name", "anna"]);
   const address = (await both.stdout.lineLike(/^listening /)).replace("listening ", "");
-  await both.stderr.lineLike(/^chat: .* xor with the public key 198 hides nothing from anybody/);
+  const code = await both.stdout.lineLike(/^code /);
   await using ben = await Program.join(address, "ben");
   for (const line of CONVERSATION) {
     const [name, text] = line.split(": ");
@@ -79,8 +100,8 @@ Deno.test("chat serve --join: opens a room and is in it, and closes it when the 
     for (const one of [both, ben]) assertEquals(await one.stdout.line(), line);
   }
   await both.endInput();
-  const { code, stdout } = await both.result();
-  assertEquals({ code, stdout }, { code: 0, stdout: `listening ${address}\n${ALL}` });
+  const result = await both.result();
+  assertEquals([result.code, result.stdout], [0, `listening ${address}\n${code}\n${ALL}`]);
   const other = await ben.result();
   assertEquals(other.code, 1);
   assertMatch(
@@ -97,7 +118,7 @@ Deno.test("chat serve --host 0.0.0.0: says under which addresses it can be reach
 });
 
 Deno.test("chat join: all of the input is said before it leaves, in order", async () => {
-  const { server, address } = await Program.serve();
+  const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   await using watcher = await Program.join(address, "watcher");
   const lines = Array.from({ length: 2000 }, (_, i) => `line ${i}`);
@@ -112,7 +133,7 @@ Deno.test("chat join: all of the input is said before it leaves, in order", asyn
 });
 
 Deno.test("chat send: a message of 250,000 bytes in a mix of scripts arrives whole", async () => {
-  const { server, address } = await Program.serve();
+  const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   await using watcher = await Program.join(address, "watcher", "--json");
   const mix = "Plain, Ünïcödé, Ελληνικά, العربية, 日本語, हिन्दी, 👩‍👩‍👧, 🏳️‍🌈\n\t\u0000\u001b[2J";
@@ -125,7 +146,7 @@ Deno.test("chat send: a message of 250,000 bytes in a mix of scripts arrives who
 });
 
 Deno.test("chat join: what others send can't act on the terminal", async () => {
-  const { server, address } = await Program.serve();
+  const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   await using watcher = await Program.join(address, "watcher");
   await run(["send", address, "--name", "mallory"], {
@@ -136,7 +157,7 @@ Deno.test("chat join: what others send can't act on the terminal", async () => {
 });
 
 Deno.test("chat join --json: one object a line, both ways, each with a type", async () => {
-  const { server, address } = await Program.serve("--key", "198");
+  const { server, address } = await Program.serve("--cipher", "xor", "--key", "198");
   await using _ = server;
   await using ben = await Program.join(address, "ben", "--json");
   await using anna = await Program.join(address, "anna", "--json");
@@ -160,7 +181,7 @@ Deno.test("chat join --json: one object a line, both ways, each with a type", as
 });
 
 Deno.test("chat join: input that can't be taken is told of, the rest is said, and the exit code is 1", async () => {
-  const { server, address } = await Program.serve();
+  const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   const bytes = utf8.encode("good\n?\nalso good\n");
   bytes[5] = 0xff;
@@ -208,8 +229,29 @@ const ERRORS: readonly [string, string[], number, RegExp, RegExp | undefined][] 
   ["an option without value", ["serve", "--port"], 2, /use --port alone/, /--port PORT/],
   ["an option twice", ["serve", "--port", "1", "--port", "2"], 2, /use --port twice/, undefined],
   ["a port that is none", ["serve", "--port", "65536"], 2, /use the port "65536"/, undefined],
-  ["a key that is none", ["serve", "--key", "256"], 2, /use the key "256"/, undefined],
+  [
+    "a key that is none",
+    ["serve", "--cipher=xor", "--key", "256"],
+    2,
+    /use the key "256"/,
+    undefined,
+  ],
   ["a cipher that is none", ["serve", "--cipher", "rot13"], 2, /use the cipher "rot13"/, undefined],
+  ["a key for a sealed room", ["serve", "--key", "198"], 2, /use --key here/, /--cipher xor/],
+  [
+    "a code for an open room",
+    ["serve", "--cipher=xor", "--ask-code"],
+    2,
+    /use --ask-code here/,
+    /--cipher sealed/,
+  ],
+  [
+    "a code file that is not there",
+    ["join", "--code-file", "/there/is/none"],
+    1,
+    /read the code from \/there\/is\/none: /,
+    undefined,
+  ],
   ["an address that is none", ["join", "not a host"], 2, /use the address/, /HOST:PORT/],
   ["two addresses", ["join", "a.example", "b.example"], 2, /use "b\.example"/, undefined],
   [
@@ -297,7 +339,9 @@ Deno.test("chat join: what is no chat server is named, with 1 and a hint", async
       await raw.end();
       await raw.rest().catch(() => {});
     });
-    await assertFails(["join", `127.0.0.1:${impostor.port}`], 1, error, hint);
+    // Where no room was ever opened at this port.
+    using home = new Home();
+    await assertFails(["join", `127.0.0.1:${impostor.port}`], 1, error, hint, { home });
   }
 });
 
@@ -317,7 +361,7 @@ Deno.test("chat send: nothing, noise and too much are refused before anybody is 
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   withSignals(`chat serve: ${signal} tells the members and ends with 0`, async () => {
-    const { server, address } = await Program.serve();
+    const { server, address } = await Program.serve("--cipher", "xor");
     await using _ = server;
     await using anna = await Program.join(address, "anna");
     const [, port] = address.split(":");
@@ -360,11 +404,13 @@ withSignals("chat join: a signal ends it also while it still waits for the serve
     // Says nothing.
     await raw.rest();
   });
-  await using anna = new Program(["join", `127.0.0.1:${impostor.port}`]);
+  using home = new Home();
+  await using anna = new Program(["join", `127.0.0.1:${impostor.port}`], { home });
   await called.promise;
   anna.signal("SIGINT");
-  // Without a word about a server that is too slow: it was not waited for.
-  assertEquals(await anna.result(), { code: 1, stdout: "", stderr: "" });
+  // As of any program that does not catch it: 128 and the signal's number. And without a word about a server
+  // that is too slow: it was not waited for.
+  assertEquals(await anna.result(), { code: 130, stdout: "", stderr: "" });
 });
 
 withSignals(
@@ -373,15 +419,16 @@ withSignals(
     const { server, address } = await Program.serve();
     await using _ = server;
     server.signal("SIGTERM");
-    const { code, stdout } = await server.result();
-    assertEquals({ code, stdout }, { code: 0, stdout: `listening ${address}\n` });
+    const { code, stdout, stderr } = await server.result();
+    assertMatch(stdout, new RegExp(`^listening ${address}\ncode [a-z ]+\n$`));
+    assertEquals(code, 0, stderr);
   },
 );
 
 withSignals(
   "chat join: a server that is killed ends it with 1, and it counts what was not confirmed",
   async () => {
-    const { server, address } = await Program.serve();
+    const { server, address } = await Program.serve("--cipher", "xor");
     await using _ = server;
     await using anna = await Program.join(address, "anna", "--json");
     // A server that stands still confirms nothing.
@@ -411,13 +458,14 @@ Deno.test("chat send: a server that ends before it has confirmed makes it end wi
     await raw.end();
     await raw.frames();
   });
-  const { code, stderr } = await run(["send", `127.0.0.1:${impostor.port}`, "Right?"]);
+  using home = new Home();
+  const { code, stderr } = await run(["send", `127.0.0.1:${impostor.port}`, "Right?"], { home });
   assertEquals(code, 1);
   assertMatch(stderr, /: the connection was lost; 1 of your messages was not confirmed\n$/);
 });
 
 withShell("chat join | head: who reads its output no more makes it leave, with 1", async () => {
-  const { server, address } = await Program.serve();
+  const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   await using ben = await Program.join(address, "ben");
   const into = "{ head -n 1; exec <&-; echo the pipe is closed >&2; }";
@@ -432,7 +480,7 @@ withShell("chat join | head: who reads its output no more makes it leave, with 1
 });
 
 Deno.test("chat serve: strangers and their bytes do not end it", async () => {
-  const { server, address } = await Program.serve();
+  const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   const [, port] = address.split(":");
   const noises = [new Uint8Array(1000).fill(0xaa), PREFACE, utf8.encode("GET / HTTP/1.1\r\n\r\n")];

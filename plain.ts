@@ -3,7 +3,7 @@
 
 import { ChatError } from "./errors.ts";
 import { type Line, LineSplitter } from "./lines.ts";
-import type { Person, Room, RoomEvent } from "./room.ts";
+import { type Person, remarks, type Room, type RoomEvent } from "./room.ts";
 import { printable } from "./text.ts";
 
 /** The ends of the pipes. */
@@ -143,6 +143,7 @@ export class PlainScreen {
 
   #show(event: RoomEvent): void {
     const note = (text: string) => this.#pipes.note(text);
+    for (const remark of remarks(event, this.#options.now())) note(printable(remark));
     switch (event.type) {
       case "welcome":
         return note(`joined ${event.room.address} as ${event.self.name}`);
@@ -168,9 +169,10 @@ export class PlainScreen {
       case "left":
         return note(`${event.who.name} left${LEFT_WHY[event.reason]}`);
       case "renamed":
+        if (event.before === event.who.name) return; // The list had it already.
         return note(`${event.before} is now ${event.who.name}`);
       case "unreadable":
-        return note(`something from ${event.from.name} can't be shown: ${event.message}`);
+      case "otherkey":
       case "ended":
         return;
     }
@@ -268,27 +270,43 @@ function describe(event: RoomEvent): Output {
     case "message": {
       const { from, text, action, at, ref } = event;
       const own = ref === undefined ? {} : { ref };
-      return { type, from: from.id, name: from.name, text, action, at, ...own };
+      return { type, from: from.id, name: from.name, text, action, at, ...own, ...proofs(event) };
     }
     case "direct": {
       const { from, text, action } = event;
-      return { type, from: from.id, name: from.name, text, action };
+      return { type, from: from.id, name: from.name, text, action, ...proofs(event) };
     }
     case "delivered":
       return { type, ref: event.ref, to: event.to.id, name: event.to.name };
     case "undelivered":
       return { type, ref: event.ref, to: event.to.id, name: event.to.name, reason: event.reason };
     case "joined":
-      return { type, id: event.who.id, name: event.who.name, at: event.at };
+      return { type, id: event.who.id, name: event.who.name, at: event.at, ...proofs(event) };
     case "left":
       return { type, id: event.who.id, name: event.who.name, reason: event.reason, at: event.at };
     case "renamed":
       return { type, id: event.who.id, name: event.who.name, before: event.before, at: event.at };
     case "unreadable":
-      return { type, from: event.from.id, name: event.from.name, message: event.message };
+      return {
+        type,
+        from: event.from.id,
+        name: event.from.name,
+        message: event.message,
+        count: event.count,
+      };
+    case "otherkey":
+      return { type, id: event.who.id, name: event.who.name };
     case "ended":
       return { type, ...event.ending };
   }
+}
+
+/** What a sealed room proves about a message. */
+function proofs({ sent, missing }: { sent: Date | undefined; missing?: number }) {
+  return {
+    ...(sent && { sent: sent.toISOString() }),
+    ...(missing && { missing }),
+  };
 }
 
 type Input =

@@ -7,7 +7,7 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { ChatError } from "./errors.ts";
-import { ADA, BOB, EVENTS, FakeRoom } from "./fake_room.ts";
+import { ADA, BOB, EVENTS, FakeRoom, UNPROVED } from "./fake_room.ts";
 import { PlainScreen } from "./plain.ts";
 import type { RoomEvent, RoomInfo } from "./room.ts";
 
@@ -153,18 +153,27 @@ async function show(...events: RoomEvent[]): Promise<{ out: string; notes: strin
 
 function said(text: string, more: { action?: boolean; direct?: boolean } = {}): RoomEvent {
   const { action = false, direct = false } = more;
-  if (direct) return { type: "direct", from: BOB, text, action };
-  return { type: "message", from: BOB, text, action, at: 0, ref: undefined };
+  if (direct) return { type: "direct", from: BOB, text, action, ...UNPROVED };
+  return { type: "message", from: BOB, text, action, at: 0, ref: undefined, ...UNPROVED };
 }
 
 // ---- text out ----
 
 Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => {
   const expected: { [Type in RoomEvent["type"]]: { out: string; notes: string[] } } = {
-    welcome: { out: "", notes: ["joined 127.0.0.1:2428 as ada"] },
+    welcome: {
+      out: "",
+      notes: ["joined 127.0.0.1:2428 as ada", "joined 127.0.0.1:2428 as ada"],
+    },
     members: { out: "", notes: ["here: ada, bob"] },
-    message: { out: "bob: hello\n* bob waves\nada: hi\n", notes: [] },
-    direct: { out: "bob (direct): psst\n* bob (direct) winks\n", notes: [] },
+    message: {
+      out: "bob: hello\n* bob waves\nada: hi\nada: mine\nbob: proved\n",
+      notes: ["2 messages of bob before this one have not come"],
+    },
+    direct: {
+      out: "bob (direct): psst\n* bob (direct) winks\nbob (direct): proved\n",
+      notes: ["a message of bob before this one has not come"],
+    },
     delivered: { out: "", notes: ["delivered to bob"] },
     undelivered: {
       out: "",
@@ -173,7 +182,7 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
         "not delivered: bob has left",
       ],
     },
-    joined: { out: "", notes: ["bob joined"] },
+    joined: { out: "", notes: ["bob joined", "bob joined"] },
     left: {
       out: "",
       notes: [
@@ -184,13 +193,46 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
       ],
     },
     renamed: { out: "", notes: ["bob is now rob"] },
-    unreadable: { out: "", notes: ["something from bob can't be shown: it is not UTF-8"] },
+    // Of each sender once.
+    unreadable: {
+      out: "",
+      notes: ["something that came as from bob is not shown: it is not UTF-8"],
+    },
+    otherkey: {
+      out: "",
+      notes: [
+        "bob(!) is not the bob that you know: the name comes with another key. " +
+        "Compare with /verify bob, and if it is right, /trust bob",
+      ],
+    },
     // Who started the client tells of it: it knows the exit code.
     ended: { out: "", notes: [] },
   };
   for (const [type, shown] of Object.entries(expected)) {
     assertEquals(await show(...EVENTS[type as RoomEvent["type"]]), shown, type);
   }
+});
+
+Deno.test("PlainScreen: a new name that the list of members had already is not told again", async () => {
+  const renamed = { type: "renamed", who: BOB, before: BOB.name, at: 1 } as const;
+  assertEquals(await show(renamed), { out: "", notes: [] });
+});
+
+Deno.test("PlainScreen: what is remarkable stands in front of what it is about, and harms no terminal", async () => {
+  const sent = new Date("2024-02-28T11:00:00Z");
+  const { out, notes } = await show(
+    { type: "joined", who: BOB, at: 1, sent },
+    { type: "direct", from: BOB, text: "late", action: false, sent, missing: 1 },
+    { type: "unreadable", from: BOB, message: "\x1b[2J", count: 1 },
+  );
+  assertEquals(notes, [
+    "by the clock of bob it is 2024-02-28T11:00:00.000Z",
+    "bob joined",
+    "a message of bob before this one has not come",
+    "by the clock of bob this was sent at 2024-02-28T11:00:00.000Z",
+    "something that came as from bob is not shown: ␛[2J",
+  ]);
+  assertEquals(out, "bob (direct): late\n");
 });
 
 Deno.test("PlainScreen: further lines of a message are indented, so none can pose as another's", async () => {
@@ -498,8 +540,11 @@ Deno.test("PlainScreen: a reader that goes while the room waits for it sets the 
 // ---- JSON out ----
 
 Deno.test("PlainScreen: JSON has each event as one line", async () => {
+  const sent = "2024-02-28T12:00:00.250Z";
   const expected: { [Type in RoomEvent["type"]]: Record<string, unknown>[] } = {
-    welcome: [{ id: 1, name: "ada", address: "127.0.0.1:2428", cipher: "xor", maxText: 1000 }],
+    welcome: ["xor", "sealed"].map((cipher) => (
+      { id: 1, name: "ada", address: "127.0.0.1:2428", cipher, maxText: 1000 }
+    )),
     members: [
       { members: [{ id: 1, name: "ada", self: true }, { id: 2, name: "bob", self: false }] },
     ],
@@ -507,17 +552,20 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
       { from: 2, name: "bob", text: "hello", action: false, at: 100 },
       { from: 2, name: "bob", text: "waves", action: true, at: 200 },
       { from: 1, name: "ada", text: "hi", action: false, at: 300, ref: 1 },
+      { from: 1, name: "ada", text: "mine", action: false, at: 320, ref: 2, sent },
+      { from: 2, name: "bob", text: "proved", action: false, at: 350, sent, missing: 2 },
     ],
     direct: [
       { from: 2, name: "bob", text: "psst", action: false },
       { from: 2, name: "bob", text: "winks", action: true },
+      { from: 2, name: "bob", text: "proved", action: false, sent, missing: 1 },
     ],
     delivered: [{ ref: 2, to: 2, name: "bob" }],
     undelivered: [
       { ref: 3, to: 2, name: "bob", reason: "busy" },
       { ref: 3, to: 2, name: "bob", reason: "gone" },
     ],
-    joined: [{ id: 2, name: "bob", at: 400 }],
+    joined: [{ id: 2, name: "bob", at: 400 }, { id: 2, name: "bob", at: 450, sent }],
     left: [
       { id: 2, name: "bob", reason: "left", at: 500 },
       { id: 2, name: "bob", reason: "lost", at: 500 },
@@ -525,7 +573,12 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
       { id: 2, name: "bob", reason: "refused", at: 500 },
     ],
     renamed: [{ id: 2, name: "rob", before: "bob", at: 600 }],
-    unreadable: [{ from: 2, name: "bob", message: "it is not UTF-8" }],
+    // Each, for programs can count.
+    unreadable: [
+      { from: 2, name: "bob", message: "it is not UTF-8", count: 1 },
+      { from: 2, name: "bob", message: "it is too short", count: 2 },
+    ],
+    otherkey: [{ id: 2, name: "bob(!)" }],
     ended: [
       { reason: "left" },
       { reason: "stopped" },
@@ -544,7 +597,7 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
 
 Deno.test("PlainScreen: a line of JSON starts with its type and its time", async () => {
   const talk = new Talk({ json: true });
-  talk.tell({ type: "joined", who: BOB, at: 7 });
+  talk.tell({ type: "joined", who: BOB, at: 7, sent: undefined });
   await talk.screen.flush();
   assertEquals(
     talk.out,

@@ -65,6 +65,8 @@ export const Type = {
   BYE: 13,
   /** Both; id 0. JSON: `ErrorBody`; the connection ends. */
   ERROR: 14,
+  /** Sealed rooms, before HELLO; id 0. JSON: `Login`: the client asks, the server answers. */
+  LOGIN: 15,
 } as const;
 
 const GREATEST_TYPE = Math.max(...Object.values(Type));
@@ -109,6 +111,10 @@ export const ERROR_CODES = [
   "slow",
   /** The room takes nobody more. */
   "full",
+  /** The code is wrong. */
+  "code",
+  /** Too many wrong codes: try later. */
+  "wait",
 ] as const;
 export type ErrorCode = typeof ERROR_CODES[number];
 
@@ -122,17 +128,27 @@ export interface Frame {
 }
 
 /** GREETING's body. `key` is there for `xor`: the public key as decimal text, as the original sends it. */
-export interface Greeting {
-  readonly version: number;
-  readonly cipher: "xor";
-  readonly key: string;
-  /** Greatest `length` of a frame that the server takes from a member. */
-  readonly maxFrame: number;
+export type Greeting =
+  & {
+    readonly version: number;
+    /** Greatest `length` of a frame that the server takes from a member. */
+    readonly maxFrame: number;
+  }
+  & ({ readonly cipher: "xor"; readonly key: string } | { readonly cipher: "sealed" });
+
+/** LOGIN's body: a message of OPAQUE (RFC 9807), in unpadded base64url. */
+export interface Login {
+  /** KE1 of the client, KE2 of the server. */
+  readonly message: string;
+  /** From the server: how many wrong codes it still takes from this address, this one not counted. */
+  readonly tries?: number;
 }
 
 /** HELLO's body. A client that sends no profile is known by its number alone. */
 export interface Hello {
   readonly version: number;
+  /** In sealed rooms: KE3 of OPAQUE, in unpadded base64url. */
+  readonly proof?: string;
   /** The sealed profile, in base64 on the wire. */
   readonly profile: Uint8Array;
 }
@@ -203,7 +219,11 @@ export function encodeGreeting(greeting: Greeting): Uint8Array<ArrayBuffer> {
 }
 
 export function encodeHello(hello: Hello): Uint8Array<ArrayBuffer> {
-  return encodeJson(Type.HELLO, 0, { version: hello.version, profile: toBase64(hello.profile) });
+  return encodeJson(Type.HELLO, 0, { ...hello, profile: toBase64(hello.profile) });
+}
+
+export function encodeLogin(login: Login): Uint8Array<ArrayBuffer> {
+  return encodeJson(Type.LOGIN, 0, login);
 }
 
 export function encodeWelcome(id: number, welcome: Welcome): Uint8Array<ArrayBuffer> {
@@ -236,20 +256,25 @@ export function parseGreeting(body: Uint8Array): Greeting {
       `the server speaks version ${version} of the protocol, this program speaks ${VERSION}`,
     );
   }
-  const cipher = json["cipher"];
+  const maxFrame = integer("GREETING", json, "maxFrame", MAX_FRAME_BEFORE_ADMISSION, 2 ** 31);
+  const { cipher, key } = json;
+  if (cipher === "sealed") return { version, cipher, maxFrame };
   if (cipher !== "xor") {
-    throw new ProtocolError<ErrorCode>(
-      "malformed",
-      `GREETING names a cipher that this program does not have`,
-    );
+    throw malformed("GREETING", "it names a cipher that this program does not have");
   }
-  const key = json["key"];
   // At most three digits, so that no number is parsed that could not be right.
   if (typeof key !== "string" || !/^\d{1,3}$/.test(key) || Number(key) > 255) {
     throw malformed("GREETING", "key must be 0..255 as decimal text");
   }
-  const maxFrame = integer("GREETING", json, "maxFrame", MAX_FRAME_BEFORE_ADMISSION, 2 ** 31);
   return { version, cipher, key, maxFrame };
+}
+
+/** @throws {ProtocolError} if the body is no login */
+export function parseLogin(body: Uint8Array): Login {
+  const json = parseObject("LOGIN", body);
+  const message = base64Url("LOGIN", json, "message");
+  if (json["tries"] === undefined) return { message };
+  return { message, tries: integer("LOGIN", json, "tries", 0, 0xffff) };
 }
 
 /** @throws {ProtocolError} if the body is no hello of this version */
@@ -267,7 +292,8 @@ export function parseHello(body: Uint8Array): Hello {
   const profile = fromBase64(text);
   if (!profile) throw malformed("HELLO", "profile must be base64 text");
   checkProfile(profile);
-  return { version, profile };
+  if (json["proof"] === undefined) return { version, profile };
+  return { version, profile, proof: base64Url("HELLO", json, "proof") };
 }
 
 /** @throws {ProtocolError} if the body is no welcome */
@@ -528,6 +554,17 @@ function integer(
     throw malformed(what, `${name} must be a whole number from ${least} to ${greatest}`);
   }
   return value as number;
+}
+
+/** Messages of OPAQUE are no longer than this, in characters. */
+const MAX_MESSAGE = 1024;
+
+function base64Url(what: string, json: Record<string, unknown>, name: string): string {
+  const value = json[name];
+  if (typeof value === "string" && value.length <= MAX_MESSAGE && /^[A-Za-z0-9_-]+$/.test(value)) {
+    return value;
+  }
+  throw malformed(what, `${name} must be unpadded base64url text`);
 }
 
 function isU32(value: number): boolean {

@@ -14,6 +14,7 @@ import {
   encodeFrame,
   encodeGreeting,
   encodeHello,
+  encodeLogin,
   encodeWelcome,
   ERROR_CODES,
   type Frame,
@@ -26,6 +27,7 @@ import {
   parseGreeting,
   parseHello,
   parseLeft,
+  parseLogin,
   parsePreface,
   parseServerOpening,
   parseWelcome,
@@ -68,7 +70,11 @@ const said = cipher.seal(encodeEnvelope({ kind: "text", text: "So it starts! Gr√
 /** Frames of every type, to be broken. */
 const VALID: readonly Uint8Array<ArrayBuffer>[] = [
   encodeGreeting({ version: VERSION, cipher: "xor", key: "198", maxFrame: MAX_FRAME }),
+  encodeGreeting({ version: VERSION, cipher: "sealed", maxFrame: MAX_FRAME }),
+  encodeLogin({ message: "Az09_-".repeat(16) }),
+  encodeLogin({ message: "Az09_-".repeat(71), tries: 4 }),
   encodeHello({ version: VERSION, profile }),
+  encodeHello({ version: VERSION, profile, proof: "Az09_-".repeat(14) }),
   encodeWelcome(2, { room: 1234, own: 0, members: 1 }),
   encodeFrame(Type.MESSAGE, 0, said),
   encodeFrame(Type.MESSAGE, 7, new Uint8Array(2000)),
@@ -156,20 +162,22 @@ function parse({ type, body }: Frame): void {
   switch (type) {
     case Type.GREETING:
       return void parseGreeting(body);
+    case Type.LOGIN:
+      return void parseLogin(body);
     case Type.HELLO:
       return void parseHello(body);
     case Type.WELCOME:
       return void parseWelcome(body);
     case Type.MESSAGE:
     case Type.DIRECT:
-      return void decodeEnvelope(cipher.open(body));
+      return void decodeEnvelope(cipher.open(body).plaintext);
     case Type.ACK:
       return void parseAck(body);
     case Type.PROFILE:
     case Type.JOINED:
     case Type.MEMBER:
       checkProfile(body);
-      return void decodeProfile(cipher.open(body));
+      return void decodeProfile(cipher.open(body).plaintext);
     case Type.LEFT:
       return void parseLeft(body);
     case Type.ERROR:

@@ -10,6 +10,7 @@ import {
   encodeFrame,
   encodeGreeting,
   encodeHello,
+  encodeLogin,
   encodeWelcome,
   ERROR_CODES,
   type ErrorCode,
@@ -26,6 +27,7 @@ import {
   parseGreeting,
   parseHello,
   parseLeft,
+  parseLogin,
   parsePreface,
   parseServerOpening,
   parseWelcome,
@@ -374,6 +376,9 @@ function bodyOf(frame: Uint8Array): Uint8Array {
 
 const GREETING = { version: VERSION, cipher: "xor", key: "198", maxFrame: MAX_FRAME } as const;
 
+/** Messages of OPAQUE as they stand in JSON. */
+const opaqueMessage = fc.stringMatching(/^[A-Za-z0-9_-]{1,600}$/);
+
 Deno.test("every body: encode then parse is the identity", () => {
   const u32 = fc.nat({ max: 0xffffffff });
   const position = fc.nat({ max: Number.MAX_SAFE_INTEGER });
@@ -385,6 +390,19 @@ Deno.test("every body: encode then parse is the identity", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: MAX_PROFILE }), (profile) => {
     const hello = { version: VERSION, profile };
     assertEquals(parseHello(bodyOf(encodeHello(hello))), hello);
+  }));
+  const maxFrame = fc.integer({ min: MAX_FRAME_BEFORE_ADMISSION, max: 2 ** 31 });
+  fc.assert(fc.property(maxFrame, (maxFrame) => {
+    const greeting = { version: VERSION, cipher: "sealed", maxFrame } as const;
+    assertEquals(parseGreeting(bodyOf(encodeGreeting(greeting))), greeting);
+  }));
+  fc.assert(fc.property(opaqueMessage, fc.nat({ max: 0xffff }), (message, tries) => {
+    const profile = Uint8Array.of(1);
+    const hello = { version: VERSION, profile, proof: message };
+    assertEquals(parseHello(bodyOf(encodeHello(hello))), hello);
+    for (const login of [{ message }, { message, tries }]) {
+      assertEquals(parseLogin(bodyOf(encodeLogin(login))), login);
+    }
   }));
   fc.assert(fc.property(u32, position, position, u32, (id, room, own, members) => {
     const welcome = { room, own, members };
@@ -400,7 +418,15 @@ Deno.test("every body: encode then parse is the identity", () => {
   }));
 });
 
-const parsers = { parseGreeting, parseHello, parseWelcome, parseAck, parseLeft, parseError };
+const parsers = {
+  parseGreeting,
+  parseLogin,
+  parseHello,
+  parseWelcome,
+  parseAck,
+  parseLeft,
+  parseError,
+};
 
 Deno.test("every parser: any bytes and any JSON give a value or a ProtocolError", () => {
   const body = fc.oneof(
@@ -408,7 +434,7 @@ Deno.test("every parser: any bytes and any JSON give a value or a ProtocolError"
     fc.json().map((json) => utf8.encode(json)),
     fc.record({
       version: fc.oneof(fc.constant(VERSION), fc.jsonValue()),
-      cipher: fc.oneof(fc.constant("xor"), fc.jsonValue()),
+      cipher: fc.oneof(fc.constantFrom("xor", "sealed"), fc.jsonValue()),
       key: fc.oneof(fc.constant("198"), fc.jsonValue()),
       maxFrame: fc.oneof(fc.constant(MAX_FRAME), fc.jsonValue()),
       profile: fc.jsonValue(),
@@ -416,7 +442,9 @@ Deno.test("every parser: any bytes and any JSON give a value or a ProtocolError"
       own: fc.jsonValue(),
       members: fc.jsonValue(),
       code: fc.jsonValue(),
-      message: fc.jsonValue(),
+      message: fc.oneof(opaqueMessage, fc.jsonValue()),
+      proof: fc.oneof(opaqueMessage, fc.jsonValue()),
+      tries: fc.jsonValue(),
     }, { requiredKeys: [] }).map((value) => utf8.encode(JSON.stringify(value))),
   );
   for (const parse of Object.values(parsers)) {
@@ -449,7 +477,7 @@ Deno.test("every parser of JSON: what is no JSON object is malformed", () => {
     Uint8Array.of(0xc1, 0xbb),
     concat(utf8.encode(`{"a":"`), Uint8Array.of(0xed, 0xa0, 0x80), utf8.encode(`"}`)),
   ];
-  for (const parse of [parseGreeting, parseHello, parseWelcome, parseError]) {
+  for (const parse of [parseGreeting, parseLogin, parseHello, parseWelcome, parseError]) {
     for (const body of bodies) assertRefused(() => parse(body), "malformed");
   }
 });
@@ -497,7 +525,10 @@ Deno.test("parseGreeting: each field is checked", () => {
   }
   refuse(`"version":2`, "version");
   refuse(`"version":65535`, "version");
-  refuse(`"cipher":"sealed"`);
+  for (const cipher of ["", "Sealed", "sealed ", "xor,sealed", "rot13"]) {
+    refuse(`"cipher":"${cipher}"`);
+  }
+  for (const cipher of ["null", "1", `["sealed"]`, "{}"]) refuse(`"cipher":${cipher}`);
   refuse(`"cipher":["xor"]`);
   for (const key of ["", "256", "999", "1000", "-1", "1.5", " 1", "1\\n", "0x10", "１９８"]) {
     refuse(`"key":"${key}"`);
@@ -516,6 +547,62 @@ Deno.test("parseGreeting: each field is checked", () => {
 Deno.test("parseGreeting: what a later server adds is passed over", () => {
   const greeting = parseGreeting(utf8.encode(JSON.stringify({ ...GREETING, more: [1] })));
   assertEquals(greeting, GREETING);
+});
+
+Deno.test("parseGreeting: a sealed room has no key, and what stands in its place is passed over", () => {
+  const greeting = { version: VERSION, cipher: "sealed", maxFrame: MAX_FRAME } as const;
+  for (const key of ["198", "999", 7, null]) {
+    const body = utf8.encode(JSON.stringify({ ...greeting, key }));
+    assertEquals(parseGreeting(body), greeting);
+  }
+  const small = { ...greeting, maxFrame: MAX_FRAME_BEFORE_ADMISSION - 1 };
+  assertRefused(() => parseGreeting(utf8.encode(JSON.stringify(small))), "malformed");
+});
+
+/** What is no unpadded base64url text of 1 to 1024 characters, as it is written in JSON. */
+const BAD_MESSAGES = [
+  ...[`""`, `"AA=="`, `"AA+A"`, `"AA/A"`, `" AA"`, `"AA\\n"`, `"ÄÄ"`],
+  ...["null", "1", "true", `["AA"]`, "{}", `"${"A".repeat(1025)}"`],
+];
+
+Deno.test("parseLogin: a message is bounded base64url text; tries are few, and may be left out", () => {
+  const login = (json: string) => parseLogin(utf8.encode(json));
+  for (const length of [1, 2, 1023, 1024]) {
+    const message = "Az09_-".repeat(200).slice(0, length);
+    assertEquals(login(`{"message":"${message}"}`), { message });
+  }
+  for (const message of BAD_MESSAGES) {
+    assertRefused(() => login(`{"message":${message}}`), "malformed");
+  }
+  assertRefused(() => login("{}"), "malformed");
+  for (const tries of [0, 5, 65535]) {
+    assertEquals(login(`{"message":"AA","tries":${tries}}`), { message: "AA", tries });
+  }
+  for (const tries of [...BAD_NUMBERS, "65536"]) {
+    assertRefused(() => login(`{"message":"AA","tries":${tries}}`), "malformed");
+  }
+  assertEquals(login(`{"message":"AA","more":{}}`), { message: "AA" });
+});
+
+Deno.test("parseHello: a proof is bounded base64url text, or is left out", () => {
+  const hello = (json: string) => parseHello(utf8.encode(`{"version":1${json}}`));
+  assertStrictEquals("proof" in hello(""), false);
+  const longest = "_".repeat(1024);
+  assertStrictEquals(hello(`,"proof":"${longest}"`).proof, longest);
+  for (const proof of BAD_MESSAGES) assertRefused(() => hello(`,"proof":${proof}`), "malformed");
+});
+
+Deno.test("LOGIN and HELLO with the largest messages fit into a frame before admission", () => {
+  const message = "A".repeat(1024);
+  const profile = new Uint8Array(MAX_PROFILE);
+  for (
+    const frame of [
+      encodeLogin({ message, tries: 0xffff }),
+      encodeHello({ version: VERSION, profile, proof: message }),
+    ]
+  ) {
+    assert(frame.length - 4 <= MAX_FRAME_BEFORE_ADMISSION);
+  }
 });
 
 Deno.test("parseHello: the version is checked before all else", () => {

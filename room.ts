@@ -5,7 +5,10 @@
 export interface Person {
   /** The server's number for this member, unique in the room's life. */
   readonly id: number;
-  /** The name to show: a valid name; `#id` follows it where two in the room have the same. */
+  /**
+   * The name to show: a valid name; `#id` follows it where two in the room have the same, and `(!)` where
+   * it is known with another key.
+   */
   readonly name: string;
   readonly self: boolean;
 }
@@ -14,7 +17,7 @@ export interface Person {
 export interface RoomInfo {
   /** `HOST:PORT`, as the user would write it. */
   readonly address: string;
-  readonly cipher: "xor";
+  readonly cipher: "xor" | "sealed";
   /** Bytes of UTF-8 that one message may have. */
   readonly maxText: number;
 }
@@ -55,12 +58,18 @@ export type RoomEvent =
     readonly at: number;
     /** Set on this client's own messages: the `ref` that `say` gave. */
     readonly ref: number | undefined;
+    /** When it was sent, by the sender's clock; undefined where nothing proves it. */
+    readonly sent: Date | undefined;
+    /** How many messages of this sender were withheld before this one. */
+    readonly missing: number;
   }
   | {
     readonly type: "direct";
     readonly from: Person;
     readonly text: string;
     readonly action: boolean;
+    readonly sent: Date | undefined;
+    readonly missing: number;
   }
   /** The server has taken a direct message of this client for its receiver. */
   | { readonly type: "delivered"; readonly ref: number; readonly to: Person; readonly text: string }
@@ -72,7 +81,13 @@ export type RoomEvent =
     readonly text: string;
     readonly reason: "busy" | "gone";
   }
-  | { readonly type: "joined"; readonly who: Person; readonly at: number }
+  | {
+    readonly type: "joined";
+    readonly who: Person;
+    readonly at: number;
+    /** When its profile was made, by its clock; undefined where nothing proves it. */
+    readonly sent: Date | undefined;
+  }
   | {
     readonly type: "left";
     readonly who: Person;
@@ -82,11 +97,23 @@ export type RoomEvent =
   | {
     readonly type: "renamed";
     readonly who: Person;
+    /** The same as now, where the list of members had the new name already. */
     readonly before: string;
     readonly at: number;
   }
-  /** Something came that can't be shown: not text, or of a kind that this version does not know. */
-  | { readonly type: "unreadable"; readonly from: Person; readonly message: string }
+  /**
+   * Something came that can't be shown: not this member's, or come before, or not text, or of a kind that
+   * this version does not know.
+   */
+  | {
+    readonly type: "unreadable";
+    readonly from: Person;
+    readonly message: string;
+    /** How many such have come from this member: people are told of the first. */
+    readonly count: number;
+  }
+  /** A name that is known with one key has come with another. */
+  | { readonly type: "otherkey"; readonly who: Person }
   | { readonly type: "ended"; readonly ending: Ending };
 
 /** What can be done in a room. Each throws a `ChatError` if it can't be done, and then does nothing. */
@@ -104,6 +131,12 @@ export interface Room {
   /** Says `text` to one member: a name, a name with `#id`, or an id. */
   tell(to: string | number, text: string): number;
   rename(name: string): void;
+  /** This member's public key, as people write it; undefined where the cipher has none. */
+  readonly fingerprint: string | undefined;
+  /** The words by which this member and another see aloud that they have each other's true keys. */
+  compare(who: string | number): string;
+  /** The words were the same: from now on the other's name belongs to the key that it has now. */
+  trust(who: string | number): void;
   /** Says goodbye; what was said before still goes out. The `ended` event follows. */
   leave(): void;
 }
@@ -114,9 +147,64 @@ export function findPerson(
   who: string | number,
 ): Person | "nobody" | "several" {
   if (typeof who === "number") return members.find((m) => m.id === who) ?? "nobody";
-  const exact = members.find((m) => m.name === who || `#${m.id}` === who);
+  // No name has `(!)` in it: it can't be taken for somebody else's mark.
+  const exact = members.find((m) => m.name === who || `#${m.id}` === who || m.name === `${who}(!)`);
   if (exact) return exact;
-  const alike = members.filter((m) => m.name.replace(/#\d+$/, "") === who);
+  const alike = members.filter((m) => m.name.replace(/(#\d+)?(\(!\))?$/, "") === who);
   if (alike.length > 1) return "several";
   return alike[0] ?? "nobody";
+}
+
+/** How far a sender's clock may be off before people are told: clocks are seldom right to the minute. */
+const CLOCK_TOLERANCE_MS = 2 * 60 * 1000;
+
+/**
+ * What people should know about a message or a newcomer beside what it says: sentences of safe text, most
+ * often none.
+ */
+export function remarks(event: RoomEvent, now: Date): string[] {
+  const sentences: string[] = [];
+  switch (event.type) {
+    case "message":
+    case "direct": {
+      const { from: { name }, missing, sent } = event;
+      if (missing === 1) sentences.push(`a message of ${name} before this one has not come`);
+      if (missing > 1) {
+        sentences.push(`${missing} messages of ${name} before this one have not come`);
+      }
+      if (isOff(sent, now)) {
+        sentences.push(`by the clock of ${name} this was sent at ${sent.toISOString()}`);
+      }
+      break;
+    }
+    case "joined": {
+      const { who: { name }, sent } = event;
+      if (isOff(sent, now)) sentences.push(`by the clock of ${name} it is ${sent.toISOString()}`);
+      break;
+    }
+    case "otherkey": {
+      const { name } = event.who;
+      const bare = name.replace("(!)", "");
+      sentences.push(
+        `${name} is not the ${
+          bare.replace(/#\d+$/, "")
+        } that you know: the name comes with another key. ` +
+          `Compare with /verify ${bare}, and if it is right, /trust ${bare}`,
+      );
+      break;
+    }
+    case "unreadable":
+      // Told once: who floods with rubbish shall not flood the screen.
+      if (event.count === 1) {
+        sentences.push(
+          `something that came as from ${event.from.name} is not shown: ${event.message}`,
+        );
+      }
+      break;
+  }
+  return sentences;
+}
+
+function isOff(sent: Date | undefined, now: Date): sent is Date {
+  return sent !== undefined && Math.abs(now.getTime() - sent.getTime()) > CLOCK_TOLERANCE_MS;
 }

@@ -7,26 +7,32 @@ import { drawPublicKey, privateKey } from "./cipher.ts";
 import { Connection, formatAddress } from "./connection.ts";
 import { ChatError, ProtocolError } from "./errors.ts";
 import { Hub, type HubOptions, type Member } from "./hub.ts";
+import { type AdmissionRecord, answerLogin } from "./opaque.ts";
 import {
   checkEmpty,
   checkProfile,
   encodeError,
   encodeFrame,
   encodeGreeting,
+  encodeLogin,
   encodeWelcome,
   type ErrorCode,
   type Frame,
+  type Greeting,
   HANDSHAKE_MS,
+  type Hello,
   Left,
   MAX_FRAME,
   MAX_FRAME_BEFORE_ADMISSION,
   parseError,
   parseHello,
+  parseLogin,
   parsePreface,
   PREFACE,
   Type,
   VERSION,
 } from "./protocol.ts";
+import { TryCounter, UNDECIDED_MS } from "./tries.ts";
 
 /** Enough for a last word to reach the other end of the world; a stop waits so long at most, in ms. */
 const FINISH_MS = 2_000;
@@ -40,8 +46,12 @@ export interface ServerOptions extends HubOptions {
   hostname: string;
   /** 0 takes a free one. */
   port: number;
+  /** Makes the room a sealed one: who knows the code is let in. */
+  admission?: AdmissionRecord;
   /** xor's public key, 0..255; drawn if it is not given. */
   publicKey?: number;
+  /** A clock that does not go back, in ms. */
+  now?: () => number;
   /** How long a stranger may take until it is admitted, in ms. */
   handshakeMs?: number;
   /** How long a connection may take to end properly before it is cut, in ms. */
@@ -68,7 +78,8 @@ class LastWord extends Error {
 /** A room that listens. */
 export class Server {
   readonly hub: Hub;
-  readonly publicKey: number;
+  /** What a client is greeted with. */
+  readonly greeting: Greeting;
   /** Where it listens; a wildcard stands for all of this machine's addresses. */
   readonly hostname: string;
   readonly port: number;
@@ -76,6 +87,10 @@ export class Server {
   readonly #listener: Deno.TcpListener;
   readonly #options: ServerOptions;
   readonly #finishMs: number;
+  readonly #now: () => number;
+  readonly #tries = new TryCounter();
+  /** Resolves when it turns out whether some code was right. */
+  #decided = Promise.withResolvers<void>();
   readonly #connections = new Set<Connection>();
   #strangers = 0;
   #stopping = false;
@@ -87,8 +102,14 @@ export class Server {
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#finishMs = options.finishMs ?? FINISH_MS;
-    this.publicKey = options.publicKey ?? drawPublicKey();
-    privateKey(this.publicKey); // throws if it is none
+    this.#now = options.now ?? (() => performance.now());
+    const publicKey = options.publicKey ?? drawPublicKey();
+    privateKey(publicKey); // throws if it is none
+    this.greeting = {
+      version: VERSION,
+      maxFrame: MAX_FRAME,
+      ...(options.admission ? { cipher: "sealed" } : { cipher: "xor", key: String(publicKey) }),
+    };
     this.hub = new Hub(options);
     this.#listener = listen(options.hostname, options.port);
     this.hostname = this.#listener.addr.hostname;
@@ -150,7 +171,7 @@ export class Server {
     let last: Uint8Array<ArrayBuffer> | undefined;
     let reason: number = Left.LOST;
     try {
-      member = await this.#admit(connection);
+      member = await this.#admit(connection, conn.localAddr);
       this.#log(`member ${member.id} came from ${connection.peer}: ${this.hub.size} in the room`);
       await this.#relay(connection, member);
     } catch (error) {
@@ -177,7 +198,7 @@ export class Server {
   }
 
   /** From the first byte to WELCOME, in bounded time and memory. */
-  async #admit(connection: Connection): Promise<Member> {
+  async #admit(connection: Connection, local: Deno.NetAddr): Promise<Member> {
     if (this.#strangers >= (this.#options.maxStrangers ?? MAX_STRANGERS)) {
       throw new ProtocolError<ErrorCode>("full", "too many are at the door at once: try again");
     }
@@ -191,21 +212,14 @@ export class Server {
     }, ms);
     try {
       // 1. The preface tells a chat client from whatever else comes to an open port.
-      await this.#readPreface(connection);
+      await this.#readPreface(connection, local);
       // 2. What the client needs to know.
-      connection.send(encodeGreeting({
-        version: VERSION,
-        cipher: "xor",
-        key: String(this.publicKey),
-        maxFrame: MAX_FRAME,
-      }));
-      // 3. Who it is.
-      const frame = await nextFrame(connection);
-      if (!frame) throw new LastWord(undefined, "it left before it said HELLO");
-      if (frame.type !== Type.HELLO) {
-        throw new ProtocolError<ErrorCode>("unexpected", "the first frame must be HELLO");
-      }
-      const hello = parseHello(frame.body);
+      connection.send(encodeGreeting(this.greeting));
+      // 3. Who it is, and in a sealed room that it knows the code.
+      const { admission } = this.#options;
+      const hello = admission
+        ? await this.#checkCode(connection, admission)
+        : parseHello((await expect(connection, Type.HELLO)).body);
       // 4. In.
       const { member, welcome } = this.hub.join(hello.profile, {
         wake: () => connection.wake(),
@@ -225,7 +239,49 @@ export class Server {
     }
   }
 
-  async #readPreface(connection: Connection): Promise<void> {
+  /** One try with a code: counted when it begins, given back when it was right. */
+  async #checkCode(connection: Connection, admission: AdmissionRecord): Promise<Hello> {
+    const { message } = parseLogin((await expect(connection, Type.LOGIN)).body);
+    const { hostname } = connection;
+    const began = await this.#takeTry(connection);
+    let right = false;
+    try {
+      const login = answerLogin(admission, message);
+      if (!login) throw new ProtocolError<ErrorCode>("malformed", "a LOGIN that is none came");
+      const tries = this.#tries.left(hostname, began);
+      connection.send(encodeLogin({ message: login.response, tries }));
+      const hello = parseHello((await expect(connection, Type.HELLO)).body);
+      right = hello.proof !== undefined && login.finish(hello.proof) !== undefined;
+      if (!right) throw new ProtocolError<ErrorCode>("code", "the code is wrong");
+      return hello;
+    } finally {
+      if (right) this.#tries.giveBack(hostname, began);
+      else this.#tries.fail(hostname, began);
+      this.#decided.resolve();
+      this.#decided = Promise.withResolvers();
+    }
+  }
+
+  /** Waits for others from the same address who are at it, but not for those who were wrong. */
+  async #takeTry(connection: Connection): Promise<number> {
+    const gone = connection.closed.then(() => true);
+    for (;;) {
+      const now = this.#now();
+      const wait = this.#tries.take(connection.hostname, now);
+      if (wait === 0) return now;
+      if (wait > UNDECIDED_MS) {
+        const seconds = Math.ceil(wait / 1000);
+        throw new ProtocolError<ErrorCode>("wait", `too many wrong codes: wait ${seconds} seconds`);
+      }
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, wait);
+      const left = await Promise.race([promise, this.#decided.promise, gone]);
+      clearTimeout(timer);
+      if (left) throw new LastWord(undefined, "it left before its turn had come");
+    }
+  }
+
+  async #readPreface(connection: Connection, local: Deno.NetAddr): Promise<void> {
     const { decoder } = connection;
     for (;;) {
       const opening = parsePreface(decoder.unread);
@@ -241,7 +297,11 @@ export class Server {
             `this server speaks version ${VERSION} of the protocol, the client ${opening.version}`,
           );
         case "http":
-          throw new LastWord(httpAnswer(this.address), "it speaks HTTP");
+          // The address that this one has come to: behind a wildcard there are many.
+          throw new LastWord(
+            httpAnswer(formatAddress(local.hostname, local.port)),
+            "it speaks HTTP",
+          );
         case "tls":
         case "ssh":
           // They would take our frames for damage of their own protocol: better say nothing.
@@ -331,12 +391,18 @@ function listen(hostname: string, port: number): Deno.TcpListener {
   }
 }
 
-/** The next frame, or undefined if the other side has ended. */
-async function nextFrame(connection: Connection): Promise<Frame | undefined> {
+/** The next frame, which must be of this type. */
+async function expect(connection: Connection, type: number): Promise<Frame> {
   for (;;) {
     const frame = connection.decoder.next();
-    if (frame) return frame;
-    if (!await connection.fill()) return undefined;
+    if (frame?.type === type) return frame;
+    if (frame) {
+      throw new ProtocolError<ErrorCode>(
+        "unexpected",
+        `a frame of type ${frame.type} came where one of type ${type} must`,
+      );
+    }
+    if (!await connection.fill()) throw new LastWord(undefined, "it left before it was admitted");
   }
 }
 

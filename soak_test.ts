@@ -22,12 +22,14 @@ const EXTERNAL_MARGIN = 1024 * 1024;
 async function part(options: { port: number; seed: number; seconds: number }): Promise<Notes> {
   const worker = new Worker(new URL("./bench/soak_worker.ts", import.meta.url), { type: "module" });
   const { promise, resolve, reject } = Promise.withResolvers<Notes>();
-  worker.onmessage = ({ data }) => resolve(data);
+  const ready = Promise.withResolvers<void>();
+  worker.onmessage = ({ data }) => data === "ready" ? ready.resolve() : resolve(data);
   worker.onerror = (event) => {
     event.preventDefault();
     reject(new Error(event.message));
   };
   try {
+    await within("a thread of the crowd", Promise.race([ready.promise, promise]));
     worker.postMessage({ ...options, members: MEMBERS });
     return await promise;
   } finally {

@@ -13,7 +13,15 @@ import { XOR_PROMISE } from "./cipher.ts";
 import { complete, submit } from "./commands.ts";
 import { Editor, type Key, KeyParser } from "./editor.ts";
 import { ChatError } from "./errors.ts";
-import type { Ending, Pending, Person, Room, RoomEvent, RoomInfo } from "./room.ts";
+import {
+  type Ending,
+  type Pending,
+  type Person,
+  remarks,
+  type Room,
+  type RoomEvent,
+  type RoomInfo,
+} from "./room.ts";
 import { printable, splitGraphemes, width, wrap } from "./text.ts";
 
 /** A terminal, as far as the screen needs one. */
@@ -66,6 +74,7 @@ const right = (columns: number) => columns > 0 ? `\x1b[${columns}C` : "";
 /** The sentence in the status line, and the shorter one for where it does not fit. */
 const CIPHER_NOTES: Readonly<Record<RoomInfo["cipher"], readonly [string, string]>> = {
   xor: [`xor: ${XOR_PROMISE}`, "xor: hides nothing"],
+  sealed: ["sealed: only members can read it", "sealed"],
 };
 
 /**
@@ -266,6 +275,9 @@ export class Screen {
   // ---- messages ------------------------------------------------------------------------------------
 
   #tell(event: RoomEvent): void {
+    for (const remark of remarks(event, this.#clock.now())) {
+      this.#print(this.#time(), printable(remark), red);
+    }
     switch (event.type) {
       case "welcome": {
         const { self, room } = event;
@@ -302,13 +314,13 @@ export class Screen {
       case "left":
         return this.notice(`${printable(event.who.name)} ${LEFT[event.reason]}`);
       case "renamed": {
+        if (event.before === event.who.name) return; // The list had it already.
         const before = event.who.self ? "you are" : `${printable(event.before)} is`;
         return this.notice(`${before} now ${printable(event.who.name)}`);
       }
-      case "unreadable": {
-        const name = printable(event.from.name);
-        return this.notice(`something from ${name} can't be shown: ${event.message}`);
-      }
+      case "unreadable":
+      case "otherkey":
+        return;
       case "ended":
         return this.#end(event.ending);
     }

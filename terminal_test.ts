@@ -8,7 +8,7 @@ import {
 import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
 import xterm from "@xterm/headless";
 import { ChatError } from "./errors.ts";
-import type { Ending, Pending, Person, Room, RoomEvent } from "./room.ts";
+import type { Ending, Pending, Person, Room, RoomEvent, RoomInfo } from "./room.ts";
 import { type Clock, NAME_COLORS, nameColor, Screen, type Tty } from "./terminal.ts";
 
 // The tests look at what a terminal emulator makes of the output. They wait for nothing but events: the
@@ -126,10 +126,13 @@ class FakeClock implements Clock {
 
 const alice: Person = { id: 1, name: "alice", self: true };
 const bob: Person = { id: 2, name: "bob", self: false };
+/** In a room that is not sealed, nothing is known of when a message was sent, and of how many before it. */
+const unproved = { sent: undefined, missing: 0 } as const;
 
 class FakeRoom implements Room {
-  readonly info = { address: "127.0.0.1:2428", cipher: "xor", maxText: 100 } as const;
+  info: RoomInfo = { address: "127.0.0.1:2428", cipher: "xor", maxText: 100 };
   readonly self = alice;
+  readonly fingerprint = undefined;
   members = [alice, bob];
   pending: Pending[] = [];
   left = 0;
@@ -146,6 +149,10 @@ class FakeRoom implements Room {
     return this.#send(text, false, bob);
   }
   rename(): void {}
+  compare(): string {
+    return "abandon ability able about above absent absorb abstract";
+  }
+  trust(): void {}
   leave(): void {
     this.left++;
   }
@@ -157,7 +164,7 @@ class FakeRoom implements Room {
   }
 
   message(from: Person, text: string, action = false, ref?: number): RoomEvent {
-    return { type: "message", from, text, action, at: this.#at++, ref };
+    return { type: "message", from, text, action, at: this.#at++, ref, ...unproved };
   }
 
   #send(text: string, action: boolean, to: Person | undefined): number {
@@ -314,8 +321,8 @@ Deno.test("Screen: direct messages are marked in both directions, with what beca
   assertEquals((await tty.rows())[0], "      you → bob: psst");
   tell(
     room.echo(),
-    { type: "direct", from: bob, text: "what?", action: false },
-    { type: "direct", from: bob, text: "listens", action: true },
+    { type: "direct", from: bob, text: "what?", action: false, ...unproved },
+    { type: "direct", from: bob, text: "listens", action: true, ...unproved },
     { type: "undelivered", ref: 2, to: bob, text: "never mind", reason: "gone" },
     { type: "undelivered", ref: 3, to: bob, text: "again", reason: "busy" },
   );
@@ -338,12 +345,15 @@ Deno.test("Screen: who is here, comes, goes and is called what", async () => {
     { type: "members", members: [alice] },
     { type: "members", members: [alice, bob] },
     { type: "members", members: [alice, ...crowd] },
-    { type: "joined", who: bob, at: 0 },
+    { type: "joined", who: bob, at: 0, sent: undefined },
     { type: "renamed", who: { ...bob, name: "rob" }, before: "bob", at: 1 },
+    // Known from the list already.
+    { type: "renamed", who: { ...bob, name: "rob" }, before: "rob", at: 1 },
     { type: "renamed", who: { ...alice, name: "ally" }, before: "alice", at: 2 },
     { type: "left", who: bob, reason: "left", at: 3 },
     { type: "left", who: bob, reason: "slow", at: 4 },
-    { type: "unreadable", from: bob, message: "it is no text" },
+    { type: "unreadable", from: bob, message: "it is no text", count: 1 },
+    { type: "unreadable", from: bob, message: "it is no text", count: 2 },
   );
   screen.notice("the log\nof the server");
   tell();
@@ -358,9 +368,64 @@ Deno.test("Screen: who is here, comes, goes and is called what", async () => {
     "09:05 you are now ally",
     "09:05 bob left",
     "09:05 bob was dropped: too slow to follow the room",
-    "09:05 something from bob can't be shown: it is no text",
+    // Once.
+    "09:05 something that came as from bob is not shown: it is no text",
     "09:05 the log",
     "      of the server",
+  ]);
+});
+
+Deno.test("Screen: what is remarkable about a message stands in front of it, with the time", async () => {
+  const { tty, room, tell } = setUp(200);
+  const now = new FakeClock().now();
+  const off = (ms: number) => new Date(now.getTime() - ms);
+  const message = { ...room.message(bob, "hi") as RoomEvent & { type: "message" } };
+  tell(
+    // In order, in time: nothing to remark.
+    { ...message, sent: now },
+    { ...message, sent: now, missing: 2 },
+    { type: "direct", from: bob, text: "psst", action: false, sent: off(121_000), missing: 1 },
+    { type: "joined", who: bob, at: 1, sent: off(120_000) },
+    { type: "joined", who: bob, at: 2, sent: off(-121_000) },
+    { type: "otherkey", who: { ...bob, name: "bob(!)" } },
+    { ...message, from: { ...bob, name: "bob(!)" } },
+  );
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05 bob: hi",
+    "09:05 2 messages of bob before this one have not come",
+    "09:05 bob: hi",
+    "09:05 a message of bob before this one has not come",
+    `09:05 by the clock of bob this was sent at ${off(121_000).toISOString()}`,
+    "09:05 bob → you: psst",
+    "09:05 bob joined",
+    `09:05 by the clock of bob it is ${off(-121_000).toISOString()}`,
+    "09:05 bob joined",
+    "09:05 bob(!) is not the bob that you know: the name comes with another key. Compare with " +
+    "/verify bob, and if it is right, /trust bob",
+    // On every line, from now on.
+    "09:05 bob(!): hi",
+  ]);
+});
+
+Deno.test("Screen: the status line says what protects the room, at every width; commands show keys", async () => {
+  const expected: [number, string][] = [
+    [80, "127.0.0.1:2428 · sealed: only members can read it · 2 members · connected"],
+    [70, "127.0.0.1:2428 · sealed: only members can read it · 2 members"],
+    [60, "sealed: only members can read it · 2 members"],
+    [40, "sealed: only members can read it"],
+    [20, "sealed"],
+  ];
+  for (const [columns, status] of expected) {
+    const { tty, room, tell } = setUp(columns);
+    room.info = { ...room.info, cipher: "sealed" };
+    tell(room.message(bob, "hi"));
+    assertEquals((await tty.rows()).at(-2), status);
+  }
+  const { tty } = setUp();
+  await tty.type("/verify bob\r");
+  assertEquals((await tty.rows()).slice(0, 2), [
+    "abandon ability able about above absent absorb abstract",
+    "If bob reads the same words with /verify, nobody stands between you",
   ]);
 });
 
@@ -473,13 +538,14 @@ Deno.test("Screen: whatever others send is shown, and obeyed nowhere", async () 
       { type: "members", members: room.members },
       room.message(eve, evil),
       room.message(eve, evil, true),
-      { type: "direct", from: eve, text: evil, action: false },
+      { type: "direct", from: eve, text: evil, action: false, sent: new Date(0), missing: 3 },
       { type: "delivered", ref: 1, to: eve, text: evil },
       { type: "undelivered", ref: 1, to: eve, text: evil, reason: "gone" },
-      { type: "joined", who: eve, at: 1 },
+      { type: "joined", who: eve, at: 1, sent: new Date(0) },
+      { type: "otherkey", who: eve },
       { type: "renamed", who: eve, before: evil, at: 1 },
       { type: "left", who: eve, reason: "lost", at: 1 },
-      { type: "unreadable", from: eve, message: evil },
+      { type: "unreadable", from: eve, message: evil, count: 1 },
     );
     screen.notice(evil);
     await tty.type("/who\ra\t");

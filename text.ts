@@ -61,7 +61,8 @@ export function splitGraphemes(text: string): string[] {
 /**
  * Why `name` can't be a member's name, as the rest of a sentence that starts with "a name", or
  * undefined if it can. A name may not hold what would make `NAME: text` or `/msg NAME text` ambiguous
- * (white space, `:`), nor `#`, which tells members of one name apart.
+ * (white space, `:`), nor `#`, which tells members of one name apart, nor `(!)`, which marks one who is not
+ * who is known by that name: `(!)` behind a name is ours to write.
  */
 export function nameFault(name: string): string | undefined {
   if (name === "") return "must not be empty";
@@ -71,6 +72,7 @@ export function nameFault(name: string): string | undefined {
   // U+2800, a Braille cell without dots, looks like a space.
   const mark = /[\s\u2800:#]/u.exec(name);
   if (mark) return `must not hold ${/[:#]/.test(mark[0]) ? `"${mark[0]}"` : "spaces"}`;
+  if (name.includes("(!)")) return `must not hold "(!)"`;
   if (name.startsWith("/")) return `must not start with "/"`;
   const bytes = encoder.encode(name).length;
   if (bytes > MAX_NAME_BYTES) {

@@ -1,4 +1,5 @@
 // The vectors in `testdata/`, each in both directions, and the bytes in `docs/protocol.md` against them.
+// Those of the sealed cipher, `sealed_*`, are checked by `vectors_sealed_test.ts`.
 //
 // A vector is a text file: a header of `key: value` lines, an empty line, then bytes in hex, with
 // comments behind `#`. `about` says what it shows. `expect` is `ok`, or the failure: a code of
@@ -7,6 +8,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { XorCipher } from "./cipher.ts";
+import { EXPORT_KEY_SIZE, SealedCipher } from "./cipher_sealed.ts";
 import {
   decodeEnvelope,
   decodeProfile,
@@ -15,6 +17,7 @@ import {
   ENVELOPE_OVERHEAD,
 } from "./envelope.ts";
 import { ProtocolError } from "./errors.ts";
+import { Identity } from "./identity.ts";
 import {
   AckOutcome,
   checkEmpty,
@@ -25,6 +28,7 @@ import {
   encodeFrame,
   encodeGreeting,
   encodeHello,
+  encodeLogin,
   encodeWelcome,
   ERROR_CODES,
   type ErrorCode,
@@ -41,6 +45,7 @@ import {
   parseGreeting,
   parseHello,
   parseLeft,
+  parseLogin,
   parsePreface,
   parseServerOpening,
   parseWelcome,
@@ -49,7 +54,7 @@ import {
 } from "./protocol.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "./text.ts";
 
-const VECTORS = 71;
+const VECTORS = 82;
 
 type Fields = Record<string, string>;
 
@@ -85,6 +90,7 @@ function parseVector(name: string, text: string): Vector {
 
 const folder = new URL("./testdata/", import.meta.url);
 const vectors = [...Deno.readDirSync(folder)]
+  .filter(({ name }) => !name.startsWith("sealed_"))
   .map(({ name }) => parseVector(name, Deno.readTextFileSync(new URL(name, folder))))
   .sort((a, b) => a.name < b.name ? -1 : 1);
 
@@ -112,7 +118,7 @@ const empty = (type: number, name: string): Codec => ({
 
 const message = (type: number): Codec => ({
   read(body, given) {
-    const envelope = decodeEnvelope(cipherOf(given).open(body));
+    const envelope = decodeEnvelope(cipherOf(given).open(body).plaintext);
     assert(envelope.kind !== "unknown");
     return {
       "public-key": given["public-key"]!,
@@ -130,7 +136,7 @@ const message = (type: number): Codec => ({
 const profile = (type: number): Codec => ({
   read(body, given) {
     checkProfile(body);
-    const { name } = decodeProfile(cipherOf(given).open(body));
+    const { name } = decodeProfile(cipherOf(given).open(body).plaintext);
     return { "public-key": given["public-key"]!, name: quote(name) };
   },
   write: (fields, id) => encodeFrame(type, id, sealName(fields)),
@@ -143,28 +149,52 @@ function sealName(fields: Fields): Uint8Array {
 const CODECS: Record<keyof typeof Type, Codec> = {
   GREETING: {
     read(body) {
-      const { version, cipher, key, maxFrame } = parseGreeting(body);
-      return { version: `${version}`, cipher, "public-key": key, "max-frame": `${maxFrame}` };
+      const greeting = parseGreeting(body);
+      const { version, cipher, maxFrame } = greeting;
+      const key = greeting.cipher === "xor" ? { "public-key": greeting.key } : {};
+      return { version: `${version}`, cipher, ...key, "max-frame": `${maxFrame}` };
     },
-    write: (fields) =>
-      encodeGreeting({
-        version: Number(fields["version"]),
-        cipher: "xor",
-        key: fields["public-key"]!,
-        maxFrame: Number(fields["max-frame"]),
-      }),
+    write(fields) {
+      const version = Number(fields["version"]);
+      const maxFrame = Number(fields["max-frame"]);
+      return fields["cipher"] === "sealed"
+        ? encodeGreeting({ version, cipher: "sealed", maxFrame })
+        : encodeGreeting({ version, cipher: "xor", key: fields["public-key"]!, maxFrame });
+    },
   },
   HELLO: {
     read(body, given) {
-      const { version, profile } = parseHello(body);
-      const name = profile.length > 0 ? decodeProfile(cipherOf(given).open(profile)).name : "";
+      const { version, profile, proof } = parseHello(body);
+      // With a proof, the profile is sealed by the other cipher: `vectors_sealed_test.ts` opens it.
+      if (proof !== undefined) {
+        return { version: `${version}`, profile: profile.toBase64(), proof };
+      }
+      const name = profile.length > 0
+        ? decodeProfile(cipherOf(given).open(profile).plaintext).name
+        : "";
       return { version: `${version}`, "public-key": given["public-key"]!, name: quote(name) };
     },
-    write: (fields) =>
-      encodeHello({
-        version: Number(fields["version"]),
-        profile: unquote(fields, "name") === "" ? new Uint8Array(0) : sealName(fields),
-      }),
+    write(fields) {
+      const version = Number(fields["version"]);
+      const { profile, proof } = fields;
+      if (proof !== undefined) {
+        return encodeHello({ version, profile: Uint8Array.fromBase64(profile!), proof });
+      }
+      const nameless = unquote(fields, "name") === "";
+      return encodeHello({ version, profile: nameless ? new Uint8Array(0) : sealName(fields) });
+    },
+  },
+  LOGIN: {
+    read(body) {
+      const { message, tries } = parseLogin(body);
+      return { message, ...(tries !== undefined && { tries: `${tries}` }) };
+    },
+    write({ message, tries }) {
+      return encodeLogin({
+        message: message!,
+        ...(tries !== undefined && { tries: Number(tries) }),
+      });
+    },
   },
   WELCOME: {
     read(body) {
@@ -257,10 +287,18 @@ Deno.test("testdata: every type of frame, every reason, every outcome and every 
   assertEquals(values("reason"), Object.keys(Left).sort());
   assertEquals(values("outcome"), Object.keys(AckOutcome).sort());
   assertEquals(values("code"), [...ERROR_CODES].sort());
+  assertEquals(values("cipher"), ["sealed", "xor"]);
   const text = values("text").join();
   for (const line of ["So it starts!", "Right?", "Yep!", "Here we go!"]) {
     assert(text.includes(quote(line)), line);
   }
+});
+
+Deno.test("testdata: the HELLO of a sealed room carries the profile of the sealed vectors, whole", () => {
+  const hello = vectors.find(({ name }) => name === "frame_hello_sealed.txt")!;
+  const file = new URL("sealed_profile.txt", folder);
+  const profile = parseVector("sealed_profile.txt", Deno.readTextFileSync(file)).bytes;
+  assertEquals(hello.fields["profile"], profile.toBase64());
 });
 
 for (const vector of vectors) {
@@ -345,6 +383,17 @@ Deno.test("docs/protocol.md: its limits are those of the code", () => {
   assert(document.includes(`1 to ${MAX_NAME_BYTES} bytes`));
   assert(document.includes(`1 to ${MAX_NAME_COLUMNS} columns`));
   assert(document.includes(`${MAX_BODY - ENVELOPE_OVERHEAD} bytes of text`));
+  const sealed = new SealedCipher({
+    exportKey: new Uint8Array(EXPORT_KEY_SIZE),
+    identity: Identity.generate(),
+    now: () => 0,
+  });
+  const { overhead } = sealed;
+  assert(document.includes(`${overhead} bytes less, ${MAX_BODY - ENVELOPE_OVERHEAD - overhead}`));
+  const profile = sealed.seal(new Uint8Array(0), "profile");
+  assert(
+    /(\d+) and (\d+) bytes/.exec(document)?.slice(1).join() === `${profile.length},${overhead}`,
+  );
 });
 
 Deno.test("docs/protocol.md: its tables list every type and every code with its number", () => {

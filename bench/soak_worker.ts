@@ -9,3 +9,5 @@ self.onmessage = async ({ data }) => {
   const told = visits.map(({ id, first, last, count }) => ({ id, first, last, count }));
   self.postMessage({ places, visits: told, said, deliveries });
 };
+// What was sent before is lost: while its modules wait for something, a worker takes messages, and nobody listens.
+self.postMessage("ready");

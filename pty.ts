@@ -1,0 +1,93 @@
+// Test helper: a shell on a real pseudo-terminal, looked at through a terminal emulator. No part of the
+// program.
+
+import { assertEquals } from "@std/assert";
+import * as pty from "@lydell/node-pty";
+import xterm from "@xterm/headless";
+import { home, start } from "./e2e.ts";
+import { within } from "./loopback.ts";
+
+/** A shell's terminal, in which the program runs like any other. */
+export class Terminal implements AsyncDisposable {
+  readonly #emulator: xterm.Terminal;
+  readonly #pty: pty.IPty;
+  readonly #exit: Promise<void>;
+  #news = Promise.withResolvers<void>();
+
+  constructor({ columns = 80, rows = 24, env = home.env } = {}) {
+    this.#emulator = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true });
+    this.#pty = pty.spawn("sh", [], {
+      cols: columns,
+      rows,
+      cwd: import.meta.dirname!,
+      env: { ...env, PS1: "$ ", TERM: "xterm-256color" },
+    });
+    this.#pty.onData((data) =>
+      this.#emulator.write(data, () => {
+        this.#news.resolve();
+        this.#news = Promise.withResolvers();
+      })
+    );
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#pty.onExit(() => resolve());
+    this.#exit = promise;
+  }
+
+  /** Starts the program; `$?` is printed when it has ended. */
+  run(...args: string[]): void {
+    const words = [start.path, ...start.args, ...args].map((word) => `'${word}'`);
+    // In two pieces, so that the command itself does not look like what it prints.
+    const printed = (what: string) => `echo "${what[0]}""${what.slice(1)}"`;
+    const program = `sh -c '${printed("pid $$")}; exec "$@"' sh ${words.join(" ")}`;
+    this.type(`clear; ${program}; ${printed("exit code $?")}\r`);
+  }
+
+  type(keys: string): void {
+    this.#pty.write(keys);
+  }
+
+  /** Sends a signal to the program that was started last. */
+  signal(signal: Deno.Signal): void {
+    const [, pid] = /^pid (\d+)$/m.exec(this.rows.join("\n"))!;
+    Deno.kill(Number(pid), signal);
+  }
+
+  /** The screen's rows from top to bottom, empty ones left out. */
+  get rows(): string[] {
+    const { active } = this.#emulator.buffer;
+    return Array.from(
+      { length: this.#emulator.rows },
+      (_, row) => active.getLine(active.baseY + row)?.translateToString(true) ?? "",
+    ).filter((row) => row !== "");
+  }
+
+  /** Resolves when the screen shows this. */
+  async shows(text: string | RegExp): Promise<void> {
+    const pattern = typeof text === "string" ? undefined : text;
+    const seen = () => {
+      const screen = this.rows.join("\n");
+      return pattern ? pattern.test(screen) : screen.includes(text as string);
+    };
+    while (!seen()) {
+      const { promise } = this.#news;
+      await within(`${text} on the screen:\n${this.rows.join("\n")}`, promise);
+    }
+  }
+
+  /** Whether lines are edited and shown by the terminal itself, as a shell expects it. */
+  async assertSane(): Promise<void> {
+    this.type("clear; stty -a | tr ' ' '\\n' | grep -E '^-?(echo|icanon|isig);?$' | tr -d ';'\r");
+    // What it prints, and the shell's prompt behind that: not the command, which may be echoed twice.
+    await this.shows(/(?:^-?(?:echo|icanon|isig)\n){3}\$ *$/m);
+    const flags = this.rows.slice(-4).filter((row) => /^-?(echo|icanon|isig)$/.test(row)).sort();
+    assertEquals(flags, ["echo", "icanon", "isig"]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#pty.kill("SIGKILL");
+    await this.#exit;
+    // The emulator works on what came in a timer of its own.
+    await new Promise<void>((resolve) => this.#emulator.write("", resolve));
+    this.#emulator.dispose();
+  }
+}

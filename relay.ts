@@ -1,0 +1,111 @@
+// Test helper: somebody between clients and their server, who sees every frame and hands on what the test
+// says. No part of the program.
+
+import { concat, within } from "./loopback.ts";
+import { type Frame, FrameDecoder, MAX_FRAME, PREFACE, Type } from "./protocol.ts";
+
+/** From a client to the server, or back. */
+export type Direction = "up" | "down";
+
+/** What is handed on in a frame's place: nothing, itself, or anything else. */
+export type Tamper = (frame: Frame, direction: Direction) => readonly Uint8Array[];
+
+export const honest: Tamper = (frame) => [frame.bytes];
+
+/** Listens, and connects each who comes to the server. */
+export class Relay implements AsyncDisposable {
+  readonly port: number;
+  /** All bytes that came, from both sides, before anything was done to them. */
+  readonly recorded: Uint8Array[] = [];
+  /** All frames that came, likewise. */
+  readonly passed: { readonly direction: Direction; readonly frame: Frame }[] = [];
+  tamper: Tamper;
+  readonly #target: number;
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #serving = new Set<Promise<void>>();
+  readonly #accepting: Promise<void>;
+  #news = Promise.withResolvers<void>();
+
+  constructor({ port }: { port: number }, tamper: Tamper = honest) {
+    this.#target = port;
+    this.tamper = tamper;
+    this.port = this.#listener.addr.port;
+    this.#accepting = this.#accept();
+  }
+
+  /** Everything that was recorded, in one piece. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return concat(...this.recorded);
+  }
+
+  /** Resolves when such a frame has been handed on. */
+  async saw(direction: Direction, type: number, count = 1): Promise<void> {
+    const seen = () =>
+      this.passed.filter((p) => p.direction === direction && p.frame.type === type).length >= count;
+    while (!seen()) await within(`a frame of type ${type}, ${direction}`, this.#news.promise);
+  }
+
+  async #accept(): Promise<void> {
+    for await (const client of this.#listener) {
+      const serving = this.#serve(client).finally(() => this.#serving.delete(serving));
+      this.#serving.add(serving);
+    }
+  }
+
+  async #serve(client: Deno.TcpConn): Promise<void> {
+    const server = await Deno.connect({ hostname: "127.0.0.1", port: this.#target });
+    await Promise.all([this.#pump("up", client, server), this.#pump("down", server, client)]);
+    for (const conn of [client, server]) conn.close();
+  }
+
+  /** Never rejects: what one side breaks off ends for the other, too. */
+  async #pump(direction: Direction, from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
+    const decoder = new FrameDecoder(MAX_FRAME);
+    let opened = direction === "down";
+    let open = true;
+    const end = async () => {
+      open = false;
+      await to.closeWrite().catch(() => {});
+    };
+    try {
+      for (;;) {
+        const space = decoder.space();
+        const count = await from.read(space);
+        if (count === null) break;
+        this.recorded.push(space.slice(0, count));
+        // What follows a goodbye is of no use, but has to be read, for the connection to end properly.
+        if (!open) continue;
+        decoder.fill(count);
+        if (!opened) {
+          if (decoder.unread.length < PREFACE.length) continue;
+          await writeAll(to, decoder.unread.slice(0, PREFACE.length));
+          decoder.skip(PREFACE.length);
+          opened = true;
+        }
+        for (let view = decoder.next(); view; view = decoder.next()) {
+          const bytes = view.bytes.slice();
+          const frame = { ...view, bytes, body: bytes.subarray(bytes.length - view.body.length) };
+          const pieces = this.tamper(frame, direction);
+          await writeAll(to, concat(...pieces));
+          this.passed.push({ direction, frame });
+          this.#news.resolve();
+          this.#news = Promise.withResolvers();
+          // Whatever was made of the goodbye: the one who has said it waits for an end.
+          if (direction === "up" && view.type === Type.BYE) await end();
+        }
+      }
+    } catch {
+      // One of the two has gone.
+    }
+    await end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    await within("the end of the relay", Promise.all([this.#accepting, ...this.#serving]));
+  }
+}
+
+async function writeAll(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+}

@@ -1,0 +1,143 @@
+import { assertEquals, assertStrictEquals } from "@std/assert";
+import { EVENTS } from "./fake_room.ts";
+import { findPerson, type Person, remarks, type RoomEvent } from "./room.ts";
+
+// ---- who is meant ----
+
+/** In the order of joining; their ids count from 1. */
+function people(...names: string[]): Person[] {
+  return names.map((name, i) => ({ id: i + 1, name, self: false }));
+}
+
+Deno.test("findPerson: by name, by name and id, by #id, and by id", () => {
+  const members = people("ada", "bob#2", "bob#3(!)", "cyd(!)", "#5", "#6(!)");
+  const cases: [string | number, number | "nobody" | "several"][] = [
+    ["ada", 1],
+    ["bob#2", 2],
+    ["bob#3", 3],
+    ["bob#3(!)", 3],
+    ["#1", 1],
+    ["#3", 3],
+    // Marked: under the name alone, so that it can be verified, and as it is shown.
+    ["cyd", 4],
+    ["cyd(!)", 4],
+    // Known by number alone.
+    ["#5", 5],
+    ["#6", 6],
+    [1, 1],
+    [6, 6],
+    ["bob", "several"],
+    ["Ada", "nobody"],
+    ["ad", "nobody"],
+    ["ada#1", "nobody"],
+    ["ada(!)", "nobody"],
+    ["bob#4", "nobody"],
+    ["1", "nobody"],
+    ["#7", "nobody"],
+    ["", "several"],
+    [0, "nobody"],
+    [7, "nobody"],
+  ];
+  for (const [who, expected] of cases) {
+    const found = findPerson(members, who);
+    assertEquals(typeof found === "string" ? found : found.id, expected, `${who}`);
+  }
+});
+
+Deno.test("findPerson: the one who is left of several is found by the name alone, marked or not", () => {
+  for (const name of ["bob#2", "bob#2(!)"]) {
+    const found = findPerson([{ id: 2, name, self: false }], "bob");
+    assertEquals(found, { id: 2, name, self: false });
+  }
+  assertStrictEquals(findPerson([], "bob"), "nobody");
+});
+
+// ---- what people should know ----
+
+const NOW = new Date("2026-01-02T09:05:00.000Z");
+const BOB: Person = { id: 2, name: "bob", self: false };
+
+/** A moment, so many milliseconds from now. */
+const off = (ms: number) => new Date(NOW.getTime() + ms);
+
+function message(more: { sent?: Date; missing?: number }): RoomEvent[] {
+  const { sent, missing = 0 } = more;
+  const said = { from: BOB, text: "hi", action: false, sent, missing };
+  return [{ type: "message", at: 1, ref: undefined, ...said }, { type: "direct", ...said }];
+}
+
+Deno.test("remarks: of what is as it should be, nothing is said", () => {
+  for (const event of [...message({}), ...message({ sent: NOW })]) {
+    assertEquals(remarks(event, NOW), []);
+  }
+  assertEquals(remarks({ type: "joined", who: BOB, at: 1, sent: NOW }, NOW), []);
+  // What has none of its own: the words of others are all there is to it.
+  for (
+    const type of ["welcome", "members", "delivered", "undelivered", "left", "renamed", "ended"]
+  ) {
+    for (const event of EVENTS[type as RoomEvent["type"]]) assertEquals(remarks(event, NOW), []);
+  }
+});
+
+Deno.test("remarks: messages that have not come are counted", () => {
+  const cases: Record<number, string> = {
+    1: "a message of bob before this one has not come",
+    2: "2 messages of bob before this one have not come",
+    1000: "1000 messages of bob before this one have not come",
+  };
+  for (const [missing, sentence] of Object.entries(cases)) {
+    for (const event of message({ missing: Number(missing) })) {
+      assertEquals(remarks(event, NOW), [sentence]);
+    }
+  }
+});
+
+Deno.test("remarks: a clock may be two minutes off, early or late, and not one millisecond more", () => {
+  const limit = 2 * 60 * 1000;
+  for (const ms of [limit, -limit]) {
+    const further = off(ms + Math.sign(ms));
+    for (const event of message({ sent: off(ms) })) assertEquals(remarks(event, NOW), []);
+    for (const event of message({ sent: further })) {
+      assertEquals(remarks(event, NOW), [
+        `by the clock of bob this was sent at ${further.toISOString()}`,
+      ]);
+    }
+    const joined = (sent: Date): RoomEvent => ({ type: "joined", who: BOB, at: 1, sent });
+    assertEquals(remarks(joined(off(ms)), NOW), []);
+    assertEquals(remarks(joined(further), NOW), [
+      `by the clock of bob it is ${further.toISOString()}`,
+    ]);
+  }
+});
+
+Deno.test("remarks: a gap and a clock that is off are both told", () => {
+  const sent = off(-3_600_000);
+  for (const event of message({ sent, missing: 3 })) {
+    assertEquals(remarks(event, NOW), [
+      "3 messages of bob before this one have not come",
+      "by the clock of bob this was sent at 2026-01-02T08:05:00.000Z",
+    ]);
+  }
+});
+
+Deno.test("remarks: another key under a known name is told with what to do about it", () => {
+  const told = (name: string) => remarks({ type: "otherkey", who: { ...BOB, name } }, NOW);
+  assertEquals(told("bob(!)"), [
+    "bob(!) is not the bob that you know: the name comes with another key. " +
+    "Compare with /verify bob, and if it is right, /trust bob",
+  ]);
+  assertEquals(told("bob#2(!)"), [
+    "bob#2(!) is not the bob that you know: the name comes with another key. " +
+    "Compare with /verify bob#2, and if it is right, /trust bob#2",
+  ]);
+});
+
+Deno.test("remarks: what is not shown is told once of each sender", () => {
+  const unreadable = (count: number): RoomEvent => (
+    { type: "unreadable", from: BOB, message: "it is no text", count }
+  );
+  assertEquals(remarks(unreadable(1), NOW), [
+    "something that came as from bob is not shown: it is no text",
+  ]);
+  for (const count of [2, 3, 1000]) assertEquals(remarks(unreadable(count), NOW), []);
+});
