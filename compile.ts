@@ -138,7 +138,10 @@ async function main(args: readonly string[]): Promise<number> {
     ? [{ target: own, name: `chat${own.suffix}` }]
     : targets.map((target) => ({ target, name: releaseName(target) }));
   for (const { target, name } of built) {
-    if (!await compile(target, `dist/${name}`, denort)) return 1;
+    // Beside it first: a build that fails leaves what was built before.
+    const beside = `dist/new-${name}`;
+    if (!await compile(target, beside, denort)) return 1;
+    await Deno.rename(beside, `dist/${name}`);
   }
   const names = built.map(({ name }) => name);
   if (all) {

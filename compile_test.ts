@@ -111,12 +111,17 @@ async function compile(
 }
 
 Deno.test("compile.ts: without a runtime one sentence says so, and the exit code is 1", async () => {
+  const built = `${import.meta.dirname}/dist/chat${Deno.build.os === "windows" ? ".exe" : ""}`;
+  const before = await Deno.stat(built).catch(() => undefined);
   const { code, stdout, stderr } = await compile();
   assertMatch(
     stderr,
-    /^compile: dist\/chat(\.exe)?\ncompile: error: Cannot get Deno's runtime for [\w-]+: .*denort'\n$/,
+    /^compile: dist\/new-chat(\.exe)?\ncompile: error: Cannot get Deno's runtime for [\w-]+: .*denort'\n$/,
   );
   assertEquals({ code, stdout }, { code: 1, stdout: "" });
+  // What was built before is still there.
+  const after = await Deno.stat(built).catch(() => undefined);
+  assertEquals(after?.mtime, before?.mtime);
 });
 
 Deno.test("compile.ts: an unknown argument is misuse", async () => {
