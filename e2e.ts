@@ -118,6 +118,8 @@ export interface ProgramOptions {
   env?: Record<string, string>;
   /** A shell command that gets its output, such as `head`; `exit code N` on stderr is then the program's. */
   into?: string;
+  /** A path from which it reads, in place of the pipe. */
+  from?: string;
 }
 
 /** What is left of a process that has ended. */
@@ -136,8 +138,9 @@ export class Program implements AsyncDisposable {
   #ended = false;
 
   constructor(args: readonly string[], options: ProgramOptions = {}) {
-    const { env, into } = options;
+    const { env, into, from } = options;
     const command = [start.path, ...start.args, ...args];
+    if (from) command.unshift("sh", "-c", `exec "$@" <'${from}'`, "sh");
     if (into) command.unshift("sh", "-c", `{ "$@"; echo "exit code $?" >&2; } | ${into}`, "sh");
     this.#child = new Deno.Command(command[0]!, {
       args: command.slice(1),

@@ -326,7 +326,7 @@ async function runScreen(client: Client): Promise<number> {
 /** The room as lines: see `plain.ts`. */
 async function runPlain(client: Client, { json, stay }: ScreenOptions): Promise<number> {
   const pipes = {
-    read: (buffer: Uint8Array) => Deno.stdin.read(buffer),
+    read: (buffer: Uint8Array) => Deno.stdin.read(buffer).catch(unreadable),
     writeOut: (bytes: Uint8Array) => Deno.stdout.write(bytes),
     note,
   };
@@ -372,6 +372,12 @@ async function send(command: Command & { verb: "send" }): Promise<number> {
   return accepted ? DONE : explain(client.ending!, 1);
 }
 
+/** Stdin may be anything, a folder too. */
+function unreadable(cause: unknown): never {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  throw new ChatError(`Cannot read the input: ${message}`, { cause });
+}
+
 /** All of stdin is one message; the newline at its end is not part of it. */
 async function readMessage(): Promise<string> {
   if (Deno.stdin.isTerminal()) note("chat: type the message; Ctrl-D on a line of its own sends it");
@@ -392,7 +398,7 @@ async function readMessage(): Promise<string> {
     if (cause instanceof TypeError) {
       throw new ChatError("Cannot send this message: it is not UTF-8", { cause });
     }
-    throw cause;
+    unreadable(cause);
   }
   text = text.replace(/\r?\n$/, "");
   if (text === "") throw new ChatError("Cannot send nothing: neither TEXT nor stdin has any");

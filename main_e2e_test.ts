@@ -464,6 +464,16 @@ Deno.test("chat send: a server that ends before it has confirmed makes it end wi
   assertMatch(stderr, /: the connection was lost; 1 of your messages was not confirmed\n$/);
 });
 
+withShell("chat join, chat send: input that can't be read is told of, with 1", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor");
+  await using _ = server;
+  for (const verb of ["join", "send"]) {
+    const { code, stderr } = await run([verb, address], { from: "." });
+    assertEquals(code, 1);
+    assertMatch(stderr, /^chat: error: Cannot read the input: .*directory/m);
+  }
+});
+
 withShell("chat join | head: who reads its output no more makes it leave, with 1", async () => {
   const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;

@@ -154,9 +154,10 @@ export class PlainScreen {
       case "message":
       case "direct": {
         const { name } = event.from;
-        const whom = event.type === "direct" ? " (direct)" : "";
+        // In front, where no name and no text of a message to the room can stand.
+        const whom = event.type === "direct" ? "(direct) " : "";
         const text = printable(event.text, "lines").replaceAll("\n", "\n  ");
-        return this.#write(event.action ? `* ${name}${whom} ${text}` : `${name}${whom}: ${text}`);
+        return this.#write(whom + (event.action ? `* ${name} ${text}` : `${name}: ${text}`));
       }
       case "delivered":
         return note(`delivered to ${event.to.name}`);

@@ -171,7 +171,7 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
       notes: ["2 messages of bob before this one have not come"],
     },
     direct: {
-      out: "bob (direct): psst\n* bob (direct) winks\nbob (direct): proved\n",
+      out: "(direct) bob: psst\n(direct) * bob winks\n(direct) bob: proved\n",
       notes: ["a message of bob before this one has not come"],
     },
     delivered: { out: "", notes: ["delivered to bob"] },
@@ -232,7 +232,7 @@ Deno.test("PlainScreen: what is remarkable stands in front of what it is about, 
     "by the clock of bob this was sent at 2024-02-28T11:00:00.000Z",
     "something that came as from bob is not shown: ␛[2J",
   ]);
-  assertEquals(out, "bob (direct): late\n");
+  assertEquals(out, "(direct) bob: late\n");
 });
 
 Deno.test("PlainScreen: further lines of a message are indented, so none can pose as another's", async () => {
@@ -247,7 +247,7 @@ Deno.test("PlainScreen: further lines of a message are indented, so none can pos
     out,
     "bob: one\n  ada: two\n  \n    three\n" +
       "* bob one\n  * ada two\n" +
-      "bob (direct): one\n  two\n" +
+      "(direct) bob: one\n  two\n" +
       "bob: ends\n  \n" +
       "bob: \n",
   );
@@ -261,7 +261,7 @@ Deno.test("PlainScreen: control characters are shown, not obeyed; tabs stay", as
   );
   assertEquals(
     out,
-    "bob: ␛[2J␍␇\\u{9b}\\u{202e}\\u{2028}\n* bob a\tb␍\n  c\nbob (direct): ␛]0;title␇\n",
+    "bob: ␛[2J␍␇\\u{9b}\\u{202e}\\u{2028}\n* bob a\tb␍\n  c\n(direct) bob: ␛]0;title␇\n",
   );
 });
 
