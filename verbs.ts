@@ -1,0 +1,400 @@
+// What each verb does. The one file that knows server, client, screens and the user's files, and so puts them
+// together; loaded only where one of them is needed, so that help and version come at once.
+
+import {
+  type Command,
+  LOOPBACK,
+  type RoomCipher,
+  type ScreenOptions,
+  type Target,
+} from "./args.ts";
+import { XOR_PROMISE } from "./cipher.ts";
+import { type Client, join, type Self } from "./client.ts";
+import { codeFault, drawCode, normalizeCode } from "./codes.ts";
+import { submit } from "./commands.ts";
+import { formatAddress } from "./connection.ts";
+import { ChatError, CodeNeeded, NobodyThere, WrongCode } from "./errors.ts";
+import {
+  findPlaces,
+  findRooms,
+  leaveRoom,
+  loadIdentity,
+  loadKnownNames,
+  type LocalRoom,
+  type Places,
+  saveKnownNames,
+} from "./home.ts";
+import { Identity, KnownNames } from "./identity.ts";
+import { register } from "./opaque.ts";
+import { DONE, FAILED, note, print, report } from "./output.ts";
+import { PlainScreen } from "./plain.ts";
+import { askHidden } from "./prompt.ts";
+import { DEFAULT_PORT, MAX_FRAME } from "./protocol.ts";
+import type { Ending } from "./room.ts";
+import { Server } from "./server.ts";
+import { Screen, SystemTty } from "./terminal.ts";
+import { printable } from "./text.ts";
+import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
+import { toText } from "@std/streams/to-text";
+
+/** Opens a room; returns the exit code, as the others do. */
+export async function serve(command: Command & { verb: "serve" }): Promise<number> {
+  const { hostname, port, cipher, join: screen } = command;
+  const log = screen ? () => {} : (line: string) => note(`chat: ${printable(line)}`);
+  let code = cipher.name === "sealed" ? chooseCode(cipher) : undefined;
+  const server = new Server({
+    hostname,
+    port,
+    log,
+    ...(code && { admission: register(code.text) }),
+    ...(cipher.name === "xor" && cipher.publicKey !== undefined &&
+      { publicKey: cipher.publicKey }),
+  });
+  // Before anybody is told that it listens: who started it may stop it at once.
+  const signals = new Signals();
+  leaveAddress(server, code?.text);
+  const addresses = reachable(server);
+  print(addresses.map((address) => `listening ${address}\n`).join(""));
+  if (code?.drawn) print(`code ${code.text}\n`);
+  const { greeting } = server;
+  note(
+    greeting.cipher === "xor"
+      ? `chat: the room is open; xor with the public key ${greeting.key} ${XOR_PROMISE}`
+      : "chat: the room is open and sealed: only who knows the code can enter it and read",
+  );
+  note(`chat: join it with: chat join ${addresses.at(-1)}`);
+  const joining = screen && {
+    hostname: server.localHost,
+    port: server.port,
+    name: screen.name,
+    self: loadSelf,
+    ...(code && { code: code.text }),
+  };
+  // From here on the server has what checks the code, and not the code.
+  code = undefined;
+  try {
+    if (joining) {
+      const client = await Promise.race([
+        join(joining),
+        signals.first,
+      ]);
+      // Not in the room yet: there is nothing to wait for.
+      return client ? await stay(client, screen, signals) : DONE;
+    }
+    // From here on it only moves bytes between sockets: no file is its business any more.
+    for (const name of ["read", "write"] as const) Deno.permissions.revokeSync({ name });
+    await signals.first;
+    return DONE;
+  } finally {
+    await server.stop();
+    signals.forget();
+  }
+}
+
+/** The code of a room to be opened: given, or drawn. */
+function chooseCode(
+  { codeFile, askCode }: RoomCipher & { name: "sealed" },
+): { text: string; drawn: boolean } {
+  const given = askCode ? askHidden("The code of the room:") : givenCode(codeFile);
+  if (given === undefined) return { text: drawCode(), drawn: true };
+  const fault = codeFault(given);
+  if (fault !== undefined) {
+    throw new ChatError(`Cannot use this code: a code ${fault}`, {
+      hint: "Leave it out to have four words drawn",
+    });
+  }
+  const text = normalizeCode(given);
+  return { text, drawn: false };
+}
+
+/** The code in a file, or in the environment; undefined if there is none. */
+function givenCode(codeFile: string | undefined): string | undefined {
+  // Set to nothing is not set.
+  if (codeFile === undefined) return Deno.env.get("CHAT_CODE") || undefined;
+  try {
+    const [line = ""] = Deno.readTextFileSync(codeFile).split(/\r?\n/);
+    if (line.trim() !== "") return line;
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new ChatError(`Cannot read the code from ${printable(codeFile)}: ${message}`, { cause });
+  }
+  throw new ChatError(`Cannot read the code from ${printable(codeFile)}: its first line is empty`);
+}
+
+/** Lets `chat join` on this machine find the room; where that can't be, it can be joined by hand. */
+function leaveAddress(server: Server, code: string | undefined): void {
+  try {
+    const room = { hostname: server.localHost, port: server.port };
+    leaveRoom(places(), code === undefined ? room : { ...room, code });
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    note(`chat: \`chat join\` alone won't find this room. ${error.message}`);
+  }
+}
+
+function places(): Places {
+  return findPlaces(Deno.build.os, (name) => Deno.env.get(name));
+}
+
+/** A conversation does not end because a file can't be written. */
+function keepNames(folders: Places, knownNames: KnownNames): void {
+  try {
+    saveKnownNames(folders, knownNames);
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    knownNames.saved(); // Said once.
+    note(`chat: the names met here won't be known again. ${error.message}`);
+  }
+}
+
+/** This user in sealed rooms. Where there is no home to keep it in, it is for this once. */
+function loadSelf(): Self {
+  let folders: Places;
+  try {
+    folders = places();
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    note(`chat: nobody will know you again. ${error.message}`);
+    return { identity: Identity.generate(), knownNames: new KnownNames() };
+  }
+  const knownNames = loadKnownNames(folders);
+  return {
+    identity: loadIdentity(folders),
+    knownNames,
+    save: () => keepNames(folders, knownNames),
+  };
+}
+
+/** The addresses under which others reach a server: all of this machine's, for a wildcard. */
+function reachable(server: Server): string[] {
+  const { hostname, port } = server;
+  if (hostname !== "0.0.0.0" && hostname !== "::") return [server.address];
+  const addresses = Deno.networkInterfaces()
+    // A link-local address means nothing without the interface; `::` takes both families.
+    .filter(({ family, address }) =>
+      !address.startsWith("fe80:") && (hostname === "::" || family === "IPv4")
+    )
+    .map(({ address }) => address);
+  // This machine's own first.
+  addresses.sort((a, b) => Number(isLoopback(b)) - Number(isLoopback(a)));
+  return addresses.map((address) => formatAddress(address, port));
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith("127.") || address === "::1";
+}
+
+/** Enters a room. */
+export async function joinRoom({ target, screen }: Command & { verb: "join" }): Promise<number> {
+  const client = await admit(target, screen.name);
+  const signals = new Signals();
+  try {
+    return await stay(client, screen, signals);
+  } finally {
+    signals.forget();
+  }
+}
+
+/**
+ * Gets into a room:
+ *
+ * 1. the one at the address, or one of those that this user has opened on this machine, the newest first;
+ * 2. with the code that was given, or that such a room has left;
+ * 3. else, or if that is wrong, with one that the person at the terminal types, as often as it takes.
+ */
+async function admit({ address, codeFile, cipher }: Target, name: string): Promise<Client> {
+  const given = givenCode(codeFile);
+  const local = localRooms();
+  const candidates = address
+    ? [local.find((room) => isSame(room, address)) ?? address]
+    : [...local, { hostname: LOOPBACK, port: DEFAULT_PORT }];
+  for (const [index, room] of candidates.entries()) {
+    const left = "code" in room ? room.code : undefined;
+    let code = given ?? left;
+    for (;;) {
+      const { hostname, port } = room;
+      try {
+        return await join({
+          hostname,
+          port,
+          name,
+          cipher,
+          self: loadSelf,
+          ...(code !== undefined && { code }),
+        });
+      } catch (error) {
+        // What a closed room has left may lead to anything: another's room, or no room at all.
+        const stale = error instanceof NobodyThere ||
+          (error instanceof WrongCode && given === undefined && code === left);
+        if (stale && index + 1 < candidates.length) break;
+        const ask = error instanceof CodeNeeded || error instanceof WrongCode;
+        if (!ask || given !== undefined || !Deno.stdin.isTerminal()) throw error;
+        if (error instanceof WrongCode) report(error);
+        code = askHidden(`The code of the room at ${formatAddress(hostname, port)}:`);
+      }
+    }
+  }
+  throw new Error("Cannot happen: the last candidate is joined or throws");
+}
+
+/** Rooms that this user has opened on this machine; none where there is no folder for them. */
+function localRooms(): LocalRoom[] {
+  try {
+    return findRooms(places());
+  } catch (error) {
+    if (error instanceof ChatError) return [];
+    throw error;
+  }
+}
+
+function isSame(room: LocalRoom, { hostname, port }: { hostname: string; port: number }): boolean {
+  const isHere = (name: string) => name === "localhost" || isLoopback(name);
+  return room.port === port &&
+    (room.hostname === hostname || (isHere(room.hostname) && isHere(hostname)));
+}
+
+/** Stays in a room until it ends, this side leaves, or a signal comes. */
+async function stay(client: Client, screen: ScreenOptions, signals: Signals): Promise<number> {
+  signals.first.then(() => client.leave());
+  const interactive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
+  if (interactive && !screen.json && !screen.plain) return await runScreen(client);
+  return await runPlain(client, screen);
+}
+
+/** The room on the whole terminal: see `terminal.ts`. */
+async function runScreen(client: Client): Promise<number> {
+  const screen = new Screen({ tty: new SystemTty(), room: client });
+  // A bug of ours must not leave the terminal in raw mode.
+  const crash = (event: ErrorEvent | PromiseRejectionEvent) => {
+    event.preventDefault();
+    screen.close();
+    fatal("reason" in event ? event.reason : event.error);
+  };
+  globalThis.addEventListener("error", crash);
+  globalThis.addEventListener("unhandledrejection", crash);
+  try {
+    const running = client.run((event) => screen.event(event));
+    const ending = await screen.run();
+    // The goodbye is on its way; a person who asked twice did not wait for it.
+    if (client.ending) await running;
+    return ending.reason === "left" ? DONE : FAILED;
+  } finally {
+    screen.close();
+  }
+}
+
+/** The room as lines: see `plain.ts`. */
+async function runPlain(client: Client, { json, stay }: ScreenOptions): Promise<number> {
+  const pipes = {
+    read: (buffer: Uint8Array) => Deno.stdin.read(buffer).catch(unreadable),
+    writeOut: (bytes: Uint8Array) => Deno.stdout.write(bytes),
+    note,
+  };
+  const options = { json, stay, now: () => new Date() };
+  // A person at a terminal that can only print has the commands all the same.
+  const onLine = (line: string) => submit(line, { room: client, print: note });
+  const typed = !json && Deno.stdin.isTerminal();
+  const plain = new PlainScreen(client, pipes, typed ? { ...options, onLine } : options);
+  const running = client.run((event) => plain.tell(event));
+  // Not awaited: a read of stdin can't be ended, and the room may end before the input does.
+  plain.run().catch(fatal);
+  await running;
+  await plain.flush();
+  if (plain.broken) return FAILED;
+  const code = explain(client.ending!, client.pending.length);
+  return plain.faults > 0 ? FAILED : code;
+}
+
+/** Says why the room has ended, unless this side wanted it; returns the exit code. */
+function explain(ending: Ending, unconfirmed: number): number {
+  if (ending.reason === "left") return DONE;
+  const why = ending.reason === "stopped"
+    ? "the server has closed the room"
+    : printable(ending.message);
+  const lost = unconfirmed === 0
+    ? ""
+    : `; ${unconfirmed} of your messages ${unconfirmed === 1 ? "was" : "were"} not confirmed`;
+  note(`chat: error: Cannot stay in the room: ${why}${lost}`);
+  return FAILED;
+}
+
+/** Says one thing, and leaves. */
+export async function send(command: Command & { verb: "send" }): Promise<number> {
+  const text = command.text ?? await readMessage();
+  const client = await admit(command.target, command.name);
+  const ref = client.say(text);
+  let accepted = false;
+  await client.run((event) => {
+    if (event.type === "message" && event.ref === ref) {
+      accepted = true;
+      client.leave();
+    }
+  });
+  return accepted ? DONE : explain(client.ending!, 1);
+}
+
+/** Stdin may be anything, a folder too. */
+function unreadable(cause: unknown): never {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  throw new ChatError(`Cannot read the input: ${message}`, { cause });
+}
+
+/** All of stdin is one message; the newline at its end is not part of it. */
+async function readMessage(): Promise<string> {
+  if (Deno.stdin.isTerminal()) note("chat: type the message; Ctrl-D on a line of its own sends it");
+  let text: string;
+  try {
+    text = await toText(
+      Deno.stdin.readable
+        .pipeThrough(new LimitedBytesTransformStream(MAX_FRAME, { error: true }))
+        .pipeThrough(new TextDecoderStream("utf-8", { fatal: true, ignoreBOM: true })),
+    );
+  } catch (cause) {
+    if (cause instanceof RangeError) {
+      throw new ChatError(`Cannot send this message: it has more than ${MAX_FRAME} bytes`, {
+        hint: "Send it in parts",
+        cause,
+      });
+    }
+    if (cause instanceof TypeError) {
+      throw new ChatError("Cannot send this message: it is not UTF-8", { cause });
+    }
+    unreadable(cause);
+  }
+  text = text.replace(/\r?\n$/, "");
+  if (text === "") throw new ChatError("Cannot send nothing: neither TEXT nor stdin has any");
+  return text;
+}
+
+/** The signals that ask this program to end. */
+class Signals {
+  /** Resolves at the first one. */
+  readonly first: Promise<void>;
+  readonly #names: Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT", "SIGBREAK"]
+    : ["SIGINT", "SIGTERM", "SIGHUP"];
+  readonly #onSignal: () => void;
+
+  constructor() {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.first = promise;
+    let count = 0;
+    this.#onSignal = () => {
+      // Who asks twice does not want to wait for goodbyes.
+      if (++count > 1) Deno.exit(FAILED);
+      resolve();
+    };
+    for (const name of this.#names) Deno.addSignalListener(name, this.#onSignal);
+  }
+
+  /** Gives the signals their usual meaning back. */
+  forget(): void {
+    for (const name of this.#names) Deno.removeSignalListener(name, this.#onSignal);
+  }
+}
+
+/** A bug of ours, where nobody can catch it. */
+function fatal(error: unknown): never {
+  report(error);
+  Deno.exit(FAILED);
+}
