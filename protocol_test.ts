@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
+import { concat } from "./bytes.ts";
 import fc from "./property.ts";
 import { ProtocolError } from "./errors.ts";
 import {
@@ -43,16 +44,6 @@ const utf8 = new TextEncoder();
 
 /** What `length` counts besides the body. */
 const TYPE_AND_ID = 5;
-
-function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
 
 function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
@@ -176,7 +167,7 @@ Deno.test("FrameDecoder: what was encoded comes out, wherever the bytes are spli
     fc.array(fc.nat({ max: 2000 }), { maxLength: 20 }),
     fc.integer({ min: 1, max: 300 }),
     (frames, cuts, initial) => {
-      const bytes = concat(...frames.map((f) => encodeFrame(f.type, f.id, f.body)));
+      const bytes = concat([...frames.map((f) => encodeFrame(f.type, f.id, f.body))]);
       const at = cuts.map((c) => c % (bytes.length + 1)).sort((a, b) => a - b);
       const decoder = new FrameDecoder(MAX_FRAME, initial);
       const got = cut(bytes, at).flatMap((piece) => push(decoder, piece));
@@ -187,11 +178,11 @@ Deno.test("FrameDecoder: what was encoded comes out, wherever the bytes are spli
 });
 
 Deno.test("FrameDecoder: three frames whole, split at each boundary, and byte by byte", () => {
-  const bytes = concat(
+  const bytes = concat([
     encodeFrame(Type.MESSAGE, 1, pattern(20)),
     encodeFrame(Type.PING, 0),
     encodeFrame(Type.LEFT, 0xffffffff, Uint8Array.of(Left.SLOW)),
-  );
+  ]);
   const whole = push(new FrameDecoder(MAX_FRAME), bytes);
   assertEquals(whole.map((frame) => frame.type), [Type.MESSAGE, Type.PING, Type.LEFT]);
   for (const initial of [1, HEADER_SIZE, 16, 4096]) {
@@ -253,7 +244,7 @@ Deno.test("FrameDecoder: a bad length is refused with its fourth byte, before th
 
 Deno.test("FrameDecoder: frames in front of a bad one still come out", () => {
   const decoder = new FrameDecoder(MAX_FRAME);
-  const bytes = concat(encodeFrame(Type.PING, 0), header(MAX_FRAME + 1));
+  const bytes = concat([encodeFrame(Type.PING, 0), header(MAX_FRAME + 1)]);
   decoder.space().set(bytes);
   decoder.fill(bytes.length);
   assertStrictEquals(decoder.next()?.type, Type.PING);
@@ -286,7 +277,7 @@ Deno.test("FrameDecoder: no byte of a body is copied more than once, however it 
     fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 40 }),
     fc.integer({ min: HEADER_SIZE, max: 128 }),
     (sizes, reads, initial) => {
-      const bytes = concat(...sizes.map((n) => encodeFrame(Type.MESSAGE, 1, pattern(n))));
+      const bytes = concat([...sizes.map((n) => encodeFrame(Type.MESSAGE, 1, pattern(n)))]);
       const decoder = new FrameDecoder(MAX_FRAME, initial);
       // Copies show: what is unread stands somewhere else after `space()` than before it.
       let copies = 0;
@@ -315,7 +306,7 @@ Deno.test("FrameDecoder: the capacity is that of one frame at most, and is given
     const rest = encodeFrame(Type.MESSAGE, 1, pattern(100));
     const bounded = () =>
       assert(decoder.capacity <= Math.max(initial, frame.length), `${decoder.capacity} bytes`);
-    assertStrictEquals(push(decoder, concat(frame, rest), bounded).length, 2);
+    assertStrictEquals(push(decoder, concat([frame, rest]), bounded).length, 2);
     decoder.space();
     assertStrictEquals(decoder.capacity, initial);
   }
@@ -473,9 +464,9 @@ Deno.test("every parser of JSON: what is no JSON object is malformed", () => {
     utf8.encode("[".repeat(MAX_BODY)),
     utf8.encode(`{"a":`.repeat(MAX_BODY / 5)),
     // Not UTF-8: a lone continuation byte, an overlong "{", a half of a surrogate pair.
-    concat(utf8.encode(`{"a":"`), Uint8Array.of(0x80), utf8.encode(`"}`)),
+    concat([utf8.encode(`{"a":"`), Uint8Array.of(0x80), utf8.encode(`"}`)]),
     Uint8Array.of(0xc1, 0xbb),
-    concat(utf8.encode(`{"a":"`), Uint8Array.of(0xed, 0xa0, 0x80), utf8.encode(`"}`)),
+    concat([utf8.encode(`{"a":"`), Uint8Array.of(0xed, 0xa0, 0x80), utf8.encode(`"}`)]),
   ];
   for (const parse of [parseGreeting, parseLogin, parseHello, parseWelcome, parseError]) {
     for (const body of bodies) assertRefused(() => parse(body), "malformed");
