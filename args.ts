@@ -4,8 +4,33 @@ import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
 import { XOR_PROMISE } from "./cipher.ts";
 import { UsageError } from "./errors.ts";
+import {
+  backlogOf,
+  budgetOf,
+  BYTE_BURST_SECONDS,
+  DEFAULT_BYTE_RATE,
+  DEFAULT_LIMITS,
+  DEFAULT_RATE,
+  formatSize,
+  FRAME_BURST_SECONDS,
+  GREATEST_BYTE_RATE,
+  GREATEST_LOG,
+  LEAST_BACKLOG,
+  LEAST_BYTE_RATE,
+  LEAST_LOG,
+  type Limits,
+  MOST,
+  sizeOf,
+} from "./limits.ts";
 import { DEFAULT_PORT } from "./protocol.ts";
+import type { StatusPlace } from "./status.ts";
 import { nameFault, printable, toName } from "./text.ts";
+
+/**
+ * For how long to try to come back when the connection is lost, in ms: 0 not at all, Infinity for ever;
+ * undefined: as it suits the screen.
+ */
+export type Retry = number | undefined;
 
 /** How a room is shown and talked to. */
 export interface ScreenOptions {
@@ -14,6 +39,7 @@ export interface ScreenOptions {
   /** Plain lines, also in a terminal. */
   plain: boolean;
   stay: boolean;
+  retry: Retry;
 }
 
 /** Which room to enter, and how. */
@@ -34,6 +60,8 @@ export type RoomCipher =
     codeFile: string | undefined;
     /** Ask the operator for the code. */
     askCode: boolean;
+    /** A file that keeps what checks the code. */
+    state: string | undefined;
   };
 
 export type Command =
@@ -46,6 +74,10 @@ export type Command =
     cipher: RoomCipher;
     /** Serve and join in one. */
     join: ScreenOptions | undefined;
+    limits: Limits;
+    /** How the operator is told what happens. */
+    log: "text" | "json";
+    status: StatusPlace | undefined;
   }
   | { verb: "join"; target: Target; screen: ScreenOptions }
   | {
@@ -54,6 +86,7 @@ export type Command =
     name: string;
     /** undefined: from stdin. */
     text: string | undefined;
+    retry: Retry;
   };
 
 /** The default host: this machine only. */
@@ -64,6 +97,8 @@ interface Option {
   /** How the value is called in the usage; undefined for an option without one. */
   value?: string;
   help: string;
+  /** Stands above it, and above what follows. */
+  heading?: string;
 }
 
 interface Verb {
@@ -80,11 +115,18 @@ const NAME: Option = {
   value: "NAME",
   help: "the name to be known by (default: CHAT_NAME, else the user's name)",
 };
+const RETRY: Option = {
+  value: "SECONDS",
+  help: "how long to try to come back when cut off, or forever",
+};
+/** Seconds of the longest `--retry` that is not for ever: eleven days. */
+const MAX_RETRY = 1_000_000;
 const SCREEN: Record<string, Option> = {
   name: NAME,
   json: { help: "one JSON object a line, in and out: see docs/json.md" },
   plain: { help: "plain lines also in a terminal, for screen readers" },
   stay: { help: "in a pipe: go on listening when the input has ended" },
+  retry: RETRY,
 };
 
 const CODE_FILE: Option = {
@@ -96,6 +138,59 @@ const TARGET: Record<string, Option> = {
   cipher: {
     value: "CIPHER",
     help: "sealed or xor: refuse a room with another (default: take either)",
+  },
+};
+
+const LIMITS: Record<string, Option> = {
+  "max-members": {
+    heading: "Limits (docs/operating.md has the reasons; SIZE is in bytes, or such as 512K, 8M):",
+    value: "N",
+    help: `members at once (default ${DEFAULT_LIMITS.maxMembers})`,
+  },
+  "max-per-address": {
+    value: "N",
+    help: `connections at once from one address (default ${DEFAULT_LIMITS.maxPerAddress})`,
+  },
+  "max-admissions": {
+    value: "N",
+    help: `connections at once that are not admitted yet (default ${DEFAULT_LIMITS.maxAdmissions})`,
+  },
+  handshake: {
+    value: "SECONDS",
+    help: `how long an admission may take (default ${DEFAULT_LIMITS.handshakeMs / 1000})`,
+  },
+  idle: {
+    value: "SECONDS",
+    help: `silent so long, though asked, a peer is taken for dead (default ${
+      DEFAULT_LIMITS.idleMs / 1000
+    })`,
+  },
+  grace: {
+    value: "SECONDS",
+    help: `how long who lost its connection may come back (default ${
+      DEFAULT_LIMITS.graceMs / 1000
+    }; 0: not)`,
+  },
+  "log-size": {
+    value: "SIZE",
+    help: `how much of the conversation is kept for who is behind (default ${
+      formatSize(DEFAULT_LIMITS.logSize)
+    })`,
+  },
+  backlog: {
+    value: "SIZE",
+    help: "how far behind who is connected may be (default: half of the log)",
+  },
+  rate: {
+    value: "N",
+    help:
+      `a member's messages a second (default ${DEFAULT_RATE}; 0: any); at once ${FRAME_BURST_SECONDS} times that`,
+  },
+  "byte-rate": {
+    value: "SIZE",
+    help: `a member's bytes a second (default ${
+      formatSize(DEFAULT_BYTE_RATE)
+    }; 0: any); at once ${BYTE_BURST_SECONDS} times that`,
   },
 };
 
@@ -118,6 +213,10 @@ const VERBS: Record<"serve" | "join" | "send", Verb> = {
         help: "sealed: take the code from a file (default: CHAT_CODE, else drawn)",
       },
       "ask-code": { help: "sealed: ask for the code, hidden" },
+      state: {
+        value: "FILE",
+        help: "sealed: keep in a file what checks the code, for the next start",
+      },
       key: {
         value: "KEY",
         help: "xor: the public key, 0 to 255 (default: drawn), to follow along",
@@ -129,10 +228,17 @@ const VERBS: Record<"serve" | "join" | "send", Verb> = {
           help: `with --join: ${option.help}`,
         }]),
       ),
+      log: { value: "FORMAT", help: "text (default) or json: how to tell on stderr what happens" },
+      status: {
+        value: "WHERE",
+        help: "show counters at a port of 127.0.0.1 (0 takes a free one), or a path with a /",
+      },
       help: HELP,
+      ...LIMITS,
     },
     notes: `On stdout it prints \`listening HOST:PORT\`, one line an address, and a drawn code as
-\`code WORD WORD WORD WORD\`. Ctrl-C closes the room.`,
+\`code WORD WORD WORD WORD\`. Ctrl-C closes the room. Started again with the same --state it has
+the code that it had, and prints none.`,
     example: "chat serve --host 0.0.0.0 --port 2429",
   },
   join: {
@@ -143,14 +249,17 @@ const VERBS: Record<"serve" | "join" | "send", Verb> = {
       `Without HOST it joins the room that you have opened on this machine; PORT is ${DEFAULT_PORT} unless given.
 In a terminal, type and press Enter; /help shows what else there is. In a pipe each line of stdin is
 a message, and stdout has \`NAME: text\`; at the end of stdin the client waits until the room has
-taken all of it, and leaves.`,
+taken all of it, and leaves. When the connection is lost it tries to come back: for ever in a
+terminal and with --stay, else for 60 seconds; --retry 0 does not.`,
     example: "chat join 192.0.2.7:2429 --name alice",
   },
   send: {
     synopsis: "chat send [HOST[:PORT]] [OPTION...] [--] [TEXT...]",
     summary: "say one thing and leave",
-    options: { name: NAME, ...TARGET, help: HELP },
-    notes: `Without TEXT, stdin is the message. Exit code 0 says that the room has taken it.
+    options: { name: NAME, ...TARGET, retry: RETRY, help: HELP },
+    notes:
+      `Without TEXT, stdin is the message. Exit code 0 says that the room has taken it. When the
+connection is lost first, it tries to come back for 60 seconds, unless --retry says otherwise.
 The first word is the address if it is localhost, or has a dot or a colon before its end and no
 other marks than an address may have; behind -- all is TEXT.`,
     example: "make 2>&1 | tail -n 20 | chat send --name builder",
@@ -180,9 +289,19 @@ Example, in two terminals:
 
 function verbUsage(name: VerbName): string {
   const { synopsis, summary, options, notes, example } = VERBS[name];
-  const rows = Object.entries(options).map(([option, { value, help }]) => {
-    const flag = value ? `--${option} ${value}` : `--${option}`;
-    return `  ${flag.padEnd(17)} ${help}`;
+  const sections: { flag: string; help: string }[][] = [];
+  const headings: string[] = [];
+  for (const [option, { value, help, heading }] of Object.entries(options)) {
+    if (heading !== undefined || sections.length === 0) {
+      sections.push([]);
+      headings.push(heading === undefined ? "" : `\n${heading}\n`);
+    }
+    sections.at(-1)!.push({ flag: value ? `--${option} ${value}` : `--${option}`, help });
+  }
+  const rows = sections.map((section, index) => {
+    const column = Math.max(17, ...section.map(({ flag }) => flag.length));
+    const lines = section.map(({ flag, help }) => `  ${flag.padEnd(column)} ${help}`);
+    return headings[index] + lines.join("\n");
   });
   return `${synopsis}\n    ${summary}\n\n${rows.join("\n")}\n${
     notes ? `\n${notes}\n` : ""
@@ -244,6 +363,7 @@ export function parseCommand(
         ),
         name: parseName(options, env),
         text: said,
+        retry: parseRetry(options),
       };
     }
   }
@@ -273,14 +393,73 @@ function parseServe(
     port: parseNumber("port", options.get("port") ?? String(DEFAULT_PORT), 0, 65535),
     cipher: parseCipher(options),
     join: options.has("join") ? parseScreen(options, env) : undefined,
+    limits: parseLimits(options),
+    log: parseLog(options),
+    status: parseStatus(options.get("status")),
   };
+}
+
+function parseLimits(options: Map<string, string>): Limits {
+  const {
+    maxMembers,
+    maxPerAddress,
+    maxAdmissions,
+    handshakeMs,
+    idleMs,
+    graceMs,
+  } = DEFAULT_LIMITS;
+  const count = (option: string, otherwise: number) =>
+    parseLimit(options, option, 1, MOST, otherwise);
+  const ms = (option: string, least: number, greatest: number, otherwise: number) =>
+    1000 * parseLimit(options, option, least, greatest, otherwise / 1000, " of seconds");
+  const logSize = parseSize(options, "log-size", LEAST_LOG, GREATEST_LOG, DEFAULT_LIMITS.logSize);
+  return {
+    maxMembers: count("max-members", maxMembers),
+    maxPerAddress: count("max-per-address", maxPerAddress),
+    maxAdmissions: count("max-admissions", maxAdmissions),
+    handshakeMs: ms("handshake", 1, 600, handshakeMs),
+    // Less than a few round trips would take everybody for dead.
+    idleMs: ms("idle", 5, 3600, idleMs),
+    graceMs: ms("grace", 0, 86400, graceMs),
+    logSize,
+    backlog: parseSize(options, "backlog", LEAST_BACKLOG, logSize, backlogOf(logSize)),
+    budget: budgetOf(
+      parseLimit(options, "rate", 0, MOST, DEFAULT_RATE),
+      parseSize(
+        options,
+        "byte-rate",
+        LEAST_BYTE_RATE,
+        GREATEST_BYTE_RATE,
+        DEFAULT_BYTE_RATE,
+        true,
+      ),
+    ),
+  };
+}
+
+function parseLog(options: Map<string, string>): "text" | "json" {
+  const format = options.get("log") ?? "text";
+  if (options.has("log") && options.has("join")) {
+    throw new UsageError("Cannot use --log here: with --join there is the screen instead");
+  }
+  if (format === "text" || format === "json") return format;
+  throw new UsageError(`Cannot use --log "${printable(format)}": there are text and json`);
+}
+
+function parseStatus(where: string | undefined): StatusPlace | undefined {
+  if (where === undefined) return undefined;
+  if (/^\d+$/.test(where)) return { port: parseNumber("status port", where, 0, 65535) };
+  if (/[/\\]/.test(where)) return { path: where };
+  throw new UsageError(
+    `Cannot use --status "${printable(where)}": it must be a port, or a path with a / in it`,
+    { hint: "For a socket in this folder write: --status ./NAME" },
+  );
 }
 
 function parseCipher(options: Map<string, string>): RoomCipher {
   const name = checkCipher(options.get("cipher") ?? "sealed");
-  const strange = (name === "sealed" ? ["key"] : ["code-file", "ask-code"]).find((option) =>
-    options.has(option)
-  );
+  const strange = (name === "sealed" ? ["key"] : ["code-file", "ask-code", "state"])
+    .find((option) => options.has(option));
   if (strange !== undefined) {
     throw new UsageError(`Cannot use --${strange} here: a room with the cipher ${name} has none`, {
       hint: strange === "key" ? "It goes with --cipher xor" : "It goes with --cipher sealed",
@@ -290,7 +469,12 @@ function parseCipher(options: Map<string, string>): RoomCipher {
     if (options.has("code-file") && options.has("ask-code")) {
       throw new UsageError("Cannot use both --code-file and --ask-code: there is one code");
     }
-    return { name, codeFile: options.get("code-file"), askCode: options.has("ask-code") };
+    return {
+      name,
+      codeFile: options.get("code-file"),
+      askCode: options.has("ask-code"),
+      state: options.get("state"),
+    };
   }
   const key = options.get("key");
   return { name, publicKey: key === undefined ? undefined : parseNumber("key", key, 0, 255) };
@@ -327,7 +511,15 @@ function parseScreen(
     json: options.has("json"),
     plain: options.has("plain") || env("TERM") === "dumb",
     stay: options.has("stay"),
+    retry: parseRetry(options),
   };
+}
+
+function parseRetry(options: Map<string, string>): Retry {
+  const text = options.get("retry");
+  if (text === undefined) return undefined;
+  if (text === "forever") return Infinity;
+  return 1000 * parseNumber("retry", text, 0, MAX_RETRY, "It is in seconds; or: --retry forever");
 }
 
 /** Options by name ("" for those without a value), what stands between them, and what follows `--`. */
@@ -451,13 +643,54 @@ function parseNumber(
   hint?: string,
 ): number {
   // A few digits, so that no number is parsed that could not be right.
-  const value = /^\d{1,6}$/.test(text) ? Number(text) : NaN;
+  const value = /^\d{1,7}$/.test(text) ? Number(text) : NaN;
   if (value >= least && value <= greatest) return value;
   throw new UsageError(
     `Cannot use the ${option} "${
       printable(text)
     }": it must be a whole number from ${least} to ${greatest}`,
     hint === undefined ? {} : { hint },
+  );
+}
+
+/** @param unit behind "a whole number" */
+function parseLimit(
+  options: Map<string, string>,
+  option: string,
+  least: number,
+  greatest: number,
+  otherwise: number,
+  unit = "",
+): number {
+  const text = options.get(option);
+  if (text === undefined) return otherwise;
+  const value = /^\d{1,6}$/.test(text) ? Number(text) : NaN;
+  if (value >= least && value <= greatest) return value;
+  throw new UsageError(
+    `Cannot use --${option} "${
+      printable(text)
+    }": it must be a whole number${unit} from ${least} to ${greatest}`,
+  );
+}
+
+/** @param none whether 0 may stand for no limit */
+function parseSize(
+  options: Map<string, string>,
+  option: string,
+  least: number,
+  greatest: number,
+  otherwise: number,
+  none = false,
+): number {
+  const text = options.get(option);
+  if (text === undefined) return otherwise;
+  const value = sizeOf(text) ?? NaN;
+  if ((value >= least && value <= greatest) || (none && value === 0)) return value;
+  throw new UsageError(
+    `Cannot use --${option} "${printable(text)}": it must be ${none ? "0, or " : ""}a size from ${
+      formatSize(least)
+    } to ${formatSize(greatest)}`,
+    { hint: `Write bytes, or such as: --${option} ${formatSize(otherwise)}` },
   );
 }
 

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertLessOrEqual, assertMatch, assertThrows } fr
 import fc from "./property.ts";
 import { type Command, parseCommand, type ScreenOptions, type Target, usage } from "./args.ts";
 import { UsageError } from "./errors.ts";
+import { budgetOf, DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS, width } from "./text.ts";
 
 // ---- helpers ----
@@ -20,18 +21,34 @@ function words(line: string): string[] {
   return line.split(" ").filter((word) => word !== "");
 }
 
-const SCREEN: ScreenOptions = { name: "ada", json: false, plain: false, stay: false };
+const SCREEN: ScreenOptions = {
+  name: "ada",
+  json: false,
+  plain: false,
+  stay: false,
+  retry: undefined,
+};
+const SEALED = { name: "sealed", codeFile: undefined, askCode: false, state: undefined } as const;
 const SERVE = {
   verb: "serve",
   hostname: "127.0.0.1",
   port: 2428,
-  cipher: { name: "sealed", codeFile: undefined, askCode: false },
+  cipher: SEALED,
   join: undefined,
+  limits: DEFAULT_LIMITS,
+  log: "text",
+  status: undefined,
 } as const;
 /** What is found without being told: the room of this machine, of either kind. */
 const TARGET: Target = { address: undefined, codeFile: undefined, cipher: undefined };
 const JOIN = { verb: "join", target: TARGET, screen: SCREEN } as const;
-const SEND = { verb: "send", target: TARGET, name: "ada", text: undefined } as const;
+const SEND = {
+  verb: "send",
+  target: TARGET,
+  name: "ada",
+  text: undefined,
+  retry: undefined,
+} as const;
 
 /** The target with this address. */
 function at(hostname: string, port = 2428): { target: Target } {
@@ -71,25 +88,155 @@ Deno.test("parseCommand: serve takes every option of its help", () => {
   });
   assertEquals(parse(words("serve --cipher sealed --code-file code.txt")), {
     ...SERVE,
-    cipher: { name: "sealed", codeFile: "code.txt", askCode: false },
+    cipher: { ...SEALED, codeFile: "code.txt" },
   });
-  assertEquals(parse(words("serve --ask-code")), {
+  assertEquals(parse(words("serve --ask-code --state room")), {
     ...SERVE,
-    cipher: { name: "sealed", codeFile: undefined, askCode: true },
+    cipher: { ...SEALED, askCode: true, state: "room" },
   });
   assertEquals(parse(words("serve --join")), { ...SERVE, join: SCREEN });
-  assertEquals(parse(words("serve --name bob --json --plain --stay --join")), {
+  assertEquals(parse(words("serve --name bob --json --plain --stay --retry 0 --join")), {
     ...SERVE,
-    join: { name: "bob", json: true, plain: true, stay: true },
+    join: { name: "bob", json: true, plain: true, stay: true, retry: 0 },
   });
+});
+
+/** What serve has for its limits, behind this command line. */
+function limits(line: string): Limits {
+  const command = parse(words(`serve ${line}`));
+  assert(command.verb === "serve");
+  return command.limits;
+}
+
+Deno.test("parseCommand: each limit of serve is taken by its own option, seconds as ms", () => {
+  const cases: Record<string, Partial<Limits>> = {
+    "--max-members 12": { maxMembers: 12 },
+    "--max-per-address 1": { maxPerAddress: 1 },
+    "--max-admissions 999999": { maxAdmissions: 999_999 },
+    "--handshake 1": { handshakeMs: 1_000 },
+    "--idle 5": { idleMs: 5_000 },
+    "--grace 0": { graceMs: 0 },
+    "--grace 86400": { graceMs: 86_400_000 },
+    "--log-size 16M --backlog 256K": { logSize: 16 * 1024 ** 2, backlog: 256 * 1024 },
+    "--backlog 8388608": { backlog: 8 * 1024 ** 2 },
+    "--rate 3": { budget: budgetOf(3, 256 * 1024)! },
+    "--byte-rate 1m": { budget: budgetOf(50, 1024 ** 2)! },
+  };
+  for (const [line, changed] of Object.entries(cases)) {
+    assertEquals(limits(line), { ...DEFAULT_LIMITS, ...changed }, line);
+  }
+});
+
+Deno.test("parseCommand: serve's backlog is half of its log where nobody says, and never more than it", () => {
+  assertEquals(limits("--log-size 1M").backlog, 512 * 1024);
+  assertEquals(limits("--log-size 1G").backlog, 512 * 1024 ** 2);
+  assertEquals(limits("--log-size 1M --backlog 1M").backlog, 1024 ** 2);
+  assertRefused(
+    words("serve --log-size 1M --backlog 1048577"),
+    'Cannot use --backlog "1048577": it must be a size from 256K to 1M',
+    "Write bytes, or such as: --backlog 512K",
+  );
+});
+
+Deno.test("parseCommand: serve's rates of 0 stand for no limit", () => {
+  assertEquals(limits("--rate 0").budget, budgetOf(0, 256 * 1024));
+  assertEquals(limits("--byte-rate 0").budget, budgetOf(50, 0));
+  assertEquals(limits("--rate 0 --byte-rate 0").budget, undefined);
+});
+
+Deno.test("parseCommand: a limit of serve is refused outside of its range, or in another spelling", () => {
+  const numbers: Record<string, [range: string, values: string[]]> = {
+    "max-members": [" from 1 to 999999", ["0", "1000000", "-1", "1.5", "1e3", "0x10", "8M", "٣"]],
+    "max-per-address": [" from 1 to 999999", ["0"]],
+    "max-admissions": [" from 1 to 999999", ["0"]],
+    handshake: [" of seconds from 1 to 600", ["0", "601", "10s"]],
+    idle: [" of seconds from 5 to 3600", ["4", "3601"]],
+    grace: [" of seconds from 0 to 86400", ["86401", "-1", "0.5"]],
+    rate: [" from 0 to 999999", ["1000000", "50/s"]],
+  };
+  for (const [option, [range, values]] of Object.entries(numbers)) {
+    for (const value of values) {
+      assertRefused(
+        ["serve", `--${option}=${value}`],
+        `Cannot use --${option} "${value}": it must be a whole number${range}`,
+        undefined,
+      );
+    }
+  }
+  const sizes: Record<string, [range: string, example: string, values: string[]]> = {
+    "log-size": ["a size from 1M to 1G", "8M", [
+      "1023K",
+      "1025M",
+      "8MB",
+      "8 M",
+      "8.5M",
+      "M",
+      "-8M",
+    ]],
+    backlog: ["a size from 256K to 8M", "4M", ["255K", "9M", "0"]],
+    "byte-rate": ["0, or a size from 32K to 128M", "256K", ["31K", "129M", "1", "4T"]],
+  };
+  for (const [option, [range, example, values]] of Object.entries(sizes)) {
+    for (const value of values) {
+      assertRefused(
+        ["serve", `--${option}=${value}`],
+        `Cannot use --${option} "${value}": it must be ${range}`,
+        `Write bytes, or such as: --${option} ${example}`,
+      );
+    }
+  }
+});
+
+Deno.test("parseCommand: serve's log is text or json, and goes without a screen only", () => {
+  assertEquals(parse(words("serve --log json")), { ...SERVE, log: "json" });
+  assertEquals(parse(words("serve --log text")), SERVE);
+  assertRefused(
+    words("serve --log JSON"),
+    'Cannot use --log "JSON": there are text and json',
+    undefined,
+  );
+  for (const log of ["text", "json"]) {
+    assertRefused(
+      words(`serve --join --log ${log}`),
+      "Cannot use --log here: with --join there is the screen instead",
+      undefined,
+    );
+  }
+});
+
+Deno.test("parseCommand: serve's status is a port, or a path that is seen to be one", () => {
+  for (const port of [0, 9428, 65535]) {
+    assertEquals(parse(words(`serve --status ${port}`)), { ...SERVE, status: { port } });
+  }
+  for (const path of ["./status", "/run/chat/status", "a/b", "C:\\chat", "/1"]) {
+    assertEquals(parse(["serve", "--status", path]), { ...SERVE, status: { path } });
+  }
+  assertRefused(
+    words("serve --status 65536"),
+    'Cannot use the status port "65536": it must be a whole number from 0 to 65535',
+    undefined,
+  );
+  for (const where of ["status", "127.0.0.1:80", "-1", "1.5"]) {
+    assertRefused(
+      ["serve", `--status=${where}`],
+      `Cannot use --status "${where}": it must be a port, or a path with a / in it`,
+      "For a socket in this folder write: --status ./NAME",
+    );
+  }
 });
 
 Deno.test("parseCommand: join takes every option of its help, before and behind the address", () => {
   assertEquals(parse(["join"]), JOIN);
-  const all = { name: "bob", json: true, plain: true, stay: true };
+  const all = { name: "bob", json: true, plain: true, stay: true, retry: 5000 };
   const there = { ...JOIN, ...at("192.0.2.7", 2429), screen: all };
-  assertEquals(parse(words("join 192.0.2.7:2429 --name bob --json --plain --stay")), there);
-  assertEquals(parse(words("join --name=bob --json --plain --stay 192.0.2.7:2429")), there);
+  assertEquals(
+    parse(words("join 192.0.2.7:2429 --name bob --json --plain --stay --retry 5")),
+    there,
+  );
+  assertEquals(
+    parse(words("join --name=bob --json --plain --stay --retry=5 192.0.2.7:2429")),
+    there,
+  );
   assertEquals(parse(words("join --json -- 192.0.2.7:2429")), {
     ...there,
     screen: { ...SCREEN, json: true },
@@ -106,9 +253,10 @@ Deno.test("parseCommand: join takes every option of its help, before and behind 
 
 Deno.test("parseCommand: send takes every option of its help, and words as one text", () => {
   assertEquals(parse(["send"]), SEND);
-  assertEquals(parse(words("send --name bob it is done")), {
+  assertEquals(parse(words("send --name bob it is done --retry forever")), {
     ...SEND,
     name: "bob",
+    retry: Infinity,
     text: "it is done",
   });
   assertEquals(parse(["send", "two  spaces", "stay"]), { ...SEND, text: "two  spaces stay" });
@@ -156,8 +304,15 @@ Deno.test("parseCommand: an option with a value is refused without one", () => {
     port: "PORT",
     cipher: "CIPHER",
     "code-file": "FILE",
+    state: "FILE",
     key: "KEY",
     name: "NAME",
+    retry: "SECONDS",
+    "max-members": "N",
+    "log-size": "SIZE",
+    grace: "SECONDS",
+    log: "FORMAT",
+    status: "WHERE",
   };
   for (const [option, value] of Object.entries(cases)) {
     const message = `Cannot use --${option} alone: it needs a value`;
@@ -266,7 +421,13 @@ Deno.test("parseCommand: a word too many is refused", () => {
 });
 
 Deno.test("parseCommand: serve takes the options of a screen only with --join", () => {
-  const flags = { name: "--name=bob", json: "--json", plain: "--plain", stay: "--stay" };
+  const flags = {
+    name: "--name=bob",
+    json: "--json",
+    plain: "--plain",
+    stay: "--stay",
+    retry: "--retry=0",
+  };
   for (const [name, flag] of Object.entries(flags)) {
     assertRefused(
       ["serve", flag],
@@ -324,6 +485,7 @@ Deno.test("parseCommand: a key goes with xor, a code with sealed, and a code com
   refused("serve --key 256", "key", "sealed", "xor");
   refused("serve --cipher xor --code-file f", "code-file", "xor", "sealed");
   refused("serve --cipher xor --ask-code", "ask-code", "xor", "sealed");
+  refused("serve --cipher xor --state f", "state", "xor", "sealed");
   assertRefused(
     words("serve --ask-code --code-file f"),
     "Cannot use both --code-file and --ask-code: there is one code",
@@ -335,6 +497,29 @@ Deno.test("parseCommand: a key goes with xor, a code with sealed, and a code com
       "Cannot use --code-file here: a room with the cipher xor has no code",
       undefined,
     );
+  }
+});
+
+Deno.test("parseCommand: --retry is a whole number of seconds up to 1000000, or forever", () => {
+  const taken: Record<string, number> = {
+    "0": 0,
+    "1": 1000,
+    "007": 7000,
+    "1000000": 1_000_000_000,
+    "forever": Infinity,
+  };
+  for (const [text, retry] of Object.entries(taken)) {
+    assertEquals(parse(["join", "--retry", text]), { ...JOIN, screen: { ...SCREEN, retry } });
+    assertEquals(parse(["send", "--retry", text]), { ...SEND, retry });
+  }
+  for (const text of ["-1", "1000001", "1.5", "1e3", "60s", "Forever", "Infinity", "00000001"]) {
+    for (const verb of ["join", "send"]) {
+      assertRefused(
+        [verb, `--retry=${text}`],
+        `Cannot use the retry "${text}": it must be a whole number from 0 to 1000000`,
+        "It is in seconds; or: --retry forever",
+      );
+    }
   }
 });
 
@@ -568,11 +753,13 @@ Deno.test("usage: the texts fit 100 columns, and end in an example that works", 
 Deno.test("usage: every option of a help is taken by its verb, and every option taken is there", () => {
   const options = {
     serve: [
-      ...["host", "port", "cipher", "code-file", "ask-code", "key", "join"],
-      ...["name", "json", "plain", "stay", "help"],
+      ...["host", "port", "cipher", "code-file", "ask-code", "state", "key", "join"],
+      ...["name", "json", "plain", "stay", "retry", "log", "status", "help"],
+      ...["max-members", "max-per-address", "max-admissions", "handshake", "idle", "grace"],
+      ...["log-size", "backlog", "rate", "byte-rate"],
     ],
-    join: ["name", "json", "plain", "stay", "code-file", "cipher", "help"],
-    send: ["name", "code-file", "cipher", "help"],
+    join: ["name", "json", "plain", "stay", "retry", "code-file", "cipher", "help"],
+    send: ["name", "code-file", "cipher", "retry", "help"],
   };
   const values: Environment = {
     HOST: "::",
@@ -581,6 +768,11 @@ Deno.test("usage: every option of a help is taken by its verb, and every option 
     FILE: "code.txt",
     KEY: "1",
     NAME: "bob",
+    FORMAT: "json",
+    WHERE: "0",
+    N: "7",
+    SECONDS: "7",
+    SIZE: "1M",
   };
   for (const [verb, expected] of Object.entries(options)) {
     const rows = help(["help", verb]).matchAll(/^ {2}--([\w-]+)(?: ([A-Z]+))? +\S/gm);
@@ -589,7 +781,9 @@ Deno.test("usage: every option of a help is taken by its verb, and every option 
       listed.push(option!);
       const given = value === undefined ? `--${option}` : `--${option}=${values[value]}`;
       const company = option === "key" ? ["--cipher=xor"] : [];
-      parse([verb, ...verb === "serve" ? ["--join"] : [], ...company, given]);
+      // A screen's options go with --join, that of the log without.
+      const join = verb === "serve" && option !== "log" ? ["--join"] : [];
+      parse([verb, ...join, ...company, given]);
     }
     assertEquals(listed, expected, verb);
     // No other verb's option is taken in silence.

@@ -1,110 +1,204 @@
-// chat join: connects, says hello, and from then on turns frames into events and what the user does into
-// frames. Knows no terminal.
+// chat join: says and hears in a room. From WELCOME on it turns frames into events and what the user does into
+// frames; when the connection is lost it makes another, and goes on. Knows no terminal.
+//
+// A client lives longer than its sessions, and a session longer than its connections. What was said stays
+// `pending` until the room has confirmed it, over however many of both.
 
-import { concat } from "./bytes.ts";
-import { type Cipher, type Opened, type Use, XorCipher } from "./cipher.ts";
-import { SealedCipher } from "./cipher_sealed.ts";
-import { codeDoubt } from "./codes.ts";
-import { Connection, formatAddress, type Source } from "./connection.ts";
+import { Backoff } from "./backoff.ts";
+import type { Cipher, Opened, Use } from "./cipher.ts";
+import { type Connection, formatAddress } from "./connection.ts";
+import {
+  enter,
+  type EnterOptions,
+  type Entrance,
+  MAX_MEMBERS,
+  reenter,
+  type Self,
+  tooManyMembers,
+} from "./entrance.ts";
 import {
   decodeEnvelope,
   decodeProfile,
   encodeEnvelope,
   encodeProfile,
   ENVELOPE_OVERHEAD,
+  NUMBER_OVERHEAD,
   type Profile,
 } from "./envelope.ts";
-import { ChatError, CodeNeeded, NobodyThere, ProtocolError, WrongCode } from "./errors.ts";
-import { comparison, fingerprint, Identity, KnownNames } from "./identity.ts";
-import { startLogin } from "./opaque.ts";
+import { ChatError, CodeNeeded, ProtocolError, WrongCode } from "./errors.ts";
+import { comparison, fingerprint } from "./identity.ts";
+import { MAX_SEQ, type Numbering, Numbers, ORIGIN_SIZE } from "./numbering.ts";
+import { Outbox } from "./outbox.ts";
 import {
   AckOutcome,
   checkEmpty,
   encodeError,
   encodeFrame,
-  encodeHello,
-  encodeLogin,
+  encodeHave,
   type ErrorCode,
   type Frame,
   type Greeting,
-  HANDSHAKE_MS,
   HEADER_SIZE,
   Left,
   MAX_BODY,
-  MAX_FRAME,
-  type Opening,
   parseAck,
+  parseAway,
   parseError,
-  parseGreeting,
   parseLeft,
-  parseLogin,
-  parseServerOpening,
-  parseWelcome,
-  PREFACE,
   Type,
-  VERSION,
-  type Welcome,
 } from "./protocol.ts";
 import {
   type Ending,
   findPerson,
+  type Link,
   type Pending,
   type Person,
   type Room,
   type RoomEvent,
   type RoomInfo,
 } from "./room.ts";
+import { Roster } from "./roster.ts";
 import { nameFault, printable } from "./text.ts";
+
+export type { Self } from "./entrance.ts";
 
 /** Enough for a goodbye to reach the other end of the world, in ms. */
 const FINISH_MS = 2_000;
-/** Bytes of the read buffer: a busy room fills it in one read. */
-const READ_BUFFER = 64 * 1024;
-/** More members than any room has: a server that names more is after this client's memory. */
-const MAX_MEMBERS = 100_000;
+/** How often a client shows that it is there, in ms: a server gives up who is silent for three times as long. */
+const PING_MS = 10_000;
+/** A server that is silent for so long, though it was asked, is gone; in ms. */
+const DEAD_MS = 25_000;
+/** How many looks at the connection there are between two PINGs. */
+const LOOKS = 4;
+/** A clock that has gone on by so much more than it should, in ms: this machine has slept. */
+const SLEPT_MS = 10_000;
+/** How often to look whether the network has changed, while waiting for it, in ms. */
+const NETWORK_MS = 1_000;
+/** A connection that has lasted for so long was a good one, in ms. */
+const STEADY_MS = 10_000;
+/** Bytes of its own log after which a client says that it has them: so much the server keeps for it. */
+const HAVE_SIZE = 16 * 1024;
+/** Bytes of frames that may wait for the server to take them: some thirty of the largest. */
+const MAX_WAITING = 8 * 1024 * 1024;
+/**
+ * What was confirmed shortly before a server ended may not have reached everybody: so much of it, and from so
+ * long ago, is said again to its successor.
+ */
+const REPEAT_MESSAGES = 32;
+const REPEAT_BYTES = 256 * 1024;
+const REPEAT_MS = 30_000;
+/**
+ * And to those who come back to that successor later than this client, within so many ms: the waits between
+ * tries are up to half of it.
+ */
+const REUNION_MS = 60_000;
+/** In a room of more members it is not: there would be as many repetitions as pairs of them. */
+const REUNION_MEMBERS = 50;
+/** How long a direct message waits for its receiver to come back to a room that has started anew, in ms. */
+const RECEIVER_MS = 60_000;
 
-export interface JoinOptions {
-  hostname: string;
-  port: number;
-  /** A valid name; see `nameFault`. */
-  name: string;
-  /** The code of a sealed room. With one, a room that is not sealed is refused. */
-  code?: string;
-  /** Refuse a room with another cipher. */
-  cipher?: "sealed" | "xor" | undefined;
-  /** Who this user is, asked for in sealed rooms only; somebody new if it is not given. */
-  self?: () => Self;
-  /** How long connecting and admission may take, each, in ms. */
-  handshakeMs?: number;
+/** Why a room has ended, where nobody needs to know more. */
+const LOST = "the connection was lost";
+const STOPPED = "the server has stopped";
+
+/** Errors after which a server would take the same client again. */
+const PASSING: readonly string[] = ["slow", "gone", "timeout", "full", "wait"];
+
+export interface JoinOptions extends Omit<EnterOptions, "signal"> {
   /** How long the connection may take to end properly before it is cut, in ms. */
   finishMs?: number;
+  /** For how long to try to come back when the connection is lost, in ms; 0, unless given: not at all. */
+  retryMs?: number;
+  /** The addresses of this machine in any form: when they change, a lost connection is tried at once. */
+  networks?: () => string;
+  /** See `PING_MS` and `DEAD_MS`. */
+  pingMs?: number;
+  deadMs?: number;
+  /** The waits between tries; see `Backoff`. */
+  backoff?: Backoff;
+  /** See `STEADY_MS`. */
+  steadyMs?: number;
+  /** How long a direct message waits for its receiver to come back, in ms. */
+  receiverMs?: number;
 }
 
-/** A user of sealed rooms. */
-export interface Self {
-  readonly identity: Identity;
-  /** The names that this user knows, with their keys; grows as others are met. */
-  readonly knownNames: KnownNames;
-  /** Keeps the names: called when there are new ones. */
-  readonly save?: () => void;
-}
+const utf8 = new TextEncoder();
 
 /** What happens is told in order; the next frame is read when a returned promise has resolved. */
 export type Listener = (event: RoomEvent) => void | Promise<void>;
 
-/** Frames that wait to be written, gathered into one write. */
-class Outbox implements Source {
-  #frames: Uint8Array<ArrayBuffer>[] = [];
+/** Something that was said, and what it takes to say it again. */
+interface Saying extends Pending {
+  /** Which of this client's messages it is. */
+  readonly number: Numbering;
+  /** How many frames had been put into the outbox of its session with it. */
+  frame: number;
+  /** Said again after it was confirmed: its echo is no news. */
+  readonly repeated: boolean;
+}
 
-  put(frame: Uint8Array<ArrayBuffer>): void {
-    this.#frames.push(frame);
-  }
+/** By what somebody is known again where all have come anew. */
+interface Marks {
+  readonly name: string | undefined;
+  readonly key: string | undefined;
+}
 
-  take(): Uint8Array<ArrayBuffer> | null {
-    const frames = this.#frames;
-    if (frames.length <= 1) return frames.pop() ?? null;
-    this.#frames = [];
-    return concat(frames);
+/** A message to one other. */
+interface Telling extends Saying {
+  readonly to: Person;
+  readonly receiver: Marks;
+}
+
+/** What was confirmed, and when. */
+interface Repeatable {
+  readonly saying: Saying;
+  readonly at: number;
+}
+
+/** What lasts from one WELCOME to the next that begins anew. */
+interface Session {
+  readonly id: number;
+  readonly cipher: Cipher;
+  readonly key: Uint8Array | undefined;
+  /** Which room's log it is. */
+  readonly log: string | undefined;
+  readonly outbox: Outbox;
+  readonly maxBody: number;
+  token: string | undefined;
+  /** The positions in the two logs behind the last frames that came. */
+  room: number;
+  own: number;
+  /** How much of its own log the server knows to be here. */
+  had: number;
+  /** How many messages the room's log has had. */
+  said: number;
+  /** How many more of those who were there before may be named. */
+  toCome: number;
+  /** The list of those who were there before has come. */
+  complete: boolean;
+  /** The server has started anew, and this client was there before. */
+  readonly anew: boolean;
+  /** How many direct messages have been answered. */
+  answered: number;
+}
+
+/** Why a connection ended, and whether another would, too. */
+interface Break {
+  readonly ending: Ending;
+  readonly final: boolean;
+}
+
+/** Numbers what is said. */
+class Count {
+  #origin: Uint8Array = new Uint8Array(0);
+  #seq = MAX_SEQ;
+
+  next(): Numbering {
+    if (this.#seq === MAX_SEQ) {
+      this.#origin = crypto.getRandomValues(new Uint8Array(ORIGIN_SIZE));
+      this.#seq = 0;
+    }
+    return { origin: this.#origin, seq: ++this.#seq, again: false };
   }
 }
 
@@ -116,191 +210,13 @@ class Outbox implements Source {
  * `CodeNeeded` and `WrongCode` where something else can be tried
  */
 export async function join(options: JoinOptions): Promise<Client> {
-  const fault = nameFault(options.name);
-  if (fault !== undefined) {
-    throw new ChatError(`Cannot join as "${printable(options.name)}": a name ${fault}`);
-  }
-  const address = formatAddress(options.hostname, options.port);
-  const ms = options.handshakeMs ?? HANDSHAKE_MS;
-  const conn = await connect(options, address, ms);
-  const connection = new Connection(conn, MAX_FRAME, READ_BUFFER);
-  let late = false;
-  const deadline = setTimeout(() => {
-    late = true;
-    connection.close();
-  }, ms);
+  const entrance = await enter(options);
   try {
-    return await introduce(connection, address, options);
+    return new Client(entrance, options);
   } catch (error) {
-    connection.close();
-    if (late) {
-      throw new ChatError(
-        `Cannot join ${address}: what answers there does not say within ${ms / 1000} seconds ` +
-          "that it is a chat server",
-        { hint: "Is the port right? `chat serve` prints it when it opens a room" },
-      );
-    }
-    if (error instanceof ProtocolError) {
-      const hint = error.code === "version"
-        ? "Both sides need versions of chat that understand each other: see `chat --version`"
-        : undefined;
-      throw new ChatError(
-        `Cannot join ${address}: ${printable(error.message)}`,
-        hint === undefined ? { cause: error } : { hint, cause: error },
-      );
-    }
+    entrance.connection.close();
     throw error;
-  } finally {
-    clearTimeout(deadline);
   }
-}
-
-async function connect(
-  { hostname, port }: JoinOptions,
-  address: string,
-  ms: number,
-): Promise<Deno.TcpConn> {
-  const connecting = Deno.connect({ hostname, port });
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<"late">((resolve) => timer = setTimeout(() => resolve("late"), ms));
-  try {
-    const first = await Promise.race([connecting, late]);
-    if (first !== "late") return first;
-  } catch (cause) {
-    if (cause instanceof Deno.errors.ConnectionRefused) {
-      throw new NobodyThere(`Cannot join ${address}: nothing listens there`, {
-        hint: "Open a room with: chat serve",
-        cause,
-      });
-    }
-    const message = cause instanceof Error ? cause.message : String(cause);
-    if (/lookup|resolve|not known|no such host/i.test(message)) {
-      throw new ChatError(`Cannot join ${address}: there is no host of that name`, { cause });
-    }
-    throw new ChatError(`Cannot join ${address}: ${message}`, { cause });
-  } finally {
-    clearTimeout(timer);
-  }
-  connecting.then((conn) => conn.close(), () => {});
-  throw new ChatError(`Cannot join ${address}: no answer within ${ms / 1000} seconds`, {
-    hint: "Is the address right, and does no firewall stand between?",
-  });
-}
-
-/** From the preface to WELCOME. */
-async function introduce(
-  connection: Connection,
-  address: string,
-  options: JoinOptions,
-): Promise<Client> {
-  const { decoder } = connection;
-  connection.send(PREFACE.slice() as Uint8Array<ArrayBuffer>);
-  // 1. Is it a chat server at all?
-  for (;;) {
-    const opening = parseServerOpening(decoder.unread);
-    if (opening.kind === "chat") break;
-    if (opening.kind !== "more") throw notAChatServer(address, opening);
-    if (!await connection.fill()) {
-      throw new NobodyThere(`Cannot join ${address}: the connection was closed without a word`, {
-        hint: "Is the port right? `chat serve` prints it when it opens a room",
-      });
-    }
-  }
-  // 2. GREETING says how to talk.
-  const greeting = parseGreeting((await expect(connection, Type.GREETING)).body);
-  // 3. HELLO says who we are, and in a sealed room proves that we know the code.
-  const { cipher, proof, self } = await chooseCipher(connection, greeting, address, options);
-  const profile = cipher.seal(encodeProfile({ name: options.name }), "profile");
-  connection.send(encodeHello({ version: VERSION, profile, ...(proof && { proof }) }));
-  // 4. WELCOME says that we are in.
-  const frame = await expect(connection, Type.WELCOME);
-  if (frame.id === 0) throw new ProtocolError<ErrorCode>("malformed", "WELCOME gives no id");
-  const maxBody = Math.min(MAX_BODY, greeting.maxFrame - (HEADER_SIZE - 4));
-  const info: RoomInfo = {
-    address,
-    cipher: cipher.name,
-    maxText: maxBody - cipher.overhead - ENVELOPE_OVERHEAD,
-  };
-  const welcome = parseWelcome(frame.body);
-  if (welcome.members > MAX_MEMBERS) throw tooManyMembers();
-  return new Client(connection, cipher, self, info, frame.id, welcome, options);
-}
-
-/** The cipher that the room greets with; for a sealed one, after a login with the code. */
-async function chooseCipher(
-  connection: Connection,
-  greeting: Greeting,
-  address: string,
-  { code, cipher: wanted, self: getSelf }: JoinOptions,
-): Promise<{ cipher: Cipher; proof?: string; self?: Self }> {
-  if (greeting.cipher === "xor") {
-    // Whoever stands between could greet so, to read along.
-    if (code !== undefined || wanted === "sealed") {
-      throw new NobodyThere(
-        `Cannot join ${address}: the room there is not sealed, as it should be`,
-        {
-          hint: "Ask who opened it. A room that is not sealed is joined without a code",
-        },
-      );
-    }
-    return { cipher: new XorCipher(Number(greeting.key)) };
-  }
-  if (wanted === "xor") {
-    throw new NobodyThere(`Cannot join ${address}: the room there is sealed, not xor`);
-  }
-  if (code === undefined) {
-    throw new CodeNeeded(`Cannot join ${address} without its code: the room is sealed`, {
-      hint: "Give it in the environment as CHAT_CODE, or in a file with --code-file FILE",
-    });
-  }
-  const login = startLogin(code);
-  connection.send(encodeLogin({ message: login.request }));
-  const answer = parseLogin((await expect(connection, Type.LOGIN)).body);
-  const admission = login.finish(answer.message);
-  // Nothing of us has been told so far: not even the name, sealed.
-  if (!admission) {
-    const tries = answer.tries ?? 0;
-    const left = tries === 1 ? "1 more try" : `${tries} more tries`;
-    throw new WrongCode(`Cannot join ${address}: the code is wrong`, {
-      hint: `There are ${left} in this minute. ${codeDoubt(code) ?? "Ask for it again"}`,
-    });
-  }
-  const self = getSelf?.() ?? { identity: Identity.generate(), knownNames: new KnownNames() };
-  const { exportKey, proof } = admission;
-  const cipher = new SealedCipher({ exportKey, identity: self.identity, now: Date.now });
-  return { cipher, proof, self };
-}
-
-async function expect(connection: Connection, type: number): Promise<Frame> {
-  for (;;) {
-    const frame = connection.decoder.next();
-    if (frame) {
-      if (frame.type === type) return frame;
-      if (frame.type === Type.ERROR) {
-        const { code, message } = parseError(frame.body);
-        throw new ProtocolError(code, `the server says: ${message}`);
-      }
-      if (frame.type === Type.BYE) throw new ProtocolError("bye", "the server is stopping");
-      throw new ProtocolError<ErrorCode>(
-        "unexpected",
-        `a frame of type ${frame.type} came too early`,
-      );
-    }
-    if (!await connection.fill()) {
-      throw new ProtocolError("lost", "the connection was closed before the room let us in");
-    }
-  }
-}
-
-function notAChatServer(address: string, opening: Opening): NobodyThere {
-  const what = {
-    http: "a web server answers there",
-    ssh: "an SSH server answers there",
-    tls: "a TLS server answers there",
-  }[opening.kind as string] ?? "what answers there does not speak our protocol";
-  return new NobodyThere(`Cannot join ${address}: ${what}, not a chat server`, {
-    hint: "Is the port right? `chat serve` prints it when it opens a room",
-  });
 }
 
 /** A profile, and when it was made by its maker's clock. */
@@ -317,6 +233,7 @@ type Said =
       readonly sent: Date | undefined;
       readonly missing: number;
     };
+    readonly number: Numbering | undefined;
   }
   | RoomEvent & { type: "unreadable" };
 
@@ -325,69 +242,80 @@ export class Client implements Room {
   readonly info: RoomInfo;
   readonly fingerprint: string | undefined;
 
-  readonly #connection: Connection;
-  readonly #cipher: Cipher;
-  readonly #outbox = new Outbox();
-  readonly #id: number;
-  readonly #finishMs: number;
-  /** Names by id; undefined where the profile could not be read. In the order of joining. */
-  readonly #names = new Map<number, string | undefined>();
-  /** How many have each name. */
-  readonly #namesakes = new Map<string, number>();
+  readonly #options: JoinOptions;
   readonly #self: Self | undefined;
-  /** Who has a name that is known with another key. */
-  readonly #otherKeys = new Set<number>();
-  /** How many bodies of each could not be opened. */
-  readonly #rejected = new Map<number, number>();
-  /** How many more of those who were there before may be named. */
-  #toCome: number;
-  /** The list of those who were there before has come. */
-  #complete = false;
-  /** The position in the room's log behind the last frame that came. */
-  #position: number;
-  /** Messages to the room, then to single members: each is confirmed in its order. */
-  #said: Pending[] = [];
-  #told: Pending[] = [];
+  readonly #finishMs: number;
+  readonly #backoff: Backoff;
+  /** The name to be known by: what `rename` asked for last. */
+  #name: string;
+  #session: Session;
+  /** undefined while it is lost. */
+  #connection: Connection | undefined;
+  #link: Link = { state: "connected" };
+  /** When that came to be, on the clock of `performance.now()`. */
+  #since = performance.now();
+  /** Ends the wait before the next try. */
+  #hurry = Promise.withResolvers<void>();
+  /** Breaks off a try. */
+  readonly #abort = new AbortController();
+  #roster: Roster;
+  /** Messages to the room, and to single members: each is confirmed in its order. */
+  #said: Saying[] = [];
+  #told: Telling[] = [];
+  /** Those of the latter that wait for their receiver to come back. */
+  #parted: Telling[] = [];
+  #parting: ReturnType<typeof setTimeout> | undefined;
+  /** What was confirmed last, oldest first. */
+  readonly #repeatable: Repeatable[] = [];
+  /** Who was here when the server ended, and is not back; by when; and when that was: all by one clock, in ms. */
+  #absent: Marks[] = [];
+  #reunion = { lostAt: 0, ends: 0 };
   #lastRef = 0;
-  #answered = 0;
+  /** What is said to the room, and to single members, is counted each for itself. */
+  readonly #counts = { room: new Count(), direct: new Count() };
+  /** What has come, by the numbers that others give it. */
+  readonly #heard = { room: new Numbers(), direct: new Numbers() };
   /** What is to be told beside the event that it came with. */
   readonly #news: RoomEvent[] = [];
+  #listener: Listener = () => {};
   #leaving = false;
   #ending: Ending | undefined;
 
   /** For `join`. */
-  constructor(
-    connection: Connection,
-    cipher: Cipher,
-    self: Self | undefined,
-    info: RoomInfo,
-    id: number,
-    welcome: Welcome,
-    options: JoinOptions,
-  ) {
-    this.#connection = connection;
-    this.#cipher = cipher;
-    this.info = info;
-    this.#id = id;
-    this.#position = welcome.room;
-    this.#toCome = welcome.members;
-    this.#finishMs = options.finishMs ?? FINISH_MS;
+  constructor(entrance: Entrance, options: JoinOptions) {
+    const { cipher, self } = entrance;
+    this.#options = options;
+    this.#name = options.name;
     this.#self = self;
+    this.#finishMs = options.finishMs ?? FINISH_MS;
+    this.#backoff = options.backoff ?? new Backoff(Math.random);
     this.fingerprint = self && fingerprint(self.identity.publicKey);
-    this.#setName(id, options.name);
-    connection.attach(this.#outbox);
+    this.#session = begin(entrance, false);
+    this.info = {
+      address: formatAddress(options.hostname, options.port),
+      cipher: cipher.name,
+      maxText: this.#session.maxBody - cipher.overhead - NUMBER_OVERHEAD - ENVELOPE_OVERHEAD,
+    };
+    this.#roster = new Roster(entrance.id);
+    this.#setName(entrance.id, options.name);
+    this.#attach(entrance.connection);
   }
 
   get self(): Person {
-    return this.#person(this.#id);
+    return this.#roster.person(this.#session.id);
   }
 
   get members(): readonly Person[] {
-    return Array.from(this.#names.keys(), (id) => this.#person(id));
+    return this.#roster.people();
   }
 
   get pending(): readonly Pending[] {
-    return [...this.#said, ...this.#told].sort((a, b) => a.ref - b.ref);
+    return [...this.#said.filter(({ repeated }) => !repeated), ...this.#told, ...this.#parted]
+      .sort((a, b) => a.ref - b.ref);
+  }
+
+  get link(): Link {
+    return this.#link;
   }
 
   /** How the room ended for this client; undefined as long as it has not. */
@@ -400,24 +328,293 @@ export class Client implements Room {
    * Rejects only if the listener throws, and then closes the connection.
    */
   async run(listener: Listener): Promise<void> {
-    let ending: Ending;
+    this.#listener = listener;
+    let ending: Ending | undefined;
     try {
       await listener({ type: "welcome", self: this.self, room: this.info });
-      ending = await this.#receive(listener);
-      await this.#connection.finish(this.#finishMs);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      ending = { reason: "lost", message: `the server broke the protocol: ${error.message}` };
-      await this.#connection.finish(
-        this.#finishMs,
-        encodeError(error.code as ErrorCode, error.message),
-      );
+      do ending = await this.#comeBack(await this.#follow()); while (!ending);
+      // What waited for a moment between two events: nobody is to take it for said.
+      for (const told of this.#news) if (told.type === "undelivered") await listener(told);
     } finally {
-      this.#connection.close();
+      clearTimeout(this.#parting);
+      // A listener that throws may leave a wait behind.
+      this.#hurry.resolve();
+      this.#connection?.close();
     }
     this.#ending = ending;
     await listener({ type: "ended", ending });
   }
+
+  /** Tells what comes over the connection until it ends; returns why it did. */
+  async #follow(): Promise<Break> {
+    const connection = this.#connection!;
+    const watch = this.#watch(connection);
+    try {
+      const ending = await this.#receive(connection);
+      await connection.finish(this.#finishMs);
+      return { ending, final: isFinal(ending) };
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      const code = error.code as ErrorCode;
+      await connection.finish(this.#finishMs, encodeError(code, error.message));
+      const message = `the server broke the protocol: ${error.message}`;
+      return { ending: { reason: "lost", message }, final: true };
+    } finally {
+      clearInterval(watch);
+      connection.close();
+      this.#session.outbox.close();
+      this.#connection = undefined;
+    }
+  }
+
+  /** Frames become events, until the connection ends. */
+  async #receive(connection: Connection): Promise<Ending> {
+    const { decoder } = connection;
+    for (;;) {
+      for (let frame = decoder.next(); frame; frame = decoder.next()) {
+        const event = this.#read(frame);
+        if (event?.type === "ended") return event.ending;
+        // Waiting here is what slows the server down for a reader that can't follow.
+        const told = event && this.#listener(event);
+        if (told) await told;
+        const { complete } = this.#session;
+        while (complete && this.#news.length > 0) await this.#listener(this.#news.shift()!);
+        if (this.#self?.knownNames.changed) this.#self.save?.();
+      }
+      if (await connection.fill()) continue;
+      if (this.#leaving) return { reason: "left" };
+      return { reason: "lost", message: connection.why ?? "the other side has ended it" };
+    }
+  }
+
+  /** Shows the server that this client is there, and sees to it that the server is. */
+  #watch(connection: Connection): ReturnType<typeof setInterval> {
+    const { pingMs = PING_MS, deadMs = DEAD_MS } = this.#options;
+    let looks = 0;
+    let then = Date.now();
+    return setInterval(() => {
+      const passed = Date.now() - then;
+      then += passed;
+      // The server may have given up meanwhile, and no network tells that: better not to wait for it.
+      if (passed > SLEPT_MS + pingMs / LOOKS) {
+        return connection.close("this machine has slept");
+      }
+      const { silence } = connection;
+      if (silence > deadMs) {
+        return connection.close(`nothing has come for ${Math.round(silence / 1000)} s`);
+      }
+      if (++looks % LOOKS !== 0 || connection.urgent > 0) return;
+      if (this.#session.complete) this.#have();
+      connection.send(encodeFrame(Type.PING, 0));
+    }, pingMs / LOOKS);
+  }
+
+  // ---- coming back ----
+
+  /** Makes another connection, if that is wanted; returns why not. */
+  async #comeBack({ ending: broken, final }: Break): Promise<Ending | undefined> {
+    const { retryMs = 0, steadyMs = STEADY_MS } = this.#options;
+    const lostAt = performance.now();
+    // A server that lets in and cuts off again and again is not helped by haste.
+    if (lostAt - this.#since >= steadyMs) this.#backoff.reset();
+    if (final || broken.reason === "left") return broken;
+    if (retryMs === 0) return broken.reason === "lost" ? { ...broken, message: LOST } : broken;
+    if (this.#leaving) return { reason: "left" };
+    let wait = this.#wait(1, Math.min(retryMs, this.#backoff.next()));
+    const message = broken.reason === "stopped" ? STOPPED : broken.message;
+    await this.#listener({ type: "disconnected", reason: broken.reason, message });
+    for (let attempt = 1;;) {
+      await wait;
+      if (this.#leaving) return { reason: "left" };
+      this.#link = { state: "connecting", attempt };
+      try {
+        const event = await this.#connect(lostAt);
+        if (this.#leaving) return await this.#farewell();
+        this.#link = { state: "connected" };
+        this.#since = performance.now();
+        await this.#listener({ type: "connected", self: this.self, ...event });
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof ChatError)) throw error;
+        if (this.#leaving) return { reason: "left" };
+        const refusal = finalRefusal(error);
+        if (refusal) return refusal;
+        const left = lostAt + retryMs - performance.now();
+        if (left <= 0) {
+          const what = broken.reason === "lost" ? LOST : message;
+          const tried = `there was no way back in ${retryMs / 1000} s`;
+          return { reason: "lost", message: `${what}, and ${tried}: ${error.message}` };
+        }
+        wait = this.#wait(++attempt, Math.min(left, this.#backoff.next()));
+        const { link } = this;
+        if (link.state === "waiting") {
+          await this.#listener({
+            type: "waiting",
+            attempt,
+            until: link.at,
+            message: error.message,
+          });
+        }
+      }
+    }
+  }
+
+  /** Goes on with the session; or, if it is over, begins another. */
+  async #connect(lostAt: number): Promise<{ resumed: boolean; missed: number | undefined }> {
+    const { token, id, room, own, key, cipher } = this.#session;
+    const { signal } = this.#abort;
+    const place = { ...this.#options, signal };
+    if (token !== undefined) {
+      const back = await reenter(place, { id, token, room, own, sessionKey: key });
+      if (back) {
+        this.#use(back.connection, () => this.#resume(back));
+        return { resumed: true, missed: 0 };
+      }
+      this.#session.token = undefined;
+    }
+    const self = this.#self;
+    const entrance = await enter({
+      ...place,
+      name: this.#name,
+      // The same room does not become one that hides nothing.
+      cipher: cipher.name,
+      ...(self && { self: () => self }),
+    });
+    return {
+      resumed: false,
+      missed: this.#use(entrance.connection, () => this.#renew(entrance, lostAt)),
+    };
+  }
+
+  /** Closes the connection if what is done with it fails. */
+  #use<T>(connection: Connection, action: () => T): T {
+    try {
+      return action();
+    } catch (cause) {
+      connection.close();
+      if (!(cause instanceof ProtocolError)) throw cause;
+      throw new ChatError(`Cannot go on in ${this.info.address}: ${cause.message}`, { cause });
+    }
+  }
+
+  #resume({ connection, welcome }: Pick<Entrance, "connection" | "welcome">): void {
+    const session = this.#session;
+    const { outbox } = session;
+    if (welcome.accepted > outbox.handed) {
+      throw new ProtocolError<ErrorCode>("malformed", "WELCOME counts more than was sent");
+    }
+    session.token = welcome.token;
+    outbox.accept(welcome.accepted);
+    outbox.rewind();
+    // Before all else: once the server has it, the token before is used up.
+    session.had = session.own;
+    connection.send(encodeHave(session.own));
+    this.#attach(connection);
+  }
+
+  /** Begins another session; returns how many messages were missed, if that can be known. */
+  #renew(entrance: Entrance, lostAt: number): number | undefined {
+    const { log, said } = this.#session;
+    const before = this.#roster.people().filter(({ self }) => !self).map(({ id }) =>
+      this.#marksOf(id)
+    );
+    const isSameLog = log !== undefined && log === entrance.welcome.log;
+    this.#session = begin(entrance, !isSameLog);
+    const missed = isSameLog ? Math.max(0, this.#session.said - said) : undefined;
+    // The gap is told as a whole, and not once more for each who spoke in it.
+    if (missed) this.#heard.room.resync();
+    this.#roster = new Roster(entrance.id);
+    this.#setName(entrance.id, this.#name);
+    this.#attach(entrance.connection);
+    const sayings = this.#said.filter((saying) => !saying.repeated);
+    this.#said = [];
+    if (!isSameLog) {
+      const absent = [...this.#absent, ...before];
+      this.#absent = absent.length < REUNION_MEMBERS ? absent : [];
+      this.#reunion = { lostAt, ends: performance.now() + REUNION_MS };
+      this.#repeat();
+    }
+    for (const saying of sayings) this.#say(saying);
+    clearTimeout(this.#parting);
+    this.#parted = [...this.#told.splice(0), ...this.#parted].sort((a, b) => a.ref - b.ref);
+    return missed;
+  }
+
+  /** Says again what was confirmed so late that others may have missed it. */
+  #repeat(): void {
+    const { lostAt } = this.#reunion;
+    for (const { saying, at } of this.#repeatable) {
+      if (at <= lostAt - REPEAT_MS) continue;
+      this.#say({ ...saying, number: { ...saying.number, again: true }, repeated: true });
+    }
+  }
+
+  /** Whether this one was here when the server ended, and is back now. */
+  #isBack(id: number): boolean {
+    if (this.#absent.length === 0) return false;
+    const { name, key } = this.#marksOf(id);
+    const index = this.#absent.findIndex((one) =>
+      key === undefined ? name !== undefined && one.name === name : one.key === key
+    );
+    if (index === -1) return false;
+    this.#absent.splice(index, 1);
+    return performance.now() < this.#reunion.ends;
+  }
+
+  #marksOf(id: number): Marks {
+    return {
+      name: this.#roster.nameOf(id),
+      key: this.#session.cipher.identityOf(id)?.toHex(),
+    };
+  }
+
+  #attach(connection: Connection): void {
+    this.#connection = connection;
+    this.#session.outbox.open(() => connection.wake());
+    connection.attach(this.#session.outbox);
+  }
+
+  /** Tells the server how much of the own log is here. */
+  #have(): void {
+    const { own } = this.#session;
+    this.#session.had = own;
+    this.#connection?.send(encodeHave(own));
+  }
+
+  /** Says goodbye over a connection that came too late. */
+  async #farewell(): Promise<Ending> {
+    await this.#connection?.finish(this.#finishMs, encodeFrame(Type.BYE, 0));
+    return { reason: "left" };
+  }
+
+  /** Waits before a try, unless somebody hurries it, or the network changes. */
+  #wait(attempt: number, ms: number): Promise<void> {
+    this.#link = { state: "waiting", attempt, at: new Date(Date.now() + ms) };
+    this.#hurry = Promise.withResolvers();
+    return this.#pause(ms);
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const { networks = () => "" } = this.#options;
+    const before = networks();
+    const end = performance.now() + ms;
+    for (let left = ms; left > 0; left = end - performance.now()) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, Math.min(left, NETWORK_MS));
+      const hurried = await Promise.race([promise, this.#hurry.promise.then(() => true)]);
+      clearTimeout(timer);
+      if (hurried) return;
+      if (networks() !== before) return this.#backoff.reset();
+    }
+  }
+
+  reconnect(): void {
+    if (this.#link.state !== "waiting") return;
+    this.#link = { state: "connecting", attempt: this.#link.attempt };
+    this.#hurry.resolve();
+  }
+
+  // ---- what the user does ----
 
   say(text: string): number {
     return this.#send(text, false, undefined);
@@ -433,7 +630,7 @@ export class Client implements Room {
 
   compare(who: string | number): string {
     const person = this.#find(who, "compare keys with");
-    const other = this.#cipher.identityOf(person.id);
+    const other = this.#session.cipher.identityOf(person.id);
     // The own key is this client's own, and not what the server says it is.
     if (this.#self && other && !person.self) {
       return comparison(this.#self.identity.publicKey, other);
@@ -451,15 +648,15 @@ export class Client implements Room {
 
   trust(who: string | number): void {
     const { id, name } = this.#find(who, "trust");
-    const key = this.#cipher.identityOf(id);
-    const known = this.#names.get(id);
+    const key = this.#session.cipher.identityOf(id);
+    const known = this.#roster.nameOf(id);
     if (!key || known === undefined || !this.#self) {
       throw new ChatError(`Cannot trust "${name}": there is no key to trust`);
     }
     this.#self.knownNames.trust(known, key, today());
     this.#self.save?.();
     // Whoever else has that name is now the one with another key.
-    for (const [other, called] of this.#names) if (called === known) this.#recognize(other, known);
+    for (const other of this.#roster.called(known)) this.#recognize(other, known);
   }
 
   /** @param what the rest of "Cannot … NAME" */
@@ -486,47 +683,84 @@ export class Client implements Room {
     if (fault !== undefined) {
       throw new ChatError(`Cannot change the name to "${printable(name)}": a name ${fault}`);
     }
-    this.#put(Type.PROFILE, 0, this.#cipher.seal(encodeProfile({ name }), "profile"));
+    this.#checkSpace();
+    this.#name = name;
+    const profile = this.#session.cipher.seal(encodeProfile({ name }), "profile");
+    this.#session.outbox.put(encodeFrame(Type.PROFILE, 0, profile));
   }
 
   leave(): void {
     if (this.#leaving || this.#ending) return;
     this.#leaving = true;
-    this.#put(Type.BYE, 0, new Uint8Array(0));
-    // The server answers by closing. One that does not is not waited for.
-    const timer = setTimeout(() => this.#connection.close(), this.#finishMs);
-    this.#connection.closed.then(() => clearTimeout(timer));
+    const connection = this.#connection;
+    if (!connection) {
+      this.#abort.abort();
+      return this.#hurry.resolve();
+    }
+    const { outbox } = this.#session;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    // The server answers by closing. One that does not is not waited for; but what the budget holds back is
+    // no fault of its own.
+    const wait = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => outbox.held ? wait() : connection.close(), this.#finishMs);
+    };
+    connection.closed.then(() => clearTimeout(timer));
+    wait();
+    outbox.putLast(encodeFrame(Type.BYE, 0), wait);
   }
 
   #send(text: string, action: boolean, to: Person | undefined): number {
     this.#checkOpen("send this");
-    const envelope = encodeEnvelope({ kind: action ? "action" : "text", text });
-    const size = envelope.length - ENVELOPE_OVERHEAD;
+    const size = utf8.encode(text).length;
     if (size > this.info.maxText) {
       throw new ChatError(
         `Cannot send this message: it has ${size} bytes, at most ${this.info.maxText} fit into one`,
         { hint: "Send it in parts" },
       );
     }
-    this.#put(Type.MESSAGE, to?.id ?? 0, this.#seal(envelope, to));
-    const pending = { ref: ++this.#lastRef, text, action, to };
-    (to ? this.#told : this.#said).push(pending);
-    return pending.ref;
+    this.#checkSpace();
+    // Not before all is well: a number that nobody gets would be told as missing.
+    const number = this.#counts[to ? "direct" : "room"].next();
+    const pending = { ref: this.#lastRef + 1, text, action, number, frame: 0, repeated: false };
+    if (!to) {
+      // What comes back in the name of a session of before has been played again.
+      this.#heard.room.take(this.#self?.identity.publicKey.toHex() ?? "", number);
+      this.#say({ ...pending, to });
+    } else {
+      const telling = { ...pending, to, receiver: this.#marksOf(to.id) };
+      // Behind what was told before, which waits until it is known who is here: else the receiver, who goes by
+      // the numbers, would take that for seen.
+      if (this.#session.complete) this.#tell(telling);
+      else this.#parted.push(telling);
+    }
+    return ++this.#lastRef;
   }
 
-  #seal(envelope: Uint8Array, to: Person | undefined): Uint8Array {
-    if (!to) return this.#cipher.seal(envelope, "room");
+  #say(saying: Saying): void {
+    const body = this.#session.cipher.seal(envelopeOf(saying), "room");
+    saying.frame = this.#session.outbox.put(encodeFrame(Type.MESSAGE, 0, body));
+    this.#said.push(saying);
+  }
+
+  #tell(telling: Telling): void {
+    const { id, name } = telling.to;
+    let body: Uint8Array;
     try {
-      return this.#cipher.seal(envelope, "direct", to.id);
+      body = this.#session.cipher.seal(envelopeOf(telling), "direct", id);
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
-      throw new ChatError(`Cannot send to "${to.name}": nothing proves who that is`, { cause });
+      throw new ChatError(`Cannot send to "${name}": nothing proves who that is`, { cause });
     }
+    telling.frame = this.#session.outbox.put(encodeFrame(Type.MESSAGE, id, body));
+    this.#told.push(telling);
   }
 
-  #put(type: number, id: number, body: Uint8Array): void {
-    this.#outbox.put(encodeFrame(type, id, body));
-    this.#connection.wake();
+  #checkSpace(): void {
+    if (this.#session.outbox.bytes <= MAX_WAITING) return;
+    throw new ChatError("Cannot send this: too much is waiting to be sent already", {
+      hint: "Try again when the connection is back",
+    });
   }
 
   #checkOpen(what: string): void {
@@ -535,87 +769,89 @@ export class Client implements Room {
     }
   }
 
-  /** Frames become events, until the connection ends. */
-  async #receive(listener: Listener): Promise<Ending> {
-    const { decoder } = this.#connection;
-    for (;;) {
-      for (let frame = decoder.next(); frame; frame = decoder.next()) {
-        const event = this.#read(frame);
-        if (event?.type === "ended") return event.ending;
-        // Waiting here is what slows the server down for a reader that can't follow.
-        const told = event && listener(event);
-        if (told) await told;
-        while (this.#complete && this.#news.length > 0) await listener(this.#news.shift()!);
-        if (this.#self?.knownNames.changed) this.#self.save?.();
-      }
-      if (await this.#connection.fill()) continue;
-      if (this.#leaving) return { reason: "left" };
-      return { reason: "lost", message: "the connection was lost" };
-    }
-  }
+  // ---- what comes ----
 
   /** What a frame means; undefined if nothing for the user. The contents of frames are hostile. */
   #read(frame: Frame): RoomEvent | undefined {
     const { type, id, body } = frame;
+    const session = this.#session;
     switch (type) {
       case Type.MEMBER:
-        if (this.#complete || this.#toCome-- === 0) {
+        if (session.complete || session.toCome-- === 0) {
           throw new ProtocolError<ErrorCode>("unexpected", "more were named than were there");
         }
+        this.#advanceOwn(frame);
         this.#meet(id, body);
         return undefined;
       case Type.JOINED: {
         const at = this.#advance(frame);
-        if (id === this.#id && !this.#complete) {
-          // Our own coming is the first that the room's log tells us: the list before it is complete.
-          this.#complete = true;
-          this.#reorderSelf(body);
-          return { type: "members", members: this.members };
-        }
+        if (id === session.id && !session.complete) return this.#complete(body);
         const profile = this.#meet(id, body);
-        this.#cipher.expectAll(id);
-        return { type: "joined", who: this.#person(id), sent: profile?.sent, at };
+        session.cipher.expectAll(id);
+        if (this.#isBack(id)) this.#repeat();
+        this.#reunite();
+        return { type: "joined", who: this.#roster.person(id), sent: profile?.sent, at };
       }
       case Type.PROFILE: {
         const at = this.#advance(frame);
         const profile = this.#openProfile(id, body);
-        const before = this.#person(id).name;
+        const before = this.#roster.person(id).name;
         // What can't be read is told of beside.
         if (!profile) return undefined;
         this.#setName(id, profile.name);
-        return { type: "renamed", who: this.#person(id), before, at };
+        this.#reunite();
+        return { type: "renamed", who: this.#roster.person(id), before, at };
       }
       case Type.LEFT: {
         const at = this.#advance(frame);
         const reason = LEFT_REASONS[parseLeft(body)]!;
         // Nobody is told of its own leaving; and nobody else may ever take this client's place.
-        if (id === this.#id) {
+        if (id === session.id) {
           throw new ProtocolError<ErrorCode>("unexpected", "it told us that we had left");
         }
-        const who = this.#person(id);
-        this.#removeName(id);
+        const who = this.#roster.person(id);
+        this.#roster.remove(id);
+        session.cipher.forget(id);
+        // Of two with one name there may be one left.
+        this.#reunite();
         return { type: "left", who, reason, at };
+      }
+      case Type.AWAY: {
+        // While the list comes, it belongs to that.
+        const at = session.complete ? this.#advance(frame) : this.#advanceOwn(frame);
+        const away = parseAway(body);
+        const isNews = this.#roster.setAway(id, away) && session.complete;
+        if (!isNews) return undefined;
+        return { type: away ? "away" : "back", who: this.#roster.person(id), at };
       }
       case Type.MESSAGE: {
         const at = this.#advance(frame);
+        session.said++;
         const said = this.#open(id, body, "room");
-        const ref = id === this.#id ? this.#confirm(said) : undefined;
+        if (id === session.id) return this.#confirm(said, at);
         if (said.type === "unreadable") return said;
-        return { type: "message", ...said.message, at, ref };
+        const message = this.#unheard(said, "room");
+        return message && { type: "message", ...message, at, ref: undefined };
       }
       case Type.DIRECT: {
+        this.#advanceOwn(frame);
         const said = this.#open(id, body, "direct");
-        return said.type === "unreadable" ? said : { type: "direct", ...said.message };
+        if (said.type === "unreadable") return said;
+        const message = this.#unheard(said, "direct");
+        return message && { type: "direct", ...message };
       }
       case Type.ACK:
+        this.#advanceOwn(frame);
         return this.#acknowledge(frame);
       case Type.PING:
         checkEmpty("PING", body);
-        if (this.#connection.urgent === 0) this.#connection.send(encodeFrame(Type.PONG, 0));
+        if (this.#connection?.urgent === 0) this.#connection.send(encodeFrame(Type.PONG, 0));
         return undefined;
       case Type.PONG:
         checkEmpty("PONG", body);
         return undefined;
+      case Type.WARNING:
+        return { type: "warning", ...parseError(body, "WARNING") };
       case Type.BYE:
         checkEmpty("BYE", body);
         return { type: "ended", ending: { reason: this.#leaving ? "left" : "stopped" } };
@@ -630,20 +866,86 @@ export class Client implements Room {
 
   /** Counts a frame of the room's log; returns where it stands. */
   #advance(frame: Frame): number {
-    if (!this.#complete && !(frame.type === Type.JOINED && frame.id === this.#id)) {
+    const session = this.#session;
+    if (!session.complete && !(frame.type === Type.JOINED && frame.id === session.id)) {
       throw new ProtocolError<ErrorCode>("unexpected", "the room's log began before our JOINED");
     }
-    const at = this.#position;
-    this.#position += frame.bytes.length;
+    const at = session.room;
+    session.room += frame.bytes.length;
     return at;
+  }
+
+  /** Counts a frame of the own log. */
+  #advanceOwn(frame: Frame): number {
+    const session = this.#session;
+    const at = session.own;
+    session.own += frame.bytes.length;
+    if (session.complete && session.own - session.had >= HAVE_SIZE) this.#have();
+    return at;
+  }
+
+  /** Our own coming is the first that the room's log tells us: the list before it is complete. */
+  #complete(profile: Uint8Array): RoomEvent {
+    const session = this.#session;
+    session.complete = true;
+    // We came last, but knew of ourselves first. What we say will come back, and be checked like all.
+    this.#roster.moveLast(session.id);
+    this.#openProfile(session.id, profile);
+    session.cipher.expectAll(session.id);
+    const key = session.cipher.identityOf(session.id);
+    if (this.#self && (!key || fingerprint(key) !== this.fingerprint)) {
+      throw new ProtocolError<ErrorCode>("unexpected", "our own coming was not told as it was");
+    }
+    this.#have();
+    // Who was here first hears what we have said since WELCOME.
+    for (const { id, self } of this.#roster.people()) if (!self) this.#isBack(id);
+    this.#reunite();
+    if (this.#parted.length > 0) {
+      const { receiverMs = RECEIVER_MS } = this.#options;
+      this.#parting = setTimeout(() => this.#part(), receiverMs);
+    }
+    return { type: "members", members: this.members };
+  }
+
+  /** Tells those who are back what was said to them before. */
+  #reunite(): void {
+    if (this.#parted.length === 0 || !this.#session.complete) return;
+    const parted = this.#parted;
+    this.#parted = [];
+    for (const telling of parted) {
+      const to = this.#receiverOf(telling.receiver);
+      if (to) this.#tell({ ...telling, to });
+      else this.#parted.push(telling);
+    }
+  }
+
+  /** Where people have keys, the one with the same; else the only one of that name. */
+  #receiverOf({ key, name }: Marks): Person | undefined {
+    const others = this.#roster.people().filter(({ self }) => !self);
+    const found = others.filter(({ id }) =>
+      key === undefined
+        ? name !== undefined && this.#roster.nameOf(id) === name
+        : this.#session.cipher.identityOf(id)?.toHex() === key
+    );
+    return found.length === 1 ? found[0] : undefined;
+  }
+
+  /** Those who have not come back will not get what waits for them. */
+  #part(): void {
+    for (const { ref, to, text } of this.#parted.splice(0)) {
+      this.#news.push({ type: "undelivered", ref, to, text, reason: "gone" });
+    }
+    // The answer brings the news out, in its order.
+    this.#connection?.send(encodeFrame(Type.PING, 0));
   }
 
   #acknowledge(frame: Frame): RoomEvent {
     const { count, outcome } = parseAck(frame.body);
     const pending = this.#told.shift();
-    if (!pending || pending.to?.id !== frame.id || count !== ++this.#answered) {
+    if (!pending || pending.to.id !== frame.id || count !== ++this.#session.answered) {
       throw new ProtocolError<ErrorCode>("unexpected", "an ACK came for what was not sent");
     }
+    this.#session.outbox.accept(pending.frame);
     const about = { ref: pending.ref, to: pending.to, text: pending.text };
     if (outcome === AckOutcome.ACCEPTED) return { type: "delivered", ...about };
     return {
@@ -654,20 +956,51 @@ export class Client implements Room {
   }
 
   /** An own message has come back: it must be the oldest that waits. */
-  #confirm(said: Said): number | undefined {
-    const pending = this.#said.shift();
-    if (this.info.cipher === "xor") return pending?.ref;
-    if (said.type === "message" && pending?.text === said.message.text && !said.message.missing) {
-      return pending.ref;
+  #confirm(said: Said, at: number): RoomEvent | undefined {
+    const saying = this.#said.shift();
+    if (saying) this.#session.outbox.accept(saying.frame);
+    const isOurs = said.type === "message" && saying?.text === said.message.text &&
+      !said.message.missing;
+    if (this.info.cipher !== "xor" && !isOurs) {
+      throw new ProtocolError<ErrorCode>(
+        "unexpected",
+        "what you said did not come back as it was sent",
+      );
     }
-    throw new ProtocolError<ErrorCode>(
-      "unexpected",
-      "what you said did not come back as it was sent",
+    if (saying) this.#remember(saying);
+    if (said.type === "unreadable") return said;
+    if (saying?.repeated) return undefined;
+    return { type: "message", ...said.message, at, ref: saying?.ref };
+  }
+
+  /** Keeps what was confirmed last: see `REPEAT_MESSAGES`. */
+  #remember(saying: Saying): void {
+    if (saying.repeated) return;
+    const recent = this.#repeatable;
+    recent.push({ saying, at: performance.now() });
+    let bytes = 0;
+    const kept = recent.toReversed().findIndex(({ saying: { text } }, i) =>
+      i === REPEAT_MESSAGES || (bytes += text.length) > REPEAT_BYTES
     );
+    if (kept !== -1) recent.splice(0, recent.length - kept);
+  }
+
+  /** What somebody said, unless it has come before. */
+  #unheard(said: Said & { type: "message" }, use: "room" | "direct") {
+    const { message, number } = said;
+    if (!number) return message;
+    const sender = this.#session.cipher.identityOf(message.from.id)?.toHex() ?? "";
+    // What is repeated after a restart is for all who were there before it; else for who knows its sender.
+    const again = number.again && !this.#session.anew;
+    const { fresh, missing } = this.#heard[use].take(sender, { ...number, again });
+    if (!fresh) return undefined;
+    // Of what is said to single members, each gets a part: what it lacks is not missing.
+    const lost = use === "room" ? missing : 0;
+    return { ...message, missing: Math.max(message.missing, lost) };
   }
 
   #open(from: number, body: Uint8Array, use: "room" | "direct"): Said {
-    const person = this.#person(from);
+    const person = this.#roster.person(from);
     const opened = this.#tryOpen(from, body, use, decodeEnvelope);
     if ("type" in opened) return opened;
     const { value, sentAt, missing } = opened;
@@ -683,6 +1016,7 @@ export class Client implements Room {
         sent: sentAt === undefined ? undefined : new Date(sentAt),
         missing,
       },
+      number: value.number,
     };
   }
 
@@ -694,7 +1028,7 @@ export class Client implements Room {
     decode: (plaintext: Uint8Array) => T,
   ): Omit<Opened, "plaintext"> & { value: T } | RoomEvent & { type: "unreadable" } {
     try {
-      const { plaintext, ...rest } = this.#cipher.open(body, use, from);
+      const { plaintext, ...rest } = this.#session.cipher.open(body, use, from);
       return { ...rest, value: decode(plaintext) };
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -703,16 +1037,13 @@ export class Client implements Room {
   }
 
   #reject(from: number, message: string): RoomEvent & { type: "unreadable" } {
-    // All whom nobody knows are counted as one: there is no end to the ids that could be made up.
-    const sender = this.#names.has(from) ? from : 0;
-    const count = (this.#rejected.get(sender) ?? 0) + 1;
-    this.#rejected.set(sender, count);
-    return { type: "unreadable", from: this.#person(from), message, count };
+    const count = this.#roster.reject(from);
+    return { type: "unreadable", from: this.#roster.person(from), message, count };
   }
 
   /** Somebody is here; known by number if the profile can't be read. */
   #meet(id: number, body: Uint8Array): Met | undefined {
-    if (this.#names.has(id)) {
+    if (this.#roster.has(id)) {
       throw new ProtocolError<ErrorCode>("unexpected", "somebody came who was here already");
     }
     this.#setName(id, undefined);
@@ -734,75 +1065,75 @@ export class Client implements Room {
     return { ...value, sent: sentAt === undefined ? undefined : new Date(sentAt) };
   }
 
-  #person(id: number): Person {
-    const name = this.#names.get(id);
-    const alone = name !== undefined && this.#namesakes.get(name) === 1;
-    const mark = this.#otherKeys.has(id) ? "(!)" : "";
-    return { id, name: `${name ?? ""}${alone ? "" : `#${id}`}${mark}`, self: id === this.#id };
-  }
-
   #setName(id: number, name: string | undefined): void {
-    if (this.#names.size >= MAX_MEMBERS && !this.#names.has(id)) {
-      throw tooManyMembers();
-    }
-    const before = this.#names.get(id);
-    if (before !== undefined) this.#countName(before, -1);
-    this.#names.set(id, name);
-    if (name === undefined) return;
-    this.#countName(name, 1);
-    this.#recognize(id, name);
+    if (this.#roster.size >= MAX_MEMBERS && !this.#roster.has(id)) throw tooManyMembers();
+    this.#roster.setName(id, name);
+    if (name !== undefined) this.#recognize(id, name);
   }
 
   /** Compares the key behind a name with the one that is known. */
   #recognize(id: number, name: string): void {
-    const key = this.#cipher.identityOf(id);
-    if (!key || !this.#self || id === this.#id) return;
-    if (this.#self.knownNames.meet(name, key, today()) !== "changed") this.#otherKeys.delete(id);
-    else if (!this.#otherKeys.has(id)) {
-      this.#otherKeys.add(id);
-      this.#news.push({ type: "otherkey", who: this.#person(id) });
+    const key = this.#session.cipher.identityOf(id);
+    if (!key || !this.#self || id === this.#session.id) return;
+    const isOther = this.#self.knownNames.meet(name, key, today()) === "changed";
+    if (this.#roster.setOtherKey(id, isOther) && isOther) {
+      this.#news.push({ type: "otherkey", who: this.#roster.person(id) });
     }
   }
+}
 
-  #removeName(id: number): void {
-    const name = this.#names.get(id);
-    if (name !== undefined) this.#countName(name, -1);
-    this.#names.delete(id);
-    this.#rejected.delete(id);
-    this.#otherKeys.delete(id);
-    this.#cipher.forget(id);
-  }
+function begin(entrance: Entrance, anew: boolean): Session {
+  const { greeting, cipher, sessionKey, id, welcome } = entrance;
+  const { log, token, room, own, said, members } = welcome;
+  return {
+    id,
+    cipher,
+    key: sessionKey,
+    log,
+    outbox: new Outbox(greeting.budget),
+    maxBody: maxBodyOf(greeting),
+    token,
+    room,
+    own,
+    had: own,
+    said,
+    toCome: members,
+    complete: false,
+    anew,
+    answered: 0,
+  };
+}
 
-  #countName(name: string, by: number): void {
-    const count = (this.#namesakes.get(name) ?? 0) + by;
-    if (count === 0) this.#namesakes.delete(name);
-    else this.#namesakes.set(name, count);
-  }
+function maxBodyOf({ maxFrame }: Greeting): number {
+  return Math.min(MAX_BODY, maxFrame - (HEADER_SIZE - 4));
+}
 
-  /** We came last, but knew of ourselves first. What we say will come back, and be checked like all. */
-  #reorderSelf(profile: Uint8Array): void {
-    const name = this.#names.get(this.#id);
-    this.#names.delete(this.#id);
-    this.#names.set(this.#id, name);
-    this.#openProfile(this.#id, profile);
-    this.#cipher.expectAll(this.#id);
-    const key = this.#cipher.identityOf(this.#id);
-    if (this.#self && (!key || fingerprint(key) !== this.fingerprint)) {
-      throw new ProtocolError<ErrorCode>("unexpected", "our own coming was not told as it was");
-    }
+function envelopeOf({ action, text, number }: Saying): Uint8Array {
+  return encodeEnvelope({ kind: action ? "action" : "text", text, number });
+}
+
+function isFinal(ending: Ending): boolean {
+  return ending.reason === "left" ||
+    (ending.reason === "refused" && !PASSING.includes(ending.code));
+}
+
+/** Why there is no use in trying again; undefined if there may be. */
+function finalRefusal(error: ChatError): Ending | undefined {
+  const { message, cause } = error;
+  if (error instanceof WrongCode || error instanceof CodeNeeded) {
+    return { reason: "refused", code: "code", message };
   }
+  if (!(cause instanceof ProtocolError)) return undefined;
+  // Our own words for what is no ERROR of the server.
+  if (PASSING.includes(cause.code) || cause.code === "lost" || cause.code === "bye") {
+    return undefined;
+  }
+  return { reason: "refused", code: cause.code, message };
 }
 
 /** As `2026-01-31`. */
 function today(): string {
   return new Date().toISOString().slice(0, 10);
-}
-
-function tooManyMembers(): ProtocolError<ErrorCode> {
-  return new ProtocolError(
-    "too-large",
-    `the room is said to have more than ${MAX_MEMBERS} members`,
-  );
 }
 
 const LEFT_REASONS = {

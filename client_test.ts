@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { Backoff } from "./backoff.ts";
 import { join } from "./client.ts";
 import { encodeEnvelope, encodeProfile } from "./envelope.ts";
 import { ChatError } from "./errors.ts";
-import { concat, Guest, Impostor, type Raw, TestRoom, within, xor } from "./loopback.ts";
+import { FaultProxy } from "./faults.ts";
+import { concat, Guest, Impostor, type Raw, TestRoom, within, wording, xor } from "./loopback.ts";
 import {
   AckOutcome,
   encodeAck,
@@ -10,6 +12,8 @@ import {
   encodeFrame,
   encodeGreeting,
   encodeWelcome,
+  ERROR_CODES,
+  type ErrorCode,
   type Frame,
   Left,
   MAX_FRAME,
@@ -48,11 +52,11 @@ async function admit(raw: Raw, members = 0): Promise<void> {
   await raw.write(encodeWelcome(ME, { room: START, own: 0, members }));
 }
 
-/** All frames up to the goodbye, which a server answers by ending. */
+/** All frames up to the goodbye, which a server answers by ending; but for what tells that it is there. */
 async function untilBye(raw: Raw): Promise<Frame[]> {
   const frames: Frame[] = [];
   do frames.push((await raw.frame())!); while (frames.at(-1)!.type !== Type.BYE);
-  return frames;
+  return frames.filter(({ type }) => type !== Type.HAVE);
 }
 
 const here = { hostname: "127.0.0.1", name: "guest" };
@@ -268,7 +272,7 @@ Deno.test("join: takes a greeting and a welcome that come byte by byte", async (
     await untilBye(raw);
   });
   await using guest = await Guest.join(impostor, "guest");
-  assertEquals(guest.client.self, { id: ME, name: "guest", self: true });
+  assertEquals(guest.client.self, { id: ME, name: "guest", self: true, away: false });
 });
 
 // ---- what it sends ----
@@ -286,7 +290,9 @@ Deno.test("Client: under public key 198 each byte it sends is the plaintext's XO
     const welcome = encodeWelcome(ME, { room: START, own: 0, members: 1 });
     const ben = encodeFrame(Type.MEMBER, 3, profile("ben"));
     await raw.write(welcome, ben, joined(ME, "guest"));
-    for (const { type, id, body } of await untilBye(raw)) sent.push([type, id, plain(body)]);
+    for (const { type, id, body } of await untilBye(raw)) {
+      sent.push([type, id, type === Type.MESSAGE ? wording(body) : plain(body)]);
+    }
   });
   {
     await using guest = await Guest.join(impostor, "guest");
@@ -457,7 +463,7 @@ async function tellGuest(
     await admit(raw, options.members);
     await raw.write(...frames);
     if (options.end) await raw.end();
-    answer = await raw.frames();
+    answer = (await raw.frames()).filter(({ type }) => type !== Type.HAVE);
   });
   const { port } = impostor;
   const events: RoomEvent[] = [];
@@ -593,4 +599,214 @@ Deno.test("Client: an ACK must be for the receiver and in the order of what was 
       ending.reason === "lost" && ending.message.includes("an ACK came for what was not sent"),
     );
   }
+});
+
+// ---- when the connection is lost ----
+
+const TOKEN = "AAECAwQFBgcICQoLDA0ODw";
+/** Comes back at once. */
+const eagerly = () => ({ retryMs: NEVER_MS, backoff: new Backoff(() => 0) });
+
+/** As `admit`, but the session can be resumed; a client that comes back is told `answer`. */
+async function admitLasting(raw: Raw): Promise<void> {
+  await raw.preface();
+  await raw.write(GREETING);
+  await raw.frameOf(Type.HELLO);
+  await raw.write(
+    encodeWelcome(ME, { room: START, own: 0, members: 0, token: TOKEN, grace: NEVER_MS }),
+    ME_JOINED,
+  );
+  await raw.frameOf(Type.HAVE);
+}
+
+/** A client comes back once; the second connection is answered by these frames behind GREETING. */
+async function comeBackTo(frames: readonly Uint8Array[]): Promise<RoomEvent[]> {
+  let connections = 0;
+  await using impostor = new Impostor(async (raw) => {
+    if (connections++ === 0) return await admitLasting(raw);
+    await raw.preface();
+    await raw.write(GREETING);
+    await raw.frameOf(Type.HELLO);
+    await raw.write(...frames);
+    await raw.rest().catch(() => {});
+  });
+  const events: RoomEvent[] = [];
+  const { port } = impostor;
+  const client = await join({ ...here, port, ...eagerly() });
+  const running = client.run((event) => {
+    events.push(event);
+    if (event.type === "connected" || event.type === "waiting") client.leave();
+  });
+  await within("the end of the room", running);
+  return events;
+}
+
+const FINAL = ["version", "not-chat", "too-large", "malformed", "unexpected", "code", "flood"];
+const PASSING = ["timeout", "slow", "full", "wait", "gone"] as const;
+
+Deno.test("Client: there is every code of an error that ends the room for good, and every one that does not", () => {
+  assertEquals([...FINAL, ...PASSING].sort(), [...ERROR_CODES].sort());
+});
+
+for (const code of FINAL as ErrorCode[]) {
+  Deno.test(`Client: after ERROR ${code} it does not come back, and says why`, async () => {
+    const ending = { reason: "refused", code, message: "because" } as const;
+    await using impostor = new Impostor(async (raw) => {
+      await admitLasting(raw);
+      await raw.write(encodeError(code, "because"));
+      await raw.frames();
+    });
+    await using guest = await Guest.join(impostor, "guest", eagerly());
+    await within("the end of the room", guest.ended);
+    assertEquals(guest.client.ending, ending);
+    assertEquals(guest.events.filter(({ type }) => type === "disconnected"), []);
+    // And the same where it is told so when it comes back.
+    const events = await comeBackTo([encodeError(code, "because")]);
+    assertEquals(events.map(({ type }) => type), ["welcome", "members", "disconnected", "ended"]);
+    const last = events.at(-1)!;
+    assert(last.type === "ended" && last.ending.reason === "refused" && last.ending.code === code);
+    assertMatch(last.ending.message, /^Cannot join \S+: the server says: because$/);
+  });
+}
+
+for (const code of PASSING) {
+  Deno.test(`Client: after ERROR ${code} it comes back`, async () => {
+    let connections = 0;
+    await using impostor = new Impostor(async (raw) => {
+      if (connections++ > 0) {
+        await admit(raw);
+        await raw.write(ME_JOINED);
+        return void await untilBye(raw);
+      }
+      await admit(raw);
+      await raw.write(ME_JOINED, encodeError(code, "not now"));
+      await raw.frames();
+    });
+    await using guest = await Guest.join(impostor, "guest", eagerly());
+    const { reason, message } = await guest.next("disconnected");
+    assertEquals([reason, message], ["refused", "not now"]);
+    assertEquals((await guest.next("connected")).resumed, false);
+    // And where it is told so when it comes back; who says `gone` gets a HELLO of somebody new.
+    if (code === "gone") return;
+    const events = await comeBackTo([encodeError(code, "not now")]);
+    const waiting = events.find((event) => event.type === "waiting");
+    assertMatch(waiting!.message, /the server says: not now$/);
+    assertEquals(events.at(-1), { type: "ended", ending: { reason: "left" } });
+  });
+}
+
+const NOT_BACK: readonly { what: string; welcome: Uint8Array; message: RegExp }[] = [
+  {
+    what: "another id",
+    welcome: encodeWelcome(ME + 1, { room: START + ME_JOINED.length, own: 0, members: 0 }),
+    message: /WELCOME goes on where nobody was$/,
+  },
+  {
+    what: "another place",
+    welcome: encodeWelcome(ME, { room: START, own: 0, members: 0 }),
+    message: /WELCOME goes on where nobody was$/,
+  },
+  {
+    what: "more taken than was sent",
+    welcome: encodeWelcome(ME, {
+      ...{ room: START + ME_JOINED.length, own: 0, members: 0, accepted: 1 },
+    }),
+    message: /WELCOME counts more than was sent$/,
+  },
+];
+
+for (const { what, welcome, message } of NOT_BACK) {
+  Deno.test(`Client: a server that takes it back with ${what} is left for good`, async () => {
+    const last = (await comeBackTo([welcome])).at(-1)!;
+    assert(last.type === "ended" && last.ending.reason === "refused");
+    assertEquals(last.ending.code, "malformed");
+    assertMatch(last.ending.message, message);
+  });
+}
+
+Deno.test("Client: what it is told when the connection is lost is what the system says, or who has ended it", async () => {
+  for (
+    const [how, expected] of [["end", /^the other side has ended it$/], ["reset", /./]] as const
+  ) {
+    await using room = new TestRoom();
+    await using proxy = await FaultProxy.start(room, { seed: 1, kinds: [] });
+    await using guest = await Guest.join(proxy, "guest", { retryMs: NEVER_MS });
+    proxy.cutAll(how === "end" ? "half-close" : "reset");
+    assertMatch((await guest.next("disconnected")).message, expected);
+  }
+});
+
+Deno.test("Client: a server that falls silent is asked and given up; one that answers, or that nobody listens to, is not", async () => {
+  const times = { pingMs: 100, deadMs: 1_000, retryMs: NEVER_MS };
+  const asked = { silent: 0, polite: 0 };
+  const enough = Promise.withResolvers<void>();
+  await using silent = new Impostor(async (raw) => {
+    await admit(raw);
+    await raw.write(ME_JOINED);
+    for (const { type } of await raw.frames()) if (type === Type.PING) asked.silent++;
+  });
+  await using polite = new Impostor(async (raw) => {
+    await admit(raw);
+    await raw.write(ME_JOINED);
+    for (let frame = await raw.frame(); frame?.type !== Type.BYE; frame = await raw.frame()) {
+      if (frame?.type !== Type.PING) continue;
+      await raw.write(encodeFrame(Type.PONG, 0));
+      // For longer than a silent one has.
+      if (++asked.polite === 12) enough.resolve();
+    }
+  });
+  await using room = new TestRoom();
+  const busy = await join({ ...here, port: room.port, ...times });
+  const unheard: RoomEvent[] = [];
+  const running = busy.run(async (event) => {
+    unheard.push(event);
+    if (event.type === "members") await enough.promise;
+    if (event.type === "message") busy.leave();
+  });
+  await using first = await Guest.join(silent, "guest", { ...times });
+  await using second = await Guest.join(polite, "guest", { ...times });
+  assertMatch((await first.next("disconnected")).message, /^nothing has come for \d+ s$/);
+  await silent.served(1);
+  assert(asked.silent > 1);
+  await within("enough answers", enough.promise);
+  assertEquals(second.events.map(({ type }) => type), ["welcome", "members"]);
+  busy.say("here");
+  await within("the end of the room", running);
+  assertEquals(unheard.map(({ type }) => type), ["welcome", "members", "message", "ended"]);
+});
+
+Deno.test("Client.run: a listener that throws while it waits to come back leaves no timer", async () => {
+  await using room = new TestRoom();
+  const client = await join({ ...here, port: room.port, retryMs: NEVER_MS });
+  const running = client.run((event) => {
+    if (event.type === "members") room.stop();
+    if (event.type === "disconnected") throw new TypeError("a bug of the screen");
+  });
+  await assertRejects(() => within("the end", running), TypeError, "a bug of the screen");
+});
+
+Deno.test("Client.say: what was refused is no message that others miss", async () => {
+  await using room = new TestRoom();
+  await using ben = await Guest.join(room, "ben");
+  await using guest = await Guest.join(room, "guest");
+  await guest.say("one");
+  assertThrows(() => guest.client.say("x".repeat(guest.client.info.maxText + 1)), ChatError);
+  await guest.say("two");
+  assertEquals((await ben.next("message", ({ text }) => text === "two")).missing, 0);
+});
+
+Deno.test("Client: what waits to be sent is bounded, also where nothing but names waits", async () => {
+  const room = new TestRoom();
+  await using guest = await Guest.join(room, "guest", { retryMs: NEVER_MS });
+  await room[Symbol.asyncDispose]();
+  await guest.next("disconnected");
+  const most = "x".repeat(guest.client.info.maxText);
+  const error = assertThrows(() => {
+    for (let i = 0; i < 1_000; i++) guest.client.say(most);
+  }, ChatError);
+  assertMatch(error.message, /^Cannot send this: too much is waiting to be sent already$/);
+  const { pending } = guest.client;
+  assert(pending.length > 20 && pending.length < 50);
+  assertThrows(() => guest.client.rename("other"), ChatError, "too much is waiting");
+  assertEquals(guest.client.pending.length, pending.length);
 });

@@ -4,7 +4,7 @@
 import { closestString } from "@std/text/closest-string";
 import type { Completion } from "./editor.ts";
 import { ChatError } from "./errors.ts";
-import type { Room } from "./room.ts";
+import { listed, type Room } from "./room.ts";
 import { printable } from "./text.ts";
 
 /** What a command may use. */
@@ -40,7 +40,7 @@ export const COMMANDS: readonly Command[] = [
     help: "lists who is here",
     run(context) {
       const { members } = context.room;
-      const names = members.map((m) => printable(m.name) + (m.self ? " (you)" : ""));
+      const names = members.map((m) => printable(listed(m)) + (m.self ? " (you)" : ""));
       context.print(`${names.length} here: ${names.join(", ")}`);
     },
   },
@@ -91,6 +91,15 @@ export const COMMANDS: readonly Command[] = [
     run({ room, print }, name) {
       room.trust(name);
       print(`from now on, ${printable(name)} is who has this key`);
+    },
+  },
+  {
+    name: "reconnect",
+    args: "",
+    help: "tries at once to come back when the connection is lost",
+    run({ room, print }) {
+      if (room.link.state === "connected") print("the connection is fine");
+      else room.reconnect();
     },
   },
   {

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { COMMANDS, complete, helpLines, submit } from "./commands.ts";
 import { ChatError } from "./errors.ts";
-import type { Person, Room } from "./room.ts";
+import type { Link, Person, Room } from "./room.ts";
 
-const ALICE: Person = { id: 1, name: "alice", self: true };
+const ALICE: Person = { id: 1, name: "alice", self: true, away: false };
 const OTHERS: Person[] = ["bob", "Boris", "al", "bob#7"]
-  .map((name, i) => ({ id: i + 2, name, self: false }));
+  .map((name, i) => ({ id: i + 2, name, self: false, away: false }));
 
 /** A room that notes what is done in it. */
 function fakeRoom(fingerprint?: string): { room: Room; done: string[] } {
@@ -23,6 +23,8 @@ function fakeRoom(fingerprint?: string): { room: Room; done: string[] } {
     fingerprint,
     compare: (who) => (note("compare", who), "eight words"),
     trust: (who) => void note("trust", who),
+    link: { state: "connected" },
+    reconnect: () => void note("reconnect"),
     leave: () => void note("leave"),
   };
   return { room, done };
@@ -58,6 +60,26 @@ Deno.test("submit: /whoami shows name, room and, where there is one, the key", (
   submit("/whoami", { room, print: (line) => done.push(line) });
   assertEquals(done, ["you are alice in 127.0.0.1:2428", "your key is AAECAw"]);
   assertEquals(submitted("/whoami"), ["print|you are alice in 127.0.0.1:2428"]);
+});
+
+Deno.test("submit: /who marks who is away, and never oneself", () => {
+  const { room, done } = fakeRoom();
+  const members = room.members.slice(0, 3).map((m) => ({ ...m, away: true }));
+  submit("/who", { room: { ...room, members }, print: (line) => done.push(line) });
+  assertEquals(done, ["3 here: alice (you), bob (away), Boris (away)"]);
+});
+
+Deno.test("submit: /reconnect hurries a lost connection, and says of another that it is fine", () => {
+  assertEquals(submitted("/reconnect"), ["print|the connection is fine"]);
+  const lost: Link[] = [
+    { state: "waiting", attempt: 1, at: new Date(0) },
+    { state: "connecting", attempt: 2 },
+  ];
+  for (const link of lost) {
+    const { room, done } = fakeRoom();
+    submit("/reconnect", { room: { ...room, link }, print: (line) => done.push(line) });
+    assertEquals(done, ["reconnect"]);
+  }
 });
 
 Deno.test("submit: /verify shows the words and what to do with them, /trust says what it has done", () => {
@@ -99,6 +121,7 @@ Deno.test("submit: what can't be run says why in one sentence, and does nothing"
     ["/verify", 'Cannot run /verify: something is missing, it should be "/verify MEMBER"'],
     ["/trust ", 'Cannot run /trust: something is missing, it should be "/trust MEMBER"'],
     ["/whoami x", 'Cannot run /whoami: it takes nothing behind it, it should be "/whoami"'],
+    ["/reconnect now", "Cannot run /reconnect: it takes nothing behind it"],
     ["/quit now", 'Cannot run /quit: it takes nothing behind it, it should be "/quit"'],
   ];
   for (const [text, message] of cases) {
@@ -138,7 +161,7 @@ Deno.test("complete: commands at the start, members with a colon there and with 
       "/",
       [
         ...["/help", "/who", "/nick ", "/me ", "/msg "],
-        ...["/whoami", "/verify ", "/trust ", "/quit"],
+        ...["/whoami", "/verify ", "/trust ", "/reconnect", "/quit"],
       ],
     ],
     ["/m|", "/m", ["/me ", "/msg "]],

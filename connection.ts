@@ -3,6 +3,35 @@
 
 import { FrameDecoder } from "./protocol.ts";
 
+/**
+ * Reads that begin in one turn of the event loop. Deno 2.6 to 2.9 serve 128 sockets of a thread in a turn, which
+ * is tokio's budget of a task, and first those where a read begins. So where more than that are always ready, for
+ * strangers flood them, members would wait until the strangers are through.
+ */
+const READS_PER_TURN = 64;
+/** Connections of this thread that are open: as long as these are few, nobody has to wait for anybody. */
+let open = 0;
+/** How many reads have begun in this turn. */
+let begun = 0;
+/** Those that were too many for it, in their order. */
+const later: (() => void)[] = [];
+
+/** Begins a read in this turn, or in the next that has room for it. */
+function begin(read: () => void): void {
+  if (open <= READS_PER_TURN) return read();
+  if (begun === READS_PER_TURN) {
+    later.push(read);
+    return;
+  }
+  if (++begun === READS_PER_TURN) setTimeout(nextTurn, 0);
+  read();
+}
+
+function nextTurn(): void {
+  begun = 0;
+  while (later.length > 0 && begun < READS_PER_TURN) begin(later.shift()!);
+}
+
 /** Where a connection's writer gets what it writes. */
 export interface Source {
   /**
@@ -33,19 +62,25 @@ export class Connection {
   #busy = false;
   /** Settles when the writer has nothing more to write; never rejects. */
   #writing = Promise.resolve();
-  /** Ends the `fill()` that waits. */
-  #endFill: (() => void) | undefined;
+  /** Ends the `fill()` that waits; harmless where none does. */
+  #endFill: () => void = () => {};
   #filling = false;
+  /** Ends the `pause()` under way. */
+  #endPause: (() => void) | undefined;
   /** Resolves when nothing more can be read. */
   readonly #readEnd = Promise.withResolvers<void>();
   #finishing = false;
   #closed = false;
+  /** When the read under way began, on the clock of `performance.now()`. */
+  #readAt = 0;
+  #why: string | undefined;
 
   /**
    * @param limit greatest length of a frame at first; see `FrameDecoder`
    * @param readBuffer bytes of the read buffer
    */
   constructor(conn: Deno.TcpConn, limit: number, readBuffer?: number) {
+    open++;
     this.#conn = conn;
     this.decoder = new FrameDecoder(limit, readBuffer);
     const { hostname, port } = conn.remoteAddr;
@@ -68,6 +103,7 @@ export class Connection {
   async fill(): Promise<boolean> {
     while (!this.#closed && !this.#filling) {
       this.#filling = true;
+      this.#readAt = performance.now();
       const count = await this.#read();
       this.#filling = false;
       if (count === null) {
@@ -85,14 +121,29 @@ export class Connection {
     return false;
   }
 
+  /** Waits, but not longer than the connection is open. One at a time. */
+  async pause(ms: number): Promise<void> {
+    if (this.#closed) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    // Not a race with `closed`: that would keep something of each pause for as long as it is open.
+    this.#endPause = resolve;
+    await promise;
+    clearTimeout(timer);
+    this.#endPause = undefined;
+  }
+
   /** A read that `close()` ends: in Deno 2.8, closing a socket alone leaves a read waiting (issue 35292). */
   #read(): Promise<number | null> {
     return new Promise((resolve) => {
       this.#endFill = () => resolve(null);
-      this.#conn.read(this.decoder.space()).then(resolve, () => {
-        this.close();
-        resolve(null);
-      }).finally(() => this.#endFill = undefined);
+      begin(() => {
+        if (this.#closed) return;
+        this.#conn.read(this.decoder.space()).then(resolve, (error) => {
+          this.close(messageOf(error));
+          resolve(null);
+        });
+      });
     });
   }
 
@@ -108,8 +159,18 @@ export class Connection {
     return this.#urgent.length;
   }
 
-  /** From now on the writer writes what `source` has. */
-  attach(source: Source): void {
+  /** For how long nothing has come, in ms; 0 while nobody reads: then it is no fault of the other side. */
+  get silence(): number {
+    return this.#filling ? performance.now() - this.#readAt : 0;
+  }
+
+  /** What it was closed for: what `close` was told, or the system's error; undefined where there was none. */
+  get why(): string | undefined {
+    return this.#why;
+  }
+
+  /** From now on the writer writes what `source` has; or, without one, nothing more but what is urgent. */
+  attach(source: Source | undefined): void {
     this.#source = source;
     this.wake();
   }
@@ -131,9 +192,9 @@ export class Connection {
           written += await this.#conn.write(written === 0 ? bytes : bytes.subarray(written));
         }
       }
-    } catch {
+    } catch (error) {
       // The other side has gone (`take` does not throw): there is nobody left to tell.
-      this.close();
+      this.close(messageOf(error));
     } finally {
       this.#busy = false;
     }
@@ -172,16 +233,23 @@ export class Connection {
   }
 
   /** Closes at once; what is pending is lost. Harmless the second time. */
-  close(): void {
+  close(why?: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    open--;
+    this.#why = why;
     // The other side's notice first: see `#read`.
     this.#conn.closeWrite().catch(() => {});
     this.#conn.close();
-    this.#endFill?.();
+    this.#endFill();
+    this.#endPause?.();
     this.#readEnd.resolve();
     this.#resolveClosed();
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** `HOST:PORT`, with brackets around an IPv6 address (RFC 3986, section 3.2.2). */

@@ -18,6 +18,8 @@ class FakeSocket {
   /** The writes under way or done, as their bytes. */
   readonly writes: number[][] = [];
   closings = 0;
+  /** How many reads have begun. */
+  reads = 0;
   #write = Promise.withResolvers<number>();
   #read = Promise.withResolvers<number | null>();
   #written = Promise.withResolvers<void>();
@@ -59,6 +61,7 @@ class FakeSocket {
   }
 
   read(): Promise<number | null> {
+    this.reads++;
     return this.#read.promise;
   }
 
@@ -173,6 +176,95 @@ Deno.test("Connection: a read that fails closes it", async () => {
   assertEquals(socket.closings, 1);
 });
 
+Deno.test("Connection.why: what the system said, or who closed it; the first of them", async () => {
+  const socket = new FakeSocket();
+  const connection = new Connection(socket.conn, MAX_FRAME);
+  const filled = connection.fill();
+  socket.failRead();
+  await filled;
+  connection.close("something else");
+  assertEquals(connection.why, "reset");
+  const closed = new Connection(new FakeSocket().conn, MAX_FRAME);
+  assertEquals(closed.why, undefined);
+  closed.close("nothing has come");
+  closed.close();
+  assertEquals(closed.why, "nothing has come");
+});
+
+Deno.test("Connection.silence: is the time that somebody has waited for the other side", async () => {
+  const { connection, raw } = await pair();
+  await using _ = raw;
+  await raw.write(PONG);
+  // It may have come long ago: nobody has looked.
+  assertEquals(connection.silence, 0);
+  assert(await connection.fill());
+  assertEquals(connection.silence, 0);
+  const start = performance.now();
+  const filled = connection.fill();
+  while (performance.now() === start);
+  assert(connection.silence > 0 && connection.silence <= performance.now() - start);
+  await raw.write(PONG);
+  assert(await filled);
+  assertEquals(connection.silence, 0);
+  connection.close();
+});
+
+Deno.test("Connection.pause: ends in time, or with the connection, and is none for one that has ended", async () => {
+  const connection = new Connection(new FakeSocket().conn, MAX_FRAME);
+  await within("the end of the pause", connection.pause(1));
+  const pause = connection.pause(NEVER_MS);
+  connection.close();
+  await within("the end of the pause", pause);
+  await within("the end of the pause", connection.pause(NEVER_MS));
+});
+
+// ---- very many at once ----
+
+/** Many that all read at once, none of which hears anything. */
+class Readers implements Disposable {
+  readonly sockets: readonly FakeSocket[];
+  readonly connections: readonly Connection[];
+  readonly filled: readonly Promise<boolean>[];
+
+  constructor(count: number) {
+    this.sockets = Array.from({ length: count }, () => new FakeSocket());
+    this.connections = this.sockets.map(({ conn }) => new Connection(conn, MAX_FRAME));
+    this.filled = this.connections.map((connection) => connection.fill());
+  }
+
+  /** Of how many the reads have begun. */
+  get begun(): number {
+    return this.sockets.filter(({ reads }) => reads > 0).length;
+  }
+
+  /** Resolves when all that are open are reading; the turns that it may take are far more than are needed. */
+  async reading(): Promise<void> {
+    const open = this.sockets.filter(({ closings }) => closings === 0);
+    for (let turn = 0; turn < 1000 && open.some(({ reads }) => reads === 0); turn++) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    assertEquals(open.map(({ reads }) => reads), open.map(() => 1));
+  }
+
+  [Symbol.dispose](): void {
+    for (const connection of this.connections) connection.close();
+  }
+}
+
+Deno.test("Connection: where very many read at once, some begin in a turn, until all have", async () => {
+  using readers = new Readers(300);
+  // Half of what Deno serves in a turn: the rest is for who waits already.
+  assert(readers.begun > 0 && readers.begun <= 64);
+  await readers.reading();
+});
+
+Deno.test("Connection: who closes before its read has begun keeps nobody else from it", async () => {
+  using readers = new Readers(300);
+  for (const connection of readers.connections.slice(30, 299)) connection.close();
+  await within("the ends of reads", Promise.all(readers.filled.slice(30, 299)));
+  await readers.reading();
+});
+
 Deno.test("Connection: closing twice, and finishing what is closed, does nothing more", async () => {
   const socket = new FakeSocket();
   const connection = new Connection(socket.conn, MAX_FRAME);
@@ -253,6 +345,16 @@ Deno.test("Connection.finish: waits at most the time it is given, also for a sid
   await using _ = raw;
   await within("the end", connection.finish(1));
   assertEquals((await raw.rest()).length, 0);
+});
+
+Deno.test("Connection.finish: waits at most the time it is given for a side that says something, and no more", async () => {
+  const { connection, raw } = await pair();
+  await using _ = raw;
+  const finished = connection.finish(100, BYE);
+  assertEquals(await raw.rest(), BYE);
+  // Read after the last word; then the next read waits.
+  await raw.write(PONG);
+  await within("the end", finished);
 });
 
 Deno.test("Connection.finish: waits at most the time it is given for a side that does not read", async () => {

@@ -160,8 +160,16 @@ export class Program implements AsyncDisposable {
   }
 
   /** Opens a room at a free port: a sealed one, if nothing else is said. */
-  static async serve(...args: string[]): Promise<{ server: Program; address: string }> {
-    const server = new Program(["serve", "--port", "0", ...args]);
+  static serve(...args: string[]): Promise<{ server: Program; address: string }> {
+    return Program.serveAt(0, ...args);
+  }
+
+  /** Opens a room at this port, perhaps where another was. */
+  static async serveAt(
+    port: number,
+    ...args: string[]
+  ): Promise<{ server: Program; address: string }> {
+    const server = new Program(["serve", "--port", String(port), ...args]);
     const line = await server.#orDispose(server.stdout.lineLike(/^listening \S+:\d+$/));
     return { server, address: line.replace("listening ", "") };
   }

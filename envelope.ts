@@ -1,21 +1,33 @@
 // What members say to each other inside the cipher, where the server can't look. Pure bytes.
 // An envelope: kind (1) || payload. Kinds are letters, so that an opened capture reads well.
+// A numbered one: N or R (1) || origin (8) || seq (4) || envelope.
 
+import { MAX_SEQ, type Numbering, ORIGIN_SIZE } from "./numbering.ts";
 import { nameFault } from "./text.ts";
 
 const KIND_TEXT = 0x54; // T
 const KIND_ACTION = 0x41; // A
+const KIND_NUMBERED = 0x4e; // N
+const KIND_AGAIN = 0x52; // R: repeated
 
 /** Bytes of an envelope that are not text. */
 export const ENVELOPE_OVERHEAD = 1;
+/** Bytes that a number adds: kind, origin and seq. */
+export const NUMBER_OVERHEAD: number = 1 + ORIGIN_SIZE + 4;
 
 export type Envelope =
-  /** Something said: the text. */
-  | { readonly kind: "text"; readonly text: string }
-  /** Something done (`/me`): what follows the name. */
-  | { readonly kind: "action"; readonly text: string }
-  /** Of a kind that a later version knows. */
-  | { readonly kind: "unknown" };
+  & {
+    /** Which message of its sender it is; not there where the sender does not count. */
+    readonly number?: Numbering;
+  }
+  & (
+    /** Something said: the text. */
+    | { readonly kind: "text"; readonly text: string }
+    /** Something done (`/me`): what follows the name. */
+    | { readonly kind: "action"; readonly text: string }
+    /** Of a kind that a later version knows. */
+    | { readonly kind: "unknown" }
+  );
 
 /** What a member tells of itself. */
 export interface Profile {
@@ -25,21 +37,55 @@ export interface Profile {
 const utf8 = new TextEncoder();
 const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Encodes an envelope; a lone half of a surrogate pair becomes U+FFFD, as everywhere in UTF-8. */
+/**
+ * Encodes an envelope; a lone half of a surrogate pair becomes U+FFFD, as everywhere in UTF-8.
+ *
+ * @throws {RangeError} if its origin does not have `ORIGIN_SIZE` bytes, or its seq is not from 1 to `MAX_SEQ`
+ */
 export function encodeEnvelope(envelope: Exclude<Envelope, { kind: "unknown" }>): Uint8Array {
+  const { kind, text, number } = envelope;
+  const front = number ? NUMBER_OVERHEAD : 0;
+  const start = front + ENVELOPE_OVERHEAD;
   // One allocation: UTF-8 takes at most three bytes for each UTF-16 unit.
-  const bytes = new Uint8Array(ENVELOPE_OVERHEAD + envelope.text.length * 3);
-  bytes[0] = envelope.kind === "text" ? KIND_TEXT : KIND_ACTION;
-  const { written } = utf8.encodeInto(envelope.text, bytes.subarray(ENVELOPE_OVERHEAD));
-  return bytes.subarray(0, ENVELOPE_OVERHEAD + written);
+  const bytes = new Uint8Array(start + text.length * 3);
+  if (number) {
+    checkNumber("encode", number);
+    bytes[0] = number.again ? KIND_AGAIN : KIND_NUMBERED;
+    bytes.set(number.origin, 1);
+    new DataView(bytes.buffer).setUint32(1 + ORIGIN_SIZE, number.seq);
+  }
+  bytes[front] = kind === "text" ? KIND_TEXT : KIND_ACTION;
+  const { written } = utf8.encodeInto(text, bytes.subarray(start));
+  return bytes.subarray(0, start + written);
 }
 
 /**
  * Decodes what a member sent.
  *
- * @throws {RangeError} if it is empty, or its text is not UTF-8
+ * @throws {RangeError} if it is empty, its text is not UTF-8, or its number is cut short, is 0 or stands in
+ * front of another number
  */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
+  if (!isNumbered(bytes[0])) return decodeInner(bytes);
+  if (bytes.length < NUMBER_OVERHEAD) {
+    throw new RangeError("Cannot read an envelope: it ends within its number");
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const number: Numbering = {
+    // A copy: it is kept for longer than the bytes.
+    origin: new Uint8Array(bytes.subarray(1, 1 + ORIGIN_SIZE)),
+    seq: view.getUint32(1 + ORIGIN_SIZE),
+    again: bytes[0] === KIND_AGAIN,
+  };
+  checkNumber("read", number);
+  const inner = bytes.subarray(NUMBER_OVERHEAD);
+  if (isNumbered(inner[0])) {
+    throw new RangeError("Cannot read an envelope: it has two numbers, it may have one");
+  }
+  return { ...decodeInner(inner), number };
+}
+
+function decodeInner(bytes: Uint8Array): Envelope {
   const kind = bytes[0];
   if (kind === undefined) throw new RangeError("Cannot read an envelope: it is empty");
   if (kind !== KIND_TEXT && kind !== KIND_ACTION) return { kind: "unknown" };
@@ -47,6 +93,21 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
     kind: kind === KIND_TEXT ? "text" : "action",
     text: decodeText("an envelope", bytes.subarray(ENVELOPE_OVERHEAD)),
   };
+}
+
+function isNumbered(kind: number | undefined): boolean {
+  return kind === KIND_NUMBERED || kind === KIND_AGAIN;
+}
+
+function checkNumber(action: string, { origin, seq }: Numbering): void {
+  if (origin.length !== ORIGIN_SIZE) {
+    throw new RangeError(
+      `Cannot ${action} an envelope: its origin has ${origin.length} bytes, not ${ORIGIN_SIZE}`,
+    );
+  }
+  if (!Number.isInteger(seq) || seq < 1 || seq > MAX_SEQ) {
+    throw new RangeError(`Cannot ${action} an envelope: its number is ${seq}, not 1 to ${MAX_SEQ}`);
+  }
 }
 
 /** A profile is JSON, so that later versions can add to it. */

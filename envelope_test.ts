@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "./property.ts";
 import {
@@ -6,7 +7,9 @@ import {
   encodeEnvelope,
   encodeProfile,
   ENVELOPE_OVERHEAD,
+  NUMBER_OVERHEAD,
 } from "./envelope.ts";
+import { MAX_SEQ, ORIGIN_SIZE } from "./numbering.ts";
 import { nameFault } from "./text.ts";
 
 const utf8 = new TextEncoder();
@@ -48,7 +51,7 @@ Deno.test("encodeEnvelope: a lone half of a surrogate pair becomes U+FFFD", () =
 
 Deno.test("decodeEnvelope: kinds of later versions are unknown, whatever follows", () => {
   for (let kind = 0; kind < 256; kind++) {
-    if (kind === 0x54 || kind === 0x41) continue;
+    if ([0x54, 0x41, 0x4e, 0x52].includes(kind)) continue;
     assertEquals(decodeEnvelope(Uint8Array.of(kind)), { kind: "unknown" });
     assertEquals(decodeEnvelope(Uint8Array.of(kind, 0xff, 0xfe)), { kind: "unknown" });
   }
@@ -69,6 +72,94 @@ Deno.test("decodeEnvelope: nothing, and text that is not UTF-8, are refused", ()
     for (const kind of [0x54, 0x41]) {
       assertThrows(() => decodeEnvelope(Uint8Array.of(kind, ...bytes)), RangeError, "not UTF-8");
     }
+  }
+});
+
+const ORIGIN = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+
+/** An envelope behind a number; `again` and `seq` as given. */
+function numbered(letter: string, seq: number[], inner: string): Uint8Array {
+  return Uint8Array.of(...utf8.encode(letter), ...ORIGIN, ...seq, ...utf8.encode(inner));
+}
+
+Deno.test("encodeEnvelope: a number stands in front: a letter, the origin, the count, big-endian", () => {
+  const number = { origin: ORIGIN, seq: 0x01020304, again: false };
+  const text = { kind: "text", text: "Yep!" } as const;
+  assertEquals(encodeEnvelope({ ...text, number }), numbered("N", [1, 2, 3, 4], "TYep!"));
+  assertEquals(
+    encodeEnvelope({ ...text, number: { ...number, again: true } }),
+    numbered("R", [1, 2, 3, 4], "TYep!"),
+  );
+  assertEquals(
+    encodeEnvelope({ kind: "action", text: "", number: { ...number, seq: MAX_SEQ } }),
+    numbered("N", [255, 255, 255, 255], "A"),
+  );
+  assertStrictEquals(
+    encodeEnvelope({ ...text, number }).length,
+    NUMBER_OVERHEAD + ENVELOPE_OVERHEAD + 4,
+  );
+});
+
+Deno.test("encodeEnvelope: an origin of another size and a count that is none are refused", () => {
+  const encode = (origin: Uint8Array, seq: number) =>
+    encodeEnvelope({ kind: "text", text: "", number: { origin, seq, again: false } });
+  for (const size of [0, ORIGIN_SIZE - 1, ORIGIN_SIZE + 1]) {
+    assertThrows(() => encode(new Uint8Array(size), 1), RangeError, `has ${size} bytes`);
+  }
+  for (const seq of [0, -1, 1.5, MAX_SEQ + 1, NaN, Infinity]) {
+    assertThrows(() => encode(ORIGIN, seq), RangeError, `its number is ${seq}`);
+  }
+  for (const seq of [1, MAX_SEQ]) encode(ORIGIN, seq);
+});
+
+Deno.test("decodeEnvelope: what was encoded with a number comes back with it", () => {
+  const number = fc.record({
+    origin: fc.uint8Array({ minLength: ORIGIN_SIZE, maxLength: ORIGIN_SIZE }),
+    seq: fc.integer({ min: 1, max: MAX_SEQ }),
+    again: fc.boolean(),
+  });
+  const kind = fc.constantFrom("text" as const, "action" as const);
+  fc.assert(fc.property(kind, fc.string({ unit: "binary" }), number, (kind, text, number) => {
+    const envelope = { kind, text, number };
+    assertEquals(decodeEnvelope(encodeEnvelope(envelope)), envelope);
+  }));
+});
+
+Deno.test("decodeEnvelope: the origin stays what it was when the bytes are used again", () => {
+  const bytes = numbered("N", [0, 0, 0, 1], "T");
+  // A Buffer's `slice` is a view.
+  for (const given of [bytes, Buffer.from(bytes)]) {
+    const { number } = decodeEnvelope(given);
+    given.fill(0);
+    assertEquals(number?.origin, ORIGIN);
+    bytes.set(numbered("N", [0, 0, 0, 1], "T"));
+  }
+});
+
+Deno.test("decodeEnvelope: a kind of a later version is unknown behind a number too", () => {
+  const number = { origin: ORIGIN, seq: 7, again: false };
+  assertEquals(decodeEnvelope(numbered("N", [0, 0, 0, 7], "Zx")), { kind: "unknown", number });
+  assertEquals(decodeEnvelope(numbered("R", [0, 0, 0, 7], "\0")), {
+    kind: "unknown",
+    number: { ...number, again: true },
+  });
+});
+
+Deno.test("decodeEnvelope: a number cut short, of 0, before another or before nothing is refused", () => {
+  for (const letter of ["N", "R"]) {
+    const whole = numbered(letter, [0, 0, 0, 1], "T");
+    for (let size = 1; size < NUMBER_OVERHEAD; size++) {
+      assertThrows(() => decodeEnvelope(whole.subarray(0, size)), RangeError, "within its number");
+    }
+    const alone = whole.subarray(0, NUMBER_OVERHEAD);
+    assertThrows(() => decodeEnvelope(alone), RangeError, "it is empty");
+    assertThrows(() => decodeEnvelope(numbered(letter, [0, 0, 0, 0], "T")), RangeError, "is 0");
+    for (const inner of ["N", "R", "N23456789abcdT", "R23456789abcdT"]) {
+      const nested = numbered(letter, [0, 0, 0, 1], inner);
+      assertThrows(() => decodeEnvelope(nested), RangeError, "two numbers");
+    }
+    const cut = Uint8Array.of(...whole, 0x80);
+    assertThrows(() => decodeEnvelope(cut), RangeError, "not UTF-8");
   }
 });
 
@@ -122,7 +213,10 @@ Deno.test("decodeProfile: the name is checked like one's own", () => {
 });
 
 Deno.test("decodeEnvelope, decodeProfile: any bytes give a value or a RangeError", () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
+  const numbers = fc.uint8Array({ minLength: NUMBER_OVERHEAD - 2, maxLength: 20 })
+    .map((bytes) => Uint8Array.of(0x4e, ...bytes));
+  const any = fc.oneof(fc.uint8Array({ maxLength: 100 }), numbers);
+  fc.assert(fc.property(any, (bytes) => {
     for (const decode of [decodeEnvelope, decodeProfile]) {
       try {
         decode(bytes);

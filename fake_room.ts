@@ -2,10 +2,10 @@
 // what shows a room. No part of the program.
 
 import { ChatError } from "./errors.ts";
-import type { Ending, Pending, Person, Room, RoomEvent, RoomInfo } from "./room.ts";
+import type { Ending, Link, Pending, Person, Room, RoomEvent, RoomInfo } from "./room.ts";
 
-export const ADA: Person = { id: 1, name: "ada", self: true };
-export const BOB: Person = { id: 2, name: "bob", self: false };
+export const ADA: Person = { id: 1, name: "ada", self: true, away: false };
+export const BOB: Person = { id: 2, name: "bob", self: false, away: false };
 
 export const INFO: RoomInfo = { address: "127.0.0.1:2428", cipher: "xor", maxText: 1000 };
 
@@ -21,6 +21,7 @@ export class FakeRoom implements Room {
   /** Where keys are: a sealed room. */
   readonly fingerprint: string | undefined;
   readonly members: readonly Person[] = [ADA, BOB];
+  link: Link = { state: "connected" };
   readonly pending: Pending[] = [];
   /** What was asked for, such as "say hello". */
   readonly calls: string[] = [];
@@ -60,6 +61,10 @@ export class FakeRoom implements Room {
   trust(who: string | number): void {
     if (this.refusal) throw this.refusal;
     this.calls.push(`trust ${JSON.stringify(who)}`);
+  }
+
+  reconnect(): void {
+    this.calls.push("reconnect");
   }
 
   leave(): void {
@@ -102,16 +107,20 @@ type Reasons<Type extends RoomEvent["type"]> = {
 };
 const LEFT: Reasons<"left"> = { left: true, lost: true, slow: true, refused: true };
 const UNDELIVERED: Reasons<"undelivered"> = { busy: true, gone: true };
+const DISCONNECTED: Reasons<"disconnected"> = { lost: true, stopped: true, refused: true };
 
 /** All kinds of events, in all their forms. */
 export const EVENTS: {
-  [Type in RoomEvent["type"]]: readonly Extract<RoomEvent, { type: Type }>[];
+  [Type in RoomEvent["type"]]: readonly (RoomEvent & { type: Type })[];
 } = {
   welcome: [
     { type: "welcome", self: ADA, room: INFO },
     { type: "welcome", self: ADA, room: { ...INFO, cipher: "sealed" } },
   ],
-  members: [{ type: "members", members: [ADA, BOB] }],
+  members: [
+    { type: "members", members: [ADA, BOB] },
+    { type: "members", members: [ADA, { ...BOB, away: true }] },
+  ],
   message: [
     {
       type: "message",
@@ -175,5 +184,22 @@ export const EVENTS: {
     { type: "unreadable", from: BOB, message: "it is too short", count: 2 },
   ],
   otherkey: [{ type: "otherkey", who: { ...BOB, name: "bob(!)" } }],
+  away: [
+    { type: "away", who: { ...BOB, away: true }, at: 700 },
+    // What others were told of this client comes to it too, when it is back.
+    { type: "away", who: ADA, at: 720 },
+  ],
+  back: [{ type: "back", who: BOB, at: 740 }, { type: "back", who: ADA, at: 760 }],
+  warning: [{ type: "warning", code: "flood", message: "you send more than the room can take" }],
+  disconnected: (Object.keys(DISCONNECTED) as (keyof typeof DISCONNECTED)[]).map((reason) => (
+    { type: "disconnected", reason, message: "nothing has come for 30 s" }
+  )),
+  waiting: [{ type: "waiting", attempt: 2, until: SENT, message: "nobody answers" }],
+  connected: [
+    { type: "connected", self: ADA, resumed: true, missed: 0 },
+    { type: "connected", self: { ...ADA, id: 9 }, resumed: false, missed: 0 },
+    { type: "connected", self: { ...ADA, id: 9 }, resumed: false, missed: 3 },
+    { type: "connected", self: { ...ADA, id: 9 }, resumed: false, missed: undefined },
+  ],
   ended: Object.values(ENDINGS).map((ending) => ({ type: "ended", ending })),
 };

@@ -3,6 +3,14 @@
 
 import { ChatError } from "./errors.ts";
 import { Identity, KnownNames } from "./identity.ts";
+import {
+  createPrivate,
+  makePrivateFolder,
+  pathIn,
+  readPrivate,
+  removeFile,
+  writePrivate,
+} from "./private_file.ts";
 
 /** Folders, by what they are for. */
 export interface Places {
@@ -42,83 +50,6 @@ export function findPlaces(os: string, env: (name: string) => string | undefined
   return { config: `${config}/chat`, runtime: `${runtime}/chat` };
 }
 
-const OWNER_ONLY = 0o600;
-const OWNER_ONLY_FOLDER = 0o700;
-/** Bits of a mode by which others may read or change a file. */
-const OTHERS = 0o077;
-
-function pathIn(folder: string, name: string): string {
-  return folder + (Deno.build.os === "windows" ? "\\" : "/") + name;
-}
-
-/** Reads a file of this user's; undefined if there is none. */
-function read(path: string): string | undefined {
-  try {
-    const { mode } = Deno.statSync(path);
-    // Windows has no such bits: there a user's folders are closed to others.
-    if (Deno.build.os !== "windows" && ((mode ?? 0) & OTHERS) !== 0) {
-      throw new ChatError(`Cannot use ${path}: other users of this machine can read or change it`, {
-        hint: `Make it yours alone: chmod 600 ${path}`,
-      });
-    }
-    return Deno.readTextFileSync(path);
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return undefined;
-    if (cause instanceof ChatError) throw cause;
-    throw failure("read", path, cause);
-  }
-}
-
-/** Writes a file whole or not at all: beside it first, then in its place. */
-function write(folder: string, name: string, text: string): void {
-  putInPlace(folder, name, text, Deno.renameSync);
-}
-
-/** As `write`, but a file that is there already stays as it is. */
-function create(folder: string, name: string, text: string): void {
-  putInPlace(folder, name, text, (beside, path) => {
-    try {
-      // Unlike a rename, a second name for a file never takes another's place.
-      Deno.linkSync(beside, path);
-    } catch (cause) {
-      if (!(cause instanceof Deno.errors.AlreadyExists)) throw cause;
-    }
-  });
-}
-
-function putInPlace(
-  folder: string,
-  name: string,
-  text: string,
-  put: (beside: string, path: string) => void,
-): void {
-  const path = pathIn(folder, name);
-  const beside = `${path}.${crypto.randomUUID()}`;
-  try {
-    Deno.mkdirSync(folder, { recursive: true, mode: OWNER_ONLY_FOLDER });
-    Deno.writeTextFileSync(beside, text, { mode: OWNER_ONLY, createNew: true });
-    put(beside, path);
-  } catch (cause) {
-    throw failure("write", path, cause);
-  } finally {
-    remove(beside);
-  }
-}
-
-/** Removes a file that is of no use, if it is there and can be removed. */
-function remove(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch {
-    // What stays does no harm.
-  }
-}
-
-function failure(what: string, path: string, cause: unknown): ChatError {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new ChatError(`Cannot ${what} ${path}: ${message}`, { cause });
-}
-
 const IDENTITY_FILE = "identity";
 const NAMES_FILE = "known-names";
 
@@ -129,11 +60,12 @@ const NAMES_FILE = "known-names";
  */
 export function loadIdentity({ config }: Places): Identity {
   const path = pathIn(config, IDENTITY_FILE);
-  let text = read(path);
+  let text = readPrivate(path);
   if (text === undefined) {
-    create(config, IDENTITY_FILE, formatIdentity(Identity.generate()));
+    makePrivateFolder(config);
     // Another client may have made one at the same time: the file decides.
-    text = read(path);
+    createPrivate(path, formatIdentity(Identity.generate()));
+    text = readPrivate(path);
   }
   const identity = parseIdentity(text ?? "");
   if (identity) return identity;
@@ -167,13 +99,14 @@ export function loadKnownNames(places: Places): KnownNames {
 export function saveKnownNames(places: Places, names: KnownNames): void {
   if (!names.changed) return;
   withNames(places, (text) => names.merge(text));
-  write(places.config, NAMES_FILE, names.toString());
+  makePrivateFolder(places.config);
+  writePrivate(pathIn(places.config, NAMES_FILE), names.toString());
   names.saved();
 }
 
 function withNames<T>({ config }: Places, use: (text: string) => T): T {
   const path = pathIn(config, NAMES_FILE);
-  const text = read(path) ?? "";
+  const text = readPrivate(path) ?? "";
   try {
     return use(text);
   } catch (cause) {
@@ -189,7 +122,7 @@ function withNames<T>({ config }: Places, use: (text: string) => T): T {
 export interface LocalRoom {
   readonly port: number;
   readonly hostname: string;
-  /** undefined for a room that is not sealed. */
+  /** undefined for a room that is not sealed, and for one whose code was known to nobody when it opened. */
   readonly code?: string;
 }
 
@@ -199,18 +132,19 @@ export const MAX_ROOMS = 16;
 
 /** Leaves address and code where only this user finds them, for `chat join` on this machine. */
 export function leaveRoom({ runtime }: Places, room: LocalRoom): void {
-  write(runtime, `room-${room.port}`, JSON.stringify(room) + "\n");
-  for (const path of roomFiles(runtime).slice(MAX_ROOMS)) remove(path);
+  makePrivateFolder(runtime);
+  writePrivate(pathIn(runtime, `room-${room.port}`), JSON.stringify(room) + "\n");
+  for (const path of roomFiles(runtime).slice(MAX_ROOMS)) removeFile(path);
 }
 
 /**
- * The rooms that were opened on this machine, the newest first. Some may be closed: their codes died with
- * their servers, so they do no harm.
+ * The rooms that were opened on this machine, the newest first. Some may be closed: whoever listens there
+ * now learns nothing of a code that is tried.
  */
 export function findRooms({ runtime }: Places): LocalRoom[] {
   return roomFiles(runtime).slice(0, MAX_ROOMS).flatMap((path) => {
     try {
-      return parseRoom(read(path) ?? "") ?? [];
+      return parseRoom(readPrivate(path) ?? "") ?? [];
     } catch {
       // One that can't be read is of no use, and does not stop anybody from joining by hand.
       return [];

@@ -1,19 +1,20 @@
 // The room: one log, and a cursor into it for each member. Pure: frames in, frame bytes out; knows no
 // socket, no cipher and no clock. Never waits for a member: what a member has not taken stays in the
-// log, and who falls off its end is dropped.
+// log. Who is too far behind loses its connection, and who falls off the log its membership.
 
 import { concat } from "./bytes.ts";
 import {
   AckOutcome,
+  Away,
   encodeAck,
   encodeFrame,
   type ErrorCode,
   type Frame,
+  frameSize,
   Left,
   MAX_FRAME,
   readdress,
   Type,
-  type Welcome,
 } from "./protocol.ts";
 
 /**
@@ -21,6 +22,11 @@ import {
  * some hundred thousand messages; it is what the busiest room costs, whatever its number of members.
  */
 export const ROOM_LOG_SIZE = 8 * 1024 * 1024;
+/**
+ * Bytes that a member may be behind while it is connected. Less than the log has: so who is disconnected
+ * for it can still go on where it was.
+ */
+export const BACKLOG = 4 * 1024 * 1024;
 /** Bytes of direct messages that may wait for one member: two of the largest. */
 export const OWN_LOG_SIZE = 2 * MAX_FRAME;
 
@@ -32,6 +38,8 @@ const OWN_SEGMENT = 1024;
 const WRITE_SIZE = 64 * 1024;
 /** How much of the list of members is written at a time: many profiles in one write, few in memory. */
 const ROSTER_SLICE = 16 * 1024;
+/** Turns that are over are forgotten so many at a time: a few are in nobody's way. */
+const OLD_TURNS = 64;
 
 interface Segment {
   /** The position of its first byte. */
@@ -51,6 +59,7 @@ export class Log {
   readonly #segment: number;
   #segments: Segment[] = [];
   #end = 0;
+  #begun = 0;
 
   /**
    * @param capacity bytes that can be read at most; the oldest go first, a segment at a time. Frames
@@ -72,6 +81,11 @@ export class Log {
     return this.#end;
   }
 
+  /** How many segments there have been: when it grows, the log has moved on by one. */
+  get begun(): number {
+    return this.#begun;
+  }
+
   /** Bytes of memory that the log holds. */
   get held(): number {
     return this.#segments.reduce((sum, { bytes }) => sum + bytes.length, 0);
@@ -90,6 +104,7 @@ export class Log {
       }
       last = { start: this.#end, bytes: new Uint8Array(size), used: 0 };
       this.#segments.push(last);
+      this.#begun++;
     }
     const copy = last.bytes.subarray(last.used, last.used + frame.length);
     copy.set(frame);
@@ -105,16 +120,34 @@ export class Log {
    * @throws {RangeError} if the log does not reach back (or forward) to `position`
    */
   read(position: number, end: number = this.#end): Uint8Array<ArrayBuffer> {
+    const segment = this.#find(position);
+    if (!segment) return new Uint8Array(0);
+    const { start, bytes, used } = segment;
+    return bytes.subarray(position - start, Math.min(used, end - start));
+  }
+
+  /**
+   * Whether the log has this position, and a frame starts or the log ends there: somebody else names it.
+   * Looks at the frames of one segment.
+   */
+  isBoundary(position: number): boolean {
+    if (position < this.start || position > this.#end) return false;
+    const segment = this.#find(position);
+    if (!segment) return true;
+    let at = 0;
+    while (at < position - segment.start) at += frameSize(segment.bytes.subarray(at));
+    return at === position - segment.start;
+  }
+
+  /** @throws {RangeError} if the log does not have this position */
+  #find(position: number): Segment | undefined {
     if (position < this.start || position > this.#end) {
       throw new RangeError(
         `Cannot read at ${position}: the log has ${this.start} to ${this.#end}`,
       );
     }
     // Nearly everybody reads near the end.
-    const segment = this.#segments.findLast(({ start }) => start <= position);
-    if (!segment) return new Uint8Array(0);
-    const { start, bytes, used } = segment;
-    return bytes.subarray(position - start, Math.min(used, end - start));
+    return this.#segments.findLast(({ start }) => start <= position);
   }
 
   /** Drops the segments that end at or before `position`: everybody has read them. */
@@ -127,10 +160,12 @@ export class Log {
   }
 }
 
-/** How the hub reaches the connection of a member. Neither call may wait, throw, or call the hub. */
+/** How the hub reaches the connection of a member. No call may wait, throw, or call the hub. */
 export interface Outlet {
   /** There is something to take. */
   wake(): void;
+  /** The member is too far behind: from now on it is detached, and its connection MUST end. */
+  cut(code: ErrorCode, message: string): void;
   /** The member has been dropped: there is nothing to take any more. */
   drop(code: ErrorCode, message: string): void;
 }
@@ -146,9 +181,16 @@ interface Turn {
 /** A member as its connection sees it. */
 export class Member {
   readonly id: number;
-  readonly outlet: Outlet;
+  /** undefined while it has no connection: what comes waits for it. */
+  outlet: Outlet | undefined;
   /** The sealed profile. */
   profile: Uint8Array;
+  /** The others have been told that its connection is lost. */
+  away = false;
+  /** It has lost its connection because it was too far behind. */
+  slow = false;
+  /** Why it left, one of `Left`; undefined as long as it has not. */
+  left: number | undefined;
   /** What goes to this member alone. */
   readonly own: Log;
   /** How many direct messages of this member have been answered. */
@@ -158,11 +200,17 @@ export class Member {
   ownCursor = 0;
 
   readonly #room: Log;
+  /** Where it started: nobody sees what was said before it came. */
+  readonly #start: number;
   /** Up to where it has been taken: what is between cursor and this is on its way. */
   #taken: number;
   #ownTaken = 0;
-  /** The order between the two logs, for what has not been taken of the own one. */
+  /** Up to where the own log need not be kept: its client has it, or the list stood there. */
+  #kept = Infinity;
+  /** The order between the two logs, for what is kept of the own one. */
   readonly #turns: Turn[] = [];
+  /** The first of them that has not been taken. */
+  #turn = 0;
   /** The members before this one that are still to be told of, while the list goes out. */
   #roster: IterableIterator<Member> | undefined;
   #lastListed = 0;
@@ -183,7 +231,12 @@ export class Member {
     this.own = own;
     this.#room = room;
     this.#roster = roster;
-    this.cursor = this.#taken = room.end;
+    this.#start = this.cursor = this.#taken = room.end;
+  }
+
+  /** Bytes of the room's log that it has not taken. */
+  get behind(): number {
+    return this.#room.end - this.#taken;
   }
 
   /** Bytes of its own log that it has not been sent yet. */
@@ -211,7 +264,7 @@ export class Member {
   take(): Uint8Array<ArrayBuffer> | null {
     this.cursor = this.#taken;
     this.ownCursor = this.#ownTaken;
-    this.own.trim(this.ownCursor);
+    this.#trim();
     if (this.fallen) return null;
     // With as much else as goes out in this take, the list still goes on.
     if (this.#roster && this.ownBacklog < WRITE_SIZE) this.#list(this.#roster);
@@ -226,13 +279,40 @@ export class Member {
     return pieces.length > 1 ? concat(pieces) : pieces[0] ?? null;
   }
 
+  /** Its client says up to where it has its own log. False if that was never written to it. */
+  have(position: number): boolean {
+    if (position > this.#ownTaken) return false;
+    if (!this.#roster) {
+      this.#kept = Math.max(this.#kept, position);
+      this.#trim();
+    }
+    return true;
+  }
+
+  /**
+   * Goes back to where its client says that it is: what came behind may have been lost on the way. False,
+   * and nothing done, if it can't go on there: a log does not reach back, or was never there for it.
+   */
+  rewind(room: number, own: number): boolean {
+    if (this.#roster || this.fallen || room < this.#start) return false;
+    if (room > this.#taken || own > this.#ownTaken) return false;
+    if (!this.#room.isBoundary(room) || !this.own.isBoundary(own)) return false;
+    this.slow = false;
+    this.cursor = this.#taken = room;
+    this.ownCursor = this.#ownTaken = own;
+    this.#turn = this.#turns.findIndex(({ end }) => end > own);
+    if (this.#turn === -1) this.#turn = this.#turns.length;
+    return true;
+  }
+
   /** For the hub: appends a frame to the own log; returns the log's copy. */
   append(frame: Uint8Array): Uint8Array<ArrayBuffer> {
     const copy = this.own.append(frame);
     // What comes while the list goes out goes with it, before all that is the room's.
     const room = this.#roster ? this.#taken : this.#room.end;
     const last = this.#turns.at(-1);
-    if (last?.room === room) last.end = this.own.end;
+    // A run that has been taken whole is over: another begins.
+    if (last?.room === room && this.#turn < this.#turns.length) last.end = this.own.end;
     else this.#turns.push({ room, end: this.own.end });
     return copy;
   }
@@ -253,12 +333,12 @@ export class Member {
 
   /** Takes the next piece; undefined if there is none, or none that fits into `space` bytes. */
   #next(space: number): Uint8Array<ArrayBuffer> | undefined {
-    const turn = this.#turns[0];
+    const turn = this.#turns[this.#turn];
     if (turn && turn.room <= this.#taken) {
       const own = this.own.read(this.#ownTaken, turn.end);
       if (own.length > space) return undefined;
       this.#ownTaken += own.length;
-      if (this.#ownTaken === turn.end) this.#turns.shift();
+      if (this.#ownTaken === turn.end) this.#turn++;
       return own;
     }
     const end = Math.min(turn?.room ?? Infinity, this.#end, this.#room.end);
@@ -278,17 +358,49 @@ export class Member {
       // Who came later is told of by the room's log.
       if (next.done || next.value.id >= this.id) {
         this.#roster = undefined;
+        this.#kept = this.own.end;
         return;
       }
-      this.append(encodeFrame(Type.MEMBER, next.value.id, next.value.profile));
-      this.#lastListed = next.value.id;
+      const { id, profile, away } = next.value;
+      this.append(encodeFrame(Type.MEMBER, id, profile));
+      if (away) this.append(encodeAway(id, Away.AWAY));
+      this.#lastListed = id;
     }
   }
+
+  /** Drops what has been written of the own log and need not be kept. */
+  #trim(): void {
+    this.own.trim(Math.min(this.ownCursor, this.#kept));
+    // Many are looked for only where there are many: so each is looked at a few times.
+    if (this.#turn < OLD_TURNS || this.#turns[OLD_TURNS - 1]!.end > this.own.start) return;
+    let over = OLD_TURNS;
+    while (over < this.#turn && this.#turns[over]!.end <= this.own.start) over++;
+    this.#turns.splice(0, over);
+    this.#turn -= over;
+  }
+}
+
+function encodeAway(id: number, state: number): Uint8Array<ArrayBuffer> {
+  return encodeFrame(Type.AWAY, id, Uint8Array.of(state));
+}
+
+/** Where a new member starts. */
+export interface Start {
+  /** In the room's log. */
+  readonly room: number;
+  /** In its own log. */
+  readonly own: number;
+  /** How many were in the room before it. */
+  readonly members: number;
+  /** How many messages the room had had. */
+  readonly said: number;
 }
 
 export interface HubOptions {
   /** Bytes of the room's log. */
   logSize?: number;
+  /** Bytes that a connected member may be behind; half of the log if it is not given. */
+  backlog?: number;
   /** Bytes that may wait for one member in its own log. */
   ownSize?: number;
   /**
@@ -305,6 +417,9 @@ export interface HubOptions {
 export class Hub {
   /** What all members see, in one order, the same bytes for everybody. */
   readonly log: Log;
+  /** How many messages to the room there have been. */
+  said = 0;
+  readonly #backlog: number;
   readonly #ownSize: number;
   readonly #schedule: (flush: () => void) => void;
   /** In the order of joining, which is that of the ids. */
@@ -318,6 +433,7 @@ export class Hub {
   constructor(options: HubOptions = {}) {
     const logSize = options.logSize ?? ROOM_LOG_SIZE;
     this.log = new Log(logSize, Math.min(ROOM_SEGMENT, Math.ceil(logSize / 4)));
+    this.#backlog = options.backlog ?? Math.min(BACKLOG, logSize / 2);
     this.#ownSize = options.ownSize ?? OWN_LOG_SIZE;
     this.#schedule = options.schedule ?? queueMicrotask;
   }
@@ -334,18 +450,49 @@ export class Hub {
    * Lets somebody in. It starts at the end of the log, just before its own JOINED, and so sees nothing of
    * before; who is there it learns from MEMBER frames.
    */
-  join(profile: Uint8Array, outlet: Outlet): { member: Member; welcome: Welcome } {
+  join(profile: Uint8Array, outlet: Outlet): { member: Member; start: Start } {
     const id = ++this.#lastId;
-    // What has been sent of an own log is trimmed; what has not may exceed the limit for direct
-    // messages by acknowledgements and a slice of the list.
+    // What waits may exceed the limit for direct messages by acknowledgements and a slice of the list; what
+    // is kept behind it, for a client that comes back, goes first.
     const own = new Log(this.#ownSize + MAX_FRAME, OWN_SEGMENT);
     // The iterator goes on to be true as people come and leave: nobody is listed twice, or kept for it.
     const member = new Member(id, profile, outlet, this.log, own, this.#members.values());
-    const welcome = { room: member.cursor, own: 0, members: this.#members.size };
+    const start = {
+      room: member.cursor,
+      own: 0,
+      members: this.#members.size,
+      said: this.said,
+    };
     this.#members.set(id, member);
     this.#listing.add(member);
     this.#append(encodeFrame(Type.JOINED, id, profile));
-    return { member, welcome };
+    return { member, start };
+  }
+
+  has(member: Member): boolean {
+    return this.#members.has(member.id);
+  }
+
+  /** A member's connection is lost; what comes waits for it, as long as the logs reach back. */
+  detach(member: Member): void {
+    member.outlet = undefined;
+  }
+
+  /**
+   * A member's client is back, at these positions of the two logs. False, and nothing done, if it can't go on
+   * there.
+   */
+  resume(member: Member, room: number, own: number, outlet: Outlet): boolean {
+    if (!this.has(member) || !member.rewind(room, own)) return false;
+    member.outlet = outlet;
+    return true;
+  }
+
+  /** Tells the others whether a member's connection is lost. */
+  setAway(member: Member, away: boolean): void {
+    if (!this.has(member) || member.away === away) return;
+    member.away = away;
+    this.#append(encodeAway(member.id, away ? Away.AWAY : Away.BACK));
   }
 
   /** Lets a member go, and tells the others why: one of `Left`. Does nothing if it has gone. */
@@ -356,6 +503,7 @@ export class Hub {
       if (other.listing) other.listBefore(member);
       else this.#listing.delete(other);
     }
+    member.left = reason;
     member.close();
     this.#append(encodeFrame(Type.LEFT, member.id, Uint8Array.of(reason)));
     // Who takes nothing while very many leave falls off its own log.
@@ -364,13 +512,14 @@ export class Hub {
 
   /** A MESSAGE frame of a member goes to everybody, its sender too: the same bytes, with the sender's id. */
   say(from: Member, frame: Frame): void {
-    if (!this.#members.has(from.id)) return;
+    if (!this.has(from)) return;
+    this.said++;
     this.#append(frame.bytes, from.id);
   }
 
-  /** A MESSAGE frame of a member goes to one other's own log; the sender gets an ACK. */
-  tell(from: Member, frame: Frame): void {
-    if (!this.#members.has(from.id)) return;
+  /** A MESSAGE frame of a member goes to one other's own log; the sender gets an ACK. Returns its outcome. */
+  tell(from: Member, frame: Frame): number {
+    if (!this.has(from)) return AckOutcome.GONE;
     const to = this.#members.get(frame.id);
     let outcome: number = AckOutcome.ACCEPTED;
     if (!to) outcome = AckOutcome.GONE;
@@ -380,11 +529,12 @@ export class Hub {
     } else this.#appendOwn(to, frame.bytes, from.id);
     from.answered++;
     this.#appendOwn(from, encodeAck(frame.id, { count: from.answered, outcome }));
+    return outcome;
   }
 
   /** A member has a new profile. `profile` is kept. */
   setProfile(member: Member, profile: Uint8Array): void {
-    if (!this.#members.has(member.id)) return;
+    if (!this.has(member)) return;
     member.profile = profile;
     this.#append(encodeFrame(Type.PROFILE, member.id, profile));
   }
@@ -396,10 +546,10 @@ export class Hub {
 
   #append(frame: Uint8Array, from?: number): void {
     if (this.#closed) return;
-    const start = this.log.start;
+    const { begun } = this.log;
     const copy = this.log.append(frame);
     if (from !== undefined) readdress(copy, Type.MESSAGE, from);
-    if (this.log.start !== start) this.#dropSlow();
+    if (this.log.begun !== begun) this.#endSlow();
     this.#wakeAll();
   }
 
@@ -408,19 +558,33 @@ export class Hub {
     const copy = member.append(frame);
     if (from !== undefined) readdress(copy, Type.DIRECT, from);
     if (member.fallen) this.#drop(member);
-    else member.outlet.wake();
+    else member.outlet?.wake();
   }
 
-  /** The log has lost a segment: whoever had not been sent it can't go on. */
-  #dropSlow(): void {
-    // The LEFT of one can make the log lose its next segment, and so drop others, in the midst of this.
-    for (const member of this.#members.values()) if (member.fallen) this.#drop(member);
+  /** The log has gone on by a segment, and may have lost one: who had not been sent that can't go on. */
+  #endSlow(): void {
+    // The LEFT of one can make the log go on by another, and so drop others, in the midst of this.
+    for (const member of this.#members.values()) {
+      if (member.fallen) this.#drop(member);
+      else if (member.outlet && member.behind > this.#backlog) this.#cut(member, member.outlet);
+    }
+  }
+
+  #cut(member: Member, outlet: Outlet): void {
+    this.detach(member);
+    member.slow = true;
+    const MiB = Math.floor(this.#backlog / 2 ** 20);
+    outlet.cut(
+      "slow",
+      `you were more than ${MiB} MiB behind: the room talks faster than you read`,
+    );
   }
 
   #drop(member: Member): void {
     const whose = member.cursor < this.log.start ? "the room's" : "your own";
-    this.leave(member, Left.SLOW);
-    member.outlet.drop("slow", `you fell off ${whose} log: it grew faster than you read it`);
+    const { outlet } = member;
+    this.leave(member, outlet || member.slow ? Left.SLOW : Left.LOST);
+    outlet?.drop("slow", `you fell off ${whose} log: it grew faster than you read it`);
   }
 
   #wakeAll(): void {
@@ -428,7 +592,7 @@ export class Hub {
     this.#scheduled = true;
     this.#schedule(() => {
       this.#scheduled = false;
-      for (const member of this.#members.values()) member.outlet.wake();
+      for (const member of this.#members.values()) member.outlet?.wake();
     });
   }
 }

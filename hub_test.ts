@@ -9,8 +9,26 @@ import {
   assertThrows,
 } from "@std/assert";
 import fc from "./property.ts";
-import { Hub, type HubOptions, Log, type Member, OWN_LOG_SIZE, ROOM_LOG_SIZE } from "./hub.ts";
-import { encodeFrame, type Frame, HEADER_SIZE, Left, MAX_FRAME, Type } from "./protocol.ts";
+import {
+  BACKLOG,
+  Hub,
+  type HubOptions,
+  Log,
+  type Member,
+  type Outlet,
+  OWN_LOG_SIZE,
+  ROOM_LOG_SIZE,
+  type Start,
+} from "./hub.ts";
+import {
+  encodeFrame,
+  type Frame,
+  frameSize,
+  HEADER_SIZE,
+  Left,
+  MAX_FRAME,
+  Type,
+} from "./protocol.ts";
 
 const utf8 = new TextEncoder();
 
@@ -38,6 +56,8 @@ function readFrames(bytes: Uint8Array): string[] {
       ? ["bye", "lost", "slow", "refused"][body[0]!]
       : type === Type.ACK
       ? `#${view.getUint32(at + HEADER_SIZE)} ${["accepted", "busy", "gone"][body[4]!]}`
+      : type === Type.AWAY
+      ? ["back", "away"][body[0]!]
       : new TextDecoder().decode(body);
     frames.push(`${TYPE_NAMES[type]} ${view.getUint32(at + 5)} ${shown}`);
     at = end;
@@ -57,21 +77,57 @@ class Guest {
   readonly welcomed: number;
   /** All that has come. */
   readonly frames: string[] = [];
+  /** How many of them it has said that it has. */
+  had = 0;
+  /** Bytes of each. */
+  readonly sizes: number[] = [];
+  /** Where it started. */
+  readonly start: Start;
   woken = 0;
-  /** What `drop` was called with. */
+  /** What `drop` was called with, and `cut`. */
   readonly drops: string[][] = [];
+  readonly cuts: string[][] = [];
   /** `woken` when there was nothing to take. */
   #asleep: number | undefined;
   /** What `take` gave, as views, and as copies made at once. */
   readonly #taken: { view: Uint8Array; copy: Uint8Array }[] = [];
 
   constructor(readonly hub: Hub, profile: string | Uint8Array) {
-    const { member, welcome } = hub.join(
+    const { member, start } = hub.join(
       typeof profile === "string" ? utf8.encode(profile) : profile,
-      { wake: () => this.woken++, drop: (...why) => this.drops.push(why) },
+      this.#outlet(),
     );
     this.member = member;
-    this.welcomed = welcome.members;
+    this.start = start;
+    this.welcomed = start.members;
+  }
+
+  #outlet(): Outlet {
+    return {
+      wake: () => this.woken++,
+      cut: (...why) => this.cuts.push(why),
+      drop: (...why) => this.drops.push(why),
+    };
+  }
+
+  /** Where the first `count` frames that came end, in both logs. */
+  position(count: number): { room: number; own: number } {
+    let { room, own } = this.start;
+    const listed = this.frames.findIndex((frame) => frame.startsWith(`JOINED ${this.id} `));
+    for (const [i, frame] of this.frames.slice(0, count).entries()) {
+      if (i < listed || listed === -1 || isOwn(frame)) own += this.sizes[i]!;
+      else room += this.sizes[i]!;
+    }
+    return { room, own };
+  }
+
+  /** Comes back with the first `count` frames, as if the others had been lost on the way. */
+  resume(count: number): boolean {
+    const { room, own } = this.position(count);
+    if (!this.hub.resume(this.member, room, own, this.#outlet())) return false;
+    this.frames.length = this.sizes.length = count;
+    this.#asleep = undefined;
+    return true;
   }
 
   get id(): number {
@@ -92,6 +148,9 @@ class Guest {
     this.#taken.push({ view, copy: view.slice() });
     const frames = readFrames(view);
     this.frames.push(...frames);
+    for (let at = 0; at < view.length; at += frameSize(view.subarray(at))) {
+      this.sizes.push(frameSize(view.subarray(at)));
+    }
     return frames;
   }
 
@@ -107,6 +166,12 @@ class Guest {
 
   say(text: string | Uint8Array): void {
     this.hub.say(this.member, message(text));
+  }
+
+  /** Says that all that came is here. */
+  have(): boolean {
+    this.had = this.frames.length;
+    return this.member.have(this.position(Infinity).own);
   }
 
   tell(to: { id: number }, text: string | Uint8Array): void {
@@ -140,9 +205,9 @@ function replay(frames: readonly string[]): Map<number, string> {
   return there;
 }
 
-/** A hub that flushes at once, unless a test has another wish. */
+/** A hub that flushes at once and lets members be as far behind as its log reaches, unless a test has another wish. */
 function open(options: HubOptions = {}): Hub {
-  return new Hub({ schedule: (flush) => flush(), ...options });
+  return new Hub({ schedule: (flush) => flush(), backlog: Infinity, ...options });
 }
 
 /** A hub and its first members, who have seen each other come. */
@@ -320,8 +385,12 @@ Deno.test("Hub.join: WELCOME says where both logs start, and how many were there
   ada.say("before");
   bob.leave();
   const before = hub.log.end;
-  const { welcome, member } = hub.join(utf8.encode("cyd"), { wake: () => {}, drop: () => {} });
-  assertEquals(welcome, { room: before, own: 0, members: 1 });
+  const { start, member } = hub.join(utf8.encode("cyd"), {
+    wake: () => {},
+    cut: () => {},
+    drop: () => {},
+  });
+  assertEquals(start, { room: before, own: 0, members: 1, said: 1 });
   assertEquals([member.cursor, member.ownCursor], [before, 0]);
 });
 
@@ -649,13 +718,158 @@ Deno.test("Hub.tell: who asks for ever more ACKs without reading them falls off 
   assertEquals(ada.drain(), []);
 });
 
-Deno.test("Hub.tell: what has been read costs no memory", () => {
+Deno.test("Hub.tell: what the clients say that they have costs no memory", () => {
   const [, ada, bob] = openWith({}, "ada", "bob");
   for (let i = 0; i < 1000; i++) {
     ada.tell(bob, "x".repeat(i));
+    for (const guest of [bob, ada]) {
+      guest.drain();
+      assert(guest.member.own.held > 0);
+      assert(guest.have());
+      assertEquals(guest.member.own.held, 0);
+    }
+  }
+});
+
+Deno.test("Member.have: what was never written can't be there", () => {
+  const [, ada, bob] = openWith({}, "ada", "bob");
+  ada.tell(bob, "psst");
+  assertEquals(bob.member.have(bob.position(Infinity).own + 1), false);
+  bob.drain();
+  const { own } = bob.position(Infinity);
+  assertEquals([bob.member.have(own), bob.member.have(0), bob.member.have(own + 1)], [
+    true,
+    true,
+    false,
+  ]);
+});
+
+Deno.test("Member.have: of who never says what it has, a bounded part is kept", () => {
+  const [, ada, bob] = openWith({}, "ada", "bob");
+  for (let i = 0; i < 100; i++) {
+    ada.tell(bob, new Uint8Array(20_000));
+    for (const guest of [bob, ada]) guest.drain();
+  }
+  assertLessOrEqual(bob.member.own.held, OWN_LOG_SIZE + MAX_FRAME + 1024);
+  assertEquals(bob.frames.filter((frame) => frame.startsWith("DIRECT")).length, 100);
+  assertEquals([bob.drops, bob.resume(bob.frames.length - 1)], [[], true]);
+  assertEquals(bob.resume(3), false, "so far back nothing is kept");
+});
+
+Deno.test("Hub.resume: who comes back gets what was lost on the way and what came meanwhile, in its order", () => {
+  const [hub, ada, bob] = openWith({}, "ada", "bob");
+  const before = bob.frames.length;
+  for (let i = 0; i < 3; i++) {
+    ada.say(`said ${i}`);
+    ada.tell(bob, `told ${i}`);
     bob.drain();
+  }
+  hub.detach(bob.member);
+  ada.say("meanwhile");
+  ada.tell(bob, "to you");
+  const expected = ["MESSAGE 1 said 0", "DIRECT 1 told 0", "MESSAGE 1 said 1", "DIRECT 1 told 1"]
+    .concat("MESSAGE 1 said 2", "DIRECT 1 told 2", "MESSAGE 1 meanwhile", "DIRECT 1 to you");
+  for (let had = 0; had <= 6; had++) {
+    assert(bob.resume(before + had));
+    assertEquals(bob.drain(), expected.slice(had));
+    // As often as the connection is lost.
+    bob.frames.splice(before + 6);
+    bob.sizes.splice(before + 6);
+  }
+});
+
+Deno.test("Hub.resume: nobody goes on where it can't have been", () => {
+  const [hub, ada, bob] = openWith({}, "ada", "bob");
+  ada.say("hello");
+  ada.tell(bob, "psst");
+  bob.drain();
+  ada.say("more");
+  const { room, own } = bob.position(Infinity);
+  const outlet = bob.member.outlet!;
+  const resume = (room: number, own: number) => hub.resume(bob.member, room, own, outlet);
+  assertEquals(resume(0, own), false, "before it came");
+  assertEquals(resume(hub.log.end, own), false, "what it was never sent");
+  assertEquals(resume(room, own + 1), false, "what it was never sent of its own");
+  assertEquals(resume(room - 1, own), false, "in the midst of a frame");
+  assertEquals(resume(room, own - 1), false, "in the midst of a frame of its own");
+  assertEquals(bob.drain(), ["MESSAGE 1 more"], "a refusal changes nothing");
+  assert(bob.resume(bob.frames.length - 1));
+  assertEquals(bob.drain(), ["MESSAGE 1 more"]);
+  bob.leave();
+  assertEquals(resume(room, own), false, "once it has left");
+  const cyd = new Guest(hub, "cyd");
+  assertEquals(
+    hub.resume(cyd.member, cyd.start.room, 0, outlet),
+    false,
+    "before its list is there",
+  );
+});
+
+Deno.test("Hub.resume: past the log's reach nobody goes on, and who is away so long is dropped as lost", () => {
+  const [hub, ada, bob, cyd] = openWith({ logSize: 1000 }, "ada", "bob", "cyd");
+  const { length } = bob.frames;
+  ada.say("lost on the way");
+  bob.drain();
+  cyd.drain();
+  hub.detach(cyd.member);
+  while (hub.has(cyd.member)) {
+    ada.say("x");
     ada.drain();
-    assertEquals([ada.member.own.held, bob.member.own.held], [0, 0]);
+    bob.drain();
+  }
+  assertEquals(cyd.resume(cyd.frames.length), false);
+  assertEquals(bob.resume(length), false);
+  ada.drain();
+  assert(ada.frames.includes("LEFT 3 lost"));
+  assertEquals(bob.resume(bob.frames.length), true);
+});
+
+Deno.test("Hub.setAway: all are told once, who comes later in its list", () => {
+  const [hub, ada, bob] = openWith({}, "ada", "bob");
+  hub.setAway(ada.member, true);
+  hub.setAway(ada.member, true);
+  const cyd = new Guest(hub, "cyd");
+  assertEquals(cyd.drain(), ["MEMBER 1 ada", "AWAY 1 away", "MEMBER 2 bob", "JOINED 3 cyd"]);
+  hub.setAway(ada.member, false);
+  assertEquals(bob.drain(), ["AWAY 1 away", "JOINED 3 cyd", "AWAY 1 back"]);
+  assertEquals(cyd.drain(), ["AWAY 1 back"]);
+  ada.leave();
+  hub.setAway(ada.member, true);
+  assertEquals(cyd.drain(), ["LEFT 1 bye"]);
+});
+
+Deno.test("Hub: who is further behind than the backlog loses its connection, and can go on from there", () => {
+  const [hub, fast, slow] = openWith({ logSize: 10_000, backlog: 3000 }, "fast", "slow");
+  const { length } = slow.frames;
+  let said = 0;
+  const talk = () => {
+    fast.say(String(said++).padStart(91));
+    fast.drain();
+  };
+  while (slow.cuts.length === 0) talk();
+  assertEquals(slow.cuts, [[
+    "slow",
+    "you were more than 0 MiB behind: the room talks faster than you read",
+  ]]);
+  assertLess(3000, slow.member.behind);
+  assertLessOrEqual(slow.member.behind, 3000 + 2500 + 100);
+  const woken = slow.woken;
+  talk();
+  assertEquals([slow.woken, slow.cuts.length, hub.size], [woken, 1, 2]);
+  assert(slow.resume(length));
+  assertEquals(slow.drain().length, said);
+  assertEquals(slow.drops, []);
+});
+
+Deno.test("Hub: unless told otherwise, a member may be behind by less than the log has", () => {
+  assertEquals([BACKLOG < ROOM_LOG_SIZE, BACKLOG >= 4 * MAX_FRAME], [true, true]);
+  const [, fast, slow] = openWith({}, "fast", "slow");
+  while (fast.hub.log.begun < 4 * ROOM_LOG_SIZE / (512 * 1024)) {
+    fast.say(new Uint8Array(100_000));
+    fast.drain();
+    if (slow.cuts.length > 0) slow.resume(slow.frames.length);
+    assertEquals(slow.drops, []);
+    while (slow.member.behind > BACKLOG) slow.drain();
   }
 });
 
@@ -889,7 +1103,8 @@ Deno.test("Hub: a million messages leave it as large as it was", () => {
 
 type Step =
   | { do: "join" }
-  | { do: "leave" | "take" | "say" | "rename"; who: number }
+  | { do: "leave" | "take" | "say" | "rename" | "have"; who: number }
+  | { do: "lose" | "resume"; who: number; lost: number }
   | { do: "tell"; who: number; to: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -897,8 +1112,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 12,
     arbitrary: fc.record({
-      do: fc.constantFrom("leave", "take", "take", "say", "say", "say", "rename"),
+      do: fc.constantFrom("leave", "take", "take", "say", "say", "say", "rename", "have"),
       who: fc.nat(15),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom("lose", "resume"),
+      who: fc.nat(15),
+      /** How much of what came is lost on the way, in frames. */
+      lost: fc.oneof(fc.nat(3), fc.nat(300)),
     }),
   },
   {
@@ -932,6 +1156,8 @@ Deno.test("Hub: whatever happens, each member sees exactly its part of one order
     slices: 0,
     listedByLeaving: 0,
     after: 0,
+    resumed: 0,
+    refused: 0,
   };
   const sizes = fc.constantFrom(
     // A small log makes slow members fall; long profiles make lists that go out in several slices.
@@ -954,7 +1180,7 @@ Deno.test("Hub: whatever happens, each member sees exactly its part of one order
         const log = witness.drain();
         const fell = log.slice(expected.length);
         assertEquals(log.slice(0, expected.length), expected);
-        for (const frame of fell) assertMatch(frame, /^LEFT \d+ slow$/);
+        for (const frame of fell) assertMatch(frame, /^LEFT \d+ (?:slow|lost)$/);
         for (const frame of log) {
           const [, id, reason] = /^LEFT (\d+) (.*)$/.exec(frame) ?? [];
           for (const actor of actors) {
@@ -987,8 +1213,26 @@ Deno.test("Hub: whatever happens, each member sees exactly its part of one order
         const here = actor.gone === undefined;
         switch (step.do) {
           case "take":
-            guest.take();
+            if (guest.member.outlet) guest.take();
             break;
+          case "have":
+            if (guest.member.outlet) assert(guest.have());
+            break;
+          case "lose":
+            if (here) hub.detach(guest.member);
+            break;
+          case "resume": {
+            // What it has said that it has is there.
+            const count = Math.max(guest.had, guest.frames.length - step.lost);
+            const came = guest.frames.findIndex((f) => f.startsWith(`JOINED ${guest.id} `));
+            const listed = came !== -1 && count > came;
+            const done = guest.resume(count);
+            if (done) seen.resumed++;
+            else seen.refused++;
+            // A log that reaches back, and was not to be told anything else, gives it again.
+            if (logSize === 4_000_000 && ownSize === 100_000 && here && listed) assert(done);
+            break;
+          }
           case "leave":
             guest.leave();
             goOn(...here ? [`LEFT ${guest.id} bye`] : []);
@@ -1025,16 +1269,19 @@ Deno.test("Hub: whatever happens, each member sees exactly its part of one order
         Array.from(hub.members(), ({ id, profile }) => [id, new TextDecoder().decode(profile)]),
       );
       for (const { guest, before, early, late, gone, takenBefore } of actors) {
-        guest.drain();
+        if (!gone && !guest.member.outlet) guest.resume(guest.frames.length);
+        // Who lost its connection and could not come back has a part.
+        const away = !guest.member.outlet;
+        if (!away) guest.drain();
         const { frames } = guest;
-        assertEquals(guest.drops.length, gone === "slow" ? 1 : 0);
+        assertEquals(guest.drops.length, gone === "slow" ? 1 : 0, gone);
 
         // 1. All that was for it, of both logs, in one order; if it fell, a beginning of that.
         const expected = [...early, ...late];
         const rest = frames.filter((frame) => !frame.startsWith("MEMBER "));
-        const whole = !guest.member.fallen;
+        const whole = !guest.member.fallen && !away;
         assertEquals(rest, whole ? expected : expected.slice(0, rest.length));
-        if (logSize === 4_000_000) assert(whole);
+        if (logSize === 4_000_000) assert(whole || away);
         if (gone === "slow") assertEquals(frames.length, takenBefore);
 
         // 2. Before that the list: everybody who was there, each once.

@@ -278,6 +278,8 @@ Deno.test("docs/json.md: the examples of input are taken, and show every type", 
   const lines = examples("in");
   const { calls } = await run(lines);
   assertEquals(calls, [
+    "reconnect",
+    "say Still there?",
     "say So it starts!",
     "act waves",
     'tell "bob" psst',

@@ -3,11 +3,13 @@
 //
 // Nothing here sleeps: it waits for what must come. What does not come fails the test after a while.
 
+import { assertEquals } from "@std/assert";
 import { concat as concatAll } from "./bytes.ts";
 import { type Client, join, type JoinOptions } from "./client.ts";
 import { XorCipher } from "./cipher.ts";
-import { encodeProfile } from "./envelope.ts";
+import { encodeProfile, NUMBER_OVERHEAD } from "./envelope.ts";
 import { encodeHello, type Frame, FrameDecoder, MAX_FRAME, PREFACE, Type } from "./protocol.ts";
+import { formatText, type ServerEvent } from "./log.ts";
 import type { RoomEvent } from "./room.ts";
 import { Server, type ServerOptions } from "./server.ts";
 
@@ -17,6 +19,13 @@ const PATIENCE_MS = 30_000;
 /** The public key of all rooms here: the original's example. */
 export const KEY = 198;
 export const xor: XorCipher = new XorCipher(KEY);
+
+/** What our clients say without the number in front, in an xor room: kind and text. */
+export function wording(body: Uint8Array): string {
+  const { plaintext } = xor.open(body);
+  if (plaintext[0] !== 0x4e) throw new Error("It has no number");
+  return new TextDecoder().decode(plaintext.subarray(NUMBER_OVERHEAD));
+}
 
 /** `promise`, or an error that says what did not come. */
 export async function within<T>(what: string, promise: Promise<T>): Promise<T> {
@@ -172,12 +181,15 @@ export class TestRoom extends Server implements AsyncDisposable {
   constructor(options: Partial<ServerOptions> = {}) {
     const lines: string[] = [];
     const wakers: (() => void)[] = [];
-    const log = (line: string) => {
-      lines.push(line);
+    const log = (event: ServerEvent) => {
+      lines.push(formatText(event));
       for (const wake of wakers.splice(0)) wake();
     };
     const finishMs = PATIENCE_MS;
-    super({ hostname: "127.0.0.1", port: 0, publicKey: KEY, log, finishMs, ...options });
+    const here = { hostname: "127.0.0.1", port: 0, publicKey: KEY };
+    // Everybody comes from one address here; and what a test does not ask for is not limited.
+    const limits = { graceMs: 0, maxPerAddress: Infinity, budget: undefined };
+    super({ ...here, log, finishMs, ...limits, ...options });
     this.lines = lines;
     this.#wakers = wakers;
   }
@@ -190,12 +202,20 @@ export class TestRoom extends Server implements AsyncDisposable {
     return this.lines.join("\n");
   }
 
+  /** Resolves when this is so: looked at whenever it tells of something. */
+  async until(what: string, isSo: () => boolean): Promise<void> {
+    while (!isSo()) {
+      await within(what, new Promise<void>((resolve) => this.#wakers.push(resolve)));
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await within("the end of the server", this.stop());
+    assertEquals([this.sessions, this.connections], [0, 0], "The server has kept something");
   }
 }
 
-type EventOf<T extends RoomEvent["type"]> = Extract<RoomEvent, { type: T }>;
+type EventOf<T extends RoomEvent["type"]> = RoomEvent & { type: T };
 
 /** A real client whose events can be waited for, each once, in their order. */
 export class Guest implements AsyncDisposable {
@@ -204,6 +224,8 @@ export class Guest implements AsyncDisposable {
   readonly events: RoomEvent[] = [];
   /** Resolves when the room has ended for it. */
   readonly ended: Promise<void>;
+  /** Called with each event as it comes. */
+  on: (event: RoomEvent) => void = () => {};
   #seen = 0;
   #news = Promise.withResolvers<void>();
 
@@ -211,6 +233,7 @@ export class Guest implements AsyncDisposable {
     this.client = client;
     this.ended = client.run((event) => {
       this.events.push(event);
+      this.on(event);
       this.#news.resolve();
       this.#news = Promise.withResolvers();
     });

@@ -93,7 +93,7 @@ Deno.test("chat serve --join: opens a room and is in it, and closes it when the 
   await using both = new Program(["serve", "--port", "0", "--join", "--name", "anna"]);
   const address = (await both.stdout.lineLike(/^listening /)).replace("listening ", "");
   const code = await both.stdout.lineLike(/^code /);
-  await using ben = await Program.join(address, "ben");
+  await using ben = await Program.join(address, "ben", "--retry", "0");
   for (const line of CONVERSATION) {
     const [name, text] = line.split(": ");
     await (name === "anna" ? both : ben).type(`${text}\n`);
@@ -118,7 +118,8 @@ Deno.test("chat serve --host 0.0.0.0: says under which addresses it can be reach
 });
 
 Deno.test("chat join: all of the input is said before it leaves, in order", async () => {
-  const { server, address } = await Program.serve("--cipher", "xor");
+  // Within its budget it would take its time.
+  const { server, address } = await Program.serve("--cipher", "xor", "--rate", "0");
   await using _ = server;
   await using watcher = await Program.join(address, "watcher");
   const lines = Array.from({ length: 2000 }, (_, i) => `line ${i}`);
@@ -363,7 +364,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   withSignals(`chat serve: ${signal} tells the members and ends with 0`, async () => {
     const { server, address } = await Program.serve("--cipher", "xor");
     await using _ = server;
-    await using anna = await Program.join(address, "anna");
+    await using anna = await Program.join(address, "anna", "--retry", "0");
     const [, port] = address.split(":");
     await using raw = await Raw.connect({ port: Number(port) });
     await raw.hello();
@@ -430,7 +431,7 @@ withSignals(
   async () => {
     const { server, address } = await Program.serve("--cipher", "xor");
     await using _ = server;
-    await using anna = await Program.join(address, "anna", "--json");
+    await using anna = await Program.join(address, "anna", "--json", "--retry", "0");
     // A server that stands still confirms nothing.
     server.signal("SIGSTOP");
     await anna.type('{"type":"say","text":"Right?"}\n'.repeat(3));
@@ -459,7 +460,8 @@ Deno.test("chat send: a server that ends before it has confirmed makes it end wi
     await raw.frames();
   });
   using home = new Home();
-  const { code, stderr } = await run(["send", `127.0.0.1:${impostor.port}`, "Right?"], { home });
+  const send = ["send", "--retry", "0", `127.0.0.1:${impostor.port}`, "Right?"];
+  const { code, stderr } = await run(send, { home });
   assertEquals(code, 1);
   assertMatch(stderr, /: the connection was lost; 1 of your messages was not confirmed\n$/);
 });

@@ -3,8 +3,8 @@
 
 import { ChatError } from "./errors.ts";
 import { type Line, LineSplitter } from "./lines.ts";
-import { type Person, remarks, type Room, type RoomEvent } from "./room.ts";
-import { printable } from "./text.ts";
+import { listed, news, type Person, remarks, type Room, type RoomEvent } from "./room.ts";
+import { jsonLine, printable } from "./text.ts";
 
 /** The ends of the pipes. */
 export interface Pipes {
@@ -53,6 +53,10 @@ export class PlainScreen {
   readonly #pipes: Pipes;
   readonly #options: PlainOptions;
   readonly #encoder = new TextEncoder();
+  // No more than so many messages, with so many units of text, wait for their confirmation: what was counted
+  // last, and the lines since.
+  #messages = 0;
+  #text = 0;
   #waiting = "";
   #writing: Promise<void> | undefined;
   #ended = false;
@@ -106,10 +110,14 @@ export class PlainScreen {
     await this.#writing;
   }
 
+  /** Counts only where there might be no room: that takes time, and there are many lines. */
   #hasRoom(): boolean {
+    const fits = () => this.#messages < WINDOW_MESSAGES && this.#text < WINDOW_TEXT;
+    if (fits()) return true;
     const { pending } = this.#room;
-    if (pending.length >= WINDOW_MESSAGES) return false;
-    return pending.reduce((sum, { text }) => sum + text.length, 0) < WINDOW_TEXT;
+    this.#messages = pending.length;
+    this.#text = pending.reduce((sum, { text }) => sum + text.length, 0);
+    return fits();
   }
 
   async #until(condition: () => boolean): Promise<void> {
@@ -119,6 +127,9 @@ export class PlainScreen {
   #take(line: Line): void {
     try {
       if ("fault" in line) throw new ChatError(`Cannot take this line: ${line.fault}`);
+      // A line says at most one message, whose text is never longer than the line.
+      this.#messages++;
+      this.#text += line.text.length;
       if (this.#options.json) this.#obey(line.number, line.text);
       else if (this.#options.onLine) this.#options.onLine(line.text);
       else this.#room.say(line.text);
@@ -144,11 +155,13 @@ export class PlainScreen {
   #show(event: RoomEvent): void {
     const note = (text: string) => this.#pipes.note(text);
     for (const remark of remarks(event, this.#options.now())) note(printable(remark));
+    const sentence = news(event);
+    if (sentence !== undefined) note(printable(sentence));
     switch (event.type) {
       case "welcome":
         return note(`joined ${event.room.address} as ${event.self.name}`);
       case "members": {
-        const names = event.members.map((member) => member.name);
+        const names = event.members.map(listed);
         return note(`here: ${names.join(", ")}`);
       }
       case "message":
@@ -174,6 +187,13 @@ export class PlainScreen {
         return note(`${event.before} is now ${event.who.name}`);
       case "unreadable":
       case "otherkey":
+      case "away":
+      case "back":
+      case "warning":
+      case "disconnected":
+      // It comes again and again: who waits is told of the loss, and then of the end of it.
+      case "waiting":
+      case "connected":
       case "ended":
         return;
     }
@@ -196,6 +216,8 @@ export class PlainScreen {
         return room.rename(input.name);
       case "who":
         return this.#writeJson({ type: "members", members: room.members.map(toMember) });
+      case "reconnect":
+        return room.reconnect();
       case "leave":
         this.#leaving = true;
         return;
@@ -203,8 +225,7 @@ export class PlainScreen {
   }
 
   #writeJson({ type, ...fields }: Output): void {
-    const json = JSON.stringify({ type, time: this.#options.now().toISOString(), ...fields });
-    this.#write(json.replace(UNSAFE_IN_JSON, escapeUnit));
+    this.#write(jsonLine({ type, time: this.#options.now().toISOString(), ...fields }));
   }
 
   // ---- output ----
@@ -244,22 +265,12 @@ const LEFT_WHY = {
   refused: ": it broke the protocol",
 };
 
-function toMember({ id, name, self }: Person): Record<string, unknown> {
-  return { id, name, self };
+function toMember({ id, name, self, away }: Person): Record<string, unknown> {
+  return { id, name, self, away };
 }
 
 /** A line of JSON output; `docs/json.md` has the table. */
 type Output = { type: string } & Record<string, unknown>;
-
-/**
- * What JSON strings may hold as it is, and still a terminal could obey, or a reader of lines take for
- * the end of one (Python's `splitlines` does). All of it is in the first 64 Ki code points.
- */
-const UNSAFE_IN_JSON = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
-
-function escapeUnit(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-}
 
 function describe(event: RoomEvent): Output {
   const { type } = event;
@@ -297,6 +308,23 @@ function describe(event: RoomEvent): Output {
       };
     case "otherkey":
       return { type, id: event.who.id, name: event.who.name };
+    case "away":
+    case "back":
+      return { type, id: event.who.id, name: event.who.name, at: event.at };
+    case "warning":
+      return { type, code: event.code, message: event.message };
+    case "disconnected":
+      return { type, reason: event.reason, message: event.message };
+    case "waiting": {
+      // Not `at`: that is a place in the room's order.
+      const { attempt, until, message } = event;
+      return { type, attempt, until: until.toISOString(), message };
+    }
+    case "connected": {
+      const { self: { id, name }, resumed } = event;
+      const missed = resumed ? 0 : event.missed;
+      return { type, id, name, resumed, ...(missed !== undefined && { missed }) };
+    }
     case "ended":
       return { type, ...event.ending };
   }
@@ -314,7 +342,7 @@ type Input =
   | { type: "say" | "act"; text: string }
   | { type: "tell"; to: string | number; text: string }
   | { type: "rename"; name: string }
-  | { type: "who" | "leave" };
+  | { type: "who" | "reconnect" | "leave" };
 
 /** The fields of each type of input, and what they must be. */
 const INPUTS: Record<Input["type"], Record<string, readonly ("string" | "number")[]>> = {
@@ -323,6 +351,7 @@ const INPUTS: Record<Input["type"], Record<string, readonly ("string" | "number"
   tell: { to: ["string", "number"], text: ["string"] },
   rename: { name: ["string"] },
   who: {},
+  reconnect: {},
   leave: {},
 };
 

@@ -165,7 +165,7 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
       out: "",
       notes: ["joined 127.0.0.1:2428 as ada", "joined 127.0.0.1:2428 as ada"],
     },
-    members: { out: "", notes: ["here: ada, bob"] },
+    members: { out: "", notes: ["here: ada, bob", "here: ada, bob (away)"] },
     message: {
       out: "bob: hello\n* bob waves\nada: hi\nada: mine\nbob: proved\n",
       notes: ["2 messages of bob before this one have not come"],
@@ -205,6 +205,30 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
         "Compare with /verify bob, and if it is right, /trust bob",
       ],
     },
+    // Of oneself nobody is told.
+    away: { out: "", notes: ["bob is away: the connection was lost"] },
+    back: { out: "", notes: ["bob is back"] },
+    warning: { out: "", notes: ["the server warns: you send more than the room can take"] },
+    disconnected: {
+      out: "",
+      notes: [
+        "the connection is lost: nothing has come for 30 s; " +
+        "what you write is kept and sent when it is back",
+        "the server has stopped; what you write is kept and sent when it is back",
+        "the server has ended the connection: nothing has come for 30 s; " +
+        "what you write is kept and sent when it is back",
+      ],
+    },
+    waiting: { out: "", notes: [] },
+    connected: {
+      out: "",
+      notes: [
+        "connected again: nothing was missed",
+        "connected again: nothing was missed",
+        "connected again: 3 messages were missed here",
+        "connected again; the server has started anew: messages from its last moment may be missing",
+      ],
+    },
     // Who started the client tells of it: it knows the exit code.
     ended: { out: "", notes: [] },
   };
@@ -224,6 +248,8 @@ Deno.test("PlainScreen: what is remarkable stands in front of what it is about, 
     { type: "joined", who: BOB, at: 1, sent },
     { type: "direct", from: BOB, text: "late", action: false, sent, missing: 1 },
     { type: "unreadable", from: BOB, message: "\x1b[2J", count: 1 },
+    { type: "warning", code: "flood", message: "\x1b[2J\n" },
+    { type: "disconnected", reason: "refused", message: "\x1b[2J\n" },
   );
   assertEquals(notes, [
     "by the clock of bob it is 2024-02-28T11:00:00.000Z",
@@ -231,6 +257,8 @@ Deno.test("PlainScreen: what is remarkable stands in front of what it is about, 
     "a message of bob before this one has not come",
     "by the clock of bob this was sent at 2024-02-28T11:00:00.000Z",
     "something that came as from bob is not shown: ␛[2J",
+    "the server warns: ␛[2J␊",
+    "the server has ended the connection: ␛[2J␊; what you write is kept and sent when it is back",
   ]);
   assertEquals(out, "(direct) bob: late\n");
 });
@@ -368,6 +396,57 @@ Deno.test("PlainScreen.run: where there is nothing to wait for it leaves at once
   assertEquals(talk.calls, ["leave"]);
 });
 
+Deno.test("PlainScreen.run: at the end of the input it waits also while the connection is lost", async () => {
+  const talk = new Talk();
+  talk.feed("one\ntwo\n");
+  talk.close();
+  const running = talk.screen.run();
+  await settled();
+  talk.confirm(1);
+  const message = "nobody answers";
+  talk.tell({ type: "disconnected", reason: "lost", message });
+  for (let attempt = 1; attempt < 10; attempt++) {
+    talk.tell({ type: "waiting", attempt, until: new Date(0), message });
+    await settled();
+  }
+  assertEquals(talk.calls, ["say one", "say two"]);
+  talk.tell({ type: "connected", self: ADA, resumed: true, missed: 0 });
+  await settled();
+  assertEquals(talk.calls, ["say one", "say two"]);
+  talk.confirm(1);
+  await running;
+  assertEquals(talk.calls, ["say one", "say two", "leave"]);
+});
+
+Deno.test("PlainScreen.run: what needs no confirmation any more when it is back is not waited for", async () => {
+  const talk = new Talk();
+  talk.feed("one\n");
+  talk.close();
+  const running = talk.screen.run();
+  await settled();
+  talk.tell({ type: "disconnected", reason: "lost", message: "it was reset" });
+  await settled();
+  // The room had taken it before, and its confirmation is in the gap.
+  talk.room.pending.length = 0;
+  talk.tell({ type: "connected", self: ADA, resumed: false, missed: 1 });
+  await running;
+  assertEquals(talk.calls, ["say one", "leave"]);
+});
+
+Deno.test("PlainScreen.run: input that comes while the connection is lost is said, as much as may wait", async () => {
+  const talk = new Talk({ stay: true });
+  const running = talk.screen.run();
+  talk.tell({ type: "disconnected", reason: "lost", message: "it was reset" });
+  talk.feed("x\n".repeat(300));
+  talk.close();
+  await settled();
+  assertEquals(talk.calls.length, 256);
+  talk.tell({ type: "connected", self: ADA, resumed: true, missed: 0 });
+  talk.confirm(256);
+  await running;
+  assertEquals(talk.calls.length, 300);
+});
+
 Deno.test("PlainScreen.run: to stay, it does not leave at the end of the input", async () => {
   const talk = new Talk({ stay: true });
   talk.feed("one\n");
@@ -457,6 +536,33 @@ Deno.test("PlainScreen.run: of long messages fewer wait, but one always goes", a
   }
 });
 
+Deno.test("PlainScreen.run: it does not count what is pending anew for each line", async () => {
+  const talk = new Talk({ info: { maxText: 10_000 } });
+  const { pending } = talk.room;
+  let asked = 0;
+  Object.defineProperty(talk.room, "pending", { get: () => (asked++, pending) });
+  const lines = 20_000;
+  talk.feed("line\n".repeat(lines));
+  talk.close();
+  const running = talk.screen.run();
+  await settled();
+  // As many at once as a server confirms in one write.
+  const batch = 100;
+  while (pending.length > 0) {
+    asked = 0;
+    const before = talk.calls.length;
+    for (let i = 0; i < batch && pending.length > 0; i++) {
+      const { ref, text, action } = pending.shift()!;
+      talk.tell({ type: "message", from: ADA, text, action, at: 0, ref, ...UNPROVED });
+    }
+    await settled();
+    // The room itself asks for each that it takes.
+    assertLessOrEqual(asked - (talk.calls.length - before), 3);
+  }
+  await running;
+  assertEquals(talk.calls.length, lines + 1);
+});
+
 Deno.test("PlainScreen.tell: what comes in one turn goes out in one write", async () => {
   const talk = new Talk();
   talk.tell(said("1"), said("2"), said("3"));
@@ -541,12 +647,15 @@ Deno.test("PlainScreen: a reader that goes while the room waits for it sets the 
 
 Deno.test("PlainScreen: JSON has each event as one line", async () => {
   const sent = "2024-02-28T12:00:00.250Z";
+  const ada = { id: 1, name: "ada" };
+  const bob = { id: 2, name: "bob" };
   const expected: { [Type in RoomEvent["type"]]: Record<string, unknown>[] } = {
     welcome: ["xor", "sealed"].map((cipher) => (
       { id: 1, name: "ada", address: "127.0.0.1:2428", cipher, maxText: 1000 }
     )),
     members: [
-      { members: [{ id: 1, name: "ada", self: true }, { id: 2, name: "bob", self: false }] },
+      { members: [{ ...ada, self: true, away: false }, { ...bob, self: false, away: false }] },
+      { members: [{ ...ada, self: true, away: false }, { ...bob, self: false, away: true }] },
     ],
     message: [
       { from: 2, name: "bob", text: "hello", action: false, at: 100 },
@@ -579,6 +688,20 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
       { from: 2, name: "bob", message: "it is too short", count: 2 },
     ],
     otherkey: [{ id: 2, name: "bob(!)" }],
+    // Of this client, too: programs can tell by the id.
+    away: [{ ...bob, at: 700 }, { ...ada, at: 720 }],
+    back: [{ ...bob, at: 740 }, { ...ada, at: 760 }],
+    warning: [{ code: "flood", message: "you send more than the room can take" }],
+    disconnected: ["lost", "stopped", "refused"].map((reason) => (
+      { reason, message: "nothing has come for 30 s" }
+    )),
+    waiting: [{ attempt: 2, until: sent, message: "nobody answers" }],
+    connected: [
+      { ...ada, resumed: true, missed: 0 },
+      { id: 9, name: "ada", resumed: false, missed: 0 },
+      { id: 9, name: "ada", resumed: false, missed: 3 },
+      { id: 9, name: "ada", resumed: false },
+    ],
     ended: [
       { reason: "left" },
       { reason: "stopped" },
@@ -659,6 +782,11 @@ Deno.test("PlainScreen.run: JSON asks who is there, and changes the name", async
   assertEquals(talk.lines, [{ type: "members", members: [{ ...ADA }, { ...BOB }] }]);
 });
 
+Deno.test("PlainScreen.run: JSON hurries a lost connection", async () => {
+  const talk = await obey('{"type":"reconnect"}');
+  assertEquals([talk.calls, talk.lines], [["reconnect"], []]);
+});
+
 Deno.test("PlainScreen.run: JSON leaves once all is confirmed, even to stay; what follows is not read", async () => {
   for (const stay of [false, true]) {
     const talk = new Talk({ json: true, stay });
@@ -691,7 +819,7 @@ Deno.test("PlainScreen.run: the longest message fits into a line of JSON in its 
 });
 
 Deno.test("PlainScreen.run: JSON that can't be taken is answered with its line, and does nothing", async () => {
-  const types = "say, act, tell, rename, who, leave";
+  const types = "say, act, tell, rename, who, reconnect, leave";
   const cases: Record<string, string> = {
     "": "it is no JSON",
     "hello": "it is no JSON",
@@ -715,6 +843,7 @@ Deno.test("PlainScreen.run: JSON that can't be taken is answered with its line, 
     '{"type":"rename"}': '"name" must be a string',
     '{"type":"who","text":"a"}': '"who" has no field "text"',
     '{"type":"who","toString":1}': '"who" has no field "toString"',
+    '{"type":"reconnect","text":"a"}': '"reconnect" has no field "text"',
     '{"type":"leave","ref":1}': '"leave" has no field "ref"',
     '{"type":"say","text":"a","to":2}': '"say" has no field "to"',
     '{"type":"say","text":"a","\\u001b[2J":2}': '"say" has no field "␛[2J"',

@@ -67,6 +67,12 @@ export const Type = {
   ERROR: 14,
   /** Sealed rooms, before HELLO; id 0. JSON: `Login`: the client asks, the server answers. */
   LOGIN: 15,
+  /** Client; id 0. Up to which position it has its own log: 8 bytes. The first makes its session last. */
+  HAVE: 16,
+  /** Server: whose connection was lost, or is back. One byte: one of `Away`. */
+  AWAY: 17,
+  /** Server; id 0. JSON: `ErrorBody`, but the connection goes on: what will end it, unless it changes. */
+  WARNING: 18,
 } as const;
 
 const GREATEST_TYPE = Math.max(...Object.values(Type));
@@ -81,6 +87,14 @@ export const Left = {
   SLOW: 2,
   /** It broke the protocol. */
   REFUSED: 3,
+} as const;
+
+/** Whether a member's connection is lost, on the wire. */
+export const Away = {
+  /** It is here again. */
+  BACK: 0,
+  /** Its connection was lost; it may return. */
+  AWAY: 1,
 } as const;
 
 /** What became of a direct message, on the wire. */
@@ -107,7 +121,7 @@ export const ERROR_CODES = [
   "unexpected",
   /** Admission took too long. */
   "timeout",
-  /** The member fell off the log. */
+  /** The member is further behind than the server allows, or fell off the log. */
   "slow",
   /** The room takes nobody more. */
   "full",
@@ -115,6 +129,10 @@ export const ERROR_CODES = [
   "code",
   /** Too many wrong codes: try later. */
   "wait",
+  /** The session that was to be resumed is not there any more: join anew. */
+  "gone",
+  /** The member sends more than its budget, and has done so for long. */
+  "flood",
 ] as const;
 export type ErrorCode = typeof ERROR_CODES[number];
 
@@ -133,8 +151,26 @@ export type Greeting =
     readonly version: number;
     /** Greatest `length` of a frame that the server takes from a member. */
     readonly maxFrame: number;
+    /** How much a member may send; undefined where that is not limited. */
+    readonly budget?: Budget;
   }
-  & ({ readonly cipher: "xor"; readonly key: string } | { readonly cipher: "sealed" });
+  & (
+    | { readonly cipher: "xor"; readonly key: string }
+    /** `nonce`: fresh for this connection, in unpadded base64url: what a resumption is proved over. */
+    | { readonly cipher: "sealed"; readonly nonce?: string }
+  );
+
+/** How much a member may send: two token buckets, one of frames and one of bytes. Whole numbers. */
+export interface Budget {
+  /** Frames a second, in the long run. */
+  readonly frames: number;
+  /** Frames at once, after a pause. */
+  readonly frameBurst: number;
+  /** Bytes of frames a second, in the long run. */
+  readonly bytes: number;
+  /** Bytes at once, after a pause. */
+  readonly byteBurst: number;
+}
 
 /** LOGIN's body: a message of OPAQUE (RFC 9807), in unpadded base64url. */
 export interface Login {
@@ -151,6 +187,20 @@ export interface Hello {
   readonly proof?: string;
   /** The sealed profile, in base64 on the wire. */
   readonly profile: Uint8Array;
+  /** Instead of profile and proof: go on with a session whose connection was lost. */
+  readonly resume?: Resume;
+}
+
+/** What a client shows to go on where it was. */
+export interface Resume {
+  /** That of the last WELCOME, in unpadded base64url. */
+  readonly token: string;
+  /** The position in the room's log behind the last frame that it has. */
+  readonly room: number;
+  /** The same for its own log. */
+  readonly own: number;
+  /** In sealed rooms: an HMAC, see `resume.ts`, in unpadded base64url. */
+  readonly proof?: string;
 }
 
 /** WELCOME's body. Positions count bytes of frames since the room began. */
@@ -159,8 +209,18 @@ export interface Welcome {
   readonly room: number;
   /** Where in its own log. */
   readonly own: number;
-  /** How many were in the room before this member: so many MEMBER frames follow. */
+  /** How many were in the room before this member: so many MEMBER frames follow. 0 after a resumption. */
   readonly members: number;
+  /** How many MESSAGE and PROFILE frames the server has taken in this session. */
+  readonly accepted: number;
+  /** How many MESSAGE frames the room's log has had before `room`. */
+  readonly said: number;
+  /** Names the room's log: another where the server has started anew. In unpadded base64url. */
+  readonly log: string | undefined;
+  /** With which this session may be resumed, once. undefined where it can't be. In unpadded base64url. */
+  readonly token: string | undefined;
+  /** How long the server keeps the session when its connection is lost, in ms. */
+  readonly grace: number;
 }
 
 export interface Ack {
@@ -208,6 +268,11 @@ export function encodeFrame(
   return frame;
 }
 
+/** Bytes of the frame that stands at the start of `bytes`. */
+export function frameSize(bytes: Uint8Array): number {
+  return LENGTH_SIZE + readU32(bytes, 0);
+}
+
 /** Gives a frame that stands at the start of `bytes` another type and id, in place. */
 export function readdress(bytes: Uint8Array, type: number, id: number): void {
   bytes[LENGTH_SIZE] = type;
@@ -222,11 +287,19 @@ export function encodeHello(hello: Hello): Uint8Array<ArrayBuffer> {
   return encodeJson(Type.HELLO, 0, { ...hello, profile: toBase64(hello.profile) });
 }
 
+/** HELLO of a client that goes on with its session. */
+export function encodeResume(resume: Resume): Uint8Array<ArrayBuffer> {
+  return encodeJson(Type.HELLO, 0, { version: VERSION, resume });
+}
+
 export function encodeLogin(login: Login): Uint8Array<ArrayBuffer> {
   return encodeJson(Type.LOGIN, 0, login);
 }
 
-export function encodeWelcome(id: number, welcome: Welcome): Uint8Array<ArrayBuffer> {
+export function encodeWelcome(
+  id: number,
+  welcome: Partial<Welcome> & Pick<Welcome, "room" | "own" | "members">,
+): Uint8Array<ArrayBuffer> {
   return encodeJson(Type.WELCOME, id, welcome);
 }
 
@@ -236,6 +309,21 @@ export function encodeAck(receiver: number, ack: Ack): Uint8Array<ArrayBuffer> {
   writeU32(body, 0, ack.count >>> 0);
   body[4] = ack.outcome;
   return encodeFrame(Type.ACK, receiver, body);
+}
+
+/** HAVE: position (8). @throws {RangeError} if it is none */
+export function encodeHave(position: number): Uint8Array<ArrayBuffer> {
+  if (!Number.isSafeInteger(position) || position < 0) {
+    throw new RangeError(`Cannot encode HAVE: the position is ${position}`);
+  }
+  const body = new Uint8Array(8);
+  writeU32(body, 0, Math.floor(position / 2 ** 32));
+  writeU32(body, 4, position >>> 0);
+  return encodeFrame(Type.HAVE, 0, body);
+}
+
+export function encodeWarning(code: ErrorCode, message: string): Uint8Array<ArrayBuffer> {
+  return encodeJson(Type.WARNING, 0, { code, message });
 }
 
 export function encodeError(code: ErrorCode, message: string): Uint8Array<ArrayBuffer> {
@@ -258,7 +346,12 @@ export function parseGreeting(body: Uint8Array): Greeting {
   }
   const maxFrame = integer("GREETING", json, "maxFrame", MAX_FRAME_BEFORE_ADMISSION, 2 ** 31);
   const { cipher, key } = json;
-  if (cipher === "sealed") return { version, cipher, maxFrame };
+  const budget = parseBudget(json["budget"]);
+  const common = { version, maxFrame, ...(budget && { budget }) };
+  if (cipher === "sealed") {
+    if (json["nonce"] === undefined) return { ...common, cipher };
+    return { ...common, cipher, nonce: base64Url("GREETING", json, "nonce") };
+  }
   if (cipher !== "xor") {
     throw malformed("GREETING", "it names a cipher that this program does not have");
   }
@@ -266,7 +359,19 @@ export function parseGreeting(body: Uint8Array): Greeting {
   if (typeof key !== "string" || !/^\d{1,3}$/.test(key) || Number(key) > 255) {
     throw malformed("GREETING", "key must be 0..255 as decimal text");
   }
-  return { version, cipher, key, maxFrame };
+  return { ...common, cipher, key };
+}
+
+function parseBudget(json: unknown): Budget | undefined {
+  if (json === undefined) return undefined;
+  if (!isObject(json)) throw malformed("GREETING", "budget must be an object");
+  const rate = (name: keyof Budget) => integer("GREETING", json, name, 1, 2 ** 31);
+  return {
+    frames: rate("frames"),
+    frameBurst: rate("frameBurst"),
+    bytes: rate("bytes"),
+    byteBurst: rate("byteBurst"),
+  };
 }
 
 /** @throws {ProtocolError} if the body is no login */
@@ -287,6 +392,9 @@ export function parseHello(body: Uint8Array): Hello {
       `this server speaks version ${VERSION} of the protocol, the client ${version}`,
     );
   }
+  if (json["resume"] !== undefined) {
+    return { version, profile: NOTHING, resume: parseResume(json["resume"]) };
+  }
   const text = json["profile"] ?? "";
   if (typeof text !== "string") throw malformed("HELLO", "profile must be base64 text");
   const profile = fromBase64(text);
@@ -296,15 +404,51 @@ export function parseHello(body: Uint8Array): Hello {
   return { version, profile, proof: base64Url("HELLO", json, "proof") };
 }
 
-/** @throws {ProtocolError} if the body is no welcome */
-export function parseWelcome(body: Uint8Array): Welcome {
-  const json = parseObject("WELCOME", body);
-  const position = (name: string) => integer("WELCOME", json, name, 0, Number.MAX_SAFE_INTEGER);
+function parseResume(json: unknown): Resume {
+  if (!isObject(json)) throw malformed("HELLO", "resume must be an object");
+  const position = (name: string) => integer("HELLO", json, name, 0, Number.MAX_SAFE_INTEGER);
   return {
+    token: base64Url("HELLO", json, "token"),
     room: position("room"),
     own: position("own"),
-    members: integer("WELCOME", json, "members", 0, 0xffffffff),
+    ...(json["proof"] !== undefined && { proof: base64Url("HELLO", json, "proof") }),
   };
+}
+
+/** What a simple server leaves out stands for sessions that can't be resumed. @throws {ProtocolError} if the body is no welcome */
+export function parseWelcome(body: Uint8Array): Welcome {
+  const json = parseObject("WELCOME", body);
+  const count = (name: string) => integer("WELCOME", json, name, 0, Number.MAX_SAFE_INTEGER);
+  const optional = (name: string) => json[name] === undefined ? 0 : count(name);
+  const text = (name: string) =>
+    json[name] === undefined ? undefined : base64Url("WELCOME", json, name);
+  return {
+    room: count("room"),
+    own: count("own"),
+    members: integer("WELCOME", json, "members", 0, 0xffffffff),
+    accepted: optional("accepted"),
+    said: optional("said"),
+    log: text("log"),
+    token: text("token"),
+    grace: optional("grace"),
+  };
+}
+
+/** @throws {ProtocolError} if the body is no position */
+export function parseHave(body: Uint8Array): number {
+  if (body.length !== 8) throw malformed("HAVE", `it has ${body.length} bytes, not 8`);
+  const position = readU32(body, 0) * 2 ** 32 + readU32(body, 4);
+  if (!Number.isSafeInteger(position)) throw malformed("HAVE", "its position is out of range");
+  return position;
+}
+
+/** Whether somebody is away. @throws {ProtocolError} if the body does not say */
+export function parseAway(body: Uint8Array): boolean {
+  const state = body[0];
+  if (body.length !== 1 || state === undefined || state > Away.AWAY) {
+    throw malformed("AWAY", "it must be one byte: 0 or 1");
+  }
+  return state === Away.AWAY;
 }
 
 /** @throws {ProtocolError} if the body is no ack */
@@ -324,12 +468,12 @@ export function parseLeft(body: Uint8Array): number {
   return reason;
 }
 
-/** @throws {ProtocolError} if the body is no error */
-export function parseError(body: Uint8Array): ErrorBody {
-  const json = parseObject("ERROR", body);
+/** ERROR or WARNING. @throws {ProtocolError} if the body is neither */
+export function parseError(body: Uint8Array, what = "ERROR"): ErrorBody {
+  const json = parseObject(what, body);
   const { code, message } = json;
-  if (typeof code !== "string" || !/^[a-z-]{1,32}$/.test(code)) throw malformed("ERROR", "code");
-  if (typeof message !== "string" || message.length > 1000) throw malformed("ERROR", "message");
+  if (typeof code !== "string" || !/^[a-z-]{1,32}$/.test(code)) throw malformed(what, "code");
+  if (typeof message !== "string" || message.length > 1000) throw malformed(what, "message");
   return { code, message };
 }
 
@@ -536,10 +680,12 @@ function parseObject(what: string, body: Uint8Array): Record<string, unknown> {
   } catch (cause) {
     throw new ProtocolError<ErrorCode>("malformed", `a ${what} that is no JSON came`, { cause });
   }
-  if (typeof json !== "object" || json === null || Array.isArray(json)) {
-    throw malformed(what, "it must be a JSON object");
-  }
-  return json as Record<string, unknown>;
+  if (!isObject(json)) throw malformed(what, "it must be a JSON object");
+  return json;
+}
+
+function isObject(json: unknown): json is Record<string, unknown> {
+  return typeof json === "object" && json !== null && !Array.isArray(json);
 }
 
 function integer(

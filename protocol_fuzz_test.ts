@@ -8,14 +8,18 @@ import { decodeEnvelope, decodeProfile, encodeEnvelope, encodeProfile } from "./
 import { ProtocolError } from "./errors.ts";
 import {
   AckOutcome,
+  Away,
   checkEmpty,
   checkProfile,
   encodeAck,
   encodeError,
   encodeFrame,
   encodeGreeting,
+  encodeHave,
   encodeHello,
   encodeLogin,
+  encodeResume,
+  encodeWarning,
   encodeWelcome,
   ERROR_CODES,
   type Frame,
@@ -24,8 +28,10 @@ import {
   MAX_FRAME,
   MAX_FRAME_BEFORE_ADMISSION,
   parseAck,
+  parseAway,
   parseError,
   parseGreeting,
+  parseHave,
   parseHello,
   parseLeft,
   parseLogin,
@@ -66,18 +72,38 @@ function randomBytes(length: number): Uint8Array<ArrayBuffer> {
 
 const cipher = new XorCipher(198);
 const profile = cipher.seal(encodeProfile({ name: "Ada" }));
-const said = cipher.seal(encodeEnvelope({ kind: "text", text: "So it starts! Grüße, 你好 🙂" }));
+const text = "So it starts! Grüße, 你好 🙂";
+const said = cipher.seal(encodeEnvelope({ kind: "text", text }));
+const number = { origin: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), seq: 7, again: true };
+const numbered = cipher.seal(encodeEnvelope({ kind: "text", text, number }));
+const token = "Az09_-".repeat(4);
+const budget = { frames: 20, frameBurst: 200, bytes: 65_536, byteBurst: 524_288 };
 
 /** Frames of every type, to be broken. */
 const VALID: readonly Uint8Array<ArrayBuffer>[] = [
   encodeGreeting({ version: VERSION, cipher: "xor", key: "198", maxFrame: MAX_FRAME }),
   encodeGreeting({ version: VERSION, cipher: "sealed", maxFrame: MAX_FRAME }),
+  encodeGreeting({ version: VERSION, cipher: "sealed", nonce: token, maxFrame: MAX_FRAME, budget }),
   encodeLogin({ message: "Az09_-".repeat(16) }),
   encodeLogin({ message: "Az09_-".repeat(71), tries: 4 }),
   encodeHello({ version: VERSION, profile }),
   encodeHello({ version: VERSION, profile, proof: "Az09_-".repeat(14) }),
-  encodeWelcome(2, { room: 1234, own: 0, members: 1 }),
+  encodeResume({ token, room: 1234, own: 2 ** 40, proof: "Az09_-".repeat(7) }),
+  encodeWelcome(2, {
+    room: 1234,
+    own: 0,
+    members: 1,
+    accepted: 2,
+    said: 56,
+    log: token,
+    token,
+    grace: 60_000,
+  }),
+  encodeHave(1234),
+  encodeFrame(Type.AWAY, 7, Uint8Array.of(Away.AWAY)),
+  encodeWarning("flood", "you send more than this room takes"),
   encodeFrame(Type.MESSAGE, 0, said),
+  encodeFrame(Type.MESSAGE, 0, numbered),
   encodeFrame(Type.MESSAGE, 7, new Uint8Array(2000)),
   encodeFrame(Type.DIRECT, 0xffffffff, said),
   encodeAck(7, { count: 3, outcome: AckOutcome.BUSY }),
@@ -129,7 +155,7 @@ const MUTATIONS: ((frame: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>)[]
   },
   function changeType(frame) {
     const copy = frame.slice();
-    copy[4] = random(20);
+    copy[4] = random(24);
     return copy;
   },
   function splice(frame) {
@@ -172,7 +198,12 @@ function parse({ type, body }: Frame): void {
     case Type.LEFT:
       return void parseLeft(body);
     case Type.ERROR:
+    case Type.WARNING:
       return void parseError(body);
+    case Type.HAVE:
+      return void parseHave(body);
+    case Type.AWAY:
+      return void parseAway(body);
     default:
       return checkEmpty("a frame", body);
   }

@@ -4,14 +4,18 @@ import fc from "./property.ts";
 import { ProtocolError } from "./errors.ts";
 import {
   AckOutcome,
+  Away,
   checkEmpty,
   checkProfile,
   encodeAck,
   encodeError,
   encodeFrame,
   encodeGreeting,
+  encodeHave,
   encodeHello,
   encodeLogin,
+  encodeResume,
+  encodeWarning,
   encodeWelcome,
   ERROR_CODES,
   type ErrorCode,
@@ -24,8 +28,10 @@ import {
   MAX_FRAME_BEFORE_ADMISSION,
   MAX_PROFILE,
   parseAck,
+  parseAway,
   parseError,
   parseGreeting,
+  parseHave,
   parseHello,
   parseLeft,
   parseLogin,
@@ -36,6 +42,7 @@ import {
   readdress,
   Type,
   VERSION,
+  type Welcome,
 } from "./protocol.ts";
 
 const utf8 = new TextEncoder();
@@ -365,6 +372,7 @@ function bodyOf(frame: Uint8Array): Uint8Array {
   return frame.subarray(HEADER_SIZE);
 }
 
+const BUDGET = { frames: 20, frameBurst: 200, bytes: 65_536, byteBurst: 524_288 };
 const GREETING = { version: VERSION, cipher: "xor", key: "198", maxFrame: MAX_FRAME } as const;
 
 /** Messages of OPAQUE as they stand in JSON. */
@@ -395,9 +403,36 @@ Deno.test("every body: encode then parse is the identity", () => {
       assertEquals(parseLogin(bodyOf(encodeLogin(login))), login);
     }
   }));
-  fc.assert(fc.property(u32, position, position, u32, (id, room, own, members) => {
-    const welcome = { room, own, members };
+  const rate = fc.integer({ min: 1, max: 2 ** 31 });
+  const budgets = fc.record({ frames: rate, frameBurst: rate, bytes: rate, byteBurst: rate });
+  fc.assert(fc.property(opaqueMessage, budgets, (nonce, budget) => {
+    const sealed = { version: VERSION, cipher: "sealed", nonce, maxFrame: MAX_FRAME } as const;
+    for (const greeting of [sealed, { ...sealed, budget }, { ...GREETING, budget }]) {
+      assertEquals(parseGreeting(bodyOf(encodeGreeting(greeting))), greeting);
+    }
+  }));
+  fc.assert(fc.property(opaqueMessage, position, position, (token, room, own) => {
+    for (const resume of [{ token, room, own }, { token, room, own, proof: token }]) {
+      const hello = { version: VERSION, profile: new Uint8Array(0), resume };
+      assertEquals(parseHello(bodyOf(encodeResume(resume))), hello);
+    }
+  }));
+  const text = fc.option(opaqueMessage, { nil: undefined });
+  const welcomes = fc.record({
+    room: position,
+    own: position,
+    members: u32,
+    accepted: position,
+    said: position,
+    log: text,
+    token: text,
+    grace: position,
+  });
+  fc.assert(fc.property(u32, welcomes, (id, welcome) => {
     assertEquals(parseWelcome(bodyOf(encodeWelcome(id, welcome))), welcome);
+  }));
+  fc.assert(fc.property(position, (position) => {
+    assertStrictEquals(parseHave(bodyOf(encodeHave(position))), position);
   }));
   fc.assert(fc.property(u32, u32, fc.nat({ max: AckOutcome.GONE }), (id, count, outcome) => {
     const ack = { count, outcome };
@@ -406,6 +441,7 @@ Deno.test("every body: encode then parse is the identity", () => {
   fc.assert(fc.property(fc.constantFrom(...ERROR_CODES), sentence, (code, message) => {
     const error = { code, message };
     assertEquals(parseError(bodyOf(encodeError(code, message))), error);
+    assertEquals(parseError(bodyOf(encodeWarning(code, message)), "WARNING"), error);
   }));
 });
 
@@ -417,6 +453,8 @@ const parsers = {
   parseAck,
   parseLeft,
   parseError,
+  parseHave,
+  parseAway,
 };
 
 Deno.test("every parser: any bytes and any JSON give a value or a ProtocolError", () => {
@@ -436,6 +474,18 @@ Deno.test("every parser: any bytes and any JSON give a value or a ProtocolError"
       message: fc.oneof(opaqueMessage, fc.jsonValue()),
       proof: fc.oneof(opaqueMessage, fc.jsonValue()),
       tries: fc.jsonValue(),
+      nonce: fc.oneof(opaqueMessage, fc.jsonValue()),
+      budget: fc.oneof(fc.constant(BUDGET), fc.jsonValue()),
+      resume: fc.oneof(
+        fc.record({ token: fc.jsonValue(), room: fc.jsonValue(), own: fc.nat() }),
+        fc.record({ token: opaqueMessage, room: fc.nat(), own: fc.nat(), proof: fc.jsonValue() }),
+        fc.jsonValue(),
+      ),
+      accepted: fc.jsonValue(),
+      said: fc.jsonValue(),
+      log: fc.jsonValue(),
+      token: fc.jsonValue(),
+      grace: fc.jsonValue(),
     }, { requiredKeys: [] }).map((value) => utf8.encode(JSON.stringify(value))),
   );
   for (const parse of Object.values(parsers)) {
@@ -556,6 +606,40 @@ const BAD_MESSAGES = [
   ...["null", "1", "true", `["AA"]`, "{}", `"${"A".repeat(1025)}"`],
 ];
 
+Deno.test("parseGreeting: a nonce is bounded base64url text, or is left out", () => {
+  const sealed = { version: VERSION, cipher: "sealed", maxFrame: MAX_FRAME } as const;
+  const parse = (nonce: string) => {
+    const json = JSON.stringify(sealed).replace(/}$/, `,"nonce":${nonce}}`);
+    return parseGreeting(utf8.encode(json));
+  };
+  assertEquals(parse(`"Az09_-"`), { ...sealed, nonce: "Az09_-" });
+  for (const nonce of BAD_MESSAGES) assertRefused(() => parse(nonce), "malformed");
+  // In an open room there is nothing to prove, and so it is not looked at.
+  const open = parseGreeting(utf8.encode(JSON.stringify({ ...GREETING, nonce: 7 })));
+  assertEquals(open, GREETING);
+});
+
+Deno.test("parseGreeting: a budget has four whole numbers above 0, or is left out", () => {
+  const parse = (budget: string) => {
+    const json = JSON.stringify(GREETING).replace(/}$/, `,"budget":${budget}}`);
+    return parseGreeting(utf8.encode(json)).budget;
+  };
+  for (const budget of ["null", "20", `"20"`, "[]", "[20,200,65536,524288]", "true", "{}"]) {
+    assertRefused(() => parse(budget), "malformed");
+  }
+  for (const field of Object.keys(BUDGET)) {
+    const change = (value: string) =>
+      parse(JSON.stringify(BUDGET).replace(/}$/, `,"${field}":${value}}`));
+    for (const number of [...BAD_NUMBERS, "0", "-0", "2147483649"]) {
+      assertRefused(() => change(number), "malformed");
+    }
+    assertEquals(change("2147483648"), { ...BUDGET, [field]: 2 ** 31 });
+    const without = JSON.stringify({ ...BUDGET, [field]: undefined });
+    assertRefused(() => parse(without), "malformed");
+  }
+  assertEquals(parse(JSON.stringify({ ...BUDGET, more: 1 })), BUDGET);
+});
+
 Deno.test("parseLogin: a message is bounded base64url text; tries are few, and may be left out", () => {
   const login = (json: string) => parseLogin(utf8.encode(json));
   for (const length of [1, 2, 1023, 1024]) {
@@ -583,6 +667,38 @@ Deno.test("parseHello: a proof is bounded base64url text, or is left out", () =>
   for (const proof of BAD_MESSAGES) assertRefused(() => hello(`,"proof":${proof}`), "malformed");
 });
 
+Deno.test("parseHello: a resumption is a token and two positions; a proof may be left out", () => {
+  const resume = { token: "Az09_-", room: 7, own: Number.MAX_SAFE_INTEGER };
+  const parse = (text: string) => parseHello(utf8.encode(`{"version":1,"resume":${text}}`)).resume;
+  assertEquals(parse(JSON.stringify(resume)), resume);
+  assertEquals(parse(JSON.stringify({ ...resume, more: 1 })), resume);
+  for (const text of ["null", "7", "true", `"Az09_-"`, "[]", "{}"]) {
+    assertRefused(() => parse(text), "malformed");
+  }
+  const change = (field: string, value: string) =>
+    parse(JSON.stringify(resume).replace(/}$/, `,"${field}":${value}}`));
+  for (const field of ["token", "proof"]) {
+    for (const text of BAD_MESSAGES) assertRefused(() => change(field, text), "malformed");
+  }
+  for (const field of ["room", "own"]) {
+    for (const number of BAD_NUMBERS) assertRefused(() => change(field, number), "malformed");
+  }
+  for (const field of Object.keys(resume)) {
+    const without = JSON.stringify({ ...resume, [field]: undefined });
+    assertRefused(() => parse(without), "malformed");
+  }
+});
+
+Deno.test("parseHello: beside a resumption, profile and proof are passed over", () => {
+  const resume = { token: "AA", room: 1, own: 2 };
+  const json = { version: VERSION, resume, profile: 7, proof: 7 };
+  assertEquals(parseHello(utf8.encode(JSON.stringify(json))), {
+    version: VERSION,
+    profile: new Uint8Array(0),
+    resume,
+  });
+});
+
 Deno.test("LOGIN and HELLO with the largest messages fit into a frame before admission", () => {
   const message = "A".repeat(1024);
   const profile = new Uint8Array(MAX_PROFILE);
@@ -590,6 +706,12 @@ Deno.test("LOGIN and HELLO with the largest messages fit into a frame before adm
     const frame of [
       encodeLogin({ message, tries: 0xffff }),
       encodeHello({ version: VERSION, profile, proof: message }),
+      encodeResume({
+        token: message,
+        room: Number.MAX_SAFE_INTEGER,
+        own: Number.MAX_SAFE_INTEGER,
+        proof: message,
+      }),
     ]
   ) {
     assert(frame.length - 4 <= MAX_FRAME_BEFORE_ADMISSION);
@@ -664,6 +786,69 @@ Deno.test("parseWelcome: positions and the number of members are whole and in ra
   assertRefused(() => parseWelcome(utf8.encode(`{"room":0,"own":0}`)), "malformed");
 });
 
+Deno.test("parseWelcome: what is for coming back is checked, or is left out", () => {
+  const parse = (change: string) =>
+    parseWelcome(utf8.encode(`{"room":1,"own":2,"members":3${change}}`));
+  const simple: Welcome = {
+    room: 1,
+    own: 2,
+    members: 3,
+    accepted: 0,
+    said: 0,
+    log: undefined,
+    token: undefined,
+    grace: 0,
+  };
+  assertEquals(parse(""), simple);
+  for (const field of ["accepted", "said", "grace"]) {
+    for (const number of BAD_NUMBERS) {
+      assertRefused(() => parse(`,"${field}":${number}`), "malformed");
+    }
+    assertEquals(parse(`,"${field}":9007199254740991`), {
+      ...simple,
+      [field]: Number.MAX_SAFE_INTEGER,
+    });
+  }
+  for (const field of ["log", "token"]) {
+    for (const text of BAD_MESSAGES) {
+      assertRefused(() => parse(`,"${field}":${text}`), "malformed");
+    }
+    assertEquals(parse(`,"${field}":"Az09_-"`), { ...simple, [field]: "Az09_-" });
+  }
+});
+
+Deno.test("encodeHave: a position in eight bytes, big-endian", () => {
+  assertEquals(hex(encodeHave(0)), "00 00 00 0d 10 00 00 00 00 00 00 00 00 00 00 00 00");
+  const bytes = bodyOf(encodeHave(0x12_3456_789a_bcde));
+  assertEquals(hex(bytes), "00 12 34 56 78 9a bc de");
+  for (const position of [-1, 0.5, NaN, Infinity, 2 ** 53]) {
+    assertThrows(() => encodeHave(position), RangeError, `the position is ${position}`);
+  }
+});
+
+Deno.test("parseHave: eight bytes, a position of 53 bits at most", () => {
+  for (const position of [0, 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
+    assertStrictEquals(parseHave(bodyOf(encodeHave(position))), position);
+  }
+  for (const size of [0, 4, 7, 9]) {
+    assertRefused(() => parseHave(new Uint8Array(size)), "malformed");
+  }
+  const last = bodyOf(encodeHave(Number.MAX_SAFE_INTEGER));
+  for (let bit = 0; bit < 11; bit++) {
+    const over = last.slice();
+    over[bit >> 3]! |= 0x80 >> (bit & 7);
+    assertRefused(() => parseHave(over), "malformed");
+  }
+});
+
+Deno.test("parseAway: one byte, a known state", () => {
+  assertStrictEquals(parseAway(Uint8Array.of(Away.AWAY)), true);
+  assertStrictEquals(parseAway(Uint8Array.of(Away.BACK)), false);
+  for (const body of [[], [2], [255], [0, 0], [1, 0]]) {
+    assertRefused(() => parseAway(Uint8Array.from(body)), "malformed");
+  }
+});
+
 Deno.test("parseAck: five bytes, of which the last is a known outcome", () => {
   assertEquals(parseAck(Uint8Array.of(0xff, 0, 0, 1, 2)), { count: 0xff000001, outcome: 2 });
   for (const size of [0, 4, 6]) assertRefused(() => parseAck(new Uint8Array(size)), "malformed");
@@ -691,6 +876,12 @@ Deno.test("parseError: a code of a later version is taken, what is no code is no
   for (const message of ["é".repeat(1001), 7, null, undefined, ["x"]]) {
     assertRefused(() => parse("slow", message), "malformed");
   }
+});
+
+Deno.test("parseError: it says which of the two can't be read", () => {
+  const bad = utf8.encode(`{"code":"flood"}`);
+  assertThrows(() => parseError(bad), ProtocolError, "a ERROR that");
+  assertThrows(() => parseError(bad, "WARNING"), ProtocolError, "a WARNING that");
 });
 
 Deno.test("ERROR_CODES: each has the form that parseError asks for", () => {

@@ -2,7 +2,16 @@
 // says. No part of the program.
 
 import { concat, within } from "./loopback.ts";
-import { type Frame, FrameDecoder, MAX_FRAME, PREFACE, Type } from "./protocol.ts";
+import {
+  encodeFrame,
+  type Frame,
+  FrameDecoder,
+  HEADER_SIZE,
+  MAX_FRAME,
+  PREFACE,
+  readdress,
+  Type,
+} from "./protocol.ts";
 
 /** From a client to the server, or back. */
 export type Direction = "up" | "down";
@@ -20,7 +29,8 @@ export class Relay implements AsyncDisposable {
   /** All frames that came, likewise. */
   readonly passed: { readonly direction: Direction; readonly frame: Frame }[] = [];
   tamper: Tamper;
-  readonly #target: number;
+  #target: number;
+  readonly #open = new Set<Deno.TcpConn>();
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #serving = new Set<Promise<void>>();
   readonly #accepting: Promise<void>;
@@ -38,11 +48,26 @@ export class Relay implements AsyncDisposable {
     return concat(...this.recorded);
   }
 
+  /** From now on it connects those who come to another server. */
+  redirect({ port }: { port: number }): void {
+    this.#target = port;
+  }
+
+  /** Ends all connections, without a word. */
+  async cut(): Promise<void> {
+    await Promise.all(Array.from(this.#open, (conn) => conn.closeWrite().catch(() => {})));
+  }
+
   /** Resolves when such a frame has been handed on. */
   async saw(direction: Direction, type: number, count = 1): Promise<void> {
-    const seen = () =>
-      this.passed.filter((p) => p.direction === direction && p.frame.type === type).length >= count;
-    while (!seen()) await within(`a frame of type ${type}, ${direction}`, this.#news.promise);
+    while (this.count(direction, type) < count) {
+      await within(`a frame of type ${type}, ${direction}`, this.#news.promise);
+    }
+  }
+
+  /** How many such frames have been handed on. */
+  count(direction: Direction, type: number): number {
+    return this.passed.filter((p) => p.direction === direction && p.frame.type === type).length;
   }
 
   async #accept(): Promise<void> {
@@ -53,9 +78,22 @@ export class Relay implements AsyncDisposable {
   }
 
   async #serve(client: Deno.TcpConn): Promise<void> {
-    const server = await Deno.connect({ hostname: "127.0.0.1", port: this.#target });
+    let server: Deno.TcpConn;
+    try {
+      server = await Deno.connect({ hostname: "127.0.0.1", port: this.#target });
+    } catch {
+      return client.close(); // There is nobody any more.
+    }
+    const both = [client, server];
+    for (const conn of both) {
+      conn.setNoDelay(true);
+      this.#open.add(conn);
+    }
     await Promise.all([this.#pump("up", client, server), this.#pump("down", server, client)]);
-    for (const conn of [client, server]) conn.close();
+    for (const conn of both) {
+      this.#open.delete(conn);
+      conn.close();
+    }
   }
 
   /** Never rejects: what one side breaks off ends for the other, too. */
@@ -108,4 +146,102 @@ export class Relay implements AsyncDisposable {
 
 async function writeAll(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+}
+
+// ---- what can be done to a frame ----
+
+/** Which frame is struck: the `nth` of those that fit. */
+export interface Target {
+  readonly direction: Direction;
+  readonly nth: number;
+  readonly fits: (frame: Frame) => boolean;
+}
+
+export const target = (
+  direction: Direction,
+  type: number,
+  nth = 0,
+  fits: (frame: Frame) => boolean = () => true,
+): Target => ({ direction, nth, fits: (frame) => frame.type === type && fits(frame) });
+
+/** What is handed on instead of a frame, and what behind the next one; `earlier` are those that came before. */
+export type Strike = (
+  frame: Frame,
+  earlier: readonly Frame[],
+) => { now?: readonly Uint8Array[]; later?: Uint8Array };
+
+function changed(frame: Frame, change: (bytes: Uint8Array) => void): { now: Uint8Array[] } {
+  const bytes = frame.bytes.slice();
+  change(bytes);
+  return { now: [bytes] };
+}
+
+const NOTHING = new Uint8Array(0);
+
+const withBody = ({ type, id }: Frame, body: Uint8Array) => ({
+  now: [encodeFrame(type, id, body)],
+});
+
+export const STRIKES: Readonly<Record<string, Strike>> = {
+  "dropped": () => ({}),
+  "repeated": ({ bytes }) => ({ now: [bytes, bytes] }),
+  "repeated later": ({ bytes }) => ({ now: [bytes], later: bytes }),
+  "behind the next": ({ bytes }) => ({ later: bytes }),
+  "with an earlier body": (frame, [first]) => withBody(frame, (first ?? frame).body),
+  "with the latest body": (frame, earlier) => withBody(frame, (earlier.at(-1) ?? frame).body),
+  "shorter": (frame) => withBody(frame, frame.body.subarray(0, -1)),
+  "longer": (frame) => withBody(frame, concat(frame.body, new Uint8Array(1))),
+  "emptied": (frame) => withBody(frame, NOTHING),
+  "length + 1": (frame) => changed(frame, (bytes) => bytes[3]!++),
+  "length - 1": (frame) => changed(frame, (bytes) => bytes[3]!--),
+  ...Object.fromEntries([0, 1, 2, 3, 4, 5].map((part) => [
+    `bit flipped after ${part}/5`,
+    (frame: Frame) =>
+      changed(frame, (bytes) => {
+        const at = Math.floor(part * (frame.body.length - 1) / 5);
+        if (frame.body.length > 0) bytes[HEADER_SIZE + at]! ^= 1;
+      }),
+  ])),
+  ...Object.fromEntries([0, 1, 2, 3, 99].map((id) => [
+    `id ${id}`,
+    (frame: Frame) => changed(frame, (bytes) => readdress(bytes, frame.type, id)),
+  ])),
+  ...Object.fromEntries(
+    Object.entries(Type).map(([name, type]) => [
+      `as ${name}`,
+      (frame: Frame) => changed(frame, (bytes) => readdress(bytes, type, frame.id)),
+    ]),
+  ),
+};
+
+export interface Blow {
+  readonly tamper: Tamper;
+  /** Whether the frame came, and whether it was handed on otherwise than it was. */
+  readonly done: () => { hit: boolean; changed: boolean };
+}
+
+export function strike({ direction, nth, fits }: Target, how: Strike): Blow {
+  let count = 0;
+  let hit = false;
+  let changed = false;
+  let later: Uint8Array | undefined;
+  const earlier: Frame[] = [];
+  return {
+    done: () => ({ hit, changed }),
+    tamper(frame, from) {
+      if (from !== direction) return [frame.bytes];
+      if (fits(frame) && count++ === nth) {
+        const result = how(frame, earlier);
+        const now = concat(...result.now ?? []);
+        hit = true;
+        changed = result.later !== undefined || now.toHex() !== frame.bytes.toHex();
+        later = result.later;
+        return [now];
+      }
+      earlier.push(frame);
+      const pieces = later ? [frame.bytes, later] : [frame.bytes];
+      later = undefined;
+      return pieces;
+    },
+  };
 }

@@ -11,6 +11,8 @@ export interface Person {
    */
   readonly name: string;
   readonly self: boolean;
+  /** Its connection was lost; it may return. */
+  readonly away: boolean;
 }
 
 /** What is known of the room as a whole. */
@@ -31,6 +33,14 @@ export interface Pending {
   /** The receiver of a direct message. */
   readonly to: Person | undefined;
 }
+
+/** How this client is connected to its room. What is said while it is not is kept, and sent later. */
+export type Link =
+  | { readonly state: "connected" }
+  /** It tries; `attempt` counts from 1 since the connection was lost. */
+  | { readonly state: "connecting"; readonly attempt: number }
+  /** The try `attempt` begins at `at`, unless `reconnect()` or a change of the network hurries it. */
+  | { readonly state: "waiting"; readonly attempt: number; readonly at: Date };
 
 /** Why a client's time in the room has ended. */
 export type Ending =
@@ -114,6 +124,37 @@ export type RoomEvent =
   }
   /** A name that is known with one key has come with another. */
   | { readonly type: "otherkey"; readonly who: Person }
+  /** Somebody's connection was lost, it may return; it is back. */
+  | { readonly type: "away" | "back"; readonly who: Person; readonly at: number }
+  /** The server warns: a code of the protocol (`flood`), and a sentence. */
+  | { readonly type: "warning"; readonly code: string; readonly message: string }
+  /**
+   * This client's connection is lost; it tries to come back by itself. `stopped`: the server said that it
+   * stops; `refused`: it ended the connection for a reason that does not keep this client out, such as `slow`.
+   */
+  | {
+    readonly type: "disconnected";
+    readonly reason: "lost" | "stopped" | "refused";
+    readonly message: string;
+  }
+  /** A try failed, for the reason in `message`; the next, `attempt`, begins at `until`. Told again and again. */
+  | {
+    readonly type: "waiting";
+    readonly attempt: number;
+    readonly until: Date;
+    readonly message: string;
+  }
+  /**
+   * This client is back. `resumed`: it goes on exactly where it was. Else it has joined anew, perhaps with
+   * another id, and `members` follows; `missed` says how many messages the room has had meanwhile, 0 too,
+   * and is undefined where nobody can know, because the server has started anew.
+   */
+  | {
+    readonly type: "connected";
+    readonly self: Person;
+    readonly resumed: boolean;
+    readonly missed: number | undefined;
+  }
   | { readonly type: "ended"; readonly ending: Ending };
 
 /** What can be done in a room. Each throws a `ChatError` if it can't be done, and then does nothing. */
@@ -137,6 +178,10 @@ export interface Room {
   compare(who: string | number): string;
   /** The words were the same: from now on the other's name belongs to the key that it has now. */
   trust(who: string | number): void;
+  /** How this client is connected. */
+  readonly link: Link;
+  /** Tries at once to come back, if the connection is lost; else does nothing. */
+  reconnect(): void;
   /** Says goodbye; what was said before still goes out. The `ended` event follows. */
   leave(): void;
 }
@@ -158,9 +203,58 @@ export function findPerson(
 /** How far a sender's clock may be off before people are told: clocks are seldom right to the minute. */
 const CLOCK_TOLERANCE_MS = 2 * 60 * 1000;
 
+/** A member in a list of who is here. */
+export function listed({ name, self, away }: Person): string {
+  // A name has no spaces: nobody can be called so.
+  return away && !self ? `${name} (away)` : name;
+}
+
+/** What this client has missed, as it is shown where it would have stood; undefined if nothing. */
+function gap({ resumed, missed }: RoomEvent & { type: "connected" }): string | undefined {
+  if (resumed || missed === 0) return undefined;
+  if (missed === undefined) {
+    return "connected again; the server has started anew: " +
+      "messages from its last moment may be missing";
+  }
+  const messages = missed === 1 ? "1 message was" : `${missed} messages were`;
+  return `connected again: ${messages} missed here`;
+}
+
 /**
- * What people should know about a message or a newcomer beside what it says: sentences of safe text, most
- * often none.
+ * How the connection fares, this client's and others': one sentence that every screen shows in the same words,
+ * and that nobody has to act on. Undefined where there is none, or where `remarks` has more to say. It may
+ * quote the server: `printable()` before it is shown.
+ */
+export function news(event: RoomEvent): string | undefined {
+  switch (event.type) {
+    case "away":
+      return event.who.self ? undefined : `${event.who.name} is away: the connection was lost`;
+    case "back":
+      return event.who.self ? undefined : `${event.who.name} is back`;
+    case "disconnected":
+      return `${lost(event)}; what you write is kept and sent when it is back`;
+    case "connected":
+      return gap(event) === undefined ? "connected again: nothing was missed" : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function lost({ reason, message }: RoomEvent & { type: "disconnected" }): string {
+  switch (reason) {
+    case "lost":
+      return `the connection is lost: ${message}`;
+    case "stopped":
+      return "the server has stopped";
+    case "refused":
+      return `the server has ended the connection: ${message}`;
+  }
+}
+
+/**
+ * What people must not overlook: about a message or a newcomer beside what it says, about messages that are
+ * missing, and what the server warns of. Sentences, most often none; they may quote others: `printable()`
+ * before they are shown.
  */
 export function remarks(event: RoomEvent, now: Date): string[] {
   const sentences: string[] = [];
@@ -200,6 +294,14 @@ export function remarks(event: RoomEvent, now: Date): string[] {
           `something that came as from ${event.from.name} is not shown: ${event.message}`,
         );
       }
+      break;
+    case "connected": {
+      const sentence = gap(event);
+      if (sentence !== undefined) sentences.push(sentence);
+      break;
+    }
+    case "warning":
+      sentences.push(`the server warns: ${event.message}`);
       break;
   }
   return sentences;

@@ -1,12 +1,12 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { EVENTS } from "./fake_room.ts";
-import { findPerson, type Person, remarks, type RoomEvent } from "./room.ts";
+import { ADA, BOB, EVENTS } from "./fake_room.ts";
+import { findPerson, listed, news, type Person, remarks, type RoomEvent } from "./room.ts";
 
 // ---- who is meant ----
 
 /** In the order of joining; their ids count from 1. */
 function people(...names: string[]): Person[] {
-  return names.map((name, i) => ({ id: i + 1, name, self: false }));
+  return names.map((name, i) => ({ id: i + 1, name, self: false, away: false }));
 }
 
 Deno.test("findPerson: by name, by name and id, by #id, and by id", () => {
@@ -46,8 +46,8 @@ Deno.test("findPerson: by name, by name and id, by #id, and by id", () => {
 
 Deno.test("findPerson: the one who is left of several is found by the name alone, marked or not", () => {
   for (const name of ["bob#2", "bob#2(!)"]) {
-    const found = findPerson([{ id: 2, name, self: false }], "bob");
-    assertEquals(found, { id: 2, name, self: false });
+    const person = { id: 2, name, self: false, away: false };
+    assertEquals(findPerson([person], "bob"), person);
   }
   assertStrictEquals(findPerson([], "bob"), "nobody");
 });
@@ -55,7 +55,6 @@ Deno.test("findPerson: the one who is left of several is found by the name alone
 // ---- what people should know ----
 
 const NOW = new Date("2026-01-02T09:05:00.000Z");
-const BOB: Person = { id: 2, name: "bob", self: false };
 
 /** A moment, so many milliseconds from now. */
 const off = (ms: number) => new Date(NOW.getTime() + ms);
@@ -73,7 +72,10 @@ Deno.test("remarks: of what is as it should be, nothing is said", () => {
   assertEquals(remarks({ type: "joined", who: BOB, at: 1, sent: NOW }, NOW), []);
   // What has none of its own: the words of others are all there is to it.
   for (
-    const type of ["welcome", "members", "delivered", "undelivered", "left", "renamed", "ended"]
+    const type of [
+      ...["welcome", "members", "delivered", "undelivered", "left", "renamed", "ended"],
+      ...["away", "back", "disconnected", "waiting"],
+    ]
   ) {
     for (const event of EVENTS[type as RoomEvent["type"]]) assertEquals(remarks(event, NOW), []);
   }
@@ -140,4 +142,67 @@ Deno.test("remarks: what is not shown is told once of each sender", () => {
     "something that came as from bob is not shown: it is no text",
   ]);
   for (const count of [2, 3, 1000]) assertEquals(remarks(unreadable(count), NOW), []);
+});
+
+Deno.test("remarks: what the server warns of is told as the server's words", () => {
+  const warning = { type: "warning", code: "flood", message: "you send too fast" } as const;
+  assertEquals(remarks(warning, NOW), ["the server warns: you send too fast"]);
+});
+
+// ---- a connection that is lost ----
+
+function connected(resumed: boolean, missed: number | undefined): RoomEvent {
+  return { type: "connected", self: ADA, resumed, missed };
+}
+
+Deno.test("remarks, news: a gap is remarkable, to be back without one is news, and never both", () => {
+  const fine = "connected again: nothing was missed";
+  const anew = "connected again; the server has started anew: " +
+    "messages from its last moment may be missing";
+  const cases: [RoomEvent, string | undefined, string[]][] = [
+    [connected(true, 0), fine, []],
+    // Resumed says it all.
+    [connected(true, undefined), fine, []],
+    [connected(false, 0), fine, []],
+    [connected(false, 1), undefined, ["connected again: 1 message was missed here"]],
+    [connected(false, 1000), undefined, ["connected again: 1000 messages were missed here"]],
+    [connected(false, undefined), undefined, [anew]],
+  ];
+  for (const [event, quiet, loud] of cases) {
+    assertEquals([news(event), remarks(event, NOW)], [quiet, loud]);
+  }
+});
+
+Deno.test("news: why the connection is lost, and what becomes of what is written", () => {
+  const kept = "what you write is kept and sent when it is back";
+  const cases = {
+    lost: `the connection is lost: it was reset; ${kept}`,
+    stopped: `the server has stopped; ${kept}`,
+    refused: `the server has ended the connection: it was reset; ${kept}`,
+  };
+  for (const [reason, sentence] of Object.entries(cases)) {
+    const event = { type: "disconnected", reason, message: "it was reset" } as RoomEvent;
+    assertEquals(news(event), sentence);
+  }
+});
+
+Deno.test("news: others are away and back; of oneself nobody needs to be told", () => {
+  const about = (type: "away" | "back", who: Person) => news({ type, who, at: 1 });
+  assertEquals(about("away", BOB), "bob is away: the connection was lost");
+  assertEquals(about("back", BOB), "bob is back");
+  assertEquals(about("away", ADA), undefined);
+  assertEquals(about("back", ADA), undefined);
+});
+
+Deno.test("news: of nothing else", () => {
+  const told = Object.values(EVENTS).flat().filter((event) => news(event) !== undefined);
+  assertEquals(
+    [...new Set(told.map((event) => event.type))],
+    ["away", "back", "disconnected", "connected"],
+  );
+});
+
+Deno.test("listed: who is away is marked, with what no name can have, and never oneself", () => {
+  assertEquals([BOB, ADA].map(listed), ["bob", "ada"]);
+  assertEquals([BOB, ADA].map((who) => listed({ ...who, away: true })), ["bob (away)", "ada"]);
 });

@@ -31,9 +31,10 @@ interface Opened extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Opens a room of this user, at a free port. */
+/** Opens a room of this user, at a free port if no other is given. */
 async function open(home: Home, args: readonly string[] = [], env = {}): Promise<Opened> {
-  const server = new Program(["serve", "--port", "0", ...args], { home, env });
+  const port = args.includes("--port") ? [] : ["--port", "0"];
+  const server = new Program(["serve", ...port, ...args], { home, env });
   try {
     const line = await server.stdout.lineLike(/^listening \S+:\d+$/);
     const address = line.replace("listening ", "");
@@ -232,6 +233,146 @@ Deno.test("chat join: a known name that comes with another key is told, also aft
   assertEquals(await ben.stdout.line(), "ada(!): it is me");
 });
 
+/** Ends a server without a warning, as a crash does. */
+async function crash({ server }: Opened): Promise<Result> {
+  server.signal("SIGKILL");
+  return await server.result();
+}
+
+/** What can be seen of a file: its bytes, and when they were written. */
+function look(path: string): unknown {
+  return [Deno.readFileSync(path), Deno.statSync(path).mtime];
+}
+
+Deno.test("chat serve --state: the code is the same after a crash, and is not printed again", async () => {
+  using operator = new Home();
+  using home = new Home();
+  const state = `${operator.path}/state`;
+  const env: Record<string, string> = {};
+  let port: number;
+  let kept: unknown;
+  {
+    await using room = await open(operator, ["--state", state]);
+    env["CHAT_CODE"] = await codeOf(room);
+    port = room.port;
+    kept = look(state);
+    if (!windows) assertEquals(Deno.statSync(state).mode! & 0o777, 0o600);
+    assert(!Deno.readTextFileSync(state).includes(env["CHAT_CODE"]));
+    const { code, stderr } = await visit({ home, env }, "ada", room.address);
+    assertEquals(code, 0, stderr);
+    await crash(room);
+  }
+  // At the same port; then at another: what joins on this machine finds the code in either case.
+  for (const where of [port, 0]) {
+    await using room = await open(operator, ["--state", state, "--port", String(where)]);
+    await room.server.stderr.lineLike(
+      /^chat: the room has the code that it had: .*state checks it$/,
+    );
+    const right = await visit({ home, env }, "ada", room.address);
+    assertEquals(right.code, 0, right.stderr);
+    const other = { CHAT_CODE: "abandon ability able about" };
+    assertRefused(await visit({ home, env: other }, "ada", room.address), "the code is wrong");
+    const { code, stderr } = await visit({ home: operator }, "bob");
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stderr, room.address);
+    const { stdout, stderr: said } = await crash(room);
+    assertEquals(stdout, `listening ${room.address}\n`);
+    assert(!said.includes(env["CHAT_CODE"]), said);
+    assertEquals(look(state), kept);
+  }
+});
+
+Deno.test("chat serve --state: where nobody knows the code any more, who has it can join, and give it again", async () => {
+  using first = new Home();
+  using operator = new Home();
+  const env = { CHAT_CODE: "correct horse battery staple" };
+  const state = `${operator.path}/state`;
+  {
+    // As with a code that was drawn, but it is not printed.
+    await using room = await open(first, ["--state", state], env);
+    assertEquals((await crash(room)).stdout, `listening ${room.address}\n`);
+  }
+  const kept = look(state);
+  const serve = ["serve", "--port", "0", "--state", state];
+  const other = { CHAT_CODE: "abandon ability able about" };
+  // Something of another room is at hand, which does not count.
+  leaveRoom(placesOf(operator), { hostname: "127.0.0.1", port: 1, code: other.CHAT_CODE });
+  {
+    await using room = await open(operator, ["--state", state]);
+    assertRefused(
+      await visit({ home: operator }, "ada"),
+      `Cannot join ${room.address} without its code: the room is sealed`,
+    );
+    const { code, stderr } = await visit({ home: operator, env }, "ada");
+    assertEquals(code, 0, stderr);
+    assertEquals((await crash(room)).stdout, `listening ${room.address}\n`);
+  }
+  // To join in one go somebody must know it, and nobody is there to be asked.
+  assertRefused(
+    await run([...serve, "--join"], { home: operator }),
+    "Cannot ask for the code: stdin is no terminal",
+    "Give it in the environment as CHAT_CODE",
+  );
+  // A code that is given must be the one.
+  const wrong = `Cannot use this code: it is not the one that ${state} checks`;
+  const file = codeFile(operator, other.CHAT_CODE);
+  assertRefused(await run(serve, { home: operator, env: other }), wrong, "name another file");
+  assertRefused(await run([...serve, "--code-file", file], { home: operator, env }), wrong);
+  const both = await run([...serve, "--join", "--name", "ada"], { home: operator, env });
+  assertEquals(both.code, 0, both.stderr);
+  assertStringIncludes(both.stderr, "here: ada");
+  assertEquals(look(state), kept);
+  // It was given once, so it is known here from now on.
+  await using room = await open(operator, ["--state", state, "--join", "--name", "ada"]);
+  await room.server.stderr.lineLike(/^here: /);
+});
+
+Deno.test("chat serve --state: no room is opened on a file that is not as it should be, and the file stays", async () => {
+  using home = new Home();
+  const state = `${home.path}/state`;
+  const serve = ["serve", "--port", "0", "--state", state];
+  {
+    await using room = await open(home, ["--state", state]);
+    await crash(room);
+  }
+  const good = Deno.readTextFileSync(state);
+  for (const damage of ["", good.slice(0, -9), good + good, "\0\0"]) {
+    Deno.writeTextFileSync(state, damage);
+    const before = look(state);
+    assertRefused(
+      await run(serve, { home }),
+      `Cannot use ${state}: it is damaged`,
+      "chat: hint: Put back a copy of it; or move it away, and tell everybody the new code",
+    );
+    assertEquals(look(state), before);
+  }
+  assertRefused(
+    await run(["serve", "--port", "0", "--state", `${home.path}/none/state`], { home }),
+    "its folder is not there",
+  );
+  if (windows) return;
+  Deno.writeTextFileSync(state, good);
+  Deno.chmodSync(state, 0o644);
+  assertRefused(await run(serve, { home }), "other users", `chmod 600 ${state}`);
+});
+
+Deno.test("chat serve --state: a room that could not be opened leaves no file, but for one that was there", async () => {
+  using home = new Home();
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const state = `${home.path}/state`;
+  const serve = ["serve", "--port", String(listener.addr.port), "--state", state];
+  assertRefused(await run(serve, { home }), "the port is in use");
+  const names = Array.from(Deno.readDirSync(home.path), ({ name }) => name);
+  assertEquals(names.filter((name) => name.startsWith("state")), []);
+  {
+    await using room = await open(home, ["--state", state]);
+    await crash(room);
+  }
+  const kept = look(state);
+  assertRefused(await run(serve, { home }), "the port is in use");
+  assertEquals(look(state), kept);
+});
+
 /** Reads, writes and lists when it gets a signal, with the rights that the program has by then. */
 const PROBE = `
 const path = new URL("probed", import.meta.url);
@@ -341,5 +482,30 @@ onTerminal(
       await ada.shows("exit code 1");
       await ada.assertSane();
     }
+  },
+);
+
+onTerminal(
+  "chat serve --state --join: asks for a code that nobody knows any more, hidden, until it is right",
+  async () => {
+    using first = new Home();
+    using home = new Home();
+    const state = `${home.path}/state`;
+    {
+      const env = { CHAT_CODE: "correct horse battery staple" };
+      await using room = await open(first, ["--state", state], env);
+      await crash(room);
+    }
+    await using terminal = new Terminal({ env: home.env });
+    terminal.run("serve", "--port", "0", "--state", state, "--join", "--name", "ada");
+    await terminal.shows("The code of the room:");
+    terminal.type("correct horse battery stable\r");
+    await terminal.shows(/Cannot use this code[^]*The code of the room:/);
+    terminal.type("correct horse battery staple\r");
+    await terminal.shows("nobody else is here");
+    assert(!/staple|stable/i.test(terminal.rows.join("\n")));
+    terminal.type("/quit\r");
+    await terminal.shows("exit code 0");
+    await terminal.assertSane();
   },
 );

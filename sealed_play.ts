@@ -4,45 +4,55 @@
 // Admission is left out: the members have the room's key from the start. `sealed_test.ts` has it.
 
 import { assert, assertEquals } from "@std/assert";
+import { Backoff } from "./backoff.ts";
 import { SealedCipher } from "./cipher_sealed.ts";
-import { Client, type Self } from "./client.ts";
+import { Client, type JoinOptions, type Self } from "./client.ts";
 import { Connection } from "./connection.ts";
-import { encodeProfile, ENVELOPE_OVERHEAD } from "./envelope.ts";
+import { encodeProfile } from "./envelope.ts";
 import { ChatError } from "./errors.ts";
 import { Identity, KnownNames } from "./identity.ts";
 import { Guest, within } from "./loopback.ts";
 import {
   encodeHello,
   type Frame,
-  MAX_BODY,
+  type Greeting,
   MAX_FRAME,
+  parseGreeting,
   parseWelcome,
   PREFACE,
   Type,
   VERSION,
 } from "./protocol.ts";
-import { Relay, type Tamper } from "./relay.ts";
+import { type Direction, Relay, type Tamper } from "./relay.ts";
 import type { RoomEvent } from "./room.ts";
 import { Server } from "./server.ts";
 
 /** What OPAQUE would give. */
 export const EXPORT_KEY: Uint8Array<ArrayBuffer> = new Uint8Array(64).fill(7);
 
+/** Longer than any test. */
+const LONG_MS = 600_000;
+
 export function someone(): Self {
   return { identity: Identity.generate(), knownNames: new KnownNames() };
 }
 
-export interface EnterOptions {
+/** What a login would give. The servers here do not know it, and so ask for no proof. */
+const SESSION_KEY = new Uint8Array(64).fill(9);
+
+export interface EnterOptions extends Pick<JoinOptions, "retryMs" | "backoff" | "handshakeMs"> {
   self?: Self;
   now?: () => number;
   salt?: Uint8Array;
+  /** Given the first connection: to cut it. */
+  connected?: (connection: Connection) => void;
 }
 
 /** A real client of a sealed room, let in without a login. */
 export async function enter(
   { port }: { port: number },
   name: string,
-  { self = someone(), now = Date.now, salt }: EnterOptions = {},
+  { self = someone(), now = Date.now, salt, connected, ...rest }: EnterOptions = {},
 ): Promise<Guest> {
   const hostname = "127.0.0.1";
   const connection = new Connection(await Deno.connect({ hostname, port }), MAX_FRAME);
@@ -64,19 +74,16 @@ export async function enter(
     }
   };
   try {
-    assertEquals((await next()).type, Type.GREETING);
+    const { type, body } = await next();
+    assertEquals(type, Type.GREETING);
+    const greeting = parseGreeting(body);
     const welcome = await next();
     assertEquals(welcome.type, Type.WELCOME);
-    const info = {
-      address: `${hostname}:${port}`,
-      cipher: "sealed",
-      maxText: MAX_BODY - cipher.overhead - ENVELOPE_OVERHEAD,
-    } as const;
     const { id } = welcome;
-    const options = { hostname, port, name };
-    return new Guest(
-      new Client(connection, cipher, self, info, id, parseWelcome(welcome.body), options),
-    );
+    const room = { connection, greeting, cipher, self, sessionKey: SESSION_KEY };
+    const entrance = { ...room, id, welcome: parseWelcome(welcome.body) };
+    connected?.(connection);
+    return new Guest(new Client(entrance, { hostname, port, name, ...rest }));
   } catch (error) {
     connection.close();
     throw error;
@@ -115,6 +122,14 @@ class Script {
   name(speaker: string, name: string): string {
     this.names.set(speaker, [...this.names.get(speaker) ?? [], name]);
     return name;
+  }
+
+  /** What this observer should have been shown, and was not. */
+  missing(observer: string, { events }: Guest): string[] {
+    const shown = new Set(events.flatMap((event) => "text" in event ? [event.text] : []));
+    return [...this.lines].filter(([text, { to }]) =>
+      (to === undefined || to === observer) && !shown.has(text)
+    ).map(([text]) => text);
   }
 
   /** Nothing false may be shown: each line as its speaker said it, to whom, in its order, at most once. */
@@ -159,6 +174,8 @@ class Script {
         }
         case "joined":
         case "left":
+        case "away":
+        case "back":
           isTrue(event.who.name);
           break;
         case "members":
@@ -173,7 +190,27 @@ async function sees(guest: Guest, fits: (event: RoomEvent) => boolean): Promise<
   if (!guest.events.some(fits)) await guest.nextOf(ALL_EVENTS, fits);
 }
 
-const ALL_EVENTS = ["joined", "left", "renamed"] as const;
+const ALL_EVENTS = [
+  "joined",
+  "left",
+  "renamed",
+  "away",
+  "back",
+  "disconnected",
+  "connected",
+  "ended",
+  "message",
+  "direct",
+] as const;
+
+/** What can't be done any more, after some tampering, is not done. */
+function attempt(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+  }
+}
 
 /** How a member came to know that something was wrong; empty if nothing told it. */
 export type Told = "unreadable" | "missing" | "ended" | "unconfirmed";
@@ -188,18 +225,14 @@ export async function play(tamper: Tamper): Promise<Told[]> {
   await using relay = new Relay(server, tamper);
   const script = new Script();
   const cast: [string, Guest][] = [];
-  const come = async (speaker: string, at: { port: number } = server) => {
-    const guest = await enter(at, script.name(speaker, speaker));
+  const come = async (
+    speaker: string,
+    at: { port: number } = server,
+    options: EnterOptions = {},
+  ) => {
+    const guest = await enter(at, script.name(speaker, speaker), options);
     cast.push([speaker, guest]);
     return guest;
-  };
-  // What can't be done any more, after some tampering, is not done.
-  const attempt = (act: () => void) => {
-    try {
-      act();
-    } catch (error) {
-      if (!(error instanceof ChatError)) throw error;
-    }
   };
   try {
     const anna = await come("anna");
@@ -210,7 +243,13 @@ export async function play(tamper: Tamper): Promise<Told[]> {
       await sees(anna, ({ type }) => type === "joined");
       await relay.saw("down", Type.JOINED);
     }
-    const dora = await come("dora");
+    let doras: Connection | undefined;
+    const dora = await come("dora", server, {
+      retryMs: LONG_MS,
+      // She comes back when she is told to.
+      backoff: new Backoff(() => 0.5, { baseMs: LONG_MS, capMs: LONG_MS }),
+      connected: (connection) => doras = connection,
+    });
     await dora.next("members");
     // 1. What others say, with a new name in the midst of it.
     const aside = () => {
@@ -233,8 +272,13 @@ export async function play(tamper: Tamper): Promise<Told[]> {
       attempt(() => ben.client.rename(script.name("ben", "bert")));
       for (let n = 0; n < 2; n++) attempt(() => ben.client.say(script.line("ben")));
     }
-    // 3. Who comes and goes.
+    // 3. Who is away for a while, who comes and who goes.
     const { id } = dora.client.self;
+    doras!.close();
+    await sees(dora, (event) => event.type === "disconnected");
+    await sees(anna, (event) => event.type === "away" && event.who.id === id);
+    dora.client.reconnect();
+    await sees(anna, (event) => event.type === "back" && event.who.id === id);
     dora.client.leave();
     await sees(anna, (event) => event.type === "left" && event.who.id === id);
     const emil = await come("emil");
@@ -244,13 +288,20 @@ export async function play(tamper: Tamper): Promise<Told[]> {
     // 4. All that is on its way arrives, or never will.
     ben?.client.leave();
     await ben?.ended;
-    if (ben) await sees(anna, (event) => event.type === "left" && event.who.id === benId);
+    // Whose goodbye is lost is only away.
+    const isGone = ({ type }: RoomEvent) => type === "left" || type === "away";
+    if (ben) await sees(anna, (event) => isGone(event) && "who" in event && event.who.id === benId);
     await anna.say(script.line("anna"));
   } finally {
     for (const [, guest] of cast) await guest[Symbol.asyncDispose]();
   }
+  return judge(script, cast, 4);
+}
+
+/** Checks that nobody was shown anything false; returns what told anybody of the tampering. */
+function judge(script: Script, cast: readonly [string, Guest][], count: number): Told[] {
   for (const [speaker, guest] of cast) script.check(speaker, guest);
-  const told = new Set<Told>(cast.length === 4 ? [] : ["ended"]);
+  const told = new Set<Told>(cast.length === count ? [] : ["ended"]);
   for (const [, { client, events }] of cast) {
     if (client.pending.length > 0) told.add("unconfirmed");
     for (const event of events) {
@@ -262,10 +313,98 @@ export async function play(tamper: Tamper): Promise<Told[]> {
   return [...told].sort();
 }
 
-/** A server that knows nothing of codes: it relays sealed frames all the same. */
-class PlayServer extends Server implements AsyncDisposable {
+/**
+ * Plays that ben loses his connection, comes back through the same relay, and goes on. Lost with it are an
+ * echo, an ACK, what anna says to all and to him, and on the way up what he says last. Checks that nobody
+ * is shown anything false; and if nothing told anybody of the tampering, that all was shown to all.
+ *
+ * @returns what told anybody of the tampering
+ */
+export async function playReturn(relaying: (server: PlayServer) => Tamper): Promise<Told[]> {
+  await using server = new PlayServer();
+  const tamper = relaying(server);
+  let lost: Direction | "both" | undefined;
+  await using relay = new Relay(server, (frame, direction) => {
+    if (lost === direction || lost === "both") return [];
+    return tamper(frame, direction);
+  });
+  const script = new Script();
+  const anna = await enter(server, script.name("anna", "anna"));
+  await anna.next("members");
+  const ben = await enter(relay, script.name("ben", "ben"), {
+    retryMs: LONG_MS,
+    // At once; a try that gets no answer is followed by another.
+    backoff: new Backoff(() => 0),
+    handshakeMs: 1_000,
+  });
+  const cast: [string, Guest][] = [["anna", anna], ["ben", ben]];
+  try {
+    await ben.next("members");
+    await sees(anna, ({ type }) => type === "joined");
+    await anna.say(script.line("anna"));
+    await ben.say(script.line("ben"));
+    // 1. What the server has, and ben does not know of.
+    lost = "down";
+    ben.client.say(script.line("ben"));
+    const aside = script.line("ben", "anna");
+    ben.client.tell(1, aside);
+    await sees(anna, (event) => event.type === "direct" && event.text === aside);
+    await anna.say(script.line("anna"));
+    anna.client.tell(2, script.line("anna", "ben"));
+    await relay.saw("down", Type.DIRECT);
+    // 2. What the server does not have.
+    lost = "both";
+    const said = relay.count("up", Type.MESSAGE);
+    ben.client.say(script.line("ben"));
+    await relay.saw("up", Type.MESSAGE, said + 1);
+    // 3. He comes back, and they go on.
+    await relay.cut();
+    lost = undefined;
+    await sees(ben, ({ type }) => type === "connected" || type === "ended");
+    await anna.say(script.line("anna"));
+    attempt(() => ben.client.say(script.line("ben")));
+    attempt(() => anna.client.tell(2, script.line("anna", "ben")));
+    await anna.say(script.line("anna"));
+    ben.client.leave();
+    await ben.ended;
+    await sees(anna, ({ type }) => type === "left" || type === "away");
+  } finally {
+    for (const [, guest] of cast) await guest[Symbol.asyncDispose]();
+  }
+  const told = judge(script, cast, 2);
+  if (told.length === 0) {
+    for (const [speaker, guest] of cast) assertEquals(script.missing(speaker, guest), []);
+  }
+  return told;
+}
+
+/** Plays that may be under way at once: each waits for the network most of its time. */
+const AT_ONCE = 8;
+
+/** Does something with all of them, a few at once; if it fails, when all that has begun is over. */
+export async function atOnce<T>(all: Iterable<T>, act: (one: T) => Promise<void>): Promise<void> {
+  const waiting = Iterator.from(all);
+  const errors: unknown[] = [];
+  const worker = async () => {
+    for (const one of waiting) {
+      if (errors.length > 0) return;
+      await act(one).catch((error) => errors.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  if (errors.length > 0) throw errors[0];
+}
+
+/** A server that knows nothing of codes: it greets as in a sealed room, and lets everybody in. */
+export class PlayServer extends Server implements AsyncDisposable {
+  override readonly greeting: Greeting = {
+    version: VERSION,
+    maxFrame: MAX_FRAME,
+    cipher: "sealed",
+  };
+
   constructor() {
-    super({ hostname: "127.0.0.1", port: 0 });
+    super({ hostname: "127.0.0.1", port: 0, awayMs: 0, maxPerAddress: Infinity });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

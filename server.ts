@@ -1,12 +1,16 @@
 // chat serve: listens, accepts, admits, and moves frames between sockets and the hub. A blind relay: it
 // reads no message, and knows of ciphers only the classic one's public key, which it hands out.
 //
-// A connection's life is `#serve`, from top to bottom.
+// A connection's life is `#serve`, from top to bottom. A session may have several, one after the other.
 
+import { Meter, Patience } from "./budget.ts";
 import { drawPublicKey, privateKey } from "./cipher.ts";
 import { Connection, formatAddress } from "./connection.ts";
+import { Counters, refusalOf } from "./counters.ts";
 import { ChatError, ProtocolError } from "./errors.ts";
-import { Hub, type HubOptions, type Member } from "./hub.ts";
+import { Hub, type HubOptions, type Outlet, type Start } from "./hub.ts";
+import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import type { LeftReason, ServerEvent } from "./log.ts";
 import { type AdmissionRecord, answerLogin } from "./opaque.ts";
 import {
   checkEmpty,
@@ -15,33 +19,39 @@ import {
   encodeFrame,
   encodeGreeting,
   encodeLogin,
+  encodeWarning,
   encodeWelcome,
   type ErrorCode,
   type Frame,
   type Greeting,
-  HANDSHAKE_MS,
   type Hello,
   Left,
   MAX_FRAME,
   MAX_FRAME_BEFORE_ADMISSION,
   parseError,
+  parseHave,
   parseHello,
   parseLogin,
   parsePreface,
   PREFACE,
+  type Resume,
   Type,
   VERSION,
 } from "./protocol.ts";
-import { TryCounter, UNDECIDED_MS } from "./tries.ts";
+import { checkResume, drawToken } from "./resume.ts";
+import { Session, Sessions, Tally } from "./sessions.ts";
+import { networkOf, TryCounter, UNDECIDED_MS } from "./tries.ts";
 
 /** Enough for a last word to reach the other end of the world; a stop waits so long at most, in ms. */
 const FINISH_MS = 2_000;
 /** How long to wait after a failed accept (no descriptors left, mostly), in ms. */
 const ACCEPT_PAUSE_MS = 100;
-/** With 8 KiB each, what strangers cost together is bounded. */
-const MAX_STRANGERS = 1024;
+/** How long a connection may be lost before the others are told, in ms: most are back by then. */
+const AWAY_MS = 3_000;
+/** How often in its idle time a connection is looked at. */
+const LOOKS = 6;
 
-export interface ServerOptions extends HubOptions {
+export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSize"> {
   /** The address to listen on. */
   hostname: string;
   /** 0 takes a free one. */
@@ -52,15 +62,22 @@ export interface ServerOptions extends HubOptions {
   publicKey?: number;
   /** A clock that does not go back, in ms. */
   now?: () => number;
-  /** How long a stranger may take until it is admitted, in ms. */
-  handshakeMs?: number;
   /** How long a connection may take to end properly before it is cut, in ms. */
   finishMs?: number;
-  /** Strangers that may be at the door at once. */
-  maxStrangers?: number;
-  /** Told what happens, a line each: numbers and addresses, never content. */
-  log?: (line: string) => void;
+  /** How long a connection may be lost before the others are told, in ms. */
+  awayMs?: number;
+  /** Told what happens: numbers and addresses, never content. */
+  log?: (event: ServerEvent) => void;
 }
+
+/** Why a member left, in words. */
+const REASONS: Readonly<Record<number, LeftReason>> = {
+  [Left.BYE]: "bye",
+  [Left.LOST]: "lost",
+  [Left.SLOW]: "slow",
+  [Left.REFUSED]: "refused",
+};
+const OUTCOMES = ["accepted", "busy", "gone"] as const;
 
 /** What a connection ends with, where it is not an ERROR frame. */
 class LastWord extends Error {
@@ -85,21 +102,31 @@ export class Server {
   readonly port: number;
 
   readonly #listener: Deno.TcpListener;
-  readonly #options: ServerOptions;
+  readonly #options: ServerOptions & Limits;
   readonly #finishMs: number;
   readonly #now: () => number;
+  readonly #counters = new Counters();
+  /** Names the room's log. */
+  readonly #log: string = drawToken();
+  readonly #sessions = new Sessions();
   readonly #tries = new TryCounter();
   /** Resolves when it turns out whether some code was right. */
   #decided = Promise.withResolvers<void>();
   readonly #connections = new Set<Connection>();
+  /** How many of them each address has. */
+  readonly #byNetwork = new Tally();
   #strangers = 0;
+  /** How many bytes of the room's log have been counted. */
+  #appended = 0;
   #stopping = false;
+  readonly #looking: ReturnType<typeof setInterval>;
   readonly #accepting: Promise<void>;
   /** One a connection, for as long as it lives. */
   readonly #serving = new Set<Promise<void>>();
 
   /** @throws {ChatError} if it can't listen there */
-  constructor(options: ServerOptions) {
+  constructor(given: ServerOptions) {
+    const options = { ...DEFAULT_LIMITS, ...given };
     this.#options = options;
     this.#finishMs = options.finishMs ?? FINISH_MS;
     this.#now = options.now ?? (() => performance.now());
@@ -108,12 +135,14 @@ export class Server {
     this.greeting = {
       version: VERSION,
       maxFrame: MAX_FRAME,
+      ...(options.budget && { budget: options.budget }),
       ...(options.admission ? { cipher: "sealed" } : { cipher: "xor", key: String(publicKey) }),
     };
     this.hub = new Hub(options);
     this.#listener = listen(options.hostname, options.port);
     this.hostname = this.#listener.addr.hostname;
     this.port = this.#listener.addr.port;
+    this.#looking = setInterval(() => this.#look(), options.idleMs / LOOKS);
     this.#accepting = this.#accept();
   }
 
@@ -132,18 +161,44 @@ export class Server {
     return this.#connections.size;
   }
 
+  /** Sessions that are kept, with a connection or without. */
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** The counters, and what there is at the moment, as Prometheus reads it. */
+  status(): string {
+    let away = 0;
+    for (const { connection } of this.#sessions.all()) if (!connection) away++;
+    const { end } = this.hub.log;
+    this.#counters.add("chat_bytes_appended_total", end - this.#appended);
+    this.#appended = end;
+    return this.#counters.render({
+      chat_members: this.hub.size,
+      chat_members_away: away,
+      chat_connections: this.connections,
+      chat_strangers: this.#strangers,
+      chat_room_log_bytes_held: this.hub.log.held,
+      chat_process_resident_bytes: Deno.memoryUsage().rss,
+    });
+  }
+
   /** Tells everybody, sends them what is pending, and closes. Resolves when all are gone. */
   async stop(): Promise<void> {
     if (!this.#stopping) {
       this.#stopping = true;
+      this.#tell({ event: "stopping", members: this.hub.size });
       this.#listener.close();
+      clearInterval(this.#looking);
       this.hub.close();
+      for (const session of this.#sessions.all()) if (!session.connection) this.#end(session);
       for (const connection of this.#connections) {
         connection.finish(this.#finishMs, encodeFrame(Type.BYE, 0));
       }
     }
     await this.#accepting;
     await Promise.all(this.#serving);
+    this.#tell({ event: "stopped" });
   }
 
   async #accept(): Promise<void> {
@@ -154,7 +209,8 @@ export class Server {
         this.#serving.add(serving);
       } catch (error) {
         if (this.#stopping) return;
-        this.#log(`cannot accept a connection: ${error instanceof Error ? error.message : error}`);
+        this.#counters.add("chat_accept_errors_total");
+        this.#tell({ event: "accept-error", message: messageOf(error) });
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
       }
     }
@@ -163,17 +219,27 @@ export class Server {
   /** The life of one connection. Never rejects. */
   async #serve(conn: Deno.TcpConn): Promise<void> {
     const connection = new Connection(conn, MAX_FRAME_BEFORE_ADMISSION);
+    const network = networkOf(connection.hostname);
     this.#connections.add(connection);
-    connection.closed.then(() => this.#connections.delete(connection));
+    const neighbours = this.#byNetwork.add(network, 1);
+    connection.closed.then(() => {
+      this.#connections.delete(connection);
+      this.#byNetwork.add(network, -1);
+    });
     // Accepted in the turn in which `stop` was called, which has not seen it.
     if (this.#stopping) connection.finish(this.#finishMs, encodeFrame(Type.BYE, 0));
-    let member: Member | undefined;
+    let session: Session | undefined;
     let last: Uint8Array<ArrayBuffer> | undefined;
     let reason: number = Left.LOST;
     try {
-      member = await this.#admit(connection, conn.localAddr);
-      this.#log(`member ${member.id} came from ${connection.peer}: ${this.hub.size} in the room`);
-      await this.#relay(connection, member);
+      if (neighbours > this.#options.maxPerAddress) {
+        throw new ProtocolError<ErrorCode>(
+          "full",
+          `there are ${this.#options.maxPerAddress} connections from your address already`,
+        );
+      }
+      session = await this.#admit(connection, conn.localAddr);
+      await this.#relay(connection, session);
     } catch (error) {
       if (error instanceof LastWord) {
         last = error.bytes;
@@ -183,27 +249,82 @@ export class Server {
         reason = Left.REFUSED;
       } else {
         // A bug of ours: it may cost this member its connection, and nobody else.
-        this.#log(`internal error: ${error instanceof Error ? error.stack : error}`);
+        const message = error instanceof Error ? error.stack ?? error.message : String(error);
+        this.#tell({ event: "internal-error", message });
       }
-      if (!member && !this.#stopping && error instanceof Error) {
-        this.#log(`refused ${connection.peer}: ${error.message}`);
-      }
+      if (!this.#stopping) this.#refused(connection, session, error);
     } finally {
-      if (member) {
-        this.hub.leave(member, reason);
-        this.#log(`member ${member.id} left: ${this.hub.size} in the room`);
-      }
+      // Else it has another connection by now.
+      if (session?.connection === connection) this.#lose(session, reason);
       await connection.finish(this.#finishMs, last);
     }
   }
 
+  /** Counts and tells why a connection was ended from this side. */
+  #refused(connection: Connection, session: Session | undefined, error: unknown): void {
+    const code = refusalOf(error instanceof ProtocolError ? error.code : undefined);
+    // Who has been a member and goes is no refusal, unless it broke the protocol.
+    if (session && code === "other") return;
+    this.#counters.add("chat_refused_total", code);
+    if (session) return;
+    this.#tell({ event: "refused", peer: connection.peer, code, message: messageOf(error) });
+  }
+
+  /** A session has no connection any more: it waits for another, or ends. */
+  #lose(session: Session, reason: number): void {
+    const { member, connection } = session;
+    const { graceMs, awayMs = AWAY_MS } = this.#options;
+    session.connection = undefined;
+    this.hub.detach(member);
+    const mayReturn = session.lasting && graceMs > 0 && reason === Left.LOST && !this.#stopping &&
+      this.hub.has(member);
+    const why = member.slow ? Left.SLOW : reason;
+    if (!mayReturn) return this.#end(session, why);
+    // It may still be writing: what it would take next is for the connection that may follow.
+    connection?.attach(undefined);
+    const away = setTimeout(() => {
+      // It may have fallen off the log meanwhile.
+      if (!this.hub.has(member)) return;
+      this.hub.setAway(member, true);
+      this.#tell({ event: "away", member: member.id, members: this.hub.size });
+    }, Math.min(awayMs, graceMs));
+    const grace = setTimeout(() => this.#end(session, why), graceMs);
+    session.cancel = () => {
+      clearTimeout(away);
+      clearTimeout(grace);
+    };
+  }
+
+  #end(session: Session, reason: number = Left.LOST): void {
+    const { member } = session;
+    this.#sessions.remove(session);
+    // Who fell off a log has left already.
+    this.hub.leave(member, reason);
+    const why = REASONS[member.left!]!;
+    this.#counters.add("chat_left_total", why);
+    this.#tell({ event: "left", member: member.id, reason: why, members: this.hub.size });
+  }
+
+  /** Asks those who have been silent for long whether they are there, and gives up those who do not answer. */
+  #look(): void {
+    const { idleMs } = this.#options;
+    for (const { connection } of this.#sessions.all()) {
+      if (!connection) continue;
+      const { silence } = connection;
+      if (silence >= idleMs) connection.close();
+      else if (silence >= idleMs / 2 && connection.urgent === 0) {
+        connection.send(encodeFrame(Type.PING, 0));
+      }
+    }
+  }
+
   /** From the first byte to WELCOME, in bounded time and memory. */
-  async #admit(connection: Connection, local: Deno.NetAddr): Promise<Member> {
-    if (this.#strangers >= (this.#options.maxStrangers ?? MAX_STRANGERS)) {
+  async #admit(connection: Connection, local: Deno.NetAddr): Promise<Session> {
+    const { handshakeMs: ms, maxAdmissions } = this.#options;
+    if (this.#strangers >= maxAdmissions) {
       throw new ProtocolError<ErrorCode>("full", "too many are at the door at once: try again");
     }
     this.#strangers++;
-    const ms = this.#options.handshakeMs ?? HANDSHAKE_MS;
     const tooLong = `admission took more than ${ms / 1000} seconds`;
     let late = false;
     const deadline = setTimeout(() => {
@@ -214,48 +335,132 @@ export class Server {
       // 1. The preface tells a chat client from whatever else comes to an open port.
       await this.#readPreface(connection, local);
       // 2. What the client needs to know.
-      connection.send(encodeGreeting(this.greeting));
-      // 3. Who it is, and in a sealed room that it knows the code.
+      const nonce = drawToken();
+      const { greeting } = this;
+      connection.send(
+        encodeGreeting(greeting.cipher === "sealed" ? { ...greeting, nonce } : greeting),
+      );
+      // 3. Who it is, and in a sealed room that it knows the code; or which session it goes on with.
       const { admission } = this.#options;
-      const hello = admission
-        ? await this.#checkCode(connection, admission)
-        : parseHello((await expect(connection, Type.HELLO)).body);
+      const first = await next(connection);
+      const hello = first.type === Type.HELLO ? parseHello(first.body) : undefined;
       // 4. In.
-      const { member, welcome } = this.hub.join(hello.profile, {
-        wake: () => connection.wake(),
-        drop: (code, message) => {
-          connection.finish(this.#finishMs, encodeError(code, message));
-        },
-      });
-      connection.decoder.limit = MAX_FRAME;
-      connection.send(encodeWelcome(member.id, welcome));
-      connection.attach(member);
-      return member;
+      if (hello?.resume) return this.#resume(connection, hello.resume, nonce);
+      const { profile, key } = admission
+        ? await this.#checkCode(connection, admission, first)
+        : { ...hello ?? parseHello(expected(first, Type.HELLO).body), key: undefined };
+      return this.#join(connection, profile, key);
     } catch (error) {
-      throw late ? new LastWord(undefined, tooLong) : error;
+      throw late ? new ProtocolError<ErrorCode>("timeout", tooLong) : error;
     } finally {
       clearTimeout(deadline);
       this.#strangers--;
     }
   }
 
+  /** Somebody new is in. */
+  #join(connection: Connection, profile: Uint8Array, key: Uint8Array | undefined): Session {
+    const { maxMembers, maxPerAddress, budget } = this.#options;
+    if (this.hub.size >= maxMembers) {
+      throw new ProtocolError<ErrorCode>("full", `the room has its ${maxMembers} members already`);
+    }
+    const network = networkOf(connection.hostname);
+    // Those who are away stay members: nobody fills the room by coming and going.
+    if (this.#sessions.from(network) >= maxPerAddress) {
+      throw new ProtocolError<ErrorCode>(
+        "full",
+        `there are ${maxPerAddress} members from your address already, those who are away too`,
+      );
+    }
+    const { member, start } = this.hub.join(profile, this.#outletOf(connection, () => session));
+    const meter = budget && new Meter(budget, this.#now());
+    const session: Session = new Session(member, connection, {
+      network,
+      key,
+      meter,
+      patience: new Patience(),
+    });
+    this.#welcome(connection, session, start, this.#sessions.renew(session));
+    this.#counters.add("chat_joined_total");
+    const { peer } = connection;
+    this.#tell({ event: "joined", member: member.id, peer, members: this.hub.size });
+    return session;
+  }
+
+  /** A client goes on with its session, also where the connection before seems to be open. */
+  #resume(connection: Connection, resume: Resume, nonce: string): Session {
+    const session = this.#sessions.find(resume.token);
+    const gone = () => new ProtocolError<ErrorCode>("gone", "that session is over: join anew");
+    // Whoever can't prove that it is its own must not disturb it.
+    if (!session || (session.key && !checkResume(session.key, nonce, resume))) throw gone();
+    const { member, connection: before } = session;
+    before?.attach(undefined);
+    session.connection = undefined;
+    before?.close();
+    session.cancel();
+    const { room, own } = resume;
+    if (!this.hub.resume(member, room, own, this.#outletOf(connection, () => session))) {
+      // Its client will be somebody new: the old one must not stand beside it.
+      this.#end(session);
+      throw gone();
+    }
+    session.connection = connection;
+    const start = { room, own, members: 0, said: 0 };
+    this.#welcome(connection, session, start, this.#sessions.renew(session, resume.token));
+    this.hub.setAway(member, false);
+    this.#counters.add("chat_resumed_total");
+    this.#tell({ event: "resumed", member: member.id, peer: connection.peer });
+    return session;
+  }
+
+  #welcome(connection: Connection, session: Session, start: Start, token: string): void {
+    const { member, accepted } = session;
+    const { graceMs: grace } = this.#options;
+    connection.decoder.limit = MAX_FRAME;
+    connection.send(
+      encodeWelcome(member.id, { ...start, accepted, log: this.#log, token, grace }),
+    );
+    connection.attach(member);
+  }
+
+  #outletOf(connection: Connection, session: () => Session): Outlet {
+    const end = (code: ErrorCode, message: string) => {
+      this.#counters.add("chat_refused_total", code);
+      connection.attach(undefined);
+      connection.finish(this.#finishMs, encodeError(code, message));
+      // Who does not read may take its time to end; and the hub is in the midst of something.
+      queueMicrotask(() => {
+        if (session().connection === connection) this.#lose(session(), Left.LOST);
+      });
+    };
+    return {
+      wake: () => connection.wake(),
+      cut: end,
+      drop: end,
+    };
+  }
+
   /** One try with a code: counted when it begins, given back when it was right. */
-  async #checkCode(connection: Connection, admission: AdmissionRecord): Promise<Hello> {
-    const { message } = parseLogin((await expect(connection, Type.LOGIN)).body);
+  async #checkCode(
+    connection: Connection,
+    admission: AdmissionRecord,
+    first: Frame,
+  ): Promise<Hello & { key: Uint8Array }> {
+    const { message } = parseLogin(expected(first, Type.LOGIN).body);
     const { hostname } = connection;
     const began = await this.#takeTry(connection);
-    let right = false;
+    let key: Uint8Array | undefined;
     try {
       const login = answerLogin(admission, message);
       if (!login) throw new ProtocolError<ErrorCode>("malformed", "a LOGIN that is none came");
       const tries = this.#tries.left(hostname, began);
       connection.send(encodeLogin({ message: login.response, tries }));
-      const hello = parseHello((await expect(connection, Type.HELLO)).body);
-      right = hello.proof !== undefined && login.finish(hello.proof) !== undefined;
-      if (!right) throw new ProtocolError<ErrorCode>("code", "the code is wrong");
-      return hello;
+      const hello = parseHello(expected(await next(connection), Type.HELLO).body);
+      key = hello.proof === undefined ? undefined : login.finish(hello.proof);
+      if (!key) throw new ProtocolError<ErrorCode>("code", "the code is wrong");
+      return { ...hello, key };
     } finally {
-      if (right) this.#tries.giveBack(hostname, began);
+      if (key) this.#tries.giveBack(hostname, began);
       else this.#tries.fail(hostname, began);
       this.#decided.resolve();
       this.#decided = Promise.withResolvers();
@@ -312,24 +517,69 @@ export class Server {
     }
   }
 
-  /** A member's frames go into the hub, until it leaves. */
-  async #relay(connection: Connection, member: Member): Promise<void> {
+  /** A member's frames go into the hub, until it leaves, or has another connection. */
+  async #relay(connection: Connection, session: Session): Promise<void> {
     do {
       for (let frame = connection.decoder.next(); frame; frame = connection.decoder.next()) {
-        this.#take(connection, member, frame);
+        const wait = this.#charge(connection, session, frame);
+        if (wait > 0) await connection.pause(wait);
+        if (session.connection !== connection) return;
+        this.#take(connection, session, frame);
       }
     } while (await connection.fill());
   }
 
-  #take(connection: Connection, member: Member, frame: Frame): void {
+  /** Counts a frame against its member's budget; returns for how many ms it has to wait. */
+  #charge(connection: Connection, session: Session, frame: Frame): number {
+    const { member: { id: member }, meter, patience } = session;
+    const { length } = frame.bytes;
+    this.#counters.add("chat_frames_received_total");
+    this.#counters.add("chat_bytes_received_total", length);
+    if (!meter) return 0;
+    const wait = meter.take(length, this.#now());
+    switch (patience.judge(wait, meter.recovered)) {
+      case "go on":
+        break;
+      case "slow":
+        this.#counters.add("chat_slowed_total");
+        this.#tell({ event: "slowed", member });
+        break;
+      case "warn":
+        this.#counters.add("chat_warned_total");
+        this.#tell({ event: "warned", member });
+        connection.send(encodeWarning("flood", "you send more than this room takes: slow down"));
+        break;
+      case "drop":
+        this.#tell({ event: "flooded", member });
+        throw new ProtocolError<ErrorCode>("flood", "you went on sending more than the room takes");
+    }
+    return wait;
+  }
+
+  #take(connection: Connection, session: Session, frame: Frame): void {
+    const { member } = session;
     switch (frame.type) {
-      case Type.MESSAGE:
-        if (frame.id === 0) this.hub.say(member, frame);
-        else this.hub.tell(member, frame);
+      case Type.MESSAGE: {
+        session.accepted++;
+        if (frame.id === 0) {
+          this.hub.say(member, frame);
+          this.#counters.add("chat_messages_total");
+        } else {
+          const outcome = this.hub.tell(member, frame);
+          this.#counters.add("chat_direct_messages_total", OUTCOMES[outcome]!);
+        }
         return;
+      }
       case Type.PROFILE:
         checkProfile(frame.body);
+        session.accepted++;
         this.hub.setProfile(member, frame.body.slice());
+        return;
+      case Type.HAVE:
+        if (!member.have(parseHave(frame.body))) {
+          throw new ProtocolError<ErrorCode>("malformed", "you can't have what was not sent");
+        }
+        this.#sessions.settle(session);
         return;
       case Type.PING:
         checkEmpty("PING", frame.body);
@@ -342,6 +592,8 @@ export class Server {
         checkEmpty("BYE", frame.body);
         throw new LastWord(undefined, "bye", Left.BYE);
       case Type.ERROR:
+        // Its client has found us wanting, and will not come back.
+        session.lasting = false;
         throw new LastWord(undefined, parseError(frame.body).code);
       default:
         throw new ProtocolError<ErrorCode>(
@@ -351,8 +603,8 @@ export class Server {
     }
   }
 
-  #log(line: string): void {
-    this.#options.log?.(line);
+  #tell(event: ServerEvent): void {
+    this.#options.log?.(event);
   }
 }
 
@@ -391,19 +643,26 @@ function listen(hostname: string, port: number): Deno.TcpListener {
   }
 }
 
-/** The next frame, which must be of this type. */
-async function expect(connection: Connection, type: number): Promise<Frame> {
+/** The next frame of somebody who is not admitted yet. */
+async function next(connection: Connection): Promise<Frame> {
   for (;;) {
     const frame = connection.decoder.next();
-    if (frame?.type === type) return frame;
-    if (frame) {
-      throw new ProtocolError<ErrorCode>(
-        "unexpected",
-        `a frame of type ${frame.type} came where one of type ${type} must`,
-      );
-    }
+    if (frame) return frame;
     if (!await connection.fill()) throw new LastWord(undefined, "it left before it was admitted");
   }
+}
+
+/** The frame, which must be of this type. */
+function expected(frame: Frame, type: number): Frame {
+  if (frame.type === type) return frame;
+  throw new ProtocolError<ErrorCode>(
+    "unexpected",
+    `a frame of type ${frame.type} came where one of type ${type} must`,
+  );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function httpAnswer(address: string): Uint8Array<ArrayBuffer> {

@@ -1,12 +1,15 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { encodeEnvelope, encodeProfile } from "./envelope.ts";
+import { encodeEnvelope, encodeProfile, NUMBER_OVERHEAD } from "./envelope.ts";
 import { ChatError } from "./errors.ts";
-import { concat, Guest, Raw, TestRoom, within, xor } from "./loopback.ts";
+import { LineSplitter } from "./lines.ts";
+import { concat, Guest, Raw, TestRoom, within, wording, xor } from "./loopback.ts";
 import {
   AckOutcome,
   encodeError,
   encodeFrame,
+  encodeHave,
   encodeHello,
+  encodeResume,
   type Frame,
   HEADER_SIZE,
   MAX_BODY,
@@ -84,7 +87,7 @@ Deno.test("Server: under public key 198 each byte on the wire is the plaintext's
   const plain = (bytes: Uint8Array) =>
     new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte ^ 188));
   assertEquals(plain(came.body), '{"name":"guest"}');
-  assertEquals(plain(said.body), "TSo it starts!");
+  assertEquals(plain(said.body.subarray(NUMBER_OVERHEAD)), "TSo it starts!");
   // And the other way: what is XORed by hand is understood.
   const byHand = Uint8Array.from(utf8.encode("TRight?"), (byte) => byte ^ 188);
   await raw.write(encodeFrame(Type.MESSAGE, 0, byHand));
@@ -193,7 +196,7 @@ Deno.test("Server: direct messages that wait for one who does not read are bound
   }
   // It reads at last: it was not dropped, and has all that was accepted.
   for (let i = 0; i < accepted; i++) {
-    assertEquals((await mute.frameOf(Type.DIRECT)).body, text(`${i}${long}`));
+    assertEquals(wording((await mute.frameOf(Type.DIRECT)).body), `T${i}${long}`);
   }
   anna.client.tell(id, "again?");
   await anna.next("delivered");
@@ -452,7 +455,7 @@ Deno.test("Server: who is not admitted in time is told so, whatever it has sent 
 });
 
 Deno.test("Server: too many at the door at once are turned away, until one has gone in or away", async () => {
-  await using room = new TestRoom({ maxStrangers: 2, handshakeMs: NEVER_MS });
+  await using room = new TestRoom({ maxAdmissions: 2, handshakeMs: NEVER_MS });
   await using first = await Raw.connect(room);
   await using second = await Raw.connect(room);
   // Their greetings say that both are at the door.
@@ -612,7 +615,7 @@ Deno.test("Server: who does not read is dropped with a reason, and nobody else i
   const frames = await mute.frames();
   assertEquals(errorCode(frames.pop()), "slow");
   const heard = frames.filter(({ type }) => type === Type.MESSAGE);
-  for (const [i, frame] of heard.entries()) assertEquals(frame.body, text(`${i}${long}`));
+  for (const [i, frame] of heard.entries()) assertEquals(wording(frame.body), `T${i}${long}`);
   assert(heard.length > 0 && heard.length < said);
   await mute.end();
 });
@@ -634,7 +637,7 @@ Deno.test("Server: what a member says after it was dropped is not relayed", asyn
 // ---- the end ----
 
 Deno.test("Server.stop: members get all that was said, then BYE, then the end", async () => {
-  const room = new TestRoom();
+  const room = new TestRoom({ backlog: Infinity });
   await using guest = await Guest.join(room, "guest");
   await using raw = await Raw.connect(room);
   await raw.hello();
@@ -733,6 +736,367 @@ Deno.test("Server: the lines for the operator have numbers and addresses, and no
   }
   assertMatch(
     await room.told(2),
-    /^member 1 came from 127\.0\.0\.1:\d+: 1 in the room\nmember 1 left: 0 in the room$/,
+    /^member 1 came from 127\.0\.0\.1:\d+: 1 in the room\nmember 1 left \(bye\): 0 in the room$/,
   );
 });
+
+// ---- coming back, as bare frames ----
+
+/** A member, and what it needs to go on with its session. */
+async function enter(
+  room: TestRoom,
+  name: string,
+): Promise<{ raw: Raw; id: number; token: string; own: number; position: number }> {
+  const raw = await Raw.connect(room);
+  await raw.write(PREFACE, hello(name));
+  const { id, body } = await raw.frameOf(Type.WELCOME);
+  const welcome = parseWelcome(body);
+  let own = welcome.own;
+  for (;;) {
+    const { type, bytes } = (await raw.frame())!;
+    if (type !== Type.MEMBER) {
+      await raw.write(encodeHave(own));
+      return { raw, id, token: welcome.token!, own, position: welcome.room + bytes.length };
+    }
+    own += bytes.length;
+  }
+}
+
+/** What a new connection answers to who shows this. */
+async function resume(
+  room: TestRoom,
+  claim: { token: string; room: number; own: number },
+): Promise<{ raw: Raw; frame: Frame }> {
+  const raw = await Raw.connect(room);
+  await raw.write(PREFACE, encodeResume(claim));
+  await raw.frameOf(Type.GREETING);
+  return { raw, frame: (await raw.frame())! };
+}
+
+/** Until the server has handled all that it was sent. */
+async function handled(raw: Raw): Promise<void> {
+  await raw.write(encodeFrame(Type.PING, 0));
+  await raw.frameOf(Type.PONG);
+}
+
+Deno.test("Server: who comes back while its old connection is open goes on with the new one, and the old one ends", async () => {
+  await using room = new TestRoom({ graceMs: NEVER_MS });
+  const { raw: before, id, token, own, position } = await enter(room, "ada");
+  await using _ = before;
+  await before.write(message("one"));
+  await before.frameOf(Type.MESSAGE);
+  const { raw, frame } = await resume(room, { token, room: position, own });
+  await using _raw = raw;
+  const welcome = parseWelcome(frame.body);
+  assertEquals([frame.type, frame.id, welcome.room, welcome.own, welcome.accepted], [
+    ...[Type.WELCOME, id, position, own, 1],
+  ]);
+  assertEquals(welcome.members, 0);
+  assert(welcome.token !== token);
+  // It goes on where the claim says, though that has been written to the old one already.
+  assertEquals((await raw.frame())!.body, text("one"));
+  assertEquals(await before.frame(), null);
+  await raw.write(encodeHave(own), message("two"));
+  assertEquals((await raw.frameOf(Type.MESSAGE)).body, text("two"));
+  assertEquals([room.sessions, room.connections, room.hub.size], [1, 1, 1]);
+  // The old token is used up now.
+  const { raw: late, frame: gone } = await resume(room, { token, room: position, own });
+  await using _late = late;
+  assertEquals(errorCode(gone), "gone");
+  await raw.write(encodeFrame(Type.BYE, 0));
+  await room.until("its end", () => room.sessions === 0);
+});
+
+Deno.test("Server: a resumption from where nobody was is answered with gone, and the session is over", async () => {
+  for (const [ahead, own] of [[1, 0], [-1, 0], [0, 1]] as const) {
+    await using room = new TestRoom({ graceMs: NEVER_MS });
+    const member = await enter(room, "ada");
+    await using _ = member.raw;
+    await handled(member.raw);
+    const { raw, frame } = await resume(room, {
+      token: member.token,
+      room: member.position + ahead,
+      own: member.own + own,
+    });
+    await using _raw = raw;
+    assertEquals(errorCode(frame), "gone");
+    assertEquals(room.sessions, 0);
+  }
+});
+
+Deno.test("Server: a session begins to outlive its connection with HAVE, and does not outlive BYE or ERROR", async () => {
+  const words: readonly [string, Uint8Array[], string][] = [
+    ["without HAVE", [], "lost"],
+    ["BYE", [encodeHave(0), encodeFrame(Type.BYE, 0)], "bye"],
+    ["ERROR", [encodeHave(0), encodeError("unexpected", "?")], "lost"],
+    ["a breach", [encodeHave(0), encodeFrame(Type.WELCOME, 0)], "refused"],
+  ];
+  for (const [what, frames, reason] of words) {
+    await using room = new TestRoom({ graceMs: NEVER_MS });
+    await using raw = await Raw.connect(room);
+    await raw.hello();
+    await raw.write(...frames);
+    await raw.end();
+    await room.until(`the end (${what})`, () => room.sessions === 0);
+    assertMatch(room.lines.at(-1)!, new RegExp(`left \\(${reason}\\)`), what);
+  }
+});
+
+Deno.test("Server: HAVE of what was never sent is malformed", async () => {
+  await using room = new TestRoom({ graceMs: NEVER_MS });
+  const { raw, own } = await enter(room, "ada");
+  await using _ = raw;
+  await raw.write(encodeHave(own + 1));
+  assertEquals(errorCode(await raw.frameOf(Type.ERROR)), "malformed");
+});
+
+Deno.test("Server: of the own log what HAVE covers is not kept, and the rest is", async () => {
+  await using room = new TestRoom({ graceMs: NEVER_MS });
+  await using ada = await Guest.join(room, "ada");
+  const { raw, token, own, position } = await enter(room, "raw");
+  await using _ = raw;
+  await ada.next("joined");
+  const sizes: number[] = [];
+  for (const words of ["one", "two", "three"]) {
+    // Each fills a segment of the log: what is dropped is dropped by segments.
+    ada.client.tell("raw", words + "x".repeat(2000));
+    sizes.push((await raw.frameOf(Type.DIRECT)).bytes.length);
+  }
+  await raw.write(encodeHave(own + sizes[0]!));
+  await handled(raw);
+  const claim = { token, room: position };
+  const first = await resume(room, { ...claim, own: own + sizes[0]! });
+  await using _first = first.raw;
+  assertEquals(first.frame.type, Type.WELCOME);
+  const again = [await first.raw.frame(), await first.raw.frame()];
+  assertEquals(again.map((frame) => frame!.bytes.length), sizes.slice(1));
+  const newToken = parseWelcome(first.frame.body).token!;
+  const second = await resume(room, { token: newToken, room: position, own });
+  await using _second = second.raw;
+  assertEquals(errorCode(second.frame), "gone");
+});
+
+Deno.test("Server: who is silent is asked, and given up if it does not answer; who answers is not", async () => {
+  const idleMs = 900;
+  await using room = new TestRoom({ idleMs, graceMs: 0 });
+  const [silent, polite] = [await enter(room, "silent"), await enter(room, "polite")];
+  await using _silent = silent.raw;
+  await using _polite = polite.raw;
+  const ended = silent.raw.frames();
+  const answering = (async () => {
+    for (let asked = 0;;) {
+      const { type, id } = (await polite.raw.frame())!;
+      if (type === Type.LEFT) return { id, asked };
+      if (type !== Type.PING) continue;
+      asked++;
+      await polite.raw.write(encodeFrame(Type.PONG, 0));
+    }
+  })();
+  const { id, asked } = await answering;
+  assertEquals(id, silent.id);
+  assert(asked >= 1);
+  const types = (await ended).map(({ type }) => type);
+  assert(types.includes(Type.PING));
+  await handled(polite.raw);
+  assertEquals(room.sessions, 1);
+});
+
+// ---- limits ----
+
+Deno.test("Server: a room that is full says so, and has a place again when somebody has left", async () => {
+  await using room = new TestRoom({ maxMembers: 2 });
+  await using _ada = await Guest.join(room, "ada");
+  const ben = await Guest.join(room, "ben");
+  await using late = await Raw.connect(room);
+  await late.write(PREFACE, hello("late"));
+  const { code, message: why } = parseError((await late.frameOf(Type.ERROR)).body);
+  assertEquals([code, why], ["full", "the room has its 2 members already"]);
+  assertMatch(room.status(), /^chat_refused_total\{code="full"\} 1$/m);
+  await ben[Symbol.asyncDispose]();
+  await using _carol = await Guest.join(room, "carol");
+  assertEquals(room.hub.size, 2);
+});
+
+Deno.test("Server: members that are away have their places", async () => {
+  await using room = new TestRoom({ maxMembers: 1, graceMs: NEVER_MS });
+  const { raw, token, own, position } = await enter(room, "ada");
+  await handled(raw);
+  await raw[Symbol.asyncDispose]();
+  await using late = await Raw.connect(room);
+  await late.write(PREFACE, hello("late"));
+  assertEquals(errorCode(await late.frameOf(Type.ERROR)), "full");
+  const back = await resume(room, { token, room: position, own });
+  await using _back = back.raw;
+  assertEquals(back.frame.type, Type.WELCOME);
+});
+
+Deno.test("Server: more connections from one address than it may have are refused, until some have ended", async () => {
+  await using room = new TestRoom({ maxPerAddress: 2 });
+  const guests = [await Guest.join(room, "ada"), await Guest.join(room, "ben")];
+  await using late = await Raw.connect(room);
+  const { code, message: why } = parseError((await late.frameOf(Type.ERROR)).body);
+  assertEquals([code, why], ["full", "there are 2 connections from your address already"]);
+  await late.end();
+  assertEquals(await late.frame(), null);
+  for (const guest of guests) await guest[Symbol.asyncDispose]();
+  await room.until("their end", () => room.sessions === 0);
+  for (const name of ["carol", "dan"]) {
+    await using guest = await Guest.join(room, name);
+    assertEquals(guest.client.members.length, 1);
+  }
+  assertMatch(room.status(), /^chat_refused_total\{code="full"\} 1$/m);
+});
+
+Deno.test("Server: who comes and goes without a goodbye takes no more places than its address has", async () => {
+  await using room = new TestRoom({ maxPerAddress: 2, graceMs: NEVER_MS, awayMs: 0 });
+  for (let i = 0; i < 2; i++) {
+    await using raw = await Raw.connect(room);
+    await raw.hello();
+    await raw.write(encodeHave(0), encodeFrame(Type.PING, 0));
+    await raw.frameOf(Type.PONG);
+    await raw[Symbol.asyncDispose]();
+    await room.until("its loss", () => room.lines.filter((l) => l.includes("is away")).length > i);
+  }
+  assertEquals([room.sessions, room.hub.size], [2, 2]);
+  await using late = await Raw.connect(room);
+  await late.write(PREFACE, hello("late"));
+  const { code, message: why } = parseError((await late.frameOf(Type.ERROR)).body);
+  assertEquals(code, "full");
+  assertEquals(why, "there are 2 members from your address already, those who are away too");
+});
+
+const WIDE = 2 ** 30;
+
+Deno.test("Server: who sends more than its budget is slowed, and nothing of it is lost", async () => {
+  // The clock stands: nothing is ever paid back, so the fifth has to wait 1 ms, the sixth 2 ms, and so on.
+  const budget = { frames: 1000, frameBurst: 3, bytes: WIDE, byteBurst: WIDE };
+  await using room = new TestRoom({ budget, now: () => 0 });
+  await using raw = await Raw.connect(room);
+  await raw.hello();
+  await raw.write(...Array.from({ length: 8 }, (_, i) => message(`${i}`)));
+  for (let i = 0; i < 8; i++) assertEquals((await raw.frameOf(Type.MESSAGE)).body, text(`${i}`));
+  assertEquals(room.lines.filter((line) => line.includes("is slowed")).length, 1);
+  const status = room.status();
+  assertMatch(status, /^chat_slowed_total 1$/m);
+  assertMatch(status, /^chat_warned_total 0$/m);
+  assertMatch(status, /^chat_messages_total 8$/m);
+  assertMatch(status, /^chat_frames_received_total 8$/m);
+  for (let asked = 0; asked < 2; asked++) {
+    assertStringIncludes(room.status(), `\nchat_bytes_appended_total ${room.hub.log.end}\n`);
+  }
+});
+
+Deno.test("Server: who goes on sending more than its budget is warned", async () => {
+  const budget = { frames: WIDE, frameBurst: WIDE, bytes: 1000, byteBurst: 1000 };
+  await using room = new TestRoom({ budget, now: () => 0, finishMs: 1 });
+  await using raw = await Raw.connect(room);
+  await raw.hello();
+  // Some 11 s in debt: so long the next one waits, unless the room ends.
+  await raw.write(message("x".repeat(12_000)), message("y"));
+  const { code } = parseError((await raw.frameOf(Type.WARNING)).body, "WARNING");
+  assertEquals(code, "flood");
+  assertMatch(room.status(), /^chat_warned_total 1$/m);
+  assertEquals(room.sessions, 1);
+});
+
+Deno.test("Server: who does not stop sending more than its budget is dropped, with the reason", async () => {
+  const budget = { frames: WIDE, frameBurst: WIDE, bytes: 1000, byteBurst: 1000 };
+  await using room = new TestRoom({ budget, now: () => 0, graceMs: NEVER_MS });
+  await using watcher = await Guest.join(room, "watcher");
+  await using raw = await Raw.connect(room);
+  await raw.hello();
+  await raw.write(encodeHave(0), message("x".repeat(62_000)), message("y"));
+  const { code, message: why } = parseError((await raw.frameOf(Type.ERROR)).body);
+  assertEquals([code, why], ["flood", "you went on sending more than the room takes"]);
+  assertEquals((await watcher.next("left")).reason, "refused");
+  assertMatch(room.status(), /^chat_refused_total\{code="flood"\} 1$/m);
+  assertMatch(room.lines.join("\n"), /is dropped: it went on sending/);
+});
+
+Deno.test("Server: the budget is that of the session: a new connection does not fill it up", async () => {
+  const budget = { frames: 1000, frameBurst: 4, bytes: WIDE, byteBurst: WIDE };
+  for (const isBack of [false, true]) {
+    await using room = new TestRoom({ budget, now: () => 0, graceMs: NEVER_MS });
+    const { raw, token, own, position } = await enter(room, "ada");
+    await using _ = raw;
+    // With HAVE and PING it is 5 frames: one more than are free, so the next one has to wait.
+    await raw.write(message("a"), message("b"), message("c"));
+    await handled(raw);
+    let last = raw;
+    if (isBack) last = (await resume(room, { token, room: position, own })).raw;
+    await using _last = last;
+    await last.write(encodeFrame(Type.PING, 0));
+    await last.frameOf(Type.PONG);
+    assertMatch(room.status(), /^chat_slowed_total 1$/m, `${isBack}`);
+    await last.write(encodeFrame(Type.BYE, 0));
+    await room.until("its end", () => room.sessions === 0);
+  }
+});
+
+Deno.test({
+  name:
+    "Server: without file descriptors it goes on when there are some again, and counts what it could not take",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const script = `
+      import { Server } from "./server.ts";
+      const room = new Server({ hostname: "127.0.0.1", port: 0, maxPerAddress: 999, log(event) {
+        if (event.event === "accept-error") console.log("error");
+      } });
+      console.log(room.port);
+      await Deno.stdin.read(new Uint8Array(1));
+      console.log(room.status().match(/chat_accept_errors_total \\d+$/m)[0]);
+      await room.stop();
+    `;
+    const path = Deno.execPath();
+    const child = new Deno.Command("sh", {
+      args: ["-c", 'ulimit -n 60; exec "$@"', "sh", path, "eval", "--quiet", script],
+      cwd: import.meta.dirname!,
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    await using output = new Lines(child.stdout);
+    const port = Number(await output.next());
+    const crowd: Raw[] = [];
+    for (let i = 0; i < 60; i++) crowd.push(await Raw.connect({ port }));
+    assertEquals(await output.next(), "error");
+    for (const raw of crowd) await raw[Symbol.asyncDispose]();
+    {
+      await using guest = await Guest.join({ port }, "guest");
+      await guest.say("still here");
+    }
+    const stdin = child.stdin.getWriter();
+    await stdin.write(Uint8Array.of(10));
+    await stdin.close();
+    let line = await output.next();
+    while (line === "error") line = await output.next();
+    assert(Number(/chat_accept_errors_total (\d+)/.exec(line)?.[1]) > 0, line);
+    assertEquals((await child.status).code, 0);
+  },
+});
+
+/** What a process writes, line by line. */
+class Lines implements AsyncDisposable {
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(bytes: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.#lines = Lines.#split(bytes);
+  }
+
+  static async *#split(bytes: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
+    const splitter = new LineSplitter(1000);
+    for await (const piece of bytes) {
+      for (const line of splitter.push(piece)) yield "text" in line ? line.text : "";
+    }
+  }
+
+  async next(): Promise<string> {
+    const { value, done } = await within("a line", this.#lines.next());
+    if (done) throw new Error("The process has ended");
+    return value;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lines.return?.();
+  }
+}

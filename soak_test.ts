@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { Notes, Visit } from "./bench/soak_crowd.ts";
-import type { Holding } from "./bench/soak_server.ts";
-import { LineSplitter } from "./lines.ts";
-import { within } from "./loopback.ts";
+import { type CrowdOptions, Notes, Visit } from "./bench/soak_crowd.ts";
+import { type Holding, MB, SoakServer } from "./bench/soak_server.ts";
+import { Guest, Raw, TestRoom, within, wording } from "./loopback.ts";
+import { encodeHave, encodeHello, encodeResume, parseWelcome, PREFACE, Type } from "./protocol.ts";
 
 /** The crowd comes and goes for so long; a few seconds show most, CI takes more. */
 const SECONDS = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "3");
@@ -13,13 +13,17 @@ const SECONDS = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "3");
 const THREADS = 4;
 const MEMBERS = 50;
 const SEED = 2428;
+/** How long the server waits for who has vanished, in ms; who means to come back is back before. */
+const GRACE_MS = SECONDS >= 20 ? 15_000 : 6_000;
+/** Short, so that others see them go away and come back. */
+const AWAY_MS = 100;
 /** What the server may hold more of objects in the end, in bytes: code that was compiled meanwhile. */
 const HEAP_MARGIN = 512 * 1024;
 /** And of buffers: the room's log has a segment of 512 KiB more or less. */
 const EXTERNAL_MARGIN = 1024 * 1024;
 
 /** One thread's part of the crowd. */
-async function part(options: { port: number; seed: number; seconds: number }): Promise<Notes> {
+async function part(options: CrowdOptions): Promise<Notes> {
   const worker = new Worker(new URL("./bench/soak_worker.ts", import.meta.url), { type: "module" });
   const { promise, resolve, reject } = Promise.withResolvers<Notes>();
   const ready = Promise.withResolvers<void>();
@@ -30,7 +34,7 @@ async function part(options: { port: number; seed: number; seconds: number }): P
   };
   try {
     await within("a thread of the crowd", Promise.race([ready.promise, promise]));
-    worker.postMessage({ ...options, members: MEMBERS });
+    worker.postMessage(options);
     return await promise;
   } finally {
     worker.terminate();
@@ -38,20 +42,27 @@ async function part(options: { port: number; seed: number; seconds: number }): P
 }
 
 /** All the crowd, and one who sees all of it. */
-async function crowd(port: number, seed: number, seconds: number): Promise<Notes> {
+async function crowd(options: Omit<CrowdOptions, "members">): Promise<Notes> {
   const notes = new Notes();
-  const watcher = await Visit.begin(port, notes);
+  const watcher = await Visit.begin(options.port, notes);
   const parts = await Promise.all(
-    Array.from({ length: THREADS }, (_, i) => part({ port, seed: seed + i * MEMBERS, seconds })),
+    Array.from(
+      { length: THREADS },
+      (_, i) => part({ ...options, seed: options.seed + i * MEMBERS, members: MEMBERS }),
+    ),
   );
   watcher.say("the end");
   await watcher.confirmed();
   await watcher.end();
-  for (const { places, visits, said, deliveries } of parts) {
-    for (const [at, what] of places) notes.witness(at, what);
-    notes.visits.push(...visits);
-    notes.said += said;
-    notes.deliveries += deliveries - places.size;
+  for (const one of parts) {
+    for (const [at, what] of one.places) notes.witness(at, what);
+    notes.visits.push(...one.visits);
+    notes.said += one.said;
+    notes.deliveries += one.deliveries - one.places.size;
+    notes.resumed += one.resumed;
+    notes.renewed += one.renewed;
+    notes.vanished += one.vanished;
+    notes.longestAway = Math.max(notes.longestAway, one.longestAway);
   }
   return notes;
 }
@@ -73,58 +84,14 @@ function check({ places, visits, said }: Notes): void {
   }
 }
 
-/** The server's process, and what it says. */
-class SoakServer implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  readonly #stdin: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  readonly #lines: AsyncIterator<string>;
-
-  constructor() {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--v8-flags=--expose-gc", "--allow-net", "bench/soak_server.ts"],
-      cwd: import.meta.dirname!,
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    this.#stdin = this.#child.stdin.getWriter();
-    this.#lines = lines(this.#child.stdout);
-  }
-
-  async line(): Promise<string> {
-    const { value, done } = await within("a line of the server", this.#lines.next());
-    if (done) throw new Error("The server has ended");
-    return value;
-  }
-
-  /** What it holds when all connections have ended. */
-  async empty(): Promise<Holding> {
-    let holding: Holding | undefined;
-    // Their ends are on their way. Each question takes the server some milliseconds.
-    for (let asked = 0; asked < 1000; asked++) {
-      await this.#stdin.write(Uint8Array.of(0));
-      holding = JSON.parse(await this.line()) as Holding;
-      if (holding.connections === 0) return holding;
-    }
-    throw new Error(`The server keeps ${holding?.connections} connections`);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stdin.close();
-    assertEquals(await this.#lines.next(), { value: undefined, done: true });
-    await this.#child.status;
-  }
+/** What the server holds when all have gone, and nobody is waited for any more. */
+function empty(server: SoakServer): Promise<Holding> {
+  return server.until("nothing", ({ connections, sessions }) => connections + sessions === 0);
 }
 
-async function* lines(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string, undefined> {
-  const splitter = new LineSplitter(1000);
-  for await (const piece of bytes) {
-    for (const line of splitter.push(piece)) yield "text" in line ? line.text : "";
-  }
-}
-
-Deno.test("Server: 200 come, talk and go at random: all were told all, its memory is as before", async () => {
-  await using server = new SoakServer();
-  const port = Number(await server.line());
+Deno.test("Server: 200 come, talk, break off and go at random: all were told all, its memory is as before", async () => {
+  await using server = await SoakServer.start({ graceMs: GRACE_MS, awayMs: AWAY_MS });
+  const { port } = server;
   // First what happens only once: the code is compiled, the room's log fills.
   const first = await Visit.begin(port, new Notes());
   for (let i = 0; i < 60; i++) {
@@ -132,25 +99,26 @@ Deno.test("Server: 200 come, talk and go at random: all were told all, its memor
     await first.confirmed();
   }
   await first.end();
-  check(await crowd(port, SEED + THREADS * MEMBERS, 0));
-  const before = await server.empty();
+  check(await crowd({ port, seed: SEED + THREADS * MEMBERS, seconds: 0, faulty: false }));
+  const before = await empty(server);
 
   const start = performance.now();
-  const notes = await crowd(port, SEED, SECONDS);
+  const notes = await crowd({ port, seed: SEED, seconds: SECONDS, faulty: true });
   const seconds = (performance.now() - start) / 1000;
   check(notes);
-  const after = await server.empty();
+  const after = await empty(server);
 
-  const MB = (bytes: number) => (bytes / 1e6).toFixed(2);
   console.log(
-    `seed ${SEED}, ${
-      seconds.toFixed(1)
-    } s: ${notes.visits.length} visits, ${notes.said} messages, ` +
-      `${notes.deliveries} deliveries; the server in MB, before and after: ` +
+    `seed ${SEED}, ${seconds.toFixed(1)} s: ${notes.visits.length} visits, ${notes.resumed} ` +
+      `resumptions (after ${
+        notes.longestAway.toFixed(0)
+      } ms at most), ${notes.vanished} vanished, ` +
+      `${notes.said} messages, ${notes.deliveries} deliveries; the server in MB, before and after: ` +
       `heap ${MB(before.heap)} ${MB(after.heap)}, external ${MB(before.external)} ` +
       `${MB(after.external)}, RSS ${MB(before.rss)} ${MB(after.rss)}`,
   );
   assert(notes.visits.length > THREADS * MEMBERS);
+  assert(notes.resumed > 0 && notes.vanished > 0);
   assertEquals([before.members, after.members], [0, 0]);
   assertLess(after.heap - before.heap, HEAP_MARGIN, "the server holds more objects than before");
   assertLess(
@@ -158,4 +126,30 @@ Deno.test("Server: 200 come, talk and go at random: all were told all, its memor
     EXTERNAL_MARGIN,
     "it holds more buffers than before",
   );
+  // And no timer: its process ends by itself, when it is disposed of.
+});
+
+Deno.test("Server: a connection that is lost while it is written to takes nothing from the next one", async () => {
+  await using room = new TestRoom({ graceMs: 3_600_000, awayMs: 0, backlog: Infinity });
+  await using talker = await Guest.join(room, "talker");
+  await using first = await Raw.connect(room);
+  await first.write(PREFACE, encodeHello({ version: 1, profile: new Uint8Array(0) }));
+  const { token, room: start } = parseWelcome((await first.frameOf(Type.WELCOME)).body);
+  const own = (await first.frameOf(Type.MEMBER)).bytes.length;
+  const joined = await first.frameOf(Type.JOINED);
+  await first.write(encodeHave(own));
+  // More than the sockets' buffers hold, less than the log.
+  const said = Array.from({ length: 35 }, (_, i) => `${i}${"x".repeat(200_000)}`);
+  for (const words of said) await talker.say(words);
+  await first.end();
+  await talker.next("away");
+  await using second = await Raw.connect(room);
+  const position = start + joined.bytes.length;
+  await second.write(PREFACE, encodeResume({ token: token!, room: position, own }));
+  await second.frameOf(Type.WELCOME);
+  // The first one goes on to read: what waited for that is written, and nothing more.
+  await first.rest();
+  for (const words of said) {
+    assertEquals(wording((await second.frameOf(Type.MESSAGE)).body), `T${words}`);
+  }
 });

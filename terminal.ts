@@ -15,6 +15,9 @@ import { Editor, type Key, KeyParser } from "./editor.ts";
 import { ChatError } from "./errors.ts";
 import {
   type Ending,
+  type Link,
+  listed,
+  news,
   type Pending,
   type Person,
   remarks,
@@ -50,6 +53,8 @@ const ESCAPE_MS = 50;
 const MAX_PENDING_ROWS = 3;
 /** Rows of the line being edited that are shown at once, around the cursor. */
 const MAX_INPUT_ROWS = 10;
+/** How often the status line counts down to the next try to come back. */
+const TICK_MS = 1000;
 /** Names listed on entering: a crowd must not fill the screen. */
 const MAX_LISTED = 20;
 
@@ -133,12 +138,15 @@ export class Screen {
   #rows: string[] = [];
   /** The live area that is on the screen now. */
   #drawn: LiveArea | undefined;
+  /** The status line that is on the screen now. */
+  #status = "";
   /** Stands in the status line until the next key. */
   #hint: string | undefined;
   #leaving = false;
   readonly #ended = Promise.withResolvers<Ending>();
   // How to cancel what waits.
   #cancelDraw: (() => void) | undefined;
+  #cancelTick: (() => void) | undefined;
   #cancelEscape: (() => void) | undefined;
   #cancelResize: (() => void) | undefined;
 
@@ -187,6 +195,7 @@ export class Screen {
     const wasOpen = this.#state === "open";
     this.#state = "closed";
     this.#cancelEscape?.();
+    this.#cancelTick?.();
     this.#cancelResize?.();
     if (!wasOpen) return;
     this.#tellUnsent();
@@ -278,19 +287,21 @@ export class Screen {
     for (const remark of remarks(event, this.#clock.now())) {
       this.#print(this.#time(), printable(remark), red);
     }
+    const sentence = news(event);
+    if (sentence !== undefined) this.notice(printable(sentence));
     switch (event.type) {
       case "welcome": {
         const { self, room } = event;
         return this.notice(`you are ${self.name} in ${room.address}; /help lists the commands`);
       }
       case "members": {
-        const others = event.members.filter((m) => !m.self).map((m) => printable(m.name));
-        const listed = others.slice(0, MAX_LISTED).join(", ");
+        const others = event.members.filter((m) => !m.self).map((m) => printable(listed(m)));
+        const names = others.slice(0, MAX_LISTED).join(", ");
         const more = others.length - MAX_LISTED;
         return this.notice(
           others.length === 0
             ? "nobody else is here yet"
-            : `here: ${listed}${more > 0 ? ` and ${more} more` : ""}`,
+            : `here: ${names}${more > 0 ? ` and ${more} more` : ""}`,
         );
       }
       case "message":
@@ -320,6 +331,13 @@ export class Screen {
       }
       case "unreadable":
       case "otherkey":
+      case "away":
+      case "back":
+      case "warning":
+      case "disconnected":
+      // The status line has it.
+      case "waiting":
+      case "connected":
         return;
       case "ended":
         return this.#end(event.ending);
@@ -397,6 +415,22 @@ export class Screen {
     const place = "\r" + up(area.rows.length - 1 - area.row) + right(area.column);
     this.#tty.write(HIDE_CURSOR + before + text + place + SHOW_CURSOR);
     this.#drawn = area;
+    this.#tickLater();
+  }
+
+  /** While the next try is waited for, redraws at each second of the countdown. */
+  #tickLater(): void {
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
+    const { link } = this.#room;
+    if (link.state !== "waiting") return;
+    const left = link.at.getTime() - this.#clock.now().getTime();
+    // The countdown changes with whole seconds.
+    const ms = Math.max(0, left) % TICK_MS || TICK_MS;
+    this.#cancelTick = this.#clock.after(ms, () => {
+      if (this.#statusLine(this.#tty.size().columns) === this.#status) this.#tickLater();
+      else this.#draw();
+    });
   }
 
   #takeRows(): string {
@@ -427,6 +461,7 @@ export class Screen {
   #liveArea(): LiveArea {
     const { columns, rows: height } = this.#tty.size();
     const pending = this.#pendingRows(columns, height);
+    this.#status = this.#statusLine(columns);
     const view = this.#editor.render(Math.max(2, columns - PROMPT.length));
     // The area must fit on the screen, or its first row could not be reached again.
     const fits = Math.max(1, Math.min(MAX_INPUT_ROWS, height - pending.length - 2));
@@ -437,7 +472,7 @@ export class Screen {
     const input = view.rows.slice(first, first + fits)
       .map((row, i) => (first + i === 0 ? PROMPT : INDENT) + row);
     return {
-      rows: [...pending, dim(this.#statusLine(columns)), ...input],
+      rows: [...pending, dim(this.#status), ...input],
       row: pending.length + 1 + view.row - first,
       column: PROMPT.length + view.column,
     };
@@ -466,14 +501,17 @@ export class Screen {
     const [note, shortNote] = CIPHER_NOTES[cipher];
     const count = this.#room.members.length;
     const members = `${count} ${count === 1 ? "member" : "members"}`;
-    // The first that fits: what the cipher hides is the last thing to be left out.
-    const forms = [
-      [address, note, members, "connected"],
-      [address, note, members],
-      [note, members],
-      [note],
-    ].map((parts) => printable(parts.join(" · ")));
-    return forms.find((form) => width(form) < columns) ?? cut(shortNote, columns - 1);
+    const { link } = this.#room;
+    const rooms = [[address, note, members], [note, members], [note]];
+    // The first that fits: what the cipher hides is the last thing to be left out. That all is well is the
+    // first; that it is not goes before the rest.
+    const forms = link.state === "connected"
+      ? [[address, note, members, "connected"], ...rooms]
+      : linkForms(link, this.#clock.now()).flatMap((form) => (
+        [...rooms, [shortNote]].map((parts) => [...parts, form])
+      ));
+    const lines = forms.map((parts) => printable(parts.join(" · ")));
+    return lines.find((line) => width(line) < columns) ?? cut(shortNote, columns - 1);
   }
 }
 
@@ -483,6 +521,35 @@ const LEFT: Readonly<Record<Extract<RoomEvent, { type: "left" }>["reason"], stri
   slow: "was dropped: too slow to follow the room",
   refused: "was put out by the server",
 };
+
+/** What the status line says of a connection that is lost, from the longest form to the shortest. */
+function linkForms(link: Exclude<Link, { state: "connected" }>, now: Date): string[] {
+  if (link.state === "connecting") return ["connecting …", "connecting"];
+  const left = link.at.getTime() - now.getTime();
+  const when = left > 0 ? `in ${duration(left)}` : "now";
+  const long = `connection lost · trying again ${when}`;
+  return [
+    `${long} · /reconnect to hurry`,
+    `${long} · /reconnect`,
+    long,
+    `lost · again ${when}`,
+    `lost · ${when.replace("in ", "")}`,
+    "lost",
+  ];
+}
+
+/** So many milliseconds in words, rounded up: `5 s`, `1 min 30 s`, `2 h 5 min`. */
+function duration(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return both(Math.floor(seconds / 60), "min", seconds % 60, "s");
+  const minutes = Math.ceil(seconds / 60);
+  return both(Math.floor(minutes / 60), "h", minutes % 60, "min");
+}
+
+function both(large: number, unit: string, small: number, smaller: string): string {
+  return `${large} ${unit}${small > 0 ? ` ${small} ${smaller}` : ""}`;
+}
 
 /** `NAME: `, or for an action `* NAME `. */
 function heading(who: string, action: boolean): string {

@@ -145,8 +145,12 @@ onTerminal("chat join: the server's end is told, and what was typed is not lost"
   terminal.type("unsent");
   await terminal.shows("> unsent");
   server.signal("SIGTERM");
-  await terminal.shows("its server has stopped");
-  await terminal.shows("not sent: unsent");
-  await terminal.shows("exit code 1");
+  await terminal.shows("the server has stopped; what you write is kept");
+  await terminal.shows("> unsent");
+  terminal.type("\r");
+  await terminal.shows("anna: unsent");
+  terminal.type("/quit\r");
+  await terminal.shows("not confirmed: unsent");
+  await terminal.shows("exit code 0");
   await terminal.assertSane();
 });

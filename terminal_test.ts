@@ -1,6 +1,7 @@
 import {
   assert,
   assertEquals,
+  assertLess,
   assertMatch,
   assertRejects,
   assertStringIncludes,
@@ -8,7 +9,7 @@ import {
 import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
 import xterm from "@xterm/headless";
 import { ChatError } from "./errors.ts";
-import type { Ending, Pending, Person, Room, RoomEvent, RoomInfo } from "./room.ts";
+import type { Ending, Link, Pending, Person, Room, RoomEvent, RoomInfo } from "./room.ts";
 import { type Clock, NAME_COLORS, nameColor, Screen, type Tty } from "./terminal.ts";
 
 // The tests look at what a terminal emulator makes of the output. They wait for nothing but events: the
@@ -100,23 +101,35 @@ class FakeTty implements Tty {
 }
 
 class FakeClock implements Clock {
-  #tasks = new Set<{ ms: number; task: () => void }>();
+  #now = new Date(2026, 0, 2, 9, 5).getTime();
+  #tasks = new Set<{ due: number; task: () => void }>();
 
   now(): Date {
-    return new Date(2026, 0, 2, 9, 5);
+    return new Date(this.#now);
   }
 
   after(ms: number, task: () => void): () => void {
-    const entry = { ms, task };
+    const entry = { due: this.#now + ms, task };
     this.#tasks.add(entry);
     return () => this.#tasks.delete(entry);
   }
 
-  /** Lets `ms` pass. */
+  /** Lets `ms` pass, and does what is due meanwhile, each at its moment. */
   pass(ms = 0): void {
-    for (const entry of [...this.#tasks]) {
-      if (entry.ms <= ms && this.#tasks.delete(entry)) entry.task();
+    const end = this.#now + ms;
+    for (;;) {
+      const [next] = [...this.#tasks].sort((a, b) => a.due - b.due);
+      if (!next || next.due > end) break;
+      this.#tasks.delete(next);
+      this.#now = next.due;
+      next.task();
     }
+    this.#now = end;
+  }
+
+  /** So many milliseconds from now. */
+  in(ms: number): Date {
+    return new Date(this.#now + ms);
   }
 
   get waiting(): number {
@@ -124,8 +137,8 @@ class FakeClock implements Clock {
   }
 }
 
-const alice: Person = { id: 1, name: "alice", self: true };
-const bob: Person = { id: 2, name: "bob", self: false };
+const alice: Person = { id: 1, name: "alice", self: true, away: false };
+const bob: Person = { id: 2, name: "bob", self: false, away: false };
 /** In a room that is not sealed, nothing is known of when a message was sent, and of how many before it. */
 const unproved = { sent: undefined, missing: 0 } as const;
 
@@ -135,6 +148,7 @@ class FakeRoom implements Room {
   readonly fingerprint = undefined;
   members = [alice, bob];
   pending: Pending[] = [];
+  link: Link = { state: "connected" };
   left = 0;
   #refs = 0;
   #at = 0;
@@ -153,6 +167,10 @@ class FakeRoom implements Room {
     return "abandon ability able about above absent absorb abstract";
   }
   trust(): void {}
+  /** It tries at once, like the real one. */
+  reconnect(): void {
+    this.link = { state: "connecting", attempt: 1 };
+  }
   leave(): void {
     this.left++;
   }
@@ -339,11 +357,16 @@ Deno.test("Screen: direct messages are marked in both directions, with what beca
 
 Deno.test("Screen: who is here, comes, goes and is called what", async () => {
   const { tty, room, tell, screen } = setUp();
-  const crowd = Array.from({ length: 25 }, (_, i) => ({ id: i + 9, name: `m${i}`, self: false }));
+  const crowd = Array.from({ length: 25 }, (_, i) => ({
+    ...bob,
+    id: i + 9,
+    name: `m${i}`,
+  }));
   tell(
     { type: "welcome", self: alice, room: room.info },
     { type: "members", members: [alice] },
     { type: "members", members: [alice, bob] },
+    { type: "members", members: [alice, { ...bob, away: true }] },
     { type: "members", members: [alice, ...crowd] },
     { type: "joined", who: bob, at: 0, sent: undefined },
     { type: "renamed", who: { ...bob, name: "rob" }, before: "bob", at: 1 },
@@ -361,6 +384,7 @@ Deno.test("Screen: who is here, comes, goes and is called what", async () => {
     "09:05 you are alice in 127.0.0.1:2428; /help lists the commands",
     "09:05 nobody else is here yet",
     "09:05 here: bob",
+    "09:05 here: bob (away)",
     "09:05 here: m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14,",
     "      m15, m16, m17, m18, m19 and 5 more",
     "09:05 bob joined",
@@ -429,6 +453,290 @@ Deno.test("Screen: the status line says what protects the room, at every width; 
   ]);
 });
 
+// ---- a connection that is lost ----
+
+/** What stands in the status line while the connection is as `link` says. */
+async function statusLine(
+  columns: number,
+  cipher: RoomInfo["cipher"],
+  link: (clock: FakeClock) => Link,
+): Promise<string> {
+  const { tty, room, tell, clock } = setUp(columns);
+  room.info = { ...room.info, cipher };
+  room.link = link(clock);
+  tell({ type: "disconnected", reason: "lost", message: "it was reset" });
+  const status = (await tty.rows()).at(-2)!;
+  assertLess(status.length, columns);
+  return status;
+}
+
+const waitingFor = (ms: number) => (clock: FakeClock): Link => (
+  { state: "waiting", attempt: 1, at: clock.in(ms) }
+);
+
+Deno.test("Screen: the status line says when the next try is, and what protects the room, at every width", async () => {
+  const long = "connection lost · trying again in 5 s · /reconnect to hurry";
+  const cases: [number, RoomInfo["cipher"], number, string][] = [
+    [200, "xor", 5000, `${STATUS} · ${long}`],
+    [120, "xor", 5000, `xor: hides nothing from anybody who looks · 2 members · ${long}`],
+    [110, "xor", 5000, `xor: hides nothing from anybody who looks · ${long}`],
+    [100, "sealed", 5000, `sealed: only members can read it · ${long}`],
+    [81, "xor", 5000, `xor: hides nothing · ${long}`],
+    [80, "xor", 5000, "xor: hides nothing · connection lost · trying again in 5 s · /reconnect"],
+    [
+      80,
+      "xor",
+      90_000,
+      "xor: hides nothing · connection lost · trying again in 1 min 30 s · /reconnect",
+    ],
+    [80, "sealed", 5000, `sealed · ${long}`],
+    [80, "sealed", -1, "sealed · connection lost · trying again now · /reconnect to hurry"],
+    [60, "xor", 12_000, "xor: hides nothing · connection lost · trying again in 12 s"],
+    [40, "xor", 5000, "xor: hides nothing · lost · 5 s"],
+    [40, "xor", 90_000, "xor: hides nothing · lost · 1 min 30 s"],
+    [40, "xor", 0, "xor: hides nothing · lost · again now"],
+    [40, "sealed", 90_000, "sealed · lost · again in 1 min 30 s"],
+    // What the cipher hides is the last thing to be left out.
+    [20, "xor", 5000, "xor: hides nothing"],
+    [20, "sealed", 5000, "sealed · lost · 5 s"],
+    [20, "sealed", 0, "sealed · lost · now"],
+    [20, "sealed", 12_000, "sealed · lost"],
+  ];
+  for (const [columns, cipher, ms, status] of cases) {
+    assertEquals(await statusLine(columns, cipher, waitingFor(ms)), status);
+  }
+});
+
+Deno.test("Screen: the status line says that it connects, at every width", async () => {
+  const cases: [number, RoomInfo["cipher"], string][] = [
+    [100, "xor", `${STATUS} · connecting …`],
+    [80, "xor", "xor: hides nothing from anybody who looks · 2 members · connecting …"],
+    [80, "sealed", "127.0.0.1:2428 · sealed: only members can read it · 2 members · connecting …"],
+    [40, "xor", "xor: hides nothing · connecting …"],
+    [40, "sealed", "sealed · connecting …"],
+    [20, "xor", "xor: hides nothing"],
+    [20, "sealed", "sealed · connecting"],
+  ];
+  for (const [columns, cipher, status] of cases) {
+    const connecting = (): Link => ({ state: "connecting", attempt: 2 });
+    assertEquals(await statusLine(columns, cipher, connecting), status);
+  }
+});
+
+Deno.test("Screen: how long it takes to the next try is rounded up and readable", async () => {
+  const cases: [number, string][] = [
+    [1, "in 1 s"],
+    [999, "in 1 s"],
+    [1000, "in 1 s"],
+    [1001, "in 2 s"],
+    [59_000, "in 59 s"],
+    [59_001, "in 1 min"],
+    [61_000, "in 1 min 1 s"],
+    [3_599_000, "in 59 min 59 s"],
+    [3_599_001, "in 1 h"],
+    [3_601_000, "in 1 h 1 min"],
+    [7_500_000, "in 2 h 5 min"],
+    [0, "now"],
+    // The client is late: nobody learns by how much.
+    [-1, "now"],
+    [-3_600_000, "now"],
+  ];
+  for (const [ms, when] of cases) {
+    assertStringIncludes(await statusLine(200, "xor", waitingFor(ms)), ` trying again ${when} ·`);
+  }
+});
+
+Deno.test("Screen: the countdown goes on by itself, one write a second, until the try begins", async () => {
+  const { tty, room, clock, tell } = setUp();
+  const status = async () => (await tty.rows()).at(-2)!;
+  room.link = { state: "waiting", attempt: 1, at: clock.in(2500) };
+  tell({ type: "waiting", attempt: 1, until: room.link.at, message: "nobody answers" });
+  await tty.type("typed");
+  assertStringIncludes(await status(), "again in 3 s");
+  tty.writes = 0;
+  clock.pass(499);
+  assertEquals(tty.writes, 0);
+  clock.pass(1);
+  assertStringIncludes(await status(), "again in 2 s");
+  clock.pass(1000);
+  assertStringIncludes(await status(), "again in 1 s");
+  assertEquals(tty.writes, 2);
+  // The line being edited is as it was.
+  assertEquals((await tty.rows()).at(-1), "> typed");
+  assertEquals(await tty.cursor(), [1, 7]);
+  clock.pass(1000);
+  assertStringIncludes(await status(), "again now");
+  // Nothing changes, nothing is written.
+  clock.pass(10_000);
+  assertEquals(tty.writes, 3);
+  // No event tells of this.
+  room.link = { state: "connecting", attempt: 1 };
+  clock.pass(1000);
+  assertStringIncludes(await status(), "connecting …");
+  assertEquals(clock.waiting, 0);
+  room.link = { state: "connected" };
+  tell({ type: "connected", self: alice, resumed: true, missed: 0 });
+  assertEquals(await status(), STATUS);
+  assertEquals(clock.waiting, 0);
+});
+
+Deno.test("Screen: the countdown ends with the screen, and does not tick where it does not show", async () => {
+  const { tty, room, clock, tell, screen } = setUp();
+  assertEquals(clock.waiting, 0);
+  room.link = { state: "waiting", attempt: 1, at: clock.in(60_000) };
+  tell(room.message(bob, "hi"));
+  assertEquals(clock.waiting, 1);
+  // Any number of draws, one tick.
+  await tty.type("some");
+  tell(room.message(bob, "hi"));
+  await tty.type("a\x03");
+  assertEquals((await tty.rows()).at(-2), "Ctrl-C again to leave, Ctrl-Y to get the line back");
+  assertEquals(clock.waiting, 1);
+  tty.writes = 0;
+  clock.pass(5000);
+  assertEquals(tty.writes, 0);
+  await tty.type("b");
+  assertStringIncludes((await tty.rows()).at(-2)!, "again in 55 s");
+  screen.close();
+  assertEquals(clock.waiting, 0);
+  await assertRestored(tty);
+});
+
+Deno.test("Screen: what is typed while the connection is lost waits as pending, and is confirmed later", async () => {
+  const { tty, room, clock, tell } = setUp(100);
+  await tty.type("before\r");
+  room.link = { state: "waiting", attempt: 1, at: clock.in(5000) };
+  tell({ type: "disconnected", reason: "lost", message: "it was reset" });
+  await tty.type("meanwhile\r/msg bob psst\r");
+  const kept = "what you write is kept and sent when it is back";
+  assertEquals((await tty.rows()).slice(0, -2), [
+    `09:05 the connection is lost: it was reset; ${kept}`,
+    "      alice: before",
+    "      alice: meanwhile",
+    "      you → bob: psst",
+  ]);
+  room.link = { state: "connected" };
+  tell(
+    { type: "connected", self: alice, resumed: true, missed: 0 },
+    room.echo(),
+    room.message(bob, "back again?"),
+    room.echo(),
+    room.echo(),
+  );
+  assertEquals((await tty.rows()).slice(1), [
+    "09:05 connected again: nothing was missed",
+    "09:05 alice: before",
+    "09:05 bob: back again?",
+    "09:05 alice: meanwhile",
+    "09:05 you → bob: psst",
+    `${STATUS} · connected`,
+    ">",
+  ]);
+});
+
+Deno.test("Screen: a loss, a gap, who is away and what the server warns of are told in a line each", async () => {
+  const { tty, tell } = setUp(200);
+  tell(
+    { type: "disconnected", reason: "lost", message: "nothing has come for 30 s" },
+    { type: "waiting", attempt: 1, until: new Date(0), message: "nobody answers" },
+    { type: "waiting", attempt: 2, until: new Date(0), message: "nobody answers" },
+    { type: "connected", self: alice, resumed: false, missed: 0 },
+    { type: "members", members: [alice, bob] },
+    { type: "disconnected", reason: "stopped", message: "it stops" },
+    { type: "connected", self: alice, resumed: false, missed: undefined },
+    { type: "members", members: [alice] },
+    { type: "disconnected", reason: "refused", message: "you are too slow\nfor it" },
+    { type: "connected", self: alice, resumed: false, missed: 12 },
+    { type: "members", members: [alice, { ...bob, away: true }] },
+    { type: "back", who: bob, at: 1 },
+    { type: "away", who: { ...bob, away: true }, at: 2 },
+    // Known to who sits here.
+    { type: "away", who: { ...alice, away: true }, at: 3 },
+    { type: "back", who: alice, at: 4 },
+    { type: "warning", code: "flood", message: "you send too fast" },
+  );
+  const kept = "what you write is kept and sent when it is back";
+  assertEquals((await tty.rows()).slice(0, -2), [
+    `09:05 the connection is lost: nothing has come for 30 s; ${kept}`,
+    "09:05 connected again: nothing was missed",
+    "09:05 here: bob",
+    `09:05 the server has stopped; ${kept}`,
+    "09:05 connected again; the server has started anew: messages from its last moment may be missing",
+    "09:05 nobody else is here yet",
+    `09:05 the server has ended the connection: you are too slow␊for it; ${kept}`,
+    "09:05 connected again: 12 messages were missed here",
+    "09:05 here: bob (away)",
+    "09:05 bob is back",
+    "09:05 bob is away: the connection was lost",
+    "09:05 the server warns: you send too fast",
+  ]);
+});
+
+Deno.test("Screen: a gap and a warning are red, the rest of what the connection does is dim", async () => {
+  const before = getColorEnabled();
+  try {
+    setColorEnabled(true);
+    // Where the environment has NO_COLOR, nothing can turn them on.
+    const enabled = getColorEnabled();
+    const { tty, tell } = setUp(200);
+    tell(
+      { type: "disconnected", reason: "lost", message: "it was reset" },
+      { type: "away", who: bob, at: 1 },
+      { type: "connected", self: alice, resumed: true, missed: 0 },
+      { type: "connected", self: alice, resumed: false, missed: 1 },
+      { type: "connected", self: alice, resumed: false, missed: undefined },
+      { type: "warning", code: "flood", message: "you send too fast" },
+    );
+    await tty.drawn();
+    const RED = 1;
+    const looks = [0, 1, 2, 3, 4, 5].map((row) => {
+      const cell = tty.term.buffer.active.getLine(row)!.getCell("09:05 ".length)!;
+      if (cell.isFgPalette() && cell.getFgColor() === RED) return "red";
+      return cell.isDim() !== 0 ? "dim" : "plain";
+    });
+    const expected = ["dim", "dim", "dim", "red", "red", "red"];
+    assertEquals(looks, enabled ? expected : expected.map(() => "plain"));
+  } finally {
+    setColorEnabled(before);
+  }
+});
+
+Deno.test("Screen: /reconnect tries at once; /who says who is away, and the count has them all", async () => {
+  const { tty, room, clock, tell } = setUp();
+  room.members = [alice, { ...bob, away: true }];
+  await tty.type("/reconnect\r/who\r");
+  assertEquals(await tty.rows(), [
+    "the connection is fine",
+    "2 here: alice (you), bob (away)",
+    STATUS,
+    ">",
+  ]);
+  room.link = { state: "waiting", attempt: 1, at: clock.in(60_000) };
+  tell({ type: "waiting", attempt: 1, until: room.link.at, message: "nobody answers" });
+  await tty.type("/reconnect\r");
+  assertEquals((await tty.rows()).slice(2), [
+    "xor: hides nothing from anybody who looks · 2 members · connecting …",
+    ">",
+  ]);
+  assertEquals(clock.waiting, 0);
+});
+
+Deno.test("Screen: when it comes back no more, it says why, and what has not been sent", async () => {
+  const { tty, room, clock, tell, ending } = setUp();
+  room.link = { state: "waiting", attempt: 1, at: clock.in(5000) };
+  tell({ type: "disconnected", reason: "lost", message: "it was reset" });
+  await tty.type("said\runfinished");
+  tell({ type: "ended", ending: { reason: "lost", message: "nobody answers" } });
+  assertEquals(await ending, { reason: "lost", message: "nobody answers" });
+  assertEquals((await tty.rows()).slice(-3), [
+    "09:05 the room is lost: nobody answers",
+    "not confirmed: said",
+    "not sent: unfinished",
+  ]);
+  await assertRestored(tty);
+  assertEquals(clock.waiting, 0);
+});
+
 Deno.test("Screen: a burst of messages is one write, a read with many keys is one write", async () => {
   const { tty, room, tell } = setUp();
   tty.writes = 0;
@@ -447,7 +755,7 @@ Deno.test("Screen: commands print beneath the messages; Tab completes and shows 
   assertEquals((await tty.rows())[0], "2 here: alice (you), bob");
   await tty.type("b\t");
   assertEquals((await tty.rows()).slice(1), [STATUS, "> bob:"]);
-  room.members = [alice, bob, { id: 3, name: "bert", self: false }];
+  room.members = [alice, bob, { ...bob, id: 3, name: "bert" }];
   await tty.type("\x15b\t");
   assertEquals((await tty.rows()).slice(1), ["bob:  bert:", "> b"]);
   await tty.type("e\t");
@@ -530,7 +838,7 @@ Deno.test("Screen: whatever others send is shown, and obeyed nowhere", async () 
     tty.term.onBell(() => obeyed += "bell ");
     tty.term.onTitleChange(() => obeyed += "title ");
     tty.term.onData(() => obeyed += "answer ");
-    const eve: Person = { id: 3, name: evil, self: false };
+    const eve: Person = { id: 3, name: evil, self: false, away: true };
     room.members = [alice, eve];
     room.pending = [{ ref: 1, text: evil, action: false, to: eve }];
     tell(
@@ -546,6 +854,14 @@ Deno.test("Screen: whatever others send is shown, and obeyed nowhere", async () 
       { type: "renamed", who: eve, before: evil, at: 1 },
       { type: "left", who: eve, reason: "lost", at: 1 },
       { type: "unreadable", from: eve, message: evil, count: 1 },
+      { type: "away", who: eve, at: 1 },
+      { type: "back", who: eve, at: 1 },
+      { type: "warning", code: "flood", message: evil },
+      { type: "disconnected", reason: "lost", message: evil },
+      { type: "disconnected", reason: "stopped", message: evil },
+      { type: "disconnected", reason: "refused", message: evil },
+      { type: "waiting", attempt: 1, until: new Date(0), message: evil },
+      { type: "connected", self: eve, resumed: false, missed: 1 },
     );
     screen.notice(evil);
     await tty.type("/who\ra\t");

@@ -43,6 +43,20 @@ export function printable(text: string, keep: "line" | "lines" = "line"): string
   );
 }
 
+/**
+ * What JSON strings may hold as it is, and still a terminal could obey, or a reader of lines take for
+ * the end of one (Python's `splitlines` does). All of it is in the first 64 Ki code points.
+ */
+const UNSAFE_IN_JSON = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+
+/** An object as one line of JSON, without the newline, that is safe to show and to read line by line. */
+export function jsonLine(value: object): string {
+  return JSON.stringify(value).replace(
+    UNSAFE_IN_JSON,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** Columns that `text` takes in a terminal; `text` has no controls in it. */
 export function width(text: string): number {
   return stringWidth(text);

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "./property.ts";
 import {
+  jsonLine,
   MAX_NAME_BYTES,
   MAX_NAME_COLUMNS,
   nameFault,
@@ -310,4 +311,11 @@ Deno.test("wrap: no row is wider than it may be, and only break spaces are lost"
 
 Deno.test("wrap: fewer than two columns are refused", () => {
   assertThrows(() => wrap("a", 1), RangeError, "at least 2");
+});
+
+Deno.test("jsonLine: one line that a terminal shows and does not obey, and that reads back the same", () => {
+  const value = { text: "a\n\u2028\u2029\x1b[2J\x07\x85\u202e\u{1f600}é" };
+  const line = jsonLine(value);
+  assertEquals(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u.test(line), false);
+  assertEquals(JSON.parse(line), value);
 });

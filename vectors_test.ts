@@ -15,11 +15,14 @@ import {
   encodeEnvelope,
   encodeProfile,
   ENVELOPE_OVERHEAD,
+  NUMBER_OVERHEAD,
 } from "./envelope.ts";
 import { ProtocolError } from "./errors.ts";
 import { Identity } from "./identity.ts";
+import { MAX_SEQ, type Numbering, ORIGIN_SIZE } from "./numbering.ts";
 import {
   AckOutcome,
+  Away,
   checkEmpty,
   checkProfile,
   DEFAULT_PORT,
@@ -27,13 +30,17 @@ import {
   encodeError,
   encodeFrame,
   encodeGreeting,
+  encodeHave,
   encodeHello,
   encodeLogin,
+  encodeResume,
+  encodeWarning,
   encodeWelcome,
   ERROR_CODES,
   type ErrorCode,
   type Frame,
   FrameDecoder,
+  type Greeting,
   HANDSHAKE_MS,
   Left,
   MAX_BODY,
@@ -41,8 +48,10 @@ import {
   MAX_FRAME_BEFORE_ADMISSION,
   MAX_PROFILE,
   parseAck,
+  parseAway,
   parseError,
   parseGreeting,
+  parseHave,
   parseHello,
   parseLeft,
   parseLogin,
@@ -51,10 +60,12 @@ import {
   parseWelcome,
   PREFACE,
   Type,
+  type Welcome,
 } from "./protocol.ts";
+import { checkResume, proveResume, TOKEN_SIZE } from "./resume.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "./text.ts";
 
-const VECTORS = 82;
+const VECTORS = 114;
 
 type Fields = Record<string, string>;
 
@@ -124,14 +135,26 @@ const message = (type: number): Codec => ({
       "public-key": given["public-key"]!,
       kind: envelope.kind,
       text: quote(envelope.text),
+      ...(envelope.number && numberFields(envelope.number)),
     };
   },
   write(fields, id) {
     const kind = fields["kind"] === "action" ? "action" : "text";
-    const envelope = encodeEnvelope({ kind, text: unquote(fields, "text") });
+    const number = numberOf(fields);
+    const text = unquote(fields, "text");
+    const envelope = encodeEnvelope({ kind, text, ...(number && { number }) });
     return encodeFrame(type, id, cipherOf(fields).seal(envelope));
   },
 });
+
+function numberFields({ origin, seq, again }: Numbering): Fields {
+  return { origin: origin.toHex(), seq: `${seq}`, again: `${again}` };
+}
+
+function numberOf({ origin, seq, again }: Fields): Numbering | undefined {
+  if (origin === undefined) return undefined;
+  return { origin: Uint8Array.fromHex(origin), seq: Number(seq), again: again === "true" };
+}
 
 const profile = (type: number): Codec => ({
   read(body, given) {
@@ -150,21 +173,39 @@ const CODECS: Record<keyof typeof Type, Codec> = {
   GREETING: {
     read(body) {
       const greeting = parseGreeting(body);
-      const { version, cipher, maxFrame } = greeting;
-      const key = greeting.cipher === "xor" ? { "public-key": greeting.key } : {};
-      return { version: `${version}`, cipher, ...key, "max-frame": `${maxFrame}` };
+      const { version, cipher, maxFrame, budget } = greeting;
+      return {
+        version: `${version}`,
+        cipher,
+        ...(greeting.cipher === "xor" && { "public-key": greeting.key }),
+        ...(greeting.cipher === "sealed" && greeting.nonce !== undefined &&
+          { nonce: greeting.nonce }),
+        "max-frame": `${maxFrame}`,
+        ...(budget && { budget: JSON.stringify(budget) }),
+      };
     },
     write(fields) {
       const version = Number(fields["version"]);
       const maxFrame = Number(fields["max-frame"]);
-      return fields["cipher"] === "sealed"
-        ? encodeGreeting({ version, cipher: "sealed", maxFrame })
-        : encodeGreeting({ version, cipher: "xor", key: fields["public-key"]!, maxFrame });
+      const { nonce, budget } = fields;
+      const rest = { maxFrame, ...(budget !== undefined && { budget: JSON.parse(budget) }) };
+      const greeting: Greeting = fields["cipher"] === "sealed"
+        ? { version, cipher: "sealed", ...(nonce !== undefined && { nonce }), ...rest }
+        : { version, cipher: "xor", key: fields["public-key"]!, ...rest };
+      return encodeGreeting(greeting);
     },
   },
   HELLO: {
     read(body, given) {
-      const { version, profile, proof } = parseHello(body);
+      const { version, profile, proof, resume } = parseHello(body);
+      if (resume) {
+        const { token, room, own, proof } = resume;
+        const claim = { version: `${version}`, token, room: `${room}`, own: `${own}` };
+        if (proof === undefined) return claim;
+        const { "session-key": key, nonce } = given;
+        assert(checkResume(Uint8Array.fromHex(key!), nonce!, resume));
+        return { ...claim, "session-key": key!, nonce: nonce!, proof };
+      }
       // With a proof, the profile is sealed by the other cipher: `vectors_sealed_test.ts` opens it.
       if (proof !== undefined) {
         return { version: `${version}`, profile: profile.toBase64(), proof };
@@ -176,7 +217,15 @@ const CODECS: Record<keyof typeof Type, Codec> = {
     },
     write(fields) {
       const version = Number(fields["version"]);
-      const { profile, proof } = fields;
+      const { profile, proof, token, nonce, "session-key": key } = fields;
+      if (token !== undefined) {
+        const claim = { token, room: Number(fields["room"]), own: Number(fields["own"]) };
+        return encodeResume({
+          ...claim,
+          ...(key !== undefined &&
+            { proof: proveResume(Uint8Array.fromHex(key), nonce!, claim) }),
+        });
+      }
       if (proof !== undefined) {
         return encodeHello({ version, profile: Uint8Array.fromBase64(profile!), proof });
       }
@@ -197,16 +246,31 @@ const CODECS: Record<keyof typeof Type, Codec> = {
     },
   },
   WELCOME: {
-    read(body) {
-      const { room, own, members } = parseWelcome(body);
-      return { room: `${room}`, own: `${own}`, members: `${members}` };
+    read(body, given) {
+      const welcome = parseWelcome(body);
+      const { room, own, members, accepted, said, log, token, grace } = welcome;
+      const positions = { room: `${room}`, own: `${own}`, members: `${members}` };
+      if (!("token" in given)) {
+        assertEquals([accepted, said, log, token, grace], [0, 0, undefined, undefined, 0]);
+        return positions;
+      }
+      const counts = { accepted: `${accepted}`, said: `${said}`, grace: `${grace}` };
+      return { ...positions, ...counts, log: log!, token: token! };
     },
-    write: (fields, id) =>
-      encodeWelcome(id, {
-        room: Number(fields["room"]),
-        own: Number(fields["own"]),
-        members: Number(fields["members"]),
-      }),
+    write(fields, id) {
+      const number = (key: string) => Number(fields[key]);
+      const positions = { room: number("room"), own: number("own"), members: number("members") };
+      // Our server never leaves anything out.
+      if (!("token" in fields)) return encodeWelcome(id, positions as Welcome);
+      return encodeWelcome(id, {
+        ...positions,
+        accepted: number("accepted"),
+        said: number("said"),
+        log: fields["log"],
+        token: fields["token"],
+        grace: number("grace"),
+      });
+    },
   },
   MESSAGE: message(Type.MESSAGE),
   DIRECT: message(Type.DIRECT),
@@ -238,6 +302,22 @@ const CODECS: Record<keyof typeof Type, Codec> = {
       return { code, message: quote(message) };
     },
     write: (fields) => encodeError(fields["code"] as ErrorCode, unquote(fields, "message")),
+  },
+  HAVE: {
+    read: (body) => ({ position: `${parseHave(body)}` }),
+    write: (fields) => encodeHave(Number(fields["position"])),
+  },
+  AWAY: {
+    read: (body) => ({ state: parseAway(body) ? "AWAY" : "BACK" }),
+    write: (fields, id) =>
+      encodeFrame(Type.AWAY, id, Uint8Array.of(Away[fields["state"] as keyof typeof Away])),
+  },
+  WARNING: {
+    read(body) {
+      const { code, message } = parseError(body, "WARNING");
+      return { code, message: quote(message) };
+    },
+    write: (fields) => encodeWarning(fields["code"] as ErrorCode, unquote(fields, "message")),
   },
 };
 
@@ -286,6 +366,8 @@ Deno.test("testdata: every type of frame, every reason, every outcome and every 
   assertEquals(values("type"), Object.keys(Type).sort());
   assertEquals(values("reason"), Object.keys(Left).sort());
   assertEquals(values("outcome"), Object.keys(AckOutcome).sort());
+  assertEquals(values("state"), Object.keys(Away).sort());
+  assertEquals(values("again"), ["false", "true"]);
   assertEquals(values("code"), [...ERROR_CODES].sort());
   assertEquals(values("cipher"), ["sealed", "xor"]);
   const text = values("text").join();
@@ -342,7 +424,7 @@ function blocks(kind: string): string[] {
 
 Deno.test("docs/protocol.md: each hex block is the vector that it names", () => {
   const found = blocks("hex");
-  assertEquals(found.length, 3);
+  assertEquals(found.length, 5);
   for (const block of found) {
     const name = /^# testdata\/(\S+)\n/.exec(block)?.[1];
     const vector = vectors.find((vector) => vector.name === name);
@@ -367,7 +449,9 @@ Deno.test("docs/protocol.md: the session is made of vectors, and both directions
   const [preface, ...client] = sent["C"]!;
   assertEquals(preface, PREFACE);
   const types = (bytes: Uint8Array) => decode(bytes).map((frame) => nameOf(Type, frame.type));
-  assertEquals(types(concat(client)), ["HELLO", "MESSAGE", "MESSAGE", "MESSAGE", "BYE"]);
+  assertEquals(types(concat(client)), [
+    ...["HELLO", "HAVE", "MESSAGE", "MESSAGE", "MESSAGE", "BYE"],
+  ]);
   assertEquals(types(concat(sent["S"]!)), [
     ...["GREETING", "WELCOME", "MEMBER", "JOINED"],
     ...["MESSAGE", "MESSAGE", "MESSAGE", "MESSAGE", "ACK"],
@@ -383,6 +467,12 @@ Deno.test("docs/protocol.md: its limits are those of the code", () => {
   assert(document.includes(`1 to ${MAX_NAME_BYTES} bytes`));
   assert(document.includes(`1 to ${MAX_NAME_COLUMNS} columns`));
   assert(document.includes(`${MAX_BODY - ENVELOPE_OVERHEAD} bytes of text`));
+  assert(document.includes(`a number takes ${NUMBER_OVERHEAD} of them`));
+  assert(document.includes(`origin (${ORIGIN_SIZE}) || seq (4) || envelope`));
+  assert(document.includes(`1 to ${MAX_SEQ}`));
+  assert(
+    document.includes(`nonce (${TOKEN_SIZE}) || token (${TOKEN_SIZE}) || room (8) || own (8)`),
+  );
   const sealed = new SealedCipher({
     exportKey: new Uint8Array(EXPORT_KEY_SIZE),
     identity: Identity.generate(),
@@ -401,7 +491,9 @@ Deno.test("docs/protocol.md: its tables list every type and every code with its 
     assert(tables.includes(`| ${number} | ${name} |`), `type ${number}, ${name}`);
   }
   for (const code of ERROR_CODES) assert(tables.includes(`| \`${code}\` |`), code);
-  for (const [table, what] of [[Left, "reason"], [AckOutcome, "outcome"]] as const) {
+  for (
+    const [table, what] of [[Left, "reason"], [AckOutcome, "outcome"], [Away, "state"]] as const
+  ) {
     for (const [name, number] of Object.entries(table)) {
       assert(tables.includes(`| ${number} | ${name} |`), `${what} ${number}, ${name}`);
     }

@@ -25,53 +25,87 @@ import {
   saveKnownNames,
 } from "./home.ts";
 import { Identity, KnownNames } from "./identity.ts";
-import { register } from "./opaque.ts";
+import { type AdmissionRecord, register } from "./opaque.ts";
+import { formatJson, formatText, type ServerEvent } from "./log.ts";
 import { DONE, FAILED, note, print, report } from "./output.ts";
 import { PlainScreen } from "./plain.ts";
 import { askHidden } from "./prompt.ts";
 import { DEFAULT_PORT, MAX_FRAME } from "./protocol.ts";
 import type { Ending } from "./room.ts";
-import { Server } from "./server.ts";
+import { Server, type ServerOptions } from "./server.ts";
+import { createState, dropState, fitsCode, loadState } from "./state.ts";
+import { serveStatus } from "./status.ts";
 import { Screen, SystemTty } from "./terminal.ts";
 import { printable } from "./text.ts";
 import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
 import { toText } from "@std/streams/to-text";
 
+type SealedOptions = RoomCipher & { name: "sealed" };
+
+/** How long a script tries to come back, in ms: a server may be started anew, but a script must not hang. */
+const SCRIPT_RETRY_MS = 60_000;
+
 /** Opens a room; returns the exit code, as the others do. */
 export async function serve(command: Command & { verb: "serve" }): Promise<number> {
-  const { hostname, port, cipher, join: screen } = command;
-  const log = screen ? () => {} : (line: string) => note(`chat: ${printable(line)}`);
-  let code = cipher.name === "sealed" ? chooseCode(cipher) : undefined;
-  const server = new Server({
+  const { hostname, port, cipher, join: screen, limits, status } = command;
+  const log = (event: ServerEvent) => {
+    if (screen) return;
+    note(command.log === "json" ? formatJson(event, new Date()) : `chat: ${formatText(event)}`);
+  };
+  let door = cipher.name === "sealed" ? findDoor(cipher, port, screen !== undefined) : undefined;
+  // Before anybody is told that it listens: who started it may stop it at once. And before a file is made:
+  // a signal waits from here on, so none comes between a code that is kept and the line that says it.
+  const signals = new Signals();
+  const options: ServerOptions = {
+    ...limits,
     hostname,
     port,
     log,
-    ...(code && { admission: register(code.text) }),
+    ...(door && { admission: door.admission }),
     ...(cipher.name === "xor" && cipher.publicKey !== undefined &&
       { publicKey: cipher.publicKey }),
-  });
-  // Before anybody is told that it listens: who started it may stop it at once.
-  const signals = new Signals();
-  leaveAddress(server, code?.text);
+  };
+  // Before the room is there: if its counters can't be shown, it is not opened.
+  const counters = status && await serveStatus(status, () => server.status());
+  let server: Server;
+  try {
+    server = door?.file !== undefined && !door.kept
+      ? openKept(options, door.admission, door.file)
+      : new Server(options);
+  } catch (error) {
+    await counters?.stop();
+    throw error;
+  }
+  leaveAddress(server, door?.code);
   const addresses = reachable(server);
   print(addresses.map((address) => `listening ${address}\n`).join(""));
-  if (code?.drawn) print(`code ${code.text}\n`);
+  if (door?.drawn) print(`code ${door.code}\n`);
+  // People have it on stdout.
+  if (command.log === "json") {
+    for (const address of addresses) log({ event: "listening", address });
+  }
   const { greeting } = server;
   note(
     greeting.cipher === "xor"
       ? `chat: the room is open; xor with the public key ${greeting.key} ${XOR_PROMISE}`
       : "chat: the room is open and sealed: only who knows the code can enter it and read",
   );
+  if (door?.kept) {
+    note(`chat: the room has the code that it had: ${printable(door.file!)} checks it`);
+  }
+  if (counters) note(`chat: its counters are at ${printable(counters.address)}`);
   note(`chat: join it with: chat join ${addresses.at(-1)}`);
   const joining = screen && {
     hostname: server.localHost,
     port: server.port,
     name: screen.name,
     self: loadSelf,
-    ...(code && { code: code.text }),
+    retryMs: patience(screen),
+    networks,
+    ...(door?.code !== undefined && { code: door.code }),
   };
   // From here on the server has what checks the code, and not the code.
-  code = undefined;
+  door = undefined;
   try {
     if (joining) {
       const client = await Promise.race([
@@ -87,13 +121,93 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
     return DONE;
   } finally {
     await server.stop();
+    await counters?.stop();
     signals.forget();
+  }
+}
+
+/** What lets people into a sealed room that is to be opened. */
+interface Door {
+  readonly admission: AdmissionRecord;
+  /** undefined: it was kept, and the code is known to nobody here. */
+  readonly code: string | undefined;
+  readonly drawn: boolean;
+  /** Where the record is, or is to be, kept. */
+  readonly file: string | undefined;
+  /** The record is from that file. */
+  readonly kept: boolean;
+}
+
+function findDoor(cipher: SealedOptions, port: number, joining: boolean): Door {
+  const { state: file } = cipher;
+  const admission = file === undefined ? undefined : loadState(file);
+  if (file !== undefined && admission) {
+    const code = keptCode(admission, file, cipher, port, joining);
+    return { admission, code, drawn: false, file, kept: true };
+  }
+  const { text: code, drawn } = chooseCode(cipher);
+  return { admission: register(code), code, drawn, file, kept: false };
+}
+
+/**
+ * The code of a room whose record was kept, for who joins on this machine:
+ *
+ * 1. what was given, or is asked for;
+ * 2. else what an earlier run has left for `chat join`;
+ * 3. else nobody knows it, unless somebody joins right here: then it is asked for.
+ *
+ * @throws {ChatError} if it was given and is another's, or it is asked for where nobody can answer
+ */
+function keptCode(
+  admission: AdmissionRecord,
+  file: string,
+  { codeFile, askCode }: SealedOptions,
+  port: number,
+  joining: boolean,
+): string | undefined {
+  const wrong = () =>
+    new ChatError(`Cannot use this code: it is not the one that ${printable(file)} checks`, {
+      hint: "The room has the code that it had; for another one, name another file",
+    });
+  if (!askCode) {
+    const given = givenCode(codeFile);
+    if (given !== undefined && !fitsCode(admission, given)) throw wrong();
+    const code = given ?? leftCode(admission, port);
+    if (code !== undefined || !joining) return code;
+  }
+  for (;;) {
+    const typed = askHidden("The code of the room:");
+    if (fitsCode(admission, typed)) return typed;
+    report(wrong());
+  }
+}
+
+/** The code that fits, among those that rooms of this user have left on this machine. */
+function leftCode(admission: AdmissionRecord, port: number): string | undefined {
+  const rooms = localRooms();
+  // Most often it is the same port, and each try takes a while.
+  const codes = [...rooms.filter((room) => room.port === port), ...rooms].map(({ code }) => code);
+  for (const code of new Set(codes)) {
+    if (code !== undefined && fitsCode(admission, code)) return code;
+  }
+  return undefined;
+}
+
+/** Opens a room whose record is kept in a file, which is made first. */
+function openKept(options: ServerOptions, admission: AdmissionRecord, file: string): Server {
+  createState(file, admission);
+  try {
+    return new Server(options);
+  } catch (error) {
+    // Else the next start would open a room with a code that nobody has seen.
+    dropState(file);
+    throw error;
   }
 }
 
 /** The code of a room to be opened: given, or drawn. */
 function chooseCode(
-  { codeFile, askCode }: RoomCipher & { name: "sealed" },
+  { codeFile, askCode }: SealedOptions,
 ): { text: string; drawn: boolean } {
   const given = askCode ? askHidden("The code of the room:") : givenCode(codeFile);
   if (given === undefined) return { text: drawCode(), drawn: true };
@@ -186,7 +300,7 @@ function isLoopback(address: string): boolean {
 
 /** Enters a room. */
 export async function joinRoom({ target, screen }: Command & { verb: "join" }): Promise<number> {
-  const client = await admit(target, screen.name);
+  const client = await admit(target, screen.name, patience(screen));
   const signals = new Signals();
   try {
     return await stay(client, screen, signals);
@@ -202,7 +316,11 @@ export async function joinRoom({ target, screen }: Command & { verb: "join" }): 
  * 2. with the code that was given, or that such a room has left;
  * 3. else, or if that is wrong, with one that the person at the terminal types, as often as it takes.
  */
-async function admit({ address, codeFile, cipher }: Target, name: string): Promise<Client> {
+async function admit(
+  { address, codeFile, cipher }: Target,
+  name: string,
+  retryMs: number,
+): Promise<Client> {
   const given = givenCode(codeFile);
   const local = localRooms();
   const candidates = address
@@ -220,6 +338,8 @@ async function admit({ address, codeFile, cipher }: Target, name: string): Promi
           name,
           cipher,
           self: loadSelf,
+          retryMs,
+          networks,
           ...(code !== undefined && { code }),
         });
       } catch (error) {
@@ -256,9 +376,30 @@ function isSame(room: LocalRoom, { hostname, port }: { hostname: string; port: n
 /** Stays in a room until it ends, this side leaves, or a signal comes. */
 async function stay(client: Client, screen: ScreenOptions, signals: Signals): Promise<number> {
   signals.first.then(() => client.leave());
-  const interactive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
-  if (interactive && !screen.json && !screen.plain) return await runScreen(client);
+  if (isInteractive() && !screen.json && !screen.plain) return await runScreen(client);
   return await runPlain(client, screen);
+}
+
+/** Whether a person sees what happens, and can answer. */
+function isInteractive(): boolean {
+  return Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
+}
+
+/**
+ * For how long to try to come back, in ms: a person sees that it tries and can end it, and who listens with
+ * `--stay` wants to hear what comes, however late.
+ */
+function patience({ retry, stay }: ScreenOptions): number {
+  return retry ?? (stay || isInteractive() ? Infinity : SCRIPT_RETRY_MS);
+}
+
+/** This machine's addresses in one text, which is another when a network has come or gone; "" if unknown. */
+function networks(): string {
+  try {
+    return Deno.networkInterfaces().map(({ address }) => address).sort().join(" ");
+  } catch {
+    return "";
+  }
 }
 
 /** The room on the whole terminal: see `terminal.ts`. */
@@ -321,7 +462,7 @@ function explain(ending: Ending, unconfirmed: number): number {
 /** Says one thing, and leaves. */
 export async function send(command: Command & { verb: "send" }): Promise<number> {
   const text = command.text ?? await readMessage();
-  const client = await admit(command.target, command.name);
+  const client = await admit(command.target, command.name, command.retry ?? SCRIPT_RETRY_MS);
   const ref = client.say(text);
   let accepted = false;
   await client.run((event) => {

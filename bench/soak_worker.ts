@@ -5,9 +5,9 @@
 import { crowd } from "./soak_crowd.ts";
 
 self.onmessage = async ({ data }) => {
-  const { places, visits, said, deliveries } = await crowd(data);
+  const { visits, ...notes } = await crowd(data);
   const told = visits.map(({ id, first, last, count }) => ({ id, first, last, count }));
-  self.postMessage({ places, visits: told, said, deliveries });
+  self.postMessage({ ...notes, visits: told });
 };
 // What was sent before is lost: while its modules wait for something, a worker takes messages, and nobody listens.
 self.postMessage("ready");

@@ -1,0 +1,139 @@
+// What a client sends: frames in their order, at the pace that the room takes, kept until the server is known to
+// have taken them. So what was lost with a connection is sent again over the next, once.
+
+import { Meter } from "./budget.ts";
+import { concat } from "./bytes.ts";
+import type { Source } from "./connection.ts";
+import type { Budget } from "./protocol.ts";
+
+/** A write of this size is worth its call. */
+const WRITE_SIZE = 64 * 1024;
+/**
+ * The part of the budget that is used: where the network gathers what was sent one by one, it still comes
+ * within the whole.
+ */
+const SHARE = 0.9;
+
+/** The frames of one session. */
+export class Outbox implements Source {
+  /** The room has budgets for frames; undefined where they are not limited. */
+  readonly #meter: Meter | undefined;
+  /** Frames that the server may not have taken. */
+  readonly #frames: Uint8Array<ArrayBuffer>[] = [];
+  /** How many were taken before these. */
+  #accepted = 0;
+  /** How many of these have been handed out. */
+  #sent = 0;
+  #bytes = 0;
+  /** The next one has been counted against the budget. */
+  #paid = false;
+  #wait: ReturnType<typeof setTimeout> | undefined;
+  /** Says that there is something to take. */
+  #wake: () => void = () => {};
+  #last: { readonly frame: Uint8Array<ArrayBuffer>; readonly sent: () => void } | undefined;
+
+  constructor(budget: Budget | undefined) {
+    this.#meter = budget && new Meter(share(budget), performance.now());
+  }
+
+  /** How many frames were put in, taken by the server or not. */
+  get count(): number {
+    return this.#accepted + this.#frames.length;
+  }
+
+  /** How many of them were handed out. */
+  get handed(): number {
+    return this.#accepted + this.#sent;
+  }
+
+  /** Something waits until the budget lets it go. */
+  get held(): boolean {
+    return this.#wait !== undefined;
+  }
+
+  /** Bytes of frames that the server may not have taken. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** From now on what is here goes out over another connection. */
+  open(wake: () => void): void {
+    this.#wake = wake;
+  }
+
+  /** The connection is lost; what comes waits for another. */
+  close(): void {
+    clearTimeout(this.#wait);
+    this.#wait = undefined;
+    this.#wake = () => {};
+  }
+
+  /** Returns the frame's number: how many were put in, this one included. */
+  put(frame: Uint8Array<ArrayBuffer>): number {
+    this.#frames.push(frame);
+    this.#bytes += frame.length;
+    this.#wake();
+    return this.count;
+  }
+
+  /** A frame that goes out when there is nothing else, and is not counted: a goodbye. */
+  putLast(frame: Uint8Array<ArrayBuffer>, sent: () => void): void {
+    this.#last = { frame, sent };
+    this.#wake();
+  }
+
+  /** The server has taken the first `count` frames that were put in: they need not be kept. */
+  accept(count: number): void {
+    const gone = this.#frames.splice(0, Math.max(0, count - this.#accepted));
+    for (const { length } of gone) this.#bytes -= length;
+    this.#accepted += gone.length;
+    this.#sent = Math.max(0, this.#sent - gone.length);
+  }
+
+  /** What was handed out and not taken is handed out again. */
+  rewind(): void {
+    this.#sent = 0;
+    this.#paid = false;
+  }
+
+  take(): Uint8Array<ArrayBuffer> | null {
+    if (this.#wait !== undefined) return null;
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    for (let bytes = 0; bytes < WRITE_SIZE && this.#sent < this.#frames.length;) {
+      const frame = this.#frames[this.#sent]!;
+      if (!this.#mayGo(frame)) break;
+      pieces.push(frame);
+      bytes += frame.length;
+      this.#sent++;
+      this.#paid = false;
+    }
+    if (pieces.length > 0) return pieces.length === 1 ? pieces[0]! : concat(pieces);
+    if (!this.#last || this.#wait !== undefined) return null;
+    const { frame, sent } = this.#last;
+    this.#last = undefined;
+    sent();
+    return frame;
+  }
+
+  /** Whether the budget lets a frame go; else it is looked at again when it does. */
+  #mayGo(frame: Uint8Array): boolean {
+    if (!this.#meter || this.#paid) return true;
+    this.#paid = true;
+    const wait = this.#meter.take(frame.length, performance.now());
+    if (wait === 0) return true;
+    this.#wait = setTimeout(() => {
+      this.#wait = undefined;
+      this.#wake();
+    }, wait);
+    return false;
+  }
+}
+
+function share({ frames, frameBurst, bytes, byteBurst }: Budget): Budget {
+  return {
+    frames: SHARE * frames,
+    frameBurst: SHARE * frameBurst,
+    bytes: SHARE * bytes,
+    byteBurst: SHARE * byteBurst,
+  };
+}

@@ -1,0 +1,97 @@
+// How a client proves that a session whose connection was lost is its own: by the token of that session
+// and, in a sealed room, by an HMAC under the key that only its two sides have. Pure, but for the random
+// numbers of `drawToken`.
+
+import { createHmac, timingSafeEqual } from "node:crypto";
+
+/** Bytes of a token and of a nonce. 2^128 of them: nobody guesses one. */
+export const TOKEN_SIZE = 16;
+/** Bytes of a proof: those of SHA-256. */
+const PROOF_SIZE = 32;
+
+/** So that the session's key can be used for something else, and neither passes for the other. */
+const LABEL = new TextEncoder().encode("chat/1 resume");
+
+/** What is proved: `Resume` of the protocol without its proof. */
+export interface Claim {
+  readonly token: string;
+  readonly room: number;
+  readonly own: number;
+}
+
+/** A token, a nonce, or the name of a log: `TOKEN_SIZE` random bytes in unpadded base64url. */
+export function drawToken(): string {
+  return toBase64Url(crypto.getRandomValues(new Uint8Array(TOKEN_SIZE)));
+}
+
+/**
+ * HMAC-SHA256 (RFC 2104) of label || nonce (16) || token (16) || room (8) || own (8), in unpadded
+ * base64url. All parts have fixed sizes, so no other claim has the same bytes. The nonce is new for each
+ * connection: a proof that somebody has overheard is of no use on another.
+ *
+ * @param sessionKey that of the login that began the session
+ * @param nonce of GREETING
+ * @throws {RangeError} if nonce or token are not `TOKEN_SIZE` bytes in unpadded base64url, or a position
+ * is no safe integer from 0 on
+ */
+export function proveResume(sessionKey: Uint8Array, nonce: string, claim: Claim): string {
+  return toBase64Url(hmac(sessionKey, nonce, claim));
+}
+
+/** Whether the proof is that of this claim. Takes as long for any proof of the right size. */
+export function checkResume(
+  sessionKey: Uint8Array,
+  nonce: string,
+  claim: Claim & { readonly proof?: string },
+): boolean {
+  const proof = fromBase64Url(claim.proof ?? "");
+  if (proof?.length !== PROOF_SIZE) return false;
+  // A token of another size is no token of ours.
+  if (fromBase64Url(claim.token)?.length !== TOKEN_SIZE) return false;
+  return timingSafeEqual(proof, hmac(sessionKey, nonce, claim));
+}
+
+function hmac(sessionKey: Uint8Array, nonce: string, { token, room, own }: Claim): Uint8Array {
+  return createHmac("sha256", sessionKey)
+    .update(LABEL)
+    .update(tokenBytes("nonce", nonce))
+    .update(tokenBytes("token", token))
+    .update(positionBytes(room))
+    .update(positionBytes(own))
+    .digest();
+}
+
+function tokenBytes(what: string, text: string): Uint8Array {
+  const bytes = fromBase64Url(text);
+  if (bytes?.length !== TOKEN_SIZE) {
+    throw new RangeError(
+      `Cannot prove a resumption: the ${what} must be ${TOKEN_SIZE} bytes in unpadded base64url`,
+    );
+  }
+  return bytes;
+}
+
+/** u64, big-endian. */
+function positionBytes(position: number): Uint8Array {
+  if (!Number.isSafeInteger(position) || position < 0) {
+    throw new RangeError(`Cannot prove a resumption: the position is ${position}`);
+  }
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(position));
+  return bytes;
+}
+
+function toBase64Url(bytes: Uint8Array): string {
+  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+/** undefined if it is anything but the one spelling that `toBase64Url` gives. */
+function fromBase64Url(text: string): Uint8Array | undefined {
+  try {
+    const bytes = Uint8Array.fromBase64(text, { alphabet: "base64url" });
+    // Padding, white space and stray bits are taken too.
+    return toBase64Url(bytes) === text ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,67 @@
+import { assertEquals } from "@std/assert";
+import { Roster } from "./roster.ts";
+
+const names = (roster: Roster) => roster.people().map(({ name }) => name);
+
+Deno.test("Roster: who shares a name has a number behind it, for as long as both are there", () => {
+  const roster = new Roster(1);
+  roster.setName(1, "ada");
+  roster.setName(2, "ben");
+  roster.setName(3, "ada");
+  assertEquals(names(roster), ["ada#1", "ben", "ada#3"]);
+  assertEquals(roster.called("ada"), [1, 3]);
+  roster.setName(3, "carol");
+  assertEquals(names(roster), ["ada", "ben", "carol"]);
+  roster.setName(2, "carol");
+  roster.remove(3);
+  assertEquals([names(roster), roster.size, roster.has(3)], [["ada", "carol"], 2, false]);
+});
+
+Deno.test("Roster: whose name is not known has a number, and so has who is not there", () => {
+  const roster = new Roster(1);
+  roster.setName(1, "ada");
+  roster.setName(2, undefined);
+  assertEquals(names(roster), ["ada", "#2"]);
+  assertEquals(roster.person(9), { id: 9, name: "#9", self: false, away: false });
+  assertEquals(roster.person(1), { id: 1, name: "ada", self: true, away: false });
+  assertEquals(roster.nameOf(2), undefined);
+  assertEquals(roster.called("#2"), []);
+});
+
+Deno.test("Roster: away and another key are told when they change, and of nobody who is not there", () => {
+  const roster = new Roster(1);
+  roster.setName(2, "ben");
+  assertEquals([roster.setAway(2, false), roster.setAway(2, true), roster.setAway(2, true)], [
+    ...[false, true, false],
+  ]);
+  assertEquals([roster.setOtherKey(2, true), roster.setOtherKey(2, true)], [true, false]);
+  assertEquals(roster.person(2), { id: 2, name: "ben(!)", self: false, away: true });
+  assertEquals([roster.setAway(9, true), roster.setOtherKey(9, true)], [false, false]);
+  assertEquals([roster.size, roster.person(9).away], [1, false]);
+  // A new name does not change that.
+  roster.setName(2, "benedict");
+  assertEquals(roster.person(2).away, true);
+});
+
+Deno.test("Roster: what can't be shown is counted for each, and together for all who are not there", () => {
+  const roster = new Roster(1);
+  roster.setName(1, "ada");
+  roster.setName(2, "ben");
+  assertEquals([roster.reject(1), roster.reject(2), roster.reject(2)], [1, 1, 2]);
+  assertEquals([roster.reject(8), roster.reject(9)], [1, 2]);
+  roster.remove(2);
+  roster.setName(2, "ben");
+  assertEquals(roster.reject(2), 1);
+});
+
+Deno.test("Roster: everybody stands in the order of coming; who knew of itself first can be put last", () => {
+  const roster = new Roster(7);
+  roster.setName(7, "guest");
+  roster.setName(2, "ada");
+  roster.setAway(7, true);
+  roster.moveLast(7);
+  assertEquals(roster.people().map(({ id, away }) => [id, away]), [[2, false], [7, true]]);
+  roster.moveLast(99);
+  roster.remove(99);
+  assertEquals(roster.size, 2);
+});
