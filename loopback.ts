@@ -49,6 +49,8 @@ export class Raw implements AsyncDisposable {
 
   constructor(conn: Deno.TcpConn) {
     this.conn = conn;
+    // Else what is written piece by piece waits for the other side's acknowledgements.
+    conn.setNoDelay(true);
   }
 
   static async connect({ port }: { port: number }): Promise<Raw> {
