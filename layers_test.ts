@@ -40,6 +40,7 @@ const ROWS: readonly (readonly string[])[] = [
     "tries.ts",
     "numbering.ts",
     "backoff.ts",
+    "flush.ts",
     "resume.ts",
   ],
   ["text.ts", "bytes.ts", "errors.ts", "aead.ts", "keys.ts", "codes.ts"],

@@ -8,6 +8,7 @@ import { drawPublicKey, privateKey } from "./cipher.ts";
 import { Connection, formatAddress } from "./connection.ts";
 import { Counters, refusalOf } from "./counters.ts";
 import { ChatError, ProtocolError } from "./errors.ts";
+import { flusher } from "./flush.ts";
 import { Hub, type HubOptions, type Outlet, type Start } from "./hub.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import type { LeftReason, ServerEvent } from "./log.ts";
@@ -138,7 +139,12 @@ export class Server {
       ...(options.budget && { budget: options.budget }),
       ...(options.admission ? { cipher: "sealed" } : { cipher: "xor", key: String(publicKey) }),
     };
-    this.hub = new Hub(options);
+    const waits = {
+      now: () => performance.now(),
+      atOnce: queueMicrotask,
+      later: (task: () => void) => void setTimeout(task, 0),
+    };
+    this.hub = new Hub({ ...options, schedule: flusher(() => this.hub.size, waits) });
     this.#listener = listen(options.hostname, options.port);
     this.hostname = this.#listener.addr.hostname;
     this.port = this.#listener.addr.port;
