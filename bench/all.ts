@@ -1,0 +1,510 @@
+// What a room costs, beside the least that it can cost on this machine and beside servers that write each message to
+// each member, in turns, in one run: `deno task bench`. Takes less than five minutes. Writes its tables into
+// bench/README.md and the plot bench/members.svg.
+//
+//   deno task bench [--rounds N] [--seconds S] [--members N,N...] [--print]
+//
+// ROUNDS is of how many runs the median counts; --print changes no file. More of anything takes longer: after
+// `TIME_MS` only the first round of what is left is run. The load comes from crowd.c, so it needs Linux and a C
+// compiler, `cc`; without, only start-up and sealed rooms are measured.
+
+import { parseArgs } from "@std/cli/parse-args";
+import { start } from "../e2e.ts";
+import { LineSplitter } from "../lines.ts";
+import { encodeFrame, encodeHello, HEADER_SIZE, PREFACE, Type } from "../protocol.ts";
+import { type Line, plot } from "./plot.ts";
+
+/** What one run of crowd.c says. */
+interface Run {
+  readonly complete: boolean;
+  readonly perSecond: number;
+  /** Latencies in ms. */
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  /** Of one core, by the server. */
+  readonly cpu: number;
+  /** CPU time a delivery, in µs. */
+  readonly micros: number;
+  /** Until all were in, in seconds. */
+  readonly coming: number;
+  /** The server's RSS before the first came, and when all were in and silent. */
+  readonly kbEmpty: number;
+  readonly kbIdle: number;
+}
+type Figure = Exclude<keyof Run, "complete">;
+
+interface Contestant {
+  readonly name: string;
+  readonly path: string;
+  readonly args: readonly string[];
+  /** What the crowd must know of its wire. */
+  readonly wire: readonly string[];
+}
+
+/** Messages in flight for each sender, or messages a second of all senders together. */
+type Pace = { readonly inFlight: number } | { readonly rate: number };
+interface Load {
+  readonly members: number;
+  readonly pace: Pace;
+}
+
+const SENDERS = 10;
+/** Bytes of a message. */
+const SIZE = 64;
+const MEMBERS = [10, 100, 1000, 5000];
+const IN_FLIGHT = [1, 16];
+const RATES: readonly Load[] = [
+  { members: 100, pace: { rate: 100 } },
+  { members: 1000, pace: { rate: 500 } },
+];
+/** A fixed rate takes so many times longer: there are fewer messages, and little CPU time that can be counted. */
+const RATE_FACTOR = 3;
+/** After this no second round begins, so that start-up and sealed rooms find their time too. */
+const TIME_MS = 250_000;
+/** One run that takes longer is stuck. */
+const RUN_MS = 60_000;
+/** A server that has not said its port after this never will. */
+const START_MS = 10_000;
+
+const root = new URL("..", import.meta.url);
+const readme = new URL("README.md", import.meta.url);
+const [BEGIN, END] = ["<!-- written by deno task bench: from here -->", "<!-- to here -->"];
+const begun = performance.now();
+/** What could not be measured, and why: it stands in the report, too. */
+const skipped: string[] = [];
+
+function skip(what: string): void {
+  skipped.push(what);
+  console.error(`SKIPPED: ${what}`);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+}
+
+// ---- what is compared ----
+
+const profile = new TextEncoder().encode("m");
+const hello = new Uint8Array([...PREFACE, ...encodeHello({ version: 1, profile })]);
+const ours: Contestant = {
+  name: "chat",
+  path: start.path,
+  args: [
+    ...start.args,
+    ...["serve", "--cipher", "xor", "--port", "0", "--rate", "0", "--byte-rate", "0"],
+    ...["--max-members", "20000", "--max-per-address", "20000", "--max-admissions", "20000"],
+    ...["--idle", "3600", "--grace", "0"],
+  ],
+  // In front of a payload stands what follows the length in the header of a message to the room.
+  wire: ["-H", hex(hello), "-x", hex(encodeFrame(Type.MESSAGE, 0).subarray(4, HEADER_SIZE))],
+};
+const plainDeno: Contestant = {
+  name: "plain, Deno",
+  path: Deno.execPath(),
+  args: ["run", "--quiet", "--frozen", "--allow-net", "bench/plain_server.ts"],
+  wire: [],
+};
+const plainPython: Contestant = {
+  name: "plain, Python",
+  path: "python3",
+  args: ["bench/plain_server.py"],
+  wire: [],
+};
+
+/** What a program says, or undefined if there is no such program, or it fails. */
+async function ask(path: string, ...args: string[]): Promise<string | undefined> {
+  try {
+    const options = { args, cwd: root, stdin: "null", stderr: "null" } as const;
+    const { success, stdout } = await new Deno.Command(path, options).output();
+    return success ? new TextDecoder().decode(stdout).trim() : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+async function build(folder: string, name: string): Promise<string> {
+  const path = `${folder}/${name}`;
+  const { success } = await new Deno.Command("cc", {
+    args: ["-O2", "-o", path, `bench/${name}.c`],
+    cwd: root,
+    stdin: "null",
+  }).output();
+  if (!success) throw new Error(`Cannot compile bench/${name}.c: cc failed`);
+  return path;
+}
+
+/** The number at the end of a server's first line. */
+async function portOf(stdout: ReadableStream<Uint8Array>): Promise<number> {
+  const splitter = new LineSplitter(1000);
+  for await (const piece of stdout.values({ preventCancel: true })) {
+    for (const line of splitter.push(piece)) {
+      const port = "text" in line && /(\d+)$/.exec(line.text)?.[1];
+      if (port) return Number(port);
+    }
+  }
+  throw new Error("it said no port");
+}
+
+/** Starts the server, lets the crowd in, and stops it: each run has a server of its own. */
+async function run(
+  crowd: string,
+  { path, args, wire }: Contestant,
+  { members, pace }: Load,
+  seconds: number,
+): Promise<Run> {
+  const server = new Deno.Command(path, {
+    args: [...args],
+    cwd: root,
+    stdin: "null",
+    stdout: "piped",
+    // It tells of each who comes and goes.
+    stderr: "null",
+  }).spawn();
+  const late = setTimeout(() => server.kill("SIGKILL"), START_MS);
+  try {
+    const port = await portOf(server.stdout);
+    clearTimeout(late);
+    const { code, stdout, stderr } = await new Deno.Command(crowd, {
+      args: [
+        ...["-p", `${port}`, "-i", `${server.pid}`, "-n", `${members}`, "-s", `${SENDERS}`],
+        ...["-b", `${SIZE}`, ...wire],
+        ...("rate" in pace
+          ? ["-r", `${pace.rate}`, "-t", `${seconds * RATE_FACTOR}`]
+          : ["-w", `${pace.inFlight}`, "-t", `${seconds}`]),
+      ],
+      stdin: "null",
+      signal: AbortSignal.timeout(RUN_MS),
+    }).output();
+    const said = new TextDecoder().decode(stdout);
+    if (said === "") {
+      const reason = new TextDecoder().decode(stderr).trim();
+      throw new Error(reason || `the crowd ended with exit code ${code}`);
+    }
+    return JSON.parse(said) as Run;
+  } finally {
+    clearTimeout(late);
+    try {
+      server.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+    await server.stdout.cancel();
+    await server.status;
+  }
+}
+
+// ---- all runs ----
+
+class Results {
+  readonly #runs = new Map<string, Run[]>();
+
+  static #key({ members, pace }: Load, { name }: Contestant): string {
+    return `${name} ${members} ${describe(pace)}`;
+  }
+
+  add(load: Load, who: Contestant, run: Run): void {
+    const key = Results.#key(load, who);
+    this.#runs.set(key, [...this.of(load, who), run]);
+  }
+
+  of(load: Load, who: Contestant): readonly Run[] {
+    return this.#runs.get(Results.#key(load, who)) ?? [];
+  }
+
+  /** The median; NaN if there is no run. */
+  median(load: Load, who: Contestant, figure: Figure): number {
+    return median(this.of(load, who).map((run) => run[figure]));
+  }
+}
+
+function describe(pace: Pace): string {
+  return "rate" in pace ? `${pace.rate} a second` : `${pace.inFlight} in flight`;
+}
+
+/** A plain server needs seconds for what others do in none: it is measured where it has to show something. */
+function takesPart(who: Contestant, { members, pace }: Load, round: number): boolean {
+  if (who !== plainDeno && who !== plainPython) return true;
+  const heavy = "inFlight" in pace && pace.inFlight * members > 16_000;
+  return round === 0 && !heavy;
+}
+
+async function measure(
+  crowd: string,
+  contestants: readonly Contestant[],
+  loads: readonly Load[],
+  { rounds, seconds }: { rounds: number; seconds: number },
+): Promise<Results> {
+  const results = new Results();
+  const failed = new Set<string>();
+  // Not load by load: if the time is over, each load has as many rounds as the others, or one less.
+  for (let round = 0; round < rounds; round++) {
+    for (const load of loads) {
+      if (round > 0 && performance.now() - begun > TIME_MS) {
+        skip(`round ${round + 1} of ${rounds} from ${load.members} members on: the time is over`);
+        return results;
+      }
+      for (const who of contestants) {
+        const what = `${who.name}, ${load.members} members, ${describe(load.pace)}`;
+        if (!takesPart(who, load, round) || failed.has(what)) continue;
+        try {
+          const result = await run(crowd, who, load, seconds);
+          results.add(load, who, result);
+          console.error(
+            `${round + 1}/${rounds} ${what}: ${thousands(result.perSecond)} deliveries a second, ` +
+              `p99 ${digits(result.p99)} ms${result.complete ? "" : ", NOT COMPLETE"}`,
+          );
+        } catch (error) {
+          if (!(error instanceof Error)) throw error;
+          failed.add(what);
+          skip(`${what}: ${error.message}`);
+        }
+      }
+    }
+  }
+  return results;
+}
+
+// ---- for people to read ----
+
+/** With three digits that count. */
+function digits(value: number): string {
+  return Number.isFinite(value) ? `${Number(value.toPrecision(3))}` : "–";
+}
+
+function thousands(value: number): string {
+  return Number.isFinite(value) ? Math.round(value).toLocaleString("en") : "–";
+}
+
+/** A heading and a table, or nothing if it has no rows. */
+function table(
+  heading: string,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): string[] {
+  if (rows.length === 0) return [];
+  const lines = [head, head.map(() => "---:"), ...rows];
+  return [heading, lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n")];
+}
+
+async function machine(): Promise<string> {
+  const cpu = (await Deno.readTextFile("/proc/cpuinfo").catch(() => ""))
+    .match(/^model name\s*: (.+)$/m)?.[1] ?? Deno.build.arch;
+  return [
+    new Date().toISOString().slice(0, 10),
+    `${navigator.hardwareConcurrency} cores of ${cpu}`,
+    `${Deno.build.os} ${Deno.osRelease()}`,
+    `Deno ${Deno.version.deno}`,
+    await ask("python3", "--version") ?? "no Python",
+    (await ask("cc", "--version"))?.split("\n")[0] ?? "no C compiler",
+  ].join("; ");
+}
+
+function ratios(results: Results, loads: readonly Load[], ceiling: Contestant): string[] {
+  const ratio = (load: Load, other: Contestant, figure: Figure) =>
+    digits(results.median(load, ours, figure) / results.median(load, other, figure));
+  return [
+    ...table(
+      "`chat` to the others, deliveries a second: more is better.",
+      ["members", "load", "to the ceiling", "to plain Deno", "to plain Python"],
+      loads.filter(({ pace }) => "inFlight" in pace).map((load) => [
+        thousands(load.members),
+        describe(load.pace),
+        ...[ceiling, plainDeno, plainPython].map((other) => ratio(load, other, "perSecond")),
+      ]),
+    ),
+    ...table(
+      "`chat` to the others, latencies at a fixed rate: less is better.",
+      ["members", "load", "p50 to the ceiling", "p99 to the ceiling", "p99 to plain Deno"],
+      loads.filter(({ pace }) => "rate" in pace).map((load) => [
+        thousands(load.members),
+        describe(load.pace),
+        ratio(load, ceiling, "p50"),
+        ratio(load, ceiling, "p99"),
+        ratio(load, plainDeno, "p99"),
+      ]),
+    ),
+  ];
+}
+
+function figures(
+  results: Results,
+  loads: readonly Load[],
+  contestants: readonly Contestant[],
+): string[] {
+  const rows = loads.flatMap((load) =>
+    contestants.flatMap((who) => {
+      const runs = results.of(load, who);
+      if (runs.length === 0) return [];
+      const of = (figure: Figure) => results.median(load, who, figure);
+      return [[
+        thousands(load.members),
+        describe(load.pace),
+        who.name,
+        thousands(of("perSecond")),
+        ...(["p50", "p95", "p99"] as const).map((figure) => digits(of(figure))),
+        digits(of("micros")),
+        `${Math.round(100 * of("cpu"))} %`,
+        `${runs.filter(({ complete }) => complete).length} of ${runs.length}`,
+      ]];
+    })
+  );
+  const head = ["members", "load", "server", "deliveries/s", "p50 ms", "p95 ms", "p99 ms"];
+  return table("All of them:", [...head, "µs a delivery", "CPU", "complete"], rows);
+}
+
+/** From the runs with one message in flight: before it was sent, all were in and silent. */
+function crowding(
+  results: Results,
+  loads: readonly Load[],
+  contestants: readonly Contestant[],
+): string[] {
+  const rows = loads
+    .filter(({ members, pace }) => members >= 1000 && "inFlight" in pace && pace.inFlight === 1)
+    .flatMap((load) =>
+      contestants.filter((who) => results.of(load, who).length > 0).map((who) => {
+        const runs = results.of(load, who);
+        return [
+          thousands(load.members),
+          who.name,
+          digits(median(runs.map((run) => (run.kbIdle - run.kbEmpty) / load.members))),
+          thousands(median(runs.map(({ coming }) => load.members / coming))),
+        ];
+      })
+    );
+  return table(
+    "Many members that are silent, and how fast they came:",
+    ["members", "server", "kB a connection", "joins a second"],
+    rows,
+  );
+}
+
+function lines(results: Results, loads: readonly Load[], ceiling: Contestant): Line[] {
+  const curves: [Contestant, number, Line["colors"]][] = [
+    [plainPython, 1, ["#9a6700", "#d29922"]],
+    [plainDeno, 1, ["#cf222e", "#ff7b72"]],
+    [ours, 1, ["#0969da", "#58a6ff"]],
+    [ceiling, 1, ["#1a7f37", "#3fb950"]],
+    [ours, 16, ["#0969da", "#58a6ff"]],
+    [ceiling, 16, ["#1a7f37", "#3fb950"]],
+  ];
+  return curves.map(([who, inFlight, colors]) => ({
+    label: `${who.name}, ${inFlight} in flight`,
+    colors,
+    dashed: inFlight > 1,
+    points: loads.flatMap((load) => {
+      const micros = results.median(load, who, "micros");
+      const fits = "inFlight" in load.pace && load.pace.inFlight === inFlight;
+      return fits && micros > 0 ? [[load.members, micros] as const] : [];
+    }),
+  }));
+}
+
+/** What another bench says, as it says it. */
+async function other(name: string): Promise<string> {
+  const said = await ask(Deno.execPath(), "run", "--quiet", "--frozen", "-A", `bench/${name}.ts`);
+  if (said === undefined) skip(`bench/${name}.ts: it failed`);
+  return said === undefined ? "" : `\`bench/${name}.ts\`:\n\n\`\`\`text\n${said}\n\`\`\``;
+}
+
+async function write(report: string, svg: string): Promise<void> {
+  const text = await Deno.readTextFile(readme);
+  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (begin === -1 || end < begin) throw new Error("bench/README.md has lost its two markers");
+  const head = text.slice(0, begin + BEGIN.length);
+  await Deno.writeTextFile(readme, `${head}\n\n${report}\n\n${text.slice(end)}`);
+  await Deno.writeTextFile(new URL("members.svg", import.meta.url), svg);
+  // The gate wants them so: tables as wide as their widest cells, an element a line.
+  const files = ["bench/README.md", "bench/members.svg"];
+  if (await ask(Deno.execPath(), "fmt", "--quiet", ...files) === undefined) {
+    throw new Error(`Cannot format ${files.join(" and ")}: deno fmt failed`);
+  }
+}
+
+/** The loads for which this machine has enough files: each process needs one for each member. */
+async function possible(loads: readonly Load[]): Promise<Load[]> {
+  const said = await ask("sh", "-c", "ulimit -Hn");
+  const limit = said === "unlimited" ? Infinity : Number(said ?? 0) - 100;
+  for (const members of new Set(loads.map(({ members }) => members))) {
+    if (members > limit) skip(`${members} members: only ${said} files may be open (ulimit -Hn)`);
+  }
+  return loads.filter(({ members }) => members <= limit);
+}
+
+function numberOf(value: unknown, name: string): number {
+  const number = Number(value);
+  if (!(number > 0)) throw new TypeError(`Cannot take --${name} ${value}: it should be a number`);
+  return number;
+}
+
+async function main(): Promise<void> {
+  const args = parseArgs(Deno.args, {
+    string: ["rounds", "seconds", "members"],
+    boolean: ["print"],
+    unknown: (arg) => {
+      throw new TypeError(`Cannot use ${arg}: see the head of bench/all.ts`);
+    },
+  });
+  const rounds = numberOf(args["rounds"] ?? 3, "rounds");
+  const seconds = numberOf(args["seconds"] ?? 1, "seconds");
+  const sizes = String(args["members"] ?? MEMBERS).split(",").map((size) =>
+    numberOf(size, "members")
+  );
+
+  const sections: string[] = [];
+  let svg: string | undefined;
+  if (Deno.build.os !== "linux" || await ask("cc", "--version") === undefined) {
+    skip("everything under load: bench/crowd.c needs Linux and a C compiler, cc");
+  } else {
+    const folder = await Deno.makeTempDir({ prefix: "chat-bench-" });
+    try {
+      const crowd = await build(folder, "crowd");
+      const path = await build(folder, "ceiling");
+      const ceiling: Contestant = { name: "ceiling, C", path, args: [], wire: [] };
+      const contestants = [ours, ceiling, plainDeno];
+      if (await ask("python3", "--version")) contestants.push(plainPython);
+      else skip("the plain server in Python: there is no python3");
+      const loads = await possible([
+        ...sizes.flatMap((members) =>
+          IN_FLIGHT.map((inFlight) => ({ members, pace: { inFlight } }))
+        ),
+        ...RATES.filter(({ members }) => sizes.includes(members)),
+      ]);
+      const results = await measure(crowd, contestants, loads, { rounds, seconds });
+      const curves = lines(results, loads, ceiling);
+      if (curves.some(({ points }) => points.length > 0)) {
+        svg = plot(curves, {
+          title: "What a delivery costs the server",
+          x: "members",
+          y: "CPU time a delivery, µs",
+          xTicks: sizes.toSorted((a, b) => a - b),
+        });
+      }
+      sections.push(
+        `${SENDERS} senders, ${SIZE} bytes a message; medians of ${rounds} runs of ${seconds} s, at a fixed rate ` +
+          `of ${digits(RATE_FACTOR * seconds)} s; of the plain servers one run.`,
+        ...ratios(results, loads, ceiling),
+        ...figures(results, loads, contestants),
+        ...crowding(results, loads, contestants),
+      );
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  }
+  for (const name of ["startup", "sealed"]) sections.push(await other(name));
+  const notes = skipped.map((what) => `- Skipped: ${what}`).join("\n");
+  const report = [await machine(), ...sections, notes].filter((part) => part !== "").join("\n\n");
+  console.log(report);
+  if (args["print"]) return;
+  // Half a table must not take the place of a whole one.
+  if (svg === undefined) console.error("bench/README.md stays as it is: nothing was under load");
+  else await write(report, svg);
+}
+
+await main();
+console.error(`${Math.round((performance.now() - begun) / 1000)} s in all`);
