@@ -11,6 +11,7 @@ import {
   type ErrorCode,
   type Frame,
   frameSize,
+  HEADER_SIZE,
   Left,
   MAX_FRAME,
   readdress,
@@ -183,8 +184,8 @@ export class Member {
   readonly id: number;
   /** undefined while it has no connection: what comes waits for it. */
   outlet: Outlet | undefined;
-  /** The sealed profile. */
-  profile: Uint8Array;
+  /** Its MEMBER frame, as each newcomer gets it: made once, not for each of them. */
+  #entry: Uint8Array<ArrayBuffer>;
   /** The others have been told that its connection is lost. */
   away = false;
   /** It has lost its connection because it was too far behind. */
@@ -226,12 +227,22 @@ export class Member {
     roster: IterableIterator<Member>,
   ) {
     this.id = id;
-    this.profile = profile;
+    this.#entry = encodeFrame(Type.MEMBER, id, profile);
     this.outlet = outlet;
     this.own = own;
     this.#room = room;
     this.#roster = roster;
     this.#start = this.cursor = this.#taken = room.end;
+  }
+
+  /** The sealed profile. */
+  get profile(): Uint8Array {
+    return this.#entry.subarray(HEADER_SIZE);
+  }
+
+  /** For the hub. */
+  set profile(profile: Uint8Array) {
+    this.#entry = encodeFrame(Type.MEMBER, this.id, profile);
   }
 
   /** Bytes of the room's log that it has not taken. */
@@ -305,7 +316,7 @@ export class Member {
     return true;
   }
 
-  /** For the hub: appends a frame to the own log; returns the log's copy. */
+  /** For the hub: appends a frame, or several, to the own log; returns the log's copy. */
   append(frame: Uint8Array): Uint8Array<ArrayBuffer> {
     const copy = this.own.append(frame);
     // What comes while the list goes out goes with it, before all that is the room's.
@@ -320,7 +331,7 @@ export class Member {
   /** For the hub: somebody leaves that this member has not been told of, and may still hear. */
   listBefore(leaver: Member): void {
     if (this.#roster && leaver.id > this.#lastListed && leaver.id < this.id) {
-      this.append(encodeFrame(Type.MEMBER, leaver.id, leaver.profile));
+      this.append(leaver.#entry);
     }
   }
 
@@ -350,22 +361,24 @@ export class Member {
     return room;
   }
 
-  /** Appends a slice of the list of members. */
+  /** Appends a slice of the list of members, as one piece. */
   #list(roster: Iterator<Member>): void {
-    const start = this.own.end;
-    while (this.own.end - start < ROSTER_SLICE) {
-      const next = roster.next();
+    const frames: Uint8Array[] = [];
+    let isOver = false;
+    for (let bytes = 0; bytes < ROSTER_SLICE;) {
+      const { done, value: member } = roster.next();
       // Who came later is told of by the room's log.
-      if (next.done || next.value.id >= this.id) {
-        this.#roster = undefined;
-        this.#kept = this.own.end;
-        return;
-      }
-      const { id, profile, away } = next.value;
-      this.append(encodeFrame(Type.MEMBER, id, profile));
-      if (away) this.append(encodeAway(id, Away.AWAY));
-      this.#lastListed = id;
+      isOver = done === true || member.id >= this.id;
+      if (isOver) break;
+      frames.push(member.#entry);
+      bytes += member.#entry.length;
+      if (member.away) frames.push(encodeAway(member.id, Away.AWAY));
+      this.#lastListed = member.id;
     }
+    if (frames.length > 0) this.append(concat(frames));
+    if (!isOver) return;
+    this.#roster = undefined;
+    this.#kept = this.own.end;
   }
 
   /** Drops what has been written of the own log and need not be kept. */
@@ -532,7 +545,7 @@ export class Hub {
     return outcome;
   }
 
-  /** A member has a new profile. `profile` is kept. */
+  /** A member has a new profile. */
   setProfile(member: Member, profile: Uint8Array): void {
     if (!this.has(member)) return;
     member.profile = profile;

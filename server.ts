@@ -579,7 +579,7 @@ export class Server {
       case Type.PROFILE:
         checkProfile(frame.body);
         session.accepted++;
-        this.hub.setProfile(member, frame.body.slice());
+        this.hub.setProfile(member, frame.body);
         return;
       case Type.HAVE:
         if (!member.have(parseHave(frame.body))) {
