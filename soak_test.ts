@@ -11,7 +11,6 @@ const SECONDS = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "3");
  * of a thread are always ready, it serves 128 of them and lets the others wait. The crowd's are; the server's not.
  */
 const THREADS = 4;
-const MEMBERS = 50;
 const SEED = 2428;
 /** How long the server waits for who has vanished, in ms; who means to come back is back before. */
 const GRACE_MS = SECONDS >= 20 ? 15_000 : 6_000;
@@ -42,13 +41,13 @@ async function part(options: CrowdOptions): Promise<Notes> {
 }
 
 /** All the crowd, and one who sees all of it. */
-async function crowd(options: Omit<CrowdOptions, "members">): Promise<Notes> {
+async function crowd(options: CrowdOptions): Promise<Notes> {
   const notes = new Notes();
   const watcher = await Visit.begin(options.port, notes);
   const parts = await Promise.all(
     Array.from(
       { length: THREADS },
-      (_, i) => part({ ...options, seed: options.seed + i * MEMBERS, members: MEMBERS }),
+      (_, i) => part({ ...options, seed: options.seed + i * options.members }),
     ),
   );
   watcher.say("the end");
@@ -89,7 +88,8 @@ function empty(server: SoakServer): Promise<Holding> {
   return server.until("nothing", ({ connections, sessions }) => connections + sessions === 0);
 }
 
-Deno.test("Server: 200 come, talk, break off and go at random: all were told all, its memory is as before", async () => {
+/** A crowd comes and goes; `members` in each thread. */
+async function soak(options: Pick<CrowdOptions, "members" | "atOnce">): Promise<void> {
   await using server = await SoakServer.start({ graceMs: GRACE_MS, awayMs: AWAY_MS });
   const { port } = server;
   // First what happens only once: the code is compiled, the room's log fills.
@@ -99,11 +99,12 @@ Deno.test("Server: 200 come, talk, break off and go at random: all were told all
     await first.confirmed();
   }
   await first.end();
-  check(await crowd({ port, seed: SEED + THREADS * MEMBERS, seconds: 0, faulty: false }));
+  const people = THREADS * options.members;
+  check(await crowd({ ...options, port, seed: SEED + people, seconds: 0, faulty: false }));
   const before = await empty(server);
 
   const start = performance.now();
-  const notes = await crowd({ port, seed: SEED, seconds: SECONDS, faulty: true });
+  const notes = await crowd({ ...options, port, seed: SEED, seconds: SECONDS, faulty: true });
   const seconds = (performance.now() - start) / 1000;
   check(notes);
   const after = await empty(server);
@@ -117,7 +118,7 @@ Deno.test("Server: 200 come, talk, break off and go at random: all were told all
       `heap ${MB(before.heap)} ${MB(after.heap)}, external ${MB(before.external)} ` +
       `${MB(after.external)}, RSS ${MB(before.rss)} ${MB(after.rss)}`,
   );
-  assert(notes.visits.length > THREADS * MEMBERS);
+  assert(notes.visits.length > people);
   assert(notes.resumed > 0 && notes.vanished > 0);
   assertEquals([before.members, after.members], [0, 0]);
   assertLess(after.heap - before.heap, HEAP_MARGIN, "the server holds more objects than before");
@@ -127,7 +128,13 @@ Deno.test("Server: 200 come, talk, break off and go at random: all were told all
     "it holds more buffers than before",
   );
   // And no timer: its process ends by itself, when it is disposed of.
-});
+}
+
+Deno.test("Server: 200 come, talk, break off and go at random: all were told all, its memory is as before", () =>
+  soak({ members: 50, atOnce: 1 }));
+
+Deno.test("Server: 16 who say a hundred things each come, break off and go: all were told all, likewise", () =>
+  soak({ members: 4, atOnce: 40 }));
 
 Deno.test("Server: a connection that is lost while it is written to takes nothing from the next one", async () => {
   await using room = new TestRoom({ graceMs: 3_600_000, awayMs: 0, backlog: Infinity });

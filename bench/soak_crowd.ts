@@ -173,7 +173,7 @@ export class Visit implements Told {
   /** Talks and listens as the dice want it, and goes. */
   async pass(
     roll: (limit: number) => number,
-    { breaks, mayVanish }: { breaks: boolean; mayVanish: boolean },
+    { breaks, mayVanish, atOnce }: { breaks: boolean; mayVanish: boolean; atOnce: number },
   ): Promise<void> {
     await this.inside();
     for (let left = 1 + roll(6); left > 0; left--) {
@@ -186,7 +186,9 @@ export class Visit implements Told {
           await this.something();
           break;
         default:
-          this.say("x".repeat(roll(roll(10) === 0 ? 5000 : 100)));
+          for (let i = 0; i < atOnce; i++) {
+            this.say("x".repeat(roll(roll(10 * atOnce) === 0 ? 5000 : 100)));
+          }
           if (roll(3) > 0) await this.confirmed();
       }
     }
@@ -216,13 +218,15 @@ export interface CrowdOptions {
   readonly members: number;
   readonly seed: number;
   readonly seconds: number;
+  /** How many messages somebody says in one go. */
+  readonly atOnce: number;
   /** Some lose their connection and come back, some do not come back. */
   readonly faulty: boolean;
 }
 
 /** So many at a time, each again and again for so long. */
 export async function crowd(
-  { port, members, seed, seconds, faulty }: CrowdOptions,
+  { port, members, seed, seconds, atOnce, faulty }: CrowdOptions,
 ): Promise<Notes> {
   const notes = new Notes();
   const end = performance.now() + seconds * 1000;
@@ -233,6 +237,7 @@ export async function crowd(
       const options = breaks ? breaking(1 + roll(LONGEST_MS), roll) : {};
       await (await Visit.begin(port, notes, options)).pass(roll, {
         breaks,
+        atOnce,
         mayVanish: faulty && !breaks,
       });
     } while (performance.now() < end);
