@@ -88,8 +88,8 @@ const REPEAT_MESSAGES = 32;
 const REPEAT_BYTES = 256 * 1024;
 const REPEAT_MS = 30_000;
 /**
- * And to those who come back to that successor later than this client, within so many ms: the waits between
- * tries are up to half of it.
+ * And to those who come back to that successor later than this client, within so many ms: some waits between
+ * tries.
  */
 const REUNION_MS = 60_000;
 /** In a room of more members it is not: there would be as many repetitions as pairs of them. */
@@ -339,6 +339,7 @@ export class Client implements Room {
       clearTimeout(this.#parting);
       // A listener that throws may leave a wait behind.
       this.#hurry.resolve();
+      this.#session.outbox.close();
       this.#connection?.close();
     }
     this.#ending = ending;
@@ -552,10 +553,8 @@ export class Client implements Room {
   /** Whether this one was here when the server ended, and is back now. */
   #isBack(id: number): boolean {
     if (this.#absent.length === 0) return false;
-    const { name, key } = this.#marksOf(id);
-    const index = this.#absent.findIndex((one) =>
-      key === undefined ? name !== undefined && one.name === name : one.key === key
-    );
+    const marks = this.#marksOf(id);
+    const index = this.#absent.findIndex((one) => areSame(one, marks));
     if (index === -1) return false;
     this.#absent.splice(index, 1);
     return performance.now() < this.#reunion.ends;
@@ -919,14 +918,10 @@ export class Client implements Room {
     }
   }
 
-  /** Where people have keys, the one with the same; else the only one of that name. */
-  #receiverOf({ key, name }: Marks): Person | undefined {
+  /** The one with these marks, if there is one alone. */
+  #receiverOf(marks: Marks): Person | undefined {
     const others = this.#roster.people().filter(({ self }) => !self);
-    const found = others.filter(({ id }) =>
-      key === undefined
-        ? name !== undefined && this.#roster.nameOf(id) === name
-        : this.#session.cipher.identityOf(id)?.toHex() === key
-    );
+    const found = others.filter(({ id }) => areSame(this.#marksOf(id), marks));
     return found.length === 1 ? found[0] : undefined;
   }
 
@@ -1080,6 +1075,12 @@ export class Client implements Room {
       this.#news.push({ type: "otherkey", who: this.#roster.person(id) });
     }
   }
+}
+
+/** Where people have keys, these tell who is who; else the names. */
+function areSame(one: Marks, other: Marks): boolean {
+  if (one.key !== undefined || other.key !== undefined) return one.key === other.key;
+  return one.name !== undefined && one.name === other.name;
 }
 
 function begin(entrance: Entrance, anew: boolean): Session {

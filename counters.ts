@@ -6,6 +6,8 @@ import { ERROR_CODES, type ErrorCode } from "./protocol.ts";
 interface Metric {
   readonly type: "counter" | "gauge";
   readonly help: string;
+  /** Kept where it happens, often for another reason too, and read when the text is made. */
+  readonly read?: true;
   /** What the counts are told apart by. */
   readonly label?: { readonly name: string; readonly values: readonly string[] };
 }
@@ -60,14 +62,17 @@ export const METRICS = {
   },
   chat_frames_received_total: {
     type: "counter",
+    read: true,
     help: "Frames that members sent.",
   },
   chat_bytes_received_total: {
     type: "counter",
+    read: true,
     help: "Bytes of the frames that members sent.",
   },
   chat_messages_total: {
     type: "counter",
+    read: true,
     help: "Messages to the room.",
   },
   chat_direct_messages_total: {
@@ -85,20 +90,23 @@ export const METRICS = {
   },
   chat_bytes_appended_total: {
     type: "counter",
+    read: true,
     help: "Bytes appended to the room's log.",
   },
 } as const satisfies Record<`chat_${string}`, Metric>;
 
 type Table = typeof METRICS;
-type Of<Type> = { [N in keyof Table]: Table[N]["type"] extends Type ? N : never }[keyof Table];
+/** What is read when the text is made; the others are added up here. */
+type Read = {
+  [N in keyof Table]: Table[N] extends { type: "gauge" } | { read: true } ? N : never;
+}[keyof Table];
 type Labelled = {
   [N in keyof Table]: Table[N] extends { label: unknown } ? N : never;
 }[keyof Table];
 /** The values that the label of a counter may have. */
 type Label<N extends Labelled> = Table[N]["label"]["values"][number];
 
-/** What is read when the text is made. */
-export type Gauges = Readonly<Record<Of<"gauge">, number>>;
+export type Readings = Readonly<Record<Read, number>>;
 
 /** What `render` gives, as HTTP calls it. */
 export const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -113,7 +121,7 @@ export class Counters {
    *
    * @throws {RangeError} if it would go down
    */
-  add(name: Exclude<Of<"counter">, Labelled>, by?: number): void;
+  add(name: Exclude<keyof Table, Read | Labelled>, by?: number): void;
   add<N extends Labelled>(name: N, label: Label<N>, by?: number): void;
   add(name: keyof Table, first: string | number = 1, by: number = 1): void {
     const [key, more] = typeof first === "string" ? [seriesOf(name, first), by] : [name, first];
@@ -123,12 +131,12 @@ export class Counters {
   }
 
   /** All metrics, those at 0 too, as text. */
-  render(gauges: Gauges): string {
+  render(readings: Readings): string {
     const lines: string[] = [];
     for (const [name, metric] of Object.entries<Metric>(METRICS)) {
       lines.push(`# HELP ${name} ${escapeHelp(metric.help)}`, `# TYPE ${name} ${metric.type}`);
-      if (metric.type === "gauge") {
-        lines.push(`${name} ${gauges[name as keyof Gauges]}`);
+      if (name in readings) {
+        lines.push(`${name} ${readings[name as Read]}`);
         continue;
       }
       const series = metric.label?.values.map((value) => seriesOf(name, value)) ?? [name];

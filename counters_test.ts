@@ -1,15 +1,19 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { CONTENT_TYPE, Counters, type Gauges, METRICS, refusalOf } from "./counters.ts";
+import { CONTENT_TYPE, Counters, METRICS, type Readings, refusalOf } from "./counters.ts";
 import type { LeftReason, Refusal } from "./log.ts";
 import { ERROR_CODES } from "./protocol.ts";
 
-const GAUGES: Gauges = {
+const READINGS: Readings = {
   chat_members: 3,
   chat_members_away: 1,
   chat_connections: 4,
   chat_strangers: 2,
   chat_room_log_bytes_held: 524288,
   chat_process_resident_bytes: 66060288,
+  chat_frames_received_total: 7,
+  chat_bytes_received_total: 2 ** 40 + 1,
+  chat_messages_total: 8,
+  chat_bytes_appended_total: 9,
 };
 
 /** The value of each line that is no comment, by what stands in front of it. */
@@ -19,9 +23,11 @@ function values(text: string): Map<string, string> {
 }
 
 Deno.test("Counters.render: all metrics from the beginning, counters at 0", () => {
-  const shown = values(new Counters().render(GAUGES));
-  for (const [name, value] of Object.entries(GAUGES)) assertEquals(shown.get(name), String(value));
-  for (const [series, value] of shown) if (!(series in GAUGES)) assertEquals(value, "0", series);
+  const shown = values(new Counters().render(READINGS));
+  for (const [name, value] of Object.entries(READINGS)) {
+    assertEquals(shown.get(name), String(value));
+  }
+  for (const [series, value] of shown) if (!(series in READINGS)) assertEquals(value, "0", series);
   for (const name of Object.keys(METRICS)) {
     assert([...shown.keys()].some((series) => series.replace(/\{.*/, "") === name), name);
   }
@@ -34,7 +40,7 @@ Deno.test("Counters.render: all metrics from the beginning, counters at 0", () =
 });
 
 Deno.test("Counters.render: HELP and TYPE once in front of each metric, and every line ends", () => {
-  const text = new Counters().render(GAUGES);
+  const text = new Counters().render(READINGS);
   assert(text.startsWith(
     "# HELP chat_members Members in the room, those who are away included.\n" +
       "# TYPE chat_members gauge\nchat_members 3\n# HELP chat_members_away ",
@@ -45,7 +51,7 @@ Deno.test("Counters.render: HELP and TYPE once in front of each metric, and ever
       'chat_direct_messages_total{outcome="busy"} 0\n' +
       'chat_direct_messages_total{outcome="gone"} 0\n# HELP ',
   ));
-  assert(text.endsWith("\nchat_bytes_appended_total 0\n"));
+  assert(text.endsWith("\nchat_bytes_appended_total 9\n"));
   // The grammar of the format, as far as it is used here.
   let metric = "";
   for (const line of text.trimEnd().split("\n")) {
@@ -68,18 +74,18 @@ Deno.test("Counters.add: one, or so many, to that counter or label alone", () =>
   const counters = new Counters();
   counters.add("chat_joined_total");
   counters.add("chat_joined_total");
-  counters.add("chat_bytes_received_total", 2 ** 40);
-  counters.add("chat_bytes_received_total", 1);
+  counters.add("chat_warned_total", 2 ** 40);
+  counters.add("chat_warned_total", 1);
   counters.add("chat_left_total", "lost");
   counters.add("chat_refused_total", "flood", 2);
   counters.add("chat_slowed_total", 0);
-  const changed = [...values(counters.render(GAUGES))]
-    .filter(([series, value]) => !(series in GAUGES) && value !== "0");
+  const changed = [...values(counters.render(READINGS))]
+    .filter(([series, value]) => !(series in READINGS) && value !== "0");
   assertEquals(changed, [
     ["chat_joined_total", "2"],
     ['chat_left_total{reason="lost"}', "1"],
     ['chat_refused_total{code="flood"}', "2"],
-    ["chat_bytes_received_total", "1099511627777"],
+    ["chat_warned_total", "1099511627777"],
   ]);
 });
 

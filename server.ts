@@ -117,8 +117,8 @@ export class Server {
   /** How many of them each address has. */
   readonly #byNetwork = new Tally();
   #strangers = 0;
-  /** How many bytes of the room's log have been counted. */
-  #appended = 0;
+  /** What members have sent, in frames and in bytes. */
+  readonly #received = { frames: 0, bytes: 0 };
   #stopping = false;
   readonly #looking: ReturnType<typeof setInterval>;
   readonly #accepting: Promise<void>;
@@ -176,16 +176,18 @@ export class Server {
   status(): string {
     let away = 0;
     for (const { connection } of this.#sessions.all()) if (!connection) away++;
-    const { end } = this.hub.log;
-    this.#counters.add("chat_bytes_appended_total", end - this.#appended);
-    this.#appended = end;
+    const { log, said } = this.hub;
     return this.#counters.render({
       chat_members: this.hub.size,
       chat_members_away: away,
       chat_connections: this.connections,
       chat_strangers: this.#strangers,
-      chat_room_log_bytes_held: this.hub.log.held,
+      chat_room_log_bytes_held: log.held,
       chat_process_resident_bytes: Deno.memoryUsage().rss,
+      chat_frames_received_total: this.#received.frames,
+      chat_bytes_received_total: this.#received.bytes,
+      chat_messages_total: said,
+      chat_bytes_appended_total: log.end,
     });
   }
 
@@ -539,8 +541,8 @@ export class Server {
   #charge(connection: Connection, session: Session, frame: Frame): number {
     const { member: { id: member }, meter, patience } = session;
     const { length } = frame.bytes;
-    this.#counters.add("chat_frames_received_total");
-    this.#counters.add("chat_bytes_received_total", length);
+    this.#received.frames++;
+    this.#received.bytes += length;
     if (!meter) return 0;
     const wait = meter.take(length, this.#now());
     switch (patience.judge(wait, meter.recovered)) {
@@ -569,7 +571,6 @@ export class Server {
         session.accepted++;
         if (frame.id === 0) {
           this.hub.say(member, frame);
-          this.#counters.add("chat_messages_total");
         } else {
           const outcome = this.hub.tell(member, frame);
           this.#counters.add("chat_direct_messages_total", OUTCOMES[outcome]!);
