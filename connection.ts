@@ -2,35 +2,30 @@
 // Knows no room and no cipher.
 
 import { FrameDecoder } from "./protocol.ts";
+import { Turns } from "./turns.ts";
 
 /**
- * Reads that begin in one turn of the event loop. Deno 2.6 to 2.9 serve 128 sockets of a thread in a turn, which
- * is tokio's budget of a task, and first those where a read begins. So where more than that are always ready, for
- * strangers flood them, members would wait until the strangers are through.
+ * Operations on sockets that begin in one turn of the event loop. Deno 2.6 to 2.9 do 128 of a thread in a turn, which
+ * is tokio's budget of a task. What is above it does not only wait: all of it is tried again in each turn, so a
+ * flush to 5,000 members would cost half as much again. And where more reads than that are always ready, because
+ * strangers flood them, everybody else would have to wait until the strangers are through.
  */
-const READS_PER_TURN = 64;
+const reads = new Turns(40, setImmediate);
+const writes = new Turns(80, setImmediate);
 /** Connections of this thread that are open: as long as these are few, nobody has to wait for anybody. */
+const FEW = 64;
 let open = 0;
-/** How many reads have begun in this turn. */
-let begun = 0;
-/** Those that were too many for it, in their order. */
-const later: (() => void)[] = [];
 
-/** Begins a read in this turn, or in the next that has room for it. */
-function begin(read: () => void): void {
-  if (open <= READS_PER_TURN) return read();
-  if (begun === READS_PER_TURN) {
-    later.push(read);
-    return;
-  }
-  if (++begun === READS_PER_TURN) setTimeout(nextTurn, 0);
-  read();
+/** Does `task` in this turn, or in the next that has room for it. */
+function begin(turns: Turns, task: () => void): void {
+  if (open <= FEW) task();
+  else turns.begin(task);
 }
 
-function nextTurn(): void {
-  begun = 0;
-  while (later.length > 0 && begun < READS_PER_TURN) begin(later.shift()!);
-}
+/** How many writes of this thread have had to wait for their turn so far, and how many of them have had it. */
+export const waits = { queued: () => writes.queued, passed: () => writes.passed };
+
+const NOTHING = new Uint8Array();
 
 /** Where a connection's writer gets what it writes. */
 export interface Source {
@@ -60,15 +55,21 @@ export class Connection {
   readonly #urgent: Uint8Array<ArrayBuffer>[] = [];
   #source: Source | undefined;
   #busy = false;
-  /** Settles when the writer has nothing more to write; never rejects. */
-  #writing = Promise.resolve();
-  /** Ends the `fill()` that waits; harmless where none does. */
-  #endFill: () => void = () => {};
+  /** Busy, but its turn to write has not come. */
+  #queued = false;
+  /** What is being written: what of it has not been taken yet. */
+  #rest: Uint8Array<ArrayBuffer> = NOTHING;
+  /** Tells `finish()` that the writer has nothing more to write, or that the connection is closed. */
+  #onIdle: (() => void) | undefined;
+  /** Ends the read under way, with the number of bytes or null for the end; harmless where there is none. */
+  #endRead: (count: number | null) => void = () => {};
   #filling = false;
   /** Ends the `pause()` under way. */
   #endPause: (() => void) | undefined;
-  /** Resolves when nothing more can be read. */
-  readonly #readEnd = Promise.withResolvers<void>();
+  /** Nothing more can be read. */
+  #readAll = false;
+  /** Tells the `fill()` that waits for that. */
+  #onReadAll: (() => void) | undefined;
   #finishing = false;
   #closed = false;
   /** When the read under way began, on the clock of `performance.now()`. */
@@ -101,13 +102,13 @@ export class Connection {
    * one is about to.
    */
   async fill(): Promise<boolean> {
-    while (!this.#closed && !this.#filling) {
+    while (!this.#readAll && !this.#filling) {
       this.#filling = true;
       this.#readAt = performance.now();
       const count = await this.#read();
       this.#filling = false;
       if (count === null) {
-        this.#readEnd.resolve();
+        this.#endReading();
         return false;
       }
       // Once the last word is being said, what still comes is only taken so that closing does not reset
@@ -116,9 +117,14 @@ export class Connection {
       this.decoder.fill(count);
       return true;
     }
-    // Either closed, or `finish()` is reading for us.
-    await this.#readEnd.promise;
+    // `finish()` is reading for us, or we for it.
+    if (!this.#readAll) await new Promise<void>((resolve) => this.#onReadAll = resolve);
     return false;
+  }
+
+  #endReading(): void {
+    this.#readAll = true;
+    this.#onReadAll?.();
   }
 
   /** Waits, but not longer than the connection is open. One at a time. */
@@ -136,16 +142,17 @@ export class Connection {
   /** A read that `close()` ends: in Deno 2.8, closing a socket alone leaves a read waiting (issue 35292). */
   #read(): Promise<number | null> {
     return new Promise((resolve) => {
-      this.#endFill = () => resolve(null);
-      begin(() => {
-        if (this.#closed) return;
-        this.#conn.read(this.decoder.space()).then(resolve, (error) => {
-          this.close(messageOf(error));
-          resolve(null);
-        });
-      });
+      this.#endRead = resolve;
+      begin(reads, this.#beginRead);
     });
   }
+
+  // Made once, not for each read: there is one that waits for each member.
+  readonly #beginRead = () => {
+    if (this.#closed) return;
+    this.#conn.read(this.decoder.space()).then(this.#endRead, this.#failRead);
+  };
+  readonly #failRead = (error: unknown) => this.close(messageOf(error));
 
   /** Writes a small frame before what the source has. Its bytes MUST NOT change any more. */
   send(frame: Uint8Array<ArrayBuffer>): void {
@@ -179,26 +186,41 @@ export class Connection {
   wake(): void {
     if (this.#busy || this.#closed) return;
     this.#busy = true;
-    this.#writing = this.#write();
+    this.#queued = true;
+    begin(writes, this.#beginWrite);
   }
 
-  async #write(): Promise<void> {
-    try {
-      while (!this.#closed) {
-        const bytes = this.#urgent.shift() ?? this.#source?.take();
-        if (!bytes) break;
-        let written = 0;
-        while (written < bytes.length) {
-          written += await this.#conn.write(written === 0 ? bytes : bytes.subarray(written));
-        }
-      }
-    } catch (error) {
-      // The other side has gone (`take` does not throw): there is nobody left to tell.
-      this.close(messageOf(error));
-    } finally {
-      this.#busy = false;
-    }
+  // Callbacks that are made once, and no async function: each write would leave twice as much for the collector.
+
+  /** Begins the write that waits for its turn, if there is one. */
+  readonly #beginWrite = () => {
+    if (!this.#queued) return;
+    this.#queued = false;
+    this.#writeNext();
+  };
+
+  #writeNext(): void {
+    const bytes = this.#closed ? undefined : this.#urgent.shift() ?? this.#source?.take();
+    if (bytes) return this.#write(bytes);
+    this.#rest = NOTHING;
+    this.#busy = false;
+    this.#onIdle?.();
   }
+
+  #write(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#rest = bytes;
+    this.#conn.write(bytes).then(this.#onWritten, this.#failWrite);
+  }
+
+  readonly #onWritten = (count: number) => {
+    if (count < this.#rest.length) this.#write(this.#rest.subarray(count));
+    else this.#writeNext();
+  };
+  /** The other side has gone: there is nobody left to tell. */
+  readonly #failWrite = (error: unknown) => {
+    this.close(messageOf(error));
+    this.#writeNext();
+  };
 
   /**
    * Writes what is pending and then `last`, shuts down the sending half, waits for the other side to do
@@ -210,13 +232,11 @@ export class Connection {
     if (this.#finishing || this.#closed) return await this.closed;
     this.#finishing = true;
     const timer = setTimeout(() => this.close(), ms);
-    this.wake();
-    await this.#written();
+    await this.#writeAll();
     this.#source = undefined;
     if (last) {
       this.#urgent.push(last);
-      this.wake();
-      await this.#written();
+      await this.#writeAll();
     }
     if (!this.#closed) {
       // Rejects if the other side has closed before: so be it.
@@ -227,9 +247,11 @@ export class Connection {
     this.close();
   }
 
-  /** Resolves when the writer is idle, or the connection closed: a write may outlive that. */
-  #written(): Promise<void> {
-    return Promise.race([this.#writing, this.closed]);
+  /** Resolves when all that is pending has been written, or the connection is closed. */
+  async #writeAll(): Promise<void> {
+    this.wake();
+    this.#beginWrite();
+    if (this.#busy && !this.#closed) await new Promise<void>((resolve) => this.#onIdle = resolve);
   }
 
   /** Closes at once; what is pending is lost. Harmless the second time. */
@@ -241,9 +263,10 @@ export class Connection {
     // The other side's notice first: see `#read`.
     this.#conn.closeWrite().catch(() => {});
     this.#conn.close();
-    this.#endFill();
+    this.#endRead(null);
     this.#endPause?.();
-    this.#readEnd.resolve();
+    this.#onIdle?.();
+    this.#endReading();
     this.#resolveClosed();
   }
 }

@@ -397,3 +397,29 @@ Deno.test("Connection: what is pending arrives whole, then the last word", async
   await raw.end();
   await within("the end", finished);
 });
+
+Deno.test("Connection: where very many write at once, each write has its turn, and a last word none is lost for", async () => {
+  const many = Array.from({ length: 300 }, (_, number) => {
+    const socket = new FakeSocket();
+    const connection = new Connection(socket.conn, MAX_FRAME);
+    const source = new Pending();
+    source.bytes = [number & 0xff, number >> 8];
+    return { number, socket, connection, source };
+  });
+  for (const { connection, source } of many) connection.attach(source);
+  assertEquals(many.filter(({ socket }) => socket.writes.length > 0).length, 80);
+  // The last of them ends before it has had its turn.
+  const { socket, connection, number } = many.at(-1)!;
+  const finished = connection.finish(NEVER_MS, BYE);
+  assertEquals(socket.writes, [[number & 0xff, number >> 8]]);
+  await socket.take(2);
+  assertEquals(socket.writes[1], [...BYE]);
+  socket.takeLast(BYE.length);
+  await finished;
+  for (const { number, socket } of many) {
+    await socket.written;
+    assertEquals(socket.writes[0], [number & 0xff, number >> 8]);
+  }
+  assertEquals(socket.writes.length, 2);
+  for (const { connection } of many) connection.close();
+});

@@ -1,37 +1,69 @@
 // When what has been appended goes out. A write to one member costs about the same whatever it carries; so in
-// a large room that is busy, what comes soon behind a flush waits for the rest, and one write carries all of it.
+// a room that is busy, what comes soon behind a flush waits for the rest, and one write carries all of it.
 // Pure: time is passed in. `bench/README.md` has the figures of what was tried.
 
-/** How a server waits. */
-export interface Waits {
+/** What a flush depends on. */
+export interface Surroundings {
   /** Milliseconds, on a clock that does not go back. */
   now(): number;
-  /** Once this turn's other frames are in, too. */
+  /** Grows with all that is appended. */
+  end(): number;
+  /** How many writes have had to wait for their turn so far. */
+  queued(): number;
+  /** How many of them have had it. */
+  passed(): number;
+  /** Does a task once this turn's other frames are in, too. */
   atOnce(task: () => void): void;
-  /** Once the sockets have been looked at again: a timer of 0 ms, which takes one or two. */
+  /** Does a task in the next turn, once the sockets have been looked at again. */
   later(task: () => void): void;
 }
 
-/** A flush to so many takes longer than a timer: in a smaller room, waiting costs more than it saves. */
-export const LARGE = 400;
-/** How long a flush keeps the server busy for each member, with all that follows from it, in ms; rounded up. */
-export const BUSY_MS = 0.04;
-
 /**
- * Makes what a hub calls when something was appended; see `HubOptions.schedule`.
- *
- * @param size how many members there are
+ * Nothing has come for so long, in ms: then the rest will not come soon either. Those who answer to the
+ * same flush do so within little more than this; less cut them in two, more gained nothing.
  */
-export function flusher(size: () => number, waits: Waits): (flush: () => void) => void {
-  let last = -Infinity;
-  return (flush) => {
-    const members = size();
-    const isBusy = members > LARGE && waits.now() - last < BUSY_MS * members;
-    const run = () => {
-      last = waits.now();
-      flush();
+const QUIET_MS = 0.2;
+/** Nor for longer than this part of what the last flush took: in a small room, waiting costs more than it saves. */
+const QUIET_PART = 1 / 4;
+/** However much comes, what came first has to go. Counts from the end of the last flush, in ms. */
+const LONGEST_MS = 1.5;
+
+/** Makes what a hub calls when something was appended; see `HubOptions.schedule`. */
+export function flusher(surroundings: Surroundings): (flush: () => void) => void {
+  const { now, end, queued, passed, atOnce, later } = surroundings;
+  let began = 0;
+  /** undefined while a flush is under way. */
+  let ended: number | undefined = 0;
+
+  const run = (flush: () => void) => {
+    began = now();
+    ended = undefined;
+    flush();
+    // Other writes may always wait, such as those to newcomers.
+    const last = queued();
+    const settle = () => {
+      if (passed() < last) later(settle);
+      else ended = now();
     };
-    if (isBusy) waits.later(run);
-    else waits.atOnce(run);
+    settle();
+  };
+
+  return (flush) => {
+    let seen = end();
+    let since = now();
+    // The last flush is over for longer than it took: the room is not busy.
+    if (ended !== undefined && since - ended >= ended - began) return atOnce(() => run(flush));
+    const look = () => {
+      if (ended === undefined) return later(look);
+      const at = now();
+      if (end() !== seen) {
+        seen = end();
+        since = at;
+      }
+      const quiet = Math.min(QUIET_MS, QUIET_PART * (ended - began));
+      if (at - since >= quiet || at - ended >= LONGEST_MS) run(flush);
+      else later(look);
+    };
+    later(look);
   };
 }

@@ -1,44 +1,126 @@
 import { assertEquals } from "@std/assert";
-import { BUSY_MS, flusher, LARGE } from "./flush.ts";
+import { flusher } from "./flush.ts";
 
-/** A server's time, and what waits in it. */
-function play(size: number) {
-  const time = { now: 1000, atOnce: 0, later: 0, flushed: 0 };
-  const tasks: (() => void)[] = [];
-  const wait = (how: "atOnce" | "later") => (task: () => void) => {
-    time[how]++;
-    tasks.push(task);
-  };
-  const flush = flusher(() => size, {
-    now: () => time.now,
-    atOnce: wait("atOnce"),
-    later: wait("later"),
+/** A server's time, what waits in it, and when what was flushed. `lasts`: how long a flush takes, in turns of 1 ms. */
+function play(lasts = 0) {
+  const flushed: string[] = [];
+  let now = 1000;
+  let end = 0;
+  let queued = 0;
+  let passed = 0;
+  const soon: (() => void)[] = [];
+  let later: (() => void)[] = [];
+  let unsaid = "";
+  const schedule = flusher({
+    now: () => now,
+    end: () => end,
+    queued: () => queued,
+    passed: () => passed,
+    atOnce: (task) => void soon.push(task),
+    later: (task) => void later.push(task),
   });
-  /** Something comes so many ms after what came before; and goes out. */
-  const come = (ms: number) => {
-    time.now += ms;
-    flush(() => time.flushed++);
-    tasks.shift()!();
+  const endTurn = () => {
+    soon.splice(0).forEach((task) => task());
   };
-  return { time, come };
+  return {
+    flushed,
+    /** Something is appended; a hub asks for no second flush before the first one. */
+    say(what: string) {
+      end++;
+      unsaid += what;
+      if (unsaid !== what) return;
+      schedule(() => {
+        flushed.push(`${now - 1000}: ${unsaid}`);
+        unsaid = "";
+        queued += lasts;
+      });
+    },
+    endTurn,
+    /** So many ms later, in the next turn. */
+    turn(ms: number) {
+      endTurn();
+      now += ms;
+      if (passed < queued) passed++;
+      const due = later;
+      later = [];
+      due.forEach((task) => task());
+      endTurn();
+    },
+    get looking() {
+      return later.length > 0;
+    },
+  };
 }
 
-Deno.test("flusher: in a room that is not large everything goes out at once, however busy it is", () => {
-  const { time, come } = play(LARGE);
-  for (let i = 0; i < 10; i++) come(0);
-  assertEquals([time.atOnce, time.later, time.flushed], [10, 0, 10]);
+Deno.test("flusher: in a quiet room all of a turn goes out at its end, and nothing is waited for", () => {
+  const room = play();
+  room.say("a");
+  room.say("b");
+  assertEquals(room.flushed, []);
+  room.endTurn();
+  assertEquals(room.flushed, ["0: ab"]);
+  assertEquals(room.looking, false);
 });
 
-Deno.test("flusher: in a large room what comes while a flush keeps it busy is gathered, and nothing else", () => {
-  const size = 1000;
-  const { time, come } = play(size);
-  come(0);
-  assertEquals([time.atOnce, time.later], [1, 0]);
-  come(BUSY_MS * size - 1);
-  assertEquals([time.atOnce, time.later], [1, 1]);
-  // It counts from when it went out last.
-  come(BUSY_MS * size - 1);
-  assertEquals([time.atOnce, time.later], [1, 2]);
-  come(BUSY_MS * size);
-  assertEquals([time.atOnce, time.later, time.flushed], [2, 2, 4]);
+Deno.test("flusher: a flush that took no time makes nothing wait", () => {
+  const room = play();
+  for (const what of ["a", "b", "c"]) {
+    room.say(what);
+    room.endTurn();
+  }
+  assertEquals(room.flushed, ["0: a", "0: b", "0: c"]);
+});
+
+Deno.test("flusher: what comes while a flush is under way waits for its end, and then until nothing comes", () => {
+  const room = play(4);
+  room.say("a");
+  room.endTurn();
+  room.turn(1);
+  room.say("b");
+  for (let i = 0; i < 2; i++) room.turn(1);
+  assertEquals(room.flushed, ["0: a"], "its writes still wait for their turn");
+  room.say("c");
+  room.turn(1);
+  // That was its end: from now on, 0.2 ms.
+  room.turn(0.125);
+  assertEquals(room.flushed, ["0: a"]);
+  room.turn(0.125);
+  assertEquals(room.flushed, ["0: a", "4.25: bc"]);
+});
+
+Deno.test("flusher: who goes on talking can't keep what came first from going out", () => {
+  const room = play(4);
+  room.say("a");
+  room.endTurn();
+  for (let i = 0; i < 5; i++) room.turn(1);
+  room.say("b");
+  for (let i = 0; i < 20 && room.flushed.length < 2; i++) {
+    room.turn(0.125);
+    room.say(".");
+  }
+  // 1.5 ms behind the end of the flush before, which was at 4 or 5.
+  assertEquals(room.flushed[1]!.slice(0, 6), "5.5: b");
+});
+
+Deno.test("flusher: a flush that is over for longer than it took is forgotten", () => {
+  const room = play(4);
+  room.say("a");
+  room.endTurn();
+  for (let i = 0; i < 5; i++) room.turn(1);
+  room.turn(4);
+  room.say("b");
+  room.endTurn();
+  assertEquals(room.flushed, ["0: a", "9: b"]);
+});
+
+Deno.test("flusher: a short flush makes what follows wait for a part of its time only", () => {
+  const room = play(1);
+  room.say("a");
+  room.endTurn();
+  room.turn(0.5);
+  room.say("b");
+  room.turn(0.0625);
+  assertEquals(room.flushed.length, 1);
+  room.turn(0.0625);
+  assertEquals(room.flushed.length, 2);
 });

@@ -3,6 +3,7 @@
 // log. Who is too far behind loses its connection, and who falls off the log its membership.
 
 import { concat } from "./bytes.ts";
+import { Listing } from "./listing.ts";
 import {
   AckOutcome,
   Away,
@@ -37,10 +38,10 @@ const ROOM_SEGMENT = 512 * 1024;
 const OWN_SEGMENT = 1024;
 /** A write of this size is worth its call: pieces are put together up to it. A larger one is not copied. */
 const WRITE_SIZE = 64 * 1024;
-/** How much of the list of members is written at a time: many profiles in one write, few in memory. */
-const ROSTER_SLICE = 16 * 1024;
 /** Turns that are over are forgotten so many at a time: a few are in nobody's way. */
 const OLD_TURNS = 64;
+
+const NOTHING_READ = { position: -1, end: -1, bytes: new Uint8Array() };
 
 interface Segment {
   /** The position of its first byte. */
@@ -61,6 +62,8 @@ export class Log {
   #segments: Segment[] = [];
   #end = 0;
   #begun = 0;
+  /** What was read last: nearly always the next member is as far, and gets the same. */
+  #last: { position: number; end: number; bytes: Uint8Array<ArrayBuffer> } = NOTHING_READ;
 
   /**
    * @param capacity bytes that can be read at most; the oldest go first, a segment at a time. Frames
@@ -99,19 +102,29 @@ export class Log {
   append(frame: Uint8Array): Uint8Array<ArrayBuffer> {
     let last = this.#segments.at(-1);
     if (!last || last.used + frame.length > last.bytes.length) {
-      const size = Math.max(this.#segment, frame.length);
-      while (this.#segments.length > 0 && this.#end - this.start + size > this.#capacity) {
-        this.#segments.shift();
-      }
-      last = { start: this.#end, bytes: new Uint8Array(size), used: 0 };
-      this.#segments.push(last);
-      this.#begun++;
+      last = this.#begin(new Uint8Array(Math.max(this.#segment, frame.length)));
     }
     const copy = last.bytes.subarray(last.used, last.used + frame.length);
     copy.set(frame);
     last.used += frame.length;
     this.#end += frame.length;
     return copy;
+  }
+
+  /** Appends frames as a segment of their own, without a copy: their bytes MUST NOT change any more. */
+  adopt(frames: Uint8Array<ArrayBuffer>): void {
+    this.#begin(frames).used = frames.length;
+    this.#end += frames.length;
+  }
+
+  #begin(bytes: Uint8Array<ArrayBuffer>): Segment {
+    while (this.#segments.length > 0 && this.#end - this.start + bytes.length > this.#capacity) {
+      this.#segments.shift();
+    }
+    const segment = { start: this.#end, bytes, used: 0 };
+    this.#segments.push(segment);
+    this.#begun++;
+    return segment;
   }
 
   /**
@@ -121,10 +134,14 @@ export class Log {
    * @throws {RangeError} if the log does not reach back (or forward) to `position`
    */
   read(position: number, end: number = this.#end): Uint8Array<ArrayBuffer> {
+    const last = this.#last;
+    if (last.position === position && last.end === end && position >= this.start) return last.bytes;
     const segment = this.#find(position);
-    if (!segment) return new Uint8Array(0);
+    if (!segment) return new Uint8Array();
     const { start, bytes, used } = segment;
-    return bytes.subarray(position - start, Math.min(used, end - start));
+    const piece = bytes.subarray(position - start, Math.min(used, end - start));
+    if (end <= this.#end) this.#last = { position, end, bytes: piece };
+    return piece;
   }
 
   /**
@@ -184,10 +201,11 @@ export class Member {
   readonly id: number;
   /** undefined while it has no connection: what comes waits for it. */
   outlet: Outlet | undefined;
-  /** Its MEMBER frame, as each newcomer gets it: made once, not for each of them. */
-  #entry: Uint8Array<ArrayBuffer>;
-  /** The others have been told that its connection is lost. */
-  away = false;
+  /** Its MEMBER frame. */
+  #frame: Uint8Array<ArrayBuffer>;
+  /** What each newcomer gets of it. */
+  entry: Uint8Array<ArrayBuffer>;
+  #away = false;
   /** It has lost its connection because it was too far behind. */
   slow = false;
   /** Why it left, one of `Left`; undefined as long as it has not. */
@@ -212,8 +230,8 @@ export class Member {
   readonly #turns: Turn[] = [];
   /** The first of them that has not been taken. */
   #turn = 0;
-  /** The members before this one that are still to be told of, while the list goes out. */
-  #roster: IterableIterator<Member> | undefined;
+  /** The list of members, while it goes out: those between `#lastListed` and this one are still to be told of. */
+  #listing: Listing | undefined;
   #lastListed = 0;
   /** Where the room's log ends for this member, once it has left. */
   #end = Infinity;
@@ -224,25 +242,37 @@ export class Member {
     outlet: Outlet,
     room: Log,
     own: Log,
-    roster: IterableIterator<Member>,
+    listing: Listing,
   ) {
     this.id = id;
-    this.#entry = encodeFrame(Type.MEMBER, id, profile);
+    this.#frame = this.entry = encodeFrame(Type.MEMBER, id, profile);
     this.outlet = outlet;
     this.own = own;
     this.#room = room;
-    this.#roster = roster;
+    this.#listing = listing;
     this.#start = this.cursor = this.#taken = room.end;
   }
 
   /** The sealed profile. */
   get profile(): Uint8Array {
-    return this.#entry.subarray(HEADER_SIZE);
+    return this.#frame.subarray(HEADER_SIZE);
   }
 
   /** For the hub. */
   set profile(profile: Uint8Array) {
-    this.#entry = encodeFrame(Type.MEMBER, this.id, profile);
+    this.#frame = encodeFrame(Type.MEMBER, this.id, profile);
+    this.away = this.#away;
+  }
+
+  /** The others have been told that its connection is lost. */
+  get away(): boolean {
+    return this.#away;
+  }
+
+  /** For the hub. */
+  set away(away: boolean) {
+    this.#away = away;
+    this.entry = away ? concat([this.#frame, encodeAway(this.id, Away.AWAY)]) : this.#frame;
   }
 
   /** Bytes of the room's log that it has not taken. */
@@ -262,7 +292,7 @@ export class Member {
 
   /** The list of members is still going out. */
   get listing(): boolean {
-    return this.#roster !== undefined;
+    return this.#listing !== undefined;
   }
 
   /**
@@ -274,26 +304,29 @@ export class Member {
    */
   take(): Uint8Array<ArrayBuffer> | null {
     this.cursor = this.#taken;
-    this.ownCursor = this.#ownTaken;
-    this.#trim();
+    if (this.ownCursor !== this.#ownTaken) {
+      this.ownCursor = this.#ownTaken;
+      this.#trim();
+    }
     if (this.fallen) return null;
     // With as much else as goes out in this take, the list still goes on.
-    if (this.#roster && this.ownBacklog < WRITE_SIZE) this.#list(this.#roster);
-    const pieces: Uint8Array<ArrayBuffer>[] = [];
-    let bytes = 0;
-    for (;;) {
-      const piece = this.#next(bytes === 0 ? Infinity : WRITE_SIZE - bytes);
-      if (!piece) break;
-      pieces.push(piece);
-      bytes += piece.length;
+    if (this.#listing && this.ownBacklog < WRITE_SIZE) this.#list(this.#listing);
+    const first = this.#next(Infinity);
+    // Nearly always that is all: what the room has said, the same for many members.
+    let next = first && this.#next(WRITE_SIZE - first.length);
+    if (!first || !next) return first ?? null;
+    const pieces = [first];
+    for (let bytes = first.length; next; next = this.#next(WRITE_SIZE - bytes)) {
+      pieces.push(next);
+      bytes += next.length;
     }
-    return pieces.length > 1 ? concat(pieces) : pieces[0] ?? null;
+    return concat(pieces);
   }
 
   /** Its client says up to where it has its own log. False if that was never written to it. */
   have(position: number): boolean {
     if (position > this.#ownTaken) return false;
-    if (!this.#roster) {
+    if (!this.#listing) {
       this.#kept = Math.max(this.#kept, position);
       this.#trim();
     }
@@ -305,7 +338,7 @@ export class Member {
    * and nothing done, if it can't go on there: a log does not reach back, or was never there for it.
    */
   rewind(room: number, own: number): boolean {
-    if (this.#roster || this.fallen || room < this.#start) return false;
+    if (this.#listing || this.fallen || room < this.#start) return false;
     if (room > this.#taken || own > this.#ownTaken) return false;
     if (!this.#room.isBoundary(room) || !this.own.isBoundary(own)) return false;
     this.slow = false;
@@ -319,19 +352,24 @@ export class Member {
   /** For the hub: appends a frame, or several, to the own log; returns the log's copy. */
   append(frame: Uint8Array): Uint8Array<ArrayBuffer> {
     const copy = this.own.append(frame);
+    this.#takeTurn();
+    return copy;
+  }
+
+  /** What has been appended to the own log has its turn when all that the room has had has gone out. */
+  #takeTurn(): void {
     // What comes while the list goes out goes with it, before all that is the room's.
-    const room = this.#roster ? this.#taken : this.#room.end;
+    const room = this.#listing ? this.#taken : this.#room.end;
     const last = this.#turns.at(-1);
     // A run that has been taken whole is over: another begins.
     if (last?.room === room && this.#turn < this.#turns.length) last.end = this.own.end;
     else this.#turns.push({ room, end: this.own.end });
-    return copy;
   }
 
   /** For the hub: somebody leaves that this member has not been told of, and may still hear. */
   listBefore(leaver: Member): void {
-    if (this.#roster && leaver.id > this.#lastListed && leaver.id < this.id) {
-      this.append(leaver.#entry);
+    if (this.#listing && leaver.id > this.#lastListed && leaver.id < this.id) {
+      this.append(leaver.entry);
     }
   }
 
@@ -339,7 +377,7 @@ export class Member {
   close(): void {
     this.#end = this.#room.end;
     // From now on nobody tells it of those who leave before they are listed: they stay in its list.
-    if (this.#roster) this.#roster = [...this.#roster].values();
+    this.#listing = this.#listing?.part(this.#lastListed, this.id);
   }
 
   /** Takes the next piece; undefined if there is none, or none that fits into `space` bytes. */
@@ -354,30 +392,23 @@ export class Member {
     }
     const end = Math.min(turn?.room ?? Infinity, this.#end, this.#room.end);
     // Until it knows who is there, a member could not tell who says something.
-    if (this.#roster || this.#taken >= end) return undefined;
+    if (this.#listing || this.#taken >= end) return undefined;
     const room = this.#room.read(this.#taken, end);
     if (room.length > space) return undefined;
     this.#taken += room.length;
     return room;
   }
 
-  /** Appends a slice of the list of members, as one piece. */
-  #list(roster: Iterator<Member>): void {
-    const frames: Uint8Array[] = [];
-    let isOver = false;
-    for (let bytes = 0; bytes < ROSTER_SLICE;) {
-      const { done, value: member } = roster.next();
-      // Who came later is told of by the room's log.
-      isOver = done === true || member.id >= this.id;
-      if (isOver) break;
-      frames.push(member.#entry);
-      bytes += member.#entry.length;
-      if (member.away) frames.push(encodeAway(member.id, Away.AWAY));
-      this.#lastListed = member.id;
+  /** Appends the next piece of the list of members. Who came later is told of by the room's log. */
+  #list(listing: Listing): void {
+    const { bytes, last, more } = listing.slice(this.#lastListed, this.id);
+    this.#lastListed = last;
+    if (bytes.length > 0) {
+      this.own.adopt(bytes);
+      this.#takeTurn();
     }
-    if (frames.length > 0) this.append(concat(frames));
-    if (!isOver) return;
-    this.#roster = undefined;
+    if (more) return;
+    this.#listing = undefined;
     this.#kept = this.own.end;
   }
 
@@ -437,8 +468,9 @@ export class Hub {
   readonly #schedule: (flush: () => void) => void;
   /** In the order of joining, which is that of the ids. */
   readonly #members = new Map<number, Member>();
+  readonly #listing = new Listing();
   /** To whom the list of members is going out; some may be through. */
-  readonly #listing = new Set<Member>();
+  readonly #newcomers = new Set<Member>();
   #lastId = 0;
   #scheduled = false;
   #closed = false;
@@ -468,8 +500,7 @@ export class Hub {
     // What waits may exceed the limit for direct messages by acknowledgements and a slice of the list; what
     // is kept behind it, for a client that comes back, goes first.
     const own = new Log(this.#ownSize + MAX_FRAME, OWN_SEGMENT);
-    // The iterator goes on to be true as people come and leave: nobody is listed twice, or kept for it.
-    const member = new Member(id, profile, outlet, this.log, own, this.#members.values());
+    const member = new Member(id, profile, outlet, this.log, own, this.#listing);
     const start = {
       room: member.cursor,
       own: 0,
@@ -478,6 +509,7 @@ export class Hub {
     };
     this.#members.set(id, member);
     this.#listing.add(member);
+    this.#newcomers.add(member);
     this.#append(encodeFrame(Type.JOINED, id, profile));
     return { member, start };
   }
@@ -505,22 +537,24 @@ export class Hub {
   setAway(member: Member, away: boolean): void {
     if (!this.has(member) || member.away === away) return;
     member.away = away;
+    this.#listing.change(member);
     this.#append(encodeAway(member.id, away ? Away.AWAY : Away.BACK));
   }
 
   /** Lets a member go, and tells the others why: one of `Left`. Does nothing if it has gone. */
   leave(member: Member, reason: number): void {
     if (!this.#members.delete(member.id)) return;
-    this.#listing.delete(member);
-    for (const other of this.#listing) {
+    this.#listing.remove(member);
+    this.#newcomers.delete(member);
+    for (const other of this.#newcomers) {
       if (other.listing) other.listBefore(member);
-      else this.#listing.delete(other);
+      else this.#newcomers.delete(other);
     }
     member.left = reason;
     member.close();
     this.#append(encodeFrame(Type.LEFT, member.id, Uint8Array.of(reason)));
     // Who takes nothing while very many leave falls off its own log.
-    for (const other of this.#listing) if (other.fallen) this.#drop(other);
+    for (const other of this.#newcomers) if (other.fallen) this.#drop(other);
   }
 
   /** A MESSAGE frame of a member goes to everybody, its sender too: the same bytes, with the sender's id. */
@@ -549,6 +583,7 @@ export class Hub {
   setProfile(member: Member, profile: Uint8Array): void {
     if (!this.has(member)) return;
     member.profile = profile;
+    this.#listing.change(member);
     this.#append(encodeFrame(Type.PROFILE, member.id, profile));
   }
 

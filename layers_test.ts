@@ -41,6 +41,8 @@ const ROWS: readonly (readonly string[])[] = [
     "numbering.ts",
     "backoff.ts",
     "flush.ts",
+    "turns.ts",
+    "listing.ts",
     "resume.ts",
   ],
   ["text.ts", "bytes.ts", "errors.ts", "aead.ts", "keys.ts", "codes.ts"],

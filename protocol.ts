@@ -577,7 +577,7 @@ export class FrameDecoder {
    * @param limit greatest `length` that is taken
    * @param initial bytes of the buffer as long as no frame needs more
    */
-  constructor(limit: number, initial: number = 4 * 1024) {
+  constructor(limit: number, initial: number = 1024) {
     this.#limit = limit;
     this.#initial = initial;
     this.#buffer = new Uint8Array(initial);

@@ -5,7 +5,7 @@
 
 import { Meter, Patience } from "./budget.ts";
 import { drawPublicKey, privateKey } from "./cipher.ts";
-import { Connection, formatAddress } from "./connection.ts";
+import { Connection, formatAddress, waits } from "./connection.ts";
 import { Counters, refusalOf } from "./counters.ts";
 import { ChatError, ProtocolError } from "./errors.ts";
 import { flusher } from "./flush.ts";
@@ -122,8 +122,8 @@ export class Server {
   #stopping = false;
   readonly #looking: ReturnType<typeof setInterval>;
   readonly #accepting: Promise<void>;
-  /** One a connection, for as long as it lives. */
-  readonly #serving = new Set<Promise<void>>();
+  /** Resolves when it stops and the last connection is closed. */
+  readonly #served = Promise.withResolvers<void>();
 
   /** @throws {ChatError} if it can't listen there */
   constructor(given: ServerOptions) {
@@ -139,12 +139,14 @@ export class Server {
       ...(options.budget && { budget: options.budget }),
       ...(options.admission ? { cipher: "sealed" } : { cipher: "xor", key: String(publicKey) }),
     };
-    const waits = {
+    const schedule = flusher({
       now: () => performance.now(),
+      end: () => this.hub.log.end,
+      ...waits,
       atOnce: queueMicrotask,
-      later: (task: () => void) => void setTimeout(task, 0),
-    };
-    this.hub = new Hub({ ...options, schedule: flusher(() => this.hub.size, waits) });
+      later: setImmediate,
+    });
+    this.hub = new Hub({ ...options, schedule });
     this.#listener = listen(options.hostname, options.port);
     this.hostname = this.#listener.addr.hostname;
     this.port = this.#listener.addr.port;
@@ -205,7 +207,8 @@ export class Server {
       }
     }
     await this.#accepting;
-    await Promise.all(this.#serving);
+    if (this.connections === 0) this.#served.resolve();
+    await this.#served.promise;
     this.#tell({ event: "stopped" });
   }
 
@@ -213,8 +216,7 @@ export class Server {
     while (!this.#stopping) {
       try {
         const conn = await this.#listener.accept();
-        const serving = this.#serve(conn).finally(() => this.#serving.delete(serving));
-        this.#serving.add(serving);
+        this.#serve(conn);
       } catch (error) {
         if (this.#stopping) return;
         this.#counters.add("chat_accept_errors_total");
@@ -230,10 +232,6 @@ export class Server {
     const network = networkOf(connection.hostname);
     this.#connections.add(connection);
     const neighbours = this.#byNetwork.add(network, 1);
-    connection.closed.then(() => {
-      this.#connections.delete(connection);
-      this.#byNetwork.add(network, -1);
-    });
     // Accepted in the turn in which `stop` was called, which has not seen it.
     if (this.#stopping) connection.finish(this.#finishMs, encodeFrame(Type.BYE, 0));
     let session: Session | undefined;
@@ -265,6 +263,9 @@ export class Server {
       // Else it has another connection by now.
       if (session?.connection === connection) this.#lose(session, reason);
       await connection.finish(this.#finishMs, last);
+      this.#connections.delete(connection);
+      this.#byNetwork.add(network, -1);
+      if (this.#stopping && this.connections === 0) this.#served.resolve();
     }
   }
 
