@@ -23,8 +23,8 @@ export interface Surroundings {
  * same flush do so within little more than this; less cut them in two, more gained nothing.
  */
 const QUIET_MS = 0.2;
-/** Nor for longer than this part of what the last flush took: in a small room, waiting costs more than it saves. */
-const QUIET_PART = 1 / 4;
+/** A flush that takes less, in ms, is cheap, and what follows need not wait: in small rooms that costs more than it saves. */
+const CHEAP_MS = 0.4;
 /** However much comes, what came first has to go. Counts from the end of the last flush, in ms. */
 const LONGEST_MS = 1.5;
 
@@ -51,8 +51,11 @@ export function flusher(surroundings: Surroundings): (flush: () => void) => void
   return (flush) => {
     let seen = end();
     let since = now();
-    // The last flush is over for longer than it took: the room is not busy.
-    if (ended !== undefined && since - ended >= ended - began) return atOnce(() => run(flush));
+    if (ended !== undefined) {
+      const took = ended - began;
+      // The last flush was cheap, or is over for longer than it took: the room is not busy.
+      if (took < CHEAP_MS || since - ended >= took) return atOnce(() => run(flush));
+    }
     const look = () => {
       if (ended === undefined) return later(look);
       const at = now();
@@ -60,8 +63,7 @@ export function flusher(surroundings: Surroundings): (flush: () => void) => void
         seen = end();
         since = at;
       }
-      const quiet = Math.min(QUIET_MS, QUIET_PART * (ended - began));
-      if (at - since >= quiet || at - ended >= LONGEST_MS) run(flush);
+      if (at - since >= QUIET_MS || at - ended >= LONGEST_MS) run(flush);
       else later(look);
     };
     later(look);

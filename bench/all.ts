@@ -40,6 +40,8 @@ interface Contestant {
   readonly args: readonly string[];
   /** What the crowd must know of its wire. */
   readonly wire: readonly string[];
+  /** It says no port: it is told one, and says these words when it listens there. */
+  readonly ready?: string;
 }
 
 /** Messages in flight for each sender, or messages a second of all senders together. */
@@ -52,7 +54,7 @@ interface Load {
 const SENDERS = 10;
 /** Bytes of a message. */
 const SIZE = 64;
-const MEMBERS = [10, 100, 1000, 5000];
+const MEMBERS = [10, 100, 1000, 5000, 10_000];
 const IN_FLIGHT = [1, 16];
 const RATES: readonly Load[] = [
   { members: 100, pace: { rate: 100 } },
@@ -116,6 +118,20 @@ const plainPython: Contestant = {
   wire: [],
 };
 
+const text = new TextEncoder();
+const redis: Contestant = {
+  name: "redis pub/sub",
+  path: "redis-server",
+  args: ["--save", "", "--maxclients", "20000"],
+  // RESP3: there a connection that has subscribed may also publish.
+  wire: [
+    ...["-H", hex(text.encode("HELLO 3\r\nSUBSCRIBE r\r\n"))],
+    ...["-x", hex(text.encode(`*3\r\n$7\r\nPUBLISH\r\n$1\r\nr\r\n$${SIZE}\r\n`))],
+    ...["-l", hex(text.encode(`>3\r\n$7\r\nmessage\r\n$1\r\nr\r\n$${SIZE}\r\n`))],
+  ],
+  ready: "Ready to accept connections",
+};
+
 /** What a program says, or undefined if there is no such program, or it fails. */
 async function ask(path: string, ...args: string[]): Promise<string | undefined> {
   try {
@@ -139,27 +155,34 @@ async function build(folder: string, name: string): Promise<string> {
   return path;
 }
 
-/** The number at the end of a server's first line. */
-async function portOf(stdout: ReadableStream<Uint8Array>): Promise<number> {
+/** Waits for a line that fits, and returns what its first group holds. */
+async function hear(stdout: ReadableStream<Uint8Array>, wanted: RegExp): Promise<string> {
   const splitter = new LineSplitter(1000);
   for await (const piece of stdout.values({ preventCancel: true })) {
     for (const line of splitter.push(piece)) {
-      const port = "text" in line && /(\d+)$/.exec(line.text)?.[1];
-      if (port) return Number(port);
+      const found = "text" in line && wanted.exec(line.text)?.[1];
+      if (found) return found;
     }
   }
-  throw new Error("it said no port");
+  throw new Error(`it did not say ${wanted}`);
+}
+
+/** A port that is free, for a server that can't find one itself. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
 }
 
 /** Starts the server, lets the crowd in, and stops it: each run has a server of its own. */
 async function run(
   crowd: string,
-  { path, args, wire }: Contestant,
+  { path, args, wire, ready }: Contestant,
   { members, pace }: Load,
   seconds: number,
 ): Promise<Run> {
+  const told = ready === undefined ? undefined : String(freePort());
   const server = new Deno.Command(path, {
-    args: [...args],
+    args: [...args, ...(told === undefined ? [] : ["--port", told])],
     cwd: root,
     stdin: "null",
     stdout: "piped",
@@ -168,7 +191,8 @@ async function run(
   }).spawn();
   const late = setTimeout(() => server.kill("SIGKILL"), START_MS);
   try {
-    const port = await portOf(server.stdout);
+    const said = await hear(server.stdout, new RegExp(ready ? `(${ready})` : "(\\d+)$"));
+    const port = told ?? said;
     clearTimeout(late);
     const { code, stdout, stderr } = await new Deno.Command(crowd, {
       args: [
@@ -181,12 +205,12 @@ async function run(
       stdin: "null",
       signal: AbortSignal.timeout(RUN_MS),
     }).output();
-    const said = new TextDecoder().decode(stdout);
-    if (said === "") {
+    const result = new TextDecoder().decode(stdout);
+    if (result === "") {
       const reason = new TextDecoder().decode(stderr).trim();
       throw new Error(reason || `the crowd ended with exit code ${code}`);
     }
-    return JSON.parse(said) as Run;
+    return JSON.parse(result) as Run;
   } finally {
     clearTimeout(late);
     try {
@@ -227,11 +251,13 @@ function describe(pace: Pace): string {
   return "rate" in pace ? `${pace.rate} a second` : `${pace.inFlight} in flight`;
 }
 
-/** A plain server needs seconds for what others do in none: it is measured where it has to show something. */
+/** Only what is compared closely is run again; and a plain server needs seconds for what others do in none. */
 function takesPart(who: Contestant, { members, pace }: Load, round: number): boolean {
-  if (who !== plainDeno && who !== plainPython) return true;
-  const heavy = "inFlight" in pace && pace.inFlight * members > 16_000;
-  return round === 0 && !heavy;
+  if (who === plainDeno || who === plainPython) {
+    return round === 0 && !("inFlight" in pace && pace.inFlight * members > 16_000) &&
+      members <= 5000;
+  }
+  return who !== redis || round === 0;
 }
 
 async function measure(
@@ -301,6 +327,7 @@ async function machine(): Promise<string> {
     `${Deno.build.os} ${Deno.osRelease()}`,
     `Deno ${Deno.version.deno}`,
     await ask("python3", "--version") ?? "no Python",
+    (await ask("redis-server", "--version"))?.replace(/ sha=.*/, "") ?? "no redis",
     (await ask("cc", "--version"))?.split("\n")[0] ?? "no C compiler",
   ].join("; ");
 }
@@ -311,11 +338,11 @@ function ratios(results: Results, loads: readonly Load[], ceiling: Contestant): 
   return [
     ...table(
       "`chat` to the others, deliveries a second: more is better.",
-      ["members", "load", "to the ceiling", "to plain Deno", "to plain Python"],
+      ["members", "load", "to the ceiling", "to redis", "to plain Deno", "to plain Python"],
       loads.filter(({ pace }) => "inFlight" in pace).map((load) => [
         thousands(load.members),
         describe(load.pace),
-        ...[ceiling, plainDeno, plainPython].map((other) => ratio(load, other, "perSecond")),
+        ...[ceiling, redis, plainDeno, plainPython].map((other) => ratio(load, other, "perSecond")),
       ]),
     ),
     ...table(
@@ -388,6 +415,7 @@ function lines(results: Results, loads: readonly Load[], ceiling: Contestant): L
   const curves: [Contestant, number, Line["colors"]][] = [
     [plainPython, 1, ["#9a6700", "#d29922"]],
     [plainDeno, 1, ["#cf222e", "#ff7b72"]],
+    [redis, 1, ["#8250df", "#bc8cff"]],
     [ours, 1, ["#0969da", "#58a6ff"]],
     [ceiling, 1, ["#1a7f37", "#3fb950"]],
     [ours, 16, ["#0969da", "#58a6ff"]],
@@ -469,9 +497,13 @@ async function main(): Promise<void> {
       const contestants = [ours, ceiling, plainDeno];
       if (await ask("python3", "--version")) contestants.push(plainPython);
       else skip("the plain server in Python: there is no python3");
+      if (await ask("redis-server", "--version")) contestants.push(redis);
+      else skip("redis pub/sub: there is no redis-server");
       const loads = await possible([
         ...sizes.flatMap((members) =>
           IN_FLIGHT.map((inFlight) => ({ members, pace: { inFlight } }))
+            // So many only have to come, and to get all of it.
+            .filter(({ pace }) => members <= 5000 || pace.inFlight === 1)
         ),
         ...RATES.filter(({ members }) => sizes.includes(members)),
       ]);
@@ -487,7 +519,7 @@ async function main(): Promise<void> {
       }
       sections.push(
         `${SENDERS} senders, ${SIZE} bytes a message; medians of ${rounds} runs of ${seconds} s, at a fixed rate ` +
-          `of ${digits(RATE_FACTOR * seconds)} s; of the plain servers one run.`,
+          `of ${digits(RATE_FACTOR * seconds)} s; of redis and the plain servers one run.`,
         ...ratios(results, loads, ceiling),
         ...figures(results, loads, contestants),
         ...crowding(results, loads, contestants),

@@ -3,11 +3,12 @@
  * It measures how much is delivered, how long that takes, and what it costs the server's process. Linux only.
  *
  *   crowd -p PORT -i PID [-n MEMBERS] [-s SENDERS] [-b BYTES] [-w IN_FLIGHT | -r A_SECOND] [-t SECONDS]
- *         [-u WARM_UP_SECONDS] [-H HELLO] [-x PREFIX]
+ *         [-u WARM_UP_SECONDS] [-H HELLO] [-x PREFIX] [-l HEAD]
  *
  * A frame is: length u32, big-endian || prefix || payload. HELLO is what a member says first, PREFIX what stands in
  * front of each payload, both in hexadecimal digits; frames whose first byte is not that of PREFIX, or whose length is not
- * that of a message, are passed over. With -w each sender has so many messages that not all have heard; with -r so
+ * that of a message, are passed over. With -l there are no lengths: what is sent is PREFIX || payload || CR LF, what comes
+ * is HEAD || payload || CR LF, and lines that do not start as HEAD does are passed over. With -w each sender has so many messages that not all have heard; with -r so
  * many are sent a second, by all senders together, whether the server keeps up or not.
  *
  * Prints one line of JSON. Exit code 0: complete; 1: something was lost, repeated, torn or out of order; 2: failed. */
@@ -57,8 +58,8 @@ struct sender {
 static int port, pid, members = 100, senders = 10, window = 1;
 static size_t size = 64;
 static double rate, seconds = 2, warm_up = 0.3;
-static uint8_t hello[4096], prefix[64];
-static size_t hello_size, prefix_size;
+static uint8_t hello[4096], prefix[64], head[64];
+static size_t hello_size, prefix_size, head_size;
 
 static struct member *all;
 static struct sender *talkers;
@@ -146,7 +147,7 @@ static void push(struct sender *s) {
 }
 
 static void say(struct sender *s, uint32_t number, uint64_t at) {
-    size_t frame = 4 + prefix_size + size;
+    size_t before = head_size ? 0 : 4, behind = head_size ? 2 : 0, frame = before + prefix_size + size + behind;
     if (s->pending + frame > s->room) {
         s->out = realloc(s->out, s->room = 2 * (s->pending + frame));
         if (!s->out) fail("memory");
@@ -154,21 +155,21 @@ static void say(struct sender *s, uint32_t number, uint64_t at) {
     uint8_t *to = s->out + s->pending;
     uint32_t length = htonl(prefix_size + size);
     struct stamp stamp = { MARK, s - talkers, number, 0, at };
-    memcpy(to, &length, 4);
-    memcpy(to + 4, prefix, prefix_size);
-    memcpy(to + 4 + prefix_size, filler, size);
-    memcpy(to + 4 + prefix_size, &stamp, sizeof stamp);
+    memcpy(to, &length, before);
+    memcpy(to += before, prefix, prefix_size);
+    memcpy(to += prefix_size, filler, size);
+    memcpy(to, &stamp, sizeof stamp);
+    memcpy(to + size, "\r\n", behind);
     s->pending += frame;
 }
 
 /* ---- Listening ---- */
 
-static void hear(struct member *m, const uint8_t *body, size_t length) {
+static void hear(struct member *m, const uint8_t *payload) {
     struct stamp stamp;
-    if (length != prefix_size + size || (prefix_size && body[0] != prefix[0])) return;
-    memcpy(&stamp, body + prefix_size, sizeof stamp);
+    memcpy(&stamp, payload, sizeof stamp);
     if (stamp.mark != MARK || stamp.sender >= (uint32_t)senders ||
-        memcmp(body + prefix_size + sizeof stamp, filler + sizeof stamp, size - sizeof stamp)) {
+        memcmp(payload + sizeof stamp, filler + sizeof stamp, size - sizeof stamp)) {
         wrong++;
         return;
     }
@@ -192,6 +193,40 @@ static void hear(struct member *m, const uint8_t *body, size_t length) {
     s->done++;
 }
 
+/* Hears the messages among the frames; returns how many bytes those have that are whole. */
+static size_t hear_frames(struct member *m, const uint8_t *bytes, size_t count) {
+    size_t at = 0;
+    while (count - at >= 4) {
+        uint32_t length;
+        const uint8_t *body = bytes + at + 4;
+        memcpy(&length, bytes + at, 4);
+        length = ntohl(length);
+        if (length > READ_SIZE / 2) fail("a frame that is too long");
+        if (count - at - 4 < length) break;
+        if (length == prefix_size + size && (!prefix_size || body[0] == prefix[0])) hear(m, body + prefix_size);
+        at += 4 + length;
+    }
+    return at;
+}
+
+/* The same where there are lines. */
+static size_t hear_lines(struct member *m, const uint8_t *bytes, size_t count) {
+    size_t at = 0;
+    while (at < count) {
+        size_t left = count - at, known = left < head_size ? left : head_size;
+        if (!memcmp(bytes + at, head, known)) {
+            if (left < head_size + size + 2) break;
+            hear(m, bytes + at + head_size);
+            at += head_size + size + 2;
+        } else {
+            const uint8_t *end = memchr(bytes + at, '\n', left);
+            if (!end) break;
+            at = end + 1 - bytes;
+        }
+    }
+    return at;
+}
+
 static void listen_to(struct member *m) {
     memcpy(buffer, m->part, m->held);
     ssize_t got = recv(m->fd, buffer + m->held, READ_SIZE - m->held, MSG_DONTWAIT);
@@ -200,17 +235,9 @@ static void listen_to(struct member *m) {
     if (got <= 0) fail("the server has cut off a member");
     greeted += !m->greeted;
     m->greeted = 1;
-    size_t filled = m->held + got, at = 0;
     turn = now();
-    while (filled - at >= 4) {
-        uint32_t length;
-        memcpy(&length, buffer + at, 4);
-        length = ntohl(length);
-        if (length > READ_SIZE / 2) fail("a frame that is too long");
-        if (filled - at - 4 < length) break;
-        hear(m, buffer + at + 4, length);
-        at += 4 + length;
-    }
+    size_t filled = m->held + got;
+    size_t at = head_size ? hear_lines(m, buffer, filled) : hear_frames(m, buffer, filled);
     size_t rest = filled - at;
     if (rest > 0 || m->held > 0) {
         m->part = realloc(m->part, rest + 1);
@@ -257,7 +284,7 @@ static void wait_ms(int ms) {
 }
 
 int main(int count, char **args) {
-    for (int option; (option = getopt(count, args, "p:i:n:s:b:w:r:t:u:H:x:")) != -1;) switch (option) {
+    for (int option; (option = getopt(count, args, "p:i:n:s:b:w:r:t:u:H:x:l:")) != -1;) switch (option) {
         case 'p': port = atoi(optarg); break;
         case 'i': pid = atoi(optarg); break;
         case 'n': members = atoi(optarg); break;
@@ -269,6 +296,7 @@ int main(int count, char **args) {
         case 'u': warm_up = atof(optarg); break;
         case 'H': hello_size = unhex(optarg, hello, sizeof hello); break;
         case 'x': prefix_size = unhex(optarg, prefix, sizeof prefix); break;
+        case 'l': head_size = unhex(optarg, head, sizeof head); break;
         default: return 2;
     }
     if (senders > members) senders = members;
