@@ -34,6 +34,7 @@ const ROWS: readonly (readonly string[])[] = [
     "cipher.ts",
     "editor.ts",
     "lines.ts",
+    "view.ts",
     "room.ts",
     "identity.ts",
     "exchange.ts",
