@@ -220,6 +220,8 @@ function sequenceKey(sequence: string): string | undefined {
 export interface Completion {
   readonly from: number;
   readonly words: readonly string[];
+  /** As many as words: how each is shown, where it is not shown as it is. */
+  readonly labels?: readonly string[];
 }
 
 /** Finds completions for `text` at `cursor`, in UTF-16 units. */

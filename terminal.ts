@@ -10,9 +10,12 @@
 
 import { bold, dim, red, rgb8, stripAnsiCode } from "@std/fmt/colors";
 import { XOR_PROMISE } from "./cipher.ts";
-import { complete, submit } from "./commands.ts";
+import { complete, type Context, follow, submit } from "./commands.ts";
 import { Editor, type Key, KeyParser } from "./editor.ts";
+import type { Emoji } from "./emoji.ts";
 import { ChatError } from "./errors.ts";
+import type { Files } from "./paths.ts";
+import { RoomRecord } from "./record.ts";
 import {
   type Ending,
   type Link,
@@ -26,6 +29,7 @@ import {
   type RoomInfo,
 } from "./room.ts";
 import { printable, splitGraphemes, width, wrap } from "./text.ts";
+import { View } from "./view.ts";
 
 /** A terminal, as far as the screen needs one. */
 export interface Tty {
@@ -133,6 +137,7 @@ export class Screen {
   readonly #clock: Clock;
   readonly #keys = new KeyParser();
   readonly #editor: Editor;
+  readonly #context: Context;
   #state: "new" | "open" | "closed" = "new";
   /** Rows that have to be printed above the live area. */
   #rows: string[] = [];
@@ -150,11 +155,23 @@ export class Screen {
   #cancelEscape: (() => void) | undefined;
   #cancelResize: (() => void) | undefined;
 
-  constructor(options: { tty: Tty; room: Room; clock?: Clock }) {
+  constructor(
+    options: { tty: Tty; room: Room; clock?: Clock; view?: View; files?: Files; emoji?: Emoji },
+  ) {
     this.#tty = options.tty;
     this.#room = options.room;
     this.#clock = options.clock ?? systemClock;
-    this.#editor = new Editor((text, cursor) => complete(text, cursor, this.#room));
+    this.#context = {
+      room: options.room,
+      view: options.view ?? new View(),
+      record: new RoomRecord(),
+      files: options.files,
+      emoji: options.emoji,
+      now: () => this.#clock.now(),
+      print: (line) => this.#print("", line),
+      screen: { clear: () => this.#clearScreen() },
+    };
+    this.#editor = new Editor((text, cursor) => complete(text, cursor, this.#context));
   }
 
   /**
@@ -176,6 +193,7 @@ export class Screen {
 
   /** Shows what happened in the room. */
   event(event: RoomEvent): void {
+    if (!follow(event, this.#context)) return;
     this.#tell(event);
     this.#drawSoon();
   }
@@ -258,7 +276,7 @@ export class Screen {
 
   #submit(text: string): void {
     try {
-      submit(text, { room: this.#room, print: (line) => this.#print("", line) });
+      submit(text, this.#context);
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
       this.#print("", error.message, red);
