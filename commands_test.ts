@@ -494,3 +494,20 @@ Deno.test("follow: takes every kind of event", () => {
   const { context } = around();
   for (const event of Object.values(EVENTS).flat()) assertEquals(follow(event, context), true);
 });
+
+// ---- the page --------------------------------------------------------------------------------------
+
+Deno.test("docs/commands.md: has the table of commands, in its order and words", () => {
+  const page = Deno.readTextFileSync(new URL("docs/commands.md", import.meta.url))
+    .replaceAll("\r\n", "\n");
+  const rows = page.split("\n").filter((line) => line.startsWith("| `/"))
+    .map((line) => line.slice(1, -1).split(/(?<!\\)\|/).map((cell) => cell.trim()));
+  const expected = COMMANDS.map(({ name, args, help, screen }) => [
+    `\`${`/${name} ${args}`.trim().replaceAll("|", "\\|")}\`${screen ? " *" : ""}`.replace(
+      " *",
+      " \\*",
+    ),
+    help,
+  ]);
+  assertEquals(rows, expected);
+});

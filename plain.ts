@@ -48,7 +48,7 @@ const JSON_AROUND = 1024;
  * 2. At the end of the input all that was sent is waited for, and the room left; or, to stay, not.
  */
 export class PlainScreen {
-  /** Some input could not be taken: the exit code says so. */
+  /** Some input could not be taken, and no person typed it: the exit code says so. */
   faults = 0;
   /** Nobody reads the output any more. */
   broken = false;
@@ -144,6 +144,12 @@ export class PlainScreen {
   }
 
   #fail(line: number, error: ChatError): void {
+    // A person hears of it at once, and makes it good: no more than a slip of the finger, it is no failure.
+    if (this.#options.onLine) {
+      this.#pipes.note(error.message);
+      if (error.hint !== undefined) this.#pipes.note(error.hint);
+      return;
+    }
     this.faults++;
     if (this.#options.json) {
       const hint = error.hint === undefined ? {} : { hint: error.hint };
