@@ -4,8 +4,10 @@ import { Emoji } from "./emoji.ts";
 import { ChatError } from "./errors.ts";
 import { BOB, EVENTS, UNPROVED } from "./fake_room.ts";
 import type { Files } from "./paths.ts";
+import fc from "./property.ts";
 import { RoomRecord } from "./record.ts";
 import type { Link, Person, Room, RoomEvent } from "./room.ts";
+import { printable } from "./text.ts";
 import { View } from "./view.ts";
 
 const NOW = new Date("2024-02-28T12:00:00Z");
@@ -495,6 +497,55 @@ Deno.test("follow: takes every kind of event", () => {
   for (const event of Object.values(EVENTS).flat()) assertEquals(follow(event, context), true);
 });
 
+// ---- whatever is typed -----------------------------------------------------------------------------
+
+const LINE = fc.array(
+  fc.oneof(
+    fc.constantFrom(...COMMANDS.map(({ name }) => `/${name} `), "/", "//", "~/", "[", "|"),
+    fc.constantFrom(
+      "bob",
+      "bob#7",
+      "al",
+      ":smi",
+      ":tada:",
+      " ",
+      "\n",
+      "`",
+      '"',
+      "\\",
+      "dark",
+      "on",
+    ),
+    fc.string({ unit: "binary", maxLength: 8 }),
+  ),
+  { maxLength: 8 },
+).map((pieces) => pieces.join(""));
+
+Deno.test("submit: whatever is typed, it is done, or refused in words that are safe to print", () => {
+  fc.assert(fc.property(LINE, (text) => {
+    const { context } = around({ files: fakeFiles() });
+    const lines: string[] = [];
+    try {
+      submit(text, { ...context, print: (line) => void lines.push(line) });
+    } catch (error) {
+      assert(error instanceof ChatError);
+      lines.push(error.message, error.hint ?? "");
+    }
+    for (const line of lines) assertEquals(line, printable(line));
+  }));
+});
+
+Deno.test("complete: whatever is typed, the words are safe to print, and go where they can", () => {
+  fc.assert(fc.property(LINE, fc.nat(64), (text, at) => {
+    const cursor = Math.min(at, text.length);
+    const { context } = around({ files: fakeFiles() });
+    const { from, words, labels } = complete(text, cursor, context);
+    assert(from >= 0 && from <= cursor);
+    if (labels) assertEquals(labels.length, words.length);
+    for (const word of labels ?? words) assertEquals(word, printable(word));
+  }));
+});
+
 // ---- the page --------------------------------------------------------------------------------------
 
 Deno.test("docs/commands.md: has the table of commands, in its order and words", () => {
@@ -502,11 +553,9 @@ Deno.test("docs/commands.md: has the table of commands, in its order and words",
     .replaceAll("\r\n", "\n");
   const rows = page.split("\n").filter((line) => line.startsWith("| `/"))
     .map((line) => line.slice(1, -1).split(/(?<!\\)\|/).map((cell) => cell.trim()));
+  const code = (text: string) => `\`${text.trim().replaceAll("|", "\\|")}\``;
   const expected = COMMANDS.map(({ name, args, help, screen }) => [
-    `\`${`/${name} ${args}`.trim().replaceAll("|", "\\|")}\`${screen ? " *" : ""}`.replace(
-      " *",
-      " \\*",
-    ),
+    code(`/${name} ${args}`) + (screen ? " \\*" : ""),
     help,
   ]);
   assertEquals(rows, expected);
