@@ -139,7 +139,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "ignore",
     args: "[MEMBER]",
-    help: "shows nothing more of what somebody says, or lists whom you ignore",
+    help: "shows nothing more of somebody, or lists whom you ignore",
     members: ({ room, view }) => (
       room.members.filter((m) => !m.self && !view.isIgnored(m.name)).map((m) => m.name)
     ),
@@ -163,7 +163,7 @@ export const COMMANDS: readonly Command[] = [
       // All of one name: else a second connection is all that it takes to be heard.
       print(
         view.ignore(name)
-          ? `what ${bare} says is not shown from now on; /unignore ${bare} shows it again`
+          ? `nothing of ${bare} is shown from now on; /unignore ${bare} ends that`
           : `you ignore ${bare} already`,
       );
     },
@@ -171,7 +171,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "unignore",
     args: "MEMBER",
-    help: "shows again what somebody says",
+    help: "shows somebody again",
     members: ({ view }) => view.ignored,
     run({ room, view, print }, who: string) {
       // Who has left can be named too.
@@ -182,7 +182,7 @@ export const COMMANDS: readonly Command[] = [
           hint: "/ignore lists whom you ignore",
         });
       }
-      print(`what ${printable(bareName(name))} says is shown again`);
+      print(`${printable(bareName(name))} is shown again`);
     },
   },
   {
@@ -312,23 +312,36 @@ export function follow(
   context: Pick<Context, "room" | "view" | "record" | "now">,
 ): boolean {
   const { room, view, record } = context;
-  switch (event.type) {
-    case "message":
-    case "unreadable":
-      if (ignores(view, event.from)) return false;
-      break;
-    case "direct":
-      if (ignores(view, event.from)) return false;
-      view.reply = event.from.name;
-      view.replyId = event.from.id;
-      break;
-    case "renamed":
-      if (view.isIgnored(event.before) && !event.who.self) followName(event, room, view);
-      if (event.who.id === view.replyId) view.reply = event.who.name;
-      break;
+  if (event.type === "renamed") {
+    if (view.isIgnored(event.before) && !event.who.self) followName(event, room, view);
+    if (event.who.id === view.replyId) view.reply = event.who.name;
+  }
+  const about = subject(event);
+  if (about && ignores(view, about)) return false;
+  if (event.type === "direct") {
+    view.reply = event.from.name;
+    view.replyId = event.from.id;
   }
   record.add(event, context.now());
   return true;
+}
+
+/** Whom an event is about, where it is of no interest if that one is ignored. */
+function subject(event: RoomEvent): Person | undefined {
+  switch (event.type) {
+    case "message":
+    case "direct":
+    case "unreadable":
+      return event.from;
+    case "joined":
+    case "left":
+    case "renamed":
+    case "away":
+    case "back":
+      return event.who;
+    default:
+      return undefined;
+  }
 }
 
 /** Who is ignored stays so under a new name; the old one is free, unless others have it who are ignored too. */

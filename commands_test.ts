@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { COMMANDS, complete, type Context, follow, helpLines, submit } from "./commands.ts";
+import { Editor } from "./editor.ts";
 import { Emoji } from "./emoji.ts";
 import { ChatError } from "./errors.ts";
 import { BOB, EVENTS, UNPROVED } from "./fake_room.ts";
@@ -275,6 +276,17 @@ Deno.test("complete: labels are as many as words, and show an emoji with its nam
   assertEquals(complete("bo", 2, context).labels, undefined);
 });
 
+Deno.test("complete: in the editor, labels are what there is to choose from", () => {
+  const { context } = around();
+  const editor = new Editor((text, cursor) => complete(text, cursor, context));
+  const tab = () => editor.onKey({ type: "press", key: "tab" });
+  editor.set("well :smi");
+  assertEquals([tab(), editor.text], [undefined, "well :smile"]);
+  assertEquals(tab(), { type: "choose", words: ["😄 :smile:", "😸 :smile_cat:"] });
+  editor.set(editor.text + "_");
+  assertEquals([tab(), editor.text], [undefined, "well 😸"]);
+});
+
 Deno.test("complete: /ignore offers who is heard, /unignore who is not", () => {
   const { context } = around();
   for (const name of ["bob", "gone"]) context.view.ignore(name);
@@ -374,7 +386,7 @@ function said(from: Person, text = "hi"): RoomEvent {
 
 const [BOB2, BORIS, AL, BOB7] = OTHERS as [Person, Person, Person, Person];
 
-Deno.test("follow: what somebody ignored says is not shown and not kept; all else is", () => {
+Deno.test("follow: what is of somebody ignored is not shown and not kept; all else is", () => {
   const { context, done } = around();
   submit("/ignore bob#7", context);
   for (const who of [BOB2, BOB7]) {
@@ -382,7 +394,13 @@ Deno.test("follow: what somebody ignored says is not shown and not kept; all els
     assertEquals(follow(direct(who), context), false);
     const unreadable = { type: "unreadable", from: who, message: "cut", count: 1 } as const;
     assertEquals(follow(unreadable, context), false);
-    assertEquals(follow({ type: "joined", who, at: 1, sent: undefined }, context), true);
+    assertEquals(follow({ type: "joined", who, at: 1, sent: undefined }, context), false);
+    for (const type of ["away", "back"] as const) {
+      assertEquals(follow({ type, who, at: 1 }, context), false);
+    }
+    assertEquals(follow({ type: "left", who, reason: "left", at: 1 }, context), false);
+    // Of a name that may be stolen, everybody hears.
+    assertEquals(follow({ type: "otherkey", who }, context), true);
   }
   assertEquals(context.view.reply, undefined);
   assertEquals(follow(said(AL), context), true);
@@ -392,10 +410,10 @@ Deno.test("follow: what somebody ignored says is not shown and not kept; all els
   submit("/unignore bob", context);
   submit("/ignore", context);
   assertEquals(done, [
-    "print|what bob says is not shown from now on; /unignore bob shows it again",
+    "print|nothing of bob is shown from now on; /unignore bob ends that",
     "print|you ignore bob",
     "print|you ignore bob already",
-    "print|what bob says is shown again",
+    "print|bob is shown again",
     "print|you ignore nobody",
   ]);
   assertEquals(follow(said(BOB2), context), true);
@@ -413,7 +431,7 @@ Deno.test("follow: who is ignored stays so under a new name, and the old one is 
   const rename = (who: Person, before: string) => (
     follow({ type: "renamed", who, before, at: 1 }, context)
   );
-  rename({ ...BORIS, name: "rob" }, "Boris");
+  assertEquals(rename({ ...BORIS, name: "rob" }, "Boris"), false);
   assertEquals(context.view.ignored, ["rob"]);
   // Another has the old name, and is ignored too.
   context.view.ignore("bob");

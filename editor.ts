@@ -518,7 +518,7 @@ export class Editor {
   }
 
   #completeWord(): Request | undefined {
-    const { from, words } = this.#complete(this.#text, this.#cursor);
+    const { from, words, labels } = this.#complete(this.#text, this.#cursor);
     if (words.length === 0) return undefined;
     const typed = this.#text.slice(from, this.#cursor);
     let word = commonStart(words);
@@ -528,7 +528,7 @@ export class Editor {
       if (this.#text.length - typed.length + word.length > MAX_LINE) return { type: "full" };
       this.#replace(from, this.#cursor, word);
     }
-    return words.length > 1 ? { type: "choose", words } : undefined;
+    return words.length > 1 ? { type: "choose", words: labels ?? words } : undefined;
   }
 }
 
