@@ -26,6 +26,7 @@ import {
   type RoomInfo,
 } from "./room.ts";
 import { printable, splitGraphemes, width, wrap } from "./text.ts";
+import type { View } from "./view.ts";
 
 /** A terminal, as far as the screen needs one. */
 export interface Tty {
@@ -150,7 +151,7 @@ export class Screen {
   #cancelEscape: (() => void) | undefined;
   #cancelResize: (() => void) | undefined;
 
-  constructor(options: { tty: Tty; room: Room; clock?: Clock }) {
+  constructor(options: { tty: Tty; room: Room; clock?: Clock; view?: View }) {
     this.#tty = options.tty;
     this.#room = options.room;
     this.#clock = options.clock ?? systemClock;

@@ -2,7 +2,10 @@
 // together; loaded only where one of them is needed, so that help and version come at once.
 
 import {
+  chosenName,
+  chosenView,
   type Command,
+  type ConfigFile,
   LOOPBACK,
   type RoomCipher,
   type ScreenOptions,
@@ -12,9 +15,11 @@ import { XOR_PROMISE } from "./cipher.ts";
 import { type Client, join, type Self } from "./client.ts";
 import { codeFault, drawCode, normalizeCode } from "./codes.ts";
 import { submit } from "./commands.ts";
+import type { Settings } from "./config.ts";
 import { formatAddress } from "./connection.ts";
 import { ChatError, CodeNeeded, NobodyThere, WrongCode } from "./errors.ts";
 import {
+  configPath,
   findPlaces,
   findRooms,
   leaveRoom,
@@ -37,6 +42,7 @@ import { createState, dropState, fitsCode, loadState } from "./state.ts";
 import { serveStatus } from "./status.ts";
 import { Screen, SystemTty } from "./terminal.ts";
 import { printable } from "./text.ts";
+import type { View } from "./view.ts";
 import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
 import { toText } from "@std/streams/to-text";
 
@@ -52,6 +58,8 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
     if (screen) return;
     note(command.log === "json" ? formatJson(event, new Date()) : `chat: ${formatText(event)}`);
   };
+  // Before a room is there: who has to mend that file has none to close.
+  const settings = screen ? await loadSettings(screen.config) : {};
   let door = cipher.name === "sealed" ? findDoor(cipher, port, screen !== undefined) : undefined;
   // Before anybody is told that it listens: who started it may stop it at once. And before a file is made:
   // a signal waits from here on, so none comes between a code that is kept and the line that says it.
@@ -98,7 +106,7 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
   const joining = screen && {
     hostname: server.localHost,
     port: server.port,
-    name: screen.name,
+    name: chosenName(screen, settings),
     self: loadSelf,
     retryMs: patience(screen),
     networks,
@@ -113,7 +121,7 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
         signals.first,
       ]);
       // Not in the room yet: there is nothing to wait for.
-      return client ? await stay(client, screen, signals) : DONE;
+      return client ? await stay(client, screen, chosenView(screen.view, settings), signals) : DONE;
     }
     // From here on it only moves bytes between sockets: no file is its business any more.
     for (const name of ["read", "write"] as const) Deno.permissions.revokeSync({ name });
@@ -246,6 +254,62 @@ function leaveAddress(server: Server, code: string | undefined): void {
   }
 }
 
+/**
+ * What the config file says; nothing, where there is none.
+ *
+ * @throws {ChatError} if it was asked for by name and is not there, can't be read, or something in it is wrong
+ */
+async function loadSettings(config: ConfigFile): Promise<Settings> {
+  const path = config === undefined ? defaultConfig() : config;
+  if (!path) return {};
+  const failed = (cause: unknown) => {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    return new ChatError(`Cannot read the config file ${printable(path)}: ${message}`, {
+      hint: "To do without one: --no-config",
+      cause,
+    });
+  };
+  let opened: Deno.FsFile;
+  try {
+    opened = Deno.openSync(path);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound && config === undefined) return {};
+    throw failed(cause);
+  }
+  using file = opened;
+  // Most people have none: they do not wait for the parser.
+  const { MAX_CONFIG, parseSettings } = await import("./config.ts");
+  let bytes: Uint8Array;
+  try {
+    // One more shows that it is too large. Its size would not: that of /dev/null and of a pipe is 0.
+    bytes = readAtMost(file, MAX_CONFIG + 1);
+  } catch (cause) {
+    throw failed(cause);
+  }
+  return parseSettings(bytes, path);
+}
+
+/** undefined where the environment does not say where a user's files are. */
+function defaultConfig(): string | undefined {
+  try {
+    return configPath(places());
+  } catch (error) {
+    if (error instanceof ChatError) return undefined;
+    throw error;
+  }
+}
+
+function readAtMost(file: Deno.FsFile, most: number): Uint8Array {
+  const bytes = new Uint8Array(most);
+  let length = 0;
+  while (length < most) {
+    const read = file.readSync(bytes.subarray(length));
+    if (read === null) break;
+    length += read;
+  }
+  return bytes.subarray(0, length);
+}
+
 function places(): Places {
   return findPlaces(Deno.build.os, (name) => Deno.env.get(name));
 }
@@ -300,10 +364,11 @@ function isLoopback(address: string): boolean {
 
 /** Enters a room. */
 export async function joinRoom({ target, screen }: Command & { verb: "join" }): Promise<number> {
-  const client = await admit(target, screen.name, patience(screen));
+  const settings = await loadSettings(screen.config);
+  const client = await admit(target, chosenName(screen, settings), patience(screen));
   const signals = new Signals();
   try {
-    return await stay(client, screen, signals);
+    return await stay(client, screen, chosenView(screen.view, settings), signals);
   } finally {
     signals.forget();
   }
@@ -374,9 +439,14 @@ function isSame(room: LocalRoom, { hostname, port }: { hostname: string; port: n
 }
 
 /** Stays in a room until it ends, this side leaves, or a signal comes. */
-async function stay(client: Client, screen: ScreenOptions, signals: Signals): Promise<number> {
+async function stay(
+  client: Client,
+  screen: ScreenOptions,
+  view: View,
+  signals: Signals,
+): Promise<number> {
   signals.first.then(() => client.leave());
-  if (isInteractive() && !screen.json && !screen.plain) return await runScreen(client);
+  if (isInteractive() && !screen.json && !screen.plain) return await runScreen(client, view);
   return await runPlain(client, screen);
 }
 
@@ -403,8 +473,8 @@ function networks(): string {
 }
 
 /** The room on the whole terminal: see `terminal.ts`. */
-async function runScreen(client: Client): Promise<number> {
-  const screen = new Screen({ tty: new SystemTty(), room: client });
+async function runScreen(client: Client, view: View): Promise<number> {
+  const screen = new Screen({ tty: new SystemTty(), room: client, view });
   // A bug of ours must not leave the terminal in raw mode.
   const crash = (event: ErrorEvent | PromiseRejectionEvent) => {
     event.preventDefault();
@@ -461,8 +531,10 @@ function explain(ending: Ending, unconfirmed: number): number {
 
 /** Says one thing, and leaves. */
 export async function send(command: Command & { verb: "send" }): Promise<number> {
+  const { speaker, target, retry } = command;
+  const settings = await loadSettings(speaker.config);
   const text = command.text ?? await readMessage();
-  const client = await admit(command.target, command.name, command.retry ?? SCRIPT_RETRY_MS);
+  const client = await admit(target, chosenName(speaker, settings), retry ?? SCRIPT_RETRY_MS);
   const ref = client.say(text);
   let accepted = false;
   await client.run((event) => {
