@@ -368,7 +368,7 @@ other marks than an address may have; behind -- all is TEXT.`,
   zsh    chat completions zsh >~/.zfunc/_chat, where fpath in ~/.zshrc has ~/.zfunc
   fish   chat completions fish >~/.config/fish/completions/chat.fish
 
-or in the file with which the shell begins: source <(chat completions SHELL)`,
+or in one alone: source <(chat completions SHELL); in fish: chat completions fish | source`,
     example: "chat completions bash",
   },
 };

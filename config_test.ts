@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertLess, assertMatch, assertThrows } from "@std/assert";
+import { VARIABLES, VERBS } from "./args.ts";
 import { MAX_CONFIG, parseSettings, type Settings } from "./config.ts";
 import { ChatError } from "./errors.ts";
 import fc from "./property.ts";
@@ -48,6 +49,26 @@ Deno.test("parseSettings: each word of each setting", () => {
       assertEquals({ ...parse(`${key} = "${word}"`) }, { [key]: word } as Settings);
     }
   }
+});
+
+Deno.test("docs/config.md: its example is a config file with every key, and its table has all that is taken", () => {
+  const page = Deno.readTextFileSync(`${import.meta.dirname}/docs/config.md`);
+  const [, example] = /^```toml\n([^]*?)^```$/m.exec(page)!;
+  const settings = parse(example!);
+  const rows = page.matchAll(
+    /^[|] `(\w+)` +[|] `--(\w+)` +[|] (?:`(CHAT_\w+)`)? +[|] (.*?) +[|] .*[|]$/gm,
+  );
+  const words = { theme: THEMES, time: TIMES, notify: NOTIFY } as Record<string, readonly string[]>;
+  const keys = Array.from(rows, ([, key, option, variable, values]) => {
+    assertEquals(option, key);
+    if (variable !== undefined) assert(variable in VARIABLES, variable);
+    const listed = Array.from(values!.matchAll(/`(\w+)`/g), ([, word]) => word!);
+    if (words[key!]) assertEquals(listed, [...words[key!]!], key);
+    return key!;
+  });
+  assertEquals(keys, Object.keys(settings));
+  for (const key of keys) assert(key in VERBS.join.options);
+  assertMatch(page, new RegExp(`at most ${MAX_CONFIG / 1024} KiB`));
 });
 
 // ---- what is wrong ----

@@ -95,7 +95,7 @@ function entry(term: string, what: string): string[] {
 function text(source: string): string[] {
   return source.split("\n\n").flatMap((paragraph, index) => {
     if (paragraph.startsWith("  ")) return sample(paragraph.replace(/^ {2}/gm, ""));
-    const escaped = paragraph.split("`").map((part, index) =>
+    const escaped = paragraph.replace(/\s+/g, " ").split("`").map((part, index) =>
       index % 2 === 0 ? escape(part) : `\\fB${escape(part, "code")}\\fP`
     ).join("");
     return [...index === 0 ? [] : [".PP"], ...filled(escaped)];
@@ -105,7 +105,7 @@ function text(source: string): string[] {
 /** As roff's source is written: lines of at most 80 columns, a sentence begins on a new one. */
 function filled(escaped: string): string[] {
   const rows: string[] = [];
-  for (const sentence of escaped.replace(/\s+/g, " ").split(/(?<=[.:;] )/)) {
+  for (const sentence of escaped.split(/(?<=[.:;] )/)) {
     let row = "";
     for (const word of sentence.trim().split(" ")) {
       if (row !== "" && row.length + 1 + word.length > 78) {
