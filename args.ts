@@ -362,7 +362,8 @@ other marks than an address may have; behind -- all is TEXT.`,
     summary: "print what makes a shell complete this command line",
     operands: [oneOf("SHELL", SHELLS)],
     options: { help: HELP },
-    notes: `SHELL is bash, zsh or fish. To have them in every session, write once:
+    notes: `SHELL is bash, zsh or fish. To have them in every session, write once (the first
+is found by the package bash-completion, which most systems have):
 
   bash   chat completions bash >~/.local/share/bash-completion/completions/chat
   zsh    chat completions zsh >~/.zfunc/_chat, where fpath in ~/.zshrc has ~/.zfunc

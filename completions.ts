@@ -61,7 +61,8 @@ function quote(text: string): string {
 
 // ---- bash ----------------------------------------------------------------------------------------------
 
-// macOS has bash 3.2: no associative arrays, no `compopt`. There, a file's name with a space is not quoted.
+// bash 3.2, which macOS has, knows no associative arrays and no `compopt`: there, the name of a file with a
+// space in it comes without quotes.
 function bash({ verbs, program }: Table): string {
   const cases = Object.entries(verbs).map(([verb, { options, operands }]) => {
     const values = [

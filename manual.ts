@@ -3,7 +3,7 @@
 //
 //   deno task man    dist/chat.1; to look at it: man dist/chat.1
 //
-// Exit code 0: written, the path is on stdout. 1: not written, stderr says why.
+// Exit code 0: written, the path is on stdout. 1: not written, stderr says why. 2: misuse.
 
 import { type Option, PROGRAM, VARIABLES, VERBS } from "./args.ts";
 import config from "./deno.json" with { type: "json" };
@@ -162,14 +162,21 @@ function escape(source: string, kind?: "code"): string {
     );
 }
 
-if (import.meta.main) {
+function main(args: readonly string[]): number {
+  if (args.length > 0) {
+    console.error("usage: manual.ts");
+    return 2;
+  }
   const path = "dist/chat.1";
   try {
     Deno.mkdirSync("dist", { recursive: true });
     Deno.writeTextFileSync(path, manual(config.version, new Date().toISOString().slice(0, 10)));
-    console.log(path);
   } catch (error) {
     console.error(`manual: error: Cannot write ${path}: ${error}`);
-    Deno.exitCode = 1;
+    return 1;
   }
+  console.log(path);
+  return 0;
 }
+
+if (import.meta.main) Deno.exitCode = main(Deno.args);

@@ -7,6 +7,7 @@ import {
 } from "@std/assert";
 import { PROGRAM, VARIABLES, VERBS } from "./args.ts";
 import { parseSettings } from "./config.ts";
+import config from "./deno.json" with { type: "json" };
 import { manual } from "./manual.ts";
 
 const PAGE = manual("1.2.3", "2024-02-28");
@@ -99,6 +100,35 @@ Deno.test("manual: its config file is one, with every key", () => {
   const [, block] = /\n\.SH CONFIG FILE\n[^]*?\n\.nf\n([^]*?)\n\.fi\n/.exec(PAGE)!;
   const settings = parseSettings(new TextEncoder().encode(block), "manual");
   assertEquals(Object.keys(settings), ["name", "theme", "time", "notify", "quiet"]);
+});
+
+Deno.test("manual.ts: writes the page of this version and says where; an argument is misuse", () => {
+  const cwd = Deno.makeTempDirSync();
+  const [, ...flags] = config.tasks.man.command.split(" ").slice(1, -1);
+  const run = (...args: string[]) => {
+    const { code, stdout, stderr } = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", ...flags, `${import.meta.dirname}/manual.ts`, ...args],
+      cwd,
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+    }).outputSync();
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  };
+  try {
+    assertEquals(run(), { code: 0, stdout: "dist/chat.1\n", stderr: "" });
+    const page = Deno.readTextFileSync(`${cwd}/dist/chat.1`);
+    const [, date] = /^\.TH CHAT 1 "(\d{4}-\d\d-\d\d)"/.exec(page)!;
+    assertEquals(page, manual(config.version, date!));
+    assertEquals(run("x"), { code: 2, stdout: "", stderr: "usage: manual.ts\n" });
+    Deno.removeSync(`${cwd}/dist`, { recursive: true });
+    Deno.writeTextFileSync(`${cwd}/dist`, "");
+    const { code, stderr } = run();
+    assertEquals(code, 1);
+    assertMatch(stderr, /^manual: error: Cannot write dist\/chat\.1: /);
+  } finally {
+    Deno.removeSync(cwd, { recursive: true });
+  }
 });
 
 withProgram("mandoc", "manual: mandoc has nothing to say against it, and shows all of it", () => {
