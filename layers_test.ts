@@ -5,7 +5,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 /** From the top; a row knows only what is below it. */
 const ROWS: readonly (readonly string[])[] = [
   ["main.ts"],
-  ["verbs.ts"],
+  ["verbs.ts", "completions.ts"],
   ["args.ts", "server.ts", "client.ts", "home.ts", "state.ts"],
   ["entrance.ts", "outbox.ts", "sessions.ts", "files.ts"],
   [
@@ -26,6 +26,7 @@ const ROWS: readonly (readonly string[])[] = [
     "log.ts",
     "envelope.ts",
     "commands.ts",
+    "config.ts",
     "opaque.ts",
     "cipher_sealed.ts",
   ],
@@ -53,7 +54,7 @@ const ROWS: readonly (readonly string[])[] = [
 const PURE = ROWS.slice(5).flat();
 
 /** What is no part of the program, besides tests, their helpers and declarations. */
-const TOOLS = ["compile.ts"];
+const TOOLS = ["compile.ts", "manual.ts"];
 
 /**
  * What a server may take from modules that can more than it may: from the classic cipher the public key, which
@@ -266,6 +267,16 @@ Deno.test("layers: printing, exiting, arguments, pipes and sockets each have the
     const users = ROWS.flat().filter((file) => what.test(code(file)));
     for (const file of users) assert(files.includes(file), `${file} uses ${what}`);
     assert(users.length > 0 || files.length === 0, `nobody uses ${what}: does it still find them?`);
+  }
+});
+
+Deno.test("layers: what few need is loaded where it is needed: nobody else waits for it", () => {
+  for (const late of ["verbs.ts", "completions.ts", "config.ts"]) {
+    // Types are gone when the program runs.
+    const early = new RegExp(`^(?:import|export)(?! type\\b)[^;]*"\\./${late}"`, "m");
+    for (const file of ROWS.flat()) {
+      assert(!early.test(code(file)), `${file} imports ${late} early`);
+    }
   }
 });
 

@@ -2,7 +2,10 @@
 // together; loaded only where one of them is needed, so that help and version come at once.
 
 import {
+  chosenName,
+  chosenView,
   type Command,
+  type ConfigFile,
   LOOPBACK,
   type RoomCipher,
   type ScreenOptions,
@@ -12,10 +15,12 @@ import { XOR_PROMISE } from "./cipher.ts";
 import { type Client, join, type Self } from "./client.ts";
 import { codeFault, drawCode, normalizeCode } from "./codes.ts";
 import { type Context, follow, submit } from "./commands.ts";
+import type { Settings } from "./config.ts";
 import { formatAddress } from "./connection.ts";
 import { Emoji } from "./emoji.ts";
 import { ChatError, CodeNeeded, NobodyThere, WrongCode } from "./errors.ts";
 import {
+  configPath,
   findPlaces,
   findRooms,
   leaveRoom,
@@ -40,7 +45,7 @@ import { createState, dropState, fitsCode, loadState } from "./state.ts";
 import { serveStatus } from "./status.ts";
 import { Screen, SystemTty } from "./terminal.ts";
 import { printable } from "./text.ts";
-import { View } from "./view.ts";
+import type { View } from "./view.ts";
 import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
 import { toText } from "@std/streams/to-text";
 
@@ -56,6 +61,8 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
     if (screen) return;
     note(command.log === "json" ? formatJson(event, new Date()) : `chat: ${formatText(event)}`);
   };
+  // Before a room is there: who has to mend that file has none to close.
+  const settings = screen ? await loadSettings(screen.config) : {};
   let door = cipher.name === "sealed" ? findDoor(cipher, port, screen !== undefined) : undefined;
   // Before anybody is told that it listens: who started it may stop it at once. And before a file is made:
   // a signal waits from here on, so none comes between a code that is kept and the line that says it.
@@ -102,7 +109,7 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
   const joining = screen && {
     hostname: server.localHost,
     port: server.port,
-    name: screen.name,
+    name: chosenName(screen, settings),
     self: loadSelf,
     retryMs: patience(screen),
     networks,
@@ -117,7 +124,7 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
         signals.first,
       ]);
       // Not in the room yet: there is nothing to wait for.
-      return client ? await stay(client, screen, signals) : DONE;
+      return client ? await stay(client, screen, chosenView(screen.view, settings), signals) : DONE;
     }
     // From here on it only moves bytes between sockets: no file is its business any more.
     for (const name of ["read", "write"] as const) Deno.permissions.revokeSync({ name });
@@ -250,6 +257,62 @@ function leaveAddress(server: Server, code: string | undefined): void {
   }
 }
 
+/**
+ * What the config file says; nothing, where there is none.
+ *
+ * @throws {ChatError} if it was asked for by name and is not there, can't be read, or something in it is wrong
+ */
+async function loadSettings(config: ConfigFile): Promise<Settings> {
+  const path = config === undefined ? defaultConfig() : config;
+  if (!path) return {};
+  const failed = (cause: unknown) => {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    return new ChatError(`Cannot read the config file ${printable(path)}: ${message}`, {
+      hint: "To do without one: --no-config",
+      cause,
+    });
+  };
+  let opened: Deno.FsFile;
+  try {
+    opened = Deno.openSync(path);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound && config === undefined) return {};
+    throw failed(cause);
+  }
+  using file = opened;
+  // Most people have none: they do not wait for the parser.
+  const { MAX_CONFIG, parseSettings } = await import("./config.ts");
+  let bytes: Uint8Array;
+  try {
+    // One more shows that it is too large. Its size would not: that of /dev/null and of a pipe is 0.
+    bytes = readAtMost(file, MAX_CONFIG + 1);
+  } catch (cause) {
+    throw failed(cause);
+  }
+  return parseSettings(bytes, path);
+}
+
+/** undefined where the environment does not say where a user's files are. */
+function defaultConfig(): string | undefined {
+  try {
+    return configPath(places());
+  } catch (error) {
+    if (error instanceof ChatError) return undefined;
+    throw error;
+  }
+}
+
+function readAtMost(file: Deno.FsFile, most: number): Uint8Array {
+  const bytes = new Uint8Array(most);
+  let length = 0;
+  while (length < most) {
+    const read = file.readSync(bytes.subarray(length));
+    if (read === null) break;
+    length += read;
+  }
+  return bytes.subarray(0, length);
+}
+
 function places(): Places {
   return findPlaces(Deno.build.os, (name) => Deno.env.get(name));
 }
@@ -304,10 +367,11 @@ function isLoopback(address: string): boolean {
 
 /** Enters a room. */
 export async function joinRoom({ target, screen }: Command & { verb: "join" }): Promise<number> {
-  const client = await admit(target, screen.name, patience(screen));
+  const settings = await loadSettings(screen.config);
+  const client = await admit(target, chosenName(screen, settings), patience(screen));
   const signals = new Signals();
   try {
-    return await stay(client, screen, signals);
+    return await stay(client, screen, chosenView(screen.view, settings), signals);
   } finally {
     signals.forget();
   }
@@ -378,10 +442,15 @@ function isSame(room: LocalRoom, { hostname, port }: { hostname: string; port: n
 }
 
 /** Stays in a room until it ends, this side leaves, or a signal comes. */
-async function stay(client: Client, screen: ScreenOptions, signals: Signals): Promise<number> {
+async function stay(
+  client: Client,
+  screen: ScreenOptions,
+  view: View,
+  signals: Signals,
+): Promise<number> {
   signals.first.then(() => client.leave());
-  if (isInteractive() && !screen.json && !screen.plain) return await runScreen(client);
-  return await runPlain(client, screen);
+  if (isInteractive() && !screen.json && !screen.plain) return await runScreen(client, view);
+  return await runPlain(client, screen, view);
 }
 
 /** Whether a person sees what happens, and can answer. */
@@ -407,8 +476,8 @@ function networks(): string {
 }
 
 /** The room on the whole terminal: see `terminal.ts`. */
-async function runScreen(client: Client): Promise<number> {
-  const screen = new Screen({ tty: new SystemTty(), room: client, ...surroundings() });
+async function runScreen(client: Client, view: View): Promise<number> {
+  const screen = new Screen({ tty: new SystemTty(), room: client, view, ...surroundings() });
   // A bug of ours must not leave the terminal in raw mode.
   const crash = (event: ErrorEvent | PromiseRejectionEvent) => {
     event.preventDefault();
@@ -429,7 +498,11 @@ async function runScreen(client: Client): Promise<number> {
 }
 
 /** The room as lines: see `plain.ts`. */
-async function runPlain(client: Client, { json, stay }: ScreenOptions): Promise<number> {
+async function runPlain(
+  client: Client,
+  { json, stay }: ScreenOptions,
+  view: View,
+): Promise<number> {
   const pipes = {
     read: (buffer: Uint8Array) => Deno.stdin.read(buffer).catch(unreadable),
     writeOut: (bytes: Uint8Array) => Deno.stdout.write(bytes),
@@ -437,7 +510,8 @@ async function runPlain(client: Client, { json, stay }: ScreenOptions): Promise<
   };
   const options = { json, stay, now: () => new Date() };
   const typed = !json && Deno.stdin.isTerminal();
-  const plain = new PlainScreen(client, pipes, { ...options, ...typed && atPlainTerminal(client) });
+  const person = typed ? atPlainTerminal(client, view) : {};
+  const plain = new PlainScreen(client, pipes, { ...options, ...person });
   const running = client.run((event) => plain.tell(event));
   // Not awaited: a read of stdin can't be ended, and the room may end before the input does.
   plain.run().catch(fatal);
@@ -449,10 +523,10 @@ async function runPlain(client: Client, { json, stay }: ScreenOptions): Promise<
 }
 
 /** A person at a terminal that can only print has the commands all the same. */
-function atPlainTerminal(room: Client): Pick<PlainOptions, "onLine" | "onEvent"> {
+function atPlainTerminal(room: Client, view: View): Pick<PlainOptions, "onLine" | "onEvent"> {
   const context: Context = {
     room,
-    view: new View(),
+    view,
     record: new RoomRecord(),
     now: () => new Date(),
     print: note,
@@ -488,8 +562,10 @@ function explain(ending: Ending, unconfirmed: number): number {
 
 /** Says one thing, and leaves. */
 export async function send(command: Command & { verb: "send" }): Promise<number> {
+  const { speaker, target, retry } = command;
+  const settings = await loadSettings(speaker.config);
   const text = command.text ?? await readMessage();
-  const client = await admit(command.target, command.name, command.retry ?? SCRIPT_RETRY_MS);
+  const client = await admit(target, chosenName(speaker, settings), retry ?? SCRIPT_RETRY_MS);
   const ref = client.say(text);
   let accepted = false;
   await client.run((event) => {
