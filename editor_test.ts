@@ -1,144 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "./property.ts";
-import { type Completer, Editor, type Key, KeyParser, MAX_LINE, type Request } from "./editor.ts";
+import { type Completer, Editor, MAX_LINE, type Request } from "./editor.ts";
+import type { Key } from "./keyboard.ts";
 import { splitGraphemes, width } from "./text.ts";
-
-const encoder = new TextEncoder();
-
-/** The keys in pieces of input, neighbouring runs of text joined: how these are cut is not promised. */
-function parse(...pieces: (string | Uint8Array)[]): Key[] {
-  const parser = new KeyParser();
-  const keys = pieces.flatMap((p) => parser.feed(typeof p === "string" ? encoder.encode(p) : p));
-  keys.push(...parser.flush());
-  const joined: Key[] = [];
-  for (const key of keys) {
-    const last = joined.at(-1);
-    if (key.type === "text" && last?.type === "text") {
-      joined[joined.length - 1] = { type: "text", text: last.text + key.text };
-    } else {
-      joined.push(key);
-    }
-  }
-  return joined;
-}
 
 const press = (key: string): Key => ({ type: "press", key });
 const text = (text: string): Key => ({ type: "text", text });
-
-/** What terminals send, and the keys that it is. */
-const CASES: [string, Key[]][] = [
-  ["hi", [text("hi")]],
-  ["grüß 日本 👨‍👩‍👧", [text("grüß 日本 👨‍👩‍👧")]],
-  ["\ufeffx", [text("\ufeffx")]],
-  ["a\r", [text("a"), press("enter")]],
-  ["\n", [press("enter")]],
-  ["\t\x7f\b", [press("tab"), press("backspace"), press("ctrl-h")]],
-  ["\x01\x05\x17\x1f", [press("ctrl-a"), press("ctrl-e"), press("ctrl-w"), press("ctrl-_")]],
-  ["\x1b[A\x1bOB", [press("up"), press("down")]],
-  ["\x1b[1~\x1b[4~\x1b[7~\x1b[8~\x1b[H\x1bOF", [
-    press("home"),
-    press("end"),
-    press("home"),
-    press("end"),
-    press("home"),
-    press("end"),
-  ]],
-  ["\x1b[3~", [press("delete")]],
-  ["\x1b[1;5C\x1b[1;3D\x1b[1;2C", [press("ctrl-right"), press("alt-left"), press("right")]],
-  ["\x1bb\x1bF\x1bé", [press("alt-b"), press("alt-F"), press("alt-é")]],
-  ["\x1b😀x", [press("alt-😀"), text("x")]],
-  ["\x1b\r\x1b\n\x1b\x7f", [press("alt-enter"), press("alt-enter"), press("alt-backspace")]],
-  ["\x1b", [press("escape")]],
-  ["\x1b\x1b[A", [press("escape"), press("up")]],
-  ["\x1b[", [press("alt-[")]],
-  // Not known, or broken off: nothing of it is typed.
-  ["\x1b[[A\x1b[15~\x1b[Ix", [text("x")]],
-  ["\x1b[12\x03", [press("ctrl-c")]],
-  ["\x1b[1;\x1b[B", [press("down")]],
-  ["\x1b[200~one\rtwo\r\nthree\x1b[200~\tx\x1b[201~!", [
-    { type: "paste", text: "one\ntwo\nthree\x1b[200~\tx", cut: false },
-    text("!"),
-  ]],
-  ["\x1b[200~\x1b[201~\x1b[201~", []],
-];
-
-Deno.test("KeyParser: what terminals send becomes keys, fed whole, split anywhere, and byte by byte", () => {
-  for (const [input, keys] of CASES) {
-    const bytes = encoder.encode(input);
-    assertEquals(parse(bytes), keys, `whole: ${JSON.stringify(input)}`);
-    for (let at = 0; at <= bytes.length; at++) {
-      const message = `split at ${at}: ${JSON.stringify(input)}`;
-      assertEquals(parse(bytes.slice(0, at), bytes.slice(at)), keys, message);
-    }
-    const single = Array.from(bytes, (byte) => Uint8Array.of(byte));
-    assertEquals(parse(...single), keys, `byte by byte: ${JSON.stringify(input)}`);
-  }
-});
-
-Deno.test("KeyParser: any bytes in any split give the same keys", () => {
-  const piece = fc.oneof(
-    fc.uint8Array({ maxLength: 12 }),
-    fc.constantFrom(
-      "\x1b",
-      "\x1b[",
-      "\x1b[200~",
-      "\x1b[201~",
-      "\x1b[1;5",
-      "~",
-      "é",
-      "👍",
-      "\r\n",
-      "x",
-    )
-      .map((s) => encoder.encode(s)),
-  );
-  fc.assert(
-    fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
-      const whole = Uint8Array.from(pieces.flatMap((p) => [...p]));
-      const keys = parse(whole);
-      assertEquals(parse(...pieces), keys);
-      assertEquals(parse(...Array.from(whole, (byte) => Uint8Array.of(byte))), keys);
-      for (const key of keys) {
-        assert(key.type === "press" || key.text !== "");
-        // deno-lint-ignore no-control-regex
-        if (key.type === "text") assert(!/[\x00-\x1f\x7f]/.test(key.text));
-      }
-    }),
-    { numRuns: 2000 },
-  );
-});
-
-Deno.test("KeyParser: flush: an ESC alone is a key only when no more bytes have come", () => {
-  const parser = new KeyParser();
-  assertEquals(parser.feed(Uint8Array.of(0x1b)), []);
-  assert(parser.waiting);
-  assertEquals(parser.flush(), [press("escape")]);
-  assert(!parser.waiting);
-  assertEquals(parser.flush(), []);
-  assertEquals(parser.feed(encoder.encode("b")), [text("b")]);
-});
-
-Deno.test("KeyParser: what a sequence may hold is bounded", () => {
-  const endless = "\x1b[" + "1".repeat(100);
-  const keys = parse(endless);
-  assertEquals(keys, parse(...endless));
-  assertEquals(keys.map((k) => k.type), ["text"]);
-});
-
-Deno.test("KeyParser: a paste is cut at MAX_LINE, and says so", () => {
-  for (const length of [MAX_LINE - 1, MAX_LINE, MAX_LINE + 1]) {
-    const input = `\x1b[200~${"a".repeat(length)}\x1b[201~b`;
-    for (const pieces of [[input], [input.slice(0, MAX_LINE), input.slice(MAX_LINE)]]) {
-      const [paste, after] = parse(...pieces);
-      assert(paste?.type === "paste");
-      assertEquals(paste.text.length, Math.min(length, MAX_LINE));
-      assertEquals(paste.cut, length > MAX_LINE);
-      assertEquals(after, text("b"));
-    }
-  }
-  const [halved] = parse(`\x1b[200~${"a".repeat(MAX_LINE - 1)}😀\x1b[201~`);
-  assert(halved?.type === "paste" && halved.text.isWellFormed());
-});
 
 /** An editor in which the keys named in `script` were pressed; what stands in `"` is typed. */
 function edited(
@@ -303,7 +170,7 @@ Deno.test("Editor: render: rows as wide as asked, the cursor where its grapheme 
     ['"a\u202eb" left', 4, ["a", "\\u{2", "02e}", "b"], 3, 0],
   ];
   for (const [script, columns, rows, row, column] of cases) {
-    assertEquals(edited(script).editor.render(columns), { rows, row, column }, script);
+    assertEquals(edited(script).editor.render(columns), { rows, first: 0, row, column }, script);
   }
 });
 

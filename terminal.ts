@@ -11,8 +11,9 @@
 import { bold, dim, red, rgb8, stripAnsiCode } from "@std/fmt/colors";
 import { XOR_PROMISE } from "./cipher.ts";
 import { complete, submit } from "./commands.ts";
-import { Editor, type Key, KeyParser } from "./editor.ts";
+import { Editor } from "./editor.ts";
 import { ChatError } from "./errors.ts";
+import { type Key, KeyParser } from "./keyboard.ts";
 import {
   type Ending,
   type Link,
