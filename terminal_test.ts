@@ -431,13 +431,18 @@ Deno.test("Screen: what is remarkable about a message stands in front of it, wit
   ]);
 });
 
+/** In front of what says that a room is sealed, where pictures are wanted. */
+const LOCK = getColorEnabled() ? "🔒 " : "";
+
 Deno.test("Screen: the status line says what protects the room, at every width; commands show keys", async () => {
   const expected: [number, string][] = [
-    [80, "127.0.0.1:2428 · sealed: only members can read it · 2 members · connected"],
-    [70, "127.0.0.1:2428 · sealed: only members can read it · 2 members"],
-    [60, "sealed: only members can read it · 2 members"],
-    [40, "sealed: only members can read it"],
-    [20, "sealed"],
+    [80, `127.0.0.1:2428 · ${LOCK}sealed: only members can read it · 2 members · connected`],
+    [72, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · connected`],
+    [60, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · connected`],
+    [40, `127.0.0.1:2428 · ${LOCK}sealed · 2 members`],
+    [30, `${LOCK}sealed · 2 members`],
+    [18, `${LOCK}sealed`],
+    [9, "sealed"],
   ];
   for (const [columns, status] of expected) {
     const { tty, room, tell } = setUp(columns);
@@ -475,32 +480,32 @@ const waitingFor = (ms: number) => (clock: FakeClock): Link => (
 );
 
 Deno.test("Screen: the status line says when the next try is, and what protects the room, at every width", async () => {
-  const long = "connection lost · trying again in 5 s · /reconnect to hurry";
+  const long = "reconnecting in 5 s · /reconnect to hurry";
   const cases: [number, RoomInfo["cipher"], number, string][] = [
     [200, "xor", 5000, `${STATUS} · ${long}`],
-    [120, "xor", 5000, `xor: hides nothing from anybody who looks · 2 members · ${long}`],
-    [110, "xor", 5000, `xor: hides nothing from anybody who looks · ${long}`],
-    [100, "sealed", 5000, `sealed: only members can read it · ${long}`],
-    [81, "xor", 5000, `xor: hides nothing · ${long}`],
-    [80, "xor", 5000, "xor: hides nothing · connection lost · trying again in 5 s · /reconnect"],
+    [110, "xor", 5000, `xor: hides nothing from anybody who looks · 2 members · ${long}`],
+    [90, "xor", 5000, `xor: hides nothing from anybody who looks · ${long}`],
+    [90, "sealed", 5000, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · ${long}`],
+    [80, "xor", 5000, `xor: hides nothing · ${long}`],
+    [80, "xor", 90_000, "xor: hides nothing · reconnecting in 1 min 30 s · /reconnect to hurry"],
+    [72, "sealed", 5000, `${LOCK}sealed · 2 members · ${long}`],
     [
       80,
-      "xor",
-      90_000,
-      "xor: hides nothing · connection lost · trying again in 1 min 30 s · /reconnect",
+      "sealed",
+      -1,
+      `127.0.0.1:2428 · ${LOCK}sealed · 2 members · reconnecting now · /reconnect to hurry`,
     ],
-    [80, "sealed", 5000, `sealed · ${long}`],
-    [80, "sealed", -1, "sealed · connection lost · trying again now · /reconnect to hurry"],
-    [60, "xor", 12_000, "xor: hides nothing · connection lost · trying again in 12 s"],
+    [60, "xor", 12_000, "xor: hides nothing · reconnecting in 12 s · /reconnect"],
+    [42, "xor", 5000, "xor: hides nothing · reconnecting in 5 s"],
     [40, "xor", 5000, "xor: hides nothing · lost · 5 s"],
     [40, "xor", 90_000, "xor: hides nothing · lost · 1 min 30 s"],
-    [40, "xor", 0, "xor: hides nothing · lost · again now"],
-    [40, "sealed", 90_000, "sealed · lost · again in 1 min 30 s"],
+    [40, "xor", 0, "xor: hides nothing · reconnecting now"],
+    [40, "sealed", 90_000, `${LOCK}sealed · reconnecting in 1 min 30 s`],
     // What the cipher hides is the last thing to be left out.
     [20, "xor", 5000, "xor: hides nothing"],
     [20, "sealed", 5000, "sealed · lost · 5 s"],
-    [20, "sealed", 0, "sealed · lost · now"],
-    [20, "sealed", 12_000, "sealed · lost"],
+    [20, "sealed", 0, `${LOCK}sealed · lost`],
+    [20, "sealed", 12_000, `${LOCK}sealed · lost`],
   ];
   for (const [columns, cipher, ms, status] of cases) {
     assertEquals(await statusLine(columns, cipher, waitingFor(ms)), status);
@@ -509,13 +514,18 @@ Deno.test("Screen: the status line says when the next try is, and what protects 
 
 Deno.test("Screen: the status line says that it connects, at every width", async () => {
   const cases: [number, RoomInfo["cipher"], string][] = [
-    [100, "xor", `${STATUS} · connecting …`],
-    [80, "xor", "xor: hides nothing from anybody who looks · 2 members · connecting …"],
-    [80, "sealed", "127.0.0.1:2428 · sealed: only members can read it · 2 members · connecting …"],
-    [40, "xor", "xor: hides nothing · connecting …"],
-    [40, "sealed", "sealed · connecting …"],
+    [100, "xor", `${STATUS} · reconnecting …`],
+    [80, "xor", "xor: hides nothing from anybody who looks · 2 members · reconnecting …"],
+    [
+      100,
+      "sealed",
+      `127.0.0.1:2428 · ${LOCK}sealed: only members can read it · 2 members · reconnecting …`,
+    ],
+    [77, "sealed", `127.0.0.1:2428 · ${LOCK}sealed · 2 members · reconnecting …`],
+    [40, "xor", "xor: hides nothing · reconnecting …"],
+    [40, "sealed", `${LOCK}sealed · 2 members · reconnecting …`],
     [20, "xor", "xor: hides nothing"],
-    [20, "sealed", "sealed · connecting"],
+    [20, "sealed", `${LOCK}sealed · lost`],
   ];
   for (const [columns, cipher, status] of cases) {
     const connecting = (): Link => ({ state: "connecting", attempt: 2 });
@@ -542,7 +552,7 @@ Deno.test("Screen: how long it takes to the next try is rounded up and readable"
     [-3_600_000, "now"],
   ];
   for (const [ms, when] of cases) {
-    assertStringIncludes(await statusLine(200, "xor", waitingFor(ms)), ` trying again ${when} ·`);
+    assertStringIncludes(await statusLine(200, "xor", waitingFor(ms)), ` reconnecting ${when} ·`);
   }
 });
 
@@ -552,27 +562,27 @@ Deno.test("Screen: the countdown goes on by itself, one write a second, until th
   room.link = { state: "waiting", attempt: 1, at: clock.in(2500) };
   tell({ type: "waiting", attempt: 1, until: room.link.at, message: "nobody answers" });
   await tty.type("typed");
-  assertStringIncludes(await status(), "again in 3 s");
+  assertStringIncludes(await status(), "reconnecting in 3 s");
   tty.writes = 0;
   clock.pass(499);
   assertEquals(tty.writes, 0);
   clock.pass(1);
-  assertStringIncludes(await status(), "again in 2 s");
+  assertStringIncludes(await status(), "reconnecting in 2 s");
   clock.pass(1000);
-  assertStringIncludes(await status(), "again in 1 s");
+  assertStringIncludes(await status(), "reconnecting in 1 s");
   assertEquals(tty.writes, 2);
   // The line being edited is as it was.
   assertEquals((await tty.rows()).at(-1), "> typed");
   assertEquals(await tty.cursor(), [1, 7]);
   clock.pass(1000);
-  assertStringIncludes(await status(), "again now");
+  assertStringIncludes(await status(), "reconnecting now");
   // Nothing changes, nothing is written.
   clock.pass(10_000);
   assertEquals(tty.writes, 3);
   // No event tells of this.
   room.link = { state: "connecting", attempt: 1 };
   clock.pass(1000);
-  assertStringIncludes(await status(), "connecting …");
+  assertStringIncludes(await status(), "reconnecting …");
   assertEquals(clock.waiting, 0);
   room.link = { state: "connected" };
   tell({ type: "connected", self: alice, resumed: true, missed: 0 });
@@ -596,7 +606,7 @@ Deno.test("Screen: the countdown ends with the screen, and does not tick where i
   clock.pass(5000);
   assertEquals(tty.writes, 0);
   await tty.type("b");
-  assertStringIncludes((await tty.rows()).at(-2)!, "again in 55 s");
+  assertStringIncludes((await tty.rows()).at(-2)!, "reconnecting in 55 s");
   screen.close();
   assertEquals(clock.waiting, 0);
   await assertRestored(tty);
@@ -715,7 +725,7 @@ Deno.test("Screen: /reconnect tries at once; /who says who is away, and the coun
   tell({ type: "waiting", attempt: 1, until: room.link.at, message: "nobody answers" });
   await tty.type("/reconnect\r");
   assertEquals((await tty.rows()).slice(2), [
-    "xor: hides nothing from anybody who looks · 2 members · connecting …",
+    "xor: hides nothing from anybody who looks · 2 members · reconnecting …",
     ">",
   ]);
   assertEquals(clock.waiting, 0);
@@ -757,12 +767,10 @@ Deno.test("Screen: commands print beneath the messages; Tab completes and shows 
   assertEquals((await tty.rows()).slice(1), [STATUS, "> bob:"]);
   room.members = [alice, bob, { ...bob, id: 3, name: "bert" }];
   await tty.type("\x15b\t");
-  assertEquals((await tty.rows()).slice(1), ["bob:  bert:", "> b"]);
+  const three = STATUS.replace("2 members", "3 members");
+  assertEquals((await tty.rows()).slice(1), [three, "bob:  bert:", "> b"]);
   await tty.type("e\t");
-  assertEquals((await tty.rows()).slice(1), [
-    STATUS.replace("2 members", "3 members"),
-    "> bert:",
-  ]);
+  assertEquals((await tty.rows()).slice(1), [three, "> bert:"]);
 });
 
 Deno.test("Screen: what can't be sent is explained, and the text is back in the line", async () => {
@@ -787,7 +795,7 @@ Deno.test("Screen: a text of many rows is shown around the cursor, and the area 
   for (let i = 0; i < 50; i++) await tty.type("\x1b[A");
   assertEquals(await tty.rows(), [
     "09:05 bob: hi",
-    "xor: hides nothing",
+    "xor: hides nothing · 689 bytes too long",
     "  line 47",
     "  line 48",
     "  line 49",
