@@ -75,7 +75,10 @@ export function splitGraphemes(text: string): string[] {
 // Where graphemes begin near a place in a long text: a novel that was pasted must not be split whole at each
 // key. A newline is a grapheme of its own here, whatever stands before it.
 
-/** Units that are split at once where nothing tells plainly where graphemes begin. */
+/**
+ * Units that are split at once where nothing tells plainly where graphemes begin, at most. Each split has its
+ * price: who asks for one grapheme gets a short piece split, who asks for many soon gets long ones.
+ */
 const PIECE = 256;
 
 /**
@@ -87,10 +90,14 @@ function beginsGrapheme(unit: number): boolean {
     (unit >= 0x48a && unit < 0x530) || (unit >= 0x2010 && unit < 0x2028) ||
     (unit >= 0x3001 && unit < 0x3021) || (unit >= 0x3041 && unit < 0x3097) ||
     (unit >= 0x30a1 && unit < 0x30fb) || (unit >= 0x3400 && unit < 0x4dc0) ||
-    (unit >= 0x4e00 && unit < 0xa000);
+    (unit >= 0x4e00 && unit < 0xa000) || (unit >= 0xac00 && unit < 0xd7a4) ||
+    (unit >= 0xff01 && unit < 0xff5f);
 }
 
-/** Whether what ends before `at` may be a prefix: such are few, in Arabic and some scripts of Asia. */
+/**
+ * Whether what ends before `at` may be a prefix: such are few, in Arabic and some scripts of Asia. Before a
+ * Korean syllable, a leading consonant is one too (GB6).
+ */
 function mayBePrefix(text: string, at: number): boolean {
   const unit = text.charCodeAt(at - 1);
   if (unit < 0x600) return false;
@@ -99,7 +106,8 @@ function mayBePrefix(text: string, at: number): boolean {
     return first >= 0xd804 && first < 0xd808;
   }
   return (unit >= 0x600 && unit < 0x606) || unit === 0x6dd || unit === 0x70f ||
-    (unit >= 0x890 && unit < 0x892) || unit === 0x8e2 || unit === 0xd4e;
+    (unit >= 0x890 && unit < 0x892) || unit === 0x8e2 || unit === 0xd4e ||
+    (unit >= 0x1100 && unit < 0x1160) || (unit >= 0xa960 && unit < 0xa980);
 }
 
 /** Whether a grapheme begins at `at`, as far as two characters tell: false where it takes more to know. */
@@ -112,6 +120,7 @@ function plainlyBegins(text: string, at: number): boolean {
 
 /** The graphemes of `text` from `at` on, which must be where one begins; splits no more than is asked for. */
 export function* graphemesFrom(text: string, at: number): Generator<string, void, void> {
+  let least = 2;
   let size = PIECE;
   while (at < text.length) {
     if (plainlyBegins(text, at + 1)) {
@@ -119,8 +128,8 @@ export function* graphemesFrom(text: string, at: number): Generator<string, void
       at++;
       continue;
     }
-    let end = at + 2;
-    while (end < at + size && !plainlyBegins(text, end)) end++;
+    let end = at + least;
+    while (end < at + least + size && !plainlyBegins(text, end)) end++;
     const whole = plainlyBegins(text, end);
     // Never half of a surrogate pair.
     if (!whole && text.charCodeAt(end) >>> 10 === 0xdc00 >>> 10) end--;
@@ -131,6 +140,7 @@ export function* graphemesFrom(text: string, at: number): Generator<string, void
       size *= 4;
       continue;
     }
+    least = Math.min(2 * least, PIECE);
     size = PIECE;
     for (const g of parts) {
       yield g;
