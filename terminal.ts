@@ -586,10 +586,12 @@ const utf8 = new TextEncoder();
 
 /** What the status line says of a paste; undefined where it is one line, which can be seen whole. */
 function pasted(text: string): string | undefined {
-  const lines = text.replace(/\n+$/, "").split("\n").length;
+  // As it will be sent.
+  const sent = text.replace(/\n+$/, "");
+  const lines = sent.split("\n").length;
   if (lines < 2) return undefined;
   let characters = 0;
-  for (const _ of graphemesFrom(text, 0)) characters++;
+  for (const _ of graphemesFrom(sent, 0)) characters++;
   return `pasted ${lines} lines, ${characters} characters: Enter sends it as one message`;
 }
 

@@ -773,6 +773,212 @@ Deno.test("Screen: commands print beneath the messages; Tab completes and shows 
   assertEquals((await tty.rows()).slice(1), [three, "> bert:"]);
 });
 
+Deno.test("Screen: words to choose from stand in columns above the line, until the next key", async () => {
+  const names = Array.from({ length: 40 }, (_, i) => `name${i}`);
+  const cases: [columns: number, rows: number, count: number, expected: string[]][] = [
+    [80, 24, 3, ["name0:  name1:  name2:"]],
+    [
+      80,
+      24,
+      22,
+      [
+        "name0:  name3:  name6:  name9:   name12:  name15:  name18:  name21:",
+        "name1:  name4:  name7:  name10:  name13:  name16:  name19:",
+        "name2:  name5:  name8:  name11:  name14:  name17:  name20:",
+      ],
+    ],
+    [20, 24, 10, [
+      "name0:  name5:",
+      "name1:  name6:",
+      "name2:  name7:",
+      "name3:  name8:",
+      "name4:  name9:",
+    ]],
+    [20, 24, 11, [
+      "name0:  name5:",
+      "name1:  name6:",
+      "name2:  name7:",
+      "name3:  name8:",
+      "name4:  name9:",
+      "and 1 more",
+    ]],
+    // On a low screen there are fewer: the line stays.
+    [20, 6, 11, ["name0:  name2:", "name1:  name3:", "and 7 more"]],
+    [20, 3, 11, []],
+  ];
+  for (const [columns, height, count, expected] of cases) {
+    const { tty, room } = setUp(columns, height);
+    const others = names.slice(0, count).map((name, i) => ({ ...bob, id: i + 2, name }));
+    room.members = [alice, ...others];
+    await tty.type("n\t");
+    const rows = await tty.rows();
+    assertEquals(rows.slice(1), [...expected, "> name"]);
+    assertEquals(await tty.cursor(), [rows.length - 1, 6]);
+    // Asked again, it says the same again; and what the terminal tells is no key.
+    await tty.type("\t\x1b[O\x1b]11;rgb:0/0/0\x07");
+    assertEquals((await tty.rows()).slice(1), [...expected, "> name"]);
+    await tty.type("x");
+    assertEquals((await tty.rows()).slice(1), ["> namex"]);
+  }
+});
+
+Deno.test("Screen: words to choose from leave no debris where the size changes", async () => {
+  for (const [from, to] of [[80, 30], [80, 20], [20, 80]] as const) {
+    const { tty, room, clock, tell } = setUp(from);
+    room.members = [
+      alice,
+      bob,
+      ...Array.from({ length: 30 }, (_, i) => ({ ...bob, id: i + 9, name: `n${i}` })),
+    ];
+    tell(room.message(bob, "hi"));
+    await tty.type("n\t");
+    await tty.resize(to, 24);
+    clock.pass();
+    await tty.type("x");
+    const rows = await tty.rows();
+    assertEquals(rows[0], "09:05 bob: hi", rows.join("\n"));
+    assertStringIncludes(rows[1]!, "xor: hides nothing");
+    assertEquals(rows.slice(2), ["> nx"]);
+  }
+});
+
+Deno.test("Screen: a paste of many lines is told, until the next key, and sent as one message", async () => {
+  const { tty, room } = setUp();
+  await tty.type("see: \x1b[200~one 👨‍👩‍👧\rtwo\r\rthree\r\x1b[201~");
+  assertEquals(
+    (await tty.rows())[0],
+    "pasted 4 lines, 16 characters: Enter sends it as one message",
+  );
+  assertEquals(room.pending, []);
+  await tty.type("\x1b[A");
+  assertEquals((await tty.rows())[0], STATUS);
+  await tty.type("\r");
+  assertEquals(room.pending.map(({ text }) => text), ["see: one 👨‍👩‍👧\ntwo\n\nthree"]);
+  // One line is seen whole.
+  await tty.type("\x1b[200~one\r\x1b[201~");
+  assertEquals((await tty.rows()).at(-2), STATUS);
+});
+
+Deno.test("Screen: unread is what others have said since the window went out of sight", async () => {
+  const { tty, room, tell } = setUp(200);
+  const status = async () => (await tty.rows()).at(-2)!;
+  const direct: RoomEvent = { type: "direct", from: bob, text: "psst", action: false, ...unproved };
+  tell(room.message(bob, "one"));
+  assertEquals(await status(), `${STATUS} · connected`);
+  await tty.type("\x1b[O");
+  tell(
+    room.message(bob, "two"),
+    room.message(alice, "own"),
+    direct,
+    { type: "joined", who: bob, at: 1, sent: undefined },
+  );
+  assertEquals(await status(), `${STATUS} · connected · 2 unread`);
+  await tty.type("\x1b[I");
+  assertEquals(await status(), `${STATUS} · connected`);
+  tell(room.message(bob, "three"));
+  assertEquals(await status(), `${STATUS} · connected`);
+  // Some terminals do not tell that their window is in front again: who types sees it.
+  await tty.type("\x1b[O");
+  tell(direct);
+  assertEquals(await status(), `${STATUS} · connected · 1 unread`);
+  await tty.type("x");
+  assertEquals(await status(), `${STATUS} · connected`);
+});
+
+Deno.test("Screen: unread has its place at every width where there is one", async () => {
+  const cases: [number, RoomInfo["cipher"], string][] = [
+    [94, "xor", `${STATUS} · connected · 1 unread`],
+    [82, "xor", `${STATUS} · 1 unread`],
+    [80, "sealed", `127.0.0.1:2428 · ${LOCK}sealed · 2 members · connected · 1 unread`],
+    [32, "xor", "xor: hides nothing · 1 unread"],
+    [25, "sealed", `${LOCK}sealed · 1 unread`],
+    [20, "xor", "xor: hides nothing"],
+    [16, "sealed", `${LOCK}sealed`],
+  ];
+  for (const [columns, cipher, status] of cases) {
+    const { tty, room, tell } = setUp(columns);
+    room.info = { ...room.info, cipher };
+    await tty.type("\x1b[O");
+    tell(room.message(bob, "hi"));
+    assertEquals((await tty.rows()).at(-2), status);
+  }
+});
+
+Deno.test("Screen: what a search in the history looks for stands above the line, at every width", async () => {
+  const cases: [number, string, string][] = [
+    [
+      80,
+      "search: fir · Ctrl-R for an older one, Enter sends, Esc gives back",
+      "search: firx · in no older line",
+    ],
+    [40, "search: fir · Ctrl-R for an older one", "search: firx · in no older line"],
+    [20, "search: fir", "not found: firx"],
+  ];
+  for (const [columns, searching, missing] of cases) {
+    const { tty, room } = setUp(columns);
+    await tty.type("first\rsecond\r");
+    room.pending = [];
+    await tty.type("\x12fir");
+    assertEquals(await tty.rows(), [searching, "> first"]);
+    assertEquals(await tty.cursor(), [1, 2]);
+    await tty.type("x");
+    assertEquals(await tty.rows(), [missing, "> first"]);
+    await tty.type("\x7f\r");
+    await tty.drawn();
+    assertEquals(room.pending.map(({ text }) => text), ["first"]);
+  }
+});
+
+Deno.test("Screen: how much may still be typed is told where it is little", async () => {
+  const { tty, room } = setUp(110);
+  room.info = { ...room.info, maxText: 50 };
+  const status = async () => (await tty.rows()).at(-2)!;
+  await tty.type("é".repeat(22) + "x");
+  assertEquals(await status(), `${STATUS} · connected`);
+  await tty.type("x");
+  assertEquals(await status(), `${STATUS} · connected · 4 bytes left`);
+  await tty.type("€€");
+  assertEquals(await status(), `${STATUS} · connected · 2 bytes too long`);
+});
+
+Deno.test("Screen: at 20 columns the cursor is right in text of all kinds, from end to start", async () => {
+  // Those of which the emulator knows the width: it takes an emoji for narrow.
+  const texts = [
+    "שלום עולם, מה שלומך היום?",
+    "مرحبا بالعالم كيف الحال اليوم",
+    "e\u0301a\u0308o\u0302n\u0303".repeat(8),
+    "日本語とlatin文字が混ざった行です。長い行",
+    "word ".repeat(12),
+  ];
+  for (const text of texts) {
+    const { tty } = setUp(20);
+    await tty.type(text);
+    const graphemes = [...new Intl.Segmenter().segment(text)].map((s) => s.segment);
+    for (let at = graphemes.length; at >= 0; at--) {
+      const [row, column] = await tty.cursor();
+      const line = tty.term.buffer.active.getLine(row)!;
+      const cell = line.getCell(column)!;
+      const expected = graphemes[at] ?? "";
+      if (expected.trim() !== "") {
+        assertEquals(cell.getChars().normalize(), expected.normalize(), `${text} at ${at}`);
+      }
+      await tty.type("\x1b[D");
+    }
+    assertEquals((await tty.cursor())[1], 2);
+  }
+});
+
+Deno.test("Screen: what a terminal answers is never typed, however it is split", async () => {
+  const answers =
+    "\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\\x1b[?64;1;2;6;9;15;16;17;18;21;22;28c\x1b[I\x1bP>|XTerm(390)\x1b\\";
+  for (let at = 0; at <= answers.length; at++) {
+    const { tty } = setUp();
+    await tty.type(`a${answers.slice(0, at)}`);
+    await tty.type(`${answers.slice(at)}b`);
+    assertEquals(await tty.rows(), [STATUS, "> ab"]);
+  }
+});
+
 Deno.test("Screen: what can't be sent is explained, and the text is back in the line", async () => {
   const { tty, room } = setUp();
   const text = "x".repeat(101);
@@ -919,6 +1125,33 @@ Deno.test("Screen: a resize in mid-line leaves no debris", async () => {
     // The spaces at which rows end are not told from empty cells.
     const input = rows.slice(4).map((row) => row.slice(2)).join("");
     assertEquals(input.replaceAll(" ", ""), line.replaceAll(" ", ""), message);
+  }
+});
+
+Deno.test("Screen: a resize with the cursor in any row of a long line loses no message and no text", async () => {
+  const line =
+    "a line with some words and more of it and still more of it, so that it has many rows";
+  const sizes = [[80, 30], [80, 20], [60, 50], [30, 80], [200, 20], [20, 200], [40, 38]] as const;
+  for (const [from, to] of sizes) {
+    for (const lefts of [0, 1, 10, 30, 50, 70, line.length]) {
+      const { tty, clock, room, tell } = setUp(from);
+      tell(room.message(bob, "hi"), room.message(bob, "there"));
+      await tty.type(line + "\x1b[D".repeat(lefts));
+      const beneath = (await tty.rows()).length - 1 - (await tty.cursor())[0];
+      await tty.resize(to, 24);
+      clock.pass();
+      tell(room.message(bob, "again"));
+      const rows = await tty.rows();
+      const message = `${from} to ${to}, ${lefts} to the left:\n${rows.join("\n")}`;
+      const said = ["09:05 bob: hi", "09:05 bob: there", "09:05 bob: again"];
+      assertEquals(rows.filter((row) => row.startsWith("09:05")), said, message);
+      // Where rows beneath the cursor had to be cut, pieces of the old ones may stay above.
+      if (beneath === 0 || to > from) assertEquals(rows.slice(0, 3), said, message);
+      const status = rows.findLastIndex((row) => row.startsWith("127") || row.startsWith("xor"));
+      assertEquals(rows[status - 1], said[2], message);
+      const input = rows.slice(status + 1).map((row) => row.slice(2)).join("");
+      assertEquals(input.replaceAll(" ", ""), line.replaceAll(" ", ""), message);
+    }
   }
 });
 
