@@ -149,8 +149,7 @@ export class KeyParser {
     if (begun.length > 2) return [];
     this.#begun = "";
     if (begun === "\x1b") return [{ type: "press", key: "escape" }];
-    if (/^\x1b[[O\]P_]$/.test(begun)) return [{ type: "press", key: `alt-${begun[1]}` }];
-    return [];
+    return begun === "" ? [] : [{ type: "press", key: `alt-${begun[1]}` }];
   }
 
   /** Reads keys until the input ends, or a paste or an answer begins; returns what is left. */
@@ -190,7 +189,7 @@ export class KeyParser {
       } else if (begun === "\x1b") {
         // Another ESC follows, so this one was the key.
         keys.push({ type: "press", key: "escape" });
-      } else if (/^\x1b[\]P_]$/.test(begun)) {
+      } else if (begun.length === 2 && /[\]P_]/.test(begun)) {
         // What follows begins no answer, so this was Alt with a key.
         keys.push({ type: "press", key: `alt-${begun[1]}` });
       }

@@ -281,7 +281,11 @@ export class Screen {
         this.#hint = "The line is full: the rest was left out";
         return;
     }
-    if (key.type === "paste") this.#hint = pasted(key.text);
+    if (key.type === "paste") {
+      const { columns } = this.#tty.size();
+      const forms = pasted(key.text);
+      this.#hint = forms.find((form) => width(form) < columns) ?? forms.at(-1);
+    }
   }
 
   /** The window has come to the front, or is there no more: unread is what comes from now on. */
@@ -584,15 +588,17 @@ export class Screen {
 
 const utf8 = new TextEncoder();
 
-/** What the status line says of a paste; undefined where it is one line, which can be seen whole. */
-function pasted(text: string): string | undefined {
+/** What the status line says of a paste, longest form first; nothing of one line, which can be seen whole. */
+function pasted(text: string): string[] {
   // As it will be sent.
   const sent = text.replace(/\n+$/, "");
   const lines = sent.split("\n").length;
-  if (lines < 2) return undefined;
+  if (lines < 2) return [];
   let characters = 0;
   for (const _ of graphemesFrom(sent, 0)) characters++;
-  return `pasted ${lines} lines, ${characters} characters: Enter sends it as one message`;
+  const what = `pasted ${lines} lines`;
+  const size = `${what}, ${characters} characters`;
+  return [`${size}: Enter sends it as one message`, size, what];
 }
 
 /** What the status line says of a search in the history, from the longest form to the shortest. */
