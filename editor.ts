@@ -148,7 +148,8 @@ export class Editor {
     const did = this.#did;
     this.#did = undefined;
     if (this.#search && this.#onSearchKey(key)) return undefined;
-    if (key.type === "press") return this.#press(key.key, did);
+    // Alt with a capital letter is what Caps Lock makes of it, as in readline.
+    if (key.type === "press") return this.#press(key.key.toLowerCase(), did);
     const fits = this.#insert(key.text, key.type === "text");
     return fits && !(key.type === "paste" && key.cut) ? undefined : { type: "full" };
   }

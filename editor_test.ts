@@ -50,6 +50,7 @@ Deno.test("Editor: keys of readline", () => {
     ['"one two.three" ctrl-w', "one |"],
     ['"one two.three  " alt-backspace', "one two.|"],
     ['"one two" home alt-d', "| two"],
+    ['"one two" home alt-D alt-F', " two|"],
     ['"a ❤️" ctrl-left "x"', "x|a ❤️"],
     // Killing and bringing back.
     ['"one two" alt-b ctrl-k', "one |"],

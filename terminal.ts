@@ -591,7 +591,9 @@ const utf8 = new TextEncoder();
 /** What the status line says of a paste, longest form first; nothing of one line, which can be seen whole. */
 function pasted(text: string): string[] {
   // As it will be sent.
-  const sent = text.replace(/\n+$/, "");
+  let end = text.length;
+  while (text[end - 1] === "\n") end--;
+  const sent = text.slice(0, end);
   const lines = sent.split("\n").length;
   if (lines < 2) return [];
   let characters = 0;
