@@ -306,7 +306,7 @@ withShell(
     await assertFails(
       [...args, "/dev/zero"],
       1,
-      /zero: it has more than 65536 bytes/,
+      /zero: it has more than 8192 bytes/,
       /right file/,
     );
     await assertFails([...args, "/dev/null"], 1, /join nowhere\.invalid/, undefined);
