@@ -25,7 +25,9 @@ export type Key =
   /** A bracketed paste, newlines as `\n`; `cut`: it was longer than `MAX_LINE`. */
   | { readonly type: "paste"; readonly text: string; readonly cut: boolean }
   /** `enter`, `tab`, `up`, `ctrl-a`, `alt-b`, `ctrl-left`, `alt-enter` … */
-  | { readonly type: "press"; readonly key: string };
+  | { readonly type: "press"; readonly key: string }
+  /** The window has come to the front, or is there no more (xterm, mode 1004). */
+  | { readonly type: "focus"; readonly focused: boolean };
 
 /** ECMA-48: CSI, parameters, intermediates, final byte. The second `[` is the Linux console's F1 to F5. */
 const CSI = `\\[\\[?[0-?]{0,${MAX_PARAMETERS}}[ -/]?`;
@@ -139,6 +141,10 @@ export class KeyParser {
         if (sequence === PASTE_BEGINS) {
           this.#paste = { text: "", tail: "", cut: false };
           return input.slice(at);
+        }
+        if (sequence === "\x1b[I" || sequence === "\x1b[O") {
+          keys.push({ type: "focus", focused: sequence === "\x1b[I" });
+          continue;
         }
         const key = sequenceKey(sequence);
         if (key !== undefined) keys.push({ type: "press", key });
@@ -290,6 +296,7 @@ export class Editor {
   onKey(key: Key): Request | undefined {
     const killing = this.#killing;
     this.#killing = false;
+    if (key.type === "focus") return undefined;
     if (key.type === "press") return this.#press(key.key, killing);
     const fits = this.#insert(key.text);
     return fits && !(key.type === "paste" && key.cut) ? undefined : { type: "full" };

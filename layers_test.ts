@@ -26,9 +26,12 @@ const ROWS: readonly (readonly string[])[] = [
     "log.ts",
     "envelope.ts",
     "commands.ts",
+    "transcript.ts",
+    "attention.ts",
     "opaque.ts",
     "cipher_sealed.ts",
   ],
+  ["theme.ts", "markup.ts", "presence.ts"],
   [
     "protocol.ts",
     "cipher.ts",

@@ -5,6 +5,7 @@
 // they are. All of it takes time in proportion to the text, whatever the text is.
 
 import { cuts, width } from "./text.ts";
+import { bareName } from "./view.ts";
 
 /** What a piece of text is. */
 export interface Style {
@@ -52,7 +53,7 @@ const BEHIND = /[\s\p{Pe}\p{Pf}"'*_~–—<:,;.!?…。、，！？：；-]/u;
 
 const LETTER = "[\\p{L}\\p{N}\\p{M}_]";
 const CODE_SPAN = "(?<![\\p{L}\\p{N}`])`[^`]+`(?![\\p{L}\\p{N}`])";
-const LINK = "(?<![\\p{L}\\p{N}])https?://[^\\s<>\"`]+";
+const LINK = '(?<![\\p{L}\\p{N}])https?://[^\\s<>"`]+';
 /** No userinfo, which makes `https://bank.example@evil.example` look like another, and no host that only looks like ASCII. */
 const AUTHORITY = /^https?:\/\/(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?(?=[/?#]|$)/i;
 
@@ -246,7 +247,10 @@ function linkTarget(address: string): string | undefined {
 function streamSafe(text: string): string {
   return text.replace(LONG_MARKS, "$&\u25cc");
 }
-const LONG_MARKS = new RegExp(`[\\p{M}\\u200c\\u200d]{${MAX_MARKS}}(?=[\\p{M}\\u200c\\u200d])`, "gu");
+const LONG_MARKS = new RegExp(
+  `[\\p{M}\\u200c\\u200d]{${MAX_MARKS}}(?=[\\p{M}\\u200c\\u200d])`,
+  "gu",
+);
 
 // ---- mentions --------------------------------------------------------------------------------------
 
@@ -259,7 +263,7 @@ export function mentions(text: string, name: string): boolean {
 
 /** The pattern of a name; `#3` and `(!)` behind it are a screen's marks, nobody writes them. */
 function namePattern(name: string): string {
-  const bare = name.replace(/(#\d+)?(\(!\))?$/, "");
+  const bare = bareName(name);
   const literal = bare.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
   const letters = [...bare];
   // "al" is meant by neither "al-x" nor "x@al.example": both are other names.

@@ -28,10 +28,12 @@ async function join(address: string | undefined, name: string): Promise<Terminal
   return terminal;
 }
 
-/** What was said and done, without times. */
+/** What was said, without times. */
 function talk(terminal: Terminal): string[] {
-  return terminal.rows.map((row) => row.replace(/^\d\d:\d\d /, ""))
-    .filter((row) => /^(anna|ben): /.test(row));
+  return terminal.rows.flatMap((row) => {
+    const [, name, text] = /^(?:\d\d:\d\d)? +(anna|ben) │ (.*)$/.exec(row) ?? [];
+    return name === undefined ? [] : `${name}: ${text}`;
+  });
 }
 
 for (
@@ -58,9 +60,10 @@ for (
       for (const line of conversation) {
         const [name, text] = line.split(": ");
         (name === "anna" ? anna : ben).type(`${text}\r`);
-        // With its time: confirmed by the room.
+        // Without the mark of what is not confirmed by the room.
+        const said = `${name} │ ${text!.replaceAll("?", "[?]")}`;
         for (const screen of [anna, ben]) {
-          await screen.shows(new RegExp(`^\\d\\d:\\d\\d ${line.replaceAll("?", "[?]")}`, "m"));
+          await screen.shows(new RegExp(`^(?:\\d\\d:\\d\\d)? +${said}`, "m"));
         }
       }
       for (const screen of [anna, ben]) assertEquals(talk(screen), conversation);
@@ -112,8 +115,8 @@ onTerminal(
     ben.type("\x1b[200~first 日本語\nsecond 👨‍👩‍👧\nthird\x1b[201~");
     await ben.shows("third");
     ben.type("\r");
-    await anna.shows(/ben: first 日本語\n +second .*\n +third/);
-    assert(!anna.rows.join("\n").includes("ben: second"));
+    await anna.shows(/ben │ first 日本語\n +│ second .*\n +│ third/);
+    assert(!anna.rows.join("\n").includes("ben │ second"));
   },
 );
 
@@ -124,9 +127,9 @@ onTerminal("chat join: what is typed survives what arrives meanwhile", async () 
   ben.type("half a th");
   await ben.shows("> half a th");
   anna.type("hello\r");
-  await ben.shows("anna: hello");
+  await ben.shows("anna │ hello");
   ben.type("ought\r");
-  await anna.shows("ben: half a thought");
+  await anna.shows("ben │ half a thought");
 });
 
 onTerminal("chat join: controls of others are shown, not obeyed", async () => {
@@ -134,7 +137,7 @@ onTerminal("chat join: controls of others are shown, not obeyed", async () => {
   await using _ = anna;
   await using ben = await Program.join(address, "ben", "--json");
   await ben.type(`${JSON.stringify({ type: "say", text: "\x1b[2J\x1b]0;title\x07 gone?" })}\n`);
-  await anna.shows("ben: ␛[2J␛]0;title␇ gone?");
+  await anna.shows("ben │ ␛[2J␛]0;title␇ gone?");
   assertStringIncludes(anna.rows.join("\n"), "nobody else is here");
 });
 
@@ -148,7 +151,7 @@ onTerminal("chat join: the server's end is told, and what was typed is not lost"
   await terminal.shows("the server has stopped; what you write is kept");
   await terminal.shows("> unsent");
   terminal.type("\r");
-  await terminal.shows("anna: unsent");
+  await terminal.shows("anna │ unsent");
   terminal.type("/quit\r");
   await terminal.shows("not confirmed: unsent");
   await terminal.shows("exit code 0");

@@ -1,7 +1,7 @@
 // How what is said looks: a palette for each theme, and the colour of each name. Pure; knows no terminal.
 // Colours are those of xterm's 256 from 16 on: the first 16 are whatever the user has made of them.
 
-import type { Theme } from "./view.ts";
+import { bareName, type Theme } from "./view.ts";
 
 /**
  * The parameters of SGR (ECMA-48, 8.3.117) for each role, without `CSI` and `m`; empty: as the text around
@@ -98,7 +98,7 @@ export function nameStyle({ names }: Palette, name: string): string {
 /** FNV-1a: spreads names that differ in one letter. */
 function hash(name: string): number {
   let sum = 0x811c9dc5;
-  for (const c of name.replace(/(#\d+)?(\(!\))?$/, "")) {
+  for (const c of bareName(name)) {
     sum = Math.imul(sum ^ c.codePointAt(0)!, 0x01000193);
   }
   return sum >>> 0;

@@ -53,6 +53,6 @@ export class View {
 }
 
 /** A name as its owner chose it, without the marks that a screen puts behind it. */
-function bareName(name: string): string {
+export function bareName(name: string): string {
   return name.replace(/(#\d+)?(\(!\))?$/, "");
 }
