@@ -106,8 +106,8 @@ Deno.test("alarm: rings once, and what it says is printable, short and no part o
   assertEquals(alarm("osc777", "bob: hi"), "\x07\x1b]777;notify;chat;bob: hi\x1b\\");
   assertEquals(alarm("osc99", "bob: hi"), "\x07\x1b]99;;chat: bob: hi\x1b\\");
   const evil = "4;1;50\x07\x1b\\\x9c\x1b]0;t\x07\u202e\n" + "👨‍👩‍👧e\u0301".repeat(100_000);
-  // deno-lint-ignore no-control-regex
   for (const kind of ["osc9", "osc777", "osc99"] as const) {
+    // deno-lint-ignore no-control-regex
     const [, note] = /^\x07\x1b\](?:9;chat: |777;notify;chat;|99;;chat: )([^]*)\x1b\\$/.exec(
       alarm(kind, evil),
     )!;

@@ -238,7 +238,6 @@ function withoutTail(address: string): string {
 /** What the terminal opens: the address as it is seen, in ASCII; undefined where that could mislead. */
 function linkTarget(address: string): string | undefined {
   if (address.length > MAX_LINK || !AUTHORITY.test(address)) return undefined;
-  // deno-lint-ignore no-control-regex
   const target = address.replace(/[^\x21-\x7e]+/gu, encodeURIComponent);
   return target.length > MAX_LINK ? undefined : target;
 }

@@ -269,7 +269,7 @@ export class Transcript {
       const columns = timeColumns(stamp === "" ? "off" : page.time) + width(plain);
       heading = stamp + paintedLabel(label, page.palette) + colon;
       if (columns > page.columns / 3) {
-        rows.push(heading.trimEnd());
+        rows.push(...alone(heading.trimEnd(), plain.trimEnd(), page.columns));
         heading = INDENT;
       } else {
         indent = columns;
@@ -419,6 +419,17 @@ function paintedLabel({ who, kind }: Label, palette: Palette): string {
   if (kind === "sent") return paint("you →", palette.direct) + " " + name;
   const star = kind.endsWith("action") ? "* " : "";
   return star + name + (kind.startsWith("direct") ? " " + paint("→ you", palette.direct) : "");
+}
+
+/**
+ * A heading on rows of its own. Where even they are too narrow the label, which it ends with, is cut, and goes
+ * on behind a mark: the end of a name must not look like another's.
+ */
+function alone(heading: string, label: string, columns: number): string[] {
+  if (width(stripAnsiCode(heading)) <= columns) return [heading];
+  const [stamp = ""] = /^\d[\d:]+(?= )/.exec(stripAnsiCode(heading)) ?? [];
+  const rows = wrap(label, Math.max(2, columns - 1)).map((row, i) => (i === 0 ? row : `…${row}`));
+  return [...stamp === "" ? [] : [stamp], ...rows];
 }
 
 /**
