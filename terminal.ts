@@ -59,7 +59,7 @@ const PRESENCE_MS = 3000;
  * so many redraws are free: a single message is seen at once.
  */
 const FRAME_MS = 16;
-const MAX_FREE_DRAWS = 8;
+const MAX_FREE_DRAWS = 20;
 /** Characters of messages in one write: keys are read between two, so a slow terminal keeps nobody from typing. */
 const MAX_WRITE = 16 * 1024;
 
