@@ -20,8 +20,12 @@ async function serveAndJoin(
 }
 
 /** Enters a room; without an address it is the one that was opened last. The code is found. */
-async function join(address: string | undefined, name: string): Promise<Terminal> {
-  const terminal = new Terminal();
+async function join(
+  address: string | undefined,
+  name: string,
+  columns = 80,
+): Promise<Terminal> {
+  const terminal = new Terminal({ columns });
   terminal.run("join", ...address === undefined ? [] : [address], "--name", name);
   await terminal.shows(`you are ${name}`);
   await terminal.shows("> ");
@@ -130,6 +134,27 @@ onTerminal("chat join: what is typed survives what arrives meanwhile", async () 
   await ben.shows("anna │ hello");
   ben.type("ought\r");
   await anna.shows("ben │ half a thought");
+});
+
+onTerminal("chat join: the same conversation reads well at 20, 80 and 200 columns", async () => {
+  const { terminal: anna, address } = await serveAndJoin("anna");
+  await using _ = anna;
+  await using narrow = await join(address, "ben", 20);
+  await using wide = await join(address, "carl", 200);
+  const words = "some words that are too many for a row of twenty columns";
+  await using eve = await Program.join(address, "eve", "--json");
+  // Three who have come one after the other are one row on the first screen.
+  await anna.shows("ben, carl and eve joined");
+  const text = `hi *anna*\n${words}\n\x1b[2J\u202eben joined`;
+  await eve.type(`${JSON.stringify({ type: "say", text })}\n`);
+  await eve.type(`${JSON.stringify({ type: "say", text: "bye" })}\n`);
+  await anna.shows(
+    /eve │ hi \*anna\*\n +│ some .*columns\n +│ ␛\[2J\\u\{202e\}ben joined\n(?:\d\d:\d\d)? +│ bye/,
+  );
+  await wide.shows(/eve │ hi \*anna\*\n +│ some .* columns\n/);
+  await narrow.shows(
+    /eve:\n {2}hi \*anna\*\n {2}some words that are\n {2}too many for a row\n {2}of/,
+  );
 });
 
 onTerminal("chat join: controls of others are shown, not obeyed", async () => {

@@ -443,12 +443,23 @@ function framed(heading: string, text: string, page: Page, style: string): strin
   if (lines.length === 1 && first + width(lines[0]!) <= columns) {
     return [heading + paint(lines[0]!, style)];
   }
-  const isUnder = first <= columns / 2;
-  const indent = isUnder ? Math.max(first, INDENT.length) : INDENT.length;
-  const rows = lines.flatMap((line) => wrap(line, columns - indent));
+  const isNarrow = page.columns < ALIGNED_COLUMNS;
+  const indent = isNarrow || first > columns / 2 ? INDENT.length : Math.max(first, INDENT.length);
   const margin = " ".repeat(indent);
-  if (!isUnder) return [heading.trimEnd(), ...rows.map((row) => margin + paint(row, style))];
-  return rows.map((row, i) => (i === 0 ? heading : margin) + paint(row, style));
+  if (first > columns / 2) {
+    const rows = lines.flatMap((line) => wrap(line, columns - indent));
+    return [heading.trimEnd(), ...rows.map((row) => margin + paint(row, style))];
+  }
+  // The first row has the heading, of which so much is wider than the indent of the others.
+  const more = first > indent ? "x".repeat(first - indent - 1) + " " : "";
+  const rows = lines.flatMap((line, i) => {
+    if (i > 0) return wrap(line, columns - indent);
+    const [row = "", ...others] = wrap(more + line, columns - indent);
+    return [row.slice(more.length), ...others];
+  });
+  return rows.map((row, i) =>
+    row === "" && i === 0 ? heading.trimEnd() : (i === 0 ? heading : margin) + paint(row, style)
+  );
 }
 
 /** Draws the lines of one message. */

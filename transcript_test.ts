@@ -432,6 +432,27 @@ Deno.test("isShown: nothing of members who are ignored, but their new names", ()
   }
 });
 
+Deno.test("Transcript: a notice is indented under its text, or by little where there is no room", () => {
+  const notice = "you are ada in 127.0.0.1:2428; here\nis more";
+  assertEquals(rows(60, [notice.repeat(2)]), [
+    "14:02 you are ada in 127.0.0.1:2428; here",
+    "      is moreyou are ada in 127.0.0.1:2428; here",
+    "      is more",
+  ]);
+  assertEquals(rows(20, [notice, notice]), [
+    "14:02 you are ada in",
+    "  127.0.0.1:2428;",
+    "  here",
+    "  is more",
+    "you are ada in",
+    "  127.0.0.1:2428;",
+    "  here",
+    "  is more",
+  ]);
+  assertEquals(rows(20, ["sixteen-columns!"]), ["14:02", "  sixteen-columns!"]);
+  assertEquals(rows(10, ["it is"]), ["14:02", "  it is"]);
+});
+
 Deno.test("Transcript: notices are dim, what must not be overlooked is red; long ones are indented", () => {
   const { dim, error } = palette("dark");
   assertEquals(
