@@ -116,7 +116,7 @@ withSignals(
     await kill(first);
     await terminal.shows("the connection is lost: ");
     // The tries begin with short waits: the first of them fail, as nobody is there.
-    await terminal.shows(/connection lost · trying again in [1-9]\d* s · \/reconnect/);
+    await terminal.shows(/reconnecting in [1-9]\d* s · \/reconnect/);
     terminal.type("Right?\r");
     // Without a time: not confirmed.
     await terminal.shows(/^ +… +anna │ Right\?/m);

@@ -47,7 +47,7 @@ const ROWS: readonly (readonly string[])[] = [
     "flush.ts",
     "resume.ts",
   ],
-  ["text.ts", "bytes.ts", "errors.ts", "aead.ts", "keys.ts", "codes.ts"],
+  ["text.ts", "keyboard.ts", "undo.ts", "bytes.ts", "errors.ts", "aead.ts", "keys.ts", "codes.ts"],
 ];
 
 /** The rows that compute: bytes in, bytes out. What does I/O, or depends on time, is above them. */

@@ -15,12 +15,13 @@ import { dim, getColorEnabled, stripAnsiCode } from "@std/fmt/colors";
 import { alarm, Attention, type Environment, isCapable, notifier } from "./attention.ts";
 import { XOR_PROMISE } from "./cipher.ts";
 import { complete, submit } from "./commands.ts";
-import { Editor, type Key, KeyParser } from "./editor.ts";
+import { Editor, type Search } from "./editor.ts";
 import { ChatError } from "./errors.ts";
+import { type Key, KeyParser } from "./keyboard.ts";
 import { Presence } from "./presence.ts";
 import type { Ending, Link, Room, RoomEvent, RoomInfo } from "./room.ts";
-import { printable, width } from "./text.ts";
-import { type Color, GROUND_QUERY, palette, themeFor } from "./theme.ts";
+import { graphemesFrom, printable, width } from "./text.ts";
+import { GROUND_QUERY, palette, themeFor } from "./theme.ts";
 import { cut, isShown, type Page, Transcript } from "./transcript.ts";
 import { View } from "./view.ts";
 
@@ -50,6 +51,10 @@ const ESCAPE_MS = 50;
 const MAX_PENDING_ROWS = 3;
 /** Rows of the line being edited that are shown at once, around the cursor. */
 const MAX_INPUT_ROWS = 10;
+/** Rows of words to choose from beneath the status line; of more, the number is told. */
+const MAX_CHOICE_ROWS = 5;
+/** Which part of the longest message may be left before people are told how much it is. */
+const LOW_PART = 0.1;
 /** How often the status line counts down to the next try to come back. */
 const TICK_MS = 1000;
 /** Who comes and goes is printed when for so long nobody else has, in ms. */
@@ -83,16 +88,13 @@ const PLAIN = "\x1b[0m";
 const up = (rows: number) => rows > 0 ? `\x1b[${rows}A` : "";
 const right = (columns: number) => columns > 0 ? `\x1b[${columns}C` : "";
 
-/** The sentence in the status line, and the shorter one for where it does not fit. */
-const CIPHER_NOTES: Readonly<Record<RoomInfo["cipher"], readonly [string, string]>> = {
-  xor: [`xor: ${XOR_PROMISE}`, "xor: hides nothing"],
-  sealed: ["sealed: only members can read it", "sealed"],
-};
-
-/** What the terminal tells of itself, among the keys. */
-type Report =
-  | { readonly type: "focus"; readonly focused: boolean }
-  | { readonly type: "background" } & Color;
+/** What the status line says of the cipher, from the longest form to the shortest. */
+function cipherNotes(cipher: RoomInfo["cipher"]): readonly [string, ...string[]] {
+  if (cipher === "xor") return [`xor: ${XOR_PROMISE}`, "xor: hides nothing"];
+  const promise = "sealed: only members can read it";
+  // Who wants no colours wants no pictures either.
+  return getColorEnabled() ? [`🔒 ${promise}`, "🔒 sealed", "sealed"] : [promise, "sealed"];
+}
 
 /** What stands beneath the messages. */
 interface LiveArea {
@@ -140,13 +142,21 @@ export class Screen {
   #printed = 0;
   /** Redraws that need not wait, and when they were counted, in ms. */
   #freeDraws = MAX_FREE_DRAWS;
-  #counted = -Infinity;
+  #drawsCounted = -Infinity;
   /** The live area that is on the screen now. */
   #drawn: LiveArea | undefined;
   /** The status line that is on the screen now. */
   #status = "";
   /** Stands in the status line until the next key. */
   #hint: string | undefined;
+  /** Words that fit where Tab was pressed: stand beneath the status line until the next key. */
+  #choice: readonly string[] = [];
+  /** The window is in front, as far as the terminal tells. */
+  #focused = true;
+  /** Messages of others that have come while it was not. */
+  #unread = 0;
+  /** How many bytes `text` has: it is counted once. */
+  #counted = { text: "", bytes: 0 };
   #leaving = false;
   readonly #ended = Promise.withResolvers<Ending>();
   // How to cancel what waits.
@@ -188,6 +198,9 @@ export class Screen {
 
   /** Shows what happened in the room. */
   event(event: RoomEvent): void {
+    if ((event.type === "message" || event.type === "direct") && !event.from.self) {
+      this.#countUnread();
+    }
     this.#tell(event);
     this.#ring(event);
     this.#drawSoon();
@@ -245,35 +258,36 @@ export class Screen {
   #obey(keys: readonly Key[]): void {
     if (keys.length === 0) return;
     for (const key of keys) {
-      if (this.#heed(key)) continue;
-      this.#attention.typed(this.#clock.now().getTime());
+      this.#heed(key);
       this.#onKey(key);
     }
     this.#draw();
   }
 
-  /** Takes what the terminal tells of itself; false if it is a key. */
-  #heed(key: Key | Report): boolean {
-    switch (key.type) {
-      case "focus":
-        this.#attention.focus(key.focused);
-        return true;
-      case "background":
-        this.#ground = themeFor(key);
-        return true;
-      default:
-        return false;
-    }
+  /** What a key tells of who sits here, and the terminal of itself. */
+  #heed(key: Key): void {
+    if (key.type === "focus") this.#attention.focus(key.focused);
+    else if (key.type === "background") this.#ground = themeFor(key);
+    else this.#attention.typed(this.#clock.now().getTime());
   }
 
   #onKey(key: Key): void {
+    switch (key.type) {
+      case "focus":
+        return this.#focus(key.focused);
+      case "background":
+        return;
+    }
     this.#hint = undefined;
+    this.#choice = [];
+    // Who types looks at the screen, whatever the terminal tells of its window.
+    this.#unread = 0;
     const request = this.#editor.onKey(key);
     switch (request?.type) {
       case "submit":
         return this.#submit(request.text);
       case "choose":
-        this.#hint = request.words.map((word) => word.trim()).join("  ");
+        this.#choice = request.words.map((word) => printable(word.trim()));
         return;
       case "discarded":
         this.#hint = "Ctrl-C again to leave, Ctrl-Y to get the line back";
@@ -286,6 +300,22 @@ export class Screen {
         this.#hint = "The line is full: the rest was left out";
         return;
     }
+    if (key.type === "paste") {
+      const { columns } = this.#tty.size();
+      const forms = pasted(key.text);
+      this.#hint = forms.find((form) => width(form) < columns) ?? forms.at(-1);
+    }
+  }
+
+  /** The window has come to the front, or is there no more: unread is what comes from now on. */
+  #focus(focused: boolean): void {
+    this.#focused = focused;
+    this.#unread = 0;
+  }
+
+  /** Somebody else's message has come. */
+  #countUnread(): void {
+    if (!this.#focused) this.#unread++;
   }
 
   #submit(text: string): void {
@@ -296,7 +326,7 @@ export class Screen {
       this.#answer(error.message, "error");
       if (error.hint !== undefined) this.#answer(error.hint, "dim");
       // Nothing typed is lost.
-      this.#editor.set(text);
+      this.#editor.takeBack();
     }
   }
 
@@ -399,9 +429,9 @@ export class Screen {
     if (this.#cancelDraw) return;
     const now = this.#clock.now().getTime();
     // A clock that was set back frees nothing.
-    const passed = Math.max(0, now - this.#counted) / FRAME_MS;
+    const passed = Math.max(0, now - this.#drawsCounted) / FRAME_MS;
     this.#freeDraws = Math.min(MAX_FREE_DRAWS, this.#freeDraws + passed);
-    this.#counted = now;
+    this.#drawsCounted = now;
     const wait = this.#freeDraws >= 1 ? 0 : Math.ceil((1 - this.#freeDraws) * FRAME_MS);
     this.#freeDraws -= 1;
     this.#cancelDraw = this.#clock.after(wait, () => this.#draw());
@@ -478,18 +508,16 @@ export class Screen {
     const { columns, rows: height } = this.#tty.size();
     const pending = this.#pendingRows(columns, height);
     this.#status = this.#statusLine(columns);
-    const view = this.#editor.render(Math.max(2, columns - PROMPT.length));
     // The area must fit on the screen, or its first row could not be reached again.
-    const fits = Math.max(1, Math.min(MAX_INPUT_ROWS, height - pending.length - 2));
-    const first = Math.max(
-      0,
-      Math.min(view.row - Math.floor(fits / 2), view.rows.length - fits),
-    );
-    const input = view.rows.slice(first, first + fits)
-      .map((row, i) => (first + i === 0 ? PROMPT : INDENT) + row);
+    const free = Math.max(1, height - pending.length - 2);
+    // Above the line, not beneath: see `LiveArea`.
+    const choice = choiceRows(this.#choice, columns - 1, Math.min(MAX_CHOICE_ROWS, free - 2));
+    const fits = Math.max(1, Math.min(MAX_INPUT_ROWS, free - choice.length));
+    const view = this.#editor.render(Math.max(2, columns - PROMPT.length), fits);
+    const input = view.rows.map((row, i) => (view.first + i === 0 ? PROMPT : INDENT) + row);
     return {
-      rows: [...pending, dim(this.#status), ...input],
-      row: pending.length + 1 + view.row - first,
+      rows: [...pending, dim(this.#status), ...choice, ...input],
+      row: pending.length + 1 + choice.length + view.row,
       column: PROMPT.length + view.column,
     };
   }
@@ -516,36 +544,122 @@ export class Screen {
   #statusLine(columns: number): string {
     if (this.#hint !== undefined) return cut(printable(this.#hint), columns - 1);
     if (this.#leaving) return cut("leaving; Ctrl-C to leave at once", columns - 1);
+    const fits = (line: string) => width(line) < columns;
+    const { search } = this.#editor;
+    if (search) {
+      const forms = searchForms(search).map((form) => printable(form));
+      return forms.find(fits) ?? cut(forms.at(-1)!, columns - 1);
+    }
     const { address, cipher } = this.#room.info;
-    const [note, shortNote] = CIPHER_NOTES[cipher];
+    const notes = cipherNotes(cipher);
     const count = this.#room.members.length;
     const members = `${count} ${count === 1 ? "member" : "members"}`;
     const { link } = this.#room;
-    const rooms = [[address, note, members], [note, members], [note]];
-    // The first that fits: what the cipher hides is the last thing to be left out. That all is well is the
-    // first; that it is not goes before the rest.
+    const [promise, brief = promise, ...briefer] = notes;
+    // What the cipher hides is the last thing to be left out; a lock says it shorter than a sentence, but that
+    // nothing is hidden deserves its sentence. That all is well is the first, that it is not goes before the rest.
+    const open = cipher === "xor";
+    const bodies = [
+      [address, promise, members],
+      ...open ? [[promise, members], [promise]] : [[address, brief, members], [brief, members]],
+      ...[brief, ...briefer].map((note) => [note]),
+    ];
     const forms = link.state === "connected"
-      ? [[address, note, members, "connected"], ...rooms]
+      ? [...bodies.slice(0, open ? 1 : 2).map((parts) => [...parts, "connected"]), ...bodies]
       : linkForms(link, this.#clock.now()).flatMap((form) => (
-        [...rooms, [shortNote]].map((parts) => [...parts, form])
+        bodies.map((parts) => [...parts, form])
       ));
-    const lines = forms.map((parts) => printable(parts.join(" · ")));
-    return lines.find((line) => width(line) < columns) ?? cut(shortNote, columns - 1);
+    // What is left to type goes before what is unread: it is what somebody is doing.
+    const extras = [this.#bytesLeft(), this.#unread > 0 ? `${this.#unread} unread` : undefined]
+      .filter((extra) => extra !== undefined);
+    const lines = [extras, extras.slice(0, 1), []].flatMap((extras) => (
+      forms.map((parts) => printable([...parts, ...extras].join(" · ")))
+    ));
+    return lines.find(fits) ?? cut(notes.at(-1)!, columns - 1);
   }
+
+  /** How much may still be typed, where that is little; undefined where it is not. */
+  #bytesLeft(): string | undefined {
+    const { text } = this.#editor;
+    const { maxText } = this.#room.info;
+    const most = maxText * (1 - LOW_PART);
+    // Nothing has more than three bytes a unit of UTF-16: most often there is nothing to count.
+    if (text.length * 3 <= most) return undefined;
+    if (this.#counted.text !== text) this.#counted = { text, bytes: utf8.encode(text).length };
+    const left = maxText - this.#counted.bytes;
+    if (left >= maxText * LOW_PART) return undefined;
+    return left < 0 ? `${-left} bytes too long` : `${left} bytes left`;
+  }
+}
+
+const utf8 = new TextEncoder();
+
+/** What the status line says of a paste, longest form first; nothing of one line, which can be seen whole. */
+function pasted(text: string): string[] {
+  // As it will be sent.
+  let end = text.length;
+  while (text[end - 1] === "\n") end--;
+  const sent = text.slice(0, end);
+  const lines = sent.split("\n").length;
+  if (lines < 2) return [];
+  let characters = 0;
+  for (const _ of graphemesFrom(sent, 0)) characters++;
+  const what = `pasted ${lines} lines`;
+  const size = `${what}, ${characters} characters`;
+  return [`${size}: Enter sends it as one message`, size, what];
+}
+
+/** What the status line says of a search in the history, from the longest form to the shortest. */
+function searchForms({ pattern, found }: Search): string[] {
+  const short = `search: ${pattern}`;
+  if (!found) return [`${short} · in no older line`, `not found: ${pattern}`];
+  const older = "Ctrl-R for an older one";
+  return [`${short} · ${older}, Enter sends, Esc gives back`, `${short} · ${older}`, short];
+}
+
+/** Words in columns, as `ls` has them, in at most `most` rows, and one more where that is too few. */
+function choiceRows(words: readonly string[], columns: number, most: number): string[] {
+  if (words.length === 0 || most < 1) return [];
+  let rows = 1;
+  let fit = inColumns(words, rows, columns);
+  while (fit.count < words.length && rows < most) fit = inColumns(words, ++rows, columns);
+  const more = words.length - fit.count;
+  return more > 0 ? [...fit.rows, dim(cut(`and ${more} more`, columns))] : fit.rows;
+}
+
+/** As many of `words` as fit into so many rows, from top to bottom, then to the right. */
+function inColumns(
+  words: readonly string[],
+  height: number,
+  columns: number,
+): { rows: string[]; count: number } {
+  const rows: string[] = Array.from({ length: height }, () => "");
+  let left = 0;
+  let count = 0;
+  while (count < words.length) {
+    // One that is wider than the screen is cut, rather than hide all that come behind it.
+    const column = words.slice(count, count + height).map((word) => cut(word, columns));
+    const widest = Math.max(...column.map(width));
+    if (left > 0 && left + widest > columns) break;
+    column.forEach((word, i) => {
+      rows[i] = rows[i]! + " ".repeat(left - width(rows[i]!)) + word;
+    });
+    left += widest + 2;
+    count += column.length;
+  }
+  return { rows: rows.filter((row) => row !== ""), count };
 }
 
 /** What the status line says of a connection that is lost, from the longest form to the shortest. */
 function linkForms(link: Exclude<Link, { state: "connected" }>, now: Date): string[] {
-  if (link.state === "connecting") return ["connecting …", "connecting"];
+  if (link.state === "connecting") return ["reconnecting …", "lost"];
   const left = link.at.getTime() - now.getTime();
-  const when = left > 0 ? `in ${duration(left)}` : "now";
-  const long = `connection lost · trying again ${when}`;
+  const long = left > 0 ? `reconnecting in ${duration(left)}` : "reconnecting now";
   return [
     `${long} · /reconnect to hurry`,
     `${long} · /reconnect`,
     long,
-    `lost · again ${when}`,
-    `lost · ${when.replace("in ", "")}`,
+    ...left > 0 ? [`lost · ${duration(left)}`] : [],
     "lost",
   ];
 }

@@ -73,7 +73,8 @@ for (
       for (const screen of [anna, ben]) assertEquals(talk(screen), conversation);
       // The live area: which room, what protects it, and who is here.
       for (const screen of [anna, ben]) {
-        await screen.shows(`${address} · ${cipher}: ${promise} · 2 members`);
+        await screen.shows(address);
+        await screen.shows(`${cipher}: ${promise} · 2 members`);
       }
       ben.type("/quit\r");
       await ben.shows("exit code 0");
@@ -121,6 +122,34 @@ onTerminal(
     ben.type("\r");
     await anna.shows(/ben │ first 日本語\n +│ second .*\n +│ third/);
     assert(!anna.rows.join("\n").includes("ben │ second"));
+  },
+);
+
+onTerminal(
+  "chat join: on 20 columns, lines are joined, undone, killed and found again",
+  async () => {
+    const { terminal: anna, address } = await serveAndJoin("anna");
+    await using _ = anna;
+    await using ben = new Terminal({ columns: 20 });
+    ben.run("join", address, "--name", "ben");
+    await ben.shows("sealed");
+    await ben.shows("> ");
+    ben.type("one 👨‍👩‍👧x\x7f\\\r");
+    ben.type("two mistaken\x1f\x17three\r");
+    await anna.shows(/ben: one .*\n +three$/m);
+    ben.type("other words\r");
+    await anna.shows("ben: other words");
+    ben.type("\x12thr");
+    await ben.shows("search: thr");
+    ben.type("\x01four \r");
+    await anna.shows(/ben: one .*\n +four three$/m);
+    ben.type("kept\x15said \x19\r");
+    await anna.shows("ben: said kept");
+    ben.type("\x1b[200~a\rb\x1b[201~");
+    await ben.shows("pasted 2 lines");
+    ben.type("\x03\x03");
+    await ben.shows("exit code 0");
+    await ben.assertSane();
   },
 );
 

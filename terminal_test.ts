@@ -227,13 +227,18 @@ Deno.test("Screen: what is remarkable about a message stands in front of it, wit
   ]);
 });
 
+/** In front of what says that a room is sealed, where pictures are wanted. */
+const LOCK = getColorEnabled() ? "🔒 " : "";
+
 Deno.test("Screen: the status line says what protects the room, at every width; commands show keys", async () => {
   const expected: [number, string][] = [
-    [80, "127.0.0.1:2428 · sealed: only members can read it · 2 members · connected"],
-    [70, "127.0.0.1:2428 · sealed: only members can read it · 2 members"],
-    [60, "sealed: only members can read it · 2 members"],
-    [40, "sealed: only members can read it"],
-    [20, "sealed"],
+    [80, `127.0.0.1:2428 · ${LOCK}sealed: only members can read it · 2 members · connected`],
+    [72, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · connected`],
+    [60, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · connected`],
+    [40, `127.0.0.1:2428 · ${LOCK}sealed · 2 members`],
+    [30, `${LOCK}sealed · 2 members`],
+    [18, `${LOCK}sealed`],
+    [9, "sealed"],
   ];
   for (const [columns, status] of expected) {
     const { tty, room, tell } = setUp(columns);
@@ -271,32 +276,32 @@ const waitingFor = (ms: number) => (clock: FakeClock): Link => (
 );
 
 Deno.test("Screen: the status line says when the next try is, and what protects the room, at every width", async () => {
-  const long = "connection lost · trying again in 5 s · /reconnect to hurry";
+  const long = "reconnecting in 5 s · /reconnect to hurry";
   const cases: [number, RoomInfo["cipher"], number, string][] = [
     [200, "xor", 5000, `${STATUS} · ${long}`],
-    [120, "xor", 5000, `xor: hides nothing from anybody who looks · 2 members · ${long}`],
-    [110, "xor", 5000, `xor: hides nothing from anybody who looks · ${long}`],
-    [100, "sealed", 5000, `sealed: only members can read it · ${long}`],
-    [81, "xor", 5000, `xor: hides nothing · ${long}`],
-    [80, "xor", 5000, "xor: hides nothing · connection lost · trying again in 5 s · /reconnect"],
+    [110, "xor", 5000, `xor: hides nothing from anybody who looks · 2 members · ${long}`],
+    [90, "xor", 5000, `xor: hides nothing from anybody who looks · ${long}`],
+    [90, "sealed", 5000, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · ${long}`],
+    [80, "xor", 5000, `xor: hides nothing · ${long}`],
+    [80, "xor", 90_000, "xor: hides nothing · reconnecting in 1 min 30 s · /reconnect to hurry"],
+    [72, "sealed", 5000, `${LOCK}sealed · 2 members · ${long}`],
     [
       80,
-      "xor",
-      90_000,
-      "xor: hides nothing · connection lost · trying again in 1 min 30 s · /reconnect",
+      "sealed",
+      -1,
+      `127.0.0.1:2428 · ${LOCK}sealed · 2 members · reconnecting now · /reconnect to hurry`,
     ],
-    [80, "sealed", 5000, `sealed · ${long}`],
-    [80, "sealed", -1, "sealed · connection lost · trying again now · /reconnect to hurry"],
-    [60, "xor", 12_000, "xor: hides nothing · connection lost · trying again in 12 s"],
+    [60, "xor", 12_000, "xor: hides nothing · reconnecting in 12 s · /reconnect"],
+    [42, "xor", 5000, "xor: hides nothing · reconnecting in 5 s"],
     [40, "xor", 5000, "xor: hides nothing · lost · 5 s"],
     [40, "xor", 90_000, "xor: hides nothing · lost · 1 min 30 s"],
-    [40, "xor", 0, "xor: hides nothing · lost · again now"],
-    [40, "sealed", 90_000, "sealed · lost · again in 1 min 30 s"],
+    [40, "xor", 0, "xor: hides nothing · reconnecting now"],
+    [40, "sealed", 90_000, `${LOCK}sealed · reconnecting in 1 min 30 s`],
     // What the cipher hides is the last thing to be left out.
     [20, "xor", 5000, "xor: hides nothing"],
     [20, "sealed", 5000, "sealed · lost · 5 s"],
-    [20, "sealed", 0, "sealed · lost · now"],
-    [20, "sealed", 12_000, "sealed · lost"],
+    [20, "sealed", 0, `${LOCK}sealed · lost`],
+    [20, "sealed", 12_000, `${LOCK}sealed · lost`],
   ];
   for (const [columns, cipher, ms, status] of cases) {
     assertEquals(await statusLine(columns, cipher, waitingFor(ms)), status);
@@ -305,13 +310,18 @@ Deno.test("Screen: the status line says when the next try is, and what protects 
 
 Deno.test("Screen: the status line says that it connects, at every width", async () => {
   const cases: [number, RoomInfo["cipher"], string][] = [
-    [100, "xor", `${STATUS} · connecting …`],
-    [80, "xor", "xor: hides nothing from anybody who looks · 2 members · connecting …"],
-    [80, "sealed", "127.0.0.1:2428 · sealed: only members can read it · 2 members · connecting …"],
-    [40, "xor", "xor: hides nothing · connecting …"],
-    [40, "sealed", "sealed · connecting …"],
+    [100, "xor", `${STATUS} · reconnecting …`],
+    [80, "xor", "xor: hides nothing from anybody who looks · 2 members · reconnecting …"],
+    [
+      100,
+      "sealed",
+      `127.0.0.1:2428 · ${LOCK}sealed: only members can read it · 2 members · reconnecting …`,
+    ],
+    [77, "sealed", `127.0.0.1:2428 · ${LOCK}sealed · 2 members · reconnecting …`],
+    [40, "xor", "xor: hides nothing · reconnecting …"],
+    [40, "sealed", `${LOCK}sealed · 2 members · reconnecting …`],
     [20, "xor", "xor: hides nothing"],
-    [20, "sealed", "sealed · connecting"],
+    [20, "sealed", `${LOCK}sealed · lost`],
   ];
   for (const [columns, cipher, status] of cases) {
     const connecting = (): Link => ({ state: "connecting", attempt: 2 });
@@ -338,7 +348,7 @@ Deno.test("Screen: how long it takes to the next try is rounded up and readable"
     [-3_600_000, "now"],
   ];
   for (const [ms, when] of cases) {
-    assertStringIncludes(await statusLine(200, "xor", waitingFor(ms)), ` trying again ${when} ·`);
+    assertStringIncludes(await statusLine(200, "xor", waitingFor(ms)), ` reconnecting ${when} ·`);
   }
 });
 
@@ -348,27 +358,27 @@ Deno.test("Screen: the countdown goes on by itself, one write a second, until th
   room.link = { state: "waiting", attempt: 1, at: clock.in(2500) };
   tell({ type: "waiting", attempt: 1, until: room.link.at, message: "nobody answers" });
   await tty.type("typed");
-  assertStringIncludes(await status(), "again in 3 s");
+  assertStringIncludes(await status(), "reconnecting in 3 s");
   tty.writes = 0;
   clock.pass(499);
   assertEquals(tty.writes, 0);
   clock.pass(1);
-  assertStringIncludes(await status(), "again in 2 s");
+  assertStringIncludes(await status(), "reconnecting in 2 s");
   clock.pass(1000);
-  assertStringIncludes(await status(), "again in 1 s");
+  assertStringIncludes(await status(), "reconnecting in 1 s");
   assertEquals(tty.writes, 2);
   // The line being edited is as it was.
   assertEquals((await tty.rows()).at(-1), "> typed");
   assertEquals(await tty.cursor(), [1, 7]);
   clock.pass(1000);
-  assertStringIncludes(await status(), "again now");
+  assertStringIncludes(await status(), "reconnecting now");
   // Nothing changes, nothing is written.
   clock.pass(10_000);
   assertEquals(tty.writes, 3);
   // No event tells of this.
   room.link = { state: "connecting", attempt: 1 };
   clock.pass(1000);
-  assertStringIncludes(await status(), "connecting …");
+  assertStringIncludes(await status(), "reconnecting …");
   assertEquals(clock.waiting, 0);
   room.link = { state: "connected" };
   tell({ type: "connected", self: alice, resumed: true, missed: 0 });
@@ -392,7 +402,7 @@ Deno.test("Screen: the countdown ends with the screen, and does not tick where i
   clock.pass(5000);
   assertEquals(tty.writes, 0);
   await tty.type("b");
-  assertStringIncludes((await tty.rows()).at(-2)!, "again in 55 s");
+  assertStringIncludes((await tty.rows()).at(-2)!, "reconnecting in 55 s");
   screen.close();
   assertEquals(clock.waiting, 0);
   await assertRestored(tty);
@@ -511,7 +521,7 @@ Deno.test("Screen: /reconnect tries at once; /who says who is away, and the coun
   tell({ type: "waiting", attempt: 1, until: room.link.at, message: "nobody answers" });
   await tty.type("/reconnect\r");
   assertEquals((await tty.rows()).slice(2), [
-    "xor: hides nothing from anybody who looks · 2 members · connecting …",
+    "xor: hides nothing from anybody who looks · 2 members · reconnecting …",
     ">",
   ]);
   assertEquals(clock.waiting, 0);
@@ -554,12 +564,217 @@ Deno.test("Screen: commands print beneath the messages; Tab completes and shows 
   assertEquals((await tty.rows()).slice(1), [STATUS, "> bob:"]);
   room.members = [alice, bob, { ...bob, id: 3, name: "bert" }];
   await tty.type("\x15b\t");
-  assertEquals((await tty.rows()).slice(1), ["bob:  bert:", "> b"]);
+  const three = STATUS.replace("2 members", "3 members");
+  assertEquals((await tty.rows()).slice(1), [three, "bob:  bert:", "> b"]);
   await tty.type("e\t");
-  assertEquals((await tty.rows()).slice(1), [
-    STATUS.replace("2 members", "3 members"),
-    "> bert:",
-  ]);
+  assertEquals((await tty.rows()).slice(1), [three, "> bert:"]);
+});
+
+Deno.test("Screen: words to choose from stand in columns above the line, until the next key", async () => {
+  const names = Array.from({ length: 40 }, (_, i) => `name${i}`);
+  const cases: [columns: number, rows: number, count: number, expected: string[]][] = [
+    [80, 24, 3, ["name0:  name1:  name2:"]],
+    [
+      80,
+      24,
+      22,
+      [
+        "name0:  name3:  name6:  name9:   name12:  name15:  name18:  name21:",
+        "name1:  name4:  name7:  name10:  name13:  name16:  name19:",
+        "name2:  name5:  name8:  name11:  name14:  name17:  name20:",
+      ],
+    ],
+    [20, 24, 10, [
+      "name0:  name5:",
+      "name1:  name6:",
+      "name2:  name7:",
+      "name3:  name8:",
+      "name4:  name9:",
+    ]],
+    [20, 24, 11, [
+      "name0:  name5:",
+      "name1:  name6:",
+      "name2:  name7:",
+      "name3:  name8:",
+      "name4:  name9:",
+      "and 1 more",
+    ]],
+    // On a low screen there are fewer: the line stays.
+    [20, 6, 11, ["name0:  name2:", "name1:  name3:", "and 7 more"]],
+    [20, 3, 11, []],
+  ];
+  for (const [columns, height, count, expected] of cases) {
+    const { tty, room } = setUp(columns, height);
+    const others = names.slice(0, count).map((name, i) => ({ ...bob, id: i + 2, name }));
+    room.members = [alice, ...others];
+    await tty.type("n\t");
+    const rows = await tty.rows();
+    assertEquals(rows.slice(1), [...expected, "> name"]);
+    assertEquals(await tty.cursor(), [rows.length - 1, 6]);
+    // Asked again, it says the same again; and what the terminal tells is no key.
+    await tty.type("\t\x1b[O\x1b]11;rgb:0/0/0\x07");
+    assertEquals((await tty.rows()).slice(1), [...expected, "> name"]);
+    await tty.type("x");
+    assertEquals((await tty.rows()).slice(1), ["> namex"]);
+  }
+});
+
+Deno.test("Screen: words to choose from leave no debris where the size changes", async () => {
+  for (const [from, to] of [[80, 30], [80, 20], [20, 80]] as const) {
+    const { tty, room, clock, tell } = setUp(from);
+    room.members = [
+      alice,
+      bob,
+      ...Array.from({ length: 30 }, (_, i) => ({ ...bob, id: i + 9, name: `n${i}` })),
+    ];
+    tell(room.message(bob, "hi"));
+    await tty.type("n\t");
+    await tty.resize(to, 24);
+    clock.pass();
+    await tty.type("x");
+    const rows = await tty.rows();
+    const said = saidAt(from, to).filter((row) => /hi$|:$/.test(row));
+    assertEquals(rows.slice(0, said.length), said, rows.join("\n"));
+    assertStringIncludes(rows[said.length]!, "xor: hides nothing");
+    assertEquals(rows.slice(said.length + 1), ["> nx"]);
+  }
+});
+
+Deno.test("Screen: a paste of many lines is told, until the next key, and sent as one message", async () => {
+  const { tty, room } = setUp();
+  await tty.type("see: \x1b[200~one 👨‍👩‍👧\rtwo\r\rthree\r\x1b[201~");
+  assertEquals(
+    (await tty.rows())[0],
+    "pasted 4 lines, 16 characters: Enter sends it as one message",
+  );
+  assertEquals(room.pending, []);
+  await tty.type("\x1b[A");
+  assertEquals((await tty.rows())[0], STATUS);
+  await tty.type("\r");
+  assertEquals(room.pending.map(({ text }) => text), ["see: one 👨‍👩‍👧\ntwo\n\nthree"]);
+  // One line is seen whole.
+  await tty.type("\x1b[200~one\r\x1b[201~");
+  assertEquals((await tty.rows()).at(-2), STATUS);
+});
+
+Deno.test("Screen: unread is what others have said since the window went out of sight", async () => {
+  const { tty, room, tell } = setUp(200);
+  const status = async () => (await tty.rows()).at(-2)!;
+  const direct: RoomEvent = { type: "direct", from: bob, text: "psst", action: false, ...unproved };
+  tell(room.message(bob, "one"));
+  assertEquals(await status(), `${STATUS} · connected`);
+  await tty.type("\x1b[O");
+  tell(
+    room.message(bob, "two"),
+    room.message(alice, "own"),
+    direct,
+    { type: "joined", who: bob, at: 1, sent: undefined },
+  );
+  assertEquals(await status(), `${STATUS} · connected · 2 unread`);
+  await tty.type("\x1b[I");
+  assertEquals(await status(), `${STATUS} · connected`);
+  tell(room.message(bob, "three"));
+  assertEquals(await status(), `${STATUS} · connected`);
+  // Some terminals do not tell that their window is in front again: who types sees it.
+  await tty.type("\x1b[O");
+  tell(direct);
+  assertEquals(await status(), `${STATUS} · connected · 1 unread`);
+  await tty.type("x");
+  assertEquals(await status(), `${STATUS} · connected`);
+});
+
+Deno.test("Screen: unread has its place at every width where there is one", async () => {
+  const cases: [number, RoomInfo["cipher"], string][] = [
+    [94, "xor", `${STATUS} · connected · 1 unread`],
+    [82, "xor", `${STATUS} · 1 unread`],
+    [80, "sealed", `127.0.0.1:2428 · ${LOCK}sealed · 2 members · connected · 1 unread`],
+    [32, "xor", "xor: hides nothing · 1 unread"],
+    [25, "sealed", `${LOCK}sealed · 1 unread`],
+    [20, "xor", "xor: hides nothing"],
+    [16, "sealed", `${LOCK}sealed`],
+  ];
+  for (const [columns, cipher, status] of cases) {
+    const { tty, room, tell } = setUp(columns);
+    room.info = { ...room.info, cipher };
+    await tty.type("\x1b[O");
+    tell(room.message(bob, "hi"));
+    assertEquals((await tty.rows()).at(-2), status);
+  }
+});
+
+Deno.test("Screen: what a search in the history looks for stands above the line, at every width", async () => {
+  const cases: [number, string, string][] = [
+    [
+      80,
+      "search: fir · Ctrl-R for an older one, Enter sends, Esc gives back",
+      "search: firx · in no older line",
+    ],
+    [40, "search: fir · Ctrl-R for an older one", "search: firx · in no older line"],
+    [20, "search: fir", "not found: firx"],
+  ];
+  for (const [columns, searching, missing] of cases) {
+    const { tty, room } = setUp(columns);
+    await tty.type("first\rsecond\r");
+    room.pending = [];
+    await tty.type("\x12fir");
+    assertEquals(await tty.rows(), [searching, "> first"]);
+    assertEquals(await tty.cursor(), [1, 2]);
+    await tty.type("x");
+    assertEquals(await tty.rows(), [missing, "> first"]);
+    await tty.type("\x7f\r");
+    await tty.drawn();
+    assertEquals(room.pending.map(({ text }) => text), ["first"]);
+  }
+});
+
+Deno.test("Screen: how much may still be typed is told where it is little", async () => {
+  const { tty, room } = setUp(110);
+  room.info = { ...room.info, maxText: 50 };
+  const status = async () => (await tty.rows()).at(-2)!;
+  await tty.type("é".repeat(22) + "x");
+  assertEquals(await status(), `${STATUS} · connected`);
+  await tty.type("x");
+  assertEquals(await status(), `${STATUS} · connected · 4 bytes left`);
+  await tty.type("€€");
+  assertEquals(await status(), `${STATUS} · connected · 2 bytes too long`);
+});
+
+Deno.test("Screen: at 20 columns the cursor is right in text of all kinds, from end to start", async () => {
+  // Those of which the emulator knows the width: it takes an emoji for narrow.
+  const texts = [
+    "שלום עולם, מה שלומך היום?",
+    "مرحبا بالعالم كيف الحال اليوم",
+    "e\u0301a\u0308o\u0302n\u0303".repeat(8),
+    "日本語とlatin文字が混ざった行です。長い行",
+    "word ".repeat(12),
+  ];
+  for (const text of texts) {
+    const { tty } = setUp(20);
+    await tty.type(text);
+    const graphemes = [...new Intl.Segmenter().segment(text)].map((s) => s.segment);
+    for (let at = graphemes.length; at >= 0; at--) {
+      const [row, column] = await tty.cursor();
+      const line = tty.term.buffer.active.getLine(row)!;
+      const cell = line.getCell(column)!;
+      const expected = graphemes[at] ?? "";
+      if (expected.trim() !== "") {
+        assertEquals(cell.getChars().normalize(), expected.normalize(), `${text} at ${at}`);
+      }
+      await tty.type("\x1b[D");
+    }
+    assertEquals((await tty.cursor())[1], 2);
+  }
+});
+
+Deno.test("Screen: what a terminal answers is never typed, however it is split", async () => {
+  const answers =
+    "\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\\x1b[?64;1;2;6;9;15;16;17;18;21;22;28c\x1b[I\x1bP>|XTerm(390)\x1b\\";
+  for (let at = 0; at <= answers.length; at++) {
+    const { tty } = setUp();
+    await tty.type(`a${answers.slice(0, at)}`);
+    await tty.type(`${answers.slice(at)}b`);
+    assertEquals(await tty.rows(), [STATUS, "> ab"]);
+  }
 });
 
 Deno.test("Screen: what can't be sent is explained, and the text is back in the line", async () => {
@@ -584,7 +799,7 @@ Deno.test("Screen: a text of many rows is shown around the cursor, and the area 
   for (let i = 0; i < 50; i++) await tty.type("\x1b[A");
   assertEquals(await tty.rows(), [
     "09:05 bob: hi",
-    "xor: hides nothing",
+    "xor: hides nothing · 689 bytes too long",
     "  line 47",
     "  line 48",
     "  line 49",
@@ -691,6 +906,15 @@ Deno.test("Screen: nobody can write a line that looks like somebody else's", asy
   }
 });
 
+/** The rows of "hi" and "there" of bob at `from` columns, and "again" at `to`. */
+function saidAt(from: number, to: number): string[] {
+  const again = to < 60 ? "bob: again" : "       bob │ again";
+  if (from >= 60) return ["09:05  bob │ hi", "           │ there", again];
+  // Where the name takes more than a third, it has a row of its own.
+  if (from < 33) return ["09:05 bob:", "  hi", "  there", again];
+  return ["09:05 bob: hi", "           there", again];
+}
+
 Deno.test("Screen: a resize in mid-line leaves no debris", async () => {
   const line = "a line with some words and more of it";
   for (const [from, to] of [[80, 30], [80, 20], [30, 80], [200, 20], [20, 200]] as const) {
@@ -702,15 +926,39 @@ Deno.test("Screen: a resize in mid-line leaves no debris", async () => {
     tell(room.message(bob, "again"));
     const rows = await tty.rows();
     const message = `${from} to ${to}:\n${rows.join("\n")}`;
-    const said = from < 60
-      ? ["09:05 bob:", "  hi", "  there"]
-      : ["09:05  bob │ hi", "           │ there"];
-    said.push(to < 60 ? "bob: again" : "       bob │ again");
+    const said = saidAt(from, to);
     assertEquals(rows.slice(0, said.length), said, message);
     assertStringIncludes(rows[said.length]!, "xor: hides nothing", message);
     // The spaces at which rows end are not told from empty cells.
     const input = rows.slice(said.length + 1).map((row) => row.slice(2)).join("");
     assertEquals(input.replaceAll(" ", ""), line.replaceAll(" ", ""), message);
+  }
+});
+
+Deno.test("Screen: a resize with the cursor in any row of a long line loses no message and no text", async () => {
+  const line =
+    "a line with some words and more of it and still more of it, so that it has many rows";
+  const sizes = [[80, 30], [80, 20], [60, 50], [30, 80], [200, 20], [20, 200], [40, 38]] as const;
+  for (const [from, to] of sizes) {
+    for (const lefts of [0, 1, 10, 30, 50, 70, line.length]) {
+      const { tty, clock, room, tell } = setUp(from);
+      tell(room.message(bob, "hi"), room.message(bob, "there"));
+      await tty.type(line + "\x1b[D".repeat(lefts));
+      const beneath = (await tty.rows()).length - 1 - (await tty.cursor())[0];
+      await tty.resize(to, 24);
+      clock.pass();
+      tell(room.message(bob, "again"));
+      const rows = await tty.rows();
+      const message = `${from} to ${to}, ${lefts} to the left:\n${rows.join("\n")}`;
+      const said = saidAt(from, to);
+      for (const row of said) assertEquals(rows.filter((r) => r === row).length, 1, message);
+      // Where rows beneath the cursor had to be cut, pieces of the old ones may stay above.
+      if (beneath === 0 || to > from) assertEquals(rows.slice(0, said.length), said, message);
+      const status = rows.findLastIndex((row) => row.startsWith("127") || row.startsWith("xor"));
+      assertEquals(rows[status - 1], said.at(-1), message);
+      const input = rows.slice(status + 1).map((row) => row.slice(2)).join("");
+      assertEquals(input.replaceAll(" ", ""), line.replaceAll(" ", ""), message);
+    }
   }
 });
 
