@@ -40,6 +40,8 @@ const MAX_GOAL = 4096;
 export interface Completion {
   readonly from: number;
   readonly words: readonly string[];
+  /** As many as words: how each is shown, where it is not shown as it is. */
+  readonly labels?: readonly string[];
 }
 
 /** Finds completions for `text` at `cursor`, in UTF-16 units. */
@@ -527,7 +529,7 @@ export class Editor {
   }
 
   #completeWord(): Request | undefined {
-    const { from, words } = this.#complete(this.#text, this.#cursor);
+    const { from, words, labels } = this.#complete(this.#text, this.#cursor);
     if (words.length === 0) return undefined;
     const typed = this.#text.slice(from, this.#cursor);
     let word = commonStart(words);
@@ -537,7 +539,7 @@ export class Editor {
       if (this.#text.length - typed.length + word.length > MAX_LINE) return { type: "full" };
       this.#replace(from, this.#cursor, word);
     }
-    return words.length > 1 ? { type: "choose", words } : undefined;
+    return words.length > 1 ? { type: "choose", words: labels ?? words } : undefined;
   }
 }
 

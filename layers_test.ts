@@ -7,7 +7,7 @@ const ROWS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["verbs.ts"],
   ["args.ts", "server.ts", "client.ts", "home.ts", "state.ts"],
-  ["entrance.ts", "outbox.ts", "sessions.ts"],
+  ["entrance.ts", "outbox.ts", "sessions.ts", "files.ts"],
   [
     "connection.ts",
     "status.ts",
@@ -31,13 +31,14 @@ const ROWS: readonly (readonly string[])[] = [
     "opaque.ts",
     "cipher_sealed.ts",
   ],
-  ["theme.ts", "markup.ts", "presence.ts"],
+  ["theme.ts", "markup.ts", "presence.ts", "record.ts"],
   [
     "protocol.ts",
     "cipher.ts",
     "editor.ts",
     "lines.ts",
     "view.ts",
+    "paths.ts",
     "room.ts",
     "identity.ts",
     "exchange.ts",
@@ -47,7 +48,17 @@ const ROWS: readonly (readonly string[])[] = [
     "flush.ts",
     "resume.ts",
   ],
-  ["text.ts", "keyboard.ts", "undo.ts", "bytes.ts", "errors.ts", "aead.ts", "keys.ts", "codes.ts"],
+  [
+    "text.ts",
+    "emoji.ts",
+    "keyboard.ts",
+    "undo.ts",
+    "bytes.ts",
+    "errors.ts",
+    "aead.ts",
+    "keys.ts",
+    "codes.ts",
+  ],
 ];
 
 /** The rows that compute: bytes in, bytes out. What does I/O, or depends on time, is above them. */
@@ -82,6 +93,7 @@ const CLIENTS_ALONE = [
   "cipher_sealed.ts",
   "envelope.ts",
   "private_file.ts",
+  "files.ts",
   "home.ts",
   "state.ts",
 ];
@@ -102,7 +114,7 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
   { what: /\bDeno\.permissions\b/, files: ["verbs.ts"] },
   // The user's own files, and the one that a code is read from.
   { what: /\bDeno\.(?:open|create|read\w*File)\w*\(/, files: ["private_file.ts", "verbs.ts"] },
-  { what: /\bDeno\.readDir\w*\(/, files: ["home.ts"] },
+  { what: /\bDeno\.readDir\w*\(/, files: ["home.ts", "files.ts"] },
   {
     what: /\bDeno\.(?:write\w*File|mkdir|rename|link|symlink|chmod|truncate)(?:Sync)?\b/,
     files: ["private_file.ts"],

@@ -14,11 +14,14 @@
 import { dim, getColorEnabled, stripAnsiCode } from "@std/fmt/colors";
 import { alarm, Attention, type Environment, isCapable, notifier } from "./attention.ts";
 import { XOR_PROMISE } from "./cipher.ts";
-import { complete, submit } from "./commands.ts";
+import { complete, type Context, follow, submit } from "./commands.ts";
 import { Editor, type Search } from "./editor.ts";
+import type { Emoji } from "./emoji.ts";
 import { ChatError } from "./errors.ts";
 import { type Key, KeyParser } from "./keyboard.ts";
+import type { Files } from "./paths.ts";
 import { Presence } from "./presence.ts";
+import { RoomRecord } from "./record.ts";
 import type { Ending, Link, Room, RoomEvent, RoomInfo } from "./room.ts";
 import { graphemesFrom, printable, width } from "./text.ts";
 import { GROUND_QUERY, palette, themeFor } from "./theme.ts";
@@ -129,6 +132,7 @@ export class Screen {
   readonly #clock: Clock;
   readonly #keys = new KeyParser();
   readonly #editor: Editor;
+  readonly #context: Context;
   #state: "new" | "open" | "closed" = "new";
   readonly #view: View;
   readonly #environment: Environment;
@@ -167,7 +171,15 @@ export class Screen {
   #cancelResize: (() => void) | undefined;
 
   constructor(
-    options: { tty: Tty; room: Room; clock?: Clock; view?: View; environment?: Environment },
+    options: {
+      tty: Tty;
+      room: Room;
+      clock?: Clock;
+      view?: View;
+      environment?: Environment;
+      files?: Files;
+      emoji?: Emoji;
+    },
   ) {
     this.#tty = options.tty;
     this.#room = options.room;
@@ -175,7 +187,17 @@ export class Screen {
     this.#view = options.view ?? new View();
     this.#environment = options.environment ?? {};
     this.#attention = new Attention(this.#clock.now().getTime());
-    this.#editor = new Editor((text, cursor) => complete(text, cursor, this.#room));
+    this.#context = {
+      room: options.room,
+      view: this.#view,
+      record: new RoomRecord(),
+      files: options.files,
+      emoji: options.emoji,
+      now: () => this.#clock.now(),
+      print: (line) => this.#answer(line),
+      screen: { clear: () => this.#clearScreen() },
+    };
+    this.#editor = new Editor((text, cursor) => complete(text, cursor, this.#context));
   }
 
   /**
@@ -198,6 +220,7 @@ export class Screen {
 
   /** Shows what happened in the room. */
   event(event: RoomEvent): void {
+    if (!follow(event, this.#context)) return;
     if ((event.type === "message" || event.type === "direct") && !event.from.self) {
       this.#countUnread();
     }
@@ -320,7 +343,7 @@ export class Screen {
 
   #submit(text: string): void {
     try {
-      submit(text, { room: this.#room, print: (line) => this.#answer(line) });
+      submit(text, this.#context);
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
       this.#answer(error.message, "error");

@@ -12,8 +12,9 @@ import { type Environment, TERMINAL_VARIABLES } from "./attention.ts";
 import { XOR_PROMISE } from "./cipher.ts";
 import { type Client, join, type Self } from "./client.ts";
 import { codeFault, drawCode, normalizeCode } from "./codes.ts";
-import { submit } from "./commands.ts";
+import { type Context, follow, submit } from "./commands.ts";
 import { formatAddress } from "./connection.ts";
+import { Emoji } from "./emoji.ts";
 import { ChatError, CodeNeeded, NobodyThere, WrongCode } from "./errors.ts";
 import {
   findPlaces,
@@ -25,19 +26,22 @@ import {
   type Places,
   saveKnownNames,
 } from "./home.ts";
+import { SystemFiles } from "./files.ts";
 import { Identity, KnownNames } from "./identity.ts";
 import { type AdmissionRecord, register } from "./opaque.ts";
 import { formatJson, formatText, type ServerEvent } from "./log.ts";
 import { DONE, FAILED, note, print, report } from "./output.ts";
-import { PlainScreen } from "./plain.ts";
+import { type PlainOptions, PlainScreen } from "./plain.ts";
 import { askHidden } from "./prompt.ts";
 import { DEFAULT_PORT, MAX_FRAME } from "./protocol.ts";
+import { RoomRecord } from "./record.ts";
 import type { Ending } from "./room.ts";
 import { Server, type ServerOptions } from "./server.ts";
 import { createState, dropState, fitsCode, loadState } from "./state.ts";
 import { serveStatus } from "./status.ts";
 import { Screen, SystemTty } from "./terminal.ts";
 import { printable } from "./text.ts";
+import { View } from "./view.ts";
 import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
 import { toText } from "@std/streams/to-text";
 
@@ -405,7 +409,12 @@ function networks(): string {
 
 /** The room on the whole terminal: see `terminal.ts`. */
 async function runScreen(client: Client): Promise<number> {
-  const screen = new Screen({ tty: new SystemTty(), room: client, environment: terminal() });
+  const screen = new Screen({
+    tty: new SystemTty(),
+    room: client,
+    environment: terminal(),
+    ...surroundings(),
+  });
   // A bug of ours must not leave the terminal in raw mode.
   const crash = (event: ErrorEvent | PromiseRejectionEvent) => {
     event.preventDefault();
@@ -439,10 +448,8 @@ async function runPlain(client: Client, { json, stay }: ScreenOptions): Promise<
     note,
   };
   const options = { json, stay, now: () => new Date() };
-  // A person at a terminal that can only print has the commands all the same.
-  const onLine = (line: string) => submit(line, { room: client, print: note });
   const typed = !json && Deno.stdin.isTerminal();
-  const plain = new PlainScreen(client, pipes, typed ? { ...options, onLine } : options);
+  const plain = new PlainScreen(client, pipes, { ...options, ...typed && atPlainTerminal(client) });
   const running = client.run((event) => plain.tell(event));
   // Not awaited: a read of stdin can't be ended, and the room may end before the input does.
   plain.run().catch(fatal);
@@ -451,6 +458,31 @@ async function runPlain(client: Client, { json, stay }: ScreenOptions): Promise<
   if (plain.broken) return FAILED;
   const code = explain(client.ending!, client.pending.length);
   return plain.faults > 0 ? FAILED : code;
+}
+
+/** A person at a terminal that can only print has the commands all the same. */
+function atPlainTerminal(room: Client): Pick<PlainOptions, "onLine" | "onEvent"> {
+  const context: Context = {
+    room,
+    view: new View(),
+    record: new RoomRecord(),
+    now: () => new Date(),
+    print: note,
+    ...surroundings(),
+  };
+  return {
+    onLine: (line) => submit(line, context),
+    onEvent: (event) => follow(event, context),
+  };
+}
+
+/** What a person's commands reach beside the room. */
+function surroundings(): { files: SystemFiles; emoji: Emoji } {
+  const emoji = new Emoji();
+  // Nobody waits for the names; without them, `:smile:` is a text like others.
+  emoji.load().catch(() => {});
+  const home = Deno.env.get(Deno.build.os === "windows" ? "USERPROFILE" : "HOME");
+  return { files: new SystemFiles(home), emoji };
 }
 
 /** Says why the room has ended, unless this side wanted it; returns the exit code. */

@@ -21,6 +21,8 @@ export class View {
   muted = false;
   /** Who sent the newest direct message: where `/reply` goes. */
   reply: string | undefined;
+  /** That member's id: who takes the name later is somebody else. */
+  replyId: number | undefined;
   readonly #ignored = new Set<string>();
 
   constructor({ theme, time, notify }: { theme?: Theme; time?: Time; notify?: Notify } = {}) {
