@@ -35,8 +35,8 @@ onTerminal(
     await ben.shows("at ten");
     // By Tab, and by its whole name.
     anna.type("hello :tad\t :rocket:\r");
-    await ben.shows("anna: hello 🎉 🚀");
-    await anna.shows("anna: hello 🎉 🚀");
+    await ben.shows("anna │ hello 🎉 🚀");
+    await anna.shows("anna │ hello 🎉 🚀");
     anna.type("/save ~/our talk.txt\r");
     await anna.shows(/saved \d+ lines in \S*\/our talk\.txt/);
     const path = `${home.path}/our talk.txt`;
@@ -78,7 +78,7 @@ onTerminal(
     ben.type("/ignore anna\n");
     await ben.shows("nothing of anna is shown from now on");
     anna.type("unheard\r");
-    await anna.shows(/\d anna: unheard/);
+    await anna.shows("anna │ unheard");
     ben.type("/unignore anna\n");
     await ben.shows("anna is shown again");
     anna.type("heard\r");

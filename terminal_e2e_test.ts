@@ -20,18 +20,24 @@ async function serveAndJoin(
 }
 
 /** Enters a room; without an address it is the one that was opened last. The code is found. */
-async function join(address: string | undefined, name: string): Promise<Terminal> {
-  const terminal = new Terminal();
+async function join(
+  address: string | undefined,
+  name: string,
+  columns = 80,
+): Promise<Terminal> {
+  const terminal = new Terminal({ columns });
   terminal.run("join", ...address === undefined ? [] : [address], "--name", name);
   await terminal.shows(`you are ${name}`);
   await terminal.shows("> ");
   return terminal;
 }
 
-/** What was said and done, without times. */
+/** What was said, without times. */
 function talk(terminal: Terminal): string[] {
-  return terminal.rows.map((row) => row.replace(/^\d\d:\d\d /, ""))
-    .filter((row) => /^(anna|ben): /.test(row));
+  return terminal.rows.flatMap((row) => {
+    const [, name, text] = /^(?:\d\d:\d\d)? +(anna|ben) │ (.*)$/.exec(row) ?? [];
+    return name === undefined ? [] : `${name}: ${text}`;
+  });
 }
 
 for (
@@ -58,9 +64,10 @@ for (
       for (const line of conversation) {
         const [name, text] = line.split(": ");
         (name === "anna" ? anna : ben).type(`${text}\r`);
-        // With its time: confirmed by the room.
+        // Without the mark of what is not confirmed by the room.
+        const said = `${name} │ ${text!.replaceAll("?", "[?]")}`;
         for (const screen of [anna, ben]) {
-          await screen.shows(new RegExp(`^\\d\\d:\\d\\d ${line.replaceAll("?", "[?]")}`, "m"));
+          await screen.shows(new RegExp(`^(?:\\d\\d:\\d\\d)? +${said}`, "m"));
         }
       }
       for (const screen of [anna, ben]) assertEquals(talk(screen), conversation);
@@ -113,8 +120,8 @@ onTerminal(
     ben.type("\x1b[200~first 日本語\nsecond 👨‍👩‍👧\nthird\x1b[201~");
     await ben.shows("third");
     ben.type("\r");
-    await anna.shows(/ben: first 日本語\n +second .*\n +third/);
-    assert(!anna.rows.join("\n").includes("ben: second"));
+    await anna.shows(/ben │ first 日本語\n +│ second .*\n +│ third/);
+    assert(!anna.rows.join("\n").includes("ben │ second"));
   },
 );
 
@@ -129,15 +136,15 @@ onTerminal(
     await ben.shows("> ");
     ben.type("one 👨‍👩‍👧x\x7f\\\r");
     ben.type("two mistaken\x1f\x17three\r");
-    await anna.shows(/ben: one .*\n +three$/m);
+    await anna.shows(/ben │ one .*\n +│ three$/m);
     ben.type("other words\r");
-    await anna.shows("ben: other words");
+    await anna.shows("│ other words");
     ben.type("\x12thr");
     await ben.shows("search: thr");
     ben.type("\x01four \r");
-    await anna.shows(/ben: one .*\n +four three$/m);
+    await anna.shows(/│ one .*\n +│ four three$/m);
     ben.type("kept\x15said \x19\r");
-    await anna.shows("ben: said kept");
+    await anna.shows("│ said kept");
     ben.type("\x1b[200~a\rb\x1b[201~");
     await ben.shows("pasted 2 lines");
     ben.type("\x03\x03");
@@ -153,9 +160,29 @@ onTerminal("chat join: what is typed survives what arrives meanwhile", async () 
   ben.type("half a th");
   await ben.shows("> half a th");
   anna.type("hello\r");
-  await ben.shows("anna: hello");
+  await ben.shows("anna │ hello");
   ben.type("ought\r");
-  await anna.shows("ben: half a thought");
+  await anna.shows("ben │ half a thought");
+});
+
+onTerminal("chat join: the same conversation reads well at 20, 80 and 200 columns", async () => {
+  const { terminal: anna, address } = await serveAndJoin("anna");
+  await using _ = anna;
+  await using narrow = await join(address, "ben", 20);
+  await using wide = await join(address, "carl", 200);
+  const words = "some words that are too many for a row of twenty columns";
+  await using eve = await Program.join(address, "eve", "--json");
+  // Three who have come one after the other are one row on the first screen.
+  await anna.shows("ben, carl and eve joined");
+  const text = `hi *anna*\n${words}\n\x1b[2J\u202eben joined`;
+  await eve.type(`${JSON.stringify({ type: "say", text })}\n`);
+  await eve.type(`${JSON.stringify({ type: "say", text: "bye" })}\n`);
+  await anna.shows(
+    /eve │ hi \*anna\*\n +│ some .*columns\n +│ ␛\[2J\\u\{202e\}ben joined\n(?:\d\d:\d\d)? +│ bye/,
+  );
+  await wide.shows(/eve │ hi \*anna\*\n +│ some .* columns\n/);
+  // Where the minute has changed meanwhile, the name has a row of its own.
+  await narrow.shows(/eve:\s+hi \*anna\*\n +some words that(?: are)?\n/);
 });
 
 onTerminal("chat join: controls of others are shown, not obeyed", async () => {
@@ -163,7 +190,7 @@ onTerminal("chat join: controls of others are shown, not obeyed", async () => {
   await using _ = anna;
   await using ben = await Program.join(address, "ben", "--json");
   await ben.type(`${JSON.stringify({ type: "say", text: "\x1b[2J\x1b]0;title\x07 gone?" })}\n`);
-  await anna.shows("ben: ␛[2J␛]0;title␇ gone?");
+  await anna.shows("ben │ ␛[2J␛]0;title␇ gone?");
   assertStringIncludes(anna.rows.join("\n"), "nobody else is here");
 });
 
@@ -177,7 +204,7 @@ onTerminal("chat join: the server's end is told, and what was typed is not lost"
   await terminal.shows("the server has stopped; what you write is kept");
   await terminal.shows("> unsent");
   terminal.type("\r");
-  await terminal.shows("anna: unsent");
+  await terminal.shows("anna │ unsent");
   terminal.type("/quit\r");
   await terminal.shows("not confirmed: unsent");
   await terminal.shows("exit code 0");

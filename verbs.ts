@@ -11,6 +11,7 @@ import {
   type ScreenOptions,
   type Target,
 } from "./args.ts";
+import { type Environment, TERMINAL_VARIABLES } from "./attention.ts";
 import { XOR_PROMISE } from "./cipher.ts";
 import { type Client, join, type Self } from "./client.ts";
 import { codeFault, drawCode, normalizeCode } from "./codes.ts";
@@ -477,7 +478,13 @@ function networks(): string {
 
 /** The room on the whole terminal: see `terminal.ts`. */
 async function runScreen(client: Client, view: View): Promise<number> {
-  const screen = new Screen({ tty: new SystemTty(), room: client, view, ...surroundings() });
+  const screen = new Screen({
+    tty: new SystemTty(),
+    room: client,
+    view,
+    environment: terminal(),
+    ...surroundings(),
+  });
   // A bug of ours must not leave the terminal in raw mode.
   const crash = (event: ErrorEvent | PromiseRejectionEvent) => {
     event.preventDefault();
@@ -495,6 +502,12 @@ async function runScreen(client: Client, view: View): Promise<number> {
   } finally {
     screen.close();
   }
+}
+
+/** What the environment says of the terminal. */
+function terminal(): Environment {
+  const given = TERMINAL_VARIABLES.map((name) => [name, Deno.env.get(name)] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
 /** The room as lines: see `plain.ts`. */
