@@ -23,25 +23,33 @@ export const TERMINAL_VARIABLES = [
 ] as const;
 export type Environment = { readonly [Name in typeof TERMINAL_VARIABLES[number]]?: string };
 
-/** Decides what rings. Times are in ms, all by the same clock. */
+/** Decides what rings, and counts what has not been seen. Times are in ms, all by the same clock. */
 export class Attention {
   /** Undefined until the terminal has told of it, which some never do. */
   #focused: boolean | undefined;
   #lastKey: number;
   #lastRing = -Infinity;
+  #unread = 0;
 
   constructor(now: number) {
     this.#lastKey = now;
   }
 
-  /** The window has come to the front, or is there no more. */
-  focus(focused: boolean): void {
-    this.#focused = focused;
+  /** Messages of others that have come since the window went out of sight. */
+  get unread(): number {
+    return this.#unread;
   }
 
-  /** Somebody has typed. */
+  /** The window has come to the front, or is there no more: unread is what comes from now on. */
+  focus(focused: boolean): void {
+    this.#focused = focused;
+    this.#unread = 0;
+  }
+
+  /** Somebody has typed, and so looks at the screen, whatever the terminal tells of its window. */
   typed(now: number): void {
     this.#lastKey = now;
+    this.#unread = 0;
   }
 
   /** Whether nobody looks, as far as can be known. */
@@ -50,15 +58,15 @@ export class Attention {
   }
 
   /**
-   * What to notify of, for this event, as one line: `NAME: text`; undefined if nothing rings. `self` is
-   * one's own name.
+   * Takes an event that is shown, once. Returns what to notify of, as one line: `NAME: text`; undefined if
+   * nothing rings. `self` is one's own name.
    */
   note(event: RoomEvent, view: View, self: string, now: number): string | undefined {
     if (event.type !== "message" && event.type !== "direct") return undefined;
     const { from, text } = event;
-    if (from.self || view.muted || view.notify === "off" || view.isIgnored(from.name)) {
-      return undefined;
-    }
+    if (from.self) return undefined;
+    if (this.#focused === false) this.#unread++;
+    if (view.muted || view.notify === "off") return undefined;
     if (!this.isAway(now) || now - this.#lastRing < PAUSE_MS) return undefined;
     const isMeant = view.notify === "all" || event.type === "direct" || mentions(text, self);
     if (!isMeant) return undefined;

@@ -20,8 +20,6 @@ Deno.test("Attention: one's own name and direct messages ring; all, or nothing, 
   const off = new View({ notify: "off" });
   const muted = new View({ notify: "all" });
   muted.muted = true;
-  const ignoring = new View({ notify: "all" });
-  ignoring.ignore("bob");
   const cases: [View, RoomEvent, boolean][] = [
     [new View(), message("hi @Ada!"), true],
     [new View(), direct, true],
@@ -33,8 +31,6 @@ Deno.test("Attention: one's own name and direct messages ring; all, or nothing, 
     [off, direct, false],
     [off, message("ada"), false],
     [muted, direct, false],
-    [ignoring, direct, false],
-    [ignoring, message("ada"), false],
     [new View({ notify: "all" }), { type: "joined", who: BOB, at: 1, sent: undefined }, false],
   ];
   for (const [view, event, isHeard] of cases) assertEquals(rings(view, event), isHeard);

@@ -27,8 +27,11 @@ export interface Context {
   /** What `/save` writes. */
   readonly record: RoomRecord;
   now(): Date;
-  /** Shows one line to this person alone; it holds no controls. */
-  print(line: string): void;
+  /**
+   * Shows one line to this person alone; it holds no controls. `heading` stands in front, and where the line
+   * takes several rows they stand under each other.
+   */
+  print(line: string, heading?: string): void;
   /** Where the terminal can do more than print; without it, what is about that is refused. */
   readonly screen?: {
     /** Moves all that is on the screen out of sight. */
@@ -75,9 +78,12 @@ export const COMMANDS: readonly Command[] = [
     args: "[COMMAND]",
     help: "lists these commands, or says what one does",
     run(context, name?: string) {
-      if (name === undefined) return helpLines(context).forEach((line) => context.print(line));
+      if (name === undefined) {
+        for (const [heading, help] of helpRows(context)) context.print(help, heading);
+        return;
+      }
       const command = find(name.replace(/^\//, ""));
-      context.print(`${usage(command)}  ${command.help}`);
+      context.print(command.help, `${usage(command)}  `);
     },
   },
   {
@@ -295,12 +301,12 @@ export const COMMANDS: readonly Command[] = [
   },
 ];
 
-/** The lines of `/help`: what there is without a screen, too, or all. */
-export function helpLines(context: Surroundings): string[] {
+/** The rows of `/help`, in two columns: what there is without a screen, too, or all. */
+export function helpRows(context: Surroundings): [heading: string, help: string][] {
   const rows = commandsFor(context).map((c) => [usage(c), c.help] as const);
   rows.push(["//TEXT", "says a text that starts with a slash"]);
   const widest = Math.max(...rows.map(([form]) => form.length));
-  return rows.map(([form, help]) => `${form.padEnd(widest)}  ${help}`);
+  return rows.map(([form, help]) => [`${form.padEnd(widest)}  `, help]);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { COMMANDS, complete, type Context, follow, helpLines, submit } from "./commands.ts";
+import { COMMANDS, complete, type Context, follow, helpRows, submit } from "./commands.ts";
 import { Editor } from "./editor.ts";
 import { Emoji } from "./emoji.ts";
 import { ChatError } from "./errors.ts";
@@ -53,7 +53,7 @@ function around({ fingerprint, ...more }: Around = {}): { context: Context; done
     view: new View(),
     record: new RoomRecord(),
     now: () => NOW,
-    print: (line) => void done.push(`print|${line}`),
+    print: (line, heading = "") => void done.push(`print|${heading}${line}`),
     screen: { clear: () => void done.push("clear") },
     emoji: EMOJI,
     ...more,
@@ -193,7 +193,7 @@ Deno.test("submit: what the room refuses comes through", () => {
 
 Deno.test("/help: lists every command of the table with its arguments, and the way to say a slash", () => {
   const lines = submitted("/help");
-  assertEquals(lines, helpLines(around().context).map((line) => `print|${line}`));
+  assertEquals(lines, helpRows(around().context).map((row) => `print|${row.join("")}`));
   assertEquals(lines.length, COMMANDS.length + 1);
   for (const { name, args, help } of COMMANDS) {
     assert(lines.some((l) => l.startsWith(`print|/${name} ${args}`) && l.endsWith(help)), name);
@@ -314,7 +314,7 @@ Deno.test("complete: without a screen, nothing that needs one", () => {
 
 Deno.test("submit: without a screen, what is about it is refused, and not listed", () => {
   const { screen: _, ...context } = around().context;
-  const lines = helpLines(context).join("\n");
+  const lines = helpRows(context).join("\n");
   const screenOnly = COMMANDS.filter((c) => c.screen);
   assertEquals(screenOnly.map((c) => c.name), ["mute", "notify", "time", "theme", "clear"]);
   for (const { name } of screenOnly) {

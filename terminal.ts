@@ -11,7 +11,7 @@
 // What is printed can't be changed afterwards, it may have left the screen. So what folds (who comes and
 // goes) stands in the live area while it goes on, and is printed when it is over.
 
-import { dim, getColorEnabled, stripAnsiCode } from "@std/fmt/colors";
+import { getColorEnabled, stripAnsiCode } from "@std/fmt/colors";
 import { alarm, Attention, type Environment, isCapable, notifier } from "./attention.ts";
 import { XOR_PROMISE } from "./cipher.ts";
 import { complete, type Context, follow, submit } from "./commands.ts";
@@ -24,7 +24,7 @@ import { Presence } from "./presence.ts";
 import { RoomRecord } from "./record.ts";
 import type { Ending, Link, Room, RoomEvent, RoomInfo } from "./room.ts";
 import { graphemesFrom, printable, width } from "./text.ts";
-import { GROUND_QUERY, palette, themeFor } from "./theme.ts";
+import { GROUND_QUERY, paint, palette, themeFor } from "./theme.ts";
 import { cut, isShown, type Page, Transcript } from "./transcript.ts";
 import { View } from "./view.ts";
 
@@ -99,6 +99,13 @@ function cipherNotes(cipher: RoomInfo["cipher"]): readonly [string, ...string[]]
   return getColorEnabled() ? [`🔒 ${promise}`, "🔒 sealed", "sealed"] : [promise, "sealed"];
 }
 
+/** How what a command answers looks. */
+interface Answer {
+  /** In front of the text, whose further rows stand under it. */
+  heading?: string | undefined;
+  role?: "dim" | "error";
+}
+
 /** What stands beneath the messages. */
 interface LiveArea {
   /**
@@ -155,10 +162,6 @@ export class Screen {
   #hint: string | undefined;
   /** Words that fit where Tab was pressed: stand beneath the status line until the next key. */
   #choice: readonly string[] = [];
-  /** The window is in front, as far as the terminal tells. */
-  #focused = true;
-  /** Messages of others that have come while it was not. */
-  #unread = 0;
   /** How many bytes `text` has: it is counted once. */
   #counted = { text: "", bytes: 0 };
   #leaving = false;
@@ -194,7 +197,7 @@ export class Screen {
       files: options.files,
       emoji: options.emoji,
       now: () => this.#clock.now(),
-      print: (line) => this.#answer(line),
+      print: (line, heading) => this.#answer(line, { heading }),
       screen: { clear: () => this.#clearScreen() },
     };
     this.#editor = new Editor((text, cursor) => complete(text, cursor, this.#context));
@@ -221,9 +224,6 @@ export class Screen {
   /** Shows what happened in the room. */
   event(event: RoomEvent): void {
     if (!follow(event, this.#context)) return;
-    if ((event.type === "message" || event.type === "direct") && !event.from.self) {
-      this.#countUnread();
-    }
     this.#tell(event);
     this.#ring(event);
     this.#drawSoon();
@@ -280,31 +280,22 @@ export class Screen {
   /** All keys of one read, then one redraw: at once, because somebody waits for it. */
   #obey(keys: readonly Key[]): void {
     if (keys.length === 0) return;
-    for (const key of keys) {
-      this.#heed(key);
-      this.#onKey(key);
-    }
+    for (const key of keys) this.#onKey(key);
     this.#draw();
-  }
-
-  /** What a key tells of who sits here, and the terminal of itself. */
-  #heed(key: Key): void {
-    if (key.type === "focus") this.#attention.focus(key.focused);
-    else if (key.type === "background") this.#ground = themeFor(key);
-    else this.#attention.typed(this.#clock.now().getTime());
   }
 
   #onKey(key: Key): void {
     switch (key.type) {
+      // What the terminal tells of itself.
       case "focus":
-        return this.#focus(key.focused);
+        return this.#attention.focus(key.focused);
       case "background":
+        this.#ground = themeFor(key);
         return;
     }
+    this.#attention.typed(this.#clock.now().getTime());
     this.#hint = undefined;
     this.#choice = [];
-    // Who types looks at the screen, whatever the terminal tells of its window.
-    this.#unread = 0;
     const request = this.#editor.onKey(key);
     switch (request?.type) {
       case "submit":
@@ -330,24 +321,13 @@ export class Screen {
     }
   }
 
-  /** The window has come to the front, or is there no more: unread is what comes from now on. */
-  #focus(focused: boolean): void {
-    this.#focused = focused;
-    this.#unread = 0;
-  }
-
-  /** Somebody else's message has come. */
-  #countUnread(): void {
-    if (!this.#focused) this.#unread++;
-  }
-
   #submit(text: string): void {
     try {
       submit(text, this.#context);
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
-      this.#answer(error.message, "error");
-      if (error.hint !== undefined) this.#answer(error.hint, "dim");
+      this.#answer(error.message, { role: "error" });
+      if (error.hint !== undefined) this.#answer(error.hint, { role: "dim" });
       // Nothing typed is lost.
       this.#editor.takeBack();
     }
@@ -371,8 +351,8 @@ export class Screen {
 
   #tell(event: RoomEvent): void {
     const now = this.#clock.now();
-    if (isShown(event, this.#view, now)) {
-      this.#put(() => this.#transcript.event(event, this.#view, now, this.#page()));
+    if (isShown(event, now)) {
+      this.#put(() => this.#transcript.event(event, now, this.#page()));
     }
     if (event.type === "joined" || event.type === "left") this.#fold(event);
     if (event.type === "ended") this.#ended.resolve(event.ending);
@@ -380,7 +360,6 @@ export class Screen {
 
   /** Who comes and goes is one row for all: in the live area first. */
   #fold(event: RoomEvent & { type: "joined" | "left" }): void {
-    if (this.#view.isIgnored(event.who.name)) return;
     if (this.#presence.isFull) this.#settle();
     if (event.type === "joined") this.#presence.joined(event.who);
     else this.#presence.left(event.who, event.reason);
@@ -408,14 +387,13 @@ export class Screen {
   }
 
   /** What a command answers. */
-  #answer(text: string, role?: "dim" | "error"): void {
-    this.#put(() => this.#transcript.answer("", text, this.#page(), role));
+  #answer(text: string, { heading = "", role }: Answer = {}): void {
+    this.#put(() => this.#transcript.answer(heading, text, this.#page(), role));
   }
 
   /** At the end: what is not known to have arrived stays readable. */
   #tellUnsent(): void {
-    const tell = (heading: string, text: string) =>
-      this.#put(() => this.#transcript.answer(heading, text, this.#page(), "error"));
+    const tell = (heading: string, text: string) => this.#answer(text, { heading, role: "error" });
     for (const { text } of this.#room.pending) tell("not confirmed: ", text);
     if (this.#editor.text !== "") tell("not sent: ", this.#editor.text);
   }
@@ -539,7 +517,7 @@ export class Screen {
     const view = this.#editor.render(Math.max(2, columns - PROMPT.length), fits);
     const input = view.rows.map((row, i) => (view.first + i === 0 ? PROMPT : INDENT) + row);
     return {
-      rows: [...pending, dim(this.#status), ...choice, ...input],
+      rows: [...pending, paint(this.#status, this.#page().palette.dim), ...choice, ...input],
       row: pending.length + 1 + choice.length + view.row,
       column: PROMPT.length + view.column,
     };
@@ -579,21 +557,18 @@ export class Screen {
     const members = `${count} ${count === 1 ? "member" : "members"}`;
     const { link } = this.#room;
     const [promise, brief = promise, ...briefer] = notes;
-    // What the cipher hides is the last thing to be left out; a lock says it shorter than a sentence, but that
-    // nothing is hidden deserves its sentence. That all is well is the first, that it is not goes before the rest.
-    const open = cipher === "xor";
-    const bodies = [
-      [address, promise, members],
-      ...open ? [[promise, members], [promise]] : [[address, brief, members], [brief, members]],
-      ...[brief, ...briefer].map((note) => [note]),
-    ];
+    // What the cipher hides is the last thing to be left out: it is said shorter first.
+    const rooms = [[address, promise, members], [address, brief, members]];
+    const bodies = [...rooms, [brief, members], ...[brief, ...briefer].map((note) => [note])];
+    // That all is well is left out where there is no room for it, that it is not goes before the rest.
     const forms = link.state === "connected"
-      ? [...bodies.slice(0, open ? 1 : 2).map((parts) => [...parts, "connected"]), ...bodies]
+      ? [...rooms.map((parts) => [...parts, "connected"]), ...bodies]
       : linkForms(link, this.#clock.now()).flatMap((form) => (
         bodies.map((parts) => [...parts, form])
       ));
+    const { unread } = this.#attention;
     // What is left to type goes before what is unread: it is what somebody is doing.
-    const extras = [this.#bytesLeft(), this.#unread > 0 ? `${this.#unread} unread` : undefined]
+    const extras = [this.#bytesLeft(), unread > 0 ? `${unread} unread` : undefined]
       .filter((extra) => extra !== undefined);
     const lines = [extras, extras.slice(0, 1), []].flatMap((extras) => (
       forms.map((parts) => printable([...parts, ...extras].join(" · ")))
@@ -647,7 +622,7 @@ function choiceRows(words: readonly string[], columns: number, most: number): st
   let fit = inColumns(words, rows, columns);
   while (fit.count < words.length && rows < most) fit = inColumns(words, ++rows, columns);
   const more = words.length - fit.count;
-  return more > 0 ? [...fit.rows, dim(cut(`and ${more} more`, columns))] : fit.rows;
+  return more > 0 ? [...fit.rows, cut(`and ${more} more`, columns)] : fit.rows;
 }
 
 /** As many of `words` as fit into so many rows, from top to bottom, then to the right. */

@@ -43,7 +43,7 @@ function talk(terminal: Terminal): string[] {
 for (
   const [args, cipher, promise] of [
     [[], "sealed", "only members can read it"],
-    [["--cipher", "xor"], "xor", "hides nothing from anybody who looks"],
+    [["--cipher", "xor"], "xor", "hides nothing"],
   ] as const
 ) {
   const by = args.length === 0 ? "by default" : args.join(" ");
@@ -74,7 +74,7 @@ for (
       // The live area: which room, what protects it, and who is here.
       for (const screen of [anna, ben]) {
         await screen.shows(address);
-        await screen.shows(`${cipher}: ${promise} · 2 members`);
+        await screen.shows(`${cipher}: ${promise} · 2 members · connected`);
       }
       ben.type("/quit\r");
       await ben.shows("exit code 0");

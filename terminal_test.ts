@@ -15,7 +15,9 @@ import { nameStyle, palette } from "./theme.ts";
 // The tests look at what a terminal emulator makes of the output. They wait for nothing but events: the
 // clock is moved by hand, and typing resolves when the screen asks for more.
 
-const STATUS = "127.0.0.1:2428 · xor: hides nothing from anybody who looks · 2 members";
+const STATUS = "127.0.0.1:2428 · xor: hides nothing · 2 members · connected";
+/** Where there is room for the whole sentence. */
+const ROOM = "127.0.0.1:2428 · xor: hides nothing from anybody who looks · 2 members";
 
 Deno.test("Screen: messages stand above the status line and the line, at 20, 80 and 200 columns", async () => {
   const long =
@@ -46,7 +48,7 @@ Deno.test("Screen: messages stand above the status line and the line, at 20, 80 
       "09:05  bob │ hi",
       `           │ ${long}`,
       "      * alice │ waves",
-      `${STATUS} · connected`,
+      `${ROOM} · connected`,
       "> typed",
     ],
   };
@@ -278,11 +280,11 @@ const waitingFor = (ms: number) => (clock: FakeClock): Link => (
 Deno.test("Screen: the status line says when the next try is, and what protects the room, at every width", async () => {
   const long = "reconnecting in 5 s · /reconnect to hurry";
   const cases: [number, RoomInfo["cipher"], number, string][] = [
-    [200, "xor", 5000, `${STATUS} · ${long}`],
-    [110, "xor", 5000, `xor: hides nothing from anybody who looks · 2 members · ${long}`],
-    [90, "xor", 5000, `xor: hides nothing from anybody who looks · ${long}`],
+    [200, "xor", 5000, `${ROOM} · ${long}`],
+    [110, "xor", 5000, `127.0.0.1:2428 · xor: hides nothing · 2 members · ${long}`],
+    [90, "xor", 5000, `xor: hides nothing · 2 members · ${long}`],
     [90, "sealed", 5000, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · ${long}`],
-    [80, "xor", 5000, `xor: hides nothing · ${long}`],
+    [80, "xor", 5000, `xor: hides nothing · 2 members · ${long}`],
     [80, "xor", 90_000, "xor: hides nothing · reconnecting in 1 min 30 s · /reconnect to hurry"],
     [72, "sealed", 5000, `${LOCK}sealed · 2 members · ${long}`],
     [
@@ -310,8 +312,8 @@ Deno.test("Screen: the status line says when the next try is, and what protects 
 
 Deno.test("Screen: the status line says that it connects, at every width", async () => {
   const cases: [number, RoomInfo["cipher"], string][] = [
-    [100, "xor", `${STATUS} · reconnecting …`],
-    [80, "xor", "xor: hides nothing from anybody who looks · 2 members · reconnecting …"],
+    [100, "xor", `${ROOM} · reconnecting …`],
+    [80, "xor", "127.0.0.1:2428 · xor: hides nothing · 2 members · reconnecting …"],
     [
       100,
       "sealed",
@@ -435,7 +437,7 @@ Deno.test("Screen: what is typed while the connection is lost waits as pending, 
     "            bob │ back again?",
     "          alice │ meanwhile",
     "      you → bob │ psst",
-    `${STATUS} · connected`,
+    `${ROOM} · connected`,
     ">",
   ]);
 });
@@ -521,7 +523,7 @@ Deno.test("Screen: /reconnect tries at once; /who says who is away, and the coun
   tell({ type: "waiting", attempt: 1, until: room.link.at, message: "nobody answers" });
   await tty.type("/reconnect\r");
   assertEquals((await tty.rows()).slice(2), [
-    "xor: hides nothing from anybody who looks · 2 members · reconnecting …",
+    "127.0.0.1:2428 · xor: hides nothing · 2 members · reconnecting …",
     ">",
   ]);
   assertEquals(clock.waiting, 0);
@@ -662,7 +664,7 @@ Deno.test("Screen: unread is what others have said since the window went out of 
   const status = async () => (await tty.rows()).at(-2)!;
   const direct: RoomEvent = { type: "direct", from: bob, text: "psst", action: false, ...unproved };
   tell(room.message(bob, "one"));
-  assertEquals(await status(), `${STATUS} · connected`);
+  assertEquals(await status(), `${ROOM} · connected`);
   await tty.type("\x1b[O");
   tell(
     room.message(bob, "two"),
@@ -670,22 +672,22 @@ Deno.test("Screen: unread is what others have said since the window went out of 
     direct,
     { type: "joined", who: bob, at: 1, sent: undefined },
   );
-  assertEquals(await status(), `${STATUS} · connected · 2 unread`);
+  assertEquals(await status(), `${ROOM} · connected · 2 unread`);
   await tty.type("\x1b[I");
-  assertEquals(await status(), `${STATUS} · connected`);
+  assertEquals(await status(), `${ROOM} · connected`);
   tell(room.message(bob, "three"));
-  assertEquals(await status(), `${STATUS} · connected`);
+  assertEquals(await status(), `${ROOM} · connected`);
   // Some terminals do not tell that their window is in front again: who types sees it.
   await tty.type("\x1b[O");
   tell(direct);
-  assertEquals(await status(), `${STATUS} · connected · 1 unread`);
+  assertEquals(await status(), `${ROOM} · connected · 1 unread`);
   await tty.type("x");
-  assertEquals(await status(), `${STATUS} · connected`);
+  assertEquals(await status(), `${ROOM} · connected`);
 });
 
 Deno.test("Screen: unread has its place at every width where there is one", async () => {
   const cases: [number, RoomInfo["cipher"], string][] = [
-    [94, "xor", `${STATUS} · connected · 1 unread`],
+    [94, "xor", `${ROOM} · connected · 1 unread`],
     [82, "xor", `${STATUS} · 1 unread`],
     [80, "sealed", `127.0.0.1:2428 · ${LOCK}sealed · 2 members · connected · 1 unread`],
     [32, "xor", "xor: hides nothing · 1 unread"],
@@ -732,11 +734,11 @@ Deno.test("Screen: how much may still be typed is told where it is little", asyn
   room.info = { ...room.info, maxText: 50 };
   const status = async () => (await tty.rows()).at(-2)!;
   await tty.type("é".repeat(22) + "x");
-  assertEquals(await status(), `${STATUS} · connected`);
+  assertEquals(await status(), `${ROOM} · connected`);
   await tty.type("x");
-  assertEquals(await status(), `${STATUS} · connected · 4 bytes left`);
+  assertEquals(await status(), `${ROOM} · connected · 4 bytes left`);
   await tty.type("€€");
-  assertEquals(await status(), `${STATUS} · connected · 2 bytes too long`);
+  assertEquals(await status(), `${ROOM} · connected · 2 bytes too long`);
 });
 
 Deno.test("Screen: at 20 columns the cursor is right in text of all kinds, from end to start", async () => {

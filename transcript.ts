@@ -25,7 +25,7 @@ import {
 } from "./room.ts";
 import { printable, splitGraphemes, width, wrap } from "./text.ts";
 import { nameStyle, paint, type Palette } from "./theme.ts";
-import type { Time, View } from "./view.ts";
+import type { Time } from "./view.ts";
 
 /** What the rows are for. */
 export interface Page {
@@ -80,7 +80,7 @@ interface Group {
  *
  * @example
  * ```ts
- * const rows = transcript.event(event, view, new Date(), page);
+ * const rows = transcript.event(event, new Date(), page);
  * ```
  */
 export class Transcript {
@@ -98,8 +98,8 @@ export class Transcript {
   }
 
   /** The rows for an event; see `isShown`. */
-  event(event: RoomEvent, view: View, now: Date, page: Page): string[] {
-    if (!isShown(event, view, now)) return [];
+  event(event: RoomEvent, now: Date, page: Page): string[] {
+    if (!isShown(event, now)) return [];
     const rows = remarks(event, now).flatMap((remark) =>
       this.notice(printable(remark), now, page, "error")
     );
@@ -348,12 +348,10 @@ export class Transcript {
 }
 
 /**
- * Whether there are rows for this event. Nothing of members who are ignored; who joins and leaves is for
- * `Presence`, but what is remarkable about it is shown.
+ * Whether there are rows for this event. Who joins and leaves is for `Presence`, but what is remarkable about it
+ * is shown.
  */
-export function isShown(event: RoomEvent, view: View, now: Date): boolean {
-  const about = subject(event);
-  if (about !== undefined && view.isIgnored(about.name)) return false;
+export function isShown(event: RoomEvent, now: Date): boolean {
   switch (event.type) {
     case "welcome":
     case "members":
@@ -368,23 +366,6 @@ export function isShown(event: RoomEvent, view: View, now: Date): boolean {
       return event.ending.reason !== "left";
     default:
       return news(event) !== undefined || remarks(event, now).length > 0;
-  }
-}
-
-/** Of whom this tells, where it is nothing if that one is ignored. */
-function subject(event: RoomEvent): Person | undefined {
-  switch (event.type) {
-    case "message":
-    case "direct":
-    case "unreadable":
-      return event.from.self ? undefined : event.from;
-    case "joined":
-    case "left":
-    case "away":
-    case "back":
-      return event.who.self ? undefined : event.who;
-    default:
-      return undefined;
   }
 }
 
@@ -448,7 +429,10 @@ function framed(heading: string, text: string, page: Page, style: string): strin
   const margin = " ".repeat(indent);
   if (first > columns / 2) {
     const rows = lines.flatMap((line) => wrap(line, columns - indent));
-    return [heading.trimEnd(), ...rows.map((row) => margin + paint(row, style))];
+    const own = heading.trimEnd();
+    // With colours in it, it is a time, which is short.
+    const first = stripAnsiCode(own) === own ? wrap(own, columns) : [own];
+    return [...first, ...rows.map((row) => margin + paint(row, style))];
   }
   // The first row has the heading, of which so much is wider than the indent of the others.
   const more = first > indent ? "x".repeat(first - indent - 1) + " " : "";

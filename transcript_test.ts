@@ -6,7 +6,6 @@ import type { Person, RoomEvent } from "./room.ts";
 import { width } from "./text.ts";
 import { palette } from "./theme.ts";
 import { isShown, type Page, Transcript } from "./transcript.ts";
-import { View } from "./view.ts";
 
 const CAROL: Person = { id: 3, name: "carol", self: false, away: false };
 const START = new Date(2026, 10, 24, 14, 2, 30).getTime();
@@ -42,7 +41,7 @@ function rows(
     }
     const to = page(columns, options);
     if (typeof one === "string") return transcript.notice(one, new Date(now), to);
-    return transcript.event(one, new View(), new Date(now), to);
+    return transcript.event(one, new Date(now), to);
   }).map((row) => stripAnsiCode(row.replace(/\r\x1b\[\d+C/g, "")));
 }
 
@@ -251,7 +250,6 @@ Deno.test("Transcript: where a name has other than ASCII, the text stands in its
   const transcript = new Transcript();
   const [row] = transcript.event(
     says({ ...BOB, name: "👨‍👩‍👧" }, "hi"),
-    new View(),
     new Date(START),
     page(80),
   );
@@ -320,7 +318,7 @@ Deno.test("Transcript: no row is wider than the terminal, whatever is said", () 
 /** The rows as they are, with their controls. */
 function raw(event: RoomEvent, options: Partial<Page> = {}, columns = 80): string[] {
   const to = page(columns, { palette: palette("dark"), links: true, time: "off", ...options });
-  return new Transcript().event(event, new View(), new Date(START), to);
+  return new Transcript().event(event, new Date(START), to);
 }
 
 /** A row without its heading. */
@@ -400,35 +398,30 @@ Deno.test("Transcript: a block of code has a bar, and is cut only where it must 
   assertEquals(rows(80, [event], { time: "off" })[1], "     │ ▏ ```ts");
 });
 
-Deno.test("isShown: nothing of members who are ignored, but their new names", () => {
-  const view = new View();
-  view.ignore("bob");
+Deno.test("isShown: who comes and goes, and what the status line has, are no rows", () => {
   const now = new Date(START);
   const hidden: RoomEvent[] = [
-    says(BOB, "hi"),
-    says({ ...BOB, name: "bob#2" }, "hi"),
-    direct(BOB, "hi"),
-    { type: "joined", who: BOB, at: 1, sent: new Date(0) },
+    { type: "joined", who: BOB, at: 1, sent: undefined },
     { type: "left", who: BOB, reason: "left", at: 1 },
-    { type: "away", who: BOB, at: 1 },
-    { type: "back", who: BOB, at: 1 },
-    { type: "unreadable", from: BOB, message: "no text", count: 1 },
+    { type: "renamed", who: BOB, before: BOB.name, at: 1 },
+    { type: "ended", ending: { reason: "left" } },
   ];
   const shown: RoomEvent[] = [
     says(CAROL, "hi"),
-    says(ADA, "hi bob"),
     { type: "delivered", ref: 1, to: BOB, text: "hi" },
     { type: "renamed", who: { ...BOB, name: "rob" }, before: "bob", at: 1 },
     { type: "otherkey", who: BOB },
+    // What is remarkable: it was said long ago.
+    { type: "joined", who: BOB, at: 1, sent: new Date(0) },
   ];
   const transcript = new Transcript();
   for (const event of hidden) {
-    assert(!isShown(event, view, now));
-    assertEquals(transcript.event(event, view, now, page(80)), []);
+    assert(!isShown(event, now));
+    assertEquals(transcript.event(event, now, page(80)), []);
   }
   for (const event of shown) {
-    assert(isShown(event, view, now));
-    assert(transcript.event(event, view, now, page(80)).length > 0);
+    assert(isShown(event, now));
+    assert(transcript.event(event, now, page(80)).length > 0);
   }
 });
 

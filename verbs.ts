@@ -542,7 +542,7 @@ function atPlainTerminal(room: Client, view: View): Pick<PlainOptions, "onLine" 
     view,
     record: new RoomRecord(),
     now: () => new Date(),
-    print: note,
+    print: (line, heading = "") => note(heading + line),
     ...surroundings(),
   };
   return {
