@@ -192,7 +192,7 @@ Deno.test("Screen: nothing is seen or heard of those who are ignored", async () 
   assertEquals(bells, 1);
 });
 
-Deno.test("Screen: theme and time are asked for at each row; a dark or light ground chooses the palette", async () => {
+Deno.test("Screen: theme and time are asked for at each row", async () => {
   await inColor(async (enabled) => {
     const view = new View({ time: "off" });
     const { tty, room, tell } = setUp(80, 24, { view });
@@ -213,6 +213,25 @@ Deno.test("Screen: theme and time are asked for at each row; a dark or light gro
     };
     assertEquals(color(1, 9), undefined);
     assertEquals(palette("light").names.includes(color(2, 11) ?? -1), enabled);
+  });
+});
+
+Deno.test("Screen: the ground that the terminal tells of chooses among dark and light, where nobody has", async () => {
+  await inColor(async (enabled) => {
+    const grounds = [["0000/0000/0000", "dark"], ["ffff/ffff/ffff", "light"]] as const;
+    for (const [ground, theme] of grounds) {
+      for (const chosen of ["auto", "dark"] as const) {
+        const view = new View({ theme: chosen, time: "off" });
+        const { tty, room, tell } = setUp(80, 24, { view, environment: XTERM });
+        await tty.type(`\x1b]11;rgb:${ground}\x1b\\`);
+        tell(room.message(bob, "hi"));
+        assertEquals(await tty.rows().then((rows) => rows.at(-1)), ">");
+        const cell = tty.term.buffer.active.getLine(0)!.getCell(1)!;
+        const { names } = palette(chosen === "auto" ? theme : chosen);
+        assertEquals(cell.getChars(), "b");
+        assertEquals(names.includes(cell.isFgPalette() ? cell.getFgColor() : -1), enabled);
+      }
+    }
   });
 });
 
