@@ -1,8 +1,10 @@
 // The program on a real pseudo-terminal, looked at through a terminal emulator.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Program } from "./e2e.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { home, Program } from "./e2e.ts";
+import { HOSTILE } from "./fake_terminal.ts";
 import { Terminal } from "./pty.ts";
+import { palette } from "./theme.ts";
 
 // Without a shell and its `stty` there is nothing to ask about the terminal's state.
 const onTerminal = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
@@ -24,9 +26,10 @@ async function join(
   address: string | undefined,
   name: string,
   columns = 80,
+  ...args: string[]
 ): Promise<Terminal> {
   const terminal = new Terminal({ columns });
-  terminal.run("join", ...address === undefined ? [] : [address], "--name", name);
+  terminal.run("join", ...address === undefined ? [] : [address], "--name", name, ...args);
   await terminal.shows(`you are ${name}`);
   await terminal.shows("> ");
   return terminal;
@@ -185,14 +188,103 @@ onTerminal("chat join: the same conversation reads well at 20, 80 and 200 column
   await narrow.shows(/eve:\s+hi \*anna\*\n +some words that(?: are)?\n/);
 });
 
+/** Says it, as a program does. */
+async function say(program: Program, ...texts: string[]): Promise<void> {
+  for (const text of texts) await program.type(`${JSON.stringify({ type: "say", text })}\n`);
+}
+
 onTerminal("chat join: controls of others are shown, not obeyed", async () => {
   const { terminal: anna, address } = await serveAndJoin("anna");
   await using _ = anna;
   await using ben = await Program.join(address, "ben", "--json");
-  await ben.type(`${JSON.stringify({ type: "say", text: "\x1b[2J\x1b]0;title\x07 gone?" })}\n`);
+  await say(ben, "\x1b[2J\x1b]0;title\x07 gone?");
   await anna.shows("ben │ ␛[2J␛]0;title␇ gone?");
   assertStringIncludes(anna.rows.join("\n"), "nobody else is here");
 });
+
+onTerminal(
+  "chat join: every control, sequence and bidi control, and a megabyte of marks, leave screens of 20, 80 and 200 columns whole",
+  async () => {
+    const { server, address } = await Program.serve("--cipher", "xor");
+    await using _ = server;
+    await using narrow = await join(address, "anna", 20);
+    await using middle = await join(address, "ben", 80);
+    await using wide = await join(address, "carl", 200);
+    await using eve = await Program.join(address, "eve", "--json");
+    const screens = [narrow, middle, wide];
+    for (const screen of screens) screen.obeyed = [];
+    await say(eve, ...HOSTILE, "said all");
+    for (const screen of screens) {
+      await screen.shows("said all");
+      assertEquals(screen.obeyed, []);
+      const rows = screen.history.join("\n");
+      // Nothing was erased, and nothing is there that does more than be seen.
+      assertStringIncludes(rows, "you are");
+      assertStringIncludes(rows, "␛[2J");
+      assertMatch(rows, /\\u\{202e\}/);
+      assert(!/[\p{Bidi_Control}\u2028\u2029\ufeff]/u.test(rows));
+    }
+    // Two bytes each: five messages.
+    const marks = "\u0301".repeat(104_858);
+    await say(eve, ...Array.from({ length: 5 }, () => marks), "and unharmed");
+    for (const screen of screens) {
+      await screen.shows("unharmed");
+      assertEquals(screen.obeyed, []);
+      screen.type("still here");
+      await screen.shows(/^> still here$/m);
+    }
+  },
+);
+
+onTerminal(
+  "chat join: none of 2,000 messages at once is lost, and keys are seen meanwhile",
+  async () => {
+    const { server, address } = await Program.serve("--cipher", "xor", "--rate", "0");
+    await using _ = server;
+    await using anna = await join(address, "anna");
+    await using eve = await Program.join(address, "eve", "--json");
+    const texts = Array.from({ length: 2000 }, (_, i) => `number ${i}.`);
+    const said = say(eve, ...texts);
+    await anna.shows("number ");
+    anna.type("typed");
+    await anna.shows("> typed");
+    await said;
+    await anna.shows("number 1999.");
+    const numbers = anna.history.flatMap((row) => /│ number (\d+)\.$/.exec(row)?.[1] ?? []);
+    assertEquals(numbers.map(Number), texts.map((_, i) => i));
+  },
+);
+
+onTerminal(
+  "chat join: a theme is what the option says, else the file, until another is typed",
+  async () => {
+    const { server, address } = await Program.serve("--cipher", "xor");
+    await using _ = server;
+    const file = `${home.path}/dark.toml`;
+    await Deno.writeTextFile(file, 'theme = "dark"\ntime = "off"\n');
+    const names = (theme: "dark" | "light") => palette(theme).names;
+    await using anna = await join(address, "anna", 80, "--config", file);
+    await using ben = await join(address, "ben", 80, "--config", file, "--theme", "light");
+    await using eve = await Program.join(address, "eve", "--json");
+    await say(eve, "one");
+    await anna.shows(/^ +eve │ one$/m);
+    await ben.shows(/^ +eve │ one$/m);
+    const colored = anna.colorOf("eve │ one") !== undefined;
+    if (colored) {
+      assert(names("dark").includes(anna.colorOf("eve │ one")!));
+      assert(names("light").includes(ben.colorOf("eve │ one")!));
+    }
+    anna.type("/theme light\r");
+    await anna.shows("theme: light");
+    ben.type("/theme mono\r/time short\r");
+    await ben.shows("times: short");
+    await say(eve, "two");
+    await anna.shows("eve │ two");
+    await ben.shows(/^\d\d:\d\d +eve │ two$/m);
+    if (colored) assert(names("light").includes(anna.colorOf("eve │ two")!));
+    assertEquals(ben.colorOf("eve │ two"), undefined);
+  },
+);
 
 onTerminal("chat join: the server's end is told, and what was typed is not lost", async () => {
   const { server, address } = await Program.serve();

@@ -71,7 +71,7 @@ interface Group {
   readonly key: string;
   /** When the last of it came, in ms. */
   at: number;
-  /** Columns in front of the text, in the compact form. */
+  /** Columns in front of the text in the compact form, of names in the aligned one: all of it stands in line. */
   readonly indent: number;
 }
 
@@ -216,17 +216,18 @@ export class Transcript {
     const rows: string[] = [];
     const key = `aligned ${plainLabel(label)}`;
     const goesOn = this.#goesOn(label, key, now);
-    this.#group = { id: label.who.id, key, at: now.getTime(), indent: 0 };
+    const names = goesOn ? this.#group!.indent : this.#nameColumns;
+    this.#group = { id: label.who.id, key, at: now.getTime(), indent: names };
     const separator = paint(SEPARATOR, palette.dim);
     const before = timeColumns(page.time);
-    const margin = " ".repeat(before + this.#nameColumns) + separator;
+    const margin = " ".repeat(before + names) + separator;
     let heading = this.#time(now, page);
     if (goesOn) {
-      heading += " ".repeat(this.#nameColumns) + separator;
+      heading += " ".repeat(names) + separator;
     } else {
       const columns = width(plainLabel(label));
-      const free = this.#nameColumns - columns;
-      const end = before + Math.max(columns, this.#nameColumns);
+      const free = names - columns;
+      const end = before + Math.max(columns, names);
       // The text stands in its column, also where the terminal takes the name for wider or narrower.
       const place = isAscii(plainLabel(label)) ? "" : `\r${right(end)}`;
       heading += " ".repeat(Math.max(0, free)) + paintedLabel(label, palette) + place;
@@ -239,7 +240,7 @@ export class Transcript {
       }
     }
     // A terminal that takes the separator for wider has one more column for it.
-    const rest = page.columns - before - this.#nameColumns - SEPARATOR.length - 1;
+    const rest = page.columns - before - names - SEPARATOR.length - 1;
     for (const row of painter.rows(lines, rest)) {
       rows.push(heading + row);
       heading = margin;

@@ -111,6 +111,17 @@ Deno.test("Transcript: aligned where there is room, compact below 60 columns, wi
   assertEquals(rows(200, happens)[1], `           │ ${LONG}; ${LONG}`);
 });
 
+Deno.test("Transcript: what goes on stands under its beginning, also where others have got wider names", () => {
+  const transcript = new Transcript();
+  const now = new Date(START);
+  const to = page(80, { time: "off" });
+  const row = (event: RoomEvent) => stripAnsiCode(transcript.event(event, now, to).join("\n"));
+  assertEquals(row(says(BOB, "one")), " bob │ one");
+  transcript.pending([{ ref: 1, text: "hi", action: false, to: CAROL }], ADA, to);
+  assertEquals(row(says(BOB, "two")), "     │ two");
+  assertEquals(row(says(CAROL, "three")), "      carol │ three");
+});
+
 Deno.test("Transcript: the name is told again after 5 minutes, and after anything of others", () => {
   const happens = [
     says(BOB, "one"),
