@@ -32,7 +32,7 @@ const ROWS: readonly (readonly string[])[] = [
     "opaque.ts",
     "cipher_sealed.ts",
   ],
-  ["theme.ts", "markup.ts", "presence.ts", "record.ts"],
+  ["theme.ts", "markup.ts", "presence.ts", "record.ts", "statusline.ts"],
   [
     "protocol.ts",
     "cipher.ts",

@@ -1,11 +1,11 @@
 // The room as plain lines: in a pipe, as JSON for programs, and where the terminal can do no more than
 // print. Reads lines, says them, and writes what happens; nothing is ever redrawn.
 
-import { XOR_PROMISE } from "./cipher.ts";
+import { PROMISES } from "./cipher.ts";
 import { ChatError } from "./errors.ts";
 import { type Line, LineSplitter } from "./lines.ts";
 import { plainLines } from "./record.ts";
-import type { Person, Room, RoomEvent, RoomInfo } from "./room.ts";
+import type { Person, Room, RoomEvent } from "./room.ts";
 import { jsonLine, printable } from "./text.ts";
 
 /** The ends of the pipes. */
@@ -169,7 +169,8 @@ export class PlainScreen {
     }
     // What the status line of a screen would say all the time.
     if (event.type === "welcome" && this.#options.onLine) {
-      this.#pipes.note(`${CIPHER_NOTES[event.room.cipher]}; /help lists the commands`);
+      const { cipher } = event.room;
+      this.#pipes.note(`${cipher}: ${PROMISES[cipher]}; /help lists the commands`);
     }
   }
 
@@ -231,11 +232,6 @@ export class PlainScreen {
     this.#writing = undefined;
   }
 }
-
-const CIPHER_NOTES: Readonly<Record<RoomInfo["cipher"], string>> = {
-  xor: `xor: ${XOR_PROMISE}`,
-  sealed: "sealed: only members can read it",
-};
 
 function toMember({ id, name, self, away }: Person): Record<string, unknown> {
   return { id, name, self, away };

@@ -13,19 +13,19 @@
 
 import { getColorEnabled, stripAnsiCode } from "@std/fmt/colors";
 import { alarm, Attention, type Environment, isCapable, notifier } from "./attention.ts";
-import { XOR_PROMISE } from "./cipher.ts";
 import { complete, type Context, follow, submit } from "./commands.ts";
-import { Editor, type Search } from "./editor.ts";
+import { Editor } from "./editor.ts";
 import type { Emoji } from "./emoji.ts";
 import { ChatError } from "./errors.ts";
 import { type Key, KeyParser } from "./keyboard.ts";
 import type { Files } from "./paths.ts";
 import { Presence } from "./presence.ts";
 import { RoomRecord } from "./record.ts";
-import type { Ending, Link, Room, RoomEvent, RoomInfo } from "./room.ts";
-import { graphemesFrom, printable, width } from "./text.ts";
+import type { Ending, Room, RoomEvent } from "./room.ts";
+import { choiceRows, pasteNote, searchLine, statusLine } from "./statusline.ts";
+import { cut, printable, width } from "./text.ts";
 import { GROUND_QUERY, paint, palette, themeFor } from "./theme.ts";
-import { cut, isShown, type Page, Transcript } from "./transcript.ts";
+import { isShown, type Page, Transcript } from "./transcript.ts";
 import { View } from "./view.ts";
 
 /** A terminal, as far as the screen needs one. */
@@ -56,8 +56,6 @@ const MAX_PENDING_ROWS = 3;
 const MAX_INPUT_ROWS = 10;
 /** Rows of words to choose from beneath the status line; of more, the number is told. */
 const MAX_CHOICE_ROWS = 5;
-/** Which part of the longest message may be left before people are told how much it is. */
-const LOW_PART = 0.1;
 /** How often the status line counts down to the next try to come back. */
 const TICK_MS = 1000;
 /** Who comes and goes is printed when for so long nobody else has, in ms. */
@@ -90,14 +88,6 @@ const FOCUS_OFF = "\x1b[?1004l";
 const PLAIN = "\x1b[0m";
 const up = (rows: number) => rows > 0 ? `\x1b[${rows}A` : "";
 const right = (columns: number) => columns > 0 ? `\x1b[${columns}C` : "";
-
-/** What the status line says of the cipher, from the longest form to the shortest. */
-function cipherNotes(cipher: RoomInfo["cipher"]): readonly [string, ...string[]] {
-  if (cipher === "xor") return [`xor: ${XOR_PROMISE}`, "xor: hides nothing"];
-  const promise = "sealed: only members can read it";
-  // Who wants no colours wants no pictures either.
-  return getColorEnabled() ? [`🔒 ${promise}`, "🔒 sealed", "sealed"] : [promise, "sealed"];
-}
 
 /** How what a command answers looks. */
 interface Answer {
@@ -314,11 +304,7 @@ export class Screen {
         this.#hint = "The line is full: the rest was left out";
         return;
     }
-    if (key.type === "paste") {
-      const { columns } = this.#tty.size();
-      const forms = pasted(key.text);
-      this.#hint = forms.find((form) => width(form) < columns) ?? forms.at(-1);
-    }
+    if (key.type === "paste") this.#hint = pasteNote(key.text, this.#tty.size().columns);
   }
 
   #submit(text: string): void {
@@ -545,135 +531,34 @@ export class Screen {
   #statusLine(columns: number): string {
     if (this.#hint !== undefined) return cut(printable(this.#hint), columns - 1);
     if (this.#leaving) return cut("leaving; Ctrl-C to leave at once", columns - 1);
-    const fits = (line: string) => width(line) < columns;
     const { search } = this.#editor;
-    if (search) {
-      const forms = searchForms(search).map((form) => printable(form));
-      return forms.find(fits) ?? cut(forms.at(-1)!, columns - 1);
-    }
-    const { address, cipher } = this.#room.info;
-    const notes = cipherNotes(cipher);
-    const count = this.#room.members.length;
-    const members = `${count} ${count === 1 ? "member" : "members"}`;
-    const { link } = this.#room;
-    const [promise, brief = promise, ...briefer] = notes;
-    // What the cipher hides is the last thing to be left out: it is said shorter first.
-    const rooms = [[address, promise, members], [address, brief, members]];
-    const bodies = [...rooms, [brief, members], ...[brief, ...briefer].map((note) => [note])];
-    // That all is well is left out where there is no room for it, that it is not goes before the rest.
-    const forms = link.state === "connected"
-      ? [...rooms.map((parts) => [...parts, "connected"]), ...bodies]
-      : linkForms(link, this.#clock.now()).flatMap((form) => (
-        bodies.map((parts) => [...parts, form])
-      ));
-    const { unread } = this.#attention;
-    // What is left to type goes before what is unread: it is what somebody is doing.
-    const extras = [this.#bytesLeft(), unread > 0 ? `${unread} unread` : undefined]
-      .filter((extra) => extra !== undefined);
-    const lines = [extras, extras.slice(0, 1), []].flatMap((extras) => (
-      forms.map((parts) => printable([...parts, ...extras].join(" · ")))
-    ));
-    return lines.find(fits) ?? cut(notes.at(-1)!, columns - 1);
+    if (search) return searchLine(search, columns);
+    const { info, members, link } = this.#room;
+    const status = {
+      info,
+      members: members.length,
+      link,
+      now: this.#clock.now(),
+      bytesLeft: this.#bytesLeft(),
+      unread: this.#attention.unread,
+      // Who wants no colours wants no pictures either.
+      pictures: getColorEnabled(),
+    };
+    return statusLine(status, columns);
   }
 
-  /** How much may still be typed, where that is little; undefined where it is not. */
-  #bytesLeft(): string | undefined {
+  /** How many bytes may still be typed; undefined where that is certainly many. */
+  #bytesLeft(): number | undefined {
     const { text } = this.#editor;
     const { maxText } = this.#room.info;
-    const most = maxText * (1 - LOW_PART);
     // Nothing has more than three bytes a unit of UTF-16: most often there is nothing to count.
-    if (text.length * 3 <= most) return undefined;
+    if (text.length * 3 <= maxText / 2) return undefined;
     if (this.#counted.text !== text) this.#counted = { text, bytes: utf8.encode(text).length };
-    const left = maxText - this.#counted.bytes;
-    if (left >= maxText * LOW_PART) return undefined;
-    return left < 0 ? `${-left} bytes too long` : `${left} bytes left`;
+    return maxText - this.#counted.bytes;
   }
 }
 
 const utf8 = new TextEncoder();
-
-/** What the status line says of a paste, longest form first; nothing of one line, which can be seen whole. */
-function pasted(text: string): string[] {
-  // As it will be sent.
-  let end = text.length;
-  while (text[end - 1] === "\n") end--;
-  const sent = text.slice(0, end);
-  const lines = sent.split("\n").length;
-  if (lines < 2) return [];
-  let characters = 0;
-  for (const _ of graphemesFrom(sent, 0)) characters++;
-  const what = `pasted ${lines} lines`;
-  const size = `${what}, ${characters} characters`;
-  return [`${size}: Enter sends it as one message`, size, what];
-}
-
-/** What the status line says of a search in the history, from the longest form to the shortest. */
-function searchForms({ pattern, found }: Search): string[] {
-  const short = `search: ${pattern}`;
-  if (!found) return [`${short} · in no older line`, `not found: ${pattern}`];
-  const older = "Ctrl-R for an older one";
-  return [`${short} · ${older}, Enter sends, Esc gives back`, `${short} · ${older}`, short];
-}
-
-/** Words in columns, as `ls` has them, in at most `most` rows, and one more where that is too few. */
-function choiceRows(words: readonly string[], columns: number, most: number): string[] {
-  if (words.length === 0 || most < 1) return [];
-  let rows = 1;
-  let fit = inColumns(words, rows, columns);
-  while (fit.count < words.length && rows < most) fit = inColumns(words, ++rows, columns);
-  const more = words.length - fit.count;
-  return more > 0 ? [...fit.rows, cut(`and ${more} more`, columns)] : fit.rows;
-}
-
-/** As many of `words` as fit into so many rows, from top to bottom, then to the right. */
-function inColumns(
-  words: readonly string[],
-  height: number,
-  columns: number,
-): { rows: string[]; count: number } {
-  const rows: string[] = Array.from({ length: height }, () => "");
-  let left = 0;
-  let count = 0;
-  while (count < words.length) {
-    // One that is wider than the screen is cut, rather than hide all that come behind it.
-    const column = words.slice(count, count + height).map((word) => cut(word, columns));
-    const widest = Math.max(...column.map(width));
-    if (left > 0 && left + widest > columns) break;
-    column.forEach((word, i) => {
-      rows[i] = rows[i]! + " ".repeat(left - width(rows[i]!)) + word;
-    });
-    left += widest + 2;
-    count += column.length;
-  }
-  return { rows: rows.filter((row) => row !== ""), count };
-}
-
-/** What the status line says of a connection that is lost, from the longest form to the shortest. */
-function linkForms(link: Exclude<Link, { state: "connected" }>, now: Date): string[] {
-  if (link.state === "connecting") return ["reconnecting …", "lost"];
-  const left = link.at.getTime() - now.getTime();
-  const long = left > 0 ? `reconnecting in ${duration(left)}` : "reconnecting now";
-  return [
-    `${long} · /reconnect to hurry`,
-    `${long} · /reconnect`,
-    long,
-    ...left > 0 ? [`lost · ${duration(left)}`] : [],
-    "lost",
-  ];
-}
-
-/** So many milliseconds in words, rounded up: `5 s`, `1 min 30 s`, `2 h 5 min`. */
-function duration(ms: number): string {
-  const seconds = Math.ceil(ms / 1000);
-  if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return both(Math.floor(seconds / 60), "min", seconds % 60, "s");
-  const minutes = Math.ceil(seconds / 60);
-  return both(Math.floor(minutes / 60), "h", minutes % 60, "min");
-}
-
-function both(large: number, unit: string, small: number, smaller: string): string {
-  return `${large} ${unit}${small > 0 ? ` ${small} ${smaller}` : ""}`;
-}
 
 /** Does `action`, if it can be done; only for giving the terminal back. */
 function attempt(action: () => void): void {

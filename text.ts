@@ -293,3 +293,16 @@ export function cuts(
 function isAscii(grapheme: string): boolean {
   return grapheme.length === 1 && grapheme >= " " && grapheme <= "~";
 }
+
+/** The beginning of `text`, at most `columns` wide; `…` shows that it was cut. */
+export function cut(text: string, columns: number): string {
+  if (width(text) <= columns) return text;
+  let kept = "";
+  let used = 0;
+  for (const g of splitGraphemes(text)) {
+    used += width(g);
+    if (used > columns - 1) break;
+    kept += g;
+  }
+  return kept + "…";
+}

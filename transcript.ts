@@ -23,7 +23,7 @@ import {
   remarks,
   type RoomEvent,
 } from "./room.ts";
-import { printable, splitGraphemes, width, wrap } from "./text.ts";
+import { cut, printable, width, wrap } from "./text.ts";
 import { nameStyle, paint, type Palette } from "./theme.ts";
 import type { Time } from "./view.ts";
 
@@ -532,17 +532,4 @@ function timeColumns(time: Time): number {
 
 function isAscii(text: string): boolean {
   return /^[ -~]*$/.test(text);
-}
-
-/** The beginning of `text`, at most `columns` wide; `…` shows that it was cut. */
-export function cut(text: string, columns: number): string {
-  if (width(text) <= columns) return text;
-  let kept = "";
-  let used = 0;
-  for (const g of splitGraphemes(text)) {
-    used += width(g);
-    if (used > columns - 1) break;
-    kept += g;
-  }
-  return kept + "…";
 }
