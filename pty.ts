@@ -15,6 +15,8 @@ export class Terminal implements AsyncDisposable {
   #news = Promise.withResolvers<void>();
   /** What the terminal has done beside showing text, or answered; to be emptied by who looks. */
   obeyed: string[] = [];
+  /** All that was written to the terminal. */
+  output = "";
 
   constructor({ columns = 80, rows = 24, env = home.env } = {}) {
     this.#emulator = new xterm.Terminal({
@@ -33,12 +35,13 @@ export class Terminal implements AsyncDisposable {
       cwd: import.meta.dirname!,
       env: { ...env, PS1: "$ ", TERM: "xterm-256color" },
     });
-    this.#pty.onData((data) =>
+    this.#pty.onData((data) => {
+      this.output += data;
       this.#emulator.write(data, () => {
         this.#news.resolve();
         this.#news = Promise.withResolvers();
-      })
-    );
+      });
+    });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#pty.onExit(() => resolve());
     this.#exit = promise;

@@ -256,6 +256,50 @@ onTerminal(
 );
 
 onTerminal(
+  "chat join: out of sight, one's own name rings and what comes is unread; --quiet is quiet",
+  async () => {
+    const { server, address } = await Program.serve("--cipher", "xor");
+    await using _ = server;
+    await using anna = await join(address, "anna");
+    await using ben = await join(address, "ben", 80, "--quiet");
+    await using eve = await Program.join(address, "eve", "--json");
+    const screens = [anna, ben];
+    for (const screen of screens) {
+      // What a terminal tells when its window goes out of sight; and a key, to see that it was read.
+      screen.type("\x1b[Ox");
+      await screen.shows(/^> x$/m);
+      screen.type("\x7f\x1b[O");
+      await screen.shows(/^>\s*$/m);
+      screen.obeyed = [];
+    }
+    await say(eve, "nobody in particular", "@anna, @ben!");
+    for (const screen of screens) {
+      await screen.shows("connected · 2 unread");
+      await screen.shows("@anna, @ben!");
+    }
+    assertEquals(anna.obeyed, ["bell"]);
+    assertEquals(ben.obeyed, []);
+    anna.type("\x1b[I");
+    await anna.shows(/connected$/m);
+  },
+);
+
+onTerminal("chat join --plain: lines and nothing else, nothing is drawn anew", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor");
+  await using _ = server;
+  await using anna = new Terminal({ columns: 20 });
+  anna.run("join", address, "--name", "anna", "--plain");
+  await anna.shows("here: ");
+  const before = anna.output.length;
+  await using eve = await Program.join(address, "eve", "--json");
+  await say(eve, ...HOSTILE, "*said* all");
+  await anna.shows("eve: *said* all");
+  // deno-lint-ignore no-control-regex
+  assert(!/[\x00-\x08\x0b-\x1f\x7f-\x9f]/.test(anna.output.slice(before).replaceAll("\r\n", "\n")));
+  assertEquals(anna.history.includes("eve joined"), true);
+});
+
+onTerminal(
   "chat join: a theme is what the option says, else the file, until another is typed",
   async () => {
     const { server, address } = await Program.serve("--cipher", "xor");
