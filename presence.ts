@@ -45,6 +45,11 @@ export class Presence {
     return this.#changes.size === 0;
   }
 
+  /** Whether the sentence tells of this one. */
+  has({ id }: Person): boolean {
+    return this.#changes.has(id);
+  }
+
   /** No more fit in: what there is has to be taken first. */
   get isFull(): boolean {
     return this.#changes.size >= MAX_MEMBERS;

@@ -143,15 +143,31 @@ Deno.test("Screen: what comes after those who came stands under them; a single o
   const { tty, room, clock, tell } = setUp();
   tell(joins(carol));
   assertEquals(await above(tty), ["      carol joined"]);
+  // What others say meanwhile goes above them.
+  tell(room.message(bob, "hi"), room.message(bob, "all"));
+  assertEquals(await above(tty), ["09:05  bob │ hi", "           │ all", "      carol joined"]);
   tell(room.message(carol, "hello"));
-  assertEquals(await above(tty), ["09:05 carol joined", "      carol │ hello"]);
+  assertEquals((await above(tty)).slice(2), ["      carol joined", "      carol │ hello"]);
   tell(leaves(carol));
   await tty.type("/who\r");
-  assertEquals((await above(tty)).slice(2), ["      carol left", "2 here: alice (you), bob"]);
+  assertEquals((await above(tty)).slice(4), ["      carol left", "2 here: alice (you), bob"]);
   // What is in the status line only changes nothing.
   tell(joins(carol), { type: "waiting", attempt: 1, until: clock.in(1), message: "" });
   tell(leaves(carol));
-  assertEquals((await above(tty)).slice(4), ["      carol came and went"]);
+  assertEquals((await above(tty)).slice(6), ["      carol came and went"]);
+});
+
+Deno.test("Screen: those who come and go without an end are told of all the same, while others talk", async () => {
+  const { tty, room, clock, tell } = setUp(80, 40);
+  for (let second = 0; second < 30; second++) {
+    tell(joins(person(second + 9, `m${second}`)), room.message(bob, `at ${second}`));
+    clock.pass(1000);
+  }
+  const rows = (await above(tty)).filter((row) => row.includes("joined"));
+  assertEquals(rows.map((row) => row.trim()), [
+    "m0, m1 and 13 more joined",
+    "m15, m16 and 13 more joined",
+  ]);
 });
 
 Deno.test("Screen: those who came last are printed when the screen closes, and at once afterwards", async () => {

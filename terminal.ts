@@ -60,6 +60,8 @@ const MAX_CHOICE_ROWS = 5;
 const TICK_MS = 1000;
 /** Who comes and goes is printed when for so long nobody else has, in ms. */
 const PRESENCE_MS = 3000;
+/** But no later than so long after the first of them, in ms. */
+const MAX_PRESENCE_MS = 15_000;
 /**
  * What events redraw at most while the room is busy: once in so many ms, a frame of most screens. After a rest
  * so many redraws are free: a single message is seen at once.
@@ -135,6 +137,8 @@ export class Screen {
   readonly #environment: Environment;
   readonly #transcript = new Transcript();
   readonly #presence = new Presence();
+  /** When those who have come and gone are printed at the latest, in ms. */
+  #settleBy = 0;
   readonly #attention: Attention;
   /** What suits the terminal's ground, if it has told its colour. */
   #ground: "dark" | "light" | undefined;
@@ -221,7 +225,8 @@ export class Screen {
 
   /** Shows something that no member said, as a server in the same process has to tell. */
   notice(text: string): void {
-    this.#put(() => this.#transcript.notice(text, this.#clock.now(), this.#page()));
+    this.#settle();
+    this.#push(this.#transcript.notice(text, this.#clock.now(), this.#page()));
     this.#drawSoon();
   }
 
@@ -329,7 +334,8 @@ export class Screen {
   /** Scrolls all out of sight instead of erasing it: it stays in the scrollback. */
   #clearScreen(): void {
     const { rows } = this.#tty.size();
-    this.#tty.write(this.#eraseArea() + this.#takeRows() + "\r\n".repeat(rows) + HOME);
+    const before = this.#eraseArea() + WRAP_OFF + this.#takeRows() + WRAP_ON;
+    this.#tty.write(before + "\r\n".repeat(rows) + HOME);
     this.#transcript.startAnew();
   }
 
@@ -338,7 +344,13 @@ export class Screen {
   #tell(event: RoomEvent): void {
     const now = this.#clock.now();
     if (isShown(event, now)) {
-      this.#put(() => this.#transcript.event(event, now, this.#page()));
+      // What others say meanwhile goes above those who come and go: else these would never fold in a lively
+      // room. But who has just come is told of before the first words.
+      const goesOn = event.type === "message" || event.type === "direct"
+        ? !this.#presence.has(event.from)
+        : event.type === "delivered";
+      if (!goesOn) this.#settle();
+      this.#push(this.#transcript.event(event, now, this.#page()));
     }
     if (event.type === "joined" || event.type === "left") this.#fold(event);
     if (event.type === "ended") this.#ended.resolve(event.ending);
@@ -347,11 +359,14 @@ export class Screen {
   /** Who comes and goes is one row for all: in the live area first. */
   #fold(event: RoomEvent & { type: "joined" | "left" }): void {
     if (this.#presence.isFull) this.#settle();
+    const now = this.#clock.now().getTime();
+    if (this.#presence.isEmpty) this.#settleBy = now + MAX_PRESENCE_MS;
     if (event.type === "joined") this.#presence.joined(event.who);
     else this.#presence.left(event.who, event.reason);
     this.#cancelSettle?.();
     if (this.#state === "closed") return this.#settle();
-    this.#cancelSettle = this.#clock.after(PRESENCE_MS, () => {
+    const wait = Math.max(0, Math.min(PRESENCE_MS, this.#settleBy - now));
+    this.#cancelSettle = this.#clock.after(wait, () => {
       this.#settle();
       this.#drawSoon();
     });
@@ -363,18 +378,18 @@ export class Screen {
     this.#cancelSettle = undefined;
     if (this.#presence.isEmpty) return;
     const sentence = printable(this.#presence.take());
-    this.#rows.push(...this.#transcript.notice(sentence, this.#clock.now(), this.#page()));
+    this.#push(this.#transcript.notice(sentence, this.#clock.now(), this.#page()));
   }
 
-  /** Puts rows above the live area, behind what has happened before. */
-  #put(rows: () => readonly string[]): void {
-    this.#settle();
-    for (const row of rows()) this.#rows.push(row);
+  /** Puts rows above the live area. */
+  #push(rows: readonly string[]): void {
+    for (const row of rows) this.#rows.push(row);
   }
 
   /** What a command answers. */
   #answer(text: string, { heading = "", role }: Answer = {}): void {
-    this.#put(() => this.#transcript.answer(heading, text, this.#page(), role));
+    this.#settle();
+    this.#push(this.#transcript.answer(heading, text, this.#page(), role));
   }
 
   /** At the end: what is not known to have arrived stays readable. */
