@@ -1,8 +1,10 @@
-// The command line: the usage texts, and strict parsing into a typed command. Pure; prints nothing.
+// The command line: one table of what can be given, and strict parsing into a typed command. Usage texts,
+// completions and the man page are all made from the table. Pure; prints nothing.
 
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
 import { XOR_PROMISE } from "./cipher.ts";
+import type { Settings } from "./config.ts";
 import { UsageError } from "./errors.ts";
 import {
   backlogOf,
@@ -25,6 +27,7 @@ import {
 import { DEFAULT_PORT } from "./protocol.ts";
 import type { StatusPlace } from "./status.ts";
 import { nameFault, printable, toName } from "./text.ts";
+import { NOTIFY, type Notify, type Theme, THEMES, type Time, TIMES, View } from "./view.ts";
 
 /**
  * For how long to try to come back when the connection is lost, in ms: 0 not at all, Infinity for ever;
@@ -32,14 +35,34 @@ import { nameFault, printable, toName } from "./text.ts";
  */
 export type Retry = number | undefined;
 
+/** Who speaks, as far as the command line and the environment say: see `chosenName`. */
+export interface Speaker {
+  /** undefined: as the config file says. */
+  name: string | undefined;
+  /** Where that says nothing either: what the system calls its user. */
+  user: string;
+  config: ConfigFile;
+}
+
+/** The path of the config file; undefined: the one in its default place, if it is there; false: none. */
+export type ConfigFile = string | undefined | false;
+
 /** How a room is shown and talked to. */
-export interface ScreenOptions {
-  name: string;
+export interface ScreenOptions extends Speaker {
+  view: ViewOptions;
   json: boolean;
   /** Plain lines, also in a terminal. */
   plain: boolean;
   stay: boolean;
   retry: Retry;
+}
+
+/** What the command line and the environment say of the screen, and no more: see `chosenView`. */
+export interface ViewOptions {
+  theme?: Theme;
+  time?: Time;
+  notify?: Notify;
+  quiet?: true;
 }
 
 /** Which room to enter, and how. */
@@ -83,46 +106,103 @@ export type Command =
   | {
     verb: "send";
     target: Target;
-    name: string;
+    speaker: Speaker;
     /** undefined: from stdin. */
     text: string | undefined;
     retry: Retry;
-  };
+  }
+  | { verb: "completions"; shell: Shell };
+
+/** The shells that completions are made for. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+export type Shell = typeof SHELLS[number];
 
 /** The default host: this machine only. */
 export const LOOPBACK = "127.0.0.1";
 const ADDRESS_HINT = "Write HOST or HOST:PORT, such as 192.0.2.7:2428";
 
-interface Option {
-  /** How the value is called in the usage; undefined for an option without one. */
-  value?: string;
-  help: string;
-  /** Stands above it, and above what follows. */
-  heading?: string;
+/**
+ * What a value is. Shells complete files, folders, hosts and words; nothing can be offered for the others,
+ * or should be: a name is one's own.
+ */
+export type Kind = "file" | "folder" | "host" | "word" | "number" | "text";
+
+export interface Value {
+  /** How the usage calls it. */
+  readonly name: string;
+  readonly kind: Kind;
+  /** What shells offer in place of what they find themselves; with `word`, all that there is. */
+  readonly words?: readonly string[];
 }
 
-interface Verb {
-  synopsis: string;
-  summary: string;
-  options: Record<string, Option>;
-  /** Behind the options. */
-  notes?: string;
-  example: string;
+export interface Option {
+  /** undefined: it is on when it is there. */
+  readonly value?: Value;
+  readonly help: string;
+  /** Stands above it, and above what follows. */
+  readonly heading?: string;
 }
+
+export interface Verb {
+  readonly synopsis: string;
+  readonly summary: string;
+  /** What stands beside the options, in this order. */
+  readonly operands: readonly Value[];
+  readonly options: Readonly<Record<string, Option>>;
+  /** Behind the options. */
+  readonly notes?: string;
+  readonly example: string;
+}
+
+const CIPHERS = ["sealed", "xor"] as const;
+const LOGS = ["text", "json"] as const;
+
+const FILE: Value = { name: "FILE", kind: "file" };
+const COUNT: Value = { name: "N", kind: "number" };
+const SECONDS: Value = { name: "SECONDS", kind: "number" };
+const SIZE: Value = { name: "SIZE", kind: "number" };
+const ADDRESS: Value = { name: "HOST", kind: "host" };
+const oneOf = (name: string, words: readonly string[]): Value => ({ name, kind: "word", words });
 
 const HELP: Option = { help: "show this help" };
-const NAME: Option = {
-  value: "NAME",
-  help: "the name to be known by (default: CHAT_NAME, else the user's name)",
+/** Who speaks. */
+const SPEAKER: Record<string, Option> = {
+  name: {
+    value: { name: "NAME", kind: "text" },
+    help: "your name (default: CHAT_NAME, the config file, the system's user)",
+  },
+  config: {
+    value: FILE,
+    help: "the config file (default: see docs/config.md)",
+  },
+  "no-config": { help: "read no config file" },
 };
 const RETRY: Option = {
-  value: "SECONDS",
+  value: { ...SECONDS, words: ["forever"] },
   help: "how long to try to come back when cut off, or forever",
 };
 /** Seconds of the longest `--retry` that is not for ever: eleven days. */
 const MAX_RETRY = 1_000_000;
+/** What the screen of a terminal alone has. */
+const VIEW: Record<string, Option> = {
+  theme: {
+    value: oneOf("THEME", THEMES),
+    help: "colours: auto (default), dark, light or mono (NO_COLOR: mono)",
+  },
+  time: {
+    value: oneOf("TIME", TIMES),
+    help: "the time in front of messages: short (default), long or off",
+  },
+  notify: {
+    value: oneOf("WHICH", NOTIFY),
+    help: "what rings while you look elsewhere: all, mentions (default) or off",
+  },
+  quiet: { help: "nothing rings or notifies" },
+};
+/** What a screen has, whichever it is. */
 const SCREEN: Record<string, Option> = {
-  name: NAME,
+  ...SPEAKER,
+  ...VIEW,
   json: { help: "one JSON object a line, in and out: see docs/json.md" },
   plain: { help: "plain lines also in a terminal, for screen readers" },
   stay: { help: "in a pipe: go on listening when the input has ended" },
@@ -130,13 +210,13 @@ const SCREEN: Record<string, Option> = {
 };
 
 const CODE_FILE: Option = {
-  value: "FILE",
+  value: FILE,
   help: "the code's file (default: CHAT_CODE; else found on this machine or typed hidden)",
 };
 const TARGET: Record<string, Option> = {
   "code-file": CODE_FILE,
   cipher: {
-    value: "CIPHER",
+    value: oneOf("CIPHER", CIPHERS),
     help: "sealed or xor: refuse a room with another (default: take either)",
   },
 };
@@ -144,81 +224,88 @@ const TARGET: Record<string, Option> = {
 const LIMITS: Record<string, Option> = {
   "max-members": {
     heading: "Limits (docs/operating.md has the reasons; SIZE is in bytes, or such as 512K, 8M):",
-    value: "N",
+    value: COUNT,
     help: `members at once (default ${DEFAULT_LIMITS.maxMembers})`,
   },
   "max-per-address": {
-    value: "N",
+    value: COUNT,
     help: `connections at once from one address (default ${DEFAULT_LIMITS.maxPerAddress})`,
   },
   "max-admissions": {
-    value: "N",
+    value: COUNT,
     help: `connections at once that are not admitted yet (default ${DEFAULT_LIMITS.maxAdmissions})`,
   },
   handshake: {
-    value: "SECONDS",
+    value: SECONDS,
     help: `how long an admission may take (default ${DEFAULT_LIMITS.handshakeMs / 1000})`,
   },
   idle: {
-    value: "SECONDS",
+    value: SECONDS,
     help: `silent so long, though asked, a peer is taken for dead (default ${
       DEFAULT_LIMITS.idleMs / 1000
     })`,
   },
   grace: {
-    value: "SECONDS",
+    value: SECONDS,
     help: `how long who lost its connection may come back (default ${
       DEFAULT_LIMITS.graceMs / 1000
     }; 0: not)`,
   },
   "log-size": {
-    value: "SIZE",
+    value: SIZE,
     help: `how much of the conversation is kept for who is behind (default ${
       formatSize(DEFAULT_LIMITS.logSize)
     })`,
   },
   backlog: {
-    value: "SIZE",
+    value: SIZE,
     help: "how far behind who is connected may be (default: half of the log)",
   },
   rate: {
-    value: "N",
+    value: COUNT,
     help:
       `a member's messages a second (default ${DEFAULT_RATE}; 0: any); at once ${FRAME_BURST_SECONDS} times that`,
   },
   "byte-rate": {
-    value: "SIZE",
+    value: SIZE,
     help: `a member's bytes a second (default ${
       formatSize(DEFAULT_BYTE_RATE)
     }; 0: any); at once ${BYTE_BURST_SECONDS} times that`,
   },
 };
 
-const VERBS: Record<"serve" | "join" | "send", Verb> = {
+type VerbName = "serve" | "join" | "send" | "completions";
+
+/** The table. */
+export const VERBS: Readonly<Record<VerbName, Verb>> = {
   serve: {
     synopsis: "chat serve [OPTION...]",
     summary: "open a room",
+    operands: [],
     options: {
       host: {
-        value: "HOST",
+        value: { ...ADDRESS, words: [LOOPBACK, "0.0.0.0", "::"] },
         help: `where to listen (default ${LOOPBACK}, this machine only; 0.0.0.0 lets others in)`,
       },
-      port: { value: "PORT", help: `the port (default ${DEFAULT_PORT}; 0 takes a free one)` },
+      port: {
+        value: { name: "PORT", kind: "number" },
+        help: `the port (default ${DEFAULT_PORT}; 0 takes a free one)`,
+      },
       cipher: {
-        value: "CIPHER",
+        value: oneOf("CIPHER", CIPHERS),
         help: `sealed, for members only (default); or xor: ${XOR_PROMISE}`,
       },
       "code-file": {
-        value: "FILE",
+        value: FILE,
         help: "sealed: take the code from a file (default: CHAT_CODE, else drawn)",
       },
       "ask-code": { help: "sealed: ask for the code, hidden" },
       state: {
-        value: "FILE",
+        value: FILE,
         help: "sealed: keep in a file what checks the code, for the next start",
       },
       key: {
-        value: "KEY",
+        value: { name: "KEY", kind: "number" },
         help: "xor: the public key, 0 to 255 (default: drawn), to follow along",
       },
       join: { help: "join the room too, in this terminal or pipe" },
@@ -228,9 +315,12 @@ const VERBS: Record<"serve" | "join" | "send", Verb> = {
           help: `with --join: ${option.help}`,
         }]),
       ),
-      log: { value: "FORMAT", help: "text (default) or json: how to tell on stderr what happens" },
+      log: {
+        value: oneOf("FORMAT", LOGS),
+        help: "text (default) or json: how to tell on stderr what happens",
+      },
       status: {
-        value: "WHERE",
+        value: { name: "WHERE", kind: "file" },
         help: "show counters at a port of 127.0.0.1 (0 takes a free one), or a path with a /",
       },
       help: HELP,
@@ -244,19 +334,22 @@ the code that it had, and prints none.`,
   join: {
     synopsis: "chat join [HOST[:PORT]] [OPTION...]",
     summary: "enter a room",
+    operands: [ADDRESS],
     options: { ...SCREEN, ...TARGET, help: HELP },
     notes:
       `Without HOST it joins the room that you have opened on this machine; PORT is ${DEFAULT_PORT} unless given.
 In a terminal, type and press Enter; /help shows what else there is. In a pipe each line of stdin is
 a message, and stdout has \`NAME: text\`; at the end of stdin the client waits until the room has
-taken all of it, and leaves. When the connection is lost it tries to come back: for ever in a
-terminal and with --stay, else for 60 seconds; --retry 0 does not.`,
+taken all of it, and leaves; --theme, --time, --notify and --quiet are for terminals alone. When the
+connection is lost it tries to come back: for ever in a terminal and with --stay, else for 60
+seconds; --retry 0 does not.`,
     example: "chat join 192.0.2.7:2429 --name alice",
   },
   send: {
     synopsis: "chat send [HOST[:PORT]] [OPTION...] [--] [TEXT...]",
     summary: "say one thing and leave",
-    options: { name: NAME, ...TARGET, retry: RETRY, help: HELP },
+    operands: [ADDRESS, { name: "TEXT", kind: "text" }],
+    options: { ...SPEAKER, ...TARGET, retry: RETRY, help: HELP },
     notes:
       `Without TEXT, stdin is the message. Exit code 0 says that the room has taken it. When the
 connection is lost first, it tries to come back for 60 seconds, unless --retry says otherwise.
@@ -264,9 +357,39 @@ The first word is the address if it is localhost, or has a dot or a colon before
 other marks than an address may have; behind -- all is TEXT.`,
     example: "make 2>&1 | tail -n 20 | chat send --name builder",
   },
+  completions: {
+    synopsis: "chat completions SHELL",
+    summary: "print what makes a shell complete this command line",
+    operands: [oneOf("SHELL", SHELLS)],
+    options: { help: HELP },
+    notes: `SHELL is bash, zsh or fish. To have them in every session, write once (the first
+is found by the package bash-completion, which most systems have):
+
+  bash   chat completions bash >~/.local/share/bash-completion/completions/chat
+  zsh    chat completions zsh >~/.zfunc/_chat, where fpath in ~/.zshrc has ~/.zfunc
+  fish   chat completions fish >~/.config/fish/completions/chat.fish
+
+or in one alone: source <(chat completions SHELL); in fish: chat completions fish | source`,
+    example: "chat completions bash",
+  },
 };
 
-type VerbName = keyof typeof VERBS;
+/** What may stand in place of a verb. */
+export const PROGRAM: Readonly<Record<string, Option>> = {
+  help: { help: "show the verbs; behind a verb, what it takes" },
+  version: { help: "show the version" },
+};
+
+/** The variables of the environment that are read, besides those by which the system says who and where one is. */
+export const VARIABLES: Readonly<Record<string, string>> = {
+  CHAT_NAME: "the name to be known by, unless --name says another",
+  CHAT_CODE: "the code of the room, unless --code-file names a file that has it",
+  CHAT_THEME: "as --theme",
+  CHAT_TIME: "as --time",
+  CHAT_NOTIFY: "as --notify",
+  NO_COLOR: "where it is not empty, the theme is mono, whatever else is said",
+  TERM: "where it is dumb, as --plain",
+};
 
 /** The help of the whole program. */
 export function usage(): string {
@@ -280,6 +403,8 @@ ${verbs.join("\n")}
       show what a verb takes
   chat --version
       show the version
+
+A name, a theme and what rings can stand in a file of yours: docs/config.md says where.
 
 Example, in two terminals:
   chat serve --join
@@ -296,7 +421,7 @@ function verbUsage(name: VerbName): string {
       sections.push([]);
       headings.push(heading === undefined ? "" : `\n${heading}\n`);
     }
-    sections.at(-1)!.push({ flag: value ? `--${option} ${value}` : `--${option}`, help });
+    sections.at(-1)!.push({ flag: value ? `--${option} ${value.name}` : `--${option}`, help });
   }
   const rows = sections.map((section, index) => {
     const column = Math.max(17, ...section.map(({ flag }) => flag.length));
@@ -361,11 +486,13 @@ export function parseCommand(
           named ? address : undefined,
           "If it is no address: chat send -- TEXT",
         ),
-        name: parseName(options, env),
+        speaker: parseSpeaker(options, env),
         text: said,
         retry: parseRetry(options),
       };
     }
+    case "completions":
+      return { verb, shell: parseShell([...positionals, ...text]) };
   }
 }
 
@@ -442,8 +569,8 @@ function parseLog(options: Map<string, string>): "text" | "json" {
   if (options.has("log") && options.has("join")) {
     throw new UsageError("Cannot use --log here: with --join there is the screen instead");
   }
-  if (format === "text" || format === "json") return format;
-  throw new UsageError(`Cannot use --log "${printable(format)}": there are text and json`);
+  if (isOneOf(LOGS, format)) return format;
+  throw new UsageError(`Cannot use --log "${printable(format)}": there are ${listWords(LOGS)}`);
 }
 
 function parseStatus(where: string | undefined): StatusPlace | undefined {
@@ -481,8 +608,10 @@ function parseCipher(options: Map<string, string>): RoomCipher {
 }
 
 function checkCipher(name: string): "sealed" | "xor" {
-  if (name === "sealed" || name === "xor") return name;
-  throw new UsageError(`Cannot use the cipher "${printable(name)}": there are sealed and xor`);
+  if (isOneOf(CIPHERS, name)) return name;
+  throw new UsageError(
+    `Cannot use the cipher "${printable(name)}": there are ${listWords(CIPHERS)}`,
+  );
 }
 
 function parseTarget(
@@ -506,13 +635,81 @@ function parseScreen(
   options: Map<string, string>,
   env: (name: string) => string | undefined,
 ): ScreenOptions {
+  // Not where lines come by themselves, in a pipe and with TERM=dumb: an alias with a theme works there too.
+  const lines = ["json", "plain"].find((name) => options.has(name));
+  const idle = lines && Object.keys(VIEW).find((name) => options.has(name));
+  if (idle) {
+    throw new UsageError(
+      `Cannot use --${idle} here: it is for the screen of a terminal, and --${lines} asks for none`,
+    );
+  }
   return {
-    name: parseName(options, env),
+    ...parseSpeaker(options, env),
+    view: parseView(options, env),
     json: options.has("json"),
     plain: options.has("plain") || env("TERM") === "dumb",
     stay: options.has("stay"),
     retry: parseRetry(options),
   };
+}
+
+function parseView(
+  options: Map<string, string>,
+  env: (name: string) => string | undefined,
+): ViewOptions {
+  const theme = parseWord("theme", THEMES, options, env);
+  const time = parseWord("time", TIMES, options, env);
+  const notify = parseWord("notify", NOTIFY, options, env);
+  const view: ViewOptions = {};
+  if (theme !== undefined) view.theme = theme;
+  // No program may colour what is written where this is set (no-color.org).
+  if (env("NO_COLOR")) view.theme = "mono";
+  if (time !== undefined) view.time = time;
+  if (notify !== undefined) view.notify = notify;
+  if (options.has("quiet")) view.quiet = true;
+  return view;
+}
+
+/** One of the words that there are, from the option or else from `CHAT_OPTION`; undefined if neither is there. */
+function parseWord<Word extends string>(
+  option: string,
+  words: readonly Word[],
+  options: Map<string, string>,
+  env: (name: string) => string | undefined,
+): Word | undefined {
+  const variable = `CHAT_${option.toUpperCase()}`;
+  // Set to nothing is not set.
+  const word = options.get(option) ?? (env(variable) || undefined);
+  if (word === undefined || isOneOf(words, word)) return word;
+  throw new UsageError(
+    `Cannot use the ${option} "${printable(word)}": there are ${listWords(words)}`,
+    {
+      hint: options.has(option)
+        ? `Did you mean: --${option} ${closestString(word, words)}?`
+        : `It comes from ${variable}`,
+    },
+  );
+}
+
+function isOneOf<Word extends string>(words: readonly Word[], word: string): word is Word {
+  return (words as readonly string[]).includes(word);
+}
+
+function listWords(words: readonly string[]): string {
+  return `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}
+
+function parseShell([shell, extra]: string[]): Shell {
+  const hint = `Write: chat completions ${SHELLS[0]}`;
+  if (shell === undefined) {
+    throw new UsageError(`Cannot guess the shell: there are ${listWords(SHELLS)}`, { hint });
+  }
+  if (extra !== undefined) throw tooMany(extra, "completions are for one shell");
+  if (isOneOf(SHELLS, shell)) return shell;
+  throw new UsageError(
+    `Cannot complete in "${printable(shell)}": there are ${listWords(SHELLS)}`,
+    { hint: `Did you mean: chat completions ${closestString(shell, SHELLS)}?` },
+  );
 }
 
 function parseRetry(options: Map<string, string>): Retry {
@@ -535,8 +732,8 @@ function splitArgs(
   const before = end === -1 ? args : args.slice(0, end);
   // The library's own name for what is no option.
   if (before.some((arg) => /^--_(=|$)/.test(arg))) throw unknownOption(verb, "--_");
-  const parsed = parseArgs(unambiguous(before, flags, valued), {
-    boolean: flags,
+  const parsed = parseArgs(unambiguous(verb, before, flags, valued), {
+    boolean: flags.map(standIn),
     // "_" keeps `chat send 42` from becoming a number.
     string: [...valued, "_"],
     collect: valued,
@@ -546,7 +743,7 @@ function splitArgs(
     },
   });
   const options = new Map<string, string>();
-  for (const name of flags) if (parsed[name] === true) options.set(name, "");
+  for (const name of flags) if (parsed[standIn(name)] === true) options.set(name, "");
   for (const name of valued) {
     const [value, second] = parsed[name] as string[];
     if (second !== undefined) throw new UsageError(`Cannot use --${name} twice`);
@@ -554,7 +751,7 @@ function splitArgs(
     // An empty name gets the sentence about names.
     if (value === "" && !(name === "name" && isGivenEmpty(before, name))) {
       throw new UsageError(`Cannot use --${name} alone: it needs a value`, {
-        hint: `Write: --${name} ${known[name]!.value}`,
+        hint: `Write: --${name} ${known[name]!.value!.name}`,
       });
     }
     options.set(name, value);
@@ -566,11 +763,21 @@ function splitArgs(
   };
 }
 
+/** The library takes `--no-config` for `--config` taken back. */
+function standIn(flag: string): string {
+  return flag.replace(/^no-/, "no_");
+}
+
 /**
  * The same arguments where the library would guess: it takes `true` and `false` behind a flag for its value,
- * and an empty value for none.
+ * an empty value for none, and `--no-port=80` for `--port=80`.
  */
-function unambiguous(args: string[], flags: string[], valued: string[]): string[] {
+function unambiguous(
+  verb: VerbName,
+  args: string[],
+  flags: string[],
+  valued: string[],
+): string[] {
   const result: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] === "-h" ? "--help" : args[i]!;
@@ -579,7 +786,9 @@ function unambiguous(args: string[], flags: string[], valued: string[]): string[
       if (value !== undefined) {
         throw new UsageError(`Cannot give --${name} a value: it is on when it is there`);
       }
-      result.push(`${arg}=true`);
+      result.push(`--${standIn(name)}=true`);
+    } else if (/^no[-_]/.test(name)) {
+      throw unknownOption(verb, `--${name}`);
     } else if (valued.includes(name) && value === undefined && args[i + 1] === "") {
       result.push(`${arg}=`);
       i++;
@@ -616,22 +825,48 @@ function tooMany(extra: string, takes: string): UsageError {
   return new UsageError(`Cannot use "${printable(extra)}": ${takes}`);
 }
 
+function parseSpeaker(
+  options: Map<string, string>,
+  env: (name: string) => string | undefined,
+): Speaker {
+  if (options.has("config") && options.has("no-config")) {
+    throw new UsageError("Cannot use both --config and --no-config: read it or not");
+  }
+  const user = env("USER") ?? env("LOGNAME") ?? env("USERNAME") ?? "";
+  return {
+    name: parseName(options, env),
+    user: toName(user) || "guest",
+    config: options.has("no-config") ? false : options.get("config"),
+  };
+}
+
 function parseName(
   options: Map<string, string>,
   env: (name: string) => string | undefined,
-): string {
+): string | undefined {
   const [given, source] = options.has("name")
     ? [options.get("name")!, "--name"]
     : [env("CHAT_NAME"), "CHAT_NAME"];
-  if (given !== undefined) {
-    const fault = nameFault(given);
-    if (fault === undefined) return given;
-    throw new UsageError(`Cannot use the name "${printable(given)}": a name ${fault}`, {
-      hint: source === "--name" ? "Choose another: --name NAME" : "It comes from CHAT_NAME",
-    });
-  }
-  const user = env("USER") ?? env("LOGNAME") ?? env("USERNAME") ?? "";
-  return toName(user) || "guest";
+  if (given === undefined) return undefined;
+  const fault = nameFault(given);
+  if (fault === undefined) return given;
+  throw new UsageError(`Cannot use the name "${printable(given)}": a name ${fault}`, {
+    hint: source === "--name" ? "Choose another: --name NAME" : "It comes from CHAT_NAME",
+  });
+}
+
+/** The name to be known by. */
+export function chosenName({ name, user }: Speaker, settings: Settings): string {
+  return name ?? settings.name ?? user;
+}
+
+/** How the screen begins: the command line beats the environment, and that beats the config file. */
+export function chosenView(options: ViewOptions, settings: Settings): View {
+  const { name: _, quiet, ...rest } = settings;
+  const view = new View({ ...rest, ...options });
+  // Who asks here for something that rings does not mean the silence that the file asks for.
+  view.muted = options.quiet ?? (quiet === true && options.notify === undefined);
+  return view;
 }
 
 /** @param hint what to write instead, where the option's name does not say it */

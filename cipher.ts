@@ -21,7 +21,7 @@ export interface Opened {
  */
 export interface Cipher {
   readonly name: "xor" | "sealed";
-  /** One short sentence about what it protects, for the screen and the help. */
+  /** Of `PROMISES`. */
   readonly promise: string;
   /** How many bytes longer a sealed body is. */
   readonly overhead: number;
@@ -39,6 +39,11 @@ export interface Cipher {
 
 /** What users are told about `xor` wherever it is chosen or shown. */
 export const XOR_PROMISE = "hides nothing from anybody who looks";
+/** One short sentence about what each cipher protects, for the screen and the help. */
+export const PROMISES: Readonly<Record<Cipher["name"], string>> = {
+  xor: XOR_PROMISE,
+  sealed: "only members can read it",
+};
 
 /**
  * The private key of a public key, both 0..255: the public key minus 10, modulo 256.
@@ -71,7 +76,7 @@ export function drawPublicKey(): number {
  */
 export class XorCipher implements Cipher {
   readonly name = "xor";
-  readonly promise = XOR_PROMISE;
+  readonly promise = PROMISES.xor;
   readonly overhead = 0;
   readonly #key: number;
 

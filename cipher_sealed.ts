@@ -13,7 +13,7 @@
 
 import { concat } from "./bytes.ts";
 import { aead, deriveKey, NONCE_SIZE, TAG_SIZE } from "./aead.ts";
-import { type Cipher, type Opened, type Use } from "./cipher.ts";
+import { type Cipher, type Opened, PROMISES, type Use } from "./cipher.ts";
 import { ExchangeKey } from "./exchange.ts";
 import { type Identity, PUBLIC_KEY_SIZE, SIGNATURE_SIZE, Verifier } from "./identity.ts";
 import { CURVE_KEY_SIZE } from "./keys.ts";
@@ -103,7 +103,7 @@ export interface SealedOptions {
  */
 export class SealedCipher implements Cipher {
   readonly name = "sealed";
-  readonly promise = "only members can read it";
+  readonly promise = PROMISES.sealed;
   readonly overhead = COUNTER_SIZE + SIGNATURE_SIZE + TIME_SIZE + TAG_SIZE;
 
   readonly #exportKey: Uint8Array;

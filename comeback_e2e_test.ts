@@ -116,13 +116,13 @@ withSignals(
     await kill(first);
     await terminal.shows("the connection is lost: ");
     // The tries begin with short waits: the first of them fail, as nobody is there.
-    await terminal.shows(/connection lost · trying again in [1-9]\d* s · \/reconnect/);
+    await terminal.shows(/reconnecting in [1-9]\d* s · \/reconnect/);
     terminal.type("Right?\r");
     // Without a time: not confirmed.
-    await terminal.shows(/^ +anna: Right\?/m);
+    await terminal.shows(/^ +… +anna │ Right\?/m);
     await using _server = await serveAgain(address, "--cipher", "xor", "--key", "198");
     terminal.type("/reconnect\r");
-    await terminal.shows(/^\d\d:\d\d anna: Right\?/m);
+    await terminal.shows(/^(?:\d\d:\d\d)? +anna │ Right\?/m);
     await terminal.shows("the server has started anew");
     await terminal.shows("· 1 member");
     assertEquals(terminal.rows.filter((row) => row.includes("Right?")).length, 1);

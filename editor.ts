@@ -1,225 +1,47 @@
-// The line being typed: bytes from a raw terminal become keys, keys change the text, the text becomes
-// rows for the screen. Pure: knows no terminal, no clock, no room.
+// The line being typed: keys change the text, the text becomes rows for the screen. Pure: knows no
+// terminal, no clock, no room.
 
-import { printable, splitGraphemes, width } from "./text.ts";
+import { type Key, MAX_PASTE } from "./keyboard.ts";
+import {
+  borderFrom,
+  graphemesBefore,
+  graphemesFrom,
+  plainBorder,
+  printable,
+  splitGraphemes,
+  width,
+} from "./text.ts";
+import { Undo } from "./undo.ts";
 
 /**
- * Longest text that can be edited, in UTF-16 units; also the longest paste. Twice the longest message,
- * so that whoever pastes too much hears it from the room, in bytes, and can still cut the text down. It
- * bounds memory: a terminal that opens a paste and never closes it is not followed forever.
+ * Longest text that can be edited, in UTF-16 units. Twice the longest message, so that whoever pastes too
+ * much hears it from the room, in bytes, and can still cut the text down.
  */
-export const MAX_LINE = 512 * 1024;
+export const MAX_LINE = MAX_PASTE;
 
 /** Lines that the history keeps: more than anybody goes back with an arrow key. */
 const MAX_HISTORY = 500;
+/** Units of text that they may have together: eight of the longest. */
+const MAX_HISTORY_UNITS = 8 * MAX_LINE;
 
-/** Parameter bytes of an escape sequence. Keys have at most 8; what is longer is no key. */
-const MAX_PARAMETERS = 24;
+/** Killed texts that Alt-Y goes through. */
+const MAX_KILLED = 10;
 
-// ---- keys ------------------------------------------------------------------------------------------
+/** Units of what is searched for. */
+const MAX_PATTERN = 256;
 
-/** One thing that a person did at the keyboard. */
-export type Key =
-  /** Characters to insert: at least one; how a run of them is cut depends on how it was read. */
-  | { readonly type: "text"; readonly text: string }
-  /** A bracketed paste, newlines as `\n`; `cut`: it was longer than `MAX_LINE`. */
-  | { readonly type: "paste"; readonly text: string; readonly cut: boolean }
-  /** `enter`, `tab`, `up`, `ctrl-a`, `alt-b`, `ctrl-left`, `alt-enter` … */
-  | { readonly type: "press"; readonly key: string };
+/** A longer run of typed text is undone as one: it was no hand that typed it. */
+const MAX_TYPED = 1024;
 
-/** ECMA-48: CSI, parameters, intermediates, final byte. The second `[` is the Linux console's F1 to F5. */
-const CSI = `\\[\\[?[0-?]{0,${MAX_PARAMETERS}}[ -/]?`;
-/** A whole escape sequence: CSI, SS3, or ESC before a character, which is how terminals send Alt. */
-const SEQUENCE = new RegExp(`\\x1b(?:${CSI}[@-Z\\\\-~]|O[@-~]|[^[O\\x1b])`, "uy");
-/** The beginning of one: more bytes decide. */
-const BEGUN = new RegExp(`\\x1b(?:${CSI}|O)?`, "uy");
-// deno-lint-ignore no-control-regex
-const TEXT = /[^\x00-\x1f\x7f]+/y;
-
-const PASTE_BEGINS = "\x1b[200~";
-const PASTE_ENDS = "\x1b[201~";
-
-/** Final bytes of CSI and SS3 (xterm, "PC-Style Function Keys"). */
-const FINALS: Readonly<Record<string, string>> = {
-  A: "up",
-  B: "down",
-  C: "right",
-  D: "left",
-  F: "end",
-  H: "home",
-  M: "enter",
-  Z: "shift-tab",
-};
-
-/** First parameters of `CSI n ~` (VT220, and rxvt's 7 and 8). */
-const NUMBERS: Readonly<Record<string, string>> = {
-  1: "home",
-  3: "delete",
-  4: "end",
-  5: "pageup",
-  6: "pagedown",
-  7: "home",
-  8: "end",
-};
-
-/** A paste that has begun. */
-interface Paste {
-  text: string;
-  /** What may be the beginning of the end mark. */
-  tail: string;
-  cut: boolean;
-}
-
-/**
- * Turns bytes from a raw terminal into keys. Feed it what each read gives: sequences and characters may
- * be split anywhere, and the keys are the same (only runs of text may be cut differently).
- *
- * An ESC that ends a read may be the Escape key or the beginning of a sequence: after a short
- * time without bytes, the caller says `flush()`.
- *
- * @example
- * ```ts
- * const keys = new KeyParser();
- * keys.feed(new TextEncoder().encode("hi\x1b[")); // text "hi"
- * keys.feed(new TextEncoder().encode("A")); // press "up"
- * ```
- */
-export class KeyParser {
-  // Decoding first is safe: a byte of a sequence is never part of a longer UTF-8 character. What is not
-  // UTF-8 becomes U+FFFD. A byte order mark is a character here like any other.
-  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  /** An escape sequence that has begun: at most ESC [ [, parameters and one intermediate. */
-  #begun = "";
-  #paste: Paste | undefined;
-
-  /** Whether an ESC waits for the bytes that tell what it is. */
-  get waiting(): boolean {
-    return this.#begun !== "";
-  }
-
-  /** The keys that `bytes` complete. */
-  feed(bytes: Uint8Array): Key[] {
-    const keys: Key[] = [];
-    let input = this.#begun + this.#decoder.decode(bytes, { stream: true });
-    this.#begun = "";
-    while (input !== "") {
-      if (this.#paste) input = this.#feedPaste(this.#paste, input, keys);
-      else input = this.#feedKeys(input, keys);
-    }
-    return keys;
-  }
-
-  /** No more bytes came: an ESC that waited was a key of its own. */
-  flush(): Key[] {
-    const begun = this.#begun;
-    this.#begun = "";
-    if (begun === "\x1b") return [{ type: "press", key: "escape" }];
-    if (begun === "\x1b[" || begun === "\x1bO") return [{ type: "press", key: `alt-${begun[1]}` }];
-    return [];
-  }
-
-  /** Reads keys until the input ends or a paste begins; returns what is left. */
-  #feedKeys(input: string, keys: Key[]): string {
-    let at = 0;
-    while (at < input.length) {
-      const text = matchAt(TEXT, input, at);
-      if (text !== undefined) {
-        keys.push({ type: "text", text });
-        at += text.length;
-        continue;
-      }
-      if (input[at] !== "\x1b") {
-        keys.push({ type: "press", key: controlKey(input[at]!) });
-        at++;
-        continue;
-      }
-      const sequence = matchAt(SEQUENCE, input, at);
-      if (sequence !== undefined) {
-        at += sequence.length;
-        if (sequence === PASTE_BEGINS) {
-          this.#paste = { text: "", tail: "", cut: false };
-          return input.slice(at);
-        }
-        const key = sequenceKey(sequence);
-        if (key !== undefined) keys.push({ type: "press", key });
-        continue;
-      }
-      const begun = matchAt(BEGUN, input, at)!;
-      at += begun.length;
-      if (at === input.length) {
-        this.#begun = begun;
-      } else if (begun === "\x1b") {
-        // Another ESC follows, so this one was the key.
-        keys.push({ type: "press", key: "escape" });
-      }
-      // Else the sequence is broken off: it is dropped, and the next character counts for itself.
-    }
-    return "";
-  }
-
-  /** Reads pasted text until the end mark; returns what follows it. */
-  #feedPaste(paste: Paste, input: string, keys: Key[]): string {
-    const all = paste.tail + input;
-    const end = all.indexOf(PASTE_ENDS);
-    const known = end >= 0 ? end : Math.max(0, all.length - (PASTE_ENDS.length - 1));
-    const free = MAX_LINE - paste.text.length;
-    paste.text += all.slice(0, Math.min(known, free));
-    paste.cut ||= known > free;
-    paste.tail = all.slice(known);
-    if (end < 0) return "";
-    this.#paste = undefined;
-    // Terminals send a carriage return for each newline, as if Enter had been pressed.
-    const text = whole(paste.text).replace(/\r\n?/g, "\n");
-    if (text !== "") keys.push({ type: "paste", text, cut: paste.cut });
-    return all.slice(end + PASTE_ENDS.length);
-  }
-}
-
-/** What the sticky `pattern` matches in `input` at `at`. */
-function matchAt(pattern: RegExp, input: string, at: number): string | undefined {
-  pattern.lastIndex = at;
-  return pattern.exec(input)?.[0];
-}
-
-/** Leaves out half a surrogate pair at the end of a text that was cut. */
-function whole(text: string): string {
-  return /[\ud800-\udbff]$/.test(text) ? text.slice(0, -1) : text;
-}
-
-/** The key that sends this control character. */
-function controlKey(character: string): string {
-  // A terminal sends CR for Enter; LF is Ctrl-J, which readline takes for Enter too, and so do scripts.
-  if (character === "\r" || character === "\n") return "enter";
-  if (character === "\t") return "tab";
-  if (character === "\x7f") return "backspace";
-  const letter = String.fromCharCode(character.charCodeAt(0) + 0x40).toLowerCase();
-  return `ctrl-${letter}`;
-}
-
-/** The key that sends this whole sequence, or undefined if we know none. */
-function sequenceKey(sequence: string): string | undefined {
-  const body = sequence.slice(1);
-  if (body.length === 1 || body.codePointAt(0)! > 0xffff) {
-    // deno-lint-ignore no-control-regex
-    return `alt-${/[\x00-\x1f\x7f]/.test(body) ? controlKey(body) : body}`;
-  }
-  // deno-lint-ignore no-control-regex
-  const parts = /^(?:\[|O)(\d*)(?:;(\d+))?([^\x00-\x3f])$/.exec(body);
-  if (!parts) return undefined;
-  const [, number = "", modifiers = "1", final = ""] = parts;
-  const key = final === "~" ? NUMBERS[number] : FINALS[final];
-  if (key === undefined) return undefined;
-  // xterm: the parameter is one more than the sum of Shift 1, Alt 2, Ctrl 4. Shift changes nothing here.
-  const held = Math.max(0, Number(modifiers) - 1);
-  return (held & 4 ? "ctrl-" : "") + (held & 2 ? "alt-" : "") + key;
-}
-
-// ---- the line --------------------------------------------------------------------------------------
+/** Up and down keep the column; of what is longer than any screen, the end will do. Units of text. */
+const MAX_GOAL = 4096;
 
 /** What may stand instead of the text between `from` and the cursor. */
 export interface Completion {
   readonly from: number;
   readonly words: readonly string[];
+  /** As many as words: how each is shown, where it is not shown as it is. */
+  readonly labels?: readonly string[];
 }
 
 /** Finds completions for `text` at `cursor`, in UTF-16 units. */
@@ -240,34 +62,60 @@ export type Request =
   /** Not all of what was typed or pasted went in: the text has `MAX_LINE` units. */
   | { readonly type: "full" };
 
-/** The text as the screen shows it. */
+/** The text as the screen shows it, or as much of it as there is room for, around the cursor. */
 export interface View {
   /** Safe to print; each at most as wide as asked. There is at least one. */
   readonly rows: readonly string[];
-  /** Where the cursor stands: the index of its row, and the column in it, from 0. */
+  /** Which row of the whole text the first of `rows` is, from 0. */
+  readonly first: number;
+  /** Where the cursor stands: the index of its row in `rows`, and the column in it, from 0. */
   readonly row: number;
   readonly column: number;
+}
+
+/** A search in the history that is going on. */
+export interface Search {
+  readonly pattern: string;
+  /** False where no line has the pattern, or no further one: the one shown is the last that had it. */
+  readonly found: boolean;
+}
+
+/** A line of the history that was edited, or the unfinished one, while another is in the editor. */
+interface Visited {
+  readonly text: string;
+  readonly undo: Undo;
 }
 
 /**
  * The line being typed, which may have several lines. The cursor always stands on a grapheme
  * boundary, so a family emoji is moved over, and deleted, as one. Keys are readline's.
+ *
+ * A key costs what is near the cursor, not the whole text: who pastes a novel goes on typing as before.
+ * What is copied whole is the string itself.
  */
 export class Editor {
   readonly #complete: Completer;
   #text = "";
   /** In UTF-16 units, on a grapheme boundary. */
   #cursor = 0;
-  /** What was submitted, oldest first, and last the unfinished line; edits of any stay until Enter. */
-  #lines: string[] = [""];
-  /** Which of `#lines` is in the editor. */
+  /** What was submitted, as it was typed, oldest first. Behind the last stands the unfinished line. */
+  readonly #submitted: string[] = [];
+  #submittedUnits = 0;
+  /** Which of these is in the editor: the unfinished one is `#submitted.length`. */
   #line = 0;
-  #submitted: string[] = [];
-  /** What Ctrl-Y brings back. */
-  #killed = "";
-  /** The key before this one killed too: both kills come back as one. */
-  #killing = false;
-  #view: { columns: number; view: View } | undefined;
+  /** The lines that are not as they were submitted; edits of any stay until Enter. */
+  readonly #visited = new Map<number, Visited>();
+  #undo = new Undo();
+  /** What Ctrl-Y brings back, and Alt-Y instead of that; newest first. */
+  readonly #killed: string[] = [];
+  /** What the key before this one did: kills in a row come back as one, Alt-Y follows a yank. */
+  #did: "kill" | "yank" | undefined;
+  /** What was brought back last: where it begins, and which of `#killed` it is. */
+  #yanked = { from: 0, index: 0 };
+  #search: (Search & { readonly line: number; readonly cursor: number }) | undefined;
+  /** What was searched for before. */
+  #pattern = "";
+  #rows = new Rows(80);
 
   constructor(complete: Completer = (_, cursor) => ({ from: cursor, words: [] })) {
     this.#complete = complete;
@@ -281,17 +129,30 @@ export class Editor {
     return this.#cursor;
   }
 
+  /** The search that is going on: keys go into its pattern. */
+  get search(): Search | undefined {
+    return this.#search;
+  }
+
   /** Puts `text` into the line instead of what is there, the cursor at its end. */
   set(text: string): void {
     this.#replace(0, this.#text.length, text);
   }
 
+  /** Puts the line that was submitted last back, as it was typed. */
+  takeBack(): void {
+    this.set(this.#submitted.at(-1) ?? "");
+  }
+
   /** Does what `key` means; keys without a meaning do nothing. */
   onKey(key: Key): Request | undefined {
-    const killing = this.#killing;
-    this.#killing = false;
-    if (key.type === "press") return this.#press(key.key, killing);
-    const fits = this.#insert(key.text);
+    if (key.type === "focus" || key.type === "background") return undefined;
+    const did = this.#did;
+    this.#did = undefined;
+    if (this.#search && this.#onSearchKey(key)) return undefined;
+    // Alt with a capital letter is what Caps Lock makes of it, as in readline.
+    if (key.type === "press") return this.#press(key.key.toLowerCase(), did);
+    const fits = this.#insert(key.text, key.type === "text");
     return fits && !(key.type === "paste" && key.cut) ? undefined : { type: "full" };
   }
 
@@ -299,32 +160,31 @@ export class Editor {
    * Cuts the text into rows of at most `columns` columns, and says where the cursor is in them.
    * Control characters are shown, not obeyed; where the cursor follows a full row, a row is added.
    *
+   * @param most how many rows there is room for: those around the cursor
    * @throws {RangeError} if `columns` is less than 2, where a wide character would not fit
    */
-  render(columns: number): View {
+  render(columns: number, most: number = Infinity): View {
     if (columns < 2) {
       throw new RangeError(`Cannot render: ${columns} columns, at least 2 are needed`);
     }
-    // The screen is drawn for each message that comes, also while a long text stands here unchanged.
-    if (this.#view?.columns !== columns) {
-      this.#view = { columns, view: layOut(this.#text, this.#cursor, columns) };
-    }
-    return this.#view.view;
+    if (this.#rows.columns !== columns) this.#rows = new Rows(columns);
+    return this.#rows.around(this.#text, this.#cursor, Math.max(1, most));
   }
 
-  #press(key: string, killing: boolean): Request | undefined {
+  #press(key: string, did: "kill" | "yank" | undefined): Request | undefined {
     const text = this.#text;
     const cursor = this.#cursor;
+    const killing = did === "kill";
     switch (key) {
       case "enter":
-        return this.#submit();
+        return this.#enter();
       case "alt-enter":
         return this.#insert("\n") ? undefined : { type: "full" };
       case "tab":
         return this.#completeWord();
       case "ctrl-c":
         if (text === "") return { type: "leave" };
-        this.#killed = text;
+        this.#keep(text);
         this.#startOver();
         return { type: "discarded" };
       case "ctrl-d":
@@ -340,6 +200,9 @@ export class Editor {
         break;
       case "ctrl-l":
         return { type: "clear-screen" };
+      case "ctrl-_":
+        this.#takeEditBack();
+        break;
 
       case "left":
       case "ctrl-b":
@@ -375,6 +238,15 @@ export class Editor {
       case "ctrl-n":
         this.#vertical(1);
         break;
+      case "pageup":
+        this.#recallAlike(-1);
+        break;
+      case "pagedown":
+        this.#recallAlike(1);
+        break;
+      case "ctrl-r":
+        this.#search = { pattern: "", found: true, line: this.#line, cursor };
+        break;
 
       case "ctrl-k": {
         // At the end of a line it joins the next one to it.
@@ -398,7 +270,10 @@ export class Editor {
         this.#kill(cursor, wordEnd(text, cursor, inName), killing);
         break;
       case "ctrl-y":
-        return this.#insert(this.#killed) ? undefined : { type: "full" };
+        return this.#yank(cursor, 0);
+      case "alt-y":
+        if (did === "yank") return this.#yank(this.#yanked.from, this.#yanked.index + 1);
+        break;
       case "ctrl-t":
         this.#transpose();
         break;
@@ -406,117 +281,255 @@ export class Editor {
     return undefined;
   }
 
-  /** The one place where the text changes. The cursor goes behind `insert`. */
+  /** An edit that can be undone. The cursor goes behind `insert`. */
   #replace(from: number, to: number, insert: string): void {
+    if (from === to && insert === "") return;
+    const removed = this.#text.slice(from, to);
+    this.#undo.add({ at: from, removed, inserted: insert, cursor: this.#cursor, typed: false });
+    this.#put(from, to, insert);
+  }
+
+  /** The one place where the text changes. */
+  #put(from: number, to: number, insert: string): void {
     this.#text = this.#text.slice(0, from) + insert + this.#text.slice(to);
+    this.#rows.changed(this.#text, from);
     this.#move(from + insert.length);
   }
 
   /** Moves to `to`, or to the next grapheme boundary: an edit may have made one grapheme of two. */
   #move(to: number): void {
-    this.#view = undefined;
-    const end = lineEnd(this.#text, to);
-    let boundary = lineStart(this.#text, to);
-    if (to < end) {
-      for (const g of splitGraphemes(this.#text.slice(boundary, end))) {
-        if (boundary >= to) break;
-        boundary += g.length;
-      }
-    } else {
-      boundary = end;
-    }
-    this.#cursor = boundary;
+    this.#cursor = borderFrom(this.#text, to);
   }
 
   /** Inserts as much of `text` as there is room for; tells whether that was all. */
-  #insert(text: string): boolean {
+  #insert(text: string, typed = false): boolean {
     const fits = whole(text.slice(0, MAX_LINE - this.#text.length));
-    if (fits !== "") this.#replace(this.#cursor, this.#cursor, fits);
+    const cursor = this.#cursor;
+    if (typed && fits.length <= MAX_TYPED) {
+      // How a run of typed text is cut depends on how it was read; its words do not.
+      let at = cursor;
+      for (const [inserted] of fits.matchAll(/\S+|\s+/g)) {
+        this.#undo.add({ at, removed: "", inserted, cursor: at, typed });
+        at += inserted.length;
+      }
+      this.#put(cursor, cursor, fits);
+    } else {
+      this.#replace(cursor, cursor, fits);
+    }
     return fits.length === text.length;
+  }
+
+  #takeEditBack(): void {
+    const edit = this.#undo.take();
+    if (!edit) return;
+    this.#put(edit.at, edit.at + edit.inserted.length, edit.removed);
+    this.#move(edit.cursor);
   }
 
   #kill(from: number, to: number, killing: boolean): void {
     const text = this.#text.slice(from, to);
     if (text !== "") {
-      if (!killing) this.#killed = text;
-      else if (to === this.#cursor) this.#killed = text + this.#killed;
-      else this.#killed += text;
+      if (!killing) this.#keep(text);
+      else if (to === this.#cursor) this.#killed[0] = text + this.#killed[0];
+      else this.#killed[0] += text;
       this.#replace(from, to, "");
+      this.#did = "kill";
+    } else if (killing) {
+      this.#did = "kill";
     }
-    this.#killing = true;
+  }
+
+  /** So that Ctrl-Y brings it back. */
+  #keep(text: string): void {
+    this.#killed.unshift(text);
+    if (this.#killed.length > MAX_KILLED) this.#killed.pop();
+  }
+
+  /** Puts what was killed between `from` and the cursor. */
+  #yank(from: number, index: number): Request | undefined {
+    if (this.#killed.length === 0) return undefined;
+    const place = index % this.#killed.length;
+    const text = this.#killed[place]!;
+    const cursor = this.#cursor;
+    const fits = whole(text.slice(0, MAX_LINE - (this.#text.length - (cursor - from))));
+    this.#replace(from, cursor, fits);
+    this.#yanked = { from, index: place };
+    this.#did = "yank";
+    return fits.length === text.length ? undefined : { type: "full" };
   }
 
   /** The grapheme boundary before the cursor. A newline is a grapheme of its own. */
   #previous(): number {
-    const start = lineStart(this.#text, this.#cursor);
-    if (start === this.#cursor) return Math.max(0, start - 1);
-    return this.#cursor - splitGraphemes(this.#text.slice(start, this.#cursor)).at(-1)!.length;
+    const { value } = graphemesBefore(this.#text, this.#cursor).next();
+    return this.#cursor - (value?.length ?? 0);
   }
 
   /** The grapheme boundary after the cursor. */
   #next(): number {
-    const end = lineEnd(this.#text, this.#cursor);
-    if (end === this.#cursor) return Math.min(this.#text.length, end + 1);
-    return this.#cursor + splitGraphemes(this.#text.slice(this.#cursor, end))[0]!.length;
+    const { value } = graphemesFrom(this.#text, this.#cursor).next();
+    return this.#cursor + (value?.length ?? 0);
   }
 
   /** Swaps the graphemes around the cursor, or at the end of a line the two before it. */
   #transpose(): void {
     const end = lineEnd(this.#text, this.#cursor);
     const to = this.#cursor === end ? end : this.#next();
-    const start = lineStart(this.#text, this.#cursor);
-    const [first, second] = splitGraphemes(this.#text.slice(start, to)).slice(-2);
-    if (first === undefined || second === undefined) return;
+    const before = graphemesBefore(this.#text, to);
+    const second = before.next().value ?? "\n";
+    const first = before.next().value ?? "\n";
+    if (first === "\n" || second === "\n") return;
     this.#replace(to - first.length - second.length, to, second + first);
   }
 
   /** Up and down: to the next line of the text, and beyond its first or last one through the history. */
   #vertical(step: -1 | 1): void {
-    const start = lineStart(this.#text, this.#cursor);
-    const end = lineEnd(this.#text, this.#cursor);
-    const leaves = step < 0 ? start === 0 : end === this.#text.length;
+    const text = this.#text;
+    const start = lineStart(text, this.#cursor);
+    const end = lineEnd(text, this.#cursor);
+    const leaves = step < 0 ? start === 0 : end === text.length;
     if (leaves) return this.#recall(this.#line + step);
-    const goal = width(printable(this.#text.slice(start, this.#cursor)));
+    const far = this.#cursor - start > MAX_GOAL;
+    const goal = far ? Infinity : columnsOf(text.slice(start, this.#cursor));
     const other = step < 0 ? start - 1 : end + 1;
-    let at = lineStart(this.#text, other);
+    const stop = lineEnd(text, other);
+    let at = lineStart(text, other);
     let column = 0;
-    for (const g of splitGraphemes(this.#text.slice(at, lineEnd(this.#text, other)))) {
-      column += width(printable(g));
-      if (column > goal) break;
+    if (far) at = stop;
+    for (const g of graphemesFrom(text, at)) {
+      column += cellsOf(g).wide;
+      if (at === stop || column > goal) break;
       at += g.length;
     }
     this.#move(at);
   }
 
-  #recall(index: number): void {
-    const line = this.#lines[index];
-    if (line === undefined) return;
-    this.#lines[this.#line] = this.#text;
-    this.#line = index;
-    this.set(line);
+  // ---- history -------------------------------------------------------------------------------------
+
+  #lineAt(index: number): Visited | undefined {
+    const visited = this.#visited.get(index);
+    if (visited) return visited;
+    const text = this.#submitted[index];
+    return text === undefined ? undefined : { text, undo: new Undo() };
   }
 
-  #submit(): Request | undefined {
+  /** Takes another line of the history into the editor; what was done to this one is kept until Enter. */
+  #recall(index: number): void {
+    const line = this.#lineAt(index);
+    if (!line || index === this.#line) return;
+    this.#visited.set(this.#line, { text: this.#text, undo: this.#undo });
+    this.#line = index;
+    this.#undo = line.undo;
+    this.#put(0, this.#text.length, line.text);
+  }
+
+  /** To the next line that begins as this one does before the cursor. */
+  #recallAlike(step: -1 | 1): void {
+    const start = this.#text.slice(0, this.#cursor);
+    for (let i = this.#line + step; i >= 0 && i <= this.#submitted.length; i += step) {
+      const line = this.#lineAt(i);
+      if (!line?.text.startsWith(start) || line.text === this.#text) continue;
+      this.#recall(i);
+      return this.#move(start.length);
+    }
+  }
+
+  /** Does what `key` means while a search goes on; false: the search has ended, the key is still to do. */
+  #onSearchKey(key: Key): boolean {
+    const search = this.#search!;
+    const { pattern } = search;
+    if (key.type === "text") {
+      const longer = whole((pattern + key.text).slice(0, MAX_PATTERN));
+      this.#find(longer, -1, this.#line);
+      return true;
+    }
+    switch (key.type === "press" ? key.key : "") {
+      case "ctrl-r":
+        if (pattern === "") this.#find(this.#pattern, -1, this.#line);
+        else this.#find(pattern, -1, this.#line - 1, this.#text);
+        return true;
+      case "ctrl-s":
+        this.#find(pattern, 1, this.#line + 1, this.#text);
+        return true;
+      case "backspace":
+      case "ctrl-h": {
+        const [last = ""] = graphemesBefore(pattern, pattern.length);
+        // From where it began: a shorter pattern may be in a newer line.
+        this.#giveBack(search);
+        this.#find(pattern.slice(0, pattern.length - last.length), -1, search.line);
+        return true;
+      }
+      case "escape":
+      case "ctrl-g":
+      case "ctrl-c":
+        this.#giveBack(search);
+        this.#search = undefined;
+        return true;
+    }
+    this.#search = undefined;
+    return false;
+  }
+
+  /** To the line that was there when the search began. */
+  #giveBack({ line, cursor }: { readonly line: number; readonly cursor: number }): void {
+    this.#recall(line);
+    this.#move(cursor);
+  }
+
+  /** Looks from the line `from` on for one that has `pattern`, and is not `other`. */
+  #find(pattern: string, step: -1 | 1, from: number, other?: string): void {
+    const search = this.#search!;
+    this.#pattern = pattern || this.#pattern;
+    for (let i = from; pattern !== "" && i >= 0 && i < this.#submitted.length; i += step) {
+      const { text } = i === this.#line ? { text: this.#text } : this.#lineAt(i)!;
+      const at = text === other ? -1 : text.lastIndexOf(pattern);
+      if (at < 0) continue;
+      this.#recall(i);
+      this.#move(at);
+      this.#search = { ...search, pattern, found: true };
+      return;
+    }
+    // The unfinished line is none of the history: from there, looking begins with the newest.
+    if (step < 0 && pattern !== "" && from === this.#submitted.length) {
+      return this.#find(pattern, step, from - 1, other);
+    }
+    this.#search = { ...search, pattern, found: pattern === "" };
+  }
+
+  /** Submits, or goes on in a new line where a backslash says so. */
+  #enter(): Request | undefined {
+    const slashes = /\\*$/.exec(this.#text.slice(-2))![0].length;
+    if (slashes === 1 || (slashes === 2 && countBackslashes(this.#text) % 2 === 1)) {
+      this.#replace(this.#text.length - 1, this.#text.length, "\n");
+      return undefined;
+    }
     // Empty lines behind the text come from pasting whole lines; nobody means to send them.
     let end = this.#text.length;
     while (this.#text[end - 1] === "\n") end--;
-    const text = this.#text.slice(0, end);
-    if (text.trim() === "") return undefined;
-    if (this.#submitted.at(-1) !== text) this.#submitted.push(text);
-    if (this.#submitted.length > MAX_HISTORY) this.#submitted.shift();
+    const typed = this.#text.slice(0, end);
+    if (typed.trim() === "") return undefined;
+    // The last of two backslashes stands for itself.
+    const text = slashes === 2 ? typed.slice(0, -1) : typed;
+    if (this.#submitted.at(-1) !== typed) {
+      this.#submitted.push(typed);
+      this.#submittedUnits += typed.length;
+    }
+    while (this.#submitted.length > MAX_HISTORY || this.#submittedUnits > MAX_HISTORY_UNITS) {
+      this.#submittedUnits -= this.#submitted.shift()!.length;
+    }
     this.#startOver();
     return { type: "submit", text };
   }
 
   /** An empty line at the end of the history; edits of older lines are undone. */
   #startOver(): void {
-    this.#lines = [...this.#submitted, ""];
+    this.#visited.clear();
     this.#line = this.#submitted.length;
-    this.set("");
+    this.#undo = new Undo();
+    this.#put(0, this.#text.length, "");
   }
 
   #completeWord(): Request | undefined {
-    const { from, words } = this.#complete(this.#text, this.#cursor);
+    const { from, words, labels } = this.#complete(this.#text, this.#cursor);
     if (words.length === 0) return undefined;
     const typed = this.#text.slice(from, this.#cursor);
     let word = commonStart(words);
@@ -526,8 +539,15 @@ export class Editor {
       if (this.#text.length - typed.length + word.length > MAX_LINE) return { type: "full" };
       this.#replace(from, this.#cursor, word);
     }
-    return words.length > 1 ? { type: "choose", words } : undefined;
+    return words.length > 1 ? { type: "choose", words: labels ?? words } : undefined;
   }
+}
+
+/** How many backslashes `text` ends with. */
+function countBackslashes(text: string): number {
+  let start = text.length;
+  while (text[start - 1] === "\\") start--;
+  return text.length - start;
 }
 
 function lineStart(text: string, at: number): number {
@@ -546,20 +566,31 @@ const visible = (g: string) => g.trim() !== "";
 
 /** Where the word at or before `cursor` begins. */
 function wordStart(text: string, cursor: number, inWord: (g: string) => boolean): number {
-  const before = splitGraphemes(text.slice(0, cursor));
-  let at = before.length;
-  while (at > 0 && !inWord(before[at - 1]!)) at--;
-  while (at > 0 && inWord(before[at - 1]!)) at--;
-  return before.slice(0, at).join("").length;
+  let at = cursor;
+  let found = false;
+  for (const g of graphemesBefore(text, cursor)) {
+    if (found && !inWord(g)) break;
+    found ||= inWord(g);
+    at -= g.length;
+  }
+  return at;
 }
 
 /** Where the word at or after `cursor` ends. */
 function wordEnd(text: string, cursor: number, inWord: (g: string) => boolean): number {
-  const after = splitGraphemes(text.slice(cursor));
-  let at = 0;
-  while (at < after.length && !inWord(after[at]!)) at++;
-  while (at < after.length && inWord(after[at]!)) at++;
-  return cursor + after.slice(0, at).join("").length;
+  let at = cursor;
+  let found = false;
+  for (const g of graphemesFrom(text, cursor)) {
+    if (found && !inWord(g)) break;
+    found ||= inWord(g);
+    at += g.length;
+  }
+  return at;
+}
+
+/** Leaves out half a surrogate pair at the end of a text that was cut. */
+function whole(text: string): string {
+  return /[\ud800-\udbff]$/.test(text) ? text.slice(0, -1) : text;
 }
 
 /** The longest beginning that all of `words` have, in whole graphemes. */
@@ -572,39 +603,136 @@ function commonStart(words: readonly string[]): string {
   return common.join("");
 }
 
-/** The rows of `text`, and where `cursor` is in them. */
-function layOut(text: string, cursor: number, columns: number): View {
-  const rows: string[] = [];
-  let row = "";
-  let used = 0;
-  const endRow = () => {
-    rows.push(row);
-    row = "";
-    used = 0;
-  };
-  let place: { row: number; column: number } | undefined;
-  let at = 0;
-  for (const g of splitGraphemes(text)) {
-    const { shown, wide } = cellsOf(g);
-    if (used > 0 && used + wide > columns) endRow();
-    if (at === cursor) place = { row: rows.length, column: used };
-    if (g === "\n") endRow();
-    // A picture of a control character (`\u{202e}`), or a letter with many marks, can be wider than a row.
-    for (const piece of wide > columns ? [...shown] : [shown]) {
-      const pieceWide = piece === shown ? wide : width(piece);
-      if (used + pieceWide > columns) endRow();
-      row += piece;
-      used += pieceWide;
+/** Columns of a text without newlines, as it is shown. */
+function columnsOf(text: string): number {
+  let columns = 0;
+  for (const g of graphemesFrom(text, 0)) columns += cellsOf(g).wide;
+  return columns;
+}
+
+// ---- rows ------------------------------------------------------------------------------------------
+
+/** One row of the text on the screen. */
+interface Row {
+  /** Where in the text it begins. */
+  readonly start: number;
+  /** Columns that the end of a grapheme takes that began in a row above: one that is wider than a row. */
+  readonly lead: number;
+  readonly shown: string;
+  readonly used: number;
+  /** Where in the text the next one begins. */
+  readonly end: number;
+  /** What of the grapheme before `end` is still to be shown. */
+  readonly rest: readonly string[];
+  /** The text ends with it. */
+  readonly last: boolean;
+}
+
+/**
+ * The rows of a text, from its first one on, as far as they were needed: an edit costs the rows that are
+ * seen, and only who goes to the other end of a novel waits until the rows between have been counted.
+ */
+class Rows {
+  readonly columns: number;
+  readonly #rows: Row[] = [];
+
+  constructor(columns: number) {
+    this.columns = columns;
+  }
+
+  /** The text is `text` now: from `from` on it is another. */
+  changed(text: string, from: number): void {
+    // What comes before this place are the same graphemes as before. The row of the last of them may end
+    // elsewhere now.
+    const same = plainBorder(text, from - 1);
+    this.#rows.length = Math.max(0, this.#firstFrom(same) - 1);
+  }
+
+  around(text: string, cursor: number, most: number): View {
+    let at = this.#rowOf(text, cursor);
+    const { start, lead, used, last } = this.#rows[at]!;
+    let column = lead + columnsOf(text.slice(start, cursor));
+    // A full row before a newline has no cell behind it: there the cursor stays on the last one.
+    column = Math.min(column, this.columns - 1);
+    const added = last && cursor === text.length && used >= this.columns;
+    if (added) {
+      at++;
+      column = 0;
     }
-    at += g.length;
+    const wished = Math.max(0, at - Math.floor(most / 2));
+    let count = 0;
+    while (count < wished + most && this.#row(text, count)) count++;
+    if (added) count++;
+    const first = Math.max(0, Math.min(wished, count - most));
+    const rows = this.#rows.slice(first, Math.min(first + most, count)).map((row) => row.shown);
+    if (added) rows.push("");
+    return { rows, first, row: at - first, column };
   }
-  if (!place) {
-    if (used >= columns) endRow();
-    place = { row: rows.length, column: used };
+
+  /** The index of the first of the known rows that begins at `at` or behind it. */
+  #firstFrom(at: number): number {
+    let low = 0;
+    let high = this.#rows.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#rows[middle]!.start < at) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
-  rows.push(row);
-  // A full row before a newline has no cell behind it: there the cursor stays on the last one.
-  return { rows, row: place.row, column: Math.min(place.column, columns - 1) };
+
+  /** The index of the row in which the place `at` of the text is. */
+  #rowOf(text: string, at: number): number {
+    let last = this.#rows.at(-1);
+    while (!last || (!last.last && last.end <= at)) last = this.#row(text, this.#rows.length)!;
+    return this.#firstFrom(at + 1) - 1;
+  }
+
+  #row(text: string, index: number): Row | undefined {
+    while (this.#rows.length <= index) {
+      const before = this.#rows.at(-1);
+      if (before?.last) return undefined;
+      this.#rows.push(layOut(text, before?.end ?? 0, before?.rest ?? [], this.columns));
+    }
+    return this.#rows[index];
+  }
+}
+
+/** The row that begins at `start`, behind `pieces` of a grapheme that did not fit into the row above. */
+function layOut(text: string, start: number, pieces: readonly string[], columns: number): Row {
+  let shown = "";
+  let used = 0;
+  let end = start;
+  /** Adds as many as there is room for, at least one; returns those for which there is none. */
+  const add = (pieces: readonly string[]): readonly string[] => {
+    for (const [i, piece] of pieces.entries()) {
+      const wide = width(piece);
+      if (used > 0 && used + wide > columns) return pieces.slice(i);
+      shown += piece;
+      used += wide;
+    }
+    return [];
+  };
+  let rest = add(pieces);
+  const lead = used;
+  if (rest.length > 0) return { start, lead, shown, used, end, rest, last: false };
+  for (const g of graphemesFrom(text, start)) {
+    const { shown: cells, wide } = cellsOf(g);
+    if (used > 0 && used + wide > columns) {
+      return { start, lead, shown, used, end, rest, last: false };
+    }
+    end += g.length;
+    if (g === "\n") return { start, lead, shown, used, end, rest, last: false };
+    // A picture of a control character (`\u{202e}`), or a letter with many marks, can be wider than a row.
+    if (wide > columns) {
+      rest = add([...cells]);
+      if (rest.length > 0) return { start, lead, shown, used, end, rest, last: false };
+    } else {
+      shown += cells;
+      used += wide;
+    }
+  }
+  return { start, lead, shown, used, end, rest, last: true };
 }
 
 /** A grapheme as it is shown, and its columns. */

@@ -1,144 +1,11 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 import fc from "./property.ts";
-import { type Completer, Editor, type Key, KeyParser, MAX_LINE, type Request } from "./editor.ts";
+import { type Completer, Editor, MAX_LINE, type Request } from "./editor.ts";
+import type { Key } from "./keyboard.ts";
 import { splitGraphemes, width } from "./text.ts";
-
-const encoder = new TextEncoder();
-
-/** The keys in pieces of input, neighbouring runs of text joined: how these are cut is not promised. */
-function parse(...pieces: (string | Uint8Array)[]): Key[] {
-  const parser = new KeyParser();
-  const keys = pieces.flatMap((p) => parser.feed(typeof p === "string" ? encoder.encode(p) : p));
-  keys.push(...parser.flush());
-  const joined: Key[] = [];
-  for (const key of keys) {
-    const last = joined.at(-1);
-    if (key.type === "text" && last?.type === "text") {
-      joined[joined.length - 1] = { type: "text", text: last.text + key.text };
-    } else {
-      joined.push(key);
-    }
-  }
-  return joined;
-}
 
 const press = (key: string): Key => ({ type: "press", key });
 const text = (text: string): Key => ({ type: "text", text });
-
-/** What terminals send, and the keys that it is. */
-const CASES: [string, Key[]][] = [
-  ["hi", [text("hi")]],
-  ["grüß 日本 👨‍👩‍👧", [text("grüß 日本 👨‍👩‍👧")]],
-  ["\ufeffx", [text("\ufeffx")]],
-  ["a\r", [text("a"), press("enter")]],
-  ["\n", [press("enter")]],
-  ["\t\x7f\b", [press("tab"), press("backspace"), press("ctrl-h")]],
-  ["\x01\x05\x17\x1f", [press("ctrl-a"), press("ctrl-e"), press("ctrl-w"), press("ctrl-_")]],
-  ["\x1b[A\x1bOB", [press("up"), press("down")]],
-  ["\x1b[1~\x1b[4~\x1b[7~\x1b[8~\x1b[H\x1bOF", [
-    press("home"),
-    press("end"),
-    press("home"),
-    press("end"),
-    press("home"),
-    press("end"),
-  ]],
-  ["\x1b[3~", [press("delete")]],
-  ["\x1b[1;5C\x1b[1;3D\x1b[1;2C", [press("ctrl-right"), press("alt-left"), press("right")]],
-  ["\x1bb\x1bF\x1bé", [press("alt-b"), press("alt-F"), press("alt-é")]],
-  ["\x1b😀x", [press("alt-😀"), text("x")]],
-  ["\x1b\r\x1b\n\x1b\x7f", [press("alt-enter"), press("alt-enter"), press("alt-backspace")]],
-  ["\x1b", [press("escape")]],
-  ["\x1b\x1b[A", [press("escape"), press("up")]],
-  ["\x1b[", [press("alt-[")]],
-  // Not known, or broken off: nothing of it is typed.
-  ["\x1b[[A\x1b[15~\x1b[Ix", [text("x")]],
-  ["\x1b[12\x03", [press("ctrl-c")]],
-  ["\x1b[1;\x1b[B", [press("down")]],
-  ["\x1b[200~one\rtwo\r\nthree\x1b[200~\tx\x1b[201~!", [
-    { type: "paste", text: "one\ntwo\nthree\x1b[200~\tx", cut: false },
-    text("!"),
-  ]],
-  ["\x1b[200~\x1b[201~\x1b[201~", []],
-];
-
-Deno.test("KeyParser: what terminals send becomes keys, fed whole, split anywhere, and byte by byte", () => {
-  for (const [input, keys] of CASES) {
-    const bytes = encoder.encode(input);
-    assertEquals(parse(bytes), keys, `whole: ${JSON.stringify(input)}`);
-    for (let at = 0; at <= bytes.length; at++) {
-      const message = `split at ${at}: ${JSON.stringify(input)}`;
-      assertEquals(parse(bytes.slice(0, at), bytes.slice(at)), keys, message);
-    }
-    const single = Array.from(bytes, (byte) => Uint8Array.of(byte));
-    assertEquals(parse(...single), keys, `byte by byte: ${JSON.stringify(input)}`);
-  }
-});
-
-Deno.test("KeyParser: any bytes in any split give the same keys", () => {
-  const piece = fc.oneof(
-    fc.uint8Array({ maxLength: 12 }),
-    fc.constantFrom(
-      "\x1b",
-      "\x1b[",
-      "\x1b[200~",
-      "\x1b[201~",
-      "\x1b[1;5",
-      "~",
-      "é",
-      "👍",
-      "\r\n",
-      "x",
-    )
-      .map((s) => encoder.encode(s)),
-  );
-  fc.assert(
-    fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
-      const whole = Uint8Array.from(pieces.flatMap((p) => [...p]));
-      const keys = parse(whole);
-      assertEquals(parse(...pieces), keys);
-      assertEquals(parse(...Array.from(whole, (byte) => Uint8Array.of(byte))), keys);
-      for (const key of keys) {
-        assert(key.type === "press" || key.text !== "");
-        // deno-lint-ignore no-control-regex
-        if (key.type === "text") assert(!/[\x00-\x1f\x7f]/.test(key.text));
-      }
-    }),
-    { numRuns: 2000 },
-  );
-});
-
-Deno.test("KeyParser: flush: an ESC alone is a key only when no more bytes have come", () => {
-  const parser = new KeyParser();
-  assertEquals(parser.feed(Uint8Array.of(0x1b)), []);
-  assert(parser.waiting);
-  assertEquals(parser.flush(), [press("escape")]);
-  assert(!parser.waiting);
-  assertEquals(parser.flush(), []);
-  assertEquals(parser.feed(encoder.encode("b")), [text("b")]);
-});
-
-Deno.test("KeyParser: what a sequence may hold is bounded", () => {
-  const endless = "\x1b[" + "1".repeat(100);
-  const keys = parse(endless);
-  assertEquals(keys, parse(...endless));
-  assertEquals(keys.map((k) => k.type), ["text"]);
-});
-
-Deno.test("KeyParser: a paste is cut at MAX_LINE, and says so", () => {
-  for (const length of [MAX_LINE - 1, MAX_LINE, MAX_LINE + 1]) {
-    const input = `\x1b[200~${"a".repeat(length)}\x1b[201~b`;
-    for (const pieces of [[input], [input.slice(0, MAX_LINE), input.slice(MAX_LINE)]]) {
-      const [paste, after] = parse(...pieces);
-      assert(paste?.type === "paste");
-      assertEquals(paste.text.length, Math.min(length, MAX_LINE));
-      assertEquals(paste.cut, length > MAX_LINE);
-      assertEquals(after, text("b"));
-    }
-  }
-  const [halved] = parse(`\x1b[200~${"a".repeat(MAX_LINE - 1)}😀\x1b[201~`);
-  assert(halved?.type === "paste" && halved.text.isWellFormed());
-});
 
 /** An editor in which the keys named in `script` were pressed; what stands in `"` is typed. */
 function edited(
@@ -183,6 +50,7 @@ Deno.test("Editor: keys of readline", () => {
     ['"one two.three" ctrl-w', "one |"],
     ['"one two.three  " alt-backspace', "one two.|"],
     ['"one two" home alt-d', "| two"],
+    ['"one two" home alt-D alt-F', " two|"],
     ['"a ❤️" ctrl-left "x"', "x|a ❤️"],
     // Killing and bringing back.
     ['"one two" alt-b ctrl-k', "one |"],
@@ -254,6 +122,161 @@ Deno.test("Editor: the history keeps the unfinished line, and edits of what was 
   }
 });
 
+Deno.test("Editor: a backslash before Enter makes a new line, two are one", () => {
+  const cases: [script: string, shown: string, submitted: string | undefined][] = [
+    ['"one\\\\" enter "two"', "one\ntwo|", undefined],
+    ['"one\\\\" enter "two" enter', "|", "one\ntwo"],
+    // Wherever the cursor is.
+    ['"one\\\\" home enter', "one\n|", undefined],
+    ['"one\\\\\\\\" enter', "|", "one\\"],
+    ['"one\\\\\\\\\\\\" enter', "one\\\\\n|", undefined],
+    ['"one\\\\\\\\\\\\\\\\" enter', "|", "one\\\\\\"],
+    ['"\\\\" enter', "\n|", undefined],
+    ['"\\\\\\\\" enter', "|", "\\"],
+    ['"a\\\\b" enter', "|", "a\\b"],
+    ['"a\\\\ " enter', "|", "a\\ "],
+    // The history has what was typed: Enter means the same again.
+    ['"one\\\\\\\\" enter up enter', "|", "one\\"],
+    ['"one\\\\" enter ctrl-_', "one\\|", undefined],
+  ];
+  for (const [script, expected, submitted] of cases) {
+    const { editor, last } = edited(script.replaceAll("\\\\", "\\"));
+    assertEquals(shown(editor), expected, script);
+    assertEquals(last?.type === "submit" ? last.text : undefined, submitted, script);
+  }
+  const { editor } = edited('"one\\\\" enter');
+  editor.takeBack();
+  assertEquals(shown(editor), "one\\\\|");
+});
+
+Deno.test("Editor: Ctrl-Y brings back what was killed, Alt-Y what was killed before that", () => {
+  const cases: [string, string][] = [
+    ['"one" ctrl-u "two" ctrl-u ctrl-y alt-y', "one|"],
+    ['"one" ctrl-u "two" ctrl-u ctrl-y alt-y alt-y', "two|"],
+    ['"one" ctrl-u "two" ctrl-u "3 " ctrl-y alt-y', "3 one|"],
+    ['"one" ctrl-u "two" ctrl-u ctrl-y "!" alt-y', "two!|"],
+    ['"one" ctrl-u "two" ctrl-u ctrl-y alt-y ctrl-_', "two|"],
+    // In a row, in both directions, they are one.
+    ['"a b c d" alt-b alt-b alt-d ctrl-w ctrl-k ctrl-y', "a b c d|"],
+    ['"a b" ctrl-w ctrl-w ctrl-w ctrl-y', "a b|"],
+    ['"a b" ctrl-w left ctrl-k ctrl-y alt-y', "ab|"],
+    ["alt-y ctrl-y alt-y", "|"],
+    // Ten are kept.
+    [
+      Array.from({ length: 12 }, (_, i) => `"${i}" ctrl-u`).join(" ") + " ctrl-y" +
+      " alt-y".repeat(9),
+      "2|",
+    ],
+  ];
+  for (const [script, expected] of cases) {
+    assertEquals(shown(edited(script).editor), expected, script);
+  }
+});
+
+Deno.test("Editor: Ctrl-_ undoes by words what was typed, and the rest one by one", () => {
+  const complete: Completer = (_, cursor) => ({ from: cursor - 1, words: ["bob: "] });
+  const cases: [string, string][] = [
+    ['"one two" ctrl-_', "one |"],
+    ['"one two" ctrl-_ ctrl-_', "|"],
+    ['"one two" ctrl-_ ctrl-_ ctrl-_ "x"', "x|"],
+    ['"o" "n" "e" " " "t" "w" "o" ctrl-_', "one |"],
+    ['"one" left "x" ctrl-_', "on|e"],
+    ['"one" backspace backspace ctrl-_', "on|"],
+    ['"one" home delete ctrl-_', "|one"],
+    ['"one two" ctrl-w ctrl-_', "one two|"],
+    ['"one two" ctrl-w ctrl-y ctrl-_', "one |"],
+    ['"one" alt-enter "two" ctrl-_ ctrl-_', "one|"],
+    ['"abc" left ctrl-t ctrl-_', "ab|c"],
+    ['"b" tab ctrl-_', "b|"],
+    ['"👨‍👩‍👧" backspace ctrl-_', "👨‍👩‍👧|"],
+    // What the history brought is where undoing ends; each line has what was done to it.
+    ['"one" enter up " more" ctrl-_ ctrl-_ ctrl-_', "one|"],
+    ['"one" enter "x" up down ctrl-_', "|"],
+    ['"one" enter up "2" up down up down ctrl-_', "|"],
+    ['"one" enter up "2" down up ctrl-_', "one|"],
+    ['"one" enter ctrl-_', "|"],
+  ];
+  for (const [script, expected] of cases) {
+    assertEquals(shown(edited(script, complete).editor), expected, script);
+  }
+  const editor = new Editor();
+  editor.onKey(text("see: "));
+  editor.onKey({ type: "paste", text: "one two\nthree", cut: false });
+  editor.onKey(press("ctrl-_"));
+  assertEquals(shown(editor), "see: |");
+});
+
+const LINES = '"first apple" enter "second pear" enter "third apple" enter "fourth" enter ';
+
+Deno.test("Editor: Ctrl-R searches the history, from the newest line on", () => {
+  const cases: [script: string, shown: string, found: boolean | undefined][] = [
+    ["ctrl-r", "|", true],
+    ['ctrl-r "apple"', "third |apple", true],
+    ['ctrl-r "a" "p" "p"', "third |apple", true],
+    ['ctrl-r "apple" ctrl-r', "first |apple", true],
+    ['ctrl-r "apple" ctrl-r ctrl-r', "first |apple", false],
+    ['ctrl-r "apple" ctrl-r ctrl-s', "third |apple", true],
+    ['ctrl-r "e" "c"', "s|econd pear", true],
+    ['ctrl-r "pexx" backspace backspace', "second |pear", true],
+    ['ctrl-r "xyz"', "|", false],
+    ['"draft" ctrl-r "applx"', "draft|", false],
+    ['"draft" left ctrl-r "pear" escape', "draf|t", undefined],
+    ['"draft" left ctrl-r "pear" ctrl-g', "draf|t", undefined],
+    ['"draft" left ctrl-r "pear" ctrl-c', "draf|t", undefined],
+    ['"draft" ctrl-r "pear" backspace backspace backspace backspace', "draft|", true],
+    // Other keys take the line, and act.
+    ['ctrl-r "pear" end "s"', "second pears|", undefined],
+    ['ctrl-r "pear" left', "second| pear", undefined],
+    ['ctrl-r "pear" up', "first apple|", undefined],
+    ['ctrl-r "pear" ctrl-k', "second |", undefined],
+    // What was being written is where it was.
+    ['"draft" ctrl-r "fourth" down', "draft|", undefined],
+    // Ctrl-R at once looks for what was looked for before.
+    ['ctrl-r "pear" escape ctrl-r ctrl-r', "second |pear", true],
+    // The line that is shown already may have more of the pattern.
+    ['up up up ctrl-r "seco"', "|second pear", true],
+  ];
+  for (const [script, expected, found] of cases) {
+    const { editor } = edited(LINES + script);
+    assertEquals(shown(editor), expected, script);
+    assertEquals(editor.search?.found, found, script);
+  }
+  assertEquals(edited(LINES + 'ctrl-r "pear" enter').last, { type: "submit", text: "second pear" });
+  assertEquals(edited(LINES + 'ctrl-r "pear" enter up').editor.text, "second pear");
+  assertEquals(edited(LINES + 'ctrl-r "x" "y"').editor.search?.pattern, "xy");
+  const { editor } = edited(LINES + 'ctrl-r "pear"');
+  editor.onKey({ type: "focus", focused: false });
+  assertEquals(editor.search?.pattern, "pear");
+  editor.onKey({ type: "paste", text: "ripe ", cut: false });
+  assertEquals(shown(editor), "second ripe |pear");
+});
+
+Deno.test("Editor: page up and down go to lines that begin alike", () => {
+  const cases: [string, string][] = [
+    ['"f" pageup', "f|ourth"],
+    ['"f" pageup pageup', "f|irst apple"],
+    ['"f" pageup pageup pageup', "f|irst apple"],
+    ['"f" pageup pageup pagedown pagedown', "f|"],
+    ['"x" pageup', "x|"],
+  ];
+  for (const [script, expected] of cases) {
+    assertEquals(shown(edited(LINES + script).editor), expected, script);
+  }
+});
+
+Deno.test("Editor: the history is bounded, by lines and by size", () => {
+  const { editor } = edited(Array.from({ length: 510 }, (_, i) => `"${i}" enter`).join(" "));
+  for (let i = 0; i < 600; i++) editor.onKey(press("up"));
+  assertEquals(editor.text, "10");
+  const large = new Editor();
+  for (let i = 0; i < 10; i++) {
+    large.onKey({ type: "paste", text: String(i).repeat(MAX_LINE), cut: false });
+    large.onKey(press("enter"));
+  }
+  for (let i = 0; i < 20; i++) large.onKey(press("up"));
+  assertEquals(large.text[0], "2");
+});
+
 Deno.test("Editor: Tab completes as far as the words agree, and shows the choice", () => {
   const words = ["alice: ", "albert: ", "bob: ", "日本: ", "日光: "];
   const complete: Completer = (text, cursor) => {
@@ -303,7 +326,7 @@ Deno.test("Editor: render: rows as wide as asked, the cursor where its grapheme 
     ['"a\u202eb" left', 4, ["a", "\\u{2", "02e}", "b"], 3, 0],
   ];
   for (const [script, columns, rows, row, column] of cases) {
-    assertEquals(edited(script).editor.render(columns), { rows, row, column }, script);
+    assertEquals(edited(script).editor.render(columns), { rows, first: 0, row, column }, script);
   }
 });
 
@@ -313,15 +336,53 @@ Deno.test("Editor: render: controls in a paste are shown, not obeyed", () => {
   assertEquals(editor.render(20).rows, ["␛[2J␉␇", "x"]);
 });
 
+Deno.test("Editor: render: right-to-left and combining text, jamo and Devanagari keep their columns", () => {
+  const cases: [script: string, columns: number, rows: string[], row: number, column: number][] = [
+    ['"שלום עולם"', 5, ["שלום ", "עולם"], 1, 4],
+    ['"שָׁלוֹם" left', 5, ["שָׁלוֹם"], 0, 3],
+    ['"مرحبا" home', 4, ["مرحب", "ا"], 0, 0],
+    ['"e\u0301e\u0301e\u0301" left', 2, ["e\u0301e\u0301", "e\u0301"], 1, 0],
+    ['"한글" left', 4, ["한글"], 0, 2],
+    [
+      '"\u1112\u1161\u11ab\u1100\u1173\u11af" left',
+      4,
+      ["\u1112\u1161\u11ab\u1100\u1173\u11af"],
+      0,
+      2,
+    ],
+    ['"🇦🇹🇩🇪" left', 3, ["🇦🇹", "🇩🇪"], 1, 0],
+  ];
+  for (const [script, columns, rows, row, column] of cases) {
+    const view = edited(script).editor.render(columns);
+    assertEquals(view, { rows, first: 0, row, column }, script);
+  }
+});
+
+Deno.test("Editor: render: the rows around the cursor, where there is no room for all", () => {
+  const { editor } = edited("");
+  editor.onKey({ type: "paste", text: "a\nb\nc\nd\ne\nf", cut: false });
+  assertEquals(editor.render(10, 3), { rows: ["d", "e", "f"], first: 3, row: 2, column: 1 });
+  for (let i = 0; i < 2; i++) editor.onKey(press("up"));
+  assertEquals(editor.render(10, 3), { rows: ["c", "d", "e"], first: 2, row: 1, column: 1 });
+  for (let i = 0; i < 3; i++) editor.onKey(press("up"));
+  assertEquals(editor.render(10, 3), { rows: ["a", "b", "c"], first: 0, row: 0, column: 1 });
+  assertEquals(editor.render(10, 1), { rows: ["a"], first: 0, row: 0, column: 1 });
+});
+
 const KEYS =
   ("enter alt-enter tab ctrl-c ctrl-d delete backspace left right alt-b alt-f home end up down " +
-    "ctrl-k ctrl-u ctrl-w alt-backspace alt-d ctrl-y ctrl-t").split(" ");
+    "ctrl-k ctrl-u ctrl-w alt-backspace alt-d ctrl-y alt-y ctrl-t ctrl-_ ctrl-r ctrl-s escape " +
+    "pageup pagedown")
+    .split(" ");
+/** Those that leave the line where it is in the history: undoing goes back to its beginning. */
+const STAYING = KEYS.filter((key) => !/^(enter|up|down|ctrl-[cdrs]|page.*)$/.test(key));
 
-Deno.test("Editor: whatever is typed, the cursor is on a grapheme boundary and the rows fit", () => {
-  const typed = fc.oneof(
-    fc.constantFrom(
+const typed: fc.Arbitrary<Key> = fc.oneof(
+  fc.constantFrom(
+    ...[
       "a",
       " ",
+      "\\",
       "e\u0301",
       "\u0301",
       "👍",
@@ -334,30 +395,84 @@ Deno.test("Editor: whatever is typed, the cursor is on a grapheme boundary and t
       "्",
       "ᄀ",
       "ᅡ",
-    )
-      .map(text),
-    fc.string({ unit: "binary", minLength: 1, maxLength: 5 })
-      .map((s): Key => ({ type: "paste", text: s.replace(/\r\n?/g, "\n"), cut: false })),
-  );
-  const key = fc.oneof({ weight: 2, arbitrary: typed }, fc.constantFrom(...KEYS).map(press));
+    ],
+    ...["שׁ", "ﷺ", "one two "],
+  ).map(text),
+  fc.string({ unit: "binary", minLength: 1, maxLength: 5 })
+    .map((s): Key => ({ type: "paste", text: s.replace(/\r\n?/g, "\n"), cut: false })),
+);
+const keysOf = (names: readonly string[]) => (
+  fc.array(fc.oneof({ weight: 2, arbitrary: typed }, fc.constantFrom(...names).map(press)), {
+    maxLength: 40,
+  })
+);
+const choosing: Completer = (_, cursor) => (
+  { from: Math.max(0, cursor - 1), words: ["ab", "ac"] }
+);
+
+Deno.test("Editor: whatever is typed, the cursor is on a grapheme boundary and the rows fit", () => {
   const columns = fc.integer({ min: 2, max: 30 });
-  fc.assert(fc.property(fc.array(key, { maxLength: 40 }), columns, (keys, columns) => {
-    const editor = new Editor((_, cursor) => ({
-      from: Math.max(0, cursor - 1),
-      words: ["ab", "ac"],
-    }));
-    for (const key of keys) {
-      editor.onKey(key);
-      const boundaries = new Set([0]);
-      let at = 0;
-      for (const g of splitGraphemes(editor.text)) boundaries.add(at += g.length);
-      assert(boundaries.has(editor.cursor), `${JSON.stringify(editor.text)} at ${editor.cursor}`);
-    }
-    const { rows, row, column } = editor.render(columns);
-    for (const r of rows) {
-      assert(width(r) <= columns, JSON.stringify(r));
-      assert(!/\p{Cc}/u.test(r));
-    }
-    assert(row < rows.length && column < columns);
+  const most = fc.integer({ min: 1, max: 5 });
+  fc.assert(
+    fc.property(keysOf(KEYS), columns, most, (keys, columns, most) => {
+      const editor = new Editor(choosing);
+      for (const key of keys) {
+        editor.onKey(key);
+        const boundaries = new Set([0]);
+        let at = 0;
+        for (const g of splitGraphemes(editor.text)) boundaries.add(at += g.length);
+        assert(boundaries.has(editor.cursor), `${JSON.stringify(editor.text)} at ${editor.cursor}`);
+        // At each key, so that what is kept of the rows is right after any edit.
+        const part = editor.render(columns, most);
+        const fresh = new Editor();
+        fresh.set(editor.text);
+        for (let i = 0; fresh.cursor > editor.cursor && i < 1000; i++) fresh.onKey(press("left"));
+        assertEquals(editor.render(columns), fresh.render(columns));
+        assertEquals(part, fresh.render(columns, most));
+        assert(part.rows.length <= most && part.row < part.rows.length);
+      }
+      const { rows, row, column } = editor.render(columns);
+      for (const r of rows) {
+        assert(width(r) <= columns, JSON.stringify(r));
+        assert(!/\p{Cc}/u.test(r));
+      }
+      assert(row < rows.length && column < columns);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("Editor: undone again and again, the line is empty at last", () => {
+  fc.assert(fc.property(keysOf(STAYING), (keys) => {
+    const editor = new Editor(choosing);
+    for (const key of keys) editor.onKey(key);
+    for (let i = 0; i < 500; i++) editor.onKey(press("ctrl-_"));
+    assertEquals(shown(editor), "|");
   }));
+});
+
+Deno.test("Editor: a novel that was pasted is edited as quickly as a line", () => {
+  for (
+    const sentence of [
+      "It was a dark and stormy night. ",
+      "क्षिप्रा के किनारे एक गाँव था ",
+      "话说天下大势，分久必合。",
+    ]
+  ) {
+    const editor = new Editor();
+    const novel = sentence.repeat(Math.floor(400_000 / sentence.length));
+    editor.onKey({ type: "paste", text: novel, cut: false });
+    editor.render(78, 10);
+    const began = performance.now();
+    for (let i = 0; i < 60; i++) {
+      for (const key of ["left", "backspace", "alt-b", "ctrl-d", "alt-d", "ctrl-_"]) {
+        editor.onKey(press(key));
+        editor.render(78, 10);
+      }
+      editor.onKey(text("x"));
+      editor.render(78, 10);
+    }
+    // These 420 keys take a fifth of a second; with a look at the whole text for each, it is half a minute.
+    assertLess(performance.now() - began, 5000, sentence);
+  }
 });

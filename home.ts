@@ -1,5 +1,5 @@
 // The user's own files: the identity, the names that are known, and the rooms that are open on this
-// machine. All of them are for this user's eyes only.
+// machine, which are for this user's eyes only; and where the config file is.
 
 import { ChatError } from "./errors.ts";
 import { Identity, KnownNames } from "./identity.ts";
@@ -48,6 +48,11 @@ export function findPlaces(os: string, env: (name: string) => string | undefined
   const runtime = absolute("XDG_RUNTIME_DIR") ?? absolute("XDG_CACHE_HOME") ??
     `${need("HOME")}/.cache`;
   return { config: `${config}/chat`, runtime: `${runtime}/chat` };
+}
+
+/** Where the config file is, if there is one: not a secret, and written by nobody but its user. */
+export function configPath({ config }: Places): string {
+  return pathIn(config, "config.toml");
 }
 
 const IDENTITY_FILE = "identity";

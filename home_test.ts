@@ -8,6 +8,7 @@ import {
 } from "@std/assert";
 import { ChatError } from "./errors.ts";
 import {
+  configPath,
   findPlaces,
   findRooms,
   leaveRoom,
@@ -94,6 +95,12 @@ Deno.test("findPlaces: names what is not set", () => {
     assertThrows(() => findPlaces(os, () => undefined), ChatError, `${name} is not set`);
     assertThrows(() => findPlaces(os, () => ""), ChatError, `${name} is not set`);
   }
+});
+
+Deno.test("configPath: config.toml beside the identity", () => {
+  withPlaces((places) => {
+    assertEquals(configPath(places), `${places.config}${SLASH}config.toml`);
+  });
 });
 
 Deno.test("loadIdentity: made on first use, and the same ever after", () => {

@@ -5,9 +5,9 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 /** From the top; a row knows only what is below it. */
 const ROWS: readonly (readonly string[])[] = [
   ["main.ts"],
-  ["verbs.ts"],
+  ["verbs.ts", "completions.ts"],
   ["args.ts", "server.ts", "client.ts", "home.ts", "state.ts"],
-  ["entrance.ts", "outbox.ts", "sessions.ts"],
+  ["entrance.ts", "outbox.ts", "sessions.ts", "files.ts"],
   [
     "connection.ts",
     "status.ts",
@@ -26,14 +26,20 @@ const ROWS: readonly (readonly string[])[] = [
     "log.ts",
     "envelope.ts",
     "commands.ts",
+    "config.ts",
+    "transcript.ts",
+    "attention.ts",
     "opaque.ts",
     "cipher_sealed.ts",
   ],
+  ["theme.ts", "markup.ts", "presence.ts", "record.ts", "statusline.ts"],
   [
     "protocol.ts",
     "cipher.ts",
     "editor.ts",
     "lines.ts",
+    "view.ts",
+    "paths.ts",
     "room.ts",
     "identity.ts",
     "exchange.ts",
@@ -45,14 +51,24 @@ const ROWS: readonly (readonly string[])[] = [
     "listing.ts",
     "resume.ts",
   ],
-  ["text.ts", "bytes.ts", "errors.ts", "aead.ts", "keys.ts", "codes.ts"],
+  [
+    "text.ts",
+    "emoji.ts",
+    "keyboard.ts",
+    "undo.ts",
+    "bytes.ts",
+    "errors.ts",
+    "aead.ts",
+    "keys.ts",
+    "codes.ts",
+  ],
 ];
 
 /** The rows that compute: bytes in, bytes out. What does I/O, or depends on time, is above them. */
 const PURE = ROWS.slice(5).flat();
 
 /** What is no part of the program, besides tests, their helpers and declarations. */
-const TOOLS = ["compile.ts"];
+const TOOLS = ["compile.ts", "manual.ts"];
 
 /**
  * What a server may take from modules that can more than it may: from the classic cipher the public key, which
@@ -80,6 +96,7 @@ const CLIENTS_ALONE = [
   "cipher_sealed.ts",
   "envelope.ts",
   "private_file.ts",
+  "files.ts",
   "home.ts",
   "state.ts",
 ];
@@ -100,7 +117,7 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
   { what: /\bDeno\.permissions\b/, files: ["verbs.ts"] },
   // The user's own files, and the one that a code is read from.
   { what: /\bDeno\.(?:open|create|read\w*File)\w*\(/, files: ["private_file.ts", "verbs.ts"] },
-  { what: /\bDeno\.readDir\w*\(/, files: ["home.ts"] },
+  { what: /\bDeno\.readDir\w*\(/, files: ["home.ts", "files.ts"] },
   {
     what: /\bDeno\.(?:write\w*File|mkdir|rename|link|symlink|chmod|truncate)(?:Sync)?\b/,
     files: ["private_file.ts"],
@@ -264,6 +281,16 @@ Deno.test("layers: printing, exiting, arguments, pipes and sockets each have the
     const users = ROWS.flat().filter((file) => what.test(code(file)));
     for (const file of users) assert(files.includes(file), `${file} uses ${what}`);
     assert(users.length > 0 || files.length === 0, `nobody uses ${what}: does it still find them?`);
+  }
+});
+
+Deno.test("layers: what few need is loaded where it is needed: nobody else waits for it", () => {
+  for (const late of ["verbs.ts", "completions.ts", "config.ts"]) {
+    // Types are gone when the program runs.
+    const early = new RegExp(`^(?:import|export)(?! type\\b)[^;]*"\\./${late}"`, "m");
+    for (const file of ROWS.flat()) {
+      assert(!early.test(code(file)), `${file} imports ${late} early`);
+    }
   }
 });
 

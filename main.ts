@@ -12,6 +12,11 @@ async function run(command: Command): Promise<number> {
     case "version":
       print(`chat ${config.version}\n`);
       return DONE;
+    case "completions": {
+      const { completions } = await import("./completions.ts");
+      print(completions(command.shell));
+      return DONE;
+    }
   }
   const { joinRoom, send, serve } = await import("./verbs.ts");
   switch (command.verb) {

@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { SHELLS } from "./args.ts";
+import { completions } from "./completions.ts";
 import config from "./deno.json" with { type: "json" };
 import { Home, Program, run } from "./e2e.ts";
+import { configPath, findPlaces } from "./home.ts";
 import { Impostor, Raw } from "./loopback.ts";
 import { encodeFrame, MAX_FRAME, PREFACE, Type } from "./protocol.ts";
 
@@ -205,13 +208,110 @@ Deno.test("chat --version: the version of deno.json", async () => {
 });
 
 Deno.test("chat --help: on stdout with 0, for the program and each verb, and ends in an example", async () => {
-  for (const args of [["--help"], ["serve", "--help"], ["join", "-h"], ["help", "send"]]) {
+  for (
+    const args of [["--help"], ["serve", "--help"], ["join", "-h"], ["completions", "-h"], [
+      "help",
+      "send",
+    ]]
+  ) {
     const { code, stdout, stderr } = await run(args);
     assertEquals([code, stderr], [0, ""]);
     assertStringIncludes(stdout, `chat ${args.find((arg) => !/^-|help/.test(arg)) ?? "serve"}`);
     assertMatch(stdout, /\nExample[^\n]*:\n( {2}chat [^\n]+\n| {2}[^\n]* \| chat [^\n]+\n)+$/);
   }
 });
+
+Deno.test("chat completions: the script of a shell, on stdout with 0", async () => {
+  for (const shell of SHELLS) {
+    assertEquals(await run(["completions", shell]), {
+      code: 0,
+      stdout: completions(shell),
+      stderr: "",
+    });
+  }
+});
+
+// ---- the config file ----
+
+/** A user with this config file in its place, and with others beside it. */
+function homeWith(text: string, others: Record<string, string> = {}): Home {
+  const home = new Home();
+  const folder = dirname(configOf(home));
+  Deno.mkdirSync(folder, { recursive: true });
+  for (const [name, other] of Object.entries({ ...others, "config.toml": text })) {
+    Deno.writeTextFileSync(`${folder}/${name}`, other);
+  }
+  return home;
+}
+
+function configOf({ env }: Home): string {
+  return configPath(findPlaces(Deno.build.os, (name) => env[name]));
+}
+
+function dirname(path: string): string {
+  return path.replace(/[\\/][^\\/]*$/, "");
+}
+
+Deno.test("chat send, chat join: the name is that of the config file, unless somebody says another", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor");
+  await using _ = server;
+  await using watcher = await Program.join(address, "watcher");
+  using home = homeWith('name = "fay"', { "other.toml": 'name = "gus"' });
+  const other = `${dirname(configOf(home))}/other.toml`;
+  const cases: [args: string[], env: Record<string, string>, name: RegExp][] = [
+    [[], {}, /^fay$/],
+    [["--config", other], {}, /^gus$/],
+    [["--no-config"], {}, /^(?!fay$)/],
+    [[], { CHAT_NAME: "eve" }, /^eve$/],
+    [["--name", "bob"], { CHAT_NAME: "eve" }, /^bob$/],
+  ];
+  for (const [args, env, name] of cases) {
+    for (const verb of ["send", "join"]) {
+      const options = { home, env, input: "hi\n" };
+      const { code, stderr } = await run([verb, address, ...args], options);
+      assertEquals(code, 0, stderr);
+      const [from, text] = (await watcher.stdout.line()).split(": ");
+      assertEquals(text, "hi");
+      assertMatch(from!, name);
+    }
+  }
+});
+
+Deno.test("chat: a config file with a fault ends it with 1, before anything else happens", async () => {
+  using home = homeWith('# Mine\nthme = "dark"\n');
+  const path = configOf(home);
+  const error = new RegExp(
+    `use .*config\\.toml, line 2: there is no setting "thme", there are name,`,
+  );
+  for (const args of [["join", "nowhere.invalid"], ["send", "x"], ["serve", "--join"]]) {
+    await assertFails(args, 1, error, /Did you mean theme\?/, { home });
+  }
+  // Who does not join has no need of it.
+  await using server = new Program(["serve", "--port", "0"], { home });
+  await server.stdout.lineLike(/^listening /);
+  const missing = `${dirname(path)}/none.toml`;
+  for (const file of [missing, dirname(path)]) {
+    const args = ["join", "nowhere.invalid", "--config", file];
+    await assertFails(args, 1, /read the config file .*chat/, /--no-config/, { home });
+  }
+  // And who does without it gets on.
+  const args = ["join", "nowhere.invalid", "--no-config"];
+  await assertFails(args, 1, /join nowhere\.invalid/, undefined, { home });
+});
+
+withShell(
+  "chat --config: a file that never ends is read no further than a config file may be",
+  async () => {
+    const args = ["join", "nowhere.invalid", "--config"];
+    await assertFails(
+      [...args, "/dev/zero"],
+      1,
+      /zero: it has more than 8192 bytes/,
+      /right file/,
+    );
+    await assertFails([...args, "/dev/null"], 1, /join nowhere\.invalid/, undefined);
+  },
+);
 
 // ---- errors ----
 
@@ -253,6 +353,12 @@ const ERRORS: readonly [string, string[], number, RegExp, RegExp | undefined][] 
     /read the code from \/there\/is\/none: /,
     undefined,
   ],
+  ["no shell", ["completions"], 2, /guess the shell: there are bash, zsh and fish/, /chat comp/],
+  ["an unknown shell", ["completions", "fihs"], 2, /complete in "fihs"/, /chat completions fish\?/],
+  ["two shells", ["completions", "bash", "zsh"], 2, /use "zsh"/, undefined],
+  ["a theme that is none", ["join", "--theme", "drak"], 2, /theme "drak"/, /--theme dark\?/],
+  ["a screen for a program", ["join", "--json", "--quiet"], 2, /use --quiet here/, undefined],
+  ["two config files", ["join", "--config", "a", "--config", "b"], 2, /--config twice/, undefined],
   ["an address that is none", ["join", "not a host"], 2, /use the address/, /HOST:PORT/],
   ["two addresses", ["join", "a.example", "b.example"], 2, /use "b\.example"/, undefined],
   [
@@ -307,6 +413,12 @@ async function assertFails(
 Deno.test("chat: a name from CHAT_NAME is held to the same rules, and the hint says where it is from", async () => {
   const env = { CHAT_NAME: "a b" };
   await assertFails(["join"], 2, /use the name "a b"/, /CHAT_NAME/, { env });
+});
+
+Deno.test("chat: words of the environment are held to the same rules, and the hint says which", async () => {
+  for (const name of ["CHAT_THEME", "CHAT_TIME", "CHAT_NOTIFY"]) {
+    await assertFails(["join"], 2, /"\?": there are /, new RegExp(name), { env: { [name]: "?" } });
+  }
 });
 
 Deno.test("chat serve: a port in use ends with 1, and the hint names the room and the way around", async () => {

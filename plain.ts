@@ -1,9 +1,11 @@
 // The room as plain lines: in a pipe, as JSON for programs, and where the terminal can do no more than
 // print. Reads lines, says them, and writes what happens; nothing is ever redrawn.
 
+import { PROMISES } from "./cipher.ts";
 import { ChatError } from "./errors.ts";
 import { type Line, LineSplitter } from "./lines.ts";
-import { listed, news, type Person, remarks, type Room, type RoomEvent } from "./room.ts";
+import { plainLines } from "./record.ts";
+import type { Person, Room, RoomEvent } from "./room.ts";
 import { jsonLine, printable } from "./text.ts";
 
 /** The ends of the pipes. */
@@ -22,6 +24,8 @@ export interface PlainOptions {
   stay: boolean;
   /** What a line of input does, where a person types it; without it each line is said. */
   onLine?: (line: string) => void;
+  /** Asked of each event before it is shown, once: false leaves it out. JSON has all. */
+  onEvent?: (event: RoomEvent) => boolean;
   /** For the times in JSON. */
   now: () => Date;
 }
@@ -44,7 +48,7 @@ const JSON_AROUND = 1024;
  * 2. At the end of the input all that was sent is waited for, and the room left; or, to stay, not.
  */
 export class PlainScreen {
-  /** Some input could not be taken: the exit code says so. */
+  /** Some input could not be taken, and no person typed it: the exit code says so. */
   faults = 0;
   /** Nobody reads the output any more. */
   broken = false;
@@ -75,7 +79,7 @@ export class PlainScreen {
   tell(event: RoomEvent): void | Promise<void> {
     if (event.type === "ended") this.#ended = true;
     if (this.#options.json) this.#writeJson(describe(event));
-    else this.#show(event);
+    else if (this.#options.onEvent?.(event) ?? true) this.#show(event);
     this.#progress.resolve();
     this.#progress = Promise.withResolvers();
     if (this.#waiting.length > MAX_WAITING) return this.#writing;
@@ -140,6 +144,12 @@ export class PlainScreen {
   }
 
   #fail(line: number, error: ChatError): void {
+    // A person hears of it at once, and makes it good: no more than a slip of the finger, it is no failure.
+    if (this.#options.onLine) {
+      this.#pipes.note(error.message);
+      if (error.hint !== undefined) this.#pipes.note(error.hint);
+      return;
+    }
     this.faults++;
     if (this.#options.json) {
       const hint = error.hint === undefined ? {} : { hint: error.hint };
@@ -153,49 +163,14 @@ export class PlainScreen {
   // ---- text ----
 
   #show(event: RoomEvent): void {
-    const note = (text: string) => this.#pipes.note(text);
-    for (const remark of remarks(event, this.#options.now())) note(printable(remark));
-    const sentence = news(event);
-    if (sentence !== undefined) note(printable(sentence));
-    switch (event.type) {
-      case "welcome":
-        return note(`joined ${event.room.address} as ${event.self.name}`);
-      case "members": {
-        const names = event.members.map(listed);
-        return note(`here: ${names.join(", ")}`);
-      }
-      case "message":
-      case "direct": {
-        const { name } = event.from;
-        // In front, where no name and no text of a message to the room can stand.
-        const whom = event.type === "direct" ? "(direct) " : "";
-        const text = printable(event.text, "lines").replaceAll("\n", "\n  ");
-        return this.#write(whom + (event.action ? `* ${name} ${text}` : `${name}: ${text}`));
-      }
-      case "delivered":
-        return note(`delivered to ${event.to.name}`);
-      case "undelivered": {
-        const why = event.reason === "gone" ? "has left" : "is busy: try again later";
-        return note(`not delivered: ${event.to.name} ${why}`);
-      }
-      case "joined":
-        return note(`${event.who.name} joined`);
-      case "left":
-        return note(`${event.who.name} left${LEFT_WHY[event.reason]}`);
-      case "renamed":
-        if (event.before === event.who.name) return; // The list had it already.
-        return note(`${event.before} is now ${event.who.name}`);
-      case "unreadable":
-      case "otherkey":
-      case "away":
-      case "back":
-      case "warning":
-      case "disconnected":
-      // It comes again and again: who waits is told of the loss, and then of the end of it.
-      case "waiting":
-      case "connected":
-      case "ended":
-        return;
+    for (const { said, text } of plainLines(event, this.#options.now())) {
+      if (said) this.#write(text);
+      else this.#pipes.note(text);
+    }
+    // What the status line of a screen would say all the time.
+    if (event.type === "welcome" && this.#options.onLine) {
+      const { cipher } = event.room;
+      this.#pipes.note(`${cipher}: ${PROMISES[cipher]}; /help lists the commands`);
     }
   }
 
@@ -257,13 +232,6 @@ export class PlainScreen {
     this.#writing = undefined;
   }
 }
-
-const LEFT_WHY = {
-  left: "",
-  lost: ": the connection was lost",
-  slow: ": too slow for the room",
-  refused: ": it broke the protocol",
-};
 
 function toMember({ id, name, self, away }: Person): Record<string, unknown> {
   return { id, name, self, away };

@@ -27,6 +27,7 @@ interface Setup {
   json?: boolean;
   stay?: boolean;
   onLine?: (line: string) => void;
+  onEvent?: (event: RoomEvent) => boolean;
   info?: Partial<RoomInfo>;
 }
 
@@ -63,6 +64,7 @@ class Talk {
       stay: setup.stay ?? false,
       now: () => new Date("2024-02-28T12:00:00.5Z"),
       ...setup.onLine && { onLine: setup.onLine },
+      ...setup.onEvent && { onEvent: setup.onEvent },
     });
   }
 
@@ -324,7 +326,7 @@ Deno.test("PlainScreen.run: in text, what looks like JSON or a command is said a
 Deno.test("PlainScreen.run: with onLine, that alone decides what a line does", async () => {
   const typed: string[] = [];
   const onLine = (line: string) => {
-    if (line === "/nope") throw new ChatError("Cannot run it");
+    if (line === "/nope") throw new ChatError("Cannot run it", { hint: "Run something else" });
     typed.push(line);
   };
   const talk = new Talk({ stay: true, onLine });
@@ -332,7 +334,41 @@ Deno.test("PlainScreen.run: with onLine, that alone decides what a line does", a
   talk.close();
   await talk.screen.run();
   assertEquals([typed, talk.calls], [["/who", "hello"], []]);
-  assertEquals(talk.notes, ["chat: error: line 2: Cannot run it"]);
+  // A person does not count lines, and a slip is no failure.
+  assertEquals(talk.notes, ["Cannot run it", "Run something else"]);
+  assertEquals(talk.screen.faults, 0);
+});
+
+Deno.test("PlainScreen: a person is told what the status line of a screen says, and of /help", () => {
+  const talk = new Talk({ onLine: () => {} });
+  talk.tell(...EVENTS.welcome);
+  assertEquals(talk.notes, [
+    "joined 127.0.0.1:2428 as ada",
+    "xor: hides nothing from anybody who looks; /help lists the commands",
+    "joined 127.0.0.1:2428 as ada",
+    "sealed: only members can read it; /help lists the commands",
+  ]);
+});
+
+Deno.test("PlainScreen: onEvent is asked of every event, once, and leaves out what it does not want", async () => {
+  const events = Object.values(EVENTS).flat();
+  const asked: RoomEvent[] = [];
+  const onEvent = (event: RoomEvent) => {
+    asked.push(event);
+    return event.type !== "message" && event.type !== "joined";
+  };
+  const talk = new Talk({ onEvent });
+  talk.tell(...events);
+  await talk.screen.flush();
+  assertEquals(asked, events);
+  assertEquals(talk.out, "(direct) bob: psst\n(direct) * bob winks\n(direct) bob: proved\n");
+  assert(!talk.notes.includes("bob joined"));
+  // For programs, nothing is left out.
+  const json = new Talk({ json: true, onEvent });
+  json.tell(...events);
+  await json.screen.flush();
+  assertEquals(json.lines.length, events.length);
+  assertEquals(asked.length, events.length);
 });
 
 Deno.test("PlainScreen.run: a line that can't be taken is told by its number; the others go on", async () => {

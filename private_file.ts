@@ -75,6 +75,25 @@ export function createPrivate(path: string, text: string): boolean {
   return created;
 }
 
+/**
+ * Writes a new file at its own place, where `createPrivate` needs a folder whose files may have two names: a
+ * stick or a share may be in a way that has none. Who reads it meanwhile finds a part of it.
+ *
+ * @returns whether there was none; else it stays as it is
+ * @throws {ChatError} if it can't be written: then nothing of it is left
+ */
+export function writeNewPrivate(path: string, text: string): boolean {
+  let opened = false;
+  try {
+    writeNew(path, new TextEncoder().encode(text), () => opened = true);
+    return true;
+  } catch (cause) {
+    if (opened) removeFile(path);
+    else if (cause instanceof Deno.errors.AlreadyExists) return false;
+    throw failure("write", path, cause);
+  }
+}
+
 /** Writes it beside its place first, so that who reads there finds all of it or nothing. */
 function putInPlace(
   path: string,
@@ -92,8 +111,9 @@ function putInPlace(
   }
 }
 
-function writeNew(path: string, bytes: Uint8Array): void {
+function writeNew(path: string, bytes: Uint8Array, onOpen?: () => void): void {
   using file = Deno.openSync(path, { write: true, createNew: true, mode: OWNER_ONLY });
+  onOpen?.();
   for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
   // A machine that goes down may have kept the name, and not yet what was written.
   file.syncSync();

@@ -13,21 +13,35 @@ export class Terminal implements AsyncDisposable {
   readonly #pty: pty.IPty;
   readonly #exit: Promise<void>;
   #news = Promise.withResolvers<void>();
+  /** What the terminal has done beside showing text, or answered; to be emptied by who looks. */
+  obeyed: string[] = [];
+  /** All that was written to the terminal. */
+  output = "";
 
   constructor({ columns = 80, rows = 24, env = home.env } = {}) {
-    this.#emulator = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true });
+    this.#emulator = new xterm.Terminal({
+      cols: columns,
+      rows,
+      scrollback: 10_000,
+      allowProposedApi: true,
+    });
+    this.#emulator.onBell(() => this.obeyed.push("bell"));
+    this.#emulator.onTitleChange((title) => this.obeyed.push(`title ${title}`));
+    this.#emulator.onData((data) => this.obeyed.push(`answer ${data}`));
+    this.#emulator.buffer.onBufferChange(({ type }) => this.obeyed.push(`buffer ${type}`));
     this.#pty = pty.spawn("sh", [], {
       cols: columns,
       rows,
       cwd: import.meta.dirname!,
       env: { ...env, PS1: "$ ", TERM: "xterm-256color" },
     });
-    this.#pty.onData((data) =>
+    this.#pty.onData((data) => {
+      this.output += data;
       this.#emulator.write(data, () => {
         this.#news.resolve();
         this.#news = Promise.withResolvers();
-      })
-    );
+      });
+    });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#pty.onExit(() => resolve());
     this.#exit = promise;
@@ -59,6 +73,28 @@ export class Terminal implements AsyncDisposable {
       { length: this.#emulator.rows },
       (_, row) => active.getLine(active.baseY + row)?.translateToString(true) ?? "",
     ).filter((row) => row !== "");
+  }
+
+  /** All rows, those that have left the screen too, with empty ones. */
+  get history(): string[] {
+    const { active } = this.#emulator.buffer;
+    return Array.from(
+      { length: active.length },
+      (_, row) => active.getLine(row)?.translateToString(true) ?? "",
+    );
+  }
+
+  /** The colour, of xterm's 256, in which `text` begins on the screen; undefined if it has none. */
+  colorOf(text: string): number | undefined {
+    const { active } = this.#emulator.buffer;
+    for (let y = active.length - 1; y >= 0; y--) {
+      const line = active.getLine(y)!;
+      const at = line.translateToString(true).indexOf(text);
+      if (at < 0) continue;
+      const cell = line.getCell(at)!;
+      return cell.isFgPalette() ? cell.getFgColor() : undefined;
+    }
+    return undefined;
   }
 
   /** Resolves when the screen shows this. */

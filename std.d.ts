@@ -88,3 +88,8 @@ declare module "@std/streams/to-text" {
 declare module "@std/text/closest-string" {
   export function closestString(givenWord: string, possibleWords: readonly string[]): string;
 }
+
+declare module "@std/toml/parse" {
+  /** @throws {SyntaxError} `Parse error on line L, column C: …`, if it is no TOML */
+  export function parse(tomlString: string): Record<string, unknown>;
+}

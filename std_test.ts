@@ -36,6 +36,7 @@ import {
 import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
 import { toText } from "@std/streams/to-text";
 import { closestString } from "@std/text/closest-string";
+import { parse } from "@std/toml/parse";
 
 Deno.test("@std/assert: each assertion passes what holds and throws an AssertionError for what does not", async () => {
   const value: number | undefined = [1][0];
@@ -152,4 +153,17 @@ Deno.test("@std/streams: LimitedBytesTransformStream ends or fails at its limit,
 
 Deno.test("@std/text/closest-string: closestString", () => {
   assertStrictEquals(closestString("prot", ["host", "port", "key"]), "port");
+});
+
+Deno.test("@std/toml/parse: parse, and a SyntaxError that says where", () => {
+  const table = parse(
+    '# A comment\na = "x" # behind\nb = true\nc = 1\nd = [2024-02-28]\n[e]\nf = 1.5\n',
+  );
+  assertEquals(Object.keys(table), ["a", "b", "c", "d", "e"]);
+  assertEquals([table["a"], table["b"], table["c"]], ["x", true, 1]);
+  assert((table["d"] as unknown[])[0] instanceof Date);
+  assertEquals(Object.entries(table["e"] as object), [["f", 1.5]]);
+  assertEquals(Object.keys(parse("")), []);
+  const error = assertThrows(() => parse("a = 1\nb\n"), SyntaxError);
+  assertMatch(error.message, /^Parse error on line 2, column \d+: /);
 });

@@ -7,25 +7,26 @@
 //   2. print what has come since the last time; it scrolls up like any program's output;
 //   3. draw the live area anew and put the cursor into the line.
 // Rule for everything here: what others have sent goes through `printable()` before it is drawn.
+//
+// What is printed can't be changed afterwards, it may have left the screen. So what folds (who comes and
+// goes) stands in the live area while it goes on, and is printed when it is over.
 
-import { bold, dim, red, rgb8, stripAnsiCode } from "@std/fmt/colors";
-import { XOR_PROMISE } from "./cipher.ts";
-import { complete, submit } from "./commands.ts";
-import { Editor, type Key, KeyParser } from "./editor.ts";
+import { getColorEnabled, stripAnsiCode } from "@std/fmt/colors";
+import { alarm, Attention, type Environment, isCapable, notifier } from "./attention.ts";
+import { complete, type Context, follow, submit } from "./commands.ts";
+import { Editor } from "./editor.ts";
+import type { Emoji } from "./emoji.ts";
 import { ChatError } from "./errors.ts";
-import {
-  type Ending,
-  type Link,
-  listed,
-  news,
-  type Pending,
-  type Person,
-  remarks,
-  type Room,
-  type RoomEvent,
-  type RoomInfo,
-} from "./room.ts";
-import { printable, splitGraphemes, width, wrap } from "./text.ts";
+import { type Key, KeyParser } from "./keyboard.ts";
+import type { Files } from "./paths.ts";
+import { Presence } from "./presence.ts";
+import { RoomRecord } from "./record.ts";
+import type { Ending, Room, RoomEvent } from "./room.ts";
+import { choiceRows, pasteNote, searchLine, statusLine } from "./statusline.ts";
+import { cut, printable, width } from "./text.ts";
+import { GROUND_QUERY, paint, palette, themeFor } from "./theme.ts";
+import { isShown, type Page, Transcript } from "./transcript.ts";
+import { View } from "./view.ts";
 
 /** A terminal, as far as the screen needs one. */
 export interface Tty {
@@ -53,10 +54,22 @@ const ESCAPE_MS = 50;
 const MAX_PENDING_ROWS = 3;
 /** Rows of the line being edited that are shown at once, around the cursor. */
 const MAX_INPUT_ROWS = 10;
+/** Rows of words to choose from beneath the status line; of more, the number is told. */
+const MAX_CHOICE_ROWS = 5;
 /** How often the status line counts down to the next try to come back. */
 const TICK_MS = 1000;
-/** Names listed on entering: a crowd must not fill the screen. */
-const MAX_LISTED = 20;
+/** Who comes and goes is printed when for so long nobody else has, in ms. */
+const PRESENCE_MS = 3000;
+/** But no later than so long after the first of them, in ms. */
+const MAX_PRESENCE_MS = 15_000;
+/**
+ * What events redraw at most while the room is busy: once in so many ms, a frame of most screens. After a rest
+ * so many redraws are free: a single message is seen at once.
+ */
+const FRAME_MS = 16;
+const MAX_FREE_DRAWS = 20;
+/** Characters of messages in one write: keys are read between two, so a slow terminal keeps nobody from typing. */
+const MAX_WRITE = 16 * 1024;
 
 const PROMPT = "> ";
 const INDENT = "  ";
@@ -66,38 +79,23 @@ const ERASE_BELOW = "\x1b[J";
 const HOME = "\x1b[H";
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
-// While the live area is drawn: a terminal that takes a character for wider than we do must not wrap,
-// or the rows would be counted wrong.
+// While rows are drawn: a terminal that takes a character for wider than we do must not wrap. The rows of the
+// live area would be counted wrong, and what a member wrote would stand where only names and notices do.
 const WRAP_OFF = "\x1b[?7l";
 const WRAP_ON = "\x1b[?7h";
 const PASTE_ON = "\x1b[?2004h";
 const PASTE_OFF = "\x1b[?2004l";
+const FOCUS_ON = "\x1b[?1004h";
+const FOCUS_OFF = "\x1b[?1004l";
 const PLAIN = "\x1b[0m";
 const up = (rows: number) => rows > 0 ? `\x1b[${rows}A` : "";
 const right = (columns: number) => columns > 0 ? `\x1b[${columns}C` : "";
 
-/** The sentence in the status line, and the shorter one for where it does not fit. */
-const CIPHER_NOTES: Readonly<Record<RoomInfo["cipher"], readonly [string, string]>> = {
-  xor: [`xor: ${XOR_PROMISE}`, "xor: hides nothing"],
-  sealed: ["sealed: only members can read it", "sealed"],
-};
-
-/**
- * Colours of names, from the 256 of xterm: those of medium brightness, which have a contrast of at least 3
- * to 1 on black as well as on white. No pure red: that is for errors.
- */
-export const NAME_COLORS: readonly number[] = [
-  ...[166, 130, 136, 100, 64, 28, 29, 30, 31, 33, 68, 63, 99, 134, 164, 162],
-];
-
-/** The colour of a name: always the same for the same name, in every room. */
-export function nameColor(name: string): number {
-  // FNV-1a: spreads names that differ in one letter.
-  let hash = 0x811c9dc5;
-  for (const c of name.replace(/#\d+$/, "")) {
-    hash = Math.imul(hash ^ c.codePointAt(0)!, 0x01000193);
-  }
-  return NAME_COLORS[(hash >>> 0) % NAME_COLORS.length]!;
+/** How what a command answers looks. */
+interface Answer {
+  /** In front of the text, whose further rows stand under it. */
+  heading?: string | undefined;
+  role?: "dim" | "error";
 }
 
 /** What stands beneath the messages. */
@@ -133,28 +131,70 @@ export class Screen {
   readonly #clock: Clock;
   readonly #keys = new KeyParser();
   readonly #editor: Editor;
+  readonly #context: Context;
   #state: "new" | "open" | "closed" = "new";
-  /** Rows that have to be printed above the live area. */
+  readonly #view: View;
+  readonly #environment: Environment;
+  readonly #transcript = new Transcript();
+  readonly #presence = new Presence();
+  /** When those who have come and gone are printed at the latest, in ms. */
+  #settleBy = 0;
+  readonly #attention: Attention;
+  /** What suits the terminal's ground, if it has told its colour. */
+  #ground: "dark" | "light" | undefined;
+  /** Rows that have to be printed above the live area; the first ones are printed already. */
   #rows: string[] = [];
+  #printed = 0;
+  /** Redraws that need not wait, and when they were counted, in ms. */
+  #freeDraws = MAX_FREE_DRAWS;
+  #drawsCounted = -Infinity;
   /** The live area that is on the screen now. */
   #drawn: LiveArea | undefined;
   /** The status line that is on the screen now. */
   #status = "";
   /** Stands in the status line until the next key. */
   #hint: string | undefined;
+  /** Words that fit where Tab was pressed: stand beneath the status line until the next key. */
+  #choice: readonly string[] = [];
+  /** How many bytes `text` has: it is counted once. */
+  #counted = { text: "", bytes: 0 };
   #leaving = false;
   readonly #ended = Promise.withResolvers<Ending>();
   // How to cancel what waits.
   #cancelDraw: (() => void) | undefined;
   #cancelTick: (() => void) | undefined;
+  #cancelSettle: (() => void) | undefined;
   #cancelEscape: (() => void) | undefined;
   #cancelResize: (() => void) | undefined;
 
-  constructor(options: { tty: Tty; room: Room; clock?: Clock }) {
+  constructor(
+    options: {
+      tty: Tty;
+      room: Room;
+      clock?: Clock;
+      view?: View;
+      environment?: Environment;
+      files?: Files;
+      emoji?: Emoji;
+    },
+  ) {
     this.#tty = options.tty;
     this.#room = options.room;
     this.#clock = options.clock ?? systemClock;
-    this.#editor = new Editor((text, cursor) => complete(text, cursor, this.#room));
+    this.#view = options.view ?? new View();
+    this.#environment = options.environment ?? {};
+    this.#attention = new Attention(this.#clock.now().getTime());
+    this.#context = {
+      room: options.room,
+      view: this.#view,
+      record: new RoomRecord(),
+      files: options.files,
+      emoji: options.emoji,
+      now: () => this.#clock.now(),
+      print: (line, heading) => this.#answer(line, { heading }),
+      screen: { clear: () => this.#clearScreen() },
+    };
+    this.#editor = new Editor((text, cursor) => complete(text, cursor, this.#context));
   }
 
   /**
@@ -166,7 +206,8 @@ export class Screen {
     this.#state = "open";
     try {
       this.#cancelResize = this.#tty.onResize(() => this.#drawSoon());
-      this.#tty.write(PASTE_ON);
+      const query = isCapable(this.#environment) ? GROUND_QUERY : "";
+      this.#tty.write(PASTE_ON + FOCUS_ON + query);
       this.#draw();
       return await Promise.race([this.#ended.promise, this.#readKeys()]);
     } finally {
@@ -176,13 +217,16 @@ export class Screen {
 
   /** Shows what happened in the room. */
   event(event: RoomEvent): void {
+    if (!follow(event, this.#context)) return;
     this.#tell(event);
+    this.#ring(event);
     this.#drawSoon();
   }
 
   /** Shows something that no member said, as a server in the same process has to tell. */
   notice(text: string): void {
-    this.#print(this.#time(), text, dim);
+    this.#settle();
+    this.#push(this.#transcript.notice(text, this.#clock.now(), this.#page()));
     this.#drawSoon();
   }
 
@@ -198,11 +242,12 @@ export class Screen {
     this.#cancelTick?.();
     this.#cancelResize?.();
     if (!wasOpen) return;
+    this.#settle();
     this.#tellUnsent();
-    const restore = PASTE_OFF + WRAP_ON + PLAIN + SHOW_CURSOR;
+    const restore = FOCUS_OFF + PASTE_OFF + WRAP_ON + PLAIN + SHOW_CURSOR;
     // If the terminal itself is gone (its window was closed), nobody is left to see it restored; and an
     // error from here would hide the one that ended the program.
-    attempt(() => this.#tty.write(this.#eraseArea() + this.#takeRows() + restore));
+    attempt(() => this.#tty.write(this.#eraseArea() + WRAP_OFF + this.#takeRows() + restore));
     attempt(() => this.#tty.setRaw(false));
     this.#cancelDraw?.();
     this.#cancelDraw = undefined;
@@ -235,13 +280,23 @@ export class Screen {
   }
 
   #onKey(key: Key): void {
+    switch (key.type) {
+      // What the terminal tells of itself.
+      case "focus":
+        return this.#attention.focus(key.focused);
+      case "background":
+        this.#ground = themeFor(key);
+        return;
+    }
+    this.#attention.typed(this.#clock.now().getTime());
     this.#hint = undefined;
+    this.#choice = [];
     const request = this.#editor.onKey(key);
     switch (request?.type) {
       case "submit":
         return this.#submit(request.text);
       case "choose":
-        this.#hint = request.words.map((word) => word.trim()).join("  ");
+        this.#choice = request.words.map((word) => printable(word.trim()));
         return;
       case "discarded":
         this.#hint = "Ctrl-C again to leave, Ctrl-Y to get the line back";
@@ -254,17 +309,18 @@ export class Screen {
         this.#hint = "The line is full: the rest was left out";
         return;
     }
+    if (key.type === "paste") this.#hint = pasteNote(key.text, this.#tty.size().columns);
   }
 
   #submit(text: string): void {
     try {
-      submit(text, { room: this.#room, print: (line) => this.#print("", line) });
+      submit(text, this.#context);
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
-      this.#print("", error.message, red);
-      if (error.hint !== undefined) this.#print("", error.hint, dim);
+      this.#answer(error.message, { role: "error" });
+      if (error.hint !== undefined) this.#answer(error.hint, { role: "dim" });
       // Nothing typed is lost.
-      this.#editor.set(text);
+      this.#editor.takeBack();
     }
   }
 
@@ -278,127 +334,109 @@ export class Screen {
   /** Scrolls all out of sight instead of erasing it: it stays in the scrollback. */
   #clearScreen(): void {
     const { rows } = this.#tty.size();
-    this.#tty.write(this.#eraseArea() + this.#takeRows() + "\r\n".repeat(rows) + HOME);
+    const before = this.#eraseArea() + WRAP_OFF + this.#takeRows() + WRAP_ON;
+    this.#tty.write(before + "\r\n".repeat(rows) + HOME);
+    this.#transcript.startAnew();
   }
 
   // ---- messages ------------------------------------------------------------------------------------
 
   #tell(event: RoomEvent): void {
-    for (const remark of remarks(event, this.#clock.now())) {
-      this.#print(this.#time(), printable(remark), red);
+    const now = this.#clock.now();
+    if (isShown(event, now)) {
+      // What others say meanwhile goes above those who come and go: else these would never fold in a lively
+      // room. But who has just come is told of before the first words.
+      const goesOn = event.type === "message" || event.type === "direct"
+        ? !this.#presence.has(event.from)
+        : event.type === "delivered";
+      if (!goesOn) this.#settle();
+      this.#push(this.#transcript.event(event, now, this.#page()));
     }
-    const sentence = news(event);
-    if (sentence !== undefined) this.notice(printable(sentence));
-    switch (event.type) {
-      case "welcome": {
-        const { self, room } = event;
-        return this.notice(`you are ${self.name} in ${room.address}; /help lists the commands`);
-      }
-      case "members": {
-        const others = event.members.filter((m) => !m.self).map((m) => printable(listed(m)));
-        const names = others.slice(0, MAX_LISTED).join(", ");
-        const more = others.length - MAX_LISTED;
-        return this.notice(
-          others.length === 0
-            ? "nobody else is here yet"
-            : `here: ${names}${more > 0 ? ` and ${more} more` : ""}`,
-        );
-      }
-      case "message":
-        return this.#print(this.#time() + heading(styled(event.from), event.action), event.text);
-      case "direct": {
-        const who = `${styled(event.from)} ${bold("→ you")}`;
-        return this.#print(this.#time() + heading(who, event.action), event.text);
-      }
-      case "delivered":
-        return this.#print(this.#time() + heading(toOne(event.to), false), event.text);
-      case "undelivered": {
-        const name = printable(event.to.name);
-        const why = event.reason === "busy"
-          ? `too much is waiting for ${name} already, try again later`
-          : `${name} has left`;
-        this.#print(this.#time() + heading(toOne(event.to), false), event.text);
-        return this.#print(INDENT, `not delivered: ${why}`, red);
-      }
-      case "joined":
-        return this.notice(`${printable(event.who.name)} joined`);
-      case "left":
-        return this.notice(`${printable(event.who.name)} ${LEFT[event.reason]}`);
-      case "renamed": {
-        if (event.before === event.who.name) return; // The list had it already.
-        const before = event.who.self ? "you are" : `${printable(event.before)} is`;
-        return this.notice(`${before} now ${printable(event.who.name)}`);
-      }
-      case "unreadable":
-      case "otherkey":
-      case "away":
-      case "back":
-      case "warning":
-      case "disconnected":
-      // The status line has it.
-      case "waiting":
-      case "connected":
-        return;
-      case "ended":
-        return this.#end(event.ending);
-    }
+    if (event.type === "joined" || event.type === "left") this.#fold(event);
+    if (event.type === "ended") this.#ended.resolve(event.ending);
   }
 
-  #end(ending: Ending): void {
-    switch (ending.reason) {
-      case "left":
-        break;
-      case "stopped":
-        this.notice("the room is closed: its server has stopped");
-        break;
-      case "lost":
-        this.#print(this.#time(), `the room is lost: ${ending.message}`, red);
-        break;
-      case "refused":
-        this.#print(this.#time(), `the server has ended it: ${ending.message}`, red);
-        break;
-    }
-    this.#ended.resolve(ending);
+  /** Who comes and goes is one row for all: in the live area first. */
+  #fold(event: RoomEvent & { type: "joined" | "left" }): void {
+    if (this.#presence.isFull) this.#settle();
+    const now = this.#clock.now().getTime();
+    if (this.#presence.isEmpty) this.#settleBy = now + MAX_PRESENCE_MS;
+    if (event.type === "joined") this.#presence.joined(event.who);
+    else this.#presence.left(event.who, event.reason);
+    this.#cancelSettle?.();
+    if (this.#state === "closed") return this.#settle();
+    const wait = Math.max(0, Math.min(PRESENCE_MS, this.#settleBy - now));
+    this.#cancelSettle = this.#clock.after(wait, () => {
+      this.#settle();
+      this.#drawSoon();
+    });
+  }
+
+  /** Prints who has come and gone. */
+  #settle(): void {
+    this.#cancelSettle?.();
+    this.#cancelSettle = undefined;
+    if (this.#presence.isEmpty) return;
+    const sentence = printable(this.#presence.take());
+    this.#push(this.#transcript.notice(sentence, this.#clock.now(), this.#page()));
+  }
+
+  /** Puts rows above the live area. */
+  #push(rows: readonly string[]): void {
+    for (const row of rows) this.#rows.push(row);
+  }
+
+  /** What a command answers. */
+  #answer(text: string, { heading = "", role }: Answer = {}): void {
+    this.#settle();
+    this.#push(this.#transcript.answer(heading, text, this.#page(), role));
   }
 
   /** At the end: what is not known to have arrived stays readable. */
   #tellUnsent(): void {
-    for (const { text } of this.#room.pending) this.#print("not confirmed: ", text, red);
-    if (this.#editor.text !== "") this.#print("not sent: ", this.#editor.text, red);
+    const tell = (heading: string, text: string) => this.#answer(text, { heading, role: "error" });
+    for (const { text } of this.#room.pending) tell("not confirmed: ", text);
+    if (this.#editor.text !== "") tell("not sent: ", this.#editor.text);
   }
 
-  #time(): string {
-    const now = this.#clock.now();
-    const two = (n: number) => String(n).padStart(2, "0");
-    return dim(`${two(now.getHours())}:${two(now.getMinutes())}`) + " ";
+  /** For what is drawn now. */
+  #page(): Page {
+    const { theme, time } = this.#view;
+    const chosen = theme === "auto" ? this.#ground ?? theme : theme;
+    return {
+      columns: this.#tty.size().columns,
+      // Where the environment has NO_COLOR, there are none.
+      palette: palette(getColorEnabled() ? chosen : "mono"),
+      time,
+      self: this.#room.self.name,
+      links: isCapable(this.#environment),
+    };
   }
 
-  /**
-   * Puts `text`, from anybody, behind `heading`, which is ours and may have colours. Further rows are
-   * indented under the text, so nobody can write a line that looks like somebody else's; where
-   * that leaves less than half of the screen, the text gets rows of its own.
-   */
-  #print(heading: string, text: string, style: (row: string) => string = (row) => row): void {
-    const columns = Math.max(8, this.#tty.size().columns);
-    const lines = printable(text, "lines").replaceAll("\t", "    ").split("\n");
-    const indent = width(stripAnsiCode(heading));
-    if (lines.length === 1 && indent + width(lines[0]!) <= columns) {
-      this.#rows.push(heading + style(lines[0]!));
-    } else if (indent <= columns / 2) {
-      const rows = lines.flatMap((line) => wrap(line, columns - indent));
-      const margin = " ".repeat(indent);
-      rows.forEach((row, i) => this.#rows.push((i === 0 ? heading : margin) + style(row)));
-    } else {
-      const rows = lines.flatMap((line) => wrap(line, columns - INDENT.length));
-      this.#rows.push(heading.trimEnd(), ...rows.map((row) => INDENT + style(row)));
-    }
+  /** Rings, and notifies where the terminal can, of what somebody who looks elsewhere would want to know. */
+  #ring(event: RoomEvent): void {
+    if (this.#state !== "open") return;
+    const now = this.#clock.now().getTime();
+    const note = this.#attention.note(event, this.#view, this.#room.self.name, now);
+    if (note !== undefined) this.#tty.write(alarm(notifier(this.#environment), note));
   }
 
   // ---- drawing -------------------------------------------------------------------------------------
 
-  /** Draws when what happens now is over: a burst of messages is one redraw. */
+  /**
+   * Draws when what happens now is over: a burst of messages is one redraw. While one burst follows the other,
+   * redraws keep a distance.
+   */
   #drawSoon(): void {
-    this.#cancelDraw ??= this.#clock.after(0, () => this.#draw());
+    if (this.#cancelDraw) return;
+    const now = this.#clock.now().getTime();
+    // A clock that was set back frees nothing.
+    const passed = Math.max(0, now - this.#drawsCounted) / FRAME_MS;
+    this.#freeDraws = Math.min(MAX_FREE_DRAWS, this.#freeDraws + passed);
+    this.#drawsCounted = now;
+    const wait = this.#freeDraws >= 1 ? 0 : Math.ceil((1 - this.#freeDraws) * FRAME_MS);
+    this.#freeDraws -= 1;
+    this.#cancelDraw = this.#clock.after(wait, () => this.#draw());
   }
 
   #draw(): void {
@@ -406,16 +444,19 @@ export class Screen {
     this.#cancelDraw = undefined;
     if (this.#state === "new") return;
     if (this.#state === "closed") {
-      if (this.#rows.length > 0) this.#tty.write(this.#takeRows());
+      const rows = this.#takeRows();
+      if (rows !== "") this.#tty.write(rows);
       return;
     }
-    const before = this.#eraseArea() + this.#takeRows();
+    const before = this.#eraseArea() + WRAP_OFF + this.#takeRows(MAX_WRITE);
     const area = this.#liveArea();
-    const text = WRAP_OFF + area.rows.join("\r\n") + WRAP_ON;
+    const text = area.rows.join("\r\n") + WRAP_ON;
     const place = "\r" + up(area.rows.length - 1 - area.row) + right(area.column);
     this.#tty.write(HIDE_CURSOR + before + text + place + SHOW_CURSOR);
     this.#drawn = area;
     this.#tickLater();
+    // The rest; keys that have come meanwhile go first.
+    if (this.#rows.length > 0) this.#cancelDraw = this.#clock.after(0, () => this.#draw());
   }
 
   /** While the next try is waited for, redraws at each second of the countdown. */
@@ -433,10 +474,17 @@ export class Screen {
     });
   }
 
-  #takeRows(): string {
-    const rows = this.#rows;
-    this.#rows = [];
-    return rows.map((row) => row + "\r\n").join("");
+  /** The next rows to print, whole ones: all, or about so many characters of them. */
+  #takeRows(most = Infinity): string {
+    let text = "";
+    while (this.#printed < this.#rows.length && text.length < most) {
+      text += this.#rows[this.#printed++]! + "\r\n";
+    }
+    if (this.#printed === this.#rows.length) {
+      this.#rows = [];
+      this.#printed = 0;
+    }
+    return text;
   }
 
   /**
@@ -462,123 +510,70 @@ export class Screen {
     const { columns, rows: height } = this.#tty.size();
     const pending = this.#pendingRows(columns, height);
     this.#status = this.#statusLine(columns);
-    const view = this.#editor.render(Math.max(2, columns - PROMPT.length));
     // The area must fit on the screen, or its first row could not be reached again.
-    const fits = Math.max(1, Math.min(MAX_INPUT_ROWS, height - pending.length - 2));
-    const first = Math.max(
-      0,
-      Math.min(view.row - Math.floor(fits / 2), view.rows.length - fits),
-    );
-    const input = view.rows.slice(first, first + fits)
-      .map((row, i) => (first + i === 0 ? PROMPT : INDENT) + row);
+    const free = Math.max(1, height - pending.length - 2);
+    // Above the line, not beneath: see `LiveArea`.
+    const choice = choiceRows(this.#choice, columns - 1, Math.min(MAX_CHOICE_ROWS, free - 2));
+    const fits = Math.max(1, Math.min(MAX_INPUT_ROWS, free - choice.length));
+    const view = this.#editor.render(Math.max(2, columns - PROMPT.length), fits);
+    const input = view.rows.map((row, i) => (view.first + i === 0 ? PROMPT : INDENT) + row);
     return {
-      rows: [...pending, dim(this.#status), ...input],
-      row: pending.length + 1 + view.row - first,
+      rows: [...pending, paint(this.#status, this.#page().palette.dim), ...choice, ...input],
+      row: pending.length + 1 + choice.length + view.row,
       column: PROMPT.length + view.column,
     };
   }
 
-  /** What was said and is not confirmed: one row each, where its text will stand. */
+  /**
+   * Above the status line: who comes and goes, then what was said and is not confirmed, one row each, where its
+   * text will stand.
+   */
   #pendingRows(columns: number, height: number): string[] {
-    const pending = this.#room.pending;
-    const most = Math.max(0, Math.min(MAX_PENDING_ROWS, height - 4));
-    const shown = pending.slice(0, most).map((p) => this.#pendingText(p));
+    const { pending, self } = this.#room;
+    const page = { ...this.#page(), columns };
+    const coming = this.#presence.isEmpty || height < 5
+      ? []
+      : [this.#transcript.coming(this.#presence.sentence, page)];
+    const most = Math.max(0, Math.min(MAX_PENDING_ROWS, height - 4 - coming.length));
+    const shown = this.#transcript.pending(pending.slice(0, most), self, page);
     const more = pending.length - shown.length;
-    if (more > 0 && shown.length > 0) shown[shown.length - 1] = `${more + 1} more are waiting`;
-    return shown.map((text) => dim(cut("      " + text, columns - 1)));
-  }
-
-  #pendingText({ text, action, to }: Pending): string {
-    const who = to ? `you → ${to.name}` : this.#room.self.name;
-    // No row is wider than a thousand columns; the text may be a thousand times longer.
-    return heading(printable(who), action) + printable(text.slice(0, 1024));
+    if (more > 0 && shown.length > 0) {
+      shown[shown.length - 1] = this.#transcript.coming(`${more + 1} more are waiting`, page);
+    }
+    return [...coming, ...shown];
   }
 
   #statusLine(columns: number): string {
     if (this.#hint !== undefined) return cut(printable(this.#hint), columns - 1);
     if (this.#leaving) return cut("leaving; Ctrl-C to leave at once", columns - 1);
-    const { address, cipher } = this.#room.info;
-    const [note, shortNote] = CIPHER_NOTES[cipher];
-    const count = this.#room.members.length;
-    const members = `${count} ${count === 1 ? "member" : "members"}`;
-    const { link } = this.#room;
-    const rooms = [[address, note, members], [note, members], [note]];
-    // The first that fits: what the cipher hides is the last thing to be left out. That all is well is the
-    // first; that it is not goes before the rest.
-    const forms = link.state === "connected"
-      ? [[address, note, members, "connected"], ...rooms]
-      : linkForms(link, this.#clock.now()).flatMap((form) => (
-        [...rooms, [shortNote]].map((parts) => [...parts, form])
-      ));
-    const lines = forms.map((parts) => printable(parts.join(" · ")));
-    return lines.find((line) => width(line) < columns) ?? cut(shortNote, columns - 1);
+    const { search } = this.#editor;
+    if (search) return searchLine(search, columns);
+    const { info, members, link } = this.#room;
+    const status = {
+      info,
+      members: members.length,
+      link,
+      now: this.#clock.now(),
+      bytesLeft: this.#bytesLeft(),
+      unread: this.#attention.unread,
+      // Who wants no colours wants no pictures either.
+      pictures: getColorEnabled(),
+    };
+    return statusLine(status, columns);
+  }
+
+  /** How many bytes may still be typed; undefined where that is certainly many. */
+  #bytesLeft(): number | undefined {
+    const { text } = this.#editor;
+    const { maxText } = this.#room.info;
+    // Nothing has more than three bytes a unit of UTF-16: most often there is nothing to count.
+    if (text.length * 3 <= maxText / 2) return undefined;
+    if (this.#counted.text !== text) this.#counted = { text, bytes: utf8.encode(text).length };
+    return maxText - this.#counted.bytes;
   }
 }
 
-const LEFT: Readonly<Record<Extract<RoomEvent, { type: "left" }>["reason"], string>> = {
-  left: "left",
-  lost: "left: the connection was lost",
-  slow: "was dropped: too slow to follow the room",
-  refused: "was put out by the server",
-};
-
-/** What the status line says of a connection that is lost, from the longest form to the shortest. */
-function linkForms(link: Exclude<Link, { state: "connected" }>, now: Date): string[] {
-  if (link.state === "connecting") return ["connecting …", "connecting"];
-  const left = link.at.getTime() - now.getTime();
-  const when = left > 0 ? `in ${duration(left)}` : "now";
-  const long = `connection lost · trying again ${when}`;
-  return [
-    `${long} · /reconnect to hurry`,
-    `${long} · /reconnect`,
-    long,
-    `lost · again ${when}`,
-    `lost · ${when.replace("in ", "")}`,
-    "lost",
-  ];
-}
-
-/** So many milliseconds in words, rounded up: `5 s`, `1 min 30 s`, `2 h 5 min`. */
-function duration(ms: number): string {
-  const seconds = Math.ceil(ms / 1000);
-  if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return both(Math.floor(seconds / 60), "min", seconds % 60, "s");
-  const minutes = Math.ceil(seconds / 60);
-  return both(Math.floor(minutes / 60), "h", minutes % 60, "min");
-}
-
-function both(large: number, unit: string, small: number, smaller: string): string {
-  return `${large} ${unit}${small > 0 ? ` ${small} ${smaller}` : ""}`;
-}
-
-/** `NAME: `, or for an action `* NAME `. */
-function heading(who: string, action: boolean): string {
-  return action ? `* ${who} ` : `${who}: `;
-}
-
-/** A name in its colour; one's own is bold too. */
-function styled(person: Person): string {
-  const name = rgb8(printable(person.name), nameColor(person.name));
-  return person.self ? bold(name) : name;
-}
-
-/** The heading of a direct message that one has sent. */
-function toOne(to: Person): string {
-  return `${bold("you →")} ${styled(to)}`;
-}
-
-/** The beginning of `text`, at most `columns` wide; `…` shows that it was cut. */
-function cut(text: string, columns: number): string {
-  if (width(text) <= columns) return text;
-  let kept = "";
-  let used = 0;
-  for (const g of splitGraphemes(text)) {
-    used += width(g);
-    if (used > columns - 1) break;
-    kept += g;
-  }
-  return kept + "…";
-}
+const utf8 = new TextEncoder();
 
 /** Does `action`, if it can be done; only for giving the terminal back. */
 function attempt(action: () => void): void {

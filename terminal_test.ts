@@ -7,249 +7,48 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
-import xterm from "@xterm/headless";
-import { ChatError } from "./errors.ts";
-import type { Ending, Link, Pending, Person, Room, RoomEvent, RoomInfo } from "./room.ts";
-import { type Clock, NAME_COLORS, nameColor, Screen, type Tty } from "./terminal.ts";
+import { alice, bob, FakeClock, FakeRoom, FakeTty, setUp, unproved } from "./fake_terminal.ts";
+import type { Ending, Link, Person, RoomEvent, RoomInfo } from "./room.ts";
+import { Screen } from "./terminal.ts";
+import { nameStyle, palette } from "./theme.ts";
 
 // The tests look at what a terminal emulator makes of the output. They wait for nothing but events: the
 // clock is moved by hand, and typing resolves when the screen asks for more.
 
-/** A terminal emulator behind the interface that the screen uses. */
-class FakeTty implements Tty {
-  readonly term: InstanceType<typeof xterm.Terminal>;
-  raw = false;
-  output = "";
-  writes = 0;
-  listeners = new Set<() => void>();
-  /** Resolves `read`. */
-  #reading = Promise.withResolvers<Uint8Array | null>();
-  /** Resolves when `read` is called. */
-  #asked = Promise.withResolvers<void>();
-
-  constructor(columns = 80, rows = 24) {
-    this.term = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true });
-  }
-
-  size(): { columns: number; rows: number } {
-    return { columns: this.term.cols, rows: this.term.rows };
-  }
-
-  read(): Promise<Uint8Array | null> {
-    this.#reading = Promise.withResolvers();
-    this.#asked.resolve();
-    return this.#reading.promise;
-  }
-
-  write(text: string): void {
-    this.output += text;
-    this.writes++;
-    this.term.write(text);
-  }
-
-  setRaw(raw: boolean): void {
-    this.raw = raw;
-  }
-
-  onResize(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  }
-
-  /** Types `input`; resolves when the screen has obeyed it and reads on. */
-  async type(input: string | null | Error): Promise<void> {
-    this.#asked = Promise.withResolvers();
-    if (input instanceof Error) this.#reading.reject(input);
-    else this.#reading.resolve(input === null ? null : new TextEncoder().encode(input));
-    await this.#asked.promise;
-  }
-
-  /** Like `type`, where the screen will not read on. */
-  typeLast(input: string | null | Error): void {
-    void this.type(input);
-  }
-
-  async resize(columns: number, rows: number): Promise<void> {
-    await this.drawn();
-    this.term.resize(columns, rows);
-    for (const listener of this.listeners) listener();
-  }
-
-  /** Resolves when the emulator has drawn all that was written. */
-  drawn(): Promise<void> {
-    return new Promise((resolve) => this.term.write("", resolve));
-  }
-
-  /** All rows, those in the scrollback first, without the empty ones at the end. */
-  async rows(): Promise<string[]> {
-    await this.drawn();
-    const { active } = this.term.buffer;
-    const rows = Array.from(
-      { length: active.length },
-      (_, i) => active.getLine(i)!.translateToString(true).trimEnd(),
-    );
-    while (rows.at(-1) === "") rows.pop();
-    return rows;
-  }
-
-  /** Where the cursor is: its row among `rows()`, and its column. */
-  async cursor(): Promise<[row: number, column: number]> {
-    await this.drawn();
-    const { active } = this.term.buffer;
-    return [active.baseY + active.cursorY, active.cursorX];
-  }
-}
-
-class FakeClock implements Clock {
-  #now = new Date(2026, 0, 2, 9, 5).getTime();
-  #tasks = new Set<{ due: number; task: () => void }>();
-
-  now(): Date {
-    return new Date(this.#now);
-  }
-
-  after(ms: number, task: () => void): () => void {
-    const entry = { due: this.#now + ms, task };
-    this.#tasks.add(entry);
-    return () => this.#tasks.delete(entry);
-  }
-
-  /** Lets `ms` pass, and does what is due meanwhile, each at its moment. */
-  pass(ms = 0): void {
-    const end = this.#now + ms;
-    for (;;) {
-      const [next] = [...this.#tasks].sort((a, b) => a.due - b.due);
-      if (!next || next.due > end) break;
-      this.#tasks.delete(next);
-      this.#now = next.due;
-      next.task();
-    }
-    this.#now = end;
-  }
-
-  /** So many milliseconds from now. */
-  in(ms: number): Date {
-    return new Date(this.#now + ms);
-  }
-
-  get waiting(): number {
-    return this.#tasks.size;
-  }
-}
-
-const alice: Person = { id: 1, name: "alice", self: true, away: false };
-const bob: Person = { id: 2, name: "bob", self: false, away: false };
-/** In a room that is not sealed, nothing is known of when a message was sent, and of how many before it. */
-const unproved = { sent: undefined, missing: 0 } as const;
-
-class FakeRoom implements Room {
-  info: RoomInfo = { address: "127.0.0.1:2428", cipher: "xor", maxText: 100 };
-  readonly self = alice;
-  readonly fingerprint = undefined;
-  members = [alice, bob];
-  pending: Pending[] = [];
-  link: Link = { state: "connected" };
-  left = 0;
-  #refs = 0;
-  #at = 0;
-
-  say(text: string): number {
-    return this.#send(text, false, undefined);
-  }
-  act(text: string): number {
-    return this.#send(text, true, undefined);
-  }
-  tell(_to: string | number, text: string): number {
-    return this.#send(text, false, bob);
-  }
-  rename(): void {}
-  compare(): string {
-    return "abandon ability able about above absent absorb abstract";
-  }
-  trust(): void {}
-  /** It tries at once, like the real one. */
-  reconnect(): void {
-    this.link = { state: "connecting", attempt: 1 };
-  }
-  leave(): void {
-    this.left++;
-  }
-
-  /** What the room says when the oldest pending message has come back. */
-  echo(): RoomEvent {
-    const { ref, text, action, to } = this.pending.shift()!;
-    return to ? { type: "delivered", ref, to, text } : this.message(alice, text, action, ref);
-  }
-
-  message(from: Person, text: string, action = false, ref?: number): RoomEvent {
-    return { type: "message", from, text, action, at: this.#at++, ref, ...unproved };
-  }
-
-  #send(text: string, action: boolean, to: Person | undefined): number {
-    if (text.length > this.info.maxText) {
-      throw new ChatError("Cannot send this: it is too long", { hint: "Send it in parts" });
-    }
-    this.pending.push({ ref: ++this.#refs, text, action, to });
-    return this.#refs;
-  }
-}
-
-interface Setup {
-  tty: FakeTty;
-  clock: FakeClock;
-  room: FakeRoom;
-  screen: Screen;
-  /** Tells the screen, and lets it draw. */
-  tell(...events: RoomEvent[]): void;
-  /** What `run` will resolve to. */
-  ending: Promise<Ending>;
-}
-
-/** A screen that runs. */
-function setUp(columns = 80, rows = 24): Setup {
-  const tty = new FakeTty(columns, rows);
-  const clock = new FakeClock();
-  const room = new FakeRoom();
-  const screen = new Screen({ tty, room, clock });
-  const ending = screen.run();
-  const tell = (...events: RoomEvent[]) => {
-    for (const event of events) screen.event(event);
-    clock.pass();
-  };
-  return { tty, clock, room, screen, tell, ending };
-}
-
-const STATUS = "127.0.0.1:2428 · xor: hides nothing from anybody who looks · 2 members";
+const STATUS = "127.0.0.1:2428 · xor: hides nothing · 2 members · connected";
+/** Where there is room for the whole sentence. */
+const ROOM = "127.0.0.1:2428 · xor: hides nothing from anybody who looks · 2 members";
 
 Deno.test("Screen: messages stand above the status line and the line, at 20, 80 and 200 columns", async () => {
   const long =
     "the quick brown fox jumps over the lazy dog and then it rests for a while in the sun";
   const expected: Record<number, string[]> = {
     20: [
-      "09:05 bob: hi",
       "09:05 bob:",
+      "  hi",
       "  the quick brown",
       "  fox jumps over the",
       "  lazy dog and then",
       "  it rests for a",
       "  while in the sun",
-      "09:05 * alice waves",
+      "* alice",
+      "  waves",
       "xor: hides nothing",
       "> typed",
     ],
     80: [
-      "09:05 bob: hi",
-      "09:05 bob: the quick brown fox jumps over the lazy dog and then it rests for a",
-      "           while in the sun",
-      "09:05 * alice waves",
+      "09:05  bob │ hi",
+      "           │ the quick brown fox jumps over the lazy dog and then it rests for",
+      "           │ a while in the sun",
+      "      * alice │ waves",
       STATUS,
       "> typed",
     ],
     200: [
-      "09:05 bob: hi",
-      `09:05 bob: ${long}`,
-      "09:05 * alice waves",
-      `${STATUS} · connected`,
+      "09:05  bob │ hi",
+      `           │ ${long}`,
+      "      * alice │ waves",
+      `${ROOM} · connected`,
       "> typed",
     ],
   };
@@ -271,10 +70,10 @@ Deno.test("Screen: several lines are indented under the text, also empty ones an
   const { tty, room, tell } = setUp(80);
   tell(room.message(bob, "one\n\ttwo\n\nbob: three"));
   assertEquals((await tty.rows()).slice(0, -2), [
-    "09:05 bob: one",
-    "               two",
-    "",
-    "           bob: three",
+    "09:05  bob │ one",
+    "           │     two",
+    "           │",
+    "           │ bob: three",
   ]);
 });
 
@@ -299,23 +98,23 @@ Deno.test("Screen: an own message is pending, then confirmed, and seen once, in 
   const { tty, room, tell } = setUp();
   await tty.type("first\rsecond\r/me waves\r");
   assertEquals((await tty.rows()).slice(0, -2), [
-    "      alice: first",
-    "      alice: second",
-    "      * alice waves",
+    "    …   alice │ first",
+    "    …   alice │ second",
+    "    … * alice │ waves",
   ]);
   tell(room.message(bob, "between"), room.echo());
   assertEquals((await tty.rows()).slice(0, -2), [
-    "09:05 bob: between",
-    "09:05 alice: first",
-    "      alice: second",
-    "      * alice waves",
+    "09:05     bob │ between",
+    "        alice │ first",
+    "    …   alice │ second",
+    "    … * alice │ waves",
   ]);
   tell(room.echo(), room.echo());
   assertEquals(await tty.rows(), [
-    "09:05 bob: between",
-    "09:05 alice: first",
-    "09:05 alice: second",
-    "09:05 * alice waves",
+    "09:05     bob │ between",
+    "        alice │ first",
+    "              │ second",
+    "      * alice │ waves",
     STATUS,
     ">",
   ]);
@@ -327,8 +126,8 @@ Deno.test("Screen: many pending messages, and long ones, take few rows", async (
     await tty.type(`\x1b[200~message ${i}\rmore ${"x".repeat(40)}\x1b[201~\r`);
   }
   assertEquals((await tty.rows()).slice(0, -2), [
-    "      alice: message 1␊more xxxxxxxxxx…",
-    "      alice: message 2␊more xxxxxxxxxx…",
+    "    … alice: message 1␊more xxxxxxxxxx…",
+    "    … alice: message 2␊more xxxxxxxxxx…",
     "      7 more are waiting",
   ]);
 });
@@ -336,7 +135,7 @@ Deno.test("Screen: many pending messages, and long ones, take few rows", async (
 Deno.test("Screen: direct messages are marked in both directions, with what became of them", async () => {
   const { tty, room, tell } = setUp();
   await tty.type("/msg bob psst\r");
-  assertEquals((await tty.rows())[0], "      you → bob: psst");
+  assertEquals((await tty.rows())[0], "    … you → bob │ psst");
   tell(
     room.echo(),
     { type: "direct", from: bob, text: "what?", action: false, ...unproved },
@@ -345,13 +144,13 @@ Deno.test("Screen: direct messages are marked in both directions, with what beca
     { type: "undelivered", ref: 3, to: bob, text: "again", reason: "busy" },
   );
   assertEquals((await tty.rows()).slice(0, -2), [
-    "09:05 you → bob: psst",
-    "09:05 bob → you: what?",
-    "09:05 * bob → you listens",
-    "09:05 you → bob: never mind",
-    "  not delivered: bob has left",
-    "09:05 you → bob: again",
-    "  not delivered: too much is waiting for bob already, try again later",
+    "09:05 you → bob │ psst",
+    "      bob → you │ what?",
+    "      * bob → you │ listens",
+    "        you → bob │ never mind",
+    "      not delivered: bob has left",
+    "        you → bob │ again",
+    "      not delivered: too much is waiting for bob already, try again later",
   ]);
 });
 
@@ -374,7 +173,7 @@ Deno.test("Screen: who is here, comes, goes and is called what", async () => {
     { type: "renamed", who: { ...bob, name: "rob" }, before: "rob", at: 1 },
     { type: "renamed", who: { ...alice, name: "ally" }, before: "alice", at: 2 },
     { type: "left", who: bob, reason: "left", at: 3 },
-    { type: "left", who: bob, reason: "slow", at: 4 },
+    { type: "left", who: crowd[0]!, reason: "slow", at: 4 },
     { type: "unreadable", from: bob, message: "it is no text", count: 1 },
     { type: "unreadable", from: bob, message: "it is no text", count: 2 },
   );
@@ -382,19 +181,18 @@ Deno.test("Screen: who is here, comes, goes and is called what", async () => {
   tell();
   assertEquals((await tty.rows()).slice(0, -2), [
     "09:05 you are alice in 127.0.0.1:2428; /help lists the commands",
-    "09:05 nobody else is here yet",
-    "09:05 here: bob",
-    "09:05 here: bob (away)",
-    "09:05 here: m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14,",
+    "      nobody else is here yet",
+    "      here: bob",
+    "      here: bob (away)",
+    "      here: m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14,",
     "      m15, m16, m17, m18, m19 and 5 more",
-    "09:05 bob joined",
-    "09:05 bob is now rob",
-    "09:05 you are now ally",
-    "09:05 bob left",
-    "09:05 bob was dropped: too slow to follow the room",
+    "      bob joined",
+    "      bob is now rob",
+    "      you are now ally",
+    "      bob left; m0 was dropped: too slow to follow the room",
     // Once.
-    "09:05 something that came as from bob is not shown: it is no text",
-    "09:05 the log",
+    "      something that came as from bob is not shown: it is no text",
+    "      the log",
     "      of the server",
   ]);
 });
@@ -415,29 +213,34 @@ Deno.test("Screen: what is remarkable about a message stands in front of it, wit
     { ...message, from: { ...bob, name: "bob(!)" } },
   );
   assertEquals((await tty.rows()).slice(0, -2), [
-    "09:05 bob: hi",
-    "09:05 2 messages of bob before this one have not come",
-    "09:05 bob: hi",
-    "09:05 a message of bob before this one has not come",
-    `09:05 by the clock of bob this was sent at ${off(121_000).toISOString()}`,
-    "09:05 bob → you: psst",
-    "09:05 bob joined",
-    `09:05 by the clock of bob it is ${off(-121_000).toISOString()}`,
-    "09:05 bob joined",
-    "09:05 bob(!) is not the bob that you know: the name comes with another key. Compare with " +
+    "09:05  bob │ hi",
+    "      2 messages of bob before this one have not come",
+    "       bob │ hi",
+    "      a message of bob before this one has not come",
+    `      by the clock of bob this was sent at ${off(121_000).toISOString()}`,
+    "      bob → you │ psst",
+    "      bob joined",
+    `      by the clock of bob it is ${off(-121_000).toISOString()}`,
+    "      bob joined",
+    "      bob(!) is not the bob that you know: the name comes with another key. Compare with " +
     "/verify bob, and if it is right, /trust bob",
     // On every line, from now on.
-    "09:05 bob(!): hi",
+    "         bob(!) │ hi",
   ]);
 });
 
+/** In front of what says that a room is sealed, where pictures are wanted. */
+const LOCK = getColorEnabled() ? "🔒 " : "";
+
 Deno.test("Screen: the status line says what protects the room, at every width; commands show keys", async () => {
   const expected: [number, string][] = [
-    [80, "127.0.0.1:2428 · sealed: only members can read it · 2 members · connected"],
-    [70, "127.0.0.1:2428 · sealed: only members can read it · 2 members"],
-    [60, "sealed: only members can read it · 2 members"],
-    [40, "sealed: only members can read it"],
-    [20, "sealed"],
+    [80, `127.0.0.1:2428 · ${LOCK}sealed: only members can read it · 2 members · connected`],
+    [72, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · connected`],
+    [60, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · connected`],
+    [40, `127.0.0.1:2428 · ${LOCK}sealed · 2 members`],
+    [30, `${LOCK}sealed · 2 members`],
+    [18, `${LOCK}sealed`],
+    [9, "sealed"],
   ];
   for (const [columns, status] of expected) {
     const { tty, room, tell } = setUp(columns);
@@ -475,32 +278,32 @@ const waitingFor = (ms: number) => (clock: FakeClock): Link => (
 );
 
 Deno.test("Screen: the status line says when the next try is, and what protects the room, at every width", async () => {
-  const long = "connection lost · trying again in 5 s · /reconnect to hurry";
+  const long = "reconnecting in 5 s · /reconnect to hurry";
   const cases: [number, RoomInfo["cipher"], number, string][] = [
-    [200, "xor", 5000, `${STATUS} · ${long}`],
-    [120, "xor", 5000, `xor: hides nothing from anybody who looks · 2 members · ${long}`],
-    [110, "xor", 5000, `xor: hides nothing from anybody who looks · ${long}`],
-    [100, "sealed", 5000, `sealed: only members can read it · ${long}`],
-    [81, "xor", 5000, `xor: hides nothing · ${long}`],
-    [80, "xor", 5000, "xor: hides nothing · connection lost · trying again in 5 s · /reconnect"],
+    [200, "xor", 5000, `${ROOM} · ${long}`],
+    [110, "xor", 5000, `127.0.0.1:2428 · xor: hides nothing · 2 members · ${long}`],
+    [90, "xor", 5000, `xor: hides nothing · 2 members · ${long}`],
+    [90, "sealed", 5000, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · ${long}`],
+    [80, "xor", 5000, `xor: hides nothing · 2 members · ${long}`],
+    [80, "xor", 90_000, "xor: hides nothing · reconnecting in 1 min 30 s · /reconnect to hurry"],
+    [72, "sealed", 5000, `${LOCK}sealed · 2 members · ${long}`],
     [
       80,
-      "xor",
-      90_000,
-      "xor: hides nothing · connection lost · trying again in 1 min 30 s · /reconnect",
+      "sealed",
+      -1,
+      `127.0.0.1:2428 · ${LOCK}sealed · 2 members · reconnecting now · /reconnect to hurry`,
     ],
-    [80, "sealed", 5000, `sealed · ${long}`],
-    [80, "sealed", -1, "sealed · connection lost · trying again now · /reconnect to hurry"],
-    [60, "xor", 12_000, "xor: hides nothing · connection lost · trying again in 12 s"],
+    [60, "xor", 12_000, "xor: hides nothing · reconnecting in 12 s · /reconnect"],
+    [42, "xor", 5000, "xor: hides nothing · reconnecting in 5 s"],
     [40, "xor", 5000, "xor: hides nothing · lost · 5 s"],
     [40, "xor", 90_000, "xor: hides nothing · lost · 1 min 30 s"],
-    [40, "xor", 0, "xor: hides nothing · lost · again now"],
-    [40, "sealed", 90_000, "sealed · lost · again in 1 min 30 s"],
+    [40, "xor", 0, "xor: hides nothing · reconnecting now"],
+    [40, "sealed", 90_000, `${LOCK}sealed · reconnecting in 1 min 30 s`],
     // What the cipher hides is the last thing to be left out.
     [20, "xor", 5000, "xor: hides nothing"],
     [20, "sealed", 5000, "sealed · lost · 5 s"],
-    [20, "sealed", 0, "sealed · lost · now"],
-    [20, "sealed", 12_000, "sealed · lost"],
+    [20, "sealed", 0, `${LOCK}sealed · lost`],
+    [20, "sealed", 12_000, `${LOCK}sealed · lost`],
   ];
   for (const [columns, cipher, ms, status] of cases) {
     assertEquals(await statusLine(columns, cipher, waitingFor(ms)), status);
@@ -509,13 +312,18 @@ Deno.test("Screen: the status line says when the next try is, and what protects 
 
 Deno.test("Screen: the status line says that it connects, at every width", async () => {
   const cases: [number, RoomInfo["cipher"], string][] = [
-    [100, "xor", `${STATUS} · connecting …`],
-    [80, "xor", "xor: hides nothing from anybody who looks · 2 members · connecting …"],
-    [80, "sealed", "127.0.0.1:2428 · sealed: only members can read it · 2 members · connecting …"],
-    [40, "xor", "xor: hides nothing · connecting …"],
-    [40, "sealed", "sealed · connecting …"],
+    [100, "xor", `${ROOM} · reconnecting …`],
+    [80, "xor", "127.0.0.1:2428 · xor: hides nothing · 2 members · reconnecting …"],
+    [
+      100,
+      "sealed",
+      `127.0.0.1:2428 · ${LOCK}sealed: only members can read it · 2 members · reconnecting …`,
+    ],
+    [77, "sealed", `127.0.0.1:2428 · ${LOCK}sealed · 2 members · reconnecting …`],
+    [40, "xor", "xor: hides nothing · reconnecting …"],
+    [40, "sealed", `${LOCK}sealed · 2 members · reconnecting …`],
     [20, "xor", "xor: hides nothing"],
-    [20, "sealed", "sealed · connecting"],
+    [20, "sealed", `${LOCK}sealed · lost`],
   ];
   for (const [columns, cipher, status] of cases) {
     const connecting = (): Link => ({ state: "connecting", attempt: 2 });
@@ -542,7 +350,7 @@ Deno.test("Screen: how long it takes to the next try is rounded up and readable"
     [-3_600_000, "now"],
   ];
   for (const [ms, when] of cases) {
-    assertStringIncludes(await statusLine(200, "xor", waitingFor(ms)), ` trying again ${when} ·`);
+    assertStringIncludes(await statusLine(200, "xor", waitingFor(ms)), ` reconnecting ${when} ·`);
   }
 });
 
@@ -552,27 +360,27 @@ Deno.test("Screen: the countdown goes on by itself, one write a second, until th
   room.link = { state: "waiting", attempt: 1, at: clock.in(2500) };
   tell({ type: "waiting", attempt: 1, until: room.link.at, message: "nobody answers" });
   await tty.type("typed");
-  assertStringIncludes(await status(), "again in 3 s");
+  assertStringIncludes(await status(), "reconnecting in 3 s");
   tty.writes = 0;
   clock.pass(499);
   assertEquals(tty.writes, 0);
   clock.pass(1);
-  assertStringIncludes(await status(), "again in 2 s");
+  assertStringIncludes(await status(), "reconnecting in 2 s");
   clock.pass(1000);
-  assertStringIncludes(await status(), "again in 1 s");
+  assertStringIncludes(await status(), "reconnecting in 1 s");
   assertEquals(tty.writes, 2);
   // The line being edited is as it was.
   assertEquals((await tty.rows()).at(-1), "> typed");
   assertEquals(await tty.cursor(), [1, 7]);
   clock.pass(1000);
-  assertStringIncludes(await status(), "again now");
+  assertStringIncludes(await status(), "reconnecting now");
   // Nothing changes, nothing is written.
   clock.pass(10_000);
   assertEquals(tty.writes, 3);
   // No event tells of this.
   room.link = { state: "connecting", attempt: 1 };
   clock.pass(1000);
-  assertStringIncludes(await status(), "connecting …");
+  assertStringIncludes(await status(), "reconnecting …");
   assertEquals(clock.waiting, 0);
   room.link = { state: "connected" };
   tell({ type: "connected", self: alice, resumed: true, missed: 0 });
@@ -596,7 +404,7 @@ Deno.test("Screen: the countdown ends with the screen, and does not tick where i
   clock.pass(5000);
   assertEquals(tty.writes, 0);
   await tty.type("b");
-  assertStringIncludes((await tty.rows()).at(-2)!, "again in 55 s");
+  assertStringIncludes((await tty.rows()).at(-2)!, "reconnecting in 55 s");
   screen.close();
   assertEquals(clock.waiting, 0);
   await assertRestored(tty);
@@ -611,9 +419,9 @@ Deno.test("Screen: what is typed while the connection is lost waits as pending, 
   const kept = "what you write is kept and sent when it is back";
   assertEquals((await tty.rows()).slice(0, -2), [
     `09:05 the connection is lost: it was reset; ${kept}`,
-    "      alice: before",
-    "      alice: meanwhile",
-    "      you → bob: psst",
+    "    …     alice │ before",
+    "    …     alice │ meanwhile",
+    "    … you → bob │ psst",
   ]);
   room.link = { state: "connected" };
   tell(
@@ -624,12 +432,12 @@ Deno.test("Screen: what is typed while the connection is lost waits as pending, 
     room.echo(),
   );
   assertEquals((await tty.rows()).slice(1), [
-    "09:05 connected again: nothing was missed",
-    "09:05 alice: before",
-    "09:05 bob: back again?",
-    "09:05 alice: meanwhile",
-    "09:05 you → bob: psst",
-    `${STATUS} · connected`,
+    "      connected again: nothing was missed",
+    "          alice │ before",
+    "            bob │ back again?",
+    "          alice │ meanwhile",
+    "      you → bob │ psst",
+    `${ROOM} · connected`,
     ">",
   ]);
 });
@@ -658,17 +466,17 @@ Deno.test("Screen: a loss, a gap, who is away and what the server warns of are t
   const kept = "what you write is kept and sent when it is back";
   assertEquals((await tty.rows()).slice(0, -2), [
     `09:05 the connection is lost: nothing has come for 30 s; ${kept}`,
-    "09:05 connected again: nothing was missed",
-    "09:05 here: bob",
-    `09:05 the server has stopped; ${kept}`,
-    "09:05 connected again; the server has started anew: messages from its last moment may be missing",
-    "09:05 nobody else is here yet",
-    `09:05 the server has ended the connection: you are too slow␊for it; ${kept}`,
-    "09:05 connected again: 12 messages were missed here",
-    "09:05 here: bob (away)",
-    "09:05 bob is back",
-    "09:05 bob is away: the connection was lost",
-    "09:05 the server warns: you send too fast",
+    "      connected again: nothing was missed",
+    "      here: bob",
+    `      the server has stopped; ${kept}`,
+    "      connected again; the server has started anew: messages from its last moment may be missing",
+    "      nobody else is here yet",
+    `      the server has ended the connection: you are too slow␊for it; ${kept}`,
+    "      connected again: 12 messages were missed here",
+    "      here: bob (away)",
+    "      bob is back",
+    "      bob is away: the connection was lost",
+    "      the server warns: you send too fast",
   ]);
 });
 
@@ -688,11 +496,11 @@ Deno.test("Screen: a gap and a warning are red, the rest of what the connection 
       { type: "warning", code: "flood", message: "you send too fast" },
     );
     await tty.drawn();
-    const RED = 1;
+    const { error, dim } = palette("auto");
     const looks = [0, 1, 2, 3, 4, 5].map((row) => {
       const cell = tty.term.buffer.active.getLine(row)!.getCell("09:05 ".length)!;
-      if (cell.isFgPalette() && cell.getFgColor() === RED) return "red";
-      return cell.isDim() !== 0 ? "dim" : "plain";
+      const color = cell.isFgPalette() ? `38;5;${cell.getFgColor()}` : "";
+      return { [error]: "red", [dim]: "dim" }[color] ?? "plain";
     });
     const expected = ["dim", "dim", "dim", "red", "red", "red"];
     assertEquals(looks, enabled ? expected : expected.map(() => "plain"));
@@ -715,7 +523,7 @@ Deno.test("Screen: /reconnect tries at once; /who says who is away, and the coun
   tell({ type: "waiting", attempt: 1, until: room.link.at, message: "nobody answers" });
   await tty.type("/reconnect\r");
   assertEquals((await tty.rows()).slice(2), [
-    "xor: hides nothing from anybody who looks · 2 members · connecting …",
+    "127.0.0.1:2428 · xor: hides nothing · 2 members · reconnecting …",
     ">",
   ]);
   assertEquals(clock.waiting, 0);
@@ -729,7 +537,7 @@ Deno.test("Screen: when it comes back no more, it says why, and what has not bee
   tell({ type: "ended", ending: { reason: "lost", message: "nobody answers" } });
   assertEquals(await ending, { reason: "lost", message: "nobody answers" });
   assertEquals((await tty.rows()).slice(-3), [
-    "09:05 the room is lost: nobody answers",
+    "      the room is lost: nobody answers",
     "not confirmed: said",
     "not sent: unfinished",
   ]);
@@ -737,16 +545,17 @@ Deno.test("Screen: when it comes back no more, it says why, and what has not bee
   assertEquals(clock.waiting, 0);
 });
 
-Deno.test("Screen: a burst of messages is one write, a read with many keys is one write", async () => {
+Deno.test("Screen: a burst of messages is few writes, a read with many keys is one write", async () => {
   const { tty, room, tell } = setUp();
   tty.writes = 0;
   tell(...Array.from({ length: 1000 }, (_, i) => room.message(bob, `message ${i}`)));
-  assertEquals(tty.writes, 1);
+  assertEquals(tty.writes, Math.ceil(tty.output.length / (18 * 1024)));
+  tty.writes = 0;
   await tty.type("many keys\x1b[D\x1b[D");
-  assertEquals(tty.writes, 2);
+  assertEquals(tty.writes, 1);
   const rows = await tty.rows();
   assertEquals(rows.length, 1002);
-  assertEquals(rows[500], "09:05 bob: message 500");
+  assertEquals(rows[500], "           │ message 500");
 });
 
 Deno.test("Screen: commands print beneath the messages; Tab completes and shows the choice", async () => {
@@ -757,12 +566,217 @@ Deno.test("Screen: commands print beneath the messages; Tab completes and shows 
   assertEquals((await tty.rows()).slice(1), [STATUS, "> bob:"]);
   room.members = [alice, bob, { ...bob, id: 3, name: "bert" }];
   await tty.type("\x15b\t");
-  assertEquals((await tty.rows()).slice(1), ["bob:  bert:", "> b"]);
+  const three = STATUS.replace("2 members", "3 members");
+  assertEquals((await tty.rows()).slice(1), [three, "bob:  bert:", "> b"]);
   await tty.type("e\t");
-  assertEquals((await tty.rows()).slice(1), [
-    STATUS.replace("2 members", "3 members"),
-    "> bert:",
-  ]);
+  assertEquals((await tty.rows()).slice(1), [three, "> bert:"]);
+});
+
+Deno.test("Screen: words to choose from stand in columns above the line, until the next key", async () => {
+  const names = Array.from({ length: 40 }, (_, i) => `name${i}`);
+  const cases: [columns: number, rows: number, count: number, expected: string[]][] = [
+    [80, 24, 3, ["name0:  name1:  name2:"]],
+    [
+      80,
+      24,
+      22,
+      [
+        "name0:  name3:  name6:  name9:   name12:  name15:  name18:  name21:",
+        "name1:  name4:  name7:  name10:  name13:  name16:  name19:",
+        "name2:  name5:  name8:  name11:  name14:  name17:  name20:",
+      ],
+    ],
+    [20, 24, 10, [
+      "name0:  name5:",
+      "name1:  name6:",
+      "name2:  name7:",
+      "name3:  name8:",
+      "name4:  name9:",
+    ]],
+    [20, 24, 11, [
+      "name0:  name5:",
+      "name1:  name6:",
+      "name2:  name7:",
+      "name3:  name8:",
+      "name4:  name9:",
+      "and 1 more",
+    ]],
+    // On a low screen there are fewer: the line stays.
+    [20, 6, 11, ["name0:  name2:", "name1:  name3:", "and 7 more"]],
+    [20, 3, 11, []],
+  ];
+  for (const [columns, height, count, expected] of cases) {
+    const { tty, room } = setUp(columns, height);
+    const others = names.slice(0, count).map((name, i) => ({ ...bob, id: i + 2, name }));
+    room.members = [alice, ...others];
+    await tty.type("n\t");
+    const rows = await tty.rows();
+    assertEquals(rows.slice(1), [...expected, "> name"]);
+    assertEquals(await tty.cursor(), [rows.length - 1, 6]);
+    // Asked again, it says the same again; and what the terminal tells is no key.
+    await tty.type("\t\x1b[O\x1b]11;rgb:0/0/0\x07");
+    assertEquals((await tty.rows()).slice(1), [...expected, "> name"]);
+    await tty.type("x");
+    assertEquals((await tty.rows()).slice(1), ["> namex"]);
+  }
+});
+
+Deno.test("Screen: words to choose from leave no debris where the size changes", async () => {
+  for (const [from, to] of [[80, 30], [80, 20], [20, 80]] as const) {
+    const { tty, room, clock, tell } = setUp(from);
+    room.members = [
+      alice,
+      bob,
+      ...Array.from({ length: 30 }, (_, i) => ({ ...bob, id: i + 9, name: `n${i}` })),
+    ];
+    tell(room.message(bob, "hi"));
+    await tty.type("n\t");
+    await tty.resize(to, 24);
+    clock.pass();
+    await tty.type("x");
+    const rows = await tty.rows();
+    const said = saidAt(from, to).filter((row) => /hi$|:$/.test(row));
+    assertEquals(rows.slice(0, said.length), said, rows.join("\n"));
+    assertStringIncludes(rows[said.length]!, "xor: hides nothing");
+    assertEquals(rows.slice(said.length + 1), ["> nx"]);
+  }
+});
+
+Deno.test("Screen: a paste of many lines is told, until the next key, and sent as one message", async () => {
+  const { tty, room } = setUp();
+  await tty.type("see: \x1b[200~one 👨‍👩‍👧\rtwo\r\rthree\r\x1b[201~");
+  assertEquals(
+    (await tty.rows())[0],
+    "pasted 4 lines, 16 characters: Enter sends it as one message",
+  );
+  assertEquals(room.pending, []);
+  await tty.type("\x1b[A");
+  assertEquals((await tty.rows())[0], STATUS);
+  await tty.type("\r");
+  assertEquals(room.pending.map(({ text }) => text), ["see: one 👨‍👩‍👧\ntwo\n\nthree"]);
+  // One line is seen whole.
+  await tty.type("\x1b[200~one\r\x1b[201~");
+  assertEquals((await tty.rows()).at(-2), STATUS);
+});
+
+Deno.test("Screen: unread is what others have said since the window went out of sight", async () => {
+  const { tty, room, tell } = setUp(200);
+  const status = async () => (await tty.rows()).at(-2)!;
+  const direct: RoomEvent = { type: "direct", from: bob, text: "psst", action: false, ...unproved };
+  tell(room.message(bob, "one"));
+  assertEquals(await status(), `${ROOM} · connected`);
+  await tty.type("\x1b[O");
+  tell(
+    room.message(bob, "two"),
+    room.message(alice, "own"),
+    direct,
+    { type: "joined", who: bob, at: 1, sent: undefined },
+  );
+  assertEquals(await status(), `${ROOM} · connected · 2 unread`);
+  await tty.type("\x1b[I");
+  assertEquals(await status(), `${ROOM} · connected`);
+  tell(room.message(bob, "three"));
+  assertEquals(await status(), `${ROOM} · connected`);
+  // Some terminals do not tell that their window is in front again: who types sees it.
+  await tty.type("\x1b[O");
+  tell(direct);
+  assertEquals(await status(), `${ROOM} · connected · 1 unread`);
+  await tty.type("x");
+  assertEquals(await status(), `${ROOM} · connected`);
+});
+
+Deno.test("Screen: unread has its place at every width where there is one", async () => {
+  const cases: [number, RoomInfo["cipher"], string][] = [
+    [94, "xor", `${ROOM} · connected · 1 unread`],
+    [82, "xor", `${STATUS} · 1 unread`],
+    [80, "sealed", `127.0.0.1:2428 · ${LOCK}sealed · 2 members · connected · 1 unread`],
+    [32, "xor", "xor: hides nothing · 1 unread"],
+    [25, "sealed", `${LOCK}sealed · 1 unread`],
+    [20, "xor", "xor: hides nothing"],
+    [16, "sealed", `${LOCK}sealed`],
+  ];
+  for (const [columns, cipher, status] of cases) {
+    const { tty, room, tell } = setUp(columns);
+    room.info = { ...room.info, cipher };
+    await tty.type("\x1b[O");
+    tell(room.message(bob, "hi"));
+    assertEquals((await tty.rows()).at(-2), status);
+  }
+});
+
+Deno.test("Screen: what a search in the history looks for stands above the line, at every width", async () => {
+  const cases: [number, string, string][] = [
+    [
+      80,
+      "search: fir · Ctrl-R for an older one, Enter sends, Esc gives back",
+      "search: firx · in no older line",
+    ],
+    [40, "search: fir · Ctrl-R for an older one", "search: firx · in no older line"],
+    [20, "search: fir", "not found: firx"],
+  ];
+  for (const [columns, searching, missing] of cases) {
+    const { tty, room } = setUp(columns);
+    await tty.type("first\rsecond\r");
+    room.pending = [];
+    await tty.type("\x12fir");
+    assertEquals(await tty.rows(), [searching, "> first"]);
+    assertEquals(await tty.cursor(), [1, 2]);
+    await tty.type("x");
+    assertEquals(await tty.rows(), [missing, "> first"]);
+    await tty.type("\x7f\r");
+    await tty.drawn();
+    assertEquals(room.pending.map(({ text }) => text), ["first"]);
+  }
+});
+
+Deno.test("Screen: how much may still be typed is told where it is little", async () => {
+  const { tty, room } = setUp(110);
+  room.info = { ...room.info, maxText: 50 };
+  const status = async () => (await tty.rows()).at(-2)!;
+  await tty.type("é".repeat(22) + "x");
+  assertEquals(await status(), `${ROOM} · connected`);
+  await tty.type("x");
+  assertEquals(await status(), `${ROOM} · connected · 4 bytes left`);
+  await tty.type("€€");
+  assertEquals(await status(), `${ROOM} · connected · 2 bytes too long`);
+});
+
+Deno.test("Screen: at 20 columns the cursor is right in text of all kinds, from end to start", async () => {
+  // Those of which the emulator knows the width: it takes an emoji for narrow.
+  const texts = [
+    "שלום עולם, מה שלומך היום?",
+    "مرحبا بالعالم كيف الحال اليوم",
+    "e\u0301a\u0308o\u0302n\u0303".repeat(8),
+    "日本語とlatin文字が混ざった行です。長い行",
+    "word ".repeat(12),
+  ];
+  for (const text of texts) {
+    const { tty } = setUp(20);
+    await tty.type(text);
+    const graphemes = [...new Intl.Segmenter().segment(text)].map((s) => s.segment);
+    for (let at = graphemes.length; at >= 0; at--) {
+      const [row, column] = await tty.cursor();
+      const line = tty.term.buffer.active.getLine(row)!;
+      const cell = line.getCell(column)!;
+      const expected = graphemes[at] ?? "";
+      if (expected.trim() !== "") {
+        assertEquals(cell.getChars().normalize(), expected.normalize(), `${text} at ${at}`);
+      }
+      await tty.type("\x1b[D");
+    }
+    assertEquals((await tty.cursor())[1], 2);
+  }
+});
+
+Deno.test("Screen: what a terminal answers is never typed, however it is split", async () => {
+  const answers =
+    "\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\\x1b[?64;1;2;6;9;15;16;17;18;21;22;28c\x1b[I\x1bP>|XTerm(390)\x1b\\";
+  for (let at = 0; at <= answers.length; at++) {
+    const { tty } = setUp();
+    await tty.type(`a${answers.slice(0, at)}`);
+    await tty.type(`${answers.slice(at)}b`);
+    assertEquals(await tty.rows(), [STATUS, "> ab"]);
+  }
 });
 
 Deno.test("Screen: what can't be sent is explained, and the text is back in the line", async () => {
@@ -787,7 +801,7 @@ Deno.test("Screen: a text of many rows is shown around the cursor, and the area 
   for (let i = 0; i < 50; i++) await tty.type("\x1b[A");
   assertEquals(await tty.rows(), [
     "09:05 bob: hi",
-    "xor: hides nothing",
+    "xor: hides nothing · 689 bytes too long",
     "  line 47",
     "  line 48",
     "  line 49",
@@ -812,7 +826,7 @@ Deno.test("Screen: Ctrl-L scrolls all out of sight and loses nothing", async () 
   tell(room.message(bob, "hi"));
   await tty.type("typed\x0c");
   const rows = await tty.rows();
-  assertEquals(rows[0], "09:05 bob: hi");
+  assertEquals(rows[0], "09:05  bob │ hi");
   assertEquals(rows.slice(-2), [STATUS, "> typed"]);
   assertEquals(await tty.cursor(), [tty.term.buffer.active.baseY + 1, 7]);
 });
@@ -871,7 +885,7 @@ Deno.test("Screen: whatever others send is shown, and obeyed nowhere", async () 
     await tty.drawn();
     // Nothing is left of controls but the few sequences that the screen itself uses.
     // deno-lint-ignore no-control-regex
-    const own = /\x1b\[(?:\d*[ACJ]|[\d;]*m|\?(?:25|7|2004)[hl])|\r\n|\r/g;
+    const own = /\x1b\[(?:\d*[ACJ]|[\d;]*m|\?(?:25|7|2004|1004)[hl])|\r\n|\r/g;
     const rest = tty.output.replace(own, "");
     assert(
       !/[\p{Cc}\p{Cs}\u2028-\u202e\u2066-\u2069\u200f\u061c\ufeff\u{e0041}]/u.test(rest),
@@ -894,6 +908,15 @@ Deno.test("Screen: nobody can write a line that looks like somebody else's", asy
   }
 });
 
+/** The rows of "hi" and "there" of bob at `from` columns, and "again" at `to`. */
+function saidAt(from: number, to: number): string[] {
+  const again = to < 60 ? "bob: again" : "       bob │ again";
+  if (from >= 60) return ["09:05  bob │ hi", "           │ there", again];
+  // Where the name takes more than a third, it has a row of its own.
+  if (from < 33) return ["09:05 bob:", "  hi", "  there", again];
+  return ["09:05 bob: hi", "           there", again];
+}
+
 Deno.test("Screen: a resize in mid-line leaves no debris", async () => {
   const line = "a line with some words and more of it";
   for (const [from, to] of [[80, 30], [80, 20], [30, 80], [200, 20], [20, 200]] as const) {
@@ -905,12 +928,39 @@ Deno.test("Screen: a resize in mid-line leaves no debris", async () => {
     tell(room.message(bob, "again"));
     const rows = await tty.rows();
     const message = `${from} to ${to}:\n${rows.join("\n")}`;
-    const said = ["09:05 bob: hi", "09:05 bob: there", "09:05 bob: again"];
-    assertEquals(rows.slice(0, 3), said, message);
-    assertStringIncludes(rows[3]!, "xor: hides nothing", message);
+    const said = saidAt(from, to);
+    assertEquals(rows.slice(0, said.length), said, message);
+    assertStringIncludes(rows[said.length]!, "xor: hides nothing", message);
     // The spaces at which rows end are not told from empty cells.
-    const input = rows.slice(4).map((row) => row.slice(2)).join("");
+    const input = rows.slice(said.length + 1).map((row) => row.slice(2)).join("");
     assertEquals(input.replaceAll(" ", ""), line.replaceAll(" ", ""), message);
+  }
+});
+
+Deno.test("Screen: a resize with the cursor in any row of a long line loses no message and no text", async () => {
+  const line =
+    "a line with some words and more of it and still more of it, so that it has many rows";
+  const sizes = [[80, 30], [80, 20], [60, 50], [30, 80], [200, 20], [20, 200], [40, 38]] as const;
+  for (const [from, to] of sizes) {
+    for (const lefts of [0, 1, 10, 30, 50, 70, line.length]) {
+      const { tty, clock, room, tell } = setUp(from);
+      tell(room.message(bob, "hi"), room.message(bob, "there"));
+      await tty.type(line + "\x1b[D".repeat(lefts));
+      const beneath = (await tty.rows()).length - 1 - (await tty.cursor())[0];
+      await tty.resize(to, 24);
+      clock.pass();
+      tell(room.message(bob, "again"));
+      const rows = await tty.rows();
+      const message = `${from} to ${to}, ${lefts} to the left:\n${rows.join("\n")}`;
+      const said = saidAt(from, to);
+      for (const row of said) assertEquals(rows.filter((r) => r === row).length, 1, message);
+      // Where rows beneath the cursor had to be cut, pieces of the old ones may stay above.
+      if (beneath === 0 || to > from) assertEquals(rows.slice(0, said.length), said, message);
+      const status = rows.findLastIndex((row) => row.startsWith("127") || row.startsWith("xor"));
+      assertEquals(rows[status - 1], said.at(-1), message);
+      const input = rows.slice(status + 1).map((row) => row.slice(2)).join("");
+      assertEquals(input.replaceAll(" ", ""), line.replaceAll(" ", ""), message);
+    }
   }
 });
 
@@ -940,7 +990,7 @@ Deno.test("Screen: takes the terminal, and gives it back after /quit, Ctrl-C, Ct
     tell({ type: "ended", ending: { reason: "left" } });
     assertEquals(await ending, { reason: "left" });
     await assertRestored(tty);
-    assertEquals(await tty.rows(), ["09:05 bob: hi"]);
+    assertEquals(await tty.rows(), ["09:05  bob │ hi"]);
     assertEquals(clock.waiting, 0);
   }
 });
@@ -995,9 +1045,9 @@ Deno.test("Screen: close gives the terminal back, once; what comes later is prin
   tell();
   tty.typeLast("for the shell\r");
   assertEquals(await tty.rows(), [
-    "09:05 bob: hi",
-    "09:05 bob: just before",
-    "09:05 the room is closed",
+    "09:05  bob │ hi",
+    "           │ just before",
+    "      the room is closed",
   ]);
   assertEquals(room.pending, []);
 });
@@ -1040,35 +1090,18 @@ Deno.test("Screen: names have colours, and none where colours are not wanted", a
       tell(room.message(bob, "hi"), { type: "left", who: bob, reason: "left", at: 1 });
       await tty.drawn();
       const line = tty.term.buffer.active.getLine(0)!;
-      const cell = line.getCell("09:05 ".length)!;
-      assertEquals(cell.getChars(), "b");
-      assertEquals(cell.isFgPalette(), enabled);
-      if (enabled) assertEquals(cell.getFgColor(), nameColor("bob"));
-      assertEquals(line.getCell(0)!.isDim() !== 0, enabled);
-      assert(line.getCell("09:05 bob: ".length)!.isFgDefault());
+      const at = (text: string) => line.getCell("09:05  bob │ hi".indexOf(text))!;
+      assertEquals(at("bob").getChars(), "b");
+      assertEquals(at("bob").isFgPalette(), enabled);
+      // Where there are no colours, names are bold.
+      assertEquals(at("bob").isBold() !== 0, !enabled);
+      const color = `38;5;${at("bob").getFgColor()}`;
+      if (enabled) assertEquals(color, nameStyle(palette("auto"), "bob"));
+      assertEquals(at("09:05").isFgPalette(), enabled);
+      assertEquals(at("│").isFgPalette(), enabled);
+      assert(at("hi").isFgDefault());
     }
   } finally {
     setColorEnabled(before);
-  }
-});
-
-Deno.test("nameColor: the same for the same name, also among namesakes; all of the palette is used", () => {
-  assertEquals(nameColor("alice"), nameColor("alice"));
-  assertEquals(nameColor("alice#7"), nameColor("alice"));
-  const used = new Set(Array.from({ length: 1000 }, (_, i) => nameColor(`member${i}`)));
-  assertEquals(used.size, NAME_COLORS.length);
-});
-
-Deno.test("NAME_COLORS: a contrast of 3 to 1 on black and on white", () => {
-  // Relative luminance and contrast as WCAG 2.2 defines them; the colour cube is xterm's.
-  const levels = [0, 95, 135, 175, 215, 255];
-  const linear = (c: number) => c <= 10 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4;
-  for (const color of NAME_COLORS) {
-    const n = color - 16;
-    const [r = 0, g = 0, b = 0] = [Math.floor(n / 36), Math.floor(n / 6) % 6, n % 6]
-      .map((level) => linear(levels[level]!));
-    const luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    assert((luminance + 0.05) / 0.05 >= 3, `${color} on black`);
-    assert(1.05 / (luminance + 0.05) >= 3, `${color} on white`);
   }
 });

@@ -72,6 +72,111 @@ export function splitGraphemes(text: string): string[] {
   return Array.from(graphemes.segment(text), (s) => s.segment);
 }
 
+// Where graphemes begin near a place in a long text: a novel that was pasted must not be split whole at each
+// key. A newline is a grapheme of its own here, whatever stands before it.
+
+/**
+ * Units that are split at once where nothing tells plainly where graphemes begin, at most. Each split has its
+ * price: who asks for one grapheme gets a short piece split, who asks for many soon gets long ones.
+ */
+const PIECE = 256;
+
+/**
+ * Characters before which a grapheme always begins, but behind a prefix (UAX #29, GB9b): letters, signs and
+ * ideographs that extend nothing and are no emoji. All are in the first 64 Ki code points.
+ */
+function beginsGrapheme(unit: number): boolean {
+  return unit < 0x7f || (unit >= 0xc0 && unit < 0x300) || (unit >= 0x370 && unit < 0x483) ||
+    (unit >= 0x48a && unit < 0x530) || (unit >= 0x2010 && unit < 0x2028) ||
+    (unit >= 0x3001 && unit < 0x3021) || (unit >= 0x3041 && unit < 0x3097) ||
+    (unit >= 0x30a1 && unit < 0x30fb) || (unit >= 0x3400 && unit < 0x4dc0) ||
+    (unit >= 0x4e00 && unit < 0xa000) || (unit >= 0xac00 && unit < 0xd7a4) ||
+    (unit >= 0xff01 && unit < 0xff5f);
+}
+
+/**
+ * Whether what ends before `at` may be a prefix: such are few, in Arabic and some scripts of Asia. Before a
+ * Korean syllable, a leading consonant is one too (GB6).
+ */
+function mayBePrefix(text: string, at: number): boolean {
+  const unit = text.charCodeAt(at - 1);
+  if (unit < 0x600) return false;
+  if (unit >= 0xdc00 && unit < 0xe000) {
+    const first = text.charCodeAt(at - 2);
+    return first >= 0xd804 && first < 0xd808;
+  }
+  return (unit >= 0x600 && unit < 0x606) || unit === 0x6dd || unit === 0x70f ||
+    (unit >= 0x890 && unit < 0x892) || unit === 0x8e2 || unit === 0xd4e ||
+    (unit >= 0x1100 && unit < 0x1160) || (unit >= 0xa960 && unit < 0xa980);
+}
+
+/** Whether a grapheme begins at `at`, as far as two characters tell: false where it takes more to know. */
+function plainlyBegins(text: string, at: number): boolean {
+  if (at <= 0 || at >= text.length) return true;
+  const unit = text.charCodeAt(at);
+  if (unit === 0x0a || text.charCodeAt(at - 1) === 0x0a) return true;
+  return beginsGrapheme(unit) && !mayBePrefix(text, at);
+}
+
+/** The graphemes of `text` from `at` on, which must be where one begins; splits no more than is asked for. */
+export function* graphemesFrom(text: string, at: number): Generator<string, void, void> {
+  let least = 2;
+  let size = PIECE;
+  while (at < text.length) {
+    if (plainlyBegins(text, at + 1)) {
+      yield text[at]!;
+      at++;
+      continue;
+    }
+    let end = at + least;
+    while (end < at + least + size && !plainlyBegins(text, end)) end++;
+    const whole = plainlyBegins(text, end);
+    // Never half of a surrogate pair.
+    if (!whole && text.charCodeAt(end) >>> 10 === 0xdc00 >>> 10) end--;
+    const parts = splitGraphemes(text.slice(at, end));
+    // More may belong to the last one.
+    if (!whole) parts.pop();
+    if (parts.length === 0) {
+      size *= 4;
+      continue;
+    }
+    least = Math.min(2 * least, PIECE);
+    size = PIECE;
+    for (const g of parts) {
+      yield g;
+      at += g.length;
+    }
+  }
+}
+
+/** The first place from `at` on where a grapheme of `text` begins or the text ends. */
+export function borderFrom(text: string, at: number): number {
+  if (plainlyBegins(text, at)) return Math.max(0, Math.min(at, text.length));
+  let border = plainBorder(text, at);
+  for (const g of graphemesFrom(text, border)) {
+    if (border >= at) break;
+    border += g.length;
+  }
+  return border;
+}
+
+/** The graphemes of `text` before `at`, the nearest first; one must begin at `at`. */
+export function* graphemesBefore(text: string, at: number): Generator<string, void, void> {
+  while (at > 0) {
+    const start = plainBorder(text, at - 1);
+    const parts = [...graphemesFrom(text.slice(start, at), 0)];
+    for (const g of parts.reverse()) yield g;
+    at = start;
+  }
+}
+
+/** A place at or before `at` where a grapheme begins; it may not be the last one. */
+export function plainBorder(text: string, at: number): number {
+  let border = Math.max(0, at);
+  while (!plainlyBegins(text, border)) border--;
+  return border;
+}
+
 /**
  * Why `name` can't be a member's name, as the rest of a sentence that starts with "a name", or
  * undefined if it can. A name may not hold what would make `NAME: text` or `/msg NAME text` ambiguous
@@ -121,41 +226,83 @@ export function toName(text: string): string {
  * @throws {RangeError} if `columns` is less than 2, where a wide character would not fit
  */
 export function wrap(line: string, columns: number): string[] {
+  return cuts(line, columns, width).map(([from, to]) => line.slice(from, to));
+}
+
+/** Longest grapheme that is measured and kept whole, in UTF-16 units: a row must not depend on longer ones. */
+const MAX_GRAPHEME = 64;
+
+/**
+ * Where `wrap` cuts `line`: the beginning and the end of each row in it. `measure` says how many columns a
+ * grapheme takes.
+ *
+ * @throws {RangeError} if `columns` is less than 2
+ */
+export function cuts(
+  line: string,
+  columns: number,
+  measure: (grapheme: string) => number,
+): [from: number, to: number][] {
   if (columns < 2) throw new RangeError(`Cannot wrap: ${columns} columns, at least 2 are needed`);
-  const rows: string[] = [];
-  let row = "";
+  const rows: [number, number][] = [];
+  /** The row: its beginning, and its width up to `at`. */
+  let from = 0;
   let rowWidth = 0;
-  // Where the row could be broken: just behind its last space, and the width up to there.
+  /** Just behind the row's last space where it could be broken, and the width up to there. */
   let space = -1;
   let spaceWidth = 0;
-  // A grapheme wider than a row (a letter with many marks) is cut too.
-  const parts = splitGraphemes(line)
-    .flatMap((g) => 2 * g.length > columns && width(g) > columns ? [...g] : [g]);
-  for (const g of parts) {
-    const w = width(g);
+  let at = 0;
+  const take = (g: string, w: number) => {
     const isSpace = g === " ";
-    if (rowWidth + w > columns && !isSpace && space > 0) {
-      rows.push(row.slice(0, space - 1));
-      row = row.slice(space);
+    if (rowWidth + w > columns && !isSpace && space > from) {
+      rows.push([from, space - 1]);
+      from = space;
       rowWidth -= spaceWidth;
       space = -1;
     }
     // Still: what is behind the space and a wide character can be more than a row.
     if (rowWidth + w > columns) {
-      rows.push(row);
-      row = "";
+      rows.push([from, at]);
+      from = at;
       rowWidth = 0;
       space = -1;
-      if (isSpace) continue;
+      if (isSpace) {
+        from = ++at;
+        return;
+      }
     }
-    row += g;
+    at += g.length;
     rowWidth += w;
     // Not at a leading space: that would make an empty row.
-    if (isSpace && row.length > 1) {
-      space = row.length;
+    if (isSpace && at - from > 1) {
+      space = at;
       spaceWidth = rowWidth;
     }
+  };
+  for (const g of splitGraphemes(line)) {
+    const w = g.length > MAX_GRAPHEME ? Infinity : isAscii(g) ? 1 : measure(g);
+    // A grapheme wider than a row (a letter with many marks) is cut too.
+    if (w <= columns || g.length === 1) take(g, w);
+    else for (const c of g) take(c, measure(c));
   }
-  rows.push(row);
+  rows.push([from, at]);
   return rows;
+}
+
+/** Whether this grapheme is one printable character of ASCII: most are, and these need no measuring. */
+function isAscii(grapheme: string): boolean {
+  return grapheme.length === 1 && grapheme >= " " && grapheme <= "~";
+}
+
+/** The beginning of `text`, at most `columns` wide; `…` shows that it was cut. */
+export function cut(text: string, columns: number): string {
+  if (width(text) <= columns) return text;
+  let kept = "";
+  let used = 0;
+  for (const g of splitGraphemes(text)) {
+    used += width(g);
+    if (used > columns - 1) break;
+    kept += g;
+  }
+  return kept + "…";
 }

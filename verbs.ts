@@ -2,19 +2,26 @@
 // together; loaded only where one of them is needed, so that help and version come at once.
 
 import {
+  chosenName,
+  chosenView,
   type Command,
+  type ConfigFile,
   LOOPBACK,
   type RoomCipher,
   type ScreenOptions,
   type Target,
 } from "./args.ts";
+import { type Environment, TERMINAL_VARIABLES } from "./attention.ts";
 import { XOR_PROMISE } from "./cipher.ts";
 import { type Client, join, type Self } from "./client.ts";
 import { codeFault, drawCode, normalizeCode } from "./codes.ts";
-import { submit } from "./commands.ts";
+import { type Context, follow, submit } from "./commands.ts";
+import type { Settings } from "./config.ts";
 import { formatAddress } from "./connection.ts";
+import { Emoji } from "./emoji.ts";
 import { ChatError, CodeNeeded, NobodyThere, WrongCode } from "./errors.ts";
 import {
+  configPath,
   findPlaces,
   findRooms,
   leaveRoom,
@@ -24,19 +31,22 @@ import {
   type Places,
   saveKnownNames,
 } from "./home.ts";
+import { SystemFiles } from "./files.ts";
 import { Identity, KnownNames } from "./identity.ts";
 import { type AdmissionRecord, register } from "./opaque.ts";
 import { formatJson, formatText, type ServerEvent } from "./log.ts";
 import { DONE, FAILED, note, print, report } from "./output.ts";
-import { PlainScreen } from "./plain.ts";
+import { type PlainOptions, PlainScreen } from "./plain.ts";
 import { askHidden } from "./prompt.ts";
 import { DEFAULT_PORT, MAX_FRAME } from "./protocol.ts";
+import { RoomRecord } from "./record.ts";
 import type { Ending } from "./room.ts";
 import { Server, type ServerOptions } from "./server.ts";
 import { createState, dropState, fitsCode, loadState } from "./state.ts";
 import { serveStatus } from "./status.ts";
 import { Screen, SystemTty } from "./terminal.ts";
 import { printable } from "./text.ts";
+import type { View } from "./view.ts";
 import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
 import { toText } from "@std/streams/to-text";
 
@@ -52,6 +62,8 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
     if (screen) return;
     note(command.log === "json" ? formatJson(event, new Date()) : `chat: ${formatText(event)}`);
   };
+  // Before a room is there: who has to mend that file has none to close.
+  const settings = screen ? await loadSettings(screen.config) : {};
   let door = cipher.name === "sealed" ? findDoor(cipher, port, screen !== undefined) : undefined;
   // Before anybody is told that it listens: who started it may stop it at once. And before a file is made:
   // a signal waits from here on, so none comes between a code that is kept and the line that says it.
@@ -98,7 +110,7 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
   const joining = screen && {
     hostname: server.localHost,
     port: server.port,
-    name: screen.name,
+    name: chosenName(screen, settings),
     self: loadSelf,
     retryMs: patience(screen),
     networks,
@@ -113,7 +125,7 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
         signals.first,
       ]);
       // Not in the room yet: there is nothing to wait for.
-      return client ? await stay(client, screen, signals) : DONE;
+      return client ? await stay(client, screen, chosenView(screen.view, settings), signals) : DONE;
     }
     // From here on it only moves bytes between sockets: no file is its business any more.
     for (const name of ["read", "write"] as const) Deno.permissions.revokeSync({ name });
@@ -246,6 +258,62 @@ function leaveAddress(server: Server, code: string | undefined): void {
   }
 }
 
+/**
+ * What the config file says; nothing, where there is none.
+ *
+ * @throws {ChatError} if it was asked for by name and is not there, can't be read, or something in it is wrong
+ */
+async function loadSettings(config: ConfigFile): Promise<Settings> {
+  const path = config === undefined ? defaultConfig() : config;
+  if (!path) return {};
+  const failed = (cause: unknown) => {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    return new ChatError(`Cannot read the config file ${printable(path)}: ${message}`, {
+      hint: "To do without one: --no-config",
+      cause,
+    });
+  };
+  let opened: Deno.FsFile;
+  try {
+    opened = Deno.openSync(path);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound && config === undefined) return {};
+    throw failed(cause);
+  }
+  using file = opened;
+  // Most people have none: they do not wait for the parser.
+  const { MAX_CONFIG, parseSettings } = await import("./config.ts");
+  let bytes: Uint8Array;
+  try {
+    // One more shows that it is too large. Its size would not: that of /dev/null and of a pipe is 0.
+    bytes = readAtMost(file, MAX_CONFIG + 1);
+  } catch (cause) {
+    throw failed(cause);
+  }
+  return parseSettings(bytes, path);
+}
+
+/** undefined where the environment does not say where a user's files are. */
+function defaultConfig(): string | undefined {
+  try {
+    return configPath(places());
+  } catch (error) {
+    if (error instanceof ChatError) return undefined;
+    throw error;
+  }
+}
+
+function readAtMost(file: Deno.FsFile, most: number): Uint8Array {
+  const bytes = new Uint8Array(most);
+  let length = 0;
+  while (length < most) {
+    const read = file.readSync(bytes.subarray(length));
+    if (read === null) break;
+    length += read;
+  }
+  return bytes.subarray(0, length);
+}
+
 function places(): Places {
   return findPlaces(Deno.build.os, (name) => Deno.env.get(name));
 }
@@ -300,10 +368,11 @@ function isLoopback(address: string): boolean {
 
 /** Enters a room. */
 export async function joinRoom({ target, screen }: Command & { verb: "join" }): Promise<number> {
-  const client = await admit(target, screen.name, patience(screen));
+  const settings = await loadSettings(screen.config);
+  const client = await admit(target, chosenName(screen, settings), patience(screen));
   const signals = new Signals();
   try {
-    return await stay(client, screen, signals);
+    return await stay(client, screen, chosenView(screen.view, settings), signals);
   } finally {
     signals.forget();
   }
@@ -374,10 +443,15 @@ function isSame(room: LocalRoom, { hostname, port }: { hostname: string; port: n
 }
 
 /** Stays in a room until it ends, this side leaves, or a signal comes. */
-async function stay(client: Client, screen: ScreenOptions, signals: Signals): Promise<number> {
+async function stay(
+  client: Client,
+  screen: ScreenOptions,
+  view: View,
+  signals: Signals,
+): Promise<number> {
   signals.first.then(() => client.leave());
-  if (isInteractive() && !screen.json && !screen.plain) return await runScreen(client);
-  return await runPlain(client, screen);
+  if (isInteractive() && !screen.json && !screen.plain) return await runScreen(client, view);
+  return await runPlain(client, screen, view);
 }
 
 /** Whether a person sees what happens, and can answer. */
@@ -403,8 +477,14 @@ function networks(): string {
 }
 
 /** The room on the whole terminal: see `terminal.ts`. */
-async function runScreen(client: Client): Promise<number> {
-  const screen = new Screen({ tty: new SystemTty(), room: client });
+async function runScreen(client: Client, view: View): Promise<number> {
+  const screen = new Screen({
+    tty: new SystemTty(),
+    room: client,
+    view,
+    environment: terminal(),
+    ...surroundings(),
+  });
   // A bug of ours must not leave the terminal in raw mode.
   const crash = (event: ErrorEvent | PromiseRejectionEvent) => {
     event.preventDefault();
@@ -424,18 +504,27 @@ async function runScreen(client: Client): Promise<number> {
   }
 }
 
+/** What the environment says of the terminal. */
+function terminal(): Environment {
+  const given = TERMINAL_VARIABLES.map((name) => [name, Deno.env.get(name)] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}
+
 /** The room as lines: see `plain.ts`. */
-async function runPlain(client: Client, { json, stay }: ScreenOptions): Promise<number> {
+async function runPlain(
+  client: Client,
+  { json, stay }: ScreenOptions,
+  view: View,
+): Promise<number> {
   const pipes = {
     read: (buffer: Uint8Array) => Deno.stdin.read(buffer).catch(unreadable),
     writeOut: (bytes: Uint8Array) => Deno.stdout.write(bytes),
     note,
   };
   const options = { json, stay, now: () => new Date() };
-  // A person at a terminal that can only print has the commands all the same.
-  const onLine = (line: string) => submit(line, { room: client, print: note });
   const typed = !json && Deno.stdin.isTerminal();
-  const plain = new PlainScreen(client, pipes, typed ? { ...options, onLine } : options);
+  const person = typed ? atPlainTerminal(client, view) : {};
+  const plain = new PlainScreen(client, pipes, { ...options, ...person });
   const running = client.run((event) => plain.tell(event));
   // Not awaited: a read of stdin can't be ended, and the room may end before the input does.
   plain.run().catch(fatal);
@@ -444,6 +533,31 @@ async function runPlain(client: Client, { json, stay }: ScreenOptions): Promise<
   if (plain.broken) return FAILED;
   const code = explain(client.ending!, client.pending.length);
   return plain.faults > 0 ? FAILED : code;
+}
+
+/** A person at a terminal that can only print has the commands all the same. */
+function atPlainTerminal(room: Client, view: View): Pick<PlainOptions, "onLine" | "onEvent"> {
+  const context: Context = {
+    room,
+    view,
+    record: new RoomRecord(),
+    now: () => new Date(),
+    print: (line, heading = "") => note(heading + line),
+    ...surroundings(),
+  };
+  return {
+    onLine: (line) => submit(line, context),
+    onEvent: (event) => follow(event, context),
+  };
+}
+
+/** What a person's commands reach beside the room. */
+function surroundings(): { files: SystemFiles; emoji: Emoji } {
+  const emoji = new Emoji();
+  // Nobody waits for the names; without them, `:smile:` is a text like others.
+  emoji.load().catch(() => {});
+  const home = Deno.env.get(Deno.build.os === "windows" ? "USERPROFILE" : "HOME");
+  return { files: new SystemFiles(home), emoji };
 }
 
 /** Says why the room has ended, unless this side wanted it; returns the exit code. */
@@ -461,8 +575,10 @@ function explain(ending: Ending, unconfirmed: number): number {
 
 /** Says one thing, and leaves. */
 export async function send(command: Command & { verb: "send" }): Promise<number> {
+  const { speaker, target, retry } = command;
+  const settings = await loadSettings(speaker.config);
   const text = command.text ?? await readMessage();
-  const client = await admit(command.target, command.name, command.retry ?? SCRIPT_RETRY_MS);
+  const client = await admit(target, chosenName(speaker, settings), retry ?? SCRIPT_RETRY_MS);
   const ref = client.say(text);
   let accepted = false;
   await client.run((event) => {
