@@ -309,6 +309,10 @@ export class Client implements Room {
     return this.#roster.people();
   }
 
+  get size(): number {
+    return this.#roster.size;
+  }
+
   get pending(): readonly Pending[] {
     return [...this.#said.filter(({ repeated }) => !repeated), ...this.#told, ...this.#parted]
       .sort((a, b) => a.ref - b.ref);

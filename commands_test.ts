@@ -26,6 +26,7 @@ function fakeRoom(fingerprint?: string): { room: Room; done: string[] } {
     info: { address: "127.0.0.1:2428", cipher: "xor", maxText: 100 },
     self: ALICE,
     members: [ALICE, ...OTHERS],
+    size: 1 + OTHERS.length,
     pending: [],
     say: (text) => note("say", text),
     act: (text) => note("act", text),

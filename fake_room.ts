@@ -21,6 +21,7 @@ export class FakeRoom implements Room {
   /** Where keys are: a sealed room. */
   readonly fingerprint: string | undefined;
   readonly members: readonly Person[] = [ADA, BOB];
+  readonly size = 2;
   link: Link = { state: "connected" };
   readonly pending: Pending[] = [];
   /** What was asked for, such as "say hello". */

@@ -140,6 +140,9 @@ export class FakeRoom implements Room {
   readonly self = alice;
   readonly fingerprint = undefined;
   members = [alice, bob];
+  get size(): number {
+    return this.members.length;
+  }
   pending: Pending[] = [];
   link: Link = { state: "connected" };
   left = 0;

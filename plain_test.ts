@@ -180,7 +180,7 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
     undelivered: {
       out: "",
       notes: [
-        "not delivered: bob is busy: try again later",
+        "not delivered: too much is waiting for bob already, try again later",
         "not delivered: bob has left",
       ],
     },

@@ -1,7 +1,7 @@
 // The room as plain lines: what plain mode prints, and a record of them for `/save`. Pure.
 
 import { format } from "@std/fmt/bytes";
-import { listed, news, remarks, type RoomEvent } from "./room.ts";
+import { listed, news, notDelivered, remarks, type RoomEvent } from "./room.ts";
 import { printable } from "./text.ts";
 
 /** One line of what happens. A message of several lines is one: the rest of it is indented. */
@@ -49,10 +49,8 @@ function noticeOf(event: RoomEvent): string | undefined {
       return `here: ${event.members.map(listed).join(", ")}`;
     case "delivered":
       return `delivered to ${event.to.name}`;
-    case "undelivered": {
-      const why = event.reason === "gone" ? "has left" : "is busy: try again later";
-      return `not delivered: ${event.to.name} ${why}`;
-    }
+    case "undelivered":
+      return notDelivered(event);
     case "joined":
       return `${event.who.name} joined`;
     case "left":

@@ -43,7 +43,7 @@ Deno.test("RoomRecord: one's own direct messages, with their fate, under the nam
       "(direct) ada (you) → bob: psst",
       "-- ada is now eve",
       "(direct) eve (you) → bob: psst",
-      "-- not delivered: bob is busy: try again later",
+      "-- not delivered: too much is waiting for bob already, try again later",
       "(direct) eve (you) → bob: psst",
       "-- not delivered: bob has left",
     ],

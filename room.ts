@@ -163,6 +163,8 @@ export interface Room {
   readonly self: Person;
   /** Everybody in the room, this client included, in the order of joining. */
   readonly members: readonly Person[];
+  /** How many they are: a screen shows it each time it draws. */
+  readonly size: number;
   /** What was said and is not confirmed yet, oldest first. */
   readonly pending: readonly Pending[];
   /** Says `text` to everybody; returns the number that its confirmation will carry. */
@@ -249,6 +251,14 @@ function lost({ reason, message }: RoomEvent & { type: "disconnected" }): string
     case "refused":
       return `the server has ended the connection: ${message}`;
   }
+}
+
+/** That a direct message has not arrived, and why; it quotes a name: `printable()` before it is shown. */
+export function notDelivered({ to, reason }: RoomEvent & { type: "undelivered" }): string {
+  const why = reason === "gone"
+    ? `${to.name} has left`
+    : `too much is waiting for ${to.name} already, try again later`;
+  return `not delivered: ${why}`;
 }
 
 /**

@@ -548,10 +548,10 @@ export class Screen {
     if (this.#leaving) return cut("leaving; Ctrl-C to leave at once", columns - 1);
     const { search } = this.#editor;
     if (search) return searchLine(search, columns);
-    const { info, members, link } = this.#room;
+    const { info, size, link } = this.#room;
     const status = {
       info,
-      members: members.length,
+      members: size,
       link,
       now: this.#clock.now(),
       bytesLeft: this.#bytesLeft(),

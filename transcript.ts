@@ -18,6 +18,7 @@ import {
   type Ending,
   listed,
   news,
+  notDelivered,
   type Pending,
   type Person,
   remarks,
@@ -131,16 +132,11 @@ export class Transcript {
       }
       case "delivered":
         return this.#said({ who: event.to, kind: "sent" }, event.text, now, page);
-      case "undelivered": {
-        const { name } = event.to;
-        const why = event.reason === "busy"
-          ? `too much is waiting for ${name} already, try again later`
-          : `${name} has left`;
+      case "undelivered":
         return [
           ...this.#said({ who: event.to, kind: "sent" }, event.text, now, page),
-          ...this.notice(`not delivered: ${printable(why)}`, now, page, "error"),
+          ...this.notice(printable(notDelivered(event)), now, page, "error"),
         ];
-      }
       case "renamed": {
         const before = event.who.self ? "you are" : `${event.before} is`;
         return this.notice(printable(`${before} now ${event.who.name}`), now, page);
