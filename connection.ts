@@ -10,8 +10,10 @@ import { Turns } from "./turns.ts";
  * flush to 5,000 members would cost half as much again. And where more reads than that are always ready, because
  * strangers flood them, everybody else would have to wait until the strangers are through.
  */
-const reads = new Turns(40, setImmediate);
 const writes = new Turns(80, setImmediate);
+const reads = new Turns(24, setImmediate);
+/** Those of who is not admitted wait for a timer of 1 ms at least: however much they send, the thread has time for others. */
+const readsOfStrangers = new Turns(24, (task) => void setTimeout(task, 0));
 /** Connections of this thread that are open: as long as these are few, nobody has to wait for anybody. */
 const FEW = 64;
 let open = 0;
@@ -64,6 +66,7 @@ export class Connection {
   /** Ends the read under way, with the number of bytes or null for the end; harmless where there is none. */
   #endRead: (count: number | null) => void = () => {};
   #filling = false;
+  #isAdmitted = false;
   /** Ends the `pause()` under way. */
   #endPause: (() => void) | undefined;
   /** Nothing more can be read. */
@@ -95,6 +98,12 @@ export class Connection {
     } catch {
       // The other side has gone already: the first read will say so.
     }
+  }
+
+  /** From now on this is no stranger: its frames may have so many bytes, and it is read from as often as others are. */
+  admit(limit: number): void {
+    this.#isAdmitted = true;
+    this.decoder.limit = limit;
   }
 
   /**
@@ -143,7 +152,7 @@ export class Connection {
   #read(): Promise<number | null> {
     return new Promise((resolve) => {
       this.#endRead = resolve;
-      begin(reads, this.#beginRead);
+      begin(this.#isAdmitted ? reads : readsOfStrangers, this.#beginRead);
     });
   }
 

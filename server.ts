@@ -425,7 +425,7 @@ export class Server {
   #welcome(connection: Connection, session: Session, start: Start, token: string): void {
     const { member, accepted } = session;
     const { graceMs: grace } = this.#options;
-    connection.decoder.limit = MAX_FRAME;
+    connection.admit(MAX_FRAME);
     connection.send(
       encodeWelcome(member.id, { ...start, accepted, log: this.#log, token, grace }),
     );

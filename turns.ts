@@ -18,6 +18,8 @@ export class Turns {
   #later: (() => void)[] = [];
   #next = 0;
   #queued = 0;
+  /** A turn will come. */
+  #isAwaited = false;
 
   /** @param nextTurn does a task in the next turn, once all sockets have been looked at */
   constructor(limit: number, nextTurn: (task: () => void) => void) {
@@ -41,18 +43,23 @@ export class Turns {
 
   /** Does `task` now, or in the first turn that has room for it; it MUST NOT throw. */
   begin(task: () => void): void {
-    if (this.#begun === this.#limit) {
-      this.#later.push(task);
-      this.#queued++;
-      return;
+    if (this.#begun < this.#limit) {
+      this.#begun++;
+      return task();
     }
-    if (++this.#begun === this.#limit) this.#nextTurn(() => this.#turn());
-    task();
+    this.#later.push(task);
+    this.#queued++;
+    if (this.#isAwaited) return;
+    this.#isAwaited = true;
+    this.#nextTurn(() => this.#turn());
   }
 
   #turn(): void {
-    this.#begun = 0;
-    while (this.#waiting > 0 && this.#begun < this.#limit) this.begin(this.#later[this.#next++]!);
+    const end = Math.min(this.#next + this.#limit, this.#later.length);
+    this.#begun = end - this.#next;
+    while (this.#next < end) this.#later[this.#next++]!();
+    this.#isAwaited = this.#waiting > 0;
+    if (this.#isAwaited) this.#nextTurn(() => this.#turn());
     // Those that have begun are forgotten, also where there are always some that wait.
     if (this.#next < this.#later.length / 2) return;
     this.#later = this.#later.slice(this.#next);

@@ -27,17 +27,17 @@ Deno.test("Turns: begins what it may at once, and the rest in the turns that fol
 
 Deno.test("Turns: as long as little begins, no turn is waited for", () => {
   const { done, begin, turn, waiting } = play(3);
-  begin(0, 2);
-  assertEquals([done.length, waiting.length], [2, 0]);
-  begin(2, 3);
+  begin(0, 3);
+  assertEquals([done.length, waiting.length], [3, 0]);
+  begin(3, 5);
   assertEquals([done.length, waiting.length], [3, 1]);
   turn();
-  begin(3, 5);
-  assertEquals([done.length, waiting.length], [5, 0]);
+  begin(5, 6);
+  assertEquals([done.length, waiting.length], [6, 0]);
 });
 
 Deno.test("Turns: what a task begins has its place behind what waits", () => {
-  const { turns, done, begin, turn } = play(2);
+  const { turns, done, begin, turn, waiting } = play(2);
   turns.begin(() => {
     done.push(0);
     turns.begin(() => void done.push(9));
@@ -46,6 +46,15 @@ Deno.test("Turns: what a task begins has its place behind what waits", () => {
   turn();
   turn();
   assertEquals([done, turns.queued - turns.passed], [[0, 9, 1, 2, 3], 0]);
+  // Also in a turn, where one turn more is waited for, not two.
+  begin(4, 5);
+  turns.begin(() => turns.begin(() => void done.push(10)));
+  turns.begin(() => turns.begin(() => void done.push(11)));
+  assertEquals(waiting.length, 1);
+  turn();
+  assertEquals(waiting.length, 1);
+  turn();
+  assertEquals([done.slice(5), waiting.length], [[4, 10, 11], 0]);
 });
 
 Deno.test("Turns: tells when those have begun that waited at a time, also where others always wait", () => {
