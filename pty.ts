@@ -3,9 +3,11 @@
 
 import { assertEquals } from "@std/assert";
 import * as pty from "@lydell/node-pty";
+import { Unicode11Addon } from "@xterm/addon-unicode11";
 import xterm from "@xterm/headless";
 import { home, start } from "./e2e.ts";
 import { within } from "./loopback.ts";
+import type { Cell, Ink, Screen } from "./picture_svg.ts";
 
 /** A shell's terminal, in which the program runs like any other. */
 export class Terminal implements AsyncDisposable {
@@ -18,13 +20,18 @@ export class Terminal implements AsyncDisposable {
   /** All that was written to the terminal. */
   output = "";
 
-  constructor({ columns = 80, rows = 24, env = home.env } = {}) {
+  /** Emoji are narrow, as in old terminals, unless `wideEmoji` is said. */
+  constructor({ columns = 80, rows = 24, env = home.env, wideEmoji = false } = {}) {
     this.#emulator = new xterm.Terminal({
       cols: columns,
       rows,
       scrollback: 10_000,
       allowProposedApi: true,
     });
+    if (wideEmoji) {
+      this.#emulator.loadAddon(new Unicode11Addon());
+      this.#emulator.unicode.activeVersion = "11";
+    }
     this.#emulator.onBell(() => this.obeyed.push("bell"));
     this.#emulator.onTitleChange((title) => this.obeyed.push(`title ${title}`));
     this.#emulator.onData((data) => this.obeyed.push(`answer ${data}`));
@@ -84,6 +91,19 @@ export class Terminal implements AsyncDisposable {
     );
   }
 
+  /** The screen, cell by cell. */
+  get screen(): Screen {
+    const { active } = this.#emulator.buffer;
+    const rows = Array.from({ length: this.#emulator.rows }, (_, y) => {
+      const line = active.getLine(active.baseY + y)!;
+      return Array.from({ length: line.length }, (_, x) => line.getCell(x)!)
+        // The second half of a wide one.
+        .filter((cell) => cell.getWidth() > 0).map(cellOf);
+    });
+    const cursor = { column: active.cursorX, row: active.cursorY };
+    return { columns: this.#emulator.cols, rows, cursor };
+  }
+
   /** The colour, of xterm's 256, in which `text` begins on the screen; undefined if it has none. */
   colorOf(text: string): number | undefined {
     const { active } = this.#emulator.buffer;
@@ -126,4 +146,22 @@ export class Terminal implements AsyncDisposable {
     await new Promise<void>((resolve) => this.#emulator.write("", resolve));
     this.#emulator.dispose();
   }
+}
+
+function cellOf(cell: xterm.IBufferCell): Cell {
+  const ink = (isDefault: boolean, isRGB: boolean, color: number): Ink => {
+    if (isDefault) return undefined;
+    return isRGB ? `#${color.toString(16).padStart(6, "0")}` : color;
+  };
+  return {
+    text: cell.isInvisible() ? "" : cell.getChars(),
+    columns: cell.getWidth() === 2 ? 2 : 1,
+    ink: ink(cell.isFgDefault(), cell.isFgRGB(), cell.getFgColor()),
+    ground: ink(cell.isBgDefault(), cell.isBgRGB(), cell.getBgColor()),
+    bold: cell.isBold() !== 0,
+    dim: cell.isDim() !== 0,
+    italic: cell.isItalic() !== 0,
+    underline: cell.isUnderline() !== 0,
+    inverse: cell.isInverse() !== 0,
+  };
 }
