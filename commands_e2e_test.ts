@@ -15,18 +15,15 @@ async function enter(shown: string, ...args: string[]): Promise<Terminal> {
   return terminal;
 }
 
+/** A room that is opened in a terminal, by its first member. */
+function open(name: string): Promise<Terminal> {
+  return enter("nobody else", "serve", "--join", "--port", "0", "--name", name);
+}
+
 onTerminal(
   "chat: on a screen, a direct message is answered, an emoji is said by name, and all is saved",
   async () => {
-    await using anna = await enter(
-      "nobody else",
-      "serve",
-      "--join",
-      "--port",
-      "0",
-      "--name",
-      "anna",
-    );
+    await using anna = await open("anna");
     await using ben = await enter("here: anna", "join", "--name", "ben");
     await anna.shows("ben joined");
     ben.type("/msg anna psst\r");
@@ -64,15 +61,7 @@ onTerminal(
 onTerminal(
   "chat join --plain: commands are obeyed, who is ignored is not shown, a slip is no failure",
   async () => {
-    await using anna = await enter(
-      "nobody else",
-      "serve",
-      "--join",
-      "--port",
-      "0",
-      "--name",
-      "anna",
-    );
+    await using anna = await open("anna");
     await using ben = await enter("here: anna", "join", "--name", "ben", "--plain");
     await anna.shows("ben joined");
     ben.type("/ignore anna\n");

@@ -7,7 +7,7 @@ import { Turns } from "./turns.ts";
 /**
  * Operations on sockets that begin in one turn of the event loop. Deno 2.6 to 2.9 do 128 of a thread in a turn, which
  * is tokio's budget of a task. What is above it does not only wait: all of it is tried again in each turn, so a
- * flush to 5,000 members would cost half as much again. And where more reads than that are always ready, because
+ * flush to 5,000 members would cost twice as much. And where more reads than that are always ready, because
  * strangers flood them, everybody else would have to wait until the strangers are through.
  */
 const writes = new Turns(80, setImmediate);

@@ -223,17 +223,10 @@ export class Screen {
     this.#drawSoon();
   }
 
-  /** Shows something that no member said, as a server in the same process has to tell. */
-  notice(text: string): void {
-    this.#settle();
-    this.#push(this.#transcript.notice(text, this.#clock.now(), this.#page()));
-    this.#drawSoon();
-  }
-
   /**
    * Gives the terminal back as it was, with all that came and without the live area. Calling it twice
-   * is harmless, also from a signal handler while `run()` still waits. It never throws. Notices
-   * and events that come later are printed as plain lines.
+   * is harmless, also from a signal handler while `run()` still waits. It never throws. Events that
+   * come later are printed as plain lines.
    */
   close(): void {
     const wasOpen = this.#state === "open";
@@ -377,7 +370,7 @@ export class Screen {
     this.#cancelSettle?.();
     this.#cancelSettle = undefined;
     if (this.#presence.isEmpty) return;
-    const sentence = printable(this.#presence.take());
+    const sentence = this.#presence.take();
     this.#push(this.#transcript.notice(sentence, this.#clock.now(), this.#page()));
   }
 

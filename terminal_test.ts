@@ -155,7 +155,7 @@ Deno.test("Screen: direct messages are marked in both directions, with what beca
 });
 
 Deno.test("Screen: who is here, comes, goes and is called what", async () => {
-  const { tty, room, tell, screen } = setUp();
+  const { tty, room, tell } = setUp();
   const crowd = Array.from({ length: 25 }, (_, i) => ({
     ...bob,
     id: i + 9,
@@ -177,8 +177,6 @@ Deno.test("Screen: who is here, comes, goes and is called what", async () => {
     { type: "unreadable", from: bob, message: "it is no text", count: 1 },
     { type: "unreadable", from: bob, message: "it is no text", count: 2 },
   );
-  screen.notice("the log\nof the server");
-  tell();
   assertEquals((await tty.rows()).slice(0, -2), [
     "09:05 you are alice in 127.0.0.1:2428; /help lists the commands",
     "      nobody else is here yet",
@@ -192,8 +190,6 @@ Deno.test("Screen: who is here, comes, goes and is called what", async () => {
     "      bob left; m0 was dropped: too slow to follow the room",
     // Once.
     "      something that came as from bob is not shown: it is no text",
-    "      the log",
-    "      of the server",
   ]);
 });
 
@@ -847,7 +843,7 @@ const HOSTILE = [
 
 Deno.test("Screen: whatever others send is shown, and obeyed nowhere", async () => {
   for (const evil of HOSTILE) {
-    const { tty, room, tell, screen, ending } = setUp(200);
+    const { tty, room, tell, ending } = setUp(200);
     let obeyed = "";
     tty.term.onBell(() => obeyed += "bell ");
     tty.term.onTitleChange(() => obeyed += "title ");
@@ -877,7 +873,6 @@ Deno.test("Screen: whatever others send is shown, and obeyed nowhere", async () 
       { type: "waiting", attempt: 1, until: new Date(0), message: evil },
       { type: "connected", self: eve, resumed: false, missed: 1 },
     );
-    screen.notice(evil);
     await tty.type("/who\ra\t");
     await tty.type(`\x1b[200~${evil.replaceAll("\x1b", "")}\x1b[201~`);
     tell({ type: "ended", ending: { reason: "refused", code: "flood", message: evil } });
@@ -1041,13 +1036,12 @@ Deno.test("Screen: close gives the terminal back, once; what comes later is prin
   const { output } = tty;
   screen.close();
   assertEquals(tty.output, output);
-  screen.notice("the room is closed");
-  tell();
+  tell({ type: "ended", ending: { reason: "stopped" } });
   tty.typeLast("for the shell\r");
   assertEquals(await tty.rows(), [
     "09:05  bob │ hi",
     "           │ just before",
-    "      the room is closed",
+    "      the room is closed: its server has stopped",
   ]);
   assertEquals(room.pending, []);
 });

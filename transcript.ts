@@ -101,11 +101,9 @@ export class Transcript {
   /** The rows for an event; see `isShown`. */
   event(event: RoomEvent, now: Date, page: Page): string[] {
     if (!isShown(event, now)) return [];
-    const rows = remarks(event, now).flatMap((remark) =>
-      this.notice(printable(remark), now, page, "error")
-    );
+    const rows = remarks(event, now).flatMap((remark) => this.notice(remark, now, page, "error"));
     const sentence = news(event);
-    if (sentence !== undefined) rows.push(...this.notice(printable(sentence), now, page));
+    if (sentence !== undefined) rows.push(...this.notice(sentence, now, page));
     rows.push(...this.#told(event, now, page));
     return rows;
   }
@@ -135,11 +133,11 @@ export class Transcript {
       case "undelivered":
         return [
           ...this.#said({ who: event.to, kind: "sent" }, event.text, now, page),
-          ...this.notice(printable(notDelivered(event)), now, page, "error"),
+          ...this.notice(notDelivered(event), now, page, "error"),
         ];
       case "renamed": {
         const before = event.who.self ? "you are" : `${event.before} is`;
-        return this.notice(printable(`${before} now ${event.who.name}`), now, page);
+        return this.notice(`${before} now ${event.who.name}`, now, page);
       }
       case "ended":
         return this.#end(event.ending, now, page);
@@ -171,18 +169,19 @@ export class Transcript {
     }
   }
 
-  /** What no member said, with its time; `text` may hold anything. */
+  /** What no member said, in one line and with its time; `text` may hold anything. */
   notice(text: string, now: Date, page: Page, role: "dim" | "error" = "dim"): string[] {
     const rows = this.#dayLine(now, page);
     this.#group = undefined;
     const stamp = this.#time(now, page);
-    return [...rows, ...framed(stamp, text, page, page.palette[role])];
+    return [...rows, ...framed(stamp, printable(text), page, page.palette[role])];
   }
 
-  /** What a command answers, and what is told of the text of this person: without a time. */
+  /** What a command answers, and what is told of the text of this person, without a time; both may hold anything. */
   answer(heading: string, text: string, page: Page, role?: "dim" | "error"): string[] {
     this.#group = undefined;
-    return framed(heading, text, page, role === undefined ? "" : page.palette[role]);
+    const style = role === undefined ? "" : page.palette[role];
+    return framed(heading, printable(text, "lines"), page, style);
   }
 
   // ---- what members say ----------------------------------------------------------------------------
@@ -369,7 +368,7 @@ export function isShown(event: RoomEvent, now: Date): boolean {
 function membersHere(members: readonly Person[]): string {
   const others = members.filter((m) => !m.self);
   if (others.length === 0) return "nobody else is here yet";
-  const names = others.slice(0, MAX_LISTED).map((m) => printable(listed(m))).join(", ");
+  const names = others.slice(0, MAX_LISTED).map(listed).join(", ");
   const more = others.length - MAX_LISTED;
   return `here: ${names}${more > 0 ? ` and ${more} more` : ""}`;
 }
@@ -411,12 +410,12 @@ function alone(heading: string, label: string, columns: number): string[] {
 }
 
 /**
- * `text`, from anybody, behind `heading`, which is ours and may have colours: its further rows are indented
+ * `text`, which is printable, behind `heading`, which may have colours too: its further rows are indented
  * under it, or less where that would leave it less than half of the columns.
  */
 function framed(heading: string, text: string, page: Page, style: string): string[] {
   const columns = Math.max(8, page.columns);
-  const lines = printable(text, "lines").replaceAll("\t", "    ").split("\n");
+  const lines = text.replaceAll("\t", "    ").split("\n");
   const first = width(stripAnsiCode(heading));
   if (lines.length === 1 && first + width(lines[0]!) <= columns) {
     return [heading + paint(lines[0]!, style)];

@@ -437,24 +437,26 @@ Deno.test("isShown: who comes and goes, and what the status line has, are no row
 });
 
 Deno.test("Transcript: a notice is indented under its text, or by little where there is no room", () => {
-  const notice = "you are ada in 127.0.0.1:2428; here\nis more";
-  assertEquals(rows(60, [notice.repeat(2)]), [
-    "14:02 you are ada in 127.0.0.1:2428; here",
-    "      is moreyou are ada in 127.0.0.1:2428; here",
-    "      is more",
+  const notice = "you are ada in 127.0.0.1:2428; here is more";
+  assertEquals(rows(60, [`${notice}, ${notice}\nin one line`]), [
+    "14:02 you are ada in 127.0.0.1:2428; here is more, you are",
+    "      ada in 127.0.0.1:2428; here is more␊in one line",
   ]);
   assertEquals(rows(20, [notice, notice]), [
     "14:02 you are ada in",
     "  127.0.0.1:2428;",
-    "  here",
-    "  is more",
+    "  here is more",
     "you are ada in",
     "  127.0.0.1:2428;",
-    "  here",
-    "  is more",
+    "  here is more",
   ]);
   assertEquals(rows(20, ["sixteen-columns!"]), ["14:02", "  sixteen-columns!"]);
   assertEquals(rows(10, ["it is"]), ["14:02", "  it is"]);
+});
+
+Deno.test("Transcript: an answer has its lines as they are, and nothing in them is obeyed", () => {
+  const answer = new Transcript().answer("not sent: ", "one\n\x1b[2Jtwo", page(60));
+  assertEquals(answer, ["not sent: one", "          ␛[2Jtwo"]);
 });
 
 Deno.test("Transcript: notices are dim, what must not be overlooked is red; long ones are indented", () => {
