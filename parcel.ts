@@ -75,7 +75,8 @@ export type Parcel =
   | { readonly kind: "offer" } & Offered
   | { readonly kind: "ask" } & Place
   | { readonly kind: "chunk"; readonly bytes: Uint8Array } & Omit<Place, "length">
-  | { readonly kind: "withdraw" | "decline"; readonly id: Uint8Array; readonly reason: Reason }
+  | { readonly kind: "withdraw"; readonly id: Uint8Array; readonly reason: Reason }
+  | { readonly kind: "decline"; readonly id: Uint8Array; readonly reason: Reason }
   | { readonly kind: "done"; readonly id: Uint8Array };
 
 export interface Parcels {
@@ -176,7 +177,9 @@ function decodeParcel(reader: Reader): Parcel {
     case KIND.withdraw:
     case KIND.decline: {
       const reason = REASONS[reader.take(1)[0]!] ?? "other";
-      return { kind: kind === KIND.withdraw ? "withdraw" : "decline", id, reason };
+      return kind === KIND.withdraw
+        ? { kind: "withdraw", id, reason }
+        : { kind: "decline", id, reason };
     }
     case KIND.done:
       return { kind: "done", id };
