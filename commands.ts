@@ -338,6 +338,7 @@ function subject(event: RoomEvent): Person | undefined {
     case "message":
     case "direct":
     case "unreadable":
+    case "offer":
       return event.from;
     case "joined":
     case "left":

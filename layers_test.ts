@@ -7,7 +7,7 @@ const ROWS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["verbs.ts", "completions.ts"],
   ["args.ts", "server.ts", "client.ts", "home.ts", "state.ts"],
-  ["entrance.ts", "outbox.ts", "sessions.ts", "files.ts"],
+  ["entrance.ts", "outbox.ts", "sessions.ts", "files.ts", "transfers.ts"],
   [
     "connection.ts",
     "status.ts",
@@ -32,7 +32,8 @@ const ROWS: readonly (readonly string[])[] = [
     "opaque.ts",
     "cipher_sealed.ts",
   ],
-  ["theme.ts", "markup.ts", "presence.ts", "record.ts", "statusline.ts"],
+  ["theme.ts", "markup.ts", "presence.ts", "record.ts", "statusline.ts", "transfer.ts"],
+  ["progress.ts", "parcel.ts"],
   [
     "protocol.ts",
     "cipher.ts",
@@ -95,6 +96,9 @@ const CLIENTS_ALONE = [
   "identity.ts",
   "cipher_sealed.ts",
   "envelope.ts",
+  "parcel.ts",
+  "transfer.ts",
+  "transfers.ts",
   "private_file.ts",
   "files.ts",
   "home.ts",

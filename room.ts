@@ -326,7 +326,8 @@ export function remarks(event: RoomEvent, now: Date): string[] {
   const sentences: string[] = [];
   switch (event.type) {
     case "message":
-    case "direct": {
+    case "direct":
+    case "offer": {
       const { from: { name }, missing, sent } = event;
       if (missing === 1) sentences.push(`a message of ${name} before this one has not come`);
       if (missing > 1) {

@@ -45,7 +45,11 @@ export interface Disk {
   ): Promise<Upload>;
   /** The files of a folder, or the one file. */
   walk(path: string): AsyncIterable<{ path: string; name: string }>;
-  /** Begins a download, or goes on with it. */
+  /**
+   * Begins a download, or goes on with it. `from`: by what the one who offers it is known again.
+   *
+   * @throws {ChatError} if nothing can be written there
+   */
   sink(
     offer: { id: Uint8Array; name: string; size: number; sha256: Uint8Array; from: string },
   ): Promise<Sink>;

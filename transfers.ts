@@ -297,7 +297,7 @@ export class Transfers {
       return undefined;
     }
     try {
-      const upload = await this.#disk.open(file, name, () => {});
+      const upload = await this.#disk.open(file, name, () => this.#goOn());
       if (this.#closed) return void upload.close();
       const id = crypto.getRandomValues(new Uint8Array(TRANSFER_ID_SIZE));
       const { size, sha256 } = upload;
@@ -312,6 +312,11 @@ export class Transfers {
       this.#unsent(file, error);
       return undefined;
     }
+  }
+
+  /** Ends the hashing of a file that nobody will ask for. */
+  #goOn(): void {
+    if (this.#closed) throw new ChatError("Cannot offer a file: you have left the room");
   }
 
   #offerBatch(batch: readonly Outgoing[], to: Person | undefined): void {
@@ -332,6 +337,7 @@ export class Transfers {
 
   #unsent(path: string, error: unknown): void {
     if (!(error instanceof ChatError)) throw error;
+    if (this.#closed) return;
     this.#post.event({ type: "unsent", path, message: error.message });
   }
 
@@ -750,7 +756,7 @@ export class Transfers {
     if (one.state !== "waiting" || this.#closed) return;
     const { name, size, sha256 } = one.offer;
     try {
-      const from = one.who?.name ?? "";
+      const from = one.mark ?? "";
       one.sink = await this.#disk.sink({ id: one.id, name, size, sha256, from });
     } catch (error) {
       return this.#failed(one, error, "disk");
