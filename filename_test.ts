@@ -248,11 +248,7 @@ function fault(name: string): string | undefined {
   const devices = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"];
   for (const port of ["COM", "LPT"]) for (const n of "0123456789¹²³") devices.push(port + n);
   if (devices.includes(base)) return "is a device";
-  if (
-    /\.(?:part|state|lnk)$/i.test(name) && (isPartName(name) || /lnk$|part\.state$/i.test(name))
-  ) {
-    return /(?:lnk|[0-9a-f]{32}\.part(?:\.state)?)$/i.test(name) ? "is ours" : undefined;
-  }
+  if (/\.lnk$|\.[0-9a-f]{32}\.part(?:\.state)?$/i.test(name)) return "ends in what has a meaning";
   return undefined;
 }
 
@@ -271,6 +267,7 @@ Deno.test("numbered: photo (2).jpg, whole behind 255 bytes too", () => {
   assertEquals(numbered("photo.jpg", 1), "photo.jpg");
   assertEquals(numbered("photo.jpg", 2), "photo (2).jpg");
   assertEquals(numbered("photo (2).jpg", 2), "photo (2) (2).jpg");
+  assertEquals(numbered("photo .jpg", 2), "photo (2).jpg");
   assertEquals(numbered("README", 10), "README (10)");
   assertEquals(numbered("a.tar.gz", 3), "a (3).tar.gz");
   assertEquals(numbered("a.Tar.zst", 3), "a (3).Tar.zst");
