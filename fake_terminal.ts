@@ -4,7 +4,7 @@
 import xterm from "@xterm/headless";
 import type { Environment } from "./attention.ts";
 import { ChatError } from "./errors.ts";
-import type { Ending, Link, Pending, Person, Room, RoomEvent, RoomInfo } from "./room.ts";
+import type { Ending, Link, Pending, Person, Room, RoomEvent, RoomInfo, Transfer } from "./room.ts";
 import { type Clock, Screen, type Tty } from "./terminal.ts";
 import type { View } from "./view.ts";
 
@@ -160,6 +160,17 @@ export class FakeRoom implements Room {
     return "abandon ability able about above absent absorb abstract";
   }
   trust(): void {}
+  transfers: Transfer[] = [];
+  offer(): void {}
+  accept(): number {
+    return 1;
+  }
+  decline(): number {
+    return 1;
+  }
+  cancel(): number {
+    return 1;
+  }
   /** It tries at once, like the real one. */
   reconnect(): void {
     this.link = { state: "connecting", attempt: 1 };

@@ -377,6 +377,11 @@ export function isShown(event: RoomEvent, now: Date): boolean {
       return event.before !== event.who.name; // The list had it already.
     case "ended":
       return event.ending.reason !== "left";
+    case "offer":
+    case "unsent":
+      return true;
+    case "transfer":
+      return transferSentence(event.transfer, { begins: false }) !== undefined;
     default:
       return news(event) !== undefined || remarks(event, now).length > 0;
   }

@@ -114,10 +114,12 @@ abstract class Base {
   moved = 0;
   rate: Rate | undefined;
   told = 0;
+  readonly #sha256: string;
 
   constructor(number: number, offer: Offered) {
     this.number = number;
     this.offer = offer;
+    this.#sha256 = offer.sha256.toHex();
   }
 
   abstract readonly direction: "in" | "out";
@@ -130,7 +132,7 @@ abstract class Base {
   /** As it is now, for who shows it. */
   view(): Transfer {
     const { number, direction, who, state, bytes, resumed, stalled, path, message } = this;
-    const { name, size, sha256 } = this.offer;
+    const { name, size } = this.offer;
     const rate = state === "running" ? Math.round(this.rate?.value ?? 0) : 0;
     return {
       number,
@@ -138,7 +140,7 @@ abstract class Base {
       who,
       name,
       size,
-      sha256: sha256.toHex(),
+      sha256: this.#sha256,
       state,
       bytes,
       resumed,
