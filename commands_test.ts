@@ -215,7 +215,8 @@ Deno.test("complete: commands at the start, members with a colon there and with 
       [
         ...["/help ", "/who", "/nick ", "/me ", "/msg ", "/reply ", "/ignore ", "/unignore "],
         ...["/verify ", "/trust ", "/whoami", "/mute", "/notify ", "/time ", "/theme ", "/clear"],
-        ...["/reconnect", "/save ", "/quit"],
+        ...["/reconnect", "/save ", "/send ", "/accept ", "/decline "],
+        ...["/transfers", "/cancel ", "/quit"],
       ],
     ],
     ["/m|", "/m", ["/me ", "/msg ", "/mute"]],
@@ -601,7 +602,7 @@ Deno.test("submit: /send offers a file to all, or to the member whose name stand
     "offer|notes.txt",
     "offer|my notes.txt",
     "offer|my notes.txt|bob",
-    "offer|/home/alice/a b|bob",
+    "offer|/home/ada/a b|bob",
     "offer|nobody here",
     "offer|my bob",
     "offer|my bob",

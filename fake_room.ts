@@ -277,6 +277,10 @@ export const EVENTS: {
       transfer: { ...OFFER, state: "running", bytes: 1024, stalled: "bob is reconnecting" },
     },
     { type: "transfer", transfer: { ...OFFER, state: "running", bytes: 1024, resumed: 1024 } },
+    {
+      type: "transfer",
+      transfer: { ...OFFER, direction: "out", who: undefined, state: "cancelled" },
+    },
   ],
   progress: [
     { type: "progress", transfer: { ...OFFER, state: "running", bytes: 1024 * 1024, rate: 9999 } },

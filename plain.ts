@@ -382,8 +382,8 @@ const INPUTS: Record<Input["type"], Record<string, readonly ("string" | "number"
   accept: { transfer: ["string", "number"] },
   decline: { transfer: ["string", "number"] },
   cancel: { transfer: ["string", "number"] },
-  who: {},
   transfers: {},
+  who: {},
   reconnect: {},
   leave: {},
 };

@@ -250,6 +250,7 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
         "photo.jpg from bob has failed: bob does not offer it any more",
         "photo.jpg from bob is stalled: bob is reconnecting",
         "photo.jpg from bob goes on at 0% of 3 MiB",
+        "photo.jpg is cancelled",
       ],
     },
     // A line at the start and one at the end are enough where nothing is redrawn.
@@ -711,6 +712,7 @@ const FILE = {
   size: 3145728,
   sha256: "0123456789abcdef".repeat(4),
 };
+const FILE_OUT = { transfer: 1, direction: "out", file: "photo.jpg", size: 3145728 };
 const GOING = {
   transfer: 1,
   direction: "in",
@@ -795,6 +797,7 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
       })),
       { ...GOING, state: "running", bytes: 1024, had: 0, stalled: "bob is reconnecting" },
       { ...GOING, state: "running", bytes: 1024, had: 1024 },
+      { ...FILE_OUT, state: "cancelled", bytes: 0, had: 0 },
     ],
     progress: [{ transfer: 1, bytes: 1048576, size: 3145728, rate: 9999 }],
     unsent: [{ path: "nothing", message: "Cannot read nothing: there is no file" }],
@@ -916,7 +919,7 @@ Deno.test("PlainScreen.run: the longest message fits into a line of JSON in its 
 
 Deno.test("PlainScreen.run: JSON that can't be taken is answered with its line, and does nothing", async () => {
   const types =
-    "say, act, tell, rename, offer, give, accept, decline, cancel, who, transfers, reconnect, leave";
+    "say, act, tell, rename, offer, give, accept, decline, cancel, transfers, who, reconnect, leave";
   const cases: Record<string, string> = {
     "": "it is no JSON",
     "hello": "it is no JSON",
