@@ -44,6 +44,7 @@ const SCREEN: ScreenOptions = {
   plain: false,
   stay: false,
   retry: undefined,
+  files: { downloads: undefined, accept: "ask", acceptLimit: 2 ** 30 },
 };
 const SEALED = { name: "sealed", codeFile: undefined, askCode: false, state: undefined } as const;
 const SERVE = {
@@ -64,6 +65,8 @@ const SEND = {
   target: TARGET,
   speaker: SPEAKER,
   text: undefined,
+  file: undefined,
+  to: undefined,
   retry: undefined,
 } as const;
 
@@ -1061,4 +1064,24 @@ Deno.test("parseCommand: any words at all give a command or a UsageError", () =>
       assertMatch(error.message, /^Cannot /);
     }
   }));
+});
+
+Deno.test("parseCommand: files: where they go, whose are taken, and what is sent instead of a text", () => {
+  const line = "join --downloads d --accept known --accept-limit 5M";
+  const command = parse(words(line)) as Command & { verb: "join" };
+  assertEquals(command.screen.files, {
+    downloads: "d",
+    accept: "known",
+    acceptLimit: 5 * 1024 * 1024,
+  });
+  assertEquals(parse(words("send --file a.txt --to bob")), { ...SEND, file: "a.txt", to: "bob" });
+  const refused: Record<string, string> = {
+    "join --accept some": 'Cannot use --accept "some": there are ask, known, all and none',
+    "send --file a.txt hi": "Cannot send a file and a text at once",
+    "send --to bob hi": "Cannot use --to here: it goes with --file",
+    "join --accept-limit many": 'Cannot use --accept-limit "many"',
+  };
+  for (const [line, message] of Object.entries(refused)) {
+    assertThrows(() => parse(words(line)), UsageError, message);
+  }
 });

@@ -697,6 +697,11 @@ export class Client implements Room {
     return this.#transfers?.list ?? [];
   }
 
+  /** Files are being looked at that are to be offered. */
+  get offering(): boolean {
+    return this.#transfers?.offering ?? false;
+  }
+
   offer(path: string, to?: string | number, name?: string): void {
     this.#checkOpen("send files");
     const person = to === undefined ? undefined : this.#find(to, "send to");

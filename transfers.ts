@@ -242,6 +242,7 @@ export class Transfers {
   /** How many messages to somebody were refused, and it has not been told. */
   readonly #refused = new Map<number, number>();
   #lastNumber = 0;
+  #offering = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** All that is to be done before it is over. */
   readonly #work = new Set<Promise<void>>();
@@ -254,6 +255,11 @@ export class Transfers {
     this.#limit = acceptLimit;
   }
 
+  /** Files are being looked at that are to be offered. */
+  get offering(): boolean {
+    return this.#offering > 0;
+  }
+
   get list(): Transfer[] {
     return Array.from(this.#all.values(), (one) => one.view());
   }
@@ -263,7 +269,8 @@ export class Transfers {
   /** Offers a file, or all of a folder. */
   offer(path: string, to: Person | undefined, name: string | undefined): void {
     // Not waited for at the end: it may be a large file that is being hashed.
-    void this.#offerAll(path, to, name);
+    this.#offering++;
+    void this.#offerAll(path, to, name).finally(() => this.#offering--);
   }
 
   async #offerAll(path: string, to: Person | undefined, name: string | undefined): Promise<void> {

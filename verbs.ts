@@ -619,6 +619,8 @@ async function sendFile(
   signals.first.then(() => client.leave());
   let failed = false;
   let offered = false;
+  /** What somebody has: of those that are offered to all, one is enough. */
+  const done = new Set<string>();
   try {
     await client.run((event) => {
       if (event.type === "members" && !offered) {
@@ -634,15 +636,14 @@ async function sendFile(
       if (event.type === "unsent") failed = true;
       const isOurs = ["offer", "transfer", "unsent"].includes(event.type);
       if (isOurs) { for (const { text } of plainLines(event, new Date())) note(`chat: ${text}`); }
-      if (event.type === "transfer") failed ||= isRefused(event.transfer, to);
-      const rest = client.transfers.filter(({ state }) => (
-        state === "offered" || state === "waiting" || state === "running"
-      ));
-      const done = event.type === "transfer" && event.transfer.state === "done";
-      if (done || event.type === "unsent" || failed) {
-        const numbers = new Set(client.transfers.filter((one) => one.state === "done").map(hashOf));
-        if (failed || rest.every((one) => numbers.has(hashOf(one)))) client.leave();
+      if (event.type === "transfer") {
+        failed ||= isRefused(event.transfer, to);
+        if (event.transfer.state === "done") done.add(hashOf(event.transfer));
       }
+      const waits = client.offering || client.transfers.some((one) => (
+        ["offered", "waiting", "running"].includes(one.state) && !done.has(hashOf(one))
+      ));
+      if (offered && (failed || (done.size > 0 && !waits))) client.leave();
     });
   } finally {
     signals.forget();
