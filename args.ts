@@ -228,14 +228,14 @@ const SCREEN: Record<string, Option> = {
   stay: { help: "in a pipe: go on listening when the input has ended" },
   retry: RETRY,
   downloads: {
-    value: { name: "FOLDER", kind: "folder" },
+    value: { name: "DIR", kind: "folder" },
     help: "where files go that you accept (default: the system's downloads)",
   },
   accept: {
     value: oneOf("WHOSE", ACCEPT),
-    help: "files that come unasked: ask (default), or take those of known members, all or none",
+    help: "files that are offered: ask (default), or take known, all or none",
   },
-  "accept-limit": {
+  "ask-above": {
     value: SIZE,
     help: `ask about larger ones in any case (default ${formatSize(ACCEPT_LIMIT)})`,
   },
@@ -713,7 +713,7 @@ function parseFiles(options: Map<string, string>): FileOptions {
   return {
     downloads: options.get("downloads"),
     accept,
-    acceptLimit: parseSize(options, "accept-limit", 1, GREATEST_ACCEPT_LIMIT, ACCEPT_LIMIT),
+    acceptLimit: parseSize(options, "ask-above", 1, GREATEST_ACCEPT_LIMIT, ACCEPT_LIMIT),
   };
 }
 

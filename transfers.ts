@@ -235,7 +235,7 @@ export class Transfers {
   readonly #control = new Map<number, Parcel[]>();
   readonly #ready: Ready[] = [];
   #readyBytes = 0;
-  #fetching = false;
+  #reading = false;
   #flushing = false;
   /** Until when nothing is sent to somebody who has too much waiting. */
   readonly #held = new Map<number, number>();
@@ -546,7 +546,7 @@ export class Transfers {
     if (request.offset + request.length > source.offer.size) return;
     const sending = this.#begin(source, mark, to);
     // Who was refused, or has said no, may change its mind.
-    if (this.#requests.put(request)) this.#fetch();
+    if (this.#requests.put(request)) this.#readAhead();
     if (sending.state !== "running") {
       sending.state = "running";
       this.#sending.add(sending);
@@ -618,13 +618,13 @@ export class Transfers {
   }
 
   /** Reads ahead of what goes out. */
-  #fetch(): void {
-    if (this.#fetching || this.#closed) return;
-    this.#fetching = true;
-    this.#do(this.#fetchAll());
+  #readAhead(): void {
+    if (this.#reading || this.#closed) return;
+    this.#reading = true;
+    this.#do(this.#readAll());
   }
 
-  async #fetchAll(): Promise<void> {
+  async #readAll(): Promise<void> {
     const may = (to: number) => (this.#held.get(to) ?? 0) <= performance.now();
     try {
       while (this.#readyBytes < READ_AHEAD && !this.#closed) {
@@ -643,7 +643,7 @@ export class Transfers {
         this.#post.wake();
       }
     } finally {
-      this.#fetching = false;
+      this.#reading = false;
     }
   }
 
@@ -701,7 +701,7 @@ export class Transfers {
   next(): { to: number; parcels: Parcels } | undefined {
     for (let one = this.#ready.shift(); one; one = this.#ready.shift()) {
       this.#readyBytes -= one.bytes;
-      this.#fetch();
+      this.#readAhead();
       if (this.#post.has(one.to)) return this.#addressed(one.to, one.chunks);
     }
     return undefined;
@@ -966,7 +966,7 @@ export class Transfers {
   /** Somebody's connection, or this client's, is there again. */
   resumed(): void {
     this.#pump();
-    this.#fetch();
+    this.#readAhead();
   }
 
   // ---- saying ----
@@ -1069,7 +1069,7 @@ export class Transfers {
     }
     this.#flush();
     this.#pump();
-    this.#fetch();
+    this.#readAhead();
   }
 
   /** Why nothing comes or goes. */
