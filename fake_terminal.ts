@@ -130,6 +130,26 @@ export class FakeClock implements Clock {
   }
 }
 
+/** A file on its way from bob. */
+export function going(fields: Partial<Transfer> = {}): Transfer {
+  return {
+    number: 1,
+    direction: "in",
+    who: bob,
+    name: "photo.jpg",
+    size: 3 * 1024 * 1024,
+    sha256: "01".repeat(32),
+    state: "running",
+    bytes: 1024 * 1024,
+    resumed: 0,
+    rate: 65536,
+    stalled: undefined,
+    path: undefined,
+    message: undefined,
+    ...fields,
+  };
+}
+
 export const alice: Person = { id: 1, name: "alice", self: true, away: false };
 export const bob: Person = { id: 2, name: "bob", self: false, away: false };
 /** In a room that is not sealed, nothing is known of when a message was sent, and of how many before it. */
