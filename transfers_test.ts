@@ -7,6 +7,7 @@ import { Guest, TestRoom } from "./loopback.ts";
 import { MemoryDisk, noise } from "./memory_disk.ts";
 import { MAX_PIECE } from "./parcel.ts";
 import type { Transfer } from "./room.ts";
+import { enter as enterSealed, PlayServer } from "./sealed_play.ts";
 import type { TransferOptions } from "./transfers.ts";
 
 /** Somebody with files. */
@@ -297,4 +298,39 @@ Deno.test("transfers: a sender that has started anew and offers the same goes on
   await until(bob, "file", "done");
   await until(ada, "file", "done");
   assertEquals(theirs.received.get("file"), ours.files.get("file"));
+});
+
+Deno.test("transfers: in a sealed room nobody misses a message because of what was refused and came again", async () => {
+  await using room = new PlayServer();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enterSealed(room, "ada", { files: { disk: ours } });
+  await using bob = await enterSealed(room, "bob", { files: { disk: theirs, accept: "all" } });
+  ours.files.set("file", noise(400_000));
+  // What the server refuses, as where bob has too much waiting: each fifth of what goes to one alone.
+  const { hub } = room;
+  const tell = hub.tell.bind(hub);
+  let count = 0;
+  let refused = 0;
+  hub.tell = (from, frame) => {
+    if (++count % 5 !== 0) return tell(from, frame);
+    refused++;
+    // To nobody's log, but to the sender's.
+    const members = [...hub.members()];
+    const to = members.find(({ id }) => id === frame.id)!;
+    const { ownBacklog } = to;
+    Object.defineProperty(to, "ownBacklog", { value: Infinity, configurable: true });
+    const outcome = tell(from, frame);
+    delete (to as unknown as Record<string, unknown>)["ownBacklog"];
+    assert(ownBacklog >= 0);
+    return outcome;
+  };
+  ada.client.offer("file");
+  await until(bob, "file", "done");
+  await until(ada, "file", "done");
+  assertEquals(theirs.received.get("file"), ours.files.get("file"));
+  assert(refused > 3);
+  hub.tell = tell;
+  ada.client.tell("bob", "psst");
+  assertEquals((await bob.next("direct")).missing, 0);
+  assertEquals(bob.events.filter(({ type }) => type === "unreadable"), []);
 });
