@@ -654,10 +654,14 @@ export class Transfers {
     if (!source?.live || !this.#post.has(to)) return undefined;
     try {
       const upload = await this.#opened(source);
+      // It may have been taken back meanwhile.
+      if (!source.live) return undefined;
       const bytes = await upload.read(offset, length);
       if (bytes.length !== length) throw new ChatError("Cannot send this: the file has changed");
       return { kind: "chunk", id, offset, bytes };
     } catch (error) {
+      // What was taken back is closed, also while it is read.
+      if (!source.live) return undefined;
       if (!(error instanceof ChatError)) throw error;
       source.message = error.message;
       this.#withdraw(source, "changed");
