@@ -247,9 +247,9 @@ function toMember({ id, name, self, away }: Person): Record<string, unknown> {
   return { id, name, self, away };
 }
 
-/** It is not over, and nobody has to be asked. */
-function isGoing({ state }: Transfer): boolean {
-  return state === "running" || state === "waiting";
+/** It goes on by itself. What is stalled is not waited for: the other side may never come back. */
+function isGoing({ state, stalled }: Transfer): boolean {
+  return (state === "running" || state === "waiting") && stalled === undefined;
 }
 
 function toFile({ number, name, size, sha256 }: Transfer): Record<string, unknown> {

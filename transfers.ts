@@ -39,7 +39,9 @@ import {
 /** Downloads at once: small files wait for each other's questions, large ones share the window. */
 const MAX_RUNNING = 16;
 /** Offers that are kept, of others and of one's own: each is some hundred bytes. */
-const MAX_OFFERS = 50_000;
+const MAX_OFFERS = 20_000;
+/** What waits to be said to one member about files that are not offered: who asks for more of these is not honest. */
+const MAX_REFUSALS = 1024;
 /** Files that are held open to be sent: more are opened anew when somebody asks. */
 const MAX_OPEN = 32;
 /** Bytes that are read ahead of what goes out. */
@@ -452,7 +454,7 @@ export class Transfers {
   /** Somebody offers something; undefined if that is no news. */
   #offered(from: number, offer: Offered): Incoming | undefined {
     const mark = this.#post.markOf(from);
-    if (mark === undefined || this.#incoming.size >= MAX_OFFERS) return undefined;
+    if (mark === undefined) return undefined;
     const key = keyOf(mark, offer.id);
     const known = this.#incoming.get(key);
     if (known) {
@@ -471,6 +473,12 @@ export class Transfers {
       this.#incoming.set(key, one);
       this.#back(one, from);
       return undefined;
+    }
+    // Nobody fills the list for all others: the oldest that nobody has taken goes.
+    if (this.#incoming.size >= MAX_OFFERS) {
+      const oldest = this.#incoming.values().find(({ state }) => state === "offered");
+      if (!oldest) return undefined;
+      this.#forget(oldest);
     }
     const one = new Incoming(++this.#lastNumber, offer);
     one.mark = mark;
@@ -978,6 +986,7 @@ export class Transfers {
   /** What is to be said to one goes in as few messages as may be: those of one turn together. */
   #send(to: number, parcel: Parcel): void {
     const waiting = this.#control.get(to);
+    if (waiting && waiting.length >= MAX_REFUSALS && parcel.kind === "withdraw") return;
     if (waiting) waiting.push(parcel);
     else this.#control.set(to, [parcel]);
     if (this.#flushing) return;
