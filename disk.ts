@@ -312,16 +312,16 @@ export class SystemDisk implements Disk {
     }
   }
 
-  /** The same as before, if that is still there. */
-  async #theFolder(): Promise<Folder> {
-    const before = await this.#folder?.catch(() => undefined);
-    if (before && await before.isThere()) return before;
-    // Another call may have looked meanwhile.
-    const now = await this.#folder?.catch(() => undefined);
-    if (now && now !== before) return now;
-    const opening = Folder.open(this.#downloads(), "make");
-    this.#folder = opening;
-    return await opening;
+  /** The same as before, if that is still there. One call after the other: all get the same. */
+  #theFolder(): Promise<Folder> {
+    const before = this.#folder;
+    const open = async () => {
+      const folder = await before?.catch(() => undefined);
+      return folder && await folder.isThere()
+        ? folder
+        : await Folder.open(this.#downloads(), "make");
+    };
+    return this.#folder = open();
   }
 }
 

@@ -342,6 +342,50 @@ Deno.test("sink: goes on where an earlier client was, also where that has only b
   });
 });
 
+Deno.test("sink: a part of a client that was killed is taken over, and not before", async () => {
+  await inFolder(async (folder) => {
+    const bytes = content(9 * MIB);
+    const offer = { ...offerOf(bytes), id: [...ID], sha256: [...sha256(bytes)] };
+    const program = `
+      import { SystemDisk } from ${JSON.stringify(import.meta.resolve("./disk.ts"))};
+      const offer = ${JSON.stringify(offer)};
+      const disk = new SystemDisk(() => ${JSON.stringify(folder)});
+      const sink = await disk.sink(
+        { ...offer, id: Uint8Array.from(offer.id), sha256: Uint8Array.from(offer.sha256) },
+      );
+      for await (const bytes of Deno.stdin.readable) await sink.write(sink.have, bytes);
+      console.log(sink.have);
+      setInterval(() => {}, 1000);
+    `;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--config", `${import.meta.dirname}/deno.json`, program],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const stdin = child.stdin.getWriter();
+    await stdin.write(bytes);
+    await stdin.close();
+    const stdout = child.stdout.getReader();
+    const { value } = await stdout.read();
+    assertEquals(new TextDecoder().decode(value), `${bytes.length}\n`);
+    const disk = new SystemDisk(() => folder);
+    assertEquals(await disk.parts(), []);
+    const other = await disk.sink(offerOf(bytes));
+    assertEquals(other.have, 0);
+    await other.abort(false);
+    child.kill("SIGKILL");
+    await stdout.cancel();
+    await child.status;
+    assertEquals((await disk.parts()).map(({ offer }) => offer?.name), ["photo.jpg"]);
+    const sink = await new SystemDisk(() => folder).sink(offerOf(bytes));
+    // The first mark is on the disk, and the second may be.
+    assert(sink.have === 4 * MIB || sink.have === 8 * MIB, String(sink.have));
+    await fill(sink, bytes);
+    await sink.finish();
+    assertEquals(list(folder), ["photo.jpg"]);
+  });
+});
+
 Deno.test("sink: lengths are marked on the way, each behind its bytes on the disk", async () => {
   await inFolder(async (folder) => {
     const bytes = content(13 * MIB);
@@ -606,6 +650,7 @@ posix(
         () => sink.finish(),
         "Cannot receive photo.jpg: another file stands where its part was",
       );
+      assertEquals(Deno.readTextFileSync(part), "another");
       Deno.removeSync(downloads, { recursive: true });
 
       sink = await begin();
