@@ -104,7 +104,8 @@ export interface Writing {
   link(from: string, to: string): Promise<void>;
 }
 
-const SYSTEM: Writing = {
+/** Those of the system itself. */
+export const SYSTEM: Writing = {
   write: (file, bytes) => file.write(bytes),
   sync: (file, what) => what === "all" ? file.sync() : file.syncData(),
   link: (from, to) => Deno.link(from, to),
@@ -184,14 +185,19 @@ function readText(path: string): string | undefined {
 export class SystemDisk implements Disk {
   readonly #downloads: () => string;
   readonly #writing: Writing;
+  readonly #maxFiles: number;
   #folder: Promise<Folder> | undefined;
   /** Those with an open file; the one read last is the last. */
   readonly #open = new Set<FileUpload>();
 
-  /** @param downloads where what is received goes; asked when something is, and made if it is missing */
-  constructor(downloads: () => string, writing: Writing = SYSTEM) {
+  /**
+   * @param downloads where what is received goes; asked when something is, and made if it is missing
+   * @param maxFiles files of a folder that is sent
+   */
+  constructor(downloads: () => string, writing: Writing = SYSTEM, maxFiles: number = MAX_FILES) {
     this.#downloads = downloads;
     this.#writing = writing;
+    this.#maxFiles = maxFiles;
   }
 
   async open(
@@ -223,7 +229,7 @@ export class SystemDisk implements Disk {
     try {
       const info = await Deno.stat(path);
       if (info.isFile) files.push(path);
-      else if (info.isDirectory) await gather(path, files);
+      else if (info.isDirectory) await gather(path, files, this.#maxFiles);
       else throw new Refusal("it is no file");
     } catch (cause) {
       throw failure("send", path, cause, "read");
@@ -306,16 +312,16 @@ export class SystemDisk implements Disk {
     }
   }
 
-  /** The same as before, if that is still there. */
-  async #theFolder(): Promise<Folder> {
-    const before = await this.#folder?.catch(() => undefined);
-    if (before && await before.isThere()) return before;
-    // Another call may have looked meanwhile.
-    const now = await this.#folder?.catch(() => undefined);
-    if (now && now !== before) return now;
-    const opening = Folder.open(this.#downloads(), "make");
-    this.#folder = opening;
-    return await opening;
+  /** The same as before, if that is still there. One call after the other: all get the same. */
+  #theFolder(): Promise<Folder> {
+    const before = this.#folder;
+    const open = async () => {
+      const folder = await before?.catch(() => undefined);
+      return folder && await folder.isThere()
+        ? folder
+        : await Folder.open(this.#downloads(), "make");
+    };
+    return this.#folder = open();
   }
 }
 
@@ -395,6 +401,8 @@ class FileSink implements Sink {
   #have: number;
   /** The length that was, or is being, synchronised. */
   #marked: number;
+  /** The length that its state has. */
+  #safe: number;
   /** Bytes behind `#have` are in the file: a write has failed in the middle. */
   #torn = false;
   /** What is being synchronised; the next waits for it. */
@@ -421,7 +429,7 @@ class FileSink implements Sink {
     this.#writing = writing;
     this.#state = state;
     this.#hash = begun.hash;
-    this.#have = this.#marked = begun.bytes;
+    this.#have = this.#marked = this.#safe = begun.bytes;
     folder.active.add(part);
     folder.parts.delete(part);
   }
@@ -617,24 +625,35 @@ class FileSink implements Sink {
   /** What is there is on the disk; its state says so. */
   async #mark(have: number): Promise<void> {
     await this.#writing.sync(this.#file, "bytes");
-    if (this.#state) await writeAll(this.#state, `${have}\n`);
+    if (!this.#state) return;
+    await writeAll(this.#state, `${have}\n`);
+    this.#safe = have;
   }
 
-  /** `keep` as far as it is of use. */
+  /** `keep` as far as it is of use: what its state does not say can't be gone on with. */
   async #end(keep: boolean): Promise<void> {
     this.#ended = true;
     await this.#marking;
+    try {
+      await this.#checkPart();
+    } catch {
+      // What stands under its name, or is behind its folder's, is somebody else's.
+      this.#close();
+      if (await this.#folder.isThere().catch(() => false)) {
+        await remove(this.#folder, stateName(this.#part)).catch(() => {});
+      }
+      return;
+    }
     try {
       if (keep && this.#have > 0) {
         this.#state ??= await createState(this.#folder, this.#part, this.#offer);
         await this.#mark(this.#have);
       }
     } catch {
-      // As much stays as its state says; where there is none, nothing.
+      // As much stays as was marked before.
     }
-    const kept = keep && this.#have > 0 && this.#state !== undefined;
     this.#close();
-    if (kept) this.#folder.parts.add(this.#part);
+    if (keep && this.#safe > 0) this.#folder.parts.add(this.#part);
     // What can't be removed does no harm, and can be found again.
     else await removeBoth(this.#folder, this.#part).catch(() => {});
   }
@@ -958,12 +977,15 @@ function isOffer(a: Omit<Offer, "id">, b: Offer): boolean {
 /** The state first: a part without one can be found and removed, a state without a part can't. */
 async function removeBoth(folder: Folder, part: string): Promise<void> {
   folder.parts.delete(part);
-  for (const name of [stateName(part), part]) {
-    try {
-      await Deno.remove(folder.at(name));
-    } catch (cause) {
-      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    }
+  await remove(folder, stateName(part));
+  await remove(folder, part);
+}
+
+async function remove(folder: Folder, name: string): Promise<void> {
+  try {
+    await Deno.remove(folder.at(name));
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
   }
 }
 
@@ -991,6 +1013,7 @@ async function hashFile(
 async function gather(
   folder: string,
   files: string[],
+  most: number,
   seen: { entries: number } = { entries: 0 },
   depth = 1,
 ): Promise<void> {
@@ -1005,9 +1028,9 @@ async function gather(
   for (const { name, isFile } of entries) {
     const path = /[/\\]$/.test(folder) ? folder + name : pathIn(folder, name);
     if (!isFile) {
-      await gather(path, files, seen, depth + 1);
+      await gather(path, files, most, seen, depth + 1);
     } else {
-      if (files.length >= MAX_FILES) throw new Refusal(`it has more than ${MAX_FILES} files`);
+      if (files.length >= most) throw new Refusal(`it has more than ${most} files`);
       files.push(path);
     }
   }
