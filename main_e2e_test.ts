@@ -352,13 +352,13 @@ withShell(
 const ERRORS: readonly [string, string[], number, RegExp, RegExp | undefined][] = [
   ["no verb", [], 2, /guess what to do/, /chat serve --join/],
   ["an unknown verb", ["jion"], 2, /do "jion"/, /Did you mean: chat join\?/],
-  ["an unknown option", ["join", "--nmae", "x"], 2, /use "--nmae"/, /Did you mean --name\?/],
+  ["an unknown option", ["join", "--nmae", "x"], 2, /use "--nmae"/, /Did you mean --to\?/],
   [
     "an option of another verb",
     ["send", "--json", "x"],
     2,
     /use "--json"/,
-    /Did you mean --name\?/,
+    /Did you mean --to\?/,
   ],
   ["an option without value", ["serve", "--port"], 2, /use --port alone/, /--port PORT/],
   ["an option twice", ["serve", "--port", "1", "--port", "2"], 2, /use --port twice/, undefined],
