@@ -352,7 +352,7 @@ withShell(
 const ERRORS: readonly [string, string[], number, RegExp, RegExp | undefined][] = [
   ["no verb", [], 2, /guess what to do/, /chat serve --join/],
   ["an unknown verb", ["jion"], 2, /do "jion"/, /Did you mean: chat join\?/],
-  ["an unknown option", ["join", "--nmae", "x"], 2, /use "--nmae"/, /Did you mean --to\?/],
+  ["an unknown option", ["join", "--nmae", "x"], 2, /use "--nmae"/, /Did you mean --name\?/],
   [
     "an option of another verb",
     ["send", "--json", "x"],
