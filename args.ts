@@ -55,7 +55,24 @@ export interface ScreenOptions extends Speaker {
   plain: boolean;
   stay: boolean;
   retry: Retry;
+  files: FileOptions;
 }
+
+/** Which files are taken, and where they are put. */
+export interface FileOptions {
+  /** undefined: where the system has downloads. */
+  downloads: string | undefined;
+  accept: Accept;
+  /** What is larger is asked about in any case, in bytes. */
+  acceptLimit: number;
+}
+
+/** Whose files are taken without a question. */
+export const ACCEPT = ["ask", "known", "all", "none"] as const;
+export type Accept = typeof ACCEPT[number];
+/** Bytes of a file that is taken without a question, unless another limit is given. */
+const ACCEPT_LIMIT = 2 ** 30;
+const GREATEST_ACCEPT_LIMIT = 2 ** 50;
 
 /** What the command line and the environment say of the screen, and no more: see `chosenView`. */
 export interface ViewOptions {
@@ -107,8 +124,11 @@ export type Command =
     verb: "send";
     target: Target;
     speaker: Speaker;
-    /** undefined: from stdin. */
+    /** undefined: from stdin, or there is a file instead. */
     text: string | undefined;
+    file: string | undefined;
+    /** Who gets the file; undefined: everybody. */
+    to: string | undefined;
     retry: Retry;
   }
   | { verb: "completions"; shell: Shell };
@@ -207,6 +227,18 @@ const SCREEN: Record<string, Option> = {
   plain: { help: "plain lines also in a terminal, for screen readers" },
   stay: { help: "in a pipe: go on listening when the input has ended" },
   retry: RETRY,
+  downloads: {
+    value: { name: "DIR", kind: "folder" },
+    help: "where files go that you accept (default: the system's downloads)",
+  },
+  accept: {
+    value: oneOf("WHOSE", ACCEPT),
+    help: "files that are offered: ask (default), or take known, all or none",
+  },
+  "ask-above": {
+    value: SIZE,
+    help: `ask about larger ones in any case (default ${formatSize(ACCEPT_LIMIT)})`,
+  },
 };
 
 const CODE_FILE: Option = {
@@ -349,7 +381,14 @@ seconds; --retry 0 does not.`,
     synopsis: "chat send [HOST[:PORT]] [OPTION...] [--] [TEXT...]",
     summary: "say one thing and leave",
     operands: [ADDRESS, { name: "TEXT", kind: "text" }],
-    options: { ...SPEAKER, ...TARGET, retry: RETRY, help: HELP },
+    options: {
+      ...SPEAKER,
+      ...TARGET,
+      retry: RETRY,
+      file: { value: FILE, help: "offer a file, or a folder, and stay until somebody has it" },
+      to: { value: { name: "MEMBER", kind: "text" }, help: "with --file: to this member alone" },
+      help: HELP,
+    },
     notes:
       `Without TEXT, stdin is the message. Exit code 0 says that the room has taken it. When the
 connection is lost first, it tries to come back for 60 seconds, unless --retry says otherwise.
@@ -479,6 +518,13 @@ export function parseCommand(
       const words = [...(named ? positionals.slice(1) : positionals), ...text];
       const said = words.length === 0 ? undefined : words.join(" ");
       if (said === "") throw new UsageError("Cannot send nothing: the text is empty");
+      const [file, to] = [options.get("file"), options.get("to")];
+      if (file !== undefined && said !== undefined) {
+        throw new UsageError("Cannot send a file and a text at once: leave one out");
+      }
+      if (to !== undefined && file === undefined) {
+        throw new UsageError("Cannot use --to here: it goes with --file");
+      }
       return {
         verb,
         target: parseTarget(
@@ -488,6 +534,8 @@ export function parseCommand(
         ),
         speaker: parseSpeaker(options, env),
         text: said,
+        file,
+        to,
         retry: parseRetry(options),
       };
     }
@@ -650,6 +698,22 @@ function parseScreen(
     plain: options.has("plain") || env("TERM") === "dumb",
     stay: options.has("stay"),
     retry: parseRetry(options),
+    files: parseFiles(options),
+  };
+}
+
+function parseFiles(options: Map<string, string>): FileOptions {
+  const accept = options.get("accept") ?? "ask";
+  if (!isOneOf(ACCEPT, accept)) {
+    throw new UsageError(
+      `Cannot use --accept "${printable(accept)}": there are ${listWords(ACCEPT)}`,
+      { hint: `Did you mean: --accept ${closestString(accept, ACCEPT)}?` },
+    );
+  }
+  return {
+    downloads: options.get("downloads"),
+    accept,
+    acceptLimit: parseSize(options, "ask-above", 1, GREATEST_ACCEPT_LIMIT, ACCEPT_LIMIT),
   };
 }
 

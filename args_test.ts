@@ -44,6 +44,7 @@ const SCREEN: ScreenOptions = {
   plain: false,
   stay: false,
   retry: undefined,
+  files: { downloads: undefined, accept: "ask", acceptLimit: 2 ** 30 },
 };
 const SEALED = { name: "sealed", codeFile: undefined, askCode: false, state: undefined } as const;
 const SERVE = {
@@ -64,6 +65,8 @@ const SEND = {
   target: TARGET,
   speaker: SPEAKER,
   text: undefined,
+  file: undefined,
+  to: undefined,
   retry: undefined,
 } as const;
 
@@ -871,7 +874,7 @@ Deno.test("parseCommand: send takes all behind the first -- for text, options an
   assertRefused(
     words("send it is -5"),
     'Cannot use "-5": chat send has no such option',
-    'Did you mean --name? Text that starts with "-" goes behind --',
+    'Did you mean --to? Text that starts with "-" goes behind --',
   );
 });
 
@@ -989,15 +992,37 @@ Deno.test("usage: every option of a help is taken by its verb, and every option 
     serve: [
       ...["host", "port", "cipher", "code-file", "ask-code", "state", "key", "join"],
       ...["name", "config", "no-config", "theme", "time", "notify", "quiet"],
-      ...["json", "plain", "stay", "retry", "log", "status", "help"],
+      ...[
+        "json",
+        "plain",
+        "stay",
+        "retry",
+        "downloads",
+        "accept",
+        "ask-above",
+        "log",
+        "status",
+        "help",
+      ],
       ...["max-members", "max-per-address", "max-admissions", "handshake", "idle", "grace"],
       ...["log-size", "backlog", "rate", "byte-rate"],
     ],
     join: [
       ...["name", "config", "no-config", "theme", "time", "notify", "quiet"],
-      ...["json", "plain", "stay", "retry", "code-file", "cipher", "help"],
+      ...[
+        "json",
+        "plain",
+        "stay",
+        "retry",
+        "downloads",
+        "accept",
+        "ask-above",
+        "code-file",
+        "cipher",
+        "help",
+      ],
     ],
-    send: ["name", "config", "no-config", "code-file", "cipher", "retry", "help"],
+    send: ["name", "config", "no-config", "code-file", "cipher", "retry", "file", "to", "help"],
     completions: ["help"],
   };
   const values: Environment = {
@@ -1015,6 +1040,9 @@ Deno.test("usage: every option of a help is taken by its verb, and every option 
     THEME: "dark",
     TIME: "long",
     WHICH: "all",
+    WHOSE: "known",
+    DIR: "files",
+    MEMBER: "bob",
   };
   for (const [verb, expected] of Object.entries(options)) {
     const rows = help(["help", verb]).matchAll(/^ {2}--([\w-]+)(?: ([A-Z]+))? +\S/gm);
@@ -1022,7 +1050,7 @@ Deno.test("usage: every option of a help is taken by its verb, and every option 
     for (const [, option, value] of rows) {
       listed.push(option!);
       const given = value === undefined ? `--${option}` : `--${option}=${values[value]}`;
-      const company = option === "key" ? ["--cipher=xor"] : [];
+      const company = { key: ["--cipher=xor"], to: ["--file=a.txt"] }[option!] ?? [];
       // A screen's options go with --join, that of the log without.
       const join = verb === "serve" && option !== "log" ? ["--join"] : [];
       const shell = verb === "completions" ? ["bash"] : [];
@@ -1061,4 +1089,24 @@ Deno.test("parseCommand: any words at all give a command or a UsageError", () =>
       assertMatch(error.message, /^Cannot /);
     }
   }));
+});
+
+Deno.test("parseCommand: files: where they go, whose are taken, and what is sent instead of a text", () => {
+  const line = "join --downloads d --accept known --ask-above 5M";
+  const command = parse(words(line)) as Command & { verb: "join" };
+  assertEquals(command.screen.files, {
+    downloads: "d",
+    accept: "known",
+    acceptLimit: 5 * 1024 * 1024,
+  });
+  assertEquals(parse(words("send --file a.txt --to bob")), { ...SEND, file: "a.txt", to: "bob" });
+  const refused: Record<string, string> = {
+    "join --accept some": 'Cannot use --accept "some": there are ask, known, all and none',
+    "send --file a.txt hi": "Cannot send a file and a text at once",
+    "send --to bob hi": "Cannot use --to here: it goes with --file",
+    "join --ask-above many": 'Cannot use --ask-above "many"',
+  };
+  for (const [line, message] of Object.entries(refused)) {
+    assertThrows(() => parse(words(line)), UsageError, message);
+  }
 });

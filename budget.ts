@@ -32,6 +32,12 @@ export class TokenBucket {
     return this.#level / this.#burst;
   }
 
+  /** How many ms it takes until it is so full, at the least 1 if it is not. */
+  until(part: number, now: number): number {
+    const lacks = part * this.#burst - this.fill(now) * this.#burst;
+    return lacks <= 0 ? 0 : Math.ceil(lacks / this.#rate * 1000);
+  }
+
   /**
    * Takes `count` tokens, whether they are there or not.
    *
@@ -73,6 +79,11 @@ export class Meter {
   take(bytes: number, now: number): number {
     this.#recovered = this.#frames.fill(now) >= RECOVERED && this.#bytes.fill(now) >= RECOVERED;
     return Math.max(this.#frames.take(1, now), this.#bytes.take(bytes, now));
+  }
+
+  /** How many ms it takes until both buckets are so full that something may go which can wait. */
+  spare(part: number, now: number): number {
+    return Math.max(this.#frames.until(part, now), this.#bytes.until(part, now));
   }
 
   /** Whether the frame that was counted last found both buckets a quarter full. */

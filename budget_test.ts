@@ -300,3 +300,16 @@ Deno.test("Patience: nobody is dropped that was not warned, at least 50 seconds 
     { numRuns: 1_000 },
   );
 });
+
+Deno.test("Meter.spare: how long until both buckets are so full again; 0 where they are", () => {
+  const meter = new Meter({ frames: 10, frameBurst: 10, bytes: 100, byteBurst: 1000 }, 0);
+  assertEquals(meter.spare(0.5, 0), 0);
+  meter.take(500, 0);
+  assertEquals(meter.spare(0.5, 0), 0);
+  meter.take(100, 0);
+  assertEquals([meter.spare(0.5, 0), meter.spare(0.5, 400), meter.spare(0.5, 1000)], [
+    ...[1000, 600, 0],
+  ]);
+  for (let i = 0; i < 9; i++) meter.take(0, 1000);
+  assertEquals(meter.spare(0.5, 1000), 400);
+});

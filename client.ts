@@ -29,6 +29,7 @@ import { ChatError, CodeNeeded, ProtocolError, WrongCode } from "./errors.ts";
 import { comparison, fingerprint } from "./identity.ts";
 import { MAX_SEQ, type Numbering, Numbers, ORIGIN_SIZE } from "./numbering.ts";
 import { Outbox } from "./outbox.ts";
+import { decodeParcels, encodeParcels, type Parcels } from "./parcel.ts";
 import {
   AckOutcome,
   checkEmpty,
@@ -56,9 +57,11 @@ import {
   type Room,
   type RoomEvent,
   type RoomInfo,
+  type Transfer,
 } from "./room.ts";
 import { Roster } from "./roster.ts";
 import { nameFault, printable } from "./text.ts";
+import { type TransferOptions, Transfers } from "./transfers.ts";
 
 export type { Self } from "./entrance.ts";
 
@@ -120,6 +123,8 @@ export interface JoinOptions extends Omit<EnterOptions, "signal"> {
   steadyMs?: number;
   /** How long a direct message waits for its receiver to come back, in ms. */
   receiverMs?: number;
+  /** Where files are, and which are taken; without it nothing is sent, and all that is offered is refused. */
+  files?: TransferOptions;
 }
 
 const utf8 = new TextEncoder();
@@ -135,6 +140,8 @@ interface Saying extends Pending {
   frame: number;
   /** Said again after it was confirmed: its echo is no news. */
   readonly repeated: boolean;
+  /** It is about files, and no text. */
+  readonly body?: Uint8Array | undefined;
 }
 
 /** By what somebody is known again where all have come anew. */
@@ -147,6 +154,13 @@ interface Marks {
 interface Telling extends Saying {
   readonly to: Person;
   readonly receiver: Marks;
+}
+
+/** What was said to one other about files: when the session is over, it is not said again. */
+interface Carrying {
+  readonly to: Person;
+  readonly frame: number;
+  readonly parcels: Parcels;
 }
 
 /** What was confirmed, and when. */
@@ -234,6 +248,10 @@ type Said =
       readonly missing: number;
     };
     readonly number: Numbering | undefined;
+    /** It is about files; the text is empty. */
+    readonly parcels: Parcels | undefined;
+    /** As it came. */
+    readonly body: Uint8Array | undefined;
   }
   | RoomEvent & { type: "unreadable" };
 
@@ -261,7 +279,15 @@ export class Client implements Room {
   #roster: Roster;
   /** Messages to the room, and to single members: each is confirmed in its order. */
   #said: Saying[] = [];
-  #told: Telling[] = [];
+  #told: (Telling | Carrying)[] = [];
+  readonly #transfers: Transfers | undefined;
+  /**
+   * How many messages of each member are missing among those to this client alone: what is about files tells of
+   * that too late, for some of them were refused and are explained by a later one.
+   */
+  readonly #gaps = new Map<number, number>();
+  /** The keys that were not known when their members came. */
+  readonly #strangers = new Set<string>();
   /** Those of the latter that wait for their receiver to come back. */
   #parted: Telling[] = [];
   #parting: ReturnType<typeof setTimeout> | undefined;
@@ -298,6 +324,7 @@ export class Client implements Room {
     };
     this.#roster = new Roster(entrance.id);
     this.#setName(entrance.id, options.name);
+    if (options.files) this.#transfers = new Transfers(this.#post(), options.files);
     this.#attach(entrance.connection);
   }
 
@@ -314,8 +341,9 @@ export class Client implements Room {
   }
 
   get pending(): readonly Pending[] {
-    return [...this.#said.filter(({ repeated }) => !repeated), ...this.#told, ...this.#parted]
-      .sort((a, b) => a.ref - b.ref);
+    const said = this.#said.filter(({ repeated, body }) => !repeated && !body);
+    const told = this.#told.filter((one) => "ref" in one);
+    return [...said, ...told, ...this.#parted].sort((a, b) => a.ref - b.ref);
   }
 
   get link(): Link {
@@ -341,12 +369,14 @@ export class Client implements Room {
       for (const told of this.#news) if (told.type === "undelivered") await listener(told);
     } finally {
       clearTimeout(this.#parting);
+      await this.#transfers?.close();
       // A listener that throws may leave a wait behind.
       this.#hurry.resolve();
       this.#session.outbox.close();
       this.#connection?.close();
     }
     this.#ending = ending;
+    this.#listener = () => {};
     await listener({ type: "ended", ending });
   }
 
@@ -438,6 +468,7 @@ export class Client implements Room {
         this.#link = { state: "connected" };
         this.#since = performance.now();
         await this.#listener({ type: "connected", self: this.self, ...event });
+        if (event.resumed) this.#transfers?.resumed();
         return undefined;
       } catch (error) {
         if (!(error instanceof ChatError)) throw error;
@@ -530,6 +561,8 @@ export class Client implements Room {
     if (missed) this.#heard.room.resync();
     this.#roster = new Roster(entrance.id);
     this.#setName(entrance.id, this.#name);
+    this.#gaps.clear();
+    this.#transfers?.reset();
     this.#attach(entrance.connection);
     const sayings = this.#said.filter((saying) => !saying.repeated);
     this.#said = [];
@@ -541,7 +574,8 @@ export class Client implements Room {
     }
     for (const saying of sayings) this.#say(saying);
     clearTimeout(this.#parting);
-    this.#parted = [...this.#told.splice(0), ...this.#parted].sort((a, b) => a.ref - b.ref);
+    const told = this.#told.splice(0).filter((one) => "ref" in one);
+    this.#parted = [...told, ...this.#parted].sort((a, b) => a.ref - b.ref);
     return missed;
   }
 
@@ -574,6 +608,7 @@ export class Client implements Room {
   #attach(connection: Connection): void {
     this.#connection = connection;
     this.#session.outbox.open(() => connection.wake());
+    this.#session.outbox.fill(() => this.#bulk());
     connection.attach(this.#session.outbox);
   }
 
@@ -662,6 +697,42 @@ export class Client implements Room {
     for (const other of this.#roster.called(known)) this.#recognize(other, known);
   }
 
+  get transfers(): readonly Transfer[] {
+    return this.#transfers?.list ?? [];
+  }
+
+  /** Files are being looked at that are to be offered. */
+  get offering(): boolean {
+    return this.#transfers?.offering ?? false;
+  }
+
+  offer(path: string, to?: string | number, name?: string): void {
+    this.#checkOpen("send files");
+    const person = to === undefined ? undefined : this.#find(to, "send to");
+    if (person?.self) throw new ChatError("Cannot send a file to yourself");
+    if (person && this.#markOf(person.id) === undefined) {
+      throw new ChatError(`Cannot send to "${person.name}": nothing proves who that is`);
+    }
+    this.#files().offer(path, person, name);
+  }
+
+  accept(which: string | number): number {
+    return this.#files().accept(which);
+  }
+
+  decline(which: string | number): number {
+    return this.#files().decline(which);
+  }
+
+  cancel(which: string | number): number {
+    return this.#files().cancel(which);
+  }
+
+  #files(): Transfers {
+    if (this.#transfers) return this.#transfers;
+    throw new ChatError("Cannot send or take files: there are none here");
+  }
+
   /** @param what the rest of "Cannot … NAME" */
   #find(who: string | number, what: string): Person {
     const person = findPerson(this.members, who);
@@ -740,6 +811,109 @@ export class Client implements Room {
     return ++this.#lastRef;
   }
 
+  // ---- files ----
+
+  /** What transfers see of this client. */
+  #post(): ConstructorParameters<typeof Transfers>[0] {
+    // deno-lint-ignore no-this-alias
+    const client = this;
+    return {
+      get self() {
+        return client.self;
+      },
+      get ready() {
+        return client.#session.complete && !client.#leaving;
+      },
+      get connected() {
+        return client.#connection !== undefined;
+      },
+      tell: (to, parcels) => this.#carry(to, parcels),
+      say: (parcels) => {
+        if (this.#leaving || this.#ending) return;
+        const number = this.#counts.room.next();
+        this.#heard.room.take(this.#self?.identity.publicKey.toHex() ?? "", number);
+        this.#say({
+          ref: 0,
+          text: "",
+          action: false,
+          to: undefined,
+          number,
+          frame: 0,
+          repeated: false,
+          body: encodeParcels(parcels),
+        });
+      },
+      wake: () => this.#session.outbox.wake(),
+      has: (id) => this.#roster.has(id),
+      person: (id) => this.#roster.person(id),
+      markOf: (id) => this.#markOf(id),
+      find: (mark) => {
+        const others = this.#roster.people().filter(({ self }) => !self);
+        const found = others.filter(({ id }) => this.#markOf(id) === mark);
+        return found.length === 1 ? found[0]!.id : undefined;
+      },
+      isKnown: (id) => {
+        const key = this.#session.cipher.identityOf(id)?.toHex();
+        return key !== undefined && !this.#strangers.has(key) &&
+          !this.#roster.person(id).name.endsWith("(!)");
+      },
+      event: (event) => void this.#listener(event),
+    };
+  }
+
+  /** A text by which somebody is known again: a key, or where there are none a name, which no key is. */
+  #markOf(id: number): string | undefined {
+    const { key, name } = this.#marksOf(id);
+    if (this.info.cipher === "sealed") return key;
+    return name;
+  }
+
+  /** Puts what is about files before file data; false if it can't be sealed for this one. */
+  #carry(to: number, parcels: Parcels): boolean {
+    const frame = this.#seal(to, parcels);
+    if (!frame) return false;
+    const person = this.#roster.person(to);
+    this.#told.push({ to: person, frame: this.#session.outbox.put(frame), parcels });
+    return true;
+  }
+
+  /** The next frame of file data, for when there is nothing else to send. */
+  #bulk(): Uint8Array<ArrayBuffer> | undefined {
+    if (!this.#session.complete) return undefined;
+    for (let next = this.#transfers?.next(); next; next = this.#transfers?.next()) {
+      const frame = this.#seal(next.to, next.parcels);
+      if (!frame) continue;
+      const to = this.#roster.person(next.to);
+      this.#told.push({ to, frame: this.#session.outbox.count + 1, parcels: next.parcels });
+      return frame;
+    }
+    return undefined;
+  }
+
+  #seal(to: number, parcels: Parcels): Uint8Array<ArrayBuffer> | undefined {
+    const content = encodeEnvelope({ kind: "file", body: encodeParcels(parcels) });
+    try {
+      const body = this.#session.cipher.seal(content, "direct", to);
+      return encodeFrame(Type.MESSAGE, to, body);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return undefined;
+    }
+  }
+
+  /** What somebody has said about files. */
+  #takeParcels(from: number, said: Said & { type: "message" }, direct: boolean) {
+    const { sent, missing } = said.message;
+    const { parcels } = said;
+    if (direct) {
+      const gap = (this.#gaps.get(from) ?? 0) + missing - parcels!.refused;
+      if (gap === 0) this.#gaps.delete(from);
+      else this.#gaps.set(from, gap);
+    }
+    if (!this.#transfers) return undefined;
+    return this.#transfers.take(from, parcels!, { direct, sent, missing: direct ? 0 : missing });
+  }
+
   #say(saying: Saying): void {
     const body = this.#session.cipher.seal(envelopeOf(saying), "room");
     saying.frame = this.#session.outbox.put(encodeFrame(Type.MESSAGE, 0, body));
@@ -793,6 +967,7 @@ export class Client implements Room {
         session.cipher.expectAll(id);
         if (this.#isBack(id)) this.#repeat();
         this.#reunite();
+        this.#transfers?.joined();
         return { type: "joined", who: this.#roster.person(id), sent: profile?.sent, at };
       }
       case Type.PROFILE: {
@@ -803,6 +978,7 @@ export class Client implements Room {
         if (!profile) return undefined;
         this.#setName(id, profile.name);
         this.#reunite();
+        this.#transfers?.renamed(id);
         return { type: "renamed", who: this.#roster.person(id), before, at };
       }
       case Type.LEFT: {
@@ -815,6 +991,8 @@ export class Client implements Room {
         const who = this.#roster.person(id);
         this.#roster.remove(id);
         session.cipher.forget(id);
+        this.#gaps.delete(id);
+        this.#transfers?.left(id);
         // Of two with one name there may be one left.
         this.#reunite();
         return { type: "left", who, reason, at };
@@ -825,6 +1003,7 @@ export class Client implements Room {
         const away = parseAway(body);
         const isNews = this.#roster.setAway(id, away) && session.complete;
         if (!isNews) return undefined;
+        if (!away) this.#transfers?.resumed();
         return { type: away ? "away" : "back", who: this.#roster.person(id), at };
       }
       case Type.MESSAGE: {
@@ -834,14 +1013,19 @@ export class Client implements Room {
         if (id === session.id) return this.#confirm(said, at);
         if (said.type === "unreadable") return said;
         const message = this.#unheard(said, "room");
+        if (message && said.parcels) return this.#takeParcels(id, { ...said, message }, false);
         return message && { type: "message", ...message, at, ref: undefined };
       }
       case Type.DIRECT: {
         this.#advanceOwn(frame);
         const said = this.#open(id, body, "direct");
         if (said.type === "unreadable") return said;
+        if (said.parcels) return this.#takeParcels(id, said, true);
         const message = this.#unheard(said, "direct");
-        return message && { type: "direct", ...message };
+        if (!message) return undefined;
+        const missing = Math.max(0, message.missing + (this.#gaps.get(id) ?? 0));
+        this.#gaps.delete(id);
+        return { type: "direct", ...message, missing };
       }
       case Type.ACK:
         this.#advanceOwn(frame);
@@ -903,6 +1087,7 @@ export class Client implements Room {
     // Who was here first hears what we have said since WELCOME.
     for (const { id, self } of this.#roster.people()) if (!self) this.#isBack(id);
     this.#reunite();
+    this.#transfers?.reunite();
     if (this.#parted.length > 0) {
       const { receiverMs = RECEIVER_MS } = this.#options;
       this.#parting = setTimeout(() => this.#part(), receiverMs);
@@ -938,13 +1123,19 @@ export class Client implements Room {
     this.#connection?.send(encodeFrame(Type.PING, 0));
   }
 
-  #acknowledge(frame: Frame): RoomEvent {
+  #acknowledge(frame: Frame): RoomEvent | undefined {
     const { count, outcome } = parseAck(frame.body);
     const pending = this.#told.shift();
     if (!pending || pending.to.id !== frame.id || count !== ++this.#session.answered) {
       throw new ProtocolError<ErrorCode>("unexpected", "an ACK came for what was not sent");
     }
     this.#session.outbox.accept(pending.frame);
+    if ("parcels" in pending) {
+      this.#transfers?.answered(pending.to.id, pending.parcels, outcome);
+      // There may be room for more of them.
+      this.#session.outbox.wake();
+      return undefined;
+    }
     const about = { ref: pending.ref, to: pending.to, text: pending.text };
     if (outcome === AckOutcome.ACCEPTED) return { type: "delivered", ...about };
     return {
@@ -959,7 +1150,7 @@ export class Client implements Room {
     const saying = this.#said.shift();
     if (saying) this.#session.outbox.accept(saying.frame);
     const isOurs = said.type === "message" && saying?.text === said.message.text &&
-      !said.message.missing;
+      isEqual(saying.body, said.body) && !said.message.missing;
     if (this.info.cipher !== "xor" && !isOurs) {
       throw new ProtocolError<ErrorCode>(
         "unexpected",
@@ -969,6 +1160,7 @@ export class Client implements Room {
     if (saying) this.#remember(saying);
     if (said.type === "unreadable") return said;
     if (saying?.repeated) return undefined;
+    if (said.parcels) return this.#takeParcels(this.#session.id, said, false);
     return { type: "message", ...said.message, at, ref: saying?.ref };
   }
 
@@ -1006,11 +1198,20 @@ export class Client implements Room {
     if (value.kind === "unknown") {
       return this.#reject(from, "of a kind that a later version knows");
     }
+    let parcels: Parcels | undefined;
+    try {
+      if (value.kind === "file") parcels = decodeParcels(value.body);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return this.#reject(from, error.message);
+    }
     return {
       type: "message",
+      parcels,
+      body: value.kind === "file" ? value.body : undefined,
       message: {
         from: person,
-        text: value.text,
+        text: value.kind === "file" ? "" : value.text,
         action: value.kind === "action",
         sent: sentAt === undefined ? undefined : new Date(sentAt),
         missing,
@@ -1074,7 +1275,9 @@ export class Client implements Room {
   #recognize(id: number, name: string): void {
     const key = this.#session.cipher.identityOf(id);
     if (!key || !this.#self || id === this.#session.id) return;
-    const isOther = this.#self.knownNames.meet(name, key, today()) === "changed";
+    const acquaintance = this.#self.knownNames.meet(name, key, today());
+    const isOther = acquaintance === "changed";
+    if (acquaintance === "new") this.#strangers.add(key.toHex());
     if (this.#roster.setOtherKey(id, isOther) && isOther) {
       this.#news.push({ type: "otherkey", who: this.#roster.person(id) });
     }
@@ -1113,7 +1316,13 @@ function maxBodyOf({ maxFrame }: Greeting): number {
   return Math.min(MAX_BODY, maxFrame - (HEADER_SIZE - 4));
 }
 
-function envelopeOf({ action, text, number }: Saying): Uint8Array {
+function isEqual(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+  if (!one || !other) return one === other;
+  return one.length === other.length && one.every((byte, i) => byte === other[i]);
+}
+
+function envelopeOf({ action, text, number, body }: Saying): Uint8Array {
+  if (body) return encodeEnvelope({ kind: "file", body, number });
   return encodeEnvelope({ kind: action ? "action" : "text", text, number });
 }
 

@@ -6,6 +6,7 @@ import type { Completion } from "./editor.ts";
 import { type Emoji, typedName } from "./emoji.ts";
 import { ChatError } from "./errors.ts";
 import { completePath, type Files, toPath } from "./paths.ts";
+import { listRow } from "./progress.ts";
 import type { RoomRecord } from "./record.ts";
 import { findPerson, listed, type Person, type Room, type RoomEvent } from "./room.ts";
 import { printable } from "./text.ts";
@@ -54,7 +55,7 @@ export interface Command {
    * - `NAME`, `TEXT`: anything.
    * - `a|b|c`: one of these, and nothing else.
    *
-   * `NAME`, `TEXT` and `FILE` are last, and take all that is left of the line.
+   * `NAME`, `TEXT` and `FILE` take all that is left of the line; what stands behind one is for people to read.
    */
   readonly args: string;
   /** What it does, as the rest of a sentence that starts with the command. */
@@ -294,12 +295,86 @@ export const COMMANDS: readonly Command[] = [
     },
   },
   {
+    name: "send",
+    args: "FILE [MEMBER]",
+    help: "offers a file, or all of a folder, to everybody or to one member: /send photo.jpg alice",
+    run({ room, files }, typed: string) {
+      if (!files) throw new ChatError("Cannot send a file: there are no files here");
+      const { path, to } = fileAndMember(typed, room);
+      room.offer(toPath(path, files), to);
+    },
+  },
+  {
+    name: "accept",
+    args: "[NAME]",
+    help: "takes a file that is offered: its number, name, who offers it, or all",
+    run({ room }, which?: string) {
+      room.accept(which ?? onlyOffer(room, "accept"));
+    },
+  },
+  {
+    name: "decline",
+    args: "[NAME]",
+    help: "refuses a file that is offered, as /accept takes it",
+    run({ room }, which?: string) {
+      room.decline(which ?? onlyOffer(room, "decline"));
+    },
+  },
+  {
+    name: "transfers",
+    args: "",
+    help: "lists the files that are offered and on their way, and what has become of others",
+    run({ room, print }) {
+      const { transfers } = room;
+      if (transfers.length === 0) print("no files are offered or on their way");
+      // Those that came last, where there are very many.
+      const rows = transfers.slice(-MAX_LISTED);
+      const more = transfers.length - rows.length;
+      if (more > 0) print(`${more} before these are not shown`);
+      for (const transfer of rows) print(printable(listRow(transfer)));
+    },
+  },
+  {
+    name: "cancel",
+    args: "NAME",
+    help: "ends a transfer, or takes an offer back: its number, name, or all",
+    run: ({ room }, which: string) => void room.cancel(which),
+  },
+  {
     name: "quit",
     args: "",
     help: "leaves the room",
     run: ({ room }) => room.leave(),
   },
 ];
+
+/** Rows of `/transfers`. */
+const MAX_LISTED = 100;
+
+/**
+ * What stands behind `/send`: a path, whose spaces need no quotes, and perhaps a member. The last word is a member
+ * if somebody here is called so; a path that is quoted whole ends where its quote does.
+ */
+function fileAndMember(typed: string, { members }: Room): { path: string; to?: string } {
+  const [, path, to] = /^(.*\S)\s+(\S+)$/s.exec(typed) ?? [];
+  if (path === undefined || to === undefined) return { path: typed };
+  const escaped = path.endsWith("\\");
+  const found = escaped ? "nobody" : findPerson(members.filter(({ self }) => !self), to);
+  return found === "nobody" ? { path: typed } : { path, to };
+}
+
+/** What is meant where nothing is named. */
+function onlyOffer({ transfers }: Room, what: string): number {
+  const open = transfers.filter((one) => one.direction === "in" && one.state === "offered");
+  const [first, second] = open;
+  if (!first) throw new ChatError(`Cannot ${what} anything: nothing is offered to you`);
+  if (second) {
+    throw new ChatError(`Cannot tell what to ${what}: ${open.length} files are offered`, {
+      hint: `Say which: /${what} ${first.number}; or all: /${what} all`,
+    });
+  }
+  return first.number;
+}
 
 /** The rows of `/help`, in two columns: what there is without a screen, too, or all. */
 export function helpRows(context: Surroundings): [heading: string, help: string][] {
@@ -338,6 +413,7 @@ function subject(event: RoomEvent): Person | undefined {
     case "message":
     case "direct":
     case "unreadable":
+    case "offer":
       return event.from;
     case "joined":
     case "left":

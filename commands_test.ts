@@ -3,11 +3,11 @@ import { COMMANDS, complete, type Context, follow, helpRows, submit } from "./co
 import { Editor } from "./editor.ts";
 import { Emoji } from "./emoji.ts";
 import { ChatError } from "./errors.ts";
-import { BOB, EVENTS, UNPROVED } from "./fake_room.ts";
+import { BOB, EVENTS, OFFER, UNPROVED } from "./fake_room.ts";
 import type { Files } from "./paths.ts";
 import fc from "./property.ts";
 import { RoomRecord } from "./record.ts";
-import type { Link, Person, Room, RoomEvent } from "./room.ts";
+import type { Link, Person, Room, RoomEvent, Transfer } from "./room.ts";
 import { printable } from "./text.ts";
 import { View } from "./view.ts";
 
@@ -35,6 +35,11 @@ function fakeRoom(fingerprint?: string): { room: Room; done: string[] } {
     fingerprint,
     compare: (who) => (note("compare", who), "eight words"),
     trust: (who) => void note("trust", who),
+    transfers: [],
+    offer: (...what) => void note("offer", ...what.filter((one) => one !== undefined)),
+    accept: (which) => note("accept", which),
+    decline: (which) => note("decline", which),
+    cancel: (which) => note("cancel", which),
     link: { state: "connected" },
     reconnect: () => void note("reconnect"),
     leave: () => void note("leave"),
@@ -211,7 +216,8 @@ Deno.test("complete: commands at the start, members with a colon there and with 
       [
         ...["/help ", "/who", "/nick ", "/me ", "/msg ", "/reply ", "/ignore ", "/unignore "],
         ...["/verify ", "/trust ", "/whoami", "/mute", "/notify ", "/time ", "/theme ", "/clear"],
-        ...["/reconnect", "/save ", "/quit"],
+        ...["/reconnect", "/save ", "/send ", "/accept ", "/decline "],
+        ...["/transfers", "/cancel ", "/quit"],
       ],
     ],
     ["/m|", "/m", ["/me ", "/msg ", "/mute"]],
@@ -578,4 +584,63 @@ Deno.test("docs/commands.md: has the table of commands, in its order and words",
     help,
   ]);
   assertEquals(rows, expected);
+});
+
+Deno.test("submit: /send offers a file to all, or to the member whose name stands last", () => {
+  const { context, done } = around({ files: fakeFiles() });
+  for (
+    const line of [
+      "/send notes.txt",
+      "/send my notes.txt",
+      "/send my notes.txt bob",
+      "/send ~/a\\ b bob",
+      "/send nobody here",
+      '/send "my bob"',
+      "/send my\\ bob",
+    ]
+  ) submit(line, context);
+  assertEquals(done, [
+    "offer|notes.txt",
+    "offer|my notes.txt",
+    "offer|my notes.txt|bob",
+    "offer|/home/ada/a b|bob",
+    "offer|nobody here",
+    "offer|my bob",
+    "offer|my bob",
+  ]);
+  const none = around();
+  assertThrows(() => submit("/send a", none.context), ChatError, "there are no files here");
+});
+
+Deno.test("submit: /accept, /decline and /cancel by number, name or all; without one, the only offer", () => {
+  const { context, done } = around();
+  for (const line of ["/accept 3", "/accept all", "/decline my photo.jpg", "/cancel 7"]) {
+    submit(line, context);
+  }
+  assertEquals(done, ["accept|3", "accept|all", "decline|my photo.jpg", "cancel|7"]);
+  assertThrows(() => submit("/accept", context), ChatError, "nothing is offered to you");
+  const offers = context.room.transfers as Transfer[];
+  offers.push(OFFER);
+  submit("/accept", context);
+  assertEquals(done.at(-1), "accept|1");
+  offers.push({ ...OFFER, number: 2 });
+  assertThrows(() => submit("/decline", context), ChatError, "2 files are offered");
+});
+
+Deno.test("submit: /transfers lists them, a row each", () => {
+  const { context, done } = around();
+  submit("/transfers", context);
+  (context.room.transfers as Transfer[]).push(OFFER, {
+    ...OFFER,
+    number: 2,
+    state: "running",
+    bytes: 1024,
+    stalled: "bob is reconnecting",
+  });
+  submit("/transfers", context);
+  assertEquals(done, [
+    "print|no files are offered or on their way",
+    "print|1  photo.jpg from bob, 3 MiB: offered",
+    "print|2  photo.jpg from bob, 3 MiB: running 0%: bob is reconnecting",
+  ]);
 });

@@ -7,6 +7,7 @@ import { nameFault } from "./text.ts";
 
 const KIND_TEXT = 0x54; // T
 const KIND_ACTION = 0x41; // A
+const KIND_FILE = 0x46; // F
 const KIND_NUMBERED = 0x4e; // N
 const KIND_AGAIN = 0x52; // R: repeated
 
@@ -25,6 +26,8 @@ export type Envelope =
     | { readonly kind: "text"; readonly text: string }
     /** Something done (`/me`): what follows the name. */
     | { readonly kind: "action"; readonly text: string }
+    /** About files: see `parcel.ts`. A view, of what was decoded. */
+    | { readonly kind: "file"; readonly body: Uint8Array }
     /** Of a kind that a later version knows. */
     | { readonly kind: "unknown" }
   );
@@ -43,19 +46,25 @@ const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * @throws {RangeError} if its origin does not have `ORIGIN_SIZE` bytes, or its seq is not from 1 to `MAX_SEQ`
  */
 export function encodeEnvelope(envelope: Exclude<Envelope, { kind: "unknown" }>): Uint8Array {
-  const { kind, text, number } = envelope;
+  const { kind, number } = envelope;
   const front = number ? NUMBER_OVERHEAD : 0;
   const start = front + ENVELOPE_OVERHEAD;
   // One allocation: UTF-8 takes at most three bytes for each UTF-16 unit.
-  const bytes = new Uint8Array(start + text.length * 3);
+  const most = kind === "file" ? envelope.body.length : envelope.text.length * 3;
+  const bytes = new Uint8Array(start + most);
   if (number) {
     checkNumber("encode", number);
     bytes[0] = number.again ? KIND_AGAIN : KIND_NUMBERED;
     bytes.set(number.origin, 1);
     new DataView(bytes.buffer).setUint32(1 + ORIGIN_SIZE, number.seq);
   }
+  if (kind === "file") {
+    bytes[front] = KIND_FILE;
+    bytes.set(envelope.body, start);
+    return bytes;
+  }
   bytes[front] = kind === "text" ? KIND_TEXT : KIND_ACTION;
-  const { written } = utf8.encodeInto(text, bytes.subarray(start));
+  const { written } = utf8.encodeInto(envelope.text, bytes.subarray(start));
   return bytes.subarray(0, start + written);
 }
 
@@ -88,6 +97,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
 function decodeInner(bytes: Uint8Array): Envelope {
   const kind = bytes[0];
   if (kind === undefined) throw new RangeError("Cannot read an envelope: it is empty");
+  if (kind === KIND_FILE) return { kind: "file", body: bytes.subarray(ENVELOPE_OVERHEAD) };
   if (kind !== KIND_TEXT && kind !== KIND_ACTION) return { kind: "unknown" };
   return {
     kind: kind === KIND_TEXT ? "text" : "action",

@@ -51,7 +51,7 @@ Deno.test("encodeEnvelope: a lone half of a surrogate pair becomes U+FFFD", () =
 
 Deno.test("decodeEnvelope: kinds of later versions are unknown, whatever follows", () => {
   for (let kind = 0; kind < 256; kind++) {
-    if ([0x54, 0x41, 0x4e, 0x52].includes(kind)) continue;
+    if ([0x54, 0x41, 0x46, 0x4e, 0x52].includes(kind)) continue;
     assertEquals(decodeEnvelope(Uint8Array.of(kind)), { kind: "unknown" });
     assertEquals(decodeEnvelope(Uint8Array.of(kind, 0xff, 0xfe)), { kind: "unknown" });
   }
@@ -225,4 +225,13 @@ Deno.test("decodeEnvelope, decodeProfile: any bytes give a value or a RangeError
       }
     }
   }));
+});
+
+Deno.test("envelopes: what is about files is bytes behind an F, with a number or without", () => {
+  const body = Uint8Array.of(0, 0xff, 0x80);
+  assertEquals(encodeEnvelope({ kind: "file", body }), Uint8Array.of(0x46, 0, 0xff, 0x80));
+  assertEquals(decodeEnvelope(Uint8Array.of(0x46, 0, 0xff, 0x80)), { kind: "file", body });
+  const number = { origin: ORIGIN, seq: 7, again: false };
+  const envelope = { kind: "file", body, number } as const;
+  assertEquals(decodeEnvelope(encodeEnvelope(envelope)), envelope);
 });

@@ -2,7 +2,7 @@
 // what shows a room. No part of the program.
 
 import { ChatError } from "./errors.ts";
-import type { Ending, Link, Pending, Person, Room, RoomEvent, RoomInfo } from "./room.ts";
+import type { Ending, Link, Pending, Person, Room, RoomEvent, RoomInfo, Transfer } from "./room.ts";
 
 export const ADA: Person = { id: 1, name: "ada", self: true, away: false };
 export const BOB: Person = { id: 2, name: "bob", self: false, away: false };
@@ -14,6 +14,23 @@ export const FINGERPRINT = "iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w";
 /** What two compare aloud. */
 export const WORDS = "abandon ability able about above absent absorb abstract";
 
+/** A file that is offered to ada by bob. */
+export const OFFER: Transfer = {
+  number: 1,
+  direction: "in",
+  who: BOB,
+  name: "photo.jpg",
+  size: 3 * 1024 * 1024,
+  sha256: "0123456789abcdef".repeat(4),
+  state: "offered",
+  bytes: 0,
+  resumed: 0,
+  rate: 0,
+  stalled: undefined,
+  path: undefined,
+  message: undefined,
+};
+
 /** Takes what is said, and confirms it when it is told to. */
 export class FakeRoom implements Room {
   readonly info: RoomInfo;
@@ -24,6 +41,7 @@ export class FakeRoom implements Room {
   readonly size = 2;
   link: Link = { state: "connected" };
   readonly pending: Pending[] = [];
+  readonly transfers: Transfer[] = [];
   /** What was asked for, such as "say hello". */
   readonly calls: string[] = [];
   /** What to refuse everything with. */
@@ -62,6 +80,29 @@ export class FakeRoom implements Room {
   trust(who: string | number): void {
     if (this.refusal) throw this.refusal;
     this.calls.push(`trust ${JSON.stringify(who)}`);
+  }
+
+  offer(path: string, to?: string | number, name?: string): void {
+    if (this.refusal) throw this.refusal;
+    this.calls.push(`offer ${[path, to, name].filter((part) => part !== undefined).join(" ")}`);
+  }
+
+  accept(which: string | number): number {
+    return this.#do("accept", which);
+  }
+
+  decline(which: string | number): number {
+    return this.#do("decline", which);
+  }
+
+  cancel(which: string | number): number {
+    return this.#do("cancel", which);
+  }
+
+  #do(what: string, which: string | number): number {
+    if (this.refusal) throw this.refusal;
+    this.calls.push(`${what} ${JSON.stringify(which)}`);
+    return 1;
   }
 
   reconnect(): void {
@@ -108,6 +149,15 @@ type Reasons<Type extends RoomEvent["type"]> = {
 };
 const LEFT: Reasons<"left"> = { left: true, lost: true, slow: true, refused: true };
 const UNDELIVERED: Reasons<"undelivered"> = { busy: true, gone: true };
+const STATES: Record<Transfer["state"], true> = {
+  offered: true,
+  waiting: true,
+  running: true,
+  done: true,
+  declined: true,
+  cancelled: true,
+  failed: true,
+};
 const DISCONNECTED: Reasons<"disconnected"> = { lost: true, stopped: true, refused: true };
 
 /** All kinds of events, in all their forms. */
@@ -202,5 +252,40 @@ export const EVENTS: {
     { type: "connected", self: { ...ADA, id: 9 }, resumed: false, missed: 3 },
     { type: "connected", self: { ...ADA, id: 9 }, resumed: false, missed: undefined },
   ],
+  offer: [
+    { type: "offer", from: BOB, direct: false, files: [OFFER], ...UNPROVED },
+    { type: "offer", from: BOB, direct: true, files: [OFFER, OFFER], sent: SENT, missing: 1 },
+    {
+      type: "offer",
+      from: ADA,
+      direct: false,
+      files: [{ ...OFFER, direction: "out", who: undefined }],
+      ...UNPROVED,
+    },
+  ],
+  transfer: [
+    ...(Object.keys(STATES) as Transfer["state"][]).map((state) => ({
+      type: "transfer" as const,
+      transfer: {
+        ...OFFER,
+        state,
+        path: state === "done" ? "/home/ada/Downloads/photo.jpg" : undefined,
+        message: state === "failed" ? "bob does not offer it any more" : undefined,
+      },
+    })),
+    {
+      type: "transfer",
+      transfer: { ...OFFER, state: "running", bytes: 1024, stalled: "bob is reconnecting" },
+    },
+    { type: "transfer", transfer: { ...OFFER, state: "running", bytes: 1024, resumed: 1024 } },
+    {
+      type: "transfer",
+      transfer: { ...OFFER, direction: "out", who: undefined, state: "cancelled" },
+    },
+  ],
+  progress: [
+    { type: "progress", transfer: { ...OFFER, state: "running", bytes: 1024 * 1024, rate: 9999 } },
+  ],
+  unsent: [{ type: "unsent", path: "nothing", message: "Cannot read nothing: there is no file" }],
   ended: Object.values(ENDINGS).map((ending) => ({ type: "ended", ending })),
 };

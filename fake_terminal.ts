@@ -4,7 +4,7 @@
 import xterm from "@xterm/headless";
 import type { Environment } from "./attention.ts";
 import { ChatError } from "./errors.ts";
-import type { Ending, Link, Pending, Person, Room, RoomEvent, RoomInfo } from "./room.ts";
+import type { Ending, Link, Pending, Person, Room, RoomEvent, RoomInfo, Transfer } from "./room.ts";
 import { type Clock, Screen, type Tty } from "./terminal.ts";
 import type { View } from "./view.ts";
 
@@ -130,6 +130,26 @@ export class FakeClock implements Clock {
   }
 }
 
+/** A file on its way from bob. */
+export function going(fields: Partial<Transfer> = {}): Transfer {
+  return {
+    number: 1,
+    direction: "in",
+    who: bob,
+    name: "photo.jpg",
+    size: 3 * 1024 * 1024,
+    sha256: "01".repeat(32),
+    state: "running",
+    bytes: 1024 * 1024,
+    resumed: 0,
+    rate: 65536,
+    stalled: undefined,
+    path: undefined,
+    message: undefined,
+    ...fields,
+  };
+}
+
 export const alice: Person = { id: 1, name: "alice", self: true, away: false };
 export const bob: Person = { id: 2, name: "bob", self: false, away: false };
 /** In a room that is not sealed, nothing is known of when a message was sent, and of how many before it. */
@@ -163,6 +183,17 @@ export class FakeRoom implements Room {
     return "abandon ability able about above absent absorb abstract";
   }
   trust(): void {}
+  transfers: Transfer[] = [];
+  offer(): void {}
+  accept(): number {
+    return 1;
+  }
+  decline(): number {
+    return 1;
+  }
+  cancel(): number {
+    return 1;
+  }
   /** It tries at once, like the real one. */
   reconnect(): void {
     this.link = { state: "connecting", attempt: 1 };

@@ -117,6 +117,8 @@ export class FaultProxy implements AsyncDisposable {
   readonly counts: Record<FaultKind, number> = { cut: 0, reset: 0, "half-close": 0, stall: 0 };
   /** All faults, in their order. */
   readonly faults: Happened[] = [];
+  /** How many bytes have been passed, of all connections. */
+  readonly passed: Record<Direction, number> = { up: 0, down: 0 };
   readonly #target: number;
   readonly #options: FaultOptions;
   readonly #pairs = new Set<Pair>();
@@ -299,6 +301,7 @@ export class FaultProxy implements AsyncDisposable {
           await Promise.race([write(to, bytes.subarray(at, at + size)), pair.gone.promise]);
           at += size;
           pair.passed[direction] += size;
+          this.passed[direction] += size;
           if (!pair.isGone) this.#happen(pair, direction, size);
         }
       }

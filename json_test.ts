@@ -126,7 +126,12 @@ function inputOf(type: string, fields: Iterable<string>): Json {
 async function allOutput(): Promise<Json[]> {
   const events = await run([], Object.values(EVENTS).flat());
   // What only input brings about: sent, and error with a hint and without.
-  const answers = await run(['{"type":"say","text":"hello"}', "no JSON", "[]"]);
+  const answers = await run([
+    '{"type":"say","text":"hello"}',
+    '{"type":"transfers"}',
+    "no JSON",
+    "[]",
+  ]);
   const lines = [...events.lines, ...answers.lines];
   return lines.map((line) => JSON.parse(line));
 }
@@ -278,6 +283,11 @@ Deno.test("docs/json.md: the examples of input are taken, and show every type", 
   const lines = examples("in");
   const { calls } = await run(lines);
   assertEquals(calls, [
+    "offer photos",
+    "offer photo.jpg bob",
+    "accept 1",
+    'decline "all"',
+    "cancel 1",
     "reconnect",
     "say Still there?",
     "say So it starts!",

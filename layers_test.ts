@@ -7,7 +7,7 @@ const ROWS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["verbs.ts", "completions.ts"],
   ["args.ts", "server.ts", "client.ts", "home.ts", "state.ts"],
-  ["entrance.ts", "outbox.ts", "sessions.ts", "files.ts"],
+  ["entrance.ts", "outbox.ts", "sessions.ts", "files.ts", "transfers.ts", "disk.ts"],
   [
     "connection.ts",
     "status.ts",
@@ -32,7 +32,8 @@ const ROWS: readonly (readonly string[])[] = [
     "opaque.ts",
     "cipher_sealed.ts",
   ],
-  ["theme.ts", "markup.ts", "presence.ts", "record.ts", "statusline.ts"],
+  ["theme.ts", "markup.ts", "presence.ts", "record.ts", "statusline.ts", "transfer.ts"],
+  ["progress.ts", "parcel.ts"],
   [
     "protocol.ts",
     "cipher.ts",
@@ -40,6 +41,7 @@ const ROWS: readonly (readonly string[])[] = [
     "lines.ts",
     "view.ts",
     "paths.ts",
+    "filename.ts",
     "room.ts",
     "identity.ts",
     "exchange.ts",
@@ -95,8 +97,12 @@ const CLIENTS_ALONE = [
   "identity.ts",
   "cipher_sealed.ts",
   "envelope.ts",
+  "parcel.ts",
+  "transfer.ts",
+  "transfers.ts",
   "private_file.ts",
   "files.ts",
+  "disk.ts",
   "home.ts",
   "state.ts",
 ];
@@ -115,15 +121,18 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
   },
   { what: /\.setRaw\(/, files: ["terminal.ts", "prompt.ts"] },
   { what: /\bDeno\.permissions\b/, files: ["verbs.ts"] },
-  // The user's own files, and the one that a code is read from.
-  { what: /\bDeno\.(?:open|create|read\w*File)\w*\(/, files: ["private_file.ts", "verbs.ts"] },
-  { what: /\bDeno\.readDir\w*\(/, files: ["home.ts", "files.ts"] },
+  // The user's own files, what is sent and received, and the file that a code is read from.
+  {
+    what: /\bDeno\.(?:open|create|read\w*File)\w*\(/,
+    files: ["private_file.ts", "disk.ts", "verbs.ts"],
+  },
+  { what: /\bDeno\.readDir\w*\(/, files: ["home.ts", "files.ts", "disk.ts"] },
   {
     what: /\bDeno\.(?:write\w*File|mkdir|rename|link|symlink|chmod|truncate)(?:Sync)?\b/,
-    files: ["private_file.ts"],
+    files: ["private_file.ts", "disk.ts"],
   },
   // The status's only one is a socket that a killed server has left.
-  { what: /\bDeno\.remove(?:Sync)?\b/, files: ["private_file.ts", "status.ts"] },
+  { what: /\bDeno\.remove(?:Sync)?\b/, files: ["private_file.ts", "disk.ts", "status.ts"] },
   { what: /\bDeno\.(?:listen|listenTls)\b/, files: ["server.ts"] },
   { what: /\bDeno\.serve\b/, files: ["status.ts"] },
   // The status's only one asks whether such a socket is dead.

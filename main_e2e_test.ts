@@ -136,6 +136,39 @@ Deno.test("chat join: all of the input is said before it leaves, in order", asyn
   assertEquals((await watcher.result()).stdout, said);
 });
 
+Deno.test("chat send --file: a file, and a folder, are there whole when it ends with 0; else it ends with 1", async () => {
+  const { server } = await Program.serve();
+  await using _ = server;
+  const folder = await Deno.makeTempDir();
+  try {
+    const bytes = crypto.getRandomValues(new Uint8Array(60_000));
+    await Deno.mkdir(`${folder}/many`);
+    for (const name of ["one.bin", "many/a.bin", "many/b.bin"]) {
+      await Deno.writeFile(`${folder}/${name}`, bytes);
+    }
+    const downloads = `${folder}/downloads`;
+    const files = ["--accept", "all", "--downloads", downloads];
+    await using ben = new Program(["join", "--name", "ben", "--json", ...files]);
+    await ben.stdout.lineLike(/^\{"type":"members"/);
+    const send = (...args: string[]) => run(["send", "--name", "anna", ...args]);
+    const one = await send("--file", `${folder}/one.bin`, "--to", "ben");
+    assertEquals([one.code, one.stdout], [0, ""]);
+    assertStringIncludes(one.stderr, "chat: one.bin to ben is there (58.6 kiB)");
+    assertEquals((await send("--file", `${folder}/many`)).code, 0);
+    for (const name of ["one.bin", "a.bin", "b.bin"]) {
+      assertEquals(await Deno.readFile(`${downloads}/${name}`), bytes);
+    }
+    const none = await send("--file", `${folder}/none`);
+    assertEquals(none.code, 1);
+    assertStringIncludes(none.stderr, "there is no such file");
+    assertEquals((await send("--file", `${folder}/one.bin`, "--to", "nobody")).code, 1);
+    await ben.endInput();
+    assertEquals((await ben.result()).code, 0);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("chat send: a message of 250,000 bytes in a mix of scripts arrives whole", async () => {
   const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
@@ -325,7 +358,7 @@ const ERRORS: readonly [string, string[], number, RegExp, RegExp | undefined][] 
     ["send", "--json", "x"],
     2,
     /use "--json"/,
-    /Did you mean --name\?/,
+    /Did you mean --to\?/,
   ],
   ["an option without value", ["serve", "--port"], 2, /use --port alone/, /--port PORT/],
   ["an option twice", ["serve", "--port", "1", "--port", "2"], 2, /use --port twice/, undefined],

@@ -14,6 +14,11 @@ const WRITE_SIZE = 64 * 1024;
  */
 const SHARE = 0.9;
 
+/** How full the budget must be for file data: the rest is for what is said, which so need not wait. */
+const BULK_SHARE = 1 / 2;
+/** Bytes of file data that may be on their way: so much is sent again, at worst, when a connection breaks. */
+const MAX_BULK = 128 * 1024;
+
 /** The frames of one session. */
 export class Outbox implements Source {
   /** The room has budgets for frames; undefined where they are not limited. */
@@ -27,9 +32,15 @@ export class Outbox implements Source {
   #bytes = 0;
   /** The next one has been counted against the budget. */
   #paid = false;
+  /** File data waits. */
+  #rest: ReturnType<typeof setTimeout> | undefined;
   #wait: ReturnType<typeof setTimeout> | undefined;
   /** Says that there is something to take. */
   #wake: () => void = () => {};
+  /** Gives file data, a frame at a time: asked when nothing else is to be sent. */
+  #bulk: () => Uint8Array<ArrayBuffer> | undefined = () => undefined;
+  #isBulk = new Set<Uint8Array>();
+  #bulkBytes = 0;
   #last: { readonly frame: Uint8Array<ArrayBuffer>; readonly sent: () => void } | undefined;
 
   constructor(budget: Budget | undefined) {
@@ -56,6 +67,16 @@ export class Outbox implements Source {
     return this.#bytes;
   }
 
+  /** What goes out when there is nothing else: file data. It is kept, and sent again, like all. */
+  fill(bulk: () => Uint8Array<ArrayBuffer> | undefined): void {
+    this.#bulk = bulk;
+  }
+
+  /** There is file data. */
+  wake(): void {
+    this.#wake();
+  }
+
   /** From now on what is here goes out over another connection. */
   open(wake: () => void): void {
     this.#wake = wake;
@@ -64,7 +85,8 @@ export class Outbox implements Source {
   /** The connection is lost; what comes waits for another. */
   close(): void {
     clearTimeout(this.#wait);
-    this.#wait = undefined;
+    clearTimeout(this.#rest);
+    this.#wait = this.#rest = undefined;
     this.#wake = () => {};
   }
 
@@ -85,7 +107,10 @@ export class Outbox implements Source {
   /** The server has taken the first `count` frames that were put in: they need not be kept. */
   accept(count: number): void {
     const gone = this.#frames.splice(0, Math.max(0, count - this.#accepted));
-    for (const { length } of gone) this.#bytes -= length;
+    for (const frame of gone) {
+      this.#bytes -= frame.length;
+      if (this.#isBulk.delete(frame)) this.#bulkBytes -= frame.length;
+    }
     this.#accepted += gone.length;
     this.#sent = Math.max(0, this.#sent - gone.length);
   }
@@ -107,12 +132,41 @@ export class Outbox implements Source {
       this.#sent++;
       this.#paid = false;
     }
+    const more = pieces.length === 0 && !this.#last ? this.#takeBulk() : undefined;
+    if (more) return more;
     if (pieces.length > 0) return pieces.length === 1 ? pieces[0]! : concat(pieces);
     if (!this.#last || this.#wait !== undefined) return null;
     const { frame, sent } = this.#last;
     this.#last = undefined;
     sent();
     return frame;
+  }
+
+  /** One frame of file data, if there is one, and what is said has enough of the budget left. */
+  #takeBulk(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#bulkBytes >= MAX_BULK || this.#wait !== undefined) return undefined;
+    const wait = this.#meter?.spare(BULK_SHARE, performance.now()) ?? 0;
+    if (wait > 0) {
+      this.#wakeIn(wait);
+      return undefined;
+    }
+    const frame = this.#bulk();
+    if (!frame) return undefined;
+    this.#meter?.take(frame.length, performance.now());
+    this.#frames.push(frame);
+    this.#sent++;
+    this.#bytes += frame.length;
+    this.#isBulk.add(frame);
+    this.#bulkBytes += frame.length;
+    return frame;
+  }
+
+  /** Unlike `#wait`, this keeps nothing else back. */
+  #wakeIn(ms: number): void {
+    this.#rest ??= setTimeout(() => {
+      this.#rest = undefined;
+      this.#wake();
+    }, ms);
   }
 
   /** Whether the budget lets a frame go; else it is looked at again when it does. */

@@ -106,3 +106,35 @@ Deno.test("Outbox: what costs more bytes than the budget has waits, too", () => 
   outbox.close();
   assert(!outbox.held);
 });
+
+Deno.test("Outbox.fill: file data comes when nothing else is left, and so much of it until some was taken", () => {
+  const outbox = new Outbox(undefined);
+  let given = 0;
+  const piece = new Uint8Array(50 * 1024);
+  outbox.fill(() => (given++, piece.slice()));
+  outbox.put(frame(1));
+  assertEquals([outbox.take(), given], [frame(1), 0]);
+  for (let i = 1; i <= 3; i++) assertEquals([outbox.take()?.length, given], [piece.length, i]);
+  assertEquals([outbox.take(), given], [null, 3]);
+  // What is said meanwhile goes before what waits.
+  outbox.put(frame(2));
+  assertEquals(outbox.take(), frame(2));
+  outbox.accept(3);
+  assertEquals([outbox.take()?.length, given, outbox.count], [piece.length, 4, 6]);
+  // It is kept, and sent again, as all is.
+  outbox.rewind();
+  assertEquals(outbox.take()?.length, piece.length + 1 + piece.length);
+});
+
+Deno.test("Outbox.fill: half of the budget is left to what is said", () => {
+  const outbox = new Outbox({ frames: WIDE, frameBurst: WIDE, bytes: 1000, byteBurst: 100_000 });
+  let given = 0;
+  outbox.fill(() => (given++, new Uint8Array(10_000)));
+  while (outbox.take());
+  // 90 % of 100,000 are there: it ends with the one that goes below half of them.
+  assertEquals(given, 5);
+  assert(!outbox.held);
+  outbox.put(new Uint8Array(30_000));
+  assertEquals(outbox.take()?.length, 30_000);
+  outbox.close();
+});

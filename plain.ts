@@ -5,7 +5,7 @@ import { PROMISES } from "./cipher.ts";
 import { ChatError } from "./errors.ts";
 import { type Line, LineSplitter } from "./lines.ts";
 import { plainLines } from "./record.ts";
-import type { Person, Room, RoomEvent } from "./room.ts";
+import type { Person, Room, RoomEvent, Transfer } from "./room.ts";
 import { jsonLine, printable } from "./text.ts";
 
 /** The ends of the pipes. */
@@ -105,7 +105,7 @@ export class PlainScreen {
       if (count === null) break;
     }
     if (this.#options.stay && !this.#leaving) return;
-    await this.#until(() => this.#room.pending.length === 0);
+    await this.#until(() => this.#room.pending.length === 0 && !this.#room.transfers.some(isGoing));
     if (!this.#ended) this.#room.leave();
   }
 
@@ -189,6 +189,16 @@ export class PlainScreen {
         return this.#writeJson({ type: "sent", line, ref: room.tell(input.to, input.text) });
       case "rename":
         return room.rename(input.name);
+      case "offer":
+        return room.offer(input.path);
+      case "give":
+        return room.offer(input.path, input.to);
+      case "accept":
+      case "decline":
+      case "cancel":
+        return void room[input.type](input.transfer);
+      case "transfers":
+        return this.#writeJson({ type: "transfers", transfers: room.transfers.map(toTransfer) });
       case "who":
         return this.#writeJson({ type: "members", members: room.members.map(toMember) });
       case "reconnect":
@@ -235,6 +245,33 @@ export class PlainScreen {
 
 function toMember({ id, name, self, away }: Person): Record<string, unknown> {
   return { id, name, self, away };
+}
+
+/** It goes on by itself. What is stalled is not waited for: the other side may never come back. */
+function isGoing({ state, stalled }: Transfer): boolean {
+  return (state === "running" || state === "waiting") && stalled === undefined;
+}
+
+function toFile({ number, name, size, sha256 }: Transfer): Record<string, unknown> {
+  return { transfer: number, file: name, size, sha256 };
+}
+
+function toTransfer(transfer: Transfer): Record<string, unknown> {
+  const { number, direction, who, name, size, state, bytes, resumed } = transfer;
+  const { stalled, path, message } = transfer;
+  return {
+    transfer: number,
+    direction,
+    ...(who && { id: who.id, name: who.name }),
+    file: name,
+    size,
+    state,
+    bytes,
+    had: resumed,
+    ...(stalled !== undefined && { stalled }),
+    ...(path !== undefined && { path }),
+    ...(message !== undefined && { message }),
+  };
 }
 
 /** A line of JSON output; `docs/json.md` has the table. */
@@ -293,6 +330,25 @@ function describe(event: RoomEvent): Output {
       const missed = resumed ? 0 : event.missed;
       return { type, id, name, resumed, ...(missed !== undefined && { missed }) };
     }
+    case "offer": {
+      const { from, direct, files } = event;
+      return {
+        type,
+        from: from.id,
+        name: from.name,
+        direct,
+        files: files.map(toFile),
+        ...proofs(event),
+      };
+    }
+    case "transfer":
+      return { type, ...toTransfer(event.transfer) };
+    case "progress": {
+      const { number, bytes, size, rate } = event.transfer;
+      return { type, transfer: number, bytes, size, rate };
+    }
+    case "unsent":
+      return { type, path: event.path, message: event.message };
     case "ended":
       return { type, ...event.ending };
   }
@@ -310,7 +366,10 @@ type Input =
   | { type: "say" | "act"; text: string }
   | { type: "tell"; to: string | number; text: string }
   | { type: "rename"; name: string }
-  | { type: "who" | "reconnect" | "leave" };
+  | { type: "offer"; path: string }
+  | { type: "give"; to: string | number; path: string }
+  | { type: "accept" | "decline" | "cancel"; transfer: string | number }
+  | { type: "who" | "transfers" | "reconnect" | "leave" };
 
 /** The fields of each type of input, and what they must be. */
 const INPUTS: Record<Input["type"], Record<string, readonly ("string" | "number")[]>> = {
@@ -318,6 +377,12 @@ const INPUTS: Record<Input["type"], Record<string, readonly ("string" | "number"
   act: { text: ["string"] },
   tell: { to: ["string", "number"], text: ["string"] },
   rename: { name: ["string"] },
+  offer: { path: ["string"] },
+  give: { to: ["string", "number"], path: ["string"] },
+  accept: { transfer: ["string", "number"] },
+  decline: { transfer: ["string", "number"] },
+  cancel: { transfer: ["string", "number"] },
+  transfers: {},
   who: {},
   reconnect: {},
   leave: {},

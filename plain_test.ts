@@ -231,6 +231,31 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
         "connected again; the server has started anew: messages from its last moment may be missing",
       ],
     },
+    offer: {
+      out: "",
+      notes: [
+        "bob offers photo.jpg (3 MiB, SHA-256 0123456789ab…): /accept 1 or /decline 1",
+        "a message of bob before this one has not come",
+        "bob offers you 2 files (6 MiB), 1 to 1: photo.jpg, photo.jpg; /accept all takes them",
+        "you offer photo.jpg (3 MiB, SHA-256 0123456789ab…); /cancel 1 ends that",
+      ],
+    },
+    transfer: {
+      out: "",
+      notes: [
+        "photo.jpg from bob begins (3 MiB)",
+        "photo.jpg from bob is here, whole (3 MiB): /home/ada/Downloads/photo.jpg",
+        "you do not want photo.jpg from bob",
+        "photo.jpg from bob is cancelled",
+        "photo.jpg from bob has failed: bob does not offer it any more",
+        "photo.jpg from bob is stalled: bob is reconnecting",
+        "photo.jpg from bob goes on at 0% of 3 MiB",
+        "photo.jpg is cancelled",
+      ],
+    },
+    // A line at the start and one at the end are enough where nothing is redrawn.
+    progress: { out: "", notes: [] },
+    unsent: { out: "", notes: ["Cannot read nothing: there is no file"] },
     // Who started the client tells of it: it knows the exit code.
     ended: { out: "", notes: [] },
   };
@@ -681,6 +706,22 @@ Deno.test("PlainScreen: a reader that goes while the room waits for it sets the 
 
 // ---- JSON out ----
 
+const FILE = {
+  transfer: 1,
+  file: "photo.jpg",
+  size: 3145728,
+  sha256: "0123456789abcdef".repeat(4),
+};
+const FILE_OUT = { transfer: 1, direction: "out", file: "photo.jpg", size: 3145728 };
+const GOING = {
+  transfer: 1,
+  direction: "in",
+  id: 2,
+  name: "bob",
+  file: "photo.jpg",
+  size: 3145728,
+};
+
 Deno.test("PlainScreen: JSON has each event as one line", async () => {
   const sent = "2024-02-28T12:00:00.250Z";
   const ada = { id: 1, name: "ada" };
@@ -738,6 +779,28 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
       { id: 9, name: "ada", resumed: false, missed: 3 },
       { id: 9, name: "ada", resumed: false },
     ],
+    offer: [
+      { from: 2, name: "bob", direct: false, files: [FILE] },
+      { from: 2, name: "bob", direct: true, files: [FILE, FILE], sent, missing: 1 },
+      { from: 1, name: "ada", direct: false, files: [FILE] },
+    ],
+    transfer: [
+      ...["offered", "waiting", "running", "done", "declined", "cancelled", "failed"].map((
+        state,
+      ) => ({
+        ...GOING,
+        state,
+        bytes: 0,
+        had: 0,
+        ...(state === "done" && { path: "/home/ada/Downloads/photo.jpg" }),
+        ...(state === "failed" && { message: "bob does not offer it any more" }),
+      })),
+      { ...GOING, state: "running", bytes: 1024, had: 0, stalled: "bob is reconnecting" },
+      { ...GOING, state: "running", bytes: 1024, had: 1024 },
+      { ...FILE_OUT, state: "cancelled", bytes: 0, had: 0 },
+    ],
+    progress: [{ transfer: 1, bytes: 1048576, size: 3145728, rate: 9999 }],
+    unsent: [{ path: "nothing", message: "Cannot read nothing: there is no file" }],
     ended: [
       { reason: "left" },
       { reason: "stopped" },
@@ -855,7 +918,8 @@ Deno.test("PlainScreen.run: the longest message fits into a line of JSON in its 
 });
 
 Deno.test("PlainScreen.run: JSON that can't be taken is answered with its line, and does nothing", async () => {
-  const types = "say, act, tell, rename, who, reconnect, leave";
+  const types =
+    "say, act, tell, rename, offer, give, accept, decline, cancel, transfers, who, reconnect, leave";
   const cases: Record<string, string> = {
     "": "it is no JSON",
     "hello": "it is no JSON",

@@ -1,6 +1,7 @@
 // The room as plain lines: what plain mode prints, and a record of them for `/save`. Pure.
 
 import { format } from "@std/fmt/bytes";
+import { offerSentence, transferSentence } from "./progress.ts";
 import { listed, news, notDelivered, remarks, type RoomEvent } from "./room.ts";
 import { printable } from "./text.ts";
 
@@ -59,6 +60,13 @@ function noticeOf(event: RoomEvent): string | undefined {
       // The list had it already.
       if (event.before === event.who.name) return undefined;
       return `${event.before} is now ${event.who.name}`;
+    case "offer":
+      return offerSentence(event);
+    case "transfer":
+      return transferSentence(event.transfer, { begins: true });
+    case "unsent":
+      return event.message;
+    case "progress":
     case "message":
     case "direct":
     case "unreadable":

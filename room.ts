@@ -42,6 +42,43 @@ export type Link =
   /** The try `attempt` begins at `at`, unless `reconnect()` or a change of the network hurries it. */
   | { readonly state: "waiting"; readonly attempt: number; readonly at: Date };
 
+/** A file that goes between this client and another. */
+export interface Transfer {
+  /** This client's number for it, counted from 1: what `/accept`, `/decline` and `/cancel` take. */
+  readonly number: number;
+  /** It comes here, or goes out. */
+  readonly direction: "in" | "out";
+  /** Who offers it, or who gets it; undefined for what is offered to the whole room. */
+  readonly who: Person | undefined;
+  /** May hold anything, where somebody else gave it: `printable()` before it is shown. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** In hex. */
+  readonly sha256: string;
+  /**
+   * - `offered`: nothing has begun.
+   * - `waiting`: it was accepted, and begins when others are through, or the other side is here.
+   * - `running`.
+   * - `done`: it is there, whole and checked.
+   * - `declined`, `cancelled`: somebody did not want it, or not any more.
+   * - `failed`: `message` says why.
+   */
+  readonly state: "offered" | "waiting" | "running" | "done" | "declined" | "cancelled" | "failed";
+  /** Bytes that are there; of what goes out, that the other side has asked for. */
+  readonly bytes: number;
+  /** Bytes that were there already when it began. */
+  readonly resumed: number;
+  /** Bytes a second. */
+  readonly rate: number;
+  /** Why nothing has come for a while; undefined while something does. */
+  readonly stalled: string | undefined;
+  /** Where it was put. */
+  readonly path: string | undefined;
+  /** Why it has ended. */
+  readonly message: string | undefined;
+}
+
 /** Why a client's time in the room has ended. */
 export type Ending =
   /** This side asked for it. */
@@ -155,6 +192,21 @@ export type RoomEvent =
     readonly resumed: boolean;
     readonly missed: number | undefined;
   }
+  /** Somebody, perhaps this client, offers files: all that one message told of. `direct`: to this client alone. */
+  | {
+    readonly type: "offer";
+    readonly from: Person;
+    readonly direct: boolean;
+    readonly files: readonly Transfer[];
+    readonly sent: Date | undefined;
+    readonly missing: number;
+  }
+  /** A transfer begins, ends, stalls or goes on. */
+  | { readonly type: "transfer"; readonly transfer: Transfer }
+  /** How far a transfer is: about once a second while it runs. */
+  | { readonly type: "progress"; readonly transfer: Transfer }
+  /** A file could not be offered. */
+  | { readonly type: "unsent"; readonly path: string; readonly message: string }
   | { readonly type: "ended"; readonly ending: Ending };
 
 /** What can be done in a room. Each throws a `ChatError` if it can't be done, and then does nothing. */
@@ -180,6 +232,20 @@ export interface Room {
   compare(who: string | number): string;
   /** The words were the same: from now on the other's name belongs to the key that it has now. */
   trust(who: string | number): void;
+  /** Files on offer, on their way, and those that have ended of late, by their numbers. */
+  readonly transfers: readonly Transfer[];
+  /**
+   * Offers a file, or those of a folder, one by one, to one member or to all; `offer` or `unsent` says what has
+   * become of each.
+   *
+   * @param name what the others are to know it by, instead of its own
+   */
+  offer(path: string, to?: string | number, name?: string): void;
+  /** Takes what is offered: by number, by name, of a member (the last), or `all`; returns how many. */
+  accept(which: string | number): number;
+  decline(which: string | number): number;
+  /** Ends what is on offer or on its way. */
+  cancel(which: string | number): number;
   /** How this client is connected. */
   readonly link: Link;
   /** Tries at once to come back, if the connection is lost; else does nothing. */
@@ -270,7 +336,8 @@ export function remarks(event: RoomEvent, now: Date): string[] {
   const sentences: string[] = [];
   switch (event.type) {
     case "message":
-    case "direct": {
+    case "direct":
+    case "offer": {
       const { from: { name }, missing, sent } = event;
       if (missing === 1) sentences.push(`a message of ${name} before this one has not come`);
       if (missing > 1) {

@@ -40,7 +40,8 @@ export function someone(): Self {
 /** What a login would give. The servers here do not know it, and so ask for no proof. */
 const SESSION_KEY = new Uint8Array(64).fill(9);
 
-export interface EnterOptions extends Pick<JoinOptions, "retryMs" | "backoff" | "handshakeMs"> {
+export interface EnterOptions
+  extends Pick<JoinOptions, "retryMs" | "backoff" | "handshakeMs" | "files"> {
   self?: Self;
   now?: () => number;
   salt?: Uint8Array;

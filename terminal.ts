@@ -20,8 +20,9 @@ import { ChatError } from "./errors.ts";
 import { type Key, KeyParser } from "./keyboard.ts";
 import type { Files } from "./paths.ts";
 import { Presence } from "./presence.ts";
+import { liveRow } from "./progress.ts";
 import { RoomRecord } from "./record.ts";
-import type { Ending, Room, RoomEvent } from "./room.ts";
+import type { Ending, Room, RoomEvent, Transfer } from "./room.ts";
 import { choiceRows, pasteNote, searchLine, statusLine } from "./statusline.ts";
 import { cut, printable, width } from "./text.ts";
 import { GROUND_QUERY, paint, palette, themeFor } from "./theme.ts";
@@ -52,6 +53,10 @@ export interface Clock {
 const ESCAPE_MS = 50;
 /** Own messages shown while they wait; of more, the number is told. */
 const MAX_PENDING_ROWS = 3;
+/** Files on their way that have a row; of more, the number is told. */
+const MAX_TRANSFER_ROWS = 4;
+/** How often these rows are drawn anew, in ms. */
+const PROGRESS_MS = 500;
 /** Rows of the line being edited that are shown at once, around the cursor. */
 const MAX_INPUT_ROWS = 10;
 /** Rows of words to choose from beneath the status line; of more, the number is told. */
@@ -163,6 +168,7 @@ export class Screen {
   // How to cancel what waits.
   #cancelDraw: (() => void) | undefined;
   #cancelTick: (() => void) | undefined;
+  #cancelProgress: (() => void) | undefined;
   #cancelSettle: (() => void) | undefined;
   #cancelEscape: (() => void) | undefined;
   #cancelResize: (() => void) | undefined;
@@ -233,6 +239,7 @@ export class Screen {
     this.#state = "closed";
     this.#cancelEscape?.();
     this.#cancelTick?.();
+    this.#cancelProgress?.();
     this.#cancelResize?.();
     if (!wasOpen) return;
     this.#settle();
@@ -448,6 +455,7 @@ export class Screen {
     this.#tty.write(HIDE_CURSOR + before + text + place + SHOW_CURSOR);
     this.#drawn = area;
     this.#tickLater();
+    this.#progressLater();
     // The rest; keys that have come meanwhile go first.
     if (this.#rows.length > 0) this.#cancelDraw = this.#clock.after(0, () => this.#draw());
   }
@@ -465,6 +473,14 @@ export class Screen {
       if (this.#statusLine(this.#tty.size().columns) === this.#status) this.#tickLater();
       else this.#draw();
     });
+  }
+
+  /** While files are on their way, redraws to show how far they are. */
+  #progressLater(): void {
+    this.#cancelProgress?.();
+    this.#cancelProgress = undefined;
+    if (!this.#room.transfers.some(isGoing)) return;
+    this.#cancelProgress = this.#clock.after(PROGRESS_MS, () => this.#draw());
   }
 
   /** The next rows to print, whole ones: all, or about so many characters of them. */
@@ -527,6 +543,7 @@ export class Screen {
     const coming = this.#presence.isEmpty || height < 5
       ? []
       : [this.#transcript.coming(this.#presence.sentence, page)];
+    coming.push(...this.#transferRows(columns, height - 5 - coming.length));
     const most = Math.max(0, Math.min(MAX_PENDING_ROWS, height - 4 - coming.length));
     const shown = this.#transcript.pending(pending.slice(0, most), self, page);
     const more = pending.length - shown.length;
@@ -534,6 +551,19 @@ export class Screen {
       shown[shown.length - 1] = this.#transcript.coming(`${more + 1} more are waiting`, page);
     }
     return [...coming, ...shown];
+  }
+
+  /** One row for each file on its way, as far as there is room for it. */
+  #transferRows(columns: number, height: number): string[] {
+    const going = this.#room.transfers.filter(isGoing);
+    const most = Math.max(0, Math.min(MAX_TRANSFER_ROWS, height));
+    const { dim } = this.#page().palette;
+    const rows = going.slice(0, most).map((one) => liveRow(one, columns));
+    const more = going.length - rows.length;
+    if (more > 0 && rows.length > 0) {
+      rows[rows.length - 1] = cut(`${more + 1} more files are on their way`, columns - 1);
+    }
+    return rows.map((row) => paint(row, dim));
   }
 
   #statusLine(columns: number): string {
@@ -567,6 +597,10 @@ export class Screen {
 }
 
 const utf8 = new TextEncoder();
+
+function isGoing({ state }: Transfer): boolean {
+  return state === "running";
+}
 
 /** Does `action`, if it can be done; only for giving the terminal back. */
 function attempt(action: () => void): void {

@@ -7,7 +7,16 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
-import { alice, bob, FakeClock, FakeRoom, FakeTty, setUp, unproved } from "./fake_terminal.ts";
+import {
+  alice,
+  bob,
+  FakeClock,
+  FakeRoom,
+  FakeTty,
+  going,
+  setUp,
+  unproved,
+} from "./fake_terminal.ts";
 import type { Ending, Link, Person, RoomEvent, RoomInfo } from "./room.ts";
 import { Screen } from "./terminal.ts";
 import { nameStyle, palette } from "./theme.ts";
@@ -1097,5 +1106,51 @@ Deno.test("Screen: names have colours, and none where colours are not wanted", a
     }
   } finally {
     setColorEnabled(before);
+  }
+});
+
+Deno.test("Screen: a file on its way has one live row, which goes on by itself, stalls, and ends as a line", async () => {
+  const { tty, room, tell, clock } = setUp();
+  const offered = going({ state: "offered", bytes: 0 });
+  tell({ type: "offer", from: bob, direct: false, files: [offered], ...unproved });
+  const offer =
+    "09:05 bob offers photo.jpg (3 MiB, SHA-256 010101010101…): /accept 1 or /decline 1";
+  const shown = async () => (await tty.rows()).slice(0, -2);
+  const above = await shown();
+  assertEquals(above.join(" ").replace(/\s+/g, " ").trim(), offer);
+  room.transfers = [going({ bytes: 0, rate: 0 })];
+  tell({ type: "transfer", transfer: room.transfers[0]! });
+  assertEquals((await shown()).at(-1), "↓ photo.jpg from bob ░░░░░░░░░░░░░░░░░░░░  0%");
+  room.transfers = [going()];
+  clock.pass(1000);
+  assertEquals(
+    (await shown()).at(-1),
+    "↓ photo.jpg from bob ██████░░░░░░░░░░░░░░ 33% 64 kiB/s 0:32 left",
+  );
+  room.transfers = [going({ stalled: "bob is reconnecting" })];
+  clock.pass(1000);
+  assertEquals(
+    (await shown()).at(-1),
+    "↓ photo.jpg from bob  33% stalled: bob is reconnecting",
+  );
+  const done = going({ state: "done", path: "/d/photo.jpg" });
+  room.transfers = [done];
+  tell({ type: "transfer", transfer: done });
+  assertStringIncludes(
+    (await shown()).at(-1)!,
+    "photo.jpg from bob is here, whole (3 MiB): /d/photo.jpg",
+  );
+});
+
+Deno.test("Screen: of many files on their way some have rows, and the number of the others is told; the line stays", async () => {
+  for (const height of [3, 5, 8, 24]) {
+    const { tty, room, tell } = setUp(80, height);
+    room.transfers = Array.from({ length: 20 }, (_, i) => going({ number: i + 1, name: `f${i}` }));
+    tell({ type: "transfer", transfer: room.transfers[0]! });
+    await tty.type("typed");
+    const rows = await tty.rows();
+    assertEquals(rows.at(-1), "> typed");
+    assert(rows.length <= height);
+    if (height >= 8) assertStringIncludes(rows.join("\n"), "more files are on their way");
   }
 });

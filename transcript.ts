@@ -14,6 +14,7 @@
 
 import { stripAnsiCode } from "@std/fmt/colors";
 import { type Line, parse, type Run, toRows } from "./markup.ts";
+import { offerSentence, transferSentence } from "./progress.ts";
 import {
   type Ending,
   listed,
@@ -141,6 +142,17 @@ export class Transcript {
       }
       case "ended":
         return this.#end(event.ending, now, page);
+      case "offer":
+        return this.notice(printable(offerSentence(event)), now, page);
+      case "transfer": {
+        // Where it begins and how far it is stands in the live area.
+        const sentence = transferSentence(event.transfer, { begins: false });
+        const role = event.transfer.state === "failed" ? "error" : "dim";
+        return sentence === undefined ? [] : this.notice(printable(sentence), now, page, role);
+      }
+      case "unsent":
+        return this.notice(printable(event.message), now, page, "error");
+      case "progress":
       case "joined":
       case "left":
       case "unreadable":
@@ -360,6 +372,11 @@ export function isShown(event: RoomEvent, now: Date): boolean {
       return event.before !== event.who.name; // The list had it already.
     case "ended":
       return event.ending.reason !== "left";
+    case "offer":
+    case "unsent":
+      return true;
+    case "transfer":
+      return transferSentence(event.transfer, { begins: false }) !== undefined;
     default:
       return news(event) !== undefined || remarks(event, now).length > 0;
   }

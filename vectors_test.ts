@@ -134,7 +134,7 @@ const message = (type: number): Codec => ({
     return {
       "public-key": given["public-key"]!,
       kind: envelope.kind,
-      text: quote(envelope.text),
+      text: quote("text" in envelope ? envelope.text : ""),
       ...(envelope.number && numberFields(envelope.number)),
     };
   },

@@ -6,6 +6,7 @@ import {
   chosenView,
   type Command,
   type ConfigFile,
+  type FileOptions,
   LOOPBACK,
   type RoomCipher,
   type ScreenOptions,
@@ -31,6 +32,7 @@ import {
   type Places,
   saveKnownNames,
 } from "./home.ts";
+import { findDownloads, SystemDisk } from "./disk.ts";
 import { SystemFiles } from "./files.ts";
 import { Identity, KnownNames } from "./identity.ts";
 import { type AdmissionRecord, register } from "./opaque.ts";
@@ -39,12 +41,13 @@ import { DONE, FAILED, note, print, report } from "./output.ts";
 import { type PlainOptions, PlainScreen } from "./plain.ts";
 import { askHidden } from "./prompt.ts";
 import { DEFAULT_PORT, MAX_FRAME } from "./protocol.ts";
-import { RoomRecord } from "./record.ts";
-import type { Ending } from "./room.ts";
+import { plainLines, RoomRecord } from "./record.ts";
+import type { Ending, Transfer } from "./room.ts";
 import { Server, type ServerOptions } from "./server.ts";
 import { createState, dropState, fitsCode, loadState } from "./state.ts";
 import { serveStatus } from "./status.ts";
 import { Screen, SystemTty } from "./terminal.ts";
+import type { TransferOptions } from "./transfers.ts";
 import { printable } from "./text.ts";
 import type { View } from "./view.ts";
 import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
@@ -114,6 +117,7 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
     self: loadSelf,
     retryMs: patience(screen),
     networks,
+    files: filesFor(screen.files),
     ...(door?.code !== undefined && { code: door.code }),
   };
   // From here on the server has what checks the code, and not the code.
@@ -369,7 +373,8 @@ function isLoopback(address: string): boolean {
 /** Enters a room. */
 export async function joinRoom({ target, screen }: Command & { verb: "join" }): Promise<number> {
   const settings = await loadSettings(screen.config);
-  const client = await admit(target, chosenName(screen, settings), patience(screen));
+  const name = chosenName(screen, settings);
+  const client = await admit(target, name, patience(screen), filesFor(screen.files));
   const signals = new Signals();
   try {
     return await stay(client, screen, chosenView(screen.view, settings), signals);
@@ -389,6 +394,7 @@ async function admit(
   { address, codeFile, cipher }: Target,
   name: string,
   retryMs: number,
+  files?: TransferOptions,
 ): Promise<Client> {
   const given = givenCode(codeFile);
   const local = localRooms();
@@ -409,6 +415,7 @@ async function admit(
           self: loadSelf,
           retryMs,
           networks,
+          ...(files && { files }),
           ...(code !== undefined && { code }),
         });
       } catch (error) {
@@ -504,6 +511,12 @@ async function runScreen(client: Client, view: View): Promise<number> {
   }
 }
 
+/** Where files are that are sent and received. */
+function filesFor({ downloads, accept, acceptLimit }: FileOptions): TransferOptions {
+  const find = () => downloads ?? findDownloads(Deno.build.os, (name) => Deno.env.get(name));
+  return { disk: new SystemDisk(find), accept, acceptLimit };
+}
+
 /** What the environment says of the terminal. */
 function terminal(): Environment {
   const given = TERMINAL_VARIABLES.map((name) => [name, Deno.env.get(name)] as const);
@@ -575,8 +588,9 @@ function explain(ending: Ending, unconfirmed: number): number {
 
 /** Says one thing, and leaves. */
 export async function send(command: Command & { verb: "send" }): Promise<number> {
-  const { speaker, target, retry } = command;
+  const { speaker, target, retry, file } = command;
   const settings = await loadSettings(speaker.config);
+  if (file !== undefined) return await sendFile({ ...command, file }, settings);
   const text = command.text ?? await readMessage();
   const client = await admit(target, chosenName(speaker, settings), retry ?? SCRIPT_RETRY_MS);
   const ref = client.say(text);
@@ -588,6 +602,64 @@ export async function send(command: Command & { verb: "send" }): Promise<number>
     }
   });
   return accepted ? DONE : explain(client.ending!, 1);
+}
+
+/**
+ * Offers a file, or those of a folder, and stays until somebody has all of it: the member that it is for, or,
+ * of all who are here, one.
+ */
+async function sendFile(
+  { speaker, target, retry, file, to }: Command & { verb: "send" } & { file: string },
+  settings: Settings,
+): Promise<number> {
+  const files = filesFor({ downloads: undefined, accept: "none", acceptLimit: 0 });
+  const name = chosenName(speaker, settings);
+  const client = await admit(target, name, retry ?? SCRIPT_RETRY_MS, files);
+  const signals = new Signals();
+  signals.first.then(() => client.leave());
+  let failed = false;
+  let offered = false;
+  /** What somebody has: of those that are offered to all, one is enough. */
+  const done = new Set<string>();
+  try {
+    await client.run((event) => {
+      if (event.type === "members" && !offered) {
+        offered = true;
+        try {
+          client.offer(file, to);
+        } catch (error) {
+          report(error);
+          failed = true;
+          client.leave();
+        }
+      }
+      if (event.type === "unsent") failed = true;
+      const isOurs = ["offer", "transfer", "unsent"].includes(event.type);
+      if (isOurs) { for (const { text } of plainLines(event, new Date())) note(`chat: ${text}`); }
+      if (event.type === "transfer") {
+        failed ||= isRefused(event.transfer, to);
+        if (event.transfer.state === "done") done.add(hashOf(event.transfer));
+      }
+      const waits = client.offering || client.transfers.some((one) => (
+        ["offered", "waiting", "running"].includes(one.state) && !done.has(hashOf(one))
+      ));
+      if (offered && (failed || (done.size > 0 && !waits))) client.leave();
+    });
+  } finally {
+    signals.forget();
+  }
+  const code = explain(client.ending!, 0);
+  return failed ? FAILED : code;
+}
+
+function hashOf({ name, sha256 }: Transfer): string {
+  return `${sha256} ${name}`;
+}
+
+/** The one whom it is for will not have it. */
+function isRefused({ state }: Transfer, to: string | undefined): boolean {
+  return state === "failed" ||
+    (to !== undefined && (state === "declined" || state === "cancelled"));
 }
 
 /** Stdin may be anything, a folder too. */

@@ -1,0 +1,133 @@
+// What people are told of files: who offers what, how far it is, how it ended. Sentences and one live row for each
+// that is on its way. Pure. They may quote others: `printable()` before they are shown, but for the live rows,
+// which have no controls.
+
+import { format } from "@std/fmt/bytes";
+import type { RoomEvent, Transfer } from "./room.ts";
+import { cut, printable, width } from "./text.ts";
+
+/** Names of one offer that are told: of more, the number is. */
+const MAX_NAMED = 5;
+/** Digits of a SHA-256 that are told: enough to compare aloud what two have got. */
+const HASH_DIGITS = 12;
+/** Columns of a bar, at most and at least; without room for these there is none. */
+const MAX_BAR = 20;
+const MIN_BAR = 6;
+/** Columns that a name may take in a live row. */
+const MAX_FILE_COLUMNS = 24;
+
+/** `3 MiB`. */
+export function bytesText(bytes: number): string {
+  return format(bytes, { binary: true });
+}
+
+/** Who offers what, and what can be done about it. */
+export function offerSentence({ from, direct, files }: RoomEvent & { type: "offer" }): string {
+  const [first, ...others] = files;
+  if (!first) return `${from.name} offers nothing`;
+  const to = from.self && first.who ? ` to ${first.who.name}` : direct && !from.self ? " you" : "";
+  const who = from.self ? "you offer" : `${from.name} offers`;
+  const whom = from.self ? "" : to;
+  const behind = from.self ? to : "";
+  if (others.length === 0) {
+    const hash = first.sha256.slice(0, HASH_DIGITS);
+    const what = `${first.name} (${bytesText(first.size)}, SHA-256 ${hash}…)`;
+    const how = from.self ? `; /cancel ${first.number} ends that` : answers(first);
+    return `${who}${whom} ${what}${behind}${how}`;
+  }
+  const sum = files.reduce((bytes, { size }) => bytes + size, 0);
+  const named = files.slice(0, MAX_NAMED).map(({ name }) => name).join(", ");
+  const more = files.length > MAX_NAMED ? ", …" : "";
+  const numbers = `${first.number} to ${files.at(-1)!.number}`;
+  const how = from.self ? "" : "; /accept all takes them";
+  return `${who}${whom} ${files.length} files (${bytesText(sum)})${behind}, ${numbers}: ` +
+    `${named}${more}${how}`;
+}
+
+function answers({ number, state }: Transfer): string {
+  return state === "offered" ? `: /accept ${number} or /decline ${number}` : "";
+}
+
+/** What a person did or gets told of a transfer: where it begins, stalls and ends; undefined where nothing did. */
+export function transferSentence(
+  transfer: Transfer,
+  { begins }: { begins: boolean },
+): string | undefined {
+  const { direction, who, name, size, state, bytes, resumed, stalled, path, message } = transfer;
+  const what = who ? `${name} ${direction === "in" ? "from" : "to"} ${who.name}` : name;
+  const why = message === undefined ? "" : `: ${message}`;
+  switch (state) {
+    case "offered":
+    case "waiting":
+      return undefined;
+    case "running":
+      if (stalled !== undefined) return begins ? `${what} is stalled: ${stalled}` : undefined;
+      if (!begins || bytes > resumed) return undefined;
+      return resumed > 0
+        ? `${what} goes on at ${percent(transfer)} of ${bytesText(size)}`
+        : `${what} begins (${bytesText(size)})`;
+    case "done":
+      if (direction === "out") return `${what} is there (${bytesText(size)})`;
+      return `${what} is here, whole (${bytesText(size)}): ${path ?? ""}`;
+    case "declined":
+      return direction === "out"
+        ? `${who?.name ?? "nobody"} does not want ${name}`
+        : `you do not want ${what}`;
+    case "cancelled":
+      return `${what} is cancelled${why}`;
+    case "failed":
+      return `${what} has failed${why}`;
+  }
+}
+
+/** In whole percent, 100 only for all of it. */
+function percent({ bytes, size }: Transfer): string {
+  return `${size === 0 ? 100 : Math.floor(100 * bytes / size)}%`;
+}
+
+/** A row of `/transfers`. */
+export function listRow(transfer: Transfer): string {
+  const { number, direction, who, name, size, state, stalled, message } = transfer;
+  const whom = who ? ` ${direction === "in" ? "from" : "to"} ${who.name}` : " to all";
+  const far = state === "running" ? ` ${percent(transfer)}` : "";
+  const why = stalled ?? message;
+  return `${number}  ${name}${whom}, ${bytesText(size)}: ${state}${far}` +
+    (why === undefined ? "" : `: ${why}`);
+}
+
+/** One that is on its way, in less than `columns`: name, bar, rate and time left; or why nothing comes. */
+export function liveRow(transfer: Transfer, columns: number): string {
+  const { direction, who, name, size, rate, bytes, stalled } = transfer;
+  const arrow = direction === "in" ? "↓" : "↑";
+  const file = cut(printable(name), Math.min(MAX_FILE_COLUMNS, Math.max(8, columns - 30)));
+  const whom = who ? ` ${direction === "in" ? "from" : "to"} ${printable(who.name)}` : "";
+  const far = percent(transfer).padStart(4);
+  if (stalled !== undefined) {
+    return cut(`${arrow} ${file}${whom} ${far} stalled: ${printable(stalled)}`, columns - 1);
+  }
+  const speed = rate > 0 ? ` ${bytesText(rate)}/s` : "";
+  const left = rate > 0 ? ` ${duration((size - bytes) / rate)} left` : "";
+  const forms = [
+    [`${arrow} ${file}${whom} `, `${far}${speed}${left}`],
+    [`${arrow} ${file} `, `${far}${speed}${left}`],
+    [`${arrow} ${file} `, `${far}${left}`],
+  ] as const;
+  for (const [front, behind] of forms) {
+    const free = columns - 1 - width(front) - width(behind);
+    if (free >= MIN_BAR) return front + bar(bytes, size, Math.min(MAX_BAR, free)) + behind;
+  }
+  return cut(`${arrow}${far} ${file}`, columns - 1);
+}
+
+function bar(bytes: number, size: number, columns: number): string {
+  const full = size === 0 ? columns : Math.floor(columns * bytes / size);
+  return "█".repeat(full) + "░".repeat(columns - full);
+}
+
+/** `0:42`, `12:00`, `3:05:00`. */
+export function duration(seconds: number): string {
+  const s = Math.min(Math.ceil(seconds), 359_999);
+  const two = (n: number) => String(n).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(s / 3600), Math.floor(s / 60) % 60];
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${minutes}:${two(s % 60)}`;
+}
