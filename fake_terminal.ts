@@ -2,7 +2,7 @@
 // the program.
 
 import xterm from "@xterm/headless";
-import type { Environment } from "./attention.ts";
+import type { Environment } from "./environment.ts";
 import { ChatError } from "./errors.ts";
 import type { Ending, Link, Pending, Person, Room, RoomEvent, RoomInfo } from "./room.ts";
 import { type Clock, Screen, type Tty } from "./terminal.ts";

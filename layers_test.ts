@@ -7,7 +7,7 @@ const ROWS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["verbs.ts", "completions.ts"],
   ["args.ts", "server.ts", "client.ts", "home.ts", "state.ts"],
-  ["entrance.ts", "outbox.ts", "sessions.ts", "files.ts"],
+  ["entrance.ts", "outbox.ts", "sessions.ts", "files.ts", "pictures.ts"],
   [
     "connection.ts",
     "status.ts",
@@ -16,6 +16,7 @@ const ROWS: readonly (readonly string[])[] = [
     "private_file.ts",
     "prompt.ts",
     "output.ts",
+    "picture_worker.ts",
   ],
   [
     "hub.ts",
@@ -32,7 +33,7 @@ const ROWS: readonly (readonly string[])[] = [
     "opaque.ts",
     "cipher_sealed.ts",
   ],
-  ["theme.ts", "markup.ts", "presence.ts", "record.ts", "statusline.ts"],
+  ["theme.ts", "markup.ts", "presence.ts", "record.ts", "statusline.ts", "picture_graphics.ts"],
   [
     "protocol.ts",
     "cipher.ts",
@@ -50,10 +51,14 @@ const ROWS: readonly (readonly string[])[] = [
     "turns.ts",
     "listing.ts",
     "resume.ts",
+    "picture.ts",
+    "picture_text.ts",
   ],
   [
     "text.ts",
+    "environment.ts",
     "emoji.ts",
+    "picture_pixels.ts",
     "keyboard.ts",
     "undo.ts",
     "bytes.ts",
@@ -115,8 +120,14 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
   },
   { what: /\.setRaw\(/, files: ["terminal.ts", "prompt.ts"] },
   { what: /\bDeno\.permissions\b/, files: ["verbs.ts"] },
-  // The user's own files, and the one that a code is read from.
-  { what: /\bDeno\.(?:open|create|read\w*File)\w*\(/, files: ["private_file.ts", "verbs.ts"] },
+  { what: /\bnew Worker\b/, files: ["pictures.ts"] },
+  // Foreign code that takes hostile files apart runs there, and nowhere else.
+  { what: /"(?:@cf-wasm\/photon|sixel)"/, files: ["picture_worker.ts"] },
+  // The user's own files, the one that a code is read from, and pictures that have been received.
+  {
+    what: /\bDeno\.(?:open|create|read\w*File)\w*\(/,
+    files: ["private_file.ts", "verbs.ts", "pictures.ts"],
+  },
   { what: /\bDeno\.readDir\w*\(/, files: ["home.ts", "files.ts"] },
   {
     what: /\bDeno\.(?:write\w*File|mkdir|rename|link|symlink|chmod|truncate)(?:Sync)?\b/,
@@ -155,10 +166,10 @@ function stripComments(source: string): string {
   return source.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/[^\n]*/g, "$1");
 }
 
-/** Imports and re-exports, types included; `import()` too. */
+/** Imports and re-exports, types included; `import()` too, and what a worker runs. */
 function imports(source: string): Import[] {
   const statements = source.matchAll(
-    /^(?:import|export)\s+(?:([^;"]*?)\s*\bfrom\s*)?"([^"]+)"|\bimport\(\s*([^)]*?)\s*\)/gm,
+    /^(?:import|export)\s+(?:([^;"]*?)\s*\bfrom\s*)?"([^"]+)"|\b(?:import|new Worker\(new URL)\(\s*([^)]*?)\s*\)/gm,
   );
   return Array.from(statements, ([, names, from, dynamic]) => {
     if (from !== undefined) return { names: names ?? "", from };
@@ -310,11 +321,12 @@ export { f } from "./f.ts";
 export * from "./g.ts";
 import h from "./h.json" with { type: "json" };
 const i = await import("./i.ts");
+const j = new Worker(new URL("./j.ts", import.meta.url));
 export const from = "https://example.org/";
 `);
   assertEquals(
     imports(source).map(({ from }) => from).join(" "),
-    "./a.ts ./b.ts ./c.ts ./d.ts ./e.ts ./f.ts ./g.ts ./h.json ./i.ts",
+    "./a.ts ./b.ts ./c.ts ./d.ts ./e.ts ./f.ts ./g.ts ./h.json ./i.ts ./j.ts",
   );
   assertThrows(() => imports("await import(name)"), TypeError, "hides");
 });

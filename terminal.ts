@@ -12,10 +12,11 @@
 // goes) stands in the live area while it goes on, and is printed when it is over.
 
 import { getColorEnabled, stripAnsiCode } from "@std/fmt/colors";
-import { alarm, Attention, type Environment, isCapable, notifier } from "./attention.ts";
+import { alarm, Attention, notifier } from "./attention.ts";
 import { complete, type Context, follow, submit } from "./commands.ts";
 import { Editor } from "./editor.ts";
 import type { Emoji } from "./emoji.ts";
+import { type Environment, isCapable } from "./environment.ts";
 import { ChatError } from "./errors.ts";
 import { type Key, KeyParser } from "./keyboard.ts";
 import type { Files } from "./paths.ts";
@@ -286,6 +287,11 @@ export class Screen {
         return this.#attention.focus(key.focused);
       case "background":
         this.#ground = themeFor(key);
+        return;
+      // Nobody has asked yet.
+      case "attributes":
+      case "cell":
+      case "graphics":
         return;
     }
     this.#attention.typed(this.#clock.now().getTime());

@@ -11,7 +11,6 @@ import {
   type ScreenOptions,
   type Target,
 } from "./args.ts";
-import { type Environment, TERMINAL_VARIABLES } from "./attention.ts";
 import { XOR_PROMISE } from "./cipher.ts";
 import { type Client, join, type Self } from "./client.ts";
 import { codeFault, drawCode, normalizeCode } from "./codes.ts";
@@ -19,6 +18,7 @@ import { type Context, follow, submit } from "./commands.ts";
 import type { Settings } from "./config.ts";
 import { formatAddress } from "./connection.ts";
 import { Emoji } from "./emoji.ts";
+import { type Environment, TERMINAL_VARIABLES } from "./environment.ts";
 import { ChatError, CodeNeeded, NobodyThere, WrongCode } from "./errors.ts";
 import {
   configPath,
