@@ -53,6 +53,7 @@ const ROWS: readonly (readonly string[])[] = [
     "resume.ts",
     "picture.ts",
     "picture_text.ts",
+    "picture_sixel.ts",
   ],
   [
     "text.ts",
@@ -122,7 +123,7 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
   { what: /\bDeno\.permissions\b/, files: ["verbs.ts"] },
   { what: /\bnew Worker\b/, files: ["pictures.ts"] },
   // Foreign code that takes hostile files apart runs there, and nowhere else.
-  { what: /"(?:@cf-wasm\/photon|sixel)"/, files: ["picture_worker.ts"] },
+  { what: /"@cf-wasm\/photon"/, files: ["picture_worker.ts"] },
   // The user's own files, the one that a code is read from, and pictures that have been received.
   {
     what: /\bDeno\.(?:open|create|read\w*File)\w*\(/,

@@ -5,8 +5,8 @@
 // it for good, as it may have left that in any state, so there is one worker for each picture.
 
 import { PhotonImage } from "@cf-wasm/photon";
-import { image2sixel } from "sixel";
 import { type Orientation, type Pixels, shrink, type Size, turn } from "./picture_pixels.ts";
+import { sixelPicture } from "./picture_sixel.ts";
 
 /** What is to be done. */
 export interface Job {
@@ -33,13 +33,6 @@ export interface Damaged {
   readonly cause: string;
 }
 
-/** What sixel can have (VT340). */
-const SIXEL_COLORS = 256;
-/** Leaves what is transparent as it is (DEC, P2 of DECSIXEL). */
-const KEEP_GROUND = 1;
-/** Sixel knows no half transparent pixels. */
-const OPAQUE = 0x80;
-
 function make({ content, size, orientation, shown, form }: Job): Made {
   const isTurned = orientation >= 5;
   const stored = isTurned ? { width: shown.height, height: shown.width } : shown;
@@ -53,7 +46,7 @@ function make({ content, size, orientation, shown, form }: Job): Made {
         data: own(new PhotonImage(pixels.data, pixels.width, pixels.height).get_bytes()),
       };
     case "sixel":
-      return { form, data: sixel(pixels) };
+      return { form, data: sixelPicture(pixels) };
   }
 }
 
@@ -71,11 +64,6 @@ function decode(content: Uint8Array, size: Size): Pixels {
 /** The library copies out of its memory, into memory that is nobody else's. */
 function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes as Uint8Array<ArrayBuffer>;
-}
-
-function sixel({ width, height, data }: Pixels): string {
-  for (let i = 3; i < data.length; i += 4) data[i] = data[i]! < OPAQUE ? 0 : 0xff;
-  return image2sixel(data, width, height, SIXEL_COLORS, KEEP_GROUND);
 }
 
 /** The global scope of a worker, which has other types than that of the program. */

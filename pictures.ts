@@ -14,6 +14,7 @@ import {
   type Told,
 } from "./picture_graphics.ts";
 import { fit, type Size, uprightSize } from "./picture_pixels.ts";
+import { SIXEL_ROWS } from "./picture_sixel.ts";
 import { blockPixels, blockRows } from "./picture_text.ts";
 import type { Damaged, Job, Made } from "./picture_worker.ts";
 import { cut, printable } from "./text.ts";
@@ -28,8 +29,6 @@ const MAX_ROWS = 40;
 const MAX_GRAPHICS_SIDE = 1000;
 /** A character's size in pixels where the terminal does not tell: as if it were that of most fonts. */
 const CELL: Size = { width: 10, height: 20 };
-/** Rows of pixels that sixel draws at once: some terminals draw all of the last ones. */
-const SIXEL_ROWS = 6;
 
 /** Where a picture will be seen. */
 export interface Stage {
