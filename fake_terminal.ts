@@ -4,6 +4,7 @@
 import xterm from "@xterm/headless";
 import type { Environment } from "./environment.ts";
 import { ChatError } from "./errors.ts";
+import type { Viewer } from "./picture_graphics.ts";
 import type { Ending, Link, Pending, Person, Room, RoomEvent, RoomInfo } from "./room.ts";
 import { type Clock, Screen, type Tty } from "./terminal.ts";
 import type { View } from "./view.ts";
@@ -201,6 +202,7 @@ export interface Setup {
 export interface Options {
   view?: View;
   environment?: Environment;
+  pictures?: Viewer;
 }
 
 /** A screen that runs. */

@@ -297,7 +297,7 @@ Deno.test("layers: printing, exiting, arguments, pipes and sockets each have the
 });
 
 Deno.test("layers: what few need is loaded where it is needed: nobody else waits for it", () => {
-  for (const late of ["verbs.ts", "completions.ts", "config.ts"]) {
+  for (const late of ["verbs.ts", "completions.ts", "config.ts", "pictures.ts"]) {
     // Types are gone when the program runs.
     const early = new RegExp(`^(?:import|export)(?! type\\b)[^;]*"\\./${late}"`, "m");
     for (const file of ROWS.flat()) {

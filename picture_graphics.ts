@@ -2,6 +2,7 @@
 // a picture is sent. Pure; knows no terminal: sequences are made here, and written elsewhere.
 
 import { type Environment, isCapable } from "./environment.ts";
+import type { Key } from "./keyboard.ts";
 import type { Size } from "./picture_pixels.ts";
 import type { Colors } from "./picture_text.ts";
 
@@ -23,6 +24,34 @@ export interface Told {
   readonly cell?: Size;
 }
 
+/** Where a picture will be seen. */
+export interface Stage {
+  /** The terminal's size. */
+  readonly columns: number;
+  readonly rows: number;
+  readonly environment: Environment;
+  readonly told: Told;
+  /** False in the theme `mono`, and where NO_COLOR is set. */
+  readonly hasColors: boolean;
+}
+
+/** A picture as it is printed. */
+export interface Preview {
+  /**
+   * To be printed like rows of the transcript, with a line break behind each. Each is whole in itself: one that
+   * has line breaks within, and moves the cursor, must be written in one piece.
+   */
+  readonly rows: readonly string[];
+  /** Rows of the terminal that these take; they fit on the screen beside the live area. */
+  readonly height: number;
+}
+
+/** What makes previews of files. */
+export interface Viewer {
+  /** @throws {ChatError} if the file can't be shown */
+  view(path: string, name: string, stage: Stage): Promise<Preview>;
+}
+
 /**
  * Asks for all of `Told`, to be sent once; "" where an answer would change nothing, or the question might be
  * seen. Every terminal answers the last question, the attributes: what has not been answered by then, never is.
@@ -32,6 +61,20 @@ export function graphicsQuery(environment: Environment): string {
   // macOS's own terminal prints what it does not understand of this kind; it draws no pictures.
   if (environment.TERM_PROGRAM === "Apple_Terminal") return "";
   return `\x1b_Gi=${GRAPHICS_ID},s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[16t\x1b[c`;
+}
+
+/** `told` with what one more answer adds; with the attributes, all has been answered. Other keys add nothing. */
+export function hear(told: Told, key: Key): Told {
+  switch (key.type) {
+    case "graphics":
+      return key.id === GRAPHICS_ID ? { ...told, kitty: key.ok } : told;
+    case "cell":
+      return { ...told, cell: { width: key.width, height: key.height } };
+    case "attributes":
+      return { ...told, attributes: key.attributes };
+    default:
+      return told;
+  }
 }
 
 /**

@@ -1,7 +1,6 @@
 // Pictures from files, as a terminal can show them. The edge of `picture.ts` and its family: reads the file,
 // and has it decoded in a worker that has no permissions and little time. Loaded when it is needed.
 
-import type { Environment } from "./environment.ts";
 import { ChatError } from "./errors.ts";
 import { inspect, MAX_PICTURE_BYTES, type Picture } from "./picture.ts";
 import {
@@ -11,7 +10,9 @@ import {
   iterm2Picture,
   kittyPicture,
   placed,
-  type Told,
+  type Preview,
+  type Stage,
+  type Viewer,
 } from "./picture_graphics.ts";
 import { fit, type Size, uprightSize } from "./picture_pixels.ts";
 import { SIXEL_ROWS } from "./picture_sixel.ts";
@@ -29,28 +30,6 @@ const MAX_ROWS = 40;
 const MAX_GRAPHICS_SIDE = 1000;
 /** A character's size in pixels where the terminal does not tell: as if it were that of most fonts. */
 const CELL: Size = { width: 10, height: 20 };
-
-/** Where a picture will be seen. */
-export interface Stage {
-  /** The terminal's size. */
-  readonly columns: number;
-  readonly rows: number;
-  readonly environment: Environment;
-  readonly told: Told;
-  /** False in the theme `mono`, and where NO_COLOR is set. */
-  readonly hasColors: boolean;
-}
-
-/** A picture as it is printed. */
-export interface Preview {
-  /**
-   * To be printed like rows of the transcript, with a line break behind each. Each is whole in itself: one that
-   * has line breaks within, and moves the cursor, must be written in one piece.
-   */
-  readonly rows: readonly string[];
-  /** Rows of the terminal that these take; they fit on the screen beside the live area. */
-  readonly height: number;
-}
 
 /** A file that has been received, as `/view` chooses among them. */
 export interface Received {
@@ -87,7 +66,7 @@ export function choosePicture(files: readonly Received[], which?: string): Recei
 }
 
 /** Shows pictures, one after the other: each takes much memory while it is decoded. */
-export class Pictures {
+export class Pictures implements Viewer {
   readonly #limit: number;
   /** Ends what is being decoded. */
   #stop: (() => void) | undefined;

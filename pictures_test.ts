@@ -4,7 +4,8 @@ import { concat } from "./bytes.ts";
 import { ChatError } from "./errors.ts";
 import { chunk, exif, gif, jpeg, type Paint, png, pngHeader } from "./fake_picture.ts";
 import { inspect } from "./picture.ts";
-import { choosePicture, Pictures, type Preview, type Stage } from "./pictures.ts";
+import type { Preview, Stage } from "./picture_graphics.ts";
+import { choosePicture, Pictures } from "./pictures.ts";
 
 const STAGE: Stage = {
   columns: 80,

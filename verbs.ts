@@ -36,6 +36,7 @@ import { Identity, KnownNames } from "./identity.ts";
 import { type AdmissionRecord, register } from "./opaque.ts";
 import { formatJson, formatText, type ServerEvent } from "./log.ts";
 import { DONE, FAILED, note, print, report } from "./output.ts";
+import type { Viewer } from "./picture_graphics.ts";
 import { type PlainOptions, PlainScreen } from "./plain.ts";
 import { askHidden } from "./prompt.ts";
 import { DEFAULT_PORT, MAX_FRAME } from "./protocol.ts";
@@ -483,6 +484,7 @@ async function runScreen(client: Client, view: View): Promise<number> {
     room: client,
     view,
     environment: terminal(),
+    pictures: latePictures(),
     ...surroundings(),
   });
   // A bug of ours must not leave the terminal in raw mode.
@@ -502,6 +504,18 @@ async function runScreen(client: Client, view: View): Promise<number> {
   } finally {
     screen.close();
   }
+}
+
+/** Pictures are rare, and what decodes them is much: it is loaded with the first one. */
+function latePictures(): Viewer {
+  let pictures: Viewer | undefined;
+  return {
+    async view(path, name, stage) {
+      const { Pictures } = await import("./pictures.ts");
+      pictures ??= new Pictures();
+      return await pictures.view(path, name, stage);
+    },
+  };
 }
 
 /** What the environment says of the terminal. */
