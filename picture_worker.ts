@@ -1,5 +1,5 @@
 // Decodes one picture, in a thread of its own without any permission: what a hostile file could make of the
-// decoder, it could do nothing with. Whoever starts it ends it, also when it takes too long.
+// decoder, it could do nothing with. Whoever starts it ends it, and does not wait when it takes too long.
 //
 // The decoder is compiled to WebAssembly, where it can't leave its own memory either; a fault in the file stops
 // it for good, as it may have left that in any state, so there is one worker for each picture.

@@ -20,7 +20,11 @@ import { blockPixels, blockRows } from "./picture_text.ts";
 import type { Damaged, Job, Made } from "./picture_worker.ts";
 import { cut, printable } from "./text.ts";
 
-/** How long decoding may take, in ms: the largest picture takes half a second on a laptop. */
+/**
+ * How long decoding may take, in ms: the largest picture takes half a second on a laptop. After that nobody waits
+ * for it. The thread itself ends no sooner than the decoder: Deno (2.8) does not interrupt one that is at work.
+ * What bounds that are the limits of `picture.ts`; the worst that they let through takes some seconds.
+ */
 const TIME_LIMIT_MS = 10_000;
 /** Rows of the terminal that stay free: for what stands beneath the messages, and the line under a picture. */
 const FREE_ROWS = 8;
