@@ -1,6 +1,7 @@
 // When a message rings, and how a terminal is asked to notify. Pure; knows no terminal and no clock: what time
 // it is, what the environment says and whether the window is in front are passed in.
 
+import type { Environment } from "./environment.ts";
 import { mentions } from "./markup.ts";
 import type { RoomEvent } from "./room.ts";
 import { printable, splitGraphemes } from "./text.ts";
@@ -12,16 +13,6 @@ const PAUSE_MS = 3000;
 const IDLE_MS = 60 * 1000;
 /** What a notification holds, in characters. */
 const MAX_NOTE = 100;
-
-/** Variables of the environment that say which terminal this is. */
-export const TERMINAL_VARIABLES = [
-  "TERM",
-  "TERM_PROGRAM",
-  "LC_TERMINAL",
-  "VTE_VERSION",
-  "WT_SESSION",
-] as const;
-export type Environment = { readonly [Name in typeof TERMINAL_VARIABLES[number]]?: string };
 
 /** Decides what rings, and counts what has not been seen. Times are in ms, all by the same clock. */
 export class Attention {
@@ -93,11 +84,6 @@ export function notifier(environment: Environment): Notifier {
   // ssh passes this one on, and no other.
   if (LC_TERMINAL === "iTerm2" || WT_SESSION !== undefined) return "osc9";
   return VTE_VERSION === undefined ? "bell" : "osc777";
-}
-
-/** Whether the terminal may be asked things, and shows links: any but those that are known to print them. */
-export function isCapable({ TERM = "", WT_SESSION }: Environment): boolean {
-  return WT_SESSION !== undefined || !/^(?:|dumb|linux)$/.test(TERM);
 }
 
 /** What rings and notifies: `note` is from others, and can't end the sequence or be taken for a part of it. */

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import { alarm, Attention, type Environment, isCapable, notifier } from "./attention.ts";
+import { alarm, Attention, notifier } from "./attention.ts";
+import { type Environment, isCapable } from "./environment.ts";
 import { ADA, BOB, UNPROVED } from "./fake_room.ts";
 import type { Person, RoomEvent } from "./room.ts";
 import { View } from "./view.ts";

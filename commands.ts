@@ -37,6 +37,8 @@ export interface Context {
   readonly screen?: {
     /** Moves all that is on the screen out of sight. */
     clear(): void;
+    /** Shows a file as a picture, some time later. */
+    view(path: string, name: string): void;
   };
   /** Where there are none, nothing can be saved. */
   readonly files?: Files | undefined;

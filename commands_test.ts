@@ -60,7 +60,10 @@ function around({ fingerprint, ...more }: Around = {}): { context: Context; done
     record: new RoomRecord(),
     now: () => NOW,
     print: (line, heading = "") => void done.push(`print|${heading}${line}`),
-    screen: { clear: () => void done.push("clear") },
+    screen: {
+      clear: () => void done.push("clear"),
+      view: (path, name) => void done.push(`view ${path} ${name}`),
+    },
     emoji: EMOJI,
     ...more,
   };

@@ -62,6 +62,8 @@ export function compileArgs(target: Target, output: string): string[] {
     // The first does what `--exclude-unused-npm` does, which Deno 2.6 to 2.8.0 do not know yet.
     "--unstable-npm-lazy-caching",
     "--node-modules-dir=none",
+    // No import leads there: it is what a worker runs.
+    "--include=picture_worker.ts",
     `--target=${target.triple}`,
     `--output=${output}`,
     "main.ts",

@@ -146,7 +146,8 @@ export class Editor {
 
   /** Does what `key` means; keys without a meaning do nothing. */
   onKey(key: Key): Request | undefined {
-    if (key.type === "focus" || key.type === "background") return undefined;
+    // What the terminal tells of itself is not for the line.
+    if (key.type !== "text" && key.type !== "paste" && key.type !== "press") return undefined;
     const did = this.#did;
     this.#did = undefined;
     if (this.#search && this.#onSearchKey(key)) return undefined;

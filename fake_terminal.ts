@@ -2,8 +2,9 @@
 // the program.
 
 import xterm from "@xterm/headless";
-import type { Environment } from "./attention.ts";
+import type { Environment } from "./environment.ts";
 import { ChatError } from "./errors.ts";
+import type { Viewer } from "./picture_graphics.ts";
 import type { Ending, Link, Pending, Person, Room, RoomEvent, RoomInfo, Transfer } from "./room.ts";
 import { type Clock, Screen, type Tty } from "./terminal.ts";
 import type { View } from "./view.ts";
@@ -235,6 +236,7 @@ export interface Setup {
 export interface Options {
   view?: View;
   environment?: Environment;
+  pictures?: Viewer;
 }
 
 /** A screen that runs. */

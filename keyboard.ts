@@ -15,7 +15,7 @@ const MAX_PARAMETERS = 128;
 
 /** Longest answer of a terminal that is skipped, in UTF-16 units: those that exist have some dozens. */
 const MAX_ANSWER = 4096;
-/** What is kept of an answer: enough for the one that is read, a colour. */
+/** What is kept of an answer: enough for those that are read, a colour and a number. */
 const MAX_KEPT = 64;
 
 /** One thing that a person did at the keyboard, or that the terminal told. */
@@ -34,7 +34,13 @@ export type Key =
     readonly red: number;
     readonly green: number;
     readonly blue: number;
-  };
+  }
+  /** What the terminal is and has: the answer to DA1; at most as many numbers as a sequence has parameters. */
+  | { readonly type: "attributes"; readonly attributes: readonly number[] }
+  /** A character's size in pixels: the answer to xterm's CSI 16 t. */
+  | { readonly type: "cell"; readonly width: number; readonly height: number }
+  /** Whether kitty's protocol for pictures is understood: the answer to a question with this number. */
+  | { readonly type: "graphics"; readonly id: number; readonly ok: boolean };
 
 /** ECMA-48: CSI, parameters, intermediates, final byte. The second `[` is the Linux console's F1 to F5. */
 const CSI = `\\[\\[?[0-?]{0,${MAX_PARAMETERS}}[ -/]?`;
@@ -54,6 +60,9 @@ const PASTE_BEGINS = "\x1b[200~";
 const PASTE_ENDS = "\x1b[201~";
 const FOCUS_IN = "\x1b[I";
 const FOCUS_OUT = "\x1b[O";
+
+/** Largest character, in pixels a side: what claims to be larger is none. */
+const MAX_CELL = 512;
 
 /** Final bytes of CSI and SS3 (xterm, "PC-Style Function Keys"). */
 const FINALS: Readonly<Record<string, string>> = {
@@ -103,8 +112,8 @@ interface Answer {
  * An ESC that ends a read may be the Escape key or the beginning of a sequence: after a short
  * time without bytes, the caller says `flush()`.
  *
- * What a terminal answers to questions is never taken for typed text. The ground's colour is a key of its
- * own; other answers are left out.
+ * What a terminal answers to questions is never taken for typed text. The ground's colour, and what it tells
+ * of pictures, are keys of their own; other answers are left out.
  *
  * @example
  * ```ts
@@ -250,6 +259,9 @@ export class KeyParser {
   }
 
   #answered({ text, length }: Answer, keys: Key[]): void {
+    // An error's text may be long, and is not read.
+    const [, id, status] = /^_Gi=(\d{1,9})(?:,[^;]*)?;(OK$|[A-Z])/.exec(text) ?? [];
+    if (id !== undefined) keys.push({ type: "graphics", id: Number(id), ok: status === "OK" });
     if (length !== text.length) return;
     // XParseColor(3): one to four digits, of which the greatest number is the full colour.
     const [, ...parts] =
@@ -290,6 +302,17 @@ function controlKey(character: string): string {
 function sequenceKey(sequence: string): Key | undefined {
   if (sequence === FOCUS_IN || sequence === FOCUS_OUT) {
     return { type: "focus", focused: sequence === FOCUS_IN };
+  }
+  // deno-lint-ignore no-control-regex
+  const [, attributes] = /^\x1b\[\?([\d;]+)c$/.exec(sequence) ?? [];
+  if (attributes !== undefined) {
+    return { type: "attributes", attributes: attributes.split(";").map(Number) };
+  }
+  // deno-lint-ignore no-control-regex
+  const [, height, width] = /^\x1b\[6;(\d+);(\d+)t$/.exec(sequence)?.map(Number) ?? [];
+  if (height !== undefined && width !== undefined) {
+    const isSize = [width, height].every((side) => side >= 1 && side <= MAX_CELL);
+    return isSize ? { type: "cell", width, height } : undefined;
   }
   const key = pressed(sequence);
   return key === undefined ? undefined : { type: "press", key };

@@ -72,13 +72,13 @@ const CASES: [string, Key[]][] = [
   ["\x1b]11;rgb:f/0/8\x07", [background(255, 0, 136)]],
   ["\x1b]11;rgba:0000/2b2b/3636/ffff\x07", [background(0, 43, 54)]],
   ["\x1b]11;rgb:fff/000/800\u009c!", [background(255, 0, 128), text("!")]],
-  // No colour, another colour, and other answers: DA1, DA2, a cursor's place, XTVERSION, DECRQSS, kitty.
+  // No colour, another colour, and other answers: DA2, a cursor's place, XTVERSION, DECRQSS, kitty.
   ["\x1b]11;rgb:ffff/8080\x07\x1b]11;?\x07\x1b]111;rgb:0/0/0\x07x", [text("x")]],
   ["\x1b]10;rgb:ffff/ffff/ffff\x1b\\\x1b]4;1;rgb:0/0/0\x1b\\x", [text("x")]],
-  ["\x1b[?64;1;2;6;9;15;16;17;18;21;22;28c\x1b[>41;354;0c\x1b[24;80Rx", [text("x")]],
+  ["\x1b[>41;354;0c\x1b[24;80Rx", [text("x")]],
   ["\x1b[?2026;2$y\x1b[8;24;80t\x1b[?997;1nx", [text("x")]],
   ["\x1bP>|XTerm(354)\x1b\\\x1bP!|00000000\x1b\\\x1bP1$r0m\x1b\\x", [text("x")]],
-  ["\x1b_Gi=31;OK\x1b\\x", [text("x")]],
+  ["\x1b_Gi=31;OK\x1b\\x", [{ type: "graphics", id: 31, ok: true }, text("x")]],
   // What is broken off by a key: the key counts.
   ["\x1b]11;rgb:ff\rx", [press("enter"), text("x")]],
   ["\x1b]52;c;aGk=\x1b[Ax", [press("up"), text("x")]],
@@ -198,8 +198,10 @@ Deno.test("KeyParser: an answer of a terminal is never typed, also where it come
     const parser = new KeyParser();
     const keys = [...parser.feed(bytes.slice(0, at)), ...parser.flush()];
     keys.push(...parser.feed(bytes.slice(at)), ...parser.feed(encoder.encode("x")));
-    assertEquals(keys.filter((key) => key.type !== "background"), [text("x")]);
-    assertEquals(keys.length, answer.startsWith("\x1b]11;") ? 2 : 1);
+    const isTold = ({ type }: Key) =>
+      ["background", "attributes", "cell", "graphics"].includes(type);
+    assertEquals(keys.filter((key) => !isTold(key)), [text("x")]);
+    if (answer.startsWith("\x1b]11;")) assertEquals(keys.length, 2);
   }));
 });
 
@@ -208,4 +210,30 @@ Deno.test("KeyParser: an answer that never ends gives the keyboard back", () => 
   const keys = parse(endless);
   assertEquals(keys, parse(...endless));
   assertEquals(keys, [text("1".repeat(endless.length - 1 - 4096))]);
+});
+
+Deno.test("KeyParser: what a terminal tells of pictures is no typed text, however it is split", () => {
+  const told: [string, Key[]][] = [
+    ["\x1b[?62;4;22c", [{ type: "attributes", attributes: [62, 4, 22] }]],
+    ["\x1b[?6c", [{ type: "attributes", attributes: [6] }]],
+    ["\x1b[6;18;9t", [{ type: "cell", width: 9, height: 18 }]],
+    // Of other sizes nothing is known, and nothing is as large.
+    ["\x1b[4;600;800t", []],
+    ["\x1b[6;0;9t", []],
+    ["\x1b[6;18;99999999999999999999t", []],
+    ["\x1b_Gi=2428;OK\x1b\\", [{ type: "graphics", id: 2428, ok: true }]],
+    ["\x1b_Gi=7,I=3;OK\x1b\\", [{ type: "graphics", id: 7, ok: true }]],
+    ["\x1b_Gi=2428;ENOTSUP:why\x1b\\", [{ type: "graphics", id: 2428, ok: false }]],
+    [`\x1b_Gi=1;EINVAL:${"x".repeat(500)}\x1b\\`, [{ type: "graphics", id: 1, ok: false }]],
+    ["\x1b_Gi=1;OKAY\x1b\\", [{ type: "graphics", id: 1, ok: false }]],
+    ["\x1b_Gi=x;OK\x1b\\", []],
+    ["\x1b_Gq;OK\x1b\\", []],
+  ];
+  for (const [answer, keys] of told) {
+    const bytes = new TextEncoder().encode(answer);
+    assertEquals(new KeyParser().feed(bytes), keys, JSON.stringify(answer));
+    const parser = new KeyParser();
+    assertEquals(Array.from(bytes).flatMap((byte) => parser.feed(Uint8Array.of(byte))), keys);
+    assert(!parser.waiting);
+  }
 });

@@ -7,7 +7,9 @@ const ROWS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["verbs.ts", "completions.ts"],
   ["args.ts", "server.ts", "client.ts", "home.ts", "state.ts"],
-  ["entrance.ts", "outbox.ts", "sessions.ts", "files.ts", "transfers.ts", "disk.ts"],
+  [
+    "entrance.ts", "outbox.ts", "sessions.ts", "files.ts", "transfers.ts", "disk.ts", "pictures.ts",
+  ],
   [
     "connection.ts",
     "status.ts",
@@ -16,6 +18,7 @@ const ROWS: readonly (readonly string[])[] = [
     "private_file.ts",
     "prompt.ts",
     "output.ts",
+    "picture_worker.ts",
   ],
   [
     "hub.ts",
@@ -32,7 +35,10 @@ const ROWS: readonly (readonly string[])[] = [
     "opaque.ts",
     "cipher_sealed.ts",
   ],
-  ["theme.ts", "markup.ts", "presence.ts", "record.ts", "statusline.ts", "transfer.ts"],
+  [
+    "theme.ts", "markup.ts", "presence.ts", "record.ts", "statusline.ts", "transfer.ts",
+    "picture_graphics.ts",
+  ],
   ["progress.ts", "parcel.ts"],
   [
     "protocol.ts",
@@ -52,10 +58,15 @@ const ROWS: readonly (readonly string[])[] = [
     "turns.ts",
     "listing.ts",
     "resume.ts",
+    "picture.ts",
+    "picture_text.ts",
+    "picture_sixel.ts",
   ],
   [
     "text.ts",
+    "environment.ts",
     "emoji.ts",
+    "picture_pixels.ts",
     "keyboard.ts",
     "undo.ts",
     "bytes.ts",
@@ -70,7 +81,7 @@ const ROWS: readonly (readonly string[])[] = [
 const PURE = ROWS.slice(5).flat();
 
 /** What is no part of the program, besides tests, their helpers and declarations. */
-const TOOLS = ["compile.ts", "manual.ts", "picture.ts", "picture_svg.ts"];
+const TOOLS = ["compile.ts", "manual.ts", "session_picture.ts", "session_svg.ts"];
 
 /**
  * What a server may take from modules that can more than it may: from the classic cipher the public key, which
@@ -121,10 +132,13 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
   },
   { what: /\.setRaw\(/, files: ["terminal.ts", "prompt.ts"] },
   { what: /\bDeno\.permissions\b/, files: ["verbs.ts"] },
+  { what: /\bnew Worker\b/, files: ["pictures.ts"] },
+  // Foreign code that takes hostile files apart runs there, and nowhere else.
+  { what: /"@cf-wasm\/photon"/, files: ["picture_worker.ts"] },
   // The user's own files, what is sent and received, and the file that a code is read from.
   {
     what: /\bDeno\.(?:open|create|read\w*File)\w*\(/,
-    files: ["private_file.ts", "disk.ts", "verbs.ts"],
+    files: ["private_file.ts", "disk.ts", "verbs.ts", "pictures.ts"],
   },
   { what: /\bDeno\.readDir\w*\(/, files: ["home.ts", "files.ts", "disk.ts"] },
   {
@@ -164,10 +178,10 @@ function stripComments(source: string): string {
   return source.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/[^\n]*/g, "$1");
 }
 
-/** Imports and re-exports, types included; `import()` too. */
+/** Imports and re-exports, types included; `import()` too, and what a worker runs. */
 function imports(source: string): Import[] {
   const statements = source.matchAll(
-    /^(?:import|export)\s+(?:([^;"]*?)\s*\bfrom\s*)?"([^"]+)"|\bimport\(\s*([^)]*?)\s*\)/gm,
+    /^(?:import|export)\s+(?:([^;"]*?)\s*\bfrom\s*)?"([^"]+)"|\b(?:import|new Worker\(new URL)\(\s*([^)]*?)\s*\)/gm,
   );
   return Array.from(statements, ([, names, from, dynamic]) => {
     if (from !== undefined) return { names: names ?? "", from };
@@ -294,7 +308,7 @@ Deno.test("layers: printing, exiting, arguments, pipes and sockets each have the
 });
 
 Deno.test("layers: what few need is loaded where it is needed: nobody else waits for it", () => {
-  for (const late of ["verbs.ts", "completions.ts", "config.ts"]) {
+  for (const late of ["verbs.ts", "completions.ts", "config.ts", "pictures.ts"]) {
     // Types are gone when the program runs.
     const early = new RegExp(`^(?:import|export)(?! type\\b)[^;]*"\\./${late}"`, "m");
     for (const file of ROWS.flat()) {
@@ -319,11 +333,12 @@ export { f } from "./f.ts";
 export * from "./g.ts";
 import h from "./h.json" with { type: "json" };
 const i = await import("./i.ts");
+const j = new Worker(new URL("./j.ts", import.meta.url));
 export const from = "https://example.org/";
 `);
   assertEquals(
     imports(source).map(({ from }) => from).join(" "),
-    "./a.ts ./b.ts ./c.ts ./d.ts ./e.ts ./f.ts ./g.ts ./h.json ./i.ts",
+    "./a.ts ./b.ts ./c.ts ./d.ts ./e.ts ./f.ts ./g.ts ./h.json ./i.ts ./j.ts",
   );
   assertThrows(() => imports("await import(name)"), TypeError, "hides");
 });

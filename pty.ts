@@ -7,7 +7,7 @@ import { Unicode11Addon } from "@xterm/addon-unicode11";
 import xterm from "@xterm/headless";
 import { home, start } from "./e2e.ts";
 import { within } from "./loopback.ts";
-import type { Cell, Ink, Screen } from "./picture_svg.ts";
+import type { Cell, Ink, Screen } from "./session_svg.ts";
 
 /** A shell's terminal, in which the program runs like any other. */
 export class Terminal implements AsyncDisposable {

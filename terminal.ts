@@ -12,13 +12,15 @@
 // goes) stands in the live area while it goes on, and is printed when it is over.
 
 import { getColorEnabled, stripAnsiCode } from "@std/fmt/colors";
-import { alarm, Attention, type Environment, isCapable, notifier } from "./attention.ts";
+import { alarm, Attention, notifier } from "./attention.ts";
 import { complete, type Context, follow, submit } from "./commands.ts";
 import { Editor } from "./editor.ts";
 import type { Emoji } from "./emoji.ts";
+import { type Environment, isCapable } from "./environment.ts";
 import { ChatError } from "./errors.ts";
 import { type Key, KeyParser } from "./keyboard.ts";
 import type { Files } from "./paths.ts";
+import { graphicsQuery, hear, type Stage, type Told, type Viewer } from "./picture_graphics.ts";
 import { Presence } from "./presence.ts";
 import { liveRow } from "./progress.ts";
 import { RoomRecord } from "./record.ts";
@@ -61,6 +63,8 @@ const PROGRESS_MS = 500;
 const MAX_INPUT_ROWS = 10;
 /** Rows of words to choose from beneath the status line; of more, the number is told. */
 const MAX_CHOICE_ROWS = 5;
+/** How long a terminal is waited for that has been asked which pictures it can draw, in ms. */
+const ANSWER_MS = 500;
 /** How often the status line counts down to the next try to come back. */
 const TICK_MS = 1000;
 /** Who comes and goes is printed when for so long nobody else has, in ms. */
@@ -147,6 +151,11 @@ export class Screen {
   readonly #attention: Attention;
   /** What suits the terminal's ground, if it has told its colour. */
   #ground: "dark" | "light" | undefined;
+  readonly #pictures: Viewer | undefined;
+  /** What the terminal has told of pictures; it is asked when the first one is to be shown. */
+  #told: Told = {};
+  readonly #allTold = Promise.withResolvers<void>();
+  #isAsked = false;
   /** Rows that have to be printed above the live area; the first ones are printed already. */
   #rows: string[] = [];
   #printed = 0;
@@ -182,6 +191,7 @@ export class Screen {
       environment?: Environment;
       files?: Files;
       emoji?: Emoji;
+      pictures?: Viewer;
     },
   ) {
     this.#tty = options.tty;
@@ -189,6 +199,7 @@ export class Screen {
     this.#clock = options.clock ?? systemClock;
     this.#view = options.view ?? new View();
     this.#environment = options.environment ?? {};
+    this.#pictures = options.pictures;
     this.#attention = new Attention(this.#clock.now().getTime());
     this.#context = {
       room: options.room,
@@ -198,7 +209,10 @@ export class Screen {
       emoji: options.emoji,
       now: () => this.#clock.now(),
       print: (line, heading) => this.#answer(line, { heading }),
-      screen: { clear: () => this.#clearScreen() },
+      screen: {
+        clear: () => this.#clearScreen(),
+        view: (path, name) => void this.view(path, name),
+      },
     };
     this.#editor = new Editor((text, cursor) => complete(text, cursor, this.#context));
   }
@@ -227,6 +241,41 @@ export class Screen {
     this.#tell(event);
     this.#ring(event);
     this.#drawSoon();
+  }
+
+  /** Shows a file as a picture, once it has been decoded; or says why it can't be shown. Never rejects. */
+  async view(path: string, name: string): Promise<void> {
+    try {
+      if (!this.#pictures) throw new ChatError("Cannot show pictures: there are no files here");
+      const { rows } = await this.#pictures.view(path, name, await this.#stage());
+      // Whoever has the terminal now did not ask for it.
+      if (this.#state === "closed") return;
+      this.#settle();
+      this.#push(rows);
+      this.#transcript.startAnew();
+    } catch (error) {
+      if (!(error instanceof ChatError)) return this.#ended.reject(error);
+      this.#refuse(error);
+    }
+    this.#drawSoon();
+  }
+
+  /** Where a picture will be seen; the terminal has been asked, and has answered if it does. */
+  async #stage(): Promise<Stage> {
+    if (!this.#isAsked) {
+      this.#isAsked = true;
+      const query = graphicsQuery(this.#environment);
+      if (query === "") {
+        this.#allTold.resolve();
+      } else {
+        this.#tty.write(query);
+        const cancel = this.#clock.after(ANSWER_MS, () => this.#allTold.resolve());
+        void this.#allTold.promise.then(cancel);
+      }
+    }
+    await this.#allTold.promise;
+    const hasColors = getColorEnabled() && this.#view.theme !== "mono";
+    return { ...this.#tty.size(), environment: this.#environment, told: this.#told, hasColors };
   }
 
   /**
@@ -287,6 +336,12 @@ export class Screen {
       case "background":
         this.#ground = themeFor(key);
         return;
+      case "attributes":
+      case "cell":
+      case "graphics":
+        this.#told = hear(this.#told, key);
+        if (key.type === "attributes") this.#allTold.resolve();
+        return;
     }
     this.#attention.typed(this.#clock.now().getTime());
     this.#hint = undefined;
@@ -317,11 +372,16 @@ export class Screen {
       submit(text, this.#context);
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
-      this.#answer(error.message, { role: "error" });
-      if (error.hint !== undefined) this.#answer(error.hint, { role: "dim" });
+      this.#refuse(error);
       // Nothing typed is lost.
       this.#editor.takeBack();
     }
+  }
+
+  /** Says what can't be done, and what can. */
+  #refuse({ message, hint }: ChatError): void {
+    this.#answer(message, { role: "error" });
+    if (hint !== undefined) this.#answer(hint, { role: "dim" });
   }
 
   /** Says goodbye; asked again, does not wait until the room has heard it. */

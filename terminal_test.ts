@@ -7,6 +7,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
+import { ChatError } from "./errors.ts";
 import {
   alice,
   bob,
@@ -17,6 +18,13 @@ import {
   setUp,
   unproved,
 } from "./fake_terminal.ts";
+import {
+  graphicsQuery,
+  placed,
+  type Preview,
+  type Stage,
+  type Viewer,
+} from "./picture_graphics.ts";
 import type { Ending, Link, Person, RoomEvent, RoomInfo } from "./room.ts";
 import { Screen } from "./terminal.ts";
 import { nameStyle, palette } from "./theme.ts";
@@ -1153,4 +1161,88 @@ Deno.test("Screen: of many files on their way some have rows, and the number of 
     assert(rows.length <= height);
     if (height >= 8) assertStringIncludes(rows.join("\n"), "more files are on their way");
   }
+});
+
+/** Shows what it is told to, and keeps what it was asked for. */
+class FakePictures implements Viewer {
+  readonly asked: Stage[] = [];
+  rows: string[] | ChatError = ["picture", "cat.png"];
+
+  async view(_path: string, _name: string, stage: Stage): Promise<Preview> {
+    this.asked.push(stage);
+    await Promise.resolve();
+    if (this.rows instanceof ChatError) throw this.rows;
+    return { rows: this.rows, height: this.rows.length };
+  }
+}
+
+Deno.test("Screen: a terminal is asked once which pictures it can draw, and waited for", async () => {
+  const pictures = new FakePictures();
+  const environment = { TERM: "xterm-256color" };
+  const { tty, screen, clock } = setUp(80, 24, { pictures, environment });
+  assert(!tty.output.includes(graphicsQuery(environment)));
+  const first = screen.view("/a", "a");
+  assert(tty.output.endsWith(graphicsQuery(environment)));
+  await tty.type("\x1b_Gi=2428;OK\x1b\\\x1b[6;18;9t");
+  await tty.type("\x1b[?62;22c");
+  await first;
+  const told = { kitty: true, cell: { width: 9, height: 18 }, attributes: [62, 22] };
+  const stage = { columns: 80, rows: 24, environment, told, hasColors: getColorEnabled() };
+  assertEquals(pictures.asked, [stage]);
+  const written = tty.output.length;
+  await screen.view("/b", "b");
+  clock.pass(20);
+  assert(!tty.output.slice(written).includes("\x1b[c"));
+  assertEquals((await tty.rows()).filter((row) => row === "picture").length, 2);
+});
+
+Deno.test("Screen: a terminal that does not answer is not waited for long, one that can't is not asked", async () => {
+  for (const TERM of ["xterm-256color", "linux"]) {
+    const pictures = new FakePictures();
+    const { tty, screen, clock } = setUp(80, 24, { pictures, environment: { TERM } });
+    const shown = screen.view("/a", "a");
+    if (TERM !== "linux") clock.pass(500);
+    await shown;
+    assertEquals(pictures.asked.map(({ told }) => told), [{}]);
+    assert(TERM !== "linux" || !tty.output.includes("\x1b[c"));
+    await tty.drawn();
+  }
+});
+
+Deno.test("Screen: a picture stands among what was said, and the live area beneath it", async () => {
+  const pictures = new FakePictures();
+  const { tty, screen, room, clock, tell } = setUp(60, 12, { pictures });
+  for (let line = 0; line < 20; line++) {
+    tell(room.message(bob, `line ${line}`));
+    if (line % 4 !== 3) continue;
+    await tty.type("typed");
+    pictures.rows = line % 8 === 3
+      ? ["one", "two", `cat ${line}`]
+      // What moves the cursor as a terminal would that draws it.
+      : [placed("drawn\r\n\r\nx", 3, `cat ${line}`)];
+    await screen.view("/a", "a");
+    clock.pass(20);
+  }
+  const rows = await tty.rows();
+  for (let line = 0; line < 20; line++) {
+    assertEquals(rows.filter((row) => row.endsWith(`line ${line}`)).length, 1, rows.join("\n"));
+    if (line % 4 !== 3) continue;
+    const at = rows.findIndex((row) => row.endsWith(`line ${line}`));
+    assertEquals(rows[at + 1], line % 8 === 3 ? "one" : "drawn");
+    assertEquals(rows[at + (line % 8 === 3 ? 3 : 4)], `cat ${line}`);
+  }
+  // After a picture it is said again who and when.
+  assertEquals(rows.filter((row) => /^09:05 +bob /.test(row)).length, 5);
+  assertEquals(rows.at(-1), "> " + "typed".repeat(5));
+  pictures.rows = new ChatError("Cannot show a: it is damaged", { hint: "Ask for it again" });
+  await screen.view("/a", "a");
+  clock.pass(20);
+  assertEquals((await tty.rows()).slice(-4, -2), [
+    "Cannot show a: it is damaged",
+    "Ask for it again",
+  ]);
+  const late = screen.view("/a", "a");
+  screen.close();
+  await late;
+  assertEquals((await tty.rows()).filter((row) => row.includes("damaged")).length, 1);
 });

@@ -12,7 +12,6 @@ import {
   type ScreenOptions,
   type Target,
 } from "./args.ts";
-import { type Environment, TERMINAL_VARIABLES } from "./attention.ts";
 import { XOR_PROMISE } from "./cipher.ts";
 import { type Client, join, type Self } from "./client.ts";
 import { codeFault, drawCode, normalizeCode } from "./codes.ts";
@@ -20,6 +19,7 @@ import { type Context, follow, submit } from "./commands.ts";
 import type { Settings } from "./config.ts";
 import { formatAddress } from "./connection.ts";
 import { Emoji } from "./emoji.ts";
+import { type Environment, TERMINAL_VARIABLES } from "./environment.ts";
 import { ChatError, CodeNeeded, NobodyThere, WrongCode } from "./errors.ts";
 import {
   configPath,
@@ -38,6 +38,7 @@ import { Identity, KnownNames } from "./identity.ts";
 import { type AdmissionRecord, register } from "./opaque.ts";
 import { formatJson, formatText, type ServerEvent } from "./log.ts";
 import { DONE, FAILED, note, print, report } from "./output.ts";
+import type { Viewer } from "./picture_graphics.ts";
 import { type PlainOptions, PlainScreen } from "./plain.ts";
 import { askHidden } from "./prompt.ts";
 import { DEFAULT_PORT, MAX_FRAME } from "./protocol.ts";
@@ -490,6 +491,7 @@ async function runScreen(client: Client, view: View): Promise<number> {
     room: client,
     view,
     environment: terminal(),
+    pictures: latePictures(),
     ...surroundings(),
   });
   // A bug of ours must not leave the terminal in raw mode.
@@ -515,6 +517,18 @@ async function runScreen(client: Client, view: View): Promise<number> {
 function filesFor({ downloads, accept, acceptLimit }: FileOptions): TransferOptions {
   const find = () => downloads ?? findDownloads(Deno.build.os, (name) => Deno.env.get(name));
   return { disk: new SystemDisk(find), accept, acceptLimit };
+}
+
+/** Pictures are rare, and what decodes them is much: it is loaded with the first one. */
+function latePictures(): Viewer {
+  let pictures: Viewer | undefined;
+  return {
+    async view(path, name, stage) {
+      const { Pictures } = await import("./pictures.ts");
+      pictures ??= new Pictures();
+      return await pictures.view(path, name, stage);
+    },
+  };
 }
 
 /** What the environment says of the terminal. */
