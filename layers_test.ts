@@ -8,7 +8,13 @@ const ROWS: readonly (readonly string[])[] = [
   ["verbs.ts", "completions.ts"],
   ["args.ts", "server.ts", "client.ts", "home.ts", "state.ts"],
   [
-    "entrance.ts", "outbox.ts", "sessions.ts", "files.ts", "transfers.ts", "disk.ts", "pictures.ts",
+    "entrance.ts",
+    "outbox.ts",
+    "sessions.ts",
+    "files.ts",
+    "transfers.ts",
+    "disk.ts",
+    "pictures.ts",
   ],
   [
     "connection.ts",
@@ -36,7 +42,12 @@ const ROWS: readonly (readonly string[])[] = [
     "cipher_sealed.ts",
   ],
   [
-    "theme.ts", "markup.ts", "presence.ts", "record.ts", "statusline.ts", "transfer.ts",
+    "theme.ts",
+    "markup.ts",
+    "presence.ts",
+    "record.ts",
+    "statusline.ts",
+    "transfer.ts",
     "picture_graphics.ts",
   ],
   ["progress.ts", "parcel.ts"],
