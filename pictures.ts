@@ -23,7 +23,8 @@ import { cut, printable } from "./text.ts";
 /**
  * How long a picture is waited for, in ms: the largest takes half a second on a laptop. The thread itself ends no
  * sooner than the decoder, because Deno (2.8) does not interrupt one that is at work: so nothing else is decoded
- * until it has. The limits of `picture.ts` bound that; the worst that they let through takes some seconds.
+ * until it has. The limits of `picture.ts` bound that: the worst that they let through takes some seconds, and half
+ * a gigabyte.
  */
 const TIME_LIMIT_MS = 10_000;
 /** Rows of the terminal that stay free: for what stands beneath the messages, and the line under a picture. */
