@@ -131,7 +131,7 @@ export class SystemDisk implements Disk {
   async open(
     path: string,
     name: string | undefined,
-    progress: (bytes: number) => void,
+    progress: (bytes: number, size: number) => void,
   ): Promise<Upload> {
     try {
       const real = await Deno.realPath(path);
@@ -921,7 +921,7 @@ async function remove(folder: Folder, name: string): Promise<void> {
 async function hashFile(
   file: Deno.FsFile,
   most: number,
-  progress: (bytes: number) => void = () => {},
+  progress: (bytes: number, size: number) => void = () => {},
 ): Promise<{ hash: Hash; bytes: number }> {
   const hash = createHash("sha256");
   const piece = new Uint8Array(Math.min(PIECE, most + 1));
@@ -932,7 +932,7 @@ async function hashFile(
     if (read === null) break;
     hash.update(piece.subarray(0, read));
     bytes += read;
-    progress(Math.min(bytes, most));
+    progress(Math.min(bytes, most), most);
   }
   return { hash, bytes };
 }

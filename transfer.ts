@@ -59,7 +59,8 @@ export interface Upload {
 /** The user's files, as far as transfers need them. */
 export interface Disk {
   /**
-   * Opens what is to be offered: hashes it in pieces and says how far it is. What `progress` throws ends it.
+   * Opens what is to be offered: hashes it in pieces and says how far it is, of how many bytes. What `progress`
+   * throws ends it.
    *
    * @param name what others see instead of the name that it has
    * @throws {ChatError} if it is no file, or can't be read
@@ -67,7 +68,7 @@ export interface Disk {
   open(
     path: string,
     name: string | undefined,
-    progress: (bytes: number) => void,
+    progress: (bytes: number, size: number) => void,
   ): Promise<Upload>;
   /**
    * The files of a folder and of those in it, or the one file. Links, pipes and devices in it are left out.
