@@ -143,15 +143,15 @@ export class Transcript {
       case "ended":
         return this.#end(event.ending, now, page);
       case "offer":
-        return this.notice(printable(offerSentence(event)), now, page);
+        return this.notice(offerSentence(event), now, page);
       case "transfer": {
         // Where it begins and how far it is stands in the live area.
         const sentence = transferSentence(event.transfer, { begins: false });
         const role = event.transfer.state === "failed" ? "error" : "dim";
-        return sentence === undefined ? [] : this.notice(printable(sentence), now, page, role);
+        return sentence === undefined ? [] : this.notice(sentence, now, page, role);
       }
       case "unsent":
-        return this.notice(printable(event.message), now, page, "error");
+        return this.notice(event.message, now, page, "error");
       case "progress":
       case "joined":
       case "left":

@@ -633,8 +633,9 @@ async function sendFile(
   signals.first.then(() => client.leave());
   let failed = false;
   let offered = false;
-  /** What somebody has: of those that are offered to all, one is enough. */
-  const done = new Set<string>();
+  /** What is offered, and what of it somebody has: where it is offered to all, one is enough. */
+  const told = new Set<string>();
+  const had = new Set<string>();
   try {
     await client.run((event) => {
       if (event.type === "members" && !offered) {
@@ -652,12 +653,15 @@ async function sendFile(
       if (isOurs) { for (const { text } of plainLines(event, new Date())) note(`chat: ${text}`); }
       if (event.type === "transfer") {
         failed ||= isRefused(event.transfer, to);
-        if (event.transfer.state === "done") done.add(hashOf(event.transfer));
+        if (event.transfer.state === "done") had.add(nameOf(event.transfer));
       }
-      const waits = client.offering || client.transfers.some((one) => (
-        ["offered", "waiting", "running"].includes(one.state) && !done.has(hashOf(one))
-      ));
-      if (offered && (failed || (done.size > 0 && !waits))) client.leave();
+      if (event.type === "offer" && event.from.self) {
+        for (const one of event.files) told.add(nameOf(one));
+      }
+      // Looks at all only where that can be the last: there may be thousands.
+      const isOver = had.size > 0 && had.size >= told.size && !client.offering &&
+        client.transfers.every((one) => had.has(nameOf(one)));
+      if (offered && (failed || isOver)) client.leave();
     });
   } finally {
     signals.forget();
@@ -666,7 +670,8 @@ async function sendFile(
   return failed ? FAILED : code;
 }
 
-function hashOf({ name, sha256 }: Transfer): string {
+/** The same for an offer, and for what comes of it with each member. */
+function nameOf({ name, sha256 }: Transfer): string {
   return `${sha256} ${name}`;
 }
 
