@@ -121,6 +121,11 @@ export function readTraffic(bytes: Uint8Array): Traffic {
   return { kind: "run", bytes };
 }
 
+/** Whether it has what a client sent and what a server sent. */
+function hasBoth({ preface, frames }: Traffic & { kind: "frames" }): boolean {
+  return preface && frames.some(({ type }) => type === Type.GREETING);
+}
+
 /** What a server's greeting says, in clear, of the cipher: the public key, or that it is sealed. Nothing needs it. */
 export function announcedKey(traffic: Traffic): number | "sealed" | undefined {
   if (traffic.kind === "run") return undefined;
@@ -175,69 +180,15 @@ function sealedIn(
 // ---- the model ----
 
 /**
- * Of 1,000 letters, how many are a, b, c ... z; rounded from the counts that cryptography's textbooks give
- * (English, German, French), letters with accents left out. A text under a wrong key has other letters
- * altogether, so a language like these will do.
+ * Of 1,000 letters in English, German and French, how many are a, b, c ... z: rounded from what common tables of
+ * letter frequencies agree on, letters with accents left out. A text under a wrong key has other characters
+ * altogether, so languages like these will do.
  */
 const LETTERS: readonly (readonly number[])[] = [
-  [
-    82,
-    15,
-    28,
-    43,
-    127,
-    22,
-    20,
-    61,
-    70,
-    2,
-    8,
-    40,
-    24,
-    67,
-    75,
-    19,
-    1,
-    60,
-    63,
-    91,
-    28,
-    10,
-    24,
-    2,
-    20,
-    1,
-  ],
-  [
-    65,
-    19,
-    27,
-    51,
-    164,
-    17,
-    30,
-    46,
-    66,
-    3,
-    14,
-    34,
-    25,
-    98,
-    26,
-    7,
-    1,
-    70,
-    73,
-    62,
-    42,
-    8,
-    19,
-    1,
-    1,
-    11,
-  ],
-  [76, 9, 33, 37, 147, 11, 9, 7, 75, 5, 1, 55, 30, 71, 58, 25, 14, 67, 79, 72, 63, 18, 1, 4, 1, 3],
-];
+  "82 15 28 43 127 22 20 61 70 2 8 40 24 67 75 19 1 60 63 91 28 10 24 2 20 1",
+  "65 19 27 51 164 17 30 46 66 3 14 34 25 98 26 7 1 70 73 62 42 8 19 1 1 11",
+  "76 9 33 37 147 11 9 7 75 6 1 55 30 71 58 25 14 67 79 72 63 18 1 4 1 3",
+].map((counts) => counts.split(" ").map(Number));
 
 /** Of all characters, the parts that are these. Estimates: a finding has bits by the dozen, and these cost one or two. */
 const PART = {
@@ -479,8 +430,7 @@ export function reveal(traffic: Traffic, { publicKey, privateKey }: Candidate): 
   const texts: string[] = [];
   let others = 0;
   const names = new Map<number, string>();
-  /** Whether a client sent these, and not a server too. */
-  const client = traffic.preface && !traffic.frames.some(({ type }) => type === Type.GREETING);
+  const client = traffic.preface && !hasBoth(traffic);
   for (const frame of traffic.frames) {
     const sealed = sealedIn(frame);
     if (!sealed) continue;
@@ -552,6 +502,12 @@ export function explain(traffic: Traffic, { candidates, tried }: Finding): strin
     : announcedKey(traffic) === best.publicKey;
   if (announced) {
     sentences.push("the server has sent this key itself, in clear: that was not needed");
+  }
+  if (traffic.kind === "frames" && hasBoth(traffic)) {
+    sentences.push(
+      "both directions are in it: what the client says comes twice, and of what it says to one " +
+        "member alone the name is the receiver's",
+    );
   }
   if (traffic.kind === "frames" && traffic.unread > 0) {
     sentences.push(

@@ -320,6 +320,11 @@ Deno.test("crack: a client's frames say who it is and whom it talks to", () => {
     key: 198,
     text: "Grace: Here we go!\n(direct) Grace: Coffee?",
   });
+  // With the server's in between, nobody can tell who the last one is for, and this is said.
+  const both = concat([...client, ...framed(198, [[2, text("Here we go!")]])]);
+  assertEquals(opened(both).text, "Grace: Here we go!\n#1: Coffee?\nGrace: Here we go!");
+  const traffic = readTraffic(both);
+  assertMatch(explain(traffic, crack(traffic)).join("\n"), /both directions are in it/);
 });
 
 Deno.test("crack: files in the room are no text, and do not hide it", () => {
