@@ -131,6 +131,13 @@ export type Command =
     to: string | undefined;
     retry: Retry;
   }
+  | {
+    verb: "crack";
+    /** undefined: stdin. */
+    file: string | undefined;
+    /** How many keys to list in place of the text. */
+    top: number | undefined;
+  }
   | { verb: "completions"; shell: Shell };
 
 /** The shells that completions are made for. */
@@ -306,7 +313,7 @@ const LIMITS: Record<string, Option> = {
   },
 };
 
-type VerbName = "serve" | "join" | "send" | "completions";
+type VerbName = "serve" | "join" | "send" | "crack" | "completions";
 
 /** The table. */
 export const VERBS: Readonly<Record<VerbName, Verb>> = {
@@ -395,6 +402,25 @@ connection is lost first, it tries to come back for 60 seconds, unless --retry s
 The first word is the address if it is localhost, or has a dot or a colon before its end and no
 other marks than an address may have; behind -- all is TEXT.`,
     example: "make 2>&1 | tail -n 20 | chat send --name builder",
+  },
+  crack: {
+    synopsis: "chat crack [FILE] [OPTION...]",
+    summary: "read traffic of the cipher xor without its key",
+    operands: [FILE],
+    options: {
+      top: {
+        value: COUNT,
+        help: "list the N likeliest keys, 1 to 256, in place of the text",
+      },
+      help: HELP,
+    },
+    notes:
+      `FILE has the bytes of one direction of a connection, as a packet capture saves them: those of the
+original, or frames. Without FILE, or with -, they come from stdin. At most 4 MiB are read. All 256
+keys are tried; the one that gives text is printed as \`key KEY\`, with the text below it, and stderr
+says how sure that is, and why. English, German and French are known best, and 40 bytes of these
+are enough. Exit code 0 says that a key was found.`,
+    example: "chat crack traffic.bin",
   },
   completions: {
     synopsis: "chat completions SHELL",
@@ -537,6 +563,17 @@ export function parseCommand(
         file,
         to,
         retry: parseRetry(options),
+      };
+    }
+    case "crack": {
+      const [file, extra] = [...positionals, ...text];
+      if (extra !== undefined) throw tooMany(extra, "chat crack reads one file");
+      if (file === "") throw new UsageError("Cannot read a file without a name");
+      const top = options.get("top");
+      return {
+        verb,
+        file: file === "-" ? undefined : file,
+        top: top === undefined ? undefined : parseNumber("number of keys", top, 1, 256),
       };
     }
     case "completions":

@@ -710,6 +710,29 @@ Deno.test("chosenView: the command line beats the config file, one by one; what 
   });
 });
 
+// ---- crack ----
+
+Deno.test("parseCommand: crack reads one file or stdin, and lists as many keys as there are", () => {
+  const command: Command = { verb: "crack", file: undefined, top: undefined };
+  assertEquals(parse(["crack"]), command);
+  assertEquals(parse(["crack", "-"]), command);
+  assertEquals(parse(["crack", "a b.bin"]), { ...command, file: "a b.bin" });
+  assertEquals(parse(["crack", "--", "--top"]), { ...command, file: "--top" });
+  for (const top of [1, 256]) {
+    assertEquals(parse(["crack", "--top", `${top}`, "-"]), { ...command, top });
+  }
+  for (const top of ["0", "257", "-1", "x"]) {
+    assertThrows(() => parse(["crack", `--top=${top}`]), UsageError, "from 1 to 256");
+  }
+  assertThrows(
+    () => parse(["crack", "a", "b"]),
+    UsageError,
+    'Cannot use "b": chat crack reads one',
+  );
+  assertThrows(() => parse(["crack", ""]), UsageError, "without a name");
+  assertThrows(() => parse(["crack", "--json"]), UsageError, "no such option");
+});
+
 // ---- completions ----
 
 Deno.test("parseCommand: completions are for one of three shells", () => {
@@ -1023,6 +1046,7 @@ Deno.test("usage: every option of a help is taken by its verb, and every option 
       ],
     ],
     send: ["name", "config", "no-config", "code-file", "cipher", "retry", "file", "to", "help"],
+    crack: ["top", "help"],
     completions: ["help"],
   };
   const values: Environment = {
@@ -1077,7 +1101,7 @@ Deno.test("parseCommand: any words at all give a command or a UsageError", () =>
     fc.string().map((text) => `--${text}`),
     fc.string().map((text) => `-${text}`),
   );
-  const verb = fc.constantFrom("serve", "join", "send", "completions");
+  const verb = fc.constantFrom("serve", "join", "send", "crack", "completions");
   fc.assert(fc.property(verb, fc.array(word), (verb, rest) => {
     try {
       const command = parse([verb, ...rest]);

@@ -3,6 +3,7 @@
 
 import type { Environment } from "./environment.ts";
 import { mentions } from "./markup.ts";
+import { offerSentence } from "./progress.ts";
 import type { RoomEvent } from "./room.ts";
 import { printable, splitGraphemes } from "./text.ts";
 import type { View } from "./view.ts";
@@ -53,17 +54,28 @@ export class Attention {
    * nothing rings. `self` is one's own name.
    */
   note(event: RoomEvent, view: View, self: string, now: number): string | undefined {
-    if (event.type !== "message" && event.type !== "direct") return undefined;
-    const { from, text } = event;
+    if (event.type !== "message" && event.type !== "direct" && event.type !== "offer") {
+      return undefined;
+    }
+    const { from } = event;
     if (from.self) return undefined;
     if (this.#focused === false) this.#unread++;
     if (view.muted || view.notify === "off") return undefined;
     if (!this.isAway(now) || now - this.#lastRing < PAUSE_MS) return undefined;
-    const isMeant = view.notify === "all" || event.type === "direct" || mentions(text, self);
-    if (!isMeant) return undefined;
+    if (view.notify !== "all" && !isMeant(event, self)) return undefined;
     this.#lastRing = now;
-    return event.action ? `* ${from.name} ${text}` : `${from.name}: ${text}`;
+    if (event.type === "offer") return offerSentence(event);
+    return event.action ? `* ${from.name} ${event.text}` : `${from.name}: ${event.text}`;
   }
+}
+
+/** Whether it is for this user alone, or names it. */
+function isMeant(
+  event: RoomEvent & { type: "message" | "direct" | "offer" },
+  self: string,
+): boolean {
+  if (event.type === "offer") return event.direct;
+  return event.type === "direct" || mentions(event.text, self);
 }
 
 /** The ways in which terminals notify; with `bell` there is none but the bell. */

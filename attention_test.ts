@@ -10,6 +10,14 @@ const message = (text: string, from: Person = BOB): RoomEvent => (
 );
 const direct: RoomEvent = { type: "direct", from: BOB, text: "psst", action: false, ...UNPROVED };
 
+const offer: RoomEvent & { type: "offer" } = {
+  type: "offer",
+  from: BOB,
+  direct: false,
+  files: [],
+  ...UNPROVED,
+};
+
 /** What rings while the window is not in front. */
 function rings(view: View, event: RoomEvent): boolean {
   const attention = new Attention(0);
@@ -29,7 +37,11 @@ Deno.test("Attention: one's own name and direct messages ring; all, or nothing, 
     [new View({ notify: "all" }), message("hi all"), true],
     // One's own.
     [new View({ notify: "all" }), message("I, ada", ADA), false],
+    [new View(), offer, false],
+    [new View(), { ...offer, direct: true }, true],
+    [new View({ notify: "all" }), offer, true],
     [off, direct, false],
+    [off, { ...offer, direct: true }, false],
     [off, message("ada"), false],
     [muted, direct, false],
     [new View({ notify: "all" }), { type: "joined", who: BOB, at: 1, sent: undefined }, false],

@@ -52,6 +52,12 @@ export class TokenBucket {
   }
 }
 
+/**
+ * What counts of a message to one member: it is written once, not once for each member. So a file goes 64 times as
+ * fast as a crowd is talked to.
+ */
+export const DIRECT_PART = 1 / 64;
+
 /** A quarter of a burst: who has got so much back has paused. */
 const RECOVERED = 1 / 4;
 
@@ -74,11 +80,12 @@ export class Meter {
    * Counts one frame.
    *
    * @param bytes its length, header included
+   * @param part how much of it counts: see `DIRECT_PART`
    * @returns how many ms it has to wait, from `now` on; 0 if none
    */
-  take(bytes: number, now: number): number {
+  take(bytes: number, now: number, part = 1): number {
     this.#recovered = this.#frames.fill(now) >= RECOVERED && this.#bytes.fill(now) >= RECOVERED;
-    return Math.max(this.#frames.take(1, now), this.#bytes.take(bytes, now));
+    return Math.max(this.#frames.take(part, now), this.#bytes.take(part * bytes, now));
   }
 
   /** How many ms it takes until both buckets are so full that something may go which can wait. */

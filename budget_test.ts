@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import {
+  DIRECT_PART,
   DROP_AFTER_MS,
   Meter,
   Patience,
@@ -299,6 +300,13 @@ Deno.test("Patience: nobody is dropped that was not warned, at least 50 seconds 
     }),
     { numRuns: 1_000 },
   );
+});
+
+Deno.test("Meter: of a message to one member a 64th counts, of frames and of bytes", () => {
+  const meter = new Meter({ frames: 10, frameBurst: 1, bytes: 64, byteBurst: 640 }, 0);
+  for (let i = 0; i < 64; i++) assertEquals(meter.take(1, 0, DIRECT_PART), 0);
+  assertEquals(meter.take(640 * 64, 0, DIRECT_PART), 0);
+  assertEquals(meter.take(0, 0), Math.ceil(1000 / 64));
 });
 
 Deno.test("Meter.spare: how long until both buckets are so full again; 0 where they are", () => {

@@ -701,6 +701,10 @@ export class Client implements Room {
     return this.#transfers?.list ?? [];
   }
 
+  get going(): readonly Transfer[] {
+    return this.#transfers?.going ?? [];
+  }
+
   /** Files are being looked at that are to be offered. */
   get offering(): boolean {
     return this.#transfers?.offering ?? false;
@@ -967,7 +971,7 @@ export class Client implements Room {
         session.cipher.expectAll(id);
         if (this.#isBack(id)) this.#repeat();
         this.#reunite();
-        this.#transfers?.joined();
+        this.#transfers?.joined(id);
         return { type: "joined", who: this.#roster.person(id), sent: profile?.sent, at };
       }
       case Type.PROFILE: {

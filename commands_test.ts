@@ -36,6 +36,7 @@ function fakeRoom(fingerprint?: string): { room: Room; done: string[] } {
     compare: (who) => (note("compare", who), "eight words"),
     trust: (who) => void note("trust", who),
     transfers: [],
+    going: [],
     offer: (...what) => void note("offer", ...what.filter((one) => one !== undefined)),
     accept: (which) => note("accept", which),
     decline: (which) => note("decline", which),

@@ -95,7 +95,10 @@ class Zsh implements AsyncDisposable {
     const terminal = new Terminal({ columns: 200, rows: 100, env: place.env });
     terminal.type(`cd '${place.path}'; exec zsh -f\r`);
     terminal.type(
-      "PS1='> '; unsetopt ALWAYS_LAST_PROMPT; LISTMAX=1000; bindkey '^O' list-choices\r",
+      "PS1='> '; unsetopt ALWAYS_LAST_PROMPT; LISTMAX=1000; " +
+        // While keys wait it shows no list: so it says when the list is there.
+        "show() { zle list-choices; zle -R; zle -I; print listed $((++lists)) }; " +
+        "zle -N show; bindkey '^O' show\r",
     );
     terminal.type(`autoload -Uz compinit && compinit -D -u && source '${place.script}'\r`);
     return new Zsh(terminal);
@@ -106,12 +109,13 @@ class Zsh implements AsyncDisposable {
     // In pieces, so that the commands do not look like what they print.
     this.#terminal.type(`clear; print be''gin ${n}\r`);
     await this.#terminal.shows(new RegExp(`^begin ${n}$`, "m"));
-    this.#terminal.type(`${line}\x0f\x15print e''nd ${n}\r`);
-    await this.#terminal.shows(new RegExp(`^end ${n}$`, "m"));
+    this.#terminal.type(`${line}\x0f`);
+    await this.#terminal.shows(new RegExp(`^listed ${n}$`, "m"));
     const { rows } = this.#terminal;
+    this.#terminal.type("\x15");
     // Behind the line itself, and before it is shown again.
     const start = rows.indexOf(`begin ${n}`) + 2;
-    const end = rows.findIndex((row, index) => index >= start && /^(?:> |end \d)/.test(row));
+    const end = rows.findIndex((row, index) => index >= start && /^(?:> |listed \d)/.test(row));
     return rows.slice(start, end);
   }
 

@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createHash } from "node:crypto";
-import { findDownloads, type Offer, type Sink, SYSTEM, SystemDisk, type Writing } from "./disk.ts";
+import { findDownloads, SYSTEM, SystemDisk, type Writing } from "./disk.ts";
 import { ChatError } from "./errors.ts";
 import { partName, stateName } from "./filename.ts";
+import type { Offer, Sink } from "./transfer.ts";
 
 const posix = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 

@@ -41,7 +41,11 @@ export class FakeRoom implements Room {
   readonly size = 2;
   link: Link = { state: "connected" };
   readonly pending: Pending[] = [];
-  readonly transfers: Transfer[] = [];
+  transfers: Transfer[] = [];
+
+  get going(): Transfer[] {
+    return this.transfers.filter(({ state }) => state === "running" || state === "reading");
+  }
   /** What was asked for, such as "say hello". */
   readonly calls: string[] = [];
   /** What to refuse everything with. */
@@ -150,6 +154,7 @@ type Reasons<Type extends RoomEvent["type"]> = {
 const LEFT: Reasons<"left"> = { left: true, lost: true, slow: true, refused: true };
 const UNDELIVERED: Reasons<"undelivered"> = { busy: true, gone: true };
 const STATES: Record<Transfer["state"], true> = {
+  reading: true,
   offered: true,
   waiting: true,
   running: true,

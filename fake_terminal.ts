@@ -185,6 +185,9 @@ export class FakeRoom implements Room {
   }
   trust(): void {}
   transfers: Transfer[] = [];
+  get going(): Transfer[] {
+    return this.transfers.filter(({ state }) => state === "running" || state === "reading");
+  }
   offer(): void {}
   accept(): number {
     return 1;

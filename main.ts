@@ -18,7 +18,7 @@ async function run(command: Command): Promise<number> {
       return DONE;
     }
   }
-  const { joinRoom, send, serve } = await import("./verbs.ts");
+  const { crackTraffic, joinRoom, send, serve } = await import("./verbs.ts");
   switch (command.verb) {
     case "serve":
       return await serve(command);
@@ -26,6 +26,8 @@ async function run(command: Command): Promise<number> {
       return await joinRoom(command);
     case "send":
       return await send(command);
+    case "crack":
+      return await crackTraffic(command);
   }
 }
 

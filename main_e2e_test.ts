@@ -1,11 +1,13 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { SHELLS } from "./args.ts";
+import { concat } from "./bytes.ts";
+import { XorCipher } from "./cipher.ts";
 import { completions } from "./completions.ts";
 import config from "./deno.json" with { type: "json" };
 import { Home, Program, run } from "./e2e.ts";
 import { configPath, findPlaces } from "./home.ts";
 import { Impostor, Raw } from "./loopback.ts";
-import { encodeFrame, MAX_FRAME, PREFACE, Type } from "./protocol.ts";
+import { encodeFrame, encodeHello, MAX_FRAME, PREFACE, Type, VERSION } from "./protocol.ts";
 
 const utf8 = new TextEncoder();
 const windows = Deno.build.os === "windows";
@@ -233,6 +235,73 @@ Deno.test("chat join: input that can't be taken is told of, the rest is said, an
   assertMatch(json.stdout, /"text":"fine"/);
 });
 
+// ---- crack ----
+
+Deno.test("chat crack: the key and the text on stdout, why on stderr; from a file and from stdin", async () => {
+  const said = "So it starts!Right?Yep!Here we go!";
+  const bytes = new XorCipher(198).seal(utf8.encode(said));
+  using home = new Home();
+  const path = `${home.path}/traffic.bin`;
+  Deno.writeFileSync(path, bytes);
+  const expected = `key 198\n${said}\n`;
+  for (const args of [[path], [], ["-"]]) {
+    // What is not read by it can't be written to it either.
+    const input = args[0] === path ? {} : { input: bytes };
+    const { code, stdout, stderr } = await run(["crack", ...args], { home, ...input });
+    assertEquals([code, stdout], [0, expected], stderr);
+    assertMatch(
+      stderr,
+      /^chat: all 256 keys were tried on 34 bytes\nchat: 198 gives text, [^]*188/,
+    );
+  }
+  const { code, stdout } = await run(["crack", "--top", "2"], { home, input: bytes });
+  assertEquals(code, 0);
+  assertMatch(stdout, /^198 +\d+ bits +99\.9 % {2}So it starts!.*\n199 .*\n$/);
+});
+
+Deno.test("chat crack: what an open room has sent is opened with nothing but its bytes", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor", "--key", "9");
+  await using _ = server;
+  await using ada = await Program.join(address, "Ada");
+  await using raw = await Raw.connect({ port: Number(address.split(":")[1]) });
+  const profile = new XorCipher(9).seal(utf8.encode('{"name":"Grace"}'));
+  await raw.write(concat([PREFACE, encodeHello({ version: VERSION, profile })]));
+  const got = [await raw.frameOf(Type.GREETING), await raw.frameOf(Type.MEMBER)];
+  await ada.type("So it starts!\nRight?\n");
+  got.push(await raw.frameOf(Type.MESSAGE), await raw.frameOf(Type.MESSAGE));
+  const input = concat(got.map(({ type, id, body }) => encodeFrame(type, id, body)));
+  const { code, stdout, stderr } = await run(["crack"], { input });
+  assertEquals([code, stdout], [0, "key 9\nAda: So it starts!\nAda: Right?\n"], stderr);
+});
+
+Deno.test("chat crack: where no key is found it ends with 1, and says what that means", async () => {
+  const noise = crypto.getRandomValues(new Uint8Array(4000));
+  const cases: [string[], Uint8Array<ArrayBuffer> | undefined, RegExp][] = [
+    [[], noise, /none of the 256 keys gives text; that is what a sealed stream looks like\n/],
+    [[], new Uint8Array(0), /there is nothing to read\n/],
+    [
+      [],
+      utf8.encode("hm"),
+      /in 2 bytes there is too little to tell; .* % sure\nchat: hint: .*--top/,
+    ],
+    [["."], undefined, /Cannot read the traffic from \.: /],
+    [["/there/is/none"], undefined, /Cannot read the traffic from \/there\/is\/none: /],
+    // One byte more than is read.
+    [
+      [],
+      new Uint8Array(4 * 1024 * 1024 + 1),
+      /^chat: this is about the first 4M: more is not read\n/,
+    ],
+  ];
+  for (const [args, input, pattern] of cases) {
+    const options = input === undefined ? {} : { input };
+    const { code, stdout, stderr } = await run(["crack", ...args], options);
+    assertEquals([code, stdout], [1, ""]);
+    assertMatch(stderr, pattern);
+    assertMatch(stderr, /^chat: error: Cannot /m);
+  }
+});
+
 // ---- help and version ----
 
 Deno.test("chat --version: the version of deno.json", async () => {
@@ -242,7 +311,10 @@ Deno.test("chat --version: the version of deno.json", async () => {
 
 Deno.test("chat --help: on stdout with 0, for the program and each verb, and ends in an example", async () => {
   for (
-    const args of [["--help"], ["serve", "--help"], ["join", "-h"], ["completions", "-h"], [
+    const args of [["--help"], ["serve", "--help"], ["join", "-h"], ["crack", "-h"], [
+      "completions",
+      "-h",
+    ], [
       "help",
       "send",
     ]]

@@ -30,10 +30,20 @@ export class MemoryDisk implements Disk {
   open_ = 0;
   /** Awaited by each write: a slow disk, or a full one. */
   onWrite: (offset: number) => Promise<void> | void = () => {};
+  /** Awaited in the middle of each file that is read to be offered. */
+  onOpen: (path: string) => Promise<void> | void = () => {};
 
-  async open(path: string, name: string | undefined): Promise<Upload> {
+  async open(
+    path: string,
+    name: string | undefined,
+    progress: (bytes: number, size: number) => void,
+  ): Promise<Upload> {
     const bytes = this.files.get(path);
     if (!bytes) throw new ChatError(`Cannot read ${path}: there is no such file`);
+    for (const part of [1 / 2, 1]) {
+      progress(Math.floor(part * bytes.length), bytes.length);
+      if (part < 1) await this.onOpen(path);
+    }
     const hash = await sha256(bytes);
     this.open_++;
     let open = true;

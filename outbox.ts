@@ -1,10 +1,10 @@
 // What a client sends: frames in their order, at the pace that the room takes, kept until the server is known to
 // have taken them. So what was lost with a connection is sent again over the next, once.
 
-import { Meter } from "./budget.ts";
+import { DIRECT_PART, Meter } from "./budget.ts";
 import { concat } from "./bytes.ts";
 import type { Source } from "./connection.ts";
-import type { Budget } from "./protocol.ts";
+import { type Budget, isDirect } from "./protocol.ts";
 
 /** A write of this size is worth its call. */
 const WRITE_SIZE = 64 * 1024;
@@ -152,13 +152,19 @@ export class Outbox implements Source {
     }
     const frame = this.#bulk();
     if (!frame) return undefined;
-    this.#meter?.take(frame.length, performance.now());
+    this.#pay(frame);
     this.#frames.push(frame);
     this.#sent++;
     this.#bytes += frame.length;
     this.#isBulk.add(frame);
     this.#bulkBytes += frame.length;
     return frame;
+  }
+
+  /** Counts a frame against the budget; returns for how many ms it has to wait. */
+  #pay(frame: Uint8Array): number {
+    const part = isDirect(frame) ? DIRECT_PART : 1;
+    return this.#meter?.take(frame.length, performance.now(), part) ?? 0;
   }
 
   /** Unlike `#wait`, this keeps nothing else back. */
@@ -173,7 +179,7 @@ export class Outbox implements Source {
   #mayGo(frame: Uint8Array): boolean {
     if (!this.#meter || this.#paid) return true;
     this.#paid = true;
-    const wait = this.#meter.take(frame.length, performance.now());
+    const wait = this.#pay(frame);
     if (wait === 0) return true;
     this.#wait = setTimeout(() => {
       this.#wait = undefined;

@@ -105,7 +105,7 @@ export class PlainScreen {
       if (count === null) break;
     }
     if (this.#options.stay && !this.#leaving) return;
-    await this.#until(() => this.#room.pending.length === 0 && !this.#room.transfers.some(isGoing));
+    await this.#until(() => this.#room.pending.length === 0 && this.#room.going.every(isStalled));
     if (!this.#ended) this.#room.leave();
   }
 
@@ -247,9 +247,9 @@ function toMember({ id, name, self, away }: Person): Record<string, unknown> {
   return { id, name, self, away };
 }
 
-/** It goes on by itself. What is stalled is not waited for: the other side may never come back. */
-function isGoing({ state, stalled }: Transfer): boolean {
-  return (state === "running" || state === "waiting") && stalled === undefined;
+/** What is stalled is not waited for: the other side may never come back. */
+function isStalled({ stalled }: Transfer): boolean {
+  return stalled !== undefined;
 }
 
 function toFile({ number, name, size, sha256 }: Transfer): Record<string, unknown> {

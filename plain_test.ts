@@ -785,16 +785,17 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
       { from: 1, name: "ada", direct: false, files: [FILE] },
     ],
     transfer: [
-      ...["offered", "waiting", "running", "done", "declined", "cancelled", "failed"].map((
-        state,
-      ) => ({
-        ...GOING,
-        state,
-        bytes: 0,
-        had: 0,
-        ...(state === "done" && { path: "/home/ada/Downloads/photo.jpg" }),
-        ...(state === "failed" && { message: "bob does not offer it any more" }),
-      })),
+      ...["reading", "offered", "waiting", "running", "done", "declined", "cancelled", "failed"]
+        .map((
+          state,
+        ) => ({
+          ...GOING,
+          state,
+          bytes: 0,
+          had: 0,
+          ...(state === "done" && { path: "/home/ada/Downloads/photo.jpg" }),
+          ...(state === "failed" && { message: "bob does not offer it any more" }),
+        })),
       { ...GOING, state: "running", bytes: 1024, had: 0, stalled: "bob is reconnecting" },
       { ...GOING, state: "running", bytes: 1024, had: 1024 },
       { ...FILE_OUT, state: "cancelled", bytes: 0, had: 0 },

@@ -57,6 +57,7 @@ export function transferSentence(
   const what = who ? `${name} ${direction === "in" ? "from" : "to"} ${who.name}` : name;
   const why = message === undefined ? "" : `: ${message}`;
   switch (state) {
+    case "reading":
     case "offered":
     case "waiting":
       return undefined;
@@ -77,6 +78,59 @@ export function transferSentence(
       return `${what} is cancelled${why}`;
     case "failed":
       return `${what} has failed${why}`;
+  }
+}
+
+/** What comes within so many ms of another file with the same member is told together. */
+const TOGETHER_MS = 3000;
+
+/** Files that are there, folded: a folder of thousands is a line or two. */
+export class Arrivals {
+  /** Of each direction and member: when the last file was there, and what has not been told. */
+  readonly #with = new Map<string, { at: number; files: number; bytes: number; last: Transfer }>();
+
+  get isEmpty(): boolean {
+    return this.#with.values().every(({ files }) => files === 0);
+  }
+
+  /**
+   * Takes a file that is there; returns whether it is told with others: not so the first one.
+   *
+   * @param now in ms
+   */
+  add(transfer: Transfer, now: number): boolean {
+    const { direction, who, size } = transfer;
+    const key = `${direction} ${who?.id}`;
+    for (const [old, { at, files }] of this.#with) {
+      if (files === 0 && now - at >= TOGETHER_MS) this.#with.delete(old);
+    }
+    const before = this.#with.get(key);
+    const isTogether = before !== undefined;
+    const [files, bytes] = isTogether ? [before.files + 1, before.bytes + size] : [0, 0];
+    this.#with.set(key, { at: now, files, bytes, last: transfer });
+    return isTogether;
+  }
+
+  /** What has come, one sentence for each member; names may hold anything: `printable()` before it is shown. */
+  get sentences(): string[] {
+    return [...this.#with.values()].filter(({ files }) => files > 0)
+      .map(({ files, bytes, last }) => {
+        const what = `${files} more ${files === 1 ? "file" : "files"} (${bytesText(bytes)})`;
+        const who = last.who?.name ?? "nobody";
+        if (last.direction === "out") {
+          return `${what} to ${who} ${files === 1 ? "is" : "are"} there`;
+        }
+        return `${what} from ${who} ${
+          files === 1 ? "is" : "are"
+        } here, whole; the last: ${last.path}`;
+      });
+  }
+
+  /** The sentences; what comes soon is still told together. */
+  take(): string[] {
+    const { sentences } = this;
+    for (const one of this.#with.values()) [one.files, one.bytes] = [0, 0];
+    return sentences;
   }
 }
 

@@ -1,6 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { ADA, BOB, OFFER, UNPROVED } from "./fake_room.ts";
-import { duration, listRow, liveRow, offerSentence, transferSentence } from "./progress.ts";
+import {
+  Arrivals,
+  duration,
+  listRow,
+  liveRow,
+  offerSentence,
+  transferSentence,
+} from "./progress.ts";
 import fc from "./property.ts";
 import type { Transfer } from "./room.ts";
 import { width } from "./text.ts";
@@ -85,4 +92,29 @@ Deno.test("listRow, duration: as people write them", () => {
   assertEquals([0, 0.1, 59.5, 60, 3600, 1e9].map(duration), [
     ...["0:00", "0:01", "1:00", "1:00", "1:00:00", "99:59:59"],
   ]);
+});
+
+Deno.test("Arrivals: the first file is told by itself, what comes soon behind it together, each member's alone", () => {
+  const arrivals = new Arrivals();
+  const here: Transfer = { ...OFFER, state: "done", path: "/d/photo.jpg" };
+  const away: Transfer = { ...here, direction: "out", path: undefined };
+  assertEquals(arrivals.add(here, 0), false);
+  assertEquals(arrivals.add({ ...here, who: ADA }, 1), false);
+  assertEquals(arrivals.add(away, 2), false);
+  assert(arrivals.isEmpty);
+  assertEquals(arrivals.add(here, 2999), true);
+  assertEquals(arrivals.add(away, 3001), true);
+  assertEquals(arrivals.add({ ...here, path: "/d/last.jpg" }, 5000), true);
+  assert(!arrivals.isEmpty);
+  const told = [
+    "2 more files (6 MiB) from bob are here, whole; the last: /d/last.jpg",
+    "1 more file (3 MiB) to bob is there",
+  ];
+  assertEquals(arrivals.sentences, told);
+  assertEquals(arrivals.take(), told);
+  assert(arrivals.isEmpty);
+  // Soon behind one that was told.
+  assertEquals(arrivals.add(here, 7999), true);
+  assertEquals(arrivals.take().length, 1);
+  assertEquals(arrivals.add(here, 10_999), false);
 });

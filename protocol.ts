@@ -273,6 +273,11 @@ export function frameSize(bytes: Uint8Array): number {
   return LENGTH_SIZE + readU32(bytes, 0);
 }
 
+/** Whether a member's frame that stands at the start of `bytes` is a message to one other, not to the room. */
+export function isDirect(bytes: Uint8Array): boolean {
+  return bytes[LENGTH_SIZE] === Type.MESSAGE && readU32(bytes, LENGTH_SIZE + 1) !== 0;
+}
+
 /** Gives a frame that stands at the start of `bytes` another type and id, in place. */
 export function readdress(bytes: Uint8Array, type: number, id: number): void {
   bytes[LENGTH_SIZE] = type;

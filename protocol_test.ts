@@ -22,6 +22,7 @@ import {
   type Frame,
   FrameDecoder,
   HEADER_SIZE,
+  isDirect,
   Left,
   MAX_BODY,
   MAX_FRAME,
@@ -158,6 +159,13 @@ Deno.test("encodeFrame: the body is copied, not changed and not kept", () => {
   frame[HEADER_SIZE] = 9;
   assertEquals([...body], [1, 2, 3]);
   assertStrictEquals(frame.buffer.byteLength, frame.length, "one allocation, of the frame's size");
+});
+
+Deno.test("isDirect: a message to one, not one to the room, and nothing else with an id", () => {
+  assertEquals(isDirect(encodeFrame(Type.MESSAGE, 7, Uint8Array.of(1))), true);
+  assertEquals(isDirect(encodeFrame(Type.MESSAGE, 2 ** 32 - 1)), true);
+  assertEquals(isDirect(encodeFrame(Type.MESSAGE, 0, Uint8Array.of(1))), false);
+  assertEquals(isDirect(encodeFrame(Type.HAVE, 7)), false);
 });
 
 Deno.test("readdress: type and id change, length and body stay", () => {

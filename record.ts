@@ -33,7 +33,8 @@ interface Said {
   readonly action?: boolean;
 }
 
-function messageLine(who: string, { type, action, text }: Said): string {
+/** A message as one line, safe to print. */
+export function messageLine(who: string, { type, action, text }: Said): string {
   // In front, where no name and no text of a message to the room can stand.
   const whom = type === "message" ? "" : "(direct) ";
   const said = printable(text, "lines").replaceAll("\n", "\n  ");

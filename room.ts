@@ -57,6 +57,7 @@ export interface Transfer {
   /** In hex. */
   readonly sha256: string;
   /**
+   * - `reading`: it is read once and hashed, before it is offered.
    * - `offered`: nothing has begun.
    * - `waiting`: it was accepted, and begins when others are through, or the other side is here.
    * - `running`.
@@ -64,8 +65,16 @@ export interface Transfer {
    * - `declined`, `cancelled`: somebody did not want it, or not any more.
    * - `failed`: `message` says why.
    */
-  readonly state: "offered" | "waiting" | "running" | "done" | "declined" | "cancelled" | "failed";
-  /** Bytes that are there; of what goes out, that the other side has asked for. */
+  readonly state:
+    | "reading"
+    | "offered"
+    | "waiting"
+    | "running"
+    | "done"
+    | "declined"
+    | "cancelled"
+    | "failed";
+  /** Bytes that are there; of what goes out, that the other side has got; of what is read, that have been read. */
   readonly bytes: number;
   /** Bytes that were there already when it began. */
   readonly resumed: number;
@@ -234,6 +243,8 @@ export interface Room {
   trust(who: string | number): void;
   /** Files on offer, on their way, and those that have ended of late, by their numbers. */
   readonly transfers: readonly Transfer[];
+  /** Those that begin, or get further by themselves: few, however many there are. */
+  readonly going: readonly Transfer[];
   /**
    * Offers a file, or those of a folder, one by one, to one member or to all; `offer` or `unsent` says what has
    * become of each.

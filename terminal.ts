@@ -22,9 +22,9 @@ import { type Key, KeyParser } from "./keyboard.ts";
 import type { Files } from "./paths.ts";
 import { graphicsQuery, hear, type Stage, type Told, type Viewer } from "./picture_graphics.ts";
 import { Presence } from "./presence.ts";
-import { liveRow } from "./progress.ts";
+import { Arrivals, liveRow } from "./progress.ts";
 import { RoomRecord } from "./record.ts";
-import type { Ending, Room, RoomEvent, Transfer } from "./room.ts";
+import type { Ending, Room, RoomEvent } from "./room.ts";
 import { choiceRows, pasteNote, searchLine, statusLine } from "./statusline.ts";
 import { cut, printable, width } from "./text.ts";
 import { GROUND_QUERY, paint, palette, themeFor } from "./theme.ts";
@@ -146,6 +146,7 @@ export class Screen {
   readonly #environment: Environment;
   readonly #transcript = new Transcript();
   readonly #presence = new Presence();
+  readonly #arrivals = new Arrivals();
   /** When those who have come and gone are printed at the latest, in ms. */
   #settleBy = 0;
   readonly #attention: Attention;
@@ -403,6 +404,10 @@ export class Screen {
 
   #tell(event: RoomEvent): void {
     const now = this.#clock.now();
+    if (event.type === "transfer" && event.transfer.state === "done") {
+      const wasEmpty = this.#isSettled;
+      if (this.#arrivals.add(event.transfer, now.getTime())) return this.#settleLater(wasEmpty);
+    }
     if (isShown(event, now)) {
       // What others say meanwhile goes above those who come and go: else these would never fold in a lively
       // room. But who has just come is told of before the first words.
@@ -419,10 +424,21 @@ export class Screen {
   /** Who comes and goes is one row for all: in the live area first. */
   #fold(event: RoomEvent & { type: "joined" | "left" }): void {
     if (this.#presence.isFull) this.#settle();
-    const now = this.#clock.now().getTime();
-    if (this.#presence.isEmpty) this.#settleBy = now + MAX_PRESENCE_MS;
+    const wasSettled = this.#isSettled;
     if (event.type === "joined") this.#presence.joined(event.who);
     else this.#presence.left(event.who, event.reason);
+    this.#settleLater(wasSettled);
+  }
+
+  /** Nothing waits to be told together. */
+  get #isSettled(): boolean {
+    return this.#presence.isEmpty && this.#arrivals.isEmpty;
+  }
+
+  /** What is told together is told when nothing more has come for a while. */
+  #settleLater(wasSettled: boolean): void {
+    const now = this.#clock.now().getTime();
+    if (wasSettled) this.#settleBy = now + MAX_PRESENCE_MS;
     this.#cancelSettle?.();
     if (this.#state === "closed") return this.#settle();
     const wait = Math.max(0, Math.min(PRESENCE_MS, this.#settleBy - now));
@@ -432,13 +448,14 @@ export class Screen {
     });
   }
 
-  /** Prints who has come and gone. */
+  /** Prints what was kept to be told together: who has come and gone, and which files. */
   #settle(): void {
     this.#cancelSettle?.();
     this.#cancelSettle = undefined;
-    if (this.#presence.isEmpty) return;
-    const sentence = this.#presence.take();
-    this.#push(this.#transcript.notice(sentence, this.#clock.now(), this.#page()));
+    const who = this.#presence.isEmpty ? [] : [this.#presence.take()];
+    for (const sentence of [...who, ...this.#arrivals.take()]) {
+      this.#push(this.#transcript.notice(sentence, this.#clock.now(), this.#page()));
+    }
   }
 
   /** Puts rows above the live area. */
@@ -539,7 +556,7 @@ export class Screen {
   #progressLater(): void {
     this.#cancelProgress?.();
     this.#cancelProgress = undefined;
-    if (!this.#room.transfers.some(isGoing)) return;
+    if (this.#room.going.length === 0) return;
     this.#cancelProgress = this.#clock.after(PROGRESS_MS, () => this.#draw());
   }
 
@@ -600,9 +617,9 @@ export class Screen {
   #pendingRows(columns: number, height: number): string[] {
     const { pending, self } = this.#room;
     const page = { ...this.#page(), columns };
-    const coming = this.#presence.isEmpty || height < 5
-      ? []
-      : [this.#transcript.coming(this.#presence.sentence, page)];
+    const who = this.#presence.isEmpty ? [] : [this.#presence.sentence];
+    const coming = [...who, ...this.#arrivals.sentences].slice(0, Math.max(0, height - 4))
+      .map((sentence) => this.#transcript.coming(sentence, page));
     coming.push(...this.#transferRows(columns, height - 5 - coming.length));
     const most = Math.max(0, Math.min(MAX_PENDING_ROWS, height - 4 - coming.length));
     const shown = this.#transcript.pending(pending.slice(0, most), self, page);
@@ -615,7 +632,7 @@ export class Screen {
 
   /** One row for each file on its way, as far as there is room for it. */
   #transferRows(columns: number, height: number): string[] {
-    const going = this.#room.transfers.filter(isGoing);
+    const { going } = this.#room;
     const most = Math.max(0, Math.min(MAX_TRANSFER_ROWS, height));
     const { dim } = this.#page().palette;
     const rows = going.slice(0, most).map((one) => liveRow(one, columns));
@@ -657,10 +674,6 @@ export class Screen {
 }
 
 const utf8 = new TextEncoder();
-
-function isGoing({ state }: Transfer): boolean {
-  return state === "running";
-}
 
 /** Does `action`, if it can be done; only for giving the terminal back. */
 function attempt(action: () => void): void {

@@ -1150,6 +1150,29 @@ Deno.test("Screen: a file on its way has one live row, which goes on by itself, 
   );
 });
 
+Deno.test("Screen: a folder that has come is a line or two, also while others talk", async () => {
+  const { tty, room, tell, clock } = setUp();
+  const come = (name: string) =>
+    tell({ type: "transfer", transfer: going({ state: "done", name, path: `/d/${name}` }) });
+  const shown = async () => (await tty.rows()).slice(0, -2).map((row) => row.trim());
+  for (let n = 0; n < 50; n++) {
+    come(`f${n}`);
+    if (n === 20) tell(room.message(bob, "hello"));
+    clock.pass(20);
+  }
+  assertEquals(await shown(), [
+    "09:05 f0 from bob is here, whole (3 MiB): /d/f0",
+    "bob │ hello",
+    "49 more files (147 MiB) from bob are here, whole; the last: /d/f49",
+  ]);
+  clock.pass(3000);
+  come("g");
+  assertEquals((await shown()).slice(2), [
+    "49 more files (147 MiB) from bob are here, whole; the last: /d/f49",
+    "g from bob is here, whole (3 MiB): /d/g",
+  ]);
+});
+
 Deno.test("Screen: of many files on their way some have rows, and the number of the others is told; the line stays", async () => {
   for (const height of [3, 5, 8, 24]) {
     const { tty, room, tell } = setUp(80, height);

@@ -144,7 +144,7 @@ export class Transcript {
       case "ended":
         return this.#end(event.ending, now, page);
       case "offer":
-        return this.notice(printable(offerSentence(event)), now, page);
+        return this.notice(offerSentence(event), now, page);
       case "transfer": {
         // Where it begins and how far it is stands in the live area.
         const sentence = transferSentence(event.transfer, { begins: false });
@@ -153,10 +153,10 @@ export class Transcript {
         // In `mono` there is nothing to see.
         const isSeen = page.palette.names.length > 0 && isPicture(event.transfer);
         const hint = isSeen ? `; /view ${event.transfer.number} shows it` : "";
-        return this.notice(printable(sentence + hint), now, page, role);
+        return this.notice(sentence + hint, now, page, role);
       }
       case "unsent":
-        return this.notice(printable(event.message), now, page, "error");
+        return this.notice(event.message, now, page, "error");
       case "progress":
       case "joined":
       case "left":

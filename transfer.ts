@@ -9,19 +9,40 @@
 
 import { MAX_PIECE, type Place } from "./parcel.ts";
 
+/** What somebody offers. */
+export interface Offer {
+  /** 16 random bytes. */
+  readonly id: Uint8Array;
+  /** As the other side gave it. */
+  readonly name: string;
+  /** In bytes. */
+  readonly size: number;
+  readonly sha256: Uint8Array;
+  /**
+   * Who offers it, by what stays the same when that member comes back: what has come from one member is not
+   * gone on with from another, who could spoil it.
+   */
+  readonly from: string;
+}
+
 /** One file that is being received. Writes come in order of offset; each resolves when the bytes are with the system. */
 export interface Sink {
-  /** Bytes that are there already: from an earlier try at the same file. */
+  /** Bytes that are there. */
   readonly have: number;
+  /**
+   * `bytes` MUST NOT change until it resolves. After a failure what was there still is, and it may be tried again.
+   *
+   * @throws {ChatError} if they can't be written
+   */
   write(offset: number, bytes: Uint8Array): Promise<void>;
   /**
-   * Checks size and SHA-256 and gives the file its name; returns its path. Nothing stands under the final name
-   * unless it resolves.
+   * Checks size and SHA-256 and gives the file its name; returns its path.
    *
-   * @throws {ChatError} if it is not what was offered
+   * @throws {ChatError} if it is not what was offered (then it is gone), or can't have a name (then the part
+   * stays for another time); nothing stands under the final name
    */
   finish(): Promise<string>;
-  /** @param keep the part stays for another time */
+  /** Ends it; `keep`: the part stays for another time. Does nothing where it has ended. */
   abort(keep: boolean): Promise<void>;
 }
 
@@ -37,22 +58,30 @@ export interface Upload {
 
 /** The user's files, as far as transfers need them. */
 export interface Disk {
-  /** Opens what is to be offered; hashes it in pieces, and says how far it is. */
+  /**
+   * Opens what is to be offered: hashes it in pieces and says how far it is, of how many bytes. What `progress`
+   * throws ends it.
+   *
+   * @param name what others see instead of the name that it has
+   * @throws {ChatError} if it is no file, or can't be read
+   */
   open(
     path: string,
     name: string | undefined,
-    progress: (bytes: number) => void,
+    progress: (bytes: number, size: number) => void,
   ): Promise<Upload>;
-  /** The files of a folder, or the one file. */
+  /**
+   * The files of a folder and of those in it, or the one file. Links, pipes and devices in it are left out.
+   *
+   * @throws {ChatError} before the first, if there are too many or one of the folders can't be read
+   */
   walk(path: string): AsyncIterable<{ path: string; name: string }>;
   /**
-   * Begins a download, or goes on with it. `from`: by what the one who offers it is known again.
+   * Begins or goes on with a download. Until it ends it takes two open files.
    *
-   * @throws {ChatError} if nothing can be written there
+   * @throws {ChatError} if the folder of downloads can't be written in
    */
-  sink(
-    offer: { id: Uint8Array; name: string; size: number; sha256: Uint8Array; from: string },
-  ): Promise<Sink>;
+  sink(offer: Offer): Promise<Sink>;
 }
 
 /**

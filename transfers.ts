@@ -20,6 +20,7 @@ import {
   type Parcels,
   parcelSize,
   type Reason,
+  SHA256_SIZE,
   TRANSFER_ID_SIZE,
 } from "./parcel.ts";
 import { AckOutcome } from "./protocol.ts";
@@ -36,6 +37,12 @@ import {
   Window,
 } from "./transfer.ts";
 
+/** Bytes of offers in one message: of a folder with thousands of files it takes a few. */
+const MAX_OFFERED = 64 * 1024;
+/** Of a file that has not been read. */
+const NO_HASH = new Uint8Array(SHA256_SIZE);
+/** Offers to the room that somebody is told of who comes later: the newest. */
+const MAX_RETOLD = 100;
 /** Downloads at once: small files wait for each other's questions, large ones share the window. */
 const MAX_RUNNING = 16;
 /** Offers that are kept, of others and of one's own: each is some hundred bytes. */
@@ -67,7 +74,24 @@ export interface TransferOptions {
   accept?: AcceptPolicy;
   /** What is larger is asked about in any case, in bytes. */
   acceptLimit?: number;
+  clock?: TransferClock;
 }
+
+/** When something is late; passed in, so that tests need not wait. */
+export interface TransferClock {
+  /** In ms; never goes back. */
+  now(): number;
+  /** Does a task again and again; returns how to end that. */
+  every(ms: number, task: () => void): () => void;
+}
+
+const systemClock: TransferClock = {
+  now: () => performance.now(),
+  every: (ms, task) => {
+    const timer = setInterval(task, ms);
+    return () => clearInterval(timer);
+  },
+};
 
 /** The client, as far as transfers need it. */
 export interface Post {
@@ -95,12 +119,12 @@ export interface Post {
 
 type State = Transfer["state"];
 
-const LIVE: readonly State[] = ["offered", "waiting", "running"];
+const LIVE: readonly State[] = ["reading", "offered", "waiting", "running"];
 
 /** What all transfers have. */
 abstract class Base {
   readonly number: number;
-  readonly offer: Offered;
+  offer: Offered;
   /** By what the other side is known again; undefined: the room. */
   mark: string | undefined;
   /** Its number now; undefined while it is not here. */
@@ -116,12 +140,10 @@ abstract class Base {
   moved = 0;
   rate: Rate | undefined;
   told = 0;
-  readonly #sha256: string;
 
   constructor(number: number, offer: Offered) {
     this.number = number;
     this.offer = offer;
-    this.#sha256 = offer.sha256.toHex();
   }
 
   abstract readonly direction: "in" | "out";
@@ -134,15 +156,16 @@ abstract class Base {
   /** As it is now, for who shows it. */
   view(): Transfer {
     const { number, direction, who, state, bytes, resumed, stalled, path, message } = this;
-    const { name, size } = this.offer;
-    const rate = state === "running" ? Math.round(this.rate?.value ?? 0) : 0;
+    const { name, size, sha256 } = this.offer;
+    const isGoing = state === "running" || state === "reading";
+    const rate = isGoing ? Math.round(this.rate?.value ?? 0) : 0;
     return {
       number,
       direction,
       who,
       name,
       size,
-      sha256: this.#sha256,
+      sha256: sha256.toHex(),
       state,
       bytes,
       resumed,
@@ -181,7 +204,8 @@ class Outgoing extends Base {
   readonly direction = "out";
   readonly file: string;
   readonly givenName: string | undefined;
-  readonly bytes = 0;
+  /** That have been read and hashed, before it is offered. */
+  bytes = 0;
   /** Open while it is read. */
   upload: Promise<Upload> | undefined;
   /** Who has begun to ask for it, by mark. */
@@ -219,6 +243,7 @@ export class Transfers {
   readonly #disk: Disk;
   readonly #accept: AcceptPolicy;
   readonly #limit: number;
+  readonly #clock: TransferClock;
   readonly #window = new Window();
   readonly #requests = new Requests();
   /** All that can be named by a number, in their order. */
@@ -229,7 +254,7 @@ export class Transfers {
   /** Accepted, and waiting for others to be through. */
   readonly #queue = new Set<Incoming>();
   /** The outgoing ones that go on, and so are looked at. */
-  readonly #sending = new Set<Sending>();
+  readonly #sending = new Set<Sending | Outgoing>();
   readonly #ended: Base[] = [];
   /** Those whose files are open, the one asked for longest ago first. */
   readonly #open = new Set<Outgoing>();
@@ -245,16 +270,21 @@ export class Transfers {
   readonly #refused = new Map<number, number>();
   #lastNumber = 0;
   #offering = 0;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  /** Ends the ticks, while there are any. */
+  #endTicks: (() => void) | undefined;
   /** All that is to be done before it is over. */
   readonly #work = new Set<Promise<void>>();
   #closed = false;
 
-  constructor(post: Post, { disk, accept = "ask", acceptLimit = Infinity }: TransferOptions) {
+  constructor(
+    post: Post,
+    { disk, accept = "ask", acceptLimit = Infinity, clock = systemClock }: TransferOptions,
+  ) {
     this.#post = post;
     this.#disk = disk;
     this.#accept = accept;
     this.#limit = acceptLimit;
+    this.#clock = clock;
   }
 
   /** Files are being looked at that are to be offered. */
@@ -264,6 +294,15 @@ export class Transfers {
 
   get list(): Transfer[] {
     return Array.from(this.#all.values(), (one) => one.view());
+  }
+
+  /** Those that get further by themselves. */
+  get going(): Transfer[] {
+    return this.#going().map((one) => one.view());
+  }
+
+  #going(): Base[] {
+    return [...this.#running, ...this.#sending];
   }
 
   // ---- what the user does ----
@@ -286,15 +325,22 @@ export class Transfers {
     };
     try {
       for await (const file of this.#disk.walk(path)) {
-        if (this.#closed) return;
-        const one = await this.#prepare(file.path, name ?? file.name, path);
-        if (!one || this.#closed) continue;
+        if (this.#outgoing.size >= MAX_OFFERS) {
+          throw new ChatError("Cannot offer more files: there are too many already");
+        }
+        const id = crypto.getRandomValues(new Uint8Array(TRANSFER_ID_SIZE));
+        const unread = { id, name: file.name, size: 0, sha256: NO_HASH };
+        const one = new Outgoing(++this.#lastNumber, unread, file.path, name ?? file.name);
         one.mark = mark;
         one.who = to;
         one.peer = to?.id;
+        const isRead = await this.#prepare(one);
+        // Who does not want this one any more does not want the rest of its folder.
+        if (this.#closed || one.state === "cancelled") break;
+        if (!isRead) continue;
         batch.push(one);
         size += parcelSize({ kind: "offer", ...one.offer });
-        if (size > MAX_PARCELS) flush();
+        if (size > MAX_OFFERED) flush();
       }
     } catch (error) {
       this.#unsent(path, error);
@@ -302,32 +348,41 @@ export class Transfers {
     flush();
   }
 
-  async #prepare(file: string, name: string, path: string): Promise<Outgoing | undefined> {
-    if (this.#outgoing.size >= MAX_OFFERS) {
-      this.#unsent(path, new ChatError("Cannot offer more files: there are too many already"));
-      return undefined;
-    }
+  /** Reads and hashes what is to be offered; returns whether it can be. */
+  async #prepare(one: Outgoing): Promise<boolean> {
+    one.state = "reading";
+    this.#all.set(one.number, one);
+    this.#sending.add(one);
+    this.#watch();
     try {
-      const upload = await this.#disk.open(file, name, () => this.#goOn());
-      if (this.#closed) return void upload.close();
-      const id = crypto.getRandomValues(new Uint8Array(TRANSFER_ID_SIZE));
+      const upload = await this.#disk.open(one.file, one.givenName, (bytes, size) => {
+        if (this.#closed || !one.live) throw new ChatError("Cannot offer a file: it is cancelled");
+        one.offer = { ...one.offer, size };
+        one.bytes = bytes;
+        one.moved = this.#clock.now();
+      });
+      this.#sending.delete(one);
+      if (this.#closed || !one.live) {
+        upload.close();
+        return false;
+      }
       const { size, sha256 } = upload;
-      const shown = shortened(upload.name);
-      const one = new Outgoing(++this.#lastNumber, { id, name: shown, size, sha256 }, file, name);
-      this.#all.set(one.number, one);
-      this.#outgoing.set(id.toHex(), one);
+      one.offer = { ...one.offer, name: shortened(upload.name), size, sha256 };
+      one.bytes = 0;
+      one.rate = undefined;
+      one.state = "offered";
+      this.#outgoing.set(one.offer.id.toHex(), one);
       one.upload = Promise.resolve(upload);
       this.#hold(one);
-      return one;
+      return true;
     } catch (error) {
-      this.#unsent(file, error);
-      return undefined;
+      this.#sending.delete(one);
+      if (one.live) {
+        this.#all.delete(one.number);
+        this.#unsent(one.file, error);
+      }
+      return false;
     }
-  }
-
-  /** Ends the hashing of a file that nobody will ask for. */
-  #goOn(): void {
-    if (this.#closed) throw new ChatError("Cannot offer a file: you have left the room");
   }
 
   #offerBatch(batch: readonly Outgoing[], to: Person | undefined): void {
@@ -391,7 +446,7 @@ export class Transfers {
         this.#requests.drop(one.peer, one.offer.id);
         this.#send(one.peer, { kind: "withdraw", id: one.offer.id, reason: "cancelled" });
       }
-    } else if (one instanceof Outgoing) {
+    } else if (one instanceof Outgoing && one.state !== "reading") {
       this.#withdraw(one, "cancelled");
     }
     this.#end(one, "cancelled");
@@ -571,7 +626,7 @@ export class Transfers {
       source.receivers.set(mark, one);
       this.#all.set(one.number, one);
     }
-    if (one.peer !== to) one.moved = performance.now();
+    if (one.peer !== to) one.moved = this.#clock.now();
     one.peer = to;
     one.who = this.#post.person(to);
     return one;
@@ -633,7 +688,7 @@ export class Transfers {
   }
 
   async #readAll(): Promise<void> {
-    const may = (to: number) => (this.#held.get(to) ?? 0) <= performance.now();
+    const may = (to: number) => (this.#held.get(to) ?? 0) <= this.#clock.now();
     try {
       while (this.#readyBytes < READ_AHEAD && !this.#closed) {
         const request = this.#requests.next(may);
@@ -727,7 +782,7 @@ export class Transfers {
 
   /** The server has answered what was said to one member. */
   answered(to: number, { refused, parcels }: Parcels, outcome: number): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     if (outcome === AckOutcome.BUSY) {
       this.#refused.set(to, (this.#refused.get(to) ?? 0) + refused + 1);
       this.#held.set(to, now + REFUSED_MS);
@@ -789,7 +844,7 @@ export class Transfers {
     one.download = new Download(size, one.sink.have, this.#window);
     one.resumed = one.download.written;
     one.state = "running";
-    this.#move(one, performance.now());
+    this.#move(one, this.#clock.now());
     this.#tell(one);
     if (one.download.complete) await this.#finish(one);
     else this.#pump();
@@ -798,7 +853,7 @@ export class Transfers {
   /** Asks for what the window has room for, of all in turn. */
   #pump(): void {
     if (!this.#post.ready || !this.#post.connected || this.#closed) return;
-    const now = performance.now();
+    const now = this.#clock.now();
     for (let some = true; some;) {
       some = false;
       for (const one of this.#running) {
@@ -818,7 +873,7 @@ export class Transfers {
   #came(from: number, { id, offset, bytes }: Parcel & { kind: "chunk" }): void {
     const one = this.#incomingOf(from, id);
     if (!one || one.state !== "running") return;
-    const now = performance.now();
+    const now = this.#clock.now();
     const ready = one.download!.take(offset, bytes, now);
     if (!ready) return;
     this.#move(one, now);
@@ -939,8 +994,16 @@ export class Transfers {
     }
   }
 
-  joined(): void {
-    if (this.#all.size > 0) this.reunite();
+  /** Somebody has come: what was offered to the room before is for who comes later, too. */
+  joined(id: number): void {
+    if (this.#all.size === 0) return;
+    this.reunite();
+    const mark = this.#post.markOf(id);
+    if (mark === undefined) return;
+    const offers = [...this.#outgoing.values()].filter((one) => (
+      one.mark === undefined && one.live && !one.receivers.has(mark)
+    ));
+    for (const { offer } of offers.slice(-MAX_RETOLD)) this.#send(id, { kind: "offer", ...offer });
   }
 
   /** Somebody has another name, and where there are no keys another mark. */
@@ -999,7 +1062,7 @@ export class Transfers {
 
   #flush(): void {
     if (!this.#post.ready || this.#closed) return;
-    const now = performance.now();
+    const now = this.#clock.now();
     for (const [to, parcels] of [...this.#control]) {
       if ((this.#held.get(to) ?? 0) > now) continue;
       this.#control.delete(to);
@@ -1021,7 +1084,7 @@ export class Transfers {
     one.state = state;
     one.message = message;
     one.stalled = undefined;
-    if (one instanceof Sending) this.#sending.delete(one);
+    if (!(one instanceof Incoming)) this.#sending.delete(one as Sending | Outgoing);
     this.#ended.push(one);
     while (this.#ended.length > MAX_ENDED) {
       const old = this.#ended.shift()!;
@@ -1057,21 +1120,23 @@ export class Transfers {
 
   #watch(): void {
     if (this.#closed) return;
-    this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+    this.#endTicks ??= this.#clock.every(TICK_MS, () => this.#tick());
   }
 
   #tick(): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     for (const [to, until] of this.#held) if (until <= now) this.#held.delete(to);
-    const going = [...this.#running, ...this.#sending].filter(({ state }) => state === "running");
+    const going = this.#going();
     if (going.length === 0 && this.#queue.size === 0 && this.#held.size === 0) {
-      clearInterval(this.#timer);
-      this.#timer = undefined;
+      this.#endTicks?.();
+      this.#endTicks = undefined;
     }
     for (const one of going) {
       one.rate ??= new Rate(one.bytes, now);
       one.rate.look(one.bytes, now);
-      if (now - one.moved >= STALLED_MS) this.#stall(one, this.#why(one));
+      if (now - one.moved >= STALLED_MS && one.state === "running") {
+        this.#stall(one, this.#why(one));
+      }
       if (now - one.told >= PROGRESS_MS && !one.stalled) {
         one.told = now;
         this.#post.event({ type: "progress", transfer: one.view() });
@@ -1115,7 +1180,7 @@ export class Transfers {
       this.#tell(one);
     }
     this.#closed = true;
-    clearInterval(this.#timer);
+    this.#endTicks?.();
     while (this.#work.size > 0) await Promise.all(this.#work);
     for (const one of this.#running) await this.#abort(one, true);
     for (const source of [...this.#open]) this.#close(source);

@@ -334,3 +334,150 @@ Deno.test("transfers: in a sealed room nobody misses a message because of what w
   assertEquals((await bob.next("direct")).missing, 0);
   assertEquals(bob.events.filter(({ type }) => type === "unreadable"), []);
 });
+
+Deno.test("transfers: who comes later is told what the room is offered, once, and nothing else", async () => {
+  await using room = new TestRoom();
+  const ours = new MemoryDisk();
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: new MemoryDisk() });
+  for (const name of ["for all", "taken back", "for bob"]) ours.files.set(name, noise(1000));
+  ada.client.offer("for all");
+  ada.client.offer("taken back");
+  ada.client.offer("for bob", "bob");
+  const offered = async () => (await bob.next("offer")).files[0]!.name;
+  const seen = new Set([await offered(), await offered(), await offered()]);
+  assertEquals(seen, new Set(ours.files.keys()));
+  ada.client.cancel("taken back");
+  await until(bob, "taken back", "cancelled");
+  const disk = new MemoryDisk();
+  await using carol = await enter(room, "carol", { disk });
+  const { files, from } = await carol.next("offer");
+  assertEquals([from.name, files.map(({ name }) => name)], ["ada", ["for all"]]);
+  carol.client.accept("for all");
+  await until(carol, "for all", "done");
+  await until(ada, "for all", "done");
+  await ada.say("that was all");
+  await carol.next("message");
+  assertEquals(carol.events.filter(({ type }) => type === "offer").length, 1);
+});
+
+Deno.test("transfers: what is read to be offered says how far it is, and can be cancelled, with the rest of its folder", async () => {
+  await using room = new TestRoom();
+  const ours = new MemoryDisk();
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: new MemoryDisk() });
+  for (const name of ["a", "b", "c"]) ours.files.set(`folder/${name}`, noise(1000));
+  const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  ours.onOpen = (path) => {
+    if (path !== "folder/b") return;
+    begun.resolve();
+    return gate.promise;
+  };
+  ada.client.offer("folder/");
+  await begun.promise;
+  const [reading] = ada.client.going;
+  assertEquals(
+    [reading?.name, reading?.state, reading?.bytes, reading?.size],
+    ["b", "reading", 500, 1000],
+  );
+  assertEquals(ada.client.cancel(reading!.number), 1);
+  assertEquals((await until(ada, "b", "cancelled")).number, reading!.number);
+  assertEquals(ada.client.going, []);
+  gate.resolve();
+  // What was read before is offered.
+  assertEquals((await bob.next("offer")).files.map(({ name }) => name), ["a"]);
+  assertEquals(ada.client.offering, false);
+  assertEquals(ada.client.transfers.map(({ name, state }) => [name, state]), [
+    ["a", "offered"],
+    ["b", "cancelled"],
+  ]);
+});
+
+/** A clock that a test moves. */
+class HandClock {
+  #now = 0;
+  readonly #tasks = new Set<() => void>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  every(_ms: number, task: () => void): () => void {
+    this.#tasks.add(task);
+    return () => this.#tasks.delete(task);
+  }
+
+  pass(ms: number): void {
+    this.#now += ms;
+    for (const task of [...this.#tasks]) task();
+  }
+
+  get ticks(): boolean {
+    return this.#tasks.size > 0;
+  }
+}
+
+Deno.test("transfers: after 5 s without a byte it is stalled, and why; what comes ends that; at rest nothing ticks", async () => {
+  await using room = new TestRoom({ graceMs: 60_000 });
+  await using proxy = await FaultProxy.start(room, { seed: 1, kinds: [] });
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  const [here, there] = [new HandClock(), new HandClock()];
+  const back = { retryMs: 60_000, backoff: quick() };
+  await using ada = await enter(proxy, "ada", { disk: ours, clock: here }, back);
+  await using bob = await enter(room, "bob", { disk: theirs, clock: there });
+  ours.files.set("file", noise(1_000_000));
+  let gate = Promise.withResolvers<void>();
+  let stop = 0;
+  const stopped = () => {
+    gate = Promise.withResolvers();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    theirs.onWrite = (offset) => {
+      if (offset < stop) return;
+      resolve();
+      return gate.promise;
+    };
+    return promise;
+  };
+  let waits = stopped();
+  ada.client.offer("file");
+  bob.client.accept((await bob.next("offer")).files[0]!.number);
+  await waits;
+  const stalled = async (guest: Guest) =>
+    (await guest.next("transfer", ({ transfer }) => (
+      transfer.state === "running" && transfer.stalled !== undefined
+    ))).transfer.stalled;
+  there.pass(4_999);
+  assertEquals(bob.client.going[0]!.stalled, undefined);
+  there.pass(1);
+  assertEquals(await stalled(bob), "the disk is slow");
+  // The window is full, so nothing more is asked for.
+  await ada.next("transfer", ({ transfer }) => transfer.state === "running");
+  here.pass(5_000);
+  assertEquals(await stalled(ada), "bob asks for nothing");
+  const before = gate;
+  stop = 500_000;
+  waits = stopped();
+  before.resolve();
+  await bob.next("transfer", ({ transfer }) => transfer.stalled === undefined);
+  await waits;
+  // Now the sender's network goes.
+  proxy.down();
+  proxy.cutAll();
+  await ada.next("disconnected");
+  await bob.next("away");
+  here.pass(5_000);
+  assertEquals(await stalled(ada), "this connection is lost");
+  gate.resolve();
+  theirs.onWrite = () => {};
+  await bob.say("what was on its way is written");
+  there.pass(5_000);
+  assertEquals(await stalled(bob), "ada is reconnecting");
+  await proxy.up();
+  await until(bob, "file", "done");
+  await until(ada, "file", "done");
+  assertEquals(theirs.received.get("file"), ours.files.get("file"));
+  for (const clock of [here, there]) {
+    clock.pass(1);
+    assertEquals(clock.ticks, false);
+  }
+});

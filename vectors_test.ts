@@ -19,6 +19,7 @@ import {
 } from "./envelope.ts";
 import { ProtocolError } from "./errors.ts";
 import { Identity } from "./identity.ts";
+import { decodeParcels, encodeParcels } from "./parcel.ts";
 import { MAX_SEQ, type Numbering, ORIGIN_SIZE } from "./numbering.ts";
 import {
   AckOutcome,
@@ -65,7 +66,7 @@ import {
 import { checkResume, proveResume, TOKEN_SIZE } from "./resume.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "./text.ts";
 
-const VECTORS = 114;
+const VECTORS = 119;
 
 type Fields = Record<string, string>;
 
@@ -131,16 +132,36 @@ const message = (type: number): Codec => ({
   read(body, given) {
     const envelope = decodeEnvelope(cipherOf(given).open(body).plaintext);
     assert(envelope.kind !== "unknown");
+    if (envelope.kind === "file") {
+      const { refused, parcels } = decodeParcels(envelope.body);
+      return {
+        "public-key": given["public-key"]!,
+        kind: envelope.kind,
+        refused: `${refused}`,
+        parcels: JSON.stringify(parcels, (_, value) => (
+          value instanceof Uint8Array ? value.toHex() : value
+        )),
+        ...(envelope.number && numberFields(envelope.number)),
+      };
+    }
     return {
       "public-key": given["public-key"]!,
       kind: envelope.kind,
-      text: quote("text" in envelope ? envelope.text : ""),
+      text: quote(envelope.text),
       ...(envelope.number && numberFields(envelope.number)),
     };
   },
   write(fields, id) {
-    const kind = fields["kind"] === "action" ? "action" : "text";
     const number = numberOf(fields);
+    if (fields["kind"] === "file") {
+      const parcels = JSON.parse(fields["parcels"]!, (key, value) => (
+        ["id", "sha256", "bytes"].includes(key) ? Uint8Array.fromHex(value) : value
+      ));
+      const body = encodeParcels({ refused: Number(fields["refused"]), parcels });
+      const envelope = encodeEnvelope({ kind: "file", body, ...(number && { number }) });
+      return encodeFrame(type, id, cipherOf(fields).seal(envelope));
+    }
+    const kind = fields["kind"] === "action" ? "action" : "text";
     const text = unquote(fields, "text");
     const envelope = encodeEnvelope({ kind, text, ...(number && { number }) });
     return encodeFrame(type, id, cipherOf(fields).seal(envelope));

@@ -36,6 +36,7 @@ import { findDownloads, SystemDisk } from "./disk.ts";
 import { SystemFiles } from "./files.ts";
 import { Identity, KnownNames } from "./identity.ts";
 import { type AdmissionRecord, register } from "./opaque.ts";
+import { formatSize } from "./limits.ts";
 import { formatJson, formatText, type ServerEvent } from "./log.ts";
 import { DONE, FAILED, note, print, report } from "./output.ts";
 import type { Viewer } from "./picture_graphics.ts";
@@ -308,7 +309,10 @@ function defaultConfig(): string | undefined {
   }
 }
 
-function readAtMost(file: Deno.FsFile, most: number): Uint8Array {
+function readAtMost(
+  file: { readSync(bytes: Uint8Array): number | null },
+  most: number,
+): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(most);
   let length = 0;
   while (length < most) {
@@ -633,8 +637,9 @@ async function sendFile(
   signals.first.then(() => client.leave());
   let failed = false;
   let offered = false;
-  /** What somebody has: of those that are offered to all, one is enough. */
-  const done = new Set<string>();
+  /** What is offered, and what of it somebody has: where it is offered to all, one is enough. */
+  const told = new Set<string>();
+  const had = new Set<string>();
   try {
     await client.run((event) => {
       if (event.type === "members" && !offered) {
@@ -652,12 +657,15 @@ async function sendFile(
       if (isOurs) { for (const { text } of plainLines(event, new Date())) note(`chat: ${text}`); }
       if (event.type === "transfer") {
         failed ||= isRefused(event.transfer, to);
-        if (event.transfer.state === "done") done.add(hashOf(event.transfer));
+        if (event.transfer.state === "done") had.add(nameOf(event.transfer));
       }
-      const waits = client.offering || client.transfers.some((one) => (
-        ["offered", "waiting", "running"].includes(one.state) && !done.has(hashOf(one))
-      ));
-      if (offered && (failed || (done.size > 0 && !waits))) client.leave();
+      if (event.type === "offer" && event.from.self) {
+        for (const one of event.files) told.add(nameOf(one));
+      }
+      // Looks at all only where that can be the last: there may be thousands.
+      const isOver = had.size > 0 && had.size >= told.size && !client.offering &&
+        client.transfers.every((one) => had.has(nameOf(one)));
+      if (offered && (failed || isOver)) client.leave();
     });
   } finally {
     signals.forget();
@@ -666,7 +674,8 @@ async function sendFile(
   return failed ? FAILED : code;
 }
 
-function hashOf({ name, sha256 }: Transfer): string {
+/** The same for an offer, and for what comes of it with each member. */
+function nameOf({ name, sha256 }: Transfer): string {
   return `${sha256} ${name}`;
 }
 
@@ -707,6 +716,51 @@ async function readMessage(): Promise<string> {
   text = text.replace(/\r?\n$/, "");
   if (text === "") throw new ChatError("Cannot send nothing: neither TEXT nor stdin has any");
   return text;
+}
+
+/** Finds the key of XOR traffic, and prints what was said. */
+export async function crackTraffic({ file, top }: Command & { verb: "crack" }): Promise<number> {
+  if (file === undefined && Deno.stdin.isTerminal()) {
+    note("chat: reads the traffic from stdin; Ctrl-D ends it");
+  }
+  // Nobody else needs it.
+  const { crack, explain, failure, listCandidates, MAX_TRAFFIC, readTraffic, reveal } =
+    await import("./crack.ts");
+  // One more shows that there is more.
+  const bytes = readTrafficBytes(file, MAX_TRAFFIC + 1);
+  if (bytes.length > MAX_TRAFFIC) {
+    note(`chat: this is about the first ${formatSize(MAX_TRAFFIC)}: more is not read`);
+  }
+  const traffic = readTraffic(bytes.subarray(0, MAX_TRAFFIC));
+  const finding = crack(traffic);
+  const [best] = finding.candidates;
+  if (top !== undefined) print(listCandidates(traffic, finding, top));
+  const fault = failure(traffic, finding);
+  if (fault) throw new ChatError(fault.message, fault);
+  for (const sentence of explain(traffic, finding)) note(`chat: ${sentence}`);
+  if (top !== undefined) return DONE;
+  const { texts, others } = reveal(traffic, best!);
+  print(`key ${best!.publicKey}\n${texts.map((text) => `${text}\n`).join("")}`);
+  if (others > 0) note(`chat: ${others} more are no text: about files, or of a later version`);
+  return DONE;
+}
+
+/** @param file undefined: stdin */
+function readTrafficBytes(file: string | undefined, most: number): Uint8Array<ArrayBuffer> {
+  if (file === undefined) {
+    try {
+      return readAtMost(Deno.stdin, most);
+    } catch (cause) {
+      unreadable(cause);
+    }
+  }
+  try {
+    using opened = Deno.openSync(file);
+    return readAtMost(opened, most);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new ChatError(`Cannot read the traffic from ${printable(file)}: ${message}`, { cause });
+  }
 }
 
 /** The signals that ask this program to end. */

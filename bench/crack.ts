@@ -1,0 +1,80 @@
+// How much of XOR traffic `chat crack` opens: conversations in three languages, under keys drawn at random, seeded,
+// so that each run has the same. And what it claims of noise, which is none of it.
+//
+//   deno run --allow-read bench/crack.ts [CONVERSATIONS] [SEED]      1,000 and 2428, unless given
+
+import { privateKey } from "../cipher.ts";
+import { crack, type Finding, readTraffic } from "../crack.ts";
+import { generator } from "../faults.ts";
+import { conversation, LANGUAGES } from "./sentences.ts";
+
+const LENGTHS = [10, 20, 40, 60, 100] as const;
+/** From here on all are to be found. */
+const PROMISED = 40;
+
+const [conversations, seed] = [Deno.args[0] ?? "1000", Deno.args[1] ?? "2428"].map(Number);
+if (!Number.isInteger(conversations) || conversations! < 1 || !Number.isInteger(seed)) {
+  console.error("usage: bench/crack.ts [CONVERSATIONS] [SEED]");
+  Deno.exit(2);
+}
+
+/** Of as many: whose key was found, of whom it was not claimed, and of whom another was. */
+class Tally {
+  #tried = 0;
+  #found = 0;
+  #wrong = 0;
+
+  /** @param publicKey undefined: there is none */
+  count({ verdict, candidates }: Finding, publicKey?: number): void {
+    this.#tried++;
+    if (verdict !== "found") return;
+    if (candidates[0]!.publicKey === publicKey) this.#found++;
+    else this.#wrong++;
+  }
+
+  get text(): string {
+    const share = (100 * this.#found / this.#tried).toFixed(1);
+    return `${share} %${this.#wrong === 0 ? "" : `, ${this.#wrong} wrong`}`;
+  }
+
+  get wrong(): number {
+    return this.#wrong;
+  }
+
+  get whole(): boolean {
+    return this.#found === this.#tried;
+  }
+}
+
+const begin = performance.now();
+let whole = true;
+console.log(
+  `${conversations} conversations of each length, seed ${seed}: keys found without being told\n`,
+);
+console.log(`| bytes | ${LANGUAGES.join(" | ")} | all | noise: claimed |`);
+console.log(`| ----: |${LANGUAGES.map(() => " ---: |").join("")} ---: | ---: |`);
+for (const length of LENGTHS) {
+  const random = generator(seed!, length, 0);
+  const tallies = new Map(LANGUAGES.map((language) => [language, new Tally()]));
+  const [all, noise] = [new Tally(), new Tally()];
+  for (let i = 0; i < conversations!; i++) {
+    const language = LANGUAGES[i % LANGUAGES.length]!;
+    const publicKey = random(256);
+    const bytes = conversation(language, length, random).map((byte) =>
+      byte ^ privateKey(publicKey)
+    );
+    const finding = crack(readTraffic(bytes));
+    for (const tally of [tallies.get(language)!, all]) tally.count(finding, publicKey);
+    noise.count(crack(readTraffic(Uint8Array.from({ length }, () => random(256)))));
+  }
+  const cells = [...tallies.values(), all].map(({ text }) => text);
+  console.log(`| ${[length, ...cells, noise.wrong].join(" | ")} |`);
+  if (length >= PROMISED) whole &&= all.whole && noise.wrong === 0;
+}
+const ms = (performance.now() - begin) / (2 * LENGTHS.length * conversations!);
+console.log(
+  `\n${ms.toFixed(2)} ms each; ${
+    whole ? "all" : "NOT ALL"
+  } of ${PROMISED} bytes and more were found`,
+);
+Deno.exitCode = whole ? 0 : 1;
