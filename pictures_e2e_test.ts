@@ -57,21 +57,20 @@ onTerminal(
     await ben.shows("Cannot show a picture: none has been received yet");
     ben.type("\x15");
 
-    for (const [i, name] of ["cat", "damaged", "bomb"].entries()) {
+    /** Sends a picture to ben, who looks at it. */
+    const show = async (name: string, bytes: Uint8Array, command: string, shown: string) => {
       anna.type(`/send ${folder}/${name}.png\r`);
-      await ben.shows(`/accept ${i + 1}`);
+      await ben.shows(`${name}.png (`);
       ben.type("/accept\r");
-      await ben.shows(new RegExp(`${name}[.]png from anna is here`));
-    }
-    await ben.shows(/\/view 3\s+shows it/);
-
-    ben.type("/view\r");
-    await ben.shows("Cannot show bomb.png: it has 60000 × 60000 pixels: at most 16 megapixels");
-    ben.type("/view dam\t\r");
-    await ben.shows("Cannot show damaged.png: it is damaged");
-    ben.type("/view 1\r");
+      // One that comes soon behind another is told of as one more.
+      const size = `${bytes.length} B`;
+      await ben.shows(new RegExp(`(?:${name}[.]png|1 more file [(]${size}[)]) from anna is here`));
+      ben.type(command);
+      await ben.shows(shown);
+    };
     const caption = "cat.png: PNG, 6 × 4 pixels";
-    await ben.shows(caption);
+    await show("cat", cat, "/view 1\r", caption);
+    await ben.shows(/\/view 1\s+shows it/);
     const { rows } = ben.screen;
     const at = rows.findIndex((row) => row.map(({ text }) => text).join("").startsWith(caption));
     const shown = rows.slice(at - 2, at).map((row) => row.slice(0, size.width).map(pixels));
@@ -83,6 +82,10 @@ onTerminal(
     );
     // The ground beside it is as it was.
     assertEquals(rows[at - 1]![size.width]!.ground, undefined);
+
+    await show("damaged", damaged, "/view dam\t\r", "Cannot show damaged.png: it is damaged");
+    const large = "Cannot show bomb.png: it has 60000 × 60000 pixels: at most 16 megapixels";
+    await show("bomb", bomb, "/view\r", large);
 
     anna.type("nice?\r");
     await ben.shows("anna │ nice?");
