@@ -6,6 +6,7 @@ import type { Completion } from "./editor.ts";
 import { type Emoji, typedName } from "./emoji.ts";
 import { ChatError } from "./errors.ts";
 import { completePath, type Files, toPath } from "./paths.ts";
+import { choosePicture, isPicture } from "./picture_choice.ts";
 import { listRow } from "./progress.ts";
 import type { RoomRecord } from "./record.ts";
 import { findPerson, listed, type Person, type Room, type RoomEvent } from "./room.ts";
@@ -53,11 +54,12 @@ export interface Command {
   /**
    * Its arguments as help shows them, each one word; in brackets what may be left out.
    *
-   * - `MEMBER`, `COMMAND`, `FILE`: completed as such.
+   * - `MEMBER`, `COMMAND`, `FILE`, `PICTURE`: completed as such.
    * - `NAME`, `TEXT`: anything.
    * - `a|b|c`: one of these, and nothing else.
    *
-   * `NAME`, `TEXT` and `FILE` take all that is left of the line; what stands behind one is for people to read.
+   * `NAME`, `TEXT`, `FILE` and `PICTURE` take all that is left of the line; what stands behind one is for people
+   * to read.
    */
   readonly args: string;
   /** What it does, as the rest of a sentence that starts with the command. */
@@ -323,6 +325,26 @@ export const COMMANDS: readonly Command[] = [
     },
   },
   {
+    name: "view",
+    args: "[PICTURE]",
+    help: "shows a picture that you have received: by its number or name, or the newest",
+    screen: true,
+    run({ room, view, screen }, which: string | undefined = view.picture?.toString()) {
+      if (which === undefined) {
+        throw new ChatError("Cannot show a picture: none has been received yet", {
+          hint: "/view NUMBER shows a file whatever its name is; /transfers lists them",
+        });
+      }
+      const file = choosePicture(room.transfers, which);
+      if (!file) {
+        throw new ChatError(`Cannot show "${shortened(which)}": no such file has been received`, {
+          hint: "/transfers lists them with their numbers",
+        });
+      }
+      screen!.view(file.path, file.name);
+    },
+  },
+  {
     name: "transfers",
     args: "",
     help: "lists the files that are offered and on their way, and what has become of others",
@@ -405,6 +427,7 @@ export function follow(
     view.reply = event.from.name;
     view.replyId = event.from.id;
   }
+  if (event.type === "transfer" && isPicture(event.transfer)) view.picture = event.transfer.number;
   record.add(event, context.now());
   return true;
 }
@@ -502,7 +525,7 @@ function find(name: string): Command {
 
 /** What one argument may be. */
 interface Argument {
-  readonly kind: "MEMBER" | "COMMAND" | "FILE" | "NAME" | "TEXT" | "choice";
+  readonly kind: "MEMBER" | "COMMAND" | "FILE" | "PICTURE" | "NAME" | "TEXT" | "choice";
   readonly optional: boolean;
   /** Of a choice. */
   readonly choices: readonly string[];
@@ -518,7 +541,7 @@ function parseArgs({ args }: Command): Argument[] {
       kind: choices.length > 0 ? "choice" : bare as Argument["kind"],
       optional: bare !== word,
       choices,
-      rest: ["FILE", "NAME", "TEXT"].includes(bare),
+      rest: ["FILE", "PICTURE", "NAME", "TEXT"].includes(bare),
     };
   });
 }
@@ -644,6 +667,10 @@ function completeArgument(
     case "FILE":
       if (!context.files) break;
       return { from, ...completePath(typed, context.files) };
+    case "PICTURE": {
+      const names = context.room.transfers.filter(isPicture).map(({ name }) => name);
+      return { from, words: starting(typed, [...new Set(names)]) };
+    }
     case "choice":
       return { from, words: argument.choices.filter((choice) => choice.startsWith(typed)) };
   }

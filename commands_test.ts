@@ -63,7 +63,7 @@ function around({ fingerprint, ...more }: Around = {}): { context: Context; done
     print: (line, heading = "") => void done.push(`print|${heading}${line}`),
     screen: {
       clear: () => void done.push("clear"),
-      view: (path, name) => void done.push(`view ${path} ${name}`),
+      view: (path, name) => void done.push(`view|${path}|${name}`),
     },
     emoji: EMOJI,
     ...more,
@@ -220,7 +220,7 @@ Deno.test("complete: commands at the start, members with a colon there and with 
       [
         ...["/help ", "/who", "/nick ", "/me ", "/msg ", "/reply ", "/ignore ", "/unignore "],
         ...["/verify ", "/trust ", "/whoami", "/mute", "/notify ", "/time ", "/theme ", "/clear"],
-        ...["/reconnect", "/save ", "/send ", "/accept ", "/decline "],
+        ...["/reconnect", "/save ", "/send ", "/accept ", "/decline ", "/view "],
         ...["/transfers", "/cancel ", "/quit"],
       ],
     ],
@@ -327,7 +327,7 @@ Deno.test("submit: without a screen, what is about it is refused, and not listed
   const { screen: _, ...context } = around().context;
   const lines = helpRows(context).join("\n");
   const screenOnly = COMMANDS.filter((c) => c.screen);
-  assertEquals(screenOnly.map((c) => c.name), ["mute", "notify", "time", "theme", "clear"]);
+  assertEquals(screenOnly.map((c) => c.name), ["mute", "notify", "time", "theme", "clear", "view"]);
   for (const { name } of screenOnly) {
     assertThrows(() => submit(`/${name}`, context), ChatError, "there is no screen for it");
     assert(!lines.includes(`/${name}`), name);
@@ -647,4 +647,56 @@ Deno.test("submit: /transfers lists them, a row each", () => {
     "print|1  photo.jpg from bob, 3 MiB: offered",
     "print|2  photo.jpg from bob, 3 MiB: running 0%: bob is reconnecting",
   ]);
+});
+
+/** Pictures and a text that have been received, and one that has not; told of as they would be. */
+function withPictures(...order: readonly number[]): { context: Context; done: string[] } {
+  const { context, done } = around();
+  const transfers = context.room.transfers as Transfer[];
+  ["cat.png", "notes.txt", "my \x1b cat.gif", "cat.png"].forEach((name, i) => (
+    transfers.push({ ...OFFER, number: i + 1, name, state: "done", path: `/d/${i + 1}` })
+  ));
+  transfers.push({ ...OFFER, number: 5, name: "late.png", state: "running" });
+  for (const number of order) {
+    const transfer = transfers.find((one) => one.number === number)!;
+    follow({ type: "transfer", transfer }, context);
+  }
+  return { context, done };
+}
+
+Deno.test("submit: /view shows a received picture by number or name; without one, what came last", () => {
+  const { context, done } = withPictures(4, 1, 3, 2, 5);
+  for (const line of ["/view", "/view 1", "/view cat.png", "/view MY ␛", "/view 2"]) {
+    submit(line, context);
+  }
+  assertEquals(done, [
+    ...["view|/d/3|my \x1b cat.gif", "view|/d/1|cat.png", "view|/d/4|cat.png"],
+    ...["view|/d/3|my \x1b cat.gif", "view|/d/2|notes.txt"],
+  ]);
+});
+
+Deno.test("submit: /view of what has not been received says so, and how to find what has", () => {
+  const fault = (which: string, { context } = withPictures()) => {
+    const error = assertThrows(() => submit(`/view ${which}`, context), ChatError);
+    return `${error.message}; ${error.hint}`;
+  };
+  const lists = "no such file has been received; /transfers lists them with their numbers";
+  assertEquals(fault("late"), `Cannot show "late": ${lists}`);
+  assertEquals(fault("5"), `Cannot show "5": ${lists}`);
+  assertEquals(fault("\x1b" + "x".repeat(99)), `Cannot show "␛${"x".repeat(31)}…": ${lists}`);
+  // What was told of is no picture, or not here.
+  assertEquals(
+    fault("", withPictures(2, 5)),
+    "Cannot show a picture: none has been received yet; " +
+      "/view NUMBER shows a file whatever its name is; /transfers lists them",
+  );
+});
+
+Deno.test("complete: /view offers the names of received pictures, each once", () => {
+  const { context } = withPictures();
+  const words = (text: string) => complete(text, text.length, context).words;
+  assertEquals(words("/vi"), ["/view "]);
+  assertEquals(words("/view "), ["cat.png", "my ␛ cat.gif"]);
+  assertEquals(words("/view MY ␛ c"), ["my ␛ cat.gif"]);
+  assertEquals(words("/view l"), []);
 });

@@ -51,7 +51,7 @@ const ROWS: readonly (readonly string[])[] = [
     "transfer.ts",
     "picture_graphics.ts",
   ],
-  ["progress.ts", "parcel.ts"],
+  ["progress.ts", "parcel.ts", "picture_choice.ts"],
   [
     "protocol.ts",
     "cipher.ts",

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
 import { concat } from "./bytes.ts";
 import {
   chunk,
@@ -237,4 +237,11 @@ Deno.test("inspect: long files of nothing take one look", () => {
   long([...JPEG.subarray(0, JPEG.lastIndexOf(0xda) + 20)], 0xff);
   long([...GIF.subarray(0, 25), 0x21, 0xfe], 1);
   long([...PNG.subarray(0, 33)], 0);
+});
+
+Deno.test("docs/commands.md: pictures may be as large as it says", () => {
+  const page = Deno.readTextFileSync(new URL("docs/commands.md", import.meta.url));
+  const [mebi, side] = [1024 * 1024, MAX_PICTURE_SIDE.toLocaleString("en")];
+  const [bytes, pixels] = [MAX_PICTURE_BYTES / mebi, MAX_PICTURE_PIXELS / mebi];
+  assertStringIncludes(page, `${bytes} MiB and ${pixels} megapixels, ${side} a side;`);
 });

@@ -21,9 +21,10 @@ import type { Damaged, Job, Made } from "./picture_worker.ts";
 import { cut, printable } from "./text.ts";
 
 /**
- * How long decoding may take, in ms: the largest picture takes half a second on a laptop. After that nobody waits
- * for it. The thread itself ends no sooner than the decoder: Deno (2.8) does not interrupt one that is at work.
- * What bounds that are the limits of `picture.ts`; the worst that they let through takes some seconds.
+ * How long a picture is waited for, in ms: the largest takes half a second on a laptop. The thread itself ends no
+ * sooner than the decoder, because Deno (2.8) does not interrupt one that is at work: so nothing else is decoded
+ * until it has. The limits of `picture.ts` bound that: the worst that they let through takes some seconds, and half
+ * a gigabyte.
  */
 const TIME_LIMIT_MS = 10_000;
 /** Rows of the terminal that stay free: for what stands beneath the messages, and the line under a picture. */
@@ -35,48 +36,13 @@ const MAX_GRAPHICS_SIDE = 1000;
 /** A character's size in pixels where the terminal does not tell: as if it were that of most fonts. */
 const CELL: Size = { width: 10, height: 20 };
 
-/** A file that has been received, as `/view` chooses among them. */
-export interface Received {
-  /** As `/transfers` numbers it. */
-  readonly number: number;
-  /** As it is shown, and as it is called in the folder. */
-  readonly name: string;
-  readonly path: string;
-}
-
-/**
- * The file that a person means by what stands behind `/view`: its number, or its name or the beginning of that,
- * whatever its case. Of several of one name, and without a word, it is the newest picture, as names tell.
- *
- * @param files the newest last
- * @throws {ChatError} if there is none
- */
-export function choosePicture(files: readonly Received[], which?: string): Received {
-  if (which === undefined) {
-    const newest = files.findLast(({ name }) => /\.(?:png|jpe?g|gif)$/i.test(name));
-    if (newest) return newest;
-    throw new ChatError("Cannot show a picture: none has been received yet", {
-      hint: "/view NUMBER shows a file whatever its name is; /transfers lists them",
-    });
-  }
-  const typed = which.toLowerCase();
-  const found = files.find(({ number }) => String(number) === which) ??
-    files.findLast(({ name }) => name.toLowerCase() === typed) ??
-    files.findLast(({ name }) => name.toLowerCase().startsWith(typed));
-  if (found) return found;
-  throw new ChatError(`Cannot show "${printable(which)}": no such file has been received`, {
-    hint: "/transfers lists them with their numbers",
-  });
-}
-
 /** Shows pictures, one after the other: each takes much memory while it is decoded. */
 export class Pictures implements Viewer {
   readonly #limit: number;
-  /** Ends what is being decoded. */
-  #stop: (() => void) | undefined;
-  #isBusy = false;
+  /** Views that are waited for, and threads at work, waited for or not. */
+  #busy = 0;
 
-  /** @param limit how long decoding may take, in ms */
+  /** @param limit how long a picture is waited for, in ms */
   constructor(limit = TIME_LIMIT_MS) {
     this.#limit = limit;
   }
@@ -84,32 +50,26 @@ export class Pictures implements Viewer {
   /**
    * A picture as it can be shown there. Without colours it is a line that tells what there would be to see.
    *
-   * @throws {ChatError} if the file can't be read or shown, or another is being decoded
+   * @throws {ChatError} if the file can't be read or shown, takes too long, or another is being decoded
    *
    * @example
    * ```ts
-   * const { path, name } = choosePicture(received, "cat");
-   * const { rows } = await pictures.view(path, name, stage);
+   * const { rows } = await pictures.view("/home/ada/Downloads/cat.png", "cat.png", stage);
    * ```
    */
   async view(path: string, name: string, stage: Stage): Promise<Preview> {
     const shown = printable(name);
-    if (this.#isBusy) {
+    if (this.#busy > 0) {
       throw new ChatError(`Cannot show ${shown}: another picture is still being decoded`);
     }
-    this.#isBusy = true;
+    this.#busy++;
     try {
       const picture = inspect(await readPicture(path, shown));
       if (typeof picture === "string") throw cannotShow(shown, picture);
       return await this.#preview(picture, shown, stage);
     } finally {
-      this.#isBusy = false;
+      this.#busy--;
     }
-  }
-
-  /** Ends what is being decoded; who waits for it is told that it took too long. Calling it twice is harmless. */
-  close(): void {
-    this.#stop?.();
   }
 
   async #preview(picture: Picture, name: string, stage: Stage): Promise<Preview> {
@@ -151,8 +111,14 @@ export class Pictures implements Viewer {
   }
 
   async #make(job: Job, name: string): Promise<Made> {
-    const { promise, resolve } = Promise.withResolvers<Made | Damaged | "late">();
+    const { promise, resolve } = Promise.withResolvers<Made | Damaged>();
     const worker = new Worker(new URL("./picture_worker.ts", import.meta.url), WITHOUT_PERMISSIONS);
+    this.#busy++;
+    // Not before it has answered: it could be at work still, and nobody would know for how long.
+    const ended = promise.finally(() => {
+      worker.terminate();
+      this.#busy--;
+    });
     worker.onmessage = ({ data }) => resolve(data);
     worker.onerror = (event) => {
       // Else it would end the program.
@@ -160,22 +126,15 @@ export class Pictures implements Viewer {
       resolve({ form: "damaged", cause: event.message });
     };
     worker.onmessageerror = () => resolve({ form: "damaged", cause: "it can't be passed on" });
-    this.#stop = () => resolve("late");
-    const timer = setTimeout(this.#stop, this.#limit);
-    try {
-      // The file is handed over, not copied.
-      worker.postMessage(job, [job.content.buffer]);
-      const made = await promise;
-      if (made === "late") throw cannotShow(name, "takes too long to decode");
-      if (made.form === "damaged") {
-        throw cannotShow(name, "is damaged", new Error(made.cause));
-      }
-      return made;
-    } finally {
-      clearTimeout(timer);
-      this.#stop = undefined;
-      worker.terminate();
-    }
+    // The file is handed over, not copied.
+    worker.postMessage(job, [job.content.buffer]);
+    const late = Promise.withResolvers<"late">();
+    const timer = setTimeout(() => late.resolve("late"), this.#limit);
+    const made = await Promise.race([ended, late.promise]);
+    clearTimeout(timer);
+    if (made === "late") throw cannotShow(name, "takes too long to decode");
+    if (made.form === "damaged") throw cannotShow(name, "is damaged", new Error(made.cause));
+    return made;
   }
 }
 

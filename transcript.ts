@@ -14,6 +14,7 @@
 
 import { stripAnsiCode } from "@std/fmt/colors";
 import { type Line, parse, type Run, toRows } from "./markup.ts";
+import { isPicture } from "./picture_choice.ts";
 import { offerSentence, transferSentence } from "./progress.ts";
 import {
   type Ending,
@@ -147,8 +148,12 @@ export class Transcript {
       case "transfer": {
         // Where it begins and how far it is stands in the live area.
         const sentence = transferSentence(event.transfer, { begins: false });
+        if (sentence === undefined) return [];
         const role = event.transfer.state === "failed" ? "error" : "dim";
-        return sentence === undefined ? [] : this.notice(sentence, now, page, role);
+        // In `mono` there is nothing to see.
+        const isSeen = page.palette.names.length > 0 && isPicture(event.transfer);
+        const hint = isSeen ? `; /view ${event.transfer.number} shows it` : "";
+        return this.notice(sentence + hint, now, page, role);
       }
       case "unsent":
         return this.notice(event.message, now, page, "error");

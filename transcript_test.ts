@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-control-regex -- rows are looked at with their sequences.
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { stripAnsiCode } from "@std/fmt/colors";
-import { ADA, BOB, UNPROVED } from "./fake_room.ts";
+import { ADA, BOB, OFFER, UNPROVED } from "./fake_room.ts";
 import type { Person, RoomEvent } from "./room.ts";
 import { width } from "./text.ts";
 import { palette } from "./theme.ts";
@@ -471,4 +471,15 @@ Deno.test("Transcript: notices are dim, what must not be overlooked is red; long
   const [first, second] = raw(warning, {}, 40);
   assert(first!.startsWith(`\x1b[${error}mthe server warns:`));
   assert(second!.startsWith(`  \x1b[${error}m`));
+});
+
+Deno.test("Transcript: what shows a picture is said with it, where there are colours to show it in", () => {
+  const here = (name: string, theme: "dark" | "mono") => {
+    const transfer = { ...OFFER, number: 7, name, state: "done", path: `/d/${name}` } as const;
+    return rows(200, [{ type: "transfer", transfer }], { palette: palette(theme) });
+  };
+  const row = (name: string) => `14:02 ${name} from bob is here, whole (3 MiB): /d/${name}`;
+  assertEquals(here("a.jpg", "dark"), [`${row("a.jpg")}; /view 7 shows it`]);
+  assertEquals(here("a.txt", "dark"), [row("a.txt")]);
+  assertEquals(here("a.jpg", "mono"), [row("a.jpg")]);
 });

@@ -23,6 +23,8 @@ export class View {
   reply: string | undefined;
   /** That member's id: who takes the name later is somebody else. */
   replyId: number | undefined;
+  /** The number of the picture that has been received last: what `/view` shows. */
+  picture: number | undefined;
   readonly #ignored = new Set<string>();
 
   constructor({ theme, time, notify }: { theme?: Theme; time?: Time; notify?: Notify } = {}) {
