@@ -30,6 +30,8 @@ export class MemoryDisk implements Disk {
   open_ = 0;
   /** Awaited by each write: a slow disk, or a full one. */
   onWrite: (offset: number) => Promise<void> | void = () => {};
+  /** Awaited before a file that comes is opened. */
+  onSink: (name: string) => Promise<void> | void = () => {};
   /** Awaited in the middle of each file that is read to be offered. */
   onOpen: (path: string) => Promise<void> | void = () => {};
 
@@ -73,16 +75,17 @@ export class MemoryDisk implements Disk {
     }
   }
 
-  sink(
+  async sink(
     offer: { name: string; size: number; sha256: Uint8Array },
   ): Promise<Sink> {
+    await this.onSink(offer.name);
     const key = `${offer.name} ${offer.sha256.toHex()}`;
     const before = this.parts.get(key) ?? new Uint8Array();
     const bytes = new Uint8Array(offer.size);
     bytes.set(before);
     let length = before.length;
     this.open_++;
-    return Promise.resolve({
+    return {
       have: before.length,
       write: async (offset, piece) => {
         await this.onWrite(offset);
@@ -105,6 +108,6 @@ export class MemoryDisk implements Disk {
         else this.parts.delete(key);
         return Promise.resolve();
       },
-    });
+    };
   }
 }

@@ -1142,7 +1142,7 @@ export class Transfers {
         this.#post.event({ type: "progress", transfer: one.view() });
       }
       if (one instanceof Incoming && this.#post.connected && this.#reaches(one)) {
-        one.download!.late(now - OVERDUE_MS);
+        one.download?.late(now - OVERDUE_MS);
       }
     }
     this.#flush();

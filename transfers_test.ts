@@ -481,3 +481,28 @@ Deno.test("transfers: after 5 s without a byte it is stalled, and why; what come
     assertEquals(clock.ticks, false);
   }
 });
+
+Deno.test("transfers: what is accepted and not open yet takes its time, and can be cancelled", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  const clock = new HandClock();
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs, clock });
+  for (const name of ["a", "b"]) ours.files.set(`folder/${name}`, noise(1000));
+  const gate = Promise.withResolvers<void>();
+  theirs.onSink = () => gate.promise;
+  ada.client.offer("folder/");
+  await bob.next("offer");
+  assertEquals(bob.client.accept("all"), 2);
+  assertEquals(bob.client.going.map(({ name, state }) => [name, state]), [
+    ["a", "waiting"],
+    ["b", "waiting"],
+  ]);
+  clock.pass(30_000);
+  assertEquals(bob.client.cancel("b"), 1);
+  gate.resolve();
+  await until(bob, "a", "done");
+  await ada.say("that was all");
+  await bob.next("message");
+  assertEquals([theirs.received.size, theirs.open_], [1, 0]);
+});
