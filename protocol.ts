@@ -273,6 +273,17 @@ export function frameSize(bytes: Uint8Array): number {
   return LENGTH_SIZE + readU32(bytes, 0);
 }
 
+/** The frame that stands whole at the start of `bytes`, which a server has made: views of it. */
+export function frameAt(bytes: Uint8Array<ArrayBuffer>): Frame {
+  const frame = bytes.subarray(0, frameSize(bytes));
+  return {
+    type: frame[LENGTH_SIZE]!,
+    id: readU32(frame, ID_OFFSET),
+    body: frame.subarray(HEADER_SIZE),
+    bytes: frame,
+  };
+}
+
 /** Gives a frame that stands at the start of `bytes` another type and id, in place. */
 export function readdress(bytes: Uint8Array, type: number, id: number): void {
   bytes[LENGTH_SIZE] = type;
