@@ -68,6 +68,8 @@ export interface PiecesOptions {
    * @param atHand no more than what needs no asking: what was given before has not been written yet
    */
   next(atHand: boolean): Uint8Array | undefined;
+  /** All of what `next` gave has been written. */
+  written?(): void;
   /** Ciphers a piece; a copy. */
   seal(piece: Uint8Array): Uint8Array<ArrayBuffer>;
   /** Says that there is something to take. */
@@ -94,6 +96,8 @@ export class Pieces {
   #left: Uint8Array | undefined;
   /** Ends the rest. */
   #resting: (() => void) | undefined;
+  /** A piece is on its way. */
+  #isOut = false;
   /** Nothing may stand right behind the key. */
   #isKeyOut = false;
   #hurried = false;
@@ -104,8 +108,10 @@ export class Pieces {
   }
 
   take(): Uint8Array<ArrayBuffer> | null {
+    const { crowded, written } = this.#options;
+    if (this.#isOut && !this.#left) written?.();
+    this.#isOut = false;
     if (this.#resting) return null;
-    const { crowded } = this.#options;
     if (this.#first) {
       const first = this.#first;
       this.#first = undefined;
@@ -118,6 +124,7 @@ export class Pieces {
     this.#isKeyOut = false;
     const piece = this.#next();
     if (!piece) return null;
+    this.#isOut = true;
     if (!this.#hurried && !crowded()) this.#rest(REST_MS);
     return this.#options.seal(piece);
   }

@@ -60,8 +60,6 @@ export class ClassicClient implements Room {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   /** What is not written yet, oldest first. */
   readonly #said: Saying[] = [];
-  /** The first of them is on its way. */
-  #isGoing = false;
   #waiting = 0;
   #lastRef = 0;
   #at = 0;
@@ -85,7 +83,8 @@ export class ClassicClient implements Room {
     this.self = { id: 1, name: String(connection.localPort), self: true, away: false };
     this.members = [this.self, ROOM];
     this.#pieces = new Pieces({
-      next: (atHand) => this.#next(atHand),
+      next: () => this.#said[0]?.bytes,
+      written: () => this.#written(),
       seal: (piece) => this.#cipher.seal(piece),
       wake: () => connection.wake(),
       after: options.after,
@@ -149,19 +148,11 @@ export class ClassicClient implements Room {
     return { type: "message", from, text, action: false, at, ref, sent: undefined, missing: 0 };
   }
 
-  /** The next that was said. When it is asked for, what was before has been handed to the system. */
-  #next(atHand: boolean): Uint8Array | undefined {
-    if (atHand) return undefined;
-    if (this.#isGoing) {
-      const { ref, text, bytes } = this.#said.shift()!;
-      this.#isGoing = false;
-      this.#waiting -= bytes.length;
-      // No echo comes: more than that it is on its way can't be known.
-      void this.#listener(this.#message(this.self, text, ref));
-    }
-    const bytes = this.#said[0]?.bytes;
-    this.#isGoing = bytes !== undefined;
-    return bytes;
+  /** What was said first has been handed to the system. No echo comes: more than that can't be known. */
+  #written(): void {
+    const { ref, text, bytes } = this.#said.shift()!;
+    this.#waiting -= bytes.length;
+    void this.#listener(this.#message(this.self, text, ref));
   }
 
   // ---- what the user does ----
