@@ -92,12 +92,6 @@ export interface Target {
   cipher: "sealed" | "xor" | undefined;
 }
 
-/** Where a server of the original is. */
-export interface ClassicTarget {
-  address: { hostname: string; port: number };
-  classic: true;
-}
-
 /** What protects a room that is to be opened. */
 export type RoomCipher =
   | {
@@ -130,7 +124,8 @@ export type Command =
     log: "text" | "json";
     status: StatusPlace | undefined;
   }
-  | { verb: "join"; target: Target | ClassicTarget; screen: ScreenOptions }
+  /** `classic`: the room is one of the original, at this address. */
+  | { verb: "join"; target: Target; classic: boolean; screen: ScreenOptions }
   | {
     verb: "send";
     target: Target;
@@ -523,11 +518,13 @@ export function parseCommand(
     case "join": {
       const [address, extra] = [...positionals, ...text];
       if (extra !== undefined) throw tooMany(extra, "chat join takes one address");
+      const classic = options.has("classic");
       return {
         verb,
-        target: options.has("classic")
+        target: classic
           ? parseClassicTarget(options, address)
           : parseTarget(options, address, ADDRESS_HINT),
+        classic,
         screen: parseScreen(options, env),
       };
     }
@@ -721,7 +718,7 @@ const NOT_CLASSIC: Readonly<Record<string, string>> = {
 function parseClassicTarget(
   options: Map<string, string>,
   address: string | undefined,
-): ClassicTarget {
+): Target {
   const strange = Object.keys(NOT_CLASSIC).find((name) => options.has(name));
   if (strange !== undefined) {
     throw new UsageError(`Cannot use --${strange} with --classic: it ${NOT_CLASSIC[strange]}`);
@@ -735,7 +732,7 @@ function parseClassicTarget(
       hint: "Write: chat join --classic HOST:PORT",
     });
   }
-  return { address: parseAddress(address, ADDRESS_HINT), classic: true };
+  return parseTarget(options, address, ADDRESS_HINT);
 }
 
 function parseScreen(

@@ -52,8 +52,6 @@ export class Connection {
   readonly hostname: string;
   /** Its port. */
   readonly port: number;
-  /** The port on this side. */
-  readonly localPort: number;
   /** Resolves when the connection is closed, for whatever reason. */
   readonly closed: Promise<void>;
 
@@ -98,7 +96,6 @@ export class Connection {
     this.peer = formatAddress(hostname, port);
     this.hostname = hostname;
     this.port = port;
-    this.localPort = conn.localAddr.port;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#resolveClosed = resolve;
@@ -107,6 +104,11 @@ export class Connection {
     } catch {
       // The other side has gone already: the first read will say so.
     }
+  }
+
+  /** The port on this side. */
+  get localPort(): number {
+    return this.#conn.localAddr.port;
   }
 
   /** From now on this is no stranger: its frames may have so many bytes, and it is read from as often as others are. */

@@ -4,7 +4,6 @@
 import {
   chosenName,
   chosenView,
-  type ClassicTarget,
   type Command,
   type ConfigFile,
   type FileOptions,
@@ -381,24 +380,23 @@ function isLoopback(address: string): boolean {
 }
 
 /** Enters a room. */
-export async function joinRoom({ target, screen }: Command & { verb: "join" }): Promise<number> {
+export async function joinRoom(command: Command & { verb: "join" }): Promise<number> {
+  const { target, classic, screen } = command;
   const settings = await loadSettings(screen.config);
-  const client = "classic" in target ? await enterClassic(target) : await admit(
-    target,
-    chosenName(screen, settings),
-    patience(screen),
-    filesFor(screen.files),
-  );
+  const client = classic
+    ? await joinClassic({ ...target.address!, after: systemTimer })
+    : await admit(
+      target,
+      chosenName(screen, settings),
+      patience(screen),
+      filesFor(screen.files),
+    );
   const signals = new Signals();
   try {
     return await stay(client, screen, chosenView(screen.view, settings), signals);
   } finally {
     signals.forget();
   }
-}
-
-function enterClassic({ address }: ClassicTarget): Promise<ClassicClient> {
-  return joinClassic({ ...address, after: systemTimer });
 }
 
 /**
