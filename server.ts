@@ -355,6 +355,8 @@ export class Server {
       const interpreter = this.#interpreter;
       const first = interpreter && connection.fill();
       if (first && await interpreter.isSilent(first)) {
+        // Nobody comes in while it is being ended.
+        if (this.#stopping || late) throw new LastWord(undefined, "it is too late");
         return this.#interpret(connection, interpreter, first);
       }
       if (first && !await first) throw new LastWord(undefined, "it left before it said anything");
