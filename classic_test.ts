@@ -53,7 +53,10 @@ Deno.test("fitting: no character is cut, whatever the border", () => {
 });
 
 /** Messages, and the pieces that they become while nobody is late. */
-function speak(messages: readonly string[], options: { gather?: boolean; key?: string } = {}) {
+function speak(
+  messages: readonly string[],
+  options: { gather?: boolean; key?: string; crowded?: () => boolean } = {},
+) {
   const timer = new FakeTimer();
   const left = messages.map((message) => utf8.encode(message));
   let woken = 0;
@@ -63,7 +66,7 @@ function speak(messages: readonly string[], options: { gather?: boolean; key?: s
     wake: () => woken++,
     after: timer.after,
     gather: options.gather ?? false,
-    crowded: () => false,
+    crowded: options.crowded ?? (() => false),
     ...(options.key !== undefined && { first: utf8.encode(options.key) }),
   });
   return { pieces, timer, left, woken: () => woken };
@@ -130,6 +133,15 @@ Deno.test("Pieces: the key goes out first and alone, and nothing behind it for a
   timer.pass(SILENCE_MS);
   assertEquals(speech.woken(), 1);
   assertEquals(decode(pieces.take()!), "a: 1");
+});
+
+Deno.test("Pieces: where very much waits there are no rests, until it is less", () => {
+  const speech = speak(["a", "b", "c"], { crowded: () => speech.left.length > 0 });
+  const taken = Array.from({ length: 4 }, () => speech.pieces.take());
+  assertEquals(taken.map((piece) => piece && decode(piece)), ["a", "b", "c", null]);
+  assertEquals(speech.timer.count(REST_MS), 1);
+  speech.pieces.close();
+  assertEquals([speech.timer.count(REST_MS), speech.woken()], [0, 0]);
 });
 
 Deno.test("Pieces: at the end there are no rests, but nothing is put behind a key that may not be read", () => {
