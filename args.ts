@@ -94,7 +94,12 @@ export interface Target {
 
 /** What protects a room that is to be opened. */
 export type RoomCipher =
-  | { name: "xor"; publicKey: number | undefined }
+  | {
+    name: "xor";
+    publicKey: number | undefined;
+    /** Let the original's clients in, too. */
+    classic: boolean;
+  }
   | {
     name: "sealed";
     codeFile: string | undefined;
@@ -119,7 +124,8 @@ export type Command =
     log: "text" | "json";
     status: StatusPlace | undefined;
   }
-  | { verb: "join"; target: Target; screen: ScreenOptions }
+  /** `classic`: the room is one of the original, at this address. */
+  | { verb: "join"; target: Target; classic: boolean; screen: ScreenOptions }
   | {
     verb: "send";
     target: Target;
@@ -347,6 +353,7 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
         value: { name: "KEY", kind: "number" },
         help: "xor: the public key, 0 to 255 (default: drawn), to follow along",
       },
+      classic: { help: "xor: let clients of the original in, too: see docs/classic.md" },
       join: { help: "join the room too, in this terminal or pipe" },
       ...Object.fromEntries(
         Object.entries(SCREEN).map(([name, option]) => [name, {
@@ -374,7 +381,12 @@ the code that it had, and prints none.`,
     synopsis: "chat join [HOST[:PORT]] [OPTION...]",
     summary: "enter a room",
     operands: [ADDRESS],
-    options: { ...SCREEN, ...TARGET, help: HELP },
+    options: {
+      ...SCREEN,
+      ...TARGET,
+      classic: { help: "HOST is a server of the original: see docs/classic.md" },
+      help: HELP,
+    },
     notes:
       `Without HOST it joins the room that you have opened on this machine; PORT is ${DEFAULT_PORT} unless given.
 In a terminal, type and press Enter; /help shows what else there is. In a pipe each line of stdin is
@@ -532,9 +544,13 @@ export function parseCommand(
     case "join": {
       const [address, extra] = [...positionals, ...text];
       if (extra !== undefined) throw tooMany(extra, "chat join takes one address");
+      const classic = options.has("classic");
       return {
         verb,
-        target: parseTarget(options, address, ADDRESS_HINT),
+        target: classic
+          ? parseClassicTarget(options, address)
+          : parseTarget(options, address, ADDRESS_HINT),
+        classic,
         screen: parseScreen(options, env),
       };
     }
@@ -670,6 +686,12 @@ function parseStatus(where: string | undefined): StatusPlace | undefined {
 
 function parseCipher(options: Map<string, string>): RoomCipher {
   const name = checkCipher(options.get("cipher") ?? "sealed");
+  if (name === "sealed" && options.has("classic")) {
+    throw new UsageError(
+      "Cannot use --classic here: the original's clients have no code, and can't read what is sealed",
+      { hint: "It goes with --cipher xor" },
+    );
+  }
   const strange = (name === "sealed" ? ["key"] : ["code-file", "ask-code", "state"])
     .find((option) => options.has(option));
   if (strange !== undefined) {
@@ -689,7 +711,11 @@ function parseCipher(options: Map<string, string>): RoomCipher {
     };
   }
   const key = options.get("key");
-  return { name, publicKey: key === undefined ? undefined : parseNumber("key", key, 0, 255) };
+  return {
+    name,
+    publicKey: key === undefined ? undefined : parseNumber("key", key, 0, 255),
+    classic: options.has("classic"),
+  };
 }
 
 function checkCipher(name: string): "sealed" | "xor" {
@@ -714,6 +740,36 @@ function parseTarget(
     codeFile: options.get("code-file"),
     cipher,
   };
+}
+
+/** What a room of the original has nothing for, and why. */
+const NOT_CLASSIC: Readonly<Record<string, string>> = {
+  name: "knows no names",
+  retry: "knows no coming back",
+  downloads: "knows no files",
+  accept: "knows no files",
+  "ask-above": "knows no files",
+  "code-file": "has no code",
+};
+
+function parseClassicTarget(
+  options: Map<string, string>,
+  address: string | undefined,
+): Target {
+  const strange = Object.keys(NOT_CLASSIC).find((name) => options.has(name));
+  if (strange !== undefined) {
+    throw new UsageError(`Cannot use --${strange} with --classic: it ${NOT_CLASSIC[strange]}`);
+  }
+  const cipher = options.get("cipher");
+  if (cipher !== undefined && checkCipher(cipher) !== "xor") {
+    throw new UsageError("Cannot use --cipher sealed with --classic: the original has xor alone");
+  }
+  if (address === undefined) {
+    throw new UsageError("Cannot guess where the server of the original is", {
+      hint: "Write: chat join --classic HOST:PORT",
+    });
+  }
+  return parseTarget(options, address, ADDRESS_HINT);
 }
 
 function parseScreen(

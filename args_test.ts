@@ -59,7 +59,7 @@ const SERVE = {
 } as const;
 /** What is found without being told: the room of this machine, of either kind. */
 const TARGET: Target = { address: undefined, codeFile: undefined, cipher: undefined };
-const JOIN = { verb: "join", target: TARGET, screen: SCREEN } as const;
+const JOIN = { verb: "join", target: TARGET, classic: false, screen: SCREEN } as const;
 const SEND = {
   verb: "send",
   target: TARGET,
@@ -100,11 +100,11 @@ Deno.test("parseCommand: serve takes every option of its help", () => {
     ...SERVE,
     hostname: "0.0.0.0",
     port: 0,
-    cipher: { name: "xor", publicKey: 198 },
+    cipher: { name: "xor", publicKey: 198, classic: false },
   });
   assertEquals(parse(words("serve --cipher xor")), {
     ...SERVE,
-    cipher: { name: "xor", publicKey: undefined },
+    cipher: { name: "xor", publicKey: undefined, classic: false },
   });
   assertEquals(parse(words("serve --cipher sealed --code-file code.txt")), {
     ...SERVE,
@@ -514,7 +514,7 @@ Deno.test("parseCommand: serve's port is 0 to 65535, its key 0 to 255, its ciphe
   for (const publicKey of [0, 255]) {
     assertEquals(parse(["serve", "--cipher=xor", `--key=${publicKey}`]), {
       ...SERVE,
-      cipher: { name: "xor", publicKey },
+      cipher: { name: "xor", publicKey, classic: false },
     });
   }
   for (const key of ["-1", "256", "a", "000000255"]) {
@@ -1013,7 +1013,8 @@ Deno.test("usage: the texts fit 100 columns, and end in an example that works", 
 Deno.test("usage: every option of a help is taken by its verb, and every option taken is there", () => {
   const options = {
     serve: [
-      ...["host", "port", "cipher", "code-file", "ask-code", "state", "key", "join"],
+      ...["host", "port", "cipher", "code-file", "ask-code", "state", "key"],
+      ...["classic", "join"],
       ...["name", "config", "no-config", "theme", "time", "notify", "quiet"],
       ...[
         "json",
@@ -1042,6 +1043,7 @@ Deno.test("usage: every option of a help is taken by its verb, and every option 
         "ask-above",
         "code-file",
         "cipher",
+        "classic",
         "help",
       ],
     ],
@@ -1074,7 +1076,8 @@ Deno.test("usage: every option of a help is taken by its verb, and every option 
     for (const [, option, value] of rows) {
       listed.push(option!);
       const given = value === undefined ? `--${option}` : `--${option}=${values[value]}`;
-      const company = { key: ["--cipher=xor"], to: ["--file=a.txt"] }[option!] ?? [];
+      const classic = verb === "serve" ? ["--cipher=xor"] : ["127.0.0.1"];
+      const company = { key: ["--cipher=xor"], to: ["--file=a.txt"], classic }[option!] ?? [];
       // A screen's options go with --join, that of the log without.
       const join = verb === "serve" && option !== "log" ? ["--join"] : [];
       const shell = verb === "completions" ? ["bash"] : [];
@@ -1085,6 +1088,53 @@ Deno.test("usage: every option of a help is taken by its verb, and every option 
     for (const other of options.serve.filter((option) => !listed.includes(option))) {
       assertThrows(() => parse([verb, `--${other}`]), UsageError);
     }
+  }
+});
+
+Deno.test("parseCommand: --classic goes with xor, and with what the original has", () => {
+  assertEquals(parse(words("serve --cipher xor --classic")), {
+    ...SERVE,
+    cipher: { name: "xor", publicKey: undefined, classic: true },
+  });
+  for (const line of ["serve --classic", "serve --classic --cipher sealed"]) {
+    assertRefused(
+      words(line),
+      "Cannot use --classic here: the original's clients have no code, and can't read what is sealed",
+      "It goes with --cipher xor",
+    );
+  }
+  const there = { ...JOIN, ...at("192.0.2.7", 5000), classic: true };
+  assertEquals(parse(words("join --classic 192.0.2.7:5000")), there);
+  assertEquals(parse(words("join 192.0.2.7:5000 --classic --cipher xor --json")), {
+    ...there,
+    target: { ...there.target, cipher: "xor" },
+    screen: { ...SCREEN, json: true },
+  });
+  assertRefused(
+    words("join --classic"),
+    "Cannot guess where the server of the original is",
+    "Write: chat join --classic HOST:PORT",
+  );
+  assertRefused(
+    words("join --classic 192.0.2.7 --cipher sealed"),
+    "Cannot use --cipher sealed with --classic: the original has xor alone",
+    undefined,
+  );
+  const strange = {
+    "--name bob": "knows no names",
+    "--retry 5": "knows no coming back",
+    "--downloads d": "knows no files",
+    "--accept all": "knows no files",
+    "--ask-above 5M": "knows no files",
+    "--code-file f": "has no code",
+  };
+  for (const [option, why] of Object.entries(strange)) {
+    const [name] = option.split(" ");
+    assertRefused(
+      words(`join --classic 192.0.2.7 ${option}`),
+      `Cannot use ${name} with --classic: it ${why}`,
+      undefined,
+    );
   }
 });
 

@@ -663,7 +663,14 @@ export class Client implements Room {
   }
 
   tell(to: string | number, text: string): number {
-    return this.#send(text, false, this.#find(to, "send to"));
+    const person = this.#find(to, "send to");
+    if (person.classic) {
+      throw new ChatError(
+        `Cannot send to ${printable(person.name)} alone: ` +
+          "who is on the original program can't get direct messages",
+      );
+    }
+    return this.#send(text, false, person);
   }
 
   compare(who: string | number): string {
@@ -714,6 +721,12 @@ export class Client implements Room {
     this.#checkOpen("send files");
     const person = to === undefined ? undefined : this.#find(to, "send to");
     if (person?.self) throw new ChatError("Cannot send a file to yourself");
+    if (person?.classic) {
+      throw new ChatError(
+        `Cannot send a file to ${printable(person.name)}: ` +
+          "who is on the original program can't get files",
+      );
+    }
     if (person && this.#markOf(person.id) === undefined) {
       throw new ChatError(`Cannot send to "${person.name}": nothing proves who that is`);
     }
@@ -1253,6 +1266,7 @@ export class Client implements Room {
     this.#setName(id, undefined);
     const profile = this.#openProfile(id, body);
     if (profile) this.#setName(id, profile.name);
+    if (profile?.classic) this.#roster.setClassic(id, true);
     return profile;
   }
 

@@ -96,6 +96,9 @@ export const COMMANDS: readonly Command[] = [
     args: "",
     help: "lists who is here",
     run({ room, view, print }) {
+      if (room.info.classic) {
+        throw new ChatError("Cannot list who is here: the original program does not tell");
+      }
       const names = room.members.map((member) => {
         const marks = (member.self ? " (you)" : "") +
           (ignores(view, member) ? " (ignored)" : "");

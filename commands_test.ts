@@ -104,6 +104,12 @@ Deno.test("submit: /whoami shows name, room and, where there is one, the key", (
   assertEquals(submitted("/whoami"), ["print|you are alice in 127.0.0.1:2428"]);
 });
 
+Deno.test("submit: /who is refused where the original does not tell who is there", () => {
+  const { room } = fakeRoom();
+  const info = { ...room.info, classic: true } as const;
+  assertThrows(() => submitted("/who", { room: { ...room, info } }), ChatError, "does not tell");
+});
+
 Deno.test("submit: /who marks who is away or ignored, and never oneself", () => {
   const { room } = fakeRoom();
   const members = room.members.slice(0, 3).map((m) => ({ ...m, away: true }));

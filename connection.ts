@@ -36,6 +36,8 @@ export interface Source {
    * Called again only when what it gave before has been written. MUST NOT wait.
    */
   take(): Uint8Array<ArrayBuffer> | null;
+  /** Says that the connection is about to end: from now on `take` gives all that is pending, without a pause. */
+  hurry?(): void;
 }
 
 /**
@@ -48,6 +50,8 @@ export class Connection {
   readonly peer: string;
   /** Its address alone. */
   readonly hostname: string;
+  /** Its port. */
+  readonly port: number;
   /** Resolves when the connection is closed, for whatever reason. */
   readonly closed: Promise<void>;
 
@@ -75,6 +79,7 @@ export class Connection {
   #onReadAll: (() => void) | undefined;
   #finishing = false;
   #closed = false;
+  #isMute = false;
   /** When the read under way began, on the clock of `performance.now()`. */
   #readAt = 0;
   #why: string | undefined;
@@ -90,6 +95,7 @@ export class Connection {
     const { hostname, port } = conn.remoteAddr;
     this.peer = formatAddress(hostname, port);
     this.hostname = hostname;
+    this.port = port;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#resolveClosed = resolve;
@@ -100,10 +106,28 @@ export class Connection {
     }
   }
 
+  /** The port on this side. */
+  get localPort(): number {
+    return this.#conn.localAddr.port;
+  }
+
   /** From now on this is no stranger: its frames may have so many bytes, and it is read from as often as others are. */
   admit(limit: number): void {
     this.#isAdmitted = true;
     this.decoder.limit = limit;
+  }
+
+  /**
+   * The other side knows no frames: from now on nothing is written but what the source has, no last word either.
+   * Nor can it be asked whether it is still there: the system does that, in its own time.
+   */
+  mute(): void {
+    this.#isMute = true;
+    try {
+      this.#conn.setKeepAlive(true);
+    } catch {
+      // It has gone already.
+    }
   }
 
   /**
@@ -165,7 +189,7 @@ export class Connection {
 
   /** Writes a small frame before what the source has. Its bytes MUST NOT change any more. */
   send(frame: Uint8Array<ArrayBuffer>): void {
-    if (this.#finishing) return;
+    if (this.#finishing || this.#isMute) return;
     this.#urgent.push(frame);
     this.wake();
   }
@@ -241,9 +265,10 @@ export class Connection {
     if (this.#finishing || this.#closed) return await this.closed;
     this.#finishing = true;
     const timer = setTimeout(() => this.close(), ms);
+    this.#source?.hurry?.();
     await this.#writeAll();
     this.#source = undefined;
-    if (last) {
+    if (last && !this.#isMute) {
       this.#urgent.push(last);
       await this.#writeAll();
     }

@@ -67,6 +67,12 @@ class FakeSocket {
 
   setNoDelay(): void {}
 
+  keptAlive = false;
+
+  setKeepAlive(keepAlive: boolean): void {
+    this.keptAlive = keepAlive;
+  }
+
   closeWrite(): Promise<void> {
     this.#read.resolve(null);
     return Promise.resolve();
@@ -136,6 +142,42 @@ Deno.test("Connection: what is sent goes before what the source has, and the las
   socket.takeLast(BYE.length);
   await finished;
   assertEquals(socket.writes, [[1], [...PONG], [2], [...BYE]]);
+});
+
+Deno.test("Connection: to who knows no frames goes what the source has, no last word either", async () => {
+  const socket = new FakeSocket();
+  const connection = new Connection(socket.conn, MAX_FRAME);
+  const source = new Pending();
+  connection.mute();
+  assertEquals(socket.keptAlive, true);
+  connection.send(PONG);
+  assertEquals(connection.urgent, 0);
+  connection.attach(source);
+  source.bytes = [1];
+  const finished = connection.finish(NEVER_MS, BYE);
+  await socket.written;
+  socket.takeLast(1);
+  await finished;
+  assertEquals(socket.writes, [[1]]);
+});
+
+Deno.test("Connection: a source that pauses is told when there is no time for that any more", async () => {
+  const socket = new FakeSocket();
+  const connection = new Connection(socket.conn, MAX_FRAME);
+  let hurried = false;
+  const piece = Uint8Array.of(1);
+  const left = [piece];
+  connection.attach({
+    take: () => hurried ? left.pop() ?? null : null,
+    hurry: () => hurried = true,
+  });
+  connection.wake();
+  assertEquals(socket.writes, []);
+  const finished = connection.finish(NEVER_MS);
+  await socket.written;
+  socket.takeLast(1);
+  await finished;
+  assertEquals(socket.writes, [[1]]);
 });
 
 Deno.test("Connection: nothing can be sent behind the last word", async () => {

@@ -3,6 +3,7 @@
 
 import { type Cipher, XorCipher } from "./cipher.ts";
 import { SealedCipher } from "./cipher_sealed.ts";
+import { KEY_MS, parseKey, type Timer } from "./classic.ts";
 import { codeDoubt } from "./codes.ts";
 import { Connection, formatAddress } from "./connection.ts";
 import { encodeProfile } from "./envelope.ts";
@@ -136,6 +137,56 @@ export async function reenter(
   });
 }
 
+/** A connection to a server of the original. */
+export interface ClassicEntrance {
+  readonly connection: Connection;
+  readonly publicKey: number;
+  /** The read that was under way when it was clear that the key had come; undefined where none was. */
+  readonly reading: Promise<boolean> | undefined;
+}
+
+/**
+ * Connects to a server of the original, and waits for its key; what is behind that stays unread.
+ *
+ * @throws {ChatError} if there is none
+ */
+export async function enterClassic(place: Place, after: Timer): Promise<ClassicEntrance> {
+  return await talk(place, async (connection, address) => {
+    const { decoder } = connection;
+    let reading: Promise<boolean> | undefined;
+    for (;;) {
+      const { key, length, certain } = parseKey(decoder.unread);
+      if (key === undefined && certain) {
+        throw new NobodyThere(`Cannot join ${address}: what answers there sends no key first`, {
+          hint:
+            "Is it a server of the original? A room of this program is joined without --classic",
+        });
+      }
+      reading = certain ? undefined : connection.fill();
+      const isWhole = certain || (key !== undefined && await isQuiet(reading!, after));
+      if (isWhole) {
+        decoder.skip(length);
+        return { connection, publicKey: key!, reading };
+      }
+      if (!await reading) {
+        throw new NobodyThere(`Cannot join ${address}: the connection was closed without a word`, {
+          hint: "Is the port right, and is it a server of the original?",
+        });
+      }
+    }
+  });
+}
+
+/** Whether nothing comes for as long as a key may go on. */
+async function isQuiet(reading: Promise<boolean>, after: Timer): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<"quiet">();
+  const cancel = after(KEY_MS, () => resolve("quiet"));
+  const first = await Promise.race([promise, reading]);
+  cancel();
+  // Where it has ended, there is nobody to talk to.
+  return first === "quiet";
+}
+
 function prove(sessionKey: Uint8Array, nonce: string, claim: Claim): string {
   try {
     return proveResume(sessionKey, nonce, claim);
@@ -171,7 +222,12 @@ async function talk<T>(
       throw new ChatError(
         `Cannot join ${address}: what answers there does not say within ${ms / 1000} seconds ` +
           "that it is a chat server",
-        { hint: "Is the port right? `chat serve` prints it when it opens a room" },
+        {
+          // A key, and then nothing: those servers say no more until somebody talks.
+          hint: parseKey(connection.decoder.unread).key === undefined
+            ? "Is the port right? `chat serve` prints it when it opens a room"
+            : `It may be a server of the original: chat join --classic ${address}`,
+        },
       );
     }
     if (error instanceof ProtocolError) {

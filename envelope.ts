@@ -35,6 +35,8 @@ export type Envelope =
 /** What a member tells of itself. */
 export interface Profile {
   readonly name: string;
+  /** It is on the wire of the original: what is neither text to the room nor `/me` can't reach it. */
+  readonly classic?: true;
 }
 
 const utf8 = new TextEncoder();
@@ -122,7 +124,8 @@ function checkNumber(action: string, { origin, seq }: Numbering): void {
 
 /** A profile is JSON, so that later versions can add to it. */
 export function encodeProfile(profile: Profile): Uint8Array {
-  return utf8.encode(JSON.stringify({ name: profile.name }));
+  const { name, classic } = profile;
+  return utf8.encode(JSON.stringify(classic ? { name, classic } : { name }));
 }
 
 /**
@@ -141,7 +144,8 @@ export function decodeProfile(bytes: Uint8Array): Profile {
   if (typeof name !== "string") throw new RangeError("Cannot read a profile: it has no name");
   const fault = nameFault(name);
   if (fault !== undefined) throw new RangeError(`Cannot take a profile: a name ${fault}`);
-  return { name };
+  const isClassic = (json as { classic?: unknown }).classic === true;
+  return isClassic ? { name, classic: true } : { name };
 }
 
 function decodeText(what: string, bytes: Uint8Array): string {

@@ -174,6 +174,16 @@ Deno.test("decodeProfile: what was encoded comes back", () => {
   }
 });
 
+Deno.test("decodeProfile: who is on the original program says so, or does not", () => {
+  const profile = { name: "52684", classic: true } as const;
+  assertEquals(encodeProfile(profile), utf8.encode('{"name":"52684","classic":true}'));
+  assertEquals(decodeProfile(encodeProfile(profile)), profile);
+  for (const other of ["false", "1", '"true"', "null"]) {
+    const json = `{"name":"52684","classic":${other}}`;
+    assertEquals(decodeProfile(utf8.encode(json)), { name: "52684" });
+  }
+});
+
 Deno.test("decodeProfile: what a later version adds is left out", () => {
   assertEquals(decodeProfile(utf8.encode(`{"name":"Ada","key":"x"}`)), { name: "Ada" });
 });

@@ -172,10 +172,12 @@ export const EVENTS: {
   welcome: [
     { type: "welcome", self: ADA, room: INFO },
     { type: "welcome", self: ADA, room: { ...INFO, cipher: "sealed" } },
+    { type: "welcome", self: ADA, room: { ...INFO, classic: true } },
   ],
   members: [
     { type: "members", members: [ADA, BOB] },
     { type: "members", members: [ADA, { ...BOB, away: true }] },
+    { type: "members", members: [ADA, { ...BOB, classic: true }] },
   ],
   message: [
     {

@@ -208,6 +208,8 @@ export class Member {
   #away = false;
   /** It has lost its connection because it was too far behind. */
   slow = false;
+  /** It knows no direct messages: none goes to it. */
+  deaf = false;
   /** Why it left, one of `Left`; undefined as long as it has not. */
   left: number | undefined;
   /** What goes to this member alone. */
@@ -569,7 +571,7 @@ export class Hub {
     if (!this.has(from)) return AckOutcome.GONE;
     const to = this.#members.get(frame.id);
     let outcome: number = AckOutcome.ACCEPTED;
-    if (!to) outcome = AckOutcome.GONE;
+    if (!to || to.deaf) outcome = AckOutcome.GONE;
     else if (to.listing || to.ownBacklog + frame.bytes.length > this.#ownSize) {
       // In the list of members there is no place for it, and without the list no way to know its sender.
       outcome = AckOutcome.BUSY;

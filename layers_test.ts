@@ -6,7 +6,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 const ROWS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["verbs.ts", "completions.ts"],
-  ["args.ts", "server.ts", "client.ts", "home.ts", "state.ts"],
+  ["args.ts", "server.ts", "client.ts", "classic_client.ts", "home.ts", "state.ts"],
   [
     "entrance.ts",
     "outbox.ts",
@@ -15,9 +15,11 @@ const ROWS: readonly (readonly string[])[] = [
     "transfers.ts",
     "disk.ts",
     "pictures.ts",
+    "classic_member.ts",
   ],
   [
     "connection.ts",
+    "interpreter.ts",
     "status.ts",
     "terminal.ts",
     "plain.ts",
@@ -54,6 +56,7 @@ const ROWS: readonly (readonly string[])[] = [
   ["progress.ts", "parcel.ts", "picture_choice.ts"],
   [
     "protocol.ts",
+    "classic.ts",
     "cipher.ts",
     "editor.ts",
     "lines.ts",
@@ -120,6 +123,7 @@ const CLIENTS_ALONE = [
   "identity.ts",
   "cipher_sealed.ts",
   "envelope.ts",
+  "classic_member.ts",
   "parcel.ts",
   "transfer.ts",
   "transfers.ts",

@@ -243,8 +243,8 @@ export class PlainScreen {
   }
 }
 
-function toMember({ id, name, self, away }: Person): Record<string, unknown> {
-  return { id, name, self, away };
+function toMember({ id, name, self, away, classic }: Person): Record<string, unknown> {
+  return { id, name, self, away, ...(classic && { classic }) };
 }
 
 /** What is stalled is not waited for: the other side may never come back. */

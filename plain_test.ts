@@ -165,9 +165,12 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
   const expected: { [Type in RoomEvent["type"]]: { out: string; notes: string[] } } = {
     welcome: {
       out: "",
-      notes: ["joined 127.0.0.1:2428 as ada", "joined 127.0.0.1:2428 as ada"],
+      notes: Array(3).fill("joined 127.0.0.1:2428 as ada"),
     },
-    members: { out: "", notes: ["here: ada, bob", "here: ada, bob (away)"] },
+    members: {
+      out: "",
+      notes: ["here: ada, bob", "here: ada, bob (away)", "here: ada, bob (original)"],
+    },
     message: {
       out: "bob: hello\n* bob waves\nada: hi\nada: mine\nbob: proved\n",
       notes: ["2 messages of bob before this one have not come"],
@@ -372,6 +375,8 @@ Deno.test("PlainScreen: a person is told what the status line of a screen says, 
     "xor: hides nothing from anybody who looks; /help lists the commands",
     "joined 127.0.0.1:2428 as ada",
     "sealed: only members can read it; /help lists the commands",
+    "joined 127.0.0.1:2428 as ada",
+    "xor: hides nothing from anybody who looks; /help lists the commands",
   ]);
 });
 
@@ -727,12 +732,18 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
   const ada = { id: 1, name: "ada" };
   const bob = { id: 2, name: "bob" };
   const expected: { [Type in RoomEvent["type"]]: Record<string, unknown>[] } = {
-    welcome: ["xor", "sealed"].map((cipher) => (
-      { id: 1, name: "ada", address: "127.0.0.1:2428", cipher, maxText: 1000 }
-    )),
+    welcome: [{ cipher: "xor" }, { cipher: "sealed" }, { cipher: "xor", classic: true }].map((
+      room,
+    ) => ({ id: 1, name: "ada", address: "127.0.0.1:2428", maxText: 1000, ...room })),
     members: [
       { members: [{ ...ada, self: true, away: false }, { ...bob, self: false, away: false }] },
       { members: [{ ...ada, self: true, away: false }, { ...bob, self: false, away: true }] },
+      {
+        members: [
+          { ...ada, self: true, away: false },
+          { ...bob, self: false, away: false, classic: true },
+        ],
+      },
     ],
     message: [
       { from: 2, name: "bob", text: "hello", action: false, at: 100 },

@@ -278,6 +278,17 @@ export function isDirect(bytes: Uint8Array): boolean {
   return bytes[LENGTH_SIZE] === Type.MESSAGE && readU32(bytes, LENGTH_SIZE + 1) !== 0;
 }
 
+/** The frame that stands whole at the start of `bytes`, which a server has made: views of it. */
+export function frameAt(bytes: Uint8Array<ArrayBuffer>): Frame {
+  const frame = bytes.subarray(0, frameSize(bytes));
+  return {
+    type: frame[LENGTH_SIZE]!,
+    id: readU32(frame, ID_OFFSET),
+    body: frame.subarray(HEADER_SIZE),
+    bytes: frame,
+  };
+}
+
 /** Gives a frame that stands at the start of `bytes` another type and id, in place. */
 export function readdress(bytes: Uint8Array, type: number, id: number): void {
   bytes[LENGTH_SIZE] = type;

@@ -26,14 +26,14 @@ export function plainLines(event: RoomEvent, now: Date): PlainLine[] {
 }
 
 /** What was said, and how. */
-interface Said {
+export interface Said {
   /** `delivered` and `undelivered` are direct messages of this client. */
   readonly type: "message" | "direct" | "delivered" | "undelivered";
   readonly text: string;
   readonly action?: boolean;
 }
 
-/** A message as one line, safe to print. */
+/** What somebody has said, safe to print; all lines but the first are indented. */
 export function messageLine(who: string, { type, action, text }: Said): string {
   // In front, where no name and no text of a message to the room can stand.
   const whom = type === "message" ? "" : "(direct) ";

@@ -13,6 +13,8 @@ export interface Person {
   readonly self: boolean;
   /** Its connection was lost; it may return. */
   readonly away: boolean;
+  /** It is on the original program, which knows no files and no direct messages. */
+  readonly classic?: true;
 }
 
 /** What is known of the room as a whole. */
@@ -22,6 +24,8 @@ export interface RoomInfo {
   readonly cipher: "xor" | "sealed";
   /** Bytes of UTF-8 that one message may have. */
   readonly maxText: number;
+  /** A room of the original program, which does not tell who is in it. */
+  readonly classic?: true;
 }
 
 /** A message of this client that the room has not confirmed yet. */
@@ -283,9 +287,10 @@ export function findPerson(
 const CLOCK_TOLERANCE_MS = 2 * 60 * 1000;
 
 /** A member in a list of who is here. */
-export function listed({ name, self, away }: Person): string {
+export function listed({ name, self, away, classic }: Person): string {
   // A name has no spaces: nobody can be called so.
-  return away && !self ? `${name} (away)` : name;
+  if (self) return name;
+  return away ? `${name} (away)` : classic ? `${name} (original)` : name;
 }
 
 /** What this client has missed, as it is shown where it would have stood; undefined if nothing. */

@@ -8,9 +8,19 @@ interface Entry {
   away: boolean;
   /** The name is known with another key. */
   otherKey: boolean;
+  /** It is on the original program. */
+  classic: boolean;
   /** How much of what it sent could not be shown. */
   rejected: number;
 }
+
+const newcomer = (): Entry => ({
+  name: undefined,
+  away: false,
+  otherKey: false,
+  classic: false,
+  rejected: 0,
+});
 
 /** All members that a client knows of, in the order of joining. */
 export class Roster {
@@ -19,7 +29,7 @@ export class Roster {
   /** How many have each name. */
   readonly #namesakes = new Map<string, number>();
   /** What all have been rejected for whom nobody knows: there is no end to the ids that could be made up. */
-  readonly #nobody: Entry = { name: undefined, away: false, otherKey: false, rejected: 0 };
+  readonly #nobody: Entry = newcomer();
 
   /** @param self the id of this client */
   constructor(self: number) {
@@ -50,17 +60,17 @@ export class Roster {
 
   /** Somebody, as shown; who is not here has a number for a name. */
   person(id: number): Person {
-    const { name, away, otherKey } = this.#entries.get(id) ?? this.#nobody;
+    const { name, away, otherKey, classic } = this.#entries.get(id) ?? this.#nobody;
     const alone = name !== undefined && this.#namesakes.get(name) === 1;
     const mark = otherKey ? "(!)" : "";
     const shown = `${name ?? ""}${alone ? "" : `#${id}`}${mark}`;
-    return { id, name: shown, self: id === this.#self, away };
+    const person = { id, name: shown, self: id === this.#self, away };
+    return classic ? { ...person, classic } : person;
   }
 
   /** Somebody is here, or has another name; known by number without one. */
   setName(id: number, name: string | undefined): void {
-    const entry = this.#entries.get(id) ??
-      { name: undefined, away: false, otherKey: false, rejected: 0 };
+    const entry = this.#entries.get(id) ?? newcomer();
     this.#count(entry.name, -1);
     entry.name = name;
     this.#count(name, 1);
@@ -75,6 +85,11 @@ export class Roster {
   /** Returns whether that is new. */
   setOtherKey(id: number, otherKey: boolean): boolean {
     return this.#change(id, "otherKey", otherKey);
+  }
+
+  /** Returns whether that is new. */
+  setClassic(id: number, classic: boolean): boolean {
+    return this.#change(id, "classic", classic);
   }
 
   /** Counts what of somebody can't be shown; returns how much that is by now. */
@@ -93,7 +108,7 @@ export class Roster {
     if (entry && this.#entries.delete(id)) this.#entries.set(id, entry);
   }
 
-  #change(id: number, what: "away" | "otherKey", value: boolean): boolean {
+  #change(id: number, what: "away" | "otherKey" | "classic", value: boolean): boolean {
     const entry = this.#entries.get(id);
     if (!entry || entry[what] === value) return false;
     entry[what] = value;

@@ -38,6 +38,8 @@ Deno.test("Roster: away and another key are told when they change, and of nobody
   assertEquals(roster.person(2), { id: 2, name: "ben(!)", self: false, away: true });
   assertEquals([roster.setAway(9, true), roster.setOtherKey(9, true)], [false, false]);
   assertEquals([roster.size, roster.person(9).away], [1, false]);
+  assertEquals([roster.setClassic(2, true), roster.setClassic(2, true)], [true, false]);
+  assertEquals(roster.person(2).classic, true);
   // A new name does not change that.
   roster.setName(2, "benedict");
   assertEquals(roster.person(2).away, true);

@@ -10,6 +10,7 @@ import { Counters, refusalOf } from "./counters.ts";
 import { ChatError, ProtocolError } from "./errors.ts";
 import { flusher } from "./flush.ts";
 import { Hub, type HubOptions, type Outlet, type Start } from "./hub.ts";
+import type { Interpreter } from "./interpreter.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import type { LeftReason, ServerEvent } from "./log.ts";
 import { type AdmissionRecord, answerLogin } from "./opaque.ts";
@@ -62,6 +63,8 @@ export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSiz
   admission?: AdmissionRecord;
   /** xor's public key, 0..255; drawn if it is not given. */
   publicKey?: number;
+  /** Lets in those who speak another wire, too; made for the room's public key, so not for a sealed room. */
+  classic?: (publicKey: number) => Interpreter;
   /** A clock that does not go back, in ms. */
   now?: () => number;
   /** How long a connection may take to end properly before it is cut, in ms. */
@@ -112,6 +115,7 @@ export class Server {
   readonly #log: string = drawToken();
   readonly #sessions = new Sessions();
   readonly #tries = new TryCounter();
+  readonly #interpreter: Interpreter | undefined;
   /** Resolves when it turns out whether some code was right. */
   #decided = Promise.withResolvers<void>();
   readonly #connections = new Set<Connection>();
@@ -134,6 +138,10 @@ export class Server {
     this.#now = options.now ?? (() => performance.now());
     const publicKey = options.publicKey ?? drawPublicKey();
     privateKey(publicKey); // throws if it is none
+    if (options.classic && options.admission) {
+      throw new TypeError("Cannot open a sealed room to clients that know no seal");
+    }
+    this.#interpreter = options.classic?.(publicKey);
     this.greeting = {
       version: VERSION,
       maxFrame: MAX_FRAME,
@@ -310,6 +318,7 @@ export class Server {
     this.#sessions.remove(session);
     // Who fell off a log has left already.
     this.hub.leave(member, reason);
+    this.#interpreter?.left(member.id);
     const why = REASONS[member.left!]!;
     this.#counters.add("chat_left_total", why);
     this.#tell({ event: "left", member: member.id, reason: why, members: this.hub.size });
@@ -318,8 +327,9 @@ export class Server {
   /** Asks those who have been silent for long whether they are there, and gives up those who do not answer. */
   #look(): void {
     const { idleMs } = this.#options;
-    for (const { connection } of this.#sessions.all()) {
-      if (!connection) continue;
+    for (const { connection, interpretation } of this.#sessions.all()) {
+      // Who knows no PING can't answer one: it may be silent for ever.
+      if (!connection || interpretation) continue;
       const { silence } = connection;
       if (silence >= idleMs) connection.close();
       else if (silence >= idleMs / 2 && connection.urgent === 0) {
@@ -342,6 +352,15 @@ export class Server {
       connection.finish(this.#finishMs, encodeError("timeout", tooLong));
     }, ms);
     try {
+      // 0. Who waits to be told something first may speak another wire.
+      const interpreter = this.#interpreter;
+      const first = interpreter && connection.fill();
+      if (first && await interpreter.isSilent(first)) {
+        // Nobody comes in while it is being ended.
+        if (this.#stopping || late) throw new LastWord(undefined, "it is too late");
+        return this.#interpret(connection, interpreter, first);
+      }
+      if (first && !await first) throw new LastWord(undefined, "it left before it said anything");
       // 1. The preface tells a chat client from whatever else comes to an open port.
       await this.#readPreface(connection, local);
       // 2. What the client needs to know.
@@ -352,14 +371,17 @@ export class Server {
       );
       // 3. Who it is, and in a sealed room that it knows the code; or which session it goes on with.
       const { admission } = this.#options;
-      const first = await next(connection);
-      const hello = first.type === Type.HELLO ? parseHello(first.body) : undefined;
+      const frame = await next(connection);
+      const hello = frame.type === Type.HELLO ? parseHello(frame.body) : undefined;
       // 4. In.
       if (hello?.resume) return this.#resume(connection, hello.resume, nonce);
       const { profile, key } = admission
-        ? await this.#checkCode(connection, admission, first)
-        : { ...hello ?? parseHello(expected(first, Type.HELLO).body), key: undefined };
-      return this.#join(connection, profile, key);
+        ? await this.#checkCode(connection, admission, frame)
+        : { ...hello ?? parseHello(expected(frame, Type.HELLO).body), key: undefined };
+      const { session, start } = this.#join(connection, profile, key);
+      this.#welcome(connection, session, start, this.#sessions.renew(session));
+      this.#joined(session, connection);
+      return session;
     } catch (error) {
       throw late ? new ProtocolError<ErrorCode>("timeout", tooLong) : error;
     } finally {
@@ -368,8 +390,34 @@ export class Server {
     }
   }
 
-  /** Somebody new is in. */
-  #join(connection: Connection, profile: Uint8Array, key: Uint8Array | undefined): Session {
+  /** Somebody is in who knows no frames: `first` is the read under way. */
+  #interpret(
+    connection: Connection,
+    interpreter: Interpreter,
+    first: Promise<boolean>,
+  ): Session {
+    // Nor an ERROR, if the room is full.
+    connection.mute();
+    const interpretation = interpreter.interpret(connection.port, () => connection.wake());
+    const { session } = this.#join(connection, interpretation.profile, undefined);
+    session.interpretation = interpretation;
+    session.reading = first;
+    // Nobody is told this token: such a session ends with its connection.
+    this.#sessions.renew(session);
+    interpretation.attach(session.member);
+    connection.closed.then(() => interpretation.close());
+    connection.admit(MAX_FRAME);
+    connection.attach(interpretation);
+    this.#joined(session, connection);
+    return session;
+  }
+
+  /** Somebody new becomes a member. */
+  #join(
+    connection: Connection,
+    profile: Uint8Array,
+    key: Uint8Array | undefined,
+  ): { session: Session; start: Start } {
     const { maxMembers, maxPerAddress, budget } = this.#options;
     if (this.hub.size >= maxMembers) {
       throw new ProtocolError<ErrorCode>("full", `the room has its ${maxMembers} members already`);
@@ -390,11 +438,13 @@ export class Server {
       meter,
       patience: new Patience(),
     });
-    this.#welcome(connection, session, start, this.#sessions.renew(session));
+    this.#interpreter?.met(member.id, profile);
+    return { session, start };
+  }
+
+  #joined({ member }: Session, { peer }: Connection): void {
     this.#counters.add("chat_joined_total");
-    const { peer } = connection;
     this.#tell({ event: "joined", member: member.id, peer, members: this.hub.size });
-    return session;
   }
 
   /** A client goes on with its session, also where the connection before seems to be open. */
@@ -529,14 +579,28 @@ export class Server {
 
   /** A member's frames go into the hub, until it leaves, or has another connection. */
   async #relay(connection: Connection, session: Session): Promise<void> {
-    do {
-      for (let frame = connection.decoder.next(); frame; frame = connection.decoder.next()) {
+    const { decoder } = connection;
+    const { interpretation } = session;
+    const next = () => interpretation ? interpretation.read(decoder) : decoder.next();
+    // A read may be under way.
+    let reading = session.reading;
+    session.reading = undefined;
+    for (;;) {
+      for (let frame = next(); frame; frame = next()) {
         const wait = this.#charge(connection, session, frame);
         if (wait > 0) await connection.pause(wait);
         if (session.connection !== connection) return;
         this.#take(connection, session, frame);
       }
-    } while (await connection.fill());
+      reading ??= connection.fill();
+      if (!await reading) break;
+      reading = undefined;
+    }
+    if (!interpretation || session.connection !== connection) return;
+    const last = interpretation.end();
+    if (last) this.#take(connection, session, last);
+    // To end the connection is its only way to say goodbye.
+    if (connection.why === undefined) throw new LastWord(undefined, "bye", Left.BYE);
   }
 
   /** Counts a frame against its member's budget; returns for how many ms it has to wait. */
@@ -583,6 +647,7 @@ export class Server {
         checkProfile(frame.body);
         session.accepted++;
         this.hub.setProfile(member, frame.body);
+        if (this.hub.has(member)) this.#interpreter?.met(member.id, frame.body);
         return;
       case Type.HAVE:
         if (!member.have(parseHave(frame.body))) {

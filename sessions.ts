@@ -4,6 +4,7 @@
 import type { Meter, Patience } from "./budget.ts";
 import type { Connection } from "./connection.ts";
 import type { Member } from "./hub.ts";
+import type { Interpretation } from "./interpreter.ts";
 import { drawToken } from "./resume.ts";
 
 /** One member, for as long as it is one. */
@@ -22,6 +23,10 @@ export class Session {
   accepted = 0;
   /** Its client has said that it is in: only then can it come back. */
   lasting = false;
+  /** What speaks for it, where it does not speak frames. */
+  interpretation: Interpretation | undefined;
+  /** The read of its connection that was under way when it came. */
+  reading: Promise<boolean> | undefined;
   /** Ends what waits for it to stay away. */
   cancel: () => void = () => {};
 

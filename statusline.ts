@@ -35,7 +35,9 @@ export interface Status {
 export function statusLine(status: Status, columns: number): string {
   const { info: { address, cipher, maxText }, link, unread } = status;
   const [promise, brief, ...briefer] = cipherNotes(cipher, status.pictures);
-  const members = `${status.members} ${status.members === 1 ? "member" : "members"}`;
+  const counted = `${status.members} ${status.members === 1 ? "member" : "members"}`;
+  // The original does not tell how many are there.
+  const members = status.info.classic ? "original" : counted;
   // What the cipher hides is the last thing to be left out: it is said shorter first.
   const rooms = [[address, promise, members], [address, brief, members]];
   const bodies = [...rooms, [brief, members], ...[brief, ...briefer].map((note) => [note])];

@@ -29,6 +29,11 @@ Deno.test("statusLine: address, cipher, members, connection and what is unread, 
     ],
     [{ ...XOR, unread: 3 }, 20, "xor: hides nothing"],
     [
+      { ...XOR, info: { ...XOR.info, classic: true } },
+      80,
+      "127.0.0.1:2428 · xor: hides nothing · original · connected",
+    ],
+    [
       { ...SEALED, members: 1 },
       80,
       "127.0.0.1:2428 · 🔒 sealed: only members can read it · 1 member · connected",

@@ -13,6 +13,8 @@ import {
   type Target,
 } from "./args.ts";
 import { XOR_PROMISE } from "./cipher.ts";
+import { type ClassicClient, joinClassic } from "./classic_client.ts";
+import { ClassicInterpreter, systemTimer } from "./classic_member.ts";
 import { type Client, join, type Self } from "./client.ts";
 import { codeFault, drawCode, normalizeCode } from "./codes.ts";
 import { type Context, follow, submit } from "./commands.ts";
@@ -57,6 +59,9 @@ import { toText } from "@std/streams/to-text";
 
 type SealedOptions = RoomCipher & { name: "sealed" };
 
+/** Somebody in a room, of whichever kind. */
+type Joined = Client | ClassicClient;
+
 /** How long a script tries to come back, in ms: a server may be started anew, but a script must not hang. */
 const SCRIPT_RETRY_MS = 60_000;
 
@@ -81,6 +86,8 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
     ...(door && { admission: door.admission }),
     ...(cipher.name === "xor" && cipher.publicKey !== undefined &&
       { publicKey: cipher.publicKey }),
+    ...(cipher.name === "xor" && cipher.classic &&
+      { classic: (key: number) => new ClassicInterpreter(key) }),
   };
   // Before the room is there: if its counters can't be shown, it is not opened.
   const counters = status && await serveStatus(status, () => server.status());
@@ -107,6 +114,7 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
       ? `chat: the room is open; xor with the public key ${greeting.key} ${XOR_PROMISE}`
       : "chat: the room is open and sealed: only who knows the code can enter it and read",
   );
+  if (options.classic) note("chat: clients of the original are let in, too");
   if (door?.kept) {
     note(`chat: the room has the code that it had: ${printable(door.file!)} checks it`);
   }
@@ -376,10 +384,17 @@ function isLoopback(address: string): boolean {
 }
 
 /** Enters a room. */
-export async function joinRoom({ target, screen }: Command & { verb: "join" }): Promise<number> {
+export async function joinRoom(command: Command & { verb: "join" }): Promise<number> {
+  const { target, classic, screen } = command;
   const settings = await loadSettings(screen.config);
-  const name = chosenName(screen, settings);
-  const client = await admit(target, name, patience(screen), filesFor(screen.files));
+  const client = classic
+    ? await joinClassic({ ...target.address!, after: systemTimer })
+    : await admit(
+      target,
+      chosenName(screen, settings),
+      patience(screen),
+      filesFor(screen.files),
+    );
   const signals = new Signals();
   try {
     return await stay(client, screen, chosenView(screen.view, settings), signals);
@@ -456,7 +471,7 @@ function isSame(room: LocalRoom, { hostname, port }: { hostname: string; port: n
 
 /** Stays in a room until it ends, this side leaves, or a signal comes. */
 async function stay(
-  client: Client,
+  client: Joined,
   screen: ScreenOptions,
   view: View,
   signals: Signals,
@@ -489,7 +504,7 @@ function networks(): string {
 }
 
 /** The room on the whole terminal: see `terminal.ts`. */
-async function runScreen(client: Client, view: View): Promise<number> {
+async function runScreen(client: Joined, view: View): Promise<number> {
   const screen = new Screen({
     tty: new SystemTty(),
     room: client,
@@ -543,7 +558,7 @@ function terminal(): Environment {
 
 /** The room as lines: see `plain.ts`. */
 async function runPlain(
-  client: Client,
+  client: Joined,
   { json, stay }: ScreenOptions,
   view: View,
 ): Promise<number> {
@@ -567,7 +582,7 @@ async function runPlain(
 }
 
 /** A person at a terminal that can only print has the commands all the same. */
-function atPlainTerminal(room: Client, view: View): Pick<PlainOptions, "onLine" | "onEvent"> {
+function atPlainTerminal(room: Joined, view: View): Pick<PlainOptions, "onLine" | "onEvent"> {
   const context: Context = {
     room,
     view,
