@@ -62,9 +62,6 @@ local SENT_BY = {
   AWAY = "server",
   WARNING = "server",
 }
--- Before admission frames are short; these come no later.
-local BEFORE_ADMISSION = { GREETING = true, LOGIN = true, HELLO = true, WELCOME = true }
-
 local OUTCOMES = { [0] = "ACCEPTED", [1] = "BUSY", [2] = "GONE" }
 local LEFT_REASONS = { [0] = "BYE", [1] = "LOST", [2] = "SLOW", [3] = "REFUSED" }
 local AWAY_STATES = { [0] = "BACK", [1] = "AWAY" }
@@ -101,6 +98,7 @@ f.length = ProtoField.uint32("chat.length", "Length", base.DEC, nil, 0, "Bytes o
 f.type = ProtoField.uint8("chat.type", "Type", base.DEC, TYPES)
 f.id = ProtoField.uint32("chat.id", "Id")
 f.body = ProtoField.bytes("chat.body", "Body", base.SPACE)
+f.json = ProtoField.string("chat.json", "JSON", base.UNICODE)
 
 f.cipher = ProtoField.string("chat.cipher", "Cipher")
 f.key = ProtoField.uint8("chat.key", "Public key")
@@ -233,6 +231,8 @@ local tcp_stream = Field.new("tcp.stream")
 --   server   "address:port" of the server; nil if nothing has told yet
 --   cipher   of GREETING
 --   key      the public key; nil if there is none
+--   has_preface   whether the client's first bytes are there
+--   admitted   by "address:port" of a sender: the packet with its HELLO or WELCOME
 --   broken   by "address:port" of a sender: the packet with a length of its that can't be right
 --   parts    classic: by packet, the digits of the key up to there
 --   digits   classic: the key, while it may still be coming
@@ -248,7 +248,7 @@ local function conversation_of()
   local stream = all[#all].value
   local conversation = conversations[stream]
   if not conversation then
-    conversation = { broken = {}, parts = {} }
+    conversation = { admitted = {}, broken = {}, parts = {} }
     conversations[stream] = conversation
   end
   return conversation
@@ -499,7 +499,15 @@ local function base64(json)
   return ByteArray.new(text, true):base64_decode():raw()
 end
 
--- Bodies: name, field, check or the shape of an object, and what may be: "missing" or also "null".
+-- What would make `NAME: text` ambiguous. Clients refuse more, which Wireshark can't tell: see docs/protocol.md.
+local function valid_name(json)
+  local name = matching("^[^%s%c:#/][^%s%c:#]*$", 64)(json)
+  if name and not name:find("(!)", 1, true) then return name end
+  return nil
+end
+
+-- Bodies: name, field, check or the shape of an object, and what may be: "missing" or also "null". `versioned`: of another
+-- version it may be of any shape.
 local BUDGET = {
   { "frames", f.frames, whole(1, 2 ^ 31) },
   { "frameBurst", f.frame_burst, whole(1, 2 ^ 31) },
@@ -518,6 +526,7 @@ local COMPLAINT = {
 }
 local SHAPES = {
   GREETING = {
+    versioned = true,
     { "version", f.version, whole(1, 0xffff) },
     { "cipher", f.cipher, matching("^[a-z]+$", 32) },
     { "key", f.key, public_key, "missing" },
@@ -530,6 +539,7 @@ local SHAPES = {
     { "tries", f.tries, whole(0, 0xffff), "missing" },
   },
   HELLO = {
+    versioned = true,
     { "version", f.version, whole(1, 0xffff) },
     { "resume", f.resume, RESUME, "missing" },
     { "proof", f.proof, base64url, "missing" },
@@ -548,7 +558,7 @@ local SHAPES = {
   ERROR = COMPLAINT,
   WARNING = COMPLAINT,
   PROFILE_OPENED = {
-    { "name", f.name, matching("^.+$", 64) },
+    { "name", f.name, valid_name },
   },
 }
 
@@ -595,6 +605,13 @@ local function add_object(tree, tvb, json, shape)
   return values
 end
 
+local OTHER_VERSION = "This dissector knows version " .. VERSION .. " of the protocol"
+
+local function is_other_version(json)
+  local version = json and whole(1, 0xffff)(json)
+  return version and version ~= VERSION
+end
+
 -- As `add_object`, of bytes that should be JSON; what is wrong is told in the tree.
 local function add_json(tree, tvb, shape, fault)
   local text = tvb:len() > 0 and tvb:raw() or ""
@@ -605,6 +622,10 @@ local function add_json(tree, tvb, shape, fault)
     reason = "it is no JSON"
   elseif json.kind ~= "object" then
     reason = "it is no object"
+  elseif shape.versioned and is_other_version(json.value.version) then
+    -- What else such a body has nobody here can know.
+    tree:add_proto_expert_info(e.unexpected, OTHER_VERSION)
+    return nil
   else
     values, reason = add_object(tree, tvb, json, shape)
   end
@@ -856,19 +877,13 @@ local function add_json_body(tree, range, name)
     tree:add_proto_expert_info(e.malformed, "It has no body")
     return nil
   end
-  tree:add(f.body, range)
+  tree:add(f.json, range, (readable(range:raw())))
   return add_json(tree, range:tvb(), SHAPES[name], e.malformed)
-end
-
-local function check_version(tree, values)
-  if values.version == VERSION then return end
-  tree:add_proto_expert_info(e.unexpected, "This dissector knows version " .. VERSION .. " of the protocol")
 end
 
 function BODIES.GREETING(tree, range, c, pinfo)
   local greeting = add_json_body(tree, range, "GREETING")
   if not greeting then return nil end
-  check_version(tree, greeting)
   if not pinfo.visited then c.cipher, c.key = greeting.cipher, nil end
   if greeting.cipher == "sealed" then return "sealed" end
   if greeting.cipher ~= "xor" then
@@ -893,7 +908,6 @@ end
 function BODIES.HELLO(tree, range, c)
   local hello = add_json_body(tree, range, "HELLO")
   if not hello then return nil end
-  check_version(tree, hello)
   if hello.resume then return "goes on with its session" end
   if not hello.profile or hello.profile == "" then return "without a name" end
   -- In a buffer of its own: in the frame it stands in base64.
@@ -949,8 +963,9 @@ local function add_frame(tvb, pinfo, tree, c)
   if by and from_server ~= (by == "server") then
     kind:add_proto_expert_info(e.unexpected, "Only the " .. by .. " may send this")
   end
-  if BEFORE_ADMISSION[name] and length > MAX_FRAME_BEFORE_ADMISSION then
-    item:add_proto_expert_info(e.too_large, "Before admission a frame has at most " .. MAX_FRAME_BEFORE_ADMISSION)
+  -- From here on its sender may send longer ones.
+  if (name == "HELLO" or name == "WELCOME") and not c.admitted[sender(pinfo)] then
+    c.admitted[sender(pinfo)] = pinfo.number
   end
   local head = name
   local who = whom(name, id, from_server)
@@ -965,20 +980,21 @@ end
 
 local function add_preface(tvb, pinfo, tree, c)
   if not c.server then c.server = receiver(pinfo) end
+  c.has_preface = true
   local item = tree:add(chat, tvb())
   local text = tvb:raw()
   item:add(f.preface, tvb(), text:sub(1, -2))
   item:append_text(", preface")
   local version = tonumber(text:match("%d+"))
   if version ~= VERSION then
-    item:add_proto_expert_info(e.unexpected, "This dissector knows version " .. VERSION .. " of the protocol")
+    item:add_proto_expert_info(e.unexpected, OTHER_VERSION)
   end
   return "Preface " .. text:sub(1, -2)
 end
 
 -- What begins at this place: its size, and what it is; or how many bytes are missing, or what is wrong.
 --   { size, add }   { missing }   { fault, why }
-local function next_piece(tvb, at)
+local function next_piece(tvb, at, limit)
   local have = tvb:len() - at
   local start = tvb(at, math.min(have, MAX_PREFACE)):raw()
   if start:find("^chat/%d%d?%d?%d?%d?\n") then
@@ -993,8 +1009,8 @@ local function next_piece(tvb, at)
   if length < LEAST_LENGTH then
     return { fault = e.malformed, why = "A length of " .. length .. ": it is at least " .. LEAST_LENGTH }
   end
-  if length > MAX_FRAME then
-    return { fault = e.too_large, why = "A length of " .. length .. ": it is at most " .. MAX_FRAME }
+  if length > limit then
+    return { fault = e.too_large, why = "A length of " .. length .. ": here it is at most " .. limit }
   end
   if have < 4 + length then return { missing = 4 + length - have } end
   return { size = 4 + length, add = add_frame }
@@ -1004,7 +1020,18 @@ local function add_rest(tvb, tree, fault, why)
   local item = tree:add(chat, tvb())
   item:add(f.body, tvb())
   item:append_text(", not understood")
-  item:add_proto_expert_info(fault, why)
+  if why then
+    item:add_proto_expert_info(fault, why)
+  else
+    item:add_proto_expert_info(fault)
+  end
+end
+
+-- The greatest length that may come from this side now.
+local function limit_of(pinfo, c)
+  local admitted = c.admitted[sender(pinfo)]
+  local is_stranger = c.has_preface and (not admitted or pinfo.number < admitted)
+  return is_stranger and MAX_FRAME_BEFORE_ADMISSION or MAX_FRAME
 end
 
 local function dissect_frames(tvb, pinfo, tree, c)
@@ -1017,7 +1044,7 @@ local function dissect_frames(tvb, pinfo, tree, c)
     return { "Not understood" }
   end
   while at < tvb:len() do
-    local piece = next_piece(tvb, at)
+    local piece = next_piece(tvb, at, limit_of(pinfo, c))
     if piece.size then
       words[#words + 1] = piece.add(tvb(at, piece.size):tvb(), pinfo, tree, c)
       at = at + piece.size
@@ -1040,7 +1067,7 @@ end
 local function dissect_classic(tvb, pinfo, tree, c)
   local from_server = comes_from_server(pinfo, c)
   local bytes = tvb:raw()
-  if not pinfo.visited and c.digits then
+  if not pinfo.visited and c.digits and not c.parts[pinfo.number] then
     -- The key may come in two pieces, before anybody has said anything.
     local longer = c.digits .. bytes
     if from_server and longer:find("^%d%d?%d?$") and tonumber(longer) <= 255 then
