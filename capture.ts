@@ -1,17 +1,18 @@
-// Makes the captures that docs/capture.md walks through, with the program itself and tshark, and brings the output
-// of the commands in that page up to date. A tool for those who build `chat`, not a part of it: the program never
+// Makes the captures that docs/capture.md walks through, with the program itself and tshark, and brings that page up
+// to date: the output of its commands, and its bytes. A tool for those who build `chat`, not a part of it: the program never
 // imports this file.
 //
-//   deno task capture    docs/capture/*.pcapng, docs/capture.md
+//   deno task capture           docs/capture/*.pcapng, docs/capture.md
+//   deno task capture --page    docs/capture.md alone
 //
 // It needs tshark, of Wireshark 4.0 or later, that may capture (root may; else see its dumpcap), and the port that
-// rooms have by default. Ports, times and what is drawn are others each time, so packets may have other numbers then:
-// what the page says in words, and the bytes it shows, are to be gone through again. `capture_test.ts` finds
-// what does not fit.
+// rooms have by default. Ports, times and what is drawn are others each time, and packets may have other numbers then:
+// `capture_test.ts` finds the bytes of the page that do not fit any more, and what the page says in words is to be
+// gone through again.
 //
 // Exit code 0: the paths are on stdout. 1: not made, stderr says why. 2: misuse.
 
-import { type Capture, readCapture, writeCapture } from "./capture_file.ts";
+import { type Capture, readCapture, readSegment, writeCapture } from "./capture_file.ts";
 import { privateKey } from "./cipher.ts";
 import { Output, Program } from "./e2e.ts";
 import { within } from "./loopback.ts";
@@ -277,22 +278,68 @@ export function runExample(command: string): string {
     }).outputSync();
     const said = new TextDecoder().decode(stderr);
     if (code !== 0 || /lua/i.test(said)) throw new Error(`${command}\nexit code ${code}: ${said}`);
-    return new TextDecoder().decode(stdout).replace(/[ \t]+$/gm, "");
+    return new TextDecoder().decode(stdout).replace(/[ \t]+$/gm, "").replace(
+      /\n+$/,
+      "\n",
+    );
   } finally {
     Deno.removeSync(home, { recursive: true });
   }
 }
 
-function refresh(page: string): string {
-  return page.replace(
-    EXAMPLE,
-    (_, command) => `\`\`\`console\n$ ${command}\n${runExample(command)}\`\`\``,
+/** Blocks of `hex`: all bytes of a packet that are the program's, in rows, with comments behind `#`. */
+const BYTES = /^```hex\n# (\w+)\.pcapng, packet (\d+)\n([^]*?)^```$/gm;
+
+/** Some bytes that the page shows. */
+export interface Quotation {
+  readonly name: typeof NAMES[number];
+  /** Counted from 1, as Wireshark does. */
+  readonly packet: number;
+  /** Bytes in hex, and what stands behind `#`. */
+  readonly rows: readonly (readonly [hex: string, comment: string | undefined])[];
+}
+
+export function quotations(page: string): Quotation[] {
+  return Array.from(page.matchAll(BYTES), ([, name, packet, text]) => {
+    const known = NAMES.find((one) => one === name);
+    if (known === undefined) throw new RangeError(`There is no ${name}.pcapng`);
+    const rows = text!.trimEnd().split("\n").map((row) => {
+      const [hex, comment] = row.split(/ *# /);
+      return [hex!.replaceAll(" ", ""), comment] as const;
+    });
+    return { name: known, packet: Number(packet), rows };
+  });
+}
+
+/** What the program said in a packet. */
+export function payload(name: typeof NAMES[number], packet: number): Uint8Array {
+  const { link, packets } = readCapture(
+    Deno.readFileSync(`${import.meta.dirname}/${FOLDER}/${name}.pcapng`),
   );
+  return readSegment(link, packets[packet - 1]?.bytes ?? new Uint8Array(0)).payload;
+}
+
+/** The page with what its commands print now, and with the bytes of packets that are as long as they were. */
+function refresh(page: string): string {
+  const quoted = quotations(page)[Symbol.iterator]();
+  return page.replace(EXAMPLE, (_, command) => {
+    return `\`\`\`console\n$ ${command}\n${runExample(command)}\`\`\``;
+  }).replace(BYTES, (block) => {
+    const { name, packet, rows } = quoted.next().value!;
+    const bytes = payload(name, packet).toHex();
+    if (bytes.length !== rows.reduce((sum, [hex]) => sum + hex.length, 0)) return block;
+    let at = 0;
+    return block.replace(
+      /^(?:[0-9a-f]{2}(?: |$))+/gm,
+      (row) => row.replace(/[0-9a-f]{2}/g, () => bytes.slice(at, at += 2)),
+    );
+  });
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  if (args.length > 0) {
-    console.error("usage: capture.ts");
+  const [option, ...rest] = args;
+  if (rest.length > 0 || (option !== undefined && option !== "--page")) {
+    console.error("usage: capture.ts [--page]");
     return 2;
   }
   const face = INTERFACES[Deno.build.os];
@@ -306,7 +353,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 1;
   }
   try {
-    for (const name of NAMES) {
+    for (const name of option === undefined ? NAMES : []) {
       const capture = await record(face, PLAYS[name]);
       Deno.writeFileSync(`${FOLDER}/${name}.pcapng`, writeCapture(capture));
       console.log(`${FOLDER}/${name}.pcapng`);

@@ -9,6 +9,8 @@ import {
   FOLDER,
   NAMES,
   PAGE,
+  payload,
+  quotations,
   runExample,
   tsharkVersion,
 } from "./capture.ts";
@@ -316,31 +318,34 @@ Deno.test("docs/capture/sealed.pcapng: the same frames, and under none of 256 ke
 
 const page = Deno.readTextFileSync(`${root}/${PAGE}`);
 
-Deno.test("docs/capture.md: the bytes are those of the captures", () => {
-  const blocks = [
-    ...page.matchAll(
-      /^```hex\n# (\w+)\.pcapng, packet (\d+)(?:, from byte (\d+))?\n([^]*?)^```$/gm,
-    ),
-  ];
-  assertEquals(blocks.length, page.split("```hex").length - 1);
-  assert(blocks.length >= 6);
-  for (const [, name, number, from = "0", text] of blocks) {
-    const found = NAMES.find((known) => known === name);
-    assert(found, name);
-    const { payload } = segments(found)[Number(number) - 1]!;
-    const digits = text!.replace(/#.*$/gm, "").replace(/\s+/g, "");
-    const bytes = payload.subarray(Number(from), Number(from) + digits.length / 2);
-    assertEquals(digits, bytes.toHex(), `${name}.pcapng, packet ${number}`);
+Deno.test("docs/capture.md: the bytes are those of the captures, and are what is said beside them", () => {
+  const all = quotations(page);
+  assertEquals(all.length, page.split("```hex").length - 1);
+  assert(all.length >= 6);
+  let texts = 0;
+  for (const { name, packet, rows } of all) {
+    const hex = rows.map(([hex]) => hex).join("");
+    assertEquals(hex, payload(name, packet).toHex(), `${name}.pcapng, packet ${packet}`);
+    for (const [hex, comment] of rows) {
+      const bytes = Uint8Array.fromHex(hex);
+      const [, sealed] = /^(.*) XOR bc$/.exec(comment ?? "") ?? [];
+      const text = sealed === undefined ? new TextDecoder().decode(bytes) : opened(bytes);
+      if (comment === undefined || !/^[ -~]+$/.test(text)) continue;
+      assertEquals(text, sealed ?? comment);
+      texts++;
+    }
   }
+  assert(texts > 10);
 });
 
 Deno.test("docs/capture.md: where bytes are XORed by hand, they come out as it says", () => {
-  const rows = [...page.matchAll(/^\| `(\w\w)` \| `(\w\w)` \| `(\w\w)` \| (.+?) *\|$/gm)];
+  const rows = [...page.matchAll(/^\| `(\w\w)` *\| `(\w\w)` *\| `(\w\w)` *\| (\S+) *\|$/gm)];
   assert(rows.length >= 4);
   for (const [, sealed, key, plain, letter] of rows) {
     assertEquals(parseInt(sealed!, 16) ^ parseInt(key!, 16), parseInt(plain!, 16));
     assertEquals(parseInt(key!, 16), privateKey(KEY));
-    assertEquals(letter, `\`${String.fromCharCode(parseInt(plain!, 16))}\``);
+    const character = String.fromCharCode(parseInt(plain!, 16));
+    assertEquals(letter, character === " " ? "blank" : `\`${character}\``);
   }
 });
 

@@ -477,6 +477,11 @@ local function public_key(json)
   return nil
 end
 
+-- On the original's wire: a number as it is printed.
+local function is_classic_key(bytes)
+  return bytes:find("^%d%d?%d?$") and tonumber(bytes) <= 255 and tostring(tonumber(bytes)) == bytes
+end
+
 -- At most 1000 UTF-16 code units, which is what JavaScript counts.
 local function sentence(json)
   if json.kind ~= "string" then return nil end
@@ -1070,7 +1075,7 @@ local function dissect_classic(tvb, pinfo, tree, c)
   if not pinfo.visited and c.digits and not c.parts[pinfo.number] then
     -- The key may come in two pieces, before anybody has said anything.
     local longer = c.digits .. bytes
-    if from_server and longer:find("^%d%d?%d?$") and tonumber(longer) <= 255 then
+    if from_server and is_classic_key(longer) then
       c.digits, c.key = longer, tonumber(longer)
       c.parts[pinfo.number] = longer
     else
@@ -1113,7 +1118,7 @@ local function begin(tvb, pinfo, c)
   local is_preface = bytes:find("^chat/%d") or ("chat/"):sub(1, #bytes) == bytes
   if is_preface or begins_like_frame(bytes) then
     c.framed = true
-  elseif tvb:len() <= 3 and bytes:find("^%d+$") and tonumber(bytes) <= 255 then
+  elseif is_classic_key(bytes) then
     c.framed = false
     c.server = sender(pinfo)
     c.digits, c.key = bytes, tonumber(bytes)
