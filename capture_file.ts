@@ -37,6 +37,8 @@ export interface Capture {
 export interface Segment {
   readonly from: number;
   readonly to: number;
+  /** Of its first byte, or of its SYN or FIN. */
+  readonly seq: number;
   readonly syn: boolean;
   readonly fin: boolean;
   readonly rst: boolean;
@@ -140,9 +142,21 @@ export function readSegment(link: number, packet: Uint8Array<ArrayBuffer>): Segm
   return {
     from: tcp[0]! << 8 | tcp[1]!,
     to: tcp[2]! << 8 | tcp[3]!,
+    seq: new DataView(tcp.buffer, tcp.byteOffset).getUint32(4),
     syn: (flags & 2) !== 0,
     fin: (flags & 1) !== 0,
     rst: (flags & 4) !== 0,
     payload: tcp.slice((tcp[12]! >> 4) * 4),
   };
+}
+
+/** Whether TCP has said everything once, and in order: nothing was lost, sent again, or overtaken. */
+export function isSmooth({ link, packets }: Capture): boolean {
+  const next = new Map<string, number>();
+  return packets.every(({ bytes }) => {
+    const { from, to, seq, syn, fin, payload } = readSegment(link, bytes);
+    const expected = next.get(`${from} ${to}`) ?? seq;
+    next.set(`${from} ${to}`, (seq + payload.length + Number(syn) + Number(fin)) >>> 0);
+    return seq === expected;
+  });
 }

@@ -223,9 +223,7 @@ chat.prefs.port = Pref.range("TCP ports", DEFAULT_PORT, "The ports at which ther
 
 -- ---- conversations ----
 
-local tcp_stream = Field.new("tcp.stream")
-
--- What is known of each TCP connection, by its number:
+-- What is known of each TCP connection:
 --   start    the packet with its first bytes that were understood
 --   framed   whether it has frames; else it is classic
 --   server   "address:port" of the server; nil if nothing has told yet
@@ -236,22 +234,13 @@ local tcp_stream = Field.new("tcp.stream")
 --   broken   by "address:port" of a sender: the packet with a length of its that can't be right
 --   parts    classic: by packet, the digits of the key up to there
 --   digits   classic: the key, while it may still be coming
+--
+-- They stand in lists, by the two ends: who comes again from the same port has another. (The number that Wireshark
+-- has for a connection, tcp.stream, is not there when it reads a capture for the first time.)
 local conversations = {}
 
 function chat.init()
   conversations = {}
-end
-
-local function conversation_of()
-  -- TCP may run in TCP: the innermost is ours.
-  local all = { tcp_stream() }
-  local stream = all[#all].value
-  local conversation = conversations[stream]
-  if not conversation then
-    conversation = { admitted = {}, broken = {}, parts = {} }
-    conversations[stream] = conversation
-  end
-  return conversation
 end
 
 local function sender(pinfo)
@@ -260,6 +249,14 @@ end
 
 local function receiver(pinfo)
   return tostring(pinfo.dst) .. ":" .. pinfo.dst_port
+end
+
+-- All conversations between the two ends of this packet, the first one first.
+local function conversations_of(pinfo)
+  local a, b = sender(pinfo), receiver(pinfo)
+  local ends = a < b and a .. " " .. b or b .. " " .. a
+  conversations[ends] = conversations[ends] or {}
+  return conversations[ends]
 end
 
 local function comes_from_server(pinfo, conversation)
@@ -444,8 +441,8 @@ local function read_json(text)
     return { kind = kind, value = value, at = from - 1, size = size }
   end
 
-  local isJson, result = pcall(read_value, 0)
-  if not isJson or at <= #text then return nil end
+  local is_json, result = pcall(read_value, 0)
+  if not is_json or at <= #text then return nil end
   return result
 end
 
@@ -486,7 +483,7 @@ end
 local function sentence(json)
   if json.kind ~= "string" then return nil end
   local units = 0
-  for first in json.value:gmatch("[%z\1-\127\194-\244]") do
+  for first in json.value:gmatch("[\0-\127\194-\244]") do
     units = units + (first:byte() >= 240 and 2 or 1)
   end
   if units > 1000 then return nil end
@@ -1105,16 +1102,21 @@ end
 
 -- ---- where it begins ----
 
+local function has_preface(tvb)
+  return tvb:len() > 0 and tvb(0, math.min(tvb:len(), MAX_PREFACE)):raw():find("^chat/%d+\n") ~= nil
+end
+
 local function begins_like_frame(bytes)
-  if #bytes < 4 then return bytes:find("^%z%z?[\0-\4]?$") ~= nil end
+  if #bytes < 4 then return bytes:find("^\0\0?[\0-\4]?$") ~= nil end
   local a, b, c, d, number = bytes:byte(1, 5)
   local length = ((a * 256 + b) * 256 + c) * 256 + d
   return length >= LEAST_LENGTH and length <= MAX_FRAME and (number == nil or TYPES[number] ~= nil)
 end
 
--- Says of the first bytes of a conversation what they are; false if they are not ours.
-local function begin(tvb, pinfo, c)
+-- The conversation that begins in this packet; nil if these bytes are not ours.
+local function begin(tvb, pinfo)
   local bytes = tvb(0, math.min(tvb:len(), MAX_PREFACE)):raw()
+  local c = { start = pinfo.number, admitted = {}, broken = {}, parts = {} }
   local is_preface = bytes:find("^chat/%d") or ("chat/"):sub(1, #bytes) == bytes
   if is_preface or begins_like_frame(bytes) then
     c.framed = true
@@ -1124,20 +1126,32 @@ local function begin(tvb, pinfo, c)
     c.digits, c.key = bytes, tonumber(bytes)
     c.parts[pinfo.number] = bytes
   else
-    return false
+    return nil
   end
-  c.start = pinfo.number
-  return true
+  return c
+end
+
+-- The conversation to which this packet belongs; nil if it is none of ours.
+local function conversation_of(tvb, pinfo)
+  local all = conversations_of(pinfo)
+  local found = nil
+  for _, c in ipairs(all) do
+    if c.start <= pinfo.number then found = c end
+  end
+  if pinfo.visited then return found end
+  -- A second preface is that of another conversation: no frame begins like this. On the original's wire nothing
+  -- tells; but the same server has the same key again.
+  local is_again = found and found.has_preface and has_preface(tvb)
+  if found and not is_again then return found end
+  local c = begin(tvb, pinfo)
+  all[#all + 1] = c
+  return c
 end
 
 function chat.dissector(tvb, pinfo, tree)
   if tvb:len() == 0 then return 0 end
-  local c = conversation_of()
-  if not c.start then
-    if pinfo.visited or not begin(tvb, pinfo, c) then return 0 end
-  elseif pinfo.number < c.start then
-    return 0
-  end
+  local c = conversation_of(tvb, pinfo)
+  if not c then return 0 end
   pinfo.cols.protocol = "CHAT"
   -- Another frame may have ended in this packet: its line stays, behind the fence.
   pinfo.cols.info:clear()
@@ -1154,7 +1168,7 @@ end
 -- At ports that nobody has named: the preface, which is no start of anything else. Three digits are no sign of the
 -- original's wire, so at another port Wireshark has to be told of that (Decode As).
 local function try(tvb, pinfo, tree)
-  if tvb:len() < 7 or not tvb(0, math.min(tvb:len(), MAX_PREFACE)):raw():find("^chat/%d+\n") then return false end
+  if not has_preface(tvb) then return false end
   pinfo.conversation = chat
   chat.dissector(tvb, pinfo, tree)
   return true
