@@ -5,8 +5,8 @@
 --
 -- In Wireshark: copy it into the folder of personal Lua plugins (Help, About, Folders).
 --
--- Written for the Lua of Wireshark 3.6 to 4.4 (5.2 to 5.4). It has no operators on bits, for these have no spelling
--- in common.
+-- For Wireshark 4.0 and later. It keeps to what Lua 5.2 and 5.4 have in common, and so to arithmetic where bits
+-- are meant.
 
 if set_plugin_info then
   set_plugin_info({ version = "1.0.0", description = "Chat: group chat for the terminal" })
