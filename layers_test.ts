@@ -96,7 +96,14 @@ const ROWS: readonly (readonly string[])[] = [
 const PURE = ROWS.slice(5).flat();
 
 /** What is no part of the program, besides tests, their helpers and declarations. */
-const TOOLS = ["compile.ts", "manual.ts", "session_picture.ts", "session_svg.ts"];
+const TOOLS = [
+  "compile.ts",
+  "manual.ts",
+  "session_picture.ts",
+  "session_svg.ts",
+  "capture.ts",
+  "capture_file.ts",
+];
 
 /**
  * What a server may take from modules that can more than it may: from the classic cipher the public key, which

@@ -1,0 +1,1189 @@
+-- A dissector for Wireshark and tshark: what chat says on the wire, frame by frame, and what the original says,
+-- which has no frames. docs/protocol.md has the protocol, docs/capture.md how this is used:
+--
+--   tshark -X lua_script:docs/capture/chat.lua -r docs/capture/framed.pcapng
+--
+-- In Wireshark: copy it into the folder of personal Lua plugins (Help, About, Folders).
+--
+-- For Wireshark 4.0 and later. It keeps to what Lua 5.2 and 5.4 have in common, and so to arithmetic where bits
+-- are meant.
+
+if set_plugin_info then
+  set_plugin_info({ version = "1.0.0", description = "Chat: group chat for the terminal" })
+end
+
+local chat = Proto("chat", "Chat Protocol")
+
+-- ---- the wire, as in protocol.ts ----
+
+local DEFAULT_PORT = "2428"
+local HEADER_SIZE = 9
+-- `length` counts type and id too.
+local LEAST_LENGTH = 5
+local MAX_FRAME = 256 * 1024
+local MAX_FRAME_BEFORE_ADMISSION = 8 * 1024
+local MAX_PROFILE = 1024
+local VERSION = 1
+-- The longest preface of any version: chat/65535 and a line feed.
+local MAX_PREFACE = 11
+local MAX_POSITION = 2 ^ 53 - 1
+
+local TYPES = {
+  [1] = "GREETING",
+  [2] = "HELLO",
+  [3] = "WELCOME",
+  [4] = "MESSAGE",
+  [5] = "DIRECT",
+  [6] = "ACK",
+  [7] = "PROFILE",
+  [8] = "JOINED",
+  [9] = "LEFT",
+  [10] = "MEMBER",
+  [11] = "PING",
+  [12] = "PONG",
+  [13] = "BYE",
+  [14] = "ERROR",
+  [15] = "LOGIN",
+  [16] = "HAVE",
+  [17] = "AWAY",
+  [18] = "WARNING",
+}
+-- Which side alone sends it; the others come from both.
+local SENT_BY = {
+  GREETING = "server",
+  HELLO = "client",
+  WELCOME = "server",
+  DIRECT = "server",
+  ACK = "server",
+  JOINED = "server",
+  LEFT = "server",
+  MEMBER = "server",
+  HAVE = "client",
+  AWAY = "server",
+  WARNING = "server",
+}
+local OUTCOMES = { [0] = "ACCEPTED", [1] = "BUSY", [2] = "GONE" }
+local LEFT_REASONS = { [0] = "BYE", [1] = "LOST", [2] = "SLOW", [3] = "REFUSED" }
+local AWAY_STATES = { [0] = "BACK", [1] = "AWAY" }
+local KINDS = {
+  [0x54] = "T: text",
+  [0x41] = "A: action",
+  [0x46] = "F: files",
+  [0x4e] = "N: numbered",
+  [0x52] = "R: said again",
+}
+local PARCELS = {
+  [0x4f] = "O: offer",
+  [0x51] = "Q: ask",
+  [0x43] = "C: chunk",
+  [0x57] = "W: withdraw",
+  [0x44] = "D: decline",
+  [0x45] = "E: done",
+}
+local FILE_REASONS = {
+  [0] = "other",
+  [1] = "cancelled",
+  [2] = "changed",
+  [3] = "declined",
+  [4] = "disk",
+  [5] = "damaged",
+}
+
+-- ---- fields, faults, preferences ----
+
+local f = chat.fields
+f.preface = ProtoField.string("chat.preface", "Preface")
+f.version = ProtoField.uint16("chat.version", "Version")
+f.length = ProtoField.uint32("chat.length", "Length", base.DEC, nil, 0, "Bytes of type, id and body")
+f.type = ProtoField.uint8("chat.type", "Type", base.DEC, TYPES)
+f.id = ProtoField.uint32("chat.id", "Id")
+f.body = ProtoField.bytes("chat.body", "Body", base.SPACE)
+f.json = ProtoField.string("chat.json", "JSON", base.UNICODE)
+
+f.cipher = ProtoField.string("chat.cipher", "Cipher")
+f.key = ProtoField.uint8("chat.key", "Public key")
+f.private_key = ProtoField.uint8("chat.private_key", "Private key", base.DEC_HEX)
+f.max_frame = ProtoField.uint32("chat.max_frame", "Greatest length of a frame")
+f.nonce = ProtoField.string("chat.nonce", "Nonce")
+f.budget = ProtoField.none("chat.budget", "Budget")
+f.frames = ProtoField.uint32("chat.budget.frames", "Frames a second")
+f.frame_burst = ProtoField.uint32("chat.budget.frame_burst", "Frames at once")
+f.bytes = ProtoField.uint32("chat.budget.bytes", "Bytes a second")
+f.byte_burst = ProtoField.uint32("chat.budget.byte_burst", "Bytes at once")
+
+f.login = ProtoField.string("chat.login", "Message of OPAQUE")
+f.tries = ProtoField.uint16("chat.login.tries", "Tries left")
+f.proof = ProtoField.string("chat.proof", "Proof")
+
+f.profile = ProtoField.bytes("chat.profile", "Profile, sealed", base.SPACE)
+f.name = ProtoField.string("chat.name", "Name", base.UNICODE)
+
+f.resume = ProtoField.none("chat.resume", "Resumption")
+f.token = ProtoField.string("chat.token", "Token")
+f.room = ProtoField.uint64("chat.room", "Position in the room's log")
+f.own = ProtoField.uint64("chat.own", "Position in the own log")
+f.members = ProtoField.uint32("chat.members", "Members before this one")
+f.accepted = ProtoField.uint64("chat.accepted", "Frames accepted in this session")
+f.said = ProtoField.uint64("chat.said", "Messages in the room's log so far")
+f.log = ProtoField.string("chat.log", "Name of the room's log")
+f.grace = ProtoField.uint64("chat.grace", "Grace in ms")
+f.position = ProtoField.uint64("chat.have.position", "Position in the own log")
+
+f.count = ProtoField.uint32("chat.ack.count", "Direct messages answered")
+f.outcome = ProtoField.uint8("chat.ack.outcome", "Outcome", base.DEC, OUTCOMES)
+f.left = ProtoField.uint8("chat.left.reason", "Reason", base.DEC, LEFT_REASONS)
+f.away = ProtoField.uint8("chat.away.state", "State", base.DEC, AWAY_STATES)
+f.code = ProtoField.string("chat.error.code", "Code")
+f.sentence = ProtoField.string("chat.error.message", "Message", base.UNICODE)
+
+f.sealed = ProtoField.none("chat.sealed", "Sealed")
+f.salt = ProtoField.bytes("chat.sealed.salt", "Salt", base.SPACE)
+f.counter = ProtoField.uint64("chat.sealed.counter", "Counter")
+f.secret = ProtoField.bytes("chat.sealed.data", "Sealed", base.SPACE)
+f.tag = ProtoField.bytes("chat.sealed.tag", "Tag", base.SPACE)
+
+f.plain = ProtoField.bytes("chat.plain", "Opened", base.SPACE)
+f.kind = ProtoField.uint8("chat.kind", "Kind", base.HEX, KINDS)
+f.origin = ProtoField.bytes("chat.origin", "Origin")
+f.seq = ProtoField.uint32("chat.seq", "Number")
+f.text = ProtoField.string("chat.text", "Text", base.UNICODE)
+
+f.refused = ProtoField.uint8("chat.file.refused", "Messages refused before this one")
+f.parcel = ProtoField.uint8("chat.file.parcel", "Parcel", base.HEX, PARCELS)
+f.transfer = ProtoField.bytes("chat.file.id", "Id of the file")
+f.size = ProtoField.uint64("chat.file.size", "Size")
+f.sha256 = ProtoField.bytes("chat.file.sha256", "SHA-256")
+f.file_name = ProtoField.string("chat.file.name", "Name", base.UNICODE)
+f.offset = ProtoField.uint64("chat.file.offset", "Offset")
+f.part = ProtoField.uint32("chat.file.length", "Length")
+f.data = ProtoField.bytes("chat.file.data", "Data")
+f.reason = ProtoField.uint8("chat.file.reason", "Reason", base.DEC, FILE_REASONS)
+
+f.classic = ProtoField.none("chat.classic", "Classic: without frames")
+
+local e = {
+  malformed = ProtoExpert.new(
+    "chat.malformed",
+    "This is not what it must be",
+    expert.group.MALFORMED,
+    expert.severity.ERROR
+  ),
+  too_large = ProtoExpert.new(
+    "chat.too_large",
+    "This is over its limit",
+    expert.group.MALFORMED,
+    expert.severity.ERROR
+  ),
+  unexpected = ProtoExpert.new(
+    "chat.unexpected",
+    "This may not come here",
+    expert.group.PROTOCOL,
+    expert.severity.WARN
+  ),
+  unreadable = ProtoExpert.new(
+    "chat.unreadable",
+    "What one member said to others can't be read",
+    expert.group.UNDECODED,
+    expert.severity.WARN
+  ),
+  unknown = ProtoExpert.new(
+    "chat.no_greeting",
+    "Which cipher this is stands in GREETING, which is not in the capture",
+    expert.group.UNDECODED,
+    expert.severity.NOTE
+  ),
+  cut = ProtoExpert.new(
+    "chat.cut",
+    "The capture does not have all of this frame",
+    expert.group.UNDECODED,
+    expert.severity.NOTE
+  ),
+  lost = ProtoExpert.new(
+    "chat.lost",
+    "Behind a length that can't be right nobody can say where a frame begins",
+    expert.group.UNDECODED,
+    expert.severity.NOTE
+  ),
+  open = ProtoExpert.new(
+    "chat.open",
+    "The key is in the capture: who has this has all that is said",
+    expert.group.SECURITY,
+    expert.severity.NOTE
+  ),
+  refused = ProtoExpert.new(
+    "chat.error",
+    "One side has a complaint",
+    expert.group.RESPONSE_CODE,
+    expert.severity.NOTE
+  ),
+}
+chat.experts = { e.malformed, e.too_large, e.unexpected, e.unreadable, e.unknown, e.cut, e.lost, e.open, e.refused }
+
+chat.prefs.port = Pref.range("TCP ports", DEFAULT_PORT, "The ports at which there are chat servers", 65535)
+
+-- ---- conversations ----
+
+-- What is known of each TCP connection:
+--   start    the packet with its first bytes that were understood
+--   framed   whether it has frames; else it is classic
+--   server   "address:port" of the server; nil if nothing has told yet
+--   cipher   of GREETING
+--   key      the public key; nil if there is none
+--   has_preface   whether the client's first bytes are there
+--   admitted   by "address:port" of a sender: the packet with its HELLO or WELCOME
+--   broken   by "address:port" of a sender: the packet with a length of its that can't be right
+--   parts    classic: by packet, the digits of the key up to there
+--   digits   classic: the key, while it may still be coming
+--
+-- They stand in lists, by the two ends: who comes again from the same port has another. (The number that Wireshark
+-- has for a connection, tcp.stream, is not there when it reads a capture for the first time.)
+local conversations = {}
+
+function chat.init()
+  conversations = {}
+end
+
+local function sender(pinfo)
+  return tostring(pinfo.src) .. ":" .. pinfo.src_port
+end
+
+local function receiver(pinfo)
+  return tostring(pinfo.dst) .. ":" .. pinfo.dst_port
+end
+
+-- All conversations between the two ends of this packet, the first one first.
+local function conversations_of(pinfo)
+  local a, b = sender(pinfo), receiver(pinfo)
+  local ends = a < b and a .. " " .. b or b .. " " .. a
+  conversations[ends] = conversations[ends] or {}
+  return conversations[ends]
+end
+
+local function comes_from_server(pinfo, conversation)
+  if conversation.server then return sender(pinfo) == conversation.server end
+  -- In a capture that begins in the middle: clients have the high ports.
+  return pinfo.src_port < pinfo.dst_port
+end
+
+-- ---- text ----
+
+-- The forms that a character of more than one byte may have (RFC 3629, section 4).
+local UTF8 = {
+  "^[\194-\223][\128-\191]",
+  "^\224[\160-\191][\128-\191]",
+  "^[\225-\236\238\239][\128-\191][\128-\191]",
+  "^\237[\128-\159][\128-\191]",
+  "^\240[\144-\191][\128-\191][\128-\191]",
+  "^[\241-\243][\128-\191][\128-\191][\128-\191]",
+  "^\244[\128-\143][\128-\191][\128-\191]",
+}
+local REPLACEMENT = "\239\191\189"
+
+local function end_of_character(bytes, at)
+  for _, form in ipairs(UTF8) do
+    local _, last = bytes:find(form, at)
+    if last then return last end
+  end
+  return nil
+end
+
+-- The bytes as text that can be shown: what is no UTF-8 is replaced, and so is NUL, at which Wireshark would stop
+-- reading. And whether they were UTF-8.
+local function readable(bytes)
+  local parts, at, valid = {}, 1, true
+  while at <= #bytes do
+    local _, last = bytes:find("^[\1-\127]+", at)
+    if not last then last = end_of_character(bytes, at) end
+    if last then
+      parts[#parts + 1] = bytes:sub(at, last)
+      at = last + 1
+    else
+      if bytes:byte(at) ~= 0 then valid = false end
+      parts[#parts + 1] = REPLACEMENT
+      at = at + 1
+    end
+  end
+  return table.concat(parts), valid
+end
+
+-- As much of it as there is room for in a line.
+local function brief(text)
+  local MOST = 80
+  text = text:gsub("%c", " ")
+  if #text <= MOST then return text end
+  -- Not in the middle of a character.
+  return (text:sub(1, MOST):gsub("[\192-\255][\128-\191]*$", "")) .. "…"
+end
+
+-- ---- JSON ----
+
+-- Reads a text of JSON (RFC 8259); nil if it is none. Values are tables: `kind`, `value`, and where they stand in
+-- the text, `at` (from 0) and `size`.
+local function read_json(text)
+  -- What is nested deeper is not ours.
+  local MAX_DEPTH = 16
+  local ESCAPES = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t", ['"'] = '"', ["\\"] = "\\", ["/"] = "/" }
+  local at = 1
+  local read_value
+
+  local function fail()
+    error("not JSON", 0)
+  end
+
+  local function take(pattern)
+    local from, to = text:find("^" .. pattern, at)
+    if not from then return nil end
+    at = to + 1
+    return text:sub(from, to)
+  end
+
+  local function skip_blanks()
+    take("[ \t\r\n]*")
+  end
+
+  local function encode_utf8(code)
+    local function tail(shift)
+      return string.char(128 + math.floor(code / 2 ^ shift) % 64)
+    end
+    if code < 0x80 then return string.char(code) end
+    if code < 0x800 then return string.char(192 + math.floor(code / 64)) .. tail(0) end
+    if code < 0x10000 then return string.char(224 + math.floor(code / 4096)) .. tail(6) .. tail(0) end
+    return string.char(240 + math.floor(code / 2 ^ 18)) .. tail(12) .. tail(6) .. tail(0)
+  end
+
+  local function read_unicode()
+    local digits = take("%x%x%x%x") or fail()
+    local code = tonumber(digits, 16)
+    if code < 0xd800 or code > 0xdfff then return encode_utf8(code) end
+    local low = code < 0xdc00 and text:match("^\\u([dD][c-fC-F]%x%x)", at)
+    -- A lone half of a pair.
+    if not low then return REPLACEMENT end
+    at = at + 6
+    return encode_utf8(0x10000 + (code - 0xd800) * 0x400 + tonumber(low, 16) - 0xdc00)
+  end
+
+  local function read_string()
+    if not take('"') then fail() end
+    local parts = {}
+    while not take('"') do
+      local plain = take('[^"\\\0-\31]+')
+      if plain then
+        parts[#parts + 1] = plain
+      elseif take("\\u") then
+        parts[#parts + 1] = read_unicode()
+      else
+        if not take("\\") then fail() end
+        parts[#parts + 1] = ESCAPES[take(".")] or fail()
+      end
+    end
+    return table.concat(parts)
+  end
+
+  local function read_number()
+    local whole = take("%-?0") or take("%-?[1-9]%d*") or fail()
+    local fraction = take("%.%d+") or ""
+    local exponent = take("[eE][+-]?%d+") or ""
+    return tonumber(whole .. fraction .. exponent)
+  end
+
+  local function read_object(depth)
+    local members = {}
+    take("{")
+    skip_blanks()
+    if take("}") then return members end
+    repeat
+      skip_blanks()
+      local name = read_string()
+      skip_blanks()
+      if not take(":") then fail() end
+      -- Of a name that comes twice the last counts.
+      members[name] = read_value(depth)
+    until not take(",")
+    if not take("}") then fail() end
+    return members
+  end
+
+  local function read_array(depth)
+    local items = {}
+    take("%[")
+    skip_blanks()
+    if take("%]") then return items end
+    repeat
+      items[#items + 1] = read_value(depth)
+    until not take(",")
+    if not take("%]") then fail() end
+    return items
+  end
+
+  function read_value(depth)
+    if depth > MAX_DEPTH then fail() end
+    skip_blanks()
+    local from = at
+    local first = text:sub(at, at)
+    local kind, value
+    if first == '"' then
+      kind, value = "string", read_string()
+    elseif first == "{" then
+      kind, value = "object", read_object(depth + 1)
+    elseif first == "[" then
+      kind, value = "array", read_array(depth + 1)
+    elseif take("null") then
+      kind = "null"
+    elseif take("true") then
+      kind, value = "boolean", true
+    elseif take("false") then
+      kind, value = "boolean", false
+    else
+      kind, value = "number", read_number()
+    end
+    local size = at - from
+    skip_blanks()
+    return { kind = kind, value = value, at = from - 1, size = size }
+  end
+
+  local is_json, result = pcall(read_value, 0)
+  if not is_json or at <= #text then return nil end
+  return result
+end
+
+-- ---- what stands in JSON ----
+
+-- Each gives the value to show, or nil if it is not what it must be.
+
+local function whole(least, greatest)
+  return function(json)
+    local value = json.value
+    if json.kind == "number" and value >= least and value <= greatest and value % 1 == 0 then return value end
+    return nil
+  end
+end
+
+local function matching(pattern, most)
+  return function(json)
+    if json.kind == "string" and #json.value <= most and json.value:find(pattern) then return json.value end
+    return nil
+  end
+end
+
+local base64url = matching("^[%w_-]+$", 1024)
+local position = whole(0, MAX_POSITION)
+
+local function public_key(json)
+  local digits = matching("^%d%d?%d?$", 3)(json)
+  if digits and tonumber(digits) <= 255 then return tonumber(digits) end
+  return nil
+end
+
+-- On the original's wire: a number as it is printed.
+local function is_classic_key(bytes)
+  return bytes:find("^%d%d?%d?$") and tonumber(bytes) <= 255 and tostring(tonumber(bytes)) == bytes
+end
+
+-- At most 1000 UTF-16 code units, which is what JavaScript counts.
+local function sentence(json)
+  if json.kind ~= "string" then return nil end
+  local units = 0
+  for first in json.value:gmatch("[\0-\127\194-\244]") do
+    units = units + (first:byte() >= 240 and 2 or 1)
+  end
+  if units > 1000 then return nil end
+  return json.value
+end
+
+-- Standard base64 (RFC 4648, section 4), padded, without stray bits: the bytes.
+local function base64(json)
+  if json.kind ~= "string" or #json.value % 4 ~= 0 then return nil end
+  local text = json.value
+  local whole_text = text:find("^[%w+/]*$") or text:find("^[%w+/]*[AEIMQUYcgkosw048]=$") or
+    text:find("^[%w+/]*[AQgw]==$")
+  if not whole_text then return nil end
+  if text == "" then return "" end
+  return ByteArray.new(text, true):base64_decode():raw()
+end
+
+-- What would make `NAME: text` ambiguous. Clients refuse more, which Wireshark can't tell: see docs/protocol.md.
+local function valid_name(json)
+  local name = matching("^[^%s%c:#/][^%s%c:#]*$", 64)(json)
+  if name and not name:find("(!)", 1, true) then return name end
+  return nil
+end
+
+-- Bodies: name, field, check or the shape of an object, and what may be: "missing" or also "null". `versioned`: of another
+-- version it may be of any shape.
+local BUDGET = {
+  { "frames", f.frames, whole(1, 2 ^ 31) },
+  { "frameBurst", f.frame_burst, whole(1, 2 ^ 31) },
+  { "bytes", f.bytes, whole(1, 2 ^ 31) },
+  { "byteBurst", f.byte_burst, whole(1, 2 ^ 31) },
+}
+local RESUME = {
+  { "token", f.token, base64url },
+  { "room", f.room, position },
+  { "own", f.own, position },
+  { "proof", f.proof, base64url, "missing" },
+}
+local COMPLAINT = {
+  { "code", f.code, matching("^[a-z-]+$", 32) },
+  { "message", f.sentence, sentence },
+}
+local SHAPES = {
+  GREETING = {
+    versioned = true,
+    { "version", f.version, whole(1, 0xffff) },
+    { "cipher", f.cipher, matching("^[a-z]+$", 32) },
+    { "key", f.key, public_key, "missing" },
+    { "maxFrame", f.max_frame, whole(MAX_FRAME_BEFORE_ADMISSION, 2 ^ 31) },
+    { "nonce", f.nonce, base64url, "missing" },
+    { "budget", f.budget, BUDGET, "missing" },
+  },
+  LOGIN = {
+    { "message", f.login, base64url },
+    { "tries", f.tries, whole(0, 0xffff), "missing" },
+  },
+  HELLO = {
+    versioned = true,
+    { "version", f.version, whole(1, 0xffff) },
+    { "resume", f.resume, RESUME, "missing" },
+    { "proof", f.proof, base64url, "missing" },
+    { "profile", f.profile, base64, "null" },
+  },
+  WELCOME = {
+    { "room", f.room, position },
+    { "own", f.own, position },
+    { "members", f.members, whole(0, 2 ^ 32 - 1) },
+    { "accepted", f.accepted, position, "missing" },
+    { "said", f.said, position, "missing" },
+    { "log", f.log, base64url, "missing" },
+    { "token", f.token, base64url, "missing" },
+    { "grace", f.grace, position, "missing" },
+  },
+  ERROR = COMPLAINT,
+  WARNING = COMPLAINT,
+  PROFILE_OPENED = {
+    { "name", f.name, valid_name },
+  },
+}
+
+-- Wireshark's own type for what may be over 32 bits.
+local IS_LONG = {
+  [f.room] = true,
+  [f.own] = true,
+  [f.accepted] = true,
+  [f.said] = true,
+  [f.grace] = true,
+}
+
+-- Adds what an object has to the tree. Gives the values by name; nil and what is wrong if it is not of that shape.
+local function add_object(tree, tvb, json, shape)
+  local values = {}
+  for _, row in ipairs(shape) do
+    local name, field, check, may_be = row[1], row[2], row[3], row[4]
+    local member = json.value[name]
+    if member and member.kind == "null" and may_be == "null" then member = nil end
+    if member then
+      local range = tvb(member.at, member.size)
+      if type(check) == "table" then
+        if member.kind ~= "object" then return nil, name .. " is not what it must be" end
+        local inner, fault = add_object(tree:add(field, range), tvb, member, check)
+        if not inner then return nil, fault end
+        values[name] = inner
+      else
+        local value = check(member)
+        if value == nil then return nil, name .. " is not what it must be" end
+        values[name] = value
+        if IS_LONG[field] then
+          tree:add(field, range, UInt64.new(value % 2 ^ 32, math.floor(value / 2 ^ 32)))
+        elseif type(value) == "string" then
+          -- What is in base64 is the caller's to add: it stands for bytes.
+          if check ~= base64 then tree:add(field, range, (readable(value))) end
+        else
+          tree:add(field, range, value)
+        end
+      end
+    elseif not may_be then
+      return nil, name .. " is missing"
+    end
+  end
+  return values
+end
+
+local OTHER_VERSION = "This dissector knows version " .. VERSION .. " of the protocol"
+
+local function is_other_version(json)
+  local version = json and whole(1, 0xffff)(json)
+  return version and version ~= VERSION
+end
+
+-- As `add_object`, of bytes that should be JSON; what is wrong is told in the tree.
+local function add_json(tree, tvb, shape, fault)
+  local text = tvb:len() > 0 and tvb:raw() or ""
+  local _, valid = readable(text)
+  local json = valid and read_json(text)
+  local values, reason
+  if not json then
+    reason = "it is no JSON"
+  elseif json.kind ~= "object" then
+    reason = "it is no object"
+  elseif shape.versioned and is_other_version(json.value.version) then
+    -- What else such a body has nobody here can know.
+    tree:add_proto_expert_info(e.unexpected, OTHER_VERSION)
+    return nil
+  else
+    values, reason = add_object(tree, tvb, json, shape)
+  end
+  if not values then tree:add_proto_expert_info(fault, reason) end
+  return values
+end
+
+-- ---- ciphers ----
+
+-- For each public key that was met: what each sealed byte is, opened.
+local opening = {}
+
+local function private_key(public)
+  return (public - 10) % 256
+end
+
+local function xor(a, b)
+  local result, place = 0, 1
+  while a > 0 or b > 0 do
+    if a % 2 ~= b % 2 then result = result + place end
+    a, b, place = math.floor(a / 2), math.floor(b / 2), place * 2
+  end
+  return result
+end
+
+local function open(bytes, public)
+  local map = opening[public]
+  if not map then
+    map = {}
+    for byte = 0, 255 do
+      map[string.char(byte)] = string.char(xor(byte, private_key(public)))
+    end
+    opening[public] = map
+  end
+  return (bytes:gsub(".", map))
+end
+
+-- Shows what sealed bytes say when they are opened; gives them as a buffer of their own, nil if they are none.
+local function add_opened(tree, bytes, key)
+  if bytes == "" then return nil end
+  local tvb = ByteArray.new(open(bytes, key), true):tvb("Opened with the key " .. key)
+  tree:add(f.plain, tvb(), tvb:raw()):set_generated()
+  return tvb
+end
+
+local SEALED_LEAST = { message = 96, profile = 176 }
+
+-- What can be seen of a sealed body, which is all but what counts.
+local function add_sealed(tree, range, use)
+  local size = range:len()
+  local item = tree:add(f.sealed, range)
+  if size < SEALED_LEAST[use] then
+    item:add_proto_expert_info(e.unreadable, "It is shorter than what every sealed " .. use .. " has")
+    return "too short"
+  end
+  local at = 0
+  if use == "profile" then
+    item:add(f.salt, range(0, 16))
+    at = 16
+  end
+  item:add(f.counter, range(at, 8))
+  item:add(f.secret, range(at + 8, size - at - 8 - 16))
+  item:add(f.tag, range(size - 16, 16))
+  local inside = size - SEALED_LEAST[use]
+  local what = use == "profile" and "a profile" or "an envelope"
+  item:append_text(": " .. what .. " of " .. inside .. " bytes, which only members can open")
+  return "sealed, " .. inside .. " bytes inside"
+end
+
+-- ---- what members say to each other ----
+
+local function unreadable(tree, why)
+  tree:add_proto_expert_info(e.unreadable, why)
+  return "(can't be read)"
+end
+
+local function add_text(tree, tvb, at)
+  if at >= tvb:len() then
+    tree:add(f.text, tvb(at, 0), "")
+    return ""
+  end
+  local range = tvb(at)
+  local text, valid = readable(range:raw())
+  local item = tree:add(f.text, range, text)
+  if not valid then return unreadable(item, "It is not UTF-8") end
+  return text
+end
+
+-- Adds the parcel at this place; gives its size and what it is, or nil if it can't be read.
+local function add_parcel(tree, tvb, at)
+  local left = tvb:len() - at
+  if left < 17 then return nil end
+  local kind = string.char(tvb(at, 1):uint())
+  local sizes = { O = 59, Q = 29, C = 29, W = 18, D = 18, E = 17 }
+  local size = sizes[kind]
+  if not size or left < size then return nil end
+  -- Behind an offer and a chunk stands what they count.
+  if kind == "O" then size = size + tvb(at + 57, 2):uint() end
+  if kind == "C" then size = size + tvb(at + 25, 4):uint() end
+  if left < size then return nil end
+
+  local item = tree:add(f.parcel, tvb(at, 1))
+  item:set_len(size)
+  item:add(f.transfer, tvb(at + 1, 16))
+  if kind == "O" then
+    item:add(f.size, tvb(at + 17, 8))
+    item:add(f.sha256, tvb(at + 25, 32))
+    local name = ""
+    if size > 59 then name = readable(tvb(at + 59, size - 59):raw()) end
+    item:add(f.file_name, tvb(at + 59, size - 59), name)
+  elseif kind == "Q" or kind == "C" then
+    item:add(f.offset, tvb(at + 17, 8))
+    item:add(f.part, tvb(at + 25, 4))
+    if size > 29 then item:add(f.data, tvb(at + 29, size - 29)) end
+  elseif kind == "W" or kind == "D" then
+    item:add(f.reason, tvb(at + 17, 1))
+  end
+  return size, PARCELS[kind:byte()]:sub(4)
+end
+
+local function add_parcels(tree, tvb, at)
+  if at >= tvb:len() then return unreadable(tree, "It is cut short") end
+  tree:add(f.refused, tvb(at, 1))
+  at = at + 1
+  local words = {}
+  while at < tvb:len() do
+    local size, what = add_parcel(tree, tvb, at)
+    if not size then return unreadable(tree, "A parcel is not what it must be") end
+    words[#words + 1] = what
+    at = at + size
+  end
+  return "files: " .. table.concat(words, ", ")
+end
+
+local function add_envelope(tree, tvb, at, is_numbered)
+  if at >= tvb:len() then return unreadable(tree, "The envelope is empty") end
+  local kind = string.char(tvb(at, 1):uint())
+  local item = tree:add(f.kind, tvb(at, 1))
+  if kind == "T" then return add_text(tree, tvb, at + 1) end
+  if kind == "A" then return "* " .. add_text(tree, tvb, at + 1) end
+  if kind == "F" then return add_parcels(tree, tvb, at + 1) end
+  if kind ~= "N" and kind ~= "R" then return unreadable(item, "No version that is known has this kind") end
+  if is_numbered then return unreadable(item, "It has two numbers") end
+  if tvb:len() - at < 13 then return unreadable(item, "Its number is cut short") end
+  tree:add(f.origin, tvb(at + 1, 8))
+  local seq = tree:add(f.seq, tvb(at + 9, 4))
+  if tvb(at + 9, 4):uint() == 0 then return unreadable(seq, "Numbers begin at 1") end
+  return add_envelope(tree, tvb, at + 13, true)
+end
+
+-- ---- bodies ----
+
+-- Each adds a body to the tree and gives what the line about the frame says of it. `c` is the conversation,
+-- `frame` has id, whether the server sent it, and the name of its type.
+
+local function add_message(tree, range, c)
+  if c.cipher == "sealed" then return add_sealed(tree, range, "message") end
+  tree:add(f.body, range)
+  if not c.key then
+    tree:add_proto_expert_info(e.unknown)
+    return range:len() .. " bytes"
+  end
+  local opened = add_opened(tree, range:raw(), c.key)
+  return brief(add_envelope(tree, opened, 0, false))
+end
+
+local function add_profile(tree, range, c)
+  local bytes = range:raw()
+  tree:add(f.profile, range)
+  if #bytes > MAX_PROFILE then
+    tree:add_proto_expert_info(e.too_large, "The profile has more than " .. MAX_PROFILE .. " bytes")
+  end
+  if c.cipher == "sealed" then return add_sealed(tree, range, "profile") end
+  if not c.key then
+    tree:add_proto_expert_info(e.unknown)
+    return #bytes .. " bytes"
+  end
+  local opened = add_opened(tree, bytes, c.key)
+  if not opened then return "without a name" end
+  local values = add_json(tree, opened, SHAPES.PROFILE_OPENED, e.unreadable)
+  return values and brief(readable(values.name)) or "(can't be read)"
+end
+
+local BODIES = {}
+
+local function add_nothing(tree, range)
+  if range then
+    tree:add(f.body, range)
+    tree:add_proto_expert_info(e.malformed, "It must have no body")
+  end
+  return nil
+end
+BODIES.PING, BODIES.PONG, BODIES.BYE = add_nothing, add_nothing, add_nothing
+
+-- For bodies of one size: nil if it has another.
+local function of_size(tree, range, size)
+  local have = range and range:len() or 0
+  if have == size then return true end
+  if range then tree:add(f.body, range) end
+  tree:add_proto_expert_info(e.malformed, "It has " .. have .. " bytes, it must have " .. size)
+  return false
+end
+
+local function add_named(tree, field, range, names)
+  local item = tree:add(field, range)
+  local name = names[range:uint()]
+  if not name then item:add_proto_expert_info(e.malformed, "There is no such value") end
+  return name
+end
+
+function BODIES.ACK(tree, range)
+  if not of_size(tree, range, 5) then return nil end
+  tree:add(f.count, range(0, 4))
+  return add_named(tree, f.outcome, range(4, 1), OUTCOMES)
+end
+
+function BODIES.LEFT(tree, range)
+  return of_size(tree, range, 1) and add_named(tree, f.left, range, LEFT_REASONS) or nil
+end
+
+function BODIES.AWAY(tree, range)
+  return of_size(tree, range, 1) and add_named(tree, f.away, range, AWAY_STATES) or nil
+end
+
+function BODIES.HAVE(tree, range)
+  if not of_size(tree, range, 8) then return nil end
+  local item = tree:add(f.position, range)
+  if range(0, 4):uint() * 2 ^ 32 + range(4, 4):uint() > MAX_POSITION then
+    item:add_proto_expert_info(e.malformed, "No position has more than 53 bits")
+  end
+  return "up to " .. tostring(range:uint64())
+end
+
+local function add_said(tree, range, c)
+  if range then return add_message(tree, range, c) end
+  -- The server takes it; those who get it can make nothing of it.
+  return unreadable(tree, "The envelope is empty")
+end
+BODIES.MESSAGE, BODIES.DIRECT = add_said, add_said
+
+local function add_who(tree, range, c)
+  if not range then return "without a name" end
+  return add_profile(tree, range, c)
+end
+BODIES.PROFILE, BODIES.JOINED, BODIES.MEMBER = add_who, add_who, add_who
+
+local function add_json_body(tree, range, name)
+  if not range then
+    tree:add_proto_expert_info(e.malformed, "It has no body")
+    return nil
+  end
+  tree:add(f.json, range, (readable(range:raw())))
+  return add_json(tree, range:tvb(), SHAPES[name], e.malformed)
+end
+
+function BODIES.GREETING(tree, range, c, pinfo)
+  local greeting = add_json_body(tree, range, "GREETING")
+  if not greeting then return nil end
+  if not pinfo.visited then c.cipher, c.key = greeting.cipher, nil end
+  if greeting.cipher == "sealed" then return "sealed" end
+  if greeting.cipher ~= "xor" then
+    tree:add_proto_expert_info(e.malformed, "There is no such cipher")
+    return greeting.cipher
+  end
+  if not greeting.key then
+    tree:add_proto_expert_info(e.malformed, "key is missing")
+    return "xor"
+  end
+  if not pinfo.visited then c.key = greeting.key end
+  tree:add(f.private_key, private_key(greeting.key)):set_generated()
+  tree:add_proto_expert_info(e.open)
+  return "xor, key " .. greeting.key
+end
+
+function BODIES.LOGIN(tree, range)
+  local login = add_json_body(tree, range, "LOGIN")
+  return login and login.tries and login.tries .. " tries left" or nil
+end
+
+function BODIES.HELLO(tree, range, c)
+  local hello = add_json_body(tree, range, "HELLO")
+  if not hello then return nil end
+  if hello.resume then return "goes on with its session" end
+  if not hello.profile or hello.profile == "" then return "without a name" end
+  -- In a buffer of its own: in the frame it stands in base64.
+  return add_profile(tree, ByteArray.new(hello.profile, true):tvb("Profile")(), c)
+end
+
+function BODIES.WELCOME(tree, range)
+  local welcome = add_json_body(tree, range, "WELCOME")
+  return welcome and welcome.members .. " before it" or nil
+end
+
+local function add_complaint(name)
+  return function(tree, range)
+    local complaint = add_json_body(tree, range, name)
+    if not complaint then return nil end
+    tree:add_proto_expert_info(e.refused, complaint.code)
+    return complaint.code .. ": " .. brief(readable(complaint.message))
+  end
+end
+BODIES.ERROR, BODIES.WARNING = add_complaint("ERROR"), add_complaint("WARNING")
+
+-- ---- frames ----
+
+-- What the id says about a frame of this type; nil where it is 0 and says nothing.
+local function whom(name, id, from_server)
+  if name == "MESSAGE" and not from_server then return id == 0 and "to the room" or "to " .. id end
+  if name == "MESSAGE" or name == "DIRECT" then return "from " .. id end
+  if name == "ACK" then return "to " .. id end
+  if name == "WELCOME" then return "member " .. id end
+  if id ~= 0 then return "member " .. id end
+  return nil
+end
+
+local function add_frame(tvb, pinfo, tree, c)
+  local length, number, id = tvb(0, 4):uint(), tvb(4, 1):uint(), tvb(5, 4):uint()
+  local name = TYPES[number]
+  local by = name and SENT_BY[name]
+  if by and not c.server then c.server = by == "server" and sender(pinfo) or receiver(pinfo) end
+  local from_server = comes_from_server(pinfo, c)
+
+  local item = tree:add(chat, tvb())
+  item:add(f.length, tvb(0, 4))
+  local kind = item:add(f.type, tvb(4, 1))
+  local id_item = item:add(f.id, tvb(5, 4))
+  local range = tvb:len() > HEADER_SIZE and tvb(HEADER_SIZE) or nil
+
+  if not name then
+    kind:add_proto_expert_info(e.unexpected, "There is no such type")
+    if range then item:add(f.body, range) end
+    item:append_text(", no type " .. number)
+    return "no type " .. number
+  end
+  if by and from_server ~= (by == "server") then
+    kind:add_proto_expert_info(e.unexpected, "Only the " .. by .. " may send this")
+  end
+  -- From here on its sender may send longer ones.
+  if (name == "HELLO" or name == "WELCOME") and not c.admitted[sender(pinfo)] then
+    c.admitted[sender(pinfo)] = pinfo.number
+  end
+  local head = name
+  local who = whom(name, id, from_server)
+  if who then
+    head = head .. " " .. who
+    id_item:append_text(" (" .. who .. ")")
+  end
+  item:append_text(", " .. head)
+  local said = BODIES[name](item, range, c, pinfo)
+  return said and head .. ": " .. said or head
+end
+
+local function add_preface(tvb, pinfo, tree, c)
+  if not c.server then c.server = receiver(pinfo) end
+  c.has_preface = true
+  local item = tree:add(chat, tvb())
+  local text = tvb:raw()
+  item:add(f.preface, tvb(), text:sub(1, -2))
+  item:append_text(", preface")
+  local version = tonumber(text:match("%d+"))
+  if version ~= VERSION then
+    item:add_proto_expert_info(e.unexpected, OTHER_VERSION)
+  end
+  return "Preface " .. text:sub(1, -2)
+end
+
+-- What begins at this place: its size, and what it is; or how many bytes are missing, or what is wrong.
+--   { size, add }   { missing }   { fault, why }
+local function next_piece(tvb, at, limit)
+  local have = tvb:len() - at
+  local start = tvb(at, math.min(have, MAX_PREFACE)):raw()
+  if start:find("^chat/%d%d?%d?%d?%d?\n") then
+    return { size = start:find("\n", 1, true), add = add_preface }
+  end
+  -- No length begins like this: it would be a billion.
+  if ("chat/"):sub(1, #start) == start or start:find("^chat/%d?%d?%d?%d?%d?$") then
+    return { missing = DESEGMENT_ONE_MORE_SEGMENT }
+  end
+  if have < 4 then return { missing = DESEGMENT_ONE_MORE_SEGMENT } end
+  local length = tvb(at, 4):uint()
+  if length < LEAST_LENGTH then
+    return { fault = e.malformed, why = "A length of " .. length .. ": it is at least " .. LEAST_LENGTH }
+  end
+  if length > limit then
+    return { fault = e.too_large, why = "A length of " .. length .. ": here it is at most " .. limit }
+  end
+  if have < 4 + length then return { missing = 4 + length - have } end
+  return { size = 4 + length, add = add_frame }
+end
+
+local function add_rest(tvb, tree, fault, why)
+  local item = tree:add(chat, tvb())
+  item:add(f.body, tvb())
+  item:append_text(", not understood")
+  if why then
+    item:add_proto_expert_info(fault, why)
+  else
+    item:add_proto_expert_info(fault)
+  end
+end
+
+-- The greatest length that may come from this side now.
+local function limit_of(pinfo, c)
+  local admitted = c.admitted[sender(pinfo)]
+  local is_stranger = c.has_preface and (not admitted or pinfo.number < admitted)
+  return is_stranger and MAX_FRAME_BEFORE_ADMISSION or MAX_FRAME
+end
+
+local function dissect_frames(tvb, pinfo, tree, c)
+  -- Of packets that were captured in part there is no rest to wait for.
+  local is_whole = tvb:len() == tvb:reported_len()
+  local words, at = {}, 0
+  local broken = c.broken[sender(pinfo)]
+  if broken and broken < pinfo.number then
+    add_rest(tvb, tree, e.lost)
+    return { "Not understood" }
+  end
+  while at < tvb:len() do
+    local piece = next_piece(tvb, at, limit_of(pinfo, c))
+    if piece.size then
+      words[#words + 1] = piece.add(tvb(at, piece.size):tvb(), pinfo, tree, c)
+      at = at + piece.size
+    elseif piece.missing and is_whole and pinfo.can_desegment > 0 then
+      pinfo.desegment_offset = at
+      pinfo.desegment_len = piece.missing
+      break
+    else
+      if not piece.missing then c.broken[sender(pinfo)] = broken or pinfo.number end
+      add_rest(tvb(at):tvb(), tree, piece.fault or e.cut, piece.why)
+      words[#words + 1] = piece.why or "Part of a frame"
+      break
+    end
+  end
+  return words
+end
+
+-- ---- the original's wire ----
+
+local function dissect_classic(tvb, pinfo, tree, c)
+  local from_server = comes_from_server(pinfo, c)
+  local bytes = tvb:raw()
+  if not pinfo.visited and c.digits and not c.parts[pinfo.number] then
+    -- The key may come in two pieces, before anybody has said anything.
+    local longer = c.digits .. bytes
+    if from_server and is_classic_key(longer) then
+      c.digits, c.key = longer, tonumber(longer)
+      c.parts[pinfo.number] = longer
+    else
+      c.digits = nil
+    end
+  end
+  local item = tree:add(chat, tvb())
+  local classic = item:add(f.classic, tvb())
+  local digits = c.parts[pinfo.number]
+  if digits then
+    local key = tonumber(digits)
+    classic:add(f.key, tvb(), key)
+    classic:add(f.private_key, private_key(key)):set_generated()
+    classic:add_proto_expert_info(e.open)
+    item:append_text(", public key " .. key)
+    return { "Classic, public key " .. key }
+  end
+  classic:add(f.body, tvb())
+  -- There are no borders: a character may end in the next packet, and so whether this is UTF-8 can't be said.
+  local opened = add_opened(classic, bytes, c.key)
+  local text = readable(opened:raw())
+  classic:add(f.text, opened(), text)
+  local head = from_server and "from the server" or "to the server"
+  item:append_text(", " .. head)
+  return { "Classic, " .. head .. ": " .. brief(text) }
+end
+
+-- ---- where it begins ----
+
+local function has_preface(tvb)
+  return tvb:len() > 0 and tvb(0, math.min(tvb:len(), MAX_PREFACE)):raw():find("^chat/%d+\n") ~= nil
+end
+
+local function begins_like_frame(bytes)
+  if #bytes < 4 then return bytes:find("^\0\0?[\0-\4]?$") ~= nil end
+  local a, b, c, d, number = bytes:byte(1, 5)
+  local length = ((a * 256 + b) * 256 + c) * 256 + d
+  return length >= LEAST_LENGTH and length <= MAX_FRAME and (number == nil or TYPES[number] ~= nil)
+end
+
+-- The conversation that begins in this packet; nil if these bytes are not ours.
+local function begin(tvb, pinfo)
+  local bytes = tvb(0, math.min(tvb:len(), MAX_PREFACE)):raw()
+  local c = { start = pinfo.number, admitted = {}, broken = {}, parts = {} }
+  local is_preface = bytes:find("^chat/%d") or ("chat/"):sub(1, #bytes) == bytes
+  if is_preface or begins_like_frame(bytes) then
+    c.framed = true
+  elseif is_classic_key(bytes) then
+    c.framed = false
+    c.server = sender(pinfo)
+    c.digits, c.key = bytes, tonumber(bytes)
+    c.parts[pinfo.number] = bytes
+  else
+    return nil
+  end
+  return c
+end
+
+-- The conversation to which this packet belongs; nil if it is none of ours.
+local function conversation_of(tvb, pinfo)
+  local all = conversations_of(pinfo)
+  local found = nil
+  for _, c in ipairs(all) do
+    if c.start <= pinfo.number then found = c end
+  end
+  if pinfo.visited then return found end
+  -- A second preface is that of another conversation: no frame begins like this. On the original's wire nothing
+  -- tells; but the same server has the same key again.
+  local is_again = found and found.has_preface and has_preface(tvb)
+  if found and not is_again then return found end
+  local c = begin(tvb, pinfo)
+  all[#all + 1] = c
+  return c
+end
+
+function chat.dissector(tvb, pinfo, tree)
+  if tvb:len() == 0 then return 0 end
+  local c = conversation_of(tvb, pinfo)
+  if not c then return 0 end
+  pinfo.cols.protocol = "CHAT"
+  -- Another frame may have ended in this packet: its line stays, behind the fence.
+  pinfo.cols.info:clear()
+  local dissect = c.framed and dissect_frames or dissect_classic
+  local words = dissect(tvb, pinfo, tree, c)
+  if #words > 0 then
+    if tostring(pinfo.cols.info) ~= "" then pinfo.cols.info:append(", ") end
+    pinfo.cols.info:append(table.concat(words, ", "))
+    pinfo.cols.info:fence()
+  end
+  return tvb:len()
+end
+
+-- At ports that nobody has named: the preface, which is no start of anything else. Three digits are no sign of the
+-- original's wire, so at another port Wireshark has to be told of that (Decode As).
+local function try(tvb, pinfo, tree)
+  if not has_preface(tvb) then return false end
+  pinfo.conversation = chat
+  chat.dissector(tvb, pinfo, tree)
+  return true
+end
+
+local table_of_ports = DissectorTable.get("tcp.port")
+local ports = chat.prefs.port
+table_of_ports:add(ports, chat)
+table_of_ports:add_for_decode_as(chat)
+
+function chat.prefs_changed()
+  if ports == chat.prefs.port then return end
+  table_of_ports:remove(ports, chat)
+  ports = chat.prefs.port
+  table_of_ports:add(ports, chat)
+end
+
+chat:register_heuristic("tcp", try)
