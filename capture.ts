@@ -25,6 +25,7 @@ export const NAMES = ["classic", "framed", "sealed"] as const;
 
 /** The original's. */
 const PUBLIC_KEY = 198;
+const KEY_IN_CLEAR = ["--cipher", "xor", "--key", String(PUBLIC_KEY)];
 /** What the first says, and the second, and so on in turn. */
 export const CONVERSATION = ["So it starts!", "Right?", "Yep!", "Here we go!"] as const;
 
@@ -175,39 +176,9 @@ class Original implements Disposable {
   }
 }
 
-/** The original's server: what one says, the others get, with the port it came from in front. */
-class OriginalServer implements AsyncDisposable {
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: DEFAULT_PORT });
-  readonly #clients = new Set<Deno.TcpConn>();
-  readonly #done: Promise<void> = this.#accept();
-
-  async #accept(): Promise<void> {
-    const all: Promise<void>[] = [];
-    for await (const conn of this.#listener) all.push(this.#serve(conn));
-    await Promise.all(all);
-  }
-
-  async #serve(conn: Deno.TcpConn): Promise<void> {
-    await conn.write(utf8.encode(String(PUBLIC_KEY)));
-    this.#clients.add(conn);
-    const bytes = new Uint8Array(1024);
-    for (let count; (count = await conn.read(bytes)) !== null;) {
-      const text = new TextDecoder().decode(xor(bytes.subarray(0, count)));
-      const line = xor(utf8.encode(`${conn.remoteAddr.port}: ${text}`));
-      for (const other of this.#clients) if (other !== conn) await other.write(line);
-    }
-    this.#clients.delete(conn);
-    conn.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    await this.#done;
-  }
-}
-
 async function playClassic(): Promise<void> {
-  await using _ = new OriginalServer();
+  const { server } = await Program.serveAt(DEFAULT_PORT, ...KEY_IN_CLEAR, "--classic");
+  await using _ = server;
   using first = await Original.join();
   using second = await Original.join();
   for (const [turn, text] of CONVERSATION.entries()) {
@@ -240,7 +211,7 @@ async function playFrames(...args: string[]): Promise<void> {
 
 const PLAYS: Readonly<Record<typeof NAMES[number], () => Promise<void>>> = {
   classic: playClassic,
-  framed: () => playFrames("--cipher", "xor", "--key", String(PUBLIC_KEY)),
+  framed: () => playFrames(...KEY_IN_CLEAR),
   sealed: () => playFrames(),
 };
 
