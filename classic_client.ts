@@ -49,6 +49,7 @@ export class ClassicClient implements Room {
   readonly size = 2;
   readonly fingerprint = undefined;
   readonly transfers: readonly Transfer[] = [];
+  readonly going: readonly Transfer[] = [];
   readonly link: Link = { state: "connected" };
 
   readonly #connection: Connection;
