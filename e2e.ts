@@ -212,6 +212,10 @@ export class Program implements AsyncDisposable {
     await within("the end of the input", this.#stdin.close());
   }
 
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   signal(signal: Deno.Signal): void {
     this.#child.kill(signal);
   }
