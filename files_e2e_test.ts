@@ -92,16 +92,12 @@ class Stage implements AsyncDisposable {
   /** Where the server keeps what checks the code. */
   readonly state: string;
 
-  static async open(
-    cipher: "sealed" | "xor",
-    size: number,
-    ...limits: readonly string[]
-  ): Promise<Stage> {
+  static async open(cipher: "sealed" | "xor", size: number): Promise<Stage> {
     const state = await Deno.makeTempDir({ prefix: "chat-test-" });
     const kept = cipher === "sealed"
       ? ["--state", `${state}/state`]
       : ["--cipher", "xor", "--key", "198"];
-    const args = [...kept, "--byte-rate", "0", ...limits];
+    const args = [...kept, "--byte-rate", "0"];
     const { server, address } = await Program.serve(...args);
     const code = cipher === "sealed"
       ? (await server.stdout.lineLike(/^code /)).replace("code ", "")
@@ -158,7 +154,7 @@ class Stage implements AsyncDisposable {
 
 for (const cipher of ["sealed", "xor"] as const) {
   Deno.test(`files, ${cipher}: a receiver that is killed and started anew goes on where its disk was`, async () => {
-    await using stage = await Stage.open(cipher, 24 * MIB, "--grace", "0");
+    await using stage = await Stage.open(cipher, 24 * MIB);
     await using ada = await stage.ada();
     const bob = await stage.bob();
     const half = stage.half();
@@ -175,12 +171,12 @@ for (const cipher of ["sealed", "xor"] as const) {
     const { had } = await transfer(again, "running");
     assert(had as number >= stage.bytes.length / 2 - MARK - WINDOW, `it had ${had}`);
     await transfer(again, "done");
-    assertEquals((await transfer(ada, "done"))["name"], "bob");
+    await transfer(ada, "done");
     await stage.assertDone(MARK + 2 * WINDOW);
   });
 
   Deno.test(`files, ${cipher}: a sender that is killed, and offers it anew, is asked for the rest alone`, async () => {
-    await using stage = await Stage.open(cipher, 24 * MIB, "--grace", "0");
+    await using stage = await Stage.open(cipher, 24 * MIB);
     const ada = await stage.ada();
     await using bob = await stage.bob();
     const half = stage.half();
@@ -189,7 +185,6 @@ for (const cipher of ["sealed", "xor"] as const) {
     await kill(ada);
     stage.proxy.thaw();
     await using again = await stage.ada();
-    await bob.stdout.lineLike(/"stalled":"ada does not offer it any more"/);
     await say(again, { type: "offer", path: stage.file });
     await transfer(bob, "done");
     await transfer(again, "done");
