@@ -867,7 +867,10 @@ export class Client implements Room {
       find: (mark) => {
         const others = this.#roster.people().filter(({ self }) => !self);
         const found = others.filter(({ id }) => this.#markOf(id) === mark);
-        return found.length === 1 ? found[0]!.id : undefined;
+        // Who has started anew is here twice until the time of its old session is over.
+        const here = found.filter(({ away }) => !away);
+        const one = here.length > 0 ? here : found;
+        return one.length === 1 ? one[0]!.id : undefined;
       },
       isKnown: (id) => {
         const key = this.#session.cipher.identityOf(id)?.toHex();
@@ -1020,7 +1023,8 @@ export class Client implements Room {
         const away = parseAway(body);
         const isNews = this.#roster.setAway(id, away) && session.complete;
         if (!isNews) return undefined;
-        if (!away) this.#transfers?.resumed();
+        if (away) this.#transfers?.away(id);
+        else this.#transfers?.resumed();
         return { type: away ? "away" : "back", who: this.#roster.person(id), at };
       }
       case Type.MESSAGE: {

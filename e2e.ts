@@ -62,8 +62,8 @@ globalThis.addEventListener("unload", () => home[Symbol.dispose]());
 /** What a process writes to one stream; read as it comes, so that the process never has to wait. */
 export class Output {
   #text = "";
-  /** Where the text begins that no test has asked for yet. */
-  #at = 0;
+  /** What of it no test has asked for yet: the whole is long, where there are many lines. */
+  #rest = "";
   #closed = false;
   #news = Promise.withResolvers<void>();
   readonly #done: Promise<void>;
@@ -79,6 +79,7 @@ export class Output {
 
   #tell(text: string, closed: boolean): void {
     this.#text += text;
+    this.#rest += text;
     this.#closed = closed;
     this.#news.resolve();
     this.#news = Promise.withResolvers();
@@ -87,10 +88,10 @@ export class Output {
   /** The next line, without its end. */
   async line(): Promise<string> {
     for (;;) {
-      const end = this.#text.indexOf("\n", this.#at);
+      const end = this.#rest.indexOf("\n");
       if (end !== -1) {
-        const line = this.#text.slice(this.#at, end);
-        this.#at = end + 1;
+        const line = this.#rest.slice(0, end);
+        this.#rest = this.#rest.slice(end + 1);
         return line;
       }
       if (this.#closed) throw new Error(`The output ended: ${this.#text}`);
@@ -210,6 +211,10 @@ export class Program implements AsyncDisposable {
 
   async endInput(): Promise<void> {
     await within("the end of the input", this.#stdin.close());
+  }
+
+  get pid(): number {
+    return this.#child.pid;
   }
 
   signal(signal: Deno.Signal): void {

@@ -127,6 +127,7 @@ export class FaultProxy implements AsyncDisposable {
   #server: Server | undefined;
   #connections = 0;
   #isFrozen = false;
+  #freezeAt: { readonly direction: Direction; readonly bytes: number } | undefined;
   #isCalm = false;
   #news = Promise.withResolvers<void>();
 
@@ -184,6 +185,12 @@ export class FaultProxy implements AsyncDisposable {
   /** From now on nothing passes, and nobody is told: the network was pulled. */
   freeze(): void {
     this.#isFrozen = true;
+  }
+
+  /** Freezes when so many bytes have been passed in this direction in all; resolves then. */
+  async freezeAt(direction: Direction, bytes: number): Promise<void> {
+    this.#freezeAt = { direction, bytes };
+    while (this.#freezeAt) await this.#news.promise;
   }
 
   /** Everything goes on where it was. */
@@ -331,6 +338,11 @@ export class FaultProxy implements AsyncDisposable {
 
   /** What is due after these bytes. */
   #happen(pair: Pair, direction: Direction, size: number): void {
+    if (this.#freezeAt && this.passed[this.#freezeAt.direction] >= this.#freezeAt.bytes) {
+      this.#freezeAt = undefined;
+      this.freeze();
+      this.#tell();
+    }
     const { plan, halved } = pair;
     if (halved) {
       // The half-close may have come while these were on their way.

@@ -308,6 +308,22 @@ Deno.test("FaultProxy.freeze, thaw: nothing passes, not even an end, and then al
   assertEquals(network.proxy.counts, NO_FAULTS);
 });
 
+Deno.test("FaultProxy.freezeAt: so many bytes pass in a direction, of all connections, and no more", async () => {
+  await using network = await Network.open();
+  const [one, other] = [await network.connect(), await network.connect()];
+  const frozen = network.proxy.freezeAt("up", 3000);
+  await one.server.write(pattern(5000));
+  assertEquals(await one.client.read(5000), pattern(5000));
+  await one.client.write(pattern(2000));
+  assertEquals(await one.server.read(2000), pattern(2000));
+  await other.client.write(pattern(9000));
+  await frozen;
+  const { up } = network.proxy.passed;
+  assert(up >= 3000 && up < 11_000, `${up} bytes have passed`);
+  network.proxy.thaw();
+  assertEquals(await other.server.read(9000), pattern(9000));
+});
+
 Deno.test("FaultProxy: who gives up while all is frozen is gone for the other when it thaws", async () => {
   await using network = await Network.open();
   const { client, server } = await network.connect();

@@ -25,7 +25,7 @@ import {
 } from "./protocol.ts";
 import { type Direction, Relay, type Tamper } from "./relay.ts";
 import type { RoomEvent } from "./room.ts";
-import { Server } from "./server.ts";
+import { Server, type ServerOptions } from "./server.ts";
 
 /** What OPAQUE would give. */
 export const EXPORT_KEY: Uint8Array<ArrayBuffer> = new Uint8Array(64).fill(7);
@@ -404,8 +404,8 @@ export class PlayServer extends Server implements AsyncDisposable {
     cipher: "sealed",
   };
 
-  constructor() {
-    super({ hostname: "127.0.0.1", port: 0, awayMs: 0, maxPerAddress: Infinity });
+  constructor(options: Partial<ServerOptions> = {}) {
+    super({ hostname: "127.0.0.1", port: 0, awayMs: 0, maxPerAddress: Infinity, ...options });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

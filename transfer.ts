@@ -163,6 +163,8 @@ export class Download {
   readonly #lost = new Map<number, number>();
   /** What has come before its turn: bounded by the window. */
   readonly #early = new Map<number, Uint8Array>();
+  /** What was asked for does not count in the window: the sender is away. */
+  #parked = false;
 
   /** @param have bytes that are there already */
   constructor(size: number, have: number, window: Window) {
@@ -229,7 +231,8 @@ export class Download {
     const asked = this.#asked.get(offset);
     if (asked?.length !== bytes.length) return undefined;
     this.#asked.delete(offset);
-    this.#window.came(bytes.length, now - asked.at);
+    if (this.#parked) this.#window.ask(bytes.length);
+    else this.#window.came(bytes.length, now - asked.at);
     this.#early.set(offset, bytes);
     const ready: { offset: number; bytes: Uint8Array }[] = [];
     for (let next = this.#early.get(this.#here); next; next = this.#early.get(this.#here)) {
@@ -246,6 +249,19 @@ export class Download {
     this.#window.free(length);
   }
 
+  /** The sender is away: what it was asked for may come when it is back, and until then others have the window. */
+  park(): void {
+    if (this.#parked) return;
+    for (const { length } of this.#asked.values()) this.#window.free(length);
+    this.#parked = true;
+  }
+
+  unpark(): void {
+    if (!this.#parked) return;
+    for (const { length } of this.#asked.values()) this.#window.ask(length);
+    this.#parked = false;
+  }
+
   /** What was asked for at `before` or earlier will not come: it is asked for again. */
   late(before: number): void {
     for (const [offset, { length, at }] of this.#asked) {
@@ -258,6 +274,7 @@ export class Download {
    * the rest, others have the window.
    */
   lose(): void {
+    this.unpark();
     this.late(Infinity);
     for (const [offset, { length }] of this.#early) this.#forget(this.#early, offset, length);
   }

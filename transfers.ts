@@ -519,9 +519,11 @@ export class Transfers {
       else if (known.state === "declined") this.#answer(known, "decline", "declined");
       return undefined;
     }
-    // Who has started anew offers the same under another id.
+    // Who has started anew offers the same under another id, perhaps while its old session is still here.
     for (const one of [...this.#running, ...this.#queue]) {
-      if (one.mark !== mark || !one.forgotten || !isSame(one.offer, offer)) continue;
+      if (one.mark !== mark || !isSame(one.offer, offer)) continue;
+      const isAnew = one.peer !== from && one.offer.name === offer.name;
+      if (!one.forgotten && !isAnew) continue;
       this.#incoming.delete(keyOf(mark, one.id));
       one.id = offer.id;
       one.forgotten = false;
@@ -967,7 +969,7 @@ export class Transfers {
     const marks = new Map<string, Base[]>();
     for (const one of this.#all.values()) {
       if (!one.live || one.mark === undefined) continue;
-      if (one.peer !== undefined && this.#post.has(one.peer)) continue;
+      if (this.#reaches(one)) continue;
       const list = marks.get(one.mark);
       if (list) list.push(one);
       else marks.set(one.mark, [one]);
@@ -1035,12 +1037,19 @@ export class Transfers {
       one.peer = undefined;
       if (one instanceof Incoming) one.download?.lose();
     }
-    this.#pump();
+    this.reunite();
+  }
+
+  /** Somebody's connection is lost: what it was asked for may still come, and keeps nobody waiting. */
+  away(id: number): void {
+    for (const one of this.#running) if (one.peer === id) one.download?.park();
+    this.reunite();
   }
 
   /** Somebody's connection, or this client's, is there again. */
   resumed(): void {
-    this.#pump();
+    for (const one of this.#running) if (this.#reaches(one)) one.download?.unpark();
+    this.reunite();
     this.#readAhead();
   }
 

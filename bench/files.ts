@@ -1,185 +1,429 @@
-// Throughput of a file through the relay on loopback, beside `cp` and `ncat`; and what chat feels of it.
+// Files through the relay on loopback, beside `cp` and `ncat` with the same files in the same run; what others who
+// chat feel of it; and what it takes in memory.
 //
-//   deno run --allow-all bench/files.ts [MiB]
+//   deno run --allow-all bench/files.ts                 one file of 256 MiB, three rounds
+//   deno run --allow-all bench/files.ts --sparse 3072   a sparse one of 3 GiB, beside 1 MiB: one round
+//   deno run --allow-all bench/files.ts --many 10000    a folder of small files: one round
 //
-// Server, sender and receiver are three processes. The server has no limit for bytes a second: what is measured is
-// the program and not the limit. Memory is the greatest of each process (VmHWM).
+// `--size MIB`, `--rounds N` and `--cipher xor` say what else is wanted. CHAT_BINARY=dist/chat takes the executable.
+//
+// - Server, sender and receiver are a process each, with the permissions and flags of the task `chat`, and anew for
+//   each file; the server has no limit for bytes a second, so that the program is measured and not the limit.
+// - A time is that of the receiver's `accept` until it has the whole file, checked, on the disk and under its name.
+//   Hashing, which the sender does before it offers, is told beside it.
+// - `ncat` writes into a file too. Neither it nor `cp` waits for the disk, as we do: so there is `cp` with `sync`.
+// - Memory is the greatest RSS of each process (VmHWM), at the end.
 
-import { join as joinRoom } from "../client.ts";
-import { SystemDisk } from "../disk.ts";
+import { parseArgs } from "@std/cli/parse-args";
+import { createHash } from "node:crypto";
+import { join } from "../client.ts";
+import { Home, Program } from "../e2e.ts";
 import { Identity, KnownNames } from "../identity.ts";
 import type { RoomEvent } from "../room.ts";
 
-/** Messages whose way there and back is measured. */
-const PINGS = 200;
-const ROOT = `${import.meta.dirname}/..`;
+const CIPHERS = ["xor", "sealed"] as const;
+type Cipher = typeof CIPHERS[number];
 
-interface Worker {
-  readonly process: Deno.ChildProcess;
-  /** The next line of its stdout. */
-  line(): Promise<string>;
+const MIB = 2 ** 20;
+/** Of the file that large ones are compared with. */
+const SMALL_MIB = 1;
+/** Small files have up to so many bytes. */
+const MAX_TINY = 8 * 1024;
+/** One message of those who chat is said each so many ms, whether the last has come or not. */
+const SAY_MS = 10;
+/** How long the room is looked at while nothing is sent, in ms. */
+const IDLE_MS = 5000;
+
+// ---- what is compared with ----
+
+/** How long a command took, in seconds. */
+async function timed(command: string, ...args: string[]): Promise<number> {
+  const begin = performance.now();
+  const { success, stderr } = await new Deno.Command(command, { args, stdout: "null" }).output();
+  if (!success) throw new Error(`${command} failed: ${new TextDecoder().decode(stderr)}`);
+  return (performance.now() - begin) / 1000;
 }
 
-function start(args: string[], env: Record<string, string> = {}): Worker {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--frozen", "--no-prompt", "--allow-all", ...args],
-    env,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "null",
+async function isThere(command: string): Promise<boolean> {
+  try {
+    return (await new Deno.Command(command, { args: ["--version"] }).output()).success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function freePort(): string {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return String(listener.addr.port);
+}
+
+/** From one process over loopback to another, as shells would: how long until the second has ended, in seconds. */
+async function ncat(from: string, into: string): Promise<number> {
+  const port = freePort();
+  const receiver = new Deno.Command("sh", {
+    args: ["-c", `ncat -v -l --recv-only 127.0.0.1 "$0" | ${into}`, port],
+    stderr: "piped",
   }).spawn();
-  const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  return {
-    process,
-    async line() {
-      for (;;) {
-        const end = rest.indexOf("\n");
-        if (end !== -1) {
-          const line = rest.slice(0, end);
-          rest = rest.slice(end + 1);
-          return line;
-        }
-        const { value, done } = await reader.read();
-        if (done) throw new Error(`It ended: ${args.join(" ")}`);
-        rest += value;
-      }
-    },
-  };
+  let said = "";
+  const reader = receiver.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  while (!/Listening on 127/.test(said)) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error(`ncat does not listen: ${said}`);
+    said += value;
+  }
+  const begin = performance.now();
+  const sent = timed("sh", "-c", `${from} | ncat --send-only 127.0.0.1 "$0"`, port);
+  while (!(await reader.read()).done);
+  const { success } = await receiver.status;
+  const seconds = (performance.now() - begin) / 1000;
+  await sent;
+  if (!success) throw new Error("ncat failed");
+  return seconds;
 }
 
-/** MiB. */
-function peak(pid: number): number {
+// ---- those who chat meanwhile ----
+
+/** How long messages took from one member to another, in ms. */
+type Times = number[];
+
+class Talk implements AsyncDisposable {
+  readonly #ended: Promise<void>[] = [];
+  readonly #clients: { leave(): void; say(text: string): number }[] = [];
+  /** When what was said, and has not come. */
+  readonly #said = new Map<string, number>();
+  #times: Times = [];
+  #count = 0;
+  #quiet = Promise.withResolvers<void>();
+
+  static async enter(address: string, code: string | undefined): Promise<Talk> {
+    const talk = new Talk();
+    for (const name of ["one", "other"]) {
+      const client = await join({
+        hostname: "127.0.0.1",
+        port: Number(/\d+$/.exec(address)![0]),
+        name,
+        ...(code !== undefined && { code }),
+        self: () => ({ identity: Identity.generate(), knownNames: new KnownNames() }),
+      });
+      talk.#clients.push(client);
+      talk.#ended.push(client.run((event) => {
+        if (name === "other") talk.#hear(event);
+      }));
+    }
+    return talk;
+  }
+
+  /** Says something each `SAY_MS` until `end`; resolves when all of it has come. */
+  async measure(end: Promise<unknown>): Promise<Times> {
+    this.#times = [];
+    let goesOn = true;
+    end.then(() => goesOn = false, () => goesOn = false);
+    const begin = performance.now();
+    for (let i = 0; goesOn; i++) {
+      const text = `ping ${this.#count++}`;
+      this.#said.set(text, performance.now());
+      this.#clients[0]!.say(text);
+      const wait = begin + (i + 1) * SAY_MS - performance.now();
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, wait)));
+    }
+    this.#quiet = Promise.withResolvers();
+    if (this.#said.size > 0) await this.#quiet.promise;
+    return this.#times;
+  }
+
+  #hear(event: RoomEvent): void {
+    if (event.type !== "message") return;
+    const at = this.#said.get(event.text);
+    if (at === undefined) return;
+    this.#times.push(performance.now() - at);
+    this.#said.delete(event.text);
+    if (this.#said.size === 0) this.#quiet.resolve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) client.leave();
+    await Promise.all(this.#ended);
+  }
+}
+
+// ---- through the relay ----
+
+interface Run {
+  /** Seconds from `accept` on. */
+  seconds: number;
+  /** Seconds in which the sender looked at what it offers. */
+  offering: number;
+  idle: Times;
+  meanwhile: Times;
+  /** MiB of server, sender and receiver. */
+  memory: number[];
+}
+
+/** The greatest RSS so far, in MiB. */
+function peak({ pid }: Program): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)![1]) / 1024);
 }
 
-async function timed(command: string, args: string[]): Promise<number> {
-  const begin = performance.now();
-  await new Deno.Command(command, { args, stdout: "null", stderr: "null" }).output();
-  return (performance.now() - begin) / 1000;
-}
-
-/** The next event of this type that fits. */
-type Next = (fits: (event: RoomEvent) => boolean) => Promise<RoomEvent>;
-
-async function enter(port: number, name: string, code: string | undefined) {
-  const waiting: { fits: (event: RoomEvent) => boolean; resolve: (event: RoomEvent) => void }[] =
-    [];
-  const client = await joinRoom({
-    hostname: "127.0.0.1",
-    port,
-    name,
-    ...(code !== undefined && { code }),
-    self: () => ({ identity: Identity.generate(), knownNames: new KnownNames() }),
-  });
-  const ended = client.run((event) => {
-    for (const one of [...waiting]) {
-      if (!one.fits(event)) continue;
-      waiting.splice(waiting.indexOf(one), 1);
-      one.resolve(event);
-    }
-  });
-  const next: Next = (fits) => new Promise((resolve) => waiting.push({ fits, resolve }));
-  return { client, ended, next };
-}
-
-/** The median, and the 99th of a hundred, of the ways from one member to another, in ms. */
-async function latency(port: number, code: string | undefined, goesOn: () => boolean) {
-  const [one, other] = [await enter(port, "one", code), await enter(port, "other", code)];
-  const took: number[] = [];
-  for (let i = 0; i < PINGS && goesOn(); i++) {
-    const text = `ping ${i}`;
-    const heard = other.next((event) => event.type === "message" && event.text === text);
-    const begin = performance.now();
-    one.client.say(text);
-    await heard;
-    took.push(performance.now() - begin);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  one.client.leave();
-  other.client.leave();
-  await Promise.all([one.ended, other.ended]);
-  took.sort((a, b) => a - b);
-  const at = (part: number) => took[Math.floor(part * (took.length - 1))]?.toFixed(1) ?? "-";
-  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms (${took.length})`;
-}
-
-async function transfer(cipher: "xor" | "sealed", folder: string, size: number): Promise<void> {
-  const home = `${folder}/${cipher}`;
-  await Deno.mkdir(home);
-  const env = { HOME: home, XDG_CONFIG_HOME: `${home}/c`, XDG_RUNTIME_DIR: home };
-  const main = `${ROOT}/main.ts`;
+/** Sends a file, or `count` of a folder; `check` looks at what has come. */
+async function transfer(
+  cipher: Cipher,
+  path: string,
+  count: number,
+  check: (downloads: string) => Promise<void>,
+): Promise<Run> {
+  using home = new Home();
+  const options = { home };
   const limits = ["--byte-rate", "0", "--rate", "0"];
-  const server = start([main, "serve", "--port", "0", "--cipher", cipher, ...limits], env);
-  const port = Number(/:(\d+)$/.exec(await server.line())![1]);
-  const code = cipher === "sealed" ? (await server.line()).replace("code ", "") : undefined;
-  const codes = code === undefined ? env : { ...env, CHAT_CODE: code };
-  const address = `127.0.0.1:${port}`;
-  const idle = await latency(port, code, () => true);
-  const options = ["--json", "--stay", "--accept", "all", "--ask-above", "1024G"];
-  const downloads = `${home}/downloads`;
-  const receiver = start(
-    [main, "join", address, "--name", "receiver", ...options, "--downloads", downloads],
-    codes,
+  await using server = new Program(
+    ["serve", "--port", "0", "--cipher", cipher, ...limits],
+    options,
   );
-  const sender = start([main, "join", address, "--name", "sender", ...options], codes);
-  for (const { line } of [receiver, sender]) while (!(await line()).includes('"members"'));
-  const writer = sender.process.stdin.getWriter();
-  const offer = { type: "offer", path: `${folder}/file` };
-  await writer.write(new TextEncoder().encode(JSON.stringify(offer) + "\n"));
-  const event = async (state: string) => {
-    for (;;) {
-      const json = JSON.parse(await receiver.line());
-      if (json.type === "transfer" && json.state === state) return;
-    }
-  };
-  await event("running");
+  const address = (await server.stdout.lineLike(/^listening /)).replace("listening ", "");
+  const code = cipher === "sealed" ? (await server.stdout.line()).replace("code ", "") : undefined;
+  const downloads = `${home.path}/downloads`;
+  const common = ["join", address, "--json", "--stay", "--ask-above", "1024G"];
+  await using receiver = new Program(
+    [...common, "--name", "receiver", "--downloads", downloads],
+    options,
+  );
+  await receiver.stdout.lineLike(/^\{"type":"members"/);
+  await using sender = new Program([...common, "--name", "sender"], options);
+  await sender.stdout.lineLike(/^\{"type":"members"/);
+
+  await using talk = await Talk.enter(address, code);
+  const idle = await talk.measure(new Promise((resolve) => setTimeout(resolve, IDLE_MS)));
+
+  const offered = performance.now();
+  await sender.type(`${JSON.stringify({ type: "offer", path })}\n`);
+  for (let offers = 0; offers < count;) {
+    const { files } = JSON.parse(await receiver.stdout.lineLike(/^\{"type":"offer"/));
+    offers += files.length;
+  }
   const begin = performance.now();
-  let goesOn = true;
-  const busy = latency(port, code, () => goesOn);
-  await event("done");
-  goesOn = false;
-  const seconds = (performance.now() - begin) / 1000;
-  const memory = [server, sender, receiver].map(({ process: { pid } }) => `${peak(pid)} MiB`);
-  console.log(`${cipher}: ${(size / seconds).toFixed(0)} MiB/s (${seconds.toFixed(1)} s)`);
-  console.log(`  memory of server, sender, receiver: ${memory.join(", ")}`);
-  console.log(`  chat of others: idle ${idle}; meanwhile ${await busy}`);
-  for (const { process } of [sender, receiver, server]) {
-    process.kill();
-    await process.status;
+  const all = Promise.withResolvers<void>();
+  const meanwhile = talk.measure(all.promise);
+  let seconds = 0;
+  try {
+    await receiver.type('{"type":"accept","transfer":"all"}\n');
+    for (let done = 0; done < count;) {
+      const line = await receiver.stdout.lineLike(/^\{"type":"(?:transfer|progress|error|ended)"/);
+      if (!/^\{"type":"progress"/.test(line)) {
+        const { type, state } = JSON.parse(line);
+        if (type !== "transfer" || state === "failed") throw new Error(line);
+        if (state === "done") done++;
+      }
+    }
+    seconds = (performance.now() - begin) / 1000;
+  } finally {
+    all.resolve();
+  }
+  const memory = [server, sender, receiver].map(peak);
+  await check(downloads);
+  const offering = (begin - offered) / 1000;
+  return { seconds, offering, idle, meanwhile: await meanwhile, memory };
+}
+
+// ---- files ----
+
+async function makeFile(path: string, mib: number, sparse: boolean): Promise<void> {
+  using file = await Deno.open(path, { write: true, createNew: true });
+  if (sparse) return await file.truncate(mib * MIB);
+  const writer = file.writable.getWriter();
+  for (let i = 0; i < 16 * mib; i++) {
+    await writer.write(crypto.getRandomValues(new Uint8Array(MIB / 16)));
   }
 }
 
-if (import.meta.main) {
-  const size = Number(Deno.args[0] ?? 256);
+/** Of up to `MAX_TINY` bytes, each its own; so one that got the name or the content of another is found. */
+async function makeFolder(path: string, count: number): Promise<void> {
+  await Deno.mkdir(path);
+  for (let i = 0; i < count; i++) {
+    const bytes = crypto.getRandomValues(new Uint8Array(i * 31 % (MAX_TINY + 1)));
+    await Deno.writeFile(`${path}/file-${i}.bin`, bytes);
+  }
+}
+
+async function hash(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  using file = await Deno.open(path);
+  const bytes = new Uint8Array(MIB);
+  for (let n = await file.read(bytes); n !== null; n = await file.read(bytes)) {
+    hash.update(bytes.subarray(0, n));
+  }
+  return hash.digest("hex");
+}
+
+/** Name and SHA-256 of all files in a folder, in the order of their names. */
+async function hashes(folder: string): Promise<string[]> {
+  const names = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
+  return await Promise.all(names.map(async (name) => `${name} ${await hash(`${folder}/${name}`)}`));
+}
+
+// ---- the report ----
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
+function at(times: Times, part: number): number {
+  const sorted = times.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? NaN;
+}
+
+function digits(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+/** A table of Markdown; numbers to the right. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): void {
+  const widths = head.map((cell, i) =>
+    Math.max(3, cell.length, ...rows.map((row) => row[i]!.length))
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${
+      cells.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))
+        .join(" | ")
+    } |`;
+  console.log(line(head));
+  console.log(
+    `| ${widths.map((n, i) => i === 0 ? "-".repeat(n) : "-".repeat(n - 1) + ":").join(" | ")} |`,
+  );
+  for (const row of rows) console.log(line(row));
+  console.log();
+}
+
+/** One way to copy: how long it took each time. */
+type Measured = Map<string, number[]>;
+
+function add(measured: Measured, what: string, seconds: number): void {
+  measured.set(what, [...measured.get(what) ?? [], seconds]);
+}
+
+function reportSpeed(measured: Measured, mib: number): void {
+  const seconds = (what: string) => median(measured.get(what) ?? []);
+  const ratio = (what: string, other: string) =>
+    measured.has(other) ? digits(seconds(other) / seconds(what)) : "–";
+  table(
+    ["what", "to ncat", "to cp", "to cp and sync", "MiB/s", "seconds"],
+    [...measured.keys()].map((what) => [
+      what,
+      ...["ncat", "cp", "cp and sync"].map((other) => ratio(what, other)),
+      digits(mib / seconds(what)),
+      digits(seconds(what)),
+    ]),
+  );
+}
+
+function reportChat(runs: Map<Cipher, Run[]>): void {
+  const parts = [0.5, 0.95, 0.99];
+  const row = (what: string, times: Times) => [
+    what,
+    ...parts.map((part) => digits(at(times, part))),
+    String(times.length),
+  ];
+  const rows: string[][] = [];
+  for (const [cipher, all] of runs) {
+    const [idle, meanwhile] = [all.flatMap((run) => run.idle), all.flatMap((run) => run.meanwhile)];
+    rows.push([
+      `${cipher}, meanwhile to idle`,
+      ...parts.map((part) => digits(at(meanwhile, part) / at(idle, part))),
+      "",
+    ]);
+    rows.push(row(`${cipher}, idle, ms`, idle), row(`${cipher}, meanwhile, ms`, meanwhile));
+  }
+  table(["chat of two others", "p50", "p95", "p99", "messages"], rows);
+}
+
+function memoryRow(what: string, runs: readonly Run[]): string[] {
+  const most = (i: number) => Math.max(...runs.map(({ memory }) => memory[i]!));
+  return [what, ...[0, 1, 2].map((i) => String(most(i)))];
+}
+
+const MEMORY_HEAD = ["greatest RSS, MiB", "server", "sender", "receiver"];
+
+async function main(): Promise<void> {
+  const args = parseArgs(Deno.args, {
+    string: ["size", "sparse", "many", "rounds", "cipher"],
+    unknown: (arg) => {
+      throw new Error(`Unknown: ${arg}`);
+    },
+  });
+  const ciphers = CIPHERS.filter((one) => args.cipher === undefined || args.cipher === one);
+  const many = Number(args.many ?? 0);
+  const mib = Number(args.sparse ?? args.size ?? 256);
+  const rounds = Number(args.rounds ?? (many > 0 || args.sparse !== undefined ? 1 : 3));
+  const hasNcat = await isThere("ncat");
+  if (!hasNcat) {
+    console.log("**SKIPPED: there is no `ncat` here** (Debian: apt-get install ncat)\n");
+  }
+  const { hardwareConcurrency } = navigator;
+  console.log(`${hardwareConcurrency} cores, Deno ${Deno.version.deno}; rounds: ${rounds}\n`);
+
   const folder = await Deno.makeTempDir();
+  const [path, copy] = [`${folder}/from`, `${folder}/to`];
+  const remove = () => Deno.remove(copy, { recursive: true });
   try {
-    const path = `${folder}/file`;
-    using file = await Deno.open(path, { write: true, create: true });
-    const piece = crypto.getRandomValues(new Uint8Array(64 * 1024));
-    for (let i = 0; i < 16 * size; i++) {
-      new DataView(piece.buffer).setUint32(0, i);
-      for (let at = 0; at < piece.length;) at += await file.write(piece.subarray(at));
+    if (many > 0) await makeFolder(path, many);
+    else await makeFile(path, mib, args.sparse !== undefined);
+    const wanted = many > 0 ? await hashes(path) : [await hash(path)];
+    const check = async (to: string) => {
+      const got = many > 0 ? await hashes(to) : [await hash(`${to}/from`)];
+      if (got.join() !== wanted.join()) throw new Error("What came is not what was sent");
+    };
+    // The first copy pays for pages that the later ones find.
+    await timed("cp", "-r", "--sparse=never", "--reflink=never", path, copy);
+    await remove();
+    await timed("sync");
+    const measured: Measured = new Map();
+    const runs = new Map<Cipher, Run[]>();
+    for (let round = 0; round < rounds; round++) {
+      // As whole files, also where there are holes.
+      const cp = ["-r", "--sparse=never", "--reflink=never", path, copy];
+      add(measured, "cp", await timed("cp", ...cp));
+      await remove();
+      add(measured, "cp and sync", await timed("cp", ...cp) + await timed("sync", "-f", copy));
+      await remove();
+      if (hasNcat) {
+        const [from, into] = many > 0
+          ? [`tar -C ${path} -b 128 -c .`, `tar -C ${copy} -b 128 -x`]
+          : [`cat ${path}`, `cat >${copy}`];
+        if (many > 0) await Deno.mkdir(copy);
+        add(measured, "ncat", await ncat(from, into));
+        const got = many > 0 ? await hashes(copy) : [await hash(copy)];
+        if (got.join() !== wanted.join()) throw new Error("ncat has sent something else");
+        await remove();
+      }
+      for (const cipher of ciphers) {
+        const run = await transfer(cipher, path, Math.max(1, many), check);
+        runs.set(cipher, [...runs.get(cipher) ?? [], run]);
+        add(measured, `chat, ${cipher}`, run.seconds);
+        add(measured, `chat, ${cipher}, with looking at it before`, run.seconds + run.offering);
+      }
     }
-    await timed("sync", []);
-    const rate = (seconds: number) => `${(size / seconds).toFixed(0)} MiB/s`;
-    console.log(`cp: ${rate(await timed("cp", [path, `${folder}/copy`]))}`);
-    const hash = performance.now();
-    const upload = await new SystemDisk(() => folder).open(path, undefined, () => {});
-    upload.close();
-    console.log(`SHA-256 alone: ${rate((performance.now() - hash) / 1000)}`);
-    const pipe = `ncat -l 127.0.0.1 24280 --recv-only >${folder}/got & sleep 0.3; ` +
-      `ncat --send-only 127.0.0.1 24280 <${path}; wait`;
-    try {
-      await new Deno.Command("ncat", { args: ["--version"], stdout: "null", stderr: "null" })
-        .output();
-      console.log(`ncat: ${rate(await timed("sh", ["-c", pipe]) - 0.3)}`);
-    } catch {
-      console.log("ncat: not there");
+    console.log(`${many > 0 ? `${many} files` : `${mib} MiB`}: all hashes are equal.\n`);
+    const size = many > 0
+      ? wanted.length && Array.from({ length: many }, (_, i) => i * 31 % (MAX_TINY + 1))
+            .reduce((sum, n) => sum + n, 0) / MIB
+      : mib;
+    reportSpeed(measured, size);
+    reportChat(runs);
+    const rows = [...runs].map(([cipher, all]) =>
+      memoryRow(`${cipher}, ${many > 0 ? `${many} files` : `${mib} MiB`}`, all)
+    );
+    if (args.sparse !== undefined) {
+      const small = `${folder}/small`;
+      await makeFile(small, SMALL_MIB, false);
+      for (const cipher of ciphers) {
+        const run = await transfer(cipher, small, 1, () => Promise.resolve());
+        rows.push(memoryRow(`${cipher}, ${SMALL_MIB} MiB`, [run]));
+      }
     }
-    for (const cipher of ["xor", "sealed"] as const) await transfer(cipher, folder, size);
+    table(MEMORY_HEAD, rows);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
+
+if (import.meta.main) await main();
