@@ -38,14 +38,22 @@ export function offerSentence({ from, direct, files }: RoomEvent & { type: "offe
   const sum = files.reduce((bytes, { size }) => bytes + size, 0);
   const named = files.slice(0, MAX_NAMED).map(({ name }) => name).join(", ");
   const more = files.length > MAX_NAMED ? ", …" : "";
-  const numbers = `${first.number} to ${files.at(-1)!.number}`;
-  const how = from.self ? "" : "; /accept all takes them";
-  return `${who}${whom} ${files.length} files (${bytesText(sum)})${behind}, ${numbers}: ` +
-    `${named}${more}${how}`;
+  const numbers = `${first.number}-${files.at(-1)!.number}`;
+  const how = from.self
+    ? `; /cancel ${numbers} ends that`
+    : isOpen(first)
+    ? `: /accept ${numbers} or /decline ${numbers}`
+    : "";
+  return `${who}${whom} ${files.length} files (${bytesText(sum)})${behind}: ${named}${more}${how}`;
 }
 
-function answers({ number, state }: Transfer): string {
-  return state === "offered" ? `: /accept ${number} or /decline ${number}` : "";
+function answers(transfer: Transfer): string {
+  const { number } = transfer;
+  return isOpen(transfer) ? `: /accept ${number} or /decline ${number}` : "";
+}
+
+function isOpen({ state }: Transfer): boolean {
+  return state === "offered";
 }
 
 /** What a person did or gets told of a transfer: where it begins, stalls and ends; undefined where nothing did. */
