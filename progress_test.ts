@@ -31,6 +31,7 @@ Deno.test("offerSentence: who offers what, how large, the start of its hash, and
     offerSentence({ ...offer, from: ADA, direct: true, files: [{ ...own, who: BOB }] }),
     `you offer ${what} to bob; /cancel 1 ends that`,
   );
+  assertEquals(offerSentence(offer, false), `bob offers ${what}`);
   const many = Array.from({ length: 100 }, (_, i) => ({ ...OFFER, number: i + 3, name: `f${i}` }));
   assertEquals(
     offerSentence({ ...offer, files: many }),
