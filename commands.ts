@@ -5,11 +5,18 @@ import { closestString } from "@std/text/closest-string";
 import type { Completion } from "./editor.ts";
 import { type Emoji, typedName } from "./emoji.ts";
 import { ChatError } from "./errors.ts";
-import { completePath, type Files, toPath } from "./paths.ts";
+import { completePath, type Files, isThere, toPath } from "./paths.ts";
 import { choosePicture, isPicture } from "./picture_choice.ts";
 import { listRow } from "./progress.ts";
 import type { RoomRecord } from "./record.ts";
-import { findPerson, listed, type Person, type Room, type RoomEvent } from "./room.ts";
+import {
+  findPerson,
+  listed,
+  type Person,
+  type Room,
+  type RoomEvent,
+  type Transfer,
+} from "./room.ts";
 import { printable } from "./text.ts";
 import {
   bareName,
@@ -307,16 +314,16 @@ export const COMMANDS: readonly Command[] = [
     help: "offers a file, or all of a folder, to everybody or to one member: /send photo.jpg alice",
     run({ room, files }, typed: string) {
       if (!files) throw new ChatError("Cannot send a file: there are no files here");
-      const { path, to } = fileAndMember(typed, room);
+      const { path, to } = fileAndMember(typed, room, files);
       room.offer(toPath(path, files), to);
     },
   },
   {
     name: "accept",
     args: "[NAME]",
-    help: "takes a file that is offered: its number, name, who offers it, or all",
+    help: "takes files that are offered: a number, as 3 or 3-10, a name, who offers them, or all",
     run({ room }, which?: string) {
-      room.accept(which ?? onlyOffer(room, "accept"));
+      room.accept(which ?? only(offered(room), "accept", "nothing is offered to you"));
     },
   },
   {
@@ -324,7 +331,7 @@ export const COMMANDS: readonly Command[] = [
     args: "[NAME]",
     help: "refuses a file that is offered, as /accept takes it",
     run({ room }, which?: string) {
-      room.decline(which ?? onlyOffer(room, "decline"));
+      room.decline(which ?? only(offered(room), "decline", "nothing is offered to you"));
     },
   },
   {
@@ -363,9 +370,11 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "cancel",
-    args: "NAME",
-    help: "ends a transfer, or takes an offer back: its number, name, or all",
-    run: ({ room }, which: string) => void room.cancel(which),
+    args: "[NAME]",
+    help: "ends a transfer, or takes an offer back, as /accept takes it",
+    run({ room }, which?: string) {
+      room.cancel(which ?? only(room.going, "cancel", "nothing is on its way"));
+    },
   },
   {
     name: "quit",
@@ -380,23 +389,33 @@ const MAX_LISTED = 100;
 
 /**
  * What stands behind `/send`: a path, whose spaces need no quotes, and perhaps a member. The last word is a member
- * if somebody here is called so; a path that is quoted whole ends where its quote does.
+ * if somebody here is called so, or if there is only without it such a file; a path that is quoted whole ends where
+ * its quote does.
  */
-function fileAndMember(typed: string, { members }: Room): { path: string; to?: string } {
+function fileAndMember(
+  typed: string,
+  { members }: Room,
+  files: Files,
+): { path: string; to?: string } {
   const [, path, to] = /^(.*\S)\s+(\S+)$/s.exec(typed) ?? [];
   if (path === undefined || to === undefined) return { path: typed };
-  const escaped = path.endsWith("\\");
-  const found = escaped ? "nobody" : findPerson(members.filter(({ self }) => !self), to);
-  return found === "nobody" ? { path: typed } : { path, to };
+  // A space that is part of a name.
+  if (path.endsWith("\\")) return { path: typed };
+  const found = findPerson(members.filter(({ self }) => !self), to);
+  const isTypo = found === "nobody" && !isThere(typed, files) && isThere(path, files);
+  return found === "nobody" && !isTypo ? { path: typed } : { path, to };
 }
 
-/** What is meant where nothing is named. */
-function onlyOffer({ transfers }: Room, what: string): number {
-  const open = transfers.filter((one) => one.direction === "in" && one.state === "offered");
+function offered({ transfers }: Room): Transfer[] {
+  return transfers.filter((one) => one.direction === "in" && one.state === "offered");
+}
+
+/** The one that is meant where nothing is named. */
+function only(open: readonly Transfer[], what: string, none: string): number {
   const [first, second] = open;
-  if (!first) throw new ChatError(`Cannot ${what} anything: nothing is offered to you`);
+  if (!first) throw new ChatError(`Cannot ${what} anything: ${none}`);
   if (second) {
-    throw new ChatError(`Cannot tell what to ${what}: ${open.length} files are offered`, {
+    throw new ChatError(`Cannot tell what to ${what}: it could be one of ${open.length} files`, {
       hint: `Say which: /${what} ${first.number}; or all: /${what} all`,
     });
   }
@@ -669,7 +688,7 @@ function completeArgument(
     }
     case "FILE":
       if (!context.files) break;
-      return { from, ...completePath(typed, context.files) };
+      return completeFile(typed, from, command, { ...context, files: context.files });
     case "PICTURE": {
       const names = context.room.transfers.filter(isPicture).map(({ name }) => name);
       return { from, words: starting(typed, [...new Set(names)]) };
@@ -678,6 +697,22 @@ function completeArgument(
       return { from, words: argument.choices.filter((choice) => choice.startsWith(typed)) };
   }
   return { from, words: [] };
+}
+
+/** A path, or behind one the member that it is for. */
+function completeFile(
+  typed: string,
+  from: number,
+  { args }: Command,
+  { files, room }: Surroundings & { files: Files },
+): Completion {
+  const path = completePath(typed, files);
+  const [, before, name] = /^(.*\S\s+)(\S*)$/s.exec(typed) ?? [];
+  if (path.words.length > 0 || before === undefined || !args.includes("MEMBER")) {
+    return { from, ...path };
+  }
+  const names = starting(name!, others(room));
+  return { from: from + before.length, words: names.map((name) => `${name} `) };
 }
 
 /** The emoji that are called so; first of all, as much of their names as they have in common. */

@@ -607,6 +607,9 @@ Deno.test("submit: /send offers a file to all, or to the member whose name stand
       "/send nobody here",
       '/send "my bob"',
       "/send my\\ bob",
+      // There is such a file, and nobody of that name: the room says so.
+      "/send ~/talk.txt nobody",
+      "/send ~/talk.txt.bak nobody",
     ]
   ) submit(line, context);
   assertEquals(done, [
@@ -617,7 +620,12 @@ Deno.test("submit: /send offers a file to all, or to the member whose name stand
     "offer|nobody here",
     "offer|my bob",
     "offer|my bob",
+    "offer|/home/ada/talk.txt|nobody",
+    "offer|/home/ada/talk.txt.bak nobody",
   ]);
+  const words = (text: string) => complete(text, text.length, context);
+  assertEquals(words("/send ~/talk.txt bor"), { from: 17, words: ["Boris "] });
+  assertEquals(words("/send ~/t").words, ["~/talk.txt"]);
   const none = around();
   assertThrows(() => submit("/send a", none.context), ChatError, "there are no files here");
 });
@@ -634,7 +642,11 @@ Deno.test("submit: /accept, /decline and /cancel by number, name or all; without
   submit("/accept", context);
   assertEquals(done.at(-1), "accept|1");
   offers.push({ ...OFFER, number: 2 });
-  assertThrows(() => submit("/decline", context), ChatError, "2 files are offered");
+  assertThrows(() => submit("/decline", context), ChatError, "it could be one of 2 files");
+  assertThrows(() => submit("/cancel", context), ChatError, "nothing is on its way");
+  (context.room.going as Transfer[]).push({ ...OFFER, number: 5, state: "running" });
+  submit("/cancel", context);
+  assertEquals(done.at(-1), "cancel|5");
 });
 
 Deno.test("submit: /transfers lists them, a row each", () => {

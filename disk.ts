@@ -12,17 +12,6 @@ import { makePrivateFolder, pathIn } from "./private_file.ts";
 import { jsonLine, printable } from "./text.ts";
 import type { Disk, Offer, Sink, Upload } from "./transfer.ts";
 
-/** What has come of a file, and rests. */
-export interface Part {
-  readonly path: string;
-  /** undefined where it is not known what it belongs to: it can only be removed. */
-  readonly offer: Omit<Offer, "id"> | undefined;
-  /** Bytes that are there. */
-  readonly have: number;
-  /** When the last of them came. */
-  readonly since: Date | undefined;
-}
-
 /** Files and bytes are written through these: what can go wrong with them is hard to bring about. */
 export interface Writing {
   write(file: Deno.FsFile, bytes: Uint8Array): Promise<number>;
@@ -183,60 +172,6 @@ export class SystemDisk implements Disk {
         await begin(folder, offer, this.#writing);
     } catch (cause) {
       throw failure("receive", name, cause, "write");
-    }
-  }
-
-  /**
-   * What rests in the folder of downloads, the newest first.
-   *
-   * @throws {ChatError} if it can't be read
-   */
-  async parts(): Promise<Part[]> {
-    const path = this.#downloads();
-    try {
-      // It is not made for a look.
-      if (await kindOf(path) === undefined) return [];
-      const folder = await Folder.open(path);
-      const parts: Part[] = [];
-      for (const part of folder.parts) {
-        const file = await openPart(folder, part, "rest");
-        if (!file) continue;
-        using _ = file;
-        const info = await file.stat();
-        const state = await readState(folder, part);
-        parts.push({
-          path: folder.at(part),
-          offer: state?.offer,
-          have: state ? Math.min(state.marked, info.size) : 0,
-          since: info.mtime ?? undefined,
-        });
-      }
-      return parts.sort((a, b) => (b.since?.getTime() ?? 0) - (a.since?.getTime() ?? 0));
-    } catch (cause) {
-      throw failure("look into", path, cause, "read");
-    }
-  }
-
-  /**
-   * Removes what rests.
-   *
-   * @returns whether it did: else it is gone already, or somebody works on it again
-   * @throws {ChatError} if it can't be removed
-   */
-  async removePart({ path }: Part): Promise<boolean> {
-    try {
-      if (await kindOf(this.#downloads()) === undefined) return false;
-      const folder = await this.#theFolder();
-      const part = path.slice(folder.at("").length);
-      if (!isPartName(part) || folder.at(part) !== path) return false;
-      const file = await openPart(folder, part, "rest");
-      if (!file) return false;
-      // Windows removes no locked file.
-      file.close();
-      await removeBoth(folder, part);
-      return true;
-    } catch (cause) {
-      throw failure("remove", path, cause, "write");
     }
   }
 
@@ -781,20 +716,14 @@ async function begin(folder: Folder, offer: Offer, writing: Writing): Promise<Fi
 /**
  * Opens and locks a part that is this user's own: it may have been put there by others, where they can write
  * in the folder, as a link or with a second name. undefined if it is not, or somebody works on it.
- *
- * @param use what rests may also be looked at and removed where it can't be gone on with
  */
-async function openPart(
-  folder: Folder,
-  part: string,
-  use?: "rest",
-): Promise<Deno.FsFile | undefined> {
+async function openPart(folder: Folder, part: string): Promise<Deno.FsFile | undefined> {
   if (folder.active.has(part)) return undefined;
   const path = folder.at(part);
   let file: Deno.FsFile;
   try {
     const info = await Deno.lstat(path);
-    if (!info.isFile || (!use && !isOwn(info, folder.info))) return undefined;
+    if (!info.isFile || !isOwn(info, folder.info)) return undefined;
     file = await Deno.open(path, { read: true, write: true });
     if (isSame(await file.stat(), info) && await lock(file)) return file;
   } catch (cause) {

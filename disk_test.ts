@@ -370,14 +370,12 @@ Deno.test("sink: a part of a client that was killed is taken over, and not befor
     const { value } = await stdout.read();
     assertEquals(new TextDecoder().decode(value), `${bytes.length}\n`);
     const disk = new SystemDisk(() => folder);
-    assertEquals(await disk.parts(), []);
     const other = await disk.sink(offerOf(bytes));
     assertEquals(other.have, 0);
     await other.abort(false);
     child.kill("SIGKILL");
     await stdout.cancel();
     await child.status;
-    assertEquals((await disk.parts()).map(({ offer }) => offer?.name), ["photo.jpg"]);
     const sink = await new SystemDisk(() => folder).sink(offerOf(bytes));
     // The first mark is on the disk, and the second may be.
     assert(sink.have === 4 * MIB || sink.have === 8 * MIB, String(sink.have));
@@ -465,51 +463,6 @@ Deno.test("sink: a small file that is kept goes on too, and what has no bytes is
     await sink.finish();
     await (await disk.sink(offerOf(content(5), "other"))).abort(true);
     assertEquals(list(folder), ["photo.jpg"]);
-  });
-});
-
-Deno.test("parts, removePart: what rests is found again, the newest first, and can be removed", async () => {
-  await inFolder(async (folder) => {
-    const downloads = `${folder}/downloads`;
-    const disk = new SystemDisk(() => downloads);
-    assertEquals(await disk.parts(), []);
-    assertEquals(list(folder), []);
-    const bytes = content(2 * MIB);
-    for (const [i, name] of ["a.txt", "b.txt", "c.txt"].entries()) {
-      const sink = await disk.sink(offerOf(bytes, name));
-      await fill(sink, bytes, MIB + i);
-      await sink.abort(true);
-      const time = new Date(Date.UTC(2024, 1, i + 1));
-      Deno.utimeSync(`${downloads}/${partName(name, HEX)}`, time, time);
-    }
-    const lost = `${downloads}/${partName("d.txt", HEX)}`;
-    Deno.writeTextFileSync(lost, "?");
-    Deno.utimeSync(lost, new Date(0), new Date(0));
-    Deno.writeTextFileSync(`${downloads}/mine.part`, "?");
-    const active = await disk.sink(offerOf(bytes, "b.txt"));
-    const parts = await new SystemDisk(() => downloads).parts();
-    assertEquals(
-      parts.map(({ offer, have, since }) => [offer?.name, have, since?.getUTCDate()]),
-      [["c.txt", MIB + 2, 3], ["a.txt", MIB, 1], [undefined, 0, 1]],
-    );
-    assertEquals(parts[0]!.offer, {
-      name: "c.txt",
-      size: bytes.length,
-      sha256: sha256(bytes),
-      from: "anna",
-    });
-    for (const part of parts) assert(await disk.removePart(part));
-    assert(!await disk.removePart(parts[0]!));
-    for (
-      const path of [
-        `${downloads}/mine.part`,
-        `${downloads}/../${partName("a.txt", HEX)}`,
-        `${downloads}/${partName("b.txt", HEX)}`, // Somebody works on it.
-      ]
-    ) assert(!await disk.removePart({ ...parts[0]!, path }), path);
-    assertEquals(list(downloads).length, 3);
-    await active.abort(false);
-    assertEquals(list(downloads), ["mine.part"]);
   });
 });
 

@@ -74,6 +74,19 @@ export function toPath(typed: string, files: Files): string {
   return path;
 }
 
+/** Whether there is something of this name, as far as its folder can be read. */
+export function isThere(typed: string, files: Files): boolean {
+  const path = toPath(typed, files);
+  const slash = Math.max(path.lastIndexOf("/"), files.backslashes ? path.lastIndexOf("\\") : -1);
+  try {
+    const entries = files.list(path.slice(0, slash + 1) || ".");
+    return entries.some(({ name }) => name === path.slice(slash + 1));
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    return false;
+  }
+}
+
 /** What may stand in place of `typed`, and how it is shown: by its last part. */
 export function completePath(
   typed: string,

@@ -239,7 +239,7 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
       notes: [
         "bob offers photo.jpg (3 MiB, SHA-256 0123456789ab…): /accept 1 or /decline 1",
         "a message of bob before this one has not come",
-        "bob offers you 2 files (6 MiB), 1 to 1: photo.jpg, photo.jpg; /accept all takes them",
+        "bob offers you 2 files (6 MiB): photo.jpg, photo.jpg: /accept 1-1 or /decline 1-1",
         "you offer photo.jpg (3 MiB, SHA-256 0123456789ab…); /cancel 1 ends that",
       ],
     },

@@ -21,31 +21,39 @@ export function bytesText(bytes: number): string {
   return format(bytes, { binary: true });
 }
 
-/** Who offers what, and what can be done about it. */
-export function offerSentence({ from, direct, files }: RoomEvent & { type: "offer" }): string {
+/**
+ * Who offers what, and what can be done about it.
+ *
+ * @param answers says which commands are for that; not where nobody can type them
+ */
+export function offerSentence(
+  { from, direct, files }: RoomEvent & { type: "offer" },
+  answers = true,
+): string {
   const [first, ...others] = files;
   if (!first) return `${from.name} offers nothing`;
   const to = from.self && first.who ? ` to ${first.who.name}` : direct && !from.self ? " you" : "";
   const who = from.self ? "you offer" : `${from.name} offers`;
   const whom = from.self ? "" : to;
   const behind = from.self ? to : "";
+  const numbers = others.length === 0
+    ? `${first.number}`
+    : `${first.number}-${files.at(-1)!.number}`;
+  let how = "";
+  if (answers && from.self) how = `; /cancel ${numbers} ends that`;
+  else if (answers && first.state === "offered") {
+    how = `: /accept ${numbers} or /decline ${numbers}`;
+  }
   if (others.length === 0) {
     const hash = first.sha256.slice(0, HASH_DIGITS);
-    const what = `${first.name} (${bytesText(first.size)}, SHA-256 ${hash}…)`;
-    const how = from.self ? `; /cancel ${first.number} ends that` : answers(first);
-    return `${who}${whom} ${what}${behind}${how}`;
+    return `${who}${whom} ${first.name} (${
+      bytesText(first.size)
+    }, SHA-256 ${hash}…)${behind}${how}`;
   }
   const sum = files.reduce((bytes, { size }) => bytes + size, 0);
   const named = files.slice(0, MAX_NAMED).map(({ name }) => name).join(", ");
   const more = files.length > MAX_NAMED ? ", …" : "";
-  const numbers = `${first.number} to ${files.at(-1)!.number}`;
-  const how = from.self ? "" : "; /accept all takes them";
-  return `${who}${whom} ${files.length} files (${bytesText(sum)})${behind}, ${numbers}: ` +
-    `${named}${more}${how}`;
-}
-
-function answers({ number, state }: Transfer): string {
-  return state === "offered" ? `: /accept ${number} or /decline ${number}` : "";
+  return `${who}${whom} ${files.length} files (${bytesText(sum)})${behind}: ${named}${more}${how}`;
 }
 
 /** What a person did or gets told of a transfer: where it begins, stalls and ends; undefined where nothing did. */

@@ -31,10 +31,11 @@ Deno.test("offerSentence: who offers what, how large, the start of its hash, and
     offerSentence({ ...offer, from: ADA, direct: true, files: [{ ...own, who: BOB }] }),
     `you offer ${what} to bob; /cancel 1 ends that`,
   );
+  assertEquals(offerSentence(offer, false), `bob offers ${what}`);
   const many = Array.from({ length: 100 }, (_, i) => ({ ...OFFER, number: i + 3, name: `f${i}` }));
   assertEquals(
     offerSentence({ ...offer, files: many }),
-    "bob offers 100 files (300 MiB), 3 to 102: f0, f1, f2, f3, f4, …; /accept all takes them",
+    "bob offers 100 files (300 MiB): f0, f1, f2, f3, f4, …: /accept 3-102 or /decline 3-102",
   );
 });
 

@@ -413,8 +413,17 @@ export class Transfers {
       "accept",
       (one) => one instanceof Incoming && (one.state === "offered" || one.state === "failed"),
     );
-    for (const one of found) this.#take(one as Incoming);
-    return found.length;
+    const here = found.filter(({ peer }) => peer !== undefined);
+    const [first] = found;
+    if (here.length === 0 && first) {
+      throw new ChatError(
+        `Cannot accept ${printable(first.offer.name)}: ${printable(first.who?.name ?? "")}, ` +
+          "who offers it, is not here",
+        { hint: "It can be accepted when that member is back" },
+      );
+    }
+    for (const one of here) this.#take(one as Incoming);
+    return here.length;
   }
 
   decline(which: string | number): number {
@@ -446,8 +455,11 @@ export class Transfers {
         this.#requests.drop(one.peer, one.offer.id);
         this.#send(one.peer, { kind: "withdraw", id: one.offer.id, reason: "cancelled" });
       }
+      if (one.source.mark !== undefined) this.#shut(one.source, "cancelled");
     } else if (one instanceof Outgoing && one.state !== "reading") {
       this.#withdraw(one, "cancelled");
+      // What has come of it with the one that it was for has been told.
+      if (one.mark !== undefined && one.receivers.size > 0) return this.#shut(one, "cancelled");
     }
     this.#end(one, "cancelled");
   }
@@ -460,9 +472,12 @@ export class Transfers {
       : /^#?\d{1,9}$/.test(which)
       ? Number(which.replace("#", ""))
       : undefined;
-    const found = which === "all"
-      ? all
-      : all.filter((one) => one.number === number || one.offer.name === which);
+    const [, first, last] = /^#?(\d{1,9})-#?(\d{1,9})$/.exec(String(which)) ?? [];
+    const isMeant = ({ number: n, offer }: Base) => (
+      n === number || offer.name === which ||
+      (first !== undefined && Number(first) <= n && n <= Number(last))
+    );
+    const found = which === "all" ? all : all.filter(isMeant);
     if (found.length === 0 && typeof which === "string") {
       found.push(...all.filter(({ who }) => who?.name === which));
     }
@@ -621,17 +636,32 @@ export class Transfers {
   }
 
   #begin(source: Outgoing, mark: string, to: number): Sending {
-    let one = source.receivers.get(mark);
+    let one = this.#sendingTo(source, mark, to);
     if (!one) {
       one = new Sending(++this.#lastNumber, source);
       one.mark = mark;
-      source.receivers.set(mark, one);
+      this.#file(one, to);
       this.#all.set(one.number, one);
     }
     if (one.peer !== to) one.moved = this.#clock.now();
     one.peer = to;
     one.who = this.#post.person(to);
     return one;
+  }
+
+  /**
+   * What goes to this member, or to the one that it was before. Two may be here with one key, as two windows of one
+   * user: those are two.
+   */
+  #sendingTo({ receivers }: Outgoing, mark: string, to: number): Sending | undefined {
+    const one = receivers.get(mark);
+    if (one && (one.peer === to || !this.#reaches(one))) return one;
+    return receivers.get(keyOfSecond(mark, to));
+  }
+
+  #file(one: Sending, to: number): void {
+    const { source: { receivers }, mark } = one;
+    receivers.set(receivers.has(mark!) ? keyOfSecond(mark!, to) : mark!, one);
   }
 
   /** Who was offered something has it, or does not want it. */
@@ -802,7 +832,8 @@ export class Transfers {
 
   #went(to: number, { id, offset, bytes }: Parcel & { kind: "chunk" }, now: number): void {
     const mark = this.#post.markOf(to);
-    const one = mark && this.#outgoing.get(id.toHex())?.receivers.get(mark);
+    const source = this.#outgoing.get(id.toHex());
+    const one = mark !== undefined && source && this.#sendingTo(source, mark, to);
     if (!one || one.state !== "running") return;
     one.bytes = Math.max(one.bytes, offset + bytes.length);
     this.#move(one, now);
@@ -1020,8 +1051,9 @@ export class Transfers {
         this.#incoming.delete(keyOf(before, one.id));
         this.#incoming.set(keyOf(one.mark, one.id), one);
       } else if (one instanceof Sending) {
-        one.source.receivers.delete(before);
-        one.source.receivers.set(one.mark, one);
+        const { receivers } = one.source;
+        for (const [key, other] of receivers) if (other === one) receivers.delete(key);
+        this.#file(one, id);
       }
     }
     this.reunite();
@@ -1198,6 +1230,11 @@ export class Transfers {
 
 function keyOf(mark: string, id: Uint8Array): string {
   return `${id.toHex()} ${mark}`;
+}
+
+/** Of who is here with the mark of another. */
+function keyOfSecond(mark: string, to: number): string {
+  return `${mark} ${to}`;
 }
 
 function isSame(

@@ -506,3 +506,75 @@ Deno.test("transfers: what is accepted and not open yet takes its time, and can 
   await bob.next("message");
   assertEquals([theirs.received.size, theirs.open_], [1, 0]);
 });
+
+Deno.test("transfers: some of a folder by their numbers; of who has left nothing can be accepted", async () => {
+  await using room = new TestRoom({ graceMs: 0 });
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  const ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs });
+  for (const name of ["a", "b", "c", "d"]) ours.files.set(`folder/${name}`, noise(100));
+  ada.client.offer("folder/");
+  assertEquals((await bob.next("offer")).files.map(({ number }) => number), [1, 2, 3, 4]);
+  assertEquals(bob.client.accept("2-3"), 2);
+  for (let n = 0; n < 2; n++) {
+    await bob.next("transfer", ({ transfer }) => transfer.state === "done");
+  }
+  assertThrows(() => bob.client.accept("3-2"), ChatError, "no transfer to accept");
+  await ada[Symbol.asyncDispose]();
+  await bob.next("left");
+  for (const which of [1, "1-4", "all"]) {
+    assertThrows(() => bob.client.accept(which), ChatError, "ada, who offers it, is not here");
+  }
+  assertEquals(new Set(theirs.received.keys()), new Set(["b", "c"]));
+});
+
+Deno.test("transfers: two who are known by one mark are two receivers", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs });
+  await using other = await enter(room, "bob", { disk: new MemoryDisk() });
+  ours.files.set("file", noise(1_000_000));
+  const gate = Promise.withResolvers<void>();
+  theirs.onWrite = () => gate.promise;
+  ada.client.offer("file");
+  for (const guest of [bob, other]) {
+    await guest.next("offer");
+    guest.client.accept("file");
+    await guest.next("transfer", ({ transfer }) => transfer.state === "running");
+  }
+  await until(other, "file", "done");
+  const first = await until(ada, "file", "done");
+  const going = ada.client.going;
+  assertEquals([first.who?.id, first.bytes], [other.client.self.id, 1_000_000]);
+  assertEquals(going.map(({ who }) => who?.id), [bob.client.self.id]);
+  assert(going[0]!.bytes <= 256 * 1024);
+  gate.resolve();
+  await until(bob, "file", "done");
+  assertEquals((await until(ada, "file", "done")).who?.id, bob.client.self.id);
+});
+
+Deno.test("transfers: what is offered to one and runs is cancelled once, by its offer or by itself", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs });
+  ours.files.set("file", noise(1_000_000));
+  theirs.onWrite = () =>
+    bob.next("transfer", ({ transfer }) => transfer.state === "cancelled")
+      .then(() => {});
+  for (const last of [false, true]) {
+    ada.client.offer("file", "bob");
+    bob.client.accept((await bob.next("offer")).files[0]!.number);
+    await ada.next("transfer", ({ transfer }) => transfer.state === "running");
+    const { transfers } = ada.client;
+    const live = transfers.filter(({ state }) => state === "offered" || state === "running");
+    assertEquals(live.map(({ state }) => state), ["offered", "running"]);
+    const before = ada.events.length;
+    ada.client.cancel(live[last ? 1 : 0]!.number);
+    await ada.say("that was all");
+    const told = ada.events.slice(before).filter(({ type }) => type === "transfer");
+    assertEquals(told.length, 1);
+    assertEquals(ada.client.transfers.filter(({ state }) => state !== "cancelled"), []);
+  }
+});

@@ -41,6 +41,7 @@ import { type AdmissionRecord, register } from "./opaque.ts";
 import { formatSize } from "./limits.ts";
 import { formatJson, formatText, type ServerEvent } from "./log.ts";
 import { DONE, FAILED, note, print, report } from "./output.ts";
+import { offerSentence } from "./progress.ts";
 import type { Viewer } from "./picture_graphics.ts";
 import { type PlainOptions, PlainScreen } from "./plain.ts";
 import { askHidden } from "./prompt.ts";
@@ -668,8 +669,11 @@ async function sendFile(
         }
       }
       if (event.type === "unsent") failed = true;
-      const isOurs = ["offer", "transfer", "unsent"].includes(event.type);
-      if (isOurs) { for (const { text } of plainLines(event, new Date())) note(`chat: ${text}`); }
+      if (event.type === "offer") {
+        note(`chat: ${printable(offerSentence(event, false))}`);
+      } else if (event.type === "transfer" || event.type === "unsent") {
+        for (const { text } of plainLines(event, new Date())) note(`chat: ${text}`);
+      }
       if (event.type === "transfer") {
         failed ||= isRefused(event.transfer, to);
         if (event.transfer.state === "done") had.add(nameOf(event.transfer));
