@@ -47,7 +47,7 @@ import { type PlainOptions, PlainScreen } from "./plain.ts";
 import { askHidden } from "./prompt.ts";
 import { DEFAULT_PORT, MAX_FRAME } from "./protocol.ts";
 import { plainLines, RoomRecord } from "./record.ts";
-import type { Ending, Transfer } from "./room.ts";
+import type { Ending, RoomEvent, Transfer } from "./room.ts";
 import { Server, type ServerOptions } from "./server.ts";
 import { createState, dropState, fitsCode, loadState } from "./state.ts";
 import { serveStatus } from "./status.ts";
@@ -646,7 +646,8 @@ async function sendFile(
   { speaker, target, retry, file, to }: Command & { verb: "send" } & { file: string },
   settings: Settings,
 ): Promise<number> {
-  const files = filesFor({ downloads: undefined, accept: "none", acceptLimit: 0 });
+  // What others offer is not answered: nobody is here to want it.
+  const files = filesFor({ downloads: undefined, accept: "ask", acceptLimit: 0 });
   const name = chosenName(speaker, settings);
   const client = await admit(target, name, retry ?? SCRIPT_RETRY_MS, files);
   const signals = new Signals();
@@ -669,8 +670,10 @@ async function sendFile(
         }
       }
       if (event.type === "unsent") failed = true;
+      if (isFromOthers(event)) return;
       if (event.type === "offer") {
         note(`chat: ${printable(offerSentence(event, false))}`);
+        for (const one of event.files) told.add(nameOf(one));
       } else if (event.type === "transfer" || event.type === "unsent") {
         for (const { text } of plainLines(event, new Date())) note(`chat: ${text}`);
       }
@@ -678,12 +681,9 @@ async function sendFile(
         failed ||= isRefused(event.transfer, to);
         if (event.transfer.state === "done") had.add(nameOf(event.transfer));
       }
-      if (event.type === "offer" && event.from.self) {
-        for (const one of event.files) told.add(nameOf(one));
-      }
       // Looks at all only where that can be the last: there may be thousands.
       const isOver = had.size > 0 && had.size >= told.size && !client.offering &&
-        client.transfers.every((one) => had.has(nameOf(one)));
+        client.transfers.every((one) => one.direction === "in" || had.has(nameOf(one)));
       if (offered && (failed || isOver)) client.leave();
     });
   } finally {
@@ -691,6 +691,12 @@ async function sendFile(
   }
   const code = explain(client.ending!, 0);
   return failed ? FAILED : code;
+}
+
+/** Whether it is about a file that somebody else offers. */
+function isFromOthers(event: RoomEvent): boolean {
+  if (event.type === "offer") return !event.from.self;
+  return event.type === "transfer" && event.transfer.direction === "in";
 }
 
 /** The same for an offer, and for what comes of it with each member. */
