@@ -19,7 +19,12 @@ export interface Settings {
   readonly time?: Time;
   readonly notify?: Notify;
   readonly quiet?: boolean;
+  /** A whole path, or one that begins with `~`, for the home. */
+  readonly downloads?: string;
 }
+
+/** A folder that is the same wherever the program is started: from `/`, from home, from a drive or a share. */
+const WHOLE_PATH = /^(?:\/|~$|~[\\/]|[A-Za-z]:[\\/]|\\\\)/;
 
 /** What a setting should be, if it is not; undefined if it is. */
 const SETTINGS: Readonly<Record<keyof Settings, (value: unknown) => Fault | undefined>> = {
@@ -35,6 +40,10 @@ const SETTINGS: Readonly<Record<keyof Settings, (value: unknown) => Fault | unde
     typeof value === "boolean"
       ? undefined
       : { should: "it should be true or false, without quotes" },
+  downloads: (value) =>
+    typeof value === "string" && WHOLE_PATH.test(value)
+      ? undefined
+      : { should: 'it should be the whole path of a folder, such as "~/incoming"' },
 };
 
 interface Fault {

@@ -32,8 +32,16 @@ theme = 'light'
 time = "off"
 "notify" = """all"""
 quiet = true
+downloads = "~/incoming"
 `;
-  const settings = { name: "Ada", theme: "light", time: "off", notify: "all", quiet: true };
+  const settings = {
+    name: "Ada",
+    theme: "light",
+    time: "off",
+    notify: "all",
+    quiet: true,
+    downloads: "~/incoming",
+  };
   assertEquals({ ...parse(text) }, settings as Settings);
   assertEquals({ ...parse(text.replaceAll("\n", "\r\n")) }, settings as Settings);
   assertEquals({ ...parse("\ufeff" + text) }, settings as Settings);
@@ -100,6 +108,15 @@ Deno.test("parseSettings: a value that can't be is told with its line, its key, 
     '\r\nquiet = "yes"',
     ', line 2: quiet is "yes", it should be true or false, without quotes',
   );
+  for (const folder of ["/d", "~", "~/d", "C:\\\\d", "c:/d", "\\\\\\\\nas\\\\d"]) {
+    assertEquals(Object.keys(parse(`downloads = "${folder}"`)), ["downloads"]);
+  }
+  for (const folder of ["", "incoming", "../d", "~bob/d", "C:d"]) {
+    assertRefused(
+      `downloads = "${folder}"`,
+      `, line 1: downloads is "${folder}", it should be the whole path of a folder, such as "~/incoming"`,
+    );
+  }
   assertRefused("name = 7", ", line 1: name is 7, it should be a text");
   const long = "a".repeat(MAX_NAME_COLUMNS + 1);
   const names = {
@@ -114,7 +131,7 @@ Deno.test("parseSettings: a value that can't be is told with its line, its key, 
 });
 
 Deno.test("parseSettings: an unknown key is refused with the nearest one, also one that objects inherit", () => {
-  const there = "there are name, theme, time, notify and quiet";
+  const there = "there are name, theme, time, notify, quiet and downloads";
   const unknown = (text: string, line: number, key: string, nearest: string) =>
     assertRefused(
       text,

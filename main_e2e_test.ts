@@ -382,6 +382,26 @@ Deno.test("chat send, chat join: the name is that of the config file, unless som
   }
 });
 
+Deno.test("chat join: files go where the config file says, unless the option says another folder", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor");
+  await using _ = server;
+  using home = homeWith('downloads = "~/incoming"');
+  await Deno.writeTextFile(`${home.path}/note.txt`, "hello");
+  for (const folder of ["incoming", "other"]) {
+    const args = folder === "other" ? ["--downloads", `${home.path}/other`] : [];
+    await using ben = new Program(
+      ["join", address, "--name", "ben", "--json", "--accept", "all", ...args],
+      { home },
+    );
+    await ben.stdout.lineLike(/^\{"type":"members"/);
+    const file = `${home.path}/note.txt`;
+    assertEquals((await run(["send", address, "--file", file, "--to", "ben"])).code, 0);
+    assertEquals(await Deno.readTextFile(`${home.path}/${folder}/note.txt`), "hello");
+    await ben.endInput();
+    await ben.result();
+  }
+});
+
 Deno.test("chat: a config file with a fault ends it with 1, before anything else happens", async () => {
   using home = homeWith('# Mine\nthme = "dark"\n');
   const path = configOf(home);

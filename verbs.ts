@@ -128,7 +128,7 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
     self: loadSelf,
     retryMs: patience(screen),
     networks,
-    files: filesFor(screen.files),
+    files: filesFor(screen.files, settings),
     ...(door?.code !== undefined && { code: door.code }),
   };
   // From here on the server has what checks the code, and not the code.
@@ -394,7 +394,7 @@ export async function joinRoom(command: Command & { verb: "join" }): Promise<num
       target,
       chosenName(screen, settings),
       patience(screen),
-      filesFor(screen.files),
+      filesFor(screen.files, settings),
     );
   const signals = new Signals();
   try {
@@ -534,9 +534,20 @@ async function runScreen(client: Joined, view: View): Promise<number> {
 }
 
 /** Where files are that are sent and received. */
-function filesFor({ downloads, accept, acceptLimit }: FileOptions): TransferOptions {
-  const find = () => downloads ?? findDownloads(Deno.build.os, (name) => Deno.env.get(name));
+function filesFor(
+  { downloads, accept, acceptLimit }: FileOptions,
+  settings: Settings,
+): TransferOptions {
+  // A shell puts the home in the option's place, nobody does in the file's.
+  const find = () =>
+    downloads ?? settings.downloads?.replace(/^~/, () => home() ?? "~") ??
+      findDownloads(Deno.build.os, (name) => Deno.env.get(name));
   return { disk: new SystemDisk(find), accept, acceptLimit };
+}
+
+/** The user's own folder; undefined where the system does not say. */
+function home(): string | undefined {
+  return Deno.env.get(Deno.build.os === "windows" ? "USERPROFILE" : "HOME");
 }
 
 /** Pictures are rare, and what decodes them is much: it is loaded with the first one. */
@@ -603,8 +614,7 @@ function surroundings(): { files: SystemFiles; emoji: Emoji } {
   const emoji = new Emoji();
   // Nobody waits for the names; without them, `:smile:` is a text like others.
   emoji.load().catch(() => {});
-  const home = Deno.env.get(Deno.build.os === "windows" ? "USERPROFILE" : "HOME");
-  return { files: new SystemFiles(home), emoji };
+  return { files: new SystemFiles(home()), emoji };
 }
 
 /** Says why the room has ended, unless this side wanted it; returns the exit code. */
@@ -647,7 +657,7 @@ async function sendFile(
   settings: Settings,
 ): Promise<number> {
   // What others offer is not answered: nobody is here to want it.
-  const files = filesFor({ downloads: undefined, accept: "ask", acceptLimit: 0 });
+  const files = filesFor({ downloads: undefined, accept: "ask", acceptLimit: 0 }, settings);
   const name = chosenName(speaker, settings);
   const client = await admit(target, name, retry ?? SCRIPT_RETRY_MS, files);
   const signals = new Signals();
