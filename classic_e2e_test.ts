@@ -24,7 +24,7 @@ Deno.test("chat serve --classic: a client of the original and one of ours hold t
   await using raw = await Raw.connect({ port: Number(address.split(":").at(-1)) });
   const { port } = raw.conn.localAddr;
   assertEquals(new TextDecoder().decode(await recv(raw)), String(KEY));
-  await anna.stderr.lineLike(new RegExp(`^${port} joined$`));
+  await anna.stderr.lineLike(new RegExp(`^${port} \\(original\\) joined$`));
   for (const [name, text] of [["o", "So it starts!"], ["a", "Right?"], ["o", "Yep!"]]) {
     if (name === "o") {
       await raw.write(crypt(utf8.encode(text)));
