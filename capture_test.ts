@@ -7,7 +7,7 @@ import {
   DISSECTOR,
   examples,
   FOLDER,
-  hasTshark,
+  missingTool,
   NAMES,
   PAGE,
   payload,
@@ -113,12 +113,11 @@ function packetsOf(streams: readonly Stream[]): Packet[] {
 
 // ---- tshark ----
 
-const ignore = Deno.build.os === "windows" || !hasTshark();
-
 /** Where there is no tshark the test's name says what was not tried. */
-function withTshark(name: string, fn: () => void): void {
-  const skipped = ignore ? ": SKIPPED, there is no tshark 4 here" : "";
-  Deno.test({ name: `${name}${skipped}`, ignore, fn });
+function withTshark(name: string, fn: () => void, needs: "tshark" | "all" = "tshark"): void {
+  const missing = Deno.build.os === "windows" ? "tshark" : missingTool(needs);
+  const skipped = missing === undefined ? "" : `: SKIPPED, there is no ${missing} here`;
+  Deno.test({ name: `${name}${skipped}`, ignore: missing !== undefined, fn });
 }
 
 /** What the dissector found in one packet: for each field all its values. */
@@ -355,7 +354,7 @@ withTshark("docs/capture.md: its commands print what it says", () => {
   assertEquals(all.length, page.split("```console").length - 1);
   assert(all.length >= 6);
   for (const { command, output } of all) assertEquals(runExample(command), output, command);
-});
+}, "all");
 
 // ---- the dissector ----
 
