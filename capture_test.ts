@@ -129,7 +129,13 @@ const FIELDS = [
   ...["chat.private_key", "chat.name", "chat.kind", "chat.seq", "chat.text", "chat.error.code"],
   ...["chat.members", "chat.token", "chat.resume", "chat.room", "chat.ack.outcome", "chat.classic"],
   ...["chat.left.reason", "chat.away.state", "chat.have.position", "chat.sealed.counter"],
-  ...["chat.file.parcel", "chat.file.name", "chat.file.size", "chat.login.tries"],
+  ...[
+    "chat.file.parcel",
+    "chat.file.name",
+    "chat.profile.classic",
+    "chat.file.size",
+    "chat.login.tries",
+  ],
   ...["chat.malformed", "chat.too_large", "chat.unexpected", "chat.unreadable", "chat.cut"],
   ...["chat.lost", "chat.no_greeting", "chat.error", "chat.open"],
 ];
@@ -765,6 +771,20 @@ withTshark(
     }
   },
 );
+
+withTshark("chat.lua: who is on the original program is seen where a profile says so", () => {
+  const frames = ['{"name":"a","classic":true}', '{"name":"b","classic":1}', '{"name":"c"}'].map(
+    (json, i) => encodeFrame(Type.MEMBER, i + 3, xor.seal(utf8.encode(json))),
+  );
+  const [found] = dissectStreams([{
+    pieces: [...TURNS.slice(0, 4), ["server", concat(...frames)]],
+  }]);
+  assertEquals(values(found!, "chat.name").slice(-3), ["a", "b", "c"]);
+  // tshark writes 1 or True, 0 or False.
+  const marks = values(found!, "chat.profile.classic").map((value) => /^(?:1|true)$/i.test(value));
+  assertEquals(marks, [true, false]);
+  assertFaultless(found!);
+});
 
 withTshark("chat.lua: without GREETING it says that it can't open what was said", () => {
   const [found] = dissectStreams([{ pieces: TURNS.slice(3) }]);
