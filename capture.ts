@@ -5,7 +5,7 @@
 //   deno task capture           docs/capture/*.pcapng, docs/capture.md
 //   deno task capture --page    docs/capture.md alone
 //
-// It needs tshark, of Wireshark 4.0 or later, that may capture (root may; else see its dumpcap), and the port that
+// It needs xxd, tshark of Wireshark 4.0 or later that may capture (root may; else see its dumpcap), and the port that
 // rooms have by default. Ports, times and what is drawn are others each time, and packets may have other numbers then:
 // `capture_test.ts` finds the bytes of the page that do not fit any more, and what the page says in words is to be
 // gone through again.
@@ -14,7 +14,7 @@
 
 import { type Capture, isSmooth, readCapture, readSegment, writeCapture } from "./capture_file.ts";
 import { privateKey } from "./cipher.ts";
-import { Output, Program } from "./e2e.ts";
+import { Home, Output, Program, start } from "./e2e.ts";
 import { within } from "./loopback.ts";
 import { DEFAULT_PORT } from "./protocol.ts";
 
@@ -38,15 +38,21 @@ const utf8 = new TextEncoder();
 /** The oldest that prints what the page says. */
 const TSHARK = 4;
 
-/** Whether there is one that can do what is done here. */
-export function hasTshark(): boolean {
+/** What is needed here and is not there: a tshark that can do it, and for the page's commands all; undefined: nothing. */
+export function missingTool(what: "tshark" | "all"): string | undefined {
+  const [, major] = /^TShark \(Wireshark\) (\d+)\./.exec(outputOf("tshark", "--version") ?? "") ??
+    [];
+  if (Number(major ?? 0) < TSHARK) return `tshark ${TSHARK} or later`;
+  return what === "all" && outputOf("xxd", "-v") === undefined ? "xxd" : undefined;
+}
+
+/** What a program prints; undefined: it is not there. */
+function outputOf(program: string, ...args: string[]): string | undefined {
   try {
-    const { stdout } = new Deno.Command("tshark", { args: ["--version"], stderr: "null" })
-      .outputSync();
-    const [, major] = /^TShark \(Wireshark\) (\d+)\./.exec(new TextDecoder().decode(stdout)) ?? [];
-    return Number(major ?? 0) >= TSHARK;
+    const { stdout } = new Deno.Command(program, { args, stderr: "null" }).outputSync();
+    return new TextDecoder().decode(stdout);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }
@@ -252,25 +258,23 @@ export function examples(page: string): Example[] {
   }));
 }
 
+/** The program, as the page's commands name it: with what it says beside its output, and 1 for what it did not find. */
+const CHAT = `chat() { ${
+  [start.path, ...start.args].map((word) => `'${word}'`).join(" ")
+} "$@" 2>&1 || [ $? -eq 1 ]; }`;
+
 /** What a command prints, run in the project's folder, by a user without settings of Wireshark's. */
 export function runExample(command: string): string {
-  const home = Deno.makeTempDirSync({ prefix: "chat-capture-" });
-  try {
-    const { code, stdout, stderr } = new Deno.Command("sh", {
-      args: ["-c", command],
-      cwd: import.meta.dirname!,
-      env: { HOME: home, XDG_CONFIG_HOME: home, LC_ALL: "C.UTF-8", TZ: "UTC" },
-      stdin: "null",
-    }).outputSync();
-    const said = new TextDecoder().decode(stderr);
-    if (code !== 0 || /lua/i.test(said)) throw new Error(`${command}\nexit code ${code}: ${said}`);
-    return new TextDecoder().decode(stdout).replace(/[ \t]+$/gm, "").replace(
-      /\n+$/,
-      "\n",
-    );
-  } finally {
-    Deno.removeSync(home, { recursive: true });
-  }
+  using home = new Home();
+  const { code, stdout, stderr } = new Deno.Command("sh", {
+    args: ["-c", `${CHAT}\n${command}`],
+    cwd: import.meta.dirname!,
+    env: { ...home.env, LC_ALL: "C.UTF-8", TZ: "UTC" },
+    stdin: "null",
+  }).outputSync();
+  const said = new TextDecoder().decode(stderr);
+  if (code !== 0 || /lua/i.test(said)) throw new Error(`${command}\nexit code ${code}: ${said}`);
+  return new TextDecoder().decode(stdout).replace(/[ \t]+$/gm, "").replace(/\n+$/, "\n");
 }
 
 /** Blocks of `hex`: all bytes of a packet that are the program's, in rows, with comments behind `#`. */
@@ -333,9 +337,10 @@ async function main(args: readonly string[]): Promise<number> {
     console.error("capture: error: Cannot capture here: it is done on Linux or macOS");
     return 1;
   }
-  if (!hasTshark()) {
-    console.error(`capture: error: Cannot capture: there is no tshark ${TSHARK} or later`);
-    console.error("capture: hint: Debian and Ubuntu have it: apt-get install tshark");
+  const missing = missingTool("all");
+  if (missing !== undefined) {
+    console.error(`capture: error: Cannot capture: there is no ${missing}`);
+    console.error("capture: hint: Debian and Ubuntu have it: apt-get install tshark xxd");
     return 1;
   }
   try {

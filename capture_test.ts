@@ -7,7 +7,7 @@ import {
   DISSECTOR,
   examples,
   FOLDER,
-  hasTshark,
+  missingTool,
   NAMES,
   PAGE,
   payload,
@@ -113,12 +113,11 @@ function packetsOf(streams: readonly Stream[]): Packet[] {
 
 // ---- tshark ----
 
-const ignore = Deno.build.os === "windows" || !hasTshark();
-
 /** Where there is no tshark the test's name says what was not tried. */
-function withTshark(name: string, fn: () => void): void {
-  const skipped = ignore ? ": SKIPPED, there is no tshark 4 here" : "";
-  Deno.test({ name: `${name}${skipped}`, ignore, fn });
+function withTshark(name: string, fn: () => void, needs: "tshark" | "all" = "tshark"): void {
+  const missing = Deno.build.os === "windows" ? "tshark" : missingTool(needs);
+  const skipped = missing === undefined ? "" : `: SKIPPED, there is no ${missing} here`;
+  Deno.test({ name: `${name}${skipped}`, ignore: missing !== undefined, fn });
 }
 
 /** What the dissector found in one packet: for each field all its values. */
@@ -130,7 +129,13 @@ const FIELDS = [
   ...["chat.private_key", "chat.name", "chat.kind", "chat.seq", "chat.text", "chat.error.code"],
   ...["chat.members", "chat.token", "chat.resume", "chat.room", "chat.ack.outcome", "chat.classic"],
   ...["chat.left.reason", "chat.away.state", "chat.have.position", "chat.sealed.counter"],
-  ...["chat.file.parcel", "chat.file.name", "chat.file.size", "chat.login.tries"],
+  ...[
+    "chat.file.parcel",
+    "chat.file.name",
+    "chat.profile.classic",
+    "chat.file.size",
+    "chat.login.tries",
+  ],
   ...["chat.malformed", "chat.too_large", "chat.unexpected", "chat.unreadable", "chat.cut"],
   ...["chat.lost", "chat.no_greeting", "chat.error", "chat.open"],
 ];
@@ -355,7 +360,7 @@ withTshark("docs/capture.md: its commands print what it says", () => {
   assertEquals(all.length, page.split("```console").length - 1);
   assert(all.length >= 6);
   for (const { command, output } of all) assertEquals(runExample(command), output, command);
-});
+}, "all");
 
 // ---- the dissector ----
 
@@ -766,6 +771,20 @@ withTshark(
     }
   },
 );
+
+withTshark("chat.lua: who is on the original program is seen where a profile says so", () => {
+  const frames = ['{"name":"a","classic":true}', '{"name":"b","classic":1}', '{"name":"c"}'].map(
+    (json, i) => encodeFrame(Type.MEMBER, i + 3, xor.seal(utf8.encode(json))),
+  );
+  const [found] = dissectStreams([{
+    pieces: [...TURNS.slice(0, 4), ["server", concat(...frames)]],
+  }]);
+  assertEquals(values(found!, "chat.name").slice(-3), ["a", "b", "c"]);
+  // tshark writes 1 or True, 0 or False.
+  const marks = values(found!, "chat.profile.classic").map((value) => /^(?:1|true)$/i.test(value));
+  assertEquals(marks, [true, false]);
+  assertFaultless(found!);
+});
 
 withTshark("chat.lua: without GREETING it says that it can't open what was said", () => {
   const [found] = dissectStreams([{ pieces: TURNS.slice(3) }]);

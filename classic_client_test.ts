@@ -286,17 +286,21 @@ Deno.test("ClassicClient: what is no server of the original is recognized", asyn
   }
   // A room of ours waits for a preface.
   await using room = new TestRoom();
-  await assertRejects(() => join(room.port), ChatError, "within 0.2 seconds");
+  const error = await assertRejects(() => join(room.port), ChatError, "within 0.2 seconds");
+  assertStringIncludes(error.hint!, "joined without --classic");
 });
 
-Deno.test("join: who comes to a server of the original is told how to join that", async () => {
-  await using server = new OriginalServer(198);
+Deno.test("join: who comes to a server of the original is told how to join that, also while others talk there", async () => {
   const { join } = await import("./client.ts");
-  const error = await assertRejects(
-    () => join({ hostname: "127.0.0.1", port: server.port, name: "anna", handshakeMs: 200 }),
-    ChatError,
-  );
-  assertStringIncludes(error.hint!, `chat join --classic 127.0.0.1:${server.port}`);
+  await using silent = new OriginalServer(198);
+  await using busy = new Impostor((raw) => raw.write(utf8.encode("198\xef\xd3\x9c")));
+  for (const { port } of [silent, busy]) {
+    const error = await assertRejects(
+      () => join({ hostname: "127.0.0.1", port, name: "anna", handshakeMs: 200 }),
+      ChatError,
+    );
+    assertStringIncludes(error.hint!, `chat join --classic 127.0.0.1:${port}`);
+  }
 });
 
 Deno.test("ClassicClient: it is a member of a room of ours that lets the original in", async () => {

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Program, run } from "./e2e.ts";
 import { Impostor, KEY, Raw, within } from "./loopback.ts";
+import { Terminal } from "./pty.ts";
 
 const utf8 = new TextEncoder();
 const crypt = (bytes: Uint8Array) => Uint8Array.from(bytes, (byte) => byte ^ (KEY - 10));
@@ -24,7 +25,7 @@ Deno.test("chat serve --classic: a client of the original and one of ours hold t
   await using raw = await Raw.connect({ port: Number(address.split(":").at(-1)) });
   const { port } = raw.conn.localAddr;
   assertEquals(new TextDecoder().decode(await recv(raw)), String(KEY));
-  await anna.stderr.lineLike(new RegExp(`^${port} joined$`));
+  await anna.stderr.lineLike(new RegExp(`^${port} \\(original\\) joined$`));
   for (const [name, text] of [["o", "So it starts!"], ["a", "Right?"], ["o", "Yep!"]]) {
     if (name === "o") {
       await raw.write(crypt(utf8.encode(text)));
@@ -93,6 +94,57 @@ Deno.test("chat join --classic: in a pipe each line is said, and the end of a se
   assertEquals(code, 1);
   assertMatch(stdout, /^\d+: So it starts!\n\d+: Right\?\nroom: Yep!\n$/);
   assertMatch(stderr, /^chat: error: Cannot stay in the room: the other side has ended it$/m);
+});
+
+Deno.test({
+  name:
+    "chat join --classic: on a screen what is typed and pasted goes out, what comes is shown, and the end is told",
+  // Without a shell there is no such terminal.
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const pasted = Array.from({ length: 60 }, (_, i) => `line ${i} ümlaut 🎉`).join("\n");
+    const end = Promise.withResolvers<void>();
+    await using server = new Impostor(async (raw) => {
+      await raw.write(utf8.encode("198"));
+      const decoder = new TextDecoder("utf-8", { fatal: true });
+      let came = "";
+      while (came !== `Right?${pasted}`) {
+        came += decoder.decode(crypt(await recv(raw)), { stream: true });
+        if (came === "Right?") await raw.write(crypt(utf8.encode("52684: Yep!\x1b[2J")));
+      }
+      await raw.write(crypt(utf8.encode("52684: all of it")));
+      await end.promise;
+    });
+    // Else a server that waits would hide what has failed.
+    using stack = new DisposableStack();
+    stack.defer(() => end.resolve());
+    const address = `127.0.0.1:${server.port}`;
+    await using terminal = new Terminal();
+    terminal.run("join", "--classic", address);
+    await terminal.shows("here: room (original)");
+    await terminal.shows(`${address} · xor: hides nothing · original · connected`);
+    terminal.type("Right?\r");
+    await terminal.shows("room │ 52684: Yep!␛[2J");
+    for (
+      const [command, answer] of [
+        ["/who", "Cannot list who is here"],
+        ["/msg 52684 psst", "Cannot send to one member alone"],
+        ["/nick anna", "Cannot change the name"],
+        ["/send a.txt", "Cannot send files"],
+      ]
+    ) {
+      terminal.type(`\x15${command}\r`);
+      await terminal.shows(answer!);
+    }
+    terminal.type(`\x15\x1b[200~${pasted}\x1b[201~\r`);
+    await terminal.shows("52684: all of it");
+    terminal.type("not gone yet");
+    await terminal.shows("> not gone yet");
+    end.resolve();
+    await terminal.shows("the room is lost: the other side has ended it");
+    await terminal.shows("not sent: not gone yet");
+    await terminal.shows("exit code 1");
+  },
 });
 
 Deno.test("chat join --classic: a client of each kind meets in a room of ours", async () => {

@@ -8,6 +8,7 @@ import { ChatError } from "./errors.ts";
 import { FakeTimer } from "./fake_timer.ts";
 import { concat, Guest, KEY, Raw, TestRoom, within, xor } from "./loopback.ts";
 import { AckOutcome, encodeFrame, parseAck, parseError, PREFACE, Type } from "./protocol.ts";
+import { MemoryDisk } from "./memory_disk.ts";
 import type { ServerOptions } from "./server.ts";
 
 const utf8 = new TextEncoder();
@@ -362,6 +363,28 @@ Deno.test("ClassicInterpreter: direct messages and files for the original are re
   await guest.say("behind all that");
   await original.until("guest: behind all that");
   assertEquals(original.heard, "guest: behind all that");
+});
+
+Deno.test("ClassicInterpreter: who offers to the room is told once who can't take it, and nobody else is", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer);
+  const disk = new MemoryDisk();
+  disk.files.set("a.txt", utf8.encode("a"));
+  await using guest = await Guest.join(room, "guest", { files: { disk } });
+  await using watcher = await Guest.join(room, "watcher", { files: { disk: new MemoryDisk() } });
+  await using original = await Original.join(room, timer);
+  const { who } = await guest.next("joined", ({ who }) => who.name === original.name);
+  assertEquals(who.classic, true);
+  guest.client.offer("a.txt");
+  assertEquals((await guest.next("offer")).without?.map(({ name }) => name), [original.name]);
+  assertEquals((await watcher.next("offer")).without, undefined);
+  // Where one of ours alone is asked, all can take it.
+  guest.client.offer("a.txt", "watcher");
+  assertEquals((await guest.next("offer")).without, undefined);
+  await original.raw.end();
+  await guest.next("left");
+  guest.client.offer("a.txt");
+  assertEquals((await guest.next("offer")).without, undefined);
 });
 
 Deno.test("ClassicInterpreter: what is said again is not told again, nor what was said before it came", async () => {

@@ -931,7 +931,11 @@ export class Client implements Room {
       else this.#gaps.set(from, gap);
     }
     if (!this.#transfers) return undefined;
-    return this.#transfers.take(from, parcels!, { direct, sent, missing: direct ? 0 : missing });
+    const about = { direct, sent, missing: direct ? 0 : missing };
+    const event = this.#transfers.take(from, parcels!, about);
+    if (event?.type !== "offer" || direct || from !== this.#session.id) return event;
+    const without = this.members.filter(({ classic }) => classic);
+    return without.length > 0 ? { ...event, without } : event;
   }
 
   #say(saying: Saying): void {

@@ -10,7 +10,7 @@
 // B bits or more at most once in 2^B times (Markov's inequality), and one of 256 keys at most 256 times as often:
 // noise is not taken for text, and how sure a finding is needs no threshold that was tried out.
 
-import { privateKey } from "./cipher.ts";
+import { privateKey, XorCipher } from "./cipher.ts";
 import { decodeEnvelope, decodeProfile, type Envelope, NUMBER_OVERHEAD } from "./envelope.ts";
 import { ProtocolError } from "./errors.ts";
 import {
@@ -421,10 +421,11 @@ export interface Revealed {
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The traffic, opened with a key. */
-export function reveal(traffic: Traffic, { publicKey, privateKey }: Candidate): Revealed {
+export function reveal(traffic: Traffic, { publicKey }: Candidate): Revealed {
+  const cipher = new XorCipher(publicKey);
   if (traffic.kind === "run") {
     const sealed = traffic.bytes.subarray(announcement(traffic.bytes, publicKey));
-    const text = utf8.decode(open(sealed, privateKey));
+    const text = utf8.decode(cipher.open(sealed).plaintext);
     return { texts: [printable(text.replace(/\r?\n$/, ""), "lines")], others: 0 };
   }
   const texts: string[] = [];
@@ -435,13 +436,13 @@ export function reveal(traffic: Traffic, { publicKey, privateKey }: Candidate): 
     const sealed = sealedIn(frame);
     if (!sealed) continue;
     const { type, id } = frame;
-    const plain = open(sealed.body, privateKey);
+    const { plaintext } = cipher.open(sealed.body);
     if (sealed.kind === "profile") {
-      const name = ifRight(() => decodeProfile(plain))?.name;
+      const name = ifRight(() => decodeProfile(plaintext))?.name;
       if (name !== undefined) names.set(id, name);
       continue;
     }
-    const envelope: Envelope | undefined = ifRight(() => decodeEnvelope(plain));
+    const envelope: Envelope | undefined = ifRight(() => decodeEnvelope(plaintext));
     if (envelope?.kind !== "text" && envelope?.kind !== "action") {
       others++;
       continue;
@@ -461,12 +462,12 @@ export function reveal(traffic: Traffic, { publicKey, privateKey }: Candidate): 
 const PREVIEW = 40;
 
 /** The first that a key gives, text or not, as one line that is safe to print. */
-export function preview(traffic: Traffic, { publicKey, privateKey }: Candidate): string {
+export function preview(traffic: Traffic, { publicKey }: Candidate): string {
   const [{ kind, body } = { kind: "run", body: new Uint8Array(0) }] = sampleOf(traffic).bodies;
   const start = kind === "run" ? announcement(body, publicKey) : 0;
   // Four bytes are the longest character.
-  const plain = open(body.subarray(start, start + 4 * PREVIEW), privateKey);
-  return printable(Array.from(utf8.decode(plain)).slice(0, PREVIEW).join(""));
+  const { plaintext } = new XorCipher(publicKey).open(body.subarray(start, start + 4 * PREVIEW));
+  return printable(Array.from(utf8.decode(plaintext)).slice(0, PREVIEW).join(""));
 }
 
 // ---- what people are told ----
@@ -566,8 +567,4 @@ function bitsOf({ bits }: Candidate): string {
 /** Rounded down, and never 100: nobody is that sure. */
 function percent({ confidence }: Candidate): string {
   return (Math.min(999, Math.floor(1000 * confidence)) / 10).toFixed(1);
-}
-
-function open(sealed: Uint8Array, key: number): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(sealed, (byte) => byte ^ key);
 }

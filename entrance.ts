@@ -137,6 +137,9 @@ export async function reenter(
   });
 }
 
+const ORIGINAL_OR_OURS =
+  "Is it a server of the original? A room of this program is joined without --classic";
+
 /** A connection to a server of the original. */
 export interface ClassicEntrance {
   readonly connection: Connection;
@@ -158,8 +161,7 @@ export async function enterClassic(place: Place, after: Timer): Promise<ClassicE
       const { key, length, certain } = parseKey(decoder.unread);
       if (key === undefined && certain) {
         throw new NobodyThere(`Cannot join ${address}: what answers there sends no key first`, {
-          hint:
-            "Is it a server of the original? A room of this program is joined without --classic",
+          hint: ORIGINAL_OR_OURS,
         });
       }
       reading = certain ? undefined : connection.fill();
@@ -174,7 +176,7 @@ export async function enterClassic(place: Place, after: Timer): Promise<ClassicE
         });
       }
     }
-  });
+  }, ORIGINAL_OR_OURS);
 }
 
 /** Whether nothing comes for as long as a key may go on. */
@@ -196,10 +198,15 @@ function prove(sessionKey: Uint8Array, nonce: string, claim: Claim): string {
   }
 }
 
-/** Connects, and closes the connection unless `admit` gives something; all in bounded time. */
+/**
+ * Connects, and closes the connection unless `admit` gives something; all in bounded time.
+ *
+ * @param hint what to try where that time is over; else what has come says it
+ */
 async function talk<T>(
   place: Place,
   admit: (connection: Connection, address: string) => Promise<T>,
+  hint?: string,
 ): Promise<T> {
   const address = formatAddress(place.hostname, place.port);
   const ms = place.handshakeMs ?? HANDSHAKE_MS;
@@ -222,12 +229,7 @@ async function talk<T>(
       throw new ChatError(
         `Cannot join ${address}: what answers there does not say within ${ms / 1000} seconds ` +
           "that it is a chat server",
-        {
-          // A key, and then nothing: those servers say no more until somebody talks.
-          hint: parseKey(connection.decoder.unread).key === undefined
-            ? "Is the port right? `chat serve` prints it when it opens a room"
-            : `It may be a server of the original: chat join --classic ${address}`,
-        },
+        { hint: hint ?? adviceOn(connection.decoder.unread, address) },
       );
     }
     if (error instanceof ProtocolError) {
@@ -291,7 +293,7 @@ async function greet(connection: Connection, address: string): Promise<Greeting>
   for (;;) {
     const opening = parseServerOpening(decoder.unread);
     if (opening.kind === "chat") break;
-    if (opening.kind !== "more") throw notAChatServer(address, opening);
+    if (opening.kind !== "more") throw notAChatServer(address, decoder.unread, opening);
     if (!await connection.fill()) {
       throw new NobodyThere(`Cannot join ${address}: the connection was closed without a word`, {
         hint: "Is the port right? `chat serve` prints it when it opens a room",
@@ -391,15 +393,22 @@ async function expect(connection: Connection, type: number): Promise<Frame> {
   }
 }
 
-function notAChatServer(address: string, opening: Opening): NobodyThere {
+function notAChatServer(address: string, unread: Uint8Array, opening: Opening): NobodyThere {
   const what = {
     http: "a web server answers there",
     ssh: "an SSH server answers there",
     tls: "a TLS server answers there",
   }[opening.kind as string] ?? "what answers there does not speak our protocol";
   return new NobodyThere(`Cannot join ${address}: ${what}, not a chat server`, {
-    hint: "Is the port right? `chat serve` prints it when it opens a room",
+    hint: adviceOn(unread, address),
   });
+}
+
+/** What to try where something else than a room has answered. */
+function adviceOn(unread: Uint8Array, address: string): string {
+  return parseKey(unread).key === undefined
+    ? "Is the port right? `chat serve` prints it when it opens a room"
+    : `Is the port right? If it is a server of the original: chat join --classic ${address}`;
 }
 
 export function tooManyMembers(): ProtocolError<ErrorCode> {

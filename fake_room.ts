@@ -232,6 +232,7 @@ export const EVENTS: {
   joined: [
     { type: "joined", who: BOB, at: 400, sent: undefined },
     { type: "joined", who: BOB, at: 450, sent: SENT },
+    { type: "joined", who: { ...BOB, classic: true }, at: 500, sent: undefined },
   ],
   left: (Object.keys(LEFT) as (keyof typeof LEFT)[]).map((reason) => (
     { type: "left", who: BOB, reason, at: 500 }

@@ -297,8 +297,10 @@ function describe(event: RoomEvent): Output {
       return { type, ref: event.ref, to: event.to.id, name: event.to.name };
     case "undelivered":
       return { type, ref: event.ref, to: event.to.id, name: event.to.name, reason: event.reason };
-    case "joined":
-      return { type, id: event.who.id, name: event.who.name, at: event.at, ...proofs(event) };
+    case "joined": {
+      const { id, name, classic } = event.who;
+      return { type, id, name, ...(classic && { classic }), at: event.at, ...proofs(event) };
+    }
     case "left":
       return { type, id: event.who.id, name: event.who.name, reason: event.reason, at: event.at };
     case "renamed":

@@ -187,7 +187,7 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
         "not delivered: bob has left",
       ],
     },
-    joined: { out: "", notes: ["bob joined", "bob joined"] },
+    joined: { out: "", notes: ["bob joined", "bob joined", "bob (original) joined"] },
     left: {
       out: "",
       notes: [
@@ -762,7 +762,11 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
       { ref: 3, to: 2, name: "bob", reason: "busy" },
       { ref: 3, to: 2, name: "bob", reason: "gone" },
     ],
-    joined: [{ id: 2, name: "bob", at: 400 }, { id: 2, name: "bob", at: 450, sent }],
+    joined: [
+      { id: 2, name: "bob", at: 400 },
+      { id: 2, name: "bob", at: 450, sent },
+      { id: 2, name: "bob", classic: true, at: 500 },
+    ],
     left: [
       { id: 2, name: "bob", reason: "left", at: 500 },
       { id: 2, name: "bob", reason: "lost", at: 500 },

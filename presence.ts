@@ -1,7 +1,7 @@
 // Who comes and goes, folded: while it goes on, one sentence says it all. Pure; when that is shown and
 // when it is printed for good is the screen's to decide.
 
-import type { Person, RoomEvent } from "./room.ts";
+import { listed, type Person, type RoomEvent } from "./room.ts";
 
 /** Names that a sentence lists; of more it tells the first ones and the number of the others. */
 const MAX_NAMES = 4;
@@ -55,14 +55,16 @@ export class Presence {
     return this.#changes.size >= MAX_MEMBERS;
   }
 
-  joined({ id, name }: Person): void {
+  joined(who: Person): void {
+    const { id, name } = who;
     // One who comes back has another id.
     const before = this.#gone.get(name);
     if (before !== undefined) {
       this.#changes.delete(before);
       this.#gone.delete(name);
     }
-    this.#changes.set(id, { name, change: before === undefined ? "joined" : "returned" });
+    const change = before === undefined ? "joined" : "returned";
+    this.#changes.set(id, { name: listed(who), change });
   }
 
   left({ id, name }: Person, reason: Reason): void {

@@ -19,6 +19,15 @@ function fold(...changes: string[]): Presence {
   return presence;
 }
 
+Deno.test("Presence: who comes with the original program is marked", () => {
+  const presence = new Presence();
+  const who = { ...person("52684"), classic: true } as const;
+  presence.joined(who);
+  assertEquals(presence.sentence, "52684 (original) joined");
+  presence.left(who, "left");
+  assertEquals(presence.sentence, "52684 came and went");
+});
+
 Deno.test("Presence: all who come and go are one sentence", () => {
   const cases: [string[], string][] = [
     [["+alice"], "alice joined"],

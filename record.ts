@@ -54,7 +54,7 @@ function noticeOf(event: RoomEvent): string | undefined {
     case "undelivered":
       return notDelivered(event);
     case "joined":
-      return `${event.who.name} joined`;
+      return `${listed(event.who)} joined`;
     case "left":
       return `${event.who.name} left${LEFT_WHY[event.reason]}`;
     case "renamed":

@@ -213,6 +213,8 @@ export type RoomEvent =
     readonly files: readonly Transfer[];
     readonly sent: Date | undefined;
     readonly missing: number;
+    /** Where this client offers them to the room: who in it can't take any. */
+    readonly without?: readonly Person[];
   }
   /** A transfer begins, ends, stalls or goes on. */
   | { readonly type: "transfer"; readonly transfer: Transfer }
@@ -343,6 +345,16 @@ export function notDelivered({ to, reason }: RoomEvent & { type: "undelivered" }
   return `not delivered: ${why}`;
 }
 
+/** Names in a sentence: of more, the number is told. */
+const MAX_NAMED = 5;
+
+function cannotTake(people: readonly Person[]): string {
+  const names = people.slice(0, MAX_NAMED).map(({ name }) => name).join(", ");
+  const more = people.length - MAX_NAMED;
+  const are = people.length === 1 ? "is" : more > 0 ? `and ${more} more are` : "are";
+  return `${names} ${are} on the original program, which can't take files`;
+}
+
 /**
  * What people must not overlook: about a message or a newcomer beside what it says, about messages that are
  * missing, and what the server warns of. Sentences, most often none; they may quote others: `printable()`
@@ -361,6 +373,9 @@ export function remarks(event: RoomEvent, now: Date): string[] {
       }
       if (isOff(sent, now)) {
         sentences.push(`by the clock of ${name} this was sent at ${sent.toISOString()}`);
+      }
+      if (event.type === "offer" && event.without?.length) {
+        sentences.push(cannotTake(event.without));
       }
       break;
     }

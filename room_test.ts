@@ -94,6 +94,23 @@ Deno.test("remarks: messages that have not come are counted", () => {
   }
 });
 
+Deno.test("remarks: who offers to the room is told of those who can't take it", () => {
+  const offer = EVENTS.offer.at(-1) as RoomEvent & { type: "offer" };
+  const without = (count: number) =>
+    remarks({
+      ...offer,
+      without: Array.from({ length: count }, (_, i) => ({ ...BOB, name: `5268${i}` })),
+    }, NOW);
+  assertEquals(without(0), []);
+  assertEquals(without(1), ["52680 is on the original program, which can't take files"]);
+  assertEquals(without(3), [
+    "52680, 52681, 52682 are on the original program, which can't take files",
+  ]);
+  assertEquals(without(7), [
+    "52680, 52681, 52682, 52683, 52684 and 2 more are on the original program, which can't take files",
+  ]);
+});
+
 Deno.test("remarks: a clock may be two minutes off, early or late, and not one millisecond more", () => {
   const limit = 2 * 60 * 1000;
   for (const ms of [limit, -limit]) {

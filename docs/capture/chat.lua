@@ -117,6 +117,7 @@ f.proof = ProtoField.string("chat.proof", "Proof")
 
 f.profile = ProtoField.bytes("chat.profile", "Profile, sealed", base.SPACE)
 f.name = ProtoField.string("chat.name", "Name", base.UNICODE)
+f.on_original = ProtoField.bool("chat.profile.classic", "On the original program")
 
 f.resume = ProtoField.none("chat.resume", "Resumption")
 f.token = ProtoField.string("chat.token", "Token")
@@ -501,6 +502,11 @@ local function base64(json)
   return ByteArray.new(text, true):base64_decode():raw()
 end
 
+-- Anything else is no fault: it counts as false.
+local function is_true(json)
+  return json.kind == "boolean" and json.value
+end
+
 -- What would make `NAME: text` ambiguous. Clients refuse more, which Wireshark can't tell: see docs/protocol.md.
 local function valid_name(json)
   local name = matching("^[^%s%c:#/][^%s%c:#]*$", 64)(json)
@@ -561,6 +567,7 @@ local SHAPES = {
   WARNING = COMPLAINT,
   PROFILE_OPENED = {
     { "name", f.name, valid_name },
+    { "classic", f.on_original, is_true, "missing" },
   },
 }
 
