@@ -16,12 +16,17 @@ export const TAG_SIZE = 16;
  * or a nonce of another size is a `RangeError`: a mistake of ours, never something off the wire.
  */
 export interface Aead {
-  /** Ciphertext and tag. */
+  /**
+   * Ciphertext and tag.
+   *
+   * @param front bytes in front of them that are left as zeros, for the caller: so nothing large is copied again
+   */
   seal(
     key: Uint8Array,
     nonce: Uint8Array,
     associated: Uint8Array,
     plaintext: Uint8Array,
+    front?: number,
   ): Uint8Array<ArrayBuffer>;
   /** The plaintext; undefined if anything about it is not as it was sealed. */
   open(
@@ -37,14 +42,14 @@ const OPTIONS = { authTagLength: TAG_SIZE };
 
 /** Through the runtime's `node:crypto`: in Deno from 2.7 on. */
 export const nativeAead: Aead = {
-  seal(key, nonce, associated, plaintext) {
+  seal(key, nonce, associated, plaintext, front = 0) {
     checkSizes(key, nonce);
     const cipher = createCipheriv(ALGORITHM, key, nonce, OPTIONS);
     cipher.setAAD(associated, { plaintextLength: plaintext.length });
-    const sealed = new Uint8Array(plaintext.length + TAG_SIZE);
-    sealed.set(cipher.update(plaintext));
+    const sealed = new Uint8Array(front + plaintext.length + TAG_SIZE);
+    sealed.set(cipher.update(plaintext), front);
     cipher.final();
-    sealed.set(cipher.getAuthTag(), plaintext.length);
+    sealed.set(cipher.getAuthTag(), front + plaintext.length);
     return sealed;
   },
   open(key, nonce, associated, sealed) {
@@ -54,23 +59,25 @@ export const nativeAead: Aead = {
     const decipher = createDecipheriv(ALGORITHM, key, nonce, OPTIONS);
     decipher.setAAD(associated, { plaintextLength: length });
     decipher.setAuthTag(sealed.subarray(length));
-    const plaintext = new Uint8Array(length);
-    plaintext.set(decipher.update(sealed.subarray(0, length)));
+    const plaintext = decipher.update(sealed.subarray(0, length));
     try {
       decipher.final();
     } catch {
       // The tag does not fit; what was deciphered is thrown away unseen.
       return undefined;
     }
-    return plaintext;
+    // A view without what a `Buffer` does otherwise: its `slice` is no copy.
+    return new Uint8Array(plaintext.buffer as ArrayBuffer, plaintext.byteOffset, length);
   },
 };
 
 /** In JavaScript, for runtimes that lack it: several times slower for large messages. */
 export const portableAead: Aead = {
-  seal(key, nonce, associated, plaintext) {
+  seal(key, nonce, associated, plaintext, front = 0) {
     checkSizes(key, nonce);
-    return chacha20poly1305(key, nonce, associated).encrypt(plaintext) as Uint8Array<ArrayBuffer>;
+    const sealed = new Uint8Array(front + plaintext.length + TAG_SIZE);
+    chacha20poly1305(key, nonce, associated).encrypt(plaintext, sealed.subarray(front));
+    return sealed;
   },
   open(key, nonce, associated, sealed) {
     checkSizes(key, nonce);

@@ -143,6 +143,11 @@ Deno.test({
         (key, nonce, associated, plaintext, flip) => {
           const sealed = nativeAead.seal(key, nonce, associated, plaintext);
           assertEquals(portableAead.seal(key, nonce, associated, plaintext), sealed);
+          for (const { seal } of [nativeAead, portableAead]) {
+            const behind = seal(key, nonce, associated, plaintext, 8);
+            assertEquals(behind.subarray(0, 8), new Uint8Array(8));
+            assertEquals(behind.subarray(8), sealed);
+          }
           assertEquals(portableAead.open(key, nonce, associated, sealed), plaintext);
           assertEquals(nativeAead.open(key, nonce, associated, sealed), plaintext);
           const bit = flip % (sealed.length * 8);
