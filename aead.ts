@@ -17,15 +17,16 @@ export const TAG_SIZE = 16;
  */
 export interface Aead {
   /**
-   * Ciphertext and tag.
+   * Ciphertext and tag, as the plaintext's parts in one piece would give them.
    *
-   * @param front bytes in front of them that are left as zeros, for the caller: so nothing large is copied again
+   * @param front bytes in front of them that are left as zeros, for the caller. Parts and front save copies of what
+   * is large: each of them is garbage, and V8 collects it at once
    */
   seal(
     key: Uint8Array,
     nonce: Uint8Array,
     associated: Uint8Array,
-    plaintext: Uint8Array,
+    plaintext: readonly Uint8Array[],
     front?: number,
   ): Uint8Array<ArrayBuffer>;
   /** The plaintext; undefined if anything about it is not as it was sealed. */
@@ -45,11 +46,16 @@ export const nativeAead: Aead = {
   seal(key, nonce, associated, plaintext, front = 0) {
     checkSizes(key, nonce);
     const cipher = createCipheriv(ALGORITHM, key, nonce, OPTIONS);
-    cipher.setAAD(associated, { plaintextLength: plaintext.length });
-    const sealed = new Uint8Array(front + plaintext.length + TAG_SIZE);
-    sealed.set(cipher.update(plaintext), front);
+    const length = sizeOf(plaintext);
+    cipher.setAAD(associated, { plaintextLength: length });
+    const sealed = new Uint8Array(front + length + TAG_SIZE);
+    let at = front;
+    for (const part of plaintext) {
+      sealed.set(cipher.update(part), at);
+      at += part.length;
+    }
     cipher.final();
-    sealed.set(cipher.getAuthTag(), front + plaintext.length);
+    sealed.set(cipher.getAuthTag(), at);
     return sealed;
   },
   open(key, nonce, associated, sealed) {
@@ -75,8 +81,15 @@ export const nativeAead: Aead = {
 export const portableAead: Aead = {
   seal(key, nonce, associated, plaintext, front = 0) {
     checkSizes(key, nonce);
-    const sealed = new Uint8Array(front + plaintext.length + TAG_SIZE);
-    chacha20poly1305(key, nonce, associated).encrypt(plaintext, sealed.subarray(front));
+    const sealed = new Uint8Array(front + sizeOf(plaintext) + TAG_SIZE);
+    let at = front;
+    for (const part of plaintext) {
+      sealed.set(part, at);
+      at += part.length;
+    }
+    // In place.
+    chacha20poly1305(key, nonce, associated)
+      .encrypt(sealed.subarray(front, at), sealed.subarray(front));
     return sealed;
   },
   open(key, nonce, associated, sealed) {
@@ -91,6 +104,10 @@ export const portableAead: Aead = {
   },
 };
 
+function sizeOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
+}
+
 function checkSizes(key: Uint8Array, nonce: Uint8Array): void {
   if (key.length !== KEY_SIZE || nonce.length !== NONCE_SIZE) {
     throw new RangeError(
@@ -104,7 +121,7 @@ function checkSizes(key: Uint8Array, nonce: Uint8Array): void {
 export function hasNativeAead(): boolean {
   const nothing = new Uint8Array(0);
   try {
-    nativeAead.seal(new Uint8Array(KEY_SIZE), new Uint8Array(NONCE_SIZE), nothing, nothing);
+    nativeAead.seal(new Uint8Array(KEY_SIZE), new Uint8Array(NONCE_SIZE), nothing, [nothing]);
     return true;
   } catch {
     return false;

@@ -218,7 +218,7 @@ export class SealedCipher implements Cipher {
     const time = u64(this.#now());
     const counter = lane.next ?? 0;
     const signature = this.#identity.sign(this.#signedBytes(lane, counter, keys, time, content));
-    const plaintext = concat([keys, signature, time, content]);
+    const plaintext = [concat([keys, signature, time]), content];
     const body = aead.seal(lane.key, nonce(counter), lane.associated, plaintext, COUNTER_SIZE);
     body.set(u64(counter));
     lane.next = counter + 1;
