@@ -16,12 +16,18 @@ export const TAG_SIZE = 16;
  * or a nonce of another size is a `RangeError`: a mistake of ours, never something off the wire.
  */
 export interface Aead {
-  /** Ciphertext and tag. */
+  /**
+   * Ciphertext and tag, as the plaintext's parts in one piece would give them.
+   *
+   * @param front bytes in front of them that are left as zeros, for the caller. Parts and front save copies of what
+   * is large: each of them is garbage, and V8 collects it at once
+   */
   seal(
     key: Uint8Array,
     nonce: Uint8Array,
     associated: Uint8Array,
-    plaintext: Uint8Array,
+    plaintext: readonly Uint8Array[],
+    front?: number,
   ): Uint8Array<ArrayBuffer>;
   /** The plaintext; undefined if anything about it is not as it was sealed. */
   open(
@@ -37,14 +43,19 @@ const OPTIONS = { authTagLength: TAG_SIZE };
 
 /** Through the runtime's `node:crypto`: in Deno from 2.7 on. */
 export const nativeAead: Aead = {
-  seal(key, nonce, associated, plaintext) {
+  seal(key, nonce, associated, plaintext, front = 0) {
     checkSizes(key, nonce);
     const cipher = createCipheriv(ALGORITHM, key, nonce, OPTIONS);
-    cipher.setAAD(associated, { plaintextLength: plaintext.length });
-    const sealed = new Uint8Array(plaintext.length + TAG_SIZE);
-    sealed.set(cipher.update(plaintext));
+    const length = sizeOf(plaintext);
+    cipher.setAAD(associated, { plaintextLength: length });
+    const sealed = new Uint8Array(front + length + TAG_SIZE);
+    let at = front;
+    for (const part of plaintext) {
+      sealed.set(cipher.update(part), at);
+      at += part.length;
+    }
     cipher.final();
-    sealed.set(cipher.getAuthTag(), plaintext.length);
+    sealed.set(cipher.getAuthTag(), at);
     return sealed;
   },
   open(key, nonce, associated, sealed) {
@@ -54,23 +65,32 @@ export const nativeAead: Aead = {
     const decipher = createDecipheriv(ALGORITHM, key, nonce, OPTIONS);
     decipher.setAAD(associated, { plaintextLength: length });
     decipher.setAuthTag(sealed.subarray(length));
-    const plaintext = new Uint8Array(length);
-    plaintext.set(decipher.update(sealed.subarray(0, length)));
+    const plaintext = decipher.update(sealed.subarray(0, length));
     try {
       decipher.final();
     } catch {
       // The tag does not fit; what was deciphered is thrown away unseen.
       return undefined;
     }
-    return plaintext;
+    // A view without what a `Buffer` does otherwise: its `slice` is no copy.
+    return new Uint8Array(plaintext.buffer as ArrayBuffer, plaintext.byteOffset, length);
   },
 };
 
 /** In JavaScript, for runtimes that lack it: several times slower for large messages. */
 export const portableAead: Aead = {
-  seal(key, nonce, associated, plaintext) {
+  seal(key, nonce, associated, plaintext, front = 0) {
     checkSizes(key, nonce);
-    return chacha20poly1305(key, nonce, associated).encrypt(plaintext) as Uint8Array<ArrayBuffer>;
+    const sealed = new Uint8Array(front + sizeOf(plaintext) + TAG_SIZE);
+    let at = front;
+    for (const part of plaintext) {
+      sealed.set(part, at);
+      at += part.length;
+    }
+    // In place.
+    chacha20poly1305(key, nonce, associated)
+      .encrypt(sealed.subarray(front, at), sealed.subarray(front));
+    return sealed;
   },
   open(key, nonce, associated, sealed) {
     checkSizes(key, nonce);
@@ -83,6 +103,10 @@ export const portableAead: Aead = {
     }
   },
 };
+
+function sizeOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
+}
 
 function checkSizes(key: Uint8Array, nonce: Uint8Array): void {
   if (key.length !== KEY_SIZE || nonce.length !== NONCE_SIZE) {
@@ -97,7 +121,7 @@ function checkSizes(key: Uint8Array, nonce: Uint8Array): void {
 export function hasNativeAead(): boolean {
   const nothing = new Uint8Array(0);
   try {
-    nativeAead.seal(new Uint8Array(KEY_SIZE), new Uint8Array(NONCE_SIZE), nothing, nothing);
+    nativeAead.seal(new Uint8Array(KEY_SIZE), new Uint8Array(NONCE_SIZE), nothing, [nothing]);
     return true;
   } catch {
     return false;

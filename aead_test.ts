@@ -63,7 +63,7 @@ const DRAFTS = {
 for (const [name, { seal, open }] of IMPLEMENTATIONS) {
   for (const [vector, it] of Object.entries({ "2.8.2": SUNSCREEN, "appendix A.5": DRAFTS })) {
     Deno.test(`${name}: the vector of RFC 8439, ${vector}, in both directions`, () => {
-      assertEquals(seal(it.key, it.nonce, it.associated, it.plaintext), it.sealed);
+      assertEquals(seal(it.key, it.nonce, it.associated, [it.plaintext]), it.sealed);
       assertEquals(open(it.key, it.nonce, it.associated, it.sealed), it.plaintext);
     });
   }
@@ -93,7 +93,7 @@ for (const [name, { seal, open }] of IMPLEMENTATIONS) {
   Deno.test(`${name}: an empty text and empty associated data are sealed as well`, () => {
     const { key, nonce } = SUNSCREEN;
     const nothing = new Uint8Array(0);
-    const sealed = seal(key, nonce, nothing, nothing);
+    const sealed = seal(key, nonce, nothing, [nothing]);
     assertEquals(sealed.length, TAG_SIZE);
     assertEquals(open(key, nonce, nothing, sealed), nothing);
     assertEquals(open(key, nonce, ascii("x"), sealed), undefined);
@@ -102,11 +102,11 @@ for (const [name, { seal, open }] of IMPLEMENTATIONS) {
   Deno.test(`${name}: a key or a nonce of another size throws, and is never taken for a bad text`, () => {
     const { key, nonce, associated, plaintext, sealed } = SUNSCREEN;
     for (const size of [0, KEY_SIZE - 1, KEY_SIZE + 1]) {
-      assertThrows(() => seal(new Uint8Array(size), nonce, associated, plaintext), RangeError);
+      assertThrows(() => seal(new Uint8Array(size), nonce, associated, [plaintext]), RangeError);
       assertThrows(() => open(new Uint8Array(size), nonce, associated, sealed), RangeError);
     }
     for (const size of [0, NONCE_SIZE - 1, NONCE_SIZE + 1]) {
-      assertThrows(() => seal(key, new Uint8Array(size), associated, plaintext), RangeError);
+      assertThrows(() => seal(key, new Uint8Array(size), associated, [plaintext]), RangeError);
       assertThrows(() => open(key, new Uint8Array(size), associated, sealed), RangeError);
     }
   });
@@ -114,7 +114,7 @@ for (const [name, { seal, open }] of IMPLEMENTATIONS) {
   Deno.test(`${name}: no argument is changed or kept`, () => {
     const { key, nonce, associated, plaintext } = SUNSCREEN;
     const given = [key, nonce, associated, plaintext].map((part) => part.slice());
-    const sealed = seal(given[0]!, given[1]!, given[2]!, given[3]!);
+    const sealed = seal(given[0]!, given[1]!, given[2]!, [given[3]!]);
     assertEquals(given, [key, nonce, associated, plaintext]);
     const copy = sealed.slice();
     const opened = open(given[0]!, given[1]!, given[2]!, sealed);
@@ -127,7 +127,8 @@ for (const [name, { seal, open }] of IMPLEMENTATIONS) {
 }
 
 Deno.test({
-  name: "nativeAead, portableAead: they seal alike, and each opens what the other sealed",
+  name:
+    "nativeAead, portableAead: they seal alike, in parts too, and each opens what the other sealed",
   // A runtime without the one has nothing to compare.
   ignore: !hasNativeAead(),
   fn() {
@@ -141,8 +142,15 @@ Deno.test({
         some,
         fc.nat(),
         (key, nonce, associated, plaintext, flip) => {
-          const sealed = nativeAead.seal(key, nonce, associated, plaintext);
-          assertEquals(portableAead.seal(key, nonce, associated, plaintext), sealed);
+          const sealed = nativeAead.seal(key, nonce, associated, [plaintext]);
+          assertEquals(portableAead.seal(key, nonce, associated, [plaintext]), sealed);
+          const cut = flip % (plaintext.length + 1);
+          const parts = [plaintext.subarray(0, cut), plaintext.subarray(cut)];
+          for (const { seal } of [nativeAead, portableAead]) {
+            const behind = seal(key, nonce, associated, parts, 8);
+            assertEquals(behind.subarray(0, 8), new Uint8Array(8));
+            assertEquals(behind.subarray(8), sealed);
+          }
           assertEquals(portableAead.open(key, nonce, associated, sealed), plaintext);
           assertEquals(nativeAead.open(key, nonce, associated, sealed), plaintext);
           const bit = flip % (sealed.length * 8);

@@ -215,13 +215,14 @@ export class SealedCipher implements Cipher {
   }
 
   #sealIn(lane: Lane, keys: Uint8Array, content: Uint8Array): Uint8Array<ArrayBuffer> {
-    const timed = concat([u64(this.#now()), content]);
+    const time = u64(this.#now());
     const counter = lane.next ?? 0;
-    const signature = this.#identity.sign(this.#signedBytes(lane, counter, keys, timed));
-    const plaintext = concat([keys, signature, timed]);
-    const sealed = aead.seal(lane.key, nonce(counter), lane.associated, plaintext);
+    const signature = this.#identity.sign(this.#signedBytes(lane, counter, keys, time, content));
+    const plaintext = [concat([keys, signature, time]), content];
+    const body = aead.seal(lane.key, nonce(counter), lane.associated, plaintext, COUNTER_SIZE);
+    body.set(u64(counter));
     lane.next = counter + 1;
-    return concat([u64(counter), sealed]);
+    return body;
   }
 
   /** What has been deciphered was made by some member; this asks by which, and only then moves on. */
@@ -229,7 +230,7 @@ export class SealedCipher implements Cipher {
     lane: Lane,
     counter: number,
     keys: Uint8Array,
-    signed: Uint8Array,
+    signed: Uint8Array<ArrayBuffer>,
     verifier: Verifier,
   ): Required<Opened> {
     const signature = signed.subarray(0, SIGNATURE_SIZE);
@@ -241,12 +242,17 @@ export class SealedCipher implements Cipher {
     if (sentAt === undefined || sentAt > MAX_TIME) throw new RangeError("its time is no time");
     const missing = Math.max(0, counter - (lane.next ?? counter));
     lane.next = counter + 1;
-    return { plaintext: timed.slice(TIME_SIZE), sentAt, missing };
+    return { plaintext: timed.subarray(TIME_SIZE), sentAt, missing };
   }
 
   /** What a signature covers; `keys` stand only in a profile, which so proves that all of it belongs together. */
-  #signedBytes(lane: Lane, counter: number, keys: Uint8Array, timed: Uint8Array): Uint8Array {
-    return concat([SIGNED_LABEL, this.#roomId, lane.associated, u64(counter), keys, timed]);
+  #signedBytes(
+    lane: Lane,
+    counter: number,
+    keys: Uint8Array,
+    ...timed: readonly Uint8Array[]
+  ): Uint8Array {
+    return concat([SIGNED_LABEL, this.#roomId, lane.associated, u64(counter), keys, ...timed]);
   }
 
   /** For what one member says to all who have the export key. */
@@ -278,7 +284,7 @@ function decrypt(
   lane: Lane,
   body: Uint8Array,
   again: 0 | 1 = 0,
-): { counter: number; plaintext: Uint8Array } {
+): { counter: number; plaintext: Uint8Array<ArrayBuffer> } {
   if (body.length < COUNTER_SIZE + TAG_SIZE) throw new RangeError("it is too short");
   const counter = readU64(body);
   if (counter === undefined) throw new RangeError("its counter is out of range");

@@ -296,7 +296,7 @@ function reseal(
   const [source, target] = [lane(from), lane(to)];
   const opened = aead.open(source.key, nonce(sealed[7]!), source.associated, sealed.subarray(8));
   assert(opened, "the member must be able to open it");
-  const again = aead.seal(target.key, nonce(to.counter), target.associated, opened);
+  const again = aead.seal(target.key, nonce(to.counter), target.associated, [opened]);
   return Uint8Array.of(...filled(7, 0), to.counter, ...again);
 }
 
@@ -328,7 +328,7 @@ function forgeProfile(salt: number, keys: Uint8Array, signature: Uint8Array): Ui
   const associated = Uint8Array.of(...bytes("chat/1"), 2, ...filled(SALT_SIZE, salt));
   const key = deriveKey(ROOM, filled(SALT_SIZE, salt), bytes("chat/1 profile"));
   const plaintext = Uint8Array.of(...keys, ...signature, ...filled(8, 0), ...bytes("forged"));
-  const sealed = aead.seal(key, filled(NONCE_SIZE, 0), associated, plaintext);
+  const sealed = aead.seal(key, filled(NONCE_SIZE, 0), associated, [plaintext]);
   return Uint8Array.of(...filled(SALT_SIZE, salt), ...filled(8, 0), ...sealed);
 }
 

@@ -47,6 +47,21 @@ Deno.test("XorCipher: every byte under every key is XORed with the private key",
   }
 });
 
+Deno.test("XorCipher: of any length, and wherever it stands in its buffer, each byte is XORed alone", () => {
+  const every = Uint8Array.from({ length: 256 }, (_, i) => i);
+  for (const publicKey of [10, 137, 138, 198, 255, 9]) {
+    const cipher = new XorCipher(publicKey);
+    for (let length = 0; length <= 40; length++) {
+      for (let offset = 0; offset < 8; offset++) {
+        const bytes = every.subarray(offset, offset + length);
+        const byByte = [...bytes].map((byte) => byte ^ privateKey(publicKey));
+        assertEquals([...cipher.seal(bytes)], byByte);
+        assertEquals([...cipher.open(bytes).plaintext], byByte);
+      }
+    }
+  }
+});
+
 Deno.test("XorCipher: open undoes seal, and as many bytes come out as went in", () => {
   fc.assert(fc.property(anyKey, anyBytes, (key, plaintext) => {
     const cipher = new XorCipher(key);

@@ -12,7 +12,7 @@
 // - A time is that of the receiver's `accept` until it has the whole file, checked, on the disk and under its name.
 //   Hashing, which the sender does before it offers, is told beside it.
 // - `ncat` writes into a file too. Neither it nor `cp` waits for the disk, as we do: so there is `cp` with `sync`.
-// - Memory is the greatest RSS of each process (VmHWM), at the end.
+// - Memory is the greatest RSS of each process (VmHWM), at the end; CPU time is that of all its threads, in that time.
 
 import { parseArgs } from "@std/cli/parse-args";
 import { createHash } from "node:crypto";
@@ -158,12 +158,22 @@ interface Run {
   meanwhile: Times;
   /** MiB of server, sender and receiver. */
   memory: number[];
+  /** CPU time of the same, in seconds. */
+  cpu: number[];
 }
 
 /** The greatest RSS so far, in MiB. */
 function peak({ pid }: Program): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)![1]) / 1024);
+}
+
+/** CPU time so far, in seconds: user and system, of all threads (proc(5); a tick is 10 ms on Linux). */
+function cpuTime({ pid }: Program): number {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  // The name, in parentheses, may hold spaces; behind it user is the 12th field and system the 13th.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 /** Sends a file, or `count` of a folder; `check` looks at what has come. */
@@ -201,10 +211,13 @@ async function transfer(
     const { files } = JSON.parse(await receiver.stdout.lineLike(/^\{"type":"offer"/));
     offers += files.length;
   }
+  const programs = [server, sender, receiver];
+  const before = programs.map(cpuTime);
   const begin = performance.now();
   const all = Promise.withResolvers<void>();
   const meanwhile = talk.measure(all.promise);
   let seconds = 0;
+  let cpu: number[] = [];
   try {
     await receiver.type('{"type":"accept","transfer":"all"}\n');
     for (let done = 0; done < count;) {
@@ -216,13 +229,14 @@ async function transfer(
       }
     }
     seconds = (performance.now() - begin) / 1000;
+    cpu = programs.map((program, i) => cpuTime(program) - before[i]!);
   } finally {
     all.resolve();
   }
-  const memory = [server, sender, receiver].map(peak);
+  const memory = programs.map(peak);
   await check(downloads);
   const offering = (begin - offered) / 1000;
-  return { seconds, offering, idle, meanwhile: await meanwhile, memory };
+  return { seconds, offering, idle, meanwhile: await meanwhile, memory, cpu };
 }
 
 // ---- files ----
@@ -336,12 +350,19 @@ function reportChat(runs: Map<Cipher, Run[]>): void {
   table(["chat of two others", "p50", "p95", "p99", "messages"], rows);
 }
 
-function memoryRow(what: string, runs: readonly Run[]): string[] {
+function costRow(what: string, runs: readonly Run[]): string[] {
   const most = (i: number) => Math.max(...runs.map(({ memory }) => memory[i]!));
-  return [what, ...[0, 1, 2].map((i) => String(most(i)))];
+  const cpu = (i: number) => median(runs.map(({ cpu }) => cpu[i]!));
+  const processes = [0, 1, 2];
+  return [what, ...processes.map((i) => String(most(i))), ...processes.map((i) => digits(cpu(i)))];
 }
 
-const MEMORY_HEAD = ["greatest RSS, MiB", "server", "sender", "receiver"];
+const COST_HEAD = [
+  "greatest RSS in MiB, CPU time in s",
+  ...["RSS", "CPU"].flatMap((of) =>
+    ["server", "sender", "receiver"].map((process) => `${process} ${of}`)
+  ),
+];
 
 async function main(): Promise<void> {
   const args = parseArgs(Deno.args, {
@@ -410,17 +431,17 @@ async function main(): Promise<void> {
     reportSpeed(measured, size);
     reportChat(runs);
     const rows = [...runs].map(([cipher, all]) =>
-      memoryRow(`${cipher}, ${many > 0 ? `${many} files` : `${mib} MiB`}`, all)
+      costRow(`${cipher}, ${many > 0 ? `${many} files` : `${mib} MiB`}`, all)
     );
     if (args.sparse !== undefined) {
       const small = `${folder}/small`;
       await makeFile(small, SMALL_MIB, false);
       for (const cipher of ciphers) {
         const run = await transfer(cipher, small, 1, () => Promise.resolve());
-        rows.push(memoryRow(`${cipher}, ${SMALL_MIB} MiB`, [run]));
+        rows.push(costRow(`${cipher}, ${SMALL_MIB} MiB`, [run]));
       }
     }
-    table(MEMORY_HEAD, rows);
+    table(COST_HEAD, rows);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

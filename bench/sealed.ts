@@ -157,10 +157,10 @@ for (
   if (hasNativeAead()) both.unshift(["native", nativeAead]);
   for (const [name, { seal, open }] of both) {
     const [key, nonce, associated] = [random(KEY_SIZE), random(NONCE_SIZE), random(23)];
-    const sealed = seal(key, nonce, associated, message);
+    const sealed = seal(key, nonce, associated, [message]);
     row(
       `  of it ${name} AEAD, seal`,
-      cost(() => seal(key, nonce, associated, message)),
+      cost(() => seal(key, nonce, associated, [message])),
       against,
       reference,
     );
