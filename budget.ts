@@ -53,10 +53,10 @@ export class TokenBucket {
 }
 
 /**
- * What counts of a message to one member: it is written once, not once for each member. So a file goes 64 times as
- * fast as a crowd is talked to.
+ * What counts of a frame that is cheap: it is written once or not at all, and not once for each member. So a file goes
+ * 64 times as fast as a crowd is talked to.
  */
-export const DIRECT_PART = 1 / 64;
+export const CHEAP_PART = 1 / 64;
 
 /** A quarter of a burst: who has got so much back has paused. */
 const RECOVERED = 1 / 4;
@@ -80,7 +80,7 @@ export class Meter {
    * Counts one frame.
    *
    * @param bytes its length, header included
-   * @param part how much of it counts: see `DIRECT_PART`
+   * @param part how much of it counts: see `CHEAP_PART`
    * @returns how many ms it has to wait, from `now` on; 0 if none
    */
   take(bytes: number, now: number, part = 1): number {

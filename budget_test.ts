@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import {
-  DIRECT_PART,
+  CHEAP_PART,
   DROP_AFTER_MS,
   Meter,
   Patience,
@@ -302,10 +302,10 @@ Deno.test("Patience: nobody is dropped that was not warned, at least 50 seconds 
   );
 });
 
-Deno.test("Meter: of a message to one member a 64th counts, of frames and of bytes", () => {
+Deno.test("Meter: of a frame that is cheap a 64th counts, of frames and of bytes", () => {
   const meter = new Meter({ frames: 10, frameBurst: 1, bytes: 64, byteBurst: 640 }, 0);
-  for (let i = 0; i < 64; i++) assertEquals(meter.take(1, 0, DIRECT_PART), 0);
-  assertEquals(meter.take(640 * 64, 0, DIRECT_PART), 0);
+  for (let i = 0; i < 64; i++) assertEquals(meter.take(1, 0, CHEAP_PART), 0);
+  assertEquals(meter.take(640 * 64, 0, CHEAP_PART), 0);
   assertEquals(meter.take(0, 0), Math.ceil(1000 / 64));
 });
 

@@ -1,10 +1,10 @@
 // What a client sends: frames in their order, at the pace that the room takes, kept until the server is known to
 // have taken them. So what was lost with a connection is sent again over the next, once.
 
-import { DIRECT_PART, Meter } from "./budget.ts";
+import { CHEAP_PART, Meter } from "./budget.ts";
 import { concat } from "./bytes.ts";
 import type { Source } from "./connection.ts";
-import { type Budget, isDirect } from "./protocol.ts";
+import { type Budget, isCheap } from "./protocol.ts";
 
 /** A write of this size is worth its call. */
 const WRITE_SIZE = 64 * 1024;
@@ -163,7 +163,7 @@ export class Outbox implements Source {
 
   /** Counts a frame against the budget; returns for how many ms it has to wait. */
   #pay(frame: Uint8Array): number {
-    const part = isDirect(frame) ? DIRECT_PART : 1;
+    const part = isCheap(frame) ? CHEAP_PART : 1;
     return this.#meter?.take(frame.length, performance.now(), part) ?? 0;
   }
 

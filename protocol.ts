@@ -273,9 +273,13 @@ export function frameSize(bytes: Uint8Array): number {
   return LENGTH_SIZE + readU32(bytes, 0);
 }
 
-/** Whether a member's frame that stands at the start of `bytes` is a message to one other, not to the room. */
-export function isDirect(bytes: Uint8Array): boolean {
-  return bytes[LENGTH_SIZE] === Type.MESSAGE && readU32(bytes, LENGTH_SIZE + 1) !== 0;
+/**
+ * Whether a member's frame that stands at the start of `bytes` costs others little: a message to one of them, and not
+ * to the room, or what says that such messages have come.
+ */
+export function isCheap(bytes: Uint8Array): boolean {
+  const type = bytes[LENGTH_SIZE];
+  return type === Type.HAVE || (type === Type.MESSAGE && readU32(bytes, LENGTH_SIZE + 1) !== 0);
 }
 
 /** The frame that stands whole at the start of `bytes`, which a server has made: views of it. */

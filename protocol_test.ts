@@ -22,7 +22,7 @@ import {
   type Frame,
   FrameDecoder,
   HEADER_SIZE,
-  isDirect,
+  isCheap,
   Left,
   MAX_BODY,
   MAX_FRAME,
@@ -161,11 +161,12 @@ Deno.test("encodeFrame: the body is copied, not changed and not kept", () => {
   assertStrictEquals(frame.buffer.byteLength, frame.length, "one allocation, of the frame's size");
 });
 
-Deno.test("isDirect: a message to one, not one to the room, and nothing else with an id", () => {
-  assertEquals(isDirect(encodeFrame(Type.MESSAGE, 7, Uint8Array.of(1))), true);
-  assertEquals(isDirect(encodeFrame(Type.MESSAGE, 2 ** 32 - 1)), true);
-  assertEquals(isDirect(encodeFrame(Type.MESSAGE, 0, Uint8Array.of(1))), false);
-  assertEquals(isDirect(encodeFrame(Type.HAVE, 7)), false);
+Deno.test("isCheap: a message to one and HAVE, not a message to the room, nor anything else with an id", () => {
+  assertEquals(isCheap(encodeFrame(Type.MESSAGE, 7, Uint8Array.of(1))), true);
+  assertEquals(isCheap(encodeFrame(Type.MESSAGE, 2 ** 32 - 1)), true);
+  assertEquals(isCheap(encodeFrame(Type.MESSAGE, 0, Uint8Array.of(1))), false);
+  assertEquals(isCheap(encodeHave(7)), true);
+  assertEquals(isCheap(encodeFrame(Type.PING, 7)), false);
 });
 
 Deno.test("readdress: type and id change, length and body stay", () => {

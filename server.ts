@@ -3,7 +3,7 @@
 //
 // A connection's life is `#serve`, from top to bottom. A session may have several, one after the other.
 
-import { DIRECT_PART, Meter, Patience } from "./budget.ts";
+import { CHEAP_PART, Meter, Patience } from "./budget.ts";
 import { drawPublicKey, privateKey } from "./cipher.ts";
 import { Connection, formatAddress, waits } from "./connection.ts";
 import { Counters, refusalOf } from "./counters.ts";
@@ -27,7 +27,7 @@ import {
   type Frame,
   type Greeting,
   type Hello,
-  isDirect,
+  isCheap,
   Left,
   MAX_FRAME,
   MAX_FRAME_BEFORE_ADMISSION,
@@ -610,7 +610,7 @@ export class Server {
     this.#received.frames++;
     this.#received.bytes += length;
     if (!meter) return 0;
-    const wait = meter.take(length, this.#now(), isDirect(frame.bytes) ? DIRECT_PART : 1);
+    const wait = meter.take(length, this.#now(), isCheap(frame.bytes) ? CHEAP_PART : 1);
     switch (patience.judge(wait, meter.recovered)) {
       case "go on":
         break;

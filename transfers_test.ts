@@ -578,3 +578,17 @@ Deno.test("transfers: what is offered to one and runs is cancelled once, by its 
     assertEquals(ada.client.transfers.filter(({ state }) => state !== "cancelled"), []);
   }
 });
+
+Deno.test("transfers: neither who sends nor who receives is slowed, though the room's budget is that of talk", async () => {
+  // Pieces, questions for them, and what says that they have come: each are more than a burst.
+  const budget = { frames: 5, frameBurst: 100, bytes: 2 ** 30, byteBurst: 2 ** 30 };
+  await using room = new TestRoom({ budget });
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs, accept: "all" });
+  ours.files.set("file", noise(20_000_000));
+  ada.client.offer("file");
+  await until(bob, "file", "done");
+  assertEquals(room.lines.filter((line) => line.includes("slowed")), []);
+  assertEquals(theirs.received.get("file"), ours.files.get("file"));
+});
