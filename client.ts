@@ -1013,10 +1013,11 @@ export class Client implements Room {
           throw new ProtocolError<ErrorCode>("unexpected", "it told us that we had left");
         }
         const who = this.#roster.person(id);
+        const mark = this.#markOf(id);
         this.#roster.remove(id);
         session.cipher.forget(id);
         this.#gaps.delete(id);
-        this.#transfers?.left(id);
+        this.#transfers?.left(id, mark);
         // Of two with one name there may be one left.
         this.#reunite();
         return { type: "left", who, reason, at };
@@ -1028,7 +1029,7 @@ export class Client implements Room {
         const isNews = this.#roster.setAway(id, away) && session.complete;
         if (!isNews) return undefined;
         if (away) this.#transfers?.away(id);
-        else this.#transfers?.resumed();
+        else this.#transfers?.resumed(this.#markOf(id));
         return { type: away ? "away" : "back", who: this.#roster.person(id), at };
       }
       case Type.MESSAGE: {

@@ -995,11 +995,14 @@ export class Transfers {
     }
   }
 
-  /** It is known who is here. */
-  reunite(): void {
+  /**
+   * It is known who is here; or, with `mark`, something has changed with who is known by that. In a large room members
+   * come and go all the time, and to look for one is to look at all.
+   */
+  reunite(mark?: string): void {
     const marks = new Map<string, Base[]>();
     for (const one of this.#all.values()) {
-      if (!one.live || one.mark === undefined) continue;
+      if (!one.live || one.mark === undefined || (mark ?? one.mark) !== one.mark) continue;
       if (this.#reaches(one)) continue;
       const list = marks.get(one.mark);
       if (list) list.push(one);
@@ -1029,10 +1032,9 @@ export class Transfers {
 
   /** Somebody has come: what was offered to the room before is for who comes later, too. */
   joined(id: number): void {
-    if (this.#all.size === 0) return;
-    this.reunite();
     const mark = this.#post.markOf(id);
-    if (mark === undefined) return;
+    if (this.#all.size === 0 || mark === undefined) return;
+    this.reunite(mark);
     const offers = [...this.#outgoing.values()].filter((one) => (
       one.mark === undefined && one.live && !one.receivers.has(mark)
     ));
@@ -1059,7 +1061,8 @@ export class Transfers {
     this.reunite();
   }
 
-  left(id: number): void {
+  /** @param mark by which it was known */
+  left(id: number, mark: string | undefined): void {
     this.#requests.drop(id);
     this.#control.delete(id);
     this.#held.delete(id);
@@ -1069,19 +1072,20 @@ export class Transfers {
       one.peer = undefined;
       if (one instanceof Incoming) one.download?.lose();
     }
-    this.reunite();
+    if (mark !== undefined) this.reunite(mark);
   }
 
   /** Somebody's connection is lost: what it was asked for may still come, and keeps nobody waiting. */
   away(id: number): void {
     for (const one of this.#running) if (one.peer === id) one.download?.park();
-    this.reunite();
+    const mark = this.#post.markOf(id);
+    if (mark !== undefined) this.reunite(mark);
   }
 
-  /** Somebody's connection, or this client's, is there again. */
-  resumed(): void {
+  /** This client's connection is there again; or somebody's, who is known by `mark`. */
+  resumed(mark?: string): void {
     for (const one of this.#running) if (this.#reaches(one)) one.download?.unpark();
-    this.reunite();
+    this.reunite(mark);
     this.#readAhead();
   }
 

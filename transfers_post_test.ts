@@ -150,3 +150,55 @@ Deno.test("Transfers: whatever is refused, lost with a session or cancelled: equ
   await Promise.all(Array.from({ length: 30 }, (_, seed) => play(seed)));
   assert(ends["done"]! >= 20 && ends["cancelled"]! >= 1, JSON.stringify(ends));
 });
+
+Deno.test("Transfers: while somebody is awaited who has left, others who come, go and are away are not looked through", async () => {
+  const disk = new MemoryDisk();
+  disk.files.set("file", noise(10));
+  const here = new Map([[1, "ada"], [2, "bob"]]);
+  const offered = Promise.withResolvers<void>();
+  let told: Parcels[] = [];
+  let looks = 0;
+  const person = (id: number): Person => (
+    { id, name: here.get(id) ?? "", self: id === 1, away: false }
+  );
+  const transfers = new Transfers({
+    self: person(1),
+    ready: true,
+    connected: true,
+    tell: (_, parcels) => (told.push(parcels), true),
+    say() {},
+    wake() {},
+    has: (id) => here.has(id),
+    person,
+    markOf: (id) => here.get(id),
+    find(mark) {
+      looks++;
+      return [...here].find(([, other]) => other === mark)?.[0];
+    },
+    isKnown: () => false,
+    event: ({ type }) => type === "offer" && offered.resolve(),
+  }, { disk });
+  transfers.offer("file", person(2), undefined);
+  await within("the offer", offered.promise);
+  await Promise.resolve();
+  here.delete(2);
+  transfers.left(2, "bob");
+  looks = 0;
+  told = [];
+  for (let id = 10; id < 20; id++) {
+    here.set(id, `other${id}`);
+    transfers.joined(id);
+    transfers.away(id);
+    transfers.resumed(here.get(id));
+    here.delete(id);
+    transfers.left(id, `other${id}`);
+  }
+  assertEquals(looks, 0);
+  // The one who is awaited is found, and offered it again.
+  here.set(30, "bob");
+  transfers.joined(30);
+  assertEquals(looks, 1);
+  await Promise.resolve();
+  assertEquals(told.map(({ parcels }) => parcels.map(({ kind }) => kind)), [["offer"]]);
+  await transfers.close();
+});
