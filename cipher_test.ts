@@ -5,7 +5,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import fc from "./property.ts";
+import fc from "./tests/support/property.ts";
 import { drawPublicKey, privateKey, XOR_PROMISE, XorCipher } from "./cipher.ts";
 
 const anyKey = fc.nat({ max: 255 });

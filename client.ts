@@ -4,9 +4,9 @@
 // A client lives longer than its sessions, and a session longer than its connections. What was said stays
 // `pending` until the room has confirmed it, over however many of both.
 
-import { Backoff } from "./backoff.ts";
+import { Backoff } from "./client/backoff.ts";
 import type { Cipher, Opened, Use } from "./cipher.ts";
-import { type Connection, formatAddress } from "./connection.ts";
+import { type Connection, formatAddress } from "./protocol/connection.ts";
 import {
   enter,
   type EnterOptions,
@@ -15,7 +15,7 @@ import {
   reenter,
   type Self,
   tooManyMembers,
-} from "./entrance.ts";
+} from "./client/handshake.ts";
 import {
   decodeEnvelope,
   decodeProfile,
@@ -24,12 +24,12 @@ import {
   ENVELOPE_OVERHEAD,
   NUMBER_OVERHEAD,
   type Profile,
-} from "./envelope.ts";
+} from "./protocol/envelope.ts";
 import { ChatError, CodeNeeded, ProtocolError, WrongCode } from "./errors.ts";
-import { comparison, fingerprint } from "./identity.ts";
-import { MAX_SEQ, type Numbering, Numbers, ORIGIN_SIZE } from "./numbering.ts";
-import { Outbox } from "./outbox.ts";
-import { decodeParcels, encodeParcels, type Parcels } from "./parcel.ts";
+import { comparison, fingerprint } from "./cipher/identity.ts";
+import { MAX_SEQ, type Numbering, Numbers, ORIGIN_SIZE } from "./protocol/message_ids.ts";
+import { Outbox } from "./client/outbox.ts";
+import { decodeParcels, encodeParcels, type Parcels } from "./protocol/file_messages.ts";
 import {
   AckOutcome,
   checkEmpty,
@@ -59,11 +59,11 @@ import {
   type RoomInfo,
   type Transfer,
 } from "./room.ts";
-import { Roster } from "./roster.ts";
-import { nameFault, printable } from "./text.ts";
-import { type TransferOptions, Transfers } from "./transfers.ts";
+import { Roster } from "./client/roster.ts";
+import { nameFault, printable } from "./text/printable.ts";
+import { type TransferOptions, Transfers } from "./files/transfers.ts";
 
-export type { Self } from "./entrance.ts";
+export type { Self } from "./client/handshake.ts";
 
 /** Enough for a goodbye to reach the other end of the world, in ms. */
 const FINISH_MS = 2_000;

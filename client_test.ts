@@ -1,10 +1,19 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { Backoff } from "./backoff.ts";
+import { Backoff } from "./client/backoff.ts";
 import { join } from "./client.ts";
-import { encodeEnvelope, encodeProfile } from "./envelope.ts";
+import { encodeEnvelope, encodeProfile } from "./protocol/envelope.ts";
 import { ChatError } from "./errors.ts";
-import { FaultProxy } from "./faults.ts";
-import { concat, Guest, Impostor, type Raw, TestRoom, within, wording, xor } from "./loopback.ts";
+import { FaultProxy } from "./tests/support/fault_proxy.ts";
+import {
+  concat,
+  Guest,
+  Impostor,
+  type Raw,
+  TestRoom,
+  within,
+  wording,
+  xor,
+} from "./tests/support/loopback.ts";
 import {
   AckOutcome,
   encodeAck,

@@ -1,8 +1,8 @@
 // Picks the verb. This file alone reads Deno.args.
 
 import config from "./deno.json" with { type: "json" };
-import { type Command, parseCommand } from "./args.ts";
-import { DONE, print, report } from "./output.ts";
+import { type Command, parseCommand } from "./cli/args.ts";
+import { DONE, print, report } from "./cli/output.ts";
 
 async function run(command: Command): Promise<number> {
   switch (command.verb) {
@@ -13,12 +13,12 @@ async function run(command: Command): Promise<number> {
       print(`chat ${config.version}\n`);
       return DONE;
     case "completions": {
-      const { completions } = await import("./completions.ts");
+      const { completions } = await import("./cli/completions.ts");
       print(completions(command.shell));
       return DONE;
     }
   }
-  const { crackTraffic, joinRoom, send, serve } = await import("./verbs.ts");
+  const { crackTraffic, joinRoom, send, serve } = await import("./cli/serve.ts");
   switch (command.verb) {
     case "serve":
       return await serve(command);

@@ -199,7 +199,7 @@ export interface Resume {
   readonly room: number;
   /** The same for its own log. */
   readonly own: number;
-  /** In sealed rooms: an HMAC, see `resume.ts`, in unpadded base64url. */
+  /** In sealed rooms: an HMAC, see `protocol/resume.ts`, in unpadded base64url. */
   readonly proof?: string;
 }
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
-import { concat } from "./bytes.ts";
-import fc from "./property.ts";
+import { concat } from "./text/bytes.ts";
+import fc from "./tests/support/property.ts";
 import { ProtocolError } from "./errors.ts";
 import {
   AckOutcome,

@@ -1,5 +1,5 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { ADA, BOB, EVENTS } from "./fake_room.ts";
+import { ADA, BOB, EVENTS } from "./tests/support/fake_room.ts";
 import { findPerson, listed, news, type Person, remarks, type RoomEvent } from "./room.ts";
 
 // ---- who is meant ----

@@ -3,17 +3,17 @@
 //
 // A connection's life is `#serve`, from top to bottom. A session may have several, one after the other.
 
-import { CHEAP_PART, Meter, Patience } from "./budget.ts";
+import { CHEAP_PART, Meter, Patience } from "./protocol/rate_limit.ts";
 import { drawPublicKey, privateKey } from "./cipher.ts";
-import { Connection, formatAddress, waits } from "./connection.ts";
-import { Counters, refusalOf } from "./counters.ts";
+import { Connection, formatAddress, waits } from "./protocol/connection.ts";
+import { Counters, refusalOf } from "./server/metrics.ts";
 import { ChatError, ProtocolError } from "./errors.ts";
-import { flusher } from "./flush.ts";
-import { Hub, type HubOptions, type Outlet, type Start } from "./hub.ts";
-import type { Interpreter } from "./interpreter.ts";
-import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
-import type { LeftReason, ServerEvent } from "./log.ts";
-import { type AdmissionRecord, answerLogin } from "./opaque.ts";
+import { flusher } from "./server/flush.ts";
+import { Hub, type HubOptions, type Outlet, type Start } from "./server/hub.ts";
+import type { Interpreter } from "./server/adapter.ts";
+import { DEFAULT_LIMITS, type Limits } from "./server/limits.ts";
+import type { LeftReason, ServerEvent } from "./server/events.ts";
+import { type AdmissionRecord, answerLogin } from "./cipher/opaque.ts";
 import {
   checkEmpty,
   checkProfile,
@@ -41,9 +41,9 @@ import {
   Type,
   VERSION,
 } from "./protocol.ts";
-import { checkResume, drawToken } from "./resume.ts";
-import { Session, Sessions, Tally } from "./sessions.ts";
-import { networkOf, TryCounter, UNDECIDED_MS } from "./tries.ts";
+import { checkResume, drawToken } from "./protocol/resume.ts";
+import { Session, Sessions, Tally } from "./server/sessions.ts";
+import { networkOf, TryCounter, UNDECIDED_MS } from "./server/login_tries.ts";
 
 /** Enough for a last word to reach the other end of the world; a stop waits so long at most, in ms. */
 const FINISH_MS = 2_000;

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { encodeEnvelope, encodeProfile, NUMBER_OVERHEAD } from "./envelope.ts";
+import { encodeEnvelope, encodeProfile, NUMBER_OVERHEAD } from "./protocol/envelope.ts";
 import { ChatError } from "./errors.ts";
-import { LineSplitter } from "./lines.ts";
-import { concat, Guest, Raw, TestRoom, within, wording, xor } from "./loopback.ts";
+import { LineSplitter } from "./text/lines.ts";
+import { concat, Guest, Raw, TestRoom, within, wording, xor } from "./tests/support/loopback.ts";
 import {
   AckOutcome,
   encodeError,

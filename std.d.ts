@@ -1,6 +1,6 @@
 // Types for the parts of `@std` that this project uses. The modules come from npm (see `imports` in
 // deno.json), where they are published without types; these declarations are written from the
-// library's documentation, and `std_test.ts` calls each of them.
+// library's documentation, and `tests/std_test.ts` calls each of them.
 
 declare module "@std/assert" {
   export class AssertionError extends Error {}

@@ -4,9 +4,9 @@
 //   deno run --allow-read bench/crack.ts [CONVERSATIONS] [SEED]      1,000 and 2428, unless given
 
 import { privateKey } from "../cipher.ts";
-import { crack, type Finding, readTraffic } from "../crack.ts";
-import { generator } from "../faults.ts";
-import { conversation, LANGUAGES } from "./sentences.ts";
+import { crack, type Finding, readTraffic } from "../classic/crack.ts";
+import { generator } from "../tests/support/fault_proxy.ts";
+import { conversation, LANGUAGES } from "../tests/support/sentences.ts";
 
 const LENGTHS = [10, 20, 40, 60, 100] as const;
 /** From here on all are to be found. */

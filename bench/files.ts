@@ -17,8 +17,8 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { createHash } from "node:crypto";
 import { join } from "../client.ts";
-import { Home, Program } from "../e2e.ts";
-import { Identity, KnownNames } from "../identity.ts";
+import { Home, Program } from "../tests/support/program.ts";
+import { Identity, KnownNames } from "../cipher/identity.ts";
 import type { RoomEvent } from "../room.ts";
 
 const CIPHERS = ["xor", "sealed"] as const;

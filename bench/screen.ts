@@ -11,8 +11,8 @@
 
 import { stripAnsiCode } from "@std/fmt/colors";
 import * as pty from "@lydell/node-pty";
-import { home, Program, start } from "../e2e.ts";
-import { KEY, within } from "../loopback.ts";
+import { home, Program, start } from "../tests/support/program.ts";
+import { KEY, within } from "../tests/support/loopback.ts";
 
 /** What the members in the worker have to do. */
 export interface Order {

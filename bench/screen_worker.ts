@@ -3,8 +3,8 @@
 
 /// <reference lib="deno.worker" />
 
-import { decodeEnvelope, encodeEnvelope, encodeProfile } from "../envelope.ts";
-import { Raw, xor } from "../loopback.ts";
+import { decodeEnvelope, encodeEnvelope, encodeProfile } from "../protocol/envelope.ts";
+import { Raw, xor } from "../tests/support/loopback.ts";
 import { encodeFrame, Type } from "../protocol.ts";
 import type { Order, Talk } from "./screen.ts";
 

@@ -11,10 +11,10 @@ import {
   nativeAead,
   NONCE_SIZE,
   portableAead,
-} from "../aead.ts";
-import { SealedCipher } from "../cipher_sealed.ts";
-import { Identity } from "../identity.ts";
-import { answerLogin, register, startLogin } from "../opaque.ts";
+} from "../cipher/aead.ts";
+import { SealedCipher } from "../cipher/sealed.ts";
+import { Identity } from "../cipher/identity.ts";
+import { answerLogin, register, startLogin } from "../cipher/opaque.ts";
 
 /** How long each figure is measured, in ms. */
 const MEASURE_MS = 400;

@@ -3,7 +3,7 @@
 //
 //   deno run --allow-all bench/slow.ts
 
-import { Raw } from "../loopback.ts";
+import { Raw } from "../tests/support/loopback.ts";
 import {
   AckOutcome,
   encodeFrame,
@@ -17,7 +17,7 @@ import {
   PREFACE,
   Type,
 } from "../protocol.ts";
-import { SoakServer } from "./soak_server.ts";
+import { SoakServer } from "../tests/support/soak_server.ts";
 import { Latencies } from "./strangers.ts";
 
 const MEMBERS = 100;

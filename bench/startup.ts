@@ -4,7 +4,7 @@
 //   deno run --allow-all bench/startup.ts                        from source, beside `deno run`
 //   CHAT_BINARY=dist/chat deno run --allow-all bench/startup.ts  the executable, beside one that only says hello
 
-import { start } from "../e2e.ts";
+import { start } from "../tests/support/program.ts";
 
 const RUNS = 15;
 

@@ -1,15 +1,15 @@
 // Connections that mean no good, and members that talk meanwhile: what that costs the server in memory, and the
-// members in time. Most of it is for strangers_test.ts.
+// members in time. Most of it is for tests/network/strangers_test.ts.
 //
 //   deno run --allow-all bench/strangers.ts [KINDS] [COUNT] [SECONDS]
 //
 // KINDS are some of `Kind`, with commas between; COUNT is how many of each. Who is thrown out comes again.
 
 import { assertEquals } from "@std/assert";
-import { DEFAULT_BUDGET } from "../limits.ts";
-import { Guest, within } from "../loopback.ts";
+import { DEFAULT_BUDGET } from "../server/limits.ts";
+import { Guest, within } from "../tests/support/loopback.ts";
 import { HANDSHAKE_MS } from "../protocol.ts";
-import { type Holding, MB, SoakServer } from "./soak_server.ts";
+import { type Holding, MB, SoakServer } from "../tests/support/soak_server.ts";
 
 /** What they do: the first four never get in. */
 export type Kind =
@@ -46,7 +46,7 @@ export interface Report {
 
 /** Some connections of one kind, in a thread of their own. */
 export class Strangers implements AsyncDisposable {
-  readonly #worker = new Worker(new URL("./strangers_worker.ts", import.meta.url), {
+  readonly #worker = new Worker(new URL("../tests/support/strangers_worker.ts", import.meta.url), {
     type: "module",
   });
   readonly #states = {

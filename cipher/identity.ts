@@ -1,0 +1,220 @@
+// Who a member is: its Ed25519 key (RFC 8032), the words by which two people compare keys, and the names
+// that are known with their keys. Pure: files are read and written elsewhere.
+
+import { type KeyObject, randomBytes, scryptSync, sign, verify } from "node:crypto";
+import { toWords } from "./codes.ts";
+import { CURVE_KEY_SIZE, publicBytes, toPrivateKey, toPublicKey } from "./keys.ts";
+import { nameFault, printable } from "../text/printable.ts";
+
+/** Bytes of a private key's seed. */
+export const SEED_SIZE = CURVE_KEY_SIZE;
+/** Bytes of a public key. */
+export const PUBLIC_KEY_SIZE = CURVE_KEY_SIZE;
+/** Bytes of a signature. */
+export const SIGNATURE_SIZE = 64;
+
+/** A member's own key. */
+export class Identity {
+  /** Keep it secret: whoever has it can speak as this member. */
+  readonly seed: Uint8Array<ArrayBuffer>;
+  readonly publicKey: Uint8Array<ArrayBuffer>;
+  readonly #key: KeyObject;
+
+  /** @throws {RangeError} if the seed does not have `SEED_SIZE` bytes */
+  constructor(seed: Uint8Array) {
+    this.seed = new Uint8Array(seed);
+    this.#key = toPrivateKey("Ed25519", seed);
+    this.publicKey = publicBytes(this.#key);
+  }
+
+  static generate(): Identity {
+    return new Identity(randomBytes(SEED_SIZE));
+  }
+
+  sign(message: Uint8Array): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(sign(null, message, this.#key));
+  }
+}
+
+/** A public key, made ready once to check many signatures. */
+export class Verifier {
+  readonly publicKey: Uint8Array<ArrayBuffer>;
+  readonly #key: KeyObject;
+
+  /** @throws {RangeError} if this is no public key, or one under which anybody could sign */
+  constructor(publicKey: Uint8Array) {
+    this.publicKey = new Uint8Array(publicKey);
+    this.#key = toPublicKey("Ed25519", this.publicKey);
+    if (isWeak(this.publicKey)) {
+      throw new RangeError("Cannot use a public key: it is weak, anybody could sign under it");
+    }
+  }
+
+  /** Whether `signature` is this key's, for exactly this message. */
+  verify(message: Uint8Array, signature: Uint8Array): boolean {
+    return signature.length === SIGNATURE_SIZE && verify(null, message, this.#key, signature);
+  }
+}
+
+/**
+ * The y coordinates, little-endian, of the eight points of small order. Under such a key a signature can be
+ * made without a private key, and fits most messages: RFC 8032 does not ask verifiers to refuse it.
+ */
+const SMALL_ORDER: readonly string[] = [
+  "0000000000000000000000000000000000000000000000000000000000000000",
+  "0100000000000000000000000000000000000000000000000000000000000000",
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+];
+
+/** The field's prime, 2^255 - 19, big-endian: a y that is not below it is a second spelling of a key. */
+const PRIME = "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed";
+
+function isWeak(publicKey: Uint8Array): boolean {
+  const y = Uint8Array.from(publicKey);
+  // The topmost bit is the sign of x.
+  y[PUBLIC_KEY_SIZE - 1]! &= 0x7f;
+  // Hex of one length compares as the numbers do.
+  return SMALL_ORDER.includes(y.toHex()) || y.reverse().toHex() >= PRIME;
+}
+
+/** A key as people write it down: base64 of the public key, without padding. */
+export function fingerprint(publicKey: Uint8Array): string {
+  return publicKey.toBase64({ omitPadding: true });
+}
+
+/** Words in a comparison: 88 bits. */
+const COMPARISON_WORDS = 8;
+/** scrypt (RFC 7914) with 16 MiB: some ten milliseconds here, for a forger at each of 2^44 tries. */
+const COMPARISON_COST = { N: 16 * 1024, r: 8, p: 1 };
+
+/**
+ * What two members compare aloud: the same eight words on both screens, if each has the other's true key.
+ * Somebody in the middle with a key for each side would have to find two keys that give the same words.
+ */
+export function comparison(one: Uint8Array, other: Uint8Array): string {
+  // The same order on both sides; keys have one length, so nothing needs to part them.
+  const keys = [one.toHex(), other.toHex()].sort().join("");
+  const size = Math.ceil(COMPARISON_WORDS * 11 / 8);
+  const hash = scryptSync(Uint8Array.fromHex(keys), "chat/1 compare", size, COMPARISON_COST);
+  return toWords(hash, COMPARISON_WORDS).join(" ");
+}
+
+/** What is known about a name that came with a key. */
+export type Acquaintance =
+  /** Never heard of; now remembered, if there is room for more names. */
+  | "new"
+  /** As always. */
+  | "known"
+  /** The name belongs to another key. */
+  | "changed";
+
+/** Names that are kept: more than anybody meets, and no more than a file should grow to. */
+export const MAX_NAMES = 10_000;
+
+interface Known {
+  readonly key: string;
+  /** The day on which it was first seen, as `2026-01-31`. */
+  readonly since: string;
+}
+
+/**
+ * Names and their keys, on trust at first sight, as SSH does it for hosts. A line each: name, key, and the
+ * day it was first seen. Several clients of one user share the file, so each writes only what is new.
+ */
+export class KnownNames {
+  #names: Map<string, Known>;
+  /** What the file does not have yet: names that were met, and names that the user has decided on. */
+  readonly #met = new Set<string>();
+  readonly #trusted = new Set<string>();
+
+  /**
+   * @param text what the file has
+   * @throws {RangeError} with the number of the line that is damaged
+   */
+  constructor(text = "") {
+    this.#names = parseNames(text);
+  }
+
+  /** Something is here that the file does not have. */
+  get changed(): boolean {
+    return this.#met.size > 0 || this.#trusted.size > 0;
+  }
+
+  /**
+   * Takes over what the file has now. Another client may have written it, or the user: so it counts for
+   * more than what was read before, and only what was decided here counts for more than the file.
+   *
+   * @throws {RangeError} as the constructor, and then nothing has changed
+   */
+  merge(text: string): void {
+    const names = parseNames(text);
+    for (const name of this.#met) {
+      if (!names.has(name) && names.size < MAX_NAMES) names.set(name, this.#names.get(name)!);
+    }
+    for (const name of this.#trusted) names.set(name, this.#names.get(name)!);
+    this.#names = names;
+  }
+
+  /** The file has everything now. */
+  saved(): void {
+    this.#met.clear();
+    this.#trusted.clear();
+  }
+
+  /**
+   * Compares a name's key with what is known; remembers a new name.
+   *
+   * @param today as `2026-01-31`
+   */
+  meet(name: string, publicKey: Uint8Array, today: string): Acquaintance {
+    const key = fingerprint(publicKey);
+    const known = this.#names.get(name);
+    if (known) return known.key === key ? "known" : "changed";
+    if (this.#names.size < MAX_NAMES) {
+      this.#remember(name, { key, since: today });
+      this.#met.add(name);
+    }
+    return "new";
+  }
+
+  /** The user has compared words: from now on the name belongs to this key. */
+  trust(name: string, publicKey: Uint8Array, today: string): void {
+    this.#remember(name, { key: fingerprint(publicKey), since: today });
+    this.#trusted.add(name);
+  }
+
+  /** What the file should have. */
+  toString(): string {
+    const lines = Array.from(this.#names, ([name, { key, since }]) => `${name} ${key} ${since}\n`);
+    return `# Names that chat knows: NAME KEY FIRST-SEEN. Delete a line to forget a name.\n${
+      lines.join("")
+    }`;
+  }
+
+  /** Names come from others: one that is not valid could break the file. */
+  #remember(name: string, known: Known): void {
+    const fault = nameFault(name);
+    if (fault !== undefined) {
+      throw new RangeError(`Cannot remember "${printable(name)}": a name ${fault}`);
+    }
+    this.#names.set(name, known);
+  }
+}
+
+const KEY_TEXT = /^[A-Za-z0-9+/]{43}$/;
+const DAY_TEXT = /^\d{4}-\d\d-\d\d$/;
+
+function parseNames(text: string): Map<string, Known> {
+  const names = new Map<string, Known>();
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.trim() === "" || line.startsWith("#")) continue;
+    const [name = "", key = "", since = "", ...rest] = line.trim().split(/\s+/);
+    const valid = nameFault(name) === undefined && KEY_TEXT.test(key) && DAY_TEXT.test(since);
+    if (!valid || rest.length > 0) throw new RangeError(`line ${index + 1} is not NAME KEY DAY`);
+    // Of two lines for one name the first counts: it was there before.
+    if (!names.has(name)) names.set(name, { key, since });
+  }
+  return names;
+}

@@ -1,0 +1,536 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
+import { READ_SIZE, REST_MS, SILENCE_MS } from "../protocol/classic_wire.ts";
+import { ClassicInterpreter } from "./member.ts";
+import { encodeEnvelope, encodeProfile } from "../protocol/envelope.ts";
+import { ChatError } from "../errors.ts";
+import { FakeTimer } from "../tests/support/fake_clock.ts";
+import { concat, Guest, KEY, Raw, TestRoom, within, xor } from "../tests/support/loopback.ts";
+import { AckOutcome, encodeFrame, parseAck, parseError, PREFACE, Type } from "../protocol.ts";
+import { MemoryDisk } from "../tests/support/memory_disk.ts";
+import type { ServerOptions } from "../server.ts";
+
+const utf8 = new TextEncoder();
+
+/** A client as the original has it, from its description: plain sockets, and the key by hand. */
+class Original implements AsyncDisposable {
+  readonly raw: Raw;
+  readonly #key: number;
+  /** Of what it gets, bytes that are not a whole character yet. */
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
+  /** All that it has got. */
+  heard = "";
+
+  constructor(raw: Raw, publicKey: number) {
+    this.raw = raw;
+    this.#key = (publicKey - 10) & 255;
+  }
+
+  /** Says nothing until it has the key, and reads it as the original does. */
+  static async join(room: { port: number }, timer: FakeTimer, publicKey = KEY): Promise<Original> {
+    const raw = await Raw.connect(room);
+    const before = timer.count(SILENCE_MS);
+    if (before === 0) await timer.waits(SILENCE_MS);
+    timer.pass(SILENCE_MS);
+    const original = new Original(raw, publicKey);
+    assertEquals(new TextDecoder().decode(await original.recv()), String(publicKey));
+    // What it is told waits until it has surely read that.
+    timer.pass(SILENCE_MS);
+    return original;
+  }
+
+  /** Called as the room calls it. */
+  get name(): string {
+    return String(this.raw.conn.localAddr.port);
+  }
+
+  /** What one read gives, as it came; empty at the end. */
+  async recv(): Promise<Uint8Array<ArrayBuffer>> {
+    const buffer = new Uint8Array(READ_SIZE);
+    const count = await within("something to read", this.raw.conn.read(buffer));
+    return buffer.subarray(0, count ?? 0);
+  }
+
+  crypt(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+    return Uint8Array.from(bytes, (byte) => byte ^ this.#key);
+  }
+
+  async say(text: string): Promise<void> {
+    await this.raw.write(this.crypt(utf8.encode(text)));
+  }
+
+  /** Reads until this has come, and nothing behind it. */
+  async until(text: string): Promise<void> {
+    while (!this.heard.endsWith(text)) {
+      const bytes = await this.recv();
+      if (bytes.length === 0) throw new Error(`It ended behind: ${this.heard.slice(-200)}`);
+      this.heard += this.#decoder.decode(this.crypt(bytes), { stream: true });
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.raw[Symbol.asyncDispose]();
+  }
+}
+
+/** A room that the original's clients may join; nobody is one of these before `timer` says so. */
+function openRoom(timer: FakeTimer, options: Partial<ServerOptions> = {}): TestRoom {
+  return new TestRoom({
+    classic: (publicKey) => new ClassicInterpreter(publicKey, timer.after),
+    ...options,
+  });
+}
+
+// ---- the main job ----
+
+Deno.test("ClassicInterpreter: under each key the original gets the key alone, and talks both ways", async () => {
+  for (const publicKey of [0, 9, 10, 198, 255]) {
+    const timer = new FakeTimer(REST_MS);
+    await using room = openRoom(timer, { publicKey });
+    await using guest = await Guest.join(room, "guest");
+    await using original = await Original.join(room, timer, publicKey);
+    const { who } = await guest.next("joined");
+    assertEquals([who.name, who.classic], [original.name, true]);
+    await guest.say("So it starts!");
+    await original.until("guest: So it starts!");
+    assertEquals(original.heard, "guest: So it starts!");
+    await original.say("Yep! äß🎉");
+    const { from, text, action } = await guest.next("message", (event) => !event.from.self);
+    assertEquals([from.name, text, action], [original.name, "Yep! äß🎉", false]);
+    guest.client.act("waves");
+    await original.until("* guest waves");
+  }
+});
+
+Deno.test("ClassicInterpreter: the original's conversation, between two of its clients and one of ours", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer);
+  await using guest = await Guest.join(room, "guest");
+  await using one = await Original.join(room, timer);
+  await using two = await Original.join(room, timer);
+  for (const text of ["So it starts!", "Right?"]) {
+    await one.say(text);
+    await two.until(`${one.name}: ${text}`);
+  }
+  for (const text of ["Yep!", "Here we go!"]) {
+    await two.say(text);
+    await one.until(`${two.name}: ${text}`);
+  }
+  // Nobody is told what it has said itself, nor who comes and goes.
+  assertEquals(one.heard, `${two.name}: Yep!${two.name}: Here we go!`);
+  assertEquals(two.heard, `${one.name}: So it starts!${one.name}: Right?`);
+  await guest.next("message", ({ text }) => text === "Here we go!");
+  assertEquals(guest.heard, [
+    ...[`${one.name}: So it starts!`, `${one.name}: Right?`],
+    ...[`${two.name}: Yep!`, `${two.name}: Here we go!`],
+  ]);
+  one.raw.conn.close();
+  const { who, reason } = await guest.next("left");
+  assertEquals([who.name, reason], [one.name, "left"]);
+});
+
+Deno.test("ClassicInterpreter: ten of its clients and ten of ours hear everybody else, once and in one order", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer);
+  await using all = new AsyncDisposableStack();
+  const guests: Guest[] = [];
+  const originals: Original[] = [];
+  for (let i = 0; i < 10; i++) guests.push(all.use(await Guest.join(room, `guest${i}`)));
+  for (let i = 0; i < 10; i++) originals.push(all.use(await Original.join(room, timer)));
+  for (let turn = 0; turn < 3; turn++) {
+    guests.forEach(({ client }, i) => client.say(`<${turn} of guest ${i}>`));
+    for (const original of originals) await original.say(`<${turn} of ${original.name}>`);
+    // Else two of one's messages may come in one read, and be one.
+    const count = 20 * (turn + 1);
+    for (const guest of guests) while (guest.heard.length < count) await guest.next("message");
+  }
+  const [first, ...others] = guests;
+  for (const { heard } of others) assertEquals(heard, first!.heard);
+  assertEquals(new Set(first!.heard).size, 60);
+  for (const original of originals) {
+    const expected = first!.heard.filter((line) => !line.startsWith(`${original.name}: `));
+    assertEquals(expected.length, 57);
+    const length = expected.join("").length;
+    while (original.heard.replaceAll("\n", "").length < length) {
+      const seen = original.heard.length;
+      await original.until(">");
+      assert(original.heard.length >= seen);
+      if (original.heard.replaceAll("\n", "").length < length) original.heard += "\n";
+    }
+    // Lines that came in one piece are told apart; of others, each came by itself, or behind one.
+    assertEquals(original.heard.replaceAll("\n", ""), expected.join(""));
+  }
+});
+
+// ---- borders ----
+
+Deno.test("ClassicInterpreter: texts around 1024 bytes come whole, in pieces that fit and cut no character", async () => {
+  const timer = new FakeTimer();
+  await using room = openRoom(timer);
+  await using guest = await Guest.join(room, "g");
+  await using original = await Original.join(room, timer);
+  const strict = new TextDecoder("utf-8", { fatal: true });
+  for (const size of [1023, 1024, 1025, 3000]) {
+    for (const character of ["x", "é", "€", "🎉"]) {
+      const front = "g: ".length;
+      const width = utf8.encode(character).length;
+      const count = Math.floor((size - front) / width);
+      const text = "y".repeat(size - front - count * width) + character.repeat(count);
+      guest.client.say(text);
+      let heard = "";
+      while (heard.length < front + text.length) {
+        // Each read gives one piece, for nothing more comes before the rest is over.
+        const bytes = await original.recv();
+        heard += strict.decode(original.crypt(bytes));
+        await timer.waits(REST_MS);
+        timer.pass(REST_MS);
+      }
+      assertEquals(heard, `g: ${text}`);
+    }
+  }
+});
+
+Deno.test("ClassicInterpreter: what the original says around 1024 bytes comes whole, and no character is cut", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer);
+  await using guest = await Guest.join(room, "guest");
+  await using original = await Original.join(room, timer);
+  for (const size of [1, 1023, 1024, 1025, 3000]) {
+    for (const character of ["x", "é", "€", "🎉"]) {
+      const text = "yy" + character.repeat(Math.ceil(size / utf8.encode(character).length));
+      await original.say(text);
+      let heard = "";
+      while (heard.length < text.length) {
+        const message = await guest.next("message");
+        assert(message.text.isWellFormed());
+        assertLessOrEqual(utf8.encode(message.text).length, READ_SIZE + 3);
+        heard += message.text;
+      }
+      assertEquals(heard, text);
+    }
+  }
+});
+
+Deno.test("ClassicInterpreter: a character that comes byte by byte is one, and what is no character is replaced", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer);
+  await using guest = await Guest.join(room, "guest");
+  await using original = await Original.join(room, timer);
+  for (const byte of utf8.encode("🎉")) {
+    await original.raw.write(original.crypt(Uint8Array.of(byte)));
+  }
+  assertEquals((await guest.next("message")).text, "🎉");
+  await original.raw.write(original.crypt(Uint8Array.of(0x61, 0xff, 0x62)));
+  assertEquals((await guest.next("message")).text, "a\ufffdb");
+  // What has begun when it leaves is said: something was.
+  await original.raw.write(original.crypt(Uint8Array.of(0xe2, 0x82)));
+  await original.raw.end();
+  assertEquals((await guest.next("message")).text, "\ufffd");
+  assertEquals((await guest.next("left")).reason, "left");
+});
+
+Deno.test("ClassicInterpreter: what a terminal could obey is shown to the original, not sent, and lines look like none of others", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer);
+  await using guest = await Guest.join(room, "guest");
+  await using original = await Original.join(room, timer);
+  await guest.say("\x1b[2Jboo\nben: I owe you");
+  await original.until("guest: ␛[2Jboo\n  ben: I owe you");
+  // The other way they are as in each message: who shows them sees to it.
+  await original.say("\x1b[2Jboo");
+  assertEquals((await guest.next("message", ({ from }) => !from.self)).text, "\x1b[2Jboo");
+});
+
+Deno.test("ClassicInterpreter: behind the key comes nothing until it has surely been read", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer);
+  await using guest = await Guest.join(room, "guest");
+  await using raw = await Raw.connect(room);
+  await timer.waits(SILENCE_MS);
+  timer.pass(SILENCE_MS);
+  await guest.next("joined");
+  await guest.say("too early");
+  const original = new Original(raw, KEY);
+  assertEquals(new TextDecoder().decode(await original.recv()), "198");
+  timer.pass(SILENCE_MS);
+  await original.until("guest: too early");
+});
+
+// ---- who is who ----
+
+Deno.test("ClassicInterpreter: who says the preface is no client of the original, and the wrong one is refused", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer);
+  await using raw = await Raw.connect(room);
+  assertEquals(await raw.hello(), 1);
+  await using wrong = await Raw.connect(room);
+  await wrong.write(utf8.encode("chat/9\n"));
+  assertEquals(parseError((await wrong.frameOf(Type.ERROR)).body).code, "version");
+  await using noise = await Raw.connect(room);
+  await noise.write(utf8.encode("hello?"));
+  assertEquals(parseError((await noise.frameOf(Type.ERROR)).body).code, "not-chat");
+  await using gone = await Raw.connect(room);
+  await timer.waits(SILENCE_MS);
+  await gone.end();
+  assertEquals(await gone.rest(), new Uint8Array(0));
+  // The time of each of them has ended with what it said.
+  assertEquals(timer.count(SILENCE_MS), 0);
+});
+
+Deno.test("ClassicInterpreter: a preface that has come too late is no message", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer);
+  await using guest = await Guest.join(room, "guest");
+  await using late = await Original.join(room, timer);
+  await late.raw.write(PREFACE);
+  assertEquals((await guest.next("left")).reason, "refused");
+  assertEquals(await late.raw.rest(), new Uint8Array(0));
+  assertEquals(guest.heard, []);
+});
+
+Deno.test("ClassicInterpreter: two from one port are told apart, and a new name is heard", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer);
+  await using guest = await Guest.join(room, "guest");
+  await using original = await Original.join(room, timer);
+  await using other = await Raw.connect(room);
+  await other.hello(xor.seal(encodeProfile({ name: original.name })));
+  await other.write(encodeFrame(Type.MESSAGE, 0, xor.seal(utf8.encode("Tit is me"))));
+  await original.until(`${original.name}#3: it is me`);
+  guest.client.rename("host");
+  await guest.next("renamed");
+  await guest.say("and me");
+  await original.until("host: and me");
+  await using nameless = await Raw.connect(room);
+  await nameless.hello(utf8.encode("no profile"));
+  await nameless.write(encodeFrame(Type.MESSAGE, 0, xor.seal(utf8.encode("Thm"))));
+  await original.until("#4: hm");
+});
+
+Deno.test("ClassicInterpreter: who has left is still named in what it said", async () => {
+  const timer = new FakeTimer();
+  await using room = openRoom(timer);
+  await using watcher = await Guest.join(room, "watcher");
+  await using original = await Original.join(room, timer);
+  {
+    await using short = await Guest.join(room, "short");
+    await short.say("1");
+    await original.until("short: 1");
+    await timer.waits(REST_MS);
+    // It rests; meanwhile both are said, and one leaves.
+    await short.say("2");
+    await watcher.say("3");
+  }
+  await watcher.next("left");
+  timer.pass(REST_MS);
+  await original.until("short: 2\nwatcher: 3");
+});
+
+// ---- what it can't do ----
+
+Deno.test("ClassicInterpreter: direct messages and files for the original are refused in words, and nothing is sent", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer);
+  await using guest = await Guest.join(room, "guest");
+  await using original = await Original.join(room, timer);
+  const { who } = await guest.next("joined");
+  assertEquals(guest.client.members.map(({ classic }) => classic), [undefined, true]);
+  for (
+    const act of [() => guest.client.tell(who.id, "psst"), () => guest.client.offer("x", who.id)]
+  ) {
+    try {
+      act();
+      throw new Error("It was taken");
+    } catch (error) {
+      assert(error instanceof ChatError);
+      assertStringIncludes(error.message, `${original.name}`);
+      assertStringIncludes(error.message, "original program");
+    }
+  }
+  // A client that does not know better is told that it has not arrived; so is nobody fooled.
+  await using raw = await Raw.connect(room);
+  await raw.hello();
+  await raw.write(encodeFrame(Type.MESSAGE, who.id, xor.seal(utf8.encode("Tpsst"))));
+  assertEquals(parseAck((await raw.frameOf(Type.ACK)).body).outcome, AckOutcome.GONE);
+  // Nor has it words for what is no text.
+  const bodies = [
+    encodeEnvelope({ kind: "file", body: new Uint8Array(9) }),
+    utf8.encode("?"),
+    Uint8Array.of(0x54, 0xff),
+  ];
+  for (const body of bodies) await raw.write(encodeFrame(Type.MESSAGE, 0, xor.seal(body)));
+  await guest.say("behind all that");
+  await original.until("guest: behind all that");
+  assertEquals(original.heard, "guest: behind all that");
+});
+
+Deno.test("ClassicInterpreter: who offers to the room is told once who can't take it, and nobody else is", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer);
+  const disk = new MemoryDisk();
+  disk.files.set("a.txt", utf8.encode("a"));
+  await using guest = await Guest.join(room, "guest", { files: { disk } });
+  await using watcher = await Guest.join(room, "watcher", { files: { disk: new MemoryDisk() } });
+  await using original = await Original.join(room, timer);
+  const { who } = await guest.next("joined", ({ who }) => who.name === original.name);
+  assertEquals(who.classic, true);
+  guest.client.offer("a.txt");
+  assertEquals((await guest.next("offer")).without?.map(({ name }) => name), [original.name]);
+  assertEquals((await watcher.next("offer")).without, undefined);
+  // Where one of ours alone is asked, all can take it.
+  guest.client.offer("a.txt", "watcher");
+  assertEquals((await guest.next("offer")).without, undefined);
+  await original.raw.end();
+  await guest.next("left");
+  guest.client.offer("a.txt");
+  assertEquals((await guest.next("offer")).without, undefined);
+});
+
+Deno.test("ClassicInterpreter: what is said again is not told again, nor what was said before it came", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer);
+  await using raw = await Raw.connect(room);
+  await raw.hello();
+  await using original = await Original.join(room, timer);
+  const origin = new Uint8Array(8);
+  const say = (text: string, seq: number, again = false) => {
+    const envelope = encodeEnvelope({ kind: "text", text, number: { origin, seq, again } });
+    return raw.write(encodeFrame(Type.MESSAGE, 0, xor.seal(envelope)));
+  };
+  await say("before", 1, true);
+  await say("one", 2);
+  await say("one", 2);
+  await say("one", 2, true);
+  await say("two", 3);
+  await original.until("raw: two");
+  assertEquals(original.heard.replaceAll("\n", ""), "raw: oneraw: two");
+});
+
+// ---- its connection ----
+
+Deno.test("ClassicInterpreter: a slow one is dropped without a word, and nobody waits for it", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer, { logSize: 1024 * 1024 });
+  await using guest = await Guest.join(room, "guest");
+  await using brisk = await Original.join(room, timer);
+  await using slow = await Original.join(room, timer);
+  const long = "x".repeat(100_000);
+  let count = 0;
+  while (!guest.events.some(({ type }) => type === "left")) {
+    await guest.say(`${count}${long}`);
+    await brisk.until(`guest: ${count}${long}`);
+    brisk.heard = "";
+    assert(++count < 1000, "100 MB wait for one member");
+  }
+  const { who, reason } = await guest.next("left");
+  assertEquals([who.name, reason], [slow.name, "slow"]);
+  // It gets what was on its way, and then the end: no frame.
+  const rest = new TextDecoder().decode(slow.crypt(await slow.raw.rest()));
+  assertEquals(rest.replaceAll(/guest: |\d|x|\n/g, ""), "");
+});
+
+Deno.test("ClassicInterpreter: one that is silent for ever stays, though a member that knows PING would not", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer, { idleMs: 60 });
+  await using original = await Original.join(room, timer);
+  await using silent = await Raw.connect(room);
+  await silent.hello();
+  await room.until("the end of the other", () => room.lines.some((line) => / left /.test(line)));
+  await using guest = await Guest.join(room, "guest");
+  await guest.say("Still there?");
+  await original.until("guest: Still there?");
+  await original.say("Yes!");
+  assertEquals((await guest.next("message", ({ from }) => !from.self)).text, "Yes!");
+});
+
+Deno.test("ClassicInterpreter: one that resets its connection has lost it, and nobody else is harmed", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer);
+  await using guest = await Guest.join(room, "guest");
+  // Deno's own sockets can't reset.
+  const socket = connect(room.port, "127.0.0.1");
+  const key = once(socket, "data");
+  await timer.waits(SILENCE_MS);
+  timer.pass(SILENCE_MS);
+  await within("the key", key);
+  socket.resetAndDestroy();
+  assertEquals((await guest.next("left")).reason, "lost");
+  await guest.say("alone again");
+});
+
+Deno.test("ClassicInterpreter: one that says nothing more gets what is pending, and has left", async () => {
+  const timer = new FakeTimer();
+  await using room = openRoom(timer);
+  await using guest = await Guest.join(room, "guest");
+  await using original = await Original.join(room, timer);
+  const long = "x".repeat(10_000);
+  await guest.say(long);
+  await original.say("bye");
+  await guest.next("message", ({ text }) => text === "bye");
+  await original.raw.end();
+  // Nobody lets a rest pass: at the end there are none.
+  assertEquals(
+    new TextDecoder().decode(original.crypt(await original.raw.rest())),
+    `guest: ${long}`,
+  );
+  assertEquals((await guest.next("left")).reason, "left");
+});
+
+Deno.test("ClassicInterpreter: when the server stops, the original gets what is pending and the end, no frame", async () => {
+  const timer = new FakeTimer();
+  const room = openRoom(timer);
+  await using guest = await Guest.join(room, "guest");
+  await using original = await Original.join(room, timer);
+  await guest.say("x".repeat(3000));
+  const stopped = room.stop();
+  const rest = original.crypt(await original.raw.rest());
+  original.raw.conn.close();
+  assertEquals(new TextDecoder().decode(rest), `guest: ${"x".repeat(3000)}`);
+  await guest.ended;
+  await within("the end of the server", stopped);
+});
+
+Deno.test("ClassicInterpreter: the limits are those of all members", async () => {
+  const timer = new FakeTimer(REST_MS);
+  const budget = { frames: 1000, frameBurst: 1, bytes: 2 ** 31, byteBurst: 2 ** 31 };
+  await using room = openRoom(timer, { maxMembers: 2, budget, now: () => 0 });
+  await using guest = await Guest.join(room, "guest");
+  await using original = await Original.join(room, timer);
+  assertStringIncludes(room.status(), "chat_members 2\n");
+  assertStringIncludes(room.status(), "chat_joined_total 2\n");
+  await using third = await Raw.connect(room);
+  await timer.waits(SILENCE_MS);
+  timer.pass(SILENCE_MS);
+  // Full, and no words that it knew.
+  assertEquals(await third.rest(), new Uint8Array(0));
+  assertStringIncludes(room.status(), 'chat_refused_total{code="full"} 1\n');
+  for (const text of ["1", "2", "3"]) {
+    await original.say(text);
+    await guest.next("message", (event) => event.text === text);
+  }
+  assertStringIncludes(room.status(), "chat_slowed_total 1\n");
+});
+
+Deno.test("Server: what knows no seal is not let into a sealed room", async () => {
+  const { register } = await import("../cipher/opaque.ts");
+  try {
+    openRoom(new FakeTimer(), { admission: register("abandon ability able about") });
+    throw new Error("It was opened");
+  } catch (error) {
+    assert(error instanceof TypeError);
+  }
+});
+
+Deno.test("ClassicInterpreter: bytes at random do no harm", async () => {
+  const timer = new FakeTimer(REST_MS);
+  await using room = openRoom(timer);
+  await using guest = await Guest.join(room, "guest");
+  await using original = await Original.join(room, timer);
+  const noise = concat(Uint8Array.of(0), crypto.getRandomValues(new Uint8Array(60_000)));
+  await original.raw.write(noise);
+  await original.raw.end();
+  await guest.next("left");
+  assert(guest.heard.length > 0);
+  await guest.say("fine");
+});

@@ -1,0 +1,1186 @@
+import { assert, assertEquals, assertLessOrEqual, assertMatch, assertThrows } from "@std/assert";
+import fc from "../tests/support/property.ts";
+import {
+  chosenName,
+  chosenView,
+  type Command,
+  parseCommand,
+  type ScreenOptions,
+  type Speaker,
+  type Target,
+  usage,
+  VARIABLES,
+  VERBS,
+  type ViewOptions,
+} from "./args.ts";
+import type { Settings } from "./config.ts";
+import config from "../deno.json" with { type: "json" };
+import { UsageError } from "../errors.ts";
+import { budgetOf, DEFAULT_LIMITS, type Limits } from "../server/limits.ts";
+import { MAX_NAME_BYTES, MAX_NAME_COLUMNS, width } from "../text/printable.ts";
+import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
+
+// ---- helpers ----
+
+type Environment = Record<string, string>;
+
+/** A user called ada, with nothing else set. */
+const ADA: Environment = { USER: "ada" };
+
+function parse(args: readonly string[], environment = ADA): Command {
+  return parseCommand(args, (name) => environment[name]);
+}
+
+/** Command lines are written as one string where no word has spaces. */
+function words(line: string): string[] {
+  return line.split(" ").filter((word) => word !== "");
+}
+
+const SPEAKER: Speaker = { name: undefined, user: "ada", config: undefined };
+const SCREEN: ScreenOptions = {
+  ...SPEAKER,
+  view: {},
+  json: false,
+  plain: false,
+  stay: false,
+  retry: undefined,
+  files: { downloads: undefined, accept: "ask", acceptLimit: 2 ** 30 },
+};
+const SEALED = { name: "sealed", codeFile: undefined, askCode: false, state: undefined } as const;
+const SERVE = {
+  verb: "serve",
+  hostname: "127.0.0.1",
+  port: 2428,
+  cipher: SEALED,
+  join: undefined,
+  limits: DEFAULT_LIMITS,
+  log: "text",
+  status: undefined,
+} as const;
+/** What is found without being told: the room of this machine, of either kind. */
+const TARGET: Target = { address: undefined, codeFile: undefined, cipher: undefined };
+const JOIN = { verb: "join", target: TARGET, classic: false, screen: SCREEN } as const;
+const SEND = {
+  verb: "send",
+  target: TARGET,
+  speaker: SPEAKER,
+  text: undefined,
+  file: undefined,
+  to: undefined,
+  retry: undefined,
+} as const;
+
+/** The target with this address. */
+function at(hostname: string, port = 2428): { target: Target } {
+  return { target: { ...TARGET, address: { hostname, port } } };
+}
+
+/** Asserts that a command line is refused with this message and this hint. */
+function assertRefused(
+  args: readonly string[],
+  message: string,
+  hint: string | undefined,
+  environment = ADA,
+): void {
+  const error = assertThrows(() => parse(args, environment), UsageError);
+  assertEquals([error.message, error.hint], [message, hint], args.join(" "));
+}
+
+function help(args: readonly string[]): string {
+  const command = parse(args);
+  assert(command.verb === "help", `${args.join(" ")} is no help`);
+  return command.text;
+}
+
+// ---- verbs and options ----
+
+Deno.test("parseCommand: serve takes every option of its help", () => {
+  assertEquals(parse(["serve"]), SERVE);
+  assertEquals(parse(words("serve --host 0.0.0.0 --port 0 --cipher xor --key 198")), {
+    ...SERVE,
+    hostname: "0.0.0.0",
+    port: 0,
+    cipher: { name: "xor", publicKey: 198, classic: false },
+  });
+  assertEquals(parse(words("serve --cipher xor")), {
+    ...SERVE,
+    cipher: { name: "xor", publicKey: undefined, classic: false },
+  });
+  assertEquals(parse(words("serve --cipher sealed --code-file code.txt")), {
+    ...SERVE,
+    cipher: { ...SEALED, codeFile: "code.txt" },
+  });
+  assertEquals(parse(words("serve --ask-code --state room")), {
+    ...SERVE,
+    cipher: { ...SEALED, askCode: true, state: "room" },
+  });
+  assertEquals(parse(words("serve --join")), { ...SERVE, join: SCREEN });
+  assertEquals(parse(words("serve --name bob --json --plain --stay --retry 0 --join")), {
+    ...SERVE,
+    join: { ...SCREEN, name: "bob", json: true, plain: true, stay: true, retry: 0 },
+  });
+  assertEquals(
+    parse(words("serve --join --theme dark --time off --notify all --quiet --config c")),
+    {
+      ...SERVE,
+      join: {
+        ...SCREEN,
+        view: { theme: "dark", time: "off", notify: "all", quiet: true },
+        config: "c",
+      },
+    },
+  );
+});
+
+/** What serve has for its limits, behind this command line. */
+function limits(line: string): Limits {
+  const command = parse(words(`serve ${line}`));
+  assert(command.verb === "serve");
+  return command.limits;
+}
+
+Deno.test("parseCommand: each limit of serve is taken by its own option, seconds as ms", () => {
+  const cases: Record<string, Partial<Limits>> = {
+    "--max-members 12": { maxMembers: 12 },
+    "--max-per-address 1": { maxPerAddress: 1 },
+    "--max-admissions 999999": { maxAdmissions: 999_999 },
+    "--handshake 1": { handshakeMs: 1_000 },
+    "--idle 5": { idleMs: 5_000 },
+    "--grace 0": { graceMs: 0 },
+    "--grace 86400": { graceMs: 86_400_000 },
+    "--log-size 16M --backlog 256K": { logSize: 16 * 1024 ** 2, backlog: 256 * 1024 },
+    "--backlog 8388608": { backlog: 8 * 1024 ** 2 },
+    "--rate 3": { budget: budgetOf(3, 256 * 1024)! },
+    "--byte-rate 1m": { budget: budgetOf(50, 1024 ** 2)! },
+  };
+  for (const [line, changed] of Object.entries(cases)) {
+    assertEquals(limits(line), { ...DEFAULT_LIMITS, ...changed }, line);
+  }
+});
+
+Deno.test("parseCommand: serve's backlog is half of its log where nobody says, and never more than it", () => {
+  assertEquals(limits("--log-size 1M").backlog, 512 * 1024);
+  assertEquals(limits("--log-size 1G").backlog, 512 * 1024 ** 2);
+  assertEquals(limits("--log-size 1M --backlog 1M").backlog, 1024 ** 2);
+  assertRefused(
+    words("serve --log-size 1M --backlog 1048577"),
+    'Cannot use --backlog "1048577": it must be a size from 256K to 1M',
+    "Write bytes, or such as: --backlog 512K",
+  );
+});
+
+Deno.test("parseCommand: serve's rates of 0 stand for no limit", () => {
+  assertEquals(limits("--rate 0").budget, budgetOf(0, 256 * 1024));
+  assertEquals(limits("--byte-rate 0").budget, budgetOf(50, 0));
+  assertEquals(limits("--rate 0 --byte-rate 0").budget, undefined);
+});
+
+Deno.test("parseCommand: a limit of serve is refused outside of its range, or in another spelling", () => {
+  const numbers: Record<string, [range: string, values: string[]]> = {
+    "max-members": [" from 1 to 999999", ["0", "1000000", "-1", "1.5", "1e3", "0x10", "8M", "٣"]],
+    "max-per-address": [" from 1 to 999999", ["0"]],
+    "max-admissions": [" from 1 to 999999", ["0"]],
+    handshake: [" of seconds from 1 to 600", ["0", "601", "10s"]],
+    idle: [" of seconds from 5 to 3600", ["4", "3601"]],
+    grace: [" of seconds from 0 to 86400", ["86401", "-1", "0.5"]],
+    rate: [" from 0 to 999999", ["1000000", "50/s"]],
+  };
+  for (const [option, [range, values]] of Object.entries(numbers)) {
+    for (const value of values) {
+      assertRefused(
+        ["serve", `--${option}=${value}`],
+        `Cannot use --${option} "${value}": it must be a whole number${range}`,
+        undefined,
+      );
+    }
+  }
+  const sizes: Record<string, [range: string, example: string, values: string[]]> = {
+    "log-size": ["a size from 1M to 1G", "8M", [
+      "1023K",
+      "1025M",
+      "8MB",
+      "8 M",
+      "8.5M",
+      "M",
+      "-8M",
+    ]],
+    backlog: ["a size from 256K to 8M", "4M", ["255K", "9M", "0"]],
+    "byte-rate": ["0, or a size from 32K to 128M", "256K", ["31K", "129M", "1", "4T"]],
+  };
+  for (const [option, [range, example, values]] of Object.entries(sizes)) {
+    for (const value of values) {
+      assertRefused(
+        ["serve", `--${option}=${value}`],
+        `Cannot use --${option} "${value}": it must be ${range}`,
+        `Write bytes, or such as: --${option} ${example}`,
+      );
+    }
+  }
+});
+
+Deno.test("parseCommand: serve's log is text or json, and goes without a screen only", () => {
+  assertEquals(parse(words("serve --log json")), { ...SERVE, log: "json" });
+  assertEquals(parse(words("serve --log text")), SERVE);
+  assertRefused(
+    words("serve --log JSON"),
+    'Cannot use --log "JSON": there are text and json',
+    undefined,
+  );
+  for (const log of ["text", "json"]) {
+    assertRefused(
+      words(`serve --join --log ${log}`),
+      "Cannot use --log here: with --join there is the screen instead",
+      undefined,
+    );
+  }
+});
+
+Deno.test("parseCommand: serve's status is a port, or a path that is seen to be one", () => {
+  for (const port of [0, 9428, 65535]) {
+    assertEquals(parse(words(`serve --status ${port}`)), { ...SERVE, status: { port } });
+  }
+  for (const path of ["./status", "/run/chat/status", "a/b", "C:\\chat", "/1"]) {
+    assertEquals(parse(["serve", "--status", path]), { ...SERVE, status: { path } });
+  }
+  assertRefused(
+    words("serve --status 65536"),
+    'Cannot use the status port "65536": it must be a whole number from 0 to 65535',
+    undefined,
+  );
+  for (const where of ["status", "127.0.0.1:80", "-1", "1.5"]) {
+    assertRefused(
+      ["serve", `--status=${where}`],
+      `Cannot use --status "${where}": it must be a port, or a path with a / in it`,
+      "For a socket in this folder write: --status ./NAME",
+    );
+  }
+});
+
+Deno.test("parseCommand: join takes every option of its help, before and behind the address", () => {
+  assertEquals(parse(["join"]), JOIN);
+  const all = { ...SCREEN, name: "bob", json: true, plain: true, stay: true, retry: 5000 };
+  const there = { ...JOIN, ...at("192.0.2.7", 2429), screen: all };
+  assertEquals(
+    parse(words("join 192.0.2.7:2429 --name bob --json --plain --stay --retry 5")),
+    there,
+  );
+  assertEquals(
+    parse(words("join --name=bob --json --plain --stay --retry=5 192.0.2.7:2429")),
+    there,
+  );
+  assertEquals(parse(words("join --json -- 192.0.2.7:2429")), {
+    ...there,
+    screen: { ...SCREEN, json: true },
+  });
+  assertEquals(parse(words("join 192.0.2.7:2429 --cipher sealed --code-file code.txt")), {
+    ...JOIN,
+    target: { ...there.target, codeFile: "code.txt", cipher: "sealed" },
+  });
+  assertEquals(parse(words("join --cipher xor")), {
+    ...JOIN,
+    target: { ...JOIN.target, cipher: "xor" },
+  });
+  assertEquals(
+    parse(words("join --theme=mono --time long --notify=off --quiet --stay --config c.toml")),
+    {
+      ...JOIN,
+      screen: {
+        ...SCREEN,
+        view: { theme: "mono", time: "long", notify: "off", quiet: true },
+        stay: true,
+        config: "c.toml",
+      },
+    },
+  );
+  assertEquals(parse(words("join --no-config")), { ...JOIN, screen: { ...SCREEN, config: false } });
+});
+
+Deno.test("parseCommand: send takes every option of its help, and words as one text", () => {
+  assertEquals(parse(["send"]), SEND);
+  assertEquals(parse(words("send --name bob it is done --retry forever")), {
+    ...SEND,
+    speaker: { ...SPEAKER, name: "bob" },
+    retry: Infinity,
+    text: "it is done",
+  });
+  assertEquals(parse(words("send --config c hi")), {
+    ...SEND,
+    speaker: { ...SPEAKER, config: "c" },
+    text: "hi",
+  });
+  assertEquals(parse(["send", "two  spaces", "stay"]), { ...SEND, text: "two  spaces stay" });
+  assertEquals(parse(words("send a.example --cipher=sealed hi --code-file code.txt there")), {
+    ...SEND,
+    target: { ...at("a.example").target, codeFile: "code.txt", cipher: "sealed" },
+    text: "hi there",
+  });
+});
+
+Deno.test("parseCommand: numbers in a text stay as they were written", () => {
+  assertEquals(parse(words("send 007 1e3 0x10")), { ...SEND, text: "007 1e3 0x10" });
+  assertEquals(parse(words("join --name 1e3")), { ...JOIN, screen: { ...SCREEN, name: "1e3" } });
+});
+
+Deno.test("parseCommand: true and false behind a flag are words like others", () => {
+  assertEquals(parse(words("join --json false")), {
+    ...JOIN,
+    ...at("false"),
+    screen: { ...SCREEN, json: true },
+  });
+});
+
+Deno.test("parseCommand: a flag may be given twice, an option with a value may not", () => {
+  assertEquals(parse(words("join --json --json")), { ...JOIN, screen: { ...SCREEN, json: true } });
+  assertRefused(words("join --name a --name b"), "Cannot use --name twice", undefined);
+  assertRefused(words("serve --port=1 --port 1"), "Cannot use --port twice", undefined);
+});
+
+Deno.test("parseCommand: a flag takes no value", () => {
+  for (const verb of ["serve", "join"]) {
+    const both = ["json", "plain", "stay", "quiet", "no-config", "help"];
+    for (const flag of [...both, ...verb === "serve" ? ["ask-code"] : []]) {
+      assertRefused(
+        [verb, `--${flag}=1`],
+        `Cannot give --${flag} a value: it is on when it is there`,
+        undefined,
+      );
+    }
+  }
+});
+
+Deno.test("parseCommand: an option with a value is refused without one", () => {
+  const cases = {
+    host: "HOST",
+    port: "PORT",
+    cipher: "CIPHER",
+    "code-file": "FILE",
+    state: "FILE",
+    key: "KEY",
+    name: "NAME",
+    retry: "SECONDS",
+    "max-members": "N",
+    "log-size": "SIZE",
+    grace: "SECONDS",
+    log: "FORMAT",
+    status: "WHERE",
+    theme: "THEME",
+    time: "TIME",
+    notify: "WHICH",
+    config: "FILE",
+  };
+  for (const [option, value] of Object.entries(cases)) {
+    const message = `Cannot use --${option} alone: it needs a value`;
+    const hint = `Write: --${option} ${value}`;
+    assertRefused(["serve", "--join", `--${option}`], message, hint);
+    // What follows is another option, not the value.
+    assertRefused(["serve", `--${option}`, "--join"], message, hint);
+    assertRefused(["serve", `--${option}`, "--"], message, hint);
+    // An empty name gets the sentence about names.
+    if (option === "name") continue;
+    assertRefused(["serve", `--${option}=`], message, hint);
+    assertRefused(["serve", `--${option}`, ""], message, hint);
+  }
+});
+
+Deno.test("parseCommand: a value may hold = and, behind =, start with a hyphen", () => {
+  assertEquals(parse(["join", "--name=a=b"]), { ...JOIN, screen: { ...SCREEN, name: "a=b" } });
+  assertEquals(parse(["join", "--name=-a"]), { ...JOIN, screen: { ...SCREEN, name: "-a" } });
+});
+
+Deno.test("parseCommand: an unknown option is refused with the nearest one", () => {
+  const refused = (line: string, flag: string, nearest: string) => {
+    const [verb] = words(line);
+    assertRefused(
+      words(line),
+      `Cannot use "${flag}": chat ${verb} has no such option`,
+      `Did you mean --${nearest}? See: chat ${verb} --help`,
+    );
+  };
+  refused("join --jsn", "--jsn", "json");
+  refused("join --nmae=bob", "--nmae", "name");
+  refused("join --no-json", "--no-json", "json");
+  refused("join --no-json=1", "--no-json", "json");
+  refused("serve --no-port=80", "--no-port", "port");
+  refused("join --no_config", "--no_config", "no-config");
+  refused("join -name bob", "-name", "name");
+  refused("serve --prot 80", "--prot", "port");
+  refused("serve --keys", "--keys", "key");
+  refused("join -hx", "-hx", "help");
+  refused("join -h=1", "-h=1", "help");
+});
+
+Deno.test("parseCommand: neither what objects inherit nor what other verbs take is an option", () => {
+  const lines = [
+    "join --constructor",
+    "join --__proto__=1",
+    "join --port 80",
+    "join --key 198",
+    // It would be seen by others.
+    "join --code secret",
+    "serve --code secret",
+    "send --ask-code",
+    "send --json",
+    "send -k",
+  ];
+  for (const line of lines) {
+    assertThrows(() => parse(words(line)), UsageError, "has no such option");
+  }
+});
+
+Deno.test("parseCommand: what was typed is quoted without control characters", () => {
+  assertRefused(
+    ["join", "--\x1b[2J"],
+    'Cannot use "--␛[2J": chat join has no such option',
+    "Did you mean --name? See: chat join --help",
+  );
+  assertRefused(
+    ["join", "a\nb"],
+    'Cannot use the address "a␊b": it is no host',
+    "Write HOST or HOST:PORT, such as 192.0.2.7:2428",
+  );
+});
+
+Deno.test("parseCommand: an unknown verb is refused with the nearest one", () => {
+  const nearest = { sevre: "serve", jion: "join", sned: "send" };
+  for (const [typed, verb] of Object.entries(nearest)) {
+    assertRefused(
+      [typed],
+      `Cannot do "${typed}": chat has no such verb`,
+      `Did you mean: chat ${verb}? See: chat --help`,
+    );
+  }
+  const first = "The verb comes first. See: chat --help";
+  assertRefused(["--json", "join"], 'Cannot do "--json": chat has no such verb', first);
+  assertThrows(() => parse(["constructor"]), UsageError, "has no such verb");
+  assertThrows(() => parse(["help", "constructor"]), UsageError, "has no such verb");
+});
+
+Deno.test("parseCommand: no verb is refused with what to try", () => {
+  assertRefused(
+    [],
+    "Cannot guess what to do: no verb was given",
+    "Open a room with: chat serve --join; or see: chat --help",
+  );
+});
+
+Deno.test("parseCommand: a word too many is refused", () => {
+  const serve = "chat serve takes --host HOST and --port PORT";
+  assertRefused(words("serve 2429"), `Cannot use "2429": ${serve}`, undefined);
+  assertRefused(words("serve -- 2429"), `Cannot use "2429": ${serve}`, undefined);
+  assertRefused(words("join a b"), 'Cannot use "b": chat join takes one address', undefined);
+  assertRefused(words("join a -- b"), 'Cannot use "b": chat join takes one address', undefined);
+  assertRefused(words("help join send"), 'Cannot use "send": help is about one verb', undefined);
+  assertRefused(
+    words("--version --json"),
+    'Cannot use "--json": --version stands alone',
+    undefined,
+  );
+});
+
+Deno.test("parseCommand: serve takes the options of a screen only with --join", () => {
+  const flags = {
+    name: "--name=bob",
+    json: "--json",
+    plain: "--plain",
+    stay: "--stay",
+    retry: "--retry=0",
+    theme: "--theme=dark",
+    time: "--time=long",
+    notify: "--notify=all",
+    quiet: "--quiet",
+    config: "--config=c",
+    "no-config": "--no-config",
+  };
+  for (const [name, flag] of Object.entries(flags)) {
+    assertRefused(
+      ["serve", flag],
+      `Cannot use --${name} here: it goes with --join`,
+      "Serve and join in one with: chat serve --join",
+    );
+  }
+});
+
+Deno.test("parseCommand: serve's port is 0 to 65535, its key 0 to 255, its cipher sealed or xor", () => {
+  for (const port of [0, 1, 65535]) {
+    assertEquals(parse(["serve", `--port=${port}`]), { ...SERVE, port });
+  }
+  for (const port of ["-1", "65536", "1.5", "0x50", "1e3", " 80", "1234567", "٣"]) {
+    assertRefused(
+      ["serve", `--port=${port}`],
+      `Cannot use the port "${port}": it must be a whole number from 0 to 65535`,
+      undefined,
+    );
+  }
+  for (const publicKey of [0, 255]) {
+    assertEquals(parse(["serve", "--cipher=xor", `--key=${publicKey}`]), {
+      ...SERVE,
+      cipher: { name: "xor", publicKey, classic: false },
+    });
+  }
+  for (const key of ["-1", "256", "a", "000000255"]) {
+    assertRefused(
+      ["serve", "--cipher=xor", `--key=${key}`],
+      `Cannot use the key "${key}": it must be a whole number from 0 to 255`,
+      undefined,
+    );
+  }
+  for (const verb of ["serve", "join", "send"]) {
+    for (const cipher of ["rot13", "XOR", "sealed ", "toString"]) {
+      assertRefused(
+        [verb, "--cipher", cipher],
+        `Cannot use the cipher "${cipher}": there are sealed and xor`,
+        undefined,
+      );
+    }
+  }
+});
+
+Deno.test("parseCommand: a key goes with xor, a code with sealed, and a code comes from one place", () => {
+  const refused = (line: string, option: string, cipher: string, other: string) =>
+    assertRefused(
+      words(line),
+      `Cannot use --${option} here: a room with the cipher ${cipher} has none`,
+      `It goes with --cipher ${other}`,
+    );
+  refused("serve --key 198", "key", "sealed", "xor");
+  refused("serve --cipher sealed --key 198", "key", "sealed", "xor");
+  // Which cipher it is comes first, before what the value is worth.
+  refused("serve --key 256", "key", "sealed", "xor");
+  refused("serve --cipher xor --code-file f", "code-file", "xor", "sealed");
+  refused("serve --cipher xor --ask-code", "ask-code", "xor", "sealed");
+  refused("serve --cipher xor --state f", "state", "xor", "sealed");
+  assertRefused(
+    words("serve --ask-code --code-file f"),
+    "Cannot use both --code-file and --ask-code: there is one code",
+    undefined,
+  );
+  for (const verb of ["join", "send"]) {
+    assertRefused(
+      words(`${verb} --cipher xor --code-file f`),
+      "Cannot use --code-file here: a room with the cipher xor has no code",
+      undefined,
+    );
+  }
+});
+
+Deno.test("parseCommand: --retry is a whole number of seconds up to 1000000, or forever", () => {
+  const taken: Record<string, number> = {
+    "0": 0,
+    "1": 1000,
+    "007": 7000,
+    "1000000": 1_000_000_000,
+    "forever": Infinity,
+  };
+  for (const [text, retry] of Object.entries(taken)) {
+    assertEquals(parse(["join", "--retry", text]), { ...JOIN, screen: { ...SCREEN, retry } });
+    assertEquals(parse(["send", "--retry", text]), { ...SEND, retry });
+  }
+  for (const text of ["-1", "1000001", "1.5", "1e3", "60s", "Forever", "Infinity", "00000001"]) {
+    for (const verb of ["join", "send"]) {
+      assertRefused(
+        [verb, `--retry=${text}`],
+        `Cannot use the retry "${text}": it must be a whole number from 0 to 1000000`,
+        "It is in seconds; or: --retry forever",
+      );
+    }
+  }
+});
+
+// ---- the screen ----
+
+Deno.test("parseCommand: --theme, --time and --notify take one of their words, from the environment too", () => {
+  const all = { theme: THEMES, time: TIMES, notify: NOTIFY };
+  for (const [option, taken] of Object.entries(all)) {
+    const variable = `CHAT_${option.toUpperCase()}`;
+    const there = taken.length === 4
+      ? "auto, dark, light and mono"
+      : `${taken[0]}, ${taken[1]} and off`;
+    for (const word of taken) {
+      const view = { [option]: word };
+      assertEquals(parse(["join", `--${option}`, word]), { ...JOIN, screen: { ...SCREEN, view } });
+      assertEquals(parse(["join"], { ...ADA, [variable]: word }), {
+        ...JOIN,
+        screen: { ...SCREEN, view },
+      });
+      // The option beats the variable, whatever that is.
+      assertEquals(parse(["join", `--${option}=${word}`], { ...ADA, [variable]: "?" }), {
+        ...JOIN,
+        screen: { ...SCREEN, view },
+      });
+      assertRefused(
+        ["join", `--${option}`, `${word}x\x1b`],
+        `Cannot use the ${option} "${word}x␛": there are ${there}`,
+        `Did you mean: --${option} ${word}?`,
+      );
+      assertRefused(
+        ["join"],
+        `Cannot use the ${option} "${word}x": there are ${there}`,
+        `It comes from ${variable}`,
+        { ...ADA, [variable]: `${word}x` },
+      );
+    }
+    // Set to nothing is not set.
+    assertEquals(parse(["join"], { ...ADA, [variable]: "" }), JOIN);
+    assertThrows(() => parse(["join", `--${option}=toString`]), UsageError, "there are ");
+  }
+});
+
+Deno.test("parseCommand: NO_COLOR makes the theme mono, whatever else is said; empty it says nothing", () => {
+  const environment = { ...ADA, NO_COLOR: "1", CHAT_THEME: "dark" };
+  const mono: Command = { ...JOIN, screen: { ...SCREEN, view: { theme: "mono" } } };
+  assertEquals(parse(["join"], environment), mono);
+  assertEquals(parse(["join", "--theme=light"], environment), mono);
+  assertEquals(parse(["join"], { ...ADA, NO_COLOR: "" }), JOIN);
+});
+
+Deno.test("parseCommand: what only a terminal's screen has is refused where lines were asked for", () => {
+  for (const option of ["--theme=dark", "--time=off", "--notify=all", "--quiet"]) {
+    const [name] = option.split("=");
+    for (const lines of ["--json", "--plain"]) {
+      for (const verb of [["join"], ["serve", "--join"]]) {
+        assertRefused(
+          [...verb, option, lines],
+          `Cannot use ${name} here: it is for the screen of a terminal, and ${lines} asks for none`,
+          undefined,
+        );
+      }
+    }
+    // Who has such a terminal may have an alias with a theme; so may who has a theme in the environment.
+    assertEquals(
+      (parse(["join", option], { ...ADA, TERM: "dumb" }) as typeof JOIN).screen.plain,
+      true,
+    );
+  }
+  assertEquals(parse(["join", "--json"], { ...ADA, CHAT_THEME: "dark" }), {
+    ...JOIN,
+    screen: { ...SCREEN, json: true, view: { theme: "dark" } },
+  });
+});
+
+Deno.test("parseCommand: a config file is one, or none", () => {
+  for (const verb of ["join", "send"]) {
+    assertRefused(
+      words(`${verb} --no-config --config f`),
+      "Cannot use both --config and --no-config: read it or not",
+      undefined,
+    );
+  }
+});
+
+Deno.test("chosenName: as the command line or the environment says, else the config file, else the user's", () => {
+  const settings: Settings = { name: "fay" };
+  assertEquals(chosenName({ ...SPEAKER, name: "bob" }, settings), "bob");
+  assertEquals(chosenName(SPEAKER, settings), "fay");
+  assertEquals(chosenName(SPEAKER, {}), "ada");
+});
+
+Deno.test("chosenView: the command line beats the config file, one by one; what nobody says is as usual", () => {
+  const chosen = (options: ViewOptions, settings: Settings) => {
+    const { theme, time, notify, muted } = chosenView(options, settings);
+    return { theme, time, notify, muted };
+  };
+  const usual = { theme: "auto", time: "short", notify: "mentions", muted: false };
+  assertEquals(chosen({}, {}), usual);
+  const settings: Settings = { name: "fay", theme: "dark", time: "long", notify: "off" };
+  assertEquals(chosen({}, settings), { ...usual, theme: "dark", time: "long", notify: "off" });
+  assertEquals(chosen({ time: "off" }, settings), {
+    ...usual,
+    theme: "dark",
+    time: "off",
+    notify: "off",
+  });
+  assertEquals(chosen({ theme: "light", time: "off", notify: "all" }, settings), {
+    ...usual,
+    theme: "light",
+    time: "off",
+    notify: "all",
+  });
+  assertEquals(chosen({ quiet: true }, { quiet: false }), { ...usual, muted: true });
+  assertEquals(chosen({}, { quiet: true, notify: "all" }), {
+    ...usual,
+    notify: "all",
+    muted: true,
+  });
+  // The file's silence is for who says nothing here.
+  assertEquals(chosen({ notify: "all" }, { quiet: true }), { ...usual, notify: "all" });
+  assertEquals(chosen({ notify: "all", quiet: true }, {}), {
+    ...usual,
+    notify: "all",
+    muted: true,
+  });
+});
+
+// ---- crack ----
+
+Deno.test("parseCommand: crack reads one file or stdin, and lists as many keys as there are", () => {
+  const command: Command = { verb: "crack", file: undefined, top: undefined };
+  assertEquals(parse(["crack"]), command);
+  assertEquals(parse(["crack", "-"]), command);
+  assertEquals(parse(["crack", "a b.bin"]), { ...command, file: "a b.bin" });
+  assertEquals(parse(["crack", "--", "--top"]), { ...command, file: "--top" });
+  for (const top of [1, 256]) {
+    assertEquals(parse(["crack", "--top", `${top}`, "-"]), { ...command, top });
+  }
+  for (const top of ["0", "257", "-1", "x"]) {
+    assertThrows(() => parse(["crack", `--top=${top}`]), UsageError, "from 1 to 256");
+  }
+  assertThrows(
+    () => parse(["crack", "a", "b"]),
+    UsageError,
+    'Cannot use "b": chat crack reads one',
+  );
+  assertThrows(() => parse(["crack", ""]), UsageError, "without a name");
+  assertThrows(() => parse(["crack", "--json"]), UsageError, "no such option");
+});
+
+// ---- completions ----
+
+Deno.test("parseCommand: completions are for one of three shells", () => {
+  for (const shell of ["bash", "zsh", "fish"] as const) {
+    assertEquals(parse(["completions", shell]), { verb: "completions", shell });
+    assertEquals(parse(["completions", "--", shell]), { verb: "completions", shell });
+  }
+  const there = "there are bash, zsh and fish";
+  assertRefused(
+    ["completions"],
+    `Cannot guess the shell: ${there}`,
+    "Write: chat completions bash",
+  );
+  assertRefused(
+    ["completions", "bsh\n"],
+    `Cannot complete in "bsh␊": ${there}`,
+    "Did you mean: chat completions bash?",
+  );
+  assertThrows(() => parse(["completions", "toString"]), UsageError, there);
+  assertRefused(
+    ["completions", "bash", "zsh"],
+    'Cannot use "zsh": completions are for one shell',
+    undefined,
+  );
+  assertThrows(() => parse(["completions", "bash", "--json"]), UsageError, "no such option");
+});
+
+// ---- the table ----
+
+Deno.test("VERBS: the words of a value are taken, and with the kind `word` no others", () => {
+  for (const [verb, { options }] of Object.entries(VERBS)) {
+    for (const [option, { value }] of Object.entries(options)) {
+      const join = verb === "serve" && option !== "log" ? ["--join"] : [];
+      for (const word of value?.words ?? []) parse([verb, ...join, `--${option}`, word]);
+      if (value?.kind !== "word") continue;
+      assert(value.words, option);
+      assertThrows(() => parse([verb, ...join, `--${option}`, "other"]), UsageError, "there are ");
+    }
+  }
+});
+
+Deno.test("VARIABLES: those that the program may read are described, but for the system's own", () => {
+  const [, allowed] = /--allow-env=([\w,]+)/.exec(config.tasks.chat.command)!;
+  const own = allowed!.split(",").filter((name) => /^CHAT_|^TERM$|^NO_COLOR$/.test(name));
+  assertEquals(Object.keys(VARIABLES).sort(), own.sort());
+});
+
+// ---- addresses ----
+
+Deno.test("parseCommand: an address is a host, a port, or both; IPv6 in brackets has a port", () => {
+  const cases: Record<string, [string, number]> = {
+    "localhost": ["localhost", 2428],
+    "chat.example": ["chat.example", 2428],
+    "bücher.example:1": ["bücher.example", 1],
+    "192.0.2.7": ["192.0.2.7", 2428],
+    "192.0.2.7:65535": ["192.0.2.7", 65535],
+    ":2429": ["127.0.0.1", 2429],
+    "::1": ["::1", 2428],
+    "::": ["::", 2428],
+    "2001:db8::7:2429": ["2001:db8::7:2429", 2428],
+    "::ffff:192.0.2.7": ["::ffff:192.0.2.7", 2428],
+    "fe80::1%eth0": ["fe80::1%eth0", 2428],
+    "[::1]": ["::1", 2428],
+    "[::1]:2429": ["::1", 2429],
+    "[FE80::1%eth0]:2429": ["FE80::1%eth0", 2429],
+  };
+  for (const [address, [hostname, port]] of Object.entries(cases)) {
+    assertEquals(parse(["join", address]), { ...JOIN, ...at(hostname, port) }, address);
+  }
+});
+
+Deno.test("parseCommand: an address with a bad port is refused", () => {
+  for (const port of ["", "0", "65536", "http", "-1", "80/"]) {
+    for (const host of ["", "a", "[::1]"]) {
+      assertRefused(
+        ["join", `${host}:${port}`],
+        `Cannot use the port "${port}": it must be a whole number from 1 to 65535`,
+        "Write HOST or HOST:PORT, such as 192.0.2.7:2428",
+      );
+    }
+  }
+});
+
+Deno.test("parseCommand: an address with a bad host is refused", () => {
+  const long = "a".repeat(253);
+  assertEquals(parse(["join", long]), { ...JOIN, ...at(long) });
+  const bad = ["", "a b", "-", "-- ", ".a", "a/b", "user@a", "a:1:2", "::1::2", "12345::", "[]"];
+  // Brackets are for IPv6, whole, alone; a zone has a name.
+  bad.push("[a]", "[::1", "::1]", "[::1]a", "[[::1]]", "[::1]/[", "fe80::1%", `${long}a`);
+  for (const host of bad) {
+    // Behind --, so that a hyphen is no option.
+    assertRefused(
+      ["join", "--", host],
+      `Cannot use the address "${host}": it is no host`,
+      "Write HOST or HOST:PORT, such as 192.0.2.7:2428",
+    );
+  }
+  assertRefused(
+    ["join", "http://a:80"],
+    'Cannot use the address "http://a:80": it is no host',
+    "Write HOST or HOST:PORT, such as 192.0.2.7:2428",
+  );
+});
+
+Deno.test("parseCommand: serve listens on a host, not on an address with a port", () => {
+  for (const hostname of ["0.0.0.0", "::", "chat.example", "fe80::1%eth0"]) {
+    assertEquals(parse(["serve", "--host", hostname]), { ...SERVE, hostname });
+  }
+  for (const host of ["0.0.0.0:2429", "[::]", "[::]:2429", ":2429"]) {
+    assertRefused(
+      ["serve", "--host", host],
+      `Cannot use the address "${host}": it is no host`,
+      "Write --host HOST, such as 0.0.0.0; the port goes to --port",
+    );
+  }
+});
+
+// ---- what is said ----
+
+Deno.test("parseCommand: send takes its first word for the address if it looks like one", () => {
+  const addresses = ["localhost", "chat.example", "192.0.2.7", ":2429", "a:1", "bücher.example"];
+  for (const address of [...addresses, "::1", "[::1]", "[::1]:2429", "fe80::1%eth0"]) {
+    const there = parse(["join", address]);
+    assert(there.verb === "join");
+    const { target } = there;
+    assert(target.address, address);
+    const to = { ...SEND, target };
+    assertEquals(parse(["send", address]), to, address);
+    assertEquals(parse(["send", address, "hi"]), { ...to, text: "hi" }, address);
+    assertEquals(parse(["send", address, "--", "--hi"]), { ...to, text: "--hi" }, address);
+    // Not the first word, or behind --: text.
+    assertEquals(parse(["send", "hi", address]), { ...SEND, text: `hi ${address}` });
+    assertEquals(parse(["send", "--", address]), { ...SEND, text: address });
+  }
+});
+
+Deno.test("parseCommand: send takes a first word that does not look like an address for text", () => {
+  const texts = ["hello", "Hello.", "so...", "note:", "Hi,all.", ":)", ":-)", "...", "a/b.c", "-"];
+  for (const text of texts) assertEquals(parse(["send", text]), { ...SEND, text }, text);
+  for (const text of ["what? e.g. this", "see http://a.example"]) {
+    assertEquals(parse(["send", ...words(text)]), { ...SEND, text }, text);
+    assertEquals(parse(["send", text]), { ...SEND, text }, text);
+  }
+});
+
+Deno.test("parseCommand: send says how to send as text what looks like a bad address", () => {
+  assertRefused(
+    ["send", ":D", "hi"],
+    'Cannot use the port "D": it must be a whole number from 1 to 65535',
+    "If it is no address: chat send -- TEXT",
+  );
+  assertRefused(
+    ["send", "1:2:3"],
+    'Cannot use the address "1:2:3": it is no host',
+    "If it is no address: chat send -- TEXT",
+  );
+});
+
+Deno.test("parseCommand: send takes all behind the first -- for text, options and -- too", () => {
+  assertEquals(parse(words("send -- --name bob -- -5")), { ...SEND, text: "--name bob -- -5" });
+  assertEquals(parse(words("send it is -- -5")), { ...SEND, text: "it is -5" });
+  assertRefused(
+    words("send it is -5"),
+    'Cannot use "-5": chat send has no such option',
+    'Did you mean --to? Text that starts with "-" goes behind --',
+  );
+});
+
+Deno.test("parseCommand: send refuses an empty text, and reads stdin only where there is none", () => {
+  assertRefused(["send", ""], "Cannot send nothing: the text is empty", undefined);
+  assertRefused(["send", "a.b", ""], "Cannot send nothing: the text is empty", undefined);
+  assertEquals(parse(words("send --")), SEND);
+});
+
+// ---- names ----
+
+Deno.test("parseCommand: the name comes from --name, else CHAT_NAME, else the user", () => {
+  const name = (args: string[], environment: Environment) => {
+    const command = parse(args, environment);
+    assert(command.verb === "join" || command.verb === "send");
+    return chosenName(command.verb === "join" ? command.screen : command.speaker, {});
+  };
+  for (const verb of ["join", "send"]) {
+    const all = { CHAT_NAME: "eve", USER: "ada", LOGNAME: "ben", USERNAME: "cyd" };
+    assertEquals(name([verb, "--name", "bob"], all), "bob");
+    assertEquals(name([verb], all), "eve");
+    assertEquals(name([verb], { USER: "ada", LOGNAME: "ben", USERNAME: "cyd" }), "ada");
+    assertEquals(name([verb], { LOGNAME: "ben", USERNAME: "cyd" }), "ben");
+    assertEquals(name([verb], { USERNAME: "cyd" }), "cyd");
+    // What the system calls its user is made to fit.
+    assertEquals(name([verb], { USERNAME: "Ada Lovelace" }), "Ada-Lovelace");
+    assertEquals(name([verb], { USER: "\x1b" }), "guest");
+    assertEquals(name([verb], {}), "guest");
+  }
+});
+
+Deno.test("parseCommand: a name that can't be one is refused, with where it came from", () => {
+  const faults: Record<string, string> = {
+    "": "must not be empty",
+    "a b": "must not hold spaces",
+    "a:b": 'must not hold ":"',
+    "a\x1b[2J": "must not hold control characters: it has ␛",
+    "/quit": 'must not start with "/"',
+    ["a".repeat(MAX_NAME_COLUMNS + 1)]: `must be at most ${MAX_NAME_COLUMNS} columns wide: it is ${
+      MAX_NAME_COLUMNS + 1
+    }`,
+    // Marks take bytes and no columns.
+    [`a${"\u0301".repeat(MAX_NAME_BYTES / 2)}`]:
+      `must have at most ${MAX_NAME_BYTES} bytes: it has ${MAX_NAME_BYTES + 1}`,
+  };
+  for (const [name, fault] of Object.entries(faults)) {
+    const shown = name.replace("\x1b", "␛");
+    const message = `Cannot use the name "${shown}": a name ${fault}`;
+    for (const verb of ["join", "send"]) {
+      assertRefused([verb, "--name", name], message, "Choose another: --name NAME");
+      assertRefused([verb, `--name=${name}`], message, "Choose another: --name NAME");
+      const environment = { ...ADA, CHAT_NAME: name };
+      assertRefused([verb], message, "It comes from CHAT_NAME", environment);
+    }
+  }
+  const longest = "a".repeat(MAX_NAME_COLUMNS);
+  assertEquals(parse(["send", "--name", longest]), {
+    ...SEND,
+    speaker: { ...SPEAKER, name: longest },
+  });
+});
+
+Deno.test("parseCommand: TERM=dumb asks for plain lines", () => {
+  assertEquals(parse(["join"], { ...ADA, TERM: "dumb" }), {
+    ...JOIN,
+    screen: { ...SCREEN, plain: true },
+  });
+  assertEquals(parse(["join"], { ...ADA, TERM: "xterm" }), JOIN);
+});
+
+// ---- help ----
+
+Deno.test("parseCommand: help is given for --help, -h and help, of the program or a verb", () => {
+  for (const first of ["--help", "-h", "help"]) assertEquals(help([first]), usage());
+  for (const verb of Object.keys(VERBS)) {
+    const text = help([verb, "--help"]);
+    assert(text.startsWith(`chat ${verb} `), text);
+    for (const line of [`${verb} -h`, `help ${verb}`, `--help ${verb}`, `${verb} a -h`]) {
+      assertEquals(help(words(line)), text, line);
+    }
+  }
+});
+
+Deno.test("parseCommand: help comes before other faults of values, not of options", () => {
+  assertEquals(help(words("join a b --help")), help(["help", "join"]));
+  assertThrows(() => parse(words("join --nope --help")), UsageError);
+});
+
+Deno.test("parseCommand: the version is given for --version and -V", () => {
+  assertEquals(parse(["--version"]), { verb: "version" });
+  assertEquals(parse(["-V"]), { verb: "version" });
+});
+
+Deno.test("usage: the texts fit 100 columns, and end in an example that works", () => {
+  for (const line of ["--help", ...Object.keys(VERBS).map((verb) => `${verb} --help`)]) {
+    const text = help(words(line));
+    assert(text.endsWith("\n") && !text.endsWith("\n\n"));
+    for (const row of text.split("\n")) {
+      assertLessOrEqual(width(row), 100, row);
+      assertEquals(row, row.trimEnd());
+    }
+    const [, examples] = text.split(/^Example.*:\n/m);
+    assert(examples !== undefined, `${line} has no example`);
+    for (const row of examples.trimEnd().split("\n")) {
+      // What feeds it through a pipe is not ours.
+      const example = /^ {2}(?:.* \| )?chat (.*)$/.exec(row);
+      assert(example, row);
+      parse(words(example[1]!));
+    }
+  }
+});
+
+Deno.test("usage: every option of a help is taken by its verb, and every option taken is there", () => {
+  const options = {
+    serve: [
+      ...["host", "port", "cipher", "code-file", "ask-code", "state", "key"],
+      ...["classic", "join"],
+      ...["name", "config", "no-config", "theme", "time", "notify", "quiet"],
+      ...[
+        "json",
+        "plain",
+        "stay",
+        "retry",
+        "downloads",
+        "accept",
+        "ask-above",
+        "log",
+        "status",
+        "help",
+      ],
+      ...["max-members", "max-per-address", "max-admissions", "handshake", "idle", "grace"],
+      ...["log-size", "backlog", "rate", "byte-rate"],
+    ],
+    join: [
+      ...["name", "config", "no-config", "theme", "time", "notify", "quiet"],
+      ...[
+        "json",
+        "plain",
+        "stay",
+        "retry",
+        "downloads",
+        "accept",
+        "ask-above",
+        "code-file",
+        "cipher",
+        "classic",
+        "help",
+      ],
+    ],
+    send: ["name", "config", "no-config", "code-file", "cipher", "retry", "file", "to", "help"],
+    crack: ["top", "help"],
+    completions: ["help"],
+  };
+  const values: Environment = {
+    HOST: "::",
+    PORT: "1",
+    CIPHER: "xor",
+    FILE: "code.txt",
+    KEY: "1",
+    NAME: "bob",
+    FORMAT: "json",
+    WHERE: "0",
+    N: "7",
+    SECONDS: "7",
+    SIZE: "1M",
+    THEME: "dark",
+    TIME: "long",
+    WHICH: "all",
+    WHOSE: "known",
+    DIR: "files",
+    MEMBER: "bob",
+  };
+  for (const [verb, expected] of Object.entries(options)) {
+    const rows = help(["help", verb]).matchAll(/^ {2}--([\w-]+)(?: ([A-Z]+))? +\S/gm);
+    const listed: string[] = [];
+    for (const [, option, value] of rows) {
+      listed.push(option!);
+      const given = value === undefined ? `--${option}` : `--${option}=${values[value]}`;
+      const classic = verb === "serve" ? ["--cipher=xor"] : ["127.0.0.1"];
+      const company = { key: ["--cipher=xor"], to: ["--file=a.txt"], classic }[option!] ?? [];
+      // A screen's options go with --join, that of the log without.
+      const join = verb === "serve" && option !== "log" ? ["--join"] : [];
+      const shell = verb === "completions" ? ["bash"] : [];
+      parse([verb, ...join, ...company, ...shell, given]);
+    }
+    assertEquals(listed, expected, verb);
+    // No other verb's option is taken in silence.
+    for (const other of options.serve.filter((option) => !listed.includes(option))) {
+      assertThrows(() => parse([verb, `--${other}`]), UsageError);
+    }
+  }
+});
+
+Deno.test("parseCommand: --classic goes with xor, and with what the original has", () => {
+  assertEquals(parse(words("serve --cipher xor --classic")), {
+    ...SERVE,
+    cipher: { name: "xor", publicKey: undefined, classic: true },
+  });
+  for (const line of ["serve --classic", "serve --classic --cipher sealed"]) {
+    assertRefused(
+      words(line),
+      "Cannot use --classic here: the original's clients have no code, and can't read what is sealed",
+      "It goes with --cipher xor",
+    );
+  }
+  const there = { ...JOIN, ...at("192.0.2.7", 5000), classic: true };
+  assertEquals(parse(words("join --classic 192.0.2.7:5000")), there);
+  assertEquals(parse(words("join 192.0.2.7:5000 --classic --cipher xor --json")), {
+    ...there,
+    target: { ...there.target, cipher: "xor" },
+    screen: { ...SCREEN, json: true },
+  });
+  assertRefused(
+    words("join --classic"),
+    "Cannot guess where the server of the original is",
+    "Write: chat join --classic HOST:PORT",
+  );
+  assertRefused(
+    words("join --classic 192.0.2.7 --cipher sealed"),
+    "Cannot use --cipher sealed with --classic: the original has xor alone",
+    undefined,
+  );
+  const strange = {
+    "--name bob": "knows no names",
+    "--retry 5": "knows no coming back",
+    "--downloads d": "knows no files",
+    "--accept all": "knows no files",
+    "--ask-above 5M": "knows no files",
+    "--code-file f": "has no code",
+  };
+  for (const [option, why] of Object.entries(strange)) {
+    const [name] = option.split(" ");
+    assertRefused(
+      words(`join --classic 192.0.2.7 ${option}`),
+      `Cannot use ${name} with --classic: it ${why}`,
+      undefined,
+    );
+  }
+});
+
+Deno.test("usage: the program's help names every verb", () => {
+  for (const verb of Object.keys(VERBS)) {
+    assertMatch(usage(), new RegExp(`^  chat ${verb} .*\n {6}\\S`, "m"));
+  }
+});
+
+Deno.test("parseCommand: any words at all give a command or a UsageError", () => {
+  const word = fc.oneof(
+    fc.constantFrom("serve", "join", "send", "help", "--join", "--", "--name", "--port=1", "::1"),
+    fc.string({ unit: "binary" }),
+    fc.string().map((text) => `--${text}`),
+    fc.string().map((text) => `-${text}`),
+  );
+  const verb = fc.constantFrom("serve", "join", "send", "crack", "completions");
+  fc.assert(fc.property(verb, fc.array(word), (verb, rest) => {
+    try {
+      const command = parse([verb, ...rest]);
+      assert(command.verb === verb || command.verb === "help");
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      // deno-lint-ignore no-control-regex
+      assert(!/[\x00-\x1f\x7f-\x9f]/.test(error.message + (error.hint ?? "")), error.message);
+      assertMatch(error.message, /^Cannot /);
+    }
+  }));
+});
+
+Deno.test("parseCommand: files: where they go, whose are taken, and what is sent instead of a text", () => {
+  const line = "join --downloads d --accept known --ask-above 5M";
+  const command = parse(words(line)) as Command & { verb: "join" };
+  assertEquals(command.screen.files, {
+    downloads: "d",
+    accept: "known",
+    acceptLimit: 5 * 1024 * 1024,
+  });
+  assertEquals(parse(words("send --file a.txt --to bob")), { ...SEND, file: "a.txt", to: "bob" });
+  const refused: Record<string, string> = {
+    "join --accept some": 'Cannot use --accept "some": there are ask, known, all and none',
+    "send --file a.txt hi": "Cannot send a file and a text at once",
+    "send --to bob hi": "Cannot use --to here: it goes with --file",
+    "join --ask-above many": 'Cannot use --ask-above "many"',
+  };
+  for (const [line, message] of Object.entries(refused)) {
+    assertThrows(() => parse(words(line)), UsageError, message);
+  }
+});

@@ -1,0 +1,234 @@
+import { assert, assertEquals, assertLess, assertMatch, assertThrows } from "@std/assert";
+import { VARIABLES, VERBS } from "./args.ts";
+import { MAX_CONFIG, parseSettings, type Settings } from "./config.ts";
+import { ChatError } from "../errors.ts";
+import fc from "../tests/support/property.ts";
+import { MAX_NAME_COLUMNS } from "../text/printable.ts";
+import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
+
+// ---- helpers ----
+
+const PATH = "/c/config.toml";
+const utf8 = new TextEncoder();
+
+function parse(text: string): Settings {
+  return parseSettings(utf8.encode(text), PATH);
+}
+
+/** Asserts that a text is refused with this message, behind the path, and this hint. */
+function assertRefused(text: string | Uint8Array, message: string, hint?: string): void {
+  const bytes = typeof text === "string" ? utf8.encode(text) : text;
+  const error = assertThrows(() => parseSettings(bytes, PATH), ChatError);
+  assertEquals([error.message, error.hint], [`Cannot use ${PATH}${message}`, hint]);
+}
+
+// ---- what is read ----
+
+Deno.test("parseSettings: every key, and nothing that is not there", () => {
+  const text = `# Mine.
+name = "Ada"  # behind a setting, too
+
+theme = 'light'
+time = "off"
+"notify" = """all"""
+quiet = true
+downloads = "~/incoming"
+`;
+  const settings = {
+    name: "Ada",
+    theme: "light",
+    time: "off",
+    notify: "all",
+    quiet: true,
+    downloads: "~/incoming",
+  };
+  assertEquals({ ...parse(text) }, settings as Settings);
+  assertEquals({ ...parse(text.replaceAll("\n", "\r\n")) }, settings as Settings);
+  assertEquals({ ...parse("\ufeff" + text) }, settings as Settings);
+  for (const nothing of ["", "\n", "# nothing", "  \n\t# nothing\n"]) {
+    assertEquals({ ...parse(nothing) }, {});
+  }
+  assertEquals({ ...parse("quiet = false") }, { quiet: false });
+});
+
+Deno.test("parseSettings: each word of each setting", () => {
+  for (const [key, words] of Object.entries({ theme: THEMES, time: TIMES, notify: NOTIFY })) {
+    for (const word of words) {
+      assertEquals({ ...parse(`${key} = "${word}"`) }, { [key]: word } as Settings);
+    }
+  }
+});
+
+Deno.test("docs/config.md: its example is a config file with every key, and its table has all that is taken", () => {
+  const page = Deno.readTextFileSync(`${import.meta.dirname}/../docs/config.md`);
+  const [, example] = /^```toml\n([^]*?)^```$/m.exec(page)!;
+  const settings = parse(example!);
+  const rows = page.matchAll(
+    /^[|] `(\w+)` +[|] `--(\w+)` +[|] (?:`(CHAT_\w+)`)? +[|] (.*?) +[|] .*[|]$/gm,
+  );
+  const words = { theme: THEMES, time: TIMES, notify: NOTIFY } as Record<string, readonly string[]>;
+  const keys = Array.from(rows, ([, key, option, variable, values]) => {
+    assertEquals(option, key);
+    if (variable !== undefined) assert(variable in VARIABLES, variable);
+    const listed = Array.from(values!.matchAll(/`(\w+)`/g), ([, word]) => word!);
+    if (words[key!]) assertEquals(listed, [...words[key!]!], key);
+    return key!;
+  });
+  assertEquals(keys, Object.keys(settings));
+  for (const key of keys) assert(key in VERBS.join.options);
+  assertMatch(page, new RegExp(`at most ${MAX_CONFIG / 1024} KiB`));
+});
+
+// ---- what is wrong ----
+
+Deno.test("parseSettings: a value that can't be is told with its line, its key, and what should be there", () => {
+  const themes = 'it should be "auto", "dark", "light" or "mono"';
+  assertRefused(
+    '# Mine\n\ntheme = "drak"\n',
+    `, line 3: theme is "drak", ${themes}`,
+    'Did you mean "dark"?',
+  );
+  assertRefused("theme = 7", `, line 1: theme is 7, ${themes}`);
+  assertRefused("theme = true", `, line 1: theme is true, ${themes}`);
+  assertRefused('theme = ["dark"]', `, line 1: theme is a list, ${themes}`);
+  assertRefused("theme = 2024-02-28", `, line 1: theme is a date, ${themes}`);
+  assertRefused("theme.dark = true", `, line 1: theme is a table, ${themes}`);
+  assertRefused("\n[theme]\ndark = true", `, line 2: theme is a table, ${themes}`);
+  assertRefused(
+    'time = "longer"',
+    ', line 1: time is "longer", it should be "short", "long" or "off"',
+    'Did you mean "long"?',
+  );
+  assertRefused(
+    'notify = "mention"',
+    ', line 1: notify is "mention", it should be "all", "mentions" or "off"',
+    'Did you mean "mentions"?',
+  );
+  assertRefused(
+    '\r\nquiet = "yes"',
+    ', line 2: quiet is "yes", it should be true or false, without quotes',
+  );
+  for (const folder of ["/d", "~", "~/d", "C:\\\\d", "c:/d", "\\\\\\\\nas\\\\d"]) {
+    assertEquals(Object.keys(parse(`downloads = "${folder}"`)), ["downloads"]);
+  }
+  for (const folder of ["", "incoming", "../d", "~bob/d", "C:d"]) {
+    assertRefused(
+      `downloads = "${folder}"`,
+      `, line 1: downloads is "${folder}", it should be the whole path of a folder, such as "~/incoming"`,
+    );
+  }
+  assertRefused("name = 7", ", line 1: name is 7, it should be a text");
+  const long = "a".repeat(MAX_NAME_COLUMNS + 1);
+  const names = {
+    '""': "a name must not be empty",
+    '"a b"': "a name must not hold spaces",
+    '"/quit"': 'a name must not start with "/"',
+    [`"${long}"`]: `a name must be at most ${MAX_NAME_COLUMNS} columns wide: it is ${long.length}`,
+  };
+  for (const [name, fault] of Object.entries(names)) {
+    assertRefused(`name = ${name}`, `, line 1: name is ${name}, ${fault}`);
+  }
+});
+
+Deno.test("parseSettings: an unknown key is refused with the nearest one, also one that objects inherit", () => {
+  const there = "there are name, theme, time, notify, quiet and downloads";
+  const unknown = (text: string, line: number, key: string, nearest: string) =>
+    assertRefused(
+      text,
+      `, line ${line}: there is no setting "${key}", ${there}`,
+      `Did you mean ${nearest}?`,
+    );
+  unknown('theme = "dark"\nthme = "dark"', 2, "thme", "theme");
+  unknown("Quiet = true", 1, "Quiet", "quiet");
+  unknown("'no-color' = true", 1, "no-color", "notify");
+  unknown("[names]\nx = 1", 1, "names", "name");
+  unknown("[[ names ]]\nx = 1", 1, "names", "name");
+  unknown("names.x = 1", 1, "names", "name");
+  assertThrows(() => parse("constructor = 1"), ChatError, 'no setting "constructor"');
+  assertThrows(() => parse("toString = 1"), ChatError, 'no setting "toString"');
+  // Where it can't be told which line it is, none is told.
+  assertThrows(() => parse('"a\\u0062" = 1'), ChatError, `${PATH}: there is no setting "ab"`);
+});
+
+Deno.test("parseSettings: a key that is there twice is refused: nobody knows which one counts", () => {
+  assertRefused(
+    'theme = "dark"\nquiet = true\n"theme" = "light"',
+    ", line 3: theme is there twice, it should be there once",
+  );
+});
+
+Deno.test("parseSettings: what is no TOML is refused, with the line and what a line looks like", () => {
+  const faults: Record<string, [line: number, what: RegExp]> = {
+    "theme = dark": [1, /Cannot parse value on line 'theme = dark'$/],
+    "# theme = x\nquiet = true\ntheme =\n\n# more\n": [3, /Cannot parse value on line 'theme =␊/],
+    "quiet = true\ntheme": [2, /doesn't have "="$/],
+    'quiet = true\nname = "Ada': [2, /not closed/],
+    "\n\n= 1": [3, /Unexpected character/],
+    "[theme": [1, /Not closed/],
+    'name = "\\q"': [1, /Invalid escape sequence/],
+    "theme = 'a'\u00a0": [1, /^it is not TOML: It contains invalid whitespace/],
+    [`a = ${"[".repeat(8_000)}`]: [1, /./],
+  };
+  for (const [text, [line, what]] of Object.entries(faults)) {
+    const { message, hint } = assertThrows(() => parse(text), ChatError);
+    const [start, rest] = [`Cannot use ${PATH}, line ${line}: `, message.split(/line \d+: /)[1]!];
+    assert(message.startsWith(`${start}it is not TOML: `), message);
+    assertMatch(rest, what);
+    assertEquals(hint, 'A line is such as: theme = "dark"');
+  }
+});
+
+Deno.test("parseSettings: a file that is no text, or too large, is refused before it is parsed", () => {
+  assertRefused(Uint8Array.of(0x61, 0xff), ": it is not UTF-8, as TOML should be");
+  assertEquals({ ...parse("#".repeat(MAX_CONFIG - 1) + "\n") }, {});
+  assertEquals({ ...parse("#".repeat(MAX_CONFIG)) }, {});
+  assertRefused(
+    utf8.encode("#".repeat(MAX_CONFIG + 1)),
+    `: it has more than ${MAX_CONFIG} bytes`,
+    "Is it the right file?",
+  );
+});
+
+Deno.test("parseSettings: an error is one short line that can be printed, whatever is in the file", () => {
+  const evil = "\x1b[2J\u202e".repeat(1000);
+  const texts = [
+    `theme = '${"x".repeat(60_000)}'`,
+    `"${"k".repeat(60_000)}" = 1`,
+    `theme = ${"x".repeat(60_000)}`,
+    `theme = '${evil}'`,
+    `'${evil}' = 1`,
+    `${evil} = 1`,
+    `theme = ${evil}`,
+    `name = """\n${evil}"""`,
+  ];
+  for (const text of texts) {
+    const { message, hint } = assertThrows(() => parse(text), ChatError);
+    assertLess(message.length, 1000);
+    // deno-lint-ignore no-control-regex
+    assert(!/[\x00-\x1f\x7f-\x9f\u202e]/.test(message + (hint ?? "")), message);
+  }
+});
+
+Deno.test("parseSettings: any text at all gives settings that a screen takes, or a ChatError", () => {
+  const piece = fc.oneof(
+    fc.constantFrom("name", "theme", "time", "notify", "quiet", " = ", "\n", '"', "'", "[", "]"),
+    fc.constantFrom('"dark"', "true", "#", ".", "{", "}", ",", "\\", '"""', "__proto__", "1"),
+    fc.string({ unit: "binary", maxLength: 3 }),
+  );
+  fc.assert(fc.property(fc.array(piece), (pieces) => {
+    let settings: Settings;
+    try {
+      settings = parse(pieces.join(""));
+    } catch (error) {
+      assert(error instanceof ChatError, `${error}`);
+      return;
+    }
+    const { name, theme, time, notify, quiet, ...rest } = settings;
+    assertEquals(Object.keys(rest), []);
+    assert(name === undefined || typeof name === "string");
+    assert(theme === undefined || THEMES.includes(theme));
+    assert(time === undefined || TIMES.includes(time));
+    assert(notify === undefined || NOTIFY.includes(notify));
+    assert(quiet === undefined || typeof quiet === "boolean");
+  }));
+});

@@ -1,0 +1,366 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { ChatError } from "../errors.ts";
+import {
+  configPath,
+  findPlaces,
+  findRooms,
+  leaveRoom,
+  loadIdentity,
+  loadKnownNames,
+  MAX_ROOMS,
+  type Places,
+  saveKnownNames,
+} from "./home.ts";
+import { Identity } from "../cipher/identity.ts";
+
+const POSIX = Deno.build.os !== "windows";
+const SLASH = POSIX ? "/" : "\\";
+const DAY = "2026-01-31";
+const ADA = new Identity(new Uint8Array(32).fill(1)).publicKey;
+const EVE = new Identity(new Uint8Array(32).fill(2)).publicKey;
+
+/** Runs `test` in folders of its own, of which none is there yet. */
+function withPlaces(test: (places: Places) => void): void {
+  const folder = Deno.makeTempDirSync({ prefix: "chat-home-" });
+  try {
+    test({ config: `${folder}${SLASH}a${SLASH}config`, runtime: `${folder}${SLASH}b${SLASH}run` });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+function put(folder: string, name: string, text: string, mode = 0o600): string {
+  Deno.mkdirSync(folder, { recursive: true });
+  const path = folder + SLASH + name;
+  Deno.writeTextFileSync(path, text, { mode });
+  // The mode that a file is made with is less what the user masks.
+  if (POSIX) Deno.chmodSync(path, mode);
+  return path;
+}
+
+const list = (folder: string) => Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
+const modeOf = (path: string) => Deno.statSync(path).mode! & 0o777;
+
+Deno.test("findPlaces: where each system wants a user's files", () => {
+  const places = (os: string, env: Record<string, string>) => findPlaces(os, (name) => env[name]);
+  assertEquals(places("linux", { HOME: "/home/ada" }), {
+    config: "/home/ada/.config/chat",
+    runtime: "/home/ada/.cache/chat",
+  });
+  assertEquals(
+    places("linux", {
+      HOME: "/h",
+      XDG_CONFIG_HOME: "/c",
+      XDG_RUNTIME_DIR: "/r",
+      XDG_CACHE_HOME: "/k",
+    }),
+    { config: "/c/chat", runtime: "/r/chat" },
+  );
+  assertEquals(places("freebsd", { HOME: "/h", XDG_CACHE_HOME: "/k" }).runtime, "/k/chat");
+  assertEquals(places("darwin", { HOME: "/Users/ada", XDG_CONFIG_HOME: "/c" }), {
+    config: "/Users/ada/Library/Application Support/chat",
+    runtime: "/Users/ada/Library/Caches/chat",
+  });
+  assertEquals(places("windows", { APPDATA: "C:\\R", LOCALAPPDATA: "C:\\L", HOME: "/h" }), {
+    config: "C:\\R\\chat",
+    runtime: "C:\\L\\chat",
+  });
+});
+
+Deno.test("findPlaces: a path of XDG that is not absolute is passed over, and an empty one", () => {
+  for (const path of ["", "config", "./c", "~/c"]) {
+    const env: Record<string, string> = {
+      HOME: "/h",
+      XDG_CONFIG_HOME: path,
+      XDG_RUNTIME_DIR: path,
+    };
+    assertEquals(findPlaces("linux", (name) => env[name]), {
+      config: "/h/.config/chat",
+      runtime: "/h/.cache/chat",
+    });
+  }
+});
+
+Deno.test("findPlaces: names what is not set", () => {
+  for (
+    const [os, name] of [["linux", "HOME"], ["darwin", "HOME"], ["windows", "APPDATA"]] as const
+  ) {
+    assertThrows(() => findPlaces(os, () => undefined), ChatError, `${name} is not set`);
+    assertThrows(() => findPlaces(os, () => ""), ChatError, `${name} is not set`);
+  }
+});
+
+Deno.test("configPath: config.toml beside the identity", () => {
+  withPlaces((places) => {
+    assertEquals(configPath(places), `${places.config}${SLASH}config.toml`);
+  });
+});
+
+Deno.test("loadIdentity: made on first use, and the same ever after", () => {
+  withPlaces((places) => {
+    const identity = loadIdentity(places);
+    assertEquals(loadIdentity(places).seed, identity.seed);
+    // Nothing that was written beside it is left.
+    assertEquals(list(places.config), ["identity"]);
+    withPlaces((others) => assertNotEquals(loadIdentity(others).seed, identity.seed));
+  });
+});
+
+Deno.test({
+  name: "loadIdentity, leaveRoom: files are the user's alone, and so are the folders",
+  ignore: !POSIX,
+  fn: () =>
+    withPlaces((places) => {
+      loadIdentity(places);
+      leaveRoom(places, { port: 2428, hostname: "127.0.0.1", code: "a b c d" });
+      const names = loadKnownNames(places);
+      names.meet("Ada", ADA, DAY);
+      saveKnownNames(places, names);
+      assertStrictEquals(modeOf(places.config), 0o700);
+      assertStrictEquals(modeOf(places.runtime), 0o700);
+      assertStrictEquals(modeOf(`${places.config}/identity`), 0o600);
+      assertStrictEquals(modeOf(`${places.config}/known-names`), 0o600);
+      assertStrictEquals(modeOf(`${places.runtime}/room-2428`), 0o600);
+    }),
+});
+
+Deno.test({
+  name:
+    "loadIdentity, loadKnownNames: a file that others can read or change is refused, with a hint",
+  ignore: !POSIX,
+  fn: () =>
+    withPlaces((places) => {
+      loadIdentity(places);
+      put(places.config, "known-names", "");
+      for (const mode of [0o640, 0o604, 0o620, 0o602, 0o644]) {
+        Deno.chmodSync(`${places.config}/identity`, mode);
+        const error = assertThrows(() => loadIdentity(places), ChatError, "other users");
+        assertMatch(error.hint!, /chmod 600 .*identity$/);
+        Deno.chmodSync(`${places.config}/known-names`, mode);
+        assertThrows(() => loadKnownNames(places), ChatError, "other users");
+      }
+      Deno.chmodSync(`${places.config}/identity`, 0o400);
+      loadIdentity(places);
+    }),
+});
+
+Deno.test("loadIdentity: a damaged file is told, and never overwritten", () => {
+  const seed = new Uint8Array(32).toBase64();
+  for (
+    const text of [
+      "",
+      "# only a comment\n",
+      "hello\n",
+      seed.slice(1),
+      seed.slice(0, -1),
+      `${seed}${seed}`,
+      `${seed}\n${seed}\n`,
+      "\0\0\0",
+    ]
+  ) {
+    withPlaces((places) => {
+      const path = put(places.config, "identity", text);
+      const error = assertThrows(() => loadIdentity(places), ChatError, "it is damaged");
+      assert(error.hint);
+      assertStrictEquals(Deno.readTextFileSync(path), text);
+      assertEquals(list(places.config), ["identity"]);
+    });
+  }
+});
+
+Deno.test("loadIdentity: a folder where the file or its folder should be is told", () => {
+  withPlaces((places) => {
+    Deno.mkdirSync(places.config + SLASH + "identity", { recursive: true, mode: 0o700 });
+    assertThrows(() => loadIdentity(places), ChatError, "Cannot read");
+  });
+  withPlaces((places) => {
+    const parent = places.config.slice(0, places.config.lastIndexOf(SLASH));
+    put(parent, "config", "no folder");
+    assertThrows(() => loadIdentity(places), ChatError, "Cannot ");
+  });
+});
+
+Deno.test("loadIdentity: of two clients that begin at once, both are what the file says", async () => {
+  // Two threads, each with the module of its own, that are let go together.
+  const code = `
+    const { loadIdentity } = await import(${JSON.stringify(import.meta.resolve("./home.ts"))});
+    postMessage("ready");
+    onmessage = ({ data }) => postMessage(loadIdentity(data).seed.toHex());`;
+  const workers = [1, 2].map(() =>
+    new Worker(`data:text/javascript,${encodeURIComponent(code)}`, { type: "module" })
+  );
+  const next = () =>
+    Promise.all(workers.map((worker) =>
+      new Promise<string>((resolve, reject) => {
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = ({ message }) => reject(new Error(message));
+      })
+    ));
+  const folder = Deno.makeTempDirSync({ prefix: "chat-home-" });
+  try {
+    await next();
+    for (let round = 0; round < 20; round++) {
+      const config = `${folder}${SLASH}${round}`;
+      const both = next();
+      for (const worker of workers) worker.postMessage({ config, runtime: config });
+      const [one, other] = await both;
+      assertStrictEquals(one, other);
+      assertStrictEquals(loadIdentity({ config, runtime: config }).seed.toHex(), one!);
+      assertEquals(list(config), ["identity"]);
+    }
+  } finally {
+    for (const worker of workers) worker.terminate();
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("saveKnownNames: nothing new writes nothing; what is new is there the next time", () => {
+  withPlaces((places) => {
+    const names = loadKnownNames(places);
+    saveKnownNames(places, names);
+    assertThrows(() => Deno.statSync(places.config), Deno.errors.NotFound);
+    names.meet("Ada", ADA, DAY);
+    saveKnownNames(places, names);
+    assert(!names.changed);
+    assertStrictEquals(loadKnownNames(places).meet("Ada", ADA, DAY), "known");
+    assertEquals(list(places.config), ["known-names"]);
+  });
+});
+
+Deno.test("saveKnownNames: two clients of one user keep what the other met and decided", () => {
+  withPlaces((places) => {
+    const [one, two] = [loadKnownNames(places), loadKnownNames(places)];
+    one.meet("Ada", ADA, DAY);
+    saveKnownNames(places, one);
+    two.meet("Bob", ADA, DAY);
+    saveKnownNames(places, two);
+    // Both know Ada's first key now; one decides on another, the other meets somebody.
+    one.trust("Ada", EVE, DAY);
+    saveKnownNames(places, one);
+    two.meet("Cy", ADA, DAY);
+    saveKnownNames(places, two);
+    const names = loadKnownNames(places);
+    for (const [name, key] of [["Ada", EVE], ["Bob", ADA], ["Cy", ADA]] as const) {
+      assertStrictEquals(names.meet(name, key, DAY), "known", name);
+    }
+  });
+});
+
+Deno.test("loadKnownNames, saveKnownNames: a damaged file is told with its line, and stays", () => {
+  withPlaces((places) => {
+    const names = loadKnownNames(places);
+    names.meet("Ada", ADA, DAY);
+    const path = put(places.config, "known-names", "# fine\nnot fine\n");
+    const error = assertThrows(
+      () => loadKnownNames(places),
+      ChatError,
+      "line 2 is not NAME KEY DAY",
+    );
+    assert(error.hint);
+    assertThrows(() => saveKnownNames(places, names), ChatError, "line 2");
+    assertStrictEquals(Deno.readTextFileSync(path), "# fine\nnot fine\n");
+    // What could not be written is not forgotten.
+    assert(names.changed);
+    Deno.removeSync(path);
+    saveKnownNames(places, names);
+    assertStrictEquals(loadKnownNames(places).meet("Ada", ADA, DAY), "known");
+  });
+});
+
+const room = (port: number, code = "a b c d") => ({ port, hostname: "127.0.0.1", code });
+
+/** Says that a room was opened so many seconds after the first. */
+function openedAt({ runtime }: Places, port: number, seconds: number): void {
+  Deno.utimeSync(`${runtime}${SLASH}room-${port}`, 1_000_000 + seconds, 1_000_000 + seconds);
+}
+
+Deno.test("findRooms: what leaveRoom left, the newest first, and the last for each port", () => {
+  withPlaces((places) => {
+    assertEquals(findRooms(places), []);
+    leaveRoom(places, room(2428, "old old old old"));
+    leaveRoom(places, room(3000));
+    leaveRoom(places, room(2428, "new new new new"));
+    openedAt(places, 2428, 1);
+    openedAt(places, 3000, 2);
+    assertEquals(findRooms(places), [room(3000), room(2428, "new new new new")]);
+    assertEquals(list(places.runtime), ["room-2428", "room-3000"]);
+  });
+});
+
+Deno.test("leaveRoom, findRooms: a room that is not sealed has no code, and takes the place of one that had", () => {
+  withPlaces((places) => {
+    leaveRoom(places, room(2428));
+    const open = { port: 2428, hostname: "127.0.0.1" };
+    leaveRoom(places, open);
+    assertEquals(findRooms(places), [open]);
+  });
+});
+
+Deno.test("findRooms: damaged and strange files do no harm", () => {
+  withPlaces((places) => {
+    leaveRoom(places, room(2428));
+    const bad = [
+      "",
+      "{",
+      "null",
+      "7",
+      "[]",
+      "{}",
+      '{"port":"1","hostname":"h","code":"c"}',
+      '{"port":0,"hostname":"h","code":"c"}',
+      '{"port":65536,"hostname":"h","code":"c"}',
+      '{"port":1.5,"hostname":"h","code":"c"}',
+      '{"port":1,"code":"c"}',
+      '{"port":1,"hostname":"h","code":7}',
+      '{"port":1,"hostname":"h","code":null}',
+      "\xff\xfe",
+    ];
+    for (const [n, text] of bad.entries()) put(places.runtime, `room-${n + 1}`, text);
+    put(places.runtime, "room-x", JSON.stringify(room(1)));
+    put(places.runtime, "room-2428.part", JSON.stringify(room(1)));
+    Deno.mkdirSync(`${places.runtime}${SLASH}room-99`);
+    assertEquals(findRooms(places), [room(2428)]);
+  });
+});
+
+Deno.test({
+  name:
+    "findRooms: a room that others could have written, and a name that leads nowhere, are passed over",
+  ignore: !POSIX,
+  fn: () =>
+    withPlaces((places) => {
+      leaveRoom(places, room(2428));
+      put(places.runtime, "room-1", JSON.stringify(room(1)), 0o622);
+      Deno.symlinkSync(`${places.runtime}/nowhere`, `${places.runtime}/room-2`);
+      assertEquals(findRooms(places), [room(2428)]);
+    }),
+});
+
+Deno.test("leaveRoom: what can't be put in its place is told, and leaves nothing beside it", () => {
+  withPlaces((places) => {
+    // A folder that is not empty, which no file can replace.
+    Deno.mkdirSync([places.runtime, "room-2428", "x"].join(SLASH), { recursive: true });
+    assertThrows(() => leaveRoom(places, room(2428)), ChatError, "Cannot write");
+    assertEquals(list(places.runtime), ["room-2428"]);
+  });
+});
+
+Deno.test("leaveRoom: the oldest rooms are forgotten, so that their files do not pile up", () => {
+  withPlaces((places) => {
+    for (let n = 1; n <= MAX_ROOMS; n++) {
+      leaveRoom(places, room(n));
+      openedAt(places, n, n);
+    }
+    leaveRoom(places, room(4000));
+    const ports = findRooms(places).map(({ port }) => port);
+    assertEquals(ports, [4000, ...Array.from({ length: MAX_ROOMS - 1 }, (_, n) => MAX_ROOMS - n)]);
+    assertEquals(list(places.runtime).length, MAX_ROOMS);
+  });
+});

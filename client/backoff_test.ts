@@ -1,0 +1,67 @@
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { Backoff } from "./backoff.ts";
+import fc from "../tests/support/property.ts";
+
+/** As close to 1 as a random number comes. */
+const HIGHEST = 1 - Number.EPSILON / 2;
+
+Deno.test("Backoff: the bound doubles from half a second to a quarter of a minute, and stays there", () => {
+  const backoff = new Backoff(() => 0.5);
+  const waits = Array.from({ length: 9 }, () => backoff.next());
+  assertEquals(waits, [250, 500, 1000, 2000, 4000, 7500, 7500, 7500, 7500]);
+});
+
+Deno.test("Backoff: a wait is any time from 0 to the bound, as the random number says", () => {
+  for (const [random, least, most] of [[0, 0, 0], [HIGHEST, 499.9, 500]] as const) {
+    const wait = new Backoff(() => random).next();
+    assert(wait >= least && wait <= most, `${wait}`);
+  }
+});
+
+Deno.test("Backoff.reset: the next wait is as short as the first", () => {
+  const backoff = new Backoff(() => 0.5, { baseMs: 10, capMs: 100 });
+  for (let n = 0; n < 20; n++) backoff.next();
+  assertStrictEquals(backoff.next(), 50);
+  backoff.reset();
+  assertEquals([backoff.next(), backoff.next()], [5, 10]);
+});
+
+Deno.test("Backoff: after ten thousand tries a wait is still a number, and under the cap", () => {
+  for (const random of [0, 0.5, HIGHEST]) {
+    const backoff = new Backoff(() => random, { baseMs: 1, capMs: Number.MAX_VALUE });
+    for (let n = 0; n < 10_000; n++) assert(Number.isFinite(backoff.next()));
+  }
+});
+
+Deno.test("Backoff: each wait is at least 0 and under the bound of its try", () => {
+  const random = fc.double({ min: 0, max: HIGHEST, noNaN: true });
+  const range = fc.tuple(
+    fc.integer({ min: 1, max: 5_000 }),
+    fc.integer({ min: 0, max: 100_000 }),
+  );
+  fc.assert(fc.property(range, fc.array(random, { maxLength: 60 }), ([baseMs, more], randoms) => {
+    const capMs = baseMs + more;
+    let at = 0;
+    const backoff = new Backoff(() => randoms[at]!, { baseMs, capMs });
+    for (; at < randoms.length; at++) {
+      const wait = backoff.next();
+      assert(wait >= 0 && wait < Math.min(capMs, baseMs * 2 ** at), `${wait} at ${at}`);
+    }
+  }));
+});
+
+Deno.test("Backoff: times that are no range are refused", () => {
+  for (
+    const [baseMs, capMs] of [
+      [0, 100],
+      [-1, 100],
+      [NaN, 100],
+      [101, 100],
+      [1, Infinity],
+      [1, NaN],
+      [Infinity, Infinity],
+    ] as const
+  ) {
+    assertThrows(() => new Backoff(() => 0, { baseMs, capMs }), RangeError, "no range");
+  }
+});

@@ -1,0 +1,117 @@
+// What `client_test.ts` does not see through `join`: coming back, and breaking it off.
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { enter, reenter } from "./handshake.ts";
+import { ChatError, NobodyThere, ProtocolError } from "../errors.ts";
+import { Impostor, type Raw, TestRoom, within } from "../tests/support/loopback.ts";
+import {
+  encodeError,
+  encodeFrame,
+  encodeGreeting,
+  encodeWelcome,
+  MAX_FRAME,
+  parseHello,
+  Type,
+} from "../protocol.ts";
+import { drawToken } from "../protocol/resume.ts";
+
+/** What no test may have to wait for. */
+const NEVER_MS = 3_600_000;
+const XOR = encodeGreeting({ version: 1, cipher: "xor", key: "198", maxFrame: MAX_FRAME });
+const SEALED = encodeGreeting({
+  ...{ version: 1, cipher: "sealed", maxFrame: MAX_FRAME, nonce: drawToken() },
+});
+const token = drawToken();
+const ticket = { token, id: 7, room: 100, own: 20, sessionKey: undefined };
+const place = { hostname: "127.0.0.1", handshakeMs: NEVER_MS };
+
+/** Answers a resumption with these frames. */
+function answer(greeting: Uint8Array, ...frames: Uint8Array[]): Impostor {
+  return new Impostor(async (raw) => {
+    await raw.preface();
+    await raw.write(greeting, ...frames);
+    await raw.rest().catch(() => {});
+  });
+}
+
+Deno.test("reenter: shows token and places, and takes the welcome that fits them", async () => {
+  let hello: unknown;
+  await using impostor = new Impostor(async (raw) => {
+    await raw.preface();
+    await raw.write(XOR);
+    hello = parseHello((await raw.frameOf(Type.HELLO)).body).resume;
+    await raw.write(encodeWelcome(7, { room: 100, own: 20, members: 0, accepted: 3, token }));
+    await raw.rest();
+  });
+  const { port } = impostor;
+  const back = await reenter({ ...place, port }, ticket);
+  assertEquals(hello, { token, room: 100, own: 20 });
+  assertEquals([back?.welcome.accepted, back?.welcome.token], [3, token]);
+  back?.connection.close();
+});
+
+Deno.test("reenter: a session that is over is no error", async () => {
+  await using impostor = answer(XOR, encodeError("gone", "join anew"));
+  const { port } = impostor;
+  assertEquals(await reenter({ ...place, port }, ticket), undefined);
+  await impostor.served(1);
+});
+
+Deno.test("reenter: a room of another kind is nobody that the session could be looked for with", async () => {
+  const cases = [
+    { greeting: SEALED, sessionKey: undefined, how: "sealed, not xor" },
+    { greeting: XOR, sessionKey: new Uint8Array(64), how: "not sealed, as it should be" },
+  ];
+  for (const { greeting, sessionKey, how } of cases) {
+    await using impostor = answer(greeting);
+    const { port } = impostor;
+    await assertRejects(
+      () => reenter({ ...place, port }, { ...ticket, sessionKey }),
+      NobodyThere,
+      `the room there is ${how}`,
+    );
+    await impostor.served(1);
+  }
+});
+
+Deno.test("reenter: what is neither is told with its code", async () => {
+  const cases: [Uint8Array, string][] = [
+    [encodeError("full", "later"), "full"],
+    [encodeFrame(Type.BYE, 0), "bye"],
+    [encodeFrame(Type.MESSAGE, 1), "unexpected"],
+    [encodeWelcome(8, { room: 100, own: 20, members: 0 }), "malformed"],
+    [encodeWelcome(7, { room: 101, own: 20, members: 0 }), "malformed"],
+    [encodeWelcome(7, { room: 100, own: 0, members: 0 }), "malformed"],
+  ];
+  for (const [frame, code] of cases) {
+    await using impostor = answer(XOR, frame);
+    const { port } = impostor;
+    const error = await assertRejects(() => reenter({ ...place, port }, ticket), ChatError);
+    assertEquals(error.cause instanceof ProtocolError && error.cause.code, code);
+  }
+});
+
+Deno.test("enter, reenter: can be broken off at any time, before they have begun too", async () => {
+  const come = Promise.withResolvers<void>();
+  const silent = async (raw: Raw) => {
+    await raw.preface();
+    come.resolve();
+    await raw.rest().catch(() => {});
+  };
+  await using impostor = new Impostor(silent);
+  await using room = new TestRoom();
+  for (const begin of [enter, reenter] as const) {
+    for (const { port } of [impostor, room]) {
+      const early = AbortSignal.abort();
+      const begun = begin({ ...place, port, signal: early, name: "guest" }, ticket);
+      await assertRejects(() => within("the end", begun), ChatError);
+    }
+    const controller = new AbortController();
+    const { port } = impostor;
+    const begun = begin({ ...place, port, signal: controller.signal, name: "guest" }, ticket);
+    await come.promise;
+    controller.abort();
+    await assertRejects(() => within("the end", begun), ChatError);
+  }
+  assertEquals(room.hub.size, 0);
+});

@@ -1,0 +1,140 @@
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { within } from "../tests/support/loopback.ts";
+import { Outbox } from "./outbox.ts";
+import type { Budget } from "../protocol.ts";
+
+const WIDE = 2 ** 30;
+const frame = (...bytes: number[]) => Uint8Array.from(bytes);
+const LAST = frame(0xff);
+
+/** Counts how often it was woken. */
+function opened(outbox: Outbox): { woken: number } {
+  const counted = { woken: 0 };
+  outbox.open(() => void counted.woken++);
+  return counted;
+}
+
+Deno.test("Outbox: gives what was put in, in its order, all in one piece, and once", () => {
+  const outbox = new Outbox(undefined);
+  const counted = opened(outbox);
+  assertEquals(outbox.take(), null);
+  assertEquals([outbox.put(frame(1, 2)), outbox.put(frame(3))], [1, 2]);
+  assertEquals(counted.woken, 2);
+  assertEquals([outbox.count, outbox.handed, outbox.bytes], [2, 0, 3]);
+  assertEquals(outbox.take(), frame(1, 2, 3));
+  assertEquals(outbox.take(), null);
+  assertEquals([outbox.count, outbox.handed, outbox.bytes], [2, 2, 3]);
+});
+
+Deno.test("Outbox: pieces are put together up to 64 KiB", () => {
+  const outbox = new Outbox(undefined);
+  for (let i = 0; i < 5; i++) outbox.put(new Uint8Array(30_000));
+  assertEquals([outbox.take()?.length, outbox.take()?.length, outbox.take()], [
+    ...[90_000, 60_000, null],
+  ]);
+});
+
+Deno.test("Outbox: over another connection it gives what was not taken, and nothing that was", () => {
+  const outbox = new Outbox(undefined);
+  for (const byte of [1, 2, 3, 4]) outbox.put(frame(byte));
+  assertEquals(outbox.take(), frame(1, 2, 3, 4));
+  outbox.accept(1);
+  outbox.close();
+  assertEquals(outbox.put(frame(5)), 5);
+  outbox.accept(3);
+  outbox.rewind();
+  const counted = opened(outbox);
+  assertEquals([outbox.count, outbox.handed, outbox.bytes], [5, 3, 2]);
+  assertEquals(outbox.take(), frame(4, 5));
+  assertEquals(outbox.put(frame(6)), 6);
+  assertEquals(counted.woken, 1);
+});
+
+Deno.test("Outbox.accept: fewer than before, or more than there are, is no harm", () => {
+  const outbox = new Outbox(undefined);
+  for (const byte of [1, 2, 3]) outbox.put(frame(byte));
+  outbox.accept(2);
+  outbox.accept(1);
+  assertEquals(outbox.take(), frame(3));
+  outbox.accept(99);
+  assertEquals([outbox.count, outbox.handed, outbox.bytes], [3, 3, 0]);
+  outbox.put(frame(4));
+  assertEquals(outbox.take(), frame(4));
+});
+
+Deno.test("Outbox.putLast: comes when nothing else is left, once, and is not counted", () => {
+  const outbox = new Outbox(undefined);
+  let sent = 0;
+  outbox.put(frame(1));
+  outbox.putLast(LAST, () => sent++);
+  assertEquals([outbox.take(), sent], [frame(1), 0]);
+  assertEquals([outbox.take(), sent], [LAST, 1]);
+  assertEquals([outbox.take(), outbox.count], [null, 1]);
+});
+
+Deno.test("Outbox: keeps to 90 % of the budget, and wakes its connection when it may go on", async () => {
+  const budget: Budget = { frames: 20, frameBurst: 4, bytes: WIDE, byteBurst: WIDE };
+  const start = performance.now();
+  const outbox = new Outbox(budget);
+  let woken = Promise.withResolvers<void>();
+  outbox.open(() => {
+    woken.resolve();
+    woken = Promise.withResolvers();
+  });
+  for (let byte = 0; byte < 6; byte++) outbox.put(frame(byte));
+  outbox.putLast(LAST, () => {});
+  const all: number[] = [];
+  while (all.at(-1) !== LAST[0]) {
+    // Not even the last one goes before what is held back.
+    if (outbox.held) {
+      assertEquals(outbox.take(), null);
+      await within("its turn", woken.promise);
+    }
+    all.push(...outbox.take() ?? []);
+  }
+  assertEquals(all, [0, 1, 2, 3, 4, 5, LAST[0]!]);
+  // The last of six has to wait until the debt of five is paid: 3.6 are free, 18 come each second.
+  assertLessOrEqual(1.4 / 18 * 1000 - 3, performance.now() - start);
+});
+
+Deno.test("Outbox: what costs more bytes than the budget has waits, too", () => {
+  const outbox = new Outbox({ frames: WIDE, frameBurst: WIDE, bytes: 1000, byteBurst: 1000 });
+  outbox.put(new Uint8Array(2000));
+  outbox.put(new Uint8Array(1));
+  assertEquals(outbox.take()?.length, 2000);
+  assert(outbox.held);
+  outbox.close();
+  assert(!outbox.held);
+});
+
+Deno.test("Outbox.fill: file data comes when nothing else is left, and so much of it until some was taken", () => {
+  const outbox = new Outbox(undefined);
+  let given = 0;
+  const piece = new Uint8Array(50 * 1024);
+  outbox.fill(() => (given++, piece.slice()));
+  outbox.put(frame(1));
+  assertEquals([outbox.take(), given], [frame(1), 0]);
+  for (let i = 1; i <= 3; i++) assertEquals([outbox.take()?.length, given], [piece.length, i]);
+  assertEquals([outbox.take(), given], [null, 3]);
+  // What is said meanwhile goes before what waits.
+  outbox.put(frame(2));
+  assertEquals(outbox.take(), frame(2));
+  outbox.accept(3);
+  assertEquals([outbox.take()?.length, given, outbox.count], [piece.length, 4, 6]);
+  // It is kept, and sent again, as all is.
+  outbox.rewind();
+  assertEquals(outbox.take()?.length, piece.length + 1 + piece.length);
+});
+
+Deno.test("Outbox.fill: half of the budget is left to what is said", () => {
+  const outbox = new Outbox({ frames: WIDE, frameBurst: WIDE, bytes: 1000, byteBurst: 100_000 });
+  let given = 0;
+  outbox.fill(() => (given++, new Uint8Array(10_000)));
+  while (outbox.take());
+  // 90 % of 100,000 are there: it ends with the one that goes below half of them.
+  assertEquals(given, 5);
+  assert(!outbox.held);
+  outbox.put(new Uint8Array(30_000));
+  assertEquals(outbox.take()?.length, 30_000);
+  outbox.close();
+});

@@ -1,0 +1,329 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  foldName,
+  isPartName,
+  MAX_FILENAME_BYTES,
+  NAMELESS,
+  numbered,
+  partName,
+  stateName,
+  toFilename,
+} from "./filename.ts";
+import fc from "../tests/support/property.ts";
+
+const FAMILY = "👩‍👩‍👧‍👦";
+const ID = "0123456789abcdef".repeat(2);
+
+const bytes = (text: string) => new TextEncoder().encode(text).length;
+
+/** What comes from the other side, and the file that it becomes. */
+const RULES: Readonly<Record<string, readonly (readonly [from: string, to: string])[]>> = {
+  "what is harmless stays as it is": [
+    ["photo.jpg", "photo.jpg"],
+    ["README", "README"],
+    ["Über uns (1).odt", "Über uns (1).odt"],
+    ["写真.png", "写真.png"],
+    ["می‌خواهم.txt", "می‌خواهم.txt"],
+    [`${FAMILY} ❤️.txt`, `${FAMILY} ❤️.txt`],
+    ["a  'b' & $c; `d`!.txt", "a 'b' & $c; `d`!.txt"],
+    ["a.b.c", "a.b.c"],
+    ["e-mail_~.txt", "e-mail_~.txt"],
+  ],
+  "of a path of any system, the last part": [
+    ["/etc/passwd", "passwd"],
+    ["../../etc/passwd", "passwd"],
+    ["..\\..\\windows\\system.ini", "system.ini"],
+    ["C:\\Users\\anna\\photo.jpg", "photo.jpg"],
+    ["C:photo.jpg", "photo.jpg"],
+    ["\\\\host\\share\\photo.jpg", "photo.jpg"],
+    ["\\\\?\\C:\\photo.jpg", "photo.jpg"],
+    ["\\\\.\\PhysicalDrive0", "PhysicalDrive0"],
+    ["a/b\\c", "c"],
+    ["folder/", "folder"],
+    ["folder/.", "folder"],
+    ["folder/..", "folder"],
+    ["folder//\\/ .. /", "folder"],
+  ],
+  "nothing left": [
+    ["", NAMELESS],
+    [".", NAMELESS],
+    ["..", NAMELESS],
+    ["...", NAMELESS],
+    ["/", NAMELESS],
+    ["\\", NAMELESS],
+    ["C:", NAMELESS],
+    ["../..", NAMELESS],
+    [" ", NAMELESS],
+    [". . .", NAMELESS],
+    ["\u200b\u202e", NAMELESS],
+    ["\u200d\ufe0f", NAMELESS],
+    ["\u0301", NAMELESS],
+    ["\u3164", NAMELESS],
+    ["\u2800", NAMELESS],
+  ],
+  "what Windows forbids, alternate data streams too": [
+    ["photo.jpg:evil.exe", "photo.jpg_evil.exe"],
+    ["photo.jpg::$DATA", "photo.jpg__$DATA"],
+    ["12:30 notes.txt", "12_30 notes.txt"],
+    ['<a>|"b"?*.txt', "_a___b___.txt"],
+    ["CC:x", "CC_x"],
+  ],
+  "devices of Windows": [
+    ["CON", "_CON"],
+    ["con.txt", "_con.txt"],
+    ["Nul.tar.gz", "_Nul.tar.gz"],
+    ["aux .txt", "_aux .txt"],
+    ["PRN...", "_PRN"],
+    ["com1", "_com1"],
+    ["COM0.log", "_COM0.log"],
+    ["COM¹", "_COM¹"],
+    ["com².txt", "_com².txt"],
+    ["LPT9", "_LPT9"],
+    ["lpt³.x", "_lpt³.x"],
+    ["CONIN$", "_CONIN$"],
+    ["conout$.txt", "_conout$.txt"],
+    ["CLOCK$", "_CLOCK$"],
+    ["C\u200bON", "_CON"],
+    ["CON\u00a0.txt", "_CON .txt"],
+    ["/dev/con", "_con"],
+    ["C:NUL", "_NUL"],
+    ["CONSOLE", "CONSOLE"],
+    ["COM10", "COM10"],
+    ["COM", "COM"],
+    ["my.con", "my.con"],
+    ["CON:", "CON_"],
+  ],
+  "dots and spaces around it": [
+    ["photo.jpg.", "photo.jpg"],
+    ["photo.jpg. . .", "photo.jpg"],
+    [" photo.jpg ", "photo.jpg"],
+    ["evil.exe\u00a0", "evil.exe"],
+    ["photo.jpg\u200d.", "photo.jpg"],
+    ["invoice.pdf                                   .exe", "invoice.pdf .exe"],
+    ["a\u3000\u2003b", "a b"],
+    ["a\tb\r\nc\u2028d", "a b c d"],
+  ],
+  "not hidden, no option, no home": [
+    [".bashrc", "_bashrc"],
+    ["..hidden", "_hidden"],
+    [".jpg", "_jpg"],
+    ["\u200d.bashrc", "_bashrc"],
+    ["\ufe0f.bashrc", "_bashrc"],
+    ["-rf", "_rf"],
+    ["--help.txt", "_help.txt"],
+    [" - a list.txt", "_a list.txt"],
+    ["~", "_"],
+    ["~root", "_root"],
+    ["~$draft.docx", "_$draft.docx"],
+    [".-~. x", "_x"],
+  ],
+  "controls, what turns text around, what can't be seen": [
+    ["\x1b[2Jboo", "_[2Jboo"],
+    ["evil.exe\0.jpg", "evil.exe_.jpg"],
+    ["a\x7fb\x9bc", "a_b_c"],
+    ["photo\u202egpj.exe", "photogpj.exe"],
+    ["\u2066a\u2069\u200e\u200f\u061cb", "ab"],
+    ["a\u200b\u00ad\u2060\ufeffb", "ab"],
+    ["a\u{e0041}b", "ab"],
+    ["a\ud800b", "a_b"],
+    ["a\udc00", "a_"],
+    ["a\uffff\u{1fffe}\ufdd0b", "a___b"],
+    ["a\ufff9b", "a_b"],
+  ],
+  "one way to write an accent": [
+    ["re\u0301sume\u0301.txt", "résumé.txt"],
+    ["e\u200b\u0301", "é"],
+    ["\u212b\u212a", "ÅK"],
+    ["\u1100\u1161", "가"],
+    ["a<\u0338b", "a≮b"],
+  ],
+  "nothing that Windows acts on unasked": [
+    ["desktop.ini", "_desktop.ini"],
+    ["Thumbs.db", "_Thumbs.db"],
+    ["AUTORUN.INF", "_AUTORUN.INF"],
+    ["a.lnk", "a.lnk.download"],
+    ["a.SCF", "a.SCF.download"],
+    ["a.url.", "a.url.download"],
+    ["a.library-ms", "a.library-ms.download"],
+    [
+      "a.{645FF040-5081-101B-9F08-00AA002F954E}",
+      "a.{645FF040-5081-101B-9F08-00AA002F954E}.download",
+    ],
+    ["lnk", "lnk"],
+  ],
+  "none of our own endings": [
+    [`a.${ID}.part`, `a.${ID}.part.download`],
+    [`a.${ID}.PART.state`, `a.${ID}.PART.state.download`],
+    ["a.part", "a.part"],
+  ],
+  "255 bytes, with the extension": [
+    ["x".repeat(255), "x".repeat(255)],
+    ["x".repeat(256), "x".repeat(255)],
+    ["x".repeat(252) + ".jpg", "x".repeat(251) + ".jpg"],
+    ["x".repeat(300) + ".tar.gz", "x".repeat(248) + ".tar.gz"],
+    ["é".repeat(200) + ".txt", "é".repeat(125) + ".txt"],
+    [FAMILY.repeat(20) + ".png", FAMILY.repeat(10) + ".png"],
+    ["x".repeat(240) + " . " + "y".repeat(30), "x".repeat(240) + " . " + "y".repeat(12)],
+    ["x".repeat(254) + "..y" + "z".repeat(40), "x".repeat(254)],
+    ["a." + "x".repeat(300), "a." + "x".repeat(253)],
+    // What is cut off must not show what was not at the end before.
+    ["x".repeat(251) + ".lnk" + "y".repeat(40), "x".repeat(246) + ".download"],
+    ["CON" + "x" + "\u0301".repeat(300) + ".txt", "_CON.txt"],
+    ["x" + "\u0316".repeat(300), "x" + "\u0316".repeat(127)],
+    ["-" + "x".repeat(300), "_" + "x".repeat(254)],
+    ["nul." + "x".repeat(300), "_nul." + "x".repeat(250)],
+  ],
+};
+
+for (const [rule, rows] of Object.entries(RULES)) {
+  Deno.test(`toFilename: ${rule}`, () => {
+    for (const [from, to] of rows) assertEquals(toFilename(from), to, JSON.stringify(from));
+  });
+}
+
+/** Text that is hard: what systems give a meaning to, what cuts and normal forms change. */
+const hardName = fc.array(
+  fc.oneof(
+    { weight: 3, arbitrary: fc.constantFrom(..."abcXYZ019 ..--~_/\\:(){}$") },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom(
+        ...["CON", "nul", "COM¹", "LPT9", "CONIN$", "desktop.ini", ".lnk", ".{a}", ".tar", ".gz"],
+        ...[`.${ID}`, ".part", ".state", "C:", "..", "/../", " . ", " (2)"],
+        ...["x".repeat(250), "字".repeat(84), "y".repeat(29), "\u0301".repeat(130)],
+      ),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom(
+        ...[
+          "é",
+          "e\u0301",
+          "\u0301",
+          "\u0338",
+          "<",
+          "ǆ",
+          "ß",
+          "İ",
+          "\u1100",
+          "\u1161",
+          "क्षि",
+          FAMILY,
+        ],
+        ...[
+          "\u200c",
+          "\u200d",
+          "\ufe0f",
+          "\u202e",
+          "\u200b",
+          "\ud800",
+          "\udc00",
+          "\uffff",
+          "\u2028",
+        ],
+        ...["\0", "\x1b", "\n", "\u00a0", "\u3000", "\u2800", "\u3164", "\u{e0100}", "\u{1d15e}"],
+      ),
+    },
+    { weight: 1, arbitrary: fc.string({ unit: "binary", minLength: 1, maxLength: 3 }) },
+  ),
+  { maxLength: 12 },
+).map((parts) => parts.join(""));
+
+/** Why a system could not take it, or take it for something else; written apart from what makes names. */
+function fault(name: string): string | undefined {
+  if (name === "" || name === "." || name === "..") return "is no name";
+  if (/[/\\:<>"|?*]/.test(name)) return "has a character with a meaning";
+  if (!name.isWellFormed()) return "is no UTF-8";
+  // deno-lint-ignore no-control-regex
+  if (/[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(name)) return "has a control";
+  if (/[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\u00ad]/.test(name)) {
+    return "has what can't be seen";
+  }
+  if (/[. ]$|^ |\s\s/.test(name)) return "has spaces or dots in a wrong place";
+  if (/^[.~-]/.test(name)) return "begins with what has a meaning";
+  if (bytes(name) > 255) return "is too long";
+  if (name.length > 255) return "is too long for Windows";
+  if (name !== name.normalize("NFC")) return "is not in NFC";
+  const base = name.split(".")[0]!.trimEnd().toUpperCase();
+  const devices = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"];
+  for (const port of ["COM", "LPT"]) for (const n of "0123456789¹²³") devices.push(port + n);
+  if (devices.includes(base)) return "is a device";
+  if (/\.lnk$|\.[0-9a-f]{32}\.part(?:\.state)?$/i.test(name)) return "ends in what has a meaning";
+  return undefined;
+}
+
+Deno.test("toFilename: always a name that every system takes, and one that it leaves as it is", () => {
+  fc.assert(
+    fc.property(hardName, (name) => {
+      const safe = toFilename(name);
+      assertEquals(fault(safe), undefined, JSON.stringify([name, safe]));
+      assertEquals(toFilename(safe), safe, JSON.stringify(name));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("numbered: photo (2).jpg, whole behind 255 bytes too", () => {
+  assertEquals(numbered("photo.jpg", 1), "photo.jpg");
+  assertEquals(numbered("photo.jpg", 2), "photo (2).jpg");
+  assertEquals(numbered("photo (2).jpg", 2), "photo (2) (2).jpg");
+  assertEquals(numbered("photo .jpg", 2), "photo (2).jpg");
+  assertEquals(numbered("README", 10), "README (10)");
+  assertEquals(numbered("a.tar.gz", 3), "a (3).tar.gz");
+  assertEquals(numbered("a.Tar.zst", 3), "a (3).Tar.zst");
+  assertEquals(numbered("tar.gz", 3), "tar (3).gz");
+  assertEquals(numbered("Mr. Smith", 2), "Mr. Smith (2)");
+  assertEquals(numbered("x".repeat(251) + ".jpg", 100), "x".repeat(245) + " (100).jpg");
+  assertEquals(numbered(FAMILY.repeat(10) + ".jpg", 2), FAMILY.repeat(9) + " (2).jpg");
+});
+
+Deno.test("numbered: as safe as the name was, and another for each number", () => {
+  fc.assert(
+    fc.property(hardName, fc.integer({ min: 2, max: 9999 }), (name, n) => {
+      const safe = toFilename(name);
+      const next = numbered(safe, n);
+      assertEquals(fault(next), undefined, JSON.stringify([safe, next]));
+      assertEquals(toFilename(next), next);
+      assert(foldName(next) !== foldName(safe));
+      assert(foldName(next) !== foldName(numbered(safe, n + 1)));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+Deno.test("foldName: the same for what differs in case, in the way of writing or in what can't be seen", () => {
+  for (
+    const [a, b] of [
+      ["Photo.JPG", "photo.jpg"],
+      ["é.txt", "e\u0301.TXT"],
+      ["É", "e\u0301"],
+      ["straße", "STRASSE"],
+      ["ΣΑΣ", "σας"],
+      ["a\u200db", "ab"],
+      ["❤️", "❤"],
+    ]
+  ) assertEquals(foldName(a!), foldName(b!));
+  assert(foldName("a") !== foldName("b"));
+  assert(foldName("a.txt") !== foldName("a .txt"));
+  assert(foldName("e") !== foldName("é"));
+});
+
+Deno.test("partName, stateName: short enough, and no other name passes for one", () => {
+  assertEquals(partName("photo.jpg", ID), `photo.jpg.${ID}.part`);
+  assertEquals(stateName(partName("photo.jpg", ID)), `photo.jpg.${ID}.part.state`);
+  assert(isPartName(partName("photo.jpg", ID)));
+  assert(!isPartName(stateName(partName("photo.jpg", ID))));
+  for (const name of ["photo.part", `photo.${ID}`, `${ID}.part`, "photo.part.part"]) {
+    assert(!isPartName(name), name);
+  }
+  fc.assert(
+    fc.property(hardName, (name) => {
+      const safe = toFilename(name);
+      assert(!isPartName(safe));
+      const part = partName(safe, ID);
+      assert(isPartName(part));
+      assert(bytes(stateName(part)) <= MAX_FILENAME_BYTES);
+    }),
+    { numRuns: 500 },
+  );
+});

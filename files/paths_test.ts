@@ -1,0 +1,136 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ChatError } from "../errors.ts";
+import { completePath, type Entry, type Files, MAX_ENTRIES, toPath } from "./paths.ts";
+import fc from "../tests/support/property.ts";
+
+/** Folders and what is in them; a name that ends in `/` is a folder. */
+function files(
+  folders: Record<string, readonly string[]>,
+  { home = "/home/ada", backslashes = false } = {},
+): Files {
+  return {
+    home,
+    backslashes,
+    list: (folder): Entry[] =>
+      (folders[folder] ?? []).map((name) => ({
+        name: name.replace(/\/$/, ""),
+        folder: name.endsWith("/"),
+      })),
+    create: () => undefined,
+  };
+}
+
+const NOWHERE: Files = { ...files({}), home: undefined };
+
+Deno.test("toPath: home, quotes and escapes; spaces need none", () => {
+  const cases: [string, string][] = [
+    ["talk.txt", "talk.txt"],
+    ["my talk.txt", "my talk.txt"],
+    ["my\\ talk.txt", "my talk.txt"],
+    ['"my talk.txt"', "my talk.txt"],
+    ["'my talk.txt'", "my talk.txt"],
+    [`"it's"`, "it's"],
+    [`'a"\\b'`, `a"\\b`],
+    [`"a\\"b"`, `a"b`],
+    ["it\\'s", "it's"],
+    ["~", "/home/ada"],
+    ["~/talk.txt", "/home/ada/talk.txt"],
+    ["~ada/x", "~ada/x"],
+    ["\\~/x", "~/x"],
+    ['"~/x"', "~/x"],
+    ["a/~/b", "a/~/b"],
+    ["open\\", "open\\"],
+  ];
+  for (const [typed, path] of cases) assertEquals(toPath(typed, files({})), path, typed);
+  assertEquals(toPath("~/x", files({}, { home: "/" })), "/x");
+  assertEquals(toPath("~", files({}, { home: "/" })), "/");
+  const windows = files({}, { home: "C:\\Users\\ada", backslashes: true });
+  assertEquals(toPath("~\\my talk.txt", windows), "C:\\Users\\ada\\my talk.txt");
+  assertEquals(toPath('"D:\\a b"', windows), "D:\\a b");
+});
+
+Deno.test("toPath: what leads nowhere is refused", () => {
+  assertThrows(() => toPath("~/x", NOWHERE), ChatError, 'where "~" is');
+  for (const typed of ['""', "''"]) assertThrows(() => toPath(typed, NOWHERE), ChatError, "empty");
+});
+
+Deno.test("completePath: what is in the folder that was typed, as it would have to be typed", () => {
+  const all = files({
+    ".": ["talk.txt", "my notes/", "my file", ".hidden", "it's", "~odd", 'say "hi"', "tab\there"],
+    "docs/": ["a.md", "b/"],
+    "my notes/": ["one"],
+    "/": ["home/", "etc/"],
+    "/home/ada/": ["x", "y/"],
+    "../": ["up"],
+  });
+  const cases: [string, string[]][] = [
+    ["", ["it\\'s", "my\\ file", "my\\ notes/", 'say\\ \\"hi\\"', "talk.txt", "\\~odd"]],
+    ["t", ["talk.txt"]],
+    ["my", ["my\\ file", "my\\ notes/"]],
+    ["my n", ["my\\ notes/"]],
+    ["my\\ n", ["my\\ notes/"]],
+    ['"my n', ['"my notes/']],
+    ["'my", ["'my file'", "'my notes/"]],
+    // No escape stands for a quote between quotes of its kind.
+    ["'it", []],
+    ['"it', [`"it's"`]],
+    ['"say', ['"say \\"hi\\""']],
+    [".", [".hidden"]],
+    [".h", [".hidden"]],
+    ["..", ["../"]],
+    ["../", ["../up"]],
+    ["docs/", ["docs/a.md", "docs/b/"]],
+    ["docs/a", ["docs/a.md"]],
+    ["my\\ notes/", ["my\\ notes/one"]],
+    ["my notes/", ["my notes/one"]],
+    ['"my notes/o', ['"my notes/one"']],
+    ["/", ["/etc/", "/home/"]],
+    ["/h", ["/home/"]],
+    ["~", ["~/"]],
+    ["~/", ["~/x", "~/y/"]],
+    ["\\~", ["\\~odd"]],
+    ["nowhere/", []],
+    ["zzz", []],
+  ];
+  for (const [typed, words] of cases) assertEquals(completePath(typed, all).words, words, typed);
+  assertEquals(completePath("docs/", all).labels, ["a.md", "b/"]);
+  assertEquals(completePath('"my', all).labels, ["my file", "my notes/"]);
+  assertEquals(completePath("~/", NOWHERE).words, []);
+});
+
+Deno.test("completePath: where backslashes part folders, they escape nothing", () => {
+  const windows = files({ "a\\": ["b c/", "d"], ".": ["my file"] }, { backslashes: true });
+  assertEquals(completePath("a\\", windows).words, ["a\\b c\\", "a\\d"]);
+  assertEquals(completePath("m", windows).words, ["my file"]);
+});
+
+Deno.test("completePath: a name that could harm a terminal is not offered", () => {
+  const names = ["a\x1b[2J", "a\nb", "a\u202eb", "a\x9b", "a\x7f", "a b", "añ", "a\u200d"];
+  assertEquals(completePath("a", files({ ".": names })).labels, ["a b", "añ", "a\u200d"]);
+});
+
+Deno.test("completePath: of a full folder, a part", () => {
+  const names = Array.from({ length: 10_000 }, (_, i) => `file${i}`);
+  const { words, labels } = completePath("", files({ ".": names }));
+  assertEquals([words.length, labels.length], [MAX_ENTRIES, MAX_ENTRIES]);
+  assertEquals(completePath("file9999", files({ ".": names })).words, ["file9999"]);
+});
+
+Deno.test("completePath: whatever the file is called, its word is its path", () => {
+  const name = fc.string({ minLength: 1, maxLength: 12, unit: fc.constantFrom(..."ab \\\"'~.é/") })
+    .map((text) => text.replaceAll("/", "-")).filter((text) => !/^\.\.?$/.test(text));
+  fc.assert(
+    fc.property(
+      name,
+      fc.constantFrom("", '"', "'", "d/", '"d/', "~/", ".", '"~/'),
+      (name, typed) => {
+        const all = files({ ".": [name], "d/": [name], "/home/ada/": [name], "~/": [name] });
+        const folder = toPath(typed + "x", all).slice(0, -1);
+        for (const word of completePath(typed, all).words) {
+          if (typed === ".") assert(name.startsWith("."));
+          assertEquals(toPath(word, all), (typed === "." ? "" : folder) + name, word);
+        }
+      },
+    ),
+  );
+});

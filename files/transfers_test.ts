@@ -1,0 +1,594 @@
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { Backoff } from "../client/backoff.ts";
+import type { JoinOptions } from "../client.ts";
+import { ChatError } from "../errors.ts";
+import { FaultProxy } from "../tests/support/fault_proxy.ts";
+import { Guest, TestRoom } from "../tests/support/loopback.ts";
+import { MemoryDisk, noise } from "../tests/support/memory_disk.ts";
+import { MAX_PIECE } from "../protocol/file_messages.ts";
+import type { Transfer } from "../room.ts";
+import { enter as enterSealed, PlayServer } from "../tests/support/sealed_play.ts";
+import type { TransferOptions } from "./transfers.ts";
+
+/** Somebody with files. */
+async function enter(
+  room: { port: number },
+  name: string,
+  files: Partial<TransferOptions> & { disk: MemoryDisk },
+  options: Partial<JoinOptions> = {},
+): Promise<Guest> {
+  return await Guest.join(room, name, { files, ...options });
+}
+
+/** The transfer of this name in this state. */
+async function until(
+  guest: Guest,
+  name: string,
+  state: Transfer["state"],
+): Promise<Transfer> {
+  const { transfer } = await guest.next(
+    "transfer",
+    ({ transfer }) => transfer.name === name && transfer.state === state,
+  );
+  return transfer;
+}
+
+Deno.test("transfers: a file is offered to the room, accepted, and there, whole; of any size", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs });
+  const sizes = [0, 1, MAX_PIECE - 1, MAX_PIECE, MAX_PIECE + 1, 3_000_000];
+  for (const size of sizes) {
+    const name = `of-${size}`;
+    ours.files.set(name, noise(size, size + 1));
+    ada.client.offer(name);
+    const { from, files, direct } = await bob.next("offer");
+    assertEquals([from.name, files[0]!.name, files[0]!.size, direct], ["ada", name, size, false]);
+    assertEquals((await ada.next("offer")).from.self, true);
+    assertEquals(bob.client.accept(files[0]!.number), 1);
+    const { path, bytes } = await until(bob, name, "done");
+    assertEquals([path, bytes], [`/downloads/${name}`, size]);
+    assertEquals((await until(ada, name, "done")).who?.name, "bob");
+    assertEquals(theirs.received.get(name), ours.files.get(name));
+  }
+  assertStrictEquals(theirs.open_, 0);
+});
+
+Deno.test("transfers: what is offered to one is seen by no other, and can be had by no other", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs });
+  await using eve = await enter(room, "eve", { disk: new MemoryDisk() });
+  ours.files.set("secret", noise(1000));
+  ada.client.offer("secret", "bob", "gift.bin");
+  const { files: [file], direct } = await bob.next("offer");
+  assertEquals([file!.name, direct], ["gift.bin", true]);
+  bob.client.accept("gift.bin");
+  await until(bob, "gift.bin", "done");
+  await until(ada, "gift.bin", "done");
+  await ada.say("over");
+  await eve.next("message");
+  assertEquals(eve.events.filter(({ type }) => type === "offer"), []);
+  assertEquals(theirs.received.get("gift.bin"), ours.files.get("secret"));
+});
+
+Deno.test("transfers: a folder of many small files goes, all of them, with accept all", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enter(room, "ada", { disk: ours });
+  const count = 1000;
+  for (let i = 0; i < count; i++) ours.files.set(`many/${i}`, noise(i, i + 1));
+  await using bob = await enter(room, "bob", { disk: theirs, accept: "all" });
+  ada.client.offer("many/");
+  let done = 0;
+  while (done < count) {
+    const { transfer } = await bob.next("transfer");
+    if (transfer.state === "done") done++;
+  }
+  for (let i = 0; i < count; i++) {
+    assertEquals(theirs.received.get(String(i)), ours.files.get(`many/${i}`));
+  }
+  // No more than some files are open at once; and what is over is not kept for ever.
+  assert(ours.open_ <= 32 && theirs.open_ === 0);
+  assert(bob.client.transfers.length <= 100);
+});
+
+Deno.test("transfers: declined, cancelled on either side, and taken back: both sides are told, and nothing is left", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs });
+  ours.files.set("file", noise(5_000_000));
+  const offer = async () => {
+    ada.client.offer("file");
+    return (await bob.next("offer")).files[0]!.number;
+  };
+  bob.client.decline(await offer());
+  assertEquals((await until(ada, "file", "declined")).who?.name, "bob");
+
+  const second = await offer();
+  bob.client.accept(second);
+  await until(bob, "file", "running");
+  bob.client.cancel(second);
+  await until(bob, "file", "cancelled");
+  assertEquals((await until(ada, "file", "cancelled")).message, "bob has ended it");
+
+  bob.client.accept(await offer());
+  const { number } = await until(ada, "file", "running");
+  ada.client.cancel(number);
+  assertEquals((await until(bob, "file", "cancelled")).message, "ada has taken it back");
+
+  await offer();
+  ada.client.cancel("all");
+  assertEquals((await until(bob, "file", "cancelled")).message, "ada has taken it back");
+  await bob.say("sync");
+  assertEquals([theirs.received.size, theirs.parts.size], [0, 0]);
+  for (const action of ["accept", "decline", "cancel"] as const) {
+    assertThrows(() => bob.client[action](77), ChatError, `Cannot ${action} "77"`);
+  }
+});
+
+Deno.test("transfers: a file that changes, a disk that is full, and one that is not what was offered: told on both sides", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs });
+  ours.files.set("file", noise(5_000_000));
+  const begin = async () => {
+    ada.client.offer("file");
+    bob.client.accept((await bob.next("offer")).files[0]!.number);
+    await until(bob, "file", "running");
+  };
+  await begin();
+  ours.files.set("file", noise(6_000_000));
+  assertEquals(
+    (await until(bob, "file", "failed")).message,
+    "the file of ada has changed or gone since it was offered",
+  );
+  assertEquals((await until(ada, "file", "failed")).message, "Cannot send file: it has changed");
+
+  theirs.onWrite = () => {
+    throw new ChatError("Cannot write file: no space left");
+  };
+  await begin();
+  assertEquals((await until(bob, "file", "failed")).message, "Cannot write file: no space left");
+  await ada.next("transfer", ({ transfer }) => transfer.message === "bob could not write it");
+  theirs.onWrite = () => {};
+  // There is space again: what was there is not sent again.
+  bob.client.accept("file");
+  await until(bob, "file", "done");
+  assertEquals(theirs.received.get("file"), ours.files.get("file"));
+  ada.client.offer("nothing");
+  assertEquals((await ada.next("unsent")).message, "Cannot read nothing: there is no such file");
+});
+
+Deno.test("transfers: policies: none refuses, all takes up to its limit, known asks about strangers", async () => {
+  await using room = new TestRoom();
+  const ours = new MemoryDisk();
+  await using ada = await enter(room, "ada", { disk: ours });
+  const disks = [new MemoryDisk(), new MemoryDisk(), new MemoryDisk()] as const;
+  await using nobody = await enter(room, "none", { disk: disks[0], accept: "none" });
+  await using all = await enter(room, "all", { disk: disks[1], accept: "all", acceptLimit: 100 });
+  await using known = await enter(room, "known", { disk: disks[2], accept: "known" });
+  for (const size of [100, 101]) ours.files.set(`f${size}`, noise(size));
+  ada.client.offer("f101");
+  await until(nobody, "f101", "declined");
+  ada.client.offer("f100");
+  await until(all, "f100", "done");
+  await known.next("offer", ({ files }) => files[0]!.name === "f100");
+  const stateOf = (guest: Guest, name: string) =>
+    guest.client.transfers.find((one) => one.name === name)?.state;
+  assertEquals(stateOf(all, "f101"), "offered");
+  assertEquals(stateOf(known, "f100"), "offered");
+  assertEquals(disks.map(({ received }) => received.size), [0, 1, 0]);
+});
+
+Deno.test("transfers: a receiver whose disk is slow asks for no more than its window, and keeps nobody waiting", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs });
+  ours.files.set("file", noise(3_000_000));
+  const gate = Promise.withResolvers<void>();
+  theirs.onWrite = () => gate.promise;
+  ada.client.offer("file");
+  await bob.next("offer");
+  bob.client.accept("file");
+  await until(bob, "file", "running");
+  // Both still talk.
+  for (let i = 0; i < 20; i++) await Promise.all([ada.say("quick"), bob.say("quick")]);
+  const sent = ada.client.transfers.find(({ who }) => who?.name === "bob")!;
+  assert(sent.bytes <= 256 * 1024, `${sent.bytes} bytes were sent`);
+  gate.resolve();
+  await until(bob, "file", "done");
+  assertEquals(theirs.received.get("file"), ours.files.get("file"));
+});
+
+const quick = () => new Backoff(() => 0);
+
+Deno.test("transfers: a connection that is cut 50 times costs less than a tenth, and nothing is asked for twice", async () => {
+  await using room = new TestRoom({ graceMs: 60_000 });
+  await using proxy = await FaultProxy.start(room, { seed: 1, kinds: [], maxChunk: 64 * 1024 });
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  const back = { retryMs: 60_000, backoff: quick() };
+  await using ada = await enter(proxy, "ada", { disk: ours }, back);
+  await using bob = await enter(room, "bob", { disk: theirs, accept: "all" });
+  const size = 60_000_000;
+  ours.files.set("file", noise(size));
+  let cuts = 0;
+  theirs.onWrite = (offset) => {
+    if (offset < (cuts + 1) * size / 51 || cuts >= 50) return;
+    cuts += proxy.cutAll("cut");
+  };
+  ada.client.offer("file");
+  await until(bob, "file", "done");
+  assertEquals(theirs.received.get("file"), ours.files.get("file"));
+  assertEquals([cuts, proxy.counts.cut], [50, 50]);
+  const { up, down } = proxy.passed;
+  assert(up < 1.1 * size, `${up} bytes were sent for ${size}`);
+  assert(down < 0.1 * size, `${down} bytes came back`);
+});
+
+Deno.test("transfers: both start sessions anew, as after a restart of the server: it goes on where it was", async () => {
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  const size = 20_000_000;
+  ours.files.set("file", noise(size));
+  const first = new TestRoom();
+  const { port } = first;
+  const back = { retryMs: 60_000, backoff: quick() };
+  await using ada = await enter(first, "ada", { disk: ours }, back);
+  await using bob = await enter(first, "bob", { disk: theirs, accept: "all" }, back);
+  const half = Promise.withResolvers<void>();
+  theirs.onWrite = (offset) => {
+    if (offset > size / 2) half.resolve();
+  };
+  ada.client.offer("file");
+  await half.promise;
+  await first.stop();
+  await using _second = new TestRoom({ port });
+  const { resumed, path } = await until(bob, "file", "done");
+  assertEquals([resumed, path], [0, "/downloads/file"]);
+  assertEquals(theirs.received.get("file"), ours.files.get("file"));
+  await until(ada, "file", "done");
+});
+
+Deno.test("transfers: a receiver that has started anew is offered it again, and asks for the rest", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  const size = 10_000_000;
+  ours.files.set("file", noise(size));
+  await using ada = await enter(room, "ada", { disk: ours });
+  {
+    await using _bob = await enter(room, "bob", { disk: theirs, accept: "all" });
+    const half = Promise.withResolvers<void>();
+    theirs.onWrite = (offset) => {
+      if (offset > size / 2) half.resolve();
+    };
+    ada.client.offer("file");
+    await half.promise;
+  }
+  assertEquals([theirs.parts.size, theirs.open_], [1, 0]);
+  await using bob = await enter(room, "bob", { disk: theirs, accept: "all" });
+  const { resumed } = await until(bob, "file", "done");
+  assert(resumed >= size / 2);
+  assertEquals(theirs.received.get("file"), ours.files.get("file"));
+});
+
+Deno.test("transfers: a sender that has started anew and offers the same goes on where it was", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  const size = 10_000_000;
+  ours.files.set("file", noise(size));
+  await using bob = await enter(room, "bob", { disk: theirs, accept: "all" });
+  {
+    await using ada = await enter(room, "ada", { disk: ours });
+    const half = Promise.withResolvers<void>();
+    theirs.onWrite = (offset) => {
+      if (offset > size / 2) half.resolve();
+    };
+    ada.client.offer("file");
+    await half.promise;
+  }
+  await bob.next("left");
+  await using ada = await enter(room, "ada", { disk: ours });
+  await bob.next("transfer", ({ transfer }) => transfer.stalled !== undefined);
+  ada.client.offer("file");
+  await until(bob, "file", "done");
+  await until(ada, "file", "done");
+  assertEquals(theirs.received.get("file"), ours.files.get("file"));
+});
+
+Deno.test("transfers: in a sealed room nobody misses a message because of what was refused and came again", async () => {
+  await using room = new PlayServer();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enterSealed(room, "ada", { files: { disk: ours } });
+  await using bob = await enterSealed(room, "bob", { files: { disk: theirs, accept: "all" } });
+  ours.files.set("file", noise(400_000));
+  // What the server refuses, as where bob has too much waiting: each fifth of what goes to one alone.
+  const { hub } = room;
+  const tell = hub.tell.bind(hub);
+  let count = 0;
+  let refused = 0;
+  hub.tell = (from, frame) => {
+    if (++count % 5 !== 0) return tell(from, frame);
+    refused++;
+    // To nobody's log, but to the sender's.
+    const members = [...hub.members()];
+    const to = members.find(({ id }) => id === frame.id)!;
+    const { ownBacklog } = to;
+    Object.defineProperty(to, "ownBacklog", { value: Infinity, configurable: true });
+    const outcome = tell(from, frame);
+    delete (to as unknown as Record<string, unknown>)["ownBacklog"];
+    assert(ownBacklog >= 0);
+    return outcome;
+  };
+  ada.client.offer("file");
+  await until(bob, "file", "done");
+  await until(ada, "file", "done");
+  assertEquals(theirs.received.get("file"), ours.files.get("file"));
+  assert(refused > 3);
+  hub.tell = tell;
+  ada.client.tell("bob", "psst");
+  assertEquals((await bob.next("direct")).missing, 0);
+  assertEquals(bob.events.filter(({ type }) => type === "unreadable"), []);
+});
+
+Deno.test("transfers: who comes later is told what the room is offered, once, and nothing else", async () => {
+  await using room = new TestRoom();
+  const ours = new MemoryDisk();
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: new MemoryDisk() });
+  for (const name of ["for all", "taken back", "for bob"]) ours.files.set(name, noise(1000));
+  ada.client.offer("for all");
+  ada.client.offer("taken back");
+  ada.client.offer("for bob", "bob");
+  const offered = async () => (await bob.next("offer")).files[0]!.name;
+  const seen = new Set([await offered(), await offered(), await offered()]);
+  assertEquals(seen, new Set(ours.files.keys()));
+  ada.client.cancel("taken back");
+  await until(bob, "taken back", "cancelled");
+  const disk = new MemoryDisk();
+  await using carol = await enter(room, "carol", { disk });
+  const { files, from } = await carol.next("offer");
+  assertEquals([from.name, files.map(({ name }) => name)], ["ada", ["for all"]]);
+  carol.client.accept("for all");
+  await until(carol, "for all", "done");
+  await until(ada, "for all", "done");
+  await ada.say("that was all");
+  await carol.next("message");
+  assertEquals(carol.events.filter(({ type }) => type === "offer").length, 1);
+});
+
+Deno.test("transfers: what is read to be offered says how far it is, and can be cancelled, with the rest of its folder", async () => {
+  await using room = new TestRoom();
+  const ours = new MemoryDisk();
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: new MemoryDisk() });
+  for (const name of ["a", "b", "c"]) ours.files.set(`folder/${name}`, noise(1000));
+  const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  ours.onOpen = (path) => {
+    if (path !== "folder/b") return;
+    begun.resolve();
+    return gate.promise;
+  };
+  ada.client.offer("folder/");
+  await begun.promise;
+  const [reading] = ada.client.going;
+  assertEquals(
+    [reading?.name, reading?.state, reading?.bytes, reading?.size],
+    ["b", "reading", 500, 1000],
+  );
+  assertEquals(ada.client.cancel(reading!.number), 1);
+  assertEquals((await until(ada, "b", "cancelled")).number, reading!.number);
+  assertEquals(ada.client.going, []);
+  gate.resolve();
+  // What was read before is offered.
+  assertEquals((await bob.next("offer")).files.map(({ name }) => name), ["a"]);
+  assertEquals(ada.client.offering, false);
+  assertEquals(ada.client.transfers.map(({ name, state }) => [name, state]), [
+    ["a", "offered"],
+    ["b", "cancelled"],
+  ]);
+});
+
+/** A clock that a test moves. */
+class HandClock {
+  #now = 0;
+  readonly #tasks = new Set<() => void>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  every(_ms: number, task: () => void): () => void {
+    this.#tasks.add(task);
+    return () => this.#tasks.delete(task);
+  }
+
+  pass(ms: number): void {
+    this.#now += ms;
+    for (const task of [...this.#tasks]) task();
+  }
+
+  get ticks(): boolean {
+    return this.#tasks.size > 0;
+  }
+}
+
+Deno.test("transfers: after 5 s without a byte it is stalled, and why; what comes ends that; at rest nothing ticks", async () => {
+  await using room = new TestRoom({ graceMs: 60_000 });
+  await using proxy = await FaultProxy.start(room, { seed: 1, kinds: [] });
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  const [here, there] = [new HandClock(), new HandClock()];
+  const back = { retryMs: 60_000, backoff: quick() };
+  await using ada = await enter(proxy, "ada", { disk: ours, clock: here }, back);
+  await using bob = await enter(room, "bob", { disk: theirs, clock: there });
+  ours.files.set("file", noise(1_000_000));
+  let gate = Promise.withResolvers<void>();
+  let stop = 0;
+  const stopped = () => {
+    gate = Promise.withResolvers();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    theirs.onWrite = (offset) => {
+      if (offset < stop) return;
+      resolve();
+      return gate.promise;
+    };
+    return promise;
+  };
+  let waits = stopped();
+  ada.client.offer("file");
+  bob.client.accept((await bob.next("offer")).files[0]!.number);
+  await waits;
+  const stalled = async (guest: Guest) =>
+    (await guest.next("transfer", ({ transfer }) => (
+      transfer.state === "running" && transfer.stalled !== undefined
+    ))).transfer.stalled;
+  there.pass(4_999);
+  assertEquals(bob.client.going[0]!.stalled, undefined);
+  there.pass(1);
+  assertEquals(await stalled(bob), "the disk is slow");
+  // The window is full, so nothing more is asked for.
+  await ada.next("transfer", ({ transfer }) => transfer.state === "running");
+  here.pass(5_000);
+  assertEquals(await stalled(ada), "bob asks for nothing");
+  const before = gate;
+  stop = 500_000;
+  waits = stopped();
+  before.resolve();
+  await bob.next("transfer", ({ transfer }) => transfer.stalled === undefined);
+  await waits;
+  // Now the sender's network goes.
+  proxy.down();
+  proxy.cutAll();
+  await ada.next("disconnected");
+  await bob.next("away");
+  here.pass(5_000);
+  assertEquals(await stalled(ada), "this connection is lost");
+  gate.resolve();
+  theirs.onWrite = () => {};
+  await bob.say("what was on its way is written");
+  there.pass(5_000);
+  assertEquals(await stalled(bob), "ada is reconnecting");
+  await proxy.up();
+  await until(bob, "file", "done");
+  await until(ada, "file", "done");
+  assertEquals(theirs.received.get("file"), ours.files.get("file"));
+  for (const clock of [here, there]) {
+    clock.pass(1);
+    assertEquals(clock.ticks, false);
+  }
+});
+
+Deno.test("transfers: what is accepted and not open yet takes its time, and can be cancelled", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  const clock = new HandClock();
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs, clock });
+  for (const name of ["a", "b"]) ours.files.set(`folder/${name}`, noise(1000));
+  const gate = Promise.withResolvers<void>();
+  theirs.onSink = () => gate.promise;
+  ada.client.offer("folder/");
+  await bob.next("offer");
+  assertEquals(bob.client.accept("all"), 2);
+  assertEquals(bob.client.going.map(({ name, state }) => [name, state]), [
+    ["a", "waiting"],
+    ["b", "waiting"],
+  ]);
+  clock.pass(30_000);
+  assertEquals(bob.client.cancel("b"), 1);
+  gate.resolve();
+  await until(bob, "a", "done");
+  await ada.say("that was all");
+  await bob.next("message");
+  assertEquals([theirs.received.size, theirs.open_], [1, 0]);
+});
+
+Deno.test("transfers: some of a folder by their numbers; of who has left nothing can be accepted", async () => {
+  await using room = new TestRoom({ graceMs: 0 });
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  const ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs });
+  for (const name of ["a", "b", "c", "d"]) ours.files.set(`folder/${name}`, noise(100));
+  ada.client.offer("folder/");
+  assertEquals((await bob.next("offer")).files.map(({ number }) => number), [1, 2, 3, 4]);
+  assertEquals(bob.client.accept("2-3"), 2);
+  for (let n = 0; n < 2; n++) {
+    await bob.next("transfer", ({ transfer }) => transfer.state === "done");
+  }
+  assertThrows(() => bob.client.accept("3-2"), ChatError, "no transfer to accept");
+  await ada[Symbol.asyncDispose]();
+  await bob.next("left");
+  for (const which of [1, "1-4", "all"]) {
+    assertThrows(() => bob.client.accept(which), ChatError, "ada, who offers it, is not here");
+  }
+  assertEquals(new Set(theirs.received.keys()), new Set(["b", "c"]));
+});
+
+Deno.test("transfers: two who are known by one mark are two receivers", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs });
+  await using other = await enter(room, "bob", { disk: new MemoryDisk() });
+  ours.files.set("file", noise(1_000_000));
+  const gate = Promise.withResolvers<void>();
+  theirs.onWrite = () => gate.promise;
+  ada.client.offer("file");
+  for (const guest of [bob, other]) {
+    await guest.next("offer");
+    guest.client.accept("file");
+    await guest.next("transfer", ({ transfer }) => transfer.state === "running");
+  }
+  await until(other, "file", "done");
+  const first = await until(ada, "file", "done");
+  const going = ada.client.going;
+  assertEquals([first.who?.id, first.bytes], [other.client.self.id, 1_000_000]);
+  assertEquals(going.map(({ who }) => who?.id), [bob.client.self.id]);
+  assert(going[0]!.bytes <= 256 * 1024);
+  gate.resolve();
+  await until(bob, "file", "done");
+  assertEquals((await until(ada, "file", "done")).who?.id, bob.client.self.id);
+});
+
+Deno.test("transfers: what is offered to one and runs is cancelled once, by its offer or by itself", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs });
+  ours.files.set("file", noise(1_000_000));
+  theirs.onWrite = () =>
+    bob.next("transfer", ({ transfer }) => transfer.state === "cancelled")
+      .then(() => {});
+  for (const last of [false, true]) {
+    ada.client.offer("file", "bob");
+    bob.client.accept((await bob.next("offer")).files[0]!.number);
+    await ada.next("transfer", ({ transfer }) => transfer.state === "running");
+    const { transfers } = ada.client;
+    const live = transfers.filter(({ state }) => state === "offered" || state === "running");
+    assertEquals(live.map(({ state }) => state), ["offered", "running"]);
+    const before = ada.events.length;
+    ada.client.cancel(live[last ? 1 : 0]!.number);
+    await ada.say("that was all");
+    const told = ada.events.slice(before).filter(({ type }) => type === "transfer");
+    assertEquals(told.length, 1);
+    assertEquals(ada.client.transfers.filter(({ state }) => state !== "cancelled"), []);
+  }
+});
+
+Deno.test("transfers: neither who sends nor who receives is slowed, though the room's budget is that of talk", async () => {
+  // Pieces, questions for them, and what says that they have come: each are more than a burst.
+  const budget = { frames: 5, frameBurst: 100, bytes: 2 ** 30, byteBurst: 2 ** 30 };
+  await using room = new TestRoom({ budget });
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs, accept: "all" });
+  ours.files.set("file", noise(20_000_000));
+  ada.client.offer("file");
+  await until(bob, "file", "done");
+  assertEquals(room.lines.filter((line) => line.includes("slowed")), []);
+  assertEquals(theirs.received.get("file"), ours.files.get("file"));
+});

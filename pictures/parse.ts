@@ -1,0 +1,342 @@
+// What the file of a picture says of itself, read before anything is decoded: its kind, its size, which way
+// up it is. Of what it holds only what a decoder needs is handed on: the fewer parts, the less can be hostile.
+// Pure: bytes in, bytes out; decodes nothing.
+
+import { concat } from "../text/bytes.ts";
+import type { Orientation } from "./pixels.ts";
+
+export type PictureKind = "PNG" | "JPEG" | "GIF";
+
+/** Longest file that is read, in bytes: all of it is in memory while it is decoded. */
+export const MAX_PICTURE_BYTES = 20 * 1024 * 1024;
+/** Pixels of the largest picture, whatever its sides: decoded, each takes 4 bytes, a few times over. */
+export const MAX_PICTURE_PIXELS = 16 * 1024 * 1024;
+/** What a decoder makes of those with 8 bits a channel; with 16 bits, there can be half as many. */
+const MAX_DECODED_BYTES = 4 * MAX_PICTURE_PIXELS;
+/** Longest side in pixels: that of JPEG and GIF. Most work is by rows, and these are bounded with it. */
+export const MAX_PICTURE_SIDE = 65_535;
+/**
+ * Scans of one JPEG. A progressive one has about ten; each goes over the whole picture and may take but a few
+ * bytes of the file, so that many are the way to keep a decoder busy.
+ */
+const MAX_SCANS = 100;
+
+export interface Picture {
+  readonly kind: PictureKind;
+  /** In pixels, as it is stored: before it is turned. */
+  readonly width: number;
+  readonly height: number;
+  readonly orientation: Orientation;
+  /** A whole file of this kind, of one picture and without anything else. */
+  readonly content: Uint8Array<ArrayBuffer>;
+}
+
+const DAMAGED = "is damaged";
+const CUT_OFF = "is damaged: its end is missing";
+
+/** Big-endian (PNG, JPEG) and little-endian numbers; what lies behind the end was asked for wrongly. */
+function view(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** Four characters, as tags are written. */
+function tag(bytes: Uint8Array, at: number): string {
+  return String.fromCharCode(...bytes.subarray(at, at + 4));
+}
+
+function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {
+  return start.every((byte, i) => bytes[i] === byte);
+}
+
+const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a] as const;
+const JPEG_SIGNATURE = [0xff, 0xd8, 0xff] as const;
+const GIF_SIGNATURES = ["GIF87a", "GIF89a"] as const;
+
+/** The kind that the first bytes claim, which is all that is known then; its name proves nothing. */
+export function pictureKind(bytes: Uint8Array): PictureKind | undefined {
+  if (startsWith(bytes, PNG_SIGNATURE)) return "PNG";
+  if (startsWith(bytes, JPEG_SIGNATURE)) return "JPEG";
+  const start = String.fromCharCode(...bytes.subarray(0, GIF_SIGNATURES[0].length));
+  return GIF_SIGNATURES.some((signature) => signature === start) ? "GIF" : undefined;
+}
+
+/**
+ * What a file says of itself, or why it can't be shown, as the rest of a sentence that starts with "it". Takes
+ * no longer than once over the bytes, and no more memory than these.
+ *
+ * @example
+ * ```ts
+ * const picture = inspect(bytes);
+ * if (typeof picture === "string") throw new ChatError(`Cannot show ${name}: it ${picture}`);
+ * ```
+ */
+export function inspect(bytes: Uint8Array): Picture | string {
+  if (bytes.length > MAX_PICTURE_BYTES) {
+    return `has more than ${MAX_PICTURE_BYTES / 1024 / 1024} MiB`;
+  }
+  switch (pictureKind(bytes)) {
+    case "PNG":
+      return inspectPng(bytes);
+    case "JPEG":
+      return inspectJpeg(bytes);
+    case "GIF":
+      return inspectGif(bytes);
+    case undefined:
+      return "is no PNG, JPEG or GIF";
+  }
+}
+
+/** @param depth bytes that a decoder needs for a pixel */
+function sizeFault(width: number, height: number, depth = 4): string | undefined {
+  if (width === 0 || height === 0) return `${DAMAGED}: it claims to have no pixels`;
+  if (Math.max(width, height) > MAX_PICTURE_SIDE || width * height > MAX_PICTURE_PIXELS) {
+    const most = MAX_PICTURE_PIXELS / 1024 / 1024;
+    return `has ${width} × ${height} pixels: at most ${most} megapixels are shown, ${MAX_PICTURE_SIDE} a side`;
+  }
+  if (width * height * depth > MAX_DECODED_BYTES) {
+    return `has ${width} × ${height} pixels of ${
+      8 * depth
+    } bits each, which is too much to be shown`;
+  }
+  return undefined;
+}
+
+// ---- PNG (ISO/IEC 15948) ---------------------------------------------------------------------------
+
+/** Depths in bits that a colour type may have, and its channels. */
+const COLOR_TYPES: Readonly<Record<number, { depths: readonly number[]; channels: number }>> = {
+  0: { depths: [1, 2, 4, 8, 16], channels: 1 },
+  2: { depths: [8, 16], channels: 3 },
+  3: { depths: [1, 2, 4, 8], channels: 1 },
+  4: { depths: [8, 16], channels: 2 },
+  6: { depths: [8, 16], channels: 4 },
+};
+const HEADER_BYTES = 13;
+
+/** Chunk: length (4) || type (4) || data || CRC (4). */
+function inspectPng(bytes: Uint8Array): Picture | string {
+  const data = view(bytes);
+  const parts: Uint8Array[] = [bytes.subarray(0, PNG_SIGNATURE.length)];
+  let size: { width: number; height: number } | undefined;
+  let hasData = false;
+  let at: number = PNG_SIGNATURE.length;
+  while (at + 12 <= bytes.length) {
+    const length = data.getUint32(at);
+    const end = at + 12 + length;
+    if (end > bytes.length) return CUT_OFF;
+    const type = tag(bytes, at + 4);
+    if (size === undefined) {
+      if (type !== "IHDR" || length !== HEADER_BYTES) return DAMAGED;
+      const width = data.getUint32(at + 8);
+      const height = data.getUint32(at + 12);
+      const [depth = 0, color = 0, compression, filter, interlace = 0] = bytes.subarray(at + 16);
+      const colors = COLOR_TYPES[color];
+      if (!colors?.depths.includes(depth)) return DAMAGED;
+      if (compression !== 0 || filter !== 0 || interlace > 1) return DAMAGED;
+      const fault = sizeFault(width, height, depth === 16 ? colors.channels * 2 : 4);
+      if (fault !== undefined) return fault;
+      size = { width, height };
+      parts.push(bytes.subarray(at, end));
+    } else if (type === "IDAT" || type === "PLTE" || type === "tRNS") {
+      hasData ||= type === "IDAT";
+      parts.push(bytes.subarray(at, end));
+    } else if (type === "IEND") {
+      if (!hasData) return DAMAGED;
+      parts.push(bytes.subarray(at, end));
+      return { kind: "PNG", ...size, orientation: 1, content: concat(parts) };
+    } else if ((bytes[at + 4]! & 0x20) === 0) {
+      // Without that bit, nobody may show it who does not know what it is.
+      return "is a kind of PNG that is not known here";
+    }
+    // All others can be left out: texts, profiles and frames, of which some unpack to much.
+    at = end;
+  }
+  return CUT_OFF;
+}
+
+// ---- JPEG (ITU-T T.81) -----------------------------------------------------------------------------
+
+const SOF_BASELINE = 0xc0;
+const SOF_EXTENDED = 0xc1;
+const SOF_PROGRESSIVE = 0xc2;
+const DHT = 0xc4;
+const RST_FIRST = 0xd0;
+const RST_LAST = 0xd7;
+const EOI = 0xd9;
+const SOS = 0xda;
+const DQT = 0xdb;
+const DRI = 0xdd;
+const APP_JFIF = 0xe0;
+const APP_EXIF = 0xe1;
+const APP_ADOBE = 0xee;
+/** What a picture can't be decoded without, and the two that tell what its colours mean. */
+const NEEDED: readonly number[] = [DHT, DQT, DRI, APP_JFIF, APP_ADOBE];
+
+/** Segment: 0xff || marker (1) || length, of itself and the data (2) || data; a scan's data follow it. */
+function inspectJpeg(bytes: Uint8Array): Picture | string {
+  const data = view(bytes);
+  const parts: Uint8Array[] = [bytes.subarray(0, 2)];
+  let size: { width: number; height: number } | undefined;
+  let orientation: Orientation = 1;
+  let scans = 0;
+  let at = 2;
+  while (at + 2 <= bytes.length) {
+    if (bytes[at] !== 0xff) return DAMAGED;
+    const marker = bytes[at + 1]!;
+    if (marker === 0xff) {
+      // Any number of these may fill up.
+      at++;
+      continue;
+    }
+    if (marker === EOI) break;
+    if (marker === 0x01 || (marker >= RST_FIRST && marker <= RST_LAST)) {
+      at += 2;
+      continue;
+    }
+    if (marker < SOF_BASELINE) return DAMAGED;
+    if (at + 4 > bytes.length) return CUT_OFF;
+    const length = data.getUint16(at + 2);
+    let end = at + 2 + length;
+    if (length < 2) return DAMAGED;
+    if (end > bytes.length) return CUT_OFF;
+    const segment = bytes.subarray(at + 4, end);
+    if (marker === SOS) {
+      if (size === undefined) return DAMAGED;
+      if (++scans > MAX_SCANS) return `has more than ${MAX_SCANS} scans`;
+      end = scanEnd(bytes, end);
+      parts.push(bytes.subarray(at, end));
+    } else if (marker >= SOF_BASELINE && marker <= 0xcf && marker !== DHT && marker !== 0xc8) {
+      if (marker === 0xcc) return "is a kind of JPEG that is not known here";
+      const found = frameSize(marker, segment);
+      if (typeof found === "string") return found;
+      if (size !== undefined) return DAMAGED;
+      size = found;
+      parts.push(bytes.subarray(at, end));
+    } else if (NEEDED.includes(marker)) {
+      parts.push(bytes.subarray(at, end));
+    } else if (marker === APP_EXIF) {
+      orientation = exifOrientation(segment) ?? orientation;
+    }
+    at = end;
+  }
+  if (size === undefined || scans === 0) return at + 2 <= bytes.length ? DAMAGED : CUT_OFF;
+  // Many a program leaves the end out; whether pixels are missing, the decoder will see.
+  parts.push(Uint8Array.of(0xff, EOI));
+  return { kind: "JPEG", ...size, orientation, content: concat(parts) };
+}
+
+/** Where the coded data that begin at `from` end: at a marker that is none of theirs, or with the file. */
+function scanEnd(bytes: Uint8Array, from: number): number {
+  for (let at = from;;) {
+    const next = bytes.indexOf(0xff, at);
+    if (next < 0 || next + 1 >= bytes.length) return bytes.length;
+    const marker = bytes[next + 1]!;
+    if (marker === 0xff) {
+      at = next + 1;
+      continue;
+    }
+    if (marker !== 0 && !(marker >= RST_FIRST && marker <= RST_LAST)) return next;
+    at = next + 2;
+  }
+}
+
+/** Segment: bits (1) || height (2) || width (2) || components (1), of each: id (1) || sampling (1) || table (1). */
+function frameSize(
+  marker: number,
+  segment: Uint8Array,
+): { width: number; height: number } | string {
+  // The others are lossless, hierarchical or arithmetic: hardly any program writes them.
+  if (marker !== SOF_BASELINE && marker !== SOF_EXTENDED && marker !== SOF_PROGRESSIVE) {
+    return "is a kind of JPEG that is not known here";
+  }
+  const components = segment[5] ?? 0;
+  if (segment.length !== 6 + 3 * components) return DAMAGED;
+  if (segment[0] !== 8) return `has ${segment[0]} bits a channel, which is not known here`;
+  if (![1, 3, 4].includes(components)) return DAMAGED;
+  for (let i = 0; i < components; i++) {
+    const sampling = segment[7 + 3 * i]!;
+    const [across, down] = [sampling >> 4, sampling & 15];
+    if (across < 1 || across > 4 || down < 1 || down > 4) return DAMAGED;
+  }
+  const data = view(segment);
+  const [height, width] = [data.getUint16(1), data.getUint16(3)];
+  return sizeFault(width, height) ?? { width, height };
+}
+
+/** The tag in the first directory of TIFF (EXIF 2.3, 4.5); undefined if there is none that makes sense. */
+function exifOrientation(segment: Uint8Array): Orientation | undefined {
+  if (tag(segment, 0) !== "Exif" || segment.length < 14) return undefined;
+  const tiff = view(segment.subarray(6));
+  const order = tiff.getUint16(0);
+  if (order !== 0x4949 && order !== 0x4d4d) return undefined;
+  const little = order === 0x4949;
+  const directory = tiff.getUint32(4, little);
+  if (tiff.getUint16(2, little) !== 42 || directory + 2 > tiff.byteLength) return undefined;
+  const entries = tiff.getUint16(directory, little);
+  // Entry: tag (2) || type (2) || count (4) || value (4).
+  for (let i = 0; i < entries; i++) {
+    const at = directory + 2 + 12 * i;
+    if (at + 12 > tiff.byteLength) return undefined;
+    if (tiff.getUint16(at, little) !== 0x0112) continue;
+    const value = tiff.getUint16(at + 8, little);
+    return value >= 1 && value <= 8 ? value as Orientation : undefined;
+  }
+  return undefined;
+}
+
+// ---- GIF (89a) -------------------------------------------------------------------------------------
+
+const EXTENSION = 0x21;
+const GRAPHIC_CONTROL = 0xf9;
+const IMAGE = 0x2c;
+const TRAILER = 0x3b;
+
+/** The first frame alone, with what says which of its colours is transparent. */
+function inspectGif(bytes: Uint8Array): Picture | string {
+  if (bytes.length < 13) return CUT_OFF;
+  const data = view(bytes);
+  const [width, height] = [data.getUint16(6, true), data.getUint16(8, true)];
+  const fault = sizeFault(width, height);
+  if (fault !== undefined) return fault;
+  let at = 13 + paletteBytes(bytes[10]!);
+  const head = bytes.subarray(0, at);
+  let control: Uint8Array = new Uint8Array();
+  while (at < bytes.length) {
+    const from = at;
+    if (bytes[at] === EXTENSION) {
+      const end = blocksEnd(bytes, at + 2);
+      if (end === undefined) return CUT_OFF;
+      if (bytes[at + 1] === GRAPHIC_CONTROL) control = bytes.subarray(from, end);
+      at = end;
+    } else if (bytes[at] === IMAGE) {
+      if (at + 10 > bytes.length) return CUT_OFF;
+      const [left, top, across, down] = [1, 3, 5, 7].map((n) => data.getUint16(from + n, true));
+      if (left! + across! > width || top! + down! > height || across === 0 || down === 0) {
+        return `${DAMAGED}: its first frame is larger than itself`;
+      }
+      // Behind the palette stands how many bits the codes have.
+      const end = blocksEnd(bytes, at + 10 + paletteBytes(bytes[at + 9]!) + 1);
+      if (end === undefined) return CUT_OFF;
+      const parts = [head, control, bytes.subarray(from, end), Uint8Array.of(TRAILER)];
+      return { kind: "GIF", width, height, orientation: 1, content: concat(parts) };
+    } else {
+      return bytes[at] === TRAILER ? `${DAMAGED}: there is no picture in it` : DAMAGED;
+    }
+  }
+  return CUT_OFF;
+}
+
+/** Bytes of a palette, by the flags that tell of it. */
+function paletteBytes(flags: number): number {
+  return (flags & 0x80) === 0 ? 0 : 3 * 2 ** ((flags & 7) + 1);
+}
+
+/** Where the blocks that begin at `at`, each with its length in front, end; undefined if they do not. */
+function blocksEnd(bytes: Uint8Array, at: number): number | undefined {
+  while (at < bytes.length) {
+    const length = bytes[at]!;
+    at += 1 + length;
+    if (length === 0) return at;
+  }
+  return undefined;
+}

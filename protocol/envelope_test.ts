@@ -1,0 +1,247 @@
+import { Buffer } from "node:buffer";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import fc from "../tests/support/property.ts";
+import {
+  decodeEnvelope,
+  decodeProfile,
+  encodeEnvelope,
+  encodeProfile,
+  ENVELOPE_OVERHEAD,
+  NUMBER_OVERHEAD,
+} from "./envelope.ts";
+import { MAX_SEQ, ORIGIN_SIZE } from "./message_ids.ts";
+import { nameFault } from "../text/printable.ts";
+
+const utf8 = new TextEncoder();
+
+Deno.test("encodeEnvelope: one letter for the kind, then the text in UTF-8", () => {
+  assertEquals(encodeEnvelope({ kind: "text", text: "Yep!" }), utf8.encode("TYep!"));
+  assertEquals(encodeEnvelope({ kind: "action", text: "waves" }), utf8.encode("Awaves"));
+  assertEquals(encodeEnvelope({ kind: "text", text: "" }), utf8.encode("T"));
+});
+
+Deno.test("encodeEnvelope: in any script it is ENVELOPE_OVERHEAD longer than its text", () => {
+  for (const text of ["", "plain", "größer", "Привет", "مرحبا", "你好", "🙂👩‍👩‍👧‍👦"]) {
+    assertStrictEquals(
+      encodeEnvelope({ kind: "text", text }).length,
+      ENVELOPE_OVERHEAD + utf8.encode(text).length,
+    );
+  }
+});
+
+Deno.test("decodeEnvelope: what was encoded comes back, also controls and a byte order mark", () => {
+  const kind = fc.constantFrom("text" as const, "action" as const);
+  const text = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom("\ufeffmark", "a\0b", "\x1b[2J", "two\nlines\r\n"),
+  );
+  fc.assert(fc.property(kind, text, (kind, text) => {
+    assertEquals(decodeEnvelope(encodeEnvelope({ kind, text })), { kind, text });
+  }));
+});
+
+Deno.test("encodeEnvelope: a lone half of a surrogate pair becomes U+FFFD", () => {
+  for (const half of ["\ud800", "\udfff"]) {
+    assertEquals(decodeEnvelope(encodeEnvelope({ kind: "text", text: `a${half}b` })), {
+      kind: "text",
+      text: "a\ufffdb",
+    });
+  }
+});
+
+Deno.test("decodeEnvelope: kinds of later versions are unknown, whatever follows", () => {
+  for (let kind = 0; kind < 256; kind++) {
+    if ([0x54, 0x41, 0x46, 0x4e, 0x52].includes(kind)) continue;
+    assertEquals(decodeEnvelope(Uint8Array.of(kind)), { kind: "unknown" });
+    assertEquals(decodeEnvelope(Uint8Array.of(kind, 0xff, 0xfe)), { kind: "unknown" });
+  }
+});
+
+/** Bytes that are not UTF-8. */
+const NOT_UTF8: Record<string, number[]> = {
+  "a continuation byte alone": [0x80],
+  "a character cut short": [0xe4, 0xbd],
+  "an overlong slash": [0xc0, 0xaf],
+  "a half of a surrogate pair": [0xed, 0xa0, 0x80],
+  "beyond U+10FFFF": [0xf4, 0x90, 0x80, 0x80],
+};
+
+Deno.test("decodeEnvelope: nothing, and text that is not UTF-8, are refused", () => {
+  assertThrows(() => decodeEnvelope(new Uint8Array(0)), RangeError, "it is empty");
+  for (const bytes of Object.values(NOT_UTF8)) {
+    for (const kind of [0x54, 0x41]) {
+      assertThrows(() => decodeEnvelope(Uint8Array.of(kind, ...bytes)), RangeError, "not UTF-8");
+    }
+  }
+});
+
+const ORIGIN = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+
+/** An envelope behind a number; `again` and `seq` as given. */
+function numbered(letter: string, seq: number[], inner: string): Uint8Array {
+  return Uint8Array.of(...utf8.encode(letter), ...ORIGIN, ...seq, ...utf8.encode(inner));
+}
+
+Deno.test("encodeEnvelope: a number stands in front: a letter, the origin, the count, big-endian", () => {
+  const number = { origin: ORIGIN, seq: 0x01020304, again: false };
+  const text = { kind: "text", text: "Yep!" } as const;
+  assertEquals(encodeEnvelope({ ...text, number }), numbered("N", [1, 2, 3, 4], "TYep!"));
+  assertEquals(
+    encodeEnvelope({ ...text, number: { ...number, again: true } }),
+    numbered("R", [1, 2, 3, 4], "TYep!"),
+  );
+  assertEquals(
+    encodeEnvelope({ kind: "action", text: "", number: { ...number, seq: MAX_SEQ } }),
+    numbered("N", [255, 255, 255, 255], "A"),
+  );
+  assertStrictEquals(
+    encodeEnvelope({ ...text, number }).length,
+    NUMBER_OVERHEAD + ENVELOPE_OVERHEAD + 4,
+  );
+});
+
+Deno.test("encodeEnvelope: an origin of another size and a count that is none are refused", () => {
+  const encode = (origin: Uint8Array, seq: number) =>
+    encodeEnvelope({ kind: "text", text: "", number: { origin, seq, again: false } });
+  for (const size of [0, ORIGIN_SIZE - 1, ORIGIN_SIZE + 1]) {
+    assertThrows(() => encode(new Uint8Array(size), 1), RangeError, `has ${size} bytes`);
+  }
+  for (const seq of [0, -1, 1.5, MAX_SEQ + 1, NaN, Infinity]) {
+    assertThrows(() => encode(ORIGIN, seq), RangeError, `its number is ${seq}`);
+  }
+  for (const seq of [1, MAX_SEQ]) encode(ORIGIN, seq);
+});
+
+Deno.test("decodeEnvelope: what was encoded with a number comes back with it", () => {
+  const number = fc.record({
+    origin: fc.uint8Array({ minLength: ORIGIN_SIZE, maxLength: ORIGIN_SIZE }),
+    seq: fc.integer({ min: 1, max: MAX_SEQ }),
+    again: fc.boolean(),
+  });
+  const kind = fc.constantFrom("text" as const, "action" as const);
+  fc.assert(fc.property(kind, fc.string({ unit: "binary" }), number, (kind, text, number) => {
+    const envelope = { kind, text, number };
+    assertEquals(decodeEnvelope(encodeEnvelope(envelope)), envelope);
+  }));
+});
+
+Deno.test("decodeEnvelope: the origin stays what it was when the bytes are used again", () => {
+  const bytes = numbered("N", [0, 0, 0, 1], "T");
+  // A Buffer's `slice` is a view.
+  for (const given of [bytes, Buffer.from(bytes)]) {
+    const { number } = decodeEnvelope(given);
+    given.fill(0);
+    assertEquals(number?.origin, ORIGIN);
+    bytes.set(numbered("N", [0, 0, 0, 1], "T"));
+  }
+});
+
+Deno.test("decodeEnvelope: a kind of a later version is unknown behind a number too", () => {
+  const number = { origin: ORIGIN, seq: 7, again: false };
+  assertEquals(decodeEnvelope(numbered("N", [0, 0, 0, 7], "Zx")), { kind: "unknown", number });
+  assertEquals(decodeEnvelope(numbered("R", [0, 0, 0, 7], "\0")), {
+    kind: "unknown",
+    number: { ...number, again: true },
+  });
+});
+
+Deno.test("decodeEnvelope: a number cut short, of 0, before another or before nothing is refused", () => {
+  for (const letter of ["N", "R"]) {
+    const whole = numbered(letter, [0, 0, 0, 1], "T");
+    for (let size = 1; size < NUMBER_OVERHEAD; size++) {
+      assertThrows(() => decodeEnvelope(whole.subarray(0, size)), RangeError, "within its number");
+    }
+    const alone = whole.subarray(0, NUMBER_OVERHEAD);
+    assertThrows(() => decodeEnvelope(alone), RangeError, "it is empty");
+    assertThrows(() => decodeEnvelope(numbered(letter, [0, 0, 0, 0], "T")), RangeError, "is 0");
+    for (const inner of ["N", "R", "N23456789abcdT", "R23456789abcdT"]) {
+      const nested = numbered(letter, [0, 0, 0, 1], inner);
+      assertThrows(() => decodeEnvelope(nested), RangeError, "two numbers");
+    }
+    const cut = Uint8Array.of(...whole, 0x80);
+    assertThrows(() => decodeEnvelope(cut), RangeError, "not UTF-8");
+  }
+});
+
+Deno.test("encodeProfile: JSON with the name, and nothing else of what it is given", () => {
+  const more = { name: "Ada", secret: 1 };
+  assertEquals(encodeProfile(more), utf8.encode(`{"name":"Ada"}`));
+});
+
+Deno.test("decodeProfile: what was encoded comes back", () => {
+  for (const name of ["Ada", "Grace", "José", "李雷", "🙂", `"quoted"`, "back\\slash"]) {
+    assertEquals(decodeProfile(encodeProfile({ name })), { name });
+  }
+});
+
+Deno.test("decodeProfile: who is on the original program says so, or does not", () => {
+  const profile = { name: "52684", classic: true } as const;
+  assertEquals(encodeProfile(profile), utf8.encode('{"name":"52684","classic":true}'));
+  assertEquals(decodeProfile(encodeProfile(profile)), profile);
+  for (const other of ["false", "1", '"true"', "null"]) {
+    const json = `{"name":"52684","classic":${other}}`;
+    assertEquals(decodeProfile(utf8.encode(json)), { name: "52684" });
+  }
+});
+
+Deno.test("decodeProfile: what a later version adds is left out", () => {
+  assertEquals(decodeProfile(utf8.encode(`{"name":"Ada","key":"x"}`)), { name: "Ada" });
+});
+
+Deno.test("decodeProfile: what is no profile is refused", () => {
+  for (const bytes of Object.values(NOT_UTF8)) {
+    assertThrows(() => decodeProfile(Uint8Array.from(bytes)), RangeError, "no JSON");
+  }
+  for (const json of ["", "{", "name", `{"name":"Ada"}x`]) {
+    assertThrows(() => decodeProfile(utf8.encode(json)), RangeError, "no JSON");
+  }
+  const nameless = [
+    "null",
+    "7",
+    `"Ada"`,
+    "[]",
+    `["Ada"]`,
+    "{}",
+    `{"name":7}`,
+    `{"name":null}`,
+    `{"name":["Ada"]}`,
+    `{"__proto__":{"name":"Ada"}}`,
+    "[".repeat(1024) + "]".repeat(1024),
+  ];
+  for (const json of nameless) {
+    assertThrows(() => decodeProfile(utf8.encode(json)), RangeError, "has no name");
+  }
+});
+
+Deno.test("decodeProfile: the name is checked like one's own", () => {
+  for (const name of ["", "two words", "a:b", "#1", "/quit", "\x1b[2J", "\u202e", "\ud800"]) {
+    const fault = nameFault(name);
+    assert(fault !== undefined, JSON.stringify(name));
+    const bytes = utf8.encode(JSON.stringify({ name }));
+    assertThrows(() => decodeProfile(bytes), RangeError, `a name ${fault}`);
+  }
+});
+
+Deno.test("decodeEnvelope, decodeProfile: any bytes give a value or a RangeError", () => {
+  const numbers = fc.uint8Array({ minLength: NUMBER_OVERHEAD - 2, maxLength: 20 })
+    .map((bytes) => Uint8Array.of(0x4e, ...bytes));
+  const any = fc.oneof(fc.uint8Array({ maxLength: 100 }), numbers);
+  fc.assert(fc.property(any, (bytes) => {
+    for (const decode of [decodeEnvelope, decodeProfile]) {
+      try {
+        decode(bytes);
+      } catch (error) {
+        assert(error instanceof RangeError, `${error}`);
+      }
+    }
+  }));
+});
+
+Deno.test("envelopes: what is about files is bytes behind an F, with a number or without", () => {
+  const body = Uint8Array.of(0, 0xff, 0x80);
+  assertEquals(encodeEnvelope({ kind: "file", body }), Uint8Array.of(0x46, 0, 0xff, 0x80));
+  assertEquals(decodeEnvelope(Uint8Array.of(0x46, 0, 0xff, 0x80)), { kind: "file", body });
+  const number = { origin: ORIGIN, seq: 7, again: false };
+  const envelope = { kind: "file", body, number } as const;
+  assertEquals(decodeEnvelope(encodeEnvelope(envelope)), envelope);
+});

@@ -1,0 +1,146 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  CHUNK_OVERHEAD,
+  decodeParcels,
+  encodeParcels,
+  MAX_FILE_NAME,
+  MAX_PIECE,
+  type Parcel,
+  parcelSize,
+  REASONS,
+  SHA256_SIZE,
+  TRANSFER_ID_SIZE,
+} from "./file_messages.ts";
+import fc from "../tests/support/property.ts";
+
+const ID = new Uint8Array(TRANSFER_ID_SIZE).fill(7);
+const SHA256 = new Uint8Array(SHA256_SIZE).fill(9);
+
+const id = fc.uint8Array({ minLength: TRANSFER_ID_SIZE, maxLength: TRANSFER_ID_SIZE });
+const offset = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - MAX_PIECE });
+const parcel: fc.Arbitrary<Parcel> = fc.oneof(
+  fc.record({
+    kind: fc.constant("offer" as const),
+    id,
+    size: fc.maxSafeNat(),
+    sha256: fc.uint8Array({ minLength: SHA256_SIZE, maxLength: SHA256_SIZE }),
+    name: fc.string({ unit: "binary", maxLength: 100 }),
+  }),
+  fc.record({
+    kind: fc.constant("ask" as const),
+    id,
+    offset,
+    length: fc.integer({ min: 1, max: MAX_PIECE }),
+  }),
+  fc.record({
+    kind: fc.constant("chunk" as const),
+    id,
+    offset,
+    bytes: fc.uint8Array({ minLength: 1, maxLength: 40 }),
+  }),
+  fc.record({
+    kind: fc.constantFrom("withdraw" as const, "decline" as const),
+    id,
+    reason: fc.constantFrom(...REASONS),
+  }),
+  fc.record({ kind: fc.constant("done" as const), id }),
+);
+
+Deno.test("decodeParcels: what was encoded comes back, however many; and takes as many bytes as was said", () => {
+  fc.assert(fc.property(fc.array(parcel), fc.integer({ min: 0, max: 255 }), (parcels, refused) => {
+    const bytes = encodeParcels({ refused, parcels });
+    assertEquals(decodeParcels(bytes), { refused, parcels });
+    assertEquals(bytes.length, parcels.reduce((sum, one) => sum + parcelSize(one), 1));
+  }));
+});
+
+Deno.test("decodeParcels: any bytes at all are read or refused with a RangeError", () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+    try {
+      decodeParcels(bytes);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+    }
+  }));
+});
+
+Deno.test("decodeParcels: cut anywhere but between two, it is refused", () => {
+  const parcels: Parcel[] = [
+    { kind: "offer", id: ID, size: 3, sha256: SHA256, name: "größer.txt" },
+    { kind: "ask", id: ID, offset: 0, length: 3 },
+    { kind: "chunk", id: ID, offset: 0, bytes: Uint8Array.of(1, 2, 3) },
+    { kind: "decline", id: ID, reason: "declined" },
+    { kind: "done", id: ID },
+  ];
+  const bytes = encodeParcels({ refused: 0, parcels });
+  const borders = new Set([1]);
+  for (const one of parcels) borders.add([...borders].at(-1)! + parcelSize(one));
+  for (let length = 0; length < bytes.length; length++) {
+    if (borders.has(length)) decodeParcels(bytes.subarray(0, length));
+    else assertThrows(() => decodeParcels(bytes.subarray(0, length)), RangeError, "cut short");
+  }
+});
+
+Deno.test("parcels: lengths, places, sizes and names just within their limits pass, one more does not", () => {
+  const ask = (offset: number, length: number) =>
+    encodeParcels({ refused: 0, parcels: [{ kind: "ask", id: ID, offset, length }] });
+  const offer = (size: number, name: string) =>
+    encodeParcels({ refused: 0, parcels: [{ kind: "offer", id: ID, size, sha256: SHA256, name }] });
+  for (const length of [1, MAX_PIECE - 1, MAX_PIECE]) ask(0, length);
+  for (const length of [0, -1, 1.5, MAX_PIECE + 1, NaN]) {
+    assertThrows(() => ask(0, length), RangeError, "it may have 1 to");
+  }
+  ask(Number.MAX_SAFE_INTEGER - 1, 1);
+  for (const offset of [-1, 0.5, Number.MAX_SAFE_INTEGER, 2 ** 64]) {
+    assertThrows(() => ask(offset, 1), RangeError, "a part is at");
+  }
+  for (const size of [0, Number.MAX_SAFE_INTEGER]) offer(size, "");
+  for (const size of [-1, Number.MAX_SAFE_INTEGER + 1, NaN]) {
+    assertThrows(() => offer(size, ""), RangeError, "a size is");
+  }
+  offer(0, "é".repeat(MAX_FILE_NAME / 2));
+  assertThrows(() => offer(0, "é".repeat(MAX_FILE_NAME / 2) + "."), RangeError, "a name has");
+});
+
+Deno.test("decodeParcels: a length or a size that no sender of ours writes is refused before anything is made of it", () => {
+  const bytes = encodeParcels({
+    refused: 0,
+    parcels: [{ kind: "ask", id: ID, offset: 0, length: 1 }],
+  });
+  const place = 1 + 1 + TRANSFER_ID_SIZE;
+  const changed = (at: number, ...values: number[]) => {
+    const copy = bytes.slice();
+    copy.set(values, at);
+    return copy;
+  };
+  assertThrows(() => decodeParcels(changed(place, 0xff)), RangeError, "a part is at");
+  assertThrows(() => decodeParcels(changed(place + 8, 0xff)), RangeError, "it may have 1 to");
+  assertThrows(() => decodeParcels(changed(place + 8, 0, 0, 0, 0)), RangeError, "it may have 1 to");
+  assertThrows(() => decodeParcels(changed(1, 0x5a)), RangeError, "a later version");
+});
+
+Deno.test("decodeParcels: a reason of a later version is other, a name that is not UTF-8 is refused", () => {
+  const bytes = encodeParcels({
+    refused: 3,
+    parcels: [{ kind: "withdraw", id: ID, reason: "cancelled" }],
+  });
+  bytes[bytes.length - 1] = 200;
+  assertEquals(decodeParcels(bytes), {
+    refused: 3,
+    parcels: [{ kind: "withdraw", id: ID, reason: "other" }],
+  });
+  const named = encodeParcels({
+    refused: 0,
+    parcels: [{ kind: "offer", id: ID, size: 1, sha256: SHA256, name: "a" }],
+  });
+  named[named.length - 1] = 0xff;
+  assertThrows(() => decodeParcels(named), RangeError, "not UTF-8");
+});
+
+Deno.test("CHUNK_OVERHEAD: what stands around the bytes of one chunk", () => {
+  const chunk = { kind: "chunk", id: ID, offset: 5, bytes: new Uint8Array(MAX_PIECE) } as const;
+  assertEquals(
+    encodeParcels({ refused: 0, parcels: [chunk] }).length,
+    CHUNK_OVERHEAD + MAX_PIECE,
+  );
+});

@@ -1,0 +1,71 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  budgetOf,
+  DEFAULT_BUDGET,
+  DEFAULT_LIMITS,
+  formatSize,
+  GREATEST_BYTE_RATE,
+  LEAST_BACKLOG,
+  LEAST_BYTE_RATE,
+  LEAST_LOG,
+  MOST,
+  sizeOf,
+} from "./limits.ts";
+import fc from "../tests/support/property.ts";
+import { encodeGreeting, FrameDecoder, MAX_FRAME, parseGreeting, VERSION } from "../protocol.ts";
+
+Deno.test("sizeOf: bytes, or a whole number of K, M or G", () => {
+  const sizes: Record<string, number | undefined> = {
+    "0": 0,
+    "1": 1,
+    "1048577": 1048577,
+    "512K": 524288,
+    "8M": 8388608,
+    "8m": 8388608,
+    "1G": 1073741824,
+  };
+  for (const [text, bytes] of Object.entries(sizes)) assertEquals(sizeOf(text), bytes, text);
+  for (const text of ["", "M", "8MB", "8 M", "-8M", "8.5M", "1e6", "8T", "٣M", "12345678901"]) {
+    assertEquals(sizeOf(text), undefined, text);
+  }
+});
+
+Deno.test("formatSize: what sizeOf reads back, as short as can be", () => {
+  assertEquals([0, 1, 1023, 1024, 262144, 8388608, 2 ** 30].map(formatSize), [
+    ...["0", "1", "1023", "1K", "256K", "8M", "1G"],
+  ]);
+  fc.assert(fc.property(fc.nat({ max: 2 ** 31 }), (bytes) => {
+    assertEquals(sizeOf(formatSize(bytes)), bytes);
+  }));
+});
+
+Deno.test("budgetOf: any that serve can be given arrives whole in a GREETING", () => {
+  for (const rate of [0, 1, 50, MOST]) {
+    for (const byteRate of [0, LEAST_BYTE_RATE, GREATEST_BYTE_RATE]) {
+      const budget = budgetOf(rate, byteRate);
+      assertEquals(budget === undefined, rate === 0 && byteRate === 0);
+      const greeting = {
+        version: VERSION,
+        maxFrame: MAX_FRAME,
+        cipher: "sealed",
+        ...(budget && { budget }),
+      } as const;
+      const decoder = new FrameDecoder(MAX_FRAME);
+      const frame = encodeGreeting(greeting);
+      decoder.space().set(frame);
+      decoder.fill(frame.length);
+      assertEquals(parseGreeting(decoder.next()!.body), greeting);
+    }
+  }
+});
+
+Deno.test("DEFAULT_LIMITS: they fit each other", () => {
+  const { logSize, backlog, budget, handshakeMs, idleMs, maxPerAddress, maxMembers } =
+    DEFAULT_LIMITS;
+  assertEquals(budget, DEFAULT_BUDGET);
+  assert(logSize >= LEAST_LOG && backlog >= LEAST_BACKLOG && backlog <= logSize);
+  assert(LEAST_LOG >= 4 * MAX_FRAME && LEAST_BACKLOG >= MAX_FRAME);
+  assert(handshakeMs < idleMs && maxPerAddress < maxMembers);
+  // A largest frame is never more than a burst.
+  assert(budgetOf(1, LEAST_BYTE_RATE)!.byteBurst >= 4 + MAX_FRAME);
+});

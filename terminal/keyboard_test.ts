@@ -1,0 +1,239 @@
+import { assert, assertEquals } from "@std/assert";
+import { type Key, KeyParser, MAX_PASTE } from "./keyboard.ts";
+import fc from "../tests/support/property.ts";
+
+const encoder = new TextEncoder();
+
+/** The keys in pieces of input, neighbouring runs of text joined: how these are cut is not promised. */
+function parse(...pieces: (string | Uint8Array)[]): Key[] {
+  const parser = new KeyParser();
+  const keys = pieces.flatMap((p) => parser.feed(typeof p === "string" ? encoder.encode(p) : p));
+  keys.push(...parser.flush());
+  const joined: Key[] = [];
+  for (const key of keys) {
+    const last = joined.at(-1);
+    if (key.type === "text" && last?.type === "text") {
+      joined[joined.length - 1] = { type: "text", text: last.text + key.text };
+    } else {
+      joined.push(key);
+    }
+  }
+  return joined;
+}
+
+const press = (key: string): Key => ({ type: "press", key });
+const text = (text: string): Key => ({ type: "text", text });
+const focus = (focused: boolean): Key => ({ type: "focus", focused });
+const background = (red: number, green: number, blue: number): Key => (
+  { type: "background", red, green, blue }
+);
+
+/** What terminals send, and the keys that it is. */
+const CASES: [string, Key[]][] = [
+  ["hi", [text("hi")]],
+  ["grüß 日本 👨‍👩‍👧", [text("grüß 日本 👨‍👩‍👧")]],
+  ["\ufeffx", [text("\ufeffx")]],
+  ["a\r", [text("a"), press("enter")]],
+  ["\n", [press("enter")]],
+  ["\t\x7f\b", [press("tab"), press("backspace"), press("ctrl-h")]],
+  ["\x01\x05\x17\x1f", [press("ctrl-a"), press("ctrl-e"), press("ctrl-w"), press("ctrl-_")]],
+  ["\x1b[A\x1bOB", [press("up"), press("down")]],
+  ["\x1b[1~\x1b[4~\x1b[7~\x1b[8~\x1b[H\x1bOF", [
+    press("home"),
+    press("end"),
+    press("home"),
+    press("end"),
+    press("home"),
+    press("end"),
+  ]],
+  ["\x1b[3~", [press("delete")]],
+  ["\x1b[1;5C\x1b[1;3D\x1b[1;2C", [press("ctrl-right"), press("alt-left"), press("right")]],
+  ["\x1bb\x1bF\x1bé", [press("alt-b"), press("alt-F"), press("alt-é")]],
+  ["\x1b😀x", [press("alt-😀"), text("x")]],
+  ["\x1b\r\x1b\n\x1b\x7f", [press("alt-enter"), press("alt-enter"), press("alt-backspace")]],
+  ["\x1b", [press("escape")]],
+  ["\x1b\x1b[A", [press("escape"), press("up")]],
+  ["\x1b[", [press("alt-[")]],
+  // Not known, or broken off: nothing of it is typed.
+  ["\x1b[[A\x1b[15~x", [text("x")]],
+  ["\x1b[12\x03", [press("ctrl-c")]],
+  ["\x1b[1;\x1b[B", [press("down")]],
+  ["\x1b[200~one\rtwo\r\nthree\x1b[200~\tx\x1b[201~!", [
+    { type: "paste", text: "one\ntwo\nthree\x1b[200~\tx", cut: false },
+    text("!"),
+  ]],
+  ["\x1b[200~\x1b[201~\x1b[201~", []],
+  // The window comes to the front, and goes.
+  ["\x1b[I\x1b[Ox", [focus(true), focus(false), text("x")]],
+  ["\x1bOI\x1b[1I", []],
+  // The ground's colour, in each length that there is, ended in both ways.
+  ["\x1b]11;rgb:ffff/8080/0000\x07x", [background(255, 128, 0), text("x")]],
+  ["\x1b]11;rgb:1e/1E/2e\x1b\\x", [background(30, 30, 46), text("x")]],
+  ["\x1b]11;rgb:f/0/8\x07", [background(255, 0, 136)]],
+  ["\x1b]11;rgba:0000/2b2b/3636/ffff\x07", [background(0, 43, 54)]],
+  ["\x1b]11;rgb:fff/000/800\u009c!", [background(255, 0, 128), text("!")]],
+  // No colour, another colour, and other answers: DA2, a cursor's place, XTVERSION, DECRQSS, kitty.
+  ["\x1b]11;rgb:ffff/8080\x07\x1b]11;?\x07\x1b]111;rgb:0/0/0\x07x", [text("x")]],
+  ["\x1b]10;rgb:ffff/ffff/ffff\x1b\\\x1b]4;1;rgb:0/0/0\x1b\\x", [text("x")]],
+  ["\x1b[>41;354;0c\x1b[24;80Rx", [text("x")]],
+  ["\x1b[?2026;2$y\x1b[8;24;80t\x1b[?997;1nx", [text("x")]],
+  ["\x1bP>|XTerm(354)\x1b\\\x1bP!|00000000\x1b\\\x1bP1$r0m\x1b\\x", [text("x")]],
+  ["\x1b_Gi=31;OK\x1b\\x", [{ type: "graphics", id: 31, ok: true }, text("x")]],
+  // What is broken off by a key: the key counts.
+  ["\x1b]11;rgb:ff\rx", [press("enter"), text("x")]],
+  ["\x1b]52;c;aGk=\x1b[Ax", [press("up"), text("x")]],
+  ["\x1b]1\x1b\x1bx", [press("escape"), press("alt-x")]],
+  // Alt with the keys that open answers.
+  ["\x1b]ab\x1bPc\x1b_d\x1b^e", [
+    press("alt-]"),
+    text("ab"),
+    press("alt-P"),
+    text("c"),
+    press("alt-_"),
+    text("d"),
+    press("alt-^"),
+    text("e"),
+  ]],
+  ["\x1b]", [press("alt-]")]],
+];
+
+Deno.test("KeyParser: what terminals send becomes keys, fed whole, split anywhere, and byte by byte", () => {
+  for (const [input, keys] of CASES) {
+    const bytes = encoder.encode(input);
+    assertEquals(parse(bytes), keys, `whole: ${JSON.stringify(input)}`);
+    for (let at = 0; at <= bytes.length; at++) {
+      const message = `split at ${at}: ${JSON.stringify(input)}`;
+      assertEquals(parse(bytes.slice(0, at), bytes.slice(at)), keys, message);
+    }
+    const single = Array.from(bytes, (byte) => Uint8Array.of(byte));
+    assertEquals(parse(...single), keys, `byte by byte: ${JSON.stringify(input)}`);
+  }
+});
+
+Deno.test("KeyParser: any bytes in any split give the same keys", () => {
+  const piece = fc.oneof(
+    fc.uint8Array({ maxLength: 12 }),
+    fc.constantFrom(
+      "\x1b",
+      "\x1b[",
+      "\x1b[200~",
+      "\x1b[201~",
+      "\x1b[1;5",
+      "\x1b[I",
+      "\x1b]11;rgb:ff/0",
+      "0/80\x07",
+      "\x1b\\",
+      "\x1bP>|",
+      "\x1b_G",
+      "~",
+      "é",
+      "👍",
+      "\r\n",
+      "x",
+    )
+      .map((s) => encoder.encode(s)),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+      const whole = Uint8Array.from(pieces.flatMap((p) => [...p]));
+      const keys = parse(whole);
+      assertEquals(parse(...pieces), keys);
+      assertEquals(parse(...Array.from(whole, (byte) => Uint8Array.of(byte))), keys);
+      for (const key of keys) {
+        if (key.type === "text" || key.type === "paste") assert(key.text !== "");
+        // deno-lint-ignore no-control-regex
+        if (key.type === "text") assert(!/[\x00-\x1f\x7f]/.test(key.text));
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("KeyParser: flush: an ESC alone is a key only when no more bytes have come", () => {
+  const parser = new KeyParser();
+  assertEquals(parser.feed(Uint8Array.of(0x1b)), []);
+  assert(parser.waiting);
+  assertEquals(parser.flush(), [press("escape")]);
+  assert(!parser.waiting);
+  assertEquals(parser.flush(), []);
+  assertEquals(parser.feed(encoder.encode("b")), [text("b")]);
+});
+
+Deno.test("KeyParser: what a sequence may hold is bounded", () => {
+  const endless = "\x1b[" + "1".repeat(200);
+  const keys = parse(endless);
+  assertEquals(keys, parse(...endless));
+  assertEquals(keys.map((k) => k.type), ["text"]);
+});
+
+Deno.test("KeyParser: a paste is cut at MAX_PASTE, and says so", () => {
+  for (const length of [MAX_PASTE - 1, MAX_PASTE, MAX_PASTE + 1]) {
+    const input = `\x1b[200~${"a".repeat(length)}\x1b[201~b`;
+    for (const pieces of [[input], [input.slice(0, MAX_PASTE), input.slice(MAX_PASTE)]]) {
+      const [paste, after] = parse(...pieces);
+      assert(paste?.type === "paste");
+      assertEquals(paste.text.length, Math.min(length, MAX_PASTE));
+      assertEquals(paste.cut, length > MAX_PASTE);
+      assertEquals(after, text("b"));
+    }
+  }
+  const [halved] = parse(`\x1b[200~${"a".repeat(MAX_PASTE - 1)}😀\x1b[201~`);
+  assert(halved?.type === "paste" && halved.text.isWellFormed());
+});
+
+Deno.test("KeyParser: an answer of a terminal is never typed, also where it comes slowly", () => {
+  const hex = fc.stringMatching(/^[\da-f]{1,4}$/);
+  const inside = fc.string({ unit: "grapheme-ascii", maxLength: 40 });
+  const st = fc.constantFrom("\x07", "\x1b\\");
+  const answer = fc.oneof(
+    fc.tuple(hex, hex, hex, st).map(([r, g, b, end]) => `\x1b]11;rgb:${r}/${g}/${b}${end}`),
+    fc.tuple(fc.constantFrom("]4;", "P>|", "P1$r", "P1+r", "_G"), inside, st)
+      .map(([opening, text, end]) => `\x1b${opening}${text}${end}`),
+    fc.stringMatching(/^[?>=]?\d{1,3}(;\d{1,3}){0,15}[cnRty]$/).map((s) => `\x1b[${s}`),
+  );
+  fc.assert(fc.property(answer, fc.nat(), (answer, cut) => {
+    const bytes = encoder.encode(answer);
+    // A pause in the middle of what opens it can't be told from Alt with a key.
+    const at = 3 + cut % (bytes.length - 2);
+    const parser = new KeyParser();
+    const keys = [...parser.feed(bytes.slice(0, at)), ...parser.flush()];
+    keys.push(...parser.feed(bytes.slice(at)), ...parser.feed(encoder.encode("x")));
+    const isTold = ({ type }: Key) =>
+      ["background", "attributes", "cell", "graphics"].includes(type);
+    assertEquals(keys.filter((key) => !isTold(key)), [text("x")]);
+    if (answer.startsWith("\x1b]11;")) assertEquals(keys.length, 2);
+  }));
+});
+
+Deno.test("KeyParser: an answer that never ends gives the keyboard back", () => {
+  const endless = "\x1b]11;" + "1".repeat(5000);
+  const keys = parse(endless);
+  assertEquals(keys, parse(...endless));
+  assertEquals(keys, [text("1".repeat(endless.length - 1 - 4096))]);
+});
+
+Deno.test("KeyParser: what a terminal tells of pictures is no typed text, however it is split", () => {
+  const told: [string, Key[]][] = [
+    ["\x1b[?62;4;22c", [{ type: "attributes", attributes: [62, 4, 22] }]],
+    ["\x1b[?6c", [{ type: "attributes", attributes: [6] }]],
+    ["\x1b[6;18;9t", [{ type: "cell", width: 9, height: 18 }]],
+    // Of other sizes nothing is known, and nothing is as large.
+    ["\x1b[4;600;800t", []],
+    ["\x1b[6;0;9t", []],
+    ["\x1b[6;18;99999999999999999999t", []],
+    ["\x1b_Gi=2428;OK\x1b\\", [{ type: "graphics", id: 2428, ok: true }]],
+    ["\x1b_Gi=7,I=3;OK\x1b\\", [{ type: "graphics", id: 7, ok: true }]],
+    ["\x1b_Gi=2428;ENOTSUP:why\x1b\\", [{ type: "graphics", id: 2428, ok: false }]],
+    [`\x1b_Gi=1;EINVAL:${"x".repeat(500)}\x1b\\`, [{ type: "graphics", id: 1, ok: false }]],
+    ["\x1b_Gi=1;OKAY\x1b\\", [{ type: "graphics", id: 1, ok: false }]],
+    ["\x1b_Gi=x;OK\x1b\\", []],
+    ["\x1b_Gq;OK\x1b\\", []],
+  ];
+  for (const [answer, keys] of told) {
+    const bytes = new TextEncoder().encode(answer);
+    assertEquals(new KeyParser().feed(bytes), keys, JSON.stringify(answer));
+    const parser = new KeyParser();
+    assertEquals(Array.from(bytes).flatMap((byte) => parser.feed(Uint8Array.of(byte))), keys);
+    assert(!parser.waiting);
+  }
+});

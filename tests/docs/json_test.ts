@@ -1,0 +1,302 @@
+// Checks docs/json.md against the program: all that the program produces and accepts is in the tables of
+// that page, and all that is in them it produces and accepts.
+
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { ADA, BOB, EVENTS, FakeRoom } from "../support/fake_room.ts";
+import { PlainScreen } from "../../ui/plain.ts";
+import type { RoomEvent } from "../../room.ts";
+
+type Json = Record<string, unknown>;
+
+const page = Deno.readTextFileSync(new URL("../../docs/json.md", import.meta.url))
+  .replaceAll("\r\n", "\n");
+
+// ---- the page ----
+
+/** The text under a heading, up to the next. */
+function section(heading: string): string {
+  const [, text] = page.split(`\n## ${heading}\n`);
+  assert(text !== undefined, `docs/json.md has no "${heading}"`);
+  return text.split("\n## ")[0]!;
+}
+
+/** The rows of the tables in `text` that have this header. */
+function table(text: string, ...header: string[]): string[][] {
+  const rows = text.split("\n").map((line) =>
+    line.startsWith("| ") ? line.slice(1, -1).split("|").map((cell) => cell.trim()) : undefined
+  );
+  const start = rows.findIndex((row) => row?.join() === header.join());
+  assertNotEquals(start, -1, `docs/json.md has no table "${header}"`);
+  // Behind the header stands the line of hyphens.
+  const body = rows.slice(start + 2);
+  const end = body.findIndex((row) => row === undefined);
+  return body.slice(0, end) as string[][];
+}
+
+/** "`a` `b`?" as a: always, b: sometimes. */
+function fieldsOf(cell: string): Map<string, "always" | "sometimes"> {
+  const fields = cell.matchAll(/`(\w+)`(\??)/g);
+  return new Map(Array.from(fields, ([, name, mark]) => [name!, mark ? "sometimes" : "always"]));
+}
+
+function unquote(cell: string): string {
+  return cell.replaceAll("`", "");
+}
+
+interface Shapes {
+  /** The fields of each type, besides `type` and `time`. */
+  types: Map<string, Map<string, "always" | "sometimes">>;
+  /** What each field may be, such as "string or number". */
+  kinds: Map<string, string>;
+}
+
+function shapes(heading: string, explained: string): Shapes {
+  const text = section(heading);
+  return {
+    types: new Map(
+      table(text, "`type`", "fields", explained).map(([type, fields]) => [
+        unquote(type!),
+        fieldsOf(fields!),
+      ]),
+    ),
+    kinds: new Map(
+      table(text, "field", "is", "what").map(([field, kind]) => [unquote(field!), kind!]),
+    ),
+  };
+}
+
+/** The lines of the fenced examples in one direction. */
+function examples(direction: "in" | "out"): string[] {
+  const blocks = page.matchAll(new RegExp(`^\`\`\`json ${direction}\n(.*?)^\`\`\`$`, "gms"));
+  return Array.from(blocks, ([, block]) => block!.trimEnd().split("\n")).flat();
+}
+
+const OUT = shapes("What comes out", "when");
+const IN = shapes("What goes in", "what it does");
+const REASONS = table(section("What comes out"), "`type`", "`reason`", "says that")
+  .map(([type, reason]) => `${unquote(type!)} ${unquote(reason!)}`);
+
+// ---- the program ----
+
+const NOW = new Date("2024-02-28T12:00:00Z");
+
+/** What comes out when this happens and these lines go in. */
+async function run(input: readonly string[], events: readonly RoomEvent[] = []): Promise<{
+  lines: string[];
+  calls: string[];
+}> {
+  const room = new FakeRoom();
+  const lines: string[] = [];
+  const pieces = input.map((line) => new TextEncoder().encode(`${line}\n`));
+  const screen = new PlainScreen(room, {
+    read: (buffer) => {
+      const piece = pieces.shift();
+      if (piece) buffer.set(piece);
+      return Promise.resolve(piece?.length ?? null);
+    },
+    writeOut: (bytes) => {
+      lines.push(...new TextDecoder().decode(bytes).trimEnd().split("\n"));
+      // `leave` waits for the confirmation of all that was sent.
+      while (room.pending.length > 0) screen.tell(room.confirm());
+      return Promise.resolve(bytes.length);
+    },
+    note: (line) => {
+      throw new Error(`stderr has: ${line}`);
+    },
+  }, { json: true, stay: true, now: () => NOW });
+  for (const event of events) screen.tell(event);
+  await screen.run();
+  await screen.flush();
+  return { lines, calls: room.calls };
+}
+
+/** A value that fits "string", "number" and so on. */
+const VALUES: Record<string, unknown> = { string: "bob", number: 2 };
+
+/** A line of input that has just the fields that the page gives it. */
+function inputOf(type: string, fields: Iterable<string>): Json {
+  const pairs = [...fields].map((field) => {
+    const [kind] = IN.kinds.get(field)!.split(" or ");
+    return [field, VALUES[kind!]];
+  });
+  return { type, ...Object.fromEntries(pairs) };
+}
+
+/** All that the program can write. */
+async function allOutput(): Promise<Json[]> {
+  const events = await run([], Object.values(EVENTS).flat());
+  // What only input brings about: sent, and error with a hint and without.
+  const answers = await run([
+    '{"type":"say","text":"hello"}',
+    '{"type":"transfers"}',
+    "no JSON",
+    "[]",
+  ]);
+  const lines = [...events.lines, ...answers.lines];
+  return lines.map((line) => JSON.parse(line));
+}
+
+function kindOf(value: unknown): string {
+  return Array.isArray(value) ? "array" : typeof value;
+}
+
+/** Why a line of output is not as the page says. */
+function fault({ type, ...fields }: Json): string | undefined {
+  const shape = OUT.types.get(String(type));
+  if (!shape) return `there is no type ${type}`;
+  for (const [name, value] of Object.entries(fields)) {
+    if (name !== "time" && !shape.has(name)) return `${type} has no field ${name}`;
+    if (OUT.kinds.get(name) !== kindOf(value)) return `${name} is a ${kindOf(value)}`;
+  }
+  for (const [name, when] of [["time", "always"], ...shape]) {
+    if (when === "always" && !(name! in fields)) return `${type} lacks ${name}`;
+  }
+  if (shape.has("reason") && !REASONS.includes(`${type} ${fields["reason"]}`)) {
+    return `${type} has no reason ${fields["reason"]}`;
+  }
+  return undefined;
+}
+
+// ---- out ----
+
+Deno.test("docs/json.md: all that the program writes is as the tables say", async () => {
+  for (const line of await allOutput()) {
+    assertEquals(fault(line), undefined, JSON.stringify(line));
+  }
+});
+
+Deno.test("docs/json.md: all types, fields and reasons of the tables are written", async () => {
+  const lines = await allOutput();
+  const types = new Set(lines.map((line) => line["type"]));
+  assertEquals([...OUT.types.keys()].filter((type) => !types.has(type)), []);
+  for (const [type, shape] of OUT.types) {
+    const ofType = lines.filter((line) => line["type"] === type);
+    for (const [field, when] of shape) {
+      const having = ofType.filter((line) => field in line).length;
+      assert(having > 0, `${type} never has ${field}`);
+      // What is always there is not to be marked as if it were not.
+      assertEquals(when, having === ofType.length ? "always" : "sometimes", `${type} ${field}`);
+    }
+  }
+  const reasons = lines.filter((line) => "reason" in line)
+    .map((line) => `${line["type"]} ${line["reason"]}`);
+  assertEquals(REASONS.toSorted(), [...new Set(reasons)].sort());
+});
+
+Deno.test("docs/json.md: each field of a type is explained, and no other", () => {
+  for (const { types, kinds } of [OUT, IN]) {
+    const used = new Set([...types.values()].flatMap((shape) => [...shape.keys()]));
+    const common = types === OUT.types ? ["type", "time"] : ["type"];
+    assertEquals([...kinds.keys()].sort(), [...common, ...used].sort());
+  }
+});
+
+Deno.test("docs/json.md: members are what the page says they are", async () => {
+  const what = table(section("What comes out"), "field", "is", "what")
+    .find(([field]) => field === "`members`")![2]!;
+  const { lines } = await run(['{"type":"who"}']);
+  assertEquals(JSON.parse(lines[0]!)["members"], [{ ...ADA }, { ...BOB }]);
+  assertEquals([...fieldsOf(what).keys()].sort(), Object.keys(ADA).sort());
+});
+
+Deno.test("docs/json.md: the examples of output are as the tables say, and show every type", () => {
+  const lines = examples("out").map((line): Json => JSON.parse(line));
+  for (const line of lines) {
+    assertEquals(fault(line), undefined, JSON.stringify(line));
+    const time = String(line["time"]);
+    assertEquals(new Date(time).toISOString(), time);
+  }
+  const shown = new Set(lines.map((line) => line["type"]));
+  assertEquals([...OUT.types.keys()].filter((type) => !shown.has(type)), []);
+});
+
+Deno.test("docs/json.md: the examples of output are spelled as the program spells them", async () => {
+  // The order of the fields, too: programs do not care, readers do.
+  const written = (await allOutput()).map((line) => ({
+    type: line["type"],
+    keys: Object.keys(line),
+  }));
+  for (const text of examples("out")) {
+    const line: Json = JSON.parse(text);
+    assertEquals(JSON.stringify(line), text);
+    const keys = Object.keys(line);
+    // The program writes a line with these fields, and perhaps some more between them.
+    const found = written.some((one) =>
+      one.type === line["type"] && one.keys.filter((key) => key in line).join() === keys.join()
+    );
+    assert(found, text);
+  }
+});
+
+// ---- in ----
+
+Deno.test("docs/json.md: each type of input with its fields is taken, of each kind they may have", async () => {
+  for (const [type, shape] of IN.types) {
+    const plain = inputOf(type, shape.keys());
+    const variants = [plain];
+    for (const field of shape.keys()) {
+      for (const kind of IN.kinds.get(field)!.split(" or ")) {
+        variants.push({ ...plain, [field]: VALUES[kind] });
+      }
+    }
+    for (const variant of variants) {
+      const { lines } = await run([JSON.stringify(variant)]);
+      const errors = lines.filter((line) => JSON.parse(line)["type"] === "error");
+      assertEquals(errors, [], JSON.stringify(variant));
+    }
+  }
+});
+
+Deno.test("docs/json.md: input that lacks a field, has one more, or one of another kind is refused", async () => {
+  const names = [...IN.kinds.keys(), ...OUT.kinds.keys()];
+  for (const [type, shape] of IN.types) {
+    const plain = inputOf(type, shape.keys());
+    const variants: Json[] = [];
+    for (const field of shape.keys()) {
+      const { [field]: _, ...without } = plain;
+      variants.push(without);
+      const kinds = IN.kinds.get(field)!.split(" or ");
+      for (const value of ["text", 1, true, null, [], {}]) {
+        if (!kinds.includes(kindOf(value))) variants.push({ ...plain, [field]: value });
+      }
+    }
+    for (const name of names) if (!(name in plain)) variants.push({ ...plain, [name]: "more" });
+    for (const variant of variants) {
+      const { lines, calls } = await run([JSON.stringify(variant)]);
+      assertEquals(
+        lines.map((line) => JSON.parse(line)["type"]),
+        ["error"],
+        JSON.stringify(variant),
+      );
+      assertEquals(calls, []);
+    }
+  }
+});
+
+Deno.test("docs/json.md: the types of input are those that the program takes", async () => {
+  const { lines } = await run(['{"type":"?"}']);
+  const [, types] = / must be one of (.*)$/.exec(JSON.parse(lines[0]!)["message"])!;
+  assertEquals(types!.split(", "), [...IN.types.keys()]);
+});
+
+Deno.test("docs/json.md: the examples of input are taken, and show every type", async () => {
+  const lines = examples("in");
+  const { calls } = await run(lines);
+  assertEquals(calls, [
+    "offer photos",
+    "offer photo.jpg bob",
+    "accept 1",
+    'decline "all"',
+    "cancel 1",
+    "reconnect",
+    "say Still there?",
+    "say So it starts!",
+    "act waves",
+    'tell "bob" psst',
+    "tell 9 anybody?",
+    "rename Ada",
+    "leave",
+  ]);
+  const shown = new Set(lines.map((line) => JSON.parse(line)["type"]));
+  assertEquals([...IN.types.keys()].filter((type) => !shown.has(type)), []);
+});

@@ -1,0 +1,181 @@
+// Checks docs/operating.md against the program: every limit with its default, every event, every counter,
+// and the command lines of the examples.
+
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { type Command, parseCommand } from "../../cli/args.ts";
+import { METRICS } from "../../server/metrics.ts";
+import { OWN_LOG_SIZE } from "../../server/hub.ts";
+import { BYTE_BURST_SECONDS, formatSize, FRAME_BURST_SECONDS } from "../../server/limits.ts";
+import { formatJson, formatText, type ServerEvent } from "../../server/events.ts";
+import { ERROR_CODES, MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, MAX_PROFILE } from "../../protocol.ts";
+import { TRIES_IN_ALL, TRIES_PER_ADDRESS } from "../../server/login_tries.ts";
+
+const page = Deno.readTextFileSync(new URL("../../docs/operating.md", import.meta.url))
+  .replaceAll("\r\n", "\n");
+
+/** The rows of the table with this header. */
+function table(...header: string[]): string[][] {
+  const rows = page.split("\n").map((line) =>
+    line.startsWith("| ") ? line.slice(1, -1).split("|").map((cell) => cell.trim()) : undefined
+  );
+  const start = rows.findIndex((row) => row?.join() === header.join());
+  assertNotEquals(start, -1, `docs/operating.md has no table "${header}"`);
+  // Behind the header stands the line of hyphens.
+  const body = rows.slice(start + 2);
+  return body.slice(0, body.findIndex((row) => row === undefined)) as string[][];
+}
+
+/** What stands between backticks. */
+function quoted(cell: string): string[] {
+  return Array.from(cell.matchAll(/`([^`]+)`/g), ([, text]) => text!);
+}
+
+/** The fenced blocks of one kind. */
+function blocks(kind: string): string[] {
+  return Array.from(
+    page.matchAll(new RegExp(`^\`\`\`${kind}\n(.*?)^\`\`\`$`, "gms")),
+    ([, t]) => t!,
+  );
+}
+
+function parse(args: readonly string[]): Command {
+  return parseCommand(args, (name) => name === "USER" ? "ada" : undefined);
+}
+
+function serveHelp(): string {
+  const command = parse(["serve", "--help"]);
+  assert(command.verb === "help");
+  return command.text;
+}
+
+const LIMITS = table(
+  ...["option", "default", "what is limited", "why it is so", "the client is told", "seen in"],
+);
+
+Deno.test("docs/operating.md: the limits are those of serve, in its order, with the defaults that it has", () => {
+  const [, help] = serveHelp().split(/^Limits.*:\n/m);
+  const options = Array.from(help!.matchAll(/^ {2}(--[a-z-]+) /gm), ([, option]) => option);
+  assertEquals(LIMITS.map(([option]) => quoted(option!)[0]), options);
+  for (const [option, value] of LIMITS) {
+    const [name] = quoted(option!);
+    assertEquals(parse(["serve", name!, value!]), parse(["serve"]), name);
+    assert(value === "4M" || help!.includes(`(default ${value}`), `${name} ${value}`);
+    // One more is another: so the option is this one's.
+    const other = value!.replace(/\d+/, (digits) => String(Number(digits) + 1));
+    assertNotEquals(parse(["serve", name!, other]), parse(["serve"]), name);
+  }
+});
+
+Deno.test("docs/operating.md: limits name codes and counters that there are, and the burst that there is", () => {
+  for (const [option, , what, , told, seen] of LIMITS) {
+    for (const code of quoted(told!)) {
+      assert((ERROR_CODES as readonly string[]).includes(code), code);
+    }
+    assert(quoted(seen!).length > 0, option);
+    for (const name of quoted(seen!)) assert(name in METRICS, name);
+    const [, times] = /(\d+) times as many at once/.exec(what!) ?? [];
+    if (option === "`--rate`") assertEquals(times, String(FRAME_BURST_SECONDS));
+    if (option === "`--byte-rate`") assertEquals(times, String(BYTE_BURST_SECONDS));
+  }
+});
+
+Deno.test("docs/operating.md: what has no option is as large as it says", () => {
+  const rows = table("limit", "is", "the client is told");
+  const size = (bytes: number) => formatSize(bytes).replace("K", " KiB");
+  assertEquals(rows.map(([, is]) => is!.split(/;| a minute/)[0]), [
+    size(MAX_FRAME_BEFORE_ADMISSION),
+    size(MAX_FRAME),
+    size(MAX_PROFILE),
+    size(OWN_LOG_SIZE),
+    `${TRIES_PER_ADDRESS} and ${TRIES_IN_ALL}`,
+  ]);
+  for (const code of rows.flatMap(([, , told]) => quoted(told!))) {
+    assert((ERROR_CODES as readonly string[]).includes(code), code);
+  }
+});
+
+/** Each event there is, as the page has it; the compiler sees to it that none is missing. */
+const EVENTS: { readonly [E in ServerEvent["event"]]: Extract<ServerEvent, { event: E }> } = {
+  listening: { event: "listening", address: "127.0.0.1:2428" },
+  joined: { event: "joined", member: 3, peer: "192.0.2.7:51234", members: 4 },
+  away: { event: "away", member: 3, members: 4 },
+  resumed: { event: "resumed", member: 3, peer: "192.0.2.7:51234" },
+  left: { event: "left", member: 3, reason: "lost", members: 3 },
+  refused: {
+    event: "refused",
+    peer: "192.0.2.7:51234",
+    code: "code",
+    message: "the code is wrong",
+  },
+  slowed: { event: "slowed", member: 3 },
+  warned: { event: "warned", member: 3 },
+  flooded: { event: "flooded", member: 3 },
+  "accept-error": { event: "accept-error", message: "Too many open files" },
+  "internal-error": { event: "internal-error", message: "TypeError: …" },
+  stopping: { event: "stopping", members: 4 },
+  stopped: { event: "stopped" },
+};
+
+Deno.test("docs/operating.md: every event is in the table, with its fields and its line", () => {
+  const rows = table("event", "fields", "the line without `--log json`", "says that")
+    .map(([event, fields, line]) => [quoted(event!), quoted(fields!), quoted(line!)]);
+  assertEquals(
+    rows,
+    Object.values(EVENTS).map((event) => {
+      const { event: name, ...fields } = event;
+      return [[name], Object.keys(fields), [formatText(event)]];
+    }),
+  );
+});
+
+Deno.test("docs/operating.md: every field of an event is explained, and is what it says", () => {
+  const kinds = new Map(
+    table("field", "is", "what").map(([field, is]) => [quoted(field!)[0]!, is]),
+  );
+  const used = new Map<string, string>();
+  for (const { event: _, ...fields } of Object.values(EVENTS)) {
+    for (const [name, value] of Object.entries(fields)) used.set(name, typeof value);
+  }
+  assertEquals([...kinds].sort(), [...used].sort());
+});
+
+Deno.test("docs/operating.md: the examples of the log are spelled as the program spells them", () => {
+  const lines = blocks("json").flatMap((block) => block.trimEnd().split("\n"));
+  assert(lines.length > 3);
+  for (const line of lines) {
+    const { time, ...event } = JSON.parse(line);
+    assertEquals(formatJson(event, new Date(time)), line);
+    assertEquals(Object.keys(event), Object.keys(EVENTS[event.event as ServerEvent["event"]]));
+  }
+});
+
+Deno.test("docs/operating.md: every counter is in the table, as the program explains it", () => {
+  assertEquals(
+    table("counter", "kind", "label", "what"),
+    Object.entries<{ type: string; help: string; label?: { name: string } }>(METRICS)
+      .map(([name, { type, help, label }]) => [
+        ...[`\`${name}\``, type, label ? `\`${label.name}\`` : "", help],
+      ]),
+  );
+});
+
+Deno.test("docs/operating.md: the command lines of the examples are taken", () => {
+  const shell = blocks("").flatMap((block) => block.split("\n"))
+    .filter((line) => line.startsWith("chat "));
+  const unit = blocks("ini").flatMap((block) => block.split("\n"))
+    .filter((line) => line.startsWith("ExecStart="));
+  const container = blocks("dockerfile").flatMap((block) => block.split("\n"))
+    .filter((line) => line.startsWith("ENTRYPOINT "))
+    .map((line): string[] => JSON.parse(line.slice("ENTRYPOINT ".length)));
+  const all = [
+    ...shell.map((line) => line.split(" ")),
+    ...unit.map((line) => line.slice("ExecStart=".length).split(" ")),
+    ...container,
+  ];
+  assertEquals([shell.length, unit.length, container.length], [1, 1, 1]);
+  for (const [program, ...args] of all) {
+    assert(program!.endsWith("chat"), program);
+    const command = parse(args);
+    assert(command.verb === "serve" && command.hostname === "0.0.0.0");
+  }
+});

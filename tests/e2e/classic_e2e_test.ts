@@ -1,0 +1,169 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Program, run } from "../support/program.ts";
+import { Impostor, KEY, Raw, within } from "../support/loopback.ts";
+import { Terminal } from "../support/pty.ts";
+
+const utf8 = new TextEncoder();
+const crypt = (bytes: Uint8Array) => Uint8Array.from(bytes, (byte) => byte ^ (KEY - 10));
+
+/** What one read of the original gives. */
+async function recv(raw: Raw): Promise<Uint8Array<ArrayBuffer>> {
+  const buffer = new Uint8Array(1024);
+  const count = await within("something to read", raw.conn.read(buffer));
+  return buffer.subarray(0, count ?? 0);
+}
+
+function listen(): Promise<{ server: Program; address: string }> {
+  return Program.serve("--cipher", "xor", "--key", String(KEY), "--classic");
+}
+
+Deno.test("chat serve --classic: a client of the original and one of ours hold the original's conversation", async () => {
+  const { server, address } = await listen();
+  await using _ = server;
+  await server.stderr.lineLike(/^chat: clients of the original are let in, too$/);
+  await using anna = await Program.join(address, "anna", "--stay");
+  await using raw = await Raw.connect({ port: Number(address.split(":").at(-1)) });
+  const { port } = raw.conn.localAddr;
+  assertEquals(new TextDecoder().decode(await recv(raw)), String(KEY));
+  await anna.stderr.lineLike(new RegExp(`^${port} \\(original\\) joined$`));
+  for (const [name, text] of [["o", "So it starts!"], ["a", "Right?"], ["o", "Yep!"]]) {
+    if (name === "o") {
+      await raw.write(crypt(utf8.encode(text)));
+      assertEquals(await anna.stdout.line(), `${port}: ${text}`);
+    } else {
+      await anna.type(`${text}\n`);
+      assertEquals(await anna.stdout.line(), `anna: ${text}`);
+      assertEquals(new TextDecoder().decode(crypt(await recv(raw))), `anna: ${text}`);
+    }
+  }
+  await raw.end();
+  await anna.stderr.lineLike(new RegExp(`^${port} left$`));
+  assertEquals(await raw.rest(), new Uint8Array(0));
+});
+
+Deno.test("chat join --json: a member on the original program is marked, and no direct message goes there", async () => {
+  const { server, address } = await listen();
+  await using _ = server;
+  await using raw = await Raw.connect({ port: Number(address.split(":").at(-1)) });
+  await recv(raw);
+  await using anna = new Program(["join", address, "--name", "anna", "--json"]);
+  const { members } = JSON.parse(await anna.stdout.lineLike(/^\{"type":"members"/));
+  const name = String(raw.conn.localAddr.port);
+  assertEquals(members[0], { id: 1, name, self: false, away: false, classic: true });
+  await anna.type('{"type":"tell","to":1,"text":"psst"}\n');
+  const error = JSON.parse(await anna.stdout.lineLike(/^\{"type":"error"/));
+  assertStringIncludes(error.message, `Cannot send to ${name} alone`);
+});
+
+Deno.test("chat join --classic: talks to a server of the original, whose key comes in two pieces", async () => {
+  await using server = new Impostor(async (raw) => {
+    await raw.write(utf8.encode("1"));
+    await raw.write(utf8.encode("98"));
+    assertEquals(new TextDecoder().decode(crypt(await recv(raw))), "Right?");
+    await raw.write(crypt(utf8.encode("Yep! 🎉")));
+    assertEquals(await raw.rest(), new Uint8Array(0));
+  });
+  const address = `127.0.0.1:${server.port}`;
+  await using program = new Program(["join", "--classic", address, "--json"]);
+  const welcome = JSON.parse(await program.stdout.lineLike(/^\{"type":"welcome"/));
+  assertEquals([welcome.address, welcome.cipher, welcome.classic], [address, "xor", true]);
+  await program.type('{"type":"say","text":"Right?"}\n{"type":"act","text":"waves"}\n');
+  assertStringIncludes(
+    await program.stdout.lineLike(/^\{"type":"error"/),
+    "Cannot say what you do in a room of the original program",
+  );
+  const heard = JSON.parse(await program.stdout.lineLike(/"name":"room"/));
+  assertEquals([heard.type, heard.text], ["message", "Yep! 🎉"]);
+  await program.endInput();
+  // A line could not be taken.
+  assertEquals((await program.result()).code, 1);
+});
+
+Deno.test("chat join --classic: in a pipe each line is said, and the end of a server is told", async () => {
+  await using server = new Impostor(async (raw) => {
+    await raw.write(utf8.encode("198"));
+    let came = "";
+    while (came !== "So it starts!Right?") came += new TextDecoder().decode(crypt(await recv(raw)));
+    await raw.write(crypt(utf8.encode("Yep!")));
+  });
+  await using program = new Program(["join", "--classic", `127.0.0.1:${server.port}`, "--stay"]);
+  assertMatch(await program.stderr.line(), /^joined 127\.0\.0\.1:\d+ as \d+$/);
+  assertMatch(await program.stderr.line(), /^here: \d+, room \(original\)$/);
+  await program.type("So it starts!\nRight?\n");
+  const { code, stdout, stderr } = await program.result();
+  assertEquals(code, 1);
+  assertMatch(stdout, /^\d+: So it starts!\n\d+: Right\?\nroom: Yep!\n$/);
+  assertMatch(stderr, /^chat: error: Cannot stay in the room: the other side has ended it$/m);
+});
+
+Deno.test({
+  name:
+    "chat join --classic: on a screen what is typed and pasted goes out, what comes is shown, and the end is told",
+  // Without a shell there is no such terminal.
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const pasted = Array.from({ length: 60 }, (_, i) => `line ${i} ümlaut 🎉`).join("\n");
+    const end = Promise.withResolvers<void>();
+    await using server = new Impostor(async (raw) => {
+      await raw.write(utf8.encode("198"));
+      const decoder = new TextDecoder("utf-8", { fatal: true });
+      let came = "";
+      while (came !== `Right?${pasted}`) {
+        came += decoder.decode(crypt(await recv(raw)), { stream: true });
+        if (came === "Right?") await raw.write(crypt(utf8.encode("52684: Yep!\x1b[2J")));
+      }
+      await raw.write(crypt(utf8.encode("52684: all of it")));
+      await end.promise;
+    });
+    // Else a server that waits would hide what has failed.
+    using stack = new DisposableStack();
+    stack.defer(() => end.resolve());
+    const address = `127.0.0.1:${server.port}`;
+    await using terminal = new Terminal();
+    terminal.run("join", "--classic", address);
+    await terminal.shows("here: room (original)");
+    await terminal.shows(`${address} · xor: hides nothing · original · connected`);
+    terminal.type("Right?\r");
+    await terminal.shows("room │ 52684: Yep!␛[2J");
+    for (
+      const [command, answer] of [
+        ["/who", "Cannot list who is here"],
+        ["/msg 52684 psst", "Cannot send to one member alone"],
+        ["/nick anna", "Cannot change the name"],
+        ["/send a.txt", "Cannot send files"],
+      ]
+    ) {
+      terminal.type(`\x15${command}\r`);
+      await terminal.shows(answer!);
+    }
+    terminal.type(`\x15\x1b[200~${pasted}\x1b[201~\r`);
+    await terminal.shows("52684: all of it");
+    terminal.type("not gone yet");
+    await terminal.shows("> not gone yet");
+    end.resolve();
+    await terminal.shows("the room is lost: the other side has ended it");
+    await terminal.shows("not sent: not gone yet");
+    await terminal.shows("exit code 1");
+  },
+});
+
+Deno.test("chat join --classic: a client of each kind meets in a room of ours", async () => {
+  const { server, address } = await listen();
+  await using _ = server;
+  await using anna = await Program.join(address, "anna", "--stay");
+  const sent = await run(["join", "--classic", address], { input: "Here we go!\n" });
+  assertEquals(sent.code, 0);
+  assertMatch(await anna.stdout.line(), /^\d+: Here we go!$/);
+});
+
+Deno.test("chat --classic: what does not go with it is refused with a reason", async () => {
+  const sealed = await run(["serve", "--classic"]);
+  assertEquals([sealed.code, sealed.stdout], [2, ""]);
+  assertMatch(
+    sealed.stderr,
+    /^chat: error: Cannot use --classic here: .*can't read what is sealed/,
+  );
+  const named = await run(["join", "--classic", "127.0.0.1", "--name", "anna"]);
+  assertEquals(named.code, 2);
+  assertStringIncludes(named.stderr, "Cannot use --name with --classic: it knows no names");
+});

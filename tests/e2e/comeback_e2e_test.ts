@@ -1,0 +1,227 @@
+// The program when its connection breaks: servers that are killed and started anew, and machines that sleep.
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Home, Program } from "../support/program.ts";
+import { drawFault, type FaultOptions, FaultProxy } from "../support/fault_proxy.ts";
+import { within } from "../support/loopback.ts";
+import { Terminal } from "../support/pty.ts";
+
+// On Windows a signal ends a program without asking it, and there is no shell.
+const withSignals = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
+type Json = Record<string, unknown>;
+
+/** Ends a server at once, as a crash does. */
+async function kill(server: Program): Promise<void> {
+  server.signal("SIGKILL");
+  await server[Symbol.asyncDispose]();
+}
+
+/** `HOST:PORT` without the host. */
+function portOf(address: string): number {
+  return Number(address.split(":").at(-1));
+}
+
+/** Opens the room at the port that it had. */
+async function serveAgain(address: string, ...args: string[]): Promise<Program> {
+  const { server } = await Program.serveAt(portOf(address), ...args);
+  return server;
+}
+
+/** The next line of JSON of this type. */
+async function told(program: Program, type: string): Promise<Json> {
+  return JSON.parse(await program.stdout.lineLike(new RegExp(`^\\{"type":"${type}"`)));
+}
+
+function say(program: Program, ...texts: string[]): Promise<void> {
+  return program.type(texts.map((text) => `${JSON.stringify({ type: "say", text })}\n`).join(""));
+}
+
+/** The next messages that it is told, as `NAME: text`. */
+async function hears(program: Program, count: number): Promise<string[]> {
+  const heard: string[] = [];
+  while (heard.length < count) {
+    const { name, text } = await told(program, "message");
+    heard.push(`${name}: ${text}`);
+  }
+  return heard;
+}
+
+for (const cipher of ["sealed", "xor"] as const) {
+  withSignals(
+    `chat join: a server that is killed and started anew gets its members back, and what they have typed, ${cipher}`,
+    async () => {
+      using folder = new Home();
+      const kept = cipher === "sealed"
+        ? ["--state", `${folder.path}/state`]
+        : ["--cipher", "xor", "--key", "198"];
+      const { server: first, address } = await Program.serve(...kept);
+      await using _ = first;
+      await using anna = await Program.join(address, "anna", "--json");
+      await using ben = await Program.join(address, "ben", "--json", "--stay");
+      const both = [anna, ben];
+      const conversation: string[] = [];
+      const all = async (...lines: string[]) => {
+        conversation.push(...lines);
+        for (const one of both) assertEquals(await hears(one, lines.length), lines);
+      };
+      await say(anna, "So it starts!");
+      await all("anna: So it starts!");
+      let server = first;
+      for (const round of [1, 2]) {
+        await kill(server);
+        for (const one of both) assertEquals((await told(one, "disconnected"))["reason"], "lost");
+        await say(anna, `${round} a`, `${round} b`);
+        await say(ben, `${round} c`);
+        server = await serveAgain(address, ...kept);
+        for (const one of both) {
+          const { resumed, missed } = await told(one, "connected");
+          assertEquals([resumed, missed], [false, undefined]);
+        }
+        // Who is back first says it first.
+        const heard = await Promise.all(both.map((one) => hears(one, 3)));
+        assertEquals(heard[0]!.toSorted(), [
+          `anna: ${round} a`,
+          `anna: ${round} b`,
+          `ben: ${round} c`,
+        ]);
+        assertEquals(heard[1]!.toSorted(), heard[0]!.toSorted());
+        for (const lines of heard) {
+          assert(lines.indexOf(`anna: ${round} a`) < lines.indexOf(`anna: ${round} b`));
+        }
+      }
+      await using __ = server;
+      // Nothing comes once more.
+      await say(ben, "the end");
+      await all("ben: the end");
+      await anna.endInput();
+      await ben.type('{"type":"leave"}\n');
+      for (const one of both) {
+        const { code, stderr } = await one.result();
+        assertEquals([code, stderr], [0, ""]);
+      }
+    },
+  );
+}
+
+withSignals(
+  "chat join: on a terminal the loss is shown and counted down, and what is typed waits, then is sent",
+  async () => {
+    const { server: first, address } = await Program.serve("--cipher", "xor", "--key", "198");
+    await using _ = first;
+    await using terminal = new Terminal();
+    terminal.run("join", address, "--name", "anna");
+    await terminal.shows("nobody else is here");
+    await terminal.shows("> ");
+    await kill(first);
+    await terminal.shows("the connection is lost: ");
+    // The tries begin with short waits: the first of them fail, as nobody is there.
+    await terminal.shows(/reconnecting in [1-9]\d* s · \/reconnect/);
+    terminal.type("Right?\r");
+    // Without a time: not confirmed.
+    await terminal.shows(/^ +… +anna │ Right\?/m);
+    await using _server = await serveAgain(address, "--cipher", "xor", "--key", "198");
+    terminal.type("/reconnect\r");
+    await terminal.shows(/^(?:\d\d:\d\d)? +anna │ Right\?/m);
+    await terminal.shows("the server has started anew");
+    await terminal.shows("· 1 member");
+    assertEquals(terminal.rows.filter((row) => row.includes("Right?")).length, 1);
+    terminal.type("/quit\r");
+    await terminal.shows("exit code 0");
+    await terminal.assertSane();
+  },
+);
+
+/** Where the first connection stalls in the midst of what its client says. */
+function stalling(within: number): FaultOptions {
+  for (let seed = 0;; seed++) {
+    const options = { seed, within, kinds: ["stall"] } as const;
+    const { direction, at } = drawFault(0, options)!;
+    if (direction === "up" && at > within / 2) return options;
+  }
+}
+
+withSignals(
+  "chat send: a server that is started anew in the midst of the message gets it all the same",
+  async () => {
+    const { server: first, address } = await Program.serve("--cipher", "xor", "--key", "198");
+    await using _ = first;
+    const port = portOf(address);
+    await using proxy = await FaultProxy.start({ port }, stalling(100_000));
+    await using anna = new Program(["send", `127.0.0.1:${proxy.port}`, "--name", "anna"]);
+    const text = "x".repeat(200_000);
+    await anna.type(text);
+    await anna.endInput();
+    await within("a stall", proxy.saw("stall"));
+    await kill(first);
+    await using _server = await serveAgain(address, "--cipher", "xor", "--key", "198");
+    await using ben = await Program.join(address, "ben", "--json");
+    proxy.calm();
+    assertEquals(await hears(ben, 1), [`anna: ${text}`]);
+    assertEquals(await anna.result(), { code: 0, stdout: "", stderr: "" });
+  },
+);
+
+withSignals(
+  "chat join --retry: it tries for so long, and then ends with 1 and says why",
+  async () => {
+    const { server, address } = await Program.serve("--cipher", "xor");
+    await using _ = server;
+    await using patient = await Program.join(address, "anna", "--retry", "1");
+    await using hasty = await Program.join(address, "ben", "--retry", "0");
+    await patient.stderr.lineLike(/^ben joined$/);
+    await kill(server);
+    const [one, other] = await Promise.all([patient.result(), hasty.result()]);
+    assertEquals([one.code, other.code], [1, 1]);
+    assertMatch(
+      one.stderr,
+      /^chat: error: Cannot stay in the room: the connection was lost, and there was no way back in 1 s: Cannot join \S+: .+$/m,
+    );
+    assertMatch(one.stderr, /^the connection is lost: .*; what you write is kept and sent/m);
+    assertMatch(other.stderr, /^chat: error: Cannot stay in the room: the connection was lost$/m);
+    assert(!other.stderr.includes("what you write is kept"), other.stderr);
+  },
+);
+
+withSignals(
+  "chat join: who sleeps for longer than its session lasts comes back by itself",
+  async () => {
+    const { server, address } = await Program.serve(
+      "--cipher",
+      "xor",
+      "--idle",
+      "5",
+      "--grace",
+      "0",
+    );
+    await using _ = server;
+    await using anna = await Program.join(address, "anna", "--json");
+    await using ben = await Program.join(address, "ben", "--json");
+    anna.signal("SIGSTOP");
+    assertEquals((await told(ben, "left"))["reason"], "lost");
+    await say(ben, "where are you?");
+    await hears(ben, 1);
+    anna.signal("SIGCONT");
+    const { resumed, missed } = await told(anna, "connected");
+    assertEquals([resumed, missed], [false, 1]);
+    await told(ben, "joined");
+    await say(anna, "here again");
+    for (const one of [anna, ben]) assertEquals(await hears(one, 1), ["anna: here again"]);
+  },
+);
+
+withSignals(
+  "chat serve: SIGTERM tells the members why it ends, and they wait for another",
+  async () => {
+    const { server: first, address } = await Program.serve("--cipher", "xor", "--key", "198");
+    await using _ = first;
+    await using anna = await Program.join(address, "anna", "--json", "--stay");
+    first.signal("SIGTERM");
+    assertEquals((await first.result()).code, 0);
+    assertEquals((await told(anna, "disconnected"))["reason"], "stopped");
+    await using _server = await serveAgain(address, "--cipher", "xor", "--key", "198");
+    assertEquals((await told(anna, "connected"))["resumed"], false);
+    await say(anna, "Right?");
+    assertEquals(await hears(anna, 1), ["anna: Right?"]);
+  },
+);

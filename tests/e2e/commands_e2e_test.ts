@@ -1,0 +1,90 @@
+// Commands of the program itself, on a real pseudo-terminal: what they do to files, and between two members.
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { home } from "../support/program.ts";
+import { Terminal } from "../support/pty.ts";
+
+// Without a shell there is no such terminal.
+const onTerminal = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
+/** The program in a terminal, in the room. */
+async function enter(shown: string, ...args: string[]): Promise<Terminal> {
+  const terminal = new Terminal();
+  terminal.run(...args);
+  await terminal.shows(shown);
+  return terminal;
+}
+
+/** A room that is opened in a terminal, by its first member. */
+function open(name: string): Promise<Terminal> {
+  return enter("nobody else", "serve", "--join", "--port", "0", "--name", name);
+}
+
+onTerminal(
+  "chat: on a screen, a direct message is answered, an emoji is said by name, and all is saved",
+  async () => {
+    await using anna = await open("anna");
+    await using ben = await enter("here: anna", "join", "--name", "ben");
+    await anna.shows("ben joined");
+    ben.type("/msg anna psst\r");
+    await anna.shows("psst");
+    anna.type("/reply at ten\r");
+    await ben.shows("at ten");
+    // By Tab, and by its whole name.
+    anna.type("hello :tad\t :rocket:\r");
+    await ben.shows("anna │ hello 🎉 🚀");
+    await anna.shows("anna │ hello 🎉 🚀");
+    anna.type("/save ~/our talk.txt\r");
+    await anna.shows(/saved \d+ lines in \S*\/our talk\.txt/);
+    const path = `${home.path}/our talk.txt`;
+    assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
+    const text = Deno.readTextFileSync(path).replace(/^[\dT:+-]{25} /gm, "");
+    assertMatch(text, /^# the room at 127\.0\.0\.1:\d+, saved /);
+    const lines = text.split("\n");
+    const said = lines.filter((line) => line !== "" && !/^(?:#|-- joined|-- here)/.test(line));
+    assertEquals(said, [
+      "-- ben joined",
+      "(direct) ben: psst",
+      "(direct) anna (you) → ben: at ten",
+      "anna (you): hello 🎉 🚀",
+    ]);
+    // Never over a file that is there; Tab finds it.
+    anna.type("/save ~/our\t\r");
+    await anna.shows("It is never overwritten");
+    assertEquals(Deno.readTextFileSync(path).replace(/^[\dT:+-]{25} /gm, ""), text);
+    anna.type("\x15/quit\r");
+    await anna.shows("exit code 0");
+    Deno.removeSync(path);
+  },
+);
+
+onTerminal(
+  "chat join --plain: commands are obeyed, who is ignored is not shown, a slip is no failure",
+  async () => {
+    await using anna = await open("anna");
+    await using ben = await enter("here: anna", "join", "--name", "ben", "--plain");
+    await anna.shows("ben joined");
+    ben.type("/ignore anna\n");
+    await ben.shows("nothing of anna is shown from now on");
+    anna.type("unheard\r");
+    // Once it is in the log, it comes to ben before what he says behind it.
+    await anna.shows(/^[ \d:]*anna │ unheard/m);
+    ben.type("behind it\n");
+    await ben.shows("ben: behind it");
+    ben.type("/unignore anna\n");
+    await ben.shows("anna is shown again");
+    anna.type("heard\r");
+    await ben.shows("anna: heard");
+    assertEquals(ben.rows.some((row) => row.includes("unheard")), false);
+    ben.type("/clear\n");
+    await ben.shows("Cannot run /clear: there is no screen for it");
+    ben.type("/save ~/plain.txt\n");
+    await ben.shows(/saved \d+ lines in/);
+    ben.type("/quit\n");
+    await ben.shows("exit code 0");
+    const text = Deno.readTextFileSync(`${home.path}/plain.txt`);
+    assertMatch(text, / anna: heard$/m);
+    assertEquals(text.includes("unheard"), false);
+    Deno.removeSync(`${home.path}/plain.txt`);
+  },
+);

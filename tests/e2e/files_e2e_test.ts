@@ -1,0 +1,297 @@
+// Files through the real programs, from disk to disk: what is left of them when one of the three is killed, and what
+// a sender that lies, or a receiver's disk, makes of them.
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Home, Program, run } from "../support/program.ts";
+import { FaultProxy } from "../support/fault_proxy.ts";
+import { Guest } from "../support/loopback.ts";
+import { MemoryDisk, noise, sha256 } from "../support/memory_disk.ts";
+import { MAX_PIECE } from "../../protocol/file_messages.ts";
+
+// On Windows files have no modes, and there are no links without more rights.
+const posix = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
+const MIB = 1024 * 1024;
+/** A part is marked each time so much has come: what a receiver that is killed may have to ask for again. */
+const MARK = 4 * MIB;
+/** What is on its way, at most, when somebody is killed: it is asked for again. */
+const WINDOW = 256 * 1024;
+/** Of all that is sent: what is around the pieces, and what else is said. */
+const AROUND = 1.02;
+const THROUGH = { seed: 1, kinds: [], maxChunk: MAX_PIECE } as const;
+
+type Json = Record<string, unknown>;
+
+function portOf(address: string): number {
+  return Number(address.split(":").at(-1));
+}
+
+/** The next line about transfers that fits; a line that says that one has failed ends the wait. */
+async function transfer(program: Program, state: string): Promise<Json> {
+  for (;;) {
+    const json: Json = JSON.parse(await program.stdout.lineLike(/^\{"type":"transfer"/));
+    if (json["state"] === state) return json;
+    assert(json["state"] !== "failed", JSON.stringify(json));
+  }
+}
+
+function say(program: Program, json: Json): Promise<void> {
+  return program.type(`${JSON.stringify(json)}\n`);
+}
+
+/** Ends it at once, as a crash or a loss of power does. */
+async function kill(program: Program): Promise<void> {
+  program.signal("SIGKILL");
+  await program[Symbol.asyncDispose]();
+}
+
+function list(folder: string): string[] {
+  return Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
+}
+
+async function assertSame(path: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  const got = await Deno.readFile(path);
+  assertEquals([got.length, (await sha256(got)).toHex()], [
+    bytes.length,
+    (await sha256(bytes)).toHex(),
+  ]);
+}
+
+/** A room, and a folder with a file; the sender is behind a proxy that counts what it sends. */
+class Stage implements AsyncDisposable {
+  readonly folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "chat-test-" }));
+  readonly downloads = `${this.folder}/downloads`;
+  readonly file = `${this.folder}/large file.bin`;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly args: readonly string[];
+  /** Two users on two machines: each has its key. */
+  readonly homes = { ada: new Home(), bob: new Home() };
+  #server: Program;
+  readonly address: string;
+  /** By which a program knows the room's code. */
+  readonly env: Record<string, string>;
+  readonly proxy: FaultProxy;
+
+  private constructor(
+    server: Program,
+    address: string,
+    code: string | undefined,
+    proxy: FaultProxy,
+    { args, size, state }: { args: readonly string[]; size: number; state: string },
+  ) {
+    this.#server = server;
+    this.address = address;
+    this.env = code === undefined ? {} : { CHAT_CODE: code };
+    this.proxy = proxy;
+    this.args = args;
+    this.state = state;
+    this.bytes = noise(size);
+    Deno.writeFileSync(this.file, this.bytes);
+  }
+
+  /** Where the server keeps what checks the code. */
+  readonly state: string;
+
+  static async open(cipher: "sealed" | "xor", size: number): Promise<Stage> {
+    const state = await Deno.makeTempDir({ prefix: "chat-test-" });
+    const kept = cipher === "sealed"
+      ? ["--state", `${state}/state`]
+      : ["--cipher", "xor", "--key", "198"];
+    const args = [...kept, "--byte-rate", "0"];
+    const { server, address } = await Program.serve(...args);
+    const code = cipher === "sealed"
+      ? (await server.stdout.lineLike(/^code /)).replace("code ", "")
+      : undefined;
+    const proxy = await FaultProxy.start({ port: portOf(address) }, THROUGH);
+    return new Stage(server, address, code, proxy, { args, size, state });
+  }
+
+  async #join(name: "ada" | "bob", port: number, ...args: string[]): Promise<Program> {
+    const program = new Program(
+      ["join", `127.0.0.1:${port}`, "--name", name, "--json", "--stay", ...args],
+      { home: this.homes[name], env: this.env },
+    );
+    await program.stdout.lineLike(/^\{"type":"members"/);
+    return program;
+  }
+
+  ada(): Promise<Program> {
+    return this.#join("ada", this.proxy.port);
+  }
+
+  bob(...args: string[]): Promise<Program> {
+    const files = ["--accept", "all", "--downloads", this.downloads];
+    return this.#join("bob", portOf(this.address), ...files, ...args);
+  }
+
+  /** Resolves when about half of the file has been sent: from then on nothing passes. */
+  half(): Promise<void> {
+    return this.proxy.freezeAt("up", this.proxy.passed.up + this.bytes.length / 2);
+  }
+
+  async restartServer(): Promise<void> {
+    await kill(this.#server);
+    const { server } = await Program.serveAt(portOf(this.address), ...this.args);
+    this.#server = server;
+  }
+
+  /** All is there, once, under its name, and no more was sent than this. */
+  async assertDone(again: number): Promise<void> {
+    assertEquals(list(this.downloads), ["large file.bin"]);
+    await assertSame(`${this.downloads}/large file.bin`, this.bytes);
+    const { up } = this.proxy.passed;
+    const most = (this.bytes.length + again) * AROUND;
+    assert(up <= most, `${up} bytes were sent for ${this.bytes.length}, at most ${most} should be`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.proxy[Symbol.asyncDispose]();
+    await this.#server[Symbol.asyncDispose]();
+    for (const home of Object.values(this.homes)) home[Symbol.dispose]();
+    for (const folder of [this.folder, this.state]) Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+for (const cipher of ["sealed", "xor"] as const) {
+  Deno.test(`files, ${cipher}: a receiver that is killed and started anew goes on where its disk was`, async () => {
+    await using stage = await Stage.open(cipher, 24 * MIB);
+    await using ada = await stage.ada();
+    const bob = await stage.bob();
+    const half = stage.half();
+    await say(ada, { type: "offer", path: stage.file });
+    await half;
+    await kill(bob);
+    // A part, and what is known about it: nothing under the name.
+    assertMatch(
+      list(stage.downloads).join(" "),
+      /^large file\.bin\.\w+\.part \S+ \S+\.part\.state$/,
+    );
+    stage.proxy.thaw();
+    await using again = await stage.bob();
+    const { had } = await transfer(again, "running");
+    assert(had as number >= stage.bytes.length / 2 - MARK - WINDOW, `it had ${had}`);
+    await transfer(again, "done");
+    await transfer(ada, "done");
+    await stage.assertDone(MARK + 2 * WINDOW);
+  });
+
+  Deno.test(`files, ${cipher}: a sender that is killed, and offers it anew, is asked for the rest alone`, async () => {
+    await using stage = await Stage.open(cipher, 24 * MIB);
+    const ada = await stage.ada();
+    await using bob = await stage.bob();
+    const half = stage.half();
+    await say(ada, { type: "offer", path: stage.file });
+    await half;
+    await kill(ada);
+    stage.proxy.thaw();
+    await using again = await stage.ada();
+    await say(again, { type: "offer", path: stage.file });
+    await transfer(bob, "done");
+    await transfer(again, "done");
+    await stage.assertDone(2 * WINDOW);
+  });
+
+  Deno.test(`files, ${cipher}: a server that is killed and started anew costs no more than what was on its way`, async () => {
+    await using stage = await Stage.open(cipher, 24 * MIB);
+    await using ada = await stage.ada();
+    await using bob = await stage.bob();
+    const half = stage.half();
+    await say(ada, { type: "offer", path: stage.file });
+    await half;
+    await stage.restartServer();
+    stage.proxy.thaw();
+    for (const one of [ada, bob]) await one.stdout.lineLike(/^\{"type":"connected"/);
+    const { had } = await transfer(bob, "done");
+    assertEquals(had, 0);
+    await transfer(ada, "done");
+    await stage.assertDone(2 * WINDOW);
+  });
+}
+
+posix(
+  "files: a sender that lies gets nothing out of the folder, nothing run, nothing on the screen",
+  async () => {
+    await using stage = await Stage.open("xor", 1);
+    const { folder, downloads, proxy } = stage;
+    Deno.mkdirSync(downloads);
+    Deno.writeTextFileSync(`${downloads}/photo.jpg`, "mine");
+    Deno.symlinkSync(`${folder}/outside`, `${downloads}/link`);
+    const before = list(folder);
+    await using bob = await stage.bob();
+    await using plain = await Program.join(
+      `127.0.0.1:${proxy.port}`,
+      "plain",
+      "--stay",
+      "--accept",
+      "all",
+      "--downloads",
+      `${folder}/downloads2`,
+    );
+    const disk = new MemoryDisk();
+    await using eve = await Guest.join(proxy, "eve", { files: { disk } });
+    const lies: [lie: string, name: string][] = [
+      ["../../outside", "outside"],
+      ["/etc/cron.d/evil", "evil"],
+      ["..\\con.txt", "_con.txt"],
+      ["photo.jpg", "photo (2).jpg"],
+      ["PHOTO.JPG", "PHOTO (3).JPG"],
+      ["link", "link (2)"],
+      ["end.txt. . ", "end.txt"],
+      ["photo\u202egpj.exe", "photogpj.exe"],
+      ["\x1b[2J\x1b]0;x\x07\n.sh", "_[2J_]0;x_ .sh"],
+      [`${"x".repeat(300)}.tar.gz`, `${"x".repeat(248)}.tar.gz`],
+    ];
+    for (const [lie, name] of lies) {
+      disk.files.set("truth", noise(3000));
+      eve.client.offer("truth", undefined, lie);
+      assertEquals((await transfer(bob, "done"))["path"], `${downloads}/${name}`);
+      await eve.next("transfer", ({ transfer }) => transfer.state === "done");
+      const { isFile, mode } = Deno.lstatSync(`${downloads}/${name}`);
+      assertEquals([isFile, mode! & 0o777], [true, 0o600]);
+    }
+    assertEquals(list(downloads), ["link", "photo.jpg", ...lies.map(([, name]) => name)].sort());
+    assertEquals(Deno.readTextFileSync(`${downloads}/photo.jpg`), "mine");
+    await eve.next("transfer", ({ transfer }) => transfer.who?.name === "plain");
+    await plain.stderr.lineLike(/\.tar\.gz from eve is here, whole/);
+    await plain.endInput();
+    plain.signal("SIGTERM");
+    // What is shown of it has no controls and nothing that turns text around.
+    assertEquals((await plain.result()).stderr.match(/[^\n\P{Cc}]|[\u202a-\u202e]/gu), null);
+    assertEquals(list(folder), [...before, "downloads2"].sort());
+  },
+);
+
+Deno.test("files: what can't be sent, or written, is told in words, on both sides, and ends with 1", async () => {
+  await using stage = await Stage.open("sealed", 1000);
+  const { folder, file } = stage;
+  await using bob = await stage.bob();
+  await using ada = await stage.ada();
+  const refusals: [path: string, why: string][] = [
+    [`${folder}/none`, "there is no such file"],
+    [`${file}/none`, "a part of its path is no folder"],
+  ];
+  if (Deno.build.os !== "windows") {
+    assert((await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output()).success);
+    refusals.push([`${folder}/pipe`, "it is no file"]);
+  }
+  for (const [path, why] of refusals) {
+    await say(ada, { type: "offer", path });
+    const unsent = JSON.parse(await ada.stdout.lineLike(/^\{"type":"unsent"/));
+    assertEquals([unsent.path, unsent.message], [path, `Cannot send ${path}: ${why}`]);
+  }
+  // The folder that it is to go into is a file.
+  Deno.writeTextFileSync(stage.downloads, "");
+  await say(ada, { type: "offer", path: file });
+  const line = await bob.stdout.lineLike(/"state":"failed"/);
+  assertStringIncludes(JSON.parse(line).message, "is no folder");
+  assertEquals(
+    JSON.parse(await ada.stdout.lineLike(/"state":"failed"/)).message,
+    "bob could not write it",
+  );
+  const { code, stdout, stderr } = await run(
+    ["send", stage.address, "--name", "cat", "--file", file, "--to", "bob"],
+    { home: stage.homes.ada, env: stage.env },
+  );
+  assertEquals([code, stdout], [1, ""]);
+  assertStringIncludes(stderr, "large file.bin to bob has failed: bob could not write it");
+});

@@ -1,0 +1,744 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { SHELLS } from "../../cli/args.ts";
+import { concat } from "../../text/bytes.ts";
+import { XorCipher } from "../../cipher.ts";
+import { completions } from "../../cli/completions.ts";
+import config from "../../deno.json" with { type: "json" };
+import { Home, Program, run } from "../support/program.ts";
+import { configPath, findPlaces } from "../../cli/home.ts";
+import { Impostor, Raw } from "../support/loopback.ts";
+import { encodeFrame, encodeHello, MAX_FRAME, PREFACE, Type, VERSION } from "../../protocol.ts";
+
+const utf8 = new TextEncoder();
+const windows = Deno.build.os === "windows";
+
+// On Windows a signal ends a program without asking it, and there is no shell.
+const withSignals = windows ? Deno.test.ignore : Deno.test;
+const withShell = windows ? Deno.test.ignore : Deno.test;
+
+const CONVERSATION = [
+  "anna: So it starts!",
+  "ben: Right?",
+  "anna: Yep!",
+  "ben: Here we go!",
+];
+const ALL = CONVERSATION.map((line) => `${line}\n`).join("");
+
+function parseLines(text: string): Record<string, unknown>[] {
+  return text.trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
+// ---- the main job ----
+
+for (
+  const [args, what, cipher] of [
+    [[], "by default the room is sealed", "sealed"],
+    [["--cipher", "xor"], "and with --cipher xor it is as it was", "xor"],
+  ] as const
+) {
+  Deno.test(`chat: two who join find the room, and hold the original's conversation: ${what}`, async () => {
+    const { server, address } = await Program.serve(...args);
+    await using _ = server;
+    // Neither is told the address, or a code: the room was opened on this machine by this user.
+    await using anna = await Program.join(undefined, "anna");
+    await using ben = new Program(["join", "--name", "ben", "--json"]);
+    const welcome = JSON.parse(await ben.stdout.lineLike(/^\{"type":"welcome"/));
+    assertEquals([welcome["address"], welcome["cipher"]], [address, cipher]);
+    await ben.stdout.lineLike(/^\{"type":"members"/);
+    for (const line of CONVERSATION) {
+      const [name, text] = line.split(": ");
+      if (name === "anna") await anna.type(`${text}\n`);
+      else await ben.type(`${JSON.stringify({ type: "say", text })}\n`);
+      assertEquals(await anna.stdout.line(), line);
+      const heard = JSON.parse(await ben.stdout.lineLike(/^\{"type":"message"/));
+      assertEquals(`${heard.name}: ${heard.text}`, line);
+      // What was proved, and when it was sealed: only where there is something that proves it.
+      assertEquals("sent" in heard, cipher === "sealed");
+    }
+    for (const one of [anna, ben]) await one.endInput();
+    const [annas, bens] = await Promise.all([anna.result(), ben.result()]);
+    assertEquals([annas.code, annas.stdout, bens.code, bens.stderr], [0, ALL, 0, ""]);
+  });
+}
+
+Deno.test("chat send: its exit code 0 means that everybody there got it; --stay listens on", async () => {
+  const { server, address } = await Program.serve();
+  await using _ = server;
+  await using watcher = await Program.join(address, "watcher", "--stay");
+  await watcher.endInput();
+  for (const line of CONVERSATION) {
+    const [name, text] = line.split(": ");
+    const words = text!.split(" ");
+    // As arguments, or as input: it makes no difference.
+    const sent = name === "anna"
+      ? await run(["send", address, "--name", "anna", ...words])
+      : await run(["send", address, "--name", "ben"], { input: `${text}\n` });
+    assertEquals(sent, { code: 0, stdout: "", stderr: "" });
+    assertEquals(await watcher.stdout.line(), line);
+  }
+});
+
+Deno.test("chat serve: says what protects the room, and draws a code only where there is one", async () => {
+  const sealed = await Program.serve();
+  await using _ = sealed.server;
+  assertMatch(await sealed.server.stdout.line(), /^code(?: [a-z]{3,8}){4}$/);
+  await sealed.server.stderr.lineLike(
+    /^chat: the room is open and sealed: only who knows the code/,
+  );
+  const classic = await Program.serve("--cipher", "xor", "--key", "198");
+  await using __ = classic.server;
+  await classic.server.stderr.lineLike(/^chat: .* xor with the public key 198 hides nothing from/);
+  if (windows) return;
+  // On Windows a signal ends it without asking, all the same: nothing more was said.
+  classic.server.signal("SIGTERM");
+  assertEquals((await classic.server.result()).stdout, `listening ${classic.address}\n`);
+});
+
+Deno.test("chat serve --join: opens a room and is in it, and closes it when the input ends", async () => {
+  await using both = new Program(["serve", "--port", "0", "--join", "--name", "anna"]);
+  const address = (await both.stdout.lineLike(/^listening /)).replace("listening ", "");
+  const code = await both.stdout.lineLike(/^code /);
+  await using ben = await Program.join(address, "ben", "--retry", "0");
+  for (const line of CONVERSATION) {
+    const [name, text] = line.split(": ");
+    await (name === "anna" ? both : ben).type(`${text}\n`);
+    for (const one of [both, ben]) assertEquals(await one.stdout.line(), line);
+  }
+  await both.endInput();
+  const result = await both.result();
+  assertEquals([result.code, result.stdout], [0, `listening ${address}\n${code}\n${ALL}`]);
+  const other = await ben.result();
+  assertEquals(other.code, 1);
+  assertMatch(
+    other.stderr,
+    /^chat: error: Cannot stay in the room: the server has closed the room$/m,
+  );
+});
+
+Deno.test("chat serve --host 0.0.0.0: says under which addresses it can be reached, this machine's first", async () => {
+  const { server, address } = await Program.serve("--host", "0.0.0.0");
+  await using _ = server;
+  assertMatch(address, /^127\.0\.0\.1:\d+$/);
+  assertEquals((await run(["send", address, "--", "hello?"])).code, 0);
+});
+
+Deno.test("chat join: all of the input is said before it leaves, in order", async () => {
+  // Within its budget it would take its time.
+  const { server, address } = await Program.serve("--cipher", "xor", "--rate", "0");
+  await using _ = server;
+  await using watcher = await Program.join(address, "watcher");
+  const lines = Array.from({ length: 2000 }, (_, i) => `line ${i}`);
+  // No newline behind the last.
+  const input = lines.join("\n");
+  const anna = await run(["join", address, "--name", "anna"], { input });
+  const said = lines.map((line) => `anna: ${line}\n`).join("");
+  assertEquals([anna.code, anna.stdout], [0, said]);
+  await watcher.stderr.lineLike(/^anna left$/);
+  await watcher.endInput();
+  assertEquals((await watcher.result()).stdout, said);
+});
+
+Deno.test("chat send --file: a file, and a folder, are there whole when it ends with 0; else it ends with 1", async () => {
+  const { server } = await Program.serve();
+  await using _ = server;
+  const folder = await Deno.makeTempDir();
+  try {
+    const bytes = crypto.getRandomValues(new Uint8Array(60_000));
+    await Deno.mkdir(`${folder}/many`);
+    for (const name of ["one.bin", "many/a.bin", "many/b.bin"]) {
+      await Deno.writeFile(`${folder}/${name}`, bytes);
+    }
+    const downloads = `${folder}/downloads`;
+    const files = ["--accept", "all", "--downloads", downloads];
+    await using ben = new Program(["join", "--name", "ben", "--json", ...files]);
+    await ben.stdout.lineLike(/^\{"type":"members"/);
+    const send = (...args: string[]) => run(["send", "--name", "anna", ...args]);
+    const one = await send("--file", `${folder}/one.bin`, "--to", "ben");
+    assertEquals([one.code, one.stdout], [0, ""]);
+    assertStringIncludes(one.stderr, "chat: one.bin to ben is there (58.6 kiB)");
+    assertEquals((await send("--file", `${folder}/many`)).code, 0);
+    for (const name of ["one.bin", "a.bin", "b.bin"]) {
+      assertEquals(await Deno.readFile(`${downloads}/${name}`), bytes);
+    }
+    const none = await send("--file", `${folder}/none`);
+    assertEquals(none.code, 1);
+    assertStringIncludes(none.stderr, "there is no such file");
+    assertEquals((await send("--file", `${folder}/one.bin`, "--to", "nobody")).code, 1);
+    await ben.endInput();
+    assertEquals((await ben.result()).code, 0);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("chat send: a message of 250,000 bytes in a mix of scripts arrives whole", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor");
+  await using _ = server;
+  await using watcher = await Program.join(address, "watcher", "--json");
+  const mix = "Plain, Ünïcödé, Ελληνικά, العربية, 日本語, हिन्दी, 👩‍👩‍👧, 🏳️‍🌈\n\t\u0000\u001b[2J";
+  const size = utf8.encode(mix).length;
+  const input = mix.repeat(Math.floor(250_000 / size)) + "x".repeat(250_000 % size);
+  assertEquals(utf8.encode(input).length, 250_000);
+  assertEquals((await run(["send", address], { input })).code, 0);
+  const line = await watcher.stdout.lineLike(/^\{"type":"message"/);
+  assert(JSON.parse(line).text === input, "the text has changed on its way");
+});
+
+Deno.test("chat join: what others send can't act on the terminal", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor");
+  await using _ = server;
+  await using watcher = await Program.join(address, "watcher");
+  await run(["send", address, "--name", "mallory"], {
+    input: "\x1b]0;owned\x07\r\nfake: \u202eyes",
+  });
+  assertEquals(await watcher.stdout.line(), "mallory: ␛]0;owned␇␍");
+  assertEquals(await watcher.stdout.line(), "  fake: \\u{202e}yes");
+});
+
+Deno.test("chat join --json: one object a line, both ways, each with a type", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor", "--key", "198");
+  await using _ = server;
+  await using ben = await Program.join(address, "ben", "--json");
+  await using anna = await Program.join(address, "anna", "--json");
+  await anna.type('{"type":"say","text":"Right?"}\n');
+  await anna.stdout.lineLike(/^\{"type":"message"/);
+  await anna.type('{"type":"tell","to":"ben","text":"psst"}\n');
+  await anna.stdout.lineLike(/^\{"type":"delivered"/);
+  await anna.type('{"type":"leave"}\n');
+  const result = await anna.result();
+  assertEquals([result.code, result.stderr], [0, ""]);
+  const events = parseLines(result.stdout);
+  assertEquals(
+    events.map(({ type }) => type).join(" "),
+    "welcome members sent message sent delivered ended",
+  );
+  assert(events.every(({ time }) => !Number.isNaN(Date.parse(time as string))));
+  assertEquals(events[0]!["address"], address);
+  assertEquals(events.at(-1)!["reason"], "left");
+  const direct = JSON.parse(await ben.stdout.lineLike(/^\{"type":"direct"/));
+  assertEquals([direct.name, direct.text], ["anna", "psst"]);
+});
+
+Deno.test("chat join: input that can't be taken is told of, the rest is said, and the exit code is 1", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor");
+  await using _ = server;
+  const bytes = utf8.encode("good\n?\nalso good\n");
+  bytes[5] = 0xff;
+  const plain = await run(["join", address, "--name", "anna"], { input: bytes });
+  assertEquals([plain.code, plain.stdout], [1, "anna: good\nanna: also good\n"]);
+  assertMatch(plain.stderr, /^chat: error: line 2: Cannot take this line: it is not UTF-8$/m);
+  const input = '{"type":"shout"}\n{"type":"say","text":"fine"}\n';
+  const json = await run(["join", address, "--name", "anna", "--json"], { input });
+  assertEquals(json.code, 1);
+  const error = parseLines(json.stdout).find(({ type }) => type === "error")!;
+  assertEquals(error["line"], 1);
+  assertMatch(json.stdout, /"text":"fine"/);
+});
+
+// ---- crack ----
+
+Deno.test("chat crack: the key and the text on stdout, why on stderr; from a file and from stdin", async () => {
+  const said = "So it starts!Right?Yep!Here we go!";
+  const bytes = new XorCipher(198).seal(utf8.encode(said));
+  using home = new Home();
+  const path = `${home.path}/traffic.bin`;
+  Deno.writeFileSync(path, bytes);
+  const expected = `key 198\n${said}\n`;
+  for (const args of [[path], [], ["-"]]) {
+    // What is not read by it can't be written to it either.
+    const input = args[0] === path ? {} : { input: bytes };
+    const { code, stdout, stderr } = await run(["crack", ...args], { home, ...input });
+    assertEquals([code, stdout], [0, expected], stderr);
+    assertMatch(
+      stderr,
+      /^chat: all 256 keys were tried on 34 bytes\nchat: 198 gives text, [^]*188/,
+    );
+  }
+  const { code, stdout } = await run(["crack", "--top", "2"], { home, input: bytes });
+  assertEquals(code, 0);
+  assertMatch(stdout, /^198 +\d+ bits +99\.9 % {2}So it starts!.*\n199 .*\n$/);
+});
+
+Deno.test("chat crack: what an open room has sent is opened with nothing but its bytes", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor", "--key", "9");
+  await using _ = server;
+  await using ada = await Program.join(address, "Ada");
+  await using raw = await Raw.connect({ port: Number(address.split(":")[1]) });
+  const profile = new XorCipher(9).seal(utf8.encode('{"name":"Grace"}'));
+  await raw.write(concat([PREFACE, encodeHello({ version: VERSION, profile })]));
+  const got = [await raw.frameOf(Type.GREETING), await raw.frameOf(Type.MEMBER)];
+  await ada.type("So it starts!\nRight?\n");
+  got.push(await raw.frameOf(Type.MESSAGE), await raw.frameOf(Type.MESSAGE));
+  const input = concat(got.map(({ type, id, body }) => encodeFrame(type, id, body)));
+  const { code, stdout, stderr } = await run(["crack"], { input });
+  assertEquals([code, stdout], [0, "key 9\nAda: So it starts!\nAda: Right?\n"], stderr);
+});
+
+Deno.test("chat crack: where no key is found it ends with 1, and says what that means", async () => {
+  const noise = crypto.getRandomValues(new Uint8Array(4000));
+  const cases: [string[], Uint8Array<ArrayBuffer> | undefined, RegExp][] = [
+    [[], noise, /none of the 256 keys gives text; that is what a sealed stream looks like\n/],
+    [[], new Uint8Array(0), /there is nothing to read\n/],
+    [
+      [],
+      utf8.encode("hm"),
+      /in 2 bytes there is too little to tell; .* % sure\nchat: hint: .*--top/,
+    ],
+    [["."], undefined, /Cannot read the traffic from \.: /],
+    [["/there/is/none"], undefined, /Cannot read the traffic from \/there\/is\/none: /],
+    // One byte more than is read.
+    [
+      [],
+      new Uint8Array(4 * 1024 * 1024 + 1),
+      /^chat: this is about the first 4M: more is not read\n/,
+    ],
+  ];
+  for (const [args, input, pattern] of cases) {
+    const options = input === undefined ? {} : { input };
+    const { code, stdout, stderr } = await run(["crack", ...args], options);
+    assertEquals([code, stdout], [1, ""]);
+    assertMatch(stderr, pattern);
+    assertMatch(stderr, /^chat: error: Cannot /m);
+  }
+});
+
+// ---- help and version ----
+
+Deno.test("chat --version: the version of deno.json", async () => {
+  const result = { code: 0, stdout: `chat ${config.version}\n`, stderr: "" };
+  assertEquals(await run(["--version"]), result);
+});
+
+Deno.test("chat --help: on stdout with 0, for the program and each verb, and ends in an example", async () => {
+  for (
+    const args of [["--help"], ["serve", "--help"], ["join", "-h"], ["crack", "-h"], [
+      "completions",
+      "-h",
+    ], [
+      "help",
+      "send",
+    ]]
+  ) {
+    const { code, stdout, stderr } = await run(args);
+    assertEquals([code, stderr], [0, ""]);
+    assertStringIncludes(stdout, `chat ${args.find((arg) => !/^-|help/.test(arg)) ?? "serve"}`);
+    assertMatch(stdout, /\nExample[^\n]*:\n( {2}chat [^\n]+\n| {2}[^\n]* \| chat [^\n]+\n)+$/);
+  }
+});
+
+Deno.test("chat completions: the script of a shell, on stdout with 0", async () => {
+  for (const shell of SHELLS) {
+    assertEquals(await run(["completions", shell]), {
+      code: 0,
+      stdout: completions(shell),
+      stderr: "",
+    });
+  }
+});
+
+// ---- the config file ----
+
+/** A user with this config file in its place, and with others beside it. */
+function homeWith(text: string, others: Record<string, string> = {}): Home {
+  const home = new Home();
+  const folder = dirname(configOf(home));
+  Deno.mkdirSync(folder, { recursive: true });
+  for (const [name, other] of Object.entries({ ...others, "config.toml": text })) {
+    Deno.writeTextFileSync(`${folder}/${name}`, other);
+  }
+  return home;
+}
+
+function configOf({ env }: Home): string {
+  return configPath(findPlaces(Deno.build.os, (name) => env[name]));
+}
+
+function dirname(path: string): string {
+  return path.replace(/[\\/][^\\/]*$/, "");
+}
+
+Deno.test("chat send, chat join: the name is that of the config file, unless somebody says another", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor");
+  await using _ = server;
+  await using watcher = await Program.join(address, "watcher");
+  using home = homeWith('name = "fay"', { "other.toml": 'name = "gus"' });
+  const other = `${dirname(configOf(home))}/other.toml`;
+  const cases: [args: string[], env: Record<string, string>, name: RegExp][] = [
+    [[], {}, /^fay$/],
+    [["--config", other], {}, /^gus$/],
+    [["--no-config"], {}, /^(?!fay$)/],
+    [[], { CHAT_NAME: "eve" }, /^eve$/],
+    [["--name", "bob"], { CHAT_NAME: "eve" }, /^bob$/],
+  ];
+  for (const [args, env, name] of cases) {
+    for (const verb of ["send", "join"]) {
+      const options = { home, env, input: "hi\n" };
+      const { code, stderr } = await run([verb, address, ...args], options);
+      assertEquals(code, 0, stderr);
+      const [from, text] = (await watcher.stdout.line()).split(": ");
+      assertEquals(text, "hi");
+      assertMatch(from!, name);
+    }
+  }
+});
+
+Deno.test("chat join: files go where the config file says, unless the option says another folder", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor");
+  await using _ = server;
+  using home = homeWith('downloads = "~/incoming"');
+  await Deno.writeTextFile(`${home.path}/note.txt`, "hello");
+  for (const folder of ["incoming", "other"]) {
+    const args = folder === "other" ? ["--downloads", `${home.path}/other`] : [];
+    await using ben = new Program(
+      ["join", address, "--name", "ben", "--json", "--accept", "all", ...args],
+      { home },
+    );
+    await ben.stdout.lineLike(/^\{"type":"members"/);
+    const file = `${home.path}/note.txt`;
+    assertEquals((await run(["send", address, "--file", file, "--to", "ben"])).code, 0);
+    assertEquals(await Deno.readTextFile(`${home.path}/${folder}/note.txt`), "hello");
+    await ben.endInput();
+    await ben.result();
+  }
+});
+
+Deno.test("chat: a config file with a fault ends it with 1, before anything else happens", async () => {
+  using home = homeWith('# Mine\nthme = "dark"\n');
+  const path = configOf(home);
+  const error = new RegExp(
+    `use .*config\\.toml, line 2: there is no setting "thme", there are name,`,
+  );
+  for (const args of [["join", "nowhere.invalid"], ["send", "x"], ["serve", "--join"]]) {
+    await assertFails(args, 1, error, /Did you mean theme\?/, { home });
+  }
+  // Who does not join has no need of it.
+  await using server = new Program(["serve", "--port", "0"], { home });
+  await server.stdout.lineLike(/^listening /);
+  const missing = `${dirname(path)}/none.toml`;
+  for (const file of [missing, dirname(path)]) {
+    const args = ["join", "nowhere.invalid", "--config", file];
+    await assertFails(args, 1, /read the config file .*chat/, /--no-config/, { home });
+  }
+  // And who does without it gets on.
+  const args = ["join", "nowhere.invalid", "--no-config"];
+  await assertFails(args, 1, /join nowhere\.invalid/, undefined, { home });
+});
+
+withShell(
+  "chat --config: a file that never ends is read no further than a config file may be",
+  async () => {
+    const args = ["join", "nowhere.invalid", "--config"];
+    await assertFails(
+      [...args, "/dev/zero"],
+      1,
+      /zero: it has more than 8192 bytes/,
+      /right file/,
+    );
+    await assertFails([...args, "/dev/null"], 1, /join nowhere\.invalid/, undefined);
+  },
+);
+
+// ---- errors ----
+
+/** What is wrong; the command; exit code; what stderr says behind `Cannot `, and the hint. */
+const ERRORS: readonly [string, string[], number, RegExp, RegExp | undefined][] = [
+  ["no verb", [], 2, /guess what to do/, /chat serve --join/],
+  ["an unknown verb", ["jion"], 2, /do "jion"/, /Did you mean: chat join\?/],
+  ["an unknown option", ["join", "--nmae", "x"], 2, /use "--nmae"/, /Did you mean --name\?/],
+  [
+    "an option of another verb",
+    ["send", "--json", "x"],
+    2,
+    /use "--json"/,
+    /Did you mean --to\?/,
+  ],
+  ["an option without value", ["serve", "--port"], 2, /use --port alone/, /--port PORT/],
+  ["an option twice", ["serve", "--port", "1", "--port", "2"], 2, /use --port twice/, undefined],
+  ["a port that is none", ["serve", "--port", "65536"], 2, /use the port "65536"/, undefined],
+  [
+    "a key that is none",
+    ["serve", "--cipher=xor", "--key", "256"],
+    2,
+    /use the key "256"/,
+    undefined,
+  ],
+  ["a cipher that is none", ["serve", "--cipher", "rot13"], 2, /use the cipher "rot13"/, undefined],
+  ["a key for a sealed room", ["serve", "--key", "198"], 2, /use --key here/, /--cipher xor/],
+  [
+    "a code for an open room",
+    ["serve", "--cipher=xor", "--ask-code"],
+    2,
+    /use --ask-code here/,
+    /--cipher sealed/,
+  ],
+  [
+    "a code file that is not there",
+    ["join", "--code-file", "/there/is/none"],
+    1,
+    /read the code from \/there\/is\/none: /,
+    undefined,
+  ],
+  ["no shell", ["completions"], 2, /guess the shell: there are bash, zsh and fish/, /chat comp/],
+  ["an unknown shell", ["completions", "fihs"], 2, /complete in "fihs"/, /chat completions fish\?/],
+  ["two shells", ["completions", "bash", "zsh"], 2, /use "zsh"/, undefined],
+  ["a theme that is none", ["join", "--theme", "drak"], 2, /theme "drak"/, /--theme dark\?/],
+  ["a screen for a program", ["join", "--json", "--quiet"], 2, /use --quiet here/, undefined],
+  ["two config files", ["join", "--config", "a", "--config", "b"], 2, /--config twice/, undefined],
+  ["an address that is none", ["join", "not a host"], 2, /use the address/, /HOST:PORT/],
+  ["two addresses", ["join", "a.example", "b.example"], 2, /use "b\.example"/, undefined],
+  [
+    "an empty name",
+    ["join", "--name", ""],
+    2,
+    /use the name "": a name must not be/,
+    /--name NAME/,
+  ],
+  ["a long name", ["join", "--name", "x".repeat(65)], 2, /a name must have at most/, /--name NAME/],
+  ["a name that acts", ["join", "--name", "\x1b[2J"], 2, /the name "␛\[2J": a name/, /--name NAME/],
+  [
+    "a name with a space",
+    ["send", "--name", "a b", "hi"],
+    2,
+    /must not hold spaces/,
+    /--name NAME/,
+  ],
+  [
+    "no such host",
+    ["join", "nowhere.invalid"],
+    1,
+    /join nowhere\.invalid:2428: there is/,
+    undefined,
+  ],
+];
+
+for (const [what, args, code, error, hint] of ERRORS) {
+  Deno.test(`chat: ${what} ends with ${code}, and one sentence says why`, async () => {
+    await assertFails(args, code, error, hint);
+  });
+}
+
+/** A failure is nothing on stdout, and on stderr one error and at most one hint. */
+async function assertFails(
+  args: string[],
+  code: number,
+  error: RegExp,
+  hint: RegExp | undefined,
+  options: Parameters<typeof run>[1] = {},
+): Promise<void> {
+  const result = await run(args, options);
+  assertEquals([result.code, result.stdout], [code, ""], result.stderr);
+  const [first = "", second, ...more] = result.stderr.trimEnd().split("\n");
+  assertMatch(first, /^chat: error: Cannot /);
+  assertMatch(first, error);
+  if (hint) assertMatch(second ?? "", hint);
+  assertEquals(second?.startsWith("chat: hint: "), hint ? true : undefined);
+  assertEquals(more, []);
+}
+
+Deno.test("chat: a name from CHAT_NAME is held to the same rules, and the hint says where it is from", async () => {
+  const env = { CHAT_NAME: "a b" };
+  await assertFails(["join"], 2, /use the name "a b"/, /CHAT_NAME/, { env });
+});
+
+Deno.test("chat: words of the environment are held to the same rules, and the hint says which", async () => {
+  for (const name of ["CHAT_THEME", "CHAT_TIME", "CHAT_NOTIFY"]) {
+    await assertFails(["join"], 2, /"\?": there are /, new RegExp(name), { env: { [name]: "?" } });
+  }
+});
+
+Deno.test("chat serve: a port in use ends with 1, and the hint names the room and the way around", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const args = ["serve", "--port", String(port)];
+  const hint = new RegExp(`chat join 127.0.0.1:${port}; .*chat serve --port ${port + 1}$`);
+  await assertFails(args, 1, /open a room at \S+: the port is in use/, hint);
+});
+
+Deno.test("chat join, chat send: nobody listens: ends with 1, and the hint says how to open a room", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  listener.close();
+  const address = `127.0.0.1:${listener.addr.port}`;
+  for (const args of [["join", address], ["send", address, "hi"]]) {
+    await assertFails(args, 1, /: nothing listens there$/, /chat serve/);
+  }
+});
+
+Deno.test("chat join: what is no chat server is named, with 1 and a hint", async () => {
+  const greeting = encodeFrame(Type.GREETING, 0, utf8.encode('{"version":2}'));
+  const kinds: [Uint8Array, RegExp, RegExp][] = [
+    [utf8.encode("HTTP/1.1 400 Bad Request\r\n\r\n"), /a web server answers/, /Is the port right/],
+    [utf8.encode("SSH-2.0-OpenSSH_9.9\r\n"), /an SSH server answers/, /Is the port right/],
+    [new Uint8Array(0), /closed without a word/, /Is the port right/],
+    [greeting, /speaks version 2 of the protocol/, /chat --version/],
+  ];
+  for (const [bytes, error, hint] of kinds) {
+    await using impostor = new Impostor(async (raw) => {
+      await raw.write(bytes);
+      await raw.end();
+      await raw.rest().catch(() => {});
+    });
+    // Where no room was ever opened at this port.
+    using home = new Home();
+    await assertFails(["join", `127.0.0.1:${impostor.port}`], 1, error, hint, { home });
+  }
+});
+
+Deno.test("chat send: nothing, noise and too much are refused before anybody is asked", async () => {
+  const address = "nowhere.invalid";
+  const refused: [Uint8Array<ArrayBuffer>, RegExp, RegExp | undefined][] = [
+    [utf8.encode("\n"), /send nothing/, undefined],
+    [Uint8Array.of(0x41, 0xff), /it is not UTF-8/, undefined],
+    [new Uint8Array(MAX_FRAME + 1).fill(0x41), /it has more than 262144 bytes/, /in parts/],
+  ];
+  for (const [input, error, hint] of refused) {
+    await assertFails(["send", address], 1, error, hint, { input });
+  }
+});
+
+// ---- the end ----
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  withSignals(`chat serve: ${signal} tells the members and ends with 0`, async () => {
+    const { server, address } = await Program.serve("--cipher", "xor");
+    await using _ = server;
+    await using anna = await Program.join(address, "anna", "--retry", "0");
+    const [, port] = address.split(":");
+    await using raw = await Raw.connect({ port: Number(port) });
+    await raw.hello();
+    server.signal(signal);
+    assertEquals((await raw.frames()).at(-1)!.type, Type.BYE);
+    await raw.end();
+    const [ended, told] = await Promise.all([server.result(), anna.result()]);
+    assertEquals([ended.code, ended.stdout], [0, `listening ${address}\n`]);
+    assertEquals(told.code, 1);
+    assertMatch(
+      told.stderr,
+      /^chat: error: Cannot stay in the room: the server has closed the room$/m,
+    );
+  });
+
+  withSignals(
+    `chat join --stay: ${signal} ends it with 0, and the others see it leave`,
+    async () => {
+      const { server, address } = await Program.serve();
+      await using _ = server;
+      await using ben = await Program.join(address, "ben");
+      await using anna = await Program.join(address, "anna", "--stay");
+      await anna.endInput();
+      await ben.type("Right?\n");
+      assertEquals(await anna.stdout.line(), "ben: Right?");
+      anna.signal(signal);
+      assertEquals((await anna.result()).code, 0);
+      await ben.stderr.lineLike(/^anna left$/);
+    },
+  );
+}
+
+withSignals("chat join: a signal ends it also while it still waits for the server", async () => {
+  const called = Promise.withResolvers<void>();
+  await using impostor = new Impostor(async (raw) => {
+    await raw.preface();
+    called.resolve();
+    // Says nothing.
+    await raw.rest();
+  });
+  using home = new Home();
+  await using anna = new Program(["join", `127.0.0.1:${impostor.port}`], { home });
+  await called.promise;
+  anna.signal("SIGINT");
+  // As of any program that does not catch it: 128 and the signal's number. And without a word about a server
+  // that is too slow: it was not waited for.
+  assertEquals(await anna.result(), { code: 130, stdout: "", stderr: "" });
+});
+
+withSignals(
+  "chat serve: a signal that comes as soon as it listens is a normal end too",
+  async () => {
+    const { server, address } = await Program.serve();
+    await using _ = server;
+    server.signal("SIGTERM");
+    const { code, stdout, stderr } = await server.result();
+    assertMatch(stdout, new RegExp(`^listening ${address}\ncode [a-z ]+\n$`));
+    assertEquals(code, 0, stderr);
+  },
+);
+
+withSignals(
+  "chat join: a server that is killed ends it with 1, and it counts what was not confirmed",
+  async () => {
+    const { server, address } = await Program.serve("--cipher", "xor");
+    await using _ = server;
+    await using anna = await Program.join(address, "anna", "--json", "--retry", "0");
+    // A server that stands still confirms nothing.
+    server.signal("SIGSTOP");
+    await anna.type('{"type":"say","text":"Right?"}\n'.repeat(3));
+    for (let i = 0; i < 3; i++) await anna.stdout.lineLike(/^\{"type":"sent"/);
+    server.signal("SIGKILL");
+    const { code, stderr } = await anna.result();
+    assertEquals(code, 1);
+    assertMatch(
+      stderr,
+      /^chat: error: Cannot stay in the room: .*; 3 of your messages were not confirmed$/m,
+    );
+  },
+);
+
+Deno.test("chat send: a server that ends before it has confirmed makes it end with 1", async () => {
+  await using impostor = new Impostor(async (raw) => {
+    await raw.preface();
+    const greeting = { version: 1, cipher: "xor", key: "198", maxFrame: MAX_FRAME };
+    const welcome = { room: 0, own: 0, members: 0 };
+    await raw.write(
+      encodeFrame(Type.GREETING, 0, utf8.encode(JSON.stringify(greeting))),
+      encodeFrame(Type.WELCOME, 1, utf8.encode(JSON.stringify(welcome))),
+    );
+    await raw.frameOf(Type.MESSAGE);
+    await raw.end();
+    await raw.frames();
+  });
+  using home = new Home();
+  const send = ["send", "--retry", "0", `127.0.0.1:${impostor.port}`, "Right?"];
+  const { code, stderr } = await run(send, { home });
+  assertEquals(code, 1);
+  assertMatch(stderr, /: the connection was lost; 1 of your messages was not confirmed\n$/);
+});
+
+withShell("chat join, chat send: input that can't be read is told of, with 1", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor");
+  await using _ = server;
+  for (const verb of ["join", "send"]) {
+    const { code, stderr } = await run([verb, address], { from: "." });
+    assertEquals(code, 1);
+    assertMatch(stderr, /^chat: error: Cannot read the input: .*directory/m);
+  }
+});
+
+withShell("chat join | head: who reads its output no more makes it leave, with 1", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor");
+  await using _ = server;
+  await using ben = await Program.join(address, "ben");
+  const into = "{ head -n 1; exec <&-; echo the pipe is closed >&2; }";
+  await using anna = new Program(["join", address, "--name", "anna"], { into });
+  await ben.stderr.lineLike(/^anna joined$/);
+  await ben.type("one\n");
+  assertEquals(await anna.stdout.line(), "ben: one");
+  await anna.stderr.lineLike(/^the pipe is closed$/);
+  await ben.type("two\n");
+  await ben.stderr.lineLike(/^anna left$/);
+  await anna.stderr.lineLike(/^exit code 1$/);
+});
+
+Deno.test("chat serve: strangers and their bytes do not end it", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor");
+  await using _ = server;
+  const [, port] = address.split(":");
+  const noises = [new Uint8Array(1000).fill(0xaa), PREFACE, utf8.encode("GET / HTTP/1.1\r\n\r\n")];
+  for (const noise of noises) {
+    await using raw = await Raw.connect({ port: Number(port) });
+    await raw.write(noise);
+    await raw.end();
+    await raw.rest();
+  }
+  await server.stderr.lineLike(/^chat: refused 127\.0\.0\.1:\d+: it speaks HTTP$/);
+  assertEquals((await run(["send", address, "still here?"])).code, 0);
+});

@@ -1,0 +1,524 @@
+// Sealed rooms as people and scripts meet them: the program, with folders of its own for each user.
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { WORDS } from "../../cipher/codes.ts";
+import { programFlags } from "../../tools/compile.ts";
+import config from "../../deno.json" with { type: "json" };
+import {
+  Home,
+  Output,
+  Program,
+  type ProgramOptions,
+  type Result,
+  run,
+} from "../support/program.ts";
+import {
+  findPlaces,
+  leaveRoom,
+  loadIdentity,
+  loadKnownNames,
+  type Places,
+} from "../../cli/home.ts";
+import { Impostor, TestRoom, within } from "../support/loopback.ts";
+import { Terminal } from "../support/pty.ts";
+
+const windows = Deno.build.os === "windows";
+// There is no shell, and no signal that could be asked to do something.
+const onTerminal = windows ? Deno.test.ignore : Deno.test;
+const withSignals = windows ? Deno.test.ignore : Deno.test;
+
+function placesOf({ env }: Home): Places {
+  return findPlaces(Deno.build.os, (name) => env[name]);
+}
+
+/** A file with a code, of a user's own. */
+function codeFile({ path }: Home, text: string): string {
+  const file = `${path}/code`;
+  Deno.writeTextFileSync(file, text);
+  return file;
+}
+
+interface Opened extends AsyncDisposable {
+  readonly server: Program;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Opens a room of this user, at a free port if no other is given. */
+async function open(home: Home, args: readonly string[] = [], env = {}): Promise<Opened> {
+  const port = args.includes("--port") ? [] : ["--port", "0"];
+  const server = new Program(["serve", ...port, ...args], { home, env });
+  try {
+    const line = await server.stdout.lineLike(/^listening \S+:\d+$/);
+    const address = line.replace("listening ", "");
+    const port = Number(address.split(":").at(-1));
+    return { server, address, port, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** The code that a room has printed. */
+async function codeOf({ server }: Opened): Promise<string> {
+  return (await server.stdout.lineLike(/^code /)).replace("code ", "");
+}
+
+/** Enters and leaves. */
+function visit(options: ProgramOptions, name: string, ...args: string[]): Promise<Result> {
+  return run(["join", "--name", name, ...args], options);
+}
+
+function assertRefused({ code, stdout, stderr }: Result, ...sentences: string[]): void {
+  assertEquals([code, stdout], [1, ""], stderr);
+  for (const sentence of sentences) assertStringIncludes(stderr, sentence);
+}
+
+Deno.test("chat serve: prints address and code, and on its machine chat join needs neither", async () => {
+  using home = new Home();
+  await using room = await open(home);
+  const code = await codeOf(room);
+  assertMatch(code, /^[a-z]+ [a-z]+ [a-z]+ [a-z]+$/);
+  assert(code.split(" ").every((word) => WORDS.includes(word)));
+  const { code: exit, stderr } = await visit({ home }, "ada");
+  assertEquals(exit, 0, stderr);
+  assertStringIncludes(stderr, "here: ");
+  // A code that is given counts for more than the one that is found.
+  const env = { CHAT_CODE: "abandon ability able about" };
+  assertRefused(await visit({ home, env }, "ada"), "the code is wrong", "4 more tries");
+});
+
+Deno.test("chat join: what rooms have left that are closed, or are not what they were, does no harm", async () => {
+  using home = new Home();
+  await using room = await open(home);
+  const places = placesOf(home);
+  const hostname = "127.0.0.1";
+  // Other people have opened rooms where this user's have been, or run something else there.
+  await using unsealed = new TestRoom();
+  await using web = new Impostor((raw) =>
+    raw.write(new TextEncoder().encode("HTTP/1.1 200 OK\r\n"))
+  );
+  using other = new Home();
+  await using foreign = await open(other);
+  const ports = [1, unsealed.port, web.port, foreign.port];
+  for (const port of ports) leaveRoom(places, { hostname, port, code: "able able able able" });
+  Deno.writeTextFileSync(`${places.runtime}/room-7`, "{");
+  Deno.mkdirSync(`${places.runtime}/room-8`);
+  // All of them are newer.
+  const soon = new Date(Date.now() + 60_000);
+  for (const port of [...ports, 7]) Deno.utimeSync(`${places.runtime}/room-${port}`, soon, soon);
+  const { code, stderr } = await visit({ home }, "ada");
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stderr, room.address);
+});
+
+Deno.test("chat join: another user needs the code, however it is typed; a wrong one is told", async () => {
+  using operator = new Home();
+  using home = new Home();
+  await using room = await open(operator);
+  const words = (await codeOf(room)).split(" ");
+  const { address } = room;
+  // Nothing was left for this user.
+  assertRefused(
+    await visit({ home }, "ada", address),
+    `Cannot join ${address} without its code: the room is sealed`,
+    "chat: hint: Give it in the environment as CHAT_CODE, or in a file with --code-file FILE",
+  );
+  const typed = `  ${words[0]!.toUpperCase()}-${words[1]}   ${words[2]} -\t${
+    words[3]!.toUpperCase()
+  } `;
+  const fromEnvironment = await visit({ home, env: { CHAT_CODE: typed } }, "ada", address);
+  assertEquals(fromEnvironment.code, 0, fromEnvironment.stderr);
+  const file = codeFile(home, `${words.join("-")}\r\nwhat follows is for people\r\n`);
+  const fromFile = await visit({ home }, "ada", address, "--code-file", file, "--cipher", "sealed");
+  assertEquals(fromFile.code, 0, fromFile.stderr);
+  // What is given on the command line is the file: it counts for more than the environment.
+  const wrong = codeFile(home, words.toReversed().join(" "));
+  const env = { CHAT_CODE: words.join(" ") };
+  assertRefused(
+    await visit({ home, env }, "ada", address, "--code-file", wrong),
+    `Cannot join ${address}: the code is wrong`,
+    "There are 4 more tries in this minute. Ask for it again",
+  );
+  assertRefused(
+    await visit({ home, env: { CHAT_CODE: "able able able" } }, "ada", address),
+    "There are 3 more tries in this minute. A code has 4 words",
+  );
+  const none = await visit({ home }, "ada", address, "--code-file", `${home.path}/none`);
+  assertRefused(none, "Cannot read the code from");
+});
+
+Deno.test("chat join: where the room should be sealed, one that is not is refused", async () => {
+  using home = new Home();
+  await using room = new TestRoom();
+  const address = `127.0.0.1:${room.port}`;
+  const refused = `Cannot join ${address}: the room there is not sealed, as it should be`;
+  assertRefused(await visit({ home }, "ada", address, "--cipher", "sealed"), refused);
+  const env = { CHAT_CODE: "abandon ability able about" };
+  assertRefused(await visit({ home, env }, "ada", address), refused);
+  assertEquals(room.hub.size, 0);
+});
+
+Deno.test("chat: a room with a fixed code, from a file or the environment, does not print it", async () => {
+  using operator = new Home();
+  using home = new Home();
+  const code = "correct horse battery staple";
+  const file = codeFile(operator, "Correct-Horse battery  STAPLE\n");
+  const env = { CHAT_CODE: code };
+  {
+    // Served and joined in one.
+    await using room = await open(operator, ["--join", "--name", "ada", "--code-file", file]);
+    await room.server.stderr.lineLike(/^here: /);
+    await using ben = new Program(["join", room.address, "--name", "ben"], { home, env });
+    await ben.stderr.lineLike(/^here: /);
+    await ben.type("Right?\n");
+    assertEquals(await room.server.stdout.line(), "ben: Right?");
+    await ben.endInput();
+    assertEquals((await ben.result()).code, 0);
+    await room.server.endInput();
+    const { stdout, stderr } = await room.server.result();
+    assertEquals(stdout, `listening ${room.address}\nben: Right?\n`);
+    assert(!stderr.toLowerCase().includes("staple"), stderr);
+  }
+  await using room = await open(operator, [], env);
+  const { code: exit, stderr } = await visit({ home, env }, "ada", room.address);
+  assertEquals(exit, 0, stderr);
+  for (
+    const [bad, why] of [["able", "must have at least 8 characters"], ["", "is empty"]] as const
+  ) {
+    const given = codeFile(operator, `${bad}\n`);
+    assertRefused(
+      await run(["serve", "--port", "0", "--code-file", given], { home: operator }),
+      why,
+    );
+  }
+});
+
+Deno.test("chat join: an identity is made on first use, for its owner alone, and is the same from then on", async () => {
+  using home = new Home();
+  using operator = new Home();
+  await using room = await open(operator);
+  const env = { CHAT_CODE: await codeOf(room) };
+  const places = placesOf(home);
+  const path = `${places.config}/identity`;
+  assertEquals((await visit({ home, env }, "ada", room.address)).code, 0);
+  if (!windows) assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
+  const identity = Deno.readTextFileSync(path);
+  const { code } = await visit({ home, env }, "ada", room.address);
+  assertEquals([code, Deno.readTextFileSync(path)], [0, identity]);
+  assert(loadIdentity(places));
+  // What can't be read is not replaced: that would make somebody else of its owner.
+  for (const damage of ["", identity.slice(0, -9), identity + identity, "\0\0"]) {
+    Deno.writeTextFileSync(path, damage);
+    const result = await visit({ home, env }, "ada", room.address);
+    assertRefused(result, `Cannot use ${path}: it is damaged`, "Put back a copy of it");
+    assertEquals(Deno.readTextFileSync(path), damage);
+  }
+  Deno.writeTextFileSync(path, identity);
+  if (windows) return;
+  Deno.chmodSync(path, 0o644);
+  assertRefused(
+    await visit({ home, env }, "ada", room.address),
+    "other users",
+    `chmod 600 ${path}`,
+  );
+});
+
+Deno.test("chat join: a known name that comes with another key is told, also after a new start", async () => {
+  using operator = new Home();
+  using ada = new Home();
+  using mallory = new Home();
+  await using room = await open(operator);
+  const env = { CHAT_CODE: await codeOf(room) };
+  {
+    await using ben = new Program(["join", "--name", "ben"], { home: operator });
+    await ben.stderr.lineLike(/^here: /);
+    assertEquals((await visit({ home: ada, env }, "ada", room.address)).code, 0);
+    await ben.stderr.lineLike(/ada left/);
+  }
+  assertStringIncludes(loadKnownNames(placesOf(operator)).toString(), "\nada ");
+  await using ben = new Program(["join", "--name", "ben"], { home: operator });
+  await ben.stderr.lineLike(/^here: /);
+  await using false_ = new Program(["join", room.address, "--name", "ada"], { home: mallory, env });
+  await false_.stderr.lineLike(/^here: /);
+  await ben.stderr.lineLike(/ada\(!\) is not the ada that you know/);
+  await false_.type("it is me\n");
+  assertEquals(await ben.stdout.line(), "ada(!): it is me");
+});
+
+/** Ends a server without a warning, as a crash does. */
+async function crash({ server }: Opened): Promise<Result> {
+  server.signal("SIGKILL");
+  return await server.result();
+}
+
+/** What can be seen of a file: its bytes, and when they were written. */
+function look(path: string): unknown {
+  return [Deno.readFileSync(path), Deno.statSync(path).mtime];
+}
+
+Deno.test("chat serve --state: the code is the same after a crash, and is not printed again", async () => {
+  using operator = new Home();
+  using home = new Home();
+  const state = `${operator.path}/state`;
+  const env: Record<string, string> = {};
+  let port: number;
+  let kept: unknown;
+  {
+    await using room = await open(operator, ["--state", state]);
+    env["CHAT_CODE"] = await codeOf(room);
+    port = room.port;
+    kept = look(state);
+    if (!windows) assertEquals(Deno.statSync(state).mode! & 0o777, 0o600);
+    assert(!Deno.readTextFileSync(state).includes(env["CHAT_CODE"]));
+    const { code, stderr } = await visit({ home, env }, "ada", room.address);
+    assertEquals(code, 0, stderr);
+    await crash(room);
+  }
+  // At the same port; then at another: what joins on this machine finds the code in either case.
+  for (const where of [port, 0]) {
+    await using room = await open(operator, ["--state", state, "--port", String(where)]);
+    await room.server.stderr.lineLike(
+      /^chat: the room has the code that it had: .*state checks it$/,
+    );
+    const right = await visit({ home, env }, "ada", room.address);
+    assertEquals(right.code, 0, right.stderr);
+    const other = { CHAT_CODE: "abandon ability able about" };
+    assertRefused(await visit({ home, env: other }, "ada", room.address), "the code is wrong");
+    const { code, stderr } = await visit({ home: operator }, "bob");
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stderr, room.address);
+    const { stdout, stderr: said } = await crash(room);
+    assertEquals(stdout, `listening ${room.address}\n`);
+    assert(!said.includes(env["CHAT_CODE"]), said);
+    assertEquals(look(state), kept);
+  }
+});
+
+Deno.test("chat serve --state: where nobody knows the code any more, who has it can join, and give it again", async () => {
+  using first = new Home();
+  using operator = new Home();
+  const env = { CHAT_CODE: "correct horse battery staple" };
+  const state = `${operator.path}/state`;
+  {
+    // As with a code that was drawn, but it is not printed.
+    await using room = await open(first, ["--state", state], env);
+    assertEquals((await crash(room)).stdout, `listening ${room.address}\n`);
+  }
+  const kept = look(state);
+  const serve = ["serve", "--port", "0", "--state", state];
+  const other = { CHAT_CODE: "abandon ability able about" };
+  // Something of another room is at hand, which does not count.
+  leaveRoom(placesOf(operator), { hostname: "127.0.0.1", port: 1, code: other.CHAT_CODE });
+  {
+    await using room = await open(operator, ["--state", state]);
+    assertRefused(
+      await visit({ home: operator }, "ada"),
+      `Cannot join ${room.address} without its code: the room is sealed`,
+    );
+    const { code, stderr } = await visit({ home: operator, env }, "ada");
+    assertEquals(code, 0, stderr);
+    assertEquals((await crash(room)).stdout, `listening ${room.address}\n`);
+  }
+  // To join in one go somebody must know it, and nobody is there to be asked.
+  assertRefused(
+    await run([...serve, "--join"], { home: operator }),
+    "Cannot ask for the code: stdin is no terminal",
+    "Give it in the environment as CHAT_CODE",
+  );
+  // A code that is given must be the one.
+  const wrong = `Cannot use this code: it is not the one that ${state} checks`;
+  const file = codeFile(operator, other.CHAT_CODE);
+  assertRefused(await run(serve, { home: operator, env: other }), wrong, "name another file");
+  assertRefused(await run([...serve, "--code-file", file], { home: operator, env }), wrong);
+  const both = await run([...serve, "--join", "--name", "ada"], { home: operator, env });
+  assertEquals(both.code, 0, both.stderr);
+  assertStringIncludes(both.stderr, "here: ada");
+  assertEquals(look(state), kept);
+  // It was given once, so it is known here from now on.
+  await using room = await open(operator, ["--state", state, "--join", "--name", "ada"]);
+  await room.server.stderr.lineLike(/^here: /);
+});
+
+Deno.test("chat serve --state: no room is opened on a file that is not as it should be, and the file stays", async () => {
+  using home = new Home();
+  const state = `${home.path}/state`;
+  const serve = ["serve", "--port", "0", "--state", state];
+  {
+    await using room = await open(home, ["--state", state]);
+    await crash(room);
+  }
+  const good = Deno.readTextFileSync(state);
+  for (const damage of ["", good.slice(0, -9), good + good, "\0\0"]) {
+    Deno.writeTextFileSync(state, damage);
+    const before = look(state);
+    assertRefused(
+      await run(serve, { home }),
+      `Cannot use ${state}: it is damaged`,
+      "chat: hint: Put back a copy of it; or move it away, and tell everybody the new code",
+    );
+    assertEquals(look(state), before);
+  }
+  assertRefused(
+    await run(["serve", "--port", "0", "--state", `${home.path}/none/state`], { home }),
+    "its folder is not there",
+  );
+  if (windows) return;
+  Deno.writeTextFileSync(state, good);
+  Deno.chmodSync(state, 0o644);
+  assertRefused(await run(serve, { home }), "other users", `chmod 600 ${state}`);
+});
+
+Deno.test("chat serve --state: a room that could not be opened leaves no file, but for one that was there", async () => {
+  using home = new Home();
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const state = `${home.path}/state`;
+  const serve = ["serve", "--port", String(listener.addr.port), "--state", state];
+  assertRefused(await run(serve, { home }), "the port is in use");
+  const names = Array.from(Deno.readDirSync(home.path), ({ name }) => name);
+  assertEquals(names.filter((name) => name.startsWith("state")), []);
+  {
+    await using room = await open(home, ["--state", state]);
+    await crash(room);
+  }
+  const kept = look(state);
+  assertRefused(await run(serve, { home }), "the port is in use");
+  assertEquals(look(state), kept);
+});
+
+/** Reads, writes and lists when it gets a signal, with the rights that the program has by then. */
+const PROBE = `
+const path = new URL("probed", import.meta.url);
+const doings = {
+  read: () => Deno.readTextFileSync(path),
+  stat: () => Deno.statSync(path),
+  list: () => [...Deno.readDirSync(new URL(".", path))],
+  write: () => Deno.writeTextFileSync(path, "changed"),
+  create: () => Deno.writeTextFileSync(new URL("created", path), ""),
+  remove: () => Deno.removeSync(path),
+};
+Deno.addSignalListener("SIGUSR2", () => {
+  const results = Object.entries(doings).map(([name, doing]) => {
+    try {
+      doing();
+      return [name, "done"];
+    } catch (error) {
+      return [name, error.name];
+    }
+  });
+  console.error("probed " + JSON.stringify(Object.fromEntries(results)));
+});
+`;
+
+/** Runs the program from source with the probe in it, and has it probe once the room is open. */
+async function probe(home: Home, ...args: string[]): Promise<Record<string, string>> {
+  const script = `${home.path}/probe.js`;
+  Deno.writeTextFileSync(script, PROBE);
+  Deno.writeTextFileSync(`${home.path}/probed`, "before");
+  const flags = programFlags(config.tasks.chat.command);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", `--preload=${script}`, ...flags, "main.ts", "serve", ...args],
+    cwd: `${import.meta.dirname!}/../..`,
+    clearEnv: true,
+    env: home.env,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const [stdout, stderr] = [new Output(child.stdout), new Output(child.stderr)];
+  try {
+    // The last that is said before it waits for members; with --join, who is there.
+    await stderr.lineLike(args.includes("--join") ? /^here: / : /^chat: join it with/);
+    // It may be just about to give its rights up: a visitor is served after that.
+    if (!args.includes("--join")) assertEquals((await visit({ home }, "ada")).code, 0);
+    child.kill("SIGUSR2");
+    return JSON.parse((await stderr.lineLike(/^probed /)).replace("probed ", ""));
+  } finally {
+    child.kill("SIGKILL");
+    await child.stdin.close().catch(() => {});
+    await within("the end of the program", child.status);
+    await Promise.all([stdout.all(), stderr.all()]);
+  }
+}
+
+withSignals("chat serve: once it listens it can't read or write a file any more", async () => {
+  using home = new Home();
+  const cant = "NotCapable";
+  assertEquals(await probe(home, "--port", "0"), {
+    read: cant,
+    stat: cant,
+    list: cant,
+    write: cant,
+    create: cant,
+    remove: cant,
+  });
+  assertEquals(Deno.readTextFileSync(`${home.path}/probed`), "before");
+  // The probe finds what can be done: whoever joins keeps names, and so keeps the right to.
+  const joined = await probe(home, "--port", "0", "--join", "--name", "ada");
+  assertEquals(new Set(Object.values(joined)), new Set(["done"]));
+});
+
+onTerminal(
+  "chat join: asks for the code, hidden, until it is right; chat serve --ask-code likewise",
+  async () => {
+    using operator = new Home();
+    using home = new Home();
+    const code = "correct horse battery staple";
+    await using room = new Terminal({ env: operator.env });
+    room.run("serve", "--port", "0", "--ask-code");
+    await room.shows("The code of the room:");
+    room.type("Correct Horse Battery Staple\r");
+    await room.shows("the room is open and sealed");
+    const [, address] = /^listening (\S+)$/m.exec(room.rows.join("\n"))!;
+    await using ada = new Terminal({ env: home.env });
+    ada.run("join", address!, "--name", "ada");
+    await ada.shows(`The code of the room at ${address}:`);
+    ada.type("correct horse battery stable\r");
+    await ada.shows("the code is wrong");
+    await ada.shows("4 more tries");
+    await ada.shows(/code is wrong[^]*The code of the room at/);
+    // A line that is edited unseen.
+    ada.type(`nonsense\x15${code}äö\x7f\x7f\r`);
+    await ada.shows("nobody else is here");
+    for (const { rows } of [room, ada]) {
+      assert(!/staple|stable/i.test(rows.join("\n")), rows.join("\n"));
+    }
+    ada.type("/quit\r");
+    await ada.shows("exit code 0");
+    await ada.assertSane();
+    // Ctrl-C and Ctrl-D at the prompt end the program, and leave the terminal as it was.
+    for (const key of ["\x03", "\x04"]) {
+      ada.run("join", address!, "--name", "ada");
+      await ada.shows(`The code of the room at ${address}:`);
+      ada.type(`half a c${key}`);
+      await ada.shows("Cannot go on without the code");
+      await ada.shows("exit code 1");
+      await ada.assertSane();
+    }
+  },
+);
+
+onTerminal(
+  "chat serve --state --join: asks for a code that nobody knows any more, hidden, until it is right",
+  async () => {
+    using first = new Home();
+    using home = new Home();
+    const state = `${home.path}/state`;
+    {
+      const env = { CHAT_CODE: "correct horse battery staple" };
+      await using room = await open(first, ["--state", state], env);
+      await crash(room);
+    }
+    await using terminal = new Terminal({ env: home.env });
+    terminal.run("serve", "--port", "0", "--state", state, "--join", "--name", "ada");
+    await terminal.shows("The code of the room:");
+    terminal.type("correct horse battery stable\r");
+    await terminal.shows(/Cannot use this code[^]*The code of the room:/);
+    terminal.type("correct horse battery staple\r");
+    await terminal.shows("nobody else is here");
+    assert(!/staple|stable/i.test(terminal.rows.join("\n")));
+    terminal.type("/quit\r");
+    await terminal.shows("exit code 0");
+    await terminal.assertSane();
+  },
+);

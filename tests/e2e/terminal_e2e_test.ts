@@ -1,0 +1,348 @@
+// The program on a real pseudo-terminal, looked at through a terminal emulator.
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { home, Program } from "../support/program.ts";
+import { HOSTILE } from "../support/fake_terminal.ts";
+import { Terminal } from "../support/pty.ts";
+import { palette } from "../../ui/theme.ts";
+
+// Without a shell and its `stty` there is nothing to ask about the terminal's state.
+const onTerminal = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+
+/** Opens a room with its first member in a terminal: a sealed one, if nothing else is said. */
+async function serveAndJoin(
+  name: string,
+  ...args: string[]
+): Promise<{ terminal: Terminal; address: string }> {
+  const terminal = new Terminal();
+  terminal.run("serve", "--join", "--port", "0", "--name", name, ...args);
+  await terminal.shows("nobody else is here");
+  const [, address] = /you are \S+ in (\S+);/.exec(terminal.rows.join("\n"))!;
+  return { terminal, address: address! };
+}
+
+/** Enters a room; without an address it is the one that was opened last. The code is found. */
+async function join(
+  address: string | undefined,
+  name: string,
+  columns = 80,
+  ...args: string[]
+): Promise<Terminal> {
+  const terminal = new Terminal({ columns });
+  terminal.run("join", ...address === undefined ? [] : [address], "--name", name, ...args);
+  await terminal.shows(`you are ${name}`);
+  await terminal.shows("> ");
+  return terminal;
+}
+
+/** What was said, without times. */
+function talk(terminal: Terminal): string[] {
+  return terminal.rows.flatMap((row) => {
+    const [, name, text] = /^(?:\d\d:\d\d)? +(anna|ben) │ (.*)$/.exec(row) ?? [];
+    return name === undefined ? [] : `${name}: ${text}`;
+  });
+}
+
+for (
+  const [args, cipher, promise] of [
+    [[], "sealed", "only members can read it"],
+    [["--cipher", "xor"], "xor", "hides nothing"],
+  ] as const
+) {
+  const by = args.length === 0 ? "by default" : args.join(" ");
+  onTerminal(
+    `chat in two terminals: the original's conversation, the same on both screens, ${cipher} ${by}`,
+    async () => {
+      const { terminal: anna, address } = await serveAndJoin("anna", ...args);
+      await using _ = anna;
+      // Without an address, and without a code.
+      await using ben = await join(undefined, "ben");
+      await anna.shows("ben joined");
+      const conversation = [
+        "anna: So it starts!",
+        "ben: Right?",
+        "anna: Yep!",
+        "ben: Here we go!",
+      ];
+      for (const line of conversation) {
+        const [name, text] = line.split(": ");
+        (name === "anna" ? anna : ben).type(`${text}\r`);
+        // Without the mark of what is not confirmed by the room.
+        const said = `${name} │ ${text!.replaceAll("?", "[?]")}`;
+        for (const screen of [anna, ben]) {
+          await screen.shows(new RegExp(`^(?:\\d\\d:\\d\\d)? +${said}`, "m"));
+        }
+      }
+      for (const screen of [anna, ben]) assertEquals(talk(screen), conversation);
+      // The live area: which room, what protects it, and who is here.
+      for (const screen of [anna, ben]) {
+        await screen.shows(address);
+        await screen.shows(`${cipher}: ${promise} · 2 members · connected`);
+      }
+      ben.type("/quit\r");
+      await ben.shows("exit code 0");
+      await ben.assertSane();
+      await anna.shows("ben left");
+      anna.type("/quit\r");
+      await anna.shows("exit code 0");
+      await anna.assertSane();
+    },
+  );
+}
+
+onTerminal("chat join: Ctrl-C, Ctrl-D and signals leave a clean terminal", async () => {
+  const { server, address } = await Program.serve();
+  await using _ = server;
+  for (const [key, code] of [["\x03", 0], ["\x04", 0]] as const) {
+    await using terminal = await join(address, "anna");
+    terminal.type(key);
+    await terminal.shows(`exit code ${code}`);
+    assertEquals(terminal.rows.filter((row) => row.startsWith(">")), []);
+    await terminal.assertSane();
+  }
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+    await using terminal = await join(address, "anna");
+    terminal.signal(signal);
+    await terminal.shows("exit code 0");
+    await terminal.assertSane();
+  }
+  await using terminal = await join(address, "anna");
+  // Ctrl-C with a text takes the text only.
+  terminal.type("a line\x03");
+  await terminal.shows("Ctrl-C again to leave");
+  terminal.type("another");
+  await terminal.shows("> another");
+});
+
+onTerminal(
+  "chat join: a paste of many lines is one message, wide characters and emoji stay whole",
+  async () => {
+    const { terminal: anna, address } = await serveAndJoin("anna");
+    await using _ = anna;
+    await using ben = await join(address, "ben");
+    ben.type("\x1b[200~first 日本語\nsecond 👨‍👩‍👧\nthird\x1b[201~");
+    await ben.shows("third");
+    ben.type("\r");
+    await anna.shows(/ben │ first 日本語\n +│ second .*\n +│ third/);
+    assert(!anna.rows.join("\n").includes("ben │ second"));
+  },
+);
+
+onTerminal(
+  "chat join: on 20 columns, lines are joined, undone, killed and found again",
+  async () => {
+    const { terminal: anna, address } = await serveAndJoin("anna");
+    await using _ = anna;
+    await using ben = new Terminal({ columns: 20 });
+    ben.run("join", address, "--name", "ben");
+    await ben.shows("sealed");
+    await ben.shows("> ");
+    ben.type("one 👨‍👩‍👧x\x7f\\\r");
+    ben.type("two mistaken\x1f\x17three\r");
+    await anna.shows(/ben │ one .*\n +│ three$/m);
+    ben.type("other words\r");
+    await anna.shows("│ other words");
+    ben.type("\x12thr");
+    await ben.shows("search: thr");
+    ben.type("\x01four \r");
+    await anna.shows(/│ one .*\n +│ four three$/m);
+    ben.type("kept\x15said \x19\r");
+    await anna.shows("│ said kept");
+    ben.type("\x1b[200~a\rb\x1b[201~");
+    await ben.shows("pasted 2 lines");
+    ben.type("\x03\x03");
+    await ben.shows("exit code 0");
+    await ben.assertSane();
+  },
+);
+
+onTerminal("chat join: what is typed survives what arrives meanwhile", async () => {
+  const { terminal: anna, address } = await serveAndJoin("anna");
+  await using _ = anna;
+  await using ben = await join(address, "ben");
+  ben.type("half a th");
+  await ben.shows("> half a th");
+  anna.type("hello\r");
+  await ben.shows("anna │ hello");
+  ben.type("ought\r");
+  await anna.shows("ben │ half a thought");
+});
+
+onTerminal("chat join: the same conversation reads well at 20, 80 and 200 columns", async () => {
+  const { terminal: anna, address } = await serveAndJoin("anna");
+  await using _ = anna;
+  await using narrow = await join(address, "ben", 20);
+  await using wide = await join(address, "carl", 200);
+  const words = "some words that are too many for a row of twenty columns";
+  await using eve = await Program.join(address, "eve", "--json");
+  // Three who have come one after the other are one row on the first screen.
+  await anna.shows("ben, carl and eve joined");
+  const text = `hi *anna*\n${words}\n\x1b[2J\u202eben joined`;
+  await eve.type(`${JSON.stringify({ type: "say", text })}\n`);
+  await eve.type(`${JSON.stringify({ type: "say", text: "bye" })}\n`);
+  await anna.shows(
+    /eve │ hi \*anna\*\n +│ some .*columns\n +│ ␛\[2J\\u\{202e\}ben joined\n(?:\d\d:\d\d)? +│ bye/,
+  );
+  await wide.shows(/eve │ hi \*anna\*\n +│ some .* columns\n/);
+  // Where the minute has changed meanwhile, the name has a row of its own.
+  await narrow.shows(/eve:\s+hi \*anna\*\n +some words that(?: are)?\n/);
+});
+
+/** Says it, as a program does. */
+async function say(program: Program, ...texts: string[]): Promise<void> {
+  for (const text of texts) await program.type(`${JSON.stringify({ type: "say", text })}\n`);
+}
+
+onTerminal("chat join: controls of others are shown, not obeyed", async () => {
+  const { terminal: anna, address } = await serveAndJoin("anna");
+  await using _ = anna;
+  await using ben = await Program.join(address, "ben", "--json");
+  await say(ben, "\x1b[2J\x1b]0;title\x07 gone?");
+  await anna.shows("ben │ ␛[2J␛]0;title␇ gone?");
+  assertStringIncludes(anna.rows.join("\n"), "nobody else is here");
+});
+
+onTerminal(
+  "chat join: every control, sequence and bidi control, and a megabyte of marks, leave screens of 20, 80 and 200 columns whole",
+  async () => {
+    const { server, address } = await Program.serve("--cipher", "xor");
+    await using _ = server;
+    await using narrow = await join(address, "anna", 20);
+    await using middle = await join(address, "ben", 80);
+    await using wide = await join(address, "carl", 200);
+    await using eve = await Program.join(address, "eve", "--json");
+    const screens = [narrow, middle, wide];
+    for (const screen of screens) screen.obeyed = [];
+    await say(eve, ...HOSTILE, "said all");
+    for (const screen of screens) {
+      await screen.shows("said all");
+      assertEquals(screen.obeyed, []);
+      const rows = screen.history.join("\n");
+      // Nothing was erased, and nothing is there that does more than be seen.
+      assertStringIncludes(rows, "you are");
+      assertStringIncludes(rows, "␛[2J");
+      assertMatch(rows, /\\u\{202e\}/);
+      assert(!/[\p{Bidi_Control}\u2028\u2029\ufeff]/u.test(rows));
+    }
+    // Two bytes each: five messages.
+    const marks = "\u0301".repeat(104_858);
+    await say(eve, ...Array.from({ length: 5 }, () => marks), "and unharmed");
+    for (const screen of screens) {
+      await screen.shows("unharmed");
+      assertEquals(screen.obeyed, []);
+      screen.type("still here");
+      await screen.shows(/^> still here$/m);
+    }
+  },
+);
+
+onTerminal(
+  "chat join: none of 2,000 messages at once is lost, and keys are seen meanwhile",
+  async () => {
+    const { server, address } = await Program.serve("--cipher", "xor", "--rate", "0");
+    await using _ = server;
+    await using anna = await join(address, "anna");
+    await using eve = await Program.join(address, "eve", "--json");
+    const texts = Array.from({ length: 2000 }, (_, i) => `number ${i}.`);
+    const said = say(eve, ...texts);
+    await anna.shows("number ");
+    anna.type("typed");
+    await anna.shows("> typed");
+    await said;
+    await anna.shows("number 1999.");
+    const numbers = anna.history.flatMap((row) => /│ number (\d+)\.$/.exec(row)?.[1] ?? []);
+    assertEquals(numbers.map(Number), texts.map((_, i) => i));
+  },
+);
+
+onTerminal(
+  "chat join: out of sight, one's own name rings and what comes is unread; --quiet is quiet",
+  async () => {
+    const { server, address } = await Program.serve("--cipher", "xor");
+    await using _ = server;
+    await using anna = await join(address, "anna");
+    await using ben = await join(address, "ben", 80, "--quiet");
+    await using eve = await Program.join(address, "eve", "--json");
+    const screens = [anna, ben];
+    for (const screen of screens) {
+      // What a terminal tells when its window goes out of sight; and a key, to see that it was read.
+      screen.type("\x1b[Ox");
+      await screen.shows(/^> x$/m);
+      screen.type("\x7f\x1b[O");
+      await screen.shows(/^>\s*$/m);
+      screen.obeyed = [];
+    }
+    await say(eve, "nobody in particular", "@anna, @ben!");
+    for (const screen of screens) {
+      await screen.shows("connected · 2 unread");
+      await screen.shows("@anna, @ben!");
+    }
+    assertEquals(anna.obeyed, ["bell"]);
+    assertEquals(ben.obeyed, []);
+    anna.type("\x1b[I");
+    await anna.shows(/connected$/m);
+  },
+);
+
+onTerminal("chat join --plain: lines and nothing else, nothing is drawn anew", async () => {
+  const { server, address } = await Program.serve("--cipher", "xor");
+  await using _ = server;
+  await using anna = new Terminal({ columns: 20 });
+  anna.run("join", address, "--name", "anna", "--plain");
+  await anna.shows("here: ");
+  const before = anna.output.length;
+  await using eve = await Program.join(address, "eve", "--json");
+  await say(eve, ...HOSTILE, "*said* all");
+  await anna.shows("eve: *said* all");
+  // deno-lint-ignore no-control-regex
+  assert(!/[\x00-\x08\x0b-\x1f\x7f-\x9f]/.test(anna.output.slice(before).replaceAll("\r\n", "\n")));
+  assertEquals(anna.history.includes("eve joined"), true);
+});
+
+onTerminal(
+  "chat join: a theme is what the option says, else the file, until another is typed",
+  async () => {
+    const { server, address } = await Program.serve("--cipher", "xor");
+    await using _ = server;
+    const file = `${home.path}/dark.toml`;
+    await Deno.writeTextFile(file, 'theme = "dark"\ntime = "off"\n');
+    const names = (theme: "dark" | "light") => palette(theme).names;
+    await using anna = await join(address, "anna", 80, "--config", file);
+    await using ben = await join(address, "ben", 80, "--config", file, "--theme", "light");
+    await using eve = await Program.join(address, "eve", "--json");
+    await say(eve, "one");
+    await anna.shows(/^ +eve │ one$/m);
+    await ben.shows(/^ +eve │ one$/m);
+    const colored = anna.colorOf("eve │ one") !== undefined;
+    if (colored) {
+      assert(names("dark").includes(anna.colorOf("eve │ one")!));
+      assert(names("light").includes(ben.colorOf("eve │ one")!));
+    }
+    anna.type("/theme light\r");
+    await anna.shows("theme: light");
+    ben.type("/theme mono\r/time short\r");
+    await ben.shows("times: short");
+    await say(eve, "two");
+    await anna.shows("eve │ two");
+    await ben.shows(/^\d\d:\d\d +eve │ two$/m);
+    if (colored) assert(names("light").includes(anna.colorOf("eve │ two")!));
+    assertEquals(ben.colorOf("eve │ two"), undefined);
+  },
+);
+
+onTerminal("chat join: the server's end is told, and what was typed is not lost", async () => {
+  const { server, address } = await Program.serve();
+  await using _ = server;
+  await using terminal = await join(address, "anna");
+  terminal.type("unsent");
+  await terminal.shows("> unsent");
+  server.signal("SIGTERM");
+  await terminal.shows("the server has stopped; what you write is kept");
+  await terminal.shows("> unsent");
+  terminal.type("\r");
+  await terminal.shows("anna │ unsent");
+  terminal.type("/quit\r");
+  await terminal.shows("not confirmed: unsent");
+  await terminal.shows("exit code 0");
+  await terminal.assertSane();
+});

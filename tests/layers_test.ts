@@ -1,0 +1,484 @@
+// Holds the program to its import table: which folder may import which, and which files may use which API.
+// ARCHITECTURE.md shows the same table to readers. Each rule has a planted violation that proves that it can fail.
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+
+/** A file's path from the project's root, and its source without comments. */
+type Sources = ReadonlyMap<string, string>;
+
+/**
+ * What each folder may import besides itself, `text/` and `errors.ts`: a folder, or one file. A file at the root
+ * that has a folder of its name belongs to that folder.
+ */
+const FOLDERS: Readonly<Record<string, readonly string[]>> = {
+  text: [],
+  "errors.ts": [],
+  "room.ts": [],
+  cipher: [],
+  protocol: [],
+  terminal: [],
+  pictures: ["terminal"],
+  files: ["room.ts", "protocol", "cipher.ts"],
+  server: ["protocol", "cipher.ts", "cipher/opaque.ts"],
+  client: ["room.ts", "protocol", "cipher", "files"],
+  ui: ["room.ts", "cipher.ts", "terminal", "pictures/graphics.ts", "files/paths.ts"],
+  classic: [
+    "room.ts",
+    "protocol",
+    "cipher.ts",
+    "client/handshake.ts",
+    "client/roster.ts",
+    "server/adapter.ts",
+    "server/hub.ts",
+    "ui/plain_lines.ts",
+  ],
+  cli: [
+    "room.ts",
+    "cipher",
+    "protocol",
+    "terminal",
+    "pictures",
+    "files",
+    "server",
+    "client",
+    "ui",
+    "classic",
+  ],
+  "main.ts": ["cli"],
+};
+
+/** Every folder may import these. */
+const COMMON = ["text", "errors.ts"];
+
+/** The project file, which has the version. */
+const CONFIG = "deno.json";
+
+/**
+ * What the server may take from modules that can do more than it may: from the classic cipher the public key,
+ * which it hands out; from OPAQUE its own half of a login, which has no key of the room.
+ */
+const GRANTED: Readonly<Record<string, readonly string[]>> = {
+  "cipher.ts": ["drawPublicKey", "privateKey"],
+  "cipher/opaque.ts": ["AdmissionRecord", "answerLogin"],
+};
+
+/**
+ * What modules of the server may take from libraries with which a room could be read: checking a resumption's
+ * proof needs an HMAC, and an HMAC decrypts nothing.
+ */
+const GRANTED_CRYPTO: Readonly<Record<string, readonly string[]>> = {
+  "protocol/resume.ts": ["createHmac", "timingSafeEqual"],
+};
+
+/** Modules that can read a room, or the user's own files: the server must not reach them. */
+const CLIENTS_ALONE =
+  /^(?:cipher\/(?!opaque\.ts|codes\.ts)|files\/|client|protocol\/(?:envelope|file_messages)\.ts|cli\/|classic\/)/;
+
+/** APIs that only the edges may use, and which edges. */
+const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
+  { what: /\bDeno\.args\b/, files: ["main.ts"] },
+  { what: /\bDeno\.(?:exit|exitCode|env)\b/, files: ["main.ts", "cli/serve.ts"] },
+  // The terminal's only one is that of its size.
+  { what: /\bDeno\.addSignalListener\b/, files: ["cli/serve.ts", "ui/screen.ts"] },
+  // `note` and `print` of output.ts do that.
+  { what: /\bconsole\.|(?<!#)\b(?:alert|confirm|prompt)\(/, files: [] },
+  {
+    what: /\bDeno\.(?:stdin|stdout|stderr)\b/,
+    files: ["cli/serve.ts", "cli/output.ts", "ui/screen.ts", "terminal/prompt.ts"],
+  },
+  { what: /\.setRaw\(/, files: ["ui/screen.ts", "terminal/prompt.ts"] },
+  { what: /\bDeno\.permissions\b/, files: ["cli/serve.ts"] },
+  { what: /\bnew Worker\b/, files: ["pictures/pictures.ts"] },
+  // Foreign code that takes hostile files apart runs there, and nowhere else.
+  { what: /"@cf-wasm\/photon"/, files: ["pictures/worker.ts"] },
+  // The user's own files, files that are sent and received, and the file that a code is read from.
+  {
+    what: /\bDeno\.(?:open|create|read\w*File)\w*\(/,
+    files: [
+      "files/private_file.ts",
+      "files/system_disk.ts",
+      "cli/serve.ts",
+      "pictures/pictures.ts",
+    ],
+  },
+  {
+    what: /\bDeno\.readDir\w*\(/,
+    files: ["cli/home.ts", "files/user_files.ts", "files/system_disk.ts"],
+  },
+  {
+    what: /\bDeno\.(?:write\w*File|mkdir|rename|link|symlink|chmod|truncate)(?:Sync)?\b/,
+    files: ["files/private_file.ts", "files/system_disk.ts"],
+  },
+  // The metrics' only one is a socket that a killed server has left.
+  {
+    what: /\bDeno\.remove(?:Sync)?\b/,
+    files: ["files/private_file.ts", "files/system_disk.ts", "server/metrics_http.ts"],
+  },
+  { what: /\bDeno\.(?:listen|listenTls)\b/, files: ["server.ts"] },
+  { what: /\bDeno\.serve\b/, files: ["server/metrics_http.ts"] },
+  // The metrics' only one asks whether such a socket is dead.
+  {
+    what: /\bDeno\.(?:connect|connectTls)\b|\bfetch\(|\bWebSocket\b/,
+    files: ["client/handshake.ts", "server/metrics_http.ts"],
+  },
+];
+
+/** Files that may know the system and the time. All others compute: bytes in, bytes out. */
+const EDGES = new Set([
+  "main.ts",
+  "server.ts",
+  "client.ts",
+  "classic/member.ts",
+  "cli/home.ts",
+  "cli/output.ts",
+  "cli/room_state.ts",
+  "cli/serve.ts",
+  "client/handshake.ts",
+  "client/outbox.ts",
+  "files/private_file.ts",
+  "files/system_disk.ts",
+  "files/transfers.ts",
+  "files/user_files.ts",
+  "pictures/pictures.ts",
+  "protocol/connection.ts",
+  "server/metrics_http.ts",
+  "terminal/prompt.ts",
+  "ui/screen.ts",
+]);
+
+// A time that was passed in has the type Date; code that makes one, or asks it for something, is found.
+const IMPURE =
+  /\bDeno\.|\b(?:setTimeout|setInterval|performance|fetch|console|Worker|localStorage)\b|\bnew Date\b|\bDate\s*[.(]|\bMath\.random\b|"node:(?!crypto")/;
+
+/** Modules that few verbs need: they are imported when they are needed, so that nobody else waits for them. */
+const LATE = [
+  "cli/serve.ts",
+  "cli/completions.ts",
+  "cli/config.ts",
+  "classic/crack.ts",
+  "pictures/pictures.ts",
+];
+
+interface Import {
+  /** A path from the project's root, or a package's name. */
+  from: string;
+  /** The text between `import` and `from`. */
+  names: string;
+  /** `import type`: it is gone when the program runs. */
+  isType: boolean;
+  /** By `import()` or as a worker. */
+  isLate: boolean;
+}
+
+const root = new URL("../", import.meta.url);
+
+/** All modules of the program; tests, their helpers and tools are none. */
+function readProgram(): Sources {
+  const sources = new Map<string, string>();
+  const walk = (folder: string): void => {
+    for (const { name, isDirectory } of Deno.readDirSync(new URL(folder || ".", root))) {
+      const path = folder + name;
+      if (isDirectory) {
+        if (!/^(?:tests|tools|bench|docs|dist|coverage|node_modules|\..*)$/.test(name)) {
+          walk(`${path}/`);
+        }
+      } else if (name.endsWith(".ts") && !/(?:_test|\.d)\.ts$/.test(name)) {
+        sources.set(path, stripComments(Deno.readTextFileSync(new URL(path, root))));
+      }
+    }
+  };
+  walk("");
+  return sources;
+}
+
+/** Comments end at most at the end of a line that has a quote in it: strings stay complete. */
+function stripComments(source: string): string {
+  return source.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/[^\n]*/g, "$1");
+}
+
+/** Imports and re-exports of the module at `path`, types included; `import()` too, and workers. */
+function importsOf(path: string, source: string): Import[] {
+  const statements = source.matchAll(
+    /^(?:import|export)\s+(?:([^;"]*?)\s*\bfrom\s*)?"([^"]+)"|\b(?:import|new Worker\(new URL)\(\s*([^)]*?)\s*\)/gm,
+  );
+  return Array.from(statements, ([, names, from, dynamic]) => {
+    if (from !== undefined) {
+      return {
+        names: names ?? "",
+        from: resolve(path, from),
+        isType: /^type\b/.test(names ?? ""),
+        isLate: false,
+      };
+    }
+    const literal = /^"([^"]+)"/.exec(dynamic!);
+    // An import that cannot be read cannot be checked.
+    if (!literal) throw new TypeError(`${path}: import(${dynamic}) hides what it imports`);
+    return { names: "*", from: resolve(path, literal[1]!), isType: false, isLate: true };
+  });
+}
+
+function resolve(path: string, from: string): string {
+  return from.startsWith(".") ? new URL(from, `file:///${path}`).pathname.slice(1) : from;
+}
+
+/** The single names in the text between `import` and `from`. */
+function namesIn(names: string): string[] {
+  return names.replace(/[{}]/g, "").replace(/^type\b/, "").split(",")
+    .map((name) => name.replace(/\btype\b/, "").trim()).filter((name) => name !== "");
+}
+
+/** The folder that a file belongs to; a file at the root without one stands for itself. */
+function folderOf(path: string): string {
+  const [first, rest] = path.split("/");
+  if (rest !== undefined) return first!;
+  const name = path.replace(/\.ts$/, "");
+  return Object.hasOwn(FOLDERS, name) ? name : path;
+}
+
+function isLocal(from: string): boolean {
+  return from.endsWith(".ts");
+}
+
+/** `path` and all that it imports, and so on. */
+function closure(sources: Sources, path: string, found: Set<string> = new Set()): Set<string> {
+  if (found.has(path)) return found;
+  found.add(path);
+  for (const { from } of importsOf(path, sources.get(path) ?? "")) {
+    if (isLocal(from)) closure(sources, from, found);
+  }
+  return found;
+}
+
+/** The server's own modules and all that they reach. */
+function serverClosure(sources: Sources): Set<string> {
+  const found = new Set<string>();
+  for (const path of sources.keys()) {
+    if (folderOf(path) === "server") closure(sources, path, found);
+  }
+  return found;
+}
+
+/** Each rule returns its violations, one sentence each. */
+const RULES: Readonly<Record<string, (sources: Sources) => string[]>> = {
+  "a folder imports only what the table allows": (sources) => {
+    const found: string[] = [];
+    for (const [path, source] of sources) {
+      const own = folderOf(path);
+      const may = FOLDERS[own];
+      if (!may) {
+        found.push(`${path} is in no folder of the table`);
+        continue;
+      }
+      for (const { from } of importsOf(path, source)) {
+        if (!isLocal(from)) {
+          if (from.endsWith(".json") && from !== CONFIG) found.push(`${path} imports ${from}`);
+          continue;
+        }
+        const folder = folderOf(from);
+        const fits = folder === own ||
+          [...COMMON, ...may].some((one) => one === folder || one === from);
+        if (!fits) found.push(`${path} imports ${from}`);
+      }
+    }
+    return found;
+  },
+
+  "no cycle goes through folders": (sources) => {
+    const arrows = arrowsOf(sources);
+    const found: string[] = [];
+    const visit = (folder: string, way: readonly string[]): void => {
+      if (way.includes(folder)) {
+        found.push([...way.slice(way.indexOf(folder)), folder].join(" -> "));
+        return;
+      }
+      for (const next of arrows.get(folder) ?? []) visit(next, [...way, folder]);
+    };
+    for (const folder of arrows.keys()) visit(folder, []);
+    return found;
+  },
+
+  "main.ts reaches every module": (sources) => {
+    const reached = closure(sources, "main.ts");
+    return [...sources.keys()].filter((path) => !reached.has(path))
+      .map((path) => `${path} is part of nothing`);
+  },
+
+  "the server reaches nothing that could read a room, or the user's files": (sources) => {
+    const found: string[] = [];
+    const granted: string[] = [];
+    for (const path of serverClosure(sources)) {
+      if (CLIENTS_ALONE.test(path)) found.push(`the server reaches ${path}`);
+      for (const { from, names } of importsOf(path, sources.get(path) ?? "")) {
+        if (!/^(?:node:crypto|@noble\/)/.test(from)) continue;
+        for (const name of namesIn(names)) {
+          if (GRANTED_CRYPTO[path]?.includes(name)) granted.push(`${path} ${name}`);
+          else found.push(`${path}, which the server reaches, imports ${name} from ${from}`);
+        }
+      }
+    }
+    return [...found, ...unused(GRANTED_CRYPTO, granted)];
+  },
+
+  "of cipher.ts and OPAQUE the server imports only the granted names": (sources) => {
+    const found: string[] = [];
+    const granted: string[] = [];
+    for (const path of serverClosure(sources)) {
+      if (folderOf(path) === "cipher") continue;
+      for (const { from, names } of importsOf(path, sources.get(path) ?? "")) {
+        const grant = GRANTED[from];
+        if (!grant) continue;
+        for (const name of namesIn(names)) {
+          if (grant.includes(name)) granted.push(`${from} ${name}`);
+          else found.push(`${path} imports ${name} from ${from}`);
+        }
+      }
+    }
+    return [...found, ...unused(GRANTED, granted)];
+  },
+
+  "only the edges know the system and the time": (sources) => {
+    const found: string[] = [];
+    for (const [path, source] of sources) {
+      const [used] = IMPURE.exec(source) ?? [];
+      if (used !== undefined && !EDGES.has(path)) found.push(`${path} uses ${used}`);
+      if (used === undefined && EDGES.has(path)) found.push(`${path} need not be an edge`);
+    }
+    return found;
+  },
+
+  "printing, exiting, arguments, pipes, files and sockets each have their files": (sources) => {
+    const found: string[] = [];
+    for (const { what, files } of RESERVED) {
+      for (const [path, source] of sources) {
+        const uses = what.test(source);
+        if (uses && !files.includes(path)) found.push(`${path} uses ${what}`);
+        if (!uses && files.includes(path)) found.push(`${path} does not need ${what}`);
+      }
+    }
+    return found;
+  },
+
+  "modules that few verbs need are imported late": (sources) => {
+    const found: string[] = [];
+    for (const [path, source] of sources) {
+      for (const { from, isType, isLate } of importsOf(path, source)) {
+        if (LATE.includes(from) && !isType && !isLate) found.push(`${path} imports ${from} early`);
+      }
+    }
+    return found;
+  },
+};
+
+/** Grants that nobody uses: each is one too many. */
+function unused(grants: Readonly<Record<string, readonly string[]>>, used: string[]): string[] {
+  return Object.entries(grants).flatMap(([path, names]) => names.map((name) => `${path} ${name}`))
+    .filter((grant) => !used.includes(grant)).map((grant) => `nobody uses the grant ${grant}`);
+}
+
+/** Which folders each folder imports; the common ones are left out. */
+function arrowsOf(sources: Sources): Map<string, Set<string>> {
+  const arrows = new Map<string, Set<string>>();
+  for (const [path, source] of sources) {
+    const own = folderOf(path);
+    const others = arrows.get(own) ?? new Set();
+    arrows.set(own, others);
+    for (const { from } of importsOf(path, source)) {
+      const folder = folderOf(from);
+      if (isLocal(from) && folder !== own && !COMMON.includes(folder)) others.add(folder);
+    }
+  }
+  return arrows;
+}
+
+/** For each rule, a file and the source that is added to it, and a part of the violation that is then found. */
+const PLANTED: Readonly<Record<keyof typeof RULES, readonly [string, string, string][]>> = {
+  "a folder imports only what the table allows": [
+    ["text/width.ts", 'import "../protocol.ts";', "text/width.ts imports protocol.ts"],
+    ["ui/theme.ts", 'import "../client.ts";', "ui/theme.ts imports client.ts"],
+    ["terminal/undo.ts", 'import "../room.ts";', "terminal/undo.ts imports room.ts"],
+    ["server/hub.ts", 'import "../cipher/keys.ts";', "server/hub.ts imports cipher/keys.ts"],
+    ["room.ts", 'import "./tests/support/pty.ts";', "room.ts imports tests/support/pty.ts"],
+    ["extra/a.ts", "", "extra/a.ts is in no folder of the table"],
+  ],
+  "no cycle goes through folders": [
+    ["protocol.ts", 'import "./server.ts";', "protocol -> server -> protocol"],
+  ],
+  "main.ts reaches every module": [["text/lonely.ts", "", "text/lonely.ts is part of nothing"]],
+  "the server reaches nothing that could read a room, or the user's files": [
+    ["server/hub.ts", 'import "../cipher/sealed.ts";', "the server reaches cipher/sealed.ts"],
+    [
+      "protocol/connection.ts",
+      'import { createDecipheriv } from "node:crypto";',
+      "imports createDecipheriv",
+    ],
+  ],
+  "of cipher.ts and OPAQUE the server imports only the granted names": [
+    [
+      "server/hub.ts",
+      'import { XorCipher } from "../cipher.ts";',
+      "server/hub.ts imports XorCipher",
+    ],
+  ],
+  "only the edges know the system and the time": [
+    ["text/emoji.ts", "const now = Date.now();", "text/emoji.ts uses Date."],
+    ["cipher/aead.ts", 'import "node:fs";', "cipher/aead.ts uses"],
+  ],
+  "printing, exiting, arguments, pipes, files and sockets each have their files": [
+    ["server.ts", "console.log(1);", "server.ts uses"],
+    ["client.ts", "Deno.exit(1);", "client.ts uses"],
+  ],
+  "modules that few verbs need are imported late": [
+    ["main.ts", 'import "./cli/config.ts";', "main.ts imports cli/config.ts early"],
+  ],
+};
+
+const program = readProgram();
+
+for (const [rule, check] of Object.entries(RULES)) {
+  Deno.test(`layers: ${rule}`, () => {
+    assert(program.size > 80);
+    assertEquals(check(program), []);
+  });
+
+  Deno.test(`layers: a violation is found of: ${rule}`, () => {
+    for (const [path, added, expected] of PLANTED[rule]!) {
+      const planted = new Map(program).set(path, `${program.get(path) ?? ""}\n${added}`);
+      const found = check(planted);
+      assert(found.some((one) => one.includes(expected)), `${expected}: found ${found.join("; ")}`);
+    }
+  });
+}
+
+Deno.test("layers: the arrows between folders", () => {
+  const arrows = arrowsOf(program);
+  for (const [folder, others] of [...arrows].sort()) {
+    console.log(`${folder} -> ${[...others].sort().join(", ") || "nothing"}`);
+  }
+  assertEquals([...arrows.keys()].sort(), Object.keys(FOLDERS).sort());
+});
+
+Deno.test("layers: imports are found in whatever way they are written", () => {
+  const source = stripComments(`
+// import "./not.ts";
+/** import { no } from "./neither.ts"; */
+import "./a.ts";
+import b, { type B } from "./b.ts"; // from "./no.ts"
+import type { C } from "./c.ts";
+import * as d from "./d.ts";
+import {
+  e,
+  type E,
+} from "./e.ts";
+export { f } from "./f.ts";
+export * from "./g.ts";
+import h from "./h.json" with { type: "json" };
+const i = await import("./i.ts");
+const j = new Worker(new URL("./j.ts", import.meta.url));
+export const from = "https://example.org/";
+`);
+  assertEquals(
+    importsOf("x/y.ts", source).map(({ from }) => from).join(" "),
+    "x/a.ts x/b.ts x/c.ts x/d.ts x/e.ts x/f.ts x/g.ts x/h.json x/i.ts x/j.ts",
+  );
+  assertThrows(() => importsOf("x/y.ts", "await import(name)"), TypeError, "hides");
+});

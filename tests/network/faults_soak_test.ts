@@ -1,0 +1,524 @@
+// Many talk through networks that break all the time. What each was shown is checked against the room's log,
+// message by message: nothing lost, nothing twice, one order, and each gap told as large as it was.
+
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { Backoff } from "../../client/backoff.ts";
+import { type Client, join } from "../../client.ts";
+import { ChatError } from "../../errors.ts";
+import { FAULT_KINDS, type FaultKind, FaultProxy, generator } from "../support/fault_proxy.ts";
+import type { Hub } from "../../server/hub.ts";
+import { Identity, KnownNames } from "../../cipher/identity.ts";
+import { TestRoom, within } from "../support/loopback.ts";
+import { type AdmissionRecord, register } from "../../cipher/opaque.ts";
+import { frameSize, Type } from "../../protocol.ts";
+import type { RoomEvent } from "../../room.ts";
+
+/** They talk for so long; a few seconds show most, CI takes more. */
+const SECONDS = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "3");
+const SEED = Number(Deno.env.get("CHAT_SOAK_SEED") ?? "2428");
+/** How many there are behind bad networks; one more has a good one. */
+const CROWD = 10;
+/** Of these, so many only listen. */
+const QUIET = 3;
+/** So many lose their networks again and again for longer than the server waits for them. */
+const UNLUCKY = 2;
+/** How many messages of each may be unconfirmed. */
+const WINDOW = 3;
+/** Long enough to come back through such networks, most times; short enough to be waited for. */
+const GRACE_MS = 2_000;
+/**
+ * Bytes within which a connection breaks: in its handshake, in the midst of a message, or behind some. A sealed
+ * room takes more of them for a login and for each profile, and a core some 0.2 seconds for each login: with less,
+ * nobody would do anything but log in.
+ */
+const WITHIN = {
+  xor: [4 * 1024, 64 * 1024, 512 * 1024, 2 * 1024 * 1024],
+  sealed: [32 * 1024, 64 * 1024, 512 * 1024, 2 * 1024 * 1024],
+} as const;
+
+/** Something that was shown, and its place in the room's log. */
+interface Shown {
+  readonly at: number;
+  readonly what: string;
+}
+
+/** A frame of the room's log that carries a message. */
+interface Logged {
+  readonly from: number;
+  readonly at: number;
+}
+
+/** The room's log, as a member of the hub sees it that has no connection which could break. */
+class Recorder {
+  readonly messages: Logged[] = [];
+  /** How many of them there had been when a member came. */
+  readonly came = new Map<number, number>();
+  readonly #gone = new Set<number>();
+  #at: number;
+  #news = Promise.withResolvers<void>();
+  readonly leave: () => void;
+
+  constructor(hub: Hub) {
+    const fail = (_: string, message: string) => {
+      throw new Error(message);
+    };
+    const { member, start } = hub.join(new Uint8Array(0), {
+      wake: () => {
+        for (let bytes = member.take(); bytes; bytes = member.take()) this.#read(bytes);
+      },
+      cut: fail,
+      drop: fail,
+    });
+    this.#at = start.room;
+    this.leave = () => hub.leave(member, 0);
+  }
+
+  /** What is waited for may have come about without it. */
+  wake(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
+  }
+
+  /** How many messages of a member there are. */
+  count(id: number): number {
+    return this.messages.filter(({ from }) => from === id).length;
+  }
+
+  /** Resolves when a member has gone. */
+  async gone(id: number): Promise<void> {
+    await this.until(`the end of member ${id}`, () => this.#gone.has(id));
+  }
+
+  /** Resolves when the condition holds, which what comes to the log brings about. */
+  async until(what: string, condition: () => boolean): Promise<void> {
+    while (!condition()) await within(what, this.#news.promise);
+  }
+
+  #read(bytes: Uint8Array): void {
+    for (let start = 0; start < bytes.length;) {
+      const size = frameSize(bytes.subarray(start));
+      const view = new DataView(bytes.buffer, bytes.byteOffset + start, size);
+      const [type, id] = [view.getUint8(4), view.getUint32(5)];
+      if (type === Type.MESSAGE) this.messages.push({ from: id, at: this.#at });
+      if (type === Type.JOINED) this.came.set(id, this.messages.length);
+      if (type === Type.LEFT) this.#gone.add(id);
+      start += size;
+      this.#at += size;
+    }
+    this.wake();
+  }
+}
+
+/** Who has said it, and its number among all that this one has said. */
+function numbersOf(what: string): [sender: number, number: number] {
+  const [sender, number] = what.split(/\D+/).slice(-2).map(Number);
+  return [sender!, number!];
+}
+
+/** What is said: long, in one of twenty, and never the same. */
+function textOf(what: string, seed: number): string {
+  const [sender, number] = numbersOf(what);
+  const random = generator(seed, sender, 1000 + number);
+  const [limit, filling] = [
+    random(20) === 0 ? 100_000 : random(4) === 0 ? 4_000 : 80,
+    ["x", "ü", "🙂"][random(3)]!,
+  ];
+  return `${what} ${filling.repeat(random(limit) / filling.length + 1)}`;
+}
+
+/** A client's time as one member. */
+interface Session {
+  readonly id: number;
+  /** What it has sent to the room, and sends again where it is not known to have arrived. */
+  readonly said: string[];
+  /** How many messages before it were missed, as it was told. */
+  readonly missed: number;
+}
+
+/** A real client that notes what it is told, and checks what it can. */
+class Talker {
+  readonly name: string;
+  readonly client: Client;
+  readonly sessions: Session[] = [];
+  readonly shown: Shown[] = [];
+  /** What was shown to it alone. */
+  readonly direct: string[] = [];
+  /** What was confirmed of that which it has said; what was taken for whom. */
+  readonly confirmed: string[] = [];
+  readonly delivered: { readonly to: number; readonly what: string }[] = [];
+  /** To whom something could not be delivered. */
+  readonly refused: number[] = [];
+  /** Messages of one to this one alone that are missing before others, by the ids that both had then. */
+  readonly missing: { readonly from: number; readonly self: number; readonly count: number }[] = [];
+  resumptions = 0;
+  readonly #index: number;
+  readonly #seed: number;
+  readonly #random: (limit: number) => number;
+  readonly #said = new Map<number, string>();
+  #count = 0;
+  #ended: Promise<void>;
+  #news = Promise.withResolvers<void>();
+
+  private constructor(client: Client, index: number, seed: number) {
+    this.name = `talker${index}`;
+    this.client = client;
+    this.#index = index;
+    this.#seed = seed;
+    this.#random = generator(seed, index, 99);
+    this.#ended = client.run((event) => this.#hear(event));
+    // Told when it is waited for, not before.
+    this.#ended.catch(() => {});
+  }
+
+  static async join(
+    port: number,
+    index: number,
+    seed: number,
+    code: string | undefined,
+  ): Promise<Talker> {
+    const random = generator(seed, index, 98);
+    const self = { identity: Identity.generate(), knownNames: new KnownNames() };
+    for (;;) {
+      try {
+        const client = await join({
+          hostname: "127.0.0.1",
+          port,
+          name: `talker${index}`,
+          ...(code !== undefined && { code }),
+          self: () => self,
+          retryMs: Infinity,
+          backoff: new Backoff(() => random(1_000_000) / 1_000_000, { baseMs: 20, capMs: 200 }),
+          pingMs: 200,
+          deadMs: 1_000,
+          handshakeMs: 2_000,
+          finishMs: 1_000,
+          receiverMs: 1_000,
+        });
+        return new Talker(client, index, seed);
+      } catch (error) {
+        // Who is not in yet does not try again by itself.
+        if (!(error instanceof ChatError)) throw error;
+      }
+    }
+  }
+
+  /** Resolves when the condition holds, which its events bring about. */
+  async until(what: string, condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      await within(`${what} at ${this.name}`, Promise.race([this.#news.promise, this.#ended]));
+    }
+  }
+
+  /** What it waits for may have come about without an event. */
+  wake(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
+  }
+
+  /** Talks until it is enough. */
+  async talk(enough: () => boolean): Promise<void> {
+    while (!enough()) {
+      while (this.client.pending.length < WINDOW) this.#sayNext();
+      await this.until("a confirmation", () => enough() || this.client.pending.length < WINDOW);
+    }
+  }
+
+  say(what: string, to?: number): void {
+    const text = textOf(what, this.#seed);
+    const ref = to === undefined ? this.client.say(text) : this.client.tell(to, text);
+    this.#said.set(ref, what);
+    if (to === undefined) this.sessions.at(-1)!.said.push(what);
+  }
+
+  async leave(): Promise<void> {
+    this.client.leave();
+    await within(`the end of ${this.name}`, this.#ended);
+  }
+
+  #sayNext(): void {
+    const what = `${this.#index}:${++this.#count}`;
+    const others = this.client.members.filter(({ self, name }) => !self && /^talker/.test(name));
+    const to = others[this.#random(3 * others.length + 1)];
+    if (this.#random(50) === 0) {
+      this.client.rename(`talker${this.#index}${"abcdefgh"[this.#random(8)]}`);
+    }
+    this.say(to ? `direct ${what}` : what, to?.id);
+  }
+
+  #hear(event: RoomEvent): void {
+    switch (event.type) {
+      case "welcome":
+        this.sessions.push({ id: event.self.id, said: [], missed: 0 });
+        break;
+      case "connected": {
+        if (event.resumed) {
+          this.resumptions++;
+          break;
+        }
+        const said = this.client.pending.filter(({ to, text }) => !to && !text.startsWith("direct"))
+          .map(({ ref }) => this.#said.get(ref)!);
+        assert(event.missed !== undefined);
+        this.sessions.push({ id: event.self.id, said, missed: event.missed });
+        break;
+      }
+      case "message": {
+        const what = this.#check(event);
+        this.shown.push({ at: event.at, what });
+        if (event.ref === undefined) break;
+        assertEquals(this.#said.get(event.ref), what);
+        this.confirmed.push(what);
+        break;
+      }
+      case "direct":
+        this.direct.push(this.#check(event));
+        if (event.missing > 0) {
+          const { id: self } = this.sessions.at(-1)!;
+          this.missing.push({ from: event.from.id, self, count: event.missing });
+        }
+        break;
+      case "delivered":
+        this.delivered.push({ to: event.to.id, what: this.#said.get(event.ref)! });
+        break;
+      case "undelivered":
+        this.refused.push(event.to.id);
+        break;
+      case "unreadable":
+      case "otherkey":
+      case "warning":
+        throw new Error(`${this.name} was told: ${JSON.stringify(event)}`);
+      case "ended":
+        assertEquals(event.ending, { reason: "left" }, this.name);
+        break;
+    }
+    this.wake();
+  }
+
+  /** Somebody's words are as they were said; returns what identifies them. */
+  #check({ type, text, missing }: RoomEvent & { type: "message" | "direct" }): string {
+    const what = /^(?:direct |the end )?\d+:\d+/.exec(text)![0];
+    // Not with `assertEquals`: nobody wants to see these.
+    assert(text === textOf(what, this.#seed), `${what} is not what was said`);
+    if (type === "message") assertEquals(missing, 0, `before ${what} at ${this.name}`);
+    return what;
+  }
+}
+
+/** What was said in each message of the log: a client's sessions say what theirs were. */
+function readLog(log: readonly Logged[], talkers: readonly Talker[]): string[] {
+  const said = new Map(
+    talkers.flatMap(({ sessions }) => sessions.map(({ id, said }) => [id, said.values()] as const)),
+  );
+  return log.map(({ from, at }) => {
+    const next = said.get(from)?.next();
+    assert(next && !next.done, `member ${from} has not said what stands at ${at}`);
+    return next.value;
+  });
+}
+
+/** What a client must have been shown, as its sessions and the gaps between them say. */
+function expectShown(
+  { sessions }: Talker,
+  { messages, came }: Recorder,
+  contents: readonly string[],
+): Shown[] {
+  const shown: Shown[] = [];
+  /** The last of each sender. */
+  const last = new Map<number, number>();
+  for (const [i, { id }] of sessions.entries()) {
+    const next = sessions[i + 1];
+    const start = came.get(id)!;
+    const end = next ? came.get(next.id)! - next.missed : contents.length;
+    assert(start <= end, `member ${id} has been told of a gap that is larger than its time`);
+    for (let n = start; n < end; n++) {
+      const what = contents[n]!;
+      const [sender, number] = numbersOf(what);
+      // What is said again is for those who have missed it; but who has heard what the sender said behind it
+      // came in between, and was told of a gap with it.
+      if (number <= (last.get(sender) ?? 0)) continue;
+      last.set(sender, number);
+      shown.push({ at: messages[n]!.at, what });
+    }
+  }
+  return shown;
+}
+
+function check(talkers: readonly Talker[], recorder: Recorder): void {
+  const contents = readLog(recorder.messages, talkers);
+  const steady = talkers.filter(({ sessions }) => sessions.length === 1);
+  for (const talker of talkers) {
+    const { name, shown, sessions } = talker;
+    assertEquals(shown, expectShown(talker, recorder, contents), `what was shown to ${name}`);
+    const all = new Set(shown.map(({ what }) => what));
+    assertEquals(all.size, shown.length, `${name} was shown something twice`);
+    if (sessions.length > 1) continue;
+    // Who had no gap has all that anybody saw confirmed from its coming on.
+    const first = recorder.messages[recorder.came.get(sessions[0]!.id)!]!.at;
+    for (const other of talkers) {
+      const places = new Map(other.shown.map(({ at, what }) => [what, at]));
+      for (const what of other.confirmed) {
+        if (places.get(what)! >= first) assert(all.has(what), `${name} was not shown ${what}`);
+      }
+    }
+  }
+  const told = new Set(talkers.flatMap(({ delivered }) => delivered.map(({ what }) => what)));
+  for (const { name, direct } of talkers) {
+    assertEquals(new Set(direct).size, direct.length, `${name} was told something twice`);
+  }
+  // To one alone nothing is missing but what its sender was told could not be delivered.
+  for (const { name, missing } of talkers) {
+    for (const { from, self } of missing) {
+      const gaps = missing.filter((gap) => gap.from === from && gap.self === self);
+      const sender = talkers.find(({ sessions }) => sessions.some(({ id }) => id === from))!;
+      assertLessOrEqual(
+        gaps.reduce((sum, { count }) => sum + count, 0),
+        sender.refused.filter((to) => to === self).length,
+        `messages of ${sender.name} that are missing at ${name}`,
+      );
+    }
+  }
+  // What was delivered to who had no gap was shown to it, and to nobody else.
+  const receivers = new Map(
+    talkers.flatMap((talker) => talker.direct.map((what) => [what, talker] as const)),
+  );
+  const byId = new Map(steady.map((talker) => [talker.sessions[0]!.id, talker]));
+  for (const { delivered } of talkers) {
+    for (const { to, what } of delivered) {
+      const receiver = byId.get(to);
+      if (receiver) assertEquals(receivers.get(what)?.name, receiver.name, what);
+    }
+  }
+  assert(told.size > 0);
+}
+
+/** Everybody has everything: who was away when a last word was said is back for another. */
+async function settle(talkers: readonly Talker[], witness: Talker): Promise<void> {
+  await Promise.all(
+    talkers.map((talker) =>
+      talker.until("the last confirmation", () => talker.client.pending.length === 0)
+    ),
+  );
+  for (let n = 1;; n++) {
+    const end = `the end ${CROWD}:${1_000_000 + n}`;
+    const before = talkers.map(({ sessions }) => sessions.length);
+    witness.say(end);
+    const has = (talker: Talker) => talker.shown.at(-1)?.what === end;
+    await Promise.all(
+      talkers.map((talker, i) =>
+        talker.until(end, () => has(talker) || talker.sessions.length > before[i]!)
+      ),
+    );
+    if (talkers.every(has)) return;
+  }
+}
+
+async function soak(seed: number, admission?: AdmissionRecord, code?: string): Promise<string> {
+  const ranges = WITHIN[admission ? "sealed" : "xor"];
+  await using room = new TestRoom({
+    graceMs: GRACE_MS,
+    awayMs: 200,
+    finishMs: 1_000,
+    // A login that breaks counts as a try with a wrong code, and all come from one address: here a minute
+    // of that count is a second.
+    now: () => 60 * performance.now(),
+    ...(admission && { admission }),
+  });
+  const recorder = new Recorder(room.hub);
+  await using stack = new AsyncDisposableStack();
+  const proxies = await Promise.all(
+    Array.from({ length: CROWD }, async (_, i) =>
+      stack.use(
+        await FaultProxy.start(room, {
+          seed: seed + i,
+          within: ranges[i % ranges.length]!,
+          stallMs: 3_000,
+        }),
+      )),
+  );
+  const count = (kind: FaultKind) => proxies.reduce((sum, { counts }) => sum + counts[kind], 0);
+  try {
+    const witness = await Talker.join(room.port, CROWD, seed, code);
+    const crowd: Talker[] = [];
+    // One after the other: all logins together take this one thread longer than each may take.
+    for (const [i, { port }] of proxies.entries()) {
+      crowd.push(await Talker.join(port, i, seed, code));
+    }
+    const talkers = [...crowd, witness];
+    const start = performance.now();
+    let lostEchoes = 0;
+    const isOver = () =>
+      performance.now() - start > 1000 * SECONDS && lostEchoes > 0 &&
+      FAULT_KINDS.every((kind) => count(kind) > 0);
+    const talking = crowd.slice(QUIET).map((talker) => talker.talk(isOver));
+    // Away for too long: one who listens, and one who talks.
+    const losing = Array.from({ length: UNLUCKY }, async (_, n) => {
+      const i = n === 0 ? 0 : CROWD - n;
+      const [talker, proxy] = [crowd[i]!, proxies[i]!];
+      do {
+        const { length } = talker.sessions;
+        const { id } = talker.sessions.at(-1)!;
+        if (n > 0) {
+          // The room has something of it, and it does not learn that: it will say it again.
+          const { length: heard } = talker.confirmed;
+          const before = recorder.count(id);
+          proxy.cutAll("stall", "down");
+          const isTaken = () => recorder.count(id) - before > talker.confirmed.length - heard;
+          const isLost = () => talker.client.link.state !== "connected";
+          await recorder.until("a message", () => isTaken() || isLost() || isOver());
+          if (isTaken()) lostEchoes++;
+        }
+        proxy.down();
+        proxy.cutAll();
+        await recorder.gone(id);
+        await proxy.up();
+        await talker.until("its return", () => talker.sessions.length > length);
+        // Then it has its session for some time.
+        const shown = talker.shown.length + 20;
+        await talker.until("messages", () => talker.shown.length >= shown || isOver());
+      } while (!isOver());
+    });
+    await Promise.all(talking);
+    for (const one of [recorder, ...crowd]) one.wake();
+    await Promise.all(losing);
+    for (const proxy of proxies) proxy.calm();
+    await settle(talkers, witness);
+
+    check(talkers, recorder);
+    const names = (talker: Talker) => talker.client.members.map(({ id, name }) => `${id} ${name}`);
+    for (const talker of crowd) assertEquals(names(talker), names(witness));
+    const gaps = talkers.flatMap(({ sessions }) => sessions.slice(1).map(({ missed }) => missed));
+    const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+    assert(sum(gaps) > 0);
+    const resumptions = sum(talkers.map((talker) => talker.resumptions));
+    assert(resumptions > 0);
+    const again = recorder.messages.length - new Set(witness.shown.map(({ what }) => what)).size;
+    assert(again > 0);
+    const figures =
+      `${witness.shown.length} messages, ${again} of them said again, ${
+        sum(talkers.map(({ shown }) => shown.length))
+      } shown, ${sum(talkers.map(({ delivered }) => delivered.length))} direct ones, ` +
+      `${resumptions} resumptions, ${gaps.length} gaps of ${sum(gaps)} messages, ` +
+      `${talkers.filter(({ sessions }) => sessions.length === 1).length} of ${talkers.length} ` +
+      `without a gap; ${FAULT_KINDS.map((kind) => `${kind} ${count(kind)}`).join(", ")}`;
+
+    await Promise.all(talkers.map((talker) => talker.leave()));
+    recorder.leave();
+    while (room.sessions > 0) await room.told(room.lines.length + 1);
+    assertEquals(room.hub.size, 0);
+    return figures;
+  } catch (error) {
+    const last = proxies.map(({ faults }, i) => `${i}: ${JSON.stringify(faults.slice(-3))}`);
+    console.log(`seed ${seed}; the last faults of each:\n${last.join("\n")}`);
+    throw error;
+  }
+}
+
+const CODE = "abandon ability able about";
+
+for (const cipher of ["xor", "sealed"] as const) {
+  Deno.test(`Client and Server: through breaking networks all are shown all, once, in one order, or told of the gap, ${cipher}`, async () => {
+    const start = performance.now();
+    const figures = cipher === "xor" ? await soak(SEED) : await soak(SEED, register(CODE), CODE);
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    console.log(`seed ${SEED}, ${seconds} s, ${cipher}: ${figures}`);
+  });
+}

@@ -1,0 +1,607 @@
+// What a sealed room promises to who comes back, against those who have overheard it, who change traffic, who
+// run the server, and members of ill will. `docs/security.md` has the promises.
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Backoff } from "../../client/backoff.ts";
+import { SealedCipher } from "../../cipher/sealed.ts";
+import type { JoinOptions } from "../../client.ts";
+import type { Connection } from "../../protocol/connection.ts";
+import { enter as enterByLogin, reenter, type Ticket } from "../../client/handshake.ts";
+import { decodeEnvelope, encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
+import { ChatError } from "../../errors.ts";
+import { Guest, Impostor, Raw, TestRoom, within } from "../support/loopback.ts";
+import type { Log } from "../../server/hub.ts";
+import { MAX_SEQ, type Numbering } from "../../protocol/message_ids.ts";
+import { register } from "../../cipher/opaque.ts";
+import {
+  encodeError,
+  encodeFrame,
+  encodeGreeting,
+  encodeHave,
+  encodeHello,
+  encodeResume,
+  type Frame,
+  MAX_FRAME,
+  parseError,
+  parseGreeting,
+  parseHello,
+  parseWelcome,
+  PREFACE,
+  type Resume,
+  Type,
+  VERSION,
+  type Welcome,
+} from "../../protocol.ts";
+import {
+  type Direction,
+  Relay,
+  type Strike,
+  strike,
+  STRIKES,
+  type Tamper,
+  type Target,
+  target,
+} from "../support/relay.ts";
+import { drawToken, proveResume } from "../../protocol/resume.ts";
+import { remarks } from "../../room.ts";
+import {
+  atOnce,
+  enter,
+  EXPORT_KEY,
+  playReturn,
+  PlayServer,
+  someone,
+  type Told,
+} from "../support/sealed_play.ts";
+
+// Each login takes a core some 0.2 seconds, on purpose: so there are few here, and one registration.
+const CODE = "abandon ability able about";
+const admission = register(CODE);
+
+const HOST = "127.0.0.1";
+/** Longer than any test. */
+const LONG_MS = 600_000;
+
+/** A room whose sessions outlive their connections. */
+function openRoom(): TestRoom {
+  return new TestRoom({ admission, graceMs: LONG_MS, awayMs: LONG_MS });
+}
+
+/** A real client that comes back at once. */
+function enterByCode(at: { port: number }, name: string): Promise<Guest> {
+  const options: Partial<JoinOptions> = {
+    code: CODE,
+    retryMs: LONG_MS,
+    backoff: new Backoff(() => 0),
+  };
+  return Guest.join(at, name, options);
+}
+
+/** A session over bare frames: its connection, and what its client would show to go on with it. */
+interface Bare extends AsyncDisposable {
+  readonly connection: Connection;
+  readonly ticket: Ticket & { readonly token: string };
+}
+
+async function next(connection: Connection): Promise<Frame> {
+  for (;;) {
+    const frame = connection.decoder.next();
+    if (frame) return frame;
+    const more = await within("a frame", connection.fill());
+    if (!more) throw new Error("The connection ended before a frame came");
+  }
+}
+
+/** Resolves when the server has read all that was sent to it. */
+async function settled(connection: Connection): Promise<void> {
+  connection.send(encodeFrame(Type.PING, 0));
+  while ((await next(connection)).type !== Type.PONG);
+}
+
+/** Joins, and makes the session last. */
+async function begin({ port }: { port: number }, name: string): Promise<Bare> {
+  const entrance = await enterByLogin({ hostname: HOST, port, name, code: CODE });
+  const { connection, id, sessionKey, welcome } = entrance;
+  let { room, own } = welcome;
+  for (let isIn = false; !isIn;) {
+    const { type, bytes } = await next(connection);
+    isIn = type === Type.JOINED;
+    if (isIn) room += bytes.length;
+    else own += bytes.length;
+  }
+  connection.send(encodeHave(own));
+  await settled(connection);
+  const ticket = { id, sessionKey, token: welcome.token!, room, own };
+  return {
+    connection,
+    ticket,
+    [Symbol.asyncDispose]: () => Promise.resolve(connection.close()),
+  };
+}
+
+/** Goes on with a session over bare frames; undefined if the server says that it is gone. */
+async function resume(
+  { port }: { port: number },
+  ticket: Ticket,
+  signal?: AbortSignal,
+): Promise<{ connection: Connection; welcome: Welcome } | undefined> {
+  const place = { hostname: HOST, port, handshakeMs: LONG_MS, ...(signal && { signal }) };
+  return await reenter(place, ticket);
+}
+
+/** Sends a HELLO as it is, after the preface; returns the code that it is refused with. */
+async function refusal(room: { port: number }, hello: Uint8Array): Promise<string> {
+  await using raw = await Raw.connect(room);
+  await raw.write(PREFACE, hello);
+  return parseError((await raw.frameOf(Type.ERROR)).body).code;
+}
+
+// ---- who has overheard ----
+
+Deno.test("Server: who has overheard a whole session, its resumption too, can't go on with it, and does not disturb it", async () => {
+  await using room = openRoom();
+  await using relay = new Relay(room);
+  await using ada = await enterByCode(relay, "ada");
+  await using ben = await enterByCode(room, "ben");
+  const comeBack = async () => {
+    await relay.cut();
+    assertEquals((await ada.next("connected")).resumed, true);
+  };
+  await comeBack();
+  // HAVE behind the resumption uses up the token before, so both kinds are at hand.
+  await relay.saw("up", Type.HAVE, 2);
+  await ada.say("back");
+
+  const frames = (direction: Direction, type: number) =>
+    relay.passed.filter((p) => p.direction === direction && p.frame.type === type)
+      .map(({ frame }) => frame);
+  const hello = frames("up", Type.HELLO)[1]!;
+  const overheard = parseHello(hello.body).resume!;
+  const nonce = parseGreeting(frames("down", Type.GREETING)[1]!.body);
+  assert(nonce.cipher === "sealed" && nonce.nonce && overheard.proof);
+  const [first, newest] = frames("down", Type.WELCOME).map(({ body }) => parseWelcome(body));
+  assertEquals(overheard.token, first!.token);
+  const { token } = newest!;
+  assert(token && token !== first!.token);
+
+  const { proof, ...claim } = overheard;
+  const tries: Record<string, Uint8Array> = {
+    "the same HELLO": hello.bytes,
+    "the new token with the old proof": encodeResume({ ...overheard, token }),
+    "the new token without a proof": encodeResume({ ...claim, token }),
+    "the new token with the session's first proof": encodeResume({
+      ...claim,
+      token,
+      proof: parseHello(frames("up", Type.HELLO)[0]!.body).proof!,
+    }),
+    "a proof with the nonce as its key": encodeResume({
+      ...claim,
+      token,
+      proof: proveResume(new TextEncoder().encode(nonce.nonce), nonce.nonce, { ...claim, token }),
+    }),
+    "a proof of nothing": encodeResume({ ...claim, token, proof: "A".repeat(proof!.length) }),
+  };
+  for (const [name, bytes] of Object.entries(tries)) {
+    assertEquals(await refusal(room, bytes), "gone", name);
+  }
+  // Nobody has noticed, and the token is still its owner's.
+  assertEquals([room.hub.size, room.sessions], [2, 2]);
+  await ada.say("undisturbed");
+  assertEquals((await ben.next("message", ({ text }) => text === "undisturbed")).missing, 0);
+  await comeBack();
+  await ada.say("and again");
+  const kinds = ada.events.map(({ type }) => type);
+  assertEquals(kinds.filter((type) => type === "disconnected").length, 2);
+  assertEquals(ben.events.filter(({ type }) => type === "away" || type === "left"), []);
+});
+
+Deno.test("Server: a proof that is wrong or missing gets gone; it uses up no token and ends no session", async () => {
+  await using room = openRoom();
+  await using ada = await begin(room, "ada");
+  await using eve = await begin(room, "eve");
+  const { ticket } = ada;
+  const other = eve.ticket;
+  const flipped = (key: Uint8Array) => key.map((byte, i) => i === 63 ? byte ^ 1 : byte);
+  const wrong: Record<string, Ticket> = {
+    "with a key of nobody": { ...ticket, sessionKey: new Uint8Array(64) },
+    "with a bit of the key changed": { ...ticket, sessionKey: flipped(ticket.sessionKey!) },
+    // A member proves with what it has.
+    "with another member's key": { ...ticket, sessionKey: other.sessionKey },
+    "with another member's token": { ...ticket, token: other.token },
+    "with the room's key, which all members have": { ...ticket, sessionKey: EXPORT_KEY },
+    "with a token of nobody": { ...ticket, token: drawToken() },
+  };
+  for (const [name, ticket] of Object.entries(wrong)) {
+    assertEquals(await resume(room, ticket), undefined, name);
+  }
+  const { token, room: at, own } = ticket;
+  const claim = { token, room: at, own };
+  const key = ticket.sessionKey!;
+  const proofs: Record<string, Partial<Resume>> = {
+    "none": {},
+    "over a nonce of its own": { proof: proveResume(key, drawToken(), claim) },
+    "too short": { proof: proveResume(key, drawToken(), claim).slice(0, -1) },
+  };
+  for (const [name, proof] of Object.entries(proofs)) {
+    assertEquals(await refusal(room, encodeResume({ ...claim, ...proof })), "gone", name);
+  }
+  // Both are where they were.
+  assertEquals([room.hub.size, room.sessions], [2, 2]);
+  await settled(ada.connection);
+  await settled(eve.connection);
+  const back = await resume(room, ticket);
+  assert(back);
+  back.connection.close();
+});
+
+Deno.test("Server: a token is good until HAVE has come behind the resumption, and then no more", async () => {
+  await using room = openRoom();
+  await using ada = await begin(room, "ada");
+  const { ticket } = ada;
+  const tokens = [ticket.token];
+  let connection: Connection | undefined;
+  const goOn = async (token: string) => {
+    const back = await resume(room, { ...ticket, token });
+    connection?.close();
+    connection = back?.connection;
+    if (back) tokens.push(back.welcome.token!);
+    return back !== undefined;
+  };
+  // Its WELCOME may have been lost, again and again.
+  assertEquals(await goOn(tokens[0]!), true);
+  assertEquals(await goOn(tokens[0]!), true);
+  assertEquals(await goOn(tokens[2]!), true);
+  connection!.send(encodeHave(ticket.own));
+  await settled(connection!);
+  // All were different, and the last one alone is left.
+  assertEquals(new Set(tokens).size, 4);
+  const last = connection!;
+  for (const token of tokens.slice(0, 3)) {
+    assertEquals(await resume(room, { ...ticket, token }), undefined);
+  }
+  await settled(last);
+  assertEquals(room.sessions, 1);
+  assertEquals(await goOn(tokens[3]!), true);
+  connection!.close();
+});
+
+Deno.test("Server: in an open room, whoever has overheard a token takes the session over", async () => {
+  await using room = new TestRoom({ graceMs: LONG_MS });
+  await using ada = await Raw.connect(room);
+  await ada.write(PREFACE, encodeHello({ version: VERSION, profile: new Uint8Array(0) }));
+  const { id, body } = await ada.frameOf(Type.WELCOME);
+  const { token, room: start, own } = parseWelcome(body);
+  const { length } = (await ada.frameOf(Type.JOINED)).bytes;
+  await ada.write(encodeHave(own), encodeFrame(Type.PING, 0));
+  await ada.frameOf(Type.PONG);
+  await using eve = await Raw.connect(room);
+  await eve.write(PREFACE, encodeResume({ token: token!, room: start + length, own }));
+  assertEquals((await eve.frameOf(Type.WELCOME)).id, id);
+  assertEquals(await ada.frames(), []);
+});
+
+// ---- who changes traffic ----
+
+/** Sets fields of a JSON body. */
+const withFields = (fields: Record<string, unknown>): Strike => ({ type, id, body }) => {
+  const value = JSON.parse(new TextDecoder().decode(body));
+  if (value.resume) Object.assign(value.resume, fields);
+  else Object.assign(value, fields);
+  return { now: [encodeFrame(type, id, new TextEncoder().encode(JSON.stringify(value)))] };
+};
+
+/** What of a resumption a relay may change without that it fails: none of it is looked at. */
+const UNSEEN = [
+  /^(GREETING|HELLO): id \d+$/,
+  // Where it goes on and as whom is checked; what it may be resumed with is not, nor what is counted.
+  /^WELCOME: (bit flipped .*|repeated( later)?)$/,
+  // What comes behind is for who reads on.
+  /^GREETING: repeated later$/,
+];
+
+/** What leaves the client waiting for the rest: it is told to give up. */
+const WAITS = /: (dropped|behind the next|length \+ 1)$/;
+/** Who has let a resumption through can end the session in its client's name, as at any other time. */
+const ENDS = /^HELLO: repeated( later)?$/;
+
+Deno.test("Server: whatever a relay does to a resumption, it can't move it, and the session is not lost", async () => {
+  await using room = openRoom();
+  await using ada = await begin(room, "ada");
+  const { ticket } = ada;
+  // So that there is another place to be moved to.
+  ada.connection.send(encodeFrame(Type.MESSAGE, 0, new Uint8Array(8)));
+  await settled(ada.connection);
+  const { end } = room.hub.log;
+  const attacks: [string, Target, Strike][] = [
+    ["HELLO, from the start", target("up", Type.HELLO), withFields({ room: 0 })],
+    ["HELLO, from the end", target("up", Type.HELLO), withFields({ room: end })],
+    ["HELLO, own log", target("up", Type.HELLO), withFields({ own: 1 })],
+    ["HELLO, no proof", target("up", Type.HELLO), withFields({ proof: undefined })],
+    ["GREETING, nonce", target("down", Type.GREETING), withFields({ nonce: drawToken() })],
+    ["GREETING, no nonce", target("down", Type.GREETING), withFields({ nonce: undefined })],
+    ["WELCOME, room", target("down", Type.WELCOME), withFields({ room: end })],
+    ["WELCOME, own", target("down", Type.WELCOME), withFields({ own: 1 })],
+  ];
+  for (const type of ["GREETING", "HELLO", "WELCOME"] as const) {
+    const what = target(type === "HELLO" ? "up" : "down", Type[type]);
+    for (const [how, strike] of Object.entries(STRIKES)) {
+      const name = `${type}: ${how}`;
+      if (!ENDS.test(name)) attacks.push([name, what, strike]);
+    }
+  }
+  let refused = 0;
+  const taken: string[] = [];
+  for (const [name, what, how] of attacks) {
+    const { tamper, done } = strike(what, how);
+    const giveUp = new AbortController();
+    await using relay = new Relay(room, (frame, direction) => {
+      const pieces = tamper(frame, direction);
+      if (WAITS.test(name) && done().hit) giveUp.abort();
+      return pieces;
+    });
+    const back = await resume(relay, ticket, giveUp.signal).catch((error) => {
+      assert(error instanceof ChatError, `${name}: ${error}`);
+      return undefined;
+    });
+    assert(done().hit, name);
+    if (back) {
+      back.connection.close();
+      const { welcome } = back;
+      assertEquals([welcome.room, welcome.own], [ticket.room, ticket.own], name);
+      if (done().changed) taken.push(name);
+    } else refused++;
+    assertEquals([room.hub.size, room.sessions], [1, 1], name);
+  }
+  assertEquals(taken.filter((name) => !UNSEEN.some((pattern) => pattern.test(name))), []);
+  assert(refused > 60, `${refused} are too few`);
+  // The owner is not kept out.
+  const back = await resume(room, ticket);
+  assert(back);
+  back.connection.close();
+});
+
+const from = (id: number) => (frame: Frame) => frame.id === id;
+
+// In `playReturn` anna is member 1 and ben, who comes back through the relay, 2.
+const TARGETS: Readonly<Record<string, Target>> = {
+  "GREETING": target("down", Type.GREETING, 1),
+  "HELLO": target("up", Type.HELLO, 1),
+  "WELCOME": target("down", Type.WELCOME, 1),
+  "HAVE": target("up", Type.HAVE, 1),
+  "what ben says again": target("up", Type.MESSAGE, 3),
+  "own MESSAGE": target("down", Type.MESSAGE, 1, from(2)),
+  "MESSAGE": target("down", Type.MESSAGE, 1, from(1)),
+  "DIRECT": target("down", Type.DIRECT),
+  "ACK": target("down", Type.ACK),
+};
+
+Deno.test("sealed room: whatever a relay does to who comes back, nothing comes twice or false, and nothing is left out untold", async () => {
+  const told = new Set<Told>();
+  const attack = async (name: string, what: Target, how: Strike) => {
+    const { tamper, done } = strike(what, how);
+    const answer = await playReturn(() => tamper);
+    assert(done().hit, `${name} was not tried`);
+    if (!done().changed) assertEquals(answer, [], name);
+    for (const one of answer) told.add(one);
+  };
+  const attacks = Object.entries(TARGETS).flatMap(([where, what]) =>
+    Object.entries(STRIKES).map(([how, strike]) => [`${where}: ${how}`, what, strike] as const)
+  );
+  await atOnce(attacks, ([name, what, how]) => attack(name, what, how));
+  assertEquals([...told].sort(), ["ended", "missing", "unconfirmed", "unreadable"]);
+});
+
+/** Changes fields of the HELLO that resumes, and hides it in the WELCOME that answers. */
+function moving(change: (server: PlayServer, resume: Resume) => Partial<Resume>) {
+  return (server: PlayServer): Tamper => {
+    let asked: Resume | undefined;
+    return (frame, direction) => {
+      if (direction === "up" && frame.type === Type.HELLO) {
+        asked = parseHello(frame.body).resume;
+        if (asked) return withFields(change(server, asked))(frame, []).now!;
+      }
+      if (direction === "up" || frame.type !== Type.WELCOME || !asked) return [frame.bytes];
+      return withFields({ room: asked.room, own: asked.own })(frame, []).now!;
+    };
+  };
+}
+
+/** Changes the WELCOME that answers a resumption. */
+function welcoming(how: Strike) {
+  return () => strike(target("down", Type.WELCOME, 1), how).tamper;
+}
+
+Deno.test("sealed room: a server that goes on elsewhere than it was asked to, or counts wrongly, is always told of", async () => {
+  const ofBen = (server: PlayServer) => [...server.hub.members()].find(({ id }) => id === 2)!;
+  const lies: Record<string, (server: PlayServer) => Tamper> = {
+    "from the end of the room's log": moving(({ hub }) => ({ room: hub.log.end })),
+    "from the end of the own log": moving((server) => ({ own: ofBen(server).own.end })),
+    "from the end of both": moving((server) => ({
+      room: server.hub.log.end,
+      own: ofBen(server).own.end,
+    })),
+    // Where he was before what came last: his own message.
+    "once more from before": moving((server, { room }) => ({ room: before(server.hub.log, room) })),
+    "once more from the start of the own log": moving(() => ({ own: 0 })),
+    "as somebody else": welcoming((frame) => ({ now: [encodeFrame(frame.type, 1, frame.body)] })),
+    "nothing was taken": welcoming(withFields({ accepted: 0 })),
+    "less was taken": welcoming(withFields({ accepted: 2 })),
+    "more was taken": welcoming(withFields({ accepted: 4 })),
+    "more was taken than was sent": welcoming(withFields({ accepted: 5 })),
+    "other positions": welcoming(withFields({ room: 0, own: 0 })),
+  };
+  for (const [name, lie] of Object.entries(lies)) {
+    const told = await playReturn(lie);
+    assert(told.length > 0, name);
+  }
+  // Who does not lie is not told of.
+  assertEquals(await playReturn(moving(() => ({}))), []);
+});
+
+/** The place in a log of the frame that ends at this position. */
+function before(log: Log, position: number): number {
+  let at = position - 1;
+  while (!log.isBoundary(at)) at--;
+  return at;
+}
+
+Deno.test("Client: who is told falsely that its session is gone joins anew, with a gap that it shows; what it says again comes once", async () => {
+  await using room = openRoom();
+  let lost: "down" | "both" | undefined;
+  let lies = false;
+  let resumes = false;
+  const old: Uint8Array[] = [];
+  await using relay = new Relay(room, (frame, direction) => {
+    if (direction === "up" && frame.type === Type.HELLO) {
+      resumes = parseHello(frame.body).resume !== undefined;
+    }
+    if (frame.type === Type.MESSAGE && direction === "down" && !lies) {
+      // Of the lost ones her own alone: what she has not had would be no repetition.
+      if (!lost || frame.id === 1) old.push(frame.bytes);
+    }
+    if (lost === direction || lost === "both") return [];
+    if (!lies || direction === "up") return [frame.bytes];
+    if (frame.type === Type.WELCOME && resumes) return [encodeError("gone", "it is over")];
+    // Behind its coming anew, all that it has heard and said before is played to it again.
+    return frame.type === Type.JOINED ? [frame.bytes, ...old] : [frame.bytes];
+  });
+  await using ada = await enterByCode(relay, "ada");
+  await using ben = await enterByCode(room, "ben");
+  await ada.next("joined");
+  await ada.say("one");
+  await ben.say("two");
+  await ada.next("message", ({ text }) => text === "two");
+  // What the server has taken, and ada can't know of; what ben says meanwhile; what nobody has.
+  lost = "down";
+  ada.client.say("three");
+  await ben.next("message", ({ text }) => text === "three");
+  await ben.say("four");
+  lost = "both";
+  const said = relay.count("up", Type.MESSAGE);
+  ada.client.say("five");
+  await relay.saw("up", Type.MESSAGE, said + 1);
+  lies = true;
+  await relay.cut();
+  lost = undefined;
+  const back = await ada.next("connected");
+  assertEquals([back.resumed, back.missed], [false, 2]);
+  assertEquals(remarks(back, new Date()), ["connected again: 2 messages were missed here"]);
+  await ada.next("message", ({ text }) => text === "five");
+  await ben.next("message", ({ text }) => text === "five");
+  await ben.say("six");
+  await ada.next("message", ({ text }) => text === "six");
+  const texts = ({ events }: Guest) => events.flatMap((e) => e.type === "message" ? [e.text] : []);
+  assertEquals(texts(ben), ["one", "two", "three", "four", "five", "six"]);
+  assertEquals(texts(ada), ["one", "two", "three", "five", "six"]);
+  const missing = ({ events }: Guest) =>
+    events.flatMap((e) => e.type === "message" && e.missing > 0 ? [[e.text, e.missing]] : []);
+  assertEquals(missing(ben), []);
+  // For who plays "two" again says so that ben was heard there, and one is missing since.
+  assertEquals(missing(ada), [["six", 1]]);
+  assertEquals(ada.client.pending, []);
+  assertEquals(old.length, 3);
+});
+
+Deno.test("Client: a gap that is hidden from it is told by the next message of each who said something in it", async () => {
+  await using room = openRoom();
+  let lost = false;
+  let lies = false;
+  await using relay = new Relay(room, (frame, direction) => {
+    if (lost) return [];
+    if (!lies || direction === "up" || frame.type !== Type.WELCOME) return [frame.bytes];
+    const { members } = parseWelcome(frame.body);
+    if (members === 0) return [encodeError("gone", "it is over")];
+    // As if nobody had said anything: ada has counted one.
+    return withFields({ said: 1 })(frame, []).now!;
+  });
+  await using ada = await enterByCode(relay, "ada");
+  await using ben = await enterByCode(room, "ben");
+  await ada.next("joined");
+  await ben.say("one");
+  await ada.next("message");
+  lost = true;
+  await ben.say("two");
+  lies = true;
+  await relay.cut();
+  lost = false;
+  assertEquals((await ada.next("connected")).missed, 0);
+  await ben.say("three");
+  assertEquals((await ada.next("message", ({ text }) => text === "three")).missing, 1);
+});
+
+Deno.test("Client: who comes back to a server that is not sealed sends the preface alone, and waits for the true one", async () => {
+  await using room = openRoom();
+  await using relay = new Relay(room);
+  await using ada = await enterByCode(relay, "ada");
+  await using ben = await enterByCode(room, "ben");
+  await ada.next("joined");
+  const heard: Uint8Array[] = [];
+  await using impostor = new Impostor(async (raw) => {
+    assertEquals(await raw.preface(), PREFACE);
+    const greeting = { version: VERSION, maxFrame: MAX_FRAME, cipher: "xor", key: "7" } as const;
+    await raw.write(encodeGreeting(greeting));
+    for (const { bytes } of await raw.frames()) heard.push(bytes);
+  });
+  relay.redirect(impostor);
+  await relay.cut();
+  await ada.next("disconnected");
+  ada.client.say("for members only");
+  for (let n = 0; n < 3; n++) {
+    const { message } = await ada.next("waiting");
+    assert(message.includes("not sealed"), message);
+  }
+  relay.redirect(room);
+  await ben.next("message", ({ text }) => text === "for members only");
+  await impostor.served(3);
+  assertEquals(heard, []);
+  assertEquals(ada.client.info.cipher, "sealed");
+});
+
+// ---- who uses the numbers of others ----
+
+Deno.test("Client: a member that uses another's numbers takes none of them from it", async () => {
+  await using room = new PlayServer();
+  await using ada = await enter(room, "ada");
+  await using ben = await enter(room, "ben");
+  await ada.next("joined");
+  // Eve knows ben's numbers: she has read what he says.
+  await using raw = await Raw.connect(room);
+  const { identity } = someone();
+  const eve = new SealedCipher({ exportKey: EXPORT_KEY, identity, now: Date.now });
+  await raw.hello(eve.seal(encodeProfile({ name: "eve" }), "profile"));
+  await ada.next("joined");
+  let frame = await raw.frame();
+  for (; frame?.type !== Type.JOINED; frame = await raw.frame()) {
+    eve.open(frame!.body, "profile", frame!.id);
+  }
+  await ben.say("one");
+  const { body, id } = await raw.frameOf(Type.MESSAGE);
+  const { number } = decodeEnvelope(eve.open(body, "room", id).plaintext);
+  assert(number);
+  const say = (text: string, number: Numbering) => {
+    const envelope = encodeEnvelope({ kind: "text", text, number });
+    return raw.write(encodeFrame(Type.MESSAGE, 0, eve.seal(envelope, "room")));
+  };
+  await say("mine", { ...number, seq: 2 });
+  await say("mine, too", { ...number, seq: MAX_SEQ });
+  await say("not mine", { ...number, seq: MAX_SEQ, again: true });
+  await ada.next("message", ({ text }) => text === "mine, too");
+  await ben.say("two");
+  const last = await ada.next("message", ({ text }) => text === "two");
+  assertEquals(last.missing, 0);
+  // Her own numbers are judged as hers.
+  const told = ada.events.flatMap((e) => e.type === "message" ? [[e.text, e.missing]] : []);
+  assertEquals(told, [["one", 0], ["mine", 0], ["mine, too", MAX_SEQ - 3], ["two", 0]]);
+});
+
+Deno.test("Client: what is refused on this side takes no number: nobody is told that it is missing", async () => {
+  await using room = new PlayServer();
+  await using ada = await enter(room, "ada");
+  await using ben = await enter(room, "ben");
+  await ada.next("joined");
+  await ada.say("one");
+  const tooLong = "x".repeat(ada.client.info.maxText + 1);
+  assertThrows(() => ada.client.say(tooLong), ChatError, "Cannot send this message");
+  await ada.say("two");
+  assertEquals((await ben.next("message", ({ text }) => text === "two")).missing, 0);
+});

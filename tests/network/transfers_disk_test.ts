@@ -1,0 +1,439 @@
+// Files between real disks, over real sockets, in rooms of both kinds: what a stranger's disk, name and network may
+// do to them.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Backoff } from "../../client/backoff.ts";
+import type { JoinOptions } from "../../client.ts";
+import { SystemDisk } from "../../files/system_disk.ts";
+import { FaultProxy } from "../support/fault_proxy.ts";
+import { Guest, TestRoom } from "../support/loopback.ts";
+import { MemoryDisk, noise, sha256 } from "../support/memory_disk.ts";
+import { MAX_FILE_NAME, MAX_PIECE } from "../../protocol/file_messages.ts";
+import type { Transfer } from "../../room.ts";
+import { enter as enterSealed, PlayServer } from "../support/sealed_play.ts";
+import type { TransferOptions } from "../../files/transfers.ts";
+
+const posix = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
+const MIB = 1024 * 1024;
+
+interface Kind {
+  readonly cipher: "xor" | "sealed";
+  open(): (TestRoom | PlayServer) & AsyncDisposable;
+  enter(
+    room: { port: number },
+    name: string,
+    files: TransferOptions,
+    options?: Pick<JoinOptions, "retryMs" | "backoff">,
+  ): Promise<Guest>;
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    cipher: "xor",
+    open: () => new TestRoom({ graceMs: 60_000 }),
+    enter: (room, name, files, options) => Guest.join(room, name, { files, ...options }),
+  },
+  {
+    cipher: "sealed",
+    open: () => new PlayServer({ budget: undefined }),
+    enter: (room, name, files, options) => enterSealed(room, name, { files, ...options }),
+  },
+];
+const [XOR, SEALED] = KINDS as [Kind, Kind];
+
+/** A folder of its own, with one for downloads in it. */
+class Folder implements Disposable {
+  readonly path: string = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "chat-test-" }));
+  readonly downloads: string = `${this.path}/downloads`;
+
+  /** The real disk, which receives into that folder. */
+  disk(): SystemDisk {
+    return new SystemDisk(() => this.downloads);
+  }
+
+  write(name: string, bytes: Uint8Array): string {
+    const path = `${this.path}/${name}`;
+    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    Deno.writeFileSync(path, bytes);
+    return path;
+  }
+
+  /** What is in the folder for downloads, by name. */
+  get received(): string[] {
+    try {
+      return Array.from(Deno.readDirSync(this.downloads), ({ name }) => name).sort();
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  }
+
+  read(name: string): Uint8Array<ArrayBuffer> {
+    return Deno.readFileSync(`${this.downloads}/${name}`);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+/** The next transfer in this state, whatever its name is. */
+async function until(guest: Guest, state: Transfer["state"]): Promise<Transfer> {
+  return (await guest.next("transfer", ({ transfer }) => transfer.state === state)).transfer;
+}
+
+/** Equal, without printing megabytes where they are not. */
+async function assertSame(
+  got: Uint8Array<ArrayBuffer>,
+  wanted: Uint8Array<ArrayBuffer>,
+): Promise<void> {
+  assertEquals([got.length, (await sha256(got)).toHex()], [
+    wanted.length,
+    (await sha256(wanted)).toHex(),
+  ]);
+}
+
+for (const { cipher, open, enter } of KINDS) {
+  Deno.test(`transfers, real disks, ${cipher}: empty, a byte, a chunk, one more and one less, all hashes equal`, async () => {
+    using folder = new Folder();
+    await using room = open();
+    await using ada = await enter(room, "ada", { disk: folder.disk() });
+    await using bob = await enter(room, "bob", { disk: folder.disk(), accept: "all" });
+    const sizes = [0, 1, MAX_PIECE - 1, MAX_PIECE, MAX_PIECE + 1, 2 * MAX_PIECE, 5 * MIB + 1];
+    for (const size of sizes) {
+      const bytes = noise(size, size + 1);
+      ada.client.offer(folder.write(`of-${size}.bin`, bytes));
+      const { files: [file] } = await bob.next("offer");
+      assertEquals(file!.sha256, (await sha256(bytes)).toHex());
+      const { path } = await until(bob, "done");
+      assertEquals(path, `${folder.downloads}/of-${size}.bin`);
+      await until(ada, "done");
+      await assertSame(folder.read(`of-${size}.bin`), bytes);
+    }
+    // Nothing stands beside them.
+    assertEquals(folder.received, sizes.map((size) => `of-${size}.bin`).sort());
+  });
+}
+
+posix(
+  "transfers, real disks: a folder goes with the files of its folders; of one name, each gets another; links stay",
+  async () => {
+    using folder = new Folder();
+    await using room = XOR.open();
+    await using ada = await XOR.enter(room, "ada", { disk: folder.disk() });
+    await using bob = await XOR.enter(room, "bob", { disk: folder.disk(), accept: "all" });
+    const wanted = ["a/photo.jpg", "b/photo.jpg", "b/c/Photo.JPG", "b/empty", "top.txt"];
+    for (const [i, name] of wanted.entries()) folder.write(`tree/${name}`, noise(i * 1000, i));
+    folder.write("secret", noise(10));
+    Deno.symlinkSync(`${folder.path}/secret`, `${folder.path}/tree/link`);
+    ada.client.offer(`${folder.path}/tree`);
+    for (let done = 0; done < wanted.length; done++) await until(bob, "done");
+    const received = folder.received;
+    assertEquals(received.map((name) => name.toLowerCase()).sort(), [
+      "empty",
+      "photo (2).jpg",
+      "photo (3).jpg",
+      "photo.jpg",
+      "top.txt",
+    ]);
+    const hashes = async (all: Uint8Array<ArrayBuffer>[]) =>
+      (await Promise.all(all.map(async (bytes) => (await sha256(bytes)).toHex()))).sort();
+    assertEquals(
+      await hashes(received.map((name) => folder.read(name))),
+      await hashes(wanted.map((_, i) => noise(i * 1000, i))),
+    );
+  },
+);
+
+// What a sender that lies may call a file, and how it then stands in the folder. The rules themselves are in
+// files/filename_test.ts; here they go the whole way.
+const LIES: Readonly<Record<string, readonly (readonly [lie: string, name: string])[]>> = {
+  "paths": [
+    ["../../etc/passwd", "passwd"],
+    ["/etc/cron.d/evil", "evil"],
+    ["..\\..\\Startup\\run.bat", "run.bat"],
+    ["C:\\Windows\\system.ini", "system.ini"],
+    ["\\\\host\\share\\x.txt", "x.txt"],
+    ["..", "file"],
+    ["", "file (2)"],
+  ],
+  "devices of Windows": [["CON", "_CON"], ["nul.txt", "_nul.txt"], ["COM1.tar.gz", "_COM1.tar.gz"]],
+  "dots and spaces at the end": [["trailing.txt...", "trailing.txt"], ["blank.exe ", "blank.exe"]],
+  "hidden, and options": [[".bashrc", "_bashrc"], ["-rf", "_rf"], ["~root", "_root"]],
+  "alternate data streams": [["a.txt:evil.exe", "a.txt_evil.exe"], ["bb::$DATA", "bb__$DATA"]],
+  "controls": [["\x1b]0;title\x07c.txt", "_]0;title_c.txt"], ["d\0e\nf.txt", "d_e f.txt"]],
+  "turned around, and unseen": [
+    ["photo\u202egpj.exe", "photogpj.exe"],
+    ["in\u200bvi\u00adsible.txt", "invisible.txt"],
+  ],
+  "what Windows acts on": [["desktop.ini", "_desktop.ini"], ["click.lnk", "click.lnk.download"]],
+  "our own endings": [
+    [`x.${"ab".repeat(16)}.part`, `x.${"ab".repeat(16)}.part.download`],
+    [`x.${"ab".repeat(16)}.part.state`, `x.${"ab".repeat(16)}.part.state.download`],
+  ],
+  "too long": [
+    ["l".repeat(300) + ".tar.gz", "l".repeat(248) + ".tar.gz"],
+    ["é".repeat(MAX_FILE_NAME / 2 - 2) + ".txt", "é".repeat(125) + ".txt"],
+    ["m".repeat(255), "m".repeat(255)],
+    // The number needs room too.
+    ["m".repeat(255), "m".repeat(251) + " (2)"],
+  ],
+  "what is there": [
+    ["mine.jpg", "mine (2).jpg"],
+    ["MINE.JPG", "MINE (3).JPG"],
+    ["re\u0301sume\u0301.txt", "r\u00e9sum\u00e9 (2).txt"],
+    ["outside.txt", "outside (2).txt"],
+    ["nowhere.txt", "nowhere (2).txt"],
+    ["elsewhere", "elsewhere (2)"],
+    ["elsewhere/in.txt", "in.txt"],
+  ],
+};
+
+for (const { cipher, open, enter } of KINDS) {
+  posix(
+    `transfers, real disk, ${cipher}: whatever a sender calls a file, it stands in the folder, as a file that does not run`,
+    async () => {
+      using folder = new Folder();
+      const { path: outside, downloads } = folder;
+      Deno.mkdirSync(downloads);
+      Deno.mkdirSync(`${outside}/other`);
+      for (const name of ["mine.jpg", "r\u00e9sum\u00e9.txt"]) {
+        folder.write(`downloads/${name}`, noise(3));
+      }
+      folder.write("other/kept.txt", noise(3));
+      // They lead out, to a file, to nothing, and to a folder.
+      Deno.symlinkSync(`${outside}/other/kept.txt`, `${downloads}/outside.txt`);
+      Deno.symlinkSync(`${outside}/other/new.txt`, `${downloads}/nowhere.txt`);
+      Deno.symlinkSync(`${outside}/other`, `${downloads}/elsewhere`);
+      const before = folder.received;
+
+      const ours = new MemoryDisk();
+      await using room = open();
+      await using ada = await enter(room, "ada", { disk: ours });
+      await using bob = await enter(room, "bob", { disk: folder.disk(), accept: "all" });
+      const given: string[] = [];
+      for (const [rule, lies] of Object.entries(LIES)) {
+        for (const [lie, name] of lies) {
+          const bytes = noise(2000 + given.length, given.length);
+          ours.files.set("truth", bytes);
+          ada.client.offer("truth", undefined, lie);
+          const { path } = await until(bob, "done");
+          assertEquals(path, `${downloads}/${name}`, `${rule}: ${JSON.stringify(lie)}`);
+          assertEquals(folder.read(name), bytes);
+          const { isFile, isSymlink, mode } = Deno.lstatSync(path!);
+          assertEquals([isFile, isSymlink, mode! & 0o777], [true, false, 0o600]);
+          given.push(name);
+        }
+      }
+      assertEquals(folder.received, [...before, ...given].sort());
+      assertEquals(Array.from(Deno.readDirSync(`${outside}/other`), ({ name }) => name), [
+        "kept.txt",
+      ]);
+      assertEquals(Array.from(Deno.readDirSync(outside), ({ name }) => name).sort(), [
+        "downloads",
+        "other",
+      ]);
+      for (const path of [`${outside}/other/kept.txt`, `${downloads}/mine.jpg`]) {
+        assertEquals(Deno.readFileSync(path), noise(3));
+      }
+    },
+  );
+}
+
+posix(
+  "transfers, real disks: a file that changes, shrinks, is replaced or goes while it is sent: both are told, nothing is left",
+  async () => {
+    using folder = new Folder();
+    const size = 3 * MIB;
+    // Behind this nothing comes before the file is another.
+    const gate = { open: Promise.resolve() };
+    class Slow extends SystemDisk {
+      override async open(...args: Parameters<SystemDisk["open"]>) {
+        const upload = await super.open(...args);
+        const read = upload.read.bind(upload);
+        upload.read = async (offset, length) => {
+          if (offset >= size / 2) await gate.open;
+          return await read(offset, length);
+        };
+        return upload;
+      }
+    }
+    await using room = SEALED.open();
+    await using ada = await SEALED.enter(room, "ada", { disk: new Slow(() => folder.downloads) });
+    await using bob = await SEALED.enter(room, "bob", { disk: folder.disk(), accept: "all" });
+    const changed = "the file of ada has changed or gone since it was offered";
+    const changes: Record<string, [change: (path: string) => void, ours: string, theirs: string]> =
+      {
+        "longer": [
+          (path) => Deno.writeTextFileSync(path, "more", { append: true }),
+          "it has changed since it was offered",
+          changed,
+        ],
+        "shorter": [
+          (path) => Deno.truncateSync(path, size / 2),
+          "it has changed since it was offered",
+          changed,
+        ],
+        "replaced": [
+          (path) => {
+            Deno.writeFileSync(`${path}.new`, noise(size, 7));
+            Deno.renameSync(`${path}.new`, path);
+          },
+          "it has changed since it was offered",
+          changed,
+        ],
+        "gone": [(path) => Deno.removeSync(path), "it is gone", changed],
+        // Nothing of it shows but its hash.
+        "other bytes, and all else as it was": [
+          (path) => {
+            const { atime, mtime } = Deno.statSync(path);
+            using file = Deno.openSync(path, { write: true });
+            file.seekSync(size - 1, Deno.SeekMode.Start);
+            file.writeSync(Uint8Array.of(noise(size)[size - 1]! ^ 1));
+            Deno.utimeSync(path, atime!, mtime!);
+          },
+          "what came to bob was not what was offered",
+          "what came is not what was offered, its SHA-256 is another",
+        ],
+      };
+    for (const [what, [change, ours, theirs]] of Object.entries(changes)) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      gate.open = promise;
+      const path = folder.write("changing.bin", noise(size));
+      ada.client.offer(path);
+      await bob.next("progress");
+      change(path);
+      resolve();
+      assertStringIncludes((await until(bob, "failed")).message!, theirs, what);
+      assertStringIncludes((await until(ada, "failed")).message!, ours, what);
+      // Its parts go when it has told of it.
+      await bob.say("over");
+      await ada.next("message");
+      ada.client.offer(folder.write("sync", noise(1)));
+      Deno.removeSync((await until(bob, "done")).path!);
+      assertEquals(folder.received, [], what);
+    }
+  },
+);
+
+/** Calls `use` with a file system of its own, of 4 MiB; or says loudly that there is none. */
+async function onSmallDisk(
+  folder: Folder,
+  use: (remount: (options: string) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const run = async (command: string, ...args: string[]) =>
+    (await new Deno.Command(command, { args, stderr: "null" }).output()).success;
+  Deno.mkdirSync(folder.downloads);
+  const { downloads } = folder;
+  if (!await run("mount", "-t", "tmpfs", "-o", "size=4m", "chat-test", downloads)) {
+    console.warn("SKIPPED: no file system can be mounted here, so no disk was full");
+    return;
+  }
+  try {
+    await use(async (options) => assert(await run("mount", "-o", options, downloads)));
+  } finally {
+    assert(await run("umount", downloads));
+  }
+}
+
+const asRoot = Deno.build.os === "linux" && Deno.uid() === 0 ? Deno.test : Deno.test.ignore;
+
+asRoot(
+  "transfers, real disk: no space, and a disk that can't be written: both are told, nothing has the name; then it goes on",
+  async () => {
+    using folder = new Folder();
+    await onSmallDisk(folder, async (remount) => {
+      await using room = SEALED.open();
+      await using proxy = await FaultProxy.start(room, { seed: 1, kinds: [], maxChunk: MAX_PIECE });
+      await using ada = await SEALED.enter(proxy, "ada", { disk: folder.disk() });
+      await using bob = await SEALED.enter(room, "bob", { disk: folder.disk(), accept: "all" });
+      const bytes = noise(8 * MIB);
+      ada.client.offer(folder.write("large.bin", bytes));
+      const full = await until(bob, "failed");
+      assertEquals(full.message, "Cannot receive large.bin: there is no space left on the disk");
+      assertEquals((await until(ada, "failed")).message, "bob could not write it");
+      assertEquals(folder.received.filter((name) => !name.includes(".part")), []);
+
+      await remount("remount,size=16m,ro");
+      bob.client.accept(full.number);
+      assertEquals(
+        (await until(bob, "failed")).message,
+        "Cannot receive large.bin: the disk can't be written",
+      );
+      await remount("remount,rw");
+      bob.client.accept(full.number);
+      const running = await until(bob, "running");
+      assert(running.resumed > 2 * MIB, `${running.resumed} bytes were still there`);
+      await until(bob, "done");
+      await until(ada, "done");
+      assertEquals(folder.received, ["large.bin"]);
+      await assertSame(folder.read("large.bin"), bytes);
+      assert(proxy.passed.up < 1.1 * bytes.length, `${proxy.passed.up} bytes were sent`);
+    });
+  },
+);
+
+posix("transfers, real disk: a folder that is closed, or is none: both are told", async () => {
+  for (
+    const [what, make, why] of [
+      ["none", (path: string) => Deno.writeTextFileSync(path, ""), "is no folder"],
+      [
+        "closed",
+        (path: string) => Deno.mkdirSync(path, { mode: 0o500 }),
+        "you may not write in the folder",
+      ],
+    ] as const
+  ) {
+    // To root nothing is closed.
+    if (what === "closed" && Deno.uid() === 0) {
+      console.warn("SKIPPED: to root no folder is closed");
+      continue;
+    }
+    using folder = new Folder();
+    make(folder.downloads);
+    await using room = XOR.open();
+    await using ada = await XOR.enter(room, "ada", { disk: folder.disk() });
+    await using bob = await XOR.enter(room, "bob", { disk: folder.disk(), accept: "all" });
+    ada.client.offer(folder.write("photo.jpg", noise(1000)));
+    assertStringIncludes((await until(bob, "failed")).message!, why);
+    assertEquals((await until(ada, "failed")).message, "bob could not write it");
+  }
+});
+
+for (const { cipher, open, enter } of KINDS) {
+  Deno.test(`transfers, real disks, ${cipher}: both sides are cut 50 times in one transfer: it costs less than a tenth`, async () => {
+    using folder = new Folder();
+    const size = 60_000_000;
+    const bytes = noise(size);
+    await using room = open();
+    const through = { seed: 1, kinds: [], maxChunk: MAX_PIECE };
+    await using ours = await FaultProxy.start(room, through);
+    await using theirs = await FaultProxy.start(room, through);
+    const back = () => ({ retryMs: 60_000, backoff: new Backoff(() => 0) });
+    let cuts = 0;
+    /** Cuts each time that so much more has been written, in turns here and there. */
+    class Cutting extends SystemDisk {
+      override async sink(offer: Parameters<SystemDisk["sink"]>[0]) {
+        const sink = await super.sink(offer);
+        const write = sink.write.bind(sink);
+        sink.write = async (offset, piece) => {
+          await write(offset, piece);
+          if (cuts >= 50 || offset < (cuts + 1) * size / 51) return;
+          const proxy = cuts % 2 === 0 ? ours : theirs;
+          cuts += proxy.cutAll(cuts % 4 < 2 ? "cut" : "reset");
+        };
+        return sink;
+      }
+    }
+    await using ada = await enter(ours, "ada", { disk: folder.disk() }, back());
+    const disk = new Cutting(() => folder.downloads);
+    await using bob = await enter(theirs, "bob", { disk, accept: "all" }, back());
+    ada.client.offer(folder.write("file", bytes));
+    await until(bob, "done");
+    await until(ada, "done");
+    assertEquals([folder.received, cuts], [["file"], 50]);
+    await assertSame(folder.read("file"), bytes);
+    const sent = [ours.passed.up, theirs.passed.down];
+    for (const bytes of sent) assert(bytes < 1.1 * size, `${sent} bytes passed for ${size}`);
+  });
+}

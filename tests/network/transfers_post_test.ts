@@ -1,0 +1,204 @@
+// Two sides of transfers without a network: whatever is refused, lost with a session, or cancelled, it ends with equal
+// bytes or with a failure that is told.
+
+import { assert, assertEquals } from "@std/assert";
+import { generator } from "../support/fault_proxy.ts";
+import { within } from "../support/loopback.ts";
+import { MemoryDisk, noise } from "../support/memory_disk.ts";
+import type { Parcels } from "../../protocol/file_messages.ts";
+import { AckOutcome } from "../../protocol.ts";
+import type { Person, RoomEvent, Transfer } from "../../room.ts";
+import { type Post, Transfers } from "../../files/transfers.ts";
+
+const ENDS: readonly Transfer["state"][] = ["done", "cancelled", "failed", "declined"];
+
+type Draw = () => "pass" | "busy" | "reset" | "cancel";
+
+/** One member, as the other sees it. */
+class Side {
+  readonly transfers: Transfers;
+  readonly events: RoomEvent[] = [];
+  readonly ended = Promise.withResolvers<Transfer>();
+  other!: Side;
+  id: number;
+  readonly mark: string;
+  /** What is on its way to the other. */
+  #queue: Parcels[] = [];
+  #moving = false;
+  /** What befalls the next message. */
+  readonly #draw: Draw;
+
+  constructor(id: number, mark: string, disk: MemoryDisk, draw: Draw) {
+    this.id = id;
+    this.mark = mark;
+    this.#draw = draw;
+    const person = (id: number): Person => (
+      { id, name: id === this.id ? mark : this.other.mark, self: id === this.id, away: false }
+    );
+    const post: Post = {
+      self: person(id),
+      ready: true,
+      connected: true,
+      tell: (_, parcels) => {
+        this.#queue.push(parcels);
+        this.#move();
+        return true;
+      },
+      say: (parcels) => {
+        this.#queue.push(parcels);
+        this.#move();
+      },
+      wake: () => this.#move(),
+      has: (id) => id === this.other.id,
+      person,
+      markOf: (id) =>
+        id === this.id ? this.mark : id === this.other.id ? this.other.mark : undefined,
+      find: (mark) => mark === this.other.mark ? this.other.id : undefined,
+      isKnown: () => false,
+      event: (event) => {
+        this.events.push(event);
+        if (event.type !== "transfer" || !ENDS.includes(event.transfer.state)) return;
+        this.ended.resolve(event.transfer);
+      },
+    };
+    this.transfers = new Transfers(post, { disk, accept: "all" });
+  }
+
+  /** Everything gets to the other in order; what was said before a reset does not. */
+  async #move(): Promise<void> {
+    if (this.#moving) return;
+    this.#moving = true;
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      const parcels = this.#queue.shift() ?? this.transfers.next()?.parcels;
+      if (!parcels) break;
+      const what = this.#draw();
+      if (what === "busy") this.transfers.answered(this.other.id, parcels, AckOutcome.BUSY);
+      else if (what === "reset") reset(this, this.other);
+      else {
+        if (what === "cancel") {
+          try {
+            this.transfers.cancel("all");
+          } catch {
+            // There is nothing on its way here.
+          }
+        }
+        this.transfers.answered(this.other.id, parcels, AckOutcome.ACCEPTED);
+        const about = { direct: true, sent: undefined, missing: 0 };
+        const event = this.other.transfers.take(this.id, parcels, about);
+        if (event) this.other.events.push(event);
+      }
+    }
+    this.#moving = false;
+  }
+
+  /** Nothing is on its way any more. */
+  async quiet(): Promise<void> {
+    while (this.#moving) await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+
+  lose(): void {
+    this.#queue = [];
+    this.transfers.reset();
+  }
+}
+
+/** Both have joined anew. */
+function reset(...sides: readonly Side[]): void {
+  for (const side of sides) {
+    side.lose();
+    side.id += 10;
+  }
+  for (const side of sides) side.transfers.reunite();
+}
+
+Deno.test("Transfers: whatever is refused, lost with a session or cancelled: equal bytes, or a failure that is told", async () => {
+  const ends: Record<string, number> = {};
+  const play = async (seed: number) => {
+    const random = generator(seed, 0, 0);
+    const cancels = seed % 3 === 0;
+    let hits = 0;
+    const draw = () => {
+      const drawn = random(24);
+      // Not for ever: some trouble is enough.
+      if (drawn > 2 || ++hits > 12) return "pass";
+      return drawn === 2 ? (cancels ? "cancel" : "pass") : drawn === 1 ? "reset" : "busy";
+    };
+    const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+    const size = random(1_500_000);
+    ours.files.set("file", noise(size, seed));
+    const [ada, bob] = [new Side(1, "ada", ours, draw), new Side(2, "bob", theirs, draw)];
+    ada.other = bob;
+    bob.other = ada;
+    ada.transfers.offer("file", { id: 2, name: "bob", self: false, away: false }, undefined);
+    const ending = await within(
+      `the end of ${seed}`,
+      Promise.race([bob.ended.promise, ada.ended.promise]),
+    );
+    ends[ending.state] = (ends[ending.state] ?? 0) + 1;
+    if (ending.state === "done") {
+      const { state } = await within(`bob's end of ${seed}`, bob.ended.promise);
+      assertEquals(state, "done");
+      assertEquals(theirs.received.get("file"), ours.files.get("file"));
+    } else {
+      assert(cancels, `${seed}: ${ending.state} ${ending.message}`);
+      assertEquals(theirs.received.size, 0);
+    }
+    await Promise.all([ada.transfers.close(), bob.transfers.close()]);
+    await Promise.all([ada.quiet(), bob.quiet()]);
+  };
+  await Promise.all(Array.from({ length: 30 }, (_, seed) => play(seed)));
+  assert(ends["done"]! >= 20 && ends["cancelled"]! >= 1, JSON.stringify(ends));
+});
+
+Deno.test("Transfers: while somebody is awaited who has left, others who come, go and are away are not looked through", async () => {
+  const disk = new MemoryDisk();
+  disk.files.set("file", noise(10));
+  const here = new Map([[1, "ada"], [2, "bob"]]);
+  const offered = Promise.withResolvers<void>();
+  let told: Parcels[] = [];
+  let looks = 0;
+  const person = (id: number): Person => (
+    { id, name: here.get(id) ?? "", self: id === 1, away: false }
+  );
+  const transfers = new Transfers({
+    self: person(1),
+    ready: true,
+    connected: true,
+    tell: (_, parcels) => (told.push(parcels), true),
+    say() {},
+    wake() {},
+    has: (id) => here.has(id),
+    person,
+    markOf: (id) => here.get(id),
+    find(mark) {
+      looks++;
+      return [...here].find(([, other]) => other === mark)?.[0];
+    },
+    isKnown: () => false,
+    event: ({ type }) => type === "offer" && offered.resolve(),
+  }, { disk });
+  transfers.offer("file", person(2), undefined);
+  await within("the offer", offered.promise);
+  await Promise.resolve();
+  here.delete(2);
+  transfers.left(2, "bob");
+  looks = 0;
+  told = [];
+  for (let id = 10; id < 20; id++) {
+    here.set(id, `other${id}`);
+    transfers.joined(id);
+    transfers.away(id);
+    transfers.resumed(here.get(id));
+    here.delete(id);
+    transfers.left(id, `other${id}`);
+  }
+  assertEquals(looks, 0);
+  // The one who is awaited is found, and offered it again.
+  here.set(30, "bob");
+  transfers.joined(30);
+  assertEquals(looks, 1);
+  await Promise.resolve();
+  assertEquals(told.map(({ parcels }) => parcels.map(({ kind }) => kind)), [["offer"]]);
+  await transfers.close();
+});

@@ -1,0 +1,97 @@
+// Those who come back as somebody new while their old session still has its time of grace.
+
+import { assert, assertEquals } from "@std/assert";
+import { Backoff } from "../../client/backoff.ts";
+import { FaultProxy } from "../support/fault_proxy.ts";
+import { type Guest, within } from "../support/loopback.ts";
+import { MemoryDisk, noise } from "../support/memory_disk.ts";
+import { MAX_PIECE } from "../../protocol/file_messages.ts";
+import type { Transfer } from "../../room.ts";
+import { enter, PlayServer, someone } from "../support/sealed_play.ts";
+
+const SIZE = 10_000_000;
+const THROUGH = { seed: 1, kinds: [], maxChunk: MAX_PIECE } as const;
+const back = () => ({ retryMs: 60_000, backoff: new Backoff(() => 0) });
+
+async function until(guest: Guest, name: string, state: Transfer["state"]): Promise<Transfer> {
+  const { transfer } = await guest.next(
+    "transfer",
+    ({ transfer }) => transfer.name === name && transfer.state === state,
+  );
+  return transfer;
+}
+
+/** Resolves when half of a file is written. */
+function half(disk: MemoryDisk): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  disk.onWrite = (offset) => {
+    if (offset > SIZE / 2) resolve();
+  };
+  return promise;
+}
+
+/** Its client is gone, and the server has not heard a goodbye. */
+async function die(guest: Guest, proxy: FaultProxy): Promise<void> {
+  proxy.down();
+  proxy.cutAll();
+  guest.client.leave();
+  await within("its end", guest.ended);
+}
+
+Deno.test("transfers: a receiver that is killed and started anew at once is offered it again, and asks for the rest", async () => {
+  await using room = new PlayServer({ budget: undefined });
+  await using proxy = await FaultProxy.start(room, THROUGH);
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  ours.files.set("file", noise(SIZE));
+  await using ada = await enter(room, "ada", { files: { disk: ours } });
+  const self = someone();
+  const files = { disk: theirs, accept: "all" } as const;
+  const bob = await enter(proxy, "bob", { files, self, ...back() });
+  const came = half(theirs);
+  ada.client.offer("file");
+  await came;
+  await die(bob, proxy);
+  await using again = await enter(room, "bob", { files, self });
+  const { resumed } = await until(again, "file", "done");
+  assert(resumed >= SIZE / 2 - 2 * MAX_PIECE, `${resumed} bytes were there`);
+  assertEquals(theirs.received.get("file"), ours.files.get("file"));
+});
+
+Deno.test("transfers: a sender that is killed and started anew at once, and offers the same, is asked for the rest", async () => {
+  await using room = new PlayServer({ budget: undefined });
+  await using proxy = await FaultProxy.start(room, THROUGH);
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  ours.files.set("file", noise(SIZE));
+  await using bob = await enter(room, "bob", { files: { disk: theirs, accept: "all" } });
+  const self = someone();
+  const ada = await enter(proxy, "ada", { files: { disk: ours }, self, ...back() });
+  const came = half(theirs);
+  ada.client.offer("file");
+  await came;
+  await die(ada, proxy);
+  await using again = await enter(room, "ada", { files: { disk: ours }, self });
+  again.client.offer("file");
+  const { number } = await until(bob, "file", "done");
+  // It is the same transfer, not a second one beside a part that nobody goes on with.
+  assertEquals(number, 1);
+  assertEquals(theirs.received.get("file"), ours.files.get("file"));
+});
+
+Deno.test("transfers: a sender whose connection is lost keeps nobody else's files waiting", async () => {
+  await using room = new PlayServer({ budget: undefined });
+  await using proxy = await FaultProxy.start(room, THROUGH);
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  ours.files.set("first", noise(SIZE));
+  ours.files.set("second", noise(1_000_000));
+  await using carol = await enter(room, "carol", { files: { disk: ours } });
+  await using bob = await enter(room, "bob", { files: { disk: theirs, accept: "all" } });
+  const ada = await enter(proxy, "ada", { files: { disk: ours }, ...back() });
+  const came = half(theirs);
+  ada.client.offer("first");
+  await came;
+  await die(ada, proxy);
+  await bob.next("away");
+  carol.client.offer("second");
+  await until(bob, "second", "done");
+  assertEquals(theirs.received.get("second"), ours.files.get("second"));
+});

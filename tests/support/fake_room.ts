@@ -1,0 +1,308 @@
+// Test helper: a room that only remembers what is asked of it, and one event of each kind. For tests of
+// what shows a room. No part of the program.
+
+import { ChatError } from "../../errors.ts";
+import type {
+  Ending,
+  Link,
+  Pending,
+  Person,
+  Room,
+  RoomEvent,
+  RoomInfo,
+  Transfer,
+} from "../../room.ts";
+
+export const ADA: Person = { id: 1, name: "ada", self: true, away: false };
+export const BOB: Person = { id: 2, name: "bob", self: false, away: false };
+
+export const INFO: RoomInfo = { address: "127.0.0.1:2428", cipher: "xor", maxText: 1000 };
+
+/** The shape of a public key as people write it. */
+export const FINGERPRINT = "iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w";
+/** What two compare aloud. */
+export const WORDS = "abandon ability able about above absent absorb abstract";
+
+/** A file that is offered to ada by bob. */
+export const OFFER: Transfer = {
+  number: 1,
+  direction: "in",
+  who: BOB,
+  name: "photo.jpg",
+  size: 3 * 1024 * 1024,
+  sha256: "0123456789abcdef".repeat(4),
+  state: "offered",
+  bytes: 0,
+  resumed: 0,
+  rate: 0,
+  stalled: undefined,
+  path: undefined,
+  message: undefined,
+};
+
+/** Takes what is said, and confirms it when it is told to. */
+export class FakeRoom implements Room {
+  readonly info: RoomInfo;
+  readonly self: Person = ADA;
+  /** Where keys are: a sealed room. */
+  readonly fingerprint: string | undefined;
+  readonly members: readonly Person[] = [ADA, BOB];
+  readonly size = 2;
+  link: Link = { state: "connected" };
+  readonly pending: Pending[] = [];
+  transfers: Transfer[] = [];
+
+  get going(): Transfer[] {
+    return this.transfers.filter(({ state }) => state === "running" || state === "reading");
+  }
+  /** What was asked for, such as "say hello". */
+  readonly calls: string[] = [];
+  /** What to refuse everything with. */
+  refusal: ChatError | undefined;
+  #lastRef = 0;
+  #at = 0;
+
+  constructor(info: Partial<RoomInfo> = {}) {
+    this.info = { ...INFO, ...info };
+    this.fingerprint = this.info.cipher === "sealed" ? FINGERPRINT : undefined;
+  }
+
+  say(text: string): number {
+    return this.#take(`say ${text}`, { text, action: false, to: undefined });
+  }
+
+  act(text: string): number {
+    return this.#take(`act ${text}`, { text, action: true, to: undefined });
+  }
+
+  tell(to: string | number, text: string): number {
+    return this.#take(`tell ${JSON.stringify(to)} ${text}`, { text, action: false, to: BOB });
+  }
+
+  rename(name: string): void {
+    if (this.refusal) throw this.refusal;
+    this.calls.push(`rename ${name}`);
+  }
+
+  compare(who: string | number): string {
+    if (this.refusal) throw this.refusal;
+    this.calls.push(`compare ${JSON.stringify(who)}`);
+    return WORDS;
+  }
+
+  trust(who: string | number): void {
+    if (this.refusal) throw this.refusal;
+    this.calls.push(`trust ${JSON.stringify(who)}`);
+  }
+
+  offer(path: string, to?: string | number, name?: string): void {
+    if (this.refusal) throw this.refusal;
+    this.calls.push(`offer ${[path, to, name].filter((part) => part !== undefined).join(" ")}`);
+  }
+
+  accept(which: string | number): number {
+    return this.#do("accept", which);
+  }
+
+  decline(which: string | number): number {
+    return this.#do("decline", which);
+  }
+
+  cancel(which: string | number): number {
+    return this.#do("cancel", which);
+  }
+
+  #do(what: string, which: string | number): number {
+    if (this.refusal) throw this.refusal;
+    this.calls.push(`${what} ${JSON.stringify(which)}`);
+    return 1;
+  }
+
+  reconnect(): void {
+    this.calls.push("reconnect");
+  }
+
+  leave(): void {
+    this.calls.push("leave");
+  }
+
+  /** The event that confirms the oldest of what is pending. */
+  confirm(): RoomEvent {
+    const { ref, text, action, to } = this.pending.shift()!;
+    if (to) return { type: "delivered", ref, to, text };
+    return { type: "message", from: ADA, text, action, at: this.#at += 100, ref, ...UNPROVED };
+  }
+
+  #take(call: string, pending: Omit<Pending, "ref">): number {
+    if (this.refusal) throw this.refusal;
+    this.calls.push(call);
+    const ref = ++this.#lastRef;
+    this.pending.push({ ref, ...pending });
+    return ref;
+  }
+}
+
+/** What is known of a message in a room that is not sealed. */
+export const UNPROVED = { sent: undefined, missing: 0 } as const;
+
+/** When the events of sealed rooms were sent. */
+export const SENT: Date = new Date("2024-02-28T12:00:00.250Z");
+
+/** Each way in which a room ends. */
+const ENDINGS: { [Reason in Ending["reason"]]: Ending & { reason: Reason } } = {
+  left: { reason: "left" },
+  stopped: { reason: "stopped" },
+  lost: { reason: "lost", message: "the connection was lost" },
+  refused: { reason: "refused", code: "slow", message: "you fell off the room's log" },
+};
+
+/** Each reason of a kind of event, once: a new one is missed by the type checker. */
+type Reasons<Type extends RoomEvent["type"]> = {
+  [Reason in Extract<RoomEvent, { type: Type; reason: string }>["reason"]]: true;
+};
+const LEFT: Reasons<"left"> = { left: true, lost: true, slow: true, refused: true };
+const UNDELIVERED: Reasons<"undelivered"> = { busy: true, gone: true };
+const STATES: Record<Transfer["state"], true> = {
+  reading: true,
+  offered: true,
+  waiting: true,
+  running: true,
+  done: true,
+  declined: true,
+  cancelled: true,
+  failed: true,
+};
+const DISCONNECTED: Reasons<"disconnected"> = { lost: true, stopped: true, refused: true };
+
+/** All kinds of events, in all their forms. */
+export const EVENTS: {
+  [Type in RoomEvent["type"]]: readonly (RoomEvent & { type: Type })[];
+} = {
+  welcome: [
+    { type: "welcome", self: ADA, room: INFO },
+    { type: "welcome", self: ADA, room: { ...INFO, cipher: "sealed" } },
+    { type: "welcome", self: ADA, room: { ...INFO, classic: true } },
+  ],
+  members: [
+    { type: "members", members: [ADA, BOB] },
+    { type: "members", members: [ADA, { ...BOB, away: true }] },
+    { type: "members", members: [ADA, { ...BOB, classic: true }] },
+  ],
+  message: [
+    {
+      type: "message",
+      from: BOB,
+      text: "hello",
+      action: false,
+      at: 100,
+      ref: undefined,
+      ...UNPROVED,
+    },
+    {
+      type: "message",
+      from: BOB,
+      text: "waves",
+      action: true,
+      at: 200,
+      ref: undefined,
+      ...UNPROVED,
+    },
+    { type: "message", from: ADA, text: "hi", action: false, at: 300, ref: 1, ...UNPROVED },
+    {
+      type: "message",
+      from: ADA,
+      text: "mine",
+      action: false,
+      at: 320,
+      ref: 2,
+      sent: SENT,
+      missing: 0,
+    },
+    {
+      type: "message",
+      from: BOB,
+      text: "proved",
+      action: false,
+      at: 350,
+      ref: undefined,
+      sent: SENT,
+      missing: 2,
+    },
+  ],
+  direct: [
+    { type: "direct", from: BOB, text: "psst", action: false, ...UNPROVED },
+    { type: "direct", from: BOB, text: "winks", action: true, ...UNPROVED },
+    { type: "direct", from: BOB, text: "proved", action: false, sent: SENT, missing: 1 },
+  ],
+  delivered: [{ type: "delivered", ref: 2, to: BOB, text: "psst" }],
+  undelivered: (Object.keys(UNDELIVERED) as (keyof typeof UNDELIVERED)[]).map((reason) => (
+    { type: "undelivered", ref: 3, to: BOB, text: "psst", reason }
+  )),
+  joined: [
+    { type: "joined", who: BOB, at: 400, sent: undefined },
+    { type: "joined", who: BOB, at: 450, sent: SENT },
+    { type: "joined", who: { ...BOB, classic: true }, at: 500, sent: undefined },
+  ],
+  left: (Object.keys(LEFT) as (keyof typeof LEFT)[]).map((reason) => (
+    { type: "left", who: BOB, reason, at: 500 }
+  )),
+  renamed: [{ type: "renamed", who: { ...BOB, name: "rob" }, before: "bob", at: 600 }],
+  unreadable: [
+    { type: "unreadable", from: BOB, message: "it is not UTF-8", count: 1 },
+    { type: "unreadable", from: BOB, message: "it is too short", count: 2 },
+  ],
+  otherkey: [{ type: "otherkey", who: { ...BOB, name: "bob(!)" } }],
+  away: [
+    { type: "away", who: { ...BOB, away: true }, at: 700 },
+    // What others were told of this client comes to it too, when it is back.
+    { type: "away", who: ADA, at: 720 },
+  ],
+  back: [{ type: "back", who: BOB, at: 740 }, { type: "back", who: ADA, at: 760 }],
+  warning: [{ type: "warning", code: "flood", message: "you send more than the room can take" }],
+  disconnected: (Object.keys(DISCONNECTED) as (keyof typeof DISCONNECTED)[]).map((reason) => (
+    { type: "disconnected", reason, message: "nothing has come for 30 s" }
+  )),
+  waiting: [{ type: "waiting", attempt: 2, until: SENT, message: "nobody answers" }],
+  connected: [
+    { type: "connected", self: ADA, resumed: true, missed: 0 },
+    { type: "connected", self: { ...ADA, id: 9 }, resumed: false, missed: 0 },
+    { type: "connected", self: { ...ADA, id: 9 }, resumed: false, missed: 3 },
+    { type: "connected", self: { ...ADA, id: 9 }, resumed: false, missed: undefined },
+  ],
+  offer: [
+    { type: "offer", from: BOB, direct: false, files: [OFFER], ...UNPROVED },
+    { type: "offer", from: BOB, direct: true, files: [OFFER, OFFER], sent: SENT, missing: 1 },
+    {
+      type: "offer",
+      from: ADA,
+      direct: false,
+      files: [{ ...OFFER, direction: "out", who: undefined }],
+      ...UNPROVED,
+    },
+  ],
+  transfer: [
+    ...(Object.keys(STATES) as Transfer["state"][]).map((state) => ({
+      type: "transfer" as const,
+      transfer: {
+        ...OFFER,
+        state,
+        path: state === "done" ? "/home/ada/Downloads/photo.jpg" : undefined,
+        message: state === "failed" ? "bob does not offer it any more" : undefined,
+      },
+    })),
+    {
+      type: "transfer",
+      transfer: { ...OFFER, state: "running", bytes: 1024, stalled: "bob is reconnecting" },
+    },
+    { type: "transfer", transfer: { ...OFFER, state: "running", bytes: 1024, resumed: 1024 } },
+    {
+      type: "transfer",
+      transfer: { ...OFFER, direction: "out", who: undefined, state: "cancelled" },
+    },
+  ],
+  progress: [
+    { type: "progress", transfer: { ...OFFER, state: "running", bytes: 1024 * 1024, rate: 9999 } },
+  ],
+  unsent: [{ type: "unsent", path: "nothing", message: "Cannot read nothing: there is no file" }],
+  ended: Object.values(ENDINGS).map((ending) => ({ type: "ended", ending })),
+};

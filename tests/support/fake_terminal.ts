@@ -1,0 +1,281 @@
+// Test helper: a terminal emulator, a clock that is moved by hand and a room, for tests of the screen. No part of
+// the program.
+
+import xterm from "@xterm/headless";
+import type { Environment } from "../../terminal/environment.ts";
+import { ChatError } from "../../errors.ts";
+import type { Viewer } from "../../pictures/graphics.ts";
+import type {
+  Ending,
+  Link,
+  Pending,
+  Person,
+  Room,
+  RoomEvent,
+  RoomInfo,
+  Transfer,
+} from "../../room.ts";
+import { type Clock, Screen, type Tty } from "../../ui/screen.ts";
+import type { View } from "../../ui/preferences.ts";
+
+/** A terminal emulator behind the interface that the screen uses. */
+export class FakeTty implements Tty {
+  readonly term: InstanceType<typeof xterm.Terminal>;
+  raw = false;
+  output = "";
+  writes = 0;
+  listeners = new Set<() => void>();
+  /** Resolves `read`. */
+  #reading = Promise.withResolvers<Uint8Array | null>();
+  /** Resolves when `read` is called. */
+  #asked = Promise.withResolvers<void>();
+
+  constructor(columns = 80, rows = 24) {
+    this.term = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true });
+  }
+
+  size(): { columns: number; rows: number } {
+    return { columns: this.term.cols, rows: this.term.rows };
+  }
+
+  read(): Promise<Uint8Array | null> {
+    this.#reading = Promise.withResolvers();
+    this.#asked.resolve();
+    return this.#reading.promise;
+  }
+
+  write(text: string): void {
+    this.output += text;
+    this.writes++;
+    this.term.write(text);
+  }
+
+  setRaw(raw: boolean): void {
+    this.raw = raw;
+  }
+
+  onResize(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Types `input`; resolves when the screen has obeyed it and reads on. */
+  async type(input: string | null | Error): Promise<void> {
+    this.#asked = Promise.withResolvers();
+    if (input instanceof Error) this.#reading.reject(input);
+    else this.#reading.resolve(input === null ? null : new TextEncoder().encode(input));
+    await this.#asked.promise;
+  }
+
+  /** Like `type`, where the screen will not read on. */
+  typeLast(input: string | null | Error): void {
+    void this.type(input);
+  }
+
+  async resize(columns: number, rows: number): Promise<void> {
+    await this.drawn();
+    this.term.resize(columns, rows);
+    for (const listener of this.listeners) listener();
+  }
+
+  /** Resolves when the emulator has drawn all that was written. */
+  drawn(): Promise<void> {
+    return new Promise((resolve) => this.term.write("", resolve));
+  }
+
+  /** All rows, those in the scrollback first, without the empty ones at the end. */
+  async rows(): Promise<string[]> {
+    await this.drawn();
+    const { active } = this.term.buffer;
+    const rows = Array.from(
+      { length: active.length },
+      (_, i) => active.getLine(i)!.translateToString(true).trimEnd(),
+    );
+    while (rows.at(-1) === "") rows.pop();
+    return rows;
+  }
+
+  /** Where the cursor is: its row among `rows()`, and its column. */
+  async cursor(): Promise<[row: number, column: number]> {
+    await this.drawn();
+    const { active } = this.term.buffer;
+    return [active.baseY + active.cursorY, active.cursorX];
+  }
+}
+
+export class FakeClock implements Clock {
+  #now = new Date(2026, 0, 2, 9, 5).getTime();
+  #tasks = new Set<{ due: number; task: () => void }>();
+
+  now(): Date {
+    return new Date(this.#now);
+  }
+
+  after(ms: number, task: () => void): () => void {
+    const entry = { due: this.#now + ms, task };
+    this.#tasks.add(entry);
+    return () => this.#tasks.delete(entry);
+  }
+
+  /** Lets `ms` pass, and does what is due meanwhile, each at its moment. */
+  pass(ms = 0): void {
+    const end = this.#now + ms;
+    for (;;) {
+      const [next] = [...this.#tasks].sort((a, b) => a.due - b.due);
+      if (!next || next.due > end) break;
+      this.#tasks.delete(next);
+      this.#now = next.due;
+      next.task();
+    }
+    this.#now = end;
+  }
+
+  /** So many milliseconds from now. */
+  in(ms: number): Date {
+    return new Date(this.#now + ms);
+  }
+
+  get waiting(): number {
+    return this.#tasks.size;
+  }
+}
+
+/** A file on its way from bob. */
+export function going(fields: Partial<Transfer> = {}): Transfer {
+  return {
+    number: 1,
+    direction: "in",
+    who: bob,
+    name: "photo.jpg",
+    size: 3 * 1024 * 1024,
+    sha256: "01".repeat(32),
+    state: "running",
+    bytes: 1024 * 1024,
+    resumed: 0,
+    rate: 65536,
+    stalled: undefined,
+    path: undefined,
+    message: undefined,
+    ...fields,
+  };
+}
+
+export const alice: Person = { id: 1, name: "alice", self: true, away: false };
+export const bob: Person = { id: 2, name: "bob", self: false, away: false };
+/** In a room that is not sealed, nothing is known of when a message was sent, and of how many before it. */
+export const unproved = { sent: undefined, missing: 0 } as const;
+
+export class FakeRoom implements Room {
+  info: RoomInfo = { address: "127.0.0.1:2428", cipher: "xor", maxText: 100 };
+  readonly self = alice;
+  readonly fingerprint = undefined;
+  members = [alice, bob];
+  get size(): number {
+    return this.members.length;
+  }
+  pending: Pending[] = [];
+  link: Link = { state: "connected" };
+  left = 0;
+  #refs = 0;
+  #at = 0;
+
+  say(text: string): number {
+    return this.#send(text, false, undefined);
+  }
+  act(text: string): number {
+    return this.#send(text, true, undefined);
+  }
+  tell(_to: string | number, text: string): number {
+    return this.#send(text, false, bob);
+  }
+  rename(): void {}
+  compare(): string {
+    return "abandon ability able about above absent absorb abstract";
+  }
+  trust(): void {}
+  transfers: Transfer[] = [];
+  get going(): Transfer[] {
+    return this.transfers.filter(({ state }) => state === "running" || state === "reading");
+  }
+  offer(): void {}
+  accept(): number {
+    return 1;
+  }
+  decline(): number {
+    return 1;
+  }
+  cancel(): number {
+    return 1;
+  }
+  /** It tries at once, like the real one. */
+  reconnect(): void {
+    this.link = { state: "connecting", attempt: 1 };
+  }
+  leave(): void {
+    this.left++;
+  }
+
+  /** What the room says when the oldest pending message has come back. */
+  echo(): RoomEvent {
+    const { ref, text, action, to } = this.pending.shift()!;
+    return to ? { type: "delivered", ref, to, text } : this.message(alice, text, action, ref);
+  }
+
+  message(from: Person, text: string, action = false, ref?: number): RoomEvent {
+    return { type: "message", from, text, action, at: this.#at++, ref, ...unproved };
+  }
+
+  #send(text: string, action: boolean, to: Person | undefined): number {
+    if (text.length > this.info.maxText) {
+      throw new ChatError("Cannot send this: it is too long", { hint: "Send it in parts" });
+    }
+    this.pending.push({ ref: ++this.#refs, text, action, to });
+    return this.#refs;
+  }
+}
+
+export interface Setup {
+  tty: FakeTty;
+  clock: FakeClock;
+  room: FakeRoom;
+  screen: Screen;
+  /** Tells the screen, and lets it draw. */
+  tell(...events: RoomEvent[]): void;
+  /** What `run` will resolve to. */
+  ending: Promise<Ending>;
+}
+
+export interface Options {
+  view?: View;
+  environment?: Environment;
+  pictures?: Viewer;
+}
+
+/** A screen that runs. */
+export function setUp(columns = 80, rows = 24, options: Options = {}): Setup {
+  const tty = new FakeTty(columns, rows);
+  const clock = new FakeClock();
+  const room = new FakeRoom();
+  const screen = new Screen({ tty, room, clock, ...options });
+  const ending = screen.run();
+  const tell = (...events: RoomEvent[]) => {
+    for (const event of events) screen.event(event);
+    clock.pass();
+  };
+  return { tty, clock, room, screen, tell, ending };
+}
+
+/** All C0 and C1 controls, DEL, sequences of each kind, bidi controls and what can't be seen. */
+const CONTROLS = Array.from(
+  { length: 0xa0 },
+  (_, code) => code < 0x20 || code >= 0x7f ? String.fromCharCode(code) : "",
+).join("a");
+/** What a hostile member says. */
+export const HOSTILE: readonly string[] = [
+  CONTROLS,
+  "\x1b[2J\x1b[H\x1b[31m\x1b[?1049h\x1b[?1004l\x1b[6n\x1b[8;1;1t\x1bc\x1b7\x1b8\x1b#8\x1b(0",
+  "\x1b]0;t\x07\x1b]8;;http://evil.example\x1b\\x\x1b]52;c;aGk=\x07\x1b]11;?\x07\x1b]9;n\x07",
+  "\x1bP1$r0m\x1b\\\x1b_G\x1b\\\x1b^p\x1b\\\x1bXs\x1b\\",
+  "\u202e\u202d\u2066\u2067\u2068\u202a\u202b\u200e\u200f\u061c evil \u202c\u2069",
+  "\u2028\u2029\ufeff\u{e0041}\ufff9\u00ad\u3164\ud800\udc00\ud800",
+];

@@ -1,0 +1,113 @@
+// Test helper: files in memory, for tests of what goes between members. Parts stay when a download is broken off,
+// as on a disk. No part of the program.
+
+import { ChatError } from "../../errors.ts";
+import type { Disk, Sink, Upload } from "../../files/download.ts";
+
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+}
+
+/** Bytes that are the same for each seed, and nowhere alike. */
+export function noise(length: number, seed = 1): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  let state = seed;
+  for (let i = 0; i < length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    bytes[i] = state >>> 24;
+  }
+  return bytes;
+}
+
+/** Files by path; a path that ends in a slash is a folder of all that begin with it. */
+export class MemoryDisk implements Disk {
+  readonly files = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** What has been received, by the name it was given. */
+  readonly received = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** By name and hash. */
+  readonly parts = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** How many sinks and uploads are open. */
+  open_ = 0;
+  /** Awaited by each write: a slow disk, or a full one. */
+  onWrite: (offset: number) => Promise<void> | void = () => {};
+  /** Awaited before a file that comes is opened. */
+  onSink: (name: string) => Promise<void> | void = () => {};
+  /** Awaited in the middle of each file that is read to be offered. */
+  onOpen: (path: string) => Promise<void> | void = () => {};
+
+  async open(
+    path: string,
+    name: string | undefined,
+    progress: (bytes: number, size: number) => void,
+  ): Promise<Upload> {
+    const bytes = this.files.get(path);
+    if (!bytes) throw new ChatError(`Cannot read ${path}: there is no such file`);
+    for (const part of [1 / 2, 1]) {
+      progress(Math.floor(part * bytes.length), bytes.length);
+      if (part < 1) await this.onOpen(path);
+    }
+    const hash = await sha256(bytes);
+    this.open_++;
+    let open = true;
+    return {
+      name: name ?? path,
+      size: bytes.length,
+      sha256: hash,
+      read: (offset, length) => {
+        if (!open) throw new Error("It is closed");
+        if (this.files.get(path) !== bytes) {
+          return Promise.reject(new ChatError(`Cannot send ${path}: it has changed`));
+        }
+        return Promise.resolve(bytes.slice(offset, offset + length));
+      },
+      close: () => {
+        if (open) this.open_--;
+        open = false;
+      },
+    };
+  }
+
+  async *walk(path: string): AsyncIterable<{ path: string; name: string }> {
+    await Promise.resolve();
+    if (!path.endsWith("/")) return yield { path, name: path };
+    for (const file of this.files.keys()) {
+      if (file.startsWith(path)) yield { path: file, name: file.slice(path.length) };
+    }
+  }
+
+  async sink(
+    offer: { name: string; size: number; sha256: Uint8Array },
+  ): Promise<Sink> {
+    await this.onSink(offer.name);
+    const key = `${offer.name} ${offer.sha256.toHex()}`;
+    const before = this.parts.get(key) ?? new Uint8Array();
+    const bytes = new Uint8Array(offer.size);
+    bytes.set(before);
+    let length = before.length;
+    this.open_++;
+    return {
+      have: before.length,
+      write: async (offset, piece) => {
+        await this.onWrite(offset);
+        if (offset !== length) throw new Error(`A write at ${offset}, and ${length} are there`);
+        bytes.set(piece, offset);
+        length += piece.length;
+      },
+      finish: async () => {
+        this.open_--;
+        this.parts.delete(key);
+        if (length !== offer.size || (await sha256(bytes)).toHex() !== offer.sha256.toHex()) {
+          throw new ChatError(`Cannot keep ${offer.name}: it is not what was offered`);
+        }
+        this.received.set(offer.name, bytes);
+        return `/downloads/${offer.name}`;
+      },
+      abort: (keep) => {
+        this.open_--;
+        if (keep) this.parts.set(key, bytes.slice(0, length));
+        else this.parts.delete(key);
+        return Promise.resolve();
+      },
+    };
+  }
+}

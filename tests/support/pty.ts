@@ -1,0 +1,167 @@
+// Test helper: a shell on a real pseudo-terminal, looked at through a terminal emulator. No part of the
+// program.
+
+import { assertEquals } from "@std/assert";
+import * as pty from "@lydell/node-pty";
+import { Unicode11Addon } from "@xterm/addon-unicode11";
+import xterm from "@xterm/headless";
+import { home, start } from "./program.ts";
+import { within } from "./loopback.ts";
+import type { Cell, Ink, Screen } from "../../tools/session_svg.ts";
+
+/** A shell's terminal, in which the program runs like any other. */
+export class Terminal implements AsyncDisposable {
+  readonly #emulator: xterm.Terminal;
+  readonly #pty: pty.IPty;
+  readonly #exit: Promise<void>;
+  #news = Promise.withResolvers<void>();
+  /** What the terminal has done beside showing text, or answered; to be emptied by who looks. */
+  obeyed: string[] = [];
+  /** All that was written to the terminal. */
+  output = "";
+
+  /** Emoji are narrow, as in old terminals, unless `wideEmoji` is said. */
+  constructor({ columns = 80, rows = 24, env = home.env, wideEmoji = false } = {}) {
+    this.#emulator = new xterm.Terminal({
+      cols: columns,
+      rows,
+      scrollback: 10_000,
+      allowProposedApi: true,
+    });
+    if (wideEmoji) {
+      this.#emulator.loadAddon(new Unicode11Addon());
+      this.#emulator.unicode.activeVersion = "11";
+    }
+    this.#emulator.onBell(() => this.obeyed.push("bell"));
+    this.#emulator.onTitleChange((title) => this.obeyed.push(`title ${title}`));
+    this.#emulator.onData((data) => this.obeyed.push(`answer ${data}`));
+    this.#emulator.buffer.onBufferChange(({ type }) => this.obeyed.push(`buffer ${type}`));
+    this.#pty = pty.spawn("sh", [], {
+      cols: columns,
+      rows,
+      cwd: `${import.meta.dirname!}/../..`,
+      env: { ...env, PS1: "$ ", TERM: "xterm-256color" },
+    });
+    this.#pty.onData((data) => {
+      this.output += data;
+      this.#emulator.write(data, () => {
+        this.#news.resolve();
+        this.#news = Promise.withResolvers();
+      });
+    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#pty.onExit(() => resolve());
+    this.#exit = promise;
+  }
+
+  /** Starts the program; `$?` is printed when it has ended. */
+  run(...args: string[]): void {
+    const words = [start.path, ...start.args, ...args].map((word) => `'${word}'`);
+    // In two pieces, so that the command itself does not look like what it prints.
+    const printed = (what: string) => `echo "${what[0]}""${what.slice(1)}"`;
+    const program = `sh -c '${printed("pid $$")}; exec "$@"' sh ${words.join(" ")}`;
+    this.type(`clear; ${program}; ${printed("exit code $?")}\r`);
+  }
+
+  type(keys: string): void {
+    this.#pty.write(keys);
+  }
+
+  /** Sends a signal to the program that was started last. */
+  signal(signal: Deno.Signal): void {
+    const [, pid] = /^pid (\d+)$/m.exec(this.rows.join("\n"))!;
+    Deno.kill(Number(pid), signal);
+  }
+
+  /** The screen's rows from top to bottom, empty ones left out. */
+  get rows(): string[] {
+    const { active } = this.#emulator.buffer;
+    return Array.from(
+      { length: this.#emulator.rows },
+      (_, row) => active.getLine(active.baseY + row)?.translateToString(true) ?? "",
+    ).filter((row) => row !== "");
+  }
+
+  /** All rows, those that have left the screen too, with empty ones. */
+  get history(): string[] {
+    const { active } = this.#emulator.buffer;
+    return Array.from(
+      { length: active.length },
+      (_, row) => active.getLine(row)?.translateToString(true) ?? "",
+    );
+  }
+
+  /** The screen, cell by cell. */
+  get screen(): Screen {
+    const { active } = this.#emulator.buffer;
+    const rows = Array.from({ length: this.#emulator.rows }, (_, y) => {
+      const line = active.getLine(active.baseY + y)!;
+      return Array.from({ length: line.length }, (_, x) => line.getCell(x)!)
+        // The second half of a wide one.
+        .filter((cell) => cell.getWidth() > 0).map(cellOf);
+    });
+    const cursor = { column: active.cursorX, row: active.cursorY };
+    return { columns: this.#emulator.cols, rows, cursor };
+  }
+
+  /** The colour, of xterm's 256, in which `text` begins on the screen; undefined if it has none. */
+  colorOf(text: string): number | undefined {
+    const { active } = this.#emulator.buffer;
+    for (let y = active.length - 1; y >= 0; y--) {
+      const line = active.getLine(y)!;
+      const at = line.translateToString(true).indexOf(text);
+      if (at < 0) continue;
+      const cell = line.getCell(at)!;
+      return cell.isFgPalette() ? cell.getFgColor() : undefined;
+    }
+    return undefined;
+  }
+
+  /** Resolves when the screen shows this. */
+  async shows(text: string | RegExp): Promise<void> {
+    const pattern = typeof text === "string" ? undefined : text;
+    const seen = () => {
+      const screen = this.rows.join("\n");
+      return pattern ? pattern.test(screen) : screen.includes(text as string);
+    };
+    while (!seen()) {
+      const { promise } = this.#news;
+      await within(`${text} on the screen:\n${this.rows.join("\n")}`, promise);
+    }
+  }
+
+  /** Whether lines are edited and shown by the terminal itself, as a shell expects it. */
+  async assertSane(): Promise<void> {
+    this.type("clear; stty -a | tr ' ' '\\n' | grep -E '^-?(echo|icanon|isig);?$' | tr -d ';'\r");
+    // What it prints, and the shell's prompt behind that: not the command, which may be echoed twice.
+    await this.shows(/(?:^-?(?:echo|icanon|isig)\n){3}\$ *$/m);
+    const flags = this.rows.slice(-4).filter((row) => /^-?(echo|icanon|isig)$/.test(row)).sort();
+    assertEquals(flags, ["echo", "icanon", "isig"]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#pty.kill("SIGKILL");
+    await this.#exit;
+    // The emulator works on what came in a timer of its own.
+    await new Promise<void>((resolve) => this.#emulator.write("", resolve));
+    this.#emulator.dispose();
+  }
+}
+
+function cellOf(cell: xterm.IBufferCell): Cell {
+  const ink = (isDefault: boolean, isRGB: boolean, color: number): Ink => {
+    if (isDefault) return undefined;
+    return isRGB ? `#${color.toString(16).padStart(6, "0")}` : color;
+  };
+  return {
+    text: cell.isInvisible() ? "" : cell.getChars(),
+    columns: cell.getWidth() === 2 ? 2 : 1,
+    ink: ink(cell.isFgDefault(), cell.isFgRGB(), cell.getFgColor()),
+    ground: ink(cell.isBgDefault(), cell.isBgRGB(), cell.getBgColor()),
+    bold: cell.isBold() !== 0,
+    dim: cell.isDim() !== 0,
+    italic: cell.isItalic() !== 0,
+    underline: cell.isUnderline() !== 0,
+    inverse: cell.isInverse() !== 0,
+  };
+}

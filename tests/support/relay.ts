@@ -1,0 +1,247 @@
+// Test helper: somebody between clients and their server, who sees every frame and hands on what the test
+// says. No part of the program.
+
+import { concat, within } from "./loopback.ts";
+import {
+  encodeFrame,
+  type Frame,
+  FrameDecoder,
+  HEADER_SIZE,
+  MAX_FRAME,
+  PREFACE,
+  readdress,
+  Type,
+} from "../../protocol.ts";
+
+/** From a client to the server, or back. */
+export type Direction = "up" | "down";
+
+/** What is handed on in a frame's place: nothing, itself, or anything else. */
+export type Tamper = (frame: Frame, direction: Direction) => readonly Uint8Array[];
+
+export const honest: Tamper = (frame) => [frame.bytes];
+
+/** Listens, and connects each who comes to the server. */
+export class Relay implements AsyncDisposable {
+  readonly port: number;
+  /** All bytes that came, from both sides, before anything was done to them. */
+  readonly recorded: Uint8Array[] = [];
+  /** All frames that came, likewise. */
+  readonly passed: { readonly direction: Direction; readonly frame: Frame }[] = [];
+  tamper: Tamper;
+  #target: number;
+  readonly #open = new Set<Deno.TcpConn>();
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #serving = new Set<Promise<void>>();
+  readonly #accepting: Promise<void>;
+  #news = Promise.withResolvers<void>();
+
+  constructor({ port }: { port: number }, tamper: Tamper = honest) {
+    this.#target = port;
+    this.tamper = tamper;
+    this.port = this.#listener.addr.port;
+    this.#accepting = this.#accept();
+  }
+
+  /** Everything that was recorded, in one piece. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return concat(...this.recorded);
+  }
+
+  /** From now on it connects those who come to another server. */
+  redirect({ port }: { port: number }): void {
+    this.#target = port;
+  }
+
+  /** Ends all connections, without a word. */
+  async cut(): Promise<void> {
+    await Promise.all(Array.from(this.#open, (conn) => conn.closeWrite().catch(() => {})));
+  }
+
+  /** Resolves when such a frame has been handed on. */
+  async saw(direction: Direction, type: number, count = 1): Promise<void> {
+    while (this.count(direction, type) < count) {
+      await within(`a frame of type ${type}, ${direction}`, this.#news.promise);
+    }
+  }
+
+  /** How many such frames have been handed on. */
+  count(direction: Direction, type: number): number {
+    return this.passed.filter((p) => p.direction === direction && p.frame.type === type).length;
+  }
+
+  async #accept(): Promise<void> {
+    for await (const client of this.#listener) {
+      const serving = this.#serve(client).finally(() => this.#serving.delete(serving));
+      this.#serving.add(serving);
+    }
+  }
+
+  async #serve(client: Deno.TcpConn): Promise<void> {
+    let server: Deno.TcpConn;
+    try {
+      server = await Deno.connect({ hostname: "127.0.0.1", port: this.#target });
+    } catch {
+      return client.close(); // There is nobody any more.
+    }
+    const both = [client, server];
+    for (const conn of both) {
+      conn.setNoDelay(true);
+      this.#open.add(conn);
+    }
+    await Promise.all([this.#pump("up", client, server), this.#pump("down", server, client)]);
+    for (const conn of both) {
+      this.#open.delete(conn);
+      conn.close();
+    }
+  }
+
+  /** Never rejects: what one side breaks off ends for the other, too. */
+  async #pump(direction: Direction, from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
+    const decoder = new FrameDecoder(MAX_FRAME);
+    let opened = direction === "down";
+    let open = true;
+    const end = async () => {
+      open = false;
+      await to.closeWrite().catch(() => {});
+    };
+    try {
+      for (;;) {
+        const space = decoder.space();
+        const count = await from.read(space);
+        if (count === null) break;
+        this.recorded.push(space.slice(0, count));
+        // What follows a goodbye is of no use, but has to be read, for the connection to end properly.
+        if (!open) continue;
+        decoder.fill(count);
+        if (!opened) {
+          if (decoder.unread.length < PREFACE.length) continue;
+          await writeAll(to, decoder.unread.slice(0, PREFACE.length));
+          decoder.skip(PREFACE.length);
+          opened = true;
+        }
+        for (let view = decoder.next(); view; view = decoder.next()) {
+          const bytes = view.bytes.slice();
+          const frame = { ...view, bytes, body: bytes.subarray(bytes.length - view.body.length) };
+          const pieces = this.tamper(frame, direction);
+          await writeAll(to, concat(...pieces));
+          this.passed.push({ direction, frame });
+          this.#news.resolve();
+          this.#news = Promise.withResolvers();
+          // Whatever was made of the goodbye: the one who has said it waits for an end.
+          if (direction === "up" && view.type === Type.BYE) await end();
+        }
+      }
+    } catch {
+      // One of the two has gone.
+    }
+    await end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    await within("the end of the relay", Promise.all([this.#accepting, ...this.#serving]));
+  }
+}
+
+async function writeAll(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+}
+
+// ---- what can be done to a frame ----
+
+/** Which frame is struck: the `nth` of those that fit. */
+export interface Target {
+  readonly direction: Direction;
+  readonly nth: number;
+  readonly fits: (frame: Frame) => boolean;
+}
+
+export const target = (
+  direction: Direction,
+  type: number,
+  nth = 0,
+  fits: (frame: Frame) => boolean = () => true,
+): Target => ({ direction, nth, fits: (frame) => frame.type === type && fits(frame) });
+
+/** What is handed on instead of a frame, and what behind the next one; `earlier` are those that came before. */
+export type Strike = (
+  frame: Frame,
+  earlier: readonly Frame[],
+) => { now?: readonly Uint8Array[]; later?: Uint8Array };
+
+function changed(frame: Frame, change: (bytes: Uint8Array) => void): { now: Uint8Array[] } {
+  const bytes = frame.bytes.slice();
+  change(bytes);
+  return { now: [bytes] };
+}
+
+const NOTHING = new Uint8Array(0);
+
+const withBody = ({ type, id }: Frame, body: Uint8Array) => ({
+  now: [encodeFrame(type, id, body)],
+});
+
+export const STRIKES: Readonly<Record<string, Strike>> = {
+  "dropped": () => ({}),
+  "repeated": ({ bytes }) => ({ now: [bytes, bytes] }),
+  "repeated later": ({ bytes }) => ({ now: [bytes], later: bytes }),
+  "behind the next": ({ bytes }) => ({ later: bytes }),
+  "with an earlier body": (frame, [first]) => withBody(frame, (first ?? frame).body),
+  "with the latest body": (frame, earlier) => withBody(frame, (earlier.at(-1) ?? frame).body),
+  "shorter": (frame) => withBody(frame, frame.body.subarray(0, -1)),
+  "longer": (frame) => withBody(frame, concat(frame.body, new Uint8Array(1))),
+  "emptied": (frame) => withBody(frame, NOTHING),
+  "length + 1": (frame) => changed(frame, (bytes) => bytes[3]!++),
+  "length - 1": (frame) => changed(frame, (bytes) => bytes[3]!--),
+  ...Object.fromEntries([0, 1, 2, 3, 4, 5].map((part) => [
+    `bit flipped after ${part}/5`,
+    (frame: Frame) =>
+      changed(frame, (bytes) => {
+        const at = Math.floor(part * (frame.body.length - 1) / 5);
+        if (frame.body.length > 0) bytes[HEADER_SIZE + at]! ^= 1;
+      }),
+  ])),
+  ...Object.fromEntries([0, 1, 2, 3, 99].map((id) => [
+    `id ${id}`,
+    (frame: Frame) => changed(frame, (bytes) => readdress(bytes, frame.type, id)),
+  ])),
+  ...Object.fromEntries(
+    Object.entries(Type).map(([name, type]) => [
+      `as ${name}`,
+      (frame: Frame) => changed(frame, (bytes) => readdress(bytes, type, frame.id)),
+    ]),
+  ),
+};
+
+export interface Blow {
+  readonly tamper: Tamper;
+  /** Whether the frame came, and whether it was handed on otherwise than it was. */
+  readonly done: () => { hit: boolean; changed: boolean };
+}
+
+export function strike({ direction, nth, fits }: Target, how: Strike): Blow {
+  let count = 0;
+  let hit = false;
+  let changed = false;
+  let later: Uint8Array | undefined;
+  const earlier: Frame[] = [];
+  return {
+    done: () => ({ hit, changed }),
+    tamper(frame, from) {
+      if (from !== direction) return [frame.bytes];
+      if (fits(frame) && count++ === nth) {
+        const result = how(frame, earlier);
+        const now = concat(...result.now ?? []);
+        hit = true;
+        changed = result.later !== undefined || now.toHex() !== frame.bytes.toHex();
+        later = result.later;
+        return [now];
+      }
+      earlier.push(frame);
+      const pieces = later ? [frame.bytes, later] : [frame.bytes];
+      later = undefined;
+      return pieces;
+    },
+  };
+}

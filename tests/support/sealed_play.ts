@@ -1,0 +1,414 @@
+// Test helper: a short play in a sealed room, with somebody between one of its members and the server; and
+// what each member may be shown of it. No part of the program.
+//
+// Admission is left out: the members have the room's key from the start. `tests/network/sealed_test.ts` has it.
+
+import { assert, assertEquals } from "@std/assert";
+import { Backoff } from "../../client/backoff.ts";
+import { SealedCipher } from "../../cipher/sealed.ts";
+import { Client, type JoinOptions, type Self } from "../../client.ts";
+import { Connection } from "../../protocol/connection.ts";
+import { encodeProfile } from "../../protocol/envelope.ts";
+import { ChatError } from "../../errors.ts";
+import { Identity, KnownNames } from "../../cipher/identity.ts";
+import { Guest, within } from "./loopback.ts";
+import {
+  encodeHello,
+  type Frame,
+  type Greeting,
+  MAX_FRAME,
+  parseGreeting,
+  parseWelcome,
+  PREFACE,
+  Type,
+  VERSION,
+} from "../../protocol.ts";
+import { type Direction, Relay, type Tamper } from "./relay.ts";
+import type { RoomEvent } from "../../room.ts";
+import { Server, type ServerOptions } from "../../server.ts";
+
+/** What OPAQUE would give. */
+export const EXPORT_KEY: Uint8Array<ArrayBuffer> = new Uint8Array(64).fill(7);
+
+/** Longer than any test. */
+const LONG_MS = 600_000;
+
+export function someone(): Self {
+  return { identity: Identity.generate(), knownNames: new KnownNames() };
+}
+
+/** What a login would give. The servers here do not know it, and so ask for no proof. */
+const SESSION_KEY = new Uint8Array(64).fill(9);
+
+export interface EnterOptions
+  extends Pick<JoinOptions, "retryMs" | "backoff" | "handshakeMs" | "files"> {
+  self?: Self;
+  now?: () => number;
+  salt?: Uint8Array;
+  /** Given the first connection: to cut it. */
+  connected?: (connection: Connection) => void;
+}
+
+/** A real client of a sealed room, let in without a login. */
+export async function enter(
+  { port }: { port: number },
+  name: string,
+  { self = someone(), now = Date.now, salt, connected, ...rest }: EnterOptions = {},
+): Promise<Guest> {
+  const hostname = "127.0.0.1";
+  const connection = new Connection(await Deno.connect({ hostname, port }), MAX_FRAME);
+  const cipher = new SealedCipher({
+    exportKey: EXPORT_KEY,
+    identity: self.identity,
+    now,
+    ...(salt && { salt }),
+  });
+  const profile = cipher.seal(encodeProfile({ name }), "profile");
+  connection.send(PREFACE.slice() as Uint8Array<ArrayBuffer>);
+  connection.send(encodeHello({ version: VERSION, profile }));
+  const next = async (): Promise<Frame> => {
+    for (;;) {
+      const frame = connection.decoder.next();
+      if (frame) return frame;
+      if (await within("an answer to HELLO", connection.fill())) continue;
+      throw new Error("The connection ended before WELCOME");
+    }
+  };
+  try {
+    const { type, body } = await next();
+    assertEquals(type, Type.GREETING);
+    const greeting = parseGreeting(body);
+    const welcome = await next();
+    assertEquals(welcome.type, Type.WELCOME);
+    const { id } = welcome;
+    const room = { connection, greeting, cipher, self, sessionKey: SESSION_KEY };
+    const entrance = { ...room, id, welcome: parseWelcome(welcome.body) };
+    connected?.(connection);
+    return new Guest(new Client(entrance, { hostname, port, name, ...rest }));
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+/** A name without the marks that a screen adds. */
+export function bare(name: string): string {
+  return name.replace(/\(!\)$/, "").replace(/#\d+$/, "");
+}
+
+/** What was truly said: who, to whom (undefined: to the room), and as which of what it said there. */
+interface Line {
+  readonly speaker: string;
+  readonly to: string | undefined;
+  readonly index: number;
+}
+
+/** What everybody did, as far as it left their own client. */
+class Script {
+  readonly lines = new Map<string, Line>();
+  /** All names that each has had. */
+  readonly names = new Map<string, string[]>();
+  readonly #counts = new Map<string, number>();
+
+  /** A text that nobody else says, and nobody twice. */
+  line(speaker: string, to?: string): string {
+    const lane = `${speaker} to ${to ?? "all"}`;
+    const index = this.#counts.get(lane) ?? 0;
+    this.#counts.set(lane, index + 1);
+    const text = `${lane}, number ${index}`;
+    this.lines.set(text, { speaker, to, index });
+    return text;
+  }
+
+  name(speaker: string, name: string): string {
+    this.names.set(speaker, [...this.names.get(speaker) ?? [], name]);
+    return name;
+  }
+
+  /** What this observer should have been shown, and was not. */
+  missing(observer: string, { events }: Guest): string[] {
+    const shown = new Set(events.flatMap((event) => "text" in event ? [event.text] : []));
+    return [...this.lines].filter(([text, { to }]) =>
+      (to === undefined || to === observer) && !shown.has(text)
+    ).map(([text]) => text);
+  }
+
+  /** Nothing false may be shown: each line as its speaker said it, to whom, in its order, at most once. */
+  check(observer: string, { events }: Guest): void {
+    const next = new Map<string, number>();
+    const all = [...this.names.values()].flat();
+    const isTrue = (name: string) =>
+      assert(bare(name) === "" || all.includes(bare(name)), `${observer} sees a "${name}"`);
+    for (const event of events) {
+      switch (event.type) {
+        case "message":
+        case "direct": {
+          const what = `${observer} sees "${event.from.name}: ${event.text}"`;
+          const line = this.lines.get(event.text);
+          assert(line, what);
+          assert(this.names.get(line.speaker)!.includes(bare(event.from.name)), what);
+          assertEquals(line.to, event.type === "message" ? undefined : observer, what);
+          const lane = `${line.speaker}, ${event.type}`;
+          const due = next.get(lane);
+          assert(line.index >= (due ?? 0), `${what}, again or too late`);
+          // What came before the first is counted only where it is sure that it should have come.
+          const missing = line.index - (due ?? 0);
+          assert(
+            event.missing === missing || due === undefined && event.missing === 0,
+            `${what}, and that ${event.missing} are missing`,
+          );
+          assertEquals(event.action, false, what);
+          next.set(lane, line.index + 1);
+          break;
+        }
+        case "renamed": {
+          isTrue(event.who.name);
+          if (bare(event.before) === "") break;
+          // Both names are one speaker's.
+          assert(
+            [...this.names.values()].some((names) =>
+              names.includes(bare(event.before)) && names.includes(bare(event.who.name))
+            ),
+            `${observer} sees that ${event.before} is now ${event.who.name}`,
+          );
+          break;
+        }
+        case "joined":
+        case "left":
+        case "away":
+        case "back":
+          isTrue(event.who.name);
+          break;
+        case "members":
+          for (const { name } of event.members) isTrue(name);
+      }
+    }
+  }
+}
+
+/** Resolves when such an event has come, or if it has already. */
+async function sees(guest: Guest, fits: (event: RoomEvent) => boolean): Promise<void> {
+  if (!guest.events.some(fits)) await guest.nextOf(ALL_EVENTS, fits);
+}
+
+const ALL_EVENTS = [
+  "joined",
+  "left",
+  "renamed",
+  "away",
+  "back",
+  "disconnected",
+  "connected",
+  "ended",
+  "message",
+  "direct",
+] as const;
+
+/** What can't be done any more, after some tampering, is not done. */
+function attempt(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+  }
+}
+
+/** How a member came to know that something was wrong; empty if nothing told it. */
+export type Told = "unreadable" | "missing" | "ended" | "unconfirmed";
+
+/**
+ * Plays the play, and checks that nobody is shown anything false.
+ *
+ * @returns what told anybody of the tampering
+ */
+export async function play(tamper: Tamper): Promise<Told[]> {
+  await using server = new PlayServer();
+  await using relay = new Relay(server, tamper);
+  const script = new Script();
+  const cast: [string, Guest][] = [];
+  const come = async (
+    speaker: string,
+    at: { port: number } = server,
+    options: EnterOptions = {},
+  ) => {
+    const guest = await enter(at, script.name(speaker, speaker), options);
+    cast.push([speaker, guest]);
+    return guest;
+  };
+  try {
+    const anna = await come("anna");
+    await anna.next("members");
+    const ben = await come("ben", relay).catch(() => undefined);
+    const benId = 2;
+    if (ben) {
+      await sees(anna, ({ type }) => type === "joined");
+      await relay.saw("down", Type.JOINED);
+    }
+    let doras: Connection | undefined;
+    const dora = await come("dora", server, {
+      retryMs: LONG_MS,
+      // She comes back when she is told to.
+      backoff: new Backoff(() => 0.5, { baseMs: LONG_MS, capMs: LONG_MS }),
+      connected: (connection) => doras = connection,
+    });
+    await dora.next("members");
+    // 1. What others say, with a new name in the midst of it.
+    const aside = () => {
+      if (ben) attempt(() => anna.client.tell(benId, script.line("anna", "ben")));
+    };
+    await anna.say(script.line("anna"));
+    await dora.say(script.line("dora"));
+    aside();
+    await anna.say(script.line("anna"));
+    aside();
+    anna.client.rename(script.name("anna", "anne"));
+    await sees(anna, (event) => event.type === "renamed" && event.who.self);
+    await anna.say(script.line("anna"));
+    aside();
+    await dora.say(script.line("dora"));
+    // 2. What the one behind the relay says.
+    if (ben) {
+      for (let n = 0; n < 2; n++) attempt(() => ben.client.say(script.line("ben")));
+      for (let n = 0; n < 3; n++) attempt(() => ben.client.tell(1, script.line("ben", "anna")));
+      attempt(() => ben.client.rename(script.name("ben", "bert")));
+      for (let n = 0; n < 2; n++) attempt(() => ben.client.say(script.line("ben")));
+    }
+    // 3. Who is away for a while, who comes and who goes.
+    const { id } = dora.client.self;
+    doras!.close();
+    await sees(dora, (event) => event.type === "disconnected");
+    await sees(anna, (event) => event.type === "away" && event.who.id === id);
+    dora.client.reconnect();
+    await sees(anna, (event) => event.type === "back" && event.who.id === id);
+    dora.client.leave();
+    await sees(anna, (event) => event.type === "left" && event.who.id === id);
+    const emil = await come("emil");
+    await emil.next("members");
+    await emil.say(script.line("emil"));
+    await anna.say(script.line("anna"));
+    // 4. All that is on its way arrives, or never will.
+    ben?.client.leave();
+    await ben?.ended;
+    // Whose goodbye is lost is only away.
+    const isGone = ({ type }: RoomEvent) => type === "left" || type === "away";
+    if (ben) await sees(anna, (event) => isGone(event) && "who" in event && event.who.id === benId);
+    await anna.say(script.line("anna"));
+  } finally {
+    for (const [, guest] of cast) await guest[Symbol.asyncDispose]();
+  }
+  return judge(script, cast, 4);
+}
+
+/** Checks that nobody was shown anything false; returns what told anybody of the tampering. */
+function judge(script: Script, cast: readonly [string, Guest][], count: number): Told[] {
+  for (const [speaker, guest] of cast) script.check(speaker, guest);
+  const told = new Set<Told>(cast.length === count ? [] : ["ended"]);
+  for (const [, { client, events }] of cast) {
+    if (client.pending.length > 0) told.add("unconfirmed");
+    for (const event of events) {
+      if (event.type === "unreadable") told.add("unreadable");
+      if ("missing" in event && event.missing > 0) told.add("missing");
+      if (event.type === "ended" && event.ending.reason !== "left") told.add("ended");
+    }
+  }
+  return [...told].sort();
+}
+
+/**
+ * Plays that ben loses his connection, comes back through the same relay, and goes on. Lost with it are an
+ * echo, an ACK, what anna says to all and to him, and on the way up what he says last. Checks that nobody
+ * is shown anything false; and if nothing told anybody of the tampering, that all was shown to all.
+ *
+ * @returns what told anybody of the tampering
+ */
+export async function playReturn(relaying: (server: PlayServer) => Tamper): Promise<Told[]> {
+  await using server = new PlayServer();
+  const tamper = relaying(server);
+  let lost: Direction | "both" | undefined;
+  await using relay = new Relay(server, (frame, direction) => {
+    if (lost === direction || lost === "both") return [];
+    return tamper(frame, direction);
+  });
+  const script = new Script();
+  const anna = await enter(server, script.name("anna", "anna"));
+  await anna.next("members");
+  const ben = await enter(relay, script.name("ben", "ben"), {
+    retryMs: LONG_MS,
+    // At once; a try that gets no answer is followed by another.
+    backoff: new Backoff(() => 0),
+    handshakeMs: 1_000,
+  });
+  const cast: [string, Guest][] = [["anna", anna], ["ben", ben]];
+  try {
+    await ben.next("members");
+    await sees(anna, ({ type }) => type === "joined");
+    await anna.say(script.line("anna"));
+    await ben.say(script.line("ben"));
+    // 1. What the server has, and ben does not know of.
+    lost = "down";
+    ben.client.say(script.line("ben"));
+    const aside = script.line("ben", "anna");
+    ben.client.tell(1, aside);
+    await sees(anna, (event) => event.type === "direct" && event.text === aside);
+    await anna.say(script.line("anna"));
+    anna.client.tell(2, script.line("anna", "ben"));
+    await relay.saw("down", Type.DIRECT);
+    // 2. What the server does not have.
+    lost = "both";
+    const said = relay.count("up", Type.MESSAGE);
+    ben.client.say(script.line("ben"));
+    await relay.saw("up", Type.MESSAGE, said + 1);
+    // 3. He comes back, and they go on.
+    await relay.cut();
+    lost = undefined;
+    await sees(ben, ({ type }) => type === "connected" || type === "ended");
+    await anna.say(script.line("anna"));
+    attempt(() => ben.client.say(script.line("ben")));
+    attempt(() => anna.client.tell(2, script.line("anna", "ben")));
+    await anna.say(script.line("anna"));
+    ben.client.leave();
+    await ben.ended;
+    await sees(anna, ({ type }) => type === "left" || type === "away");
+  } finally {
+    for (const [, guest] of cast) await guest[Symbol.asyncDispose]();
+  }
+  const told = judge(script, cast, 2);
+  if (told.length === 0) {
+    for (const [speaker, guest] of cast) assertEquals(script.missing(speaker, guest), []);
+  }
+  return told;
+}
+
+/** Plays that may be under way at once: each waits for the network most of its time. */
+const AT_ONCE = 8;
+
+/** Does something with all of them, a few at once; if it fails, when all that has begun is over. */
+export async function atOnce<T>(all: Iterable<T>, act: (one: T) => Promise<void>): Promise<void> {
+  const waiting = Iterator.from(all);
+  const errors: unknown[] = [];
+  const worker = async () => {
+    for (const one of waiting) {
+      if (errors.length > 0) return;
+      await act(one).catch((error) => errors.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  if (errors.length > 0) throw errors[0];
+}
+
+/** A server that knows nothing of codes: it greets as in a sealed room, and lets everybody in. */
+export class PlayServer extends Server implements AsyncDisposable {
+  override readonly greeting: Greeting = {
+    version: VERSION,
+    maxFrame: MAX_FRAME,
+    cipher: "sealed",
+  };
+
+  constructor(options: Partial<ServerOptions> = {}) {
+    super({ hostname: "127.0.0.1", port: 0, awayMs: 0, maxPerAddress: Infinity, ...options });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await within("the end of the server", this.stop());
+  }
+}

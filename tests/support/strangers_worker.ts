@@ -1,0 +1,174 @@
+// Connections that mean no good, in a thread of their own: see strangers.ts. None of them ends by itself.
+
+/// <reference lib="deno.worker" />
+
+import { concat } from "../../text/bytes.ts";
+import { Raw } from "./loopback.ts";
+import {
+  encodeFrame,
+  encodeHave,
+  encodeHello,
+  MAX_FRAME,
+  MAX_FRAME_BEFORE_ADMISSION,
+  parseError,
+  PREFACE,
+  Type,
+} from "../../protocol.ts";
+import { dice } from "./soak_crowd.ts";
+import type { Kind, Order, Report } from "../../bench/strangers.ts";
+
+const encoder = new TextEncoder();
+/** How many write at a time, where each writes once in a second. */
+const SHIFTS = 10;
+const roll = dice(2428);
+/** Its first byte opens no protocol that a server knows. */
+const GARBAGE = Uint8Array.from({ length: 16 * 1024 }, (_, i) => i === 0 ? 0xff : roll(256));
+/** How often one member comes and vanishes. */
+const VISITS = 10;
+const hello = encodeHello({ version: 1, profile: encoder.encode("stranger") });
+
+/** What each sends a byte a second of, and what before at once. */
+const TRICKLES: Partial<Record<Kind, (i: number) => { first: Uint8Array; then: Uint8Array }>> = {
+  // From its first byte on, or within HELLO.
+  trickle: (i) =>
+    i % 2 === 0
+      ? { first: new Uint8Array(0), then: PREFACE }
+      : { first: PREFACE, then: header(MAX_FRAME_BEFORE_ADMISSION, Type.HELLO) },
+  unfinished: () => ({
+    first: concat([PREFACE, hello, header(MAX_FRAME, Type.MESSAGE)]),
+    then: GARBAGE,
+  }),
+};
+
+/** What each sends at once and, where it is a flood, again and again. */
+const BURSTS: Partial<Record<Kind, { first: (i: number) => Uint8Array; flood?: Uint8Array }>> = {
+  silent: { first: () => new Uint8Array(0) },
+  garbage: { first: () => GARBAGE, flood: GARBAGE },
+  // More than is taken, or as much as is just taken, of which nothing comes.
+  lengths: {
+    first: (i) =>
+      concat([PREFACE, header(i % 2 === 0 ? 2 ** 32 - 1 : MAX_FRAME_BEFORE_ADMISSION, Type.HELLO)]),
+  },
+  pings: {
+    first: () => concat([PREFACE, hello]),
+    flood: concat(Array.from({ length: 500 }, () => encodeFrame(Type.PING, 0))),
+  },
+  haves: { first: () => concat([PREFACE, hello, encodeHave(2 ** 40)]) },
+};
+
+function header(length: number, type: number): Uint8Array<ArrayBuffer> {
+  const bytes = encodeFrame(type, 0);
+  new DataView(bytes.buffer).setUint32(0, length);
+  return bytes;
+}
+
+/** What each was told in the end, and how often. */
+const told: Record<string, number> = {};
+const open = new Set<Raw>();
+let stopped = false;
+
+/** What the server says in the end; who does not read is not told. */
+async function listen(raw: Raw): Promise<string> {
+  try {
+    for (;;) {
+      const frame = await raw.frame();
+      if (!frame) return "ended";
+      if (frame.type === Type.ERROR) return parseError(frame.body).code;
+    }
+  } catch {
+    return "reset";
+  }
+}
+
+/** Writes until the other side has gone. */
+async function flood(raw: Raw, bytes: Uint8Array): Promise<void> {
+  try {
+    while (!stopped) await raw.write(bytes);
+  } catch {
+    // The server has cut it.
+  }
+}
+
+/** A connection's life; `again` begins another when the server has ended it. */
+async function live({ kind, port, again }: Order, i: number, begun: () => void): Promise<void> {
+  if (kind === "vanishing") {
+    begun();
+    return await vanish(port);
+  }
+  do {
+    const raw = await Raw.connect({ port });
+    open.add(raw);
+    const { first, then, flooding } = planOf(kind, i);
+    // Who is refused at once may be gone before it has said that.
+    await raw.write(first).catch(() => {});
+    begun();
+    if (then) trickles.set(raw, { bytes: then, at: 0, shift: i % SHIFTS });
+    const flooded = flooding && flood(raw, flooding);
+    // Who asks and asks takes no answers.
+    if (kind !== "pings") {
+      const what = await listen(raw);
+      if (!stopped) told[what] = (told[what] ?? 0) + 1;
+    }
+    await flooded;
+    trickles.delete(raw);
+    // It stays until the server is tired of it.
+    if (again && !stopped) close(raw);
+  } while (again && !stopped);
+}
+
+/** Comes and goes without a word: some know that they are in, some do not wait for it. */
+async function vanish(port: number): Promise<void> {
+  for (let visit = 0; visit < VISITS; visit++) {
+    const raw = await Raw.connect({ port });
+    await raw.write(PREFACE, hello);
+    if (visit % 2 === 0) await raw.frameOf(Type.WELCOME);
+    raw.conn.close();
+  }
+}
+
+function planOf(kind: Kind, i: number) {
+  const trickle = TRICKLES[kind]?.(i);
+  if (trickle) return { ...trickle, flooding: undefined };
+  const burst = BURSTS[kind]!;
+  return { first: burst.first(i), then: undefined, flooding: burst.flood };
+}
+
+function close(raw: Raw): void {
+  open.delete(raw);
+  raw.conn.close();
+}
+
+const trickles = new Map<Raw, { bytes: Uint8Array; at: number; shift: number }>();
+let shift = 0;
+const drip = setInterval(() => {
+  shift = (shift + 1) % SHIFTS;
+  for (const [raw, one] of trickles) {
+    if (one.shift !== shift || one.at >= one.bytes.length) continue;
+    raw.write(one.bytes.subarray(one.at, ++one.at)).catch(() => trickles.delete(raw));
+  }
+}, 1000 / SHIFTS);
+
+function report(state: Report["state"]): void {
+  self.postMessage({ state, told } satisfies Report);
+}
+
+self.onmessage = async ({ data }: MessageEvent<Order | "stop">) => {
+  if (data === "stop") {
+    stopped = true;
+    clearInterval(drip);
+    for (const raw of open) close(raw);
+    return report("stopped");
+  }
+  const lives: Promise<void>[] = [];
+  for (let i = 0; i < data.count; i++) {
+    // One after the other: a queue of those who wait to be accepted has its bound.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    lives.push(live(data, i, resolve));
+    await promise;
+  }
+  report("begun");
+  await Promise.all(lives);
+  report("ended");
+};
+// What was sent before is lost: while its modules wait for something, a worker takes messages, and nobody listens.
+report("ready");

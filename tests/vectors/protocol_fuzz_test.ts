@@ -1,0 +1,310 @@
+// One million frames, most of them broken, through the decoder and every parser. The seed is fixed
+// and printed: the same million each time.
+
+import { assert } from "@std/assert";
+import { concat } from "../../text/bytes.ts";
+import { XorCipher } from "../../cipher.ts";
+import {
+  decodeEnvelope,
+  decodeProfile,
+  encodeEnvelope,
+  encodeProfile,
+} from "../../protocol/envelope.ts";
+import { ProtocolError } from "../../errors.ts";
+import {
+  AckOutcome,
+  Away,
+  checkEmpty,
+  checkProfile,
+  encodeAck,
+  encodeError,
+  encodeFrame,
+  encodeGreeting,
+  encodeHave,
+  encodeHello,
+  encodeLogin,
+  encodeResume,
+  encodeWarning,
+  encodeWelcome,
+  ERROR_CODES,
+  type Frame,
+  FrameDecoder,
+  Left,
+  MAX_FRAME,
+  MAX_FRAME_BEFORE_ADMISSION,
+  parseAck,
+  parseAway,
+  parseError,
+  parseGreeting,
+  parseHave,
+  parseHello,
+  parseLeft,
+  parseLogin,
+  parsePreface,
+  parseServerOpening,
+  parseWelcome,
+  PREFACE,
+  Type,
+  VERSION,
+} from "../../protocol.ts";
+
+const SEED = 0x63686174;
+const FRAMES = 1_000_000;
+const INITIAL = 512;
+/** Frames that one decoder gets at most: a length that lies must not swallow all that follows. */
+const FRAMES_PER_DECODER = 50;
+/** How far the process may grow, in bytes: garbage that waits for its collection, and no more. */
+const MEMORY_MARGIN = 256 * 1024 * 1024;
+
+/** The state of the generator: mulberry32, good enough and a line long. */
+let state = SEED;
+
+/** A whole number from 0 to `limit - 1`. */
+function random(limit: number): number {
+  state = (state + 0x6d2b79f5) | 0;
+  let t = Math.imul(state ^ (state >>> 15), state | 1);
+  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+  return ((t ^ (t >>> 14)) >>> 0) % limit;
+}
+
+function pick<T>(from: readonly T[]): T {
+  return from[random(from.length)]!;
+}
+
+function randomBytes(length: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length }, () => random(256));
+}
+
+const cipher = new XorCipher(198);
+const profile = cipher.seal(encodeProfile({ name: "Ada" }));
+const text = "So it starts! Grüße, 你好 🙂";
+const said = cipher.seal(encodeEnvelope({ kind: "text", text }));
+const number = { origin: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), seq: 7, again: true };
+const numbered = cipher.seal(encodeEnvelope({ kind: "text", text, number }));
+const token = "Az09_-".repeat(4);
+const budget = { frames: 20, frameBurst: 200, bytes: 65_536, byteBurst: 524_288 };
+
+/** Frames of every type, to be broken. */
+const VALID: readonly Uint8Array<ArrayBuffer>[] = [
+  encodeGreeting({ version: VERSION, cipher: "xor", key: "198", maxFrame: MAX_FRAME }),
+  encodeGreeting({ version: VERSION, cipher: "sealed", maxFrame: MAX_FRAME }),
+  encodeGreeting({ version: VERSION, cipher: "sealed", nonce: token, maxFrame: MAX_FRAME, budget }),
+  encodeLogin({ message: "Az09_-".repeat(16) }),
+  encodeLogin({ message: "Az09_-".repeat(71), tries: 4 }),
+  encodeHello({ version: VERSION, profile }),
+  encodeHello({ version: VERSION, profile, proof: "Az09_-".repeat(14) }),
+  encodeResume({ token, room: 1234, own: 2 ** 40, proof: "Az09_-".repeat(7) }),
+  encodeWelcome(2, {
+    room: 1234,
+    own: 0,
+    members: 1,
+    accepted: 2,
+    said: 56,
+    log: token,
+    token,
+    grace: 60_000,
+  }),
+  encodeHave(1234),
+  encodeFrame(Type.AWAY, 7, Uint8Array.of(Away.AWAY)),
+  encodeWarning("flood", "you send more than this room takes"),
+  encodeFrame(Type.MESSAGE, 0, said),
+  encodeFrame(Type.MESSAGE, 0, numbered),
+  encodeFrame(Type.MESSAGE, 7, new Uint8Array(2000)),
+  encodeFrame(Type.DIRECT, 0xffffffff, said),
+  encodeAck(7, { count: 3, outcome: AckOutcome.BUSY }),
+  encodeFrame(Type.PROFILE, 7, profile),
+  encodeFrame(Type.JOINED, 7, profile),
+  encodeFrame(Type.LEFT, 7, Uint8Array.of(Left.SLOW)),
+  encodeFrame(Type.MEMBER, 1, profile),
+  encodeFrame(Type.PING, 0),
+  encodeFrame(Type.PONG, 0),
+  encodeFrame(Type.BYE, 0),
+  encodeError("slow", "you fell off the room's log"),
+];
+
+const MUTATIONS: ((frame: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>)[] = [
+  function flipBits(frame) {
+    const copy = frame.slice();
+    for (let flips = 1 + random(4); flips > 0; flips--) {
+      copy[random(copy.length)]! ^= 1 << random(8);
+    }
+    return copy;
+  },
+  // In the body only, so that the decoder passes it on to the parser.
+  function flipBodyByte(frame) {
+    const copy = frame.slice();
+    if (copy.length > 9) copy[9 + random(copy.length - 9)] = random(256);
+    return copy;
+  },
+  // JSON that stays JSON.
+  function changeDigit(frame) {
+    const copy = frame.slice();
+    const digits = [...copy.keys()].filter((i) => i >= 9 && copy[i]! >= 0x30 && copy[i]! <= 0x39);
+    if (digits.length > 0) copy[pick(digits)] = 0x30 + random(10);
+    return copy;
+  },
+  function truncate(frame) {
+    return frame.slice(0, random(frame.length));
+  },
+  function insert(frame) {
+    const at = random(frame.length + 1);
+    return concat([frame.subarray(0, at), randomBytes(1 + random(8)), frame.subarray(at)]);
+  },
+  function changeLength(frame) {
+    const copy = frame.slice();
+    const near = [copy.length - 5, copy.length - 3, 0, 4, 5];
+    const limits = [MAX_FRAME_BEFORE_ADMISSION, MAX_FRAME, MAX_FRAME + 1, 0x7fffffff, 0xffffffff];
+    const length = pick([...near, ...limits, random(0xffffffff)]);
+    new DataView(copy.buffer).setUint32(0, length);
+    return copy;
+  },
+  function changeType(frame) {
+    const copy = frame.slice();
+    copy[4] = random(24);
+    return copy;
+  },
+  function splice(frame) {
+    const other = pick(VALID);
+    return concat([
+      frame.subarray(0, random(frame.length + 1)),
+      other.subarray(random(other.length + 1)),
+    ]);
+  },
+  // A true header around anything.
+  function randomBody(frame) {
+    return encodeFrame(frame[4]!, random(0xffffffff), randomBytes(random(80)));
+  },
+  function noise() {
+    return randomBytes(1 + random(60));
+  },
+];
+
+/** Reads a frame as server and client would. */
+function parse({ type, body }: Frame): void {
+  switch (type) {
+    case Type.GREETING:
+      return void parseGreeting(body);
+    case Type.LOGIN:
+      return void parseLogin(body);
+    case Type.HELLO:
+      return void parseHello(body);
+    case Type.WELCOME:
+      return void parseWelcome(body);
+    case Type.MESSAGE:
+    case Type.DIRECT:
+      return void decodeEnvelope(cipher.open(body).plaintext);
+    case Type.ACK:
+      return void parseAck(body);
+    case Type.PROFILE:
+    case Type.JOINED:
+    case Type.MEMBER:
+      checkProfile(body);
+      return void decodeProfile(cipher.open(body).plaintext);
+    case Type.LEFT:
+      return void parseLeft(body);
+    case Type.ERROR:
+    case Type.WARNING:
+      return void parseError(body);
+    case Type.HAVE:
+      return void parseHave(body);
+    case Type.AWAY:
+      return void parseAway(body);
+    default:
+      return checkEmpty("a frame", body);
+  }
+}
+
+/** What came of the frames, to show that the test reaches what it is to test. */
+const outcomes = new Map<string, number>();
+
+function count(outcome: string): void {
+  outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+}
+
+/** What may be thrown off: a code of the protocol, or that an envelope can't be opened. */
+function countError(error: unknown): void {
+  if (error instanceof ProtocolError) {
+    assert((ERROR_CODES as readonly string[]).includes(error.code), error.code);
+    count(error.code);
+  } else if (error instanceof RangeError && /^Cannot (?:read|take) /.test(error.message)) {
+    count("unreadable");
+  } else {
+    throw error;
+  }
+}
+
+Deno.test(`one million random and mutated frames (seed ${SEED}): only ProtocolError, bounded memory`, () => {
+  state = SEED;
+  let decoder = new FrameDecoder(MAX_FRAME, INITIAL);
+  let capacity = 0;
+  let left = 0;
+  const memory = () => {
+    const { heapUsed, external } = Deno.memoryUsage();
+    return heapUsed + external;
+  };
+  const before = memory();
+  const started = performance.now();
+
+  /** Takes what there is; false once the stream is broken. */
+  const drain = (): boolean => {
+    try {
+      for (;;) {
+        const unread = decoder.unread.length;
+        const frame = decoder.next();
+        if (!frame) return true;
+        assert(decoder.unread.length < unread, "a frame must take bytes, or this would never end");
+        try {
+          parse(frame);
+          count("taken");
+        } catch (error) {
+          countError(error);
+        }
+      }
+    } catch (error) {
+      countError(error);
+      return false;
+    }
+  };
+
+  for (let i = 0; i < FRAMES; i++) {
+    if (left-- === 0) {
+      left = FRAMES_PER_DECODER;
+      const limit = pick([MAX_FRAME_BEFORE_ADMISSION, MAX_FRAME]);
+      capacity = Math.max(INITIAL, 4 + limit);
+      decoder = new FrameDecoder(limit, INITIAL);
+    }
+    const valid = pick(VALID);
+    // One in four stays whole, so that the decoder finds its way to the broken ones.
+    let bytes = random(4) === 0 ? valid : pick(MUTATIONS)(valid);
+    if (i % 8 === 0) {
+      parsePreface(random(2) === 0 ? bytes : concat([PREFACE.subarray(0, random(8)), bytes]));
+      parseServerOpening(bytes);
+    }
+    while (bytes.length > 0) {
+      const space = decoder.space();
+      const size = Math.min(space.length, bytes.length, random(2) === 0 ? 1 + random(40) : 4096);
+      assert(size > 0, "there must be space");
+      space.set(bytes.subarray(0, size));
+      decoder.fill(size);
+      bytes = bytes.subarray(size);
+      if (!drain()) {
+        left = 0;
+        break;
+      }
+      assert(decoder.capacity <= capacity, `the decoder holds ${decoder.capacity} bytes`);
+    }
+    if (i % 10_000 === 0) {
+      const grown = memory() - before;
+      assert(grown < MEMORY_MARGIN, `the process has grown by ${grown} bytes`);
+    }
+  }
+
+  const seconds = (performance.now() - started) / 1000;
+  console.log(`${Math.round(FRAMES / seconds)} frames/s: ${JSON.stringify([...outcomes])}`);
+  // That each outcome came often shows that the frames reach what they are to test.
+  for (
+    const outcome of ["taken", "unreadable", "malformed", "too-large", "unexpected", "version"]
+  ) {
+    assert((outcomes.get(outcome) ?? 0) > 100, `${outcome}: ${outcomes.get(outcome)}`);
+  }
+});

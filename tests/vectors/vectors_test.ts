@@ -1,0 +1,522 @@
+// The vectors in `data/`, each in both directions, and the bytes in `docs/protocol.md` against them.
+// Those of the sealed cipher, `sealed_*`, are checked by `tests/vectors/vectors_sealed_test.ts`.
+//
+// A vector is a text file: a header of `key: value` lines, an empty line, then bytes in hex, with
+// comments behind `#`. `about` says what it shows. `expect` is `ok`, or the failure: a code of
+// ProtocolError, or `unreadable` where an envelope or a profile can't be opened. The other keys are
+// what the bytes mean; text is quoted as in JSON.
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { XorCipher } from "../../cipher.ts";
+import { EXPORT_KEY_SIZE, SealedCipher } from "../../cipher/sealed.ts";
+import {
+  decodeEnvelope,
+  decodeProfile,
+  encodeEnvelope,
+  encodeProfile,
+  ENVELOPE_OVERHEAD,
+  NUMBER_OVERHEAD,
+} from "../../protocol/envelope.ts";
+import { ProtocolError } from "../../errors.ts";
+import { Identity } from "../../cipher/identity.ts";
+import { decodeParcels, encodeParcels } from "../../protocol/file_messages.ts";
+import { MAX_SEQ, type Numbering, ORIGIN_SIZE } from "../../protocol/message_ids.ts";
+import {
+  AckOutcome,
+  Away,
+  checkEmpty,
+  checkProfile,
+  DEFAULT_PORT,
+  encodeAck,
+  encodeError,
+  encodeFrame,
+  encodeGreeting,
+  encodeHave,
+  encodeHello,
+  encodeLogin,
+  encodeResume,
+  encodeWarning,
+  encodeWelcome,
+  ERROR_CODES,
+  type ErrorCode,
+  type Frame,
+  FrameDecoder,
+  type Greeting,
+  HANDSHAKE_MS,
+  Left,
+  MAX_BODY,
+  MAX_FRAME,
+  MAX_FRAME_BEFORE_ADMISSION,
+  MAX_PROFILE,
+  parseAck,
+  parseAway,
+  parseError,
+  parseGreeting,
+  parseHave,
+  parseHello,
+  parseLeft,
+  parseLogin,
+  parsePreface,
+  parseServerOpening,
+  parseWelcome,
+  PREFACE,
+  Type,
+  type Welcome,
+} from "../../protocol.ts";
+import { checkResume, proveResume, TOKEN_SIZE } from "../../protocol/resume.ts";
+import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/printable.ts";
+
+const VECTORS = 119;
+
+type Fields = Record<string, string>;
+
+interface Vector {
+  readonly name: string;
+  readonly about: string;
+  readonly expect: string;
+  /** Greatest length of a frame that is taken. */
+  readonly limit: number;
+  /** What the bytes mean. */
+  readonly fields: Fields;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+function parseHex(text: string): Uint8Array<ArrayBuffer> {
+  const digits = text.replace(/#.*$/gm, "").replace(/\s+/g, "");
+  assert(/^(?:[0-9a-f]{2})*$/.test(digits), `no hex: ${digits}`);
+  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
+function parseVector(name: string, text: string): Vector {
+  const end = text.indexOf("\n\n");
+  const entries = text.slice(0, end).split("\n").map((line): [string, string] => {
+    const colon = line.indexOf(": ");
+    assert(colon > 0, `${name}: ${line}`);
+    return [line.slice(0, colon), line.slice(colon + 2)];
+  });
+  const { about, expect, limit, ...fields } = Object.fromEntries(entries);
+  assert(about && expect, `${name} must have "about" and "expect"`);
+  const bytes = parseHex(text.slice(end));
+  return { name, about, expect, limit: Number(limit ?? MAX_FRAME), fields, bytes };
+}
+
+const folder = new URL("./data/", import.meta.url);
+const vectors = [...Deno.readDirSync(folder)]
+  .filter(({ name }) => !name.startsWith("sealed_"))
+  .map(({ name }) => parseVector(name, Deno.readTextFileSync(new URL(name, folder))))
+  .sort((a, b) => a.name < b.name ? -1 : 1);
+
+// ---- what bytes mean, in both directions ----
+
+/** Between a frame's body and its fields. */
+interface Codec {
+  read(body: Uint8Array, given: Fields): Fields;
+  /** The whole frame. */
+  write(fields: Fields, id: number): Uint8Array;
+}
+
+const cipherOf = (fields: Fields) => new XorCipher(Number(fields["public-key"]));
+const quote = (text: string) => JSON.stringify(text);
+const unquote = (fields: Fields, key: string): string => JSON.parse(fields[key]!);
+
+function nameOf<T extends number>(table: Record<string, T>, value: number): string {
+  return Object.entries(table).find((entry) => entry[1] === value)![0];
+}
+
+const empty = (type: number, name: string): Codec => ({
+  read: (body) => (checkEmpty(name, body), {}),
+  write: (_, id) => encodeFrame(type, id),
+});
+
+const message = (type: number): Codec => ({
+  read(body, given) {
+    const envelope = decodeEnvelope(cipherOf(given).open(body).plaintext);
+    assert(envelope.kind !== "unknown");
+    if (envelope.kind === "file") {
+      const { refused, parcels } = decodeParcels(envelope.body);
+      return {
+        "public-key": given["public-key"]!,
+        kind: envelope.kind,
+        refused: `${refused}`,
+        parcels: JSON.stringify(parcels, (_, value) => (
+          value instanceof Uint8Array ? value.toHex() : value
+        )),
+        ...(envelope.number && numberFields(envelope.number)),
+      };
+    }
+    return {
+      "public-key": given["public-key"]!,
+      kind: envelope.kind,
+      text: quote(envelope.text),
+      ...(envelope.number && numberFields(envelope.number)),
+    };
+  },
+  write(fields, id) {
+    const number = numberOf(fields);
+    if (fields["kind"] === "file") {
+      const parcels = JSON.parse(fields["parcels"]!, (key, value) => (
+        ["id", "sha256", "bytes"].includes(key) ? Uint8Array.fromHex(value) : value
+      ));
+      const body = encodeParcels({ refused: Number(fields["refused"]), parcels });
+      const envelope = encodeEnvelope({ kind: "file", body, ...(number && { number }) });
+      return encodeFrame(type, id, cipherOf(fields).seal(envelope));
+    }
+    const kind = fields["kind"] === "action" ? "action" : "text";
+    const text = unquote(fields, "text");
+    const envelope = encodeEnvelope({ kind, text, ...(number && { number }) });
+    return encodeFrame(type, id, cipherOf(fields).seal(envelope));
+  },
+});
+
+function numberFields({ origin, seq, again }: Numbering): Fields {
+  return { origin: origin.toHex(), seq: `${seq}`, again: `${again}` };
+}
+
+function numberOf({ origin, seq, again }: Fields): Numbering | undefined {
+  if (origin === undefined) return undefined;
+  return { origin: Uint8Array.fromHex(origin), seq: Number(seq), again: again === "true" };
+}
+
+const profile = (type: number): Codec => ({
+  read(body, given) {
+    checkProfile(body);
+    const { name } = decodeProfile(cipherOf(given).open(body).plaintext);
+    return { "public-key": given["public-key"]!, name: quote(name) };
+  },
+  write: (fields, id) => encodeFrame(type, id, sealName(fields)),
+});
+
+function sealName(fields: Fields): Uint8Array {
+  return cipherOf(fields).seal(encodeProfile({ name: unquote(fields, "name") }));
+}
+
+const CODECS: Record<keyof typeof Type, Codec> = {
+  GREETING: {
+    read(body) {
+      const greeting = parseGreeting(body);
+      const { version, cipher, maxFrame, budget } = greeting;
+      return {
+        version: `${version}`,
+        cipher,
+        ...(greeting.cipher === "xor" && { "public-key": greeting.key }),
+        ...(greeting.cipher === "sealed" && greeting.nonce !== undefined &&
+          { nonce: greeting.nonce }),
+        "max-frame": `${maxFrame}`,
+        ...(budget && { budget: JSON.stringify(budget) }),
+      };
+    },
+    write(fields) {
+      const version = Number(fields["version"]);
+      const maxFrame = Number(fields["max-frame"]);
+      const { nonce, budget } = fields;
+      const rest = { maxFrame, ...(budget !== undefined && { budget: JSON.parse(budget) }) };
+      const greeting: Greeting = fields["cipher"] === "sealed"
+        ? { version, cipher: "sealed", ...(nonce !== undefined && { nonce }), ...rest }
+        : { version, cipher: "xor", key: fields["public-key"]!, ...rest };
+      return encodeGreeting(greeting);
+    },
+  },
+  HELLO: {
+    read(body, given) {
+      const { version, profile, proof, resume } = parseHello(body);
+      if (resume) {
+        const { token, room, own, proof } = resume;
+        const claim = { version: `${version}`, token, room: `${room}`, own: `${own}` };
+        if (proof === undefined) return claim;
+        const { "session-key": key, nonce } = given;
+        assert(checkResume(Uint8Array.fromHex(key!), nonce!, resume));
+        return { ...claim, "session-key": key!, nonce: nonce!, proof };
+      }
+      // With a proof, the profile is sealed by the other cipher: `tests/vectors/vectors_sealed_test.ts` opens it.
+      if (proof !== undefined) {
+        return { version: `${version}`, profile: profile.toBase64(), proof };
+      }
+      const name = profile.length > 0
+        ? decodeProfile(cipherOf(given).open(profile).plaintext).name
+        : "";
+      return { version: `${version}`, "public-key": given["public-key"]!, name: quote(name) };
+    },
+    write(fields) {
+      const version = Number(fields["version"]);
+      const { profile, proof, token, nonce, "session-key": key } = fields;
+      if (token !== undefined) {
+        const claim = { token, room: Number(fields["room"]), own: Number(fields["own"]) };
+        return encodeResume({
+          ...claim,
+          ...(key !== undefined &&
+            { proof: proveResume(Uint8Array.fromHex(key), nonce!, claim) }),
+        });
+      }
+      if (proof !== undefined) {
+        return encodeHello({ version, profile: Uint8Array.fromBase64(profile!), proof });
+      }
+      const nameless = unquote(fields, "name") === "";
+      return encodeHello({ version, profile: nameless ? new Uint8Array(0) : sealName(fields) });
+    },
+  },
+  LOGIN: {
+    read(body) {
+      const { message, tries } = parseLogin(body);
+      return { message, ...(tries !== undefined && { tries: `${tries}` }) };
+    },
+    write({ message, tries }) {
+      return encodeLogin({
+        message: message!,
+        ...(tries !== undefined && { tries: Number(tries) }),
+      });
+    },
+  },
+  WELCOME: {
+    read(body, given) {
+      const welcome = parseWelcome(body);
+      const { room, own, members, accepted, said, log, token, grace } = welcome;
+      const positions = { room: `${room}`, own: `${own}`, members: `${members}` };
+      if (!("token" in given)) {
+        assertEquals([accepted, said, log, token, grace], [0, 0, undefined, undefined, 0]);
+        return positions;
+      }
+      const counts = { accepted: `${accepted}`, said: `${said}`, grace: `${grace}` };
+      return { ...positions, ...counts, log: log!, token: token! };
+    },
+    write(fields, id) {
+      const number = (key: string) => Number(fields[key]);
+      const positions = { room: number("room"), own: number("own"), members: number("members") };
+      // Our server never leaves anything out.
+      if (!("token" in fields)) return encodeWelcome(id, positions as Welcome);
+      return encodeWelcome(id, {
+        ...positions,
+        accepted: number("accepted"),
+        said: number("said"),
+        log: fields["log"],
+        token: fields["token"],
+        grace: number("grace"),
+      });
+    },
+  },
+  MESSAGE: message(Type.MESSAGE),
+  DIRECT: message(Type.DIRECT),
+  ACK: {
+    read(body) {
+      const { count, outcome } = parseAck(body);
+      return { count: `${count}`, outcome: nameOf(AckOutcome, outcome) };
+    },
+    write: (fields, id) =>
+      encodeAck(id, {
+        count: Number(fields["count"]),
+        outcome: AckOutcome[fields["outcome"] as keyof typeof AckOutcome],
+      }),
+  },
+  PROFILE: profile(Type.PROFILE),
+  JOINED: profile(Type.JOINED),
+  LEFT: {
+    read: (body) => ({ reason: nameOf(Left, parseLeft(body)) }),
+    write: (fields, id) =>
+      encodeFrame(Type.LEFT, id, Uint8Array.of(Left[fields["reason"] as keyof typeof Left])),
+  },
+  MEMBER: profile(Type.MEMBER),
+  PING: empty(Type.PING, "PING"),
+  PONG: empty(Type.PONG, "PONG"),
+  BYE: empty(Type.BYE, "BYE"),
+  ERROR: {
+    read(body) {
+      const { code, message } = parseError(body);
+      return { code, message: quote(message) };
+    },
+    write: (fields) => encodeError(fields["code"] as ErrorCode, unquote(fields, "message")),
+  },
+  HAVE: {
+    read: (body) => ({ position: `${parseHave(body)}` }),
+    write: (fields) => encodeHave(Number(fields["position"])),
+  },
+  AWAY: {
+    read: (body) => ({ state: parseAway(body) ? "AWAY" : "BACK" }),
+    write: (fields, id) =>
+      encodeFrame(Type.AWAY, id, Uint8Array.of(Away[fields["state"] as keyof typeof Away])),
+  },
+  WARNING: {
+    read(body) {
+      const { code, message } = parseError(body, "WARNING");
+      return { code, message: quote(message) };
+    },
+    write: (fields) => encodeWarning(fields["code"] as ErrorCode, unquote(fields, "message")),
+  },
+};
+
+function codecOf(type: string): Codec {
+  return CODECS[type as keyof typeof Type];
+}
+
+/** The frames in `bytes`, which must end with the last of them. */
+function decode(bytes: Uint8Array, limit = MAX_FRAME): Frame[] {
+  const decoder = new FrameDecoder(limit, Math.max(bytes.length, 1));
+  decoder.space().set(bytes);
+  decoder.fill(bytes.length);
+  const frames: Frame[] = [];
+  for (let frame = decoder.next(); frame; frame = decoder.next()) frames.push(frame);
+  assertEquals(decoder.unread.length, 0, "bytes are left that are no whole frame");
+  return frames;
+}
+
+/** What the one frame of a vector means. */
+function readFrame({ bytes, limit, fields: given }: Vector): Fields {
+  const [frame, ...more] = decode(bytes, limit);
+  assert(frame && more.length === 0, "a vector has one frame");
+  const type = nameOf(Type, frame.type);
+  return { type, id: `${frame.id}`, ...codecOf(type).read(frame.body, given) };
+}
+
+function readOpening({ bytes, fields }: Vector): { kind: string; version?: number } {
+  const parse = fields["opening"] === "server" ? parseServerOpening : parsePreface;
+  return parse(bytes);
+}
+
+// ---- tests ----
+
+Deno.test(`vectors: there are ${VECTORS} vectors, and each shows something else`, () => {
+  assertEquals(vectors.length, VECTORS);
+  // The same bytes may come before the preface or after it, and under another limit.
+  const shown = vectors.map(({ bytes, limit, fields }) => [fields["opening"], limit, bytes].join());
+  assertEquals(new Set(shown).size, VECTORS, "two vectors show the same");
+});
+
+Deno.test("vectors: every type of frame, every reason, every outcome and every code is there", () => {
+  const values = (key: string) => {
+    const all = vectors.flatMap(({ fields }) => fields[key] ?? []);
+    return [...new Set(all)].sort();
+  };
+  assertEquals(values("type"), Object.keys(Type).sort());
+  assertEquals(values("reason"), Object.keys(Left).sort());
+  assertEquals(values("outcome"), Object.keys(AckOutcome).sort());
+  assertEquals(values("state"), Object.keys(Away).sort());
+  assertEquals(values("again"), ["false", "true"]);
+  assertEquals(values("code"), [...ERROR_CODES].sort());
+  assertEquals(values("cipher"), ["sealed", "xor"]);
+  const text = values("text").join();
+  for (const line of ["So it starts!", "Right?", "Yep!", "Here we go!"]) {
+    assert(text.includes(quote(line)), line);
+  }
+});
+
+Deno.test("vectors: the HELLO of a sealed room carries the profile of the sealed vectors, whole", () => {
+  const hello = vectors.find(({ name }) => name === "frame_hello_sealed.txt")!;
+  const file = new URL("sealed_profile.txt", folder);
+  const profile = parseVector("sealed_profile.txt", Deno.readTextFileSync(file)).bytes;
+  assertEquals(hello.fields["profile"], profile.toBase64());
+});
+
+for (const vector of vectors) {
+  const { name, about, expect, fields, bytes } = vector;
+  if ("opening" in fields) {
+    Deno.test(`${name}: ${about}`, () => {
+      const { kind, version } = readOpening(vector);
+      assertEquals(kind, expect);
+      assertEquals(version?.toString(), fields["version"]);
+      // The one opening that we write.
+      if (kind === "chat") assertEquals(bytes, PREFACE);
+    });
+  } else if (expect === "ok") {
+    Deno.test(`${name}: ${about}`, () => {
+      assertEquals(readFrame(vector), fields);
+      assertEquals(codecOf(fields["type"]!).write(fields, Number(fields["id"])), bytes);
+    });
+  } else if (expect === "unreadable") {
+    Deno.test(`${name}: ${about}`, () => {
+      assertThrows(() => readFrame(vector), RangeError);
+    });
+  } else {
+    Deno.test(`${name}: ${about}`, () => {
+      assertEquals(assertThrows(() => readFrame(vector), ProtocolError).code, expect);
+    });
+  }
+}
+
+// ---- the document ----
+
+const document = Deno.readTextFileSync(new URL("../../docs/protocol.md", import.meta.url));
+/** Without the spaces that align its tables. */
+const tables = document.replace(/ +/g, " ");
+
+/** The fenced blocks of one kind, without their fences. */
+function blocks(kind: string): string[] {
+  return Array.from(document.matchAll(/^```(\S*)\n([^]*?)^```$/gm))
+    .filter((match) => match[1] === kind)
+    .map((match) => match[2]!);
+}
+
+Deno.test("docs/protocol.md: each hex block is the vector that it names", () => {
+  const found = blocks("hex");
+  assertEquals(found.length, 5);
+  for (const block of found) {
+    const name = /^# tests\/vectors\/data\/(\S+)\n/.exec(block)?.[1];
+    const vector = vectors.find((vector) => vector.name === name);
+    assert(vector, `a hex block must begin with the name of its vector, not ${name}`);
+    assertEquals(parseHex(block), vector.bytes);
+  }
+});
+
+Deno.test("docs/protocol.md: the session is made of vectors, and both directions decode", () => {
+  const [session, ...more] = blocks("session");
+  assert(session !== undefined && more.length === 0, "there must be one session");
+  const sent: Record<string, Uint8Array[]> = { C: [], S: [] };
+  // A line is `C` or `S`, the bytes, and what they are; a line that starts with spaces goes on.
+  for (const line of session.trimEnd().replace(/\n {2,}/g, " ").split("\n")) {
+    const [, side, hex] = /^([CS]) +([0-9a-f ]+?)(?: *#.*)?$/.exec(line) ?? [];
+    assert(side && hex, line);
+    const bytes = parseHex(hex);
+    assert(vectors.some((vector) => `${vector.bytes}` === `${bytes}`), `no vector: ${line}`);
+    sent[side]!.push(bytes);
+  }
+  const concat = (parts: Uint8Array[]) => Uint8Array.from(parts.flatMap((part) => [...part]));
+  const [preface, ...client] = sent["C"]!;
+  assertEquals(preface, PREFACE);
+  const types = (bytes: Uint8Array) => decode(bytes).map((frame) => nameOf(Type, frame.type));
+  assertEquals(types(concat(client)), [
+    ...["HELLO", "HAVE", "MESSAGE", "MESSAGE", "MESSAGE", "BYE"],
+  ]);
+  assertEquals(types(concat(sent["S"]!)), [
+    ...["GREETING", "WELCOME", "MEMBER", "JOINED"],
+    ...["MESSAGE", "MESSAGE", "MESSAGE", "MESSAGE", "ACK"],
+  ]);
+});
+
+Deno.test("docs/protocol.md: its limits are those of the code", () => {
+  for (const limit of [MAX_FRAME_BEFORE_ADMISSION, MAX_FRAME, `${MAX_PROFILE} bytes`]) {
+    assert(tables.includes(`| ${limit} |`), `${limit}`);
+  }
+  assert(tables.includes(`| ${HANDSHAKE_MS / 1000} seconds |`));
+  assert(document.includes(`port ${DEFAULT_PORT} `));
+  assert(document.includes(`1 to ${MAX_NAME_BYTES} bytes`));
+  assert(document.includes(`1 to ${MAX_NAME_COLUMNS} columns`));
+  assert(document.includes(`${MAX_BODY - ENVELOPE_OVERHEAD} bytes of text`));
+  assert(document.includes(`a number takes ${NUMBER_OVERHEAD} of them`));
+  assert(document.includes(`origin (${ORIGIN_SIZE}) || seq (4) || envelope`));
+  assert(document.includes(`1 to ${MAX_SEQ}`));
+  assert(
+    document.includes(`nonce (${TOKEN_SIZE}) || token (${TOKEN_SIZE}) || room (8) || own (8)`),
+  );
+  const sealed = new SealedCipher({
+    exportKey: new Uint8Array(EXPORT_KEY_SIZE),
+    identity: Identity.generate(),
+    now: () => 0,
+  });
+  const { overhead } = sealed;
+  assert(document.includes(`${overhead} bytes less, ${MAX_BODY - ENVELOPE_OVERHEAD - overhead}`));
+  const profile = sealed.seal(new Uint8Array(0), "profile");
+  assert(
+    /(\d+) and (\d+) bytes/.exec(document)?.slice(1).join() === `${profile.length},${overhead}`,
+  );
+});
+
+Deno.test("docs/protocol.md: its tables list every type and every code with its number", () => {
+  for (const [name, number] of Object.entries(Type)) {
+    assert(tables.includes(`| ${number} | ${name} |`), `type ${number}, ${name}`);
+  }
+  for (const code of ERROR_CODES) assert(tables.includes(`| \`${code}\` |`), code);
+  for (
+    const [table, what] of [[Left, "reason"], [AckOutcome, "outcome"], [Away, "state"]] as const
+  ) {
+    for (const [name, number] of Object.entries(table)) {
+      assert(tables.includes(`| ${number} | ${name} |`), `${what} ${number}, ${name}`);
+    }
+  }
+});

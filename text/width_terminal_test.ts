@@ -1,0 +1,154 @@
+// Hard cases of Unicode width: what we take, and what a terminal emulator (xterm.js without addons, which
+// knows the widths of Unicode 6 and no graphemes) makes of them. Terminals do not agree on these, so neither
+// number is right everywhere: the screen has to stay whole where it is wrong.
+
+import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
+import xterm from "@xterm/headless";
+import { alice, bob, FakeTty, setUp } from "../tests/support/fake_terminal.ts";
+import { roomFor } from "../ui/markup.ts";
+import type { Person } from "../room.ts";
+import { splitGraphemes, width } from "./printable.ts";
+
+/** What it is, the text, our width; and the emulator's, where that is another: a known disagreement. */
+const CASES: readonly [what: string, text: string, ours: number, emulators?: number][] = [
+  ["ASCII", "a", 1],
+  ["a letter with its accent", "é", 1],
+  ["a letter and an accent", "e\u0301", 1],
+  ["a letter and two accents", "o\u0308\u0304", 1],
+  ["an enclosing mark", "a\u20dd", 1],
+  ["a no-break space", "\u00a0", 1],
+  ["an en quad", "\u2000", 1],
+  ["a Braille cell without dots", "\u2800", 1],
+  ["a replacement character", "\ufffd", 1],
+  ["a control picture", "␛", 1],
+  // East Asian.
+  ["an ideograph", "日", 2],
+  ["an ideograph of extension B", "\u{20000}", 2],
+  ["kana", "か", 2],
+  ["half-width kana", "ｶ", 1],
+  ["a full-width letter", "Ａ", 2],
+  ["an ideographic space", "\u3000", 2],
+  ["a full stop", "。", 2],
+  // Ambiguous: narrow, unless the terminal is told otherwise.
+  ["Greek", "α", 1],
+  ["Cyrillic", "ж", 1],
+  ["our separator", "│", 1],
+  ["an ellipsis", "…", 1],
+  ["a circled digit", "①", 1],
+  ["a bullet", "•", 1],
+  ["private use", "\ue000", 1],
+  // Hangul.
+  ["a syllable", "각", 2],
+  ["jamo: leading, vowel", "\u1100\u1161", 2],
+  ["jamo: leading, vowel, trailing", "\u1100\u1161\u11a8", 2],
+  ["jamo: leading alone", "\u1100", 2],
+  ["compatibility jamo", "ㄱ", 2],
+  // Emoji: Unicode 6 knew them as narrow.
+  ["an emoji", "😀", 2, 1],
+  ["an emoji of Unicode 12", "🥱", 2, 1],
+  ["an emoji of Unicode 15", "🫨", 2, 1],
+  ["a symbol", "☺", 1],
+  ["a heart as text", "❤\ufe0e", 1],
+  ["a heart as emoji", "❤\ufe0f", 2, 1],
+  ["an umbrella as emoji", "☂\ufe0f", 2, 1],
+  ["a sign as emoji", "©\ufe0f", 2, 1],
+  ["a watch", "⌚", 2, 1],
+  ["a watch as text", "⌚\ufe0e", 2, 1],
+  ["a keycap", "1\ufe0f\u20e3", 2, 1],
+  ["a keycap without its selector", "1\u20e3", 2, 1],
+  ["a flag", "🇩🇪", 2],
+  ["half a flag", "🇩", 1],
+  ["a flag of two emoji", "🏳️‍🌈", 2],
+  ["a skin tone", "👍🏽", 2],
+  ["a skin tone alone", "🏽", 2, 1],
+  ["a person with a computer", "🧑‍💻", 2],
+  ["a family", "👨‍👩‍👧", 2, 3],
+  ["a couple with skin tones", "👩🏽‍❤️‍👨🏿", 2, 5],
+  // Scripts in which letters join.
+  ["Devanagari, a vowel in front", "कि", 2],
+  ["Devanagari, a conjunct", "क्ष", 1, 2],
+  ["Tamil", "நி", 2],
+  ["Thai", "ที่", 1],
+  ["Khmer", "ស្ត្រី", 3],
+  ["Tibetan", "རྐྱ", 1],
+  ["Arabic with a mark", "بَ", 1],
+  ["Hebrew with points", "שָׁ", 1],
+  ["a ligature of words", "ﷺ", 1],
+  // What joins what is before it.
+  ["a joiner alone", "\u200d", 0],
+  ["a non-joiner alone", "\u200c", 0],
+  ["a selector alone", "\ufe0f", 0],
+  ["an accent alone", "\u0301", 0],
+];
+
+Deno.test("width: what the emulator makes of it, or a known disagreement", async () => {
+  const term = new xterm.Terminal({ cols: 80, rows: 3, allowProposedApi: true });
+  for (const [what, text, ours, emulators = ours] of CASES) {
+    assertEquals(width(text), ours, what);
+    await new Promise<void>((resolve) => term.write(`\r|${text}`, resolve));
+    const found = term.buffer.active.cursorX - 1;
+    assertEquals(found, emulators, what);
+  }
+  term.dispose();
+});
+
+Deno.test("roomFor: at least what we take, and what the emulator does", () => {
+  for (const [what, text, ours, emulators = ours] of CASES) {
+    const room = splitGraphemes(text).reduce((sum, g) => sum + roomFor(g), 0);
+    assertGreaterOrEqual(room, Math.max(ours, emulators), what);
+  }
+});
+
+/** The column in which a row has its first `│`, as the emulator drew it. */
+function separator(tty: FakeTty, row: number): number {
+  const line = tty.term.buffer.active.getLine(row)!;
+  return Array.from({ length: line.length }, (_, x) => line.getCell(x)!.getChars()).indexOf("│");
+}
+
+/** A text without spaces, and without what is put beneath long runs of marks. */
+const bare = (text: string) => text.replace(/[\s\u25cc]/gu, "");
+
+const hard = CASES.map(([, text]) => text).join("");
+
+Deno.test("Screen: texts whose width is disputed keep their rows, at 20, 80 and 200 columns", async () => {
+  for (const columns of [20, 80, 200]) {
+    for (const text of [hard, hard.repeat(20), ...CASES.map(([, text]) => text.repeat(300))]) {
+      const { tty, room, tell } = setUp(columns);
+      await tty.type("typed");
+      tell(room.message(bob, text), room.message(alice, "after"));
+      const rows = await tty.rows();
+      const message = JSON.stringify(text.slice(0, 20)) + `:\n${rows.join("\n")}`;
+      // All of it once, and nothing has wrapped by itself.
+      const { active } = tty.term.buffer;
+      assert(rows.every((_, y) => !active.getLine(y)!.isWrapped), message);
+      assertEquals(rows.at(-1), "> typed", message);
+      assertEquals(await tty.cursor(), [rows.length - 1, 7], message);
+      assertEquals(rows.filter((row) => row.includes("after")).length, 1, message);
+      assertEquals(rows.filter((row) => row.includes("xor: hides")).length, 1, message);
+      if (columns > 60) {
+        const said = rows.slice(0, -3);
+        const places = new Set(said.map((_, y) => separator(tty, y)));
+        assertEquals(places.size, 1, message);
+        const seen = said.map((row) => row.slice(row.indexOf("│") + 1)).join("");
+        assertEquals(bare(seen), bare(text), message);
+      } else {
+        assert(rows.slice(1, -4).every((row) => /^(?: {2}|$)/.test(row)), message);
+      }
+    }
+  }
+});
+
+Deno.test("Screen: names whose width is disputed keep the text in its column", async () => {
+  const { tty, room, tell } = setUp(80, 80);
+  tell(room.message({ ...bob, name: "sixteen_columns_" }, "hi"));
+  const names = CASES.filter(([, , ours]) => ours > 0).map(([, text]) => text);
+  const people = names.map((name, i): Person => ({ ...bob, id: i + 10, name }));
+  tell(...people.map((who) => room.message(who, "hi")));
+  await tty.drawn();
+  for (let y = 0; y <= people.length; y++) {
+    const line = tty.term.buffer.active.getLine(y)!;
+    const cells = Array.from({ length: line.length }, (_, x) => line.getCell(x)!.getChars());
+    // A name may be a `│`, too.
+    assertEquals([cells[23], cells[25], cells[26]], ["│", "h", "i"], names[y - 1]);
+  }
+});

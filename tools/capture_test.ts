@@ -1,0 +1,858 @@
+// The captures in `docs/capture`, the dissector for Wireshark, and the page that walks through them. Where there is
+// no tshark only the bytes are checked.
+
+import { assert, assertEquals, assertLess, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  CONVERSATION,
+  DISSECTOR,
+  examples,
+  FOLDER,
+  missingTool,
+  NAMES,
+  PAGE,
+  payload,
+  quotations,
+  runExample,
+} from "./capture.ts";
+import {
+  type Capture,
+  isSmooth,
+  LINK,
+  type Packet,
+  readCapture,
+  readSegment,
+  type Segment,
+  writeCapture,
+} from "./capture_file.ts";
+import { privateKey, XorCipher } from "../cipher.ts";
+import {
+  decodeEnvelope,
+  decodeProfile,
+  encodeEnvelope,
+  encodeProfile,
+} from "../protocol/envelope.ts";
+import { concat } from "../tests/support/loopback.ts";
+import { encodeParcels } from "../protocol/file_messages.ts";
+import {
+  DEFAULT_PORT,
+  encodeAck,
+  encodeError,
+  encodeFrame,
+  encodeGreeting,
+  encodeHave,
+  encodeHello,
+  encodeResume,
+  encodeWarning,
+  encodeWelcome,
+  type Frame,
+  FrameDecoder,
+  MAX_FRAME,
+  parseGreeting,
+  parseHello,
+  PREFACE,
+  Type,
+} from "../protocol.ts";
+
+const root = `${import.meta.dirname!}/..`;
+const utf8 = new TextEncoder();
+const KEY = 198;
+const xor = new XorCipher(KEY);
+
+// ---- captures made here ----
+
+type Side = "client" | "server";
+/** What one side writes, in one packet. */
+type Piece = readonly [Side, Uint8Array];
+
+interface Stream {
+  readonly pieces: readonly Piece[];
+  readonly serverPort?: number;
+}
+
+/** One packet: IPv4 (RFC 791) and TCP (RFC 9293) without options. Nobody checks their checksums. */
+function tcp(
+  ports: { from: number; to: number },
+  flags: number,
+  seq: number,
+  ack: number,
+  payload: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  const head = new DataView(new ArrayBuffer(40));
+  head.setUint8(0, 0x45);
+  head.setUint16(2, 40 + payload.length);
+  head.setUint8(8, 64);
+  head.setUint8(9, 6);
+  for (const at of [12, 16]) head.setUint32(at, 0x7f000001);
+  head.setUint16(20, ports.from);
+  head.setUint16(22, ports.to);
+  head.setUint32(24, seq);
+  head.setUint32(28, ack);
+  head.setUint8(32, 5 << 4);
+  head.setUint8(33, flags);
+  head.setUint16(34, 0xffff);
+  return concat(new Uint8Array(head.buffer), payload);
+}
+
+/** Connections one behind the other, each from its handshake on. */
+function packetsOf(streams: readonly Stream[]): Packet[] {
+  const [SYN, ACK, PUSH] = [2, 16, 8];
+  const none = new Uint8Array(0);
+  const packets: Uint8Array<ArrayBuffer>[] = [];
+  for (const [number, { pieces, serverPort = DEFAULT_PORT }] of streams.entries()) {
+    const out = { from: 10_000 + number, to: serverPort };
+    const back = { from: out.to, to: out.from };
+    const next = { client: 1001, server: 5001 };
+    packets.push(tcp(out, SYN, 1000, 0, none));
+    packets.push(tcp(back, SYN | ACK, 5000, 1001, none));
+    packets.push(tcp(out, ACK, 1001, 5001, none));
+    for (const [side, bytes] of pieces) {
+      const [ports, other] = side === "client"
+        ? [out, "server"] as const
+        : [back, "client"] as const;
+      packets.push(tcp(ports, ACK | PUSH, next[side], next[other], bytes));
+      next[side] += bytes.length;
+    }
+  }
+  return packets.map((bytes, i) => ({ time: 1_700_000_000_000_000n + BigInt(i), bytes }));
+}
+
+// ---- tshark ----
+
+/** Where there is no tshark the test's name says what was not tried. */
+function withTshark(name: string, fn: () => void, needs: "tshark" | "all" = "tshark"): void {
+  const missing = Deno.build.os === "windows" ? "tshark" : missingTool(needs);
+  const skipped = missing === undefined ? "" : `: SKIPPED, there is no ${missing} here`;
+  Deno.test({ name: `${name}${skipped}`, ignore: missing !== undefined, fn });
+}
+
+/** What the dissector found in one packet: for each field all its values. */
+type Found = Readonly<Record<string, readonly string[] | undefined>>;
+
+const FIELDS = [
+  ...["tcp.stream", "tcp.srcport", "frame.protocols", "_ws.lua.error", "_ws.expert.message"],
+  ...["chat", "chat.preface", "chat.length", "chat.type", "chat.id", "chat.cipher", "chat.key"],
+  ...["chat.private_key", "chat.name", "chat.kind", "chat.seq", "chat.text", "chat.error.code"],
+  ...["chat.members", "chat.token", "chat.resume", "chat.room", "chat.ack.outcome", "chat.classic"],
+  ...["chat.left.reason", "chat.away.state", "chat.have.position", "chat.sealed.counter"],
+  ...[
+    "chat.file.parcel",
+    "chat.file.name",
+    "chat.profile.classic",
+    "chat.file.size",
+    "chat.login.tries",
+  ],
+  ...["chat.malformed", "chat.too_large", "chat.unexpected", "chat.unreadable", "chat.cut"],
+  ...["chat.lost", "chat.no_greeting", "chat.error", "chat.open"],
+];
+/** Faults that a true conversation does not have. */
+const FAULTS = [
+  ...["chat.malformed", "chat.too_large", "chat.unexpected", "chat.unreadable", "chat.cut"],
+  ...["chat.lost", "chat.no_greeting"],
+];
+
+/** One for each packet. Fails if something in the dissector did. */
+function dissect(path: string, ...options: string[]): Found[] {
+  const fields = FIELDS.flatMap((field) => ["-e", field]);
+  const all = ["-X", `lua_script:${DISSECTOR}`, "-r", path, ...options, "-T", "json", ...fields];
+  const text = runExample(`tshark ${all.map((word) => `'${word}'`).join(" ")}`);
+  const packets = JSON.parse(text) as { _source: { layers?: Found } }[];
+  const found = packets.map(({ _source }) => _source.layers ?? {});
+  for (const layers of found) assertEquals(layers["_ws.lua.error"], undefined, `${path}: Lua`);
+  return found;
+}
+
+/** The same of connections made here: for each of them its packets. */
+function dissectStreams(streams: readonly Stream[], ...options: string[]): Found[][] {
+  const path = Deno.makeTempFileSync({ suffix: ".pcapng" });
+  try {
+    Deno.writeFileSync(path, writeCapture({ link: LINK.RAW, packets: packetsOf(streams) }));
+    const found: Found[][] = streams.map(() => []);
+    for (const layers of dissect(path, ...options)) {
+      found[Number(layers["tcp.stream"]![0])]!.push(layers);
+    }
+    return found;
+  } finally {
+    Deno.removeSync(path);
+  }
+}
+
+/** All values of a field, in their order. */
+function values(found: readonly Found[], field: string): string[] {
+  return found.flatMap((layers) => layers[field] ?? []);
+}
+
+function assertFaultless(found: readonly Found[]): void {
+  for (const fault of FAULTS) assertEquals(values(found, fault), [], fault);
+}
+
+// ---- files ----
+
+function load(name: typeof NAMES[number]): Capture {
+  return readCapture(Deno.readFileSync(`${root}/${FOLDER}/${name}.pcapng`));
+}
+
+/** What TCP says in a capture that has no packet twice, and all in their order. */
+function segments(name: typeof NAMES[number]): Segment[] {
+  const { link, packets } = load(name);
+  return packets.map(({ bytes }) => readSegment(link, bytes));
+}
+
+/** All that one side of each connection says, by the port of the client: first the clients, then the server. */
+function conversations(name: typeof NAMES[number]): Map<number, Record<Side, Uint8Array>> {
+  const all = new Map<number, Record<Side, Uint8Array>>();
+  for (const { from, to, payload } of segments(name)) {
+    const [client, side] = to === DEFAULT_PORT
+      ? [from, "client"] as const
+      : [to, "server"] as const;
+    const said = all.get(client) ?? { client: new Uint8Array(0), server: new Uint8Array(0) };
+    said[side] = concat(said[side], payload);
+    all.set(client, said);
+  }
+  return all;
+}
+
+function framesIn(bytes: Uint8Array): Frame[] {
+  const decoder = new FrameDecoder(MAX_FRAME, bytes.length);
+  decoder.space().set(bytes);
+  decoder.fill(bytes.length);
+  const frames: Frame[] = [];
+  for (let frame; (frame = decoder.next());) frames.push(frame);
+  assertEquals(decoder.unread.length, 0);
+  return frames;
+}
+
+function opened(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes.map((byte) => byte ^ privateKey(KEY)));
+}
+
+Deno.test("readCapture: gives what writeCapture got, and refuses what is no such capture", () => {
+  const packets = [0, 1, 2, 3, 1500].map((size, i) => ({
+    time: 1_700_000_000_123_456n + BigInt(i),
+    bytes: new Uint8Array(size).fill(i),
+  }));
+  const capture = { link: LINK.ETHERNET, packets };
+  const file = writeCapture(capture);
+  assertEquals(readCapture(file), capture);
+  for (let size = 0; size < 48; size++) {
+    assertThrows(() => readCapture(file.subarray(0, size)), RangeError);
+  }
+  assertThrows(() => readCapture(file.with(8, 0)), RangeError, "big-endian");
+  assertThrows(() => readCapture(file.with(4, 0xff)), RangeError, "a block of");
+});
+
+for (const name of NAMES) {
+  Deno.test(`docs/capture/${name}.pcapng: small, whole, and says nothing of the machine it is from`, () => {
+    const file = Deno.readFileSync(`${root}/${FOLDER}/${name}.pcapng`);
+    assertLess(file.length, 16 * 1024);
+    const capture = readCapture(file);
+    // So there is nothing in it beside packets.
+    assertEquals(writeCapture(capture), file);
+    const { link, packets } = capture;
+    for (const { bytes } of packets) {
+      const { from, to } = readSegment(link, bytes);
+      assertEquals([from, to].filter((port) => port === DEFAULT_PORT).length, 1);
+    }
+    assert(isSmooth(capture));
+    const all = segments(name);
+    assertEquals(all.filter(({ syn }) => syn).length, 4);
+    assertEquals(all.filter(({ fin, rst }) => fin || rst).length, 4);
+  });
+}
+
+Deno.test("docs/capture/classic.pcapng: the original's conversation under its key, without frames", () => {
+  const both = [...conversations("classic").values()];
+  assertEquals(both.length, 2);
+  const ports = [...conversations("classic").keys()];
+  for (const [i, { client, server }] of both.entries()) {
+    assertEquals(new TextDecoder().decode(server.subarray(0, 3)), String(KEY));
+    const own = CONVERSATION.filter((_, turn) => turn % 2 === i);
+    const others = CONVERSATION.filter((_, turn) => turn % 2 !== i);
+    assertEquals(opened(client), own.join(""));
+    for (const text of others) {
+      assertStringIncludes(opened(server.subarray(3)), `${ports[1 - i]}: ${text}`);
+    }
+  }
+});
+
+Deno.test("docs/capture/framed.pcapng: the same conversation in frames, which the key in it opens", () => {
+  const [anna, ben] = [...conversations("framed").values()];
+  for (const { client, server } of [anna!, ben!]) {
+    const [greeting, ...fromServer] = framesIn(server);
+    const { cipher, ...rest } = parseGreeting(greeting!.body);
+    assertEquals([cipher, "key" in rest && rest.key], ["xor", String(KEY)]);
+    assertEquals(client.subarray(0, PREFACE.length), PREFACE);
+    const texts = fromServer.filter(({ type }) => type === Type.MESSAGE).map(({ body }) => {
+      const envelope = decodeEnvelope(xor.open(body).plaintext);
+      return "text" in envelope && envelope.text;
+    });
+    assertEquals(texts, [...CONVERSATION]);
+  }
+  const names = [anna!, ben!].map(({ client }) => {
+    const [hello] = framesIn(client.subarray(PREFACE.length));
+    return decodeProfile(xor.open(parseHello(hello!.body).profile).plaintext).name;
+  });
+  assertEquals(names, ["anna", "ben"]);
+});
+
+Deno.test("docs/capture/sealed.pcapng: the same frames, and under none of 256 keys a word of what was said", () => {
+  const types = (name: "framed" | "sealed") =>
+    [...conversations(name).values()].map(({ client, server }) =>
+      [client.subarray(PREFACE.length), server].map((bytes) =>
+        framesIn(bytes).map(({ type }) => type).filter((type) => type !== Type.LOGIN)
+      )
+    );
+  assertEquals(types("sealed"), types("framed"));
+  const search = (name: "framed" | "sealed") => {
+    const found = new Set<string>();
+    // Names in HELLO are in base64: PROFILE has them as they are.
+    const bodies = [...conversations(name).values()].flatMap(({ server }) =>
+      framesIn(server).map(({ body }) => body)
+    );
+    for (let key = 0; key < 256; key++) {
+      for (const body of bodies) {
+        const text = String.fromCharCode(...body.map((byte) => byte ^ key));
+        for (const word of [...CONVERSATION, "anna", `"ben"`]) {
+          if (text.includes(word)) found.add(`${word} under ${key}`);
+        }
+      }
+    }
+    return [...found].sort();
+  };
+  assertEquals(search("sealed"), []);
+  // So the search is able to find.
+  const key = privateKey(KEY);
+  const all = [...CONVERSATION, "anna", `"ben"`].map((word) => `${word} under ${key}`);
+  assertEquals(search("framed"), all.sort());
+});
+
+// ---- the page ----
+
+const page = Deno.readTextFileSync(`${root}/${PAGE}`);
+
+Deno.test("docs/capture.md: the bytes are those of the captures, and are what is said beside them", () => {
+  const all = quotations(page);
+  assertEquals(all.length, page.split("```hex").length - 1);
+  assert(all.length >= 6);
+  let texts = 0;
+  for (const { name, packet, rows } of all) {
+    const hex = rows.map(([hex]) => hex).join("");
+    assertEquals(hex, payload(name, packet).toHex(), `${name}.pcapng, packet ${packet}`);
+    for (const [hex, comment] of rows) {
+      const bytes = Uint8Array.fromHex(hex);
+      const [, sealed] = /^(.*) XOR bc$/.exec(comment ?? "") ?? [];
+      const text = sealed === undefined ? new TextDecoder().decode(bytes) : opened(bytes);
+      if (comment === undefined || !/^[ -~]+$/.test(text)) continue;
+      assertEquals(text, sealed ?? comment);
+      texts++;
+    }
+  }
+  assert(texts > 10);
+});
+
+Deno.test("docs/capture.md: where bytes are XORed by hand, they come out as it says", () => {
+  const rows = [...page.matchAll(/^\| `(\w\w)` *\| `(\w\w)` *\| `(\w\w)` *\| (\S+) *\|$/gm)];
+  assert(rows.length >= 4);
+  for (const [, sealed, key, plain, letter] of rows) {
+    assertEquals(parseInt(sealed!, 16) ^ parseInt(key!, 16), parseInt(plain!, 16));
+    assertEquals(parseInt(key!, 16), privateKey(KEY));
+    const character = String.fromCharCode(parseInt(plain!, 16));
+    assertEquals(letter, character === " " ? "blank" : `\`${character}\``);
+  }
+});
+
+withTshark("docs/capture.md: its commands print what it says", () => {
+  const all = examples(page);
+  assertEquals(all.length, page.split("```console").length - 1);
+  assert(all.length >= 6);
+  for (const { command, output } of all) assertEquals(runExample(command), output, command);
+}, "all");
+
+// ---- the dissector ----
+
+withTshark("chat.lua: classic.pcapng has the key, and what was said", () => {
+  const found = dissect(`${FOLDER}/classic.pcapng`);
+  assertEquals(values(found, "chat.key"), [String(KEY), String(KEY)]);
+  assertEquals(values(found, "chat.private_key"), ["188", "188"]);
+  const toServer = found.filter((layers) => layers["tcp.srcport"]![0] !== String(DEFAULT_PORT));
+  assertEquals(values(toServer, "chat.text"), [...CONVERSATION]);
+  assertEquals(values(found, "chat.type"), []);
+  assertFaultless(found);
+});
+
+withTshark("chat.lua: framed.pcapng has every frame, and what was said", () => {
+  const found = dissect(`${FOLDER}/framed.pcapng`);
+  const [anna, ben] = [...conversations("framed").values()];
+  for (const [stream, { client, server }] of [anna!, ben!].entries()) {
+    for (
+      const [side, bytes] of [["client", client.subarray(PREFACE.length)], [
+        "server",
+        server,
+      ]] as const
+    ) {
+      const frames = framesIn(bytes as Uint8Array);
+      const own = found.filter((layers) =>
+        layers["tcp.stream"]![0] === String(stream) &&
+        (layers["tcp.srcport"]![0] === String(DEFAULT_PORT)) === (side === "server")
+      );
+      assertEquals(values(own, "chat.type"), frames.map(({ type }) => String(type)));
+      assertEquals(values(own, "chat.id"), frames.map(({ id }) => String(id)));
+      assertEquals(values(own, "chat.length"), frames.map(({ bytes }) => String(bytes.length - 4)));
+    }
+  }
+  const toServer = found.filter((layers) => layers["tcp.srcport"]![0] !== String(DEFAULT_PORT));
+  assertEquals(values(toServer, "chat.text"), [...CONVERSATION]);
+  assertEquals(values(toServer, "chat.name"), ["anna", "ben"]);
+  assertEquals(values(toServer, "chat.seq"), ["1", "1", "2", "2"]);
+  assertEquals(new Set(values(found, "chat.key")), new Set([String(KEY)]));
+  assertFaultless(found);
+});
+
+withTshark("chat.lua: sealed.pcapng has frames and counters, and nothing that was said", () => {
+  const found = dissect(`${FOLDER}/sealed.pcapng`);
+  const frames = [...conversations("sealed").values()].flatMap(({ client, server }) =>
+    [client.subarray(PREFACE.length), server].flatMap(framesIn)
+  );
+  assertEquals(
+    values(found, "chat.type").sort(),
+    frames.map(({ type }) => String(type)).sort(),
+  );
+  assertEquals(new Set(values(found, "chat.cipher")), new Set(["sealed"]));
+  const toServer = found.filter((layers) => layers["tcp.srcport"]![0] !== String(DEFAULT_PORT));
+  // Two profiles, and two messages of each.
+  assertEquals(values(toServer, "chat.sealed.counter"), ["0", "0", "0", "0", "1", "1"]);
+  for (const field of ["chat.text", "chat.name", "chat.key"]) {
+    assertEquals(values(found, field), []);
+  }
+  assertFaultless(found);
+});
+
+const origin = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+const said = (text: string, seq: number) =>
+  xor.seal(encodeEnvelope({ kind: "text", text, number: { origin, seq, again: false } }));
+const profile = (name: string) => xor.seal(encodeProfile({ name }));
+
+const WELCOME = encodeWelcome(2, {
+  room: 23,
+  own: 0,
+  members: 1,
+  token: "sLGys7S1",
+  grace: 60_000,
+});
+
+/** A conversation with frames of all types, a file and a comeback, in turns. */
+const TURNS: readonly Piece[] = [
+  ["client", PREFACE],
+  ["server", encodeGreeting({ version: 1, cipher: "xor", key: String(KEY), maxFrame: MAX_FRAME })],
+  ["client", concat(encodeHello({ version: 1, profile: profile("Zoë") }))],
+  [
+    "server",
+    concat(
+      WELCOME,
+      encodeFrame(Type.MEMBER, 1, profile("Ada")),
+      encodeFrame(Type.AWAY, 1, Uint8Array.of(1)),
+      encodeFrame(Type.JOINED, 2, profile("Zoë")),
+    ),
+  ],
+  [
+    "client",
+    concat(
+      encodeHave(2 ** 40 + 23),
+      encodeFrame(Type.MESSAGE, 0, said("Grüße, 你好 🙂", 1)),
+      encodeFrame(Type.MESSAGE, 1, xor.seal(encodeEnvelope({ kind: "action", text: "waves" }))),
+      encodeFrame(Type.PROFILE, 0, profile("Zoe")),
+      encodeFrame(Type.PING, 0),
+    ),
+  ],
+  [
+    "server",
+    concat(
+      encodeFrame(Type.MESSAGE, 2, said("Grüße, 你好 🙂", 1)),
+      encodeAck(1, { count: 1, outcome: 1 }),
+      encodeFrame(
+        Type.DIRECT,
+        1,
+        xor.seal(encodeEnvelope({
+          kind: "file",
+          body: encodeParcels({
+            refused: 0,
+            parcels: [
+              {
+                kind: "offer",
+                id: new Uint8Array(16).fill(7),
+                size: 2 ** 40,
+                sha256: new Uint8Array(32).fill(9),
+                name: "a.txt",
+              },
+              { kind: "chunk", id: new Uint8Array(16), offset: 5, bytes: Uint8Array.of(1, 2, 3) },
+              { kind: "done", id: new Uint8Array(16) },
+            ],
+          }),
+        })),
+      ),
+      encodeFrame(Type.PONG, 0),
+      encodeWarning("flood", "slow down"),
+      encodeFrame(Type.LEFT, 1, Uint8Array.of(2)),
+      encodeError("slow", "you do not read"),
+    ),
+  ],
+  ["client", encodeFrame(Type.BYE, 0)],
+];
+
+/** What must be found in it, however it was cut. */
+function assertTurns(found: readonly Found[]): void {
+  const expected: Record<string, string[]> = {
+    "chat.preface": ["chat/1"],
+    "chat.type": "1 2 3 10 17 8 16 4 4 7 11 4 6 5 12 18 9 14 13".split(" "),
+    "chat.id": "0 0 2 1 1 2 0 0 1 0 0 2 1 1 0 0 1 0 0".split(" "),
+    "chat.name": ["Zoë", "Ada", "Zoë", "Zoe"],
+    "chat.text": ["Grüße, 你好 🙂", "waves", "Grüße, 你好 🙂"],
+    "chat.seq": ["1", "1"],
+    "chat.have.position": [String(2 ** 40 + 23)],
+    "chat.ack.outcome": ["1"],
+    "chat.away.state": ["1"],
+    "chat.left.reason": ["2"],
+    "chat.file.parcel": ["0x4f", "0x43", "0x45"],
+    "chat.file.name": ["a.txt"],
+    "chat.file.size": [String(2 ** 40)],
+    "chat.error.code": ["flood", "slow"],
+    "chat.token": ["sLGys7S1"],
+    "chat.members": ["1"],
+  };
+  for (const [field, all] of Object.entries(expected)) {
+    assertEquals(values(found, field), all, field);
+  }
+  assertFaultless(found);
+}
+
+withTshark(
+  "chat.lua: frames are found in whatever pieces they come: cut at every byte, and byte by byte",
+  () => {
+    const longest = Math.max(...TURNS.map(([, bytes]) => bytes.length));
+    const streams: Stream[] = [{ pieces: TURNS }];
+    for (let at = 1; at < longest; at++) {
+      const pieces = TURNS.flatMap(([side, bytes]): Piece[] =>
+        at < bytes.length
+          ? [[side, bytes.subarray(0, at)], [side, bytes.subarray(at)]]
+          : [[side, bytes]]
+      );
+      streams.push({ pieces });
+    }
+    const bytewise = TURNS.flatMap(([side, bytes]) =>
+      Array.from(bytes, (byte): Piece => [side, Uint8Array.of(byte)])
+    );
+    streams.push({ pieces: bytewise });
+    for (const found of dissectStreams(streams)) assertTurns(found);
+    // As Wireshark does it: all packets once in their order, and then as somebody looks at them.
+    for (const found of dissectStreams(streams, "-2")) assertTurns(found);
+  },
+);
+
+withTshark("chat.lua: a message of the greatest size is found across its packets", () => {
+  const text = "ü".repeat((MAX_FRAME - 5 - 1 - 13) >> 1);
+  const frame = encodeFrame(Type.MESSAGE, 0, said(text, 1));
+  const pieces = TURNS.slice(0, 4);
+  for (let at = 0; at < frame.length; at += 60_000) {
+    pieces.push(["client", frame.subarray(at, at + 60_000)]);
+  }
+  const [found] = dissectStreams([{ pieces }]);
+  assertEquals(values(found!, "chat.text"), [text]);
+});
+
+withTshark("chat.lua: every type of frame has its name, from each side that may send it", () => {
+  const streams = Object.values(Type).flatMap((type) =>
+    (["client", "server"] as const).map((side): Stream => ({
+      pieces: [TURNS[0]!, TURNS[1]!, [side, encodeFrame(type, 0)]],
+    }))
+  );
+  const path = Deno.makeTempFileSync({ suffix: ".pcapng" });
+  try {
+    Deno.writeFileSync(path, writeCapture({ link: LINK.RAW, packets: packetsOf(streams) }));
+    const lines = runExample(`tshark -X lua_script:${DISSECTOR} -r ${path} -Y chat.type`).split(
+      "\n",
+    )
+      .filter((line) => !/GREETING: xor/.test(line));
+    const names = Object.keys(Type).flatMap((name) => [name, name]);
+    assertEquals(lines.map((line) => / CHAT \d+ (\w+)/.exec(line)?.[1]), [...names, undefined]);
+  } finally {
+    Deno.removeSync(path);
+  }
+});
+
+// ---- what is wrong ----
+
+interface Vector {
+  readonly name: string;
+  readonly expect: string;
+  readonly key: string | undefined;
+  readonly bytes: Uint8Array;
+}
+
+const vectors: Vector[] = [...Deno.readDirSync(`${root}/tests/vectors/data`)]
+  .filter(({ name }) => /^(?:frame|xor|fail)_/.test(name))
+  .map(({ name }) => {
+    const text = Deno.readTextFileSync(`${root}/tests/vectors/data/${name}`);
+    const end = text.indexOf("\n\n");
+    const digits = text.slice(end).replace(/#.*$/gm, "").replace(/\s+/g, "");
+    return {
+      name,
+      expect: /^expect: (.*)$/m.exec(text)![1]!,
+      key: /^public-key: (.*)$/m.exec(text)?.[1],
+      bytes: Uint8Array.fromHex(digits),
+    };
+  });
+
+/** Types that the client alone sends. */
+const FROM_CLIENT: readonly number[] = [Type.HELLO, Type.HAVE];
+
+withTshark(
+  "chat.lua: every vector of a frame is without fault, and of those that must fail each has one",
+  () => {
+    const streams = vectors.map(({ name, key, bytes }): Stream => {
+      const isSealed = /greeting_sealed|hello_sealed|login/.test(name);
+      const greeting = isSealed
+        ? encodeGreeting({ version: 1, cipher: "sealed", maxFrame: MAX_FRAME })
+        : encodeGreeting({
+          version: 1,
+          cipher: "xor",
+          key: key ?? String(KEY),
+          maxFrame: MAX_FRAME,
+        });
+      const fromClient = FROM_CLIENT.includes(bytes[4]!) || /_sent\.txt$/.test(name);
+      const pieces: Piece[] = [["client", PREFACE], ["server", greeting]];
+      return { pieces: [...pieces, [fromClient ? "client" : "server", bytes]] };
+    });
+    const all = dissectStreams(streams);
+    assertEquals(all.length, vectors.length);
+    for (const [i, { name, expect }] of vectors.entries()) {
+      const found = all[i]!;
+      const faults = FAULTS.filter((fault) => values(found, fault).length > 0);
+      if (expect === "ok") {
+        assertEquals(faults, [], name);
+      } else {
+        const kind: Record<string, string> = {
+          malformed: "chat.malformed",
+          "too-large": "chat.too_large",
+          unexpected: "chat.unexpected",
+          version: "chat.unexpected",
+          unreadable: "chat.unreadable",
+        };
+        // What one of a later version has may be unknown for other reasons, too.
+        assert(faults.includes(kind[expect]!), `${name}: ${faults}`);
+      }
+    }
+  },
+);
+
+withTshark(
+  "chat.lua: behind a length that can't be right nothing is made up, and the other side is read on",
+  () => {
+    const [found] = dissectStreams([{
+      pieces: [
+        ...TURNS.slice(0, 4),
+        ["client", Uint8Array.of(0, 0, 0, 4, 11)],
+        ["client", encodeFrame(Type.PING, 0)],
+        ["server", encodeError("malformed", "no frame")],
+      ],
+    }]);
+    assertEquals(values(found!, "chat.type").slice(-1), [String(Type.ERROR)]);
+    assertEquals(values(found!, "chat.malformed").length, 1);
+    assertEquals(values(found!, "chat.lost").length, 1);
+  },
+);
+
+withTshark("chat.lua: no bytes at all make it fail", () => {
+  // Reproducible: a linear congruential generator, of which the high bits are good enough here.
+  let state = 1;
+  const random = (below: number) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor(state / 2 ** 32 * below);
+  };
+  const streams = Array.from({ length: 1500 }, (): Stream => {
+    const turn = random(TURNS.length);
+    return {
+      pieces: TURNS.map(([side, bytes], i): Piece => {
+        const broken = bytes.slice(0, i === turn ? 1 + random(bytes.length) : undefined);
+        if (i >= turn) {
+          for (let n = random(4); n >= 0; n--) broken[random(broken.length)] = random(256);
+        }
+        return [side, broken];
+      }),
+    };
+  });
+  // `dissect` fails if there is a Lua error.
+  const all = dissectStreams(streams);
+  const faults = all.filter((found) => FAULTS.some((fault) => values(found, fault).length > 0));
+  assert(faults.length > streams.length / 2, `${faults.length} of ${streams.length} have a fault`);
+});
+
+withTshark("chat.lua: a frame that was captured in part is told as such", () => {
+  const packets = packetsOf([{ pieces: TURNS.slice(0, 2) }]);
+  const { time, bytes } = packets.at(-1)!;
+  const file = writeCapture({
+    link: LINK.RAW,
+    packets: [...packets.slice(0, -1), { time, bytes }],
+  });
+  // Only the first bytes were kept: the length on the wire, which stands behind that of what was kept, says more.
+  const path = Deno.makeTempFileSync({ suffix: ".pcapng" });
+  try {
+    Deno.writeFileSync(path, file);
+    const cut = `${path}.cut`;
+    runExample(`editcap -s 60 ${path} ${cut}`);
+    try {
+      assertEquals(values(dissect(cut), "chat.cut").length, 1);
+    } finally {
+      Deno.removeSync(cut);
+    }
+  } finally {
+    Deno.removeSync(path);
+  }
+});
+
+// ---- the original's wire ----
+
+function classic(key: number, ...pieces: [Side, Uint8Array][]): Piece[] {
+  const seal = (bytes: Uint8Array) => new XorCipher(key).seal(bytes);
+  return pieces.map(([side, bytes]) => [side, seal(bytes)]);
+}
+
+withTshark("chat.lua: classic, with every kind of key, in one packet and in two", () => {
+  for (const key of [0, 9, 10, 99, 100, 198, 255]) {
+    const digits = utf8.encode(String(key));
+    const talk = classic(key, ["client", utf8.encode("Grüße")], [
+      "server",
+      utf8.encode("1: Hi 🙂"),
+    ]);
+    const streams: Stream[] = [{ pieces: [["server", digits], ...talk] }];
+    for (let at = 1; at < digits.length; at++) {
+      const parts: Piece[] = [["server", digits.subarray(0, at)], ["server", digits.subarray(at)]];
+      streams.push({ pieces: [...parts, ...talk] });
+    }
+    for (const found of [...dissectStreams(streams), ...dissectStreams(streams, "-2")]) {
+      assertEquals(values(found, "chat.key").at(-1), String(key));
+      assertEquals(values(found, "chat.text"), ["Grüße", "1: Hi 🙂"]);
+      assertEquals(values(found, "chat.type"), []);
+      assertFaultless(found);
+    }
+  }
+});
+
+withTshark("chat.lua: classic text of nothing but digits is no key", () => {
+  const [found] = dissectStreams([{
+    pieces: [
+      ["server", utf8.encode("10")],
+      // Under this key what is sealed is what was said.
+      ["client", utf8.encode("1")],
+      ["server", utf8.encode("2")],
+    ],
+  }]);
+  assertEquals(values(found!, "chat.key"), ["10"]);
+  assertEquals(values(found!, "chat.text"), ["1", "2"]);
+});
+
+// ---- where it looks ----
+
+withTshark(
+  "chat.lua: knows frames at any port, the original's wire where it is told to, and nothing else",
+  () => {
+    const old: Piece[] = [
+      ["server", utf8.encode("198")],
+      ...classic(198, ["client", utf8.encode("Hi")]),
+    ];
+    const streams: Stream[] = [
+      { pieces: TURNS, serverPort: 5000 },
+      { pieces: old, serverPort: 5000 },
+      { pieces: [["client", utf8.encode("GET / HTTP/1.1\r\n\r\n")]] },
+      { pieces: [["server", utf8.encode("220 mail")]], serverPort: 5000 },
+    ];
+    const [framed, unknown, http, mail] = dissectStreams(streams);
+    assertTurns(framed!);
+    for (const found of [unknown!, http!, mail!]) {
+      assertEquals(values(found, "chat"), []);
+      assertFaultless(found);
+    }
+    for (const told of [["-d", "tcp.port==5000,chat"], ["-o", "chat.port:2428,5000-5001"]]) {
+      const [, found] = dissectStreams(streams.slice(0, 2), ...told);
+      assertEquals(values(found!, "chat.text"), ["Hi"], told.join(" "));
+    }
+  },
+);
+
+withTshark("chat.lua: who is on the original program is seen where a profile says so", () => {
+  const frames = ['{"name":"a","classic":true}', '{"name":"b","classic":1}', '{"name":"c"}'].map(
+    (json, i) => encodeFrame(Type.MEMBER, i + 3, xor.seal(utf8.encode(json))),
+  );
+  const [found] = dissectStreams([{
+    pieces: [...TURNS.slice(0, 4), ["server", concat(...frames)]],
+  }]);
+  assertEquals(values(found!, "chat.name").slice(-3), ["a", "b", "c"]);
+  // tshark writes 1 or True, 0 or False.
+  const marks = values(found!, "chat.profile.classic").map((value) => /^(?:1|true)$/i.test(value));
+  assertEquals(marks, [true, false]);
+  assertFaultless(found!);
+});
+
+withTshark("chat.lua: without GREETING it says that it can't open what was said", () => {
+  const [found] = dissectStreams([{ pieces: TURNS.slice(3) }]);
+  assertEquals(values(found!, "chat.text"), []);
+  assert(values(found!, "chat.no_greeting").length > 0);
+  assertEquals(values(found!, "chat.type")[0], String(Type.WELCOME));
+});
+
+withTshark("chat.lua: who comes again from the same port has another conversation", () => {
+  const greeting = (key: number) =>
+    encodeGreeting({ version: 1, cipher: "xor", key: String(key), maxFrame: MAX_FRAME });
+  const pieces = [198, 9, 77].flatMap((key): Piece[] => {
+    const body = new XorCipher(key).seal(encodeEnvelope({ kind: "text", text: `under ${key}` }));
+    return [
+      ["client", PREFACE],
+      ["server", greeting(key)],
+      ["server", encodeFrame(Type.MESSAGE, 1, body)],
+    ];
+  });
+  for (const options of [[], ["-2"]]) {
+    const [found] = dissectStreams([{ pieces }], ...options);
+    assertEquals(values(found!, "chat.text"), ["under 198", "under 9", "under 77"]);
+    assertFaultless(found!);
+  }
+});
+
+withTshark("chat.lua: who goes on with its session is seen, sealed or not", () => {
+  const resume = { token: "sLGys7S1", room: 2 ** 40, own: 37 };
+  const greeting = encodeGreeting({ version: 1, cipher: "sealed", maxFrame: MAX_FRAME });
+  const [open, sealed] = dissectStreams([
+    { pieces: [...TURNS.slice(0, 2), ["client", encodeResume(resume)]] },
+    {
+      pieces: [
+        ["client", PREFACE],
+        ["server", greeting],
+        ["client", encodeResume({ ...resume, proof: "uuFqmvAT8L" })],
+      ],
+    },
+  ]);
+  for (const found of [open!, sealed!]) {
+    assertEquals(values(found, "chat.token"), ["sLGys7S1"]);
+    assertEquals(values(found, "chat.room"), [String(2 ** 40)]);
+    assertFaultless(found);
+  }
+});
+
+// ---- the tool ----
+
+Deno.test("deno task capture: says what is missing where there is no tshark", async () => {
+  const home = Deno.makeTempDirSync({ prefix: "chat-test-" });
+  try {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--allow-all", "tools/capture.ts"],
+      cwd: root,
+      env: { PATH: home },
+    }).output();
+    assertEquals(code, 1);
+    const said = new TextDecoder().decode(stderr);
+    const missing = Deno.build.os === "windows"
+      ? "Cannot capture here"
+      : "there is no tshark 4 or later";
+    assertStringIncludes(said, missing);
+  } finally {
+    Deno.removeSync(home, { recursive: true });
+  }
+});

@@ -1,0 +1,147 @@
+import {
+  assert,
+  assertEquals,
+  assertLessOrEqual,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { PROGRAM, VARIABLES, VERBS } from "../cli/args.ts";
+import { parseSettings } from "../cli/config.ts";
+import config from "../deno.json" with { type: "json" };
+import { manual } from "./manual.ts";
+
+const PAGE = manual("1.2.3", "2024-02-28");
+
+// ---- helpers ----
+
+interface Output {
+  stdout: string;
+  stderr: string;
+}
+
+/** What a program makes of the page. */
+function format(command: string, ...args: string[]): Output {
+  const path = Deno.makeTempFileSync({ suffix: ".1" });
+  try {
+    Deno.writeTextFileSync(path, PAGE);
+    const { stdout, stderr } = new Deno.Command(command, {
+      args: [...args, path],
+      stdin: "null",
+    }).outputSync();
+    const decoder = new TextDecoder();
+    return { stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  } finally {
+    Deno.removeSync(path);
+  }
+}
+
+/** A test that a program has to pass; where it is missing the test's name says what was not tried. */
+function withProgram(command: string, name: string, fn: () => void): void {
+  let ignore = false;
+  try {
+    new Deno.Command(command, { args: ["--version"], stdin: "null" }).outputSync();
+  } catch {
+    ignore = true;
+  }
+  Deno.test({
+    name: `${name}${ignore ? `: SKIPPED, there is no ${command} here` : ""}`,
+    ignore,
+    fn,
+  });
+}
+
+/** The words of a formatted page, without what makes them bold or underlined. */
+function words(formatted: string): string {
+  // deno-lint-ignore no-control-regex
+  return formatted.replace(/.\x08|\x1b\[[\d;]*m/g, "").replace(/\s+/g, " ");
+}
+
+function assertWhole(page: string): void {
+  for (const [verb, { summary, options, example }] of Object.entries(VERBS)) {
+    assertStringIncludes(page, `CHAT ${verb.toUpperCase()} chat ${verb}`);
+    assertStringIncludes(page, summary.slice(1));
+    assertStringIncludes(page, example);
+    for (const [name, { value, help }] of Object.entries(options)) {
+      assertStringIncludes(page, ` --${name}${value ? ` ${value.name}` : ""} ${help}`);
+    }
+  }
+  for (const [name, { help }] of Object.entries(PROGRAM)) {
+    assertStringIncludes(page, ` --${name} ${help}`);
+  }
+  for (const [name, what] of Object.entries(VARIABLES)) {
+    assertStringIncludes(page, `${name} ${what}`);
+  }
+}
+
+// ---- the page ----
+
+Deno.test("manual: has every verb, option and variable, in lines that roff takes as they are meant", () => {
+  const plain = PAGE.replaceAll("\\-", "-");
+  for (const [verb, { options }] of Object.entries(VERBS)) {
+    const start = plain.indexOf(`\n.SH CHAT ${verb.toUpperCase()}\n`);
+    const section = plain.slice(start, plain.indexOf("\n.SH ", start + 1));
+    assert(start > 0, verb);
+    for (const [name, { value }] of Object.entries(options)) {
+      const term = value ? `.BI "--${name}" " ${value.name}"\n` : `.B "--${name}"\n`;
+      assertStringIncludes(section, `\n.TP\n${term}`);
+    }
+  }
+  for (const name of Object.keys(VARIABLES)) assertStringIncludes(plain, `\n.TP\n.B "${name}"\n`);
+  assertMatch(PAGE, /^\.TH CHAT 1 "2024-02-28" "chat 1\.2\.3" "User Commands"\n/);
+  assertMatch(PAGE, /^[\x20-\x7e\n]*\n$/);
+  for (const row of PAGE.split("\n")) {
+    assertEquals(row, row.trimEnd());
+    // An order is one of those that are meant.
+    if (/^[.']/.test(row)) assertMatch(row, /^\.(?:TH|SH|PP|TP|BI?|RS|RE|br|nf|fi)\b/);
+  }
+});
+
+Deno.test("manual: its config file is one, with every key", () => {
+  const [, block] = /\n\.SH CONFIG FILE\n[^]*?\n\.nf\n([^]*?)\n\.fi\n/.exec(PAGE)!;
+  const settings = parseSettings(new TextEncoder().encode(block), "manual");
+  assertEquals(Object.keys(settings), ["name", "theme", "time", "notify", "quiet"]);
+});
+
+Deno.test("manual.ts: writes the page of this version and says where; an argument is misuse", () => {
+  const cwd = Deno.makeTempDirSync();
+  const [, ...flags] = config.tasks.man.command.split(" ").slice(1, -1);
+  const run = (...args: string[]) => {
+    const { code, stdout, stderr } = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", ...flags, `${import.meta.dirname}/manual.ts`, ...args],
+      cwd,
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+    }).outputSync();
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  };
+  try {
+    assertEquals(run(), { code: 0, stdout: "dist/chat.1\n", stderr: "" });
+    const page = Deno.readTextFileSync(`${cwd}/dist/chat.1`);
+    const [, date] = /^\.TH CHAT 1 "(\d{4}-\d\d-\d\d)"/.exec(page)!;
+    assertEquals(page, manual(config.version, date!));
+    assertEquals(run("x"), { code: 2, stdout: "", stderr: "usage: manual.ts\n" });
+    Deno.removeSync(`${cwd}/dist`, { recursive: true });
+    Deno.writeTextFileSync(`${cwd}/dist`, "");
+    const { code, stderr } = run();
+    assertEquals(code, 1);
+    assertMatch(stderr, /^manual: error: Cannot write dist\/chat\.1: /);
+  } finally {
+    Deno.removeSync(cwd, { recursive: true });
+  }
+});
+
+withProgram("mandoc", "manual: mandoc has nothing to say against it, and shows all of it", () => {
+  assertEquals(format("mandoc", "-man", "-Tlint"), { stdout: "", stderr: "" });
+  const { stdout } = format("mandoc", "-man", "-Tascii", "-Owidth=1000");
+  assertWhole(words(stdout));
+});
+
+withProgram("groff", "manual: groff has nothing to say against it, and shows all of it", () => {
+  const { stdout, stderr } = format("groff", "-man", "-Tascii", "-ww", "-rLL=200n", "-P-c");
+  assertEquals(stderr, "");
+  assertWhole(words(stdout));
+  for (const row of format("groff", "-man", "-Tascii", "-rLL=78n", "-P-cbou").stdout.split("\n")) {
+    assertLessOrEqual(row.length, 100, row);
+  }
+});

@@ -1,0 +1,128 @@
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { alarm, Attention, notifier } from "./alerts.ts";
+import { type Environment, isCapable } from "../terminal/environment.ts";
+import { ADA, BOB, UNPROVED } from "../tests/support/fake_room.ts";
+import type { Person, RoomEvent } from "../room.ts";
+import { View } from "./preferences.ts";
+
+const message = (text: string, from: Person = BOB): RoomEvent => (
+  { type: "message", from, text, action: false, at: 1, ref: undefined, ...UNPROVED }
+);
+const direct: RoomEvent = { type: "direct", from: BOB, text: "psst", action: false, ...UNPROVED };
+
+const offer: RoomEvent & { type: "offer" } = {
+  type: "offer",
+  from: BOB,
+  direct: false,
+  files: [],
+  ...UNPROVED,
+};
+
+/** What rings while the window is not in front. */
+function rings(view: View, event: RoomEvent): boolean {
+  const attention = new Attention(0);
+  attention.focus(false);
+  return attention.note(event, view, "ada", 0) !== undefined;
+}
+
+Deno.test("Attention: one's own name and direct messages ring; all, or nothing, where that is wanted", () => {
+  const off = new View({ notify: "off" });
+  const muted = new View({ notify: "all" });
+  muted.muted = true;
+  const cases: [View, RoomEvent, boolean][] = [
+    [new View(), message("hi @Ada!"), true],
+    [new View(), direct, true],
+    [new View(), message("hi all"), false],
+    [new View(), message("canada"), false],
+    [new View({ notify: "all" }), message("hi all"), true],
+    // One's own.
+    [new View({ notify: "all" }), message("I, ada", ADA), false],
+    [new View(), offer, false],
+    [new View(), { ...offer, direct: true }, true],
+    [new View({ notify: "all" }), offer, true],
+    [off, direct, false],
+    [off, { ...offer, direct: true }, false],
+    [off, message("ada"), false],
+    [muted, direct, false],
+    [new View({ notify: "all" }), { type: "joined", who: BOB, at: 1, sent: undefined }, false],
+  ];
+  for (const [view, event, isHeard] of cases) assertEquals(rings(view, event), isHeard);
+});
+
+Deno.test("Attention: rings only where nobody looks; without focus events, when nobody has typed for a minute", () => {
+  const ask = (attention: Attention, now: number) =>
+    attention.note(direct, new View(), "ada", now) !== undefined;
+  const attention = new Attention(0);
+  assert(!ask(attention, 59_999));
+  assert(ask(attention, 60_000));
+  attention.typed(70_000);
+  assert(!ask(attention, 129_999));
+  assert(ask(attention, 130_000));
+  // The terminal knows better.
+  attention.focus(true);
+  assert(!ask(attention, 1_000_000));
+  attention.focus(false);
+  attention.typed(1_000_000);
+  assert(ask(attention, 1_000_000));
+});
+
+Deno.test("Attention: at most one ring in 3 s, and what does not ring does not count", () => {
+  const attention = new Attention(0);
+  attention.focus(false);
+  const at = (now: number, event: RoomEvent = direct) =>
+    attention.note(event, new View(), "ada", now);
+  assertEquals(at(0), "bob: psst");
+  assertEquals(at(2999), undefined);
+  assertEquals(at(3000), "bob: psst");
+  assertEquals(at(6000, message("hi all")), undefined);
+  assertEquals(at(6001, { ...direct, action: true }), "* bob psst");
+});
+
+Deno.test("notifier: by what the environment says; a bell where nothing is known", () => {
+  const cases: [Environment, string][] = [
+    [{}, "bell"],
+    [{ TERM: "xterm-256color" }, "bell"],
+    [{ TERM: "dumb", VTE_VERSION: "7600" }, "bell"],
+    [{ TERM: "linux" }, "bell"],
+    [{ TERM: "xterm-256color", TERM_PROGRAM: "Apple_Terminal" }, "bell"],
+    [{ TERM: "xterm-256color", TERM_PROGRAM: "iTerm.app" }, "osc9"],
+    [{ TERM: "xterm-256color", LC_TERMINAL: "iTerm2" }, "osc9"],
+    [{ TERM: "xterm-256color", TERM_PROGRAM: "WezTerm" }, "osc9"],
+    [{ TERM: "xterm-ghostty", TERM_PROGRAM: "ghostty" }, "osc9"],
+    [{ WT_SESSION: "b1c2" }, "osc9"],
+    [{ TERM: "xterm-256color", VTE_VERSION: "7600" }, "osc777"],
+    [{ TERM: "rxvt-unicode-256color" }, "osc777"],
+    [{ TERM: "foot" }, "osc777"],
+    [{ TERM: "xterm-kitty" }, "osc99"],
+    // Whatever is around them.
+    [{ TERM: "tmux-256color", TERM_PROGRAM: "tmux", VTE_VERSION: "7600" }, "bell"],
+    [{ TERM: "xterm-256color", TERM_PROGRAM: "tmux", LC_TERMINAL: "iTerm2" }, "bell"],
+    [{ TERM: "screen-256color", TERM_PROGRAM: "iTerm.app" }, "bell"],
+  ];
+  for (const [environment, kind] of cases) assertEquals(notifier(environment), kind);
+});
+
+Deno.test("isCapable: not without a name, nor where controls are printed", () => {
+  const capable = [undefined, "", "dumb", "linux", "xterm-256color", "tmux-256color"]
+    .filter((TERM) => isCapable(TERM === undefined ? {} : { TERM }));
+  assertEquals(capable, ["xterm-256color", "tmux-256color"]);
+  assert(isCapable({ WT_SESSION: "b1c2" }));
+});
+
+Deno.test("alarm: rings once, and what it says is printable, short and no part of the sequence", () => {
+  assertEquals(alarm("bell", "bob: hi"), "\x07");
+  assertEquals(alarm("osc9", "bob: hi"), "\x07\x1b]9;chat: bob: hi\x1b\\");
+  assertEquals(alarm("osc777", "bob: hi"), "\x07\x1b]777;notify;chat;bob: hi\x1b\\");
+  assertEquals(alarm("osc99", "bob: hi"), "\x07\x1b]99;;chat: bob: hi\x1b\\");
+  const evil = "4;1;50\x07\x1b\\\x9c\x1b]0;t\x07\u202e\n" + "👨‍👩‍👧e\u0301".repeat(100_000);
+  for (const kind of ["osc9", "osc777", "osc99"] as const) {
+    // deno-lint-ignore no-control-regex
+    const [, note] = /^\x07\x1b\](?:9;chat: |777;notify;chat;|99;;chat: )([^]*)\x1b\\$/.exec(
+      alarm(kind, evil),
+    )!;
+    assert(!/[\p{Cc}\p{Bidi_Control};]/u.test(note!), note);
+    assert(note!.startsWith("4,1,50␇␛\\"), note);
+    assertLessOrEqual(note!.length, 100);
+    assert(note!.endsWith("…"));
+  }
+});

@@ -1,0 +1,720 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { COMMANDS, complete, type Context, follow, helpRows, submit } from "./commands.ts";
+import { Editor } from "../terminal/editor.ts";
+import { Emoji } from "../text/emoji.ts";
+import { ChatError } from "../errors.ts";
+import { BOB, EVENTS, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
+import type { Files } from "../files/paths.ts";
+import fc from "../tests/support/property.ts";
+import { RoomRecord } from "./plain_lines.ts";
+import type { Link, Person, Room, RoomEvent, Transfer } from "../room.ts";
+import { printable } from "../text/printable.ts";
+import { View } from "./preferences.ts";
+
+const NOW = new Date("2024-02-28T12:00:00Z");
+const EMOJI = new Emoji({ smile: "😄", smile_cat: "😸", tada: "🎉" });
+
+const ALICE: Person = { id: 1, name: "alice", self: true, away: false };
+const OTHERS: Person[] = ["bob", "Boris", "al", "bob#7"]
+  .map((name, i) => ({ id: i + 2, name, self: false, away: false }));
+
+/** A room that notes what is done in it. */
+function fakeRoom(fingerprint?: string): { room: Room; done: string[] } {
+  const done: string[] = [];
+  const note = (...what: (string | number)[]) => done.push(what.join("|"));
+  const room: Room = {
+    info: { address: "127.0.0.1:2428", cipher: "xor", maxText: 100 },
+    self: ALICE,
+    members: [ALICE, ...OTHERS],
+    size: 1 + OTHERS.length,
+    pending: [],
+    say: (text) => note("say", text),
+    act: (text) => note("act", text),
+    tell: (to, text) => note("tell", to, text),
+    rename: (name) => void note("rename", name),
+    fingerprint,
+    compare: (who) => (note("compare", who), "eight words"),
+    trust: (who) => void note("trust", who),
+    transfers: [],
+    going: [],
+    offer: (...what) => void note("offer", ...what.filter((one) => one !== undefined)),
+    accept: (which) => note("accept", which),
+    decline: (which) => note("decline", which),
+    cancel: (which) => note("cancel", which),
+    link: { state: "connected" },
+    reconnect: () => void note("reconnect"),
+    leave: () => void note("leave"),
+  };
+  return { room, done };
+}
+
+interface Around extends Partial<Context> {
+  fingerprint?: string;
+}
+
+/** What commands may use: a room that notes what is done in it, and what is printed. */
+function around({ fingerprint, ...more }: Around = {}): { context: Context; done: string[] } {
+  const { room, done } = fakeRoom(fingerprint);
+  const context: Context = {
+    room,
+    view: new View(),
+    record: new RoomRecord(),
+    now: () => NOW,
+    print: (line, heading = "") => void done.push(`print|${heading}${line}`),
+    screen: {
+      clear: () => void done.push("clear"),
+      view: (path, name) => void done.push(`view|${path}|${name}`),
+    },
+    emoji: EMOJI,
+    ...more,
+  };
+  return { context, done };
+}
+
+/** What submitting these does, and what it prints. */
+function submitted(text: string | readonly string[], more: Around = {}): string[] {
+  const { context, done } = around(more);
+  for (const line of [text].flat()) submit(line, context);
+  return done;
+}
+
+Deno.test("submit: a line is said, a command is run, // says a slash", () => {
+  const cases: [string, string[]][] = [
+    ["hello", ["say|hello"]],
+    ["  /me is no command", ["say|  /me is no command"]],
+    ["//etc/hosts", ["say|/etc/hosts"]],
+    ["//", ["say|/"]],
+    ["/me waves\nand smiles", ["act|waves\nand smiles"]],
+    ["/msg bob  see you\n at ten", ["tell|bob|see you\n at ten"]],
+    ["/msg bob#7 hi", ["tell|bob#7|hi"]],
+    ["/nick  alicia ", ["rename|alicia"]],
+    ["/nick two words", ["rename|two words"]],
+    ["/quit", ["leave"]],
+    ["/quit ", ["leave"]],
+    ["/who", ["print|5 here: alice (you), bob, Boris, al, bob#7"]],
+  ];
+  for (const [text, done] of cases) assertEquals(submitted(text), done, text);
+});
+
+Deno.test("submit: /whoami shows name, room and, where there is one, the key", () => {
+  assertEquals(submitted("/whoami", { fingerprint: "AAECAw" }), [
+    "print|you are alice in 127.0.0.1:2428",
+    "print|your key is AAECAw",
+  ]);
+  assertEquals(submitted("/whoami"), ["print|you are alice in 127.0.0.1:2428"]);
+});
+
+Deno.test("submit: /who is refused where the original does not tell who is there", () => {
+  const { room } = fakeRoom();
+  const info = { ...room.info, classic: true } as const;
+  assertThrows(() => submitted("/who", { room: { ...room, info } }), ChatError, "does not tell");
+});
+
+Deno.test("submit: /who marks who is away or ignored, and never oneself", () => {
+  const { room } = fakeRoom();
+  const members = room.members.slice(0, 3).map((m) => ({ ...m, away: true }));
+  const view = new View();
+  for (const name of ["alice", "bob"]) view.ignore(name);
+  assertEquals(submitted("/who", { room: { ...room, members }, view }), [
+    "print|3 here: alice (you), bob (away) (ignored), Boris (away)",
+  ]);
+});
+
+Deno.test("submit: /reconnect hurries a lost connection, and says of another that it is fine", () => {
+  assertEquals(submitted("/reconnect"), ["print|the connection is fine"]);
+  const lost: Link[] = [
+    { state: "waiting", attempt: 1, at: new Date(0) },
+    { state: "connecting", attempt: 2 },
+  ];
+  for (const link of lost) {
+    const { room, done } = fakeRoom();
+    submitted("/reconnect", { room: { ...room, link } });
+    assertEquals(done, ["reconnect"]);
+  }
+});
+
+Deno.test("submit: /verify shows the words and what to do with them, /trust says what it has done", () => {
+  assertEquals(submitted("/verify bob#7"), [
+    "compare|bob#7",
+    "print|eight words",
+    "print|If bob#7 reads the same words with /verify, nobody stands between you",
+  ]);
+  assertEquals(submitted("/trust  bob "), [
+    "trust|bob",
+    "print|from now on, bob is who has this key",
+  ]);
+  // Nothing is claimed of what was refused.
+  const refusing = (): never => {
+    throw new ChatError("Cannot trust: there is no key");
+  };
+  for (const text of ["/verify bob", "/trust bob"]) {
+    const { room } = fakeRoom();
+    const { context, done } = around({ room: { ...room, compare: refusing, trust: refusing } });
+    const run = () => submit(text, context);
+    assertThrows(run, ChatError, "there is no key");
+    assertEquals(done, []);
+  }
+});
+
+Deno.test("submit: what can't be run says why in one sentence, and does nothing", () => {
+  const cases: [string, string][] = [
+    ["/hlep", 'Cannot run "/hlep": there is no such command, the nearest is "/help"'],
+    ["/", 'Cannot run "/": a command has a name, /help lists them'],
+    ["/ me", 'Cannot run "/": a command has a name, /help lists them'],
+    ["/\x1b[2J", 'Cannot run "/␛[2J": there is no such command'],
+    ["/" + "x".repeat(10_000), `Cannot run "/${"x".repeat(32)}…": there is no such command`],
+    ["/me", 'Cannot run /me: something is missing, it should be "/me TEXT"'],
+    ["/nick ", 'Cannot run /nick: something is missing, it should be "/nick NAME"'],
+    ["/msg bob", 'Cannot run /msg: something is missing, it should be "/msg MEMBER TEXT"'],
+    ["/verify", 'Cannot run /verify: something is missing, it should be "/verify MEMBER"'],
+    ["/trust ", 'Cannot run /trust: something is missing, it should be "/trust MEMBER"'],
+    ["/whoami x", 'Cannot run /whoami: it takes nothing behind it, it should be "/whoami"'],
+    ["/reconnect now", "Cannot run /reconnect: it takes nothing behind it"],
+    ["/verify bob al", "Cannot run /verify: there is too much behind it"],
+    [
+      "/time now",
+      `Cannot run /time: "now" is none of what it takes, it should be "/time [short|long|off]"`,
+    ],
+    ["/time Long", `Cannot run /time: "Long" is none of what it takes`],
+    ["/theme \x1b" + "x".repeat(99), `Cannot run /theme: "␛${"x".repeat(31)}…" is none`],
+    ["/theme dark light", "Cannot run /theme: there is too much behind it"],
+    ["/help /nikc", 'Cannot run "/nikc": there is no such command, the nearest is "/nick"'],
+    ["/help me nick", "Cannot run /help: there is too much behind it"],
+    ["/reply hi", "Cannot reply: nobody has written to you alone yet"],
+    ["/ignore nemo", 'Cannot ignore "nemo": nobody here is called that'],
+    ["/ignore alice", "Cannot ignore you"],
+    ["/unignore bob", 'Cannot unignore "bob": it is nobody whom you ignore'],
+    ["/save", 'Cannot run /save: something is missing, it should be "/save FILE"'],
+    ["/save x", "Cannot save: there are no files here"],
+    ["/quit now", 'Cannot run /quit: it takes nothing behind it, it should be "/quit"'],
+  ];
+  for (const [text, message] of cases) {
+    const { context, done } = around();
+    const run = () => submit(text, context);
+    const error = assertThrows(run, ChatError);
+    assertStringIncludes(error.message, message);
+    assertEquals(done, []);
+  }
+});
+
+Deno.test("submit: what the room refuses comes through", () => {
+  const room: Room = {
+    ...fakeRoom().room,
+    say: () => {
+      throw new ChatError("Cannot send this: it is too long");
+    },
+  };
+  assertThrows(() => submitted("hello", { room }), ChatError, "too long");
+});
+
+Deno.test("/help: lists every command of the table with its arguments, and the way to say a slash", () => {
+  const lines = submitted("/help");
+  assertEquals(lines, helpRows(around().context).map((row) => `print|${row.join("")}`));
+  assertEquals(lines.length, COMMANDS.length + 1);
+  for (const { name, args, help } of COMMANDS) {
+    assert(lines.some((l) => l.startsWith(`print|/${name} ${args}`) && l.endsWith(help)), name);
+  }
+  assertStringIncludes(lines.at(-1)!, "//TEXT");
+});
+
+Deno.test("complete: commands at the start, members with a colon there and with a space elsewhere", () => {
+  // `|` is the cursor; the part of the text that would be replaced, and by what.
+  const cases: [string, string, string[]][] = [
+    [
+      "/|",
+      "/",
+      [
+        ...["/help ", "/who", "/nick ", "/me ", "/msg ", "/reply ", "/ignore ", "/unignore "],
+        ...["/verify ", "/trust ", "/whoami", "/mute", "/notify ", "/time ", "/theme ", "/clear"],
+        ...["/reconnect", "/save ", "/send ", "/accept ", "/decline ", "/view "],
+        ...["/transfers", "/cancel ", "/quit"],
+      ],
+    ],
+    ["/m|", "/m", ["/me ", "/msg ", "/mute"]],
+    ["/wh|", "/wh", ["/who", "/whoami"]],
+    ["/verify bo|", "bo", ["bob ", "Boris ", "bob#7 "]],
+    ["/trust |", "", ["bob ", "Boris ", "al ", "bob#7 "]],
+    ["/x|", "/x", []],
+    ["b|", "b", ["bob: ", "Boris: ", "bob#7: "]],
+    ["B| there", "B", ["bob: ", "Boris: ", "bob#7: "]],
+    ["hi bo|", "bo", ["bob ", "Boris ", "bob#7 "]],
+    ["hi\nal|", "al", ["al "]],
+    ["/msg bor|", "bor", ["Boris "]],
+    ["/msg |", "", ["bob ", "Boris ", "al ", "bob#7 "]],
+    ["/msg al bo|", "bo", ["bob ", "Boris ", "bob#7 "]],
+    ["/msg al |", "", []],
+    ["/me greets al|", "al", ["al "]],
+    ["/msg   al bo|", "bo", ["bob ", "Boris ", "bob#7 "]],
+    ["/help |", "", COMMANDS.map((c) => c.name)],
+    ["/help m|", "m", ["me", "msg", "mute"]],
+    ["/help /w|", "/w", ["/who", "/whoami"]],
+    ["/theme |", "", ["auto", "dark", "light", "mono"]],
+    ["/theme d|", "d", ["dark"]],
+    ["/time l|", "l", ["long"]],
+    ["/notify m|", "m", ["mentions"]],
+    ["/notify all |", "", []],
+    ["/nick bo|", "bo", []],
+    ["/quit bo|", "", []],
+    ["/nope bo|", "bo", ["bob ", "Boris ", "bob#7 "]],
+    ["//m|", "//m", []],
+    // Emoji, where a text is.
+    [":smi|", ":smi", [":smile"]],
+    [":smile|", ":smile", ["😄", "😸"]],
+    ["well :smile:|", ":smile:", ["😄"]],
+    ["(:TAD|", ":TAD", ["🎉"]],
+    ["/me :tada|", ":tada", ["🎉"]],
+    ["/msg al yes\n:tada|", ":tada", ["🎉"]],
+    ["/msg :tada|", ":tada", []],
+    ["/nick :tada|", ":tada", []],
+    [":t|", ":t", []],
+    ["::ta|", "::ta", []],
+    ["at 10:30|", "10:30", []],
+    ["x:ta|", "x:ta", []],
+    [":zzz|", ":zzz", []],
+    [":zzz:|", ":zzz:", []],
+    // Not oneself, and not everybody wherever Tab is pressed.
+    ["alice|", "alice", []],
+    ["|", "", []],
+    ["hi |", "", []],
+  ];
+  for (const [line, replaced, words] of cases) {
+    const cursor = line.indexOf("|");
+    const text = line.replace("|", "");
+    const completion = complete(text, cursor, around().context);
+    assertEquals(completion.words, words, line);
+    assertEquals(text.slice(completion.from, cursor), replaced, line);
+  }
+});
+
+Deno.test("complete: labels are as many as words, and show an emoji with its name", () => {
+  const { context } = around();
+  assertEquals(complete(":smile", 6, context).labels, ["😄 :smile:", "😸 :smile_cat:"]);
+  assertEquals(complete(":tada:", 6, context).labels, ["🎉 :tada:"]);
+  assertEquals(complete("bo", 2, context).labels, undefined);
+});
+
+Deno.test("complete: in the editor, labels are what there is to choose from", () => {
+  const { context } = around();
+  const editor = new Editor((text, cursor) => complete(text, cursor, context));
+  const tab = () => editor.onKey({ type: "press", key: "tab" });
+  editor.set("well :smi");
+  assertEquals([tab(), editor.text], [undefined, "well :smile"]);
+  assertEquals(tab(), { type: "choose", words: ["😄 :smile:", "😸 :smile_cat:"] });
+  editor.set(editor.text + "_");
+  assertEquals([tab(), editor.text], [undefined, "well 😸"]);
+});
+
+Deno.test("complete: /ignore offers who is heard, /unignore who is not", () => {
+  const { context } = around();
+  for (const name of ["bob", "gone"]) context.view.ignore(name);
+  const words = (text: string) => complete(text, text.length, context).words;
+  assertEquals(words("/ignore "), ["Boris ", "al "]);
+  assertEquals(words("/unignore "), ["bob ", "gone "]);
+  assertEquals(words("/verify bo"), ["bob ", "Boris ", "bob#7 "]);
+});
+
+Deno.test("complete: files for /save, and nothing where there are none", () => {
+  const { context } = around({ files: fakeFiles() });
+  const words = (text: string) => complete(text, text.length, context).words;
+  assertEquals(words("/save ~/"), ["~/my\\ notes/", "~/talk.txt"]);
+  assertEquals(words("/save ~/my n"), ["~/my\\ notes/"]);
+  assertEquals(complete("/save ~/t", 9, context).labels, ["talk.txt"]);
+  assertEquals(complete("/save ~/t", 9, { room: context.room }).words, []);
+  assertEquals(complete(":tada:", 6, { room: context.room }).words, []);
+});
+
+Deno.test("complete: without a screen, nothing that needs one", () => {
+  const { screen: _, ...context } = around().context;
+  assertEquals(complete("/m", 2, context).words, ["/me ", "/msg "]);
+  assertEquals(complete("/help m", 7, context).words, ["me", "msg"]);
+});
+
+Deno.test("submit: without a screen, what is about it is refused, and not listed", () => {
+  const { screen: _, ...context } = around().context;
+  const lines = helpRows(context).join("\n");
+  const screenOnly = COMMANDS.filter((c) => c.screen);
+  assertEquals(screenOnly.map((c) => c.name), ["mute", "notify", "time", "theme", "clear", "view"]);
+  for (const { name } of screenOnly) {
+    assertThrows(() => submit(`/${name}`, context), ChatError, "there is no screen for it");
+    assert(!lines.includes(`/${name}`), name);
+  }
+});
+
+Deno.test("submit: emoji are said by name, in every text, and names of anything else stay", () => {
+  const cases: [string, string[]][] = [
+    ["yes :tada:", ["say|yes 🎉"]],
+    ["//etc :tada:", ["say|/etc 🎉"]],
+    ["/me waves :smile:", ["act|waves 😄"]],
+    ["/msg bob :tada:", ["tell|bob|🎉"]],
+    ["/nick :tada:", ["rename|:tada:"]],
+    ["at 10:30:00 :nope: `:tada:`", ["say|at 10:30:00 :nope: `:tada:`"]],
+  ];
+  for (const [text, done] of cases) assertEquals(submitted(text), done, text);
+  assertEquals(submitted(":tada:", { emoji: undefined }), ["say|:tada:"]);
+});
+
+Deno.test("submit: /help says what one command does", () => {
+  for (const text of ["/help mute", "/help /mute"]) {
+    assertEquals(submitted(text), [
+      "print|/mute  lets nothing ring or notify; once more ends that",
+    ]);
+  }
+});
+
+Deno.test("submit: what a person sets is told, and kept in the view", () => {
+  const view = new View();
+  const cases: [string, string, Partial<View>][] = [
+    ["/theme", "theme: auto", {}],
+    ["/theme light", "theme: light", { theme: "light" }],
+    ["/time", "times: short", {}],
+    ["/time  off ", "times: off", { time: "off" }],
+    ["/notify all", "every message rings or notifies while you look elsewhere", { notify: "all" }],
+    ["/mute", "muted: nothing rings or notifies; /mute ends that", { muted: true }],
+    [
+      "/notify off",
+      "nothing rings or notifies, but all is muted; /mute ends that",
+      { notify: "off", muted: true },
+    ],
+    ["/mute", "nothing rings or notifies", { muted: false }],
+    [
+      "/notify mentions",
+      "messages with your name, and those to you alone, ring or notify while you look elsewhere",
+      { notify: "mentions" },
+    ],
+  ];
+  for (const [text, line, set] of cases) {
+    assertEquals(submitted(text, { view }), [`print|${line}`], text);
+    for (const [field, value] of Object.entries(set)) {
+      assertEquals(view[field as keyof View], value, text);
+    }
+  }
+  assertEquals(submitted("/clear"), ["clear"]);
+});
+
+// ---- ignoring and answering ------------------------------------------------------------------------
+
+function direct(from: Person, text = "psst"): RoomEvent {
+  return { type: "direct", from, text, action: false, ...UNPROVED };
+}
+
+function said(from: Person, text = "hi"): RoomEvent {
+  return { type: "message", from, text, action: false, at: 1, ref: undefined, ...UNPROVED };
+}
+
+const [BOB2, BORIS, AL, BOB7] = OTHERS as [Person, Person, Person, Person];
+
+Deno.test("follow: what is of somebody ignored is not shown and not kept; all else is", () => {
+  const { context, done } = around();
+  submit("/ignore bob#7", context);
+  for (const who of [BOB2, BOB7]) {
+    assertEquals(follow(said(who), context), false);
+    assertEquals(follow(direct(who), context), false);
+    const unreadable = { type: "unreadable", from: who, message: "cut", count: 1 } as const;
+    assertEquals(follow(unreadable, context), false);
+    assertEquals(follow({ type: "joined", who, at: 1, sent: undefined }, context), false);
+    for (const type of ["away", "back"] as const) {
+      assertEquals(follow({ type, who, at: 1 }, context), false);
+    }
+    assertEquals(follow({ type: "left", who, reason: "left", at: 1 }, context), false);
+    // Of a name that may be stolen, everybody hears.
+    assertEquals(follow({ type: "otherkey", who }, context), true);
+  }
+  assertEquals(context.view.reply, undefined);
+  assertEquals(follow(said(AL), context), true);
+  assertEquals(context.record.size, 3);
+  submit("/ignore", context);
+  submit("/ignore bob", context);
+  submit("/unignore bob", context);
+  submit("/ignore", context);
+  assertEquals(done, [
+    "print|nothing of bob is shown from now on; /unignore bob ends that",
+    "print|you ignore bob",
+    "print|you ignore bob already",
+    "print|bob is shown again",
+    "print|you ignore nobody",
+  ]);
+  assertEquals(follow(said(BOB2), context), true);
+});
+
+Deno.test("follow: oneself is heard, whoever of the same name is ignored", () => {
+  const { context } = around();
+  context.view.ignore("alice");
+  assertEquals(follow(said(ALICE), context), true);
+});
+
+Deno.test("follow: who is ignored stays so under a new name, and the old one is free again", () => {
+  const { context } = around();
+  context.view.ignore("Boris");
+  const rename = (who: Person, before: string) => (
+    follow({ type: "renamed", who, before, at: 1 }, context)
+  );
+  assertEquals(rename({ ...BORIS, name: "rob" }, "Boris"), false);
+  assertEquals(context.view.ignored, ["rob"]);
+  // Another has the old name, and is ignored too.
+  context.view.ignore("bob");
+  rename({ ...BOB7, name: "eve" }, "bob#7");
+  assertEquals(context.view.ignored, ["rob", "bob", "eve"]);
+});
+
+Deno.test("/reply: answers who has written alone last, under any name, and never who took it over", () => {
+  const { context, done } = around();
+  const { room, view } = context;
+  const members = (...members: Person[]): Context => ({ ...context, room: { ...room, members } });
+  follow(direct(AL), context);
+  follow(direct(BOB7), context);
+  follow(said(BORIS), context);
+  assertEquals(view.reply, "bob#7");
+  submit("/reply  at ten :tada:", context);
+  assertEquals(done, ["tell|5|at ten 🎉"]);
+  // Nobody else is called bob any more, and then it has another name.
+  submit("/reply hi", members({ ...BOB7, name: "bob" }));
+  const renamed = { ...BOB7, name: "rob" };
+  follow({ type: "renamed", who: renamed, before: "bob", at: 1 }, context);
+  submit("/reply hi", members(renamed));
+  assertEquals(done.splice(1), ["tell|5|hi", "tell|5|hi"]);
+  const left = assertThrows(
+    () => submit("/reply hi", members({ ...AL, name: "rob" })),
+    ChatError,
+    "Cannot reply: rob, who has written to you, has left",
+  );
+  assertStringIncludes(left.hint!, "/msg rob TEXT");
+  // A server that was started anew may give the number to another.
+  assertThrows(() => submit("/reply hi", members({ ...AL, id: BOB7.id })), ChatError, "has left");
+});
+
+// ---- saving ----------------------------------------------------------------------------------------
+
+/** A home with a file and a folder; `made` is what was written. */
+function fakeFiles(made: Record<string, string> = {}): Files {
+  return {
+    home: "/home/ada",
+    backslashes: false,
+    list: (folder) =>
+      folder === "/home/ada/"
+        ? [{ name: "talk.txt", folder: false }, { name: "my notes", folder: true }]
+        : [],
+    create(path, text) {
+      if (path in made) return undefined;
+      made[path] = text;
+      return path;
+    },
+  };
+}
+
+Deno.test("/save: writes what was seen into a new file, says how much and where, never over another", () => {
+  const made: Record<string, string> = {};
+  const { context, done } = around({ files: fakeFiles(made) });
+  follow(said(BOB, "hello"), context);
+  submit("/save ~/new\\ talk.txt", context);
+  follow(said(BOB, "again"), context);
+  submit('/save "two lines.txt"', context);
+  assertEquals(done, [
+    "print|saved 1 line in /home/ada/new talk.txt",
+    "print|saved 2 lines in two lines.txt",
+  ]);
+  assertEquals(Object.keys(made), ["/home/ada/new talk.txt", "two lines.txt"]);
+  assertEquals(made["two lines.txt"], context.record.text("127.0.0.1:2428", NOW));
+  const error = assertThrows(() => submit("/save two lines.txt", context), ChatError);
+  assertEquals(error.message, "Cannot save to two lines.txt: there is such a file already");
+  assertStringIncludes(error.hint!, "another name");
+});
+
+Deno.test("/save: says how many lines the record had to let go", () => {
+  const record = new RoomRecord(100);
+  const { context, done } = around({ files: fakeFiles(), record });
+  for (let i = 0; i < 5; i++) follow(said(BOB, "hello"), context);
+  submit("/save x", context);
+  assertEquals(done, ["print|saved 2 lines in x; 3 older ones are left out"]);
+});
+
+Deno.test("follow: takes every kind of event", () => {
+  const { context } = around();
+  for (const event of Object.values(EVENTS).flat()) assertEquals(follow(event, context), true);
+});
+
+// ---- whatever is typed -----------------------------------------------------------------------------
+
+const LINE = fc.array(
+  fc.oneof(
+    fc.constantFrom(...COMMANDS.map(({ name }) => `/${name} `), "/", "//", "~/", "[", "|"),
+    fc.constantFrom(
+      "bob",
+      "bob#7",
+      "al",
+      ":smi",
+      ":tada:",
+      " ",
+      "\n",
+      "`",
+      '"',
+      "\\",
+      "dark",
+      "on",
+    ),
+    fc.string({ unit: "binary", maxLength: 8 }),
+  ),
+  { maxLength: 8 },
+).map((pieces) => pieces.join(""));
+
+Deno.test("submit: whatever is typed, it is done, or refused in words that are safe to print", () => {
+  fc.assert(fc.property(LINE, (text) => {
+    const { context } = around({ files: fakeFiles() });
+    const lines: string[] = [];
+    try {
+      submit(text, { ...context, print: (line) => void lines.push(line) });
+    } catch (error) {
+      assert(error instanceof ChatError);
+      lines.push(error.message, error.hint ?? "");
+    }
+    for (const line of lines) assertEquals(line, printable(line));
+  }));
+});
+
+Deno.test("complete: whatever is typed, the words are safe to print, and go where they can", () => {
+  fc.assert(fc.property(LINE, fc.nat(64), (text, at) => {
+    const cursor = Math.min(at, text.length);
+    const { context } = around({ files: fakeFiles() });
+    const { from, words, labels } = complete(text, cursor, context);
+    assert(from >= 0 && from <= cursor);
+    if (labels) assertEquals(labels.length, words.length);
+    for (const word of labels ?? words) assertEquals(word, printable(word));
+  }));
+});
+
+// ---- the page --------------------------------------------------------------------------------------
+
+Deno.test("docs/commands.md: has the table of commands, in its order and words", () => {
+  const page = Deno.readTextFileSync(new URL("../docs/commands.md", import.meta.url))
+    .replaceAll("\r\n", "\n");
+  const rows = page.split("\n").filter((line) => line.startsWith("| `/"))
+    .map((line) => line.slice(1, -1).split(/(?<!\\)\|/).map((cell) => cell.trim()));
+  const code = (text: string) => `\`${text.trim().replaceAll("|", "\\|")}\``;
+  const expected = COMMANDS.map(({ name, args, help, screen }) => [
+    code(`/${name} ${args}`) + (screen ? " \\*" : ""),
+    help,
+  ]);
+  assertEquals(rows, expected);
+});
+
+Deno.test("submit: /send offers a file to all, or to the member whose name stands last", () => {
+  const { context, done } = around({ files: fakeFiles() });
+  for (
+    const line of [
+      "/send notes.txt",
+      "/send my notes.txt",
+      "/send my notes.txt bob",
+      "/send ~/a\\ b bob",
+      "/send nobody here",
+      '/send "my bob"',
+      "/send my\\ bob",
+      // There is such a file, and nobody of that name: the room says so.
+      "/send ~/talk.txt nobody",
+      "/send ~/talk.txt.bak nobody",
+    ]
+  ) submit(line, context);
+  assertEquals(done, [
+    "offer|notes.txt",
+    "offer|my notes.txt",
+    "offer|my notes.txt|bob",
+    "offer|/home/ada/a b|bob",
+    "offer|nobody here",
+    "offer|my bob",
+    "offer|my bob",
+    "offer|/home/ada/talk.txt|nobody",
+    "offer|/home/ada/talk.txt.bak nobody",
+  ]);
+  const words = (text: string) => complete(text, text.length, context);
+  assertEquals(words("/send ~/talk.txt bor"), { from: 17, words: ["Boris "] });
+  assertEquals(words("/send ~/t").words, ["~/talk.txt"]);
+  const none = around();
+  assertThrows(() => submit("/send a", none.context), ChatError, "there are no files here");
+});
+
+Deno.test("submit: /accept, /decline and /cancel by number, name or all; without one, the only offer", () => {
+  const { context, done } = around();
+  for (const line of ["/accept 3", "/accept all", "/decline my photo.jpg", "/cancel 7"]) {
+    submit(line, context);
+  }
+  assertEquals(done, ["accept|3", "accept|all", "decline|my photo.jpg", "cancel|7"]);
+  assertThrows(() => submit("/accept", context), ChatError, "nothing is offered to you");
+  const offers = context.room.transfers as Transfer[];
+  offers.push(OFFER);
+  submit("/accept", context);
+  assertEquals(done.at(-1), "accept|1");
+  offers.push({ ...OFFER, number: 2 });
+  assertThrows(() => submit("/decline", context), ChatError, "it could be one of 2 files");
+  assertThrows(() => submit("/cancel", context), ChatError, "nothing is on its way");
+  (context.room.going as Transfer[]).push({ ...OFFER, number: 5, state: "running" });
+  submit("/cancel", context);
+  assertEquals(done.at(-1), "cancel|5");
+});
+
+Deno.test("submit: /transfers lists them, a row each", () => {
+  const { context, done } = around();
+  submit("/transfers", context);
+  (context.room.transfers as Transfer[]).push(OFFER, {
+    ...OFFER,
+    number: 2,
+    state: "running",
+    bytes: 1024,
+    stalled: "bob is reconnecting",
+  });
+  submit("/transfers", context);
+  assertEquals(done, [
+    "print|no files are offered or on their way",
+    "print|1  photo.jpg from bob, 3 MiB: offered",
+    "print|2  photo.jpg from bob, 3 MiB: running 0%: bob is reconnecting",
+  ]);
+});
+
+/** Pictures and a text that have been received, and one that has not; told of as they would be. */
+function withPictures(...order: readonly number[]): { context: Context; done: string[] } {
+  const { context, done } = around();
+  const transfers = context.room.transfers as Transfer[];
+  ["cat.png", "notes.txt", "my \x1b cat.gif", "cat.png"].forEach((name, i) => (
+    transfers.push({ ...OFFER, number: i + 1, name, state: "done", path: `/d/${i + 1}` })
+  ));
+  transfers.push({ ...OFFER, number: 5, name: "late.png", state: "running" });
+  for (const number of order) {
+    const transfer = transfers.find((one) => one.number === number)!;
+    follow({ type: "transfer", transfer }, context);
+  }
+  return { context, done };
+}
+
+Deno.test("submit: /view shows a received picture by number or name; without one, what came last", () => {
+  const { context, done } = withPictures(4, 1, 3, 2, 5);
+  for (const line of ["/view", "/view 1", "/view cat.png", "/view MY ␛", "/view 2"]) {
+    submit(line, context);
+  }
+  assertEquals(done, [
+    ...["view|/d/3|my \x1b cat.gif", "view|/d/1|cat.png", "view|/d/4|cat.png"],
+    ...["view|/d/3|my \x1b cat.gif", "view|/d/2|notes.txt"],
+  ]);
+});
+
+Deno.test("submit: /view of what has not been received says so, and how to find what has", () => {
+  const fault = (which: string, { context } = withPictures()) => {
+    const error = assertThrows(() => submit(`/view ${which}`, context), ChatError);
+    return `${error.message}; ${error.hint}`;
+  };
+  const lists = "no such file has been received; /transfers lists them with their numbers";
+  assertEquals(fault("late"), `Cannot show "late": ${lists}`);
+  assertEquals(fault("5"), `Cannot show "5": ${lists}`);
+  assertEquals(fault("\x1b" + "x".repeat(99)), `Cannot show "␛${"x".repeat(31)}…": ${lists}`);
+  // What was told of is no picture, or not here.
+  assertEquals(
+    fault("", withPictures(2, 5)),
+    "Cannot show a picture: none has been received yet; " +
+      "/view NUMBER shows a file whatever its name is; /transfers lists them",
+  );
+});
+
+Deno.test("complete: /view offers the names of received pictures, each once", () => {
+  const { context } = withPictures();
+  const words = (text: string) => complete(text, text.length, context).words;
+  assertEquals(words("/vi"), ["/view "]);
+  assertEquals(words("/view "), ["cat.png", "my ␛ cat.gif"]);
+  assertEquals(words("/view MY ␛ c"), ["my ␛ cat.gif"]);
+  assertEquals(words("/view l"), []);
+});

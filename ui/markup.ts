@@ -1,0 +1,321 @@
+// What people write, taken apart: `*bold*`, `_italic_`, `` `code` ``, blocks between lines of ```, links, and
+// one's own name. Pure; knows no colours and no terminal: it says of each piece what it is.
+//
+// Marks count only at the borders of words, as in other chats: 2*3*4, snake_case_name and __init__ stay as
+// they are. All of it takes time in proportion to the text, whatever the text is.
+
+import { cuts, width } from "../text/printable.ts";
+import { bareName } from "./preferences.ts";
+
+/** What a piece of text is. */
+export interface Style {
+  readonly bold: boolean;
+  readonly italic: boolean;
+  readonly code: boolean;
+  readonly mention: boolean;
+  /** Where it leads: only http and https, only ASCII; the piece is the same address as it was written. */
+  readonly link: string | undefined;
+}
+
+/** A piece of one line that is the same throughout. */
+export interface Run {
+  readonly text: string;
+  readonly style: Style;
+}
+
+/** One line as it was written. */
+export interface Line {
+  readonly runs: readonly Run[];
+  /** It stands in a block of code. */
+  readonly block: boolean;
+}
+
+export interface Options {
+  /** One's own name, as it is shown; undefined where mentions are not looked for. */
+  readonly self?: string | undefined;
+  /** Whether the marks are seen: where styles can't be drawn, they say the same. */
+  readonly marks: "hidden" | "shown";
+}
+
+/** Longest address that a link gets, in characters: terminals take about as many (VTE 2083). */
+const MAX_LINK = 2000;
+/** Marks over one letter that are drawn on it: Unicode's Stream-Safe Text Format (UAX #15) takes no more for real. */
+const MAX_MARKS = 30;
+
+const PLAIN: Style = { bold: false, italic: false, code: false, mention: false, link: undefined };
+const CODE: Style = { ...PLAIN, code: true };
+
+const FENCE = "```";
+
+/** What stands before a mark that opens, and behind one that closes; the ends of a line do too. */
+const BEFORE = /[\s\p{Ps}\p{Pi}"'*_~–—>:,;!?…。、，！？：；-]/u;
+const BEHIND = /[\s\p{Pe}\p{Pf}"'*_~–—<:,;.!?…。、，！？：；-]/u;
+
+const LETTER = "[\\p{L}\\p{N}\\p{M}_]";
+const CODE_SPAN = "(?<![\\p{L}\\p{N}`])`[^`]+`(?![\\p{L}\\p{N}`])";
+const LINK = '(?<![\\p{L}\\p{N}])https?://[^\\s<>"`]+';
+/** No userinfo, which makes `https://bank.example@evil.example` look like another, and no host that only looks like ASCII. */
+const AUTHORITY = /^https?:\/\/(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?(?=[/?#]|$)/i;
+
+/** Scripts that put no spaces between words: there a name has no borders to look for. */
+const UNSPACED =
+  /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u;
+
+/**
+ * Takes `text` apart, which has been through `printable(text, "lines")`.
+ *
+ * @example
+ * ```ts
+ * parse("see *this*", { marks: "hidden" }); // one line: "see " and a bold "this"
+ * ```
+ */
+export function parse(text: string, { self, marks }: Options): Line[] {
+  const lines = streamSafe(text).replaceAll("\t", "    ").split("\n");
+  const closes = closingFences(lines);
+  const tokens = new RegExp(
+    [CODE_SPAN, LINK, ...self === undefined ? [] : [`(?<mention>${namePattern(self)})`]].join("|"),
+    "giu",
+  );
+  const hidden = marks === "hidden";
+  const parsed: Line[] = [];
+  const inBlock = (line: string) =>
+    parsed.push({ runs: line === "" ? [] : [{ text: line, style: CODE }], block: true });
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i]!;
+    const close = line.startsWith(FENCE) ? fenceEnd(line, closes[i + 1]) : undefined;
+    if (close === undefined) {
+      parsed.push({ runs: parseLine(line, tokens, hidden), block: false });
+    } else if (close === "same line") {
+      inBlock(hidden ? line.trimEnd().slice(FENCE.length, -FENCE.length) : line);
+    } else {
+      // The name of a language behind the first marks says nothing here.
+      if (!hidden || !/^```[\w+#.-]{0,20}\s*$/.test(line)) {
+        inBlock(hidden ? line.slice(FENCE.length) : line);
+      }
+      for (i++; i < close; i++) inBlock(lines[i]!);
+      const last = lines[close]!.trimEnd();
+      if (!hidden) inBlock(last);
+      else if (last !== FENCE) inBlock(last.slice(0, -FENCE.length));
+    }
+  }
+  return parsed;
+}
+
+/** For each line, the first from it on that ends with a fence. */
+function closingFences(lines: readonly string[]): (number | undefined)[] {
+  const closes: (number | undefined)[] = new Array(lines.length);
+  let next: number | undefined;
+  for (let i = lines.length - 1; i >= 0; i--) {
+    if (lines[i]!.trimEnd().endsWith(FENCE)) next = i;
+    closes[i] = next;
+  }
+  return closes;
+}
+
+/** Where a block ends whose first line is `line`; undefined if it does not. */
+function fenceEnd(line: string, next: number | undefined): number | "same line" | undefined {
+  const trimmed = line.trimEnd();
+  const inner = trimmed.slice(FENCE.length, -FENCE.length);
+  if (trimmed.length > 2 * FENCE.length && trimmed.endsWith(FENCE) && !inner.includes("`")) {
+    return "same line";
+  }
+  return next;
+}
+
+/** A part of a line that has no marks in it. */
+interface Token {
+  readonly from: number;
+  readonly to: number;
+  readonly style: Style;
+}
+
+function parseLine(line: string, pattern: RegExp, hidden: boolean): Run[] {
+  const tokens: Token[] = [];
+  for (const match of line.matchAll(pattern)) {
+    const [found] = match;
+    const from = match.index;
+    if (found[0] === "`") {
+      tokens.push({ from, to: from + found.length, style: CODE });
+    } else if (match.groups?.["mention"] !== undefined) {
+      tokens.push({ from, to: from + found.length, style: { ...PLAIN, mention: true } });
+    } else {
+      const address = withoutTail(found);
+      const link = linkTarget(address);
+      tokens.push({ from, to: from + address.length, style: { ...PLAIN, link } });
+    }
+  }
+  const marks = pairedMarks(line, tokens);
+  const runs: Run[] = [];
+  let bold = false;
+  let italic = false;
+  /** The last run, if it is plain but for bold and italic: what is alike is one run. */
+  let before: { text: string; style: Style } | undefined;
+  const push = (text: string, style: Style) => {
+    if (text === "") return;
+    if (style === PLAIN && before?.style.bold === bold && before.style.italic === italic) {
+      before.text += text;
+      return;
+    }
+    const run = { text, style: { ...style, bold, italic } };
+    before = style === PLAIN ? run : undefined;
+    runs.push(run);
+  };
+  let at = 0;
+  let next = 0;
+  for (const mark of [...marks, line.length]) {
+    for (; next < tokens.length && tokens[next]!.from < mark; next++) {
+      const { from, to, style } = tokens[next]!;
+      push(line.slice(at, from), PLAIN);
+      push(hidden && style.code ? line.slice(from + 1, to - 1) : line.slice(from, to), style);
+      at = to;
+    }
+    push(line.slice(at, mark), PLAIN);
+    at = mark + 1;
+    if (mark === line.length) break;
+    const isBold = line[mark] === "*";
+    // A mark that is shown looks like what it marks.
+    const opens = isBold ? !bold : !italic;
+    if (!hidden && !opens) push(line[mark]!, PLAIN);
+    if (isBold) bold = !bold;
+    else italic = !italic;
+    if (!hidden && opens) push(line[mark]!, PLAIN);
+  }
+  return runs;
+}
+
+/** Where the marks are that belong together, in order: none in a token, and none that cross. */
+function pairedMarks(line: string, tokens: readonly Token[]): number[] {
+  const paired: number[] = [];
+  const open = { "*": -1, "_": -1 };
+  let next = 0;
+  for (let i = 0; i < line.length; i++) {
+    if (i === tokens[next]?.from) {
+      i = tokens[next++]!.to - 1;
+      continue;
+    }
+    const mark = line[i];
+    if (mark !== "*" && mark !== "_") continue;
+    const before = line[i - 1] ?? " ";
+    const behind = line[i + 1] ?? " ";
+    if (before === mark || behind === mark) continue;
+    const other = mark === "*" ? "_" : "*";
+    const from = open[mark];
+    if (from >= 0 && !/\s/.test(before) && isBorder(line, i + 1, BEHIND)) {
+      paired.push(from, i);
+      open[mark] = -1;
+      // What was opened inside and not closed is no mark.
+      if (open[other] > from) open[other] = -1;
+    } else if (!/\s/.test(behind) && isBorder(line, i - 1, BEFORE)) {
+      open[mark] = i;
+    }
+  }
+  return paired.sort((a, b) => a - b);
+}
+
+/** Whether the character at `at` is one that a mark may stand beside; emoji are. */
+function isBorder(line: string, at: number, border: RegExp): boolean {
+  const unit = line[at];
+  if (unit === undefined || border.test(unit)) return true;
+  const code = line.codePointAt(/[\udc00-\udfff]/.test(unit) ? at - 1 : at)!;
+  return code >= 0x1f000 && code < 0x1fc00;
+}
+
+/** An address without what belongs to the sentence around it: stops, and brackets that it does not open. */
+function withoutTail(address: string): string {
+  const open: Record<string, number> = {};
+  for (const c of address) if ("()[]{}".includes(c)) open[c] = (open[c] ?? 0) + 1;
+  let end = address.length;
+  for (; end > 0; end--) {
+    const c = address[end - 1]!;
+    if (/[.,:;!?'*_~…。、，！？：；」』】）》]/.test(c)) continue;
+    const opener = { ")": "(", "]": "[", "}": "{" }[c];
+    if (opener === undefined || (open[c] ?? 0) <= (open[opener] ?? 0)) break;
+    open[c]!--;
+  }
+  return address.slice(0, end);
+}
+
+/** What the terminal opens: the address as it is seen, in ASCII; undefined where that could mislead. */
+function linkTarget(address: string): string | undefined {
+  if (address.length > MAX_LINK || !AUTHORITY.test(address)) return undefined;
+  const target = address.replace(/[^\x21-\x7e]+/gu, encodeURIComponent);
+  return target.length > MAX_LINK ? undefined : target;
+}
+
+/** A long run of marks over one letter could cover the screen: from time to time they get a new base to stand on. */
+function streamSafe(text: string): string {
+  return text.replace(LONG_MARKS, "$&\u25cc");
+}
+const LONG_MARKS = new RegExp(
+  `[\\p{M}\\u200c\\u200d]{${MAX_MARKS}}(?=[\\p{M}\\u200c\\u200d])`,
+  "gu",
+);
+
+// ---- mentions --------------------------------------------------------------------------------------
+
+const ADDRESSES = new RegExp(LINK, "giu");
+
+/** Whether `text` has `name` in it as a word, as it is or with `@`, in small letters or large. */
+export function mentions(text: string, name: string): boolean {
+  return new RegExp(namePattern(name), "iu").test(text.replace(ADDRESSES, " "));
+}
+
+/** The pattern of a name; `#3` and `(!)` behind it are a screen's marks, nobody writes them. */
+function namePattern(name: string): string {
+  const bare = bareName(name);
+  const literal = bare.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  const letters = [...bare];
+  // "al" is meant by neither "al-x" nor "x@al.example": both are other names.
+  const before = UNSPACED.test(letters[0]!) ? "" : `(?<!${LETTER}|${LETTER}[@-])`;
+  const behind = UNSPACED.test(letters.at(-1)!) ? "" : `(?!-?${LETTER})`;
+  return `${before}@?${literal}${behind}`;
+}
+
+// ---- rows ------------------------------------------------------------------------------------------
+
+/**
+ * Cuts a line into rows of at most `columns` columns, at least 2; where a row is cut, its runs go on
+ * in the next. What terminals do not agree on counts as what the widest makes of it.
+ */
+export function toRows({ runs }: Line, columns: number): Run[][] {
+  const visible = runs.map(({ text }) => text).join("");
+  let run = 0;
+  /** Where the run begins in `visible`. */
+  let begins = 0;
+  return cuts(visible, columns, roomFor).map(([from, to]) => {
+    const row: Run[] = [];
+    for (; run < runs.length; run++) {
+      const { text, style } = runs[run]!;
+      const ends = begins + text.length;
+      const piece = visible.slice(Math.max(from, begins), Math.min(to, ends));
+      if (piece !== "" && ends > from) row.push({ text: piece, style });
+      if (ends > to) break;
+      begins = ends;
+    }
+    return row;
+  });
+}
+
+/**
+ * How many columns a grapheme may take: a terminal either knows graphemes, as `width` does, or adds up
+ * their characters (an emoji of three people is 2 columns to the one and 6 to the other).
+ */
+export function roomFor(grapheme: string): number {
+  const characters = [...grapheme];
+  const whole = widthOnce(grapheme);
+  if (characters.length === 1) return whole;
+  return Math.max(whole, characters.reduce((sum, c) => sum + widthOnce(c), 0));
+}
+
+/** What has been measured: it takes microseconds, and a script has few characters. */
+const measured = new Map<string, number>();
+const MAX_MEASURED = 4096;
+
+function widthOnce(text: string): number {
+  const known = measured.get(text);
+  if (known !== undefined) return known;
+  const columns = width(text);
+  if (measured.size >= MAX_MEASURED) measured.clear();
+  measured.set(text, columns);
+  return columns;
+}

@@ -1,0 +1,203 @@
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { mentions, parse, roomFor, toRows } from "./markup.ts";
+import { printable, width } from "../text/printable.ts";
+
+/** What is parsed, a letter for each style before a piece's text: B, I, C, M for a mention, L for a link. */
+function shown(text: string, marks: "hidden" | "shown" = "hidden", self = "al"): string {
+  const lines = parse(printable(text, "lines"), { self, marks });
+  return lines.map(({ runs, block }) => {
+    const pieces = runs.map(({ text, style }) => {
+      const letters = (style.bold ? "B" : "") + (style.italic ? "I" : "") +
+        (style.code ? "C" : "") + (style.mention ? "M" : "") + (style.link ? "L" : "");
+      return letters === "" ? text : `<${letters} ${text}>`;
+    });
+    return (block ? "| " : "") + pieces.join("");
+  }).join("\n");
+}
+
+Deno.test("parse: marks at the borders of words are styles, all others stay as they are", () => {
+  const cases: [string, string][] = [
+    ["plain", "plain"],
+    ["", ""],
+    ["*bold* and _italic_ and `code`", "<B bold> and <I italic> and <C code>"],
+    ["*two words*, (*bold*)! “_quoted_”.", "<B two words>, (<B bold>)! “<I quoted>”."],
+    ["*_both_* _*both*_", "<BI both> <BI both>"],
+    ["*a _b_ c*", "<B a ><BI b><B  c>"],
+    ["🎉*wow*🎉、*日本*。", "🎉<B wow>🎉、<B 日本>。"],
+    // Not at borders.
+    ["2*3*4 2 * 3 * 4", "2*3*4 2 * 3 * 4"],
+    ["snake_case_name __init__ _x_y", "snake_case_name __init__ _x_y"],
+    ["* ** *** _ __ ` ``", "* ** *** _ __ ` ``"],
+    ["* item\n* item", "* item\n* item"],
+    ["**double** a*b*", "**double** a*b*"],
+    ["/usr/_x_/y a`b`c", "/usr/_x_/y a`b`c"],
+    ["*open _open `open", "*open _open `open"],
+    ["* a*", "* a*"],
+    ["*a *", "*a *"],
+    // The nearest; and none that cross.
+    ["*a *b*", "*a <B b>"],
+    ["*a _b* c_", "<B a _b> c_"],
+    // Not over the end of a line.
+    ["*a\nb*", "*a\nb*"],
+    // Code is what it says.
+    ["`*a* _b_ https://x.example @al`", "<C *a* _b_ https://x.example @al>"],
+    ["*a `b* c` d*", "<B a ><BC b* c><B  d>"],
+  ];
+  for (const [text, expected] of cases) assertEquals(shown(text), expected, text);
+});
+
+Deno.test("parse: where styles can't be drawn the marks are seen, and nothing of the text is lost", () => {
+  const texts = [
+    "*bold* _it *both* al_ `code` see https://x.example/_a_.",
+    "```\n*a*\n\n b\n```\nend",
+    "```ts\nx\n  y```",
+    "```one line``` ",
+    "2*3*4 *a _b* c_",
+  ];
+  for (const text of texts) {
+    const lines = parse(text, { self: "al", marks: "shown" });
+    const kept = lines.map(({ runs }) => runs.map((run) => run.text).join("")).join("\n");
+    assertEquals(kept.trimEnd(), text.trimEnd());
+  }
+  assertEquals(shown("*a* _b_ `c`", "shown"), "<B *a*> <I _b_> <C `c`>");
+});
+
+Deno.test("parse: a block of code is between lines of ```; inside nothing else counts", () => {
+  const cases: [string, string][] = [
+    ["```\na *b*\n\n  c_d_\n```", "| <C a *b*>\n| \n| <C   c_d_>"],
+    ["```ts\nlet x\n```\nbehind *it*", "| <C let x>\nbehind <B it>"],
+    ["```let x\ny```", "| <C let x>\n| <C y>"],
+    ["```one line```", "| <C one line>"],
+    ["before\n```\na\n```\nbetween\n```\nb\n```", "before\n| <C a>\nbetween\n| <C b>"],
+    // Never closed: as it is.
+    ["```\na *b*", "```\na <B b>"],
+    ["a ```b```", "a ```b```"],
+    ["``````", "``````"],
+    ["\tx\n```\n\ty\n```", "    x\n| <C     y>"],
+  ];
+  for (const [text, expected] of cases) assertEquals(shown(text), expected, text);
+});
+
+/** The links in `text`: what is seen, and where it leads. */
+function links(text: string): [seen: string, target: string][] {
+  return parse(text, { marks: "hidden" }).flatMap(({ runs }) => runs)
+    .flatMap(({ text, style }) =>
+      style.link === undefined ? [] : [[text, style.link] as [string, string]]
+    );
+}
+
+Deno.test("parse: links lead where they say, without the stops and brackets around them", () => {
+  const seen: [string, string[]][] = [
+    ["http://a.example", ["http://a.example"]],
+    ["see https://a.example/x?y=1&z=_2_#3, or", ["https://a.example/x?y=1&z=_2_#3"]],
+    ["(https://a.example/b_(c)).", ["https://a.example/b_(c)"]],
+    ["https://a.example/(b https://c.example/d)", [
+      "https://a.example/(b",
+      "https://c.example/d",
+    ]],
+    ["*https://a.example* _https://b.example/c_", ["https://a.example", "https://b.example/c"]],
+    ['<https://a.example> "https://b.example"', ["https://a.example", "https://b.example"]],
+    ["https://a.example!? https://b.example...", ["https://a.example", "https://b.example"]],
+    ["https://[::1]:2428/x HTTPS://A.EXAMPLE:1", ["https://[::1]:2428/x", "HTTPS://A.EXAMPLE:1"]],
+    ["「https://a.example/日本」。", ["https://a.example/日本"]],
+    // Only http and https, as words of their own.
+    ["file:///etc/passwd javascript:alert(1) ftp://a.example data:,x", []],
+    ["xhttp://a.example http:// https:///x http://", []],
+    // What would look like something else.
+    ["https://bank.example@evil.example/ https://bаnk.example", []],
+    [`https://a.example/${"x".repeat(2000)}`, []],
+    ["`https://a.example`", []],
+  ];
+  for (const [text, expected] of seen) assertEquals(links(text).map(([s]) => s), expected, text);
+  assertEquals(links("https://a.example/日本?ü=é"), [[
+    "https://a.example/日本?ü=é",
+    "https://a.example/%E6%97%A5%E6%9C%AC?%C3%BC=%C3%A9",
+  ]]);
+  for (const [, target] of links("https://a.example/\u{1f600}\u200d;x'")) {
+    assert(/^[\x21-\x7e]+$/.test(target), target);
+  }
+});
+
+Deno.test("mentions, parse: one's own name as a word, with @ or without, in small letters or large", () => {
+  const cases: [name: string, text: string, isMeant: boolean][] = [
+    ["al", "al", true],
+    ["al", "hi @al!", true],
+    ["al", "AL: look", true],
+    ["al", "(al's)", true],
+    ["al", "*al*", true],
+    ["al", "alice, pal, al_x, _al, al2", false],
+    ["al", "al-x x-al x@al.example", false],
+    ["al", "https://al.example/al", false],
+    ["al", "a\u0301l al\u0301", false],
+    ["al#3", "al", true],
+    ["al(!)", "al", true],
+    ["a.b", "a.b", true],
+    ["a.b", "axb", false],
+    ["*x*", "hi *x* there", true],
+    ["a|b", "b", false],
+    ["ümit", "Ümit?", true],
+    // Without spaces there are no borders.
+    ["日本", "日本さん、こんにちは", true],
+    ["日本", "本日", false],
+    ["🦊", "hi 🦊!", true],
+  ];
+  for (const [name, text, isMeant] of cases) {
+    assertEquals(mentions(text, name), isMeant, `${name} in ${text}`);
+    if (text.includes("://") || text.includes("*al*")) continue;
+    const runs = parse(text, { self: name, marks: "hidden" }).flatMap((line) => line.runs);
+    assertEquals(runs.some(({ style }) => style.mention), isMeant, `${name} in ${text}`);
+  }
+  assertEquals(shown("*@al*, see al"), "<BM @al>, see <M al>");
+  assertEquals(parse("al", { marks: "hidden" })[0]!.runs[0]!.style.mention, false);
+});
+
+Deno.test("toRows: styles go on in the next row, and no row is wider than it may be", () => {
+  const [line] = parse("a *bold text that is long* end", { marks: "hidden" });
+  const rows = toRows(line!, 10).map((row) =>
+    row.map(({ text, style }) => style.bold ? `<${text}>` : text).join("")
+  );
+  assertEquals(rows, ["a <bold>", "<text that>", "<is long>", "end"]);
+  assertEquals(toRows({ runs: [], block: false }, 10), [[]]);
+  const texts = ["*日本語* `日本語日本語日本語` x", "👨‍👩‍👧 _👨‍👩‍👧 👨‍👩‍👧_ 1️⃣ ❤️", "हिन्दी *각 각* é"];
+  for (const text of texts) {
+    for (const columns of [2, 3, 6, 7, 18, 80]) {
+      for (const line of parse(text, { marks: "hidden" })) {
+        const rows = toRows(line, columns).map((row) => row.map((run) => run.text).join(""));
+        for (const row of rows) assertLessOrEqual(width(row), columns);
+        const whole = line.runs.map((run) => run.text).join("");
+        assertEquals(rows.join("").replaceAll(" ", ""), whole.replaceAll(" ", ""));
+      }
+    }
+  }
+});
+
+Deno.test("roomFor: what terminals take for wider gets more room", () => {
+  const cases: [string, number][] = [["a", 1], ["日", 2], ["e\u0301", 1], ["👨‍👩‍👧", 6], ["1️⃣", 2]];
+  for (const [grapheme, columns] of cases) assertEquals(roomFor(grapheme), columns, grapheme);
+});
+
+// Were any of these quadratic, this would take minutes.
+Deno.test("parse, toRows: a hostile megabyte takes time in proportion", () => {
+  const MEGABYTE = 1024 * 1024;
+  const pieces = ["*_", "`a", "[[", "*a ", "_*a*_", "```\n", "```x", "http://a", "http://a/ "];
+  pieces.push("(", ")", "@al ", "al-", "\u0301", "\u200d", "👨‍", "\u1100", "a\ufe0f", "\n", " ");
+  for (const piece of pieces) {
+    for (const before of ["", "http://a/"]) {
+      const text = before + piece.repeat(MEGABYTE / piece.length);
+      const lines = parse(text, { self: "al", marks: "hidden" });
+      let rows = 0;
+      for (const line of lines) rows += toRows(line, 60).length;
+      assert(rows >= lines.length);
+    }
+  }
+});
+
+Deno.test("parse: marks without end do not stand on one letter", () => {
+  const [line] = parse("e" + "\u0301".repeat(1000), { marks: "hidden" });
+  const [{ text } = { text: "" }] = line!.runs;
+  assertEquals(text.replaceAll("\u25cc", "").length, 1001);
+  assertEquals(/\u0301{31}/.test(text), false);
+  // As many as anybody needs are left alone.
+  const real = "e" + "\u0301".repeat(30) + "x";
+  assertEquals(parse(real, { marks: "hidden" })[0]!.runs[0]!.text, real);
+});

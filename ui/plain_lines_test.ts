@@ -1,0 +1,104 @@
+import { assert, assertEquals, assertLessOrEqual, assertMatch } from "@std/assert";
+import { ADA, BOB, EVENTS, SENT, UNPROVED } from "../tests/support/fake_room.ts";
+import { plainLines, RoomRecord, stamp } from "./plain_lines.ts";
+import type { RoomEvent } from "../room.ts";
+
+const NOW = SENT;
+
+/** What a record has of these events, without its heading and times. */
+function recorded(...events: RoomEvent[]): string[] {
+  const record = new RoomRecord();
+  for (const event of events) record.add(event, NOW);
+  const [heading, ...lines] = record.text("127.0.0.1:2428", NOW).split("\n");
+  assertEquals(heading, `# the room at 127.0.0.1:2428, saved ${stamp(NOW)}`);
+  assertEquals(lines.pop(), "");
+  return lines.map((line) => line.replace(`${stamp(NOW)} `, ""));
+}
+
+function said(text: string): RoomEvent {
+  return { type: "message", from: BOB, text, action: false, at: 1, ref: undefined, ...UNPROVED };
+}
+
+Deno.test("RoomRecord: messages as plain mode has them; one's own and direct ones are marked", () => {
+  assertEquals(recorded(EVENTS.welcome[0]!, ...EVENTS.message, ...EVENTS.direct), [
+    "-- joined 127.0.0.1:2428 as ada",
+    "bob: hello",
+    "* bob waves",
+    "ada (you): hi",
+    "ada (you): mine",
+    "-- 2 messages of bob before this one have not come",
+    "bob: proved",
+    "(direct) bob: psst",
+    "(direct) * bob winks",
+    "-- a message of bob before this one has not come",
+    "(direct) bob: proved",
+  ]);
+});
+
+Deno.test("RoomRecord: one's own direct messages, with their fate, under the name one had", () => {
+  const rename: RoomEvent = { type: "renamed", who: { ...ADA, name: "eve" }, before: "ada", at: 1 };
+  assertEquals(
+    recorded(EVENTS.welcome[0]!, ...EVENTS.delivered, rename, ...EVENTS.undelivered).slice(1),
+    [
+      "(direct) ada (you) → bob: psst",
+      "-- ada is now eve",
+      "(direct) eve (you) → bob: psst",
+      "-- not delivered: too much is waiting for bob already, try again later",
+      "(direct) eve (you) → bob: psst",
+      "-- not delivered: bob has left",
+    ],
+  );
+});
+
+Deno.test("RoomRecord: every notice of plain mode is in it", () => {
+  for (const event of Object.values(EVENTS).flat()) {
+    const notices = plainLines(event, NOW).filter(({ said }) => !said).map(({ text }) => text);
+    if (event.type === "delivered") continue; // Its text says so.
+    const lines = recorded(event).filter((line) => line.startsWith("-- "));
+    assertEquals(lines, notices.map((text) => `-- ${text}`), event.type);
+  }
+});
+
+Deno.test("RoomRecord: no message can look like two, or like a notice, or be obeyed", () => {
+  assertEquals(recorded(said("one\nada: two\n-- ada left\x1b[2J\u202e\r")), [
+    "bob: one",
+    "  ada: two",
+    "  -- ada left␛[2J\\u{202e}␍",
+  ]);
+});
+
+Deno.test("RoomRecord: each line has its date, time and zone", () => {
+  const record = new RoomRecord();
+  record.add(said("hi"), new Date(2026, 0, 2, 3, 4, 5));
+  assertMatch(
+    record.text("x", NOW).split("\n")[1]!,
+    /^2026-01-02T03:04:05[+-]\d\d:\d\d bob: hi$/,
+  );
+  // The same moment, also for who reads it elsewhere.
+  assertEquals(new Date(stamp(NOW)).getTime(), Math.floor(NOW.getTime() / 1000) * 1000);
+});
+
+Deno.test("RoomRecord: holds so many bytes, then the oldest go, and it says how many", () => {
+  const record = new RoomRecord(1000);
+  const bytes = () => new TextEncoder().encode(record.text("x", NOW)).length;
+  for (let i = 0; i < 5000; i++) record.add(said(`é${i}`), NOW);
+  // Besides the heading.
+  assertLessOrEqual(bytes(), 1200);
+  assertEquals(record.size + record.dropped, 5000);
+  const [, gone, first, ...rest] = record.text("x", NOW).trimEnd().split("\n");
+  assertEquals(gone, `# ${record.dropped} older lines were left out: the record holds 1000 B`);
+  assert(first!.endsWith(`bob: é${record.dropped}`));
+  assertEquals(rest.length, record.size - 1);
+  assert(rest.at(-1)!.endsWith("bob: é4999"));
+  // What is larger than all of it can't be held either.
+  record.add(said("x".repeat(1000)), NOW);
+  assertEquals([record.size, record.dropped], [0, 5001]);
+  record.add(said("hi"), NOW);
+  assertEquals(record.size, 1);
+});
+
+Deno.test("RoomRecord: a line is told in the singular", () => {
+  const record = new RoomRecord(50);
+  for (const text of ["one", "two"]) record.add(said(text), NOW);
+  assertMatch(record.text("x", NOW), /^# 1 older line was left out/m);
+});

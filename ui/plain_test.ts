@@ -1,0 +1,998 @@
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertLessOrEqual,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
+import { ChatError } from "../errors.ts";
+import { ADA, BOB, EVENTS, FakeRoom, UNPROVED } from "../tests/support/fake_room.ts";
+import { PlainScreen } from "./plain.ts";
+import type { RoomEvent, RoomInfo } from "../room.ts";
+
+const utf8 = new TextEncoder();
+
+// ---- helpers ----
+
+/**
+ * When it resolves, all that can happen has happened: what these tests play with does nothing but resolve
+ * promises, and those go before the next turn of the event loop.
+ */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+interface Setup {
+  json?: boolean;
+  stay?: boolean;
+  onLine?: (line: string) => void;
+  onEvent?: (event: RoomEvent) => boolean;
+  info?: Partial<RoomInfo>;
+}
+
+/** A screen between a room and pipes that the test plays. */
+class Talk {
+  readonly room: FakeRoom;
+  readonly screen: PlainScreen;
+  /** Each write to stdout. */
+  readonly writes: string[] = [];
+  /** Lines on stderr. */
+  readonly notes: string[] = [];
+  /** How often more input was asked for. */
+  reads = 0;
+  /** Bytes that a write takes at most. */
+  writeSize = Infinity;
+  /** Set: nobody reads stdout; the function reads on. */
+  #resume: (() => void) | undefined;
+  #blocked: Promise<void> | undefined;
+  #broken = false;
+  #input: Uint8Array[] = [];
+  #closed = false;
+  #fed = Promise.withResolvers<void>();
+  readonly #decoder = new TextDecoder();
+
+  constructor(setup: Setup = {}) {
+    this.room = new FakeRoom(setup.info);
+    const pipes = {
+      read: (buffer: Uint8Array) => this.#read(buffer),
+      writeOut: (bytes: Uint8Array) => this.#write(bytes),
+      note: (line: string) => void this.notes.push(line),
+    };
+    this.screen = new PlainScreen(this.room, pipes, {
+      json: setup.json ?? false,
+      stay: setup.stay ?? false,
+      now: () => new Date("2024-02-28T12:00:00.5Z"),
+      ...setup.onLine && { onLine: setup.onLine },
+      ...setup.onEvent && { onEvent: setup.onEvent },
+    });
+  }
+
+  /** All of stdout. */
+  get out(): string {
+    return this.writes.join("");
+  }
+
+  get calls(): string[] {
+    return this.room.calls;
+  }
+
+  /** What stdout has as JSON, without the time. */
+  get lines(): Record<string, unknown>[] {
+    return this.out.split("\n").slice(0, -1).map((line) => {
+      const { time: _, ...rest } = JSON.parse(line);
+      return rest;
+    });
+  }
+
+  feed(input: string | Uint8Array): void {
+    this.#input.push(typeof input === "string" ? utf8.encode(input) : input);
+    this.#fed.resolve();
+  }
+
+  /** Ends the input. */
+  close(): void {
+    this.#closed = true;
+    this.#fed.resolve();
+  }
+
+  tell(...events: RoomEvent[]): void {
+    for (const event of events) this.screen.tell(event);
+  }
+
+  /** The room confirms so many of its messages. */
+  confirm(count: number): void {
+    for (let i = 0; i < count; i++) this.tell(this.room.confirm());
+  }
+
+  /** Nobody reads stdout, until `resume`. */
+  block(): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#blocked = promise;
+    this.#resume = resolve;
+  }
+
+  resume(): void {
+    this.#resume!();
+    this.#blocked = undefined;
+  }
+
+  /** The reader of stdout goes away. */
+  breakOut(): void {
+    this.#broken = true;
+  }
+
+  async #read(buffer: Uint8Array): Promise<number | null> {
+    this.reads++;
+    while (this.#input.length === 0) {
+      if (this.#closed) return null;
+      await this.#fed.promise;
+      this.#fed = Promise.withResolvers();
+    }
+    const piece = this.#input.shift()!;
+    const count = Math.min(piece.length, buffer.length);
+    buffer.set(piece.subarray(0, count));
+    if (count < piece.length) this.#input.unshift(piece.subarray(count));
+    return count;
+  }
+
+  async #write(bytes: Uint8Array): Promise<number> {
+    await this.#blocked;
+    if (this.#broken) throw new Deno.errors.BrokenPipe();
+    const count = Math.min(bytes.length, this.writeSize);
+    this.writes.push(this.#decoder.decode(bytes.subarray(0, count), { stream: true }));
+    return count;
+  }
+}
+
+/** What stands on stdout and stderr after these events. */
+async function show(...events: RoomEvent[]): Promise<{ out: string; notes: string[] }> {
+  const talk = new Talk();
+  talk.tell(...events);
+  await talk.screen.flush();
+  return { out: talk.out, notes: talk.notes };
+}
+
+function said(text: string, more: { action?: boolean; direct?: boolean } = {}): RoomEvent {
+  const { action = false, direct = false } = more;
+  if (direct) return { type: "direct", from: BOB, text, action, ...UNPROVED };
+  return { type: "message", from: BOB, text, action, at: 0, ref: undefined, ...UNPROVED };
+}
+
+// ---- text out ----
+
+Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => {
+  const expected: { [Type in RoomEvent["type"]]: { out: string; notes: string[] } } = {
+    welcome: {
+      out: "",
+      notes: Array(3).fill("joined 127.0.0.1:2428 as ada"),
+    },
+    members: {
+      out: "",
+      notes: ["here: ada, bob", "here: ada, bob (away)", "here: ada, bob (original)"],
+    },
+    message: {
+      out: "bob: hello\n* bob waves\nada: hi\nada: mine\nbob: proved\n",
+      notes: ["2 messages of bob before this one have not come"],
+    },
+    direct: {
+      out: "(direct) bob: psst\n(direct) * bob winks\n(direct) bob: proved\n",
+      notes: ["a message of bob before this one has not come"],
+    },
+    delivered: { out: "", notes: ["delivered to bob"] },
+    undelivered: {
+      out: "",
+      notes: [
+        "not delivered: too much is waiting for bob already, try again later",
+        "not delivered: bob has left",
+      ],
+    },
+    joined: { out: "", notes: ["bob joined", "bob joined", "bob (original) joined"] },
+    left: {
+      out: "",
+      notes: [
+        "bob left",
+        "bob left: the connection was lost",
+        "bob left: too slow for the room",
+        "bob left: it broke the protocol",
+      ],
+    },
+    renamed: { out: "", notes: ["bob is now rob"] },
+    // Of each sender once.
+    unreadable: {
+      out: "",
+      notes: ["something that came as from bob is not shown: it is not UTF-8"],
+    },
+    otherkey: {
+      out: "",
+      notes: [
+        "bob(!) is not the bob that you know: the name comes with another key. " +
+        "Compare with /verify bob, and if it is right, /trust bob",
+      ],
+    },
+    // Of oneself nobody is told.
+    away: { out: "", notes: ["bob is away: the connection was lost"] },
+    back: { out: "", notes: ["bob is back"] },
+    warning: { out: "", notes: ["the server warns: you send more than the room can take"] },
+    disconnected: {
+      out: "",
+      notes: [
+        "the connection is lost: nothing has come for 30 s; " +
+        "what you write is kept and sent when it is back",
+        "the server has stopped; what you write is kept and sent when it is back",
+        "the server has ended the connection: nothing has come for 30 s; " +
+        "what you write is kept and sent when it is back",
+      ],
+    },
+    waiting: { out: "", notes: [] },
+    connected: {
+      out: "",
+      notes: [
+        "connected again: nothing was missed",
+        "connected again: nothing was missed",
+        "connected again: 3 messages were missed here",
+        "connected again; the server has started anew: messages from its last moment may be missing",
+      ],
+    },
+    offer: {
+      out: "",
+      notes: [
+        "bob offers photo.jpg (3 MiB, SHA-256 0123456789ab…): /accept 1 or /decline 1",
+        "a message of bob before this one has not come",
+        "bob offers you 2 files (6 MiB): photo.jpg, photo.jpg: /accept 1-1 or /decline 1-1",
+        "you offer photo.jpg (3 MiB, SHA-256 0123456789ab…); /cancel 1 ends that",
+      ],
+    },
+    transfer: {
+      out: "",
+      notes: [
+        "photo.jpg from bob begins (3 MiB)",
+        "photo.jpg from bob is here, whole (3 MiB): /home/ada/Downloads/photo.jpg",
+        "you do not want photo.jpg from bob",
+        "photo.jpg from bob is cancelled",
+        "photo.jpg from bob has failed: bob does not offer it any more",
+        "photo.jpg from bob is stalled: bob is reconnecting",
+        "photo.jpg from bob goes on at 0% of 3 MiB",
+        "photo.jpg is cancelled",
+      ],
+    },
+    // A line at the start and one at the end are enough where nothing is redrawn.
+    progress: { out: "", notes: [] },
+    unsent: { out: "", notes: ["Cannot read nothing: there is no file"] },
+    // Who started the client tells of it: it knows the exit code.
+    ended: { out: "", notes: [] },
+  };
+  for (const [type, shown] of Object.entries(expected)) {
+    assertEquals(await show(...EVENTS[type as RoomEvent["type"]]), shown, type);
+  }
+});
+
+Deno.test("PlainScreen: a new name that the list of members had already is not told again", async () => {
+  const renamed = { type: "renamed", who: BOB, before: BOB.name, at: 1 } as const;
+  assertEquals(await show(renamed), { out: "", notes: [] });
+});
+
+Deno.test("PlainScreen: what is remarkable stands in front of what it is about, and harms no terminal", async () => {
+  const sent = new Date("2024-02-28T11:00:00Z");
+  const { out, notes } = await show(
+    { type: "joined", who: BOB, at: 1, sent },
+    { type: "direct", from: BOB, text: "late", action: false, sent, missing: 1 },
+    { type: "unreadable", from: BOB, message: "\x1b[2J", count: 1 },
+    { type: "warning", code: "flood", message: "\x1b[2J\n" },
+    { type: "disconnected", reason: "refused", message: "\x1b[2J\n" },
+  );
+  assertEquals(notes, [
+    "by the clock of bob it is 2024-02-28T11:00:00.000Z",
+    "bob joined",
+    "a message of bob before this one has not come",
+    "by the clock of bob this was sent at 2024-02-28T11:00:00.000Z",
+    "something that came as from bob is not shown: ␛[2J",
+    "the server warns: ␛[2J␊",
+    "the server has ended the connection: ␛[2J␊; what you write is kept and sent when it is back",
+  ]);
+  assertEquals(out, "(direct) bob: late\n");
+});
+
+Deno.test("PlainScreen: further lines of a message are indented, so none can pose as another's", async () => {
+  const { out } = await show(
+    said("one\nada: two\n\n  three"),
+    said("one\n* ada two", { action: true }),
+    said("one\ntwo", { direct: true }),
+    said("ends\n"),
+    said(""),
+  );
+  assertEquals(
+    out,
+    "bob: one\n  ada: two\n  \n    three\n" +
+      "* bob one\n  * ada two\n" +
+      "(direct) bob: one\n  two\n" +
+      "bob: ends\n  \n" +
+      "bob: \n",
+  );
+});
+
+Deno.test("PlainScreen: control characters are shown, not obeyed; tabs stay", async () => {
+  const { out } = await show(
+    said("\x1b[2J\r\x07\x9b\u202e\u2028"),
+    said("a\tb\r\nc", { action: true }),
+    said("\x1b]0;title\x07", { direct: true }),
+  );
+  assertEquals(
+    out,
+    "bob: ␛[2J␍␇\\u{9b}\\u{202e}\\u{2028}\n* bob a\tb␍\n  c\n(direct) bob: ␛]0;title␇\n",
+  );
+});
+
+Deno.test("PlainScreen: any script arrives whole, also where a write takes a few bytes", async () => {
+  const talk = new Talk();
+  talk.writeSize = 3;
+  const text = "añ→漢🦕👩‍👩‍👧".repeat(100);
+  talk.tell(said(text), said("next"));
+  await talk.screen.flush();
+  assertEquals(talk.out, `bob: ${text}\nbob: next\n`);
+});
+
+// ---- text in ----
+
+Deno.test("PlainScreen.run: each line is a message, empty ones too, the last without its end too", async () => {
+  const talk = new Talk({ stay: true });
+  talk.feed("one\n\ntwo\r");
+  talk.feed("\n  three ");
+  talk.close();
+  await talk.screen.run();
+  assertEquals(talk.calls, ["say one", "say ", "say two", "say   three "]);
+});
+
+Deno.test("PlainScreen.run: in text, what looks like JSON or a command is said as it is", async () => {
+  const talk = new Talk({ stay: true });
+  talk.feed('{"type":"leave"}\n/quit\n');
+  talk.close();
+  await talk.screen.run();
+  assertEquals(talk.calls, ['say {"type":"leave"}', "say /quit"]);
+});
+
+Deno.test("PlainScreen.run: with onLine, that alone decides what a line does", async () => {
+  const typed: string[] = [];
+  const onLine = (line: string) => {
+    if (line === "/nope") throw new ChatError("Cannot run it", { hint: "Run something else" });
+    typed.push(line);
+  };
+  const talk = new Talk({ stay: true, onLine });
+  talk.feed("/who\n/nope\nhello\n");
+  talk.close();
+  await talk.screen.run();
+  assertEquals([typed, talk.calls], [["/who", "hello"], []]);
+  // A person does not count lines, and a slip is no failure.
+  assertEquals(talk.notes, ["Cannot run it", "Run something else"]);
+  assertEquals(talk.screen.faults, 0);
+});
+
+Deno.test("PlainScreen: a person is told what the status line of a screen says, and of /help", () => {
+  const talk = new Talk({ onLine: () => {} });
+  talk.tell(...EVENTS.welcome);
+  assertEquals(talk.notes, [
+    "joined 127.0.0.1:2428 as ada",
+    "xor: hides nothing from anybody who looks; /help lists the commands",
+    "joined 127.0.0.1:2428 as ada",
+    "sealed: only members can read it; /help lists the commands",
+    "joined 127.0.0.1:2428 as ada",
+    "xor: hides nothing from anybody who looks; /help lists the commands",
+  ]);
+});
+
+Deno.test("PlainScreen: onEvent is asked of every event, once, and leaves out what it does not want", async () => {
+  const events = Object.values(EVENTS).flat();
+  const asked: RoomEvent[] = [];
+  const onEvent = (event: RoomEvent) => {
+    asked.push(event);
+    return event.type !== "message" && event.type !== "joined";
+  };
+  const talk = new Talk({ onEvent });
+  talk.tell(...events);
+  await talk.screen.flush();
+  assertEquals(asked, events);
+  assertEquals(talk.out, "(direct) bob: psst\n(direct) * bob winks\n(direct) bob: proved\n");
+  assert(!talk.notes.includes("bob joined"));
+  // For programs, nothing is left out.
+  const json = new Talk({ json: true, onEvent });
+  json.tell(...events);
+  await json.screen.flush();
+  assertEquals(json.lines.length, events.length);
+  assertEquals(asked.length, events.length);
+});
+
+Deno.test("PlainScreen.run: a line that can't be taken is told by its number; the others go on", async () => {
+  const talk = new Talk({ stay: true, info: { maxText: 5 } });
+  talk.feed("12345\n123456\nok\n");
+  talk.feed(Uint8Array.of(0xff, 0x0a));
+  talk.feed("ok");
+  talk.close();
+  await talk.screen.run();
+  assertEquals(talk.calls, ["say 12345", "say ok", "say ok"]);
+  assertEquals(talk.notes, [
+    "chat: error: line 2: Cannot take this line: it has 6 bytes, at most 5 are taken",
+    "chat: error: line 4: Cannot take this line: it is not UTF-8",
+  ]);
+  assertEquals(talk.screen.faults, 2);
+});
+
+Deno.test("PlainScreen.run: what the room refuses is told with its hint", async () => {
+  const talk = new Talk({ stay: true });
+  talk.room.refusal = new ChatError("Cannot send this", { hint: "Send it in parts" });
+  talk.feed("a\n");
+  talk.close();
+  await talk.screen.run();
+  assertEquals(talk.notes, [
+    "chat: error: line 1: Cannot send this",
+    "chat: hint: Send it in parts",
+  ]);
+  assertEquals([talk.screen.faults, talk.out], [1, ""]);
+});
+
+Deno.test("PlainScreen.run: a bug is not taken for a fault of the input", async () => {
+  const onLine = () => {
+    throw new TypeError("a bug");
+  };
+  const talk = new Talk({ onLine });
+  talk.feed("a\n");
+  await assertRejects(() => talk.screen.run(), TypeError, "a bug");
+  assertEquals(talk.notes, []);
+});
+
+// ---- the end ----
+
+Deno.test("PlainScreen.run: at the end of the input it waits for every confirmation, then leaves", async () => {
+  const talk = new Talk();
+  talk.feed("one\ntwo\n");
+  talk.close();
+  const running = talk.screen.run();
+  await settled();
+  talk.confirm(1);
+  await settled();
+  assertEquals(talk.calls, ["say one", "say two"]);
+  talk.confirm(1);
+  await running;
+  assertEquals(talk.calls, ["say one", "say two", "leave"]);
+});
+
+Deno.test("PlainScreen.run: where there is nothing to wait for it leaves at once", async () => {
+  const talk = new Talk();
+  talk.close();
+  await talk.screen.run();
+  assertEquals(talk.calls, ["leave"]);
+});
+
+Deno.test("PlainScreen.run: at the end of the input it waits also while the connection is lost", async () => {
+  const talk = new Talk();
+  talk.feed("one\ntwo\n");
+  talk.close();
+  const running = talk.screen.run();
+  await settled();
+  talk.confirm(1);
+  const message = "nobody answers";
+  talk.tell({ type: "disconnected", reason: "lost", message });
+  for (let attempt = 1; attempt < 10; attempt++) {
+    talk.tell({ type: "waiting", attempt, until: new Date(0), message });
+    await settled();
+  }
+  assertEquals(talk.calls, ["say one", "say two"]);
+  talk.tell({ type: "connected", self: ADA, resumed: true, missed: 0 });
+  await settled();
+  assertEquals(talk.calls, ["say one", "say two"]);
+  talk.confirm(1);
+  await running;
+  assertEquals(talk.calls, ["say one", "say two", "leave"]);
+});
+
+Deno.test("PlainScreen.run: what needs no confirmation any more when it is back is not waited for", async () => {
+  const talk = new Talk();
+  talk.feed("one\n");
+  talk.close();
+  const running = talk.screen.run();
+  await settled();
+  talk.tell({ type: "disconnected", reason: "lost", message: "it was reset" });
+  await settled();
+  // The room had taken it before, and its confirmation is in the gap.
+  talk.room.pending.length = 0;
+  talk.tell({ type: "connected", self: ADA, resumed: false, missed: 1 });
+  await running;
+  assertEquals(talk.calls, ["say one", "leave"]);
+});
+
+Deno.test("PlainScreen.run: input that comes while the connection is lost is said, as much as may wait", async () => {
+  const talk = new Talk({ stay: true });
+  const running = talk.screen.run();
+  talk.tell({ type: "disconnected", reason: "lost", message: "it was reset" });
+  talk.feed("x\n".repeat(300));
+  talk.close();
+  await settled();
+  assertEquals(talk.calls.length, 256);
+  talk.tell({ type: "connected", self: ADA, resumed: true, missed: 0 });
+  talk.confirm(256);
+  await running;
+  assertEquals(talk.calls.length, 300);
+});
+
+Deno.test("PlainScreen.run: to stay, it does not leave at the end of the input", async () => {
+  const talk = new Talk({ stay: true });
+  talk.feed("one\n");
+  talk.close();
+  await talk.screen.run();
+  talk.confirm(1);
+  talk.tell(said("still here"));
+  await talk.screen.flush();
+  assertEquals(talk.calls, ["say one"]);
+  assertEquals(talk.out, "ada: one\nbob: still here\n");
+});
+
+Deno.test("PlainScreen.run: when the room ends first, nothing is waited for, said or left", async () => {
+  for (const ended of EVENTS.ended) {
+    const talk = new Talk();
+    talk.feed("one\n");
+    talk.close();
+    const running = talk.screen.run();
+    await settled();
+    talk.tell(ended);
+    await running;
+    assertEquals(talk.calls, ["say one"]);
+  }
+});
+
+Deno.test("PlainScreen.run: input that comes when the room has ended is not taken", async () => {
+  const talk = new Talk();
+  const running = talk.screen.run();
+  await settled();
+  talk.tell({ type: "ended", ending: { reason: "stopped" } });
+  talk.feed("too late\n");
+  await running;
+  assertEquals(talk.calls, []);
+});
+
+Deno.test("PlainScreen.run: the room's end reaches who waits for the window", async () => {
+  const talk = new Talk();
+  talk.feed("x\n".repeat(1000));
+  const running = talk.screen.run();
+  await settled();
+  const { length } = talk.calls;
+  assertLess(length, 1000);
+  talk.tell({ type: "ended", ending: { reason: "stopped" } });
+  await running;
+  assertEquals(talk.calls.length, length);
+});
+
+// ---- neither side may outrun the other ----
+
+Deno.test("PlainScreen.run: no more is read and said than may wait for its confirmation", async () => {
+  const talk = new Talk();
+  const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i}`);
+  talk.feed(lines.map((line) => `${line}\n`).join(""));
+  talk.close();
+  const running = talk.screen.run();
+  await settled();
+  assertEquals([talk.calls.length, talk.reads], [256, 1]);
+  talk.confirm(1);
+  await settled();
+  assertEquals(talk.calls.length, 257);
+  while (talk.room.pending.length > 0) {
+    assertLessOrEqual(talk.room.pending.length, 256);
+    talk.confirm(talk.room.pending.length);
+    await settled();
+  }
+  await running;
+  assertEquals(talk.calls, [...lines.map((line) => `say ${line}`), "leave"]);
+});
+
+Deno.test("PlainScreen.run: of long messages fewer wait, but one always goes", async () => {
+  for (const [size, window] of [[300_000, 2], [100_000, 6], [600_000, 1]] as const) {
+    const talk = new Talk({ info: { maxText: size } });
+    talk.feed(`${"x".repeat(size)}\n`.repeat(10));
+    talk.close();
+    const running = talk.screen.run();
+    await settled();
+    assertEquals(talk.calls.length, window);
+    talk.confirm(1);
+    await settled();
+    assertEquals(talk.calls.length, window + 1);
+    while (talk.room.pending.length > 0) {
+      talk.confirm(1);
+      await settled();
+    }
+    await running;
+    assertEquals(talk.calls.length, 10 + 1);
+  }
+});
+
+Deno.test("PlainScreen.run: it does not count what is pending anew for each line", async () => {
+  const talk = new Talk({ info: { maxText: 10_000 } });
+  const { pending } = talk.room;
+  let asked = 0;
+  Object.defineProperty(talk.room, "pending", { get: () => (asked++, pending) });
+  const lines = 20_000;
+  talk.feed("line\n".repeat(lines));
+  talk.close();
+  const running = talk.screen.run();
+  await settled();
+  // As many at once as a server confirms in one write.
+  const batch = 100;
+  while (pending.length > 0) {
+    asked = 0;
+    const before = talk.calls.length;
+    for (let i = 0; i < batch && pending.length > 0; i++) {
+      const { ref, text, action } = pending.shift()!;
+      talk.tell({ type: "message", from: ADA, text, action, at: 0, ref, ...UNPROVED });
+    }
+    await settled();
+    // The room itself asks for each that it takes.
+    assertLessOrEqual(asked - (talk.calls.length - before), 3);
+  }
+  await running;
+  assertEquals(talk.calls.length, lines + 1);
+});
+
+Deno.test("PlainScreen.tell: what comes in one turn goes out in one write", async () => {
+  const talk = new Talk();
+  talk.tell(said("1"), said("2"), said("3"));
+  await talk.screen.flush();
+  assertEquals(talk.writes, ["bob: 1\nbob: 2\nbob: 3\n"]);
+});
+
+Deno.test("PlainScreen.tell: asks the room to wait only once much waits for the reader", async () => {
+  const talk = new Talk();
+  talk.block();
+  const line = "x".repeat(1000);
+  let told = 0;
+  let waiting: void | Promise<void> = undefined;
+  while (!waiting) {
+    waiting = talk.screen.tell(said(line));
+    if (++told === 1) await settled(); // The first is being written, and holds up the others.
+    assertLess(told, 2000, "it gathers without end");
+  }
+  // A megabyte: a burst may wait, a flood may not.
+  assertLess(1000, told);
+  let done = false;
+  const finished = waiting.then(() => done = true);
+  await settled();
+  assertEquals([done, talk.out], [false, ""]);
+  talk.resume();
+  await finished;
+  assertEquals(talk.out, `bob: ${line}\n`.repeat(told));
+  assertStrictEquals(talk.screen.tell(said("on")), undefined);
+  await talk.screen.flush();
+});
+
+Deno.test("PlainScreen.run: input that causes output waits for the reader of that", async () => {
+  for (const line of ['{"type":"who"}\n', "no JSON\n"]) {
+    const talk = new Talk({ json: true });
+    talk.block();
+    const pieces = 300;
+    for (let i = 0; i < pieces; i++) talk.feed(line.repeat(100));
+    talk.close();
+    const running = talk.screen.run();
+    await settled();
+    assertLess(talk.reads, pieces / 2, line);
+    talk.resume();
+    await running;
+    await talk.screen.flush();
+    assertEquals(talk.lines.length, pieces * 100);
+  }
+});
+
+Deno.test("PlainScreen: when the reader of stdout has gone, it leaves, and takes no harm", async () => {
+  const talk = new Talk();
+  const running = talk.screen.run();
+  talk.tell(said("read"));
+  await talk.screen.flush();
+  talk.breakOut();
+  talk.tell(said("not read"));
+  await talk.screen.flush();
+  assert(talk.screen.broken);
+  assertEquals(talk.calls, ["leave"]);
+  // Nothing gathers any more, so nobody has to wait.
+  assertStrictEquals(talk.screen.tell(said("x".repeat(2 ** 21))), undefined);
+  await talk.screen.flush();
+  talk.tell({ type: "ended", ending: { reason: "left" } });
+  talk.close();
+  await running;
+  assertEquals([talk.out, talk.calls], ["bob: read\n", ["leave"]]);
+});
+
+Deno.test("PlainScreen: a reader that goes while the room waits for it sets the room free", async () => {
+  const talk = new Talk();
+  talk.block();
+  talk.tell(said("first"));
+  await settled();
+  const waiting = talk.screen.tell(said("x".repeat(2 ** 20)));
+  assert(waiting);
+  talk.breakOut();
+  talk.resume();
+  await waiting;
+  assert(talk.screen.broken);
+});
+
+// ---- JSON out ----
+
+const FILE = {
+  transfer: 1,
+  file: "photo.jpg",
+  size: 3145728,
+  sha256: "0123456789abcdef".repeat(4),
+};
+const FILE_OUT = { transfer: 1, direction: "out", file: "photo.jpg", size: 3145728 };
+const GOING = {
+  transfer: 1,
+  direction: "in",
+  id: 2,
+  name: "bob",
+  file: "photo.jpg",
+  size: 3145728,
+};
+
+Deno.test("PlainScreen: JSON has each event as one line", async () => {
+  const sent = "2024-02-28T12:00:00.250Z";
+  const ada = { id: 1, name: "ada" };
+  const bob = { id: 2, name: "bob" };
+  const expected: { [Type in RoomEvent["type"]]: Record<string, unknown>[] } = {
+    welcome: [{ cipher: "xor" }, { cipher: "sealed" }, { cipher: "xor", classic: true }].map((
+      room,
+    ) => ({ id: 1, name: "ada", address: "127.0.0.1:2428", maxText: 1000, ...room })),
+    members: [
+      { members: [{ ...ada, self: true, away: false }, { ...bob, self: false, away: false }] },
+      { members: [{ ...ada, self: true, away: false }, { ...bob, self: false, away: true }] },
+      {
+        members: [
+          { ...ada, self: true, away: false },
+          { ...bob, self: false, away: false, classic: true },
+        ],
+      },
+    ],
+    message: [
+      { from: 2, name: "bob", text: "hello", action: false, at: 100 },
+      { from: 2, name: "bob", text: "waves", action: true, at: 200 },
+      { from: 1, name: "ada", text: "hi", action: false, at: 300, ref: 1 },
+      { from: 1, name: "ada", text: "mine", action: false, at: 320, ref: 2, sent },
+      { from: 2, name: "bob", text: "proved", action: false, at: 350, sent, missing: 2 },
+    ],
+    direct: [
+      { from: 2, name: "bob", text: "psst", action: false },
+      { from: 2, name: "bob", text: "winks", action: true },
+      { from: 2, name: "bob", text: "proved", action: false, sent, missing: 1 },
+    ],
+    delivered: [{ ref: 2, to: 2, name: "bob" }],
+    undelivered: [
+      { ref: 3, to: 2, name: "bob", reason: "busy" },
+      { ref: 3, to: 2, name: "bob", reason: "gone" },
+    ],
+    joined: [
+      { id: 2, name: "bob", at: 400 },
+      { id: 2, name: "bob", at: 450, sent },
+      { id: 2, name: "bob", classic: true, at: 500 },
+    ],
+    left: [
+      { id: 2, name: "bob", reason: "left", at: 500 },
+      { id: 2, name: "bob", reason: "lost", at: 500 },
+      { id: 2, name: "bob", reason: "slow", at: 500 },
+      { id: 2, name: "bob", reason: "refused", at: 500 },
+    ],
+    renamed: [{ id: 2, name: "rob", before: "bob", at: 600 }],
+    // Each, for programs can count.
+    unreadable: [
+      { from: 2, name: "bob", message: "it is not UTF-8", count: 1 },
+      { from: 2, name: "bob", message: "it is too short", count: 2 },
+    ],
+    otherkey: [{ id: 2, name: "bob(!)" }],
+    // Of this client, too: programs can tell by the id.
+    away: [{ ...bob, at: 700 }, { ...ada, at: 720 }],
+    back: [{ ...bob, at: 740 }, { ...ada, at: 760 }],
+    warning: [{ code: "flood", message: "you send more than the room can take" }],
+    disconnected: ["lost", "stopped", "refused"].map((reason) => (
+      { reason, message: "nothing has come for 30 s" }
+    )),
+    waiting: [{ attempt: 2, until: sent, message: "nobody answers" }],
+    connected: [
+      { ...ada, resumed: true, missed: 0 },
+      { id: 9, name: "ada", resumed: false, missed: 0 },
+      { id: 9, name: "ada", resumed: false, missed: 3 },
+      { id: 9, name: "ada", resumed: false },
+    ],
+    offer: [
+      { from: 2, name: "bob", direct: false, files: [FILE] },
+      { from: 2, name: "bob", direct: true, files: [FILE, FILE], sent, missing: 1 },
+      { from: 1, name: "ada", direct: false, files: [FILE] },
+    ],
+    transfer: [
+      ...["reading", "offered", "waiting", "running", "done", "declined", "cancelled", "failed"]
+        .map((
+          state,
+        ) => ({
+          ...GOING,
+          state,
+          bytes: 0,
+          had: 0,
+          ...(state === "done" && { path: "/home/ada/Downloads/photo.jpg" }),
+          ...(state === "failed" && { message: "bob does not offer it any more" }),
+        })),
+      { ...GOING, state: "running", bytes: 1024, had: 0, stalled: "bob is reconnecting" },
+      { ...GOING, state: "running", bytes: 1024, had: 1024 },
+      { ...FILE_OUT, state: "cancelled", bytes: 0, had: 0 },
+    ],
+    progress: [{ transfer: 1, bytes: 1048576, size: 3145728, rate: 9999 }],
+    unsent: [{ path: "nothing", message: "Cannot read nothing: there is no file" }],
+    ended: [
+      { reason: "left" },
+      { reason: "stopped" },
+      { reason: "lost", message: "the connection was lost" },
+      { reason: "refused", code: "slow", message: "you fell off the room's log" },
+    ],
+  };
+  for (const [type, fields] of Object.entries(expected)) {
+    const talk = new Talk({ json: true });
+    talk.tell(...EVENTS[type as RoomEvent["type"]]);
+    await talk.screen.flush();
+    assertEquals(talk.lines, fields.map((rest) => ({ type, ...rest })));
+    assertEquals(talk.notes, []);
+  }
+});
+
+Deno.test("PlainScreen: a line of JSON starts with its type and its time", async () => {
+  const talk = new Talk({ json: true });
+  talk.tell({ type: "joined", who: BOB, at: 7, sent: undefined });
+  await talk.screen.flush();
+  assertEquals(
+    talk.out,
+    '{"type":"joined","time":"2024-02-28T12:00:00.500Z","id":2,"name":"bob","at":7}\n',
+  );
+});
+
+Deno.test("PlainScreen: JSON holds any text, and nothing that a terminal obeys or ends a line at", async () => {
+  const every = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code));
+  // Halves of surrogate pairs come alone only where they are escaped.
+  const text = every.join("") + "\ud800 \udc00 🦕";
+  const talk = new Talk({ json: true });
+  talk.tell(said(text));
+  await talk.screen.flush();
+  assertEquals(talk.lines[0]!["text"], text);
+  const [line, rest] = talk.out.split("\n");
+  assertEquals(rest, "");
+  const found = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/u.exec(line!);
+  assertEquals(found?.[0].codePointAt(0)?.toString(16), undefined);
+});
+
+// ---- JSON in ----
+
+/** What lines of JSON input do, and what is answered. */
+async function obey(...input: string[]): Promise<Talk> {
+  const talk = new Talk({ json: true, stay: true });
+  talk.feed(input.map((line) => `${line}\n`).join(""));
+  talk.close();
+  await talk.screen.run();
+  await talk.screen.flush();
+  return talk;
+}
+
+Deno.test("PlainScreen.run: JSON says, acts and tells, and answers with the number of each", async () => {
+  const talk = await obey(
+    '{"type":"say","text":"hello"}',
+    '{"text":"waves","type":"act"}',
+    ' { "type" : "tell" , "to" : "bob" , "text" : "two\\nlines" } ',
+    '{"type":"tell","to":2,"text":""}',
+    '{"type":"tell","to":"bob#2","text":"\\u001b"}',
+  );
+  assertEquals(talk.calls, [
+    "say hello",
+    "act waves",
+    'tell "bob" two\nlines',
+    "tell 2 ",
+    'tell "bob#2" \x1b',
+  ]);
+  assertEquals(
+    talk.lines,
+    talk.calls.map((_, i) => ({ type: "sent", line: i + 1, ref: i + 1 })),
+  );
+  assertEquals(talk.screen.faults, 0);
+});
+
+Deno.test("PlainScreen.run: JSON asks who is there, and changes the name", async () => {
+  const talk = await obey('{"type":"who"}', '{"type":"rename","name":"Ada"}');
+  assertEquals(talk.calls, ["rename Ada"]);
+  assertEquals(talk.lines, [{ type: "members", members: [{ ...ADA }, { ...BOB }] }]);
+});
+
+Deno.test("PlainScreen.run: JSON hurries a lost connection", async () => {
+  const talk = await obey('{"type":"reconnect"}');
+  assertEquals([talk.calls, talk.lines], [["reconnect"], []]);
+});
+
+Deno.test("PlainScreen.run: JSON leaves once all is confirmed, even to stay; what follows is not read", async () => {
+  for (const stay of [false, true]) {
+    const talk = new Talk({ json: true, stay });
+    talk.feed(
+      '{"type":"say","text":"bye"}\n{"type":"leave"}\n{"type":"say","text":"no"}\nno JSON\n',
+    );
+    const running = talk.screen.run();
+    await settled();
+    assertEquals([talk.calls, talk.reads], [["say bye"], 1]);
+    talk.confirm(1);
+    await running;
+    assertEquals([talk.calls, talk.screen.faults], [["say bye", "leave"], 0]);
+  }
+});
+
+Deno.test("PlainScreen.run: the longest message fits into a line of JSON in its longest spelling", async () => {
+  const talk = new Talk({ json: true, stay: true, info: { maxText: 300_000 } });
+  const space = " ".repeat(500);
+  talk.feed(`{"type":"say",${space}"text":"${"\\u0041".repeat(300_000)}"}\n`);
+  talk.feed(" ".repeat(6 * 300_000 + 2000));
+  talk.close();
+  await talk.screen.run();
+  await talk.screen.flush();
+  assertEquals(talk.calls, [`say ${"A".repeat(300_000)}`]);
+  assertEquals(talk.lines.slice(1), [{
+    type: "error",
+    line: 2,
+    message: "Cannot take this line: it has 1802000 bytes, at most 1801024 are taken",
+  }]);
+});
+
+Deno.test("PlainScreen.run: JSON that can't be taken is answered with its line, and does nothing", async () => {
+  const types =
+    "say, act, tell, rename, offer, give, accept, decline, cancel, transfers, who, reconnect, leave";
+  const cases: Record<string, string> = {
+    "": "it is no JSON",
+    "hello": "it is no JSON",
+    '{"type":"say","text":"a"': "it is no JSON",
+    "{'type':'leave'}": "it is no JSON",
+    "null": "it must be a JSON object",
+    "[]": "it must be a JSON object",
+    '"say"': "it must be a JSON object",
+    "1.5": "it must be a JSON object",
+    "{}": `"type" must be one of ${types}`,
+    '{"type":1}': `"type" must be one of ${types}`,
+    '{"type":"message"}': `"type" must be one of ${types}`,
+    '{"type":"toString"}': `"type" must be one of ${types}`,
+    '{"type":"__proto__"}': `"type" must be one of ${types}`,
+    '{"type":"say"}': '"text" must be a string',
+    '{"type":"say","text":1}': '"text" must be a string',
+    '{"type":"act","text":null}': '"text" must be a string',
+    '{"type":"tell","text":"a"}': '"to" must be a string or a number',
+    '{"type":"tell","to":["bob"],"text":"a"}': '"to" must be a string or a number',
+    '{"type":"tell","to":"bob"}': '"text" must be a string',
+    '{"type":"rename"}': '"name" must be a string',
+    '{"type":"who","text":"a"}': '"who" has no field "text"',
+    '{"type":"who","toString":1}': '"who" has no field "toString"',
+    '{"type":"reconnect","text":"a"}': '"reconnect" has no field "text"',
+    '{"type":"leave","ref":1}': '"leave" has no field "ref"',
+    '{"type":"say","text":"a","to":2}': '"say" has no field "to"',
+    '{"type":"say","text":"a","\\u001b[2J":2}': '"say" has no field "␛[2J"',
+    '{"type":"say","text":"a","__proto__":2}': '"say" has no field "__proto__"',
+  };
+  const talk = await obey(...Object.keys(cases));
+  assertEquals(talk.calls, []);
+  const answers = talk.lines.map(({ hint: _, ...answer }) => answer);
+  assertEquals(
+    answers,
+    Object.values(cases).map((fault, i) => (
+      { type: "error", line: i + 1, message: `Cannot take this line: ${fault}` }
+    )),
+  );
+  assertEquals(
+    talk.lines[0]!["hint"],
+    'Write one object a line, such as {"type":"say","text":"hello"}',
+  );
+  assertEquals(talk.screen.faults, answers.length);
+  assertEquals(talk.notes, []);
+});
+
+Deno.test("PlainScreen.run: what the room refuses is answered in JSON, with its hint", async () => {
+  const talk = new Talk({ json: true, stay: true });
+  talk.room.refusal = new ChatError("Cannot do it", { hint: "Try again" });
+  talk.feed('{"type":"say","text":"a"}\n{"type":"rename","name":"b"}\n');
+  talk.close();
+  await talk.screen.run();
+  await talk.screen.flush();
+  assertEquals(
+    talk.lines,
+    [1, 2].map((line) => (
+      { type: "error", line, message: "Cannot do it", hint: "Try again" }
+    )),
+  );
+});

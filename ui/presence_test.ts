@@ -1,0 +1,78 @@
+import { assert, assertEquals } from "@std/assert";
+import { Presence } from "./presence.ts";
+import type { Person } from "../room.ts";
+
+let lastId = 0;
+const person = (name: string): Person => ({ id: ++lastId, name, self: false, away: false });
+
+/** `+name` joins, `-name` leaves, `!name` loses its connection, `~name` is too slow. */
+function fold(...changes: string[]): Presence {
+  const presence = new Presence();
+  const here = new Map<string, Person>();
+  for (const [sign, ...letters] of changes) {
+    const name = letters.join("");
+    const who = sign === "+" ? person(name) : here.get(name) ?? person(name);
+    here.set(name, who);
+    if (sign === "+") presence.joined(who);
+    else presence.left(who, sign === "!" ? "lost" : sign === "~" ? "slow" : "left");
+  }
+  return presence;
+}
+
+Deno.test("Presence: who comes with the original program is marked", () => {
+  const presence = new Presence();
+  const who = { ...person("52684"), classic: true } as const;
+  presence.joined(who);
+  assertEquals(presence.sentence, "52684 (original) joined");
+  presence.left(who, "left");
+  assertEquals(presence.sentence, "52684 came and went");
+});
+
+Deno.test("Presence: all who come and go are one sentence", () => {
+  const cases: [string[], string][] = [
+    [["+alice"], "alice joined"],
+    [["-alice"], "alice left"],
+    [["+alice", "+bob"], "alice and bob joined"],
+    [["+a", "-x", "+b", "+c", "+d"], "a, b, c and d joined, x left"],
+    [
+      ["+alice", ..."bcdefghi".split("").map((c) => `+${c}`), "-carol"],
+      "alice, b and 7 more joined, carol left",
+    ],
+    [["!alice"], "alice left: the connection was lost"],
+    [
+      ["!alice", "!bob", "~carol", "+dan"],
+      "dan joined; alice and bob left: the connection was lost; " +
+      "carol was dropped: too slow to follow the room",
+    ],
+    [["~alice", "~bob"], "alice and bob were dropped: too slow to follow the room"],
+    // Who was not here before and is not here now.
+    [["+dave", "-dave"], "dave came and went"],
+    [["+dave", "!dave", "+erin"], "erin joined, dave came and went"],
+    [["+dave", "-dave", "+dave"], "dave joined, dave came and went"],
+    // Who was here before and is again.
+    [["-dave", "+dave"], "dave left and joined again"],
+    [["!dave", "+dave", "-dave"], "dave left"],
+    [["-dave", "+dave", "-dave", "+dave"], "dave left and joined again"],
+  ];
+  for (const [changes, sentence] of cases) {
+    const presence = fold(...changes);
+    assertEquals(presence.sentence, sentence);
+    assertEquals(presence.take(), sentence);
+    assert(presence.isEmpty);
+    assertEquals(presence.take(), "");
+  }
+});
+
+Deno.test("Presence: ten thousand who join are one sentence, and no more are kept", () => {
+  const presence = new Presence();
+  let taken = 0;
+  for (let i = 0; i < 10_000; i++) {
+    assert(!presence.isFull);
+    presence.joined(person(`m${i}`));
+    taken++;
+  }
+  assert(presence.isFull);
+  assertEquals(presence.sentence, `m0, m1 and ${taken - 2} more joined`);
+  presence.take();
+  assert(!presence.isFull);
+});

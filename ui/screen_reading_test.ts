@@ -1,0 +1,451 @@
+// deno-lint-ignore-file no-control-regex -- output is looked at with its sequences.
+// What a person reads: messages that come to a screen, looked at through a terminal emulator. The screen's own
+// tests are in ui/screen_test.ts, those of the rows in ui/transcript_test.ts.
+
+import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
+import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
+import {
+  alice,
+  bob,
+  type FakeTty,
+  HOSTILE,
+  setUp,
+  unproved,
+} from "../tests/support/fake_terminal.ts";
+import type { Person, RoomEvent } from "../room.ts";
+import { palette } from "./theme.ts";
+import { View } from "./preferences.ts";
+
+const COLUMNS = [20, 80, 200];
+const XTERM = { TERM: "xterm-256color" };
+
+const person = (id: number, name: string): Person => ({ id, name, self: false, away: false });
+const carol = person(3, "carol");
+const joins = (who: Person): RoomEvent => ({ type: "joined", who, at: 1, sent: undefined });
+const leaves = (who: Person): RoomEvent => ({ type: "left", who, reason: "left", at: 1 });
+const direct = (from: Person, text: string): RoomEvent => (
+  { type: "direct", from, text, action: false, ...unproved }
+);
+
+/** The rows above the status line. */
+async function above(tty: FakeTty): Promise<string[]> {
+  return (await tty.rows()).slice(0, -2);
+}
+
+/** Runs `test` with colours, unless the environment has NO_COLOR. */
+async function inColor(test: (enabled: boolean) => Promise<void>): Promise<void> {
+  const before = getColorEnabled();
+  try {
+    setColorEnabled(true);
+    await test(getColorEnabled());
+  } finally {
+    setColorEnabled(before);
+  }
+}
+
+Deno.test("Screen: a conversation in its columns, at 20, 80 and 200 of them", async () => {
+  const code = "```\nif (x) {\n  y();\n}\n```";
+  const expected: Record<number, string[]> = {
+    20: [
+      "09:05 bob:",
+      "  *hi* all",
+      "  second",
+      "alice:",
+      "  hello bob",
+      "bob → you:",
+      "  psst",
+      "  secret",
+      "bob: ▏ ```",
+      "     ▏ if (x) {",
+      "     ▏   y();",
+      "     ▏ }",
+      "     ▏ ```",
+    ],
+    80: [
+      "09:05  bob │ *hi* all",
+      "           │ second",
+      "      alice │ hello bob",
+      "      bob → you │ psst",
+      "                │ secret",
+      "            bob │ ▏ ```",
+      "                │ ▏ if (x) {",
+      "                │ ▏   y();",
+      "                │ ▏ }",
+      "                │ ▏ ```",
+    ],
+  };
+  expected[200] = expected[80]!;
+  const before = getColorEnabled();
+  try {
+    setColorEnabled(false);
+    for (const columns of COLUMNS) {
+      const { tty, room, tell } = setUp(columns, 40);
+      tell(
+        room.message(bob, "*hi* all"),
+        room.message(bob, "second"),
+        room.message(alice, "hello bob"),
+        direct(bob, "psst"),
+        direct(bob, "secret"),
+        room.message(bob, code),
+      );
+      assertEquals(await above(tty), expected[columns]);
+    }
+  } finally {
+    setColorEnabled(before);
+  }
+});
+
+Deno.test("Screen: bold, code, links and one's own name are drawn, at 20, 80 and 200 columns", async () => {
+  await inColor(async (enabled) => {
+    for (const columns of COLUMNS) {
+      const { tty, room, tell } = setUp(columns, 24, { environment: XTERM });
+      tell(room.message(bob, "*bold* `code` @alice https://x.example"));
+      const rows = await tty.rows();
+      const cell = (text: string) => {
+        const y = rows.findIndex((row) => row.includes(text));
+        return tty.term.buffer.active.getLine(y)!.getCell(rows[y]!.indexOf(text))!;
+      };
+      assert(rows.join("\n").includes(enabled ? "bold code" : "*bold*"), rows.join("\n"));
+      assert(cell("bold").isBold() !== 0);
+      assert(cell("@alice").isInverse() !== 0);
+      assert(cell("https:").isUnderline() !== 0);
+      if (enabled) assertEquals(`38;5;${cell("code").getFgColor()}`, palette("auto").code);
+      assert(tty.output.includes("\x1b]8;id=chat1;https://x.example\x1b\\"));
+      assert(cell("x.example").isUnderline() !== 0);
+      // Nothing of it goes on beneath.
+      const status = tty.term.buffer.active.getLine(rows.length - 2)!.getCell(0)!;
+      assertEquals([status.isBold(), status.isInverse(), status.isUnderline()], [0, 0, 0]);
+    }
+  });
+});
+
+Deno.test("Screen: those who come and go are one row while it goes on, and one when it is over", async () => {
+  const sentences: Record<number, string> = {
+    20: "      carol, m5 an…",
+    80: "      carol, m5 and 7 more joined, dave came and went, bob left",
+    200: "      carol, m5 and 7 more joined, dave came and went, bob left",
+  };
+  for (const columns of COLUMNS) {
+    const { tty, clock, tell } = setUp(columns);
+    const dave = person(4, "dave");
+    tell(joins(carol), joins(dave));
+    for (let id = 5; id < 13; id++) tell(joins(person(id, `m${id}`)));
+    clock.pass(2999);
+    tell(leaves(bob), leaves(dave));
+
+    assertEquals(await above(tty), [sentences[columns]!]);
+    clock.pass(2999);
+    assertEquals((await above(tty)).length, 1);
+    clock.pass(1);
+    clock.pass(16);
+    const printed = await above(tty);
+    assertEquals(printed[0]!.slice(0, 11), "09:05 carol");
+    const whole = printed.map((text) => text.trim()).join(" ").replace("09:05 ", "");
+    assertEquals(whole, "carol, m5 and 7 more joined, dave came and went, bob left");
+    assertEquals(clock.waiting, 0);
+  }
+});
+
+Deno.test("Screen: what comes after those who came stands under them; a single one is shown the same way", async () => {
+  const { tty, room, clock, tell } = setUp();
+  tell(joins(carol));
+  assertEquals(await above(tty), ["      carol joined"]);
+  // What others say meanwhile goes above them.
+  tell(room.message(bob, "hi"), room.message(bob, "all"));
+  assertEquals(await above(tty), ["09:05  bob │ hi", "           │ all", "      carol joined"]);
+  tell(room.message(carol, "hello"));
+  assertEquals((await above(tty)).slice(2), ["      carol joined", "      carol │ hello"]);
+  tell(leaves(carol));
+  await tty.type("/who\r");
+  assertEquals((await above(tty)).slice(4), ["      carol left", "2 here: alice (you), bob"]);
+  // What is in the status line only changes nothing.
+  tell(joins(carol), { type: "waiting", attempt: 1, until: clock.in(1), message: "" });
+  tell(leaves(carol));
+  assertEquals((await above(tty)).slice(6), ["      carol came and went"]);
+});
+
+Deno.test("Screen: those who come and go without an end are told of all the same, while others talk", async () => {
+  const { tty, room, clock, tell } = setUp(80, 40);
+  for (let second = 0; second < 30; second++) {
+    tell(joins(person(second + 9, `m${second}`)), room.message(bob, `at ${second}`));
+    clock.pass(1000);
+  }
+  const rows = (await above(tty)).filter((row) => row.includes("joined"));
+  assertEquals(rows.map((row) => row.trim()), [
+    "m0, m1 and 13 more joined",
+    "m15, m16 and 13 more joined",
+  ]);
+});
+
+Deno.test("Screen: those who came last are printed when the screen closes, and at once afterwards", async () => {
+  const { tty, clock, tell, screen } = setUp();
+  tell(joins(carol));
+  screen.close();
+  tell(leaves(carol));
+  assertEquals(await tty.rows(), ["09:05 carol joined", "      carol left"]);
+  assertEquals(clock.waiting, 0);
+});
+
+Deno.test("Screen: 10,000 who join are a row", async () => {
+  const { tty, clock, tell } = setUp();
+  tell(...Array.from({ length: 10_000 }, (_, i) => joins(person(i + 9, `m${i}`))));
+  assertEquals(await above(tty), ["      m0, m1 and 9998 more joined"]);
+  clock.pass(3000);
+  assertEquals(await above(tty), ["09:05 m0, m1 and 9998 more joined"]);
+});
+
+Deno.test("Screen: nothing is seen or heard of those who are ignored", async () => {
+  const view = new View({ notify: "all" });
+  view.ignore("bob");
+  const { tty, room, tell } = setUp(80, 24, { view });
+  await tty.type("\x1b[O");
+  let bells = 0;
+  tty.term.onBell(() => bells++);
+  tell(
+    room.message(bob, "alice!"),
+    direct(bob, "psst"),
+    joins(bob),
+    leaves(bob),
+    { type: "away", who: bob, at: 1 },
+  );
+  assertEquals(await above(tty), []);
+  assertEquals(bells, 0);
+  tell(room.message(carol, "alice!"));
+  assertEquals(await above(tty), ["09:05 carol │ alice!"]);
+  assertEquals(bells, 1);
+});
+
+Deno.test("Screen: theme and time are asked for at each row", async () => {
+  await inColor(async (enabled) => {
+    const view = new View({ time: "off" });
+    const { tty, room, tell } = setUp(80, 24, { view });
+    tell(room.message(bob, "one"));
+    view.time = "long";
+    view.theme = "mono";
+    tell(room.message(carol, "two"));
+    view.theme = "light";
+    tell(room.message(bob, "three"));
+    assertEquals(await above(tty), [
+      " bob │ one",
+      "09:05:00 carol │ two",
+      "           bob │ three",
+    ]);
+    const color = (row: number, column: number) => {
+      const cell = tty.term.buffer.active.getLine(row)!.getCell(column)!;
+      return cell.isFgPalette() ? cell.getFgColor() : undefined;
+    };
+    assertEquals(color(1, 9), undefined);
+    assertEquals(palette("light").names.includes(color(2, 11) ?? -1), enabled);
+  });
+});
+
+Deno.test("Screen: the ground that the terminal tells of chooses among dark and light, where nobody has", async () => {
+  await inColor(async (enabled) => {
+    const grounds = [["0000/0000/0000", "dark"], ["ffff/ffff/ffff", "light"]] as const;
+    for (const [ground, theme] of grounds) {
+      for (const chosen of ["auto", "dark"] as const) {
+        const view = new View({ theme: chosen, time: "off" });
+        const { tty, room, tell } = setUp(80, 24, { view, environment: XTERM });
+        await tty.type(`\x1b]11;rgb:${ground}\x1b\\`);
+        tell(room.message(bob, "hi"));
+        assertEquals(await tty.rows().then((rows) => rows.at(-1)), ">");
+        const cell = tty.term.buffer.active.getLine(0)!.getCell(1)!;
+        const { names } = palette(chosen === "auto" ? theme : chosen);
+        assertEquals(cell.getChars(), "b");
+        assertEquals(names.includes(cell.isFgPalette() ? cell.getFgColor() : -1), enabled);
+      }
+    }
+  });
+});
+
+// ---- attention ----
+
+Deno.test("Screen: rings for whom it is meant, while the window is not in front, and says so to the desktop", async () => {
+  const environment = { TERM: "xterm-256color", TERM_PROGRAM: "WezTerm" };
+  const { tty, room, clock, tell } = setUp(80, 24, { environment });
+  let bells = 0;
+  tty.term.onBell(() => bells++);
+  const notes: string[] = [];
+  tty.term.parser.registerOscHandler(9, (data) => notes.push(data) > 0);
+  // In front, as long as nothing else is known.
+  tell(room.message(bob, "alice?"));
+  await tty.type("\x1b[O");
+  tell(room.message(bob, "hi all"), room.message(alice, "I, alice"));
+  await tty.drawn();
+  assertEquals([bells, notes], [0, []]);
+  tell(room.message(bob, "@alice; \x1b]0;evil\x07"), direct(bob, "psst"));
+  await tty.drawn();
+  assertEquals([bells, notes], [1, ["chat: bob: @alice, ␛]0,evil␇"]]);
+  clock.pass(3000);
+  tell(direct(bob, "psst"));
+  await tty.drawn();
+  assertEquals([bells, notes.at(-1)], [2, "chat: bob: psst"]);
+  clock.pass(3000);
+  await tty.type("\x1b[I");
+  tell(direct(bob, "psst"));
+  await tty.drawn();
+  assertEquals(bells, 2);
+  // The line being edited has nothing of it.
+  assertEquals((await tty.rows()).at(-1), ">");
+});
+
+Deno.test("Screen: without focus events it rings when nobody has typed for a minute", async () => {
+  const { tty, clock, tell } = setUp();
+  let bells = 0;
+  tty.term.onBell(() => bells++);
+  clock.pass(59_999);
+  tell(direct(bob, "psst"));
+  await tty.drawn();
+  assertEquals(bells, 0);
+  clock.pass(1);
+  tell(direct(bob, "psst"));
+  await tty.drawn();
+  assertEquals(bells, 1);
+  await tty.type("x");
+  clock.pass(59_999);
+  tell(direct(bob, "psst"));
+  await tty.drawn();
+  assertEquals(bells, 1);
+  // A bell where the terminal is not known to have more.
+  assert(!/\x1b\](?:9|99|777);/.test(tty.output));
+});
+
+Deno.test("Screen: asks for focus events, and for the ground where that can be answered; gives both back", async () => {
+  for (const TERM of ["xterm-256color", "dumb", "linux", undefined]) {
+    const environment = TERM === undefined ? {} : { TERM };
+    const { tty, screen } = setUp(80, 24, { environment });
+    await tty.drawn();
+    assert(tty.term.modes.sendFocusMode);
+    assertEquals(tty.output.includes("\x1b]11;?\x1b\\"), TERM === "xterm-256color");
+    screen.close();
+    await tty.drawn();
+    assert(!tty.term.modes.sendFocusMode);
+  }
+});
+
+// ---- a lively room ----
+
+Deno.test("Screen: a thousand messages a second are some 60 redraws, and none is lost", async () => {
+  const { tty, room, clock, screen } = setUp();
+  tty.writes = 0;
+  for (let i = 0; i < 1000; i++) {
+    screen.event(room.message(bob, `message ${i}`));
+    clock.pass(1);
+  }
+  assertLess(tty.writes, 1000 / 16 + 25);
+  clock.pass(16);
+  const rows = await above(tty);
+  const numbers = rows.map((row) => Number(/\d+$/.exec(row)![0]));
+  assertEquals(numbers, Array.from({ length: 1000 }, (_, i) => i));
+});
+
+Deno.test("Screen: after a rest a message is drawn at once, and a key always", async () => {
+  const { tty, room, clock, screen } = setUp();
+  for (let i = 0; i < 100; i++) {
+    screen.event(room.message(bob, "flood"));
+    clock.pass();
+  }
+  const { writes } = tty;
+  await tty.type("x");
+  assertEquals(tty.writes, writes + 1);
+  assertEquals((await tty.rows()).at(-1), "> x");
+  clock.pass(1000);
+  const rested = tty.writes;
+  screen.event(room.message(bob, "hi"));
+  clock.pass();
+  assertEquals(tty.writes, rested + 1);
+  await tty.drawn();
+});
+
+Deno.test("Screen: what waits is printed piece by piece, whole; keys are drawn between", async () => {
+  const { tty, room, screen, clock } = setUp();
+  await tty.drawn();
+  const lengths: number[] = [];
+  const write = tty.write.bind(tty);
+  tty.write = (text) => {
+    lengths.push(text.length);
+    write(text);
+  };
+  const lines = Array.from({ length: 6000 }, (_, i) => `line ${i}`);
+  for (const line of lines) screen.event(room.message(bob, line));
+  // The first piece, with a key in it.
+  await tty.type("x");
+  assertEquals(lengths.length, 1);
+  assertEquals((await tty.rows()).at(-1), "> x");
+  clock.pass();
+  for (const length of lengths) assertLessOrEqual(length, 18 * 1024);
+  const output = tty.output.replaceAll("\r\n", "\n");
+  for (const line of lines) assert(output.includes(`${line}\n`), line);
+  assertEquals(clock.waiting, 0);
+  await tty.drawn();
+});
+
+Deno.test("Screen: all that waits is printed when the screen closes", async () => {
+  const { tty, room, screen } = setUp();
+  for (let i = 0; i < 6000; i++) screen.event(room.message(bob, `line ${i}.`));
+  screen.close();
+  for (let i = 0; i < 6000; i++) assert(tty.output.includes(`line ${i}.`));
+  await tty.drawn();
+});
+
+// ---- hostile members ----
+
+Deno.test("Screen: what a hostile member sends leaves the others' screens as if it were printable", async () => {
+  for (const columns of COLUMNS) {
+    const { tty, room, tell, clock } = setUp(columns, 24, { environment: XTERM });
+    let obeyed = "";
+    tty.term.onBell(() => obeyed += "bell ");
+    tty.term.onTitleChange(() => obeyed += "title ");
+    await tty.drawn();
+    // The answers to what the screen itself has asked.
+    tty.term.onData((data) => obeyed += JSON.stringify(data));
+    const eve = person(6, "eve");
+    for (const text of HOSTILE) {
+      for (const form of [text, `*${text}*`, `\`${text}\``, `http://x.example/${text}`]) {
+        tell(room.message(eve, form), direct(eve, form));
+      }
+      tell(room.message(eve, `\`\`\`\n${text}\n\`\`\``));
+    }
+    tell(room.message(bob, "unharmed"));
+    clock.pass(1000);
+    const rows = await above(tty);
+    assert(/(?:^ +bob │ |^ {2}|^bob: )unharmed$/.test(rows.at(-1)!), rows.at(-1));
+    assertEquals(obeyed, "");
+    assertEquals(tty.term.buffer.active.type, "normal");
+    assertEquals(tty.term.modes.sendFocusMode, true);
+    // As it is written, so it stands there: each row begins with what is ours.
+    for (const row of rows) {
+      const ours = columns < 60
+        ? /^(?:\d\d:\d\d |)(?:eve|bob)\b| {2}|^$/
+        : /^[\d:]{0,5} +(?:\S+ → you|eve|bob)? │/;
+      assert(ours.test(row), row);
+    }
+    // And nothing stands there that does more than be seen.
+    assert(!/[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/u.test(rows.join("")));
+  }
+});
+
+Deno.test("Screen: a megabyte of marks, joiners or anything else takes rows, and nothing but rows", async () => {
+  const MEGABYTE = 1024 * 1024;
+  for (
+    const [piece, columns] of [
+      ["\u0301", 80],
+      ["\u200d", 80],
+      ["👨‍", 80],
+      ["*_", 20],
+      ["[[", 200],
+      ["x", 80],
+    ] as const
+  ) {
+    const { tty, room, tell, clock } = setUp(columns);
+    tell(room.message(bob, piece.repeat(MEGABYTE / piece.length)), room.message(carol, "after"));
+    clock.pass(100);
+    await tty.drawn();
+    const rows = await tty.rows();
+    const after = rows.findIndex((row) => row.endsWith("after"));
+    assertEquals(rows.length - after, 3, piece);
+    assertEquals(rows.at(-1), ">");
+    assertEquals((await tty.cursor())[1], 2);
+    if (columns > 60) assert(/^ +carol │ after$/.test(rows[after]!), rows[after]);
+  }
+});

@@ -1,0 +1,1271 @@
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
+import { ChatError } from "../errors.ts";
+import {
+  alice,
+  bob,
+  FakeClock,
+  FakeRoom,
+  FakeTty,
+  going,
+  setUp,
+  unproved,
+} from "../tests/support/fake_terminal.ts";
+import {
+  graphicsQuery,
+  placed,
+  type Preview,
+  type Stage,
+  type Viewer,
+} from "../pictures/graphics.ts";
+import type { Ending, Link, Person, RoomEvent, RoomInfo } from "../room.ts";
+import { Screen } from "./screen.ts";
+import { nameStyle, palette } from "./theme.ts";
+
+// The tests look at what a terminal emulator makes of the output. They wait for nothing but events: the
+// clock is moved by hand, and typing resolves when the screen asks for more.
+
+const STATUS = "127.0.0.1:2428 · xor: hides nothing · 2 members · connected";
+/** Where there is room for the whole sentence. */
+const ROOM = "127.0.0.1:2428 · xor: hides nothing from anybody who looks · 2 members";
+
+Deno.test("Screen: messages stand above the status line and the line, at 20, 80 and 200 columns", async () => {
+  const long =
+    "the quick brown fox jumps over the lazy dog and then it rests for a while in the sun";
+  const expected: Record<number, string[]> = {
+    20: [
+      "09:05 bob:",
+      "  hi",
+      "  the quick brown",
+      "  fox jumps over the",
+      "  lazy dog and then",
+      "  it rests for a",
+      "  while in the sun",
+      "* alice",
+      "  waves",
+      "xor: hides nothing",
+      "> typed",
+    ],
+    80: [
+      "09:05  bob │ hi",
+      "           │ the quick brown fox jumps over the lazy dog and then it rests for",
+      "           │ a while in the sun",
+      "      * alice │ waves",
+      STATUS,
+      "> typed",
+    ],
+    200: [
+      "09:05  bob │ hi",
+      `           │ ${long}`,
+      "      * alice │ waves",
+      `${ROOM} · connected`,
+      "> typed",
+    ],
+  };
+  for (const columns of [20, 80, 200]) {
+    const { tty, room, tell } = setUp(columns);
+    tell(
+      room.message(bob, "hi"),
+      room.message(bob, long),
+      room.message(alice, "waves", true),
+    );
+    await tty.type("typed");
+    const rows = await tty.rows();
+    assertEquals(rows, expected[columns]);
+    assertEquals(await tty.cursor(), [rows.length - 1, 7]);
+  }
+});
+
+Deno.test("Screen: several lines are indented under the text, also empty ones and tabs", async () => {
+  const { tty, room, tell } = setUp(80);
+  tell(room.message(bob, "one\n\ttwo\n\nbob: three"));
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05  bob │ one",
+    "           │     two",
+    "           │",
+    "           │ bob: three",
+  ]);
+});
+
+Deno.test("Screen: wide characters keep their columns", async () => {
+  const { tty, room, tell } = setUp(20);
+  tell(room.message({ ...bob, name: "日本" }, "日本語日本語日本語日本語"));
+  await tty.type("日本語日本語日本語x");
+  assertEquals(await tty.rows(), [
+    "09:05 日本:",
+    "  日本語日本語日本語",
+    "  日本語",
+    "xor: hides nothing",
+    "> 日本語日本語日本語",
+    "  x",
+  ]);
+  assertEquals(await tty.cursor(), [5, 3]);
+  await tty.type("\x1b[D\x1b[D\x1b[D");
+  assertEquals(await tty.cursor(), [4, 16]);
+});
+
+Deno.test("Screen: an own message is pending, then confirmed, and seen once, in the room's order", async () => {
+  const { tty, room, tell } = setUp();
+  await tty.type("first\rsecond\r/me waves\r");
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "    …   alice │ first",
+    "    …   alice │ second",
+    "    … * alice │ waves",
+  ]);
+  tell(room.message(bob, "between"), room.echo());
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05     bob │ between",
+    "        alice │ first",
+    "    …   alice │ second",
+    "    … * alice │ waves",
+  ]);
+  tell(room.echo(), room.echo());
+  assertEquals(await tty.rows(), [
+    "09:05     bob │ between",
+    "        alice │ first",
+    "              │ second",
+    "      * alice │ waves",
+    STATUS,
+    ">",
+  ]);
+});
+
+Deno.test("Screen: many pending messages, and long ones, take few rows", async () => {
+  const { tty } = setUp(40, 10);
+  for (let i = 1; i <= 9; i++) {
+    await tty.type(`\x1b[200~message ${i}\rmore ${"x".repeat(40)}\x1b[201~\r`);
+  }
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "    … alice: message 1␊more xxxxxxxxxx…",
+    "    … alice: message 2␊more xxxxxxxxxx…",
+    "      7 more are waiting",
+  ]);
+});
+
+Deno.test("Screen: direct messages are marked in both directions, with what became of them", async () => {
+  const { tty, room, tell } = setUp();
+  await tty.type("/msg bob psst\r");
+  assertEquals((await tty.rows())[0], "    … you → bob │ psst");
+  tell(
+    room.echo(),
+    { type: "direct", from: bob, text: "what?", action: false, ...unproved },
+    { type: "direct", from: bob, text: "listens", action: true, ...unproved },
+    { type: "undelivered", ref: 2, to: bob, text: "never mind", reason: "gone" },
+    { type: "undelivered", ref: 3, to: bob, text: "again", reason: "busy" },
+  );
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05 you → bob │ psst",
+    "      bob → you │ what?",
+    "      * bob → you │ listens",
+    "        you → bob │ never mind",
+    "      not delivered: bob has left",
+    "        you → bob │ again",
+    "      not delivered: too much is waiting for bob already, try again later",
+  ]);
+});
+
+Deno.test("Screen: who is here, comes, goes and is called what", async () => {
+  const { tty, room, tell } = setUp();
+  const crowd = Array.from({ length: 25 }, (_, i) => ({
+    ...bob,
+    id: i + 9,
+    name: `m${i}`,
+  }));
+  tell(
+    { type: "welcome", self: alice, room: room.info },
+    { type: "members", members: [alice] },
+    { type: "members", members: [alice, bob] },
+    { type: "members", members: [alice, { ...bob, away: true }] },
+    { type: "members", members: [alice, ...crowd] },
+    { type: "joined", who: bob, at: 0, sent: undefined },
+    { type: "renamed", who: { ...bob, name: "rob" }, before: "bob", at: 1 },
+    // Known from the list already.
+    { type: "renamed", who: { ...bob, name: "rob" }, before: "rob", at: 1 },
+    { type: "renamed", who: { ...alice, name: "ally" }, before: "alice", at: 2 },
+    { type: "left", who: bob, reason: "left", at: 3 },
+    { type: "left", who: crowd[0]!, reason: "slow", at: 4 },
+    { type: "unreadable", from: bob, message: "it is no text", count: 1 },
+    { type: "unreadable", from: bob, message: "it is no text", count: 2 },
+  );
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05 you are alice in 127.0.0.1:2428; /help lists the commands",
+    "      nobody else is here yet",
+    "      here: bob",
+    "      here: bob (away)",
+    "      here: m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14,",
+    "      m15, m16, m17, m18, m19 and 5 more",
+    "      bob joined",
+    "      bob is now rob",
+    "      you are now ally",
+    "      bob left; m0 was dropped: too slow to follow the room",
+    // Once.
+    "      something that came as from bob is not shown: it is no text",
+  ]);
+});
+
+Deno.test("Screen: what is remarkable about a message stands in front of it, with the time", async () => {
+  const { tty, room, tell } = setUp(200);
+  const now = new FakeClock().now();
+  const off = (ms: number) => new Date(now.getTime() - ms);
+  const message = { ...room.message(bob, "hi") as RoomEvent & { type: "message" } };
+  tell(
+    // In order, in time: nothing to remark.
+    { ...message, sent: now },
+    { ...message, sent: now, missing: 2 },
+    { type: "direct", from: bob, text: "psst", action: false, sent: off(121_000), missing: 1 },
+    { type: "joined", who: bob, at: 1, sent: off(120_000) },
+    { type: "joined", who: bob, at: 2, sent: off(-121_000) },
+    { type: "otherkey", who: { ...bob, name: "bob(!)" } },
+    { ...message, from: { ...bob, name: "bob(!)" } },
+  );
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05  bob │ hi",
+    "      2 messages of bob before this one have not come",
+    "       bob │ hi",
+    "      a message of bob before this one has not come",
+    `      by the clock of bob this was sent at ${off(121_000).toISOString()}`,
+    "      bob → you │ psst",
+    "      bob joined",
+    `      by the clock of bob it is ${off(-121_000).toISOString()}`,
+    "      bob joined",
+    "      bob(!) is not the bob that you know: the name comes with another key. Compare with " +
+    "/verify bob, and if it is right, /trust bob",
+    // On every line, from now on.
+    "         bob(!) │ hi",
+  ]);
+});
+
+/** In front of what says that a room is sealed, where pictures are wanted. */
+const LOCK = getColorEnabled() ? "🔒 " : "";
+
+Deno.test("Screen: the status line says what protects the room, at every width; commands show keys", async () => {
+  const expected: [number, string][] = [
+    [80, `127.0.0.1:2428 · ${LOCK}sealed: only members can read it · 2 members · connected`],
+    [72, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · connected`],
+    [60, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · connected`],
+    [40, `127.0.0.1:2428 · ${LOCK}sealed · 2 members`],
+    [30, `${LOCK}sealed · 2 members`],
+    [18, `${LOCK}sealed`],
+    [9, "sealed"],
+  ];
+  for (const [columns, status] of expected) {
+    const { tty, room, tell } = setUp(columns);
+    room.info = { ...room.info, cipher: "sealed" };
+    tell(room.message(bob, "hi"));
+    assertEquals((await tty.rows()).at(-2), status);
+  }
+  const { tty } = setUp();
+  await tty.type("/verify bob\r");
+  assertEquals((await tty.rows()).slice(0, 2), [
+    "abandon ability able about above absent absorb abstract",
+    "If bob reads the same words with /verify, nobody stands between you",
+  ]);
+});
+
+// ---- a connection that is lost ----
+
+/** What stands in the status line while the connection is as `link` says. */
+async function statusLine(
+  columns: number,
+  cipher: RoomInfo["cipher"],
+  link: (clock: FakeClock) => Link,
+): Promise<string> {
+  const { tty, room, tell, clock } = setUp(columns);
+  room.info = { ...room.info, cipher };
+  room.link = link(clock);
+  tell({ type: "disconnected", reason: "lost", message: "it was reset" });
+  const status = (await tty.rows()).at(-2)!;
+  assertLess(status.length, columns);
+  return status;
+}
+
+const waitingFor = (ms: number) => (clock: FakeClock): Link => (
+  { state: "waiting", attempt: 1, at: clock.in(ms) }
+);
+
+Deno.test("Screen: the status line says when the next try is, and what protects the room, at every width", async () => {
+  const long = "reconnecting in 5 s · /reconnect to hurry";
+  const cases: [number, RoomInfo["cipher"], number, string][] = [
+    [200, "xor", 5000, `${ROOM} · ${long}`],
+    [110, "xor", 5000, `127.0.0.1:2428 · xor: hides nothing · 2 members · ${long}`],
+    [90, "xor", 5000, `xor: hides nothing · 2 members · ${long}`],
+    [90, "sealed", 5000, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · ${long}`],
+    [80, "xor", 5000, `xor: hides nothing · 2 members · ${long}`],
+    [80, "xor", 90_000, "xor: hides nothing · reconnecting in 1 min 30 s · /reconnect to hurry"],
+    [72, "sealed", 5000, `${LOCK}sealed · 2 members · ${long}`],
+    [
+      80,
+      "sealed",
+      -1,
+      `127.0.0.1:2428 · ${LOCK}sealed · 2 members · reconnecting now · /reconnect to hurry`,
+    ],
+    [60, "xor", 12_000, "xor: hides nothing · reconnecting in 12 s · /reconnect"],
+    [42, "xor", 5000, "xor: hides nothing · reconnecting in 5 s"],
+    [40, "xor", 5000, "xor: hides nothing · lost · 5 s"],
+    [40, "xor", 90_000, "xor: hides nothing · lost · 1 min 30 s"],
+    [40, "xor", 0, "xor: hides nothing · reconnecting now"],
+    [40, "sealed", 90_000, `${LOCK}sealed · reconnecting in 1 min 30 s`],
+    // What the cipher hides is the last thing to be left out.
+    [20, "xor", 5000, "xor: hides nothing"],
+    [20, "sealed", 5000, "sealed · lost · 5 s"],
+    [20, "sealed", 0, `${LOCK}sealed · lost`],
+    [20, "sealed", 12_000, `${LOCK}sealed · lost`],
+  ];
+  for (const [columns, cipher, ms, status] of cases) {
+    assertEquals(await statusLine(columns, cipher, waitingFor(ms)), status);
+  }
+});
+
+Deno.test("Screen: the status line says that it connects, at every width", async () => {
+  const cases: [number, RoomInfo["cipher"], string][] = [
+    [100, "xor", `${ROOM} · reconnecting …`],
+    [80, "xor", "127.0.0.1:2428 · xor: hides nothing · 2 members · reconnecting …"],
+    [
+      100,
+      "sealed",
+      `127.0.0.1:2428 · ${LOCK}sealed: only members can read it · 2 members · reconnecting …`,
+    ],
+    [77, "sealed", `127.0.0.1:2428 · ${LOCK}sealed · 2 members · reconnecting …`],
+    [40, "xor", "xor: hides nothing · reconnecting …"],
+    [40, "sealed", `${LOCK}sealed · 2 members · reconnecting …`],
+    [20, "xor", "xor: hides nothing"],
+    [20, "sealed", `${LOCK}sealed · lost`],
+  ];
+  for (const [columns, cipher, status] of cases) {
+    const connecting = (): Link => ({ state: "connecting", attempt: 2 });
+    assertEquals(await statusLine(columns, cipher, connecting), status);
+  }
+});
+
+Deno.test("Screen: how long it takes to the next try is rounded up and readable", async () => {
+  const cases: [number, string][] = [
+    [1, "in 1 s"],
+    [999, "in 1 s"],
+    [1000, "in 1 s"],
+    [1001, "in 2 s"],
+    [59_000, "in 59 s"],
+    [59_001, "in 1 min"],
+    [61_000, "in 1 min 1 s"],
+    [3_599_000, "in 59 min 59 s"],
+    [3_599_001, "in 1 h"],
+    [3_601_000, "in 1 h 1 min"],
+    [7_500_000, "in 2 h 5 min"],
+    [0, "now"],
+    // The client is late: nobody learns by how much.
+    [-1, "now"],
+    [-3_600_000, "now"],
+  ];
+  for (const [ms, when] of cases) {
+    assertStringIncludes(await statusLine(200, "xor", waitingFor(ms)), ` reconnecting ${when} ·`);
+  }
+});
+
+Deno.test("Screen: the countdown goes on by itself, one write a second, until the try begins", async () => {
+  const { tty, room, clock, tell } = setUp();
+  const status = async () => (await tty.rows()).at(-2)!;
+  room.link = { state: "waiting", attempt: 1, at: clock.in(2500) };
+  tell({ type: "waiting", attempt: 1, until: room.link.at, message: "nobody answers" });
+  await tty.type("typed");
+  assertStringIncludes(await status(), "reconnecting in 3 s");
+  tty.writes = 0;
+  clock.pass(499);
+  assertEquals(tty.writes, 0);
+  clock.pass(1);
+  assertStringIncludes(await status(), "reconnecting in 2 s");
+  clock.pass(1000);
+  assertStringIncludes(await status(), "reconnecting in 1 s");
+  assertEquals(tty.writes, 2);
+  // The line being edited is as it was.
+  assertEquals((await tty.rows()).at(-1), "> typed");
+  assertEquals(await tty.cursor(), [1, 7]);
+  clock.pass(1000);
+  assertStringIncludes(await status(), "reconnecting now");
+  // Nothing changes, nothing is written.
+  clock.pass(10_000);
+  assertEquals(tty.writes, 3);
+  // No event tells of this.
+  room.link = { state: "connecting", attempt: 1 };
+  clock.pass(1000);
+  assertStringIncludes(await status(), "reconnecting …");
+  assertEquals(clock.waiting, 0);
+  room.link = { state: "connected" };
+  tell({ type: "connected", self: alice, resumed: true, missed: 0 });
+  assertEquals(await status(), STATUS);
+  assertEquals(clock.waiting, 0);
+});
+
+Deno.test("Screen: the countdown ends with the screen, and does not tick where it does not show", async () => {
+  const { tty, room, clock, tell, screen } = setUp();
+  assertEquals(clock.waiting, 0);
+  room.link = { state: "waiting", attempt: 1, at: clock.in(60_000) };
+  tell(room.message(bob, "hi"));
+  assertEquals(clock.waiting, 1);
+  // Any number of draws, one tick.
+  await tty.type("some");
+  tell(room.message(bob, "hi"));
+  await tty.type("a\x03");
+  assertEquals((await tty.rows()).at(-2), "Ctrl-C again to leave, Ctrl-Y to get the line back");
+  assertEquals(clock.waiting, 1);
+  tty.writes = 0;
+  clock.pass(5000);
+  assertEquals(tty.writes, 0);
+  await tty.type("b");
+  assertStringIncludes((await tty.rows()).at(-2)!, "reconnecting in 55 s");
+  screen.close();
+  assertEquals(clock.waiting, 0);
+  await assertRestored(tty);
+});
+
+Deno.test("Screen: what is typed while the connection is lost waits as pending, and is confirmed later", async () => {
+  const { tty, room, clock, tell } = setUp(100);
+  await tty.type("before\r");
+  room.link = { state: "waiting", attempt: 1, at: clock.in(5000) };
+  tell({ type: "disconnected", reason: "lost", message: "it was reset" });
+  await tty.type("meanwhile\r/msg bob psst\r");
+  const kept = "what you write is kept and sent when it is back";
+  assertEquals((await tty.rows()).slice(0, -2), [
+    `09:05 the connection is lost: it was reset; ${kept}`,
+    "    …     alice │ before",
+    "    …     alice │ meanwhile",
+    "    … you → bob │ psst",
+  ]);
+  room.link = { state: "connected" };
+  tell(
+    { type: "connected", self: alice, resumed: true, missed: 0 },
+    room.echo(),
+    room.message(bob, "back again?"),
+    room.echo(),
+    room.echo(),
+  );
+  assertEquals((await tty.rows()).slice(1), [
+    "      connected again: nothing was missed",
+    "          alice │ before",
+    "            bob │ back again?",
+    "          alice │ meanwhile",
+    "      you → bob │ psst",
+    `${ROOM} · connected`,
+    ">",
+  ]);
+});
+
+Deno.test("Screen: a loss, a gap, who is away and what the server warns of are told in a line each", async () => {
+  const { tty, tell } = setUp(200);
+  tell(
+    { type: "disconnected", reason: "lost", message: "nothing has come for 30 s" },
+    { type: "waiting", attempt: 1, until: new Date(0), message: "nobody answers" },
+    { type: "waiting", attempt: 2, until: new Date(0), message: "nobody answers" },
+    { type: "connected", self: alice, resumed: false, missed: 0 },
+    { type: "members", members: [alice, bob] },
+    { type: "disconnected", reason: "stopped", message: "it stops" },
+    { type: "connected", self: alice, resumed: false, missed: undefined },
+    { type: "members", members: [alice] },
+    { type: "disconnected", reason: "refused", message: "you are too slow\nfor it" },
+    { type: "connected", self: alice, resumed: false, missed: 12 },
+    { type: "members", members: [alice, { ...bob, away: true }] },
+    { type: "back", who: bob, at: 1 },
+    { type: "away", who: { ...bob, away: true }, at: 2 },
+    // Known to who sits here.
+    { type: "away", who: { ...alice, away: true }, at: 3 },
+    { type: "back", who: alice, at: 4 },
+    { type: "warning", code: "flood", message: "you send too fast" },
+  );
+  const kept = "what you write is kept and sent when it is back";
+  assertEquals((await tty.rows()).slice(0, -2), [
+    `09:05 the connection is lost: nothing has come for 30 s; ${kept}`,
+    "      connected again: nothing was missed",
+    "      here: bob",
+    `      the server has stopped; ${kept}`,
+    "      connected again; the server has started anew: messages from its last moment may be missing",
+    "      nobody else is here yet",
+    `      the server has ended the connection: you are too slow␊for it; ${kept}`,
+    "      connected again: 12 messages were missed here",
+    "      here: bob (away)",
+    "      bob is back",
+    "      bob is away: the connection was lost",
+    "      the server warns: you send too fast",
+  ]);
+});
+
+Deno.test("Screen: a gap and a warning are red, the rest of what the connection does is dim", async () => {
+  const before = getColorEnabled();
+  try {
+    setColorEnabled(true);
+    // Where the environment has NO_COLOR, nothing can turn them on.
+    const enabled = getColorEnabled();
+    const { tty, tell } = setUp(200);
+    tell(
+      { type: "disconnected", reason: "lost", message: "it was reset" },
+      { type: "away", who: bob, at: 1 },
+      { type: "connected", self: alice, resumed: true, missed: 0 },
+      { type: "connected", self: alice, resumed: false, missed: 1 },
+      { type: "connected", self: alice, resumed: false, missed: undefined },
+      { type: "warning", code: "flood", message: "you send too fast" },
+    );
+    await tty.drawn();
+    const { error, dim } = palette("auto");
+    const looks = [0, 1, 2, 3, 4, 5].map((row) => {
+      const cell = tty.term.buffer.active.getLine(row)!.getCell("09:05 ".length)!;
+      const color = cell.isFgPalette() ? `38;5;${cell.getFgColor()}` : "";
+      return { [error]: "red", [dim]: "dim" }[color] ?? "plain";
+    });
+    const expected = ["dim", "dim", "dim", "red", "red", "red"];
+    assertEquals(looks, enabled ? expected : expected.map(() => "plain"));
+  } finally {
+    setColorEnabled(before);
+  }
+});
+
+Deno.test("Screen: /reconnect tries at once; /who says who is away, and the count has them all", async () => {
+  const { tty, room, clock, tell } = setUp();
+  room.members = [alice, { ...bob, away: true }];
+  await tty.type("/reconnect\r/who\r");
+  assertEquals(await tty.rows(), [
+    "the connection is fine",
+    "2 here: alice (you), bob (away)",
+    STATUS,
+    ">",
+  ]);
+  room.link = { state: "waiting", attempt: 1, at: clock.in(60_000) };
+  tell({ type: "waiting", attempt: 1, until: room.link.at, message: "nobody answers" });
+  await tty.type("/reconnect\r");
+  assertEquals((await tty.rows()).slice(2), [
+    "127.0.0.1:2428 · xor: hides nothing · 2 members · reconnecting …",
+    ">",
+  ]);
+  assertEquals(clock.waiting, 0);
+});
+
+Deno.test("Screen: when it comes back no more, it says why, and what has not been sent", async () => {
+  const { tty, room, clock, tell, ending } = setUp();
+  room.link = { state: "waiting", attempt: 1, at: clock.in(5000) };
+  tell({ type: "disconnected", reason: "lost", message: "it was reset" });
+  await tty.type("said\runfinished");
+  tell({ type: "ended", ending: { reason: "lost", message: "nobody answers" } });
+  assertEquals(await ending, { reason: "lost", message: "nobody answers" });
+  assertEquals((await tty.rows()).slice(-3), [
+    "      the room is lost: nobody answers",
+    "not confirmed: said",
+    "not sent: unfinished",
+  ]);
+  await assertRestored(tty);
+  assertEquals(clock.waiting, 0);
+});
+
+Deno.test("Screen: a burst of messages is few writes, a read with many keys is one write", async () => {
+  const { tty, room, tell } = setUp();
+  tty.writes = 0;
+  tell(...Array.from({ length: 1000 }, (_, i) => room.message(bob, `message ${i}`)));
+  assertEquals(tty.writes, Math.ceil(tty.output.length / (18 * 1024)));
+  tty.writes = 0;
+  await tty.type("many keys\x1b[D\x1b[D");
+  assertEquals(tty.writes, 1);
+  const rows = await tty.rows();
+  assertEquals(rows.length, 1002);
+  assertEquals(rows[500], "           │ message 500");
+});
+
+Deno.test("Screen: commands print beneath the messages; Tab completes and shows the choice", async () => {
+  const { tty, room } = setUp();
+  await tty.type("/who\r");
+  assertEquals((await tty.rows())[0], "2 here: alice (you), bob");
+  await tty.type("b\t");
+  assertEquals((await tty.rows()).slice(1), [STATUS, "> bob:"]);
+  room.members = [alice, bob, { ...bob, id: 3, name: "bert" }];
+  await tty.type("\x15b\t");
+  const three = STATUS.replace("2 members", "3 members");
+  assertEquals((await tty.rows()).slice(1), [three, "bob:  bert:", "> b"]);
+  await tty.type("e\t");
+  assertEquals((await tty.rows()).slice(1), [three, "> bert:"]);
+});
+
+Deno.test("Screen: words to choose from stand in columns above the line, until the next key", async () => {
+  const names = Array.from({ length: 40 }, (_, i) => `name${i}`);
+  const cases: [columns: number, rows: number, count: number, expected: string[]][] = [
+    [80, 24, 3, ["name0:  name1:  name2:"]],
+    [
+      80,
+      24,
+      22,
+      [
+        "name0:  name3:  name6:  name9:   name12:  name15:  name18:  name21:",
+        "name1:  name4:  name7:  name10:  name13:  name16:  name19:",
+        "name2:  name5:  name8:  name11:  name14:  name17:  name20:",
+      ],
+    ],
+    [20, 24, 10, [
+      "name0:  name5:",
+      "name1:  name6:",
+      "name2:  name7:",
+      "name3:  name8:",
+      "name4:  name9:",
+    ]],
+    [20, 24, 11, [
+      "name0:  name5:",
+      "name1:  name6:",
+      "name2:  name7:",
+      "name3:  name8:",
+      "name4:  name9:",
+      "and 1 more",
+    ]],
+    // On a low screen there are fewer: the line stays.
+    [20, 6, 11, ["name0:  name2:", "name1:  name3:", "and 7 more"]],
+    [20, 3, 11, []],
+  ];
+  for (const [columns, height, count, expected] of cases) {
+    const { tty, room } = setUp(columns, height);
+    const others = names.slice(0, count).map((name, i) => ({ ...bob, id: i + 2, name }));
+    room.members = [alice, ...others];
+    await tty.type("n\t");
+    const rows = await tty.rows();
+    assertEquals(rows.slice(1), [...expected, "> name"]);
+    assertEquals(await tty.cursor(), [rows.length - 1, 6]);
+    // Asked again, it says the same again; and what the terminal tells is no key.
+    await tty.type("\t\x1b[O\x1b]11;rgb:0/0/0\x07");
+    assertEquals((await tty.rows()).slice(1), [...expected, "> name"]);
+    await tty.type("x");
+    assertEquals((await tty.rows()).slice(1), ["> namex"]);
+  }
+});
+
+Deno.test("Screen: words to choose from leave no debris where the size changes", async () => {
+  for (const [from, to] of [[80, 30], [80, 20], [20, 80]] as const) {
+    const { tty, room, clock, tell } = setUp(from);
+    room.members = [
+      alice,
+      bob,
+      ...Array.from({ length: 30 }, (_, i) => ({ ...bob, id: i + 9, name: `n${i}` })),
+    ];
+    tell(room.message(bob, "hi"));
+    await tty.type("n\t");
+    await tty.resize(to, 24);
+    clock.pass();
+    await tty.type("x");
+    const rows = await tty.rows();
+    const said = saidAt(from, to).filter((row) => /hi$|:$/.test(row));
+    assertEquals(rows.slice(0, said.length), said, rows.join("\n"));
+    assertStringIncludes(rows[said.length]!, "xor: hides nothing");
+    assertEquals(rows.slice(said.length + 1), ["> nx"]);
+  }
+});
+
+Deno.test("Screen: a paste of many lines is told, until the next key, and sent as one message", async () => {
+  const { tty, room } = setUp();
+  await tty.type("see: \x1b[200~one 👨‍👩‍👧\rtwo\r\rthree\r\x1b[201~");
+  assertEquals(
+    (await tty.rows())[0],
+    "pasted 4 lines, 16 characters: Enter sends it as one message",
+  );
+  assertEquals(room.pending, []);
+  await tty.type("\x1b[A");
+  assertEquals((await tty.rows())[0], STATUS);
+  await tty.type("\r");
+  assertEquals(room.pending.map(({ text }) => text), ["see: one 👨‍👩‍👧\ntwo\n\nthree"]);
+  // One line is seen whole.
+  await tty.type("\x1b[200~one\r\x1b[201~");
+  assertEquals((await tty.rows()).at(-2), STATUS);
+});
+
+Deno.test("Screen: unread is what others have said since the window went out of sight", async () => {
+  const { tty, room, tell } = setUp(200);
+  const status = async () => (await tty.rows()).at(-2)!;
+  const direct: RoomEvent = { type: "direct", from: bob, text: "psst", action: false, ...unproved };
+  tell(room.message(bob, "one"));
+  assertEquals(await status(), `${ROOM} · connected`);
+  await tty.type("\x1b[O");
+  tell(
+    room.message(bob, "two"),
+    room.message(alice, "own"),
+    direct,
+    { type: "joined", who: bob, at: 1, sent: undefined },
+  );
+  assertEquals(await status(), `${ROOM} · connected · 2 unread`);
+  await tty.type("\x1b[I");
+  assertEquals(await status(), `${ROOM} · connected`);
+  tell(room.message(bob, "three"));
+  assertEquals(await status(), `${ROOM} · connected`);
+  // Some terminals do not tell that their window is in front again: who types sees it.
+  await tty.type("\x1b[O");
+  tell(direct);
+  assertEquals(await status(), `${ROOM} · connected · 1 unread`);
+  await tty.type("x");
+  assertEquals(await status(), `${ROOM} · connected`);
+});
+
+Deno.test("Screen: unread has its place at every width where there is one", async () => {
+  const cases: [number, RoomInfo["cipher"], string][] = [
+    [94, "xor", `${ROOM} · connected · 1 unread`],
+    [82, "xor", `${STATUS} · 1 unread`],
+    [80, "sealed", `127.0.0.1:2428 · ${LOCK}sealed · 2 members · connected · 1 unread`],
+    [32, "xor", "xor: hides nothing · 1 unread"],
+    [25, "sealed", `${LOCK}sealed · 1 unread`],
+    [20, "xor", "xor: hides nothing"],
+    [16, "sealed", `${LOCK}sealed`],
+  ];
+  for (const [columns, cipher, status] of cases) {
+    const { tty, room, tell } = setUp(columns);
+    room.info = { ...room.info, cipher };
+    await tty.type("\x1b[O");
+    tell(room.message(bob, "hi"));
+    assertEquals((await tty.rows()).at(-2), status);
+  }
+});
+
+Deno.test("Screen: what a search in the history looks for stands above the line, at every width", async () => {
+  const cases: [number, string, string][] = [
+    [
+      80,
+      "search: fir · Ctrl-R for an older one, Enter sends, Esc gives back",
+      "search: firx · in no older line",
+    ],
+    [40, "search: fir · Ctrl-R for an older one", "search: firx · in no older line"],
+    [20, "search: fir", "not found: firx"],
+  ];
+  for (const [columns, searching, missing] of cases) {
+    const { tty, room } = setUp(columns);
+    await tty.type("first\rsecond\r");
+    room.pending = [];
+    await tty.type("\x12fir");
+    assertEquals(await tty.rows(), [searching, "> first"]);
+    assertEquals(await tty.cursor(), [1, 2]);
+    await tty.type("x");
+    assertEquals(await tty.rows(), [missing, "> first"]);
+    await tty.type("\x7f\r");
+    await tty.drawn();
+    assertEquals(room.pending.map(({ text }) => text), ["first"]);
+  }
+});
+
+Deno.test("Screen: how much may still be typed is told where it is little", async () => {
+  const { tty, room } = setUp(110);
+  room.info = { ...room.info, maxText: 50 };
+  const status = async () => (await tty.rows()).at(-2)!;
+  await tty.type("é".repeat(22) + "x");
+  assertEquals(await status(), `${ROOM} · connected`);
+  await tty.type("x");
+  assertEquals(await status(), `${ROOM} · connected · 4 bytes left`);
+  await tty.type("€€");
+  assertEquals(await status(), `${ROOM} · connected · 2 bytes too long`);
+});
+
+Deno.test("Screen: at 20 columns the cursor is right in text of all kinds, from end to start", async () => {
+  // Those of which the emulator knows the width: it takes an emoji for narrow.
+  const texts = [
+    "שלום עולם, מה שלומך היום?",
+    "مرحبا بالعالم كيف الحال اليوم",
+    "e\u0301a\u0308o\u0302n\u0303".repeat(8),
+    "日本語とlatin文字が混ざった行です。長い行",
+    "word ".repeat(12),
+  ];
+  for (const text of texts) {
+    const { tty } = setUp(20);
+    await tty.type(text);
+    const graphemes = [...new Intl.Segmenter().segment(text)].map((s) => s.segment);
+    for (let at = graphemes.length; at >= 0; at--) {
+      const [row, column] = await tty.cursor();
+      const line = tty.term.buffer.active.getLine(row)!;
+      const cell = line.getCell(column)!;
+      const expected = graphemes[at] ?? "";
+      if (expected.trim() !== "") {
+        assertEquals(cell.getChars().normalize(), expected.normalize(), `${text} at ${at}`);
+      }
+      await tty.type("\x1b[D");
+    }
+    assertEquals((await tty.cursor())[1], 2);
+  }
+});
+
+Deno.test("Screen: what a terminal answers is never typed, however it is split", async () => {
+  const answers =
+    "\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\\x1b[?64;1;2;6;9;15;16;17;18;21;22;28c\x1b[I\x1bP>|XTerm(390)\x1b\\";
+  for (let at = 0; at <= answers.length; at++) {
+    const { tty } = setUp();
+    await tty.type(`a${answers.slice(0, at)}`);
+    await tty.type(`${answers.slice(at)}b`);
+    assertEquals(await tty.rows(), [STATUS, "> ab"]);
+  }
+});
+
+Deno.test("Screen: what can't be sent is explained, and the text is back in the line", async () => {
+  const { tty, room } = setUp();
+  const text = "x".repeat(101);
+  await tty.type(`${text}\r`);
+  const rows = await tty.rows();
+  assertEquals(rows.slice(0, 2), ["Cannot send this: it is too long", "Send it in parts"]);
+  assertEquals(rows.slice(3).join(""), `> ${text.slice(0, 78)}  ${text.slice(78)}`);
+  await tty.type("\x15/hlep\r");
+  assertStringIncludes((await tty.rows()).join("\n"), 'the nearest is "/help"');
+  assertEquals((await tty.rows()).at(-1), "> /hlep");
+  assertEquals(room.pending, []);
+});
+
+Deno.test("Screen: a text of many rows is shown around the cursor, and the area fits a low screen", async () => {
+  const { tty, tell, room } = setUp(40, 6);
+  const lines = Array.from({ length: 100 }, (_, i) => `line ${i}`);
+  await tty.type(`\x1b[200~${lines.join("\r")}\x1b[201~`);
+  assertEquals((await tty.rows()).slice(1), ["  line 96", "  line 97", "  line 98", "  line 99"]);
+  tell(room.message(bob, "hi"));
+  for (let i = 0; i < 50; i++) await tty.type("\x1b[A");
+  assertEquals(await tty.rows(), [
+    "09:05 bob: hi",
+    "xor: hides nothing · 689 bytes too long",
+    "  line 47",
+    "  line 48",
+    "  line 49",
+    "  line 50",
+  ]);
+  assertEquals(await tty.cursor(), [4, 9]);
+});
+
+Deno.test("Screen: a lone ESC is no beginning of the next key; a sequence split over reads is one", async () => {
+  const { tty, clock } = setUp();
+  await tty.type("ab\x1b");
+  clock.pass(50);
+  await tty.type("b");
+  assertEquals((await tty.rows()).at(-1), "> abb");
+  await tty.type("\x1b");
+  await tty.type("[Dx");
+  assertEquals((await tty.rows()).at(-1), "> abxb");
+});
+
+Deno.test("Screen: Ctrl-L scrolls all out of sight and loses nothing", async () => {
+  const { tty, room, tell } = setUp(80, 10);
+  tell(room.message(bob, "hi"));
+  await tty.type("typed\x0c");
+  const rows = await tty.rows();
+  assertEquals(rows[0], "09:05  bob │ hi");
+  assertEquals(rows.slice(-2), [STATUS, "> typed"]);
+  assertEquals(await tty.cursor(), [tty.term.buffer.active.baseY + 1, 7]);
+});
+
+/** What a member could try, for each way into the screen. */
+const HOSTILE = [
+  "\x1b[2J\x1b[H",
+  "\x1b]0;title\x07",
+  "\x1b]52;c;aGk=\x1b\\",
+  "\x1bP+q544e\x1b\\",
+  "\x1b[6n\x1b[c",
+  "\x1b[?1049h\x1b[31m",
+  "\x9b2J\x9d0;title\x9c\x85\x90x",
+  "\x07\x08\x08\r\x0b\x0c\x0e\x7f\0",
+  "\u202eevil\u2066\u200f\u061c",
+  "\u2028\u2029\ufeff\u{e0041}\ud800",
+].map((s) => `a${s}z`);
+
+Deno.test("Screen: whatever others send is shown, and obeyed nowhere", async () => {
+  for (const evil of HOSTILE) {
+    const { tty, room, tell, ending } = setUp(200);
+    let obeyed = "";
+    tty.term.onBell(() => obeyed += "bell ");
+    tty.term.onTitleChange(() => obeyed += "title ");
+    tty.term.onData(() => obeyed += "answer ");
+    const eve: Person = { id: 3, name: evil, self: false, away: true };
+    room.members = [alice, eve];
+    room.pending = [{ ref: 1, text: evil, action: false, to: eve }];
+    tell(
+      { type: "welcome", self: eve, room: { ...room.info, address: evil } },
+      { type: "members", members: room.members },
+      room.message(eve, evil),
+      room.message(eve, evil, true),
+      { type: "direct", from: eve, text: evil, action: false, sent: new Date(0), missing: 3 },
+      { type: "delivered", ref: 1, to: eve, text: evil },
+      { type: "undelivered", ref: 1, to: eve, text: evil, reason: "gone" },
+      { type: "joined", who: eve, at: 1, sent: new Date(0) },
+      { type: "otherkey", who: eve },
+      { type: "renamed", who: eve, before: evil, at: 1 },
+      { type: "left", who: eve, reason: "lost", at: 1 },
+      { type: "unreadable", from: eve, message: evil, count: 1 },
+      { type: "away", who: eve, at: 1 },
+      { type: "back", who: eve, at: 1 },
+      { type: "warning", code: "flood", message: evil },
+      { type: "disconnected", reason: "lost", message: evil },
+      { type: "disconnected", reason: "stopped", message: evil },
+      { type: "disconnected", reason: "refused", message: evil },
+      { type: "waiting", attempt: 1, until: new Date(0), message: evil },
+      { type: "connected", self: eve, resumed: false, missed: 1 },
+    );
+    await tty.type("/who\ra\t");
+    await tty.type(`\x1b[200~${evil.replaceAll("\x1b", "")}\x1b[201~`);
+    tell({ type: "ended", ending: { reason: "refused", code: "flood", message: evil } });
+    await ending;
+    await tty.drawn();
+    // Nothing is left of controls but the few sequences that the screen itself uses.
+    // deno-lint-ignore no-control-regex
+    const own = /\x1b\[(?:\d*[ACJ]|[\d;]*m|\?(?:25|7|2004|1004)[hl])|\r\n|\r/g;
+    const rest = tty.output.replace(own, "");
+    assert(
+      !/[\p{Cc}\p{Cs}\u2028-\u202e\u2066-\u2069\u200f\u061c\ufeff\u{e0041}]/u.test(rest),
+      rest,
+    );
+    assertEquals(obeyed, "", JSON.stringify(evil));
+    assertEquals(tty.term.buffer.active.type, "normal");
+    for (const row of (await tty.rows()).filter((r) => r !== "")) {
+      assertMatch(row, /^(\d\d:| |2 here|not )/);
+    }
+  }
+});
+
+Deno.test("Screen: nobody can write a line that looks like somebody else's", async () => {
+  for (const columns of [20, 80]) {
+    const { tty, room, tell } = setUp(columns);
+    tell(room.message(bob, "hi\n09:05 carol: I am evil\r\n09:05 carol: really"));
+    const rows = (await tty.rows()).slice(0, -2);
+    assertEquals(rows.filter((row) => /^\S/.test(row)).length, 1, rows.join("\n"));
+  }
+});
+
+/** The rows of "hi" and "there" of bob at `from` columns, and "again" at `to`. */
+function saidAt(from: number, to: number): string[] {
+  const again = to < 60 ? "bob: again" : "       bob │ again";
+  if (from >= 60) return ["09:05  bob │ hi", "           │ there", again];
+  // Where the name takes more than a third, it has a row of its own.
+  if (from < 33) return ["09:05 bob:", "  hi", "  there", again];
+  return ["09:05 bob: hi", "           there", again];
+}
+
+Deno.test("Screen: a resize in mid-line leaves no debris", async () => {
+  const line = "a line with some words and more of it";
+  for (const [from, to] of [[80, 30], [80, 20], [30, 80], [200, 20], [20, 200]] as const) {
+    const { tty, clock, room, tell } = setUp(from);
+    tell(room.message(bob, "hi"), room.message(bob, "there"));
+    await tty.type(`${line}\x1b[D\x1b[D`);
+    await tty.resize(to, 24);
+    clock.pass();
+    tell(room.message(bob, "again"));
+    const rows = await tty.rows();
+    const message = `${from} to ${to}:\n${rows.join("\n")}`;
+    const said = saidAt(from, to);
+    assertEquals(rows.slice(0, said.length), said, message);
+    assertStringIncludes(rows[said.length]!, "xor: hides nothing", message);
+    // The spaces at which rows end are not told from empty cells.
+    const input = rows.slice(said.length + 1).map((row) => row.slice(2)).join("");
+    assertEquals(input.replaceAll(" ", ""), line.replaceAll(" ", ""), message);
+  }
+});
+
+Deno.test("Screen: a resize with the cursor in any row of a long line loses no message and no text", async () => {
+  const line =
+    "a line with some words and more of it and still more of it, so that it has many rows";
+  const sizes = [[80, 30], [80, 20], [60, 50], [30, 80], [200, 20], [20, 200], [40, 38]] as const;
+  for (const [from, to] of sizes) {
+    for (const lefts of [0, 1, 10, 30, 50, 70, line.length]) {
+      const { tty, clock, room, tell } = setUp(from);
+      tell(room.message(bob, "hi"), room.message(bob, "there"));
+      await tty.type(line + "\x1b[D".repeat(lefts));
+      const beneath = (await tty.rows()).length - 1 - (await tty.cursor())[0];
+      await tty.resize(to, 24);
+      clock.pass();
+      tell(room.message(bob, "again"));
+      const rows = await tty.rows();
+      const message = `${from} to ${to}, ${lefts} to the left:\n${rows.join("\n")}`;
+      const said = saidAt(from, to);
+      for (const row of said) assertEquals(rows.filter((r) => r === row).length, 1, message);
+      // Where rows beneath the cursor had to be cut, pieces of the old ones may stay above.
+      if (beneath === 0 || to > from) assertEquals(rows.slice(0, said.length), said, message);
+      const status = rows.findLastIndex((row) => row.startsWith("127") || row.startsWith("xor"));
+      assertEquals(rows[status - 1], said.at(-1), message);
+      const input = rows.slice(status + 1).map((row) => row.slice(2)).join("");
+      assertEquals(input.replaceAll(" ", ""), line.replaceAll(" ", ""), message);
+    }
+  }
+});
+
+/** The terminal is as it was, and the cursor stands at the start of an empty row beneath the rest. */
+async function assertRestored(tty: FakeTty): Promise<void> {
+  const rows = await tty.rows();
+  assert(!tty.raw);
+  assertEquals(tty.listeners.size, 0);
+  assertEquals(await tty.cursor(), [rows.length, 0]);
+  assertEquals(tty.term.modes.bracketedPasteMode, false);
+  assertEquals(tty.term.modes.wraparoundMode, true);
+  assert(tty.output.endsWith("\x1b[?25h"), "the cursor is shown");
+  assert(!rows.some((row) => row.startsWith(">") || row.includes("xor")), rows.join("\n"));
+}
+
+Deno.test("Screen: takes the terminal, and gives it back after /quit, Ctrl-C, Ctrl-D and hang-up", async () => {
+  for (const input of ["/quit\r", "\x03", "\x04", "text\x03\x03", null]) {
+    const { tty, room, tell, ending, clock } = setUp();
+    assert(tty.raw);
+    await tty.drawn();
+    assert(tty.term.modes.bracketedPasteMode);
+    tell(room.message(bob, "hi"));
+    if (input === null) tty.typeLast(input);
+    else await tty.type(input);
+    await Promise.resolve();
+    assertEquals(room.left, 1);
+    tell({ type: "ended", ending: { reason: "left" } });
+    assertEquals(await ending, { reason: "left" });
+    await assertRestored(tty);
+    assertEquals(await tty.rows(), ["09:05  bob │ hi"]);
+    assertEquals(clock.waiting, 0);
+  }
+});
+
+Deno.test("Screen: Ctrl-C clears the line and says how to leave; Ctrl-Y brings it back", async () => {
+  const { tty, room } = setUp();
+  await tty.type("some text\x03");
+  assertEquals(await tty.rows(), ["Ctrl-C again to leave, Ctrl-Y to get the line back", ">"]);
+  await tty.type("\x19");
+  assertEquals(await tty.rows(), [STATUS, "> some text"]);
+  assertEquals(room.left, 0);
+});
+
+Deno.test("Screen: who does not want to wait for the goodbye presses Ctrl-C again", async () => {
+  const { tty, ending } = setUp();
+  await tty.type("\x03");
+  assertEquals((await tty.rows()).at(-2), "leaving; Ctrl-C to leave at once");
+  tty.typeLast("\x03");
+  assertEquals(await ending, { reason: "left" });
+  await assertRestored(tty);
+});
+
+Deno.test("Screen: when the room has ended it says why, and what has not been sent", async () => {
+  const cases: [Ending, string][] = [
+    [{ reason: "stopped" }, "09:05 the room is closed: its server has stopped"],
+    [{ reason: "lost", message: "reset" }, "09:05 the room is lost: reset"],
+    [
+      { reason: "refused", code: "flood", message: "too fast" },
+      "09:05 the server has ended it: too fast",
+    ],
+  ];
+  for (const [reason, message] of cases) {
+    const { tty, tell, ending } = setUp();
+    await tty.type("said\runfinished");
+    tell({ type: "ended", ending: reason });
+    assertEquals(await ending, reason);
+    assertEquals(await tty.rows(), [message, "not confirmed: said", "not sent: unfinished"]);
+    await assertRestored(tty);
+  }
+});
+
+Deno.test("Screen: close gives the terminal back, once; what comes later is printed plainly", async () => {
+  const { tty, room, tell, screen } = setUp();
+  tell(room.message(bob, "hi"));
+  screen.event(room.message(bob, "just before"));
+  screen.close();
+  await assertRestored(tty);
+  const { output } = tty;
+  screen.close();
+  assertEquals(tty.output, output);
+  tell({ type: "ended", ending: { reason: "stopped" } });
+  tty.typeLast("for the shell\r");
+  assertEquals(await tty.rows(), [
+    "09:05  bob │ hi",
+    "           │ just before",
+    "      the room is closed: its server has stopped",
+  ]);
+  assertEquals(room.pending, []);
+});
+
+Deno.test("Screen: close never throws, also where the terminal has gone", async () => {
+  const { tty, screen } = setUp();
+  tty.write = () => {
+    throw new Error("EIO");
+  };
+  screen.close();
+  assert(!tty.raw);
+  await tty.drawn();
+  new Screen({ tty: new FakeTty(), room: new FakeRoom() }).close();
+});
+
+Deno.test("Screen: a crash gives the terminal back, and is told to the caller", async () => {
+  const { tty, ending } = setUp();
+  await tty.type("text");
+  tty.typeLast(new TypeError("broken"));
+  await assertRejects(() => ending, TypeError, "broken");
+  assert(!tty.raw);
+  assertEquals(await tty.rows(), ["not sent: text"]);
+
+  const other = setUp();
+  other.room.say = () => {
+    throw new TypeError("a bug");
+  };
+  other.tty.typeLast("text\r");
+  await assertRejects(() => other.ending, TypeError, "a bug");
+  await assertRestored(other.tty);
+});
+
+Deno.test("Screen: names have colours, and none where colours are not wanted", async () => {
+  const before = getColorEnabled();
+  try {
+    // Where the environment has NO_COLOR, nothing can turn them on.
+    for (const enabled of Deno.noColor ? [false] : [true, false]) {
+      setColorEnabled(enabled);
+      const { tty, room, tell } = setUp();
+      tell(room.message(bob, "hi"), { type: "left", who: bob, reason: "left", at: 1 });
+      await tty.drawn();
+      const line = tty.term.buffer.active.getLine(0)!;
+      const at = (text: string) => line.getCell("09:05  bob │ hi".indexOf(text))!;
+      assertEquals(at("bob").getChars(), "b");
+      assertEquals(at("bob").isFgPalette(), enabled);
+      // Where there are no colours, names are bold.
+      assertEquals(at("bob").isBold() !== 0, !enabled);
+      const color = `38;5;${at("bob").getFgColor()}`;
+      if (enabled) assertEquals(color, nameStyle(palette("auto"), "bob"));
+      assertEquals(at("09:05").isFgPalette(), enabled);
+      assertEquals(at("│").isFgPalette(), enabled);
+      assert(at("hi").isFgDefault());
+    }
+  } finally {
+    setColorEnabled(before);
+  }
+});
+
+Deno.test("Screen: a file on its way has one live row, which goes on by itself, stalls, and ends as a line", async () => {
+  const { tty, room, tell, clock } = setUp();
+  const offered = going({ state: "offered", bytes: 0 });
+  tell({ type: "offer", from: bob, direct: false, files: [offered], ...unproved });
+  const offer =
+    "09:05 bob offers photo.jpg (3 MiB, SHA-256 010101010101…): /accept 1 or /decline 1";
+  const shown = async () => (await tty.rows()).slice(0, -2);
+  const above = await shown();
+  assertEquals(above.join(" ").replace(/\s+/g, " ").trim(), offer);
+  room.transfers = [going({ bytes: 0, rate: 0 })];
+  tell({ type: "transfer", transfer: room.transfers[0]! });
+  assertEquals((await shown()).at(-1), "↓ photo.jpg from bob ░░░░░░░░░░░░░░░░░░░░  0%");
+  room.transfers = [going()];
+  clock.pass(1000);
+  assertEquals(
+    (await shown()).at(-1),
+    "↓ photo.jpg from bob ██████░░░░░░░░░░░░░░ 33% 64 kiB/s 0:32 left",
+  );
+  room.transfers = [going({ stalled: "bob is reconnecting" })];
+  clock.pass(1000);
+  assertEquals(
+    (await shown()).at(-1),
+    "↓ photo.jpg from bob  33% stalled: bob is reconnecting",
+  );
+  const done = going({ state: "done", path: "/d/photo.jpg" });
+  room.transfers = [done];
+  tell({ type: "transfer", transfer: done });
+  assertStringIncludes(
+    (await shown()).at(-1)!,
+    "photo.jpg from bob is here, whole (3 MiB): /d/photo.jpg",
+  );
+});
+
+Deno.test("Screen: a folder that has come is a line or two, also while others talk", async () => {
+  const { tty, room, tell, clock } = setUp();
+  const come = (name: string) =>
+    tell({ type: "transfer", transfer: going({ state: "done", name, path: `/d/${name}` }) });
+  const shown = async () => (await tty.rows()).slice(0, -2).map((row) => row.trim());
+  for (let n = 0; n < 50; n++) {
+    come(`f${n}`);
+    if (n === 20) tell(room.message(bob, "hello"));
+    clock.pass(20);
+  }
+  assertEquals(await shown(), [
+    "09:05 f0 from bob is here, whole (3 MiB): /d/f0",
+    "bob │ hello",
+    "49 more files (147 MiB) from bob are here, whole; the last: /d/f49",
+  ]);
+  clock.pass(3000);
+  come("g");
+  assertEquals((await shown()).slice(2), [
+    "49 more files (147 MiB) from bob are here, whole; the last: /d/f49",
+    "g from bob is here, whole (3 MiB): /d/g",
+  ]);
+});
+
+Deno.test("Screen: of many files on their way some have rows, and the number of the others is told; the line stays", async () => {
+  for (const height of [3, 5, 8, 24]) {
+    const { tty, room, tell } = setUp(80, height);
+    room.transfers = Array.from({ length: 20 }, (_, i) => going({ number: i + 1, name: `f${i}` }));
+    tell({ type: "transfer", transfer: room.transfers[0]! });
+    await tty.type("typed");
+    const rows = await tty.rows();
+    assertEquals(rows.at(-1), "> typed");
+    assert(rows.length <= height);
+    if (height >= 8) assertStringIncludes(rows.join("\n"), "more files are on their way");
+  }
+});
+
+/** Shows what it is told to, and keeps what it was asked for. */
+class FakePictures implements Viewer {
+  readonly asked: Stage[] = [];
+  rows: string[] | ChatError = ["picture", "cat.png"];
+
+  async view(_path: string, _name: string, stage: Stage): Promise<Preview> {
+    this.asked.push(stage);
+    await Promise.resolve();
+    if (this.rows instanceof ChatError) throw this.rows;
+    return { rows: this.rows, height: this.rows.length };
+  }
+}
+
+Deno.test("Screen: a terminal is asked once which pictures it can draw, and waited for", async () => {
+  const pictures = new FakePictures();
+  const environment = { TERM: "xterm-256color" };
+  const { tty, screen, clock } = setUp(80, 24, { pictures, environment });
+  assert(!tty.output.includes(graphicsQuery(environment)));
+  const first = screen.view("/a", "a");
+  assert(tty.output.endsWith(graphicsQuery(environment)));
+  await tty.type("\x1b_Gi=2428;OK\x1b\\\x1b[6;18;9t");
+  await tty.type("\x1b[?62;22c");
+  await first;
+  const told = { kitty: true, cell: { width: 9, height: 18 }, attributes: [62, 22] };
+  const stage = { columns: 80, rows: 24, environment, told, hasColors: getColorEnabled() };
+  assertEquals(pictures.asked, [stage]);
+  const written = tty.output.length;
+  await screen.view("/b", "b");
+  clock.pass(20);
+  assert(!tty.output.slice(written).includes("\x1b[c"));
+  assertEquals((await tty.rows()).filter((row) => row === "picture").length, 2);
+});
+
+Deno.test("Screen: a terminal that does not answer is not waited for long, one that can't is not asked", async () => {
+  for (const TERM of ["xterm-256color", "linux"]) {
+    const pictures = new FakePictures();
+    const { tty, screen, clock } = setUp(80, 24, { pictures, environment: { TERM } });
+    const shown = screen.view("/a", "a");
+    if (TERM !== "linux") clock.pass(500);
+    await shown;
+    assertEquals(pictures.asked.map(({ told }) => told), [{}]);
+    assert(TERM !== "linux" || !tty.output.includes("\x1b[c"));
+    await tty.drawn();
+  }
+});
+
+Deno.test("Screen: a picture stands among what was said, and the live area beneath it", async () => {
+  const pictures = new FakePictures();
+  const { tty, screen, room, clock, tell } = setUp(60, 12, { pictures });
+  for (let line = 0; line < 20; line++) {
+    tell(room.message(bob, `line ${line}`));
+    if (line % 4 !== 3) continue;
+    await tty.type("typed");
+    pictures.rows = line % 8 === 3
+      ? ["one", "two", `cat ${line}`]
+      // What moves the cursor as a terminal would that draws it.
+      : [placed("drawn\r\n\r\nx", 3, `cat ${line}`)];
+    await screen.view("/a", "a");
+    clock.pass(20);
+  }
+  const rows = await tty.rows();
+  for (let line = 0; line < 20; line++) {
+    assertEquals(rows.filter((row) => row.endsWith(`line ${line}`)).length, 1, rows.join("\n"));
+    if (line % 4 !== 3) continue;
+    const at = rows.findIndex((row) => row.endsWith(`line ${line}`));
+    assertEquals(rows[at + 1], line % 8 === 3 ? "one" : "drawn");
+    assertEquals(rows[at + (line % 8 === 3 ? 3 : 4)], `cat ${line}`);
+  }
+  // After a picture it is said again who and when.
+  assertEquals(rows.filter((row) => /^09:05 +bob /.test(row)).length, 5);
+  assertEquals(rows.at(-1), "> " + "typed".repeat(5));
+  pictures.rows = new ChatError("Cannot show a: it is damaged", { hint: "Ask for it again" });
+  await screen.view("/a", "a");
+  clock.pass(20);
+  assertEquals((await tty.rows()).slice(-4, -2), [
+    "Cannot show a: it is damaged",
+    "Ask for it again",
+  ]);
+  const late = screen.view("/a", "a");
+  screen.close();
+  await late;
+  assertEquals((await tty.rows()).filter((row) => row.includes("damaged")).length, 1);
+});

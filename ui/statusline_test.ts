@@ -1,0 +1,91 @@
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { choiceRows, pasteNote, searchLine, type Status, statusLine } from "./statusline.ts";
+import { width } from "../text/printable.ts";
+
+const now = new Date(2026, 0, 2, 14, 2);
+const XOR: Status = {
+  info: { address: "127.0.0.1:2428", cipher: "xor", maxText: 1000 },
+  members: 2,
+  link: { state: "connected" },
+  now,
+  bytesLeft: undefined,
+  unread: 0,
+  pictures: true,
+};
+const SEALED: Status = { ...XOR, info: { ...XOR.info, cipher: "sealed" } };
+const waiting = { state: "waiting", attempt: 1, at: new Date(now.getTime() + 3500) } as const;
+
+Deno.test("statusLine: address, cipher, members, connection and what is unread, at 20, 80 and 200 columns", () => {
+  const cases: [Status, number, string][] = [
+    [
+      { ...XOR, unread: 3 },
+      200,
+      "127.0.0.1:2428 · xor: hides nothing from anybody who looks · 2 members · connected · 3 unread",
+    ],
+    [
+      { ...XOR, unread: 3 },
+      80,
+      "127.0.0.1:2428 · xor: hides nothing · 2 members · connected · 3 unread",
+    ],
+    [{ ...XOR, unread: 3 }, 20, "xor: hides nothing"],
+    [
+      { ...XOR, info: { ...XOR.info, classic: true } },
+      80,
+      "127.0.0.1:2428 · xor: hides nothing · original · connected",
+    ],
+    [
+      { ...SEALED, members: 1 },
+      80,
+      "127.0.0.1:2428 · 🔒 sealed: only members can read it · 1 member · connected",
+    ],
+    [{ ...SEALED, unread: 3 }, 20, "sealed · 3 unread"],
+    [
+      { ...SEALED, link: waiting },
+      80,
+      "🔒 sealed · 2 members · reconnecting in 4 s · /reconnect to hurry",
+    ],
+    [{ ...SEALED, link: waiting, pictures: false }, 20, "sealed · lost · 4 s"],
+    [{ ...XOR, bytesLeft: 100 }, 80, "127.0.0.1:2428 · xor: hides nothing · 2 members · connected"],
+    [
+      { ...XOR, bytesLeft: 99 },
+      80,
+      "127.0.0.1:2428 · xor: hides nothing · 2 members · connected · 99 bytes left",
+    ],
+    [{ ...XOR, bytesLeft: -1, unread: 3 }, 40, "xor: hides nothing · 1 byte too long"],
+  ];
+  for (const [status, columns, line] of cases) assertEquals(statusLine(status, columns), line);
+});
+
+Deno.test("statusLine: is shorter than any screen, and says what the cipher hides as long as that fits", () => {
+  for (let columns = 2; columns <= 120; columns++) {
+    for (const status of [XOR, SEALED]) {
+      for (const link of [status.link, waiting, { state: "connecting", attempt: 2 } as const]) {
+        for (const unread of [0, 12]) {
+          const line = statusLine({ ...status, link, unread }, columns);
+          assertLess(width(line), columns);
+          if (columns >= 20) assert(/xor: hides nothing|sealed/.test(line), line);
+        }
+      }
+    }
+  }
+});
+
+Deno.test("statusLine: what the address has of controls is shown", () => {
+  const info = { ...XOR.info, address: "a\x1b[2J:1" };
+  assert(statusLine({ ...XOR, info }, 80).startsWith("a␛[2J:1 · "));
+});
+
+Deno.test("searchLine, pasteNote: the longest form that fits; nothing of a paste of one line", () => {
+  const search = { pattern: "fir", found: true };
+  assertEquals(searchLine(search, 40), "search: fir · Ctrl-R for an older one");
+  assertEquals(searchLine({ ...search, found: false }, 20), "not found: fir");
+  assertEquals(pasteNote("one\n", 80), undefined);
+  assertEquals(pasteNote("one\ntwo\n", 20), "pasted 2 lines");
+});
+
+Deno.test("choiceRows: columns as wide as the words need; the number of those that have no place", () => {
+  assertEquals(choiceRows([], 80, 5), []);
+  assertEquals(choiceRows(["a", "b"], 80, 0), []);
+  assertEquals(choiceRows(["alice", "bob", "al"], 12, 5), ["alice  al", "bob"]);
+  assertEquals(choiceRows(["alice", "bob", "al"], 6, 2), ["alice", "bob", "and 1…"]);
+});

@@ -1,0 +1,137 @@
+// How what is said looks: a palette for each theme, and the colour of each name. Pure; knows no terminal.
+// Colours are those of xterm's 256 from 16 on: the first 16 are whatever the user has made of them.
+
+import { bareName, type Theme } from "./preferences.ts";
+
+/**
+ * The parameters of SGR (ECMA-48, 8.3.117) for each role, without `CSI` and `m`; empty: as the text around
+ * it. Each colour has a contrast (WCAG 2.2) of at least 3 to 1 with black, #1e1e1e, white and #f5f5f5 in
+ * `auto`, of at least 4.5 to 1 with the two of its ground in `dark` and `light`.
+ */
+export interface Palette {
+  /** Colours of names; none in `mono`. No pure red: that is for errors. */
+  readonly names: readonly number[];
+  /** What is not said by members: notices, times, bars. */
+  readonly dim: string;
+  readonly error: string;
+  /** One's own name in what others say. */
+  readonly mention: string;
+  readonly code: string;
+  readonly link: string;
+  /** Added to the colour of one's own name. */
+  readonly own: string;
+  /** The mark of what is said to one alone. */
+  readonly direct: string;
+  readonly bold: string;
+  readonly italic: string;
+}
+
+const color = (n: number) => `38;5;${n}`;
+
+const PALETTES: Readonly<Record<Theme, Palette>> = {
+  auto: {
+    names: [166, 130, 136, 100, 64, 28, 29, 30, 31, 33, 68, 63, 99, 134, 164, 162],
+    dim: color(244),
+    error: color(160),
+    mention: `1;7;${color(130)}`,
+    code: color(66),
+    link: `4;${color(32)}`,
+    own: "1",
+    direct: `1;${color(133)}`,
+    bold: "1",
+    italic: "3",
+  },
+  dark: {
+    names: [208, 214, 178, 142, 106, 76, 78, 79, 44, 39, 75, 111, 141, 177, 207, 205],
+    dim: color(247),
+    error: color(203),
+    mention: `1;7;${color(214)}`,
+    code: color(152),
+    link: `4;${color(75)}`,
+    own: "1",
+    direct: `1;${color(213)}`,
+    bold: "1",
+    italic: "3",
+  },
+  light: {
+    names: [94, 58, 22, 23, 24, 25, 27, 57, 62, 55, 93, 128, 127, 90, 125, 162],
+    dim: color(241),
+    error: color(160),
+    mention: `1;7;${color(94)}`,
+    code: color(60),
+    link: `4;${color(26)}`,
+    own: "1",
+    direct: `1;${color(90)}`,
+    bold: "1",
+    italic: "3",
+  },
+  // Bold, underlined and reversed alone: what every terminal has, and where NO_COLOR is set.
+  mono: {
+    names: [],
+    dim: "",
+    error: "1",
+    mention: "1;7",
+    code: "",
+    link: "4",
+    own: "1",
+    direct: "1",
+    bold: "1",
+    italic: "4",
+  },
+};
+
+export function palette(theme: Theme): Palette {
+  return PALETTES[theme];
+}
+
+/** `text`, which has no controls in it, in the looks that `styles` are; nothing of them goes on behind it. */
+export function paint(text: string, ...styles: readonly string[]): string {
+  const sgr = styles.filter((style) => style !== "").join(";");
+  return sgr === "" || text === "" ? text : `\x1b[${sgr}m${text}\x1b[0m`;
+}
+
+/** The look of a name: always the same for the same name, in every room, also among namesakes. */
+export function nameStyle({ names }: Palette, name: string): string {
+  return names.length === 0 ? "1" : color(names[hash(name) % names.length]!);
+}
+
+/** FNV-1a: spreads names that differ in one letter. */
+function hash(name: string): number {
+  let sum = 0x811c9dc5;
+  for (const c of bareName(name)) {
+    sum = Math.imul(sum ^ c.codePointAt(0)!, 0x01000193);
+  }
+  return sum >>> 0;
+}
+
+// ---- the ground ------------------------------------------------------------------------------------
+
+/** Asks the terminal for the colour of its ground (xterm, OSC 11); those that do not know it say nothing. */
+export const GROUND_QUERY = "\x1b]11;?\x1b\\";
+
+/** A colour; each part from 0 to 255. */
+export interface Color {
+  readonly red: number;
+  readonly green: number;
+  readonly blue: number;
+}
+
+/** Which theme suits a ground of this colour: the one whose text stands out more. */
+export function themeFor(ground: Color): "dark" | "light" {
+  const light = luminance(ground);
+  return contrast(light, 1) >= contrast(light, 0) ? "dark" : "light";
+}
+
+/** Relative luminance, from 0 to 1 (WCAG 2.2). */
+export function luminance({ red, green, blue }: Color): number {
+  const [r = 0, g = 0, b = 0] = [red, green, blue].map((part) => {
+    const c = part / 255;
+    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+/** From 1 to 21, of two relative luminances (WCAG 2.2). */
+export function contrast(one: number, other: number): number {
+  return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+}

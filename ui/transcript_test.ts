@@ -1,0 +1,485 @@
+// deno-lint-ignore-file no-control-regex -- rows are looked at with their sequences.
+import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
+import { stripAnsiCode } from "@std/fmt/colors";
+import { ADA, BOB, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
+import type { Person, RoomEvent } from "../room.ts";
+import { width } from "../text/printable.ts";
+import { palette } from "./theme.ts";
+import { isShown, type Page, Transcript } from "./transcript.ts";
+
+const CAROL: Person = { id: 3, name: "carol", self: false, away: false };
+const START = new Date(2026, 10, 24, 14, 2, 30).getTime();
+
+const page = (columns: number, options: Partial<Page> = {}): Page => ({
+  columns,
+  palette: palette("mono"),
+  time: "short",
+  self: "ada",
+  links: false,
+  ...options,
+});
+
+const says = (from: Person, text: string, action = false): RoomEvent => (
+  { type: "message", from, text, action, at: 1, ref: undefined, ...UNPROVED }
+);
+const direct = (from: Person, text: string, action = false): RoomEvent => (
+  { type: "direct", from, text, action, ...UNPROVED }
+);
+
+/** The rows of several events; a number lets so many seconds pass. */
+function rows(
+  columns: number,
+  happens: readonly (RoomEvent | string | number)[],
+  options: Partial<Page> = {},
+): string[] {
+  const transcript = new Transcript();
+  let now = START;
+  return happens.flatMap((one) => {
+    if (typeof one === "number") {
+      now += one * 1000;
+      return [];
+    }
+    const to = page(columns, options);
+    if (typeof one === "string") return transcript.notice(one, new Date(now), to);
+    return transcript.event(one, new Date(now), to);
+  }).map((row) => stripAnsiCode(row.replace(/\r\x1b\[\d+C/g, "")));
+}
+
+const LONG = "the quick brown fox jumps over the lazy dog";
+
+Deno.test("Transcript: aligned where there is room, compact below 60 columns, with what is said under itself", () => {
+  const happens = [
+    says(BOB, "hi"),
+    says(BOB, `${LONG}; ${LONG}\nbob: two`),
+    says(ADA, "well"),
+    "carol joined",
+    says(CAROL, "hello"),
+    says(CAROL, "waves", true),
+    direct(CAROL, "psst"),
+    direct(CAROL, "winks", true),
+    { type: "delivered", ref: 1, to: CAROL, text: "what?" } as const,
+  ];
+  assertEquals(rows(60, happens), [
+    "14:02  bob │ hi",
+    "           │ the quick brown fox jumps over the lazy dog;",
+    "           │ the quick brown fox jumps over the lazy dog",
+    "           │ bob: two",
+    "       ada │ well",
+    "      carol joined",
+    "      carol │ hello",
+    "      * carol │ waves",
+    "      carol → you │ psst",
+    "      * carol → you │ winks",
+    "        you → carol │ what?",
+  ]);
+  assertEquals(rows(59, happens), [
+    "14:02 bob: hi",
+    "           the quick brown fox jumps over the lazy dog; the",
+    "           quick brown fox jumps over the lazy dog",
+    "           bob: two",
+    "ada: well",
+    "carol joined",
+    "carol: hello",
+    "* carol waves",
+    "carol → you: psst",
+    "* carol → you winks",
+    "you → carol: what?",
+  ]);
+  assertEquals(rows(20, happens), [
+    "14:02 bob:",
+    "  hi",
+    "  the quick brown",
+    "  fox jumps over the",
+    "  lazy dog; the",
+    "  quick brown fox",
+    "  jumps over the",
+    "  lazy dog",
+    "  bob: two",
+    "ada: well",
+    "carol joined",
+    "carol:",
+    "  hello",
+    "* carol",
+    "  waves",
+    "carol → you:",
+    "  psst",
+    "* carol → you",
+    "  winks",
+    "you → carol:",
+    "  what?",
+  ]);
+  assertEquals(rows(200, happens)[1], `           │ ${LONG}; ${LONG}`);
+});
+
+Deno.test("Transcript: what goes on stands under its beginning, also where others have got wider names", () => {
+  const transcript = new Transcript();
+  const now = new Date(START);
+  const to = page(80, { time: "off" });
+  const row = (event: RoomEvent) => stripAnsiCode(transcript.event(event, now, to).join("\n"));
+  assertEquals(row(says(BOB, "one")), " bob │ one");
+  transcript.pending([{ ref: 1, text: "hi", action: false, to: CAROL }], ADA, to);
+  assertEquals(row(says(BOB, "two")), "     │ two");
+  assertEquals(row(says(CAROL, "three")), "      carol │ three");
+});
+
+Deno.test("Transcript: the name is told again after 5 minutes, and after anything of others", () => {
+  const happens = [
+    says(BOB, "one"),
+    says(BOB, "two"),
+    300,
+    says(BOB, "three"),
+    300.001,
+    says(BOB, "four"),
+    "a notice",
+    says(BOB, "five"),
+    direct(BOB, "six"),
+    says(BOB, "seven"),
+    // Somebody else with the same name, and the same under another name.
+    says({ ...BOB, id: 9 }, "eight"),
+    says({ ...BOB, id: 9, name: "rob" }, "nine"),
+  ];
+  assertEquals(rows(80, happens, { time: "off" }), [
+    " bob │ one",
+    "     │ two",
+    "     │ three",
+    " bob │ four",
+    "a notice",
+    " bob │ five",
+    "bob → you │ six",
+    "      bob │ seven",
+    "      bob │ eight",
+    "      rob │ nine",
+  ]);
+  assertEquals(rows(40, happens, { time: "off" }).slice(0, 6), [
+    "bob: one",
+    "     two",
+    "     three",
+    "bob: four",
+    "a notice",
+    "bob: five",
+  ]);
+});
+
+Deno.test("Transcript: times are told when they change", () => {
+  const happens = [
+    says(BOB, "one"),
+    29,
+    says(BOB, "two"),
+    1,
+    says(BOB, "three"),
+    "four",
+    60,
+    "five",
+  ];
+  assertEquals(rows(80, happens), [
+    "14:02  bob │ one",
+    "           │ two",
+    "14:03      │ three",
+    "      four",
+    "14:04 five",
+  ]);
+  assertEquals(rows(80, happens, { time: "long" }), [
+    "14:02:30  bob │ one",
+    "14:02:59      │ two",
+    "14:03:00      │ three",
+    "         four",
+    "14:04:00 five",
+  ]);
+  // A time without a name would look like a notice.
+  assertEquals(rows(40, happens), [
+    "14:02 bob: one",
+    "           two",
+    "14:03 bob: three",
+    "four",
+    "14:04 five",
+  ]);
+});
+
+Deno.test("Transcript: a new day has a line of its own, in the form that fits", () => {
+  const happens = [says(BOB, "late"), 10 * 3600, says(BOB, "early"), 60, says(BOB, "still")];
+  const lines: [number, string][] = [
+    [200, "── Wednesday, 25 November 2026 ──"],
+    [40, "── Wednesday, 25 November 2026 ──"],
+    [30, "── Wed, 25 Nov 2026 ──"],
+    [20, "── 2026-11-25 ──"],
+    [12, "── 2026-11…"],
+  ];
+  for (const [columns, line] of lines) {
+    const found = rows(columns, happens).filter((row) => row.startsWith("──"));
+    assertEquals(found, [line]);
+    assertLess(width(line), columns);
+  }
+  assertEquals(rows(80, happens), [
+    "14:02  bob │ late",
+    "── Wednesday, 25 November 2026 ──",
+    "00:02  bob │ early",
+    "00:03      │ still",
+  ]);
+});
+
+Deno.test("Transcript: names have their column, as wide as they need up to 16, and are never cut", () => {
+  const long = { ...CAROL, id: 4, name: "x".repeat(24) };
+  const wide = { ...CAROL, id: 5, name: "日本語" };
+  const happens = [
+    says(BOB, "one"),
+    says({ ...BOB, id: 6, name: "sixteen-columns!" }, "two"),
+    says(BOB, "three"),
+    says(long, "four\nfive"),
+    says(long, "six"),
+    says(wide, "seven"),
+  ];
+  assertEquals(rows(80, happens), [
+    "14:02  bob │ one",
+    "      sixteen-columns! │ two",
+    "                   bob │ three",
+    "      xxxxxxxxxxxxxxxxxxxxxxxx │",
+    "                       │ four",
+    "                       │ five",
+    "                       │ six",
+    "                日本語 │ seven",
+  ]);
+  // From the list of members on.
+  const listed: RoomEvent = { type: "members", members: [ADA, long, CAROL] };
+  assertEquals(rows(80, [listed, says(BOB, "hi")]), [
+    `14:02 here: ${long.name}, carol`,
+    "        bob │ hi",
+  ]);
+});
+
+Deno.test("Transcript: where a name is wider than the terminal, no part of it looks like another name", () => {
+  const happens = [says({ ...BOB, name: "x".repeat(19) + "carol" }, "hi"), says(BOB, "hi")];
+  assertEquals(rows(20, happens), [
+    "14:02",
+    "x".repeat(19),
+    "…carol:",
+    "  hi",
+    "bob: hi",
+  ]);
+});
+
+Deno.test("Transcript: where a name has other than ASCII, the text stands in its column whatever its width is", () => {
+  const transcript = new Transcript();
+  const [row] = transcript.event(
+    says({ ...BOB, name: "👨‍👩‍👧" }, "hi"),
+    new Date(START),
+    page(80),
+  );
+  assert(row!.includes("\r\x1b[10C │ hi"), JSON.stringify(row));
+});
+
+Deno.test("Transcript: nobody can write what looks like another's name or a notice", () => {
+  const evil = [
+    "hi\n14:02 carol: I am evil",
+    "hi\n       carol │ I am evil",
+    "hi\n      carol joined\ncarol joined\n14:02 carol joined",
+    "hi\n── Wednesday, 25 November 2026 ──",
+    "x".repeat(60) + " carol: hi " + "y".repeat(50) + " │ z",
+    "```\n14:02 carol: hi\n```",
+    "\u2800".repeat(79) + "carol: hi",
+    " ".repeat(400) + "carol: hi",
+  ];
+  const names = ["bob", "*", "│", "──", "you", "→", "14", "here"];
+  for (const text of evil) {
+    for (const name of names) {
+      for (const time of ["short", "off"] as const) {
+        const from = { ...BOB, name };
+        const before = time === "off" ? "" : "(?:\\d\\d:\\d\\d| {5}) ";
+        const aligned = new RegExp(`^${before} *(?:[^\\s]+)? │(?: |$)`, "u");
+        for (const row of rows(80, [says(from, text), says(from, text)], { time })) {
+          assert(aligned.test(row), `${name}: ${row}`);
+        }
+        for (const columns of [20, 40, 59]) {
+          const said = rows(columns, [says(from, text), says(from, text)], { time });
+          const [first, ...others] = said;
+          assert(first!.replace(/^\d\d:\d\d /, "").startsWith(`${name}:`), first);
+          for (const row of others) assert(/^(?: {2}|$)/.test(row), `${name}: ${row}`);
+        }
+      }
+    }
+  }
+});
+
+Deno.test("Transcript: no row is wider than the terminal, whatever is said", () => {
+  const texts = [
+    LONG.repeat(10),
+    "日本語".repeat(50),
+    "👨‍👩‍👧".repeat(30),
+    "x".repeat(300),
+    "```\n" + "let x = 1; ".repeat(20) + "\n```",
+    "https://example.org/" + "path/".repeat(50),
+    "e\u0301".repeat(200),
+    "\t\tx\ty",
+  ];
+  for (const columns of [8, 9, 20, 40, 59, 60, 80, 200]) {
+    for (const marks of ["mono", "dark"] as const) {
+      for (const text of texts) {
+        const happens = [
+          says(BOB, text),
+          says({ ...BOB, id: 7, name: "x".repeat(24) }, text),
+          text,
+        ];
+        for (const row of rows(columns, happens, { palette: palette(marks), time: "long" })) {
+          assertLessOrEqual(width(row), columns, row);
+        }
+      }
+    }
+  }
+});
+
+/** The rows as they are, with their controls. */
+function raw(event: RoomEvent, options: Partial<Page> = {}, columns = 80): string[] {
+  const to = page(columns, { palette: palette("dark"), links: true, time: "off", ...options });
+  return new Transcript().event(event, new Date(START), to);
+}
+
+/** A row without its heading. */
+const text = (row: string) =>
+  row.slice(row.indexOf("│") + 1).replace(/^\x1b\[0m|^ (\x1b\[0m)?/, "");
+
+Deno.test("Transcript: styles are drawn without their marks; in mono the marks stay", () => {
+  const { bold, italic, code, mention } = palette("dark");
+  const event = says(BOB, "*b* _i_ `c` @ada");
+  assertEquals(
+    text(raw(event)[0]!),
+    `\x1b[${bold}mb\x1b[0m \x1b[${italic}mi\x1b[0m \x1b[${code}mc\x1b[0m \x1b[${mention}m@ada\x1b[0m`,
+  );
+  assertEquals(
+    text(raw(event, { palette: palette("mono") })[0]!),
+    "\x1b[1m*b*\x1b[0m \x1b[4m_i_\x1b[0m `c` \x1b[1;7m@ada\x1b[0m",
+  );
+  // Nobody mentions oneself.
+  assert(!raw(says(ADA, "ada"))[0]!.includes(mention));
+});
+
+Deno.test("Transcript: no style and no link goes on in the next row", () => {
+  const words = "*" + "bold ".repeat(40).trim() + "*";
+  const link = "https://example.org/" + "x".repeat(200);
+  const drawn = raw(says(BOB, `${words} ${link}`), {}, 60);
+  assert(drawn.length > 5);
+  for (const row of drawn) {
+    const last = [...row.matchAll(/\x1b\[([\d;]*)m/g)].at(-1);
+    assertEquals(last?.[1] ?? "0", "0", JSON.stringify(row));
+    const [opened, closed] = [/\x1b\]8;id=[^;]+;h/g, /\x1b\]8;;\x1b\\/g]
+      .map((pattern) => [...row.matchAll(pattern)].length);
+    assertEquals(opened, closed);
+  }
+  // One link: one id.
+  const ids = new Set(drawn.flatMap((row) => [...row.matchAll(/8;id=([^;]+);/g)].map((m) => m[1])));
+  assertEquals(ids.size, 1);
+});
+
+Deno.test("Transcript: links lead to what is seen, where the terminal has links", () => {
+  const [row] = raw(says(BOB, "see https://example.org/a."));
+  const { link } = palette("dark");
+  const address = "https://example.org/a";
+  const seen = `\x1b]8;id=chat1;${address}\x1b\\\x1b[${link}m${address}\x1b[0m\x1b]8;;\x1b\\`;
+  assertEquals(text(row!), `see ${seen}.`);
+  assertEquals(
+    text(raw(says(BOB, address), { links: false })[0]!),
+    `\x1b[${link}m${address}\x1b[0m`,
+  );
+});
+
+Deno.test("Transcript: however long addresses are, rows do not repeat them without end", () => {
+  for (const columns of [20, 80]) {
+    const address = `https://example.org/${"x".repeat(1900)}`;
+    const message = `${address} `.repeat(130);
+    const length = raw(says(BOB, message), {}, columns).join("").length;
+    assertLess(length, 4 * message.length);
+  }
+});
+
+Deno.test("Transcript: a block of code has a bar, and is cut only where it must be", () => {
+  const event = says(BOB, "look:\n```ts\nif (x) {\n  y();\n}\n```\ndone");
+  assertEquals(rows(80, [event], { time: "off", palette: palette("dark") }), [
+    " bob │ look:",
+    "     │ ▏ if (x) {",
+    "     │ ▏   y();",
+    "     │ ▏ }",
+    "     │ done",
+  ]);
+  assertEquals(rows(20, [event], { time: "off", palette: palette("dark") }), [
+    "bob: look:",
+    "     ▏ if (x) {",
+    "     ▏   y();",
+    "     ▏ }",
+    "     done",
+  ]);
+  // In mono the marks are seen.
+  assertEquals(rows(80, [event], { time: "off" })[1], "     │ ▏ ```ts");
+});
+
+Deno.test("isShown: who comes and goes, and what the status line has, are no rows", () => {
+  const now = new Date(START);
+  const hidden: RoomEvent[] = [
+    { type: "joined", who: BOB, at: 1, sent: undefined },
+    { type: "left", who: BOB, reason: "left", at: 1 },
+    { type: "renamed", who: BOB, before: BOB.name, at: 1 },
+    { type: "ended", ending: { reason: "left" } },
+  ];
+  const shown: RoomEvent[] = [
+    says(CAROL, "hi"),
+    { type: "delivered", ref: 1, to: BOB, text: "hi" },
+    { type: "renamed", who: { ...BOB, name: "rob" }, before: "bob", at: 1 },
+    { type: "otherkey", who: BOB },
+    // What is remarkable: it was said long ago.
+    { type: "joined", who: BOB, at: 1, sent: new Date(0) },
+  ];
+  const transcript = new Transcript();
+  for (const event of hidden) {
+    assert(!isShown(event, now));
+    assertEquals(transcript.event(event, now, page(80)), []);
+  }
+  for (const event of shown) {
+    assert(isShown(event, now));
+    assert(transcript.event(event, now, page(80)).length > 0);
+  }
+});
+
+Deno.test("Transcript: a notice is indented under its text, or by little where there is no room", () => {
+  const notice = "you are ada in 127.0.0.1:2428; here is more";
+  assertEquals(rows(60, [`${notice}, ${notice}\nin one line`]), [
+    "14:02 you are ada in 127.0.0.1:2428; here is more, you are",
+    "      ada in 127.0.0.1:2428; here is more␊in one line",
+  ]);
+  assertEquals(rows(20, [notice, notice]), [
+    "14:02 you are ada in",
+    "  127.0.0.1:2428;",
+    "  here is more",
+    "you are ada in",
+    "  127.0.0.1:2428;",
+    "  here is more",
+  ]);
+  assertEquals(rows(20, ["sixteen-columns!"]), ["14:02", "  sixteen-columns!"]);
+  assertEquals(rows(10, ["it is"]), ["14:02", "  it is"]);
+});
+
+Deno.test("Transcript: an answer has its lines as they are, and nothing in them is obeyed", () => {
+  const answer = new Transcript().answer("not sent: ", "one\n\x1b[2Jtwo", page(60));
+  assertEquals(answer, ["not sent: one", "          ␛[2Jtwo"]);
+});
+
+Deno.test("Transcript: notices are dim, what must not be overlooked is red; long ones are indented", () => {
+  const { dim, error } = palette("dark");
+  assertEquals(
+    raw({ type: "welcome", self: ADA, room: { address: "x:1", cipher: "xor", maxText: 1 } }),
+    [
+      `\x1b[${dim}myou are ada in x:1; /help lists the commands\x1b[0m`,
+    ],
+  );
+  const warning: RoomEvent = { type: "warning", code: "flood", message: `${LONG} bob: ${LONG}` };
+  const [first, second] = raw(warning, {}, 40);
+  assert(first!.startsWith(`\x1b[${error}mthe server warns:`));
+  assert(second!.startsWith(`  \x1b[${error}m`));
+});
+
+Deno.test("Transcript: what shows a picture is said with it, where there are colours to show it in", () => {
+  const here = (name: string, theme: "dark" | "mono") => {
+    const transfer = { ...OFFER, number: 7, name, state: "done", path: `/d/${name}` } as const;
+    return rows(200, [{ type: "transfer", transfer }], { palette: palette(theme) });
+  };
+  const row = (name: string) => `14:02 ${name} from bob is here, whole (3 MiB): /d/${name}`;
+  assertEquals(here("a.jpg", "dark"), [`${row("a.jpg")}; /view 7 shows it`]);
+  assertEquals(here("a.txt", "dark"), [row("a.txt")]);
+  assertEquals(here("a.jpg", "mono"), [row("a.jpg")]);
+});

@@ -1,0 +1,195 @@
+// What people are told of files: who offers what, how far it is, how it ended. Sentences and one live row for each
+// that is on its way. Pure. They may quote others: `printable()` before they are shown, but for the live rows,
+// which have no controls.
+
+import { format } from "@std/fmt/bytes";
+import type { RoomEvent, Transfer } from "../room.ts";
+import { cut, printable, width } from "../text/printable.ts";
+
+/** Names of one offer that are told: of more, the number is. */
+const MAX_NAMED = 5;
+/** Digits of a SHA-256 that are told: enough to compare aloud what two have got. */
+const HASH_DIGITS = 12;
+/** Columns of a bar, at most and at least; without room for these there is none. */
+const MAX_BAR = 20;
+const MIN_BAR = 6;
+/** Columns that a name may take in a live row. */
+const MAX_FILE_COLUMNS = 24;
+
+/** `3 MiB`. */
+export function bytesText(bytes: number): string {
+  return format(bytes, { binary: true });
+}
+
+/**
+ * Who offers what, and what can be done about it.
+ *
+ * @param answers says which commands are for that; not where nobody can type them
+ */
+export function offerSentence(
+  { from, direct, files }: RoomEvent & { type: "offer" },
+  answers = true,
+): string {
+  const [first, ...others] = files;
+  if (!first) return `${from.name} offers nothing`;
+  const to = from.self && first.who ? ` to ${first.who.name}` : direct && !from.self ? " you" : "";
+  const who = from.self ? "you offer" : `${from.name} offers`;
+  const whom = from.self ? "" : to;
+  const behind = from.self ? to : "";
+  const numbers = others.length === 0
+    ? `${first.number}`
+    : `${first.number}-${files.at(-1)!.number}`;
+  let how = "";
+  if (answers && from.self) how = `; /cancel ${numbers} ends that`;
+  else if (answers && first.state === "offered") {
+    how = `: /accept ${numbers} or /decline ${numbers}`;
+  }
+  if (others.length === 0) {
+    const hash = first.sha256.slice(0, HASH_DIGITS);
+    return `${who}${whom} ${first.name} (${
+      bytesText(first.size)
+    }, SHA-256 ${hash}…)${behind}${how}`;
+  }
+  const sum = files.reduce((bytes, { size }) => bytes + size, 0);
+  const named = files.slice(0, MAX_NAMED).map(({ name }) => name).join(", ");
+  const more = files.length > MAX_NAMED ? ", …" : "";
+  return `${who}${whom} ${files.length} files (${bytesText(sum)})${behind}: ${named}${more}${how}`;
+}
+
+/** What a person did or gets told of a transfer: where it begins, stalls and ends; undefined where nothing did. */
+export function transferSentence(
+  transfer: Transfer,
+  { begins }: { begins: boolean },
+): string | undefined {
+  const { direction, who, name, size, state, bytes, resumed, stalled, path, message } = transfer;
+  const what = who ? `${name} ${direction === "in" ? "from" : "to"} ${who.name}` : name;
+  const why = message === undefined ? "" : `: ${message}`;
+  switch (state) {
+    case "reading":
+    case "offered":
+    case "waiting":
+      return undefined;
+    case "running":
+      if (stalled !== undefined) return begins ? `${what} is stalled: ${stalled}` : undefined;
+      if (!begins || bytes > resumed) return undefined;
+      return resumed > 0
+        ? `${what} goes on at ${percent(transfer)} of ${bytesText(size)}`
+        : `${what} begins (${bytesText(size)})`;
+    case "done":
+      if (direction === "out") return `${what} is there (${bytesText(size)})`;
+      return `${what} is here, whole (${bytesText(size)}): ${path ?? ""}`;
+    case "declined":
+      return direction === "out"
+        ? `${who?.name ?? "nobody"} does not want ${name}`
+        : `you do not want ${what}`;
+    case "cancelled":
+      return `${what} is cancelled${why}`;
+    case "failed":
+      return `${what} has failed${why}`;
+  }
+}
+
+/** What comes within so many ms of another file with the same member is told together. */
+const TOGETHER_MS = 3000;
+
+/** Files that are there, folded: a folder of thousands is a line or two. */
+export class Arrivals {
+  /** Of each direction and member: when the last file was there, and what has not been told. */
+  readonly #with = new Map<string, { at: number; files: number; bytes: number; last: Transfer }>();
+
+  get isEmpty(): boolean {
+    return this.#with.values().every(({ files }) => files === 0);
+  }
+
+  /**
+   * Takes a file that is there; returns whether it is told with others: not so the first one.
+   *
+   * @param now in ms
+   */
+  add(transfer: Transfer, now: number): boolean {
+    const { direction, who, size } = transfer;
+    const key = `${direction} ${who?.id}`;
+    for (const [old, { at, files }] of this.#with) {
+      if (files === 0 && now - at >= TOGETHER_MS) this.#with.delete(old);
+    }
+    const before = this.#with.get(key);
+    const isTogether = before !== undefined;
+    const [files, bytes] = isTogether ? [before.files + 1, before.bytes + size] : [0, 0];
+    this.#with.set(key, { at: now, files, bytes, last: transfer });
+    return isTogether;
+  }
+
+  /** What has come, one sentence for each member; names may hold anything: `printable()` before it is shown. */
+  get sentences(): string[] {
+    return [...this.#with.values()].filter(({ files }) => files > 0)
+      .map(({ files, bytes, last }) => {
+        const what = `${files} more ${files === 1 ? "file" : "files"} (${bytesText(bytes)})`;
+        const who = last.who?.name ?? "nobody";
+        if (last.direction === "out") {
+          return `${what} to ${who} ${files === 1 ? "is" : "are"} there`;
+        }
+        return `${what} from ${who} ${
+          files === 1 ? "is" : "are"
+        } here, whole; the last: ${last.path}`;
+      });
+  }
+
+  /** The sentences; what comes soon is still told together. */
+  take(): string[] {
+    const { sentences } = this;
+    for (const one of this.#with.values()) [one.files, one.bytes] = [0, 0];
+    return sentences;
+  }
+}
+
+/** In whole percent, 100 only for all of it. */
+function percent({ bytes, size }: Transfer): string {
+  return `${size === 0 ? 100 : Math.floor(100 * bytes / size)}%`;
+}
+
+/** A row of `/transfers`. */
+export function listRow(transfer: Transfer): string {
+  const { number, direction, who, name, size, state, stalled, message } = transfer;
+  const whom = who ? ` ${direction === "in" ? "from" : "to"} ${who.name}` : " to all";
+  const far = state === "running" ? ` ${percent(transfer)}` : "";
+  const why = stalled ?? message;
+  return `${number}  ${name}${whom}, ${bytesText(size)}: ${state}${far}` +
+    (why === undefined ? "" : `: ${why}`);
+}
+
+/** One that is on its way, in less than `columns`: name, bar, rate and time left; or why nothing comes. */
+export function liveRow(transfer: Transfer, columns: number): string {
+  const { direction, who, name, size, rate, bytes, stalled } = transfer;
+  const arrow = direction === "in" ? "↓" : "↑";
+  const file = cut(printable(name), Math.min(MAX_FILE_COLUMNS, Math.max(8, columns - 30)));
+  const whom = who ? ` ${direction === "in" ? "from" : "to"} ${printable(who.name)}` : "";
+  const far = percent(transfer).padStart(4);
+  if (stalled !== undefined) {
+    return cut(`${arrow} ${file}${whom} ${far} stalled: ${printable(stalled)}`, columns - 1);
+  }
+  const speed = rate > 0 ? ` ${bytesText(rate)}/s` : "";
+  const left = rate > 0 ? ` ${duration((size - bytes) / rate)} left` : "";
+  const forms = [
+    [`${arrow} ${file}${whom} `, `${far}${speed}${left}`],
+    [`${arrow} ${file} `, `${far}${speed}${left}`],
+    [`${arrow} ${file} `, `${far}${left}`],
+  ] as const;
+  for (const [front, behind] of forms) {
+    const free = columns - 1 - width(front) - width(behind);
+    if (free >= MIN_BAR) return front + bar(bytes, size, Math.min(MAX_BAR, free)) + behind;
+  }
+  return cut(`${arrow}${far} ${file}`, columns - 1);
+}
+
+function bar(bytes: number, size: number, columns: number): string {
+  const full = size === 0 ? columns : Math.floor(columns * bytes / size);
+  return "█".repeat(full) + "░".repeat(columns - full);
+}
+
+/** `0:42`, `12:00`, `3:05:00`. */
+export function duration(seconds: number): string {
+  const s = Math.min(Math.ceil(seconds), 359_999);
+  const two = (n: number) => String(n).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(s / 3600), Math.floor(s / 60) % 60];
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${minutes}:${two(s % 60)}`;
+}

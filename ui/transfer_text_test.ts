@@ -1,0 +1,121 @@
+import { assert, assertEquals } from "@std/assert";
+import { ADA, BOB, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
+import {
+  Arrivals,
+  duration,
+  listRow,
+  liveRow,
+  offerSentence,
+  transferSentence,
+} from "./transfer_text.ts";
+import fc from "../tests/support/property.ts";
+import type { Transfer } from "../room.ts";
+import { width } from "../text/printable.ts";
+
+const running: Transfer = { ...OFFER, state: "running", bytes: 1024 * 1024, rate: 65_536 };
+
+Deno.test("offerSentence: who offers what, how large, the start of its hash, and what to type", () => {
+  const offer = { type: "offer", from: BOB, direct: false, files: [OFFER], ...UNPROVED } as const;
+  const what = "photo.jpg (3 MiB, SHA-256 0123456789ab…)";
+  assertEquals(offerSentence(offer), `bob offers ${what}: /accept 1 or /decline 1`);
+  assertEquals(
+    offerSentence({ ...offer, direct: true }),
+    `bob offers you ${what}: /accept 1 or /decline 1`,
+  );
+  const own = { ...OFFER, direction: "out", who: undefined } as const;
+  assertEquals(
+    offerSentence({ ...offer, from: ADA, files: [own] }),
+    `you offer ${what}; /cancel 1 ends that`,
+  );
+  assertEquals(
+    offerSentence({ ...offer, from: ADA, direct: true, files: [{ ...own, who: BOB }] }),
+    `you offer ${what} to bob; /cancel 1 ends that`,
+  );
+  assertEquals(offerSentence(offer, false), `bob offers ${what}`);
+  const many = Array.from({ length: 100 }, (_, i) => ({ ...OFFER, number: i + 3, name: `f${i}` }));
+  assertEquals(
+    offerSentence({ ...offer, files: many }),
+    "bob offers 100 files (300 MiB): f0, f1, f2, f3, f4, …: /accept 3-102 or /decline 3-102",
+  );
+});
+
+Deno.test("transferSentence: where it begins, goes on, stalls and ends", () => {
+  const say = (fields: Partial<Transfer>) =>
+    transferSentence({ ...running, ...fields }, { begins: true });
+  assertEquals(say({ bytes: 0 }), "photo.jpg from bob begins (3 MiB)");
+  const third = { bytes: 1024 * 1024, resumed: 1024 * 1024 };
+  assertEquals(say(third), "photo.jpg from bob goes on at 33% of 3 MiB");
+  assertEquals(say({}), undefined);
+  assertEquals(
+    say({ stalled: "bob is reconnecting" }),
+    "photo.jpg from bob is stalled: bob is reconnecting",
+  );
+  assertEquals(
+    say({ state: "done", path: "/d/photo.jpg" }),
+    "photo.jpg from bob is here, whole (3 MiB): /d/photo.jpg",
+  );
+  assertEquals(say({ state: "done", direction: "out" }), "photo.jpg to bob is there (3 MiB)");
+  assertEquals(say({ state: "declined", direction: "out" }), "bob does not want photo.jpg");
+  assertEquals(
+    say({ state: "failed", message: "no space left" }),
+    "photo.jpg from bob has failed: no space left",
+  );
+  assertEquals(transferSentence({ ...running, bytes: 0 }, { begins: false }), undefined);
+});
+
+Deno.test("liveRow: bar, rate and time left; stalled says why; in less than any width, without controls", () => {
+  assertEquals(
+    liveRow(running, 80),
+    "↓ photo.jpg from bob ██████░░░░░░░░░░░░░░ 33% 64 kiB/s 0:32 left",
+  );
+  assertEquals(
+    liveRow({ ...running, stalled: "bob is reconnecting" }, 80),
+    "↓ photo.jpg from bob  33% stalled: bob is reconnecting",
+  );
+  const transfer = fc.record({
+    name: fc.string({ unit: "binary" }),
+    bytes: fc.nat(),
+    rate: fc.nat(),
+    stalled: fc.option(fc.string({ unit: "binary" }), { nil: undefined }),
+    direction: fc.constantFrom("in" as const, "out" as const),
+  });
+  fc.assert(fc.property(transfer, fc.integer({ min: 10, max: 200 }), (fields, columns) => {
+    const row = liveRow({ ...running, ...fields, size: 2 ** 31 }, columns);
+    assert(width(row) < columns, row);
+    // deno-lint-ignore no-control-regex
+    assert(!/[\x00-\x1f\x7f-\x9f]/.test(row));
+  }));
+});
+
+Deno.test("listRow, duration: as people write them", () => {
+  assertEquals(listRow(OFFER), "1  photo.jpg from bob, 3 MiB: offered");
+  assertEquals(listRow(running), "1  photo.jpg from bob, 3 MiB: running 33%");
+  assertEquals([0, 0.1, 59.5, 60, 3600, 1e9].map(duration), [
+    ...["0:00", "0:01", "1:00", "1:00", "1:00:00", "99:59:59"],
+  ]);
+});
+
+Deno.test("Arrivals: the first file is told by itself, what comes soon behind it together, each member's alone", () => {
+  const arrivals = new Arrivals();
+  const here: Transfer = { ...OFFER, state: "done", path: "/d/photo.jpg" };
+  const away: Transfer = { ...here, direction: "out", path: undefined };
+  assertEquals(arrivals.add(here, 0), false);
+  assertEquals(arrivals.add({ ...here, who: ADA }, 1), false);
+  assertEquals(arrivals.add(away, 2), false);
+  assert(arrivals.isEmpty);
+  assertEquals(arrivals.add(here, 2999), true);
+  assertEquals(arrivals.add(away, 3001), true);
+  assertEquals(arrivals.add({ ...here, path: "/d/last.jpg" }, 5000), true);
+  assert(!arrivals.isEmpty);
+  const told = [
+    "2 more files (6 MiB) from bob are here, whole; the last: /d/last.jpg",
+    "1 more file (3 MiB) to bob is there",
+  ];
+  assertEquals(arrivals.sentences, told);
+  assertEquals(arrivals.take(), told);
+  assert(arrivals.isEmpty);
+  // Soon behind one that was told.
+  assertEquals(arrivals.add(here, 7999), true);
+  assertEquals(arrivals.take().length, 1);
+  assertEquals(arrivals.add(here, 10_999), false);
+});
