@@ -4,9 +4,9 @@
 // A client lives longer than its sessions, and a session longer than its connections. What was said stays
 // `pending` until the room has confirmed it, over however many of both.
 
+import type { Opened, Use } from "./cipher.ts";
+import { comparison, fingerprint } from "./cipher/identity.ts";
 import { Backoff } from "./client/backoff.ts";
-import type { Cipher, Opened, Use } from "./cipher.ts";
-import { type Connection, formatAddress } from "./protocol/connection.ts";
 import {
   enter,
   type EnterOptions,
@@ -16,20 +16,39 @@ import {
   type Self,
   tooManyMembers,
 } from "./client/handshake.ts";
+import { areSame, today } from "./client/members.ts";
+import type { Met, Said } from "./client/received.ts";
 import {
-  decodeEnvelope,
-  decodeProfile,
-  encodeEnvelope,
-  encodeProfile,
-  ENVELOPE_OVERHEAD,
-  NUMBER_OVERHEAD,
-  type Profile,
-} from "./protocol/envelope.ts";
-import { ChatError, CodeNeeded, ProtocolError, WrongCode } from "./errors.ts";
-import { comparison, fingerprint } from "./cipher/identity.ts";
-import { MAX_SEQ, type Numbering, Numbers, ORIGIN_SIZE } from "./protocol/message_ids.ts";
-import { Outbox } from "./client/outbox.ts";
-import { decodeParcels, encodeParcels, type Parcels } from "./protocol/file_messages.ts";
+  type Break,
+  finalRefusal,
+  isFinal,
+  LOST,
+  NETWORK_MS,
+  STEADY_MS,
+  STOPPED,
+} from "./client/reconnect.ts";
+import { Roster } from "./client/roster.ts";
+import { begin, HAVE_SIZE, type Session } from "./client/session.ts";
+import {
+  type Carrying,
+  Count,
+  envelopeOf,
+  isEqual,
+  type Marks,
+  RECEIVER_MS,
+  REPEAT_BYTES,
+  REPEAT_MESSAGES,
+  REPEAT_MS,
+  type Repeatable,
+  REUNION_MEMBERS,
+  REUNION_MS,
+  type Saying,
+  type Telling,
+} from "./client/unconfirmed.ts";
+import { DEAD_MS, LOOKS, PING_MS, SLEPT_MS } from "./client/watchdog.ts";
+import { ChatError, ProtocolError } from "./errors.ts";
+import type { TransferOptions } from "./files/post.ts";
+import { Transfers } from "./files/transfers.ts";
 import {
   AckOutcome,
   checkEmpty,
@@ -38,16 +57,24 @@ import {
   encodeHave,
   type ErrorCode,
   type Frame,
-  type Greeting,
-  HEADER_SIZE,
   Left,
-  MAX_BODY,
   parseAck,
   parseAway,
   parseError,
   parseLeft,
   Type,
 } from "./protocol.ts";
+import { type Connection, formatAddress } from "./protocol/connection.ts";
+import {
+  decodeEnvelope,
+  decodeProfile,
+  encodeEnvelope,
+  encodeProfile,
+  ENVELOPE_OVERHEAD,
+  NUMBER_OVERHEAD,
+} from "./protocol/envelope.ts";
+import { decodeParcels, encodeParcels, type Parcels } from "./protocol/file_messages.ts";
+import { Numbers } from "./protocol/message_ids.ts";
 import {
   type Ending,
   findPerson,
@@ -59,53 +86,15 @@ import {
   type RoomInfo,
   type Transfer,
 } from "./room.ts";
-import { Roster } from "./client/roster.ts";
-import { nameFault, printable } from "./text/printable.ts";
-import { type TransferOptions, Transfers } from "./files/transfers.ts";
+import { nameFault } from "./text/names.ts";
+import { printable } from "./text/printable.ts";
 
 export type { Self } from "./client/handshake.ts";
 
 /** Enough for a goodbye to reach the other end of the world, in ms. */
 const FINISH_MS = 2_000;
-/** How often a client shows that it is there, in ms: a server gives up who is silent for three times as long. */
-const PING_MS = 10_000;
-/** A server that is silent for so long, though it was asked, is gone; in ms. */
-const DEAD_MS = 25_000;
-/** How many looks at the connection there are between two PINGs. */
-const LOOKS = 4;
-/** A clock that has gone on by so much more than it should, in ms: this machine has slept. */
-const SLEPT_MS = 10_000;
-/** How often to look whether the network has changed, while waiting for it, in ms. */
-const NETWORK_MS = 1_000;
-/** A connection that has lasted for so long was a good one, in ms. */
-const STEADY_MS = 10_000;
-/** Bytes of its own log after which a client says that it has them: so much the server keeps for it. */
-const HAVE_SIZE = 16 * 1024;
 /** Bytes of frames that may wait for the server to take them: some thirty of the largest. */
 const MAX_WAITING = 8 * 1024 * 1024;
-/**
- * What was confirmed shortly before a server ended may not have reached everybody: so much of it, and from so
- * long ago, is said again to its successor.
- */
-const REPEAT_MESSAGES = 32;
-const REPEAT_BYTES = 256 * 1024;
-const REPEAT_MS = 30_000;
-/**
- * And to those who come back to that successor later than this client, within so many ms: some waits between
- * tries.
- */
-const REUNION_MS = 60_000;
-/** In a room of more members it is not: there would be as many repetitions as pairs of them. */
-const REUNION_MEMBERS = 50;
-/** How long a direct message waits for its receiver to come back to a room that has started anew, in ms. */
-const RECEIVER_MS = 60_000;
-
-/** Why a room has ended, where nobody needs to know more. */
-const LOST = "the connection was lost";
-const STOPPED = "the server has stopped";
-
-/** Errors after which a server would take the same client again. */
-const PASSING: readonly string[] = ["slow", "gone", "timeout", "full", "wait"];
 
 export interface JoinOptions extends Omit<EnterOptions, "signal"> {
   /** How long the connection may take to end properly before it is cut, in ms. */
@@ -132,90 +121,6 @@ const utf8 = new TextEncoder();
 /** What happens is told in order; the next frame is read when a returned promise has resolved. */
 export type Listener = (event: RoomEvent) => void | Promise<void>;
 
-/** Something that was said, and what it takes to say it again. */
-interface Saying extends Pending {
-  /** Which of this client's messages it is. */
-  readonly number: Numbering;
-  /** How many frames had been put into the outbox of its session with it. */
-  frame: number;
-  /** Said again after it was confirmed: its echo is no news. */
-  readonly repeated: boolean;
-  /** It is about files, and no text. */
-  readonly body?: Uint8Array | undefined;
-}
-
-/** By what somebody is known again where all have come anew. */
-interface Marks {
-  readonly name: string | undefined;
-  readonly key: string | undefined;
-}
-
-/** A message to one other. */
-interface Telling extends Saying {
-  readonly to: Person;
-  readonly receiver: Marks;
-}
-
-/** What was said to one other about files: when the session is over, it is not said again. */
-interface Carrying {
-  readonly to: Person;
-  readonly frame: number;
-  readonly parcels: Parcels;
-}
-
-/** What was confirmed, and when. */
-interface Repeatable {
-  readonly saying: Saying;
-  readonly at: number;
-}
-
-/** What lasts from one WELCOME to the next that begins anew. */
-interface Session {
-  readonly id: number;
-  readonly cipher: Cipher;
-  readonly key: Uint8Array | undefined;
-  /** Which room's log it is. */
-  readonly log: string | undefined;
-  readonly outbox: Outbox;
-  readonly maxBody: number;
-  token: string | undefined;
-  /** The positions in the two logs behind the last frames that came. */
-  room: number;
-  own: number;
-  /** How much of its own log the server knows to be here. */
-  had: number;
-  /** How many messages the room's log has had. */
-  said: number;
-  /** How many more of those who were there before may be named. */
-  toCome: number;
-  /** The list of those who were there before has come. */
-  complete: boolean;
-  /** The server has started anew, and this client was there before. */
-  readonly anew: boolean;
-  /** How many direct messages have been answered. */
-  answered: number;
-}
-
-/** Why a connection ended, and whether another would, too. */
-interface Break {
-  readonly ending: Ending;
-  readonly final: boolean;
-}
-
-/** Numbers what is said. */
-class Count {
-  #origin: Uint8Array = new Uint8Array(0);
-  #seq = MAX_SEQ;
-
-  next(): Numbering {
-    if (this.#seq === MAX_SEQ) {
-      this.#origin = crypto.getRandomValues(new Uint8Array(ORIGIN_SIZE));
-      this.#seq = 0;
-    }
-    return { origin: this.#origin, seq: ++this.#seq, again: false };
-  }
-}
-
 /**
  * Connects and is admitted.
  *
@@ -232,28 +137,6 @@ export async function join(options: JoinOptions): Promise<Client> {
     throw error;
   }
 }
-
-/** A profile, and when it was made by its maker's clock. */
-type Met = Profile & { readonly sent: Date | undefined };
-
-/** What came from a member, if it can be shown. */
-type Said =
-  | {
-    readonly type: "message";
-    readonly message: {
-      readonly from: Person;
-      readonly text: string;
-      readonly action: boolean;
-      readonly sent: Date | undefined;
-      readonly missing: number;
-    };
-    readonly number: Numbering | undefined;
-    /** It is about files; the text is empty. */
-    readonly parcels: Parcels | undefined;
-    /** As it came. */
-    readonly body: Uint8Array | undefined;
-  }
-  | RoomEvent & { type: "unreadable" };
 
 /** A room, joined. */
 export class Client implements Room {
@@ -1309,72 +1192,6 @@ export class Client implements Room {
       this.#news.push({ type: "otherkey", who: this.#roster.person(id) });
     }
   }
-}
-
-/** Where people have keys, these tell who is who; else the names. */
-function areSame(one: Marks, other: Marks): boolean {
-  if (one.key !== undefined || other.key !== undefined) return one.key === other.key;
-  return one.name !== undefined && one.name === other.name;
-}
-
-function begin(entrance: Entrance, anew: boolean): Session {
-  const { greeting, cipher, sessionKey, id, welcome } = entrance;
-  const { log, token, room, own, said, members } = welcome;
-  return {
-    id,
-    cipher,
-    key: sessionKey,
-    log,
-    outbox: new Outbox(greeting.budget),
-    maxBody: maxBodyOf(greeting),
-    token,
-    room,
-    own,
-    had: own,
-    said,
-    toCome: members,
-    complete: false,
-    anew,
-    answered: 0,
-  };
-}
-
-function maxBodyOf({ maxFrame }: Greeting): number {
-  return Math.min(MAX_BODY, maxFrame - (HEADER_SIZE - 4));
-}
-
-function isEqual(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
-  if (!one || !other) return one === other;
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
-}
-
-function envelopeOf({ action, text, number, body }: Saying): Uint8Array {
-  if (body) return encodeEnvelope({ kind: "file", body, number });
-  return encodeEnvelope({ kind: action ? "action" : "text", text, number });
-}
-
-function isFinal(ending: Ending): boolean {
-  return ending.reason === "left" ||
-    (ending.reason === "refused" && !PASSING.includes(ending.code));
-}
-
-/** Why there is no use in trying again; undefined if there may be. */
-function finalRefusal(error: ChatError): Ending | undefined {
-  const { message, cause } = error;
-  if (error instanceof WrongCode || error instanceof CodeNeeded) {
-    return { reason: "refused", code: "code", message };
-  }
-  if (!(cause instanceof ProtocolError)) return undefined;
-  // Our own words for what is no ERROR of the server.
-  if (PASSING.includes(cause.code) || cause.code === "lost" || cause.code === "bye") {
-    return undefined;
-  }
-  return { reason: "refused", code: cause.code, message };
-}
-
-/** As `2026-01-31`. */
-function today(): string {
-  return new Date().toISOString().slice(0, 10);
 }
 
 const LEFT_REASONS = {

@@ -1,19 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { Backoff } from "./client/backoff.ts";
 import { join } from "./client.ts";
-import { encodeEnvelope, encodeProfile } from "./protocol/envelope.ts";
+import { Backoff } from "./client/backoff.ts";
 import { ChatError } from "./errors.ts";
-import { FaultProxy } from "./tests/support/fault_proxy.ts";
-import {
-  concat,
-  Guest,
-  Impostor,
-  type Raw,
-  TestRoom,
-  within,
-  wording,
-  xor,
-} from "./tests/support/loopback.ts";
 import {
   AckOutcome,
   encodeAck,
@@ -31,7 +19,19 @@ import {
   PREFACE,
   Type,
 } from "./protocol.ts";
+import { encodeEnvelope, encodeProfile } from "./protocol/envelope.ts";
 import type { RoomEvent } from "./room.ts";
+import { FaultProxy } from "./tests/support/fault_proxy.ts";
+import {
+  concat,
+  Guest,
+  Impostor,
+  type Raw,
+  TestRoom,
+  within,
+  wording,
+  xor,
+} from "./tests/support/loopback.ts";
 
 const utf8 = new TextEncoder();
 /** What no test may have to wait for. */

@@ -1,10 +1,12 @@
 // Picks the verb. This file alone reads Deno.args.
 
-import config from "./deno.json" with { type: "json" };
-import { type Command, parseCommand } from "./cli/args.ts";
+import { parseCommand } from "./cli/args.ts";
+import type { Command } from "./cli/command.ts";
 import { DONE, print, report } from "./cli/output.ts";
+import config from "./deno.json" with { type: "json" };
 
 async function run(command: Command): Promise<number> {
+  // Each verb's module is imported when it is needed: help and version come at once.
   switch (command.verb) {
     case "help":
       print(command.text);
@@ -17,17 +19,22 @@ async function run(command: Command): Promise<number> {
       print(completions(command.shell));
       return DONE;
     }
-  }
-  const { crackTraffic, joinRoom, send, serve } = await import("./cli/serve.ts");
-  switch (command.verb) {
-    case "serve":
+    case "serve": {
+      const { serve } = await import("./cli/serve.ts");
       return await serve(command);
-    case "join":
+    }
+    case "join": {
+      const { joinRoom } = await import("./cli/join.ts");
       return await joinRoom(command);
-    case "send":
+    }
+    case "send": {
+      const { send } = await import("./cli/send.ts");
       return await send(command);
-    case "crack":
+    }
+    case "crack": {
+      const { crackTraffic } = await import("./cli/crack.ts");
       return await crackTraffic(command);
+    }
   }
 }
 

@@ -1,6 +1,4 @@
 import { assert, assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
-import { concat } from "./text/bytes.ts";
-import fc from "./tests/support/property.ts";
 import { ProtocolError } from "./errors.ts";
 import {
   AckOutcome,
@@ -36,8 +34,6 @@ import {
   parseHello,
   parseLeft,
   parseLogin,
-  parsePreface,
-  parseServerOpening,
   parseWelcome,
   PREFACE,
   readdress,
@@ -45,6 +41,9 @@ import {
   VERSION,
   type Welcome,
 } from "./protocol.ts";
+import { parsePreface, parseServerOpening } from "./protocol/opening.ts";
+import fc from "./tests/support/property.ts";
+import { concat } from "./text/bytes.ts";
 
 const utf8 = new TextEncoder();
 

@@ -1,6 +1,7 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
+import { findPerson, type Person, type RoomEvent } from "./room.ts";
 import { ADA, BOB, EVENTS } from "./tests/support/fake_room.ts";
-import { findPerson, listed, news, type Person, remarks, type RoomEvent } from "./room.ts";
+import { listed, news, remarks } from "./ui/notices.ts";
 
 // ---- who is meant ----
 

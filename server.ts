@@ -3,17 +3,9 @@
 //
 // A connection's life is `#serve`, from top to bottom. A session may have several, one after the other.
 
-import { CHEAP_PART, Meter, Patience } from "./protocol/rate_limit.ts";
 import { drawPublicKey, privateKey } from "./cipher.ts";
-import { Connection, formatAddress, waits } from "./protocol/connection.ts";
-import { Counters, refusalOf } from "./server/metrics.ts";
-import { ChatError, ProtocolError } from "./errors.ts";
-import { flusher } from "./server/flush.ts";
-import { Hub, type HubOptions, type Outlet, type Start } from "./server/hub.ts";
-import type { Interpreter } from "./server/adapter.ts";
-import { DEFAULT_LIMITS, type Limits } from "./server/limits.ts";
-import type { LeftReason, ServerEvent } from "./server/events.ts";
 import { type AdmissionRecord, answerLogin } from "./cipher/opaque.ts";
+import { ProtocolError } from "./errors.ts";
 import {
   checkEmpty,
   checkProfile,
@@ -35,15 +27,26 @@ import {
   parseHave,
   parseHello,
   parseLogin,
-  parsePreface,
   PREFACE,
   type Resume,
   Type,
   VERSION,
 } from "./protocol.ts";
+import { Connection, formatAddress, waits } from "./protocol/connection.ts";
+import { parsePreface } from "./protocol/opening.ts";
+import { CHEAP_PART, Meter, Patience } from "./protocol/rate_limit.ts";
 import { checkResume, drawToken } from "./protocol/resume.ts";
-import { Session, Sessions, Tally } from "./server/sessions.ts";
+import type { Interpreter } from "./server/adapter.ts";
+import { expected, httpAnswer, LastWord, next } from "./server/admission.ts";
+import type { LeftReason, ServerEvent } from "./server/events.ts";
+import { flusher } from "./server/flush.ts";
+import { Hub, type HubOptions, type Start } from "./server/hub.ts";
+import { DEFAULT_LIMITS, type Limits } from "./server/limits.ts";
+import { listen } from "./server/listen.ts";
 import { networkOf, TryCounter, UNDECIDED_MS } from "./server/login_tries.ts";
+import type { Outlet } from "./server/member.ts";
+import { Counters, refusalOf } from "./server/metrics.ts";
+import { Session, Sessions, Tally } from "./server/sessions.ts";
 
 /** Enough for a last word to reach the other end of the world; a stop waits so long at most, in ms. */
 const FINISH_MS = 2_000;
@@ -83,19 +86,6 @@ const REASONS: Readonly<Record<number, LeftReason>> = {
   [Left.REFUSED]: "refused",
 };
 const OUTCOMES = ["accepted", "busy", "gone"] as const;
-
-/** What a connection ends with, where it is not an ERROR frame. */
-class LastWord extends Error {
-  override name = "LastWord";
-  constructor(
-    readonly bytes: Uint8Array<ArrayBuffer> | undefined,
-    why: string,
-    /** What the others are told, one of `Left`. */
-    readonly reason: number = Left.LOST,
-  ) {
-    super(why);
-  }
-}
 
 /** A room that listens. */
 export class Server {
@@ -682,67 +672,6 @@ export class Server {
   }
 }
 
-function listen(hostname: string, port: number): Deno.TcpListener {
-  try {
-    return Deno.listen({ hostname, port });
-  } catch (cause) {
-    const where = formatAddress(hostname, port);
-    if (cause instanceof Deno.errors.AddrInUse) {
-      throw new ChatError(`Cannot open a room at ${where}: the port is in use`, {
-        hint:
-          `Join the room that may be open there with: chat join ${where}; or take another port ` +
-          `with: chat serve --port ${port === 65535 ? port - 1 : port + 1}`,
-        cause,
-      });
-    }
-    if (cause instanceof Deno.errors.PermissionDenied) {
-      throw new ChatError(`Cannot open a room at ${where}: the system does not allow this port`, {
-        hint: "Ports below 1024 are often reserved: take a larger one with --port",
-        cause,
-      });
-    }
-    if (cause instanceof Deno.errors.AddrNotAvailable) {
-      throw new ChatError(
-        `Cannot open a room at ${where}: this machine does not have that address`,
-        {
-          hint: "Listen on all of its addresses with: --host 0.0.0.0",
-          cause,
-        },
-      );
-    }
-    throw new ChatError(
-      `Cannot open a room at ${where}: ${cause instanceof Error ? cause.message : cause}`,
-      { cause },
-    );
-  }
-}
-
-/** The next frame of somebody who is not admitted yet. */
-async function next(connection: Connection): Promise<Frame> {
-  for (;;) {
-    const frame = connection.decoder.next();
-    if (frame) return frame;
-    if (!await connection.fill()) throw new LastWord(undefined, "it left before it was admitted");
-  }
-}
-
-/** The frame, which must be of this type. */
-function expected(frame: Frame, type: number): Frame {
-  if (frame.type === type) return frame;
-  throw new ProtocolError<ErrorCode>(
-    "unexpected",
-    `a frame of type ${frame.type} came where one of type ${type} must`,
-  );
-}
-
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function httpAnswer(address: string): Uint8Array<ArrayBuffer> {
-  const text = `This is a chat server, not a web server. Join with: chat join ${address}\n`;
-  return new TextEncoder().encode(
-    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n" +
-      `Content-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
-  );
 }

@@ -1,8 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { encodeEnvelope, encodeProfile, NUMBER_OVERHEAD } from "./protocol/envelope.ts";
 import { ChatError } from "./errors.ts";
-import { LineSplitter } from "./text/lines.ts";
-import { concat, Guest, Raw, TestRoom, within, wording, xor } from "./tests/support/loopback.ts";
 import {
   AckOutcome,
   encodeError,
@@ -23,7 +20,10 @@ import {
   PREFACE,
   Type,
 } from "./protocol.ts";
+import { encodeEnvelope, encodeProfile, NUMBER_OVERHEAD } from "./protocol/envelope.ts";
 import { Server } from "./server.ts";
+import { concat, Guest, Raw, TestRoom, within, wording, xor } from "./tests/support/loopback.ts";
+import { LineSplitter } from "./text/lines.ts";
 
 const utf8 = new TextEncoder();
 const NOTHING = new Uint8Array(0);

@@ -9,9 +9,9 @@
 // compiler, `cc`; without, only start-up, sealed rooms and the screen are measured.
 
 import { parseArgs } from "@std/cli/parse-args";
+import { encodeFrame, encodeHello, HEADER_SIZE, PREFACE, Type } from "../protocol.ts";
 import { start } from "../tests/support/program.ts";
 import { LineSplitter } from "../text/lines.ts";
-import { encodeFrame, encodeHello, HEADER_SIZE, PREFACE, Type } from "../protocol.ts";
 import { type Line, plot } from "./plot.ts";
 
 /** What one run of crowd.c says. */

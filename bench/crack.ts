@@ -4,7 +4,8 @@
 //   deno run --allow-read bench/crack.ts [CONVERSATIONS] [SEED]      1,000 and 2428, unless given
 
 import { privateKey } from "../cipher.ts";
-import { crack, type Finding, readTraffic } from "../classic/crack.ts";
+import { readTraffic } from "../classic/captured.ts";
+import { crack, type Finding } from "../classic/crack.ts";
 import { generator } from "../tests/support/fault_proxy.ts";
 import { conversation, LANGUAGES } from "../tests/support/sentences.ts";
 

@@ -16,10 +16,11 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { createHash } from "node:crypto";
+import { Identity } from "../cipher/identity.ts";
+import { KnownNames } from "../cipher/known_names.ts";
 import { join } from "../client.ts";
-import { Home, Program } from "../tests/support/program.ts";
-import { Identity, KnownNames } from "../cipher/identity.ts";
 import type { RoomEvent } from "../room.ts";
+import { Home, Program } from "../tests/support/program.ts";
 
 const CIPHERS = ["xor", "sealed"] as const;
 type Cipher = typeof CIPHERS[number];

@@ -3,9 +3,9 @@
 
 /// <reference lib="deno.worker" />
 
+import { encodeFrame, Type } from "../protocol.ts";
 import { decodeEnvelope, encodeEnvelope, encodeProfile } from "../protocol/envelope.ts";
 import { Raw, xor } from "../tests/support/loopback.ts";
-import { encodeFrame, Type } from "../protocol.ts";
 import type { Order, Talk } from "./screen.ts";
 
 /** How long they rest, in ms, before they say what is due meanwhile: the least that a timer can. */

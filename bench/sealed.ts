@@ -12,9 +12,9 @@ import {
   NONCE_SIZE,
   portableAead,
 } from "../cipher/aead.ts";
-import { SealedCipher } from "../cipher/sealed.ts";
 import { Identity } from "../cipher/identity.ts";
 import { answerLogin, register, startLogin } from "../cipher/opaque.ts";
+import { SealedCipher } from "../cipher/sealed.ts";
 
 /** How long each figure is measured, in ms. */
 const MEASURE_MS = 400;

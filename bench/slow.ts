@@ -3,7 +3,6 @@
 //
 //   deno run --allow-all bench/slow.ts
 
-import { Raw } from "../tests/support/loopback.ts";
 import {
   AckOutcome,
   encodeFrame,
@@ -17,6 +16,7 @@ import {
   PREFACE,
   Type,
 } from "../protocol.ts";
+import { Raw } from "../tests/support/loopback.ts";
 import { SoakServer } from "../tests/support/soak_server.ts";
 import { Latencies } from "./strangers.ts";
 

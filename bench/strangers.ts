@@ -6,9 +6,9 @@
 // KINDS are some of `Kind`, with commas between; COUNT is how many of each. Who is thrown out comes again.
 
 import { assertEquals } from "@std/assert";
+import { HANDSHAKE_MS } from "../protocol.ts";
 import { DEFAULT_BUDGET } from "../server/limits.ts";
 import { Guest, within } from "../tests/support/loopback.ts";
-import { HANDSHAKE_MS } from "../protocol.ts";
 import { type Holding, MB, SoakServer } from "../tests/support/soak_server.ts";
 
 /** What they do: the first four never get in. */

@@ -5,13 +5,13 @@ import {
   comparison,
   fingerprint,
   Identity,
-  KnownNames,
   MAX_NAMES,
   PUBLIC_KEY_SIZE,
   SEED_SIZE,
   SIGNATURE_SIZE,
   Verifier,
 } from "./identity.ts";
+import { KnownNames } from "./known_names.ts";
 
 const hex = (text: string) => Uint8Array.fromHex(text.replace(/\s+/g, ""));
 const ascii = (text: string) => new TextEncoder().encode(text);

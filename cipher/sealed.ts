@@ -11,9 +11,9 @@
 // the keys, the time and the content: it holds for one place only, and no member can carry it elsewhere.
 // Counters start at 0 for each sender, session and use; a receiver takes only higher ones than before.
 
+import { type Cipher, type Opened, PROMISES, type Use } from "../cipher.ts";
 import { concat } from "../text/bytes.ts";
 import { aead, deriveKey, NONCE_SIZE, TAG_SIZE } from "./aead.ts";
-import { type Cipher, type Opened, PROMISES, type Use } from "../cipher.ts";
 import { ExchangeKey } from "./exchange.ts";
 import { type Identity, PUBLIC_KEY_SIZE, SIGNATURE_SIZE, Verifier } from "./identity.ts";
 import { CURVE_KEY_SIZE } from "./keys.ts";

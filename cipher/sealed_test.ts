@@ -6,11 +6,11 @@ import {
   assertThrows,
 } from "@std/assert";
 import fc from "fast-check";
-import { aead, deriveKey, NONCE_SIZE } from "./aead.ts";
 import type { Use } from "../cipher.ts";
-import { EXPORT_KEY_SIZE, SALT_SIZE, SealedCipher } from "./sealed.ts";
+import { aead, deriveKey, NONCE_SIZE } from "./aead.ts";
 import { ExchangeKey } from "./exchange.ts";
 import { Identity } from "./identity.ts";
+import { EXPORT_KEY_SIZE, SALT_SIZE, SealedCipher } from "./sealed.ts";
 
 const NOON = Date.UTC(2026, 0, 31, 12);
 const ROOM = new Uint8Array(EXPORT_KEY_SIZE).fill(7);

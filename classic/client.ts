@@ -3,11 +3,11 @@
 // off does not come back.
 
 import { XorCipher } from "../cipher.ts";
-import { Pieces, type Timer } from "../protocol/classic_wire.ts";
-import { type Connection, formatAddress } from "../protocol/connection.ts";
-import { type ClassicEntrance, enterClassic, type Place } from "../client/handshake.ts";
+import type { Place } from "../client/handshake.ts";
 import { ChatError } from "../errors.ts";
 import { MAX_BODY } from "../protocol.ts";
+import { Pieces, type Timer } from "../protocol/classic_wire.ts";
+import { type Connection, formatAddress } from "../protocol/connection.ts";
 import type {
   Ending,
   Link,
@@ -18,6 +18,7 @@ import type {
   RoomInfo,
   Transfer,
 } from "../room.ts";
+import { type ClassicEntrance, enterClassic } from "./handshake.ts";
 
 /** Enough for what was said last to reach the other end of the world, in ms. */
 const FINISH_MS = 2_000;

@@ -5,10 +5,9 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { KEY_MS, READ_SIZE, REST_MS, SILENCE_MS } from "../protocol/classic_wire.ts";
-import { type ClassicClient, joinClassic } from "./client.ts";
-import { ClassicInterpreter } from "./member.ts";
 import { ChatError } from "../errors.ts";
+import { KEY_MS, READ_SIZE, REST_MS, SILENCE_MS } from "../protocol/classic_wire.ts";
+import type { RoomEvent } from "../room.ts";
 import { FakeTimer } from "../tests/support/fake_clock.ts";
 import {
   concat,
@@ -19,7 +18,8 @@ import {
   TestRoom,
   within,
 } from "../tests/support/loopback.ts";
-import type { RoomEvent } from "../room.ts";
+import { type ClassicClient, joinClassic } from "./client.ts";
+import { ClassicInterpreter } from "./member.ts";
 
 const utf8 = new TextEncoder();
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

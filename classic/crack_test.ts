@@ -6,27 +6,10 @@ import {
   assertMatch,
   assertStrictEquals,
 } from "@std/assert";
-import { conversation, LANGUAGES, SENTENCES } from "../tests/support/sentences.ts";
-import { concat } from "../text/bytes.ts";
 import { privateKey, XorCipher } from "../cipher.ts";
-import { EXPORT_KEY_SIZE, SALT_SIZE, SealedCipher } from "../cipher/sealed.ts";
-import {
-  crack,
-  explain,
-  failure,
-  type Finding,
-  listCandidates,
-  MAX_TRAFFIC,
-  preview,
-  readTraffic,
-  reveal,
-} from "./crack.ts";
-import { encodeEnvelope, encodeProfile, type Envelope } from "../protocol/envelope.ts";
 import { ExchangeKey } from "../cipher/exchange.ts";
-import { generator } from "../tests/support/fault_proxy.ts";
 import { Identity } from "../cipher/identity.ts";
-import { ORIGIN_SIZE } from "../protocol/message_ids.ts";
-import fc from "../tests/support/property.ts";
+import { EXPORT_KEY_SIZE, SALT_SIZE, SealedCipher } from "../cipher/sealed.ts";
 import {
   encodeFrame,
   encodeGreeting,
@@ -37,6 +20,15 @@ import {
   Type,
   VERSION,
 } from "../protocol.ts";
+import { encodeEnvelope, encodeProfile, type Envelope } from "../protocol/envelope.ts";
+import { ORIGIN_SIZE } from "../protocol/message_ids.ts";
+import { generator } from "../tests/support/fault_proxy.ts";
+import fc from "../tests/support/property.ts";
+import { conversation, LANGUAGES, SENTENCES } from "../tests/support/sentences.ts";
+import { concat } from "../text/bytes.ts";
+import { readTraffic } from "./captured.ts";
+import { crack, type Finding, MAX_TRAFFIC, reveal } from "./crack.ts";
+import { explain, failure, listCandidates, preview } from "./crack_report.ts";
 
 // ---- helpers ----
 

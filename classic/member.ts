@@ -2,18 +2,9 @@
 // a member for each of them. What they say becomes MESSAGE frames; what the room's log has becomes `NAME: text`.
 // It opens messages: `chat serve --classic` alone has it, and the server knows no more than its interface.
 
-import { Pieces, SILENCE_MS, type Timer } from "../protocol/classic_wire.ts";
 import { XorCipher } from "../cipher.ts";
-import {
-  decodeEnvelope,
-  decodeProfile,
-  encodeEnvelope,
-  encodeProfile,
-} from "../protocol/envelope.ts";
+import { Roster } from "../client/roster.ts";
 import { ProtocolError } from "../errors.ts";
-import type { Member } from "../server/hub.ts";
-import type { Interpretation, Interpreter } from "../server/adapter.ts";
-import { Numbers } from "../protocol/message_ids.ts";
 import {
   encodeFrame,
   type ErrorCode,
@@ -23,8 +14,17 @@ import {
   PREFACE,
   Type,
 } from "../protocol.ts";
-import { messageLine } from "../ui/plain_lines.ts";
-import { Roster } from "../client/roster.ts";
+import { Pieces, SILENCE_MS, type Timer } from "../protocol/classic_wire.ts";
+import {
+  decodeEnvelope,
+  decodeProfile,
+  encodeEnvelope,
+  encodeProfile,
+} from "../protocol/envelope.ts";
+import { Numbers } from "../protocol/message_ids.ts";
+import type { Interpretation, Interpreter } from "../server/adapter.ts";
+import type { Member } from "../server/member.ts";
+import { messageLine } from "../text/message_line.ts";
 
 /** Bytes of the room's log that wait: with more, pieces go out without rests, so that nobody falls off by these. */
 const CROWDED = 256 * 1024;

@@ -1,15 +1,15 @@
+import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
-import { READ_SIZE, REST_MS, SILENCE_MS } from "../protocol/classic_wire.ts";
-import { ClassicInterpreter } from "./member.ts";
-import { encodeEnvelope, encodeProfile } from "../protocol/envelope.ts";
 import { ChatError } from "../errors.ts";
+import { AckOutcome, encodeFrame, parseAck, parseError, PREFACE, Type } from "../protocol.ts";
+import { READ_SIZE, REST_MS, SILENCE_MS } from "../protocol/classic_wire.ts";
+import { encodeEnvelope, encodeProfile } from "../protocol/envelope.ts";
+import type { ServerOptions } from "../server.ts";
 import { FakeTimer } from "../tests/support/fake_clock.ts";
 import { concat, Guest, KEY, Raw, TestRoom, within, xor } from "../tests/support/loopback.ts";
-import { AckOutcome, encodeFrame, parseAck, parseError, PREFACE, Type } from "../protocol.ts";
 import { MemoryDisk } from "../tests/support/memory_disk.ts";
-import type { ServerOptions } from "../server.ts";
+import { ClassicInterpreter } from "./member.ts";
 
 const utf8 = new TextEncoder();
 

@@ -1,24 +1,17 @@
 import { assert, assertEquals, assertLessOrEqual, assertMatch, assertThrows } from "@std/assert";
-import fc from "../tests/support/property.ts";
-import {
-  chosenName,
-  chosenView,
-  type Command,
-  parseCommand,
-  type ScreenOptions,
-  type Speaker,
-  type Target,
-  usage,
-  VARIABLES,
-  VERBS,
-  type ViewOptions,
-} from "./args.ts";
-import type { Settings } from "./config.ts";
 import config from "../deno.json" with { type: "json" };
 import { UsageError } from "../errors.ts";
 import { budgetOf, DEFAULT_LIMITS, type Limits } from "../server/limits.ts";
-import { MAX_NAME_BYTES, MAX_NAME_COLUMNS, width } from "../text/printable.ts";
+import fc from "../tests/support/property.ts";
+import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../text/names.ts";
+import { width } from "../text/width.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
+import { parseCommand } from "./args.ts";
+import type { Command, ScreenOptions, Speaker, Target, ViewOptions } from "./command.ts";
+import type { Settings } from "./config.ts";
+import { VARIABLES, VERBS } from "./options.ts";
+import { usage } from "./usage.ts";
+import { chosenName, chosenView } from "./user.ts";
 
 // ---- helpers ----
 

@@ -4,7 +4,8 @@
 // What all three know: a verb comes first; a value stands behind its option, or behind = in the same word;
 // behind -- nothing is an option.
 
-import { type Option, PROGRAM, type Shell, type Value, type Verb, VERBS } from "./args.ts";
+import type { Shell } from "./command.ts";
+import { type Option, PROGRAM, type Value, type Verb, VERBS } from "./options.ts";
 
 /** What a script is made from. */
 export interface Table {

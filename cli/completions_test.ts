@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { PROGRAM, type Shell, SHELLS, type Verb, VERBS } from "./args.ts";
-import { completions, type Table } from "./completions.ts";
 import { Home } from "../tests/support/program.ts";
 import { Terminal } from "../tests/support/pty.ts";
+import { type Shell, SHELLS } from "./command.ts";
+import { completions, type Table } from "./completions.ts";
+import { PROGRAM, type Verb, VERBS } from "./options.ts";
 
 // ---- helpers ----
 

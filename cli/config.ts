@@ -1,10 +1,11 @@
 // The config file: its text becomes settings, or an error that says where and what is wrong. Pure; knows no
 // file. Loaded only where there is a file, so that nobody else waits for the parser.
 
-import { parse } from "@std/toml/parse";
 import { closestString } from "@std/text/closest-string";
+import { parse } from "@std/toml/parse";
 import { ChatError } from "../errors.ts";
-import { nameFault, printable } from "../text/printable.ts";
+import { nameFault } from "../text/names.ts";
+import { printable } from "../text/printable.ts";
 import { NOTIFY, type Notify, type Theme, THEMES, type Time, TIMES } from "../ui/preferences.ts";
 
 /** Bytes of the largest file that is read: a few lines are one, and the parser takes long for many keys. */

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertLess, assertMatch, assertThrows } from "@std/assert";
-import { VARIABLES, VERBS } from "./args.ts";
-import { MAX_CONFIG, parseSettings, type Settings } from "./config.ts";
 import { ChatError } from "../errors.ts";
 import fc from "../tests/support/property.ts";
-import { MAX_NAME_COLUMNS } from "../text/printable.ts";
+import { MAX_NAME_COLUMNS } from "../text/names.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
+import { MAX_CONFIG, parseSettings, type Settings } from "./config.ts";
+import { VARIABLES, VERBS } from "./options.ts";
 
 // ---- helpers ----
 

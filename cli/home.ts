@@ -1,8 +1,9 @@
 // The user's own files: the identity, the names that are known, and the rooms that are open on this
 // machine, which are for this user's eyes only; and where the config file is.
 
+import { Identity } from "../cipher/identity.ts";
+import { KnownNames } from "../cipher/known_names.ts";
 import { ChatError } from "../errors.ts";
-import { Identity, KnownNames } from "../cipher/identity.ts";
 import {
   createPrivate,
   makePrivateFolder,

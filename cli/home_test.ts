@@ -6,6 +6,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { Identity } from "../cipher/identity.ts";
 import { ChatError } from "../errors.ts";
 import {
   configPath,
@@ -18,7 +19,6 @@ import {
   type Places,
   saveKnownNames,
 } from "./home.ts";
-import { Identity } from "../cipher/identity.ts";
 
 const POSIX = Deno.build.os !== "windows";
 const SLASH = POSIX ? "/" : "\\";

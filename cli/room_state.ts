@@ -3,8 +3,8 @@
 
 import { createHash } from "node:crypto";
 import { codeFault } from "../cipher/codes.ts";
-import { ChatError } from "../errors.ts";
 import { type AdmissionRecord, answerLogin, startLogin } from "../cipher/opaque.ts";
+import { ChatError } from "../errors.ts";
 import { createPrivate, readPrivate, removeFile } from "../files/private_file.ts";
 import { printable } from "../text/printable.ts";
 

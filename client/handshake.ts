@@ -2,14 +2,12 @@
 // admitted; or goes on with its session. What follows is `client.ts`.
 
 import { type Cipher, XorCipher } from "../cipher.ts";
-import { SealedCipher } from "../cipher/sealed.ts";
-import { KEY_MS, parseKey, type Timer } from "../protocol/classic_wire.ts";
 import { codeDoubt } from "../cipher/codes.ts";
-import { Connection, formatAddress } from "../protocol/connection.ts";
-import { encodeProfile } from "../protocol/envelope.ts";
-import { ChatError, CodeNeeded, NobodyThere, ProtocolError, WrongCode } from "../errors.ts";
-import { Identity, KnownNames } from "../cipher/identity.ts";
+import { Identity } from "../cipher/identity.ts";
+import { KnownNames } from "../cipher/known_names.ts";
 import { startLogin } from "../cipher/opaque.ts";
+import { SealedCipher } from "../cipher/sealed.ts";
+import { ChatError, CodeNeeded, NobodyThere, ProtocolError, WrongCode } from "../errors.ts";
 import {
   encodeHello,
   encodeLogin,
@@ -19,19 +17,22 @@ import {
   type Greeting,
   HANDSHAKE_MS,
   MAX_FRAME,
-  type Opening,
   parseError,
   parseGreeting,
   parseLogin,
-  parseServerOpening,
   parseWelcome,
   PREFACE,
   Type,
   VERSION,
   type Welcome,
 } from "../protocol.ts";
+import { parseKey } from "../protocol/classic_wire.ts";
+import { Connection, formatAddress } from "../protocol/connection.ts";
+import { encodeProfile } from "../protocol/envelope.ts";
+import { type Opening, parseServerOpening } from "../protocol/opening.ts";
 import { type Claim, proveResume } from "../protocol/resume.ts";
-import { nameFault, printable } from "../text/printable.ts";
+import { nameFault } from "../text/names.ts";
+import { printable } from "../text/printable.ts";
 
 /** Bytes of the read buffer: a busy room fills it in one read. */
 const READ_BUFFER = 64 * 1024;
@@ -137,58 +138,6 @@ export async function reenter(
   });
 }
 
-const ORIGINAL_OR_OURS =
-  "Is it a server of the original? A room of this program is joined without --classic";
-
-/** A connection to a server of the original. */
-export interface ClassicEntrance {
-  readonly connection: Connection;
-  readonly publicKey: number;
-  /** The read that was under way when it was clear that the key had come; undefined where none was. */
-  readonly reading: Promise<boolean> | undefined;
-}
-
-/**
- * Connects to a server of the original, and waits for its key; what is behind that stays unread.
- *
- * @throws {ChatError} if there is none
- */
-export async function enterClassic(place: Place, after: Timer): Promise<ClassicEntrance> {
-  return await talk(place, async (connection, address) => {
-    const { decoder } = connection;
-    let reading: Promise<boolean> | undefined;
-    for (;;) {
-      const { key, length, certain } = parseKey(decoder.unread);
-      if (key === undefined && certain) {
-        throw new NobodyThere(`Cannot join ${address}: what answers there sends no key first`, {
-          hint: ORIGINAL_OR_OURS,
-        });
-      }
-      reading = certain ? undefined : connection.fill();
-      const isWhole = certain || (key !== undefined && await isQuiet(reading!, after));
-      if (isWhole) {
-        decoder.skip(length);
-        return { connection, publicKey: key!, reading };
-      }
-      if (!await reading) {
-        throw new NobodyThere(`Cannot join ${address}: the connection was closed without a word`, {
-          hint: "Is the port right, and is it a server of the original?",
-        });
-      }
-    }
-  }, ORIGINAL_OR_OURS);
-}
-
-/** Whether nothing comes for as long as a key may go on. */
-async function isQuiet(reading: Promise<boolean>, after: Timer): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<"quiet">();
-  const cancel = after(KEY_MS, () => resolve("quiet"));
-  const first = await Promise.race([promise, reading]);
-  cancel();
-  // Where it has ended, there is nobody to talk to.
-  return first === "quiet";
-}
-
 function prove(sessionKey: Uint8Array, nonce: string, claim: Claim): string {
   try {
     return proveResume(sessionKey, nonce, claim);
@@ -203,7 +152,7 @@ function prove(sessionKey: Uint8Array, nonce: string, claim: Claim): string {
  *
  * @param hint what to try where that time is over; else what has come says it
  */
-async function talk<T>(
+export async function talk<T>(
   place: Place,
   admit: (connection: Connection, address: string) => Promise<T>,
   hint?: string,

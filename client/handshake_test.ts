@@ -1,9 +1,7 @@
 // What `client_test.ts` does not see through `join`: coming back, and breaking it off.
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { enter, reenter } from "./handshake.ts";
 import { ChatError, NobodyThere, ProtocolError } from "../errors.ts";
-import { Impostor, type Raw, TestRoom, within } from "../tests/support/loopback.ts";
 import {
   encodeError,
   encodeFrame,
@@ -14,6 +12,8 @@ import {
   Type,
 } from "../protocol.ts";
 import { drawToken } from "../protocol/resume.ts";
+import { Impostor, type Raw, TestRoom, within } from "../tests/support/loopback.ts";
+import { enter, reenter } from "./handshake.ts";
 
 /** What no test may have to wait for. */
 const NEVER_MS = 3_600_000;

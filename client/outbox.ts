@@ -1,10 +1,10 @@
 // What a client sends: frames in their order, at the pace that the room takes, kept until the server is known to
 // have taken them. So what was lost with a connection is sent again over the next, once.
 
+import { type Budget, isCheap } from "../protocol.ts";
+import type { Source } from "../protocol/connection.ts";
 import { CHEAP_PART, Meter } from "../protocol/rate_limit.ts";
 import { concat } from "../text/bytes.ts";
-import type { Source } from "../protocol/connection.ts";
-import { type Budget, isCheap } from "../protocol.ts";
 
 /** A write of this size is worth its call. */
 const WRITE_SIZE = 64 * 1024;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import type { Budget } from "../protocol.ts";
 import { within } from "../tests/support/loopback.ts";
 import { Outbox } from "./outbox.ts";
-import type { Budget } from "../protocol.ts";
 
 const WIDE = 2 ** 30;
 const frame = (...bytes: number[]) => Uint8Array.from(bytes);

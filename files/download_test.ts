@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
 import { MAX_PIECE } from "../protocol/file_messages.ts";
 import fc from "../tests/support/property.ts";
-import { Download, MAX_REQUESTS, MAX_WINDOW, Rate, Requests, Window } from "./download.ts";
+import { Download, MAX_WINDOW, Rate, Window } from "./download.ts";
+import { MAX_REQUESTS, Requests } from "./requests.ts";
 
 const ID = new Uint8Array(16);
 

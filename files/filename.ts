@@ -1,7 +1,7 @@
 // Names of files, as somebody else chose them: made into one that every system takes as the name of an ordinary
 // file in the folder at hand, and no system as anything else. Pure; knows no folder.
 
-import { graphemesFrom } from "../text/printable.ts";
+import { graphemesFrom } from "../text/graphemes.ts";
 
 /** Longest name in bytes of UTF-8: ext4, APFS and most others have this limit; NTFS counts UTF-16, which is less. */
 export const MAX_FILENAME_BYTES = 255;

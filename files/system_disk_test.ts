@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createHash } from "node:crypto";
-import { findDownloads, SYSTEM, SystemDisk, type Writing } from "./system_disk.ts";
 import { ChatError } from "../errors.ts";
+import { findDownloads } from "./download_folder.ts";
+import { SYSTEM, type Writing } from "./file_identity.ts";
 import { partName, stateName } from "./filename.ts";
-import type { Offer, Sink } from "./download.ts";
+import type { Offer, Sink } from "./storage.ts";
+import { SystemDisk } from "./system_disk.ts";
 
 const posix = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 

@@ -11,8 +11,8 @@
 // was offered to, or asked of them.
 
 import { ChatError } from "../errors.ts";
+import { AckOutcome } from "../protocol.ts";
 import {
-  MAX_FILE_NAME,
   MAX_PARCELS,
   MAX_PIECE,
   type Offered,
@@ -20,39 +20,34 @@ import {
   type Parcels,
   parcelSize,
   type Reason,
-  SHA256_SIZE,
   TRANSFER_ID_SIZE,
 } from "../protocol/file_messages.ts";
-import { AckOutcome } from "../protocol.ts";
 import type { Person, RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
+import { MAX_REFUSALS, REFUSED_MS } from "./control_queue.ts";
+import { Download, Rate, Window } from "./download.ts";
+import { MAX_RUNNING, OVERDUE_MS } from "./incoming.ts";
 import {
-  type Disk,
-  Download,
-  Rate,
-  type Request,
-  Requests,
-  type Sink,
-  type Upload,
-  Window,
-} from "./download.ts";
-
-/** Bytes of offers in one message: of a folder with thousands of files it takes a few. */
-const MAX_OFFERED = 64 * 1024;
-/** Of a file that has not been read. */
-const NO_HASH = new Uint8Array(SHA256_SIZE);
-/** Offers to the room that somebody is told of who comes later: the newest. */
-const MAX_RETOLD = 100;
-/** Downloads at once: small files wait for each other's questions, large ones share the window. */
-const MAX_RUNNING = 16;
+  MAX_OFFERED,
+  MAX_OPEN,
+  MAX_RETOLD,
+  NO_HASH,
+  READ_AHEAD,
+  type Ready,
+  shortened,
+} from "./outgoing.ts";
+import {
+  type AcceptPolicy,
+  type Post,
+  systemClock,
+  type TransferClock,
+  type TransferOptions,
+} from "./post.ts";
+import { type Request, Requests } from "./requests.ts";
+import type { Disk, Upload } from "./storage.ts";
+import { Base, Incoming, Outgoing, Sending, type State } from "./transfer_entries.ts";
 /** Offers that are kept, of others and of one's own: each is some hundred bytes. */
 const MAX_OFFERS = 20_000;
-/** What waits to be said to one member about files that are not offered: who asks for more of these is not honest. */
-const MAX_REFUSALS = 1024;
-/** Files that are held open to be sent: more are opened anew when somebody asks. */
-const MAX_OPEN = 32;
-/** Bytes that are read ahead of what goes out. */
-const READ_AHEAD = 2 * MAX_PIECE;
 /** Transfers that have ended and are still listed. */
 const MAX_ENDED = 100;
 /** How often to look how far everything is, in ms. */
@@ -61,181 +56,6 @@ const TICK_MS = 250;
 const PROGRESS_MS = 1000;
 /** Nothing has come for so long: people are told, in ms. */
 const STALLED_MS = 5000;
-/** What was asked for and has not come in so long is asked for again, in ms: it may have got lost on any way. */
-const OVERDUE_MS = 20_000;
-/** How long to wait after a refusal until something more is sent to who has too much waiting, in ms. */
-const REFUSED_MS = 200;
-
-/** What takes files without asking: nobody's, those of who was known before, everybody's; or refuses all. */
-export type AcceptPolicy = "ask" | "known" | "all" | "none";
-
-export interface TransferOptions {
-  disk: Disk;
-  accept?: AcceptPolicy;
-  /** What is larger is asked about in any case, in bytes. */
-  acceptLimit?: number;
-  clock?: TransferClock;
-}
-
-/** When something is late; passed in, so that tests need not wait. */
-export interface TransferClock {
-  /** In ms; never goes back. */
-  now(): number;
-  /** Does a task again and again; returns how to end that. */
-  every(ms: number, task: () => void): () => void;
-}
-
-const systemClock: TransferClock = {
-  now: () => performance.now(),
-  every: (ms, task) => {
-    const timer = setInterval(task, ms);
-    return () => clearInterval(timer);
-  },
-};
-
-/** The client, as far as transfers need it. */
-export interface Post {
-  readonly self: Person;
-  /** It is known who is here: members can be written to. */
-  readonly ready: boolean;
-  /** The connection is there. */
-  readonly connected: boolean;
-  /** Says it to one member, ahead of file data; false if nothing can be sealed for that one. */
-  tell(to: number, parcels: Parcels): boolean;
-  /** Says it to the room. */
-  say(parcels: Parcels): void;
-  /** There is file data to take. */
-  wake(): void;
-  has(id: number): boolean;
-  person(id: number): Person;
-  /** By what somebody is known again; undefined where there is nothing. */
-  markOf(id: number): string | undefined;
-  /** The one with this mark, if there is one alone. */
-  find(mark: string): number | undefined;
-  /** Whether this user knew this member before it came, by its key. */
-  isKnown(id: number): boolean;
-  event(event: RoomEvent): void;
-}
-
-type State = Transfer["state"];
-
-const LIVE: readonly State[] = ["reading", "offered", "waiting", "running"];
-
-/** What all transfers have. */
-abstract class Base {
-  readonly number: number;
-  offer: Offered;
-  /** By what the other side is known again; undefined: the room. */
-  mark: string | undefined;
-  /** Its number now; undefined while it is not here. */
-  peer: number | undefined;
-  /** As it was when it was here. */
-  who: Person | undefined;
-  state: State = "offered";
-  resumed = 0;
-  path: string | undefined;
-  message: string | undefined;
-  stalled: string | undefined;
-  /** When something has come or gone last. */
-  moved = 0;
-  rate: Rate | undefined;
-  told = 0;
-
-  constructor(number: number, offer: Offered) {
-    this.number = number;
-    this.offer = offer;
-  }
-
-  abstract readonly direction: "in" | "out";
-  abstract readonly bytes: number;
-
-  get live(): boolean {
-    return LIVE.includes(this.state);
-  }
-
-  /** As it is now, for who shows it. */
-  view(): Transfer {
-    const { number, direction, who, state, bytes, resumed, stalled, path, message } = this;
-    const { name, size, sha256 } = this.offer;
-    const isGoing = state === "running" || state === "reading";
-    const rate = isGoing ? Math.round(this.rate?.value ?? 0) : 0;
-    return {
-      number,
-      direction,
-      who,
-      name,
-      size,
-      sha256: sha256.toHex(),
-      state,
-      bytes,
-      resumed,
-      rate,
-      stalled,
-      path,
-      message,
-    };
-  }
-}
-
-/** A file that somebody offers to this client. */
-class Incoming extends Base {
-  readonly direction = "in";
-  /** By what the sender calls it now: a sender that has started anew calls it something else. */
-  id: Uint8Array;
-  sink: Sink | undefined;
-  download: Download | undefined;
-  /** All that was to be done on the disk, in its order. */
-  work: Promise<void> = Promise.resolve();
-  /** The sender does not know it any more, and may offer it again. */
-  forgotten = false;
-
-  constructor(number: number, offer: Offered) {
-    super(number, offer);
-    this.id = offer.id;
-  }
-
-  get bytes(): number {
-    return this.state === "done" ? this.offer.size : this.download?.written ?? 0;
-  }
-}
-
-/** A file that this client offers. */
-class Outgoing extends Base {
-  readonly direction = "out";
-  readonly file: string;
-  readonly givenName: string | undefined;
-  /** That have been read and hashed, before it is offered. */
-  bytes = 0;
-  /** Open while it is read. */
-  upload: Promise<Upload> | undefined;
-  /** Who has begun to ask for it, by mark. */
-  readonly receivers = new Map<string, Sending>();
-
-  constructor(number: number, offer: Offered, file: string, givenName: string | undefined) {
-    super(number, offer);
-    this.file = file;
-    this.givenName = givenName;
-  }
-}
-
-/** A file on its way to one member. */
-class Sending extends Base {
-  readonly direction = "out";
-  readonly source: Outgoing;
-  bytes = 0;
-
-  constructor(number: number, source: Outgoing) {
-    super(number, source.offer);
-    this.source = source;
-  }
-}
-
-/** What is ready to go out. */
-interface Ready {
-  readonly to: number;
-  readonly chunks: (Parcel & { kind: "chunk" })[];
-  readonly bytes: number;
-}
 
 /** All transfers of one client, over however many sessions. */
 export class Transfers {
@@ -1246,11 +1066,4 @@ function isSame(
   other: { size: number; sha256: Uint8Array },
 ): boolean {
   return one.size === other.size && one.sha256.toHex() === other.sha256.toHex();
-}
-
-/** A name that fits into an offer: its end tells more than its beginning. */
-function shortened(name: string): string {
-  let short = name;
-  while (new TextEncoder().encode(short).length > MAX_FILE_NAME) short = short.slice(1);
-  return short;
 }

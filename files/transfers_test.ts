@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { Backoff } from "../client/backoff.ts";
 import type { JoinOptions } from "../client.ts";
+import { Backoff } from "../client/backoff.ts";
 import { ChatError } from "../errors.ts";
+import { MAX_PIECE } from "../protocol/file_messages.ts";
+import type { Transfer } from "../room.ts";
 import { FaultProxy } from "../tests/support/fault_proxy.ts";
 import { Guest, TestRoom } from "../tests/support/loopback.ts";
 import { MemoryDisk, noise } from "../tests/support/memory_disk.ts";
-import { MAX_PIECE } from "../protocol/file_messages.ts";
-import type { Transfer } from "../room.ts";
 import { enter as enterSealed, PlayServer } from "../tests/support/sealed_play.ts";
-import type { TransferOptions } from "./transfers.ts";
+import type { TransferOptions } from "./post.ts";
 
 /** Somebody with files. */
 async function enter(

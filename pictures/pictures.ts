@@ -2,7 +2,8 @@
 // and has it decoded in a worker that has no permissions and little time. Loaded when it is needed.
 
 import { ChatError } from "../errors.ts";
-import { inspect, MAX_PICTURE_BYTES, type Picture } from "./parse.ts";
+import { printable } from "../text/printable.ts";
+import { cut } from "../text/width.ts";
 import {
   colorsOf,
   type Graphics,
@@ -14,11 +15,11 @@ import {
   type Stage,
   type Viewer,
 } from "./graphics.ts";
+import { blockPixels, blockRows } from "./half_blocks.ts";
+import { inspect, MAX_PICTURE_BYTES, type Picture } from "./parse.ts";
 import { fit, type Size, uprightSize } from "./pixels.ts";
 import { SIXEL_ROWS } from "./sixel.ts";
-import { blockPixels, blockRows } from "./half_blocks.ts";
 import type { Damaged, Job, Made } from "./worker.ts";
-import { cut, printable } from "../text/printable.ts";
 
 /**
  * How long a picture is waited for, in ms: the largest takes half a second on a laptop. The thread itself ends no

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { Connection, formatAddress, type Source } from "./connection.ts";
-import { concat, Raw, within } from "../tests/support/loopback.ts";
 import { encodeFrame, MAX_FRAME, Type } from "../protocol.ts";
+import { concat, Raw, within } from "../tests/support/loopback.ts";
+import { Connection, formatAddress, type Source } from "./connection.ts";
 
 const PONG = encodeFrame(Type.PONG, 0);
 const BYE = encodeFrame(Type.BYE, 0);

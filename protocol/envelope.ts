@@ -2,8 +2,8 @@
 // An envelope: kind (1) || payload. Kinds are letters, so that an opened capture reads well.
 // A numbered one: N or R (1) || origin (8) || seq (4) || envelope.
 
+import { nameFault } from "../text/names.ts";
 import { MAX_SEQ, type Numbering, ORIGIN_SIZE } from "./message_ids.ts";
-import { nameFault } from "../text/printable.ts";
 
 const KIND_TEXT = 0x54; // T
 const KIND_ACTION = 0x41; // A

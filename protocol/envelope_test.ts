@@ -1,6 +1,7 @@
-import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { Buffer } from "node:buffer";
 import fc from "../tests/support/property.ts";
+import { nameFault } from "../text/names.ts";
 import {
   decodeEnvelope,
   decodeProfile,
@@ -10,7 +11,6 @@ import {
   NUMBER_OVERHEAD,
 } from "./envelope.ts";
 import { MAX_SEQ, ORIGIN_SIZE } from "./message_ids.ts";
-import { nameFault } from "../text/printable.ts";
 
 const utf8 = new TextEncoder();
 

@@ -1,4 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
+import { type Budget, HEADER_SIZE, MAX_FRAME } from "../protocol.ts";
+import { budgetOf, DEFAULT_BUDGET, LEAST_BYTE_RATE } from "../server/limits.ts";
+import fc from "../tests/support/property.ts";
 import {
   CHEAP_PART,
   DROP_AFTER_MS,
@@ -8,9 +11,6 @@ import {
   type Verdict,
   WARN_AFTER_MS,
 } from "./rate_limit.ts";
-import { budgetOf, DEFAULT_BUDGET, LEAST_BYTE_RATE } from "../server/limits.ts";
-import fc from "../tests/support/property.ts";
-import { type Budget, HEADER_SIZE, MAX_FRAME } from "../protocol.ts";
 
 /** A message of a line of text, sealed. */
 const LINE_BYTES = 200;

@@ -1,8 +1,8 @@
 // What the server sees of who lets clients of another wire take part. Types alone: an interpreter reads what is said,
 // and the server must not, so it is given one from outside, or has none.
 
-import type { Member } from "./hub.ts";
 import type { Frame, FrameDecoder } from "../protocol.ts";
+import type { Member } from "./member.ts";
 
 /** Makes members of those who speak another wire. */
 export interface Interpreter {

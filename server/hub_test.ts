@@ -8,18 +8,6 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import fc from "../tests/support/property.ts";
-import {
-  BACKLOG,
-  Hub,
-  type HubOptions,
-  Log,
-  type Member,
-  type Outlet,
-  OWN_LOG_SIZE,
-  ROOM_LOG_SIZE,
-  type Start,
-} from "./hub.ts";
 import {
   encodeFrame,
   type Frame,
@@ -29,6 +17,10 @@ import {
   MAX_FRAME,
   Type,
 } from "../protocol.ts";
+import fc from "../tests/support/property.ts";
+import { BACKLOG, Hub, type HubOptions, OWN_LOG_SIZE, ROOM_LOG_SIZE, type Start } from "./hub.ts";
+import type { Member, Outlet } from "./member.ts";
+import { Log } from "./room_log.ts";
 
 const utf8 = new TextEncoder();
 

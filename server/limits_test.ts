@@ -1,4 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import { encodeGreeting, FrameDecoder, MAX_FRAME, parseGreeting, VERSION } from "../protocol.ts";
+import fc from "../tests/support/property.ts";
 import {
   budgetOf,
   DEFAULT_BUDGET,
@@ -11,8 +13,6 @@ import {
   MOST,
   sizeOf,
 } from "./limits.ts";
-import fc from "../tests/support/property.ts";
-import { encodeGreeting, FrameDecoder, MAX_FRAME, parseGreeting, VERSION } from "../protocol.ts";
 
 Deno.test("sizeOf: bytes, or a whole number of K, M or G", () => {
   const sizes: Record<string, number | undefined> = {

@@ -1,9 +1,9 @@
 // The counters over HTTP, for this machine alone: on a loopback port or a Unix socket. Knows neither the
 // room nor what is counted: it is given the text.
 
-import { CONTENT_TYPE } from "./metrics.ts";
 import { ChatError } from "../errors.ts";
 import { printable } from "../text/printable.ts";
+import { CONTENT_TYPE } from "./metrics.ts";
 
 /** Where the status is to be had: a port of the loopback interface (0 takes a free one), or a socket's path. */
 export type StatusPlace = { readonly port: number } | { readonly path: string };

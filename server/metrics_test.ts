@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { CONTENT_TYPE, Counters, METRICS, type Readings, refusalOf } from "./metrics.ts";
-import type { LeftReason, Refusal } from "./events.ts";
 import { ERROR_CODES } from "../protocol.ts";
+import type { LeftReason, Refusal } from "./events.ts";
+import { CONTENT_TYPE, Counters, METRICS, type Readings, refusalOf } from "./metrics.ts";
 
 const READINGS: Readings = {
   chat_members: 3,

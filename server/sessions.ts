@@ -1,11 +1,11 @@
 // A member's time in the room, over all its connections: what is kept of it while it has none, and the tokens
 // by which its client finds it again. Knows connections, and no frames.
 
-import type { Meter, Patience } from "../protocol/rate_limit.ts";
 import type { Connection } from "../protocol/connection.ts";
-import type { Member } from "./hub.ts";
-import type { Interpretation } from "./adapter.ts";
+import type { Meter, Patience } from "../protocol/rate_limit.ts";
 import { drawToken } from "../protocol/resume.ts";
+import type { Interpretation } from "./adapter.ts";
+import type { Member } from "./member.ts";
 
 /** One member, for as long as it is one. */
 export class Session {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { Patience } from "../protocol/rate_limit.ts";
 import type { Connection } from "../protocol/connection.ts";
+import { Patience } from "../protocol/rate_limit.ts";
 import { Hub } from "./hub.ts";
 import { Session, Sessions } from "./sessions.ts";
 

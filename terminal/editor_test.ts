@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import fc from "../tests/support/property.ts";
+import { splitGraphemes } from "../text/graphemes.ts";
+import { width } from "../text/width.ts";
 import { type Completer, Editor, MAX_LINE, type Request } from "./editor.ts";
 import type { Key } from "./keyboard.ts";
-import { splitGraphemes, width } from "../text/printable.ts";
 
 const press = (key: string): Key => ({ type: "press", key });
 const text = (text: string): Key => ({ type: "text", text });

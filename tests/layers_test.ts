@@ -29,7 +29,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     "client/handshake.ts",
     "client/roster.ts",
     "server/adapter.ts",
-    "server/hub.ts",
+    "server/member.ts",
     "ui/plain_lines.ts",
   ],
   cli: [
@@ -77,16 +77,26 @@ const CLIENTS_ALONE =
 /** APIs that only the edges may use, and which edges. */
 const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
   { what: /\bDeno\.args\b/, files: ["main.ts"] },
-  { what: /\bDeno\.(?:exit|exitCode|env)\b/, files: ["main.ts", "cli/serve.ts"] },
+  {
+    what: /\bDeno\.(?:exit|exitCode|env)\b/,
+    files: ["main.ts", "cli/join.ts", "cli/signals.ts", "cli/user.ts"],
+  },
   // The terminal's only one is that of its size.
-  { what: /\bDeno\.addSignalListener\b/, files: ["cli/serve.ts", "ui/screen.ts"] },
+  { what: /\bDeno\.addSignalListener\b/, files: ["cli/signals.ts", "terminal/tty.ts"] },
   // `note` and `print` of output.ts do that.
   { what: /\bconsole\.|(?<!#)\b(?:alert|confirm|prompt)\(/, files: [] },
   {
     what: /\bDeno\.(?:stdin|stdout|stderr)\b/,
-    files: ["cli/serve.ts", "cli/output.ts", "ui/screen.ts", "terminal/prompt.ts"],
+    files: [
+      "cli/crack.ts",
+      "cli/join.ts",
+      "cli/output.ts",
+      "cli/send.ts",
+      "terminal/prompt.ts",
+      "terminal/tty.ts",
+    ],
   },
-  { what: /\.setRaw\(/, files: ["ui/screen.ts", "terminal/prompt.ts"] },
+  { what: /\.setRaw\(/, files: ["terminal/tty.ts", "terminal/prompt.ts", "ui/screen.ts"] },
   { what: /\bDeno\.permissions\b/, files: ["cli/serve.ts"] },
   { what: /\bnew Worker\b/, files: ["pictures/pictures.ts"] },
   // Foreign code that takes hostile files apart runs there, and nowhere else.
@@ -95,26 +105,41 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
   {
     what: /\bDeno\.(?:open|create|read\w*File)\w*\(/,
     files: [
+      "cli/crack.ts",
+      "cli/user.ts",
+      "files/download_folder.ts",
+      "files/offered_file.ts",
+      "files/part_file.ts",
+      "files/part_state.ts",
       "files/private_file.ts",
       "files/system_disk.ts",
-      "cli/serve.ts",
       "pictures/pictures.ts",
     ],
   },
   {
     what: /\bDeno\.readDir\w*\(/,
-    files: ["cli/home.ts", "files/user_files.ts", "files/system_disk.ts"],
+    files: [
+      "cli/home.ts",
+      "files/download_folder.ts",
+      "files/offered_file.ts",
+      "files/user_files.ts",
+    ],
   },
   {
     what: /\bDeno\.(?:write\w*File|mkdir|rename|link|symlink|chmod|truncate)(?:Sync)?\b/,
-    files: ["files/private_file.ts", "files/system_disk.ts"],
+    files: ["files/file_identity.ts", "files/part_file.ts", "files/private_file.ts"],
   },
   // The metrics' only one is a socket that a killed server has left.
   {
     what: /\bDeno\.remove(?:Sync)?\b/,
-    files: ["files/private_file.ts", "files/system_disk.ts", "server/metrics_http.ts"],
+    files: [
+      "files/part_file.ts",
+      "files/part_state.ts",
+      "files/private_file.ts",
+      "server/metrics_http.ts",
+    ],
   },
-  { what: /\bDeno\.(?:listen|listenTls)\b/, files: ["server.ts"] },
+  { what: /\bDeno\.(?:listen|listenTls)\b/, files: ["server/listen.ts"] },
   { what: /\bDeno\.serve\b/, files: ["server/metrics_http.ts"] },
   // The metrics' only one asks whether such a socket is dead.
   {
@@ -125,24 +150,38 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
 
 /** Files that may know the system and the time. All others compute: bytes in, bytes out. */
 const EDGES = new Set([
-  "main.ts",
-  "server.ts",
-  "client.ts",
   "classic/member.ts",
+  "cli/crack.ts",
   "cli/home.ts",
+  "cli/join.ts",
   "cli/output.ts",
   "cli/room_state.ts",
+  "cli/send.ts",
   "cli/serve.ts",
+  "cli/signals.ts",
+  "cli/user.ts",
+  "client.ts",
   "client/handshake.ts",
+  "client/members.ts",
   "client/outbox.ts",
+  "files/disk_errors.ts",
+  "files/download_folder.ts",
+  "files/file_identity.ts",
+  "files/offered_file.ts",
+  "files/part_file.ts",
+  "files/part_state.ts",
+  "files/post.ts",
   "files/private_file.ts",
   "files/system_disk.ts",
-  "files/transfers.ts",
   "files/user_files.ts",
+  "main.ts",
   "pictures/pictures.ts",
   "protocol/connection.ts",
+  "server.ts",
+  "server/listen.ts",
   "server/metrics_http.ts",
   "terminal/prompt.ts",
+  "terminal/tty.ts",
   "ui/screen.ts",
 ]);
 
@@ -150,14 +189,11 @@ const EDGES = new Set([
 const IMPURE =
   /\bDeno\.|\b(?:setTimeout|setInterval|performance|fetch|console|Worker|localStorage)\b|\bnew Date\b|\bDate\s*[.(]|\bMath\.random\b|"node:(?!crypto")/;
 
-/** Modules that few verbs need: they are imported when they are needed, so that nobody else waits for them. */
-const LATE = [
-  "cli/serve.ts",
-  "cli/completions.ts",
-  "cli/config.ts",
-  "classic/crack.ts",
-  "pictures/pictures.ts",
-];
+/** The verbs: each is imported when it is needed, so that help and version come at once. */
+const VERBS = ["cli/completions.ts", "cli/crack.ts", "cli/join.ts", "cli/send.ts", "cli/serve.ts"];
+
+/** Modules that few runs of a verb need: they, too, are imported when they are needed. */
+const LATE = ["cli/config.ts", "classic/crack.ts", "pictures/pictures.ts"];
 
 interface Import {
   /** A path from the project's root, or a package's name. */
@@ -239,12 +275,17 @@ function isLocal(from: string): boolean {
   return from.endsWith(".ts");
 }
 
-/** `path` and all that it imports, and so on. */
-function closure(sources: Sources, path: string, found: Set<string> = new Set()): Set<string> {
+/** `path` and all that it imports, and so on; of imports only those that `fits`. */
+function closure(
+  sources: Sources,
+  path: string,
+  fits: (one: Import) => boolean = () => true,
+  found: Set<string> = new Set(),
+): Set<string> {
   if (found.has(path)) return found;
   found.add(path);
-  for (const { from } of importsOf(path, sources.get(path) ?? "")) {
-    if (isLocal(from)) closure(sources, from, found);
+  for (const one of importsOf(path, sources.get(path) ?? "")) {
+    if (isLocal(one.from) && fits(one)) closure(sources, one.from, fits, found);
   }
   return found;
 }
@@ -253,7 +294,7 @@ function closure(sources: Sources, path: string, found: Set<string> = new Set())
 function serverClosure(sources: Sources): Set<string> {
   const found = new Set<string>();
   for (const path of sources.keys()) {
-    if (folderOf(path) === "server") closure(sources, path, found);
+    if (folderOf(path) === "server") closure(sources, path, undefined, found);
   }
   return found;
 }
@@ -358,11 +399,13 @@ const RULES: Readonly<Record<string, (sources: Sources) => string[]>> = {
     return found;
   },
 
-  "modules that few verbs need are imported late": (sources) => {
+  "verbs, and modules that few need, are imported late": (sources) => {
+    const early = (path: string) =>
+      closure(sources, path, ({ isType, isLate }) => !isType && !isLate);
     const found: string[] = [];
-    for (const [path, source] of sources) {
-      for (const { from, isType, isLate } of importsOf(path, source)) {
-        if (LATE.includes(from) && !isType && !isLate) found.push(`${path} imports ${from} early`);
+    for (const path of ["main.ts", ...VERBS]) {
+      for (const late of [...path === "main.ts" ? VERBS : [], ...LATE]) {
+        if (early(path).has(late)) found.push(`${path} needs ${late} early`);
       }
     }
     return found;
@@ -427,8 +470,9 @@ const PLANTED: Readonly<Record<keyof typeof RULES, readonly [string, string, str
     ["server.ts", "console.log(1);", "server.ts uses"],
     ["client.ts", "Deno.exit(1);", "client.ts uses"],
   ],
-  "modules that few verbs need are imported late": [
-    ["main.ts", 'import "./cli/config.ts";', "main.ts imports cli/config.ts early"],
+  "verbs, and modules that few need, are imported late": [
+    ["cli/args.ts", 'import "./join.ts";', "main.ts needs cli/join.ts early"],
+    ["cli/user.ts", 'import "./config.ts";', "cli/send.ts needs cli/config.ts early"],
   ],
 };
 

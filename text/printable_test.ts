@@ -1,19 +1,9 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "../tests/support/property.ts";
-import {
-  borderFrom,
-  graphemesBefore,
-  graphemesFrom,
-  jsonLine,
-  MAX_NAME_BYTES,
-  MAX_NAME_COLUMNS,
-  nameFault,
-  printable,
-  splitGraphemes,
-  toName,
-  width,
-  wrap,
-} from "./printable.ts";
+import { borderFrom, graphemesBefore, graphemesFrom, splitGraphemes } from "./graphemes.ts";
+import { MAX_NAME_BYTES, MAX_NAME_COLUMNS, nameFault, toName } from "./names.ts";
+import { jsonLine, printable } from "./printable.ts";
+import { width, wrap } from "./width.ts";
 
 const FAMILY = "👩‍👩‍👧‍👦";
 

@@ -4,10 +4,11 @@
 
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
 import xterm from "@xterm/headless";
+import type { Person } from "../room.ts";
 import { alice, bob, FakeTty, setUp } from "../tests/support/fake_terminal.ts";
 import { roomFor } from "../ui/markup.ts";
-import type { Person } from "../room.ts";
-import { splitGraphemes, width } from "./printable.ts";
+import { splitGraphemes } from "./graphemes.ts";
+import { width } from "./width.ts";
 
 /** What it is, the text, our width; and the emulator's, where that is another: a known disagreement. */
 const CASES: readonly [what: string, text: string, ours: number, emulators?: number][] = [

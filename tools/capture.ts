@@ -12,11 +12,11 @@
 //
 // Exit code 0: the paths are on stdout. 1: not made, stderr says why. 2: misuse.
 
-import { type Capture, isSmooth, readCapture, readSegment, writeCapture } from "./capture_file.ts";
 import { privateKey } from "../cipher.ts";
-import { Home, Output, Program, start } from "../tests/support/program.ts";
-import { within } from "../tests/support/loopback.ts";
 import { DEFAULT_PORT } from "../protocol.ts";
+import { within } from "../tests/support/loopback.ts";
+import { Home, Output, Program, start } from "../tests/support/program.ts";
+import { type Capture, isSmooth, readCapture, readSegment, writeCapture } from "./capture_file.ts";
 
 export const FOLDER = "docs/capture";
 export const DISSECTOR = `${FOLDER}/chat.lua`;

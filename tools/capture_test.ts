@@ -2,6 +2,34 @@
 // no tshark only the bytes are checked.
 
 import { assert, assertEquals, assertLess, assertStringIncludes, assertThrows } from "@std/assert";
+import { privateKey, XorCipher } from "../cipher.ts";
+import {
+  DEFAULT_PORT,
+  encodeAck,
+  encodeError,
+  encodeFrame,
+  encodeGreeting,
+  encodeHave,
+  encodeHello,
+  encodeResume,
+  encodeWarning,
+  encodeWelcome,
+  type Frame,
+  FrameDecoder,
+  MAX_FRAME,
+  parseGreeting,
+  parseHello,
+  PREFACE,
+  Type,
+} from "../protocol.ts";
+import {
+  decodeEnvelope,
+  decodeProfile,
+  encodeEnvelope,
+  encodeProfile,
+} from "../protocol/envelope.ts";
+import { encodeParcels } from "../protocol/file_messages.ts";
+import { concat } from "../tests/support/loopback.ts";
 import {
   CONVERSATION,
   DISSECTOR,
@@ -24,34 +52,6 @@ import {
   type Segment,
   writeCapture,
 } from "./capture_file.ts";
-import { privateKey, XorCipher } from "../cipher.ts";
-import {
-  decodeEnvelope,
-  decodeProfile,
-  encodeEnvelope,
-  encodeProfile,
-} from "../protocol/envelope.ts";
-import { concat } from "../tests/support/loopback.ts";
-import { encodeParcels } from "../protocol/file_messages.ts";
-import {
-  DEFAULT_PORT,
-  encodeAck,
-  encodeError,
-  encodeFrame,
-  encodeGreeting,
-  encodeHave,
-  encodeHello,
-  encodeResume,
-  encodeWarning,
-  encodeWelcome,
-  type Frame,
-  FrameDecoder,
-  MAX_FRAME,
-  parseGreeting,
-  parseHello,
-  PREFACE,
-  Type,
-} from "../protocol.ts";
 
 const root = `${import.meta.dirname!}/..`;
 const utf8 = new TextEncoder();

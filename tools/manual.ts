@@ -5,7 +5,7 @@
 //
 // Exit code 0: written, the path is on stdout. 1: not written, stderr says why. 2: misuse.
 
-import { type Option, PROGRAM, VARIABLES, VERBS } from "../cli/args.ts";
+import { type Option, PROGRAM, VARIABLES, VERBS } from "../cli/options.ts";
 import config from "../deno.json" with { type: "json" };
 
 const FILES: readonly (readonly [path: string, what: string])[] = [

@@ -5,8 +5,8 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { PROGRAM, VARIABLES, VERBS } from "../cli/args.ts";
 import { parseSettings } from "../cli/config.ts";
+import { PROGRAM, VARIABLES, VERBS } from "../cli/options.ts";
 import config from "../deno.json" with { type: "json" };
 import { manual } from "./manual.ts";
 

@@ -7,9 +7,10 @@
 //
 // Exit code 0: the path is on stdout. 1: not drawn, stderr says why. 2: misuse.
 
+import type { Screen } from "../tests/support/cells.ts";
 import { Home, start } from "../tests/support/program.ts";
-import { picture, type Screen } from "./session_svg.ts";
 import { Terminal } from "../tests/support/pty.ts";
+import { picture } from "./session_svg.ts";
 
 const PATH = "docs/session.svg";
 

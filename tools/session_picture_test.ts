@@ -6,9 +6,10 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { CONVERSATION, REPLY } from "./session_picture.ts";
-import { type Cell, picture } from "./session_svg.ts";
+import type { Cell } from "../tests/support/cells.ts";
 import { contrast, luminance, palette } from "../ui/theme.ts";
+import { CONVERSATION, REPLY } from "./session_picture.ts";
+import { picture } from "./session_svg.ts";
 
 const SESSION = Deno.readTextFileSync(`${import.meta.dirname}/../docs/session.svg`);
 

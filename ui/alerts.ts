@@ -1,12 +1,13 @@
 // When a message rings, and how a terminal is asked to notify. Pure; knows no terminal and no clock: what time
 // it is, what the environment says and whether the window is in front are passed in.
 
-import type { Environment } from "../terminal/environment.ts";
-import { mentions } from "./markup.ts";
-import { offerSentence } from "./transfer_text.ts";
 import type { RoomEvent } from "../room.ts";
-import { printable, splitGraphemes } from "../text/printable.ts";
+import type { Environment } from "../terminal/environment.ts";
+import { splitGraphemes } from "../text/graphemes.ts";
+import { printable } from "../text/printable.ts";
+import { mentions } from "./markup.ts";
 import type { View } from "./preferences.ts";
+import { offerSentence } from "./transfer_text.ts";
 
 /** At most one ring in this time, in ms: a lively room is no alarm clock. */
 const PAUSE_MS = 3000;

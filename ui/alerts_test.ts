@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import { alarm, Attention, notifier } from "./alerts.ts";
+import type { Person, RoomEvent } from "../room.ts";
 import { type Environment, isCapable } from "../terminal/environment.ts";
 import { ADA, BOB, UNPROVED } from "../tests/support/fake_room.ts";
-import type { Person, RoomEvent } from "../room.ts";
+import { alarm, Attention, notifier } from "./alerts.ts";
 import { View } from "./preferences.ts";
 
 const message = (text: string, from: Person = BOB): RoomEvent => (

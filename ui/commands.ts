@@ -2,22 +2,14 @@
 // terminal; plain mode uses the same table.
 
 import { closestString } from "@std/text/closest-string";
-import type { Completion } from "../terminal/editor.ts";
-import { type Emoji, typedName } from "../text/emoji.ts";
 import { ChatError } from "../errors.ts";
-import { completePath, type Files, isThere, toPath } from "../files/paths.ts";
-import { choosePicture, isPicture } from "./picture_choice.ts";
-import { listRow } from "./transfer_text.ts";
-import type { RoomRecord } from "./plain_lines.ts";
-import {
-  findPerson,
-  listed,
-  type Person,
-  type Room,
-  type RoomEvent,
-  type Transfer,
-} from "../room.ts";
+import { type Files, isThere, toPath } from "../files/paths.ts";
+import { findPerson, type Room, type Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
+import type { Context, Surroundings } from "./context.ts";
+import { ignores } from "./follow.ts";
+import { listed } from "./notices.ts";
+import { choosePicture } from "./picture_choice.ts";
 import {
   bareName,
   NOTIFY,
@@ -28,31 +20,7 @@ import {
   TIMES,
   type View,
 } from "./preferences.ts";
-
-/** What a command may use. */
-export interface Context {
-  readonly room: Room;
-  readonly view: View;
-  /** What `/save` writes. */
-  readonly record: RoomRecord;
-  now(): Date;
-  /**
-   * Shows one line to this person alone; it holds no controls. `heading` stands in front, and where the line
-   * takes several rows they stand under each other.
-   */
-  print(line: string, heading?: string): void;
-  /** Where the terminal can do more than print; without it, what is about that is refused. */
-  readonly screen?: {
-    /** Moves all that is on the screen out of sight. */
-    clear(): void;
-    /** Shows a file as a picture, some time later. */
-    view(path: string, name: string): void;
-  };
-  /** Where there are none, nothing can be saved. */
-  readonly files?: Files | undefined;
-  /** Where there are none, `:smile:` is a text like others. */
-  readonly emoji?: Emoji | undefined;
-}
+import { listRow } from "./transfer_text.ts";
 
 /** One row of the table. */
 export interface Command {
@@ -430,69 +398,8 @@ export function helpRows(context: Surroundings): [heading: string, help: string]
   return rows.map(([form, help]) => [`${form.padEnd(widest)}  `, help]);
 }
 
-/**
- * Keeps what commands need to know of what happens: screens call it with each event, once, before they
- * show it. False: it is of somebody who is ignored, and not to be shown.
- */
-export function follow(
-  event: RoomEvent,
-  context: Pick<Context, "room" | "view" | "record" | "now">,
-): boolean {
-  const { room, view, record } = context;
-  if (event.type === "renamed") {
-    if (view.isIgnored(event.before) && !event.who.self) followName(event, room, view);
-    if (event.who.id === view.replyId) view.reply = event.who.name;
-  }
-  const about = subject(event);
-  if (about && ignores(view, about)) return false;
-  if (event.type === "direct") {
-    view.reply = event.from.name;
-    view.replyId = event.from.id;
-  }
-  if (event.type === "transfer" && isPicture(event.transfer)) view.picture = event.transfer.number;
-  record.add(event, context.now());
-  return true;
-}
-
-/** Whom an event is about, where it is of no interest if that one is ignored. */
-function subject(event: RoomEvent): Person | undefined {
-  switch (event.type) {
-    case "message":
-    case "direct":
-    case "unreadable":
-    case "offer":
-      return event.from;
-    case "joined":
-    case "left":
-    case "renamed":
-    case "away":
-    case "back":
-      return event.who;
-    default:
-      return undefined;
-  }
-}
-
-/** Who is ignored stays so under a new name; the old one is free, unless others have it who are ignored too. */
-function followName(
-  { who, before }: RoomEvent & { type: "renamed" },
-  { members }: Room,
-  view: View,
-): void {
-  const old = bareName(before);
-  if (!members.some(({ id, self, name }) => id !== who.id && !self && bareName(name) === old)) {
-    view.heed(before);
-  }
-  view.ignore(who.name);
-}
-
-/** Whether what this member says is not shown; what one says oneself always is. */
-function ignores(view: View, { name, self }: Person): boolean {
-  return !self && view.isIgnored(name);
-}
-
 /** A text as it is said: `:smile:` becomes what it stands for. */
-function written(text: string, { emoji }: Pick<Context, "emoji">): string {
+export function written(text: string, { emoji }: Pick<Context, "emoji">): string {
   return emoji?.replace(text) ?? text;
 }
 
@@ -507,258 +414,23 @@ function notifying({ notify }: View): string {
   }
 }
 
-// ---- running ---------------------------------------------------------------------------------------
-
-/**
- * Does what a person means by `text`: runs a command, or says it to the room. A leading `//` stands
- * for a slash that starts no command.
- *
- * @throws {ChatError} if it can't be done; nothing has been said then
- *
- * @example
- * ```ts
- * submit("/me waves", context); // acts
- * submit("//etc/hosts is a file", context); // says "/etc/hosts is a file"
- * ```
- */
-export function submit(text: string, context: Context): void {
-  if (!text.startsWith("/")) {
-    context.room.say(written(text, context));
-    return;
-  }
-  if (text.startsWith("//")) {
-    context.room.say(written(text.slice(1), context));
-    return;
-  }
-  const { word: name, rest } = firstWord(text.slice(1));
-  const command = find(name);
-  if (command.screen && !context.screen) {
-    throw new ChatError(`Cannot run /${name}: there is no screen for it, only plain lines`);
-  }
-  command.run(context, ...argumentsOf(command, rest));
-}
-
 /** @throws {ChatError} with the nearest */
-function find(name: string): Command {
+export function find(name: string): Command {
   const command = COMMANDS.find((c) => c.name === name);
   if (!command) throw unknownCommand(name);
   return command;
 }
 
-/** What one argument may be. */
-interface Argument {
-  readonly kind: "MEMBER" | "COMMAND" | "FILE" | "PICTURE" | "NAME" | "TEXT" | "choice";
-  readonly optional: boolean;
-  /** Of a choice. */
-  readonly choices: readonly string[];
-  /** It takes all that is left, spaces and newlines too. */
-  readonly rest: boolean;
-}
-
-function parseArgs({ args }: Command): Argument[] {
-  return words(args).map((word) => {
-    const bare = word.replace(/^\[(.*)\]$/, "$1");
-    const choices = bare.includes("|") ? bare.split("|") : [];
-    return {
-      kind: choices.length > 0 ? "choice" : bare as Argument["kind"],
-      optional: bare !== word,
-      choices,
-      rest: ["FILE", "PICTURE", "NAME", "TEXT"].includes(bare),
-    };
-  });
-}
-
-/**
- * What stands behind a command, cut into its arguments.
- *
- * @throws {ChatError} if it is too little, too much, or none of what it must be
- */
-function argumentsOf(command: Command, text: string): string[] {
-  const refuse = (fault: string): never => {
-    const form = usage(command);
-    throw new ChatError(`Cannot run /${command.name}: ${fault}, it should be "${form}"`);
-  };
-  const takes = parseArgs(command);
-  const given: string[] = [];
-  let left = text;
-  for (const { kind, optional, choices, rest } of takes) {
-    if (left === "") {
-      if (optional) break;
-      refuse("something is missing");
-    }
-    const cut = rest ? { word: left, rest: "" } : firstWord(left);
-    if (kind === "choice" && !choices.includes(cut.word)) {
-      refuse(`"${shortened(cut.word)}" is none of what it takes`);
-    }
-    given.push(cut.word);
-    left = cut.rest;
-  }
-  if (left !== "") {
-    refuse(takes.length === 0 ? "it takes nothing behind it" : "there is too much behind it");
-  }
-  return given;
-}
-
-// ---- completing ------------------------------------------------------------------------------------
-
-/** What completion needs to know. */
-export type Surroundings = Pick<Context, "room"> & Partial<Omit<Context, "room">>;
-
-/**
- * What Tab may put in place of what stands before `cursor`:
- *
- * 1. names of commands at the start of the line, and their arguments by what these are;
- * 2. emoji for `:smi`, wherever a text is;
- * 3. `NAME: ` of members at the start of the line, and `NAME ` elsewhere.
- */
-export function complete(text: string, cursor: number, context: Surroundings): Completion {
-  const before = text.slice(0, cursor);
-  const typed = /\S*$/.exec(before)![0];
-  const from = cursor - typed.length;
-  if (from === 0 && /^\/(?!\/)/.test(typed)) {
-    const fitting = commandsFor(context).filter((c) => c.name.startsWith(typed.slice(1)));
-    return { from, words: fitting.map((c) => `/${c.name}${c.args === "" ? "" : " "}`) };
-  }
-  const place = argumentAt(before);
-  if (place && place.argument?.kind !== "TEXT") return completeArgument(before, place, context);
-  const name = typedName(before);
-  if (name) return completeEmoji(name, context.emoji);
-  if (typed === "") return { from, words: [] };
-  const end = from === 0 ? ": " : " ";
-  return { from, words: starting(typed, others(context.room)).map((word) => word + end) };
-}
-
-function commandsFor({ screen }: Surroundings): Command[] {
+export function commandsFor({ screen }: Surroundings): Command[] {
   return COMMANDS.filter((c) => !c.screen || screen);
 }
 
-function others({ members }: Room): string[] {
-  return members.filter((m) => !m.self).map((m) => m.name);
-}
-
-/** Those names that begin as `typed`, whatever its case, as the screen shows them. */
-function starting(typed: string, names: readonly string[]): string[] {
-  const start = typed.toLowerCase();
-  return names.map((name) => printable(name)).filter((name) =>
-    name.toLowerCase().startsWith(start)
-  );
-}
-
-/** An argument that is being typed. */
-interface Place {
-  readonly command: Command;
-  /** undefined: the command takes no more. */
-  readonly argument: Argument | undefined;
-  readonly from: number;
-}
-
-/** The argument at the end of `text`; undefined where no command stands before it. */
-function argumentAt(text: string): Place | undefined {
-  const match = /^\/(\S+)\s+/.exec(text);
-  const command = COMMANDS.find((c) => c.name === match?.[1]);
-  if (!match || !command) return undefined;
-  let from = match[0].length;
-  for (const argument of parseArgs(command)) {
-    const [word, space] = /^(\S*)\s*/.exec(text.slice(from))!;
-    const whole = argument.rest || space!.length === text.length - from;
-    if (whole) return { command, argument, from };
-    from += word.length;
-  }
-  return { command, argument: undefined, from: text.length };
-}
-
-function completeArgument(
-  text: string,
-  { command, argument, from }: Place,
-  context: Surroundings,
-): Completion {
-  const typed = text.slice(from);
-  switch (argument?.kind) {
-    case "MEMBER": {
-      const { view } = context;
-      const names = command.members && view
-        ? command.members({ room: context.room, view })
-        : others(context.room);
-      return { from, words: starting(typed, names).map((name) => `${name} `) };
-    }
-    case "COMMAND": {
-      const slash = typed.startsWith("/") ? "/" : "";
-      const names = commandsFor(context).map((c) => slash + c.name);
-      return { from, words: names.filter((name) => name.startsWith(typed)) };
-    }
-    case "FILE":
-      if (!context.files) break;
-      return completeFile(typed, from, command, { ...context, files: context.files });
-    case "PICTURE": {
-      const names = context.room.transfers.filter(isPicture).map(({ name }) => name);
-      return { from, words: starting(typed, [...new Set(names)]) };
-    }
-    case "choice":
-      return { from, words: argument.choices.filter((choice) => choice.startsWith(typed)) };
-  }
-  return { from, words: [] };
-}
-
-/** A path, or behind one the member that it is for. */
-function completeFile(
-  typed: string,
-  from: number,
-  { args }: Command,
-  { files, room }: Surroundings & { files: Files },
-): Completion {
-  const path = completePath(typed, files);
-  const [, before, name] = /^(.*\S\s+)(\S*)$/s.exec(typed) ?? [];
-  if (path.words.length > 0 || before === undefined || !args.includes("MEMBER")) {
-    return { from, ...path };
-  }
-  const names = starting(name!, others(room));
-  return { from: from + before.length, words: names.map((name) => `${name} `) };
-}
-
-/** The emoji that are called so; first of all, as much of their names as they have in common. */
-function completeEmoji(
-  { from, name, whole }: NonNullable<ReturnType<typeof typedName>>,
-  emoji: Emoji | undefined,
-): Completion {
-  const exact = whole ? emoji?.get(name) : undefined;
-  if (exact !== undefined) return { from, words: [exact], labels: [`${exact} :${name}:`] };
-  if (whole || !emoji) return { from, words: [] };
-  const found = emoji.starting(name);
-  const common = commonStart(found.map((named) => named.name));
-  // Emoji have nothing in common that Tab could put there.
-  if (found.length > 1 && common.length > name.length) return { from, words: [`:${common}`] };
-  return {
-    from,
-    words: found.map((named) => named.emoji),
-    labels: found.map((named) => `${named.emoji} :${named.name}:`),
-  };
-}
-
-/** The longest beginning that all names have. */
-function commonStart([first = "", ...others]: readonly string[]): string {
-  let length = first.length;
-  for (const other of others) {
-    while (!other.startsWith(first.slice(0, length))) length--;
-  }
-  return first.slice(0, length);
-}
-
-function usage(command: Command): string {
+export function usage(command: Command): string {
   return `/${command.name} ${command.args}`.trimEnd();
 }
 
-function words(text: string): string[] {
-  return text.split(/\s+/).filter((word) => word !== "");
-}
-
-/** The first word, and what follows it without the space between; a text keeps its inner newlines. */
-function firstWord(text: string): { word: string; rest: string } {
-  const word = /^\S*/.exec(text)![0];
-  return { word, rest: text.slice(word.length).trim() };
-}
-
 /** A pasted path is a long "command": its beginning is enough to know it again. */
-function shortened(word: string): string {
+export function shortened(word: string): string {
   return printable(word.slice(0, 32)) + (word.length > 32 ? "…" : "");
 }
 

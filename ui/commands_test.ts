@@ -1,15 +1,19 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { COMMANDS, complete, type Context, follow, helpRows, submit } from "./commands.ts";
-import { Editor } from "../terminal/editor.ts";
-import { Emoji } from "../text/emoji.ts";
 import { ChatError } from "../errors.ts";
-import { BOB, EVENTS, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
 import type { Files } from "../files/paths.ts";
-import fc from "../tests/support/property.ts";
-import { RoomRecord } from "./plain_lines.ts";
 import type { Link, Person, Room, RoomEvent, Transfer } from "../room.ts";
+import { Editor } from "../terminal/editor.ts";
+import { BOB, EVENTS, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
+import fc from "../tests/support/property.ts";
+import { Emoji } from "../text/emoji.ts";
 import { printable } from "../text/printable.ts";
+import { COMMANDS, helpRows } from "./commands.ts";
+import { complete } from "./complete.ts";
+import type { Context } from "./context.ts";
+import { follow } from "./follow.ts";
 import { View } from "./preferences.ts";
+import { RoomRecord } from "./saved_transcript.ts";
+import { submit } from "./submit.ts";
 
 const NOW = new Date("2024-02-28T12:00:00Z");
 const EMOJI = new Emoji({ smile: "😄", smile_cat: "😸", tada: "🎉" });

@@ -4,7 +4,7 @@
 // Marks count only at the borders of words, as in other chats: 2*3*4, snake_case_name and __init__ stay as
 // they are. All of it takes time in proportion to the text, whatever the text is.
 
-import { cuts, width } from "../text/printable.ts";
+import { cuts, width } from "../text/width.ts";
 import { bareName } from "./preferences.ts";
 
 /** What a piece of text is. */

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { printable } from "../text/printable.ts";
+import { width } from "../text/width.ts";
 import { mentions, parse, roomFor, toRows } from "./markup.ts";
-import { printable, width } from "../text/printable.ts";
 
 /** What is parsed, a letter for each style before a piece's text: B, I, C, M for a mention, L for a link. */
 function shown(text: string, marks: "hidden" | "shown" = "hidden", self = "al"): string {

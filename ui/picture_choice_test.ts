@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
+import type { Transfer } from "../room.ts";
 import { OFFER } from "../tests/support/fake_room.ts";
 import { choosePicture, isPicture } from "./picture_choice.ts";
-import type { Transfer } from "../room.ts";
 
 const received = (number: number, name: string): Transfer => (
   { ...OFFER, number, name, state: "done", path: `/downloads/${name}` }

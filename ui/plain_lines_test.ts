@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertLessOrEqual, assertMatch } from "@std/assert";
-import { ADA, BOB, EVENTS, SENT, UNPROVED } from "../tests/support/fake_room.ts";
-import { plainLines, RoomRecord, stamp } from "./plain_lines.ts";
 import type { RoomEvent } from "../room.ts";
+import { ADA, BOB, EVENTS, SENT, UNPROVED } from "../tests/support/fake_room.ts";
+import { plainLines } from "./plain_lines.ts";
+import { RoomRecord, stamp } from "./saved_transcript.ts";
 
 const NOW = SENT;
 

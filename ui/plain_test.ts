@@ -7,9 +7,9 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { ChatError } from "../errors.ts";
+import type { RoomEvent, RoomInfo } from "../room.ts";
 import { ADA, BOB, EVENTS, FakeRoom, UNPROVED } from "../tests/support/fake_room.ts";
 import { PlainScreen } from "./plain.ts";
-import type { RoomEvent, RoomInfo } from "../room.ts";
 
 const utf8 = new TextEncoder();
 

@@ -1,7 +1,8 @@
 // Who comes and goes, folded: while it goes on, one sentence says it all. Pure; when that is shown and
 // when it is printed for good is the screen's to decide.
 
-import { listed, type Person, type RoomEvent } from "../room.ts";
+import type { Person, RoomEvent } from "../room.ts";
+import { listed } from "./notices.ts";
 
 /** Names that a sentence lists; of more it tells the first ones and the number of the others. */
 const MAX_NAMES = 4;

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { Presence } from "./presence.ts";
 import type { Person } from "../room.ts";
+import { Presence } from "./presence.ts";
 
 let lastId = 0;
 const person = (name: string): Person => ({ id: ++lastId, name, self: false, away: false });

@@ -12,37 +12,39 @@
 // goes) stands in the live area while it goes on, and is printed when it is over.
 
 import { getColorEnabled, stripAnsiCode } from "@std/fmt/colors";
-import { alarm, Attention, notifier } from "./alerts.ts";
-import { complete, type Context, follow, submit } from "./commands.ts";
-import { Editor } from "../terminal/editor.ts";
-import type { Emoji } from "../text/emoji.ts";
-import { type Environment, isCapable } from "../terminal/environment.ts";
 import { ChatError } from "../errors.ts";
-import { type Key, KeyParser } from "../terminal/keyboard.ts";
 import type { Files } from "../files/paths.ts";
 import { graphicsQuery, hear, type Stage, type Told, type Viewer } from "../pictures/graphics.ts";
-import { Presence } from "./presence.ts";
-import { Arrivals, liveRow } from "./transfer_text.ts";
-import { RoomRecord } from "./plain_lines.ts";
 import type { Ending, Room, RoomEvent } from "../room.ts";
-import { choiceRows, pasteNote, searchLine, statusLine } from "./statusline.ts";
-import { cut, printable, width } from "../text/printable.ts";
-import { GROUND_QUERY, paint, palette, themeFor } from "./theme.ts";
-import { isShown, type Page, Transcript } from "./transcript.ts";
+import { Editor } from "../terminal/editor.ts";
+import { type Environment, isCapable } from "../terminal/environment.ts";
+import { type Key, KeyParser } from "../terminal/keyboard.ts";
+import type { Tty } from "../terminal/tty.ts";
+import type { Emoji } from "../text/emoji.ts";
+import { printable } from "../text/printable.ts";
+import { cut, width } from "../text/width.ts";
+import { alarm, Attention, notifier } from "./alerts.ts";
+import { complete } from "./complete.ts";
+import type { Context } from "./context.ts";
+import { follow } from "./follow.ts";
+import {
+  INDENT,
+  type LiveArea,
+  MAX_CHOICE_ROWS,
+  MAX_INPUT_ROWS,
+  MAX_PENDING_ROWS,
+  MAX_TRANSFER_ROWS,
+  PROMPT,
+} from "./live_area.ts";
 import { View } from "./preferences.ts";
-
-/** A terminal, as far as the screen needs one. */
-export interface Tty {
-  size(): { columns: number; rows: number };
-  /** The next bytes that were typed; null when there will be no more. */
-  read(): Promise<Uint8Array | null>;
-  /** Writes all of `text` before it returns. */
-  write(text: string): void;
-  /** In raw mode each key comes at once, and Ctrl-C is a key like others. */
-  setRaw(raw: boolean): void;
-  /** Calls `listener` after each change of size; returns how to end that. */
-  onResize(listener: () => void): () => void;
-}
+import { Presence } from "./presence.ts";
+import type { Page } from "./rows.ts";
+import { RoomRecord } from "./saved_transcript.ts";
+import { choiceRows, pasteNote, searchLine, statusLine } from "./statusline.ts";
+import { submit } from "./submit.ts";
+import { GROUND_QUERY, paint, palette, themeFor } from "./theme.ts";
+import { isShown, Transcript } from "./transcript.ts";
+import { Arrivals, liveRow } from "./transfer_text.ts";
 
 /** Time, as far as the screen needs it. */
 export interface Clock {
@@ -53,16 +55,8 @@ export interface Clock {
 
 /** How long an ESC may wait for the rest of its sequence, in ms: slow lines need less, people see more. */
 const ESCAPE_MS = 50;
-/** Own messages shown while they wait; of more, the number is told. */
-const MAX_PENDING_ROWS = 3;
-/** Files on their way that have a row; of more, the number is told. */
-const MAX_TRANSFER_ROWS = 4;
 /** How often these rows are drawn anew, in ms. */
 const PROGRESS_MS = 500;
-/** Rows of the line being edited that are shown at once, around the cursor. */
-const MAX_INPUT_ROWS = 10;
-/** Rows of words to choose from beneath the status line; of more, the number is told. */
-const MAX_CHOICE_ROWS = 5;
 /** How long a terminal is waited for that has been asked which pictures it can draw, in ms. */
 const ANSWER_MS = 500;
 /** How often the status line counts down to the next try to come back. */
@@ -79,9 +73,6 @@ const FRAME_MS = 16;
 const MAX_FREE_DRAWS = 20;
 /** Characters of messages in one write: keys are read between two, so a slow terminal keeps nobody from typing. */
 const MAX_WRITE = 16 * 1024;
-
-const PROMPT = "> ";
-const INDENT = "  ";
 
 // Control sequences (ECMA-48; the private modes are DEC's and xterm's).
 const ERASE_BELOW = "\x1b[J";
@@ -105,18 +96,6 @@ interface Answer {
   /** In front of the text, whose further rows stand under it. */
   heading?: string | undefined;
   role?: "dim" | "error";
-}
-
-/** What stands beneath the messages. */
-interface LiveArea {
-  /**
-   * The line being edited is last, so that nothing stands beneath the cursor: terminals that have become
-   * narrower do not agree on where the cursor is, if rows beneath it had to be cut.
-   */
-  rows: string[];
-  /** Where the cursor is, from 0. */
-  row: number;
-  column: number;
 }
 
 /**
@@ -692,41 +671,3 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
-
-/** The terminal that this program runs in. */
-export class SystemTty implements Tty {
-  readonly #buffer = new Uint8Array(64 * 1024);
-  readonly #encoder = new TextEncoder();
-
-  size(): { columns: number; rows: number } {
-    try {
-      const { columns, rows } = Deno.consoleSize();
-      // Some pseudo-terminals have no size: 0 by 0.
-      if (columns > 0 && rows > 0) return { columns, rows };
-    } catch {
-      // Nor can it be asked for where the terminal has been closed.
-    }
-    return { columns: 80, rows: 24 };
-  }
-
-  async read(): Promise<Uint8Array | null> {
-    const length = await Deno.stdin.read(this.#buffer);
-    return length === null ? null : this.#buffer.slice(0, length);
-  }
-
-  write(text: string): void {
-    let rest = this.#encoder.encode(text);
-    while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
-  }
-
-  setRaw(raw: boolean): void {
-    Deno.stdin.setRaw(raw);
-  }
-
-  onResize(listener: () => void): () => void {
-    // Windows has no such signal; the size is asked for at each redraw, so the next one is right again.
-    if (Deno.build.os === "windows") return () => {};
-    Deno.addSignalListener("SIGWINCH", listener);
-    return () => Deno.removeSignalListener("SIGWINCH", listener);
-  }
-}

@@ -4,6 +4,7 @@
 
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
+import type { Person, RoomEvent } from "../room.ts";
 import {
   alice,
   bob,
@@ -12,9 +13,8 @@ import {
   setUp,
   unproved,
 } from "../tests/support/fake_terminal.ts";
-import type { Person, RoomEvent } from "../room.ts";
-import { palette } from "./theme.ts";
 import { View } from "./preferences.ts";
+import { palette } from "./theme.ts";
 
 const COLUMNS = [20, 80, 200];
 const XTERM = { TERM: "xterm-256color" };

@@ -9,6 +9,14 @@ import {
 import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
 import { ChatError } from "../errors.ts";
 import {
+  graphicsQuery,
+  placed,
+  type Preview,
+  type Stage,
+  type Viewer,
+} from "../pictures/graphics.ts";
+import type { Ending, Link, Person, RoomEvent, RoomInfo } from "../room.ts";
+import {
   alice,
   bob,
   FakeClock,
@@ -18,14 +26,6 @@ import {
   setUp,
   unproved,
 } from "../tests/support/fake_terminal.ts";
-import {
-  graphicsQuery,
-  placed,
-  type Preview,
-  type Stage,
-  type Viewer,
-} from "../pictures/graphics.ts";
-import type { Ending, Link, Person, RoomEvent, RoomInfo } from "../room.ts";
 import { Screen } from "./screen.ts";
 import { nameStyle, palette } from "./theme.ts";
 

@@ -2,9 +2,11 @@
 // of is passed in. Rows have no controls and no colours, and are shorter than the screen is wide.
 
 import { PROMISES } from "../cipher.ts";
-import type { Search } from "../terminal/editor.ts";
 import type { Link, RoomInfo } from "../room.ts";
-import { cut, graphemesFrom, printable, width } from "../text/printable.ts";
+import type { Search } from "../terminal/editor.ts";
+import { graphemesFrom } from "../text/graphemes.ts";
+import { printable } from "../text/printable.ts";
+import { cut, width } from "../text/width.ts";
 
 /** Which part of the longest message may be left before people are told how much it is. */
 const LOW_PART = 0.1;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { width } from "../text/width.ts";
 import { choiceRows, pasteNote, searchLine, type Status, statusLine } from "./statusline.ts";
-import { width } from "../text/printable.ts";
 
 const now = new Date(2026, 0, 2, 14, 2);
 const XOR: Status = {

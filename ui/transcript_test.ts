@@ -1,11 +1,12 @@
 // deno-lint-ignore-file no-control-regex -- rows are looked at with their sequences.
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { stripAnsiCode } from "@std/fmt/colors";
-import { ADA, BOB, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
 import type { Person, RoomEvent } from "../room.ts";
-import { width } from "../text/printable.ts";
+import { ADA, BOB, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
+import { width } from "../text/width.ts";
+import type { Page } from "./rows.ts";
 import { palette } from "./theme.ts";
-import { isShown, type Page, Transcript } from "./transcript.ts";
+import { isShown, Transcript } from "./transcript.ts";
 
 const CAROL: Person = { id: 3, name: "carol", self: false, away: false };
 const START = new Date(2026, 10, 24, 14, 2, 30).getTime();

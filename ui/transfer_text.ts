@@ -4,7 +4,8 @@
 
 import { format } from "@std/fmt/bytes";
 import type { RoomEvent, Transfer } from "../room.ts";
-import { cut, printable, width } from "../text/printable.ts";
+import { printable } from "../text/printable.ts";
+import { cut, width } from "../text/width.ts";
 
 /** Names of one offer that are told: of more, the number is. */
 const MAX_NAMED = 5;

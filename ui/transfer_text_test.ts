@@ -1,5 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
+import type { Transfer } from "../room.ts";
 import { ADA, BOB, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
+import fc from "../tests/support/property.ts";
+import { width } from "../text/width.ts";
 import {
   Arrivals,
   duration,
@@ -8,9 +11,6 @@ import {
   offerSentence,
   transferSentence,
 } from "./transfer_text.ts";
-import fc from "../tests/support/property.ts";
-import type { Transfer } from "../room.ts";
-import { width } from "../text/printable.ts";
 
 const running: Transfer = { ...OFFER, state: "running", bytes: 1024 * 1024, rate: 65_536 };
 

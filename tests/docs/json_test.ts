@@ -2,9 +2,9 @@
 // that page, and all that is in them it produces and accepts.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { ADA, BOB, EVENTS, FakeRoom } from "../support/fake_room.ts";
-import { PlainScreen } from "../../ui/plain.ts";
 import type { RoomEvent } from "../../room.ts";
+import { PlainScreen } from "../../ui/plain.ts";
+import { ADA, BOB, EVENTS, FakeRoom } from "../support/fake_room.ts";
 
 type Json = Record<string, unknown>;
 

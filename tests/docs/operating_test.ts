@@ -2,13 +2,14 @@
 // and the command lines of the examples.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { type Command, parseCommand } from "../../cli/args.ts";
-import { METRICS } from "../../server/metrics.ts";
+import { parseCommand } from "../../cli/args.ts";
+import type { Command } from "../../cli/command.ts";
+import { ERROR_CODES, MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, MAX_PROFILE } from "../../protocol.ts";
+import { formatJson, formatText, type ServerEvent } from "../../server/events.ts";
 import { OWN_LOG_SIZE } from "../../server/hub.ts";
 import { BYTE_BURST_SECONDS, formatSize, FRAME_BURST_SECONDS } from "../../server/limits.ts";
-import { formatJson, formatText, type ServerEvent } from "../../server/events.ts";
-import { ERROR_CODES, MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, MAX_PROFILE } from "../../protocol.ts";
 import { TRIES_IN_ALL, TRIES_PER_ADDRESS } from "../../server/login_tries.ts";
+import { METRICS } from "../../server/metrics.ts";
 
 const page = Deno.readTextFileSync(new URL("../../docs/operating.md", import.meta.url))
   .replaceAll("\r\n", "\n");

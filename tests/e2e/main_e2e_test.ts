@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { SHELLS } from "../../cli/args.ts";
-import { concat } from "../../text/bytes.ts";
 import { XorCipher } from "../../cipher.ts";
+import { SHELLS } from "../../cli/command.ts";
 import { completions } from "../../cli/completions.ts";
-import config from "../../deno.json" with { type: "json" };
-import { Home, Program, run } from "../support/program.ts";
 import { configPath, findPlaces } from "../../cli/home.ts";
-import { Impostor, Raw } from "../support/loopback.ts";
+import config from "../../deno.json" with { type: "json" };
 import { encodeFrame, encodeHello, MAX_FRAME, PREFACE, Type, VERSION } from "../../protocol.ts";
+import { concat } from "../../text/bytes.ts";
+import { Impostor, Raw } from "../support/loopback.ts";
+import { Home, Program, run } from "../support/program.ts";
 
 const utf8 = new TextEncoder();
 const windows = Deno.build.os === "windows";

@@ -2,10 +2,10 @@
 
 import { assertEquals } from "@std/assert";
 import { concat } from "../../text/bytes.ts";
-import { home } from "../support/program.ts";
+import type { Cell } from "../support/cells.ts";
 import { chunk, png, PNG_SIGNATURE, pngHeader } from "../support/fake_picture.ts";
+import { home } from "../support/program.ts";
 import { Terminal } from "../support/pty.ts";
-import type { Cell } from "../../tools/session_svg.ts";
 
 // Without a shell there is no such terminal.
 const onTerminal = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;

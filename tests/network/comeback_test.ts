@@ -2,15 +2,15 @@
 // without a word, and nothing comes twice. The network between them breaks when the test says so.
 
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { Backoff } from "../../client/backoff.ts";
-import { join, type JoinOptions } from "../../client.ts";
-import { FaultProxy } from "../support/fault_proxy.ts";
-import { Guest, TestRoom, within } from "../support/loopback.ts";
 import { register } from "../../cipher/opaque.ts";
+import { join, type JoinOptions } from "../../client.ts";
+import { Backoff } from "../../client/backoff.ts";
 import { type Frame, Type } from "../../protocol.ts";
-import { type Direction, honest, Relay } from "../support/relay.ts";
 import type { RoomEvent } from "../../room.ts";
 import type { ServerOptions } from "../../server.ts";
+import { FaultProxy } from "../support/fault_proxy.ts";
+import { Guest, TestRoom, within } from "../support/loopback.ts";
+import { type Direction, honest, Relay } from "../support/relay.ts";
 
 /** What no test may have to wait for. */
 const NEVER_MS = 3_600_000;

@@ -2,16 +2,17 @@
 // message by message: nothing lost, nothing twice, one order, and each gap told as large as it was.
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import { Backoff } from "../../client/backoff.ts";
-import { type Client, join } from "../../client.ts";
-import { ChatError } from "../../errors.ts";
-import { FAULT_KINDS, type FaultKind, FaultProxy, generator } from "../support/fault_proxy.ts";
-import type { Hub } from "../../server/hub.ts";
-import { Identity, KnownNames } from "../../cipher/identity.ts";
-import { TestRoom, within } from "../support/loopback.ts";
+import { Identity } from "../../cipher/identity.ts";
+import { KnownNames } from "../../cipher/known_names.ts";
 import { type AdmissionRecord, register } from "../../cipher/opaque.ts";
+import { type Client, join } from "../../client.ts";
+import { Backoff } from "../../client/backoff.ts";
+import { ChatError } from "../../errors.ts";
 import { frameSize, Type } from "../../protocol.ts";
 import type { RoomEvent } from "../../room.ts";
+import type { Hub } from "../../server/hub.ts";
+import { FAULT_KINDS, type FaultKind, FaultProxy, generator } from "../support/fault_proxy.ts";
+import { TestRoom, within } from "../support/loopback.ts";
 
 /** They talk for so long; a few seconds show most, CI takes more. */
 const SECONDS = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "3");

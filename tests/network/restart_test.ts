@@ -1,11 +1,8 @@
 // Members whose server has ended and started anew, who come back one after the other.
 
 import { assertEquals } from "@std/assert";
-import { Backoff } from "../../client/backoff.ts";
-import { encodeProfile } from "../../protocol/envelope.ts";
-import { FaultProxy } from "../support/fault_proxy.ts";
-import { Guest, Impostor, KEY, TestRoom, wording, xor } from "../support/loopback.ts";
 import { type AdmissionRecord, register } from "../../cipher/opaque.ts";
+import { Backoff } from "../../client/backoff.ts";
 import {
   encodeFrame,
   encodeGreeting,
@@ -14,6 +11,9 @@ import {
   Type,
   VERSION,
 } from "../../protocol.ts";
+import { encodeProfile } from "../../protocol/envelope.ts";
+import { FaultProxy } from "../support/fault_proxy.ts";
+import { Guest, Impostor, KEY, TestRoom, wording, xor } from "../support/loopback.ts";
 
 const CODE = "abandon ability able about";
 

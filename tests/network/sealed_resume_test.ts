@@ -2,17 +2,12 @@
 // run the server, and members of ill will. `docs/security.md` has the promises.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Backoff } from "../../client/backoff.ts";
+import { register } from "../../cipher/opaque.ts";
 import { SealedCipher } from "../../cipher/sealed.ts";
 import type { JoinOptions } from "../../client.ts";
-import type { Connection } from "../../protocol/connection.ts";
+import { Backoff } from "../../client/backoff.ts";
 import { enter as enterByLogin, reenter, type Ticket } from "../../client/handshake.ts";
-import { decodeEnvelope, encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
 import { ChatError } from "../../errors.ts";
-import { Guest, Impostor, Raw, TestRoom, within } from "../support/loopback.ts";
-import type { Log } from "../../server/hub.ts";
-import { MAX_SEQ, type Numbering } from "../../protocol/message_ids.ts";
-import { register } from "../../cipher/opaque.ts";
 import {
   encodeError,
   encodeFrame,
@@ -32,6 +27,13 @@ import {
   VERSION,
   type Welcome,
 } from "../../protocol.ts";
+import type { Connection } from "../../protocol/connection.ts";
+import { decodeEnvelope, encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
+import { MAX_SEQ, type Numbering } from "../../protocol/message_ids.ts";
+import { drawToken, proveResume } from "../../protocol/resume.ts";
+import type { Log } from "../../server/room_log.ts";
+import { remarks } from "../../ui/notices.ts";
+import { Guest, Impostor, Raw, TestRoom, within } from "../support/loopback.ts";
 import {
   type Direction,
   Relay,
@@ -42,8 +44,6 @@ import {
   type Target,
   target,
 } from "../support/relay.ts";
-import { drawToken, proveResume } from "../../protocol/resume.ts";
-import { remarks } from "../../room.ts";
 import {
   atOnce,
   enter,

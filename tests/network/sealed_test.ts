@@ -3,15 +3,12 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { aead, deriveKey, KEY_SIZE, NONCE_SIZE } from "../../cipher/aead.ts";
-import { EXPORT_KEY_SIZE, SealedCipher } from "../../cipher/sealed.ts";
-import { join, type JoinOptions } from "../../client.ts";
-import { decodeProfile, encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
-import { ChatError, CodeNeeded, WrongCode } from "../../errors.ts";
 import { ExchangeKey } from "../../cipher/exchange.ts";
 import { Identity } from "../../cipher/identity.ts";
-import { concat, Guest, Impostor, Raw, TestRoom } from "../support/loopback.ts";
 import { answerLogin, register, startLogin } from "../../cipher/opaque.ts";
-import fc from "../support/property.ts";
+import { EXPORT_KEY_SIZE, SealedCipher } from "../../cipher/sealed.ts";
+import { join, type JoinOptions } from "../../client.ts";
+import { ChatError, CodeNeeded, WrongCode } from "../../errors.ts";
 import {
   Away,
   encodeFrame,
@@ -32,6 +29,11 @@ import {
   Type,
   VERSION,
 } from "../../protocol.ts";
+import { decodeProfile, encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
+import { TRIES_PER_ADDRESS, WINDOW_MS } from "../../server/login_tries.ts";
+import { remarks } from "../../ui/notices.ts";
+import { concat, Guest, Impostor, Raw, TestRoom } from "../support/loopback.ts";
+import fc from "../support/property.ts";
 import {
   type Direction,
   Relay,
@@ -42,9 +44,7 @@ import {
   type Target,
   target,
 } from "../support/relay.ts";
-import { remarks } from "../../room.ts";
 import { atOnce, enter, EXPORT_KEY, play, someone, type Told } from "../support/sealed_play.ts";
-import { TRIES_PER_ADDRESS, WINDOW_MS } from "../../server/login_tries.ts";
 
 // Each login takes a core some 0.2 seconds, on purpose: so there are few here, and one registration.
 const CODE = "abandon ability able about";

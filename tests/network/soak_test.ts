@@ -1,7 +1,4 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { type CrowdOptions, Notes, Visit } from "../support/soak_crowd.ts";
-import { type Holding, MB, SoakServer } from "../support/soak_server.ts";
-import { Guest, Raw, TestRoom, within, wording } from "../support/loopback.ts";
 import {
   encodeHave,
   encodeHello,
@@ -10,6 +7,9 @@ import {
   PREFACE,
   Type,
 } from "../../protocol.ts";
+import { Guest, Raw, TestRoom, within, wording } from "../support/loopback.ts";
+import { type CrowdOptions, Notes, Visit } from "../support/soak_crowd.ts";
+import { type Holding, MB, SoakServer } from "../support/soak_server.ts";
 
 /** The crowd comes and goes for so long; a few seconds show most, CI takes more. */
 const SECONDS = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "3");

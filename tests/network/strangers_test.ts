@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { SoakServer } from "../support/soak_server.ts";
 import { describe, type Kind, pass, Strangers, Talkers } from "../../bench/strangers.ts";
+import { MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, parseError, Type } from "../../protocol.ts";
 import { DEFAULT_BUDGET, DEFAULT_LIMITS } from "../../server/limits.ts";
 import { Raw, TestRoom } from "../support/loopback.ts";
-import { MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, parseError, Type } from "../../protocol.ts";
+import { SoakServer } from "../support/soak_server.ts";
 
 /** A few hundred show most; CI, which has more time, takes 2,000 and a deadline as people have it. */
 const isLong = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "3") >= 20;

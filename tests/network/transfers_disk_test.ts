@@ -2,16 +2,16 @@
 // do to them.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Backoff } from "../../client/backoff.ts";
 import type { JoinOptions } from "../../client.ts";
+import { Backoff } from "../../client/backoff.ts";
+import type { TransferOptions } from "../../files/post.ts";
 import { SystemDisk } from "../../files/system_disk.ts";
+import { MAX_FILE_NAME, MAX_PIECE } from "../../protocol/file_messages.ts";
+import type { Transfer } from "../../room.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
 import { Guest, TestRoom } from "../support/loopback.ts";
 import { MemoryDisk, noise, sha256 } from "../support/memory_disk.ts";
-import { MAX_FILE_NAME, MAX_PIECE } from "../../protocol/file_messages.ts";
-import type { Transfer } from "../../room.ts";
 import { enter as enterSealed, PlayServer } from "../support/sealed_play.ts";
-import type { TransferOptions } from "../../files/transfers.ts";
 
 const posix = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 const MIB = 1024 * 1024;

@@ -2,13 +2,14 @@
 // bytes or with a failure that is told.
 
 import { assert, assertEquals } from "@std/assert";
+import type { Post } from "../../files/post.ts";
+import { Transfers } from "../../files/transfers.ts";
+import { AckOutcome } from "../../protocol.ts";
+import type { Parcels } from "../../protocol/file_messages.ts";
+import type { Person, RoomEvent, Transfer } from "../../room.ts";
 import { generator } from "../support/fault_proxy.ts";
 import { within } from "../support/loopback.ts";
 import { MemoryDisk, noise } from "../support/memory_disk.ts";
-import type { Parcels } from "../../protocol/file_messages.ts";
-import { AckOutcome } from "../../protocol.ts";
-import type { Person, RoomEvent, Transfer } from "../../room.ts";
-import { type Post, Transfers } from "../../files/transfers.ts";
 
 const ENDS: readonly Transfer["state"][] = ["done", "cancelled", "failed", "declined"];
 

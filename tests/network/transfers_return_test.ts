@@ -2,11 +2,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Backoff } from "../../client/backoff.ts";
+import { MAX_PIECE } from "../../protocol/file_messages.ts";
+import type { Transfer } from "../../room.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
 import { type Guest, within } from "../support/loopback.ts";
 import { MemoryDisk, noise } from "../support/memory_disk.ts";
-import { MAX_PIECE } from "../../protocol/file_messages.ts";
-import type { Transfer } from "../../room.ts";
 import { enter, PlayServer, someone } from "../support/sealed_play.ts";
 
 const SIZE = 10_000_000;

@@ -2,7 +2,6 @@
 // the program.
 
 import xterm from "@xterm/headless";
-import type { Environment } from "../../terminal/environment.ts";
 import { ChatError } from "../../errors.ts";
 import type { Viewer } from "../../pictures/graphics.ts";
 import type {
@@ -15,8 +14,10 @@ import type {
   RoomInfo,
   Transfer,
 } from "../../room.ts";
-import { type Clock, Screen, type Tty } from "../../ui/screen.ts";
+import type { Environment } from "../../terminal/environment.ts";
+import type { Tty } from "../../terminal/tty.ts";
 import type { View } from "../../ui/preferences.ts";
+import { type Clock, Screen } from "../../ui/screen.ts";
 
 /** A terminal emulator behind the interface that the screen uses. */
 export class FakeTty implements Tty {

@@ -4,14 +4,14 @@
 // Nothing here sleeps: it waits for what must come. What does not come fails the test after a while.
 
 import { assertEquals } from "@std/assert";
-import { concat as concatAll } from "../../text/bytes.ts";
-import { type Client, join, type JoinOptions } from "../../client.ts";
 import { XorCipher } from "../../cipher.ts";
-import { encodeProfile, NUMBER_OVERHEAD } from "../../protocol/envelope.ts";
+import { type Client, join, type JoinOptions } from "../../client.ts";
 import { encodeHello, type Frame, FrameDecoder, MAX_FRAME, PREFACE, Type } from "../../protocol.ts";
-import { formatText, type ServerEvent } from "../../server/events.ts";
+import { encodeProfile, NUMBER_OVERHEAD } from "../../protocol/envelope.ts";
 import type { RoomEvent } from "../../room.ts";
 import { Server, type ServerOptions } from "../../server.ts";
+import { formatText, type ServerEvent } from "../../server/events.ts";
+import { concat as concatAll } from "../../text/bytes.ts";
 
 /** Long enough for the slowest machine: it only ends what would hang. */
 const PATIENCE_MS = 30_000;

@@ -2,7 +2,7 @@
 // as on a disk. No part of the program.
 
 import { ChatError } from "../../errors.ts";
-import type { Disk, Sink, Upload } from "../../files/download.ts";
+import type { Disk, Sink, Upload } from "../../files/storage.ts";
 
 export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));

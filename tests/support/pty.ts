@@ -1,13 +1,13 @@
 // Test helper: a shell on a real pseudo-terminal, looked at through a terminal emulator. No part of the
 // program.
 
-import { assertEquals } from "@std/assert";
 import * as pty from "@lydell/node-pty";
+import { assertEquals } from "@std/assert";
 import { Unicode11Addon } from "@xterm/addon-unicode11";
 import xterm from "@xterm/headless";
-import { home, start } from "./program.ts";
+import type { Cell, Ink, Screen } from "./cells.ts";
 import { within } from "./loopback.ts";
-import type { Cell, Ink, Screen } from "../../tools/session_svg.ts";
+import { home, start } from "./program.ts";
 
 /** A shell's terminal, in which the program runs like any other. */
 export class Terminal implements AsyncDisposable {

@@ -1,7 +1,6 @@
 // Test helper: somebody between clients and their server, who sees every frame and hands on what the test
 // says. No part of the program.
 
-import { concat, within } from "./loopback.ts";
 import {
   encodeFrame,
   type Frame,
@@ -12,6 +11,7 @@ import {
   readdress,
   Type,
 } from "../../protocol.ts";
+import { concat, within } from "./loopback.ts";
 
 /** From a client to the server, or back. */
 export type Direction = "up" | "down";

@@ -4,14 +4,12 @@
 // Admission is left out: the members have the room's key from the start. `tests/network/sealed_test.ts` has it.
 
 import { assert, assertEquals } from "@std/assert";
-import { Backoff } from "../../client/backoff.ts";
+import { Identity } from "../../cipher/identity.ts";
+import { KnownNames } from "../../cipher/known_names.ts";
 import { SealedCipher } from "../../cipher/sealed.ts";
 import { Client, type JoinOptions, type Self } from "../../client.ts";
-import { Connection } from "../../protocol/connection.ts";
-import { encodeProfile } from "../../protocol/envelope.ts";
+import { Backoff } from "../../client/backoff.ts";
 import { ChatError } from "../../errors.ts";
-import { Identity, KnownNames } from "../../cipher/identity.ts";
-import { Guest, within } from "./loopback.ts";
 import {
   encodeHello,
   type Frame,
@@ -23,9 +21,12 @@ import {
   Type,
   VERSION,
 } from "../../protocol.ts";
-import { type Direction, Relay, type Tamper } from "./relay.ts";
+import { Connection } from "../../protocol/connection.ts";
+import { encodeProfile } from "../../protocol/envelope.ts";
 import type { RoomEvent } from "../../room.ts";
 import { Server, type ServerOptions } from "../../server.ts";
+import { Guest, within } from "./loopback.ts";
+import { type Direction, Relay, type Tamper } from "./relay.ts";
 
 /** What OPAQUE would give. */
 export const EXPORT_KEY: Uint8Array<ArrayBuffer> = new Uint8Array(64).fill(7);

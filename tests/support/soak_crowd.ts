@@ -2,10 +2,10 @@
 // down what they were told. For tests/network/soak_test.ts and its workers.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Backoff } from "../../client/backoff.ts";
 import { type Client, join, type JoinOptions } from "../../client.ts";
-import { within } from "./loopback.ts";
+import { Backoff } from "../../client/backoff.ts";
 import type { RoomEvent } from "../../room.ts";
+import { within } from "./loopback.ts";
 
 /** Those who lose their connection try again soon, so that a visit has several. */
 const BACKOFF = { baseMs: 20, capMs: 200 };

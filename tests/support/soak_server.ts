@@ -5,9 +5,9 @@
 // OPTIONS is what the server is to have else, as JSON. Prints its port. Then, for each byte on stdin, prints one
 // line of JSON: what it holds, of memory at that moment, or once the garbage is collected. Ends with stdin.
 
+import { Server, type ServerOptions } from "../../server.ts";
 import { LineSplitter } from "../../text/lines.ts";
 import { within } from "./loopback.ts";
-import { Server, type ServerOptions } from "../../server.ts";
 
 /** What the server holds; memory in bytes. */
 export interface Holding {

@@ -2,8 +2,7 @@
 
 /// <reference lib="deno.worker" />
 
-import { concat } from "../../text/bytes.ts";
-import { Raw } from "./loopback.ts";
+import type { Kind, Order, Report } from "../../bench/strangers.ts";
 import {
   encodeFrame,
   encodeHave,
@@ -14,8 +13,9 @@ import {
   PREFACE,
   Type,
 } from "../../protocol.ts";
+import { concat } from "../../text/bytes.ts";
+import { Raw } from "./loopback.ts";
 import { dice } from "./soak_crowd.ts";
-import type { Kind, Order, Report } from "../../bench/strangers.ts";
 
 const encoder = new TextEncoder();
 /** How many write at a time, where each writes once in a second. */

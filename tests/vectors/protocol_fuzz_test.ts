@@ -2,14 +2,7 @@
 // and printed: the same million each time.
 
 import { assert } from "@std/assert";
-import { concat } from "../../text/bytes.ts";
 import { XorCipher } from "../../cipher.ts";
-import {
-  decodeEnvelope,
-  decodeProfile,
-  encodeEnvelope,
-  encodeProfile,
-} from "../../protocol/envelope.ts";
 import { ProtocolError } from "../../errors.ts";
 import {
   AckOutcome,
@@ -40,13 +33,19 @@ import {
   parseHello,
   parseLeft,
   parseLogin,
-  parsePreface,
-  parseServerOpening,
   parseWelcome,
   PREFACE,
   Type,
   VERSION,
 } from "../../protocol.ts";
+import {
+  decodeEnvelope,
+  decodeProfile,
+  encodeEnvelope,
+  encodeProfile,
+} from "../../protocol/envelope.ts";
+import { parsePreface, parseServerOpening } from "../../protocol/opening.ts";
+import { concat } from "../../text/bytes.ts";
 
 const SEED = 0x63686174;
 const FRAMES = 1_000_000;

@@ -7,12 +7,12 @@
 // vectors in `after` before. Where a failure has `of`, the true body can still be opened after it.
 
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { deriveKey } from "../../cipher/aead.ts";
 import type { Use } from "../../cipher.ts";
-import { SealedCipher } from "../../cipher/sealed.ts";
-import { ExchangeKey } from "../../cipher/exchange.ts";
+import { deriveKey } from "../../cipher/aead.ts";
 import { CODE_WORDS, WORDS } from "../../cipher/codes.ts";
+import { ExchangeKey } from "../../cipher/exchange.ts";
 import { Identity } from "../../cipher/identity.ts";
+import { SealedCipher } from "../../cipher/sealed.ts";
 import { TRIES_IN_ALL, TRIES_PER_ADDRESS } from "../../server/login_tries.ts";
 
 const VECTORS = 35;

@@ -8,19 +8,9 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { XorCipher } from "../../cipher.ts";
-import { EXPORT_KEY_SIZE, SealedCipher } from "../../cipher/sealed.ts";
-import {
-  decodeEnvelope,
-  decodeProfile,
-  encodeEnvelope,
-  encodeProfile,
-  ENVELOPE_OVERHEAD,
-  NUMBER_OVERHEAD,
-} from "../../protocol/envelope.ts";
-import { ProtocolError } from "../../errors.ts";
 import { Identity } from "../../cipher/identity.ts";
-import { decodeParcels, encodeParcels } from "../../protocol/file_messages.ts";
-import { MAX_SEQ, type Numbering, ORIGIN_SIZE } from "../../protocol/message_ids.ts";
+import { EXPORT_KEY_SIZE, SealedCipher } from "../../cipher/sealed.ts";
+import { ProtocolError } from "../../errors.ts";
 import {
   AckOutcome,
   Away,
@@ -56,15 +46,24 @@ import {
   parseHello,
   parseLeft,
   parseLogin,
-  parsePreface,
-  parseServerOpening,
   parseWelcome,
   PREFACE,
   Type,
   type Welcome,
 } from "../../protocol.ts";
+import {
+  decodeEnvelope,
+  decodeProfile,
+  encodeEnvelope,
+  encodeProfile,
+  ENVELOPE_OVERHEAD,
+  NUMBER_OVERHEAD,
+} from "../../protocol/envelope.ts";
+import { decodeParcels, encodeParcels } from "../../protocol/file_messages.ts";
+import { MAX_SEQ, type Numbering, ORIGIN_SIZE } from "../../protocol/message_ids.ts";
+import { parsePreface, parseServerOpening } from "../../protocol/opening.ts";
 import { checkResume, proveResume, TOKEN_SIZE } from "../../protocol/resume.ts";
-import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/printable.ts";
+import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/names.ts";
 
 const VECTORS = 119;
 

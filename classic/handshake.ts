@@ -1,0 +1,58 @@
+// TODO: say what this is.
+
+import { type Place, talk } from "../client/handshake.ts";
+import { NobodyThere } from "../errors.ts";
+import { KEY_MS, parseKey, type Timer } from "../protocol/classic_wire.ts";
+import { Connection } from "../protocol/connection.ts";
+
+const ORIGINAL_OR_OURS =
+  "Is it a server of the original? A room of this program is joined without --classic";
+
+/** A connection to a server of the original. */
+export interface ClassicEntrance {
+  readonly connection: Connection;
+  readonly publicKey: number;
+  /** The read that was under way when it was clear that the key had come; undefined where none was. */
+  readonly reading: Promise<boolean> | undefined;
+}
+
+/**
+ * Connects to a server of the original, and waits for its key; what is behind that stays unread.
+ *
+ * @throws {ChatError} if there is none
+ */
+export async function enterClassic(place: Place, after: Timer): Promise<ClassicEntrance> {
+  return await talk(place, async (connection, address) => {
+    const { decoder } = connection;
+    let reading: Promise<boolean> | undefined;
+    for (;;) {
+      const { key, length, certain } = parseKey(decoder.unread);
+      if (key === undefined && certain) {
+        throw new NobodyThere(`Cannot join ${address}: what answers there sends no key first`, {
+          hint: ORIGINAL_OR_OURS,
+        });
+      }
+      reading = certain ? undefined : connection.fill();
+      const isWhole = certain || (key !== undefined && await isQuiet(reading!, after));
+      if (isWhole) {
+        decoder.skip(length);
+        return { connection, publicKey: key!, reading };
+      }
+      if (!await reading) {
+        throw new NobodyThere(`Cannot join ${address}: the connection was closed without a word`, {
+          hint: "Is the port right, and is it a server of the original?",
+        });
+      }
+    }
+  }, ORIGINAL_OR_OURS);
+}
+
+/** Whether nothing comes for as long as a key may go on. */
+async function isQuiet(reading: Promise<boolean>, after: Timer): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<"quiet">();
+  const cancel = after(KEY_MS, () => resolve("quiet"));
+  const first = await Promise.race([promise, reading]);
+  cancel();
+  // Where it has ended, there is nobody to talk to.
+  return first === "quiet";
+}

@@ -1,0 +1,35 @@
+// TODO: say what this is.
+
+import { UsageError } from "../errors.ts";
+import { DEFAULT_PORT } from "../protocol.ts";
+import { printable } from "../text/printable.ts";
+import { LOOPBACK } from "./command.ts";
+import { parseNumber } from "./values.ts";
+
+export const ADDRESS_HINT = "Write HOST or HOST:PORT, such as 192.0.2.7:2428";
+
+/** What stands first behind `chat send` may be text: see the notes of its usage. */
+export function looksLikeAddress(word: string): boolean {
+  return word === "localhost" || (/[.:]/.test(word) && !/[.:]$/.test(word) &&
+    /^[\p{L}\p{N}._:%[\]-]+$/u.test(word) && /[\p{L}\p{N}]/u.test(word));
+}
+
+/** `HOST`, `HOST:PORT`, `:PORT`, `[IPV6]:PORT`, or an IPv6 address alone. */
+export function parseAddress(text: string, hint: string): { hostname: string; port: number } {
+  // Without brackets, an IPv6 address can't have a port behind it: its last group looks like one.
+  const [, ipv6, host = text, port] = /^(?:\[([^\]]*:[^\]]*)\]|([^:]*))(?::([^:]*))?$/.exec(text) ??
+    [];
+  const hostname = ipv6 ?? (host === "" && port !== undefined ? LOOPBACK : host);
+  return {
+    hostname: checkHost(hostname, hint),
+    port: port === undefined ? DEFAULT_PORT : parseNumber("port", port, 1, 65535, hint),
+  };
+}
+
+/** A name or an IPv4 address; or an IPv6 address, which may have a zone. */
+export function checkHost(host: string, hint: string): string {
+  const isName = /^[\p{L}\p{N}_][\p{L}\p{N}._-]{0,252}$/u.test(host);
+  const [, ipv6] = /^([\da-f:.]+)(?:%[\w.-]+)?$/i.exec(host) ?? [];
+  if (isName || URL.canParse(`http://[${ipv6}]`)) return host;
+  throw new UsageError(`Cannot use the address "${printable(host)}": it is no host`, { hint });
+}

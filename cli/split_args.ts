@@ -1,0 +1,101 @@
+// TODO: say what this is.
+
+import { parseArgs } from "@std/cli/parse-args";
+import { closestString } from "@std/text/closest-string";
+import { UsageError } from "../errors.ts";
+import { printable } from "../text/printable.ts";
+import { type VerbName, VERBS } from "./options.ts";
+
+/** Options by name ("" for those without a value), what stands between them, and what follows `--`. */
+export function splitArgs(
+  verb: VerbName,
+  args: string[],
+): { options: Map<string, string>; positionals: string[]; text: string[] } {
+  const known = VERBS[verb].options;
+  const names = Object.keys(known);
+  const valued = names.filter((name) => known[name]!.value !== undefined);
+  const flags = names.filter((name) => known[name]!.value === undefined);
+  const end = args.indexOf("--");
+  const before = end === -1 ? args : args.slice(0, end);
+  // The library's own name for what is no option.
+  if (before.some((arg) => /^--_(=|$)/.test(arg))) throw unknownOption(verb, "--_");
+  const parsed = parseArgs(unambiguous(verb, before, flags, valued), {
+    boolean: flags.map(standIn),
+    // "_" keeps `chat send 42` from becoming a number.
+    string: [...valued, "_"],
+    collect: valued,
+    unknown: (arg, key) => {
+      if (key === undefined) return true;
+      throw unknownOption(verb, arg.startsWith("--") ? arg.replace(/=.*/s, "") : arg);
+    },
+  });
+  const options = new Map<string, string>();
+  for (const name of flags) if (parsed[standIn(name)] === true) options.set(name, "");
+  for (const name of valued) {
+    const [value, second] = parsed[name] as string[];
+    if (second !== undefined) throw new UsageError(`Cannot use --${name} twice`);
+    if (value === undefined) continue;
+    // An empty name gets the sentence about names.
+    if (value === "" && !(name === "name" && isGivenEmpty(before, name))) {
+      throw new UsageError(`Cannot use --${name} alone: it needs a value`, {
+        hint: `Write: --${name} ${known[name]!.value!.name}`,
+      });
+    }
+    options.set(name, value);
+  }
+  return {
+    options,
+    positionals: parsed._.map(String),
+    text: end === -1 ? [] : args.slice(end + 1),
+  };
+}
+
+/** The library takes `--no-config` for `--config` taken back. */
+function standIn(flag: string): string {
+  return flag.replace(/^no-/, "no_");
+}
+
+/**
+ * The same arguments where the library would guess: it takes `true` and `false` behind a flag for its value,
+ * an empty value for none, and `--no-port=80` for `--port=80`.
+ */
+function unambiguous(
+  verb: VerbName,
+  args: string[],
+  flags: string[],
+  valued: string[],
+): string[] {
+  const result: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] === "-h" ? "--help" : args[i]!;
+    const [, name = "", value] = /^--([^=]+)(=.*)?$/s.exec(arg) ?? [];
+    if (flags.includes(name)) {
+      if (value !== undefined) {
+        throw new UsageError(`Cannot give --${name} a value: it is on when it is there`);
+      }
+      result.push(`--${standIn(name)}=true`);
+    } else if (/^no[-_]/.test(name)) {
+      throw unknownOption(verb, `--${name}`);
+    } else if (valued.includes(name) && value === undefined && args[i + 1] === "") {
+      result.push(`${arg}=`);
+      i++;
+    } else {
+      result.push(arg);
+    }
+  }
+  return result;
+}
+
+function isGivenEmpty(args: string[], name: string): boolean {
+  return args.includes(`--${name}=`) || args[args.indexOf(`--${name}`) + 1] === "";
+}
+
+function unknownOption(verb: VerbName, flag: string): UsageError {
+  const nearest = closestString(flag.replace(/^-+/, ""), Object.keys(VERBS[verb].options));
+  const more = verb === "send"
+    ? 'Text that starts with "-" goes behind --'
+    : `See: chat ${verb} --help`;
+  return new UsageError(`Cannot use "${printable(flag)}": chat ${verb} has no such option`, {
+    hint: `Did you mean --${nearest}? ${more}`,
+  });
+}

@@ -1,0 +1,45 @@
+// TODO: say what this is.
+
+import { type VerbName, VERBS } from "./options.ts";
+
+/** The help of the whole program. */
+export function usage(): string {
+  const verbs = Object.values(VERBS).map(({ synopsis, summary }) =>
+    `  ${synopsis}\n      ${summary}`
+  );
+  return `chat: group chat for the terminal
+
+${verbs.join("\n")}
+  chat VERB --help
+      show what a verb takes
+  chat --version
+      show the version
+
+A name, a theme and what rings can stand in a file of yours: docs/config.md says where.
+
+Example, in two terminals:
+  chat serve --join
+  chat join
+`;
+}
+
+export function verbUsage(name: VerbName): string {
+  const { synopsis, summary, options, notes, example } = VERBS[name];
+  const sections: { flag: string; help: string }[][] = [];
+  const headings: string[] = [];
+  for (const [option, { value, help, heading }] of Object.entries(options)) {
+    if (heading !== undefined || sections.length === 0) {
+      sections.push([]);
+      headings.push(heading === undefined ? "" : `\n${heading}\n`);
+    }
+    sections.at(-1)!.push({ flag: value ? `--${option} ${value.name}` : `--${option}`, help });
+  }
+  const rows = sections.map((section, index) => {
+    const column = Math.max(17, ...section.map(({ flag }) => flag.length));
+    const lines = section.map(({ flag, help }) => `  ${flag.padEnd(column)} ${help}`);
+    return headings[index] + lines.join("\n");
+  });
+  return `${synopsis}\n    ${summary}\n\n${rows.join("\n")}\n${
+    notes ? `\n${notes}\n` : ""
+  }\nExample:\n  ${example}\n`;
+}

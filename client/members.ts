@@ -1,0 +1,14 @@
+// TODO: say what this is.
+
+import type { Marks } from "./unconfirmed.ts";
+
+/** Where people have keys, these tell who is who; else the names. */
+export function areSame(one: Marks, other: Marks): boolean {
+  if (one.key !== undefined || other.key !== undefined) return one.key === other.key;
+  return one.name !== undefined && one.name === other.name;
+}
+
+/** As `2026-01-31`. */
+export function today(): string {
+  return new Date().toISOString().slice(0, 10);
+}

@@ -1,0 +1,20 @@
+// TODO: say what this is.
+
+import { printable } from "./printable.ts";
+
+/** What was said, and how. */
+export interface Said {
+  /** `delivered` and `undelivered` are direct messages of this client. */
+  readonly type: "message" | "direct" | "delivered" | "undelivered";
+  readonly text: string;
+  readonly action?: boolean;
+}
+
+/** What somebody has said, safe to print; all lines but the first are indented. */
+export function messageLine(who: string, { type, action, text }: Said): string {
+  // In front, where no name and no text of a message to the room can stand.
+  const whom = type === "message" ? "" : "(direct) ";
+  const said = printable(text, "lines").replaceAll("\n", "\n  ");
+  const name = printable(who);
+  return whom + (action ? `* ${name} ${said}` : `${name}: ${said}`);
+}

@@ -1,0 +1,52 @@
+// TODO: say what this is.
+
+import { splitGraphemes } from "./graphemes.ts";
+import { encoder, HAZARDS, picture } from "./printable.ts";
+import { width } from "./width.ts";
+
+/** Longest name, in bytes of UTF-8: it stands in front of every line, and in every profile. */
+export const MAX_NAME_BYTES = 64;
+/** Widest name, in terminal columns: a line of 80 columns keeps room for what is said. */
+export const MAX_NAME_COLUMNS = 24;
+
+/**
+ * Why `name` can't be a member's name, as the rest of a sentence that starts with "a name", or
+ * undefined if it can. A name may not hold what would make `NAME: text` or `/msg NAME text` ambiguous
+ * (white space, `:`), nor `#`, which tells members of one name apart, nor `(!)`, which marks one who is not
+ * who is known by that name: `(!)` behind a name is ours to write.
+ */
+export function nameFault(name: string): string | undefined {
+  if (name === "") return "must not be empty";
+  HAZARDS.lastIndex = 0;
+  const hazard = HAZARDS.exec(name);
+  if (hazard) return `must not hold control characters: it has ${picture(hazard[0])}`;
+  // U+2800, a Braille cell without dots, looks like a space.
+  const mark = /[\s\u2800:#]/u.exec(name);
+  if (mark) return `must not hold ${/[:#]/.test(mark[0]) ? `"${mark[0]}"` : "spaces"}`;
+  if (name.includes("(!)")) return `must not hold "(!)"`;
+  if (name.startsWith("/")) return `must not start with "/"`;
+  const bytes = encoder.encode(name).length;
+  if (bytes > MAX_NAME_BYTES) {
+    return `must have at most ${MAX_NAME_BYTES} bytes: it has ${bytes}`;
+  }
+  const columns = width(name);
+  if (columns > MAX_NAME_COLUMNS) {
+    return `must be at most ${MAX_NAME_COLUMNS} columns wide: it is ${columns}`;
+  }
+  if (columns === 0) return "must be visible";
+  return undefined;
+}
+
+/**
+ * The nearest valid name to what the system calls its user: what a name may not hold becomes `-`.
+ * Empty if nothing is left.
+ */
+export function toName(text: string): string {
+  let name = "";
+  for (const g of splitGraphemes(text.normalize("NFC"))) {
+    const safe = nameFault(g) === undefined ? g : "-";
+    if (nameFault(name + safe) !== undefined) break;
+    name += safe;
+  }
+  return name.replace(/^-+|-+$/g, "");
+}

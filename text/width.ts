@@ -1,0 +1,97 @@
+// TODO: say what this is.
+
+import stringWidth from "string-width";
+import { splitGraphemes } from "./graphemes.ts";
+
+/** Columns that `text` takes in a terminal; `text` has no controls in it. */
+export function width(text: string): number {
+  return stringWidth(text);
+}
+
+/**
+ * Cuts one line (no newlines, no colours) into rows of at most `columns` columns; breaks at spaces
+ * where there are some, else between graphemes. Never loses a character but the space it breaks at.
+ *
+ * @throws {RangeError} if `columns` is less than 2, where a wide character would not fit
+ */
+export function wrap(line: string, columns: number): string[] {
+  return cuts(line, columns, width).map(([from, to]) => line.slice(from, to));
+}
+
+/** Longest grapheme that is measured and kept whole, in UTF-16 units: a row must not depend on longer ones. */
+const MAX_GRAPHEME = 64;
+
+/**
+ * Where `wrap` cuts `line`: the beginning and the end of each row in it. `measure` says how many columns a
+ * grapheme takes.
+ *
+ * @throws {RangeError} if `columns` is less than 2
+ */
+export function cuts(
+  line: string,
+  columns: number,
+  measure: (grapheme: string) => number,
+): [from: number, to: number][] {
+  if (columns < 2) throw new RangeError(`Cannot wrap: ${columns} columns, at least 2 are needed`);
+  const rows: [number, number][] = [];
+  /** The row: its beginning, and its width up to `at`. */
+  let from = 0;
+  let rowWidth = 0;
+  /** Just behind the row's last space where it could be broken, and the width up to there. */
+  let space = -1;
+  let spaceWidth = 0;
+  let at = 0;
+  const take = (g: string, w: number) => {
+    const isSpace = g === " ";
+    if (rowWidth + w > columns && !isSpace && space > from) {
+      rows.push([from, space - 1]);
+      from = space;
+      rowWidth -= spaceWidth;
+      space = -1;
+    }
+    // Still: what is behind the space and a wide character can be more than a row.
+    if (rowWidth + w > columns) {
+      rows.push([from, at]);
+      from = at;
+      rowWidth = 0;
+      space = -1;
+      if (isSpace) {
+        from = ++at;
+        return;
+      }
+    }
+    at += g.length;
+    rowWidth += w;
+    // Not at a leading space: that would make an empty row.
+    if (isSpace && at - from > 1) {
+      space = at;
+      spaceWidth = rowWidth;
+    }
+  };
+  for (const g of splitGraphemes(line)) {
+    const w = g.length > MAX_GRAPHEME ? Infinity : isAscii(g) ? 1 : measure(g);
+    // A grapheme wider than a row (a letter with many marks) is cut too.
+    if (w <= columns || g.length === 1) take(g, w);
+    else for (const c of g) take(c, measure(c));
+  }
+  rows.push([from, at]);
+  return rows;
+}
+
+/** Whether this grapheme is one printable character of ASCII: most are, and these need no measuring. */
+function isAscii(grapheme: string): boolean {
+  return grapheme.length === 1 && grapheme >= " " && grapheme <= "~";
+}
+
+/** The beginning of `text`, at most `columns` wide; `…` shows that it was cut. */
+export function cut(text: string, columns: number): string {
+  if (width(text) <= columns) return text;
+  let kept = "";
+  let used = 0;
+  for (const g of splitGraphemes(text)) {
+    used += width(g);
+    if (used > columns - 1) break;
+    kept += g;
+  }
+  return kept + "…";
+}

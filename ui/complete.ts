@@ -1,0 +1,146 @@
+// TODO: say what this is.
+
+import { completePath, type Files } from "../files/paths.ts";
+import type { Room } from "../room.ts";
+import type { Completion } from "../terminal/editor.ts";
+import { type Emoji, typedName } from "../text/emoji.ts";
+import { printable } from "../text/printable.ts";
+import { type Command, COMMANDS, commandsFor } from "./commands.ts";
+import type { Surroundings } from "./context.ts";
+import { isPicture } from "./picture_choice.ts";
+import { type Argument, parseArgs } from "./submit.ts";
+
+/**
+ * What Tab may put in place of what stands before `cursor`:
+ *
+ * 1. names of commands at the start of the line, and their arguments by what these are;
+ * 2. emoji for `:smi`, wherever a text is;
+ * 3. `NAME: ` of members at the start of the line, and `NAME ` elsewhere.
+ */
+export function complete(text: string, cursor: number, context: Surroundings): Completion {
+  const before = text.slice(0, cursor);
+  const typed = /\S*$/.exec(before)![0];
+  const from = cursor - typed.length;
+  if (from === 0 && /^\/(?!\/)/.test(typed)) {
+    const fitting = commandsFor(context).filter((c) => c.name.startsWith(typed.slice(1)));
+    return { from, words: fitting.map((c) => `/${c.name}${c.args === "" ? "" : " "}`) };
+  }
+  const place = argumentAt(before);
+  if (place && place.argument?.kind !== "TEXT") return completeArgument(before, place, context);
+  const name = typedName(before);
+  if (name) return completeEmoji(name, context.emoji);
+  if (typed === "") return { from, words: [] };
+  const end = from === 0 ? ": " : " ";
+  return { from, words: starting(typed, others(context.room)).map((word) => word + end) };
+}
+
+function others({ members }: Room): string[] {
+  return members.filter((m) => !m.self).map((m) => m.name);
+}
+
+/** Those names that begin as `typed`, whatever its case, as the screen shows them. */
+function starting(typed: string, names: readonly string[]): string[] {
+  const start = typed.toLowerCase();
+  return names.map((name) => printable(name)).filter((name) =>
+    name.toLowerCase().startsWith(start)
+  );
+}
+
+/** An argument that is being typed. */
+interface Place {
+  readonly command: Command;
+  /** undefined: the command takes no more. */
+  readonly argument: Argument | undefined;
+  readonly from: number;
+}
+
+/** The argument at the end of `text`; undefined where no command stands before it. */
+function argumentAt(text: string): Place | undefined {
+  const match = /^\/(\S+)\s+/.exec(text);
+  const command = COMMANDS.find((c) => c.name === match?.[1]);
+  if (!match || !command) return undefined;
+  let from = match[0].length;
+  for (const argument of parseArgs(command)) {
+    const [word, space] = /^(\S*)\s*/.exec(text.slice(from))!;
+    const whole = argument.rest || space!.length === text.length - from;
+    if (whole) return { command, argument, from };
+    from += word.length;
+  }
+  return { command, argument: undefined, from: text.length };
+}
+
+function completeArgument(
+  text: string,
+  { command, argument, from }: Place,
+  context: Surroundings,
+): Completion {
+  const typed = text.slice(from);
+  switch (argument?.kind) {
+    case "MEMBER": {
+      const { view } = context;
+      const names = command.members && view
+        ? command.members({ room: context.room, view })
+        : others(context.room);
+      return { from, words: starting(typed, names).map((name) => `${name} `) };
+    }
+    case "COMMAND": {
+      const slash = typed.startsWith("/") ? "/" : "";
+      const names = commandsFor(context).map((c) => slash + c.name);
+      return { from, words: names.filter((name) => name.startsWith(typed)) };
+    }
+    case "FILE":
+      if (!context.files) break;
+      return completeFile(typed, from, command, { ...context, files: context.files });
+    case "PICTURE": {
+      const names = context.room.transfers.filter(isPicture).map(({ name }) => name);
+      return { from, words: starting(typed, [...new Set(names)]) };
+    }
+    case "choice":
+      return { from, words: argument.choices.filter((choice) => choice.startsWith(typed)) };
+  }
+  return { from, words: [] };
+}
+
+/** A path, or behind one the member that it is for. */
+function completeFile(
+  typed: string,
+  from: number,
+  { args }: Command,
+  { files, room }: Surroundings & { files: Files },
+): Completion {
+  const path = completePath(typed, files);
+  const [, before, name] = /^(.*\S\s+)(\S*)$/s.exec(typed) ?? [];
+  if (path.words.length > 0 || before === undefined || !args.includes("MEMBER")) {
+    return { from, ...path };
+  }
+  const names = starting(name!, others(room));
+  return { from: from + before.length, words: names.map((name) => `${name} `) };
+}
+
+/** The emoji that are called so; first of all, as much of their names as they have in common. */
+function completeEmoji(
+  { from, name, whole }: NonNullable<ReturnType<typeof typedName>>,
+  emoji: Emoji | undefined,
+): Completion {
+  const exact = whole ? emoji?.get(name) : undefined;
+  if (exact !== undefined) return { from, words: [exact], labels: [`${exact} :${name}:`] };
+  if (whole || !emoji) return { from, words: [] };
+  const found = emoji.starting(name);
+  const common = commonStart(found.map((named) => named.name));
+  // Emoji have nothing in common that Tab could put there.
+  if (found.length > 1 && common.length > name.length) return { from, words: [`:${common}`] };
+  return {
+    from,
+    words: found.map((named) => named.emoji),
+    labels: found.map((named) => `${named.emoji} :${named.name}:`),
+  };
+}
+
+/** The longest beginning that all names have. */
+function commonStart([first = "", ...others]: readonly string[]): string {
+  let length = first.length;
+  for (const other of others) {
+    while (!other.startsWith(first.slice(0, length))) length--;
+  }
+  return first.slice(0, length);
+}

@@ -1,0 +1,153 @@
+// TODO: say what this is.
+
+import { ChatError } from "../errors.ts";
+import type { Person, RoomEvent, Transfer } from "../room.ts";
+import { printable } from "../text/printable.ts";
+import { proofs, toTransfer } from "./plain.ts";
+
+export function toMember({ id, name, self, away, classic }: Person): Record<string, unknown> {
+  return { id, name, self, away, ...(classic && { classic }) };
+}
+
+function toFile({ number, name, size, sha256 }: Transfer): Record<string, unknown> {
+  return { transfer: number, file: name, size, sha256 };
+}
+
+/** A line of JSON output; `docs/json.md` has the table. */
+export type Output = { type: string } & Record<string, unknown>;
+
+export function describe(event: RoomEvent): Output {
+  const { type } = event;
+  switch (type) {
+    case "welcome":
+      return { type, id: event.self.id, name: event.self.name, ...event.room };
+    case "members":
+      return { type, members: event.members.map(toMember) };
+    case "message": {
+      const { from, text, action, at, ref } = event;
+      const own = ref === undefined ? {} : { ref };
+      return { type, from: from.id, name: from.name, text, action, at, ...own, ...proofs(event) };
+    }
+    case "direct": {
+      const { from, text, action } = event;
+      return { type, from: from.id, name: from.name, text, action, ...proofs(event) };
+    }
+    case "delivered":
+      return { type, ref: event.ref, to: event.to.id, name: event.to.name };
+    case "undelivered":
+      return { type, ref: event.ref, to: event.to.id, name: event.to.name, reason: event.reason };
+    case "joined": {
+      const { id, name, classic } = event.who;
+      return { type, id, name, ...(classic && { classic }), at: event.at, ...proofs(event) };
+    }
+    case "left":
+      return { type, id: event.who.id, name: event.who.name, reason: event.reason, at: event.at };
+    case "renamed":
+      return { type, id: event.who.id, name: event.who.name, before: event.before, at: event.at };
+    case "unreadable":
+      return {
+        type,
+        from: event.from.id,
+        name: event.from.name,
+        message: event.message,
+        count: event.count,
+      };
+    case "otherkey":
+      return { type, id: event.who.id, name: event.who.name };
+    case "away":
+    case "back":
+      return { type, id: event.who.id, name: event.who.name, at: event.at };
+    case "warning":
+      return { type, code: event.code, message: event.message };
+    case "disconnected":
+      return { type, reason: event.reason, message: event.message };
+    case "waiting": {
+      // Not `at`: that is a place in the room's order.
+      const { attempt, until, message } = event;
+      return { type, attempt, until: until.toISOString(), message };
+    }
+    case "connected": {
+      const { self: { id, name }, resumed } = event;
+      const missed = resumed ? 0 : event.missed;
+      return { type, id, name, resumed, ...(missed !== undefined && { missed }) };
+    }
+    case "offer": {
+      const { from, direct, files } = event;
+      return {
+        type,
+        from: from.id,
+        name: from.name,
+        direct,
+        files: files.map(toFile),
+        ...proofs(event),
+      };
+    }
+    case "transfer":
+      return { type, ...toTransfer(event.transfer) };
+    case "progress": {
+      const { number, bytes, size, rate } = event.transfer;
+      return { type, transfer: number, bytes, size, rate };
+    }
+    case "unsent":
+      return { type, path: event.path, message: event.message };
+    case "ended":
+      return { type, ...event.ending };
+  }
+}
+
+type Input =
+  | { type: "say" | "act"; text: string }
+  | { type: "tell"; to: string | number; text: string }
+  | { type: "rename"; name: string }
+  | { type: "offer"; path: string }
+  | { type: "give"; to: string | number; path: string }
+  | { type: "accept" | "decline" | "cancel"; transfer: string | number }
+  | { type: "who" | "transfers" | "reconnect" | "leave" };
+
+/** The fields of each type of input, and what they must be. */
+const INPUTS: Record<Input["type"], Record<string, readonly ("string" | "number")[]>> = {
+  say: { text: ["string"] },
+  act: { text: ["string"] },
+  tell: { to: ["string", "number"], text: ["string"] },
+  rename: { name: ["string"] },
+  offer: { path: ["string"] },
+  give: { to: ["string", "number"], path: ["string"] },
+  accept: { transfer: ["string", "number"] },
+  decline: { transfer: ["string", "number"] },
+  cancel: { transfer: ["string", "number"] },
+  transfers: {},
+  who: {},
+  reconnect: {},
+  leave: {},
+};
+
+export function parseInput(line: string): Input {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch {
+    throw new ChatError("Cannot take this line: it is no JSON", {
+      hint: 'Write one object a line, such as {"type":"say","text":"hello"}',
+    });
+  }
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    throw new ChatError("Cannot take this line: it must be a JSON object");
+  }
+  const { type, ...fields } = json as Record<string, unknown>;
+  if (typeof type !== "string" || !Object.hasOwn(INPUTS, type)) {
+    throw new ChatError(
+      `Cannot take this line: "type" must be one of ${Object.keys(INPUTS).join(", ")}`,
+    );
+  }
+  const shape = INPUTS[type as Input["type"]];
+  for (const [name, kinds] of Object.entries(shape)) {
+    if (!(kinds as readonly string[]).includes(typeof fields[name])) {
+      throw new ChatError(`Cannot take this line: "${name}" must be a ${kinds.join(" or a ")}`);
+    }
+  }
+  const extra = Object.keys(fields).find((name) => !Object.hasOwn(shape, name));
+  if (extra !== undefined) {
+    throw new ChatError(`Cannot take this line: "${type}" has no field "${printable(extra)}"`);
+  }
+  return json as Input;
+}
