@@ -14,14 +14,14 @@ export interface Opened {
 }
 
 /**
- * Turns what members say into what travels, and back.
+ * TurnLimiter what members say into what travels, and back.
  *
  * `seal` and `open` MUST NOT change their argument or keep it. `open` MUST throw a `RangeError`
  * for a body that can't be opened.
  */
 export interface Cipher {
   readonly name: "xor" | "sealed";
-  /** Of `PROMISES`. */
+  /** Of `PROTECTIONS`. */
   readonly promise: string;
   /** How many bytes longer a sealed body is. */
   readonly overhead: number;
@@ -38,10 +38,10 @@ export interface Cipher {
 }
 
 /** What users are told about `xor` wherever it is chosen or shown. */
-export const XOR_PROMISE = "hides nothing from anybody who looks";
+export const XOR_PROTECTION = "hides nothing from anybody who looks";
 /** One short sentence about what each cipher protects, for the screen and the help. */
-export const PROMISES: Readonly<Record<Cipher["name"], string>> = {
-  xor: XOR_PROMISE,
+export const PROTECTIONS: Readonly<Record<Cipher["name"], string>> = {
+  xor: XOR_PROTECTION,
   sealed: "only members can read it",
 };
 
@@ -76,7 +76,7 @@ export function drawPublicKey(): number {
  */
 export class XorCipher implements Cipher {
   readonly name = "xor";
-  readonly promise = PROMISES.xor;
+  readonly promise = PROTECTIONS.xor;
   readonly overhead = 0;
   readonly #key: number;
 

@@ -6,7 +6,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import fc from "./tests/support/property.ts";
-import { drawPublicKey, privateKey, XOR_PROMISE, XorCipher } from "./cipher.ts";
+import { drawPublicKey, privateKey, XOR_PROTECTION, XorCipher } from "./cipher.ts";
 
 const anyKey = fc.nat({ max: 255 });
 const anyBytes = fc.uint8Array({ maxLength: 300 });
@@ -98,7 +98,7 @@ Deno.test("XorCipher: it knows nobody, and members that come and go change nothi
 });
 
 Deno.test("XorCipher: it says what it does not protect", () => {
-  assertStrictEquals(new XorCipher(198).promise, XOR_PROMISE);
+  assertStrictEquals(new XorCipher(198).promise, XOR_PROTECTION);
   assertStrictEquals(new XorCipher(198).name, "xor");
 });
 

@@ -10,7 +10,7 @@ import { Backoff } from "./client/backoff.ts";
 import {
   enter,
   type EnterOptions,
-  type Entrance,
+  type Handshake,
   MAX_MEMBERS,
   reenter,
   type Self,
@@ -30,11 +30,13 @@ import {
 import { Roster } from "./client/roster.ts";
 import { begin, HAVE_SIZE, type Session } from "./client/session.ts";
 import {
-  type Carrying,
   Count,
   envelopeOf,
   isEqual,
-  type Marks,
+  type PeerId,
+  type PendingDirect,
+  type PendingFile,
+  type PendingRoom,
   RECEIVER_MS,
   REPEAT_BYTES,
   REPEAT_MESSAGES,
@@ -42,8 +44,6 @@ import {
   type Repeatable,
   REUNION_MEMBERS,
   REUNION_MS,
-  type Saying,
-  type Telling,
 } from "./client/unconfirmed.ts";
 import { DEAD_MS, LOOKS, PING_MS, SLEPT_MS } from "./client/watchdog.ts";
 import { ChatError, ProtocolError } from "./errors.ts";
@@ -73,8 +73,12 @@ import {
   ENVELOPE_OVERHEAD,
   NUMBER_OVERHEAD,
 } from "./protocol/envelope.ts";
-import { decodeParcels, encodeParcels, type Parcels } from "./protocol/file_messages.ts";
-import { Numbers } from "./protocol/message_ids.ts";
+import {
+  decodeFileMessages,
+  encodeFileMessages,
+  type FileMessages,
+} from "./protocol/file_messages.ts";
+import { SeenMessages } from "./protocol/message_ids.ts";
 import {
   type Ending,
   findPerson,
@@ -161,8 +165,8 @@ export class Client implements Room {
   readonly #abort = new AbortController();
   #roster: Roster;
   /** Messages to the room, and to single members: each is confirmed in its order. */
-  #said: Saying[] = [];
-  #told: (Telling | Carrying)[] = [];
+  #said: PendingRoom[] = [];
+  #told: (PendingDirect | PendingFile)[] = [];
   readonly #transfers: Transfers | undefined;
   /**
    * How many messages of each member are missing among those to this client alone: what is about files tells of
@@ -172,18 +176,18 @@ export class Client implements Room {
   /** The keys that were not known when their members came. */
   readonly #strangers = new Set<string>();
   /** Those of the latter that wait for their receiver to come back. */
-  #parted: Telling[] = [];
+  #parted: PendingDirect[] = [];
   #parting: ReturnType<typeof setTimeout> | undefined;
   /** What was confirmed last, oldest first. */
   readonly #repeatable: Repeatable[] = [];
   /** Who was here when the server ended, and is not back; by when; and when that was: all by one clock, in ms. */
-  #absent: Marks[] = [];
+  #absent: PeerId[] = [];
   #reunion = { lostAt: 0, ends: 0 };
   #lastRef = 0;
   /** What is said to the room, and to single members, is counted each for itself. */
   readonly #counts = { room: new Count(), direct: new Count() };
   /** What has come, by the numbers that others give it. */
-  readonly #heard = { room: new Numbers(), direct: new Numbers() };
+  readonly #heard = { room: new SeenMessages(), direct: new SeenMessages() };
   /** What is to be told beside the event that it came with. */
   readonly #news: RoomEvent[] = [];
   #listener: Listener = () => {};
@@ -191,7 +195,7 @@ export class Client implements Room {
   #ending: Ending | undefined;
 
   /** For `join`. */
-  constructor(entrance: Entrance, options: JoinOptions) {
+  constructor(entrance: Handshake, options: JoinOptions) {
     const { cipher, self } = entrance;
     this.#options = options;
     this.#name = options.name;
@@ -416,7 +420,7 @@ export class Client implements Room {
     }
   }
 
-  #resume({ connection, welcome }: Pick<Entrance, "connection" | "welcome">): void {
+  #resume({ connection, welcome }: Pick<Handshake, "connection" | "welcome">): void {
     const session = this.#session;
     const { outbox } = session;
     if (welcome.accepted > outbox.handed) {
@@ -432,7 +436,7 @@ export class Client implements Room {
   }
 
   /** Begins another session; returns how many messages were missed, if that can be known. */
-  #renew(entrance: Entrance, lostAt: number): number | undefined {
+  #renew(entrance: Handshake, lostAt: number): number | undefined {
     const { log, said } = this.#session;
     const before = this.#roster.people().filter(({ self }) => !self).map(({ id }) =>
       this.#marksOf(id)
@@ -481,7 +485,7 @@ export class Client implements Room {
     return performance.now() < this.#reunion.ends;
   }
 
-  #marksOf(id: number): Marks {
+  #marksOf(id: number): PeerId {
     return {
       name: this.#roster.nameOf(id),
       key: this.#session.cipher.identityOf(id)?.toHex(),
@@ -610,7 +614,7 @@ export class Client implements Room {
           "who is on the original program can't get files",
       );
     }
-    if (person && this.#markOf(person.id) === undefined) {
+    if (person && this.#peerKeyOf(person.id) === undefined) {
       throw new ChatError(`Cannot send to "${person.name}": nothing proves who that is`);
     }
     this.#files().offer(path, person, name);
@@ -740,16 +744,16 @@ export class Client implements Room {
           number,
           frame: 0,
           repeated: false,
-          body: encodeParcels(parcels),
+          body: encodeFileMessages(parcels),
         });
       },
       wake: () => this.#session.outbox.wake(),
       has: (id) => this.#roster.has(id),
       person: (id) => this.#roster.person(id),
-      markOf: (id) => this.#markOf(id),
+      peerKeyOf: (id) => this.#peerKeyOf(id),
       find: (mark) => {
         const others = this.#roster.people().filter(({ self }) => !self);
-        const found = others.filter(({ id }) => this.#markOf(id) === mark);
+        const found = others.filter(({ id }) => this.#peerKeyOf(id) === mark);
         // Who has started anew is here twice until the time of its old session is over.
         const here = found.filter(({ away }) => !away);
         const one = here.length > 0 ? here : found;
@@ -765,14 +769,14 @@ export class Client implements Room {
   }
 
   /** A text by which somebody is known again: a key, or where there are none a name, which no key is. */
-  #markOf(id: number): string | undefined {
+  #peerKeyOf(id: number): string | undefined {
     const { key, name } = this.#marksOf(id);
     if (this.info.cipher === "sealed") return key;
     return name;
   }
 
   /** Puts what is about files before file data; false if it can't be sealed for this one. */
-  #carry(to: number, parcels: Parcels): boolean {
+  #carry(to: number, parcels: FileMessages): boolean {
     const frame = this.#seal(to, parcels);
     if (!frame) return false;
     const person = this.#roster.person(to);
@@ -793,8 +797,8 @@ export class Client implements Room {
     return undefined;
   }
 
-  #seal(to: number, parcels: Parcels): Uint8Array<ArrayBuffer> | undefined {
-    const content = encodeEnvelope({ kind: "file", body: encodeParcels(parcels) });
+  #seal(to: number, parcels: FileMessages): Uint8Array<ArrayBuffer> | undefined {
+    const content = encodeEnvelope({ kind: "file", body: encodeFileMessages(parcels) });
     try {
       const body = this.#session.cipher.seal(content, "direct", to);
       return encodeFrame(Type.MESSAGE, to, body);
@@ -805,7 +809,7 @@ export class Client implements Room {
   }
 
   /** What somebody has said about files. */
-  #takeParcels(from: number, said: Said & { type: "message" }, direct: boolean) {
+  #takeFileMessages(from: number, said: Said & { type: "message" }, direct: boolean) {
     const { sent, missing } = said.message;
     const { parcels } = said;
     if (direct) {
@@ -821,13 +825,13 @@ export class Client implements Room {
     return without.length > 0 ? { ...event, without } : event;
   }
 
-  #say(saying: Saying): void {
+  #say(saying: PendingRoom): void {
     const body = this.#session.cipher.seal(envelopeOf(saying), "room");
     saying.frame = this.#session.outbox.put(encodeFrame(Type.MESSAGE, 0, body));
     this.#said.push(saying);
   }
 
-  #tell(telling: Telling): void {
+  #tell(telling: PendingDirect): void {
     const { id, name } = telling.to;
     let body: Uint8Array;
     try {
@@ -896,7 +900,7 @@ export class Client implements Room {
           throw new ProtocolError<ErrorCode>("unexpected", "it told us that we had left");
         }
         const who = this.#roster.person(id);
-        const mark = this.#markOf(id);
+        const mark = this.#peerKeyOf(id);
         this.#roster.remove(id);
         session.cipher.forget(id);
         this.#gaps.delete(id);
@@ -912,7 +916,7 @@ export class Client implements Room {
         const isNews = this.#roster.setAway(id, away) && session.complete;
         if (!isNews) return undefined;
         if (away) this.#transfers?.away(id);
-        else this.#transfers?.resumed(this.#markOf(id));
+        else this.#transfers?.resumed(this.#peerKeyOf(id));
         return { type: away ? "away" : "back", who: this.#roster.person(id), at };
       }
       case Type.MESSAGE: {
@@ -922,14 +926,14 @@ export class Client implements Room {
         if (id === session.id) return this.#confirm(said, at);
         if (said.type === "unreadable") return said;
         const message = this.#unheard(said, "room");
-        if (message && said.parcels) return this.#takeParcels(id, { ...said, message }, false);
+        if (message && said.parcels) return this.#takeFileMessages(id, { ...said, message }, false);
         return message && { type: "message", ...message, at, ref: undefined };
       }
       case Type.DIRECT: {
         this.#advanceOwn(frame);
         const said = this.#open(id, body, "direct");
         if (said.type === "unreadable") return said;
-        if (said.parcels) return this.#takeParcels(id, said, true);
+        if (said.parcels) return this.#takeFileMessages(id, said, true);
         const message = this.#unheard(said, "direct");
         if (!message) return undefined;
         const missing = Math.max(0, message.missing + (this.#gaps.get(id) ?? 0));
@@ -1017,7 +1021,7 @@ export class Client implements Room {
   }
 
   /** The one with these marks, if there is one alone. */
-  #receiverOf(marks: Marks): Person | undefined {
+  #receiverOf(marks: PeerId): Person | undefined {
     const others = this.#roster.people().filter(({ self }) => !self);
     const found = others.filter(({ id }) => areSame(this.#marksOf(id), marks));
     return found.length === 1 ? found[0] : undefined;
@@ -1069,12 +1073,12 @@ export class Client implements Room {
     if (saying) this.#remember(saying);
     if (said.type === "unreadable") return said;
     if (saying?.repeated) return undefined;
-    if (said.parcels) return this.#takeParcels(this.#session.id, said, false);
+    if (said.parcels) return this.#takeFileMessages(this.#session.id, said, false);
     return { type: "message", ...said.message, at, ref: saying?.ref };
   }
 
   /** Keeps what was confirmed last: see `REPEAT_MESSAGES`. */
-  #remember(saying: Saying): void {
+  #remember(saying: PendingRoom): void {
     if (saying.repeated) return;
     const recent = this.#repeatable;
     recent.push({ saying, at: performance.now() });
@@ -1107,9 +1111,9 @@ export class Client implements Room {
     if (value.kind === "unknown") {
       return this.#reject(from, "of a kind that a later version knows");
     }
-    let parcels: Parcels | undefined;
+    let parcels: FileMessages | undefined;
     try {
-      if (value.kind === "file") parcels = decodeParcels(value.body);
+      if (value.kind === "file") parcels = decodeFileMessages(value.body);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       return this.#reject(from, error.message);
@@ -1189,7 +1193,7 @@ export class Client implements Room {
     const isOther = acquaintance === "changed";
     if (acquaintance === "new") this.#strangers.add(key.toHex());
     if (this.#roster.setOtherKey(id, isOther) && isOther) {
-      this.#news.push({ type: "otherkey", who: this.#roster.person(id) });
+      this.#news.push({ type: "keychanged", who: this.#roster.person(id) });
     }
   }
 }

@@ -651,10 +651,10 @@ async function comeBackTo(frames: readonly Uint8Array[]): Promise<RoomEvent[]> {
 }
 
 const FINAL = ["version", "not-chat", "too-large", "malformed", "unexpected", "code", "flood"];
-const PASSING = ["timeout", "slow", "full", "wait", "gone"] as const;
+const TRANSIENT_CODES = ["timeout", "slow", "full", "wait", "gone"] as const;
 
 Deno.test("Client: there is every code of an error that ends the room for good, and every one that does not", () => {
-  assertEquals([...FINAL, ...PASSING].sort(), [...ERROR_CODES].sort());
+  assertEquals([...FINAL, ...TRANSIENT_CODES].sort(), [...ERROR_CODES].sort());
 });
 
 for (const code of FINAL as ErrorCode[]) {
@@ -678,7 +678,7 @@ for (const code of FINAL as ErrorCode[]) {
   });
 }
 
-for (const code of PASSING) {
+for (const code of TRANSIENT_CODES) {
   Deno.test(`Client: after ERROR ${code} it comes back`, async () => {
     let connections = 0;
     await using impostor = new Impostor(async (raw) => {

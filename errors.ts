@@ -44,3 +44,8 @@ export class ProtocolError<Code extends string = string> extends Error {
     super(message, options);
   }
 }
+
+/** What an error of unknown type says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -75,7 +75,7 @@ export const Type = {
   WARNING: 18,
 } as const;
 
-const GREATEST_TYPE = Math.max(...Object.values(Type));
+const MAX_TYPE = Math.max(...Object.values(Type));
 
 /** Why a member left, on the wire. */
 export const Left = {
@@ -277,7 +277,7 @@ export function frameSize(bytes: Uint8Array): number {
  * Whether a member's frame that stands at the start of `bytes` costs others little: a message to one of them, and not
  * to the room, or what says that such messages have come.
  */
-export function isCheap(bytes: Uint8Array): boolean {
+export function isDirect(bytes: Uint8Array): boolean {
   const type = bytes[LENGTH_SIZE];
   return type === Type.HAVE || (type === Type.MESSAGE && readU32(bytes, LENGTH_SIZE + 1) !== 0);
 }
@@ -616,7 +616,7 @@ export class FrameDecoder {
     const bytes = this.#buffer.subarray(this.#start, this.#start + LENGTH_SIZE + length);
     this.#start += bytes.length;
     const type = bytes[LENGTH_SIZE]!;
-    if (type === 0 || type > GREATEST_TYPE) {
+    if (type === 0 || type > MAX_TYPE) {
       throw new ProtocolError<ErrorCode>("unexpected", `there is no frame type ${type}`);
     }
     return { type, id: readU32(bytes, ID_OFFSET), body: bytes.subarray(HEADER_SIZE), bytes };

@@ -20,7 +20,7 @@ import {
   type Frame,
   FrameDecoder,
   HEADER_SIZE,
-  isCheap,
+  isDirect,
   Left,
   MAX_BODY,
   MAX_FRAME,
@@ -43,7 +43,7 @@ import {
 } from "./protocol.ts";
 import { parsePreface, parseServerOpening } from "./protocol/opening.ts";
 import fc from "./tests/support/property.ts";
-import { concat } from "./text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 
 const utf8 = new TextEncoder();
 
@@ -160,12 +160,12 @@ Deno.test("encodeFrame: the body is copied, not changed and not kept", () => {
   assertStrictEquals(frame.buffer.byteLength, frame.length, "one allocation, of the frame's size");
 });
 
-Deno.test("isCheap: a message to one and HAVE, not a message to the room, nor anything else with an id", () => {
-  assertEquals(isCheap(encodeFrame(Type.MESSAGE, 7, Uint8Array.of(1))), true);
-  assertEquals(isCheap(encodeFrame(Type.MESSAGE, 2 ** 32 - 1)), true);
-  assertEquals(isCheap(encodeFrame(Type.MESSAGE, 0, Uint8Array.of(1))), false);
-  assertEquals(isCheap(encodeHave(7)), true);
-  assertEquals(isCheap(encodeFrame(Type.PING, 7)), false);
+Deno.test("isDirect: a message to one and HAVE, not a message to the room, nor anything else with an id", () => {
+  assertEquals(isDirect(encodeFrame(Type.MESSAGE, 7, Uint8Array.of(1))), true);
+  assertEquals(isDirect(encodeFrame(Type.MESSAGE, 2 ** 32 - 1)), true);
+  assertEquals(isDirect(encodeFrame(Type.MESSAGE, 0, Uint8Array.of(1))), false);
+  assertEquals(isDirect(encodeHave(7)), true);
+  assertEquals(isDirect(encodeFrame(Type.PING, 7)), false);
 });
 
 Deno.test("readdress: type and id change, length and body stay", () => {

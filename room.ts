@@ -173,7 +173,7 @@ export type RoomEvent =
     readonly count: number;
   }
   /** A name that is known with one key has come with another. */
-  | { readonly type: "otherkey"; readonly who: Person }
+  | { readonly type: "keychanged"; readonly who: Person }
   /** Somebody's connection was lost, it may return; it is back. */
   | { readonly type: "away" | "back"; readonly who: Person; readonly at: number }
   /** The server warns: a code of the protocol (`flood`), and a sentence. */

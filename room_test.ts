@@ -141,7 +141,7 @@ Deno.test("remarks: a gap and a clock that is off are both told", () => {
 });
 
 Deno.test("remarks: another key under a known name is told with what to do about it", () => {
-  const told = (name: string) => remarks({ type: "otherkey", who: { ...BOB, name } }, NOW);
+  const told = (name: string) => remarks({ type: "keychanged", who: { ...BOB, name } }, NOW);
   assertEquals(told("bob(!)"), [
     "bob(!) is not the bob that you know: the name comes with another key. " +
     "Compare with /verify bob, and if it is right, /trust bob",

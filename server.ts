@@ -5,7 +5,7 @@
 
 import { drawPublicKey, privateKey } from "./cipher.ts";
 import { type AdmissionRecord, answerLogin } from "./cipher/opaque.ts";
-import { ProtocolError } from "./errors.ts";
+import { messageOf, ProtocolError } from "./errors.ts";
 import {
   checkEmpty,
   checkProfile,
@@ -19,7 +19,7 @@ import {
   type Frame,
   type Greeting,
   type Hello,
-  isCheap,
+  isDirect,
   Left,
   MAX_FRAME,
   MAX_FRAME_BEFORE_ADMISSION,
@@ -34,10 +34,10 @@ import {
 } from "./protocol.ts";
 import { Connection, formatAddress, waits } from "./protocol/connection.ts";
 import { parsePreface } from "./protocol/opening.ts";
-import { CHEAP_PART, Meter, Patience } from "./protocol/rate_limit.ts";
+import { DIRECT_PART, FloodGuard, RateLimiter } from "./protocol/rate_limit.ts";
 import { checkResume, drawToken } from "./protocol/resume.ts";
-import type { Interpreter } from "./server/adapter.ts";
-import { expected, httpAnswer, LastWord, next } from "./server/admission.ts";
+import type { ProtocolAdapter } from "./server/adapter.ts";
+import { CloseReason, expected, httpAnswer, next } from "./server/admission.ts";
 import type { LeftReason, ServerEvent } from "./server/events.ts";
 import { flusher } from "./server/flush.ts";
 import { Hub, type HubOptions, type Start } from "./server/hub.ts";
@@ -67,7 +67,7 @@ export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSiz
   /** xor's public key, 0..255; drawn if it is not given. */
   publicKey?: number;
   /** Lets in those who speak another wire, too; made for the room's public key, so not for a sealed room. */
-  classic?: (publicKey: number) => Interpreter;
+  classic?: (publicKey: number) => ProtocolAdapter;
   /** A clock that does not go back, in ms. */
   now?: () => number;
   /** How long a connection may take to end properly before it is cut, in ms. */
@@ -105,7 +105,7 @@ export class Server {
   readonly #log: string = drawToken();
   readonly #sessions = new Sessions();
   readonly #tries = new TryCounter();
-  readonly #interpreter: Interpreter | undefined;
+  readonly #interpreter: ProtocolAdapter | undefined;
   /** Resolves when it turns out whether some code was right. */
   #decided = Promise.withResolvers<void>();
   readonly #connections = new Set<Connection>();
@@ -246,7 +246,7 @@ export class Server {
       session = await this.#admit(connection, conn.localAddr);
       await this.#relay(connection, session);
     } catch (error) {
-      if (error instanceof LastWord) {
+      if (error instanceof CloseReason) {
         last = error.bytes;
         reason = error.reason;
       } else if (error instanceof ProtocolError) {
@@ -347,10 +347,12 @@ export class Server {
       const first = interpreter && connection.fill();
       if (first && await interpreter.isSilent(first)) {
         // Nobody comes in while it is being ended.
-        if (this.#stopping || late) throw new LastWord(undefined, "it is too late");
+        if (this.#stopping || late) throw new CloseReason(undefined, "it is too late");
         return this.#interpret(connection, interpreter, first);
       }
-      if (first && !await first) throw new LastWord(undefined, "it left before it said anything");
+      if (first && !await first) {
+        throw new CloseReason(undefined, "it left before it said anything");
+      }
       // 1. The preface tells a chat client from whatever else comes to an open port.
       await this.#readPreface(connection, local);
       // 2. What the client needs to know.
@@ -383,7 +385,7 @@ export class Server {
   /** Somebody is in who knows no frames: `first` is the read under way. */
   #interpret(
     connection: Connection,
-    interpreter: Interpreter,
+    interpreter: ProtocolAdapter,
     first: Promise<boolean>,
   ): Session {
     // Nor an ERROR, if the room is full.
@@ -421,12 +423,12 @@ export class Server {
       );
     }
     const { member, start } = this.hub.join(profile, this.#outletOf(connection, () => session));
-    const meter = budget && new Meter(budget, this.#now());
+    const meter = budget && new RateLimiter(budget, this.#now());
     const session: Session = new Session(member, connection, {
       network,
       key,
       meter,
-      patience: new Patience(),
+      patience: new FloodGuard(),
     });
     this.#interpreter?.met(member.id, profile);
     return { session, start };
@@ -532,7 +534,7 @@ export class Server {
       const timer = setTimeout(resolve, wait);
       const left = await Promise.race([promise, this.#decided.promise, gone]);
       clearTimeout(timer);
-      if (left) throw new LastWord(undefined, "it left before its turn had come");
+      if (left) throw new CloseReason(undefined, "it left before its turn had come");
     }
   }
 
@@ -545,7 +547,7 @@ export class Server {
           return decoder.skip(PREFACE.length);
         case "more":
           if (await connection.fill()) continue;
-          throw new LastWord(undefined, "it left before it said anything");
+          throw new CloseReason(undefined, "it left before it said anything");
         case "version":
           throw new ProtocolError<ErrorCode>(
             "version",
@@ -553,14 +555,14 @@ export class Server {
           );
         case "http":
           // The address that this one has come to: behind a wildcard there are many.
-          throw new LastWord(
+          throw new CloseReason(
             httpAnswer(formatAddress(local.hostname, local.port)),
             "it speaks HTTP",
           );
         case "tls":
         case "ssh":
           // They would take our frames for damage of their own protocol: better say nothing.
-          throw new LastWord(undefined, `it speaks ${opening.kind.toUpperCase()}`);
+          throw new CloseReason(undefined, `it speaks ${opening.kind.toUpperCase()}`);
         case "noise":
           throw new ProtocolError<ErrorCode>("not-chat", "this is a chat server: see `chat join`");
       }
@@ -590,7 +592,7 @@ export class Server {
     const last = interpretation.end();
     if (last) this.#take(connection, session, last);
     // To end the connection is its only way to say goodbye.
-    if (connection.why === undefined) throw new LastWord(undefined, "bye", Left.BYE);
+    if (connection.why === undefined) throw new CloseReason(undefined, "bye", Left.BYE);
   }
 
   /** Counts a frame against its member's budget; returns for how many ms it has to wait. */
@@ -600,7 +602,7 @@ export class Server {
     this.#received.frames++;
     this.#received.bytes += length;
     if (!meter) return 0;
-    const wait = meter.take(length, this.#now(), isCheap(frame.bytes) ? CHEAP_PART : 1);
+    const wait = meter.take(length, this.#now(), isDirect(frame.bytes) ? DIRECT_PART : 1);
     switch (patience.judge(wait, meter.recovered)) {
       case "go on":
         break;
@@ -654,11 +656,11 @@ export class Server {
         return checkEmpty("PONG", frame.body);
       case Type.BYE:
         checkEmpty("BYE", frame.body);
-        throw new LastWord(undefined, "bye", Left.BYE);
+        throw new CloseReason(undefined, "bye", Left.BYE);
       case Type.ERROR:
         // Its client has found us wanting, and will not come back.
         session.lasting = false;
-        throw new LastWord(undefined, parseError(frame.body).code);
+        throw new CloseReason(undefined, parseError(frame.body).code);
       default:
         throw new ProtocolError<ErrorCode>(
           "unexpected",
@@ -670,8 +672,4 @@ export class Server {
   #tell(event: ServerEvent): void {
     this.#options.log?.(event);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

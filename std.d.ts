@@ -33,6 +33,27 @@ declare module "@std/assert" {
   export function fail(message?: string): never;
 }
 
+declare module "@std/async/deadline" {
+  export interface DeadlineOptions {
+    signal?: AbortSignal;
+  }
+  /** @throws {DOMException} `TimeoutError`, if `p` does not settle within `ms` */
+  export function deadline<T>(p: Promise<T>, ms: number, options?: DeadlineOptions): Promise<T>;
+}
+
+declare module "@std/bytes/concat" {
+  export function concat(buffers: readonly Uint8Array[]): Uint8Array<ArrayBuffer>;
+}
+
+declare module "@std/bytes/equals" {
+  export function equals(a: Uint8Array, b: Uint8Array): boolean;
+}
+
+declare module "@std/path/join" {
+  /** Joins with the separator of this system, and normalizes. */
+  export function join(path?: string, ...paths: string[]): string;
+}
+
 declare module "@std/cli/parse-args" {
   export interface ParseOptions {
     boolean?: readonly string[];

@@ -32,7 +32,7 @@ function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-/** Marks from one that is below all values to one that is above. */
+/** PeerId from one that is below all values to one that is above. */
 function ticksFor(values: readonly number[]): number[] {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const ticks: number[] = [];

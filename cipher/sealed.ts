@@ -11,8 +11,9 @@
 // the keys, the time and the content: it holds for one place only, and no member can carry it elsewhere.
 // Counters start at 0 for each sender, session and use; a receiver takes only higher ones than before.
 
-import { type Cipher, type Opened, PROMISES, type Use } from "../cipher.ts";
-import { concat } from "../text/bytes.ts";
+import { equals } from "@std/bytes/equals";
+import { type Cipher, type Opened, PROTECTIONS, type Use } from "../cipher.ts";
+import { concat } from "@std/bytes/concat";
 import { aead, deriveKey, NONCE_SIZE, TAG_SIZE } from "./aead.ts";
 import { ExchangeKey } from "./exchange.ts";
 import { type Identity, PUBLIC_KEY_SIZE, SIGNATURE_SIZE, Verifier } from "./identity.ts";
@@ -103,7 +104,7 @@ export interface SealedOptions {
  */
 export class SealedCipher implements Cipher {
   readonly name = "sealed";
-  readonly promise = PROMISES.sealed;
+  readonly promise = PROTECTIONS.sealed;
   readonly overhead = COUNTER_SIZE + SIGNATURE_SIZE + TIME_SIZE + TAG_SIZE;
 
   readonly #exportKey: Uint8Array;
@@ -183,7 +184,7 @@ export class SealedCipher implements Cipher {
     if (salt.length < SALT_SIZE) throw new RangeError("it is too short");
     const known = this.#sessions.get(from);
     // The same session goes on under another name, or it is a new member with a salt of its own.
-    if (known ? !equal(known.salt, salt) : this.#spent.has(salt.toHex())) {
+    if (known ? !equals(known.salt, salt) : this.#spent.has(salt.toHex())) {
       throw new RangeError("its session is another's, or has been here before");
     }
     if (!known && this.#spent.size >= MAX_SESSIONS) {
@@ -193,7 +194,7 @@ export class SealedCipher implements Cipher {
     // The newest profile may come twice: in the list of members, and where the room's log has it.
     const { counter, plaintext } = decrypt(lane, body.subarray(SALT_SIZE), 1);
     const keys = plaintext.slice(0, KEYS_SIZE);
-    if (known && !equal(known.keys, keys)) {
+    if (known && !equals(known.keys, keys)) {
       throw new RangeError("its keys have changed within a session");
     }
     const verifier = known?.verifier ?? new Verifier(keys.subarray(0, PUBLIC_KEY_SIZE));
@@ -317,8 +318,4 @@ function readU64(bytes: Uint8Array): number | undefined {
   if (bytes.length < 8) return undefined;
   const value = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0));
   return Number.isSafeInteger(value) ? value : undefined;
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

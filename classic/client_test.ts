@@ -19,7 +19,7 @@ import {
   within,
 } from "../tests/support/loopback.ts";
 import { type ClassicClient, joinClassic } from "./client.ts";
-import { ClassicInterpreter } from "./member.ts";
+import { ClassicAdapter } from "./member.ts";
 
 const utf8 = new TextEncoder();
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -314,7 +314,7 @@ Deno.test("join: who comes to a server of the original is told how to join that,
 Deno.test("ClassicClient: it is a member of a room of ours that lets the original in", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = new TestRoom({
-    classic: (publicKey) => new ClassicInterpreter(publicKey, timer.after),
+    classic: (publicKey) => new ClassicAdapter(publicKey, timer.after),
     publicKey: KEY,
   });
   await using guest = await Guest.join(room, "guest");

@@ -25,7 +25,7 @@ import { ORIGIN_SIZE } from "../protocol/message_ids.ts";
 import { generator } from "../tests/support/fault_proxy.ts";
 import fc from "../tests/support/property.ts";
 import { conversation, LANGUAGES, SENTENCES } from "../tests/support/sentences.ts";
-import { concat } from "../text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 import { readTraffic } from "./captured.ts";
 import { crack, type Finding, MAX_TRAFFIC, reveal } from "./crack.ts";
 import { explain, failure, listCandidates, preview } from "./crack_report.ts";

@@ -21,8 +21,8 @@ import {
   encodeEnvelope,
   encodeProfile,
 } from "../protocol/envelope.ts";
-import { Numbers } from "../protocol/message_ids.ts";
-import type { Interpretation, Interpreter } from "../server/adapter.ts";
+import { SeenMessages } from "../protocol/message_ids.ts";
+import type { AdaptedConnection, ProtocolAdapter } from "../server/adapter.ts";
 import type { Member } from "../server/member.ts";
 import { messageLine } from "../text/message_line.ts";
 
@@ -43,7 +43,7 @@ export const systemTimer: Timer = (ms, task) => {
 };
 
 /** All such members of one room: they share what its members are called. */
-export class ClassicInterpreter implements Interpreter {
+export class ClassicAdapter implements ProtocolAdapter {
   readonly #cipher: XorCipher;
   readonly #key: Uint8Array<ArrayBuffer>;
   readonly #after: Timer;
@@ -69,7 +69,7 @@ export class ClassicInterpreter implements Interpreter {
     return promise;
   }
 
-  interpret(port: number, wake: () => void): Interpretation {
+  interpret(port: number, wake: () => void): AdaptedConnection {
     return new ClassicMember(port, {
       key: this.#key,
       cipher: this.#cipher,
@@ -110,14 +110,14 @@ interface Surroundings {
 }
 
 /** One of them. */
-class ClassicMember implements Interpretation {
+class ClassicMember implements AdaptedConnection {
   readonly profile: Uint8Array;
   readonly #around: Surroundings;
   readonly #pieces: Pieces;
   #member: Member | undefined;
   /** Invalid bytes become U+FFFD; of a character that a read has cut, the beginning waits for the next one. */
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  readonly #heard = new Numbers(MAX_ORIGINS);
+  readonly #heard = new SeenMessages(MAX_ORIGINS);
   #hasSpoken = false;
   /** Frames of the logs, from the first that has not been put into words. */
   #frames: Uint8Array<ArrayBuffer> = NOTHING;

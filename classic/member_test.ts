@@ -9,7 +9,7 @@ import type { ServerOptions } from "../server.ts";
 import { FakeTimer } from "../tests/support/fake_clock.ts";
 import { concat, Guest, KEY, Raw, TestRoom, within, xor } from "../tests/support/loopback.ts";
 import { MemoryDisk } from "../tests/support/memory_disk.ts";
-import { ClassicInterpreter } from "./member.ts";
+import { ClassicAdapter } from "./member.ts";
 
 const utf8 = new TextEncoder();
 
@@ -77,14 +77,14 @@ class Original implements AsyncDisposable {
 /** A room that the original's clients may join; nobody is one of these before `timer` says so. */
 function openRoom(timer: FakeTimer, options: Partial<ServerOptions> = {}): TestRoom {
   return new TestRoom({
-    classic: (publicKey) => new ClassicInterpreter(publicKey, timer.after),
+    classic: (publicKey) => new ClassicAdapter(publicKey, timer.after),
     ...options,
   });
 }
 
 // ---- the main job ----
 
-Deno.test("ClassicInterpreter: under each key the original gets the key alone, and talks both ways", async () => {
+Deno.test("ClassicAdapter: under each key the original gets the key alone, and talks both ways", async () => {
   for (const publicKey of [0, 9, 10, 198, 255]) {
     const timer = new FakeTimer(REST_MS);
     await using room = openRoom(timer, { publicKey });
@@ -103,7 +103,7 @@ Deno.test("ClassicInterpreter: under each key the original gets the key alone, a
   }
 });
 
-Deno.test("ClassicInterpreter: the original's conversation, between two of its clients and one of ours", async () => {
+Deno.test("ClassicAdapter: the original's conversation, between two of its clients and one of ours", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
@@ -130,7 +130,7 @@ Deno.test("ClassicInterpreter: the original's conversation, between two of its c
   assertEquals([who.name, reason], [one.name, "left"]);
 });
 
-Deno.test("ClassicInterpreter: ten of its clients and ten of ours hear everybody else, once and in one order", async () => {
+Deno.test("ClassicAdapter: ten of its clients and ten of ours hear everybody else, once and in one order", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer);
   await using all = new AsyncDisposableStack();
@@ -165,7 +165,7 @@ Deno.test("ClassicInterpreter: ten of its clients and ten of ours hear everybody
 
 // ---- borders ----
 
-Deno.test("ClassicInterpreter: texts around 1024 bytes come whole, in pieces that fit and cut no character", async () => {
+Deno.test("ClassicAdapter: texts around 1024 bytes come whole, in pieces that fit and cut no character", async () => {
   const timer = new FakeTimer();
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "g");
@@ -191,7 +191,7 @@ Deno.test("ClassicInterpreter: texts around 1024 bytes come whole, in pieces tha
   }
 });
 
-Deno.test("ClassicInterpreter: what the original says around 1024 bytes comes whole, and no character is cut", async () => {
+Deno.test("ClassicAdapter: what the original says around 1024 bytes comes whole, and no character is cut", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
@@ -212,7 +212,7 @@ Deno.test("ClassicInterpreter: what the original says around 1024 bytes comes wh
   }
 });
 
-Deno.test("ClassicInterpreter: a character that comes byte by byte is one, and what is no character is replaced", async () => {
+Deno.test("ClassicAdapter: a character that comes byte by byte is one, and what is no character is replaced", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
@@ -230,7 +230,7 @@ Deno.test("ClassicInterpreter: a character that comes byte by byte is one, and w
   assertEquals((await guest.next("left")).reason, "left");
 });
 
-Deno.test("ClassicInterpreter: what a terminal could obey is shown to the original, not sent, and lines look like none of others", async () => {
+Deno.test("ClassicAdapter: what a terminal could obey is shown to the original, not sent, and lines look like none of others", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
@@ -242,7 +242,7 @@ Deno.test("ClassicInterpreter: what a terminal could obey is shown to the origin
   assertEquals((await guest.next("message", ({ from }) => !from.self)).text, "\x1b[2Jboo");
 });
 
-Deno.test("ClassicInterpreter: behind the key comes nothing until it has surely been read", async () => {
+Deno.test("ClassicAdapter: behind the key comes nothing until it has surely been read", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
@@ -259,7 +259,7 @@ Deno.test("ClassicInterpreter: behind the key comes nothing until it has surely 
 
 // ---- who is who ----
 
-Deno.test("ClassicInterpreter: who says the preface is no client of the original, and the wrong one is refused", async () => {
+Deno.test("ClassicAdapter: who says the preface is no client of the original, and the wrong one is refused", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer);
   await using raw = await Raw.connect(room);
@@ -278,7 +278,7 @@ Deno.test("ClassicInterpreter: who says the preface is no client of the original
   assertEquals(timer.count(SILENCE_MS), 0);
 });
 
-Deno.test("ClassicInterpreter: a preface that has come too late is no message", async () => {
+Deno.test("ClassicAdapter: a preface that has come too late is no message", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
@@ -289,7 +289,7 @@ Deno.test("ClassicInterpreter: a preface that has come too late is no message", 
   assertEquals(guest.heard, []);
 });
 
-Deno.test("ClassicInterpreter: two from one port are told apart, and a new name is heard", async () => {
+Deno.test("ClassicAdapter: two from one port are told apart, and a new name is heard", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
@@ -308,7 +308,7 @@ Deno.test("ClassicInterpreter: two from one port are told apart, and a new name 
   await original.until("#4: hm");
 });
 
-Deno.test("ClassicInterpreter: who has left is still named in what it said", async () => {
+Deno.test("ClassicAdapter: who has left is still named in what it said", async () => {
   const timer = new FakeTimer();
   await using room = openRoom(timer);
   await using watcher = await Guest.join(room, "watcher");
@@ -329,7 +329,7 @@ Deno.test("ClassicInterpreter: who has left is still named in what it said", asy
 
 // ---- what it can't do ----
 
-Deno.test("ClassicInterpreter: direct messages and files for the original are refused in words, and nothing is sent", async () => {
+Deno.test("ClassicAdapter: direct messages and files for the original are refused in words, and nothing is sent", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
@@ -365,7 +365,7 @@ Deno.test("ClassicInterpreter: direct messages and files for the original are re
   assertEquals(original.heard, "guest: behind all that");
 });
 
-Deno.test("ClassicInterpreter: who offers to the room is told once who can't take it, and nobody else is", async () => {
+Deno.test("ClassicAdapter: who offers to the room is told once who can't take it, and nobody else is", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer);
   const disk = new MemoryDisk();
@@ -387,7 +387,7 @@ Deno.test("ClassicInterpreter: who offers to the room is told once who can't tak
   assertEquals((await guest.next("offer")).without, undefined);
 });
 
-Deno.test("ClassicInterpreter: what is said again is not told again, nor what was said before it came", async () => {
+Deno.test("ClassicAdapter: what is said again is not told again, nor what was said before it came", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer);
   await using raw = await Raw.connect(room);
@@ -409,7 +409,7 @@ Deno.test("ClassicInterpreter: what is said again is not told again, nor what wa
 
 // ---- its connection ----
 
-Deno.test("ClassicInterpreter: a slow one is dropped without a word, and nobody waits for it", async () => {
+Deno.test("ClassicAdapter: a slow one is dropped without a word, and nobody waits for it", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer, { logSize: 1024 * 1024 });
   await using guest = await Guest.join(room, "guest");
@@ -430,7 +430,7 @@ Deno.test("ClassicInterpreter: a slow one is dropped without a word, and nobody 
   assertEquals(rest.replaceAll(/guest: |\d|x|\n/g, ""), "");
 });
 
-Deno.test("ClassicInterpreter: one that is silent for ever stays, though a member that knows PING would not", async () => {
+Deno.test("ClassicAdapter: one that is silent for ever stays, though a member that knows PING would not", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer, { idleMs: 60 });
   await using original = await Original.join(room, timer);
@@ -444,7 +444,7 @@ Deno.test("ClassicInterpreter: one that is silent for ever stays, though a membe
   assertEquals((await guest.next("message", ({ from }) => !from.self)).text, "Yes!");
 });
 
-Deno.test("ClassicInterpreter: one that resets its connection has lost it, and nobody else is harmed", async () => {
+Deno.test("ClassicAdapter: one that resets its connection has lost it, and nobody else is harmed", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
@@ -459,7 +459,7 @@ Deno.test("ClassicInterpreter: one that resets its connection has lost it, and n
   await guest.say("alone again");
 });
 
-Deno.test("ClassicInterpreter: one that says nothing more gets what is pending, and has left", async () => {
+Deno.test("ClassicAdapter: one that says nothing more gets what is pending, and has left", async () => {
   const timer = new FakeTimer();
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
@@ -477,7 +477,7 @@ Deno.test("ClassicInterpreter: one that says nothing more gets what is pending, 
   assertEquals((await guest.next("left")).reason, "left");
 });
 
-Deno.test("ClassicInterpreter: when the server stops, the original gets what is pending and the end, no frame", async () => {
+Deno.test("ClassicAdapter: when the server stops, the original gets what is pending and the end, no frame", async () => {
   const timer = new FakeTimer();
   const room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
@@ -491,7 +491,7 @@ Deno.test("ClassicInterpreter: when the server stops, the original gets what is 
   await within("the end of the server", stopped);
 });
 
-Deno.test("ClassicInterpreter: the limits are those of all members", async () => {
+Deno.test("ClassicAdapter: the limits are those of all members", async () => {
   const timer = new FakeTimer(REST_MS);
   const budget = { frames: 1000, frameBurst: 1, bytes: 2 ** 31, byteBurst: 2 ** 31 };
   await using room = openRoom(timer, { maxMembers: 2, budget, now: () => 0 });
@@ -522,7 +522,7 @@ Deno.test("Server: what knows no seal is not let into a sealed room", async () =
   }
 });
 
-Deno.test("ClassicInterpreter: bytes at random do no harm", async () => {
+Deno.test("ClassicAdapter: bytes at random do no harm", async () => {
   const timer = new FakeTimer(REST_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");

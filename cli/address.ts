@@ -33,3 +33,7 @@ export function checkHost(host: string, hint: string): string {
   if (isName || URL.canParse(`http://[${ipv6}]`)) return host;
   throw new UsageError(`Cannot use the address "${printable(host)}": it is no host`, { hint });
 }
+
+export function isLoopback(address: string): boolean {
+  return address.startsWith("127.") || address === "::1";
+}

@@ -10,12 +10,12 @@ import {
   DEFAULT_BYTE_RATE,
   DEFAULT_LIMITS,
   DEFAULT_RATE,
-  GREATEST_BYTE_RATE,
-  GREATEST_LOG,
-  LEAST_BACKLOG,
-  LEAST_BYTE_RATE,
-  LEAST_LOG,
   type Limits,
+  MAX_BYTE_RATE,
+  MAX_LOG,
+  MIN_BACKLOG,
+  MIN_BYTE_RATE,
+  MIN_LOG,
   MOST,
 } from "../server/limits.ts";
 import type { StatusPlace } from "../server/metrics_http.ts";
@@ -37,13 +37,11 @@ import {
   type Target,
   type ViewOptions,
 } from "./command.ts";
-import { CIPHERS, LOGS, SCREEN, type VerbName, VERBS, VIEW } from "./options.ts";
+import { ACCEPT_LIMIT, CIPHERS, LOGS, SCREEN, type VerbName, VERBS, VIEW } from "./options.ts";
 import { splitArgs } from "./split_args.ts";
 import { usage, verbUsage } from "./usage.ts";
 import { isOneOf, listWords, parseLimit, parseNumber, parseSize, parseWord } from "./values.ts";
-/** Bytes of a file that is taken without a question, unless another limit is given. */
-export const ACCEPT_LIMIT = 2 ** 30;
-const GREATEST_ACCEPT_LIMIT = 2 ** 50;
+const MAX_ACCEPT_LIMIT = 2 ** 50;
 /** Seconds of the longest `--retry` that is not for ever: eleven days. */
 const MAX_RETRY = 1_000_000;
 
@@ -177,7 +175,7 @@ function parseLimits(options: Map<string, string>): Limits {
     parseLimit(options, option, 1, MOST, otherwise);
   const ms = (option: string, least: number, greatest: number, otherwise: number) =>
     1000 * parseLimit(options, option, least, greatest, otherwise / 1000, " of seconds");
-  const logSize = parseSize(options, "log-size", LEAST_LOG, GREATEST_LOG, DEFAULT_LIMITS.logSize);
+  const logSize = parseSize(options, "log-size", MIN_LOG, MAX_LOG, DEFAULT_LIMITS.logSize);
   return {
     maxMembers: count("max-members", maxMembers),
     maxPerAddress: count("max-per-address", maxPerAddress),
@@ -187,14 +185,14 @@ function parseLimits(options: Map<string, string>): Limits {
     idleMs: ms("idle", 5, 3600, idleMs),
     graceMs: ms("grace", 0, 86400, graceMs),
     logSize,
-    backlog: parseSize(options, "backlog", LEAST_BACKLOG, logSize, backlogOf(logSize)),
+    backlog: parseSize(options, "backlog", MIN_BACKLOG, logSize, backlogOf(logSize)),
     budget: budgetOf(
       parseLimit(options, "rate", 0, MOST, DEFAULT_RATE),
       parseSize(
         options,
         "byte-rate",
-        LEAST_BYTE_RATE,
-        GREATEST_BYTE_RATE,
+        MIN_BYTE_RATE,
+        MAX_BYTE_RATE,
         DEFAULT_BYTE_RATE,
         true,
       ),
@@ -343,7 +341,7 @@ function parseFiles(options: Map<string, string>): FileOptions {
   return {
     downloads: options.get("downloads"),
     accept,
-    acceptLimit: parseSize(options, "ask-above", 1, GREATEST_ACCEPT_LIMIT, ACCEPT_LIMIT),
+    acceptLimit: parseSize(options, "ask-above", 1, MAX_ACCEPT_LIMIT, ACCEPT_LIMIT),
   };
 }
 

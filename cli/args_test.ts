@@ -932,7 +932,7 @@ Deno.test("parseCommand: a name that can't be one is refused, with where it came
     ["a".repeat(MAX_NAME_COLUMNS + 1)]: `must be at most ${MAX_NAME_COLUMNS} columns wide: it is ${
       MAX_NAME_COLUMNS + 1
     }`,
-    // Marks take bytes and no columns.
+    // PeerId take bytes and no columns.
     [`a${"\u0301".repeat(MAX_NAME_BYTES / 2)}`]:
       `must have at most ${MAX_NAME_BYTES} bytes: it has ${MAX_NAME_BYTES + 1}`,
   };

@@ -1,6 +1,6 @@
 // TODO: say what this is.
 
-import { ChatError } from "../errors.ts";
+import { ChatError, messageOf } from "../errors.ts";
 import { formatSize } from "../server/limits.ts";
 import { printable } from "../text/printable.ts";
 import type { Command } from "./command.ts";
@@ -48,7 +48,7 @@ function readTrafficBytes(file: string | undefined, most: number): Uint8Array<Ar
     using opened = Deno.openSync(file);
     return readAtMost(opened, most);
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     throw new ChatError(`Cannot read the traffic from ${printable(file)}: ${message}`, { cause });
   }
 }

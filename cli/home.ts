@@ -137,7 +137,7 @@ const ROOM_FILE = /^room-\d{1,5}$/;
 export const MAX_ROOMS = 16;
 
 /** Leaves address and code where only this user finds them, for `chat join` on this machine. */
-export function leaveRoom({ runtime }: Places, room: LocalRoom): void {
+export function publishRoom({ runtime }: Places, room: LocalRoom): void {
   makePrivateFolder(runtime);
   writePrivate(pathIn(runtime, `room-${room.port}`), JSON.stringify(room) + "\n");
   for (const path of roomFiles(runtime).slice(MAX_ROOMS)) removeFile(path);

@@ -12,11 +12,11 @@ import {
   configPath,
   findPlaces,
   findRooms,
-  leaveRoom,
   loadIdentity,
   loadKnownNames,
   MAX_ROOMS,
   type Places,
+  publishRoom,
   saveKnownNames,
 } from "./home.ts";
 
@@ -114,12 +114,12 @@ Deno.test("loadIdentity: made on first use, and the same ever after", () => {
 });
 
 Deno.test({
-  name: "loadIdentity, leaveRoom: files are the user's alone, and so are the folders",
+  name: "loadIdentity, publishRoom: files are the user's alone, and so are the folders",
   ignore: !POSIX,
   fn: () =>
     withPlaces((places) => {
       loadIdentity(places);
-      leaveRoom(places, { port: 2428, hostname: "127.0.0.1", code: "a b c d" });
+      publishRoom(places, { port: 2428, hostname: "127.0.0.1", code: "a b c d" });
       const names = loadKnownNames(places);
       names.meet("Ada", ADA, DAY);
       saveKnownNames(places, names);
@@ -281,12 +281,12 @@ function openedAt({ runtime }: Places, port: number, seconds: number): void {
   Deno.utimeSync(`${runtime}${SLASH}room-${port}`, 1_000_000 + seconds, 1_000_000 + seconds);
 }
 
-Deno.test("findRooms: what leaveRoom left, the newest first, and the last for each port", () => {
+Deno.test("findRooms: what publishRoom left, the newest first, and the last for each port", () => {
   withPlaces((places) => {
     assertEquals(findRooms(places), []);
-    leaveRoom(places, room(2428, "old old old old"));
-    leaveRoom(places, room(3000));
-    leaveRoom(places, room(2428, "new new new new"));
+    publishRoom(places, room(2428, "old old old old"));
+    publishRoom(places, room(3000));
+    publishRoom(places, room(2428, "new new new new"));
     openedAt(places, 2428, 1);
     openedAt(places, 3000, 2);
     assertEquals(findRooms(places), [room(3000), room(2428, "new new new new")]);
@@ -294,18 +294,18 @@ Deno.test("findRooms: what leaveRoom left, the newest first, and the last for ea
   });
 });
 
-Deno.test("leaveRoom, findRooms: a room that is not sealed has no code, and takes the place of one that had", () => {
+Deno.test("publishRoom, findRooms: a room that is not sealed has no code, and takes the place of one that had", () => {
   withPlaces((places) => {
-    leaveRoom(places, room(2428));
+    publishRoom(places, room(2428));
     const open = { port: 2428, hostname: "127.0.0.1" };
-    leaveRoom(places, open);
+    publishRoom(places, open);
     assertEquals(findRooms(places), [open]);
   });
 });
 
 Deno.test("findRooms: damaged and strange files do no harm", () => {
   withPlaces((places) => {
-    leaveRoom(places, room(2428));
+    publishRoom(places, room(2428));
     const bad = [
       "",
       "{",
@@ -336,29 +336,29 @@ Deno.test({
   ignore: !POSIX,
   fn: () =>
     withPlaces((places) => {
-      leaveRoom(places, room(2428));
+      publishRoom(places, room(2428));
       put(places.runtime, "room-1", JSON.stringify(room(1)), 0o622);
       Deno.symlinkSync(`${places.runtime}/nowhere`, `${places.runtime}/room-2`);
       assertEquals(findRooms(places), [room(2428)]);
     }),
 });
 
-Deno.test("leaveRoom: what can't be put in its place is told, and leaves nothing beside it", () => {
+Deno.test("publishRoom: what can't be put in its place is told, and leaves nothing beside it", () => {
   withPlaces((places) => {
     // A folder that is not empty, which no file can replace.
     Deno.mkdirSync([places.runtime, "room-2428", "x"].join(SLASH), { recursive: true });
-    assertThrows(() => leaveRoom(places, room(2428)), ChatError, "Cannot write");
+    assertThrows(() => publishRoom(places, room(2428)), ChatError, "Cannot write");
     assertEquals(list(places.runtime), ["room-2428"]);
   });
 });
 
-Deno.test("leaveRoom: the oldest rooms are forgotten, so that their files do not pile up", () => {
+Deno.test("publishRoom: the oldest rooms are forgotten, so that their files do not pile up", () => {
   withPlaces((places) => {
     for (let n = 1; n <= MAX_ROOMS; n++) {
-      leaveRoom(places, room(n));
+      publishRoom(places, room(n));
       openedAt(places, n, n);
     }
-    leaveRoom(places, room(4000));
+    publishRoom(places, room(4000));
     const ports = findRooms(places).map(({ port }) => port);
     assertEquals(ports, [4000, ...Array.from({ length: MAX_ROOMS - 1 }, (_, n) => MAX_ROOMS - n)]);
     assertEquals(list(places.runtime).length, MAX_ROOMS);

@@ -1,6 +1,6 @@
 // TODO: say what this is.
 
-import { ChatError } from "../errors.ts";
+import { ChatError, messageOf } from "../errors.ts";
 
 export function readAtMost(
   file: { readSync(bytes: Uint8Array): number | null },
@@ -18,6 +18,6 @@ export function readAtMost(
 
 /** Stdin may be anything, a folder too. */
 export function unreadable(cause: unknown): never {
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = messageOf(cause);
   throw new ChatError(`Cannot read the input: ${message}`, { cause });
 }

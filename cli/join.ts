@@ -22,11 +22,11 @@ import type { View } from "../ui/preferences.ts";
 import { RoomRecord } from "../ui/saved_transcript.ts";
 import { Screen } from "../ui/screen.ts";
 import { submit } from "../ui/submit.ts";
+import { isLoopback } from "./address.ts";
 import { type Command, LOOPBACK, type ScreenOptions, type Target } from "./command.ts";
 import { findRooms, type LocalRoom } from "./home.ts";
 import { unreadable } from "./input.ts";
 import { DONE, FAILED, note, report } from "./output.ts";
-import { isLoopback } from "./serve.ts";
 import { fatal, Signals } from "./signals.ts";
 import {
   chosenName,

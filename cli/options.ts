@@ -1,6 +1,6 @@
 // TODO: say what this is.
 
-import { XOR_PROMISE } from "../cipher.ts";
+import { XOR_PROTECTION } from "../cipher.ts";
 import { DEFAULT_PORT } from "../protocol.ts";
 import {
   BYTE_BURST_SECONDS,
@@ -11,8 +11,10 @@ import {
   FRAME_BURST_SECONDS,
 } from "../server/limits.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
-import { ACCEPT_LIMIT } from "./args.ts";
 import { ACCEPT, LOOPBACK, SHELLS } from "./command.ts";
+
+/** Bytes of a file that is taken without a question, unless another limit is given. */
+export const ACCEPT_LIMIT = 2 ** 30;
 
 /**
  * What a value is. Shells complete files, folders, hosts and words; nothing can be offered for the others,
@@ -196,7 +198,7 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
       },
       cipher: {
         value: oneOf("CIPHER", CIPHERS),
-        help: `sealed, for members only (default); or xor: ${XOR_PROMISE}`,
+        help: `sealed, for members only (default); or xor: ${XOR_PROTECTION}`,
       },
       "code-file": {
         value: FILE,

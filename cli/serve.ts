@@ -1,10 +1,10 @@
 // What each verb does. The one file that knows server, client, screens and the user's files, and so puts them
 // together; loaded only where one of them is needed, so that help and version come at once.
 
-import { XOR_PROMISE } from "../cipher.ts";
+import { XOR_PROTECTION } from "../cipher.ts";
 import { codeFault, drawCode, normalizeCode } from "../cipher/codes.ts";
 import { type AdmissionRecord, register } from "../cipher/opaque.ts";
-import { ClassicInterpreter } from "../classic/member.ts";
+import { ClassicAdapter } from "../classic/member.ts";
 import { join } from "../client.ts";
 import { ChatError } from "../errors.ts";
 import { formatAddress } from "../protocol/connection.ts";
@@ -13,8 +13,9 @@ import { formatJson, formatText, type ServerEvent } from "../server/events.ts";
 import { serveStatus } from "../server/metrics_http.ts";
 import { askHidden } from "../terminal/prompt.ts";
 import { printable } from "../text/printable.ts";
+import { isLoopback } from "./address.ts";
 import type { Command, RoomCipher } from "./command.ts";
-import { leaveRoom } from "./home.ts";
+import { publishRoom } from "./home.ts";
 import { localRooms, networks, patience, stay } from "./join.ts";
 import { DONE, note, print, report } from "./output.ts";
 import { createState, dropState, fitsCode, loadState } from "./room_state.ts";
@@ -53,7 +54,7 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
     ...(cipher.name === "xor" && cipher.publicKey !== undefined &&
       { publicKey: cipher.publicKey }),
     ...(cipher.name === "xor" && cipher.classic &&
-      { classic: (key: number) => new ClassicInterpreter(key) }),
+      { classic: (key: number) => new ClassicAdapter(key) }),
   };
   // Before the room is there: if its counters can't be shown, it is not opened.
   const counters = status && await serveStatus(status, () => server.status());
@@ -66,7 +67,7 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
     await counters?.stop();
     throw error;
   }
-  leaveAddress(server, door?.code);
+  publishAddress(server, door?.code);
   const addresses = reachable(server);
   print(addresses.map((address) => `listening ${address}\n`).join(""));
   if (door?.drawn) print(`code ${door.code}\n`);
@@ -77,7 +78,7 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
   const { greeting } = server;
   note(
     greeting.cipher === "xor"
-      ? `chat: the room is open; xor with the public key ${greeting.key} ${XOR_PROMISE}`
+      ? `chat: the room is open; xor with the public key ${greeting.key} ${XOR_PROTECTION}`
       : "chat: the room is open and sealed: only who knows the code can enter it and read",
   );
   if (options.classic) note("chat: clients of the original are let in, too");
@@ -119,7 +120,7 @@ export async function serve(command: Command & { verb: "serve" }): Promise<numbe
 }
 
 /** What lets people into a sealed room that is to be opened. */
-interface Door {
+interface AdmissionSetup {
   readonly admission: AdmissionRecord;
   /** undefined: it was kept, and the code is known to nobody here. */
   readonly code: string | undefined;
@@ -130,7 +131,7 @@ interface Door {
   readonly kept: boolean;
 }
 
-function findDoor(cipher: SealedOptions, port: number, joining: boolean): Door {
+function findDoor(cipher: SealedOptions, port: number, joining: boolean): AdmissionSetup {
   const { state: file } = cipher;
   const admission = file === undefined ? undefined : loadState(file);
   if (file !== undefined && admission) {
@@ -164,7 +165,7 @@ function keptCode(
   if (!askCode) {
     const given = givenCode(codeFile);
     if (given !== undefined && !fitsCode(admission, given)) throw wrong();
-    const code = given ?? leftCode(admission, port);
+    const code = given ?? savedCode(admission, port);
     if (code !== undefined || !joining) return code;
   }
   for (;;) {
@@ -175,7 +176,7 @@ function keptCode(
 }
 
 /** The code that fits, among those that rooms of this user have left on this machine. */
-function leftCode(admission: AdmissionRecord, port: number): string | undefined {
+function savedCode(admission: AdmissionRecord, port: number): string | undefined {
   const rooms = localRooms();
   // Most often it is the same port, and each try takes a while.
   const codes = [...rooms.filter((room) => room.port === port), ...rooms].map(({ code }) => code);
@@ -214,10 +215,10 @@ function chooseCode(
 }
 
 /** Lets `chat join` on this machine find the room; where that can't be, it can be joined by hand. */
-function leaveAddress(server: Server, code: string | undefined): void {
+function publishAddress(server: Server, code: string | undefined): void {
   try {
     const room = { hostname: server.localHost, port: server.port };
-    leaveRoom(places(), code === undefined ? room : { ...room, code });
+    publishRoom(places(), code === undefined ? room : { ...room, code });
   } catch (error) {
     if (!(error instanceof ChatError)) throw error;
     note(`chat: \`chat join\` alone won't find this room. ${error.message}`);
@@ -237,8 +238,4 @@ function reachable(server: Server): string[] {
   // This machine's own first.
   addresses.sort((a, b) => Number(isLoopback(b)) - Number(isLoopback(a)));
   return addresses.map((address) => formatAddress(address, port));
-}
-
-export function isLoopback(address: string): boolean {
-  return address.startsWith("127.") || address === "::1";
 }

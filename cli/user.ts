@@ -3,7 +3,7 @@
 import { Identity } from "../cipher/identity.ts";
 import { KnownNames } from "../cipher/known_names.ts";
 import type { Self } from "../client.ts";
-import { ChatError } from "../errors.ts";
+import { ChatError, messageOf } from "../errors.ts";
 import { findDownloads } from "../files/download_folder.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { SystemDisk } from "../files/system_disk.ts";
@@ -44,7 +44,7 @@ export function givenCode(codeFile: string | undefined): string | undefined {
     const [line = ""] = Deno.readTextFileSync(codeFile).split(/\r?\n/);
     if (line.trim() !== "") return line;
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     throw new ChatError(`Cannot read the code from ${printable(codeFile)}: ${message}`, { cause });
   }
   throw new ChatError(`Cannot read the code from ${printable(codeFile)}: its first line is empty`);
@@ -59,7 +59,7 @@ export async function loadSettings(config: ConfigFile): Promise<Settings> {
   const path = config === undefined ? defaultConfig() : config;
   if (!path) return {};
   const failed = (cause: unknown) => {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     return new ChatError(`Cannot read the config file ${printable(path)}: ${message}`, {
       hint: "To do without one: --no-config",
       cause,

@@ -7,7 +7,14 @@ import { Identity } from "../cipher/identity.ts";
 import { KnownNames } from "../cipher/known_names.ts";
 import { startLogin } from "../cipher/opaque.ts";
 import { SealedCipher } from "../cipher/sealed.ts";
-import { ChatError, CodeNeeded, NobodyThere, ProtocolError, WrongCode } from "../errors.ts";
+import {
+  ChatError,
+  CodeNeeded,
+  messageOf,
+  NobodyThere,
+  ProtocolError,
+  WrongCode,
+} from "../errors.ts";
 import {
   encodeHello,
   encodeLogin,
@@ -71,7 +78,7 @@ export interface Self {
 }
 
 /** An admitted client. */
-export interface Entrance {
+export interface Handshake {
   readonly connection: Connection;
   readonly greeting: Greeting;
   readonly cipher: Cipher;
@@ -95,12 +102,12 @@ export interface Ticket extends Claim {
  * @throws {ChatError} if there is no chat server, or it does not admit this client: `NobodyThere`,
  * `CodeNeeded` and `WrongCode` where something else can be tried
  */
-export async function enter(options: EnterOptions): Promise<Entrance> {
+export async function enter(options: EnterOptions): Promise<Handshake> {
   const fault = nameFault(options.name);
   if (fault !== undefined) {
     throw new ChatError(`Cannot join as "${printable(options.name)}": a name ${fault}`);
   }
-  return await talk(options, (connection, address) => introduce(connection, address, options));
+  return await talk(options, (connection, address) => handshake(connection, address, options));
 }
 
 /**
@@ -220,7 +227,7 @@ async function connect(
         cause,
       });
     }
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     if (/lookup|resolve|not known|no such host/i.test(message)) {
       throw new ChatError(`Cannot join ${address}: there is no host of that name`, { cause });
     }
@@ -253,11 +260,11 @@ async function greet(connection: Connection, address: string): Promise<Greeting>
 }
 
 /** From the preface to WELCOME. */
-async function introduce(
+async function handshake(
   connection: Connection,
   address: string,
   options: EnterOptions,
-): Promise<Entrance> {
+): Promise<Handshake> {
   // 1. GREETING says how to talk.
   const greeting = await greet(connection, address);
   // 2. HELLO says who we are, and in a sealed room proves that we know the code.
@@ -278,7 +285,7 @@ async function chooseCipher(
   greeting: Greeting,
   address: string,
   { code, cipher: wanted, self: getSelf }: EnterOptions,
-): Promise<Pick<Entrance, "cipher" | "self" | "sessionKey"> & { proof?: string }> {
+): Promise<Pick<Handshake, "cipher" | "self" | "sessionKey"> & { proof?: string }> {
   if (greeting.cipher === "xor") {
     // Whoever stands between could greet so, to read along.
     if (code !== undefined || wanted === "sealed") {

@@ -1,9 +1,9 @@
 // TODO: say what this is.
 
-import type { Marks } from "./unconfirmed.ts";
+import type { PeerId } from "./unconfirmed.ts";
 
 /** Where people have keys, these tell who is who; else the names. */
-export function areSame(one: Marks, other: Marks): boolean {
+export function areSame(one: PeerId, other: PeerId): boolean {
   if (one.key !== undefined || other.key !== undefined) return one.key === other.key;
   return one.name !== undefined && one.name === other.name;
 }

@@ -1,10 +1,10 @@
 // What a client sends: frames in their order, at the pace that the room takes, kept until the server is known to
 // have taken them. So what was lost with a connection is sent again over the next, once.
 
-import { type Budget, isCheap } from "../protocol.ts";
+import { type Budget, isDirect } from "../protocol.ts";
 import type { Source } from "../protocol/connection.ts";
-import { CHEAP_PART, Meter } from "../protocol/rate_limit.ts";
-import { concat } from "../text/bytes.ts";
+import { DIRECT_PART, RateLimiter } from "../protocol/rate_limit.ts";
+import { concat } from "@std/bytes/concat";
 
 /** A write of this size is worth its call. */
 const WRITE_SIZE = 64 * 1024;
@@ -22,7 +22,7 @@ const MAX_BULK = 128 * 1024;
 /** The frames of one session. */
 export class Outbox implements Source {
   /** The room has budgets for frames; undefined where they are not limited. */
-  readonly #meter: Meter | undefined;
+  readonly #meter: RateLimiter | undefined;
   /** Frames that the server may not have taken. */
   readonly #frames: Uint8Array<ArrayBuffer>[] = [];
   /** How many were taken before these. */
@@ -44,7 +44,7 @@ export class Outbox implements Source {
   #last: { readonly frame: Uint8Array<ArrayBuffer>; readonly sent: () => void } | undefined;
 
   constructor(budget: Budget | undefined) {
-    this.#meter = budget && new Meter(share(budget), performance.now());
+    this.#meter = budget && new RateLimiter(share(budget), performance.now());
   }
 
   /** How many frames were put in, taken by the server or not. */
@@ -163,7 +163,7 @@ export class Outbox implements Source {
 
   /** Counts a frame against the budget; returns for how many ms it has to wait. */
   #pay(frame: Uint8Array): number {
-    const part = isCheap(frame) ? CHEAP_PART : 1;
+    const part = isDirect(frame) ? DIRECT_PART : 1;
     return this.#meter?.take(frame.length, performance.now(), part) ?? 0;
   }
 

@@ -1,8 +1,8 @@
 // TODO: say what this is.
 
 import type { Profile } from "../protocol/envelope.ts";
-import type { Parcels } from "../protocol/file_messages.ts";
-import type { Numbering } from "../protocol/message_ids.ts";
+import type { FileMessages } from "../protocol/file_messages.ts";
+import type { MessageId } from "../protocol/message_ids.ts";
 import type { Person, RoomEvent } from "../room.ts";
 
 /** A profile, and when it was made by its maker's clock. */
@@ -19,9 +19,9 @@ export type Said =
       readonly sent: Date | undefined;
       readonly missing: number;
     };
-    readonly number: Numbering | undefined;
+    readonly number: MessageId | undefined;
     /** It is about files; the text is empty. */
-    readonly parcels: Parcels | undefined;
+    readonly parcels: FileMessages | undefined;
     /** As it came. */
     readonly body: Uint8Array | undefined;
   }

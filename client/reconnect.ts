@@ -13,7 +13,7 @@ export const LOST = "the connection was lost";
 export const STOPPED = "the server has stopped";
 
 /** Errors after which a server would take the same client again. */
-const PASSING: readonly string[] = ["slow", "gone", "timeout", "full", "wait"];
+const TRANSIENT_CODES: readonly string[] = ["slow", "gone", "timeout", "full", "wait"];
 
 /** Why a connection ended, and whether another would, too. */
 export interface Break {
@@ -23,7 +23,7 @@ export interface Break {
 
 export function isFinal(ending: Ending): boolean {
   return ending.reason === "left" ||
-    (ending.reason === "refused" && !PASSING.includes(ending.code));
+    (ending.reason === "refused" && !TRANSIENT_CODES.includes(ending.code));
 }
 
 /** Why there is no use in trying again; undefined if there may be. */
@@ -34,7 +34,7 @@ export function finalRefusal(error: ChatError): Ending | undefined {
   }
   if (!(cause instanceof ProtocolError)) return undefined;
   // Our own words for what is no ERROR of the server.
-  if (PASSING.includes(cause.code) || cause.code === "lost" || cause.code === "bye") {
+  if (TRANSIENT_CODES.includes(cause.code) || cause.code === "lost" || cause.code === "bye") {
     return undefined;
   }
   return { reason: "refused", code: cause.code, message };

@@ -2,7 +2,7 @@
 
 import type { Cipher } from "../cipher.ts";
 import { type Greeting, HEADER_SIZE, MAX_BODY } from "../protocol.ts";
-import type { Entrance } from "./handshake.ts";
+import type { Handshake } from "./handshake.ts";
 import { Outbox } from "./outbox.ts";
 
 /** Bytes of its own log after which a client says that it has them: so much the server keeps for it. */
@@ -35,7 +35,7 @@ export interface Session {
   answered: number;
 }
 
-export function begin(entrance: Entrance, anew: boolean): Session {
+export function begin(entrance: Handshake, anew: boolean): Session {
   const { greeting, cipher, sessionKey, id, welcome } = entrance;
   const { log, token, room, own, said, members } = welcome;
   return {

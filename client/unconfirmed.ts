@@ -1,8 +1,9 @@
 // TODO: say what this is.
 
+import { equals } from "@std/bytes/equals";
 import { encodeEnvelope } from "../protocol/envelope.ts";
-import type { Parcels } from "../protocol/file_messages.ts";
-import { MAX_SEQ, type Numbering, ORIGIN_SIZE } from "../protocol/message_ids.ts";
+import type { FileMessages } from "../protocol/file_messages.ts";
+import { MAX_SEQ, type MessageId, ORIGIN_SIZE } from "../protocol/message_ids.ts";
 import type { Pending, Person } from "../room.ts";
 
 /**
@@ -23,9 +24,9 @@ export const REUNION_MEMBERS = 50;
 export const RECEIVER_MS = 60_000;
 
 /** Something that was said, and what it takes to say it again. */
-export interface Saying extends Pending {
+export interface PendingRoom extends Pending {
   /** Which of this client's messages it is. */
-  readonly number: Numbering;
+  readonly number: MessageId;
   /** How many frames had been put into the outbox of its session with it. */
   frame: number;
   /** Said again after it was confirmed: its echo is no news. */
@@ -35,36 +36,36 @@ export interface Saying extends Pending {
 }
 
 /** By what somebody is known again where all have come anew. */
-export interface Marks {
+export interface PeerId {
   readonly name: string | undefined;
   readonly key: string | undefined;
 }
 
 /** A message to one other. */
-export interface Telling extends Saying {
+export interface PendingDirect extends PendingRoom {
   readonly to: Person;
-  readonly receiver: Marks;
+  readonly receiver: PeerId;
 }
 
 /** What was said to one other about files: when the session is over, it is not said again. */
-export interface Carrying {
+export interface PendingFile {
   readonly to: Person;
   readonly frame: number;
-  readonly parcels: Parcels;
+  readonly parcels: FileMessages;
 }
 
 /** What was confirmed, and when. */
 export interface Repeatable {
-  readonly saying: Saying;
+  readonly saying: PendingRoom;
   readonly at: number;
 }
 
-/** Numbers what is said. */
+/** SeenMessages what is said. */
 export class Count {
   #origin: Uint8Array = new Uint8Array(0);
   #seq = MAX_SEQ;
 
-  next(): Numbering {
+  next(): MessageId {
     if (this.#seq === MAX_SEQ) {
       this.#origin = crypto.getRandomValues(new Uint8Array(ORIGIN_SIZE));
       this.#seq = 0;
@@ -75,10 +76,10 @@ export class Count {
 
 export function isEqual(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
   if (!one || !other) return one === other;
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
+  return equals(one, other);
 }
 
-export function envelopeOf({ action, text, number, body }: Saying): Uint8Array {
+export function envelopeOf({ action, text, number, body }: PendingRoom): Uint8Array {
   if (body) return encodeEnvelope({ kind: "file", body, number });
   return encodeEnvelope({ kind: action ? "action" : "text", text, number });
 }

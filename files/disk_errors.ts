@@ -1,6 +1,6 @@
 // TODO: say what this is.
 
-import { ChatError } from "../errors.ts";
+import { ChatError, messageOf } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 
 /** Why something can't be done, as the end of a sentence: what `failure` makes a ChatError of. */
@@ -50,5 +50,5 @@ function reason(cause: unknown, action: string, access: "read" | "write"): strin
   if (cause instanceof Deno.errors.NotCapable) {
     return `the program may not ${access} there`;
   }
-  return cause instanceof Error ? cause.message : String(cause);
+  return messageOf(cause);
 }

@@ -5,7 +5,6 @@ import { failure, gone, Refusal } from "./disk_errors.ts";
 import { isSame } from "./file_identity.ts";
 import { pathIn } from "./private_file.ts";
 import type { Upload } from "./storage.ts";
-import { MAX_OPEN } from "./system_disk.ts";
 
 /** Bytes that are hashed at once: a fraction of a millisecond, so that a conversation goes on meanwhile. */
 const PIECE = 256 * 1024;
@@ -167,3 +166,6 @@ export function isUnchanged(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
   return a.isFile && isSame(a, b) && a.size === b.size &&
     a.mtime?.getTime() === b.mtime?.getTime();
 }
+
+/** Files that are kept open among those that are offered. */
+export const MAX_OPEN = 16;

@@ -1,6 +1,11 @@
 // TODO: say what this is.
 
-import { MAX_FILE_NAME, MAX_PIECE, type Parcel, SHA256_SIZE } from "../protocol/file_messages.ts";
+import {
+  type FileMessage,
+  MAX_FILE_NAME,
+  MAX_PIECE,
+  SHA256_SIZE,
+} from "../protocol/file_messages.ts";
 
 /** Bytes of offers in one message: of a folder with thousands of files it takes a few. */
 export const MAX_OFFERED = 64 * 1024;
@@ -16,7 +21,7 @@ export const READ_AHEAD = 2 * MAX_PIECE;
 /** What is ready to go out. */
 export interface Ready {
   readonly to: number;
-  readonly chunks: (Parcel & { kind: "chunk" })[];
+  readonly chunks: (FileMessage & { kind: "chunk" })[];
   readonly bytes: number;
 }
 

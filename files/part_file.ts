@@ -1,11 +1,12 @@
 // TODO: say what this is.
 
+import { equals } from "@std/bytes/equals";
 import { createHash, type Hash } from "node:crypto";
 import { ChatError } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 import { failure, gone, Refusal } from "./disk_errors.ts";
 import { Folder, MAX_SAME } from "./download_folder.ts";
-import { equal, isOwn, isSame, OWNER_ONLY, writeAll, type Writing } from "./file_identity.ts";
+import { isOwn, isSame, OWNER_ONLY, writeAll, type Writing } from "./file_identity.ts";
 import { foldName, numbered, partName, stateName, toFilename } from "./filename.ts";
 import { hashFile } from "./offered_file.ts";
 import { createState, isOffer, readState } from "./part_state.ts";
@@ -145,7 +146,7 @@ class FileSink implements Sink {
       );
     }
     await this.#marking;
-    if (!equal(this.#hash.digest(), sha256)) {
+    if (!equals(this.#hash.digest(), sha256)) {
       await this.#end(false);
       throw new ChatError(
         `Cannot receive ${this.#shown}: what came is not what was offered, its SHA-256 is another`,

@@ -1,8 +1,9 @@
 // TODO: say what this is.
 
+import { equals } from "@std/bytes/equals";
 import { jsonLine } from "../text/printable.ts";
 import { Folder } from "./download_folder.ts";
-import { equal, isOwn, isSame, OWNER_ONLY, writeAll } from "./file_identity.ts";
+import { isOwn, isSame, OWNER_ONLY, writeAll } from "./file_identity.ts";
 import { stateName, toFilename } from "./filename.ts";
 import type { Offer } from "./storage.ts";
 
@@ -91,5 +92,5 @@ export async function createState(
 }
 
 export function isOffer(a: Omit<Offer, "id">, b: Offer): boolean {
-  return a.size === b.size && a.from === b.from && equal(a.sha256, b.sha256);
+  return a.size === b.size && a.from === b.from && equals(a.sha256, b.sha256);
 }

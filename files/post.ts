@@ -1,6 +1,6 @@
 // TODO: say what this is.
 
-import type { Parcels } from "../protocol/file_messages.ts";
+import type { FileMessages } from "../protocol/file_messages.ts";
 import type { Person, RoomEvent } from "../room.ts";
 import type { Disk } from "./storage.ts";
 
@@ -39,15 +39,15 @@ export interface Post {
   /** The connection is there. */
   readonly connected: boolean;
   /** Says it to one member, ahead of file data; false if nothing can be sealed for that one. */
-  tell(to: number, parcels: Parcels): boolean;
+  tell(to: number, parcels: FileMessages): boolean;
   /** Says it to the room. */
-  say(parcels: Parcels): void;
+  say(parcels: FileMessages): void;
   /** There is file data to take. */
   wake(): void;
   has(id: number): boolean;
   person(id: number): Person;
   /** By what somebody is known again; undefined where there is nothing. */
-  markOf(id: number): string | undefined;
+  peerKeyOf(id: number): string | undefined;
   /** The one with this mark, if there is one alone. */
   find(mark: string): number | undefined;
   /** Whether this user knew this member before it came, by its key. */

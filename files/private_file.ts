@@ -1,7 +1,7 @@
 // Files for one user's eyes only: read if nobody else can, written whole or not at all. Knows nothing of what
 // is in them.
 
-import { ChatError } from "../errors.ts";
+import { ChatError, messageOf } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 
 const OWNER_ONLY = 0o600;
@@ -138,6 +138,6 @@ export function removeFile(path: string): void {
 }
 
 function failure(what: string, path: string, cause: unknown): ChatError {
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = messageOf(cause);
   return new ChatError(`Cannot ${what} ${printable(path)}: ${message}`, { cause });
 }

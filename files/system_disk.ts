@@ -12,8 +12,6 @@ import { toFilename } from "./filename.ts";
 import { FileUpload, gather, hashFile, isUnchanged, MAX_FILES } from "./offered_file.ts";
 import { begin, resume } from "./part_file.ts";
 import type { Disk, Offer, Sink, Upload } from "./storage.ts";
-/** Files that are kept open among those that are offered. */
-export const MAX_OPEN = 16;
 
 /** The disk of this machine, with the rights of who runs the program. */
 export class SystemDisk implements Disk {

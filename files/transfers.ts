@@ -13,11 +13,11 @@
 import { ChatError } from "../errors.ts";
 import { AckOutcome } from "../protocol.ts";
 import {
+  type FileMessage,
+  type FileMessages,
   MAX_PARCELS,
   MAX_PIECE,
   type Offered,
-  type Parcel,
-  type Parcels,
   parcelSize,
   type Reason,
   TRANSFER_ID_SIZE,
@@ -79,7 +79,7 @@ export class Transfers {
   /** Those whose files are open, the one asked for longest ago first. */
   readonly #open = new Set<Outgoing>();
   /** What is to be said to single members, in one message each. */
-  readonly #control = new Map<number, Parcel[]>();
+  readonly #control = new Map<number, FileMessage[]>();
   readonly #ready: Ready[] = [];
   #readyBytes = 0;
   #reading = false;
@@ -135,7 +135,7 @@ export class Transfers {
   }
 
   async #offerAll(path: string, to: Person | undefined, name: string | undefined): Promise<void> {
-    const mark = to && this.#post.markOf(to.id);
+    const mark = to && this.#post.peerKeyOf(to.id);
     let batch: Outgoing[] = [];
     let size = 0;
     const flush = () => {
@@ -206,7 +206,7 @@ export class Transfers {
   }
 
   #offerBatch(batch: readonly Outgoing[], to: Person | undefined): void {
-    const parcels = batch.map(({ offer }): Parcel => ({ kind: "offer", ...offer }));
+    const parcels = batch.map(({ offer }): FileMessage => ({ kind: "offer", ...offer }));
     // The room's own echo tells of it.
     if (!to) return this.#post.say({ refused: 0, parcels });
     for (const parcel of parcels) this.#send(to.id, parcel);
@@ -320,7 +320,7 @@ export class Transfers {
    */
   take(
     from: number,
-    { refused, parcels }: Parcels,
+    { refused, parcels }: FileMessages,
     about: { direct: boolean; sent: Date | undefined; missing: number },
   ): RoomEvent | undefined {
     if (refused > 0) this.#window.refused();
@@ -343,7 +343,7 @@ export class Transfers {
 
   /** Somebody offers something; undefined if that is no news. */
   #offered(from: number, offer: Offered): Incoming | undefined {
-    const mark = this.#post.markOf(from);
+    const mark = this.#post.peerKeyOf(from);
     if (mark === undefined) return undefined;
     const key = keyOf(mark, offer.id);
     const known = this.#incoming.get(key);
@@ -393,7 +393,7 @@ export class Transfers {
     if (this.#accept === "all" || known) this.#take(one);
   }
 
-  #obey(from: number, parcel: Parcel): void {
+  #obey(from: number, parcel: FileMessage): void {
     switch (parcel.kind) {
       case "ask":
         return this.#asked({ to: from, ...parcel });
@@ -413,7 +413,7 @@ export class Transfers {
   }
 
   #incomingOf(from: number, id: Uint8Array): Incoming | undefined {
-    const mark = this.#post.markOf(from);
+    const mark = this.#post.peerKeyOf(from);
     return mark === undefined ? undefined : this.#incoming.get(keyOf(mark, id));
   }
 
@@ -438,7 +438,7 @@ export class Transfers {
   #asked(request: Request): void {
     const { to, id } = request;
     const source = this.#outgoing.get(id.toHex());
-    const mark = this.#post.markOf(to);
+    const mark = this.#post.peerKeyOf(to);
     const allowed = source?.mark === undefined || source.mark === mark;
     if (!source?.live || !allowed || mark === undefined) {
       return this.#send(to, { kind: "withdraw", id, reason: "other" });
@@ -485,9 +485,9 @@ export class Transfers {
   }
 
   /** Who was offered something has it, or does not want it. */
-  #finished(from: number, parcel: Parcel & { kind: "decline" | "done" }): void {
+  #finished(from: number, parcel: FileMessage & { kind: "decline" | "done" }): void {
     const source = this.#outgoing.get(parcel.id.toHex());
-    const mark = this.#post.markOf(from);
+    const mark = this.#post.peerKeyOf(from);
     if (!source || mark === undefined || (source.mark !== undefined && source.mark !== mark)) {
       return;
     }
@@ -521,7 +521,7 @@ export class Transfers {
   /** Nobody can have it any more. */
   #withdraw(source: Outgoing, reason: Reason): void {
     const { id } = source.offer;
-    const parcel: Parcel = { kind: "withdraw", id, reason };
+    const parcel: FileMessage = { kind: "withdraw", id, reason };
     if (source.mark === undefined) this.#post.say({ refused: 0, parcels: [parcel] });
     else if (source.peer !== undefined) this.#send(source.peer, parcel);
     for (const one of source.receivers.values()) {
@@ -564,7 +564,7 @@ export class Transfers {
 
   async #read(
     { id, offset, length, to }: Request,
-  ): Promise<Parcel & { kind: "chunk" } | undefined> {
+  ): Promise<FileMessage & { kind: "chunk" } | undefined> {
     const source = this.#outgoing.get(id.toHex());
     if (!source?.live || !this.#post.has(to)) return undefined;
     try {
@@ -617,7 +617,7 @@ export class Transfers {
   }
 
   /** What the client is to send when it has nothing else to say; undefined if there is nothing. */
-  next(): { to: number; parcels: Parcels } | undefined {
+  next(): { to: number; parcels: FileMessages } | undefined {
     for (let one = this.#ready.shift(); one; one = this.#ready.shift()) {
       this.#readyBytes -= one.bytes;
       this.#readAhead();
@@ -626,14 +626,14 @@ export class Transfers {
     return undefined;
   }
 
-  #addressed(to: number, parcels: readonly Parcel[]): { to: number; parcels: Parcels } {
+  #addressed(to: number, parcels: readonly FileMessage[]): { to: number; parcels: FileMessages } {
     const refused = this.#refused.get(to) ?? 0;
     this.#refused.delete(to);
     return { to, parcels: { refused, parcels } };
   }
 
   /** The server has answered what was said to one member. */
-  answered(to: number, { refused, parcels }: Parcels, outcome: number): void {
+  answered(to: number, { refused, parcels }: FileMessages, outcome: number): void {
     const now = this.#clock.now();
     if (outcome === AckOutcome.BUSY) {
       this.#refused.set(to, (this.#refused.get(to) ?? 0) + refused + 1);
@@ -650,8 +650,8 @@ export class Transfers {
     }
   }
 
-  #went(to: number, { id, offset, bytes }: Parcel & { kind: "chunk" }, now: number): void {
-    const mark = this.#post.markOf(to);
+  #went(to: number, { id, offset, bytes }: FileMessage & { kind: "chunk" }, now: number): void {
+    const mark = this.#post.peerKeyOf(to);
     const source = this.#outgoing.get(id.toHex());
     const one = mark !== undefined && source && this.#sendingTo(source, mark, to);
     if (!one || one.state !== "running") return;
@@ -723,7 +723,7 @@ export class Transfers {
     return peer !== undefined && this.#post.has(peer) && !this.#post.person(peer).away;
   }
 
-  #came(from: number, { id, offset, bytes }: Parcel & { kind: "chunk" }): void {
+  #came(from: number, { id, offset, bytes }: FileMessage & { kind: "chunk" }): void {
     const one = this.#incomingOf(from, id);
     if (!one || one.state !== "running") return;
     const now = this.#clock.now();
@@ -852,7 +852,7 @@ export class Transfers {
 
   /** Somebody has come: what was offered to the room before is for who comes later, too. */
   joined(id: number): void {
-    const mark = this.#post.markOf(id);
+    const mark = this.#post.peerKeyOf(id);
     if (this.#all.size === 0 || mark === undefined) return;
     this.reunite(mark);
     const offers = [...this.#outgoing.values()].filter((one) => (
@@ -867,7 +867,7 @@ export class Transfers {
       if (one.peer !== id) continue;
       one.who = this.#post.person(id);
       const before = one.mark;
-      one.mark = this.#post.markOf(id) ?? one.mark;
+      one.mark = this.#post.peerKeyOf(id) ?? one.mark;
       if (before === one.mark || before === undefined || one.mark === undefined) continue;
       if (one instanceof Incoming) {
         this.#incoming.delete(keyOf(before, one.id));
@@ -898,7 +898,7 @@ export class Transfers {
   /** Somebody's connection is lost: what it was asked for may still come, and keeps nobody waiting. */
   away(id: number): void {
     for (const one of this.#running) if (one.peer === id) one.download?.park();
-    const mark = this.#post.markOf(id);
+    const mark = this.#post.peerKeyOf(id);
     if (mark !== undefined) this.reunite(mark);
   }
 
@@ -912,7 +912,7 @@ export class Transfers {
   // ---- saying ----
 
   /** What is to be said to one goes in as few messages as may be: those of one turn together. */
-  #send(to: number, parcel: Parcel): void {
+  #send(to: number, parcel: FileMessage): void {
     const waiting = this.#control.get(to);
     if (waiting && waiting.length >= MAX_REFUSALS && parcel.kind === "withdraw") return;
     if (waiting) waiting.push(parcel);

@@ -2,7 +2,7 @@
 // up it is. Of what it holds only what a decoder needs is handed on: the fewer parts, the less can be hostile.
 // Pure: bytes in, bytes out; decodes nothing.
 
-import { concat } from "../text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 import type { Orientation } from "./pixels.ts";
 
 export type PictureKind = "PNG" | "JPEG" | "GIF";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
-import { concat } from "../text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 import {
   chunk,
   exif,

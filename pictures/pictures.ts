@@ -1,7 +1,7 @@
 // Pictures from files, as a terminal can show them. The edge of `pictures/parse.ts` and its family: reads the file,
 // and has it decoded in a worker that has no permissions and little time. Loaded when it is needed.
 
-import { ChatError } from "../errors.ts";
+import { ChatError, messageOf } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 import { cut } from "../text/width.ts";
 import {
@@ -192,7 +192,7 @@ async function readPicture(path: string, name: string): Promise<Uint8Array<Array
   } catch (cause) {
     if (cause instanceof ChatError) throw cause;
     if (cause instanceof Deno.errors.NotFound) throw cannotShow(name, "is not there any more");
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     throw new ChatError(`Cannot read ${name}: ${printable(message)}`, { cause });
   }
 }

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual, assertRejects } from "@std/assert";
 import { stripAnsiCode } from "@std/fmt/colors";
-import { concat } from "../text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 import { ChatError } from "../errors.ts";
 import {
   chunk,

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import { fitting, parseKey, Pieces, READ_SIZE, REST_MS, SILENCE_MS } from "./classic_wire.ts";
-import { concat } from "../text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 import { FakeTimer } from "../tests/support/fake_clock.ts";
 
 const utf8 = new TextEncoder();

@@ -1,8 +1,9 @@
 // One socket: frames in, one writer out, closed once. Both the server and the client sit on it.
 // Knows no room and no cipher.
 
+import { messageOf } from "../errors.ts";
 import { FrameDecoder } from "../protocol.ts";
-import { Turns } from "./turn_limit.ts";
+import { TurnLimiter } from "./turn_limit.ts";
 
 /**
  * Operations on sockets that begin in one turn of the event loop. Deno 2.6 to 2.9 do 128 of a thread in a turn, which
@@ -10,16 +11,16 @@ import { Turns } from "./turn_limit.ts";
  * flush to 5,000 members would cost twice as much. And where more reads than that are always ready, because
  * strangers flood them, everybody else would have to wait until the strangers are through.
  */
-const writes = new Turns(80, setImmediate);
-const reads = new Turns(24, setImmediate);
+const writes = new TurnLimiter(80, setImmediate);
+const reads = new TurnLimiter(24, setImmediate);
 /** Those of who is not admitted wait for a timer of 1 ms at least: however much they send, the thread has time for others. */
-const readsOfStrangers = new Turns(24, (task) => void setTimeout(task, 0));
+const readsOfStrangers = new TurnLimiter(24, (task) => void setTimeout(task, 0));
 /** Connections of this thread that are open: as long as these are few, nobody has to wait for anybody. */
 const FEW = 64;
 let open = 0;
 
 /** Does `task` in this turn, or in the next that has room for it. */
-function begin(turns: Turns, task: () => void): void {
+function begin(turns: TurnLimiter, task: () => void): void {
   if (open <= FEW) task();
   else turns.begin(task);
 }
@@ -303,10 +304,6 @@ export class Connection {
     this.#endReading();
     this.#resolveClosed();
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** `HOST:PORT`, with brackets around an IPv6 address (RFC 3986, section 3.2.2). */

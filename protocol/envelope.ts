@@ -3,7 +3,7 @@
 // A numbered one: N or R (1) || origin (8) || seq (4) || envelope.
 
 import { nameFault } from "../text/names.ts";
-import { MAX_SEQ, type Numbering, ORIGIN_SIZE } from "./message_ids.ts";
+import { MAX_SEQ, type MessageId, ORIGIN_SIZE } from "./message_ids.ts";
 
 const KIND_TEXT = 0x54; // T
 const KIND_ACTION = 0x41; // A
@@ -19,7 +19,7 @@ export const NUMBER_OVERHEAD: number = 1 + ORIGIN_SIZE + 4;
 export type Envelope =
   & {
     /** Which message of its sender it is; not there where the sender does not count. */
-    readonly number?: Numbering;
+    readonly number?: MessageId;
   }
   & (
     /** Something said: the text. */
@@ -82,7 +82,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
     throw new RangeError("Cannot read an envelope: it ends within its number");
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const number: Numbering = {
+  const number: MessageId = {
     // A copy: it is kept for longer than the bytes.
     origin: new Uint8Array(bytes.subarray(1, 1 + ORIGIN_SIZE)),
     seq: view.getUint32(1 + ORIGIN_SIZE),
@@ -111,7 +111,7 @@ function isNumbered(kind: number | undefined): boolean {
   return kind === KIND_NUMBERED || kind === KIND_AGAIN;
 }
 
-function checkNumber(action: string, { origin, seq }: Numbering): void {
+function checkNumber(action: string, { origin, seq }: MessageId): void {
   if (origin.length !== ORIGIN_SIZE) {
     throw new RangeError(
       `Cannot ${action} an envelope: its origin has ${origin.length} bytes, not ${ORIGIN_SIZE}`,

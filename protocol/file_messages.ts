@@ -1,7 +1,7 @@
 // What members say to each other about files: what is offered, asked for, sent, and how it ended. Pure bytes; an
 // envelope of the kind `file` holds them, so they are sealed and signed like all that is said.
 //
-// Parcels: refused (1) || parcel...   One message has as many as fit: many small files take few messages.
+// FileMessages: refused (1) || parcel...   One message has as many as fit: many small files take few messages.
 //
 //   offer     O || id (16) || size (8) || sha256 (32) || length (2) || name in UTF-8
 //   ask       Q || id (16) || offset (8) || length (4)
@@ -10,7 +10,7 @@
 //   decline   D || id (16) || reason (1)        who was offered it: asks for nothing more
 //   done      E || id (16)                      who was offered it: has it, whole and checked
 
-import { concat } from "../text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 
 /** Bytes of a transfer's id: drawn at random by who offers. */
 export const TRANSFER_ID_SIZE = 16;
@@ -71,7 +71,7 @@ export interface Place {
   readonly length: number;
 }
 
-export type Parcel =
+export type FileMessage =
   | { readonly kind: "offer" } & Offered
   | { readonly kind: "ask" } & Place
   | { readonly kind: "chunk"; readonly bytes: Uint8Array } & Omit<Place, "length">
@@ -79,21 +79,21 @@ export type Parcel =
   | { readonly kind: "decline"; readonly id: Uint8Array; readonly reason: Reason }
   | { readonly kind: "done"; readonly id: Uint8Array };
 
-export interface Parcels {
+export interface FileMessages {
   /**
    * How many messages of this kind, from this sender to this receiver, were refused since the last one that came,
    * because the receiver had too much waiting; 255 stands for more. Nothing is missing with them: what they
    * had comes again.
    */
   readonly refused: number;
-  readonly parcels: readonly Parcel[];
+  readonly parcels: readonly FileMessage[];
 }
 
 const utf8 = new TextEncoder();
 const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** How many bytes a parcel takes. */
-export function parcelSize(parcel: Parcel): number {
+export function parcelSize(parcel: FileMessage): number {
   switch (parcel.kind) {
     case "offer":
       return OFFER_SIZE + utf8.encode(parcel.name).length;
@@ -110,11 +110,11 @@ export function parcelSize(parcel: Parcel): number {
 }
 
 /** @throws {RangeError} if something in them is out of its range */
-export function encodeParcels({ refused, parcels }: Parcels): Uint8Array<ArrayBuffer> {
+export function encodeFileMessages({ refused, parcels }: FileMessages): Uint8Array<ArrayBuffer> {
   return concat([Uint8Array.of(Math.min(255, refused)), ...parcels.flatMap(encodeParcel)]);
 }
 
-function encodeParcel(parcel: Parcel): Uint8Array[] {
+function encodeParcel(parcel: FileMessage): Uint8Array[] {
   const { kind, id } = parcel;
   if (id.length !== TRANSFER_ID_SIZE) throw bad("write", `an id has ${id.length} bytes`);
   const start = concat([Uint8Array.of(KIND[kind]), id]);
@@ -144,15 +144,15 @@ function encodeParcel(parcel: Parcel): Uint8Array[] {
  *
  * @throws {RangeError} if it is cut short, or something in it is out of its range
  */
-export function decodeParcels(bytes: Uint8Array): Parcels {
+export function decodeFileMessages(bytes: Uint8Array): FileMessages {
   const reader = new Reader(bytes);
   const refused = reader.take(1)[0]!;
-  const parcels: Parcel[] = [];
+  const parcels: FileMessage[] = [];
   while (reader.left > 0) parcels.push(decodeParcel(reader));
   return { refused, parcels };
 }
 
-function decodeParcel(reader: Reader): Parcel {
+function decodeParcel(reader: Reader): FileMessage {
   const kind = reader.take(1)[0]!;
   // A copy: it is kept for longer than the bytes.
   const id = new Uint8Array(reader.take(TRANSFER_ID_SIZE));

@@ -1,11 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
   CHUNK_OVERHEAD,
-  decodeParcels,
-  encodeParcels,
+  decodeFileMessages,
+  encodeFileMessages,
+  type FileMessage,
   MAX_FILE_NAME,
   MAX_PIECE,
-  type Parcel,
   parcelSize,
   REASONS,
   SHA256_SIZE,
@@ -18,7 +18,7 @@ const SHA256 = new Uint8Array(SHA256_SIZE).fill(9);
 
 const id = fc.uint8Array({ minLength: TRANSFER_ID_SIZE, maxLength: TRANSFER_ID_SIZE });
 const offset = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - MAX_PIECE });
-const parcel: fc.Arbitrary<Parcel> = fc.oneof(
+const parcel: fc.Arbitrary<FileMessage> = fc.oneof(
   fc.record({
     kind: fc.constant("offer" as const),
     id,
@@ -46,46 +46,49 @@ const parcel: fc.Arbitrary<Parcel> = fc.oneof(
   fc.record({ kind: fc.constant("done" as const), id }),
 );
 
-Deno.test("decodeParcels: what was encoded comes back, however many; and takes as many bytes as was said", () => {
+Deno.test("decodeFileMessages: what was encoded comes back, however many; and takes as many bytes as was said", () => {
   fc.assert(fc.property(fc.array(parcel), fc.integer({ min: 0, max: 255 }), (parcels, refused) => {
-    const bytes = encodeParcels({ refused, parcels });
-    assertEquals(decodeParcels(bytes), { refused, parcels });
+    const bytes = encodeFileMessages({ refused, parcels });
+    assertEquals(decodeFileMessages(bytes), { refused, parcels });
     assertEquals(bytes.length, parcels.reduce((sum, one) => sum + parcelSize(one), 1));
   }));
 });
 
-Deno.test("decodeParcels: any bytes at all are read or refused with a RangeError", () => {
+Deno.test("decodeFileMessages: any bytes at all are read or refused with a RangeError", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
     try {
-      decodeParcels(bytes);
+      decodeFileMessages(bytes);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
     }
   }));
 });
 
-Deno.test("decodeParcels: cut anywhere but between two, it is refused", () => {
-  const parcels: Parcel[] = [
+Deno.test("decodeFileMessages: cut anywhere but between two, it is refused", () => {
+  const parcels: FileMessage[] = [
     { kind: "offer", id: ID, size: 3, sha256: SHA256, name: "größer.txt" },
     { kind: "ask", id: ID, offset: 0, length: 3 },
     { kind: "chunk", id: ID, offset: 0, bytes: Uint8Array.of(1, 2, 3) },
     { kind: "decline", id: ID, reason: "declined" },
     { kind: "done", id: ID },
   ];
-  const bytes = encodeParcels({ refused: 0, parcels });
+  const bytes = encodeFileMessages({ refused: 0, parcels });
   const borders = new Set([1]);
   for (const one of parcels) borders.add([...borders].at(-1)! + parcelSize(one));
   for (let length = 0; length < bytes.length; length++) {
-    if (borders.has(length)) decodeParcels(bytes.subarray(0, length));
-    else assertThrows(() => decodeParcels(bytes.subarray(0, length)), RangeError, "cut short");
+    if (borders.has(length)) decodeFileMessages(bytes.subarray(0, length));
+    else assertThrows(() => decodeFileMessages(bytes.subarray(0, length)), RangeError, "cut short");
   }
 });
 
 Deno.test("parcels: lengths, places, sizes and names just within their limits pass, one more does not", () => {
   const ask = (offset: number, length: number) =>
-    encodeParcels({ refused: 0, parcels: [{ kind: "ask", id: ID, offset, length }] });
+    encodeFileMessages({ refused: 0, parcels: [{ kind: "ask", id: ID, offset, length }] });
   const offer = (size: number, name: string) =>
-    encodeParcels({ refused: 0, parcels: [{ kind: "offer", id: ID, size, sha256: SHA256, name }] });
+    encodeFileMessages({
+      refused: 0,
+      parcels: [{ kind: "offer", id: ID, size, sha256: SHA256, name }],
+    });
   for (const length of [1, MAX_PIECE - 1, MAX_PIECE]) ask(0, length);
   for (const length of [0, -1, 1.5, MAX_PIECE + 1, NaN]) {
     assertThrows(() => ask(0, length), RangeError, "it may have 1 to");
@@ -102,8 +105,8 @@ Deno.test("parcels: lengths, places, sizes and names just within their limits pa
   assertThrows(() => offer(0, "é".repeat(MAX_FILE_NAME / 2) + "."), RangeError, "a name has");
 });
 
-Deno.test("decodeParcels: a length or a size that no sender of ours writes is refused before anything is made of it", () => {
-  const bytes = encodeParcels({
+Deno.test("decodeFileMessages: a length or a size that no sender of ours writes is refused before anything is made of it", () => {
+  const bytes = encodeFileMessages({
     refused: 0,
     parcels: [{ kind: "ask", id: ID, offset: 0, length: 1 }],
   });
@@ -113,34 +116,38 @@ Deno.test("decodeParcels: a length or a size that no sender of ours writes is re
     copy.set(values, at);
     return copy;
   };
-  assertThrows(() => decodeParcels(changed(place, 0xff)), RangeError, "a part is at");
-  assertThrows(() => decodeParcels(changed(place + 8, 0xff)), RangeError, "it may have 1 to");
-  assertThrows(() => decodeParcels(changed(place + 8, 0, 0, 0, 0)), RangeError, "it may have 1 to");
-  assertThrows(() => decodeParcels(changed(1, 0x5a)), RangeError, "a later version");
+  assertThrows(() => decodeFileMessages(changed(place, 0xff)), RangeError, "a part is at");
+  assertThrows(() => decodeFileMessages(changed(place + 8, 0xff)), RangeError, "it may have 1 to");
+  assertThrows(
+    () => decodeFileMessages(changed(place + 8, 0, 0, 0, 0)),
+    RangeError,
+    "it may have 1 to",
+  );
+  assertThrows(() => decodeFileMessages(changed(1, 0x5a)), RangeError, "a later version");
 });
 
-Deno.test("decodeParcels: a reason of a later version is other, a name that is not UTF-8 is refused", () => {
-  const bytes = encodeParcels({
+Deno.test("decodeFileMessages: a reason of a later version is other, a name that is not UTF-8 is refused", () => {
+  const bytes = encodeFileMessages({
     refused: 3,
     parcels: [{ kind: "withdraw", id: ID, reason: "cancelled" }],
   });
   bytes[bytes.length - 1] = 200;
-  assertEquals(decodeParcels(bytes), {
+  assertEquals(decodeFileMessages(bytes), {
     refused: 3,
     parcels: [{ kind: "withdraw", id: ID, reason: "other" }],
   });
-  const named = encodeParcels({
+  const named = encodeFileMessages({
     refused: 0,
     parcels: [{ kind: "offer", id: ID, size: 1, sha256: SHA256, name: "a" }],
   });
   named[named.length - 1] = 0xff;
-  assertThrows(() => decodeParcels(named), RangeError, "not UTF-8");
+  assertThrows(() => decodeFileMessages(named), RangeError, "not UTF-8");
 });
 
 Deno.test("CHUNK_OVERHEAD: what stands around the bytes of one chunk", () => {
   const chunk = { kind: "chunk", id: ID, offset: 5, bytes: new Uint8Array(MAX_PIECE) } as const;
   assertEquals(
-    encodeParcels({ refused: 0, parcels: [chunk] }).length,
+    encodeFileMessages({ refused: 0, parcels: [chunk] }).length,
     CHUNK_OVERHEAD + MAX_PIECE,
   );
 });

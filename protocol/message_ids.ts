@@ -12,7 +12,7 @@ export const MAX_SEQ = 0xffffffff;
 export const MAX_ORIGINS = 100_000;
 
 /** The number of a message. */
-export interface Numbering {
+export interface MessageId {
   /** `ORIGIN_SIZE` bytes that the sender drew at random when it started to count. */
   readonly origin: Uint8Array;
   /** 1 for the first message of this origin, 2 for the next: up to `MAX_SEQ`. */
@@ -41,7 +41,7 @@ const SEEN: Taken = { fresh: false, missing: 0 };
  * Remembers the highest number of each sender's each origin. A number that comes after a higher one of its
  * origin counts as seen: whoever says something again does so in order, and before it goes on.
  */
-export class Numbers {
+export class SeenMessages {
   readonly #max: number;
   /** By origin and sender; the one heard longest ago first. */
   readonly #known = new Map<string, Known>();
@@ -68,7 +68,7 @@ export class Numbers {
    * @param sender who has proved to have said it, in a form of the caller's choice: so nobody can use up the
    * numbers of somebody else. The same text for all where nobody proves anything
    */
-  take(sender: string, { origin, seq, again }: Numbering): Taken {
+  take(sender: string, { origin, seq, again }: MessageId): Taken {
     // The origin's length is always the same, so no two pairs give one key.
     const key = origin.toHex() + sender;
     const known = this.#known.get(key);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { MAX_ORIGINS, Numbers, ORIGIN_SIZE } from "./message_ids.ts";
+import { MAX_ORIGINS, ORIGIN_SIZE, SeenMessages } from "./message_ids.ts";
 import fc from "../tests/support/property.ts";
 
 /** An origin that ends in this number. */
@@ -22,14 +22,14 @@ function again(seq: number, from = ADA): { origin: Uint8Array; seq: number; agai
 const SEEN = { fresh: false, missing: 0 };
 const NEXT = { fresh: true, missing: 0 };
 
-Deno.test("Numbers: the first of an origin is fresh, whatever its number, and nothing is missing", () => {
+Deno.test("SeenMessages: the first of an origin is fresh, whatever its number, and nothing is missing", () => {
   for (const seq of [1, 2, 1000, 0xffffffff]) {
-    assertEquals(new Numbers().take("ada", said(seq)), NEXT);
+    assertEquals(new SeenMessages().take("ada", said(seq)), NEXT);
   }
 });
 
-Deno.test("Numbers: one after the other is fresh; the same again and earlier ones are not", () => {
-  const numbers = new Numbers();
+Deno.test("SeenMessages: one after the other is fresh; the same again and earlier ones are not", () => {
+  const numbers = new SeenMessages();
   for (const seq of [1, 2, 3]) assertEquals(numbers.take("ada", said(seq)), NEXT);
   for (const seq of [1, 2, 3]) {
     assertEquals(numbers.take("ada", again(seq)), SEEN);
@@ -39,8 +39,8 @@ Deno.test("Numbers: one after the other is fresh; the same again and earlier one
   assertEquals(numbers.take("ada", said(5)), NEXT);
 });
 
-Deno.test("Numbers: what is left out is told as missing, once", () => {
-  const numbers = new Numbers();
+Deno.test("SeenMessages: what is left out is told as missing, once", () => {
+  const numbers = new SeenMessages();
   numbers.take("ada", said(5));
   assertEquals(numbers.take("ada", said(8)), { fresh: true, missing: 2 });
   assertEquals(numbers.take("ada", said(9)), NEXT);
@@ -48,16 +48,16 @@ Deno.test("Numbers: what is left out is told as missing, once", () => {
   assertEquals(numbers.take("ada", said(0xffffffff)), { fresh: true, missing: 0xffffffff - 12 });
 });
 
-Deno.test("Numbers: a newcomer is not shown what was said before it came, nor told that it missed it", () => {
-  const numbers = new Numbers();
+Deno.test("SeenMessages: a newcomer is not shown what was said before it came, nor told that it missed it", () => {
+  const numbers = new SeenMessages();
   for (const seq of [7, 8]) assertEquals(numbers.take("ada", again(seq)), SEEN);
   assertStrictEquals(numbers.size, 0);
   assertEquals(numbers.take("ada", said(12)), NEXT);
   assertEquals(numbers.take("ada", again(13)), NEXT);
 });
 
-Deno.test("Numbers: nobody uses up the numbers of somebody else", () => {
-  const numbers = new Numbers();
+Deno.test("SeenMessages: nobody uses up the numbers of somebody else", () => {
+  const numbers = new SeenMessages();
   numbers.take("ada", said(1));
   assertEquals(numbers.take("eve", said(1000)), NEXT);
   assertEquals(numbers.take("ada", said(2)), NEXT);
@@ -67,8 +67,8 @@ Deno.test("Numbers: nobody uses up the numbers of somebody else", () => {
   assertStrictEquals(numbers.size, 3);
 });
 
-Deno.test("Numbers: an origin is its bytes, not the array that they came in", () => {
-  const numbers = new Numbers();
+Deno.test("SeenMessages: an origin is its bytes, not the array that they came in", () => {
+  const numbers = new SeenMessages();
   const bytes = ADA.slice();
   numbers.take("ada", said(1, bytes));
   bytes.fill(9);
@@ -76,8 +76,8 @@ Deno.test("Numbers: an origin is its bytes, not the array that they came in", ()
   assertEquals(numbers.take("ada", said(1, bytes)), NEXT);
 });
 
-Deno.test("Numbers.resync: the next number of each origin may jump, and nothing comes twice", () => {
-  const numbers = new Numbers();
+Deno.test("SeenMessages.resync: the next number of each origin may jump, and nothing comes twice", () => {
+  const numbers = new SeenMessages();
   numbers.take("ada", said(1));
   numbers.take("bob", said(1));
   numbers.resync();
@@ -92,8 +92,8 @@ Deno.test("Numbers.resync: the next number of each origin may jump, and nothing 
   assertEquals(numbers.take("eve", said(3)), { fresh: true, missing: 1 });
 });
 
-Deno.test("Numbers: of too many origins the one heard longest ago is forgotten", () => {
-  const numbers = new Numbers(3);
+Deno.test("SeenMessages: of too many origins the one heard longest ago is forgotten", () => {
+  const numbers = new SeenMessages(3);
   for (const n of [1, 2, 3]) numbers.take("", said(1, origin(n)));
   // Heard, though it says nothing new.
   assertEquals(numbers.take("", said(1, origin(1))), SEEN);
@@ -103,20 +103,20 @@ Deno.test("Numbers: of too many origins the one heard longest ago is forgotten",
   assertEquals(numbers.take("", said(1, origin(2))), NEXT);
 });
 
-Deno.test("Numbers: memory is bounded, however many origins somebody invents", () => {
-  const numbers = new Numbers();
+Deno.test("SeenMessages: memory is bounded, however many origins somebody invents", () => {
+  const numbers = new SeenMessages();
   for (let n = 0; n < MAX_ORIGINS + 50_000; n++) numbers.take("eve", said(1, origin(n)));
   assertStrictEquals(numbers.size, MAX_ORIGINS);
   assertEquals(numbers.take("eve", said(1, origin(50_000))), SEEN);
 });
 
-Deno.test("Numbers: with few or many origins, it remembers what a list of all would", () => {
+Deno.test("SeenMessages: with few or many origins, it remembers what a list of all would", () => {
   const step = fc.record({ n: fc.nat({ max: 9 }), seq: fc.integer({ min: 1, max: 4 }) });
   fc.assert(fc.property(
     fc.array(step, { maxLength: 200 }),
     fc.integer({ min: 1, max: 6 }),
     (steps, max) => {
-      const numbers = new Numbers(max);
+      const numbers = new SeenMessages(max);
       // The one heard longest ago first.
       let list: { n: number; last: number }[] = [];
       for (const { n, seq } of steps) {
@@ -141,13 +141,13 @@ const act = fc.oneof(
   fc.record({ what: fc.constant("twice" as const), count: fc.nat({ max: 6 }) }),
 );
 
-Deno.test("Numbers: whatever is lost and repeated, each is shown once, in order, or told as missing", () => {
+Deno.test("SeenMessages: whatever is lost and repeated, each is shown once, in order, or told as missing", () => {
   const senders = fc.array(
     fc.record({ who: fc.constantFrom("ada", "bob", ""), from: fc.nat({ max: 2 }), act }),
     { maxLength: 150 },
   );
   fc.assert(fc.property(senders, (acts) => {
-    const numbers = new Numbers();
+    const numbers = new SeenMessages();
     const streams = new Map<string, { said: number; shown: number[]; missing: number }>();
     for (const { who, from, act } of acts) {
       const key = `${from} ${who}`;
@@ -176,13 +176,13 @@ Deno.test("Numbers: whatever is lost and repeated, each is shown once, in order,
   }));
 });
 
-Deno.test("Numbers: after gaps told as a whole, still nothing comes twice or is told as missing twice", () => {
+Deno.test("SeenMessages: after gaps told as a whole, still nothing comes twice or is told as missing twice", () => {
   const step = fc.oneof(
     fc.record({ seq: fc.integer({ min: 1, max: 30 }), again: fc.boolean() }),
     fc.constant("resync" as const),
   );
   fc.assert(fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
-    const numbers = new Numbers();
+    const numbers = new SeenMessages();
     const shown: number[] = [];
     let missing = 0;
     for (const step of steps) {

@@ -56,7 +56,7 @@ export class TokenBucket {
  * What counts of a frame that is cheap: it is written once or not at all, and not once for each member. So a file goes
  * 64 times as fast as a crowd is talked to.
  */
-export const CHEAP_PART = 1 / 64;
+export const DIRECT_PART = 1 / 64;
 
 /** A quarter of a burst: who has got so much back has paused. */
 const RECOVERED = 1 / 4;
@@ -65,7 +65,7 @@ const RECOVERED = 1 / 4;
  * Both buckets of a budget. For the server it says how long a frame that came has to wait before it is
  * handled, for the client how long before it is sent.
  */
-export class Meter {
+export class RateLimiter {
   readonly #frames: TokenBucket;
   readonly #bytes: TokenBucket;
   #recovered = true;
@@ -80,7 +80,7 @@ export class Meter {
    * Counts one frame.
    *
    * @param bytes its length, header included
-   * @param part how much of it counts: see `CHEAP_PART`
+   * @param part how much of it counts: see `DIRECT_PART`
    * @returns how many ms it has to wait, from `now` on; 0 if none
    */
   take(bytes: number, now: number, part = 1): number {
@@ -114,14 +114,14 @@ export type Verdict = "go on" | "slow" | "warn" | "drop";
  * The patience with one member. What counts is the time that its frames had to wait, added up, and not what
  * it sent: who keeps to its budget never waits. All is forgiven when its buckets have recovered.
  */
-export class Patience {
+export class FloodGuard {
   /** Time waited since the buckets had recovered last, in ms. */
   #slowed = 0;
   #warned = false;
 
   /**
-   * @param wait what `Meter.take` gave, in ms
-   * @param recovered `Meter.recovered`
+   * @param wait what `RateLimiter.take` gave, in ms
+   * @param recovered `RateLimiter.recovered`
    */
   judge(wait: number, recovered: boolean): Verdict {
     if (recovered) {

@@ -1,12 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Budget, HEADER_SIZE, MAX_FRAME } from "../protocol.ts";
-import { budgetOf, DEFAULT_BUDGET, LEAST_BYTE_RATE } from "../server/limits.ts";
+import { budgetOf, DEFAULT_BUDGET, MIN_BYTE_RATE } from "../server/limits.ts";
 import fc from "../tests/support/property.ts";
 import {
-  CHEAP_PART,
+  DIRECT_PART,
   DROP_AFTER_MS,
-  Meter,
-  Patience,
+  FloodGuard,
+  RateLimiter,
   TokenBucket,
   type Verdict,
   WARN_AFTER_MS,
@@ -14,7 +14,7 @@ import {
 
 /** A message of a line of text, sealed. */
 const LINE_BYTES = 200;
-/** The largest frame, as `Meter` counts it. */
+/** The largest frame, as `RateLimiter` counts it. */
 const LARGEST = 4 + MAX_FRAME;
 /** What a budget is to a client of ours: nine tenths of it. */
 const PACE = 0.9;
@@ -28,8 +28,8 @@ interface Sent {
 
 /** What a server makes of frames that come at these times: it handles one after the other. */
 function serve(budget: Budget, frames: Iterable<Sent>): { at: number; verdict: Verdict }[] {
-  const meter = new Meter(budget, 0);
-  const patience = new Patience();
+  const meter = new RateLimiter(budget, 0);
+  const patience = new FloodGuard();
   const handled: { at: number; verdict: Verdict }[] = [];
   let now = 0;
   for (const { at, bytes } of frames) {
@@ -99,24 +99,24 @@ Deno.test("TokenBucket: in the long run nobody who waits gets more than the rate
 
 // ---- both buckets ----
 
-Deno.test("Meter: the longer wait of frames and bytes counts", () => {
+Deno.test("RateLimiter: the longer wait of frames and bytes counts", () => {
   const budget = { frames: 10, frameBurst: 2, bytes: 1000, byteBurst: 3000 };
-  const meter = new Meter(budget, 0);
+  const meter = new RateLimiter(budget, 0);
   assertEquals(meter.take(4000, 0), 0);
   assertEquals(meter.take(0, 0), 1_000);
   assertEquals(meter.take(0, 1_000), 0);
-  const small = new Meter(budget, 0);
+  const small = new RateLimiter(budget, 0);
   assertEquals([1, 2, 3].map(() => small.take(1, 0)), [0, 0, 0]);
   assertEquals(small.take(1, 0), 100);
 });
 
-Deno.test("Meter: a frame is counted when it comes, so many at once wait ever longer", () => {
-  const meter = new Meter({ frames: 10, frameBurst: 1, bytes: 1000, byteBurst: 1000 }, 0);
+Deno.test("RateLimiter: a frame is counted when it comes, so many at once wait ever longer", () => {
+  const meter = new RateLimiter({ frames: 10, frameBurst: 1, bytes: 1000, byteBurst: 1000 }, 0);
   assertEquals([1, 2, 3, 4].map(() => meter.take(1, 0)), [0, 0, 100, 200]);
 });
 
-Deno.test("Meter.recovered: what the last frame found, a quarter of both", () => {
-  const meter = new Meter({ frames: 1, frameBurst: 4, bytes: 100, byteBurst: 400 }, 0);
+Deno.test("RateLimiter.recovered: what the last frame found, a quarter of both", () => {
+  const meter = new RateLimiter({ frames: 1, frameBurst: 4, bytes: 100, byteBurst: 400 }, 0);
   const found = (bytes: number, now: number) => {
     meter.take(bytes, now);
     return meter.recovered;
@@ -135,8 +135,8 @@ Deno.test("Meter.recovered: what the last frame found, a quarter of both", () =>
 
 // ---- patience ----
 
-Deno.test("Patience: slows, then warns once, then drops, by the time waited", () => {
-  const patience = new Patience();
+Deno.test("FloodGuard: slows, then warns once, then drops, by the time waited", () => {
+  const patience = new FloodGuard();
   const seen: Verdict[] = [];
   assertEquals(patience.judge(0, true), "go on");
   for (let ms = 0; ms < DROP_AFTER_MS; ms += 1_000) seen.push(patience.judge(1_000, false));
@@ -147,15 +147,15 @@ Deno.test("Patience: slows, then warns once, then drops, by the time waited", ()
   assertEquals(seen, expected);
 });
 
-Deno.test("Patience: only time waited counts, whatever lies between", () => {
-  const patience = new Patience();
+Deno.test("FloodGuard: only time waited counts, whatever lies between", () => {
+  const patience = new FloodGuard();
   assertEquals(patience.judge(WARN_AFTER_MS - 1, false), "slow");
   for (let n = 0; n < 1_000; n++) assertEquals(patience.judge(0, false), "go on");
   assertEquals(patience.judge(1, false), "warn");
 });
 
-Deno.test("Patience: who has recovered is forgiven all of it", () => {
-  const patience = new Patience();
+Deno.test("FloodGuard: who has recovered is forgiven all of it", () => {
+  const patience = new FloodGuard();
   patience.judge(DROP_AFTER_MS - 1, false);
   assertEquals(patience.judge(0, true), "go on");
   assertEquals(patience.judge(WARN_AFTER_MS - 1, false), "slow");
@@ -219,7 +219,7 @@ function arrivals(
   wanted: readonly { pause: number; count: number; bytes: number }[],
   late: readonly number[],
 ): Sent[] {
-  const meter = new Meter(pace, 0);
+  const meter = new RateLimiter(pace, 0);
   const sent: Sent[] = [];
   let now = 0;
   let arrived = 0;
@@ -246,12 +246,12 @@ function part(budget: Budget, share: number): Budget {
   };
 }
 
-Deno.test("Patience: who keeps to nine tenths of any budget is never slowed, however late its frames come", () => {
+Deno.test("FloodGuard: who keeps to nine tenths of any budget is never slowed, however late its frames come", () => {
   const budget = fc.oneof(
     fc.constant(DEFAULT_BUDGET),
     fc.record({
       rate: fc.integer({ min: 1, max: 1_000 }),
-      byteRate: fc.integer({ min: LEAST_BYTE_RATE, max: 2 ** 24 }),
+      byteRate: fc.integer({ min: MIN_BYTE_RATE, max: 2 ** 24 }),
     }).map(({ rate, byteRate }) => budgetOf(rate, byteRate)!),
   );
   fc.assert(
@@ -263,7 +263,7 @@ Deno.test("Patience: who keeps to nine tenths of any budget is never slowed, how
   );
 });
 
-Deno.test("Patience: who uses the whole burst, and nine tenths of the rate, is never warned", () => {
+Deno.test("FloodGuard: who uses the whole burst, and nine tenths of the rate, is never warned", () => {
   const pace = {
     ...DEFAULT_BUDGET,
     frames: PACE * DEFAULT_BUDGET.frames,
@@ -278,11 +278,11 @@ Deno.test("Patience: who uses the whole burst, and nine tenths of the rate, is n
   );
 });
 
-Deno.test("Patience: nobody is dropped that was not warned, at least 50 seconds of waiting before", () => {
+Deno.test("FloodGuard: nobody is dropped that was not warned, at least 50 seconds of waiting before", () => {
   const step = fc.record({ wait: fc.nat({ max: 8_000 }), recovered: fc.boolean() });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
-      const patience = new Patience();
+      const patience = new FloodGuard();
       let warned: number | undefined;
       let waited = 0;
       for (const { wait, recovered } of steps) {
@@ -302,15 +302,15 @@ Deno.test("Patience: nobody is dropped that was not warned, at least 50 seconds 
   );
 });
 
-Deno.test("Meter: of a frame that is cheap a 64th counts, of frames and of bytes", () => {
-  const meter = new Meter({ frames: 10, frameBurst: 1, bytes: 64, byteBurst: 640 }, 0);
-  for (let i = 0; i < 64; i++) assertEquals(meter.take(1, 0, CHEAP_PART), 0);
-  assertEquals(meter.take(640 * 64, 0, CHEAP_PART), 0);
+Deno.test("RateLimiter: of a frame that is cheap a 64th counts, of frames and of bytes", () => {
+  const meter = new RateLimiter({ frames: 10, frameBurst: 1, bytes: 64, byteBurst: 640 }, 0);
+  for (let i = 0; i < 64; i++) assertEquals(meter.take(1, 0, DIRECT_PART), 0);
+  assertEquals(meter.take(640 * 64, 0, DIRECT_PART), 0);
   assertEquals(meter.take(0, 0), Math.ceil(1000 / 64));
 });
 
-Deno.test("Meter.spare: how long until both buckets are so full again; 0 where they are", () => {
-  const meter = new Meter({ frames: 10, frameBurst: 10, bytes: 100, byteBurst: 1000 }, 0);
+Deno.test("RateLimiter.spare: how long until both buckets are so full again; 0 where they are", () => {
+  const meter = new RateLimiter({ frames: 10, frameBurst: 10, bytes: 100, byteBurst: 1000 }, 0);
   assertEquals(meter.spare(0.5, 0), 0);
   meter.take(500, 0);
   assertEquals(meter.spare(0.5, 0), 0);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
-import { concat } from "../text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 import fc from "../tests/support/property.ts";
 import { checkResume, drawToken, proveResume, TOKEN_SIZE } from "./resume.ts";
 

@@ -5,11 +5,11 @@
  *
  * @example
  * ```ts
- * const turns = new Turns(100, setImmediate);
+ * const turns = new TurnLimiter(100, setImmediate);
  * for (const member of members) turns.begin(() => member.write());
  * ```
  */
-export class Turns {
+export class TurnLimiter {
   readonly #limit: number;
   readonly #nextTurn: (task: () => void) => void;
   /** How many have begun since a turn was last waited for: so a few need not wait for any. */

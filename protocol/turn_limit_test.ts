@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { Turns } from "./turn_limit.ts";
+import { TurnLimiter } from "./turn_limit.ts";
 
-/** Turns that come when they are told to. */
+/** TurnLimiter that come when they are told to. */
 function play(limit: number) {
   const done: number[] = [];
   const waiting: (() => void)[] = [];
-  const turns = new Turns(limit, (task) => void waiting.push(task));
+  const turns = new TurnLimiter(limit, (task) => void waiting.push(task));
   const begin = (from: number, to: number) => {
     for (let i = from; i < to; i++) turns.begin(() => void done.push(i));
   };
@@ -13,7 +13,7 @@ function play(limit: number) {
   return { turns, done, begin, turn, waiting };
 }
 
-Deno.test("Turns: begins what it may at once, and the rest in the turns that follow, in its order", () => {
+Deno.test("TurnLimiter: begins what it may at once, and the rest in the turns that follow, in its order", () => {
   const { turns, done, begin, turn } = play(3);
   begin(0, 8);
   assertEquals([done, turns.queued - turns.passed], [[0, 1, 2], 5]);
@@ -25,7 +25,7 @@ Deno.test("Turns: begins what it may at once, and the rest in the turns that fol
   assertEquals([done, turns.queued - turns.passed], [[0, 1, 2, 3, 4, 5, 6, 7, 8], 0]);
 });
 
-Deno.test("Turns: as long as little begins, no turn is waited for", () => {
+Deno.test("TurnLimiter: as long as little begins, no turn is waited for", () => {
   const { done, begin, turn, waiting } = play(3);
   begin(0, 3);
   assertEquals([done.length, waiting.length], [3, 0]);
@@ -36,7 +36,7 @@ Deno.test("Turns: as long as little begins, no turn is waited for", () => {
   assertEquals([done.length, waiting.length], [6, 0]);
 });
 
-Deno.test("Turns: what a task begins has its place behind what waits", () => {
+Deno.test("TurnLimiter: what a task begins has its place behind what waits", () => {
   const { turns, done, begin, turn, waiting } = play(2);
   turns.begin(() => {
     done.push(0);
@@ -57,7 +57,7 @@ Deno.test("Turns: what a task begins has its place behind what waits", () => {
   assertEquals([done.slice(5), waiting.length], [[4, 10, 11], 0]);
 });
 
-Deno.test("Turns: tells when those have begun that waited at a time, also where others always wait", () => {
+Deno.test("TurnLimiter: tells when those have begun that waited at a time, also where others always wait", () => {
   const { turns, begin, turn } = play(2);
   begin(0, 6);
   const { queued } = turns;

@@ -5,7 +5,7 @@ import type { Frame, FrameDecoder } from "../protocol.ts";
 import type { Member } from "./member.ts";
 
 /** Makes members of those who speak another wire. */
-export interface Interpreter {
+export interface ProtocolAdapter {
   /**
    * Whether somebody is to be taken for one of these: for a while, nothing comes.
    *
@@ -13,14 +13,14 @@ export interface Interpreter {
    */
   isSilent(first: Promise<unknown>): Promise<boolean>;
   /** Somebody comes from this port; `wake` says that there is something to take. */
-  interpret(port: number, wake: () => void): Interpretation;
+  interpret(port: number, wake: () => void): AdaptedConnection;
   /** A member, of whichever wire, has come, or has another profile. */
   met(id: number, profile: Uint8Array): void;
   left(id: number): void;
 }
 
 /** What stands between the connection of one of these and the hub: a `Source` of the one, a reader of the other. */
-export interface Interpretation {
+export interface AdaptedConnection {
   /** Who it is, sealed. */
   readonly profile: Uint8Array;
   /** It is this member: what it takes comes from there. */

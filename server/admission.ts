@@ -5,8 +5,8 @@ import { type ErrorCode, type Frame, Left } from "../protocol.ts";
 import { Connection } from "../protocol/connection.ts";
 
 /** What a connection ends with, where it is not an ERROR frame. */
-export class LastWord extends Error {
-  override name = "LastWord";
+export class CloseReason extends Error {
+  override name = "CloseReason";
   constructor(
     readonly bytes: Uint8Array<ArrayBuffer> | undefined,
     why: string,
@@ -22,7 +22,9 @@ export async function next(connection: Connection): Promise<Frame> {
   for (;;) {
     const frame = connection.decoder.next();
     if (frame) return frame;
-    if (!await connection.fill()) throw new LastWord(undefined, "it left before it was admitted");
+    if (!await connection.fill()) {
+      throw new CloseReason(undefined, "it left before it was admitted");
+    }
   }
 }
 

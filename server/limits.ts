@@ -35,17 +35,17 @@ export const BYTE_BURST_SECONDS = 16;
 export const UNLIMITED = 2 ** 31;
 
 /** The least log: four of the largest frames, so that one of them does not push out all the others. */
-export const LEAST_LOG = MIB;
+export const MIN_LOG = MIB;
 /** The greatest log: it stands in memory. */
-export const GREATEST_LOG: number = 1024 * MIB;
+export const MAX_LOG: number = 1024 * MIB;
 /** More than any number of members or connections needs to be. */
 export const MOST = 999_999;
 /** A backlog of less would drop a member for one largest frame. */
-export const LEAST_BACKLOG = 256 * KIB;
+export const MIN_BACKLOG = 256 * KIB;
 /** The least byte rate: with it, two of the largest messages are one burst. */
-export const LEAST_BYTE_RATE = 32 * KIB;
+export const MIN_BYTE_RATE = 32 * KIB;
 /** The greatest byte rate: its burst is still a number that a client takes. */
-export const GREATEST_BYTE_RATE: number = UNLIMITED / BYTE_BURST_SECONDS;
+export const MAX_BYTE_RATE: number = UNLIMITED / BYTE_BURST_SECONDS;
 
 /**
  * What a member may send, from its rates; 0 stands for no limit.

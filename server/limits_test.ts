@@ -6,10 +6,10 @@ import {
   DEFAULT_BUDGET,
   DEFAULT_LIMITS,
   formatSize,
-  GREATEST_BYTE_RATE,
-  LEAST_BACKLOG,
-  LEAST_BYTE_RATE,
-  LEAST_LOG,
+  MAX_BYTE_RATE,
+  MIN_BACKLOG,
+  MIN_BYTE_RATE,
+  MIN_LOG,
   MOST,
   sizeOf,
 } from "./limits.ts";
@@ -41,7 +41,7 @@ Deno.test("formatSize: what sizeOf reads back, as short as can be", () => {
 
 Deno.test("budgetOf: any that serve can be given arrives whole in a GREETING", () => {
   for (const rate of [0, 1, 50, MOST]) {
-    for (const byteRate of [0, LEAST_BYTE_RATE, GREATEST_BYTE_RATE]) {
+    for (const byteRate of [0, MIN_BYTE_RATE, MAX_BYTE_RATE]) {
       const budget = budgetOf(rate, byteRate);
       assertEquals(budget === undefined, rate === 0 && byteRate === 0);
       const greeting = {
@@ -63,9 +63,9 @@ Deno.test("DEFAULT_LIMITS: they fit each other", () => {
   const { logSize, backlog, budget, handshakeMs, idleMs, maxPerAddress, maxMembers } =
     DEFAULT_LIMITS;
   assertEquals(budget, DEFAULT_BUDGET);
-  assert(logSize >= LEAST_LOG && backlog >= LEAST_BACKLOG && backlog <= logSize);
-  assert(LEAST_LOG >= 4 * MAX_FRAME && LEAST_BACKLOG >= MAX_FRAME);
+  assert(logSize >= MIN_LOG && backlog >= MIN_BACKLOG && backlog <= logSize);
+  assert(MIN_LOG >= 4 * MAX_FRAME && MIN_BACKLOG >= MAX_FRAME);
   assert(handshakeMs < idleMs && maxPerAddress < maxMembers);
   // A largest frame is never more than a burst.
-  assert(budgetOf(1, LEAST_BYTE_RATE)!.byteBurst >= 4 + MAX_FRAME);
+  assert(budgetOf(1, MIN_BYTE_RATE)!.byteBurst >= 4 + MAX_FRAME);
 });

@@ -1,6 +1,6 @@
 // TODO: say what this is.
 
-import { ChatError } from "../errors.ts";
+import { ChatError, messageOf } from "../errors.ts";
 import { formatAddress } from "../protocol/connection.ts";
 
 export function listen(hostname: string, port: number): Deno.TcpListener {
@@ -32,7 +32,7 @@ export function listen(hostname: string, port: number): Deno.TcpListener {
       );
     }
     throw new ChatError(
-      `Cannot open a room at ${where}: ${cause instanceof Error ? cause.message : cause}`,
+      `Cannot open a room at ${where}: ${messageOf(cause)}`,
       { cause },
     );
   }

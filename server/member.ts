@@ -1,13 +1,13 @@
 // TODO: say what this is.
 
 import { Away, encodeFrame, type ErrorCode, HEADER_SIZE, Type } from "../protocol.ts";
-import { concat } from "../text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 import { Listing } from "./member_list.ts";
 import { Log } from "./room_log.ts";
 
 /** A write of this size is worth its call: pieces are put together up to it. A larger one is not copied. */
 const WRITE_SIZE = 64 * 1024;
-/** Turns that are over are forgotten so many at a time: a few are in nobody's way. */
+/** TurnLimiter that are over are forgotten so many at a time: a few are in nobody's way. */
 const OLD_TURNS = 64;
 
 /** How the hub reaches the connection of a member. No call may wait, throw, or call the hub. */

@@ -1,6 +1,6 @@
 // The list of members as newcomers get it. Pure; what an entry says is the member's own business.
 
-import { concat } from "../text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 
 /** Bytes of a piece of the list: many entries in one write, few in memory. */
 const SLICE = 16 * 1024;

@@ -1,7 +1,7 @@
 // The counters over HTTP, for this machine alone: on a loopback port or a Unix socket. Knows neither the
 // room nor what is counted: it is given the text.
 
-import { ChatError } from "../errors.ts";
+import { ChatError, messageOf } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 import { CONTENT_TYPE } from "./metrics.ts";
 
@@ -133,7 +133,7 @@ function listen<Server>(where: StatusPlace, open: () => Server): Server {
 }
 
 function explain(cause: unknown): string {
-  return printable(cause instanceof Error ? cause.message : String(cause));
+  return printable(messageOf(cause));
 }
 
 /**

@@ -2,9 +2,9 @@
 // by which its client finds it again. Knows connections, and no frames.
 
 import type { Connection } from "../protocol/connection.ts";
-import type { Meter, Patience } from "../protocol/rate_limit.ts";
+import type { FloodGuard, RateLimiter } from "../protocol/rate_limit.ts";
 import { drawToken } from "../protocol/resume.ts";
-import type { Interpretation } from "./adapter.ts";
+import type { AdaptedConnection } from "./adapter.ts";
 import type { Member } from "./member.ts";
 
 /** One member, for as long as it is one. */
@@ -15,8 +15,8 @@ export class Session {
   /** What only its client and this server know; undefined in rooms where nobody proves anything. */
   readonly key: Uint8Array | undefined;
   /** What it may still send; undefined where that is not limited. */
-  readonly meter: Meter | undefined;
-  readonly patience: Patience;
+  readonly meter: RateLimiter | undefined;
+  readonly patience: FloodGuard;
   /** undefined while it is lost. */
   connection: Connection | undefined;
   /** How many of its MESSAGE and PROFILE frames were taken. */
@@ -24,7 +24,7 @@ export class Session {
   /** Its client has said that it is in: only then can it come back. */
   lasting = false;
   /** What speaks for it, where it does not speak frames. */
-  interpretation: Interpretation | undefined;
+  interpretation: AdaptedConnection | undefined;
   /** The read of its connection that was under way when it came. */
   reading: Promise<boolean> | undefined;
   /** Ends what waits for it to stay away. */
@@ -36,8 +36,8 @@ export class Session {
     options: {
       network: string;
       key?: Uint8Array | undefined;
-      meter?: Meter | undefined;
-      patience: Patience;
+      meter?: RateLimiter | undefined;
+      patience: FloodGuard;
     },
   ) {
     this.member = member;

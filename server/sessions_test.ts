@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Connection } from "../protocol/connection.ts";
-import { Patience } from "../protocol/rate_limit.ts";
+import { FloodGuard } from "../protocol/rate_limit.ts";
 import { Hub } from "./hub.ts";
 import { Session, Sessions } from "./sessions.ts";
 
@@ -11,7 +11,7 @@ const NO_CONNECTION = {} as Connection;
 
 function session(): Session {
   const { member } = hub.join(new Uint8Array(0), outlet);
-  return new Session(member, NO_CONNECTION, { network: "192.0.2.7", patience: new Patience() });
+  return new Session(member, NO_CONNECTION, { network: "192.0.2.7", patience: new FloodGuard() });
 }
 
 Deno.test("Sessions: each is found by its own token, and by no other", () => {

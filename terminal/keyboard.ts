@@ -106,7 +106,7 @@ interface Answer {
 }
 
 /**
- * Turns bytes from a raw terminal into keys. Feed it what each read gives: sequences and characters may
+ * TurnLimiter bytes from a raw terminal into keys. Feed it what each read gives: sequences and characters may
  * be split anywhere, and the keys are the same (only runs of text may be cut differently).
  *
  * An ESC that ends a read may be the Escape key or the beginning of a sequence: after a short

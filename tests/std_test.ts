@@ -17,6 +17,9 @@ import {
   assertThrows,
   fail,
 } from "@std/assert";
+import { deadline } from "@std/async/deadline";
+import { concat } from "@std/bytes/concat";
+import { equals } from "@std/bytes/equals";
 import { parseArgs } from "@std/cli/parse-args";
 import { format } from "@std/fmt/bytes";
 import {
@@ -33,6 +36,7 @@ import {
   stripAnsiCode,
   yellow,
 } from "@std/fmt/colors";
+import { join } from "@std/path/join";
 import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
 import { toText } from "@std/streams/to-text";
 import { closestString } from "@std/text/closest-string";
@@ -166,4 +170,25 @@ Deno.test("@std/toml/parse: parse, and a SyntaxError that says where", () => {
   assertEquals(Object.keys(parse("")), []);
   const error = assertThrows(() => parse("a = 1\nb\n"), SyntaxError);
   assertMatch(error.message, /^Parse error on line 2, column \d+: /);
+});
+
+Deno.test("@std/async: deadline passes a result on, and throws a TimeoutError when the time is over", async () => {
+  assertEquals(await deadline(Promise.resolve(1), 60_000), 1);
+  const { signal } = new AbortController();
+  const error = await assertRejects(
+    () => deadline(new Promise(() => {}), 1, { signal }),
+    DOMException,
+  );
+  assertEquals(error.name, "TimeoutError");
+});
+
+Deno.test("@std/bytes: concat and equals", () => {
+  const all = concat([Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(3)]);
+  assertEquals(all, Uint8Array.of(1, 2, 3));
+  assert(equals(all, Uint8Array.of(1, 2, 3)));
+  assert(!equals(all, Uint8Array.of(1, 2)));
+});
+
+Deno.test("@std/path: join", () => {
+  assertEquals(join("a", "b", "..", "c").replaceAll("\\", "/"), "a/c");
 });

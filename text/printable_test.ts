@@ -267,7 +267,7 @@ Deno.test("nameFault: the limits, in bytes and in columns", () => {
   );
   assertStrictEquals(nameFault("字".repeat(MAX_NAME_COLUMNS / 2)), undefined);
   assert(nameFault("字".repeat(MAX_NAME_COLUMNS / 2) + "a") !== undefined);
-  // Marks take bytes and no columns.
+  // PeerId take bytes and no columns.
   const marks = (bytes: number) => "ab".slice(0, 2 - bytes % 2) + "\u0301".repeat((bytes - 1) >> 1);
   assertStrictEquals(nameFault(marks(MAX_NAME_BYTES - 1)), undefined);
   assertStrictEquals(nameFault(marks(MAX_NAME_BYTES)), undefined);

@@ -2,7 +2,7 @@
 // docs need: one section, little-endian, without comments. Pure. For `tools/capture.ts` and its tests; the program
 // never imports this file.
 
-import { concat } from "../text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 
 /** What stands in front of an IP packet, by the number that pcapng has for it. */
 export const LINK = {

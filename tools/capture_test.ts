@@ -28,7 +28,7 @@ import {
   encodeEnvelope,
   encodeProfile,
 } from "../protocol/envelope.ts";
-import { encodeParcels } from "../protocol/file_messages.ts";
+import { encodeFileMessages } from "../protocol/file_messages.ts";
 import { concat } from "../tests/support/loopback.ts";
 import {
   CONVERSATION,
@@ -473,7 +473,7 @@ const TURNS: readonly Piece[] = [
         1,
         xor.seal(encodeEnvelope({
           kind: "file",
-          body: encodeParcels({
+          body: encodeFileMessages({
             refused: 0,
             parcels: [
               {

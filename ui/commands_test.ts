@@ -421,7 +421,7 @@ Deno.test("follow: what is of somebody ignored is not shown and not kept; all el
     }
     assertEquals(follow({ type: "left", who, reason: "left", at: 1 }, context), false);
     // Of a name that may be stolen, everybody hears.
-    assertEquals(follow({ type: "otherkey", who }, context), true);
+    assertEquals(follow({ type: "keychanged", who }, context), true);
   }
   assertEquals(context.view.reply, undefined);
   assertEquals(follow(said(AL), context), true);

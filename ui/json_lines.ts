@@ -3,7 +3,6 @@
 import { ChatError } from "../errors.ts";
 import type { Person, RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
-import { proofs, toTransfer } from "./plain.ts";
 
 export function toMember({ id, name, self, away, classic }: Person): Record<string, unknown> {
   return { id, name, self, away, ...(classic && { classic }) };
@@ -52,7 +51,7 @@ export function describe(event: RoomEvent): Output {
         message: event.message,
         count: event.count,
       };
-    case "otherkey":
+    case "keychanged":
       return { type, id: event.who.id, name: event.who.name };
     case "away":
     case "back":
@@ -150,4 +149,30 @@ export function parseInput(line: string): Input {
     throw new ChatError(`Cannot take this line: "${type}" has no field "${printable(extra)}"`);
   }
   return json as Input;
+}
+
+export function toTransfer(transfer: Transfer): Record<string, unknown> {
+  const { number, direction, who, name, size, state, bytes, resumed } = transfer;
+  const { stalled, path, message } = transfer;
+  return {
+    transfer: number,
+    direction,
+    ...(who && { id: who.id, name: who.name }),
+    file: name,
+    size,
+    state,
+    bytes,
+    had: resumed,
+    ...(stalled !== undefined && { stalled }),
+    ...(path !== undefined && { path }),
+    ...(message !== undefined && { message }),
+  };
+}
+
+/** What a sealed room proves about a message. */
+export function proofs({ sent, missing }: { sent: Date | undefined; missing?: number }) {
+  return {
+    ...(sent && { sent: sent.toISOString() }),
+    ...(missing && { missing }),
+  };
 }

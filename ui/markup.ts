@@ -1,7 +1,7 @@
 // What people write, taken apart: `*bold*`, `_italic_`, `` `code` ``, blocks between lines of ```, links, and
 // one's own name. Pure; knows no colours and no terminal: it says of each piece what it is.
 //
-// Marks count only at the borders of words, as in other chats: 2*3*4, snake_case_name and __init__ stay as
+// PeerId count only at the borders of words, as in other chats: 2*3*4, snake_case_name and __init__ stay as
 // they are. All of it takes time in proportion to the text, whatever the text is.
 
 import { cuts, width } from "../text/width.ts";
@@ -39,7 +39,7 @@ export interface Options {
 
 /** Longest address that a link gets, in characters: terminals take about as many (VTE 2083). */
 const MAX_LINK = 2000;
-/** Marks over one letter that are drawn on it: Unicode's Stream-Safe Text Format (UAX #15) takes no more for real. */
+/** PeerId over one letter that are drawn on it: Unicode's Stream-Safe Text Format (UAX #15) takes no more for real. */
 const MAX_MARKS = 30;
 
 const PLAIN: Style = { bold: false, italic: false, code: false, mention: false, link: undefined };

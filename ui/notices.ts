@@ -101,7 +101,7 @@ export function remarks(event: RoomEvent, now: Date): string[] {
       if (isOff(sent, now)) sentences.push(`by the clock of ${name} it is ${sent.toISOString()}`);
       break;
     }
-    case "otherkey": {
+    case "keychanged": {
       const { name } = event.who;
       const bare = name.replace("(!)", "");
       sentences.push(

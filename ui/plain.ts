@@ -1,12 +1,12 @@
 // The room as plain lines: in a pipe, as JSON for programs, and where the terminal can do no more than
 // print. Reads lines, says them, and writes what happens; nothing is ever redrawn.
 
-import { PROMISES } from "../cipher.ts";
+import { PROTECTIONS } from "../cipher.ts";
 import { ChatError } from "../errors.ts";
 import type { Room, RoomEvent, Transfer } from "../room.ts";
 import { type Line, LineSplitter } from "../text/lines.ts";
 import { jsonLine } from "../text/printable.ts";
-import { describe, type Output, parseInput, toMember } from "./json_lines.ts";
+import { describe, type Output, parseInput, toMember, toTransfer } from "./json_lines.ts";
 import { plainLines } from "./plain_lines.ts";
 
 /** The ends of the pipes. */
@@ -171,7 +171,7 @@ export class PlainScreen {
     // What the status line of a screen would say all the time.
     if (event.type === "welcome" && this.#options.onLine) {
       const { cipher } = event.room;
-      this.#pipes.note(`${cipher}: ${PROMISES[cipher]}; /help lists the commands`);
+      this.#pipes.note(`${cipher}: ${PROTECTIONS[cipher]}; /help lists the commands`);
     }
   }
 
@@ -247,30 +247,4 @@ export class PlainScreen {
 /** What is stalled is not waited for: the other side may never come back. */
 function isStalled({ stalled }: Transfer): boolean {
   return stalled !== undefined;
-}
-
-export function toTransfer(transfer: Transfer): Record<string, unknown> {
-  const { number, direction, who, name, size, state, bytes, resumed } = transfer;
-  const { stalled, path, message } = transfer;
-  return {
-    transfer: number,
-    direction,
-    ...(who && { id: who.id, name: who.name }),
-    file: name,
-    size,
-    state,
-    bytes,
-    had: resumed,
-    ...(stalled !== undefined && { stalled }),
-    ...(path !== undefined && { path }),
-    ...(message !== undefined && { message }),
-  };
-}
-
-/** What a sealed room proves about a message. */
-export function proofs({ sent, missing }: { sent: Date | undefined; missing?: number }) {
-  return {
-    ...(sent && { sent: sent.toISOString() }),
-    ...(missing && { missing }),
-  };
 }

@@ -55,7 +55,7 @@ function noticeOf(event: RoomEvent): string | undefined {
     case "message":
     case "direct":
     case "unreadable":
-    case "otherkey":
+    case "keychanged":
     case "away":
     case "back":
     case "warning":

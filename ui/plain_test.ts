@@ -203,7 +203,7 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
       out: "",
       notes: ["something that came as from bob is not shown: it is not UTF-8"],
     },
-    otherkey: {
+    keychanged: {
       out: "",
       notes: [
         "bob(!) is not the bob that you know: the name comes with another key. " +
@@ -779,7 +779,7 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
       { from: 2, name: "bob", message: "it is not UTF-8", count: 1 },
       { from: 2, name: "bob", message: "it is too short", count: 2 },
     ],
-    otherkey: [{ id: 2, name: "bob(!)" }],
+    keychanged: [{ id: 2, name: "bob(!)" }],
     // Of this client, too: programs can tell by the id.
     away: [{ ...bob, at: 700 }, { ...ada, at: 720 }],
     back: [{ ...bob, at: 740 }, { ...ada, at: 760 }],

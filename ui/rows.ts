@@ -5,7 +5,6 @@ import { cut, width, wrap } from "../text/width.ts";
 import { type Line, type Run, toRows } from "./markup.ts";
 import type { Time } from "./preferences.ts";
 import { paint, type Palette } from "./theme.ts";
-import { two } from "./transcript.ts";
 
 /** What the rows are for. */
 export interface Page {
@@ -145,3 +144,5 @@ const MONTHS = [
   ...["January", "February", "March", "April", "May", "June", "July", "August", "September"],
   ...["October", "November", "December"],
 ];
+
+export const two = (n: number) => String(n).padStart(2, "0");

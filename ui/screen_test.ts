@@ -222,7 +222,7 @@ Deno.test("Screen: what is remarkable about a message stands in front of it, wit
     { type: "direct", from: bob, text: "psst", action: false, sent: off(121_000), missing: 1 },
     { type: "joined", who: bob, at: 1, sent: off(120_000) },
     { type: "joined", who: bob, at: 2, sent: off(-121_000) },
-    { type: "otherkey", who: { ...bob, name: "bob(!)" } },
+    { type: "keychanged", who: { ...bob, name: "bob(!)" } },
     { ...message, from: { ...bob, name: "bob(!)" } },
   );
   assertEquals((await tty.rows()).slice(0, -2), [
@@ -877,7 +877,7 @@ Deno.test("Screen: whatever others send is shown, and obeyed nowhere", async () 
       { type: "delivered", ref: 1, to: eve, text: evil },
       { type: "undelivered", ref: 1, to: eve, text: evil, reason: "gone" },
       { type: "joined", who: eve, at: 1, sent: new Date(0) },
-      { type: "otherkey", who: eve },
+      { type: "keychanged", who: eve },
       { type: "renamed", who: eve, before: evil, at: 1 },
       { type: "left", who: eve, reason: "lost", at: 1 },
       { type: "unreadable", from: eve, message: evil, count: 1 },

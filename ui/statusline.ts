@@ -1,7 +1,7 @@
 // What stands in the status line, and beneath it what Tab offers: the longest form that fits. Pure; what it tells
 // of is passed in. Rows have no controls and no colours, and are shorter than the screen is wide.
 
-import { PROMISES } from "../cipher.ts";
+import { PROTECTIONS } from "../cipher.ts";
 import type { Link, RoomInfo } from "../room.ts";
 import type { Search } from "../terminal/editor.ts";
 import { graphemesFrom } from "../text/graphemes.ts";
@@ -63,7 +63,7 @@ function cipherNotes(
   cipher: RoomInfo["cipher"],
   pictures: boolean,
 ): readonly [string, string, ...string[]] {
-  const promise = `${cipher}: ${PROMISES[cipher]}`;
+  const promise = `${cipher}: ${PROTECTIONS[cipher]}`;
   if (cipher === "xor") return [promise, "xor: hides nothing"];
   return pictures ? [`🔒 ${promise}`, "🔒 sealed", "sealed"] : [promise, "sealed"];
 }

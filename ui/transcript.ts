@@ -19,7 +19,16 @@ import { type Line, parse } from "./markup.ts";
 import { listed, news, notDelivered, remarks } from "./notices.ts";
 import { isPicture } from "./picture_choice.ts";
 import type { Time } from "./preferences.ts";
-import { ALIGNED_COLUMNS, alone, dayLine, framed, INDENT, type Page, Painter } from "./rows.ts";
+import {
+  ALIGNED_COLUMNS,
+  alone,
+  dayLine,
+  framed,
+  INDENT,
+  type Page,
+  Painter,
+  two,
+} from "./rows.ts";
 import { nameStyle, paint, type Palette } from "./theme.ts";
 import { offerSentence, transferSentence } from "./transfer_text.ts";
 /** The column of names is as wide as names need, between these. */
@@ -134,7 +143,7 @@ export class Transcript {
       case "joined":
       case "left":
       case "unreadable":
-      case "otherkey":
+      case "keychanged":
       case "away":
       case "back":
       case "warning":
@@ -392,8 +401,6 @@ function paintedLabel({ who, kind }: Label, palette: Palette): string {
   const star = kind.endsWith("action") ? "* " : "";
   return star + name + (kind.startsWith("direct") ? " " + paint("→ you", palette.direct) : "");
 }
-
-export const two = (n: number) => String(n).padStart(2, "0");
 const right = (columns: number) => columns > 0 ? `\x1b[${columns}C` : "";
 
 /** Columns that a time takes, with the space behind it. */

@@ -422,7 +422,7 @@ Deno.test("isShown: who comes and goes, and what the status line has, are no row
     says(CAROL, "hi"),
     { type: "delivered", ref: 1, to: BOB, text: "hi" },
     { type: "renamed", who: { ...BOB, name: "rob" }, before: "bob", at: 1 },
-    { type: "otherkey", who: BOB },
+    { type: "keychanged", who: BOB },
     // What is remarkable: it was said long ago.
     { type: "joined", who: BOB, at: 1, sent: new Date(0) },
   ];

@@ -5,7 +5,7 @@ import { completions } from "../../cli/completions.ts";
 import { configPath, findPlaces } from "../../cli/home.ts";
 import config from "../../deno.json" with { type: "json" };
 import { encodeFrame, encodeHello, MAX_FRAME, PREFACE, Type, VERSION } from "../../protocol.ts";
-import { concat } from "../../text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 import { Impostor, Raw } from "../support/loopback.ts";
 import { Home, Program, run } from "../support/program.ts";
 

@@ -1,7 +1,7 @@
 // Pictures on a real pseudo-terminal: sent by one member, received and looked at by another.
 
 import { assertEquals } from "@std/assert";
-import { concat } from "../../text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 import type { Cell } from "../support/cells.ts";
 import { chunk, png, PNG_SIGNATURE, pngHeader } from "../support/fake_picture.ts";
 import { home } from "../support/program.ts";

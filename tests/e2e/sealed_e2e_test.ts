@@ -14,10 +14,10 @@ import {
 } from "../support/program.ts";
 import {
   findPlaces,
-  leaveRoom,
   loadIdentity,
   loadKnownNames,
   type Places,
+  publishRoom,
 } from "../../cli/home.ts";
 import { Impostor, TestRoom, within } from "../support/loopback.ts";
 import { Terminal } from "../support/pty.ts";
@@ -101,7 +101,7 @@ Deno.test("chat join: what rooms have left that are closed, or are not what they
   using other = new Home();
   await using foreign = await open(other);
   const ports = [1, unsealed.port, web.port, foreign.port];
-  for (const port of ports) leaveRoom(places, { hostname, port, code: "able able able able" });
+  for (const port of ports) publishRoom(places, { hostname, port, code: "able able able able" });
   Deno.writeTextFileSync(`${places.runtime}/room-7`, "{");
   Deno.mkdirSync(`${places.runtime}/room-8`);
   // All of them are newer.
@@ -309,7 +309,7 @@ Deno.test("chat serve --state: where nobody knows the code any more, who has it 
   const serve = ["serve", "--port", "0", "--state", state];
   const other = { CHAT_CODE: "abandon ability able about" };
   // Something of another room is at hand, which does not count.
-  leaveRoom(placesOf(operator), { hostname: "127.0.0.1", port: 1, code: other.CHAT_CODE });
+  publishRoom(placesOf(operator), { hostname: "127.0.0.1", port: 1, code: other.CHAT_CODE });
   {
     await using room = await open(operator, ["--state", state]);
     assertRefused(

@@ -284,7 +284,7 @@ class Talker {
         this.refused.push(event.to.id);
         break;
       case "unreadable":
-      case "otherkey":
+      case "keychanged":
       case "warning":
         throw new Error(`${this.name} was told: ${JSON.stringify(event)}`);
       case "ended":

@@ -29,7 +29,7 @@ import {
 } from "../../protocol.ts";
 import type { Connection } from "../../protocol/connection.ts";
 import { decodeEnvelope, encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
-import { MAX_SEQ, type Numbering } from "../../protocol/message_ids.ts";
+import { MAX_SEQ, type MessageId } from "../../protocol/message_ids.ts";
 import { drawToken, proveResume } from "../../protocol/resume.ts";
 import type { Log } from "../../server/room_log.ts";
 import { remarks } from "../../ui/notices.ts";
@@ -578,7 +578,7 @@ Deno.test("Client: a member that uses another's numbers takes none of them from 
   const { body, id } = await raw.frameOf(Type.MESSAGE);
   const { number } = decodeEnvelope(eve.open(body, "room", id).plaintext);
   assert(number);
-  const say = (text: string, number: Numbering) => {
+  const say = (text: string, number: MessageId) => {
     const envelope = encodeEnvelope({ kind: "text", text, number });
     return raw.write(encodeFrame(Type.MESSAGE, 0, eve.seal(envelope, "room")));
   };

@@ -661,7 +661,7 @@ Deno.test("Client: a name that comes with another key is told once, marked on ev
   // The next day somebody else is called so.
   const mallory = someone();
   await using false_ = await enter(room, "ada", { self: mallory });
-  const { who } = await one.next("otherkey");
+  const { who } = await one.next("keychanged");
   assertEquals(who.name, "ada(!)");
   assertEquals(one.events.filter(({ type }) => type === "joined").length, 2);
   for (let n = 0; n < 3; n++) {
@@ -681,7 +681,7 @@ Deno.test("Client: a name that comes with another key is told once, marked on ev
     `ada#${falseId}(!)`,
     `ada#${trueId}`,
   ]);
-  assertEquals(one.events.filter(({ type }) => type === "otherkey").length, 1);
+  assertEquals(one.events.filter(({ type }) => type === "keychanged").length, 1);
   assertThrows(() => one.client.tell("ada", "which?"), ChatError, "several");
   // The user decides otherwise: from now on the name belongs to the other key, and to no other.
   one.client.trust(`ada#${falseId}`);
@@ -709,7 +709,7 @@ Deno.test("Client: a new name keeps the identity behind it, and a known name tak
   // Her old name is hers in the memory of others.
   eve.client.rename("ada");
   assertEquals((await ben.next("renamed")).who.name, "ada(!)");
-  assertEquals((await ben.next("otherkey")).who.name, "ada(!)");
+  assertEquals((await ben.next("keychanged")).who.name, "ada(!)");
   eve.client.rename("eve");
   assertEquals((await ben.next("renamed")).who.name, "eve");
   // Who comes later sees the same people, and the same words.

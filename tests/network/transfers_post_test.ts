@@ -5,7 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Post } from "../../files/post.ts";
 import { Transfers } from "../../files/transfers.ts";
 import { AckOutcome } from "../../protocol.ts";
-import type { Parcels } from "../../protocol/file_messages.ts";
+import type { FileMessages } from "../../protocol/file_messages.ts";
 import type { Person, RoomEvent, Transfer } from "../../room.ts";
 import { generator } from "../support/fault_proxy.ts";
 import { within } from "../support/loopback.ts";
@@ -24,7 +24,7 @@ class Side {
   id: number;
   readonly mark: string;
   /** What is on its way to the other. */
-  #queue: Parcels[] = [];
+  #queue: FileMessages[] = [];
   #moving = false;
   /** What befalls the next message. */
   readonly #draw: Draw;
@@ -52,7 +52,7 @@ class Side {
       wake: () => this.#move(),
       has: (id) => id === this.other.id,
       person,
-      markOf: (id) =>
+      peerKeyOf: (id) =>
         id === this.id ? this.mark : id === this.other.id ? this.other.mark : undefined,
       find: (mark) => mark === this.other.mark ? this.other.id : undefined,
       isKnown: () => false,
@@ -157,7 +157,7 @@ Deno.test("Transfers: while somebody is awaited who has left, others who come, g
   disk.files.set("file", noise(10));
   const here = new Map([[1, "ada"], [2, "bob"]]);
   const offered = Promise.withResolvers<void>();
-  let told: Parcels[] = [];
+  let told: FileMessages[] = [];
   let looks = 0;
   const person = (id: number): Person => (
     { id, name: here.get(id) ?? "", self: id === 1, away: false }
@@ -171,7 +171,7 @@ Deno.test("Transfers: while somebody is awaited who has left, others who come, g
     wake() {},
     has: (id) => here.has(id),
     person,
-    markOf: (id) => here.get(id),
+    peerKeyOf: (id) => here.get(id),
     find(mark) {
       looks++;
       return [...here].find(([, other]) => other === mark)?.[0];

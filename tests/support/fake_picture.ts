@@ -1,7 +1,7 @@
 // Test helper: small pictures of each kind, written pixel by pixel. No part of the program.
 
 import { crc32, deflateSync } from "node:zlib";
-import { concat } from "../../text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 
 /** Samples of a pixel, as many as the kind has channels; of one with a palette, the place in it. */
 export type Paint = (x: number, y: number) => readonly number[];

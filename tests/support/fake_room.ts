@@ -251,7 +251,7 @@ export const EVENTS: {
     { type: "unreadable", from: BOB, message: "it is not UTF-8", count: 1 },
     { type: "unreadable", from: BOB, message: "it is too short", count: 2 },
   ],
-  otherkey: [{ type: "otherkey", who: { ...BOB, name: "bob(!)" } }],
+  keychanged: [{ type: "keychanged", who: { ...BOB, name: "bob(!)" } }],
   away: [
     { type: "away", who: { ...BOB, away: true }, at: 700 },
     // What others were told of this client comes to it too, when it is back.

@@ -11,7 +11,7 @@ import { encodeProfile, NUMBER_OVERHEAD } from "../../protocol/envelope.ts";
 import type { RoomEvent } from "../../room.ts";
 import { Server, type ServerOptions } from "../../server.ts";
 import { formatText, type ServerEvent } from "../../server/events.ts";
-import { concat as concatAll } from "../../text/bytes.ts";
+import { concat as concatAll } from "@std/bytes/concat";
 
 /** Long enough for the slowest machine: it only ends what would hang. */
 const PATIENCE_MS = 30_000;

@@ -47,7 +47,7 @@ export class Notes {
   }
 }
 
-/** Numbers that look random and are the same in every run (mulberry32): each below `limit`. */
+/** SeenMessages that look random and are the same in every run (mulberry32): each below `limit`. */
 export function dice(seed: number): (limit: number) => number {
   let state = seed;
   return (limit) => {

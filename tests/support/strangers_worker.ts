@@ -13,7 +13,7 @@ import {
   PREFACE,
   Type,
 } from "../../protocol.ts";
-import { concat } from "../../text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 import { Raw } from "./loopback.ts";
 import { dice } from "./soak_crowd.ts";
 

@@ -45,7 +45,7 @@ import {
   encodeProfile,
 } from "../../protocol/envelope.ts";
 import { parsePreface, parseServerOpening } from "../../protocol/opening.ts";
-import { concat } from "../../text/bytes.ts";
+import { concat } from "@std/bytes/concat";
 
 const SEED = 0x63686174;
 const FRAMES = 1_000_000;

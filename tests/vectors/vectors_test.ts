@@ -59,8 +59,8 @@ import {
   ENVELOPE_OVERHEAD,
   NUMBER_OVERHEAD,
 } from "../../protocol/envelope.ts";
-import { decodeParcels, encodeParcels } from "../../protocol/file_messages.ts";
-import { MAX_SEQ, type Numbering, ORIGIN_SIZE } from "../../protocol/message_ids.ts";
+import { decodeFileMessages, encodeFileMessages } from "../../protocol/file_messages.ts";
+import { MAX_SEQ, type MessageId, ORIGIN_SIZE } from "../../protocol/message_ids.ts";
 import { parsePreface, parseServerOpening } from "../../protocol/opening.ts";
 import { checkResume, proveResume, TOKEN_SIZE } from "../../protocol/resume.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/names.ts";
@@ -132,7 +132,7 @@ const message = (type: number): Codec => ({
     const envelope = decodeEnvelope(cipherOf(given).open(body).plaintext);
     assert(envelope.kind !== "unknown");
     if (envelope.kind === "file") {
-      const { refused, parcels } = decodeParcels(envelope.body);
+      const { refused, parcels } = decodeFileMessages(envelope.body);
       return {
         "public-key": given["public-key"]!,
         kind: envelope.kind,
@@ -156,7 +156,7 @@ const message = (type: number): Codec => ({
       const parcels = JSON.parse(fields["parcels"]!, (key, value) => (
         ["id", "sha256", "bytes"].includes(key) ? Uint8Array.fromHex(value) : value
       ));
-      const body = encodeParcels({ refused: Number(fields["refused"]), parcels });
+      const body = encodeFileMessages({ refused: Number(fields["refused"]), parcels });
       const envelope = encodeEnvelope({ kind: "file", body, ...(number && { number }) });
       return encodeFrame(type, id, cipherOf(fields).seal(envelope));
     }
@@ -167,11 +167,11 @@ const message = (type: number): Codec => ({
   },
 });
 
-function numberFields({ origin, seq, again }: Numbering): Fields {
+function numberFields({ origin, seq, again }: MessageId): Fields {
   return { origin: origin.toHex(), seq: `${seq}`, again: `${again}` };
 }
 
-function numberOf({ origin, seq, again }: Fields): Numbering | undefined {
+function numberOf({ origin, seq, again }: Fields): MessageId | undefined {
   if (origin === undefined) return undefined;
   return { origin: Uint8Array.fromHex(origin), seq: Number(seq), again: again === "true" };
 }
