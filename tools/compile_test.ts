@@ -25,6 +25,15 @@ Deno.test("releaseName: version and system; .exe where the system wants it, and 
   }
 });
 
+Deno.test("README lists the released file of each system", () => {
+  const readme = Deno.readTextFileSync(`${import.meta.dirname}/../README.md`);
+  const listed = Array.from(
+    readme.matchAll(/^\|[^|]*\| `(chat-[^`]+)` *\|$/gm),
+    ([, name]) => name,
+  );
+  assertEquals(listed, targets.map(releaseName));
+});
+
 Deno.test("compileArgs: the executable gets the flags of the task chat, no fewer and no more", () => {
   const task = config.tasks.chat.command;
   const flags = programFlags(task);
