@@ -487,7 +487,7 @@ Deno.test("docs/protocol.md: its limits are those of the code", () => {
   assert(document.includes(`1 to ${MAX_NAME_BYTES} bytes`));
   assert(document.includes(`1 to ${MAX_NAME_COLUMNS} columns`));
   assert(document.includes(`${MAX_BODY - ENVELOPE_OVERHEAD} bytes of text`));
-  assert(document.includes(`a number takes ${NUMBER_OVERHEAD} of them`));
+  assert(document.includes(`a message id takes ${NUMBER_OVERHEAD} of them`));
   assert(document.includes(`origin (${ORIGIN_SIZE}) || seq (4) || envelope`));
   assert(document.includes(`1 to ${MAX_SEQ}`));
   assert(
