@@ -788,10 +788,10 @@ export class Client implements Room {
   #bulk(): Uint8Array<ArrayBuffer> | undefined {
     if (!this.#session.complete) return undefined;
     for (let next = this.#transfers?.next(); next; next = this.#transfers?.next()) {
-      const frame = this.#seal(next.to, next.parcels);
+      const frame = this.#seal(next.to, next.fileMessages);
       if (!frame) continue;
       const to = this.#roster.person(next.to);
-      this.#told.push({ to, frame: this.#session.outbox.count + 1, parcels: next.parcels });
+      this.#told.push({ to, frame: this.#session.outbox.count + 1, parcels: next.fileMessages });
       return frame;
     }
     return undefined;

@@ -22,7 +22,7 @@ const QUICK_MS = 500;
 const SLOW_MS = 2000;
 
 /** How many bytes may be asked for and not there: grows while they come quickly. */
-export class Window {
+export class ReceiveWindow {
   #size = FIRST_WINDOW;
   #asked = 0;
 
@@ -76,7 +76,7 @@ interface Asked {
 /** Which parts of one file are there, on their way, and to be asked for. */
 export class Download {
   readonly size: number;
-  readonly #window: Window;
+  readonly #window: ReceiveWindow;
   /** Where what was never asked for begins. */
   #next: number;
   /** Where what has not been given on to be written begins. */
@@ -92,7 +92,7 @@ export class Download {
   #parked = false;
 
   /** @param have bytes that are there already */
-  constructor(size: number, have: number, window: Window) {
+  constructor(size: number, have: number, window: ReceiveWindow) {
     this.size = size;
     this.#next = this.#here = this.#written = Math.min(have, size);
     this.#window = window;

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
 import { MAX_PIECE } from "../protocol/file_messages.ts";
 import fc from "../tests/support/property.ts";
-import { Download, MAX_WINDOW, Rate, Window } from "./download.ts";
-import { MAX_REQUESTS, Requests } from "./requests.ts";
+import { Download, MAX_WINDOW, Rate, ReceiveWindow } from "./download.ts";
+import { ChunkRequests, MAX_REQUESTS } from "./requests.ts";
 
 const ID = new Uint8Array(16);
 
@@ -26,7 +26,7 @@ function write(
 
 Deno.test("Download: of any size, asked for piece by piece, is there whole at the end", () => {
   for (const size of [0, 1, 1000, MAX_PIECE - 1, MAX_PIECE, MAX_PIECE + 1, 300_000]) {
-    const window = new Window();
+    const window = new ReceiveWindow();
     const download = new Download(size, 0, window);
     const file: number[] = [];
     let now = 0;
@@ -50,7 +50,7 @@ Deno.test("Download: whatever is lost, late, twice or out of order, the bytes ar
   const sizes = fc.integer({ min: 0, max: 200_000 });
   fc.assert(
     fc.property(sizes, fc.nat(), fc.array(step, { maxLength: 200 }), (size, start, steps) => {
-      const window = new Window();
+      const window = new ReceiveWindow();
       const have = Math.min(start, size);
       const download = new Download(size, have, window);
       const file = [...piece(0, have)];
@@ -92,7 +92,7 @@ Deno.test("Download: whatever is lost, late, twice or out of order, the bytes ar
 });
 
 Deno.test("Download: what was not asked for, or is of another length, is not taken", () => {
-  const download = new Download(1000, 0, new Window());
+  const download = new Download(1000, 0, new ReceiveWindow());
   assertEquals(download.take(0, piece(0, 1000), 0), undefined);
   const { offset, length } = download.ask(0)!;
   assertEquals(download.take(offset, piece(offset, length - 1), 0), undefined);
@@ -102,7 +102,7 @@ Deno.test("Download: what was not asked for, or is of another length, is not tak
 });
 
 Deno.test("Download: several share one window, and one that ends leaves it to the others", () => {
-  const window = new Window();
+  const window = new ReceiveWindow();
   const [one, other] = [new Download(1e9, 0, window), new Download(1e9, 0, window)];
   while (one.ask(0));
   assertEquals([window.left, other.ask(0)], [0, undefined]);
@@ -111,8 +111,8 @@ Deno.test("Download: several share one window, and one that ends leaves it to th
   assert(other.ask(0));
 });
 
-Deno.test("Window: grows while pieces come quickly, up to its limit; shrinks where they are slow or refused", () => {
-  const window = new Window();
+Deno.test("ReceiveWindow: grows while pieces come quickly, up to its limit; shrinks where they are slow or refused", () => {
+  const window = new ReceiveWindow();
   const first = window.size;
   const come = (ms: number) => {
     const { piece } = window;
@@ -141,8 +141,8 @@ Deno.test("Window: grows while pieces come quickly, up to its limit; shrinks whe
 
 const ask = (to: number, offset: number, id = ID) => ({ to, id, offset, length: 10 });
 
-Deno.test("Requests: everybody in turn, each in its order", () => {
-  const requests = new Requests();
+Deno.test("ChunkRequests: everybody in turn, each in its order", () => {
+  const requests = new ChunkRequests();
   for (const [to, offset] of [[1, 0], [1, 10], [1, 20], [2, 0], [3, 0]]) {
     assert(requests.put(ask(to!, offset!)));
   }
@@ -152,8 +152,8 @@ Deno.test("Requests: everybody in turn, each in its order", () => {
   assertStrictEquals(requests.size, 0);
 });
 
-Deno.test("Requests: the same again waits once; more than is kept of one is not taken, and harms nobody else", () => {
-  const requests = new Requests();
+Deno.test("ChunkRequests: the same again waits once; more than is kept of one is not taken, and harms nobody else", () => {
+  const requests = new ChunkRequests();
   assertEquals([requests.put(ask(1, 0)), requests.put(ask(1, 0))], [true, false]);
   for (let i = 1; i < MAX_REQUESTS; i++) assert(requests.put(ask(1, 10 * i)));
   assert(!requests.put(ask(1, 10 * MAX_REQUESTS)));
@@ -161,8 +161,8 @@ Deno.test("Requests: the same again waits once; more than is kept of one is not 
   assertStrictEquals(requests.size, MAX_REQUESTS + 1);
 });
 
-Deno.test("Requests: who may get nothing now keeps its place; what is dropped is gone", () => {
-  const requests = new Requests();
+Deno.test("ChunkRequests: who may get nothing now keeps its place; what is dropped is gone", () => {
+  const requests = new ChunkRequests();
   const other = ID.with(0, 1);
   for (const one of [ask(1, 0), ask(1, 10, other), ask(2, 0)]) requests.put(one);
   assertStrictEquals(requests.next((to) => to !== 1)?.to, 2);

@@ -1,6 +1,347 @@
-// TODO: say what this is.
+// Files that others offer to this client. An offer that is accepted gets a part file; its data is requested piece by
+// piece, written in order, and verified at the end. All downloads share one window of requested bytes. Knows no
+// socket: requests and answers go through the control queue.
+//
+// Everything a sender sends is checked against its offer and against what was requested from it.
 
-/** Downloads at once: small files wait for each other's questions, large ones share the window. */
-export const MAX_RUNNING = 16;
-/** What was asked for and has not come in so long is asked for again, in ms: it may have got lost on any way. */
-export const OVERDUE_MS = 20_000;
+import { equals } from "@std/bytes/equals";
+import { ChatError } from "../errors.ts";
+import type { FileMessage, FileOffer, Reason } from "../protocol/file_messages.ts";
+import type { ControlQueue } from "./control_queue.ts";
+import { Download, type ReceiveWindow } from "./download.ts";
+import type { AcceptPolicy, Post, TransferClock } from "./post.ts";
+import type { Disk } from "./storage.ts";
+import { Incoming, type TransferState } from "./transfer_entries.ts";
+import type { TransferList } from "./transfer_list.ts";
+
+/** Offers that are kept: each takes some hundred bytes. */
+const MAX_OFFERS = 20_000;
+/** Downloads at once: the requests of small files overlap, large files share the window. */
+const MAX_RUNNING = 16;
+/** Data that has not arrived after this time is requested again, in ms: the request or the data may be lost. */
+const OVERDUE_MS = 20_000;
+
+export interface IncomingOptions {
+  readonly post: Post;
+  readonly disk: Disk;
+  readonly clock: TransferClock;
+  readonly list: TransferList;
+  readonly control: ControlQueue;
+  readonly window: ReceiveWindow;
+  readonly accept: AcceptPolicy;
+  /** Larger files are never accepted automatically, in bytes. */
+  readonly acceptLimit: number;
+}
+
+export class IncomingTransfers {
+  readonly #post: Post;
+  readonly #disk: Disk;
+  readonly #clock: TransferClock;
+  readonly #list: TransferList;
+  readonly #control: ControlQueue;
+  readonly #window: ReceiveWindow;
+  readonly #accept: AcceptPolicy;
+  readonly #acceptLimit: number;
+  readonly #running = new Set<Incoming>();
+  /** Accepted, but `MAX_RUNNING` others run. */
+  readonly #queue = new Set<Incoming>();
+
+  constructor(options: IncomingOptions) {
+    this.#post = options.post;
+    this.#disk = options.disk;
+    this.#clock = options.clock;
+    this.#list = options.list;
+    this.#control = options.control;
+    this.#window = options.window;
+    this.#accept = options.accept;
+    this.#acceptLimit = options.acceptLimit;
+  }
+
+  get running(): ReadonlySet<Incoming> {
+    return this.#running;
+  }
+
+  get queued(): number {
+    return this.#queue.size;
+  }
+
+  // ---- offers ----
+
+  /** A member offers a file; undefined if the offer is known, or one too many. */
+  offered(from: number, offer: FileOffer): Incoming | undefined {
+    const peerKey = this.#post.peerKeyOf(from);
+    if (peerKey === undefined) return undefined;
+    const known = this.#list.findIncoming(peerKey, offer.id);
+    if (known) {
+      this.returned(known, from);
+      // The sender has missed how the transfer ended.
+      if (known.state === "done") this.#answer(known, "done");
+      else if (known.state === "declined") this.#answer(known, "decline", "declined");
+      return undefined;
+    }
+    const restarted = this.#findRestarted(from, peerKey, offer);
+    if (restarted) {
+      this.#list.identify(restarted, peerKey, offer.id);
+      restarted.forgotten = false;
+      this.returned(restarted, from);
+      return undefined;
+    }
+    // One member must not fill the list for all others: the oldest offer that was not accepted goes.
+    if (this.#list.incoming.size >= MAX_OFFERS) {
+      const oldest = this.#list.incoming.values().find(({ state }) => state === "offered");
+      if (!oldest) return undefined;
+      this.#list.remove(oldest);
+    }
+    const entry = new Incoming(this.#list.nextNumber(), offer);
+    entry.peerKey = peerKey;
+    entry.peerId = from;
+    entry.who = this.#post.person(from);
+    this.#list.add(entry);
+    return entry;
+  }
+
+  /**
+   * The download that the offer continues: a sender that was restarted offers the same file under another id, perhaps
+   * while its old session is still in the room.
+   */
+  #findRestarted(from: number, peerKey: string, offer: FileOffer): Incoming | undefined {
+    return [...this.#running, ...this.#queue].find((entry) => (
+      entry.peerKey === peerKey &&
+      entry.offer.size === offer.size && equals(entry.offer.sha256, offer.sha256) &&
+      (entry.forgotten || (entry.peerId !== from && entry.offer.name === offer.name))
+    ));
+  }
+
+  /** Accepts or declines an offer without asking the user, as the policy says. */
+  autoAccept(entry: Incoming): void {
+    if (entry.state !== "offered" || this.#list.closed) return;
+    if (this.#accept === "none") return this.decline(entry);
+    if (entry.offer.size > this.#acceptLimit || entry.peerId === undefined) return;
+    const isKnown = this.#accept === "known" && this.#post.isKnown(entry.peerId);
+    if (this.#accept === "all" || isKnown) this.accept(entry);
+  }
+
+  accept(entry: Incoming): void {
+    entry.state = "waiting";
+    entry.message = undefined;
+    this.#queue.add(entry);
+    this.#start();
+    if (entry.state === "waiting") this.#list.report(entry);
+    this.#list.watch();
+  }
+
+  decline(entry: Incoming): void {
+    this.#answer(entry, "decline", "declined");
+    this.#list.end(entry, "declined");
+  }
+
+  cancel(entry: Incoming): void {
+    this.#answer(entry, "decline", "cancelled");
+    this.#drop(entry, false);
+    this.#list.end(entry, "cancelled");
+  }
+
+  /** The sender has withdrawn its offer. */
+  withdrawn(from: number, id: Uint8Array, reason: Reason): void {
+    const entry = this.#find(from, id);
+    if (!entry?.live) return;
+    const name = entry.who?.name ?? "the sender";
+    if (reason === "other" && entry.download) {
+      // The sender was restarted and no longer knows the offer: the received part stays.
+      entry.forgotten = true;
+      entry.download.lose();
+      return this.#list.stall(entry, `${name} no longer offers it`);
+    }
+    this.#drop(entry, false);
+    if (reason === "cancelled") {
+      return this.#list.end(entry, "cancelled", `${name} withdrew it`);
+    }
+    const message = reason === "changed"
+      ? `${name}'s file has changed or was removed since it was offered`
+      : `${name} no longer offers it`;
+    this.#list.end(entry, "failed", message);
+  }
+
+  #find(from: number, id: Uint8Array): Incoming | undefined {
+    const peerKey = this.#post.peerKeyOf(from);
+    return peerKey === undefined ? undefined : this.#list.findIncoming(peerKey, id);
+  }
+
+  // ---- data ----
+
+  /** Starts as many downloads as may run. */
+  #start(): void {
+    for (const entry of this.#queue) {
+      if (this.#running.size >= MAX_RUNNING) return;
+      this.#queue.delete(entry);
+      this.#running.add(entry);
+      this.#then(entry, () => this.#openSink(entry));
+    }
+  }
+
+  /** Does the next thing on the disk for this file. */
+  #then(entry: Incoming, act: () => Promise<void>): void {
+    entry.work = entry.work.then(act);
+    this.#list.track(entry.work);
+  }
+
+  async #openSink(entry: Incoming): Promise<void> {
+    if (entry.state !== "waiting" || this.#list.closed) return;
+    const { name, size, sha256 } = entry.offer;
+    try {
+      const from = entry.peerKey ?? "";
+      entry.sink = await this.#disk.sink({ id: entry.id, name, size, sha256, from });
+    } catch (error) {
+      return this.#failed(entry, error, "disk");
+    }
+    // It may have been cancelled meanwhile.
+    if ((entry.state as TransferState) !== "waiting" || this.#list.closed) {
+      return await this.#abort(entry, this.#list.closed);
+    }
+    entry.download = new Download(size, entry.sink.have, this.#window);
+    entry.resumed = entry.download.written;
+    entry.state = "running";
+    this.#list.move(entry, this.#clock.now());
+    this.#list.report(entry);
+    if (entry.download.complete) await this.#finish(entry);
+    else this.pump();
+  }
+
+  /** Requests as many bytes as the window allows, from all downloads in turn. */
+  pump(): void {
+    if (!this.#post.ready || !this.#post.connected || this.#list.closed) return;
+    const now = this.#clock.now();
+    for (let hasAsked = true; hasAsked;) {
+      hasAsked = false;
+      for (const entry of this.#running) {
+        if (entry.state !== "running" || entry.forgotten || !this.#list.reaches(entry)) continue;
+        const range = entry.download!.ask(now);
+        if (!range) continue;
+        hasAsked = true;
+        this.#control.send(entry.peerId!, { kind: "ask", id: entry.id, ...range });
+      }
+    }
+  }
+
+  /** Data has arrived. */
+  received(from: number, { id, offset, bytes }: FileMessage & { kind: "chunk" }): void {
+    const entry = this.#find(from, id);
+    if (entry?.state !== "running") return;
+    const now = this.#clock.now();
+    const ready = entry.download!.take(offset, bytes, now);
+    if (!ready) return;
+    this.#list.move(entry, now);
+    for (const piece of ready) {
+      this.#then(entry, () => this.#write(entry, piece.offset, piece.bytes));
+    }
+  }
+
+  async #write(entry: Incoming, offset: number, bytes: Uint8Array): Promise<void> {
+    const { download, sink, state } = entry;
+    if (!download) return;
+    try {
+      if (state === "running") await sink!.write(offset, bytes);
+    } catch (error) {
+      download.wrote(bytes.length);
+      return this.#failed(entry, error, "disk");
+    }
+    download.wrote(bytes.length);
+    if (entry.state === "running" && download.complete) await this.#finish(entry);
+    else this.pump();
+  }
+
+  async #finish(entry: Incoming): Promise<void> {
+    try {
+      entry.path = await entry.sink!.finish();
+    } catch (error) {
+      entry.sink = undefined;
+      return this.#failed(entry, error, "damaged");
+    }
+    entry.sink = undefined;
+    this.#answer(entry, "done");
+    this.#running.delete(entry);
+    this.#list.end(entry, "done");
+    this.#start();
+  }
+
+  #failed(entry: Incoming, error: unknown, reason: Reason): void {
+    if (!(error instanceof ChatError)) throw error;
+    if (!entry.live) return;
+    this.#answer(entry, "decline", reason);
+    this.#drop(entry, reason === "disk");
+    this.#list.end(entry, "failed", error.message);
+  }
+
+  /** Stops a download; `keep`: its part file stays. */
+  #drop(entry: Incoming, keep: boolean): void {
+    this.#running.delete(entry);
+    this.#queue.delete(entry);
+    entry.download?.lose();
+    this.#then(entry, () => this.#abort(entry, keep));
+    this.#start();
+    this.pump();
+  }
+
+  async #abort(entry: Incoming, keep: boolean): Promise<void> {
+    const { sink } = entry;
+    entry.sink = undefined;
+    try {
+      await sink?.abort(keep);
+    } catch (error) {
+      // A part file that cannot be removed is harmless: its name shows what it is.
+      if (!(error instanceof ChatError)) throw error;
+    }
+  }
+
+  #answer(entry: Incoming, kind: "done" | "decline", reason: Reason = "other"): void {
+    const { peerId, id } = entry;
+    if (peerId === undefined || !this.#post.has(peerId)) return;
+    this.#control.send(peerId, kind === "done" ? { kind, id } : { kind, id, reason });
+  }
+
+  // ---- connections ----
+
+  /** The sender is in the room, under this id. */
+  returned(entry: Incoming, id: number): void {
+    if (entry.peerId === id) return;
+    entry.peerId = id;
+    entry.who = this.#post.person(id);
+    entry.download?.lose();
+    this.pump();
+  }
+
+  /** A sender has lost its connection: the data it still owes takes no room in the window. */
+  park(id: number): void {
+    for (const entry of this.#running) if (entry.peerId === id) entry.download?.park();
+  }
+
+  /** Counts the data that reachable senders owe again. */
+  unpark(): void {
+    for (const entry of this.#running) {
+      if (this.#list.reaches(entry)) entry.download?.unpark();
+    }
+  }
+
+  /** Gives up on data that is overdue; `pump` requests it again. */
+  expire(now: number): void {
+    if (!this.#post.connected) return;
+    for (const entry of this.#running) {
+      if (this.#list.reaches(entry)) entry.download?.late(now - OVERDUE_MS);
+    }
+  }
+
+  /** The client leaves the room: reports the downloads that this interrupts. */
+  interrupt(): void {
+    for (const entry of this.#running) {
+      entry.message = "the room is closed; the received part is kept";
+      entry.state = "failed";
+      entry.stalled = undefined;
+      this.#list.report(entry);
+    }
+  }
+
+  /** Closes the part files, which stay. */
+  async close(): Promise<void> {
+    for (const entry of this.#running) await this.#abort(entry, true);
+  }
+}

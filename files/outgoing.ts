@@ -1,32 +1,414 @@
-// TODO: say what this is.
+// Files that this client offers. A file is hashed and offered to the room or to one member; each member that requests
+// it has a transfer of its own; the data goes out when the client has nothing else to send. Knows no socket: the
+// client takes the data with `next`, everything else goes through the control queue.
+//
+// Everything a receiver requests is checked against what was offered to it.
 
+import { ChatError } from "../errors.ts";
+import { AckOutcome } from "../protocol.ts";
 import {
   type FileMessage,
+  type FileMessages,
+  fileMessageSize,
   MAX_FILE_NAME,
-  MAX_PIECE,
+  type Reason,
   SHA256_SIZE,
+  TRANSFER_ID_SIZE,
 } from "../protocol/file_messages.ts";
+import type { Person } from "../room.ts";
+import type { ControlQueue } from "./control_queue.ts";
+import type { Post, TransferClock } from "./post.ts";
+import { type Chunk, ReadAhead } from "./read_ahead.ts";
+import type { ChunkRequest } from "./requests.ts";
+import type { Disk } from "./storage.ts";
+import { Outgoing, Sending, type TransferState } from "./transfer_entries.ts";
+import type { TransferList } from "./transfer_list.ts";
 
-/** Bytes of offers in one message: of a folder with thousands of files it takes a few. */
-export const MAX_OFFERED = 64 * 1024;
-/** Of a file that has not been read. */
-export const NO_HASH = new Uint8Array(SHA256_SIZE);
-/** Offers to the room that somebody is told of who comes later: the newest. */
-export const MAX_RETOLD = 100;
-/** Files that are held open to be sent: more are opened anew when somebody asks. */
-export const MAX_OPEN = 32;
-/** Bytes that are read ahead of what goes out. */
-export const READ_AHEAD = 2 * MAX_PIECE;
+/** Offers that are kept: each takes some hundred bytes. */
+const MAX_OFFERS = 20_000;
+/** Bytes of offers in one message: a folder with thousands of files takes a few messages. */
+const MAX_BATCH_BYTES = 64 * 1024;
+/** Offers to the room that are repeated to a member that joins later: the newest ones. */
+const MAX_REPEATED = 100;
+/** The hash of a file that has not been read yet. */
+const NO_HASH = new Uint8Array(SHA256_SIZE);
 
-/** What is ready to go out. */
-export interface Ready {
-  readonly to: number;
-  readonly chunks: (FileMessage & { kind: "chunk" })[];
-  readonly bytes: number;
+export interface OutgoingOptions {
+  readonly post: Post;
+  readonly disk: Disk;
+  readonly clock: TransferClock;
+  readonly list: TransferList;
+  readonly control: ControlQueue;
 }
 
-/** A name that fits into an offer: its end tells more than its beginning. */
-export function shortened(name: string): string {
+export class OutgoingTransfers {
+  readonly #post: Post;
+  readonly #disk: Disk;
+  readonly #clock: TransferClock;
+  readonly #list: TransferList;
+  readonly #control: ControlQueue;
+  /** Offers that can be requested, by id in hex. */
+  readonly #offers = new Map<string, Outgoing>();
+  /** Transfers that move data, and files that are being hashed. */
+  readonly #active = new Set<Sending | Outgoing>();
+  readonly #data: ReadAhead;
+  /** Calls of `offer` that have not finished. */
+  #offering = 0;
+
+  constructor(options: OutgoingOptions) {
+    this.#post = options.post;
+    this.#disk = options.disk;
+    this.#clock = options.clock;
+    this.#list = options.list;
+    this.#control = options.control;
+    this.#data = new ReadAhead({
+      ...options,
+      find: (id) => this.find(id),
+      onFailure: (source, { message }) => {
+        source.message = message;
+        this.#withdraw(source, "changed");
+        this.#end(source, "failed", message);
+      },
+    });
+  }
+
+  get active(): ReadonlySet<Sending | Outgoing> {
+    return this.#active;
+  }
+
+  /** Files are being hashed to be offered. */
+  get offering(): boolean {
+    return this.#offering > 0;
+  }
+
+  /** An offer that can be requested. */
+  find(id: Uint8Array): Outgoing | undefined {
+    return this.#offers.get(id.toHex());
+  }
+
+  // ---- offers ----
+
+  /** Offers a file, or all files of a folder. */
+  offer(path: string, to: Person | undefined, name: string | undefined): void {
+    // `close` does not wait for this: it may be a large file that is being hashed.
+    this.#offering++;
+    void this.#offerAll(path, to, name).finally(() => this.#offering--);
+  }
+
+  async #offerAll(path: string, to: Person | undefined, name: string | undefined): Promise<void> {
+    const peerKey = to && this.#post.peerKeyOf(to.id);
+    let batch: Outgoing[] = [];
+    let size = 0;
+    const flush = () => {
+      if (batch.length > 0) this.#offerBatch(batch, to);
+      batch = [];
+      size = 0;
+    };
+    try {
+      for await (const file of this.#disk.walk(path)) {
+        if (this.#offers.size >= MAX_OFFERS) {
+          throw new ChatError(`Cannot offer more files: ${MAX_OFFERS} are offered already`);
+        }
+        const id = crypto.getRandomValues(new Uint8Array(TRANSFER_ID_SIZE));
+        const unread = { id, name: file.name, size: 0, sha256: NO_HASH };
+        const source = new Outgoing(
+          this.#list.nextNumber(),
+          unread,
+          file.path,
+          name ?? file.name,
+        );
+        source.peerKey = peerKey;
+        source.who = to;
+        source.peerId = to?.id;
+        const isRead = await this.#prepare(source);
+        // A user who cancels one file of a folder does not want the rest of it either.
+        if (this.#list.closed || source.state === "cancelled") break;
+        if (!isRead) continue;
+        batch.push(source);
+        size += fileMessageSize({ kind: "offer", ...source.offer });
+        if (size > MAX_BATCH_BYTES) flush();
+      }
+    } catch (error) {
+      this.#unsent(path, error);
+    }
+    flush();
+  }
+
+  /** Hashes a file; returns whether it can be offered. */
+  async #prepare(source: Outgoing): Promise<boolean> {
+    source.state = "reading";
+    this.#list.add(source);
+    this.#active.add(source);
+    this.#list.watch();
+    try {
+      const upload = await this.#disk.open(source.file, source.givenName, (bytes, size) => {
+        if (this.#list.closed || !source.live) {
+          throw new ChatError("Cannot offer a file: it was cancelled");
+        }
+        source.offer = { ...source.offer, size };
+        source.bytes = bytes;
+        source.movedAt = this.#clock.now();
+      });
+      this.#active.delete(source);
+      if (this.#list.closed || !source.live) {
+        upload.close();
+        return false;
+      }
+      const { size, sha256 } = upload;
+      source.offer = { ...source.offer, name: shorten(upload.name), size, sha256 };
+      source.bytes = 0;
+      source.rate = undefined;
+      source.state = "offered";
+      this.#offers.set(source.offer.id.toHex(), source);
+      this.#data.keepOpen(source, upload);
+      return true;
+    } catch (error) {
+      this.#active.delete(source);
+      if (source.live) {
+        this.#list.remove(source);
+        this.#unsent(source.file, error);
+      }
+      return false;
+    }
+  }
+
+  #offerBatch(batch: readonly Outgoing[], to: Person | undefined): void {
+    const messages = batch.map(({ offer }): FileMessage => ({ kind: "offer", ...offer }));
+    // An offer to the room is reported when the server returns it.
+    if (!to) return this.#post.say({ refused: 0, messages });
+    for (const fileMessage of messages) this.#control.send(to.id, fileMessage);
+    const files = batch.map((source) => source.view());
+    this.#post.event({
+      type: "offer",
+      from: this.#post.self,
+      direct: true,
+      files,
+      sent: undefined,
+      missing: 0,
+    });
+  }
+
+  #unsent(path: string, error: unknown): void {
+    if (!(error instanceof ChatError)) throw error;
+    if (this.#list.closed) return;
+    this.#post.event({ type: "unsent", path, message: error.message });
+  }
+
+  /** Repeats the newest offers to the room to a member that has joined. */
+  repeatOffers(to: number, peerKey: string): void {
+    const sources = [...this.#offers.values()].filter((source) => (
+      source.peerKey === undefined && source.live && !source.receivers.has(peerKey)
+    ));
+    for (const { offer } of sources.slice(-MAX_REPEATED)) {
+      this.#control.send(to, { kind: "offer", ...offer });
+    }
+  }
+
+  cancel(entry: Sending | Outgoing): void {
+    if (entry instanceof Sending) {
+      if (entry.peerId !== undefined) {
+        this.#data.drop(entry.peerId, entry.offer.id);
+        this.#control.send(entry.peerId, {
+          kind: "withdraw",
+          id: entry.offer.id,
+          reason: "cancelled",
+        });
+      }
+      if (entry.source.peerKey !== undefined) this.#shut(entry.source, "cancelled");
+    } else if (entry.state !== "reading") {
+      this.#withdraw(entry, "cancelled");
+      // `#withdraw` has reported the transfer to the member that it was offered to.
+      if (entry.peerKey !== undefined && entry.receivers.size > 0) {
+        return this.#shut(entry, "cancelled");
+      }
+    }
+    this.#end(entry, "cancelled");
+  }
+
+  #end(entry: Sending | Outgoing, state: TransferState, message?: string): void {
+    this.#active.delete(entry);
+    this.#list.end(entry, state, message);
+  }
+
+  /** Closes an offer without a report. */
+  #shut(source: Outgoing, state: TransferState): void {
+    source.state = state;
+    this.#data.closeFile(source);
+    this.#list.remove(source);
+    this.#offers.delete(source.offer.id.toHex());
+  }
+
+  /** Ends an offer for all its receivers. */
+  #withdraw(source: Outgoing, reason: Reason): void {
+    const { id } = source.offer;
+    const fileMessage: FileMessage = { kind: "withdraw", id, reason };
+    if (source.peerKey === undefined) this.#post.say({ refused: 0, messages: [fileMessage] });
+    else if (source.peerId !== undefined) this.#control.send(source.peerId, fileMessage);
+    for (const entry of source.receivers.values()) {
+      if (entry.peerId !== undefined) this.#data.drop(entry.peerId, id);
+      if (entry.live) {
+        this.#end(entry, reason === "cancelled" ? "cancelled" : "failed", source.message);
+      }
+    }
+    this.#data.closeFile(source);
+    this.#offers.delete(id.toHex());
+  }
+
+  // ---- receivers ----
+
+  /** A member requests a part of a file. */
+  requested(request: ChunkRequest): void {
+    const { to, id } = request;
+    const source = this.find(id);
+    const peerKey = this.#post.peerKeyOf(to);
+    if (!source?.live || peerKey === undefined || !isOfferedTo(source, peerKey)) {
+      return this.#control.send(to, { kind: "withdraw", id, reason: "other" });
+    }
+    if (request.offset + request.length > source.offer.size) return;
+    const entry = this.#sendingTo(source, peerKey, to);
+    this.#data.request(request);
+    // A receiver that has declined may request the file after all.
+    if (entry.state !== "running") {
+      entry.state = "running";
+      this.#active.add(entry);
+      this.#list.report(entry);
+      this.#list.watch();
+    }
+  }
+
+  /** A receiver has the complete file, or does not want it. */
+  finished(from: number, fileMessage: FileMessage & { kind: "decline" | "done" }): void {
+    const source = this.find(fileMessage.id);
+    const peerKey = this.#post.peerKeyOf(from);
+    if (!source || peerKey === undefined || !isOfferedTo(source, peerKey)) return;
+    const entry = this.#sendingTo(source, peerKey, from);
+    this.#data.drop(from, fileMessage.id);
+    if (entry.state === "done") return;
+    const name = entry.who?.name ?? "";
+    if (fileMessage.kind === "done") {
+      entry.bytes = source.offer.size;
+      this.#end(entry, "done");
+    } else if (fileMessage.reason === "declined") this.#end(entry, "declined");
+    else if (fileMessage.reason === "cancelled") {
+      this.#end(entry, "cancelled", `${name} cancelled it`);
+    } else {
+      const message = fileMessage.reason === "disk"
+        ? `${name} could not write it`
+        : `the data that ${name} received does not match the offer`;
+      this.#end(entry, "failed", message);
+    }
+    // An offer to one member is over with its only transfer.
+    if (source.peerKey !== undefined) this.#shut(source, entry.state);
+  }
+
+  /** The transfer of this file to this member; begins one if needed. */
+  #sendingTo(source: Outgoing, peerKey: string, to: number): Sending {
+    let entry = this.#findSending(source, peerKey, to);
+    if (!entry) {
+      entry = new Sending(this.#list.nextNumber(), source);
+      entry.peerKey = peerKey;
+      file(entry, to);
+      this.#list.add(entry);
+    }
+    if (entry.peerId !== to) entry.movedAt = this.#clock.now();
+    entry.peerId = to;
+    entry.who = this.#post.person(to);
+    return entry;
+  }
+
+  /**
+   * The transfer to this member, or to its earlier session. Two members with one key, such as two windows of one user,
+   * have two transfers.
+   */
+  #findSending({ receivers }: Outgoing, peerKey: string, to: number): Sending | undefined {
+    const entry = receivers.get(peerKey);
+    if (entry && (entry.peerId === to || !this.#list.reaches(entry))) return entry;
+    return receivers.get(secondKey(peerKey, to));
+  }
+
+  // ---- data ----
+
+  /** Reads what is requested, if it has stopped. */
+  readAhead(): void {
+    this.#data.start();
+  }
+
+  /** The next message with file data, for when the client has nothing else to send. */
+  next(): { to: number; fileMessages: FileMessages } | undefined {
+    return this.#data.next();
+  }
+
+  /** The server has answered a message to one member. */
+  answered(to: number, { refused, messages }: FileMessages, outcome: number): void {
+    const isBusy = outcome === AckOutcome.BUSY;
+    if (isBusy) this.#control.refuse(to, refused);
+    for (const fileMessage of messages) {
+      if (fileMessage.kind !== "chunk") {
+        if (isBusy) this.#control.send(to, fileMessage);
+      } else if (isBusy) this.#data.repeat(to, fileMessage);
+      else if (outcome === AckOutcome.ACCEPTED) this.#sent(to, fileMessage);
+    }
+  }
+
+  #sent(to: number, { id, offset, bytes }: Chunk): void {
+    const peerKey = this.#post.peerKeyOf(to);
+    const source = this.find(id);
+    const entry = peerKey !== undefined && source && this.#findSending(source, peerKey, to);
+    if (!entry || entry.state !== "running") return;
+    entry.bytes = Math.max(entry.bytes, offset + bytes.length);
+    this.#list.move(entry, this.#clock.now());
+  }
+
+  // ---- connections ----
+
+  /** The receiver is in the room, under this id. */
+  returned(entry: Sending | Outgoing, id: number): void {
+    if (entry.peerId === id) return;
+    entry.peerId = id;
+    entry.who = this.#post.person(id);
+    // The receiver may have been restarted without its list of offers.
+    if (entry.live) this.#control.send(id, { kind: "offer", ...entry.offer });
+  }
+
+  /** The receiver has another key. */
+  rekeyed(entry: Sending, id: number): void {
+    const { receivers } = entry.source;
+    for (const [key, other] of receivers) if (other === entry) receivers.delete(key);
+    file(entry, id);
+  }
+
+  /** A member has left: its requests are void. */
+  drop(id: number): void {
+    this.#data.drop(id);
+  }
+
+  /** The session is over: ids mean other members in the next one. */
+  reset(): void {
+    this.#data.clear();
+  }
+
+  close(): void {
+    this.#data.close();
+  }
+}
+
+function isOfferedTo({ peerKey }: Outgoing, receiver: string): boolean {
+  return peerKey === undefined || peerKey === receiver;
+}
+
+/** Enters a transfer at its source. */
+function file(entry: Sending, to: number): void {
+  const { source: { receivers }, peerKey } = entry;
+  receivers.set(receivers.has(peerKey!) ? secondKey(peerKey!, to) : peerKey!, entry);
+}
+
+/** For a second member with the same key. */
+function secondKey(peerKey: string, to: number): string {
+  return `${peerKey} ${to}`;
+}
+
+/** A name that fits into an offer; its end says more than its beginning. */
+function shorten(name: string): string {
   let short = name;
   while (new TextEncoder().encode(short).length > MAX_FILE_NAME) short = short.slice(1);
   return short;

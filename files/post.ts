@@ -39,9 +39,9 @@ export interface Post {
   /** The connection is there. */
   readonly connected: boolean;
   /** Says it to one member, ahead of file data; false if nothing can be sealed for that one. */
-  tell(to: number, parcels: FileMessages): boolean;
+  tell(to: number, fileMessages: FileMessages): boolean;
   /** Says it to the room. */
-  say(parcels: FileMessages): void;
+  say(fileMessages: FileMessages): void;
   /** There is file data to take. */
   wake(): void;
   has(id: number): boolean;

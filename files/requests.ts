@@ -1,6 +1,6 @@
 // TODO: say what this is.
 
-import type { Place } from "../protocol/file_messages.ts";
+import type { ByteRange } from "../protocol/file_messages.ts";
 
 /** What is kept of one receiver's wishes: more than any of ours has; what is beyond is not an honest one's. */
 export const MAX_REQUESTS = 512;
@@ -8,15 +8,15 @@ export const MAX_REQUESTS = 512;
 const MAX_RECEIVERS = 10_000;
 
 /** What a receiver has asked for. */
-export interface Request extends Place {
+export interface ChunkRequest extends ByteRange {
   /** Who. */
   readonly to: number;
 }
 
 /** What was asked for and is to be sent: bounded, and everybody in turn. */
-export class Requests {
+export class ChunkRequests {
   /** The one whose turn it is first; the map of one has its requests by transfer and offset. */
-  readonly #waiting = new Map<number, Map<string, Request>>();
+  readonly #waiting = new Map<number, Map<string, ChunkRequest>>();
   #size = 0;
 
   /** How many there are. */
@@ -25,7 +25,7 @@ export class Requests {
   }
 
   /** Whether it was taken: who asks again for what still waits is served once, and who asks for too much is not. */
-  put(request: Request): boolean {
+  put(request: ChunkRequest): boolean {
     let own = this.#waiting.get(request.to);
     if (!own) {
       if (this.#waiting.size >= MAX_RECEIVERS) return false;
@@ -39,10 +39,10 @@ export class Requests {
   }
 
   /** The next one, of somebody who may get something: who has got one is last then. */
-  next(may: (to: number) => boolean = () => true): Request | undefined {
+  next(may: (to: number) => boolean = () => true): ChunkRequest | undefined {
     for (const [to, own] of this.#waiting) {
       if (!may(to)) continue;
-      const [[key, request]] = own as unknown as [[string, Request]];
+      const [[key, request]] = own as unknown as [[string, ChunkRequest]];
       own.delete(key);
       this.#size--;
       this.#waiting.delete(to);
@@ -72,6 +72,6 @@ export class Requests {
   }
 }
 
-function keyOf({ id, offset, length }: Place): string {
+function keyOf({ id, offset, length }: ByteRange): string {
   return `${id.toHex()} ${offset} ${length}`;
 }

@@ -1,35 +1,38 @@
-// TODO: say what this is.
+// One transfer as the client keeps it: an offer that it received, an offer that it made, or a file on its way to one
+// member. Plain data and its view for the screen; knows no disk, no wire and no clock.
 
-import type { Offered } from "../protocol/file_messages.ts";
+import type { FileOffer } from "../protocol/file_messages.ts";
 import type { Person, Transfer } from "../room.ts";
-import { Download, Rate } from "./download.ts";
+import type { Download, Rate } from "./download.ts";
 import type { Sink, Upload } from "./storage.ts";
 
-export type State = Transfer["state"];
+export type TransferState = Transfer["state"];
 
-const LIVE: readonly State[] = ["reading", "offered", "waiting", "running"];
+const LIVE: readonly TransferState[] = ["reading", "offered", "waiting", "running"];
 
 /** What all transfers have. */
-export abstract class Base {
+export abstract class TransferEntry {
   readonly number: number;
-  offer: Offered;
-  /** By what the other side is known again; undefined: the room. */
-  mark: string | undefined;
-  /** Its number now; undefined while it is not here. */
-  peer: number | undefined;
-  /** As it was when it was here. */
+  offer: FileOffer;
+  /** Identifies the other side across sessions; undefined: the room. */
+  peerKey: string | undefined;
+  /** The other side's id in this session; undefined while it is not in the room. */
+  peerId: number | undefined;
+  /** The other side as it was last seen. */
   who: Person | undefined;
-  state: State = "offered";
+  state: TransferState = "offered";
+  /** Bytes that an earlier attempt had received. */
   resumed = 0;
   path: string | undefined;
   message: string | undefined;
   stalled: string | undefined;
-  /** When something has come or gone last. */
-  moved = 0;
+  /** When bytes last moved, in ms. */
+  movedAt = 0;
   rate: Rate | undefined;
-  told = 0;
+  /** When progress was last reported, in ms. */
+  reportedAt = 0;
 
-  constructor(number: number, offer: Offered) {
+  constructor(number: number, offer: FileOffer) {
     this.number = number;
     this.offer = offer;
   }
@@ -37,16 +40,17 @@ export abstract class Base {
   abstract readonly direction: "in" | "out";
   abstract readonly bytes: number;
 
+  /** It has not ended. */
   get live(): boolean {
     return LIVE.includes(this.state);
   }
 
-  /** As it is now, for who shows it. */
+  /** A copy for the screen. */
   view(): Transfer {
     const { number, direction, who, state, bytes, resumed, stalled, path, message } = this;
     const { name, size, sha256 } = this.offer;
-    const isGoing = state === "running" || state === "reading";
-    const rate = isGoing ? Math.round(this.rate?.value ?? 0) : 0;
+    const isMoving = state === "running" || state === "reading";
+    const rate = isMoving ? Math.round(this.rate?.value ?? 0) : 0;
     return {
       number,
       direction,
@@ -65,19 +69,19 @@ export abstract class Base {
   }
 }
 
-/** A file that somebody offers to this client. */
-export class Incoming extends Base {
+/** A file that a member offers to this client. */
+export class Incoming extends TransferEntry {
   readonly direction = "in";
-  /** By what the sender calls it now: a sender that has started anew calls it something else. */
+  /** The sender's id for the file; a sender that was restarted offers the file under another id. */
   id: Uint8Array;
   sink: Sink | undefined;
   download: Download | undefined;
-  /** All that was to be done on the disk, in its order. */
+  /** The disk operations, one after the other. */
   work: Promise<void> = Promise.resolve();
-  /** The sender does not know it any more, and may offer it again. */
+  /** The sender no longer knows the offer, but may offer the file again. */
   forgotten = false;
 
-  constructor(number: number, offer: Offered) {
+  constructor(number: number, offer: FileOffer) {
     super(number, offer);
     this.id = offer.id;
   }
@@ -88,26 +92,27 @@ export class Incoming extends Base {
 }
 
 /** A file that this client offers. */
-export class Outgoing extends Base {
+export class Outgoing extends TransferEntry {
   readonly direction = "out";
+  /** Its path. */
   readonly file: string;
   readonly givenName: string | undefined;
-  /** That have been read and hashed, before it is offered. */
+  /** Bytes read and hashed so far, before the file is offered. */
   bytes = 0;
-  /** Open while it is read. */
+  /** Open while the file is read. */
   upload: Promise<Upload> | undefined;
-  /** Who has begun to ask for it, by mark. */
+  /** The transfers to members that have asked for it, by peer key. */
   readonly receivers = new Map<string, Sending>();
 
-  constructor(number: number, offer: Offered, file: string, givenName: string | undefined) {
+  constructor(number: number, offer: FileOffer, file: string, givenName: string | undefined) {
     super(number, offer);
     this.file = file;
     this.givenName = givenName;
   }
 }
 
-/** A file on its way to one member. */
-export class Sending extends Base {
+/** An offered file on its way to one member. */
+export class Sending extends TransferEntry {
   readonly direction = "out";
   readonly source: Outgoing;
   bytes = 0;

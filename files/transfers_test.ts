@@ -113,16 +113,16 @@ Deno.test("transfers: declined, cancelled on either side, and taken back: both s
   await until(bob, "file", "running");
   bob.client.cancel(second);
   await until(bob, "file", "cancelled");
-  assertEquals((await until(ada, "file", "cancelled")).message, "bob has ended it");
+  assertEquals((await until(ada, "file", "cancelled")).message, "bob cancelled it");
 
   bob.client.accept(await offer());
   const { number } = await until(ada, "file", "running");
   ada.client.cancel(number);
-  assertEquals((await until(bob, "file", "cancelled")).message, "ada has taken it back");
+  assertEquals((await until(bob, "file", "cancelled")).message, "ada withdrew it");
 
   await offer();
   ada.client.cancel("all");
-  assertEquals((await until(bob, "file", "cancelled")).message, "ada has taken it back");
+  assertEquals((await until(bob, "file", "cancelled")).message, "ada withdrew it");
   await bob.say("sync");
   assertEquals([theirs.received.size, theirs.parts.size], [0, 0]);
   for (const action of ["accept", "decline", "cancel"] as const) {
@@ -145,7 +145,7 @@ Deno.test("transfers: a file that changes, a disk that is full, and one that is 
   ours.files.set("file", noise(6_000_000));
   assertEquals(
     (await until(bob, "file", "failed")).message,
-    "the file of ada has changed or gone since it was offered",
+    "ada's file has changed or was removed since it was offered",
   );
   assertEquals((await until(ada, "file", "failed")).message, "Cannot send file: it has changed");
 
@@ -453,7 +453,7 @@ Deno.test("transfers: after 5 s without a byte it is stalled, and why; what come
   // The window is full, so nothing more is asked for.
   await ada.next("transfer", ({ transfer }) => transfer.state === "running");
   here.pass(5_000);
-  assertEquals(await stalled(ada), "bob asks for nothing");
+  assertEquals(await stalled(ada), "bob requests no data");
   const before = gate;
   stop = 500_000;
   waits = stopped();
@@ -466,7 +466,7 @@ Deno.test("transfers: after 5 s without a byte it is stalled, and why; what come
   await ada.next("disconnected");
   await bob.next("away");
   here.pass(5_000);
-  assertEquals(await stalled(ada), "this connection is lost");
+  assertEquals(await stalled(ada), "connection lost");
   gate.resolve();
   theirs.onWrite = () => {};
   await bob.say("what was on its way is written");
@@ -519,11 +519,11 @@ Deno.test("transfers: some of a folder by their numbers; of who has left nothing
   for (let n = 0; n < 2; n++) {
     await bob.next("transfer", ({ transfer }) => transfer.state === "done");
   }
-  assertThrows(() => bob.client.accept("3-2"), ChatError, "no transfer to accept");
+  assertThrows(() => bob.client.accept("3-2"), ChatError, "no such offer");
   await ada[Symbol.asyncDispose]();
   await bob.next("left");
   for (const which of [1, "1-4", "all"]) {
-    assertThrows(() => bob.client.accept(which), ChatError, "ada, who offers it, is not here");
+    assertThrows(() => bob.client.accept(which), ChatError, "ada is not in the room");
   }
   assertEquals(new Set(theirs.received.keys()), new Set(["b", "c"]));
 });

@@ -24,17 +24,17 @@ export const MAX_PIECE = 64 * 1024;
 /** Bytes of UTF-8 in a name that is offered: what file systems take, and some more for those that take more. */
 export const MAX_FILE_NAME = 1024;
 /** The most of what is no chunk in one message. */
-export const MAX_PARCELS = 16 * 1024;
+export const MAX_CONTROL_BYTES = 16 * 1024;
 
 const KIND = { offer: 0x4f, ask: 0x51, chunk: 0x43, withdraw: 0x57, decline: 0x44, done: 0x45 };
 /** Of the parcels that end at once: kind, id and a reason. */
 const ENDING_SIZE = 1 + TRANSFER_ID_SIZE + 1;
 const DONE_SIZE = 1 + TRANSFER_ID_SIZE;
-const PLACE_SIZE = 1 + TRANSFER_ID_SIZE + 8 + 4;
+const RANGE_SIZE = 1 + TRANSFER_ID_SIZE + 8 + 4;
 const OFFER_SIZE = 1 + TRANSFER_ID_SIZE + 8 + SHA256_SIZE + 2;
 
 /** Bytes around what one chunk holds, in a message of its own. */
-export const CHUNK_OVERHEAD: number = 1 + PLACE_SIZE;
+export const CHUNK_OVERHEAD: number = 1 + RANGE_SIZE;
 
 /** Why a transfer has ended before its time. A later version's reason is told as `other`. */
 export const REASONS = [
@@ -53,7 +53,7 @@ export const REASONS = [
 export type Reason = typeof REASONS[number];
 
 /** A file that somebody offers. */
-export interface Offered {
+export interface FileOffer {
   /** `TRANSFER_ID_SIZE` bytes. */
   readonly id: Uint8Array;
   /** May hold anything, also in a path's sense: it MUST be made safe before a file is called so, or it is shown. */
@@ -64,7 +64,7 @@ export interface Offered {
 }
 
 /** A part of a file. */
-export interface Place {
+export interface ByteRange {
   readonly id: Uint8Array;
   readonly offset: number;
   /** From 1 to `MAX_PIECE`. */
@@ -72,9 +72,9 @@ export interface Place {
 }
 
 export type FileMessage =
-  | { readonly kind: "offer" } & Offered
-  | { readonly kind: "ask" } & Place
-  | { readonly kind: "chunk"; readonly bytes: Uint8Array } & Omit<Place, "length">
+  | { readonly kind: "offer" } & FileOffer
+  | { readonly kind: "ask" } & ByteRange
+  | { readonly kind: "chunk"; readonly bytes: Uint8Array } & Omit<ByteRange, "length">
   | { readonly kind: "withdraw"; readonly id: Uint8Array; readonly reason: Reason }
   | { readonly kind: "decline"; readonly id: Uint8Array; readonly reason: Reason }
   | { readonly kind: "done"; readonly id: Uint8Array };
@@ -86,21 +86,21 @@ export interface FileMessages {
    * had comes again.
    */
   readonly refused: number;
-  readonly parcels: readonly FileMessage[];
+  readonly messages: readonly FileMessage[];
 }
 
 const utf8 = new TextEncoder();
 const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** How many bytes a parcel takes. */
-export function parcelSize(parcel: FileMessage): number {
-  switch (parcel.kind) {
+/** How many bytes a fileMessage takes. */
+export function fileMessageSize(fileMessage: FileMessage): number {
+  switch (fileMessage.kind) {
     case "offer":
-      return OFFER_SIZE + utf8.encode(parcel.name).length;
+      return OFFER_SIZE + utf8.encode(fileMessage.name).length;
     case "ask":
-      return PLACE_SIZE;
+      return RANGE_SIZE;
     case "chunk":
-      return PLACE_SIZE + parcel.bytes.length;
+      return RANGE_SIZE + fileMessage.bytes.length;
     case "withdraw":
     case "decline":
       return ENDING_SIZE;
@@ -110,30 +110,37 @@ export function parcelSize(parcel: FileMessage): number {
 }
 
 /** @throws {RangeError} if something in them is out of its range */
-export function encodeFileMessages({ refused, parcels }: FileMessages): Uint8Array<ArrayBuffer> {
-  return concat([Uint8Array.of(Math.min(255, refused)), ...parcels.flatMap(encodeParcel)]);
+export function encodeFileMessages({ refused, messages }: FileMessages): Uint8Array<ArrayBuffer> {
+  return concat([Uint8Array.of(Math.min(255, refused)), ...messages.flatMap(encodeFileMessage)]);
 }
 
-function encodeParcel(parcel: FileMessage): Uint8Array[] {
-  const { kind, id } = parcel;
+function encodeFileMessage(fileMessage: FileMessage): Uint8Array[] {
+  const { kind, id } = fileMessage;
   if (id.length !== TRANSFER_ID_SIZE) throw bad("write", `an id has ${id.length} bytes`);
   const start = concat([Uint8Array.of(KIND[kind]), id]);
   switch (kind) {
     case "offer": {
-      const name = utf8.encode(parcel.name);
-      checkOffer("write", parcel.size, name.length);
-      if (parcel.sha256.length !== SHA256_SIZE) throw bad("write", "a hash has another length");
-      return [start, number64(parcel.size), parcel.sha256, number16(name.length), name];
+      const name = utf8.encode(fileMessage.name);
+      checkOffer("write", fileMessage.size, name.length);
+      if (fileMessage.sha256.length !== SHA256_SIZE) {
+        throw bad("write", "a hash has another length");
+      }
+      return [start, number64(fileMessage.size), fileMessage.sha256, number16(name.length), name];
     }
     case "ask":
-      checkPlace("write", parcel.offset, parcel.length);
-      return [start, number64(parcel.offset), number32(parcel.length)];
+      checkRange("write", fileMessage.offset, fileMessage.length);
+      return [start, number64(fileMessage.offset), number32(fileMessage.length)];
     case "chunk":
-      checkPlace("write", parcel.offset, parcel.bytes.length);
-      return [start, number64(parcel.offset), number32(parcel.bytes.length), parcel.bytes];
+      checkRange("write", fileMessage.offset, fileMessage.bytes.length);
+      return [
+        start,
+        number64(fileMessage.offset),
+        number32(fileMessage.bytes.length),
+        fileMessage.bytes,
+      ];
     case "withdraw":
     case "decline":
-      return [start, Uint8Array.of(REASONS.indexOf(parcel.reason))];
+      return [start, Uint8Array.of(REASONS.indexOf(fileMessage.reason))];
     case "done":
       return [start];
   }
@@ -147,12 +154,12 @@ function encodeParcel(parcel: FileMessage): Uint8Array[] {
 export function decodeFileMessages(bytes: Uint8Array): FileMessages {
   const reader = new Reader(bytes);
   const refused = reader.take(1)[0]!;
-  const parcels: FileMessage[] = [];
-  while (reader.left > 0) parcels.push(decodeParcel(reader));
-  return { refused, parcels };
+  const messages: FileMessage[] = [];
+  while (reader.left > 0) messages.push(decodeFileMessage(reader));
+  return { refused, messages };
 }
 
-function decodeParcel(reader: Reader): FileMessage {
+function decodeFileMessage(reader: Reader): FileMessage {
   const kind = reader.take(1)[0]!;
   // A copy: it is kept for longer than the bytes.
   const id = new Uint8Array(reader.take(TRANSFER_ID_SIZE));
@@ -166,12 +173,12 @@ function decodeParcel(reader: Reader): FileMessage {
     }
     case KIND.ask: {
       const [offset, length] = [reader.number(8), reader.number(4)];
-      checkPlace("read", offset, length);
+      checkRange("read", offset, length);
       return { kind: "ask", id, offset, length };
     }
     case KIND.chunk: {
       const [offset, length] = [reader.number(8), reader.number(4)];
-      checkPlace("read", offset, length);
+      checkRange("read", offset, length);
       return { kind: "chunk", id, offset, bytes: reader.take(length) };
     }
     case KIND.withdraw:
@@ -227,7 +234,7 @@ function checkOffer(action: string, size: number, nameLength: number): void {
   }
 }
 
-function checkPlace(action: string, offset: number, length: number): void {
+function checkRange(action: string, offset: number, length: number): void {
   if (!Number.isInteger(length) || length < 1 || length > MAX_PIECE) {
     throw bad(action, `a part has ${length} bytes, it may have 1 to ${MAX_PIECE}`);
   }

@@ -4,9 +4,9 @@ import {
   decodeFileMessages,
   encodeFileMessages,
   type FileMessage,
+  fileMessageSize,
   MAX_FILE_NAME,
   MAX_PIECE,
-  parcelSize,
   REASONS,
   SHA256_SIZE,
   TRANSFER_ID_SIZE,
@@ -18,7 +18,7 @@ const SHA256 = new Uint8Array(SHA256_SIZE).fill(9);
 
 const id = fc.uint8Array({ minLength: TRANSFER_ID_SIZE, maxLength: TRANSFER_ID_SIZE });
 const offset = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - MAX_PIECE });
-const parcel: fc.Arbitrary<FileMessage> = fc.oneof(
+const fileMessage: fc.Arbitrary<FileMessage> = fc.oneof(
   fc.record({
     kind: fc.constant("offer" as const),
     id,
@@ -47,11 +47,13 @@ const parcel: fc.Arbitrary<FileMessage> = fc.oneof(
 );
 
 Deno.test("decodeFileMessages: what was encoded comes back, however many; and takes as many bytes as was said", () => {
-  fc.assert(fc.property(fc.array(parcel), fc.integer({ min: 0, max: 255 }), (parcels, refused) => {
-    const bytes = encodeFileMessages({ refused, parcels });
-    assertEquals(decodeFileMessages(bytes), { refused, parcels });
-    assertEquals(bytes.length, parcels.reduce((sum, one) => sum + parcelSize(one), 1));
-  }));
+  fc.assert(
+    fc.property(fc.array(fileMessage), fc.integer({ min: 0, max: 255 }), (messages, refused) => {
+      const bytes = encodeFileMessages({ refused, messages });
+      assertEquals(decodeFileMessages(bytes), { refused, messages });
+      assertEquals(bytes.length, messages.reduce((sum, one) => sum + fileMessageSize(one), 1));
+    }),
+  );
 });
 
 Deno.test("decodeFileMessages: any bytes at all are read or refused with a RangeError", () => {
@@ -65,29 +67,29 @@ Deno.test("decodeFileMessages: any bytes at all are read or refused with a Range
 });
 
 Deno.test("decodeFileMessages: cut anywhere but between two, it is refused", () => {
-  const parcels: FileMessage[] = [
+  const messages: FileMessage[] = [
     { kind: "offer", id: ID, size: 3, sha256: SHA256, name: "größer.txt" },
     { kind: "ask", id: ID, offset: 0, length: 3 },
     { kind: "chunk", id: ID, offset: 0, bytes: Uint8Array.of(1, 2, 3) },
     { kind: "decline", id: ID, reason: "declined" },
     { kind: "done", id: ID },
   ];
-  const bytes = encodeFileMessages({ refused: 0, parcels });
+  const bytes = encodeFileMessages({ refused: 0, messages });
   const borders = new Set([1]);
-  for (const one of parcels) borders.add([...borders].at(-1)! + parcelSize(one));
+  for (const one of messages) borders.add([...borders].at(-1)! + fileMessageSize(one));
   for (let length = 0; length < bytes.length; length++) {
     if (borders.has(length)) decodeFileMessages(bytes.subarray(0, length));
     else assertThrows(() => decodeFileMessages(bytes.subarray(0, length)), RangeError, "cut short");
   }
 });
 
-Deno.test("parcels: lengths, places, sizes and names just within their limits pass, one more does not", () => {
+Deno.test("messages: lengths, places, sizes and names just within their limits pass, one more does not", () => {
   const ask = (offset: number, length: number) =>
-    encodeFileMessages({ refused: 0, parcels: [{ kind: "ask", id: ID, offset, length }] });
+    encodeFileMessages({ refused: 0, messages: [{ kind: "ask", id: ID, offset, length }] });
   const offer = (size: number, name: string) =>
     encodeFileMessages({
       refused: 0,
-      parcels: [{ kind: "offer", id: ID, size, sha256: SHA256, name }],
+      messages: [{ kind: "offer", id: ID, size, sha256: SHA256, name }],
     });
   for (const length of [1, MAX_PIECE - 1, MAX_PIECE]) ask(0, length);
   for (const length of [0, -1, 1.5, MAX_PIECE + 1, NaN]) {
@@ -108,7 +110,7 @@ Deno.test("parcels: lengths, places, sizes and names just within their limits pa
 Deno.test("decodeFileMessages: a length or a size that no sender of ours writes is refused before anything is made of it", () => {
   const bytes = encodeFileMessages({
     refused: 0,
-    parcels: [{ kind: "ask", id: ID, offset: 0, length: 1 }],
+    messages: [{ kind: "ask", id: ID, offset: 0, length: 1 }],
   });
   const place = 1 + 1 + TRANSFER_ID_SIZE;
   const changed = (at: number, ...values: number[]) => {
@@ -129,16 +131,16 @@ Deno.test("decodeFileMessages: a length or a size that no sender of ours writes 
 Deno.test("decodeFileMessages: a reason of a later version is other, a name that is not UTF-8 is refused", () => {
   const bytes = encodeFileMessages({
     refused: 3,
-    parcels: [{ kind: "withdraw", id: ID, reason: "cancelled" }],
+    messages: [{ kind: "withdraw", id: ID, reason: "cancelled" }],
   });
   bytes[bytes.length - 1] = 200;
   assertEquals(decodeFileMessages(bytes), {
     refused: 3,
-    parcels: [{ kind: "withdraw", id: ID, reason: "other" }],
+    messages: [{ kind: "withdraw", id: ID, reason: "other" }],
   });
   const named = encodeFileMessages({
     refused: 0,
-    parcels: [{ kind: "offer", id: ID, size: 1, sha256: SHA256, name: "a" }],
+    messages: [{ kind: "offer", id: ID, size: 1, sha256: SHA256, name: "a" }],
   });
   named[named.length - 1] = 0xff;
   assertThrows(() => decodeFileMessages(named), RangeError, "not UTF-8");
@@ -147,7 +149,7 @@ Deno.test("decodeFileMessages: a reason of a later version is other, a name that
 Deno.test("CHUNK_OVERHEAD: what stands around the bytes of one chunk", () => {
   const chunk = { kind: "chunk", id: ID, offset: 5, bytes: new Uint8Array(MAX_PIECE) } as const;
   assertEquals(
-    encodeFileMessages({ refused: 0, parcels: [chunk] }).length,
+    encodeFileMessages({ refused: 0, messages: [chunk] }).length,
     CHUNK_OVERHEAD + MAX_PIECE,
   );
 });

@@ -475,7 +475,7 @@ const TURNS: readonly Piece[] = [
           kind: "file",
           body: encodeFileMessages({
             refused: 0,
-            parcels: [
+            messages: [
               {
                 kind: "offer",
                 id: new Uint8Array(16).fill(7),

@@ -261,7 +261,7 @@ posix(
     await using room = SEALED.open();
     await using ada = await SEALED.enter(room, "ada", { disk: new Slow(() => folder.downloads) });
     await using bob = await SEALED.enter(room, "bob", { disk: folder.disk(), accept: "all" });
-    const changed = "the file of ada has changed or gone since it was offered";
+    const changed = "ada's file has changed or was removed since it was offered";
     const changes: Record<string, [change: (path: string) => void, ours: string, theirs: string]> =
       {
         "longer": [
@@ -292,7 +292,7 @@ posix(
             file.writeSync(Uint8Array.of(noise(size)[size - 1]! ^ 1));
             Deno.utimeSync(path, atime!, mtime!);
           },
-          "what came to bob was not what was offered",
+          "the data that bob received does not match the offer",
           "what came is not what was offered, its SHA-256 is another",
         ],
       };

@@ -40,13 +40,13 @@ class Side {
       self: person(id),
       ready: true,
       connected: true,
-      tell: (_, parcels) => {
-        this.#queue.push(parcels);
+      tell: (_, fileMessages) => {
+        this.#queue.push(fileMessages);
         this.#move();
         return true;
       },
-      say: (parcels) => {
-        this.#queue.push(parcels);
+      say: (fileMessages) => {
+        this.#queue.push(fileMessages);
         this.#move();
       },
       wake: () => this.#move(),
@@ -71,10 +71,10 @@ class Side {
     this.#moving = true;
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, 0));
-      const parcels = this.#queue.shift() ?? this.transfers.next()?.parcels;
-      if (!parcels) break;
+      const fileMessages = this.#queue.shift() ?? this.transfers.next()?.fileMessages;
+      if (!fileMessages) break;
       const what = this.#draw();
-      if (what === "busy") this.transfers.answered(this.other.id, parcels, AckOutcome.BUSY);
+      if (what === "busy") this.transfers.answered(this.other.id, fileMessages, AckOutcome.BUSY);
       else if (what === "reset") reset(this, this.other);
       else {
         if (what === "cancel") {
@@ -84,9 +84,9 @@ class Side {
             // There is nothing on its way here.
           }
         }
-        this.transfers.answered(this.other.id, parcels, AckOutcome.ACCEPTED);
+        this.transfers.answered(this.other.id, fileMessages, AckOutcome.ACCEPTED);
         const about = { direct: true, sent: undefined, missing: 0 };
-        const event = this.other.transfers.take(this.id, parcels, about);
+        const event = this.other.transfers.take(this.id, fileMessages, about);
         if (event) this.other.events.push(event);
       }
     }
@@ -166,7 +166,7 @@ Deno.test("Transfers: while somebody is awaited who has left, others who come, g
     self: person(1),
     ready: true,
     connected: true,
-    tell: (_, parcels) => (told.push(parcels), true),
+    tell: (_, fileMessages) => (told.push(fileMessages), true),
     say() {},
     wake() {},
     has: (id) => here.has(id),
@@ -200,6 +200,6 @@ Deno.test("Transfers: while somebody is awaited who has left, others who come, g
   transfers.joined(30);
   assertEquals(looks, 1);
   await Promise.resolve();
-  assertEquals(told.map(({ parcels }) => parcels.map(({ kind }) => kind)), [["offer"]]);
+  assertEquals(told.map(({ messages }) => messages.map(({ kind }) => kind)), [["offer"]]);
   await transfers.close();
 });

@@ -287,7 +287,7 @@ export const EVENTS: {
         ...OFFER,
         state,
         path: state === "done" ? "/home/ada/Downloads/photo.jpg" : undefined,
-        message: state === "failed" ? "bob does not offer it any more" : undefined,
+        message: state === "failed" ? "bob no longer offers it" : undefined,
       },
     })),
     {

@@ -132,12 +132,12 @@ const message = (type: number): Codec => ({
     const envelope = decodeEnvelope(cipherOf(given).open(body).plaintext);
     assert(envelope.kind !== "unknown");
     if (envelope.kind === "file") {
-      const { refused, parcels } = decodeFileMessages(envelope.body);
+      const { refused, messages } = decodeFileMessages(envelope.body);
       return {
         "public-key": given["public-key"]!,
         kind: envelope.kind,
         refused: `${refused}`,
-        parcels: JSON.stringify(parcels, (_, value) => (
+        parcels: JSON.stringify(messages, (_, value) => (
           value instanceof Uint8Array ? value.toHex() : value
         )),
         ...(envelope.number && numberFields(envelope.number)),
@@ -153,10 +153,10 @@ const message = (type: number): Codec => ({
   write(fields, id) {
     const number = numberOf(fields);
     if (fields["kind"] === "file") {
-      const parcels = JSON.parse(fields["parcels"]!, (key, value) => (
+      const messages = JSON.parse(fields["parcels"]!, (key, value) => (
         ["id", "sha256", "bytes"].includes(key) ? Uint8Array.fromHex(value) : value
       ));
-      const body = encodeFileMessages({ refused: Number(fields["refused"]), parcels });
+      const body = encodeFileMessages({ refused: Number(fields["refused"]), messages });
       const envelope = encodeEnvelope({ kind: "file", body, ...(number && { number }) });
       return encodeFrame(type, id, cipherOf(fields).seal(envelope));
     }
