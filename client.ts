@@ -52,7 +52,6 @@ import { Transfers } from "./files/transfers.ts";
 import {
   AckOutcome,
   checkEmpty,
-  encodeError,
   encodeFrame,
   encodeHave,
   type ErrorCode,
@@ -60,10 +59,10 @@ import {
   Left,
   parseAck,
   parseAway,
-  parseError,
   parseLeft,
   Type,
 } from "./protocol.ts";
+import { encodeError, parseError } from "./protocol/json_frames.ts";
 import { type Connection, formatAddress } from "./protocol/connection.ts";
 import {
   decodeEnvelope,

@@ -5,20 +5,17 @@ import { ChatError } from "./errors.ts";
 import {
   AckOutcome,
   encodeAck,
-  encodeError,
   encodeFrame,
-  encodeGreeting,
-  encodeWelcome,
   ERROR_CODES,
   type ErrorCode,
   type Frame,
   Left,
   MAX_FRAME,
   MAX_FRAME_BEFORE_ADMISSION,
-  parseError,
   PREFACE,
   Type,
 } from "./protocol.ts";
+import { encodeError, encodeGreeting, encodeWelcome, parseError } from "./protocol/json_frames.ts";
 import { encodeEnvelope, encodeProfile } from "./protocol/envelope.ts";
 import type { RoomEvent } from "./room.ts";
 import { FaultProxy } from "./tests/support/fault_proxy.ts";

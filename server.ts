@@ -9,29 +9,31 @@ import { messageOf, ProtocolError } from "./errors.ts";
 import {
   checkEmpty,
   checkProfile,
-  encodeError,
   encodeFrame,
-  encodeGreeting,
-  encodeLogin,
-  encodeWarning,
-  encodeWelcome,
   type ErrorCode,
   type Frame,
-  type Greeting,
-  type Hello,
   isDirect,
   Left,
   MAX_FRAME,
   MAX_FRAME_BEFORE_ADMISSION,
-  parseError,
   parseHave,
-  parseHello,
-  parseLogin,
   PREFACE,
-  type Resume,
   Type,
   VERSION,
 } from "./protocol.ts";
+import {
+  encodeError,
+  encodeGreeting,
+  encodeLogin,
+  encodeWarning,
+  encodeWelcome,
+  type Greeting,
+  type Hello,
+  parseError,
+  parseHello,
+  parseLogin,
+  type Resume,
+} from "./protocol/json_frames.ts";
 import { Connection, formatAddress, waits } from "./protocol/connection.ts";
 import { parsePreface } from "./protocol/opening.ts";
 import { DIRECT_PART, FloodGuard, RateLimiter } from "./protocol/rate_limit.ts";

@@ -2,11 +2,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows }
 import { ChatError } from "./errors.ts";
 import {
   AckOutcome,
-  encodeError,
   encodeFrame,
   encodeHave,
-  encodeHello,
-  encodeResume,
   type Frame,
   HEADER_SIZE,
   MAX_BODY,
@@ -14,12 +11,17 @@ import {
   MAX_FRAME_BEFORE_ADMISSION,
   MAX_PROFILE,
   parseAck,
-  parseError,
-  parseGreeting,
-  parseWelcome,
   PREFACE,
   Type,
 } from "./protocol.ts";
+import {
+  encodeError,
+  encodeHello,
+  encodeResume,
+  parseError,
+  parseGreeting,
+  parseWelcome,
+} from "./protocol/json_frames.ts";
 import { encodeEnvelope, encodeProfile, NUMBER_OVERHEAD } from "./protocol/envelope.ts";
 import { Server } from "./server.ts";
 import { concat, Guest, Raw, TestRoom, within, wording, xor } from "./tests/support/loopback.ts";

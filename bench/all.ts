@@ -9,7 +9,8 @@
 // compiler, `cc`; without, only start-up, sealed rooms and the screen are measured.
 
 import { parseArgs } from "@std/cli/parse-args";
-import { encodeFrame, encodeHello, HEADER_SIZE, PREFACE, Type } from "../protocol.ts";
+import { encodeFrame, HEADER_SIZE, PREFACE, Type } from "../protocol.ts";
+import { encodeHello } from "../protocol/json_frames.ts";
 import { start } from "../tests/support/program.ts";
 import { LineSplitter } from "../text/lines.ts";
 import { type Line, plot } from "./plot.ts";

@@ -6,16 +6,15 @@
 import {
   AckOutcome,
   encodeFrame,
-  encodeHello,
   FrameDecoder,
   Left,
   MAX_FRAME,
   parseAck,
-  parseError,
   parseLeft,
   PREFACE,
   Type,
 } from "../protocol.ts";
+import { encodeHello, parseError } from "../protocol/json_frames.ts";
 import { Raw } from "../tests/support/loopback.ts";
 import { SoakServer } from "../tests/support/soak_server.ts";
 import { Latencies } from "./strangers.ts";

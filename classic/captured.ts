@@ -1,15 +1,8 @@
 // TODO: say what this is.
 
 import { ProtocolError } from "../errors.ts";
-import {
-  FrameDecoder,
-  HEADER_SIZE,
-  MAX_FRAME,
-  parseGreeting,
-  parseHello,
-  PREFACE,
-  Type,
-} from "../protocol.ts";
+import { FrameDecoder, HEADER_SIZE, MAX_FRAME, PREFACE, Type } from "../protocol.ts";
+import { parseGreeting, parseHello } from "../protocol/json_frames.ts";
 import { parsePreface } from "../protocol/opening.ts";
 
 /** A frame, as far as it matters here. The body is a view of the traffic. */

@@ -10,16 +10,8 @@ import { privateKey, XorCipher } from "../cipher.ts";
 import { ExchangeKey } from "../cipher/exchange.ts";
 import { Identity } from "../cipher/identity.ts";
 import { EXPORT_KEY_SIZE, SALT_SIZE, SealedCipher } from "../cipher/sealed.ts";
-import {
-  encodeFrame,
-  encodeGreeting,
-  encodeHave,
-  encodeHello,
-  MAX_BODY,
-  PREFACE,
-  Type,
-  VERSION,
-} from "../protocol.ts";
+import { encodeFrame, encodeHave, MAX_BODY, PREFACE, Type, VERSION } from "../protocol.ts";
+import { encodeGreeting, encodeHello } from "../protocol/json_frames.ts";
 import { encodeEnvelope, encodeProfile, type Envelope } from "../protocol/envelope.ts";
 import { ORIGIN_SIZE } from "../protocol/message_ids.ts";
 import { generator } from "../tests/support/fault_proxy.ts";

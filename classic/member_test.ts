@@ -2,7 +2,8 @@ import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { ChatError } from "../errors.ts";
-import { AckOutcome, encodeFrame, parseAck, parseError, PREFACE, Type } from "../protocol.ts";
+import { AckOutcome, encodeFrame, parseAck, PREFACE, Type } from "../protocol.ts";
+import { parseError } from "../protocol/json_frames.ts";
 import { READ_SIZE, REST_MS, SILENCE_MS } from "../protocol/classic_wire.ts";
 import { encodeEnvelope, encodeProfile } from "../protocol/envelope.ts";
 import type { ServerOptions } from "../server.ts";

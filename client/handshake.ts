@@ -16,23 +16,25 @@ import {
   WrongCode,
 } from "../errors.ts";
 import {
+  type ErrorCode,
+  type Frame,
+  HANDSHAKE_MS,
+  MAX_FRAME,
+  PREFACE,
+  Type,
+  VERSION,
+} from "../protocol.ts";
+import {
   encodeHello,
   encodeLogin,
   encodeResume,
-  type ErrorCode,
-  type Frame,
   type Greeting,
-  HANDSHAKE_MS,
-  MAX_FRAME,
   parseError,
   parseGreeting,
   parseLogin,
   parseWelcome,
-  PREFACE,
-  Type,
-  VERSION,
   type Welcome,
-} from "../protocol.ts";
+} from "../protocol/json_frames.ts";
 import { parseKey } from "../protocol/classic_wire.ts";
 import { Connection, formatAddress } from "../protocol/connection.ts";
 import { encodeProfile } from "../protocol/envelope.ts";

@@ -2,15 +2,8 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { ChatError, NobodyThere, ProtocolError } from "../errors.ts";
-import {
-  encodeError,
-  encodeFrame,
-  encodeGreeting,
-  encodeWelcome,
-  MAX_FRAME,
-  parseHello,
-  Type,
-} from "../protocol.ts";
+import { encodeFrame, MAX_FRAME, Type } from "../protocol.ts";
+import { encodeError, encodeGreeting, encodeWelcome, parseHello } from "../protocol/json_frames.ts";
 import { drawToken } from "../protocol/resume.ts";
 import { Impostor, type Raw, TestRoom, within } from "../tests/support/loopback.ts";
 import { enter, reenter } from "./handshake.ts";

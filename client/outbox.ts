@@ -1,7 +1,8 @@
 // What a client sends: frames in their order, at the pace that the room takes, kept until the server is known to
 // have taken them. So what was lost with a connection is sent again over the next, once.
 
-import { type Budget, isDirect } from "../protocol.ts";
+import { isDirect } from "../protocol.ts";
+import { type Budget } from "../protocol/json_frames.ts";
 import type { Source } from "../protocol/connection.ts";
 import { DIRECT_PART, RateLimiter } from "../protocol/rate_limit.ts";
 import { concat } from "@std/bytes/concat";

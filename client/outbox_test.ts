@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import type { Budget } from "../protocol.ts";
+import type { Budget } from "../protocol/json_frames.ts";
 import { within } from "../tests/support/loopback.ts";
 import { Outbox } from "./outbox.ts";
 

@@ -1,7 +1,8 @@
 // TODO: say what this is.
 
 import type { Cipher } from "../cipher.ts";
-import { type Greeting, HEADER_SIZE, MAX_BODY } from "../protocol.ts";
+import { HEADER_SIZE, MAX_BODY } from "../protocol.ts";
+import { type Greeting } from "../protocol/json_frames.ts";
 import type { Handshake } from "./handshake.ts";
 import { Outbox } from "./outbox.ts";
 

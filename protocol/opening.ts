@@ -3,7 +3,6 @@
 import {
   HEADER_SIZE,
   ID_OFFSET,
-  latin1,
   LENGTH_SIZE,
   MAX_FRAME_BEFORE_ADMISSION,
   readU32,
@@ -74,4 +73,8 @@ function guess(bytes: Uint8Array, http: RegExp): Opening {
 /** Handshake or alert (RFC 8446, section 5.1). */
 function isTlsRecord(type: number | undefined): boolean {
   return type === 22 || type === 21;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
 }

@@ -1,7 +1,7 @@
 // What one member may send: token buckets that say how long to wait, and the patience with who is always
 // at their bottom. Pure: the time is passed in.
 
-import type { Budget } from "../protocol.ts";
+import type { Budget } from "./json_frames.ts";
 
 /** A bucket that fills at a steady rate, and may be in debt. */
 export class TokenBucket {

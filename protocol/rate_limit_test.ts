@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Budget, HEADER_SIZE, MAX_FRAME } from "../protocol.ts";
+import { HEADER_SIZE, MAX_FRAME } from "../protocol.ts";
+import { type Budget } from "./json_frames.ts";
 import { budgetOf, DEFAULT_BUDGET, MIN_BYTE_RATE } from "../server/limits.ts";
 import fc from "../tests/support/property.ts";
 import {

@@ -1,7 +1,8 @@
 // What a server grants: how many, how much, how long; each with the reason for its default. Pure: numbers.
 // `docs/operating.md` has the same for who runs a room.
 
-import { type Budget, HANDSHAKE_MS } from "../protocol.ts";
+import { HANDSHAKE_MS } from "../protocol.ts";
+import { type Budget } from "../protocol/json_frames.ts";
 
 export interface Limits {
   /** Members at once, those who are away too. */

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { encodeGreeting, FrameDecoder, MAX_FRAME, parseGreeting, VERSION } from "../protocol.ts";
+import { FrameDecoder, MAX_FRAME, VERSION } from "../protocol.ts";
+import { encodeGreeting, parseGreeting } from "../protocol/json_frames.ts";
 import fc from "../tests/support/property.ts";
 import {
   budgetOf,

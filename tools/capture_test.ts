@@ -6,22 +6,24 @@ import { privateKey, XorCipher } from "../cipher.ts";
 import {
   DEFAULT_PORT,
   encodeAck,
-  encodeError,
   encodeFrame,
-  encodeGreeting,
   encodeHave,
+  type Frame,
+  FrameDecoder,
+  MAX_FRAME,
+  PREFACE,
+  Type,
+} from "../protocol.ts";
+import {
+  encodeError,
+  encodeGreeting,
   encodeHello,
   encodeResume,
   encodeWarning,
   encodeWelcome,
-  type Frame,
-  FrameDecoder,
-  MAX_FRAME,
   parseGreeting,
   parseHello,
-  PREFACE,
-  Type,
-} from "../protocol.ts";
+} from "../protocol/json_frames.ts";
 import {
   decodeEnvelope,
   decodeProfile,

@@ -3,14 +3,8 @@
 import { assertEquals } from "@std/assert";
 import { type AdmissionRecord, register } from "../../cipher/opaque.ts";
 import { Backoff } from "../../client/backoff.ts";
-import {
-  encodeFrame,
-  encodeGreeting,
-  encodeWelcome,
-  MAX_FRAME,
-  Type,
-  VERSION,
-} from "../../protocol.ts";
+import { encodeFrame, MAX_FRAME, Type, VERSION } from "../../protocol.ts";
+import { encodeGreeting, encodeWelcome } from "../../protocol/json_frames.ts";
 import { encodeProfile } from "../../protocol/envelope.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
 import { Guest, Impostor, KEY, TestRoom, wording, xor } from "../support/loopback.ts";

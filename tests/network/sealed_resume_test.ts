@@ -9,24 +9,26 @@ import { Backoff } from "../../client/backoff.ts";
 import { enter as enterByLogin, reenter, type Ticket } from "../../client/handshake.ts";
 import { ChatError } from "../../errors.ts";
 import {
-  encodeError,
   encodeFrame,
-  encodeGreeting,
   encodeHave,
-  encodeHello,
-  encodeResume,
   type Frame,
   MAX_FRAME,
+  PREFACE,
+  Type,
+  VERSION,
+} from "../../protocol.ts";
+import {
+  encodeError,
+  encodeGreeting,
+  encodeHello,
+  encodeResume,
   parseError,
   parseGreeting,
   parseHello,
   parseWelcome,
-  PREFACE,
   type Resume,
-  Type,
-  VERSION,
   type Welcome,
-} from "../../protocol.ts";
+} from "../../protocol/json_frames.ts";
 import type { Connection } from "../../protocol/connection.ts";
 import { decodeEnvelope, encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
 import { MAX_SEQ, type MessageId } from "../../protocol/message_ids.ts";

@@ -12,23 +12,25 @@ import { ChatError, CodeNeeded, WrongCode } from "../../errors.ts";
 import {
   Away,
   encodeFrame,
-  encodeGreeting,
   encodeHave,
-  encodeHello,
-  encodeLogin,
-  encodeWarning,
-  encodeWelcome,
   type Frame,
   HEADER_SIZE,
   Left,
   MAX_FRAME,
-  parseError,
-  parseHello,
-  parseLogin,
   PREFACE,
   Type,
   VERSION,
 } from "../../protocol.ts";
+import {
+  encodeGreeting,
+  encodeHello,
+  encodeLogin,
+  encodeWarning,
+  encodeWelcome,
+  parseError,
+  parseHello,
+  parseLogin,
+} from "../../protocol/json_frames.ts";
 import { decodeProfile, encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
 import { TRIES_PER_ADDRESS, WINDOW_MS } from "../../server/login_tries.ts";
 import { remarks } from "../../ui/notices.ts";

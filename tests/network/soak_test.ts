@@ -1,12 +1,6 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import {
-  encodeHave,
-  encodeHello,
-  encodeResume,
-  parseWelcome,
-  PREFACE,
-  Type,
-} from "../../protocol.ts";
+import { encodeHave, PREFACE, Type } from "../../protocol.ts";
+import { encodeHello, encodeResume, parseWelcome } from "../../protocol/json_frames.ts";
 import { Guest, Raw, TestRoom, within, wording } from "../support/loopback.ts";
 import { type CrowdOptions, Notes, Visit } from "../support/soak_crowd.ts";
 import { type Holding, MB, SoakServer } from "../support/soak_server.ts";

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { describe, type Kind, pass, Strangers, Talkers } from "../../bench/strangers.ts";
-import { MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, parseError, Type } from "../../protocol.ts";
+import { MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, Type } from "../../protocol.ts";
+import { parseError } from "../../protocol/json_frames.ts";
 import { DEFAULT_BUDGET, DEFAULT_LIMITS } from "../../server/limits.ts";
 import { Raw, TestRoom } from "../support/loopback.ts";
 import { SoakServer } from "../support/soak_server.ts";

@@ -6,7 +6,8 @@
 import { assertEquals } from "@std/assert";
 import { XorCipher } from "../../cipher.ts";
 import { type Client, join, type JoinOptions } from "../../client.ts";
-import { encodeHello, type Frame, FrameDecoder, MAX_FRAME, PREFACE, Type } from "../../protocol.ts";
+import { type Frame, FrameDecoder, MAX_FRAME, PREFACE, Type } from "../../protocol.ts";
+import { encodeHello } from "../../protocol/json_frames.ts";
 import { encodeProfile, NUMBER_OVERHEAD } from "../../protocol/envelope.ts";
 import type { RoomEvent } from "../../room.ts";
 import { Server, type ServerOptions } from "../../server.ts";

@@ -10,17 +10,13 @@ import { SealedCipher } from "../../cipher/sealed.ts";
 import { Client, type JoinOptions, type Self } from "../../client.ts";
 import { Backoff } from "../../client/backoff.ts";
 import { ChatError } from "../../errors.ts";
+import { type Frame, MAX_FRAME, PREFACE, Type, VERSION } from "../../protocol.ts";
 import {
   encodeHello,
-  type Frame,
   type Greeting,
-  MAX_FRAME,
   parseGreeting,
   parseWelcome,
-  PREFACE,
-  Type,
-  VERSION,
-} from "../../protocol.ts";
+} from "../../protocol/json_frames.ts";
 import { Connection } from "../../protocol/connection.ts";
 import { encodeProfile } from "../../protocol/envelope.ts";
 import type { RoomEvent } from "../../room.ts";

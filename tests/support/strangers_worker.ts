@@ -6,13 +6,12 @@ import type { Kind, Order, Report } from "../../bench/strangers.ts";
 import {
   encodeFrame,
   encodeHave,
-  encodeHello,
   MAX_FRAME,
   MAX_FRAME_BEFORE_ADMISSION,
-  parseError,
   PREFACE,
   Type,
 } from "../../protocol.ts";
+import { encodeHello, parseError } from "../../protocol/json_frames.ts";
 import { concat } from "@std/bytes/concat";
 import { Raw } from "./loopback.ts";
 import { dice } from "./soak_crowd.ts";

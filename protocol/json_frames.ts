@@ -1,0 +1,296 @@
+// The frames whose body is JSON: GREETING, LOGIN, HELLO, WELCOME, ERROR and WARNING. Their fields, encoders and
+// parsers. A parser checks the shape of every field, and knows nothing of codes, keys and rooms. Pure.
+
+import { ProtocolError } from "../errors.ts";
+import {
+  checkProfile,
+  encodeFrame,
+  type ErrorCode,
+  malformed,
+  MAX_FRAME_BEFORE_ADMISSION,
+  Type,
+  VERSION,
+} from "../protocol.ts";
+
+/** GREETING's body. `key` is there for `xor`: the public key as decimal text, as the original sends it. */
+export type Greeting =
+  & {
+    readonly version: number;
+    /** Greatest `length` of a frame that the server takes from a member. */
+    readonly maxFrame: number;
+    /** How much a member may send; undefined where that is not limited. */
+    readonly budget?: Budget;
+  }
+  & (
+    | { readonly cipher: "xor"; readonly key: string }
+    /** `nonce`: fresh for this connection, in unpadded base64url: what a resumption is proved over. */
+    | { readonly cipher: "sealed"; readonly nonce?: string }
+  );
+
+/** How much a member may send: two token buckets, one of frames and one of bytes. Whole numbers. */
+export interface Budget {
+  /** Frames a second, in the long run. */
+  readonly frames: number;
+  /** Frames at once, after a pause. */
+  readonly frameBurst: number;
+  /** Bytes of frames a second, in the long run. */
+  readonly bytes: number;
+  /** Bytes at once, after a pause. */
+  readonly byteBurst: number;
+}
+
+/** LOGIN's body: a message of OPAQUE (RFC 9807), in unpadded base64url. */
+export interface Login {
+  /** KE1 of the client, KE2 of the server. */
+  readonly message: string;
+  /** From the server: how many wrong codes it still takes from this address, this one not counted. */
+  readonly tries?: number;
+}
+
+/** HELLO's body. A client that sends no profile is known by its number alone. */
+export interface Hello {
+  readonly version: number;
+  /** In sealed rooms: KE3 of OPAQUE, in unpadded base64url. */
+  readonly proof?: string;
+  /** The sealed profile, in base64 on the wire. */
+  readonly profile: Uint8Array;
+  /** Instead of profile and proof: go on with a session whose connection was lost. */
+  readonly resume?: Resume;
+}
+
+/** What a client shows to go on where it was. */
+export interface Resume {
+  /** That of the last WELCOME, in unpadded base64url. */
+  readonly token: string;
+  /** The position in the room's log behind the last frame that it has. */
+  readonly room: number;
+  /** The same for its own log. */
+  readonly own: number;
+  /** In sealed rooms: an HMAC, see `protocol/resume.ts`, in unpadded base64url. */
+  readonly proof?: string;
+}
+
+/** WELCOME's body. Positions count bytes of frames since the room began. */
+export interface Welcome {
+  /** Where in the room's log this member starts. */
+  readonly room: number;
+  /** Where in its own log. */
+  readonly own: number;
+  /** How many were in the room before this member: so many MEMBER frames follow. 0 after a resumption. */
+  readonly members: number;
+  /** How many MESSAGE and PROFILE frames the server has taken in this session. */
+  readonly accepted: number;
+  /** How many MESSAGE frames the room's log has had before `room`. */
+  readonly said: number;
+  /** Names the room's log: another where the server has started anew. In unpadded base64url. */
+  readonly log: string | undefined;
+  /** With which this session may be resumed, once. undefined where it can't be. In unpadded base64url. */
+  readonly token: string | undefined;
+  /** How long the server keeps the session when its connection is lost, in ms. */
+  readonly grace: number;
+}
+
+export interface ErrorBody {
+  /** One of `ERROR_CODES`, or one of a later version. */
+  readonly code: string;
+  readonly message: string;
+}
+
+const utf8 = new TextEncoder();
+const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export function encodeGreeting(greeting: Greeting): Uint8Array<ArrayBuffer> {
+  return encodeJson(Type.GREETING, 0, greeting);
+}
+
+export function encodeHello(hello: Hello): Uint8Array<ArrayBuffer> {
+  return encodeJson(Type.HELLO, 0, { ...hello, profile: hello.profile.toBase64() });
+}
+
+/** HELLO of a client that goes on with its session. */
+export function encodeResume(resume: Resume): Uint8Array<ArrayBuffer> {
+  return encodeJson(Type.HELLO, 0, { version: VERSION, resume });
+}
+
+export function encodeLogin(login: Login): Uint8Array<ArrayBuffer> {
+  return encodeJson(Type.LOGIN, 0, login);
+}
+
+export function encodeWelcome(
+  id: number,
+  welcome: Partial<Welcome> & Pick<Welcome, "room" | "own" | "members">,
+): Uint8Array<ArrayBuffer> {
+  return encodeJson(Type.WELCOME, id, welcome);
+}
+
+export function encodeWarning(code: ErrorCode, message: string): Uint8Array<ArrayBuffer> {
+  return encodeJson(Type.WARNING, 0, { code, message });
+}
+
+export function encodeError(code: ErrorCode, message: string): Uint8Array<ArrayBuffer> {
+  return encodeJson(Type.ERROR, 0, { code, message });
+}
+
+function encodeJson(type: number, id: number, value: unknown): Uint8Array<ArrayBuffer> {
+  return encodeFrame(type, id, utf8.encode(JSON.stringify(value)));
+}
+
+/** @throws {ProtocolError} if the body is no greeting; `version` if it is one of a later version */
+export function parseGreeting(body: Uint8Array): Greeting {
+  const json = parseObject("GREETING", body);
+  const version = integer("GREETING", json, "version", 1, 0xffff);
+  if (version !== VERSION) {
+    throw new ProtocolError<ErrorCode>(
+      "version",
+      `the server speaks version ${version} of the protocol, this program speaks ${VERSION}`,
+    );
+  }
+  const maxFrame = integer("GREETING", json, "maxFrame", MAX_FRAME_BEFORE_ADMISSION, 2 ** 31);
+  const { cipher, key } = json;
+  const budget = parseBudget(json["budget"]);
+  const common = { version, maxFrame, ...(budget && { budget }) };
+  if (cipher === "sealed") {
+    if (json["nonce"] === undefined) return { ...common, cipher };
+    return { ...common, cipher, nonce: base64Url("GREETING", json, "nonce") };
+  }
+  if (cipher !== "xor") {
+    throw malformed("GREETING", "it names a cipher that this program does not have");
+  }
+  // At most three digits, so that no number is parsed that could not be right.
+  if (typeof key !== "string" || !/^\d{1,3}$/.test(key) || Number(key) > 255) {
+    throw malformed("GREETING", "key must be 0..255 as decimal text");
+  }
+  return { ...common, cipher, key };
+}
+
+function parseBudget(json: unknown): Budget | undefined {
+  if (json === undefined) return undefined;
+  if (!isObject(json)) throw malformed("GREETING", "budget must be an object");
+  const rate = (name: keyof Budget) => integer("GREETING", json, name, 1, 2 ** 31);
+  return {
+    frames: rate("frames"),
+    frameBurst: rate("frameBurst"),
+    bytes: rate("bytes"),
+    byteBurst: rate("byteBurst"),
+  };
+}
+
+/** @throws {ProtocolError} if the body is no login */
+export function parseLogin(body: Uint8Array): Login {
+  const json = parseObject("LOGIN", body);
+  const message = base64Url("LOGIN", json, "message");
+  if (json["tries"] === undefined) return { message };
+  return { message, tries: integer("LOGIN", json, "tries", 0, 0xffff) };
+}
+
+/** @throws {ProtocolError} if the body is no hello of this version */
+export function parseHello(body: Uint8Array): Hello {
+  const json = parseObject("HELLO", body);
+  const version = integer("HELLO", json, "version", 1, 0xffff);
+  if (version !== VERSION) {
+    throw new ProtocolError<ErrorCode>(
+      "version",
+      `this server speaks version ${VERSION} of the protocol, the client ${version}`,
+    );
+  }
+  if (json["resume"] !== undefined) {
+    return { version, profile: new Uint8Array(0), resume: parseResume(json["resume"]) };
+  }
+  const text = json["profile"] ?? "";
+  if (typeof text !== "string") throw malformed("HELLO", "profile must be base64 text");
+  const profile = fromBase64(text);
+  if (!profile) throw malformed("HELLO", "profile must be base64 text");
+  checkProfile(profile);
+  if (json["proof"] === undefined) return { version, profile };
+  return { version, profile, proof: base64Url("HELLO", json, "proof") };
+}
+
+function parseResume(json: unknown): Resume {
+  if (!isObject(json)) throw malformed("HELLO", "resume must be an object");
+  const position = (name: string) => integer("HELLO", json, name, 0, Number.MAX_SAFE_INTEGER);
+  return {
+    token: base64Url("HELLO", json, "token"),
+    room: position("room"),
+    own: position("own"),
+    ...(json["proof"] !== undefined && { proof: base64Url("HELLO", json, "proof") }),
+  };
+}
+
+/** What a simple server leaves out stands for sessions that can't be resumed. @throws {ProtocolError} if the body is no welcome */
+export function parseWelcome(body: Uint8Array): Welcome {
+  const json = parseObject("WELCOME", body);
+  const count = (name: string) => integer("WELCOME", json, name, 0, Number.MAX_SAFE_INTEGER);
+  const optional = (name: string) => json[name] === undefined ? 0 : count(name);
+  const text = (name: string) =>
+    json[name] === undefined ? undefined : base64Url("WELCOME", json, name);
+  return {
+    room: count("room"),
+    own: count("own"),
+    members: integer("WELCOME", json, "members", 0, 0xffffffff),
+    accepted: optional("accepted"),
+    said: optional("said"),
+    log: text("log"),
+    token: text("token"),
+    grace: optional("grace"),
+  };
+}
+
+/** ERROR or WARNING. @throws {ProtocolError} if the body is neither */
+export function parseError(body: Uint8Array, what = "ERROR"): ErrorBody {
+  const json = parseObject(what, body);
+  const { code, message } = json;
+  if (typeof code !== "string" || !/^[a-z-]{1,32}$/.test(code)) throw malformed(what, "code");
+  if (typeof message !== "string" || message.length > 1000) throw malformed(what, "message");
+  return { code, message };
+}
+
+function parseObject(what: string, body: Uint8Array): Record<string, unknown> {
+  let json: unknown;
+  try {
+    json = JSON.parse(utf8Strict.decode(body));
+  } catch (cause) {
+    throw new ProtocolError<ErrorCode>("malformed", `a ${what} that is no JSON came`, { cause });
+  }
+  if (!isObject(json)) throw malformed(what, "it must be a JSON object");
+  return json;
+}
+
+function isObject(json: unknown): json is Record<string, unknown> {
+  return typeof json === "object" && json !== null && !Array.isArray(json);
+}
+
+function integer(
+  what: string,
+  json: Record<string, unknown>,
+  name: string,
+  least: number,
+  greatest: number,
+): number {
+  const value = json[name];
+  if (!Number.isSafeInteger(value) || (value as number) < least || (value as number) > greatest) {
+    throw malformed(what, `${name} must be a whole number from ${least} to ${greatest}`);
+  }
+  return value as number;
+}
+
+/** Messages of OPAQUE are no longer than this, in characters. */
+const MAX_MESSAGE = 1024;
+
+function base64Url(what: string, json: Record<string, unknown>, name: string): string {
+  const value = json[name];
+  if (typeof value === "string" && value.length <= MAX_MESSAGE && /^[A-Za-z0-9_-]+$/.test(value)) {
+    return value;
+  }
+  throw malformed(what, `${name} must be unpadded base64url text`);
+}
+
+/** Padded base64 (RFC 4648, section 4); undefined for other text. */
+function fromBase64(text: string): Uint8Array | undefined {
+  try {
+    const bytes = Uint8Array.fromBase64(text);
+    // The decoder also takes white space, missing padding and stray bits. A profile has one spelling.
+    return bytes.toBase64() === text ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
+}
