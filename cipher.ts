@@ -22,7 +22,7 @@ export interface Opened {
 export interface Cipher {
   readonly name: "xor" | "sealed";
   /** Of `PROTECTIONS`. */
-  readonly promise: string;
+  readonly protection: string;
   /** How many bytes longer a sealed body is. */
   readonly overhead: number;
   /** @param to the receiver of a direct message */
@@ -76,7 +76,7 @@ export function drawPublicKey(): number {
  */
 export class XorCipher implements Cipher {
   readonly name = "xor";
-  readonly promise = PROTECTIONS.xor;
+  readonly protection = PROTECTIONS.xor;
   readonly overhead = 0;
   readonly #key: number;
 

@@ -98,7 +98,7 @@ Deno.test("XorCipher: it knows nobody, and members that come and go change nothi
 });
 
 Deno.test("XorCipher: it says what it does not protect", () => {
-  assertStrictEquals(new XorCipher(198).promise, XOR_PROTECTION);
+  assertStrictEquals(new XorCipher(198).protection, XOR_PROTECTION);
   assertStrictEquals(new XorCipher(198).name, "xor");
 });
 

@@ -6,7 +6,7 @@
 import { privateKey } from "../cipher.ts";
 import { readTraffic } from "../classic/captured.ts";
 import { crack, type Finding } from "../classic/crack.ts";
-import { generator } from "../tests/support/fault_proxy.ts";
+import { seededRandom } from "../tests/support/random.ts";
 import { conversation, LANGUAGES } from "../tests/support/sentences.ts";
 
 const LENGTHS = [10, 20, 40, 60, 100] as const;
@@ -55,7 +55,7 @@ console.log(
 console.log(`| bytes | ${LANGUAGES.join(" | ")} | all | noise: claimed |`);
 console.log(`| ----: |${LANGUAGES.map(() => " ---: |").join("")} ---: | ---: |`);
 for (const length of LENGTHS) {
-  const random = generator(seed!, length, 0);
+  const random = seededRandom(seed!, length, 0);
   const tallies = new Map(LANGUAGES.map((language) => [language, new Tally()]));
   const [all, noise] = [new Tally(), new Tally()];
   for (let i = 0; i < conversations!; i++) {

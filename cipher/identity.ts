@@ -2,7 +2,6 @@
 // that are known with their keys. Pure: files are read and written elsewhere.
 
 import { type KeyObject, randomBytes, scryptSync, sign, verify } from "node:crypto";
-import { nameFault } from "../text/names.ts";
 import { toWords } from "./codes.ts";
 import { CURVE_KEY_SIZE, publicBytes, toPrivateKey, toPublicKey } from "./keys.ts";
 
@@ -99,38 +98,4 @@ export function comparison(one: Uint8Array, other: Uint8Array): string {
   const size = Math.ceil(COMPARISON_WORDS * 11 / 8);
   const hash = scryptSync(Uint8Array.fromHex(keys), "chat/1 compare", size, COMPARISON_COST);
   return toWords(hash, COMPARISON_WORDS).join(" ");
-}
-
-/** What is known about a name that came with a key. */
-export type Acquaintance =
-  /** Never heard of; now remembered, if there is room for more names. */
-  | "new"
-  /** As always. */
-  | "known"
-  /** The name belongs to another key. */
-  | "changed";
-
-/** Names that are kept: more than anybody meets, and no more than a file should grow to. */
-export const MAX_NAMES = 10_000;
-
-export interface Known {
-  readonly key: string;
-  /** The day on which it was first seen, as `2026-01-31`. */
-  readonly since: string;
-}
-
-const KEY_TEXT = /^[A-Za-z0-9+/]{43}$/;
-const DAY_TEXT = /^\d{4}-\d\d-\d\d$/;
-
-export function parseNames(text: string): Map<string, Known> {
-  const names = new Map<string, Known>();
-  for (const [index, line] of text.split("\n").entries()) {
-    if (line.trim() === "" || line.startsWith("#")) continue;
-    const [name = "", key = "", since = "", ...rest] = line.trim().split(/\s+/);
-    const valid = nameFault(name) === undefined && KEY_TEXT.test(key) && DAY_TEXT.test(since);
-    if (!valid || rest.length > 0) throw new RangeError(`line ${index + 1} is not NAME KEY DAY`);
-    // Of two lines for one name the first counts: it was there before.
-    if (!names.has(name)) names.set(name, { key, since });
-  }
-  return names;
 }

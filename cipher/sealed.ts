@@ -104,7 +104,7 @@ export interface SealedOptions {
  */
 export class SealedCipher implements Cipher {
   readonly name = "sealed";
-  readonly promise = PROTECTIONS.sealed;
+  readonly protection = PROTECTIONS.sealed;
   readonly overhead = COUNTER_SIZE + SIGNATURE_SIZE + TIME_SIZE + TAG_SIZE;
 
   readonly #exportKey: Uint8Array;

@@ -1,4 +1,5 @@
-// TODO: say what this is.
+// Reads captured bytes as frames or as one classic stream, and gives the bodies that may be XORed text. It reads
+// headers and JSON, which are in clear; it knows no key. Pure.
 
 import { ProtocolError } from "../errors.ts";
 import { FrameDecoder, HEADER_SIZE, MAX_FRAME, PREFACE, Type } from "../protocol.ts";

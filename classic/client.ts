@@ -18,7 +18,7 @@ import type {
   RoomInfo,
   Transfer,
 } from "../room.ts";
-import { type ClassicEntrance, enterClassic } from "./handshake.ts";
+import { type ClassicConnection, connectClassic } from "./handshake.ts";
 
 /** Enough for what was said last to reach the other end of the world, in ms. */
 const FINISH_MS = 2_000;
@@ -43,7 +43,7 @@ export interface ClassicOptions extends Omit<Place, "signal"> {
  * @throws {ChatError} if there is none
  */
 export async function joinClassic(options: ClassicOptions): Promise<ClassicClient> {
-  return new ClassicClient(await enterClassic(options, options.after), options);
+  return new ClassicClient(await connectClassic(options, options.after), options);
 }
 
 /** Said, and not written yet. */
@@ -79,7 +79,7 @@ export class ClassicClient implements Room {
   #ending: Ending | undefined;
 
   /** For `joinClassic`. */
-  constructor({ connection, publicKey, reading }: ClassicEntrance, options: ClassicOptions) {
+  constructor({ connection, publicKey, reading }: ClassicConnection, options: ClassicOptions) {
     this.#connection = connection;
     this.#cipher = new XorCipher(publicKey);
     this.#reading = reading;

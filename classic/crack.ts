@@ -48,11 +48,9 @@ export interface Candidate {
   readonly confidence: number;
 }
 
-/** What came of it. `unsure`: too little to tell, or text under several keys. `none`: no key gives text. */
-export type Verdict = "found" | "unsure" | "none" | "empty";
-
 export interface Finding {
-  readonly verdict: Verdict;
+  /** `unsure`: too little to tell, or text under several keys. `none`: no key gives text. `empty`: no bytes to try. */
+  readonly verdict: "found" | "unsure" | "none" | "empty";
   /** All keys, the likeliest first. */
   readonly candidates: readonly Candidate[];
   /** Bytes that the keys were tried on. */
@@ -103,7 +101,7 @@ export function crack(traffic: Traffic): Finding {
   })).sort((a, b) => b.bits - a.bits || a.publicKey - b.publicKey);
   const varied = seen >= Math.min(VARIETY, Math.ceil(tried / 3));
   const noiseLeft = 2 ** (noise - most) / all;
-  let verdict: Verdict = "unsure";
+  let verdict: Finding["verdict"] = "unsure";
   if (tried === 0) verdict = "empty";
   else if (candidates[0]!.confidence >= SURE && varied) verdict = "found";
   else if (tried >= ENOUGH && (noiseLeft > 0.5 || !varied)) verdict = "none";
@@ -148,7 +146,7 @@ export interface Revealed {
   readonly others: number;
 }
 
-export const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The traffic, opened with a key. */
 export function reveal(traffic: Traffic, { publicKey }: Candidate): Revealed {
@@ -186,22 +184,4 @@ export function reveal(traffic: Traffic, { publicKey }: Candidate): Revealed {
     }));
   }
   return { texts, others };
-}
-
-export function describe(traffic: Traffic): string {
-  if (traffic.kind === "run") return count(traffic.bytes.length, "byte");
-  return count(traffic.frames.length, "frame");
-}
-
-export function count(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? "" : "s"}`;
-}
-
-export function bitsOf({ bits }: Candidate): string {
-  return count(Math.round(bits), "bit");
-}
-
-/** Rounded down, and never 100: nobody is that sure. */
-export function percent({ confidence }: Candidate): string {
-  return (Math.min(999, Math.floor(1000 * confidence)) / 10).toFixed(1);
 }

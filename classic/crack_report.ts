@@ -1,22 +1,15 @@
-// TODO: say what this is.
+// What `chat crack` reports to people: the sentences about a finding, the list of candidates, and why no key was
+// found. Pure; `classic/crack.ts` finds the key.
 
 import { XorCipher } from "../cipher.ts";
 import { printable } from "../text/printable.ts";
 import { announcedKey, announcement, hasBoth, type Traffic } from "./captured.ts";
-import {
-  bitsOf,
-  type Candidate,
-  count,
-  describe,
-  ENOUGH,
-  type Finding,
-  percent,
-  sampleOf,
-  utf8,
-} from "./crack.ts";
+import { type Candidate, ENOUGH, type Finding, sampleOf } from "./crack.ts";
 
 /** Characters of a preview. */
 const PREVIEW = 40;
+
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The first that a key gives, text or not, as one line that is safe to print. */
 export function preview(traffic: Traffic, { publicKey }: Candidate): string {
@@ -106,4 +99,22 @@ export function failure(
           : "If it is not sealed, there may be too much in it that is no text, such as files",
       };
   }
+}
+
+function describe(traffic: Traffic): string {
+  if (traffic.kind === "run") return count(traffic.bytes.length, "byte");
+  return count(traffic.frames.length, "frame");
+}
+
+function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? "" : "s"}`;
+}
+
+function bitsOf({ bits }: Candidate): string {
+  return count(Math.round(bits), "bit");
+}
+
+/** Rounded down, and never 100: nobody is that sure. */
+function percent({ confidence }: Candidate): string {
+  return (Math.min(999, Math.floor(1000 * confidence)) / 10).toFixed(1);
 }

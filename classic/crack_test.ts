@@ -14,7 +14,7 @@ import { encodeFrame, encodeHave, MAX_BODY, PREFACE, Type, VERSION } from "../pr
 import { encodeGreeting, encodeHello } from "../protocol/json_frames.ts";
 import { encodeEnvelope, encodeProfile, type Envelope } from "../protocol/envelope.ts";
 import { ORIGIN_SIZE } from "../protocol/message_ids.ts";
-import { generator } from "../tests/support/fault_proxy.ts";
+import { seededRandom } from "../tests/support/random.ts";
 import fc from "../tests/support/property.ts";
 import { conversation, LANGUAGES, SENTENCES } from "../tests/support/sentences.ts";
 import { concat } from "@std/bytes/concat";
@@ -82,7 +82,7 @@ Deno.test("crack: the original's words under 0, 9, 10, 198 and 255, with the key
 });
 
 Deno.test("crack: every key is found, in each language, also where the capture begins within a word", () => {
-  const random = generator(2428, 0, 0);
+  const random = seededRandom(2428, 0, 0);
   for (let key = 0; key < 256; key++) {
     for (const language of LANGUAGES) {
       const bytes = conversation(language, 48, random);
@@ -103,7 +103,7 @@ Deno.test("crack: any conversation of 40 bytes and more is found under any key",
   });
   fc.assert(
     fc.property(anything, ({ key, language, length, seed }) => {
-      const bytes = conversation(language, length, generator(seed, 0, 0));
+      const bytes = conversation(language, length, seededRandom(seed, 0, 0));
       assertStrictEquals(opened(xor(bytes, key)).key, key);
     }),
     { numRuns: 300 },
@@ -158,7 +158,7 @@ Deno.test("crack: a decimal number in front that is another's key is taken for w
 // ---- what is not found ----
 
 Deno.test("crack: noise is not taken for text, whatever its length", () => {
-  const random = generator(2428, 1, 0);
+  const random = seededRandom(2428, 1, 0);
   for (let run = 0; run < 500; run++) {
     const finding = find(noise(1 + random(run % 2 === 0 ? 40 : 2000), random));
     assert(finding.verdict === "none" || finding.verdict === "unsure", finding.verdict);
@@ -212,7 +212,7 @@ Deno.test("crack: in little text it says how sure it is, and claims nothing", ()
     );
   }
   // Of very short things some are found, and then the right key.
-  const random = generator(2428, 2, 0);
+  const random = seededRandom(2428, 2, 0);
   let found = 0;
   for (let run = 0; run < 300; run++) {
     const key = random(256);
@@ -312,7 +312,7 @@ Deno.test("crack: a client's frames say who it is and whom it talks to", () => {
 });
 
 Deno.test("crack: files in the room are no text, and do not hide it", () => {
-  const random = generator(2428, 3, 0);
+  const random = seededRandom(2428, 3, 0);
   const chunk = (): Said => ({ kind: "file", body: noise(5000, random) });
   const said: [number, Said][] = Array.from({ length: 300 }, () => [1, chunk()]);
   said.push([2, text("Thanks, it is all here now.")]);

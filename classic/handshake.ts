@@ -1,15 +1,16 @@
-// TODO: say what this is.
+// Connects to a classic server and reads its public key. It knows the classic wire up to the key, and nothing of
+// rooms and messages.
 
 import { type Place, talk } from "../client/handshake.ts";
 import { NobodyThere } from "../errors.ts";
 import { KEY_MS, parseKey, type Timer } from "../protocol/classic_wire.ts";
 import { Connection } from "../protocol/connection.ts";
 
-const ORIGINAL_OR_OURS =
+const CLASSIC_HINT =
   "Is it a server of the original? A room of this program is joined without --classic";
 
 /** A connection to a server of the original. */
-export interface ClassicEntrance {
+export interface ClassicConnection {
   readonly connection: Connection;
   readonly publicKey: number;
   /** The read that was under way when it was clear that the key had come; undefined where none was. */
@@ -21,7 +22,7 @@ export interface ClassicEntrance {
  *
  * @throws {ChatError} if there is none
  */
-export async function enterClassic(place: Place, after: Timer): Promise<ClassicEntrance> {
+export async function connectClassic(place: Place, after: Timer): Promise<ClassicConnection> {
   return await talk(place, async (connection, address) => {
     const { decoder } = connection;
     let reading: Promise<boolean> | undefined;
@@ -29,7 +30,7 @@ export async function enterClassic(place: Place, after: Timer): Promise<ClassicE
       const { key, length, certain } = parseKey(decoder.unread);
       if (key === undefined && certain) {
         throw new NobodyThere(`Cannot join ${address}: what answers there sends no key first`, {
-          hint: ORIGINAL_OR_OURS,
+          hint: CLASSIC_HINT,
         });
       }
       reading = certain ? undefined : connection.fill();
@@ -44,7 +45,7 @@ export async function enterClassic(place: Place, after: Timer): Promise<ClassicE
         });
       }
     }
-  }, ORIGINAL_OR_OURS);
+  }, CLASSIC_HINT);
 }
 
 /** Whether nothing comes for as long as a key may go on. */

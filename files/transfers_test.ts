@@ -6,8 +6,9 @@ import { MAX_PIECE } from "../protocol/file_messages.ts";
 import type { Transfer } from "../room.ts";
 import { FaultProxy } from "../tests/support/fault_proxy.ts";
 import { Guest, TestRoom } from "../tests/support/loopback.ts";
-import { MemoryDisk, noise } from "../tests/support/memory_disk.ts";
-import { enter as enterSealed, PlayServer } from "../tests/support/sealed_play.ts";
+import { MemoryDisk } from "../tests/support/memory_disk.ts";
+import { noise } from "../tests/support/random.ts";
+import { joinSealed, PlayServer } from "../tests/support/sealed_play.ts";
 import type { TransferOptions } from "./post.ts";
 
 /** Somebody with files. */
@@ -303,8 +304,8 @@ Deno.test("transfers: a sender that has started anew and offers the same goes on
 Deno.test("transfers: in a sealed room nobody misses a message because of what was refused and came again", async () => {
   await using room = new PlayServer();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
-  await using ada = await enterSealed(room, "ada", { files: { disk: ours } });
-  await using bob = await enterSealed(room, "bob", { files: { disk: theirs, accept: "all" } });
+  await using ada = await joinSealed(room, "ada", { files: { disk: ours } });
+  await using bob = await joinSealed(room, "bob", { files: { disk: theirs, accept: "all" } });
   ours.files.set("file", noise(400_000));
   // What the server refuses, as where bob has too much waiting: each fifth of what goes to one alone.
   const { hub } = room;

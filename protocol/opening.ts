@@ -1,4 +1,5 @@
-// TODO: say what this is.
+// Recognizes the other side of a connection by its first bytes: our own protocol, another version of it, or a
+// program of another kind that came to this port by mistake. Pure.
 
 import {
   HEADER_SIZE,

@@ -30,7 +30,6 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     "client/roster.ts",
     "server/adapter.ts",
     "server/member.ts",
-    "ui/plain_lines.ts",
   ],
   cli: [
     "room.ts",

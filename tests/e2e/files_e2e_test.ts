@@ -5,7 +5,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { Home, Program, run } from "../support/program.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
 import { Guest } from "../support/loopback.ts";
-import { MemoryDisk, noise, sha256 } from "../support/memory_disk.ts";
+import { MemoryDisk } from "../support/memory_disk.ts";
+import { noise, sha256 } from "../support/random.ts";
 import { MAX_PIECE } from "../../protocol/file_messages.ts";
 
 // On Windows files have no modes, and there are no links without more rights.

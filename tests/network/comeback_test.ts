@@ -10,7 +10,8 @@ import type { RoomEvent } from "../../room.ts";
 import type { ServerOptions } from "../../server.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
 import { Guest, TestRoom, within } from "../support/loopback.ts";
-import { type Direction, honest, Relay } from "../support/relay.ts";
+import { honest, Relay } from "../support/relay.ts";
+import type { Direction } from "../support/fault_proxy.ts";
 
 /** What no test may have to wait for. */
 const NEVER_MS = 3_600_000;

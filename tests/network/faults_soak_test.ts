@@ -11,7 +11,8 @@ import { ChatError } from "../../errors.ts";
 import { frameSize, Type } from "../../protocol.ts";
 import type { RoomEvent } from "../../room.ts";
 import type { Hub } from "../../server/hub.ts";
-import { FAULT_KINDS, type FaultKind, FaultProxy, generator } from "../support/fault_proxy.ts";
+import { FAULT_KINDS, type FaultKind, FaultProxy } from "../support/fault_proxy.ts";
+import { seededRandom } from "../support/random.ts";
 import { TestRoom, within } from "../support/loopback.ts";
 
 /** They talk for so long; a few seconds show most, CI takes more. */
@@ -119,7 +120,7 @@ function numbersOf(what: string): [sender: number, number: number] {
 /** What is said: long, in one of twenty, and never the same. */
 function textOf(what: string, seed: number): string {
   const [sender, number] = numbersOf(what);
-  const random = generator(seed, sender, 1000 + number);
+  const random = seededRandom(seed, sender, 1000 + number);
   const [limit, filling] = [
     random(20) === 0 ? 100_000 : random(4) === 0 ? 4_000 : 80,
     ["x", "ü", "🙂"][random(3)]!,
@@ -165,7 +166,7 @@ class Talker {
     this.client = client;
     this.#index = index;
     this.#seed = seed;
-    this.#random = generator(seed, index, 99);
+    this.#random = seededRandom(seed, index, 99);
     this.#ended = client.run((event) => this.#hear(event));
     // Told when it is waited for, not before.
     this.#ended.catch(() => {});
@@ -177,7 +178,7 @@ class Talker {
     seed: number,
     code: string | undefined,
   ): Promise<Talker> {
-    const random = generator(seed, index, 98);
+    const random = seededRandom(seed, index, 98);
     const self = { identity: Identity.generate(), knownNames: new KnownNames() };
     for (;;) {
       try {

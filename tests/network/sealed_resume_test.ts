@@ -36,24 +36,23 @@ import { drawToken, proveResume } from "../../protocol/resume.ts";
 import type { Log } from "../../server/room_log.ts";
 import { remarks } from "../../ui/notices.ts";
 import { Guest, Impostor, Raw, TestRoom, within } from "../support/loopback.ts";
+import { Relay, type Tamper } from "../support/relay.ts";
+import type { Direction } from "../support/fault_proxy.ts";
 import {
-  type Direction,
-  Relay,
-  type Strike,
-  strike,
-  STRIKES,
-  type Tamper,
-  type Target,
-  target,
-} from "../support/relay.ts";
+  alter,
+  type Alteration,
+  ALTERATIONS,
+  type FrameSelector,
+  select,
+} from "../support/tamper.ts";
 import {
   atOnce,
-  enter,
   EXPORT_KEY,
+  joinSealed,
   playReturn,
   PlayServer,
   someone,
-  type Told,
+  type Symptom,
 } from "../support/sealed_play.ts";
 
 // Each login takes a core some 0.2 seconds, on purpose: so there are few here, and one registration.
@@ -285,7 +284,7 @@ Deno.test("Server: in an open room, whoever has overheard a token takes the sess
 // ---- who changes traffic ----
 
 /** Sets fields of a JSON body. */
-const withFields = (fields: Record<string, unknown>): Strike => ({ type, id, body }) => {
+const withFields = (fields: Record<string, unknown>): Alteration => ({ type, id, body }) => {
   const value = JSON.parse(new TextDecoder().decode(body));
   if (value.resume) Object.assign(value.resume, fields);
   else Object.assign(value, fields);
@@ -302,7 +301,7 @@ const UNSEEN = [
 ];
 
 /** What leaves the client waiting for the rest: it is told to give up. */
-const WAITS = /: (dropped|behind the next|length \+ 1)$/;
+const WAITS = /: (dropped|after the next|length \+ 1)$/;
 /** Who has let a resumption through can end the session in its client's name, as at any other time. */
 const ENDS = /^HELLO: repeated( later)?$/;
 
@@ -314,27 +313,27 @@ Deno.test("Server: whatever a relay does to a resumption, it can't move it, and 
   ada.connection.send(encodeFrame(Type.MESSAGE, 0, new Uint8Array(8)));
   await settled(ada.connection);
   const { end } = room.hub.log;
-  const attacks: [string, Target, Strike][] = [
-    ["HELLO, from the start", target("up", Type.HELLO), withFields({ room: 0 })],
-    ["HELLO, from the end", target("up", Type.HELLO), withFields({ room: end })],
-    ["HELLO, own log", target("up", Type.HELLO), withFields({ own: 1 })],
-    ["HELLO, no proof", target("up", Type.HELLO), withFields({ proof: undefined })],
-    ["GREETING, nonce", target("down", Type.GREETING), withFields({ nonce: drawToken() })],
-    ["GREETING, no nonce", target("down", Type.GREETING), withFields({ nonce: undefined })],
-    ["WELCOME, room", target("down", Type.WELCOME), withFields({ room: end })],
-    ["WELCOME, own", target("down", Type.WELCOME), withFields({ own: 1 })],
+  const attacks: [string, FrameSelector, Alteration][] = [
+    ["HELLO, from the start", select("up", Type.HELLO), withFields({ room: 0 })],
+    ["HELLO, from the end", select("up", Type.HELLO), withFields({ room: end })],
+    ["HELLO, own log", select("up", Type.HELLO), withFields({ own: 1 })],
+    ["HELLO, no proof", select("up", Type.HELLO), withFields({ proof: undefined })],
+    ["GREETING, nonce", select("down", Type.GREETING), withFields({ nonce: drawToken() })],
+    ["GREETING, no nonce", select("down", Type.GREETING), withFields({ nonce: undefined })],
+    ["WELCOME, room", select("down", Type.WELCOME), withFields({ room: end })],
+    ["WELCOME, own", select("down", Type.WELCOME), withFields({ own: 1 })],
   ];
   for (const type of ["GREETING", "HELLO", "WELCOME"] as const) {
-    const what = target(type === "HELLO" ? "up" : "down", Type[type]);
-    for (const [how, strike] of Object.entries(STRIKES)) {
+    const what = select(type === "HELLO" ? "up" : "down", Type[type]);
+    for (const [how, alteration] of Object.entries(ALTERATIONS)) {
       const name = `${type}: ${how}`;
-      if (!ENDS.test(name)) attacks.push([name, what, strike]);
+      if (!ENDS.test(name)) attacks.push([name, what, alteration]);
     }
   }
   let refused = 0;
   const taken: string[] = [];
   for (const [name, what, how] of attacks) {
-    const { tamper, done } = strike(what, how);
+    const { tamper, done } = alter(what, how);
     const giveUp = new AbortController();
     await using relay = new Relay(room, (frame, direction) => {
       const pieces = tamper(frame, direction);
@@ -365,29 +364,31 @@ Deno.test("Server: whatever a relay does to a resumption, it can't move it, and 
 const from = (id: number) => (frame: Frame) => frame.id === id;
 
 // In `playReturn` anna is member 1 and ben, who comes back through the relay, 2.
-const TARGETS: Readonly<Record<string, Target>> = {
-  "GREETING": target("down", Type.GREETING, 1),
-  "HELLO": target("up", Type.HELLO, 1),
-  "WELCOME": target("down", Type.WELCOME, 1),
-  "HAVE": target("up", Type.HAVE, 1),
-  "what ben says again": target("up", Type.MESSAGE, 3),
-  "own MESSAGE": target("down", Type.MESSAGE, 1, from(2)),
-  "MESSAGE": target("down", Type.MESSAGE, 1, from(1)),
-  "DIRECT": target("down", Type.DIRECT),
-  "ACK": target("down", Type.ACK),
+const TARGETS: Readonly<Record<string, FrameSelector>> = {
+  "GREETING": select("down", Type.GREETING, 1),
+  "HELLO": select("up", Type.HELLO, 1),
+  "WELCOME": select("down", Type.WELCOME, 1),
+  "HAVE": select("up", Type.HAVE, 1),
+  "what ben says again": select("up", Type.MESSAGE, 3),
+  "own MESSAGE": select("down", Type.MESSAGE, 1, from(2)),
+  "MESSAGE": select("down", Type.MESSAGE, 1, from(1)),
+  "DIRECT": select("down", Type.DIRECT),
+  "ACK": select("down", Type.ACK),
 };
 
 Deno.test("sealed room: whatever a relay does to who comes back, nothing comes twice or false, and nothing is left out untold", async () => {
-  const told = new Set<Told>();
-  const attack = async (name: string, what: Target, how: Strike) => {
-    const { tamper, done } = strike(what, how);
+  const told = new Set<Symptom>();
+  const attack = async (name: string, what: FrameSelector, how: Alteration) => {
+    const { tamper, done } = alter(what, how);
     const answer = await playReturn(() => tamper);
     assert(done().hit, `${name} was not tried`);
     if (!done().changed) assertEquals(answer, [], name);
     for (const one of answer) told.add(one);
   };
   const attacks = Object.entries(TARGETS).flatMap(([where, what]) =>
-    Object.entries(STRIKES).map(([how, strike]) => [`${where}: ${how}`, what, strike] as const)
+    Object.entries(ALTERATIONS).map(([how, alteration]) =>
+      [`${where}: ${how}`, what, alteration] as const
+    )
   );
   await atOnce(attacks, ([name, what, how]) => attack(name, what, how));
   assertEquals([...told].sort(), ["ended", "missing", "unconfirmed", "unreadable"]);
@@ -409,8 +410,8 @@ function moving(change: (server: PlayServer, resume: Resume) => Partial<Resume>)
 }
 
 /** Changes the WELCOME that answers a resumption. */
-function welcoming(how: Strike) {
-  return () => strike(target("down", Type.WELCOME, 1), how).tamper;
+function welcoming(how: Alteration) {
+  return () => alter(select("down", Type.WELCOME, 1), how).tamper;
 }
 
 Deno.test("sealed room: a server that goes on elsewhere than it was asked to, or counts wrongly, is always told of", async () => {
@@ -563,8 +564,8 @@ Deno.test("Client: who comes back to a server that is not sealed sends the prefa
 
 Deno.test("Client: a member that uses another's numbers takes none of them from it", async () => {
   await using room = new PlayServer();
-  await using ada = await enter(room, "ada");
-  await using ben = await enter(room, "ben");
+  await using ada = await joinSealed(room, "ada");
+  await using ben = await joinSealed(room, "ben");
   await ada.next("joined");
   // Eve knows ben's numbers: she has read what he says.
   await using raw = await Raw.connect(room);
@@ -598,8 +599,8 @@ Deno.test("Client: a member that uses another's numbers takes none of them from 
 
 Deno.test("Client: what is refused on this side takes no number: nobody is told that it is missing", async () => {
   await using room = new PlayServer();
-  await using ada = await enter(room, "ada");
-  await using ben = await enter(room, "ben");
+  await using ada = await joinSealed(room, "ada");
+  await using ben = await joinSealed(room, "ben");
   await ada.next("joined");
   await ada.say("one");
   const tooLong = "x".repeat(ada.client.info.maxText + 1);

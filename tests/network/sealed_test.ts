@@ -36,17 +36,23 @@ import { TRIES_PER_ADDRESS, WINDOW_MS } from "../../server/login_tries.ts";
 import { remarks } from "../../ui/notices.ts";
 import { concat, Guest, Impostor, Raw, TestRoom } from "../support/loopback.ts";
 import fc from "../support/property.ts";
+import { Relay, type Tamper } from "../support/relay.ts";
+import type { Direction } from "../support/fault_proxy.ts";
 import {
-  type Direction,
-  Relay,
-  type Strike,
-  strike,
-  STRIKES,
-  type Tamper,
-  type Target,
-  target,
-} from "../support/relay.ts";
-import { atOnce, enter, EXPORT_KEY, play, someone, type Told } from "../support/sealed_play.ts";
+  alter,
+  type Alteration,
+  ALTERATIONS,
+  type FrameSelector,
+  select,
+} from "../support/tamper.ts";
+import {
+  atOnce,
+  EXPORT_KEY,
+  joinSealed,
+  play,
+  someone,
+  type Symptom,
+} from "../support/sealed_play.ts";
 
 // Each login takes a core some 0.2 seconds, on purpose: so there are few here, and one registration.
 const CODE = "abandon ability able about";
@@ -215,29 +221,29 @@ Deno.test("sealed room: with all that its server ever has in memory, not one mes
 const from = (id: number) => (frame: Frame) => frame.id === id;
 
 // In the play of `tests/support/sealed_play.ts` anna is member 1, ben behind the relay 2, dora 3 and emil 4.
-const TARGETS: Readonly<Record<string, Target>> = {
-  "GREETING": target("down", Type.GREETING),
-  "HELLO": target("up", Type.HELLO),
-  "HAVE": target("up", Type.HAVE),
-  "what ben says": target("up", Type.MESSAGE, 1, from(0)),
-  "what ben tells anna": target("up", Type.MESSAGE, 1, from(1)),
-  "ben's new name": target("up", Type.PROFILE),
-  "ben's BYE": target("up", Type.BYE),
-  "WELCOME": target("down", Type.WELCOME),
-  "MEMBER": target("down", Type.MEMBER),
-  "own JOINED": target("down", Type.JOINED, 0),
-  "JOINED": target("down", Type.JOINED, 1),
-  "MESSAGE of who was there": target("down", Type.MESSAGE, 1, from(1)),
-  "MESSAGE of who came": target("down", Type.MESSAGE, 0, from(3)),
-  "own MESSAGE": target("down", Type.MESSAGE, 1, from(2)),
-  "DIRECT": target("down", Type.DIRECT, 1),
-  "ACK": target("down", Type.ACK, 1),
-  "PROFILE": target("down", Type.PROFILE, 0, from(1)),
-  "own PROFILE": target("down", Type.PROFILE, 0, from(2)),
-  "AWAY": target("down", Type.AWAY, 0, from(3)),
-  "AWAY that ends": target("down", Type.AWAY, 1, from(3)),
-  "WARNING": target("down", Type.WARNING),
-  "LEFT": target("down", Type.LEFT),
+const TARGETS: Readonly<Record<string, FrameSelector>> = {
+  "GREETING": select("down", Type.GREETING),
+  "HELLO": select("up", Type.HELLO),
+  "HAVE": select("up", Type.HAVE),
+  "what ben says": select("up", Type.MESSAGE, 1, from(0)),
+  "what ben tells anna": select("up", Type.MESSAGE, 1, from(1)),
+  "ben's new name": select("up", Type.PROFILE),
+  "ben's BYE": select("up", Type.BYE),
+  "WELCOME": select("down", Type.WELCOME),
+  "MEMBER": select("down", Type.MEMBER),
+  "own JOINED": select("down", Type.JOINED, 0),
+  "JOINED": select("down", Type.JOINED, 1),
+  "MESSAGE of who was there": select("down", Type.MESSAGE, 1, from(1)),
+  "MESSAGE of who came": select("down", Type.MESSAGE, 0, from(3)),
+  "own MESSAGE": select("down", Type.MESSAGE, 1, from(2)),
+  "DIRECT": select("down", Type.DIRECT, 1),
+  "ACK": select("down", Type.ACK, 1),
+  "PROFILE": select("down", Type.PROFILE, 0, from(1)),
+  "own PROFILE": select("down", Type.PROFILE, 0, from(2)),
+  "AWAY": select("down", Type.AWAY, 0, from(3)),
+  "AWAY that ends": select("down", Type.AWAY, 1, from(3)),
+  "WARNING": select("down", Type.WARNING),
+  "LEFT": select("down", Type.LEFT),
 };
 
 /** As if the server had warned before the first message: who paces itself is never warned. */
@@ -259,30 +265,30 @@ const HARMLESS: Readonly<Record<string, readonly RegExp[]>> = {
   "the id of GREETING means nothing": [/^GREETING: (id|bit flipped)/],
   // "Whether somebody can come back is the server's word."
   "whether a session can be resumed is the server's word": [
-    /^HAVE: (dropped|repeated( later)?|behind the next|id \d+)$/,
+    /^HAVE: (dropped|repeated( later)?|after the next|id \d+)$/,
   ],
   // "Order between senders, and between a new name and the messages around it, is the server's word."
   "order between senders, or between what goes to all and to one, is the server's word": [
-    /^(what ben says|MESSAGE of who (was there|came)|own MESSAGE|DIRECT|ACK): behind the next$/,
+    /^(what ben says|MESSAGE of who (was there|came)|own MESSAGE|DIRECT|ACK): after the next$/,
   ],
   "when a new name is told, and if at all, is the server's word: the old one is true, too": [
-    /^(ben's new name|PROFILE|own PROFILE): (dropped|emptied|repeated( later)?|behind the next)$/,
+    /^(ben's new name|PROFILE|own PROFILE): (dropped|emptied|repeated( later)?|after the next)$/,
     /^ben's new name: id/,
   ],
   // "Say that somebody came or left, is away or back: this is the server's word."
   "how somebody left, and whether, is the server's word": [
-    /^ben's BYE: (dropped|repeated( later)?|behind the next|length \+ 1|id \d+|as (PROFILE|PING|PONG))$/,
-    /^LEFT: (dropped|repeated( later)?|behind the next|bit flipped .*|id (0|99)|as AWAY)$/,
+    /^ben's BYE: (dropped|repeated( later)?|after the next|length \+ 1|id \d+|as (PROFILE|PING|PONG))$/,
+    /^LEFT: (dropped|repeated( later)?|after the next|bit flipped .*|id (0|99)|as AWAY)$/,
   ],
   "whose connection is lost, and whether, is the server's word": [
-    /^AWAY.*: (dropped|repeated( later)?|behind the next|with the latest body|bit flipped .*)$/,
+    /^AWAY.*: (dropped|repeated( later)?|after the next|with the latest body|bit flipped .*)$/,
     /^AWAY.*: (id (0|1|2|99)|as LEFT)$/,
   ],
   "what the server warns of is its word": [
-    /^WARNING: (dropped|repeated( later)?|behind the next|bit flipped .*|id \d+)$/,
+    /^WARNING: (dropped|repeated( later)?|after the next|bit flipped .*|id \d+)$/,
   ],
   "when somebody came is the server's word; the profile proves who it is": [
-    /^JOINED: (behind the next|as PROFILE)$/,
+    /^JOINED: (after the next|as PROFILE)$/,
   ],
   "positions in the log, and with which token to come back, are the server's": [
     /^WELCOME: bit flipped/,
@@ -293,13 +299,13 @@ const HARMLESS: Readonly<Record<string, readonly RegExp[]>> = {
 };
 
 /** What nobody answers: who waits for it gives up in time, as `client_test.ts` and `server_test.ts` have it. */
-const WAITS = /^HELLO: (dropped|behind the next|length \+ 1)$/;
+const WAITS = /^HELLO: (dropped|after the next|length \+ 1)$/;
 
 Deno.test("sealed room: whatever a relay does to any kind of frame, nothing false is shown, and it is told or harmless", async () => {
   const untold: string[] = [];
-  const told = new Set<Told>();
-  const attack = async (name: string, what: Target, how: Strike) => {
-    const { tamper, done } = strike(what, how);
+  const told = new Set<Symptom>();
+  const attack = async (name: string, what: FrameSelector, how: Alteration) => {
+    const { tamper, done } = alter(what, how);
     const answer = await play(warned(tamper));
     assert(done().hit, `${name} was not tried`);
     if (!done().changed) assertEquals(answer, [], name);
@@ -307,13 +313,13 @@ Deno.test("sealed room: whatever a relay does to any kind of frame, nothing fals
     for (const one of answer) told.add(one);
   };
   for (const [where, what] of Object.entries(TARGETS)) {
-    const strikes = Object.entries(STRIKES).map(([how, strike]) => ({
+    const alterations = Object.entries(ALTERATIONS).map(([how, alteration]) => ({
       name: `${where}: ${how}`,
-      strike,
+      alteration,
     }));
     await atOnce(
-      strikes.filter(({ name }) => !WAITS.test(name)),
-      ({ name, strike }) => attack(name, what, strike),
+      alterations.filter(({ name }) => !WAITS.test(name)),
+      ({ name, alteration }) => attack(name, what, alteration),
     );
   }
   const allowed = Object.values(HARMLESS).flat();
@@ -329,7 +335,7 @@ Deno.test("sealed room: whatever a relay does to any kind of frame, nothing fals
 Deno.test("sealed room: what a relay makes up is told, ends the connection, or is the server's word", async () => {
   const garbage = crypto.getRandomValues(new Uint8Array(300));
   const ending = encodeFrame(Type.BYE, 0);
-  const made: Record<string, { frame: Uint8Array; told?: Told }> = {
+  const made: Record<string, { frame: Uint8Array; told?: Symptom }> = {
     "a message of nobody": { frame: encodeFrame(Type.MESSAGE, 0, garbage), told: "unreadable" },
     "a message": { frame: encodeFrame(Type.MESSAGE, 1, garbage), told: "unreadable" },
     "an empty message": { frame: encodeFrame(Type.MESSAGE, 1), told: "unreadable" },
@@ -359,7 +365,7 @@ Deno.test("sealed room: what a relay makes up is told, ends the connection, or i
   };
   for (const [name, { frame, told }] of Object.entries(made)) {
     const place = TARGETS["MESSAGE of who was there"]!;
-    const { tamper, done } = strike(place, ({ bytes }) => ({ now: [bytes, frame] }));
+    const { tamper, done } = alter(place, ({ bytes }) => ({ now: [bytes, frame] }));
     const answer = await play(tamper);
     assert(done().hit, name);
     assert(told ? answer.includes(told) : answer.length === 0, `${name}: ${answer}`);
@@ -367,9 +373,9 @@ Deno.test("sealed room: what a relay makes up is told, ends the connection, or i
 });
 
 Deno.test("sealed room: any mixture of such doings, at any place, shows nothing false", async () => {
-  const strikes = Object.values(STRIKES);
+  const alterations = Object.values(ALTERATIONS);
   const doings = fc.array(
-    fc.record({ skip: fc.nat(12), how: fc.nat(strikes.length - 1), up: fc.boolean() }),
+    fc.record({ skip: fc.nat(12), how: fc.nat(alterations.length - 1), up: fc.boolean() }),
     { minLength: 1, maxLength: 8 },
   );
   await fc.assert(
@@ -393,7 +399,7 @@ Deno.test("sealed room: any mixture of such doings, at any place, shows nothing 
         }
         waiting[direction].shift();
         due[direction] = waiting[direction][0]?.skip ?? 0;
-        const result = strikes[next.how]!(frame, earlier[direction]);
+        const result = alterations[next.how]!(frame, earlier[direction]);
         if (result.later) later[direction].push(result.later);
         return [...result.now ?? [], ...behind];
       });
@@ -488,7 +494,7 @@ Deno.test("join: where a code was given, or only sealed will do, a server that g
 Deno.test("join: a relay that changes a login gets nobody in, and gets no name", async () => {
   await using room = new TestRoom({ admission });
   for (const [direction, type] of [["up", Type.LOGIN], ["down", Type.LOGIN]] as const) {
-    const { tamper } = strike(target(direction, type), ({ body }) => {
+    const { tamper } = alter(select(direction, type), ({ body }) => {
       const login = parseLogin(body);
       const flipped = login.message[99] === "A" ? "B" : "A";
       const message = login.message.slice(0, 99) + flipped + login.message.slice(100);
@@ -499,7 +505,7 @@ Deno.test("join: a relay that changes a login gets nobody in, and gets no name",
     assertEquals(relay.passed.some(({ frame }) => frame.type === Type.HELLO), false);
   }
   // A changed proof is refused by the server, though the name, sealed, has gone there.
-  const { tamper } = strike(target("up", Type.HELLO), ({ body }) => {
+  const { tamper } = alter(select("up", Type.HELLO), ({ body }) => {
     const hello = parseHello(body);
     const flipped = hello.proof![9] === "A" ? "B" : "A";
     return {
@@ -654,15 +660,15 @@ Deno.test("Client: a name that comes with another key is told once, marked on ev
   await using room = new TestRoom();
   const ben = someone();
   const ada = someone();
-  await using one = await enter(room, "ben", { self: ben });
+  await using one = await joinSealed(room, "ben", { self: ben });
   {
-    await using _ = await enter(room, "ada", { self: ada });
+    await using _ = await joinSealed(room, "ada", { self: ada });
     assertEquals((await one.next("joined")).who.name, "ada");
   }
   await one.next("left");
   // The next day somebody else is called so.
   const mallory = someone();
-  await using false_ = await enter(room, "ada", { self: mallory });
+  await using false_ = await joinSealed(room, "ada", { self: mallory });
   const { who } = await one.next("keychanged");
   assertEquals(who.name, "ada(!)");
   assertEquals(one.events.filter(({ type }) => type === "joined").length, 2);
@@ -673,7 +679,7 @@ Deno.test("Client: a name that comes with another key is told once, marked on ev
   false_.client.tell("ben", "trust me");
   assertEquals((await one.next("direct")).from.name, "ada(!)");
   // The true one comes back: the two are told apart, and only the false one is marked.
-  await using true_ = await enter(room, "ada", { self: ada });
+  await using true_ = await joinSealed(room, "ada", { self: ada });
   await one.next("joined");
   await true_.say("it is me");
   const [falseId, trueId] = [false_.client.self.id, true_.client.self.id];
@@ -699,10 +705,10 @@ Deno.test("Client: a name that comes with another key is told once, marked on ev
 Deno.test("Client: a new name keeps the identity behind it, and a known name taken by another is marked", async () => {
   await using room = new TestRoom();
   const self = someone();
-  await using ben = await enter(room, "ben", { self });
-  await using ada = await enter(room, "ada");
+  await using ben = await joinSealed(room, "ben", { self });
+  await using ada = await joinSealed(room, "ada");
   await ben.next("joined");
-  await using eve = await enter(room, "eve");
+  await using eve = await joinSealed(room, "eve");
   await ben.next("joined");
   const words = ben.client.compare("ada");
   ada.client.rename("countess");
@@ -715,7 +721,7 @@ Deno.test("Client: a new name keeps the identity behind it, and a known name tak
   eve.client.rename("eve");
   assertEquals((await ben.next("renamed")).who.name, "eve");
   // Who comes later sees the same people, and the same words.
-  await using dan = await enter(room, "dan");
+  await using dan = await joinSealed(room, "dan");
   await ben.next("joined");
   assertEquals(dan.client.members.map(({ name }) => name), ["ben", "countess", "eve", "dan"]);
   assertEquals(dan.client.compare("countess"), ada.client.compare("dan"));
@@ -723,7 +729,7 @@ Deno.test("Client: a new name keeps the identity behind it, and a known name tak
 
 Deno.test("Client: nobody can take a name that looks like a mark", async () => {
   await using room = new TestRoom();
-  await using ben = await enter(room, "ben");
+  await using ben = await joinSealed(room, "ben");
   await using raw = await Raw.connect(room);
   const { identity } = someone();
   const cipher = new SealedCipher({ exportKey: EXPORT_KEY, identity, now: Date.now });
@@ -735,8 +741,8 @@ Deno.test("Client: nobody can take a name that looks like a mark", async () => {
 
 Deno.test("Client: words to compare are the same on both sides, and others for somebody in the middle", async () => {
   await using room = new TestRoom();
-  await using ada = await enter(room, "ada");
-  await using ben = await enter(room, "ben");
+  await using ada = await joinSealed(room, "ada");
+  await using ben = await joinSealed(room, "ben");
   await ada.next("joined");
   const words = ada.client.compare("ben");
   assertEquals(words.split(" ").length, 8);
@@ -744,8 +750,8 @@ Deno.test("Client: words to compare are the same on both sides, and others for s
   assertThrows(() => ada.client.compare("ada"), ChatError, "that is you");
   // A member in the middle shows itself to ada as ben, and to ben as ada, with one key or two.
   for (const [first, second] of [[someone(), someone()], Array(2).fill(someone())]) {
-    await using toAda = await enter(room, "ben", { self: first });
-    await using toBen = await enter(room, "ada", { self: second });
+    await using toAda = await joinSealed(room, "ben", { self: first });
+    await using toBen = await joinSealed(room, "ada", { self: second });
     await ada.next("joined", ({ who }) => who.id === toBen.client.self.id);
     await ben.next("joined", ({ who }) => who.id === toBen.client.self.id);
     const adas = ada.client.compare(toAda.client.self.id);
@@ -769,8 +775,8 @@ Deno.test("Client: with a member's help a server can't put another's key in the 
     const left = encodeFrame(Type.LEFT, id, Uint8Array.of(Left.BYE));
     return [left, encodeFrame(Type.JOINED, id, stolen)];
   });
-  await using ada = await enter(relay, "ada");
-  await using _ = await enter(room, "ben");
+  await using ada = await joinSealed(relay, "ada");
+  await using _ = await joinSealed(room, "ben");
   const { ending } = await ada.next("ended");
   assert(stolen.length > 0);
   assertEquals(ending.reason, "lost");
@@ -780,7 +786,7 @@ Deno.test("Client: with a member's help a server can't put another's key in the 
 
 Deno.test("Client: an old profile is of no use to who was there, and shows its age to who comes later", async () => {
   await using room = new TestRoom();
-  await using early = await enter(room, "early");
+  await using early = await joinSealed(room, "early");
   const cipher = new SealedCipher({
     exportKey: EXPORT_KEY,
     identity: Identity.generate(),
@@ -800,7 +806,7 @@ Deno.test("Client: an old profile is of no use to who was there, and shows its a
     assertEquals((await early.next("message")).text, "old news");
   }
   await early.next("left");
-  await using late = await enter(room, "late");
+  await using late = await joinSealed(room, "late");
   await using _ = await replay();
   // Her session has been there: what comes again is nobody's.
   const { who } = await early.next("joined", (event) => event.who.name !== "late");
@@ -816,7 +822,7 @@ Deno.test("Client: an old profile is of no use to who was there, and shows its a
 
 Deno.test("Client: what is rejected is counted, told once, and never shown", async () => {
   await using room = new TestRoom();
-  await using ben = await enter(room, "ben");
+  await using ben = await joinSealed(room, "ben");
   await using raw = await Raw.connect(room);
   const { identity } = someone();
   const cipher = new SealedCipher({ exportKey: EXPORT_KEY, identity, now: Date.now });
@@ -859,7 +865,7 @@ async function enterHostile(frames: readonly Uint8Array[]): Promise<Guest> {
     await raw.end();
     await raw.frames();
   });
-  const guest = await enter(server, "ada");
+  const guest = await joinSealed(server, "ada");
   await guest.ended;
   await server.served(1);
   return guest;

@@ -10,8 +10,9 @@ import { MAX_FILE_NAME, MAX_PIECE } from "../../protocol/file_messages.ts";
 import type { Transfer } from "../../room.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
 import { Guest, TestRoom } from "../support/loopback.ts";
-import { MemoryDisk, noise, sha256 } from "../support/memory_disk.ts";
-import { enter as enterSealed, PlayServer } from "../support/sealed_play.ts";
+import { MemoryDisk } from "../support/memory_disk.ts";
+import { noise, sha256 } from "../support/random.ts";
+import { joinSealed, PlayServer } from "../support/sealed_play.ts";
 
 const posix = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 const MIB = 1024 * 1024;
@@ -36,7 +37,7 @@ const KINDS: readonly Kind[] = [
   {
     cipher: "sealed",
     open: () => new PlayServer({ budget: undefined }),
-    enter: (room, name, files, options) => enterSealed(room, name, { files, ...options }),
+    enter: (room, name, files, options) => joinSealed(room, name, { files, ...options }),
   },
 ];
 const [XOR, SEALED] = KINDS as [Kind, Kind];

@@ -7,9 +7,10 @@ import { Transfers } from "../../files/transfers.ts";
 import { AckOutcome } from "../../protocol.ts";
 import type { FileMessages } from "../../protocol/file_messages.ts";
 import type { Person, RoomEvent, Transfer } from "../../room.ts";
-import { generator } from "../support/fault_proxy.ts";
+import { seededRandom } from "../support/random.ts";
 import { within } from "../support/loopback.ts";
-import { MemoryDisk, noise } from "../support/memory_disk.ts";
+import { MemoryDisk } from "../support/memory_disk.ts";
+import { noise } from "../support/random.ts";
 
 const ENDS: readonly Transfer["state"][] = ["done", "cancelled", "failed", "declined"];
 
@@ -116,7 +117,7 @@ function reset(...sides: readonly Side[]): void {
 Deno.test("Transfers: whatever is refused, lost with a session or cancelled: equal bytes, or a failure that is told", async () => {
   const ends: Record<string, number> = {};
   const play = async (seed: number) => {
-    const random = generator(seed, 0, 0);
+    const random = seededRandom(seed, 0, 0);
     const cancels = seed % 3 === 0;
     let hits = 0;
     const draw = () => {

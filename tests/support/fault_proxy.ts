@@ -4,6 +4,7 @@
 // It is made of node:net, for that has what Deno's own sockets lack: a real reset (RST).
 
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { seededRandom } from "./random.ts";
 
 /** From a client to the server, or back. */
 export type Direction = "up" | "down";
@@ -63,7 +64,7 @@ export function drawFault(
   connection: number,
   { seed, kinds = FAULT_KINDS, within = DEFAULT_WITHIN }: FaultOptions,
 ): Fault | undefined {
-  const random = generator(seed, connection, 0);
+  const random = seededRandom(seed, connection, 0);
   const kind = kinds[random(Math.max(1, kinds.length))];
   if (kind === undefined) return undefined;
   return {
@@ -72,21 +73,6 @@ export function drawFault(
     at: 1 + random(within),
     both: random(2) === 0,
     more: 1 + random(within),
-  };
-}
-
-/** Whole numbers from 0 to `limit - 1` (mulberry32), others for each connection and purpose. */
-export function generator(
-  seed: number,
-  connection: number,
-  purpose: number,
-): (limit: number) => number {
-  let state = seed ^ Math.imul(connection + 1, 0x9e3779b1) ^ Math.imul(purpose, 0x85ebca6b);
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) % limit;
   };
 }
 
@@ -294,7 +280,7 @@ export class FaultProxy implements AsyncDisposable {
   /** Passes bytes until there are no more, or the connection is gone. Never rejects. */
   async #pump(pair: Pair, direction: Direction, from: Socket, to: Socket): Promise<void> {
     const { seed, maxChunk = DEFAULT_CHUNK } = this.#options;
-    const random = generator(seed, pair.number, direction === "up" ? 1 : 2);
+    const random = seededRandom(seed, pair.number, direction === "up" ? 1 : 2);
     try {
       // Who has said all may still listen: the end of one direction is not that of the connection.
       for await (const bytes of from.iterator({ destroyOnReturn: false })) {

@@ -3,21 +3,7 @@
 
 import { ChatError } from "../../errors.ts";
 import type { Disk, Sink, Upload } from "../../files/storage.ts";
-
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-}
-
-/** Bytes that are the same for each seed, and nowhere alike. */
-export function noise(length: number, seed = 1): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  let state = seed;
-  for (let i = 0; i < length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    bytes[i] = state >>> 24;
-  }
-  return bytes;
-}
+import { sha256 } from "./random.ts";
 
 /** Files by path; a path that ends in a slash is a folder of all that begin with it. */
 export class MemoryDisk implements Disk {

@@ -1,20 +1,10 @@
 // Test helper: somebody between clients and their server, who sees every frame and hands on what the test
 // says. No part of the program.
 
-import {
-  encodeFrame,
-  type Frame,
-  FrameDecoder,
-  HEADER_SIZE,
-  MAX_FRAME,
-  PREFACE,
-  readdress,
-  Type,
-} from "../../protocol.ts";
-import { concat, within } from "./loopback.ts";
-
-/** From a client to the server, or back. */
-export type Direction = "up" | "down";
+import { concat } from "@std/bytes/concat";
+import { type Frame, FrameDecoder, MAX_FRAME, PREFACE, Type } from "../../protocol.ts";
+import type { Direction } from "./fault_proxy.ts";
+import { within } from "./loopback.ts";
 
 /** What is handed on in a frame's place: nothing, itself, or anything else. */
 export type Tamper = (frame: Frame, direction: Direction) => readonly Uint8Array[];
@@ -45,7 +35,7 @@ export class Relay implements AsyncDisposable {
 
   /** Everything that was recorded, in one piece. */
   get bytes(): Uint8Array<ArrayBuffer> {
-    return concat(...this.recorded);
+    return concat(this.recorded);
   }
 
   /** From now on it connects those who come to another server. */
@@ -124,7 +114,7 @@ export class Relay implements AsyncDisposable {
           const bytes = view.bytes.slice();
           const frame = { ...view, bytes, body: bytes.subarray(bytes.length - view.body.length) };
           const pieces = this.tamper(frame, direction);
-          await writeAll(to, concat(...pieces));
+          await writeAll(to, concat(pieces));
           this.passed.push({ direction, frame });
           this.#news.resolve();
           this.#news = Promise.withResolvers();
@@ -146,102 +136,4 @@ export class Relay implements AsyncDisposable {
 
 async function writeAll(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
-}
-
-// ---- what can be done to a frame ----
-
-/** Which frame is struck: the `nth` of those that fit. */
-export interface Target {
-  readonly direction: Direction;
-  readonly nth: number;
-  readonly fits: (frame: Frame) => boolean;
-}
-
-export const target = (
-  direction: Direction,
-  type: number,
-  nth = 0,
-  fits: (frame: Frame) => boolean = () => true,
-): Target => ({ direction, nth, fits: (frame) => frame.type === type && fits(frame) });
-
-/** What is handed on instead of a frame, and what behind the next one; `earlier` are those that came before. */
-export type Strike = (
-  frame: Frame,
-  earlier: readonly Frame[],
-) => { now?: readonly Uint8Array[]; later?: Uint8Array };
-
-function changed(frame: Frame, change: (bytes: Uint8Array) => void): { now: Uint8Array[] } {
-  const bytes = frame.bytes.slice();
-  change(bytes);
-  return { now: [bytes] };
-}
-
-const NOTHING = new Uint8Array(0);
-
-const withBody = ({ type, id }: Frame, body: Uint8Array) => ({
-  now: [encodeFrame(type, id, body)],
-});
-
-export const STRIKES: Readonly<Record<string, Strike>> = {
-  "dropped": () => ({}),
-  "repeated": ({ bytes }) => ({ now: [bytes, bytes] }),
-  "repeated later": ({ bytes }) => ({ now: [bytes], later: bytes }),
-  "behind the next": ({ bytes }) => ({ later: bytes }),
-  "with an earlier body": (frame, [first]) => withBody(frame, (first ?? frame).body),
-  "with the latest body": (frame, earlier) => withBody(frame, (earlier.at(-1) ?? frame).body),
-  "shorter": (frame) => withBody(frame, frame.body.subarray(0, -1)),
-  "longer": (frame) => withBody(frame, concat(frame.body, new Uint8Array(1))),
-  "emptied": (frame) => withBody(frame, NOTHING),
-  "length + 1": (frame) => changed(frame, (bytes) => bytes[3]!++),
-  "length - 1": (frame) => changed(frame, (bytes) => bytes[3]!--),
-  ...Object.fromEntries([0, 1, 2, 3, 4, 5].map((part) => [
-    `bit flipped after ${part}/5`,
-    (frame: Frame) =>
-      changed(frame, (bytes) => {
-        const at = Math.floor(part * (frame.body.length - 1) / 5);
-        if (frame.body.length > 0) bytes[HEADER_SIZE + at]! ^= 1;
-      }),
-  ])),
-  ...Object.fromEntries([0, 1, 2, 3, 99].map((id) => [
-    `id ${id}`,
-    (frame: Frame) => changed(frame, (bytes) => readdress(bytes, frame.type, id)),
-  ])),
-  ...Object.fromEntries(
-    Object.entries(Type).map(([name, type]) => [
-      `as ${name}`,
-      (frame: Frame) => changed(frame, (bytes) => readdress(bytes, type, frame.id)),
-    ]),
-  ),
-};
-
-export interface Blow {
-  readonly tamper: Tamper;
-  /** Whether the frame came, and whether it was handed on otherwise than it was. */
-  readonly done: () => { hit: boolean; changed: boolean };
-}
-
-export function strike({ direction, nth, fits }: Target, how: Strike): Blow {
-  let count = 0;
-  let hit = false;
-  let changed = false;
-  let later: Uint8Array | undefined;
-  const earlier: Frame[] = [];
-  return {
-    done: () => ({ hit, changed }),
-    tamper(frame, from) {
-      if (from !== direction) return [frame.bytes];
-      if (fits(frame) && count++ === nth) {
-        const result = how(frame, earlier);
-        const now = concat(...result.now ?? []);
-        hit = true;
-        changed = result.later !== undefined || now.toHex() !== frame.bytes.toHex();
-        later = result.later;
-        return [now];
-      }
-      earlier.push(frame);
-      const pieces = later ? [frame.bytes, later] : [frame.bytes];
-      later = undefined;
-      return pieces;
-    },
-  };
 }

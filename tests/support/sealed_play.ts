@@ -22,7 +22,8 @@ import { encodeProfile } from "../../protocol/envelope.ts";
 import type { RoomEvent } from "../../room.ts";
 import { Server, type ServerOptions } from "../../server.ts";
 import { Guest, within } from "./loopback.ts";
-import { type Direction, Relay, type Tamper } from "./relay.ts";
+import { Relay, type Tamper } from "./relay.ts";
+import type { Direction } from "./fault_proxy.ts";
 
 /** What OPAQUE would give. */
 export const EXPORT_KEY: Uint8Array<ArrayBuffer> = new Uint8Array(64).fill(7);
@@ -37,7 +38,7 @@ export function someone(): Self {
 /** What a login would give. The servers here do not know it, and so ask for no proof. */
 const SESSION_KEY = new Uint8Array(64).fill(9);
 
-export interface EnterOptions
+export interface JoinSealedOptions
   extends Pick<JoinOptions, "retryMs" | "backoff" | "handshakeMs" | "files"> {
   self?: Self;
   now?: () => number;
@@ -47,10 +48,10 @@ export interface EnterOptions
 }
 
 /** A real client of a sealed room, let in without a login. */
-export async function enter(
+export async function joinSealed(
   { port }: { port: number },
   name: string,
-  { self = someone(), now = Date.now, salt, connected, ...rest }: EnterOptions = {},
+  { self = someone(), now = Date.now, salt, connected, ...rest }: JoinSealedOptions = {},
 ): Promise<Guest> {
   const hostname = "127.0.0.1";
   const connection = new Connection(await Deno.connect({ hostname, port }), MAX_FRAME);
@@ -211,14 +212,14 @@ function attempt(act: () => void): void {
 }
 
 /** How a member came to know that something was wrong; empty if nothing told it. */
-export type Told = "unreadable" | "missing" | "ended" | "unconfirmed";
+export type Symptom = "unreadable" | "missing" | "ended" | "unconfirmed";
 
 /**
  * Plays the play, and checks that nobody is shown anything false.
  *
  * @returns what told anybody of the tampering
  */
-export async function play(tamper: Tamper): Promise<Told[]> {
+export async function play(tamper: Tamper): Promise<Symptom[]> {
   await using server = new PlayServer();
   await using relay = new Relay(server, tamper);
   const script = new Script();
@@ -226,9 +227,9 @@ export async function play(tamper: Tamper): Promise<Told[]> {
   const come = async (
     speaker: string,
     at: { port: number } = server,
-    options: EnterOptions = {},
+    options: JoinSealedOptions = {},
   ) => {
-    const guest = await enter(at, script.name(speaker, speaker), options);
+    const guest = await joinSealed(at, script.name(speaker, speaker), options);
     cast.push([speaker, guest]);
     return guest;
   };
@@ -297,9 +298,9 @@ export async function play(tamper: Tamper): Promise<Told[]> {
 }
 
 /** Checks that nobody was shown anything false; returns what told anybody of the tampering. */
-function judge(script: Script, cast: readonly [string, Guest][], count: number): Told[] {
+function judge(script: Script, cast: readonly [string, Guest][], count: number): Symptom[] {
   for (const [speaker, guest] of cast) script.check(speaker, guest);
-  const told = new Set<Told>(cast.length === count ? [] : ["ended"]);
+  const told = new Set<Symptom>(cast.length === count ? [] : ["ended"]);
   for (const [, { client, events }] of cast) {
     if (client.pending.length > 0) told.add("unconfirmed");
     for (const event of events) {
@@ -318,7 +319,7 @@ function judge(script: Script, cast: readonly [string, Guest][], count: number):
  *
  * @returns what told anybody of the tampering
  */
-export async function playReturn(relaying: (server: PlayServer) => Tamper): Promise<Told[]> {
+export async function playReturn(relaying: (server: PlayServer) => Tamper): Promise<Symptom[]> {
   await using server = new PlayServer();
   const tamper = relaying(server);
   let lost: Direction | "both" | undefined;
@@ -327,9 +328,9 @@ export async function playReturn(relaying: (server: PlayServer) => Tamper): Prom
     return tamper(frame, direction);
   });
   const script = new Script();
-  const anna = await enter(server, script.name("anna", "anna"));
+  const anna = await joinSealed(server, script.name("anna", "anna"));
   await anna.next("members");
-  const ben = await enter(relay, script.name("ben", "ben"), {
+  const ben = await joinSealed(relay, script.name("ben", "ben"), {
     retryMs: LONG_MS,
     // At once; a try that gets no answer is followed by another.
     backoff: new Backoff(() => 0),
