@@ -15,11 +15,12 @@ export function askHidden(question: string): string {
       hint: "Give it in the environment as CHAT_CODE, or in a file with --code-file FILE",
     });
   }
-  show(`${question} `);
-  // Ctrl-C is a key here: as a signal it would end the program and leave a terminal that shows nothing.
+  // Before the question: a fast typist, or a paste, must not be echoed. Ctrl-C is a key in raw mode; as a signal it
+  // would end the program and leave a terminal that shows nothing.
   Deno.stdin.setRaw(true);
   let answer: string | undefined;
   try {
+    show(`${question} `);
     answer = readHidden();
   } finally {
     Deno.stdin.setRaw(false);

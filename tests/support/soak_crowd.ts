@@ -1,5 +1,5 @@
 // The members of the soak test: they come, talk, listen, lose their connection, and go as the dice want it, and write
-// down what they were told. For tests/network/soak_test.ts and its workers.
+// down what they were told. For tests/soak/soak_test.ts and its workers.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Client, join, type JoinOptions } from "../../client.ts";

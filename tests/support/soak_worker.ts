@@ -1,4 +1,4 @@
-// A part of the soak test's crowd, in a thread of its own: see tests/network/soak_test.ts.
+// A part of the soak test's crowd, in a thread of its own: see tests/soak/soak_test.ts.
 
 /// <reference lib="deno.worker" />
 

@@ -5,8 +5,8 @@ import { Guest, Raw, TestRoom, within, wording } from "../support/loopback.ts";
 import { type CrowdOptions, Notes, Visit } from "../support/soak_crowd.ts";
 import { type Holding, MB, SoakServer } from "../support/soak_server.ts";
 
-/** The crowd comes and goes for so long; a few seconds show most, CI takes more. */
-const SECONDS = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "3");
+/** How long the crowd comes and goes. */
+const SECONDS = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "20");
 /**
  * How many threads the crowd has, and how many members are in each. Deno has a flaw: where more than 128 sockets
  * of a thread are always ready, it serves 128 of them and lets the others wait. The crowd's are; the server's not.

@@ -16,7 +16,7 @@ import { seededRandom } from "../support/random.ts";
 import { TestRoom, within } from "../support/loopback.ts";
 
 /** They talk for so long; a few seconds show most, CI takes more. */
-const SECONDS = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "3");
+const SECONDS = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "20");
 const SEED = Number(Deno.env.get("CHAT_SOAK_SEED") ?? "2428");
 /** How many there are behind bad networks; one more has a good one. */
 const CROWD = 10;
