@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLessOrEqual, assertMatch, assertThrows } fr
 import config from "../deno.json" with { type: "json" };
 import { UsageError } from "../errors.ts";
 import { budgetOf, DEFAULT_LIMITS, type Limits } from "../server/limits.ts";
-import fc from "../tests/support/property.ts";
+import fc, { anyString } from "../tests/support/property.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../text/names.ts";
 import { width } from "../text/width.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
@@ -1140,7 +1140,7 @@ Deno.test("usage: the program's help names every verb", () => {
 Deno.test("parseCommand: any words at all give a command or a UsageError", () => {
   const word = fc.oneof(
     fc.constantFrom("serve", "join", "send", "help", "--join", "--", "--name", "--port=1", "::1"),
-    fc.string({ unit: "binary" }),
+    anyString(),
     fc.string().map((text) => `--${text}`),
     fc.string().map((text) => `-${text}`),
   );

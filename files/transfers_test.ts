@@ -419,7 +419,7 @@ class HandClock {
 }
 
 Deno.test("transfers: after 5 s without a byte it is stalled, and why; what comes ends that; at rest nothing ticks", async () => {
-  await using room = new TestRoom({ graceMs: 60_000 });
+  await using room = new TestRoom({ graceMs: 60_000, awayMs: 0 });
   await using proxy = await FaultProxy.start(room, { seed: 1, kinds: [] });
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
   const [here, there] = [new HandClock(), new HandClock()];

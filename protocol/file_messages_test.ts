@@ -11,7 +11,7 @@ import {
   SHA256_SIZE,
   TRANSFER_ID_SIZE,
 } from "./file_messages.ts";
-import fc from "../tests/support/property.ts";
+import fc, { anyString } from "../tests/support/property.ts";
 
 const ID = new Uint8Array(TRANSFER_ID_SIZE).fill(7);
 const SHA256 = new Uint8Array(SHA256_SIZE).fill(9);
@@ -24,7 +24,7 @@ const fileMessage: fc.Arbitrary<FileMessage> = fc.oneof(
     id,
     size: fc.maxSafeNat(),
     sha256: fc.uint8Array({ minLength: SHA256_SIZE, maxLength: SHA256_SIZE }),
-    name: fc.string({ unit: "binary", maxLength: 100 }),
+    name: anyString({ maxLength: 100 }),
   }),
   fc.record({
     kind: fc.constant("ask" as const),

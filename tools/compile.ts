@@ -57,6 +57,8 @@ export function programFlags(task: string): string[] {
 export function compileArgs(target: Target, output: string): string[] {
   return [
     "compile",
+    // `deno task ok` has checked the types.
+    "--no-check",
     ...programFlags(config.tasks.chat.command),
     // Without these two, the packages of the tests and a stray folder node_modules would be embedded as well.
     // The first does what `--exclude-unused-npm` does, which Deno 2.6 to 2.8.0 do not know yet.

@@ -4,7 +4,7 @@ import type { Files } from "../files/paths.ts";
 import type { Link, Person, Room, RoomEvent, Transfer } from "../room.ts";
 import { Editor } from "../terminal/editor.ts";
 import { BOB, EVENTS, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
-import fc from "../tests/support/property.ts";
+import fc, { anyString } from "../tests/support/property.ts";
 import { Emoji } from "../text/emoji.ts";
 import { printable } from "../text/printable.ts";
 import { COMMANDS, helpRows } from "./commands.ts";
@@ -555,7 +555,7 @@ const LINE = fc.array(
       "dark",
       "on",
     ),
-    fc.string({ unit: "binary", maxLength: 8 }),
+    anyString({ maxLength: 8 }),
   ),
   { maxLength: 8 },
 ).map((pieces) => pieces.join(""));

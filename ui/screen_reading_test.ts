@@ -425,8 +425,8 @@ Deno.test("Screen: what a hostile member sends leaves the others' screens as if 
   }
 });
 
-Deno.test("Screen: a megabyte of marks, joiners or anything else takes rows, and nothing but rows", async () => {
-  const MEGABYTE = 1024 * 1024;
+Deno.test("Screen: a long text of marks, joiners or anything else takes rows, and nothing but rows", async () => {
+  const LENGTH = 128 * 1024;
   for (
     const [piece, columns] of [
       ["\u0301", 80],
@@ -438,7 +438,7 @@ Deno.test("Screen: a megabyte of marks, joiners or anything else takes rows, and
     ] as const
   ) {
     const { tty, room, tell, clock } = setUp(columns);
-    tell(room.message(bob, piece.repeat(MEGABYTE / piece.length)), room.message(carol, "after"));
+    tell(room.message(bob, piece.repeat(LENGTH / piece.length)), room.message(carol, "after"));
     clock.pass(100);
     await tty.drawn();
     const rows = await tty.rows();
