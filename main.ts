@@ -1,49 +1,51 @@
-// Picks the verb. This file alone reads Deno.args.
+// The entry point: runs the verb that the command line names. Only this file reads Deno.args.
 
 import { parseCommand } from "./cli/args.ts";
 import type { Command } from "./cli/command.ts";
 import { DONE, print, report } from "./cli/output.ts";
+import { realSystem, type System } from "./cli/system.ts";
 import config from "./deno.json" with { type: "json" };
 
-async function run(command: Command): Promise<number> {
-  // Each verb's module is imported when it is needed: help and version come at once.
+/** Runs a command line; returns the exit code. */
+export async function run(args: readonly string[], system: System): Promise<number> {
+  try {
+    return await runCommand(parseCommand(args, system.env), system);
+  } catch (error) {
+    return report(system, error);
+  }
+}
+
+async function runCommand(command: Command, system: System): Promise<number> {
+  // Each verb's module is loaded when it is needed, so that help and version come at once.
   switch (command.verb) {
     case "help":
-      print(command.text);
+      print(system, command.text);
       return DONE;
     case "version":
-      print(`chat ${config.version}\n`);
+      print(system, `chat ${config.version}\n`);
       return DONE;
     case "completions": {
       const { completions } = await import("./cli/completions.ts");
-      print(completions(command.shell));
+      print(system, completions(command.shell));
       return DONE;
     }
     case "serve": {
       const { serve } = await import("./cli/serve.ts");
-      return await serve(command);
+      return await serve(command, system);
     }
     case "join": {
       const { joinRoom } = await import("./cli/join.ts");
-      return await joinRoom(command);
+      return await joinRoom(command, system);
     }
     case "send": {
       const { send } = await import("./cli/send.ts");
-      return await send(command);
+      return await send(command, system);
     }
     case "crack": {
       const { crackTraffic } = await import("./cli/crack.ts");
-      return await crackTraffic(command);
+      return await crackTraffic(command, system);
     }
   }
 }
 
-if (import.meta.main) {
-  let code: number;
-  try {
-    code = await run(parseCommand(Deno.args, (name) => Deno.env.get(name)));
-  } catch (error) {
-    code = report(error);
-  }
-  Deno.exit(code);
-}
+if (import.meta.main) realSystem.exit(await run(Deno.args, realSystem));

@@ -1,4 +1,4 @@
-// TODO: say what this is.
+// Addresses as people type them: HOST, HOST:PORT, :PORT. It looks up no name and opens no connection.
 
 import { UsageError } from "../errors.ts";
 import { DEFAULT_PORT } from "../protocol.ts";

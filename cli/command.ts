@@ -1,4 +1,4 @@
-// TODO: say what this is.
+// A parsed command line, as types: what each verb gets. It knows neither how it was written nor what a verb does.
 
 import type { Limits } from "../server/limits.ts";
 import type { StatusPlace } from "../server/metrics_http.ts";

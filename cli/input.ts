@@ -1,7 +1,8 @@
-// TODO: say what this is.
+// Reads input of limited size, and names what is wrong with it. It knows neither its meaning nor its source.
 
 import { ChatError, messageOf } from "../errors.ts";
 
+/** The first bytes of a file or stream, up to `most`. */
 export function readAtMost(
   file: { readSync(bytes: Uint8Array): number | null },
   most: number,
@@ -16,8 +17,7 @@ export function readAtMost(
   return bytes.subarray(0, length);
 }
 
-/** Stdin may be anything, a folder too. */
+/** Throws what failed about stdin, which may be anything, even a folder. */
 export function unreadable(cause: unknown): never {
-  const message = messageOf(cause);
-  throw new ChatError(`Cannot read the input: ${message}`, { cause });
+  throw new ChatError(`Cannot read the input: ${messageOf(cause)}`, { cause });
 }

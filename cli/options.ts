@@ -1,4 +1,5 @@
-// TODO: say what this is.
+// The table of verbs and options. The parser, the help, the man page and the completions are all made from it. It
+// parses nothing and prints nothing.
 
 import { XOR_PROTECTION } from "../cipher.ts";
 import { DEFAULT_PORT } from "../protocol.ts";

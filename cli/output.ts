@@ -1,41 +1,65 @@
-// What the program says to people: results on stdout, everything else on stderr; and the exit codes that go
-// with it.
+// The program's output: results on stdout, everything else on stderr, and the exit codes that go with it. The
+// streams are passed in. It knows no verb.
 
 import { ChatError, UsageError } from "../errors.ts";
+import type { Ending } from "../room.ts";
+import { type SyncWriter, writeAll } from "../terminal/write_all.ts";
+import { printable } from "../text/printable.ts";
+import type { System } from "./system.ts";
 
 /** Exit codes. */
 export const DONE = 0;
 export const FAILED = 1;
 export const MISUSE = 2;
 
-const encoder = new TextEncoder();
-
-/** Writes to stdout, all of it. */
-export function print(text: string): void {
-  writeAll(Deno.stdout, text);
+/** Writes to stdout. */
+export function print({ stdout }: Pick<System, "stdout">, text: string): void {
+  write(stdout, text);
 }
 
 /** Writes a line to stderr. */
-export function note(line: string): void {
-  writeAll(Deno.stderr, line + "\n");
+export function note({ stderr }: Pick<System, "stderr">, line: string): void {
+  write(stderr, line + "\n");
 }
 
-function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  const bytes = encoder.encode(text);
+function write(stream: SyncWriter, text: string): void {
   try {
-    for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+    writeAll(stream, text);
   } catch {
-    // Nobody reads this (any more): what was to be done is done all the same.
+    // The reader of the pipe has gone: that must not stop the work itself.
   }
 }
 
-/** Says what went wrong, and what to do about it; returns the exit code. */
-export function report(error: unknown): number {
+/** Prints an error and its hint; returns the exit code. */
+export function report(system: System, error: unknown): number {
   if (error instanceof ChatError) {
-    note(`chat: error: ${error.message}`);
-    if (error.hint !== undefined) note(`chat: hint: ${error.hint}`);
+    note(system, `chat: error: ${error.message}`);
+    if (error.hint !== undefined) note(system, `chat: hint: ${error.hint}`);
     return error instanceof UsageError ? MISUSE : FAILED;
   }
-  note(`chat: error: This is a bug in chat: ${error instanceof Error ? error.stack : error}`);
+  const what = error instanceof Error ? error.stack : error;
+  note(system, `chat: error: This is a bug in chat: ${what}`);
+  return FAILED;
+}
+
+/** Reports a bug from code whose errors no caller can catch, and ends the process. */
+export function fatal(system: System, error: unknown): never {
+  system.exit(report(system, error));
+}
+
+/**
+ * Prints why a room ended, unless the user left it; returns the exit code.
+ *
+ * @param unconfirmed the number of messages that the room has not confirmed
+ */
+export function reportEnding(system: System, ending: Ending, unconfirmed: number): number {
+  if (ending.reason === "left") return DONE;
+  const why = ending.reason === "stopped"
+    ? "the server has closed the room"
+    : printable(ending.message);
+  const lost = unconfirmed === 0
+    ? ""
+    : `; ${unconfirmed} of your messages ${unconfirmed === 1 ? "was" : "were"} not confirmed`;
+  note(system, `chat: error: Cannot stay in the room: ${why}${lost}`);
   return FAILED;
 }

@@ -1,4 +1,4 @@
-// TODO: say what this is.
+// chat send: sends one message, or offers files, and leaves. It has no screen: stderr shows the progress.
 
 import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
 import { toText } from "@std/streams/to-text";
@@ -8,21 +8,25 @@ import type { RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { plainLines } from "../ui/plain_lines.ts";
 import { offerSentence } from "../ui/transfer_text.ts";
+import { admit, SCRIPT_RETRY_MS } from "./admit.ts";
 import type { Command } from "./command.ts";
 import type { Settings } from "./config.ts";
 import { unreadable } from "./input.ts";
-import { admit, explain, SCRIPT_RETRY_MS } from "./join.ts";
-import { DONE, FAILED, note, report } from "./output.ts";
+import { DONE, FAILED, note, report, reportEnding } from "./output.ts";
 import { Signals } from "./signals.ts";
+import type { System } from "./system.ts";
 import { chosenName, filesFor, loadSettings } from "./user.ts";
 
-/** Says one thing, and leaves. */
-export async function send(command: Command & { verb: "send" }): Promise<number> {
+type SendCommand = Command & { verb: "send" };
+
+/** Returns the exit code. */
+export async function send(command: SendCommand, system: System): Promise<number> {
   const { speaker, target, retry, file } = command;
-  const settings = await loadSettings(speaker.config);
-  if (file !== undefined) return await sendFile({ ...command, file }, settings);
-  const text = command.text ?? await readMessage();
-  const client = await admit(target, chosenName(speaker, settings), retry ?? SCRIPT_RETRY_MS);
+  const settings = await loadSettings(system, speaker.config);
+  if (file !== undefined) return await sendFile(system, { ...command, file }, settings);
+  const text = command.text ?? await readMessage(system);
+  const name = chosenName(speaker, settings);
+  const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS);
   const ref = client.say(text);
   let accepted = false;
   await client.run((event) => {
@@ -31,36 +35,36 @@ export async function send(command: Command & { verb: "send" }): Promise<number>
       client.leave();
     }
   });
-  return accepted ? DONE : explain(client.ending!, 1);
+  return accepted ? DONE : reportEnding(system, client.ending!, 1);
 }
 
 /**
- * Offers a file, or those of a folder, and stays until somebody has all of it: the member that it is for, or,
- * of all who are here, one.
+ * Offers a file, or the files of a folder, and stays until they are received: by the member that they are for, or by
+ * any one member.
  */
 async function sendFile(
-  { speaker, target, retry, file, to }: Command & { verb: "send" } & { file: string },
+  system: System,
+  { speaker, target, retry, file, to }: SendCommand & { file: string },
   settings: Settings,
 ): Promise<number> {
-  // What others offer is not answered: nobody is here to want it.
-  const files = filesFor({ downloads: undefined, accept: "ask", acceptLimit: 0 }, settings);
+  // Offers of others stay unanswered: no person is here to accept them.
+  const files = filesFor(system, { downloads: undefined, accept: "ask", acceptLimit: 0 }, settings);
   const name = chosenName(speaker, settings);
-  const client = await admit(target, name, retry ?? SCRIPT_RETRY_MS, files);
-  const signals = new Signals();
+  const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS, files);
+  const signals = new Signals(system);
   signals.first.then(() => client.leave());
   let failed = false;
-  let offered = false;
-  /** What is offered, and what of it somebody has: where it is offered to all, one is enough. */
-  const told = new Set<string>();
-  const had = new Set<string>();
+  let isOffering = false;
+  const offered = new Set<string>();
+  const received = new Set<string>();
   try {
     await client.run((event) => {
-      if (event.type === "members" && !offered) {
-        offered = true;
+      if (event.type === "members" && !isOffering) {
+        isOffering = true;
         try {
           client.offer(file, to);
         } catch (error) {
-          report(error);
+          report(system, error);
           failed = true;
           client.leave();
         }
@@ -68,58 +72,60 @@ async function sendFile(
       if (event.type === "unsent") failed = true;
       if (isFromOthers(event)) return;
       if (event.type === "offer") {
-        note(`chat: ${printable(offerSentence(event, false))}`);
-        for (const one of event.files) told.add(nameOf(one));
+        note(system, `chat: ${printable(offerSentence(event, false))}`);
+        for (const one of event.files) offered.add(keyOf(one));
       } else if (event.type === "transfer" || event.type === "unsent") {
-        for (const { text } of plainLines(event, new Date())) note(`chat: ${text}`);
+        for (const { text } of plainLines(event, system.now())) note(system, `chat: ${text}`);
       }
       if (event.type === "transfer") {
         failed ||= isRefused(event.transfer, to);
-        if (event.transfer.state === "done") had.add(nameOf(event.transfer));
+        if (event.transfer.state === "done") received.add(keyOf(event.transfer));
       }
-      // Looks at all only where that can be the last: there may be thousands.
-      const isOver = had.size > 0 && had.size >= told.size && !client.offering &&
-        client.transfers.every((one) => one.direction === "in" || had.has(nameOf(one)));
-      if (offered && (failed || isOver)) client.leave();
+      // Looks at all transfers only when this can be the last one: a folder may have thousands.
+      const isOver = received.size > 0 && received.size >= offered.size && !client.offering &&
+        client.transfers.every((one) => one.direction === "in" || received.has(keyOf(one)));
+      if (isOffering && (failed || isOver)) client.leave();
     });
   } finally {
     signals.forget();
   }
-  const code = explain(client.ending!, 0);
+  const code = reportEnding(system, client.ending!, 0);
   return failed ? FAILED : code;
 }
 
-/** Whether it is about a file that somebody else offers. */
+/** Whether the event is about a file that another member offers. */
 function isFromOthers(event: RoomEvent): boolean {
   if (event.type === "offer") return !event.from.self;
   return event.type === "transfer" && event.transfer.direction === "in";
 }
 
-/** The same for an offer, and for what comes of it with each member. */
-function nameOf({ name, sha256 }: Transfer): string {
+/** The same for an offered file and for its transfer to each member. */
+function keyOf({ name, sha256 }: Transfer): string {
   return `${sha256} ${name}`;
 }
 
-/** The one whom it is for will not have it. */
+/** Whether the receiver does not take the file. A file for all members may be declined by some. */
 function isRefused({ state }: Transfer, to: string | undefined): boolean {
   return state === "failed" ||
     (to !== undefined && (state === "declined" || state === "cancelled"));
 }
 
-/** All of stdin is one message; the newline at its end is not part of it. */
-async function readMessage(): Promise<string> {
-  if (Deno.stdin.isTerminal()) note("chat: type the message; Ctrl-D on a line of its own sends it");
+/** Reads stdin as one message, without the newline at its end. */
+async function readMessage(system: System): Promise<string> {
+  if (system.stdin.isTerminal()) {
+    note(system, "chat: type the message; to send it, press Ctrl-D on an empty line");
+  }
   let text: string;
   try {
     text = await toText(
-      Deno.stdin.readable
+      system.stdin.readable
         .pipeThrough(new LimitedBytesTransformStream(MAX_FRAME, { error: true }))
         .pipeThrough(new TextDecoderStream("utf-8", { fatal: true, ignoreBOM: true })),
     );
   } catch (cause) {
     if (cause instanceof RangeError) {
       throw new ChatError(`Cannot send this message: it has more than ${MAX_FRAME} bytes`, {
-        hint: "Send it in parts",
+        hint: "Send it in parts, or as a file: chat send --file FILE",
         cause,
       });
     }
@@ -129,6 +135,6 @@ async function readMessage(): Promise<string> {
     unreadable(cause);
   }
   text = text.replace(/\r?\n$/, "");
-  if (text === "") throw new ChatError("Cannot send nothing: neither TEXT nor stdin has any");
+  if (text === "") throw new ChatError("Cannot send an empty message: give TEXT, or text on stdin");
   return text;
 }

@@ -1,241 +1,192 @@
-// What each verb does. The one file that knows server, client, screens and the user's files, and so puts them
-// together; loaded only where one of them is needed, so that help and version come at once.
+// chat serve: opens a room, announces it, and with --join also joins it. Connects the parts that do so; knows
+// nothing of how they work.
 
-import { XOR_PROTECTION } from "../cipher.ts";
-import { codeFault, drawCode, normalizeCode } from "../cipher/codes.ts";
-import { type AdmissionRecord, register } from "../cipher/opaque.ts";
 import { ClassicAdapter } from "../classic/member.ts";
-import { join } from "../client.ts";
+import { join, type JoinOptions } from "../client.ts";
 import { ChatError } from "../errors.ts";
 import { formatAddress } from "../protocol/connection.ts";
 import { Server, type ServerOptions } from "../server.ts";
 import { formatJson, formatText, type ServerEvent } from "../server/events.ts";
 import { serveStatus } from "../server/metrics_http.ts";
-import { askHidden } from "../terminal/prompt.ts";
 import { printable } from "../text/printable.ts";
 import { isLoopback } from "./address.ts";
-import type { Command, RoomCipher } from "./command.ts";
+import { networks, reconnectMs } from "./admit.ts";
+import type { Command, ScreenOptions } from "./command.ts";
+import type { Settings } from "./config.ts";
 import { publishRoom } from "./home.ts";
-import { localRooms, networks, patience, stay } from "./join.ts";
-import { DONE, note, print, report } from "./output.ts";
-import { createState, dropState, fitsCode, loadState } from "./room_state.ts";
+import { DONE, note, print } from "./output.ts";
+import { type AdmissionSetup, prepareAdmission } from "./room_code.ts";
+import { createState, dropState } from "./room_state.ts";
 import { Signals } from "./signals.ts";
-import {
-  chosenName,
-  chosenView,
-  filesFor,
-  givenCode,
-  loadSelf,
-  loadSettings,
-  places,
-} from "./user.ts";
+import { stay } from "./stay.ts";
+import type { System } from "./system.ts";
+import { chosenName, chosenView, filesFor, loadSelf, loadSettings, places } from "./user.ts";
 
-type SealedOptions = RoomCipher & { name: "sealed" };
+type ServeCommand = Command & { verb: "serve" };
 
-/** Opens a room; returns the exit code, as the others do. */
-export async function serve(command: Command & { verb: "serve" }): Promise<number> {
-  const { hostname, port, cipher, join: screen, limits, status } = command;
-  const log = (event: ServerEvent) => {
-    if (screen) return;
-    note(command.log === "json" ? formatJson(event, new Date()) : `chat: ${formatText(event)}`);
-  };
-  // Before a room is there: who has to mend that file has none to close.
-  const settings = screen ? await loadSettings(screen.config) : {};
-  let door = cipher.name === "sealed" ? findDoor(cipher, port, screen !== undefined) : undefined;
-  // Before anybody is told that it listens: who started it may stop it at once. And before a file is made:
-  // a signal waits from here on, so none comes between a code that is kept and the line that says it.
-  const signals = new Signals();
-  const options: ServerOptions = {
+/**
+ * Opens a room; returns the exit code.
+ *
+ * 1. Read the config file and the code. An error here needs no room to be closed.
+ * 2. Listen to signals.
+ * 3. Show the metrics: if that fails, no room opens.
+ * 4. Open the room and announce it.
+ * 5. Join it; or give up file access, and serve until a signal arrives.
+ */
+export async function serve(command: ServeCommand, system: System): Promise<number> {
+  const { cipher, join: screen, status } = command;
+  const settings = screen ? await loadSettings(system, screen.config) : {};
+  let setup = cipher.name === "sealed"
+    ? prepareAdmission(system, cipher, command.port, screen !== undefined)
+    : undefined;
+  // Before the announcement, because its reader may send a signal at once. And before the state file is made, so that
+  // no signal can end the program between a code that is kept and the line that shows it.
+  const signals = new Signals(system);
+  try {
+    const metrics = status && await serveStatus(status, () => server.status());
+    let server: Server;
+    try {
+      server = openRoom(serverOptions(command, setup, system), setup);
+    } catch (error) {
+      await metrics?.stop();
+      throw error;
+    }
+    try {
+      announce(system, command, server, setup, metrics?.address);
+      const joining = screen && joinOptions(system, screen, settings, server, setup?.code);
+      // The server needs the record that verifies the code, not the code.
+      setup = undefined;
+      if (screen) {
+        const client = await Promise.race([join(joining!), signals.first]);
+        // A signal before the user is in the room: no goodbye to wait for.
+        if (!client) return DONE;
+        return await stay(system, client, screen, chosenView(screen.view, settings), signals);
+      }
+      // From here on the server only moves bytes between sockets.
+      system.dropFileAccess();
+      await signals.first;
+      return DONE;
+    } finally {
+      await server.stop();
+      await metrics?.stop();
+    }
+  } finally {
+    signals.forget();
+  }
+}
+
+function serverOptions(
+  { hostname, port, cipher, limits, log, join }: ServeCommand,
+  setup: AdmissionSetup | undefined,
+  system: System,
+): ServerOptions {
+  return {
     ...limits,
     hostname,
     port,
-    log,
-    ...(door && { admission: door.admission }),
+    log: (event: ServerEvent) => {
+      // With --join the screen shows what happens.
+      if (join) return;
+      note(system, log === "json" ? formatJson(event, system.now()) : `chat: ${formatText(event)}`);
+    },
+    ...(setup && { admission: setup.admission }),
     ...(cipher.name === "xor" && cipher.publicKey !== undefined &&
       { publicKey: cipher.publicKey }),
     ...(cipher.name === "xor" && cipher.classic &&
       { classic: (key: number) => new ClassicAdapter(key) }),
   };
-  // Before the room is there: if its counters can't be shown, it is not opened.
-  const counters = status && await serveStatus(status, () => server.status());
-  let server: Server;
-  try {
-    server = door?.file !== undefined && !door.kept
-      ? openKept(options, door.admission, door.file)
-      : new Server(options);
-  } catch (error) {
-    await counters?.stop();
-    throw error;
-  }
-  publishAddress(server, door?.code);
-  const addresses = reachable(server);
-  print(addresses.map((address) => `listening ${address}\n`).join(""));
-  if (door?.drawn) print(`code ${door.code}\n`);
-  // People have it on stdout.
-  if (command.log === "json") {
-    for (const address of addresses) log({ event: "listening", address });
-  }
-  const { greeting } = server;
-  note(
-    greeting.cipher === "xor"
-      ? `chat: the room is open; xor with the public key ${greeting.key} ${XOR_PROTECTION}`
-      : "chat: the room is open and sealed: only who knows the code can enter it and read",
-  );
-  if (options.classic) note("chat: clients of the original are let in, too");
-  if (door?.kept) {
-    note(`chat: the room has the code that it had: ${printable(door.file!)} checks it`);
-  }
-  if (counters) note(`chat: its counters are at ${printable(counters.address)}`);
-  note(`chat: join it with: chat join ${addresses.at(-1)}`);
-  const joining = screen && {
-    hostname: server.localHost,
-    port: server.port,
-    name: chosenName(screen, settings),
-    self: loadSelf,
-    retryMs: patience(screen),
-    networks,
-    files: filesFor(screen.files, settings),
-    ...(door?.code !== undefined && { code: door.code }),
-  };
-  // From here on the server has what checks the code, and not the code.
-  door = undefined;
-  try {
-    if (joining) {
-      const client = await Promise.race([
-        join(joining),
-        signals.first,
-      ]);
-      // Not in the room yet: there is nothing to wait for.
-      return client ? await stay(client, screen, chosenView(screen.view, settings), signals) : DONE;
-    }
-    // From here on it only moves bytes between sockets: no file is its business any more.
-    for (const name of ["read", "write"] as const) Deno.permissions.revokeSync({ name });
-    await signals.first;
-    return DONE;
-  } finally {
-    await server.stop();
-    await counters?.stop();
-    signals.forget();
-  }
 }
 
-/** What lets people into a sealed room that is to be opened. */
-interface AdmissionSetup {
-  readonly admission: AdmissionRecord;
-  /** undefined: it was kept, and the code is known to nobody here. */
-  readonly code: string | undefined;
-  readonly drawn: boolean;
-  /** Where the record is, or is to be, kept. */
-  readonly file: string | undefined;
-  /** The record is from that file. */
-  readonly kept: boolean;
-}
-
-function findDoor(cipher: SealedOptions, port: number, joining: boolean): AdmissionSetup {
-  const { state: file } = cipher;
-  const admission = file === undefined ? undefined : loadState(file);
-  if (file !== undefined && admission) {
-    const code = keptCode(admission, file, cipher, port, joining);
-    return { admission, code, drawn: false, file, kept: true };
-  }
-  const { text: code, drawn } = chooseCode(cipher);
-  return { admission: register(code), code, drawn, file, kept: false };
-}
-
-/**
- * The code of a room whose record was kept, for who joins on this machine:
- *
- * 1. what was given, or is asked for;
- * 2. else what an earlier run has left for `chat join`;
- * 3. else nobody knows it, unless somebody joins right here: then it is asked for.
- *
- * @throws {ChatError} if it was given and is another's, or it is asked for where nobody can answer
- */
-function keptCode(
-  admission: AdmissionRecord,
-  file: string,
-  { codeFile, askCode }: SealedOptions,
-  port: number,
-  joining: boolean,
-): string | undefined {
-  const wrong = () =>
-    new ChatError(`Cannot use this code: it is not the one that ${printable(file)} checks`, {
-      hint: "The room has the code that it had; for another one, name another file",
-    });
-  if (!askCode) {
-    const given = givenCode(codeFile);
-    if (given !== undefined && !fitsCode(admission, given)) throw wrong();
-    const code = given ?? savedCode(admission, port);
-    if (code !== undefined || !joining) return code;
-  }
-  for (;;) {
-    const typed = askHidden("The code of the room:");
-    if (fitsCode(admission, typed)) return typed;
-    report(wrong());
-  }
-}
-
-/** The code that fits, among those that rooms of this user have left on this machine. */
-function savedCode(admission: AdmissionRecord, port: number): string | undefined {
-  const rooms = localRooms();
-  // Most often it is the same port, and each try takes a while.
-  const codes = [...rooms.filter((room) => room.port === port), ...rooms].map(({ code }) => code);
-  for (const code of new Set(codes)) {
-    if (code !== undefined && fitsCode(admission, code)) return code;
-  }
-  return undefined;
-}
-
-/** Opens a room whose record is kept in a file, which is made first. */
-function openKept(options: ServerOptions, admission: AdmissionRecord, file: string): Server {
-  createState(file, admission);
+/** Opens the room. A record that is to be kept is written first. */
+function openRoom(options: ServerOptions, setup: AdmissionSetup | undefined): Server {
+  if (setup?.file === undefined || setup.isKept) return new Server(options);
+  createState(setup.file, setup.admission);
   try {
     return new Server(options);
   } catch (error) {
-    // Else the next start would open a room with a code that nobody has seen.
-    dropState(file);
+    // Otherwise the next start would open a room with a code that was never shown.
+    dropState(setup.file);
     throw error;
   }
 }
 
-/** The code of a room to be opened: given, or drawn. */
-function chooseCode(
-  { codeFile, askCode }: SealedOptions,
-): { text: string; drawn: boolean } {
-  const given = askCode ? askHidden("The code of the room:") : givenCode(codeFile);
-  if (given === undefined) return { text: drawCode(), drawn: true };
-  const fault = codeFault(given);
-  if (fault !== undefined) {
-    throw new ChatError(`Cannot use this code: a code ${fault}`, {
-      hint: "Leave it out to have four words drawn",
-    });
+/** Prints what others need to join, and how well the room is protected. */
+function announce(
+  system: System,
+  { cipher, log }: ServeCommand,
+  server: Server,
+  setup: AdmissionSetup | undefined,
+  metrics: string | undefined,
+): void {
+  publishAddress(system, server, setup?.code);
+  const addresses = reachable(system, server);
+  print(system, addresses.map((address) => `listening ${address}\n`).join(""));
+  if (setup?.isDrawn) print(system, `code ${setup.code}\n`);
+  // The text log does not repeat what stdout shows.
+  if (log === "json") {
+    for (const address of addresses) {
+      note(system, formatJson({ event: "listening", address }, system.now()));
+    }
   }
-  const text = normalizeCode(given);
-  return { text, drawn: false };
+  const { greeting } = server;
+  note(
+    system,
+    greeting.cipher === "xor"
+      ? `chat: the room is open. NOT SECRET: anyone on the network can read it (xor, key ${greeting.key})`
+      : "chat: the room is open and sealed: only people with the code can join or read it",
+  );
+  if (cipher.name === "xor" && cipher.classic) note(system, "chat: classic clients can join, too");
+  if (setup?.isKept) {
+    note(system, `chat: the code is unchanged (kept in ${printable(setup.file!)})`);
+  }
+  if (metrics !== undefined) note(system, `chat: the metrics are at ${printable(metrics)}`);
+  if (isLoopback(server.hostname)) {
+    note(system, "chat: only this machine can reach it; for others: --host 0.0.0.0");
+  }
+  note(system, `chat: join it with: chat join ${addresses.at(-1)}`);
 }
 
-/** Lets `chat join` on this machine find the room; where that can't be, it can be joined by hand. */
-function publishAddress(server: Server, code: string | undefined): void {
+/** Saves address and code, so that `chat join` on this machine finds the room. */
+function publishAddress(system: System, server: Server, code: string | undefined): void {
   try {
     const room = { hostname: server.localHost, port: server.port };
-    publishRoom(places(), code === undefined ? room : { ...room, code });
+    publishRoom(places(system), code === undefined ? room : { ...room, code });
   } catch (error) {
     if (!(error instanceof ChatError)) throw error;
-    note(`chat: \`chat join\` alone won't find this room. ${error.message}`);
+    note(system, `chat: \`chat join\` needs the address to find this room. ${error.message}`);
   }
 }
 
-/** The addresses under which others reach a server: all of this machine's, for a wildcard. */
-function reachable(server: Server): string[] {
+/** The addresses where others reach the server; for a wildcard, all of this machine's. */
+function reachable(system: System, server: Server): string[] {
   const { hostname, port } = server;
   if (hostname !== "0.0.0.0" && hostname !== "::") return [server.address];
-  const addresses = Deno.networkInterfaces()
-    // A link-local address means nothing without the interface; `::` takes both families.
+  const addresses = system.addresses()
+    // A link-local address means nothing without its interface; `::` takes both families.
     .filter(({ family, address }) =>
       !address.startsWith("fe80:") && (hostname === "::" || family === "IPv4")
     )
     .map(({ address }) => address);
-  // This machine's own first.
+  // This machine's own addresses first.
   addresses.sort((a, b) => Number(isLoopback(b)) - Number(isLoopback(a)));
   return addresses.map((address) => formatAddress(address, port));
+}
+
+function joinOptions(
+  system: System,
+  screen: ScreenOptions,
+  settings: Settings,
+  server: Server,
+  code: string | undefined,
+): JoinOptions {
+  return {
+    hostname: server.localHost,
+    port: server.port,
+    name: chosenName(screen, settings),
+    self: () => loadSelf(system),
+    retryMs: reconnectMs(system, screen),
+    networks: () => networks(system),
+    files: filesFor(system, screen.files, settings),
+    ...(code !== undefined && { code }),
+  };
 }

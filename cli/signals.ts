@@ -1,36 +1,22 @@
-// TODO: say what this is.
+// The signals that ask the program to end, as a promise. It knows no verb: each decides what ending means for it.
 
-import { FAILED, report } from "./output.ts";
+import { FAILED } from "./output.ts";
+import type { System } from "./system.ts";
 
-/** The signals that ask this program to end. */
 export class Signals {
-  /** Resolves at the first one. */
+  /** Resolves at the first signal. */
   readonly first: Promise<void>;
-  readonly #names: Deno.Signal[] = Deno.build.os === "windows"
-    ? ["SIGINT", "SIGBREAK"]
-    : ["SIGINT", "SIGTERM", "SIGHUP"];
-  readonly #onSignal: () => void;
+  /** Restores the usual effect of the signals. */
+  readonly forget: () => void;
 
-  constructor() {
+  constructor(system: System) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.first = promise;
     let count = 0;
-    this.#onSignal = () => {
-      // Who asks twice does not want to wait for goodbyes.
-      if (++count > 1) Deno.exit(FAILED);
+    this.forget = system.onSignal(() => {
+      // A user who asks twice does not want to wait for goodbyes.
+      if (++count > 1) system.exit(FAILED);
       resolve();
-    };
-    for (const name of this.#names) Deno.addSignalListener(name, this.#onSignal);
+    });
   }
-
-  /** Gives the signals their usual meaning back. */
-  forget(): void {
-    for (const name of this.#names) Deno.removeSignalListener(name, this.#onSignal);
-  }
-}
-
-/** A bug of ours, where nobody can catch it. */
-export function fatal(error: unknown): never {
-  report(error);
-  Deno.exit(FAILED);
 }

@@ -1,4 +1,5 @@
-// TODO: say what this is.
+// Splits the words after a verb into options, operands and text. It knows which options exist and which take a value,
+// but not what a value means.
 
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";

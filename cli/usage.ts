@@ -1,4 +1,4 @@
-// TODO: say what this is.
+// The help texts, made from the table of options. It prints nothing.
 
 import { type VerbName, VERBS } from "./options.ts";
 

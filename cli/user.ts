@@ -1,4 +1,5 @@
-// TODO: say what this is.
+// What belongs to the user who runs the program: settings, identity, known names, rooms on this machine, downloads.
+// Combines the command line, the environment and the config file. It knows no verb.
 
 import { Identity } from "../cipher/identity.ts";
 import { KnownNames } from "../cipher/known_names.ts";
@@ -14,32 +15,39 @@ import type { Settings } from "./config.ts";
 import {
   configPath,
   findPlaces,
+  findRooms,
   loadIdentity,
   loadKnownNames,
+  type LocalRoom,
   type Places,
   saveKnownNames,
 } from "./home.ts";
 import { readAtMost } from "./input.ts";
 import { note } from "./output.ts";
+import type { System } from "./system.ts";
 
-/** The name to be known by. */
+/** The user's name in the room. */
 export function chosenName({ name, user }: Speaker, settings: Settings): string {
   return name ?? settings.name ?? user;
 }
 
-/** How the screen begins: the command line beats the environment, and that beats the config file. */
+/** The preferences at the start: the command line beats the environment, and that beats the config file. */
 export function chosenView(options: ViewOptions, settings: Settings): View {
   const { name: _, quiet, ...rest } = settings;
   const view = new View({ ...rest, ...options });
-  // Who asks here for something that rings does not mean the silence that the file asks for.
+  // A user who asks for notifications on the command line does not want the silence that the file asks for.
   view.muted = options.quiet ?? (quiet === true && options.notify === undefined);
   return view;
 }
 
-/** The code in a file, or in the environment; undefined if there is none. */
-export function givenCode(codeFile: string | undefined): string | undefined {
-  // Set to nothing is not set.
-  if (codeFile === undefined) return Deno.env.get("CHAT_CODE") || undefined;
+/**
+ * The code from a file, or from the environment; undefined if the user gives none.
+ *
+ * @throws {ChatError} if the file cannot be read, or its first line is empty
+ */
+export function givenCode(system: System, codeFile: string | undefined): string | undefined {
+  // An empty variable counts as unset.
+  if (codeFile === undefined) return system.env("CHAT_CODE") || undefined;
   try {
     const [line = ""] = Deno.readTextFileSync(codeFile).split(/\r?\n/);
     if (line.trim() !== "") return line;
@@ -51,17 +59,17 @@ export function givenCode(codeFile: string | undefined): string | undefined {
 }
 
 /**
- * What the config file says; nothing, where there is none.
+ * The settings in the config file; none if the default file does not exist.
  *
- * @throws {ChatError} if it was asked for by name and is not there, can't be read, or something in it is wrong
+ * @throws {ChatError} if the user names a file that does not exist; if the file cannot be read or has an error
  */
-export async function loadSettings(config: ConfigFile): Promise<Settings> {
-  const path = config === undefined ? defaultConfig() : config;
+export async function loadSettings(system: System, config: ConfigFile): Promise<Settings> {
+  const path = config === undefined ? defaultConfig(system) : config;
   if (!path) return {};
   const failed = (cause: unknown) => {
     const message = messageOf(cause);
     return new ChatError(`Cannot read the config file ${printable(path)}: ${message}`, {
-      hint: "To do without one: --no-config",
+      hint: "To start without one: --no-config",
       cause,
     });
   };
@@ -73,11 +81,11 @@ export async function loadSettings(config: ConfigFile): Promise<Settings> {
     throw failed(cause);
   }
   using file = opened;
-  // Most people have none: they do not wait for the parser.
+  // Most users have no config file: they do not wait for the parser.
   const { MAX_CONFIG, parseSettings } = await import("./config.ts");
   let bytes: Uint8Array;
   try {
-    // One more shows that it is too large. Its size would not: that of /dev/null and of a pipe is 0.
+    // One byte more proves that the file is too large. Its size does not: /dev/null and pipes have size 0.
     bytes = readAtMost(file, MAX_CONFIG + 1);
   } catch (cause) {
     throw failed(cause);
@@ -85,62 +93,74 @@ export async function loadSettings(config: ConfigFile): Promise<Settings> {
   return parseSettings(bytes, path);
 }
 
-/** undefined where the environment does not say where a user's files are. */
-function defaultConfig(): string | undefined {
+/** undefined if the environment does not name a folder for the user's files. */
+function defaultConfig(system: System): string | undefined {
   try {
-    return configPath(places());
+    return configPath(places(system));
   } catch (error) {
     if (error instanceof ChatError) return undefined;
     throw error;
   }
 }
 
-export function places(): Places {
-  return findPlaces(Deno.build.os, (name) => Deno.env.get(name));
+/** @throws {ChatError} if the environment does not name a folder for the user's files */
+export function places(system: System): Places {
+  return findPlaces(system.os, system.env);
 }
 
-/** A conversation does not end because a file can't be written. */
-function keepNames(folders: Places, knownNames: KnownNames): void {
+/** The rooms that this user has opened on this machine, the newest first; none without a folder for them. */
+export function localRooms(system: System): LocalRoom[] {
+  try {
+    return findRooms(places(system));
+  } catch (error) {
+    if (error instanceof ChatError) return [];
+    throw error;
+  }
+}
+
+/** Saves the known names. A failure must not end the conversation. */
+function keepNames(system: System, folders: Places, knownNames: KnownNames): void {
   try {
     saveKnownNames(folders, knownNames);
   } catch (error) {
     if (!(error instanceof ChatError)) throw error;
-    knownNames.saved(); // Said once.
-    note(`chat: the names met here won't be known again. ${error.message}`);
+    knownNames.saved(); // Reports it once.
+    note(system, `chat: the keys of the members you meet are not kept. ${error.message}`);
   }
 }
 
-/** This user in sealed rooms. Where there is no home to keep it in, it is for this once. */
-export function loadSelf(): Self {
+/** This user in sealed rooms; without a folder to keep it in, the identity lasts for one session. */
+export function loadSelf(system: System): Self {
   let folders: Places;
   try {
-    folders = places();
+    folders = places(system);
   } catch (error) {
     if (!(error instanceof ChatError)) throw error;
-    note(`chat: nobody will know you again. ${error.message}`);
+    note(system, `chat: this session uses a temporary identity. ${error.message}`);
     return { identity: Identity.generate(), knownNames: new KnownNames() };
   }
   const knownNames = loadKnownNames(folders);
   return {
     identity: loadIdentity(folders),
     knownNames,
-    save: () => keepNames(folders, knownNames),
+    save: () => keepNames(system, folders, knownNames),
   };
 }
 
-/** Where files are that are sent and received. */
+/** Where received files go, and which ones are accepted. */
 export function filesFor(
+  system: System,
   { downloads, accept, acceptLimit }: FileOptions,
   settings: Settings,
 ): TransferOptions {
-  // A shell puts the home in the option's place, nobody does in the file's.
+  // A shell expands ~ in the option; in the config file this does.
   const find = () =>
-    downloads ?? settings.downloads?.replace(/^~/, () => home() ?? "~") ??
-      findDownloads(Deno.build.os, (name) => Deno.env.get(name));
+    downloads ?? settings.downloads?.replace(/^~/, () => home(system) ?? "~") ??
+      findDownloads(system.os, system.env);
   return { disk: new SystemDisk(find), accept, acceptLimit };
 }
 
-/** The user's own folder; undefined where the system does not say. */
-export function home(): string | undefined {
-  return Deno.env.get(Deno.build.os === "windows" ? "USERPROFILE" : "HOME");
+/** The user's home folder; undefined if the environment does not name it. */
+export function home({ os, env }: System): string | undefined {
+  return env(os === "windows" ? "USERPROFILE" : "HOME");
 }

@@ -1,4 +1,4 @@
-// TODO: say what this is.
+// Parses the values of options: words, numbers, sizes. It knows no option by name.
 
 import { closestString } from "@std/text/closest-string";
 import { UsageError } from "../errors.ts";

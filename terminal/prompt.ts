@@ -1,42 +1,52 @@
-// A question at the terminal whose answer stays hidden: a code. Knows nothing of what it asks for.
-// `promptSecret` of `@std/cli` is not used: Ctrl-C there ends the program and leaves a terminal without echo,
-// and its backspace takes a byte, not a character.
+// A question at the terminal with a hidden answer, such as a code. Knows nothing of what it asks for; the streams
+// are passed in.
+//
+// `promptSecret` of `@std/cli` does not fit: Ctrl-C there ends the program and leaves the terminal without echo, and
+// backspace deletes a byte, not a character.
 
 import { ChatError } from "../errors.ts";
+import { type SyncWriter, writeAll } from "./write_all.ts";
 
-/**
- * Asks on stderr, and reads the answer from the terminal; what is typed is not shown.
- *
- * @throws {ChatError} if stdin is no terminal, or the user breaks off
- */
-export function askHidden(question: string): string {
-  if (!Deno.stdin.isTerminal()) {
-    throw new ChatError("Cannot ask for the code: stdin is no terminal", {
-      hint: "Give it in the environment as CHAT_CODE, or in a file with --code-file FILE",
-    });
-  }
-  // Before the question: a fast typist, or a paste, must not be echoed. Ctrl-C is a key in raw mode; as a signal it
-  // would end the program and leave a terminal that shows nothing.
-  Deno.stdin.setRaw(true);
-  let answer: string | undefined;
-  try {
-    show(`${question} `);
-    answer = readHidden();
-  } finally {
-    Deno.stdin.setRaw(false);
-    show("\n");
-  }
-  if (answer !== undefined) return answer;
-  throw new ChatError("Cannot go on without the code: it was not typed");
+/** The input of a terminal, such as `Deno.stdin`. */
+export interface KeyboardInput {
+  isTerminal(): boolean;
+  /** In raw mode each key arrives at once, Ctrl-C is a key, and the terminal echoes nothing. */
+  setRaw(raw: boolean): void;
+  readSync(buffer: Uint8Array): number | null;
 }
 
-/** A line from the terminal in raw mode; undefined if it is broken off. What follows it is not read. */
-function readHidden(): string | undefined {
+/**
+ * Asks on `output`, and reads the answer from the terminal without an echo.
+ *
+ * @throws {ChatError} if the input is not a terminal, or the user cancels
+ */
+export function askHidden(question: string, input: KeyboardInput, output: SyncWriter): string {
+  if (!input.isTerminal()) {
+    throw new ChatError("Cannot ask for the code: the input is not a terminal", {
+      hint: "Set CHAT_CODE, or name a file with the code: --code-file FILE",
+    });
+  }
+  writeAll(output, `${question} `);
+  // Without raw mode Ctrl-C would end the program here, and leave a terminal that shows nothing.
+  input.setRaw(true);
+  let answer: string | undefined;
+  try {
+    answer = readHidden(input);
+  } finally {
+    input.setRaw(false);
+    writeAll(output, "\n");
+  }
+  if (answer !== undefined) return answer;
+  throw new ChatError("Cannot continue without the code: you did not type it");
+}
+
+/** A line from a terminal in raw mode; undefined if the user cancels. It reads no further than the line's end. */
+function readHidden(input: KeyboardInput): string | undefined {
   const byte = new Uint8Array(1);
   const decoder = new TextDecoder();
   let text = "";
   for (;;) {
-    if (!Deno.stdin.readSync(byte)) return undefined;
+    if (!input.readSync(byte)) return undefined;
     const typed = decoder.decode(byte, { stream: true });
     switch (typed) {
       case "\r":
@@ -56,8 +66,4 @@ function readHidden(): string | undefined {
         text += typed;
     }
   }
-}
-
-function show(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(text));
 }

@@ -1,5 +1,7 @@
 // TODO: say what this is.
 
+import { writeAll } from "./write_all.ts";
+
 /** A terminal, as far as the screen needs one. */
 export interface Tty {
   size(): { columns: number; rows: number };
@@ -16,7 +18,6 @@ export interface Tty {
 /** The terminal that this program runs in. */
 export class SystemTty implements Tty {
   readonly #buffer = new Uint8Array(64 * 1024);
-  readonly #encoder = new TextEncoder();
 
   size(): { columns: number; rows: number } {
     try {
@@ -35,8 +36,7 @@ export class SystemTty implements Tty {
   }
 
   write(text: string): void {
-    let rest = this.#encoder.encode(text);
-    while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
+    writeAll(Deno.stdout, text);
   }
 
   setRaw(raw: boolean): void {

@@ -78,25 +78,18 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
   { what: /\bDeno\.args\b/, files: ["main.ts"] },
   {
     what: /\bDeno\.(?:exit|exitCode|env)\b/,
-    files: ["main.ts", "cli/join.ts", "cli/signals.ts", "cli/user.ts"],
+    files: ["cli/system.ts"],
   },
   // The terminal's only one is that of its size.
-  { what: /\bDeno\.addSignalListener\b/, files: ["cli/signals.ts", "terminal/tty.ts"] },
+  { what: /\bDeno\.addSignalListener\b/, files: ["cli/system.ts", "terminal/tty.ts"] },
   // `note` and `print` of output.ts do that.
   { what: /\bconsole\.|(?<!#)\b(?:alert|confirm|prompt)\(/, files: [] },
   {
     what: /\bDeno\.(?:stdin|stdout|stderr)\b/,
-    files: [
-      "cli/crack.ts",
-      "cli/join.ts",
-      "cli/output.ts",
-      "cli/send.ts",
-      "terminal/prompt.ts",
-      "terminal/tty.ts",
-    ],
+    files: ["cli/system.ts", "terminal/tty.ts"],
   },
   { what: /\.setRaw\(/, files: ["terminal/tty.ts", "terminal/prompt.ts", "ui/screen.ts"] },
-  { what: /\bDeno\.permissions\b/, files: ["cli/serve.ts"] },
+  { what: /\bDeno\.permissions\b/, files: ["cli/system.ts"] },
   { what: /\bnew Worker\b/, files: ["pictures/pictures.ts"] },
   // Foreign code that takes hostile files apart runs there, and nowhere else.
   { what: /"@cf-wasm\/photon"/, files: ["pictures/worker.ts"] },
@@ -152,12 +145,8 @@ const EDGES = new Set([
   "classic/member.ts",
   "cli/crack.ts",
   "cli/home.ts",
-  "cli/join.ts",
-  "cli/output.ts",
   "cli/room_state.ts",
-  "cli/send.ts",
-  "cli/serve.ts",
-  "cli/signals.ts",
+  "cli/system.ts",
   "cli/user.ts",
   "client.ts",
   "client/handshake.ts",
@@ -179,7 +168,6 @@ const EDGES = new Set([
   "server.ts",
   "server/listen.ts",
   "server/metrics_http.ts",
-  "terminal/prompt.ts",
   "terminal/tty.ts",
   "ui/screen.ts",
 ]);

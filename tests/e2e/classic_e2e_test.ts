@@ -20,7 +20,7 @@ function listen(): Promise<{ server: Program; address: string }> {
 Deno.test("chat serve --classic: a client of the original and one of ours hold the original's conversation", async () => {
   const { server, address } = await listen();
   await using _ = server;
-  await server.stderr.lineLike(/^chat: clients of the original are let in, too$/);
+  await server.stderr.lineLike(/^chat: classic clients can join, too$/);
   await using anna = await Program.join(address, "anna", "--stay");
   await using raw = await Raw.connect({ port: Number(address.split(":").at(-1)) });
   const { port } = raw.conn.localAddr;

@@ -279,7 +279,7 @@ Deno.test("chat serve --state: the code is the same after a crash, and is not pr
   for (const where of [port, 0]) {
     await using room = await open(operator, ["--state", state, "--port", String(where)]);
     await room.server.stderr.lineLike(
-      /^chat: the room has the code that it had: .*state checks it$/,
+      /^chat: the code is unchanged \(kept in .*state\)$/,
     );
     const right = await visit({ home, env }, "ada", room.address);
     assertEquals(right.code, 0, right.stderr);
@@ -323,11 +323,11 @@ Deno.test("chat serve --state: where nobody knows the code any more, who has it 
   // To join in one go somebody must know it, and nobody is there to be asked.
   assertRefused(
     await run([...serve, "--join"], { home: operator }),
-    "Cannot ask for the code: stdin is no terminal",
-    "Give it in the environment as CHAT_CODE",
+    "Cannot ask for the code: the input is not a terminal",
+    "Set CHAT_CODE, or name a file with the code",
   );
   // A code that is given must be the one.
-  const wrong = `Cannot use this code: it is not the one that ${state} checks`;
+  const wrong = `Cannot use this code: ${state} keeps another one`;
   const file = codeFile(operator, other.CHAT_CODE);
   assertRefused(await run(serve, { home: operator, env: other }), wrong, "name another file");
   assertRefused(await run([...serve, "--code-file", file], { home: operator, env }), wrong);
@@ -466,17 +466,17 @@ onTerminal(
     const code = "correct horse battery staple";
     await using room = new Terminal({ env: operator.env });
     room.run("serve", "--port", "0", "--ask-code");
-    await room.shows("The code of the room:");
+    await room.shows("Code of the room:");
     room.type("Correct Horse Battery Staple\r");
     await room.shows("the room is open and sealed");
     const [, address] = /^listening (\S+)$/m.exec(room.rows.join("\n"))!;
     await using ada = new Terminal({ env: home.env });
     ada.run("join", address!, "--name", "ada");
-    await ada.shows(`The code of the room at ${address}:`);
+    await ada.shows(`Code of the room at ${address}:`);
     ada.type("correct horse battery stable\r");
     await ada.shows("the code is wrong");
     await ada.shows("4 more tries");
-    await ada.shows(/code is wrong[^]*The code of the room at/);
+    await ada.shows(/code is wrong[^]*Code of the room at/);
     // A line that is edited unseen.
     ada.type(`nonsense\x15${code}äö\x7f\x7f\r`);
     await ada.shows("nobody else is here");
@@ -489,9 +489,9 @@ onTerminal(
     // Ctrl-C and Ctrl-D at the prompt end the program, and leave the terminal as it was.
     for (const key of ["\x03", "\x04"]) {
       ada.run("join", address!, "--name", "ada");
-      await ada.shows(`The code of the room at ${address}:`);
+      await ada.shows(`Code of the room at ${address}:`);
       ada.type(`half a c${key}`);
-      await ada.shows("Cannot go on without the code");
+      await ada.shows("Cannot continue without the code");
       await ada.shows("exit code 1");
       await ada.assertSane();
     }
@@ -511,9 +511,9 @@ onTerminal(
     }
     await using terminal = new Terminal({ env: home.env });
     terminal.run("serve", "--port", "0", "--state", state, "--join", "--name", "ada");
-    await terminal.shows("The code of the room:");
+    await terminal.shows("Code of the room:");
     terminal.type("correct horse battery stable\r");
-    await terminal.shows(/Cannot use this code[^]*The code of the room:/);
+    await terminal.shows(/Cannot use this code[^]*Code of the room:/);
     terminal.type("correct horse battery staple\r");
     await terminal.shows("nobody else is here");
     assert(!/staple|stable/i.test(terminal.rows.join("\n")));

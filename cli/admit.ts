@@ -1,0 +1,93 @@
+// Gets a user into a room: finds the room, finds its code, and asks for the code if nothing else helps. It knows no
+// screen, and nothing of what happens in the room.
+
+import { type Client, join } from "../client.ts";
+import { CodeNeeded, NobodyThere, WrongCode } from "../errors.ts";
+import type { TransferOptions } from "../files/post.ts";
+import { DEFAULT_PORT } from "../protocol.ts";
+import { formatAddress } from "../protocol/connection.ts";
+import { askHidden } from "../terminal/prompt.ts";
+import { isLoopback } from "./address.ts";
+import { LOOPBACK, type ScreenOptions, type Target } from "./command.ts";
+import type { LocalRoom } from "./home.ts";
+import { report } from "./output.ts";
+import { isInteractive, type System } from "./system.ts";
+import { givenCode, loadSelf, localRooms } from "./user.ts";
+
+/** How long a script tries to reconnect, in ms: long enough for a server to restart, but a script must not hang. */
+export const SCRIPT_RETRY_MS = 60_000;
+
+/**
+ * How long to try to reconnect, in ms. A person sees the attempts and can stop them; a program that listens with
+ * `--stay` wants every message, however late.
+ */
+export function reconnectMs(system: System, { retry, stay }: ScreenOptions): number {
+  return retry ?? (stay || isInteractive(system) ? Infinity : SCRIPT_RETRY_MS);
+}
+
+/** This machine's addresses as one text, which changes with the network; "" if they are unknown. */
+export function networks(system: System): string {
+  try {
+    return system.addresses().map(({ address }) => address).sort().join(" ");
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * Joins a room:
+ *
+ * 1. the room at the address, or else one that this user has opened on this machine, the newest first;
+ * 2. with the code that the user gives, or the one that is saved for a room of this machine;
+ * 3. if there is no code or it is wrong, with the code that the person at the terminal types, until it is right.
+ */
+export async function admit(
+  system: System,
+  { address, codeFile, cipher }: Target,
+  name: string,
+  retryMs: number,
+  files?: TransferOptions,
+): Promise<Client> {
+  const given = givenCode(system, codeFile);
+  const local = localRooms(system);
+  const candidates = address
+    ? [local.find((room) => isSame(room, address)) ?? address]
+    : [...local, { hostname: LOOPBACK, port: DEFAULT_PORT }];
+  for (const [index, room] of candidates.entries()) {
+    const saved = "code" in room ? room.code : undefined;
+    let code = given ?? saved;
+    for (;;) {
+      const { hostname, port } = room;
+      try {
+        return await join({
+          hostname,
+          port,
+          name,
+          cipher,
+          self: () => loadSelf(system),
+          retryMs,
+          networks: () => networks(system),
+          ...(files && { files }),
+          ...(code !== undefined && { code }),
+        });
+      } catch (error) {
+        // The address of a closed room may now belong to another room, or to no room at all.
+        const stale = error instanceof NobodyThere ||
+          (error instanceof WrongCode && given === undefined && code === saved);
+        if (stale && index + 1 < candidates.length) break;
+        const canAsk = error instanceof CodeNeeded || error instanceof WrongCode;
+        if (!canAsk || given !== undefined || !system.stdin.isTerminal()) throw error;
+        if (error instanceof WrongCode) report(system, error);
+        const question = `Code of the room at ${formatAddress(hostname, port)}:`;
+        code = askHidden(question, system.stdin, system.stderr);
+      }
+    }
+  }
+  throw new Error("Cannot happen: the last candidate is joined or throws");
+}
+
+function isSame(room: LocalRoom, { hostname, port }: { hostname: string; port: number }): boolean {
+  const isHere = (name: string) => name === "localhost" || isLoopback(name);
+  return room.port === port &&
+    (room.hostname === hostname || (isHere(room.hostname) && isHere(hostname)));
+}

@@ -1,0 +1,117 @@
+// The code of a sealed room that is about to open, and the record that verifies it: from the user, from an earlier
+// run, or drawn. It knows no server.
+
+import { codeFault, drawCode, normalizeCode } from "../cipher/codes.ts";
+import { type AdmissionRecord, register } from "../cipher/opaque.ts";
+import { ChatError } from "../errors.ts";
+import { askHidden } from "../terminal/prompt.ts";
+import { printable } from "../text/printable.ts";
+import type { RoomCipher } from "./command.ts";
+import { report } from "./output.ts";
+import { fitsCode, loadState } from "./room_state.ts";
+import type { System } from "./system.ts";
+import { givenCode, localRooms } from "./user.ts";
+
+type SealedOptions = RoomCipher & { name: "sealed" };
+
+const QUESTION = "Code of the room:";
+
+/** What admits members to a sealed room. */
+export interface AdmissionSetup {
+  readonly admission: AdmissionRecord;
+  /** undefined: the record is from an earlier run, and this machine does not know its code. */
+  readonly code: string | undefined;
+  readonly isDrawn: boolean;
+  /** The file of the record. */
+  readonly file: string | undefined;
+  /** Whether the record comes from that file. */
+  readonly isKept: boolean;
+}
+
+/**
+ * @param port of the room, if it is known
+ * @param joins whether the user joins the room right away, and so needs the code
+ * @throws {ChatError} if there is no usable code, or the state file cannot be used
+ */
+export function prepareAdmission(
+  system: System,
+  cipher: SealedOptions,
+  port: number,
+  joins: boolean,
+): AdmissionSetup {
+  const { state: file } = cipher;
+  const admission = file === undefined ? undefined : loadState(file);
+  if (file !== undefined && admission) {
+    const code = keptCode(system, admission, file, cipher, port, joins);
+    return { admission, code, isDrawn: false, file, isKept: true };
+  }
+  const { code, isDrawn } = chooseCode(system, cipher);
+  return { admission: register(code), code, isDrawn, file, isKept: false };
+}
+
+/**
+ * The code of a room whose record was kept:
+ *
+ * 1. the code that the user gives or types;
+ * 2. else the code that an earlier run has saved for `chat join`;
+ * 3. else unknown; but a user who joins right away is asked for it.
+ *
+ * @throws {ChatError} if the given code is wrong, or the user must type it and stdin is not a terminal
+ */
+function keptCode(
+  system: System,
+  admission: AdmissionRecord,
+  file: string,
+  { codeFile, askCode }: SealedOptions,
+  port: number,
+  joins: boolean,
+): string | undefined {
+  const wrong = () =>
+    new ChatError(`Cannot use this code: ${printable(file)} keeps another one`, {
+      hint: "Give the code that the room had; for a new code, name another file",
+    });
+  if (!askCode) {
+    const given = givenCode(system, codeFile);
+    if (given !== undefined && !fitsCode(admission, given)) throw wrong();
+    const code = given ?? savedCode(system, admission, port);
+    if (code !== undefined || !joins) return code;
+  }
+  for (;;) {
+    const typed = askHidden(QUESTION, system.stdin, system.stderr);
+    if (fitsCode(admission, typed)) return typed;
+    report(system, wrong());
+  }
+}
+
+/** The right code among those that this user's rooms have saved on this machine. */
+function savedCode(
+  system: System,
+  admission: AdmissionRecord,
+  port: number,
+): string | undefined {
+  const rooms = localRooms(system);
+  // The port is usually the same, and each try takes some hundred milliseconds.
+  const codes = [...rooms.filter((room) => room.port === port), ...rooms].map(({ code }) => code);
+  for (const code of new Set(codes)) {
+    if (code !== undefined && fitsCode(admission, code)) return code;
+  }
+  return undefined;
+}
+
+/** The code of a new room: given by the user, or drawn. */
+function chooseCode(
+  system: System,
+  { codeFile, askCode }: SealedOptions,
+): { code: string; isDrawn: boolean } {
+  const given = askCode
+    ? askHidden(QUESTION, system.stdin, system.stderr)
+    : givenCode(system, codeFile);
+  if (given === undefined) return { code: drawCode(), isDrawn: true };
+  const fault = codeFault(given);
+  if (fault !== undefined) {
+    throw new ChatError(`Cannot use this code: a code ${fault}`, {
+      hint: "Leave it out, and chat draws four words",
+    });
+  }
+  return { code: normalizeCode(given), isDrawn: false };
+}

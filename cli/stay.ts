@@ -1,0 +1,138 @@
+// Stays in a room until it ends: on a screen, or as lines. Chooses the user interface and gives it what it needs of
+// the system. It knows neither how the room was found nor who opened it.
+
+import type { ClassicClient } from "../classic/client.ts";
+import type { Client } from "../client.ts";
+import { SystemFiles } from "../files/user_files.ts";
+import type { Viewer } from "../pictures/graphics.ts";
+import { type Environment, TERMINAL_VARIABLES } from "../terminal/environment.ts";
+import { Emoji } from "../text/emoji.ts";
+import type { Context } from "../ui/context.ts";
+import { follow } from "../ui/follow.ts";
+import { type PlainOptions, PlainScreen } from "../ui/plain.ts";
+import type { View } from "../ui/preferences.ts";
+import { RoomRecord } from "../ui/saved_transcript.ts";
+import { Screen } from "../ui/screen.ts";
+import { submit } from "../ui/submit.ts";
+import type { ScreenOptions } from "./command.ts";
+import { unreadable } from "./input.ts";
+import { DONE, FAILED, fatal, note, reportEnding } from "./output.ts";
+import type { Signals } from "./signals.ts";
+import { isInteractive, type System } from "./system.ts";
+import { home } from "./user.ts";
+
+/** A member of either kind of room. */
+export type Joined = Client | ClassicClient;
+
+/** Stays in a room until it ends, the user leaves, or a signal arrives; returns the exit code. */
+export async function stay(
+  system: System,
+  client: Joined,
+  screen: ScreenOptions,
+  view: View,
+  signals: Signals,
+): Promise<number> {
+  signals.first.then(() => client.leave());
+  return isInteractive(system) && !screen.json && !screen.plain
+    ? await runScreen(system, client, view)
+    : await runPlain(system, client, screen, view);
+}
+
+/** The room on a screen: see `ui/screen.ts`. */
+async function runScreen(system: System, client: Joined, view: View): Promise<number> {
+  const screen = new Screen({
+    tty: system.openTerminal(),
+    room: client,
+    view,
+    environment: terminalVariables(system),
+    pictures: latePictures(),
+    ...commandTools(system),
+  });
+  // A bug must not leave the terminal in raw mode.
+  const forget = system.onCrash((error) => {
+    screen.close();
+    fatal(system, error);
+  });
+  try {
+    const running = client.run((event) => screen.event(event));
+    const ending = await screen.run();
+    // The goodbye is on its way; a person who asked twice did not wait for it.
+    if (client.ending) await running;
+    return ending.reason === "left" ? DONE : FAILED;
+  } finally {
+    screen.close();
+    forget();
+  }
+}
+
+/** Pictures are rare and their decoder is large: it is loaded with the first picture. */
+function latePictures(): Viewer {
+  let pictures: Viewer | undefined;
+  return {
+    async view(path, name, stage) {
+      const { Pictures } = await import("../pictures/pictures.ts");
+      pictures ??= new Pictures();
+      return await pictures.view(path, name, stage);
+    },
+  };
+}
+
+/** The variables that describe the terminal. */
+function terminalVariables(system: System): Environment {
+  const given = TERMINAL_VARIABLES.map((name) => [name, system.env(name)] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}
+
+/** The room as lines: see `ui/plain.ts`. */
+async function runPlain(
+  system: System,
+  client: Joined,
+  { json, stay }: ScreenOptions,
+  view: View,
+): Promise<number> {
+  const pipes = {
+    read: (buffer: Uint8Array) => system.stdin.read(buffer).catch(unreadable),
+    writeOut: (bytes: Uint8Array) => system.stdout.write(bytes),
+    note: (line: string) => note(system, line),
+  };
+  const options = { json, stay, now: system.now };
+  const isPerson = !json && system.stdin.isTerminal();
+  const person = isPerson ? commandsFor(system, client, view) : {};
+  const plain = new PlainScreen(client, pipes, { ...options, ...person });
+  const running = client.run((event) => plain.tell(event));
+  // Not awaited: a read of stdin cannot be cancelled, and the room may end before the input does.
+  plain.run().catch((error) => fatal(system, error));
+  await running;
+  await plain.flush();
+  if (plain.broken) return FAILED;
+  const code = reportEnding(system, client.ending!, client.pending.length);
+  return plain.faults > 0 ? FAILED : code;
+}
+
+/** Gives a person at a terminal that can only print the commands all the same. */
+function commandsFor(
+  system: System,
+  room: Joined,
+  view: View,
+): Pick<PlainOptions, "onLine" | "onEvent"> {
+  const context: Context = {
+    room,
+    view,
+    record: new RoomRecord(),
+    now: system.now,
+    print: (line, heading = "") => note(system, heading + line),
+    ...commandTools(system),
+  };
+  return {
+    onLine: (line) => submit(line, context),
+    onEvent: (event) => follow(event, context),
+  };
+}
+
+/** What commands use besides the room. */
+function commandTools(system: System): { files: SystemFiles; emoji: Emoji } {
+  const emoji = new Emoji();
+  // Nothing waits for the names; until they are loaded, `:smile:` stays plain text.
+  emoji.load().catch(() => {});
+  return { files: new SystemFiles(home(system)), emoji };
+}

@@ -1,0 +1,86 @@
+// The system as the command line sees it: streams, environment, signals, clock, terminal, exit. The verbs get it
+// passed in, so that a test can run a verb in its own process. Only this file touches the real one. It knows no verb
+// and no room.
+
+import type { KeyboardInput } from "../terminal/prompt.ts";
+import { SystemTty, type Tty } from "../terminal/tty.ts";
+import type { SyncWriter } from "../terminal/write_all.ts";
+
+/** What `Deno.stdin` offers. */
+export interface InputStream extends KeyboardInput {
+  /** Fills the buffer; null at the end. */
+  read(buffer: Uint8Array): Promise<number | null>;
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+}
+
+/** What `Deno.stdout` and `Deno.stderr` offer. */
+export interface OutputStream extends SyncWriter {
+  isTerminal(): boolean;
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+export interface System {
+  /** As in `Deno.build.os`. */
+  readonly os: string;
+  readonly stdin: InputStream;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  /** A variable of the environment. */
+  env(name: string): string | undefined;
+  now(): Date;
+  /** The addresses of this machine. */
+  addresses(): { family: "IPv4" | "IPv6"; address: string }[];
+  /** The terminal on stdin and stdout, for the screen. */
+  openTerminal(): Tty;
+  /** Calls `listener` for each signal that asks the program to end; returns a function that stops that. */
+  onSignal(listener: () => void): () => void;
+  /** Calls `listener` for each error that no code catches; returns a function that stops that. */
+  onCrash(listener: (error: unknown) => void): () => void;
+  /** Gives up the right to read and write files, for good. */
+  dropFileAccess(): void;
+  /** Ends the process at once. */
+  exit(code: number): never;
+}
+
+/** Whether a person sees the output and can type an answer. */
+export function isInteractive({ stdin, stdout }: System): boolean {
+  return stdin.isTerminal() && stdout.isTerminal();
+}
+
+const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT", "SIGBREAK"]
+  : ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/** The process that runs this program. */
+export const realSystem: System = {
+  os: Deno.build.os,
+  stdin: Deno.stdin,
+  stdout: Deno.stdout,
+  stderr: Deno.stderr,
+  env: (name) => Deno.env.get(name),
+  now: () => new Date(),
+  addresses: () => Deno.networkInterfaces(),
+  openTerminal: () => new SystemTty(),
+  onSignal(listener) {
+    for (const name of SIGNALS) Deno.addSignalListener(name, listener);
+    return () => {
+      for (const name of SIGNALS) Deno.removeSignalListener(name, listener);
+    };
+  },
+  onCrash(listener) {
+    const onEvent = (event: ErrorEvent | PromiseRejectionEvent) => {
+      event.preventDefault();
+      listener("reason" in event ? event.reason : event.error);
+    };
+    globalThis.addEventListener("error", onEvent);
+    globalThis.addEventListener("unhandledrejection", onEvent);
+    return () => {
+      globalThis.removeEventListener("error", onEvent);
+      globalThis.removeEventListener("unhandledrejection", onEvent);
+    };
+  },
+  dropFileAccess() {
+    for (const name of ["read", "write"] as const) Deno.permissions.revokeSync({ name });
+  },
+  exit: (code) => Deno.exit(code),
+};
