@@ -26,11 +26,12 @@ export function askHidden(question: string, input: KeyboardInput, output: SyncWr
       hint: "Set CHAT_CODE, or name a file with the code: --code-file FILE",
     });
   }
-  writeAll(output, `${question} `);
-  // Without raw mode Ctrl-C would end the program here, and leave a terminal that shows nothing.
+  // Before the question, so that a quick answer is not echoed. Ctrl-C is a key then; as a signal it would end the
+  // program and leave a terminal that shows nothing.
   input.setRaw(true);
   let answer: string | undefined;
   try {
+    writeAll(output, `${question} `);
     answer = readHidden(input);
   } finally {
     input.setRaw(false);

@@ -587,7 +587,7 @@ Deno.test("chat join: what is no chat server is named, with 1 and a hint", async
 Deno.test("chat send: nothing, noise and too much are refused before anybody is asked", async () => {
   const address = "nowhere.invalid";
   const refused: [Uint8Array<ArrayBuffer>, RegExp, RegExp | undefined][] = [
-    [utf8.encode("\n"), /send nothing/, undefined],
+    [utf8.encode("\n"), /send an empty message/, undefined],
     [Uint8Array.of(0x41, 0xff), /it is not UTF-8/, undefined],
     [new Uint8Array(MAX_FRAME + 1).fill(0x41), /it has more than 262144 bytes/, /in parts/],
   ];
