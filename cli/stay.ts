@@ -10,8 +10,8 @@ import { Emoji } from "../text/emoji.ts";
 import type { Context } from "../ui/context.ts";
 import { follow } from "../ui/follow.ts";
 import { type PlainOptions, PlainScreen } from "../ui/plain.ts";
-import type { View } from "../ui/preferences.ts";
-import { RoomRecord } from "../ui/saved_transcript.ts";
+import type { Preferences } from "../ui/preferences.ts";
+import { SavedTranscript } from "../ui/saved_transcript.ts";
 import { Screen } from "../ui/screen.ts";
 import { submit } from "../ui/submit.ts";
 import type { ScreenOptions } from "./command.ts";
@@ -29,21 +29,25 @@ export async function stay(
   system: System,
   client: Joined,
   screen: ScreenOptions,
-  view: View,
+  preferences: Preferences,
   signals: Signals,
 ): Promise<number> {
   signals.first.then(() => client.leave());
   return isInteractive(system) && !screen.json && !screen.plain
-    ? await runScreen(system, client, view)
-    : await runPlain(system, client, screen, view);
+    ? await runScreen(system, client, preferences)
+    : await runPlain(system, client, screen, preferences);
 }
 
 /** The room on a screen: see `ui/screen.ts`. */
-async function runScreen(system: System, client: Joined, view: View): Promise<number> {
+async function runScreen(
+  system: System,
+  client: Joined,
+  preferences: Preferences,
+): Promise<number> {
   const screen = new Screen({
     tty: system.openTerminal(),
     room: client,
-    view,
+    preferences,
     environment: terminalVariables(system),
     pictures: latePictures(),
     ...commandTools(system),
@@ -88,7 +92,7 @@ async function runPlain(
   system: System,
   client: Joined,
   { json, stay }: ScreenOptions,
-  view: View,
+  preferences: Preferences,
 ): Promise<number> {
   const pipes = {
     read: (buffer: Uint8Array) => system.stdin.read(buffer).catch(unreadable),
@@ -97,9 +101,9 @@ async function runPlain(
   };
   const options = { json, stay, now: system.now };
   const isPerson = !json && system.stdin.isTerminal();
-  const person = isPerson ? commandsFor(system, client, view) : {};
+  const person = isPerson ? commandsFor(system, client, preferences) : {};
   const plain = new PlainScreen(client, pipes, { ...options, ...person });
-  const running = client.run((event) => plain.tell(event));
+  const running = client.run((event) => plain.event(event));
   // Not awaited: a read of stdin cannot be cancelled, and the room may end before the input does.
   plain.run().catch((error) => fatal(system, error));
   await running;
@@ -113,12 +117,12 @@ async function runPlain(
 function commandsFor(
   system: System,
   room: Joined,
-  view: View,
+  preferences: Preferences,
 ): Pick<PlainOptions, "onLine" | "onEvent"> {
   const context: Context = {
     room,
-    view,
-    record: new RoomRecord(),
+    preferences,
+    saved: new SavedTranscript(),
     now: system.now,
     print: (line, heading = "") => note(system, heading + line),
     ...commandTools(system),

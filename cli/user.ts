@@ -9,7 +9,7 @@ import { findDownloads } from "../files/download_folder.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { SystemDisk } from "../files/system_disk.ts";
 import { printable } from "../text/printable.ts";
-import { View } from "../ui/preferences.ts";
+import { Preferences } from "../ui/preferences.ts";
 import type { ConfigFile, FileOptions, Speaker, ViewOptions } from "./command.ts";
 import type { Settings } from "./config.ts";
 import {
@@ -32,9 +32,9 @@ export function chosenName({ name, user }: Speaker, settings: Settings): string 
 }
 
 /** The preferences at the start: the command line beats the environment, and that beats the config file. */
-export function chosenView(options: ViewOptions, settings: Settings): View {
+export function chosenView(options: ViewOptions, settings: Settings): Preferences {
   const { name: _, quiet, ...rest } = settings;
-  const view = new View({ ...rest, ...options });
+  const view = new Preferences({ ...rest, ...options });
   // A user who asks for notifications on the command line does not want the silence that the file asks for.
   view.muted = options.quiet ?? (quiet === true && options.notify === undefined);
   return view;

@@ -169,7 +169,7 @@ const EDGES = new Set([
   "server/listen.ts",
   "server/metrics_http.ts",
   "terminal/tty.ts",
-  "ui/screen.ts",
+  "ui/clock.ts",
 ]);
 
 // A time that was passed in has the type Date; code that makes one, or asks it for something, is found.

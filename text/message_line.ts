@@ -3,7 +3,7 @@
 import { printable } from "./printable.ts";
 
 /** What was said, and how. */
-export interface Said {
+interface Message {
   /** `delivered` and `undelivered` are direct messages of this client. */
   readonly type: "message" | "direct" | "delivered" | "undelivered";
   readonly text: string;
@@ -11,7 +11,7 @@ export interface Said {
 }
 
 /** What somebody has said, safe to print; all lines but the first are indented. */
-export function messageLine(who: string, { type, action, text }: Said): string {
+export function messageLine(who: string, { type, action, text }: Message): string {
   // In front, where no name and no text of a message to the room can stand.
   const whom = type === "message" ? "" : "(direct) ";
   const said = printable(text, "lines").replaceAll("\n", "\n  ");

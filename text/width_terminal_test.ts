@@ -5,7 +5,8 @@
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
 import xterm from "@xterm/headless";
 import type { Person } from "../room.ts";
-import { alice, bob, FakeTty, setUp } from "../tests/support/fake_terminal.ts";
+import { ALICE, BOB } from "../tests/support/fake_room.ts";
+import { FakeTty, setUp } from "../tests/support/fake_terminal.ts";
 import { roomFor } from "../ui/markup.ts";
 import { splitGraphemes } from "./graphemes.ts";
 import { width } from "./width.ts";
@@ -116,7 +117,7 @@ Deno.test("Screen: texts whose width is disputed keep their rows, at 20, 80 and 
     for (const text of [hard, hard.repeat(20), ...CASES.map(([, text]) => text.repeat(300))]) {
       const { tty, room, tell } = setUp(columns);
       await tty.type("typed");
-      tell(room.message(bob, text), room.message(alice, "after"));
+      tell(room.message(BOB, text), room.message(ALICE, "after"));
       const rows = await tty.rows();
       const message = JSON.stringify(text.slice(0, 20)) + `:\n${rows.join("\n")}`;
       // All of it once, and nothing has wrapped by itself.
@@ -141,9 +142,9 @@ Deno.test("Screen: texts whose width is disputed keep their rows, at 20, 80 and 
 
 Deno.test("Screen: names whose width is disputed keep the text in its column", async () => {
   const { tty, room, tell } = setUp(80, 80);
-  tell(room.message({ ...bob, name: "sixteen_columns_" }, "hi"));
+  tell(room.message({ ...BOB, name: "sixteen_columns_" }, "hi"));
   const names = CASES.filter(([, , ours]) => ours > 0).map(([, text]) => text);
-  const people = names.map((name, i): Person => ({ ...bob, id: i + 10, name }));
+  const people = names.map((name, i): Person => ({ ...BOB, id: i + 10, name }));
   tell(...people.map((who) => room.message(who, "hi")));
   await tty.drawn();
   for (let y = 0; y <= people.length; y++) {

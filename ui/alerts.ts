@@ -6,7 +6,7 @@ import type { Environment } from "../terminal/environment.ts";
 import { splitGraphemes } from "../text/graphemes.ts";
 import { printable } from "../text/printable.ts";
 import { mentions } from "./markup.ts";
-import type { View } from "./preferences.ts";
+import type { Preferences } from "./preferences.ts";
 import { offerSentence } from "./transfer_text.ts";
 
 /** At most one ring in this time, in ms: a lively room is no alarm clock. */
@@ -17,7 +17,7 @@ const IDLE_MS = 60 * 1000;
 const MAX_NOTE = 100;
 
 /** Decides what rings, and counts what has not been seen. Times are in ms, all by the same clock. */
-export class Attention {
+export class Alerts {
   /** Undefined until the terminal has told of it, which some never do. */
   #focused: boolean | undefined;
   #lastKey: number;
@@ -54,16 +54,16 @@ export class Attention {
    * Takes an event that is shown, once. Returns what to notify of, as one line: `NAME: text`; undefined if
    * nothing rings. `self` is one's own name.
    */
-  note(event: RoomEvent, view: View, self: string, now: number): string | undefined {
+  note(event: RoomEvent, preferences: Preferences, self: string, now: number): string | undefined {
     if (event.type !== "message" && event.type !== "direct" && event.type !== "offer") {
       return undefined;
     }
     const { from } = event;
     if (from.self) return undefined;
     if (this.#focused === false) this.#unread++;
-    if (view.muted || view.notify === "off") return undefined;
+    if (preferences.muted || preferences.notify === "off") return undefined;
     if (!this.isAway(now) || now - this.#lastRing < PAUSE_MS) return undefined;
-    if (view.notify !== "all" && !isMeant(event, self)) return undefined;
+    if (preferences.notify !== "all" && !isMeant(event, self)) return undefined;
     this.#lastRing = now;
     if (event.type === "offer") return offerSentence(event);
     return event.action ? `* ${from.name} ${event.text}` : `${from.name}: ${event.text}`;

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import type { Person, RoomEvent } from "../room.ts";
 import { type Environment, isCapable } from "../terminal/environment.ts";
-import { ADA, BOB, UNPROVED } from "../tests/support/fake_room.ts";
-import { alarm, Attention, notifier } from "./alerts.ts";
-import { View } from "./preferences.ts";
+import { ALICE, BOB, UNPROVED } from "../tests/support/fake_room.ts";
+import { alarm, Alerts, notifier } from "./alerts.ts";
+import { Preferences } from "./preferences.ts";
 
 const message = (text: string, from: Person = BOB): RoomEvent => (
   { type: "message", from, text, action: false, at: 1, ref: undefined, ...UNPROVED }
@@ -19,40 +19,46 @@ const offer: RoomEvent & { type: "offer" } = {
 };
 
 /** What rings while the window is not in front. */
-function rings(view: View, event: RoomEvent): boolean {
-  const attention = new Attention(0);
+function rings(preferences: Preferences, event: RoomEvent): boolean {
+  const attention = new Alerts(0);
   attention.focus(false);
-  return attention.note(event, view, "ada", 0) !== undefined;
+  return attention.note(event, preferences, "alice", 0) !== undefined;
 }
 
-Deno.test("Attention: one's own name and direct messages ring; all, or nothing, where that is wanted", () => {
-  const off = new View({ notify: "off" });
-  const muted = new View({ notify: "all" });
+Deno.test("Alerts: one's own name and direct messages ring; all, or nothing, where that is wanted", () => {
+  const off = new Preferences({ notify: "off" });
+  const muted = new Preferences({ notify: "all" });
   muted.muted = true;
-  const cases: [View, RoomEvent, boolean][] = [
-    [new View(), message("hi @Ada!"), true],
-    [new View(), direct, true],
-    [new View(), message("hi all"), false],
-    [new View(), message("canada"), false],
-    [new View({ notify: "all" }), message("hi all"), true],
+  const cases: [Preferences, RoomEvent, boolean][] = [
+    [new Preferences(), message("hi @Alice!"), true],
+    [new Preferences(), direct, true],
+    [new Preferences(), message("hi all"), false],
+    [new Preferences(), message("malice"), false],
+    [new Preferences({ notify: "all" }), message("hi all"), true],
     // One's own.
-    [new View({ notify: "all" }), message("I, ada", ADA), false],
-    [new View(), offer, false],
-    [new View(), { ...offer, direct: true }, true],
-    [new View({ notify: "all" }), offer, true],
+    [new Preferences({ notify: "all" }), message("I, alice", ALICE), false],
+    [new Preferences(), offer, false],
+    [new Preferences(), { ...offer, direct: true }, true],
+    [new Preferences({ notify: "all" }), offer, true],
     [off, direct, false],
     [off, { ...offer, direct: true }, false],
-    [off, message("ada"), false],
+    [off, message("alice"), false],
     [muted, direct, false],
-    [new View({ notify: "all" }), { type: "joined", who: BOB, at: 1, sent: undefined }, false],
+    [
+      new Preferences({ notify: "all" }),
+      { type: "joined", who: BOB, at: 1, sent: undefined },
+      false,
+    ],
   ];
-  for (const [view, event, isHeard] of cases) assertEquals(rings(view, event), isHeard);
+  for (const [preferences, event, isHeard] of cases) {
+    assertEquals(rings(preferences, event), isHeard);
+  }
 });
 
-Deno.test("Attention: rings only where nobody looks; without focus events, when nobody has typed for a minute", () => {
-  const ask = (attention: Attention, now: number) =>
-    attention.note(direct, new View(), "ada", now) !== undefined;
-  const attention = new Attention(0);
+Deno.test("Alerts: rings only where nobody looks; without focus events, when nobody has typed for a minute", () => {
+  const ask = (attention: Alerts, now: number) =>
+    attention.note(direct, new Preferences(), "alice", now) !== undefined;
+  const attention = new Alerts(0);
   assert(!ask(attention, 59_999));
   assert(ask(attention, 60_000));
   attention.typed(70_000);
@@ -66,11 +72,11 @@ Deno.test("Attention: rings only where nobody looks; without focus events, when 
   assert(ask(attention, 1_000_000));
 });
 
-Deno.test("Attention: at most one ring in 3 s, and what does not ring does not count", () => {
-  const attention = new Attention(0);
+Deno.test("Alerts: at most one ring in 3 s, and what does not ring does not count", () => {
+  const attention = new Alerts(0);
   attention.focus(false);
   const at = (now: number, event: RoomEvent = direct) =>
-    attention.note(event, new View(), "ada", now);
+    attention.note(event, new Preferences(), "alice", now);
   assertEquals(at(0), "bob: psst");
   assertEquals(at(2999), undefined);
   assertEquals(at(3000), "bob: psst");

@@ -6,7 +6,7 @@ import { ChatError } from "../errors.ts";
 import { type Files, isThere, toPath } from "../files/paths.ts";
 import { findPerson, type Room, type Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
-import type { Context, Surroundings } from "./context.ts";
+import type { CompletionContext, Context } from "./context.ts";
 import { ignores } from "./follow.ts";
 import { listed } from "./notices.ts";
 import { choosePicture } from "./picture_choice.ts";
@@ -14,16 +14,16 @@ import {
   bareName,
   NOTIFY,
   type Notify,
+  type Preferences,
   type Theme,
   THEMES,
   type Time,
   TIMES,
-  type View,
 } from "./preferences.ts";
 import { listRow } from "./transfer_text.ts";
 
 /** One row of the table. */
-export interface Command {
+export interface SlashCommand {
   /** Without the slash. */
   readonly name: string;
   /**
@@ -42,7 +42,7 @@ export interface Command {
   /** It is about what only a screen has: colours, times, a bell. */
   readonly screen?: true;
   /** Whom Tab offers for `MEMBER`; without it, everybody else who is here. */
-  members?(context: Pick<Context, "room" | "view">): readonly string[];
+  members?(context: Pick<Context, "room" | "preferences">): readonly string[];
   /**
    * `args` are as many as are needed and no more than there can be; all that must be one of several is.
    *
@@ -52,7 +52,7 @@ export interface Command {
 }
 
 /** All commands, in the order of `/help`. */
-export const COMMANDS: readonly Command[] = [
+export const COMMANDS: readonly SlashCommand[] = [
   {
     name: "help",
     args: "[COMMAND]",
@@ -70,13 +70,13 @@ export const COMMANDS: readonly Command[] = [
     name: "who",
     args: "",
     help: "lists who is here",
-    run({ room, view, print }) {
+    run({ room, preferences, print }) {
       if (room.info.classic) {
         throw new ChatError("Cannot list who is here: the original program does not tell");
       }
       const names = room.members.map((member) => {
         const marks = (member.self ? " (you)" : "") +
-          (ignores(view, member) ? " (ignored)" : "");
+          (ignores(preferences, member) ? " (ignored)" : "");
         return printable(listed(member)) + marks;
       });
       print(`${names.length} here: ${names.join(", ")}`);
@@ -106,7 +106,7 @@ export const COMMANDS: readonly Command[] = [
     args: "TEXT",
     help: "says it to who has written to you alone last",
     run(context, text: string) {
-      const { room, view: { reply, replyId } } = context;
+      const { room, preferences: { reply, replyId } } = context;
       if (reply === undefined) {
         throw new ChatError("Cannot reply: nobody has written to you alone yet", {
           hint: "/msg MEMBER TEXT writes to one member",
@@ -129,12 +129,12 @@ export const COMMANDS: readonly Command[] = [
     name: "ignore",
     args: "[MEMBER]",
     help: "shows nothing more of somebody, or lists whom you ignore",
-    members: ({ room, view }) => (
-      room.members.filter((m) => !m.self && !view.isIgnored(m.name)).map((m) => m.name)
+    members: ({ room, preferences }) => (
+      room.members.filter((m) => !m.self && !preferences.isIgnored(m.name)).map((m) => m.name)
     ),
-    run({ room, view, print }, who?: string) {
+    run({ room, preferences, print }, who?: string) {
       if (who === undefined) {
-        const names = view.ignored.map((name) => printable(name));
+        const names = preferences.ignored.map((name) => printable(name));
         return print(names.length === 0 ? "you ignore nobody" : `you ignore ${names.join(", ")}`);
       }
       const shown = printable(who);
@@ -151,7 +151,7 @@ export const COMMANDS: readonly Command[] = [
       const bare = printable(bareName(name));
       // All of one name: else a second connection is all that it takes to be heard.
       print(
-        view.ignore(name)
+        preferences.ignore(name)
           ? `nothing of ${bare} is shown from now on; /unignore ${bare} ends that`
           : `you ignore ${bare} already`,
       );
@@ -161,12 +161,12 @@ export const COMMANDS: readonly Command[] = [
     name: "unignore",
     args: "MEMBER",
     help: "shows somebody again",
-    members: ({ view }) => view.ignored,
-    run({ room, view, print }, who: string) {
+    members: ({ preferences }) => preferences.ignored,
+    run({ room, preferences, print }, who: string) {
       // Who has left can be named too.
       const person = findPerson(room.members, who);
       const name = typeof person === "string" ? who : person.name;
-      if (!view.heed(name)) {
+      if (!preferences.unignore(name)) {
         throw new ChatError(`Cannot unignore "${printable(who)}": it is nobody whom you ignore`, {
           hint: "/ignore lists whom you ignore",
         });
@@ -207,9 +207,13 @@ export const COMMANDS: readonly Command[] = [
     args: "",
     help: "lets nothing ring or notify; once more ends that",
     screen: true,
-    run({ view, print }) {
-      view.muted = !view.muted;
-      print(view.muted ? "muted: nothing rings or notifies; /mute ends that" : notifying(view));
+    run({ preferences, print }) {
+      preferences.muted = !preferences.muted;
+      print(
+        preferences.muted
+          ? "muted: nothing rings or notifies; /mute ends that"
+          : notifying(preferences),
+      );
     },
   },
   {
@@ -217,9 +221,11 @@ export const COMMANDS: readonly Command[] = [
     args: `[${NOTIFY.join("|")}]`,
     help: "says which messages ring or notify while you look elsewhere",
     screen: true,
-    run({ view, print }, which?: string) {
-      if (which !== undefined) view.notify = which as Notify;
-      print(notifying(view) + (view.muted ? ", but all is muted; /mute ends that" : ""));
+    run({ preferences, print }, which?: string) {
+      if (which !== undefined) preferences.notify = which as Notify;
+      print(
+        notifying(preferences) + (preferences.muted ? ", but all is muted; /mute ends that" : ""),
+      );
     },
   },
   {
@@ -227,9 +233,9 @@ export const COMMANDS: readonly Command[] = [
     args: `[${TIMES.join("|")}]`,
     help: "shows times with seconds, without, or not at all",
     screen: true,
-    run({ view, print }, time?: string) {
-      if (time !== undefined) view.time = time as Time;
-      print(`times: ${view.time}`);
+    run({ preferences, print }, time?: string) {
+      if (time !== undefined) preferences.time = time as Time;
+      print(`times: ${preferences.time}`);
     },
   },
   {
@@ -237,9 +243,9 @@ export const COMMANDS: readonly Command[] = [
     args: `[${THEMES.join("|")}]`,
     help: "fits the colours to the ground of your terminal",
     screen: true,
-    run({ view, print }, theme?: string) {
-      if (theme !== undefined) view.theme = theme as Theme;
-      print(`theme: ${view.theme}`);
+    run({ preferences, print }, theme?: string) {
+      if (theme !== undefined) preferences.theme = theme as Theme;
+      print(`theme: ${preferences.theme}`);
     },
   },
   {
@@ -262,18 +268,18 @@ export const COMMANDS: readonly Command[] = [
     name: "save",
     args: "FILE",
     help: "writes what you have seen since you came into a new file, for your eyes only",
-    run({ room, record, files, now, print }, file: string) {
+    run({ room, saved, files, now, print }, file: string) {
       if (!files) throw new ChatError("Cannot save: there are no files here");
       const path = toPath(file, files);
-      const saved = files.create(path, record.text(room.info.address, now()));
-      if (saved === undefined) {
+      const created = files.create(path, saved.text(room.info.address, now()));
+      if (created === undefined) {
         throw new ChatError(`Cannot save to ${printable(path)}: there is such a file already`, {
           hint: "It is never overwritten: give another name",
         });
       }
-      const { size, dropped } = record;
+      const { size, dropped } = saved;
       const left = dropped === 0 ? "" : `; ${dropped} older ones are left out`;
-      print(`saved ${size} ${size === 1 ? "line" : "lines"} in ${printable(saved)}${left}`);
+      print(`saved ${size} ${size === 1 ? "line" : "lines"} in ${printable(created)}${left}`);
     },
   },
   {
@@ -307,7 +313,10 @@ export const COMMANDS: readonly Command[] = [
     args: "[PICTURE]",
     help: "shows a picture that you have received: by its number or name, or the newest",
     screen: true,
-    run({ room, view, screen }, which: string | undefined = view.picture?.toString()) {
+    run(
+      { room, preferences, screen },
+      which: string | undefined = preferences.picture?.toString(),
+    ) {
       if (which === undefined) {
         throw new ChatError("Cannot show a picture: none has been received yet", {
           hint: "/view NUMBER shows a file whatever its name is; /transfers lists them",
@@ -391,7 +400,7 @@ function only(open: readonly Transfer[], what: string, none: string): number {
 }
 
 /** The rows of `/help`, in two columns: what there is without a screen, too, or all. */
-export function helpRows(context: Surroundings): [heading: string, help: string][] {
+export function helpRows(context: CompletionContext): [heading: string, help: string][] {
   const rows = commandsFor(context).map((c) => [usage(c), c.help] as const);
   rows.push(["//TEXT", "says a text that starts with a slash"]);
   const widest = Math.max(...rows.map(([form]) => form.length));
@@ -403,7 +412,7 @@ export function written(text: string, { emoji }: Pick<Context, "emoji">): string
   return emoji?.replace(text) ?? text;
 }
 
-function notifying({ notify }: View): string {
+function notifying({ notify }: Preferences): string {
   switch (notify) {
     case "all":
       return "every message rings or notifies while you look elsewhere";
@@ -415,17 +424,17 @@ function notifying({ notify }: View): string {
 }
 
 /** @throws {ChatError} with the nearest */
-export function find(name: string): Command {
+export function find(name: string): SlashCommand {
   const command = COMMANDS.find((c) => c.name === name);
   if (!command) throw unknownCommand(name);
   return command;
 }
 
-export function commandsFor({ screen }: Surroundings): Command[] {
+export function commandsFor({ screen }: CompletionContext): SlashCommand[] {
   return COMMANDS.filter((c) => !c.screen || screen);
 }
 
-export function usage(command: Command): string {
+export function usage(command: SlashCommand): string {
   return `/${command.name} ${command.args}`.trimEnd();
 }
 

@@ -11,8 +11,8 @@ import { COMMANDS, helpRows } from "./commands.ts";
 import { complete } from "./complete.ts";
 import type { Context } from "./context.ts";
 import { follow } from "./follow.ts";
-import { View } from "./preferences.ts";
-import { RoomRecord } from "./saved_transcript.ts";
+import { Preferences } from "./preferences.ts";
+import { SavedTranscript } from "./saved_transcript.ts";
 import { submit } from "./submit.ts";
 
 const NOW = new Date("2024-02-28T12:00:00Z");
@@ -61,8 +61,8 @@ function around({ fingerprint, ...more }: Around = {}): { context: Context; done
   const { room, done } = fakeRoom(fingerprint);
   const context: Context = {
     room,
-    view: new View(),
-    record: new RoomRecord(),
+    preferences: new Preferences(),
+    saved: new SavedTranscript(),
     now: () => NOW,
     print: (line, heading = "") => void done.push(`print|${heading}${line}`),
     screen: {
@@ -117,9 +117,9 @@ Deno.test("submit: /who is refused where the original does not tell who is there
 Deno.test("submit: /who marks who is away or ignored, and never oneself", () => {
   const { room } = fakeRoom();
   const members = room.members.slice(0, 3).map((m) => ({ ...m, away: true }));
-  const view = new View();
-  for (const name of ["alice", "bob"]) view.ignore(name);
-  assertEquals(submitted("/who", { room: { ...room, members }, view }), [
+  const preferences = new Preferences();
+  for (const name of ["alice", "bob"]) preferences.ignore(name);
+  assertEquals(submitted("/who", { room: { ...room, members }, preferences }), [
     "print|3 here: alice (you), bob (away) (ignored), Boris (away)",
   ]);
 });
@@ -310,7 +310,7 @@ Deno.test("complete: in the editor, labels are what there is to choose from", ()
 
 Deno.test("complete: /ignore offers who is heard, /unignore who is not", () => {
   const { context } = around();
-  for (const name of ["bob", "gone"]) context.view.ignore(name);
+  for (const name of ["bob", "gone"]) context.preferences.ignore(name);
   const words = (text: string) => complete(text, text.length, context).words;
   assertEquals(words("/ignore "), ["Boris ", "al "]);
   assertEquals(words("/unignore "), ["bob ", "gone "]);
@@ -366,8 +366,8 @@ Deno.test("submit: /help says what one command does", () => {
 });
 
 Deno.test("submit: what a person sets is told, and kept in the view", () => {
-  const view = new View();
-  const cases: [string, string, Partial<View>][] = [
+  const preferences = new Preferences();
+  const cases: [string, string, Partial<Preferences>][] = [
     ["/theme", "theme: auto", {}],
     ["/theme light", "theme: light", { theme: "light" }],
     ["/time", "times: short", {}],
@@ -387,9 +387,9 @@ Deno.test("submit: what a person sets is told, and kept in the view", () => {
     ],
   ];
   for (const [text, line, set] of cases) {
-    assertEquals(submitted(text, { view }), [`print|${line}`], text);
+    assertEquals(submitted(text, { preferences }), [`print|${line}`], text);
     for (const [field, value] of Object.entries(set)) {
-      assertEquals(view[field as keyof View], value, text);
+      assertEquals(preferences[field as keyof Preferences], value, text);
     }
   }
   assertEquals(submitted("/clear"), ["clear"]);
@@ -423,9 +423,9 @@ Deno.test("follow: what is of somebody ignored is not shown and not kept; all el
     // Of a name that may be stolen, everybody hears.
     assertEquals(follow({ type: "keychanged", who }, context), true);
   }
-  assertEquals(context.view.reply, undefined);
+  assertEquals(context.preferences.reply, undefined);
   assertEquals(follow(said(AL), context), true);
-  assertEquals(context.record.size, 3);
+  assertEquals(context.saved.size, 3);
   submit("/ignore", context);
   submit("/ignore bob", context);
   submit("/unignore bob", context);
@@ -442,32 +442,32 @@ Deno.test("follow: what is of somebody ignored is not shown and not kept; all el
 
 Deno.test("follow: oneself is heard, whoever of the same name is ignored", () => {
   const { context } = around();
-  context.view.ignore("alice");
+  context.preferences.ignore("alice");
   assertEquals(follow(said(ALICE), context), true);
 });
 
 Deno.test("follow: who is ignored stays so under a new name, and the old one is free again", () => {
   const { context } = around();
-  context.view.ignore("Boris");
+  context.preferences.ignore("Boris");
   const rename = (who: Person, before: string) => (
     follow({ type: "renamed", who, before, at: 1 }, context)
   );
   assertEquals(rename({ ...BORIS, name: "rob" }, "Boris"), false);
-  assertEquals(context.view.ignored, ["rob"]);
+  assertEquals(context.preferences.ignored, ["rob"]);
   // Another has the old name, and is ignored too.
-  context.view.ignore("bob");
+  context.preferences.ignore("bob");
   rename({ ...BOB7, name: "eve" }, "bob#7");
-  assertEquals(context.view.ignored, ["rob", "bob", "eve"]);
+  assertEquals(context.preferences.ignored, ["rob", "bob", "eve"]);
 });
 
 Deno.test("/reply: answers who has written alone last, under any name, and never who took it over", () => {
   const { context, done } = around();
-  const { room, view } = context;
+  const { room, preferences } = context;
   const members = (...members: Person[]): Context => ({ ...context, room: { ...room, members } });
   follow(direct(AL), context);
   follow(direct(BOB7), context);
   follow(said(BORIS), context);
-  assertEquals(view.reply, "bob#7");
+  assertEquals(preferences.reply, "bob#7");
   submit("/reply  at ten :tada:", context);
   assertEquals(done, ["tell|5|at ten 🎉"]);
   // Nobody else is called bob any more, and then it has another name.
@@ -517,15 +517,15 @@ Deno.test("/save: writes what was seen into a new file, says how much and where,
     "print|saved 2 lines in two lines.txt",
   ]);
   assertEquals(Object.keys(made), ["/home/ada/new talk.txt", "two lines.txt"]);
-  assertEquals(made["two lines.txt"], context.record.text("127.0.0.1:2428", NOW));
+  assertEquals(made["two lines.txt"], context.saved.text("127.0.0.1:2428", NOW));
   const error = assertThrows(() => submit("/save two lines.txt", context), ChatError);
   assertEquals(error.message, "Cannot save to two lines.txt: there is such a file already");
   assertStringIncludes(error.hint!, "another name");
 });
 
 Deno.test("/save: says how many lines the record had to let go", () => {
-  const record = new RoomRecord(100);
-  const { context, done } = around({ files: fakeFiles(), record });
+  const saved = new SavedTranscript(100);
+  const { context, done } = around({ files: fakeFiles(), saved });
   for (let i = 0; i < 5; i++) follow(said(BOB, "hello"), context);
   submit("/save x", context);
   assertEquals(done, ["print|saved 2 lines in x; 3 older ones are left out"]);

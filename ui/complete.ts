@@ -5,8 +5,8 @@ import type { Room } from "../room.ts";
 import type { Completion } from "../terminal/editor.ts";
 import { type Emoji, typedName } from "../text/emoji.ts";
 import { printable } from "../text/printable.ts";
-import { type Command, COMMANDS, commandsFor } from "./commands.ts";
-import type { Surroundings } from "./context.ts";
+import { COMMANDS, commandsFor, type SlashCommand } from "./commands.ts";
+import type { CompletionContext } from "./context.ts";
 import { isPicture } from "./picture_choice.ts";
 import { type Argument, parseArgs } from "./submit.ts";
 
@@ -17,7 +17,7 @@ import { type Argument, parseArgs } from "./submit.ts";
  * 2. emoji for `:smi`, wherever a text is;
  * 3. `NAME: ` of members at the start of the line, and `NAME ` elsewhere.
  */
-export function complete(text: string, cursor: number, context: Surroundings): Completion {
+export function complete(text: string, cursor: number, context: CompletionContext): Completion {
   const before = text.slice(0, cursor);
   const typed = /\S*$/.exec(before)![0];
   const from = cursor - typed.length;
@@ -47,15 +47,15 @@ function starting(typed: string, names: readonly string[]): string[] {
 }
 
 /** An argument that is being typed. */
-interface Place {
-  readonly command: Command;
+interface TypedArgument {
+  readonly command: SlashCommand;
   /** undefined: the command takes no more. */
   readonly argument: Argument | undefined;
   readonly from: number;
 }
 
 /** The argument at the end of `text`; undefined where no command stands before it. */
-function argumentAt(text: string): Place | undefined {
+function argumentAt(text: string): TypedArgument | undefined {
   const match = /^\/(\S+)\s+/.exec(text);
   const command = COMMANDS.find((c) => c.name === match?.[1]);
   if (!match || !command) return undefined;
@@ -71,15 +71,15 @@ function argumentAt(text: string): Place | undefined {
 
 function completeArgument(
   text: string,
-  { command, argument, from }: Place,
-  context: Surroundings,
+  { command, argument, from }: TypedArgument,
+  context: CompletionContext,
 ): Completion {
   const typed = text.slice(from);
   switch (argument?.kind) {
     case "MEMBER": {
-      const { view } = context;
-      const names = command.members && view
-        ? command.members({ room: context.room, view })
+      const { preferences } = context;
+      const names = command.members && preferences
+        ? command.members({ room: context.room, preferences })
         : others(context.room);
       return { from, words: starting(typed, names).map((name) => `${name} `) };
     }
@@ -105,8 +105,8 @@ function completeArgument(
 function completeFile(
   typed: string,
   from: number,
-  { args }: Command,
-  { files, room }: Surroundings & { files: Files },
+  { args }: SlashCommand,
+  { files, room }: CompletionContext & { files: Files },
 ): Completion {
   const path = completePath(typed, files);
   const [, before, name] = /^(.*\S\s+)(\S*)$/s.exec(typed) ?? [];

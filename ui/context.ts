@@ -3,15 +3,15 @@
 import type { Files } from "../files/paths.ts";
 import type { Room } from "../room.ts";
 import type { Emoji } from "../text/emoji.ts";
-import type { View } from "./preferences.ts";
-import type { RoomRecord } from "./saved_transcript.ts";
+import type { Preferences } from "./preferences.ts";
+import type { SavedTranscript } from "./saved_transcript.ts";
 
 /** What a command may use. */
 export interface Context {
   readonly room: Room;
-  readonly view: View;
+  readonly preferences: Preferences;
   /** What `/save` writes. */
-  readonly record: RoomRecord;
+  readonly saved: SavedTranscript;
   now(): Date;
   /**
    * Shows one line to this person alone; it holds no controls. `heading` stands in front, and where the line
@@ -34,4 +34,4 @@ export interface Context {
 // ---- completing ------------------------------------------------------------------------------------
 
 /** What completion needs to know. */
-export type Surroundings = Pick<Context, "room"> & Partial<Omit<Context, "room">>;
+export type CompletionContext = Pick<Context, "room"> & Partial<Omit<Context, "room">>;

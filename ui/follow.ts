@@ -3,7 +3,7 @@
 import type { Person, Room, RoomEvent } from "../room.ts";
 import type { Context } from "./context.ts";
 import { isPicture } from "./picture_choice.ts";
-import { bareName, type View } from "./preferences.ts";
+import { bareName, type Preferences } from "./preferences.ts";
 
 /**
  * Keeps what commands need to know of what happens: screens call it with each event, once, before they
@@ -11,21 +11,25 @@ import { bareName, type View } from "./preferences.ts";
  */
 export function follow(
   event: RoomEvent,
-  context: Pick<Context, "room" | "view" | "record" | "now">,
+  context: Pick<Context, "room" | "preferences" | "saved" | "now">,
 ): boolean {
-  const { room, view, record } = context;
+  const { room, preferences, saved } = context;
   if (event.type === "renamed") {
-    if (view.isIgnored(event.before) && !event.who.self) followName(event, room, view);
-    if (event.who.id === view.replyId) view.reply = event.who.name;
+    if (preferences.isIgnored(event.before) && !event.who.self) {
+      followName(event, room, preferences);
+    }
+    if (event.who.id === preferences.replyId) preferences.reply = event.who.name;
   }
   const about = subject(event);
-  if (about && ignores(view, about)) return false;
+  if (about && ignores(preferences, about)) return false;
   if (event.type === "direct") {
-    view.reply = event.from.name;
-    view.replyId = event.from.id;
+    preferences.reply = event.from.name;
+    preferences.replyId = event.from.id;
   }
-  if (event.type === "transfer" && isPicture(event.transfer)) view.picture = event.transfer.number;
-  record.add(event, context.now());
+  if (event.type === "transfer" && isPicture(event.transfer)) {
+    preferences.picture = event.transfer.number;
+  }
+  saved.add(event, context.now());
   return true;
 }
 
@@ -52,16 +56,16 @@ function subject(event: RoomEvent): Person | undefined {
 function followName(
   { who, before }: RoomEvent & { type: "renamed" },
   { members }: Room,
-  view: View,
+  preferences: Preferences,
 ): void {
   const old = bareName(before);
   if (!members.some(({ id, self, name }) => id !== who.id && !self && bareName(name) === old)) {
-    view.heed(before);
+    preferences.unignore(before);
   }
-  view.ignore(who.name);
+  preferences.ignore(who.name);
 }
 
 /** Whether what this member says is not shown; what one says oneself always is. */
-export function ignores(view: View, { name, self }: Person): boolean {
-  return !self && view.isIgnored(name);
+export function ignores(preferences: Preferences, { name, self }: Person): boolean {
+  return !self && preferences.isIgnored(name);
 }

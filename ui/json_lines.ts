@@ -13,9 +13,9 @@ function toFile({ number, name, size, sha256 }: Transfer): Record<string, unknow
 }
 
 /** A line of JSON output; `docs/json.md` has the table. */
-export type Output = { type: string } & Record<string, unknown>;
+export type OutputLine = { type: string } & Record<string, unknown>;
 
-export function describe(event: RoomEvent): Output {
+export function describe(event: RoomEvent): OutputLine {
   const { type } = event;
   switch (type) {
     case "welcome":
@@ -94,7 +94,7 @@ export function describe(event: RoomEvent): Output {
   }
 }
 
-type Input =
+type InputLine =
   | { type: "say" | "act"; text: string }
   | { type: "tell"; to: string | number; text: string }
   | { type: "rename"; name: string }
@@ -104,7 +104,7 @@ type Input =
   | { type: "who" | "transfers" | "reconnect" | "leave" };
 
 /** The fields of each type of input, and what they must be. */
-const INPUTS: Record<Input["type"], Record<string, readonly ("string" | "number")[]>> = {
+const INPUTS: Record<InputLine["type"], Record<string, readonly ("string" | "number")[]>> = {
   say: { text: ["string"] },
   act: { text: ["string"] },
   tell: { to: ["string", "number"], text: ["string"] },
@@ -120,7 +120,7 @@ const INPUTS: Record<Input["type"], Record<string, readonly ("string" | "number"
   leave: {},
 };
 
-export function parseInput(line: string): Input {
+export function parseInput(line: string): InputLine {
   let json: unknown;
   try {
     json = JSON.parse(line);
@@ -138,7 +138,7 @@ export function parseInput(line: string): Input {
       `Cannot take this line: "type" must be one of ${Object.keys(INPUTS).join(", ")}`,
     );
   }
-  const shape = INPUTS[type as Input["type"]];
+  const shape = INPUTS[type as InputLine["type"]];
   for (const [name, kinds] of Object.entries(shape)) {
     if (!(kinds as readonly string[]).includes(typeof fields[name])) {
       throw new ChatError(`Cannot take this line: "${name}" must be a ${kinds.join(" or a ")}`);
@@ -148,7 +148,7 @@ export function parseInput(line: string): Input {
   if (extra !== undefined) {
     throw new ChatError(`Cannot take this line: "${type}" has no field "${printable(extra)}"`);
   }
-  return json as Input;
+  return json as InputLine;
 }
 
 export function toTransfer(transfer: Transfer): Record<string, unknown> {

@@ -1,25 +1,163 @@
-// TODO: say what this is.
+// The live area beneath the messages, as rows: grouped notices, running transfers, own messages that are not
+// confirmed yet, the status line, completions, and the line being edited. Knows no terminal: the size is
+// passed in, and the screen writes the rows.
 
-/** Own messages shown while they wait; of more, the number is told. */
-export const MAX_PENDING_ROWS = 3;
-/** Files on their way that have a row; of more, the number is told. */
-export const MAX_TRANSFER_ROWS = 4;
-/** Rows of the line being edited that are shown at once, around the cursor. */
-export const MAX_INPUT_ROWS = 10;
-/** Rows of words to choose from beneath the status line; of more, the number is told. */
-export const MAX_CHOICE_ROWS = 5;
+import { getColorEnabled, stripAnsiCode } from "@std/fmt/colors";
+import type { Room } from "../room.ts";
+import type { Editor } from "../terminal/editor.ts";
+import { printable } from "../text/printable.ts";
+import { cut, width } from "../text/width.ts";
+import type { GroupedNotices } from "./grouped_notices.ts";
+import { INDENT, type Page } from "./rows.ts";
+import { choiceRows, searchLine, statusLine } from "./statusline.ts";
+import { paint } from "./theme.ts";
+import type { Transcript } from "./transcript.ts";
+import { liveRow } from "./transfer_text.ts";
 
-export const PROMPT = "> ";
-export const INDENT = "  ";
+/** Rows of unconfirmed messages; the last one counts the rest. */
+const MAX_PENDING_ROWS = 3;
+/** Rows of running transfers; the last one counts the rest. */
+const MAX_TRANSFER_ROWS = 4;
+/** Rows of the edited line that are shown at once, around the cursor. */
+const MAX_INPUT_ROWS = 10;
+/** Rows of completions; the last one counts the rest. */
+const MAX_CHOICE_ROWS = 5;
 
-/** What stands beneath the messages. */
-export interface LiveArea {
+const PROMPT = "> ";
+
+/** The rows of the live area, and the cursor in them. */
+export interface LiveRows {
   /**
-   * The line being edited is last, so that nothing stands beneath the cursor: terminals that have become
-   * narrower do not agree on where the cursor is, if rows beneath it had to be cut.
+   * The edited line comes last, so that no row is below the cursor: if a terminal becomes narrower and has to
+   * wrap rows below the cursor, terminals disagree on where the cursor is afterwards.
    */
-  rows: string[];
-  /** Where the cursor is, from 0. */
-  row: number;
-  column: number;
+  readonly rows: readonly string[];
+  /** The cursor's row and column, from 0. */
+  readonly row: number;
+  readonly column: number;
+}
+
+/** What changes from one drawing to the next. */
+export interface Frame {
+  readonly page: Page;
+  /** Rows of the terminal. */
+  readonly height: number;
+  readonly now: Date;
+  /** Messages that arrived while the window was in the background. */
+  readonly unread: number;
+}
+
+/** Lays out the live area. */
+export class LiveArea {
+  /** Replaces the status line until the next key. */
+  hint: string | undefined;
+  /** Completions that Tab offers, shown until the next key. */
+  choice: readonly string[] = [];
+  /** The user has asked to leave. */
+  isLeaving = false;
+  readonly #room: Room;
+  readonly #editor: Editor;
+  readonly #transcript: Transcript;
+  readonly #grouped: GroupedNotices;
+  /** The status line that was laid out last. */
+  #status = "";
+  /** Size of `text` in bytes, so that each text is encoded once. */
+  #counted = { text: "", bytes: 0 };
+
+  constructor(
+    parts: { room: Room; editor: Editor; transcript: Transcript; grouped: GroupedNotices },
+  ) {
+    this.#room = parts.room;
+    this.#editor = parts.editor;
+    this.#transcript = parts.transcript;
+    this.#grouped = parts.grouped;
+  }
+
+  layOut(frame: Frame): LiveRows {
+    const { page: { columns, palette }, height } = frame;
+    const waiting = this.#waitingRows(frame);
+    this.#status = this.#statusLine(frame);
+    // The area must fit on the screen: the cursor cannot go back to a row that has scrolled away.
+    const free = Math.max(1, height - waiting.length - 2);
+    // Above the edited line, not below it: see `LiveRows`.
+    const choice = choiceRows(this.choice, columns - 1, Math.min(MAX_CHOICE_ROWS, free - 2));
+    const fits = Math.max(1, Math.min(MAX_INPUT_ROWS, free - choice.length));
+    const view = this.#editor.render(Math.max(2, columns - PROMPT.length), fits);
+    const input = view.rows.map((row, i) => (view.first + i === 0 ? PROMPT : INDENT) + row);
+    return {
+      rows: [...waiting, paint(this.#status, palette.dim), ...choice, ...input],
+      row: waiting.length + 1 + choice.length + view.row,
+      column: PROMPT.length + view.column,
+    };
+  }
+
+  /** Whether the status line would differ from the one that was laid out last. */
+  isStale(frame: Frame): boolean {
+    return this.#statusLine(frame) !== this.#status;
+  }
+
+  /** Above the status line: grouped notices, transfers, and one row for each unconfirmed message. */
+  #waitingRows({ page, height }: Frame): string[] {
+    const { pending, self } = this.#room;
+    const rows = this.#grouped.sentences.slice(0, Math.max(0, height - 4))
+      .map((sentence) => this.#transcript.coming(sentence, page));
+    rows.push(...this.#transferRows(page, height - 5 - rows.length));
+    const most = Math.max(0, Math.min(MAX_PENDING_ROWS, height - 4 - rows.length));
+    const shown = this.#transcript.pending(pending.slice(0, most), self, page);
+    const more = pending.length - shown.length;
+    if (more > 0 && shown.length > 0) {
+      shown[shown.length - 1] = this.#transcript.coming(`${more + 1} more waiting`, page);
+    }
+    return [...rows, ...shown];
+  }
+
+  #transferRows({ columns, palette }: Page, height: number): string[] {
+    const { going } = this.#room;
+    const most = Math.max(0, Math.min(MAX_TRANSFER_ROWS, height));
+    const rows = going.slice(0, most).map((one) => liveRow(one, columns));
+    const more = going.length - rows.length;
+    if (more > 0 && rows.length > 0) {
+      rows[rows.length - 1] = cut(`${more + 1} more transfers are running`, columns - 1);
+    }
+    return rows.map((row) => paint(row, palette.dim));
+  }
+
+  #statusLine({ page: { columns }, now, unread }: Frame): string {
+    if (this.hint !== undefined) return cut(printable(this.hint), columns - 1);
+    if (this.isLeaving) return cut("leaving; Ctrl-C to leave at once", columns - 1);
+    const { search } = this.#editor;
+    if (search) return searchLine(search, columns);
+    const { info, size: members, link } = this.#room;
+    const bytesLeft = this.#bytesLeft();
+    // A terminal without colours gets no emoji either.
+    const pictures = getColorEnabled();
+    return statusLine({ info, members, link, now, bytesLeft, unread, pictures }, columns);
+  }
+
+  /** Bytes that may still be typed; undefined where there is certainly plenty of room. */
+  #bytesLeft(): number | undefined {
+    const { text } = this.#editor;
+    const { maxText } = this.#room.info;
+    // A UTF-16 unit takes at most three bytes, so most texts need no counting.
+    if (text.length * 3 <= maxText / 2) return undefined;
+    if (this.#counted.text !== text) this.#counted = { text, bytes: utf8.encode(text).length };
+    return maxText - this.#counted.bytes;
+  }
+}
+
+const utf8 = new TextEncoder();
+
+/**
+ * How many rows a terminal of `columns` columns shows above the cursor's row.
+ *
+ * A terminal that has become narrower has wrapped the rows above the cursor. Some terminals wrap the cursor's
+ * own row too, and some (xterm.js) cut it off. It counts as one row: elsewhere a piece of the old line stays
+ * on the screen, which is better than erasing a message here.
+ */
+export function rowsAboveCursor({ rows, row }: LiveRows, columns: number): number {
+  let above = 0;
+  for (const text of rows.slice(0, row)) {
+    above += Math.max(1, Math.ceil(width(stripAnsiCode(text)) / Math.max(1, columns)));
+  }
+  return above;
 }

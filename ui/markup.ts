@@ -24,13 +24,13 @@ export interface Run {
 }
 
 /** One line as it was written. */
-export interface Line {
+export interface MarkupLine {
   readonly runs: readonly Run[];
   /** It stands in a block of code. */
   readonly block: boolean;
 }
 
-export interface Options {
+interface ParseOptions {
   /** One's own name, as it is shown; undefined where mentions are not looked for. */
   readonly self?: string | undefined;
   /** Whether the marks are seen: where styles can't be drawn, they say the same. */
@@ -49,7 +49,7 @@ const FENCE = "```";
 
 /** What stands before a mark that opens, and behind one that closes; the ends of a line do too. */
 const BEFORE = /[\s\p{Ps}\p{Pi}"'*_~–—>:,;!?…。、，！？：；-]/u;
-const BEHIND = /[\s\p{Pe}\p{Pf}"'*_~–—<:,;.!?…。、，！？：；-]/u;
+const AFTER = /[\s\p{Pe}\p{Pf}"'*_~–—<:,;.!?…。、，！？：；-]/u;
 
 const LETTER = "[\\p{L}\\p{N}\\p{M}_]";
 const CODE_SPAN = "(?<![\\p{L}\\p{N}`])`[^`]+`(?![\\p{L}\\p{N}`])";
@@ -69,7 +69,7 @@ const UNSPACED =
  * parse("see *this*", { marks: "hidden" }); // one line: "see " and a bold "this"
  * ```
  */
-export function parse(text: string, { self, marks }: Options): Line[] {
+export function parse(text: string, { self, marks }: ParseOptions): MarkupLine[] {
   const lines = streamSafe(text).replaceAll("\t", "    ").split("\n");
   const closes = closingFences(lines);
   const tokens = new RegExp(
@@ -77,7 +77,7 @@ export function parse(text: string, { self, marks }: Options): Line[] {
     "giu",
   );
   const hidden = marks === "hidden";
-  const parsed: Line[] = [];
+  const parsed: MarkupLine[] = [];
   const inBlock = (line: string) =>
     parsed.push({ runs: line === "" ? [] : [{ text: line, style: CODE }], block: true });
   for (let i = 0; i < lines.length; i++) {
@@ -196,16 +196,16 @@ function pairedMarks(line: string, tokens: readonly Token[]): number[] {
     const mark = line[i];
     if (mark !== "*" && mark !== "_") continue;
     const before = line[i - 1] ?? " ";
-    const behind = line[i + 1] ?? " ";
-    if (before === mark || behind === mark) continue;
+    const after = line[i + 1] ?? " ";
+    if (before === mark || after === mark) continue;
     const other = mark === "*" ? "_" : "*";
     const from = open[mark];
-    if (from >= 0 && !/\s/.test(before) && isBorder(line, i + 1, BEHIND)) {
+    if (from >= 0 && !/\s/.test(before) && isBorder(line, i + 1, AFTER)) {
       paired.push(from, i);
       open[mark] = -1;
       // What was opened inside and not closed is no mark.
       if (open[other] > from) open[other] = -1;
-    } else if (!/\s/.test(behind) && isBorder(line, i - 1, BEFORE)) {
+    } else if (!/\s/.test(after) && isBorder(line, i - 1, BEFORE)) {
       open[mark] = i;
     }
   }
@@ -267,8 +267,8 @@ function namePattern(name: string): string {
   const letters = [...bare];
   // "al" is meant by neither "al-x" nor "x@al.example": both are other names.
   const before = UNSPACED.test(letters[0]!) ? "" : `(?<!${LETTER}|${LETTER}[@-])`;
-  const behind = UNSPACED.test(letters.at(-1)!) ? "" : `(?!-?${LETTER})`;
-  return `${before}@?${literal}${behind}`;
+  const after = UNSPACED.test(letters.at(-1)!) ? "" : `(?!-?${LETTER})`;
+  return `${before}@?${literal}${after}`;
 }
 
 // ---- rows ------------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ function namePattern(name: string): string {
  * Cuts a line into rows of at most `columns` columns, at least 2; where a row is cut, its runs go on
  * in the next. What terminals do not agree on counts as what the widest makes of it.
  */
-export function toRows({ runs }: Line, columns: number): Run[][] {
+export function toRows({ runs }: MarkupLine, columns: number): Run[][] {
   const visible = runs.map(({ text }) => text).join("");
   let run = 0;
   /** Where the run begins in `visible`. */

@@ -25,10 +25,10 @@ function gap({ resumed, missed }: RoomEvent & { type: "connected" }): string | u
 
 /**
  * How the connection fares, this client's and others': one sentence that every screen shows in the same words,
- * and that nobody has to act on. Undefined where there is none, or where `remarks` has more to say. It may
+ * and that nobody has to act on. Undefined where there is none, or where `warnings` has more to say. It may
  * quote the server: `printable()` before it is shown.
  */
-export function news(event: RoomEvent): string | undefined {
+export function connectionNotice(event: RoomEvent): string | undefined {
   switch (event.type) {
     case "away":
       return event.who.self ? undefined : `${event.who.name} is away: the connection was lost`;
@@ -77,7 +77,7 @@ function cannotTake(people: readonly Person[]): string {
  * missing, and what the server warns of. Sentences, most often none; they may quote others: `printable()`
  * before they are shown.
  */
-export function remarks(event: RoomEvent, now: Date): string[] {
+export function warnings(event: RoomEvent, now: Date): string[] {
   const sentences: string[] = [];
   switch (event.type) {
     case "message":

@@ -6,7 +6,7 @@ import { ChatError } from "../errors.ts";
 import type { Room, RoomEvent, Transfer } from "../room.ts";
 import { type Line, LineSplitter } from "../text/lines.ts";
 import { jsonLine } from "../text/printable.ts";
-import { describe, type Output, parseInput, toMember, toTransfer } from "./json_lines.ts";
+import { describe, type OutputLine, parseInput, toMember, toTransfer } from "./json_lines.ts";
 import { plainLines } from "./plain_lines.ts";
 
 /** The ends of the pipes. */
@@ -77,7 +77,7 @@ export class PlainScreen {
   }
 
   /** One event of the room. A returned promise asks to wait: the output can't follow. */
-  tell(event: RoomEvent): void | Promise<void> {
+  event(event: RoomEvent): void | Promise<void> {
     if (event.type === "ended") this.#ended = true;
     if (this.#options.json) this.#writeJson(describe(event));
     else if (this.#options.onEvent?.(event) ?? true) this.#show(event);
@@ -135,7 +135,7 @@ export class PlainScreen {
       // A line says at most one message, whose text is never longer than the line.
       this.#messages++;
       this.#text += line.text.length;
-      if (this.#options.json) this.#obey(line.number, line.text);
+      if (this.#options.json) this.#handle(line.number, line.text);
       else if (this.#options.onLine) this.#options.onLine(line.text);
       else this.#room.say(line.text);
     } catch (error) {
@@ -178,7 +178,7 @@ export class PlainScreen {
   // ---- JSON ----
 
   /** One line of JSON input: what it asks for is done. */
-  #obey(line: number, text: string): void {
+  #handle(line: number, text: string): void {
     const input = parseInput(text);
     const room = this.#room;
     switch (input.type) {
@@ -210,7 +210,7 @@ export class PlainScreen {
     }
   }
 
-  #writeJson({ type, ...fields }: Output): void {
+  #writeJson({ type, ...fields }: OutputLine): void {
     this.#write(jsonLine({ type, time: this.#options.now().toISOString(), ...fields }));
   }
 

@@ -3,7 +3,7 @@
 import type { RoomEvent } from "../room.ts";
 import { messageLine } from "../text/message_line.ts";
 import { printable } from "../text/printable.ts";
-import { listed, news, notDelivered, remarks } from "./notices.ts";
+import { connectionNotice, listed, notDelivered, warnings } from "./notices.ts";
 import { offerSentence, transferSentence } from "./transfer_text.ts";
 
 /** One line of what happens. A message of several lines is one: the rest of it is indented. */
@@ -16,8 +16,8 @@ export interface PlainLine {
 
 /** An event as plain lines, most often one. What is remarkable stands in front of what it is about. */
 export function plainLines(event: RoomEvent, now: Date): PlainLine[] {
-  const notices = remarks(event, now);
-  const sentence = news(event) ?? noticeOf(event);
+  const notices = warnings(event, now);
+  const sentence = connectionNotice(event) ?? noticeOf(event);
   if (sentence !== undefined) notices.push(sentence);
   const lines = notices.map((text) => ({ said: false, text: printable(text) }));
   if (event.type === "message" || event.type === "direct") {
@@ -26,7 +26,7 @@ export function plainLines(event: RoomEvent, now: Date): PlainLine[] {
   return lines;
 }
 
-/** The notice of an event that is no message, where neither `news` nor `remarks` has it. */
+/** The notice of an event that is no message, where neither `news` nor `warnings` has it. */
 function noticeOf(event: RoomEvent): string | undefined {
   switch (event.type) {
     case "welcome":

@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertLessOrEqual, assertMatch } from "@std/assert";
 import type { RoomEvent } from "../room.ts";
-import { ADA, BOB, EVENTS, SENT, UNPROVED } from "../tests/support/fake_room.ts";
+import { ALICE, BOB, EVENTS, SENT, UNPROVED } from "../tests/support/fake_room.ts";
 import { plainLines } from "./plain_lines.ts";
-import { RoomRecord, stamp } from "./saved_transcript.ts";
+import { SavedTranscript, stamp } from "./saved_transcript.ts";
 
 const NOW = SENT;
 
 /** What a record has of these events, without its heading and times. */
 function recorded(...events: RoomEvent[]): string[] {
-  const record = new RoomRecord();
+  const record = new SavedTranscript();
   for (const event of events) record.add(event, NOW);
   const [heading, ...lines] = record.text("127.0.0.1:2428", NOW).split("\n");
   assertEquals(heading, `# the room at 127.0.0.1:2428, saved ${stamp(NOW)}`);
@@ -20,13 +20,13 @@ function said(text: string): RoomEvent {
   return { type: "message", from: BOB, text, action: false, at: 1, ref: undefined, ...UNPROVED };
 }
 
-Deno.test("RoomRecord: messages as plain mode has them; one's own and direct ones are marked", () => {
+Deno.test("SavedTranscript: messages as plain mode has them; one's own and direct ones are marked", () => {
   assertEquals(recorded(EVENTS.welcome[0]!, ...EVENTS.message, ...EVENTS.direct), [
-    "-- joined 127.0.0.1:2428 as ada",
+    "-- joined 127.0.0.1:2428 as alice",
     "bob: hello",
     "* bob waves",
-    "ada (you): hi",
-    "ada (you): mine",
+    "alice (you): hi",
+    "alice (you): mine",
     "-- 2 messages of bob before this one have not come",
     "bob: proved",
     "(direct) bob: psst",
@@ -36,13 +36,18 @@ Deno.test("RoomRecord: messages as plain mode has them; one's own and direct one
   ]);
 });
 
-Deno.test("RoomRecord: one's own direct messages, with their fate, under the name one had", () => {
-  const rename: RoomEvent = { type: "renamed", who: { ...ADA, name: "eve" }, before: "ada", at: 1 };
+Deno.test("SavedTranscript: one's own direct messages, with their fate, under the name one had", () => {
+  const rename: RoomEvent = {
+    type: "renamed",
+    who: { ...ALICE, name: "eve" },
+    before: "alice",
+    at: 1,
+  };
   assertEquals(
     recorded(EVENTS.welcome[0]!, ...EVENTS.delivered, rename, ...EVENTS.undelivered).slice(1),
     [
-      "(direct) ada (you) → bob: psst",
-      "-- ada is now eve",
+      "(direct) alice (you) → bob: psst",
+      "-- alice is now eve",
       "(direct) eve (you) → bob: psst",
       "-- not delivered: too much is waiting for bob already, try again later",
       "(direct) eve (you) → bob: psst",
@@ -51,7 +56,7 @@ Deno.test("RoomRecord: one's own direct messages, with their fate, under the nam
   );
 });
 
-Deno.test("RoomRecord: every notice of plain mode is in it", () => {
+Deno.test("SavedTranscript: every notice of plain mode is in it", () => {
   for (const event of Object.values(EVENTS).flat()) {
     const notices = plainLines(event, NOW).filter(({ said }) => !said).map(({ text }) => text);
     if (event.type === "delivered") continue; // Its text says so.
@@ -60,16 +65,16 @@ Deno.test("RoomRecord: every notice of plain mode is in it", () => {
   }
 });
 
-Deno.test("RoomRecord: no message can look like two, or like a notice, or be obeyed", () => {
-  assertEquals(recorded(said("one\nada: two\n-- ada left\x1b[2J\u202e\r")), [
+Deno.test("SavedTranscript: no message can look like two, or like a notice, or be obeyed", () => {
+  assertEquals(recorded(said("one\nalice: two\n-- alice left\x1b[2J\u202e\r")), [
     "bob: one",
-    "  ada: two",
-    "  -- ada left␛[2J\\u{202e}␍",
+    "  alice: two",
+    "  -- alice left␛[2J\\u{202e}␍",
   ]);
 });
 
-Deno.test("RoomRecord: each line has its date, time and zone", () => {
-  const record = new RoomRecord();
+Deno.test("SavedTranscript: each line has its date, time and zone", () => {
+  const record = new SavedTranscript();
   record.add(said("hi"), new Date(2026, 0, 2, 3, 4, 5));
   assertMatch(
     record.text("x", NOW).split("\n")[1]!,
@@ -79,8 +84,8 @@ Deno.test("RoomRecord: each line has its date, time and zone", () => {
   assertEquals(new Date(stamp(NOW)).getTime(), Math.floor(NOW.getTime() / 1000) * 1000);
 });
 
-Deno.test("RoomRecord: holds so many bytes, then the oldest go, and it says how many", () => {
-  const record = new RoomRecord(1000);
+Deno.test("SavedTranscript: holds so many bytes, then the oldest go, and it says how many", () => {
+  const record = new SavedTranscript(1000);
   const bytes = () => new TextEncoder().encode(record.text("x", NOW)).length;
   for (let i = 0; i < 5000; i++) record.add(said(`é${i}`), NOW);
   // Besides the heading.
@@ -98,8 +103,8 @@ Deno.test("RoomRecord: holds so many bytes, then the oldest go, and it says how 
   assertEquals(record.size, 1);
 });
 
-Deno.test("RoomRecord: a line is told in the singular", () => {
-  const record = new RoomRecord(50);
+Deno.test("SavedTranscript: a line is told in the singular", () => {
+  const record = new SavedTranscript(50);
   for (const text of ["one", "two"]) record.add(said(text), NOW);
   assertMatch(record.text("x", NOW), /^# 1 older line was left out/m);
 });

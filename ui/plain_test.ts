@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { ChatError } from "../errors.ts";
 import type { RoomEvent, RoomInfo } from "../room.ts";
-import { ADA, BOB, EVENTS, FakeRoom, UNPROVED } from "../tests/support/fake_room.ts";
+import { ALICE, BOB, EVENTS, FakeRoom, UNPROVED } from "../tests/support/fake_room.ts";
 import { PlainScreen } from "./plain.ts";
 
 const utf8 = new TextEncoder();
@@ -97,7 +97,7 @@ class Talk {
   }
 
   tell(...events: RoomEvent[]): void {
-    for (const event of events) this.screen.tell(event);
+    for (const event of events) this.screen.event(event);
   }
 
   /** The room confirms so many of its messages. */
@@ -165,14 +165,14 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
   const expected: { [Type in RoomEvent["type"]]: { out: string; notes: string[] } } = {
     welcome: {
       out: "",
-      notes: Array(3).fill("joined 127.0.0.1:2428 as ada"),
+      notes: Array(3).fill("joined 127.0.0.1:2428 as alice"),
     },
     members: {
       out: "",
-      notes: ["here: ada, bob", "here: ada, bob (away)", "here: ada, bob (original)"],
+      notes: ["here: alice, bob", "here: alice, bob (away)", "here: alice, bob (original)"],
     },
     message: {
-      out: "bob: hello\n* bob waves\nada: hi\nada: mine\nbob: proved\n",
+      out: "bob: hello\n* bob waves\nalice: hi\nalice: mine\nbob: proved\n",
       notes: ["2 messages of bob before this one have not come"],
     },
     direct: {
@@ -247,7 +247,7 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
       out: "",
       notes: [
         "photo.jpg from bob begins (3 MiB)",
-        "photo.jpg from bob is here, whole (3 MiB): /home/ada/Downloads/photo.jpg",
+        "photo.jpg from bob is here, whole (3 MiB): /home/alice/Downloads/photo.jpg",
         "you do not want photo.jpg from bob",
         "photo.jpg from bob is cancelled",
         "photo.jpg from bob has failed: bob no longer offers it",
@@ -295,16 +295,16 @@ Deno.test("PlainScreen: what is remarkable stands in front of what it is about, 
 
 Deno.test("PlainScreen: further lines of a message are indented, so none can pose as another's", async () => {
   const { out } = await show(
-    said("one\nada: two\n\n  three"),
-    said("one\n* ada two", { action: true }),
+    said("one\nalice: two\n\n  three"),
+    said("one\n* alice two", { action: true }),
     said("one\ntwo", { direct: true }),
     said("ends\n"),
     said(""),
   );
   assertEquals(
     out,
-    "bob: one\n  ada: two\n  \n    three\n" +
-      "* bob one\n  * ada two\n" +
+    "bob: one\n  alice: two\n  \n    three\n" +
+      "* bob one\n  * alice two\n" +
       "(direct) bob: one\n  two\n" +
       "bob: ends\n  \n" +
       "bob: \n",
@@ -371,11 +371,11 @@ Deno.test("PlainScreen: a person is told what the status line of a screen says, 
   const talk = new Talk({ onLine: () => {} });
   talk.tell(...EVENTS.welcome);
   assertEquals(talk.notes, [
-    "joined 127.0.0.1:2428 as ada",
+    "joined 127.0.0.1:2428 as alice",
     "xor: hides nothing from anybody who looks; /help lists the commands",
-    "joined 127.0.0.1:2428 as ada",
+    "joined 127.0.0.1:2428 as alice",
     "sealed: only members can read it; /help lists the commands",
-    "joined 127.0.0.1:2428 as ada",
+    "joined 127.0.0.1:2428 as alice",
     "xor: hides nothing from anybody who looks; /help lists the commands",
   ]);
 });
@@ -476,7 +476,7 @@ Deno.test("PlainScreen.run: at the end of the input it waits also while the conn
     await settled();
   }
   assertEquals(talk.calls, ["say one", "say two"]);
-  talk.tell({ type: "connected", self: ADA, resumed: true, missed: 0 });
+  talk.tell({ type: "connected", self: ALICE, resumed: true, missed: 0 });
   await settled();
   assertEquals(talk.calls, ["say one", "say two"]);
   talk.confirm(1);
@@ -494,7 +494,7 @@ Deno.test("PlainScreen.run: what needs no confirmation any more when it is back 
   await settled();
   // The room had taken it before, and its confirmation is in the gap.
   talk.room.pending.length = 0;
-  talk.tell({ type: "connected", self: ADA, resumed: false, missed: 1 });
+  talk.tell({ type: "connected", self: ALICE, resumed: false, missed: 1 });
   await running;
   assertEquals(talk.calls, ["say one", "leave"]);
 });
@@ -507,7 +507,7 @@ Deno.test("PlainScreen.run: input that comes while the connection is lost is sai
   talk.close();
   await settled();
   assertEquals(talk.calls.length, 256);
-  talk.tell({ type: "connected", self: ADA, resumed: true, missed: 0 });
+  talk.tell({ type: "connected", self: ALICE, resumed: true, missed: 0 });
   talk.confirm(256);
   await running;
   assertEquals(talk.calls.length, 300);
@@ -522,7 +522,7 @@ Deno.test("PlainScreen.run: to stay, it does not leave at the end of the input",
   talk.tell(said("still here"));
   await talk.screen.flush();
   assertEquals(talk.calls, ["say one"]);
-  assertEquals(talk.out, "ada: one\nbob: still here\n");
+  assertEquals(talk.out, "alice: one\nbob: still here\n");
 });
 
 Deno.test("PlainScreen.run: when the room ends first, nothing is waited for, said or left", async () => {
@@ -619,7 +619,7 @@ Deno.test("PlainScreen.run: it does not count what is pending anew for each line
     const before = talk.calls.length;
     for (let i = 0; i < batch && pending.length > 0; i++) {
       const { ref, text, action } = pending.shift()!;
-      talk.tell({ type: "message", from: ADA, text, action, at: 0, ref, ...UNPROVED });
+      talk.tell({ type: "message", from: ALICE, text, action, at: 0, ref, ...UNPROVED });
     }
     await settled();
     // The room itself asks for each that it takes.
@@ -643,7 +643,7 @@ Deno.test("PlainScreen.tell: asks the room to wait only once much waits for the 
   let told = 0;
   let waiting: void | Promise<void> = undefined;
   while (!waiting) {
-    waiting = talk.screen.tell(said(line));
+    waiting = talk.screen.event(said(line));
     if (++told === 1) await settled(); // The first is being written, and holds up the others.
     assertLess(told, 2000, "it gathers without end");
   }
@@ -656,7 +656,7 @@ Deno.test("PlainScreen.tell: asks the room to wait only once much waits for the 
   talk.resume();
   await finished;
   assertEquals(talk.out, `bob: ${line}\n`.repeat(told));
-  assertStrictEquals(talk.screen.tell(said("on")), undefined);
+  assertStrictEquals(talk.screen.event(said("on")), undefined);
   await talk.screen.flush();
 });
 
@@ -688,7 +688,7 @@ Deno.test("PlainScreen: when the reader of stdout has gone, it leaves, and takes
   assert(talk.screen.broken);
   assertEquals(talk.calls, ["leave"]);
   // Nothing gathers any more, so nobody has to wait.
-  assertStrictEquals(talk.screen.tell(said("x".repeat(2 ** 21))), undefined);
+  assertStrictEquals(talk.screen.event(said("x".repeat(2 ** 21))), undefined);
   await talk.screen.flush();
   talk.tell({ type: "ended", ending: { reason: "left" } });
   talk.close();
@@ -701,7 +701,7 @@ Deno.test("PlainScreen: a reader that goes while the room waits for it sets the 
   talk.block();
   talk.tell(said("first"));
   await settled();
-  const waiting = talk.screen.tell(said("x".repeat(2 ** 20)));
+  const waiting = talk.screen.event(said("x".repeat(2 ** 20)));
   assert(waiting);
   talk.breakOut();
   talk.resume();
@@ -729,18 +729,18 @@ const GOING = {
 
 Deno.test("PlainScreen: JSON has each event as one line", async () => {
   const sent = "2024-02-28T12:00:00.250Z";
-  const ada = { id: 1, name: "ada" };
+  const alice = { id: 1, name: "alice" };
   const bob = { id: 2, name: "bob" };
   const expected: { [Type in RoomEvent["type"]]: Record<string, unknown>[] } = {
     welcome: [{ cipher: "xor" }, { cipher: "sealed" }, { cipher: "xor", classic: true }].map((
       room,
-    ) => ({ id: 1, name: "ada", address: "127.0.0.1:2428", maxText: 1000, ...room })),
+    ) => ({ id: 1, name: "alice", address: "127.0.0.1:2428", maxText: 1000, ...room })),
     members: [
-      { members: [{ ...ada, self: true, away: false }, { ...bob, self: false, away: false }] },
-      { members: [{ ...ada, self: true, away: false }, { ...bob, self: false, away: true }] },
+      { members: [{ ...alice, self: true, away: false }, { ...bob, self: false, away: false }] },
+      { members: [{ ...alice, self: true, away: false }, { ...bob, self: false, away: true }] },
       {
         members: [
-          { ...ada, self: true, away: false },
+          { ...alice, self: true, away: false },
           { ...bob, self: false, away: false, classic: true },
         ],
       },
@@ -748,8 +748,8 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
     message: [
       { from: 2, name: "bob", text: "hello", action: false, at: 100 },
       { from: 2, name: "bob", text: "waves", action: true, at: 200 },
-      { from: 1, name: "ada", text: "hi", action: false, at: 300, ref: 1 },
-      { from: 1, name: "ada", text: "mine", action: false, at: 320, ref: 2, sent },
+      { from: 1, name: "alice", text: "hi", action: false, at: 300, ref: 1 },
+      { from: 1, name: "alice", text: "mine", action: false, at: 320, ref: 2, sent },
       { from: 2, name: "bob", text: "proved", action: false, at: 350, sent, missing: 2 },
     ],
     direct: [
@@ -781,23 +781,23 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
     ],
     keychanged: [{ id: 2, name: "bob(!)" }],
     // Of this client, too: programs can tell by the id.
-    away: [{ ...bob, at: 700 }, { ...ada, at: 720 }],
-    back: [{ ...bob, at: 740 }, { ...ada, at: 760 }],
+    away: [{ ...bob, at: 700 }, { ...alice, at: 720 }],
+    back: [{ ...bob, at: 740 }, { ...alice, at: 760 }],
     warning: [{ code: "flood", message: "you send more than the room can take" }],
     disconnected: ["lost", "stopped", "refused"].map((reason) => (
       { reason, message: "nothing has come for 30 s" }
     )),
     waiting: [{ attempt: 2, until: sent, message: "nobody answers" }],
     connected: [
-      { ...ada, resumed: true, missed: 0 },
-      { id: 9, name: "ada", resumed: false, missed: 0 },
-      { id: 9, name: "ada", resumed: false, missed: 3 },
-      { id: 9, name: "ada", resumed: false },
+      { ...alice, resumed: true, missed: 0 },
+      { id: 9, name: "alice", resumed: false, missed: 0 },
+      { id: 9, name: "alice", resumed: false, missed: 3 },
+      { id: 9, name: "alice", resumed: false },
     ],
     offer: [
       { from: 2, name: "bob", direct: false, files: [FILE] },
       { from: 2, name: "bob", direct: true, files: [FILE, FILE], sent, missing: 1 },
-      { from: 1, name: "ada", direct: false, files: [FILE] },
+      { from: 1, name: "alice", direct: false, files: [FILE] },
     ],
     transfer: [
       ...["reading", "offered", "waiting", "running", "done", "declined", "cancelled", "failed"]
@@ -808,7 +808,7 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
           state,
           bytes: 0,
           had: 0,
-          ...(state === "done" && { path: "/home/ada/Downloads/photo.jpg" }),
+          ...(state === "done" && { path: "/home/alice/Downloads/photo.jpg" }),
           ...(state === "failed" && { message: "bob no longer offers it" }),
         })),
       { ...GOING, state: "running", bytes: 1024, had: 0, stalled: "bob is reconnecting" },
@@ -894,7 +894,7 @@ Deno.test("PlainScreen.run: JSON says, acts and tells, and answers with the numb
 Deno.test("PlainScreen.run: JSON asks who is there, and changes the name", async () => {
   const talk = await obey('{"type":"who"}', '{"type":"rename","name":"Ada"}');
   assertEquals(talk.calls, ["rename Ada"]);
-  assertEquals(talk.lines, [{ type: "members", members: [{ ...ADA }, { ...BOB }] }]);
+  assertEquals(talk.lines, [{ type: "members", members: [{ ...ALICE }, { ...BOB }] }]);
 });
 
 Deno.test("PlainScreen.run: JSON hurries a lost connection", async () => {

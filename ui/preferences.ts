@@ -13,7 +13,7 @@ export type Time = typeof TIMES[number];
 export const NOTIFY = ["all", "mentions", "off"] as const;
 export type Notify = typeof NOTIFY[number];
 
-export class View {
+export class Preferences {
   theme: Theme;
   time: Time;
   notify: Notify;
@@ -47,7 +47,7 @@ export class View {
   }
 
   /** False if nobody of this name was ignored. */
-  heed(name: string): boolean {
+  unignore(name: string): boolean {
     return this.#ignored.delete(bareName(name));
   }
 

@@ -1,20 +1,22 @@
 import { assert, assertEquals } from "@std/assert";
-import { bareName, View } from "./preferences.ts";
+import { bareName, Preferences } from "./preferences.ts";
 
 Deno.test("View: who is ignored is known by the name alone, whatever marks stand behind it", () => {
-  const view = new View();
-  assert(view.ignore("bob#7(!)"));
-  assert(!view.ignore("bob"));
-  for (const name of ["bob", "bob#2", "bob(!)", "bob#7(!)"]) assert(view.isIgnored(name), name);
-  for (const name of ["Bob", "bo", "bob2"]) assert(!view.isIgnored(name), name);
-  assertEquals(view.ignored, ["bob"]);
-  assert(view.heed("bob#3"));
-  assert(!view.heed("bob"));
-  assertEquals(view.ignored, []);
+  const preferences = new Preferences();
+  assert(preferences.ignore("bob#7(!)"));
+  assert(!preferences.ignore("bob"));
+  for (const name of ["bob", "bob#2", "bob(!)", "bob#7(!)"]) {
+    assert(preferences.isIgnored(name), name);
+  }
+  for (const name of ["Bob", "bo", "bob2"]) assert(!preferences.isIgnored(name), name);
+  assertEquals(preferences.ignored, ["bob"]);
+  assert(preferences.unignore("bob#3"));
+  assert(!preferences.unignore("bob"));
+  assertEquals(preferences.ignored, []);
 });
 
 Deno.test("View: starts as it was asked for, else as most want it", () => {
-  const { theme, time, notify, muted, reply } = new View();
+  const { theme, time, notify, muted, reply } = new Preferences();
   assertEquals([theme, time, notify, muted, reply], [
     "auto",
     "short",
@@ -22,8 +24,8 @@ Deno.test("View: starts as it was asked for, else as most want it", () => {
     false,
     undefined,
   ]);
-  const view = new View({ theme: "mono", time: "off", notify: "all" });
-  assertEquals([view.theme, view.time, view.notify], ["mono", "off", "all"]);
+  const preferences = new Preferences({ theme: "mono", time: "off", notify: "all" });
+  assertEquals([preferences.theme, preferences.time, preferences.notify], ["mono", "off", "all"]);
 });
 
 Deno.test("bareName: a name without what a screen puts behind it", () => {

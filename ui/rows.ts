@@ -2,7 +2,7 @@
 
 import { stripAnsiCode } from "@std/fmt/colors";
 import { cut, width, wrap } from "../text/width.ts";
-import { type Line, type Run, toRows } from "./markup.ts";
+import { type MarkupLine, type Run, toRows } from "./markup.ts";
 import type { Time } from "./preferences.ts";
 import { paint, type Palette } from "./theme.ts";
 
@@ -83,7 +83,7 @@ export class Painter {
   }
 
   /** Rows of at most `columns` columns, at least 2; at least one. */
-  *rows(lines: readonly Line[], columns: number): Generator<string, void, void> {
+  *rows(lines: readonly MarkupLine[], columns: number): Generator<string, void, void> {
     const { palette } = this.#page;
     const bar = paint(BAR, palette.dim) + " ";
     // Where there is hardly room for the text, there is none for a bar.

@@ -10,7 +10,7 @@ import { count, plainLines } from "./plain_lines.ts";
 const MAX_RECORD = 8 * 1024 * 1024;
 
 /** What this client has seen since it came, line by line; of too much, the newest. */
-export class RoomRecord {
+export class SavedTranscript {
   readonly #most: number;
   readonly #encoder = new TextEncoder();
   /** Lines with their time; those before `#first` are gone. */

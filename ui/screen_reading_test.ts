@@ -5,15 +5,9 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
 import type { Person, RoomEvent } from "../room.ts";
-import {
-  alice,
-  bob,
-  type FakeTty,
-  HOSTILE,
-  setUp,
-  unproved,
-} from "../tests/support/fake_terminal.ts";
-import { View } from "./preferences.ts";
+import { ALICE, BOB, UNPROVED } from "../tests/support/fake_room.ts";
+import { type FakeTty, HOSTILE, setUp } from "../tests/support/fake_terminal.ts";
+import { Preferences } from "./preferences.ts";
 import { palette } from "./theme.ts";
 
 const COLUMNS = [20, 80, 200];
@@ -24,7 +18,7 @@ const carol = person(3, "carol");
 const joins = (who: Person): RoomEvent => ({ type: "joined", who, at: 1, sent: undefined });
 const leaves = (who: Person): RoomEvent => ({ type: "left", who, reason: "left", at: 1 });
 const direct = (from: Person, text: string): RoomEvent => (
-  { type: "direct", from, text, action: false, ...unproved }
+  { type: "direct", from, text, action: false, ...UNPROVED }
 );
 
 /** The rows above the status line. */
@@ -81,12 +75,12 @@ Deno.test("Screen: a conversation in its columns, at 20, 80 and 200 of them", as
     for (const columns of COLUMNS) {
       const { tty, room, tell } = setUp(columns, 40);
       tell(
-        room.message(bob, "*hi* all"),
-        room.message(bob, "second"),
-        room.message(alice, "hello bob"),
-        direct(bob, "psst"),
-        direct(bob, "secret"),
-        room.message(bob, code),
+        room.message(BOB, "*hi* all"),
+        room.message(BOB, "second"),
+        room.message(ALICE, "hello bob"),
+        direct(BOB, "psst"),
+        direct(BOB, "secret"),
+        room.message(BOB, code),
       );
       assertEquals(await above(tty), expected[columns]);
     }
@@ -99,7 +93,7 @@ Deno.test("Screen: bold, code, links and one's own name are drawn, at 20, 80 and
   await inColor(async (enabled) => {
     for (const columns of COLUMNS) {
       const { tty, room, tell } = setUp(columns, 24, { environment: XTERM });
-      tell(room.message(bob, "*bold* `code` @alice https://x.example"));
+      tell(room.message(BOB, "*bold* `code` @alice https://x.example"));
       const rows = await tty.rows();
       const cell = (text: string) => {
         const y = rows.findIndex((row) => row.includes(text));
@@ -131,7 +125,7 @@ Deno.test("Screen: those who come and go are one row while it goes on, and one w
     tell(joins(carol), joins(dave));
     for (let id = 5; id < 13; id++) tell(joins(person(id, `m${id}`)));
     clock.pass(2999);
-    tell(leaves(bob), leaves(dave));
+    tell(leaves(BOB), leaves(dave));
 
     assertEquals(await above(tty), [sentences[columns]!]);
     clock.pass(2999);
@@ -151,7 +145,7 @@ Deno.test("Screen: what comes after those who came stands under them; a single o
   tell(joins(carol));
   assertEquals(await above(tty), ["      carol joined"]);
   // What others say meanwhile goes above them.
-  tell(room.message(bob, "hi"), room.message(bob, "all"));
+  tell(room.message(BOB, "hi"), room.message(BOB, "all"));
   assertEquals(await above(tty), ["09:05  bob │ hi", "           │ all", "      carol joined"]);
   tell(room.message(carol, "hello"));
   assertEquals((await above(tty)).slice(2), ["      carol joined", "      carol │ hello"]);
@@ -167,7 +161,7 @@ Deno.test("Screen: what comes after those who came stands under them; a single o
 Deno.test("Screen: those who come and go without an end are told of all the same, while others talk", async () => {
   const { tty, room, clock, tell } = setUp(80, 40);
   for (let second = 0; second < 30; second++) {
-    tell(joins(person(second + 9, `m${second}`)), room.message(bob, `at ${second}`));
+    tell(joins(person(second + 9, `m${second}`)), room.message(BOB, `at ${second}`));
     clock.pass(1000);
   }
   const rows = (await above(tty)).filter((row) => row.includes("joined"));
@@ -195,18 +189,18 @@ Deno.test("Screen: 10,000 who join are a row", async () => {
 });
 
 Deno.test("Screen: nothing is seen or heard of those who are ignored", async () => {
-  const view = new View({ notify: "all" });
-  view.ignore("bob");
-  const { tty, room, tell } = setUp(80, 24, { view });
+  const preferences = new Preferences({ notify: "all" });
+  preferences.ignore("bob");
+  const { tty, room, tell } = setUp(80, 24, { preferences });
   await tty.type("\x1b[O");
   let bells = 0;
   tty.term.onBell(() => bells++);
   tell(
-    room.message(bob, "alice!"),
-    direct(bob, "psst"),
-    joins(bob),
-    leaves(bob),
-    { type: "away", who: bob, at: 1 },
+    room.message(BOB, "alice!"),
+    direct(BOB, "psst"),
+    joins(BOB),
+    leaves(BOB),
+    { type: "away", who: BOB, at: 1 },
   );
   assertEquals(await above(tty), []);
   assertEquals(bells, 0);
@@ -217,14 +211,14 @@ Deno.test("Screen: nothing is seen or heard of those who are ignored", async () 
 
 Deno.test("Screen: theme and time are asked for at each row", async () => {
   await inColor(async (enabled) => {
-    const view = new View({ time: "off" });
-    const { tty, room, tell } = setUp(80, 24, { view });
-    tell(room.message(bob, "one"));
-    view.time = "long";
-    view.theme = "mono";
+    const preferences = new Preferences({ time: "off" });
+    const { tty, room, tell } = setUp(80, 24, { preferences });
+    tell(room.message(BOB, "one"));
+    preferences.time = "long";
+    preferences.theme = "mono";
     tell(room.message(carol, "two"));
-    view.theme = "light";
-    tell(room.message(bob, "three"));
+    preferences.theme = "light";
+    tell(room.message(BOB, "three"));
     assertEquals(await above(tty), [
       " bob │ one",
       "09:05:00 carol │ two",
@@ -244,10 +238,10 @@ Deno.test("Screen: the ground that the terminal tells of chooses among dark and 
     const grounds = [["0000/0000/0000", "dark"], ["ffff/ffff/ffff", "light"]] as const;
     for (const [ground, theme] of grounds) {
       for (const chosen of ["auto", "dark"] as const) {
-        const view = new View({ theme: chosen, time: "off" });
-        const { tty, room, tell } = setUp(80, 24, { view, environment: XTERM });
+        const preferences = new Preferences({ theme: chosen, time: "off" });
+        const { tty, room, tell } = setUp(80, 24, { preferences, environment: XTERM });
         await tty.type(`\x1b]11;rgb:${ground}\x1b\\`);
-        tell(room.message(bob, "hi"));
+        tell(room.message(BOB, "hi"));
         assertEquals(await tty.rows().then((rows) => rows.at(-1)), ">");
         const cell = tty.term.buffer.active.getLine(0)!.getCell(1)!;
         const { names } = palette(chosen === "auto" ? theme : chosen);
@@ -268,21 +262,21 @@ Deno.test("Screen: rings for whom it is meant, while the window is not in front,
   const notes: string[] = [];
   tty.term.parser.registerOscHandler(9, (data) => notes.push(data) > 0);
   // In front, as long as nothing else is known.
-  tell(room.message(bob, "alice?"));
+  tell(room.message(BOB, "alice?"));
   await tty.type("\x1b[O");
-  tell(room.message(bob, "hi all"), room.message(alice, "I, alice"));
+  tell(room.message(BOB, "hi all"), room.message(ALICE, "I, alice"));
   await tty.drawn();
   assertEquals([bells, notes], [0, []]);
-  tell(room.message(bob, "@alice; \x1b]0;evil\x07"), direct(bob, "psst"));
+  tell(room.message(BOB, "@alice; \x1b]0;evil\x07"), direct(BOB, "psst"));
   await tty.drawn();
   assertEquals([bells, notes], [1, ["chat: bob: @alice, ␛]0,evil␇"]]);
   clock.pass(3000);
-  tell(direct(bob, "psst"));
+  tell(direct(BOB, "psst"));
   await tty.drawn();
   assertEquals([bells, notes.at(-1)], [2, "chat: bob: psst"]);
   clock.pass(3000);
   await tty.type("\x1b[I");
-  tell(direct(bob, "psst"));
+  tell(direct(BOB, "psst"));
   await tty.drawn();
   assertEquals(bells, 2);
   // The line being edited has nothing of it.
@@ -294,16 +288,16 @@ Deno.test("Screen: without focus events it rings when nobody has typed for a min
   let bells = 0;
   tty.term.onBell(() => bells++);
   clock.pass(59_999);
-  tell(direct(bob, "psst"));
+  tell(direct(BOB, "psst"));
   await tty.drawn();
   assertEquals(bells, 0);
   clock.pass(1);
-  tell(direct(bob, "psst"));
+  tell(direct(BOB, "psst"));
   await tty.drawn();
   assertEquals(bells, 1);
   await tty.type("x");
   clock.pass(59_999);
-  tell(direct(bob, "psst"));
+  tell(direct(BOB, "psst"));
   await tty.drawn();
   assertEquals(bells, 1);
   // A bell where the terminal is not known to have more.
@@ -329,7 +323,7 @@ Deno.test("Screen: a thousand messages a second are some 60 redraws, and none is
   const { tty, room, clock, screen } = setUp();
   tty.writes = 0;
   for (let i = 0; i < 1000; i++) {
-    screen.event(room.message(bob, `message ${i}`));
+    screen.event(room.message(BOB, `message ${i}`));
     clock.pass(1);
   }
   assertLess(tty.writes, 1000 / 16 + 25);
@@ -342,7 +336,7 @@ Deno.test("Screen: a thousand messages a second are some 60 redraws, and none is
 Deno.test("Screen: after a rest a message is drawn at once, and a key always", async () => {
   const { tty, room, clock, screen } = setUp();
   for (let i = 0; i < 100; i++) {
-    screen.event(room.message(bob, "flood"));
+    screen.event(room.message(BOB, "flood"));
     clock.pass();
   }
   const { writes } = tty;
@@ -351,7 +345,7 @@ Deno.test("Screen: after a rest a message is drawn at once, and a key always", a
   assertEquals((await tty.rows()).at(-1), "> x");
   clock.pass(1000);
   const rested = tty.writes;
-  screen.event(room.message(bob, "hi"));
+  screen.event(room.message(BOB, "hi"));
   clock.pass();
   assertEquals(tty.writes, rested + 1);
   await tty.drawn();
@@ -367,7 +361,7 @@ Deno.test("Screen: what waits is printed piece by piece, whole; keys are drawn b
     write(text);
   };
   const lines = Array.from({ length: 6000 }, (_, i) => `line ${i}`);
-  for (const line of lines) screen.event(room.message(bob, line));
+  for (const line of lines) screen.event(room.message(BOB, line));
   // The first piece, with a key in it.
   await tty.type("x");
   assertEquals(lengths.length, 1);
@@ -382,7 +376,7 @@ Deno.test("Screen: what waits is printed piece by piece, whole; keys are drawn b
 
 Deno.test("Screen: all that waits is printed when the screen closes", async () => {
   const { tty, room, screen } = setUp();
-  for (let i = 0; i < 6000; i++) screen.event(room.message(bob, `line ${i}.`));
+  for (let i = 0; i < 6000; i++) screen.event(room.message(BOB, `line ${i}.`));
   screen.close();
   for (let i = 0; i < 6000; i++) assert(tty.output.includes(`line ${i}.`));
   await tty.drawn();
@@ -406,7 +400,7 @@ Deno.test("Screen: what a hostile member sends leaves the others' screens as if 
       }
       tell(room.message(eve, `\`\`\`\n${text}\n\`\`\``));
     }
-    tell(room.message(bob, "unharmed"));
+    tell(room.message(BOB, "unharmed"));
     clock.pass(1000);
     const rows = await above(tty);
     assert(/(?:^ +bob │ |^ {2}|^bob: )unharmed$/.test(rows.at(-1)!), rows.at(-1));
@@ -438,7 +432,7 @@ Deno.test("Screen: a long text of marks, joiners or anything else takes rows, an
     ] as const
   ) {
     const { tty, room, tell, clock } = setUp(columns);
-    tell(room.message(bob, piece.repeat(LENGTH / piece.length)), room.message(carol, "after"));
+    tell(room.message(BOB, piece.repeat(LENGTH / piece.length)), room.message(carol, "after"));
     clock.pass(100);
     await tty.drawn();
     const rows = await tty.rows();

@@ -16,16 +16,8 @@ import {
   type Viewer,
 } from "../pictures/graphics.ts";
 import type { Ending, Link, Person, RoomEvent, RoomInfo } from "../room.ts";
-import {
-  alice,
-  bob,
-  FakeClock,
-  FakeRoom,
-  FakeTty,
-  going,
-  setUp,
-  unproved,
-} from "../tests/support/fake_terminal.ts";
+import { ALICE, BOB, FakeRoom, UNPROVED } from "../tests/support/fake_room.ts";
+import { FakeClock, FakeTty, going, setUp } from "../tests/support/fake_terminal.ts";
 import { Screen } from "./screen.ts";
 import { nameStyle, palette } from "./theme.ts";
 
@@ -72,9 +64,9 @@ Deno.test("Screen: messages stand above the status line and the line, at 20, 80 
   for (const columns of [20, 80, 200]) {
     const { tty, room, tell } = setUp(columns);
     tell(
-      room.message(bob, "hi"),
-      room.message(bob, long),
-      room.message(alice, "waves", true),
+      room.message(BOB, "hi"),
+      room.message(BOB, long),
+      room.message(ALICE, "waves", true),
     );
     await tty.type("typed");
     const rows = await tty.rows();
@@ -85,7 +77,7 @@ Deno.test("Screen: messages stand above the status line and the line, at 20, 80 
 
 Deno.test("Screen: several lines are indented under the text, also empty ones and tabs", async () => {
   const { tty, room, tell } = setUp(80);
-  tell(room.message(bob, "one\n\ttwo\n\nbob: three"));
+  tell(room.message(BOB, "one\n\ttwo\n\nbob: three"));
   assertEquals((await tty.rows()).slice(0, -2), [
     "09:05  bob │ one",
     "           │     two",
@@ -96,7 +88,7 @@ Deno.test("Screen: several lines are indented under the text, also empty ones an
 
 Deno.test("Screen: wide characters keep their columns", async () => {
   const { tty, room, tell } = setUp(20);
-  tell(room.message({ ...bob, name: "日本" }, "日本語日本語日本語日本語"));
+  tell(room.message({ ...BOB, name: "日本" }, "日本語日本語日本語日本語"));
   await tty.type("日本語日本語日本語x");
   assertEquals(await tty.rows(), [
     "09:05 日本:",
@@ -119,14 +111,14 @@ Deno.test("Screen: an own message is pending, then confirmed, and seen once, in 
     "    …   alice │ second",
     "    … * alice │ waves",
   ]);
-  tell(room.message(bob, "between"), room.echo());
+  tell(room.message(BOB, "between"), room.confirm());
   assertEquals((await tty.rows()).slice(0, -2), [
     "09:05     bob │ between",
     "        alice │ first",
     "    …   alice │ second",
     "    … * alice │ waves",
   ]);
-  tell(room.echo(), room.echo());
+  tell(room.confirm(), room.confirm());
   assertEquals(await tty.rows(), [
     "09:05     bob │ between",
     "        alice │ first",
@@ -145,7 +137,7 @@ Deno.test("Screen: many pending messages, and long ones, take few rows", async (
   assertEquals((await tty.rows()).slice(0, -2), [
     "    … alice: message 1␊more xxxxxxxxxx…",
     "    … alice: message 2␊more xxxxxxxxxx…",
-    "      7 more are waiting",
+    "      7 more waiting",
   ]);
 });
 
@@ -154,11 +146,11 @@ Deno.test("Screen: direct messages are marked in both directions, with what beca
   await tty.type("/msg bob psst\r");
   assertEquals((await tty.rows())[0], "    … you → bob │ psst");
   tell(
-    room.echo(),
-    { type: "direct", from: bob, text: "what?", action: false, ...unproved },
-    { type: "direct", from: bob, text: "listens", action: true, ...unproved },
-    { type: "undelivered", ref: 2, to: bob, text: "never mind", reason: "gone" },
-    { type: "undelivered", ref: 3, to: bob, text: "again", reason: "busy" },
+    room.confirm(),
+    { type: "direct", from: BOB, text: "what?", action: false, ...UNPROVED },
+    { type: "direct", from: BOB, text: "listens", action: true, ...UNPROVED },
+    { type: "undelivered", ref: 2, to: BOB, text: "never mind", reason: "gone" },
+    { type: "undelivered", ref: 3, to: BOB, text: "again", reason: "busy" },
   );
   assertEquals((await tty.rows()).slice(0, -2), [
     "09:05 you → bob │ psst",
@@ -174,25 +166,25 @@ Deno.test("Screen: direct messages are marked in both directions, with what beca
 Deno.test("Screen: who is here, comes, goes and is called what", async () => {
   const { tty, room, tell } = setUp();
   const crowd = Array.from({ length: 25 }, (_, i) => ({
-    ...bob,
+    ...BOB,
     id: i + 9,
     name: `m${i}`,
   }));
   tell(
-    { type: "welcome", self: alice, room: room.info },
-    { type: "members", members: [alice] },
-    { type: "members", members: [alice, bob] },
-    { type: "members", members: [alice, { ...bob, away: true }] },
-    { type: "members", members: [alice, ...crowd] },
-    { type: "joined", who: bob, at: 0, sent: undefined },
-    { type: "renamed", who: { ...bob, name: "rob" }, before: "bob", at: 1 },
+    { type: "welcome", self: ALICE, room: room.info },
+    { type: "members", members: [ALICE] },
+    { type: "members", members: [ALICE, BOB] },
+    { type: "members", members: [ALICE, { ...BOB, away: true }] },
+    { type: "members", members: [ALICE, ...crowd] },
+    { type: "joined", who: BOB, at: 0, sent: undefined },
+    { type: "renamed", who: { ...BOB, name: "rob" }, before: "bob", at: 1 },
     // Known from the list already.
-    { type: "renamed", who: { ...bob, name: "rob" }, before: "rob", at: 1 },
-    { type: "renamed", who: { ...alice, name: "ally" }, before: "alice", at: 2 },
-    { type: "left", who: bob, reason: "left", at: 3 },
+    { type: "renamed", who: { ...BOB, name: "rob" }, before: "rob", at: 1 },
+    { type: "renamed", who: { ...ALICE, name: "ally" }, before: "alice", at: 2 },
+    { type: "left", who: BOB, reason: "left", at: 3 },
     { type: "left", who: crowd[0]!, reason: "slow", at: 4 },
-    { type: "unreadable", from: bob, message: "it is no text", count: 1 },
-    { type: "unreadable", from: bob, message: "it is no text", count: 2 },
+    { type: "unreadable", from: BOB, message: "it is no text", count: 1 },
+    { type: "unreadable", from: BOB, message: "it is no text", count: 2 },
   );
   assertEquals((await tty.rows()).slice(0, -2), [
     "09:05 you are alice in 127.0.0.1:2428; /help lists the commands",
@@ -214,16 +206,16 @@ Deno.test("Screen: what is remarkable about a message stands in front of it, wit
   const { tty, room, tell } = setUp(200);
   const now = new FakeClock().now();
   const off = (ms: number) => new Date(now.getTime() - ms);
-  const message = { ...room.message(bob, "hi") as RoomEvent & { type: "message" } };
+  const message = { ...room.message(BOB, "hi") as RoomEvent & { type: "message" } };
   tell(
     // In order, in time: nothing to remark.
     { ...message, sent: now },
     { ...message, sent: now, missing: 2 },
-    { type: "direct", from: bob, text: "psst", action: false, sent: off(121_000), missing: 1 },
-    { type: "joined", who: bob, at: 1, sent: off(120_000) },
-    { type: "joined", who: bob, at: 2, sent: off(-121_000) },
-    { type: "keychanged", who: { ...bob, name: "bob(!)" } },
-    { ...message, from: { ...bob, name: "bob(!)" } },
+    { type: "direct", from: BOB, text: "psst", action: false, sent: off(121_000), missing: 1 },
+    { type: "joined", who: BOB, at: 1, sent: off(120_000) },
+    { type: "joined", who: BOB, at: 2, sent: off(-121_000) },
+    { type: "keychanged", who: { ...BOB, name: "bob(!)" } },
+    { ...message, from: { ...BOB, name: "bob(!)" } },
   );
   assertEquals((await tty.rows()).slice(0, -2), [
     "09:05  bob │ hi",
@@ -258,7 +250,7 @@ Deno.test("Screen: the status line says what protects the room, at every width; 
   for (const [columns, status] of expected) {
     const { tty, room, tell } = setUp(columns);
     room.info = { ...room.info, cipher: "sealed" };
-    tell(room.message(bob, "hi"));
+    tell(room.message(BOB, "hi"));
     assertEquals((await tty.rows()).at(-2), status);
   }
   const { tty } = setUp();
@@ -396,7 +388,7 @@ Deno.test("Screen: the countdown goes on by itself, one write a second, until th
   assertStringIncludes(await status(), "reconnecting …");
   assertEquals(clock.waiting, 0);
   room.link = { state: "connected" };
-  tell({ type: "connected", self: alice, resumed: true, missed: 0 });
+  tell({ type: "connected", self: ALICE, resumed: true, missed: 0 });
   assertEquals(await status(), STATUS);
   assertEquals(clock.waiting, 0);
 });
@@ -405,11 +397,11 @@ Deno.test("Screen: the countdown ends with the screen, and does not tick where i
   const { tty, room, clock, tell, screen } = setUp();
   assertEquals(clock.waiting, 0);
   room.link = { state: "waiting", attempt: 1, at: clock.in(60_000) };
-  tell(room.message(bob, "hi"));
+  tell(room.message(BOB, "hi"));
   assertEquals(clock.waiting, 1);
   // Any number of draws, one tick.
   await tty.type("some");
-  tell(room.message(bob, "hi"));
+  tell(room.message(BOB, "hi"));
   await tty.type("a\x03");
   assertEquals((await tty.rows()).at(-2), "Ctrl-C again to leave, Ctrl-Y to get the line back");
   assertEquals(clock.waiting, 1);
@@ -438,11 +430,11 @@ Deno.test("Screen: what is typed while the connection is lost waits as pending, 
   ]);
   room.link = { state: "connected" };
   tell(
-    { type: "connected", self: alice, resumed: true, missed: 0 },
-    room.echo(),
-    room.message(bob, "back again?"),
-    room.echo(),
-    room.echo(),
+    { type: "connected", self: ALICE, resumed: true, missed: 0 },
+    room.confirm(),
+    room.message(BOB, "back again?"),
+    room.confirm(),
+    room.confirm(),
   );
   assertEquals((await tty.rows()).slice(1), [
     "      connected again: nothing was missed",
@@ -461,19 +453,19 @@ Deno.test("Screen: a loss, a gap, who is away and what the server warns of are t
     { type: "disconnected", reason: "lost", message: "nothing has come for 30 s" },
     { type: "waiting", attempt: 1, until: new Date(0), message: "nobody answers" },
     { type: "waiting", attempt: 2, until: new Date(0), message: "nobody answers" },
-    { type: "connected", self: alice, resumed: false, missed: 0 },
-    { type: "members", members: [alice, bob] },
+    { type: "connected", self: ALICE, resumed: false, missed: 0 },
+    { type: "members", members: [ALICE, BOB] },
     { type: "disconnected", reason: "stopped", message: "it stops" },
-    { type: "connected", self: alice, resumed: false, missed: undefined },
-    { type: "members", members: [alice] },
+    { type: "connected", self: ALICE, resumed: false, missed: undefined },
+    { type: "members", members: [ALICE] },
     { type: "disconnected", reason: "refused", message: "you are too slow\nfor it" },
-    { type: "connected", self: alice, resumed: false, missed: 12 },
-    { type: "members", members: [alice, { ...bob, away: true }] },
-    { type: "back", who: bob, at: 1 },
-    { type: "away", who: { ...bob, away: true }, at: 2 },
+    { type: "connected", self: ALICE, resumed: false, missed: 12 },
+    { type: "members", members: [ALICE, { ...BOB, away: true }] },
+    { type: "back", who: BOB, at: 1 },
+    { type: "away", who: { ...BOB, away: true }, at: 2 },
     // Known to who sits here.
-    { type: "away", who: { ...alice, away: true }, at: 3 },
-    { type: "back", who: alice, at: 4 },
+    { type: "away", who: { ...ALICE, away: true }, at: 3 },
+    { type: "back", who: ALICE, at: 4 },
     { type: "warning", code: "flood", message: "you send too fast" },
   );
   const kept = "what you write is kept and sent when it is back";
@@ -502,10 +494,10 @@ Deno.test("Screen: a gap and a warning are red, the rest of what the connection 
     const { tty, tell } = setUp(200);
     tell(
       { type: "disconnected", reason: "lost", message: "it was reset" },
-      { type: "away", who: bob, at: 1 },
-      { type: "connected", self: alice, resumed: true, missed: 0 },
-      { type: "connected", self: alice, resumed: false, missed: 1 },
-      { type: "connected", self: alice, resumed: false, missed: undefined },
+      { type: "away", who: BOB, at: 1 },
+      { type: "connected", self: ALICE, resumed: true, missed: 0 },
+      { type: "connected", self: ALICE, resumed: false, missed: 1 },
+      { type: "connected", self: ALICE, resumed: false, missed: undefined },
       { type: "warning", code: "flood", message: "you send too fast" },
     );
     await tty.drawn();
@@ -524,7 +516,7 @@ Deno.test("Screen: a gap and a warning are red, the rest of what the connection 
 
 Deno.test("Screen: /reconnect tries at once; /who says who is away, and the count has them all", async () => {
   const { tty, room, clock, tell } = setUp();
-  room.members = [alice, { ...bob, away: true }];
+  room.members = [ALICE, { ...BOB, away: true }];
   await tty.type("/reconnect\r/who\r");
   assertEquals(await tty.rows(), [
     "the connection is fine",
@@ -561,7 +553,7 @@ Deno.test("Screen: when it comes back no more, it says why, and what has not bee
 Deno.test("Screen: a burst of messages is few writes, a read with many keys is one write", async () => {
   const { tty, room, tell } = setUp();
   tty.writes = 0;
-  tell(...Array.from({ length: 1000 }, (_, i) => room.message(bob, `message ${i}`)));
+  tell(...Array.from({ length: 1000 }, (_, i) => room.message(BOB, `message ${i}`)));
   assertEquals(tty.writes, Math.ceil(tty.output.length / (18 * 1024)));
   tty.writes = 0;
   await tty.type("many keys\x1b[D\x1b[D");
@@ -577,7 +569,7 @@ Deno.test("Screen: commands print beneath the messages; Tab completes and shows 
   assertEquals((await tty.rows())[0], "2 here: alice (you), bob");
   await tty.type("b\t");
   assertEquals((await tty.rows()).slice(1), [STATUS, "> bob:"]);
-  room.members = [alice, bob, { ...bob, id: 3, name: "bert" }];
+  room.members = [ALICE, BOB, { ...BOB, id: 3, name: "bert" }];
   await tty.type("\x15b\t");
   const three = STATUS.replace("2 members", "3 members");
   assertEquals((await tty.rows()).slice(1), [three, "bob:  bert:", "> b"]);
@@ -620,8 +612,8 @@ Deno.test("Screen: words to choose from stand in columns above the line, until t
   ];
   for (const [columns, height, count, expected] of cases) {
     const { tty, room } = setUp(columns, height);
-    const others = names.slice(0, count).map((name, i) => ({ ...bob, id: i + 2, name }));
-    room.members = [alice, ...others];
+    const others = names.slice(0, count).map((name, i) => ({ ...BOB, id: i + 2, name }));
+    room.members = [ALICE, ...others];
     await tty.type("n\t");
     const rows = await tty.rows();
     assertEquals(rows.slice(1), [...expected, "> name"]);
@@ -638,11 +630,11 @@ Deno.test("Screen: words to choose from leave no debris where the size changes",
   for (const [from, to] of [[80, 30], [80, 20], [20, 80]] as const) {
     const { tty, room, clock, tell } = setUp(from);
     room.members = [
-      alice,
-      bob,
-      ...Array.from({ length: 30 }, (_, i) => ({ ...bob, id: i + 9, name: `n${i}` })),
+      ALICE,
+      BOB,
+      ...Array.from({ length: 30 }, (_, i) => ({ ...BOB, id: i + 9, name: `n${i}` })),
     ];
-    tell(room.message(bob, "hi"));
+    tell(room.message(BOB, "hi"));
     await tty.type("n\t");
     await tty.resize(to, 24);
     clock.pass();
@@ -675,20 +667,20 @@ Deno.test("Screen: a paste of many lines is told, until the next key, and sent a
 Deno.test("Screen: unread is what others have said since the window went out of sight", async () => {
   const { tty, room, tell } = setUp(200);
   const status = async () => (await tty.rows()).at(-2)!;
-  const direct: RoomEvent = { type: "direct", from: bob, text: "psst", action: false, ...unproved };
-  tell(room.message(bob, "one"));
+  const direct: RoomEvent = { type: "direct", from: BOB, text: "psst", action: false, ...UNPROVED };
+  tell(room.message(BOB, "one"));
   assertEquals(await status(), `${ROOM} · connected`);
   await tty.type("\x1b[O");
   tell(
-    room.message(bob, "two"),
-    room.message(alice, "own"),
+    room.message(BOB, "two"),
+    room.message(ALICE, "own"),
     direct,
-    { type: "joined", who: bob, at: 1, sent: undefined },
+    { type: "joined", who: BOB, at: 1, sent: undefined },
   );
   assertEquals(await status(), `${ROOM} · connected · 2 unread`);
   await tty.type("\x1b[I");
   assertEquals(await status(), `${ROOM} · connected`);
-  tell(room.message(bob, "three"));
+  tell(room.message(BOB, "three"));
   assertEquals(await status(), `${ROOM} · connected`);
   // Some terminals do not tell that their window is in front again: who types sees it.
   await tty.type("\x1b[O");
@@ -712,7 +704,7 @@ Deno.test("Screen: unread has its place at every width where there is one", asyn
     const { tty, room, tell } = setUp(columns);
     room.info = { ...room.info, cipher };
     await tty.type("\x1b[O");
-    tell(room.message(bob, "hi"));
+    tell(room.message(BOB, "hi"));
     assertEquals((await tty.rows()).at(-2), status);
   }
 });
@@ -810,7 +802,7 @@ Deno.test("Screen: a text of many rows is shown around the cursor, and the area 
   const lines = Array.from({ length: 100 }, (_, i) => `line ${i}`);
   await tty.type(`\x1b[200~${lines.join("\r")}\x1b[201~`);
   assertEquals((await tty.rows()).slice(1), ["  line 96", "  line 97", "  line 98", "  line 99"]);
-  tell(room.message(bob, "hi"));
+  tell(room.message(BOB, "hi"));
   for (let i = 0; i < 50; i++) await tty.type("\x1b[A");
   assertEquals(await tty.rows(), [
     "09:05 bob: hi",
@@ -836,7 +828,7 @@ Deno.test("Screen: a lone ESC is no beginning of the next key; a sequence split 
 
 Deno.test("Screen: Ctrl-L scrolls all out of sight and loses nothing", async () => {
   const { tty, room, tell } = setUp(80, 10);
-  tell(room.message(bob, "hi"));
+  tell(room.message(BOB, "hi"));
   await tty.type("typed\x0c");
   const rows = await tty.rows();
   assertEquals(rows[0], "09:05  bob │ hi");
@@ -866,7 +858,7 @@ Deno.test("Screen: whatever others send is shown, and obeyed nowhere", async () 
     tty.term.onTitleChange(() => obeyed += "title ");
     tty.term.onData(() => obeyed += "answer ");
     const eve: Person = { id: 3, name: evil, self: false, away: true };
-    room.members = [alice, eve];
+    room.members = [ALICE, eve];
     room.pending = [{ ref: 1, text: evil, action: false, to: eve }];
     tell(
       { type: "welcome", self: eve, room: { ...room.info, address: evil } },
@@ -914,7 +906,7 @@ Deno.test("Screen: whatever others send is shown, and obeyed nowhere", async () 
 Deno.test("Screen: nobody can write a line that looks like somebody else's", async () => {
   for (const columns of [20, 80]) {
     const { tty, room, tell } = setUp(columns);
-    tell(room.message(bob, "hi\n09:05 carol: I am evil\r\n09:05 carol: really"));
+    tell(room.message(BOB, "hi\n09:05 carol: I am evil\r\n09:05 carol: really"));
     const rows = (await tty.rows()).slice(0, -2);
     assertEquals(rows.filter((row) => /^\S/.test(row)).length, 1, rows.join("\n"));
   }
@@ -933,11 +925,11 @@ Deno.test("Screen: a resize in mid-line leaves no debris", async () => {
   const line = "a line with some words and more of it";
   for (const [from, to] of [[80, 30], [80, 20], [30, 80], [200, 20], [20, 200]] as const) {
     const { tty, clock, room, tell } = setUp(from);
-    tell(room.message(bob, "hi"), room.message(bob, "there"));
+    tell(room.message(BOB, "hi"), room.message(BOB, "there"));
     await tty.type(`${line}\x1b[D\x1b[D`);
     await tty.resize(to, 24);
     clock.pass();
-    tell(room.message(bob, "again"));
+    tell(room.message(BOB, "again"));
     const rows = await tty.rows();
     const message = `${from} to ${to}:\n${rows.join("\n")}`;
     const said = saidAt(from, to);
@@ -956,12 +948,12 @@ Deno.test("Screen: a resize with the cursor in any row of a long line loses no m
   for (const [from, to] of sizes) {
     for (const lefts of [0, 1, 10, 30, 50, 70, line.length]) {
       const { tty, clock, room, tell } = setUp(from);
-      tell(room.message(bob, "hi"), room.message(bob, "there"));
+      tell(room.message(BOB, "hi"), room.message(BOB, "there"));
       await tty.type(line + "\x1b[D".repeat(lefts));
       const beneath = (await tty.rows()).length - 1 - (await tty.cursor())[0];
       await tty.resize(to, 24);
       clock.pass();
-      tell(room.message(bob, "again"));
+      tell(room.message(BOB, "again"));
       const rows = await tty.rows();
       const message = `${from} to ${to}, ${lefts} to the left:\n${rows.join("\n")}`;
       const said = saidAt(from, to);
@@ -994,11 +986,11 @@ Deno.test("Screen: takes the terminal, and gives it back after /quit, Ctrl-C, Ct
     assert(tty.raw);
     await tty.drawn();
     assert(tty.term.modes.bracketedPasteMode);
-    tell(room.message(bob, "hi"));
+    tell(room.message(BOB, "hi"));
     if (input === null) tty.typeLast(input);
     else await tty.type(input);
     await Promise.resolve();
-    assertEquals(room.left, 1);
+    assertEquals(room.leaves, 1);
     tell({ type: "ended", ending: { reason: "left" } });
     assertEquals(await ending, { reason: "left" });
     await assertRestored(tty);
@@ -1013,7 +1005,7 @@ Deno.test("Screen: Ctrl-C clears the line and says how to leave; Ctrl-Y brings i
   assertEquals(await tty.rows(), ["Ctrl-C again to leave, Ctrl-Y to get the line back", ">"]);
   await tty.type("\x19");
   assertEquals(await tty.rows(), [STATUS, "> some text"]);
-  assertEquals(room.left, 0);
+  assertEquals(room.leaves, 0);
 });
 
 Deno.test("Screen: who does not want to wait for the goodbye presses Ctrl-C again", async () => {
@@ -1046,8 +1038,8 @@ Deno.test("Screen: when the room has ended it says why, and what has not been se
 
 Deno.test("Screen: close gives the terminal back, once; what comes later is printed plainly", async () => {
   const { tty, room, tell, screen } = setUp();
-  tell(room.message(bob, "hi"));
-  screen.event(room.message(bob, "just before"));
+  tell(room.message(BOB, "hi"));
+  screen.event(room.message(BOB, "just before"));
   screen.close();
   await assertRestored(tty);
   const { output } = tty;
@@ -1098,7 +1090,7 @@ Deno.test("Screen: names have colours, and none where colours are not wanted", a
     for (const enabled of Deno.noColor ? [false] : [true, false]) {
       setColorEnabled(enabled);
       const { tty, room, tell } = setUp();
-      tell(room.message(bob, "hi"), { type: "left", who: bob, reason: "left", at: 1 });
+      tell(room.message(BOB, "hi"), { type: "left", who: BOB, reason: "left", at: 1 });
       await tty.drawn();
       const line = tty.term.buffer.active.getLine(0)!;
       const at = (text: string) => line.getCell("09:05  bob │ hi".indexOf(text))!;
@@ -1120,9 +1112,9 @@ Deno.test("Screen: names have colours, and none where colours are not wanted", a
 Deno.test("Screen: a file on its way has one live row, which goes on by itself, stalls, and ends as a line", async () => {
   const { tty, room, tell, clock } = setUp();
   const offered = going({ state: "offered", bytes: 0 });
-  tell({ type: "offer", from: bob, direct: false, files: [offered], ...unproved });
+  tell({ type: "offer", from: BOB, direct: false, files: [offered], ...UNPROVED });
   const offer =
-    "09:05 bob offers photo.jpg (3 MiB, SHA-256 010101010101…): /accept 1 or /decline 1";
+    "09:05 bob offers photo.jpg (3 MiB, SHA-256 0123456789ab…): /accept 1 or /decline 1";
   const shown = async () => (await tty.rows()).slice(0, -2);
   const above = await shown();
   assertEquals(above.join(" ").replace(/\s+/g, " ").trim(), offer);
@@ -1157,7 +1149,7 @@ Deno.test("Screen: a folder that has come is a line or two, also while others ta
   const shown = async () => (await tty.rows()).slice(0, -2).map((row) => row.trim());
   for (let n = 0; n < 50; n++) {
     come(`f${n}`);
-    if (n === 20) tell(room.message(bob, "hello"));
+    if (n === 20) tell(room.message(BOB, "hello"));
     clock.pass(20);
   }
   assertEquals(await shown(), [
@@ -1182,7 +1174,7 @@ Deno.test("Screen: of many files on their way some have rows, and the number of 
     const rows = await tty.rows();
     assertEquals(rows.at(-1), "> typed");
     assert(rows.length <= height);
-    if (height >= 8) assertStringIncludes(rows.join("\n"), "more files are on their way");
+    if (height >= 8) assertStringIncludes(rows.join("\n"), "more transfers are running");
   }
 });
 
@@ -1236,7 +1228,7 @@ Deno.test("Screen: a picture stands among what was said, and the live area benea
   const pictures = new FakePictures();
   const { tty, screen, room, clock, tell } = setUp(60, 12, { pictures });
   for (let line = 0; line < 20; line++) {
-    tell(room.message(bob, `line ${line}`));
+    tell(room.message(BOB, `line ${line}`));
     if (line % 4 !== 3) continue;
     await tty.type("typed");
     pictures.rows = line % 8 === 3

@@ -12,7 +12,7 @@ import { cut, width } from "../text/width.ts";
 const LOW_PART = 0.1;
 
 /** What the status line tells. */
-export interface Status {
+export interface RoomStatus {
   readonly info: RoomInfo;
   /** How many there are. */
   readonly members: number;
@@ -34,14 +34,14 @@ export interface Status {
  * statusLine(status, 80); // "127.0.0.1:2428 · xor: hides nothing · 2 members · connected"
  * ```
  */
-export function statusLine(status: Status, columns: number): string {
+export function statusLine(status: RoomStatus, columns: number): string {
   const { info: { address, cipher, maxText }, link, unread } = status;
-  const [promise, brief, ...briefer] = cipherNotes(cipher, status.pictures);
+  const [protection, brief, ...briefer] = cipherNotes(cipher, status.pictures);
   const counted = `${status.members} ${status.members === 1 ? "member" : "members"}`;
   // The original does not tell how many are there.
   const members = status.info.classic ? "original" : counted;
   // What the cipher hides is the last thing to be left out: it is said shorter first.
-  const rooms = [[address, promise, members], [address, brief, members]];
+  const rooms = [[address, protection, members], [address, brief, members]];
   const bodies = [...rooms, [brief, members], ...[brief, ...briefer].map((note) => [note])];
   // That all is well is left out where there is no room for it, that it is not goes before the rest.
   const forms = link.state === "connected"
@@ -63,9 +63,9 @@ function cipherNotes(
   cipher: RoomInfo["cipher"],
   pictures: boolean,
 ): readonly [string, string, ...string[]] {
-  const promise = `${cipher}: ${PROTECTIONS[cipher]}`;
-  if (cipher === "xor") return [promise, "xor: hides nothing"];
-  return pictures ? [`🔒 ${promise}`, "🔒 sealed", "sealed"] : [promise, "sealed"];
+  const protection = `${cipher}: ${PROTECTIONS[cipher]}`;
+  if (cipher === "xor") return [protection, "xor: hides nothing"];
+  return pictures ? [`🔒 ${protection}`, "🔒 sealed", "sealed"] : [protection, "sealed"];
 }
 
 /** What it says of the bytes that are left, where they are few. */

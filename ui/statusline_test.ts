@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { width } from "../text/width.ts";
-import { choiceRows, pasteNote, searchLine, type Status, statusLine } from "./statusline.ts";
+import { choiceRows, pasteNote, type RoomStatus, searchLine, statusLine } from "./statusline.ts";
 
 const now = new Date(2026, 0, 2, 14, 2);
-const XOR: Status = {
+const XOR: RoomStatus = {
   info: { address: "127.0.0.1:2428", cipher: "xor", maxText: 1000 },
   members: 2,
   link: { state: "connected" },
@@ -12,11 +12,11 @@ const XOR: Status = {
   unread: 0,
   pictures: true,
 };
-const SEALED: Status = { ...XOR, info: { ...XOR.info, cipher: "sealed" } };
+const SEALED: RoomStatus = { ...XOR, info: { ...XOR.info, cipher: "sealed" } };
 const waiting = { state: "waiting", attempt: 1, at: new Date(now.getTime() + 3500) } as const;
 
 Deno.test("statusLine: address, cipher, members, connection and what is unread, at 20, 80 and 200 columns", () => {
-  const cases: [Status, number, string][] = [
+  const cases: [RoomStatus, number, string][] = [
     [
       { ...XOR, unread: 3 },
       200,

@@ -1,7 +1,7 @@
 // TODO: say what this is.
 
 import { ChatError } from "../errors.ts";
-import { type Command, find, shortened, usage, written } from "./commands.ts";
+import { find, shortened, type SlashCommand, usage, written } from "./commands.ts";
 import type { Context } from "./context.ts";
 
 // ---- running ---------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ export interface Argument {
   readonly rest: boolean;
 }
 
-export function parseArgs({ args }: Command): Argument[] {
+export function parseArgs({ args }: SlashCommand): Argument[] {
   return words(args).map((word) => {
     const bare = word.replace(/^\[(.*)\]$/, "$1");
     const choices = bare.includes("|") ? bare.split("|") : [];
@@ -63,7 +63,7 @@ export function parseArgs({ args }: Command): Argument[] {
  *
  * @throws {ChatError} if it is too little, too much, or none of what it must be
  */
-function argumentsOf(command: Command, text: string): string[] {
+function argumentsOf(command: SlashCommand, text: string): string[] {
   const refuse = (fault: string): never => {
     const form = usage(command);
     throw new ChatError(`Cannot run /${command.name}: ${fault}, it should be "${form}"`);

@@ -107,7 +107,7 @@ function hash(name: string): number {
 // ---- the ground ------------------------------------------------------------------------------------
 
 /** Asks the terminal for the colour of its ground (xterm, OSC 11); those that do not know it say nothing. */
-export const GROUND_QUERY = "\x1b]11;?\x1b\\";
+export const BACKGROUND_QUERY = "\x1b]11;?\x1b\\";
 
 /** A colour; each part from 0 to 255. */
 export interface Color {

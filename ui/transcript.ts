@@ -15,8 +15,8 @@
 import type { Ending, Pending, Person, RoomEvent } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { cut, width } from "../text/width.ts";
-import { type Line, parse } from "./markup.ts";
-import { listed, news, notDelivered, remarks } from "./notices.ts";
+import { type MarkupLine, parse } from "./markup.ts";
+import { connectionNotice, listed, notDelivered, warnings } from "./notices.ts";
 import { isPicture } from "./picture_choice.ts";
 import type { Time } from "./preferences.ts";
 import {
@@ -77,7 +77,7 @@ export class Transcript {
   #lastLink = 0;
 
   /** What was shown is out of sight: the next row says again who and when. */
-  startAnew(): void {
+  repeatHeadings(): void {
     this.#stamp = "";
     this.#group = undefined;
   }
@@ -85,8 +85,8 @@ export class Transcript {
   /** The rows for an event; see `isShown`. */
   event(event: RoomEvent, now: Date, page: Page): string[] {
     if (!isShown(event, now)) return [];
-    const rows = remarks(event, now).flatMap((remark) => this.notice(remark, now, page, "error"));
-    const sentence = news(event);
+    const rows = warnings(event, now).flatMap((remark) => this.notice(remark, now, page, "error"));
+    const sentence = connectionNotice(event);
     if (sentence !== undefined) rows.push(...this.notice(sentence, now, page));
     rows.push(...this.#told(event, now, page));
     return rows;
@@ -201,7 +201,7 @@ export class Transcript {
 
   #aligned(
     label: Label,
-    lines: readonly Line[],
+    lines: readonly MarkupLine[],
     painter: Painter,
     now: Date,
     page: Page,
@@ -244,7 +244,7 @@ export class Transcript {
 
   #compact(
     label: Label,
-    lines: readonly Line[],
+    lines: readonly MarkupLine[],
     painter: Painter,
     now: Date,
     page: Page,
@@ -337,7 +337,7 @@ export class Transcript {
     const before = this.#day;
     this.#day = day;
     if (before === undefined || before === day) return [];
-    this.startAnew();
+    this.repeatHeadings();
     return [paint(dayLine(now, columns), palette.dim)];
   }
 }
@@ -365,7 +365,7 @@ export function isShown(event: RoomEvent, now: Date): boolean {
     case "transfer":
       return transferSentence(event.transfer, { begins: false }) !== undefined;
     default:
-      return news(event) !== undefined || remarks(event, now).length > 0;
+      return connectionNotice(event) !== undefined || warnings(event, now).length > 0;
   }
 }
 

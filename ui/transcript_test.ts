@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { stripAnsiCode } from "@std/fmt/colors";
 import type { Person, RoomEvent } from "../room.ts";
-import { ADA, BOB, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
+import { ALICE, BOB, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
 import { width } from "../text/width.ts";
 import type { Page } from "./rows.ts";
 import { palette } from "./theme.ts";
@@ -15,7 +15,7 @@ const page = (columns: number, options: Partial<Page> = {}): Page => ({
   columns,
   palette: palette("mono"),
   time: "short",
-  self: "ada",
+  self: "alice",
   links: false,
   ...options,
 });
@@ -52,7 +52,7 @@ Deno.test("Transcript: aligned where there is room, compact below 60 columns, wi
   const happens = [
     says(BOB, "hi"),
     says(BOB, `${LONG}; ${LONG}\nbob: two`),
-    says(ADA, "well"),
+    says(ALICE, "well"),
     "carol joined",
     says(CAROL, "hello"),
     says(CAROL, "waves", true),
@@ -65,7 +65,7 @@ Deno.test("Transcript: aligned where there is room, compact below 60 columns, wi
     "           │ the quick brown fox jumps over the lazy dog;",
     "           │ the quick brown fox jumps over the lazy dog",
     "           │ bob: two",
-    "       ada │ well",
+    "      alice │ well",
     "      carol joined",
     "      carol │ hello",
     "      * carol │ waves",
@@ -78,7 +78,7 @@ Deno.test("Transcript: aligned where there is room, compact below 60 columns, wi
     "           the quick brown fox jumps over the lazy dog; the",
     "           quick brown fox jumps over the lazy dog",
     "           bob: two",
-    "ada: well",
+    "alice: well",
     "carol joined",
     "carol: hello",
     "* carol waves",
@@ -96,7 +96,8 @@ Deno.test("Transcript: aligned where there is room, compact below 60 columns, wi
     "  jumps over the",
     "  lazy dog",
     "  bob: two",
-    "ada: well",
+    "alice:",
+    "  well",
     "carol joined",
     "carol:",
     "  hello",
@@ -118,7 +119,7 @@ Deno.test("Transcript: what goes on stands under its beginning, also where other
   const to = page(80, { time: "off" });
   const row = (event: RoomEvent) => stripAnsiCode(transcript.event(event, now, to).join("\n"));
   assertEquals(row(says(BOB, "one")), " bob │ one");
-  transcript.pending([{ ref: 1, text: "hi", action: false, to: CAROL }], ADA, to);
+  transcript.pending([{ ref: 1, text: "hi", action: false, to: CAROL }], ALICE, to);
   assertEquals(row(says(BOB, "two")), "     │ two");
   assertEquals(row(says(CAROL, "three")), "      carol │ three");
 });
@@ -240,7 +241,7 @@ Deno.test("Transcript: names have their column, as wide as they need up to 16, a
     "                日本語 │ seven",
   ]);
   // From the list of members on.
-  const listed: RoomEvent = { type: "members", members: [ADA, long, CAROL] };
+  const listed: RoomEvent = { type: "members", members: [ALICE, long, CAROL] };
   assertEquals(rows(80, [listed, says(BOB, "hi")]), [
     `14:02 here: ${long.name}, carol`,
     "        bob │ hi",
@@ -339,17 +340,17 @@ const text = (row: string) =>
 
 Deno.test("Transcript: styles are drawn without their marks; in mono the marks stay", () => {
   const { bold, italic, code, mention } = palette("dark");
-  const event = says(BOB, "*b* _i_ `c` @ada");
+  const event = says(BOB, "*b* _i_ `c` @alice");
   assertEquals(
     text(raw(event)[0]!),
-    `\x1b[${bold}mb\x1b[0m \x1b[${italic}mi\x1b[0m \x1b[${code}mc\x1b[0m \x1b[${mention}m@ada\x1b[0m`,
+    `\x1b[${bold}mb\x1b[0m \x1b[${italic}mi\x1b[0m \x1b[${code}mc\x1b[0m \x1b[${mention}m@alice\x1b[0m`,
   );
   assertEquals(
     text(raw(event, { palette: palette("mono") })[0]!),
-    "\x1b[1m*b*\x1b[0m \x1b[4m_i_\x1b[0m `c` \x1b[1;7m@ada\x1b[0m",
+    "\x1b[1m*b*\x1b[0m \x1b[4m_i_\x1b[0m `c` \x1b[1;7m@alice\x1b[0m",
   );
   // Nobody mentions oneself.
-  assert(!raw(says(ADA, "ada"))[0]!.includes(mention));
+  assert(!raw(says(ALICE, "alice"))[0]!.includes(mention));
 });
 
 Deno.test("Transcript: no style and no link goes on in the next row", () => {
@@ -438,16 +439,16 @@ Deno.test("isShown: who comes and goes, and what the status line has, are no row
 });
 
 Deno.test("Transcript: a notice is indented under its text, or by little where there is no room", () => {
-  const notice = "you are ada in 127.0.0.1:2428; here is more";
+  const notice = "you are alice in 127.0.0.1:2428; here is more";
   assertEquals(rows(60, [`${notice}, ${notice}\nin one line`]), [
-    "14:02 you are ada in 127.0.0.1:2428; here is more, you are",
-    "      ada in 127.0.0.1:2428; here is more␊in one line",
+    "14:02 you are alice in 127.0.0.1:2428; here is more, you are",
+    "      alice in 127.0.0.1:2428; here is more␊in one line",
   ]);
   assertEquals(rows(20, [notice, notice]), [
-    "14:02 you are ada in",
-    "  127.0.0.1:2428;",
+    "14:02 you are alice",
+    "  in 127.0.0.1:2428;",
     "  here is more",
-    "you are ada in",
+    "you are alice in",
     "  127.0.0.1:2428;",
     "  here is more",
   ]);
@@ -463,9 +464,9 @@ Deno.test("Transcript: an answer has its lines as they are, and nothing in them 
 Deno.test("Transcript: notices are dim, what must not be overlooked is red; long ones are indented", () => {
   const { dim, error } = palette("dark");
   assertEquals(
-    raw({ type: "welcome", self: ADA, room: { address: "x:1", cipher: "xor", maxText: 1 } }),
+    raw({ type: "welcome", self: ALICE, room: { address: "x:1", cipher: "xor", maxText: 1 } }),
     [
-      `\x1b[${dim}myou are ada in x:1; /help lists the commands\x1b[0m`,
+      `\x1b[${dim}myou are alice in x:1; /help lists the commands\x1b[0m`,
     ],
   );
   const warning: RoomEvent = { type: "warning", code: "flood", message: `${LONG} bob: ${LONG}` };

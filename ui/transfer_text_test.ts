@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Transfer } from "../room.ts";
-import { ADA, BOB, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
+import { ALICE, BOB, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
 import fc, { anyString } from "../tests/support/property.ts";
 import { width } from "../text/width.ts";
 import {
@@ -24,11 +24,11 @@ Deno.test("offerSentence: who offers what, how large, the start of its hash, and
   );
   const own = { ...OFFER, direction: "out", who: undefined } as const;
   assertEquals(
-    offerSentence({ ...offer, from: ADA, files: [own] }),
+    offerSentence({ ...offer, from: ALICE, files: [own] }),
     `you offer ${what}; /cancel 1 ends that`,
   );
   assertEquals(
-    offerSentence({ ...offer, from: ADA, direct: true, files: [{ ...own, who: BOB }] }),
+    offerSentence({ ...offer, from: ALICE, direct: true, files: [{ ...own, who: BOB }] }),
     `you offer ${what} to bob; /cancel 1 ends that`,
   );
   assertEquals(offerSentence(offer, false), `bob offers ${what}`);
@@ -100,7 +100,7 @@ Deno.test("Arrivals: the first file is told by itself, what comes soon behind it
   const here: Transfer = { ...OFFER, state: "done", path: "/d/photo.jpg" };
   const away: Transfer = { ...here, direction: "out", path: undefined };
   assertEquals(arrivals.add(here, 0), false);
-  assertEquals(arrivals.add({ ...here, who: ADA }, 1), false);
+  assertEquals(arrivals.add({ ...here, who: ALICE }, 1), false);
   assertEquals(arrivals.add(away, 2), false);
   assert(arrivals.isEmpty);
   assertEquals(arrivals.add(here, 2999), true);

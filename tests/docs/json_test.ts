@@ -4,7 +4,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { RoomEvent } from "../../room.ts";
 import { PlainScreen } from "../../ui/plain.ts";
-import { ADA, BOB, EVENTS, FakeRoom } from "../support/fake_room.ts";
+import { ALICE, BOB, EVENTS, FakeRoom } from "../support/fake_room.ts";
 
 type Json = Record<string, unknown>;
 
@@ -97,14 +97,14 @@ async function run(input: readonly string[], events: readonly RoomEvent[] = []):
     writeOut: (bytes) => {
       lines.push(...new TextDecoder().decode(bytes).trimEnd().split("\n"));
       // `leave` waits for the confirmation of all that was sent.
-      while (room.pending.length > 0) screen.tell(room.confirm());
+      while (room.pending.length > 0) screen.event(room.confirm());
       return Promise.resolve(bytes.length);
     },
     note: (line) => {
       throw new Error(`stderr has: ${line}`);
     },
   }, { json: true, stay: true, now: () => NOW });
-  for (const event of events) screen.tell(event);
+  for (const event of events) screen.event(event);
   await screen.run();
   await screen.flush();
   return { lines, calls: room.calls };
@@ -195,8 +195,8 @@ Deno.test("docs/json.md: members are what the page says they are", async () => {
   const what = table(section("What comes out"), "field", "is", "what")
     .find(([field]) => field === "`members`")![2]!;
   const { lines } = await run(['{"type":"who"}']);
-  assertEquals(JSON.parse(lines[0]!)["members"], [{ ...ADA }, { ...BOB }]);
-  assertEquals([...fieldsOf(what).keys()].sort(), Object.keys(ADA).sort());
+  assertEquals(JSON.parse(lines[0]!)["members"], [{ ...ALICE }, { ...BOB }]);
+  assertEquals([...fieldsOf(what).keys()].sort(), Object.keys(ALICE).sort());
 });
 
 Deno.test("docs/json.md: the examples of output are as the tables say, and show every type", () => {

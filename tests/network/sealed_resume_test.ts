@@ -34,7 +34,7 @@ import { decodeEnvelope, encodeEnvelope, encodeProfile } from "../../protocol/en
 import { MAX_SEQ, type MessageId } from "../../protocol/message_ids.ts";
 import { drawToken, proveResume } from "../../protocol/resume.ts";
 import type { Log } from "../../server/room_log.ts";
-import { remarks } from "../../ui/notices.ts";
+import { warnings } from "../../ui/notices.ts";
 import { Guest, Impostor, Raw, TestRoom, within } from "../support/loopback.ts";
 import { Relay, type Tamper } from "../support/relay.ts";
 import type { Direction } from "../support/fault_proxy.ts";
@@ -488,7 +488,7 @@ Deno.test("Client: who is told falsely that its session is gone joins anew, with
   lost = undefined;
   const back = await ada.next("connected");
   assertEquals([back.resumed, back.missed], [false, 2]);
-  assertEquals(remarks(back, new Date()), ["connected again: 2 messages were missed here"]);
+  assertEquals(warnings(back, new Date()), ["connected again: 2 messages were missed here"]);
   await ada.next("message", ({ text }) => text === "five");
   await ben.next("message", ({ text }) => text === "five");
   await ben.say("six");

@@ -33,7 +33,7 @@ import {
 } from "../../protocol/json_frames.ts";
 import { decodeProfile, encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
 import { TRIES_PER_ADDRESS, WINDOW_MS } from "../../server/login_tries.ts";
-import { remarks } from "../../ui/notices.ts";
+import { warnings } from "../../ui/notices.ts";
 import { concat, Guest, Impostor, Raw, TestRoom } from "../support/loopback.ts";
 import fc from "../support/property.ts";
 import { Relay, type Tamper } from "../support/relay.ts";
@@ -815,7 +815,7 @@ Deno.test("Client: an old profile is of no use to who was there, and shows its a
   assertEquals((await early.next("unreadable")).count, 2);
   const joined = await late.next("joined");
   const heard = await late.next("message");
-  const sentences = [joined, heard].flatMap((event) => remarks(event, new Date()));
+  const sentences = [joined, heard].flatMap((event) => warnings(event, new Date()));
   assertEquals(sentences.map((text) => text.includes("2020-01-31T12:00:00.000Z")), [true, true]);
   assertEquals(early.heard, ["ada: old news"]);
 });
@@ -846,7 +846,7 @@ Deno.test("Client: what is rejected is counted, told once, and never shown", asy
     told.map(({ from, count }) => [from.name, count]),
     [1, 2, 3, 4, 5, 6].map((n) => ["ada", n]),
   );
-  assertEquals(told.flatMap((event) => remarks(event, new Date())).length, 1);
+  assertEquals(told.flatMap((event) => warnings(event, new Date())).length, 1);
   assertEquals(ben.heard, ["ada: last"]);
 });
 

@@ -13,7 +13,7 @@ import type {
   Transfer,
 } from "../../room.ts";
 
-export const ADA: Person = { id: 1, name: "ada", self: true, away: false };
+export const ALICE: Person = { id: 1, name: "alice", self: true, away: false };
 export const BOB: Person = { id: 2, name: "bob", self: false, away: false };
 
 export const INFO: RoomInfo = { address: "127.0.0.1:2428", cipher: "xor", maxText: 1000 };
@@ -23,7 +23,7 @@ export const FINGERPRINT = "iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w";
 /** What two compare aloud. */
 export const WORDS = "abandon ability able about above absent absorb abstract";
 
-/** A file that is offered to ada by bob. */
+/** A file that is that bob offers to alice. */
 export const OFFER: Transfer = {
   number: 1,
   direction: "in",
@@ -40,24 +40,19 @@ export const OFFER: Transfer = {
   message: undefined,
 };
 
-/** Takes what is said, and confirms it when it is told to. */
+/** Records what it is asked to do, and confirms messages when the test calls `confirm`. */
 export class FakeRoom implements Room {
-  readonly info: RoomInfo;
-  readonly self: Person = ADA;
-  /** Where keys are: a sealed room. */
+  info: RoomInfo;
+  readonly self: Person = ALICE;
+  /** Sealed rooms have keys. */
   readonly fingerprint: string | undefined;
-  readonly members: readonly Person[] = [ADA, BOB];
-  readonly size = 2;
+  members: readonly Person[] = [ALICE, BOB];
   link: Link = { state: "connected" };
-  readonly pending: Pending[] = [];
+  pending: Pending[] = [];
   transfers: Transfer[] = [];
-
-  get going(): Transfer[] {
-    return this.transfers.filter(({ state }) => state === "running" || state === "reading");
-  }
-  /** What was asked for, such as "say hello". */
+  /** Requests in their order, for example "say hello". */
   readonly calls: string[] = [];
-  /** What to refuse everything with. */
+  /** The error that refuses every request. */
   refusal: ChatError | undefined;
   #lastRef = 0;
   #at = 0;
@@ -67,78 +62,96 @@ export class FakeRoom implements Room {
     this.fingerprint = this.info.cipher === "sealed" ? FINGERPRINT : undefined;
   }
 
+  get size(): number {
+    return this.members.length;
+  }
+
+  get going(): Transfer[] {
+    return this.transfers.filter(({ state }) => state === "running" || state === "reading");
+  }
+
   say(text: string): number {
-    return this.#take(`say ${text}`, { text, action: false, to: undefined });
+    return this.#send(`say ${text}`, { text, action: false, to: undefined });
   }
 
   act(text: string): number {
-    return this.#take(`act ${text}`, { text, action: true, to: undefined });
+    return this.#send(`act ${text}`, { text, action: true, to: undefined });
   }
 
   tell(to: string | number, text: string): number {
-    return this.#take(`tell ${JSON.stringify(to)} ${text}`, { text, action: false, to: BOB });
+    return this.#send(`tell ${JSON.stringify(to)} ${text}`, { text, action: false, to: BOB });
   }
 
   rename(name: string): void {
-    if (this.refusal) throw this.refusal;
-    this.calls.push(`rename ${name}`);
+    this.#request(`rename ${name}`);
   }
 
   compare(who: string | number): string {
-    if (this.refusal) throw this.refusal;
-    this.calls.push(`compare ${JSON.stringify(who)}`);
+    this.#request(`compare ${JSON.stringify(who)}`);
     return WORDS;
   }
 
   trust(who: string | number): void {
-    if (this.refusal) throw this.refusal;
-    this.calls.push(`trust ${JSON.stringify(who)}`);
+    this.#request(`trust ${JSON.stringify(who)}`);
   }
 
   offer(path: string, to?: string | number, name?: string): void {
-    if (this.refusal) throw this.refusal;
-    this.calls.push(`offer ${[path, to, name].filter((part) => part !== undefined).join(" ")}`);
+    this.#request(`offer ${[path, to, name].filter((part) => part !== undefined).join(" ")}`);
   }
 
   accept(which: string | number): number {
-    return this.#do("accept", which);
-  }
-
-  decline(which: string | number): number {
-    return this.#do("decline", which);
-  }
-
-  cancel(which: string | number): number {
-    return this.#do("cancel", which);
-  }
-
-  #do(what: string, which: string | number): number {
-    if (this.refusal) throw this.refusal;
-    this.calls.push(`${what} ${JSON.stringify(which)}`);
+    this.#request(`accept ${JSON.stringify(which)}`);
     return 1;
   }
 
+  decline(which: string | number): number {
+    this.#request(`decline ${JSON.stringify(which)}`);
+    return 1;
+  }
+
+  cancel(which: string | number): number {
+    this.#request(`cancel ${JSON.stringify(which)}`);
+    return 1;
+  }
+
+  /** Tries at once, as the client does. */
   reconnect(): void {
     this.calls.push("reconnect");
+    if (this.link.state !== "connected") this.link = { state: "connecting", attempt: 1 };
   }
 
   leave(): void {
     this.calls.push("leave");
   }
 
-  /** The event that confirms the oldest of what is pending. */
-  confirm(): RoomEvent {
-    const { ref, text, action, to } = this.pending.shift()!;
-    if (to) return { type: "delivered", ref, to, text };
-    return { type: "message", from: ADA, text, action, at: this.#at += 100, ref, ...UNPROVED };
+  /** How often the client was asked to leave. */
+  get leaves(): number {
+    return this.calls.filter((call) => call === "leave").length;
   }
 
-  #take(call: string, pending: Omit<Pending, "ref">): number {
+  /** The event that confirms the oldest pending message. */
+  confirm(): RoomEvent {
+    const { ref, text, action, to } = this.pending.shift()!;
+    return to ? { type: "delivered", ref, to, text } : this.message(ALICE, text, action, ref);
+  }
+
+  /** A message to the room, at the next place of its order. */
+  message(from: Person, text: string, action = false, ref?: number): RoomEvent {
+    return { type: "message", from, text, action, at: this.#at += 100, ref, ...UNPROVED };
+  }
+
+  #send(call: string, message: Omit<Pending, "ref">): number {
+    if (message.text.length > this.info.maxText) {
+      throw new ChatError("Cannot send this: it is too long", { hint: "Send it in parts" });
+    }
+    this.#request(call);
+    this.pending.push({ ref: ++this.#lastRef, ...message });
+    return this.#lastRef;
+  }
+
+  #request(call: string): void {
     if (this.refusal) throw this.refusal;
     this.calls.push(call);
-    const ref = ++this.#lastRef;
-    this.pending.push({ ref, ...pending });
-    return ref;
   }
 }
 
@@ -179,14 +192,14 @@ export const EVENTS: {
   [Type in RoomEvent["type"]]: readonly (RoomEvent & { type: Type })[];
 } = {
   welcome: [
-    { type: "welcome", self: ADA, room: INFO },
-    { type: "welcome", self: ADA, room: { ...INFO, cipher: "sealed" } },
-    { type: "welcome", self: ADA, room: { ...INFO, classic: true } },
+    { type: "welcome", self: ALICE, room: INFO },
+    { type: "welcome", self: ALICE, room: { ...INFO, cipher: "sealed" } },
+    { type: "welcome", self: ALICE, room: { ...INFO, classic: true } },
   ],
   members: [
-    { type: "members", members: [ADA, BOB] },
-    { type: "members", members: [ADA, { ...BOB, away: true }] },
-    { type: "members", members: [ADA, { ...BOB, classic: true }] },
+    { type: "members", members: [ALICE, BOB] },
+    { type: "members", members: [ALICE, { ...BOB, away: true }] },
+    { type: "members", members: [ALICE, { ...BOB, classic: true }] },
   ],
   message: [
     {
@@ -207,10 +220,10 @@ export const EVENTS: {
       ref: undefined,
       ...UNPROVED,
     },
-    { type: "message", from: ADA, text: "hi", action: false, at: 300, ref: 1, ...UNPROVED },
+    { type: "message", from: ALICE, text: "hi", action: false, at: 300, ref: 1, ...UNPROVED },
     {
       type: "message",
-      from: ADA,
+      from: ALICE,
       text: "mine",
       action: false,
       at: 320,
@@ -255,26 +268,26 @@ export const EVENTS: {
   away: [
     { type: "away", who: { ...BOB, away: true }, at: 700 },
     // What others were told of this client comes to it too, when it is back.
-    { type: "away", who: ADA, at: 720 },
+    { type: "away", who: ALICE, at: 720 },
   ],
-  back: [{ type: "back", who: BOB, at: 740 }, { type: "back", who: ADA, at: 760 }],
+  back: [{ type: "back", who: BOB, at: 740 }, { type: "back", who: ALICE, at: 760 }],
   warning: [{ type: "warning", code: "flood", message: "you send more than the room can take" }],
   disconnected: (Object.keys(DISCONNECTED) as (keyof typeof DISCONNECTED)[]).map((reason) => (
     { type: "disconnected", reason, message: "nothing has come for 30 s" }
   )),
   waiting: [{ type: "waiting", attempt: 2, until: SENT, message: "nobody answers" }],
   connected: [
-    { type: "connected", self: ADA, resumed: true, missed: 0 },
-    { type: "connected", self: { ...ADA, id: 9 }, resumed: false, missed: 0 },
-    { type: "connected", self: { ...ADA, id: 9 }, resumed: false, missed: 3 },
-    { type: "connected", self: { ...ADA, id: 9 }, resumed: false, missed: undefined },
+    { type: "connected", self: ALICE, resumed: true, missed: 0 },
+    { type: "connected", self: { ...ALICE, id: 9 }, resumed: false, missed: 0 },
+    { type: "connected", self: { ...ALICE, id: 9 }, resumed: false, missed: 3 },
+    { type: "connected", self: { ...ALICE, id: 9 }, resumed: false, missed: undefined },
   ],
   offer: [
     { type: "offer", from: BOB, direct: false, files: [OFFER], ...UNPROVED },
     { type: "offer", from: BOB, direct: true, files: [OFFER, OFFER], sent: SENT, missing: 1 },
     {
       type: "offer",
-      from: ADA,
+      from: ALICE,
       direct: false,
       files: [{ ...OFFER, direction: "out", who: undefined }],
       ...UNPROVED,
@@ -286,7 +299,7 @@ export const EVENTS: {
       transfer: {
         ...OFFER,
         state,
-        path: state === "done" ? "/home/ada/Downloads/photo.jpg" : undefined,
+        path: state === "done" ? "/home/alice/Downloads/photo.jpg" : undefined,
         message: state === "failed" ? "bob no longer offers it" : undefined,
       },
     })),

@@ -2,22 +2,14 @@
 // the program.
 
 import xterm from "@xterm/headless";
-import { ChatError } from "../../errors.ts";
 import type { Viewer } from "../../pictures/graphics.ts";
-import type {
-  Ending,
-  Link,
-  Pending,
-  Person,
-  Room,
-  RoomEvent,
-  RoomInfo,
-  Transfer,
-} from "../../room.ts";
+import type { Ending, RoomEvent, Transfer } from "../../room.ts";
 import type { Environment } from "../../terminal/environment.ts";
 import type { Tty } from "../../terminal/tty.ts";
-import type { View } from "../../ui/preferences.ts";
-import { type Clock, Screen } from "../../ui/screen.ts";
+import type { Preferences } from "../../ui/preferences.ts";
+import type { Clock } from "../../ui/clock.ts";
+import { Screen } from "../../ui/screen.ts";
+import { FakeRoom, OFFER } from "./fake_room.ts";
 
 /** A terminal emulator behind the interface that the screen uses. */
 export class FakeTty implements Tty {
@@ -141,98 +133,9 @@ export class FakeClock implements Clock {
   }
 }
 
-/** A file on its way from bob. */
+/** A file that bob is sending. */
 export function going(fields: Partial<Transfer> = {}): Transfer {
-  return {
-    number: 1,
-    direction: "in",
-    who: bob,
-    name: "photo.jpg",
-    size: 3 * 1024 * 1024,
-    sha256: "01".repeat(32),
-    state: "running",
-    bytes: 1024 * 1024,
-    resumed: 0,
-    rate: 65536,
-    stalled: undefined,
-    path: undefined,
-    message: undefined,
-    ...fields,
-  };
-}
-
-export const alice: Person = { id: 1, name: "alice", self: true, away: false };
-export const bob: Person = { id: 2, name: "bob", self: false, away: false };
-/** In a room that is not sealed, nothing is known of when a message was sent, and of how many before it. */
-export const unproved = { sent: undefined, missing: 0 } as const;
-
-export class FakeRoom implements Room {
-  info: RoomInfo = { address: "127.0.0.1:2428", cipher: "xor", maxText: 100 };
-  readonly self = alice;
-  readonly fingerprint = undefined;
-  members = [alice, bob];
-  get size(): number {
-    return this.members.length;
-  }
-  pending: Pending[] = [];
-  link: Link = { state: "connected" };
-  left = 0;
-  #refs = 0;
-  #at = 0;
-
-  say(text: string): number {
-    return this.#send(text, false, undefined);
-  }
-  act(text: string): number {
-    return this.#send(text, true, undefined);
-  }
-  tell(_to: string | number, text: string): number {
-    return this.#send(text, false, bob);
-  }
-  rename(): void {}
-  compare(): string {
-    return "abandon ability able about above absent absorb abstract";
-  }
-  trust(): void {}
-  transfers: Transfer[] = [];
-  get going(): Transfer[] {
-    return this.transfers.filter(({ state }) => state === "running" || state === "reading");
-  }
-  offer(): void {}
-  accept(): number {
-    return 1;
-  }
-  decline(): number {
-    return 1;
-  }
-  cancel(): number {
-    return 1;
-  }
-  /** It tries at once, like the real one. */
-  reconnect(): void {
-    this.link = { state: "connecting", attempt: 1 };
-  }
-  leave(): void {
-    this.left++;
-  }
-
-  /** What the room says when the oldest pending message has come back. */
-  echo(): RoomEvent {
-    const { ref, text, action, to } = this.pending.shift()!;
-    return to ? { type: "delivered", ref, to, text } : this.message(alice, text, action, ref);
-  }
-
-  message(from: Person, text: string, action = false, ref?: number): RoomEvent {
-    return { type: "message", from, text, action, at: this.#at++, ref, ...unproved };
-  }
-
-  #send(text: string, action: boolean, to: Person | undefined): number {
-    if (text.length > this.info.maxText) {
-      throw new ChatError("Cannot send this: it is too long", { hint: "Send it in parts" });
-    }
-    this.pending.push({ ref: ++this.#refs, text, action, to });
-    return this.#refs;
-  }
+  return { ...OFFER, state: "running", bytes: 1024 * 1024, rate: 65536, ...fields };
 }
 
 export interface Setup {
@@ -246,17 +149,17 @@ export interface Setup {
   ending: Promise<Ending>;
 }
 
-export interface Options {
-  view?: View;
+interface ScreenOptions {
+  preferences?: Preferences;
   environment?: Environment;
   pictures?: Viewer;
 }
 
 /** A screen that runs. */
-export function setUp(columns = 80, rows = 24, options: Options = {}): Setup {
+export function setUp(columns = 80, rows = 24, options: ScreenOptions = {}): Setup {
   const tty = new FakeTty(columns, rows);
   const clock = new FakeClock();
-  const room = new FakeRoom();
+  const room = new FakeRoom({ maxText: 100 });
   const screen = new Screen({ tty, room, clock, ...options });
   const ending = screen.run();
   const tell = (...events: RoomEvent[]) => {

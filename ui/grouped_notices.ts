@@ -1,0 +1,82 @@
+// Notices that wait a few seconds so that similar ones share a line: members that join and leave, and files
+// that arrive. A printed row cannot be changed, so the live area shows a group while it grows, and it is
+// printed when nothing more has been added for a while. Knows a clock; knows no terminal.
+
+import type { Person, RoomEvent, Transfer } from "../room.ts";
+import type { Clock } from "./clock.ts";
+import { Presence } from "./presence.ts";
+import { Arrivals } from "./transfer_text.ts";
+
+/** A group is complete when nothing has been added for this long, in ms. */
+const QUIET_MS = 3000;
+/** A group waits no longer than this after its first notice, in ms. */
+const MAX_WAIT_MS = 15_000;
+
+/** Collects notices until they are due. */
+export class GroupedNotices {
+  readonly #presence = new Presence();
+  readonly #arrivals = new Arrivals();
+  readonly #clock: Clock;
+  readonly #onDue: () => void;
+  /** When the group is due at the latest, in ms. */
+  #deadline = 0;
+  #cancelTimer: (() => void) | undefined;
+
+  /** @param onDue called when the group should be printed; it MUST call `take` */
+  constructor(clock: Clock, onDue: () => void) {
+    this.#clock = clock;
+    this.#onDue = onDue;
+  }
+
+  /** The group so far. Names may hold anything: `printable()` before it is shown. */
+  get sentences(): string[] {
+    return [
+      ...this.#presence.isEmpty ? [] : [this.#presence.sentence],
+      ...this.#arrivals.sentences,
+    ];
+  }
+
+  /** Whether the group mentions that this member joined or left. */
+  mentions(person: Person): boolean {
+    return this.#presence.has(person);
+  }
+
+  /** The group takes no more members: take it first. */
+  get isFull(): boolean {
+    return this.#presence.isFull;
+  }
+
+  addMember(event: RoomEvent & { type: "joined" | "left" }): void {
+    const wasEmpty = this.#isEmpty;
+    if (event.type === "joined") this.#presence.joined(event.who);
+    else this.#presence.left(event.who, event.reason);
+    this.#wait(wasEmpty);
+  }
+
+  /** Adds a completed transfer. False: it is the first for a while, and has a line of its own. */
+  addTransfer(transfer: Transfer): boolean {
+    const wasEmpty = this.#isEmpty;
+    if (!this.#arrivals.add(transfer, this.#clock.now().getTime())) return false;
+    this.#wait(wasEmpty);
+    return true;
+  }
+
+  /** Returns the sentences and starts an empty group. */
+  take(): string[] {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    return [...this.#presence.isEmpty ? [] : [this.#presence.take()], ...this.#arrivals.take()];
+  }
+
+  get #isEmpty(): boolean {
+    return this.#presence.isEmpty && this.#arrivals.isEmpty;
+  }
+
+  #wait(wasEmpty: boolean): void {
+    const now = this.#clock.now().getTime();
+    if (wasEmpty) this.#deadline = now + MAX_WAIT_MS;
+    this.#cancelTimer?.();
+    const wait = Math.max(0, Math.min(QUIET_MS, this.#deadline - now));
+    this.#cancelTimer = this.#clock.after(wait, this.#onDue);
+  }
+}

@@ -1,0 +1,176 @@
+import { assertEquals } from "@std/assert";
+import type { Person, RoomEvent } from "../room.ts";
+import { ALICE, BOB, EVENTS } from "../tests/support/fake_room.ts";
+import { connectionNotice, listed, warnings } from "./notices.ts";
+
+const NOW = new Date("2026-01-02T09:05:00.000Z");
+
+/** A moment, so many milliseconds from now. */
+const off = (ms: number) => new Date(NOW.getTime() + ms);
+
+function message(more: { sent?: Date; missing?: number }): RoomEvent[] {
+  const { sent, missing = 0 } = more;
+  const said = { from: BOB, text: "hi", action: false, sent, missing };
+  return [{ type: "message", at: 1, ref: undefined, ...said }, { type: "direct", ...said }];
+}
+
+Deno.test("warnings: of what is as it should be, nothing is said", () => {
+  for (const event of [...message({}), ...message({ sent: NOW })]) {
+    assertEquals(warnings(event, NOW), []);
+  }
+  assertEquals(warnings({ type: "joined", who: BOB, at: 1, sent: NOW }, NOW), []);
+  // What has none of its own: the words of others are all there is to it.
+  for (
+    const type of [
+      ...["welcome", "members", "delivered", "undelivered", "left", "renamed", "ended"],
+      ...["away", "back", "disconnected", "waiting"],
+    ]
+  ) {
+    for (const event of EVENTS[type as RoomEvent["type"]]) assertEquals(warnings(event, NOW), []);
+  }
+});
+
+Deno.test("warnings: messages that have not come are counted", () => {
+  const cases: Record<number, string> = {
+    1: "a message of bob before this one has not come",
+    2: "2 messages of bob before this one have not come",
+    1000: "1000 messages of bob before this one have not come",
+  };
+  for (const [missing, sentence] of Object.entries(cases)) {
+    for (const event of message({ missing: Number(missing) })) {
+      assertEquals(warnings(event, NOW), [sentence]);
+    }
+  }
+});
+
+Deno.test("warnings: who offers to the room is told of those who can't take it", () => {
+  const offer = EVENTS.offer.at(-1) as RoomEvent & { type: "offer" };
+  const without = (count: number) =>
+    warnings({
+      ...offer,
+      without: Array.from({ length: count }, (_, i) => ({ ...BOB, name: `5268${i}` })),
+    }, NOW);
+  assertEquals(without(0), []);
+  assertEquals(without(1), ["52680 is on the original program, which can't take files"]);
+  assertEquals(without(3), [
+    "52680, 52681, 52682 are on the original program, which can't take files",
+  ]);
+  assertEquals(without(7), [
+    "52680, 52681, 52682, 52683, 52684 and 2 more are on the original program, which can't take files",
+  ]);
+});
+
+Deno.test("warnings: a clock may be two minutes off, early or late, and not one millisecond more", () => {
+  const limit = 2 * 60 * 1000;
+  for (const ms of [limit, -limit]) {
+    const further = off(ms + Math.sign(ms));
+    for (const event of message({ sent: off(ms) })) assertEquals(warnings(event, NOW), []);
+    for (const event of message({ sent: further })) {
+      assertEquals(warnings(event, NOW), [
+        `by the clock of bob this was sent at ${further.toISOString()}`,
+      ]);
+    }
+    const joined = (sent: Date): RoomEvent => ({ type: "joined", who: BOB, at: 1, sent });
+    assertEquals(warnings(joined(off(ms)), NOW), []);
+    assertEquals(warnings(joined(further), NOW), [
+      `by the clock of bob it is ${further.toISOString()}`,
+    ]);
+  }
+});
+
+Deno.test("warnings: a gap and a clock that is off are both told", () => {
+  const sent = off(-3_600_000);
+  for (const event of message({ sent, missing: 3 })) {
+    assertEquals(warnings(event, NOW), [
+      "3 messages of bob before this one have not come",
+      "by the clock of bob this was sent at 2026-01-02T08:05:00.000Z",
+    ]);
+  }
+});
+
+Deno.test("warnings: another key under a known name is told with what to do about it", () => {
+  const told = (name: string) => warnings({ type: "keychanged", who: { ...BOB, name } }, NOW);
+  assertEquals(told("bob(!)"), [
+    "bob(!) is not the bob that you know: the name comes with another key. " +
+    "Compare with /verify bob, and if it is right, /trust bob",
+  ]);
+  assertEquals(told("bob#2(!)"), [
+    "bob#2(!) is not the bob that you know: the name comes with another key. " +
+    "Compare with /verify bob#2, and if it is right, /trust bob#2",
+  ]);
+});
+
+Deno.test("warnings: what is not shown is told once of each sender", () => {
+  const unreadable = (count: number): RoomEvent => (
+    { type: "unreadable", from: BOB, message: "it is no text", count }
+  );
+  assertEquals(warnings(unreadable(1), NOW), [
+    "something that came as from bob is not shown: it is no text",
+  ]);
+  for (const count of [2, 3, 1000]) assertEquals(warnings(unreadable(count), NOW), []);
+});
+
+Deno.test("warnings: what the server warns of is told as the server's words", () => {
+  const warning = { type: "warning", code: "flood", message: "you send too fast" } as const;
+  assertEquals(warnings(warning, NOW), ["the server warns: you send too fast"]);
+});
+
+// ---- a connection that is lost ----
+
+function connected(resumed: boolean, missed: number | undefined): RoomEvent {
+  return { type: "connected", self: ALICE, resumed, missed };
+}
+
+Deno.test("warnings, connectionNotice: a gap is remarkable, to be back without one is news, and never both", () => {
+  const fine = "connected again: nothing was missed";
+  const anew = "connected again; the server has started anew: " +
+    "messages from its last moment may be missing";
+  const cases: [RoomEvent, string | undefined, string[]][] = [
+    [connected(true, 0), fine, []],
+    // Resumed says it all.
+    [connected(true, undefined), fine, []],
+    [connected(false, 0), fine, []],
+    [connected(false, 1), undefined, ["connected again: 1 message was missed here"]],
+    [connected(false, 1000), undefined, ["connected again: 1000 messages were missed here"]],
+    [connected(false, undefined), undefined, [anew]],
+  ];
+  for (const [event, quiet, loud] of cases) {
+    assertEquals([connectionNotice(event), warnings(event, NOW)], [quiet, loud]);
+  }
+});
+
+Deno.test("connectionNotice: why the connection is lost, and what becomes of what is written", () => {
+  const kept = "what you write is kept and sent when it is back";
+  const cases = {
+    lost: `the connection is lost: it was reset; ${kept}`,
+    stopped: `the server has stopped; ${kept}`,
+    refused: `the server has ended the connection: it was reset; ${kept}`,
+  };
+  for (const [reason, sentence] of Object.entries(cases)) {
+    const event = { type: "disconnected", reason, message: "it was reset" } as RoomEvent;
+    assertEquals(connectionNotice(event), sentence);
+  }
+});
+
+Deno.test("connectionNotice: others are away and back; of oneself nobody needs to be told", () => {
+  const about = (type: "away" | "back", who: Person) => connectionNotice({ type, who, at: 1 });
+  assertEquals(about("away", BOB), "bob is away: the connection was lost");
+  assertEquals(about("back", BOB), "bob is back");
+  assertEquals(about("away", ALICE), undefined);
+  assertEquals(about("back", ALICE), undefined);
+});
+
+Deno.test("connectionNotice: of nothing else", () => {
+  const told = Object.values(EVENTS).flat().filter((event) =>
+    connectionNotice(event) !== undefined
+  );
+  assertEquals(
+    [...new Set(told.map((event) => event.type))],
+    ["away", "back", "disconnected", "connected"],
+  );
+});
+
+Deno.test("listed: who is away is marked, with what no name can have, and never oneself", () => {
+  assertEquals([BOB, ALICE].map(listed), ["bob", "alice"]);
+  assertEquals([BOB, ALICE].map((who) => listed({ ...who, away: true })), ["bob (away)", "alice"]);
+});
