@@ -107,7 +107,7 @@ Deno.test({
         Deno.chmodSync(path, mode);
         const before = look(folder);
         const error = assertThrows(() => loadState(path), ChatError, "other users");
-        assertEquals(error.hint, `Make it yours alone: chmod 600 ${path}`);
+        assertEquals(error.hint, `Make it private: chmod 600 ${path}`);
         assertEquals(look(folder), before);
       }
       for (const mode of [0o600, 0o400]) {
@@ -290,7 +290,7 @@ Deno.test({
   fn: () =>
     inFolder((folder) => {
       // It would never end.
-      assertThrows(() => loadState("/dev/zero"), ChatError, "it is no file");
+      assertThrows(() => loadState("/dev/zero"), ChatError, "it is not a file");
       const path = put(folder, GOOD);
       Deno.symlinkSync(path, `${folder}/link`);
       assertEquals(loadState(`${folder}/link`), admission);

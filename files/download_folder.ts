@@ -1,25 +1,27 @@
-// TODO: say what this is.
+// The downloads folder: where the system has it, which names and part files are in it, and how a finished part gets a
+// name that no other file has. Received files never leave its real path. Knows no transfer and no wire.
 
+import { join } from "@std/path/join";
 import { ChatError } from "../errors.ts";
 import { printable } from "../text/printable.ts";
-import { Refusal } from "./disk_errors.ts";
-import { isSame } from "./file_identity.ts";
-import { foldName, isPartName } from "./filename.ts";
-import { makePrivateFolder, pathIn } from "./private_file.ts";
+import { DiskError } from "./disk_errors.ts";
+import { isSame, OWNER_ONLY } from "./file_identity.ts";
+import { foldName, isPartName, numbered, stateName } from "./filename.ts";
+import { makePrivateFolder } from "./private_file.ts";
 
-/** Parts that are looked at, in a folder that has more. */
+/** Part files that are remembered of a folder with more. */
 const MAX_PARTS = 1000;
-/** Names that are kept in memory; of a folder with more, those that differ in case only may stand side by side. */
+/** Names that are remembered; in a fuller folder two names may differ in case only. */
 const MAX_NAMES = 100_000;
 /** Files of one name. */
-export const MAX_SAME = 10_000;
+const MAX_SAME = 10_000;
 
 /**
- * Where the system has a user's downloads: on Linux what `user-dirs.dirs` says, which desktops write; else
- * `Downloads` in the user's home.
+ * The downloads folder of the user: on Linux the one in `user-dirs.dirs`, which desktops write; else `Downloads` in
+ * the home folder.
  *
- * @param read gives the text of a file; undefined if there is none
- * @throws {ChatError} if the environment does not say where the home is
+ * @param read returns the text of a file; undefined if there is none
+ * @throws {ChatError} if the environment has no home folder
  */
 export function findDownloads(
   os: string,
@@ -28,7 +30,7 @@ export function findDownloads(
 ): string {
   const home = env(os === "windows" ? "USERPROFILE" : "HOME");
   if (!home) {
-    throw new ChatError("Cannot find the folder for downloads: there is no home folder", {
+    throw new ChatError("Cannot find the downloads folder: your home folder is unknown", {
       hint: "Name one: --downloads FOLDER",
     });
   }
@@ -39,11 +41,11 @@ export function findDownloads(
   const [, quoted] = /^[ \t]*XDG_DOWNLOAD_DIR="((?:[^"\\]|\\.)*)"/m.exec(dirs) ?? [];
   const named = quoted?.replace(/^\$HOME(?=\/|$)/, () => home).replace(/\\(.)/g, "$1")
     .replace(/\/+$/, "");
-  // The home itself stands for none.
+  // By convention the home folder itself means that there is no downloads folder.
   return named?.startsWith("/") && named !== home.replace(/\/+$/, "") ? named : `${home}/Downloads`;
 }
 
-/** It is a hint and no more: if it can't be read there is none. */
+/** The file is optional: one that cannot be read counts as missing. */
 function readText(path: string): string | undefined {
   try {
     return Deno.statSync(path).isFile ? Deno.readTextFileSync(path) : undefined;
@@ -52,55 +54,55 @@ function readText(path: string): string | undefined {
   }
 }
 
-/** A name that stands in the folder. */
-interface Taken {
+/** A name in the folder. */
+interface TakenName {
   readonly name: string;
-  /** It is being given to a file. */
-  coming: boolean;
+  /** A finished part is being given this name. */
+  isClaimed: boolean;
   /** The number that is tried next for another file of this name. */
   next: number;
 }
 
-/** The folder of downloads: its real path, which what is received never leaves, and what is in it. */
-export class Folder {
+export class DownloadFolder {
+  /** Its real path. */
   readonly path: string;
   readonly info: Deno.FileInfo;
-  /** Parts that rest or may do so, by their names. */
+  /** Names of part files that no client may be working on. */
   readonly parts = new Set<string>();
-  /** Parts that this client works on. */
+  /** Names of part files that this client works on. */
   readonly active = new Set<string>();
-  /** By what names have in common (`foldName`). */
-  readonly taken = new Map<string, Taken>();
+  /** By folded name (`foldName`). */
+  readonly #taken = new Map<string, TakenName>();
 
   private constructor(path: string, info: Deno.FileInfo) {
     this.path = path;
     this.info = info;
   }
 
-  static async open(path: string, make?: "make"): Promise<Folder> {
-    const there = await kindOf(path);
-    if (there === undefined && make) makePrivateFolder(path);
-    if (there === "other") throw new Refusal(`${printable(path)} is no folder`);
+  /** Makes the folder if it is missing, and reads its names. */
+  static async open(path: string): Promise<DownloadFolder> {
+    const kind = await kindOf(path);
+    if (kind === undefined) makePrivateFolder(path);
+    if (kind === "other") throw new DiskError(`${printable(path)} is not a folder`);
     const real = await Deno.realPath(path);
-    const info = await Deno.stat(real);
-    const folder = new Folder(real, info);
+    const folder = new DownloadFolder(real, await Deno.stat(real));
     for await (const { name, isFile } of Deno.readDir(real)) {
       if (isPartName(name) && isFile) {
         if (folder.parts.size < MAX_PARTS) folder.parts.add(name);
-      } else if (folder.taken.size < MAX_NAMES) {
-        folder.taken.set(foldName(name), { name, coming: false, next: 2 });
+      } else if (folder.#taken.size < MAX_NAMES) {
+        folder.#taken.set(foldName(name), { name, isClaimed: false, next: 2 });
       }
     }
     return folder;
   }
 
-  /** The path of a name in it, which has no separators. */
+  /** The path of a name, which MUST have no separators. */
   at(name: string): string {
-    return /[/\\]$/.test(this.path) ? this.path + name : pathIn(this.path, name);
+    return join(this.path, name);
   }
 
-  /** Whether it still stands where it was, and is the same. */
-  async isThere(): Promise<boolean> {
+  /** Whether the folder is still at its path. */
+  async exists(): Promise<boolean> {
     try {
       const info = await Deno.lstat(this.path);
       return info.isDirectory && isSame(info, this.info);
@@ -108,6 +110,108 @@ export class Folder {
       if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) {
         return false;
       }
+      throw cause;
+    }
+  }
+
+  /**
+   * Gives a part file its name, or with a number the next one that is free; returns the path.
+   *
+   * @param link gives a file a second name
+   */
+  async place(
+    part: string,
+    wanted: string,
+    link: (from: string, to: string) => Promise<void>,
+  ): Promise<string> {
+    const first = foldName(wanted);
+    for (let n = 1; n <= MAX_SAME; n++) {
+      const name = numbered(wanted, n);
+      const folded = foldName(name);
+      if (await this.#isTaken(folded)) {
+        // Skips the numbers that earlier files of this name have.
+        if (n === 1) n = this.#taken.get(first)!.next - 1;
+        continue;
+      }
+      // Claimed before the first await: other downloads finish at the same time.
+      const entry = { name, isClaimed: true, next: 2 };
+      this.#taken.set(folded, entry);
+      const firstEntry = this.#taken.get(first);
+      if (firstEntry && n > 1) firstEntry.next = n + 1;
+      const path = this.at(name);
+      try {
+        await rename(this.at(part), path, link);
+        entry.isClaimed = false;
+        return path;
+      } catch (cause) {
+        entry.isClaimed = false;
+        if (cause instanceof Deno.errors.AlreadyExists) continue;
+        this.#taken.delete(folded);
+        throw cause;
+      }
+    }
+    throw new DiskError(`${MAX_SAME} files have this name already`);
+  }
+
+  /** Whether a file has this name or one like it; it may have been removed since the folder was read. */
+  async #isTaken(folded: string): Promise<boolean> {
+    const seen = this.#taken.get(folded);
+    if (!seen) return false;
+    if (seen.isClaimed) return true;
+    try {
+      await Deno.lstat(this.at(seen.name));
+      return true;
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+      if (this.#taken.get(folded) === seen) this.#taken.delete(folded);
+      return this.#taken.has(folded);
+    }
+  }
+
+  /** Removes a part and its state; the state first, because a part can be found and removed without it. */
+  async removePart(part: string): Promise<void> {
+    this.parts.delete(part);
+    await this.remove(stateName(part));
+    await this.remove(part);
+  }
+
+  /** Removes a file, if it exists. */
+  async remove(name: string): Promise<void> {
+    try {
+      await Deno.remove(this.at(name));
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    }
+  }
+}
+
+/**
+ * Gives a file another name, which MUST be free; the old one may stay as well.
+ *
+ * @throws {Deno.errors.AlreadyExists} if it is not free
+ */
+async function rename(
+  from: string,
+  to: string,
+  link: (from: string, to: string) => Promise<void>,
+): Promise<void> {
+  try {
+    // Unlike a rename, a second name never replaces another file.
+    await link(from, to);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.AlreadyExists || cause instanceof Deno.errors.NotFound) {
+      throw cause;
+    }
+    // Memory sticks and network shares may have no second names, and report that in many ways: the name is
+    // claimed with an empty file, which the part then replaces. A crash in between leaves the empty file.
+    const claim = await Deno.open(to, { write: true, createNew: true, mode: OWNER_ONLY });
+    const mine = await claim.stat().finally(() => claim.close());
+    const now = await Deno.lstat(to);
+    if (now.size !== 0 || !isSame(now, mine)) throw new Deno.errors.AlreadyExists(to);
+    try {
+      await Deno.rename(from, to);
+    } catch (cause) {
+      await Deno.remove(to).catch(() => {});
       throw cause;
     }
   }

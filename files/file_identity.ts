@@ -1,40 +1,24 @@
-// TODO: say what this is.
-
-/** Files and bytes are written through these: what can go wrong with them is hard to bring about. */
-export interface Writing {
-  write(file: Deno.FsFile, bytes: Uint8Array): Promise<number>;
-  /** To the disk itself, with all that is known of the file or only its bytes. */
-  sync(file: Deno.FsFile, what: "all" | "bytes"): Promise<void>;
-  /** A second name for a file; never takes another's place. */
-  link(from: string, to: string): Promise<void>;
-}
-
-/** Those of the system itself. */
-export const SYSTEM: Writing = {
-  write: (file, bytes) => file.write(bytes),
-  sync: (file, what) => what === "all" ? file.sync() : file.syncData(),
-  link: (from, to) => Deno.link(from, to),
-};
-
-/** Nobody else's, and not to be run. */
-export const OWNER_ONLY = 0o600;
-/** Bits of a mode by which others may read or change a file. */
-const OTHERS = 0o077;
+// Whether two looks at a path saw the same file, and whether a file belongs to this user alone. Compares what the
+// system reports and opens nothing.
 
 const WINDOWS = Deno.build.os === "windows";
 
-/** Whether nobody but this user has a way to it: the folder is this user's, too. */
-export function isOwn(info: Deno.FileInfo, folder: Deno.FileInfo): boolean {
-  if (WINDOWS) return true;
-  return info.nlink === 1 && info.uid === folder.uid && ((info.mode ?? 0) & OTHERS) === 0;
+/** The mode of new files: readable and writable by their owner. */
+export const OWNER_ONLY = 0o600;
+/** Mode bits with which others may read or change a file. */
+const OTHERS = 0o077;
+
+/** Whether no other user may read or change it. Windows has no mode bits: there a user's folders are private. */
+export function isPrivate({ mode }: Deno.FileInfo): boolean {
+  return WINDOWS || ((mode ?? 0) & OTHERS) === 0;
 }
 
-/** Whether both are one file. On Windows its number is not told everywhere. */
+/** Whether a file belongs to the folder's owner alone, and has no other name. */
+export function isOwn(info: Deno.FileInfo, folder: Deno.FileInfo): boolean {
+  return WINDOWS || (info.nlink === 1 && info.uid === folder.uid && isPrivate(info));
+}
+
+/** Whether both are the same file. On Windows not every file system reports its number, so all are. */
 export function isSame(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
   return WINDOWS || (a.dev === b.dev && a.ino === b.ino);
-}
-
-export async function writeAll(file: Deno.FsFile, text: string): Promise<void> {
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
 }

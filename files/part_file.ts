@@ -1,58 +1,63 @@
-// TODO: say what this is.
+// A file that is being received: its bytes are collected in `NAME.<id>.part` in the downloads folder, hashed as they
+// come, and the part gets its name when it is complete and verified. An interrupted part is resumed, also by another
+// run of the program. Knows no wire and no sender.
+//
+// What the part holds on the disk is recorded beside it (`part_state.ts`). A part that another client works on is
+// locked.
 
 import { equals } from "@std/bytes/equals";
 import { createHash, type Hash } from "node:crypto";
 import { ChatError } from "../errors.ts";
 import { printable } from "../text/printable.ts";
-import { failure, gone, Refusal } from "./disk_errors.ts";
-import { Folder, MAX_SAME } from "./download_folder.ts";
-import { isOwn, isSame, OWNER_ONLY, writeAll, type Writing } from "./file_identity.ts";
-import { foldName, numbered, partName, stateName, toFilename } from "./filename.ts";
-import { hashFile } from "./offered_file.ts";
-import { createState, isOffer, readState } from "./part_state.ts";
-import type { Offer, Sink } from "./storage.ts";
+import { DiskError, failure, orMissing } from "./disk_errors.ts";
+import type { DownloadFolder } from "./download_folder.ts";
+import { isOwn, isSame, OWNER_ONLY } from "./file_identity.ts";
+import { hashFile, writeAll, type WriteCalls } from "./file_io.ts";
+import { partName, stateName, toFilename } from "./filename.ts";
+import { appendLine, createState, isSameOffer, readState } from "./part_state.ts";
+import type { ReceivedOffer, Sink } from "./storage.ts";
 
-/** A part is synchronised each time so many bytes have come: what a crash may cost. */
-const MARK_BYTES = 4 * 1024 * 1024;
-/** But not more often than so, in a huge one: a line in its state each time. */
-const MARKS = 4096;
-/** Smaller files have no state while they come: they are sent again as quickly. */
-const STATE_FROM = 1024 * 1024;
-/** Characters behind the name in that of a part. */
-const ENDING = partName("", "0".repeat(32)).length;
+/** Bytes between two checkpoints: what a crash may cost. */
+const CHECKPOINT_BYTES = 4 * 1024 * 1024;
+/** Checkpoints of one part: in a huge file the steps between them are larger, so that its state stays small. */
+const MAX_CHECKPOINTS = 4096;
+/** Smaller files have no state while they are received: sending them again takes no longer. */
+const MIN_STATE_SIZE = 1024 * 1024;
+/** Characters after the name in a part's name. */
+const ENDING_LENGTH = partName("", "0".repeat(32)).length;
 
-/** One file that is being received. */
-class FileSink implements Sink {
-  readonly #folder: Folder;
-  readonly #offer: Offer;
+class PartFile implements Sink {
+  readonly #folder: DownloadFolder;
+  readonly #offer: ReceivedOffer;
+  /** The name that the file gets. */
   readonly #name: string;
   /** The name of its part. */
   readonly #part: string;
   readonly #file: Deno.FsFile;
-  readonly #writing: Writing;
+  readonly #calls: WriteCalls;
   readonly #hash: Hash;
-  /** Where its lengths are written; small files have none before they rest. */
+  /** Open for appending checkpoints; a small file has none before it is interrupted. */
   #state: Deno.FsFile | undefined;
   #have: number;
-  /** The length that was, or is being, synchronised. */
-  #marked: number;
-  /** The length that its state has. */
-  #safe: number;
-  /** Bytes behind `#have` are in the file: a write has failed in the middle. */
+  /** The length of the newest checkpoint, which may still be on its way to the disk. */
+  #checkpoint: number;
+  /** The length in the state file. */
+  #saved: number;
+  /** The file has bytes after `#have`: a write has failed in the middle. */
   #torn = false;
-  /** What is being synchronised; the next waits for it. */
-  #marking: Promise<void> = Promise.resolve();
+  /** The checkpoint that is being written; the next one waits for it. */
+  #writingCheckpoint: Promise<void> = Promise.resolve();
   #failed: { readonly cause: unknown } | undefined;
-  /** The last of what is to be done with it, one after the other; never rejects. */
+  /** Operations run one after the other: the last one; it never rejects. */
   #last: Promise<unknown> = Promise.resolve();
   #ended = false;
 
   constructor(
-    folder: Folder,
-    offer: Offer,
+    folder: DownloadFolder,
+    offer: ReceivedOffer,
     part: string,
     file: Deno.FsFile,
-    writing: Writing,
+    calls: WriteCalls,
     state: Deno.FsFile | undefined,
     begun: { readonly hash: Hash; readonly bytes: number },
   ) {
@@ -61,10 +66,10 @@ class FileSink implements Sink {
     this.#name = toFilename(offer.name);
     this.#part = part;
     this.#file = file;
-    this.#writing = writing;
+    this.#calls = calls;
     this.#state = state;
     this.#hash = begun.hash;
-    this.#have = this.#marked = this.#safe = begun.bytes;
+    this.#have = this.#checkpoint = this.#saved = begun.bytes;
     folder.active.add(part);
     folder.parts.delete(part);
   }
@@ -95,33 +100,30 @@ class FileSink implements Sink {
 
   async #append(offset: number, bytes: Uint8Array): Promise<void> {
     this.#checkOpen();
+    const { size } = this.#offer;
     if (offset !== this.#have) {
-      throw new RangeError(`Cannot write at ${offset}: ${this.#have} bytes are there`);
+      throw new RangeError(`Cannot write at ${offset}: the part has ${this.#have} bytes`);
     }
-    if (bytes.length > this.#offer.size - this.#have) {
+    if (bytes.length > size - this.#have) {
       throw new RangeError(
-        `Cannot write ${bytes.length} bytes at ${offset}: ${this.#offer.size} were offered in all`,
+        `Cannot write ${bytes.length} bytes at ${offset}: the file has ${size} in all`,
       );
     }
     try {
       if (this.#failed) throw this.#failed.cause;
       if (this.#torn) await cutTo(this.#file, this.#have);
       this.#torn = true;
-      for (let at = 0; at < bytes.length;) {
-        const written = await this.#writing.write(this.#file, bytes.subarray(at));
-        if (written === 0) throw new Refusal("the system takes no more");
-        at += written;
-      }
+      await writeAll({ write: (rest) => this.#calls.write(this.#file, rest) }, bytes);
       this.#torn = false;
       this.#hash.update(bytes);
       this.#have += bytes.length;
-      const step = Math.max(MARK_BYTES, Math.ceil(this.#offer.size / MARKS));
-      if (this.#state && this.#have - this.#marked >= step) {
-        // The disk may be slower than what comes: then it sets the pace.
-        await this.#marking;
+      const step = Math.max(CHECKPOINT_BYTES, Math.ceil(size / MAX_CHECKPOINTS));
+      if (this.#state && this.#have - this.#checkpoint >= step) {
+        // If the disk is slower than the network, it sets the pace here.
+        await this.#writingCheckpoint;
         await this.#checkPart();
-        const have = this.#marked = this.#have;
-        this.#marking = this.#mark(have).catch((cause) => {
+        const have = this.#checkpoint = this.#have;
+        this.#writingCheckpoint = this.#writeCheckpoint(have).catch((cause) => {
           this.#failed ??= { cause };
         });
       }
@@ -131,37 +133,37 @@ class FileSink implements Sink {
   }
 
   /**
-   * The file gets its name:
+   * Gives the file its name:
    *
-   * 1. it is what was offered, by size and hash, and on the disk itself;
-   * 2. the part, which is still the file that was written, gets a second name that nobody has;
-   * 3. it loses the first.
+   * 1. size and hash are as offered, and all bytes are on the disk itself;
+   * 2. the part, which is still the file that was written, gets a second name that no other file has;
+   * 3. the part's name and its state are removed.
    */
   async #finish(): Promise<string> {
     this.#checkOpen();
     const { size, sha256 } = this.#offer;
     if (this.#have !== size) {
       throw new ChatError(
-        `Cannot receive ${this.#shown}: ${this.#have} of ${size} bytes have come`,
+        `Cannot receive ${this.#shown}: only ${this.#have} of ${size} bytes were received`,
       );
     }
-    await this.#marking;
+    await this.#writingCheckpoint;
     if (!equals(this.#hash.digest(), sha256)) {
       await this.#end(false);
       throw new ChatError(
-        `Cannot receive ${this.#shown}: what came is not what was offered, its SHA-256 is another`,
-        { hint: "Nothing was kept; ask for it to be sent again" },
+        `Cannot receive ${this.#shown}: its SHA-256 is not the one that was offered`,
+        { hint: "Nothing was kept. Ask the sender to offer it again" },
       );
     }
     try {
-      // The system tells a failure once: a second synchronisation may succeed without the bytes.
+      // The system reports a failure once: a second sync may succeed without the bytes.
       if (this.#failed) throw this.#failed.cause;
-      await this.#writing.sync(this.#file, "all");
+      await this.#calls.sync(this.#file, "all");
       await this.#checkPart();
-      const path = await this.#place();
+      const path = await this.#folder.place(this.#part, this.#name, this.#calls.link);
       this.#close();
-      await removeBoth(this.#folder, this.#part).catch(() => {
-        // What stays is a second name; it can be removed as other parts.
+      await this.#folder.removePart(this.#part).catch(() => {
+        // A second name stays; it can be removed like other parts.
       });
       return path;
     } catch (cause) {
@@ -171,126 +173,54 @@ class FileSink implements Sink {
     }
   }
 
-  /** Gives the part a name as well; returns its path. */
-  async #place(): Promise<string> {
-    const { taken } = this.#folder;
-    const first = foldName(this.#name);
-    for (let n = 1; n <= MAX_SAME; n++) {
-      const name = numbered(this.#name, n);
-      const folded = foldName(name);
-      if (await this.#isTaken(folded)) {
-        // Where there are many of one name, they need not all be tried.
-        if (n === 1) n = taken.get(first)!.next - 1;
-        continue;
-      }
-      // Before anything else happens: others finish at the same time.
-      const entry = { name, coming: true, next: 2 };
-      taken.set(folded, entry);
-      const base = taken.get(first);
-      if (base && n > 1) base.next = n + 1;
-      const path = this.#folder.at(name);
-      try {
-        await this.#give(path);
-        entry.coming = false;
-        return path;
-      } catch (cause) {
-        entry.coming = false;
-        if (cause instanceof Deno.errors.AlreadyExists) continue;
-        taken.delete(folded);
-        throw cause;
-      }
-    }
-    throw new Refusal(`there are ${MAX_SAME} files of this name already`);
-  }
-
-  /** Whether a name like it stands in the folder: it may have been removed since it was seen. */
-  async #isTaken(folded: string): Promise<boolean> {
-    const { taken } = this.#folder;
-    const seen = taken.get(folded);
-    if (!seen) return false;
-    if (seen.coming) return true;
-    try {
-      await Deno.lstat(this.#folder.at(seen.name));
-      return true;
-    } catch (cause) {
-      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-      if (taken.get(folded) === seen) taken.delete(folded);
-      return taken.has(folded);
-    }
-  }
-
-  /** @throws {Deno.errors.AlreadyExists} if the path is somebody's */
-  async #give(path: string): Promise<void> {
-    const part = this.#folder.at(this.#part);
-    try {
-      await this.#writing.link(part, path);
-    } catch (cause) {
-      if (cause instanceof Deno.errors.AlreadyExists || cause instanceof Deno.errors.NotFound) {
-        throw cause;
-      }
-      // A stick or a share may be in a way that has no second names, and says so in many ways: the name is
-      // taken with an empty file, which the part replaces at once. A crash in between leaves the empty file.
-      const claim = await Deno.open(path, { write: true, createNew: true, mode: OWNER_ONLY });
-      const mine = await claim.stat().finally(() => claim.close());
-      const now = await Deno.lstat(path);
-      if (now.size !== 0 || !isSame(now, mine)) throw new Deno.errors.AlreadyExists(path);
-      try {
-        await Deno.rename(part, path);
-      } catch (cause) {
-        await Deno.remove(path).catch(() => {});
-        throw cause;
-      }
-    }
-  }
-
-  /** The part may have been removed, or moved away with its folder: then what comes would go nowhere. */
+  /** @throws {DiskError} if the part was removed or moved away: more bytes would go nowhere */
   async #checkPart(): Promise<void> {
     let info: Deno.FileInfo;
     try {
       info = await Deno.lstat(this.#folder.at(this.#part));
     } catch (cause) {
-      if (await this.#folder.isThere()) throw gone(cause, "its part is gone");
-      throw new Refusal(`the folder ${printable(this.#folder.path)} is gone`);
+      if (await this.#folder.exists()) throw orMissing(cause, "its part file was removed");
+      throw new DiskError(`the folder ${printable(this.#folder.path)} does not exist any more`);
     }
     if (!info.isFile || !isSame(info, await this.#file.stat())) {
-      throw new Refusal("another file stands where its part was");
+      throw new DiskError("another file has replaced its part file");
     }
   }
 
-  /** What is there is on the disk; its state says so. */
-  async #mark(have: number): Promise<void> {
-    await this.#writing.sync(this.#file, "bytes");
+  /** Puts the bytes on the disk itself, then records how many they are. */
+  async #writeCheckpoint(have: number): Promise<void> {
+    await this.#calls.sync(this.#file, "bytes");
     if (!this.#state) return;
-    await writeAll(this.#state, `${have}\n`);
-    this.#safe = have;
+    await appendLine(this.#state, String(have));
+    this.#saved = have;
   }
 
-  /** `keep` as far as it is of use: what its state does not say can't be gone on with. */
+  /** `keep`: the part stays up to its last checkpoint; without one it could not be resumed. */
   async #end(keep: boolean): Promise<void> {
     this.#ended = true;
-    await this.#marking;
+    await this.#writingCheckpoint;
     try {
       await this.#checkPart();
     } catch {
-      // What stands under its name, or is behind its folder's, is somebody else's.
+      // Another file has the part's name now, or another folder the folder's: neither is ours to remove.
       this.#close();
-      if (await this.#folder.isThere().catch(() => false)) {
-        await remove(this.#folder, stateName(this.#part)).catch(() => {});
+      if (await this.#folder.exists().catch(() => false)) {
+        await this.#folder.remove(stateName(this.#part)).catch(() => {});
       }
       return;
     }
     try {
       if (keep && this.#have > 0) {
         this.#state ??= await createState(this.#folder, this.#part, this.#offer);
-        await this.#mark(this.#have);
+        await this.#writeCheckpoint(this.#have);
       }
     } catch {
-      // As much stays as was marked before.
+      // The earlier checkpoint still holds.
     }
     this.#close();
-    if (keep && this.#safe > 0) this.#folder.parts.add(this.#part);
-    // What can't be removed does no harm, and can be found again.
-    else await removeBoth(this.#folder, this.#part).catch(() => {});
+    if (keep && this.#saved > 0) this.#folder.parts.add(this.#part);
+    // A part that cannot be removed is harmless, and its name shows what it is.
+    else await this.#folder.removePart(this.#part).catch(() => {});
   }
 
   #close(): void {
@@ -301,7 +231,7 @@ class FileSink implements Sink {
   }
 
   #checkOpen(): void {
-    if (this.#ended) throw new ChatError(`Cannot receive ${this.#shown}: it has ended`);
+    if (this.#ended) throw new ChatError(`Cannot receive ${this.#shown}: the transfer has ended`);
   }
 
   get #shown(): string {
@@ -313,36 +243,35 @@ class FileSink implements Sink {
   }
 }
 
-/** What rests of an offer, made ready to go on; undefined if nothing does. */
-export async function resume(
-  folder: Folder,
-  offer: Offer,
-  writing: Writing,
-): Promise<FileSink | undefined> {
-  // Its id may be another one by now; ids have the same length.
-  const beginning = partName(toFilename(offer.name), "0".repeat(32)).slice(0, -ENDING);
+/** Opens an interrupted part of the same file from the same member, and hashes it; undefined if there is none. */
+export async function resumePart(
+  folder: DownloadFolder,
+  offer: ReceivedOffer,
+  calls: WriteCalls,
+): Promise<Sink | undefined> {
+  // Without the id, which may be another one by now; all ids have the same length.
+  const beginning = partName(toFilename(offer.name), "0".repeat(32)).slice(0, -ENDING_LENGTH);
   for (const part of folder.parts) {
-    if (part.slice(0, -ENDING) !== beginning) continue;
+    if (part.slice(0, -ENDING_LENGTH) !== beginning) continue;
     const state = await readState(folder, part);
-    if (!state || !isOffer(state.offer, offer)) continue;
+    if (!state || !isSameOffer(state.offer, offer)) continue;
     const file = await openPart(folder, part);
     if (!file) continue;
-    // Nobody else may choose it meanwhile.
+    // Claimed before the next await: another download may look for a part at the same time.
     folder.active.add(part);
-    let log: Deno.FsFile | undefined;
+    let stateFile: Deno.FsFile | undefined;
     try {
-      const have = Math.min(state.marked, offer.size, (await file.stat()).size);
-      log = await Deno.open(folder.at(stateName(part)), { append: true });
-      // A line that a crash has cut short ends here.
-      if (state.torn) await writeAll(log, "\n");
+      const have = Math.min(state.checkpoint, offer.size, (await file.stat()).size);
+      stateFile = await Deno.open(folder.at(stateName(part)), { append: true });
+      if (state.torn) await appendLine(stateFile, "");
       await cutTo(file, have);
       await file.seek(0, Deno.SeekMode.Start);
       const begun = await hashFile(file, have);
-      if (begun.bytes !== have) throw new Refusal("its part changed while it was read");
-      return new FileSink(folder, offer, part, file, writing, log, begun);
+      if (begun.bytes !== have) throw new DiskError("its part file changed while it was read");
+      return new PartFile(folder, offer, part, file, calls, stateFile, begun);
     } catch (cause) {
       folder.active.delete(part);
-      log?.close();
+      stateFile?.close();
       file.close();
       throw cause;
     }
@@ -350,11 +279,15 @@ export async function resume(
   return undefined;
 }
 
-/** A new part, of nobody else's. */
-export async function begin(folder: Folder, offer: Offer, writing: Writing): Promise<FileSink> {
+/** Creates a part file. */
+export async function createPart(
+  folder: DownloadFolder,
+  offer: ReceivedOffer,
+  calls: WriteCalls,
+): Promise<Sink> {
   const name = toFilename(offer.name);
   const random = () => crypto.getRandomValues(new Uint8Array(16));
-  // Its own id tells it best; another one, if it is there or is no id.
+  // The offer's id names the part best; a random one if that name is taken.
   const ids = [...(offer.id.length === 16 ? [offer.id] : []), random(), random()];
   for (const id of ids) {
     const part = partName(name, id.toHex());
@@ -372,23 +305,24 @@ export async function begin(folder: Folder, offer: Offer, writing: Writing): Pro
     }
     try {
       await lock(file);
-      const state = offer.size < STATE_FROM ? undefined : await createState(folder, part, offer);
+      const hasState = offer.size >= MIN_STATE_SIZE;
+      const state = hasState ? await createState(folder, part, offer) : undefined;
       const begun = { hash: createHash("sha256"), bytes: 0 };
-      return new FileSink(folder, offer, part, file, writing, state, begun);
+      return new PartFile(folder, offer, part, file, calls, state, begun);
     } catch (cause) {
       file.close();
-      await removeBoth(folder, part).catch(() => {});
+      await folder.removePart(part).catch(() => {});
       throw cause;
     }
   }
-  throw new Refusal("its part is there already");
+  throw new DiskError("its part file exists already");
 }
 
 /**
- * Opens and locks a part that is this user's own: it may have been put there by others, where they can write
- * in the folder, as a link or with a second name. undefined if it is not, or somebody works on it.
+ * Opens and locks a part of this user. Where other users can write in the folder, they may have put a link or a file
+ * with a second name there. undefined if it is not this user's own, or another client works on it.
  */
-async function openPart(folder: Folder, part: string): Promise<Deno.FsFile | undefined> {
+async function openPart(folder: DownloadFolder, part: string): Promise<Deno.FsFile | undefined> {
   if (folder.active.has(part)) return undefined;
   const path = folder.at(part);
   let file: Deno.FsFile;
@@ -406,27 +340,12 @@ async function openPart(folder: Folder, part: string): Promise<Deno.FsFile | und
   return undefined;
 }
 
-/** @returns whether nobody else has it locked; where there are no locks, nobody has */
+/** @returns whether no other client has locked it; true where the file system has no locks */
 async function lock(file: Deno.FsFile): Promise<boolean> {
   try {
     return await file.tryLock(true);
   } catch {
     return true;
-  }
-}
-
-/** The state first: a part without one can be found and removed, a state without a part can't. */
-async function removeBoth(folder: Folder, part: string): Promise<void> {
-  folder.parts.delete(part);
-  await remove(folder, stateName(part));
-  await remove(folder, part);
-}
-
-async function remove(folder: Folder, name: string): Promise<void> {
-  try {
-    await Deno.remove(folder.at(name));
-  } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
   }
 }
 

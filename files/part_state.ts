@@ -1,37 +1,44 @@
-// TODO: say what this is.
+// The state of a part file, in a file beside it: which offer the part belongs to, and how many of its bytes are known
+// to be on the disk. Reads and creates state files; `part_file.ts` appends to them.
+//
+// The first line is the offer as JSON. Each further line is a checkpoint: a number of bytes, in decimal. The last
+// complete line counts.
 
 import { equals } from "@std/bytes/equals";
 import { jsonLine } from "../text/printable.ts";
-import { Folder } from "./download_folder.ts";
-import { isOwn, isSame, OWNER_ONLY, writeAll } from "./file_identity.ts";
+import type { DownloadFolder } from "./download_folder.ts";
+import { isOwn, isSame, OWNER_ONLY } from "./file_identity.ts";
+import { readAll, writeAll } from "./file_io.ts";
 import { stateName, toFilename } from "./filename.ts";
-import type { Offer } from "./storage.ts";
+import type { ReceivedOffer } from "./storage.ts";
 
-/** Bytes of a state: a line for each mark, and for each time that it rested. */
-const MAX_STATE = 256 * 1024;
+/** Bytes of a state file: an offer, and a line for each checkpoint. */
+const MAX_STATE_BYTES = 256 * 1024;
 
-interface State {
-  readonly offer: Omit<Offer, "id">;
+/** The sender's id for the file is not kept: it changes when the sender is restarted. */
+type SavedOffer = Omit<ReceivedOffer, "id">;
+
+export interface PartState {
+  readonly offer: SavedOffer;
   /** Bytes of the part that are on the disk. */
-  readonly marked: number;
-  /** The last line is not whole. */
+  readonly checkpoint: number;
+  /** The last line is not complete. */
   readonly torn: boolean;
 }
 
-/** What is known about a part; undefined if that is nothing, or can't be trusted. */
-export async function readState(folder: Folder, part: string): Promise<State | undefined> {
+/** The state of a part; undefined if it has none, or none that can be trusted. */
+export async function readState(
+  folder: DownloadFolder,
+  part: string,
+): Promise<PartState | undefined> {
   const path = folder.at(stateName(part));
   try {
     const info = await Deno.lstat(path);
-    if (!info.isFile || info.size > MAX_STATE || !isOwn(info, folder.info)) return undefined;
+    if (!info.isFile || info.size > MAX_STATE_BYTES || !isOwn(info, folder.info)) return undefined;
     using file = await Deno.open(path);
     if (!isSame(await file.stat(), info)) return undefined;
     const bytes = new Uint8Array(info.size);
-    for (let at = 0; at < bytes.length;) {
-      const read = await file.read(bytes.subarray(at));
-      if (read === null) return undefined;
-      at += read;
-    }
+    if (!await readAll(file, bytes)) return undefined;
     return parseState(new TextDecoder().decode(bytes));
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) return undefined;
@@ -40,16 +47,16 @@ export async function readState(folder: Folder, part: string): Promise<State | u
   }
 }
 
-function parseState(text: string): State | undefined {
+function parseState(text: string): PartState | undefined {
   const lines = text.split("\n");
   const torn = lines.pop() !== "";
   const offer = parseOffer(lines.shift() ?? "");
   if (!offer) return undefined;
-  const marks = lines.filter((line) => /^\d{1,16}$/.test(line)).map(Number);
-  return { offer, marked: marks.at(-1) ?? 0, torn };
+  const checkpoint = lines.findLast((line) => /^\d{1,16}$/.test(line));
+  return { offer, checkpoint: Number(checkpoint ?? 0), torn };
 }
 
-function parseOffer(line: string): Omit<Offer, "id"> | undefined {
+function parseOffer(line: string): SavedOffer | undefined {
   let json: unknown;
   try {
     json = JSON.parse(line);
@@ -64,10 +71,11 @@ function parseOffer(line: string): Omit<Offer, "id"> | undefined {
   return { name, size, sha256: Uint8Array.fromHex(sha256), from };
 }
 
+/** Creates the state of a new part; the file is open for appending. */
 export async function createState(
-  folder: Folder,
+  folder: DownloadFolder,
   part: string,
-  offer: Offer,
+  offer: ReceivedOffer,
 ): Promise<Deno.FsFile> {
   const path = folder.at(stateName(part));
   const create = () => Deno.open(path, { append: true, createNew: true, mode: OWNER_ONLY });
@@ -76,14 +84,14 @@ export async function createState(
     file = await create();
   } catch (cause) {
     if (!(cause instanceof Deno.errors.AlreadyExists)) throw cause;
-    // The part is new, so this is left over from another.
+    // The part is new, so this state is left over from another one.
     await Deno.remove(path);
     file = await create();
   }
   const { name, size, sha256, from } = offer;
   try {
     const line = jsonLine({ name: toFilename(name), size, sha256: sha256.toHex(), from });
-    await writeAll(file, `${line}\n`);
+    await appendLine(file, line);
     return file;
   } catch (cause) {
     file.close();
@@ -91,6 +99,12 @@ export async function createState(
   }
 }
 
-export function isOffer(a: Omit<Offer, "id">, b: Offer): boolean {
+/** Adds a line; "" completes a line that a crash has cut short. */
+export async function appendLine(state: Deno.FsFile, line: string): Promise<void> {
+  await writeAll(state, new TextEncoder().encode(`${line}\n`));
+}
+
+/** Whether both are the same file from the same member; the name may differ. */
+export function isSameOffer(a: SavedOffer, b: ReceivedOffer): boolean {
   return a.size === b.size && a.from === b.from && equals(a.sha256, b.sha256);
 }

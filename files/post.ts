@@ -1,25 +1,26 @@
-// TODO: say what this is.
+// What transfers need of the client, and the settings and the clock that they are given. Interfaces, and the system's
+// clock.
 
 import type { FileMessages } from "../protocol/file_messages.ts";
 import type { Person, RoomEvent } from "../room.ts";
 import type { Disk } from "./storage.ts";
 
-/** What takes files without asking: nobody's, those of who was known before, everybody's; or refuses all. */
+/** Which files are accepted without asking: none, those of members known from before, or all; `none` declines all. */
 export type AcceptPolicy = "ask" | "known" | "all" | "none";
 
 export interface TransferOptions {
   disk: Disk;
   accept?: AcceptPolicy;
-  /** What is larger is asked about in any case, in bytes. */
+  /** Larger files are never accepted without asking, in bytes. */
   acceptLimit?: number;
   clock?: TransferClock;
 }
 
-/** When something is late; passed in, so that tests need not wait. */
+/** Passed in, so that tests need not wait. */
 export interface TransferClock {
   /** In ms; never goes back. */
   now(): number;
-  /** Does a task again and again; returns how to end that. */
+  /** Repeats a task; returns how to end that. */
   every(ms: number, task: () => void): () => void;
 }
 
@@ -31,26 +32,26 @@ export const systemClock: TransferClock = {
   },
 };
 
-/** The client, as far as transfers need it. */
+/** The client, as transfers need it. */
 export interface Post {
   readonly self: Person;
-  /** It is known who is here: members can be written to. */
+  /** The list of members is complete, so members can be written to. */
   readonly ready: boolean;
-  /** The connection is there. */
   readonly connected: boolean;
-  /** Says it to one member, ahead of file data; false if nothing can be sealed for that one. */
+  /** Sends to one member, before file data; returns false if nothing can be sealed for it. */
   tell(to: number, fileMessages: FileMessages): boolean;
-  /** Says it to the room. */
+  /** Sends to the room. */
   say(fileMessages: FileMessages): void;
-  /** There is file data to take. */
+  /** `Transfers.next` has file data. */
   wake(): void;
+  /** Whether a member has this id. */
   has(id: number): boolean;
   person(id: number): Person;
-  /** By what somebody is known again; undefined where there is nothing. */
+  /** Identifies a member across sessions; undefined if that is impossible. */
   peerKeyOf(id: number): string | undefined;
-  /** The one with this mark, if there is one alone. */
-  find(mark: string): number | undefined;
-  /** Whether this user knew this member before it came, by its key. */
+  /** The member with this peer key, if exactly one has it. */
+  find(peerKey: string): number | undefined;
+  /** Whether this user had met the member before it joined, by its key. */
   isKnown(id: number): boolean;
   event(event: RoomEvent): void;
 }

@@ -1,41 +1,44 @@
-// Files for one user's eyes only: read if nobody else can, written whole or not at all. Knows nothing of what
-// is in them.
+// Private files of one user: read only if no other user can read them, written completely or not at all. Knows nothing
+// of their content.
 
 import { ChatError, messageOf } from "../errors.ts";
 import { printable } from "../text/printable.ts";
+import { isPrivate, OWNER_ONLY } from "./file_identity.ts";
+import { writeAllSync } from "./file_io.ts";
 
-const OWNER_ONLY = 0o600;
 const OWNER_ONLY_FOLDER = 0o700;
-/** Bits of a mode by which others may read or change a file. */
-const OTHERS = 0o077;
 
+/** A name in a folder. Unlike `join` it keeps `LINK/..`, which leads elsewhere than the folder of the link. */
 export function pathIn(folder: string, name: string): string {
-  return folder + (Deno.build.os === "windows" ? "\\" : "/") + name;
+  const [separator, ending] = Deno.build.os === "windows"
+    ? ["\\", /[/\\]$/] as const
+    : ["/", /\/$/] as const;
+  return ending.test(folder) ? folder + name : folder + separator + name;
 }
 
 /**
- * Reads a file of this user's; undefined if there is none.
+ * Reads a private file; undefined if there is none.
  *
- * @param most bytes that it may have, where it can't be large
- * @throws {ChatError} if others can read or change it, or it can't be read
+ * @param maxBytes of a file that cannot be large
+ * @throws {ChatError} if other users can read or change it, or it cannot be read
  */
-export function readPrivate(path: string, most = Infinity): string | undefined {
+export function readPrivate(path: string, maxBytes = Infinity): string | undefined {
   const shown = printable(path);
   try {
-    const { isFile, isDirectory, mode, size } = Deno.statSync(path);
+    const info = Deno.statSync(path);
+    const { isFile, isDirectory, size } = info;
     // A pipe might never end, or never begin.
     if (!isFile) {
-      throw new ChatError(`Cannot read ${shown}: it is ${isDirectory ? "a folder" : "no file"}`);
+      throw new ChatError(`Cannot read ${shown}: it is ${isDirectory ? "a folder" : "not a file"}`);
     }
-    // Windows has no such bits: there a user's folders are closed to others.
-    if (Deno.build.os !== "windows" && ((mode ?? 0) & OTHERS) !== 0) {
+    if (!isPrivate(info)) {
       throw new ChatError(
         `Cannot use ${shown}: other users of this machine can read or change it`,
-        { hint: `Make it yours alone: chmod 600 ${shown}` },
+        { hint: `Make it private: chmod 600 ${shown}` },
       );
     }
-    if (size > most) {
-      throw new ChatError(`Cannot use ${shown}: it has ${size} bytes, more than ${most}`, {
+    if (size > maxBytes) {
+      throw new ChatError(`Cannot use ${shown}: it has ${size} bytes, more than ${maxBytes}`, {
         hint: "Is it the right file?",
       });
     }
@@ -48,25 +51,25 @@ export function readPrivate(path: string, most = Infinity): string | undefined {
 }
 
 /**
- * Writes a file; one that is there already is replaced.
+ * Writes a file; an existing one is replaced.
  *
- * @throws {ChatError} if it can't be written
+ * @throws {ChatError} if it cannot be written
  */
 export function writePrivate(path: string, text: string): void {
   putInPlace(path, text, Deno.renameSync);
 }
 
 /**
- * As `writePrivate`, but a file that is there already stays as it is.
+ * Like `writePrivate`, but an existing file stays as it is.
  *
- * @returns whether there was none
+ * @returns whether the file is new
  */
 export function createPrivate(path: string, text: string): boolean {
   let created = true;
-  putInPlace(path, text, (beside, path) => {
+  putInPlace(path, text, (temporary, path) => {
     try {
-      // Unlike a rename, a second name for a file never takes another's place.
-      Deno.linkSync(beside, path);
+      // Unlike a rename, a second name never replaces another file.
+      Deno.linkSync(temporary, path);
     } catch (cause) {
       if (!(cause instanceof Deno.errors.AlreadyExists)) throw cause;
       created = false;
@@ -76,11 +79,11 @@ export function createPrivate(path: string, text: string): boolean {
 }
 
 /**
- * Writes a new file at its own place, where `createPrivate` needs a folder whose files may have two names: a
- * stick or a share may be in a way that has none. Who reads it meanwhile finds a part of it.
+ * Writes a new file in place. `createPrivate` needs a file system with second names, which memory sticks and network
+ * shares may not have; but a reader of this file may see only a part of it meanwhile.
  *
- * @returns whether there was none; else it stays as it is
- * @throws {ChatError} if it can't be written: then nothing of it is left
+ * @returns whether the file is new; an existing one stays as it is
+ * @throws {ChatError} if it cannot be written: then nothing of it is left
  */
 export function writeNewPrivate(path: string, text: string): boolean {
   let opened = false;
@@ -94,32 +97,32 @@ export function writeNewPrivate(path: string, text: string): boolean {
   }
 }
 
-/** Writes it beside its place first, so that who reads there finds all of it or nothing. */
+/** Writes a temporary file first, so that readers of `path` find all of it or nothing. */
 function putInPlace(
   path: string,
   text: string,
-  put: (beside: string, path: string) => void,
+  put: (temporary: string, path: string) => void,
 ): void {
-  const beside = `${path}.${crypto.randomUUID()}`;
+  const temporary = `${path}.${crypto.randomUUID()}`;
   try {
-    writeNew(beside, new TextEncoder().encode(text));
-    put(beside, path);
+    writeNew(temporary, new TextEncoder().encode(text));
+    put(temporary, path);
   } catch (cause) {
     throw failure("write", path, cause);
   } finally {
-    removeFile(beside);
+    removeFile(temporary);
   }
 }
 
 function writeNew(path: string, bytes: Uint8Array, onOpen?: () => void): void {
   using file = Deno.openSync(path, { write: true, createNew: true, mode: OWNER_ONLY });
   onOpen?.();
-  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-  // A machine that goes down may have kept the name, and not yet what was written.
+  writeAllSync(file, bytes);
+  // Without it, a machine that loses power may keep the name without the bytes.
   file.syncSync();
 }
 
-/** @throws {ChatError} if it can't be made */
+/** @throws {ChatError} if it cannot be made */
 export function makePrivateFolder(path: string): void {
   try {
     Deno.mkdirSync(path, { recursive: true, mode: OWNER_ONLY_FOLDER });
@@ -128,12 +131,12 @@ export function makePrivateFolder(path: string): void {
   }
 }
 
-/** Removes a file that is of no use, if it is there and can be removed. */
+/** Removes a file that is not needed any more, if possible. */
 export function removeFile(path: string): void {
   try {
     Deno.removeSync(path);
   } catch {
-    // What stays does no harm.
+    // A leftover is harmless.
   }
 }
 

@@ -1,30 +1,28 @@
-// TODO: say what this is.
+// The parts of files that receivers have requested and that wait to be sent: bounded, and served in turn. Pure; knows
+// no disk and no socket.
 
 import type { ByteRange } from "../protocol/file_messages.ts";
 
-/** What is kept of one receiver's wishes: more than any of ours has; what is beyond is not an honest one's. */
+/** Requests that are kept of one receiver: our own receivers never have as many. */
 export const MAX_REQUESTS = 512;
-/** Receivers that are served at once: one in turn after the other. */
+/** Receivers with requests. */
 const MAX_RECEIVERS = 10_000;
 
-/** What a receiver has asked for. */
 export interface ChunkRequest extends ByteRange {
-  /** Who. */
+  /** The receiver. */
   readonly to: number;
 }
 
-/** What was asked for and is to be sent: bounded, and everybody in turn. */
 export class ChunkRequests {
-  /** The one whose turn it is first; the map of one has its requests by transfer and offset. */
+  /** By receiver, the next one first; each receiver's requests by range. */
   readonly #waiting = new Map<number, Map<string, ChunkRequest>>();
   #size = 0;
 
-  /** How many there are. */
   get size(): number {
     return this.#size;
   }
 
-  /** Whether it was taken: who asks again for what still waits is served once, and who asks for too much is not. */
+  /** Returns whether the request is queued: not if the same one waits already, or too many do. */
   put(request: ChunkRequest): boolean {
     let own = this.#waiting.get(request.to);
     if (!own) {
@@ -38,7 +36,7 @@ export class ChunkRequests {
     return true;
   }
 
-  /** The next one, of somebody who may get something: who has got one is last then. */
+  /** Takes the next request; its receiver is then last in turn. */
   next(may: (to: number) => boolean = () => true): ChunkRequest | undefined {
     for (const [to, own] of this.#waiting) {
       if (!may(to)) continue;
@@ -52,7 +50,7 @@ export class ChunkRequests {
     return undefined;
   }
 
-  /** Somebody does not want this any more, or can't have it; without `id`, nothing at all. */
+  /** Drops a receiver's requests for one file; without `id`, for all. */
   drop(to: number, id?: Uint8Array): void {
     const own = this.#waiting.get(to);
     if (!own) return;
@@ -65,7 +63,6 @@ export class ChunkRequests {
     if (own.size === 0) this.#waiting.delete(to);
   }
 
-  /** Nobody is there any more under the number that it had. */
   clear(): void {
     this.#waiting.clear();
     this.#size = 0;

@@ -1,39 +1,35 @@
-// TODO: say what this is.
+// What transfers need of a disk: interfaces only. `system_disk.ts` implements them; tests have a disk in memory.
 
-/** What somebody offers. */
-export interface Offer {
-  /** 16 random bytes. */
-  readonly id: Uint8Array;
-  /** As the other side gave it. */
-  readonly name: string;
-  /** In bytes. */
-  readonly size: number;
-  readonly sha256: Uint8Array;
+import type { FileOffer } from "../protocol/file_messages.ts";
+
+/** An offer of a member, as the disk keeps it. */
+export interface ReceivedOffer extends FileOffer {
   /**
-   * Who offers it, by what stays the same when that member comes back: what has come from one member is not
-   * gone on with from another, who could spoil it.
+   * Identifies the member across its sessions. Only its own parts are resumed: another member could have sent
+   * spoiled data.
    */
   readonly from: string;
 }
 
-/** One file that is being received. Writes come in order of offset; each resolves when the bytes are with the system. */
+/** One file that is being received. */
 export interface Sink {
-  /** Bytes that are there. */
+  /** Bytes that have been written. */
   readonly have: number;
   /**
-   * `bytes` MUST NOT change until it resolves. After a failure what was there still is, and it may be tried again.
+   * Appends `bytes`; `offset` MUST be `have` after the writes before it. Resolves when the system has the bytes, which
+   * MUST NOT change until then. After a failure the earlier bytes are intact, and the write may be repeated.
    *
-   * @throws {ChatError} if they can't be written
+   * @throws {ChatError} if they cannot be written
    */
   write(offset: number, bytes: Uint8Array): Promise<void>;
   /**
-   * Checks size and SHA-256 and gives the file its name; returns its path.
+   * Verifies size and SHA-256 and gives the file its name; returns its path.
    *
-   * @throws {ChatError} if it is not what was offered (then it is gone), or can't have a name (then the part
-   * stays for another time); nothing stands under the final name
+   * @throws {ChatError} if it is not what was offered (then it is removed), or cannot get a name (then the part
+   * stays); no file has the final name then
    */
   finish(): Promise<string>;
-  /** Ends it; `keep`: the part stays for another time. Does nothing where it has ended. */
+  /** Ends the download; `keep`: the part stays to be resumed. Does nothing after the end. */
   abort(keep: boolean): Promise<void>;
 }
 
@@ -42,19 +38,18 @@ export interface Upload {
   readonly name: string;
   readonly size: number;
   readonly sha256: Uint8Array;
-  /** @throws {ChatError} if the file has changed or gone */
+  /** @throws {ChatError} if the file has changed or was removed */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   close(): void;
 }
 
-/** The user's files, as far as transfers need them. */
+/** The user's files, as transfers need them. */
 export interface Disk {
   /**
-   * Opens what is to be offered: hashes it in pieces and says how far it is, of how many bytes. What `progress`
-   * throws ends it.
+   * Hashes a file that is to be offered, and reports how far it is. An error that `progress` throws ends it.
    *
-   * @param name what others see instead of the name that it has
-   * @throws {ChatError} if it is no file, or can't be read
+   * @param name shown to others instead of the file's own
+   * @throws {ChatError} if it is not a file, or cannot be read
    */
   open(
     path: string,
@@ -62,15 +57,15 @@ export interface Disk {
     progress: (bytes: number, size: number) => void,
   ): Promise<Upload>;
   /**
-   * The files of a folder and of those in it, or the one file. Links, pipes and devices in it are left out.
+   * The file, or the files of a folder and its folders, without links, pipes and devices.
    *
-   * @throws {ChatError} before the first, if there are too many or one of the folders can't be read
+   * @throws {ChatError} before the first one, if there are too many, or a folder cannot be read
    */
   walk(path: string): AsyncIterable<{ path: string; name: string }>;
   /**
-   * Begins or goes on with a download. Until it ends it takes two open files.
+   * Begins or resumes a download. Until its end it keeps two files open.
    *
-   * @throws {ChatError} if the folder of downloads can't be written in
+   * @throws {ChatError} if the downloads folder cannot be written
    */
-  sink(offer: Offer): Promise<Sink>;
+  sink(offer: ReceivedOffer): Promise<Sink>;
 }

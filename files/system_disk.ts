@@ -1,34 +1,35 @@
-// Files on their way, as the disk sees them: what is sent is read in ranges, what is received is gathered in a
-// part and gets its name when it is whole and is what was offered. The edge; knows no room and no wire.
-//
-// A part stands in the folder of downloads as `NAME.<id>.part`; what is known about it as
-// `NAME.<id>.part.state`: one line of JSON, the offer, and then a line for each length that is known to be on
-// the disk, in decimal; the last whole line counts. A part that another client works on is locked.
+// The disk of this machine as transfers see it: offered files are read in ranges (`offered_file.ts`), received files
+// are collected in part files (`part_file.ts`) in the downloads folder (`download_folder.ts`), and get their names once
+// they are complete and verified. Knows no room and no wire.
 
-import { failure, Refusal } from "./disk_errors.ts";
-import { Folder } from "./download_folder.ts";
-import { SYSTEM, type Writing } from "./file_identity.ts";
+import { DiskError, failure } from "./disk_errors.ts";
+import { DownloadFolder } from "./download_folder.ts";
+import { SYSTEM_CALLS, type WriteCalls } from "./file_io.ts";
 import { toFilename } from "./filename.ts";
-import { FileUpload, gather, hashFile, isUnchanged, MAX_FILES } from "./offered_file.ts";
-import { begin, resume } from "./part_file.ts";
-import type { Disk, Offer, Sink, Upload } from "./storage.ts";
+import { listFiles, MAX_FILES, OfferedFile } from "./offered_file.ts";
+import { createPart, resumePart } from "./part_file.ts";
+import type { Disk, ReceivedOffer, Sink, Upload } from "./storage.ts";
 
-/** The disk of this machine, with the rights of who runs the program. */
+/** Has the rights of the user that runs the program. */
 export class SystemDisk implements Disk {
   readonly #downloads: () => string;
-  readonly #writing: Writing;
+  readonly #calls: WriteCalls;
   readonly #maxFiles: number;
-  #folder: Promise<Folder> | undefined;
-  /** Those with an open file; the one read last is the last. */
-  readonly #open = new Set<FileUpload>();
+  #folder: Promise<DownloadFolder> | undefined;
+  /** Offered files that are open; the most recently read is last. */
+  readonly #allOpen = new Set<OfferedFile>();
 
   /**
-   * @param downloads where what is received goes; asked when something is, and made if it is missing
-   * @param maxFiles files of a folder that is sent
+   * @param downloads the path of the downloads folder; called when a file is received, and made if it is missing
+   * @param maxFiles files of a folder that is offered
    */
-  constructor(downloads: () => string, writing: Writing = SYSTEM, maxFiles: number = MAX_FILES) {
+  constructor(
+    downloads: () => string,
+    calls: WriteCalls = SYSTEM_CALLS,
+    maxFiles: number = MAX_FILES,
+  ) {
     this.#downloads = downloads;
-    this.#writing = writing;
+    this.#calls = calls;
     this.#maxFiles = maxFiles;
   }
 
@@ -38,66 +39,46 @@ export class SystemDisk implements Disk {
     progress: (bytes: number, size: number) => void,
   ): Promise<Upload> {
     try {
-      const real = await Deno.realPath(path);
-      const info = await Deno.stat(real);
-      if (info.isDirectory) throw new Refusal("it is a folder");
-      // A pipe might never end, or never begin.
-      if (!info.isFile) throw new Refusal("it is no file");
-      using file = await Deno.open(real);
-      const { hash, bytes } = await hashFile(file, info.size, progress);
-      const after = await file.stat();
-      if (bytes !== info.size || !isUnchanged(info, after)) {
-        throw new Refusal("it changed while it was read");
-      }
-      const sha256 = new Uint8Array(hash.digest());
-      return new FileUpload(real, toFilename(name ?? path), info, sha256, this.#open);
+      return await OfferedFile.open(path, name, progress, this.#allOpen);
     } catch (cause) {
       throw failure("send", path, cause, "read");
     }
   }
 
   async *walk(path: string): AsyncIterable<{ path: string; name: string }> {
-    const files: string[] = [];
+    let files: string[];
     try {
       const info = await Deno.stat(path);
-      if (info.isFile) files.push(path);
-      else if (info.isDirectory) await gather(path, files, this.#maxFiles);
-      else throw new Refusal("it is no file");
+      if (info.isFile) files = [path];
+      else if (info.isDirectory) files = await listFiles(path, this.#maxFiles);
+      else throw new DiskError("it is not a file");
     } catch (cause) {
       throw failure("send", path, cause, "read");
     }
     for (const path of files) yield { path, name: toFilename(path) };
   }
 
-  /**
-   * Where it goes:
-   *
-   * 1. the folder is made if it is missing, its real path taken, and what is in it looked at, once;
-   * 2. a part of the same offer that nobody works on is opened, hashed, and gone on with;
-   * 3. else a new one is begun.
-   */
-  async sink(offer: Offer): Promise<Sink> {
+  async sink(offer: ReceivedOffer): Promise<Sink> {
     if (!Number.isSafeInteger(offer.size) || offer.size < 0) {
       throw new RangeError(`Cannot receive ${offer.size} bytes`);
     }
-    const name = toFilename(offer.name);
     try {
-      const folder = await this.#theFolder();
-      return await resume(folder, offer, this.#writing) ??
-        await begin(folder, offer, this.#writing);
+      const folder = await this.#openFolder();
+      return await resumePart(folder, offer, this.#calls) ??
+        await createPart(folder, offer, this.#calls);
     } catch (cause) {
-      throw failure("receive", name, cause, "write");
+      throw failure("receive", toFilename(offer.name), cause, "write");
     }
   }
 
-  /** The same as before, if that is still there. One call after the other: all get the same. */
-  #theFolder(): Promise<Folder> {
+  /** The folder as it was read before, if it still exists. Calls at the same time get the same folder. */
+  #openFolder(): Promise<DownloadFolder> {
     const before = this.#folder;
     const open = async () => {
       const folder = await before?.catch(() => undefined);
-      return folder && await folder.isThere()
+      return folder && await folder.exists()
         ? folder
-        : await Folder.open(this.#downloads(), "make");
+        : await DownloadFolder.open(this.#downloads());
     };
     return this.#folder = open();
   }

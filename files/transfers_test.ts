@@ -162,7 +162,7 @@ Deno.test("transfers: a file that changes, a disk that is full, and one that is 
   await until(bob, "file", "done");
   assertEquals(theirs.received.get("file"), ours.files.get("file"));
   ada.client.offer("nothing");
-  assertEquals((await ada.next("unsent")).message, "Cannot read nothing: there is no such file");
+  assertEquals((await ada.next("unsent")).message, "Cannot read nothing: the file does not exist");
 });
 
 Deno.test("transfers: policies: none refuses, all takes up to its limit, known asks about strangers", async () => {

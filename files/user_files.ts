@@ -1,9 +1,10 @@
-// The user's files as commands see them: what is in a folder, and a new file. The edge of `files/paths.ts`.
+// The user's files as commands need them: lists a folder and creates a file. The part of `files/paths.ts` that knows the
+// system.
 
 import type { Entry, Files } from "./paths.ts";
 import { pathIn, writeNewPrivate } from "./private_file.ts";
 
-/** The files of this machine, with the rights of who runs the program. */
+/** Has the rights of the user that runs the program. */
 export class SystemFiles implements Files {
   readonly home: string | undefined;
   readonly backslashes: boolean = Deno.build.os === "windows";
@@ -19,13 +20,13 @@ export class SystemFiles implements Files {
         folder: entry.isDirectory || (entry.isSymlink && isFolder(pathIn(folder, entry.name))),
       }));
     } catch {
-      // There is no such folder, or it is closed to this user: there is nothing to offer.
+      // The folder does not exist or may not be read: Tab completes nothing.
       return [];
     }
   }
 
   create(path: string, text: string): string | undefined {
-    return writeNewPrivate(path, text) ? whole(path) : undefined;
+    return writeNewPrivate(path, text) ? fullPath(path) : undefined;
   }
 }
 
@@ -34,13 +35,13 @@ function isFolder(path: string): boolean {
   try {
     return Deno.statSync(path).isDirectory;
   } catch {
-    // It leads nowhere.
+    // A broken link.
     return false;
   }
 }
 
-/** The path from the root, where that can be told. */
-function whole(path: string): string {
+/** The path from the root, if the system tells it. */
+function fullPath(path: string): string {
   try {
     return Deno.realPathSync(path);
   } catch {

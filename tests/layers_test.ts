@@ -104,7 +104,6 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
       "files/part_file.ts",
       "files/part_state.ts",
       "files/private_file.ts",
-      "files/system_disk.ts",
       "pictures/pictures.ts",
     ],
   },
@@ -119,13 +118,13 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
   },
   {
     what: /\bDeno\.(?:write\w*File|mkdir|rename|link|symlink|chmod|truncate)(?:Sync)?\b/,
-    files: ["files/file_identity.ts", "files/part_file.ts", "files/private_file.ts"],
+    files: ["files/download_folder.ts", "files/file_io.ts", "files/private_file.ts"],
   },
   // The metrics' only one is a socket that a killed server has left.
   {
     what: /\bDeno\.remove(?:Sync)?\b/,
     files: [
-      "files/part_file.ts",
+      "files/download_folder.ts",
       "files/part_state.ts",
       "files/private_file.ts",
       "server/metrics_http.ts",
@@ -155,6 +154,7 @@ const EDGES = new Set([
   "files/disk_errors.ts",
   "files/download_folder.ts",
   "files/file_identity.ts",
+  "files/file_io.ts",
   "files/offered_file.ts",
   "files/part_file.ts",
   "files/part_state.ts",

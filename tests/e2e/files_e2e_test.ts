@@ -268,12 +268,12 @@ Deno.test("files: what can't be sent, or written, is told in words, on both side
   await using bob = await stage.bob();
   await using ada = await stage.ada();
   const refusals: [path: string, why: string][] = [
-    [`${folder}/none`, "there is no such file"],
-    [`${file}/none`, "a part of its path is no folder"],
+    [`${folder}/none`, "the file does not exist"],
+    [`${file}/none`, "a part of its path is not a folder"],
   ];
   if (Deno.build.os !== "windows") {
     assert((await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output()).success);
-    refusals.push([`${folder}/pipe`, "it is no file"]);
+    refusals.push([`${folder}/pipe`, "it is not a file"]);
   }
   for (const [path, why] of refusals) {
     await say(ada, { type: "offer", path });
@@ -284,7 +284,7 @@ Deno.test("files: what can't be sent, or written, is told in words, on both side
   Deno.writeTextFileSync(stage.downloads, "");
   await say(ada, { type: "offer", path: file });
   const line = await bob.stdout.lineLike(/"state":"failed"/);
-  assertStringIncludes(JSON.parse(line).message, "is no folder");
+  assertStringIncludes(JSON.parse(line).message, "is not a folder");
   assertEquals(
     JSON.parse(await ada.stdout.lineLike(/"state":"failed"/)).message,
     "bob could not write it",

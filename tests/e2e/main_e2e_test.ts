@@ -163,7 +163,7 @@ Deno.test("chat send --file: a file, and a folder, are there whole when it ends 
     }
     const none = await send("--file", `${folder}/none`);
     assertEquals(none.code, 1);
-    assertStringIncludes(none.stderr, "there is no such file");
+    assertStringIncludes(none.stderr, "the file does not exist");
     assertEquals((await send("--file", `${folder}/one.bin`, "--to", "nobody")).code, 1);
     await ben.endInput();
     assertEquals((await ben.result()).code, 0);

@@ -294,7 +294,7 @@ posix(
             Deno.utimeSync(path, atime!, mtime!);
           },
           "the data that bob received does not match the offer",
-          "what came is not what was offered, its SHA-256 is another",
+          "its SHA-256 is not the one that was offered",
         ],
       };
     for (const [what, [change, ours, theirs]] of Object.entries(changes)) {
@@ -351,7 +351,7 @@ asRoot(
       const bytes = noise(8 * MIB);
       ada.client.offer(folder.write("large.bin", bytes));
       const full = await until(bob, "failed");
-      assertEquals(full.message, "Cannot receive large.bin: there is no space left on the disk");
+      assertEquals(full.message, "Cannot receive large.bin: no space is left on the disk");
       assertEquals((await until(ada, "failed")).message, "bob could not write it");
       assertEquals(folder.received.filter((name) => !name.includes(".part")), []);
 
@@ -359,7 +359,7 @@ asRoot(
       bob.client.accept(full.number);
       assertEquals(
         (await until(bob, "failed")).message,
-        "Cannot receive large.bin: the disk can't be written",
+        "Cannot receive large.bin: the disk is read-only",
       );
       await remount("remount,rw");
       bob.client.accept(full.number);
@@ -377,7 +377,7 @@ asRoot(
 posix("transfers, real disk: a folder that is closed, or is none: both are told", async () => {
   for (
     const [what, make, why] of [
-      ["none", (path: string) => Deno.writeTextFileSync(path, ""), "is no folder"],
+      ["none", (path: string) => Deno.writeTextFileSync(path, ""), "is not a folder"],
       [
         "closed",
         (path: string) => Deno.mkdirSync(path, { mode: 0o500 }),

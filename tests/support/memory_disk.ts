@@ -27,7 +27,7 @@ export class MemoryDisk implements Disk {
     progress: (bytes: number, size: number) => void,
   ): Promise<Upload> {
     const bytes = this.files.get(path);
-    if (!bytes) throw new ChatError(`Cannot read ${path}: there is no such file`);
+    if (!bytes) throw new ChatError(`Cannot read ${path}: the file does not exist`);
     for (const part of [1 / 2, 1]) {
       progress(Math.floor(part * bytes.length), bytes.length);
       if (part < 1) await this.onOpen(path);

@@ -1,0 +1,73 @@
+// Complete reads and writes of open files, and the system calls with which received files are written. Knows no names
+// and no folders.
+
+import { createHash, type Hash } from "node:crypto";
+
+/** Calls that tests replace: their failures are hard to cause. */
+export interface WriteCalls {
+  /** Returns how many bytes were written. */
+  write(file: Deno.FsFile, bytes: Uint8Array): Promise<number>;
+  /** Puts the bytes on the disk itself; `all`: with the file's metadata. */
+  sync(file: Deno.FsFile, what: "all" | "bytes"): Promise<void>;
+  /** Gives a file a second name; never replaces another file. */
+  link(from: string, to: string): Promise<void>;
+}
+
+export const SYSTEM_CALLS: WriteCalls = {
+  write: (file, bytes) => file.write(bytes),
+  sync: (file, what) => what === "all" ? file.sync() : file.syncData(),
+  link: (from, to) => Deno.link(from, to),
+};
+
+/** Bytes that are hashed at once: a fraction of a millisecond, so that chat stays responsive. */
+const HASH_STEP = 256 * 1024;
+
+/** @throws {Deno.errors.WriteZero} if the system accepts no more bytes */
+export async function writeAll(
+  file: { write(bytes: Uint8Array): Promise<number> },
+  bytes: Uint8Array,
+): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += accepted(await file.write(bytes.subarray(at)));
+}
+
+/** @throws {Deno.errors.WriteZero} if the system accepts no more bytes */
+export function writeAllSync(
+  file: { writeSync(bytes: Uint8Array): number },
+  bytes: Uint8Array,
+): void {
+  for (let at = 0; at < bytes.length;) at += accepted(file.writeSync(bytes.subarray(at)));
+}
+
+function accepted(written: number): number {
+  if (written === 0) throw new Deno.errors.WriteZero("the system accepts no more data");
+  return written;
+}
+
+/** Fills `bytes` from the file's position; returns whether the file had enough. */
+export async function readAll(file: Deno.FsFile, bytes: Uint8Array): Promise<boolean> {
+  for (let at = 0; at < bytes.length;) {
+    const read = await file.read(bytes.subarray(at));
+    if (read === null) return false;
+    at += read;
+  }
+  return true;
+}
+
+/** Hashes a file from its position; returns how many bytes it had, at most `max` and one more if it is longer. */
+export async function hashFile(
+  file: Deno.FsFile,
+  max: number,
+  progress: (bytes: number, size: number) => void = () => {},
+): Promise<{ hash: Hash; bytes: number }> {
+  const hash = createHash("sha256");
+  const buffer = new Uint8Array(Math.min(HASH_STEP, max + 1));
+  let bytes = 0;
+  while (bytes <= max) {
+    const read = await file.read(buffer);
+    if (read === null) break;
+    hash.update(buffer.subarray(0, read));
+    bytes += read;
+    progress(Math.min(bytes, max), max);
+  }
+  return { hash, bytes };
+}

@@ -1,0 +1,195 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ChatError } from "../errors.ts";
+import {
+  CHUNK,
+  content,
+  inFolder,
+  list,
+  MIB,
+  posix,
+  refuses,
+  sha256,
+} from "../tests/support/real_files.ts";
+import { SYSTEM_CALLS } from "./file_io.ts";
+import { SystemDisk } from "./system_disk.ts";
+
+Deno.test("OfferedFile: hashes a file with progress, and reads ranges", async () => {
+  await inFolder(async (folder) => {
+    const disk = new SystemDisk(() => folder);
+    for (const size of [0, 1, CHUNK, MIB + 1]) {
+      const bytes = content(size);
+      Deno.writeFileSync(`${folder}/in.bin`, bytes);
+      const progress: number[] = [];
+      const upload = await disk.open(`${folder}/in.bin`, undefined, (n) => progress.push(n));
+      assertEquals(upload.name, "in.bin");
+      assertEquals(upload.size, size);
+      assertEquals(upload.sha256, sha256(bytes));
+      assertEquals(progress.at(-1) ?? 0, size);
+      assertEquals(progress, progress.toSorted((a, b) => a - b));
+      const [whole, last] = await Promise.all([
+        upload.read(0, size),
+        upload.read(size - Math.min(size, 3), Math.min(size, 3)),
+      ]);
+      assertEquals(whole, bytes);
+      assertEquals(last, bytes.slice(-3));
+      assertEquals(await upload.read(size, 0), new Uint8Array());
+      for (const [at, n] of [[0, size + 1], [-1, 1], [size, 1], [0.5, 0], [0, NaN], [0, -1]]) {
+        await assertRejects(() => upload.read(at!, n!), RangeError);
+      }
+      upload.close();
+      await refuses(
+        () => upload.read(0, 0),
+        `Cannot send ${folder}/in.bin: it is no longer offered`,
+      );
+    }
+    const upload = await disk.open(`${folder}/in.bin`, "../my\x1b name.bin", () => {});
+    assertEquals(upload.name, "my_ name.bin");
+    upload.close();
+  });
+});
+
+posix(
+  "OfferedFile.open: reports what is not a file or does not exist, and can be stopped",
+  async () => {
+    await inFolder(async (folder) => {
+      const disk = new SystemDisk(() => folder);
+      const open = (name: string) => disk.open(`${folder}/${name}`, undefined, () => {});
+      assert((await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output()).success);
+      Deno.symlinkSync(`${folder}/pipe`, `${folder}/link`);
+      Deno.writeTextFileSync(`${folder}/file`, "hi");
+      const says = (name: string, why: string) =>
+        refuses(() => open(name), `Cannot send ${folder}/${name}: ${why}`);
+      await says(".", "it is a folder");
+      await says("pipe", "it is not a file");
+      await says("link", "it is not a file");
+      await says("none", "the file does not exist");
+      await says("file/none", "a part of its path is not a folder");
+      // Its size is no use: what comes is.
+      await refuses(
+        () => disk.open("/proc/self/status", undefined, () => {}),
+        "Cannot send /proc/self/status: it changed while it was read",
+      );
+      const stop = () => {
+        throw new ChatError("stopped");
+      };
+      await refuses(() => disk.open(`${folder}/file`, undefined, stop), "stopped");
+      // One's own link is followed: its user has named it.
+      Deno.symlinkSync("file", `${folder}/mine`);
+      const upload = await open("mine");
+      assertEquals([upload.name, upload.size], ["mine", 2]);
+      upload.close();
+    });
+  },
+);
+
+posix(
+  "OfferedFile.read: reports a file that has changed, was replaced or was removed",
+  async () => {
+    await inFolder(async (folder) => {
+      const disk = new SystemDisk(() => folder);
+      const path = `${folder}/file`;
+      const changed = `Cannot send ${path}: it has changed since it was offered`;
+      const changes: Record<string, [change: () => void, message: string]> = {
+        "longer": [() => Deno.writeTextFileSync(path, "more", { append: true }), changed],
+        "shorter": [() => Deno.truncateSync(path, 5), changed],
+        "of the same size": [() => {
+          Deno.writeFileSync(path, content(10, 3));
+          Deno.utimeSync(path, new Date(7), new Date(7));
+        }, changed],
+        "replaced": [() => {
+          Deno.writeFileSync(`${folder}/other`, content(10));
+          const { atime, mtime } = Deno.statSync(path);
+          Deno.utimeSync(`${folder}/other`, atime!, mtime!);
+          Deno.renameSync(`${folder}/other`, path);
+        }, changed],
+        "a link now": [() => {
+          Deno.renameSync(path, `${folder}/other`);
+          Deno.symlinkSync(`${folder}/other`, path);
+        }, changed],
+        "gone": [() => Deno.removeSync(path), `Cannot send ${path}: it does not exist any more`],
+      };
+      for (const [change, message] of Object.values(changes)) {
+        for (const before of [false, true]) {
+          Deno.writeFileSync(path, content(10));
+          const upload = await disk.open(path, undefined, () => {});
+          if (before) assertEquals(await upload.read(0, 10), content(10));
+          change();
+          await refuses(() => upload.read(0, 5), message);
+          upload.close();
+          for (const name of list(folder)) Deno.removeSync(`${folder}/${name}`);
+        }
+      }
+    });
+  },
+);
+
+Deno.test("OfferedFile: keeps few of many offered files open", async () => {
+  await inFolder(async (folder) => {
+    const disk = new SystemDisk(() => folder);
+    const uploads = [];
+    for (let i = 0; i < 300; i++) {
+      Deno.writeFileSync(`${folder}/${i}`, content(10, i));
+      uploads.push(await disk.open(`${folder}/${i}`, undefined, () => {}));
+    }
+    for (let round = 0; round < 2; round++) {
+      const read = await Promise.all(uploads.map((upload) => upload.read(2, 8)));
+      for (const [i, bytes] of read.entries()) assertEquals(bytes, content(8, i + 2));
+    }
+    if (Deno.build.os === "linux") {
+      const open = Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => {
+        try {
+          return Deno.readLinkSync(`/proc/self/fd/${name}`);
+        } catch {
+          return "";
+        }
+      }).filter((path) => path.startsWith(folder));
+      assertEquals(open.length, 16);
+    }
+    for (const upload of uploads) upload.close();
+    // Closed when it is their turn.
+    await Promise.allSettled(uploads.map((upload) => upload.read(0, 0)));
+  });
+});
+
+posix(
+  "listFiles: lists a folder in the same order on every system, without links and pipes",
+  async () => {
+    await inFolder(async (folder) => {
+      const disk = new SystemDisk(() => folder);
+      const tree = `${folder}/tree`;
+      for (const sub of ["b/c", "a", "empty"]) {
+        Deno.mkdirSync(`${tree}/${sub}`, { recursive: true });
+      }
+      for (const file of ["z", "B", "a/2", "a/10", "b/c/x", "b/.hidden"]) {
+        Deno.writeTextFileSync(`${tree}/${file}`, "");
+      }
+      Deno.symlinkSync(`${tree}/z`, `${tree}/link`);
+      Deno.symlinkSync("/", `${tree}/root`);
+      Deno.symlinkSync(tree, `${tree}/a/loop`);
+      assert((await new Deno.Command("mkfifo", { args: [`${tree}/pipe`] }).output()).success);
+      const walk = (path: string, most?: number) =>
+        Array.fromAsync(new SystemDisk(() => folder, SYSTEM_CALLS, most).walk(path));
+      const found = await walk(tree);
+      assertEquals(
+        found.map(({ path }) => path.slice(tree.length + 1)),
+        ["B", "a/10", "a/2", "b/.hidden", "b/c/x", "z"],
+      );
+      assertEquals(found.map(({ name }) => name), ["B", "10", "2", "_hidden", "x", "z"]);
+      assertEquals(await walk(`${tree}/z`), [{ path: `${tree}/z`, name: "z" }]);
+      assertEquals((await walk(`${tree}/`))[0], { path: `${tree}/B`, name: "B" });
+      assertEquals((await walk(tree, 6)).length, 6);
+      await refuses(() => walk(tree, 5), `Cannot send ${tree}: it has more than 5 files`);
+      await refuses(
+        () => walk(`${tree}/none`),
+        `Cannot send ${tree}/none: the file does not exist`,
+      );
+      await refuses(() => walk(`${tree}/pipe`), `Cannot send ${tree}/pipe: it is not a file`);
+      const deep = `${folder}/deep`;
+      Deno.mkdirSync(`${deep}${"/d".repeat(64)}`, { recursive: true });
+      await refuses(
+        () => Array.fromAsync(disk.walk(deep)),
+        `Cannot send ${deep}: its folders are nested more than 64 deep`,
+      );
+    });
+  },
+);

@@ -1,0 +1,430 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ChatError } from "../errors.ts";
+import {
+  CHUNK,
+  content,
+  fill,
+  HEX,
+  ID,
+  inFolder,
+  list,
+  MIB,
+  offerOf,
+  posix,
+  receive,
+  refuses,
+  sha256,
+  systemError,
+} from "../tests/support/real_files.ts";
+import { SYSTEM_CALLS, type WriteCalls } from "./file_io.ts";
+import { partName, stateName } from "./filename.ts";
+import type { ReceivedOffer } from "./storage.ts";
+import { SystemDisk } from "./system_disk.ts";
+
+posix(
+  "PartFile: folder, part and file are private and not executable",
+  async () => {
+    await inFolder(async (folder) => {
+      const downloads = `${folder}/a/b`;
+      const disk = new SystemDisk(() => downloads);
+      assertEquals(list(folder), []);
+      const bytes = content(2 * MIB);
+      const sink = await disk.sink(offerOf(bytes));
+      assertEquals(Deno.statSync(downloads).mode! & 0o777, 0o700);
+      const part = `photo.jpg.${HEX}.part`;
+      assertEquals(list(downloads), [part, `${part}.state`]);
+      for (const name of list(downloads)) {
+        assertEquals(Deno.statSync(`${downloads}/${name}`).mode! & 0o777, 0o600);
+      }
+      await fill(sink, bytes);
+      const path = await sink.finish();
+      assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
+      assertEquals(list(downloads), ["photo.jpg"]);
+    });
+  },
+);
+
+Deno.test("PartFile.write: takes bytes in order and within the size; finish needs all of them", async () => {
+  await inFolder(async (folder) => {
+    const disk = new SystemDisk(() => folder);
+    const bytes = content(100);
+    const sink = await disk.sink(offerOf(bytes));
+    await assertRejects(() => sink.write(1, bytes), RangeError);
+    await assertRejects(() => sink.write(0, new Uint8Array(101)), RangeError);
+    // Without waiting for each: they are done one after the other.
+    const writes = [0, 30, 60].map((at) => sink.write(at, bytes.subarray(at, at + 30)));
+    await Promise.all(writes);
+    assertEquals(sink.have, 90);
+    await assertRejects(() => sink.write(60, bytes.subarray(60, 90)), RangeError);
+    await refuses(
+      () => sink.finish(),
+      "Cannot receive photo.jpg: only 90 of 100 bytes were received",
+    );
+    await sink.write(90, bytes.subarray(90));
+    await sink.write(100, new Uint8Array());
+    assertEquals(await sink.finish(), `${folder}/photo.jpg`);
+    await sink.abort(false);
+    await refuses(
+      () => sink.write(100, new Uint8Array()),
+      "Cannot receive photo.jpg: the transfer has ended",
+    );
+    assertEquals(Deno.readFileSync(`${folder}/photo.jpg`), bytes);
+  });
+});
+
+Deno.test("PartFile.finish: removes a file whose hash is not the offered one", async () => {
+  await inFolder(async (folder) => {
+    const disk = new SystemDisk(() => folder);
+    for (const size of [100, 2 * MIB]) {
+      const bytes = content(size);
+      const sink = await disk.sink(offerOf(bytes));
+      await fill(sink, content(size, 1));
+      await refuses(
+        () => sink.finish(),
+        "Cannot receive photo.jpg: its SHA-256 is not the one that was offered",
+      );
+      assertEquals(list(folder), []);
+    }
+    const sizes = [-1, 0.5, NaN, 2 ** 53];
+    for (const size of sizes) {
+      await assertRejects(() => disk.sink(offerOf(content(1), "x", { size })), RangeError);
+    }
+  });
+});
+
+posix("resumePart: takes no part that another user may have put there", async () => {
+  await inFolder(async (folder) => {
+    const bytes = content(2 * MIB);
+    const part = `${folder}/${partName("photo.jpg", HEX)}`;
+    const state = stateName(part);
+    const make = async () => {
+      const sink = await new SystemDisk(() => folder).sink(offerOf(bytes));
+      await fill(sink, bytes, MIB);
+      await sink.abort(true);
+    };
+    const plants: Record<string, () => void> = {
+      "open to others": () => Deno.chmodSync(part, 0o666),
+      "a second name": () => Deno.linkSync(part, `${folder}/other`),
+      "a link": () => {
+        Deno.renameSync(part, `${folder}/other`);
+        Deno.symlinkSync(`${folder}/other`, part);
+      },
+      "a folder": () => {
+        Deno.removeSync(part);
+        Deno.mkdirSync(part);
+      },
+      "its state is open to others": () => Deno.chmodSync(state, 0o666),
+      "its state is a link": () => {
+        Deno.renameSync(state, `${folder}/other`);
+        Deno.symlinkSync(`${folder}/other`, state);
+      },
+      "its state is too large": () => Deno.truncateSync(state, MIB),
+      "its state is no JSON": () => Deno.writeTextFileSync(state, "{\n1\n"),
+      "its state is another's": () => Deno.writeTextFileSync(state, `{"size":"x"}\n1048576\n`),
+    };
+    for (const [what, plant] of Object.entries(plants)) {
+      await make();
+      plant();
+      const before = list(folder);
+      const sink = await new SystemDisk(() => folder).sink(offerOf(bytes));
+      assertEquals(sink.have, 0, what);
+      await sink.abort(false);
+      assertEquals(list(folder), before, what);
+      for (const name of before) Deno.removeSync(`${folder}/${name}`);
+    }
+  });
+});
+
+Deno.test("resumePart: continues at the last checkpoint, also after a crash and with another id", async () => {
+  await inFolder(async (folder) => {
+    const bytes = content(9 * MIB);
+    const part = `${folder}/${partName("photo.jpg", HEX)}`;
+    let sink = await new SystemDisk(() => folder).sink(offerOf(bytes));
+    await fill(sink, bytes, 5 * MIB + 7);
+    await sink.abort(true);
+    sink = await new SystemDisk(() => folder).sink(offerOf(bytes));
+    assertEquals(sink.have, 5 * MIB + 7);
+    await fill(sink, bytes, 6 * MIB);
+    await sink.abort(true);
+    // Bytes that may not have reached the disk, and a line that is not whole.
+    Deno.writeFileSync(part, new Uint8Array(100), { append: true });
+    Deno.writeTextFileSync(stateName(part), "99", { append: true });
+    sink = await new SystemDisk(() => folder).sink(offerOf(bytes));
+    assertEquals(sink.have, 6 * MIB);
+    await fill(sink, bytes, 7 * MIB);
+    await sink.abort(true);
+    // Less than the state says: what is there counts.
+    Deno.truncateSync(part, 3 * MIB);
+    // Its sender has another id, and so the transfer.
+    sink = await new SystemDisk(() => folder).sink(
+      offerOf(bytes, "photo.jpg", { id: new Uint8Array(16) }),
+    );
+    assertEquals(sink.have, 3 * MIB);
+    await fill(sink, bytes);
+    assertEquals(sha256(Deno.readFileSync(await sink.finish())), sha256(bytes));
+    assertEquals(list(folder), ["photo.jpg"]);
+  });
+});
+
+Deno.test("resumePart: takes over the part of a killed client, but not of a running one", async () => {
+  await inFolder(async (folder) => {
+    const bytes = content(9 * MIB);
+    const offer = { ...offerOf(bytes), id: [...ID], sha256: [...sha256(bytes)] };
+    const program = `
+      import { SystemDisk } from ${JSON.stringify(import.meta.resolve("./system_disk.ts"))};
+      const offer = ${JSON.stringify(offer)};
+      const disk = new SystemDisk(() => ${JSON.stringify(folder)});
+      const sink = await disk.sink(
+        { ...offer, id: Uint8Array.from(offer.id), sha256: Uint8Array.from(offer.sha256) },
+      );
+      for await (const bytes of Deno.stdin.readable) await sink.write(sink.have, bytes);
+      console.log(sink.have);
+      setInterval(() => {}, 1000);
+    `;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--config", `${import.meta.dirname}/../deno.json`, program],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const stdin = child.stdin.getWriter();
+    await stdin.write(bytes);
+    await stdin.close();
+    const stdout = child.stdout.getReader();
+    const { value } = await stdout.read();
+    assertEquals(new TextDecoder().decode(value), `${bytes.length}\n`);
+    const disk = new SystemDisk(() => folder);
+    const other = await disk.sink(offerOf(bytes));
+    assertEquals(other.have, 0);
+    await other.abort(false);
+    child.kill("SIGKILL");
+    await stdout.cancel();
+    await child.status;
+    const sink = await new SystemDisk(() => folder).sink(offerOf(bytes));
+    // The first mark is on the disk, and the second may be.
+    assert(sink.have === 4 * MIB || sink.have === 8 * MIB, String(sink.have));
+    await fill(sink, bytes);
+    await sink.finish();
+    assertEquals(list(folder), ["photo.jpg"]);
+  });
+});
+
+Deno.test("PartFile: writes checkpoints, each after its bytes are on the disk", async () => {
+  await inFolder(async (folder) => {
+    const bytes = content(13 * MIB);
+    let written = 0;
+    const synced: number[] = [];
+    const disk = new SystemDisk(() => folder, {
+      ...SYSTEM_CALLS,
+      write: async (file, bytes) => {
+        const n = await file.write(bytes);
+        written += n;
+        return n;
+      },
+      sync: async (file, what) => {
+        synced.push((await file.stat()).size);
+        await SYSTEM_CALLS.sync(file, what);
+      },
+    });
+    const sink = await disk.sink(offerOf(bytes));
+    await fill(sink, bytes);
+    assertEquals(written, bytes.length);
+    await sink.abort(true);
+    const state = stateName(`${folder}/${partName("photo.jpg", HEX)}`);
+    const marks = Deno.readTextFileSync(state).trimEnd().split("\n").slice(1).map(Number);
+    assertEquals(marks, [4, 8, 12, 13].map((n) => n * MIB));
+    assertEquals(synced.length, 4);
+    for (const [i, mark] of marks.entries()) assert(synced[i]! >= mark);
+    // All is there: it only needs its name.
+    const again = await disk.sink(offerOf(bytes));
+    assertEquals(again.have, bytes.length);
+    assertEquals(await again.finish(), `${folder}/photo.jpg`);
+  });
+});
+
+Deno.test("resumePart: resumes only the same file of the same member, in one download at a time", async () => {
+  await inFolder(async (folder) => {
+    const disk = new SystemDisk(() => folder);
+    const bytes = content(2 * MIB);
+    const first = await disk.sink(offerOf(bytes));
+    await fill(first, bytes, MIB);
+    // Somebody works on it.
+    for (const other of [disk, new SystemDisk(() => folder)]) {
+      const sink = await other.sink(offerOf(bytes));
+      assertEquals(sink.have, 0);
+      await sink.abort(false);
+    }
+    await first.abort(true);
+    const others: Partial<ReceivedOffer>[] = [
+      { from: "mallory" },
+      { sha256: sha256(content(1)) },
+      { size: bytes.length + 1 },
+      { name: "other.jpg" },
+    ];
+    for (const other of others) {
+      const sink = await disk.sink(offerOf(bytes, "photo.jpg", other));
+      assertEquals(sink.have, 0, Object.keys(other)[0]!);
+      await sink.abort(false);
+    }
+    const both = await Promise.all([disk.sink(offerOf(bytes)), disk.sink(offerOf(bytes))]);
+    assertEquals(both.map(({ have }) => have).sort(), [0, MIB]);
+    for (const sink of both) await sink.abort(false);
+    assertEquals(list(folder), []);
+  });
+});
+
+Deno.test("PartFile.abort: keeps the part of a small file, but no empty part", async () => {
+  await inFolder(async (folder) => {
+    const disk = new SystemDisk(() => folder);
+    const bytes = content(100);
+    let sink = await disk.sink(offerOf(bytes));
+    await sink.write(0, bytes.subarray(0, 40));
+    await sink.abort(true);
+    await sink.abort(false);
+    sink = await disk.sink(offerOf(bytes));
+    assertEquals(sink.have, 40);
+    await fill(sink, bytes);
+    await sink.finish();
+    await (await disk.sink(offerOf(content(5), "other"))).abort(true);
+    assertEquals(list(folder), ["photo.jpg"]);
+  });
+});
+
+Deno.test("PartFile.write: reports a full disk, keeps the earlier bytes, and continues when there is space", async () => {
+  await inFolder(async (folder) => {
+    const bytes = content(2 * MIB);
+    let room = MIB + 100;
+    const full: WriteCalls = {
+      ...SYSTEM_CALLS,
+      write: async (file, bytes) => {
+        if (room === 0) throw systemError("ENOSPC");
+        const written = await file.write(bytes.subarray(0, room));
+        room -= written;
+        return written;
+      },
+    };
+    const disk = new SystemDisk(() => folder, full);
+    let sink = await disk.sink(offerOf(bytes));
+    const message = "Cannot receive photo.jpg: no space is left on the disk";
+    await refuses(() => fill(sink, bytes), message);
+    assertEquals(sink.have, MIB);
+    room = 200_000;
+    await refuses(() => fill(sink, bytes), message);
+    await sink.abort(true);
+    room = 5 * MIB;
+    sink = await disk.sink(offerOf(bytes));
+    assertEquals(sink.have, MIB + 3 * CHUNK);
+    await fill(sink, bytes);
+    assertEquals(Deno.readFileSync(await sink.finish()), bytes);
+  });
+});
+
+Deno.test("PartFile.write: reports errors of the system in plain words", async () => {
+  await inFolder(async (folder) => {
+    let code = "";
+    const disk = new SystemDisk(() => folder, {
+      ...SYSTEM_CALLS,
+      write: () => Promise.reject(systemError(code)),
+    });
+    const sink = await disk.sink(offerOf(content(10)));
+    for (
+      const [given, words] of [
+        ["EDQUOT", "your disk quota is used up"],
+        ["EFBIG", "the file is too large for the file system"],
+        ["EROFS", "the disk is read-only"],
+        ["EIO", "the disk reported an error"],
+        ["EXYZ", "as the system reports it (EXYZ)"],
+      ]
+    ) {
+      code = given!;
+      await refuses(() => sink.write(0, content(10)), `Cannot receive photo.jpg: ${words}`);
+    }
+    await sink.abort(true);
+    assertEquals(list(folder), []);
+  });
+});
+
+Deno.test("PartFile.finish: puts the bytes on the disk before the file gets its name; after a failure there is none", async () => {
+  await inFolder(async (folder) => {
+    const calls: string[] = [];
+    let broken = false;
+    const disk = new SystemDisk(() => folder, {
+      write: SYSTEM_CALLS.write,
+      sync: async (file, what) => {
+        calls.push(`sync ${what}`);
+        if (broken) throw systemError("EIO");
+        await SYSTEM_CALLS.sync(file, what);
+      },
+      link: async (from, to) => {
+        calls.push("link");
+        await SYSTEM_CALLS.link(from, to);
+      },
+    });
+    await receive(disk, content(10), "a");
+    assertEquals(calls, ["sync all", "link"]);
+    broken = true;
+    await refuses(
+      () => receive(disk, content(10), "b"),
+      "Cannot receive b: the disk reported an error",
+    );
+    // On the way: the next write or the end tells it, also if the disk works again.
+    const bytes = content(5 * MIB);
+    const sink = await disk.sink(offerOf(bytes, "c"));
+    await fill(sink, bytes, 4 * MIB);
+    await assertRejects(
+      async () => {
+        await fill(sink, bytes);
+        broken = false;
+        await sink.finish();
+      },
+      ChatError,
+      "Cannot receive c: the disk reported an error",
+    );
+    await sink.abort(false);
+    assertEquals(list(folder), ["a"]);
+  });
+});
+
+posix(
+  "PartFile.finish: reports a part or folder that was removed, and writes nowhere else",
+  async () => {
+    await inFolder(async (folder) => {
+      const downloads = `${folder}/downloads`;
+      const disk = new SystemDisk(() => downloads);
+      const bytes = content(100);
+      const part = `${downloads}/${partName("photo.jpg", HEX)}`;
+      const begin = async () => {
+        const sink = await disk.sink(offerOf(bytes));
+        await fill(sink, bytes);
+        return sink;
+      };
+      let sink = await begin();
+      Deno.removeSync(part);
+      await refuses(() => sink.finish(), "Cannot receive photo.jpg: its part file was removed");
+      assertEquals(list(downloads), []);
+
+      sink = await begin();
+      Deno.removeSync(part);
+      Deno.writeTextFileSync(part, "another");
+      await refuses(
+        () => sink.finish(),
+        "Cannot receive photo.jpg: another file has replaced its part file",
+      );
+      assertEquals(Deno.readTextFileSync(part), "another");
+      Deno.removeSync(downloads, { recursive: true });
+
+      sink = await begin();
+      Deno.removeSync(downloads, { recursive: true });
+      const gone = `Cannot receive photo.jpg: the folder ${downloads} does not exist any more`;
+      await refuses(() => sink.finish(), gone);
+      assertEquals(list(folder), []);
+
+      sink = await begin();
+      Deno.renameSync(downloads, `${folder}/moved`);
+      Deno.symlinkSync("/", downloads);
+      await refuses(() => sink.finish(), gone);
+      Deno.removeSync(downloads);
+      // The next one makes it again.
+      assertEquals(await receive(disk, bytes), `${downloads}/photo.jpg`);
+    });
+  },
+);
