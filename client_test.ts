@@ -100,7 +100,7 @@ const NOT_ROOMS: readonly {
   {
     what: "a mail server",
     serve: (raw) => raw.write(utf8.encode("220 mail.example.org ESMTP\r\n")),
-    message: /what answers there does not speak our protocol, not a chat server$/,
+    message: /the server there does not speak our protocol, not a chat server$/,
     hint: /Is the port right/,
   },
   {
@@ -119,7 +119,7 @@ const NOT_ROOMS: readonly {
   {
     what: "who hangs up at once",
     serve: (raw) => raw.end(),
-    message: /the connection was closed without a word$/,
+    message: /the server closed the connection at once$/,
     hint: /Is the port right/,
   },
   {
@@ -129,7 +129,7 @@ const NOT_ROOMS: readonly {
       await raw.write(GREETING.subarray(0, 20));
       await raw.end();
     },
-    message: /the connection was closed before the room let us in$/,
+    message: /the connection was closed before the room admitted this client$/,
   },
   {
     what: "who hangs up behind the greeting",
@@ -139,7 +139,7 @@ const NOT_ROOMS: readonly {
       await raw.frameOf(Type.HELLO);
       await raw.end();
     },
-    message: /the connection was closed before the room let us in$/,
+    message: /the connection was closed before the room admitted this client$/,
   },
   {
     what: "a later version's greeting",
@@ -194,13 +194,13 @@ const NOT_ROOMS: readonly {
   {
     what: "a welcome without a number",
     serve: (raw) => raw.write(GREETING, encodeWelcome(0, { room: 0, own: 0, members: 0 })),
-    message: /WELCOME gives no id$/,
+    message: /WELCOME has no id$/,
   },
   {
     what: "a welcome to four thousand million",
     serve: (raw) =>
       raw.write(GREETING, encodeWelcome(1, { room: 0, own: 0, members: 2 ** 32 - 1 })),
-    message: /the room is said to have more than \d+ members$/,
+    message: /the server announces more than \d+ members$/,
   },
 ];
 
@@ -233,7 +233,7 @@ Deno.test("join: does not wait for ever for who takes the call and says nothing"
     const error = await assertRejects(
       () => join({ ...here, port, handshakeMs: 20 }),
       ChatError,
-      "does not say within 0.02 seconds that it is a chat server",
+      "no chat server has answered within 0.02 seconds",
     );
     assertMatch(error.hint!, /Is the port right/);
   }
@@ -257,7 +257,7 @@ Deno.test("join: says that there is no host of a name", async () => {
     () => join({ ...here, hostname: "nowhere.invalid", port: 1 }),
     ChatError,
   );
-  assertEquals(error.message, "Cannot join nowhere.invalid:1: there is no host of that name");
+  assertEquals(error.message, "Cannot join nowhere.invalid:1: no host has that name");
 });
 
 Deno.test("join: refuses a name that the others would refuse, before it connects", async () => {
@@ -705,12 +705,12 @@ const NOT_BACK: readonly { what: string; welcome: Uint8Array; message: RegExp }[
   {
     what: "another id",
     welcome: encodeWelcome(ME + 1, { room: START + ME_JOINED.length, own: 0, members: 0 }),
-    message: /WELCOME goes on where nobody was$/,
+    message: /WELCOME resumes another session$/,
   },
   {
     what: "another place",
     welcome: encodeWelcome(ME, { room: START, own: 0, members: 0 }),
-    message: /WELCOME goes on where nobody was$/,
+    message: /WELCOME resumes another session$/,
   },
   {
     what: "more taken than was sent",

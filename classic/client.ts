@@ -3,7 +3,7 @@
 // off does not come back.
 
 import { XorCipher } from "../cipher.ts";
-import type { Place } from "../client/handshake.ts";
+import type { Endpoint } from "../client/handshake.ts";
 import { ChatError } from "../errors.ts";
 import { MAX_BODY } from "../protocol.ts";
 import { Pieces, type Timer } from "../protocol/classic_wire.ts";
@@ -30,7 +30,7 @@ const ROOM: Person = { id: 2, name: "room", self: false, away: false, classic: t
 
 const utf8 = new TextEncoder();
 
-export interface ClassicOptions extends Omit<Place, "signal"> {
+export interface ClassicOptions extends Omit<Endpoint, "signal"> {
   after: Timer;
   /** How long the connection may take to end properly before it is cut, in ms. */
   finishMs?: number;

@@ -69,7 +69,7 @@ const text = (text: string, seq?: number): Said => ({
   kind: "text",
   text,
   ...(seq !== undefined &&
-    { number: { origin: new Uint8Array(ORIGIN_SIZE).fill(0xe5), seq, again: false } }),
+    { number: { origin: new Uint8Array(ORIGIN_SIZE).fill(0xe5), seq, replay: false } }),
 });
 
 // ---- runs ----

@@ -1,7 +1,7 @@
 // Connects to a classic server and reads its public key. It knows the classic wire up to the key, and nothing of
 // rooms and messages.
 
-import { type Place, talk } from "../client/handshake.ts";
+import { type Endpoint, withConnection } from "../client/handshake.ts";
 import { NobodyThere } from "../errors.ts";
 import { KEY_MS, parseKey, type Timer } from "../protocol/classic_wire.ts";
 import { Connection } from "../protocol/connection.ts";
@@ -22,8 +22,8 @@ export interface ClassicConnection {
  *
  * @throws {ChatError} if there is none
  */
-export async function connectClassic(place: Place, after: Timer): Promise<ClassicConnection> {
-  return await talk(place, async (connection, address) => {
+export async function connectClassic(endpoint: Endpoint, after: Timer): Promise<ClassicConnection> {
+  return await withConnection(endpoint, async (connection, address) => {
     const { decoder } = connection;
     let reading: Promise<boolean> | undefined;
     for (;;) {

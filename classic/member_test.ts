@@ -346,7 +346,7 @@ Deno.test("ClassicAdapter: direct messages and files for the original are refuse
     } catch (error) {
       assert(error instanceof ChatError);
       assertStringIncludes(error.message, `${original.name}`);
-      assertStringIncludes(error.message, "original program");
+      assertStringIncludes(error.message, "classic clients");
     }
   }
   // A client that does not know better is told that it has not arrived; so is nobody fooled.
@@ -395,8 +395,8 @@ Deno.test("ClassicAdapter: what is said again is not told again, nor what was sa
   await raw.hello();
   await using original = await Original.join(room, timer);
   const origin = new Uint8Array(8);
-  const say = (text: string, seq: number, again = false) => {
-    const envelope = encodeEnvelope({ kind: "text", text, number: { origin, seq, again } });
+  const say = (text: string, seq: number, replay = false) => {
+    const envelope = encodeEnvelope({ kind: "text", text, number: { origin, seq, replay } });
     return raw.write(encodeFrame(Type.MESSAGE, 0, xor.seal(envelope)));
   };
   await say("before", 1, true);

@@ -1,6 +1,7 @@
-// How a client gets into a room: connects, sees what answers there, logs in where the room is sealed, and is
-// admitted; or goes on with its session. What follows is `client.ts`.
+// The handshake: connects, checks what answers there, logs in if the room is sealed, and is admitted or resumes a
+// session. Ends with WELCOME; `client.ts` reads everything after it. Knows no members and no events.
 
+import { deadline } from "@std/async/deadline";
 import { type Cipher, XorCipher } from "../cipher.ts";
 import { codeDoubt } from "../cipher/codes.ts";
 import { Identity } from "../cipher/identity.ts";
@@ -46,36 +47,36 @@ import { printable } from "../text/printable.ts";
 /** Bytes of the read buffer: a busy room fills it in one read. */
 const READ_BUFFER = 64 * 1024;
 
-/** More members than any room has: a server that names more is after this client's memory. */
+/** More members than any room has. A server that announces more wants to exhaust this client's memory. */
 export const MAX_MEMBERS = 100_000;
 
-/** Where a room is. */
-export interface Place {
+/** The address of a server, and how long to wait for it. */
+export interface Endpoint {
   hostname: string;
   port: number;
-  /** How long connecting and admission may take, each, in ms. */
+  /** How long connecting may take, and how long admission may take, in ms. */
   handshakeMs?: number;
-  /** Breaks it off. */
+  /** Cancels the attempt. */
   signal?: AbortSignal;
 }
 
-export interface EnterOptions extends Place {
+export interface ConnectOptions extends Endpoint {
   /** A valid name; see `nameFault`. */
   name: string;
-  /** The code of a sealed room. With one, a room that is not sealed is refused. */
+  /** The code of a sealed room. If it is given, a room that is not sealed is refused. */
   code?: string;
   /** Refuse a room with another cipher. */
   cipher?: "sealed" | "xor" | undefined;
-  /** Who this user is, asked for in sealed rooms only; somebody new if it is not given. */
+  /** Loads this user's identity; called in sealed rooms only. Not given: a new identity. */
   self?: () => Self;
 }
 
 /** A user of sealed rooms. */
 export interface Self {
   readonly identity: Identity;
-  /** The names that this user knows, with their keys; grows as others are met. */
+  /** The names that this user knows, with their keys. New ones are added. */
   readonly knownNames: KnownNames;
-  /** Keeps the names: called when there are new ones. */
+  /** Saves the names; called when names were added. */
   readonly save?: () => void;
 }
 
@@ -84,15 +85,15 @@ export interface Handshake {
   readonly connection: Connection;
   readonly greeting: Greeting;
   readonly cipher: Cipher;
-  /** undefined in rooms where nobody proves anything. */
+  /** undefined in xor rooms, which have no identities. */
   readonly self: Self | undefined;
-  /** Known to this client and the server: to prove that the session is its own. */
+  /** Shared with the server: a resumption proves by it that it comes from the same client. */
   readonly sessionKey: Uint8Array | undefined;
   readonly id: number;
   readonly welcome: Welcome;
 }
 
-/** What a client shows to go on with its session. */
+/** What it takes to resume a session. */
 export interface Ticket extends Claim {
   readonly id: number;
   readonly sessionKey: Uint8Array | undefined;
@@ -101,36 +102,39 @@ export interface Ticket extends Claim {
 /**
  * Connects and is admitted.
  *
- * @throws {ChatError} if there is no chat server, or it does not admit this client: `NobodyThere`,
- * `CodeNeeded` and `WrongCode` where something else can be tried
+ * @throws {ChatError} if no chat server answers, or it does not admit this client: `NobodyThere`,
+ * `CodeNeeded` or `WrongCode` if something else can be tried
  */
-export async function enter(options: EnterOptions): Promise<Handshake> {
+export async function connect(options: ConnectOptions): Promise<Handshake> {
   const fault = nameFault(options.name);
   if (fault !== undefined) {
     throw new ChatError(`Cannot join as "${printable(options.name)}": a name ${fault}`);
   }
-  return await talk(options, (connection, address) => handshake(connection, address, options));
+  return await withConnection(
+    options,
+    (connection, address) => handshake(connection, address, options),
+  );
 }
 
 /**
- * Connects and goes on with a session.
+ * Connects and resumes a session.
  *
  * @returns undefined if the session is over
- * @throws {ChatError} if it can't be known
+ * @throws {ChatError} if it may still exist, but cannot be resumed now
  */
-export async function reenter(
-  place: Place,
+export async function resume(
+  endpoint: Endpoint,
   ticket: Ticket,
 ): Promise<{ connection: Connection; welcome: Welcome } | undefined> {
-  return await talk(place, async (connection, address) => {
+  return await withConnection(endpoint, async (connection, address) => {
     const greeting = await greet(connection, address);
     const { token, room, own, sessionKey } = ticket;
     const claim = { token, room, own };
     const sealed = greeting.cipher === "sealed" ? greeting.nonce : undefined;
     if ((sealed === undefined) !== (sessionKey === undefined)) {
-      // The session may be there all the same, behind whoever answers now.
+      // Another server answers at this address. The session's own server may come back.
       const how = sessionKey ? "not sealed, as it should be" : "sealed, not xor";
-      throw new NobodyThere(`Cannot go on in ${address}: the room there is ${how}`);
+      throw new NobodyThere(`Cannot rejoin ${address}: the room there is ${how}`);
     }
     const proof = sessionKey && sealed && prove(sessionKey, sealed, claim);
     connection.send(encodeResume(proof ? { ...claim, proof } : claim));
@@ -141,7 +145,7 @@ export async function reenter(
     if (!frame) return undefined;
     const welcome = parseWelcome(frame.body);
     if (frame.id !== ticket.id || welcome.room !== room || welcome.own !== own) {
-      throw new ProtocolError<ErrorCode>("malformed", "WELCOME goes on where nobody was");
+      throw new ProtocolError<ErrorCode>("malformed", "WELCOME resumes another session");
     }
     return { connection, welcome };
   });
@@ -157,42 +161,42 @@ function prove(sessionKey: Uint8Array, nonce: string, claim: Claim): string {
 }
 
 /**
- * Connects, and closes the connection unless `admit` gives something; all in bounded time.
+ * Connects and calls `admit`. Closes the connection if that fails, returns undefined or takes too long.
  *
- * @param hint what to try where that time is over; else what has come says it
+ * @param hint what to try after a timeout; not given: it depends on what the server has sent
+ * @throws {ChatError} if the connection cannot be made, or `admit` throws a `ProtocolError`
  */
-export async function talk<T>(
-  place: Place,
+export async function withConnection<T>(
+  endpoint: Endpoint,
   admit: (connection: Connection, address: string) => Promise<T>,
   hint?: string,
 ): Promise<T> {
-  const address = formatAddress(place.hostname, place.port);
-  const ms = place.handshakeMs ?? HANDSHAKE_MS;
-  const conn = await connect(place, address, ms);
-  const connection = new Connection(conn, MAX_FRAME, READ_BUFFER);
-  let late = false;
+  const { hostname, port, handshakeMs: ms = HANDSHAKE_MS, signal } = endpoint;
+  const address = formatAddress(hostname, port);
+  const connection = new Connection(await dial(endpoint, address, ms), MAX_FRAME, READ_BUFFER);
+  let isLate = false;
+  // Closing ends the read that `admit` waits for, so no read is left when this function returns.
   const close = () => connection.close();
-  const deadline = setTimeout(() => {
-    late = true;
+  const timer = setTimeout(() => {
+    isLate = true;
     close();
   }, ms);
-  place.signal?.addEventListener("abort", close);
-  if (place.signal?.aborted) close();
+  signal?.addEventListener("abort", close);
+  if (signal?.aborted) close();
   let admitted: T | undefined;
   try {
     admitted = await admit(connection, address);
     return admitted;
   } catch (error) {
-    if (late) {
+    if (isLate) {
       throw new ChatError(
-        `Cannot join ${address}: what answers there does not say within ${ms / 1000} seconds ` +
-          "that it is a chat server",
+        `Cannot join ${address}: no chat server has answered within ${ms / 1000} seconds`,
         { hint: hint ?? adviceOn(connection.decoder.unread, address) },
       );
     }
     if (error instanceof ProtocolError) {
       const hint = error.code === "version"
-        ? "Both sides need versions of chat that understand each other: see `chat --version`"
+        ? "Client and server need compatible versions of chat: see `chat --version`"
         : undefined;
       throw new ChatError(
         `Cannot join ${address}: ${printable(error.message)}`,
@@ -201,28 +205,29 @@ export async function talk<T>(
     }
     throw error;
   } finally {
-    clearTimeout(deadline);
-    place.signal?.removeEventListener("abort", close);
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", close);
     if (admitted === undefined) close();
   }
 }
 
-async function connect(
-  { hostname, port, signal }: Place,
+/** Opens a TCP connection. */
+async function dial(
+  { hostname, port, signal }: Endpoint,
   address: string,
   ms: number,
 ): Promise<Deno.TcpConn> {
-  const connecting = Deno.connect({ hostname, port });
-  const { promise: late, resolve } = Promise.withResolvers<"late">();
-  const giveUp = () => resolve("late");
-  const timer = setTimeout(giveUp, ms);
-  signal?.addEventListener("abort", giveUp);
-  // The event is over where it came before.
-  if (signal?.aborted) giveUp();
+  const dialing = Deno.connect({ hostname, port });
   try {
-    const first = await Promise.race([connecting, late]);
-    if (first !== "late") return first;
+    return await deadline(dialing, ms, signal && { signal });
   } catch (cause) {
+    // The deadline has passed, or `signal` has aborted: the connection is not wanted any more.
+    dialing.then((conn) => conn.close(), () => {});
+    if (cause instanceof DOMException || signal?.aborted) {
+      throw new ChatError(`Cannot join ${address}: no answer within ${ms / 1000} seconds`, {
+        hint: "Check the address, and whether a firewall blocks the connection",
+      });
+    }
     if (cause instanceof Deno.errors.ConnectionRefused) {
       throw new NobodyThere(`Cannot join ${address}: nothing listens there`, {
         hint: "Open a room with: chat serve",
@@ -231,20 +236,13 @@ async function connect(
     }
     const message = messageOf(cause);
     if (/lookup|resolve|not known|no such host/i.test(message)) {
-      throw new ChatError(`Cannot join ${address}: there is no host of that name`, { cause });
+      throw new ChatError(`Cannot join ${address}: no host has that name`, { cause });
     }
     throw new ChatError(`Cannot join ${address}: ${message}`, { cause });
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", giveUp);
   }
-  connecting.then((conn) => conn.close(), () => {});
-  throw new ChatError(`Cannot join ${address}: no answer within ${ms / 1000} seconds`, {
-    hint: "Is the address right, and does no firewall stand between?",
-  });
 }
 
-/** From the preface to GREETING: is it a chat server at all, and how does it talk? */
+/** From the preface to GREETING: checks that this is a chat server. */
 async function greet(connection: Connection, address: string): Promise<Greeting> {
   const { decoder } = connection;
   connection.send(PREFACE.slice() as Uint8Array<ArrayBuffer>);
@@ -253,7 +251,7 @@ async function greet(connection: Connection, address: string): Promise<Greeting>
     if (opening.kind === "chat") break;
     if (opening.kind !== "more") throw notAChatServer(address, decoder.unread, opening);
     if (!await connection.fill()) {
-      throw new NobodyThere(`Cannot join ${address}: the connection was closed without a word`, {
+      throw new NobodyThere(`Cannot join ${address}: the server closed the connection at once`, {
         hint: "Is the port right? `chat serve` prints it when it opens a room",
       });
     }
@@ -265,36 +263,36 @@ async function greet(connection: Connection, address: string): Promise<Greeting>
 async function handshake(
   connection: Connection,
   address: string,
-  options: EnterOptions,
+  options: ConnectOptions,
 ): Promise<Handshake> {
-  // 1. GREETING says how to talk.
+  // 1. GREETING: the cipher and the limits of the room.
   const greeting = await greet(connection, address);
-  // 2. HELLO says who we are, and in a sealed room proves that we know the code.
+  // 2. HELLO: this client's profile, and in a sealed room the proof that it knows the code.
   const { cipher, proof, ...rest } = await chooseCipher(connection, greeting, address, options);
   const profile = cipher.seal(encodeProfile({ name: options.name }), "profile");
   connection.send(encodeHello({ version: VERSION, profile, ...(proof && { proof }) }));
-  // 3. WELCOME says that we are in.
+  // 3. WELCOME: the client is in the room.
   const frame = await expect(connection, Type.WELCOME);
-  if (frame.id === 0) throw new ProtocolError<ErrorCode>("malformed", "WELCOME gives no id");
+  if (frame.id === 0) throw new ProtocolError<ErrorCode>("malformed", "WELCOME has no id");
   const welcome = parseWelcome(frame.body);
   if (welcome.members > MAX_MEMBERS) throw tooManyMembers();
   return { connection, greeting, cipher, ...rest, id: frame.id, welcome };
 }
 
-/** The cipher that the room greets with; for a sealed one, after a login with the code. */
+/** The room's cipher. For a sealed room this logs in with the code. */
 async function chooseCipher(
   connection: Connection,
   greeting: Greeting,
   address: string,
-  { code, cipher: wanted, self: getSelf }: EnterOptions,
+  { code, cipher: wanted, self: getSelf }: ConnectOptions,
 ): Promise<Pick<Handshake, "cipher" | "self" | "sessionKey"> & { proof?: string }> {
   if (greeting.cipher === "xor") {
-    // Whoever stands between could greet so, to read along.
+    // An attacker in the middle could send this greeting, to read everything.
     if (code !== undefined || wanted === "sealed") {
       throw new NobodyThere(
         `Cannot join ${address}: the room there is not sealed, as it should be`,
         {
-          hint: "Ask who opened it. A room that is not sealed is joined without a code",
+          hint: "Ask the person who opened it. A room that is not sealed is joined without a code",
         },
       );
     }
@@ -316,12 +314,12 @@ async function chooseCipher(
   connection.send(encodeLogin({ message: login.request }));
   const answer = parseLogin((await expect(connection, Type.LOGIN)).body);
   const admission = login.finish(answer.message);
-  // Nothing of us has been told so far: not even the name, sealed.
+  // Nothing about this user has been sent so far, not even its sealed name.
   if (!admission) {
     const tries = answer.tries ?? 0;
-    const left = tries === 1 ? "1 more try" : `${tries} more tries`;
+    const left = tries === 1 ? "1 try" : `${tries} tries`;
     throw new WrongCode(`Cannot join ${address}: the code is wrong`, {
-      hint: `There are ${left} in this minute. ${codeDoubt(code) ?? "Ask for it again"}`,
+      hint: `${left} left this minute. ${codeDoubt(code) ?? "Ask the person who opened the room"}`,
     });
   }
   const self = getSelf?.() ?? { identity: Identity.generate(), knownNames: new KnownNames() };
@@ -346,7 +344,10 @@ async function expect(connection: Connection, type: number): Promise<Frame> {
       );
     }
     if (!await connection.fill()) {
-      throw new ProtocolError("lost", "the connection was closed before the room let us in");
+      throw new ProtocolError(
+        "lost",
+        "the connection was closed before the room admitted this client",
+      );
     }
   }
 }
@@ -356,22 +357,22 @@ function notAChatServer(address: string, unread: Uint8Array, opening: Opening): 
     http: "a web server answers there",
     ssh: "an SSH server answers there",
     tls: "a TLS server answers there",
-  }[opening.kind as string] ?? "what answers there does not speak our protocol";
+  }[opening.kind as string] ?? "the server there does not speak our protocol";
   return new NobodyThere(`Cannot join ${address}: ${what}, not a chat server`, {
     hint: adviceOn(unread, address),
   });
 }
 
-/** What to try where something else than a room has answered. */
+/** What to try if the server there is no chat server. */
 function adviceOn(unread: Uint8Array, address: string): string {
   return parseKey(unread).key === undefined
     ? "Is the port right? `chat serve` prints it when it opens a room"
-    : `Is the port right? If it is a server of the original: chat join --classic ${address}`;
+    : `Is the port right? If it is a classic server: chat join --classic ${address}`;
 }
 
 export function tooManyMembers(): ProtocolError<ErrorCode> {
   return new ProtocolError(
     "too-large",
-    `the room is said to have more than ${MAX_MEMBERS} members`,
+    `the server announces more than ${MAX_MEMBERS} members`,
   );
 }

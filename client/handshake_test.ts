@@ -6,7 +6,7 @@ import { encodeFrame, MAX_FRAME, Type } from "../protocol.ts";
 import { encodeError, encodeGreeting, encodeWelcome, parseHello } from "../protocol/json_frames.ts";
 import { drawToken } from "../protocol/resume.ts";
 import { Impostor, type Raw, TestRoom, within } from "../tests/support/loopback.ts";
-import { enter, reenter } from "./handshake.ts";
+import { connect, resume } from "./handshake.ts";
 
 /** What no test may have to wait for. */
 const NEVER_MS = 3_600_000;
@@ -27,7 +27,7 @@ function answer(greeting: Uint8Array, ...frames: Uint8Array[]): Impostor {
   });
 }
 
-Deno.test("reenter: shows token and places, and takes the welcome that fits them", async () => {
+Deno.test("resume: shows token and places, and takes the welcome that fits them", async () => {
   let hello: unknown;
   await using impostor = new Impostor(async (raw) => {
     await raw.preface();
@@ -37,20 +37,20 @@ Deno.test("reenter: shows token and places, and takes the welcome that fits them
     await raw.rest();
   });
   const { port } = impostor;
-  const back = await reenter({ ...place, port }, ticket);
+  const back = await resume({ ...place, port }, ticket);
   assertEquals(hello, { token, room: 100, own: 20 });
   assertEquals([back?.welcome.accepted, back?.welcome.token], [3, token]);
   back?.connection.close();
 });
 
-Deno.test("reenter: a session that is over is no error", async () => {
+Deno.test("resume: a session that is over is no error", async () => {
   await using impostor = answer(XOR, encodeError("gone", "join anew"));
   const { port } = impostor;
-  assertEquals(await reenter({ ...place, port }, ticket), undefined);
+  assertEquals(await resume({ ...place, port }, ticket), undefined);
   await impostor.served(1);
 });
 
-Deno.test("reenter: a room of another kind is nobody that the session could be looked for with", async () => {
+Deno.test("resume: a room of another kind is nobody that the session could be looked for with", async () => {
   const cases = [
     { greeting: SEALED, sessionKey: undefined, how: "sealed, not xor" },
     { greeting: XOR, sessionKey: new Uint8Array(64), how: "not sealed, as it should be" },
@@ -59,7 +59,7 @@ Deno.test("reenter: a room of another kind is nobody that the session could be l
     await using impostor = answer(greeting);
     const { port } = impostor;
     await assertRejects(
-      () => reenter({ ...place, port }, { ...ticket, sessionKey }),
+      () => resume({ ...place, port }, { ...ticket, sessionKey }),
       NobodyThere,
       `the room there is ${how}`,
     );
@@ -67,7 +67,7 @@ Deno.test("reenter: a room of another kind is nobody that the session could be l
   }
 });
 
-Deno.test("reenter: what is neither is told with its code", async () => {
+Deno.test("resume: what is neither is told with its code", async () => {
   const cases: [Uint8Array, string][] = [
     [encodeError("full", "later"), "full"],
     [encodeFrame(Type.BYE, 0), "bye"],
@@ -79,12 +79,12 @@ Deno.test("reenter: what is neither is told with its code", async () => {
   for (const [frame, code] of cases) {
     await using impostor = answer(XOR, frame);
     const { port } = impostor;
-    const error = await assertRejects(() => reenter({ ...place, port }, ticket), ChatError);
+    const error = await assertRejects(() => resume({ ...place, port }, ticket), ChatError);
     assertEquals(error.cause instanceof ProtocolError && error.cause.code, code);
   }
 });
 
-Deno.test("enter, reenter: can be broken off at any time, before they have begun too", async () => {
+Deno.test("connect, resume: can be broken off at any time, before they have begun too", async () => {
   const come = Promise.withResolvers<void>();
   const silent = async (raw: Raw) => {
     await raw.preface();
@@ -93,7 +93,7 @@ Deno.test("enter, reenter: can be broken off at any time, before they have begun
   };
   await using impostor = new Impostor(silent);
   await using room = new TestRoom();
-  for (const begin of [enter, reenter] as const) {
+  for (const begin of [connect, resume] as const) {
     for (const { port } of [impostor, room]) {
       const early = AbortSignal.abort();
       const begun = begin({ ...place, port, signal: early, name: "guest" }, ticket);

@@ -1,14 +1,206 @@
-// TODO: say what this is.
+// The members of the room as this client knows them: their names, the keys behind the names, and how to find
+// one. Reads no frames and sends nothing.
 
-import type { PeerId } from "./unconfirmed.ts";
+import { comparison } from "../cipher/identity.ts";
+import { ChatError, ProtocolError } from "../errors.ts";
+import type { ErrorCode } from "../protocol.ts";
+import { findPerson, type Person, type RoomEvent } from "../room.ts";
+import { printable } from "../text/printable.ts";
+import { MAX_MEMBERS, type Self, tooManyMembers } from "./handshake.ts";
+import { Roster } from "./roster.ts";
+import type { Session } from "./session.ts";
 
-/** Where people have keys, these tell who is who; else the names. */
-export function areSame(one: PeerId, other: PeerId): boolean {
+/** What identifies a member across sessions, in which ids differ. */
+export interface PeerId {
+  readonly name: string | undefined;
+  /** The identity key in hex; undefined in xor rooms. */
+  readonly key: string | undefined;
+}
+
+/** Whether two are the same member: by their keys, or where there are none, by their names. */
+export function isSamePeer(one: PeerId, other: PeerId): boolean {
   if (one.key !== undefined || other.key !== undefined) return one.key === other.key;
   return one.name !== undefined && one.name === other.name;
 }
 
+/** The part of a session that concerns members. */
+type MemberSession = Pick<Session, "id" | "cipher">;
+
+/** The members of the room. */
+export class Members {
+  readonly #self: Self | undefined;
+  readonly #notify: (event: RoomEvent & { type: "keychanged" }) => void;
+  /** Keys that were unknown when their owners joined. */
+  readonly #newKeys = new Set<string>();
+  #session!: MemberSession;
+  #roster!: Roster;
+
+  /**
+   * @param self this user; undefined in xor rooms
+   * @param name this user's name
+   * @param notify is called if a known name has another key
+   */
+  constructor(
+    self: Self | undefined,
+    session: MemberSession,
+    name: string,
+    notify: (event: RoomEvent & { type: "keychanged" }) => void,
+  ) {
+    this.#self = self;
+    this.#notify = notify;
+    this.renew(session, name);
+  }
+
+  /** Starts with an empty room: the session is a new one. */
+  renew(session: MemberSession, name: string): void {
+    this.#session = session;
+    this.#roster = new Roster(session.id);
+    this.setName(session.id, name);
+  }
+
+  get roster(): Roster {
+    return this.#roster;
+  }
+
+  /** Everybody but this client. */
+  get others(): Person[] {
+    return this.#roster.people().filter(({ self }) => !self);
+  }
+
+  /**
+   * Adds a member; returns its profile.
+   *
+   * @param readProfile undefined if it cannot be read; the member is then shown by its id
+   * @throws {ProtocolError} if it is a member already, or the room has too many
+   */
+  meet<Profile extends { readonly name: string; readonly classic?: true }>(
+    id: number,
+    readProfile: () => Profile | undefined,
+  ): Profile | undefined {
+    if (this.#roster.has(id)) {
+      throw new ProtocolError<ErrorCode>("unexpected", "a member joined that was here already");
+    }
+    // Before its profile is read: an error in that is counted for this member.
+    this.setName(id, undefined);
+    const profile = readProfile();
+    if (profile) this.setName(id, profile.name);
+    if (profile?.classic) this.#roster.setClassic(id, true);
+    return profile;
+  }
+
+  setName(id: number, name: string | undefined): void {
+    if (this.#roster.size >= MAX_MEMBERS && !this.#roster.has(id)) throw tooManyMembers();
+    this.#roster.setName(id, name);
+    if (name !== undefined) this.#checkKey(id, name);
+  }
+
+  /** Compares a member's key with the known key of its name. */
+  #checkKey(id: number, name: string): void {
+    const key = this.#session.cipher.identityOf(id);
+    if (!key || !this.#self || id === this.#session.id) return;
+    const acquaintance = this.#self.knownNames.meet(name, key, today());
+    const isOther = acquaintance === "changed";
+    if (acquaintance === "new") this.#newKeys.add(key.toHex());
+    if (this.#roster.setOtherKey(id, isOther) && isOther) {
+      this.#notify({ type: "keychanged", who: this.#roster.person(id) });
+    }
+  }
+
+  peerIdOf(id: number): PeerId {
+    return {
+      name: this.#roster.nameOf(id),
+      key: this.#session.cipher.identityOf(id)?.toHex(),
+    };
+  }
+
+  /** A text that identifies a member across sessions: its key, or in xor rooms its name. No name looks like a key. */
+  peerKeyOf(id: number): string | undefined {
+    const { key, name } = this.peerIdOf(id);
+    return this.#session.cipher.name === "sealed" ? key : name;
+  }
+
+  /** The member with this identity; undefined if no member has it, or several have. */
+  findPeer(peer: PeerId): Person | undefined {
+    const found = this.others.filter(({ id }) => isSamePeer(this.peerIdOf(id), peer));
+    return found.length === 1 ? found[0] : undefined;
+  }
+
+  /** The id of the member with this peer key; undefined if no member has it, or several have. */
+  findByPeerKey(peerKey: string): number | undefined {
+    const found = this.others.filter(({ id }) => this.peerKeyOf(id) === peerKey);
+    // A client that was restarted is listed twice until its old session ends.
+    const connected = found.filter(({ away }) => !away);
+    const [one, ...more] = connected.length > 0 ? connected : found;
+    return more.length === 0 ? one?.id : undefined;
+  }
+
+  /** Whether this user knew a member's key before the member joined, under its present name. */
+  isKnown(id: number): boolean {
+    const key = this.#session.cipher.identityOf(id)?.toHex();
+    return key !== undefined && !this.#newKeys.has(key) &&
+      !this.#roster.person(id).name.endsWith("(!)");
+  }
+
+  /**
+   * Finds the member that the user means.
+   *
+   * @param action the verb phrase of "Cannot … NAME"
+   * @throws {ChatError} if no member has that name, or several have
+   */
+  find(who: string | number, action: string): Person {
+    const people = this.#roster.people();
+    const person = findPerson(people, who);
+    const called = typeof who === "number" ? `a member with the id ${who}` : `"${printable(who)}"`;
+    if (person === "nobody") {
+      throw new ChatError(`Cannot ${action} ${called}: nobody here is called that`, {
+        hint: "/who lists who is here",
+      });
+    }
+    if (person === "several") {
+      const names = people.filter((one) => one.name.startsWith(`${who}#`)).map(({ name }) => name);
+      throw new ChatError(`Cannot ${action} ${called}: several have this name`, {
+        hint: `Say which: ${names.join(", ")}`,
+      });
+    }
+    return person;
+  }
+
+  /** @throws {ChatError} if they cannot be compared; see `Room.compare` */
+  compare(who: string | number): string {
+    const person = this.find(who, "compare keys with");
+    const { cipher } = this.#session;
+    const other = cipher.identityOf(person.id);
+    // This client's own key comes from its own identity: the server could report another.
+    if (this.#self && other && !person.self) {
+      return comparison(this.#self.identity.publicKey, other);
+    }
+    throw new ChatError(
+      `Cannot compare keys with "${person.name}": ${
+        person.self
+          ? "that is you"
+          : cipher.name === "sealed"
+          ? "nothing proves who that is"
+          : `there are none in a room with ${cipher.name}`
+      }`,
+    );
+  }
+
+  /** @throws {ChatError} if there is no key to trust; see `Room.trust` */
+  trust(who: string | number): void {
+    const { id, name } = this.find(who, "trust");
+    const key = this.#session.cipher.identityOf(id);
+    const known = this.#roster.nameOf(id);
+    if (!key || known === undefined || !this.#self) {
+      throw new ChatError(`Cannot trust "${name}": there is no key to trust`);
+    }
+    this.#self.knownNames.trust(known, key, today());
+    this.#self.save?.();
+    // Other members of that name now have a key that differs from the trusted one.
+    for (const other of this.#roster.called(known)) this.#checkKey(other, known);
+  }
+}
+
 /** As `2026-01-31`. */
-export function today(): string {
+function today(): string {
   return new Date().toISOString().slice(0, 10);
 }

@@ -1,28 +1,158 @@
-// TODO: say what this is.
+// Opens and decodes the bodies of frames from other members. Bodies are hostile: whatever cannot be read becomes
+// an `unreadable` event. Knows the numbers of messages, so each message is shown once. Sends nothing.
 
-import type { Profile } from "../protocol/envelope.ts";
-import type { FileMessages } from "../protocol/file_messages.ts";
-import type { MessageId } from "../protocol/message_ids.ts";
+import type { Opened, Use } from "../cipher.ts";
+import { decodeEnvelope, decodeProfile, type Profile } from "../protocol/envelope.ts";
+import { decodeFileMessages, type FileMessages } from "../protocol/file_messages.ts";
+import { type MessageId, SeenMessages } from "../protocol/message_ids.ts";
 import type { Person, RoomEvent } from "../room.ts";
+import type { Roster } from "./roster.ts";
+import type { Session } from "./session.ts";
 
-/** A profile, and when it was made by its maker's clock. */
-export type Met = Profile & { readonly sent: Date | undefined };
+/** A profile, and when it was made by its member's clock. */
+export type DatedProfile = Profile & { readonly sent: Date | undefined };
 
-/** What came from a member, if it can be shown. */
-export type Said =
-  | {
-    readonly type: "message";
-    readonly message: {
-      readonly from: Person;
-      readonly text: string;
-      readonly action: boolean;
-      readonly sent: Date | undefined;
-      readonly missing: number;
-    };
-    readonly number: MessageId | undefined;
-    /** It is about files; the text is empty. */
-    readonly parcels: FileMessages | undefined;
-    /** As it came. */
-    readonly body: Uint8Array | undefined;
+/** A message that could be read. */
+export interface ReadMessage {
+  readonly type: "message";
+  readonly message: {
+    readonly from: Person;
+    readonly text: string;
+    readonly action: boolean;
+    readonly sent: Date | undefined;
+    readonly missing: number;
+  };
+  readonly number: MessageId | undefined;
+  /** Set if the message is about files; its text is empty. */
+  readonly fileMessages: FileMessages | undefined;
+  /** The encoded file messages. */
+  readonly body: Uint8Array | undefined;
+}
+
+/** The event for a body that cannot be read. */
+export type Unreadable = RoomEvent & { readonly type: "unreadable" };
+
+/** The part of a session that reading needs. */
+type ReadingSession = Pick<Session, "cipher" | "isAfterRestart">;
+
+/** Reads the bodies of frames. */
+export class MessageReader {
+  readonly #ownKey: string;
+  readonly #members: { readonly roster: Roster };
+  readonly #notify: (event: Unreadable) => void;
+  /** Room messages and direct messages are numbered separately. */
+  readonly #seen = { room: new SeenMessages(), direct: new SeenMessages() };
+  #session: ReadingSession;
+
+  /**
+   * @param ownKey this client's public key in hex; empty in xor rooms
+   * @param notify is called for each profile that cannot be read
+   */
+  constructor(
+    ownKey: string,
+    session: ReadingSession,
+    members: { readonly roster: Roster },
+    notify: (event: Unreadable) => void,
+  ) {
+    this.#ownKey = ownKey;
+    this.#session = session;
+    this.#members = members;
+    this.#notify = notify;
   }
-  | RoomEvent & { type: "unreadable" };
+
+  /**
+   * Goes on in another session.
+   *
+   * @param isGapReported messages were missed and reported in one sum, so do not report them again for each sender
+   */
+  renew(session: ReadingSession, isGapReported: boolean): void {
+    this.#session = session;
+    if (isGapReported) this.#seen.room.resync();
+  }
+
+  /** Marks the number of an own message as seen: later on, an earlier own number is a replay. */
+  markOwn(number: MessageId): void {
+    this.#seen.room.take(this.#ownKey, number);
+  }
+
+  read(from: number, body: Uint8Array, use: "room" | "direct"): ReadMessage | Unreadable {
+    const opened = this.#open(from, body, use, decodeEnvelope);
+    if ("type" in opened) return opened;
+    const { value, sentAt, missing } = opened;
+    if (value.kind === "unknown") return this.#reject(from, "of a kind that a later version knows");
+    let fileMessages: FileMessages | undefined;
+    try {
+      if (value.kind === "file") fileMessages = decodeFileMessages(value.body);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return this.#reject(from, error.message);
+    }
+    return {
+      type: "message",
+      fileMessages,
+      body: value.kind === "file" ? value.body : undefined,
+      message: {
+        from: this.#members.roster.person(from),
+        text: value.kind === "file" ? "" : value.text,
+        action: value.kind === "action",
+        sent: dateOf(sentAt),
+        missing,
+      },
+      number: value.number,
+    };
+  }
+
+  /** The message with the number of missing messages; undefined if it was received before. */
+  takeNew(
+    { message, number }: ReadMessage,
+    use: "room" | "direct",
+  ): ReadMessage["message"] | undefined {
+    if (!number) return message;
+    const sender = this.#session.cipher.identityOf(message.from.id)?.toHex() ?? "";
+    // After a restart, replays are for everybody who was in the room before it. Other replays are for
+    // members that know the sender.
+    const replay = number.replay && !this.#session.isAfterRestart;
+    const { fresh, missing } = this.#seen[use].take(sender, { ...number, replay });
+    if (!fresh) return undefined;
+    // Each receiver gets only some of a member's direct messages: gaps in their numbers mean nothing.
+    const lost = use === "room" ? missing : 0;
+    return { ...message, missing: Math.max(message.missing, lost) };
+  }
+
+  /** A member's profile; undefined if it has none, or it cannot be read. */
+  readProfile(id: number, body: Uint8Array): DatedProfile | undefined {
+    // A member that wants to be known by its id alone sends none.
+    if (body.length === 0) return undefined;
+    const opened = this.#open(id, body, "profile", decodeProfile);
+    if ("type" in opened) {
+      this.#notify(opened);
+      return undefined;
+    }
+    return { ...opened.value, sent: dateOf(opened.sentAt) };
+  }
+
+  #open<T>(
+    from: number,
+    body: Uint8Array,
+    use: Use,
+    decode: (plaintext: Uint8Array) => T,
+  ): Omit<Opened, "plaintext"> & { value: T } | Unreadable {
+    try {
+      const { plaintext, ...rest } = this.#session.cipher.open(body, use, from);
+      return { ...rest, value: decode(plaintext) };
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return this.#reject(from, error.message);
+    }
+  }
+
+  #reject(from: number, message: string): Unreadable {
+    const { roster } = this.#members;
+    const count = roster.reject(from);
+    return { type: "unreadable", from: roster.person(from), message, count };
+  }
+}
+
+function dateOf(sentAt: number | undefined): Date | undefined {
+  return sentAt === undefined ? undefined : new Date(sentAt);
+}

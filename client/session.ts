@@ -1,61 +1,167 @@
-// TODO: say what this is.
+// One session: the client's id, cipher and outbox, and how far it has read the two logs. It outlives its
+// connections and ends when the client has to join again. Knows no members, no events and no socket.
 
 import type { Cipher } from "../cipher.ts";
-import { HEADER_SIZE, MAX_BODY } from "../protocol.ts";
-import { type Greeting } from "../protocol/json_frames.ts";
+import { ProtocolError } from "../errors.ts";
+import {
+  encodeHave,
+  type ErrorCode,
+  type Frame,
+  HEADER_SIZE,
+  MAX_BODY,
+  Type,
+} from "../protocol.ts";
+import type { Greeting, Welcome } from "../protocol/json_frames.ts";
+import type { Source } from "../protocol/connection.ts";
 import type { Handshake } from "./handshake.ts";
 import { Outbox } from "./outbox.ts";
 
-/** Bytes of its own log after which a client says that it has them: so much the server keeps for it. */
+/** After this many bytes of its own log a client reports them with HAVE: the server keeps them until then. */
 export const HAVE_SIZE = 16 * 1024;
 
-/** What lasts from one WELCOME to the next that begins anew. */
-export interface Session {
+/** The part of a `Connection` that a session needs. */
+export interface Carrier {
+  /** Sends a small frame ahead of everything in the outbox. */
+  send(frame: Uint8Array<ArrayBuffer>): void;
+  /** Reports that the outbox has something to send. */
+  wake(): void;
+  /** How many small frames still wait to be written. */
+  readonly urgent: number;
+  attach(source: Source): void;
+}
+
+/** A client's session with a server. */
+export class Session {
   readonly id: number;
   readonly cipher: Cipher;
+  /** The key that proves that a resumption comes from the same client; undefined in xor rooms. */
   readonly key: Uint8Array | undefined;
-  /** Which room's log it is. */
+  /** The name of the room's log. */
   readonly log: string | undefined;
   readonly outbox: Outbox;
   readonly maxBody: number;
+  /** The server was restarted, and this client was in the room before. */
+  readonly isAfterRestart: boolean;
+  /** Resumes the session; undefined if it cannot be resumed. */
   token: string | undefined;
-  /** The positions in the two logs behind the last frames that came. */
-  room: number;
-  own: number;
-  /** How much of its own log the server knows to be here. */
-  had: number;
   /** How many messages the room's log has had. */
-  said: number;
-  /** How many more of those who were there before may be named. */
-  toCome: number;
-  /** The list of those who were there before has come. */
-  complete: boolean;
-  /** The server has started anew, and this client was there before. */
-  readonly anew: boolean;
-  /** How many direct messages have been answered. */
-  answered: number;
-}
+  messages: number;
+  /** The list of members is complete. */
+  complete = false;
 
-export function begin(entrance: Handshake, anew: boolean): Session {
-  const { greeting, cipher, sessionKey, id, welcome } = entrance;
-  const { log, token, room, own, said, members } = welcome;
-  return {
-    id,
-    cipher,
-    key: sessionKey,
-    log,
-    outbox: new Outbox(greeting.budget),
-    maxBody: maxBodyOf(greeting),
-    token,
-    room,
-    own,
-    had: own,
-    said,
-    toCome: members,
-    complete: false,
-    anew,
-    answered: 0,
-  };
+  /** The positions in the room's log and the own log after the last frame received. */
+  #room: number;
+  #own: number;
+  /** The position in the own log that was reported last. */
+  #reported: number;
+  /** How many entries of the list of members are still to come. */
+  #listed: number;
+  #carrier: Carrier | undefined;
+
+  constructor({ greeting, cipher, sessionKey, id, welcome }: Handshake, isAfterRestart: boolean) {
+    this.id = id;
+    this.cipher = cipher;
+    this.key = sessionKey;
+    this.log = welcome.log;
+    this.outbox = new Outbox(greeting.budget);
+    this.maxBody = maxBodyOf(greeting);
+    this.isAfterRestart = isAfterRestart;
+    this.token = welcome.token;
+    this.messages = welcome.said;
+    this.#room = welcome.room;
+    this.#own = this.#reported = welcome.own;
+    this.#listed = welcome.members;
+  }
+
+  /** The position in the room's log after the last frame received. */
+  get room(): number {
+    return this.#room;
+  }
+
+  /** The position in the own log after the last frame received. */
+  get own(): number {
+    return this.#own;
+  }
+
+  /** Sends over this connection from now on. */
+  attach(carrier: Carrier, nextBulk: () => Uint8Array<ArrayBuffer> | undefined): void {
+    this.#carrier = carrier;
+    this.outbox.open(() => carrier.wake());
+    this.outbox.fill(nextBulk);
+    carrier.attach(this.outbox);
+  }
+
+  /** The connection is lost. Frames wait for the next one. */
+  detach(): void {
+    this.#carrier = undefined;
+    this.outbox.close();
+  }
+
+  /** Sends a small frame now; does nothing without a connection, for such a frame is about the connection. */
+  send(frame: Uint8Array<ArrayBuffer>): void {
+    this.#carrier?.send(frame);
+  }
+
+  /** Answers a request of the server, unless it does not read what was sent before. */
+  answer(frame: Uint8Array<ArrayBuffer>): void {
+    if (this.#carrier?.urgent === 0) this.#carrier.send(frame);
+  }
+
+  /**
+   * Counts a frame of the room's log; returns its position.
+   *
+   * @throws {ProtocolError} if the room's log begins with anything but this client's own JOINED
+   */
+  advance({ type, id, bytes }: Frame): number {
+    if (!this.complete && !(type === Type.JOINED && id === this.id)) {
+      throw new ProtocolError<ErrorCode>("unexpected", "the room's log began before our JOINED");
+    }
+    const at = this.#room;
+    this.#room += bytes.length;
+    return at;
+  }
+
+  /** Counts a frame of the own log, and reports it with HAVE if enough has come; returns its position. */
+  advanceOwn({ bytes }: Frame): number {
+    const at = this.#own;
+    this.#own += bytes.length;
+    if (this.complete && this.#own - this.#reported >= HAVE_SIZE) this.have();
+    return at;
+  }
+
+  /**
+   * Counts a MEMBER frame.
+   *
+   * @throws {ProtocolError} if WELCOME announced fewer, or the list is complete
+   */
+  countMember(): void {
+    if (this.complete || this.#listed-- === 0) {
+      throw new ProtocolError<ErrorCode>("unexpected", "more members were listed than announced");
+    }
+  }
+
+  /** Reports how much of its own log the client has received. */
+  have(): void {
+    this.#reported = this.#own;
+    this.send(encodeHave(this.#own));
+  }
+
+  /**
+   * Prepares to go on over a new connection; `attach` follows.
+   *
+   * @throws {ProtocolError} if the server counts more frames than this client has sent
+   */
+  resume({ accepted, token }: Welcome, carrier: Pick<Carrier, "send">): void {
+    if (accepted > this.outbox.handed) {
+      throw new ProtocolError<ErrorCode>("malformed", "WELCOME counts more than was sent");
+    }
+    this.token = token;
+    this.outbox.accept(accepted);
+    this.outbox.rewind();
+    // First of all: when the server has received it, it forgets the old token.
+    this.#reported = this.#own;
+    carrier.send(encodeHave(this.#own));
+  }
 }
 
 function maxBodyOf({ maxFrame }: Greeting): number {

@@ -1,67 +1,72 @@
-// TODO: say what this is.
+// Messages of this client that the room has not confirmed yet, and the last ones that it has. Decides what is
+// sent again after a connection, a session or a server was lost. Reads nothing from others but confirmations.
 
 import { equals } from "@std/bytes/equals";
+import { ChatError, ProtocolError } from "../errors.ts";
+import { AckOutcome, encodeFrame, type ErrorCode, Type } from "../protocol.ts";
 import { encodeEnvelope } from "../protocol/envelope.ts";
 import type { FileMessages } from "../protocol/file_messages.ts";
 import { MAX_SEQ, type MessageId, ORIGIN_SIZE } from "../protocol/message_ids.ts";
-import type { Pending, Person } from "../room.ts";
+import type { Pending, Person, RoomEvent } from "../room.ts";
+import { isSamePeer, type Members, type PeerId } from "./members.ts";
+import type { ReadMessage, Unreadable } from "./received.ts";
+import type { Session } from "./session.ts";
 
 /**
- * What was confirmed shortly before a server ended may not have reached everybody: so much of it, and from so
- * long ago, is said again to its successor.
+ * Some members may not have received the messages that were confirmed shortly before a server ended. So they are
+ * sent again to its successor: at most this many messages and bytes, confirmed at most that many ms before.
  */
 export const REPEAT_MESSAGES = 32;
 export const REPEAT_BYTES = 256 * 1024;
 export const REPEAT_MS = 30_000;
-/**
- * And to those who come back to that successor later than this client, within so many ms: some waits between
- * tries.
- */
+/** Members that come back to the successor later than this client get them within this time, in ms: a few tries. */
 export const REUNION_MS = 60_000;
-/** In a room of more members it is not: there would be as many repetitions as pairs of them. */
+/** In larger rooms they do not: that would be one repetition for each pair of members. */
 export const REUNION_MEMBERS = 50;
-/** How long a direct message waits for its receiver to come back to a room that has started anew, in ms. */
+/** How long a direct message waits for its receiver to come back after a restart, in ms. */
 export const RECEIVER_MS = 60_000;
 
-/** Something that was said, and what it takes to say it again. */
+/** A message to the room, with all that it takes to send it again. */
 export interface PendingRoom extends Pending {
-  /** Which of this client's messages it is. */
   readonly number: MessageId;
-  /** How many frames had been put into the outbox of its session with it. */
+  /** How many frames had been put into its session's outbox, this one included. */
   frame: number;
-  /** Said again after it was confirmed: its echo is no news. */
+  /** It was confirmed before and is sent again, so its echo is no news. */
   readonly repeated: boolean;
-  /** It is about files, and no text. */
+  /** Encoded file messages; the text is then empty. */
   readonly body?: Uint8Array | undefined;
 }
 
-/** By what somebody is known again where all have come anew. */
-export interface PeerId {
-  readonly name: string | undefined;
-  readonly key: string | undefined;
-}
-
-/** A message to one other. */
+/** A direct message. */
 export interface PendingDirect extends PendingRoom {
   readonly to: Person;
+  /** The receiver's identity, which outlives its id. */
   readonly receiver: PeerId;
 }
 
-/** What was said to one other about files: when the session is over, it is not said again. */
+/** File messages to one member. They end with the session; transfers then ask again. */
 export interface PendingFile {
   readonly to: Person;
   readonly frame: number;
-  readonly parcels: FileMessages;
+  readonly fileMessages: FileMessages;
 }
 
-/** What was confirmed, and when. */
-export interface Repeatable {
-  readonly saying: PendingRoom;
+/** A message that the room has confirmed. */
+interface Confirmed {
+  readonly message: PendingRoom;
+  /** On the clock of `performance.now()`. */
   readonly at: number;
 }
 
-/** SeenMessages what is said. */
-export class Count {
+/** Which members were in the room when its server ended, and when it did. */
+export interface Loss {
+  /** On the clock of `performance.now()`. */
+  readonly lostAt: number;
+  readonly members: readonly PeerId[];
+}
+
+/** Numbers this client's messages. */
+class MessageCounter {
   #origin: Uint8Array = new Uint8Array(0);
   #seq = MAX_SEQ;
 
@@ -70,16 +75,251 @@ export class Count {
       this.#origin = crypto.getRandomValues(new Uint8Array(ORIGIN_SIZE));
       this.#seq = 0;
     }
-    return { origin: this.#origin, seq: ++this.#seq, again: false };
+    return { origin: this.#origin, seq: ++this.#seq, replay: false };
   }
 }
 
-export function isEqual(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
-  if (!one || !other) return one === other;
-  return equals(one, other);
+/** The part of a session that sending needs. */
+type SendingSession = Pick<Session, "cipher" | "outbox" | "complete">;
+
+/** Sends messages, and keeps them until they are confirmed. */
+export class Unconfirmed {
+  readonly #members: Pick<Members, "others" | "peerIdOf" | "findPeer">;
+  readonly #emit: (event: RoomEvent) => void;
+  readonly #receiverMs: number;
+  #session: SendingSession;
+  /** Messages to the room, and to single members: each kind is confirmed in its order. */
+  #pendingRoom: PendingRoom[] = [];
+  #pendingDirect: (PendingDirect | PendingFile)[] = [];
+  /** How many direct frames of this session the server has answered. */
+  #answered = 0;
+  /** Direct messages of an earlier session whose receiver is not back yet. */
+  #awaitingReceiver: PendingDirect[] = [];
+  #receiverTimer: ReturnType<typeof setTimeout> | undefined;
+  /** The messages that were confirmed last, oldest first. */
+  readonly #confirmed: Confirmed[] = [];
+  /** Members that were here when the server ended and are not back. */
+  #absent: PeerId[] = [];
+  /** When the server ended, and until when returning members get messages again; as in `performance.now()`. */
+  #reunion = { lostAt: 0, ends: 0 };
+  #lastRef = 0;
+  /** Room messages and direct messages are numbered separately. */
+  readonly #counters = { room: new MessageCounter(), direct: new MessageCounter() };
+
+  /** @param emit is called for direct messages whose receiver does not come back */
+  constructor(
+    session: SendingSession,
+    members: Pick<Members, "others" | "peerIdOf" | "findPeer">,
+    emit: (event: RoomEvent) => void,
+    receiverMs: number = RECEIVER_MS,
+  ) {
+    this.#session = session;
+    this.#members = members;
+    this.#emit = emit;
+    this.#receiverMs = receiverMs;
+  }
+
+  /** What the user has sent and the room has not confirmed, oldest first. */
+  get pending(): readonly Pending[] {
+    const room = this.#pendingRoom.filter(({ repeated, body }) => !repeated && !body);
+    const direct = this.#pendingDirect.filter((one) => "ref" in one);
+    return [...room, ...direct, ...this.#awaitingReceiver].sort((a, b) => a.ref - b.ref);
+  }
+
+  /** Sends a message to the room. Do all checks first: a number that is not sent would be reported as missing. */
+  say(text: string, action: boolean): PendingRoom {
+    const message = this.#create("room", ++this.#lastRef, { text, action, to: undefined });
+    this.#sendRoom(message);
+    return message;
+  }
+
+  /** Sends file messages to the room. */
+  sayFiles(body: Uint8Array): PendingRoom {
+    const content = { text: "", action: false, to: undefined, body };
+    const message = this.#create("room", 0, content);
+    this.#sendRoom(message);
+    return message;
+  }
+
+  /**
+   * Sends a direct message; returns its ref.
+   *
+   * @throws {ChatError} if it cannot be sealed for that member
+   */
+  tell(to: Person, text: string, action: boolean): number {
+    const content = { text, action, to, receiver: this.#members.peerIdOf(to.id) };
+    const message = this.#create("direct", this.#lastRef + 1, content);
+    // Earlier messages wait until the list of members is complete. This one must follow them: the receiver
+    // would take lower numbers that come later for replays.
+    if (this.#session.complete) this.#sendDirect(message);
+    else this.#awaitingReceiver.push(message);
+    return ++this.#lastRef;
+  }
+
+  /** Keeps file messages to one member until the server answers. */
+  addFile(pending: PendingFile): void {
+    this.#pendingDirect.push(pending);
+  }
+
+  #create<Content>(use: "room" | "direct", ref: number, content: Content) {
+    return { ...content, ref, number: this.#counters[use].next(), frame: 0, repeated: false };
+  }
+
+  #sendRoom(message: PendingRoom): void {
+    const body = this.#session.cipher.seal(envelopeOf(message), "room");
+    message.frame = this.#session.outbox.put(encodeFrame(Type.MESSAGE, 0, body));
+    this.#pendingRoom.push(message);
+  }
+
+  #sendDirect(message: PendingDirect): void {
+    const { id, name } = message.to;
+    let body: Uint8Array;
+    try {
+      body = this.#session.cipher.seal(envelopeOf(message), "direct", id);
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new ChatError(`Cannot send to "${name}": nothing proves who that is`, { cause });
+    }
+    message.frame = this.#session.outbox.put(encodeFrame(Type.MESSAGE, id, body));
+    this.#pendingDirect.push(message);
+  }
+
+  // ---- confirmations ----
+
+  /**
+   * The server has answered the oldest direct frame; returns what was in it.
+   *
+   * @param count how many it has answered in this session
+   * @throws {ProtocolError} if that answer fits nothing that was sent
+   */
+  acknowledge(receiver: number, count: number): PendingDirect | PendingFile {
+    const pending = this.#pendingDirect.shift();
+    if (!pending || pending.to.id !== receiver || count !== ++this.#answered) {
+      throw new ProtocolError<ErrorCode>("unexpected", "an ACK came for what was not sent");
+    }
+    this.#session.outbox.accept(pending.frame);
+    return pending;
+  }
+
+  /**
+   * An own message has come back from the room. It must be the oldest that waits; returns that one.
+   *
+   * @throws {ProtocolError} if it is another one, in a sealed room. In xor rooms nothing can be proved
+   */
+  takeEcho(echo: ReadMessage | Unreadable): PendingRoom | undefined {
+    const pending = this.#pendingRoom.shift();
+    if (pending) this.#session.outbox.accept(pending.frame);
+    const isOurs = echo.type === "message" && pending?.text === echo.message.text &&
+      isEqual(pending.body, echo.body) && !echo.message.missing;
+    if (this.#session.cipher.name !== "xor" && !isOurs) {
+      throw new ProtocolError<ErrorCode>("unexpected", "the server altered your message");
+    }
+    if (pending && !pending.repeated) this.#remember(pending);
+    return pending;
+  }
+
+  #remember(message: PendingRoom): void {
+    const confirmed = this.#confirmed;
+    confirmed.push({ message, at: performance.now() });
+    let bytes = 0;
+    const kept = confirmed.toReversed().findIndex(({ message: { text } }, i) =>
+      i === REPEAT_MESSAGES || (bytes += text.length) > REPEAT_BYTES
+    );
+    if (kept !== -1) confirmed.splice(0, confirmed.length - kept);
+  }
+
+  // ---- another session ----
+
+  /**
+   * Sends everything again that the former session has not confirmed.
+   *
+   * @param loss set if the room's log is another one: the server has ended
+   */
+  renew(session: SendingSession, loss: Loss | undefined): void {
+    this.#session = session;
+    this.#answered = 0;
+    const messages = this.#pendingRoom.filter(({ repeated }) => !repeated);
+    this.#pendingRoom = [];
+    if (loss) {
+      const absent = [...this.#absent, ...loss.members];
+      this.#absent = absent.length < REUNION_MEMBERS ? absent : [];
+      this.#reunion = { lostAt: loss.lostAt, ends: performance.now() + REUNION_MS };
+      this.#repeat();
+    }
+    for (const message of messages) this.#sendRoom(message);
+    clearTimeout(this.#receiverTimer);
+    const direct = this.#pendingDirect.splice(0).filter((one) => "ref" in one);
+    this.#awaitingReceiver = [...direct, ...this.#awaitingReceiver].sort((a, b) => a.ref - b.ref);
+  }
+
+  /** The list of members is complete. */
+  complete(): void {
+    // Members that were back first have received everything that was sent since WELCOME.
+    for (const { id } of this.#members.others) this.#isBack(id);
+    this.reunite();
+    if (this.#awaitingReceiver.length === 0) return;
+    this.#receiverTimer = setTimeout(() => this.#giveUp(), this.#receiverMs);
+  }
+
+  joined(id: number): void {
+    if (this.#isBack(id)) this.#repeat();
+    this.reunite();
+  }
+
+  /** Members have changed: sends the direct messages whose receiver can be found now. */
+  reunite(): void {
+    if (this.#awaitingReceiver.length === 0 || !this.#session.complete) return;
+    for (const message of this.#awaitingReceiver.splice(0)) {
+      const to = this.#members.findPeer(message.receiver);
+      if (to) this.#sendDirect({ ...message, to });
+      else this.#awaitingReceiver.push(message);
+    }
+  }
+
+  /** The room has ended for this client. */
+  close(): void {
+    clearTimeout(this.#receiverTimer);
+  }
+
+  /** Sends again what was confirmed so late that others may have missed it. */
+  #repeat(): void {
+    const { lostAt } = this.#reunion;
+    for (const { message, at } of this.#confirmed) {
+      if (at <= lostAt - REPEAT_MS) continue;
+      this.#sendRoom({ ...message, number: { ...message.number, replay: true }, repeated: true });
+    }
+  }
+
+  /** Whether this member was here when the server ended, and has come back in time. */
+  #isBack(id: number): boolean {
+    if (this.#absent.length === 0) return false;
+    const peer = this.#members.peerIdOf(id);
+    const index = this.#absent.findIndex((one) => isSamePeer(one, peer));
+    if (index === -1) return false;
+    this.#absent.splice(index, 1);
+    return performance.now() < this.#reunion.ends;
+  }
+
+  /** The receivers have not come back in time. */
+  #giveUp(): void {
+    for (const message of this.#awaitingReceiver.splice(0)) {
+      this.#emit(outcomeOf(message, AckOutcome.GONE));
+    }
+  }
 }
 
-export function envelopeOf({ action, text, number, body }: PendingRoom): Uint8Array {
+/** The event that reports what has become of a direct message. */
+export function outcomeOf({ ref, to, text }: PendingDirect, outcome: number): RoomEvent {
+  if (outcome === AckOutcome.ACCEPTED) return { type: "delivered", ref, to, text };
+  const reason = outcome === AckOutcome.BUSY ? "busy" : "gone";
+  return { type: "undelivered", ref, to, text, reason };
+}
+
+function isEqual(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+  return one && other ? equals(one, other) : one === other;
+}
+
+function envelopeOf({ action, text, number, body }: PendingRoom): Uint8Array {
   if (body) return encodeEnvelope({ kind: "file", body, number });
   return encodeEnvelope({ kind: action ? "action" : "text", text, number });
 }

@@ -56,7 +56,7 @@ export function encodeEnvelope(envelope: Exclude<Envelope, { kind: "unknown" }>)
   const bytes = new Uint8Array(start + most);
   if (number) {
     checkNumber("encode", number);
-    bytes[0] = number.again ? KIND_AGAIN : KIND_NUMBERED;
+    bytes[0] = number.replay ? KIND_AGAIN : KIND_NUMBERED;
     bytes.set(number.origin, 1);
     new DataView(bytes.buffer).setUint32(1 + ORIGIN_SIZE, number.seq);
   }
@@ -86,7 +86,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
     // A copy: it is kept for longer than the bytes.
     origin: new Uint8Array(bytes.subarray(1, 1 + ORIGIN_SIZE)),
     seq: view.getUint32(1 + ORIGIN_SIZE),
-    again: bytes[0] === KIND_AGAIN,
+    replay: bytes[0] === KIND_AGAIN,
   };
   checkNumber("read", number);
   const inner = bytes.subarray(NUMBER_OVERHEAD);

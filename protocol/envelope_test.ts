@@ -83,11 +83,11 @@ function numbered(letter: string, seq: number[], inner: string): Uint8Array {
 }
 
 Deno.test("encodeEnvelope: a number stands in front: a letter, the origin, the count, big-endian", () => {
-  const number = { origin: ORIGIN, seq: 0x01020304, again: false };
+  const number = { origin: ORIGIN, seq: 0x01020304, replay: false };
   const text = { kind: "text", text: "Yep!" } as const;
   assertEquals(encodeEnvelope({ ...text, number }), numbered("N", [1, 2, 3, 4], "TYep!"));
   assertEquals(
-    encodeEnvelope({ ...text, number: { ...number, again: true } }),
+    encodeEnvelope({ ...text, number: { ...number, replay: true } }),
     numbered("R", [1, 2, 3, 4], "TYep!"),
   );
   assertEquals(
@@ -102,7 +102,7 @@ Deno.test("encodeEnvelope: a number stands in front: a letter, the origin, the c
 
 Deno.test("encodeEnvelope: an origin of another size and a count that is none are refused", () => {
   const encode = (origin: Uint8Array, seq: number) =>
-    encodeEnvelope({ kind: "text", text: "", number: { origin, seq, again: false } });
+    encodeEnvelope({ kind: "text", text: "", number: { origin, seq, replay: false } });
   for (const size of [0, ORIGIN_SIZE - 1, ORIGIN_SIZE + 1]) {
     assertThrows(() => encode(new Uint8Array(size), 1), RangeError, `has ${size} bytes`);
   }
@@ -116,7 +116,7 @@ Deno.test("decodeEnvelope: what was encoded with a number comes back with it", (
   const number = fc.record({
     origin: fc.uint8Array({ minLength: ORIGIN_SIZE, maxLength: ORIGIN_SIZE }),
     seq: fc.integer({ min: 1, max: MAX_SEQ }),
-    again: fc.boolean(),
+    replay: fc.boolean(),
   });
   const kind = fc.constantFrom("text" as const, "action" as const);
   fc.assert(fc.property(kind, anyString(), number, (kind, text, number) => {
@@ -137,11 +137,11 @@ Deno.test("decodeEnvelope: the origin stays what it was when the bytes are used 
 });
 
 Deno.test("decodeEnvelope: a kind of a later version is unknown behind a number too", () => {
-  const number = { origin: ORIGIN, seq: 7, again: false };
+  const number = { origin: ORIGIN, seq: 7, replay: false };
   assertEquals(decodeEnvelope(numbered("N", [0, 0, 0, 7], "Zx")), { kind: "unknown", number });
   assertEquals(decodeEnvelope(numbered("R", [0, 0, 0, 7], "\0")), {
     kind: "unknown",
-    number: { ...number, again: true },
+    number: { ...number, replay: true },
   });
 });
 
@@ -241,7 +241,7 @@ Deno.test("envelopes: what is about files is bytes behind an F, with a number or
   const body = Uint8Array.of(0, 0xff, 0x80);
   assertEquals(encodeEnvelope({ kind: "file", body }), Uint8Array.of(0x46, 0, 0xff, 0x80));
   assertEquals(decodeEnvelope(Uint8Array.of(0x46, 0, 0xff, 0x80)), { kind: "file", body });
-  const number = { origin: ORIGIN, seq: 7, again: false };
+  const number = { origin: ORIGIN, seq: 7, replay: false };
   const envelope = { kind: "file", body, number } as const;
   assertEquals(decodeEnvelope(encodeEnvelope(envelope)), envelope);
 });

@@ -18,7 +18,7 @@ export interface MessageId {
   /** 1 for the first message of this origin, 2 for the next: up to `MAX_SEQ`. */
   readonly seq: number;
   /** It has been said before; this is for those who may have missed it. */
-  readonly again: boolean;
+  readonly replay: boolean;
 }
 
 /** What a number tells the one who gets it. */
@@ -68,13 +68,13 @@ export class SeenMessages {
    * @param sender who has proved to have said it, in a form of the caller's choice: so nobody can use up the
    * numbers of somebody else. The same text for all where nobody proves anything
    */
-  take(sender: string, { origin, seq, again }: MessageId): Taken {
+  take(sender: string, { origin, seq, replay }: MessageId): Taken {
     // The origin's length is always the same, so no two pairs give one key.
     const key = origin.toHex() + sender;
     const known = this.#known.get(key);
     if (known === undefined) {
       // What was said before this receiver came is not for it.
-      if (again) return SEEN;
+      if (replay) return SEEN;
       this.#known.set(key, { last: seq, syncs: this.#syncs });
       if (this.#known.size > this.#max) this.#known.delete(this.#oldest.next().value!);
       return { fresh: true, missing: 0 };

@@ -11,12 +11,12 @@ function origin(n: number): Uint8Array {
 
 const ADA = origin(1);
 
-function said(seq: number, from = ADA): { origin: Uint8Array; seq: number; again: boolean } {
-  return { origin: from, seq, again: false };
+function said(seq: number, from = ADA): { origin: Uint8Array; seq: number; replay: boolean } {
+  return { origin: from, seq, replay: false };
 }
 
-function again(seq: number, from = ADA): { origin: Uint8Array; seq: number; again: boolean } {
-  return { origin: from, seq, again: true };
+function again(seq: number, from = ADA): { origin: Uint8Array; seq: number; replay: boolean } {
+  return { origin: from, seq, replay: true };
 }
 
 const SEEN = { fresh: false, missing: 0 };
@@ -154,7 +154,7 @@ Deno.test("SeenMessages: whatever is lost and repeated, each is shown once, in o
       const stream = streams.get(key) ?? { said: 0, shown: [], missing: 0 };
       streams.set(key, stream);
       const hear = (seq: number, repeated: boolean) => {
-        const taken = numbers.take(who, { origin: origin(from), seq, again: repeated });
+        const taken = numbers.take(who, { origin: origin(from), seq, replay: repeated });
         if (taken.fresh) stream.shown.push(seq);
         else assertStrictEquals(taken.missing, 0);
         stream.missing += taken.missing;
@@ -178,7 +178,7 @@ Deno.test("SeenMessages: whatever is lost and repeated, each is shown once, in o
 
 Deno.test("SeenMessages: after gaps told as a whole, still nothing comes twice or is told as missing twice", () => {
   const step = fc.oneof(
-    fc.record({ seq: fc.integer({ min: 1, max: 30 }), again: fc.boolean() }),
+    fc.record({ seq: fc.integer({ min: 1, max: 30 }), replay: fc.boolean() }),
     fc.constant("resync" as const),
   );
   fc.assert(fc.property(fc.array(step, { maxLength: 100 }), (steps) => {

@@ -430,7 +430,7 @@ withTshark("chat.lua: sealed.pcapng has frames and counters, and nothing that wa
 
 const origin = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 const said = (text: string, seq: number) =>
-  xor.seal(encodeEnvelope({ kind: "text", text, number: { origin, seq, again: false } }));
+  xor.seal(encodeEnvelope({ kind: "text", text, number: { origin, seq, replay: false } }));
 const profile = (name: string) => xor.seal(encodeProfile({ name }));
 
 const WELCOME = encodeWelcome(2, {

@@ -569,7 +569,7 @@ Deno.test("chat join: what is no chat server is named, with 1 and a hint", async
   const kinds: [Uint8Array, RegExp, RegExp][] = [
     [utf8.encode("HTTP/1.1 400 Bad Request\r\n\r\n"), /a web server answers/, /Is the port right/],
     [utf8.encode("SSH-2.0-OpenSSH_9.9\r\n"), /an SSH server answers/, /Is the port right/],
-    [new Uint8Array(0), /closed without a word/, /Is the port right/],
+    [new Uint8Array(0), /closed the connection at once/, /Is the port right/],
     [greeting, /speaks version 2 of the protocol/, /chat --version/],
   ];
   for (const [bytes, error, hint] of kinds) {

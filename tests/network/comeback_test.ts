@@ -295,7 +295,7 @@ Deno.test("Client: where the WELCOME of the resumption is lost, the token before
     assertEquals(stage.proxy.cutAll(), 1);
     const { attempt, message } = await ada.next("waiting");
     assertEquals(attempt, 1 + lost);
-    assertMatch(message, /the connection was closed before the room let us in$/);
+    assertMatch(message, /the connection was closed before the room admitted this client$/);
   }
   stage.relay.tamper = honest;
   assertEquals((await back(ada)).resumed, true);

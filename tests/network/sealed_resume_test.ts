@@ -6,7 +6,7 @@ import { register } from "../../cipher/opaque.ts";
 import { SealedCipher } from "../../cipher/sealed.ts";
 import type { JoinOptions } from "../../client.ts";
 import { Backoff } from "../../client/backoff.ts";
-import { enter as enterByLogin, reenter, type Ticket } from "../../client/handshake.ts";
+import { connect, resume as resumeSession, type Ticket } from "../../client/handshake.ts";
 import { ChatError } from "../../errors.ts";
 import {
   encodeFrame,
@@ -101,7 +101,7 @@ async function settled(connection: Connection): Promise<void> {
 
 /** Joins, and makes the session last. */
 async function begin({ port }: { port: number }, name: string): Promise<Bare> {
-  const entrance = await enterByLogin({ hostname: HOST, port, name, code: CODE });
+  const entrance = await connect({ hostname: HOST, port, name, code: CODE });
   const { connection, id, sessionKey, welcome } = entrance;
   let { room, own } = welcome;
   for (let isIn = false; !isIn;) {
@@ -127,7 +127,7 @@ async function resume(
   signal?: AbortSignal,
 ): Promise<{ connection: Connection; welcome: Welcome } | undefined> {
   const place = { hostname: HOST, port, handshakeMs: LONG_MS, ...(signal && { signal }) };
-  return await reenter(place, ticket);
+  return await resumeSession(place, ticket);
 }
 
 /** Sends a HELLO as it is, after the preface; returns the code that it is refused with. */
@@ -587,7 +587,7 @@ Deno.test("Client: a member that uses another's numbers takes none of them from 
   };
   await say("mine", { ...number, seq: 2 });
   await say("mine, too", { ...number, seq: MAX_SEQ });
-  await say("not mine", { ...number, seq: MAX_SEQ, again: true });
+  await say("not mine", { ...number, seq: MAX_SEQ, replay: true });
   await ada.next("message", ({ text }) => text === "mine, too");
   await ben.say("two");
   const last = await ada.next("message", ({ text }) => text === "two");

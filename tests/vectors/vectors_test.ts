@@ -169,13 +169,13 @@ const message = (type: number): Codec => ({
   },
 });
 
-function numberFields({ origin, seq, again }: MessageId): Fields {
-  return { origin: origin.toHex(), seq: `${seq}`, again: `${again}` };
+function numberFields({ origin, seq, replay }: MessageId): Fields {
+  return { origin: origin.toHex(), seq: `${seq}`, again: `${replay}` };
 }
 
 function numberOf({ origin, seq, again }: Fields): MessageId | undefined {
   if (origin === undefined) return undefined;
-  return { origin: Uint8Array.fromHex(origin), seq: Number(seq), again: again === "true" };
+  return { origin: Uint8Array.fromHex(origin), seq: Number(seq), replay: again === "true" };
 }
 
 const profile = (type: number): Codec => ({

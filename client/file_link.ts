@@ -1,0 +1,157 @@
+// Connects the transfers of files with the rest of the client: seals their messages, sends them as direct
+// messages, and passes on what others send. Knows no disk and no socket.
+
+import { encodeFrame, Type } from "../protocol.ts";
+import { encodeEnvelope } from "../protocol/envelope.ts";
+import { encodeFileMessages, type FileMessages } from "../protocol/file_messages.ts";
+import type { Post, TransferOptions } from "../files/post.ts";
+import { Transfers } from "../files/transfers.ts";
+import type { Person, RoomEvent } from "../room.ts";
+import type { Members } from "./members.ts";
+import type { ReadMessage } from "./received.ts";
+import type { Session } from "./session.ts";
+import type { PendingFile } from "./unconfirmed.ts";
+
+/** What transfers need of the client. */
+export interface FileLinkClient {
+  readonly session: Pick<Session, "id" | "cipher" | "outbox" | "complete">;
+  readonly members: Pick<
+    Members,
+    "roster" | "others" | "peerKeyOf" | "findByPeerKey" | "isKnown"
+  >;
+  /** The connection is open. */
+  readonly isConnected: boolean;
+  /** The user is leaving or has left. */
+  readonly isLeaving: boolean;
+  emit(event: RoomEvent): void;
+  /** Sends encoded file messages to the room. */
+  say(body: Uint8Array): void;
+  /** Keeps file messages that were sent to one member until the server answers. */
+  keep(pending: PendingFile): void;
+}
+
+/** The files of one client. */
+export class FileLink {
+  /** undefined if this client neither sends nor accepts files. */
+  readonly transfers: Transfers | undefined;
+  readonly #client: FileLinkClient;
+  /**
+   * How many of each member's direct messages are missing. Some of them were refused file messages, and a later
+   * one explains how many. So the number is known too late to report it with file messages.
+   */
+  readonly #gaps = new Map<number, number>();
+
+  constructor(client: FileLinkClient, options: TransferOptions | undefined) {
+    this.#client = client;
+    if (options) this.transfers = new Transfers(this.#post(), options);
+  }
+
+  /** The session is a new one: all members have other ids. */
+  renew(): void {
+    this.#gaps.clear();
+    this.transfers?.reset();
+  }
+
+  /** @param peerKey the one that the member had */
+  left(id: number, peerKey: string | undefined): void {
+    this.#gaps.delete(id);
+    this.transfers?.left(id, peerKey);
+  }
+
+  /** How many messages are missing before a member's direct message, those before file messages included. */
+  settleGap(from: number, missing: number): number {
+    const gap = this.#gaps.get(from) ?? 0;
+    this.#gaps.delete(from);
+    return Math.max(0, missing + gap);
+  }
+
+  /** Takes file messages; returns the event to report, if they are an offer. */
+  take(
+    from: number,
+    { sent, missing }: ReadMessage["message"],
+    fileMessages: FileMessages,
+    direct: boolean,
+  ): RoomEvent | undefined {
+    if (direct) {
+      const gap = (this.#gaps.get(from) ?? 0) + missing - fileMessages.refused;
+      if (gap === 0) this.#gaps.delete(from);
+      else this.#gaps.set(from, gap);
+    }
+    if (!this.transfers) return undefined;
+    const about = { direct, sent, missing: direct ? 0 : missing };
+    const event = this.transfers.take(from, fileMessages, about);
+    const { session, members } = this.#client;
+    if (event?.type !== "offer" || direct || from !== session.id) return event;
+    const without = members.roster.people().filter(({ classic }) => classic);
+    return without.length > 0 ? { ...event, without } : event;
+  }
+
+  /** The server has answered file messages. */
+  answered({ to, fileMessages }: PendingFile, outcome: number): void {
+    this.transfers?.answered(to.id, fileMessages, outcome);
+    // The outbox may have room for more file data now.
+    this.#client.session.outbox.wake();
+  }
+
+  /** The next frame of file data; the outbox asks for it when it has nothing else to send. */
+  nextBulk(): Uint8Array<ArrayBuffer> | undefined {
+    const { session } = this.#client;
+    if (!session.complete) return undefined;
+    for (let next = this.transfers?.next(); next; next = this.transfers?.next()) {
+      const frame = this.#seal(next.to, next.fileMessages);
+      if (!frame) continue;
+      this.#keep(next.to, session.outbox.count + 1, next.fileMessages);
+      return frame;
+    }
+    return undefined;
+  }
+
+  #post(): Post {
+    const client = this.#client;
+    return {
+      get self(): Person {
+        return client.members.roster.person(client.session.id);
+      },
+      get ready() {
+        return client.session.complete && !client.isLeaving;
+      },
+      get connected() {
+        return client.isConnected;
+      },
+      tell: (to, fileMessages) => this.#tell(to, fileMessages),
+      say: (fileMessages) => {
+        if (!client.isLeaving) client.say(encodeFileMessages(fileMessages));
+      },
+      wake: () => client.session.outbox.wake(),
+      has: (id) => client.members.roster.has(id),
+      person: (id) => client.members.roster.person(id),
+      peerKeyOf: (id) => client.members.peerKeyOf(id),
+      find: (peerKey) => client.members.findByPeerKey(peerKey),
+      isKnown: (id) => client.members.isKnown(id),
+      event: (event) => client.emit(event),
+    };
+  }
+
+  /** Sends file messages ahead of file data; false if they cannot be sealed for this member. */
+  #tell(to: number, fileMessages: FileMessages): boolean {
+    const frame = this.#seal(to, fileMessages);
+    if (!frame) return false;
+    this.#keep(to, this.#client.session.outbox.put(frame), fileMessages);
+    return true;
+  }
+
+  #keep(to: number, frame: number, fileMessages: FileMessages): void {
+    this.#client.keep({ to: this.#client.members.roster.person(to), frame, fileMessages });
+  }
+
+  #seal(to: number, fileMessages: FileMessages): Uint8Array<ArrayBuffer> | undefined {
+    const content = encodeEnvelope({ kind: "file", body: encodeFileMessages(fileMessages) });
+    try {
+      const body = this.#client.session.cipher.seal(content, "direct", to);
+      return encodeFrame(Type.MESSAGE, to, body);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return undefined;
+    }
+  }
+}

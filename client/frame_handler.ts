@@ -1,0 +1,218 @@
+// What each frame from the server means: takes frames in order, updates the parts of the client, and returns the
+// events. The contents of frames are hostile. Knows no socket; frames before WELCOME are in `handshake.ts`.
+
+import { fingerprint } from "../cipher/identity.ts";
+import { ProtocolError } from "../errors.ts";
+import {
+  checkEmpty,
+  encodeFrame,
+  type ErrorCode,
+  type Frame,
+  Left,
+  parseAck,
+  parseAway,
+  parseLeft,
+  Type,
+} from "../protocol.ts";
+import { parseError } from "../protocol/json_frames.ts";
+import type { RoomEvent } from "../room.ts";
+import type { FileLink } from "./file_link.ts";
+import type { Members } from "./members.ts";
+import type { MessageReader } from "./received.ts";
+import type { Session } from "./session.ts";
+import { outcomeOf, type Unconfirmed } from "./unconfirmed.ts";
+
+/** The parts of a client that frames concern. */
+export interface FrameParts {
+  readonly members: Members;
+  readonly reader: MessageReader;
+  readonly unconfirmed: Unconfirmed;
+  readonly fileLink: FileLink;
+}
+
+/** Handles the frames of one client. */
+export class FrameHandler {
+  readonly #parts: FrameParts;
+  readonly #fingerprint: string | undefined;
+  #session: Session;
+
+  /** @param fingerprint of this user's identity; undefined in xor rooms */
+  constructor(session: Session, parts: FrameParts, fingerprint: string | undefined) {
+    this.#session = session;
+    this.#parts = parts;
+    this.#fingerprint = fingerprint;
+  }
+
+  /** Goes on in another session. */
+  renew(session: Session): void {
+    this.#session = session;
+  }
+
+  /**
+   * Handles a frame; returns its event, or undefined if it means nothing to the user.
+   *
+   * @throws {ProtocolError} if it breaks the protocol
+   */
+  handle(frame: Frame): RoomEvent | undefined {
+    const { type, id, body } = frame;
+    const session = this.#session;
+    const { members, unconfirmed, fileLink } = this.#parts;
+    const { roster } = members;
+    switch (type) {
+      case Type.MEMBER:
+        session.countMember();
+        session.advanceOwn(frame);
+        this.#meet(id, body);
+        return undefined;
+      case Type.JOINED: {
+        const at = session.advance(frame);
+        if (id === session.id && !session.complete) return this.#complete(body);
+        const sent = this.#meet(id, body);
+        session.cipher.expectAll(id);
+        unconfirmed.joined(id);
+        fileLink.transfers?.joined(id);
+        return { type: "joined", who: roster.person(id), sent, at };
+      }
+      case Type.PROFILE:
+        return this.#takeProfile(frame);
+      case Type.LEFT:
+        return this.#takeLeft(frame);
+      case Type.AWAY: {
+        // Before the list of members is complete, this frame is part of it.
+        const at = session.complete ? session.advance(frame) : session.advanceOwn(frame);
+        const away = parseAway(body);
+        const isNews = roster.setAway(id, away) && session.complete;
+        if (!isNews) return undefined;
+        if (away) fileLink.transfers?.away(id);
+        else fileLink.transfers?.resumed(members.peerKeyOf(id));
+        return { type: away ? "away" : "back", who: roster.person(id), at };
+      }
+      case Type.MESSAGE:
+        return this.#takeMessage(frame);
+      case Type.DIRECT:
+        return this.#takeDirect(frame);
+      case Type.ACK: {
+        session.advanceOwn(frame);
+        const { count, outcome } = parseAck(body);
+        const pending = unconfirmed.acknowledge(id, count);
+        if ("text" in pending) return outcomeOf(pending, outcome);
+        fileLink.answered(pending, outcome);
+        return undefined;
+      }
+      case Type.PING:
+        checkEmpty("PING", body);
+        session.answer(encodeFrame(Type.PONG, 0));
+        return undefined;
+      case Type.PONG:
+        checkEmpty("PONG", body);
+        return undefined;
+      case Type.WARNING:
+        return { type: "warning", ...parseError(body, "WARNING") };
+      case Type.BYE:
+        checkEmpty("BYE", body);
+        return { type: "ended", ending: { reason: "stopped" } };
+      case Type.ERROR: {
+        const { code, message } = parseError(body);
+        return { type: "ended", ending: { reason: "refused", code, message } };
+      }
+      default:
+        throw new ProtocolError<ErrorCode>("unexpected", `a frame of type ${type} came too late`);
+    }
+  }
+
+  /** Adds a member; returns when its profile was made, by its own clock. */
+  #meet(id: number, body: Uint8Array): Date | undefined {
+    const { members, reader } = this.#parts;
+    return members.meet(id, () => reader.readProfile(id, body))?.sent;
+  }
+
+  /** This client's own JOINED is the first frame of the room's log: the list of members is complete. */
+  #complete(profile: Uint8Array): RoomEvent {
+    const session = this.#session;
+    const { members, reader, unconfirmed, fileLink } = this.#parts;
+    session.complete = true;
+    // It joined last, but was the first that this client knew of. Its messages will come back, and are
+    // checked like those of others.
+    members.roster.moveLast(session.id);
+    reader.readProfile(session.id, profile);
+    session.cipher.expectAll(session.id);
+    const key = session.cipher.identityOf(session.id);
+    if (this.#fingerprint && (!key || fingerprint(key) !== this.#fingerprint)) {
+      throw new ProtocolError<ErrorCode>("unexpected", "the server altered this client's profile");
+    }
+    session.have();
+    unconfirmed.complete();
+    fileLink.transfers?.reunite();
+    return { type: "members", members: members.roster.people() };
+  }
+
+  #takeProfile(frame: Frame): RoomEvent | undefined {
+    const { id, body } = frame;
+    const { members, reader, unconfirmed, fileLink } = this.#parts;
+    const at = this.#session.advance(frame);
+    const profile = reader.readProfile(id, body);
+    const before = members.roster.person(id).name;
+    // If it cannot be read, the reader has reported that.
+    if (!profile) return undefined;
+    members.setName(id, profile.name);
+    unconfirmed.reunite();
+    fileLink.transfers?.renamed(id);
+    return { type: "renamed", who: members.roster.person(id), before, at };
+  }
+
+  #takeLeft(frame: Frame): RoomEvent {
+    const { id, body } = frame;
+    const session = this.#session;
+    const { members, unconfirmed, fileLink } = this.#parts;
+    const at = session.advance(frame);
+    const reason = LEFT_REASONS[parseLeft(body)]!;
+    // A member is never told about its own leaving, and no other member may ever take this client's place.
+    if (id === session.id) {
+      throw new ProtocolError<ErrorCode>("unexpected", "it reported that this client had left");
+    }
+    const who = members.roster.person(id);
+    const peerKey = members.peerKeyOf(id);
+    members.roster.remove(id);
+    session.cipher.forget(id);
+    fileLink.left(id, peerKey);
+    // If two members had this name, the other one can be found by it now.
+    unconfirmed.reunite();
+    return { type: "left", who, reason, at };
+  }
+
+  #takeMessage(frame: Frame): RoomEvent | undefined {
+    const { id, body } = frame;
+    const session = this.#session;
+    const { reader, unconfirmed, fileLink } = this.#parts;
+    const at = session.advance(frame);
+    session.messages++;
+    const read = reader.read(id, body, "room");
+    const isOwn = id === session.id;
+    const own = isOwn ? unconfirmed.takeEcho(read) : undefined;
+    if (read.type === "unreadable") return read;
+    if (own?.repeated) return undefined;
+    const message = isOwn ? read.message : reader.takeNew(read, "room");
+    if (!message) return undefined;
+    if (read.fileMessages) return fileLink.take(id, message, read.fileMessages, false);
+    return { type: "message", ...message, at, ref: own?.ref };
+  }
+
+  #takeDirect(frame: Frame): RoomEvent | undefined {
+    const { id, body } = frame;
+    const { reader, fileLink } = this.#parts;
+    this.#session.advanceOwn(frame);
+    const read = reader.read(id, body, "direct");
+    if (read.type === "unreadable") return read;
+    if (read.fileMessages) return fileLink.take(id, read.message, read.fileMessages, true);
+    const message = reader.takeNew(read, "direct");
+    if (!message) return undefined;
+    return { type: "direct", ...message, missing: fileLink.settleGap(id, message.missing) };
+  }
+}
+
+const LEFT_REASONS = {
+  [Left.BYE]: "left",
+  [Left.LOST]: "lost",
+  [Left.SLOW]: "slow",
+  [Left.REFUSED]: "refused",
+} as Record<number, "left" | "lost" | "slow" | "refused">;
