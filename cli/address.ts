@@ -8,15 +8,19 @@ import { parseNumber } from "./values.ts";
 
 export const ADDRESS_HINT = "Write HOST or HOST:PORT, such as 192.0.2.7:2428";
 
-/** What stands first behind `chat send` may be text: see the notes of its usage. */
+/** Whether `chat send` takes its first word as an address, not as text: see the notes of its help. */
 export function looksLikeAddress(word: string): boolean {
   return word === "localhost" || (/[.:]/.test(word) && !/[.:]$/.test(word) &&
     /^[\p{L}\p{N}._:%[\]-]+$/u.test(word) && /[\p{L}\p{N}]/u.test(word));
 }
 
-/** `HOST`, `HOST:PORT`, `:PORT`, `[IPV6]:PORT`, or an IPv6 address alone. */
+/**
+ * Parses `HOST`, `HOST:PORT`, `:PORT`, `[IPV6]:PORT`, or a bare IPv6 address.
+ *
+ * @throws {UsageError} with `hint`, if it is none of these
+ */
 export function parseAddress(text: string, hint: string): { hostname: string; port: number } {
-  // Without brackets, an IPv6 address can't have a port behind it: its last group looks like one.
+  // A bare IPv6 address cannot have a port: its last group looks like one.
   const [, ipv6, host = text, port] = /^(?:\[([^\]]*:[^\]]*)\]|([^:]*))(?::([^:]*))?$/.exec(text) ??
     [];
   const hostname = ipv6 ?? (host === "" && port !== undefined ? LOOPBACK : host);
@@ -26,12 +30,16 @@ export function parseAddress(text: string, hint: string): { hostname: string; po
   };
 }
 
-/** A name or an IPv4 address; or an IPv6 address, which may have a zone. */
+/**
+ * Returns a name, an IPv4 address, or an IPv6 address with or without a zone.
+ *
+ * @throws {UsageError} with `hint`, if it is none of these
+ */
 export function checkHost(host: string, hint: string): string {
   const isName = /^[\p{L}\p{N}_][\p{L}\p{N}._-]{0,252}$/u.test(host);
   const [, ipv6] = /^([\da-f:.]+)(?:%[\w.-]+)?$/i.exec(host) ?? [];
   if (isName || URL.canParse(`http://[${ipv6}]`)) return host;
-  throw new UsageError(`Cannot use the address "${printable(host)}": it is no host`, { hint });
+  throw new UsageError(`Cannot use the address "${printable(host)}": not a valid host`, { hint });
 }
 
 export function isLoopback(address: string): boolean {

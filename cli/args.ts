@@ -1,5 +1,5 @@
-// The command line: one table of what can be given, and strict parsing into a typed command. Usage texts,
-// completions and the man page are all made from the table. Pure; prints nothing.
+// Parses the command line into a typed command, strictly: every word is used or refused. It prints nothing and
+// touches no file.
 
 import { closestString } from "@std/text/closest-string";
 import { UsageError } from "../errors.ts";
@@ -40,16 +40,26 @@ import {
 import { ACCEPT_LIMIT, CIPHERS, LOGS, SCREEN, type VerbName, VERBS, VIEW } from "./options.ts";
 import { splitArgs } from "./split_args.ts";
 import { usage, verbUsage } from "./usage.ts";
-import { isOneOf, listWords, parseLimit, parseNumber, parseSize, parseWord } from "./values.ts";
+import {
+  isOneOf,
+  listWords,
+  parseLimit,
+  parseNumber,
+  parseSize,
+  parseWord,
+  unknown,
+} from "./values.ts";
+
+/** The greatest `--ask-above`, in bytes: larger than any file, and still an exact number. */
 const MAX_ACCEPT_LIMIT = 2 ** 50;
-/** Seconds of the longest `--retry` that is not for ever: eleven days. */
+/** The longest `--retry` besides `forever`, in seconds: eleven days. */
 const MAX_RETRY = 1_000_000;
 
 /**
- * Reads the command line.
+ * Parses the command line.
  *
  * @param env looks up an environment variable
- * @throws {UsageError} at the first thing that is wrong
+ * @throws {UsageError} at the first error
  */
 export function parseCommand(
   args: readonly string[],
@@ -57,17 +67,17 @@ export function parseCommand(
 ): Command {
   const [first, ...rest] = args;
   if (first === undefined) {
-    throw new UsageError("Cannot guess what to do: no verb was given", {
+    throw new UsageError("Say what to do: chat serve, chat join or chat send", {
       hint: "Open a room with: chat serve --join; or see: chat --help",
     });
   }
   if (first === "--version" || first === "-V") {
-    if (rest[0] !== undefined) throw tooMany(rest[0], `${first} stands alone`);
+    if (rest[0] !== undefined) throw tooMany(rest[0], `${first} takes no arguments`);
     return { verb: "version" };
   }
   if (first === "--help" || first === "-h" || first === "help") {
     const [verb, extra] = rest;
-    if (extra !== undefined) throw tooMany(extra, "help is about one verb");
+    if (extra !== undefined) throw tooMany(extra, "help takes one command");
     return { verb: "help", text: verb === undefined ? usage() : verbUsage(checkVerb(verb)) };
   }
   const verb = checkVerb(first);
@@ -93,24 +103,24 @@ export function parseCommand(
       const [address] = positionals;
       const named = address !== undefined && looksLikeAddress(address);
       const words = [...(named ? positionals.slice(1) : positionals), ...text];
-      const said = words.length === 0 ? undefined : words.join(" ");
-      if (said === "") throw new UsageError("Cannot send nothing: the text is empty");
+      const message = words.length === 0 ? undefined : words.join(" ");
+      if (message === "") throw new UsageError("Cannot send an empty message");
       const [file, to] = [options.get("file"), options.get("to")];
-      if (file !== undefined && said !== undefined) {
-        throw new UsageError("Cannot send a file and a text at once: leave one out");
+      if (file !== undefined && message !== undefined) {
+        throw new UsageError("Cannot send a file and a text at once: choose one");
       }
       if (to !== undefined && file === undefined) {
-        throw new UsageError("Cannot use --to here: it goes with --file");
+        throw new UsageError("Cannot use --to without --file");
       }
       return {
         verb,
         target: parseTarget(
           options,
           named ? address : undefined,
-          "If it is no address: chat send -- TEXT",
+          "To send it as text: chat send -- TEXT",
         ),
         speaker: parseSpeaker(options, env),
-        text: said,
+        text: message,
         file,
         to,
         retry: parseRetry(options),
@@ -119,7 +129,7 @@ export function parseCommand(
     case "crack": {
       const [file, extra] = [...positionals, ...text];
       if (extra !== undefined) throw tooMany(extra, "chat crack reads one file");
-      if (file === "") throw new UsageError("Cannot read a file without a name");
+      if (file === "") throw new UsageError("Cannot read a file with an empty name");
       const top = options.get("top");
       return {
         verb,
@@ -142,8 +152,8 @@ function parseServe(
   if (!options.has("join")) {
     const lone = Object.keys(SCREEN).find((name) => options.has(name));
     if (lone !== undefined) {
-      throw new UsageError(`Cannot use --${lone} here: it goes with --join`, {
-        hint: "Serve and join in one with: chat serve --join",
+      throw new UsageError(`Cannot use --${lone} without --join`, {
+        hint: "To open and join a room: chat serve --join",
       });
     }
   }
@@ -151,7 +161,7 @@ function parseServe(
     verb: "serve",
     hostname: checkHost(
       options.get("host") ?? LOOPBACK,
-      "Write --host HOST, such as 0.0.0.0; the port goes to --port",
+      "Write --host HOST, such as 0.0.0.0; for the port: --port PORT",
     ),
     port: parseNumber("port", options.get("port") ?? String(DEFAULT_PORT), 0, 65535),
     cipher: parseCipher(options),
@@ -173,15 +183,15 @@ function parseLimits(options: Map<string, string>): Limits {
   } = DEFAULT_LIMITS;
   const count = (option: string, otherwise: number) =>
     parseLimit(options, option, 1, MOST, otherwise);
-  const ms = (option: string, least: number, greatest: number, otherwise: number) =>
-    1000 * parseLimit(options, option, least, greatest, otherwise / 1000, " of seconds");
+  const ms = (option: string, min: number, max: number, otherwise: number) =>
+    1000 * parseLimit(options, option, min, max, otherwise / 1000, " of seconds");
   const logSize = parseSize(options, "log-size", MIN_LOG, MAX_LOG, DEFAULT_LIMITS.logSize);
   return {
     maxMembers: count("max-members", maxMembers),
     maxPerAddress: count("max-per-address", maxPerAddress),
     maxAdmissions: count("max-admissions", maxAdmissions),
     handshakeMs: ms("handshake", 1, 600, handshakeMs),
-    // Less than a few round trips would take everybody for dead.
+    // A few round trips at least: with less, every peer would seem dead.
     idleMs: ms("idle", 5, 3600, idleMs),
     graceMs: ms("grace", 0, 86400, graceMs),
     logSize,
@@ -203,10 +213,10 @@ function parseLimits(options: Map<string, string>): Limits {
 function parseLog(options: Map<string, string>): "text" | "json" {
   const format = options.get("log") ?? "text";
   if (options.has("log") && options.has("join")) {
-    throw new UsageError("Cannot use --log here: with --join there is the screen instead");
+    throw new UsageError("Cannot use --log with --join: the screen shows the events");
   }
   if (isOneOf(LOGS, format)) return format;
-  throw new UsageError(`Cannot use --log "${printable(format)}": there are ${listWords(LOGS)}`);
+  throw new UsageError(unknown("log format", format, LOGS));
 }
 
 function parseStatus(where: string | undefined): StatusPlace | undefined {
@@ -214,8 +224,8 @@ function parseStatus(where: string | undefined): StatusPlace | undefined {
   if (/^\d+$/.test(where)) return { port: parseNumber("status port", where, 0, 65535) };
   if (/[/\\]/.test(where)) return { path: where };
   throw new UsageError(
-    `Cannot use --status "${printable(where)}": it must be a port, or a path with a / in it`,
-    { hint: "For a socket in this folder write: --status ./NAME" },
+    `Cannot use --status "${printable(where)}": it must be a port, or a path with a /`,
+    { hint: "For a socket in this folder: --status ./NAME" },
   );
 }
 
@@ -223,20 +233,20 @@ function parseCipher(options: Map<string, string>): RoomCipher {
   const name = checkCipher(options.get("cipher") ?? "sealed");
   if (name === "sealed" && options.has("classic")) {
     throw new UsageError(
-      "Cannot use --classic here: the original's clients have no code, and can't read what is sealed",
-      { hint: "It goes with --cipher xor" },
+      "Cannot use --classic with the cipher sealed: classic clients cannot read sealed messages",
+      { hint: "It needs --cipher xor" },
     );
   }
-  const strange = (name === "sealed" ? ["key"] : ["code-file", "ask-code", "state"])
+  const inapplicable = (name === "sealed" ? ["key"] : ["code-file", "ask-code", "state"])
     .find((option) => options.has(option));
-  if (strange !== undefined) {
-    throw new UsageError(`Cannot use --${strange} here: a room with the cipher ${name} has none`, {
-      hint: strange === "key" ? "It goes with --cipher xor" : "It goes with --cipher sealed",
+  if (inapplicable !== undefined) {
+    throw new UsageError(`Cannot use --${inapplicable} with the cipher ${name}`, {
+      hint: inapplicable === "key" ? "It needs --cipher xor" : "It needs --cipher sealed",
     });
   }
   if (name === "sealed") {
     if (options.has("code-file") && options.has("ask-code")) {
-      throw new UsageError("Cannot use both --code-file and --ask-code: there is one code");
+      throw new UsageError("Cannot use both --code-file and --ask-code: choose one");
     }
     return {
       name,
@@ -255,9 +265,7 @@ function parseCipher(options: Map<string, string>): RoomCipher {
 
 function checkCipher(name: string): "sealed" | "xor" {
   if (isOneOf(CIPHERS, name)) return name;
-  throw new UsageError(
-    `Cannot use the cipher "${printable(name)}": there are ${listWords(CIPHERS)}`,
-  );
+  throw new UsageError(unknown("cipher", name, CIPHERS));
 }
 
 function parseTarget(
@@ -268,7 +276,7 @@ function parseTarget(
   const name = options.get("cipher");
   const cipher = name === undefined ? undefined : checkCipher(name);
   if (cipher === "xor" && options.has("code-file")) {
-    throw new UsageError("Cannot use --code-file here: a room with the cipher xor has no code");
+    throw new UsageError("Cannot use --code-file with the cipher xor: xor rooms have no code");
   }
   return {
     address: address === undefined ? undefined : parseAddress(address, hint),
@@ -277,30 +285,32 @@ function parseTarget(
   };
 }
 
-/** What a room of the original has nothing for, and why. */
+/** The options that a classic room cannot use, and why. */
 const NOT_CLASSIC: Readonly<Record<string, string>> = {
-  name: "knows no names",
-  retry: "knows no coming back",
-  downloads: "knows no files",
-  accept: "knows no files",
-  "ask-above": "knows no files",
-  "code-file": "has no code",
+  name: "classic rooms have no names",
+  retry: "classic clients cannot reconnect",
+  downloads: "classic rooms have no files",
+  accept: "classic rooms have no files",
+  "ask-above": "classic rooms have no files",
+  "code-file": "classic rooms have no code",
 };
 
 function parseClassicTarget(
   options: Map<string, string>,
   address: string | undefined,
 ): Target {
-  const strange = Object.keys(NOT_CLASSIC).find((name) => options.has(name));
-  if (strange !== undefined) {
-    throw new UsageError(`Cannot use --${strange} with --classic: it ${NOT_CLASSIC[strange]}`);
+  const inapplicable = Object.keys(NOT_CLASSIC).find((name) => options.has(name));
+  if (inapplicable !== undefined) {
+    throw new UsageError(
+      `Cannot use --${inapplicable} with --classic: ${NOT_CLASSIC[inapplicable]}`,
+    );
   }
   const cipher = options.get("cipher");
   if (cipher !== undefined && checkCipher(cipher) !== "xor") {
-    throw new UsageError("Cannot use --cipher sealed with --classic: the original has xor alone");
+    throw new UsageError("Cannot use --cipher sealed with --classic: classic rooms use xor");
   }
   if (address === undefined) {
-    throw new UsageError("Cannot guess where the server of the original is", {
+    throw new UsageError("Cannot use --classic without the address of a classic server", {
       hint: "Write: chat join --classic HOST:PORT",
     });
   }
@@ -311,12 +321,12 @@ function parseScreen(
   options: Map<string, string>,
   env: (name: string) => string | undefined,
 ): ScreenOptions {
-  // Not where lines come by themselves, in a pipe and with TERM=dumb: an alias with a theme works there too.
+  // In a pipe and with TERM=dumb, where nobody asked for lines, these are ignored: an alias with a theme still works.
   const lines = ["json", "plain"].find((name) => options.has(name));
-  const idle = lines && Object.keys(VIEW).find((name) => options.has(name));
-  if (idle) {
+  const inapplicable = lines && Object.keys(VIEW).find((name) => options.has(name));
+  if (inapplicable) {
     throw new UsageError(
-      `Cannot use --${idle} here: it is for the screen of a terminal, and --${lines} asks for none`,
+      `Cannot use --${inapplicable} with --${lines}: it is only for the screen of a terminal`,
     );
   }
   return {
@@ -333,10 +343,9 @@ function parseScreen(
 function parseFiles(options: Map<string, string>): FileOptions {
   const accept = options.get("accept") ?? "ask";
   if (!isOneOf(ACCEPT, accept)) {
-    throw new UsageError(
-      `Cannot use --accept "${printable(accept)}": there are ${listWords(ACCEPT)}`,
-      { hint: `Did you mean: --accept ${closestString(accept, ACCEPT)}?` },
-    );
+    throw new UsageError(unknown("value of --accept", accept, ACCEPT), {
+      hint: `Did you mean: --accept ${closestString(accept, ACCEPT)}?`,
+    });
   }
   return {
     downloads: options.get("downloads"),
@@ -354,7 +363,7 @@ function parseView(
   const notify = parseWord("notify", NOTIFY, options, env);
   const view: ViewOptions = {};
   if (theme !== undefined) view.theme = theme;
-  // No program may colour what is written where this is set (no-color.org).
+  // Programs should add no colour while this is set: see no-color.org.
   if (env("NO_COLOR")) view.theme = "mono";
   if (time !== undefined) view.time = time;
   if (notify !== undefined) view.notify = notify;
@@ -365,29 +374,28 @@ function parseView(
 function parseShell([shell, extra]: string[]): Shell {
   const hint = `Write: chat completions ${SHELLS[0]}`;
   if (shell === undefined) {
-    throw new UsageError(`Cannot guess the shell: there are ${listWords(SHELLS)}`, { hint });
+    throw new UsageError(`Name a shell: ${listWords(SHELLS)}`, { hint });
   }
-  if (extra !== undefined) throw tooMany(extra, "completions are for one shell");
+  if (extra !== undefined) throw tooMany(extra, "chat completions takes one shell");
   if (isOneOf(SHELLS, shell)) return shell;
-  throw new UsageError(
-    `Cannot complete in "${printable(shell)}": there are ${listWords(SHELLS)}`,
-    { hint: `Did you mean: chat completions ${closestString(shell, SHELLS)}?` },
-  );
+  throw new UsageError(unknown("shell", shell, SHELLS), {
+    hint: `Did you mean: chat completions ${closestString(shell, SHELLS)}?`,
+  });
 }
 
 function parseRetry(options: Map<string, string>): Retry {
   const text = options.get("retry");
   if (text === undefined) return undefined;
   if (text === "forever") return Infinity;
-  return 1000 * parseNumber("retry", text, 0, MAX_RETRY, "It is in seconds; or: --retry forever");
+  return 1000 * parseNumber("retry time", text, 0, MAX_RETRY, "Write seconds, or: --retry forever");
 }
 
 function checkVerb(verb: string): VerbName {
   if (Object.hasOwn(VERBS, verb)) return verb as VerbName;
   const hint = verb.startsWith("-")
-    ? "The verb comes first. See: chat --help"
+    ? "The command comes first. See: chat --help"
     : `Did you mean: chat ${closestString(verb, Object.keys(VERBS))}? See: chat --help`;
-  throw new UsageError(`Cannot do "${printable(verb)}": chat has no such verb`, { hint });
+  throw new UsageError(`Unknown command "${printable(verb)}"`, { hint });
 }
 
 function tooMany(extra: string, takes: string): UsageError {
@@ -399,7 +407,7 @@ function parseSpeaker(
   env: (name: string) => string | undefined,
 ): Speaker {
   if (options.has("config") && options.has("no-config")) {
-    throw new UsageError("Cannot use both --config and --no-config: read it or not");
+    throw new UsageError("Cannot use both --config and --no-config: choose one");
   }
   const user = env("USER") ?? env("LOGNAME") ?? env("USERNAME") ?? "";
   return {

@@ -4,49 +4,46 @@ import type { Limits } from "../server/limits.ts";
 import type { StatusPlace } from "../server/metrics_http.ts";
 import type { Notify, Theme, Time } from "../ui/preferences.ts";
 
-/**
- * For how long to try to come back when the connection is lost, in ms: 0 not at all, Infinity for ever;
- * undefined: as it suits the screen.
- */
+/** How long to try to reconnect, in ms: 0 not at all, Infinity forever; undefined: as the screen needs it. */
 export type Retry = number | undefined;
 
-/** Who speaks, as far as the command line and the environment say: see `chosenName`. */
+/** The user's name, as far as the command line and the environment give it: see `chosenName`. */
 export interface Speaker {
-  /** undefined: as the config file says. */
+  /** undefined: the name in the config file. */
   name: string | undefined;
-  /** Where that says nothing either: what the system calls its user. */
+  /** The name of the system's user, if the config file has none either. */
   user: string;
   config: ConfigFile;
 }
 
-/** The path of the config file; undefined: the one in its default place, if it is there; false: none. */
+/** The path of the config file; undefined: the default file, if it exists; false: none. */
 export type ConfigFile = string | undefined | false;
 
-/** How a room is shown and talked to. */
+/** How the user takes part in a room. */
 export interface ScreenOptions extends Speaker {
   view: ViewOptions;
   json: boolean;
-  /** Plain lines, also in a terminal. */
+  /** Plain lines, even in a terminal. */
   plain: boolean;
   stay: boolean;
   retry: Retry;
   files: FileOptions;
 }
 
-/** Which files are taken, and where they are put. */
+/** Which files are accepted, and where they go. */
 export interface FileOptions {
-  /** undefined: where the system has downloads. */
+  /** undefined: the system's downloads folder. */
   downloads: string | undefined;
   accept: Accept;
-  /** What is larger is asked about in any case, in bytes. */
+  /** Larger files always need an answer of the user; in bytes. */
   acceptLimit: number;
 }
 
-/** Whose files are taken without a question. */
+/** Whose files are accepted without a question. */
 export const ACCEPT = ["ask", "known", "all", "none"] as const;
 export type Accept = typeof ACCEPT[number];
 
-/** What the command line and the environment say of the screen, and no more: see `chosenView`. */
+/** The preferences that the command line and the environment set: see `chosenView`. */
 export interface ViewOptions {
   theme?: Theme;
   time?: Time;
@@ -54,7 +51,7 @@ export interface ViewOptions {
   quiet?: true;
 }
 
-/** Which room to enter, and how. */
+/** Which room to join, and how. */
 export interface Target {
   /** undefined: a room that this user has opened on this machine, else the default address. */
   address: { hostname: string; port: number } | undefined;
@@ -64,12 +61,12 @@ export interface Target {
   cipher: "sealed" | "xor" | undefined;
 }
 
-/** What protects a room that is to be opened. */
+/** The protection of a room that is about to open. */
 export type RoomCipher =
   | {
     name: "xor";
     publicKey: number | undefined;
-    /** Let the original's clients in, too. */
+    /** Let classic clients join, too. */
     classic: boolean;
   }
   | {
@@ -77,7 +74,7 @@ export type RoomCipher =
     codeFile: string | undefined;
     /** Ask the operator for the code. */
     askCode: boolean;
-    /** A file that keeps what checks the code. */
+    /** A file that keeps the code verifier across restarts. */
     state: string | undefined;
   };
 
@@ -89,23 +86,23 @@ export type Command =
     hostname: string;
     port: number;
     cipher: RoomCipher;
-    /** Serve and join in one. */
+    /** undefined: only serve. */
     join: ScreenOptions | undefined;
     limits: Limits;
-    /** How the operator is told what happens. */
+    /** The format of the events on stderr. */
     log: "text" | "json";
     status: StatusPlace | undefined;
   }
-  /** `classic`: the room is one of the original, at this address. */
+  /** `classic`: there is a classic server at this address. */
   | { verb: "join"; target: Target; classic: boolean; screen: ScreenOptions }
   | {
     verb: "send";
     target: Target;
     speaker: Speaker;
-    /** undefined: from stdin, or there is a file instead. */
+    /** undefined: stdin, or a file instead. */
     text: string | undefined;
     file: string | undefined;
-    /** Who gets the file; undefined: everybody. */
+    /** The member that the file is for; undefined: all members. */
     to: string | undefined;
     retry: Retry;
   }
@@ -113,12 +110,12 @@ export type Command =
     verb: "crack";
     /** undefined: stdin. */
     file: string | undefined;
-    /** How many keys to list in place of the text. */
+    /** How many keys to list instead of the text. */
     top: number | undefined;
   }
   | { verb: "completions"; shell: Shell };
 
-/** The shells that completions are made for. */
+/** The shells that have a completion script. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = typeof SHELLS[number];
 

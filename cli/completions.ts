@@ -1,16 +1,16 @@
-// Completions for shells, made from the table of the command line: each script stands alone and never runs the
-// program. Pure; prints nothing.
+// Shell completion scripts, made from the table of options. A script is complete in itself and never runs the program.
+// This module prints nothing.
 //
-// What all three know: a verb comes first; a value stands behind its option, or behind = in the same word;
-// behind -- nothing is an option.
+// The rules in all three scripts: a verb comes first; a value follows its option, or follows = in the same word; after
+// -- there are no options.
 
 import type { Shell } from "./command.ts";
 import { type Option, PROGRAM, type Value, type Verb, VERBS } from "./options.ts";
 
-/** What a script is made from. */
+/** The source of a script. */
 export interface Table {
   readonly verbs: Readonly<Record<string, Verb>>;
-  /** What may stand in place of a verb. */
+  /** Options that may appear instead of a verb. */
   readonly program: Readonly<Record<string, Option>>;
 }
 
@@ -30,12 +30,12 @@ export function completions(
   }
 }
 
-/** `chat help VERB` is in no table: it has no options. */
+/** `chat help COMMAND` is in no table: it has no options. */
 function helpVerb(verbs: readonly string[]): Verb {
   return {
-    synopsis: "chat help VERB",
-    summary: "show what a verb takes",
-    operands: [{ name: "VERB", kind: "word", words: verbs }],
+    synopsis: "chat help COMMAND",
+    summary: "show the options of a command",
+    operands: [{ name: "COMMAND", kind: "word", words: verbs }],
     options: {},
     example: "chat help",
   };
@@ -53,8 +53,8 @@ function valued(options: Readonly<Record<string, Option>>): [flag: string, value
 }
 
 /**
- * A text that a shell reads as it is: between single quotes, which stand in the text by leaving them for a moment.
- * A line of a script has one text: newlines become spaces.
+ * Quotes a text so that a shell reads it unchanged: between single quotes. A quote in the text closes them, comes with
+ * a backslash, and opens them again. Newlines become spaces: the text must fit on one line of the script.
  */
 function quote(text: string): string {
   return `'${text.replace(/\s+/g, " ").replaceAll("'", `'\\''`)}'`;
@@ -62,8 +62,8 @@ function quote(text: string): string {
 
 // ---- bash ----------------------------------------------------------------------------------------------
 
-// bash 3.2, which macOS has, knows no associative arrays and no `compopt`: there, the name of a file with a
-// space in it comes without quotes.
+// macOS has bash 3.2, which has no associative arrays and no `compopt`. There, a file name with a space is completed
+// without quotes.
 function bash({ verbs, program }: Table): string {
   const cases = Object.entries(verbs).map(([verb, { options, operands }]) => {
     const values = [
@@ -85,11 +85,11 @@ function bash({ verbs, program }: Table): string {
   return `# Completions of chat for bash, made by: chat completions bash
 
 _chat() {
-    local verb flags='' valued='' where='' value='' prefix='' behind='' operands=0
+    local verb flags='' valued='' where='' value='' prefix='' after_dashes='' operands=0
     local i word line words=() IFS=$' \\t\\n'
     COMPREPLY=()
 
-    # bash takes words apart at = and :, these are the words as they were typed.
+    # bash splits words at = and :. These are the words as they were typed.
     line=\${COMP_LINE#*"\${COMP_WORDS[0]}"}
     for ((i = 1; i <= COMP_CWORD; i++)); do
         word=\${COMP_WORDS[i]}
@@ -103,17 +103,17 @@ _chat() {
     ((last >= 0)) || return 0
     word=\${words[last]}
 
-    # What comes before says what is wanted here: a value, an option, or what stands beside them.
+    # The words before this one decide what it is: a value, an option, or an operand.
     verb=\${words[0]}
     case $verb in
 ${known.join("")}    esac
     for ((i = 1; i < last; i++)); do
         if [[ $where ]]; then
             where=''
-        elif [[ $behind ]]; then
+        elif [[ $after_dashes ]]; then
             operands=$((operands + 1))
         elif [[ \${words[i]} == -- ]]; then
-            behind=1
+            after_dashes=1
         elif [[ \${words[i]} != -?* ]]; then
             operands=$((operands + 1))
         elif [[ $valued == *" \${words[i]} "* ]]; then
@@ -125,9 +125,9 @@ ${known.join("")}    esac
         return 0
     elif [[ $where ]]; then
         value=$word
-    elif [[ ! $behind && $word == --*=* ]]; then
+    elif [[ ! $after_dashes && $word == --*=* ]]; then
         where=\${word%%=*} prefix=\${word%%=*}= value=\${word#*=}
-    elif [[ ! $behind && $word == -* ]]; then
+    elif [[ ! $after_dashes && $word == -* ]]; then
         COMPREPLY=($(compgen -W "$flags" -- "$word"))
         return 0
     else
@@ -137,7 +137,7 @@ ${known.join("")}    esac
     case $verb:$where in
 ${cases.join("")}    esac
 
-    # What stands before the last = or : is not bash's word, and stays where it is.
+    # For bash, the word starts after the last = or :. The part before that stays on the line.
     local head=$prefix$value breaks=''
     [[ $COMP_WORDBREAKS == *=* ]] && breaks+='='
     [[ $COMP_WORDBREAKS == *:* ]] && breaks+=':'
@@ -156,7 +156,7 @@ _chat_hosts() {
     COMPREPLY=($(compgen -A hostname -- "$value"))
 }
 
-# Nothing here makes bash look for files by itself, and quote what has to be.
+# An empty reply makes bash look for files itself, and quote their names.
 _chat_files() {
     compopt -o default 2>/dev/null || COMPREPLY=($(compgen -f -- "$value"))
 }
@@ -223,7 +223,7 @@ ${cases.join("")}        esac
     return ret
 }
 
-# Sourced, or found in fpath and loaded when it is needed.
+# The script is either sourced, or found in fpath and loaded when it is needed.
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
     _chat "$@"
 else
@@ -253,13 +253,13 @@ function zshAction({ kind, words }: Value): string {
       return "_files -/";
     case "host":
       return "_hosts";
-    // What is wanted is shown, and nothing offered.
+    // Shows the name of the value, and offers nothing.
     default:
       return " ";
   }
 }
 
-/** A part of what `_arguments` reads, where colons and brackets part. */
+/** Escapes a part of a specification for `_arguments`, where colons and brackets are separators. */
 function zshPart(text: string): string {
   return text.replace(/[\\:[\]]/g, "\\$&");
 }
@@ -283,7 +283,7 @@ function fish({ verbs, program }: Table): string {
   }
   return `# Completions of chat for fish, made by: chat completions fish
 
-# Whether the verb is still to come.
+# Whether the word is the verb.
 function __chat_first
     test (count (commandline -opc)) -eq 1
 end
@@ -293,20 +293,21 @@ function __chat_verb --argument-names verb
     test "$words[2]" = $verb
 end
 
-# Whether so many words stand behind the verb that are no options and no values of the options named then.
+# Whether the verb is followed by this number of operands: words that are neither options nor values of the options
+# that are named after the number.
 function __chat_operand --argument-names verb number
     set -l words (commandline -opc)
     test "$words[2]" = $verb; or return 1
     set -l operands 0
     set -l value no
-    set -l behind no
+    set -l after_dashes no
     for word in $words[3..]
         if test $value = yes
             set value no
-        else if test $behind = yes
+        else if test $after_dashes = yes
             set operands (math $operands + 1)
         else if test "$word" = --
-            set behind yes
+            set after_dashes yes
         else if not string match -q -- '-?*' "$word"
             set operands (math $operands + 1)
         else if contains -- "$word" $argv[3..]
@@ -345,7 +346,7 @@ function fishAction({ kind, words }: Value): string {
   }
 }
 
-/** In fish a backslash counts in single quotes too. */
+/** In fish, a backslash is special even in single quotes. */
 function fishQuote(text: string): string {
   if (/^[\w-]+$/.test(text)) return text;
   return `'${text.replace(/\s+/g, " ").replace(/[\\']/g, "\\$&")}'`;

@@ -7,7 +7,7 @@ import { PROGRAM, type Verb, VERBS } from "./options.ts";
 
 // ---- helpers ----
 
-/** A version that completes as these tests ask for: bash 3, which macOS has, does not take words apart. */
+/** Checks the version of a shell: bash 3, which macOS has, does not split words as these tests expect. */
 const NEW_ENOUGH: Readonly<Record<Shell, string>> = {
   bash: "test ${BASH_VERSINFO[0]} -ge 4",
   zsh: "autoload -Uz is-at-least; is-at-least 5",
@@ -24,13 +24,13 @@ function has(shell: Shell): boolean {
   }
 }
 
-/** A test that the shell itself has to pass; where there is none the test's name says what was not tried. */
+/** A test that needs the shell; without it, the name of the test says that it was skipped. */
 function withShell(shell: Shell, name: string, fn: () => Promise<void> | void): void {
   const ignore = !has(shell);
-  Deno.test({ name: `${name}${ignore ? `: SKIPPED, there is no ${shell} here` : ""}`, ignore, fn });
+  Deno.test({ name: `${name}${ignore ? `: SKIPPED, ${shell} is not installed` : ""}`, ignore, fn });
 }
 
-/** A folder with the script of a shell and some files; what it starts is in there. */
+/** A folder with the script of a shell and some files, in which programs start. */
 class Place extends Home {
   readonly script: string;
 
@@ -56,13 +56,13 @@ class Place extends Home {
   }
 }
 
-/** What the function of the script has for a line, with the line taken apart as bash does it. */
+/** The completions that the function of the script gives for a line, split as bash splits it. */
 function askBash(place: Place, lines: readonly string[]): string[][] {
   const source = lines.map((line) => {
     const words = line.split(" ").flatMap((word) =>
       word === "" ? [""] : word.match(/[=:]+|[^=:]+/g)!
     );
-    // Behind = and : an empty word is completed.
+    // After = and : an empty word is completed.
     const list = words.map((word) => `"${word}"`).join(" ");
     return `COMP_LINE="${line}" COMP_POINT=${line.length} COMP_WORDS=(${list})
 COMP_CWORD=${words.length - 1} COMP_WORDBREAKS=$' \\t\\n"\\'><=;|&(:'
@@ -73,7 +73,7 @@ echo "\${COMPREPLY[@]}"`;
   return output.split("\n").slice(0, -1).map((row) => row.split(" ").filter((word) => word !== ""));
 }
 
-/** What fish has for a line: words, with what it says of each. */
+/** The completions of fish for a line: words and descriptions. */
 function askFish(place: Place, line: string): [word: string, what: string][] {
   const ask = "source $argv[1]; complete -C $argv[2]";
   const output = place.run("fish", ["--no-config", "-c", ask, place.script, line]);
@@ -83,7 +83,7 @@ function askFish(place: Place, line: string): [word: string, what: string][] {
   });
 }
 
-/** A zsh in a terminal that shows for a line what it has, in rows. */
+/** A zsh in a terminal that lists the completions of a line, in rows. */
 class Zsh implements AsyncDisposable {
   readonly #terminal: Terminal;
   #asked = 0;
@@ -97,7 +97,7 @@ class Zsh implements AsyncDisposable {
     terminal.type(`cd '${place.path}'; exec zsh -f\r`);
     terminal.type(
       "PS1='> '; unsetopt ALWAYS_LAST_PROMPT; LISTMAX=1000; " +
-        // While keys wait it shows no list: so it says when the list is there.
+        // It shows no list while keys wait: so it reports when the list is shown.
         "show() { zle list-choices; zle -R; zle -I; print listed $((++lists)) }; " +
         "zle -N show; bindkey '^O' show\r",
     );
@@ -107,14 +107,14 @@ class Zsh implements AsyncDisposable {
 
   async ask(line: string): Promise<string[]> {
     const n = ++this.#asked;
-    // In pieces, so that the commands do not look like what they print.
+    // In two parts, so that the command differs from its output.
     this.#terminal.type(`clear; print be''gin ${n}\r`);
     await this.#terminal.shows(new RegExp(`^begin ${n}$`, "m"));
     this.#terminal.type(`${line}\x0f`);
     await this.#terminal.shows(new RegExp(`^listed ${n}$`, "m"));
     const { rows } = this.#terminal;
     this.#terminal.type("\x15");
-    // Behind the line itself, and before it is shown again.
+    // After the line itself, and before it is shown again.
     const start = rows.indexOf(`begin ${n}`) + 2;
     const end = rows.findIndex((row, index) => index >= start && /^(?:> |listed \d)/.test(row));
     return rows.slice(start, end);
@@ -124,14 +124,14 @@ class Zsh implements AsyncDisposable {
     return this.#terminal[Symbol.asyncDispose]();
   }
 }
-/** The rows of a list of words, in columns or with what is said of them. */
+/** The words of a list, in columns or with descriptions. */
 function wordsIn(rows: readonly string[]): string[] {
   return rows.flatMap((row) => row.replace(/ +-- .*/, "").split(/ {2,}/)).sort();
 }
 
 const VERB_NAMES = [...Object.keys(VERBS), "help"];
 
-/** Lines, and what can stand for their last word; bash offers the program's options beside its verbs. */
+/** Lines, and the completions of their last word. After the verbs, bash also offers the options of the program. */
 const CASES: readonly [line: string, offered: readonly string[]][] = [
   ["chat jo", ["join"]],
   ["chat se", ["send", "serve"]],
@@ -150,23 +150,23 @@ const CASES: readonly [line: string, offered: readonly string[]][] = [
   ["chat serve --host 0", ["0.0.0.0"]],
   ["chat serve --host ", ["0.0.0.0", "127.0.0.1", "::"]],
   ["chat serve ", []],
-  // Behind an address, a flag, and an option with its value in one word or two.
+  // After an address, a flag, and an option with its value in one word or two.
   ["chat join 192.0.2.7:2429 --quiet --name x --time=off --theme l", ["light"]],
   ["chat send 192.0.2.7 hello --co", ["--code-file", "--config"]],
-  // What is one's own, and a secret anyway.
+  // Values that are personal or secret.
   ["chat join --name ", []],
   ["chat serve --key ", []],
   ["chat serve --port 2", []],
-  // What is behind -- is no option.
+  // A value is not an option, and after -- there are none.
   ["chat join --name theme --ti", ["--time"]],
   ["chat join -- --th", []],
   ["chat send hello j", []],
 ];
 
-// ---- what every script has ----
+// ---- every script ----
 
 for (const shell of SHELLS) {
-  Deno.test(`completions: the script for ${shell} has every verb, option and word of the table`, () => {
+  Deno.test(`completions: the ${shell} script has every verb, option and word of the table`, () => {
     const script = completions(shell);
     for (const [verb, { options }] of Object.entries({ ...VERBS, "": { options: PROGRAM } })) {
       assertStringIncludes(script, verb);
@@ -177,14 +177,14 @@ for (const shell of SHELLS) {
         }
       }
     }
-    // It can be kept: what it does depends on nothing but itself, and no line is for one machine.
+    // The script can be kept: it depends on nothing else, and no line is for one machine.
     assertEquals(script, completions(shell));
     assertMatch(script, new RegExp(`^#.*\\bchat\\b[^]*made by: chat completions ${shell}\\n`));
     assert(script.endsWith("\n") && !/[^\x20-\x7e\n]/.test(script));
   });
 }
 
-Deno.test("completions: words need no quotes in any shell", () => {
+Deno.test("completions: no word needs quotes in any shell", () => {
   for (const { options, operands } of Object.values(VERBS)) {
     const values = [...operands, ...Object.values(options).flatMap(({ value }) => value ?? [])];
     for (const word of values.flatMap(({ words }) => words ?? [])) assertMatch(word, /^[\w.:-]+$/);
@@ -195,7 +195,7 @@ Deno.test("completions: words need no quotes in any shell", () => {
 
 withShell(
   "bash",
-  "completions: bash offers verbs, options and words, each where it belongs",
+  "completions: bash offers verbs, options and words in their places",
   () => {
     using place = new Place("bash");
     const offered = askBash(place, CASES.map(([line]) => line));
@@ -216,7 +216,7 @@ withShell("bash", "completions: bash offers every option of every verb", () => {
 
 withShell(
   "bash",
-  "completions: bash takes words apart at = and :, and gets their last part",
+  "completions: bash splits words at = and :, and gets the last part",
   () => {
     using place = new Place("bash");
     const cases: Record<string, string[]> = {
@@ -234,13 +234,13 @@ withShell(
 
 withShell(
   "bash",
-  "completions: bash in a terminal completes words, and names of files as it quotes them",
+  "completions: bash in a terminal completes words and quoted file names",
   async () => {
     using place = new Place("bash");
     await using terminal = new Terminal({ columns: 100, rows: 40, env: place.env });
     terminal.type(`cd '${place.path}'; PS1='> ' exec bash --norc --noprofile\r`);
     terminal.type(`. '${place.script}'; chat() { printf '<%s>' "$@"; echo; }; clear\r`);
-    // What is completed is what `chat` would get.
+    // The words that `chat` gets.
     const completed: [typed: string, words: string][] = [
       ["chat jo\t--th\tm\t", "<join><--theme><mono>"],
       ["chat join --theme=d\t--no-c\t", "<join><--theme=dark><--no-config>"],
@@ -279,7 +279,7 @@ withShell(
 
 withShell(
   "zsh",
-  "completions: zsh offers every option of every verb, and says of each what its help says",
+  "completions: zsh offers every option of every verb with its help text",
   async () => {
     using place = new Place("zsh");
     await using zsh = Zsh.start(place);
@@ -291,7 +291,7 @@ withShell(
   },
 );
 
-withShell("zsh", "completions: zsh takes the script from a folder of fpath as well", async () => {
+withShell("zsh", "completions: zsh loads the script from a folder of fpath", async () => {
   using place = new Place("zsh");
   Deno.renameSync(place.script, `${place.path}/_chat`);
   Deno.writeTextFileSync(
@@ -307,7 +307,7 @@ withShell("zsh", "completions: zsh takes the script from a folder of fpath as we
 
 withShell(
   "fish",
-  "completions: fish offers verbs, options and words, each where it belongs",
+  "completions: fish offers verbs, options and words in their places",
   () => {
     using place = new Place("fish");
     const ask = (line: string) => askFish(place, line).map(([word]) => word).sort();
@@ -320,7 +320,7 @@ withShell(
 
 withShell(
   "fish",
-  "completions: fish offers every option of every verb, and says of each what its help says",
+  "completions: fish offers every option of every verb with its help text",
   () => {
     using place = new Place("fish");
     for (const [verb, { options }] of Object.entries(VERBS)) {
@@ -336,19 +336,19 @@ withShell(
 
 // ---- any table ----
 
-/** Texts that shells could take for more than they are, and the kinds of value that no option has yet. */
-const STRANGE = [
+/** Texts with characters that are special in shells. */
+const SPECIAL = [
   `it's "so" [or: not] \\ $HOME $(echo x) \`echo y\` %d %B {a,b} ~ * ? # ; & | < > !1 (z)`,
   "a [b]: 'c' \\'d\\",
   "[[",
   "\\",
 ] as const;
-const strange: Table = {
+const specialTable: Table = {
   verbs: {
-    // It has operands of all kinds.
+    // Operands of all kinds, and kinds that no option has yet.
     go: {
       synopsis: "",
-      summary: STRANGE[0],
+      summary: SPECIAL[0],
       example: "",
       operands: [
         { name: "DIR", kind: "folder" },
@@ -356,18 +356,18 @@ const strange: Table = {
         { name: "FILE", kind: "file" },
       ],
       options: {
-        one: { help: STRANGE[1], value: { name: STRANGE[1], kind: "folder" } },
-        two: { help: STRANGE[2], value: { name: "[A:B]", kind: "word", words: ["a:b", "a"] } },
-        three: { help: STRANGE[0] },
-        four: { help: STRANGE[3] },
+        one: { help: SPECIAL[1], value: { name: SPECIAL[1], kind: "folder" } },
+        two: { help: SPECIAL[2], value: { name: "[A:B]", kind: "word", words: ["a:b", "a"] } },
+        three: { help: SPECIAL[0] },
+        four: { help: SPECIAL[3] },
       },
     },
   } satisfies Record<string, Verb>,
-  program: { version: { help: STRANGE[1] } },
+  program: { version: { help: SPECIAL[1] } },
 };
 
-withShell("bash", "completions: bash reads any table, folders too", () => {
-  using place = new Place("bash", strange);
+withShell("bash", "completions: bash reads any table, and offers folders", () => {
+  using place = new Place("bash", specialTable);
   const [verbs, flags, two, second] = askBash(place, [
     "chat ",
     "chat go --",
@@ -379,17 +379,17 @@ withShell("bash", "completions: bash reads any table, folders too", () => {
   assertEquals([two, second], [["a:b", "a"], ["a:b", "a"]]);
 });
 
-withShell("zsh", "completions: zsh shows any text as it is, and offers folders", async () => {
-  using place = new Place("zsh", strange);
+withShell("zsh", "completions: zsh shows any text unchanged, and offers folders", async () => {
+  using place = new Place("zsh", specialTable);
   await using zsh = Zsh.start(place);
-  assertEquals((await zsh.ask("chat g"))[0], `go  -- ${STRANGE[0]}`);
+  assertEquals((await zsh.ask("chat g"))[0], `go  -- ${SPECIAL[0]}`);
   assertEquals(
     (await zsh.ask("chat go --")).map((row) => row.replace(/ +-- /, " -- ")).sort(),
     [
-      `--four -- ${STRANGE[3]}`,
-      `--one -- ${STRANGE[1]}`,
-      `--three -- ${STRANGE[0]}`,
-      `--two -- ${STRANGE[2]}`,
+      `--four -- ${SPECIAL[3]}`,
+      `--one -- ${SPECIAL[1]}`,
+      `--three -- ${SPECIAL[0]}`,
+      `--two -- ${SPECIAL[2]}`,
     ].sort(),
   );
   assertEquals(await zsh.ask("chat go cod"), ["codes/"]);
@@ -398,14 +398,14 @@ withShell("zsh", "completions: zsh shows any text as it is, and offers folders",
   assertEquals(wordsIn(await zsh.ask("chat go --two a")), ["a", "a:b"]);
 });
 
-withShell("fish", "completions: fish shows any text as it is, and offers folders", () => {
-  using place = new Place("fish", strange);
-  assertEquals(askFish(place, "chat g"), [["go", STRANGE[0]]]);
+withShell("fish", "completions: fish shows any text unchanged, and offers folders", () => {
+  using place = new Place("fish", specialTable);
+  assertEquals(askFish(place, "chat g"), [["go", SPECIAL[0]]]);
   const expected = [
-    ["--four", STRANGE[3]],
-    ["--one", STRANGE[1]],
-    ["--three", STRANGE[0]],
-    ["--two", STRANGE[2]],
+    ["--four", SPECIAL[3]],
+    ["--one", SPECIAL[1]],
+    ["--three", SPECIAL[0]],
+    ["--two", SPECIAL[2]],
   ] as const;
   assertEquals(askFish(place, "chat go --").sort(), expected as unknown as [string, string][]);
   const ask = (line: string) => askFish(place, line).map(([word]) => word);

@@ -1,5 +1,5 @@
-// The config file: its text becomes settings, or an error that says where and what is wrong. Pure; knows no
-// file. Loaded only where there is a file, so that nobody else waits for the parser.
+// Parses the config file: its bytes become settings, or an error that names the line. It reads no file. It is loaded
+// only if there is a config file, so that other users do not wait for the parser.
 
 import { closestString } from "@std/text/closest-string";
 import { parse } from "@std/toml/parse";
@@ -7,65 +7,73 @@ import { ChatError } from "../errors.ts";
 import { nameFault } from "../text/names.ts";
 import { printable } from "../text/printable.ts";
 import { NOTIFY, type Notify, type Theme, THEMES, type Time, TIMES } from "../ui/preferences.ts";
+import { listWords } from "./values.ts";
 
-/** Bytes of the largest file that is read: a few lines are one, and the parser takes long for many keys. */
+/** The largest config file, in bytes: a few lines are enough, and the parser is slow for many keys. */
 export const MAX_CONFIG: number = 8 * 1024;
-/** Characters of something wrong that are shown: enough to find it. */
+/** How many characters of a wrong value an error shows: enough to find it. */
 const MAX_SHOWN = 40;
 
-/** What the file says; what it leaves out is left out here. */
+/** The settings in the file; keys that it leaves out are left out here. */
 export interface Settings {
   readonly name?: string;
   readonly theme?: Theme;
   readonly time?: Time;
   readonly notify?: Notify;
   readonly quiet?: boolean;
-  /** A whole path, or one that begins with `~`, for the home. */
+  /** An absolute path, or one that starts with `~` for the home folder. */
   readonly downloads?: string;
 }
 
-/** A folder that is the same wherever the program is started: from `/`, from home, from a drive or a share. */
-const WHOLE_PATH = /^(?:\/|~$|~[\\/]|[A-Za-z]:[\\/]|\\\\)/;
+/** A path that does not depend on the current folder: from the root, the home folder, a drive or a share. */
+const ABSOLUTE_PATH = /^(?:\/|~$|~[\\/]|[A-Za-z]:[\\/]|\\\\)/;
 
-/** What a setting should be, if it is not; undefined if it is. */
+/** Checks each setting; undefined if its value is valid. */
 const SETTINGS: Readonly<Record<keyof Settings, (value: unknown) => Fault | undefined>> = {
   name(value) {
-    if (typeof value !== "string") return { should: "it should be a text" };
+    if (typeof value !== "string") {
+      return { message: `name is ${shown(value)}; it must be text in quotes` };
+    }
     const fault = nameFault(value);
-    return fault === undefined ? undefined : { should: `a name ${fault}` };
+    return fault === undefined
+      ? undefined
+      : { message: `name is ${shown(value)}; a name ${fault}` };
   },
-  theme: (value) => wordFault(value, THEMES),
-  time: (value) => wordFault(value, TIMES),
-  notify: (value) => wordFault(value, NOTIFY),
+  theme: (value) => wordFault("theme", value, THEMES),
+  time: (value) => wordFault("time", value, TIMES),
+  notify: (value) => wordFault("notify", value, NOTIFY),
   quiet: (value) =>
     typeof value === "boolean"
       ? undefined
-      : { should: "it should be true or false, without quotes" },
+      : { message: `quiet is ${shown(value)}; use true or false, without quotes` },
   downloads: (value) =>
-    typeof value === "string" && WHOLE_PATH.test(value)
+    typeof value === "string" && ABSOLUTE_PATH.test(value)
       ? undefined
-      : { should: 'it should be the whole path of a folder, such as "~/incoming"' },
+      : { message: `downloads is ${shown(value)}; use an absolute path, such as "~/incoming"` },
 };
 
 interface Fault {
-  /** How it should be, as the end of a sentence that says how it is. */
-  readonly should: string;
+  readonly message: string;
   readonly hint?: string;
 }
 
-function wordFault(value: unknown, words: readonly string[]): Fault | undefined {
-  if (typeof value === "string" && words.includes(value)) return undefined;
-  const should = `it should be "${words.slice(0, -1).join('", "')}" or "${words.at(-1)}"`;
-  if (typeof value !== "string") return { should };
-  return { should, hint: `Did you mean "${closestString(cut(value), words)}"?` };
+function wordFault(key: string, value: unknown, words: readonly string[]): Fault | undefined {
+  if (typeof value !== "string") {
+    return { message: `${key} is ${shown(value)}; use ${listWords(words)}, in quotes` };
+  }
+  if (words.includes(value)) return undefined;
+  return {
+    message: `unknown ${key} ${quoted(value)}; use ${listWords(words)}`,
+    hint: `Did you mean "${closestString(cut(value), words)}"?`,
+  };
 }
 
 /**
- * Reads the settings out of a config file, which is TOML (v1.0.0).
+ * Parses a config file, which is TOML (v1.0.0).
  *
- * @param bytes of the file; one more than `MAX_CONFIG` is enough of a file that is too large
+ * @param bytes of the file; of a larger file, `MAX_CONFIG` + 1 bytes are enough
  * @param path for the error
- * @throws {ChatError} at the first thing that is wrong
+ * @throws {ChatError} at the first error
  *
  * @example
  * ```ts
@@ -78,10 +86,10 @@ export function parseSettings(bytes: Uint8Array, path: string): Settings {
   }
   let text: string;
   try {
-    // Without the mark that editors on Windows put in front.
+    // Drops the byte order mark that editors on Windows write.
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw fault(path, undefined, "it is not UTF-8, as TOML should be");
+    throw fault(path, undefined, "it is not UTF-8");
   }
   const found = parseToml(text, path);
   const keys = Object.keys(SETTINGS);
@@ -90,20 +98,16 @@ export function parseSettings(bytes: Uint8Array, path: string): Settings {
     throw fault(
       path,
       linesOf(text, key)[0],
-      `there is no setting ${quoted(key)}, there are ${keys.slice(0, -1).join(", ")} and ${
-        keys.at(-1)
-      }`,
+      `unknown setting ${quoted(key)}; use ${listWords(keys)}`,
       `Did you mean ${closestString(cut(key), keys)}?`,
     );
   }
   for (const [key, value] of Object.entries(found)) {
     const [line, second] = linesOf(text, key);
-    // The parser takes the last, TOML allows none but one.
-    if (second !== undefined) {
-      throw fault(path, second, `${key} is there twice, it should be there once`);
-    }
+    // TOML forbids this, but the parser takes the last one.
+    if (second !== undefined) throw fault(path, second, `${key} is set twice`);
     const wrong = SETTINGS[key as keyof Settings](value);
-    if (wrong) throw fault(path, line, `${key} is ${shown(value)}, ${wrong.should}`, wrong.hint);
+    if (wrong) throw fault(path, line, wrong.message, wrong.hint);
   }
   return found as Settings;
 }
@@ -113,11 +117,11 @@ function parseToml(text: string, path: string): Record<string, unknown> {
     return parse(text);
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
-    // The library says where in front, sometimes more than once.
+    // The library puts the place in front, sometimes more than once.
     const [, row] = /^Parse error on line (\d+)/.exec(cause.message) ?? [];
     const what = cause.message
       .replace(/^(?:Parse error on line \d+, column \d+: |Cannot parse the TOML: )+/, "");
-    // A value that it misses it has looked for on the lines below.
+    // For a missing value it reports a later line than the one that lacks it.
     const [, start] = /^Cannot parse value on line '(.+)/.exec(what) ?? [];
     const found = start === undefined
       ? -1
@@ -127,16 +131,16 @@ function parseToml(text: string, path: string): Record<string, unknown> {
       path,
       Number.isNaN(line) ? undefined : line,
       `it is not TOML: ${printable(what.slice(0, 2 * MAX_SHOWN))}`,
-      'A line is such as: theme = "dark"',
+      'A line looks like this: theme = "dark"',
       cause,
     );
   }
 }
 
-/** A line that sets a key or opens a table, up to the end of its first key: in quotes, or bare. */
+/** A line that sets a key or opens a table, up to the end of its first key, with or without quotes. */
 const SETS = /^[ \t]*\[{0,2}[ \t]*(?:"([^"]*)"|'([^']*)'|([\w-]+))[ \t]*[=.\]]/;
 
-/** The lines, from 1, that seem to set a key; the parser does not tell. */
+/** The numbers of the lines that seem to set a key; the parser does not report them. */
 function linesOf(text: string, key: string): number[] {
   return text.split("\n").flatMap((line, index) => {
     const [, double, single, bare] = SETS.exec(line) ?? [];

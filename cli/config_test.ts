@@ -15,18 +15,18 @@ function parse(text: string): Settings {
   return parseSettings(utf8.encode(text), PATH);
 }
 
-/** Asserts that a text is refused with this message, behind the path, and this hint. */
+/** Asserts that a text is refused with this message, after the path, and this hint. */
 function assertRefused(text: string | Uint8Array, message: string, hint?: string): void {
   const bytes = typeof text === "string" ? utf8.encode(text) : text;
   const error = assertThrows(() => parseSettings(bytes, PATH), ChatError);
   assertEquals([error.message, error.hint], [`Cannot use ${PATH}${message}`, hint]);
 }
 
-// ---- what is read ----
+// ---- valid files ----
 
-Deno.test("parseSettings: every key, and nothing that is not there", () => {
+Deno.test("parseSettings: reads every key, and adds none", () => {
   const text = `# Mine.
-name = "Ada"  # behind a setting, too
+name = "Ada"  # after a setting, too
 
 theme = 'light'
 time = "off"
@@ -51,7 +51,7 @@ downloads = "~/incoming"
   assertEquals({ ...parse("quiet = false") }, { quiet: false });
 });
 
-Deno.test("parseSettings: each word of each setting", () => {
+Deno.test("parseSettings: accepts each word of each setting", () => {
   for (const [key, words] of Object.entries({ theme: THEMES, time: TIMES, notify: NOTIFY })) {
     for (const word of words) {
       assertEquals({ ...parse(`${key} = "${word}"`) }, { [key]: word } as Settings);
@@ -59,7 +59,7 @@ Deno.test("parseSettings: each word of each setting", () => {
   }
 });
 
-Deno.test("docs/config.md: its example is a config file with every key, and its table has all that is taken", () => {
+Deno.test("docs/config.md: the example has every key, and the table every key and word", () => {
   const page = Deno.readTextFileSync(`${import.meta.dirname}/../docs/config.md`);
   const [, example] = /^```toml\n([^]*?)^```$/m.exec(page)!;
   const settings = parse(example!);
@@ -79,34 +79,34 @@ Deno.test("docs/config.md: its example is a config file with every key, and its 
   assertMatch(page, new RegExp(`at most ${MAX_CONFIG / 1024} KiB`));
 });
 
-// ---- what is wrong ----
+// ---- errors ----
 
-Deno.test("parseSettings: a value that can't be is told with its line, its key, and what should be there", () => {
-  const themes = 'it should be "auto", "dark", "light" or "mono"';
+Deno.test("parseSettings: refuses an invalid value with its line, its key and the valid values", () => {
+  const themes = "use auto, dark, light or mono";
   assertRefused(
     '# Mine\n\ntheme = "drak"\n',
-    `, line 3: theme is "drak", ${themes}`,
+    `, line 3: unknown theme "drak"; ${themes}`,
     'Did you mean "dark"?',
   );
-  assertRefused("theme = 7", `, line 1: theme is 7, ${themes}`);
-  assertRefused("theme = true", `, line 1: theme is true, ${themes}`);
-  assertRefused('theme = ["dark"]', `, line 1: theme is a list, ${themes}`);
-  assertRefused("theme = 2024-02-28", `, line 1: theme is a date, ${themes}`);
-  assertRefused("theme.dark = true", `, line 1: theme is a table, ${themes}`);
-  assertRefused("\n[theme]\ndark = true", `, line 2: theme is a table, ${themes}`);
+  assertRefused("theme = 7", `, line 1: theme is 7; ${themes}, in quotes`);
+  assertRefused("theme = true", `, line 1: theme is true; ${themes}, in quotes`);
+  assertRefused('theme = ["dark"]', `, line 1: theme is a list; ${themes}, in quotes`);
+  assertRefused("theme = 2024-02-28", `, line 1: theme is a date; ${themes}, in quotes`);
+  assertRefused("theme.dark = true", `, line 1: theme is a table; ${themes}, in quotes`);
+  assertRefused("\n[theme]\ndark = true", `, line 2: theme is a table; ${themes}, in quotes`);
   assertRefused(
     'time = "longer"',
-    ', line 1: time is "longer", it should be "short", "long" or "off"',
+    ', line 1: unknown time "longer"; use short, long or off',
     'Did you mean "long"?',
   );
   assertRefused(
     'notify = "mention"',
-    ', line 1: notify is "mention", it should be "all", "mentions" or "off"',
+    ', line 1: unknown notify "mention"; use all, mentions or off',
     'Did you mean "mentions"?',
   );
   assertRefused(
     '\r\nquiet = "yes"',
-    ', line 2: quiet is "yes", it should be true or false, without quotes',
+    ', line 2: quiet is "yes"; use true or false, without quotes',
   );
   for (const folder of ["/d", "~", "~/d", "C:\\\\d", "c:/d", "\\\\\\\\nas\\\\d"]) {
     assertEquals(Object.keys(parse(`downloads = "${folder}"`)), ["downloads"]);
@@ -114,10 +114,10 @@ Deno.test("parseSettings: a value that can't be is told with its line, its key, 
   for (const folder of ["", "incoming", "../d", "~bob/d", "C:d"]) {
     assertRefused(
       `downloads = "${folder}"`,
-      `, line 1: downloads is "${folder}", it should be the whole path of a folder, such as "~/incoming"`,
+      `, line 1: downloads is "${folder}"; use an absolute path, such as "~/incoming"`,
     );
   }
-  assertRefused("name = 7", ", line 1: name is 7, it should be a text");
+  assertRefused("name = 7", ", line 1: name is 7; it must be text in quotes");
   const long = "a".repeat(MAX_NAME_COLUMNS + 1);
   const names = {
     '""': "a name must not be empty",
@@ -126,16 +126,16 @@ Deno.test("parseSettings: a value that can't be is told with its line, its key, 
     [`"${long}"`]: `a name must be at most ${MAX_NAME_COLUMNS} columns wide: it is ${long.length}`,
   };
   for (const [name, fault] of Object.entries(names)) {
-    assertRefused(`name = ${name}`, `, line 1: name is ${name}, ${fault}`);
+    assertRefused(`name = ${name}`, `, line 1: name is ${name}; ${fault}`);
   }
 });
 
-Deno.test("parseSettings: an unknown key is refused with the nearest one, also one that objects inherit", () => {
-  const there = "there are name, theme, time, notify, quiet and downloads";
+Deno.test("parseSettings: refuses an unknown key, and suggests the nearest one; inherited property names too", () => {
+  const known = "use name, theme, time, notify, quiet or downloads";
   const unknown = (text: string, line: number, key: string, nearest: string) =>
     assertRefused(
       text,
-      `, line ${line}: there is no setting "${key}", ${there}`,
+      `, line ${line}: unknown setting "${key}"; ${known}`,
       `Did you mean ${nearest}?`,
     );
   unknown('theme = "dark"\nthme = "dark"', 2, "thme", "theme");
@@ -144,20 +144,20 @@ Deno.test("parseSettings: an unknown key is refused with the nearest one, also o
   unknown("[names]\nx = 1", 1, "names", "name");
   unknown("[[ names ]]\nx = 1", 1, "names", "name");
   unknown("names.x = 1", 1, "names", "name");
-  assertThrows(() => parse("constructor = 1"), ChatError, 'no setting "constructor"');
-  assertThrows(() => parse("toString = 1"), ChatError, 'no setting "toString"');
-  // Where it can't be told which line it is, none is told.
-  assertThrows(() => parse('"a\\u0062" = 1'), ChatError, `${PATH}: there is no setting "ab"`);
+  assertThrows(() => parse("constructor = 1"), ChatError, 'unknown setting "constructor"');
+  assertThrows(() => parse("toString = 1"), ChatError, 'unknown setting "toString"');
+  // If the line cannot be found, none is named.
+  assertThrows(() => parse('"a\\u0062" = 1'), ChatError, `${PATH}: unknown setting "ab"`);
 });
 
-Deno.test("parseSettings: a key that is there twice is refused: nobody knows which one counts", () => {
+Deno.test("parseSettings: refuses a key that is set twice", () => {
   assertRefused(
     'theme = "dark"\nquiet = true\n"theme" = "light"',
-    ", line 3: theme is there twice, it should be there once",
+    ", line 3: theme is set twice",
   );
 });
 
-Deno.test("parseSettings: what is no TOML is refused, with the line and what a line looks like", () => {
+Deno.test("parseSettings: refuses text that is not TOML, with the line and an example", () => {
   const faults: Record<string, [line: number, what: RegExp]> = {
     "theme = dark": [1, /Cannot parse value on line 'theme = dark'$/],
     "# theme = x\nquiet = true\ntheme =\n\n# more\n": [3, /Cannot parse value on line 'theme =␊/],
@@ -174,12 +174,12 @@ Deno.test("parseSettings: what is no TOML is refused, with the line and what a l
     const [start, rest] = [`Cannot use ${PATH}, line ${line}: `, message.split(/line \d+: /)[1]!];
     assert(message.startsWith(`${start}it is not TOML: `), message);
     assertMatch(rest, what);
-    assertEquals(hint, 'A line is such as: theme = "dark"');
+    assertEquals(hint, 'A line looks like this: theme = "dark"');
   }
 });
 
-Deno.test("parseSettings: a file that is no text, or too large, is refused before it is parsed", () => {
-  assertRefused(Uint8Array.of(0x61, 0xff), ": it is not UTF-8, as TOML should be");
+Deno.test("parseSettings: refuses a file that is not UTF-8 or too large, before it is parsed", () => {
+  assertRefused(Uint8Array.of(0x61, 0xff), ": it is not UTF-8");
   assertEquals({ ...parse("#".repeat(MAX_CONFIG - 1) + "\n") }, {});
   assertEquals({ ...parse("#".repeat(MAX_CONFIG)) }, {});
   assertRefused(
@@ -189,7 +189,7 @@ Deno.test("parseSettings: a file that is no text, or too large, is refused befor
   );
 });
 
-Deno.test("parseSettings: an error is one short line that can be printed, whatever is in the file", () => {
+Deno.test("parseSettings: any file gives an error of one short, printable line", () => {
   const evil = "\x1b[2J\u202e".repeat(1000);
   const texts = [
     `theme = '${"x".repeat(60_000)}'`,
@@ -209,7 +209,7 @@ Deno.test("parseSettings: an error is one short line that can be printed, whatev
   }
 });
 
-Deno.test("parseSettings: any text at all gives settings that a screen takes, or a ChatError", () => {
+Deno.test("parseSettings: any text gives valid settings or a ChatError", () => {
   const piece = fc.oneof(
     fc.constantFrom("name", "theme", "time", "notify", "quiet", " = ", "\n", '"', "'", "[", "]"),
     fc.constantFrom('"dark"', "true", "#", ".", "{", "}", ",", "\\", '"""', "__proto__", "1"),

@@ -1,5 +1,5 @@
-// The user's own files: the identity, the names that are known, and the rooms that are open on this
-// machine, which are for this user's eyes only; and where the config file is.
+// The user's own files: the identity, the known names, and the rooms on this machine. Only this user can read them.
+// Also finds the folders for them, and the config file. It knows no room that is open, and no network.
 
 import { Identity } from "../cipher/identity.ts";
 import { KnownNames } from "../cipher/known_names.ts";
@@ -13,19 +13,19 @@ import {
   writePrivate,
 } from "../files/private_file.ts";
 
-/** Folders, by what they are for. */
+/** The folders for the user's files. */
 export interface Places {
-  /** What is kept: identity and known names. */
+  /** For lasting files: identity and known names. */
   readonly config: string;
-  /** What is of use as long as the machine runs: rooms. */
+  /** For files that lose their value when the machine restarts: rooms. */
   readonly runtime: string;
 }
 
 /**
- * Where the system wants a user's files: XDG's base directories on Linux, `Library` on macOS, `AppData`
+ * The folders that the system has for a user's files: XDG's base directories on Linux, `Library` on macOS, `AppData`
  * on Windows.
  *
- * @throws {ChatError} if the environment does not say
+ * @throws {ChatError} if the environment does not name them
  */
 export function findPlaces(os: string, env: (name: string) => string | undefined): Places {
   const need = (name: string): string => {
@@ -40,7 +40,7 @@ export function findPlaces(os: string, env: (name: string) => string | undefined
     const library = `${need("HOME")}/Library`;
     return { config: `${library}/Application Support/chat`, runtime: `${library}/Caches/chat` };
   }
-  // XDG: a path that is not absolute is to be ignored.
+  // XDG requires that a relative path is ignored.
   const absolute = (name: string): string | undefined => {
     const value = env(name);
     return value?.startsWith("/") ? value : undefined;
@@ -51,7 +51,7 @@ export function findPlaces(os: string, env: (name: string) => string | undefined
   return { config: `${config}/chat`, runtime: `${runtime}/chat` };
 }
 
-/** Where the config file is, if there is one: not a secret, and written by nobody but its user. */
+/** The path of the config file, whether or not it exists. It holds no secret, and only the user writes it. */
 export function configPath({ config }: Places): string {
   return pathIn(config, "config.toml");
 }
@@ -60,23 +60,23 @@ const IDENTITY_FILE = "identity";
 const NAMES_FILE = "known-names";
 
 /**
- * This user's identity, made on first use.
+ * This user's identity, generated on first use.
  *
- * @throws {ChatError} if the file is damaged (it is never overwritten), or others can read it
+ * @throws {ChatError} if the file is damaged (it is never overwritten), or other users can read it
  */
 export function loadIdentity({ config }: Places): Identity {
   const path = pathIn(config, IDENTITY_FILE);
   let text = readPrivate(path);
   if (text === undefined) {
     makePrivateFolder(config);
-    // Another client may have made one at the same time: the file decides.
+    // Another client may create the file at the same time: the file decides.
     createPrivate(path, formatIdentity(Identity.generate()));
     text = readPrivate(path);
   }
   const identity = parseIdentity(text ?? "");
   if (identity) return identity;
   throw new ChatError(`Cannot use ${path}: it is damaged`, {
-    hint: "Put back a copy of it; or move it away, and be somebody new to those who know you",
+    hint: "Restore a copy of it; or move it away, and others will see you as a new person",
   });
 }
 
@@ -91,16 +91,16 @@ function parseIdentity(text: string): Identity | undefined {
   return new Identity(Uint8Array.fromBase64(line));
 }
 
-/** @throws {ChatError} if the file is damaged: it is never overwritten */
+/** @throws {ChatError} if the file is damaged; it is never overwritten */
 export function loadKnownNames(places: Places): KnownNames {
   return withNames(places, (text) => new KnownNames(text));
 }
 
 /**
- * Writes what is new among the names, if anything is. Two clients that do so in the same millisecond may
- * lose a name that one of them met: it is met again.
+ * Writes new names to the file, if there are any. Two clients that write in the same millisecond may lose a new name
+ * of one of them; the next meeting restores it.
  *
- * @throws {ChatError} if the file is damaged: it is never overwritten
+ * @throws {ChatError} if the file is damaged; it is never overwritten
  */
 export function saveKnownNames(places: Places, names: KnownNames): void {
   if (!names.changed) return;
@@ -118,25 +118,25 @@ function withNames<T>({ config }: Places, use: (text: string) => T): T {
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw new ChatError(`Cannot use ${path}: ${cause.message}`, {
-      hint: "Mend that line or delete it",
+      hint: "Correct or delete that line",
       cause,
     });
   }
 }
 
-/** A room that was opened on this machine by this user. */
+/** A room that this user has opened on this machine. */
 export interface LocalRoom {
   readonly port: number;
   readonly hostname: string;
-  /** undefined for a room that is not sealed, and for one whose code was known to nobody when it opened. */
+  /** undefined if the room is not sealed, or its code was unknown when it opened. */
   readonly code?: string;
 }
 
 const ROOM_FILE = /^room-\d{1,5}$/;
-/** Rooms that are remembered: a server on a free port leaves another file each time. */
+/** How many rooms are remembered: each server on a free port adds a file. */
 export const MAX_ROOMS = 16;
 
-/** Leaves address and code where only this user finds them, for `chat join` on this machine. */
+/** Saves address and code where only this user can read them, for `chat join` on this machine. */
 export function publishRoom({ runtime }: Places, room: LocalRoom): void {
   makePrivateFolder(runtime);
   writePrivate(pathIn(runtime, `room-${room.port}`), JSON.stringify(room) + "\n");
@@ -144,15 +144,15 @@ export function publishRoom({ runtime }: Places, room: LocalRoom): void {
 }
 
 /**
- * The rooms that were opened on this machine, the newest first. Some may be closed: whoever listens there
- * now learns nothing of a code that is tried.
+ * The rooms that this user has opened on this machine, the newest first. Some may be closed. It is safe to try their
+ * codes: the program that listens there now learns nothing about the code.
  */
 export function findRooms({ runtime }: Places): LocalRoom[] {
   return roomFiles(runtime).slice(0, MAX_ROOMS).flatMap((path) => {
     try {
       return parseRoom(readPrivate(path) ?? "") ?? [];
     } catch {
-      // One that can't be read is of no use, and does not stop anybody from joining by hand.
+      // A file that cannot be read must not stop the user from joining by hand.
       return [];
     }
   });
@@ -164,7 +164,7 @@ function roomFiles(folder: string): string[] {
   try {
     names = Array.from(Deno.readDirSync(folder), ({ name }) => name);
   } catch {
-    // There is no such folder: no room was ever opened here.
+    // The folder does not exist: this user never opened a room here.
     return [];
   }
   return names.filter((name) => ROOM_FILE.test(name))
@@ -174,7 +174,7 @@ function roomFiles(folder: string): string[] {
     .map(({ path }) => path);
 }
 
-/** When a file was written, in ms since 1970; 0 if it can't be told. */
+/** The time when a file was written, in ms since 1970; 0 if it is unknown. */
 function modified(path: string): number {
   try {
     return Deno.statSync(path).mtime?.getTime() ?? 0;
@@ -183,7 +183,7 @@ function modified(path: string): number {
   }
 }
 
-/** @throws {SyntaxError} if it is no JSON */
+/** @throws {SyntaxError} if the text is not JSON */
 function parseRoom(text: string): LocalRoom | undefined {
   const json: unknown = JSON.parse(text);
   if (typeof json !== "object" || json === null) return undefined;
@@ -193,6 +193,6 @@ function parseRoom(text: string): LocalRoom | undefined {
   }
   if (typeof hostname !== "string") return undefined;
   if (code === undefined) return { port, hostname };
-  // A room whose code is damaged is none: it must not be taken for one that has no code.
+  // A room with a damaged code is dropped: it must not pass for a room without a code.
   return typeof code === "string" ? { port, hostname, code } : undefined;
 }

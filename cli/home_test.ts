@@ -26,7 +26,7 @@ const DAY = "2026-01-31";
 const ADA = new Identity(new Uint8Array(32).fill(1)).publicKey;
 const EVE = new Identity(new Uint8Array(32).fill(2)).publicKey;
 
-/** Runs `test` in folders of its own, of which none is there yet. */
+/** Runs `test` with folders that do not exist yet. */
 function withPlaces(test: (places: Places) => void): void {
   const folder = Deno.makeTempDirSync({ prefix: "chat-home-" });
   try {
@@ -40,7 +40,7 @@ function put(folder: string, name: string, text: string, mode = 0o600): string {
   Deno.mkdirSync(folder, { recursive: true });
   const path = folder + SLASH + name;
   Deno.writeTextFileSync(path, text, { mode });
-  // The mode that a file is made with is less what the user masks.
+  // The umask may have removed bits from the mode.
   if (POSIX) Deno.chmodSync(path, mode);
   return path;
 }
@@ -48,7 +48,7 @@ function put(folder: string, name: string, text: string, mode = 0o600): string {
 const list = (folder: string) => Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
 const modeOf = (path: string) => Deno.statSync(path).mode! & 0o777;
 
-Deno.test("findPlaces: where each system wants a user's files", () => {
+Deno.test("findPlaces: the folders of each system for a user's files", () => {
   const places = (os: string, env: Record<string, string>) => findPlaces(os, (name) => env[name]);
   assertEquals(places("linux", { HOME: "/home/ada" }), {
     config: "/home/ada/.config/chat",
@@ -74,7 +74,7 @@ Deno.test("findPlaces: where each system wants a user's files", () => {
   });
 });
 
-Deno.test("findPlaces: a path of XDG that is not absolute is passed over, and an empty one", () => {
+Deno.test("findPlaces: ignores a relative or empty XDG path", () => {
   for (const path of ["", "config", "./c", "~/c"]) {
     const env: Record<string, string> = {
       HOME: "/h",
@@ -88,7 +88,7 @@ Deno.test("findPlaces: a path of XDG that is not absolute is passed over, and an
   }
 });
 
-Deno.test("findPlaces: names what is not set", () => {
+Deno.test("findPlaces: names the variable that is not set", () => {
   for (
     const [os, name] of [["linux", "HOME"], ["darwin", "HOME"], ["windows", "APPDATA"]] as const
   ) {
@@ -103,18 +103,18 @@ Deno.test("configPath: config.toml beside the identity", () => {
   });
 });
 
-Deno.test("loadIdentity: made on first use, and the same ever after", () => {
+Deno.test("loadIdentity: creates the identity on first use, and keeps it", () => {
   withPlaces((places) => {
     const identity = loadIdentity(places);
     assertEquals(loadIdentity(places).seed, identity.seed);
-    // Nothing that was written beside it is left.
+    // No temporary file is left.
     assertEquals(list(places.config), ["identity"]);
     withPlaces((others) => assertNotEquals(loadIdentity(others).seed, identity.seed));
   });
 });
 
 Deno.test({
-  name: "loadIdentity, publishRoom: files are the user's alone, and so are the folders",
+  name: "loadIdentity, publishRoom: only the user can read the files and folders",
   ignore: !POSIX,
   fn: () =>
     withPlaces((places) => {
@@ -132,8 +132,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "loadIdentity, loadKnownNames: a file that others can read or change is refused, with a hint",
+  name: "loadIdentity, loadKnownNames: refuse a file that others can read or change, with a hint",
   ignore: !POSIX,
   fn: () =>
     withPlaces((places) => {
@@ -151,7 +150,7 @@ Deno.test({
     }),
 });
 
-Deno.test("loadIdentity: a damaged file is told, and never overwritten", () => {
+Deno.test("loadIdentity: reports a damaged file, and never overwrites it", () => {
   const seed = new Uint8Array(32).toBase64();
   for (
     const text of [
@@ -175,20 +174,20 @@ Deno.test("loadIdentity: a damaged file is told, and never overwritten", () => {
   }
 });
 
-Deno.test("loadIdentity: a folder where the file or its folder should be is told", () => {
+Deno.test("loadIdentity: reports a folder in place of the file, and a file in place of the folder", () => {
   withPlaces((places) => {
     Deno.mkdirSync(places.config + SLASH + "identity", { recursive: true, mode: 0o700 });
     assertThrows(() => loadIdentity(places), ChatError, "Cannot read");
   });
   withPlaces((places) => {
     const parent = places.config.slice(0, places.config.lastIndexOf(SLASH));
-    put(parent, "config", "no folder");
+    put(parent, "config", "not a folder");
     assertThrows(() => loadIdentity(places), ChatError, "Cannot ");
   });
 });
 
-Deno.test("loadIdentity: of two clients that begin at once, both are what the file says", async () => {
-  // Two threads, each with the module of its own, that are let go together.
+Deno.test("loadIdentity: two clients that start at once get the same identity", async () => {
+  // Two threads, each with its own copy of the module, that start together.
   const code = `
     const { loadIdentity } = await import(${JSON.stringify(import.meta.resolve("./home.ts"))});
     postMessage("ready");
@@ -221,7 +220,7 @@ Deno.test("loadIdentity: of two clients that begin at once, both are what the fi
   }
 });
 
-Deno.test("saveKnownNames: nothing new writes nothing; what is new is there the next time", () => {
+Deno.test("saveKnownNames: writes only new names, and the next client reads them", () => {
   withPlaces((places) => {
     const names = loadKnownNames(places);
     saveKnownNames(places, names);
@@ -234,14 +233,14 @@ Deno.test("saveKnownNames: nothing new writes nothing; what is new is there the 
   });
 });
 
-Deno.test("saveKnownNames: two clients of one user keep what the other met and decided", () => {
+Deno.test("saveKnownNames: two clients of one user keep the names and decisions of each other", () => {
   withPlaces((places) => {
     const [one, two] = [loadKnownNames(places), loadKnownNames(places)];
     one.meet("Ada", ADA, DAY);
     saveKnownNames(places, one);
     two.meet("Bob", ADA, DAY);
     saveKnownNames(places, two);
-    // Both know Ada's first key now; one decides on another, the other meets somebody.
+    // Both know Ada's first key now; one trusts another key, the other meets a new member.
     one.trust("Ada", EVE, DAY);
     saveKnownNames(places, one);
     two.meet("Cy", ADA, DAY);
@@ -253,7 +252,7 @@ Deno.test("saveKnownNames: two clients of one user keep what the other met and d
   });
 });
 
-Deno.test("loadKnownNames, saveKnownNames: a damaged file is told with its line, and stays", () => {
+Deno.test("loadKnownNames, saveKnownNames: report the line of a damaged file, and leave it unchanged", () => {
   withPlaces((places) => {
     const names = loadKnownNames(places);
     names.meet("Ada", ADA, DAY);
@@ -266,7 +265,7 @@ Deno.test("loadKnownNames, saveKnownNames: a damaged file is told with its line,
     assert(error.hint);
     assertThrows(() => saveKnownNames(places, names), ChatError, "line 2");
     assertStrictEquals(Deno.readTextFileSync(path), "# fine\nnot fine\n");
-    // What could not be written is not forgotten.
+    // Unsaved names are not forgotten.
     assert(names.changed);
     Deno.removeSync(path);
     saveKnownNames(places, names);
@@ -276,12 +275,12 @@ Deno.test("loadKnownNames, saveKnownNames: a damaged file is told with its line,
 
 const room = (port: number, code = "a b c d") => ({ port, hostname: "127.0.0.1", code });
 
-/** Says that a room was opened so many seconds after the first. */
+/** Dates the file of a room, in seconds after the first one. */
 function openedAt({ runtime }: Places, port: number, seconds: number): void {
   Deno.utimeSync(`${runtime}${SLASH}room-${port}`, 1_000_000 + seconds, 1_000_000 + seconds);
 }
 
-Deno.test("findRooms: what publishRoom left, the newest first, and the last for each port", () => {
+Deno.test("findRooms: the rooms that publishRoom saved, the newest first, one for each port", () => {
   withPlaces((places) => {
     assertEquals(findRooms(places), []);
     publishRoom(places, room(2428, "old old old old"));
@@ -294,7 +293,7 @@ Deno.test("findRooms: what publishRoom left, the newest first, and the last for 
   });
 });
 
-Deno.test("publishRoom, findRooms: a room that is not sealed has no code, and takes the place of one that had", () => {
+Deno.test("publishRoom, findRooms: a room without a code replaces a room with a code at its port", () => {
   withPlaces((places) => {
     publishRoom(places, room(2428));
     const open = { port: 2428, hostname: "127.0.0.1" };
@@ -303,7 +302,7 @@ Deno.test("publishRoom, findRooms: a room that is not sealed has no code, and ta
   });
 });
 
-Deno.test("findRooms: damaged and strange files do no harm", () => {
+Deno.test("findRooms: ignores damaged and unrelated files", () => {
   withPlaces((places) => {
     publishRoom(places, room(2428));
     const bad = [
@@ -331,8 +330,7 @@ Deno.test("findRooms: damaged and strange files do no harm", () => {
 });
 
 Deno.test({
-  name:
-    "findRooms: a room that others could have written, and a name that leads nowhere, are passed over",
+  name: "findRooms: ignores a file that others can write, and a broken link",
   ignore: !POSIX,
   fn: () =>
     withPlaces((places) => {
@@ -343,16 +341,16 @@ Deno.test({
     }),
 });
 
-Deno.test("publishRoom: what can't be put in its place is told, and leaves nothing beside it", () => {
+Deno.test("publishRoom: reports a file that it cannot replace, and leaves no temporary file", () => {
   withPlaces((places) => {
-    // A folder that is not empty, which no file can replace.
+    // No file can replace a folder that is not empty.
     Deno.mkdirSync([places.runtime, "room-2428", "x"].join(SLASH), { recursive: true });
     assertThrows(() => publishRoom(places, room(2428)), ChatError, "Cannot write");
     assertEquals(list(places.runtime), ["room-2428"]);
   });
 });
 
-Deno.test("publishRoom: the oldest rooms are forgotten, so that their files do not pile up", () => {
+Deno.test("publishRoom: forgets the oldest rooms, so that their files do not pile up", () => {
   withPlaces((places) => {
     for (let n = 1; n <= MAX_ROOMS; n++) {
       publishRoom(places, room(n));

@@ -1,5 +1,5 @@
-// What `chat serve --state FILE` keeps of a sealed room: the record that checks its code, so that the code stays
-// the same when the server is started anew. The code itself is not in it. Knows no server.
+// The file of `chat serve --state FILE`: the record that verifies a sealed room's code, so that the code survives a
+// restart. The file does not hold the code itself. This module knows no server.
 
 import { createHash } from "node:crypto";
 import { codeFault } from "../cipher/codes.ts";
@@ -10,22 +10,22 @@ import { printable } from "../text/printable.ts";
 
 /** The version of the format. */
 const STATE_VERSION = 1;
-/** Bytes of the largest file that is read: ours have some 600, and a later version's may have more. */
+/** The largest file that is read, in bytes: version 1 needs about 600, a later version may need more. */
 export const MAX_STATE_BYTES = 64 * 1024;
 
 const COMMENT =
-  "# This is what checks the code of a room of chat. Keep it secret: with it, codes can be tried " +
+  "# This is the code verifier of a chat room. Keep it secret: anyone who has it can try codes " +
   "without asking the server.";
-const NEW_CODE = "or move it away, and tell everybody the new code";
+const NEW_CODE = "or move it away, and give everybody the new code";
 
-/** What stands behind the comment: 128 bytes, 192 and 32, in base64url without padding. */
+/** Everything after the comment: 128, 192 and 32 bytes, in base64url without padding. */
 const BODY = /^(version 1\nsetup ([\w-]{171})\nrecord ([\w-]{256})\n)check ([\w-]{43})\n$/;
 
 /**
- * The record that is kept in a file; undefined if there is no such file yet.
+ * Reads the record from a file; undefined if the file does not exist yet.
  *
- * @throws {ChatError} if the file is damaged, or of a later version, or others can read it, or it can't be
- * read, or there is no folder in which it could be made
+ * @throws {ChatError} if the file is damaged, has a later version, is readable by other users, cannot be read, or cannot
+ * be created because its folder does not exist
  */
 export function loadState(path: string): AdmissionRecord | undefined {
   const shown = printable(path);
@@ -38,60 +38,60 @@ export function loadState(path: string): AdmissionRecord | undefined {
   const version = Number(/^version (\d{1,6})\n/.exec(body)?.[1] ?? STATE_VERSION);
   if (version > STATE_VERSION) {
     throw new ChatError(
-      `Cannot use ${shown}: it is of version ${version}, and this chat knows version ${STATE_VERSION}`,
-      { hint: `Take the newer chat that has written it; ${NEW_CODE}` },
+      `Cannot use ${shown}: it has version ${version}, and this chat reads version ${STATE_VERSION}`,
+      { hint: `Use the newer chat that wrote it; ${NEW_CODE}` },
     );
   }
   const [, checked, setup, record, check] = BODY.exec(body) ?? [];
   if (checked !== undefined && check === digest(checked)) {
     const admission = { setup: setup!, record: record! };
-    // Any code will do: whether it is right is found out by the other side.
+    // Any code works for this check: only the client finds out whether it is right.
     if (answerLogin(admission, startLogin("").request)) return admission;
   }
   throw new ChatError(`Cannot use ${shown}: it is damaged`, {
-    hint: `Put back a copy of it; ${NEW_CODE}`,
+    hint: `Restore a copy of it; ${NEW_CODE}`,
   });
 }
 
-/** @throws {ChatError} if no file could be made at this path, though there is none */
+/** @throws {ChatError} if there is no file at this path, and none could be created */
 function checkPlace(path: string): void {
   const shown = printable(path);
   const folder = path.replace(Deno.build.os === "windows" ? /[^/\\]*$/ : /[^/]*$/, "") || ".";
-  if (!isThere(() => Deno.statSync(folder))) {
-    throw new ChatError(`Cannot keep the room's state in ${shown}: its folder is not there`, {
-      hint: "Make the folder first, or name another file",
+  if (!exists(() => Deno.statSync(folder))) {
+    throw new ChatError(`Cannot keep the room's state in ${shown}: its folder does not exist`, {
+      hint: "Create the folder, or name another file",
     });
   }
-  if (isThere(() => Deno.lstatSync(path))) {
+  if (exists(() => Deno.lstatSync(path))) {
     throw new ChatError(
-      `Cannot keep the room's state in ${shown}: it is a link that leads nowhere`,
+      `Cannot keep the room's state in ${shown}: it is a broken link`,
     );
   }
 }
 
-function isThere(look: () => unknown): boolean {
+function exists(look: () => unknown): boolean {
   try {
     look();
     return true;
   } catch (cause) {
-    // Whatever else is wrong is told by who writes there.
+    // The code that writes the file reports every other error.
     return !(cause instanceof Deno.errors.NotFound);
   }
 }
 
 /**
- * Makes the file that keeps a record.
+ * Creates the file with a record.
  *
- * @throws {ChatError} if it can't be made, or is there already: then it stays as it is
+ * @throws {ChatError} if it cannot be created, or exists already: then it stays unchanged
  */
 export function createState(path: string, admission: AdmissionRecord): void {
   if (createPrivate(path, formatState(admission))) return;
-  throw new ChatError(`Cannot keep the room's state in ${printable(path)}: it is there already`, {
-    hint: "Another server has just made it: start this one again, or name another file",
+  throw new ChatError(`Cannot keep the room's state in ${printable(path)}: it exists already`, {
+    hint: "Another server has just created it: start this one again, or name another file",
   });
 }
 
-/** Removes the file that `createState` has made. */
+/** Removes the file that `createState` has created. */
 export function dropState(path: string): void {
   removeFile(path);
 }
@@ -101,17 +101,16 @@ function formatState({ setup, record }: AdmissionRecord): string {
   return `${COMMENT}\n${checked}check ${digest(checked)}\n`;
 }
 
-/** Finds damage: one changed bit can make keys of which no code is the right one. */
+/** Reveals damage: with one changed bit, no code may be the right one. */
 function digest(text: string): string {
   return createHash("sha256").update(text).digest("base64url");
 }
 
 /**
- * Whether this is the code that the record checks: a login with both sides here. Takes some hundred
- * milliseconds, on purpose.
+ * Whether the record verifies this code: runs both sides of a login. Takes some hundred milliseconds, on purpose.
  */
 export function fitsCode(admission: AdmissionRecord, code: string): boolean {
-  // No room has such a code.
+  // No room can have this code.
   if (codeFault(code) !== undefined) return false;
   const login = startLogin(code);
   const answer = answerLogin(admission, login.request);

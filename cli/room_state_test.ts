@@ -6,17 +6,17 @@ import { createState, dropState, fitsCode, loadState, MAX_STATE_BYTES } from "./
 
 const POSIX = Deno.build.os !== "windows";
 
-// Costs some hundred milliseconds, on purpose: all tests share it.
+// Takes some hundred milliseconds, on purpose: all tests share it.
 const CODE = "abandon ability able about";
 const admission = register(CODE);
 
-/** The file as it is written. */
+/** A valid file. */
 const GOOD = inFolder((folder) => {
   createState(`${folder}/state`, admission);
   return Deno.readTextFileSync(`${folder}/state`);
 });
 
-/** Runs `use` with an empty folder of its own. */
+/** Runs `use` with a new, empty folder. */
 function inFolder<T>(use: (folder: string) => T): T {
   const folder = Deno.makeTempDirSync({ prefix: "chat-state-" });
   try {
@@ -26,7 +26,7 @@ function inFolder<T>(use: (folder: string) => T): T {
   }
 }
 
-/** A file with this content, for its owner alone, written long ago. */
+/** Writes a file that only its owner can read, with an old date. */
 function put(folder: string, content: string | Uint8Array): string {
   const path = `${folder}/state`;
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
@@ -35,7 +35,7 @@ function put(folder: string, content: string | Uint8Array): string {
   return path;
 }
 
-/** All that can be seen of a folder with one file: names, bytes, and when it was written. */
+/** The names, bytes and dates of all files in a folder. */
 function look(folder: string): unknown {
   return Array.from(Deno.readDirSync(folder), ({ name }) => {
     const path = `${folder}/${name}`;
@@ -43,7 +43,7 @@ function look(folder: string): unknown {
   });
 }
 
-/** Asserts that a file with this content is refused, and that nothing happens to it. */
+/** Asserts that a file with this content is refused, and stays unchanged. */
 function assertRefused(content: string | Uint8Array, message: string, hint: string): void {
   inFolder((folder) => {
     const path = put(folder, content);
@@ -51,20 +51,20 @@ function assertRefused(content: string | Uint8Array, message: string, hint: stri
     const error = assertThrows(() => loadState(path), ChatError, message);
     assertStringIncludes(error.message, path);
     assertStringIncludes(error.hint ?? "", hint);
-    assertThrows(() => createState(path, admission), ChatError, "it is there already");
+    assertThrows(() => createState(path, admission), ChatError, "it exists already");
     assertEquals(look(folder), before);
   });
 }
 
 const assertDamaged = (content: string | Uint8Array) =>
-  assertRefused(content, "it is damaged", "Put back a copy of it; or move it away");
+  assertRefused(content, "it is damaged", "Restore a copy of it; or move it away");
 
-Deno.test("createState, loadState: what was kept is what comes back, and the code fits it", () => {
+Deno.test("createState, loadState: the record comes back unchanged, and the code fits it", () => {
   inFolder((folder) => {
     const path = `${folder}/state`;
     assertEquals(loadState(path), undefined);
     createState(path, admission);
-    // Nothing that was written beside it is left.
+    // No temporary file is left.
     assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["state"]);
     const loaded = loadState(path);
     assertEquals(loaded, admission);
@@ -75,20 +75,20 @@ Deno.test("createState, loadState: what was kept is what comes back, and the cod
   });
 });
 
-Deno.test("createState: the file says first what it is, and does not hold the code", () => {
+Deno.test("createState: the file starts with an explanation, and does not hold the code", () => {
   assertMatch(
     GOOD,
-    /^# This is what checks the code of a room of chat\. Keep it secret: .*\nversion 1\nsetup \S+\nrecord \S+\ncheck \S+\n$/,
+    /^# This is the code verifier of a chat room\. Keep it secret: .*\nversion 1\nsetup \S+\nrecord \S+\ncheck \S+\n$/,
   );
   assert(!GOOD.includes(CODE));
 });
 
-Deno.test("fitsCode: what can't be the code of any room fits none", () => {
+Deno.test("fitsCode: refuses a code that no room can have", () => {
   for (const code of ["", "able", "a".repeat(100_000)]) assert(!fitsCode(admission, code));
 });
 
 Deno.test({
-  name: "createState: the file is its owner's alone",
+  name: "createState: only the owner can read the file",
   ignore: !POSIX,
   fn: () =>
     inFolder((folder) => {
@@ -98,7 +98,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "loadState: a file that others can read or change is refused, with a hint, and stays",
+  name:
+    "loadState: refuses a file that others can read or change, with a hint, and leaves it unchanged",
   ignore: !POSIX,
   fn: () =>
     inFolder((folder) => {
@@ -117,7 +118,7 @@ Deno.test({
     }),
 });
 
-Deno.test("createState: a file that is there already stays as it is, whatever it is", () => {
+Deno.test("createState: leaves an existing file unchanged, whatever it holds", () => {
   for (const content of [GOOD, "", "somebody's thesis\n"]) {
     inFolder((folder) => {
       const path = put(folder, content);
@@ -125,7 +126,7 @@ Deno.test("createState: a file that is there already stays as it is, whatever it
       const error = assertThrows(
         () => createState(path, admission),
         ChatError,
-        `Cannot keep the room's state in ${path}: it is there already`,
+        `Cannot keep the room's state in ${path}: it exists already`,
       );
       assert(error.hint);
       assertEquals(look(folder), before);
@@ -133,10 +134,10 @@ Deno.test("createState: a file that is there already stays as it is, whatever it
   }
 });
 
-Deno.test("createState: of two that make the file, one does, and it is whole", () => {
+Deno.test("createState: if two create the file, one succeeds, and the file is complete", () => {
   inFolder((folder) => {
     const path = `${folder}/state`;
-    // Both have seen that there is none.
+    // Both have seen that the file does not exist.
     assertEquals([loadState(path), loadState(path)], [undefined, undefined]);
     createState(path, admission);
     assertThrows(() => createState(path, { setup: "A", record: "B" }), ChatError, "already");
@@ -145,7 +146,7 @@ Deno.test("createState: of two that make the file, one does, and it is whole", (
   });
 });
 
-Deno.test("loadState: a file that is cut off anywhere is damaged", () => {
+Deno.test("loadState: reports a truncated file as damaged, wherever it was cut", () => {
   inFolder((folder) => {
     for (let length = 0; length < GOOD.length; length++) {
       const path = put(folder, GOOD.slice(0, length));
@@ -156,7 +157,7 @@ Deno.test("loadState: a file that is cut off anywhere is damaged", () => {
   });
 });
 
-Deno.test("loadState: any other byte behind the comment makes it damaged, or of another version", () => {
+Deno.test("loadState: reports any changed byte after the comment as damage, or as another version", () => {
   const good = new TextEncoder().encode(GOOD);
   const start = GOOD.indexOf("\n") + 1;
   inFolder((folder) => {
@@ -168,14 +169,14 @@ Deno.test("loadState: any other byte behind the comment makes it damaged, or of 
         bytes[at]! ^= change;
         const path = put(folder, bytes);
         const error = assertThrows(() => loadState(path), ChatError, "Cannot use ");
-        assertMatch(error.message, /: it is (?:damaged|of version [2-9], .*)$/);
+        assertMatch(error.message, /: it (?:is damaged|has version [2-9], .*)$/);
         assertEquals(Deno.readFileSync(path), bytes);
       },
     ));
   });
 });
 
-Deno.test("loadState: what is no such file is damaged, and nothing happens to it", () => {
+Deno.test("loadState: reports any other file as damaged, and leaves it unchanged", () => {
   const [comment, version, setup, record, check] = GOOD.split("\n");
   const lines = (...lines: (string | undefined)[]) => lines.map((line) => `${line}\n`).join("");
   assertEquals(lines(comment, version, setup, record, check), GOOD);
@@ -201,10 +202,10 @@ Deno.test("loadState: what is no such file is damaged, and nothing happens to it
       GOOD.replaceAll("\n", "\r\n"),
       GOOD.replace("setup ", "setup  "),
       ` ${GOOD}`,
-      // The wrong size of what is checked rightly is no less wrong.
+      // A value of the wrong size, even with a valid checksum.
       GOOD.replace(/setup \S/, "setup "),
       GOOD.replace(/record /, "record A"),
-      // In the comment, where nothing is checked but that it is text.
+      // A comment that is not text; nothing else in it is checked.
       Uint8Array.from([0x23, 0xff, 0xfe, ...new TextEncoder().encode(GOOD)]),
       Uint8Array.from([0x80, 0x81, 0x82]),
       // UTF-16, as some editors save.
@@ -213,15 +214,15 @@ Deno.test("loadState: what is no such file is damaged, and nothing happens to it
   ) assertDamaged(content);
 });
 
-Deno.test("loadState: keys that the library does not take are damage, though the sum is right", async () => {
+Deno.test("loadState: reports keys that the library refuses as damage, even with a valid checksum", async () => {
   for (
-    const strange of [
+    const keys of [
       { setup: "A".repeat(171), record: admission.record },
       { setup: admission.setup, record: "A".repeat(256) },
       { setup: admission.setup, record: "_".repeat(256) },
     ]
   ) {
-    const checked = `version 1\nsetup ${strange.setup}\nrecord ${strange.record}\n`;
+    const checked = `version 1\nsetup ${keys.setup}\nrecord ${keys.record}\n`;
     const sum = new Uint8Array(
       await crypto.subtle.digest("SHA-256", new TextEncoder().encode(checked)),
     );
@@ -230,26 +231,26 @@ Deno.test("loadState: keys that the library does not take are damage, though the
   }
 });
 
-Deno.test("loadState: the comment may be another, or missing", () => {
+Deno.test("loadState: accepts another comment, or none", () => {
   const body = GOOD.slice(GOOD.indexOf("\n") + 1);
   for (const text of [body, `#\n${body}`, `# The room of the crew.\n${body}`]) {
     inFolder((folder) => assertEquals(loadState(put(folder, text)), admission));
   }
 });
 
-Deno.test("loadState: a later version is named, whatever follows it, and its file stays", () => {
+Deno.test("loadState: names a later version, whatever follows it, and leaves the file unchanged", () => {
   for (
     const text of ["version 2\n", GOOD.replace("version 1", "version 2"), "# x\nversion 2\n{}"]
   ) {
     assertRefused(
       text,
-      "it is of version 2, and this chat knows version 1",
-      "Take the newer chat that has written it; or move it away",
+      "it has version 2, and this chat reads version 1",
+      "Use the newer chat that wrote it; or move it away",
     );
   }
 });
 
-Deno.test("loadState: what is too large to be such a file is not read", () => {
+Deno.test("loadState: does not read a file that is too large", () => {
   inFolder((folder) => {
     const path = put(folder, GOOD);
     Deno.truncateSync(path, MAX_STATE_BYTES);
@@ -260,7 +261,7 @@ Deno.test("loadState: what is too large to be such a file is not read", () => {
   });
 });
 
-Deno.test("loadState: a folder, or a file where a folder should be, is told", () => {
+Deno.test("loadState: reports a folder, or a file in place of a folder", () => {
   inFolder((folder) => {
     Deno.mkdirSync(`${folder}/there`);
     assertThrows(() => loadState(`${folder}/there`), ChatError, "it is a folder");
@@ -269,38 +270,38 @@ Deno.test("loadState: a folder, or a file where a folder should be, is told", ()
   });
 });
 
-Deno.test("loadState, createState: the folder is not made: that it is not there is told", () => {
+Deno.test("loadState, createState: report a missing folder, and do not create it", () => {
   inFolder((folder) => {
     const path = `${folder}/none/state`;
-    const error = assertThrows(() => loadState(path), ChatError, "its folder is not there");
-    assertEquals(error.hint, "Make the folder first, or name another file");
+    const error = assertThrows(() => loadState(path), ChatError, "its folder does not exist");
+    assertEquals(error.hint, "Create the folder, or name another file");
     assertThrows(() => createState(path, admission), ChatError, "Cannot write");
     assertEquals(Array.from(Deno.readDirSync(folder)), []);
   });
 });
 
-Deno.test("loadState: a name without a folder is in the current one", () => {
-  // Nobody has a file of this name.
+Deno.test("loadState: looks for a name without a folder in the current folder", () => {
+  // No file has this name.
   assertEquals(loadState(`state-${crypto.randomUUID()}`), undefined);
 });
 
 Deno.test({
-  name: "loadState: what is no file is not read; a link to a file is",
+  name: "loadState: reads a link to a file, but no device",
   ignore: !POSIX,
   fn: () =>
     inFolder((folder) => {
-      // It would never end.
+      // Reading it would never end.
       assertThrows(() => loadState("/dev/zero"), ChatError, "it is not a file");
       const path = put(folder, GOOD);
       Deno.symlinkSync(path, `${folder}/link`);
       assertEquals(loadState(`${folder}/link`), admission);
       Deno.symlinkSync(`${folder}/nowhere`, `${folder}/loose`);
-      assertThrows(() => loadState(`${folder}/loose`), ChatError, "a link that leads nowhere");
+      assertThrows(() => loadState(`${folder}/loose`), ChatError, "a broken link");
       assertThrows(() => createState(`${folder}/loose`, admission), ChatError, "already");
     }),
 });
 
-Deno.test("loadState: a name is shown without control characters", () => {
+Deno.test("loadState: shows the name without control characters", () => {
   const error = assertThrows(() => loadState("/none\x1b[2J/state"), ChatError, "␛[2J");
   assert(!error.message.includes("\x1b"));
 });

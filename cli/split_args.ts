@@ -7,7 +7,10 @@ import { UsageError } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 import { type VerbName, VERBS } from "./options.ts";
 
-/** Options by name ("" for those without a value), what stands between them, and what follows `--`. */
+/**
+ * @returns options by name ("" for those without a value), the words between them, and the words after `--`
+ * @throws {UsageError} at an unknown option, one without its value, or one with a value that is given twice
+ */
 export function splitArgs(
   verb: VerbName,
   args: string[],
@@ -18,7 +21,7 @@ export function splitArgs(
   const flags = names.filter((name) => known[name]!.value === undefined);
   const end = args.indexOf("--");
   const before = end === -1 ? args : args.slice(0, end);
-  // The library's own name for what is no option.
+  // The library's own name for words that are no options.
   if (before.some((arg) => /^--_(=|$)/.test(arg))) throw unknownOption(verb, "--_");
   const parsed = parseArgs(unambiguous(verb, before, flags, valued), {
     boolean: flags.map(standIn),
@@ -36,9 +39,9 @@ export function splitArgs(
     const [value, second] = parsed[name] as string[];
     if (second !== undefined) throw new UsageError(`Cannot use --${name} twice`);
     if (value === undefined) continue;
-    // An empty name gets the sentence about names.
+    // An empty name gets the message about names.
     if (value === "" && !(name === "name" && isGivenEmpty(before, name))) {
-      throw new UsageError(`Cannot use --${name} alone: it needs a value`, {
+      throw new UsageError(`Cannot use --${name} without a value`, {
         hint: `Write: --${name} ${known[name]!.value!.name}`,
       });
     }
@@ -51,14 +54,14 @@ export function splitArgs(
   };
 }
 
-/** The library takes `--no-config` for `--config` taken back. */
+/** The library reads `--no-config` as the negation of `--config`. */
 function standIn(flag: string): string {
   return flag.replace(/^no-/, "no_");
 }
 
 /**
- * The same arguments where the library would guess: it takes `true` and `false` behind a flag for its value,
- * an empty value for none, and `--no-port=80` for `--port=80`.
+ * Rewrites the arguments where the library would guess: it takes `true` and `false` after a flag as its value, an
+ * empty value as none, and `--no-port=80` as `--port=80`.
  */
 function unambiguous(
   verb: VerbName,
@@ -72,7 +75,7 @@ function unambiguous(
     const [, name = "", value] = /^--([^=]+)(=.*)?$/s.exec(arg) ?? [];
     if (flags.includes(name)) {
       if (value !== undefined) {
-        throw new UsageError(`Cannot give --${name} a value: it is on when it is there`);
+        throw new UsageError(`Cannot use "${printable(arg)}": --${name} takes no value`);
       }
       result.push(`--${standIn(name)}=true`);
     } else if (/^no[-_]/.test(name)) {
@@ -94,9 +97,9 @@ function isGivenEmpty(args: string[], name: string): boolean {
 function unknownOption(verb: VerbName, flag: string): UsageError {
   const nearest = closestString(flag.replace(/^-+/, ""), Object.keys(VERBS[verb].options));
   const more = verb === "send"
-    ? 'Text that starts with "-" goes behind --'
+    ? 'Text that starts with "-" goes after --'
     : `See: chat ${verb} --help`;
-  return new UsageError(`Cannot use "${printable(flag)}": chat ${verb} has no such option`, {
+  return new UsageError(`Unknown option "${printable(flag)}" for chat ${verb}`, {
     hint: `Did you mean --${nearest}? ${more}`,
   });
 }

@@ -2,7 +2,10 @@
 
 import { type VerbName, VERBS } from "./options.ts";
 
-/** The help of the whole program. */
+/** The least width of the column with the options. */
+const MIN_COLUMN = 17;
+
+/** The help of the program. */
 export function usage(): string {
   const verbs = Object.values(VERBS).map(({ synopsis, summary }) =>
     `  ${synopsis}\n      ${summary}`
@@ -10,12 +13,12 @@ export function usage(): string {
   return `chat: group chat for the terminal
 
 ${verbs.join("\n")}
-  chat VERB --help
-      show what a verb takes
+  chat COMMAND --help
+      show the options of a command
   chat --version
       show the version
 
-A name, a theme and what rings can stand in a file of yours: docs/config.md says where.
+Defaults can be set in a config file: ~/.config/chat/config.toml (see docs/config.md).
 
 Example, in two terminals:
   chat serve --join
@@ -23,6 +26,7 @@ Example, in two terminals:
 `;
 }
 
+/** The help of one verb. */
 export function verbUsage(name: VerbName): string {
   const { synopsis, summary, options, notes, example } = VERBS[name];
   const sections: { flag: string; help: string }[][] = [];
@@ -35,7 +39,7 @@ export function verbUsage(name: VerbName): string {
     sections.at(-1)!.push({ flag: value ? `--${option} ${value.name}` : `--${option}`, help });
   }
   const rows = sections.map((section, index) => {
-    const column = Math.max(17, ...section.map(({ flag }) => flag.length));
+    const column = Math.max(MIN_COLUMN, ...section.map(({ flag }) => flag.length));
     const lines = section.map(({ flag, help }) => `  ${flag.padEnd(column)} ${help}`);
     return headings[index] + lines.join("\n");
   });

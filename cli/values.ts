@@ -5,7 +5,11 @@ import { UsageError } from "../errors.ts";
 import { formatSize, sizeOf } from "../server/limits.ts";
 import { printable } from "../text/printable.ts";
 
-/** One of the words that there are, from the option or else from `CHAT_OPTION`; undefined if neither is there. */
+/**
+ * One of `words`, from the option or else from the variable `CHAT_OPTION`; undefined if neither is set.
+ *
+ * @throws {UsageError} if it is another word
+ */
 export function parseWord<Word extends string>(
   option: string,
   words: readonly Word[],
@@ -13,83 +17,98 @@ export function parseWord<Word extends string>(
   env: (name: string) => string | undefined,
 ): Word | undefined {
   const variable = `CHAT_${option.toUpperCase()}`;
-  // Set to nothing is not set.
+  // An empty variable counts as unset.
   const word = options.get(option) ?? (env(variable) || undefined);
   if (word === undefined || isOneOf(words, word)) return word;
-  throw new UsageError(
-    `Cannot use the ${option} "${printable(word)}": there are ${listWords(words)}`,
-    {
-      hint: options.has(option)
-        ? `Did you mean: --${option} ${closestString(word, words)}?`
-        : `It comes from ${variable}`,
-    },
-  );
+  throw new UsageError(unknown(option, word, words), {
+    hint: options.has(option)
+      ? `Did you mean: --${option} ${closestString(word, words)}?`
+      : `It comes from ${variable}`,
+  });
 }
 
 export function isOneOf<Word extends string>(words: readonly Word[], word: string): word is Word {
   return (words as readonly string[]).includes(word);
 }
 
-export function listWords(words: readonly string[]): string {
-  return `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+/** The message about a word that is none of those that an option takes. */
+export function unknown(what: string, word: string, words: readonly string[]): string {
+  return `Unknown ${what} "${printable(word)}"; use ${listWords(words)}`;
 }
 
-/** @param hint what to write instead, where the option's name does not say it */
+/** `a, b or c`. */
+export function listWords(words: readonly string[]): string {
+  return `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}
+
+/**
+ * @param what the message calls the value
+ * @param hint what to write instead, where `what` does not make it clear
+ * @throws {UsageError} if it is not a number from `min` to `max`
+ */
 export function parseNumber(
-  option: string,
+  what: string,
   text: string,
-  least: number,
-  greatest: number,
+  min: number,
+  max: number,
   hint?: string,
 ): number {
-  // A few digits, so that no number is parsed that could not be right.
+  // Bounds the digits, so that no huge number is parsed.
   const value = /^\d{1,7}$/.test(text) ? Number(text) : NaN;
-  if (value >= least && value <= greatest) return value;
+  if (value >= min && value <= max) return value;
   throw new UsageError(
-    `Cannot use the ${option} "${
-      printable(text)
-    }": it must be a whole number from ${least} to ${greatest}`,
+    `Cannot use the ${what} "${printable(text)}": it must be a whole number from ${min} to ${max}`,
     hint === undefined ? {} : { hint },
   );
 }
 
-/** @param unit behind "a whole number" */
+/**
+ * The number that an option is set to; `otherwise`, if it is not set.
+ *
+ * @param unit what follows "a whole number" in the message
+ * @throws {UsageError} if it is not a number from `min` to `max`
+ */
 export function parseLimit(
   options: Map<string, string>,
   option: string,
-  least: number,
-  greatest: number,
+  min: number,
+  max: number,
   otherwise: number,
   unit = "",
 ): number {
   const text = options.get(option);
   if (text === undefined) return otherwise;
   const value = /^\d{1,6}$/.test(text) ? Number(text) : NaN;
-  if (value >= least && value <= greatest) return value;
+  if (value >= min && value <= max) return value;
   throw new UsageError(
     `Cannot use --${option} "${
       printable(text)
-    }": it must be a whole number${unit} from ${least} to ${greatest}`,
+    }": it must be a whole number${unit} from ${min} to ${max}`,
   );
 }
 
-/** @param none whether 0 may stand for no limit */
+/**
+ * The size in bytes that an option is set to; `otherwise`, if it is not set.
+ *
+ * @param allowsNone whether 0 means no limit
+ * @throws {UsageError} if it is not a size from `min` to `max`
+ */
 export function parseSize(
   options: Map<string, string>,
   option: string,
-  least: number,
-  greatest: number,
+  min: number,
+  max: number,
   otherwise: number,
-  none = false,
+  allowsNone = false,
 ): number {
   const text = options.get(option);
   if (text === undefined) return otherwise;
   const value = sizeOf(text) ?? NaN;
-  if ((value >= least && value <= greatest) || (none && value === 0)) return value;
+  if ((value >= min && value <= max) || (allowsNone && value === 0)) return value;
   throw new UsageError(
-    `Cannot use --${option} "${printable(text)}": it must be ${none ? "0, or " : ""}a size from ${
-      formatSize(least)
-    } to ${formatSize(greatest)}`,
-    { hint: `Write bytes, or such as: --${option} ${formatSize(otherwise)}` },
+    `Cannot use --${option} "${printable(text)}": it must be ${
+      allowsNone ? "0, or " : ""
+    }a size from ${formatSize(min)} to ${formatSize(max)}`,
+    { hint: `Write bytes, or a size such as: --${option} ${formatSize(otherwise)}` },
   );
 }
