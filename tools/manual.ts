@@ -1,5 +1,5 @@
-// Writes the man page, made from the table of the command line. A tool for those who build `chat`, not a part of
-// it: the program never imports this file.
+// Writes the man page, made from the table of options. A tool for people who build `chat`: the program never imports
+// this file.
 //
 //   deno task man    dist/chat.1; to look at it: man dist/chat.1
 //
@@ -10,15 +10,15 @@ import config from "../deno.json" with { type: "json" };
 
 const FILES: readonly (readonly [path: string, what: string])[] = [
   ["~/.config/chat/config.toml", "settings: see CONFIG FILE"],
-  ["~/.config/chat/identity", "the key that others know its user by: made on first use, secret"],
-  ["~/.config/chat/known-names", "the names that were met, with their keys"],
-  ["~/.cache/chat/room-PORT", "address and code of a room that was opened on this machine, secret"],
+  ["~/.config/chat/identity", "your identity, created on first use: secret"],
+  ["~/.config/chat/known-names", "the members that you have met, with their keys"],
+  ["~/.cache/chat/room-PORT", "address and code of a room that you opened on this machine: secret"],
 ];
 
 const CODES: readonly (readonly [code: string, what: string])[] = [
-  ["0", "done; for chat send: the room has taken the message"],
-  ["1", "failed: stderr says why"],
-  ["2", "misuse: the command line or a variable of the environment is wrong"],
+  ["0", "success; for chat send: the room has accepted the message"],
+  ["1", "failure: stderr says why"],
+  ["2", "misuse: an error on the command line or in an environment variable"],
 ];
 
 /**
@@ -38,8 +38,8 @@ export function manual(version: string, date: string): string {
     ]),
     ".SH DESCRIPTION",
     ...text(
-      "chat serve opens a room, chat join enters it, chat send says one thing in it. " +
-        "A verb comes first, its options stand anywhere behind it.",
+      "chat serve opens a room, chat join joins it, chat send sends one message to it. " +
+        "The command comes first, its options anywhere after it.",
     ),
     ...options(PROGRAM),
   ];
@@ -59,14 +59,14 @@ export function manual(version: string, date: string): string {
   lines.push(
     ".SH CONFIG FILE",
     ...text(
-      "TOML; every key may be left out. Options beat the environment, and that beats the file.",
+      "TOML; every key is optional. Options beat the environment, and the environment beats the file.",
     ),
     ...sample('name = "alice"\ntheme = "dark"\ntime = "long"\nnotify = "all"\nquiet = false'),
     ".SH ENVIRONMENT",
     ...Object.entries(VARIABLES).flatMap(([name, what]) => entry(name, what)),
     ".SH FILES",
     ...text(
-      "On Linux, unless XDG_CONFIG_HOME, XDG_RUNTIME_DIR or XDG_CACHE_HOME names other folders:",
+      "On Linux, unless XDG_CONFIG_HOME, XDG_RUNTIME_DIR or XDG_CACHE_HOME names another folder:",
     ),
     ...FILES.flatMap(([path, what]) => entry(path, what)),
     ".SH EXIT STATUS",
@@ -86,12 +86,12 @@ function options(table: Readonly<Record<string, Option>>): string[] {
   ]);
 }
 
-/** A term and what it is. */
+/** A term and its description. */
 function entry(term: string, what: string): string[] {
   return [".TP", `.B ${argument(term, "code")}`, ...text(what)];
 }
 
-/** Paragraphs, parted by empty lines; indented ones keep their lines. What is between backquotes is code. */
+/** Formats paragraphs, separated by empty lines. Indented ones keep their lines; text in backquotes is code. */
 function text(source: string): string[] {
   return source.split("\n\n").flatMap((paragraph, index) => {
     if (paragraph.startsWith("  ")) return sample(paragraph.replace(/^ {2}/gm, ""));
@@ -102,7 +102,7 @@ function text(source: string): string[] {
   });
 }
 
-/** As roff's source is written: lines of at most 80 columns, a sentence begins on a new one. */
+/** Wraps lines at 80 columns, and starts each sentence on a new line, as is usual in roff. */
 function filled(escaped: string): string[] {
   const rows: string[] = [];
   for (const sentence of escaped.split(/(?<=[.:;] )/)) {
@@ -119,7 +119,7 @@ function filled(escaped: string): string[] {
   return rows;
 }
 
-/** Lines that are shown as they are. */
+/** Lines that are shown unchanged. */
 function sample(source: string): string[] {
   const rows = source.split("\n").map((row) => line(row, "code"));
   return [".PP", ".RS 4", ".nf", ...rows, ".fi", ".RE"];
@@ -129,7 +129,7 @@ function line(source: string, kind?: "code"): string {
   return guarded(escape(source, kind));
 }
 
-/** A line that starts so would be an order to roff. */
+/** Protects a line that roff would read as a request. */
 function guarded(row: string): string {
   return /^[.']/.test(row) ? `\\&${row}` : row;
 }
@@ -140,8 +140,8 @@ function argument(source: string, kind?: "code"): string {
 }
 
 /**
- * What roff would take for more than itself. In code a hyphen is a minus: one that can be copied and typed.
- * What is not ASCII has to be named.
+ * Escapes the characters that are special in roff. In code, a hyphen becomes a minus, which can be copied and typed.
+ * Characters outside ASCII are named.
  */
 function escape(source: string, kind?: "code"): string {
   const marks: Record<string, string> = {
@@ -151,7 +151,7 @@ function escape(source: string, kind?: "code"): string {
     "^": "\\(ha",
     "~": "\\(ti",
   };
-  // Options stand in sentences too.
+  // Options appear in sentences, too.
   const hyphens = kind === "code" ? /-/g : /(?<![\w-])--?(?=\w)|(?<=(?<![\w-])--\w[\w-]*)-/g;
   return source
     .replace(/[\\'`^~]/g, (mark) => marks[mark]!)

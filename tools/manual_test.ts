@@ -19,7 +19,7 @@ interface Output {
   stderr: string;
 }
 
-/** What a program makes of the page. */
+/** The output of a program that formats the page. */
 function format(command: string, ...args: string[]): Output {
   const path = Deno.makeTempFileSync({ suffix: ".1" });
   try {
@@ -35,7 +35,7 @@ function format(command: string, ...args: string[]): Output {
   }
 }
 
-/** A test that a program has to pass; where it is missing the test's name says what was not tried. */
+/** A test that needs a program; without it, the name of the test says that it was skipped. */
 function withProgram(command: string, name: string, fn: () => void): void {
   let ignore = false;
   try {
@@ -44,19 +44,19 @@ function withProgram(command: string, name: string, fn: () => void): void {
     ignore = true;
   }
   Deno.test({
-    name: `${name}${ignore ? `: SKIPPED, there is no ${command} here` : ""}`,
+    name: `${name}${ignore ? `: SKIPPED, ${command} is not installed` : ""}`,
     ignore,
     fn,
   });
 }
 
-/** The words of a formatted page, without what makes them bold or underlined. */
+/** The words of a formatted page, without bold and underline. */
 function words(formatted: string): string {
   // deno-lint-ignore no-control-regex
   return formatted.replace(/.\x08|\x1b\[[\d;]*m/g, "").replace(/\s+/g, " ");
 }
 
-function assertWhole(page: string): void {
+function assertComplete(page: string): void {
   for (const [verb, { summary, options, example }] of Object.entries(VERBS)) {
     assertStringIncludes(page, `CHAT ${verb.toUpperCase()} chat ${verb}`);
     assertStringIncludes(page, summary.slice(1));
@@ -75,7 +75,7 @@ function assertWhole(page: string): void {
 
 // ---- the page ----
 
-Deno.test("manual: has every verb, option and variable, in lines that roff takes as they are meant", () => {
+Deno.test("manual: has every verb, option and variable, in valid roff", () => {
   const plain = PAGE.replaceAll("\\-", "-");
   for (const [verb, { options }] of Object.entries(VERBS)) {
     const start = plain.indexOf(`\n.SH CHAT ${verb.toUpperCase()}\n`);
@@ -91,18 +91,18 @@ Deno.test("manual: has every verb, option and variable, in lines that roff takes
   assertMatch(PAGE, /^[\x20-\x7e\n]*\n$/);
   for (const row of PAGE.split("\n")) {
     assertEquals(row, row.trimEnd());
-    // An order is one of those that are meant.
+    // Only these requests are used.
     if (/^[.']/.test(row)) assertMatch(row, /^\.(?:TH|SH|PP|TP|BI?|RS|RE|br|nf|fi)\b/);
   }
 });
 
-Deno.test("manual: its config file is one, with every key", () => {
+Deno.test("manual: the example config file is valid", () => {
   const [, block] = /\n\.SH CONFIG FILE\n[^]*?\n\.nf\n([^]*?)\n\.fi\n/.exec(PAGE)!;
   const settings = parseSettings(new TextEncoder().encode(block), "manual");
   assertEquals(Object.keys(settings), ["name", "theme", "time", "notify", "quiet"]);
 });
 
-Deno.test("manual.ts: writes the page of this version and says where; an argument is misuse", () => {
+Deno.test("manual.ts: writes the page of this version and prints its path; an argument is misuse", () => {
   const cwd = Deno.makeTempDirSync();
   const [, ...flags] = config.tasks.man.command.split(" ").slice(1, -1);
   const run = (...args: string[]) => {
@@ -131,16 +131,16 @@ Deno.test("manual.ts: writes the page of this version and says where; an argumen
   }
 });
 
-withProgram("mandoc", "manual: mandoc has nothing to say against it, and shows all of it", () => {
+withProgram("mandoc", "manual: mandoc reports nothing, and shows all of it", () => {
   assertEquals(format("mandoc", "-man", "-Tlint"), { stdout: "", stderr: "" });
   const { stdout } = format("mandoc", "-man", "-Tascii", "-Owidth=1000");
-  assertWhole(words(stdout));
+  assertComplete(words(stdout));
 });
 
-withProgram("groff", "manual: groff has nothing to say against it, and shows all of it", () => {
+withProgram("groff", "manual: groff reports nothing, and shows all of it", () => {
   const { stdout, stderr } = format("groff", "-man", "-Tascii", "-ww", "-rLL=200n", "-P-c");
   assertEquals(stderr, "");
-  assertWhole(words(stdout));
+  assertComplete(words(stdout));
   for (const row of format("groff", "-man", "-Tascii", "-rLL=78n", "-P-cbou").stdout.split("\n")) {
     assertLessOrEqual(row.length, 100, row);
   }

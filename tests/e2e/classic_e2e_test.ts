@@ -6,7 +6,7 @@ import { Terminal } from "../support/pty.ts";
 const utf8 = new TextEncoder();
 const crypt = (bytes: Uint8Array) => Uint8Array.from(bytes, (byte) => byte ^ (KEY - 10));
 
-/** What one read of the original gives. */
+/** The bytes of one read, as a classic client reads. */
 async function recv(raw: Raw): Promise<Uint8Array<ArrayBuffer>> {
   const buffer = new Uint8Array(1024);
   const count = await within("something to read", raw.conn.read(buffer));
@@ -17,7 +17,7 @@ function listen(): Promise<{ server: Program; address: string }> {
   return Program.serve("--cipher", "xor", "--key", String(KEY), "--classic");
 }
 
-Deno.test("chat serve --classic: a client of the original and one of ours hold the original's conversation", async () => {
+Deno.test("chat serve --classic: a classic client and a chat client hold the example conversation", async () => {
   const { server, address } = await listen();
   await using _ = server;
   await server.stderr.lineLike(/^chat: classic clients can join, too$/);
@@ -41,7 +41,7 @@ Deno.test("chat serve --classic: a client of the original and one of ours hold t
   assertEquals(await raw.rest(), new Uint8Array(0));
 });
 
-Deno.test("chat join --json: a member on the original program is marked, and no direct message goes there", async () => {
+Deno.test("chat join --json: marks a classic member, and refuses a direct message to it", async () => {
   const { server, address } = await listen();
   await using _ = server;
   await using raw = await Raw.connect({ port: Number(address.split(":").at(-1)) });
@@ -55,7 +55,7 @@ Deno.test("chat join --json: a member on the original program is marked, and no 
   assertStringIncludes(error.message, `Cannot send to ${name} alone`);
 });
 
-Deno.test("chat join --classic: talks to a server of the original, whose key comes in two pieces", async () => {
+Deno.test("chat join --classic: talks to a classic server, even if its key comes in two pieces", async () => {
   await using server = new Impostor(async (raw) => {
     await raw.write(utf8.encode("1"));
     await raw.write(utf8.encode("98"));
@@ -75,11 +75,11 @@ Deno.test("chat join --classic: talks to a server of the original, whose key com
   const heard = JSON.parse(await program.stdout.lineLike(/"name":"room"/));
   assertEquals([heard.type, heard.text], ["message", "Yep! 🎉"]);
   await program.endInput();
-  // A line could not be taken.
+  // One line was refused.
   assertEquals((await program.result()).code, 1);
 });
 
-Deno.test("chat join --classic: in a pipe each line is said, and the end of a server is told", async () => {
+Deno.test("chat join --classic: in a pipe it sends each line, and reports the end of the server", async () => {
   await using server = new Impostor(async (raw) => {
     await raw.write(utf8.encode("198"));
     let came = "";
@@ -98,8 +98,8 @@ Deno.test("chat join --classic: in a pipe each line is said, and the end of a se
 
 Deno.test({
   name:
-    "chat join --classic: on a screen what is typed and pasted goes out, what comes is shown, and the end is told",
-  // Without a shell there is no such terminal.
+    "chat join --classic: a screen sends typed and pasted text, shows messages, and reports the end",
+  // Without a shell there is no terminal.
   ignore: Deno.build.os === "windows",
   async fn() {
     const pasted = Array.from({ length: 60 }, (_, i) => `line ${i} ümlaut 🎉`).join("\n");
@@ -115,7 +115,7 @@ Deno.test({
       await raw.write(crypt(utf8.encode("52684: all of it")));
       await end.promise;
     });
-    // Else a server that waits would hide what has failed.
+    // Otherwise a waiting server would hide the failure.
     using stack = new DisposableStack();
     stack.defer(() => end.resolve());
     const address = `127.0.0.1:${server.port}`;
@@ -147,7 +147,7 @@ Deno.test({
   },
 });
 
-Deno.test("chat join --classic: a client of each kind meets in a room of ours", async () => {
+Deno.test("chat join --classic: a client of each kind meets in a chat room", async () => {
   const { server, address } = await listen();
   await using _ = server;
   await using anna = await Program.join(address, "anna", "--stay");
@@ -156,14 +156,17 @@ Deno.test("chat join --classic: a client of each kind meets in a room of ours", 
   assertMatch(await anna.stdout.line(), /^\d+: Here we go!$/);
 });
 
-Deno.test("chat --classic: what does not go with it is refused with a reason", async () => {
+Deno.test("chat --classic: refuses other options that do not fit, with a reason", async () => {
   const sealed = await run(["serve", "--classic"]);
   assertEquals([sealed.code, sealed.stdout], [2, ""]);
   assertMatch(
     sealed.stderr,
-    /^chat: error: Cannot use --classic here: .*can't read what is sealed/,
+    /^chat: error: Cannot use --classic with the cipher sealed: /,
   );
   const named = await run(["join", "--classic", "127.0.0.1", "--name", "anna"]);
   assertEquals(named.code, 2);
-  assertStringIncludes(named.stderr, "Cannot use --name with --classic: it knows no names");
+  assertStringIncludes(
+    named.stderr,
+    "Cannot use --name with --classic: classic rooms have no names",
+  );
 });

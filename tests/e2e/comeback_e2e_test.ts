@@ -1,4 +1,4 @@
-// The program when its connection breaks: servers that are killed and started anew, and machines that sleep.
+// The program when its connection breaks: servers that are killed and restarted, and machines that sleep.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Home, Program } from "../support/program.ts";
@@ -6,7 +6,7 @@ import { drawFault, type FaultOptions, FaultProxy } from "../support/fault_proxy
 import { within } from "../support/loopback.ts";
 import { Terminal } from "../support/pty.ts";
 
-// On Windows a signal ends a program without asking it, and there is no shell.
+// On Windows a signal ends a program at once, and there is no shell.
 const withSignals = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 
 type Json = Record<string, unknown>;
@@ -22,7 +22,7 @@ function portOf(address: string): number {
   return Number(address.split(":").at(-1));
 }
 
-/** Opens the room at the port that it had. */
+/** Opens the room again at its old port. */
 async function serveAgain(address: string, ...args: string[]): Promise<Program> {
   const { server } = await Program.serveAt(portOf(address), ...args);
   return server;
@@ -37,7 +37,7 @@ function say(program: Program, ...texts: string[]): Promise<void> {
   return program.type(texts.map((text) => `${JSON.stringify({ type: "say", text })}\n`).join(""));
 }
 
-/** The next messages that it is told, as `NAME: text`. */
+/** The next messages that it receives, as `NAME: text`. */
 async function hears(program: Program, count: number): Promise<string[]> {
   const heard: string[] = [];
   while (heard.length < count) {
@@ -49,7 +49,7 @@ async function hears(program: Program, count: number): Promise<string[]> {
 
 for (const cipher of ["sealed", "xor"] as const) {
   withSignals(
-    `chat join: a server that is killed and started anew gets its members back, and what they have typed, ${cipher}`,
+    `chat join: a killed and restarted server gets its members back, and what they typed meanwhile, ${cipher}`,
     async () => {
       using folder = new Home();
       const kept = cipher === "sealed"
@@ -78,7 +78,7 @@ for (const cipher of ["sealed", "xor"] as const) {
           const { resumed, missed } = await told(one, "connected");
           assertEquals([resumed, missed], [false, undefined]);
         }
-        // Who is back first says it first.
+        // The member that is back first sends first.
         const heard = await Promise.all(both.map((one) => hears(one, 3)));
         assertEquals(heard[0]!.toSorted(), [
           `anna: ${round} a`,
@@ -91,7 +91,7 @@ for (const cipher of ["sealed", "xor"] as const) {
         }
       }
       await using __ = server;
-      // Nothing comes once more.
+      // Nothing comes twice.
       await say(ben, "the end");
       await all("ben: the end");
       await anna.endInput();
@@ -105,7 +105,7 @@ for (const cipher of ["sealed", "xor"] as const) {
 }
 
 withSignals(
-  "chat join: on a terminal the loss is shown and counted down, and what is typed waits, then is sent",
+  "chat join: a terminal shows the loss and a countdown, keeps what is typed, and sends it later",
   async () => {
     const { server: first, address } = await Program.serve("--cipher", "xor", "--key", "198");
     await using _ = first;
@@ -115,10 +115,10 @@ withSignals(
     await terminal.shows("> ");
     await kill(first);
     await terminal.shows("the connection is lost: ");
-    // The tries begin with short waits: the first of them fail, as nobody is there.
+    // The first waits are short, and these attempts fail: no server is running.
     await terminal.shows(/reconnecting in [1-9]\d* s · \/reconnect/);
     terminal.type("Right?\r");
-    // Without a time: not confirmed.
+    // No time: the message is not confirmed.
     await terminal.shows(/^ +… +anna │ Right\?/m);
     await using _server = await serveAgain(address, "--cipher", "xor", "--key", "198");
     terminal.type("/reconnect\r");
@@ -132,7 +132,7 @@ withSignals(
   },
 );
 
-/** Where the first connection stalls in the midst of what its client says. */
+/** Faults that stall the first connection in the middle of its client's message. */
 function stalling(within: number): FaultOptions {
   for (let seed = 0;; seed++) {
     const options = { seed, within, kinds: ["stall"] } as const;
@@ -142,7 +142,7 @@ function stalling(within: number): FaultOptions {
 }
 
 withSignals(
-  "chat send: a server that is started anew in the midst of the message gets it all the same",
+  "chat send: a server that is restarted in the middle of the message still gets it",
   async () => {
     const { server: first, address } = await Program.serve("--cipher", "xor", "--key", "198");
     await using _ = first;
@@ -163,7 +163,7 @@ withSignals(
 );
 
 withSignals(
-  "chat join --retry: it tries for so long, and then ends with 1 and says why",
+  "chat join --retry: tries for the given time, then exits with 1 and says why",
   async () => {
     const { server, address } = await Program.serve("--cipher", "xor");
     await using _ = server;
@@ -184,7 +184,7 @@ withSignals(
 );
 
 withSignals(
-  "chat join: who sleeps for longer than its session lasts comes back by itself",
+  "chat join: a client that sleeps longer than its session lasts reconnects by itself",
   async () => {
     const { server, address } = await Program.serve(
       "--cipher",
@@ -211,7 +211,7 @@ withSignals(
 );
 
 withSignals(
-  "chat serve: SIGTERM tells the members why it ends, and they wait for another",
+  "chat serve: SIGTERM tells the members the reason, and they wait for another server",
   async () => {
     const { server: first, address } = await Program.serve("--cipher", "xor", "--key", "198");
     await using _ = first;

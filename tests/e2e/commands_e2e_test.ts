@@ -1,10 +1,10 @@
-// Commands of the program itself, on a real pseudo-terminal: what they do to files, and between two members.
+// Commands on a real pseudo-terminal: their effect on files, and between two members.
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { home } from "../support/program.ts";
 import { Terminal } from "../support/pty.ts";
 
-// Without a shell there is no such terminal.
+// Without a shell there is no terminal.
 const onTerminal = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 
 /** The program in a terminal, in the room. */
@@ -21,7 +21,7 @@ function open(name: string): Promise<Terminal> {
 }
 
 onTerminal(
-  "chat: on a screen, a direct message is answered, an emoji is said by name, and all is saved",
+  "chat: a screen answers a direct message, sends emoji by name, and saves the conversation",
   async () => {
     await using anna = await open("anna");
     await using ben = await enter("here: anna", "join", "--name", "ben");
@@ -30,7 +30,7 @@ onTerminal(
     await anna.shows("psst");
     anna.type("/reply at ten\r");
     await ben.shows("at ten");
-    // By Tab, and by its whole name.
+    // With Tab, and by its complete name.
     anna.type("hello :tad\t :rocket:\r");
     await ben.shows("anna │ hello 🎉 🚀");
     await anna.shows("anna │ hello 🎉 🚀");
@@ -48,7 +48,7 @@ onTerminal(
       "(direct) anna (you) → ben: at ten",
       "anna (you): hello 🎉 🚀",
     ]);
-    // Never over a file that is there; Tab finds it.
+    // Tab finds the file, and /save never overwrites it.
     anna.type("/save ~/our\t\r");
     await anna.shows("It is never overwritten");
     assertEquals(Deno.readTextFileSync(path).replace(/^[\dT:+-]{25} /gm, ""), text);
@@ -59,7 +59,7 @@ onTerminal(
 );
 
 onTerminal(
-  "chat join --plain: commands are obeyed, who is ignored is not shown, a slip is no failure",
+  "chat join --plain: runs commands, hides ignored members, and a wrong command is no failure",
   async () => {
     await using anna = await open("anna");
     await using ben = await enter("here: anna", "join", "--name", "ben", "--plain");
@@ -67,7 +67,7 @@ onTerminal(
     ben.type("/ignore anna\n");
     await ben.shows("nothing of anna is shown from now on");
     anna.type("unheard\r");
-    // Once it is in the log, it comes to ben before what he says behind it.
+    // Once it is in the log, ben receives it before his own next message.
     await anna.shows(/^[ \d:]*anna │ unheard/m);
     ben.type("behind it\n");
     await ben.shows("ben: behind it");

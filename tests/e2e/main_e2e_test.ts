@@ -13,7 +13,7 @@ import { Home, Program, run } from "../support/program.ts";
 const utf8 = new TextEncoder();
 const windows = Deno.build.os === "windows";
 
-// On Windows a signal ends a program without asking it, and there is no shell.
+// On Windows a signal ends a program at once, and there is no shell.
 const withSignals = windows ? Deno.test.ignore : Deno.test;
 const withShell = windows ? Deno.test.ignore : Deno.test;
 
@@ -33,14 +33,14 @@ function parseLines(text: string): Record<string, unknown>[] {
 
 for (
   const [args, what, cipher] of [
-    [[], "by default the room is sealed", "sealed"],
-    [["--cipher", "xor"], "and with --cipher xor it is as it was", "xor"],
+    [[], "sealed by default", "sealed"],
+    [["--cipher", "xor"], "not sealed with --cipher xor", "xor"],
   ] as const
 ) {
-  Deno.test(`chat: two who join find the room, and hold the original's conversation: ${what}`, async () => {
+  Deno.test(`chat: two members find the room and hold the example conversation, ${what}`, async () => {
     const { server, address } = await Program.serve(...args);
     await using _ = server;
-    // Neither is told the address, or a code: the room was opened on this machine by this user.
+    // Neither gets an address or a code: this user has opened the room on this machine.
     await using anna = await Program.join(undefined, "anna");
     await using ben = new Program(["join", "--name", "ben", "--json"]);
     const welcome = JSON.parse(await ben.stdout.lineLike(/^\{"type":"welcome"/));
@@ -53,7 +53,7 @@ for (
       assertEquals(await anna.stdout.line(), line);
       const heard = JSON.parse(await ben.stdout.lineLike(/^\{"type":"message"/));
       assertEquals(`${heard.name}: ${heard.text}`, line);
-      // What was proved, and when it was sealed: only where there is something that proves it.
+      // Only sealed messages prove when they were sent.
       assertEquals("sent" in heard, cipher === "sealed");
     }
     for (const one of [anna, ben]) await one.endInput();
@@ -62,7 +62,7 @@ for (
   });
 }
 
-Deno.test("chat send: its exit code 0 means that everybody there got it; --stay listens on", async () => {
+Deno.test("chat send: exit code 0 means that all members received the message; --stay keeps listening", async () => {
   const { server, address } = await Program.serve();
   await using _ = server;
   await using watcher = await Program.join(address, "watcher", "--stay");
@@ -70,7 +70,7 @@ Deno.test("chat send: its exit code 0 means that everybody there got it; --stay 
   for (const line of CONVERSATION) {
     const [name, text] = line.split(": ");
     const words = text!.split(" ");
-    // As arguments, or as input: it makes no difference.
+    // Arguments and input work alike.
     const sent = name === "anna"
       ? await run(["send", address, "--name", "anna", ...words])
       : await run(["send", address, "--name", "ben"], { input: `${text}\n` });
@@ -79,7 +79,7 @@ Deno.test("chat send: its exit code 0 means that everybody there got it; --stay 
   }
 });
 
-Deno.test("chat serve: says what protects the room, and draws a code only where there is one", async () => {
+Deno.test("chat serve: reports the protection of the room, and draws a code only for a sealed one", async () => {
   const sealed = await Program.serve();
   await using _ = sealed.server;
   assertMatch(await sealed.server.stdout.line(), /^code(?: [a-z]{3,8}){4}$/);
@@ -90,12 +90,12 @@ Deno.test("chat serve: says what protects the room, and draws a code only where 
   await using __ = classic.server;
   await classic.server.stderr.lineLike(/^chat: .* NOT SECRET: .* \(xor, key 198\)$/);
   if (windows) return;
-  // On Windows a signal ends it without asking, all the same: nothing more was said.
+  // On Windows a signal ends it at once; it has printed nothing more either.
   classic.server.signal("SIGTERM");
   assertEquals((await classic.server.result()).stdout, `listening ${classic.address}\n`);
 });
 
-Deno.test("chat serve --join: opens a room and is in it, and closes it when the input ends", async () => {
+Deno.test("chat serve --join: opens a room, joins it, and closes it at the end of the input", async () => {
   await using both = new Program(["serve", "--port", "0", "--join", "--name", "anna"]);
   const address = (await both.stdout.lineLike(/^listening /)).replace("listening ", "");
   const code = await both.stdout.lineLike(/^code /);
@@ -116,20 +116,20 @@ Deno.test("chat serve --join: opens a room and is in it, and closes it when the 
   );
 });
 
-Deno.test("chat serve --host 0.0.0.0: says under which addresses it can be reached, this machine's first", async () => {
+Deno.test("chat serve --host 0.0.0.0: lists its addresses, those of this machine first", async () => {
   const { server, address } = await Program.serve("--host", "0.0.0.0");
   await using _ = server;
   assertMatch(address, /^127\.0\.0\.1:\d+$/);
   assertEquals((await run(["send", address, "--", "hello?"])).code, 0);
 });
 
-Deno.test("chat join: all of the input is said before it leaves, in order", async () => {
-  // Within its budget it would take its time.
+Deno.test("chat join: sends all of its input in order before it leaves", async () => {
+  // With a rate limit this would take long.
   const { server, address } = await Program.serve("--cipher", "xor", "--rate", "0");
   await using _ = server;
   await using watcher = await Program.join(address, "watcher");
   const lines = Array.from({ length: 2000 }, (_, i) => `line ${i}`);
-  // No newline behind the last.
+  // No newline after the last line.
   const input = lines.join("\n");
   const anna = await run(["join", address, "--name", "anna"], { input });
   const said = lines.map((line) => `anna: ${line}\n`).join("");
@@ -139,7 +139,7 @@ Deno.test("chat join: all of the input is said before it leaves, in order", asyn
   assertEquals((await watcher.result()).stdout, said);
 });
 
-Deno.test("chat send --file: a file, and a folder, are there whole when it ends with 0; else it ends with 1", async () => {
+Deno.test("chat send --file: exit code 0 means that a file or folder is completely received; else it is 1", async () => {
   const { server } = await Program.serve();
   await using _ = server;
   const folder = await Deno.makeTempDir();
@@ -172,7 +172,7 @@ Deno.test("chat send --file: a file, and a folder, are there whole when it ends 
   }
 });
 
-Deno.test("chat send: a message of 250,000 bytes in a mix of scripts arrives whole", async () => {
+Deno.test("chat send: a message of 250,000 bytes in many scripts arrives unchanged", async () => {
   const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   await using watcher = await Program.join(address, "watcher", "--json");
@@ -182,10 +182,10 @@ Deno.test("chat send: a message of 250,000 bytes in a mix of scripts arrives who
   assertEquals(utf8.encode(input).length, 250_000);
   assertEquals((await run(["send", address], { input })).code, 0);
   const line = await watcher.stdout.lineLike(/^\{"type":"message"/);
-  assert(JSON.parse(line).text === input, "the text has changed on its way");
+  assert(JSON.parse(line).text === input, "the text has changed");
 });
 
-Deno.test("chat join: what others send can't act on the terminal", async () => {
+Deno.test("chat join: text of others cannot control the terminal", async () => {
   const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   await using watcher = await Program.join(address, "watcher");
@@ -196,7 +196,7 @@ Deno.test("chat join: what others send can't act on the terminal", async () => {
   assertEquals(await watcher.stdout.line(), "  fake: \\u{202e}yes");
 });
 
-Deno.test("chat join --json: one object a line, both ways, each with a type", async () => {
+Deno.test("chat join --json: reads and writes one object per line, each with a type", async () => {
   const { server, address } = await Program.serve("--cipher", "xor", "--key", "198");
   await using _ = server;
   await using ben = await Program.join(address, "ben", "--json");
@@ -220,7 +220,7 @@ Deno.test("chat join --json: one object a line, both ways, each with a type", as
   assertEquals([direct.name, direct.text], ["anna", "psst"]);
 });
 
-Deno.test("chat join: input that can't be taken is told of, the rest is said, and the exit code is 1", async () => {
+Deno.test("chat join: reports invalid input, sends the rest, and exits with 1", async () => {
   const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   const bytes = utf8.encode("good\n?\nalso good\n");
@@ -238,7 +238,7 @@ Deno.test("chat join: input that can't be taken is told of, the rest is said, an
 
 // ---- crack ----
 
-Deno.test("chat crack: the key and the text on stdout, why on stderr; from a file and from stdin", async () => {
+Deno.test("chat crack: prints key and text on stdout and reasons on stderr, from a file or stdin", async () => {
   const said = "So it starts!Right?Yep!Here we go!";
   const bytes = new XorCipher(198).seal(utf8.encode(said));
   using home = new Home();
@@ -246,7 +246,7 @@ Deno.test("chat crack: the key and the text on stdout, why on stderr; from a fil
   Deno.writeFileSync(path, bytes);
   const expected = `key 198\n${said}\n`;
   for (const args of [[path], [], ["-"]]) {
-    // What is not read by it can't be written to it either.
+    // The program does not read stdin here, so a write would fail.
     const input = args[0] === path ? {} : { input: bytes };
     const { code, stdout, stderr } = await run(["crack", ...args], { home, ...input });
     assertEquals([code, stdout], [0, expected], stderr);
@@ -260,7 +260,7 @@ Deno.test("chat crack: the key and the text on stdout, why on stderr; from a fil
   assertMatch(stdout, /^198 +\d+ bits +99\.9 % {2}So it starts!.*\n199 .*\n$/);
 });
 
-Deno.test("chat crack: what an open room has sent is opened with nothing but its bytes", async () => {
+Deno.test("chat crack: decrypts the traffic of an xor room from its bytes alone", async () => {
   const { server, address } = await Program.serve("--cipher", "xor", "--key", "9");
   await using _ = server;
   await using ada = await Program.join(address, "Ada");
@@ -275,7 +275,7 @@ Deno.test("chat crack: what an open room has sent is opened with nothing but its
   assertEquals([code, stdout], [0, "key 9\nAda: So it starts!\nAda: Right?\n"], stderr);
 });
 
-Deno.test("chat crack: where no key is found it ends with 1, and says what that means", async () => {
+Deno.test("chat crack: without a key it exits with 1 and explains the input", async () => {
   const noise = crypto.getRandomValues(new Uint8Array(4000));
   const cases: [string[], Uint8Array<ArrayBuffer> | undefined, RegExp][] = [
     [[], noise, /none of the 256 keys gives text; that is what a sealed stream looks like\n/],
@@ -287,7 +287,7 @@ Deno.test("chat crack: where no key is found it ends with 1, and says what that 
     ],
     [["."], undefined, /Cannot read the traffic from \.: /],
     [["/there/is/none"], undefined, /Cannot read the traffic from \/there\/is\/none: /],
-    // One byte more than is read.
+    // One byte more than the limit.
     [
       [],
       new Uint8Array(4 * 1024 * 1024 + 1),
@@ -305,12 +305,12 @@ Deno.test("chat crack: where no key is found it ends with 1, and says what that 
 
 // ---- help and version ----
 
-Deno.test("chat --version: the version of deno.json", async () => {
+Deno.test("chat --version: prints the version of deno.json", async () => {
   const result = { code: 0, stdout: `chat ${config.version}\n`, stderr: "" };
   assertEquals(await run(["--version"]), result);
 });
 
-Deno.test("chat --help: on stdout with 0, for the program and each verb, and ends in an example", async () => {
+Deno.test("chat --help: prints each help on stdout, ends in an example, and exits with 0", async () => {
   for (
     const args of [["--help"], ["serve", "--help"], ["join", "-h"], ["crack", "-h"], [
       "completions",
@@ -327,7 +327,7 @@ Deno.test("chat --help: on stdout with 0, for the program and each verb, and end
   }
 });
 
-Deno.test("chat completions: the script of a shell, on stdout with 0", async () => {
+Deno.test("chat completions: prints the script of a shell on stdout", async () => {
   for (const shell of SHELLS) {
     assertEquals(await run(["completions", shell]), {
       code: 0,
@@ -339,7 +339,7 @@ Deno.test("chat completions: the script of a shell, on stdout with 0", async () 
 
 // ---- the config file ----
 
-/** A user with this config file in its place, and with others beside it. */
+/** A user with this config file in its default place, and with other files beside it. */
 function homeWith(text: string, others: Record<string, string> = {}): Home {
   const home = new Home();
   const folder = dirname(configOf(home));
@@ -358,7 +358,7 @@ function dirname(path: string): string {
   return path.replace(/[\\/][^\\/]*$/, "");
 }
 
-Deno.test("chat send, chat join: the name is that of the config file, unless somebody says another", async () => {
+Deno.test("chat send, chat join: the name comes from the config file, unless an option or variable sets it", async () => {
   const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   await using watcher = await Program.join(address, "watcher");
@@ -383,7 +383,7 @@ Deno.test("chat send, chat join: the name is that of the config file, unless som
   }
 });
 
-Deno.test("chat join: files go where the config file says, unless the option says another folder", async () => {
+Deno.test("chat join: files go to the folder in the config file, unless the option names another", async () => {
   const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   using home = homeWith('downloads = "~/incoming"');
@@ -403,16 +403,16 @@ Deno.test("chat join: files go where the config file says, unless the option say
   }
 });
 
-Deno.test("chat: a config file with a fault ends it with 1, before anything else happens", async () => {
+Deno.test("chat: an invalid config file ends it with 1, before anything else happens", async () => {
   using home = homeWith('# Mine\nthme = "dark"\n');
   const path = configOf(home);
   const error = new RegExp(
-    `use .*config\\.toml, line 2: there is no setting "thme", there are name,`,
+    `use .*config\\.toml, line 2: unknown setting "thme"; use name,`,
   );
   for (const args of [["join", "nowhere.invalid"], ["send", "x"], ["serve", "--join"]]) {
     await assertFails(args, 1, error, /Did you mean theme\?/, { home });
   }
-  // Who does not join has no need of it.
+  // A server that does not join reads no config file.
   await using server = new Program(["serve", "--port", "0"], { home });
   await server.stdout.lineLike(/^listening /);
   const missing = `${dirname(path)}/none.toml`;
@@ -420,13 +420,13 @@ Deno.test("chat: a config file with a fault ends it with 1, before anything else
     const args = ["join", "nowhere.invalid", "--config", file];
     await assertFails(args, 1, /read the config file .*chat/, /--no-config/, { home });
   }
-  // And who does without it gets on.
+  // With --no-config the same command gets further.
   const args = ["join", "nowhere.invalid", "--no-config"];
   await assertFails(args, 1, /join nowhere\.invalid/, undefined, { home });
 });
 
 withShell(
-  "chat --config: a file that never ends is read no further than a config file may be",
+  "chat --config: reads only as much of an endless file as a config file may have",
   async () => {
     const args = ["join", "nowhere.invalid", "--config"];
     await assertFails(
@@ -441,51 +441,75 @@ withShell(
 
 // ---- errors ----
 
-/** What is wrong; the command; exit code; what stderr says behind `Cannot `, and the hint. */
+/** The mistake, the command, its exit code, the error on stderr, and the hint. */
 const ERRORS: readonly [string, string[], number, RegExp, RegExp | undefined][] = [
-  ["no verb", [], 2, /guess what to do/, /chat serve --join/],
-  ["an unknown verb", ["jion"], 2, /do "jion"/, /Did you mean: chat join\?/],
-  ["an unknown option", ["join", "--nmae", "x"], 2, /use "--nmae"/, /Did you mean --name\?/],
+  ["no verb", [], 2, /Say what to do: /, /chat serve --join/],
+  ["an unknown verb", ["jion"], 2, /Unknown command "jion"/, /Did you mean: chat join\?/],
+  [
+    "an unknown option",
+    ["join", "--nmae", "x"],
+    2,
+    /Unknown option "--nmae" for chat join/,
+    /Did you mean --name\?/,
+  ],
   [
     "an option of another verb",
     ["send", "--json", "x"],
     2,
-    /use "--json"/,
+    /Unknown option "--json" for chat send/,
     /Did you mean --to\?/,
   ],
-  ["an option without value", ["serve", "--port"], 2, /use --port alone/, /--port PORT/],
+  ["an option without value", ["serve", "--port"], 2, /use --port without a value/, /--port PORT/],
   ["an option twice", ["serve", "--port", "1", "--port", "2"], 2, /use --port twice/, undefined],
-  ["a port that is none", ["serve", "--port", "65536"], 2, /use the port "65536"/, undefined],
+  ["an invalid port", ["serve", "--port", "65536"], 2, /use the port "65536"/, undefined],
   [
-    "a key that is none",
+    "an invalid key",
     ["serve", "--cipher=xor", "--key", "256"],
     2,
     /use the key "256"/,
     undefined,
   ],
-  ["a cipher that is none", ["serve", "--cipher", "rot13"], 2, /use the cipher "rot13"/, undefined],
-  ["a key for a sealed room", ["serve", "--key", "198"], 2, /use --key here/, /--cipher xor/],
+  ["an unknown cipher", ["serve", "--cipher", "rot13"], 2, /Unknown cipher "rot13"/, undefined],
+  [
+    "a key for a sealed room",
+    ["serve", "--key", "198"],
+    2,
+    /use --key with the cipher sealed/,
+    /--cipher xor/,
+  ],
   [
     "a code for an open room",
     ["serve", "--cipher=xor", "--ask-code"],
     2,
-    /use --ask-code here/,
+    /use --ask-code with the cipher xor/,
     /--cipher sealed/,
   ],
   [
-    "a code file that is not there",
+    "a missing code file",
     ["join", "--code-file", "/there/is/none"],
     1,
     /read the code from \/there\/is\/none: /,
     undefined,
   ],
-  ["no shell", ["completions"], 2, /guess the shell: there are bash, zsh and fish/, /chat comp/],
-  ["an unknown shell", ["completions", "fihs"], 2, /complete in "fihs"/, /chat completions fish\?/],
+  ["no shell", ["completions"], 2, /Name a shell: bash, zsh or fish/, /chat comp/],
+  [
+    "an unknown shell",
+    ["completions", "fihs"],
+    2,
+    /Unknown shell "fihs"/,
+    /chat completions fish\?/,
+  ],
   ["two shells", ["completions", "bash", "zsh"], 2, /use "zsh"/, undefined],
-  ["a theme that is none", ["join", "--theme", "drak"], 2, /theme "drak"/, /--theme dark\?/],
-  ["a screen for a program", ["join", "--json", "--quiet"], 2, /use --quiet here/, undefined],
+  ["an unknown theme", ["join", "--theme", "drak"], 2, /Unknown theme "drak"/, /--theme dark\?/],
+  [
+    "a screen option with --json",
+    ["join", "--json", "--quiet"],
+    2,
+    /use --quiet with --json/,
+    undefined,
+  ],
   ["two config files", ["join", "--config", "a", "--config", "b"], 2, /--config twice/, undefined],
-  ["an address that is none", ["join", "not a host"], 2, /use the address/, /HOST:PORT/],
+  ["an invalid address", ["join", "not a host"], 2, /use the address/, /HOST:PORT/],
   ["two addresses", ["join", "a.example", "b.example"], 2, /use "b\.example"/, undefined],
   [
     "an empty name",
@@ -495,7 +519,13 @@ const ERRORS: readonly [string, string[], number, RegExp, RegExp | undefined][] 
     /--name NAME/,
   ],
   ["a long name", ["join", "--name", "x".repeat(65)], 2, /a name must have at most/, /--name NAME/],
-  ["a name that acts", ["join", "--name", "\x1b[2J"], 2, /the name "␛\[2J": a name/, /--name NAME/],
+  [
+    "a name with a control sequence",
+    ["join", "--name", "\x1b[2J"],
+    2,
+    /the name "␛\[2J": a name/,
+    /--name NAME/,
+  ],
   [
     "a name with a space",
     ["send", "--name", "a b", "hi"],
@@ -513,12 +543,12 @@ const ERRORS: readonly [string, string[], number, RegExp, RegExp | undefined][] 
 ];
 
 for (const [what, args, code, error, hint] of ERRORS) {
-  Deno.test(`chat: ${what} ends with ${code}, and one sentence says why`, async () => {
+  Deno.test(`chat: ${what} ends with ${code} and one sentence`, async () => {
     await assertFails(args, code, error, hint);
   });
 }
 
-/** A failure is nothing on stdout, and on stderr one error and at most one hint. */
+/** Asserts that a command prints nothing on stdout, and one error and at most one hint on stderr. */
 async function assertFails(
   args: string[],
   code: number,
@@ -529,25 +559,27 @@ async function assertFails(
   const result = await run(args, options);
   assertEquals([result.code, result.stdout], [code, ""], result.stderr);
   const [first = "", second, ...more] = result.stderr.trimEnd().split("\n");
-  assertMatch(first, /^chat: error: Cannot /);
+  assertMatch(first, /^chat: error: (?:Cannot|Unknown|Name|Say) /);
   assertMatch(first, error);
   if (hint) assertMatch(second ?? "", hint);
   assertEquals(second?.startsWith("chat: hint: "), hint ? true : undefined);
   assertEquals(more, []);
 }
 
-Deno.test("chat: a name from CHAT_NAME is held to the same rules, and the hint says where it is from", async () => {
+Deno.test("chat: checks a name from CHAT_NAME too, and the hint names the variable", async () => {
   const env = { CHAT_NAME: "a b" };
   await assertFails(["join"], 2, /use the name "a b"/, /CHAT_NAME/, { env });
 });
 
-Deno.test("chat: words of the environment are held to the same rules, and the hint says which", async () => {
+Deno.test("chat: checks the words of variables too, and the hint names the variable", async () => {
   for (const name of ["CHAT_THEME", "CHAT_TIME", "CHAT_NOTIFY"]) {
-    await assertFails(["join"], 2, /"\?": there are /, new RegExp(name), { env: { [name]: "?" } });
+    await assertFails(["join"], 2, /Unknown .* "\?"; use /, new RegExp(name), {
+      env: { [name]: "?" },
+    });
   }
 });
 
-Deno.test("chat serve: a port in use ends with 1, and the hint names the room and the way around", async () => {
+Deno.test("chat serve: a port in use ends it with 1, and the hint suggests to join, or another port", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   const args = ["serve", "--port", String(port)];
@@ -555,7 +587,7 @@ Deno.test("chat serve: a port in use ends with 1, and the hint names the room an
   await assertFails(args, 1, /open a room at \S+: the port is in use/, hint);
 });
 
-Deno.test("chat join, chat send: nobody listens: ends with 1, and the hint says how to open a room", async () => {
+Deno.test("chat join, chat send: without a server they exit with 1, and the hint tells how to open a room", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   listener.close();
   const address = `127.0.0.1:${listener.addr.port}`;
@@ -564,7 +596,7 @@ Deno.test("chat join, chat send: nobody listens: ends with 1, and the hint says 
   }
 });
 
-Deno.test("chat join: what is no chat server is named, with 1 and a hint", async () => {
+Deno.test("chat join: names a server of another kind, with a hint, and exits with 1", async () => {
   const greeting = encodeFrame(Type.GREETING, 0, utf8.encode('{"version":2}'));
   const kinds: [Uint8Array, RegExp, RegExp][] = [
     [utf8.encode("HTTP/1.1 400 Bad Request\r\n\r\n"), /a web server answers/, /Is the port right/],
@@ -578,13 +610,13 @@ Deno.test("chat join: what is no chat server is named, with 1 and a hint", async
       await raw.end();
       await raw.rest().catch(() => {});
     });
-    // Where no room was ever opened at this port.
+    // A user who never opened a room at this port.
     using home = new Home();
     await assertFails(["join", `127.0.0.1:${impostor.port}`], 1, error, hint, { home });
   }
 });
 
-Deno.test("chat send: nothing, noise and too much are refused before anybody is asked", async () => {
+Deno.test("chat send: refuses empty, binary and oversized input before it connects", async () => {
   const address = "nowhere.invalid";
   const refused: [Uint8Array<ArrayBuffer>, RegExp, RegExp | undefined][] = [
     [utf8.encode("\n"), /send an empty message/, undefined],
@@ -599,7 +631,7 @@ Deno.test("chat send: nothing, noise and too much are refused before anybody is 
 // ---- the end ----
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  withSignals(`chat serve: ${signal} tells the members and ends with 0`, async () => {
+  withSignals(`chat serve: ${signal} says goodbye to the members and ends with 0`, async () => {
     const { server, address } = await Program.serve("--cipher", "xor");
     await using _ = server;
     await using anna = await Program.join(address, "anna", "--retry", "0");
@@ -619,7 +651,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   });
 
   withSignals(
-    `chat join --stay: ${signal} ends it with 0, and the others see it leave`,
+    `chat join --stay: ${signal} ends it with 0, and others see it leave`,
     async () => {
       const { server, address } = await Program.serve();
       await using _ = server;
@@ -635,7 +667,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   );
 }
 
-withSignals("chat join: a signal ends it also while it still waits for the server", async () => {
+withSignals("chat join: a signal ends it while it waits for the server", async () => {
   const called = Promise.withResolvers<void>();
   await using impostor = new Impostor(async (raw) => {
     await raw.preface();
@@ -647,13 +679,12 @@ withSignals("chat join: a signal ends it also while it still waits for the serve
   await using anna = new Program(["join", `127.0.0.1:${impostor.port}`], { home });
   await called.promise;
   anna.signal("SIGINT");
-  // As of any program that does not catch it: 128 and the signal's number. And without a word about a server
-  // that is too slow: it was not waited for.
+  // As any program that does not catch the signal: 128 and its number. And no message about a slow server.
   assertEquals(await anna.result(), { code: 130, stdout: "", stderr: "" });
 });
 
 withSignals(
-  "chat serve: a signal that comes as soon as it listens is a normal end too",
+  "chat serve: a signal right after it starts to listen is a normal end",
   async () => {
     const { server, address } = await Program.serve();
     await using _ = server;
@@ -665,12 +696,12 @@ withSignals(
 );
 
 withSignals(
-  "chat join: a server that is killed ends it with 1, and it counts what was not confirmed",
+  "chat join: a killed server ends it with 1, and it counts the unconfirmed messages",
   async () => {
     const { server, address } = await Program.serve("--cipher", "xor");
     await using _ = server;
     await using anna = await Program.join(address, "anna", "--json", "--retry", "0");
-    // A server that stands still confirms nothing.
+    // A stopped server confirms nothing.
     server.signal("SIGSTOP");
     await anna.type('{"type":"say","text":"Right?"}\n'.repeat(3));
     for (let i = 0; i < 3; i++) await anna.stdout.lineLike(/^\{"type":"sent"/);
@@ -684,7 +715,7 @@ withSignals(
   },
 );
 
-Deno.test("chat send: a server that ends before it has confirmed makes it end with 1", async () => {
+Deno.test("chat send: exits with 1 if the server ends before it confirms the message", async () => {
   await using impostor = new Impostor(async (raw) => {
     await raw.preface();
     const greeting = { version: 1, cipher: "xor", key: "198", maxFrame: MAX_FRAME };
@@ -704,7 +735,7 @@ Deno.test("chat send: a server that ends before it has confirmed makes it end wi
   assertMatch(stderr, /: the connection was lost; 1 of your messages was not confirmed\n$/);
 });
 
-withShell("chat join, chat send: input that can't be read is told of, with 1", async () => {
+withShell("chat join, chat send: report unreadable input, and exit with 1", async () => {
   const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   for (const verb of ["join", "send"]) {
@@ -714,7 +745,7 @@ withShell("chat join, chat send: input that can't be read is told of, with 1", a
   }
 });
 
-withShell("chat join | head: who reads its output no more makes it leave, with 1", async () => {
+withShell("chat join | head: leaves with 1 when the reader of its output has gone", async () => {
   const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   await using ben = await Program.join(address, "ben");
@@ -729,7 +760,7 @@ withShell("chat join | head: who reads its output no more makes it leave, with 1
   await anna.stderr.lineLike(/^exit code 1$/);
 });
 
-Deno.test("chat serve: strangers and their bytes do not end it", async () => {
+Deno.test("chat serve: survives connections that send noise", async () => {
   const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   const [, port] = address.split(":");

@@ -7,10 +7,10 @@ import { chunk, png, PNG_SIGNATURE, pngHeader } from "../support/fake_picture.ts
 import { home } from "../support/program.ts";
 import { Terminal } from "../support/pty.ts";
 
-// Without a shell there is no such terminal.
+// Without a shell there is no terminal.
 const onTerminal = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 
-/** A terminal that has 24 bits of colour. */
+/** A terminal with 24-bit colour. */
 function colorTerminal(): Terminal {
   const { NO_COLOR: _, ...env } = home.env;
   return new Terminal({ env: { ...env, COLORTERM: "truecolor" } });
@@ -25,13 +25,13 @@ const hex = (color: readonly number[]) =>
   `#${color.map((part) => part.toString(16).padStart(2, "0")).join("")}`;
 
 onTerminal(
-  "chat: a picture is received and stands on the screen; a damaged one and a bomb are a line",
+  "chat: shows a received picture on the screen, and one line for a damaged or huge one",
   async () => {
     const size = { width: 6, height: 4, color: 2 } as const;
     // No two pixels have the same colour.
     const paint = (x: number, y: number) => [16 + 40 * x, 16 + 60 * y, 200];
     const cat = png({ ...size, paint });
-    // Its header is whole, and so is the frame of the rest.
+    // Header and chunk structure are valid, the data is not.
     const damaged = concat([
       ...[PNG_SIGNATURE, pngHeader(size)],
       ...[chunk("IDAT", Uint8Array.of(0x78)), chunk("IEND", new Uint8Array())],
@@ -62,7 +62,7 @@ onTerminal(
       anna.type(`/send ${folder}/${name}.png\r`);
       await ben.shows(`${name}.png (`);
       ben.type("/accept\r");
-      // One that comes soon behind another is told of as one more.
+      // A file that follows another one soon is counted as one more.
       const size = `${bytes.length} B`;
       await ben.shows(new RegExp(`(?:${name}[.]png|1 more file [(]${size}[)]) from anna is here`));
       ben.type(command);
@@ -81,7 +81,7 @@ onTerminal(
         Array.from({ length: size.width }, (_, x) => [hex(paint(x, y)), hex(paint(x, y + 1))])
       ),
     );
-    // The ground beside it is as it was.
+    // The background beside it is unchanged.
     assertEquals(rows[at - 1]![size.width]!.ground, undefined);
 
     await show("damaged", damaged, "/view dam\t\r", "Cannot show damaged.png: it is damaged");

@@ -1,4 +1,4 @@
-// Sealed rooms as people and scripts meet them: the program, with folders of its own for each user.
+// Sealed rooms as people and scripts use them: the program, with separate folders for each user.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { WORDS } from "../../cipher/codes.ts";
@@ -23,7 +23,7 @@ import { Impostor, TestRoom, within } from "../support/loopback.ts";
 import { Terminal } from "../support/pty.ts";
 
 const windows = Deno.build.os === "windows";
-// There is no shell, and no signal that could be asked to do something.
+// Windows has no shell, and no signals that a program can handle.
 const onTerminal = windows ? Deno.test.ignore : Deno.test;
 const withSignals = windows ? Deno.test.ignore : Deno.test;
 
@@ -31,7 +31,7 @@ function placesOf({ env }: Home): Places {
   return findPlaces(Deno.build.os, (name) => env[name]);
 }
 
-/** A file with a code, of a user's own. */
+/** Writes a code into a file of this user. */
 function codeFile({ path }: Home, text: string): string {
   const file = `${path}/code`;
   Deno.writeTextFileSync(file, text);
@@ -44,7 +44,7 @@ interface Opened extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Opens a room of this user, at a free port if no other is given. */
+/** Opens a room of this user, at a free port unless another is given. */
 async function open(home: Home, args: readonly string[] = [], env = {}): Promise<Opened> {
   const port = args.includes("--port") ? [] : ["--port", "0"];
   const server = new Program(["serve", ...port, ...args], { home, env });
@@ -59,12 +59,12 @@ async function open(home: Home, args: readonly string[] = [], env = {}): Promise
   }
 }
 
-/** The code that a room has printed. */
+/** The code that a server has printed. */
 async function codeOf({ server }: Opened): Promise<string> {
   return (await server.stdout.lineLike(/^code /)).replace("code ", "");
 }
 
-/** Enters and leaves. */
+/** Joins and leaves. */
 function visit(options: ProgramOptions, name: string, ...args: string[]): Promise<Result> {
   return run(["join", "--name", name, ...args], options);
 }
@@ -74,7 +74,7 @@ function assertRefused({ code, stdout, stderr }: Result, ...sentences: string[])
   for (const sentence of sentences) assertStringIncludes(stderr, sentence);
 }
 
-Deno.test("chat serve: prints address and code, and on its machine chat join needs neither", async () => {
+Deno.test("chat serve: prints address and code; on the same machine chat join needs neither", async () => {
   using home = new Home();
   await using room = await open(home);
   const code = await codeOf(room);
@@ -83,17 +83,17 @@ Deno.test("chat serve: prints address and code, and on its machine chat join nee
   const { code: exit, stderr } = await visit({ home }, "ada");
   assertEquals(exit, 0, stderr);
   assertStringIncludes(stderr, "here: ");
-  // A code that is given counts for more than the one that is found.
+  // A given code beats the saved one.
   const env = { CHAT_CODE: "abandon ability able about" };
   assertRefused(await visit({ home, env }, "ada"), "the code is wrong", "4 more tries");
 });
 
-Deno.test("chat join: what rooms have left that are closed, or are not what they were, does no harm", async () => {
+Deno.test("chat join: skips saved rooms that are closed or replaced by something else", async () => {
   using home = new Home();
   await using room = await open(home);
   const places = placesOf(home);
   const hostname = "127.0.0.1";
-  // Other people have opened rooms where this user's have been, or run something else there.
+  // The ports of this user's old rooms now belong to other rooms and programs.
   await using unsealed = new TestRoom();
   await using web = new Impostor((raw) =>
     raw.write(new TextEncoder().encode("HTTP/1.1 200 OK\r\n"))
@@ -104,7 +104,7 @@ Deno.test("chat join: what rooms have left that are closed, or are not what they
   for (const port of ports) publishRoom(places, { hostname, port, code: "able able able able" });
   Deno.writeTextFileSync(`${places.runtime}/room-7`, "{");
   Deno.mkdirSync(`${places.runtime}/room-8`);
-  // All of them are newer.
+  // All of these files are newer.
   const soon = new Date(Date.now() + 60_000);
   for (const port of [...ports, 7]) Deno.utimeSync(`${places.runtime}/room-${port}`, soon, soon);
   const { code, stderr } = await visit({ home }, "ada");
@@ -112,13 +112,13 @@ Deno.test("chat join: what rooms have left that are closed, or are not what they
   assertStringIncludes(stderr, room.address);
 });
 
-Deno.test("chat join: another user needs the code, however it is typed; a wrong one is told", async () => {
+Deno.test("chat join: another user needs the code, in any notation; a wrong one is reported", async () => {
   using operator = new Home();
   using home = new Home();
   await using room = await open(operator);
   const words = (await codeOf(room)).split(" ");
   const { address } = room;
-  // Nothing was left for this user.
+  // This user has no saved code.
   assertRefused(
     await visit({ home }, "ada", address),
     `Cannot join ${address} without its code: the room is sealed`,
@@ -132,7 +132,7 @@ Deno.test("chat join: another user needs the code, however it is typed; a wrong 
   const file = codeFile(home, `${words.join("-")}\r\nwhat follows is for people\r\n`);
   const fromFile = await visit({ home }, "ada", address, "--code-file", file, "--cipher", "sealed");
   assertEquals(fromFile.code, 0, fromFile.stderr);
-  // What is given on the command line is the file: it counts for more than the environment.
+  // The file on the command line beats the environment.
   const wrong = codeFile(home, words.toReversed().join(" "));
   const env = { CHAT_CODE: words.join(" ") };
   assertRefused(
@@ -148,7 +148,7 @@ Deno.test("chat join: another user needs the code, however it is typed; a wrong 
   assertRefused(none, "Cannot read the code from");
 });
 
-Deno.test("chat join: where the room should be sealed, one that is not is refused", async () => {
+Deno.test("chat join: with --cipher sealed or a code, refuses a room that is not sealed", async () => {
   using home = new Home();
   await using room = new TestRoom();
   const address = `127.0.0.1:${room.port}`;
@@ -159,7 +159,7 @@ Deno.test("chat join: where the room should be sealed, one that is not is refuse
   assertEquals(room.hub.size, 0);
 });
 
-Deno.test("chat: a room with a fixed code, from a file or the environment, does not print it", async () => {
+Deno.test("chat serve: does not print a code from a file or the environment", async () => {
   using operator = new Home();
   using home = new Home();
   const code = "correct horse battery staple";
@@ -194,7 +194,7 @@ Deno.test("chat: a room with a fixed code, from a file or the environment, does 
   }
 });
 
-Deno.test("chat join: an identity is made on first use, for its owner alone, and is the same from then on", async () => {
+Deno.test("chat join: creates an identity on first use, readable only by its owner, and keeps it", async () => {
   using home = new Home();
   using operator = new Home();
   await using room = await open(operator);
@@ -207,11 +207,11 @@ Deno.test("chat join: an identity is made on first use, for its owner alone, and
   const { code } = await visit({ home, env }, "ada", room.address);
   assertEquals([code, Deno.readTextFileSync(path)], [0, identity]);
   assert(loadIdentity(places));
-  // What can't be read is not replaced: that would make somebody else of its owner.
+  // A damaged file is not replaced: its owner would lose the identity.
   for (const damage of ["", identity.slice(0, -9), identity + identity, "\0\0"]) {
     Deno.writeTextFileSync(path, damage);
     const result = await visit({ home, env }, "ada", room.address);
-    assertRefused(result, `Cannot use ${path}: it is damaged`, "Put back a copy of it");
+    assertRefused(result, `Cannot use ${path}: it is damaged`, "Restore a copy of it");
     assertEquals(Deno.readTextFileSync(path), damage);
   }
   Deno.writeTextFileSync(path, identity);
@@ -224,7 +224,7 @@ Deno.test("chat join: an identity is made on first use, for its owner alone, and
   );
 });
 
-Deno.test("chat join: a known name that comes with another key is told, also after a new start", async () => {
+Deno.test("chat join: reports a known name with another key, also after a restart", async () => {
   using operator = new Home();
   using ada = new Home();
   using mallory = new Home();
@@ -246,18 +246,18 @@ Deno.test("chat join: a known name that comes with another key is told, also aft
   assertEquals(await ben.stdout.line(), "ada(!): it is me");
 });
 
-/** Ends a server without a warning, as a crash does. */
+/** Kills a server, as a crash does. */
 async function crash({ server }: Opened): Promise<Result> {
   server.signal("SIGKILL");
   return await server.result();
 }
 
-/** What can be seen of a file: its bytes, and when they were written. */
+/** The bytes of a file, and its date. */
 function look(path: string): unknown {
   return [Deno.readFileSync(path), Deno.statSync(path).mtime];
 }
 
-Deno.test("chat serve --state: the code is the same after a crash, and is not printed again", async () => {
+Deno.test("chat serve --state: keeps the code after a crash, and does not print it again", async () => {
   using operator = new Home();
   using home = new Home();
   const state = `${operator.path}/state`;
@@ -275,7 +275,7 @@ Deno.test("chat serve --state: the code is the same after a crash, and is not pr
     assertEquals(code, 0, stderr);
     await crash(room);
   }
-  // At the same port; then at another: what joins on this machine finds the code in either case.
+  // At the same port, then at another: on this machine chat join finds the code in both cases.
   for (const where of [port, 0]) {
     await using room = await open(operator, ["--state", state, "--port", String(where)]);
     await room.server.stderr.lineLike(
@@ -295,20 +295,20 @@ Deno.test("chat serve --state: the code is the same after a crash, and is not pr
   }
 });
 
-Deno.test("chat serve --state: where nobody knows the code any more, who has it can join, and give it again", async () => {
+Deno.test("chat serve --state: after the saved code is lost, members with the code can join, and the operator can give it again", async () => {
   using first = new Home();
   using operator = new Home();
   const env = { CHAT_CODE: "correct horse battery staple" };
   const state = `${operator.path}/state`;
   {
-    // As with a code that was drawn, but it is not printed.
+    // As with a drawn code, but it is not printed.
     await using room = await open(first, ["--state", state], env);
     assertEquals((await crash(room)).stdout, `listening ${room.address}\n`);
   }
   const kept = look(state);
   const serve = ["serve", "--port", "0", "--state", state];
   const other = { CHAT_CODE: "abandon ability able about" };
-  // Something of another room is at hand, which does not count.
+  // A saved code of another room does not fit.
   publishRoom(placesOf(operator), { hostname: "127.0.0.1", port: 1, code: other.CHAT_CODE });
   {
     await using room = await open(operator, ["--state", state]);
@@ -320,13 +320,13 @@ Deno.test("chat serve --state: where nobody knows the code any more, who has it 
     assertEquals(code, 0, stderr);
     assertEquals((await crash(room)).stdout, `listening ${room.address}\n`);
   }
-  // To join in one go somebody must know it, and nobody is there to be asked.
+  // --join needs the code, and without a terminal there is nobody to ask.
   assertRefused(
     await run([...serve, "--join"], { home: operator }),
     "Cannot ask for the code: the input is not a terminal",
     "Set CHAT_CODE, or name a file with the code",
   );
-  // A code that is given must be the one.
+  // A given code must be the right one.
   const wrong = `Cannot use this code: ${state} keeps another one`;
   const file = codeFile(operator, other.CHAT_CODE);
   assertRefused(await run(serve, { home: operator, env: other }), wrong, "name another file");
@@ -335,12 +335,12 @@ Deno.test("chat serve --state: where nobody knows the code any more, who has it 
   assertEquals(both.code, 0, both.stderr);
   assertStringIncludes(both.stderr, "here: ada");
   assertEquals(look(state), kept);
-  // It was given once, so it is known here from now on.
+  // It was given once, so it is saved now.
   await using room = await open(operator, ["--state", state, "--join", "--name", "ada"]);
   await room.server.stderr.lineLike(/^here: /);
 });
 
-Deno.test("chat serve --state: no room is opened on a file that is not as it should be, and the file stays", async () => {
+Deno.test("chat serve --state: opens no room with a damaged file, and leaves it unchanged", async () => {
   using home = new Home();
   const state = `${home.path}/state`;
   const serve = ["serve", "--port", "0", "--state", state];
@@ -355,13 +355,13 @@ Deno.test("chat serve --state: no room is opened on a file that is not as it sho
     assertRefused(
       await run(serve, { home }),
       `Cannot use ${state}: it is damaged`,
-      "chat: hint: Put back a copy of it; or move it away, and tell everybody the new code",
+      "chat: hint: Restore a copy of it; or move it away, and give everybody the new code",
     );
     assertEquals(look(state), before);
   }
   assertRefused(
     await run(["serve", "--port", "0", "--state", `${home.path}/none/state`], { home }),
-    "its folder is not there",
+    "its folder does not exist",
   );
   if (windows) return;
   Deno.writeTextFileSync(state, good);
@@ -369,7 +369,7 @@ Deno.test("chat serve --state: no room is opened on a file that is not as it sho
   assertRefused(await run(serve, { home }), "other users", `chmod 600 ${state}`);
 });
 
-Deno.test("chat serve --state: a room that could not be opened leaves no file, but for one that was there", async () => {
+Deno.test("chat serve --state: a room that cannot open leaves no new file, and keeps an existing one", async () => {
   using home = new Home();
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const state = `${home.path}/state`;
@@ -386,7 +386,7 @@ Deno.test("chat serve --state: a room that could not be opened leaves no file, b
   assertEquals(look(state), kept);
 });
 
-/** Reads, writes and lists when it gets a signal, with the rights that the program has by then. */
+/** Reads, writes and lists files at a signal, with the permissions that the program has by then. */
 const PROBE = `
 const path = new URL("probed", import.meta.url);
 const doings = {
@@ -427,9 +427,9 @@ async function probe(home: Home, ...args: string[]): Promise<Record<string, stri
   }).spawn();
   const [stdout, stderr] = [new Output(child.stdout), new Output(child.stderr)];
   try {
-    // The last that is said before it waits for members; with --join, who is there.
+    // The last line before it waits for members; with --join, the list of members.
     await stderr.lineLike(args.includes("--join") ? /^here: / : /^chat: join it with/);
-    // It may be just about to give its rights up: a visitor is served after that.
+    // It may be about to drop its permissions: it serves a visitor after that.
     if (!args.includes("--join")) assertEquals((await visit({ home }, "ada")).code, 0);
     child.kill("SIGUSR2");
     return JSON.parse((await stderr.lineLike(/^probed /)).replace("probed ", ""));
@@ -441,7 +441,7 @@ async function probe(home: Home, ...args: string[]): Promise<Record<string, stri
   }
 }
 
-withSignals("chat serve: once it listens it can't read or write a file any more", async () => {
+withSignals("chat serve: loses access to files once it listens", async () => {
   using home = new Home();
   const cant = "NotCapable";
   assertEquals(await probe(home, "--port", "0"), {
@@ -453,13 +453,13 @@ withSignals("chat serve: once it listens it can't read or write a file any more"
     remove: cant,
   });
   assertEquals(Deno.readTextFileSync(`${home.path}/probed`), "before");
-  // The probe finds what can be done: whoever joins keeps names, and so keeps the right to.
+  // The probe works: a user who joins saves names, and keeps the permissions for that.
   const joined = await probe(home, "--port", "0", "--join", "--name", "ada");
   assertEquals(new Set(Object.values(joined)), new Set(["done"]));
 });
 
 onTerminal(
-  "chat join: asks for the code, hidden, until it is right; chat serve --ask-code likewise",
+  "chat join, chat serve --ask-code: ask for the code until it is right, without showing it",
   async () => {
     using operator = new Home();
     using home = new Home();
@@ -477,7 +477,7 @@ onTerminal(
     await ada.shows("the code is wrong");
     await ada.shows("4 more tries");
     await ada.shows(/code is wrong[^]*Code of the room at/);
-    // A line that is edited unseen.
+    // Editing works without an echo.
     ada.type(`nonsense\x15${code}äö\x7f\x7f\r`);
     await ada.shows("nobody else is here");
     for (const { rows } of [room, ada]) {
@@ -486,7 +486,7 @@ onTerminal(
     ada.type("/quit\r");
     await ada.shows("exit code 0");
     await ada.assertSane();
-    // Ctrl-C and Ctrl-D at the prompt end the program, and leave the terminal as it was.
+    // Ctrl-C and Ctrl-D at the prompt end the program, and restore the terminal.
     for (const key of ["\x03", "\x04"]) {
       ada.run("join", address!, "--name", "ada");
       await ada.shows(`Code of the room at ${address}:`);
@@ -499,7 +499,7 @@ onTerminal(
 );
 
 onTerminal(
-  "chat serve --state --join: asks for a code that nobody knows any more, hidden, until it is right",
+  "chat serve --state --join: asks for a code that is no longer saved until it is right, without showing it",
   async () => {
     using first = new Home();
     using home = new Home();

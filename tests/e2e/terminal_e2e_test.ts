@@ -1,4 +1,4 @@
-// The program on a real pseudo-terminal, looked at through a terminal emulator.
+// The program on a real pseudo-terminal, seen through a terminal emulator.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { home, Program } from "../support/program.ts";
@@ -6,10 +6,10 @@ import { HOSTILE } from "../support/fake_terminal.ts";
 import { Terminal } from "../support/pty.ts";
 import { palette } from "../../ui/theme.ts";
 
-// Without a shell and its `stty` there is nothing to ask about the terminal's state.
+// Without a shell and `stty` the state of the terminal is unknown.
 const onTerminal = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 
-/** Opens a room with its first member in a terminal: a sealed one, if nothing else is said. */
+/** Opens a room with its first member in a terminal; it is sealed by default. */
 async function serveAndJoin(
   name: string,
   ...args: string[]
@@ -21,7 +21,7 @@ async function serveAndJoin(
   return { terminal, address: address! };
 }
 
-/** Enters a room; without an address it is the one that was opened last. The code is found. */
+/** Joins a room; without an address, the one that was opened last. chat finds the code. */
 async function join(
   address: string | undefined,
   name: string,
@@ -35,7 +35,7 @@ async function join(
   return terminal;
 }
 
-/** What was said, without times. */
+/** The messages, without times. */
 function talk(terminal: Terminal): string[] {
   return terminal.rows.flatMap((row) => {
     const [, name, text] = /^(?:\d\d:\d\d)? +(anna|ben) │ (.*)$/.exec(row) ?? [];
@@ -51,7 +51,7 @@ for (
 ) {
   const by = args.length === 0 ? "by default" : args.join(" ");
   onTerminal(
-    `chat in two terminals: the original's conversation, the same on both screens, ${cipher} ${by}`,
+    `chat: two terminals show the same example conversation, ${cipher} ${by}`,
     async () => {
       const { terminal: anna, address } = await serveAndJoin("anna", ...args);
       await using _ = anna;
@@ -67,14 +67,14 @@ for (
       for (const line of conversation) {
         const [name, text] = line.split(": ");
         (name === "anna" ? anna : ben).type(`${text}\r`);
-        // Without the mark of what is not confirmed by the room.
+        // Without the mark of an unconfirmed message.
         const said = `${name} │ ${text!.replaceAll("?", "[?]")}`;
         for (const screen of [anna, ben]) {
           await screen.shows(new RegExp(`^(?:\\d\\d:\\d\\d)? +${said}`, "m"));
         }
       }
       for (const screen of [anna, ben]) assertEquals(talk(screen), conversation);
-      // The live area: which room, what protects it, and who is here.
+      // The status line: address, protection and members.
       for (const screen of [anna, ben]) {
         await screen.shows(address);
         await screen.shows(`${cipher}: ${promise} · 2 members · connected`);
@@ -107,7 +107,7 @@ onTerminal("chat join: Ctrl-C, Ctrl-D and signals leave a clean terminal", async
     await terminal.assertSane();
   }
   await using terminal = await join(address, "anna");
-  // Ctrl-C with a text takes the text only.
+  // Ctrl-C with text in the line only clears the line.
   terminal.type("a line\x03");
   await terminal.shows("Ctrl-C again to leave");
   terminal.type("another");
@@ -115,7 +115,7 @@ onTerminal("chat join: Ctrl-C, Ctrl-D and signals leave a clean terminal", async
 });
 
 onTerminal(
-  "chat join: a paste of many lines is one message, wide characters and emoji stay whole",
+  "chat join: a paste of many lines is one message, with wide characters and emoji intact",
   async () => {
     const { terminal: anna, address } = await serveAndJoin("anna");
     await using _ = anna;
@@ -129,7 +129,7 @@ onTerminal(
 );
 
 onTerminal(
-  "chat join: on 20 columns, lines are joined, undone, killed and found again",
+  "chat join: the line editor works at 20 columns",
   async () => {
     const { terminal: anna, address } = await serveAndJoin("anna");
     await using _ = anna;
@@ -156,7 +156,7 @@ onTerminal(
   },
 );
 
-onTerminal("chat join: what is typed survives what arrives meanwhile", async () => {
+onTerminal("chat join: incoming messages leave the typed line intact", async () => {
   const { terminal: anna, address } = await serveAndJoin("anna");
   await using _ = anna;
   await using ben = await join(address, "ben");
@@ -175,7 +175,7 @@ onTerminal("chat join: the same conversation reads well at 20, 80 and 200 column
   await using wide = await join(address, "carl", 200);
   const words = "some words that are too many for a row of twenty columns";
   await using eve = await Program.join(address, "eve", "--json");
-  // Three who have come one after the other are one row on the first screen.
+  // Three members who join one after another share a row.
   await anna.shows("ben, carl and eve joined");
   const text = `hi *anna*\n${words}\n\x1b[2J\u202eben joined`;
   await eve.type(`${JSON.stringify({ type: "say", text })}\n`);
@@ -184,16 +184,16 @@ onTerminal("chat join: the same conversation reads well at 20, 80 and 200 column
     /eve │ hi \*anna\*\n +│ some .*columns\n +│ ␛\[2J\\u\{202e\}ben joined\n(?:\d\d:\d\d)? +│ bye/,
   );
   await wide.shows(/eve │ hi \*anna\*\n +│ some .* columns\n/);
-  // Where the minute has changed meanwhile, the name has a row of its own.
+  // If the minute has changed, the name is on a separate row.
   await narrow.shows(/eve:\s+hi \*anna\*\n +some words that(?: are)?\n/);
 });
 
-/** Says it, as a program does. */
+/** Sends messages as a program does. */
 async function say(program: Program, ...texts: string[]): Promise<void> {
   for (const text of texts) await program.type(`${JSON.stringify({ type: "say", text })}\n`);
 }
 
-onTerminal("chat join: controls of others are shown, not obeyed", async () => {
+onTerminal("chat join: shows control characters of others, and does not obey them", async () => {
   const { terminal: anna, address } = await serveAndJoin("anna");
   await using _ = anna;
   await using ben = await Program.join(address, "ben", "--json");
@@ -203,7 +203,7 @@ onTerminal("chat join: controls of others are shown, not obeyed", async () => {
 });
 
 onTerminal(
-  "chat join: every control, sequence and bidi control, and a megabyte of marks, leave screens of 20, 80 and 200 columns whole",
+  "chat join: no control, sequence, bidi control or megabyte of marks damages a screen of 20, 80 or 200 columns",
   async () => {
     const { server, address } = await Program.serve("--cipher", "xor");
     await using _ = server;
@@ -218,7 +218,7 @@ onTerminal(
       await screen.shows("said all");
       assertEquals(screen.obeyed, []);
       const rows = screen.history.join("\n");
-      // Nothing was erased, and nothing is there that does more than be seen.
+      // Nothing was erased, and no active character is left.
       assertStringIncludes(rows, "you are");
       assertStringIncludes(rows, "␛[2J");
       assertMatch(rows, /\\u\{202e\}/);
@@ -237,7 +237,7 @@ onTerminal(
 );
 
 onTerminal(
-  "chat join: none of 2,000 messages at once is lost, and keys are seen meanwhile",
+  "chat join: shows all of 2,000 messages at once, and reacts to keys meanwhile",
   async () => {
     const { server, address } = await Program.serve("--cipher", "xor", "--rate", "0");
     await using _ = server;
@@ -256,7 +256,7 @@ onTerminal(
 );
 
 onTerminal(
-  "chat join: out of sight, one's own name rings and what comes is unread; --quiet is quiet",
+  "chat join: in the background, mentions ring and messages count as unread; --quiet is silent",
   async () => {
     const { server, address } = await Program.serve("--cipher", "xor");
     await using _ = server;
@@ -265,7 +265,7 @@ onTerminal(
     await using eve = await Program.join(address, "eve", "--json");
     const screens = [anna, ben];
     for (const screen of screens) {
-      // What a terminal tells when its window goes out of sight; and a key, to see that it was read.
+      // The terminal reports that its window lost the focus. The key shows that the program has read it.
       screen.type("\x1b[Ox");
       await screen.shows(/^> x$/m);
       screen.type("\x7f\x1b[O");
@@ -284,7 +284,7 @@ onTerminal(
   },
 );
 
-onTerminal("chat join --plain: lines and nothing else, nothing is drawn anew", async () => {
+onTerminal("chat join --plain: prints only lines, and redraws nothing", async () => {
   const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   await using anna = new Terminal({ columns: 20 });
@@ -300,7 +300,7 @@ onTerminal("chat join --plain: lines and nothing else, nothing is drawn anew", a
 });
 
 onTerminal(
-  "chat join: a theme is what the option says, else the file, until another is typed",
+  "chat join: the theme comes from the option, else the config file, until /theme changes it",
   async () => {
     const { server, address } = await Program.serve("--cipher", "xor");
     await using _ = server;
@@ -330,7 +330,7 @@ onTerminal(
   },
 );
 
-onTerminal("chat join: the server's end is told, and what was typed is not lost", async () => {
+onTerminal("chat join: reports the end of the server, and keeps what was typed", async () => {
   const { server, address } = await Program.serve();
   await using _ = server;
   await using terminal = await join(address, "anna");
