@@ -1,0 +1,260 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
+import { Guest } from "../tests/support/loopback.ts";
+import { findPlaces, findRooms } from "./home.ts";
+
+const CODE = "correct horse battery staple";
+const OTHER_CODE = "abandon ability able about";
+
+function roomsOf({ os, env }: FakeSystem) {
+  return findRooms(findPlaces(os, env));
+}
+
+/** Asserts that a command fails with this code, prints nothing on stdout, and says this on stderr. */
+async function assertFails(
+  system: FakeSystem,
+  args: string[],
+  message: RegExp,
+  code = 1,
+): Promise<void> {
+  system.stderr.text = "";
+  assertEquals([await system.run("serve", ...args), system.stdout.text], [code, ""]);
+  assertMatch(system.stderr.text, message);
+  assertEquals(system.listeners, 0);
+}
+
+Deno.test("serve: prints address and code on stdout, everything else on stderr", async () => {
+  using system = new FakeSystem();
+  await using room = await ServedRoom.open(system);
+  const code = await room.code();
+  await system.stderr.lineLike(/^chat: join it with/);
+  assertEquals(system.stdout.text, `listening ${room.address}\ncode ${code}\n`);
+  assertEquals(system.stderr.text.split("\n"), [
+    "chat: the room is open and sealed: only people with the code can join or read it",
+    "chat: only this machine can reach it; for others: --host 0.0.0.0",
+    `chat: join it with: chat join ${room.address}`,
+    "",
+  ]);
+  assertEquals(roomsOf(system), [{ hostname: "127.0.0.1", port: room.port, code }]);
+});
+
+Deno.test("serve: gives up file access once it listens, and admits people with the code", async () => {
+  using system = new FakeSystem();
+  await using room = await ServedRoom.open(system);
+  const code = await room.code();
+  await using ben = await Guest.join(room, "ben", { code });
+  await ben.say("Right?");
+  assertEquals(system.hasFileAccess, false);
+  await system.stderr.lineLike(/^chat: member \d+ .*127\.0\.0\.1/);
+});
+
+Deno.test("serve: a signal says goodbye to the members and ends with 0; a second one ends at once", async () => {
+  using system = new FakeSystem();
+  const room = await ServedRoom.open(system, "--cipher", "xor");
+  await using ben = await Guest.join(room, "ben");
+  assert(system.signal());
+  await ben.ended;
+  assertEquals(ben.client.ending?.reason, "stopped");
+  assertEquals([await room.done, system.exitCode, system.listeners], [0, undefined, 0]);
+  using impatient = new FakeSystem();
+  const other = await ServedRoom.open(impatient, "--cipher", "xor");
+  impatient.signal();
+  impatient.signal();
+  assertEquals(impatient.exitCode, 1);
+  await other.done;
+});
+
+Deno.test("serve --cipher xor: says that the room is not secret, and draws no code", async () => {
+  using system = new FakeSystem();
+  await using room = await ServedRoom.open(system, "--cipher", "xor", "--key", "47", "--classic");
+  await system.stderr.lineLike(
+    /^chat: the room is open\. NOT SECRET: anyone on the network can read it \(xor, key 47\)$/,
+  );
+  await system.stderr.lineLike(/^chat: classic clients can join, too$/);
+  await system.stderr.lineLike(/^chat: join it with/);
+  assertEquals(system.stdout.text, `listening ${room.address}\n`);
+  assertEquals(roomsOf(system), [{ hostname: "127.0.0.1", port: room.port }]);
+});
+
+Deno.test("serve --log json: prints each event with its time, the addresses included", async () => {
+  using system = new FakeSystem();
+  await using room = await ServedRoom.open(system, "--cipher", "xor", "--log", "json");
+  const event = JSON.parse(await system.stderr.lineLike(/^\{/));
+  assertEquals([event.event, event.address], ["listening", room.address]);
+  assertEquals(new Date(event.time), system.now());
+  await using _ = await Guest.join(room, "ben");
+  assertNotEquals(JSON.parse(await system.stderr.lineLike(/^\{/)).event, "listening");
+});
+
+Deno.test("serve --host 0.0.0.0: lists the addresses of the machine, its own first", async () => {
+  using system = new FakeSystem();
+  const room = await ServedRoom.open(system, "--host", "0.0.0.0");
+  await system.stderr.lineLike(
+    new RegExp(`^chat: join it with: chat join 192.0.2.7:${room.port}$`),
+  );
+  assertStringIncludes(
+    system.stdout.text,
+    `listening 127.0.0.1:${room.port}\nlistening 192.0.2.7:${room.port}\ncode `,
+  );
+  assert(!system.stderr.text.includes("only this machine"), system.stderr.text);
+  await room[Symbol.asyncDispose]();
+});
+
+Deno.test("serve --status: serves metrics; if it cannot, no room opens", async () => {
+  using system = new FakeSystem();
+  await using _ = await ServedRoom.open(system, "--cipher", "xor", "--status", "0");
+  const line = await system.stderr.lineLike(/^chat: the metrics are at http:/);
+  const url = line.replace("chat: the metrics are at ", "");
+  const response = await fetch(url);
+  assertStringIncludes(await response.text(), "chat_members 0\n");
+  using other = new FakeSystem();
+  const port = new URL(url).port;
+  await assertFails(
+    other,
+    ["--port", "0", "--status", port],
+    /^chat: error: .*in use\nchat: hint: /,
+  );
+  assertEquals(roomsOf(other), []);
+});
+
+Deno.test("serve: a port in use ends with 1, and the hint suggests another; metrics are stopped", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using system = new FakeSystem();
+  const { port } = listener.addr;
+  await assertFails(
+    system,
+    ["--port", String(port), "--status", "0"],
+    new RegExp(`: the port is in use\nchat: hint: .*chat serve --port ${port + 1}\n$`),
+  );
+});
+
+Deno.test("serve: takes the code from CHAT_CODE or a file, and does not print it", async () => {
+  for (const kind of ["variable", "file"]) {
+    using system = new FakeSystem(kind === "variable" ? { CHAT_CODE: CODE } : {});
+    const path = system.file("code", "Correct-Horse battery  STAPLE\n");
+    const args = kind === "file" ? ["--code-file", path] : [];
+    await using room = await ServedRoom.open(system, ...args);
+    await using _ = await Guest.join(room, "ben", { code: CODE });
+    assertEquals(system.stdout.text, `listening ${room.address}\n`);
+    assert(!/staple/i.test(system.stderr.text), system.stderr.text);
+  }
+});
+
+Deno.test("serve: refuses a code that is too short, and a code file without a code", async () => {
+  using system = new FakeSystem();
+  const short = system.file("short", "able\n");
+  await assertFails(
+    system,
+    ["--code-file", short],
+    /Cannot use this code: a code .*\nchat: hint: /,
+  );
+  const empty = system.file("empty", "\nable\n");
+  await assertFails(system, ["--code-file", empty], /: its first line is empty\n$/);
+  await assertFails(system, ["--code-file", `${empty}x`], /Cannot read the code from .*emptyx: /);
+});
+
+Deno.test("serve --ask-code: asks at the terminal without showing the answer", async () => {
+  using system = new FakeSystem();
+  await assertFails(
+    system,
+    ["--ask-code"],
+    /Cannot ask for the code: the input is not a terminal\nchat: hint: Set CHAT_CODE/,
+  );
+  system.stdin.becomeTerminal();
+  system.stdin.type(`${CODE}\r`);
+  await using room = await ServedRoom.open(system, "--ask-code");
+  await using _ = await Guest.join(room, "ben", { code: CODE });
+  assertStringIncludes(system.stderr.text, "Code of the room: \n");
+  assert(!system.stderr.text.includes("staple"));
+  assertEquals(system.stdin.raw, false);
+});
+
+Deno.test("serve --state: keeps the code across restarts, and prints it only once", async () => {
+  using system = new FakeSystem();
+  const state = `${system.folder}/state`;
+  let code: string;
+  {
+    await using room = await ServedRoom.open(system, "--state", state);
+    code = await room.code();
+  }
+  system.stdout.text = "";
+  {
+    using again = new FakeSystem();
+    await using room = await ServedRoom.open(again, "--state", state);
+    await again.stderr.lineLike(/^chat: the code is unchanged \(kept in .*state\)$/);
+    await using _ = await Guest.join(room, "ben", { code });
+    assertEquals(again.stdout.text, `listening ${room.address}\n`);
+  }
+  using wrong = new FakeSystem({ CHAT_CODE: OTHER_CODE });
+  await assertFails(
+    wrong,
+    ["--port", "0", "--state", state],
+    /Cannot use this code: .*state keeps another one\nchat: hint: Give the code/,
+  );
+});
+
+Deno.test("serve --state: a room that cannot open leaves no state file", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using system = new FakeSystem();
+  const state = `${system.folder}/state`;
+  const { port } = listener.addr;
+  await assertFails(system, ["--port", String(port), "--state", state], /the port is in use/);
+  assertEquals(Array.from(Deno.readDirSync(system.folder), ({ name }) => name), []);
+});
+
+Deno.test("serve --state --join: asks for a code that is not saved, until it is right", async () => {
+  using first = new FakeSystem({ CHAT_CODE: CODE });
+  const state = `${first.folder}/state`;
+  await (await ServedRoom.open(first, "--state", state))[Symbol.asyncDispose]();
+  using system = new FakeSystem();
+  system.stdin.becomeTerminal();
+  system.stdin.type(`${OTHER_CODE}\r${CODE}\r`);
+  const done = system.run("serve", "--port", "0", "--state", state, "--join");
+  await system.stderr.lineLike(/^chat: error: Cannot use this code: /);
+  await system.stderr.lineLike(/^here: ada/);
+  system.signal();
+  assertEquals(await done, 0);
+});
+
+Deno.test("serve --join: joins the room in a pipe, and closes it at the end of the input", async () => {
+  using system = new FakeSystem();
+  const room = await ServedRoom.open(system, "--join", "--name", "anna");
+  await using ben = await Guest.join(room, "ben", { code: await room.code() });
+  system.stdin.type("So it starts!\n");
+  await ben.next("message", ({ text }) => text === "So it starts!");
+  system.stdin.end();
+  assertEquals(await room.done, 0);
+  await ben.ended;
+  assertMatch(system.stdout.text, /^listening .*\ncode .*\nanna: So it starts!\n$/);
+  // It keeps the names that it meets, so it needs its files; and the log would only repeat the screen.
+  assertEquals(system.hasFileAccess, true);
+  assert(!system.stderr.text.includes("chat: member"), system.stderr.text);
+});
+
+Deno.test("serve --join: an invalid config file is an error before the room opens; without --join it is ignored", async () => {
+  using system = new FakeSystem();
+  const config = system.file("bad.toml", 'thme = "dark"');
+  await assertFails(
+    system,
+    ["--port", "0", "--join", "--config", config],
+    /line 1: unknown setting "thme"; use name, .*\nchat: hint: Did you mean theme\?\n$/,
+  );
+  assertEquals(roomsOf(system), []);
+});
+
+Deno.test("serve: without a home folder it opens all the same, and says what chat join needs", async () => {
+  using system = new FakeSystem();
+  for (const name of ["HOME", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"]) {
+    delete system.variables[name];
+  }
+  await using _ = await ServedRoom.open(system, "--cipher", "xor");
+  await system.stderr.lineLike(
+    /^chat: `chat join` needs the address to find this room\. Cannot find the folder .* is not set$/,
+  );
+});
