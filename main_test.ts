@@ -62,7 +62,7 @@ Deno.test("run: reports any other error as a bug, with its stack, and leaves not
   assertEquals(await system.run("serve", "--host", "0.0.0.0", "--port", "0", "--cipher", "xor"), 1);
   assertMatch(
     system.stderr.text,
-    /^chat: error: This is a bug in chat: NotCapable: The test hides/,
+    /^chat: error: This is a bug in chat: NotCapable: The test hides/m,
   );
   assertMatch(system.stderr.text, /\n +at .*addresses/);
   assertEquals(system.listeners, 0);
