@@ -340,7 +340,7 @@ function ratios(results: Results, loads: readonly Load[], ceiling: Contestant): 
     digits(results.median(load, ours, figure) / results.median(load, other, figure));
   return [
     ...table(
-      "`chat` to the others, deliveries a second: more is better.",
+      "Ratio of `chat` to the others in deliveries a second; higher is better.",
       ["members", "load", "to the ceiling", "to redis", "to plain Deno", "to plain Python"],
       loads.filter(({ pace }) => "inFlight" in pace).map((load) => [
         thousands(load.members),
@@ -349,7 +349,7 @@ function ratios(results: Results, loads: readonly Load[], ceiling: Contestant): 
       ]),
     ),
     ...table(
-      "`chat` to the others, latencies at a fixed rate: less is better.",
+      "Ratio of `chat` to the others in latency at a fixed rate; lower is better.",
       ["members", "load", "p50 to the ceiling", "p99 to the ceiling", "p99 to plain Deno"],
       loads.filter(({ pace }) => "rate" in pace).map((load) => [
         thousands(load.members),
@@ -385,7 +385,7 @@ function figures(
     })
   );
   const head = ["members", "load", "server", "deliveries/s", "p50 ms", "p95 ms", "p99 ms"];
-  return table("All of them:", [...head, "µs a delivery", "CPU", "complete"], rows);
+  return table("All results:", [...head, "µs a delivery", "CPU", "complete"], rows);
 }
 
 /** From the runs with one message in flight: before it was sent, all were in and silent. */
@@ -408,7 +408,7 @@ function crowding(
       })
     );
   return table(
-    "Many members that are silent, and how fast they came:",
+    "Many idle members, and how fast they joined:",
     ["members", "server", "kB a connection", "joins a second"],
     rows,
   );
@@ -521,8 +521,10 @@ async function main(): Promise<void> {
         });
       }
       sections.push(
-        `${SENDERS} senders, ${SIZE} bytes a message; medians of ${rounds} runs of ${seconds} s, at a fixed rate ` +
-          `of ${digits(RATE_FACTOR * seconds)} s; of redis and the plain servers one run.`,
+        `${SENDERS} senders, ${SIZE} bytes per message. Medians of ${rounds} runs of ${seconds} s, or of ` +
+          `${
+            digits(RATE_FACTOR * seconds)
+          } s at a fixed rate; redis and the plain servers have one run.`,
         ...ratios(results, loads, ceiling),
         ...figures(results, loads, contestants),
         ...crowding(results, loads, contestants),

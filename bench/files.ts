@@ -321,7 +321,7 @@ function reportSpeed(measured: Measured, mib: number): void {
   const ratio = (what: string, other: string) =>
     measured.has(other) ? digits(seconds(other) / seconds(what)) : "–";
   table(
-    ["what", "to ncat", "to cp", "to cp and sync", "MiB/s", "seconds"],
+    ["transfer", "to ncat", "to cp", "to cp and sync", "MiB/s", "seconds"],
     [...measured.keys()].map((what) => [
       what,
       ...["ncat", "cp", "cp and sync"].map((other) => ratio(what, other)),
@@ -342,13 +342,13 @@ function reportChat(runs: Map<Cipher, Run[]>): void {
   for (const [cipher, all] of runs) {
     const [idle, meanwhile] = [all.flatMap((run) => run.idle), all.flatMap((run) => run.meanwhile)];
     rows.push([
-      `${cipher}, meanwhile to idle`,
+      `${cipher}, during to idle`,
       ...parts.map((part) => digits(at(meanwhile, part) / at(idle, part))),
       "",
     ]);
-    rows.push(row(`${cipher}, idle, ms`, idle), row(`${cipher}, meanwhile, ms`, meanwhile));
+    rows.push(row(`${cipher}, idle, ms`, idle), row(`${cipher}, during, ms`, meanwhile));
   }
-  table(["chat of two others", "p50", "p95", "p99", "messages"], rows);
+  table(["latency of chat", "p50", "p95", "p99", "messages"], rows);
 }
 
 function costRow(what: string, runs: readonly Run[]): string[] {
@@ -359,7 +359,7 @@ function costRow(what: string, runs: readonly Run[]): string[] {
 }
 
 const COST_HEAD = [
-  "greatest RSS in MiB, CPU time in s",
+  "peak RSS in MiB, CPU time in s",
   ...["RSS", "CPU"].flatMap((of) =>
     ["server", "sender", "receiver"].map((process) => `${process} ${of}`)
   ),
@@ -421,7 +421,7 @@ async function main(): Promise<void> {
         const run = await transfer(cipher, path, Math.max(1, many), check);
         runs.set(cipher, [...runs.get(cipher) ?? [], run]);
         add(measured, `chat, ${cipher}`, run.seconds);
-        add(measured, `chat, ${cipher}, with looking at it before`, run.seconds + run.offering);
+        add(measured, `chat, ${cipher}, with the hash before`, run.seconds + run.offering);
       }
     }
     console.log(`${many > 0 ? `${many} files` : `${mib} MiB`}: all hashes are equal.\n`);

@@ -225,10 +225,10 @@ function compare({ heard, seconds }: Talk, output: string): boolean {
   );
   const same = printed.length === heard.length && heard.every((text, i) => text === printed[i]);
   console.log(
-    `${heard.length} messages were said in ${
+    `${heard.length} messages were sent in ${
       seconds.toFixed(1)
     } s, ${printed.length} were printed: ` +
-      (same ? "none was lost, all are in the room's order" : "NOT THE SAME"),
+      (same ? "none is missing, all are in the room's order" : "NOT THE SAME"),
   );
   return same;
 }
