@@ -137,7 +137,7 @@ const FIELDS = [
   ...["chat.members", "chat.token", "chat.resume", "chat.room", "chat.ack.outcome", "chat.classic"],
   ...["chat.left.reason", "chat.away.state", "chat.have.position", "chat.sealed.counter"],
   ...[
-    "chat.file.parcel",
+    "chat.file.kind",
     "chat.file.name",
     "chat.profile.classic",
     "chat.file.size",
@@ -513,7 +513,7 @@ function assertTurns(found: readonly Found[]): void {
     "chat.ack.outcome": ["1"],
     "chat.away.state": ["1"],
     "chat.left.reason": ["2"],
-    "chat.file.parcel": ["0x4f", "0x43", "0x45"],
+    "chat.file.kind": ["0x4f", "0x43", "0x45"],
     "chat.file.name": ["a.txt"],
     "chat.file.size": [String(2 ** 40)],
     "chat.error.code": ["flood", "slow"],

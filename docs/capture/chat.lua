@@ -1,12 +1,12 @@
--- A dissector for Wireshark and tshark: what chat says on the wire, frame by frame, and what the original says,
--- which has no frames. docs/protocol.md has the protocol, docs/capture.md how this is used:
+-- A dissector for Wireshark and tshark: chat's protocol, frame by frame, and the classic protocol, which has no
+-- frames. docs/protocol.md describes the protocol, docs/capture.md how to use this file:
 --
 --   tshark -X lua_script:docs/capture/chat.lua -r docs/capture/framed.pcapng
 --
 -- In Wireshark: copy it into the folder of personal Lua plugins (Help, About, Folders).
 --
--- For Wireshark 4.0 and later. It keeps to what Lua 5.2 and 5.4 have in common, and so to arithmetic where bits
--- are meant.
+-- For Wireshark 4.0 and later. It uses only the common part of Lua 5.2 and 5.4, so it replaces bit operations with
+-- arithmetic.
 
 if set_plugin_info then
   set_plugin_info({ version = "1.0.0", description = "Chat: group chat for the terminal" })
@@ -19,7 +19,7 @@ local chat = Proto("chat", "Chat Protocol")
 local DEFAULT_PORT = "2428"
 local HEADER_SIZE = 9
 -- `length` counts type and id too.
-local LEAST_LENGTH = 5
+local MIN_LENGTH = 5
 local MAX_FRAME = 256 * 1024
 local MAX_FRAME_BEFORE_ADMISSION = 8 * 1024
 local MAX_PROFILE = 1024
@@ -69,10 +69,10 @@ local KINDS = {
   [0x54] = "T: text",
   [0x41] = "A: action",
   [0x46] = "F: files",
-  [0x4e] = "N: numbered",
-  [0x52] = "R: said again",
+  [0x4e] = "N: with a message id",
+  [0x52] = "R: sent again",
 }
-local PARCELS = {
+local FILE_MESSAGES = {
   [0x4f] = "O: offer",
   [0x51] = "Q: ask",
   [0x43] = "C: chunk",
@@ -103,7 +103,7 @@ f.json = ProtoField.string("chat.json", "JSON", base.UNICODE)
 f.cipher = ProtoField.string("chat.cipher", "Cipher")
 f.key = ProtoField.uint8("chat.key", "Public key")
 f.private_key = ProtoField.uint8("chat.private_key", "Private key", base.DEC_HEX)
-f.max_frame = ProtoField.uint32("chat.max_frame", "Greatest length of a frame")
+f.max_frame = ProtoField.uint32("chat.max_frame", "Maximum length of a frame")
 f.nonce = ProtoField.string("chat.nonce", "Nonce")
 f.budget = ProtoField.none("chat.budget", "Budget")
 f.frames = ProtoField.uint32("chat.budget.frames", "Frames a second")
@@ -117,7 +117,7 @@ f.proof = ProtoField.string("chat.proof", "Proof")
 
 f.profile = ProtoField.bytes("chat.profile", "Profile, sealed", base.SPACE)
 f.name = ProtoField.string("chat.name", "Name", base.UNICODE)
-f.on_original = ProtoField.bool("chat.profile.classic", "On the original program")
+f.is_classic = ProtoField.bool("chat.profile.classic", "Classic client")
 
 f.resume = ProtoField.none("chat.resume", "Resumption")
 f.token = ProtoField.string("chat.token", "Token")
@@ -146,11 +146,11 @@ f.tag = ProtoField.bytes("chat.sealed.tag", "Tag", base.SPACE)
 f.plain = ProtoField.bytes("chat.plain", "Opened", base.SPACE)
 f.kind = ProtoField.uint8("chat.kind", "Kind", base.HEX, KINDS)
 f.origin = ProtoField.bytes("chat.origin", "Origin")
-f.seq = ProtoField.uint32("chat.seq", "Number")
+f.seq = ProtoField.uint32("chat.seq", "Seq")
 f.text = ProtoField.string("chat.text", "Text", base.UNICODE)
 
 f.refused = ProtoField.uint8("chat.file.refused", "Messages refused before this one")
-f.parcel = ProtoField.uint8("chat.file.parcel", "Parcel", base.HEX, PARCELS)
+f.file_message = ProtoField.uint8("chat.file.kind", "File message", base.HEX, FILE_MESSAGES)
 f.transfer = ProtoField.bytes("chat.file.id", "Id of the file")
 f.size = ProtoField.uint64("chat.file.size", "Size")
 f.sha256 = ProtoField.bytes("chat.file.sha256", "SHA-256")
@@ -165,7 +165,7 @@ f.classic = ProtoField.none("chat.classic", "Classic: without frames")
 local e = {
   malformed = ProtoExpert.new(
     "chat.malformed",
-    "This is not what it must be",
+    "This is invalid",
     expert.group.MALFORMED,
     expert.severity.ERROR
   ),
@@ -183,61 +183,61 @@ local e = {
   ),
   unreadable = ProtoExpert.new(
     "chat.unreadable",
-    "What one member said to others can't be read",
+    "The content of a message is invalid",
     expert.group.UNDECODED,
     expert.severity.WARN
   ),
   unknown = ProtoExpert.new(
     "chat.no_greeting",
-    "Which cipher this is stands in GREETING, which is not in the capture",
+    "The capture has no GREETING, so the cipher is unknown",
     expert.group.UNDECODED,
     expert.severity.NOTE
   ),
   cut = ProtoExpert.new(
     "chat.cut",
-    "The capture does not have all of this frame",
+    "The capture has only a part of this frame",
     expert.group.UNDECODED,
     expert.severity.NOTE
   ),
   lost = ProtoExpert.new(
     "chat.lost",
-    "Behind a length that can't be right nobody can say where a frame begins",
+    "After an invalid length the next frame cannot be found",
     expert.group.UNDECODED,
     expert.severity.NOTE
   ),
   open = ProtoExpert.new(
     "chat.open",
-    "The key is in the capture: who has this has all that is said",
+    "The key is in the capture: anyone who has this file can read the messages",
     expert.group.SECURITY,
     expert.severity.NOTE
   ),
   refused = ProtoExpert.new(
     "chat.error",
-    "One side has a complaint",
+    "One side reports an error",
     expert.group.RESPONSE_CODE,
     expert.severity.NOTE
   ),
 }
 chat.experts = { e.malformed, e.too_large, e.unexpected, e.unreadable, e.unknown, e.cut, e.lost, e.open, e.refused }
 
-chat.prefs.port = Pref.range("TCP ports", DEFAULT_PORT, "The ports at which there are chat servers", 65535)
+chat.prefs.port = Pref.range("TCP ports", DEFAULT_PORT, "The ports of chat servers", 65535)
 
 -- ---- conversations ----
 
--- What is known of each TCP connection:
+-- The state of each TCP connection:
 --   start    the packet with its first bytes that were understood
 --   framed   whether it has frames; else it is classic
---   server   "address:port" of the server; nil if nothing has told yet
+--   server   "address:port" of the server; nil while it is unknown
 --   cipher   of GREETING
 --   key      the public key; nil if there is none
---   has_preface   whether the client's first bytes are there
+--   has_preface   whether the capture has the client's first bytes
 --   admitted   by "address:port" of a sender: the packet with its HELLO or WELCOME
---   broken   by "address:port" of a sender: the packet with a length of its that can't be right
---   parts    classic: by packet, the digits of the key up to there
---   digits   classic: the key, while it may still be coming
+--   broken   by "address:port" of a sender: the packet with this sender's invalid length
+--   parts    classic: by packet, the digits of the key so far
+--   digits   classic: the key, while more digits may follow
 --
--- They stand in lists, by the two ends: who comes again from the same port has another. (The number that Wireshark
--- has for a connection, tcp.stream, is not there when it reads a capture for the first time.)
+-- They are in lists, by the two ends: a client that connects again from the same port has another entry. (Wireshark's
+-- number of a connection, tcp.stream, is not available when it reads a capture for the first time.)
 local conversations = {}
 
 function chat.init()
@@ -288,8 +288,8 @@ local function end_of_character(bytes, at)
   return nil
 end
 
--- The bytes as text that can be shown: what is no UTF-8 is replaced, and so is NUL, at which Wireshark would stop
--- reading. And whether they were UTF-8.
+-- The bytes as text that can be shown, and whether they were UTF-8. Invalid bytes are replaced, and so is NUL, at
+-- which Wireshark would stop reading.
 local function readable(bytes)
   local parts, at, valid = {}, 1, true
   while at <= #bytes do
@@ -307,7 +307,7 @@ local function readable(bytes)
   return table.concat(parts), valid
 end
 
--- As much of it as there is room for in a line.
+-- As much of it as fits in a line.
 local function brief(text)
   local MOST = 80
   text = text:gsub("%c", " ")
@@ -318,10 +318,10 @@ end
 
 -- ---- JSON ----
 
--- Reads a text of JSON (RFC 8259); nil if it is none. Values are tables: `kind`, `value`, and where they stand in
--- the text, `at` (from 0) and `size`.
+-- Parses JSON (RFC 8259); nil if it is invalid. Values are tables: `kind`, `value`, and their place in the text, `at`
+-- (from 0) and `size`.
 local function read_json(text)
-  -- What is nested deeper is not ours.
+  -- Our frames are not nested deeper.
   local MAX_DEPTH = 16
   local ESCAPES = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t", ['"'] = '"', ["\\"] = "\\", ["/"] = "/" }
   local at = 1
@@ -381,10 +381,10 @@ local function read_json(text)
   end
 
   local function read_number()
-    local whole = take("%-?0") or take("%-?[1-9]%d*") or fail()
+    local digits = take("%-?0") or take("%-?[1-9]%d*") or fail()
     local fraction = take("%.%d+") or ""
     local exponent = take("[eE][+-]?%d+") or ""
-    return tonumber(whole .. fraction .. exponent)
+    return tonumber(digits .. fraction .. exponent)
   end
 
   local function read_object(depth)
@@ -397,7 +397,7 @@ local function read_json(text)
       local name = read_string()
       skip_blanks()
       if not take(":") then fail() end
-      -- Of a name that comes twice the last counts.
+      -- If a name appears twice, the last one counts.
       members[name] = read_value(depth)
     until not take(",")
     if not take("}") then fail() end
@@ -447,27 +447,27 @@ local function read_json(text)
   return result
 end
 
--- ---- what stands in JSON ----
+-- ---- values in JSON ----
 
--- Each gives the value to show, or nil if it is not what it must be.
+-- Each returns the value to show, or nil if it is invalid.
 
-local function whole(least, greatest)
+local function integer(min, max)
   return function(json)
     local value = json.value
-    if json.kind == "number" and value >= least and value <= greatest and value % 1 == 0 then return value end
+    if json.kind == "number" and value >= min and value <= max and value % 1 == 0 then return value end
     return nil
   end
 end
 
-local function matching(pattern, most)
+local function matching(pattern, max)
   return function(json)
-    if json.kind == "string" and #json.value <= most and json.value:find(pattern) then return json.value end
+    if json.kind == "string" and #json.value <= max and json.value:find(pattern) then return json.value end
     return nil
   end
 end
 
 local base64url = matching("^[%w_-]+$", 1024)
-local position = whole(0, MAX_POSITION)
+local position = integer(0, MAX_POSITION)
 
 local function public_key(json)
   local digits = matching("^%d%d?%d?$", 3)(json)
@@ -475,7 +475,7 @@ local function public_key(json)
   return nil
 end
 
--- On the original's wire: a number as it is printed.
+-- As the classic protocol prints a number.
 local function is_classic_key(bytes)
   return bytes:find("^%d%d?%d?$") and tonumber(bytes) <= 255 and tostring(tonumber(bytes)) == bytes
 end
@@ -502,25 +502,26 @@ local function base64(json)
   return ByteArray.new(text, true):base64_decode():raw()
 end
 
--- Anything else is no fault: it counts as false.
+-- Anything else is valid and counts as false.
 local function is_true(json)
   return json.kind == "boolean" and json.value
 end
 
--- What would make `NAME: text` ambiguous. Clients refuse more, which Wireshark can't tell: see docs/protocol.md.
+-- Characters that would make `NAME: text` ambiguous. Clients refuse more, which Wireshark cannot check: see
+-- docs/protocol.md.
 local function valid_name(json)
   local name = matching("^[^%s%c:#/][^%s%c:#]*$", 64)(json)
   if name and not name:find("(!)", 1, true) then return name end
   return nil
 end
 
--- Bodies: name, field, check or the shape of an object, and what may be: "missing" or also "null". `versioned`: of another
--- version it may be of any shape.
+-- Bodies: name, field, check or the shape of an object, and whether it may be "missing" or also "null". `versioned`: in
+-- another version it may have any shape.
 local BUDGET = {
-  { "frames", f.frames, whole(1, 2 ^ 31) },
-  { "frameBurst", f.frame_burst, whole(1, 2 ^ 31) },
-  { "bytes", f.bytes, whole(1, 2 ^ 31) },
-  { "byteBurst", f.byte_burst, whole(1, 2 ^ 31) },
+  { "frames", f.frames, integer(1, 2 ^ 31) },
+  { "frameBurst", f.frame_burst, integer(1, 2 ^ 31) },
+  { "bytes", f.bytes, integer(1, 2 ^ 31) },
+  { "byteBurst", f.byte_burst, integer(1, 2 ^ 31) },
 }
 local RESUME = {
   { "token", f.token, base64url },
@@ -535,20 +536,20 @@ local COMPLAINT = {
 local SHAPES = {
   GREETING = {
     versioned = true,
-    { "version", f.version, whole(1, 0xffff) },
+    { "version", f.version, integer(1, 0xffff) },
     { "cipher", f.cipher, matching("^[a-z]+$", 32) },
     { "key", f.key, public_key, "missing" },
-    { "maxFrame", f.max_frame, whole(MAX_FRAME_BEFORE_ADMISSION, 2 ^ 31) },
+    { "maxFrame", f.max_frame, integer(MAX_FRAME_BEFORE_ADMISSION, 2 ^ 31) },
     { "nonce", f.nonce, base64url, "missing" },
     { "budget", f.budget, BUDGET, "missing" },
   },
   LOGIN = {
     { "message", f.login, base64url },
-    { "tries", f.tries, whole(0, 0xffff), "missing" },
+    { "tries", f.tries, integer(0, 0xffff), "missing" },
   },
   HELLO = {
     versioned = true,
-    { "version", f.version, whole(1, 0xffff) },
+    { "version", f.version, integer(1, 0xffff) },
     { "resume", f.resume, RESUME, "missing" },
     { "proof", f.proof, base64url, "missing" },
     { "profile", f.profile, base64, "null" },
@@ -556,7 +557,7 @@ local SHAPES = {
   WELCOME = {
     { "room", f.room, position },
     { "own", f.own, position },
-    { "members", f.members, whole(0, 2 ^ 32 - 1) },
+    { "members", f.members, integer(0, 2 ^ 32 - 1) },
     { "accepted", f.accepted, position, "missing" },
     { "said", f.said, position, "missing" },
     { "log", f.log, base64url, "missing" },
@@ -567,11 +568,11 @@ local SHAPES = {
   WARNING = COMPLAINT,
   PROFILE_OPENED = {
     { "name", f.name, valid_name },
-    { "classic", f.on_original, is_true, "missing" },
+    { "classic", f.is_classic, is_true, "missing" },
   },
 }
 
--- Wireshark's own type for what may be over 32 bits.
+-- Wireshark's own type for numbers over 32 bits.
 local IS_LONG = {
   [f.room] = true,
   [f.own] = true,
@@ -580,7 +581,7 @@ local IS_LONG = {
   [f.grace] = true,
 }
 
--- Adds what an object has to the tree. Gives the values by name; nil and what is wrong if it is not of that shape.
+-- Adds an object's values to the tree. Returns them by name, or nil and the fault if it has another shape.
 local function add_object(tree, tvb, json, shape)
   local values = {}
   for _, row in ipairs(shape) do
@@ -601,7 +602,7 @@ local function add_object(tree, tvb, json, shape)
         if IS_LONG[field] then
           tree:add(field, range, UInt64.new(value % 2 ^ 32, math.floor(value / 2 ^ 32)))
         elseif type(value) == "string" then
-          -- What is in base64 is the caller's to add: it stands for bytes.
+          -- The caller adds a value in base64: it encodes bytes.
           if check ~= base64 then tree:add(field, range, (readable(value))) end
         else
           tree:add(field, range, value)
@@ -617,11 +618,11 @@ end
 local OTHER_VERSION = "This dissector knows version " .. VERSION .. " of the protocol"
 
 local function is_other_version(json)
-  local version = json and whole(1, 0xffff)(json)
+  local version = json and integer(1, 0xffff)(json)
   return version and version ~= VERSION
 end
 
--- As `add_object`, of bytes that should be JSON; what is wrong is told in the tree.
+-- Like `add_object`, for bytes that should be JSON. A fault is shown in the tree.
 local function add_json(tree, tvb, shape, fault)
   local text = tvb:len() > 0 and tvb:raw() or ""
   local _, valid = readable(text)
@@ -632,7 +633,7 @@ local function add_json(tree, tvb, shape, fault)
   elseif json.kind ~= "object" then
     reason = "it is no object"
   elseif shape.versioned and is_other_version(json.value.version) then
-    -- What else such a body has nobody here can know.
+    -- The rest of a body of another version is unknown.
     tree:add_proto_expert_info(e.unexpected, OTHER_VERSION)
     return nil
   else
@@ -644,7 +645,7 @@ end
 
 -- ---- ciphers ----
 
--- For each public key that was met: what each sealed byte is, opened.
+-- For each public key so far: each sealed byte, opened.
 local opening = {}
 
 local function private_key(public)
@@ -672,7 +673,7 @@ local function open(bytes, public)
   return (bytes:gsub(".", map))
 end
 
--- Shows what sealed bytes say when they are opened; gives them as a buffer of their own, nil if they are none.
+-- Shows sealed bytes opened. Returns them as a separate buffer, or nil if they are empty.
 local function add_opened(tree, bytes, key)
   if bytes == "" then return nil end
   local tvb = ByteArray.new(open(bytes, key), true):tvb("Opened with the key " .. key)
@@ -680,14 +681,14 @@ local function add_opened(tree, bytes, key)
   return tvb
 end
 
-local SEALED_LEAST = { message = 96, profile = 176 }
+local SEALED_MIN = { message = 96, profile = 176 }
 
--- What can be seen of a sealed body, which is all but what counts.
+-- The visible parts of a sealed body: everything but the content.
 local function add_sealed(tree, range, use)
   local size = range:len()
   local item = tree:add(f.sealed, range)
-  if size < SEALED_LEAST[use] then
-    item:add_proto_expert_info(e.unreadable, "It is shorter than what every sealed " .. use .. " has")
+  if size < SEALED_MIN[use] then
+    item:add_proto_expert_info(e.unreadable, "It is shorter than every sealed " .. use)
     return "too short"
   end
   local at = 0
@@ -698,17 +699,17 @@ local function add_sealed(tree, range, use)
   item:add(f.counter, range(at, 8))
   item:add(f.secret, range(at + 8, size - at - 8 - 16))
   item:add(f.tag, range(size - 16, 16))
-  local inside = size - SEALED_LEAST[use]
+  local inside = size - SEALED_MIN[use]
   local what = use == "profile" and "a profile" or "an envelope"
   item:append_text(": " .. what .. " of " .. inside .. " bytes, which only members can open")
   return "sealed, " .. inside .. " bytes inside"
 end
 
--- ---- what members say to each other ----
+-- ---- envelopes ----
 
 local function unreadable(tree, why)
   tree:add_proto_expert_info(e.unreadable, why)
-  return "(can't be read)"
+  return "(invalid)"
 end
 
 local function add_text(tree, tvb, at)
@@ -723,20 +724,20 @@ local function add_text(tree, tvb, at)
   return text
 end
 
--- Adds the parcel at this place; gives its size and what it is, or nil if it can't be read.
-local function add_parcel(tree, tvb, at)
+-- Adds the file message at this place. Returns its size and kind, or nil if it is invalid.
+local function add_file_message(tree, tvb, at)
   local left = tvb:len() - at
   if left < 17 then return nil end
   local kind = string.char(tvb(at, 1):uint())
   local sizes = { O = 59, Q = 29, C = 29, W = 18, D = 18, E = 17 }
   local size = sizes[kind]
   if not size or left < size then return nil end
-  -- Behind an offer and a chunk stands what they count.
+  -- The name follows an offer, and the data a chunk.
   if kind == "O" then size = size + tvb(at + 57, 2):uint() end
   if kind == "C" then size = size + tvb(at + 25, 4):uint() end
   if left < size then return nil end
 
-  local item = tree:add(f.parcel, tvb(at, 1))
+  local item = tree:add(f.file_message, tvb(at, 1))
   item:set_len(size)
   item:add(f.transfer, tvb(at + 1, 16))
   if kind == "O" then
@@ -752,43 +753,43 @@ local function add_parcel(tree, tvb, at)
   elseif kind == "W" or kind == "D" then
     item:add(f.reason, tvb(at + 17, 1))
   end
-  return size, PARCELS[kind:byte()]:sub(4)
+  return size, FILE_MESSAGES[kind:byte()]:sub(4)
 end
 
-local function add_parcels(tree, tvb, at)
+local function add_file_messages(tree, tvb, at)
   if at >= tvb:len() then return unreadable(tree, "It is cut short") end
   tree:add(f.refused, tvb(at, 1))
   at = at + 1
   local words = {}
   while at < tvb:len() do
-    local size, what = add_parcel(tree, tvb, at)
-    if not size then return unreadable(tree, "A parcel is not what it must be") end
+    local size, what = add_file_message(tree, tvb, at)
+    if not size then return unreadable(tree, "A file message is invalid") end
     words[#words + 1] = what
     at = at + size
   end
   return "files: " .. table.concat(words, ", ")
 end
 
-local function add_envelope(tree, tvb, at, is_numbered)
+local function add_envelope(tree, tvb, at, has_message_id)
   if at >= tvb:len() then return unreadable(tree, "The envelope is empty") end
   local kind = string.char(tvb(at, 1):uint())
   local item = tree:add(f.kind, tvb(at, 1))
   if kind == "T" then return add_text(tree, tvb, at + 1) end
   if kind == "A" then return "* " .. add_text(tree, tvb, at + 1) end
-  if kind == "F" then return add_parcels(tree, tvb, at + 1) end
-  if kind ~= "N" and kind ~= "R" then return unreadable(item, "No version that is known has this kind") end
-  if is_numbered then return unreadable(item, "It has two numbers") end
-  if tvb:len() - at < 13 then return unreadable(item, "Its number is cut short") end
+  if kind == "F" then return add_file_messages(tree, tvb, at + 1) end
+  if kind ~= "N" and kind ~= "R" then return unreadable(item, "No known version has this kind") end
+  if has_message_id then return unreadable(item, "It has two message ids") end
+  if tvb:len() - at < 13 then return unreadable(item, "Its message id is cut short") end
   tree:add(f.origin, tvb(at + 1, 8))
   local seq = tree:add(f.seq, tvb(at + 9, 4))
-  if tvb(at + 9, 4):uint() == 0 then return unreadable(seq, "Numbers begin at 1") end
+  if tvb(at + 9, 4):uint() == 0 then return unreadable(seq, "Seqs begin at 1") end
   return add_envelope(tree, tvb, at + 13, true)
 end
 
 -- ---- bodies ----
 
--- Each adds a body to the tree and gives what the line about the frame says of it. `c` is the conversation,
--- `frame` has id, whether the server sent it, and the name of its type.
+-- Each adds a body to the tree and returns the text for the frame's line. `c` is the conversation; `frame` has the id,
+-- whether the server sent it, and the name of its type.
 
 local function add_message(tree, range, c)
   if c.cipher == "sealed" then return add_sealed(tree, range, "message") end
@@ -815,7 +816,7 @@ local function add_profile(tree, range, c)
   local opened = add_opened(tree, bytes, c.key)
   if not opened then return "without a name" end
   local values = add_json(tree, opened, SHAPES.PROFILE_OPENED, e.unreadable)
-  return values and brief(readable(values.name)) or "(can't be read)"
+  return values and brief(readable(values.name)) or "(invalid)"
 end
 
 local BODIES = {}
@@ -829,7 +830,7 @@ local function add_nothing(tree, range)
 end
 BODIES.PING, BODIES.PONG, BODIES.BYE = add_nothing, add_nothing, add_nothing
 
--- For bodies of one size: nil if it has another.
+-- For bodies of a fixed size: nil if it differs.
 local function of_size(tree, range, size)
   local have = range and range:len() or 0
   if have == size then return true end
@@ -841,7 +842,7 @@ end
 local function add_named(tree, field, range, names)
   local item = tree:add(field, range)
   local name = names[range:uint()]
-  if not name then item:add_proto_expert_info(e.malformed, "There is no such value") end
+  if not name then item:add_proto_expert_info(e.malformed, "This value does not exist") end
   return name
 end
 
@@ -870,7 +871,7 @@ end
 
 local function add_said(tree, range, c)
   if range then return add_message(tree, range, c) end
-  -- The server takes it; those who get it can make nothing of it.
+  -- The server accepts it, but its receivers cannot read it.
   return unreadable(tree, "The envelope is empty")
 end
 BODIES.MESSAGE, BODIES.DIRECT = add_said, add_said
@@ -896,7 +897,7 @@ function BODIES.GREETING(tree, range, c, pinfo)
   if not pinfo.visited then c.cipher, c.key = greeting.cipher, nil end
   if greeting.cipher == "sealed" then return "sealed" end
   if greeting.cipher ~= "xor" then
-    tree:add_proto_expert_info(e.malformed, "There is no such cipher")
+    tree:add_proto_expert_info(e.malformed, "This cipher does not exist")
     return greeting.cipher
   end
   if not greeting.key then
@@ -919,7 +920,7 @@ function BODIES.HELLO(tree, range, c)
   if not hello then return nil end
   if hello.resume then return "goes on with its session" end
   if not hello.profile or hello.profile == "" then return "without a name" end
-  -- In a buffer of its own: in the frame it stands in base64.
+  -- In a separate buffer, because the frame has it in base64.
   return add_profile(tree, ByteArray.new(hello.profile, true):tvb("Profile")(), c)
 end
 
@@ -940,7 +941,7 @@ BODIES.ERROR, BODIES.WARNING = add_complaint("ERROR"), add_complaint("WARNING")
 
 -- ---- frames ----
 
--- What the id says about a frame of this type; nil where it is 0 and says nothing.
+-- The meaning of the id for a frame of this type; nil if it is 0 and has no meaning.
 local function whom(name, id, from_server)
   if name == "MESSAGE" and not from_server then return id == 0 and "to the room" or "to " .. id end
   if name == "MESSAGE" or name == "DIRECT" then return "from " .. id end
@@ -964,7 +965,7 @@ local function add_frame(tvb, pinfo, tree, c)
   local range = tvb:len() > HEADER_SIZE and tvb(HEADER_SIZE) or nil
 
   if not name then
-    kind:add_proto_expert_info(e.unexpected, "There is no such type")
+    kind:add_proto_expert_info(e.unexpected, "This type does not exist")
     if range then item:add(f.body, range) end
     item:append_text(", no type " .. number)
     return "no type " .. number
@@ -972,7 +973,7 @@ local function add_frame(tvb, pinfo, tree, c)
   if by and from_server ~= (by == "server") then
     kind:add_proto_expert_info(e.unexpected, "Only the " .. by .. " may send this")
   end
-  -- From here on its sender may send longer ones.
+  -- From now on its sender may send longer ones.
   if (name == "HELLO" or name == "WELCOME") and not c.admitted[sender(pinfo)] then
     c.admitted[sender(pinfo)] = pinfo.number
   end
@@ -1001,7 +1002,7 @@ local function add_preface(tvb, pinfo, tree, c)
   return "Preface " .. text:sub(1, -2)
 end
 
--- What begins at this place: its size, and what it is; or how many bytes are missing, or what is wrong.
+-- The frame at this place: its size and how to add it; or how many bytes are missing; or the fault.
 --   { size, add }   { missing }   { fault, why }
 local function next_piece(tvb, at, limit)
   local have = tvb:len() - at
@@ -1015,8 +1016,8 @@ local function next_piece(tvb, at, limit)
   end
   if have < 4 then return { missing = DESEGMENT_ONE_MORE_SEGMENT } end
   local length = tvb(at, 4):uint()
-  if length < LEAST_LENGTH then
-    return { fault = e.malformed, why = "A length of " .. length .. ": it is at least " .. LEAST_LENGTH }
+  if length < MIN_LENGTH then
+    return { fault = e.malformed, why = "A length of " .. length .. ": it is at least " .. MIN_LENGTH }
   end
   if length > limit then
     return { fault = e.too_large, why = "A length of " .. length .. ": here it is at most " .. limit }
@@ -1036,15 +1037,15 @@ local function add_rest(tvb, tree, fault, why)
   end
 end
 
--- The greatest length that may come from this side now.
+-- The maximum length of a frame from this side now.
 local function limit_of(pinfo, c)
   local admitted = c.admitted[sender(pinfo)]
-  local is_stranger = c.has_preface and (not admitted or pinfo.number < admitted)
-  return is_stranger and MAX_FRAME_BEFORE_ADMISSION or MAX_FRAME
+  local is_unadmitted = c.has_preface and (not admitted or pinfo.number < admitted)
+  return is_unadmitted and MAX_FRAME_BEFORE_ADMISSION or MAX_FRAME
 end
 
 local function dissect_frames(tvb, pinfo, tree, c)
-  -- Of packets that were captured in part there is no rest to wait for.
+  -- If a packet was captured in part, its rest never comes.
   local is_whole = tvb:len() == tvb:reported_len()
   local words, at = {}, 0
   local broken = c.broken[sender(pinfo)]
@@ -1071,13 +1072,13 @@ local function dissect_frames(tvb, pinfo, tree, c)
   return words
 end
 
--- ---- the original's wire ----
+-- ---- the classic protocol ----
 
 local function dissect_classic(tvb, pinfo, tree, c)
   local from_server = comes_from_server(pinfo, c)
   local bytes = tvb:raw()
   if not pinfo.visited and c.digits and not c.parts[pinfo.number] then
-    -- The key may come in two pieces, before anybody has said anything.
+    -- The key may come in two pieces, before any client sends.
     local longer = c.digits .. bytes
     if from_server and is_classic_key(longer) then
       c.digits, c.key = longer, tonumber(longer)
@@ -1098,7 +1099,7 @@ local function dissect_classic(tvb, pinfo, tree, c)
     return { "Classic, public key " .. key }
   end
   classic:add(f.body, tvb())
-  -- There are no borders: a character may end in the next packet, and so whether this is UTF-8 can't be said.
+  -- Messages have no borders: a character may end in the next packet, so the bytes cannot be checked for UTF-8.
   local opened = add_opened(classic, bytes, c.key)
   local text = readable(opened:raw())
   classic:add(f.text, opened(), text)
@@ -1107,7 +1108,7 @@ local function dissect_classic(tvb, pinfo, tree, c)
   return { "Classic, " .. head .. ": " .. brief(text) }
 end
 
--- ---- where it begins ----
+-- ---- the start of a conversation ----
 
 local function has_preface(tvb)
   return tvb:len() > 0 and tvb(0, math.min(tvb:len(), MAX_PREFACE)):raw():find("^chat/%d+\n") ~= nil
@@ -1117,10 +1118,10 @@ local function begins_like_frame(bytes)
   if #bytes < 4 then return bytes:find("^\0\0?[\0-\4]?$") ~= nil end
   local a, b, c, d, number = bytes:byte(1, 5)
   local length = ((a * 256 + b) * 256 + c) * 256 + d
-  return length >= LEAST_LENGTH and length <= MAX_FRAME and (number == nil or TYPES[number] ~= nil)
+  return length >= MIN_LENGTH and length <= MAX_FRAME and (number == nil or TYPES[number] ~= nil)
 end
 
--- The conversation that begins in this packet; nil if these bytes are not ours.
+-- The conversation that begins in this packet; nil if these bytes belong to another protocol.
 local function begin(tvb, pinfo)
   local bytes = tvb(0, math.min(tvb:len(), MAX_PREFACE)):raw()
   local c = { start = pinfo.number, admitted = {}, broken = {}, parts = {} }
@@ -1138,7 +1139,7 @@ local function begin(tvb, pinfo)
   return c
 end
 
--- The conversation to which this packet belongs; nil if it is none of ours.
+-- The conversation of this packet; nil if it belongs to another protocol.
 local function conversation_of(tvb, pinfo)
   local all = conversations_of(pinfo)
   local found = nil
@@ -1146,8 +1147,8 @@ local function conversation_of(tvb, pinfo)
     if c.start <= pinfo.number then found = c end
   end
   if pinfo.visited then return found end
-  -- A second preface is that of another conversation: no frame begins like this. On the original's wire nothing
-  -- tells; but the same server has the same key again.
+  -- A second preface starts another conversation: no frame begins like this. The classic protocol shows no start,
+  -- but the same server has the same key again.
   local is_again = found and found.has_preface and has_preface(tvb)
   if found and not is_again then return found end
   local c = begin(tvb, pinfo)
@@ -1160,7 +1161,7 @@ function chat.dissector(tvb, pinfo, tree)
   local c = conversation_of(tvb, pinfo)
   if not c then return 0 end
   pinfo.cols.protocol = "CHAT"
-  -- Another frame may have ended in this packet: its line stays, behind the fence.
+  -- Another frame may have ended in this packet: its line stays, before the fence.
   pinfo.cols.info:clear()
   local dissect = c.framed and dissect_frames or dissect_classic
   local words = dissect(tvb, pinfo, tree, c)
@@ -1172,8 +1173,8 @@ function chat.dissector(tvb, pinfo, tree)
   return tvb:len()
 end
 
--- At ports that nobody has named: the preface, which is no start of anything else. Three digits are no sign of the
--- original's wire, so at another port Wireshark has to be told of that (Decode As).
+-- At other ports: the preface, with which no other protocol begins. Three digits do not identify the classic protocol,
+-- so at another port the user has to select it (Decode As).
 local function try(tvb, pinfo, tree)
   if not has_preface(tvb) then return false end
   pinfo.conversation = chat
