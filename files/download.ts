@@ -1,27 +1,26 @@
-// How a file goes from one member to another: who has it offers, who wants it asks for one piece after the other,
-// and asks again for what does not come. Pure: knows no socket, no clock, no disk and no room.
+// Flow control of downloads: which bytes of a file to request next, how many may be requested at once, and how fast
+// they arrive. Pure: knows no socket, no clock, no disk and no room.
 //
-// - A receiver asks for no more than its window: so nobody sends faster than it writes, and what waits for it at
-//   the server, and here, is bounded whatever the file's size.
-// - A sender keeps what it was asked for as places, not bytes, and reads them when they can go out.
-// - Whatever is lost on the way (a piece, or what asked for it) is asked for again: no order of losses leads to
-//   another file than the one that was offered, for the whole is checked by its hash.
+// - A receiver requests no more than its window. So no sender is faster than the receiver writes, and the data that
+//   waits for it, at the server and here, is bounded for files of any size.
+// - Lost data and lost requests are requested again. No sequence of losses leads to another file than the offered one,
+//   because the complete file is verified by its hash.
 
 import { MAX_PIECE } from "../protocol/file_messages.ts";
 
 /**
- * The most that one receiver has asked for and not got, of all files together: half of what a server keeps for one
- * member, so that direct messages have room beside it.
+ * Requested bytes that one receiver may be waiting for, of all files together: half of what a server keeps for one
+ * member, so that direct messages have room as well.
  */
 export const MAX_WINDOW: number = 256 * 1024;
 const FIRST_WINDOW = 64 * 1024;
 const MIN_WINDOW = 16 * 1024;
-/** A piece that comes within so many ms came quickly: twice that is what a person notices. */
+/** A piece that arrives within this time is quick, in ms: people notice twice this delay. */
 const QUICK_MS = 500;
-/** What takes longer than so many ms stands in a queue that the window has made. */
+/** A piece that takes longer than this waits in a queue that the window has caused, in ms. */
 const SLOW_MS = 2000;
 
-/** How many bytes may be asked for and not there: grows while they come quickly. */
+/** How many bytes may be requested at once: grows while data arrives quickly, shrinks when it is slow. */
 export class ReceiveWindow {
   #size = FIRST_WINDOW;
   #asked = 0;
@@ -31,17 +30,17 @@ export class ReceiveWindow {
     return this.#size;
   }
 
-  /** Bytes that were asked for and are not written: what is on its way, and what waits for the disk. */
+  /** Bytes that are requested and not yet written: on their way, or waiting for the disk. */
   get asked(): number {
     return this.#asked;
   }
 
-  /** How many more may be asked for. */
+  /** How many more bytes may be requested. */
   get left(): number {
     return Math.max(0, this.#size - this.#asked);
   }
 
-  /** The greatest piece to ask for: several of them are on their way at once, so that one comes while one goes. */
+  /** Bytes to request at once: a part of the window, so that the next request is on its way before data arrives. */
   get piece(): number {
     return Math.min(MAX_PIECE, Math.floor(this.#size / 4));
   }
@@ -50,18 +49,18 @@ export class ReceiveWindow {
     this.#asked += length;
   }
 
-  /** It is written, or will not come: there is room for as much more. */
+  /** The bytes are written, or will not arrive. */
   free(length: number): void {
     this.#asked -= length;
   }
 
-  /** @param ms how long it took */
+  /** @param ms from the request to the arrival */
   came(length: number, ms: number): void {
     if (ms < QUICK_MS) this.#size = Math.min(MAX_WINDOW, this.#size + length);
     else if (ms > SLOW_MS) this.#size = Math.max(MIN_WINDOW, this.#size - length);
   }
 
-  /** The server has refused to keep more for this receiver. */
+  /** The server has refused to keep more data for this receiver. */
   refused(): void {
     this.#size = Math.max(MIN_WINDOW, Math.floor(this.#size / 2));
   }
@@ -73,66 +72,61 @@ interface Asked {
   at: number;
 }
 
-/** Which parts of one file are there, on their way, and to be asked for. */
+/** Which parts of one file are written, requested, and still to be requested. */
 export class Download {
   readonly size: number;
   readonly #window: ReceiveWindow;
-  /** Where what was never asked for begins. */
+  /** Bytes from here on were never requested. */
   #next: number;
-  /** Where what has not been given on to be written begins. */
-  #here: number;
+  /** Bytes before this were given to the disk, in order. */
+  #given: number;
   #written: number;
-  /** By offset. */
+  /** Requested pieces, by offset. */
   readonly #asked = new Map<number, Asked>();
-  /** What is to be asked for again, by offset. */
+  /** Lengths of pieces to request again, by offset. */
   readonly #lost = new Map<number, number>();
-  /** What has come before its turn: bounded by the window. */
+  /** Pieces that arrived before earlier ones, by offset; bounded by the window. */
   readonly #early = new Map<number, Uint8Array>();
-  /** What was asked for does not count in the window: the sender is away. */
+  /** The sender is away: the requested bytes do not count in the window. */
   #parked = false;
 
-  /** @param have bytes that are there already */
+  /** @param have bytes that an earlier attempt has written */
   constructor(size: number, have: number, window: ReceiveWindow) {
     this.size = size;
-    this.#next = this.#here = this.#written = Math.min(have, size);
+    this.#next = this.#given = this.#written = Math.min(have, size);
     this.#window = window;
   }
 
-  /** Bytes from the beginning on that are written. */
+  /** Bytes that are written, from the beginning. */
   get written(): number {
     return this.#written;
   }
 
-  /** Bytes in memory: they have come and are not written. */
+  /** Bytes in memory: received and not yet written. */
   get held(): number {
     let early = 0;
     for (const { length } of this.#early.values()) early += length;
-    return this.#here - this.#written + early;
+    return this.#given - this.#written + early;
   }
 
-  /** All of it is written. */
+  /** All bytes are written. */
   get complete(): boolean {
     return this.#written === this.size;
   }
 
-  /** Something is on its way. */
-  get waits(): boolean {
-    return this.#asked.size > 0;
-  }
-
   /**
-   * The next piece to ask for; undefined if there is none now. It is taken for asked.
+   * The next piece, which the caller MUST request; undefined if the window is full or no piece is left.
    *
-   * @param most bytes that the caller has room for
-   * @param now in ms, as everywhere here on a clock that does not go back
+   * @param max bytes that the caller accepts
+   * @param now in ms, here and below, by a clock that never goes back
    */
-  ask(now: number, most = Infinity): { offset: number; length: number } | undefined {
+  ask(now: number, max = Infinity): { offset: number; length: number } | undefined {
     const again = this.#firstLost();
     const { piece, left, asked } = this.#window;
-    const length = again ? again[1] : Math.min(piece, this.size - this.#next, most);
-    if (length <= 0 || length > most) return undefined;
-    // Where the window has become too small, a piece goes when nothing else does; and what others wait for here
-    // goes first of all, or they would stay.
+    const length = again ? again[1] : Math.min(piece, this.size - this.#next, max);
+    if (length <= 0 || length > max) return undefined;
+    // A window that has shrunk below a piece lets one through alone. A lost piece that the received ones wait for goes
+    // first, or they would never leave memory.
     const urgent = again !== undefined && this.#asked.size === 0;
     if (length > left && asked > 0 && !urgent) return undefined;
     const offset = again ? again[0] : this.#next;
@@ -144,9 +138,9 @@ export class Download {
   }
 
   /**
-   * Takes a piece that has come.
+   * Takes a piece that has arrived.
    *
-   * @returns what can be written now, in its order; undefined if it was not asked for
+   * @returns the pieces that can be written now, in order; undefined if it was not requested
    */
   take(
     offset: number,
@@ -160,21 +154,21 @@ export class Download {
     else this.#window.came(bytes.length, now - asked.at);
     this.#early.set(offset, bytes);
     const ready: { offset: number; bytes: Uint8Array }[] = [];
-    for (let next = this.#early.get(this.#here); next; next = this.#early.get(this.#here)) {
-      this.#early.delete(this.#here);
-      ready.push({ offset: this.#here, bytes: next });
-      this.#here += next.length;
+    for (let next = this.#early.get(this.#given); next; next = this.#early.get(this.#given)) {
+      this.#early.delete(this.#given);
+      ready.push({ offset: this.#given, bytes: next });
+      this.#given += next.length;
     }
     return ready;
   }
 
-  /** So many more bytes have been written. */
+  /** More bytes have been written. */
   wrote(length: number): void {
     this.#written += length;
     this.#window.free(length);
   }
 
-  /** The sender is away: what it was asked for may come when it is back, and until then others have the window. */
+  /** The sender is away: its data may arrive when it is back; until then other downloads have the window. */
   park(): void {
     if (this.#parked) return;
     for (const { length } of this.#asked.values()) this.#window.free(length);
@@ -187,7 +181,7 @@ export class Download {
     this.#parked = false;
   }
 
-  /** What was asked for at `before` or earlier will not come: it is asked for again. */
+  /** Requests at `before` or earlier are lost: their pieces are to be requested again. */
   late(before: number): void {
     for (const [offset, { length, at }] of this.#asked) {
       if (at <= before) this.#forget(this.#asked, offset, length);
@@ -195,8 +189,8 @@ export class Download {
   }
 
   /**
-   * Nothing that was asked for will come. What has come before its turn is let go too: for as long as nobody sends
-   * the rest, others have the window.
+   * All requests are lost. Pieces in memory that wait for earlier ones are dropped, too, so that other downloads have
+   * the window.
    */
   lose(): void {
     this.unpark();
@@ -204,7 +198,7 @@ export class Download {
     for (const [offset, { length }] of this.#early) this.#forget(this.#early, offset, length);
   }
 
-  /** The one that comes first in the file: the others wait for it. */
+  /** The first one in the file, because the others wait for it. */
   #firstLost(): [offset: number, length: number] | undefined {
     let first: [number, number] | undefined;
     for (const one of this.#lost) if (!first || one[0] < first[0]) first = one;
@@ -218,7 +212,7 @@ export class Download {
   }
 }
 
-/** How fast something goes: an average in which what is `HALF_MS` old counts half. */
+/** The speed of a transfer: an average in which data that is `HALF_MS` old counts half. */
 export class Rate {
   #rate = 0;
   #bytes = 0;
@@ -229,12 +223,12 @@ export class Rate {
     this.#at = now;
   }
 
-  /** Bytes a second. */
+  /** In bytes per second. */
   get value(): number {
     return this.#rate;
   }
 
-  /** @param bytes how many there are by now */
+  /** @param bytes the total until now */
   look(bytes: number, now: number): void {
     const ms = now - this.#at;
     if (ms < LOOK_MS) return;

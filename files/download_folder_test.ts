@@ -91,11 +91,11 @@ posix(
       for (const [name, given] of Object.entries(names)) {
         assertEquals(await receive(disk, content(10), name), `${downloads}/${given}`);
       }
-      // Since it looked, others have put files there.
+      // Other programs have added files since the folder was read.
       Deno.writeTextFileSync(`${downloads}/new.txt`, "mine");
       Deno.symlinkSync(`${folder}/outside`, `${downloads}/new (2).txt`);
       assertEquals(await receive(disk, content(10), "new.txt"), `${downloads}/new (3).txt`);
-      // And taken one away.
+      // And removed one.
       Deno.removeSync(`${downloads}/photo.jpg`);
       assertEquals(await receive(disk, content(10), "photo.jpg"), `${downloads}/photo.jpg`);
       assertEquals(Deno.readTextFileSync(`${downloads}/new.txt`), "mine");
@@ -173,7 +173,7 @@ posix(
       });
       await refuses(() => failing.sink(offerOf(bytes)), "Cannot find the folder for downloads");
       Deno.mkdirSync(`${folder}/closed`, { mode: 0o500 });
-      // To root nothing is closed.
+      // Root may write everywhere.
       if (Deno.uid() !== 0) {
         await refuses(
           () => new SystemDisk(() => `${folder}/closed`).sink(offerOf(bytes)),

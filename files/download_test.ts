@@ -40,7 +40,7 @@ function write(
   }
 }
 
-Deno.test("Download: of any size, asked for piece by piece, is there whole at the end", () => {
+Deno.test("Download: completes a file of any size, piece by piece", () => {
   for (const size of [0, 1, 1000, MAX_PIECE - 1, MAX_PIECE, MAX_PIECE + 1, 300_000]) {
     const window = new ReceiveWindow();
     const download = new Download(size, 0, window);
@@ -56,8 +56,8 @@ Deno.test("Download: of any size, asked for piece by piece, is there whole at th
   }
 });
 
-Deno.test("Download: whatever is lost, late, twice or out of order, the bytes are equal, and memory is the window's", () => {
-  // What the network does next, over and over: a number picks one of what is on its way.
+Deno.test("Download: survives lost, late, repeated and reordered pieces, with memory bounded by the window", () => {
+  // What the network does in each step; `which` picks one of the pieces on their way.
   const step = fc.record({
     what: fc.constantFrom("ask", "come", "come", "twice", "vanish", "back", "overdue", "refused"),
     which: fc.nat(),
@@ -90,11 +90,11 @@ Deno.test("Download: whatever is lost, late, twice or out of order, the bytes ar
         else if (travelling.length === 0) continue;
         else if (what === "vanish") travelling.splice(index, 1);
         else come(index, what === "twice");
-        // One piece may go beyond it: the one that others wait for.
+        // One piece may exceed the window: the one that others wait for.
         assertLessOrEqual(window.asked, MAX_WINDOW + MAX_PIECE);
         assertLessOrEqual(download.held, window.asked);
       }
-      // The network is well again.
+      // From here on the network works.
       download.lose();
       while (!download.complete) {
         for (let one = download.ask(now); one; one = download.ask(now)) travelling.push(one);
@@ -108,7 +108,7 @@ Deno.test("Download: whatever is lost, late, twice or out of order, the bytes ar
   );
 });
 
-Deno.test("Download: what was not asked for, or is of another length, is not taken", () => {
+Deno.test("Download.take: ignores pieces that were not requested or have another length", () => {
   const download = new Download(1000, 0, new ReceiveWindow());
   assertEquals(download.take(0, piece(0, 1000), 0), undefined);
   const { offset, length } = download.ask(0)!;
@@ -118,7 +118,7 @@ Deno.test("Download: what was not asked for, or is of another length, is not tak
   assertEquals(download.take(offset, piece(offset, length), 0), undefined);
 });
 
-Deno.test("Download: several share one window, and one that ends leaves it to the others", () => {
+Deno.test("Download: several share one window, and a lost one leaves it to the others", () => {
   const window = new ReceiveWindow();
   const [one, other] = [new Download(1e9, 0, window), new Download(1e9, 0, window)];
   while (one.ask(0));
@@ -128,7 +128,7 @@ Deno.test("Download: several share one window, and one that ends leaves it to th
   assert(other.ask(0));
 });
 
-Deno.test("ReceiveWindow: grows while pieces come quickly, up to its limit; shrinks where they are slow or refused", () => {
+Deno.test("ReceiveWindow: grows up to its limit while pieces are quick, and shrinks when they are slow or refused", () => {
   const window = new ReceiveWindow();
   const first = window.size;
   const come = (ms: number) => {
@@ -158,7 +158,7 @@ Deno.test("ReceiveWindow: grows while pieces come quickly, up to its limit; shri
 
 const ask = (to: number, offset: number, id = ID) => ({ to, id, offset, length: 10 });
 
-Deno.test("ChunkRequests: everybody in turn, each in its order", () => {
+Deno.test("ChunkRequests: serves receivers in turn, each in order", () => {
   const requests = new ChunkRequests();
   for (const [to, offset] of [[1, 0], [1, 10], [1, 20], [2, 0], [3, 0]]) {
     assert(requests.put(ask(to!, offset!)));
@@ -169,7 +169,7 @@ Deno.test("ChunkRequests: everybody in turn, each in its order", () => {
   assertStrictEquals(requests.size, 0);
 });
 
-Deno.test("ChunkRequests: the same again waits once; more than is kept of one is not taken, and harms nobody else", () => {
+Deno.test("ChunkRequests.put: ignores repeated requests and those above a receiver's limit, without harm to others", () => {
   const requests = new ChunkRequests();
   assertEquals([requests.put(ask(1, 0)), requests.put(ask(1, 0))], [true, false]);
   for (let i = 1; i < MAX_REQUESTS; i++) assert(requests.put(ask(1, 10 * i)));
@@ -178,7 +178,7 @@ Deno.test("ChunkRequests: the same again waits once; more than is kept of one is
   assertStrictEquals(requests.size, MAX_REQUESTS + 1);
 });
 
-Deno.test("ChunkRequests: who may get nothing now keeps its place; what is dropped is gone", () => {
+Deno.test("ChunkRequests: keeps the turn of a receiver that is held back; drop and clear remove requests", () => {
   const requests = new ChunkRequests();
   const other = ID.with(0, 1);
   for (const one of [ask(1, 0), ask(1, 10, other), ask(2, 0)]) requests.put(one);
@@ -194,7 +194,7 @@ Deno.test("ChunkRequests: who may get nothing now keeps its place; what is dropp
   assertEquals([requests.size, requests.next()], [0, undefined]);
 });
 
-Deno.test("Rate: follows what goes, and comes down when nothing does", () => {
+Deno.test("Rate: follows the speed, and falls when nothing moves", () => {
   const rate = new Rate(0, 0);
   for (let s = 1; s <= 10; s++) rate.look(1000 * s, 1000 * s);
   assertEquals(Math.round(rate.value), 1000);

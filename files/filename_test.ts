@@ -18,7 +18,7 @@ const bytes = (text: string) => new TextEncoder().encode(text).length;
 
 /** What comes from the other side, and the file that it becomes. */
 const RULES: Readonly<Record<string, readonly (readonly [from: string, to: string])[]>> = {
-  "what is harmless stays as it is": [
+  "keeps harmless names": [
     ["photo.jpg", "photo.jpg"],
     ["README", "README"],
     ["Über uns (1).odt", "Über uns (1).odt"],
@@ -29,7 +29,7 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["a.b.c", "a.b.c"],
     ["e-mail_~.txt", "e-mail_~.txt"],
   ],
-  "of a path of any system, the last part": [
+  "keeps the last part of a path of any system": [
     ["/etc/passwd", "passwd"],
     ["../../etc/passwd", "passwd"],
     ["..\\..\\windows\\system.ini", "system.ini"],
@@ -44,7 +44,7 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["folder/..", "folder"],
     ["folder//\\/ .. /", "folder"],
   ],
-  "nothing left": [
+  "returns `file` for a name without usable characters": [
     ["", NAMELESS],
     [".", NAMELESS],
     ["..", NAMELESS],
@@ -61,14 +61,14 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["\u3164", NAMELESS],
     ["\u2800", NAMELESS],
   ],
-  "what Windows forbids, alternate data streams too": [
+  "replaces what Windows forbids, also alternate data streams": [
     ["photo.jpg:evil.exe", "photo.jpg_evil.exe"],
     ["photo.jpg::$DATA", "photo.jpg__$DATA"],
     ["12:30 notes.txt", "12_30 notes.txt"],
     ['<a>|"b"?*.txt', "_a___b___.txt"],
     ["CC:x", "CC_x"],
   ],
-  "devices of Windows": [
+  "changes the names of Windows devices": [
     ["CON", "_CON"],
     ["con.txt", "_con.txt"],
     ["Nul.tar.gz", "_Nul.tar.gz"],
@@ -93,7 +93,7 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["my.con", "my.con"],
     ["CON:", "CON_"],
   ],
-  "dots and spaces around it": [
+  "removes dots and spaces around the name": [
     ["photo.jpg.", "photo.jpg"],
     ["photo.jpg. . .", "photo.jpg"],
     [" photo.jpg ", "photo.jpg"],
@@ -103,7 +103,7 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["a\u3000\u2003b", "a b"],
     ["a\tb\r\nc\u2028d", "a b c d"],
   ],
-  "not hidden, no option, no home": [
+  "returns no hidden file, option or home folder": [
     [".bashrc", "_bashrc"],
     ["..hidden", "_hidden"],
     [".jpg", "_jpg"],
@@ -117,7 +117,7 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["~$draft.docx", "_$draft.docx"],
     [".-~. x", "_x"],
   ],
-  "controls, what turns text around, what can't be seen": [
+  "removes controls, and characters that are invisible or reverse text": [
     ["\x1b[2Jboo", "_[2Jboo"],
     ["evil.exe\0.jpg", "evil.exe_.jpg"],
     ["a\x7fb\x9bc", "a_b_c"],
@@ -130,14 +130,14 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["a\uffff\u{1fffe}\ufdd0b", "a___b"],
     ["a\ufff9b", "a_b"],
   ],
-  "one way to write an accent": [
+  "encodes accents in one way": [
     ["re\u0301sume\u0301.txt", "résumé.txt"],
     ["e\u200b\u0301", "é"],
     ["\u212b\u212a", "ÅK"],
     ["\u1100\u1161", "가"],
     ["a<\u0338b", "a≮b"],
   ],
-  "nothing that Windows acts on unasked": [
+  "changes names that Windows acts on by itself": [
     ["desktop.ini", "_desktop.ini"],
     ["Thumbs.db", "_Thumbs.db"],
     ["AUTORUN.INF", "_AUTORUN.INF"],
@@ -151,12 +151,12 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ],
     ["lnk", "lnk"],
   ],
-  "none of our own endings": [
+  "returns none of our own endings": [
     [`a.${ID}.part`, `a.${ID}.part.download`],
     [`a.${ID}.PART.state`, `a.${ID}.PART.state.download`],
     ["a.part", "a.part"],
   ],
-  "255 bytes, with the extension": [
+  "cuts names to 255 bytes and keeps the extension": [
     ["x".repeat(255), "x".repeat(255)],
     ["x".repeat(256), "x".repeat(255)],
     ["x".repeat(252) + ".jpg", "x".repeat(251) + ".jpg"],
@@ -166,7 +166,7 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["x".repeat(240) + " . " + "y".repeat(30), "x".repeat(240) + " . " + "y".repeat(12)],
     ["x".repeat(254) + "..y" + "z".repeat(40), "x".repeat(254)],
     ["a." + "x".repeat(300), "a." + "x".repeat(253)],
-    // What is cut off must not show what was not at the end before.
+    // A cut must not bring a forbidden ending to light.
     ["x".repeat(251) + ".lnk" + "y".repeat(40), "x".repeat(246) + ".download"],
     ["CON" + "x" + "\u0301".repeat(300) + ".txt", "_CON.txt"],
     ["x" + "\u0316".repeat(300), "x" + "\u0316".repeat(127)],
@@ -181,7 +181,7 @@ for (const [rule, rows] of Object.entries(RULES)) {
   });
 }
 
-/** Text that is hard: what systems give a meaning to, what cuts and normal forms change. */
+/** Difficult text: systems give it a meaning, cuts and normal forms change it. */
 const hardName = fc.array(
   fc.oneof(
     { weight: 3, arbitrary: fc.constantFrom(..."abcXYZ019 ..--~_/\\:(){}$") },
@@ -229,7 +229,7 @@ const hardName = fc.array(
   { maxLength: 12 },
 ).map((parts) => parts.join(""));
 
-/** Why a system could not take it, or take it for something else; written apart from what makes names. */
+/** Why some system would refuse or misread a name; written independently of `toFilename`. */
 function fault(name: string): string | undefined {
   if (name === "" || name === "." || name === "..") return "is no name";
   if (/[/\\:<>"|?*]/.test(name)) return "has a character with a meaning";
@@ -252,7 +252,7 @@ function fault(name: string): string | undefined {
   return undefined;
 }
 
-Deno.test("toFilename: always a name that every system takes, and one that it leaves as it is", () => {
+Deno.test("toFilename: always returns a name that every system accepts and that it leaves unchanged", () => {
   fc.assert(
     fc.property(hardName, (name) => {
       const safe = toFilename(name);
@@ -263,7 +263,7 @@ Deno.test("toFilename: always a name that every system takes, and one that it le
   );
 });
 
-Deno.test("numbered: photo (2).jpg, whole behind 255 bytes too", () => {
+Deno.test("numbered: adds the complete number, also to a name of 255 bytes", () => {
   assertEquals(numbered("photo.jpg", 1), "photo.jpg");
   assertEquals(numbered("photo.jpg", 2), "photo (2).jpg");
   assertEquals(numbered("photo (2).jpg", 2), "photo (2) (2).jpg");
@@ -277,7 +277,7 @@ Deno.test("numbered: photo (2).jpg, whole behind 255 bytes too", () => {
   assertEquals(numbered(FAMILY.repeat(10) + ".jpg", 2), FAMILY.repeat(9) + " (2).jpg");
 });
 
-Deno.test("numbered: as safe as the name was, and another for each number", () => {
+Deno.test("numbered: returns a safe name, and a different one for each number", () => {
   fc.assert(
     fc.property(hardName, fc.integer({ min: 2, max: 9999 }), (name, n) => {
       const safe = toFilename(name);
@@ -291,7 +291,7 @@ Deno.test("numbered: as safe as the name was, and another for each number", () =
   );
 });
 
-Deno.test("foldName: the same for what differs in case, in the way of writing or in what can't be seen", () => {
+Deno.test("foldName: is the same for names that differ in case, encoding or invisible characters", () => {
   for (
     const [a, b] of [
       ["Photo.JPG", "photo.jpg"],
@@ -308,7 +308,7 @@ Deno.test("foldName: the same for what differs in case, in the way of writing or
   assert(foldName("e") !== foldName("é"));
 });
 
-Deno.test("partName, stateName: short enough, and no other name passes for one", () => {
+Deno.test("partName, stateName: return short names that toFilename never returns", () => {
   assertEquals(partName("photo.jpg", ID), `photo.jpg.${ID}.part`);
   assertEquals(stateName(partName("photo.jpg", ID)), `photo.jpg.${ID}.part.state`);
   assert(isPartName(partName("photo.jpg", ID)));

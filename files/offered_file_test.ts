@@ -26,11 +26,11 @@ Deno.test("OfferedFile: hashes a file with progress, and reads ranges", async ()
       assertEquals(upload.sha256, sha256(bytes));
       assertEquals(progress.at(-1) ?? 0, size);
       assertEquals(progress, progress.toSorted((a, b) => a - b));
-      const [whole, last] = await Promise.all([
+      const [all, last] = await Promise.all([
         upload.read(0, size),
         upload.read(size - Math.min(size, 3), Math.min(size, 3)),
       ]);
-      assertEquals(whole, bytes);
+      assertEquals(all, bytes);
       assertEquals(last, bytes.slice(-3));
       assertEquals(await upload.read(size, 0), new Uint8Array());
       for (const [at, n] of [[0, size + 1], [-1, 1], [size, 1], [0.5, 0], [0, NaN], [0, -1]]) {
@@ -64,7 +64,7 @@ posix(
       await says("link", "it is not a file");
       await says("none", "the file does not exist");
       await says("file/none", "a part of its path is not a folder");
-      // Its size is no use: what comes is.
+      // The system reports a size of 0 for it.
       await refuses(
         () => disk.open("/proc/self/status", undefined, () => {}),
         "Cannot send /proc/self/status: it changed while it was read",
@@ -73,7 +73,7 @@ posix(
         throw new ChatError("stopped");
       };
       await refuses(() => disk.open(`${folder}/file`, undefined, stop), "stopped");
-      // One's own link is followed: its user has named it.
+      // A link is followed: the user has named it.
       Deno.symlinkSync("file", `${folder}/mine`);
       const upload = await open("mine");
       assertEquals([upload.name, upload.size], ["mine", 2]);
@@ -146,7 +146,7 @@ Deno.test("OfferedFile: keeps few of many offered files open", async () => {
       assertEquals(open.length, 16);
     }
     for (const upload of uploads) upload.close();
-    // Closed when it is their turn.
+    // Waits until the queued closes are done.
     await Promise.allSettled(uploads.map((upload) => upload.read(0, 0)));
   });
 });

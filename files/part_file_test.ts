@@ -51,7 +51,7 @@ Deno.test("PartFile.write: takes bytes in order and within the size; finish need
     const sink = await disk.sink(offerOf(bytes));
     await assertRejects(() => sink.write(1, bytes), RangeError);
     await assertRejects(() => sink.write(0, new Uint8Array(101)), RangeError);
-    // Without waiting for each: they are done one after the other.
+    // At once: they are done one after the other.
     const writes = [0, 30, 60].map((at) => sink.write(at, bytes.subarray(at, at + 30)));
     await Promise.all(writes);
     assertEquals(sink.have, 90);
@@ -146,16 +146,16 @@ Deno.test("resumePart: continues at the last checkpoint, also after a crash and 
     assertEquals(sink.have, 5 * MIB + 7);
     await fill(sink, bytes, 6 * MIB);
     await sink.abort(true);
-    // Bytes that may not have reached the disk, and a line that is not whole.
+    // Bytes after the last checkpoint, and an incomplete line.
     Deno.writeFileSync(part, new Uint8Array(100), { append: true });
     Deno.writeTextFileSync(stateName(part), "99", { append: true });
     sink = await new SystemDisk(() => folder).sink(offerOf(bytes));
     assertEquals(sink.have, 6 * MIB);
     await fill(sink, bytes, 7 * MIB);
     await sink.abort(true);
-    // Less than the state says: what is there counts.
+    // Fewer bytes than the checkpoint says: the bytes count.
     Deno.truncateSync(part, 3 * MIB);
-    // Its sender has another id, and so the transfer.
+    // The sender offers the file again under another id.
     sink = await new SystemDisk(() => folder).sink(
       offerOf(bytes, "photo.jpg", { id: new Uint8Array(16) }),
     );
@@ -200,7 +200,7 @@ Deno.test("resumePart: takes over the part of a killed client, but not of a runn
     await stdout.cancel();
     await child.status;
     const sink = await new SystemDisk(() => folder).sink(offerOf(bytes));
-    // The first mark is on the disk, and the second may be.
+    // The first checkpoint is on the disk, and the second may be.
     assert(sink.have === 4 * MIB || sink.have === 8 * MIB, String(sink.have));
     await fill(sink, bytes);
     await sink.finish();
@@ -230,11 +230,11 @@ Deno.test("PartFile: writes checkpoints, each after its bytes are on the disk", 
     assertEquals(written, bytes.length);
     await sink.abort(true);
     const state = stateName(`${folder}/${partName("photo.jpg", HEX)}`);
-    const marks = Deno.readTextFileSync(state).trimEnd().split("\n").slice(1).map(Number);
-    assertEquals(marks, [4, 8, 12, 13].map((n) => n * MIB));
+    const checkpoints = Deno.readTextFileSync(state).trimEnd().split("\n").slice(1).map(Number);
+    assertEquals(checkpoints, [4, 8, 12, 13].map((n) => n * MIB));
     assertEquals(synced.length, 4);
-    for (const [i, mark] of marks.entries()) assert(synced[i]! >= mark);
-    // All is there: it only needs its name.
+    for (const [i, checkpoint] of checkpoints.entries()) assert(synced[i]! >= checkpoint);
+    // The part is complete and only needs its name.
     const again = await disk.sink(offerOf(bytes));
     assertEquals(again.have, bytes.length);
     assertEquals(await again.finish(), `${folder}/photo.jpg`);
@@ -247,7 +247,7 @@ Deno.test("resumePart: resumes only the same file of the same member, in one dow
     const bytes = content(2 * MIB);
     const first = await disk.sink(offerOf(bytes));
     await fill(first, bytes, MIB);
-    // Somebody works on it.
+    // The first download still works on it.
     for (const other of [disk, new SystemDisk(() => folder)]) {
       const sink = await other.sink(offerOf(bytes));
       assertEquals(sink.have, 0);
@@ -366,7 +366,7 @@ Deno.test("PartFile.finish: puts the bytes on the disk before the file gets its 
       () => receive(disk, content(10), "b"),
       "Cannot receive b: the disk reported an error",
     );
-    // On the way: the next write or the end tells it, also if the disk works again.
+    // A failed checkpoint is reported by the next write or by finish, even if the disk works again.
     const bytes = content(5 * MIB);
     const sink = await disk.sink(offerOf(bytes, "c"));
     await fill(sink, bytes, 4 * MIB);
@@ -423,7 +423,7 @@ posix(
       Deno.symlinkSync("/", downloads);
       await refuses(() => sink.finish(), gone);
       Deno.removeSync(downloads);
-      // The next one makes it again.
+      // The next download makes the folder again.
       assertEquals(await receive(disk, bytes), `${downloads}/photo.jpg`);
     });
   },

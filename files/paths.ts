@@ -1,38 +1,37 @@
-// Paths as people type them behind a command: `~` for home, quotes and backslashes for spaces, Tab for what
-// is in a folder. Pure: the folders are read by what is passed in.
+// Paths as people type them after a command: `~` for the home folder, quotes and backslashes for spaces, Tab to complete
+// names. Pure: the caller passes in what reads folders.
 
 import { ChatError } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 
-/** One thing in a folder. */
+/** One name in a folder. */
 export interface Entry {
   readonly name: string;
   readonly folder: boolean;
 }
 
-/** The user's files, as far as commands need them. */
+/** The user's files, as commands need them. */
 export interface Files {
-  /** The user's own folder, for which `~` stands; undefined where nobody says. */
+  /** The home folder, which `~` means; undefined if it is unknown. */
   readonly home: string | undefined;
-  /** Whether a backslash parts folders, as on Windows; elsewhere it makes the next character mean itself. */
+  /** Whether a backslash separates folders, as on Windows; elsewhere it escapes the next character. */
   readonly backslashes: boolean;
-  /** What is in a folder, in any order; nothing if it can't be read. */
+  /** The entries of a folder, in any order; empty if it cannot be read. */
   list(folder: string): readonly Entry[];
   /**
-   * Makes a new file, which this user alone can read; returns its whole path, or undefined if there is
-   * something of that name: it stays as it is.
+   * Creates a private file; returns its full path, or undefined if the name exists already (it stays as it is).
    *
-   * @throws {ChatError} if it can't be written
+   * @throws {ChatError} if it cannot be written
    */
   create(path: string, text: string): string | undefined;
 }
 
-/** Names that are offered at once: of a fuller folder one types more. */
+/** Names that are offered at once; in a fuller folder the user types more characters first. */
 export const MAX_ENTRIES = 300;
 
 type Quote = '"' | "'" | "";
 
-/** `typed` without its quotes and escapes, and the quote that is still open at its end. */
+/** `typed` without quotes and escapes, and the quote that is still open at its end. */
 function unquote(typed: string, backslashes: boolean): { text: string; open: Quote } {
   let text = "";
   let open: Quote = "";
@@ -46,22 +45,21 @@ function unquote(typed: string, backslashes: boolean): { text: string; open: Quo
   return { text, open };
 }
 
-/** `~` and `~/…` lead home; a `~` that was quoted does not. */
+/** Replaces `~` in `~` and `~/…` by the home folder, unless it was quoted. */
 function expand(text: string, typed: string, files: Files): string {
   const separator = files.backslashes ? /^~(?=[/\\]|$)/ : /^~(?=\/|$)/;
   if (!separator.test(text) || !typed.startsWith("~")) return text;
   if (files.home === undefined) {
-    throw new ChatError('Cannot tell where "~" is: the system does not say where your home is');
+    throw new ChatError('Cannot use "~": your home folder is unknown');
   }
-  // A home at the root, as some containers have, would make it `//…`.
+  // Some containers have their home at the root: not `//…`.
   return files.home.replace(/\/$/, "") + text.slice(1) || "/";
 }
 
 /**
- * The path that a person means by what stands behind a command. Spaces in it need no quotes; they are
- * taken where there are some.
+ * The path that was typed after a command. Spaces need no quotes, but quotes are understood.
  *
- * @throws {ChatError} if it leads home, and nobody says where that is, or is empty
+ * @throws {ChatError} if it is empty, or begins with `~` and the home folder is unknown
  *
  * @example
  * ```ts
@@ -74,7 +72,7 @@ export function toPath(typed: string, files: Files): string {
   return path;
 }
 
-/** Whether there is something of this name, as far as its folder can be read. */
+/** Whether the path exists; false if its folder cannot be read. */
 export function isThere(typed: string, files: Files): boolean {
   const path = toPath(typed, files);
   const slash = Math.max(path.lastIndexOf("/"), files.backslashes ? path.lastIndexOf("\\") : -1);
@@ -87,7 +85,7 @@ export function isThere(typed: string, files: Files): boolean {
   }
 }
 
-/** What may stand in place of `typed`, and how it is shown: by its last part. */
+/** The completions of `typed`, and their labels: the last part of each path. */
 export function completePath(
   typed: string,
   files: Files,
@@ -97,7 +95,7 @@ export function completePath(
     typed.lastIndexOf("/"),
     files.backslashes ? typed.lastIndexOf("\\") : -1,
   );
-  // What was typed of folders stays as it is, with a quote that is open there.
+  // The typed folders stay as they are, with an open quote.
   let start = typed.slice(0, slash + 1);
   if (start === "" && /^["']/.test(typed)) start = typed[0]!;
   const { text, open } = unquote(start, files.backslashes);
@@ -111,29 +109,29 @@ export function completePath(
   }
   const fitting = entries.filter(({ name }) =>
     name.startsWith(beginning) &&
-    // Hidden ones only where they are asked for.
+    // Hidden files only after a dot.
     (beginning !== "" || !name.startsWith(".")) &&
-    // What can't be shown as it is would be shown as something else.
+    // A name that cannot be shown exactly would look like another one.
     printable(name) === name &&
-    // Nothing can stand for the quote within its own kind.
+    // Within quotes of one kind, that quote cannot be escaped.
     !(open !== "" && (open === "'" || files.backslashes) && name.includes(open))
   );
-  // The folder above is in no list.
+  // No system lists the parent folder.
   if (beginning === "..") fitting.unshift({ name: "..", folder: true });
   fitting.sort((a, b) => a.name < b.name ? -1 : 1).splice(MAX_ENTRIES);
-  const parting = files.backslashes && typed[slash] === "\\" ? "\\" : "/";
+  const separator = files.backslashes && typed[slash] === "\\" ? "\\" : "/";
   return {
     words: fitting.map(({ name, folder }) => (
       start + escape(name, open, start === "" && !files.backslashes, files.backslashes) +
-      (folder ? parting : open)
+      (folder ? separator : open)
     )),
-    labels: fitting.map(({ name, folder }) => name + (folder ? parting : "")),
+    labels: fitting.map(({ name, folder }) => name + (folder ? separator : "")),
   };
 }
 
-/** `name` as `unquote` gives it back; `first`: nothing stands in front, where a `~` would lead home. */
+/** `name` so that `unquote` returns it; `first`: at the beginning, where `~` would mean the home folder. */
 function escape(name: string, open: Quote, first: boolean, backslashes: boolean): string {
-  // Spaces need nothing there: a path is all that stands behind a command.
+  // Spaces need no escape: the path is the command's only argument.
   if (backslashes) return name;
   if (open === "'") return name;
   if (open === '"') return name.replace(/["\\]/g, "\\$&");

@@ -3,7 +3,7 @@ import { ChatError } from "../errors.ts";
 import { completePath, type Entry, type Files, MAX_ENTRIES, toPath } from "./paths.ts";
 import fc from "../tests/support/property.ts";
 
-/** Folders and what is in them; a name that ends in `/` is a folder. */
+/** Folders and their entries; a name that ends in `/` is a folder. */
 function files(
   folders: Record<string, readonly string[]>,
   { home = "/home/ada", backslashes = false } = {},
@@ -22,7 +22,7 @@ function files(
 
 const NOWHERE: Files = { ...files({}), home: undefined };
 
-Deno.test("toPath: home, quotes and escapes; spaces need none", () => {
+Deno.test("toPath: replaces ~, quotes and escapes; spaces need none", () => {
   const cases: [string, string][] = [
     ["talk.txt", "talk.txt"],
     ["my talk.txt", "my talk.txt"],
@@ -49,12 +49,12 @@ Deno.test("toPath: home, quotes and escapes; spaces need none", () => {
   assertEquals(toPath('"D:\\a b"', windows), "D:\\a b");
 });
 
-Deno.test("toPath: what leads nowhere is refused", () => {
-  assertThrows(() => toPath("~/x", NOWHERE), ChatError, 'where "~" is');
+Deno.test("toPath: throws on an empty path, and on ~ without a home folder", () => {
+  assertThrows(() => toPath("~/x", NOWHERE), ChatError, 'Cannot use "~"');
   for (const typed of ['""', "''"]) assertThrows(() => toPath(typed, NOWHERE), ChatError, "empty");
 });
 
-Deno.test("completePath: what is in the folder that was typed, as it would have to be typed", () => {
+Deno.test("completePath: completes names of the typed folder with the escapes that they need", () => {
   const all = files({
     ".": ["talk.txt", "my notes/", "my file", ".hidden", "it's", "~odd", 'say "hi"', "tab\there"],
     "docs/": ["a.md", "b/"],
@@ -71,7 +71,7 @@ Deno.test("completePath: what is in the folder that was typed, as it would have 
     ["my\\ n", ["my\\ notes/"]],
     ['"my n', ['"my notes/']],
     ["'my", ["'my file'", "'my notes/"]],
-    // No escape stands for a quote between quotes of its kind.
+    // Within single quotes, a single quote cannot be escaped.
     ["'it", []],
     ['"it', [`"it's"`]],
     ['"say', ['"say \\"hi\\""']],
@@ -98,25 +98,25 @@ Deno.test("completePath: what is in the folder that was typed, as it would have 
   assertEquals(completePath("~/", NOWHERE).words, []);
 });
 
-Deno.test("completePath: where backslashes part folders, they escape nothing", () => {
+Deno.test("completePath: escapes nothing where backslashes separate folders", () => {
   const windows = files({ "a\\": ["b c/", "d"], ".": ["my file"] }, { backslashes: true });
   assertEquals(completePath("a\\", windows).words, ["a\\b c\\", "a\\d"]);
   assertEquals(completePath("m", windows).words, ["my file"]);
 });
 
-Deno.test("completePath: a name that could harm a terminal is not offered", () => {
+Deno.test("completePath: offers no name that could harm a terminal", () => {
   const names = ["a\x1b[2J", "a\nb", "a\u202eb", "a\x9b", "a\x7f", "a b", "añ", "a\u200d"];
   assertEquals(completePath("a", files({ ".": names })).labels, ["a b", "añ", "a\u200d"]);
 });
 
-Deno.test("completePath: of a full folder, a part", () => {
+Deno.test("completePath: offers a part of the names in a full folder", () => {
   const names = Array.from({ length: 10_000 }, (_, i) => `file${i}`);
   const { words, labels } = completePath("", files({ ".": names }));
   assertEquals([words.length, labels.length], [MAX_ENTRIES, MAX_ENTRIES]);
   assertEquals(completePath("file9999", files({ ".": names })).words, ["file9999"]);
 });
 
-Deno.test("completePath: whatever the file is called, its word is its path", () => {
+Deno.test("completePath: toPath reads each completion back as the file's path", () => {
   const name = fc.string({ minLength: 1, maxLength: 12, unit: fc.constantFrom(..."ab \\\"'~.é/") })
     .map((text) => text.replaceAll("/", "-")).filter((text) => !/^\.\.?$/.test(text));
   fc.assert(

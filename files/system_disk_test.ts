@@ -13,7 +13,7 @@ import {
 } from "../tests/support/real_files.ts";
 import { SystemDisk } from "./system_disk.ts";
 
-/** Calls `use` with a file system of its own, of 2 MiB; or not, where none can be had. */
+/** Calls `use` with a new file system of 2 MiB, if one can be mounted. */
 async function onSmallDisk(
   use: (folder: string, remount: (options: string) => Promise<void>) => Promise<void>,
 ): Promise<void> {

@@ -11,7 +11,7 @@ import { noise } from "../tests/support/random.ts";
 import { joinSealed, PlayServer } from "../tests/support/sealed_play.ts";
 import type { TransferOptions } from "./post.ts";
 
-/** Somebody with files. */
+/** Joins a member with a disk. */
 async function enter(
   room: { port: number },
   name: string,
@@ -21,7 +21,7 @@ async function enter(
   return await Guest.join(room, name, { files, ...options });
 }
 
-/** The transfer of this name in this state. */
+/** Waits until the transfer of this name has this state. */
 async function until(
   guest: Guest,
   name: string,
@@ -34,7 +34,7 @@ async function until(
   return transfer;
 }
 
-Deno.test("transfers: a file is offered to the room, accepted, and there, whole; of any size", async () => {
+Deno.test("Transfers: sends files of any size to a member that accepts an offer to the room", async () => {
   await using room = new TestRoom();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
   await using ada = await enter(room, "ada", { disk: ours });
@@ -56,7 +56,7 @@ Deno.test("transfers: a file is offered to the room, accepted, and there, whole;
   assertStrictEquals(theirs.open_, 0);
 });
 
-Deno.test("transfers: what is offered to one is seen by no other, and can be had by no other", async () => {
+Deno.test("Transfers: shows an offer to one member to no other", async () => {
   await using room = new TestRoom();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
   await using ada = await enter(room, "ada", { disk: ours });
@@ -75,7 +75,7 @@ Deno.test("transfers: what is offered to one is seen by no other, and can be had
   assertEquals(theirs.received.get("gift.bin"), ours.files.get("secret"));
 });
 
-Deno.test("transfers: a folder of many small files goes, all of them, with accept all", async () => {
+Deno.test("Transfers: sends all files of a folder with many small files; accept all takes them", async () => {
   await using room = new TestRoom();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
   await using ada = await enter(room, "ada", { disk: ours });
@@ -91,12 +91,12 @@ Deno.test("transfers: a folder of many small files goes, all of them, with accep
   for (let i = 0; i < count; i++) {
     assertEquals(theirs.received.get(String(i)), ours.files.get(`many/${i}`));
   }
-  // No more than some files are open at once; and what is over is not kept for ever.
+  // Few files are open at once, and ended transfers leave the list.
   assert(ours.open_ <= 32 && theirs.open_ === 0);
   assert(bob.client.transfers.length <= 100);
 });
 
-Deno.test("transfers: declined, cancelled on either side, and taken back: both sides are told, and nothing is left", async () => {
+Deno.test("Transfers: reports declined, cancelled and withdrawn files on both sides, and leaves nothing of them", async () => {
   await using room = new TestRoom();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
   await using ada = await enter(room, "ada", { disk: ours });
@@ -131,7 +131,7 @@ Deno.test("transfers: declined, cancelled on either side, and taken back: both s
   }
 });
 
-Deno.test("transfers: a file that changes, a disk that is full, and one that is not what was offered: told on both sides", async () => {
+Deno.test("Transfers: reports a changed file and a full disk on both sides, and a file that does not exist", async () => {
   await using room = new TestRoom();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
   await using ada = await enter(room, "ada", { disk: ours });
@@ -157,7 +157,7 @@ Deno.test("transfers: a file that changes, a disk that is full, and one that is 
   assertEquals((await until(bob, "file", "failed")).message, "Cannot write file: no space left");
   await ada.next("transfer", ({ transfer }) => transfer.message === "bob could not write it");
   theirs.onWrite = () => {};
-  // There is space again: what was there is not sent again.
+  // With space again, only the missing data is sent.
   bob.client.accept("file");
   await until(bob, "file", "done");
   assertEquals(theirs.received.get("file"), ours.files.get("file"));
@@ -165,7 +165,7 @@ Deno.test("transfers: a file that changes, a disk that is full, and one that is 
   assertEquals((await ada.next("unsent")).message, "Cannot read nothing: the file does not exist");
 });
 
-Deno.test("transfers: policies: none refuses, all takes up to its limit, known asks about strangers", async () => {
+Deno.test("Transfers: accept none declines, all accepts up to its limit, known asks about new members", async () => {
   await using room = new TestRoom();
   const ours = new MemoryDisk();
   await using ada = await enter(room, "ada", { disk: ours });
@@ -186,7 +186,7 @@ Deno.test("transfers: policies: none refuses, all takes up to its limit, known a
   assertEquals(disks.map(({ received }) => received.size), [0, 1, 0]);
 });
 
-Deno.test("transfers: a receiver whose disk is slow asks for no more than its window, and keeps nobody waiting", async () => {
+Deno.test("Transfers: a receiver with a slow disk requests no more than its window, and delays no chat", async () => {
   await using room = new TestRoom();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
   await using ada = await enter(room, "ada", { disk: ours });
@@ -198,7 +198,7 @@ Deno.test("transfers: a receiver whose disk is slow asks for no more than its wi
   await bob.next("offer");
   bob.client.accept("file");
   await until(bob, "file", "running");
-  // Both still talk.
+  // Both can still chat.
   for (let i = 0; i < 20; i++) await Promise.all([ada.say("quick"), bob.say("quick")]);
   const sent = ada.client.transfers.find(({ who }) => who?.name === "bob")!;
   assert(sent.bytes <= 256 * 1024, `${sent.bytes} bytes were sent`);
@@ -209,7 +209,7 @@ Deno.test("transfers: a receiver whose disk is slow asks for no more than its wi
 
 const quick = () => new Backoff(() => 0);
 
-Deno.test("transfers: a connection that is cut 50 times costs less than a tenth, and nothing is asked for twice", async () => {
+Deno.test("Transfers: 50 lost connections cost less than a tenth of the data", async () => {
   await using room = new TestRoom({ graceMs: 60_000 });
   await using proxy = await FaultProxy.start(room, { seed: 1, kinds: [], maxChunk: 64 * 1024 });
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
@@ -232,7 +232,7 @@ Deno.test("transfers: a connection that is cut 50 times costs less than a tenth,
   assert(down < 0.1 * size, `${down} bytes came back`);
 });
 
-Deno.test("transfers: both start sessions anew, as after a restart of the server: it goes on where it was", async () => {
+Deno.test("Transfers: continues in new sessions after a restart of the server", async () => {
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
   const size = 20_000_000;
   ours.files.set("file", noise(size));
@@ -255,7 +255,7 @@ Deno.test("transfers: both start sessions anew, as after a restart of the server
   await until(ada, "file", "done");
 });
 
-Deno.test("transfers: a receiver that has started anew is offered it again, and asks for the rest", async () => {
+Deno.test("Transfers: offers the file again to a restarted receiver, which requests the rest", async () => {
   await using room = new TestRoom();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
   const size = 10_000_000;
@@ -277,7 +277,7 @@ Deno.test("transfers: a receiver that has started anew is offered it again, and 
   assertEquals(theirs.received.get("file"), ours.files.get("file"));
 });
 
-Deno.test("transfers: a sender that has started anew and offers the same goes on where it was", async () => {
+Deno.test("Transfers: continues when a restarted sender offers the same file", async () => {
   await using room = new TestRoom();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
   const size = 10_000_000;
@@ -301,13 +301,13 @@ Deno.test("transfers: a sender that has started anew and offers the same goes on
   assertEquals(theirs.received.get("file"), ours.files.get("file"));
 });
 
-Deno.test("transfers: in a sealed room nobody misses a message because of what was refused and came again", async () => {
+Deno.test("Transfers: in a sealed room, refused messages that are sent again do not count as missing", async () => {
   await using room = new PlayServer();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
   await using ada = await joinSealed(room, "ada", { files: { disk: ours } });
   await using bob = await joinSealed(room, "bob", { files: { disk: theirs, accept: "all" } });
   ours.files.set("file", noise(400_000));
-  // What the server refuses, as where bob has too much waiting: each fifth of what goes to one alone.
+  // The server refuses every fifth message to one member, as if bob had too much waiting.
   const { hub } = room;
   const tell = hub.tell.bind(hub);
   let count = 0;
@@ -315,7 +315,7 @@ Deno.test("transfers: in a sealed room nobody misses a message because of what w
   hub.tell = (from, frame) => {
     if (++count % 5 !== 0) return tell(from, frame);
     refused++;
-    // To nobody's log, but to the sender's.
+    // The message goes to no log but the sender's.
     const members = [...hub.members()];
     const to = members.find(({ id }) => id === frame.id)!;
     const { ownBacklog } = to;
@@ -336,7 +336,7 @@ Deno.test("transfers: in a sealed room nobody misses a message because of what w
   assertEquals(bob.events.filter(({ type }) => type === "unreadable"), []);
 });
 
-Deno.test("transfers: who comes later is told what the room is offered, once, and nothing else", async () => {
+Deno.test("Transfers: repeats open offers to the room, once, to a member that joins later", async () => {
   await using room = new TestRoom();
   const ours = new MemoryDisk();
   await using ada = await enter(room, "ada", { disk: ours });
@@ -362,7 +362,7 @@ Deno.test("transfers: who comes later is told what the room is offered, once, an
   assertEquals(carol.events.filter(({ type }) => type === "offer").length, 1);
 });
 
-Deno.test("transfers: what is read to be offered says how far it is, and can be cancelled, with the rest of its folder", async () => {
+Deno.test("Transfers: reports the progress of hashing; cancelling one file cancels the rest of its folder", async () => {
   await using room = new TestRoom();
   const ours = new MemoryDisk();
   await using ada = await enter(room, "ada", { disk: ours });
@@ -385,7 +385,7 @@ Deno.test("transfers: what is read to be offered says how far it is, and can be 
   assertEquals((await until(ada, "b", "cancelled")).number, reading!.number);
   assertEquals(ada.client.going, []);
   gate.resolve();
-  // What was read before is offered.
+  // The files that were read before are offered.
   assertEquals((await bob.next("offer")).files.map(({ name }) => name), ["a"]);
   assertEquals(ada.client.offering, false);
   assertEquals(ada.client.transfers.map(({ name, state }) => [name, state]), [
@@ -418,7 +418,7 @@ class HandClock {
   }
 }
 
-Deno.test("transfers: after 5 s without a byte it is stalled, and why; what comes ends that; at rest nothing ticks", async () => {
+Deno.test("Transfers: reports why a transfer stalls after 5 s without a byte, until data moves; idle, it has no timer", async () => {
   await using room = new TestRoom({ graceMs: 60_000, awayMs: 0 });
   await using proxy = await FaultProxy.start(room, { seed: 1, kinds: [] });
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
@@ -451,7 +451,7 @@ Deno.test("transfers: after 5 s without a byte it is stalled, and why; what come
   assertEquals(bob.client.going[0]!.stalled, undefined);
   there.pass(1);
   assertEquals(await stalled(bob), "the disk is slow");
-  // The window is full, so nothing more is asked for.
+  // The window is full, so bob requests nothing more.
   await ada.next("transfer", ({ transfer }) => transfer.state === "running");
   here.pass(5_000);
   assertEquals(await stalled(ada), "bob requests no data");
@@ -461,7 +461,7 @@ Deno.test("transfers: after 5 s without a byte it is stalled, and why; what come
   before.resolve();
   await bob.next("transfer", ({ transfer }) => transfer.stalled === undefined);
   await waits;
-  // Now the sender's network goes.
+  // Now the sender loses its network.
   proxy.down();
   proxy.cutAll();
   await ada.next("disconnected");
@@ -483,7 +483,7 @@ Deno.test("transfers: after 5 s without a byte it is stalled, and why; what come
   }
 });
 
-Deno.test("transfers: what is accepted and not open yet takes its time, and can be cancelled", async () => {
+Deno.test("Transfers: an accepted file waits for a slow disk, and can be cancelled meanwhile", async () => {
   await using room = new TestRoom();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
   const clock = new HandClock();
@@ -508,7 +508,7 @@ Deno.test("transfers: what is accepted and not open yet takes its time, and can 
   assertEquals([theirs.received.size, theirs.open_], [1, 0]);
 });
 
-Deno.test("transfers: some of a folder by their numbers; of who has left nothing can be accepted", async () => {
+Deno.test("Transfers: accepts a range of numbers, and nothing of a member that has left", async () => {
   await using room = new TestRoom({ graceMs: 0 });
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
   const ada = await enter(room, "ada", { disk: ours });
@@ -529,7 +529,7 @@ Deno.test("transfers: some of a folder by their numbers; of who has left nothing
   assertEquals(new Set(theirs.received.keys()), new Set(["b", "c"]));
 });
 
-Deno.test("transfers: two who are known by one mark are two receivers", async () => {
+Deno.test("Transfers: two members with one peer key are two receivers", async () => {
   await using room = new TestRoom();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
   await using ada = await enter(room, "ada", { disk: ours });
@@ -555,7 +555,7 @@ Deno.test("transfers: two who are known by one mark are two receivers", async ()
   assertEquals((await until(ada, "file", "done")).who?.id, bob.client.self.id);
 });
 
-Deno.test("transfers: what is offered to one and runs is cancelled once, by its offer or by itself", async () => {
+Deno.test("Transfers: cancels a running offer to one member once, by the number of the offer or of the transfer", async () => {
   await using room = new TestRoom();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
   await using ada = await enter(room, "ada", { disk: ours });
@@ -574,14 +574,14 @@ Deno.test("transfers: what is offered to one and runs is cancelled once, by its 
     const before = ada.events.length;
     ada.client.cancel(live[last ? 1 : 0]!.number);
     await ada.say("that was all");
-    const told = ada.events.slice(before).filter(({ type }) => type === "transfer");
-    assertEquals(told.length, 1);
+    const reported = ada.events.slice(before).filter(({ type }) => type === "transfer");
+    assertEquals(reported.length, 1);
     assertEquals(ada.client.transfers.filter(({ state }) => state !== "cancelled"), []);
   }
 });
 
-Deno.test("transfers: neither who sends nor who receives is slowed, though the room's budget is that of talk", async () => {
-  // Pieces, questions for them, and what says that they have come: each are more than a burst.
+Deno.test("Transfers: the room's budget for chat slows neither sender nor receiver", async () => {
+  // The pieces, their requests and their acknowledgements: each are more than a burst.
   const budget = { frames: 5, frameBurst: 100, bytes: 2 ** 30, byteBurst: 2 ** 30 };
   await using room = new TestRoom({ budget });
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];

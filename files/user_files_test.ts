@@ -4,7 +4,7 @@ import { SystemFiles } from "./user_files.ts";
 
 const posix = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 
-/** Calls `use` with a folder of its own. */
+/** Calls `use` with a new folder, and removes it. */
 function inFolder(use: (folder: string) => void): void {
   const folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "chat-test-" }));
   try {
@@ -14,7 +14,7 @@ function inFolder(use: (folder: string) => void): void {
   }
 }
 
-Deno.test("SystemFiles.create: a new file, whole, and its path; one that is there stays as it is", () => {
+Deno.test("SystemFiles.create: writes a new file and returns its path; an existing file stays as it is", () => {
   inFolder((folder) => {
     const files = new SystemFiles(undefined);
     const path = `${folder}/talk.txt`;
@@ -27,7 +27,7 @@ Deno.test("SystemFiles.create: a new file, whole, and its path; one that is ther
   });
 });
 
-posix("SystemFiles.create: for its owner's eyes only, and never through a link", () => {
+posix("SystemFiles.create: makes the file private and never follows a link", () => {
   inFolder((folder) => {
     const files = new SystemFiles(undefined);
     files.create(`${folder}/talk.txt`, "hi");
@@ -38,7 +38,7 @@ posix("SystemFiles.create: for its owner's eyes only, and never through a link",
   });
 });
 
-Deno.test("SystemFiles.create: what can't be written is told, and leaves nothing", () => {
+Deno.test("SystemFiles.create: reports a file that cannot be written, and leaves nothing of it", () => {
   inFolder((folder) => {
     const files = new SystemFiles(undefined);
     for (const path of [`${folder}/no/such/folder`, `${folder}/\0`]) {
@@ -50,7 +50,7 @@ Deno.test("SystemFiles.create: what can't be written is told, and leaves nothing
 });
 
 posix(
-  "SystemFiles.list: files and folders, links to folders too; of what is closed, nothing",
+  "SystemFiles.list: lists files, folders and links to folders; nothing of a folder that cannot be read",
   () => {
     inFolder((folder) => {
       Deno.writeTextFileSync(`${folder}/file`, "");

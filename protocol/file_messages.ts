@@ -1,69 +1,69 @@
-// What members say to each other about files: what is offered, asked for, sent, and how it ended. Pure bytes; an
-// envelope of the kind `file` holds them, so they are sealed and signed like all that is said.
+// Messages between members about files: offers, requests, data, and how a transfer ended. Pure: bytes in, bytes out. They
+// travel in envelopes of the kind `file`, so they are sealed and signed like all messages.
 //
-// FileMessages: refused (1) || parcel...   One message has as many as fit: many small files take few messages.
+// FileMessages: refused (1) || file message...   As many as fit: many small files take few messages.
 //
 //   offer     O || id (16) || size (8) || sha256 (32) || length (2) || name in UTF-8
 //   ask       Q || id (16) || offset (8) || length (4)
 //   chunk     C || id (16) || offset (8) || length (4) || bytes
-//   withdraw  W || id (16) || reason (1)        who offers: there is nothing more to ask for
-//   decline   D || id (16) || reason (1)        who was offered it: asks for nothing more
-//   done      E || id (16)                      who was offered it: has it, whole and checked
+//   withdraw  W || id (16) || reason (1)        from the sender: the offer is over
+//   decline   D || id (16) || reason (1)        from the receiver: it does not want the file, or no more of it
+//   done      E || id (16)                      from the receiver: the file is complete and verified
 
 import { concat } from "@std/bytes/concat";
 
-/** Bytes of a transfer's id: drawn at random by who offers. */
+/** Bytes of a transfer's id, which the sender draws at random. */
 export const TRANSFER_ID_SIZE = 16;
 /** Bytes of SHA-256. */
 export const SHA256_SIZE = 32;
 /**
- * The most bytes of a file in one chunk: a quarter of the largest frame, so that what is said is never behind
- * more than that, and enough that the parts around it cost nothing.
+ * Bytes of a file in one chunk: a quarter of the largest frame, so that a chat message never waits for more than that,
+ * and enough that the overhead does not matter.
  */
 export const MAX_PIECE = 64 * 1024;
-/** Bytes of UTF-8 in a name that is offered: what file systems take, and some more for those that take more. */
+/** Bytes of UTF-8 in an offered name. Most file systems allow 255, a few allow more. */
 export const MAX_FILE_NAME = 1024;
-/** The most of what is no chunk in one message. */
+/** Bytes of file messages other than chunks in one message. */
 export const MAX_CONTROL_BYTES = 16 * 1024;
 
 const KIND = { offer: 0x4f, ask: 0x51, chunk: 0x43, withdraw: 0x57, decline: 0x44, done: 0x45 };
-/** Of the parcels that end at once: kind, id and a reason. */
+/** Of a withdrawal or a refusal. */
 const ENDING_SIZE = 1 + TRANSFER_ID_SIZE + 1;
 const DONE_SIZE = 1 + TRANSFER_ID_SIZE;
 const RANGE_SIZE = 1 + TRANSFER_ID_SIZE + 8 + 4;
 const OFFER_SIZE = 1 + TRANSFER_ID_SIZE + 8 + SHA256_SIZE + 2;
 
-/** Bytes around what one chunk holds, in a message of its own. */
+/** Bytes around the data of a chunk that is sent alone. */
 export const CHUNK_OVERHEAD: number = 1 + RANGE_SIZE;
 
-/** Why a transfer has ended before its time. A later version's reason is told as `other`. */
+/** Why a transfer ended early. The reason of a later version is read as `other`. */
 export const REASONS = [
   "other",
-  /** Somebody wanted it so. */
+  /** A user has cancelled it. */
   "cancelled",
-  /** The file has changed since it was offered, or has gone. */
+  /** The file has changed or was removed since it was offered. */
   "changed",
-  /** Who was offered it does not want it. */
+  /** The receiver does not want it. */
   "declined",
-  /** It could not be written. */
+  /** The receiver could not write it. */
   "disk",
-  /** What came was not what was offered. */
+  /** The received data does not match the offer. */
   "damaged",
 ] as const;
 export type Reason = typeof REASONS[number];
 
-/** A file that somebody offers. */
+/** A file that a member offers. */
 export interface FileOffer {
   /** `TRANSFER_ID_SIZE` bytes. */
   readonly id: Uint8Array;
-  /** May hold anything, also in a path's sense: it MUST be made safe before a file is called so, or it is shown. */
+  /** Any text, also a path: it MUST be made safe before it names a file or is shown. */
   readonly name: string;
   /** Bytes. */
   readonly size: number;
   readonly sha256: Uint8Array;
 }
 
-/** A part of a file. */
+/** A part of an offered file. */
 export interface ByteRange {
   readonly id: Uint8Array;
   readonly offset: number;
@@ -81,9 +81,9 @@ export type FileMessage =
 
 export interface FileMessages {
   /**
-   * How many messages of this kind, from this sender to this receiver, were refused since the last one that came,
-   * because the receiver had too much waiting; 255 stands for more. Nothing is missing with them: what they
-   * had comes again.
+   * How many messages of this kind, from this sender to this receiver, the server has refused since the last delivered
+   * one, because the receiver had too much waiting; 255 means 255 or more. Their content is sent again, so the receiver
+   * does not count them as missing.
    */
   readonly refused: number;
   readonly messages: readonly FileMessage[];
@@ -92,7 +92,7 @@ export interface FileMessages {
 const utf8 = new TextEncoder();
 const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** How many bytes a fileMessage takes. */
+/** Bytes of an encoded file message. */
 export function fileMessageSize(fileMessage: FileMessage): number {
   switch (fileMessage.kind) {
     case "offer":
@@ -109,7 +109,7 @@ export function fileMessageSize(fileMessage: FileMessage): number {
   }
 }
 
-/** @throws {RangeError} if something in them is out of its range */
+/** @throws {RangeError} if a value is out of its range */
 export function encodeFileMessages({ refused, messages }: FileMessages): Uint8Array<ArrayBuffer> {
   return concat([Uint8Array.of(Math.min(255, refused)), ...messages.flatMap(encodeFileMessage)]);
 }
@@ -123,7 +123,7 @@ function encodeFileMessage(fileMessage: FileMessage): Uint8Array[] {
       const name = utf8.encode(fileMessage.name);
       checkOffer("write", fileMessage.size, name.length);
       if (fileMessage.sha256.length !== SHA256_SIZE) {
-        throw bad("write", "a hash has another length");
+        throw bad("write", `a hash has ${fileMessage.sha256.length} bytes`);
       }
       return [start, number64(fileMessage.size), fileMessage.sha256, number16(name.length), name];
     }
@@ -147,9 +147,9 @@ function encodeFileMessage(fileMessage: FileMessage): Uint8Array[] {
 }
 
 /**
- * Reads what somebody has sent: all of it, or nothing. The bytes of chunks are views.
+ * Reads all file messages of one message, or none. The data of chunks are views of `bytes`.
  *
- * @throws {RangeError} if it is cut short, or something in it is out of its range
+ * @throws {RangeError} if one is cut short, of an unknown kind, or has a value out of its range
  */
 export function decodeFileMessages(bytes: Uint8Array): FileMessages {
   const reader = new Reader(bytes);
@@ -161,7 +161,7 @@ export function decodeFileMessages(bytes: Uint8Array): FileMessages {
 
 function decodeFileMessage(reader: Reader): FileMessage {
   const kind = reader.take(1)[0]!;
-  // A copy: it is kept for longer than the bytes.
+  // A copy, because it is kept longer than `bytes`.
   const id = new Uint8Array(reader.take(TRANSFER_ID_SIZE));
   switch (kind) {
     case KIND.offer: {
@@ -191,7 +191,7 @@ function decodeFileMessage(reader: Reader): FileMessage {
     case KIND.done:
       return { kind: "done", id };
     default:
-      throw bad("read", "it is of a kind that a later version knows");
+      throw bad("read", "it is of an unknown kind, perhaps of a later version");
   }
 }
 
@@ -199,11 +199,11 @@ function decodeName(bytes: Uint8Array): string {
   try {
     return utf8Strict.decode(bytes);
   } catch (cause) {
-    throw new RangeError("Cannot read about a file: its name is not UTF-8", { cause });
+    throw new RangeError("Cannot read a file message: its name is not UTF-8", { cause });
   }
 }
 
-/** Reads numbers and bytes one after the other. */
+/** Reads numbers and bytes in order. */
 class Reader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -221,7 +221,7 @@ class Reader {
     return this.#bytes.subarray(this.#at, this.#at += length);
   }
 
-  /** Of up to eight bytes, big-endian; too large to be exact is out of every range, and stays so. */
+  /** Of up to eight bytes, big-endian. One too large to be exact is also too large for every range. */
   number(size: number): number {
     return this.take(size).reduce((sum, byte) => sum * 256 + byte, 0);
   }
@@ -230,7 +230,7 @@ class Reader {
 function checkOffer(action: string, size: number, nameLength: number): void {
   if (!Number.isSafeInteger(size) || size < 0) throw bad(action, `a size is ${size}`);
   if (nameLength > MAX_FILE_NAME) {
-    throw bad(action, `a name has ${nameLength} bytes, at most ${MAX_FILE_NAME} are taken`);
+    throw bad(action, `a name has ${nameLength} bytes, it may have ${MAX_FILE_NAME}`);
   }
 }
 
@@ -244,7 +244,7 @@ function checkRange(action: string, offset: number, length: number): void {
 }
 
 function bad(action: string, fault: string): RangeError {
-  return new RangeError(`Cannot ${action} about a file: ${fault}`);
+  return new RangeError(`Cannot ${action} a file message: ${fault}`);
 }
 
 function number64(value: number): Uint8Array {

@@ -46,7 +46,7 @@ const fileMessage: fc.Arbitrary<FileMessage> = fc.oneof(
   fc.record({ kind: fc.constant("done" as const), id }),
 );
 
-Deno.test("decodeFileMessages: what was encoded comes back, however many; and takes as many bytes as was said", () => {
+Deno.test("decodeFileMessages: reads back any number of encoded file messages; fileMessageSize gives their bytes", () => {
   fc.assert(
     fc.property(fc.array(fileMessage), fc.integer({ min: 0, max: 255 }), (messages, refused) => {
       const bytes = encodeFileMessages({ refused, messages });
@@ -56,7 +56,7 @@ Deno.test("decodeFileMessages: what was encoded comes back, however many; and ta
   );
 });
 
-Deno.test("decodeFileMessages: any bytes at all are read or refused with a RangeError", () => {
+Deno.test("decodeFileMessages: reads any bytes or throws a RangeError", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
     try {
       decodeFileMessages(bytes);
@@ -66,7 +66,7 @@ Deno.test("decodeFileMessages: any bytes at all are read or refused with a Range
   }));
 });
 
-Deno.test("decodeFileMessages: cut anywhere but between two, it is refused", () => {
+Deno.test("decodeFileMessages: throws if cut anywhere but between two file messages", () => {
   const messages: FileMessage[] = [
     { kind: "offer", id: ID, size: 3, sha256: SHA256, name: "größer.txt" },
     { kind: "ask", id: ID, offset: 0, length: 3 },
@@ -83,7 +83,7 @@ Deno.test("decodeFileMessages: cut anywhere but between two, it is refused", () 
   }
 });
 
-Deno.test("messages: lengths, places, sizes and names just within their limits pass, one more does not", () => {
+Deno.test("encodeFileMessages: accepts lengths, offsets, sizes and names up to their limits, and no more", () => {
   const ask = (offset: number, length: number) =>
     encodeFileMessages({ refused: 0, messages: [{ kind: "ask", id: ID, offset, length }] });
   const offer = (size: number, name: string) =>
@@ -107,7 +107,7 @@ Deno.test("messages: lengths, places, sizes and names just within their limits p
   assertThrows(() => offer(0, "é".repeat(MAX_FILE_NAME / 2) + "."), RangeError, "a name has");
 });
 
-Deno.test("decodeFileMessages: a length or a size that no sender of ours writes is refused before anything is made of it", () => {
+Deno.test("decodeFileMessages: throws on lengths, offsets and kinds that no sender may write", () => {
   const bytes = encodeFileMessages({
     refused: 0,
     messages: [{ kind: "ask", id: ID, offset: 0, length: 1 }],
@@ -128,7 +128,7 @@ Deno.test("decodeFileMessages: a length or a size that no sender of ours writes 
   assertThrows(() => decodeFileMessages(changed(1, 0x5a)), RangeError, "a later version");
 });
 
-Deno.test("decodeFileMessages: a reason of a later version is other, a name that is not UTF-8 is refused", () => {
+Deno.test("decodeFileMessages: reads an unknown reason as other, and throws on a name that is not UTF-8", () => {
   const bytes = encodeFileMessages({
     refused: 3,
     messages: [{ kind: "withdraw", id: ID, reason: "cancelled" }],
@@ -146,7 +146,7 @@ Deno.test("decodeFileMessages: a reason of a later version is other, a name that
   assertThrows(() => decodeFileMessages(named), RangeError, "not UTF-8");
 });
 
-Deno.test("CHUNK_OVERHEAD: what stands around the bytes of one chunk", () => {
+Deno.test("CHUNK_OVERHEAD: the bytes around the data of one chunk", () => {
   const chunk = { kind: "chunk", id: ID, offset: 5, bytes: new Uint8Array(MAX_PIECE) } as const;
   assertEquals(
     encodeFileMessages({ refused: 0, messages: [chunk] }).length,

@@ -1,5 +1,5 @@
-// Files through the real programs, from disk to disk: what is left of them when one of the three is killed, and what
-// a sender that lies, or a receiver's disk, makes of them.
+// Files through the real programs, from disk to disk: one of the three programs is killed, the sender lies, or the
+// receiver's disk fails.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Home, Program, run } from "../support/program.ts";
@@ -9,15 +9,15 @@ import { MemoryDisk } from "../support/memory_disk.ts";
 import { noise, sha256 } from "../support/random.ts";
 import { MAX_PIECE } from "../../protocol/file_messages.ts";
 
-// On Windows files have no modes, and there are no links without more rights.
+// On Windows, files have no modes, and links need more rights.
 const posix = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 
 const MIB = 1024 * 1024;
-/** A part is marked each time so much has come: what a receiver that is killed may have to ask for again. */
-const MARK = 4 * MIB;
-/** What is on its way, at most, when somebody is killed: it is asked for again. */
+/** Bytes between checkpoints of a part: a killed receiver may request as many again. */
+const CHECKPOINT = 4 * MIB;
+/** Bytes on their way when a program is killed: they are requested again. */
 const WINDOW = 256 * 1024;
-/** Of all that is sent: what is around the pieces, and what else is said. */
+/** The overhead of the data and all other messages, as a factor. */
 const AROUND = 1.02;
 const THROUGH = { seed: 1, kinds: [], maxChunk: MAX_PIECE } as const;
 
@@ -27,7 +27,7 @@ function portOf(address: string): number {
   return Number(address.split(":").at(-1));
 }
 
-/** The next line about transfers that fits; a line that says that one has failed ends the wait. */
+/** Waits for a transfer in this state; throws if one fails. */
 async function transfer(program: Program, state: string): Promise<Json> {
   for (;;) {
     const json: Json = JSON.parse(await program.stdout.lineLike(/^\{"type":"transfer"/));
@@ -40,7 +40,7 @@ function say(program: Program, json: Json): Promise<void> {
   return program.type(`${JSON.stringify(json)}\n`);
 }
 
-/** Ends it at once, as a crash or a loss of power does. */
+/** Ends a program like a crash or a power cut. */
 async function kill(program: Program): Promise<void> {
   program.signal("SIGKILL");
   await program[Symbol.asyncDispose]();
@@ -58,18 +58,18 @@ async function assertSame(path: string, bytes: Uint8Array<ArrayBuffer>): Promise
   ]);
 }
 
-/** A room, and a folder with a file; the sender is behind a proxy that counts what it sends. */
+/** A room, and a folder with a file; a proxy counts what the sender sends. */
 class Stage implements AsyncDisposable {
   readonly folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "chat-test-" }));
   readonly downloads = `${this.folder}/downloads`;
   readonly file = `${this.folder}/large file.bin`;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly args: readonly string[];
-  /** Two users on two machines: each has its key. */
+  /** Two users on two machines, each with its own key. */
   readonly homes = { ada: new Home(), bob: new Home() };
   #server: Program;
   readonly address: string;
-  /** By which a program knows the room's code. */
+  /** Gives the programs the room's code. */
   readonly env: Record<string, string>;
   readonly proxy: FaultProxy;
 
@@ -90,7 +90,7 @@ class Stage implements AsyncDisposable {
     Deno.writeFileSync(this.file, this.bytes);
   }
 
-  /** Where the server keeps what checks the code. */
+  /** Where the server keeps the verifier of the code. */
   readonly state: string;
 
   static async open(cipher: "sealed" | "xor", size: number): Promise<Stage> {
@@ -125,7 +125,7 @@ class Stage implements AsyncDisposable {
     return this.#join("bob", portOf(this.address), ...files, ...args);
   }
 
-  /** Resolves when about half of the file has been sent: from then on nothing passes. */
+  /** Resolves when about half of the file has been sent; from then on nothing passes. */
   half(): Promise<void> {
     return this.proxy.freezeAt("up", this.proxy.passed.up + this.bytes.length / 2);
   }
@@ -136,7 +136,7 @@ class Stage implements AsyncDisposable {
     this.#server = server;
   }
 
-  /** All is there, once, under its name, and no more was sent than this. */
+  /** The file is complete, under its name, alone; at most `again` bytes were sent twice. */
   async assertDone(again: number): Promise<void> {
     assertEquals(list(this.downloads), ["large file.bin"]);
     await assertSame(`${this.downloads}/large file.bin`, this.bytes);
@@ -154,7 +154,7 @@ class Stage implements AsyncDisposable {
 }
 
 for (const cipher of ["sealed", "xor"] as const) {
-  Deno.test(`files, ${cipher}: a receiver that is killed and started anew goes on where its disk was`, async () => {
+  Deno.test(`files, ${cipher}: a killed and restarted receiver continues from the part on its disk`, async () => {
     await using stage = await Stage.open(cipher, 24 * MIB);
     await using ada = await stage.ada();
     const bob = await stage.bob();
@@ -162,7 +162,7 @@ for (const cipher of ["sealed", "xor"] as const) {
     await say(ada, { type: "offer", path: stage.file });
     await half;
     await kill(bob);
-    // A part, and what is known about it: nothing under the name.
+    // A part and its state, and no file of the final name.
     assertMatch(
       list(stage.downloads).join(" "),
       /^large file\.bin\.\w+\.part \S+ \S+\.part\.state$/,
@@ -170,13 +170,13 @@ for (const cipher of ["sealed", "xor"] as const) {
     stage.proxy.thaw();
     await using again = await stage.bob();
     const { had } = await transfer(again, "running");
-    assert(had as number >= stage.bytes.length / 2 - MARK - WINDOW, `it had ${had}`);
+    assert(had as number >= stage.bytes.length / 2 - CHECKPOINT - WINDOW, `it had ${had}`);
     await transfer(again, "done");
     await transfer(ada, "done");
-    await stage.assertDone(MARK + 2 * WINDOW);
+    await stage.assertDone(CHECKPOINT + 2 * WINDOW);
   });
 
-  Deno.test(`files, ${cipher}: a sender that is killed, and offers it anew, is asked for the rest alone`, async () => {
+  Deno.test(`files, ${cipher}: only the rest is requested from a killed and restarted sender that offers the file again`, async () => {
     await using stage = await Stage.open(cipher, 24 * MIB);
     const ada = await stage.ada();
     await using bob = await stage.bob();
@@ -192,7 +192,7 @@ for (const cipher of ["sealed", "xor"] as const) {
     await stage.assertDone(2 * WINDOW);
   });
 
-  Deno.test(`files, ${cipher}: a server that is killed and started anew costs no more than what was on its way`, async () => {
+  Deno.test(`files, ${cipher}: a killed and restarted server costs only the data on its way`, async () => {
     await using stage = await Stage.open(cipher, 24 * MIB);
     await using ada = await stage.ada();
     await using bob = await stage.bob();
@@ -210,7 +210,7 @@ for (const cipher of ["sealed", "xor"] as const) {
 }
 
 posix(
-  "files: a sender that lies gets nothing out of the folder, nothing run, nothing on the screen",
+  "files: a lying sender writes nothing outside the folder, runs nothing, and sends nothing harmful to the screen",
   async () => {
     await using stage = await Stage.open("xor", 1);
     const { folder, downloads, proxy } = stage;
@@ -256,13 +256,13 @@ posix(
     await plain.stderr.lineLike(/\.tar\.gz from eve is here, whole/);
     await plain.endInput();
     plain.signal("SIGTERM");
-    // What is shown of it has no controls and nothing that turns text around.
+    // The lines on the screen have no controls and no characters that reverse text.
     assertEquals((await plain.result()).stderr.match(/[^\n\P{Cc}]|[\u202a-\u202e]/gu), null);
     assertEquals(list(folder), [...before, "downloads2"].sort());
   },
 );
 
-Deno.test("files: what can't be sent, or written, is told in words, on both sides, and ends with 1", async () => {
+Deno.test("files: a file that cannot be sent or written is reported on both sides; chat send exits with 1", async () => {
   await using stage = await Stage.open("sealed", 1000);
   const { folder, file } = stage;
   await using bob = await stage.bob();
@@ -280,7 +280,7 @@ Deno.test("files: what can't be sent, or written, is told in words, on both side
     const unsent = JSON.parse(await ada.stdout.lineLike(/^\{"type":"unsent"/));
     assertEquals([unsent.path, unsent.message], [path, `Cannot send ${path}: ${why}`]);
   }
-  // The folder that it is to go into is a file.
+  // The path of the downloads folder is a file.
   Deno.writeTextFileSync(stage.downloads, "");
   await say(ada, { type: "offer", path: file });
   const line = await bob.stdout.lineLike(/"state":"failed"/);

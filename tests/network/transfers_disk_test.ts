@@ -1,5 +1,5 @@
-// Files between real disks, over real sockets, in rooms of both kinds: what a stranger's disk, name and network may
-// do to them.
+// Files between real disks, over real sockets, in rooms of both ciphers: with hostile names, failing disks and broken
+// networks.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { JoinOptions } from "../../client.ts";
@@ -42,12 +42,12 @@ const KINDS: readonly Kind[] = [
 ];
 const [XOR, SEALED] = KINDS as [Kind, Kind];
 
-/** A folder of its own, with one for downloads in it. */
+/** A new folder, with a downloads folder in it. */
 class Folder implements Disposable {
   readonly path: string = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "chat-test-" }));
   readonly downloads: string = `${this.path}/downloads`;
 
-  /** The real disk, which receives into that folder. */
+  /** The real disk, with that downloads folder. */
   disk(): SystemDisk {
     return new SystemDisk(() => this.downloads);
   }
@@ -59,7 +59,7 @@ class Folder implements Disposable {
     return path;
   }
 
-  /** What is in the folder for downloads, by name. */
+  /** The names in the downloads folder. */
   get received(): string[] {
     try {
       return Array.from(Deno.readDirSync(this.downloads), ({ name }) => name).sort();
@@ -78,12 +78,12 @@ class Folder implements Disposable {
   }
 }
 
-/** The next transfer in this state, whatever its name is. */
+/** Waits until a transfer of any name has this state. */
 async function until(guest: Guest, state: Transfer["state"]): Promise<Transfer> {
   return (await guest.next("transfer", ({ transfer }) => transfer.state === state)).transfer;
 }
 
-/** Equal, without printing megabytes where they are not. */
+/** Compares without printing megabytes if they differ. */
 async function assertSame(
   got: Uint8Array<ArrayBuffer>,
   wanted: Uint8Array<ArrayBuffer>,
@@ -95,7 +95,7 @@ async function assertSame(
 }
 
 for (const { cipher, open, enter } of KINDS) {
-  Deno.test(`transfers, real disks, ${cipher}: empty, a byte, a chunk, one more and one less, all hashes equal`, async () => {
+  Deno.test(`Transfers, real disks, ${cipher}: sends files of sizes around the chunk size with equal hashes`, async () => {
     using folder = new Folder();
     await using room = open();
     await using ada = await enter(room, "ada", { disk: folder.disk() });
@@ -111,13 +111,13 @@ for (const { cipher, open, enter } of KINDS) {
       await until(ada, "done");
       await assertSame(folder.read(`of-${size}.bin`), bytes);
     }
-    // Nothing stands beside them.
+    // No other files are left.
     assertEquals(folder.received, sizes.map((size) => `of-${size}.bin`).sort());
   });
 }
 
 posix(
-  "transfers, real disks: a folder goes with the files of its folders; of one name, each gets another; links stay",
+  "Transfers, real disks: sends the files of nested folders, numbers equal names, and leaves out links",
   async () => {
     using folder = new Folder();
     await using room = XOR.open();
@@ -146,8 +146,8 @@ posix(
   },
 );
 
-// What a sender that lies may call a file, and how it then stands in the folder. The rules themselves are in
-// files/filename_test.ts; here they go the whole way.
+// Names that a lying sender may give a file, and the names that the receiver gives it. files/filename_test.ts tests the
+// rules themselves; here the names take the complete way.
 const LIES: Readonly<Record<string, readonly (readonly [lie: string, name: string])[]>> = {
   "paths": [
     ["../../etc/passwd", "passwd"],
@@ -176,7 +176,7 @@ const LIES: Readonly<Record<string, readonly (readonly [lie: string, name: strin
     ["l".repeat(300) + ".tar.gz", "l".repeat(248) + ".tar.gz"],
     ["é".repeat(MAX_FILE_NAME / 2 - 2) + ".txt", "é".repeat(125) + ".txt"],
     ["m".repeat(255), "m".repeat(255)],
-    // The number needs room too.
+    // The number takes room, too.
     ["m".repeat(255), "m".repeat(251) + " (2)"],
   ],
   "what is there": [
@@ -192,7 +192,7 @@ const LIES: Readonly<Record<string, readonly (readonly [lie: string, name: strin
 
 for (const { cipher, open, enter } of KINDS) {
   posix(
-    `transfers, real disk, ${cipher}: whatever a sender calls a file, it stands in the folder, as a file that does not run`,
+    `Transfers, real disk, ${cipher}: a file of any name ends up in the downloads folder and is not executable`,
     async () => {
       using folder = new Folder();
       const { path: outside, downloads } = folder;
@@ -202,7 +202,7 @@ for (const { cipher, open, enter } of KINDS) {
         folder.write(`downloads/${name}`, noise(3));
       }
       folder.write("other/kept.txt", noise(3));
-      // They lead out, to a file, to nothing, and to a folder.
+      // Links out of the folder: to a file, to nothing, and to a folder.
       Deno.symlinkSync(`${outside}/other/kept.txt`, `${downloads}/outside.txt`);
       Deno.symlinkSync(`${outside}/other/new.txt`, `${downloads}/nowhere.txt`);
       Deno.symlinkSync(`${outside}/other`, `${downloads}/elsewhere`);
@@ -242,11 +242,11 @@ for (const { cipher, open, enter } of KINDS) {
 }
 
 posix(
-  "transfers, real disks: a file that changes, shrinks, is replaced or goes while it is sent: both are told, nothing is left",
+  "Transfers, real disks: a file that changes or is removed while it is sent fails on both sides and leaves nothing",
   async () => {
     using folder = new Folder();
     const size = 3 * MIB;
-    // Behind this nothing comes before the file is another.
+    // Data after this point is not read before the file has changed.
     const gate = { open: Promise.resolve() };
     class Slow extends SystemDisk {
       override async open(...args: Parameters<SystemDisk["open"]>) {
@@ -283,8 +283,8 @@ posix(
           "it has changed since it was offered",
           changed,
         ],
-        "gone": [(path) => Deno.removeSync(path), "it is gone", changed],
-        // Nothing of it shows but its hash.
+        "gone": [(path) => Deno.removeSync(path), "it does not exist any more", changed],
+        // Only its hash shows the change.
         "other bytes, and all else as it was": [
           (path) => {
             const { atime, mtime } = Deno.statSync(path);
@@ -307,7 +307,7 @@ posix(
       resolve();
       assertStringIncludes((await until(bob, "failed")).message!, theirs, what);
       assertStringIncludes((await until(ada, "failed")).message!, ours, what);
-      // Its parts go when it has told of it.
+      // The part is removed after the failure is reported.
       await bob.say("over");
       await ada.next("message");
       ada.client.offer(folder.write("sync", noise(1)));
@@ -317,7 +317,7 @@ posix(
   },
 );
 
-/** Calls `use` with a file system of its own, of 4 MiB; or says loudly that there is none. */
+/** Calls `use` with a new file system of 4 MiB; warns if none can be mounted. */
 async function onSmallDisk(
   folder: Folder,
   use: (remount: (options: string) => Promise<void>) => Promise<void>,
@@ -340,14 +340,24 @@ async function onSmallDisk(
 const asRoot = Deno.build.os === "linux" && Deno.uid() === 0 ? Deno.test : Deno.test.ignore;
 
 asRoot(
-  "transfers, real disk: no space, and a disk that can't be written: both are told, nothing has the name; then it goes on",
+  "Transfers, real disk: reports a full and a read-only disk on both sides, then continues",
   async () => {
     using folder = new Folder();
     await onSmallDisk(folder, async (remount) => {
       await using room = SEALED.open();
       await using proxy = await FaultProxy.start(room, { seed: 1, kinds: [], maxChunk: MAX_PIECE });
       await using ada = await SEALED.enter(proxy, "ada", { disk: folder.disk() });
-      await using bob = await SEALED.enter(room, "bob", { disk: folder.disk(), accept: "all" });
+      const closed = Promise.withResolvers<void>();
+      class Closing extends SystemDisk {
+        override async sink(offer: Parameters<SystemDisk["sink"]>[0]) {
+          const sink = await super.sink(offer);
+          const abort = sink.abort.bind(sink);
+          sink.abort = (keep) => abort(keep).then(closed.resolve);
+          return sink;
+        }
+      }
+      const disk = new Closing(() => folder.downloads);
+      await using bob = await SEALED.enter(room, "bob", { disk, accept: "all" });
       const bytes = noise(8 * MIB);
       ada.client.offer(folder.write("large.bin", bytes));
       const full = await until(bob, "failed");
@@ -355,6 +365,8 @@ asRoot(
       assertEquals((await until(ada, "failed")).message, "bob could not write it");
       assertEquals(folder.received.filter((name) => !name.includes(".part")), []);
 
+      // A disk with files that are open for writing cannot become read-only.
+      await closed.promise;
       await remount("remount,size=16m,ro");
       bob.client.accept(full.number);
       assertEquals(
@@ -374,35 +386,38 @@ asRoot(
   },
 );
 
-posix("transfers, real disk: a folder that is closed, or is none: both are told", async () => {
-  for (
-    const [what, make, why] of [
-      ["none", (path: string) => Deno.writeTextFileSync(path, ""), "is not a folder"],
-      [
-        "closed",
-        (path: string) => Deno.mkdirSync(path, { mode: 0o500 }),
-        "you may not write in the folder",
-      ],
-    ] as const
-  ) {
-    // To root nothing is closed.
-    if (what === "closed" && Deno.uid() === 0) {
-      console.warn("SKIPPED: to root no folder is closed");
-      continue;
+posix(
+  "Transfers, real disk: reports a downloads folder that may not be written, or is a file, on both sides",
+  async () => {
+    for (
+      const [what, make, why] of [
+        ["none", (path: string) => Deno.writeTextFileSync(path, ""), "is not a folder"],
+        [
+          "closed",
+          (path: string) => Deno.mkdirSync(path, { mode: 0o500 }),
+          "you may not write in the folder",
+        ],
+      ] as const
+    ) {
+      // Root may read and write everything.
+      if (what === "closed" && Deno.uid() === 0) {
+        console.warn("SKIPPED: to root no folder is closed");
+        continue;
+      }
+      using folder = new Folder();
+      make(folder.downloads);
+      await using room = XOR.open();
+      await using ada = await XOR.enter(room, "ada", { disk: folder.disk() });
+      await using bob = await XOR.enter(room, "bob", { disk: folder.disk(), accept: "all" });
+      ada.client.offer(folder.write("photo.jpg", noise(1000)));
+      assertStringIncludes((await until(bob, "failed")).message!, why);
+      assertEquals((await until(ada, "failed")).message, "bob could not write it");
     }
-    using folder = new Folder();
-    make(folder.downloads);
-    await using room = XOR.open();
-    await using ada = await XOR.enter(room, "ada", { disk: folder.disk() });
-    await using bob = await XOR.enter(room, "bob", { disk: folder.disk(), accept: "all" });
-    ada.client.offer(folder.write("photo.jpg", noise(1000)));
-    assertStringIncludes((await until(bob, "failed")).message!, why);
-    assertEquals((await until(ada, "failed")).message, "bob could not write it");
-  }
-});
+  },
+);
 
 for (const { cipher, open, enter } of KINDS) {
-  Deno.test(`transfers, real disks, ${cipher}: both sides are cut 50 times in one transfer: it costs less than a tenth`, async () => {
+  Deno.test(`Transfers, real disks, ${cipher}: 50 lost connections on both sides cost less than a tenth of the data`, async () => {
     using folder = new Folder();
     const size = 60_000_000;
     const bytes = noise(size);
@@ -412,7 +427,7 @@ for (const { cipher, open, enter } of KINDS) {
     await using theirs = await FaultProxy.start(room, through);
     const back = () => ({ retryMs: 60_000, backoff: new Backoff(() => 0) });
     let cuts = 0;
-    /** Cuts each time that so much more has been written, in turns here and there. */
+    /** Cuts the connections of both sides in turn, 50 times in all, as the file is written. */
     class Cutting extends SystemDisk {
       override async sink(offer: Parameters<SystemDisk["sink"]>[0]) {
         const sink = await super.sink(offer);

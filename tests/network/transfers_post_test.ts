@@ -1,5 +1,5 @@
-// Two sides of transfers without a network: whatever is refused, lost with a session, or cancelled, it ends with equal
-// bytes or with a failure that is told.
+// Two sides of transfers without a network: messages are refused, lost with a session, or cancelled, and each transfer
+// ends with equal bytes or a reported failure.
 
 import { assert, assertEquals } from "@std/assert";
 import type { Post } from "../../files/post.ts";
@@ -16,26 +16,26 @@ const ENDS: readonly Transfer["state"][] = ["done", "cancelled", "failed", "decl
 
 type Draw = () => "pass" | "busy" | "reset" | "cancel";
 
-/** One member, as the other sees it. */
+/** One of two members. */
 class Side {
   readonly transfers: Transfers;
   readonly events: RoomEvent[] = [];
   readonly ended = Promise.withResolvers<Transfer>();
   other!: Side;
   id: number;
-  readonly mark: string;
-  /** What is on its way to the other. */
+  readonly peerKey: string;
+  /** Messages on their way to the other side. */
   #queue: FileMessages[] = [];
   #moving = false;
-  /** What befalls the next message. */
+  /** What happens to the next message. */
   readonly #draw: Draw;
 
-  constructor(id: number, mark: string, disk: MemoryDisk, draw: Draw) {
+  constructor(id: number, peerKey: string, disk: MemoryDisk, draw: Draw) {
     this.id = id;
-    this.mark = mark;
+    this.peerKey = peerKey;
     this.#draw = draw;
     const person = (id: number): Person => (
-      { id, name: id === this.id ? mark : this.other.mark, self: id === this.id, away: false }
+      { id, name: id === this.id ? peerKey : this.other.peerKey, self: id === this.id, away: false }
     );
     const post: Post = {
       self: person(id),
@@ -54,8 +54,8 @@ class Side {
       has: (id) => id === this.other.id,
       person,
       peerKeyOf: (id) =>
-        id === this.id ? this.mark : id === this.other.id ? this.other.mark : undefined,
-      find: (mark) => mark === this.other.mark ? this.other.id : undefined,
+        id === this.id ? this.peerKey : id === this.other.id ? this.other.peerKey : undefined,
+      find: (peerKey) => peerKey === this.other.peerKey ? this.other.id : undefined,
       isKnown: () => false,
       event: (event) => {
         this.events.push(event);
@@ -66,7 +66,7 @@ class Side {
     this.transfers = new Transfers(post, { disk, accept: "all" });
   }
 
-  /** Everything gets to the other in order; what was said before a reset does not. */
+  /** Delivers messages to the other side, in order; a reset drops them. */
   async #move(): Promise<void> {
     if (this.#moving) return;
     this.#moving = true;
@@ -82,7 +82,7 @@ class Side {
           try {
             this.transfers.cancel("all");
           } catch {
-            // There is nothing on its way here.
+            // No transfer is open here.
           }
         }
         this.transfers.answered(this.other.id, fileMessages, AckOutcome.ACCEPTED);
@@ -94,7 +94,7 @@ class Side {
     this.#moving = false;
   }
 
-  /** Nothing is on its way any more. */
+  /** Resolves when no message is on its way. */
   async quiet(): Promise<void> {
     while (this.#moving) await new Promise((resolve) => setTimeout(resolve, 0));
   }
@@ -105,7 +105,7 @@ class Side {
   }
 }
 
-/** Both have joined anew. */
+/** Both have new sessions. */
 function reset(...sides: readonly Side[]): void {
   for (const side of sides) {
     side.lose();
@@ -114,7 +114,7 @@ function reset(...sides: readonly Side[]): void {
   for (const side of sides) side.transfers.reunite();
 }
 
-Deno.test("Transfers: whatever is refused, lost with a session or cancelled: equal bytes, or a failure that is told", async () => {
+Deno.test("Transfers: ends with equal bytes or a reported failure after refusals, lost sessions and cancellations", async () => {
   const ends: Record<string, number> = {};
   const play = async (seed: number) => {
     const random = seededRandom(seed, 0, 0);
@@ -122,7 +122,7 @@ Deno.test("Transfers: whatever is refused, lost with a session or cancelled: equ
     let hits = 0;
     const draw = () => {
       const drawn = random(24);
-      // Not for ever: some trouble is enough.
+      // A limited number of faults, so that the transfer ends.
       if (drawn > 2 || ++hits > 12) return "pass";
       return drawn === 2 ? (cancels ? "cancel" : "pass") : drawn === 1 ? "reset" : "busy";
     };
@@ -153,12 +153,12 @@ Deno.test("Transfers: whatever is refused, lost with a session or cancelled: equ
   assert(ends["done"]! >= 20 && ends["cancelled"]! >= 1, JSON.stringify(ends));
 });
 
-Deno.test("Transfers: while somebody is awaited who has left, others who come, go and are away are not looked through", async () => {
+Deno.test("Transfers: does not search all members on each join while it waits for one that has left", async () => {
   const disk = new MemoryDisk();
   disk.files.set("file", noise(10));
   const here = new Map([[1, "ada"], [2, "bob"]]);
   const offered = Promise.withResolvers<void>();
-  let told: FileMessages[] = [];
+  let sent: FileMessages[] = [];
   let looks = 0;
   const person = (id: number): Person => (
     { id, name: here.get(id) ?? "", self: id === 1, away: false }
@@ -167,15 +167,15 @@ Deno.test("Transfers: while somebody is awaited who has left, others who come, g
     self: person(1),
     ready: true,
     connected: true,
-    tell: (_, fileMessages) => (told.push(fileMessages), true),
+    tell: (_, fileMessages) => (sent.push(fileMessages), true),
     say() {},
     wake() {},
     has: (id) => here.has(id),
     person,
     peerKeyOf: (id) => here.get(id),
-    find(mark) {
+    find(peerKey) {
       looks++;
-      return [...here].find(([, other]) => other === mark)?.[0];
+      return [...here].find(([, other]) => other === peerKey)?.[0];
     },
     isKnown: () => false,
     event: ({ type }) => type === "offer" && offered.resolve(),
@@ -186,7 +186,7 @@ Deno.test("Transfers: while somebody is awaited who has left, others who come, g
   here.delete(2);
   transfers.left(2, "bob");
   looks = 0;
-  told = [];
+  sent = [];
   for (let id = 10; id < 20; id++) {
     here.set(id, `other${id}`);
     transfers.joined(id);
@@ -196,11 +196,11 @@ Deno.test("Transfers: while somebody is awaited who has left, others who come, g
     transfers.left(id, `other${id}`);
   }
   assertEquals(looks, 0);
-  // The one who is awaited is found, and offered it again.
+  // The awaited member is found and offered the file again.
   here.set(30, "bob");
   transfers.joined(30);
   assertEquals(looks, 1);
   await Promise.resolve();
-  assertEquals(told.map(({ messages }) => messages.map(({ kind }) => kind)), [["offer"]]);
+  assertEquals(sent.map(({ messages }) => messages.map(({ kind }) => kind)), [["offer"]]);
   await transfers.close();
 });

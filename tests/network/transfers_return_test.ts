@@ -1,4 +1,4 @@
-// Those who come back as somebody new while their old session still has its time of grace.
+// Members that return as new members while their old session may still be resumed.
 
 import { assert, assertEquals } from "@std/assert";
 import { Backoff } from "../../client/backoff.ts";
@@ -22,7 +22,7 @@ async function until(guest: Guest, name: string, state: Transfer["state"]): Prom
   return transfer;
 }
 
-/** Resolves when half of a file is written. */
+/** Resolves when half of the file is written. */
 function half(disk: MemoryDisk): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   disk.onWrite = (offset) => {
@@ -31,7 +31,7 @@ function half(disk: MemoryDisk): Promise<void> {
   return promise;
 }
 
-/** Its client is gone, and the server has not heard a goodbye. */
+/** Kills a client; the server receives no BYE. */
 async function die(guest: Guest, proxy: FaultProxy): Promise<void> {
   proxy.down();
   proxy.cutAll();
@@ -39,7 +39,7 @@ async function die(guest: Guest, proxy: FaultProxy): Promise<void> {
   await within("its end", guest.ended);
 }
 
-Deno.test("transfers: a receiver that is killed and started anew at once is offered it again, and asks for the rest", async () => {
+Deno.test("Transfers: offers the file again to a receiver that was killed and restarted at once, which requests the rest", async () => {
   await using room = new PlayServer({ budget: undefined });
   await using proxy = await FaultProxy.start(room, THROUGH);
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
@@ -58,7 +58,7 @@ Deno.test("transfers: a receiver that is killed and started anew at once is offe
   assertEquals(theirs.received.get("file"), ours.files.get("file"));
 });
 
-Deno.test("transfers: a sender that is killed and started anew at once, and offers the same, is asked for the rest", async () => {
+Deno.test("Transfers: requests the rest from a sender that was killed, restarted at once, and offers the same file", async () => {
   await using room = new PlayServer({ budget: undefined });
   await using proxy = await FaultProxy.start(room, THROUGH);
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
@@ -73,12 +73,12 @@ Deno.test("transfers: a sender that is killed and started anew at once, and offe
   await using again = await joinSealed(room, "ada", { files: { disk: ours }, self });
   again.client.offer("file");
   const { number } = await until(bob, "file", "done");
-  // It is the same transfer, not a second one beside a part that nobody goes on with.
+  // The same transfer, not a second one beside an abandoned part.
   assertEquals(number, 1);
   assertEquals(theirs.received.get("file"), ours.files.get("file"));
 });
 
-Deno.test("transfers: a sender whose connection is lost keeps nobody else's files waiting", async () => {
+Deno.test("Transfers: files of other members do not wait for a sender that has lost its connection", async () => {
   await using room = new PlayServer({ budget: undefined });
   await using proxy = await FaultProxy.start(room, THROUGH);
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];

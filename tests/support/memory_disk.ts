@@ -1,5 +1,5 @@
-// Test helper: files in memory, for tests of what goes between members. Parts stay when a download is broken off,
-// as on a disk. No part of the program.
+// Test helper: files in memory, for tests of transfers between members. Parts of interrupted downloads stay, as on a real
+// disk. No part of the program.
 
 import { ChatError } from "../../errors.ts";
 import type { Disk, Sink, Upload } from "../../files/storage.ts";
