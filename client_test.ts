@@ -18,6 +18,7 @@ import {
 import { encodeError, encodeGreeting, encodeWelcome, parseError } from "./protocol/json_frames.ts";
 import { encodeEnvelope, encodeProfile } from "./protocol/envelope.ts";
 import type { RoomEvent } from "./room.ts";
+import { MemoryDisk } from "./tests/support/memory_disk.ts";
 import { FaultProxy } from "./tests/support/fault_proxy.ts";
 import {
   concat,
@@ -456,6 +457,70 @@ Deno.test("Client.run: a listener that throws ends the connection, and the error
     TypeError,
     "a bug of the screen",
   );
+  assertEquals((await watcher.next("left")).who.name, "guest");
+});
+
+Deno.test("Client.run: while the listener is busy nothing is read, so the server sees that this client is slow", async () => {
+  await using room = new TestRoom({ logSize: 48 * 2 ** 20, backlog: 512 * 1024 });
+  await using talker = await Guest.join(room, "talker");
+  const client = await join({ ...here, port: room.port });
+  const released = Promise.withResolvers<void>();
+  const received: string[] = [];
+  const running = client.run((event) => {
+    received.push(event.type);
+    return event.type === "message" ? released.promise : undefined;
+  });
+  // More than the buffers between the two hold.
+  const text = "x".repeat(250_000);
+  for (let i = 0; !/code="slow"} 1$/m.test(room.status()); i++) {
+    assert(i < 180, "the server never saw back-pressure");
+    await talker.say(text);
+  }
+  assertEquals(received, ["welcome", "members", "message"]);
+  released.resolve();
+  await within("the end of the room", running);
+  assertEquals(client.ending?.reason, "refused");
+});
+
+Deno.test("Client.run: reports messages and transfers in one order, one at a time, to a slow listener", async () => {
+  await using room = new TestRoom();
+  const disk = new MemoryDisk();
+  await using talker = await Guest.join(room, "talker", { files: { disk } });
+  const client = await join({ ...here, port: room.port, files: { disk: new MemoryDisk() } });
+  disk.files.set("a", new Uint8Array(1_000_000));
+  const received: string[] = [];
+  let working = 0;
+  const running = client.run(async (event) => {
+    assertEquals(++working, 1);
+    if (event.type === "message") {
+      received.push(event.text);
+      // Transfers report at once what the user does; that must not overtake this event.
+      client.decline("all");
+      client.offer("nothing");
+    } else if (event.type === "transfer") received.push(event.transfer.state);
+    else if (event.type === "offer") received.push(event.type);
+    else if (event.type === "unsent") client.leave();
+    // Until the event loop has gone round: long enough for anything that does not wait for this.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (event.type === "message") received.push("finished");
+    working--;
+  });
+  talker.client.offer("a");
+  await talker.next("offer");
+  talker.client.say("one");
+  await within("the end of the room", running);
+  assertEquals(received, ["offer", "one", "finished", "declined"]);
+});
+
+Deno.test("Client.run: a listener that throws at a transfer's event ends the connection while it is idle", async () => {
+  await using room = new TestRoom();
+  await using watcher = await Guest.join(room, "watcher");
+  const client = await join({ ...here, port: room.port, files: { disk: new MemoryDisk() } });
+  const running = client.run((event) => {
+    if (event.type === "members") client.offer("nothing");
+    if (event.type === "unsent") throw new TypeError("a bug of the screen");
+  });
+  await assertRejects(() => within("the end", running), TypeError, "a bug of the screen");
   assertEquals((await watcher.next("left")).who.name, "guest");
 });
 

@@ -58,7 +58,10 @@ export class Session {
   #listed: number;
   #carrier: Carrier | undefined;
 
-  constructor({ greeting, cipher, sessionKey, id, welcome }: Handshake, isAfterRestart: boolean) {
+  constructor(
+    { greeting, cipher, sessionKey, id, welcome }: Omit<Handshake, "connection" | "self">,
+    isAfterRestart: boolean,
+  ) {
     this.id = id;
     this.cipher = cipher;
     this.key = sessionKey;

@@ -1,0 +1,197 @@
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { Identity } from "../cipher/identity.ts";
+import { KnownNames } from "../cipher/known_names.ts";
+import { ProtocolError } from "../errors.ts";
+import { AckOutcome, encodeAck, Left, Type } from "../protocol.ts";
+import { encodeProfile } from "../protocol/envelope.ts";
+import { encodeError } from "../protocol/json_frames.ts";
+import {
+  EventLog,
+  framesIn,
+  messageFrame,
+  OpenCipher,
+  openSession,
+  OWN_ID,
+  profileFrame,
+  received,
+  textBody,
+} from "../tests/support/offline_client.ts";
+import { FileLink } from "./file_link.ts";
+import { FrameHandler } from "./frame_handler.ts";
+import { Members } from "./members.ts";
+import { MessageReader } from "./received.ts";
+import { Unconfirmed } from "./unconfirmed.ts";
+
+const ADA = 1;
+
+/** A client after WELCOME, with one member still to be listed. */
+function open(cipher = new OpenCipher(), fingerprint?: string) {
+  const { session, carrier } = openSession({ room: 100, members: 1 }, cipher);
+  const notices = new EventLog();
+  const members = new Members(undefined, session, "guest", notices.add);
+  const reader = new MessageReader("", session, members, notices.add);
+  const unconfirmed = new Unconfirmed(session, members, notices.add);
+  const fileLink = new FileLink({
+    ...{ session, members, isConnected: true, isLeaving: false },
+    ...{ emit: notices.add, say: () => {}, keep: () => {} },
+  }, undefined);
+  const parts = { members, reader, unconfirmed, fileLink };
+  const handler = new FrameHandler(session, parts, fingerprint);
+  return { handler, session, carrier, notices, cipher, ...parts };
+}
+
+/** The same after the list of members, which is Ada. */
+function openComplete() {
+  const client = open();
+  client.handler.handle(profileFrame(Type.MEMBER, ADA, "ada"));
+  client.handler.handle(profileFrame(Type.JOINED, OWN_ID, "guest"));
+  client.carrier.sent.length = 0;
+  return client;
+}
+
+Deno.test("FrameHandler: the list of members is one event, and is confirmed with HAVE", () => {
+  const { handler, carrier, cipher } = open();
+  assertEquals(handler.handle(profileFrame(Type.MEMBER, ADA, "ada")), undefined);
+  const event = handler.handle(profileFrame(Type.JOINED, OWN_ID, "guest"));
+  assert(event?.type === "members");
+  assertEquals(event.members.map(({ id, name }) => [id, name]), [[ADA, "ada"], [OWN_ID, "guest"]]);
+  assertEquals(carrier.sent.map(({ type }) => type), [Type.HAVE]);
+  assertEquals(cipher.expected, [OWN_ID]);
+});
+
+Deno.test("FrameHandler: each frame of the room's log has its position, from where WELCOME says", () => {
+  const client = open();
+  const frames = [
+    profileFrame(Type.JOINED, OWN_ID, "guest"),
+    profileFrame(Type.JOINED, 8, "ben"),
+    messageFrame(8, "hello"),
+    profileFrame(Type.PROFILE, 8, "benedict"),
+    received(Type.AWAY, 8, Uint8Array.of(1)),
+    received(Type.LEFT, 8, Uint8Array.of(Left.LOST)),
+  ];
+  let at = 100;
+  for (const frame of frames) {
+    const event = client.handler.handle(frame);
+    assert(event);
+    if (event.type !== "members") assertEquals("at" in event && event.at, at);
+    at += frame.bytes.length;
+  }
+});
+
+Deno.test("FrameHandler: a new name comes with the old one; a profile that cannot be read changes nothing", () => {
+  const { handler, notices } = openComplete();
+  const event = handler.handle(profileFrame(Type.PROFILE, ADA, "lovelace"));
+  assert(event?.type === "renamed");
+  assertEquals([event.before, event.who.name], ["ada", "lovelace"]);
+  assertEquals(handler.handle(received(Type.PROFILE, ADA, Uint8Array.of(0xff))), undefined);
+  assertEquals(notices.types, ["unreadable"]);
+});
+
+Deno.test("FrameHandler: a member that leaves is forgotten, with its keys", () => {
+  const { handler, members, cipher } = openComplete();
+  const event = handler.handle(received(Type.LEFT, ADA, Uint8Array.of(Left.SLOW)));
+  assert(event?.type === "left");
+  assertEquals([event.who.name, event.reason], ["ada", "slow"]);
+  assertEquals([members.roster.has(ADA), cipher.forgotten], [false, [ADA]]);
+});
+
+Deno.test("FrameHandler: the server must not report that this client has left", () => {
+  const { handler } = openComplete();
+  const left = received(Type.LEFT, OWN_ID, Uint8Array.of(Left.LOST));
+  assertThrows(() => handler.handle(left), ProtocolError, "this client had left");
+});
+
+Deno.test("FrameHandler: an away mark is reported when it changes, and not while the list comes", () => {
+  const listed = open();
+  listed.handler.handle(profileFrame(Type.MEMBER, ADA, "ada"));
+  assertEquals(listed.handler.handle(received(Type.AWAY, ADA, Uint8Array.of(1))), undefined);
+  assertEquals(listed.members.roster.person(ADA).away, true);
+  const { handler } = openComplete();
+  const marks = [1, 1, 0].map((away) =>
+    handler.handle(received(Type.AWAY, ADA, Uint8Array.of(away)))
+  );
+  assertEquals(marks.map((event) => event?.type), ["away", undefined, "back"]);
+});
+
+Deno.test("FrameHandler: an own message comes back with its ref, a message of another member without", () => {
+  const { handler, unconfirmed, session } = openComplete();
+  const { ref, number } = unconfirmed.say("hello", false);
+  const own = handler.handle(messageFrame(OWN_ID, "hello", number));
+  assert(own?.type === "message" && own.ref === ref);
+  const other = handler.handle(messageFrame(ADA, "hello"));
+  assert(other?.type === "message" && other.ref === undefined);
+  assertEquals([session.messages, unconfirmed.pending], [2, []]);
+});
+
+Deno.test("FrameHandler: a direct message that came before is reported once", () => {
+  const { handler } = openComplete();
+  const number = { origin: new Uint8Array(8), seq: 1, replay: false };
+  const frame = received(Type.DIRECT, ADA, textBody("psst", number));
+  const event = handler.handle(frame);
+  assert(event?.type === "direct");
+  assertEquals([event.text, event.missing], ["psst", 0]);
+  assertEquals(handler.handle(frame), undefined);
+});
+
+Deno.test("FrameHandler: an ACK reports what became of a direct message", () => {
+  for (
+    const [outcome, type] of [[AckOutcome.ACCEPTED, "delivered"], [
+      AckOutcome.GONE,
+      "undelivered",
+    ]] as const
+  ) {
+    const { handler, unconfirmed, members } = openComplete();
+    unconfirmed.tell(members.find("ada", "send to"), "psst", false);
+    const [ack] = framesIn(encodeAck(ADA, { count: 1, outcome }));
+    assertEquals(handler.handle(ack!)?.type, type);
+  }
+});
+
+Deno.test("FrameHandler: a PING is answered, but not while an earlier answer waits", () => {
+  const { handler, carrier } = openComplete();
+  handler.handle(received(Type.PING, 0));
+  carrier.urgent = 1;
+  handler.handle(received(Type.PING, 0));
+  assertEquals(carrier.sent.map(({ type }) => type), [Type.PONG]);
+});
+
+Deno.test("FrameHandler: BYE and ERROR end the room", () => {
+  const { handler } = openComplete();
+  assertEquals(handler.handle(received(Type.BYE, 0)), {
+    type: "ended",
+    ending: { reason: "stopped" },
+  });
+  const [error] = framesIn(encodeError("slow", "too slow"));
+  assertEquals(handler.handle(error!), {
+    type: "ended",
+    ending: { reason: "refused", code: "slow", message: "too slow" },
+  });
+});
+
+Deno.test("FrameHandler: in a sealed room its own JOINED must carry its own key", () => {
+  const other = Identity.generate().publicKey;
+  const cipher = new OpenCipher({ [OWN_ID]: other });
+  const { handler } = open(cipher, "the fingerprint of another key");
+  const joined = profileFrame(Type.JOINED, OWN_ID, "guest");
+  assertThrows(() => handler.handle(joined), ProtocolError, "altered this client's profile");
+});
+
+Deno.test("FrameHandler: a changed key is a notice beside the event of its frame", () => {
+  const knownNames = new KnownNames();
+  const [own, old, now] = [Identity.generate(), Identity.generate(), Identity.generate()];
+  knownNames.meet("ben", old.publicKey, "2026-01-01");
+  const cipher = new OpenCipher({ [OWN_ID]: own.publicKey, 8: now.publicKey });
+  const base = open(cipher);
+  const members = new Members(
+    { identity: own, knownNames },
+    base.session,
+    "guest",
+    base.notices.add,
+  );
+  const handler = new FrameHandler(base.session, { ...base, members }, undefined);
+  handler.handle(profileFrame(Type.JOINED, OWN_ID, "guest"));
+  const event = handler.handle(received(Type.JOINED, 8, encodeProfile({ name: "ben" })));
+  assert(event?.type === "joined");
+  assertMatch(event.who.name, /\(!\)$/);
+  assertEquals(base.notices.types, ["keychanged"]);
+});

@@ -1,0 +1,159 @@
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { comparison, Identity } from "../cipher/identity.ts";
+import { KnownNames } from "../cipher/known_names.ts";
+import { ChatError, ProtocolError } from "../errors.ts";
+import { EventLog, OpenCipher, openSession, OWN_ID } from "../tests/support/offline_client.ts";
+import { isSamePeer, Members } from "./members.ts";
+
+const [SELF, ADA, EVE] = [Identity.generate(), Identity.generate(), Identity.generate()];
+
+/** The members of a sealed room, in which ids 1 and 2 are Ada and Eve; or of an xor room. */
+function open(cipher: "sealed" | "xor", knownNames = new KnownNames()) {
+  const keys = { [OWN_ID]: SELF.publicKey, 1: ADA.publicKey, 2: EVE.publicKey };
+  const { session } = openSession({}, new OpenCipher(cipher === "sealed" ? keys : undefined));
+  const log = new EventLog();
+  const saves = { count: 0 };
+  const save = () => void saves.count++;
+  const self = cipher === "sealed" ? { identity: SELF, knownNames, save } : undefined;
+  const members = new Members(self, session, "guest", log.add);
+  const meet = (id: number, name: string) => members.meet(id, () => ({ name }));
+  return { members, log, saves, session, meet };
+}
+
+Deno.test("isSamePeer: compares keys, and names only if neither has a key", () => {
+  const peer = (name?: string, key?: string) => ({ name, key });
+  assertEquals(isSamePeer(peer("ada", "1"), peer("lovelace", "1")), true);
+  assertEquals(isSamePeer(peer("ada", "1"), peer("ada", "2")), false);
+  assertEquals(isSamePeer(peer("ada", "1"), peer("ada")), false);
+  assertEquals(isSamePeer(peer("ada"), peer("ada")), true);
+  assertEquals(isSamePeer(peer(), peer()), false);
+});
+
+Deno.test("Members.meet: adds a member under its name, or under its id if its profile cannot be read", () => {
+  const { members, meet } = open("xor");
+  meet(1, "ada");
+  assertStrictEquals(members.meet(2, () => undefined), undefined);
+  assertEquals(members.roster.people().map(({ name }) => name), ["guest", "ada", "#2"]);
+  assertEquals(members.others.map(({ id }) => id), [1, 2]);
+});
+
+Deno.test("Members.meet: refuses a member that is here already, and reads no profile of it", () => {
+  const { members, meet } = open("xor");
+  meet(1, "ada");
+  const read = () => {
+    throw new TypeError("read");
+  };
+  assertThrows(() => members.meet(1, read), ProtocolError, "here already");
+});
+
+Deno.test("Members: reports a known name with another key once, and not again under the same name", () => {
+  const knownNames = new KnownNames();
+  knownNames.meet("ada", SELF.publicKey, "2026-01-01");
+  const { members, log, meet } = open("sealed", knownNames);
+  meet(1, "ada");
+  assertEquals(log.events, [{
+    type: "keychanged",
+    who: { id: 1, name: "ada(!)", self: false, away: false },
+  }]);
+  members.setName(1, "ada");
+  assertEquals(log.events.length, 1);
+});
+
+Deno.test("Members.trust: makes a member's key the trusted one, saves it, and reports others of that name", () => {
+  const { members, log, saves, meet } = open("sealed");
+  meet(1, "ada");
+  assertEquals(log.events, []);
+  meet(2, "ada");
+  assertEquals(log.events.length, 1);
+  members.trust("ada#2");
+  assertEquals([log.types, saves.count], [["keychanged", "keychanged"], 1]);
+  assertEquals(members.roster.people().map(({ name }) => name), ["guest", "ada#1(!)", "ada#2"]);
+});
+
+Deno.test("Members.trust, Members.compare: refuse members without a key, oneself, and xor rooms", () => {
+  const sealed = open("sealed");
+  sealed.meet(9, "keyless");
+  assertThrows(() => sealed.members.trust("keyless"), ChatError, "there is no key to trust");
+  assertThrows(() => sealed.members.compare("keyless"), ChatError, "nothing proves who that is");
+  assertThrows(() => sealed.members.compare("guest"), ChatError, "that is you");
+  const xor = open("xor");
+  xor.meet(1, "ada");
+  assertThrows(() => xor.members.trust("ada"), ChatError, "there is no key to trust");
+  assertThrows(() => xor.members.compare("ada"), ChatError, "none in a room with xor");
+});
+
+Deno.test("Members.compare: gives the words for this user's own key and the other's", () => {
+  const { members, meet } = open("sealed");
+  meet(1, "ada");
+  assertEquals(members.compare("ada"), comparison(SELF.publicKey, ADA.publicKey));
+});
+
+Deno.test("Members.find: names the action and the candidates if it finds no member, or several", () => {
+  const { members, meet } = open("xor");
+  meet(1, "ada");
+  meet(2, "ada");
+  assertEquals(members.find("ada#2", "trust").id, 2);
+  assertEquals(members.find(1, "trust").id, 1);
+  assertThrows(() => members.find("\x1b", "trust"), ChatError, 'Cannot trust "␛": nobody');
+  assertThrows(() => members.find(99, "trust"), ChatError, "Cannot trust a member with the id 99");
+  const error = assertThrows(() => members.find("ada", "send to"), ChatError);
+  assertEquals([error.message, error.hint], [
+    'Cannot send to "ada": several have this name',
+    "Say which: ada#1, ada#2",
+  ]);
+});
+
+Deno.test("Members.peerKeyOf: is the key in sealed rooms, and the name in xor rooms", () => {
+  const sealed = open("sealed");
+  sealed.meet(1, "ada");
+  sealed.meet(9, "keyless");
+  assertEquals(sealed.members.peerKeyOf(1), ADA.publicKey.toHex());
+  assertStrictEquals(sealed.members.peerKeyOf(9), undefined);
+  const xor = open("xor");
+  xor.meet(1, "ada");
+  assertEquals([xor.members.peerKeyOf(1), xor.members.peerKeyOf(9)], ["ada", undefined]);
+});
+
+Deno.test("Members.findPeer: finds one member, and none if several fit or it is this client", () => {
+  const { members, meet } = open("xor");
+  meet(1, "ada");
+  meet(2, "guest");
+  assertEquals(members.findPeer(members.peerIdOf(1))?.id, 1);
+  assertEquals(members.findPeer({ name: "guest", key: undefined })?.id, 2);
+  meet(3, "ada");
+  assertStrictEquals(members.findPeer({ name: "ada", key: undefined }), undefined);
+});
+
+Deno.test("Members.findByPeerKey: of two with one key it prefers the member that is connected", () => {
+  const { members, meet } = open("xor");
+  meet(1, "ada");
+  members.roster.setAway(1, true);
+  assertEquals(members.findByPeerKey("ada"), 1);
+  meet(2, "ada");
+  assertEquals(members.findByPeerKey("ada"), 2);
+  meet(3, "ada");
+  assertStrictEquals(members.findByPeerKey("ada"), undefined);
+  assertStrictEquals(members.findByPeerKey("nobody"), undefined);
+});
+
+Deno.test("Members.isKnown: is true for a key that was known before, and not for a new or another one", () => {
+  const knownNames = new KnownNames();
+  knownNames.meet("ada", ADA.publicKey, "2026-01-01");
+  knownNames.meet("zoe", SELF.publicKey, "2026-01-01");
+  const { members, meet } = open("sealed", knownNames);
+  meet(1, "ada");
+  meet(2, "eve");
+  meet(9, "keyless");
+  assertEquals([1, 2, 9].map((id) => members.isKnown(id)), [true, false, false]);
+  members.setName(2, "zoe");
+  assertEquals(members.isKnown(2), false);
+});
+
+Deno.test("Members.renew: starts with this client alone, and remembers which keys were new", () => {
+  const { members, session, meet } = open("sealed");
+  meet(1, "ada");
+  members.renew(session, "host");
+  assertEquals(members.roster.people().map(({ name }) => name), ["host"]);
+  meet(1, "ada");
+  assertEquals(members.isKnown(1), false);
+});

@@ -1,0 +1,95 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ProtocolError } from "../errors.ts";
+import { encodeFrame, parseHave, Type } from "../protocol.ts";
+import type { Welcome } from "../protocol/json_frames.ts";
+import { FakeCarrier, openSession, OWN_ID, received } from "../tests/support/offline_client.ts";
+import { HAVE_SIZE } from "./session.ts";
+
+const JOINED = received(Type.JOINED, OWN_ID);
+const welcome = (accepted: number): Welcome => ({
+  ...{ room: 0, own: 0, members: 0, said: 0, log: undefined, grace: 0 },
+  ...{ accepted, token: "next" },
+});
+
+Deno.test("Session.advance: gives the position of each frame, from where WELCOME says", () => {
+  const { session } = openSession({ room: 1000 });
+  assertEquals([session.advance(JOINED), session.room], [1000, 1000 + JOINED.bytes.length]);
+  session.complete = true;
+  const message = received(Type.MESSAGE, 1, new Uint8Array(10));
+  assertEquals(session.advance(message), 1000 + JOINED.bytes.length);
+});
+
+Deno.test("Session.advance: the room's log must begin with this client's own JOINED", () => {
+  for (const frame of [received(Type.MESSAGE, OWN_ID), received(Type.JOINED, 8)]) {
+    const { session } = openSession();
+    assertThrows(() => session.advance(frame), ProtocolError, "before our JOINED");
+  }
+});
+
+Deno.test("Session.countMember: takes as many as WELCOME announces, before the list is complete", () => {
+  const { session } = openSession({ members: 2 });
+  session.countMember();
+  session.countMember();
+  assertThrows(() => session.countMember(), ProtocolError);
+  const late = openSession({ members: 1 }).session;
+  late.complete = true;
+  assertThrows(() => late.countMember(), ProtocolError);
+});
+
+Deno.test("Session.advanceOwn: reports its position when HAVE_SIZE bytes have come, and not before the list is complete", () => {
+  const { session, carrier } = openSession({ own: 500 });
+  const frame = received(Type.DIRECT, 1, new Uint8Array(HAVE_SIZE));
+  assertEquals(session.advanceOwn(frame), 500);
+  assertEquals(carrier.sent, []);
+  session.complete = true;
+  const small = received(Type.DIRECT, 1, new Uint8Array(HAVE_SIZE / 2));
+  session.advanceOwn(small);
+  assertEquals(carrier.sent.map(({ type, body }) => [type, parseHave(body)]), [
+    [Type.HAVE, session.own],
+  ]);
+  session.advanceOwn(small);
+  assertEquals(carrier.sent.length, 1);
+  session.advanceOwn(small);
+  assertEquals(carrier.sent.length, 2);
+});
+
+Deno.test("Session.resume: sends HAVE first, then each frame that the server has not taken", () => {
+  const { session, carrier } = openSession({ token: "first" });
+  const bodies = [1, 2, 3].map((byte) => Uint8Array.of(byte));
+  for (const body of bodies) session.outbox.put(encodeFrame(Type.MESSAGE, 0, body));
+  assertEquals(carrier.take().length, 3);
+  session.detach();
+  const next = new FakeCarrier();
+  session.resume(welcome(2), next);
+  assertEquals(next.sent.map(({ type }) => type), [Type.HAVE]);
+  assertEquals(session.token, "next");
+  session.attach(next, () => undefined);
+  assertEquals(next.take().map(({ body }) => body), [bodies[2]!]);
+});
+
+Deno.test("Session.resume: refuses a WELCOME that counts more than was sent", () => {
+  const { session, carrier } = openSession({ token: "first" });
+  session.outbox.put(encodeFrame(Type.MESSAGE, 0));
+  assertThrows(() => session.resume(welcome(1), carrier), ProtocolError, "more than was sent");
+  assertEquals([session.token, carrier.sent], ["first", []]);
+});
+
+Deno.test("Session: without a connection small frames are dropped, and other frames wait", () => {
+  const { session, carrier } = openSession();
+  session.detach();
+  session.have();
+  session.answer(encodeFrame(Type.PONG, 0));
+  session.outbox.put(encodeFrame(Type.MESSAGE, 0));
+  assertEquals([carrier.sent, carrier.woken], [[], 0]);
+  assert(session.outbox.bytes > 0);
+});
+
+Deno.test("Session.answer: sends nothing while an earlier small frame waits", () => {
+  const { session, carrier } = openSession();
+  carrier.urgent = 1;
+  session.answer(encodeFrame(Type.PONG, 0));
+  assertEquals(carrier.sent.length, 0);
+  carrier.urgent = 0;
+  session.answer(encodeFrame(Type.PONG, 0));
+  assertEquals(carrier.sent.length, 1);
+});

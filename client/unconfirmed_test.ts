@@ -1,0 +1,263 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ChatError, ProtocolError } from "../errors.ts";
+import { AckOutcome, type Frame, Type } from "../protocol.ts";
+import { decodeEnvelope } from "../protocol/envelope.ts";
+import { EventLog, OpenCipher, openSession, OWN_ID } from "../tests/support/offline_client.ts";
+import { Members } from "./members.ts";
+import type { ReadMessage } from "./received.ts";
+import type { Session } from "./session.ts";
+import {
+  outcomeOf,
+  type PendingRoom,
+  REPEAT_BYTES,
+  REPEAT_MESSAGES,
+  REUNION_MEMBERS,
+  Unconfirmed,
+} from "./unconfirmed.ts";
+
+/** Longer than any test. */
+const NEVER_MS = 3_600_000;
+
+/** A client whose list of members is complete: it and the named ones, with ids from 1 but for its own. */
+function open(names: readonly string[], { cipher = new OpenCipher(), receiverMs = NEVER_MS } = {}) {
+  const first = openSession({}, cipher);
+  first.session.complete = true;
+  const members = new Members(undefined, first.session, "guest", () => {});
+  names.forEach((name, i) => members.meet(i + (i < OWN_ID - 1 ? 1 : 2), () => ({ name })));
+  const log = new EventLog();
+  const unconfirmed = new Unconfirmed(first.session, members, log.add, receiverMs);
+  /** Begins another session; with `isRestart` that of another server. Members are met later. */
+  const renew = (isRestart: boolean) => {
+    const peers = members.others.map(({ id }) => members.peerIdOf(id));
+    const next = openSession({}, cipher, isRestart);
+    members.renew(next.session, "guest");
+    const loss = { lostAt: performance.now(), members: peers };
+    unconfirmed.renew(next.session, isRestart ? loss : undefined);
+    return next;
+  };
+  const complete = (session: Session) => {
+    session.complete = true;
+    unconfirmed.complete();
+  };
+  return { ...first, members, log, unconfirmed, renew, complete };
+}
+
+/** Text, number and kind of a sent message. */
+function contents(frames: readonly Frame[]) {
+  return frames.map(({ id, body }) => {
+    const envelope = decodeEnvelope(body);
+    assert(envelope.kind === "text");
+    return [id, envelope.text, envelope.number!.seq, envelope.number!.replay] as const;
+  });
+}
+
+const textsOf = (frames: readonly Frame[]) => contents(frames).map(([, text]) => text);
+
+/** A message as it comes back from the room. */
+function echo(text: string, more: { body?: Uint8Array; missing?: number } = {}): ReadMessage {
+  const from = { id: OWN_ID, name: "guest", self: true, away: false };
+  const message = { from, text, action: false, sent: undefined, missing: more.missing ?? 0 };
+  return {
+    ...{ type: "message", message, number: undefined },
+    ...{ fileMessages: undefined, body: more.body },
+  };
+}
+
+Deno.test("Unconfirmed: numbers room messages and direct messages separately, and counts refs over both", () => {
+  const { unconfirmed, members, carrier } = open(["ada"]);
+  const ada = members.find("ada", "send to");
+  assertEquals([
+    unconfirmed.say("one", false).ref,
+    unconfirmed.tell(ada, "two", false),
+    unconfirmed.say("three", false).ref,
+  ], [1, 2, 3]);
+  assertEquals(contents(carrier.take()), [
+    [0, "one", 1, false],
+    [1, "two", 1, false],
+    [0, "three", 2, false],
+  ]);
+  assertEquals(unconfirmed.pending.map(({ ref, text }) => [ref, text]), [
+    [1, "one"],
+    [2, "two"],
+    [3, "three"],
+  ]);
+});
+
+Deno.test("Unconfirmed.sayFiles: is not among what the user has pending, and takes no ref", () => {
+  const { unconfirmed } = open([]);
+  unconfirmed.sayFiles(Uint8Array.of(1));
+  assertEquals(unconfirmed.pending, []);
+  assertEquals(unconfirmed.say("one", false).ref, 1);
+});
+
+Deno.test("Unconfirmed.takeEcho: confirms the oldest message, which the outbox then drops", () => {
+  const { unconfirmed, session } = open([]);
+  unconfirmed.say("one", false);
+  unconfirmed.say("two", false);
+  const { bytes } = session.outbox;
+  assertEquals(unconfirmed.takeEcho(echo("one"))?.ref, 1);
+  assert(session.outbox.bytes < bytes);
+  assertEquals(unconfirmed.pending.map(({ text }) => text), ["two"]);
+});
+
+Deno.test("Unconfirmed.takeEcho: in a sealed room an echo must be what was sent", () => {
+  const body = Uint8Array.of(1, 2);
+  const cases: [(unconfirmed: Unconfirmed) => PendingRoom | undefined, ReadMessage][] = [
+    [() => undefined, echo("one")],
+    [(one) => one.say("one", false), echo("other")],
+    [(one) => one.say("one", false), echo("one", { missing: 1 })],
+    [(one) => one.say("one", false), echo("one", { body })],
+    [(one) => one.sayFiles(body), echo("")],
+    [(one) => one.sayFiles(body), echo("", { body: Uint8Array.of(1, 3) })],
+  ];
+  for (const [send, altered] of cases) {
+    const sealed = open([], { cipher: new OpenCipher({}) }).unconfirmed;
+    send(sealed);
+    assertThrows(() => sealed.takeEcho(altered), ProtocolError, "the server altered your message");
+    // Nothing can be proved in an xor room.
+    const xor = open([]).unconfirmed;
+    send(xor);
+    xor.takeEcho(altered);
+  }
+  const sealed = open([], { cipher: new OpenCipher({}) }).unconfirmed;
+  sealed.sayFiles(body);
+  assertEquals(sealed.takeEcho(echo("", { body: body.slice() }))?.body, body);
+});
+
+Deno.test("Unconfirmed.acknowledge: takes answers in the order of what was sent, and no others", () => {
+  const { unconfirmed, members } = open(["ada", "ben"]);
+  const [ada, ben] = [members.find("ada", "send to"), members.find("ben", "send to")];
+  unconfirmed.tell(ada, "one", false);
+  unconfirmed.addFile({ to: ben, frame: 2, fileMessages: { refused: 0, messages: [] } });
+  const first = unconfirmed.acknowledge(ada.id, 1);
+  assert("text" in first);
+  assertEquals(outcomeOf(first, AckOutcome.BUSY), {
+    ...{ type: "undelivered", ref: 1, to: ada, text: "one", reason: "busy" },
+  });
+  assertEquals(outcomeOf(first, AckOutcome.ACCEPTED).type, "delivered");
+  assert("fileMessages" in unconfirmed.acknowledge(ben.id, 2));
+  assertThrows(() => unconfirmed.acknowledge(ben.id, 3), ProtocolError);
+  unconfirmed.tell(ada, "two", false);
+  assertThrows(() => unconfirmed.acknowledge(ben.id, 4), ProtocolError);
+});
+
+Deno.test("Unconfirmed.tell: refuses a member that no key is known of, and sends nothing", () => {
+  const { unconfirmed, members, carrier } = open(["ada"], { cipher: new OpenCipher({}) });
+  const ada = members.find("ada", "send to");
+  assertThrows(() => unconfirmed.tell(ada, "one", false), ChatError, "nothing proves who that is");
+  assertEquals([unconfirmed.pending, carrier.take()], [[], []]);
+});
+
+Deno.test("Unconfirmed.renew: sends again what the former session has not confirmed, under the same numbers", () => {
+  const { unconfirmed, renew } = open([]);
+  for (const text of ["one", "two", "three"]) unconfirmed.say(text, false);
+  unconfirmed.takeEcho(echo("one"));
+  const { carrier } = renew(false);
+  assertEquals(contents(carrier.take()), [[0, "two", 2, false], [0, "three", 3, false]]);
+});
+
+Deno.test("Unconfirmed.renew: a restarted server also gets what was confirmed last, as a replay", () => {
+  const { unconfirmed, renew } = open([]);
+  for (const text of ["one", "two"]) unconfirmed.say(text, false);
+  unconfirmed.takeEcho(echo("one"));
+  const { carrier } = renew(true);
+  assertEquals(contents(carrier.take()), [[0, "one", 1, true], [0, "two", 2, false]]);
+  // The echo of a replay is no news, and not sent a third time for itself.
+  assertEquals(unconfirmed.pending.map(({ text }) => text), ["two"]);
+  assertEquals(unconfirmed.takeEcho(echo("one"))?.repeated, true);
+  assertEquals(unconfirmed.takeEcho(echo("two"))?.repeated, false);
+});
+
+Deno.test("Unconfirmed: replays at most REPEAT_MESSAGES and REPEAT_BYTES, the last ones", () => {
+  const size = REPEAT_BYTES / 4;
+  for (
+    const [length, expected] of [[1, REPEAT_MESSAGES], [size, 4], [size + 1, 3]] as const
+  ) {
+    const { unconfirmed, carrier, renew } = open([]);
+    const texts = Array.from({ length: REPEAT_MESSAGES + 1 }, (_, i) => `${i % 10}`.repeat(length));
+    for (const text of texts) {
+      unconfirmed.say(text, false);
+      unconfirmed.takeEcho(echo(text));
+      carrier.take();
+    }
+    assertEquals(textsOf(renew(true).carrier.take()), texts.slice(-expected));
+  }
+});
+
+Deno.test("Unconfirmed.joined: a member that comes back after the restart gets the last messages, once", () => {
+  const { unconfirmed, members, renew, complete } = open(["ada", "ben"]);
+  unconfirmed.say("one", false);
+  unconfirmed.takeEcho(echo("one"));
+  const { session, carrier } = renew(true);
+  // Ada was back first: she has received the replay that followed WELCOME.
+  members.meet(11, () => ({ name: "ada" }));
+  complete(session);
+  assertEquals(textsOf(carrier.take()), ["one"]);
+  members.meet(12, () => ({ name: "carol" }));
+  unconfirmed.joined(12);
+  assertEquals(carrier.take(), []);
+  members.meet(13, () => ({ name: "ben" }));
+  unconfirmed.joined(13);
+  assertEquals(textsOf(carrier.take()), ["one"]);
+  members.roster.remove(13);
+  members.meet(14, () => ({ name: "ben" }));
+  unconfirmed.joined(14);
+  assertEquals(carrier.take(), []);
+  unconfirmed.close();
+});
+
+Deno.test("Unconfirmed.joined: in a large room nobody gets the last messages again", () => {
+  for (const count of [REUNION_MEMBERS - 1, REUNION_MEMBERS]) {
+    const names = Array.from({ length: count }, (_, i) => `member-${i}`);
+    const { unconfirmed, members, renew, complete } = open(names);
+    unconfirmed.say("one", false);
+    unconfirmed.takeEcho(echo("one"));
+    const { session, carrier } = renew(true);
+    complete(session);
+    carrier.take();
+    members.meet(100, () => ({ name: "member-0" }));
+    unconfirmed.joined(100);
+    assertEquals(carrier.take().length, count < REUNION_MEMBERS ? 1 : 0);
+  }
+});
+
+Deno.test("Unconfirmed: a direct message waits for its receiver, and follows earlier ones", () => {
+  const { unconfirmed, members, renew, complete } = open(["ada"]);
+  unconfirmed.tell(members.find("ada", "send to"), "one", false);
+  const { session, carrier } = renew(true);
+  members.meet(11, () => ({ name: "ada" }));
+  unconfirmed.tell(members.find("ada", "send to"), "two", false);
+  unconfirmed.reunite();
+  assertEquals(carrier.take().filter(({ type }) => type === Type.MESSAGE), []);
+  complete(session);
+  assertEquals(contents(carrier.take()), [[11, "one", 1, false], [11, "two", 2, false]]);
+  assertEquals(unconfirmed.pending.map(({ ref }) => ref), [1, 2]);
+  unconfirmed.close();
+});
+
+Deno.test("Unconfirmed: file messages end with their session", () => {
+  const { unconfirmed, members, renew, complete } = open(["ada"]);
+  const to = members.find("ada", "send to");
+  unconfirmed.addFile({ to, frame: 1, fileMessages: { refused: 0, messages: [] } });
+  const { session, carrier } = renew(false);
+  members.meet(11, () => ({ name: "ada" }));
+  complete(session);
+  assertEquals(carrier.take(), []);
+  unconfirmed.tell(members.find("ada", "send to"), "one", false);
+  // The answers are counted from 1 again.
+  assert("text" in unconfirmed.acknowledge(11, 1));
+});
+
+Deno.test("Unconfirmed: a receiver that does not come back is reported at once when its time is over", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const { unconfirmed, members, log, renew, complete, carrier } = open(["ada"], { receiverMs: 1 });
+  const to = members.find("ada", "send to");
+  unconfirmed.tell(to, "one", false);
+  carrier.take();
+  const next = renew(true);
+  log.onAdd = resolve;
+  complete(next.session);
+  await promise;
+  assertEquals(log.events, [{ type: "undelivered", ref: 1, to, text: "one", reason: "gone" }]);
+  assertEquals([unconfirmed.pending, next.carrier.sent, next.carrier.take()], [[], [], []]);
+});
