@@ -38,7 +38,7 @@ export interface Cipher {
 }
 
 /** What users are told about `xor` wherever it is chosen or shown. */
-export const XOR_PROTECTION = "hides nothing from anybody who looks";
+export const XOR_PROTECTION = "anyone on the network can read it";
 /** One short sentence about what each cipher protects, for the screen and the help. */
 export const PROTECTIONS: Readonly<Record<Cipher["name"], string>> = {
   xor: XOR_PROTECTION,

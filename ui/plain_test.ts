@@ -372,11 +372,11 @@ Deno.test("PlainScreen: a person is told what the status line of a screen says, 
   talk.tell(...EVENTS.welcome);
   assertEquals(talk.notes, [
     "joined 127.0.0.1:2428 as alice",
-    "xor: hides nothing from anybody who looks; /help lists the commands",
+    "xor: anyone on the network can read it; /help lists the commands",
     "joined 127.0.0.1:2428 as alice",
     "sealed: only members can read it; /help lists the commands",
     "joined 127.0.0.1:2428 as alice",
-    "xor: hides nothing from anybody who looks; /help lists the commands",
+    "xor: anyone on the network can read it; /help lists the commands",
   ]);
 });
 

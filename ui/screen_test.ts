@@ -24,9 +24,9 @@ import { nameStyle, palette } from "./theme.ts";
 // The tests look at what a terminal emulator makes of the output. They wait for nothing but events: the
 // clock is moved by hand, and typing resolves when the screen asks for more.
 
-const STATUS = "127.0.0.1:2428 · xor: hides nothing · 2 members · connected";
+const STATUS = "127.0.0.1:2428 · xor: anyone on the network can read it · 2 members · connected";
 /** Where there is room for the whole sentence. */
-const ROOM = "127.0.0.1:2428 · xor: hides nothing from anybody who looks · 2 members";
+const ROOM = "127.0.0.1:2428 · xor: anyone on the network can read it · 2 members";
 
 Deno.test("Screen: messages stand above the status line and the line, at 20, 80 and 200 columns", async () => {
   const long =
@@ -42,7 +42,7 @@ Deno.test("Screen: messages stand above the status line and the line, at 20, 80 
       "  while in the sun",
       "* alice",
       "  waves",
-      "xor: hides nothing",
+      "xor: not secret",
       "> typed",
     ],
     80: [
@@ -94,7 +94,7 @@ Deno.test("Screen: wide characters keep their columns", async () => {
     "09:05 日本:",
     "  日本語日本語日本語",
     "  日本語",
-    "xor: hides nothing",
+    "xor: not secret",
     "> 日本語日本語日本語",
     "  x",
   ]);
@@ -286,11 +286,16 @@ Deno.test("Screen: the status line says when the next try is, and what protects 
   const long = "reconnecting in 5 s · /reconnect to hurry";
   const cases: [number, RoomInfo["cipher"], number, string][] = [
     [200, "xor", 5000, `${ROOM} · ${long}`],
-    [110, "xor", 5000, `127.0.0.1:2428 · xor: hides nothing · 2 members · ${long}`],
-    [90, "xor", 5000, `xor: hides nothing · 2 members · ${long}`],
+    [110, "xor", 5000, `127.0.0.1:2428 · xor: not secret · 2 members · ${long}`],
+    [90, "xor", 5000, `127.0.0.1:2428 · xor: not secret · 2 members · ${long}`],
     [90, "sealed", 5000, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · ${long}`],
-    [80, "xor", 5000, `xor: hides nothing · 2 members · ${long}`],
-    [80, "xor", 90_000, "xor: hides nothing · reconnecting in 1 min 30 s · /reconnect to hurry"],
+    [80, "xor", 5000, `xor: not secret · 2 members · ${long}`],
+    [
+      80,
+      "xor",
+      90_000,
+      "xor: not secret · 2 members · reconnecting in 1 min 30 s · /reconnect to hurry",
+    ],
     [72, "sealed", 5000, `${LOCK}sealed · 2 members · ${long}`],
     [
       80,
@@ -298,14 +303,14 @@ Deno.test("Screen: the status line says when the next try is, and what protects 
       -1,
       `127.0.0.1:2428 · ${LOCK}sealed · 2 members · reconnecting now · /reconnect to hurry`,
     ],
-    [60, "xor", 12_000, "xor: hides nothing · reconnecting in 12 s · /reconnect"],
-    [42, "xor", 5000, "xor: hides nothing · reconnecting in 5 s"],
-    [40, "xor", 5000, "xor: hides nothing · lost · 5 s"],
-    [40, "xor", 90_000, "xor: hides nothing · lost · 1 min 30 s"],
-    [40, "xor", 0, "xor: hides nothing · reconnecting now"],
+    [60, "xor", 12_000, "xor: not secret · reconnecting in 12 s · /reconnect"],
+    [42, "xor", 5000, "xor: not secret · reconnecting in 5 s"],
+    [40, "xor", 5000, "xor: not secret · lost · 5 s"],
+    [40, "xor", 90_000, "xor: not secret · lost · 1 min 30 s"],
+    [40, "xor", 0, "xor: not secret · reconnecting now"],
     [40, "sealed", 90_000, `${LOCK}sealed · reconnecting in 1 min 30 s`],
     // What the cipher hides is the last thing to be left out.
-    [20, "xor", 5000, "xor: hides nothing"],
+    [20, "xor", 5000, "xor: not secret"],
     [20, "sealed", 5000, "sealed · lost · 5 s"],
     [20, "sealed", 0, `${LOCK}sealed · lost`],
     [20, "sealed", 12_000, `${LOCK}sealed · lost`],
@@ -318,16 +323,16 @@ Deno.test("Screen: the status line says when the next try is, and what protects 
 Deno.test("Screen: the status line says that it connects, at every width", async () => {
   const cases: [number, RoomInfo["cipher"], string][] = [
     [100, "xor", `${ROOM} · reconnecting …`],
-    [80, "xor", "127.0.0.1:2428 · xor: hides nothing · 2 members · reconnecting …"],
+    [80, "xor", "127.0.0.1:2428 · xor: not secret · 2 members · reconnecting …"],
     [
       100,
       "sealed",
       `127.0.0.1:2428 · ${LOCK}sealed: only members can read it · 2 members · reconnecting …`,
     ],
     [77, "sealed", `127.0.0.1:2428 · ${LOCK}sealed · 2 members · reconnecting …`],
-    [40, "xor", "xor: hides nothing · reconnecting …"],
+    [40, "xor", "xor: not secret · reconnecting …"],
     [40, "sealed", `${LOCK}sealed · 2 members · reconnecting …`],
-    [20, "xor", "xor: hides nothing"],
+    [20, "xor", "xor: not secret"],
     [20, "sealed", `${LOCK}sealed · lost`],
   ];
   for (const [columns, cipher, status] of cases) {
@@ -528,7 +533,7 @@ Deno.test("Screen: /reconnect tries at once; /who says who is away, and the coun
   tell({ type: "waiting", attempt: 1, until: room.link.at, message: "nobody answers" });
   await tty.type("/reconnect\r");
   assertEquals((await tty.rows()).slice(2), [
-    "127.0.0.1:2428 · xor: hides nothing · 2 members · reconnecting …",
+    "127.0.0.1:2428 · xor: not secret · 2 members · reconnecting …",
     ">",
   ]);
   assertEquals(clock.waiting, 0);
@@ -642,7 +647,7 @@ Deno.test("Screen: words to choose from leave no debris where the size changes",
     const rows = await tty.rows();
     const said = saidAt(from, to).filter((row) => /hi$|:$/.test(row));
     assertEquals(rows.slice(0, said.length), said, rows.join("\n"));
-    assertStringIncludes(rows[said.length]!, "xor: hides nothing");
+    assertStringIncludes(rows[said.length]!, "xor: not secret");
     assertEquals(rows.slice(said.length + 1), ["> nx"]);
   }
 });
@@ -693,11 +698,11 @@ Deno.test("Screen: unread is what others have said since the window went out of 
 Deno.test("Screen: unread has its place at every width where there is one", async () => {
   const cases: [number, RoomInfo["cipher"], string][] = [
     [94, "xor", `${ROOM} · connected · 1 unread`],
-    [82, "xor", `${STATUS} · 1 unread`],
+    [82, "xor", "127.0.0.1:2428 · xor: not secret · 2 members · connected · 1 unread"],
     [80, "sealed", `127.0.0.1:2428 · ${LOCK}sealed · 2 members · connected · 1 unread`],
-    [32, "xor", "xor: hides nothing · 1 unread"],
+    [32, "xor", "xor: not secret · 1 unread"],
     [25, "sealed", `${LOCK}sealed · 1 unread`],
-    [20, "xor", "xor: hides nothing"],
+    [20, "xor", "xor: not secret"],
     [16, "sealed", `${LOCK}sealed`],
   ];
   for (const [columns, cipher, status] of cases) {
@@ -806,7 +811,7 @@ Deno.test("Screen: a text of many rows is shown around the cursor, and the area 
   for (let i = 0; i < 50; i++) await tty.type("\x1b[A");
   assertEquals(await tty.rows(), [
     "09:05 bob: hi",
-    "xor: hides nothing · 689 bytes too long",
+    "xor: not secret · 689 bytes too long",
     "  line 47",
     "  line 48",
     "  line 49",
@@ -934,7 +939,7 @@ Deno.test("Screen: a resize in mid-line leaves no debris", async () => {
     const message = `${from} to ${to}:\n${rows.join("\n")}`;
     const said = saidAt(from, to);
     assertEquals(rows.slice(0, said.length), said, message);
-    assertStringIncludes(rows[said.length]!, "xor: hides nothing", message);
+    assertMatch(rows[said.length]!, /xor: (not secret|anyone)/, message);
     // The spaces at which rows end are not told from empty cells.
     const input = rows.slice(said.length + 1).map((row) => row.slice(2)).join("");
     assertEquals(input.replaceAll(" ", ""), line.replaceAll(" ", ""), message);

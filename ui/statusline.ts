@@ -31,7 +31,7 @@ export interface RoomStatus {
  *
  * @example
  * ```ts
- * statusLine(status, 80); // "127.0.0.1:2428 · xor: hides nothing · 2 members · connected"
+ * statusLine(status, 80); // "127.0.0.1:2428 · xor: anyone on the network can read it · 2 members · connected"
  * ```
  */
 export function statusLine(status: RoomStatus, columns: number): string {
@@ -64,7 +64,7 @@ function cipherNotes(
   pictures: boolean,
 ): readonly [string, string, ...string[]] {
   const protection = `${cipher}: ${PROTECTIONS[cipher]}`;
-  if (cipher === "xor") return [protection, "xor: hides nothing"];
+  if (cipher === "xor") return [protection, "xor: not secret"];
   return pictures ? [`🔒 ${protection}`, "🔒 sealed", "sealed"] : [protection, "sealed"];
 }
 

@@ -20,18 +20,18 @@ Deno.test("statusLine: address, cipher, members, connection and what is unread, 
     [
       { ...XOR, unread: 3 },
       200,
-      "127.0.0.1:2428 · xor: hides nothing from anybody who looks · 2 members · connected · 3 unread",
+      "127.0.0.1:2428 · xor: anyone on the network can read it · 2 members · connected · 3 unread",
     ],
     [
       { ...XOR, unread: 3 },
       80,
-      "127.0.0.1:2428 · xor: hides nothing · 2 members · connected · 3 unread",
+      "127.0.0.1:2428 · xor: not secret · 2 members · connected · 3 unread",
     ],
-    [{ ...XOR, unread: 3 }, 20, "xor: hides nothing"],
+    [{ ...XOR, unread: 3 }, 20, "xor: not secret"],
     [
       { ...XOR, info: { ...XOR.info, classic: true } },
       80,
-      "127.0.0.1:2428 · xor: hides nothing · original · connected",
+      "127.0.0.1:2428 · xor: anyone on the network can read it · original · connected",
     ],
     [
       { ...SEALED, members: 1 },
@@ -45,13 +45,17 @@ Deno.test("statusLine: address, cipher, members, connection and what is unread, 
       "🔒 sealed · 2 members · reconnecting in 4 s · /reconnect to hurry",
     ],
     [{ ...SEALED, link: waiting, pictures: false }, 20, "sealed · lost · 4 s"],
-    [{ ...XOR, bytesLeft: 100 }, 80, "127.0.0.1:2428 · xor: hides nothing · 2 members · connected"],
+    [
+      { ...XOR, bytesLeft: 100 },
+      80,
+      "127.0.0.1:2428 · xor: anyone on the network can read it · 2 members · connected",
+    ],
     [
       { ...XOR, bytesLeft: 99 },
       80,
-      "127.0.0.1:2428 · xor: hides nothing · 2 members · connected · 99 bytes left",
+      "127.0.0.1:2428 · xor: not secret · 2 members · connected · 99 bytes left",
     ],
-    [{ ...XOR, bytesLeft: -1, unread: 3 }, 40, "xor: hides nothing · 1 byte too long"],
+    [{ ...XOR, bytesLeft: -1, unread: 3 }, 40, "xor: not secret · 1 byte too long"],
   ];
   for (const [status, columns, line] of cases) assertEquals(statusLine(status, columns), line);
 });
@@ -63,7 +67,7 @@ Deno.test("statusLine: is shorter than any screen, and says what the cipher hide
         for (const unread of [0, 12]) {
           const line = statusLine({ ...status, link, unread }, columns);
           assertLess(width(line), columns);
-          if (columns >= 20) assert(/xor: hides nothing|sealed/.test(line), line);
+          if (columns >= 20) assert(/xor: (not secret|anyone)|sealed/.test(line), line);
         }
       }
     }

@@ -122,7 +122,9 @@ Deno.test({
     await using terminal = new Terminal();
     terminal.run("join", "--classic", address);
     await terminal.shows("here: room (original)");
-    await terminal.shows(`${address} · xor: hides nothing · original · connected`);
+    await terminal.shows(
+      `${address} · xor: anyone on the network can read it · original · connected`,
+    );
     terminal.type("Right?\r");
     await terminal.shows("room │ 52684: Yep!␛[2J");
     for (
