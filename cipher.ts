@@ -1,55 +1,55 @@
-// The Cipher interface, and the classic XOR cipher of the original. Pure; knows no socket.
-// The only part of it that a server may use is the drawing of a public key.
+// The Cipher interface and the classic XOR cipher. Pure: it knows no socket and no room.
+// A server may only use the functions for public keys: it reads no message.
 
-/** What a sealed body is for: an honest cipher binds the two together. */
+/** What a body contains. The sealed cipher binds a body to its use, so that it opens for no other. */
 export type Use = "room" | "direct" | "profile";
 
-/** What a body held. */
+/** An opened body. */
 export interface Opened {
   readonly plaintext: Uint8Array<ArrayBuffer>;
-  /** When it was sealed, in ms since 1970 by the sender's clock; undefined where nothing proves it. */
+  /** When it was sealed, in ms since 1970, by the sender's clock. undefined if the cipher does not prove it. */
   readonly sentAt?: number;
-  /** How many messages of this sender should have come before this one and did not. */
+  /** The number of messages from this sender that are missing directly before this one. */
   readonly missing: number;
 }
 
 /**
- * TurnLimiter what members say into what travels, and back.
+ * Encrypts and decrypts the bodies that members send.
  *
- * `seal` and `open` MUST NOT change their argument or keep it. `open` MUST throw a `RangeError`
- * for a body that can't be opened.
+ * `seal` and `open` MUST NOT change or keep their arguments. `open` MUST throw a `RangeError` for a body that it
+ * cannot open.
  */
 export interface Cipher {
   readonly name: "xor" | "sealed";
-  /** Of `PROTECTIONS`. */
+  /** One of `PROTECTIONS`. */
   readonly protection: string;
-  /** How many bytes longer a sealed body is. */
+  /** Bytes that sealing adds to a message. */
   readonly overhead: number;
-  /** @param to the receiver of a direct message */
+  /** @param to the receiver of a direct message; undefined for other uses */
   seal(plaintext: Uint8Array, use: Use, to?: number): Uint8Array<ArrayBuffer>;
-  /** @param from the member that the server names as the sender */
+  /** @param from the sender, as the server reports it */
   open(body: Uint8Array, use: Use, from: number): Opened;
-  /** A member came after this one: all that it says can be counted from the beginning. */
+  /** To be called for a member that joined after this one: its messages count from the first, so gaps show. */
   expectAll(id: number): void;
-  /** A member has left. */
+  /** To be called when a member has left. */
   forget(id: number): void;
-  /** The public key of a member, as far as it has proved to have one. */
+  /** A member's public key; undefined until the member has proved it. */
   identityOf(id: number): Uint8Array | undefined;
 }
 
-/** What users are told about `xor` wherever it is chosen or shown. */
+/** Appears wherever `xor` is offered or shown. */
 export const XOR_PROTECTION = "anyone on the network can read it";
-/** One short sentence about what each cipher protects, for the screen and the help. */
+/** Who can read a room with each cipher, for the screen and the help. */
 export const PROTECTIONS: Readonly<Record<Cipher["name"], string>> = {
   xor: XOR_PROTECTION,
   sealed: "only members can read it",
 };
 
 /**
- * The private key of a public key, both 0..255: the public key minus 10, modulo 256.
- * The original fails for public keys below 10; here 9 gives 255.
+ * Computes a private key, 0 to 255, from a public key: minus 10, modulo 256. The classic program fails for public
+ * keys below 10; here 9 gives 255.
  *
- * @throws {RangeError} if the public key is no whole number from 0 to 255
+ * @throws {RangeError} if the public key is not a whole number from 0 to 255
  *
  * @example
  * ```ts
@@ -65,14 +65,14 @@ export function privateKey(publicKey: number): number {
   return (publicKey - 10) & 0xff;
 }
 
-/** A public key drawn without bias: one random byte. */
+/** Draws a public key: one random byte, without bias. */
 export function drawPublicKey(): number {
   return crypto.getRandomValues(new Uint8Array(1))[0]!;
 }
 
 /**
- * The original's cipher: every byte XORed with the private key. Whoever sees the greeting can compute
- * the key, and whoever does not can try all 256: this is for following along, not for secrets.
+ * The classic cipher: every byte XORed with the private key. NOT SECRET: the public key is sent in clear, and without
+ * it an attacker tries 256 keys.
  */
 export class XorCipher implements Cipher {
   readonly name = "xor";
@@ -80,7 +80,7 @@ export class XorCipher implements Cipher {
   readonly overhead = 0;
   readonly #key: number;
 
-  /** @throws {RangeError} if the public key is no whole number from 0 to 255 */
+  /** @throws {RangeError} if the public key is not a whole number from 0 to 255 */
   constructor(publicKey: number) {
     this.#key = privateKey(publicKey);
   }
@@ -93,17 +93,17 @@ export class XorCipher implements Cipher {
     return { plaintext: this.#xor(body), missing: 0 };
   }
 
-  // Nobody proves anything here.
+  // This cipher proves no sender and counts no messages.
   expectAll(): void {}
   forget(): void {}
   identityOf(): undefined {}
 
   #xor(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-    // A copy starts where its buffer does, so words can be taken of it wherever `bytes` stands in its own.
+    // A copy starts at offset 0 of its buffer, so a view of words is aligned whatever the offset of `bytes` is.
     const result = new Uint8Array(bytes);
     const words = new Uint32Array(result.buffer, 0, result.length >>> 2);
     const key = this.#key;
-    // Four bytes at a time are three times as fast; all four are the same, so their order does not matter.
+    // Four bytes at a time are three times as fast. All four key bytes are equal, so byte order does not matter.
     const key4 = key * 0x01010101;
     for (let i = 0; i < words.length; i++) words[i]! ^= key4;
     for (let i = words.byteLength; i < result.length; i++) result[i]! ^= key;

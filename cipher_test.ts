@@ -11,7 +11,7 @@ import { drawPublicKey, privateKey, XOR_PROTECTION, XorCipher } from "./cipher.t
 const anyKey = fc.nat({ max: 255 });
 const anyBytes = fc.uint8Array({ maxLength: 300 });
 
-Deno.test("privateKey: the public key minus 10, and below 10 it goes on from 256", () => {
+Deno.test("privateKey: subtracts 10 from the public key, modulo 256", () => {
   assertStrictEquals(privateKey(198), 188);
   assertStrictEquals(privateKey(255), 245);
   assertStrictEquals(privateKey(10), 0);
@@ -22,14 +22,14 @@ Deno.test("privateKey: the public key minus 10, and below 10 it goes on from 256
   }
 });
 
-Deno.test("privateKey, XorCipher: what is no whole number from 0 to 255 is refused", () => {
+Deno.test("privateKey, XorCipher: reject a key that is not a whole number from 0 to 255", () => {
   for (const key of [-1, 256, 1.5, NaN, Infinity, -Infinity]) {
     assertThrows(() => privateKey(key), RangeError, `Cannot use the key ${key}`);
     assertThrows(() => new XorCipher(key), RangeError);
   }
 });
 
-Deno.test("XorCipher: the original's words under public key 198, each byte XOR 188", () => {
+Deno.test("XorCipher: seals the classic conversation under public key 198 with XOR 188", () => {
   const cipher = new XorCipher(198);
   for (const line of ["So it starts!", "Right?", "Yep!", "Here we go!"]) {
     const plaintext = new TextEncoder().encode(line);
@@ -39,7 +39,7 @@ Deno.test("XorCipher: the original's words under public key 198, each byte XOR 1
   }
 });
 
-Deno.test("XorCipher: every byte under every key is XORed with the private key", () => {
+Deno.test("XorCipher: XORs every byte value with the private key, for every key", () => {
   const every = Uint8Array.from({ length: 256 }, (_, i) => i);
   for (let key = 0; key < 256; key++) {
     const sealed = new XorCipher(key).seal(every);
@@ -47,7 +47,7 @@ Deno.test("XorCipher: every byte under every key is XORed with the private key",
   }
 });
 
-Deno.test("XorCipher: of any length, and wherever it stands in its buffer, each byte is XORed alone", () => {
+Deno.test("XorCipher: gives the same result for any length and any offset in the buffer", () => {
   const every = Uint8Array.from({ length: 256 }, (_, i) => i);
   for (const publicKey of [10, 137, 138, 198, 255, 9]) {
     const cipher = new XorCipher(publicKey);
@@ -62,18 +62,18 @@ Deno.test("XorCipher: of any length, and wherever it stands in its buffer, each 
   }
 });
 
-Deno.test("XorCipher: open undoes seal, and as many bytes come out as went in", () => {
+Deno.test("XorCipher: open undoes seal, and the length stays the same", () => {
   fc.assert(fc.property(anyKey, anyBytes, (key, plaintext) => {
     const cipher = new XorCipher(key);
     const sealed = cipher.seal(plaintext);
-    // Nothing is proved: neither a time, nor that one is missing.
+    // The cipher proves no time and counts no messages.
     assertEquals(cipher.open(sealed), { plaintext, missing: 0 });
     assertStrictEquals(sealed.length, plaintext.length + cipher.overhead);
   }));
 });
 
-Deno.test("XorCipher: the argument is neither changed nor kept", () => {
-  // Key 10 is the one that changes nothing: even there the result is a copy.
+Deno.test("XorCipher: seal and open neither change nor keep their argument", () => {
+  // Under key 10 the bytes stay the same, and the result is still a copy.
   for (const key of [10, 198]) {
     const cipher = new XorCipher(key);
     const open = (body: Uint8Array) => cipher.open(body).plaintext;
@@ -86,29 +86,29 @@ Deno.test("XorCipher: the argument is neither changed nor kept", () => {
   }
 });
 
-Deno.test("XorCipher: it knows nobody, and members that come and go change nothing", () => {
+Deno.test("XorCipher: has no identities, and members that join and leave change nothing", () => {
   const cipher = new XorCipher(198);
   const sealed = cipher.seal(Uint8Array.of(1, 2, 3));
   cipher.expectAll();
   cipher.forget();
   assertStrictEquals(cipher.identityOf(), undefined);
   assertEquals([...cipher.open(sealed).plaintext], [1, 2, 3]);
-  // As often as it comes.
+  // A repeated body opens again.
   assertEquals([...cipher.open(sealed).plaintext], [1, 2, 3]);
 });
 
-Deno.test("XorCipher: it says what it does not protect", () => {
+Deno.test("XorCipher: has the name and the protection of xor", () => {
   assertStrictEquals(new XorCipher(198).protection, XOR_PROTECTION);
   assertStrictEquals(new XorCipher(198).name, "xor");
 });
 
-Deno.test("drawPublicKey: in range, and every key can come", () => {
+Deno.test("drawPublicKey: draws every key from 0 to 255", () => {
   const drawn = new Set<number>();
   for (let i = 0; i < 10_000; i++) {
     const key = drawPublicKey();
     assert(Number.isInteger(key) && key >= 0 && key <= 255, `${key}`);
     drawn.add(key);
   }
-  // One given key is missing from 10,000 draws once in 10^17 times.
+  // The chance that one given key is missing from 10,000 draws is 1 in 10^17.
   assertStrictEquals(drawn.size, 256);
 });

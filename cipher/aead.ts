@@ -1,5 +1,5 @@
-// ChaCha20-Poly1305 (RFC 8439) and HKDF-SHA256 (RFC 5869) behind two functions, whatever the runtime
-// has. Pure: bytes in, bytes out.
+// ChaCha20-Poly1305 (RFC 8439) and HKDF-SHA256 (RFC 5869), with `node:crypto` where the runtime has the algorithm and
+// in JavaScript elsewhere. It knows no layout and no member. Pure: bytes in, bytes out.
 
 import { createCipheriv, createDecipheriv, hkdfSync } from "node:crypto";
 import { chacha20poly1305 } from "@noble/ciphers/chacha";
@@ -8,19 +8,19 @@ import { chacha20poly1305 } from "@noble/ciphers/chacha";
 export const KEY_SIZE = 32;
 /** Bytes of a nonce. It MUST NOT be used twice with one key. */
 export const NONCE_SIZE = 12;
-/** Bytes by which a sealed text is longer. */
+/** Bytes that sealing adds. */
 export const TAG_SIZE = 16;
 
 /**
- * Authenticated encryption with associated data (RFC 5116, section 2). Nothing is changed or kept. A key
- * or a nonce of another size is a `RangeError`: a mistake of ours, never something off the wire.
+ * Authenticated encryption with associated data (RFC 5116, section 2). Arguments are neither changed nor kept. A key
+ * or nonce of the wrong size is a `RangeError`: a bug in this program, since neither comes from the wire.
  */
 export interface Aead {
   /**
-   * Ciphertext and tag, as the plaintext's parts in one piece would give them.
+   * Encrypts the concatenated parts; returns ciphertext and tag. Parts and `front` save copies of large messages,
+   * and each copy would make V8 collect garbage at once.
    *
-   * @param front bytes in front of them that are left as zeros, for the caller. Parts and front save copies of what
-   * is large: each of them is garbage, and V8 collects it at once
+   * @param front bytes before the ciphertext that are left as zeros, for the caller to fill
    */
   seal(
     key: Uint8Array,
@@ -29,7 +29,7 @@ export interface Aead {
     plaintext: readonly Uint8Array[],
     front?: number,
   ): Uint8Array<ArrayBuffer>;
-  /** The plaintext; undefined if anything about it is not as it was sealed. */
+  /** Returns the plaintext; undefined if key, nonce, associated data or ciphertext differ from those of `seal`. */
   open(
     key: Uint8Array,
     nonce: Uint8Array,
@@ -41,7 +41,7 @@ export interface Aead {
 const ALGORITHM = "chacha20-poly1305";
 const OPTIONS = { authTagLength: TAG_SIZE };
 
-/** Through the runtime's `node:crypto`: in Deno from 2.7 on. */
+/** Uses the runtime's `node:crypto`; Deno has the algorithm since 2.7. */
 export const nativeAead: Aead = {
   seal(key, nonce, associated, plaintext, front = 0) {
     checkSizes(key, nonce);
@@ -69,15 +69,15 @@ export const nativeAead: Aead = {
     try {
       decipher.final();
     } catch {
-      // The tag does not fit; what was deciphered is thrown away unseen.
+      // The tag is wrong: the plaintext is discarded unused.
       return undefined;
     }
-    // A view without what a `Buffer` does otherwise: its `slice` is no copy.
+    // A plain `Uint8Array`: the `slice` of a `Buffer` does not copy.
     return new Uint8Array(plaintext.buffer as ArrayBuffer, plaintext.byteOffset, length);
   },
 };
 
-/** In JavaScript, for runtimes that lack it: several times slower for large messages. */
+/** Runs in JavaScript, for runtimes without the algorithm. Several times slower for large messages. */
 export const portableAead: Aead = {
   seal(key, nonce, associated, plaintext, front = 0) {
     checkSizes(key, nonce);
@@ -87,7 +87,7 @@ export const portableAead: Aead = {
       sealed.set(part, at);
       at += part.length;
     }
-    // In place.
+    // Encrypts in place.
     chacha20poly1305(key, nonce, associated)
       .encrypt(sealed.subarray(front, at), sealed.subarray(front));
     return sealed;
@@ -98,7 +98,7 @@ export const portableAead: Aead = {
     try {
       return chacha20poly1305(key, nonce, associated).decrypt(sealed) as Uint8Array<ArrayBuffer>;
     } catch {
-      // The only way in which the library says that the tag does not fit.
+      // The library reports a wrong tag by throwing.
       return undefined;
     }
   },
@@ -111,8 +111,8 @@ function sizeOf(parts: readonly Uint8Array[]): number {
 function checkSizes(key: Uint8Array, nonce: Uint8Array): void {
   if (key.length !== KEY_SIZE || nonce.length !== NONCE_SIZE) {
     throw new RangeError(
-      `Cannot use a key of ${key.length} bytes with a nonce of ${nonce.length}: ` +
-        `they should have ${KEY_SIZE} and ${NONCE_SIZE}`,
+      `Cannot use a key of ${key.length} bytes with a nonce of ${nonce.length} bytes: ` +
+        `they must have ${KEY_SIZE} and ${NONCE_SIZE}`,
     );
   }
 }
@@ -128,13 +128,13 @@ export function hasNativeAead(): boolean {
   }
 }
 
-/** The best that this runtime has. */
+/** The fastest implementation that works in this runtime. */
 export const aead: Aead = hasNativeAead() ? nativeAead : portableAead;
 
 /**
- * HKDF-SHA256 (RFC 5869): a key out of secret key material.
+ * Derives a key from secret key material with HKDF-SHA256 (RFC 5869).
  *
- * @param info what the key is for: different texts give independent keys
+ * @param info the purpose of the key: different values give independent keys
  * @param size bytes of the key
  */
 export function deriveKey(

@@ -15,7 +15,7 @@ import {
 const hex = (text: string) => Uint8Array.fromHex(text.replace(/\s+/g, ""));
 const ascii = (text: string) => new TextEncoder().encode(text);
 
-/** What this runtime can run; the portable one is always among them. */
+/** The implementations that work in this runtime; the portable one always does. */
 const IMPLEMENTATIONS: readonly (readonly [string, Aead])[] = hasNativeAead()
   ? [["nativeAead", nativeAead], ["portableAead", portableAead]]
   : [["portableAead", portableAead]];
@@ -68,7 +68,7 @@ for (const [name, { seal, open }] of IMPLEMENTATIONS) {
     });
   }
 
-  Deno.test(`${name}: open refuses any flipped bit, in key, nonce, associated data, text or tag`, () => {
+  Deno.test(`${name}: open rejects one flipped bit in key, nonce, associated data, text or tag`, () => {
     const { key, nonce, associated, sealed } = SUNSCREEN;
     const parts = [key, nonce, associated, sealed];
     for (const [index, part] of parts.entries()) {
@@ -81,7 +81,7 @@ for (const [name, { seal, open }] of IMPLEMENTATIONS) {
     }
   });
 
-  Deno.test(`${name}: open refuses what was cut, at whatever length, and what was added`, () => {
+  Deno.test(`${name}: open rejects a text that was cut at any length, or extended`, () => {
     const { key, nonce, associated, sealed } = SUNSCREEN;
     for (let length = 0; length < sealed.length; length++) {
       assertEquals(open(key, nonce, associated, sealed.subarray(0, length)), undefined);
@@ -90,7 +90,7 @@ for (const [name, { seal, open }] of IMPLEMENTATIONS) {
     assertEquals(open(key, nonce, associated.subarray(1), sealed), undefined);
   });
 
-  Deno.test(`${name}: an empty text and empty associated data are sealed as well`, () => {
+  Deno.test(`${name}: seals an empty text and empty associated data`, () => {
     const { key, nonce } = SUNSCREEN;
     const nothing = new Uint8Array(0);
     const sealed = seal(key, nonce, nothing, [nothing]);
@@ -99,7 +99,7 @@ for (const [name, { seal, open }] of IMPLEMENTATIONS) {
     assertEquals(open(key, nonce, ascii("x"), sealed), undefined);
   });
 
-  Deno.test(`${name}: a key or a nonce of another size throws, and is never taken for a bad text`, () => {
+  Deno.test(`${name}: a key or nonce of the wrong size throws, and does not count as a bad text`, () => {
     const { key, nonce, associated, plaintext, sealed } = SUNSCREEN;
     for (const size of [0, KEY_SIZE - 1, KEY_SIZE + 1]) {
       assertThrows(() => seal(new Uint8Array(size), nonce, associated, [plaintext]), RangeError);
@@ -111,7 +111,7 @@ for (const [name, { seal, open }] of IMPLEMENTATIONS) {
     }
   });
 
-  Deno.test(`${name}: no argument is changed or kept`, () => {
+  Deno.test(`${name}: neither changes nor keeps its arguments`, () => {
     const { key, nonce, associated, plaintext } = SUNSCREEN;
     const given = [key, nonce, associated, plaintext].map((part) => part.slice());
     const sealed = seal(given[0]!, given[1]!, given[2]!, [given[3]!]);
@@ -129,7 +129,7 @@ for (const [name, { seal, open }] of IMPLEMENTATIONS) {
 Deno.test({
   name:
     "nativeAead, portableAead: they seal alike, in parts too, and each opens what the other sealed",
-  // A runtime without the one has nothing to compare.
+  // Without the native implementation there is nothing to compare.
   ignore: !hasNativeAead(),
   fn() {
     const bytes = (size: number) => fc.uint8Array({ minLength: size, maxLength: size });
@@ -163,7 +163,7 @@ Deno.test({
   },
 });
 
-Deno.test("aead: the native one where there is one", () => {
+Deno.test("aead: is the native implementation if the runtime has it", () => {
   assert(aead === (hasNativeAead() ? nativeAead : portableAead));
 });
 
@@ -188,7 +188,7 @@ Deno.test("deriveKey: the vectors of RFC 5869, A.1 to A.3", () => {
   );
 });
 
-Deno.test("deriveKey: a key has the right size, and another secret, salt or purpose gives another", () => {
+Deno.test("deriveKey: gives a key of the right size, and a different one for another secret, salt or purpose", () => {
   const of = (secret: string, salt: string, info: string) =>
     deriveKey(ascii(secret), ascii(salt), ascii(info));
   assertEquals(of("secret", "salt", "info").length, KEY_SIZE);

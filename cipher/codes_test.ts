@@ -12,13 +12,13 @@ import {
   WORDS,
 } from "./codes.ts";
 
-Deno.test("WORDS: 2048 different words of small letters that differ in their first four", () => {
+Deno.test("WORDS: has 2048 lower-case words that differ in their first four letters", () => {
   assertEquals(WORDS.length, 2048);
   assertEquals(new Set(WORDS.map((word) => word.slice(0, 4))).size, 2048);
   for (const word of WORDS) assertMatch(word, /^[a-z]{3,8}$/);
 });
 
-Deno.test("drawCode: of all numbers that can be drawn, equally many give each word", () => {
+Deno.test("drawCode: the same number of random values leads to each word", () => {
   const counts = new Map<string, number>();
   const all = Uint16Array.from({ length: 65_536 }, (_, n) => n);
   for (let at = 0; at < all.length; at += CODE_WORDS) {
@@ -30,7 +30,7 @@ Deno.test("drawCode: of all numbers that can be drawn, equally many give each wo
   assertEquals(new Set(counts.values()), new Set([65_536 / 2048]));
 });
 
-Deno.test("drawCode: four words, other ones each time, in the one spelling", () => {
+Deno.test("drawCode: draws four different words each time, in the one spelling", () => {
   const codes = Array.from({ length: 100 }, () => drawCode());
   for (const code of codes) {
     assertEquals(code.split(" ").length, CODE_WORDS);
@@ -38,11 +38,11 @@ Deno.test("drawCode: four words, other ones each time, in the one spelling", () 
     assertEquals(codeDoubt(code), undefined);
     assertEquals(codeFault(code), undefined);
   }
-  // Two of a hundred are alike once in some billion runs.
+  // Two equal codes among a hundred come once in some billion runs.
   assertEquals(new Set(codes).size, codes.length);
 });
 
-Deno.test("normalizeCode: every way of typing a code is the same code", () => {
+Deno.test("normalizeCode: gives one spelling for every way of typing a code", () => {
   const code = "abandon ability able about";
   for (
     const typed of [
@@ -52,10 +52,10 @@ Deno.test("normalizeCode: every way of typing a code is the same code", () => {
       "  abandon   ability able\tabout\r\n",
       "abandon-ability-able-about",
       "abandon - ability -- able-about-",
-      // A hyphen that does not break, dashes, and a full-width one.
+      // A non-breaking hyphen, dashes, and a full-width hyphen.
       "abandon\u2011ability\u2013able\u2014about",
       "abandon\uff0dability able about",
-      // A space that does not break, and an ideographic one.
+      // A non-breaking space and an ideographic space.
       "abandon\u00a0ability\u3000able about",
       // Full-width letters.
       "\uff41\uff42\uff41\uff4e\uff44\uff4f\uff4e ability able about",
@@ -65,13 +65,13 @@ Deno.test("normalizeCode: every way of typing a code is the same code", () => {
   }
 });
 
-Deno.test("normalizeCode: other words, or the same in another order, are another code", () => {
+Deno.test("normalizeCode: keeps different words and a different order apart", () => {
   const codes = ["able about", "about able", "ableabout", "able about able", "able", ""];
   assertEquals(new Set(codes.map(normalizeCode)).size, codes.length);
 });
 
-Deno.test("normalizeCode: what it gives stays as it is, and has no blank to excess", () => {
-  // What changes under normalization or in lower case, dashes, and blanks of all kinds.
+Deno.test("normalizeCode: does not change its own result, which has no extra blanks", () => {
+  // Characters that change by normalization or lower case, dashes, and blanks of all kinds.
   const unit = fc.constantFrom(
     ..."aZ9 -\t\n\u00a0\u2011\u2014\uff0d\uff21\ufb01\u0130\u0323\u03a3\u2122\u00df",
   );
@@ -80,35 +80,35 @@ Deno.test("normalizeCode: what it gives stays as it is, and has no blank to exce
     assertEquals(normalizeCode(code), code);
     assert(!/^ | {2}| $/.test(code));
   }));
-  // A Greek capital with two marks has no letter of its own, the small one has.
+  // This Greek capital with two marks has no code point of its own; the small letter has.
   assertEquals(normalizeCode("\u03aa\u0301"), normalizeCode("\u0390"));
 });
 
-Deno.test("codeFault: an operator's code is too short or too long by one, or fits", () => {
+Deno.test("codeFault: finds codes that are one byte too short or too long", () => {
   assertEquals(codeFault("x".repeat(MIN_CODE_BYTES)), undefined);
   assertMatch(codeFault("x".repeat(MIN_CODE_BYTES - 1))!, /^must have at least 8 /);
   assertEquals(codeFault("x".repeat(MAX_CODE_BYTES)), undefined);
   assertMatch(codeFault("x".repeat(MAX_CODE_BYTES + 1))!, /^must have at most 256 .*it has 257$/);
-  // Bytes count, not characters; and blanks and hyphens don't.
+  // The limit is in bytes, not characters; blanks and hyphens do not count.
   assertMatch(codeFault("é".repeat(MAX_CODE_BYTES / 2 + 1))!, /it has 258$/);
   assertMatch(codeFault("  -- - a -- b  ---")!, /at least/);
 });
 
-Deno.test("codeDoubt: says how many words there are, or which is none, and quotes nothing", () => {
+Deno.test("codeDoubt: names the number of words or the position of an unknown word, and quotes no word", () => {
   assertEquals(codeDoubt("abandon ability able about"), undefined);
   assertEquals(codeDoubt("  Abandon-ability ABLE about "), undefined);
-  assertMatch(codeDoubt("")!, /has 4 words.*this one has 0$/);
-  assertMatch(codeDoubt("abandon ability able")!, /this one has 3$/);
-  assertMatch(codeDoubt("abandon ability able about about")!, /this one has 5$/);
-  assertMatch(codeDoubt("abandon ability abel about")!, /^Word 3 is none /);
-  assertMatch(codeDoubt("xyzzy ability abel about")!, /^Word 1 is none /);
+  assertMatch(codeDoubt("")!, /has 4 words.*yours has 0$/);
+  assertMatch(codeDoubt("abandon ability able")!, /yours has 3$/);
+  assertMatch(codeDoubt("abandon ability able about about")!, /yours has 5$/);
+  assertMatch(codeDoubt("abandon ability abel about")!, /^Word 3 is not in the word list/);
+  assertMatch(codeDoubt("xyzzy ability abel about")!, /^Word 1 is not in the word list/);
   assert(!codeDoubt("xyzzy ability able about")!.includes("xyzzy"));
 });
 
-Deno.test("toWords: eleven bits a word, from the front, as BIP39 has it", () => {
+Deno.test("toWords: takes eleven bits per word from the front, as in BIP39", () => {
   assertEquals(toWords(new Uint8Array(11), 8), Array(8).fill("abandon"));
   assertEquals(toWords(new Uint8Array(11).fill(0xff), 8), Array(8).fill("zoo"));
-  // The first words of BIP39's published vectors for these entropies: their last bits need no checksum.
+  // The first words of BIP39's published vectors for these entropies, up to the word that holds the checksum.
   assertEquals(
     toWords(Uint8Array.fromHex("9e885d952ad362caeb4efe34a8e91bd2"), 11).join(" "),
     "ozone drill grab fiber curtain grace pudding thank cruise elder eight",
@@ -119,7 +119,7 @@ Deno.test("toWords: eleven bits a word, from the front, as BIP39 has it", () => 
   );
 });
 
-Deno.test("toWords: as many words as asked for, whatever follows; too few bytes are refused", () => {
+Deno.test("toWords: gives the number of words asked for, and rejects too few bytes", () => {
   const bytes = Uint8Array.fromHex("9e885d952ad362caeb4efe34a8e91bd2");
   for (let count = 0; count <= 11; count++) {
     assertEquals(toWords(bytes, count), toWords(bytes, 11).slice(0, count));

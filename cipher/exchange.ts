@@ -1,6 +1,6 @@
-// A session's key for what two members say to each other alone: X25519 (RFC 7748). Each member draws one
-// for each session and never writes it down: once the session is over, nobody can compute again what two
-// of them agreed on. Pure, but for the random numbers of `generate`.
+// A session's X25519 key (RFC 7748), from which two members derive the secret of their direct messages. A member draws
+// a new key for each session and never stores it, so the secret cannot be computed again after the session.
+// Pure, except for the random numbers of `generate`.
 
 import { diffieHellman, type KeyObject, randomBytes } from "node:crypto";
 import { CURVE_KEY_SIZE, publicBytes, toPrivateKey, toPublicKey } from "./keys.ts";
@@ -21,9 +21,10 @@ export class ExchangeKey {
   }
 
   /**
-   * The secret that only this key and the other have: the same from both sides.
+   * Computes the secret that this key shares with another member's public key. Both sides get the same bytes.
    *
-   * @throws {RangeError} for a key that would give everybody the same (RFC 7748, section 6.1)
+   * @throws {RangeError} if the other key is of small order: all private keys would share one secret with it
+   * (RFC 7748, section 6.1)
    */
   agree(publicKey: Uint8Array): Uint8Array<ArrayBuffer> {
     const other = toPublicKey("X25519", publicKey);
@@ -33,7 +34,7 @@ export class ExchangeKey {
     } catch (cause) {
       throw new RangeError("Cannot agree on a secret: the other key is of small order", { cause });
     }
-    // Older runtimes give zeros instead of throwing.
+    // Older runtimes return zeros instead of throwing.
     if (secret.every((byte) => byte === 0)) {
       throw new RangeError("Cannot agree on a secret: the other key is of small order");
     }

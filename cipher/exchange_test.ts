@@ -4,7 +4,7 @@ import { CURVE_KEY_SIZE } from "./keys.ts";
 
 const hex = (text: string) => Uint8Array.fromHex(text);
 
-Deno.test("ExchangeKey: the vector of RFC 7748, section 6.1, from both sides", () => {
+Deno.test("ExchangeKey: computes the vector of RFC 7748, section 6.1, from both sides", () => {
   const alice = new ExchangeKey(
     hex("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a"),
   );
@@ -24,7 +24,7 @@ Deno.test("ExchangeKey: the vector of RFC 7748, section 6.1, from both sides", (
   assertEquals(bob.agree(alice.publicKey), secret);
 });
 
-Deno.test("ExchangeKey: two of them agree, and a third knows something else", () => {
+Deno.test("ExchangeKey: two keys agree on a secret, and a third gets a different one", () => {
   const [ada, grace, eve] = Array.from({ length: 3 }, () => ExchangeKey.generate());
   const secret = ada!.agree(grace!.publicKey);
   assertEquals(secret.length, CURVE_KEY_SIZE);
@@ -33,7 +33,7 @@ Deno.test("ExchangeKey: two of them agree, and a third knows something else", ()
   assertNotEquals(eve!.agree(grace!.publicKey), secret);
 });
 
-Deno.test("ExchangeKey.agree: a key that would give everybody the same secret is refused", () => {
+Deno.test("ExchangeKey.agree: rejects a key that gives every private key the same secret", () => {
   const key = ExchangeKey.generate();
   for (
     const weak of [
@@ -50,7 +50,7 @@ Deno.test("ExchangeKey.agree: a key that would give everybody the same secret is
   }
 });
 
-Deno.test("ExchangeKey: bytes of another number are a RangeError, private or public", () => {
+Deno.test("ExchangeKey: rejects private and public keys of another size", () => {
   const key = ExchangeKey.generate();
   for (const size of [0, CURVE_KEY_SIZE - 1, CURVE_KEY_SIZE + 1]) {
     assertThrows(() => new ExchangeKey(new Uint8Array(size)), RangeError);

@@ -1,5 +1,5 @@
-// Who a member is: its Ed25519 key (RFC 8032), the words by which two people compare keys, and the names
-// that are known with their keys. Pure: files are read and written elsewhere.
+// A member's identity: its Ed25519 key (RFC 8032), signatures, and the words by which two people compare keys.
+// It knows no names and no room. Pure, except for the random numbers of `generate`.
 
 import { type KeyObject, randomBytes, scryptSync, sign, verify } from "node:crypto";
 import { toWords } from "./codes.ts";
@@ -14,7 +14,7 @@ export const SIGNATURE_SIZE = 64;
 
 /** A member's own key. */
 export class Identity {
-  /** Keep it secret: whoever has it can speak as this member. */
+  /** Secret: anyone who has it can send as this member. */
   readonly seed: Uint8Array<ArrayBuffer>;
   readonly publicKey: Uint8Array<ArrayBuffer>;
   readonly #key: KeyObject;
@@ -35,29 +35,29 @@ export class Identity {
   }
 }
 
-/** A public key, made ready once to check many signatures. */
+/** A public key, prepared once to check many signatures. */
 export class Verifier {
   readonly publicKey: Uint8Array<ArrayBuffer>;
   readonly #key: KeyObject;
 
-  /** @throws {RangeError} if this is no public key, or one under which anybody could sign */
+  /** @throws {RangeError} if this is not a public key, or one for which anyone can sign */
   constructor(publicKey: Uint8Array) {
     this.publicKey = new Uint8Array(publicKey);
     this.#key = toPublicKey("Ed25519", this.publicKey);
     if (isWeak(this.publicKey)) {
-      throw new RangeError("Cannot use a public key: it is weak, anybody could sign under it");
+      throw new RangeError("Cannot use a public key: it is weak, anyone can sign for it");
     }
   }
 
-  /** Whether `signature` is this key's, for exactly this message. */
+  /** Whether `signature` was made with this key for exactly this message. */
   verify(message: Uint8Array, signature: Uint8Array): boolean {
     return signature.length === SIGNATURE_SIZE && verify(null, message, this.#key, signature);
   }
 }
 
 /**
- * The y coordinates, little-endian, of the eight points of small order. Under such a key a signature can be
- * made without a private key, and fits most messages: RFC 8032 does not ask verifiers to refuse it.
+ * The y coordinates, little-endian, of the eight points of small order. For such a key, anyone can make a signature
+ * that is valid for most messages, without a private key. RFC 8032 does not require verifiers to reject it.
  */
 const SMALL_ORDER: readonly string[] = [
   "0000000000000000000000000000000000000000000000000000000000000000",
@@ -67,33 +67,33 @@ const SMALL_ORDER: readonly string[] = [
   "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 ];
 
-/** The field's prime, 2^255 - 19, big-endian: a y that is not below it is a second spelling of a key. */
+/** The field's prime, 2^255 - 19, big-endian. A y that is not below it is a second encoding of a key. */
 const PRIME = "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed";
 
 function isWeak(publicKey: Uint8Array): boolean {
   const y = Uint8Array.from(publicKey);
-  // The topmost bit is the sign of x.
+  // The highest bit is the sign of x.
   y[PUBLIC_KEY_SIZE - 1]! &= 0x7f;
-  // Hex of one length compares as the numbers do.
+  // Hex strings of equal length compare like the numbers.
   return SMALL_ORDER.includes(y.toHex()) || y.reverse().toHex() >= PRIME;
 }
 
-/** A key as people write it down: base64 of the public key, without padding. */
+/** A key in text form, for people and files: base64 of the public key, without padding. */
 export function fingerprint(publicKey: Uint8Array): string {
   return publicKey.toBase64({ omitPadding: true });
 }
 
 /** Words in a comparison: 88 bits. */
 const COMPARISON_WORDS = 8;
-/** scrypt (RFC 7914) with 16 MiB: some ten milliseconds here, for a forger at each of 2^44 tries. */
+/** scrypt (RFC 7914) with 16 MiB: some ten milliseconds here, and for a forger for each of 2^44 tries. */
 const COMPARISON_COST = { N: 16 * 1024, r: 8, p: 1 };
 
 /**
- * What two members compare aloud: the same eight words on both screens, if each has the other's true key.
- * Somebody in the middle with a key for each side would have to find two keys that give the same words.
+ * The eight words that two members compare aloud. Both screens show the same words if each has the other's true key.
+ * An attacker in the middle, with one key for each side, would have to find two keys that give the same words.
  */
 export function comparison(one: Uint8Array, other: Uint8Array): string {
-  // The same order on both sides; keys have one length, so nothing needs to part them.
+  // Sorted, so both sides use one order. Keys have one length, so no separator is needed.
   const keys = [one.toHex(), other.toHex()].sort().join("");
   const size = Math.ceil(COMPARISON_WORDS * 11 / 8);
   const hash = scryptSync(Uint8Array.fromHex(keys), "chat/1 compare", size, COMPARISON_COST);

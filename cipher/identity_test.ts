@@ -15,7 +15,7 @@ const hex = (text: string) => Uint8Array.fromHex(text.replace(/\s+/g, ""));
 const ascii = (text: string) => new TextEncoder().encode(text);
 const identity = (n: number) => new Identity(new Uint8Array(SEED_SIZE).fill(n));
 
-/** RFC 8032, section 7.1, but for the one of 1023 bytes. */
+/** RFC 8032, section 7.1, except the vector of 1023 bytes. */
 const VECTORS = [
   {
     name: "TEST 1",
@@ -53,7 +53,7 @@ const VECTORS = [
 ];
 
 for (const { name, seed, publicKey, message, signature } of VECTORS) {
-  Deno.test(`Identity, Verifier: ${name} of RFC 8032, 7.1, signed and verified`, () => {
+  Deno.test(`Identity, Verifier: ${name} of RFC 8032, 7.1, is signed and verified`, () => {
     const identity = new Identity(hex(seed));
     assertEquals(identity.publicKey, hex(publicKey));
     assertEquals(identity.sign(hex(message)), hex(signature));
@@ -61,7 +61,7 @@ for (const { name, seed, publicKey, message, signature } of VECTORS) {
   });
 }
 
-Deno.test("Verifier: what one key signed holds for that key and message alone", () => {
+Deno.test("Verifier: accepts a signature for its own key and message only", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(), (message, flip) => {
       const signer = identity(1);
@@ -79,7 +79,7 @@ Deno.test("Verifier: what one key signed holds for that key and message alone", 
   );
 });
 
-Deno.test("Verifier: a signature of another length is refused", () => {
+Deno.test("Verifier: rejects a signature of another length", () => {
   const signer = identity(1);
   const signature = signer.sign(ascii("hi"));
   const verifier = new Verifier(signer.publicKey);
@@ -89,7 +89,7 @@ Deno.test("Verifier: a signature of another length is refused", () => {
   assert(!verifier.verify(ascii("hi"), Uint8Array.of(...signature, 0)));
 });
 
-Deno.test("Verifier: the second spelling of a signature, S plus the order, is refused", () => {
+Deno.test("Verifier: rejects the second encoding of a signature, S plus the order", () => {
   const signer = identity(1);
   const signature = signer.sign(ascii("hi"));
   // The order of the base point (RFC 8032, section 5.1), little-endian.
@@ -103,7 +103,7 @@ Deno.test("Verifier: the second spelling of a signature, S plus the order, is re
   assert(!new Verifier(signer.publicKey).verify(ascii("hi"), signature));
 });
 
-Deno.test("Verifier: keys under which anybody could sign, and second spellings, are refused", () => {
+Deno.test("Verifier: rejects keys for which anyone can sign, and second encodings of keys", () => {
   const prime = "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f";
   for (
     const weak of [
@@ -117,7 +117,7 @@ Deno.test("Verifier: keys under which anybody could sign, and second spellings, 
       "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
       "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
       "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
-      // The prime and more: 0, 1 and 18 once again.
+      // The prime and larger numbers: second encodings of 0, 1 and 18.
       prime,
       prime.replace("ed", "ee"),
       prime.replace("ed", "ff"),
@@ -128,7 +128,7 @@ Deno.test("Verifier: keys under which anybody could sign, and second spellings, 
   }
 });
 
-Deno.test("Identity, Verifier: any bytes are a key or a RangeError, and verify never throws", () => {
+Deno.test("Identity, Verifier: any bytes give a key or a RangeError, and verify never throws", () => {
   const signature = new Uint8Array(SIGNATURE_SIZE);
   let taken = 0;
   fc.assert(fc.property(fc.uint8Array({ minLength: 30, maxLength: 34 }), (bytes) => {
@@ -140,18 +140,18 @@ Deno.test("Identity, Verifier: any bytes are a key or a RangeError, and verify n
     }
     if (bytes.length !== SEED_SIZE) assertThrows(() => new Identity(bytes), RangeError);
   }));
-  // About half of all numbers are points.
+  // About half of all numbers are points on the curve.
   assert(taken > 0);
 });
 
-Deno.test("Identity.generate: another one each time", () => {
+Deno.test("Identity.generate: generates a different key each time", () => {
   const [one, other] = [Identity.generate(), Identity.generate()];
   assertEquals(one.seed.length, SEED_SIZE);
   assertEquals(one.publicKey.length, PUBLIC_KEY_SIZE);
   assertNotEquals(one.publicKey, other.publicKey);
 });
 
-Deno.test("Identity, Verifier: what was given may change afterwards", () => {
+Deno.test("Identity, Verifier: copy the bytes that they are given", () => {
   const seed = new Uint8Array(SEED_SIZE).fill(1);
   const made = new Identity(seed);
   seed.fill(0);
@@ -162,7 +162,7 @@ Deno.test("Identity, Verifier: what was given may change afterwards", () => {
   assertEquals(verifier.publicKey, made.publicKey);
 });
 
-Deno.test("comparison: eight words, the same on both sides, others for any other key", () => {
+Deno.test("comparison: gives both sides the same eight words, and other words for another key", () => {
   const [ada, grace, eve] = [1, 2, 3].map((n) => identity(n).publicKey);
   const words = comparison(ada!, grace!);
   assertEquals(words.split(" ").length, 8);
@@ -172,7 +172,7 @@ Deno.test("comparison: eight words, the same on both sides, others for any other
   assertNotEquals(comparison(eve!, grace!), words);
 });
 
-Deno.test("fingerprint: base64 of the key, without padding", () => {
+Deno.test("fingerprint: is the key in base64 without padding", () => {
   assertEquals(fingerprint(new Uint8Array(32)), "A".repeat(43));
   assertEquals(fingerprint(new Uint8Array(32).fill(0xff)), "/".repeat(42) + "8");
 });

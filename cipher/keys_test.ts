@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { CURVE_KEY_SIZE, publicBytes, toPrivateKey, toPublicKey } from "./keys.ts";
 
-Deno.test("toPrivateKey, publicBytes: the pairs of RFC 8032, 7.1 and RFC 7748, 6.1", () => {
+Deno.test("toPrivateKey, publicBytes: give the key pairs of RFC 8032, 7.1 and RFC 7748, 6.1", () => {
   for (
     const [curve, privateKey, publicKey] of [
       [
@@ -21,7 +21,7 @@ Deno.test("toPrivateKey, publicBytes: the pairs of RFC 8032, 7.1 and RFC 7748, 6
   }
 });
 
-Deno.test("toPrivateKey, toPublicKey: bytes of another number are a RangeError", () => {
+Deno.test("toPrivateKey, toPublicKey: reject keys of another size", () => {
   for (const size of [0, CURVE_KEY_SIZE - 1, CURVE_KEY_SIZE + 1]) {
     for (const curve of ["Ed25519", "X25519"] as const) {
       assertThrows(() => toPrivateKey(curve, new Uint8Array(size)), RangeError, `${size} bytes`);
@@ -30,7 +30,7 @@ Deno.test("toPrivateKey, toPublicKey: bytes of another number are a RangeError",
   }
 });
 
-Deno.test("toPublicKey: an Ed25519 key that is no point of the curve is a RangeError", () => {
+Deno.test("toPublicKey: rejects an Ed25519 key that is not a point on the curve", () => {
   const key = Uint8Array.fromHex("02".padEnd(64, "0"));
-  assertThrows(() => toPublicKey("Ed25519", key), RangeError, "no point of the curve");
+  assertThrows(() => toPublicKey("Ed25519", key), RangeError, "not a point on the curve");
 });

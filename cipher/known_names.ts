@@ -5,21 +5,21 @@ import { nameFault } from "../text/names.ts";
 import { printable } from "../text/printable.ts";
 import { fingerprint } from "./identity.ts";
 
-/** What is known about a name that came with a key. */
+/** How a name and its key relate to the known names. */
 export type Acquaintance =
-  /** Never heard of; now remembered, if there is room for more names. */
+  /** Not known before. It is remembered now, unless `MAX_NAMES` are known. */
   | "new"
-  /** As always. */
+  /** Known with this key. */
   | "known"
-  /** The name belongs to another key. */
+  /** Known with another key. */
   | "changed";
 
-/** Names that are kept: more than anybody meets, and no more than a file should grow to. */
+/** Limit of remembered names: more than a user meets, and it bounds the file. */
 export const MAX_NAMES = 10_000;
 
 interface KnownName {
   readonly key: string;
-  /** The day on which it was first seen, as `2026-01-31`. */
+  /** The day on which the key was first seen, such as `2026-01-31`. */
   readonly since: string;
 }
 
@@ -27,33 +27,33 @@ const KEY_TEXT = /^[A-Za-z0-9+/]{43}$/;
 const DAY_TEXT = /^\d{4}-\d\d-\d\d$/;
 
 /**
- * Names and their keys, on trust at first sight, as SSH does it for hosts. A line each: name, key, and the
- * day it was first seen. Several clients of one user share the file, so each writes only what is new.
+ * Names and their keys, trusted on first use, like host keys in SSH. Each line of the text is one name: name, key, and
+ * the day it was first seen. Several clients of one user share the file, so each adds only its own changes.
  */
 export class KnownNames {
   #names: Map<string, KnownName>;
-  /** What the file does not have yet: names that were met, and names that the user has decided on. */
+  /** Changes that are not in the file yet: names that were met, and names that the user trusted. */
   readonly #met = new Set<string>();
   readonly #trusted = new Set<string>();
 
   /**
-   * @param text what the file has
-   * @throws {RangeError} with the number of the line that is damaged
+   * @param text the file's contents
+   * @throws {RangeError} with the number of the damaged line
    */
   constructor(text = "") {
     this.#names = parseNames(text);
   }
 
-  /** Something is here that the file does not have. */
+  /** Whether there are changes that the file does not have. */
   get changed(): boolean {
     return this.#met.size > 0 || this.#trusted.size > 0;
   }
 
   /**
-   * Takes over what the file has now. Another client may have written it, or the user: so it counts for
-   * more than what was read before, and only what was decided here counts for more than the file.
+   * Merges the file's current contents. Another client or the user may have written it, so it overrides what was read
+   * before. Only names that the user trusted in this client override the file.
    *
-   * @throws {RangeError} as the constructor, and then nothing has changed
+   * @throws {RangeError} like the constructor; nothing has changed then
    */
   merge(text: string): void {
     const names = parseNames(text);
@@ -64,16 +64,16 @@ export class KnownNames {
     this.#names = names;
   }
 
-  /** The file has everything now. */
+  /** To be called when the file has all changes. */
   saved(): void {
     this.#met.clear();
     this.#trusted.clear();
   }
 
   /**
-   * Compares a name's key with what is known; remembers a new name.
+   * Compares a name's key with the known one; remembers a new name.
    *
-   * @param today as `2026-01-31`
+   * @param today such as `2026-01-31`
    */
   meet(name: string, publicKey: Uint8Array, today: string): Acquaintance {
     const key = fingerprint(publicKey);
@@ -86,13 +86,13 @@ export class KnownNames {
     return "new";
   }
 
-  /** The user has compared words: from now on the name belongs to this key. */
+  /** Makes this the key of the name, after the user has compared words. */
   trust(name: string, publicKey: Uint8Array, today: string): void {
     this.#remember(name, { key: fingerprint(publicKey), since: today });
     this.#trusted.add(name);
   }
 
-  /** What the file should have. */
+  /** The file's new contents. */
   toString(): string {
     const lines = Array.from(this.#names, ([name, { key, since }]) => `${name} ${key} ${since}\n`);
     return `# Names that chat knows: NAME KEY FIRST-SEEN. Delete a line to forget a name.\n${
@@ -100,7 +100,7 @@ export class KnownNames {
     }`;
   }
 
-  /** Names come from others: one that is not valid could break the file. */
+  /** Other members choose the names, and an invalid one could break the file. */
   #remember(name: string, known: KnownName): void {
     const fault = nameFault(name);
     if (fault !== undefined) {
@@ -117,7 +117,7 @@ function parseNames(text: string): Map<string, KnownName> {
     const [name = "", key = "", since = "", ...rest] = line.trim().split(/\s+/);
     const valid = nameFault(name) === undefined && KEY_TEXT.test(key) && DAY_TEXT.test(since);
     if (!valid || rest.length > 0) throw new RangeError(`line ${index + 1} is not NAME KEY DAY`);
-    // Of two lines for one name the first counts: it was there before.
+    // The first of two lines for one name counts: it is the older one.
     if (!names.has(name)) names.set(name, { key, since });
   }
   return names;

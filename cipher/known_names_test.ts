@@ -10,25 +10,25 @@ const DAY = "2026-01-31";
 const LATER = "2026-02-01";
 const line = (name: string, key: Uint8Array, day = DAY) => `${name} ${fingerprint(key)} ${day}\n`;
 
-/** The lines of a file that are no comments. */
+/** The lines of the file without comments. */
 function entries(names: KnownNames): string {
   return names.toString().split("\n").filter((line) => !line.startsWith("#")).join("\n");
 }
 
-Deno.test("KnownNames.meet: new at first, then known, changed with another key", () => {
+Deno.test("KnownNames.meet: reports a name as new, then known, and changed with another key", () => {
   const names = new KnownNames();
   assert(!names.changed);
   assertEquals(names.meet("Ada", ADA, DAY), "new");
   assert(names.changed);
   assertEquals(names.meet("Ada", ADA, LATER), "known");
   assertEquals(names.meet("Ada", EVE, LATER), "changed");
-  // A name that was taken once does not become the other's by being seen again.
+  // Seeing the other key again does not make it the known one.
   assertEquals(names.meet("Ada", EVE, LATER), "changed");
   assertEquals(names.meet("ada", EVE, LATER), "new");
   assertEquals(entries(names), line("Ada", ADA) + line("ada", EVE, LATER));
 });
 
-Deno.test("KnownNames.trust: the name belongs to the other key from then on", () => {
+Deno.test("KnownNames.trust: replaces the key of a name", () => {
   const names = new KnownNames(line("Ada", ADA));
   names.trust("Ada", EVE, LATER);
   assert(names.changed);
@@ -37,7 +37,7 @@ Deno.test("KnownNames.trust: the name belongs to the other key from then on", ()
   assertEquals(entries(names), line("Ada", EVE, LATER));
 });
 
-Deno.test("KnownNames: what it writes it reads, names of all scripts and of its own prototype too", () => {
+Deno.test("KnownNames: reads back what it writes, with names of all scripts and names of Object.prototype", () => {
   const names = new KnownNames();
   const all = ["Ada", "Grüße", "愛", "🙂", "__proto__", "constructor", "toString", "-", "'\"`$(x)"];
   for (const name of all) assertEquals(names.meet(name, ADA, DAY), "new");
@@ -47,7 +47,7 @@ Deno.test("KnownNames: what it writes it reads, names of all scripts and of its 
   for (const name of all) assertEquals(again.meet(name, ADA, LATER), "known");
 });
 
-Deno.test("KnownNames: a name that could break the file is refused, and changes nothing", () => {
+Deno.test("KnownNames: rejects a name that could break the file, and changes nothing", () => {
   const names = new KnownNames();
   for (const name of ["", "a b", "a\nb", "#a", "a\u2028b", "a\x1b[2J", "a\u2800b"]) {
     assertThrows(() => names.meet(name, ADA, DAY), RangeError, "Cannot remember");
@@ -57,18 +57,18 @@ Deno.test("KnownNames: a name that could break the file is refused, and changes 
   assertEquals(entries(names), "");
 });
 
-Deno.test("KnownNames: comments, empty lines, and line ends of Windows are taken", () => {
+Deno.test("KnownNames: accepts comments, empty lines and CRLF", () => {
   const text = `# a comment\r\n\r\n${line("Ada", ADA).replace("\n", "\r\n")}  \n#Eve x y\n`;
   const names = new KnownNames(text);
   assertEquals(entries(names), line("Ada", ADA));
 });
 
-Deno.test("KnownNames: of two lines for one name the first counts", () => {
+Deno.test("KnownNames: the first of two lines for one name counts", () => {
   const names = new KnownNames(line("Ada", ADA) + line("Ada", EVE));
   assertEquals(names.meet("Ada", ADA, DAY), "known");
 });
 
-Deno.test("KnownNames: a damaged line is refused with its number", () => {
+Deno.test("KnownNames: rejects a damaged line and names its number", () => {
   const good = line("Ada", ADA);
   const key = fingerprint(ADA);
   for (
@@ -96,7 +96,7 @@ Deno.test("KnownNames: a damaged line is refused with its number", () => {
   }
 });
 
-Deno.test("KnownNames.merge: the file counts for more, but for what was decided or met here", () => {
+Deno.test("KnownNames.merge: the file overrides what was read before, but not trusted and newly met names", () => {
   const names = new KnownNames(line("Ada", ADA) + line("Bob", ADA) + line("Cy", ADA));
   names.trust("Ada", EVE, LATER);
   names.meet("Dan", ADA, LATER);
@@ -110,7 +110,7 @@ Deno.test("KnownNames.merge: the file counts for more, but for what was decided 
   assertEquals(names.meet("Cy", EVE, LATER), "new");
 });
 
-Deno.test("KnownNames.saved: nothing is changed any more, and the file decides again", () => {
+Deno.test("KnownNames.saved: clears the changes, and the file counts again", () => {
   const names = new KnownNames();
   names.meet("Ada", ADA, DAY);
   names.trust("Bob", ADA, DAY);
@@ -120,7 +120,7 @@ Deno.test("KnownNames.saved: nothing is changed any more, and the file decides a
   assertEquals(entries(names), "");
 });
 
-Deno.test("KnownNames: at its limit it remembers no more names, and still knows the old", () => {
+Deno.test("KnownNames: at its limit, remembers no new name and keeps the old ones", () => {
   const text = Array.from({ length: MAX_NAMES }, (_, n) => line(`n${n}`, ADA)).join("");
   const names = new KnownNames(text);
   assertEquals(names.meet("late", ADA, DAY), "new");

@@ -1,6 +1,6 @@
-// Admission by code: OPAQUE (RFC 9807), an asymmetric password-authenticated key exchange. Who does not
-// know the code learns nothing by trying, and who only listens can't guess offline; each side proves
-// itself to the other. Pure: messages in, messages out.
+// Admission by code with OPAQUE (RFC 9807), an asymmetric password-authenticated key exchange. A wrong guess reveals
+// nothing, an eavesdropper cannot guess offline, and each side proves itself to the other. It knows no socket and
+// does not count tries. Pure: messages in, messages out.
 
 import { client, ready, server } from "@serenity-kit/opaque";
 import { normalizeCode } from "./codes.ts";
@@ -8,14 +8,14 @@ import { normalizeCode } from "./codes.ts";
 // The library is WebAssembly, compiled once, in a few milliseconds.
 await ready;
 
-/** There is one account, and everybody in the room shares it. */
+/** The one account, which all members share. */
 const USER = "room";
-/** Argon2id with 64 MiB (RFC 9106, section 4, second choice): what makes a stolen record dear to guess. */
+/** Argon2id with 64 MiB (RFC 9106, section 4, second choice). It makes guessing from a stolen record expensive. */
 const STRETCHING = "memory-constrained";
-/** Characters of the largest message that is taken: the longest of the three has 427. */
+/** Characters of the largest message that is accepted. The longest of the three has 427. */
 const MAX_MESSAGE = 1024;
 
-/** What the server keeps of a code: enough to check it, not enough to know it or to open a message. */
+/** What the server keeps to check a code. It contains neither the code nor a key that opens a message. */
 export interface AdmissionRecord {
   /** The server's long-term OPAQUE keys. */
   readonly setup: string;
@@ -24,8 +24,8 @@ export interface AdmissionRecord {
 }
 
 /**
- * Registers a code, both halves at once; takes some hundred milliseconds, on purpose. The export key is
- * dropped here, and nothing of it or of the code is in the result; who called MUST drop the code, too.
+ * Registers a code: both halves of the registration. Takes some hundred milliseconds on purpose. The result contains
+ * neither the export key nor the code; the caller MUST drop the code, too.
  */
 export function register(code: string): AdmissionRecord {
   const password = normalizeCode(code);
@@ -50,15 +50,15 @@ export interface PendingLogin {
   /** KE2, for the client. */
   readonly response: string;
   /**
-   * Checks the client's proof (KE3). A client knows from `response` already whether its code was right:
-   * one that goes away without a proof MUST count as one that was wrong.
+   * Checks the client's proof (KE3). `response` already shows a client whether its code is right, so a client that
+   * disconnects without a proof MUST count as a wrong try.
    *
-   * @returns the session key that only the two sides have; undefined if the code was wrong
+   * @returns the session key, known to the two sides only; undefined if the code was wrong
    */
   finish(proof: string): Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** Answers a client's first message (KE1); undefined if it is none. */
+/** Answers a client's first message (KE1); undefined if it is malformed. */
 export function answerLogin(admission: AdmissionRecord, request: string): PendingLogin | undefined {
   if (!isMessage(request)) return undefined;
   let login: { serverLoginState: string; loginResponse: string };
@@ -70,7 +70,7 @@ export function answerLogin(admission: AdmissionRecord, request: string): Pendin
       startLoginRequest: request,
     });
   } catch {
-    // The library tells of bad input by throwing.
+    // The library throws for bad input.
     return undefined;
   }
   return {
@@ -90,13 +90,13 @@ export function answerLogin(admission: AdmissionRecord, request: string): Pendin
   };
 }
 
-/** What a client has after a login that both sides believe. */
+/** A client's result of a successful login. */
 export interface Admission {
   /** KE3, for the server. */
   readonly proof: string;
-  /** Known to this client and the server: for the proof of a returning client. */
+  /** Known to this client and the server only. It proves a later resumption. */
   readonly sessionKey: Uint8Array<ArrayBuffer>;
-  /** Known to everybody who has the code, and not to the server: what the room's keys come from. */
+  /** Known to everyone with the code, and not to the server. The room's keys are derived from it. */
   readonly exportKey: Uint8Array<ArrayBuffer>;
 }
 
@@ -105,15 +105,15 @@ export interface StartedLogin {
   /** KE1, for the server. */
   readonly request: string;
   /**
-   * Checks the server's answer; takes some hundred milliseconds, on purpose.
+   * Checks the server's answer. Takes some hundred milliseconds on purpose.
    *
-   * @returns undefined if the code is wrong, or the other side is not the server that registered it:
-   * the two can't be told apart
+   * @returns undefined if the code is wrong, or if the other side is not the server that registered it. The two cannot
+   * be distinguished
    */
   finish(response: string): Admission | undefined;
 }
 
-/** Starts a client's login with a code as it was typed. */
+/** Starts a client's login with a typed code, in any spelling. */
 export function startLogin(code: string): StartedLogin {
   const password = normalizeCode(code);
   const { clientLoginState, startLoginRequest } = client.startLogin({ password });
@@ -146,7 +146,7 @@ function isMessage(text: string): boolean {
   return text.length <= MAX_MESSAGE && /^[A-Za-z0-9_-]+$/.test(text);
 }
 
-/** Unpadded base64url (RFC 4648, section 5), as the library writes keys. */
+/** Unpadded base64url (RFC 4648, section 5): the library's format of keys. */
 function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.fromBase64(text, { alphabet: "base64url" });
 }

@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { type Admission, answerLogin, type PendingLogin, register, startLogin } from "./opaque.ts";
 
-// A registration or a login costs some hundred milliseconds, on purpose: all tests share these.
+// A registration or login takes some hundred milliseconds on purpose, so all tests share these.
 const CODE = "abandon ability able about";
 const record = register(CODE);
 const elsewhere = register(CODE);
 const stranger = register("zoo zone zero youth");
 
-/** One login, up to where the client has its proof. */
+/** One login, up to the client's proof. */
 function login(code: string): { pending: PendingLogin; admission: Admission | undefined } {
   const started = startLogin(code);
   const pending = answerLogin(record, started.request);
@@ -19,28 +19,28 @@ const ada = login(CODE);
 const grace = login("  ABANDON-ability  able about ");
 assert(ada.admission && grace.admission);
 
-/** All the forms in which a key could stand in a text. */
+/** All encodings in which a key could appear in a text. */
 function forms(key: Uint8Array): string[] {
   return [key.toBase64({ alphabet: "base64url", omitPadding: true }), key.toBase64(), key.toHex()];
 }
 
-Deno.test("startLogin, answerLogin: with the right code both sides have one session key", () => {
+Deno.test("startLogin, answerLogin: the right code gives both sides the same session key", () => {
   const { pending, admission } = ada;
   assertEquals(pending.finish(admission!.proof), admission!.sessionKey);
   assertEquals(admission!.sessionKey.length, 64);
   assertEquals(admission!.exportKey.length, 64);
 });
 
-Deno.test("startLogin: all members have one export key, and each a session key of its own", () => {
+Deno.test("startLogin: gives all members one export key, and each login a different session key", () => {
   assertEquals(grace.admission!.exportKey, ada.admission!.exportKey);
   assertNotEquals(grace.admission!.sessionKey, ada.admission!.sessionKey);
 });
 
-Deno.test("startLogin: a wrong code is refused, by the client itself", () => {
+Deno.test("startLogin: with a wrong code, the client itself fails", () => {
   assertEquals(login("abandon ability able absent").admission, undefined);
 });
 
-Deno.test("PendingLogin.finish: a proof of another login is refused, and one that was changed", () => {
+Deno.test("PendingLogin.finish: rejects the proof of another login and an altered proof", () => {
   const { pending, admission } = grace;
   assertEquals(pending.finish(ada.admission!.proof), undefined);
   const { proof } = admission!;
@@ -49,14 +49,14 @@ Deno.test("PendingLogin.finish: a proof of another login is refused, and one tha
   assertEquals(pending.finish(proof), admission!.sessionKey);
 });
 
-Deno.test("StartedLogin.finish: who poses as the server without knowing the code is refused", () => {
+Deno.test("StartedLogin.finish: rejects a false server that does not know the code", () => {
   const started = startLogin(CODE);
   const posing = answerLogin(stranger, started.request);
   assert(posing);
   assertEquals(started.finish(posing.response), undefined);
 });
 
-Deno.test("StartedLogin.finish: who knows the code can open a room of its own, but it is another", () => {
+Deno.test("StartedLogin.finish: a server that knows the code can open a room, with a different export key", () => {
   const started = startLogin(CODE);
   const posing = answerLogin(elsewhere, started.request);
   assert(posing);
@@ -66,11 +66,11 @@ Deno.test("StartedLogin.finish: who knows the code can open a room of its own, b
   assertEquals(ada.pending.finish(admission.proof), undefined);
 });
 
-Deno.test("StartedLogin.finish: an answer to another's login is refused", () => {
+Deno.test("StartedLogin.finish: rejects the answer to another login", () => {
   assertEquals(startLogin(CODE).finish(ada.pending.response), undefined);
 });
 
-Deno.test("register: the export key, the session keys and the code are not in what the server holds", () => {
+Deno.test("register: the server's record contains neither export key, session keys nor code", () => {
   const held = [JSON.stringify(record), ada.pending.response, grace.pending.response].join();
   const { exportKey, sessionKey } = ada.admission!;
   for (const form of [...forms(exportKey), ...forms(sessionKey), ...CODE.split(" ")]) {
@@ -85,12 +85,12 @@ Deno.test("register: the export key, the session keys and the code are not in wh
   assertEquals(Object.keys(record).sort(), ["record", "setup"]);
 });
 
-Deno.test("register: twice the same code gives records that have nothing in common", () => {
+Deno.test("register: gives two unrelated records for one code", () => {
   assertNotEquals(elsewhere.setup, record.setup);
   assertNotEquals(elsewhere.record, record.record);
 });
 
-Deno.test("answerLogin, finish: what is no message is refused and never throws", () => {
+Deno.test("answerLogin, finish: reject malformed messages and never throw", () => {
   const started = startLogin(CODE);
   const { request } = started;
   const flip = (text: string) => text.slice(0, -2) + (text.endsWith("AA") ? "BB" : "AA");

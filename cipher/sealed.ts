@@ -1,15 +1,16 @@
-// Authenticated encryption between the members of a sealed room; the server has none of the keys. Pure.
+// The cipher of sealed rooms: authenticated encryption between members. The server has none of the keys. It knows no
+// frames and no names. Pure, except for the random numbers of a session.
 //
-// A sender's keys come from the room's export key and the sender's session salt; for direct messages, from
-// what the two sessions agree on, too. Layouts:
+// A sender's keys are derived from the room's export key and the sender's session salt; those for direct messages
+// also from the secret that the two sessions share. Layouts:
 //
 //   profile   salt (16) || counter (8) || sealed: keys (64) || signature (64) || time (8) || profile
 //   message   counter (8) || sealed: signature (64) || time (8) || envelope
 //   keys      identity, Ed25519 (32) || exchange, X25519 (32)
 //
-// A signature is over the room, the use, the sender's session, the receiver's if there is one, the counter,
-// the keys, the time and the content: it holds for one place only, and no member can carry it elsewhere.
-// Counters start at 0 for each sender, session and use; a receiver takes only higher ones than before.
+// A signature covers the room, the use, the sender's session, the receiver's session if it has one, the counter, the
+// keys, the time and the content. So it is valid in one place only, and no member can reuse it in another. Counters
+// start at 0 for each sender, session and use; a receiver accepts only a higher counter than the last one.
 
 import { equals } from "@std/bytes/equals";
 import { type Cipher, type Opened, PROTECTIONS, type Use } from "../cipher.ts";
@@ -19,18 +20,18 @@ import { ExchangeKey } from "./exchange.ts";
 import { type Identity, PUBLIC_KEY_SIZE, SIGNATURE_SIZE, Verifier } from "./identity.ts";
 import { CURVE_KEY_SIZE } from "./keys.ts";
 
-/** Bytes of what OPAQUE gives to everybody who has the code. */
+/** Bytes of the export key, which OPAQUE gives to everyone with the code. */
 export const EXPORT_KEY_SIZE = 64;
-/** Bytes of a session's salt: random, so no two sessions ever share a key. */
+/** Bytes of a session's salt. It is random, so no two sessions share a key. */
 export const SALT_SIZE = 16;
 const COUNTER_SIZE = 8;
 const TIME_SIZE = 8;
-/** The last millisecond since 1970 that a `Date` can hold: nobody who shows a time has to ask whether it is one. */
+/** The last millisecond since 1970 that a `Date` can hold. With this check, all later code can show the time. */
 const MAX_TIME = 8_640_000_000_000_000;
 const KEYS_SIZE = PUBLIC_KEY_SIZE + CURVE_KEY_SIZE;
 /**
- * Sessions that one client follows in its life: some twenty megabytes of salts. A salt that was forgotten
- * could come again, with all that was said under it; so beyond this nobody new is understood.
+ * Limit of sessions that one client remembers: some twenty megabytes of salts. A forgotten salt would let an attacker
+ * replay that session's messages, so new members are rejected above the limit.
  */
 const MAX_SESSIONS = 250_000;
 
@@ -45,14 +46,14 @@ const INFO = {
   profile: utf8.encode("chat/1 profile"),
 };
 
-/** Where a use stands in the associated data. */
+/** The code of a use in the associated data. */
 const USE_CODE = { room: 0, direct: 1, profile: 2 } as const;
 
-/** What one sender says for one use, to everybody or to one other: a key of its own, and a counter. */
+/** The messages of one sender for one use, to the room or to one member. They have one key and one counter. */
 class Lane {
-  /** What is bound to everything that is sealed and signed here. */
+  /** Associated data of every message of this lane; its signatures cover it, too. */
   readonly associated: Uint8Array;
-  /** The counter that comes next; undefined where the sender was here before us, so any is right. */
+  /** The next counter; undefined before the first message of a member that joined before us: any counter is right. */
   next: number | undefined;
   readonly #derive: () => Uint8Array;
   #key: Uint8Array | undefined;
@@ -67,40 +68,40 @@ class Lane {
     this.#derive = derive;
   }
 
-  /** Derived when first needed: of all pairs in a room few ever talk alone. */
+  /** Derived on first use: few pairs of members send each other direct messages. */
   get key(): Uint8Array {
     return this.#key ??= this.#derive();
   }
 }
 
-/** What is known of a member's session: the others', and this one's own as the server tells of it. */
-interface Session {
+/** A member's session as its profile proves it; this client's own session is one of them. */
+interface MemberSession {
   readonly salt: Uint8Array;
-  /** The public keys: of its identity, and for direct messages. */
+  /** Its two public keys: the identity's, and the exchange key for direct messages. */
   readonly keys: Uint8Array;
   readonly verifier: Verifier;
   readonly profile: Lane;
   readonly room: Lane;
-  /** What it says to this member alone, and this member to it. */
+  /** Direct messages from that member, and to it. */
   readonly direct: Lane;
   readonly reply: Lane;
 }
 
 export interface SealedOptions {
-  /** What OPAQUE gave to everybody who has the code, and not to the server. */
+  /** From OPAQUE: known to everyone with the code, and not to the server. */
   exportKey: Uint8Array;
   identity: Identity;
-  /** The clock, in whole ms since 1970, that receivers see beside each message. */
+  /** The clock, in whole ms since 1970. Each message carries its time. */
   now: () => number;
-  /** Random; a fixed one only for vectors. */
+  /** Default: random. A fixed salt is for vectors only. */
   salt?: Uint8Array;
-  /** Drawn for this session; a fixed one only for vectors. */
+  /** Default: generated for this session. A fixed key is for vectors only. */
   exchange?: ExchangeKey;
 }
 
 /**
- * The cipher of sealed rooms: one object for each session, from HELLO to the end. A client that says HELLO
- * again MUST do so with a new one: the others would take the old salt for a repetition.
+ * The cipher of sealed rooms. One object serves one session, from HELLO to its end. For another HELLO, a client MUST
+ * make a new object: the other members would reject the old salt as a replay.
  */
 export class SealedCipher implements Cipher {
   readonly name = "sealed";
@@ -112,19 +113,19 @@ export class SealedCipher implements Cipher {
   readonly #now: () => number;
   readonly #salt: Uint8Array;
   readonly #exchange: ExchangeKey;
-  /** The same for all members of this room, and of no other. */
+  /** The same for all members of this room, and different in every other room. */
   readonly #roomId: Uint8Array;
-  /** What this member says to everybody. */
+  /** This member's own lanes to the room. */
   readonly #profile: Lane;
   readonly #room: Lane;
-  readonly #sessions = new Map<number, Session>();
-  /** Salts of all sessions there have been, in hex: none may come twice. */
+  readonly #sessions = new Map<number, MemberSession>();
+  /** Salts of all sessions so far, in hex. None may appear again. */
   readonly #spent = new Set<string>();
 
-  /** @throws {RangeError} if the export key or the salt has another size */
+  /** @throws {RangeError} if the export key or the salt has the wrong size */
   constructor({ exportKey, identity, now, salt, exchange }: SealedOptions) {
     if (exportKey.length !== EXPORT_KEY_SIZE || (salt && salt.length !== SALT_SIZE)) {
-      throw new RangeError("Cannot make a cipher: its export key or its salt has another size");
+      throw new RangeError("Cannot make a cipher: its export key or its salt has the wrong size");
     }
     this.#exportKey = new Uint8Array(exportKey);
     this.#identity = identity;
@@ -136,24 +137,24 @@ export class SealedCipher implements Cipher {
     this.#room = this.#publicLane("room", this.#salt, 0);
   }
 
-  /** The public key of a member's identity, as far as it has proved it. */
+  /** The public key of a member's identity; undefined until its profile has proved it. */
   identityOf(id: number): Uint8Array | undefined {
     return this.#sessions.get(id)?.verifier.publicKey;
   }
 
-  /** A member has left: its session is over, and its salt stays spent. */
+  /** Ends a member's session. Its salt stays used up. */
   forget(id: number): void {
     this.#sessions.delete(id);
   }
 
-  /** Says that a member came after this one: all that it says can be counted from its beginning. */
+  /** Counts a member's room messages from 0, because the member joined after this one. */
   expectAll(id: number): void {
     const session = this.#sessions.get(id);
-    // Never back to 0 once something has come: that would let all of it come again.
+    // Never back to 0 after a message: that would allow a replay.
     if (session) session.room.next ??= 0;
   }
 
-  /** @throws {RangeError} for a direct message to a member without a session: it could not read it */
+  /** @throws {RangeError} for a direct message to a member without a session, which has no key to read it */
   seal(content: Uint8Array, use: Use, to?: number): Uint8Array<ArrayBuffer> {
     if (use === "room") return this.#sealIn(this.#room, NOTHING, content);
     if (use === "profile") {
@@ -161,19 +162,19 @@ export class SealedCipher implements Cipher {
       return concat([this.#salt, this.#sealIn(this.#profile, keys, content)]);
     }
     const session = to === undefined ? undefined : this.#sessions.get(to);
-    if (!session) throw new RangeError("Cannot seal for a member that has proved no identity");
+    if (!session) throw new RangeError("Cannot seal for a member that has not proved an identity");
     return this.#sealIn(session.reply, NOTHING, content);
   }
 
   /**
-   * Nothing is changed by a body that can't be opened: the true one may still come.
+   * Opens a body. A body that fails changes nothing, because the true one may still arrive.
    *
-   * @throws {RangeError} if it was not sealed by this member, for this use, or has come before
+   * @throws {RangeError} if this member did not seal it for this use, or if it is a replay
    */
   open(body: Uint8Array, use: Use, from: number): Opened {
     if (use === "profile") return this.#openProfile(body, from);
     const session = this.#sessions.get(from);
-    if (!session) throw new RangeError("it comes from somebody who has proved no identity");
+    if (!session) throw new RangeError("its sender has not proved an identity");
     const lane = session[use];
     const { counter, plaintext } = decrypt(lane, body);
     return this.#check(lane, counter, NOTHING, plaintext, session.verifier);
@@ -183,15 +184,15 @@ export class SealedCipher implements Cipher {
     const salt = body.slice(0, SALT_SIZE);
     if (salt.length < SALT_SIZE) throw new RangeError("it is too short");
     const known = this.#sessions.get(from);
-    // The same session goes on under another name, or it is a new member with a salt of its own.
+    // Either a known member changes its name within its session, or a new member has an unused salt.
     if (known ? !equals(known.salt, salt) : this.#spent.has(salt.toHex())) {
-      throw new RangeError("its session is another's, or has been here before");
+      throw new RangeError("its session belongs to another member, or was used before");
     }
     if (!known && this.#spent.size >= MAX_SESSIONS) {
-      throw new RangeError("more members have come and gone than can be told apart: join again");
+      throw new RangeError("too many members have joined since you did: join again");
     }
     const lane = known?.profile ?? this.#publicLane("profile", salt, undefined);
-    // The newest profile may come twice: in the list of members, and where the room's log has it.
+    // The newest profile may arrive twice: in the list of members, and at its place in the room's log.
     const { counter, plaintext } = decrypt(lane, body.subarray(SALT_SIZE), 1);
     const keys = plaintext.slice(0, KEYS_SIZE);
     if (known && !equals(known.keys, keys)) {
@@ -226,7 +227,7 @@ export class SealedCipher implements Cipher {
     return body;
   }
 
-  /** What has been deciphered was made by some member; this asks by which, and only then moves on. */
+  /** Checks that this member signed a decrypted body, which any member could have made. Only then advances the lane. */
   #check(
     lane: Lane,
     counter: number,
@@ -240,13 +241,13 @@ export class SealedCipher implements Cipher {
       throw new RangeError("its signature is not this member's");
     }
     const sentAt = readU64(timed);
-    if (sentAt === undefined || sentAt > MAX_TIME) throw new RangeError("its time is no time");
+    if (sentAt === undefined || sentAt > MAX_TIME) throw new RangeError("its time is invalid");
     const missing = Math.max(0, counter - (lane.next ?? counter));
     lane.next = counter + 1;
     return { plaintext: timed.subarray(TIME_SIZE), sentAt, missing };
   }
 
-  /** What a signature covers; `keys` stand only in a profile, which so proves that all of it belongs together. */
+  /** The bytes that a signature covers. Only a profile has `keys`; its signature proves that they belong together. */
   #signedBytes(
     lane: Lane,
     counter: number,
@@ -256,16 +257,16 @@ export class SealedCipher implements Cipher {
     return concat([SIGNED_LABEL, this.#roomId, lane.associated, u64(counter), keys, ...timed]);
   }
 
-  /** For what one member says to all who have the export key. */
+  /** A lane to everyone with the export key. */
   #publicLane(use: "room" | "profile", salt: Uint8Array, next: number | undefined): Lane {
     const associated = concat([VERSION_LABEL, Uint8Array.of(USE_CODE[use]), salt]);
     return new Lane(associated, next, () => deriveKey(this.#exportKey, salt, INFO[use]));
   }
 
   /**
-   * For what one session says to one other: nobody else can derive the key, the other members included.
+   * A lane from one session to another. No other member can derive its key.
    *
-   * @param exchangeKey that of the one of the two that is not this member
+   * @param exchangeKey the other member's public exchange key
    */
   #directLane(sender: Uint8Array, receiver: Uint8Array, exchangeKey: Uint8Array): Lane {
     const associated = concat([VERSION_LABEL, Uint8Array.of(USE_CODE.direct), sender, receiver]);
@@ -277,35 +278,35 @@ export class SealedCipher implements Cipher {
 }
 
 /**
- * Undoes the encryption: what comes out was made by a member, for this lane, under this counter.
+ * Decrypts a body. Success proves that some member made it for this lane and counter.
  *
- * @param again 1 where the last one may come again
+ * @param repeats 1 if the last counter may come again, else 0
  */
 function decrypt(
   lane: Lane,
   body: Uint8Array,
-  again: 0 | 1 = 0,
+  repeats: 0 | 1 = 0,
 ): { counter: number; plaintext: Uint8Array<ArrayBuffer> } {
   if (body.length < COUNTER_SIZE + TAG_SIZE) throw new RangeError("it is too short");
   const counter = readU64(body);
   if (counter === undefined) throw new RangeError("its counter is out of range");
-  if (counter < (lane.next ?? 0) - again) {
-    throw new RangeError("it has come before, or after one that was sent later");
+  if (counter < (lane.next ?? 0) - repeats) {
+    throw new RangeError("it is a repeated message, or follows one that was sent later");
   }
   const sealed = body.subarray(COUNTER_SIZE);
   const plaintext = aead.open(lane.key, nonce(counter), lane.associated, sealed);
-  if (!plaintext) throw new RangeError("it was not sealed by this member for this place");
+  if (!plaintext) throw new RangeError("this member did not seal it for this use");
   return { counter, plaintext };
 }
 
-/** RFC 8439 leaves the nonce to the protocol: here it is the counter, which no key sees twice. */
+/** RFC 8439 leaves the nonce to the protocol. Here it is the counter, which is used once with each key. */
 function nonce(counter: number): Uint8Array {
   const bytes = new Uint8Array(NONCE_SIZE);
   bytes.set(u64(counter), NONCE_SIZE - COUNTER_SIZE);
   return bytes;
 }
 
-/** @throws {RangeError} if it is no whole number that can be exact */
+/** @throws {RangeError} if `value` is not a safe integer from 0 */
 function u64(value: number): Uint8Array {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`Cannot seal with ${value}`);
   const bytes = new Uint8Array(8);
@@ -313,7 +314,7 @@ function u64(value: number): Uint8Array {
   return bytes;
 }
 
-/** The first eight bytes as a number; undefined if they are not there, or it would not be exact. */
+/** The first eight bytes as a number; undefined if `bytes` is shorter, or the number is not a safe integer. */
 function readU64(bytes: Uint8Array): number | undefined {
   if (bytes.length < 8) return undefined;
   const value = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0));

@@ -23,7 +23,7 @@ const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const filled = (size: number, n: number) => new Uint8Array(size).fill(n);
 const identity = (n: number) => new Identity(filled(32, n));
 
-/** A member's session; `n` makes its identity, salt and exchange key. */
+/** A member's session; `n` determines its identity, salt and exchange key. */
 function session(n: number, exportKey = ROOM, { salt = n }: { salt?: number } = {}): SealedCipher {
   return new SealedCipher({
     exportKey,
@@ -34,13 +34,13 @@ function session(n: number, exportKey = ROOM, { salt = n }: { salt?: number } = 
   });
 }
 
-/** `receiver` learns who `sender` is, as one that came after it. */
+/** Makes `receiver` open the profile of `sender`, as a member that joined after it. */
 function introduce(receiver: SealedCipher, sender: SealedCipher, id: number): void {
   receiver.open(sender.seal(bytes(`name${id}`), "profile"), "profile", id);
   receiver.expectAll(id);
 }
 
-/** Ada, Bob and Eve, who all know one another. */
+/** Ada, Bob and Eve; each has opened the profiles of the others. */
 function trio(): SealedCipher[] {
   const all = [ADA, BOB, EVE].map((n) => session(n));
   const profiles = all.map((one, i) => one.seal(bytes(`name${i + 1}`), "profile"));
@@ -53,7 +53,7 @@ function trio(): SealedCipher[] {
   return all;
 }
 
-/** Says what opens; where it does not, asserts that it throws the one class of error it may. */
+/** Returns the opened body, or undefined after asserting that `open` threw a `RangeError`. */
 function attempt(
   cipher: SealedCipher,
   body: Uint8Array,
@@ -68,7 +68,7 @@ function attempt(
   }
 }
 
-Deno.test("SealedCipher: what one seals all others open, and it hears itself", () => {
+Deno.test("SealedCipher: all members open a room message, its sender too", () => {
   const [ada, bob, eve] = trio();
   for (const said of ["hello", "", "🙂".repeat(1_000)]) {
     const sealed = ada!.seal(bytes(said), "room");
@@ -83,12 +83,12 @@ Deno.test("SealedCipher: what one seals all others open, and it hears itself", (
   }
 });
 
-Deno.test("SealedCipher: a direct message opens for its receiver, and no other member can derive its key", () => {
+Deno.test("SealedCipher: a direct message opens for its receiver only, and no other member can derive its key", () => {
   const [ada, bob, eve] = trio();
   const sealed = ada!.seal(bytes("coffee?"), "direct", BOB);
   assertStrictEquals(attempt(eve!, sealed, "direct", ADA), undefined);
   assertStrictEquals(attempt(ada!, sealed, "direct", ADA), undefined);
-  // What Eve knows: the export key and both salts, which stand in the profiles. It does not suffice.
+  // Eve knows the export key and, from the profiles, both salts. That is not enough.
   const associated = [...bytes("chat/1"), 1, ...filled(SALT_SIZE, ADA), ...filled(SALT_SIZE, BOB)];
   const info = [...bytes("chat/1 direct"), ...filled(SALT_SIZE, BOB)];
   const open = (secret: number[]) =>
@@ -104,31 +104,35 @@ Deno.test("SealedCipher: a direct message opens for its receiver, and no other m
   for (const [one, other] of [[EVE, ADA], [EVE, BOB]]) {
     assertStrictEquals(open([...ROOM, ...between(one!, other!)]), undefined);
   }
-  // The check itself: with the private key of one of the two it opens.
+  // To prove the check: the private key of one of the two is enough.
   assert(open([...ROOM, ...between(BOB, ADA)]));
   assertStrictEquals(attempt(bob!, sealed, "direct", ADA), "coffee?");
 });
 
-Deno.test("SealedCipher: both directions between two, and one to oneself", () => {
+Deno.test("SealedCipher: opens direct messages in both directions, and those to oneself", () => {
   const [ada, bob] = trio();
   assertStrictEquals(attempt(bob!, ada!.seal(bytes("1"), "direct", BOB), "direct", ADA), "1");
   assertStrictEquals(attempt(ada!, bob!.seal(bytes("2"), "direct", ADA), "direct", BOB), "2");
   assertStrictEquals(attempt(ada!, ada!.seal(bytes("3"), "direct", ADA), "direct", ADA), "3");
 });
 
-Deno.test("SealedCipher.seal: nobody without a session can be told anything alone", () => {
+Deno.test("SealedCipher.seal: rejects a direct message to a member without a session", () => {
   const ada = session(ADA);
-  assertThrows(() => ada.seal(bytes("hi"), "direct", BOB), RangeError, "proved no identity");
-  assertThrows(() => ada.seal(bytes("hi"), "direct"), RangeError, "proved no identity");
+  assertThrows(
+    () => ada.seal(bytes("hi"), "direct", BOB),
+    RangeError,
+    "has not proved an identity",
+  );
+  assertThrows(() => ada.seal(bytes("hi"), "direct"), RangeError, "has not proved an identity");
 });
 
-Deno.test("SealedCipher.open: any flipped bit is refused, and the true message opens after all", () => {
+Deno.test("SealedCipher.open: rejects any flipped bit, and opens the true message afterwards", () => {
   const [ada, bob] = trio();
   const fresh = session(4);
   const cases: [Uint8Array, Use, number][] = [
     [ada!.seal(bytes("hello"), "room"), "room", ADA],
     [ada!.seal(bytes("hello"), "direct", BOB), "direct", ADA],
-    // The renaming of one that is known, and the profile of one that is not.
+    // A new profile of a known member, and the profile of an unknown one.
     [ada!.seal(bytes("hello"), "profile"), "profile", ADA],
     [fresh.seal(bytes("hello"), "profile"), "profile", 4],
   ];
@@ -146,7 +150,7 @@ Deno.test("SealedCipher.open: any flipped bit is refused, and the true message o
   }
 });
 
-Deno.test("SealedCipher.open: what was held back shows as missing, in all uses", () => {
+Deno.test("SealedCipher.open: reports withheld messages as missing, in all uses", () => {
   const [ada, bob] = trio();
   for (const use of ["room", "direct", "profile"] as const) {
     const [first, , , fourth, fifth] = Array.from(
@@ -159,18 +163,18 @@ Deno.test("SealedCipher.open: what was held back shows as missing, in all uses",
   }
 });
 
-Deno.test("SealedCipher.expectAll: from whom came later everything is expected, of others what follows", () => {
+Deno.test("SealedCipher.expectAll: counts the messages of a later member from the first, of others from the next", () => {
   for (const [after, missing] of [[true, 2], [false, 0]] as const) {
     const [ada, bob] = [session(ADA), session(BOB)];
     bob.open(ada.seal(bytes("Ada"), "profile"), "profile", ADA);
     if (after) bob.expectAll(ADA);
     const messages = Array.from({ length: 6 }, (_, n) => ada.seal(bytes(`${n}`), "room"));
     assertStrictEquals(bob.open(messages[2]!, "room", ADA).missing, missing);
-    // Once something has come, the rest is counted for everybody.
+    // After one message, the count goes on for all senders.
     assertStrictEquals(bob.open(messages[5]!, "room", ADA).missing, 2);
     assertStrictEquals(attempt(bob, messages[4]!, "room", ADA), undefined);
   }
-  // What was said to it alone is expected whole in either case: nobody could before it was there.
+  // Direct messages always count from the first: none could be sent before this member joined.
   const [ada, bob] = [session(ADA), session(BOB)];
   introduce(ada, bob, BOB);
   bob.open(ada.seal(bytes("Ada"), "profile"), "profile", ADA);
@@ -178,7 +182,7 @@ Deno.test("SealedCipher.expectAll: from whom came later everything is expected, 
   assertStrictEquals(bob.open(ada.seal(bytes("hi"), "direct", BOB), "direct", ADA).missing, 1);
 });
 
-Deno.test("SealedCipher.expectAll: called again, it does not let anything come again", () => {
+Deno.test("SealedCipher.expectAll: a second call lets no message be repeated", () => {
   const [ada, bob] = trio();
   const sealed = ada!.seal(bytes("pay 10"), "room");
   assertStrictEquals(attempt(bob!, sealed, "room", ADA), "pay 10");
@@ -187,12 +191,12 @@ Deno.test("SealedCipher.expectAll: called again, it does not let anything come a
   bob!.expectAll(99);
 });
 
-Deno.test("SealedCipher.open: what comes twice, or after one that was sent later, is refused", () => {
+Deno.test("SealedCipher.open: rejects a repeated message, and one that follows a later message", () => {
   const [ada, bob] = trio();
   for (const use of ["room", "direct", "profile"] as const) {
     const [first, second] = [1, 2].map((n) => ada!.seal(bytes(`${n}`), use, BOB));
     assertStrictEquals(attempt(bob!, second!, use, ADA), "2");
-    // But for the newest profile: it may stand in the list of members and, behind that, in the room's log.
+    // Except the newest profile: it may be in the list of members and after that in the room's log.
     const again = use === "profile" ? "2" : undefined;
     for (let i = 0; i < 2; i++) {
       assertStrictEquals(attempt(bob!, second!, use, ADA), again, `${use} twice`);
@@ -201,7 +205,7 @@ Deno.test("SealedCipher.open: what comes twice, or after one that was sent later
   }
 });
 
-Deno.test("SealedCipher.open: under another's id, or for another use, nothing opens", () => {
+Deno.test("SealedCipher.open: rejects a message under another id or for another use", () => {
   const [ada, bob] = trio();
   const uses = ["room", "direct", "profile"] as const;
   for (const use of uses) {
@@ -216,7 +220,7 @@ Deno.test("SealedCipher.open: under another's id, or for another use, nothing op
   }
 });
 
-Deno.test("SealedCipher.open: from whom has proved no identity, or has left, nothing opens", () => {
+Deno.test("SealedCipher.open: rejects messages from a member that has proved no identity, or has left", () => {
   const [ada, bob] = trio();
   const sealed = ada!.seal(bytes("hi"), "room");
   assertStrictEquals(attempt(bob!, sealed, "room", 99), undefined);
@@ -226,7 +230,7 @@ Deno.test("SealedCipher.open: from whom has proved no identity, or has left, not
   assertThrows(() => bob!.seal(bytes("hi"), "direct", ADA), RangeError);
 });
 
-Deno.test("SealedCipher.open: a session comes once: not for a second member, nor after it has left", () => {
+Deno.test("SealedCipher.open: accepts a session once: not for a second member, and not after it has left", () => {
   const bob = session(BOB);
   const ada = session(ADA);
   const [first, second] = [1, 2].map(() => ada.seal(bytes("Ada"), "profile"));
@@ -240,14 +244,14 @@ Deno.test("SealedCipher.open: a session comes once: not for a second member, nor
       assertStrictEquals(attempt(bob, profile, "profile", id), undefined);
     }
   }
-  // Somebody else may have the same salt by malice alone, and is not understood.
+  // Another member with the same salt must be malicious, and is rejected.
   assertStrictEquals(
     attempt(bob, session(EVE, ROOM, { salt: ADA }).seal(bytes("Eve"), "profile"), "profile", EVE),
     undefined,
   );
 });
 
-Deno.test("SealedCipher.open: what is refused as a profile spends no salt", () => {
+Deno.test("SealedCipher.open: a rejected profile does not use up its salt", () => {
   const [ada, bob] = [session(ADA), session(BOB)];
   const profile = ada.seal(bytes("Ada"), "profile");
   const bad = profile.slice();
@@ -256,19 +260,19 @@ Deno.test("SealedCipher.open: what is refused as a profile spends no salt", () =
   assertStrictEquals(attempt(bob, profile, "profile", ADA), "Ada");
 });
 
-Deno.test("SealedCipher.open: swapped profiles: each is who it has proved to be, under whatever id", () => {
+Deno.test("SealedCipher.open: with swapped profiles, each member has the identity that it proved", () => {
   const [ada, bob, eve] = [session(ADA), session(BOB), session(EVE)];
   introduce(bob, ada, EVE);
   introduce(bob, eve, ADA);
   assertEquals(bob.identityOf(EVE), identity(ADA).publicKey);
   assertStrictEquals(attempt(bob, ada.seal(bytes("hi"), "room"), "room", ADA), undefined);
-  // And one that is here can't become another by a new profile.
+  // A present member cannot become another by a new profile.
   const other = session(4);
   assertStrictEquals(attempt(bob, other.seal(bytes("Ada"), "profile"), "profile", ADA), undefined);
   assertEquals(bob.identityOf(ADA), identity(EVE).publicKey);
 });
 
-Deno.test("SealedCipher.open: another room's messages do not open, though it has the same members", () => {
+Deno.test("SealedCipher.open: rejects messages of another room that has the same members", () => {
   const other = filled(EXPORT_KEY_SIZE, 8);
   const [here, there, bob] = [session(ADA), session(ADA, other), session(BOB)];
   assertStrictEquals(
@@ -280,8 +284,8 @@ Deno.test("SealedCipher.open: another room's messages do not open, though it has
 });
 
 /**
- * What a member can do that has all keys of the room: take somebody's signed message out of one place and
- * seal it anew for another.
+ * Models an attack by a member with all keys of the room: it opens another member's signed message and seals it again
+ * for another use, sender or room.
  */
 function reseal(
   sealed: Uint8Array,
@@ -300,12 +304,12 @@ function reseal(
   return Uint8Array.of(...filled(7, 0), to.counter, ...again);
 }
 
-Deno.test("SealedCipher.open: a member with all keys can't carry a signed message to another place", () => {
+Deno.test("SealedCipher.open: rejects a signed message that a member has sealed again for another use, sender or room", () => {
   const other = filled(EXPORT_KEY_SIZE, 8);
   const place = { exportKey: ROOM, use: 0, info: "chat/1 room", salt: ADA };
   for (
     const [target, opens] of [
-      // The check itself: to the very place where it was, it can be carried.
+      // To prove the check: sealing it again for its own place works.
       [{ ...place, counter: 0 }, true],
       [{ ...place, counter: 1 }, false],
       [{ ...place, salt: EVE, counter: 0 }, false],
@@ -314,7 +318,7 @@ Deno.test("SealedCipher.open: a member with all keys can't carry a signed messag
   ) {
     const ada = session(ADA);
     const bob = session(BOB, target.exportKey);
-    // Eve has a session in both rooms; in the other one Ada has the same salt, to make it hard.
+    // Eve has a session in both rooms; Ada has the same salt in both, the hardest case.
     introduce(bob, session(ADA, target.exportKey), ADA);
     introduce(bob, session(EVE, target.exportKey), EVE);
     const moved = reseal(ada.seal(bytes("yes"), "room"), place, target);
@@ -323,7 +327,7 @@ Deno.test("SealedCipher.open: a member with all keys can't carry a signed messag
   }
 });
 
-/** A profile as somebody makes it who has the export key and no scruples. */
+/** A profile that an attacker with the export key forges. */
 function forgeProfile(salt: number, keys: Uint8Array, signature: Uint8Array): Uint8Array {
   const associated = Uint8Array.of(...bytes("chat/1"), 2, ...filled(SALT_SIZE, salt));
   const key = deriveKey(ROOM, filled(SALT_SIZE, salt), bytes("chat/1 profile"));
@@ -332,15 +336,15 @@ function forgeProfile(salt: number, keys: Uint8Array, signature: Uint8Array): Ui
   return Uint8Array.of(...filled(SALT_SIZE, salt), ...filled(8, 0), ...sealed);
 }
 
-Deno.test("SealedCipher.open: an identity under which anybody could sign is refused", () => {
-  // The neutral point as the key and as R, and S = 0: this fits every message.
+Deno.test("SealedCipher.open: rejects an identity for which anyone can sign", () => {
+  // With the neutral point as key and as R, and S = 0, the signature is valid for every message.
   const neutral = Uint8Array.of(1, ...filled(31, 0));
   const keys = Uint8Array.of(...neutral, ...new ExchangeKey(filled(32, EVE)).publicKey);
   const forged = forgeProfile(EVE, keys, Uint8Array.of(...neutral, ...filled(32, 0)));
   assertThrows(() => session(BOB).open(forged, "profile", EVE), RangeError, "weak");
 });
 
-Deno.test("SealedCipher: an exchange key of small order is told when it is needed, with a RangeError", () => {
+Deno.test("SealedCipher: an exchange key of small order throws a RangeError when a direct message needs it", () => {
   const bob = session(BOB);
   const weak = {
     publicKey: filled(32, 0),
@@ -360,7 +364,7 @@ Deno.test("SealedCipher: an exchange key of small order is told when it is neede
   );
 });
 
-Deno.test("SealedCipher: two sessions of one identity are two members, with keys of their own", () => {
+Deno.test("SealedCipher: two sessions of one identity are two members with different keys", () => {
   const [one, two, bob] = [session(ADA), session(ADA, ROOM, { salt: 9 }), session(BOB)];
   introduce(bob, one, ADA);
   introduce(bob, two, 9);
@@ -370,17 +374,17 @@ Deno.test("SealedCipher: two sessions of one identity are two members, with keys
   assertStrictEquals(attempt(bob, sealed, "room", ADA), "hi");
 });
 
-Deno.test("SealedCipher: the same said twice has nothing in common on the wire but its length", () => {
+Deno.test("SealedCipher: two equal messages have only their length in common on the wire", () => {
   const ada = session(ADA);
   const [one, other] = [1, 2].map(() => ada.seal(bytes("the same text"), "room").subarray(8));
   assertStrictEquals(one!.length, other!.length);
   let equal = 0;
   for (const [i, byte] of one!.entries()) if (byte === other![i]) equal++;
-  // By chance one byte in 256.
+  // One byte in 256 is equal by chance.
   assert(equal < one!.length / 8, `${equal} of ${one!.length} bytes are equal`);
 });
 
-Deno.test("SealedCipher: neither name, text nor public key stands in what travels", () => {
+Deno.test("SealedCipher: sealed bodies contain neither name, text nor public key", () => {
   const [ada] = trio();
   const sealed = [
     ada!.seal(bytes("secret name"), "profile"),
@@ -393,7 +397,7 @@ Deno.test("SealedCipher: neither name, text nor public key stands in what travel
   }
 });
 
-Deno.test("SealedCipher: without options a session draws its own salt and exchange key", () => {
+Deno.test("SealedCipher: without options, a session draws its own salt and exchange key", () => {
   const make = () =>
     new SealedCipher({ exportKey: ROOM, identity: identity(ADA), now: () => NOON });
   const [one, other] = [make(), make()].map((cipher) => cipher.seal(bytes("Ada"), "profile"));
@@ -408,7 +412,7 @@ Deno.test("SealedCipher: without options a session draws its own salt and exchan
   assertStrictEquals(attempt(bob, sealed, "direct", ADA), "hi");
 });
 
-Deno.test("SealedCipher: an export key or a salt of another size is refused", () => {
+Deno.test("SealedCipher: rejects an export key or a salt of another size", () => {
   const options = { exportKey: ROOM, identity: identity(ADA), now: () => NOON };
   for (const size of [0, 32, 63, 65]) {
     const exportKey = new Uint8Array(size);
@@ -420,7 +424,7 @@ Deno.test("SealedCipher: an export key or a salt of another size is refused", ()
   }
 });
 
-Deno.test("SealedCipher.seal: a time that is none is refused, and skips no counter", () => {
+Deno.test("SealedCipher.seal: rejects an invalid time without using up a counter", () => {
   let now = NaN;
   const options = { exportKey: ROOM, identity: identity(ADA), now: () => now };
   const ada = new SealedCipher(options);
@@ -434,7 +438,7 @@ Deno.test("SealedCipher.seal: a time that is none is refused, and skips no count
   assertStrictEquals(bob.open(ada.seal(bytes("hi"), "room"), "room", ADA).missing, 0);
 });
 
-Deno.test("SealedCipher.open: a time is one that a Date can hold, or it is refused, and the next one opens", () => {
+Deno.test("SealedCipher.open: rejects a time that a Date cannot hold, and opens the next message", () => {
   let now = NOON;
   const ada = new SealedCipher({ exportKey: ROOM, identity: identity(ADA), now: () => now });
   const bob = session(BOB);
@@ -446,12 +450,12 @@ Deno.test("SealedCipher.open: a time is one that a Date can hold, or it is refus
   }
   now = 8.64e15 + 1;
   const refused = ada.seal(bytes("hi"), "room");
-  assertThrows(() => bob.open(refused, "room", ADA), RangeError, "its time is no time");
+  assertThrows(() => bob.open(refused, "room", ADA), RangeError, "its time is invalid");
   now = NOON;
   assertStrictEquals(bob.open(ada.seal(bytes("hi"), "room"), "room", ADA).missing, 1);
 });
 
-Deno.test("SealedCipher: no argument is changed or kept", () => {
+Deno.test("SealedCipher: neither changes nor keeps its arguments", () => {
   const [ada, bob] = trio();
   const content = bytes("hello");
   const sealed = ada!.seal(content, "room");
@@ -463,14 +467,14 @@ Deno.test("SealedCipher: no argument is changed or kept", () => {
   assertEquals(plaintext, bytes("hello"));
 });
 
-Deno.test("SealedCipher.open: any bytes are refused with a RangeError", () => {
+Deno.test("SealedCipher.open: rejects any other bytes with a RangeError", () => {
   const [, bob] = trio();
   const use = fc.constantFrom<Use>("room", "direct", "profile");
   const from = fc.constantFrom(ADA, BOB, EVE, 99);
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), use, from, (body, use, from) => {
     assertStrictEquals(attempt(bob!, body, use, from), undefined);
   }));
-  // Counters at the ends of what they can be: the largest are none, and none is taken for another.
+  // Counters at the ends of their range: the largest are invalid, and none is read as another.
   for (const counter of [0n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 64n - 1n]) {
     const body = new Uint8Array(200);
     new DataView(body.buffer).setBigUint64(0, counter);
@@ -478,7 +482,7 @@ Deno.test("SealedCipher.open: any bytes are refused with a RangeError", () => {
   }
 });
 
-/** What a relay can do, in any order: bodies of all members under any id, for any use, whole or not. */
+/** Actions of a relay, in any order: bodies of all members under any id, for any use, complete or cut. */
 interface Step {
   readonly act: "pass" | "any" | "damage" | "forget" | "expectAll";
   readonly index: number;
@@ -486,8 +490,8 @@ interface Step {
   readonly use: Use;
 }
 
-Deno.test("SealedCipher: whatever a relay does, what opens its sender sealed, in its order, once", () => {
-  // 1. All members say something in all uses; the receiver is Bob, as a fresh object for each run.
+Deno.test("SealedCipher: whatever a relay does, every body that opens was sealed by its sender, in order, once", () => {
+  // 1. All members send in all uses. The receiver is Bob, with a fresh object in each run.
   const senders = [ADA, EVE, 4];
   const ciphers = [...senders, BOB].map((n) => session(n));
   const profiles = ciphers.map((cipher, i) =>
@@ -520,7 +524,7 @@ Deno.test("SealedCipher: whatever a relay does, what opens its sender sealed, in
     use: fc.constantFrom<Use>("room", "direct", "profile"),
   });
   let opened = 0;
-  // 2. The relay does what it likes.
+  // 2. The relay acts.
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), fc.boolean(), (steps, introduced) => {
       const bob = session(BOB);
@@ -538,13 +542,13 @@ Deno.test("SealedCipher: whatever a relay does, what opens its sender sealed, in
         const said = attempt(bob, body, as, from);
         if (said === undefined) continue;
         opened++;
-        // 3. It is whole, it is by who it is shown as, for this place, and later than all before.
+        // 3. An opened body is complete, by its claimed sender, for this use, and later than all before.
         assert(act !== "damage");
         assertStrictEquals(said, `${one.sender} ${as} ${one.n} ${one.to}`);
         assertEquals(bob.identityOf(from), identity(one.sender).publicKey);
         assert(as !== "direct" || one.to === BOB);
         const lane = `${one.sender} ${as}`;
-        // The newest profile may come again.
+        // The newest profile may be repeated.
         const earliest = (last.get(lane) ?? -1) + (as === "profile" ? 0 : 1);
         assert(one.n >= earliest, `${said} came after ${last.get(lane)}`);
         last.set(lane, one.n);

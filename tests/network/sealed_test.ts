@@ -556,7 +556,7 @@ Deno.test("Server: wrong codes are counted and told, then there is a wait, and r
   assertEquals(await guess(room), undefined);
   assertEquals(await guess(room, "AAAA"), "the code is wrong");
   const fourth = await wrong("abandon ability abel about");
-  assert(fourth.hint?.startsWith("1 try left this minute. Word 3 is none of those"));
+  assert(fourth.hint?.startsWith("1 try left this minute. Word 3 is not in the word list"));
   // A right one costs nothing.
   await using member = await enterByCode(room, "member");
   await guess(room, "AAAA");

@@ -17,19 +17,19 @@ import { TRIES_IN_ALL, TRIES_PER_ADDRESS } from "../../server/login_tries.ts";
 
 const VECTORS = 35;
 
-/** How each kind of failure is told. */
+/** The error message of each kind of failure. */
 const KINDS: Readonly<Record<string, string>> = {
   short: "it is too short",
   counter: "its counter is out of range",
-  repeated: "it has come before, or after one that was sent later",
-  tampered: "it was not sealed by this member for this place",
+  repeated: "it is a repeated message, or follows one that was sent later",
+  tampered: "this member did not seal it for this use",
   signature: "its signature is not this member's",
-  time: "its time is no time",
-  spent: "its session is another's, or has been here before",
+  time: "its time is invalid",
+  spent: "its session belongs to another member, or was used before",
   keys: "its keys have changed within a session",
   "weak-key": "it is weak",
-  "no-key": "it is no point of the curve",
-  stranger: "it comes from somebody who has proved no identity",
+  "no-key": "it is not a point on the curve",
+  stranger: "its sender has not proved an identity",
 };
 
 type Fields = Readonly<Record<string, string>>;
