@@ -1,41 +1,41 @@
-// The wire: layout, constants with their reasons, encoder, incremental decoder, and the check of every
-// body's shape. Pure: bytes in, bytes out; knows no socket, no cipher and no room.
-// `docs/protocol.md` says the same in words.
+// The wire: frames, their types and limits, the incremental decoder, and the binary bodies. `protocol/json_frames.ts`
+// has the JSON bodies. Pure: bytes in, bytes out; it knows no socket, no cipher and no room.
+// `docs/protocol.md` describes the same in prose.
 
 import { ProtocolError } from "./errors.ts";
 
-/** The version of the protocol; it is in the preface, in GREETING and in HELLO. */
+/** The version of the protocol, as in the preface, GREETING and HELLO. */
 export const VERSION = 1;
 
-/** A client's first bytes. Text, so that a server of another kind answers with an error of its own. */
+/** A client's first bytes. They are text, so that a server of another protocol answers with a readable error. */
 export const PREFACE: Uint8Array = new TextEncoder().encode(`chat/${VERSION}\n`);
 
-/** 2428 spells CHAT on a phone's keys. */
+/** 2428 is CHAT on a phone's keypad. */
 export const DEFAULT_PORT = 2428;
 
-// A frame: length (4) || type (1) || id (4) || body; big-endian; length counts what follows it.
+// A frame: length (4) || type (1) || id (4) || body; big-endian; length counts the bytes after it.
 
 /** Bytes of the length field. */
 export const LENGTH_SIZE = 4;
-/** Bytes of type and id: the least that `length` can be. */
+/** Bytes of type and id: the smallest valid `length`. */
 export const TYPE_AND_ID_SIZE = 1 + 4;
-/** Bytes in front of a body. */
+/** Bytes before a body. */
 export const HEADER_SIZE: number = LENGTH_SIZE + TYPE_AND_ID_SIZE;
-/** Where the id stands: a server changes it in place, and nothing else. */
+/** Offset of the id. A server overwrites the id in place, and nothing else in a frame that it relays. */
 export const ID_OFFSET = LENGTH_SIZE + 1;
 
-/** Greatest `length` of a member's frame: what a message may cost each receiver in memory. */
+/** Maximum `length` of a member's frame: bounds the memory that a message costs each receiver. */
 export const MAX_FRAME = 256 * 1024;
-/** Greatest `length` before admission: what a stranger may cost the server. HELLO needs less. */
+/** Maximum `length` before admission: bounds the memory that an unadmitted connection costs. HELLO needs less. */
 export const MAX_FRAME_BEFORE_ADMISSION = 8 * 1024;
-/** Greatest body of a member's frame. */
+/** Maximum bytes of a body in a member's frame. */
 export const MAX_BODY: number = MAX_FRAME - TYPE_AND_ID_SIZE;
-/** Greatest sealed profile: the server keeps one for each member, and each joiner gets them all. */
+/** Maximum bytes of a sealed profile. The server keeps one for each member and sends them all to each new member. */
 export const MAX_PROFILE = 1024;
-/** How long a stranger may take until it is admitted, and a client waits for a server, in ms. */
+/** Time limit of the handshake, on both sides, in ms. */
 export const HANDSHAKE_MS = 10_000;
 
-/** The frame types. The comments say who sends them and what the id means. */
+/** The frame types. Each comment names the sender, the meaning of the id, and the body. */
 export const Type = {
   /** Server, first; id 0. JSON: `Greeting`. */
   GREETING: 1,
@@ -43,110 +43,111 @@ export const Type = {
   HELLO: 2,
   /** Server, once; the member's own id. JSON: `Welcome`. */
   WELCOME: 3,
-  /** Client: id 0 is for the room, else one member. Server: who said it, to the room. An envelope. */
+  /** Client: id 0 for the room, or the id of one member. Server: the sender's id; to the room. An envelope. */
   MESSAGE: 4,
-  /** Server: who said it, to this member alone. An envelope. */
+  /** Server: the sender's id; to this member only. An envelope. */
   DIRECT: 5,
-  /** Server: the receiver's id. What became of this client's direct message: `Ack`. */
+  /** Server: the receiver's id. The outcome of this client's direct message: `Ack`. */
   ACK: 6,
-  /** Client: id 0, its new profile. Server: whose profile changed. A sealed profile. */
+  /** Client: id 0, its new profile. Server: the id of the member with a new profile. A sealed profile. */
   PROFILE: 7,
-  /** Server: who came. A sealed profile. */
+  /** Server: the id of a member that joined. A sealed profile. */
   JOINED: 8,
-  /** Server: who left. One byte: why, one of `Left`. */
+  /** Server: the id of a member that left. One byte: the reason, one of `Left`. */
   LEFT: 9,
-  /** Server: who was there before this member came. A sealed profile. */
+  /** Server: the id of a member that joined before this one. A sealed profile. */
   MEMBER: 10,
-  /** Both; id 0, no body: asks for a PONG. */
+  /** Both; id 0, no body. Requests a PONG. */
   PING: 11,
   /** Both; id 0, no body. */
   PONG: 12,
-  /** Client: it leaves. Server: it stops. Id 0, no body; the connection ends. */
+  /** Client: it leaves. Server: it shuts down. Id 0, no body; the connection ends. */
   BYE: 13,
   /** Both; id 0. JSON: `ErrorBody`; the connection ends. */
   ERROR: 14,
-  /** Sealed rooms, before HELLO; id 0. JSON: `Login`: the client asks, the server answers. */
+  /** Sealed rooms, before HELLO; id 0. JSON: `Login`, one from the client and the server's answer. */
   LOGIN: 15,
-  /** Client; id 0. Up to which position it has its own log: 8 bytes. The first makes its session last. */
+  /** Client; id 0. The position in its own log up to which it has received: 8 bytes. The first makes its session resumable. */
   HAVE: 16,
-  /** Server: whose connection was lost, or is back. One byte: one of `Away`. */
+  /** Server: the id of a member whose connection was lost or is back. One byte: one of `Away`. */
   AWAY: 17,
-  /** Server; id 0. JSON: `ErrorBody`, but the connection goes on: what will end it, unless it changes. */
+  /** Server; id 0. JSON: `ErrorBody`: the error that will end the connection unless the client reacts. */
   WARNING: 18,
 } as const;
 
 const MAX_TYPE = Math.max(...Object.values(Type));
 
-/** Why a member left, on the wire. */
+/** Reasons in LEFT. */
 export const Left = {
-  /** It said BYE. */
+  /** It sent BYE. */
   BYE: 0,
-  /** Its connection ended without. */
+  /** Its connection ended without BYE. */
   LOST: 1,
-  /** It fell off the log: it did not read as fast as the room was talking. */
+  /** It read more slowly than the room's log grew, and fell behind the log's start. */
   SLOW: 2,
   /** It broke the protocol. */
   REFUSED: 3,
 } as const;
 
-/** Whether a member's connection is lost, on the wire. */
+/** States in AWAY. */
 export const Away = {
-  /** It is here again. */
+  /** It is connected again. */
   BACK: 0,
-  /** Its connection was lost; it may return. */
+  /** Its connection was lost; it may resume. */
   AWAY: 1,
 } as const;
 
-/** What became of a direct message, on the wire. */
+/** Outcomes in ACK. */
 export const AckOutcome = {
-  /** It stands in the receiver's own log. */
+  /** The message is in the receiver's own log. */
   ACCEPTED: 0,
-  /** The receiver's own log is full, or it still gets the list of members: try again later. */
+  /** The receiver's own log is full, or the receiver is still getting the list of members: try again later. */
   BUSY: 1,
-  /** There is no member with this id (any more). */
+  /** No member has this id, or not any more. */
   GONE: 2,
 } as const;
 
-/** The codes of ERROR. A client branches on these, never on the sentence. */
+/** The codes of ERROR. A client MUST branch on the code, not on the message. */
 export const ERROR_CODES = [
   /** The other side speaks another version of the protocol. */
   "version",
-  /** What came is not this protocol at all. */
+  /** The bytes are of another protocol. */
   "not-chat",
-  /** A frame's length is over the limit. */
+  /** A frame's length exceeds the limit. */
   "too-large",
-  /** A body does not have the shape that its type asks for. */
+  /** A body does not have the form of its type. */
   "malformed",
-  /** A frame of this type may not come now, or from this side. */
+  /** A frame of this type is not allowed now, or not from this side. */
   "unexpected",
-  /** Admission took too long. */
+  /** The handshake took too long. */
   "timeout",
-  /** The member is further behind than the server allows, or fell off the log. */
+  /** The member is further behind than the server allows, or behind the start of the log. */
   "slow",
-  /** The room takes nobody more. */
+  /** The room accepts no more members. */
   "full",
   /** The code is wrong. */
   "code",
   /** Too many wrong codes: try later. */
   "wait",
-  /** The session that was to be resumed is not there any more: join anew. */
+  /** The session to resume does not exist any more: join again. */
   "gone",
-  /** The member sends more than its budget, and has done so for long. */
+  /** The member has exceeded its budget for too long. */
   "flood",
 ] as const;
 export type ErrorCode = typeof ERROR_CODES[number];
 
-/** One frame. `body` and `bytes` are views; see who gave it for how long they hold. */
+/** One frame. `body` and `bytes` are views; their source defines how long they are valid. */
 export interface Frame {
   readonly type: number;
   readonly id: number;
   readonly body: Uint8Array<ArrayBuffer>;
-  /** The whole frame, header included. */
+  /** The complete frame, header included. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** ACK's body. */
 export interface Ack {
-  /** How many of this client's direct messages the server has answered so far, this one included. */
+  /** The number of this client's direct messages that the server has answered, this one included. */
   readonly count: number;
   readonly outcome: number;
 }
@@ -156,7 +157,7 @@ const NOTHING = new Uint8Array(0);
 /**
  * Encodes one frame, in one allocation.
  *
- * @throws {RangeError} if the body is larger than `MAX_BODY`, or the id is no u32
+ * @throws {RangeError} if the body is larger than `MAX_BODY`, or the id is not a u32
  *
  * @example
  * ```ts
@@ -182,21 +183,21 @@ export function encodeFrame(
   return frame;
 }
 
-/** Bytes of the frame that stands at the start of `bytes`. */
+/** The size in bytes, header included, of the frame at the start of `bytes`. */
 export function frameSize(bytes: Uint8Array): number {
   return LENGTH_SIZE + readU32(bytes, 0);
 }
 
 /**
- * Whether a member's frame that stands at the start of `bytes` costs others little: a message to one of them, and not
- * to the room, or what says that such messages have come.
+ * Whether the member's frame at the start of `bytes` is a direct message, or HAVE, which confirms them. These cost
+ * other members little.
  */
 export function isDirect(bytes: Uint8Array): boolean {
   const type = bytes[LENGTH_SIZE];
   return type === Type.HAVE || (type === Type.MESSAGE && readU32(bytes, LENGTH_SIZE + 1) !== 0);
 }
 
-/** The frame that stands whole at the start of `bytes`, which a server has made: views of it. */
+/** The complete frame at the start of `bytes`, as views. For bytes of our own logs: it checks nothing. */
 export function frameAt(bytes: Uint8Array<ArrayBuffer>): Frame {
   const frame = bytes.subarray(0, frameSize(bytes));
   return {
@@ -207,13 +208,13 @@ export function frameAt(bytes: Uint8Array<ArrayBuffer>): Frame {
   };
 }
 
-/** Gives a frame that stands at the start of `bytes` another type and id, in place. */
+/** Overwrites type and id of the frame at the start of `bytes`. */
 export function readdress(bytes: Uint8Array, type: number, id: number): void {
   bytes[LENGTH_SIZE] = type;
   writeU32(bytes, ID_OFFSET, id);
 }
 
-/** ACK: id of the receiver; count (4) || outcome (1). */
+/** ACK: the receiver's id; count (4) || outcome (1). */
 export function encodeAck(receiver: number, ack: Ack): Uint8Array<ArrayBuffer> {
   const body = new Uint8Array(5);
   writeU32(body, 0, ack.count >>> 0);
@@ -221,7 +222,7 @@ export function encodeAck(receiver: number, ack: Ack): Uint8Array<ArrayBuffer> {
   return encodeFrame(Type.ACK, receiver, body);
 }
 
-/** HAVE: position (8). @throws {RangeError} if it is none */
+/** HAVE: position (8). @throws {RangeError} if the position is not a safe integer from 0 */
 export function encodeHave(position: number): Uint8Array<ArrayBuffer> {
   if (!Number.isSafeInteger(position) || position < 0) {
     throw new RangeError(`Cannot encode HAVE: the position is ${position}`);
@@ -232,7 +233,7 @@ export function encodeHave(position: number): Uint8Array<ArrayBuffer> {
   return encodeFrame(Type.HAVE, 0, body);
 }
 
-/** @throws {ProtocolError} if the body is no position */
+/** @throws {ProtocolError} if the body is not a position */
 export function parseHave(body: Uint8Array): number {
   if (body.length !== 8) throw malformed("HAVE", `it has ${body.length} bytes, not 8`);
   const position = readU32(body, 0) * 2 ** 32 + readU32(body, 4);
@@ -240,7 +241,7 @@ export function parseHave(body: Uint8Array): number {
   return position;
 }
 
-/** Whether somebody is away. @throws {ProtocolError} if the body does not say */
+/** Whether the member is away. @throws {ProtocolError} if the body is not one of `Away` */
 export function parseAway(body: Uint8Array): boolean {
   const state = body[0];
   if (body.length !== 1 || state === undefined || state > Away.AWAY) {
@@ -249,7 +250,7 @@ export function parseAway(body: Uint8Array): boolean {
   return state === Away.AWAY;
 }
 
-/** @throws {ProtocolError} if the body is no ack */
+/** @throws {ProtocolError} if the body is not an `Ack` */
 export function parseAck(body: Uint8Array): Ack {
   if (body.length !== 5) throw malformed("ACK", `it has ${body.length} bytes, not 5`);
   const outcome = body[4]!;
@@ -257,7 +258,7 @@ export function parseAck(body: Uint8Array): Ack {
   return { count: readU32(body, 0), outcome };
 }
 
-/** LEFT's reason, one of `Left`. @throws {ProtocolError} if the body is none */
+/** The reason, one of `Left`. @throws {ProtocolError} if the body is not one */
 export function parseLeft(body: Uint8Array): number {
   const reason = body[0];
   if (body.length !== 1 || reason === undefined || reason > Left.REFUSED) {
@@ -266,41 +267,42 @@ export function parseLeft(body: Uint8Array): number {
   return reason;
 }
 
-/** @throws {ProtocolError} if a sealed profile is too large to be kept for the room's life */
+/** @throws {ProtocolError} if a sealed profile exceeds `MAX_PROFILE` */
 export function checkProfile(profile: Uint8Array): void {
   if (profile.length > MAX_PROFILE) {
     throw new ProtocolError<ErrorCode>(
       "too-large",
-      `the profile has ${profile.length} bytes, at most ${MAX_PROFILE} are taken`,
+      `the profile has ${profile.length} bytes, over the limit of ${MAX_PROFILE}`,
     );
   }
 }
 
-/** @throws {ProtocolError} if a frame without a body has one */
+/** @throws {ProtocolError} if the body is not empty */
 export function checkEmpty(name: string, body: Uint8Array): void {
   if (body.length !== 0) throw malformed(name, "it must have no body");
 }
 
 /**
- * Takes bytes as they come and gives whole frames. The caller reads from its socket straight into
- * `space()`, says how much came with `fill()`, and takes frames with `next()` until there is none.
- * A frame that came in one piece is never copied; of one that came in several, no body byte is
- * copied more than once. Holds `initial` bytes, or one frame of up to `limit` bytes if that is more.
+ * Splits a stream of bytes into frames. The caller reads from its socket directly into `space()`, reports the number
+ * of bytes with `fill()`, and calls `next()` until it returns undefined.
+ *
+ * A frame that arrives in one piece is never copied; of a frame in several pieces, no body byte is copied more than
+ * once. The buffer has `initial` bytes, or the size of one frame of up to `limit` bytes if that is more.
  *
  * A frame's views MUST NOT be used after the next call of `space()`.
  */
 export class FrameDecoder {
-  /** What an idle connection costs; grown for a frame that needs more, and given back after it. */
+  /** The buffer's size while idle. It grows for a frame that needs more, and shrinks after it. */
   readonly #initial: number;
   #limit: number;
   #buffer: Uint8Array<ArrayBuffer>;
-  /** Unread bytes stand in `[#start, #end)`. */
+  /** Unread bytes are in `[#start, #end)`. */
   #start = 0;
   #end = 0;
 
   /**
-   * @param limit greatest `length` that is taken
-   * @param initial bytes of the buffer as long as no frame needs more
+   * @param limit maximum `length` of a frame
+   * @param initial bytes of the buffer while no frame needs more
    */
   constructor(limit: number, initial: number = 1024) {
     this.#limit = limit;
@@ -308,7 +310,7 @@ export class FrameDecoder {
     this.#buffer = new Uint8Array(initial);
   }
 
-  /** Sets the greatest `length` that is taken from now on. */
+  /** Sets the maximum `length` for all further frames. */
   set limit(limit: number) {
     this.#limit = limit;
   }
@@ -318,30 +320,32 @@ export class FrameDecoder {
     return this.#buffer.length;
   }
 
-  /** The bytes that came and belong to no frame yet. */
+  /** Received bytes that no returned frame contains. */
   get unread(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(this.#start, this.#end);
   }
 
-  /** Passes over `count` unread bytes: a preface. */
+  /** Skips `count` unread bytes, such as a preface. */
   skip(count: number): void {
-    if (count > this.#end - this.#start) throw new RangeError("Cannot skip what has not come");
+    if (count > this.#end - this.#start) {
+      throw new RangeError("Cannot skip more bytes than are unread");
+    }
     this.#start += count;
   }
 
-  /** Where to read into; never empty. */
+  /** The part of the buffer to read into. Never empty. */
   space(): Uint8Array<ArrayBuffer> {
     const have = this.#end - this.#start;
     if (have === 0) {
       this.#start = this.#end = 0;
       if (this.#buffer.length !== this.#initial) this.#buffer = new Uint8Array(this.#initial);
     } else {
-      // The first frame's size if its length has come, else that of a header. A length over the limit
-      // is none: `next` has refused it, or will; or this is a part of a preface.
+      // The first frame's size if its length is known, else a header's. A length over the limit reserves nothing:
+      // `next` rejects it, or these bytes are part of a preface.
       const length = have < LENGTH_SIZE ? 0 : readU32(this.#buffer, this.#start);
       let need = length <= this.#limit ? LENGTH_SIZE + length : 0;
       need = Math.max(need, HEADER_SIZE);
-      // Who takes no more frames, after an error, may have to read on until the other side ends.
+      // After an error, the caller takes no more frames but may have to read until the other side ends.
       if (have >= need && this.#end === this.#buffer.length) need = have + this.#initial;
       if (this.#start + need > this.#buffer.length) {
         if (need > this.#buffer.length) {
@@ -358,17 +362,19 @@ export class FrameDecoder {
     return this.#buffer.subarray(this.#end);
   }
 
-  /** Says that `count` bytes were read into what `space()` gave. */
+  /** Reports that `count` bytes were read into the result of `space()`. */
   fill(count: number): void {
-    if (count > this.#buffer.length - this.#end) throw new RangeError("Cannot fill: no such space");
+    if (count > this.#buffer.length - this.#end) {
+      throw new RangeError("Cannot fill more bytes than space() gave");
+    }
     this.#end += count;
   }
 
   /**
-   * The next whole frame, or undefined if more must be read for it.
+   * The next complete frame, or undefined if it needs more bytes.
    *
-   * @throws {ProtocolError} `too-large` or `malformed`, as soon as the length has come, and again at
-   * each further call, for there is no way to find the next frame; `unexpected` if its type is unknown
+   * @throws {ProtocolError} `too-large` or `malformed` as soon as the length is known, and again at each further call,
+   * since the next frame cannot be found; `unexpected` if the type is unknown
    */
   next(): Frame | undefined {
     const have = this.#end - this.#start;
@@ -378,7 +384,7 @@ export class FrameDecoder {
     if (length > this.#limit) {
       throw new ProtocolError<ErrorCode>(
         "too-large",
-        `a frame of ${length} bytes came, at most ${this.#limit} are taken`,
+        `a frame of ${length} bytes is over the limit of ${this.#limit}`,
       );
     }
     if (have < LENGTH_SIZE + length) return undefined;
@@ -386,15 +392,15 @@ export class FrameDecoder {
     this.#start += bytes.length;
     const type = bytes[LENGTH_SIZE]!;
     if (type === 0 || type > MAX_TYPE) {
-      throw new ProtocolError<ErrorCode>("unexpected", `there is no frame type ${type}`);
+      throw new ProtocolError<ErrorCode>("unexpected", `unknown frame type ${type}`);
     }
     return { type, id: readU32(bytes, ID_OFFSET), body: bytes.subarray(HEADER_SIZE), bytes };
   }
 }
 
-/** What parsers of bodies throw. */
+/** The error of a body that does not have the form of its type. */
 export function malformed(what: string, how: string): ProtocolError<ErrorCode> {
-  return new ProtocolError<ErrorCode>("malformed", `a ${what} that can't be read came: ${how}`);
+  return new ProtocolError<ErrorCode>("malformed", `malformed ${what}: ${how}`);
 }
 
 function isU32(value: number): boolean {

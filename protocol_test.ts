@@ -28,14 +28,14 @@ import {
 import { parsePreface } from "./protocol/opening.ts";
 import fc from "./tests/support/property.ts";
 
-/** What `length` counts besides the body. */
+/** Bytes that `length` counts besides the body. */
 const TYPE_AND_ID = 5;
 
 function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
-/** A header whose `length` may lie. */
+/** A header; its `length` may be false. */
 function header(length: number, type: number = Type.MESSAGE, id = 0): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(HEADER_SIZE);
   const view = new DataView(bytes.buffer);
@@ -45,12 +45,12 @@ function header(length: number, type: number = Type.MESSAGE, id = 0): Uint8Array
   return bytes;
 }
 
-/** A body that shows where bytes got lost or moved. */
+/** A body in which lost or moved bytes show. */
 function pattern(length: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8)) & 0xff);
 }
 
-/** A frame that may be kept. */
+/** A copy of a frame. */
 interface Kept {
   type: number;
   id: number;
@@ -68,7 +68,7 @@ function drain(decoder: FrameDecoder): Kept[] {
   return frames;
 }
 
-/** Gives the decoder one piece as a socket would: as much at a time as there is space for. */
+/** Feeds the decoder one piece like a socket, at most as many bytes at a time as it has space for. */
 function push(decoder: FrameDecoder, piece: Uint8Array, onSpace = () => {}): Kept[] {
   const frames: Kept[] = [];
   while (piece.length > 0) {
@@ -102,7 +102,7 @@ const anyFrame = fc.record({
 
 // ---- encoder ----
 
-Deno.test("encodeFrame: the layout is length, type, id, body, all big-endian", () => {
+Deno.test("encodeFrame: writes length, type, id and body, big-endian", () => {
   assertEquals(hex(encodeFrame(Type.PING, 0)), "00 00 00 05 0b 00 00 00 00");
   assertEquals(
     hex(encodeFrame(Type.MESSAGE, 0x01020304, Uint8Array.of(0xaa, 0xbb))),
@@ -110,7 +110,7 @@ Deno.test("encodeFrame: the layout is length, type, id, body, all big-endian", (
   );
 });
 
-Deno.test("encodeFrame: ids are u32, and nothing else", () => {
+Deno.test("encodeFrame: accepts every u32 as id, and rejects other numbers", () => {
   for (const id of [0, 1, 0x7fffffff, 0x80000000, 0xffffffff]) {
     const decoder = new FrameDecoder(MAX_FRAME);
     assertStrictEquals(push(decoder, encodeFrame(Type.MESSAGE, id))[0]?.id, id);
@@ -120,7 +120,7 @@ Deno.test("encodeFrame: ids are u32, and nothing else", () => {
   }
 });
 
-Deno.test("encodeFrame: a body may have MAX_BODY bytes, not one more", () => {
+Deno.test("encodeFrame: accepts a body of MAX_BODY bytes, and rejects one more byte", () => {
   assertStrictEquals(MAX_BODY, MAX_FRAME - TYPE_AND_ID);
   for (const size of [0, 1, MAX_BODY - 1, MAX_BODY]) {
     assertStrictEquals(
@@ -131,7 +131,7 @@ Deno.test("encodeFrame: a body may have MAX_BODY bytes, not one more", () => {
   assertThrows(() => encodeFrame(Type.MESSAGE, 1, new Uint8Array(MAX_BODY + 1)), RangeError);
 });
 
-Deno.test("encodeFrame: the body is copied, not changed and not kept", () => {
+Deno.test("encodeFrame: copies the body, and neither changes nor keeps it", () => {
   const body = Uint8Array.of(1, 2, 3);
   const frame = encodeFrame(Type.MESSAGE, 1, body);
   frame[HEADER_SIZE] = 9;
@@ -139,7 +139,7 @@ Deno.test("encodeFrame: the body is copied, not changed and not kept", () => {
   assertStrictEquals(frame.buffer.byteLength, frame.length, "one allocation, of the frame's size");
 });
 
-Deno.test("isDirect: a message to one and HAVE, not a message to the room, nor anything else with an id", () => {
+Deno.test("isDirect: is true for direct messages and HAVE, not for messages to the room or other frames with an id", () => {
   assertEquals(isDirect(encodeFrame(Type.MESSAGE, 7, Uint8Array.of(1))), true);
   assertEquals(isDirect(encodeFrame(Type.MESSAGE, 2 ** 32 - 1)), true);
   assertEquals(isDirect(encodeFrame(Type.MESSAGE, 0, Uint8Array.of(1))), false);
@@ -147,7 +147,7 @@ Deno.test("isDirect: a message to one and HAVE, not a message to the room, nor a
   assertEquals(isDirect(encodeFrame(Type.PING, 7)), false);
 });
 
-Deno.test("readdress: type and id change, length and body stay", () => {
+Deno.test("readdress: changes type and id, and keeps length and body", () => {
   const frame = encodeFrame(Type.MESSAGE, 0, pattern(3));
   readdress(frame, Type.DIRECT, 0xfffffffe);
   assertEquals(frame, encodeFrame(Type.DIRECT, 0xfffffffe, pattern(3)));
@@ -155,7 +155,7 @@ Deno.test("readdress: type and id change, length and body stay", () => {
 
 // ---- decoder ----
 
-Deno.test("FrameDecoder: what was encoded comes out, wherever the bytes are split", () => {
+Deno.test("FrameDecoder: returns the encoded frames, wherever the bytes are split", () => {
   fc.assert(fc.property(
     fc.array(anyFrame, { maxLength: 8 }),
     fc.array(fc.nat({ max: 2000 }), { maxLength: 20 }),
@@ -171,7 +171,7 @@ Deno.test("FrameDecoder: what was encoded comes out, wherever the bytes are spli
   ));
 });
 
-Deno.test("FrameDecoder: three frames whole, split at each boundary, and byte by byte", () => {
+Deno.test("FrameDecoder: decodes three frames in one piece, split at each offset, and byte by byte", () => {
   const bytes = concat([
     encodeFrame(Type.MESSAGE, 1, pattern(20)),
     encodeFrame(Type.PING, 0),
@@ -190,7 +190,7 @@ Deno.test("FrameDecoder: three frames whole, split at each boundary, and byte by
   }
 });
 
-Deno.test("FrameDecoder: bytes of the whole frame are given for relaying", () => {
+Deno.test("FrameDecoder: gives the bytes of the complete frame, for relaying", () => {
   const bytes = encodeFrame(Type.MESSAGE, 7, pattern(30));
   const decoder = new FrameDecoder(MAX_FRAME);
   decoder.space().set(bytes);
@@ -199,7 +199,7 @@ Deno.test("FrameDecoder: bytes of the whole frame are given for relaying", () =>
 });
 
 for (const limit of [MAX_FRAME_BEFORE_ADMISSION, MAX_FRAME]) {
-  Deno.test(`FrameDecoder: a length of ${limit} is taken where that is the limit, not one more`, () => {
+  Deno.test(`FrameDecoder: accepts a length at the limit of ${limit}, and rejects one more byte`, () => {
     for (const length of [limit - 1, limit]) {
       const body = pattern(length - TYPE_AND_ID);
       const decoder = new FrameDecoder(limit);
@@ -212,21 +212,21 @@ for (const limit of [MAX_FRAME_BEFORE_ADMISSION, MAX_FRAME]) {
   });
 }
 
-Deno.test("FrameDecoder: the limit can be raised, for a member that was admitted", () => {
+Deno.test("FrameDecoder: the limit can be raised, for an admitted member", () => {
   const frame = encodeFrame(Type.MESSAGE, 1, pattern(MAX_FRAME_BEFORE_ADMISSION));
   const decoder = new FrameDecoder(MAX_FRAME_BEFORE_ADMISSION);
   decoder.limit = MAX_FRAME;
   assertStrictEquals(push(decoder, frame).length, 1);
 });
 
-Deno.test("FrameDecoder: a length below that of type and id is malformed", () => {
+Deno.test("FrameDecoder: a length below the size of type and id is malformed", () => {
   for (const length of [0, 1, TYPE_AND_ID - 1]) {
     assertRefused(() => push(new FrameDecoder(MAX_FRAME), header(length)), "malformed");
   }
   assertStrictEquals(push(new FrameDecoder(MAX_FRAME), header(TYPE_AND_ID)).length, 1);
 });
 
-Deno.test("FrameDecoder: a bad length is refused with its fourth byte, before the rest has come", () => {
+Deno.test("FrameDecoder: rejects a bad length at its fourth byte, before the rest arrives", () => {
   for (const [length, code] of [[MAX_FRAME + 1, "too-large"], [4, "malformed"]] as const) {
     const decoder = new FrameDecoder(MAX_FRAME);
     const bytes = header(length);
@@ -236,7 +236,7 @@ Deno.test("FrameDecoder: a bad length is refused with its fourth byte, before th
   }
 });
 
-Deno.test("FrameDecoder: frames in front of a bad one still come out", () => {
+Deno.test("FrameDecoder: returns the frames before a bad one", () => {
   const decoder = new FrameDecoder(MAX_FRAME);
   const bytes = concat([encodeFrame(Type.PING, 0), header(MAX_FRAME + 1)]);
   decoder.space().set(bytes);
@@ -245,7 +245,7 @@ Deno.test("FrameDecoder: frames in front of a bad one still come out", () => {
   assertRefused(() => decoder.next(), "too-large");
 });
 
-Deno.test("FrameDecoder: types that do not exist are unexpected", () => {
+Deno.test("FrameDecoder: unknown types are unexpected", () => {
   const known: readonly number[] = Object.values(Type);
   for (let type = 0; type < 256; type++) {
     const feed = () => push(new FrameDecoder(MAX_FRAME), header(TYPE_AND_ID, type));
@@ -254,7 +254,7 @@ Deno.test("FrameDecoder: types that do not exist are unexpected", () => {
   }
 });
 
-Deno.test("FrameDecoder: a frame in one piece is not copied", () => {
+Deno.test("FrameDecoder: does not copy a frame that arrives in one piece", () => {
   const decoder = new FrameDecoder(MAX_FRAME);
   const bytes = encodeFrame(Type.MESSAGE, 1, pattern(50));
   const space = decoder.space();
@@ -265,7 +265,7 @@ Deno.test("FrameDecoder: a frame in one piece is not copied", () => {
   assertStrictEquals(frame.bytes.byteOffset, space.byteOffset);
 });
 
-Deno.test("FrameDecoder: no byte of a body is copied more than once, however it is split", () => {
+Deno.test("FrameDecoder: copies no byte of a body more than once, however it is split", () => {
   fc.assert(fc.property(
     fc.array(fc.nat({ max: 400 }), { minLength: 1, maxLength: 12 }),
     fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 40 }),
@@ -273,7 +273,7 @@ Deno.test("FrameDecoder: no byte of a body is copied more than once, however it 
     (sizes, reads, initial) => {
       const bytes = concat([...sizes.map((n) => encodeFrame(Type.MESSAGE, 1, pattern(n)))]);
       const decoder = new FrameDecoder(MAX_FRAME, initial);
-      // Copies show: what is unread stands somewhere else after `space()` than before it.
+      // A copy shows: it moves the unread bytes during `space()`.
       let copies = 0;
       for (let at = 0, turn = 0; at < bytes.length; turn++) {
         const before = decoder.unread;
@@ -292,7 +292,7 @@ Deno.test("FrameDecoder: no byte of a body is copied more than once, however it 
   ));
 });
 
-Deno.test("FrameDecoder: the capacity is that of one frame at most, and is given back", () => {
+Deno.test("FrameDecoder: grows for one frame at most, and shrinks again", () => {
   const initial = 1024;
   for (const length of [TYPE_AND_ID, initial, initial + 1, MAX_FRAME]) {
     const decoder = new FrameDecoder(MAX_FRAME, initial);
@@ -306,17 +306,17 @@ Deno.test("FrameDecoder: the capacity is that of one frame at most, and is given
   }
 });
 
-Deno.test("FrameDecoder: a length that is refused costs no memory", () => {
+Deno.test("FrameDecoder: a rejected length reserves no memory", () => {
   for (const length of [MAX_FRAME_BEFORE_ADMISSION + 1, 0x7fffffff, 0xffffffff]) {
     const decoder = new FrameDecoder(MAX_FRAME_BEFORE_ADMISSION, 1024);
     assertRefused(() => push(decoder, header(length)), "too-large");
-    // A connection that ends reads on until the other side does.
+    // After an error, a connection reads until the other side ends.
     assert(decoder.space().length > 0);
     assertStrictEquals(decoder.capacity, 1024);
   }
 });
 
-Deno.test("FrameDecoder: a preface in two pieces is no length", () => {
+Deno.test("FrameDecoder: does not read a preface in two pieces as a length", () => {
   for (let at = 1; at < PREFACE.length; at++) {
     const decoder = new FrameDecoder(MAX_FRAME_BEFORE_ADMISSION, 1024);
     for (const piece of cut(PREFACE, [at])) {
@@ -330,7 +330,7 @@ Deno.test("FrameDecoder: a preface in two pieces is no length", () => {
   }
 });
 
-Deno.test("FrameDecoder: there is space even where frames are left untaken", () => {
+Deno.test("FrameDecoder: has space even while frames are not taken", () => {
   const initial = 90;
   const decoder = new FrameDecoder(MAX_FRAME, initial);
   for (let i = 0; i < 10; i++) {
@@ -342,7 +342,7 @@ Deno.test("FrameDecoder: there is space even where frames are left untaken", () 
   assertStrictEquals(drain(decoder).length, 10, "and none of them is lost");
 });
 
-Deno.test("FrameDecoder: skip and fill refuse what is not there", () => {
+Deno.test("FrameDecoder: skip and fill reject more bytes than they can have", () => {
   const decoder = new FrameDecoder(MAX_FRAME, 16);
   assertThrows(() => decoder.skip(1), RangeError);
   const { length } = decoder.space();
@@ -354,12 +354,12 @@ Deno.test("FrameDecoder: skip and fill refuse what is not there", () => {
 
 // ---- bodies ----
 
-/** The body of a frame that an encode function made. */
+/** The body of an encoded frame. */
 function bodyOf(frame: Uint8Array): Uint8Array {
   return frame.subarray(HEADER_SIZE);
 }
 
-Deno.test("HAVE, ACK: encoding and parsing a body gives the same value back", () => {
+Deno.test("HAVE, ACK: parsing returns the encoded value", () => {
   const u32 = fc.nat({ max: 0xffffffff });
   fc.assert(fc.property(fc.nat({ max: Number.MAX_SAFE_INTEGER }), (position) => {
     assertStrictEquals(parseHave(bodyOf(encodeHave(position))), position);
@@ -382,7 +382,7 @@ Deno.test("parseAck, parseLeft, parseHave, parseAway: any bytes give a value or 
   }
 });
 
-Deno.test("encodeHave: a position in eight bytes, big-endian", () => {
+Deno.test("encodeHave: writes a position as eight bytes, big-endian", () => {
   assertEquals(hex(encodeHave(0)), "00 00 00 0d 10 00 00 00 00 00 00 00 00 00 00 00 00");
   const bytes = bodyOf(encodeHave(0x12_3456_789a_bcde));
   assertEquals(hex(bytes), "00 12 34 56 78 9a bc de");
@@ -391,7 +391,7 @@ Deno.test("encodeHave: a position in eight bytes, big-endian", () => {
   }
 });
 
-Deno.test("parseHave: eight bytes, a position of 53 bits at most", () => {
+Deno.test("parseHave: accepts eight bytes with a position of up to 53 bits", () => {
   for (const position of [0, 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
     assertStrictEquals(parseHave(bodyOf(encodeHave(position))), position);
   }
@@ -406,7 +406,7 @@ Deno.test("parseHave: eight bytes, a position of 53 bits at most", () => {
   }
 });
 
-Deno.test("parseAway: one byte, a known state", () => {
+Deno.test("parseAway: accepts one byte, a known state", () => {
   assertStrictEquals(parseAway(Uint8Array.of(Away.AWAY)), true);
   assertStrictEquals(parseAway(Uint8Array.of(Away.BACK)), false);
   for (const body of [[], [2], [255], [0, 0], [1, 0]]) {
@@ -414,13 +414,13 @@ Deno.test("parseAway: one byte, a known state", () => {
   }
 });
 
-Deno.test("parseAck: five bytes, of which the last is a known outcome", () => {
+Deno.test("parseAck: accepts five bytes that end with a known outcome", () => {
   assertEquals(parseAck(Uint8Array.of(0xff, 0, 0, 1, 2)), { count: 0xff000001, outcome: 2 });
   for (const size of [0, 4, 6]) assertRefused(() => parseAck(new Uint8Array(size)), "malformed");
   assertRefused(() => parseAck(Uint8Array.of(0, 0, 0, 1, 3)), "malformed");
 });
 
-Deno.test("parseLeft: one byte, a known reason", () => {
+Deno.test("parseLeft: accepts one byte, a known reason", () => {
   for (const reason of Object.values(Left)) {
     assertStrictEquals(parseLeft(Uint8Array.of(reason)), reason);
   }
@@ -429,7 +429,7 @@ Deno.test("parseLeft: one byte, a known reason", () => {
   }
 });
 
-Deno.test("checkEmpty: no body, and nothing else", () => {
+Deno.test("checkEmpty: accepts only an empty body", () => {
   checkEmpty("PING", new Uint8Array(0));
   assertRefused(() => checkEmpty("PING", new Uint8Array(1)), "malformed");
 });

@@ -6,7 +6,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { ChatError } from "../errors.ts";
-import { KEY_MS, READ_SIZE, REST_MS, SILENCE_MS } from "../protocol/classic_wire.ts";
+import { KEY_MS, PAUSE_MS, READ_SIZE, SILENCE_MS } from "../protocol/classic_wire.ts";
 import type { RoomEvent } from "../room.ts";
 import { FakeTimer } from "../tests/support/fake_clock.ts";
 import {
@@ -116,7 +116,7 @@ class OriginalServer implements AsyncDisposable {
 
 Deno.test("ClassicClient: under each key it talks both ways with a server of the original", async () => {
   for (const publicKey of [0, 9, 10, 198, 255]) {
-    const timer = new FakeTimer(KEY_MS, REST_MS);
+    const timer = new FakeTimer(KEY_MS, PAUSE_MS);
     await using server = new OriginalServer(publicKey);
     await using one = await Member.join(server, timer);
     await using two = await Member.join(server, timer);
@@ -138,7 +138,7 @@ Deno.test("ClassicClient: under each key it talks both ways with a server of the
 
 Deno.test("ClassicClient: a key that comes byte by byte is read, and ends where nothing more can come, or does", async () => {
   for (const publicKey of [0, 1, 9, 10, 19, 25, 26, 99, 100, 198, 255]) {
-    const timer = new FakeTimer(REST_MS);
+    const timer = new FakeTimer(PAUSE_MS);
     const text = utf8.encode(String(publicKey));
     await using server = new Impostor(async (raw) => {
       for (let at = 0; at < text.length; at++) {
@@ -162,7 +162,7 @@ Deno.test("ClassicClient: a key that comes byte by byte is read, and ends where 
 });
 
 Deno.test("ClassicClient: what comes right behind the key is not lost", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   const served = Promise.withResolvers<void>();
   await using server = new Impostor(async (raw) => {
     await raw.write(utf8.encode("19"), crypt(utf8.encode("early"), 19));
@@ -192,8 +192,8 @@ Deno.test("ClassicClient: texts around 1024 bytes go out whole, in pieces that f
         assert(count !== null && count <= READ_SIZE, "It does not fit");
         came += strict.decode(crypt(buffer.subarray(0, count), 198));
         // Each piece is by itself, also of the next message.
-        await timer.waits(REST_MS);
-        timer.pass(REST_MS);
+        await timer.waits(PAUSE_MS);
+        timer.pass(PAUSE_MS);
       }
       assertEquals(came, text);
     }
@@ -206,7 +206,7 @@ Deno.test("ClassicClient: texts around 1024 bytes go out whole, in pieces that f
 });
 
 Deno.test("ClassicClient: characters that reads cut are put together, and what is none is replaced", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   let got = Promise.withResolvers<void>();
   await using server = new Impostor(async (raw) => {
     await raw.write(utf8.encode("198"));
@@ -228,7 +228,7 @@ Deno.test("ClassicClient: characters that reads cut are put together, and what i
 });
 
 Deno.test("ClassicClient: who is cut off is told so, and does not come back", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using server = new Impostor((raw) => raw.write(utf8.encode("198")));
   await using member = await Member.join(server, timer);
   await within("the end", member.ended);
@@ -256,7 +256,7 @@ Deno.test("ClassicClient: what was said before it leaves still goes out, without
 });
 
 Deno.test("ClassicClient: what the original does not have is refused in words", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using server = new OriginalServer(198);
   await using member = await Member.join(server, timer);
   const { client } = member;
@@ -312,7 +312,7 @@ Deno.test("join: who comes to a server of the original is told how to join that,
 });
 
 Deno.test("ClassicClient: it is a member of a room of ours that lets the original in", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = new TestRoom({
     classic: (publicKey) => new ClassicAdapter(publicKey, timer.after),
     publicKey: KEY,
@@ -334,7 +334,7 @@ Deno.test("ClassicClient: it is a member of a room of ours that lets the origina
 });
 
 Deno.test("ClassicClient: a listener that throws closes the connection", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using server = new Impostor(async (raw) => {
     await raw.write(concat(utf8.encode("198"), crypt(utf8.encode("boo"), 198)));
     await raw.rest().catch(() => {});

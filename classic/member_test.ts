@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { ChatError } from "../errors.ts";
 import { AckOutcome, encodeFrame, parseAck, PREFACE, Type } from "../protocol.ts";
 import { parseError } from "../protocol/json_frames.ts";
-import { READ_SIZE, REST_MS, SILENCE_MS } from "../protocol/classic_wire.ts";
+import { PAUSE_MS, READ_SIZE, SILENCE_MS } from "../protocol/classic_wire.ts";
 import { encodeEnvelope, encodeProfile } from "../protocol/envelope.ts";
 import type { ServerOptions } from "../server.ts";
 import { FakeTimer } from "../tests/support/fake_clock.ts";
@@ -87,7 +87,7 @@ function openRoom(timer: FakeTimer, options: Partial<ServerOptions> = {}): TestR
 
 Deno.test("ClassicAdapter: under each key the original gets the key alone, and talks both ways", async () => {
   for (const publicKey of [0, 9, 10, 198, 255]) {
-    const timer = new FakeTimer(REST_MS);
+    const timer = new FakeTimer(PAUSE_MS);
     await using room = openRoom(timer, { publicKey });
     await using guest = await Guest.join(room, "guest");
     await using original = await Original.join(room, timer, publicKey);
@@ -105,7 +105,7 @@ Deno.test("ClassicAdapter: under each key the original gets the key alone, and t
 });
 
 Deno.test("ClassicAdapter: the original's conversation, between two of its clients and one of ours", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
   await using one = await Original.join(room, timer);
@@ -132,7 +132,7 @@ Deno.test("ClassicAdapter: the original's conversation, between two of its clien
 });
 
 Deno.test("ClassicAdapter: ten of its clients and ten of ours hear everybody else, once and in one order", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using all = new AsyncDisposableStack();
   const guests: Guest[] = [];
@@ -184,8 +184,8 @@ Deno.test("ClassicAdapter: texts around 1024 bytes come whole, in pieces that fi
         // Each read gives one piece, for nothing more comes before the rest is over.
         const bytes = await original.recv();
         heard += strict.decode(original.crypt(bytes));
-        await timer.waits(REST_MS);
-        timer.pass(REST_MS);
+        await timer.waits(PAUSE_MS);
+        timer.pass(PAUSE_MS);
       }
       assertEquals(heard, `g: ${text}`);
     }
@@ -193,7 +193,7 @@ Deno.test("ClassicAdapter: texts around 1024 bytes come whole, in pieces that fi
 });
 
 Deno.test("ClassicAdapter: what the original says around 1024 bytes comes whole, and no character is cut", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
   await using original = await Original.join(room, timer);
@@ -214,7 +214,7 @@ Deno.test("ClassicAdapter: what the original says around 1024 bytes comes whole,
 });
 
 Deno.test("ClassicAdapter: a character that comes byte by byte is one, and what is no character is replaced", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
   await using original = await Original.join(room, timer);
@@ -232,7 +232,7 @@ Deno.test("ClassicAdapter: a character that comes byte by byte is one, and what 
 });
 
 Deno.test("ClassicAdapter: what a terminal could obey is shown to the original, not sent, and lines look like none of others", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
   await using original = await Original.join(room, timer);
@@ -244,7 +244,7 @@ Deno.test("ClassicAdapter: what a terminal could obey is shown to the original, 
 });
 
 Deno.test("ClassicAdapter: behind the key comes nothing until it has surely been read", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
   await using raw = await Raw.connect(room);
@@ -261,7 +261,7 @@ Deno.test("ClassicAdapter: behind the key comes nothing until it has surely been
 // ---- who is who ----
 
 Deno.test("ClassicAdapter: who says the preface is no client of the original, and the wrong one is refused", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using raw = await Raw.connect(room);
   assertEquals(await raw.hello(), 1);
@@ -280,7 +280,7 @@ Deno.test("ClassicAdapter: who says the preface is no client of the original, an
 });
 
 Deno.test("ClassicAdapter: a preface that has come too late is no message", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
   await using late = await Original.join(room, timer);
@@ -291,7 +291,7 @@ Deno.test("ClassicAdapter: a preface that has come too late is no message", asyn
 });
 
 Deno.test("ClassicAdapter: two from one port are told apart, and a new name is heard", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
   await using original = await Original.join(room, timer);
@@ -318,20 +318,20 @@ Deno.test("ClassicAdapter: who has left is still named in what it said", async (
     await using short = await Guest.join(room, "short");
     await short.say("1");
     await original.until("short: 1");
-    await timer.waits(REST_MS);
+    await timer.waits(PAUSE_MS);
     // It rests; meanwhile both are said, and one leaves.
     await short.say("2");
     await watcher.say("3");
   }
   await watcher.next("left");
-  timer.pass(REST_MS);
+  timer.pass(PAUSE_MS);
   await original.until("short: 2\nwatcher: 3");
 });
 
 // ---- what it can't do ----
 
 Deno.test("ClassicAdapter: direct messages and files for the original are refused in words, and nothing is sent", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
   await using original = await Original.join(room, timer);
@@ -367,7 +367,7 @@ Deno.test("ClassicAdapter: direct messages and files for the original are refuse
 });
 
 Deno.test("ClassicAdapter: who offers to the room is told once who can't take it, and nobody else is", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   const disk = new MemoryDisk();
   disk.files.set("a.txt", utf8.encode("a"));
@@ -389,7 +389,7 @@ Deno.test("ClassicAdapter: who offers to the room is told once who can't take it
 });
 
 Deno.test("ClassicAdapter: what is said again is not told again, nor what was said before it came", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using raw = await Raw.connect(room);
   await raw.hello();
@@ -411,7 +411,7 @@ Deno.test("ClassicAdapter: what is said again is not told again, nor what was sa
 // ---- its connection ----
 
 Deno.test("ClassicAdapter: a slow one is dropped without a word, and nobody waits for it", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer, { logSize: 1024 * 1024 });
   await using guest = await Guest.join(room, "guest");
   await using brisk = await Original.join(room, timer);
@@ -432,7 +432,7 @@ Deno.test("ClassicAdapter: a slow one is dropped without a word, and nobody wait
 });
 
 Deno.test("ClassicAdapter: one that is silent for ever stays, though a member that knows PING would not", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer, { idleMs: 60 });
   await using original = await Original.join(room, timer);
   await using silent = await Raw.connect(room);
@@ -446,7 +446,7 @@ Deno.test("ClassicAdapter: one that is silent for ever stays, though a member th
 });
 
 Deno.test("ClassicAdapter: one that resets its connection has lost it, and nobody else is harmed", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
   // Deno's own sockets can't reset.
@@ -493,7 +493,7 @@ Deno.test("ClassicAdapter: when the server stops, the original gets what is pend
 });
 
 Deno.test("ClassicAdapter: the limits are those of all members", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   const budget = { frames: 1000, frameBurst: 1, bytes: 2 ** 31, byteBurst: 2 ** 31 };
   await using room = openRoom(timer, { maxMembers: 2, budget, now: () => 0 });
   await using guest = await Guest.join(room, "guest");
@@ -524,7 +524,7 @@ Deno.test("Server: what knows no seal is not let into a sealed room", async () =
 });
 
 Deno.test("ClassicAdapter: bytes at random do no harm", async () => {
-  const timer = new FakeTimer(REST_MS);
+  const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
   await using original = await Original.join(room, timer);

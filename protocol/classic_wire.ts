@@ -1,35 +1,35 @@
-// The wire of the original: a server sends its public key as decimal text, and from then on both sides send bytes
-// of UTF-8, each XORed with the private key. No frames, no lengths, no names: what one read gives is one
-// message. Pure: knows no cipher, no socket and no clock.
+// The classic wire (docs/classic.md): a server sends its public key as decimal text; then both sides send UTF-8, each
+// byte XORed with the private key. It has no frames, lengths or names: one read is one message.
+// Pure: it knows no cipher, no socket and no clock.
 
-/** Bytes that the original reads at a time: what is longer, it gets as two messages. */
+/** Bytes that the classic program reads at a time. It receives a longer message as two. */
 export const READ_SIZE = 1024;
 /**
- * How long a client of the original is waited for to say nothing, in ms; ours say something at once. And how long
- * such a client has, to read its key before anything stands behind it.
+ * How long a server waits for a first byte before it treats a client as classic, in ms: other clients send their
+ * preface at once. Also how long a classic client has to read its key before more bytes follow.
  */
 export const SILENCE_MS = 300;
-/** How long a key may go on after its last digit, in ms: two packets of one write come sooner. */
+/** How long a key waits for another digit, in ms. Two packets of one write arrive closer together. */
 export const KEY_MS = 300;
-/** Between two pieces, in ms: a reader that keeps up gets each by itself. */
-export const REST_MS = 10;
+/** The pause between two pieces, in ms. A reader that keeps up reads each piece alone. */
+export const PAUSE_MS = 10;
 
-/** Does `task` once, `ms` from now, unless what it returns is called before. */
+/** Runs `task` once after `ms`. The returned function cancels it. */
 export type Timer = (ms: number, task: () => void) => () => void;
 
-/** A public key at the beginning of what has come. */
+/** A public key at the start of the received bytes. */
 export interface KeyText {
-  /** undefined where no digit has come. */
+  /** undefined without a digit. */
   readonly key: number | undefined;
-  /** Bytes that are the key's. */
+  /** Bytes of the key. */
   readonly length: number;
-  /** Nothing that may still come belongs to it. */
+  /** Whether the key is complete: no further byte can belong to it. */
   readonly certain: boolean;
 }
 
 /**
- * Reads the longest number up to 255 that `bytes` begin with. It ends where a byte follows that is no digit, or
- * that would make it greater; without one, only some keys end by themselves: 0, and what is over 25.
+ * Reads the longest number up to 255 at the start of `bytes`. A byte that is not a digit ends it, and so does a digit
+ * that would make it larger. At the end of `bytes`, only 0 and keys above 25 are certain to be complete.
  *
  * @example
  * ```ts
@@ -50,55 +50,59 @@ export function parseKey(bytes: Uint8Array): KeyText {
   return { key, length, certain: length < bytes.length || isFull };
 }
 
-/** How many bytes of a text in UTF-8 fit into `most`, at least 4, so that no character is cut. */
-export function fitting(bytes: Uint8Array, most: number): number {
-  if (bytes.length <= most) return bytes.length;
-  let at = most;
-  // What follows the first byte of a character begins with the bits 10 (RFC 3629, section 3).
+/**
+ * The length of the longest prefix of UTF-8 `bytes` that fits into `max` bytes without cutting a character.
+ *
+ * @param max at least 4: the longest character
+ */
+export function fitLength(bytes: Uint8Array, max: number): number {
+  if (bytes.length <= max) return bytes.length;
+  let at = max;
+  // Further bytes of a character begin with the bits 10 (RFC 3629, section 3).
   while (at > 0 && (bytes[at]! & 0xc0) === 0x80) at--;
   return at;
 }
 
 export interface PiecesOptions {
-  /** What goes out before all else, as it is: the key. */
+  /** Sent first and unchanged: the key. */
   first?: Uint8Array<ArrayBuffer>;
   /**
-   * The next message in UTF-8, not empty; undefined if there is none.
+   * Returns the next message in UTF-8, not empty; undefined if none waits.
    *
-   * @param atHand no more than what needs no asking: what was given before has not been written yet
+   * @param atHand MUST NOT ask the logs for more: the messages given before are not written yet
    */
   next(atHand: boolean): Uint8Array | undefined;
-  /** All of what `next` gave has been written. */
+  /** Called when a message from `next` has been written completely. */
   written?(): void;
-  /** Ciphers a piece; a copy. */
+  /** Encrypts a piece into a copy. */
   seal(piece: Uint8Array): Uint8Array<ArrayBuffer>;
-  /** Says that there is something to take. */
+  /** Called when a piece can be taken. */
   wake(): void;
   after: Timer;
-  /** Messages that wait together may go out together, a line each. */
+  /** Joins waiting messages into one piece, one line each. */
   gather: boolean;
-  /** So much is waiting that there is no time for rests. */
+  /** Whether the backlog is too large for pauses. */
   crowded(): boolean;
 }
 
 /**
- * What is said to somebody who reads `READ_SIZE` bytes at a time: messages, in pieces of at most so many bytes, none
- * of which ends within a character. A source as `Connection` takes it.
+ * A source for `Connection` that splits messages into pieces for a peer that reads `READ_SIZE` bytes at a time. No
+ * piece is larger, and none ends within a character.
  *
- * A stream has no borders: what two writes give may come in one read. So there is a rest behind each piece, and
- * who reads what has come before the rest is over gets each by itself. Who is later, or far behind, gets them
- * together, and may have to put a character together that its reads have cut. More can't be done on this wire.
+ * TCP does not keep the borders between writes: one read may return two pieces. So a pause follows each piece, and a
+ * peer that reads within the pause gets each piece alone. A slower peer gets several in one read, and may have to join
+ * a character that its reads have cut. This wire allows no better.
  */
 export class Pieces {
   readonly #options: PiecesOptions;
   #first: Uint8Array<ArrayBuffer> | undefined;
-  /** What of a message has not gone out yet. */
+  /** The rest of a message that is sent in part. */
   #left: Uint8Array | undefined;
-  /** Ends the rest. */
-  #resting: (() => void) | undefined;
-  /** A piece is on its way. */
+  /** Cancels the pause; undefined outside of pauses. */
+  #cancelPause: (() => void) | undefined;
+  /** Whether a piece is being written. */
   #isOut = false;
-  /** Nothing may stand right behind the key. */
+  /** Whether the key was the last piece: nothing may follow it directly. */
   #isKeyOut = false;
   #hurried = false;
 
@@ -111,40 +115,40 @@ export class Pieces {
     const { crowded, written } = this.#options;
     if (this.#isOut && !this.#left) written?.();
     this.#isOut = false;
-    if (this.#resting) return null;
+    if (this.#cancelPause) return null;
     if (this.#first) {
       const first = this.#first;
       this.#first = undefined;
       this.#isKeyOut = true;
-      this.#rest(SILENCE_MS);
+      this.#pause(SILENCE_MS);
       return first;
     }
-    // Its end came while the key had to stand alone.
+    // The end came during the pause after the key.
     if (this.#isKeyOut && this.#hurried) return null;
     this.#isKeyOut = false;
     const piece = this.#next();
     if (!piece) return null;
     this.#isOut = true;
-    if (!this.#hurried && !crowded()) this.#rest(REST_MS);
+    if (!this.#hurried && !crowded()) this.#pause(PAUSE_MS);
     return this.#options.seal(piece);
   }
 
-  /** Nothing more will come: what there is goes out without rests. */
+  /** Sends the remaining messages without pauses. No more follow. */
   hurry(): void {
     this.#hurried = true;
     this.close();
   }
 
-  /** There is nobody any more to write to. */
+  /** Cancels the pause, when the connection is closed. */
   close(): void {
-    this.#resting?.();
-    this.#resting = undefined;
+    this.#cancelPause?.();
+    this.#cancelPause = undefined;
   }
 
-  #rest(ms: number): void {
+  #pause(ms: number): void {
     const { after, wake } = this.#options;
-    this.#resting = after(ms, () => {
-      this.#resting = undefined;
+    this.#cancelPause = after(ms, () => {
+      this.#cancelPause = undefined;
       wake();
     });
   }
@@ -153,7 +157,7 @@ export class Pieces {
     const { next, gather } = this.#options;
     this.#left ??= next(false);
     if (!this.#left) return undefined;
-    const length = fitting(this.#left, READ_SIZE);
+    const length = fitLength(this.#left, READ_SIZE);
     const piece = new Uint8Array(READ_SIZE);
     piece.set(this.#left.subarray(0, length));
     let used = length;

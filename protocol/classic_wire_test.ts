@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import fc, { anyString } from "../tests/support/property.ts";
-import { fitting, parseKey, Pieces, READ_SIZE, REST_MS, SILENCE_MS } from "./classic_wire.ts";
+import { fitLength, parseKey, PAUSE_MS, Pieces, READ_SIZE, SILENCE_MS } from "./classic_wire.ts";
 import { concat } from "@std/bytes/concat";
 import { FakeTimer } from "../tests/support/fake_clock.ts";
 
 const utf8 = new TextEncoder();
 const decode = (bytes: Uint8Array) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 
-Deno.test("parseKey: every key is read, whole or byte by byte, and what follows it is not its own", () => {
+Deno.test("parseKey: reads every key, in one piece and byte by byte, and leaves the bytes after it", () => {
   for (let key = 0; key <= 255; key++) {
     const text = utf8.encode(String(key));
     for (let count = 1; count < text.length; count++) {
@@ -21,26 +21,26 @@ Deno.test("parseKey: every key is read, whole or byte by byte, and what follows 
   }
 });
 
-Deno.test("parseKey: nothing is no key yet, and what begins with no digit is none", () => {
+Deno.test("parseKey: waits without bytes, and finds no key without a first digit", () => {
   assertEquals(parseKey(new Uint8Array(0)), { key: undefined, length: 0, certain: false });
   for (const text of ["\0", "H", "-1", " 1", "/", ":"]) {
     assertEquals(parseKey(utf8.encode(text)), { key: undefined, length: 0, certain: true }, text);
   }
 });
 
-Deno.test("parseKey: a key is never over 255, and has no zero in front", () => {
+Deno.test("parseKey: a key is at most 255 and has no leading zero", () => {
   assertEquals(parseKey(utf8.encode("256")), { key: 25, length: 2, certain: true });
   assertEquals(parseKey(utf8.encode("300")), { key: 30, length: 2, certain: true });
   assertEquals(parseKey(utf8.encode("1985")), { key: 198, length: 3, certain: true });
   assertEquals(parseKey(utf8.encode("007")), { key: 0, length: 1, certain: true });
 });
 
-Deno.test("fitting: no character is cut, whatever the border", () => {
+Deno.test("fitLength: cuts no character, whatever the limit", () => {
   for (const character of ["a", "é", "€", "🎉"]) {
     const size = utf8.encode(character).length;
     for (let front = 0; front <= 8; front++) {
       const bytes = utf8.encode("x".repeat(READ_SIZE - front) + character.repeat(9));
-      const length = fitting(bytes, READ_SIZE);
+      const length = fitLength(bytes, READ_SIZE);
       assertLessOrEqual(length, READ_SIZE);
       assert(length > READ_SIZE - size, `${character} ${front}`);
       decode(bytes.subarray(0, length));
@@ -48,11 +48,11 @@ Deno.test("fitting: no character is cut, whatever the border", () => {
     }
   }
   for (const size of [0, 1, READ_SIZE - 1, READ_SIZE]) {
-    assertEquals(fitting(new Uint8Array(size), READ_SIZE), size);
+    assertEquals(fitLength(new Uint8Array(size), READ_SIZE), size);
   }
 });
 
-/** Messages, and the pieces that they become while nobody is late. */
+/** Messages, and their pieces for a reader that keeps up. */
 function speak(
   messages: readonly string[],
   options: { gather?: boolean; key?: string; crowded?: () => boolean } = {},
@@ -72,7 +72,7 @@ function speak(
   return { pieces, timer, left, woken: () => woken };
 }
 
-/** All pieces, with as many rests as it takes. */
+/** All pieces, after all their pauses. */
 function all({ pieces, timer }: ReturnType<typeof speak>): Uint8Array[] {
   const found: Uint8Array[] = [];
   for (;;) {
@@ -80,18 +80,18 @@ function all({ pieces, timer }: ReturnType<typeof speak>): Uint8Array[] {
     if (!piece) return found;
     found.push(piece);
     assertEquals(pieces.take(), null, "It has not rested");
-    timer.pass(REST_MS);
+    timer.pass(PAUSE_MS);
   }
 }
 
-Deno.test("Pieces: messages of 1023, 1024 and 1025 bytes are one piece, one, and two", () => {
+Deno.test("Pieces: splits messages of 1023, 1024 and 1025 bytes into one, one and two pieces", () => {
   for (const [size, sizes] of [[1023, [1023]], [1024, [1024]], [1025, [1024, 1]]] as const) {
     const found = all(speak(["x".repeat(size)]));
     assertEquals(found.map(({ length }) => length), [...sizes]);
   }
 });
 
-Deno.test("Pieces: whatever is said, pieces fit, cut no character, and say all of it", () => {
+Deno.test("Pieces: pieces of any messages fit, cut no character, and contain all of the text", () => {
   const text = anyString({ minLength: 1, maxLength: 3000 });
   fc.assert(fc.property(fc.array(text, { maxLength: 5 }), fc.boolean(), (texts, gather) => {
     const messages = texts.map((one) => one.toWellFormed());
@@ -101,7 +101,7 @@ Deno.test("Pieces: whatever is said, pieces fit, cut no character, and say all o
     if (!gather) return assertEquals(said, messages.join(""));
     let at = 0;
     for (const message of messages) {
-      // Where it stands in one piece with the one before, it begins a line.
+      // After another message in the same piece, it begins a line.
       if (!said.startsWith(message, at)) assertEquals(said[at++], "\n");
       assert(said.startsWith(message, at));
       at += message.length;
@@ -110,12 +110,12 @@ Deno.test("Pieces: whatever is said, pieces fit, cut no character, and say all o
   }));
 });
 
-Deno.test("Pieces: each message goes out by itself, or those that wait go together, a line each", () => {
+Deno.test("Pieces: sends each message alone, or joins waiting messages as lines", () => {
   assertEquals(all(speak(["a: 1", "b: 2", "c: 3"])).map(decode), ["a: 1", "b: 2", "c: 3"]);
   assertEquals(all(speak(["a: 1", "b: 2", "c: 3"], { gather: true })).map(decode), [
     "a: 1\nb: 2\nc: 3",
   ]);
-  // A line is not begun that would have to be cut.
+  // No line is added that would have to be cut.
   const long = "x".repeat(1020);
   assertEquals(all(speak(["a: 1", long, "b"], { gather: true })).map(decode), [
     "a: 1",
@@ -123,33 +123,33 @@ Deno.test("Pieces: each message goes out by itself, or those that wait go togeth
   ]);
 });
 
-Deno.test("Pieces: the key goes out first and alone, and nothing behind it for a while", () => {
+Deno.test("Pieces: sends the key first and alone, then pauses", () => {
   const speech = speak(["a: 1"], { key: "198" });
   const { pieces, timer } = speech;
   assertEquals(decode(pieces.take()!), "198");
   assertEquals(pieces.take(), null);
-  timer.pass(REST_MS);
+  timer.pass(PAUSE_MS);
   assertEquals([pieces.take(), speech.woken()], [null, 0]);
   timer.pass(SILENCE_MS);
   assertEquals(speech.woken(), 1);
   assertEquals(decode(pieces.take()!), "a: 1");
 });
 
-Deno.test("Pieces: where very much waits there are no rests, until it is less", () => {
+Deno.test("Pieces: makes no pauses while a large backlog waits", () => {
   const speech = speak(["a", "b", "c"], { crowded: () => speech.left.length > 0 });
   const taken = Array.from({ length: 4 }, () => speech.pieces.take());
   assertEquals(taken.map((piece) => piece && decode(piece)), ["a", "b", "c", null]);
-  assertEquals(speech.timer.count(REST_MS), 1);
+  assertEquals(speech.timer.count(PAUSE_MS), 1);
   speech.pieces.close();
-  assertEquals([speech.timer.count(REST_MS), speech.woken()], [0, 0]);
+  assertEquals([speech.timer.count(PAUSE_MS), speech.woken()], [0, 0]);
 });
 
-Deno.test("Pieces: at the end there are no rests, but nothing is put behind a key that may not be read", () => {
+Deno.test("Pieces: makes no pauses at the end, and sends nothing after a key that may be unread", () => {
   const speech = speak(["a", "b"]);
   speech.pieces.take();
   speech.pieces.hurry();
   assertEquals(decode(speech.pieces.take()!), "b");
-  assertEquals([speech.pieces.take(), speech.timer.count(REST_MS)], [null, 0]);
+  assertEquals([speech.pieces.take(), speech.timer.count(PAUSE_MS)], [null, 0]);
 
   const early = speak(["a"], { key: "9" });
   early.pieces.take();

@@ -1,6 +1,7 @@
-// What members say to each other inside the cipher, where the server can't look. Pure bytes.
-// An envelope: kind (1) || payload. Kinds are letters, so that an opened capture reads well.
-// A numbered one: N or R (1) || origin (8) || seq (4) || envelope.
+// The plaintext inside the cipher: envelopes, which carry messages, and profiles. The server cannot read either.
+// Pure; it knows no cipher and no frame.
+// An envelope: kind (1) || payload. Kinds are letters, so that a decrypted capture is readable.
+// With a message id: N or R (1) || origin (8) || seq (4) || envelope.
 
 import { nameFault } from "../text/names.ts";
 import { MAX_SEQ, type MessageId, ORIGIN_SIZE } from "./message_ids.ts";
@@ -9,33 +10,33 @@ const KIND_TEXT = 0x54; // T
 const KIND_ACTION = 0x41; // A
 const KIND_FILE = 0x46; // F
 const KIND_NUMBERED = 0x4e; // N
-const KIND_AGAIN = 0x52; // R: repeated
+const KIND_REPLAY = 0x52; // R
 
-/** Bytes of an envelope that are not text. */
+/** Bytes of an envelope before its text. */
 export const ENVELOPE_OVERHEAD = 1;
-/** Bytes that a number adds: kind, origin and seq. */
+/** Bytes that a message id adds: kind, origin and seq. */
 export const NUMBER_OVERHEAD: number = 1 + ORIGIN_SIZE + 4;
 
 export type Envelope =
   & {
-    /** Which message of its sender it is; not there where the sender does not count. */
+    /** The message's id; undefined if its sender does not number messages. */
     readonly number?: MessageId;
   }
   & (
-    /** Something said: the text. */
+    /** A text message. */
     | { readonly kind: "text"; readonly text: string }
-    /** Something done (`/me`): what follows the name. */
+    /** An action (`/me`): the text after the name. */
     | { readonly kind: "action"; readonly text: string }
-    /** About files: see `protocol/file_messages.ts`. A view, of what was decoded. */
+    /** File messages: see `protocol/file_messages.ts`. A view of the decoded bytes. */
     | { readonly kind: "file"; readonly body: Uint8Array }
-    /** Of a kind that a later version knows. */
+    /** A kind of a later version. */
     | { readonly kind: "unknown" }
   );
 
-/** What a member tells of itself. */
+/** A member's description of itself. */
 export interface Profile {
   readonly name: string;
-  /** It is on the wire of the original: what is neither text to the room nor `/me` can't reach it. */
+  /** A classic client: it receives texts to the room and `/me`, and nothing else. */
   readonly classic?: true;
 }
 
@@ -43,9 +44,9 @@ const utf8 = new TextEncoder();
 const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Encodes an envelope; a lone half of a surrogate pair becomes U+FFFD, as everywhere in UTF-8.
+ * Encodes an envelope. A lone half of a surrogate pair becomes U+FFFD, as always in UTF-8.
  *
- * @throws {RangeError} if its origin does not have `ORIGIN_SIZE` bytes, or its seq is not from 1 to `MAX_SEQ`
+ * @throws {RangeError} if the origin does not have `ORIGIN_SIZE` bytes, or the seq is not from 1 to `MAX_SEQ`
  */
 export function encodeEnvelope(envelope: Exclude<Envelope, { kind: "unknown" }>): Uint8Array {
   const { kind, number } = envelope;
@@ -56,7 +57,7 @@ export function encodeEnvelope(envelope: Exclude<Envelope, { kind: "unknown" }>)
   const bytes = new Uint8Array(start + most);
   if (number) {
     checkNumber("encode", number);
-    bytes[0] = number.replay ? KIND_AGAIN : KIND_NUMBERED;
+    bytes[0] = number.replay ? KIND_REPLAY : KIND_NUMBERED;
     bytes.set(number.origin, 1);
     new DataView(bytes.buffer).setUint32(1 + ORIGIN_SIZE, number.seq);
   }
@@ -71,27 +72,27 @@ export function encodeEnvelope(envelope: Exclude<Envelope, { kind: "unknown" }>)
 }
 
 /**
- * Decodes what a member sent.
+ * Decodes an envelope.
  *
- * @throws {RangeError} if it is empty, its text is not UTF-8, or its number is cut short, is 0 or stands in
- * front of another number
+ * @throws {RangeError} if it is empty, its text is not UTF-8, or its message id is cut short, has the seq 0, or is
+ * followed by a second one
  */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
   if (!isNumbered(bytes[0])) return decodeInner(bytes);
   if (bytes.length < NUMBER_OVERHEAD) {
-    throw new RangeError("Cannot read an envelope: it ends within its number");
+    throw new RangeError("Cannot read an envelope: it ends within its message id");
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const number: MessageId = {
-    // A copy: it is kept for longer than the bytes.
+    // A copy, since it is kept longer than the bytes.
     origin: new Uint8Array(bytes.subarray(1, 1 + ORIGIN_SIZE)),
     seq: view.getUint32(1 + ORIGIN_SIZE),
-    replay: bytes[0] === KIND_AGAIN,
+    replay: bytes[0] === KIND_REPLAY,
   };
   checkNumber("read", number);
   const inner = bytes.subarray(NUMBER_OVERHEAD);
   if (isNumbered(inner[0])) {
-    throw new RangeError("Cannot read an envelope: it has two numbers, it may have one");
+    throw new RangeError("Cannot read an envelope: it has two message ids");
   }
   return { ...decodeInner(inner), number };
 }
@@ -108,7 +109,7 @@ function decodeInner(bytes: Uint8Array): Envelope {
 }
 
 function isNumbered(kind: number | undefined): boolean {
-  return kind === KIND_NUMBERED || kind === KIND_AGAIN;
+  return kind === KIND_NUMBERED || kind === KIND_REPLAY;
 }
 
 function checkNumber(action: string, { origin, seq }: MessageId): void {
@@ -118,32 +119,32 @@ function checkNumber(action: string, { origin, seq }: MessageId): void {
     );
   }
   if (!Number.isInteger(seq) || seq < 1 || seq > MAX_SEQ) {
-    throw new RangeError(`Cannot ${action} an envelope: its number is ${seq}, not 1 to ${MAX_SEQ}`);
+    throw new RangeError(`Cannot ${action} an envelope: its seq is ${seq}, not 1 to ${MAX_SEQ}`);
   }
 }
 
-/** A profile is JSON, so that later versions can add to it. */
+/** Encodes a profile as JSON, so that later versions can add fields. */
 export function encodeProfile(profile: Profile): Uint8Array {
   const { name, classic } = profile;
   return utf8.encode(JSON.stringify(classic ? { name, classic } : { name }));
 }
 
 /**
- * Decodes a profile. The name was chosen by somebody else, so it is checked like one's own.
+ * Decodes a profile, and checks its name with the rules for the user's own name.
  *
- * @throws {RangeError} if it is no profile, or its name is not valid
+ * @throws {RangeError} if it is not a profile, or its name is invalid
  */
 export function decodeProfile(bytes: Uint8Array): Profile {
   let json: unknown;
   try {
     json = JSON.parse(decodeText("a profile", bytes));
   } catch (cause) {
-    throw new RangeError("Cannot read a profile: it is no JSON", { cause });
+    throw new RangeError("Cannot read a profile: it is not JSON", { cause });
   }
   const name = typeof json === "object" && json !== null && "name" in json ? json.name : undefined;
   if (typeof name !== "string") throw new RangeError("Cannot read a profile: it has no name");
   const fault = nameFault(name);
-  if (fault !== undefined) throw new RangeError(`Cannot take a profile: a name ${fault}`);
+  if (fault !== undefined) throw new RangeError(`Cannot accept a profile: a name ${fault}`);
   const isClassic = (json as { classic?: unknown }).classic === true;
   return isClassic ? { name, classic: true } : { name };
 }

@@ -14,13 +14,13 @@ import { MAX_SEQ, ORIGIN_SIZE } from "./message_ids.ts";
 
 const utf8 = new TextEncoder();
 
-Deno.test("encodeEnvelope: one letter for the kind, then the text in UTF-8", () => {
+Deno.test("encodeEnvelope: writes a letter for the kind, then the text in UTF-8", () => {
   assertEquals(encodeEnvelope({ kind: "text", text: "Yep!" }), utf8.encode("TYep!"));
   assertEquals(encodeEnvelope({ kind: "action", text: "waves" }), utf8.encode("Awaves"));
   assertEquals(encodeEnvelope({ kind: "text", text: "" }), utf8.encode("T"));
 });
 
-Deno.test("encodeEnvelope: in any script it is ENVELOPE_OVERHEAD longer than its text", () => {
+Deno.test("encodeEnvelope: adds ENVELOPE_OVERHEAD bytes to a text in any script", () => {
   for (const text of ["", "plain", "größer", "Привет", "مرحبا", "你好", "🙂👩‍👩‍👧‍👦"]) {
     assertStrictEquals(
       encodeEnvelope({ kind: "text", text }).length,
@@ -29,7 +29,7 @@ Deno.test("encodeEnvelope: in any script it is ENVELOPE_OVERHEAD longer than its
   }
 });
 
-Deno.test("decodeEnvelope: what was encoded comes back, also controls and a byte order mark", () => {
+Deno.test("decodeEnvelope: returns the encoded text, with controls and a byte order mark", () => {
   const kind = fc.constantFrom("text" as const, "action" as const);
   const text = fc.oneof(
     anyString(),
@@ -49,7 +49,7 @@ Deno.test("encodeEnvelope: a lone half of a surrogate pair becomes U+FFFD", () =
   }
 });
 
-Deno.test("decodeEnvelope: kinds of later versions are unknown, whatever follows", () => {
+Deno.test("decodeEnvelope: kinds of later versions are unknown, whatever their payload", () => {
   for (let kind = 0; kind < 256; kind++) {
     if ([0x54, 0x41, 0x46, 0x4e, 0x52].includes(kind)) continue;
     assertEquals(decodeEnvelope(Uint8Array.of(kind)), { kind: "unknown" });
@@ -66,7 +66,7 @@ const NOT_UTF8: Record<string, number[]> = {
   "beyond U+10FFFF": [0xf4, 0x90, 0x80, 0x80],
 };
 
-Deno.test("decodeEnvelope: nothing, and text that is not UTF-8, are refused", () => {
+Deno.test("decodeEnvelope: rejects an empty envelope and text that is not UTF-8", () => {
   assertThrows(() => decodeEnvelope(new Uint8Array(0)), RangeError, "it is empty");
   for (const bytes of Object.values(NOT_UTF8)) {
     for (const kind of [0x54, 0x41]) {
@@ -77,12 +77,12 @@ Deno.test("decodeEnvelope: nothing, and text that is not UTF-8, are refused", ()
 
 const ORIGIN = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 
-/** An envelope behind a number; `again` and `seq` as given. */
+/** An envelope with a message id. */
 function numbered(letter: string, seq: number[], inner: string): Uint8Array {
   return Uint8Array.of(...utf8.encode(letter), ...ORIGIN, ...seq, ...utf8.encode(inner));
 }
 
-Deno.test("encodeEnvelope: a number stands in front: a letter, the origin, the count, big-endian", () => {
+Deno.test("encodeEnvelope: writes a message id first: a letter, the origin and the seq, big-endian", () => {
   const number = { origin: ORIGIN, seq: 0x01020304, replay: false };
   const text = { kind: "text", text: "Yep!" } as const;
   assertEquals(encodeEnvelope({ ...text, number }), numbered("N", [1, 2, 3, 4], "TYep!"));
@@ -100,19 +100,19 @@ Deno.test("encodeEnvelope: a number stands in front: a letter, the origin, the c
   );
 });
 
-Deno.test("encodeEnvelope: an origin of another size and a count that is none are refused", () => {
+Deno.test("encodeEnvelope: rejects an origin of another size and an invalid seq", () => {
   const encode = (origin: Uint8Array, seq: number) =>
     encodeEnvelope({ kind: "text", text: "", number: { origin, seq, replay: false } });
   for (const size of [0, ORIGIN_SIZE - 1, ORIGIN_SIZE + 1]) {
     assertThrows(() => encode(new Uint8Array(size), 1), RangeError, `has ${size} bytes`);
   }
   for (const seq of [0, -1, 1.5, MAX_SEQ + 1, NaN, Infinity]) {
-    assertThrows(() => encode(ORIGIN, seq), RangeError, `its number is ${seq}`);
+    assertThrows(() => encode(ORIGIN, seq), RangeError, `its seq is ${seq}`);
   }
   for (const seq of [1, MAX_SEQ]) encode(ORIGIN, seq);
 });
 
-Deno.test("decodeEnvelope: what was encoded with a number comes back with it", () => {
+Deno.test("decodeEnvelope: returns the encoded message id", () => {
   const number = fc.record({
     origin: fc.uint8Array({ minLength: ORIGIN_SIZE, maxLength: ORIGIN_SIZE }),
     seq: fc.integer({ min: 1, max: MAX_SEQ }),
@@ -125,9 +125,9 @@ Deno.test("decodeEnvelope: what was encoded with a number comes back with it", (
   }));
 });
 
-Deno.test("decodeEnvelope: the origin stays what it was when the bytes are used again", () => {
+Deno.test("decodeEnvelope: the origin does not change when the bytes are reused", () => {
   const bytes = numbered("N", [0, 0, 0, 1], "T");
-  // A Buffer's `slice` is a view.
+  // The `slice` of a Buffer is a view.
   for (const given of [bytes, Buffer.from(bytes)]) {
     const { number } = decodeEnvelope(given);
     given.fill(0);
@@ -136,7 +136,7 @@ Deno.test("decodeEnvelope: the origin stays what it was when the bytes are used 
   }
 });
 
-Deno.test("decodeEnvelope: a kind of a later version is unknown behind a number too", () => {
+Deno.test("decodeEnvelope: a kind of a later version is unknown with a message id, too", () => {
   const number = { origin: ORIGIN, seq: 7, replay: false };
   assertEquals(decodeEnvelope(numbered("N", [0, 0, 0, 7], "Zx")), { kind: "unknown", number });
   assertEquals(decodeEnvelope(numbered("R", [0, 0, 0, 7], "\0")), {
@@ -145,36 +145,40 @@ Deno.test("decodeEnvelope: a kind of a later version is unknown behind a number 
   });
 });
 
-Deno.test("decodeEnvelope: a number cut short, of 0, before another or before nothing is refused", () => {
+Deno.test("decodeEnvelope: rejects a message id that is cut, has the seq 0, or comes before another one or nothing", () => {
   for (const letter of ["N", "R"]) {
     const whole = numbered(letter, [0, 0, 0, 1], "T");
     for (let size = 1; size < NUMBER_OVERHEAD; size++) {
-      assertThrows(() => decodeEnvelope(whole.subarray(0, size)), RangeError, "within its number");
+      assertThrows(
+        () => decodeEnvelope(whole.subarray(0, size)),
+        RangeError,
+        "within its message id",
+      );
     }
     const alone = whole.subarray(0, NUMBER_OVERHEAD);
     assertThrows(() => decodeEnvelope(alone), RangeError, "it is empty");
     assertThrows(() => decodeEnvelope(numbered(letter, [0, 0, 0, 0], "T")), RangeError, "is 0");
     for (const inner of ["N", "R", "N23456789abcdT", "R23456789abcdT"]) {
       const nested = numbered(letter, [0, 0, 0, 1], inner);
-      assertThrows(() => decodeEnvelope(nested), RangeError, "two numbers");
+      assertThrows(() => decodeEnvelope(nested), RangeError, "two message ids");
     }
     const cut = Uint8Array.of(...whole, 0x80);
     assertThrows(() => decodeEnvelope(cut), RangeError, "not UTF-8");
   }
 });
 
-Deno.test("encodeProfile: JSON with the name, and nothing else of what it is given", () => {
+Deno.test("encodeProfile: writes JSON with the name and no other field", () => {
   const more = { name: "Ada", secret: 1 };
   assertEquals(encodeProfile(more), utf8.encode(`{"name":"Ada"}`));
 });
 
-Deno.test("decodeProfile: what was encoded comes back", () => {
+Deno.test("decodeProfile: returns the encoded profile", () => {
   for (const name of ["Ada", "Grace", "José", "李雷", "🙂", `"quoted"`, "back\\slash"]) {
     assertEquals(decodeProfile(encodeProfile({ name })), { name });
   }
 });
 
-Deno.test("decodeProfile: who is on the original program says so, or does not", () => {
+Deno.test("decodeProfile: recognizes a classic client", () => {
   const profile = { name: "52684", classic: true } as const;
   assertEquals(encodeProfile(profile), utf8.encode('{"name":"52684","classic":true}'));
   assertEquals(decodeProfile(encodeProfile(profile)), profile);
@@ -184,16 +188,16 @@ Deno.test("decodeProfile: who is on the original program says so, or does not", 
   }
 });
 
-Deno.test("decodeProfile: what a later version adds is left out", () => {
+Deno.test("decodeProfile: drops the fields of a later version", () => {
   assertEquals(decodeProfile(utf8.encode(`{"name":"Ada","key":"x"}`)), { name: "Ada" });
 });
 
-Deno.test("decodeProfile: what is no profile is refused", () => {
+Deno.test("decodeProfile: rejects a malformed profile", () => {
   for (const bytes of Object.values(NOT_UTF8)) {
-    assertThrows(() => decodeProfile(Uint8Array.from(bytes)), RangeError, "no JSON");
+    assertThrows(() => decodeProfile(Uint8Array.from(bytes)), RangeError, "not JSON");
   }
   for (const json of ["", "{", "name", `{"name":"Ada"}x`]) {
-    assertThrows(() => decodeProfile(utf8.encode(json)), RangeError, "no JSON");
+    assertThrows(() => decodeProfile(utf8.encode(json)), RangeError, "not JSON");
   }
   const nameless = [
     "null",
@@ -213,7 +217,7 @@ Deno.test("decodeProfile: what is no profile is refused", () => {
   }
 });
 
-Deno.test("decodeProfile: the name is checked like one's own", () => {
+Deno.test("decodeProfile: checks the name like the user's own", () => {
   for (const name of ["", "two words", "a:b", "#1", "/quit", "\x1b[2J", "\u202e", "\ud800"]) {
     const fault = nameFault(name);
     assert(fault !== undefined, JSON.stringify(name));
@@ -237,7 +241,7 @@ Deno.test("decodeEnvelope, decodeProfile: any bytes give a value or a RangeError
   }));
 });
 
-Deno.test("envelopes: what is about files is bytes behind an F, with a number or without", () => {
+Deno.test("envelopes: file messages are bytes after an F, with or without a message id", () => {
   const body = Uint8Array.of(0, 0xff, 0x80);
   assertEquals(encodeEnvelope({ kind: "file", body }), Uint8Array.of(0x46, 0, 0xff, 0x80));
   assertEquals(decodeEnvelope(Uint8Array.of(0x46, 0, 0xff, 0x80)), { kind: "file", body });

@@ -1,5 +1,5 @@
-// The frames whose body is JSON: GREETING, LOGIN, HELLO, WELCOME, ERROR and WARNING. Their fields, encoders and
-// parsers. A parser checks the shape of every field, and knows nothing of codes, keys and rooms. Pure.
+// The frames whose body is JSON: GREETING, LOGIN, HELLO, WELCOME, ERROR and WARNING, with their fields, encoders and
+// parsers. A parser checks the form of every field; it knows nothing about codes, keys and rooms. Pure.
 
 import { ProtocolError } from "../errors.ts";
 import {
@@ -12,86 +12,87 @@ import {
   VERSION,
 } from "../protocol.ts";
 
-/** GREETING's body. `key` is there for `xor`: the public key as decimal text, as the original sends it. */
+/** GREETING's body. With `xor`, it has the public key as decimal text, as in the classic protocol. */
 export type Greeting =
   & {
     readonly version: number;
-    /** Greatest `length` of a frame that the server takes from a member. */
+    /** Maximum `length` of a frame that the server accepts from a member. */
     readonly maxFrame: number;
-    /** How much a member may send; undefined where that is not limited. */
+    /** How much a member may send; undefined if unlimited. */
     readonly budget?: Budget;
   }
   & (
     | { readonly cipher: "xor"; readonly key: string }
-    /** `nonce`: fresh for this connection, in unpadded base64url: what a resumption is proved over. */
+    /** `nonce`: random for each connection, in unpadded base64url. The proof of a resumption covers it. */
     | { readonly cipher: "sealed"; readonly nonce?: string }
   );
 
 /** How much a member may send: two token buckets, one of frames and one of bytes. Whole numbers. */
 export interface Budget {
-  /** Frames a second, in the long run. */
+  /** Frames per second, on average. */
   readonly frames: number;
-  /** Frames at once, after a pause. */
+  /** Frames in one burst, after a pause. */
   readonly frameBurst: number;
-  /** Bytes of frames a second, in the long run. */
+  /** Bytes of frames per second, on average. */
   readonly bytes: number;
-  /** Bytes at once, after a pause. */
+  /** Bytes in one burst, after a pause. */
   readonly byteBurst: number;
 }
 
-/** LOGIN's body: a message of OPAQUE (RFC 9807), in unpadded base64url. */
+/** LOGIN's body: an OPAQUE message (RFC 9807), in unpadded base64url. */
 export interface Login {
-  /** KE1 of the client, KE2 of the server. */
+  /** KE1 from the client, KE2 from the server. */
   readonly message: string;
-  /** From the server: how many wrong codes it still takes from this address, this one not counted. */
+  /** From the server: the wrong codes that it still accepts from this address, not counting this one. */
   readonly tries?: number;
 }
 
-/** HELLO's body. A client that sends no profile is known by its number alone. */
+/** HELLO's body. A client without a profile is shown by its id. */
 export interface Hello {
   readonly version: number;
   /** In sealed rooms: KE3 of OPAQUE, in unpadded base64url. */
   readonly proof?: string;
   /** The sealed profile, in base64 on the wire. */
   readonly profile: Uint8Array;
-  /** Instead of profile and proof: go on with a session whose connection was lost. */
+  /** Instead of profile and proof: resumes a session whose connection was lost. */
   readonly resume?: Resume;
 }
 
-/** What a client shows to go on where it was. */
+/** A client's claim to a session, with the positions from which it wants the logs. */
 export interface Resume {
-  /** That of the last WELCOME, in unpadded base64url. */
+  /** The token of the last WELCOME, in unpadded base64url. */
   readonly token: string;
-  /** The position in the room's log behind the last frame that it has. */
+  /** The position in the room's log after the last frame that it received. */
   readonly room: number;
-  /** The same for its own log. */
+  /** Likewise in its own log. */
   readonly own: number;
   /** In sealed rooms: an HMAC, see `protocol/resume.ts`, in unpadded base64url. */
   readonly proof?: string;
 }
 
-/** WELCOME's body. Positions count bytes of frames since the room began. */
+/** WELCOME's body. Positions count bytes of frames from the start of the log. */
 export interface Welcome {
-  /** Where in the room's log this member starts. */
+  /** This member's position in the room's log. */
   readonly room: number;
-  /** Where in its own log. */
+  /** Its position in its own log. */
   readonly own: number;
-  /** How many were in the room before this member: so many MEMBER frames follow. 0 after a resumption. */
+  /** The number of MEMBER frames that follow, one for each earlier member. 0 after a resumption. */
   readonly members: number;
-  /** How many MESSAGE and PROFILE frames the server has taken in this session. */
+  /** The number of MESSAGE and PROFILE frames that the server has accepted in this session. */
   readonly accepted: number;
-  /** How many MESSAGE frames the room's log has had before `room`. */
+  /** The number of MESSAGE frames in the room's log before `room`. */
   readonly said: number;
-  /** Names the room's log: another where the server has started anew. In unpadded base64url. */
+  /** The name of the room's log, in unpadded base64url. It differs after a restart of the server. */
   readonly log: string | undefined;
-  /** With which this session may be resumed, once. undefined where it can't be. In unpadded base64url. */
+  /** Resumes this session, once. In unpadded base64url; undefined if the session cannot be resumed. */
   readonly token: string | undefined;
-  /** How long the server keeps the session when its connection is lost, in ms. */
+  /** How long the server keeps the session after its connection was lost, in ms. */
   readonly grace: number;
 }
 
+/** The body of ERROR and WARNING. */
 export interface ErrorBody {
-  /** One of `ERROR_CODES`, or one of a later version. */
+  /** One of `ERROR_CODES`, or a code of a later version. */
   readonly code: string;
   readonly message: string;
 }
@@ -107,7 +108,7 @@ export function encodeHello(hello: Hello): Uint8Array<ArrayBuffer> {
   return encodeJson(Type.HELLO, 0, { ...hello, profile: hello.profile.toBase64() });
 }
 
-/** HELLO of a client that goes on with its session. */
+/** HELLO of a client that resumes its session. */
 export function encodeResume(resume: Resume): Uint8Array<ArrayBuffer> {
   return encodeJson(Type.HELLO, 0, { version: VERSION, resume });
 }
@@ -135,7 +136,7 @@ function encodeJson(type: number, id: number, value: unknown): Uint8Array<ArrayB
   return encodeFrame(type, id, utf8.encode(JSON.stringify(value)));
 }
 
-/** @throws {ProtocolError} if the body is no greeting; `version` if it is one of a later version */
+/** @throws {ProtocolError} `version` if the server speaks another version; `malformed` if the body is not a greeting */
 export function parseGreeting(body: Uint8Array): Greeting {
   const json = parseObject("GREETING", body);
   const version = integer("GREETING", json, "version", 1, 0xffff);
@@ -154,11 +155,11 @@ export function parseGreeting(body: Uint8Array): Greeting {
     return { ...common, cipher, nonce: base64Url("GREETING", json, "nonce") };
   }
   if (cipher !== "xor") {
-    throw malformed("GREETING", "it names a cipher that this program does not have");
+    throw malformed("GREETING", "this program does not have its cipher");
   }
-  // At most three digits, so that no number is parsed that could not be right.
+  // At most three digits: a longer number is never parsed.
   if (typeof key !== "string" || !/^\d{1,3}$/.test(key) || Number(key) > 255) {
-    throw malformed("GREETING", "key must be 0..255 as decimal text");
+    throw malformed("GREETING", "key must be 0 to 255 as decimal text");
   }
   return { ...common, cipher, key };
 }
@@ -175,7 +176,7 @@ function parseBudget(json: unknown): Budget | undefined {
   };
 }
 
-/** @throws {ProtocolError} if the body is no login */
+/** @throws {ProtocolError} if the body is not a login */
 export function parseLogin(body: Uint8Array): Login {
   const json = parseObject("LOGIN", body);
   const message = base64Url("LOGIN", json, "message");
@@ -183,7 +184,7 @@ export function parseLogin(body: Uint8Array): Login {
   return { message, tries: integer("LOGIN", json, "tries", 0, 0xffff) };
 }
 
-/** @throws {ProtocolError} if the body is no hello of this version */
+/** @throws {ProtocolError} `version` if the client speaks another version; `malformed` if the body is not a hello */
 export function parseHello(body: Uint8Array): Hello {
   const json = parseObject("HELLO", body);
   const version = integer("HELLO", json, "version", 1, 0xffff);
@@ -216,7 +217,11 @@ function parseResume(json: unknown): Resume {
   };
 }
 
-/** What a simple server leaves out stands for sessions that can't be resumed. @throws {ProtocolError} if the body is no welcome */
+/**
+ * A simple server omits the fields of resumption; its sessions cannot be resumed.
+ *
+ * @throws {ProtocolError} if the body is not a welcome
+ */
 export function parseWelcome(body: Uint8Array): Welcome {
   const json = parseObject("WELCOME", body);
   const count = (name: string) => integer("WELCOME", json, name, 0, Number.MAX_SAFE_INTEGER);
@@ -235,7 +240,12 @@ export function parseWelcome(body: Uint8Array): Welcome {
   };
 }
 
-/** ERROR or WARNING. @throws {ProtocolError} if the body is neither */
+/**
+ * Parses the body of ERROR or WARNING.
+ *
+ * @param what the frame's name, for the error message
+ * @throws {ProtocolError} if the body is malformed
+ */
 export function parseError(body: Uint8Array, what = "ERROR"): ErrorBody {
   const json = parseObject(what, body);
   const { code, message } = json;
@@ -249,7 +259,7 @@ function parseObject(what: string, body: Uint8Array): Record<string, unknown> {
   try {
     json = JSON.parse(utf8Strict.decode(body));
   } catch (cause) {
-    throw new ProtocolError<ErrorCode>("malformed", `a ${what} that is no JSON came`, { cause });
+    throw new ProtocolError<ErrorCode>("malformed", `malformed ${what}: it is not JSON`, { cause });
   }
   if (!isObject(json)) throw malformed(what, "it must be a JSON object");
   return json;
@@ -263,17 +273,17 @@ function integer(
   what: string,
   json: Record<string, unknown>,
   name: string,
-  least: number,
-  greatest: number,
+  min: number,
+  max: number,
 ): number {
   const value = json[name];
-  if (!Number.isSafeInteger(value) || (value as number) < least || (value as number) > greatest) {
-    throw malformed(what, `${name} must be a whole number from ${least} to ${greatest}`);
+  if (!Number.isSafeInteger(value) || (value as number) < min || (value as number) > max) {
+    throw malformed(what, `${name} must be a whole number from ${min} to ${max}`);
   }
   return value as number;
 }
 
-/** Messages of OPAQUE are no longer than this, in characters. */
+/** Limit of an OPAQUE message, in characters. */
 const MAX_MESSAGE = 1024;
 
 function base64Url(what: string, json: Record<string, unknown>, name: string): string {
@@ -288,7 +298,7 @@ function base64Url(what: string, json: Record<string, unknown>, name: string): s
 function fromBase64(text: string): Uint8Array | undefined {
   try {
     const bytes = Uint8Array.fromBase64(text);
-    // The decoder also takes white space, missing padding and stray bits. A profile has one spelling.
+    // The decoder also accepts white space, missing padding and stray bits. A profile has one spelling.
     return bytes.toBase64() === text ? bytes : undefined;
   } catch {
     return undefined;

@@ -38,7 +38,7 @@ function assertRefused(fn: () => unknown, code: ErrorCode): void {
   assertStrictEquals(error.code, code, error.message);
 }
 
-/** The body of a frame that an encode function made. */
+/** The body of an encoded frame. */
 function bodyOf(frame: Uint8Array): Uint8Array {
   return frame.subarray(HEADER_SIZE);
 }
@@ -46,10 +46,10 @@ function bodyOf(frame: Uint8Array): Uint8Array {
 const BUDGET = { frames: 20, frameBurst: 200, bytes: 65_536, byteBurst: 524_288 };
 const GREETING = { version: VERSION, cipher: "xor", key: "198", maxFrame: MAX_FRAME } as const;
 
-/** Messages of OPAQUE as they stand in JSON. */
+/** OPAQUE messages as they appear in JSON. */
 const opaqueMessage = fc.stringMatching(/^[A-Za-z0-9_-]{1,600}$/);
 
-Deno.test("every body: encode then parse is the identity", () => {
+Deno.test("every JSON body: parsing returns the encoded value", () => {
   const u32 = fc.nat({ max: 0xffffffff });
   const position = fc.nat({ max: Number.MAX_SAFE_INTEGER });
   const sentence = fc.string({ unit: "grapheme", maxLength: 100 });
@@ -153,7 +153,7 @@ Deno.test("every parser: any bytes and any JSON give a value or a ProtocolError"
   }
 });
 
-Deno.test("every parser of JSON: what is no JSON object is malformed", () => {
+Deno.test("every parser: a body that is not a JSON object is malformed", () => {
   const bodies = [
     utf8.encode(""),
     utf8.encode("null"),
@@ -164,7 +164,7 @@ Deno.test("every parser of JSON: what is no JSON object is malformed", () => {
     utf8.encode(`{"version":1,}`),
     utf8.encode(`{"version":1} {}`),
     utf8.encode(`\ufeff{"version":1}`),
-    // As deep as a frame allows: must not overflow a stack.
+    // As deep as a frame allows. It must not overflow the stack.
     utf8.encode("[".repeat(MAX_BODY)),
     utf8.encode(`{"a":`.repeat(MAX_BODY / 5)),
     // Not UTF-8: a lone continuation byte, an overlong "{", a half of a surrogate pair.
@@ -177,25 +177,25 @@ Deno.test("every parser of JSON: what is no JSON object is malformed", () => {
   }
 });
 
-Deno.test("every parser of JSON: nesting as deep as a frame allows is passed over", () => {
+Deno.test("every parser: ignores an unknown field with the deepest nesting that fits into a frame", () => {
   const deep = "[".repeat(100_000) + "]".repeat(100_000);
   const hello = parseHello(utf8.encode(`{"version":1,"more":${deep}}`));
   assertEquals(hello.profile.length, 0);
 });
 
-Deno.test("every parser of JSON: keys that are special in JavaScript are keys like others", () => {
+Deno.test("every parser: treats keys that are special in JavaScript like other keys", () => {
   assertRefused(() => parseHello(utf8.encode(`{"__proto__":{"version":1}}`)), "malformed");
   const hello = parseHello(utf8.encode(`{"version":1,"__proto__":{"profile":"QQ=="}}`));
   assertStrictEquals(hello.profile.length, 0);
   assertStrictEquals(({} as { profile?: string }).profile, undefined);
 });
 
-Deno.test("every parser of JSON: of a key that comes twice, the last counts", () => {
+Deno.test("every parser: the last of two equal keys counts", () => {
   assertRefused(() => parseHello(utf8.encode(`{"version":1,"version":2}`)), "version");
   assertStrictEquals(parseHello(utf8.encode(`{"version":2,"version":1}`)).version, 1);
 });
 
-/** What no field that is a number may be, as it is written in JSON. */
+/** Invalid values of every numeric field, as JSON. */
 const BAD_NUMBERS = [
   "-1",
   "0.5",
@@ -209,7 +209,7 @@ const BAD_NUMBERS = [
   "{}",
 ] as const;
 
-Deno.test("parseGreeting: each field is checked", () => {
+Deno.test("parseGreeting: checks each field", () => {
   const refuse = (change: string, code: ErrorCode = "malformed") => {
     const json = JSON.stringify(GREETING).replace(/}$/, `,${change}}`);
     assertRefused(() => parseGreeting(utf8.encode(json)), code);
@@ -239,12 +239,12 @@ Deno.test("parseGreeting: each field is checked", () => {
   }
 });
 
-Deno.test("parseGreeting: what a later server adds is passed over", () => {
+Deno.test("parseGreeting: ignores the fields of a later server", () => {
   const greeting = parseGreeting(utf8.encode(JSON.stringify({ ...GREETING, more: [1] })));
   assertEquals(greeting, GREETING);
 });
 
-Deno.test("parseGreeting: a sealed room has no key, and what stands in its place is passed over", () => {
+Deno.test("parseGreeting: ignores the key of a sealed room", () => {
   const greeting = { version: VERSION, cipher: "sealed", maxFrame: MAX_FRAME } as const;
   for (const key of ["198", "999", 7, null]) {
     const body = utf8.encode(JSON.stringify({ ...greeting, key }));
@@ -254,13 +254,13 @@ Deno.test("parseGreeting: a sealed room has no key, and what stands in its place
   assertRefused(() => parseGreeting(utf8.encode(JSON.stringify(small))), "malformed");
 });
 
-/** What is no unpadded base64url text of 1 to 1024 characters, as it is written in JSON. */
+/** Values that are not unpadded base64url text of 1 to 1024 characters, as JSON. */
 const BAD_MESSAGES = [
   ...[`""`, `"AA=="`, `"AA+A"`, `"AA/A"`, `" AA"`, `"AA\\n"`, `"ÄÄ"`],
   ...["null", "1", "true", `["AA"]`, "{}", `"${"A".repeat(1025)}"`],
 ];
 
-Deno.test("parseGreeting: a nonce is bounded base64url text, or is left out", () => {
+Deno.test("parseGreeting: accepts a nonce of bounded base64url text, or none", () => {
   const sealed = { version: VERSION, cipher: "sealed", maxFrame: MAX_FRAME } as const;
   const parse = (nonce: string) => {
     const json = JSON.stringify(sealed).replace(/}$/, `,"nonce":${nonce}}`);
@@ -268,12 +268,12 @@ Deno.test("parseGreeting: a nonce is bounded base64url text, or is left out", ()
   };
   assertEquals(parse(`"Az09_-"`), { ...sealed, nonce: "Az09_-" });
   for (const nonce of BAD_MESSAGES) assertRefused(() => parse(nonce), "malformed");
-  // In an open room there is nothing to prove, and so it is not looked at.
+  // An xor room has nothing to prove, so the nonce is ignored.
   const open = parseGreeting(utf8.encode(JSON.stringify({ ...GREETING, nonce: 7 })));
   assertEquals(open, GREETING);
 });
 
-Deno.test("parseGreeting: a budget has four whole numbers above 0, or is left out", () => {
+Deno.test("parseGreeting: accepts a budget of four whole numbers above 0, or none", () => {
   const parse = (budget: string) => {
     const json = JSON.stringify(GREETING).replace(/}$/, `,"budget":${budget}}`);
     return parseGreeting(utf8.encode(json)).budget;
@@ -294,7 +294,7 @@ Deno.test("parseGreeting: a budget has four whole numbers above 0, or is left ou
   assertEquals(parse(JSON.stringify({ ...BUDGET, more: 1 })), BUDGET);
 });
 
-Deno.test("parseLogin: a message is bounded base64url text; tries are few, and may be left out", () => {
+Deno.test("parseLogin: accepts a message of bounded base64url text, and a number of tries or none", () => {
   const login = (json: string) => parseLogin(utf8.encode(json));
   for (const length of [1, 2, 1023, 1024]) {
     const message = "Az09_-".repeat(200).slice(0, length);
@@ -313,7 +313,7 @@ Deno.test("parseLogin: a message is bounded base64url text; tries are few, and m
   assertEquals(login(`{"message":"AA","more":{}}`), { message: "AA" });
 });
 
-Deno.test("parseHello: a proof is bounded base64url text, or is left out", () => {
+Deno.test("parseHello: accepts a proof of bounded base64url text, or none", () => {
   const hello = (json: string) => parseHello(utf8.encode(`{"version":1${json}}`));
   assertStrictEquals("proof" in hello(""), false);
   const longest = "_".repeat(1024);
@@ -321,7 +321,7 @@ Deno.test("parseHello: a proof is bounded base64url text, or is left out", () =>
   for (const proof of BAD_MESSAGES) assertRefused(() => hello(`,"proof":${proof}`), "malformed");
 });
 
-Deno.test("parseHello: a resumption is a token and two positions; a proof may be left out", () => {
+Deno.test("parseHello: accepts a resumption of a token and two positions, with or without a proof", () => {
   const resume = { token: "Az09_-", room: 7, own: Number.MAX_SAFE_INTEGER };
   const parse = (text: string) => parseHello(utf8.encode(`{"version":1,"resume":${text}}`)).resume;
   assertEquals(parse(JSON.stringify(resume)), resume);
@@ -343,7 +343,7 @@ Deno.test("parseHello: a resumption is a token and two positions; a proof may be
   }
 });
 
-Deno.test("parseHello: beside a resumption, profile and proof are passed over", () => {
+Deno.test("parseHello: ignores profile and proof beside a resumption", () => {
   const resume = { token: "AA", room: 1, own: 2 };
   const json = { version: VERSION, resume, profile: 7, proof: 7 };
   assertEquals(parseHello(utf8.encode(JSON.stringify(json))), {
@@ -372,7 +372,7 @@ Deno.test("LOGIN and HELLO with the largest messages fit into a frame before adm
   }
 });
 
-Deno.test("parseHello: the version is checked before all else", () => {
+Deno.test("parseHello: checks the version first", () => {
   for (const number of [...BAD_NUMBERS, "0", "-0", "65536"]) {
     assertRefused(() => parseHello(utf8.encode(`{"version":${number}}`)), "malformed");
   }
@@ -380,7 +380,7 @@ Deno.test("parseHello: the version is checked before all else", () => {
   assertRefused(() => parseHello(utf8.encode("{}")), "malformed");
 });
 
-Deno.test("parseHello: a profile is padded base64 in its one spelling, or is left out", () => {
+Deno.test("parseHello: accepts a profile in its one spelling of padded base64, or none", () => {
   const parse = (profile: string) =>
     parseHello(utf8.encode(`{"version":1,"profile":${profile}}`)).profile;
   assertEquals([...parse(`""`)], []);
@@ -392,8 +392,8 @@ Deno.test("parseHello: a profile is padded base64 in its one spelling, or is lef
     `"QQ="`,
     `"QQ==\\n"`, // white space
     `"Q Q="`,
-    `"QR=="`, // bits behind the last byte
-    `"--__"`, // the alphabet for addresses
+    `"QR=="`, // bits after the last byte
+    `"--__"`, // the alphabet of base64url
     `"QQ==QQ=="`,
     `"="`,
     `"\\u00e9AAA"`,
@@ -404,7 +404,7 @@ Deno.test("parseHello: a profile is padded base64 in its one spelling, or is lef
   for (const profile of bad) assertRefused(() => parse(profile), "malformed");
 });
 
-Deno.test("parseHello, checkProfile: a profile has MAX_PROFILE bytes at most", () => {
+Deno.test("parseHello, checkProfile: reject a profile of more than MAX_PROFILE bytes", () => {
   const parse = (size: number) => {
     const profile = "A".repeat(Math.ceil(size / 3) * 4 - (3 - size % 3) % 3) +
       "=".repeat((3 - size % 3) % 3);
@@ -414,7 +414,7 @@ Deno.test("parseHello, checkProfile: a profile has MAX_PROFILE bytes at most", (
     assertStrictEquals(parse(size), size);
     checkProfile(new Uint8Array(size));
   }
-  // The last is as large as the largest frame allows.
+  // The last one is as large as the largest frame allows.
   for (const size of [MAX_PROFILE + 1, MAX_FRAME_BEFORE_ADMISSION / 2, 190_000]) {
     assertRefused(() => parse(size), "too-large");
     assertRefused(() => checkProfile(new Uint8Array(size)), "too-large");
@@ -429,7 +429,7 @@ Deno.test("parseHello: the largest profile fits into a HELLO before admission", 
   assertStrictEquals(decoder.next()?.type, Type.HELLO);
 });
 
-Deno.test("parseWelcome: positions and the number of members are whole and in range", () => {
+Deno.test("parseWelcome: requires whole numbers in range for positions and members", () => {
   const parse = (change: string) =>
     parseWelcome(utf8.encode(`{"room":0,"own":0,"members":0,${change}}`));
   for (const field of ["room", "own", "members"]) {
@@ -443,7 +443,7 @@ Deno.test("parseWelcome: positions and the number of members are whole and in ra
   assertRefused(() => parseWelcome(utf8.encode(`{"room":0,"own":0}`)), "malformed");
 });
 
-Deno.test("parseWelcome: what is for coming back is checked, or is left out", () => {
+Deno.test("parseWelcome: checks the fields of a resumption, each of which may be missing", () => {
   const parse = (change: string) =>
     parseWelcome(utf8.encode(`{"room":1,"own":2,"members":3${change}}`));
   const simple: Welcome = {
@@ -474,7 +474,7 @@ Deno.test("parseWelcome: what is for coming back is checked, or is left out", ()
   }
 });
 
-Deno.test("parseError: a code of a later version is taken, what is no code is not", () => {
+Deno.test("parseError: accepts a code of a later version, and rejects a malformed code", () => {
   const parse = (code: unknown, message: unknown) =>
     parseError(utf8.encode(JSON.stringify({ code, message })));
   assertStrictEquals(parse("later-code", "").code, "later-code");
@@ -488,12 +488,12 @@ Deno.test("parseError: a code of a later version is taken, what is no code is no
   }
 });
 
-Deno.test("parseError: it says which of the two can't be read", () => {
+Deno.test("parseError: names the frame that is malformed", () => {
   const bad = utf8.encode(`{"code":"flood"}`);
-  assertThrows(() => parseError(bad), ProtocolError, "a ERROR that");
-  assertThrows(() => parseError(bad, "WARNING"), ProtocolError, "a WARNING that");
+  assertThrows(() => parseError(bad), ProtocolError, "malformed ERROR:");
+  assertThrows(() => parseError(bad, "WARNING"), ProtocolError, "malformed WARNING:");
 });
 
-Deno.test("ERROR_CODES: each has the form that parseError asks for", () => {
+Deno.test("ERROR_CODES: each has the form that parseError requires", () => {
   for (const code of ERROR_CODES) assertMatch(code, /^[a-z-]{1,32}$/);
 });

@@ -1,80 +1,80 @@
-// Which message is which: the numbers that senders give to what they say, and what a receiver remembers of
-// them, so that what is said again is shown once. Pure: knows no envelope, no cipher and no room.
+// Message ids: each sender numbers its messages, and a receiver remembers the numbers it has seen, so that a repeated
+// message is shown once and a lost one is noticed. Pure: it knows no envelope, no cipher and no room.
 
-/** Bytes of an origin: so many that no two who draw one at random meet. */
+/** Bytes of an origin: enough that two random origins never collide. */
 export const ORIGIN_SIZE = 8;
-/** The greatest number; the first is 1. Who has used it draws another origin. */
+/** The last number; the first is 1. A sender that has used it draws another origin. */
 export const MAX_SEQ = 0xffffffff;
 /**
- * How many origins a receiver remembers, each for some 150 bytes: more than come to a room in its life,
- * and little enough where a member invents one for each message.
+ * Limit of origins that a receiver remembers, some 150 bytes each: more than a room sees in its life, and a bound on
+ * the memory that a member can use up with a new origin for each message.
  */
 export const MAX_ORIGINS = 100_000;
 
-/** The number of a message. */
+/** Identifies a message of one sender. */
 export interface MessageId {
   /** `ORIGIN_SIZE` bytes that the sender drew at random when it started to count. */
   readonly origin: Uint8Array;
-  /** 1 for the first message of this origin, 2 for the next: up to `MAX_SEQ`. */
+  /** 1 for the first message of this origin, 2 for the next, up to `MAX_SEQ`. */
   readonly seq: number;
   /** It has been said before; this is for those who may have missed it. */
   readonly replay: boolean;
 }
 
-/** What a number tells the one who gets it. */
+/** The receiver's result for a message id. */
 export interface Taken {
-  /** It was not there before: show it. */
+  /** Whether the message is new, and to be shown. */
   readonly fresh: boolean;
-  /** How many messages of this origin are missing right before it. */
+  /** The number of messages of this origin that are missing directly before it. */
   readonly missing: number;
 }
 
-interface Known {
+interface SeenOrigin {
   last: number;
-  /** How often `resync()` had been called when `last` came. */
+  /** The number of calls of `resync()` before `last` arrived. */
   syncs: number;
 }
 
 const SEEN: Taken = { fresh: false, missing: 0 };
 
 /**
- * Remembers the highest number of each sender's each origin. A number that comes after a higher one of its
- * origin counts as seen: whoever says something again does so in order, and before it goes on.
+ * Remembers the highest number of each sender and origin. A lower number counts as seen, because a sender repeats
+ * messages in order, before it sends new ones.
  */
 export class SeenMessages {
   readonly #max: number;
-  /** By origin and sender; the one heard longest ago first. */
-  readonly #known = new Map<string, Known>();
+  /** By origin and sender, least recently used first. */
+  readonly #known = new Map<string, SeenOrigin>();
   /**
-   * Stands at the first entry: all that it has passed are gone, and who is heard again moves behind it. A new
-   * iterator each time would look through the places of all who have gone.
+   * Points to the oldest entry. Entries that it has passed are deleted, and a used entry moves to the end. A new
+   * iterator each time would skip the places of all deleted entries again.
    */
   readonly #oldest = this.#known.keys();
   #syncs = 0;
 
-  /** @param max how many origins are remembered; the one heard longest ago goes first */
+  /** @param max limit of remembered origins; the least recently used one is forgotten first */
   constructor(max: number = MAX_ORIGINS) {
     this.#max = max;
   }
 
-  /** How many origins are remembered. */
+  /** The number of remembered origins. */
   get size(): number {
     return this.#known.size;
   }
 
   /**
-   * Takes the number of a message that has come.
+   * Checks the id of a received message, and remembers it.
    *
-   * @param sender who has proved to have said it, in a form of the caller's choice: so nobody can use up the
-   * numbers of somebody else. The same text for all where nobody proves anything
+   * @param sender the sender's proved identity, in a form of the caller's choice, so that no member can use up the
+   * numbers of another. Where the cipher proves no identity, the same text for all
    */
-  take(sender: string, { origin, seq, replay }: MessageId): Taken {
-    // The origin's length is always the same, so no two pairs give one key.
+  take(sender: string, { origin, seq, again }: MessageId): Taken {
+    // Origins have a fixed length, so each pair of origin and sender has its own key.
     const key = origin.toHex() + sender;
     const known = this.#known.get(key);
     if (known === undefined) {
-      // What was said before this receiver came is not for it.
-      if (replay) return SEEN;
+      // This receiver joined after the message was first sent, so it is not meant for it.
+      if (again) return SEEN;
       this.#known.set(key, { last: seq, syncs: this.#syncs });
       if (this.#known.size > this.#max) this.#known.delete(this.#oldest.next().value!);
       return { fresh: true, missing: 0 };
@@ -89,8 +89,8 @@ export class SeenMessages {
   }
 
   /**
-   * Says that a gap has been told as a whole: of each origin the next number may be any higher one, and
-   * nothing is told as missing before it.
+   * To be called when a gap has been reported for the room. After it, the next number of each origin may be any higher
+   * one, and no message is reported as missing before it.
    */
   resync(): void {
     this.#syncs++;

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { MAX_ORIGINS, ORIGIN_SIZE, SeenMessages } from "./message_ids.ts";
 import fc from "../tests/support/property.ts";
 
-/** An origin that ends in this number. */
+/** An origin that ends with this number. */
 function origin(n: number): Uint8Array {
   const bytes = new Uint8Array(ORIGIN_SIZE);
   new DataView(bytes.buffer).setUint32(ORIGIN_SIZE - 4, n);
@@ -22,13 +22,13 @@ function again(seq: number, from = ADA): { origin: Uint8Array; seq: number; repl
 const SEEN = { fresh: false, missing: 0 };
 const NEXT = { fresh: true, missing: 0 };
 
-Deno.test("SeenMessages: the first of an origin is fresh, whatever its number, and nothing is missing", () => {
+Deno.test("SeenMessages: the first message of an origin is new, whatever its number, and nothing is missing", () => {
   for (const seq of [1, 2, 1000, 0xffffffff]) {
     assertEquals(new SeenMessages().take("ada", said(seq)), NEXT);
   }
 });
 
-Deno.test("SeenMessages: one after the other is fresh; the same again and earlier ones are not", () => {
+Deno.test("SeenMessages: higher numbers are new; the same and lower ones are not", () => {
   const numbers = new SeenMessages();
   for (const seq of [1, 2, 3]) assertEquals(numbers.take("ada", said(seq)), NEXT);
   for (const seq of [1, 2, 3]) {
@@ -39,7 +39,7 @@ Deno.test("SeenMessages: one after the other is fresh; the same again and earlie
   assertEquals(numbers.take("ada", said(5)), NEXT);
 });
 
-Deno.test("SeenMessages: what is left out is told as missing, once", () => {
+Deno.test("SeenMessages: reports skipped messages as missing, once", () => {
   const numbers = new SeenMessages();
   numbers.take("ada", said(5));
   assertEquals(numbers.take("ada", said(8)), { fresh: true, missing: 2 });
@@ -48,7 +48,7 @@ Deno.test("SeenMessages: what is left out is told as missing, once", () => {
   assertEquals(numbers.take("ada", said(0xffffffff)), { fresh: true, missing: 0xffffffff - 12 });
 });
 
-Deno.test("SeenMessages: a newcomer is not shown what was said before it came, nor told that it missed it", () => {
+Deno.test("SeenMessages: shows a newcomer no repeated older message, and reports none as missing", () => {
   const numbers = new SeenMessages();
   for (const seq of [7, 8]) assertEquals(numbers.take("ada", again(seq)), SEEN);
   assertStrictEquals(numbers.size, 0);
@@ -56,18 +56,18 @@ Deno.test("SeenMessages: a newcomer is not shown what was said before it came, n
   assertEquals(numbers.take("ada", again(13)), NEXT);
 });
 
-Deno.test("SeenMessages: nobody uses up the numbers of somebody else", () => {
+Deno.test("SeenMessages: a sender cannot use up the numbers of another", () => {
   const numbers = new SeenMessages();
   numbers.take("ada", said(1));
   assertEquals(numbers.take("eve", said(1000)), NEXT);
   assertEquals(numbers.take("ada", said(2)), NEXT);
   assertEquals(numbers.take("eve", again(1000)), SEEN);
-  // Nor does it help to choose a key that looks like the end of an origin.
+  // Nor with a key that looks like the end of an origin.
   assertEquals(numbers.take("", said(2)), NEXT);
   assertStrictEquals(numbers.size, 3);
 });
 
-Deno.test("SeenMessages: an origin is its bytes, not the array that they came in", () => {
+Deno.test("SeenMessages: compares origins by their bytes", () => {
   const numbers = new SeenMessages();
   const bytes = ADA.slice();
   numbers.take("ada", said(1, bytes));
@@ -76,7 +76,7 @@ Deno.test("SeenMessages: an origin is its bytes, not the array that they came in
   assertEquals(numbers.take("ada", said(1, bytes)), NEXT);
 });
 
-Deno.test("SeenMessages.resync: the next number of each origin may jump, and nothing comes twice", () => {
+Deno.test("SeenMessages.resync: accepts a jump of each origin's next number, and no repetition", () => {
   const numbers = new SeenMessages();
   numbers.take("ada", said(1));
   numbers.take("bob", said(1));
@@ -87,15 +87,15 @@ Deno.test("SeenMessages.resync: the next number of each origin may jump, and not
   numbers.resync();
   assertEquals(numbers.take("bob", again(7)), NEXT);
   assertEquals(numbers.take("bob", said(9)), { fresh: true, missing: 1 });
-  // Who comes later has missed nothing that was told.
+  // A later origin has missed nothing.
   numbers.take("eve", said(1));
   assertEquals(numbers.take("eve", said(3)), { fresh: true, missing: 1 });
 });
 
-Deno.test("SeenMessages: of too many origins the one heard longest ago is forgotten", () => {
+Deno.test("SeenMessages: above the limit, forgets the least recently used origin", () => {
   const numbers = new SeenMessages(3);
   for (const n of [1, 2, 3]) numbers.take("", said(1, origin(n)));
-  // Heard, though it says nothing new.
+  // A repeated message counts as use.
   assertEquals(numbers.take("", said(1, origin(1))), SEEN);
   numbers.take("", said(1, origin(4)));
   assertStrictEquals(numbers.size, 3);
@@ -103,21 +103,21 @@ Deno.test("SeenMessages: of too many origins the one heard longest ago is forgot
   assertEquals(numbers.take("", said(1, origin(2))), NEXT);
 });
 
-Deno.test("SeenMessages: memory is bounded, however many origins somebody invents", () => {
+Deno.test("SeenMessages: memory is bounded, however many origins a member invents", () => {
   const numbers = new SeenMessages();
   for (let n = 0; n < MAX_ORIGINS + 50_000; n++) numbers.take("eve", said(1, origin(n)));
   assertStrictEquals(numbers.size, MAX_ORIGINS);
   assertEquals(numbers.take("eve", said(1, origin(50_000))), SEEN);
 });
 
-Deno.test("SeenMessages: with few or many origins, it remembers what a list of all would", () => {
+Deno.test("SeenMessages: with few or many origins, agrees with a list of all origins", () => {
   const step = fc.record({ n: fc.nat({ max: 9 }), seq: fc.integer({ min: 1, max: 4 }) });
   fc.assert(fc.property(
     fc.array(step, { maxLength: 200 }),
     fc.integer({ min: 1, max: 6 }),
     (steps, max) => {
       const numbers = new SeenMessages(max);
-      // The one heard longest ago first.
+      // The least recently used one first.
       let list: { n: number; last: number }[] = [];
       for (const { n, seq } of steps) {
         const known = list.find((one) => one.n === n);
@@ -134,14 +134,14 @@ Deno.test("SeenMessages: with few or many origins, it remembers what a list of a
   ));
 });
 
-/** What a sender does: it says something new, which may be lost, or says the last few again, in order. */
+/** A sender's actions: it sends a new message, which may be lost, or repeats the last few, in order. */
 const act = fc.oneof(
   fc.record({ what: fc.constant("say" as const), lost: fc.boolean() }),
   fc.record({ what: fc.constant("repeat" as const), count: fc.nat({ max: 6 }) }),
   fc.record({ what: fc.constant("twice" as const), count: fc.nat({ max: 6 }) }),
 );
 
-Deno.test("SeenMessages: whatever is lost and repeated, each is shown once, in order, or told as missing", () => {
+Deno.test("SeenMessages: whatever is lost and repeated, each message is shown once, in order, or reported as missing", () => {
   const senders = fc.array(
     fc.record({ who: fc.constantFrom("ada", "bob", ""), from: fc.nat({ max: 2 }), act }),
     { maxLength: 150 },
@@ -176,7 +176,7 @@ Deno.test("SeenMessages: whatever is lost and repeated, each is shown once, in o
   }));
 });
 
-Deno.test("SeenMessages: after gaps told as a whole, still nothing comes twice or is told as missing twice", () => {
+Deno.test("SeenMessages: after a reported gap, shows no message twice and reports none as missing twice", () => {
   const step = fc.oneof(
     fc.record({ seq: fc.integer({ min: 1, max: 30 }), replay: fc.boolean() }),
     fc.constant("resync" as const),

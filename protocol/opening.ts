@@ -12,35 +12,32 @@ import {
   VERSION,
 } from "../protocol.ts";
 
-/** What the first bytes of a connection say about who is at the other end. */
+/** The protocol of the other side, by the first bytes of a connection. `more`: not known yet. */
 export type Opening =
   | { readonly kind: "more" }
   | { readonly kind: "chat" }
   | { readonly kind: "version"; readonly version: number }
   | { readonly kind: "http" | "tls" | "ssh" | "noise" };
 
-/**
- * Reads a client's preface, and recognizes what commonly comes to a port by mistake.
- * Decides on at most 12 bytes.
- */
+/** Reads a client's preface, or recognizes common clients of other protocols. Decides within 12 bytes. */
 export function parsePreface(bytes: Uint8Array): Opening {
   const text = latin1(bytes.subarray(0, 12));
-  // No leading zeros: each version has one preface, so its length is known.
+  // No leading zeros: each version has one preface of known length.
   const match = /^chat\/(0|[1-9]\d{0,4})\n/.exec(text);
   if (match) {
     const version = Number(match[1]);
     return version === VERSION ? { kind: "chat" } : { kind: "version", version };
   }
   if (/^(?:c(?:h(?:a(?:t(?:\/\d{0,5})?)?)?)?)?$/.test(text)) return { kind: "more" };
-  // What may still become the start of something that is worth a better answer than noise.
+  // HTTP and TLS get a better answer than noise, so their possible starts wait for more bytes.
   const couldBeTls = bytes.length === 1 && isTlsRecord(bytes[0]);
   if (/^[A-Z]{1,7}$/.test(text) || couldBeTls) return { kind: "more" };
   return guess(bytes, /^[A-Z]{3,7} /);
 }
 
 /**
- * Recognizes a server's first bytes: a GREETING frame (of this version or another), an ERROR or a BYE,
- * or what servers of other kinds say. Decides on at most 9 bytes.
+ * Recognizes a server's first bytes: a GREETING frame of any version, an ERROR, a BYE, or the start of another
+ * protocol. Decides within 9 bytes.
  */
 export function parseServerOpening(bytes: Uint8Array): Opening {
   if (bytes.length >= HEADER_SIZE) {
@@ -51,22 +48,22 @@ export function parseServerOpening(bytes: Uint8Array): Opening {
       (type === Type.GREETING || type === Type.ERROR || type === Type.BYE);
     return isFrame ? { kind: "chat" } : guess(bytes, HTTP_ANSWER);
   }
-  // Only a frame starts with zeros: GREETING and ERROR are shorter than 64 KiB.
+  // Only a frame starts with two zeros: GREETING and ERROR are shorter than 64 KiB.
   const couldBeFrame = bytes.subarray(0, 2).every((byte) => byte === 0);
   if (couldBeFrame) return { kind: "more" };
   const opening = guess(bytes, HTTP_ANSWER);
-  // Five bytes are what it takes to know HTTP; the others need fewer.
+  // HTTP takes five bytes to recognize; the others need fewer.
   return opening.kind === "noise" && bytes.length < 5 ? { kind: "more" } : opening;
 }
 
 const HTTP_ANSWER = /^HTTP\//;
 
-/** @param http what HTTP starts with on that side */
+/** @param http the start of HTTP from that side */
 function guess(bytes: Uint8Array, http: RegExp): Opening {
   const text = latin1(bytes.subarray(0, 12));
   if (http.test(text)) return { kind: "http" };
   if (/^SSH-/.test(text)) return { kind: "ssh" };
-  // Version 3.x is what all of TLS says it is.
+  // All versions of TLS send 3.x as their version.
   if (isTlsRecord(bytes[0]) && bytes[1] === 3) return { kind: "tls" };
   return { kind: "noise" };
 }

@@ -13,7 +13,7 @@ import { parsePreface, parseServerOpening } from "./opening.ts";
 
 const utf8 = new TextEncoder();
 
-/** The first bytes of a frame: its header. */
+/** A frame's header. */
 function header(length: number, type: number, id = 0): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(HEADER_SIZE);
   const view = new DataView(bytes.buffer);
@@ -23,7 +23,7 @@ function header(length: number, type: number, id = 0): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** What `parse` says while `bytes` come one by one, until it has decided, and after how many. */
+/** The first decision of `parse` while `bytes` arrive one by one, and the number of bytes that it took. */
 function decide(
   parse: typeof parsePreface,
   bytes: Uint8Array,
@@ -41,7 +41,7 @@ function decide(
 const TLS_HELLO = Uint8Array.of(22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3, 0x5f, 0x11, 0x22);
 const TLS_ALERT = Uint8Array.of(21, 3, 1, 0, 2, 2, 70);
 
-Deno.test("parsePreface: who comes to the port is recognized, whole and byte by byte", () => {
+Deno.test("parsePreface: recognizes a client by its first bytes, in one piece and byte by byte", () => {
   const cases: [string | Uint8Array, ReturnType<typeof parsePreface>, number][] = [
     ["chat/1\n", { kind: "chat" }, 7],
     ["chat/1\n\0\0\0\x05\x0b", { kind: "chat" }, 7],
@@ -62,7 +62,7 @@ Deno.test("parsePreface: who comes to the port is recognized, whole and byte by 
     ["SS", { kind: "more" }, 2],
     ["\x16", { kind: "more" }, 1],
     ["chat/1\r\n", { kind: "noise" }, 7],
-    // Another spelling of version 1 would have another length.
+    // A second spelling of version 1 would have another length.
     ["chat/01\n", { kind: "noise" }, 8],
     ["chat/123456\n", { kind: "noise" }, 11],
     ["chat/\n", { kind: "noise" }, 6],
@@ -81,7 +81,7 @@ Deno.test("parsePreface: who comes to the port is recognized, whole and byte by 
   }
 });
 
-Deno.test("parseServerOpening: who answers is recognized, whole and byte by byte", () => {
+Deno.test("parseServerOpening: recognizes a server by its first bytes, in one piece and byte by byte", () => {
   const greeting = encodeGreeting({
     version: VERSION,
     cipher: "xor",
@@ -91,7 +91,7 @@ Deno.test("parseServerOpening: who answers is recognized, whole and byte by byte
   const cases: [string | Uint8Array, ReturnType<typeof parseServerOpening>["kind"], number][] = [
     [greeting, "chat", HEADER_SIZE],
     [encodeError("full", "the room is full"), "chat", HEADER_SIZE],
-    // It stops just now.
+    // The server is shutting down.
     [encodeFrame(Type.BYE, 0), "chat", HEADER_SIZE],
     [header(MAX_FRAME_BEFORE_ADMISSION, Type.GREETING), "chat", HEADER_SIZE],
     [header(MAX_FRAME_BEFORE_ADMISSION + 1, Type.GREETING), "noise", HEADER_SIZE],
@@ -116,8 +116,8 @@ Deno.test("parseServerOpening: who answers is recognized, whole and byte by byte
   }
 });
 
-Deno.test("parsePreface, parseServerOpening: any bytes are decided on by the twelfth", () => {
-  // Bytes that are in no opening, and bytes that are.
+Deno.test("parsePreface, parseServerOpening: decide on any bytes by the twelfth", () => {
+  // Any bytes, and bytes that openings contain.
   const byte = fc.oneof(
     fc.nat({ max: 255 }),
     fc.constantFrom(...utf8.encode("chat/1 HTPS-\n\x15\x16\x03\0")),
