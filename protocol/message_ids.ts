@@ -68,13 +68,13 @@ export class SeenMessages {
    * @param sender the sender's proved identity, in a form of the caller's choice, so that no member can use up the
    * numbers of another. Where the cipher proves no identity, the same text for all
    */
-  take(sender: string, { origin, seq, again }: MessageId): Taken {
+  take(sender: string, { origin, seq, replay }: MessageId): Taken {
     // Origins have a fixed length, so each pair of origin and sender has its own key.
     const key = origin.toHex() + sender;
     const known = this.#known.get(key);
     if (known === undefined) {
       // This receiver joined after the message was first sent, so it is not meant for it.
-      if (again) return SEEN;
+      if (replay) return SEEN;
       this.#known.set(key, { last: seq, syncs: this.#syncs });
       if (this.#known.size > this.#max) this.#known.delete(this.#oldest.next().value!);
       return { fresh: true, missing: 0 };

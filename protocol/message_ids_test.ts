@@ -15,7 +15,7 @@ function said(seq: number, from = ADA): { origin: Uint8Array; seq: number; repla
   return { origin: from, seq, replay: false };
 }
 
-function again(seq: number, from = ADA): { origin: Uint8Array; seq: number; replay: boolean } {
+function replayed(seq: number, from = ADA): { origin: Uint8Array; seq: number; replay: boolean } {
   return { origin: from, seq, replay: true };
 }
 
@@ -32,10 +32,10 @@ Deno.test("SeenMessages: higher numbers are new; the same and lower ones are not
   const numbers = new SeenMessages();
   for (const seq of [1, 2, 3]) assertEquals(numbers.take("ada", said(seq)), NEXT);
   for (const seq of [1, 2, 3]) {
-    assertEquals(numbers.take("ada", again(seq)), SEEN);
+    assertEquals(numbers.take("ada", replayed(seq)), SEEN);
     assertEquals(numbers.take("ada", said(seq)), SEEN);
   }
-  assertEquals(numbers.take("ada", again(4)), NEXT);
+  assertEquals(numbers.take("ada", replayed(4)), NEXT);
   assertEquals(numbers.take("ada", said(5)), NEXT);
 });
 
@@ -44,16 +44,16 @@ Deno.test("SeenMessages: reports skipped messages as missing, once", () => {
   numbers.take("ada", said(5));
   assertEquals(numbers.take("ada", said(8)), { fresh: true, missing: 2 });
   assertEquals(numbers.take("ada", said(9)), NEXT);
-  assertEquals(numbers.take("ada", again(11)), { fresh: true, missing: 1 });
+  assertEquals(numbers.take("ada", replayed(11)), { fresh: true, missing: 1 });
   assertEquals(numbers.take("ada", said(0xffffffff)), { fresh: true, missing: 0xffffffff - 12 });
 });
 
 Deno.test("SeenMessages: shows a newcomer no repeated older message, and reports none as missing", () => {
   const numbers = new SeenMessages();
-  for (const seq of [7, 8]) assertEquals(numbers.take("ada", again(seq)), SEEN);
+  for (const seq of [7, 8]) assertEquals(numbers.take("ada", replayed(seq)), SEEN);
   assertStrictEquals(numbers.size, 0);
   assertEquals(numbers.take("ada", said(12)), NEXT);
-  assertEquals(numbers.take("ada", again(13)), NEXT);
+  assertEquals(numbers.take("ada", replayed(13)), NEXT);
 });
 
 Deno.test("SeenMessages: a sender cannot use up the numbers of another", () => {
@@ -61,7 +61,7 @@ Deno.test("SeenMessages: a sender cannot use up the numbers of another", () => {
   numbers.take("ada", said(1));
   assertEquals(numbers.take("eve", said(1000)), NEXT);
   assertEquals(numbers.take("ada", said(2)), NEXT);
-  assertEquals(numbers.take("eve", again(1000)), SEEN);
+  assertEquals(numbers.take("eve", replayed(1000)), SEEN);
   // Nor with a key that looks like the end of an origin.
   assertEquals(numbers.take("", said(2)), NEXT);
   assertStrictEquals(numbers.size, 3);
@@ -81,11 +81,11 @@ Deno.test("SeenMessages.resync: accepts a jump of each origin's next number, and
   numbers.take("ada", said(1));
   numbers.take("bob", said(1));
   numbers.resync();
-  assertEquals(numbers.take("ada", again(1)), SEEN);
+  assertEquals(numbers.take("ada", replayed(1)), SEEN);
   assertEquals(numbers.take("ada", said(10)), NEXT);
   assertEquals(numbers.take("ada", said(12)), { fresh: true, missing: 1 });
   numbers.resync();
-  assertEquals(numbers.take("bob", again(7)), NEXT);
+  assertEquals(numbers.take("bob", replayed(7)), NEXT);
   assertEquals(numbers.take("bob", said(9)), { fresh: true, missing: 1 });
   // A later origin has missed nothing.
   numbers.take("eve", said(1));
@@ -99,7 +99,7 @@ Deno.test("SeenMessages: above the limit, forgets the least recently used origin
   assertEquals(numbers.take("", said(1, origin(1))), SEEN);
   numbers.take("", said(1, origin(4)));
   assertStrictEquals(numbers.size, 3);
-  for (const n of [1, 3, 4]) assertEquals(numbers.take("", again(1, origin(n))), SEEN);
+  for (const n of [1, 3, 4]) assertEquals(numbers.take("", replayed(1, origin(n))), SEEN);
   assertEquals(numbers.take("", said(1, origin(2))), NEXT);
 });
 

@@ -139,7 +139,7 @@ const message = (type: number): Codec => ({
         "public-key": given["public-key"]!,
         kind: envelope.kind,
         refused: `${refused}`,
-        parcels: JSON.stringify(messages, (_, value) => (
+        messages: JSON.stringify(messages, (_, value) => (
           value instanceof Uint8Array ? value.toHex() : value
         )),
         ...(envelope.number && numberFields(envelope.number)),
@@ -155,7 +155,7 @@ const message = (type: number): Codec => ({
   write(fields, id) {
     const number = numberOf(fields);
     if (fields["kind"] === "file") {
-      const messages = JSON.parse(fields["parcels"]!, (key, value) => (
+      const messages = JSON.parse(fields["messages"]!, (key, value) => (
         ["id", "sha256", "bytes"].includes(key) ? Uint8Array.fromHex(value) : value
       ));
       const body = encodeFileMessages({ refused: Number(fields["refused"]), messages });
@@ -170,12 +170,12 @@ const message = (type: number): Codec => ({
 });
 
 function numberFields({ origin, seq, replay }: MessageId): Fields {
-  return { origin: origin.toHex(), seq: `${seq}`, again: `${replay}` };
+  return { origin: origin.toHex(), seq: `${seq}`, replay: `${replay}` };
 }
 
-function numberOf({ origin, seq, again }: Fields): MessageId | undefined {
+function numberOf({ origin, seq, replay }: Fields): MessageId | undefined {
   if (origin === undefined) return undefined;
-  return { origin: Uint8Array.fromHex(origin), seq: Number(seq), replay: again === "true" };
+  return { origin: Uint8Array.fromHex(origin), seq: Number(seq), replay: replay === "true" };
 }
 
 const profile = (type: number): Codec => ({
@@ -389,7 +389,7 @@ Deno.test("vectors: every type of frame, every reason, every outcome and every c
   assertEquals(values("reason"), Object.keys(Left).sort());
   assertEquals(values("outcome"), Object.keys(AckOutcome).sort());
   assertEquals(values("state"), Object.keys(Away).sort());
-  assertEquals(values("again"), ["false", "true"]);
+  assertEquals(values("replay"), ["false", "true"]);
   assertEquals(values("code"), [...ERROR_CODES].sort());
   assertEquals(values("cipher"), ["sealed", "xor"]);
   const text = values("text").join();
