@@ -197,7 +197,7 @@ export class OutgoingTransfers {
   /** Repeats the newest offers to the room to a member that has joined. */
   repeatOffers(to: number, peerKey: string): void {
     const sources = [...this.#offers.values()].filter((source) => (
-      source.peerKey === undefined && source.live && !source.receivers.has(peerKey)
+      source.peerKey === undefined && source.live && !source.hasReceiver(peerKey)
     ));
     for (const { offer } of sources.slice(-MAX_REPEATED)) {
       this.#control.send(to, { kind: "offer", ...offer });
@@ -218,7 +218,7 @@ export class OutgoingTransfers {
     } else if (entry.state !== "reading") {
       this.#withdraw(entry, "cancelled");
       // `#withdraw` has reported the transfer to the member that it was offered to.
-      if (entry.peerKey !== undefined && entry.receivers.size > 0) {
+      if (entry.peerKey !== undefined && entry.receivers.length > 0) {
         return this.#shut(entry, "cancelled");
       }
     }
@@ -244,7 +244,7 @@ export class OutgoingTransfers {
     const fileMessage: FileMessage = { kind: "withdraw", id, reason };
     if (source.peerKey === undefined) this.#post.say({ refused: 0, messages: [fileMessage] });
     else if (source.peerId !== undefined) this.#control.send(source.peerId, fileMessage);
-    for (const entry of source.receivers.values()) {
+    for (const entry of source.receivers) {
       if (entry.peerId !== undefined) this.#data.drop(entry.peerId, id);
       if (entry.live) {
         this.#end(entry, reason === "cancelled" ? "cancelled" : "failed", source.message);
@@ -307,7 +307,7 @@ export class OutgoingTransfers {
     if (!entry) {
       entry = new Sending(this.#list.nextNumber(), source);
       entry.peerKey = peerKey;
-      file(entry, to);
+      source.addReceiver(entry, to);
       this.#list.add(entry);
     }
     if (entry.peerId !== to) entry.movedAt = this.#clock.now();
@@ -320,10 +320,9 @@ export class OutgoingTransfers {
    * The transfer to this member, or to its earlier session. Two members with one key, such as two windows of one user,
    * have two transfers.
    */
-  #findSending({ receivers }: Outgoing, peerKey: string, to: number): Sending | undefined {
-    const entry = receivers.get(peerKey);
-    if (entry && (entry.peerId === to || !this.#list.reaches(entry))) return entry;
-    return receivers.get(secondKey(peerKey, to));
+  #findSending(source: Outgoing, peerKey: string, to: number): Sending | undefined {
+    const [first, own] = source.receiversFor(peerKey, to);
+    return first && (first.peerId === to || !this.#list.reaches(first)) ? first : own;
   }
 
   // ---- data ----
@@ -370,13 +369,6 @@ export class OutgoingTransfers {
     if (entry.live) this.#control.send(id, { kind: "offer", ...entry.offer });
   }
 
-  /** The receiver has another key. */
-  rekeyed(entry: Sending, id: number): void {
-    const { receivers } = entry.source;
-    for (const [key, other] of receivers) if (other === entry) receivers.delete(key);
-    file(entry, id);
-  }
-
   /** A member has left: its requests are void. */
   drop(id: number): void {
     this.#data.drop(id);
@@ -394,17 +386,6 @@ export class OutgoingTransfers {
 
 function isOfferedTo({ peerKey }: Outgoing, receiver: string): boolean {
   return peerKey === undefined || peerKey === receiver;
-}
-
-/** Enters a transfer at its source. */
-function file(entry: Sending, to: number): void {
-  const { source: { receivers }, peerKey } = entry;
-  receivers.set(receivers.has(peerKey!) ? secondKey(peerKey!, to) : peerKey!, entry);
-}
-
-/** For a second member with the same key. */
-function secondKey(peerKey: string, to: number): string {
-  return `${peerKey} ${to}`;
 }
 
 /** A name that fits into an offer; its end says more than its beginning. */

@@ -5,7 +5,10 @@ import type { FileMessages } from "../protocol/file_messages.ts";
 import type { Person, RoomEvent } from "../room.ts";
 import type { Disk } from "./storage.ts";
 
-/** Which files are accepted without asking: none, those of members known from before, or all; `none` declines all. */
+/**
+ * Which files are accepted without asking the user: with `ask` none, with `known` those of members that this user has
+ * met before, with `all` every file. `none` declines every file.
+ */
 export type AcceptPolicy = "ask" | "known" | "all" | "none";
 
 export interface TransferOptions {

@@ -101,13 +101,34 @@ export class Outgoing extends TransferEntry {
   bytes = 0;
   /** Open while the file is read. */
   upload: Promise<Upload> | undefined;
-  /** The transfers to members that have asked for it, by peer key. */
-  readonly receivers = new Map<string, Sending>();
+  /** By peer key; a second member with the same key, such as another window of one user, has its id added. */
+  readonly #receivers = new Map<string, Sending>();
 
   constructor(number: number, offer: FileOffer, file: string, givenName: string | undefined) {
     super(number, offer);
     this.file = file;
     this.givenName = givenName;
+  }
+
+  /** The transfers to members that have requested it. */
+  get receivers(): Sending[] {
+    return [...this.#receivers.values()];
+  }
+
+  /** The transfers that may be to this member: of the first member with its key, and of the member itself. */
+  receiversFor(peerKey: string, id: number): (Sending | undefined)[] {
+    return [this.#receivers.get(peerKey), this.#receivers.get(`${peerKey} ${id}`)];
+  }
+
+  hasReceiver(peerKey: string): boolean {
+    return this.#receivers.has(peerKey);
+  }
+
+  /** Adds a transfer to the member `id`, or finds it under its new peer key from now on. */
+  addReceiver(entry: Sending, id: number): void {
+    for (const [key, other] of this.#receivers) if (other === entry) this.#receivers.delete(key);
+    const key = entry.peerKey!;
+    this.#receivers.set(this.#receivers.has(key) ? `${key} ${id}` : key, entry);
   }
 }
 

@@ -286,7 +286,7 @@ export class Transfers {
         continue;
       }
       entry.peerKey = after;
-      if (before !== undefined && entry instanceof Sending) this.#outgoing.rekeyed(entry, id);
+      if (before !== undefined && entry instanceof Sending) entry.source.addReceiver(entry, id);
     }
     this.reunite();
   }
