@@ -5,9 +5,9 @@
 // room has confirmed it, over any number of both. The parts, each in its file in client/:
 //
 // - `Session`: the id, the cipher, the positions in the two logs, and the outbox.
-// - `FrameHandler`, with `MessageReader` and `Members`: what frames mean, and who is in the room.
-// - `Unconfirmed` and `FileLink`: what this client sends, messages and files.
-// - `Reconnector` and `Watchdog`: what keeps it connected.
+// - `FrameHandler`, with `MessageReader` and `Members`: turns frames into events, and keeps the list of members.
+// - `Unconfirmed` and `FileLink`: send messages and files.
+// - `Reconnector` and `Watchdog`: keep the client connected.
 // - `EventQueue`: the only way out for events.
 
 import { fingerprint } from "./cipher/identity.ts";
@@ -244,7 +244,7 @@ export class Client implements Room {
       }
       if (await connection.fill()) continue;
       if (this.#leaving) return { reason: "left" };
-      return { reason: "lost", message: connection.why ?? "the other side has ended it" };
+      return { reason: "lost", message: connection.why ?? "the server closed the connection" };
     }
   }
 

@@ -32,11 +32,11 @@ import {
 } from "./tests/support/loopback.ts";
 
 const utf8 = new TextEncoder();
-/** What no test may have to wait for. */
+/** Longer than any test. */
 const NEVER_MS = 3_600_000;
 
 const GREETING = encodeGreeting({ version: 1, cipher: "xor", key: "198", maxFrame: MAX_FRAME });
-/** The client's number in the rooms of impostors, and where it starts in their logs. */
+/** The client's id in the rooms of impostors, and its first position in their logs. */
 const ME = 7;
 const START = 1000;
 
@@ -45,13 +45,13 @@ const joined = (id: number, name: string) => encodeFrame(Type.JOINED, id, profil
 const said = (id: number, text: string) =>
   encodeFrame(Type.MESSAGE, id, xor.seal(encodeEnvelope({ kind: "text", text })));
 
-/** A GREETING of which one field is another. */
+/** A GREETING with some fields changed. */
 function greeting(fields: Record<string, unknown>): Uint8Array<ArrayBuffer> {
   const body = { version: 1, cipher: "xor", key: "198", maxFrame: MAX_FRAME, ...fields };
   return encodeFrame(Type.GREETING, 0, utf8.encode(JSON.stringify(body)));
 }
 
-/** The server's part until the client is in. */
+/** Plays the server until the client is admitted. */
 async function admit(raw: Raw, members = 0): Promise<void> {
   await raw.preface();
   await raw.write(GREETING);
@@ -59,7 +59,7 @@ async function admit(raw: Raw, members = 0): Promise<void> {
   await raw.write(encodeWelcome(ME, { room: START, own: 0, members }));
 }
 
-/** All frames up to the goodbye, which a server answers by ending; but for what tells that it is there. */
+/** All frames up to BYE, which a server answers by closing; without HAVE. */
 async function untilBye(raw: Raw): Promise<Frame[]> {
   const frames: Frame[] = [];
   do frames.push((await raw.frame())!); while (frames.at(-1)!.type !== Type.BYE);
@@ -68,7 +68,7 @@ async function untilBye(raw: Raw): Promise<Frame[]> {
 
 const here = { hostname: "127.0.0.1", name: "guest" };
 
-// ---- no room to be joined ----
+// ---- servers that cannot be joined ----
 
 const NOT_ROOMS: readonly {
   what: string;
@@ -118,13 +118,13 @@ const NOT_ROOMS: readonly {
     hint: /Is the port right/,
   },
   {
-    what: "who hangs up at once",
+    what: "a server that hangs up at once",
     serve: (raw) => raw.end(),
     message: /the server closed the connection at once$/,
     hint: /Is the port right/,
   },
   {
-    what: "who hangs up within the greeting",
+    what: "a server that hangs up within the greeting",
     async serve(raw) {
       await raw.preface();
       await raw.write(GREETING.subarray(0, 20));
@@ -133,7 +133,7 @@ const NOT_ROOMS: readonly {
     message: /the connection was closed before the room admitted this client$/,
   },
   {
-    what: "who hangs up behind the greeting",
+    what: "a server that hangs up after the greeting",
     async serve(raw) {
       await raw.preface();
       await raw.write(GREETING);
@@ -149,7 +149,7 @@ const NOT_ROOMS: readonly {
     hint: /see `chat --version`/,
   },
   {
-    what: "a server that does not take this version",
+    what: "a server that does not accept this version",
     serve: (raw) => raw.write(encodeError("version", "this server speaks version 2")),
     message: /the server says: this server speaks version 2$/,
     hint: /see `chat --version`/,
@@ -172,7 +172,7 @@ const NOT_ROOMS: readonly {
     message: /the server is stopping$/,
   },
   {
-    what: "a key that is none",
+    what: "an invalid key",
     serve: (raw) => raw.write(greeting({ key: "256" })),
     message: /key must be 0 to 255 as decimal text$/,
   },
@@ -182,7 +182,7 @@ const NOT_ROOMS: readonly {
     message: /malformed GREETING: this program does not have its cipher$/,
   },
   {
-    what: "garbage behind the greeting",
+    what: "garbage after the greeting",
     serve: (raw) => raw.write(GREETING, new Uint8Array(100).fill(0xff)),
     message: /a frame of 4294967295 bytes is over the limit of \d+$/,
   },
@@ -192,12 +192,12 @@ const NOT_ROOMS: readonly {
     message: /a frame of type 4 came too early$/,
   },
   {
-    what: "a welcome without a number",
+    what: "a welcome without an id",
     serve: (raw) => raw.write(GREETING, encodeWelcome(0, { room: 0, own: 0, members: 0 })),
     message: /WELCOME has no id$/,
   },
   {
-    what: "a welcome to four thousand million",
+    what: "a welcome to a room of four billion members",
     serve: (raw) =>
       raw.write(GREETING, encodeWelcome(1, { room: 0, own: 0, members: 2 ** 32 - 1 })),
     message: /the server announces more than \d+ members$/,
@@ -205,7 +205,7 @@ const NOT_ROOMS: readonly {
 ];
 
 for (const { what, serve, message, hint } of NOT_ROOMS) {
-  Deno.test(`join: says what is wrong with ${what}`, async () => {
+  Deno.test(`join: reports ${what}`, async () => {
     await using impostor = new Impostor(async (raw) => {
       await serve(raw);
       // Until the client has ended: closing earlier could reset the connection.
@@ -223,7 +223,7 @@ for (const { what, serve, message, hint } of NOT_ROOMS) {
   });
 }
 
-Deno.test("join: does not wait for ever for who takes the call and says nothing", async () => {
+Deno.test("join: gives up on a server that accepts the connection and sends nothing, or too little", async () => {
   for (const words of [new Uint8Array(0), GREETING.subarray(0, 5), GREETING]) {
     await using impostor = new Impostor(async (raw) => {
       await raw.write(words);
@@ -239,7 +239,7 @@ Deno.test("join: does not wait for ever for who takes the call and says nothing"
   }
 });
 
-Deno.test("join: says that nothing listens, and how to change that", async () => {
+Deno.test("join: reports that nothing listens, with a hint how to open a room", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
@@ -251,8 +251,8 @@ Deno.test("join: says that nothing listens, and how to change that", async () =>
   assertMatch(error.hint!, /chat serve/);
 });
 
-Deno.test("join: says that there is no host of a name", async () => {
-  // RFC 2606: there never is one.
+Deno.test("join: reports that no host has that name", async () => {
+  // RFC 2606: this name never exists.
   const error = await assertRejects(
     () => join({ ...here, hostname: "nowhere.invalid", port: 1 }),
     ChatError,
@@ -260,7 +260,7 @@ Deno.test("join: says that there is no host of a name", async () => {
   assertEquals(error.message, "Cannot join nowhere.invalid:1: no host has that name");
 });
 
-Deno.test("join: refuses a name that the others would refuse, before it connects", async () => {
+Deno.test("join: refuses an invalid name before it connects", async () => {
   const error = await assertRejects(
     () => join({ hostname: "nowhere.invalid", port: 1, name: "a\x1b[2Jb" }),
     ChatError,
@@ -268,7 +268,7 @@ Deno.test("join: refuses a name that the others would refuse, before it connects
   assertMatch(error.message, /^Cannot join as "a␛\[2Jb": a name must not hold control characters/);
 });
 
-Deno.test("join: takes a greeting and a welcome that come byte by byte", async () => {
+Deno.test("join: reads a greeting and a welcome that come byte by byte", async () => {
   const welcome = encodeWelcome(ME, { room: START, own: 0, members: 0 });
   await using impostor = new Impostor(async (raw) => {
     for (const byte of concat(GREETING, welcome, joined(ME, "guest"))) {
@@ -281,9 +281,9 @@ Deno.test("join: takes a greeting and a welcome that come byte by byte", async (
   assertEquals(guest.client.self, { id: ME, name: "guest", self: true, away: false });
 });
 
-// ---- what it sends ----
+// ---- what the client sends ----
 
-Deno.test("Client: under public key 198 each byte it sends is the plaintext's XOR 188", async () => {
+Deno.test("Client: with public key 198 it sends each byte of plaintext XOR 188", async () => {
   const plain = (bytes: Uint8Array) =>
     new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte ^ 188));
   const sent: [number, number, string][] = [];
@@ -317,12 +317,12 @@ Deno.test("Client: under public key 198 each byte it sends is the plaintext's XO
     [Type.MESSAGE, 0, "Awaves"],
     [Type.MESSAGE, 3, "TRight?"],
     [Type.PROFILE, 0, '{"name":"annika"}'],
-    // Leaving, what was said before still goes out.
+    // Earlier messages still go out before BYE.
     [Type.BYE, 0, ""],
   ]);
 });
 
-Deno.test("Client.say: takes what fits into one message to the byte, and refuses one byte more", async () => {
+Deno.test("Client.say: accepts a message of the maximum size, and refuses one byte more", async () => {
   await using room = new TestRoom();
   await using guest = await Guest.join(room, "guest");
   const { maxText } = guest.client.info;
@@ -340,7 +340,7 @@ Deno.test("Client.say: takes what fits into one message to the byte, and refuses
   assertEquals(guest.client.pending, []);
 });
 
-Deno.test("Client.say: keeps to a smaller limit where the server has one", async () => {
+Deno.test("Client.say: respects a smaller limit of the server", async () => {
   await using impostor = new Impostor(async (raw) => {
     await raw.preface();
     await raw.write(greeting({ maxFrame: MAX_FRAME_BEFORE_ADMISSION }));
@@ -356,7 +356,7 @@ Deno.test("Client.say: keeps to a smaller limit where the server has one", async
   assertThrows(() => guest.client.say("x".repeat(maxText + 1)), ChatError, `at most ${maxText}`);
 });
 
-Deno.test("Client: what was said is pending until the room has confirmed it, in its order", async () => {
+Deno.test("Client.pending: has each message until the room confirms it, in order", async () => {
   await using room = new TestRoom();
   await using ben = await Guest.join(room, "ben");
   await using guest = await Guest.join(room, "guest");
@@ -375,24 +375,28 @@ Deno.test("Client: what was said is pending until the room has confirmed it, in 
     event.type === "message" || event.type === "delivered" ? [event.ref] : []
   );
   assertEquals(confirmed.filter((ref) => ref !== undefined).sort(), [1, 2, 3]);
-  // What others say confirms nothing.
+  // Messages of others confirm nothing.
   assertEquals((await guest.next("message", ({ text }) => text === "four")).ref, undefined);
 });
 
-Deno.test("Client: refuses names and receivers that there can't be, and then does nothing", async () => {
+Deno.test("Client: refuses invalid names and unknown receivers, and then does nothing", async () => {
   await using room = new TestRoom();
   await using guest = await Guest.join(room, "guest");
   const { client } = guest;
   assertThrows(() => client.rename("a b"), ChatError, 'Cannot change the name to "a b": a name ');
   assertThrows(() => client.rename("\x1b"), ChatError, 'Cannot change the name to "␛"');
-  assertThrows(() => client.tell("nobody", "?"), ChatError, 'Cannot send to "nobody": nobody here');
+  assertThrows(
+    () => client.tell("nobody", "?"),
+    ChatError,
+    'Cannot send to "nobody": no member has that name',
+  );
   assertThrows(() => client.tell(99, "?"), ChatError, "a member with the id 99");
   assertEquals(client.pending, []);
   await guest.say("fine");
   assertEquals(guest.events.map(({ type }) => type), ["welcome", "members", "message"]);
 });
 
-Deno.test("Client.leave: ends the room for this client, once; nothing can be done there any more", async () => {
+Deno.test("Client.leave: ends the room for this client, once; every later action is refused", async () => {
   await using room = new TestRoom();
   await using guest = await Guest.join(room, "guest");
   guest.client.leave();
@@ -407,13 +411,13 @@ Deno.test("Client.leave: ends the room for this client, once; nothing can be don
   assertEquals(guest.events.filter(({ type }) => type === "ended").length, 1);
 });
 
-Deno.test("Client.leave: does not wait for ever for a server that does not end", async () => {
+Deno.test("Client.leave: gives up on a server that does not close the connection", async () => {
   const released = Promise.withResolvers<void>();
   await using impostor = new Impostor(async (raw) => {
     await admit(raw);
     await raw.write(joined(ME, "guest"));
     await raw.frameOf(Type.BYE);
-    // Neither answers nor ends.
+    // Neither answers nor closes.
     await released.promise;
   });
   const guest = await Guest.join(impostor, "guest", { finishMs: 20 });
@@ -423,9 +427,9 @@ Deno.test("Client.leave: does not wait for ever for a server that does not end",
   released.resolve();
 });
 
-// ---- what it is told ----
+// ---- what the client reports ----
 
-Deno.test("Client.run: tells one thing at a time, in order, however long the listener takes", async () => {
+Deno.test("Client.run: reports one event at a time, in order, even if the listener is slow", async () => {
   await using room = new TestRoom();
   await using talker = await Guest.join(room, "talker");
   const client = await join({ ...here, port: room.port });
@@ -433,7 +437,7 @@ Deno.test("Client.run: tells one thing at a time, in order, however long the lis
   let telling = 0;
   const done = client.run(async (event) => {
     assertEquals(++telling, 1);
-    // Long enough for more to come meanwhile.
+    // Meanwhile more messages come in.
     if (heard.length < 3) await talker.say(`more ${heard.length}`);
     if (event.type === "message") heard.push(event.text);
     if (heard.length === 6) client.leave();
@@ -444,7 +448,7 @@ Deno.test("Client.run: tells one thing at a time, in order, however long the lis
   assertEquals(heard.filter((text) => text.length === 1), ["a", "b", "c", "d"]);
 });
 
-Deno.test("Client.run: a listener that throws ends the connection, and the error is its own", async () => {
+Deno.test("Client.run: a listener that throws ends the connection, and run rejects with its error", async () => {
   await using room = new TestRoom();
   await using watcher = await Guest.join(room, "watcher");
   const client = await join({ ...here, port: room.port });
@@ -523,7 +527,7 @@ Deno.test("Client.run: a listener that throws at a transfer's event ends the con
   assertEquals((await watcher.next("left")).who.name, "guest");
 });
 
-/** What a server may send behind its welcome, and what the user is told. */
+/** Sends these frames to a client after WELCOME; returns its events and its answer. */
 async function tellGuest(
   frames: readonly Uint8Array[],
   options: { members?: number; end?: boolean } = {},
@@ -546,7 +550,7 @@ async function tellGuest(
 const BYE = encodeFrame(Type.BYE, 0);
 const ME_JOINED = joined(ME, "guest");
 
-Deno.test("Client: who was never named is known by number", async () => {
+Deno.test("Client: a member that was never named is shown by its id", async () => {
   const { events } = await tellGuest([
     ME_JOINED,
     said(99, "boo"),
@@ -564,24 +568,24 @@ Deno.test("Client: who was never named is known by number", async () => {
   assertEquals(ended, { type: "ended", ending: { reason: "stopped" } });
 });
 
-Deno.test("Client: the place of what happens is counted from where the welcome says", async () => {
+Deno.test("Client: positions count from the one in WELCOME", async () => {
   const frames = [ME_JOINED, joined(8, "ben"), said(8, "one"), said(8, "longer"), said(8, "three")];
   const { events } = await tellGuest([...frames, BYE]);
   let at = START;
   const places = frames.map((frame) => (at += frame.length) - frame.length);
-  // Its own coming is told without its place.
+  // The event for its own JOINED has no position.
   assertEquals(
     events.flatMap((event) => "at" in event ? [event.at] : []),
     places.slice(1),
   );
 });
 
-Deno.test("Client: PING is answered", async () => {
+Deno.test("Client: answers PING", async () => {
   const { answer } = await tellGuest([ME_JOINED, encodeFrame(Type.PING, 0), BYE]);
   assertEquals(answer.map(({ type }) => type), [Type.PONG]);
 });
 
-Deno.test("Client: an ERROR ends the room with its reason, the end of the connection without", async () => {
+Deno.test("Client: ERROR ends the room with its reason; the end of the connection ends it as lost", async () => {
   const refused = await tellGuest([ME_JOINED, encodeError("slow", "too slow")]);
   const ending = { reason: "refused", code: "slow", message: "too slow" } as const;
   assertEquals(refused.events.at(-1), { type: "ended", ending });
@@ -595,13 +599,13 @@ const HOSTILE: readonly { what: string; frames: Uint8Array[]; members?: number; 
   { what: "a message before its own JOINED", frames: [said(1, "early")], code: "unexpected" },
   { what: "another's JOINED instead of its own", frames: [joined(8, "ben")], code: "unexpected" },
   {
-    what: "more members than were said to be there",
+    what: "more members than announced",
     frames: [1, 2, 3].map((id) => encodeFrame(Type.MEMBER, id, profile(`m${id}`))),
     members: 2,
     code: "unexpected",
   },
   {
-    what: "a list of members that goes on behind its own JOINED",
+    what: "a list of members that goes on after its own JOINED",
     frames: [ME_JOINED, encodeFrame(Type.MEMBER, 1, profile("ben"))],
     members: 1,
     code: "unexpected",
@@ -628,7 +632,7 @@ const HOSTILE: readonly { what: string; frames: Uint8Array[]; members?: number; 
     code: "malformed",
   },
   {
-    what: "an ERROR that is none",
+    what: "a malformed ERROR",
     frames: [ME_JOINED, encodeFrame(Type.ERROR, 0, utf8.encode("{}"))],
     code: "malformed",
   },
@@ -643,7 +647,7 @@ function welcome(): Uint8Array<ArrayBuffer> {
 }
 
 for (const { what, frames, members = 0, code } of HOSTILE) {
-  Deno.test(`Client: a server that sends ${what} is told ${code}, and left`, async () => {
+  Deno.test(`Client: answers ${what} with ERROR ${code}, and leaves`, async () => {
     const { events, answer } = await tellGuest(frames, { members });
     const last = events.at(-1)!;
     assert(last.type === "ended" && last.ending.reason === "lost");
@@ -653,7 +657,7 @@ for (const { what, frames, members = 0, code } of HOSTILE) {
   });
 }
 
-Deno.test("Client: an ACK must be for the receiver and in the order of what was sent", async () => {
+Deno.test("Client: ACKs must have the receiver and the order of the messages", async () => {
   for (const [receiver, count] of [[2, 1], [1, 2], [1, 0]] as const) {
     await using impostor = new Impostor(async (raw) => {
       await admit(raw, 1);
@@ -666,18 +670,19 @@ Deno.test("Client: an ACK must be for the receiver and in the order of what was 
     guest.client.tell("ben", "psst");
     const { ending } = await guest.next("ended");
     assert(
-      ending.reason === "lost" && ending.message.includes("an ACK came for what was not sent"),
+      ending.reason === "lost" &&
+        ending.message.includes("an ACK came for a message that was not sent"),
     );
   }
 });
 
-// ---- when the connection is lost ----
+// ---- lost connections ----
 
 const TOKEN = "AAECAwQFBgcICQoLDA0ODw";
-/** Comes back at once. */
+/** Options of a client that reconnects at once. */
 const eagerly = () => ({ retryMs: NEVER_MS, backoff: new Backoff(() => 0) });
 
-/** As `admit`, but the session can be resumed; a client that comes back is told `answer`. */
+/** As `admit`, but the session can be resumed. */
 async function admitLasting(raw: Raw): Promise<void> {
   await raw.preface();
   await raw.write(GREETING);
@@ -689,7 +694,7 @@ async function admitLasting(raw: Raw): Promise<void> {
   await raw.frameOf(Type.HAVE);
 }
 
-/** A client comes back once; the second connection is answered by these frames behind GREETING. */
+/** A client reconnects once. The second connection is answered with these frames after GREETING. */
 async function comeBackTo(frames: readonly Uint8Array[]): Promise<RoomEvent[]> {
   let connections = 0;
   await using impostor = new Impostor(async (raw) => {
@@ -714,12 +719,12 @@ async function comeBackTo(frames: readonly Uint8Array[]): Promise<RoomEvent[]> {
 const FINAL = ["version", "not-chat", "too-large", "malformed", "unexpected", "code", "flood"];
 const TRANSIENT_CODES = ["timeout", "slow", "full", "wait", "gone"] as const;
 
-Deno.test("Client: there is every code of an error that ends the room for good, and every one that does not", () => {
+Deno.test("Client: the tests below have every code of ERROR", () => {
   assertEquals([...FINAL, ...TRANSIENT_CODES].sort(), [...ERROR_CODES].sort());
 });
 
 for (const code of FINAL as ErrorCode[]) {
-  Deno.test(`Client: after ERROR ${code} it does not come back, and says why`, async () => {
+  Deno.test(`Client: does not reconnect after ERROR ${code}, and reports why`, async () => {
     const ending = { reason: "refused", code, message: "because" } as const;
     await using impostor = new Impostor(async (raw) => {
       await admitLasting(raw);
@@ -730,7 +735,7 @@ for (const code of FINAL as ErrorCode[]) {
     await within("the end of the room", guest.ended);
     assertEquals(guest.client.ending, ending);
     assertEquals(guest.events.filter(({ type }) => type === "disconnected"), []);
-    // And the same where it is told so when it comes back.
+    // The same if that error comes while it reconnects.
     const events = await comeBackTo([encodeError(code, "because")]);
     assertEquals(events.map(({ type }) => type), ["welcome", "members", "disconnected", "ended"]);
     const last = events.at(-1)!;
@@ -740,7 +745,7 @@ for (const code of FINAL as ErrorCode[]) {
 }
 
 for (const code of TRANSIENT_CODES) {
-  Deno.test(`Client: after ERROR ${code} it comes back`, async () => {
+  Deno.test(`Client: reconnects after ERROR ${code}`, async () => {
     let connections = 0;
     await using impostor = new Impostor(async (raw) => {
       if (connections++ > 0) {
@@ -756,7 +761,7 @@ for (const code of TRANSIENT_CODES) {
     const { reason, message } = await guest.next("disconnected");
     assertEquals([reason, message], ["refused", "not now"]);
     assertEquals((await guest.next("connected")).resumed, false);
-    // And where it is told so when it comes back; who says `gone` gets a HELLO of somebody new.
+    // The same if that error comes while it reconnects. After `gone` it joins with a new HELLO instead.
     if (code === "gone") return;
     const events = await comeBackTo([encodeError(code, "not now")]);
     const waiting = events.find((event) => event.type === "waiting");
@@ -772,12 +777,12 @@ const NOT_BACK: readonly { what: string; welcome: Uint8Array; message: RegExp }[
     message: /WELCOME resumes another session$/,
   },
   {
-    what: "another place",
+    what: "another position",
     welcome: encodeWelcome(ME, { room: START, own: 0, members: 0 }),
     message: /WELCOME resumes another session$/,
   },
   {
-    what: "more taken than was sent",
+    what: "more frames than it has sent",
     welcome: encodeWelcome(ME, {
       ...{ room: START + ME_JOINED.length, own: 0, members: 0, accepted: 1 },
     }),
@@ -786,7 +791,7 @@ const NOT_BACK: readonly { what: string; welcome: Uint8Array; message: RegExp }[
 ];
 
 for (const { what, welcome, message } of NOT_BACK) {
-  Deno.test(`Client: a server that takes it back with ${what} is left for good`, async () => {
+  Deno.test(`Client: leaves a server for good that resumes its session with ${what}`, async () => {
     const last = (await comeBackTo([welcome])).at(-1)!;
     assert(last.type === "ended" && last.ending.reason === "refused");
     assertEquals(last.ending.code, "malformed");
@@ -794,9 +799,12 @@ for (const { what, welcome, message } of NOT_BACK) {
   });
 }
 
-Deno.test("Client: what it is told when the connection is lost is what the system says, or who has ended it", async () => {
+Deno.test("Client: reports the system's error when the connection is lost, or that the other side has closed it", async () => {
   for (
-    const [how, expected] of [["end", /^the other side has ended it$/], ["reset", /./]] as const
+    const [how, expected] of [["end", /^the server closed the connection$/], [
+      "reset",
+      /./,
+    ]] as const
   ) {
     await using room = new TestRoom();
     await using proxy = await FaultProxy.start(room, { seed: 1, kinds: [] });
@@ -806,7 +814,7 @@ Deno.test("Client: what it is told when the connection is lost is what the syste
   }
 });
 
-Deno.test("Client: a server that falls silent is asked and given up; one that answers, or that nobody listens to, is not", async () => {
+Deno.test("Client: gives up a silent server after PINGs; not one that answers, and not while the listener is busy", async () => {
   const times = { pingMs: 100, deadMs: 1_000, retryMs: NEVER_MS };
   const asked = { silent: 0, polite: 0 };
   const enough = Promise.withResolvers<void>();
@@ -821,31 +829,34 @@ Deno.test("Client: a server that falls silent is asked and given up; one that an
     for (let frame = await raw.frame(); frame?.type !== Type.BYE; frame = await raw.frame()) {
       if (frame?.type !== Type.PING) continue;
       await raw.write(encodeFrame(Type.PONG, 0));
-      // For longer than a silent one has.
+      // For longer than a silent server has.
       if (++asked.polite === 12) enough.resolve();
     }
   });
   await using room = new TestRoom();
   const busy = await join({ ...here, port: room.port, ...times });
-  const unheard: RoomEvent[] = [];
+  const delayed: RoomEvent[] = [];
   const running = busy.run(async (event) => {
-    unheard.push(event);
+    delayed.push(event);
     if (event.type === "members") await enough.promise;
     if (event.type === "message") busy.leave();
   });
   await using first = await Guest.join(silent, "guest", { ...times });
   await using second = await Guest.join(polite, "guest", { ...times });
-  assertMatch((await first.next("disconnected")).message, /^nothing has come for \d+ s$/);
+  assertMatch(
+    (await first.next("disconnected")).message,
+    /^the server has sent nothing for \d+ s$/,
+  );
   await silent.served(1);
   assert(asked.silent > 1);
   await within("enough answers", enough.promise);
   assertEquals(second.events.map(({ type }) => type), ["welcome", "members"]);
   busy.say("here");
   await within("the end of the room", running);
-  assertEquals(unheard.map(({ type }) => type), ["welcome", "members", "message", "ended"]);
+  assertEquals(delayed.map(({ type }) => type), ["welcome", "members", "message", "ended"]);
 });
 
-Deno.test("Client.run: a listener that throws while it waits to come back leaves no timer", async () => {
+Deno.test("Client.run: a listener that throws while the client waits to reconnect leaves no timer", async () => {
   await using room = new TestRoom();
   const client = await join({ ...here, port: room.port, retryMs: NEVER_MS });
   const running = client.run((event) => {
@@ -855,7 +866,7 @@ Deno.test("Client.run: a listener that throws while it waits to come back leaves
   await assertRejects(() => within("the end", running), TypeError, "a bug of the screen");
 });
 
-Deno.test("Client.say: what was refused is no message that others miss", async () => {
+Deno.test("Client.say: others do not miss a refused message", async () => {
   await using room = new TestRoom();
   await using ben = await Guest.join(room, "ben");
   await using guest = await Guest.join(room, "guest");
@@ -865,7 +876,7 @@ Deno.test("Client.say: what was refused is no message that others miss", async (
   assertEquals((await ben.next("message", ({ text }) => text === "two")).missing, 0);
 });
 
-Deno.test("Client: what waits to be sent is bounded, also where nothing but names waits", async () => {
+Deno.test("Client: the frames that wait to be sent are bounded, new names too", async () => {
   const room = new TestRoom();
   await using guest = await Guest.join(room, "guest", { retryMs: NEVER_MS });
   await room[Symbol.asyncDispose]();

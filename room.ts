@@ -1,36 +1,36 @@
-// What a screen (or a pipe) sees of a room: events that come in, and what can be done in it.
-// `client.ts` is the real one; tests of screens use others. Knows no socket and no terminal.
+// The contract between a client and a screen or a pipe: the events of a room, and the actions of its user. Types
+// only, and `findPerson`. `client.ts` and `classic/client.ts` implement it. Knows no socket and no terminal.
 
-/** Somebody in the room, as far as this client knows. */
+/** A member of the room, as this client knows it. */
 export interface Person {
-  /** The server's number for this member, unique in the room's life. */
+  /** The server's number for this member; never used twice in a room. */
   readonly id: number;
   /**
-   * The name to show: a valid name; `#id` follows it where two in the room have the same, and `(!)` where
-   * it is known with another key.
+   * The valid name to show. `#id` follows it if two members have the same name, and `(!)` if the name is known
+   * with another key.
    */
   readonly name: string;
   readonly self: boolean;
-  /** Its connection was lost; it may return. */
+  /** Its connection was lost, and it may come back. */
   readonly away: boolean;
-  /** It is on the original program, which knows no files and no direct messages. */
+  /** A classic client, which cannot receive files or direct messages. */
   readonly classic?: true;
 }
 
-/** What is known of the room as a whole. */
+/** What does not change about a room. */
 export interface RoomInfo {
   /** `HOST:PORT`, as the user would write it. */
   readonly address: string;
   readonly cipher: "xor" | "sealed";
-  /** Bytes of UTF-8 that one message may have. */
+  /** The maximum size of a message, in bytes of UTF-8. */
   readonly maxText: number;
-  /** A room of the original program, which does not tell who is in it. */
+  /** The room of a classic server, which does not report its members. */
   readonly classic?: true;
 }
 
 /** A message of this client that the room has not confirmed yet. */
 export interface Pending {
-  /** This client's number for it, counted from 1. */
+  /** This client's number for the message, counted from 1. */
   readonly ref: number;
   readonly text: string;
   readonly action: boolean;
@@ -38,36 +38,35 @@ export interface Pending {
   readonly to: Person | undefined;
 }
 
-/** How this client is connected to its room. What is said while it is not is kept, and sent later. */
+/** How this client is connected to its room. Messages wait while it is not. */
 export type Link =
   | { readonly state: "connected" }
-  /** It tries; `attempt` counts from 1 since the connection was lost. */
+  /** A try is under way. `attempt` counts from 1 since the connection was lost. */
   | { readonly state: "connecting"; readonly attempt: number }
-  /** The try `attempt` begins at `at`, unless `reconnect()` or a change of the network hurries it. */
+  /** The try `attempt` begins at `at`, or earlier after `reconnect()` or a change of this machine's networks. */
   | { readonly state: "waiting"; readonly attempt: number; readonly at: Date };
 
-/** A file that goes between this client and another. */
+/** A file that is offered or transferred between this client and another member. */
 export interface Transfer {
-  /** This client's number for it, counted from 1: what `/accept`, `/decline` and `/cancel` take. */
+  /** This client's number for the transfer, counted from 1; for `/accept`, `/decline` and `/cancel`. */
   readonly number: number;
-  /** It comes here, or goes out. */
   readonly direction: "in" | "out";
-  /** Who offers it, or who gets it; undefined for what is offered to the whole room. */
+  /** The sender of an incoming file, the receiver of an outgoing one; undefined for an offer to the room. */
   readonly who: Person | undefined;
-  /** May hold anything, where somebody else gave it: `printable()` before it is shown. */
+  /** May contain anything if the other side chose it: show only `printable(name)`. */
   readonly name: string;
-  /** Bytes. */
+  /** In bytes. */
   readonly size: number;
   /** In hex. */
   readonly sha256: string;
   /**
-   * - `reading`: it is read once and hashed, before it is offered.
-   * - `offered`: nothing has begun.
-   * - `waiting`: it was accepted, and begins when others are through, or the other side is here.
+   * - `reading`: the file is read once to hash it, before it is offered.
+   * - `offered`: the receiver has not answered.
+   * - `waiting`: accepted. It starts when another transfer has ended, or the other side is back.
    * - `running`.
-   * - `done`: it is there, whole and checked.
-   * - `declined`, `cancelled`: somebody did not want it, or not any more.
-   * - `failed`: `message` says why.
+   * - `done`: the receiver has the complete file and has verified it.
+   * - `declined`, `cancelled`: one side did not want it, or ended it.
+   * - `failed`: `message` has the reason.
    */
   readonly state:
     | "reading"
@@ -78,49 +77,49 @@ export interface Transfer {
     | "declined"
     | "cancelled"
     | "failed";
-  /** Bytes that are there; of what goes out, that the other side has got; of what is read, that have been read. */
+  /** How many bytes have been received, or sent, or (`reading`) read. */
   readonly bytes: number;
-  /** Bytes that were there already when it began. */
+  /** How many bytes of an earlier transfer could be kept. */
   readonly resumed: number;
-  /** Bytes a second. */
+  /** In bytes per second. */
   readonly rate: number;
-  /** Why nothing has come for a while; undefined while something does. */
+  /** Why nothing has been transferred for a while; undefined if something has. */
   readonly stalled: string | undefined;
-  /** Where it was put. */
+  /** Where a received file is. */
   readonly path: string | undefined;
-  /** Why it has ended. */
+  /** Why it has ended, if that needs a reason. */
   readonly message: string | undefined;
 }
 
-/** Why a client's time in the room has ended. */
+/** Why the room has ended for a client. */
 export type Ending =
-  /** This side asked for it. */
+  /** The user left. */
   | { readonly reason: "left" }
-  /** The server said that it stops. */
+  /** The server has stopped, and has sent BYE. */
   | { readonly reason: "stopped" }
-  /** The connection broke. */
+  /** The connection was lost. */
   | { readonly reason: "lost"; readonly message: string }
-  /** The server refused to go on: its code and sentence. */
+  /** The server has ended it with ERROR: its code and message. */
   | { readonly reason: "refused"; readonly code: string; readonly message: string };
 
-/** What happens in a room. `at` is the place in the room's log: the same number for every member. */
+/** What happens in a room. `at` is the position in the room's log, the same number for every member. */
 export type RoomEvent =
   | { readonly type: "welcome"; readonly self: Person; readonly room: RoomInfo }
-  /** The list of those who were there before is complete. */
+  /** The list of members is complete; this client is the last of them. */
   | { readonly type: "members"; readonly members: readonly Person[] }
   | {
     readonly type: "message";
     readonly from: Person;
-    /** May hold anything, control characters too: `printable()` before it is shown. */
+    /** May contain anything, control characters too: show only `printable(text)`. */
     readonly text: string;
-    /** `/me`: the text says what the sender does. */
+    /** Sent with `/me`: the text describes the sender. */
     readonly action: boolean;
     readonly at: number;
-    /** Set on this client's own messages: the `ref` that `say` gave. */
+    /** For this client's own messages, the ref that `say` returned. */
     readonly ref: number | undefined;
-    /** When it was sent, by the sender's clock; undefined where nothing proves it. */
+    /** When it was sent, by the sender's clock; undefined in xor rooms, which prove nothing. */
     readonly sent: Date | undefined;
-    /** How many messages of this sender were withheld before this one. */
+    /** How many earlier messages of this sender have not arrived. */
     readonly missing: number;
   }
   | {
@@ -131,9 +130,9 @@ export type RoomEvent =
     readonly sent: Date | undefined;
     readonly missing: number;
   }
-  /** The server has taken a direct message of this client for its receiver. */
+  /** The server has accepted a direct message of this client for its receiver. */
   | { readonly type: "delivered"; readonly ref: number; readonly to: Person; readonly text: string }
-  /** The server has not taken a direct message. */
+  /** The server has not accepted a direct message, or its receiver has not come back. */
   | {
     readonly type: "undelivered";
     readonly ref: number;
@@ -145,7 +144,7 @@ export type RoomEvent =
     readonly type: "joined";
     readonly who: Person;
     readonly at: number;
-    /** When its profile was made, by its clock; undefined where nothing proves it. */
+    /** When its profile was made, by its own clock; undefined in xor rooms, which prove nothing. */
     readonly sent: Date | undefined;
   }
   | {
@@ -157,37 +156,37 @@ export type RoomEvent =
   | {
     readonly type: "renamed";
     readonly who: Person;
-    /** The same as now, where the list of members had the new name already. */
+    /** The old name; the new one if the list of members had it already. */
     readonly before: string;
     readonly at: number;
   }
   /**
-   * Something came that can't be shown: not this member's, or come before, or not text, or of a kind that
-   * this version does not know.
+   * A message or profile that cannot be shown: forged, replayed, no text, or of a kind that this version does not
+   * know.
    */
   | {
     readonly type: "unreadable";
     readonly from: Person;
     readonly message: string;
-    /** How many such have come from this member: people are told of the first. */
+    /** How many of this member so far: a screen shows the first. */
     readonly count: number;
   }
-  /** A name that is known with one key has come with another. */
+  /** A member has a known name, but a different key. */
   | { readonly type: "keychanged"; readonly who: Person }
-  /** Somebody's connection was lost, it may return; it is back. */
+  /** A member has lost its connection and may come back; or it is back. */
   | { readonly type: "away" | "back"; readonly who: Person; readonly at: number }
-  /** The server warns: a code of the protocol (`flood`), and a sentence. */
+  /** The server warns this client, with a code of the protocol (`flood`) and a message. */
   | { readonly type: "warning"; readonly code: string; readonly message: string }
   /**
-   * This client's connection is lost; it tries to come back by itself. `stopped`: the server said that it
-   * stops; `refused`: it ended the connection for a reason that does not keep this client out, such as `slow`.
+   * This client has lost its connection and reconnects. `stopped`: the server has stopped. `refused`: the server
+   * has ended the connection for a reason that lets this client come back, such as `slow`.
    */
   | {
     readonly type: "disconnected";
     readonly reason: "lost" | "stopped" | "refused";
     readonly message: string;
   }
-  /** A try failed, for the reason in `message`; the next, `attempt`, begins at `until`. Told again and again. */
+  /** A try to reconnect has failed. The next one, `attempt`, begins at `until`. Reported after each failed try. */
   | {
     readonly type: "waiting";
     readonly attempt: number;
@@ -195,9 +194,9 @@ export type RoomEvent =
     readonly message: string;
   }
   /**
-   * This client is back. `resumed`: it goes on exactly where it was. Else it has joined anew, perhaps with
-   * another id, and `members` follows; `missed` says how many messages the room has had meanwhile, 0 too,
-   * and is undefined where nobody can know, because the server has started anew.
+   * This client is connected again. If it has `resumed` its session, nothing was missed. Otherwise it has joined
+   * again, perhaps with another id, and `members` follows. `missed` counts the room's messages meanwhile; it is
+   * undefined if that cannot be known because the server was restarted.
    */
   | {
     readonly type: "connected";
@@ -205,7 +204,7 @@ export type RoomEvent =
     readonly resumed: boolean;
     readonly missed: number | undefined;
   }
-  /** Somebody, perhaps this client, offers files: all that one message told of. `direct`: to this client alone. */
+  /** A member, perhaps this client, offers files: all those in one message. `direct`: to one member only. */
   | {
     readonly type: "offer";
     readonly from: Person;
@@ -213,71 +212,71 @@ export type RoomEvent =
     readonly files: readonly Transfer[];
     readonly sent: Date | undefined;
     readonly missing: number;
-    /** Where this client offers them to the room: who in it can't take any. */
+    /** For this client's own offers to the room: the members that cannot receive files. */
     readonly without?: readonly Person[];
   }
-  /** A transfer begins, ends, stalls or goes on. */
+  /** A transfer has started, ended, stalled or resumed. */
   | { readonly type: "transfer"; readonly transfer: Transfer }
-  /** How far a transfer is: about once a second while it runs. */
+  /** The progress of a running transfer, about once per second. A slow listener gets only the latest. */
   | { readonly type: "progress"; readonly transfer: Transfer }
   /** A file could not be offered. */
   | { readonly type: "unsent"; readonly path: string; readonly message: string }
   | { readonly type: "ended"; readonly ending: Ending };
 
-/** What can be done in a room. Each throws a `ChatError` if it can't be done, and then does nothing. */
+/** A room and what its user can do in it. If an action is impossible, it throws a `ChatError` and does nothing. */
 export interface Room {
   readonly info: RoomInfo;
   readonly self: Person;
-  /** Everybody in the room, this client included, in the order of joining. */
+  /** All members, this client included, in the order of joining. */
   readonly members: readonly Person[];
-  /** How many they are: a screen shows it each time it draws. */
+  /** The number of members; cheap, because a screen shows it each time it draws. */
   readonly size: number;
-  /** What was said and is not confirmed yet, oldest first. */
+  /** Messages that are not confirmed yet, oldest first. */
   readonly pending: readonly Pending[];
-  /** Says `text` to everybody; returns the number that its confirmation will carry. */
+  /** Sends `text` to the room; returns the ref that its confirmation will have. */
   say(text: string): number;
-  /** Says to everybody what this member does (`/me`). */
+  /** Sends an action to the room (`/me`); returns its ref. */
   act(text: string): number;
-  /** Says `text` to one member: a name, a name with `#id`, or an id. */
+  /** Sends `text` to one member, given by name, by name and `#id`, or by id; returns its ref. */
   tell(to: string | number, text: string): number;
   rename(name: string): void;
-  /** This member's public key, as people write it; undefined where the cipher has none. */
+  /** This member's public key as people write it; undefined in xor rooms. */
   readonly fingerprint: string | undefined;
-  /** The words by which this member and another see aloud that they have each other's true keys. */
+  /** The words that this member and another compare aloud to verify each other's keys. */
   compare(who: string | number): string;
-  /** The words were the same: from now on the other's name belongs to the key that it has now. */
+  /** Trusts a member's current key: from now on its name belongs to this key. */
   trust(who: string | number): void;
-  /** Files on offer, on their way, and those that have ended of late, by their numbers. */
+  /** Offered and running transfers, and the last ones that have ended, by number. */
   readonly transfers: readonly Transfer[];
-  /** Those that begin, or get further by themselves: few, however many there are. */
+  /** The transfers that make progress now: few, even if many files are offered. */
   readonly going: readonly Transfer[];
   /**
-   * Offers a file, or those of a folder, one by one, to one member or to all; `offer` or `unsent` says what has
-   * become of each.
+   * Offers a file, or each file of a folder, to one member or to the room. An `offer` or `unsent` event follows
+   * for each.
    *
-   * @param name what the others are to know it by, instead of its own
+   * @param name the name to offer it under, instead of its own
    */
   offer(path: string, to?: string | number, name?: string): void;
-  /** Takes what is offered: by number, by name, of a member (the last), or `all`; returns how many. */
+  /** Accepts offers by number, file name or member, or `all` of them; returns how many. */
   accept(which: string | number): number;
   decline(which: string | number): number;
-  /** Ends what is on offer or on its way. */
+  /** Ends offers and running transfers. */
   cancel(which: string | number): number;
   /** How this client is connected. */
   readonly link: Link;
-  /** Tries at once to come back, if the connection is lost; else does nothing. */
+  /** Reconnects at once if the connection is lost; otherwise does nothing. */
   reconnect(): void;
-  /** Says goodbye; what was said before still goes out. The `ended` event follows. */
+  /** Leaves the room. Earlier messages are still sent. The `ended` event follows. */
   leave(): void;
 }
 
-/** Finds who is meant by `name`, `name#id` or an id among `members`. */
+/** Finds the member with this name, `name#id` or id. */
 export function findPerson(
   members: readonly Person[],
   who: string | number,
 ): Person | "nobody" | "several" {
   if (typeof who === "number") return members.find((m) => m.id === who) ?? "nobody";
-  // No name has `(!)` in it: it can't be taken for somebody else's mark.
+  // Names cannot contain `(!)`, so this cannot match the mark of another member.
   const exact = members.find((m) => m.name === who || `#${m.id}` === who || m.name === `${who}(!)`);
   if (exact) return exact;
   const alike = members.filter((m) => m.name.replace(/(#\d+)?(\(!\))?$/, "") === who);

@@ -1,17 +1,16 @@
-// How long to wait before the next try: exponential backoff with full jitter, as Amazon's architecture blog
-// has it ("Exponential Backoff And Jitter", 2015). Pure: the random numbers are passed in, and who waits is
-// the caller.
+// How long to wait before the next try: exponential backoff with full jitter, as in "Exponential Backoff And
+// Jitter" (Amazon's architecture blog, 2015). Pure: the caller passes in random numbers, and does the waiting.
 
 export interface BackoffOptions {
-  /** The first wait is shorter than this, in ms. */
+  /** Upper bound of the first wait, in ms. */
   readonly baseMs?: number;
-  /** Every wait is shorter than this, in ms: so that somebody who looks on does not give up. */
+  /** Upper bound of every wait, in ms: short enough for a user to keep watching. */
   readonly capMs?: number;
 }
 
 /**
- * The waits between tries. Each is drawn evenly from 0 to a bound that doubles: so many clients that lost
- * their server at once do not come back at once.
+ * The waits between tries. Each is uniformly random between 0 and a bound that doubles. So clients that lose
+ * their server at the same time do not all come back at the same time.
  *
  * @example
  * ```ts
@@ -24,19 +23,21 @@ export class Backoff {
   readonly #random: () => number;
   readonly #baseMs: number;
   readonly #capMs: number;
-  /** The next wait is shorter, in ms. */
+  /** Upper bound of the next wait, in ms. */
   #bound: number;
 
   /**
-   * @param random from 0 up to, not including, 1
-   * @throws {RangeError} if a time is not finite and above 0, or the cap is below the base
+   * @param random returns a number from 0 to 1, 1 excluded
+   * @throws {RangeError} if a time is not finite and positive, or the cap is below the base
    */
   constructor(
     random: () => number,
     { baseMs = 500, capMs = 15_000 }: BackoffOptions = {},
   ) {
     if (!(baseMs > 0 && baseMs <= capMs && capMs < Infinity)) {
-      throw new RangeError(`Cannot wait between tries: from ${baseMs} to ${capMs} ms is no range`);
+      throw new RangeError(
+        `Cannot wait between tries: ${baseMs} to ${capMs} ms is not a valid range`,
+      );
     }
     this.#random = random;
     this.#baseMs = baseMs;
@@ -51,7 +52,7 @@ export class Backoff {
     return wait;
   }
 
-  /** A try has succeeded: the next wait is as short as the first. */
+  /** A try has succeeded: starts with a short wait again. */
   reset(): void {
     this.#bound = this.#baseMs;
   }

@@ -2,16 +2,16 @@ import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/ass
 import { Backoff } from "./backoff.ts";
 import fc from "../tests/support/property.ts";
 
-/** As close to 1 as a random number comes. */
+/** The largest random number below 1. */
 const HIGHEST = 1 - Number.EPSILON / 2;
 
-Deno.test("Backoff: the bound doubles from half a second to a quarter of a minute, and stays there", () => {
+Deno.test("Backoff: the bound doubles from 0.5 s up to 15 s", () => {
   const backoff = new Backoff(() => 0.5);
   const waits = Array.from({ length: 9 }, () => backoff.next());
   assertEquals(waits, [250, 500, 1000, 2000, 4000, 7500, 7500, 7500, 7500]);
 });
 
-Deno.test("Backoff: a wait is any time from 0 to the bound, as the random number says", () => {
+Deno.test("Backoff: the random number decides where between 0 and the bound a wait is", () => {
   for (const [random, least, most] of [[0, 0, 0], [HIGHEST, 499.9, 500]] as const) {
     const wait = new Backoff(() => random).next();
     assert(wait >= least && wait <= most, `${wait}`);
@@ -26,14 +26,14 @@ Deno.test("Backoff.reset: the next wait is as short as the first", () => {
   assertEquals([backoff.next(), backoff.next()], [5, 10]);
 });
 
-Deno.test("Backoff: after ten thousand tries a wait is still a number, and under the cap", () => {
+Deno.test("Backoff: waits are finite numbers below the cap, even after 10,000 tries", () => {
   for (const random of [0, 0.5, HIGHEST]) {
     const backoff = new Backoff(() => random, { baseMs: 1, capMs: Number.MAX_VALUE });
     for (let n = 0; n < 10_000; n++) assert(Number.isFinite(backoff.next()));
   }
 });
 
-Deno.test("Backoff: each wait is at least 0 and under the bound of its try", () => {
+Deno.test("Backoff: each wait is at least 0 and below the bound of its try", () => {
   const random = fc.double({ min: 0, max: HIGHEST, noNaN: true });
   const range = fc.tuple(
     fc.integer({ min: 1, max: 5_000 }),
@@ -50,7 +50,7 @@ Deno.test("Backoff: each wait is at least 0 and under the bound of its try", () 
   }));
 });
 
-Deno.test("Backoff: times that are no range are refused", () => {
+Deno.test("Backoff: refuses times that are not a valid range", () => {
   for (
     const [baseMs, capMs] of [
       [0, 100],
@@ -62,6 +62,6 @@ Deno.test("Backoff: times that are no range are refused", () => {
       [Infinity, Infinity],
     ] as const
   ) {
-    assertThrows(() => new Backoff(() => 0, { baseMs, capMs }), RangeError, "no range");
+    assertThrows(() => new Backoff(() => 0, { baseMs, capMs }), RangeError, "not a valid range");
   }
 });

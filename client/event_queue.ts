@@ -48,7 +48,7 @@ export class EventQueue {
   /**
    * Resolves when the listener has finished every event so far; undefined if it has already. One caller at a time.
    *
-   * @throws what the listener has thrown
+   * @throws the listener's error
    */
   delivered(): Promise<void> | undefined {
     if (this.#failure) return Promise.reject(this.#failure.error);

@@ -10,7 +10,7 @@ const progress = (number: number, bytes: number): RoomEvent => ({
 });
 const nothing = () => {};
 
-/** What an event says, in short. */
+/** A short form of an event. */
 function short(event: RoomEvent): string {
   if (event.type === "progress") return `${event.transfer.number}:${event.transfer.bytes}`;
   return event.type === "warning" ? event.message : event.type;
@@ -44,7 +44,7 @@ Deno.test("EventQueue.emit: delivers at once to a listener that returns nothing"
   assertStrictEquals(queue.delivered(), undefined);
 });
 
-Deno.test("EventQueue.start: delivers what was emitted before", () => {
+Deno.test("EventQueue.start: delivers earlier events", () => {
   const queue = new EventQueue();
   queue.emit(warning("a"));
   queue.emit(warning("b"));
@@ -126,7 +126,7 @@ for (const how of ["throws", "rejects"] as const) {
   });
 }
 
-Deno.test("EventQueue.close: delivers what waits, and ignores what comes later", async () => {
+Deno.test("EventQueue.close: delivers waiting events, and ignores later ones", async () => {
   const queue = new EventQueue();
   const listener = new SlowListener();
   queue.start(listener.listen, nothing);

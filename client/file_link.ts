@@ -1,5 +1,5 @@
 // Connects the transfers of files with the rest of the client: seals their messages, sends them as direct
-// messages, and passes on what others send. Knows no disk and no socket.
+// messages, and passes on those of others. Knows no disk and no socket.
 
 import { encodeFrame, Type } from "../protocol.ts";
 import { encodeEnvelope } from "../protocol/envelope.ts";

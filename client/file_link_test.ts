@@ -100,7 +100,7 @@ Deno.test("FileLink: file messages to one member go out as sealed direct message
   await link.transfers!.close();
 });
 
-Deno.test("FileLink: its own offer to the room says which classic clients cannot take it", async () => {
+Deno.test("FileLink: its own offer to the room lists the classic clients, which cannot receive it", async () => {
   const disk = new MemoryDisk();
   disk.files.set("a", new Uint8Array(1));
   const { link, said, members, message } = open(disk);

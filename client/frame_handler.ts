@@ -166,7 +166,7 @@ export class FrameHandler {
     const { members, unconfirmed, fileLink } = this.#parts;
     const at = session.advance(frame);
     const reason = LEFT_REASONS[parseLeft(body)]!;
-    // A member is never told about its own leaving, and no other member may ever take this client's place.
+    // A client never gets LEFT for itself, and no other member may ever take its place.
     if (id === session.id) {
       throw new ProtocolError<ErrorCode>("unexpected", "it reported that this client had left");
     }

@@ -59,7 +59,7 @@ Deno.test("FrameHandler: the list of members is one event, and is confirmed with
   assertEquals(cipher.expected, [OWN_ID]);
 });
 
-Deno.test("FrameHandler: each frame of the room's log has its position, from where WELCOME says", () => {
+Deno.test("FrameHandler: each frame of the room's log has its position, counted from the one in WELCOME", () => {
   const client = open();
   const frames = [
     profileFrame(Type.JOINED, OWN_ID, "guest"),
@@ -133,7 +133,7 @@ Deno.test("FrameHandler: a direct message that came before is reported once", ()
   assertEquals(handler.handle(frame), undefined);
 });
 
-Deno.test("FrameHandler: an ACK reports what became of a direct message", () => {
+Deno.test("FrameHandler: an ACK reports the outcome of a direct message", () => {
   for (
     const [outcome, type] of [[AckOutcome.ACCEPTED, "delivered"], [
       AckOutcome.GONE,

@@ -1,4 +1,4 @@
-// The handshake: connects, checks what answers there, logs in if the room is sealed, and is admitted or resumes a
+// The handshake: connects, checks that a chat server answers, logs in if the room is sealed, and is admitted or resumes a
 // session. Ends with WELCOME; `client.ts` reads everything after it. Knows no members and no events.
 
 import { deadline } from "@std/async/deadline";

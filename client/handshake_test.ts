@@ -1,4 +1,4 @@
-// What `client_test.ts` does not see through `join`: coming back, and breaking it off.
+// `resume`, and cancelling. `client_test.ts` tests the rest through `join`.
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { ChatError, NobodyThere, ProtocolError } from "../errors.ts";
@@ -8,7 +8,7 @@ import { drawToken } from "../protocol/resume.ts";
 import { Impostor, type Raw, TestRoom, within } from "../tests/support/loopback.ts";
 import { connect, resume } from "./handshake.ts";
 
-/** What no test may have to wait for. */
+/** Longer than any test. */
 const NEVER_MS = 3_600_000;
 const XOR = encodeGreeting({ version: 1, cipher: "xor", key: "198", maxFrame: MAX_FRAME });
 const SEALED = encodeGreeting({
@@ -18,7 +18,7 @@ const token = drawToken();
 const ticket = { token, id: 7, room: 100, own: 20, sessionKey: undefined };
 const place = { hostname: "127.0.0.1", handshakeMs: NEVER_MS };
 
-/** Answers a resumption with these frames. */
+/** A server that answers a resumption with these frames. */
 function answer(greeting: Uint8Array, ...frames: Uint8Array[]): Impostor {
   return new Impostor(async (raw) => {
     await raw.preface();
@@ -27,7 +27,7 @@ function answer(greeting: Uint8Array, ...frames: Uint8Array[]): Impostor {
   });
 }
 
-Deno.test("resume: shows token and places, and takes the welcome that fits them", async () => {
+Deno.test("resume: sends token and positions, and accepts a WELCOME with the same positions", async () => {
   let hello: unknown;
   await using impostor = new Impostor(async (raw) => {
     await raw.preface();
@@ -43,14 +43,14 @@ Deno.test("resume: shows token and places, and takes the welcome that fits them"
   back?.connection.close();
 });
 
-Deno.test("resume: a session that is over is no error", async () => {
-  await using impostor = answer(XOR, encodeError("gone", "join anew"));
+Deno.test("resume: gives undefined for a session that is over", async () => {
+  await using impostor = answer(XOR, encodeError("gone", "join again"));
   const { port } = impostor;
   assertEquals(await resume({ ...place, port }, ticket), undefined);
   await impostor.served(1);
 });
 
-Deno.test("resume: a room of another kind is nobody that the session could be looked for with", async () => {
+Deno.test("resume: refuses a server with another cipher, where the session cannot be", async () => {
   const cases = [
     { greeting: SEALED, sessionKey: undefined, how: "sealed, not xor" },
     { greeting: XOR, sessionKey: new Uint8Array(64), how: "not sealed, as it should be" },
@@ -67,7 +67,7 @@ Deno.test("resume: a room of another kind is nobody that the session could be lo
   }
 });
 
-Deno.test("resume: what is neither is told with its code", async () => {
+Deno.test("resume: throws with the code if the server answers anything else", async () => {
   const cases: [Uint8Array, string][] = [
     [encodeError("full", "later"), "full"],
     [encodeFrame(Type.BYE, 0), "bye"],
@@ -84,7 +84,7 @@ Deno.test("resume: what is neither is told with its code", async () => {
   }
 });
 
-Deno.test("connect, resume: can be broken off at any time, before they have begun too", async () => {
+Deno.test("connect, resume: can be cancelled at any time, even before they begin", async () => {
   const come = Promise.withResolvers<void>();
   const silent = async (raw: Raw) => {
     await raw.preface();

@@ -152,13 +152,13 @@ export class Members {
     const person = findPerson(people, who);
     const called = typeof who === "number" ? `a member with the id ${who}` : `"${printable(who)}"`;
     if (person === "nobody") {
-      throw new ChatError(`Cannot ${action} ${called}: nobody here is called that`, {
+      throw new ChatError(`Cannot ${action} ${called}: no member has that name`, {
         hint: "/who lists who is here",
       });
     }
     if (person === "several") {
       const names = people.filter((one) => one.name.startsWith(`${who}#`)).map(({ name }) => name);
-      throw new ChatError(`Cannot ${action} ${called}: several have this name`, {
+      throw new ChatError(`Cannot ${action} ${called}: several members have that name`, {
         hint: `Say which: ${names.join(", ")}`,
       });
     }

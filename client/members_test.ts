@@ -94,11 +94,11 @@ Deno.test("Members.find: names the action and the candidates if it finds no memb
   meet(2, "ada");
   assertEquals(members.find("ada#2", "trust").id, 2);
   assertEquals(members.find(1, "trust").id, 1);
-  assertThrows(() => members.find("\x1b", "trust"), ChatError, 'Cannot trust "␛": nobody');
+  assertThrows(() => members.find("\x1b", "trust"), ChatError, 'Cannot trust "␛": no member');
   assertThrows(() => members.find(99, "trust"), ChatError, "Cannot trust a member with the id 99");
   const error = assertThrows(() => members.find("ada", "send to"), ChatError);
   assertEquals([error.message, error.hint], [
-    'Cannot send to "ada": several have this name',
+    'Cannot send to "ada": several members have that name',
     "Say which: ada#1, ada#2",
   ]);
 });

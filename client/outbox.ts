@@ -1,44 +1,45 @@
-// What a client sends: frames in their order, at the pace that the room takes, kept until the server is known to
-// have taken them. So what was lost with a connection is sent again over the next, once.
+// The frames that a client sends, in order and within the room's budget. Keeps each frame until the server has
+// taken it, so frames that were lost with a connection go out over the next one. Knows no socket and no cipher.
 
 import { isDirect } from "../protocol.ts";
-import { type Budget } from "../protocol/json_frames.ts";
+import type { Budget } from "../protocol/json_frames.ts";
 import type { Source } from "../protocol/connection.ts";
 import { DIRECT_PART, RateLimiter } from "../protocol/rate_limit.ts";
 import { concat } from "@std/bytes/concat";
 
-/** A write of this size is worth its call. */
+/** How many bytes to join into one write: a call for fewer costs more than the copy. */
 const WRITE_SIZE = 64 * 1024;
 /**
- * The part of the budget that is used: where the network gathers what was sent one by one, it still comes
- * within the whole.
+ * The part of the budget that is used. The network may deliver frames faster than they were sent; the rest of the
+ * budget allows for that.
  */
 const SHARE = 0.9;
 
-/** How full the budget must be for file data: the rest is for what is said, which so need not wait. */
+/** How full the budget must be to send file data. The rest is for messages, so they need not wait. */
 const BULK_SHARE = 1 / 2;
-/** Bytes of file data that may be on their way: so much is sent again, at worst, when a connection breaks. */
+/** Bytes of file data that may be on their way: at worst that much is sent again when a connection breaks. */
 const MAX_BULK = 128 * 1024;
 
 /** The frames of one session. */
 export class Outbox implements Source {
-  /** The room has budgets for frames; undefined where they are not limited. */
+  /** undefined if the room has no budget. */
   readonly #meter: RateLimiter | undefined;
-  /** Frames that the server may not have taken. */
+  /** Frames that the server may not have taken yet. */
   readonly #frames: Uint8Array<ArrayBuffer>[] = [];
-  /** How many were taken before these. */
+  /** How many frames the server took before these. */
   #accepted = 0;
-  /** How many of these have been handed out. */
+  /** How many of `#frames` have been handed out. */
   #sent = 0;
   #bytes = 0;
-  /** The next one has been counted against the budget. */
+  /** The next frame has been charged to the budget. */
   #paid = false;
-  /** File data waits. */
+  /** Runs while the budget holds back file data. */
   #rest: ReturnType<typeof setTimeout> | undefined;
+  /** Runs while the budget holds back everything. */
   #wait: ReturnType<typeof setTimeout> | undefined;
-  /** Says that there is something to take. */
+  /** Wakes the writer of the connection. */
   #wake: () => void = () => {};
-  /** Gives file data, a frame at a time: asked when nothing else is to be sent. */
+  /** Returns the next frame of file data; called when nothing else is to be sent. */
   #bulk: () => Uint8Array<ArrayBuffer> | undefined = () => undefined;
   #isBulk = new Set<Uint8Array>();
   #bulkBytes = 0;
@@ -48,42 +49,42 @@ export class Outbox implements Source {
     this.#meter = budget && new RateLimiter(share(budget), performance.now());
   }
 
-  /** How many frames were put in, taken by the server or not. */
+  /** How many frames were put in, whether the server has taken them or not. */
   get count(): number {
     return this.#accepted + this.#frames.length;
   }
 
-  /** How many of them were handed out. */
+  /** How many of them have been handed out. */
   get handed(): number {
     return this.#accepted + this.#sent;
   }
 
-  /** Something waits until the budget lets it go. */
+  /** A frame waits for the budget. */
   get held(): boolean {
     return this.#wait !== undefined;
   }
 
-  /** Bytes of frames that the server may not have taken. */
+  /** Bytes of the frames that the server may not have taken yet. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** What goes out when there is nothing else: file data. It is kept, and sent again, like all. */
+  /** Sets the source of file data, which goes out when nothing else is to be sent. It is kept like other frames. */
   fill(bulk: () => Uint8Array<ArrayBuffer> | undefined): void {
     this.#bulk = bulk;
   }
 
-  /** There is file data. */
+  /** Reports that file data is ready. */
   wake(): void {
     this.#wake();
   }
 
-  /** From now on what is here goes out over another connection. */
+  /** Sends over another connection from now on. */
   open(wake: () => void): void {
     this.#wake = wake;
   }
 
-  /** The connection is lost; what comes waits for another. */
+  /** The connection is lost. Frames wait for the next one. */
   close(): void {
     clearTimeout(this.#wait);
     clearTimeout(this.#rest);
@@ -91,7 +92,7 @@ export class Outbox implements Source {
     this.#wake = () => {};
   }
 
-  /** Returns the frame's number: how many were put in, this one included. */
+  /** Adds a frame; returns how many were put in, this one included. */
   put(frame: Uint8Array<ArrayBuffer>): number {
     this.#frames.push(frame);
     this.#bytes += frame.length;
@@ -99,13 +100,13 @@ export class Outbox implements Source {
     return this.count;
   }
 
-  /** A frame that goes out when there is nothing else, and is not counted: a goodbye. */
+  /** Sends a frame when nothing else is left. It is not counted: BYE. */
   putLast(frame: Uint8Array<ArrayBuffer>, sent: () => void): void {
     this.#last = { frame, sent };
     this.#wake();
   }
 
-  /** The server has taken the first `count` frames that were put in: they need not be kept. */
+  /** The server has taken the first `count` frames: they are dropped. */
   accept(count: number): void {
     const gone = this.#frames.splice(0, Math.max(0, count - this.#accepted));
     for (const frame of gone) {
@@ -116,7 +117,7 @@ export class Outbox implements Source {
     this.#sent = Math.max(0, this.#sent - gone.length);
   }
 
-  /** What was handed out and not taken is handed out again. */
+  /** Hands out all kept frames again. */
   rewind(): void {
     this.#sent = 0;
     this.#paid = false;
@@ -143,7 +144,7 @@ export class Outbox implements Source {
     return frame;
   }
 
-  /** One frame of file data, if there is one, and what is said has enough of the budget left. */
+  /** One frame of file data, if one is ready and messages have enough of the budget left. */
   #takeBulk(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#bulkBytes >= MAX_BULK || this.#wait !== undefined) return undefined;
     const wait = this.#meter?.spare(BULK_SHARE, performance.now()) ?? 0;
@@ -162,13 +163,13 @@ export class Outbox implements Source {
     return frame;
   }
 
-  /** Counts a frame against the budget; returns for how many ms it has to wait. */
+  /** Charges a frame to the budget; returns how long it has to wait, in ms. */
   #pay(frame: Uint8Array): number {
     const part = isDirect(frame) ? DIRECT_PART : 1;
     return this.#meter?.take(frame.length, performance.now(), part) ?? 0;
   }
 
-  /** Unlike `#wait`, this keeps nothing else back. */
+  /** Unlike `#wait`, this holds back nothing but file data. */
   #wakeIn(ms: number): void {
     this.#rest ??= setTimeout(() => {
       this.#rest = undefined;
@@ -176,7 +177,7 @@ export class Outbox implements Source {
     }, ms);
   }
 
-  /** Whether the budget lets a frame go; else it is looked at again when it does. */
+  /** Whether the budget allows a frame now. If not, wakes the writer when it does. */
   #mayGo(frame: Uint8Array): boolean {
     if (!this.#meter || this.#paid) return true;
     this.#paid = true;

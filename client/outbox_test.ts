@@ -14,7 +14,7 @@ function opened(outbox: Outbox): { woken: number } {
   return counted;
 }
 
-Deno.test("Outbox: gives what was put in, in its order, all in one piece, and once", () => {
+Deno.test("Outbox.take: gives all frames once, in order, in one piece", () => {
   const outbox = new Outbox(undefined);
   const counted = opened(outbox);
   assertEquals(outbox.take(), null);
@@ -26,7 +26,7 @@ Deno.test("Outbox: gives what was put in, in its order, all in one piece, and on
   assertEquals([outbox.count, outbox.handed, outbox.bytes], [2, 2, 3]);
 });
 
-Deno.test("Outbox: pieces are put together up to 64 KiB", () => {
+Deno.test("Outbox.take: joins frames until they have 64 KiB", () => {
   const outbox = new Outbox(undefined);
   for (let i = 0; i < 5; i++) outbox.put(new Uint8Array(30_000));
   assertEquals([outbox.take()?.length, outbox.take()?.length, outbox.take()], [
@@ -34,7 +34,7 @@ Deno.test("Outbox: pieces are put together up to 64 KiB", () => {
   ]);
 });
 
-Deno.test("Outbox: over another connection it gives what was not taken, and nothing that was", () => {
+Deno.test("Outbox: after a lost connection it gives only the frames that the server has not taken", () => {
   const outbox = new Outbox(undefined);
   for (const byte of [1, 2, 3, 4]) outbox.put(frame(byte));
   assertEquals(outbox.take(), frame(1, 2, 3, 4));
@@ -50,7 +50,7 @@ Deno.test("Outbox: over another connection it gives what was not taken, and noth
   assertEquals(counted.woken, 1);
 });
 
-Deno.test("Outbox.accept: fewer than before, or more than there are, is no harm", () => {
+Deno.test("Outbox.accept: ignores a smaller count than before, and takes a larger one than it has as all", () => {
   const outbox = new Outbox(undefined);
   for (const byte of [1, 2, 3]) outbox.put(frame(byte));
   outbox.accept(2);
@@ -62,7 +62,7 @@ Deno.test("Outbox.accept: fewer than before, or more than there are, is no harm"
   assertEquals(outbox.take(), frame(4));
 });
 
-Deno.test("Outbox.putLast: comes when nothing else is left, once, and is not counted", () => {
+Deno.test("Outbox.putLast: the frame goes out once, when nothing else is left, and is not counted", () => {
   const outbox = new Outbox(undefined);
   let sent = 0;
   outbox.put(frame(1));
@@ -72,7 +72,7 @@ Deno.test("Outbox.putLast: comes when nothing else is left, once, and is not cou
   assertEquals([outbox.take(), outbox.count], [null, 1]);
 });
 
-Deno.test("Outbox: keeps to 90 % of the budget, and wakes its connection when it may go on", async () => {
+Deno.test("Outbox: uses 90 % of the budget, and wakes the writer when it allows more", async () => {
   const budget: Budget = { frames: 20, frameBurst: 4, bytes: WIDE, byteBurst: WIDE };
   const start = performance.now();
   const outbox = new Outbox(budget);
@@ -85,7 +85,7 @@ Deno.test("Outbox: keeps to 90 % of the budget, and wakes its connection when it
   outbox.putLast(LAST, () => {});
   const all: number[] = [];
   while (all.at(-1) !== LAST[0]) {
-    // Not even the last one goes before what is held back.
+    // Even the last frame waits for those that are held back.
     if (outbox.held) {
       assertEquals(outbox.take(), null);
       await within("its turn", woken.promise);
@@ -93,11 +93,11 @@ Deno.test("Outbox: keeps to 90 % of the budget, and wakes its connection when it
     all.push(...outbox.take() ?? []);
   }
   assertEquals(all, [0, 1, 2, 3, 4, 5, LAST[0]!]);
-  // The last of six has to wait until the debt of five is paid: 3.6 are free, 18 come each second.
+  // The sixth frame waits until the debt of five is paid: 3.6 are free, 18 are added per second.
   assertLessOrEqual(1.4 / 18 * 1000 - 3, performance.now() - start);
 });
 
-Deno.test("Outbox: what costs more bytes than the budget has waits, too", () => {
+Deno.test("Outbox: a frame that exceeds the byte budget holds back the next one", () => {
   const outbox = new Outbox({ frames: WIDE, frameBurst: WIDE, bytes: 1000, byteBurst: 1000 });
   outbox.put(new Uint8Array(2000));
   outbox.put(new Uint8Array(1));
@@ -107,7 +107,7 @@ Deno.test("Outbox: what costs more bytes than the budget has waits, too", () => 
   assert(!outbox.held);
 });
 
-Deno.test("Outbox.fill: file data comes when nothing else is left, and so much of it until some was taken", () => {
+Deno.test("Outbox.fill: file data goes out when nothing else is left, up to a limit until the server has taken some", () => {
   const outbox = new Outbox(undefined);
   let given = 0;
   const piece = new Uint8Array(50 * 1024);
@@ -116,22 +116,22 @@ Deno.test("Outbox.fill: file data comes when nothing else is left, and so much o
   assertEquals([outbox.take(), given], [frame(1), 0]);
   for (let i = 1; i <= 3; i++) assertEquals([outbox.take()?.length, given], [piece.length, i]);
   assertEquals([outbox.take(), given], [null, 3]);
-  // What is said meanwhile goes before what waits.
+  // A message goes out before file data that waits.
   outbox.put(frame(2));
   assertEquals(outbox.take(), frame(2));
   outbox.accept(3);
   assertEquals([outbox.take()?.length, given, outbox.count], [piece.length, 4, 6]);
-  // It is kept, and sent again, as all is.
+  // File data is kept and sent again like other frames.
   outbox.rewind();
   assertEquals(outbox.take()?.length, piece.length + 1 + piece.length);
 });
 
-Deno.test("Outbox.fill: half of the budget is left to what is said", () => {
+Deno.test("Outbox.fill: file data leaves half of the budget to messages", () => {
   const outbox = new Outbox({ frames: WIDE, frameBurst: WIDE, bytes: 1000, byteBurst: 100_000 });
   let given = 0;
   outbox.fill(() => (given++, new Uint8Array(10_000)));
   while (outbox.take());
-  // 90 % of 100,000 are there: it ends with the one that goes below half of them.
+  // 90,000 are available. The frame that goes below half of them is the last one.
   assertEquals(given, 5);
   assert(!outbox.held);
   outbox.put(new Uint8Array(30_000));

@@ -79,7 +79,9 @@ export class MessageReader {
     const opened = this.#open(from, body, use, decodeEnvelope);
     if ("type" in opened) return opened;
     const { value, sentAt, missing } = opened;
-    if (value.kind === "unknown") return this.#reject(from, "of a kind that a later version knows");
+    if (value.kind === "unknown") {
+      return this.#reject(from, "of a kind that this version does not know");
+    }
     let fileMessages: FileMessages | undefined;
     try {
       if (value.kind === "file") fileMessages = decodeFileMessages(value.body);

@@ -1,5 +1,5 @@
-// Reconnects after a connection was lost: waits, tries, and decides when trying again is useless. What a try is,
-// and what follows from it, is up to the client. Knows no frames and no socket.
+// Reconnects after a connection was lost: waits, tries, and decides when trying again is useless. The client
+// defines a try and handles its result. Knows no frames and no socket.
 
 import { ChatError, CodeNeeded, ProtocolError, WrongCode } from "../errors.ts";
 import type { Ending, Link, RoomEvent } from "../room.ts";
@@ -155,7 +155,7 @@ export class Reconnector {
         const left = lostAt + retryMs - performance.now();
         if (left <= 0) {
           const what = broken.reason === "lost" ? LOST : message;
-          const tried = `there was no way back in ${retryMs / 1000} s`;
+          const tried = `reconnecting failed for ${retryMs / 1000} s`;
           return { reason: "lost", message: `${what}, and ${tried}: ${error.message}` };
         }
         pause = this.#pause(++attempt, Math.min(left, backoff.next()));

@@ -135,7 +135,7 @@ Deno.test("Reconnector.comeBack: gives up when the time is over, with the last e
   const ending = await client.reconnector.comeBack(LOST);
   assertEquals(ending, {
     reason: "lost",
-    message: "the connection was lost, and there was no way back in 0.001 s: " +
+    message: "the connection was lost, and reconnecting failed for 0.001 s: " +
       "Cannot join: nothing listens there",
   });
 });

@@ -1,16 +1,17 @@
-// Who is in the room, and what each is called. Pure; knows no cipher and no frames.
+// The members of a room: their names, marks and order. Pure. Knows no cipher, no keys and no frames; `members.ts`
+// decides about keys.
 
 import type { Person } from "../room.ts";
 
 interface Entry {
-  /** undefined where the profile could not be read. */
+  /** undefined if the profile could not be read. */
   name: string | undefined;
   away: boolean;
-  /** The name is known with another key. */
+  /** The name is known with a different key. */
   otherKey: boolean;
-  /** It is on the original program. */
+  /** It is a classic client. */
   classic: boolean;
-  /** How much of what it sent could not be shown. */
+  /** How many of its messages and profiles could not be shown. */
   rejected: number;
 }
 
@@ -22,13 +23,13 @@ const newcomer = (): Entry => ({
   rejected: 0,
 });
 
-/** All members that a client knows of, in the order of joining. */
+/** All members that a client knows, in the order of joining. */
 export class Roster {
   readonly #self: number;
   readonly #entries = new Map<number, Entry>();
-  /** How many have each name. */
+  /** How many members have each name. */
   readonly #namesakes = new Map<string, number>();
-  /** What all have been rejected for whom nobody knows: there is no end to the ids that could be made up. */
+  /** Counts for all unknown ids together: a server could invent any number of ids. */
   readonly #nobody: Entry = newcomer();
 
   /** @param self the id of this client */
@@ -48,17 +49,17 @@ export class Roster {
     return this.#entries.get(id)?.name;
   }
 
-  /** The ids of those who have this name. */
+  /** The ids of the members with this name. */
   called(name: string): number[] {
     return [...this.#entries].filter(([, entry]) => entry.name === name).map(([id]) => id);
   }
 
-  /** Everybody, as they are shown. */
+  /** All members, as they are shown. */
   people(): Person[] {
     return Array.from(this.#entries.keys(), (id) => this.person(id));
   }
 
-  /** Somebody, as shown; who is not here has a number for a name. */
+  /** A member, as it is shown. An unknown id is shown as `#id`. */
   person(id: number): Person {
     const { name, away, otherKey, classic } = this.#entries.get(id) ?? this.#nobody;
     const alone = name !== undefined && this.#namesakes.get(name) === 1;
@@ -68,7 +69,7 @@ export class Roster {
     return classic ? { ...person, classic } : person;
   }
 
-  /** Somebody is here, or has another name; known by number without one. */
+  /** Adds or renames a member. Without a name it is shown as `#id`. */
   setName(id: number, name: string | undefined): void {
     const entry = this.#entries.get(id) ?? newcomer();
     this.#count(entry.name, -1);
@@ -77,22 +78,22 @@ export class Roster {
     this.#entries.set(id, entry);
   }
 
-  /** Returns whether that is new. */
+  /** Returns whether that has changed. */
   setAway(id: number, away: boolean): boolean {
     return this.#change(id, "away", away);
   }
 
-  /** Returns whether that is new. */
+  /** Returns whether that has changed. */
   setOtherKey(id: number, otherKey: boolean): boolean {
     return this.#change(id, "otherKey", otherKey);
   }
 
-  /** Returns whether that is new. */
+  /** Returns whether that has changed. */
   setClassic(id: number, classic: boolean): boolean {
     return this.#change(id, "classic", classic);
   }
 
-  /** Counts what of somebody can't be shown; returns how much that is by now. */
+  /** Counts a message or profile that cannot be shown; returns how many this member has by now. */
   reject(id: number): number {
     return ++(this.#entries.get(id) ?? this.#nobody).rejected;
   }
@@ -102,7 +103,7 @@ export class Roster {
     this.#entries.delete(id);
   }
 
-  /** Somebody who is here came after all others. */
+  /** Moves a member to the end of the order. */
   moveLast(id: number): void {
     const entry = this.#entries.get(id);
     if (entry && this.#entries.delete(id)) this.#entries.set(id, entry);

@@ -3,7 +3,7 @@ import { Roster } from "./roster.ts";
 
 const names = (roster: Roster) => roster.people().map(({ name }) => name);
 
-Deno.test("Roster: who shares a name has a number behind it, for as long as both are there", () => {
+Deno.test("Roster: members with the same name are shown with their ids, until only one is left", () => {
   const roster = new Roster(1);
   roster.setName(1, "ada");
   roster.setName(2, "ben");
@@ -17,7 +17,7 @@ Deno.test("Roster: who shares a name has a number behind it, for as long as both
   assertEquals([names(roster), roster.size, roster.has(3)], [["ada", "carol"], 2, false]);
 });
 
-Deno.test("Roster: whose name is not known has a number, and so has who is not there", () => {
+Deno.test("Roster: a member without a name is shown by its id, and so is an unknown id", () => {
   const roster = new Roster(1);
   roster.setName(1, "ada");
   roster.setName(2, undefined);
@@ -28,7 +28,7 @@ Deno.test("Roster: whose name is not known has a number, and so has who is not t
   assertEquals(roster.called("#2"), []);
 });
 
-Deno.test("Roster: away and another key are told when they change, and of nobody who is not there", () => {
+Deno.test("Roster: a mark that is set reports whether it has changed; for an unknown id it never has", () => {
   const roster = new Roster(1);
   roster.setName(2, "ben");
   assertEquals([roster.setAway(2, false), roster.setAway(2, true), roster.setAway(2, true)], [
@@ -40,12 +40,12 @@ Deno.test("Roster: away and another key are told when they change, and of nobody
   assertEquals([roster.size, roster.person(9).away], [1, false]);
   assertEquals([roster.setClassic(2, true), roster.setClassic(2, true)], [true, false]);
   assertEquals(roster.person(2).classic, true);
-  // A new name does not change that.
+  // A new name keeps the marks.
   roster.setName(2, "benedict");
   assertEquals(roster.person(2).away, true);
 });
 
-Deno.test("Roster: what can't be shown is counted for each, and together for all who are not there", () => {
+Deno.test("Roster.reject: counts for each member, and once for all unknown ids", () => {
   const roster = new Roster(1);
   roster.setName(1, "ada");
   roster.setName(2, "ben");
@@ -56,7 +56,7 @@ Deno.test("Roster: what can't be shown is counted for each, and together for all
   assertEquals(roster.reject(2), 1);
 });
 
-Deno.test("Roster: everybody stands in the order of coming; who knew of itself first can be put last", () => {
+Deno.test("Roster.moveLast: moves a member to the end of the order, and ignores an unknown id", () => {
   const roster = new Roster(7);
   roster.setName(7, "guest");
   roster.setName(2, "ada");

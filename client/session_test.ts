@@ -11,7 +11,7 @@ const welcome = (accepted: number): Welcome => ({
   ...{ accepted, token: "next" },
 });
 
-Deno.test("Session.advance: gives the position of each frame, from where WELCOME says", () => {
+Deno.test("Session.advance: gives the position of each frame, counted from the one in WELCOME", () => {
   const { session } = openSession({ room: 1000 });
   assertEquals([session.advance(JOINED), session.room], [1000, 1000 + JOINED.bytes.length]);
   session.complete = true;

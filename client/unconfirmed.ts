@@ -1,5 +1,5 @@
-// Messages of this client that the room has not confirmed yet, and the last ones that it has. Decides what is
-// sent again after a connection, a session or a server was lost. Reads nothing from others but confirmations.
+// Messages of this client that the room has not confirmed yet, and the last ones that it has. Decides which
+// are sent again after a connection, a session or a server was lost. Reads no frames.
 
 import { equals } from "@std/bytes/equals";
 import { ChatError, ProtocolError } from "../errors.ts";
@@ -187,7 +187,7 @@ export class Unconfirmed {
   // ---- confirmations ----
 
   /**
-   * The server has answered the oldest direct frame; returns what was in it.
+   * The server has answered the oldest direct frame; returns its content.
    *
    * @param count how many it has answered in this session
    * @throws {ProtocolError} if that answer fits nothing that was sent
@@ -195,7 +195,10 @@ export class Unconfirmed {
   acknowledge(receiver: number, count: number): PendingDirect | PendingFile {
     const pending = this.#pendingDirect.shift();
     if (!pending || pending.to.id !== receiver || count !== ++this.#answered) {
-      throw new ProtocolError<ErrorCode>("unexpected", "an ACK came for what was not sent");
+      throw new ProtocolError<ErrorCode>(
+        "unexpected",
+        "an ACK came for a message that was not sent",
+      );
     }
     this.#session.outbox.accept(pending.frame);
     return pending;
@@ -281,7 +284,7 @@ export class Unconfirmed {
     clearTimeout(this.#receiverTimer);
   }
 
-  /** Sends again what was confirmed so late that others may have missed it. */
+  /** Sends the messages again that others may have missed because they were confirmed so late. */
   #repeat(): void {
     const { lostAt } = this.#reunion;
     for (const { message, at } of this.#confirmed) {
@@ -308,7 +311,7 @@ export class Unconfirmed {
   }
 }
 
-/** The event that reports what has become of a direct message. */
+/** The event that reports the outcome of a direct message. */
 export function outcomeOf({ ref, to, text }: PendingDirect, outcome: number): RoomEvent {
   if (outcome === AckOutcome.ACCEPTED) return { type: "delivered", ref, to, text };
   const reason = outcome === AckOutcome.BUSY ? "busy" : "gone";

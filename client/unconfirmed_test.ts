@@ -83,7 +83,7 @@ Deno.test("Unconfirmed: numbers room messages and direct messages separately, an
   ]);
 });
 
-Deno.test("Unconfirmed.sayFiles: is not among what the user has pending, and takes no ref", () => {
+Deno.test("Unconfirmed.sayFiles: is not part of `pending`, and uses no ref", () => {
   const { unconfirmed } = open([]);
   unconfirmed.sayFiles(Uint8Array.of(1));
   assertEquals(unconfirmed.pending, []);
@@ -100,7 +100,7 @@ Deno.test("Unconfirmed.takeEcho: confirms the oldest message, which the outbox t
   assertEquals(unconfirmed.pending.map(({ text }) => text), ["two"]);
 });
 
-Deno.test("Unconfirmed.takeEcho: in a sealed room an echo must be what was sent", () => {
+Deno.test("Unconfirmed.takeEcho: in a sealed room the echo must equal the message", () => {
   const body = Uint8Array.of(1, 2);
   const cases: [(unconfirmed: Unconfirmed) => PendingRoom | undefined, ReadMessage][] = [
     [() => undefined, echo("one")],
@@ -124,7 +124,7 @@ Deno.test("Unconfirmed.takeEcho: in a sealed room an echo must be what was sent"
   assertEquals(sealed.takeEcho(echo("", { body: body.slice() }))?.body, body);
 });
 
-Deno.test("Unconfirmed.acknowledge: takes answers in the order of what was sent, and no others", () => {
+Deno.test("Unconfirmed.acknowledge: takes answers in the order of the messages, and no others", () => {
   const { unconfirmed, members } = open(["ada", "ben"]);
   const [ada, ben] = [members.find("ada", "send to"), members.find("ben", "send to")];
   unconfirmed.tell(ada, "one", false);
@@ -148,7 +148,7 @@ Deno.test("Unconfirmed.tell: refuses a member that no key is known of, and sends
   assertEquals([unconfirmed.pending, carrier.take()], [[], []]);
 });
 
-Deno.test("Unconfirmed.renew: sends again what the former session has not confirmed, under the same numbers", () => {
+Deno.test("Unconfirmed.renew: sends unconfirmed messages again, with the same numbers", () => {
   const { unconfirmed, renew } = open([]);
   for (const text of ["one", "two", "three"]) unconfirmed.say(text, false);
   unconfirmed.takeEcho(echo("one"));
@@ -156,7 +156,7 @@ Deno.test("Unconfirmed.renew: sends again what the former session has not confir
   assertEquals(contents(carrier.take()), [[0, "two", 2, false], [0, "three", 3, false]]);
 });
 
-Deno.test("Unconfirmed.renew: a restarted server also gets what was confirmed last, as a replay", () => {
+Deno.test("Unconfirmed.renew: a restarted server also gets the last confirmed messages, as replays", () => {
   const { unconfirmed, renew } = open([]);
   for (const text of ["one", "two"]) unconfirmed.say(text, false);
   unconfirmed.takeEcho(echo("one"));
@@ -206,7 +206,7 @@ Deno.test("Unconfirmed.joined: a member that comes back after the restart gets t
   unconfirmed.close();
 });
 
-Deno.test("Unconfirmed.joined: in a large room nobody gets the last messages again", () => {
+Deno.test("Unconfirmed.joined: in a large room returning members do not get the last messages again", () => {
   for (const count of [REUNION_MEMBERS - 1, REUNION_MEMBERS]) {
     const names = Array.from({ length: count }, (_, i) => `member-${i}`);
     const { unconfirmed, members, renew, complete } = open(names);

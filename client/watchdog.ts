@@ -56,7 +56,9 @@ export class Watchdog {
     if (passed > SLEPT_MS + this.everyMs) return this.#connection.close("this machine has slept");
     const { silence, urgent } = this.#connection;
     if (silence > this.#deadMs) {
-      return this.#connection.close(`nothing has come for ${Math.round(silence / 1000)} s`);
+      return this.#connection.close(
+        `the server has sent nothing for ${Math.round(silence / 1000)} s`,
+      );
     }
     if (++this.#looks % LOOKS === 0 && urgent === 0) this.#ping();
   }

@@ -53,7 +53,7 @@ Deno.test("Watchdog: closes a connection whose silence is above the limit, and n
   assertEquals(watch.closed, []);
   watch.silence = 25_001;
   watch.look();
-  assertEquals(watch.closed, ["nothing has come for 25 s"]);
+  assertEquals(watch.closed, ["the server has sent nothing for 25 s"]);
 });
 
 Deno.test("Watchdog: closes the connection when the machine has slept, and not when a look is a little late", () => {

@@ -217,10 +217,10 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
     disconnected: {
       out: "",
       notes: [
-        "the connection is lost: nothing has come for 30 s; " +
+        "the connection is lost: the server has sent nothing for 30 s; " +
         "what you write is kept and sent when it is back",
         "the server has stopped; what you write is kept and sent when it is back",
-        "the server has ended the connection: nothing has come for 30 s; " +
+        "the server has ended the connection: the server has sent nothing for 30 s; " +
         "what you write is kept and sent when it is back",
       ],
     },
@@ -785,7 +785,7 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
     back: [{ ...bob, at: 740 }, { ...alice, at: 760 }],
     warning: [{ code: "flood", message: "you send more than the room can take" }],
     disconnected: ["lost", "stopped", "refused"].map((reason) => (
-      { reason, message: "nothing has come for 30 s" }
+      { reason, message: "the server has sent nothing for 30 s" }
     )),
     waiting: [{ attempt: 2, until: sent, message: "nobody answers" }],
     connected: [

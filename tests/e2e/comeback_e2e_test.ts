@@ -175,7 +175,7 @@ withSignals(
     assertEquals([one.code, other.code], [1, 1]);
     assertMatch(
       one.stderr,
-      /^chat: error: Cannot stay in the room: the connection was lost, and there was no way back in 1 s: Cannot join \S+: .+$/m,
+      /^chat: error: Cannot stay in the room: the connection was lost, and reconnecting failed for 1 s: Cannot join \S+: .+$/m,
     );
     assertMatch(one.stderr, /^the connection is lost: .*; what you write is kept and sent/m);
     assertMatch(other.stderr, /^chat: error: Cannot stay in the room: the connection was lost$/m);

@@ -1,5 +1,5 @@
-// What happens to a client and its server when connections break, and when the server does: nothing is lost
-// without a word, and nothing comes twice. The network between them breaks when the test says so.
+// A client and its server when connections break, and when the server restarts: every loss is reported, and nothing
+// arrives twice. The network between them breaks when the test says so.
 
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { register } from "../../cipher/opaque.ts";
@@ -13,29 +13,29 @@ import { Guest, TestRoom, within } from "../support/loopback.ts";
 import { honest, Relay } from "../support/relay.ts";
 import type { Direction } from "../support/fault_proxy.ts";
 
-/** What no test may have to wait for. */
+/** Longer than any test. */
 const NEVER_MS = 3_600_000;
 const CODE = "abandon ability able about";
 const admission = register(CODE);
 
-/** Comes back when the test says so. */
+/** Options of a client that reconnects when the test says so. */
 const lazily = (): Partial<JoinOptions> => ({
   retryMs: NEVER_MS,
   backoff: new Backoff(() => 0.5, { baseMs: NEVER_MS, capMs: NEVER_MS }),
 });
-/** Comes back at once. */
+/** Options of a client that reconnects at once. */
 const eagerly = (): Partial<JoinOptions> => ({
   retryMs: NEVER_MS,
   backoff: new Backoff(() => 0),
 });
 
-/** A room, and between it and some guests a network that breaks. In the end nothing may be left. */
+/** A room, and a network that breaks between it and some guests. At the end no session may be left. */
 class Stage implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();
   readonly #guests: Guest[] = [];
   readonly isSealed: boolean;
   readonly room: TestRoom;
-  /** Next to the server: sees frames, and can swallow them. */
+  /** Next to the server: sees frames, and can drop them. */
   readonly relay: Relay;
   /** Next to the clients: breaks their connections. */
   proxy!: FaultProxy;
@@ -52,12 +52,12 @@ class Stage implements AsyncDisposable {
     return stage;
   }
 
-  /** Over the network that breaks. */
+  /** Joins over the network that breaks. */
   guest(name: string, options: Partial<JoinOptions> = {}): Promise<Guest> {
     return this.join(this.proxy, name, options);
   }
 
-  /** With a connection that nothing happens to. */
+  /** Joins over a connection that never breaks. */
   witness(name: string): Promise<Guest> {
     return this.join(this.room, name, {});
   }
@@ -69,7 +69,7 @@ class Stage implements AsyncDisposable {
     return guest;
   }
 
-  /** Over that network too, but does not wait for the list of members. */
+  /** Joins over the network that breaks, and does not wait for the list of members. */
   async enter(name: string): Promise<Guest> {
     const { port } = this.proxy;
     const guest = new Guest(await join({ hostname: "127.0.0.1", port, name, ...lazily() }));
@@ -77,13 +77,13 @@ class Stage implements AsyncDisposable {
     return guest;
   }
 
-  /** From now on these frames of the server get lost. */
+  /** Drops these frames of the server from now on. */
   lose(...types: readonly number[]): void {
     this.relay.tamper = (frame: Frame, direction: Direction) =>
       direction === "down" && types.includes(frame.type) ? [] : [frame.bytes];
   }
 
-  /** Breaks the connection of a guest; nothing gets lost any more from then on. */
+  /** Breaks the connection of a guest. No frame is dropped after that. */
   async cut(guest: Guest, kind: "cut" | "reset" | "half-close" = "cut"): Promise<RoomEvent> {
     assertEquals(this.proxy.cutAll(kind), 1);
     const event = await guest.next("disconnected");
@@ -103,14 +103,14 @@ const back = async (guest: Guest) => {
   return await guest.next("connected");
 };
 
-/** Until all that it has said is confirmed. */
+/** Resolves when all messages of this guest are confirmed. */
 async function settled(guest: Guest): Promise<void> {
   while (guest.client.pending.length > 0) {
     await guest.nextOf(["message", "delivered", "undelivered"]);
   }
 }
 
-/** What came to it of the room, with its places. */
+/** The messages of the room that a guest has received, with their positions. */
 const places = (guest: Guest) =>
   guest.events.flatMap((e) => e.type === "message" ? [`${e.at} ${e.from.name}: ${e.text}`] : []);
 const gaps = (guest: Guest) =>
@@ -120,7 +120,7 @@ const count = (guest: Guest, type: RoomEvent["type"]) =>
 const texts = (guest: Guest, type: "message" | "direct") =>
   guest.events.flatMap((event) => event.type === type ? [event.text] : []);
 
-// ---- the connection breaks ----
+// ---- broken connections ----
 
 const BREAKS = [
   { kind: "cut", cipher: "xor" },
@@ -130,7 +130,7 @@ const BREAKS = [
 ] as const;
 
 for (const { kind, cipher } of BREAKS) {
-  Deno.test(`Client: after a ${kind} (${cipher}) all goes on where it was, and what was said meanwhile is sent once, in its order`, async () => {
+  Deno.test(`Client: resumes after a ${kind} (${cipher}), and sends the messages of that time once, in order`, async () => {
     await using stage = await Stage.open(cipher === "sealed" ? { admission } : {});
     const ben = await stage.witness("ben");
     const ada = await stage.guest("ada");
@@ -178,13 +178,13 @@ for (const { kind, cipher } of BREAKS) {
     assertEquals([gaps(ada), gaps(ben), count(ada, "unreadable"), count(ben, "unreadable")], [
       ...[0, 0, 0, 0],
     ]);
-    // Nobody has noticed.
+    // The others have noticed nothing.
     assertEquals([count(ben, "joined"), count(ben, "left"), count(ben, "away")], [1, 0, 0]);
     assertMatch(stage.room.status(), /^chat_resumed_total 1$/m);
   });
 }
 
-Deno.test("Client: under talk from both sides, cut again and again, everybody has all once in one order", async () => {
+Deno.test("Client: with talk from both sides and many cuts, everybody gets each message once, in one order", async () => {
   await using stage = await Stage.open();
   const ben = await stage.witness("ben");
   const ada = await stage.guest("ada", eagerly());
@@ -195,7 +195,7 @@ Deno.test("Client: under talk from both sides, cut again and again, everybody ha
       ada.client.say(`ada ${said.ada++}`);
       ben.client.say(`ben ${said.ben++}`);
     }
-    // At whatever byte that is.
+    // The cut may come at any byte.
     if (stage.proxy.cutAll(round % 3 === 0 ? "reset" : "cut") > 0) await ada.next("connected");
   }
   await Promise.all([settled(ada), settled(ben)]);
@@ -210,7 +210,7 @@ Deno.test("Client: under talk from both sides, cut again and again, everybody ha
   assert(connected.length >= 6 && !connected.includes(false));
 });
 
-Deno.test("Client: an echo that was lost comes again, and the message is not sent again", async () => {
+Deno.test("Client: gets a lost echo after it resumes, and does not send the message again", async () => {
   await using stage = await Stage.open();
   const ben = await stage.witness("ben");
   const ada = await stage.guest("ada");
@@ -228,14 +228,14 @@ Deno.test("Client: an echo that was lost comes again, and the message is not sen
   assertEquals(texts(ben, "message"), ["once", "twice"]);
 });
 
-Deno.test("Client: what was on its way and did not get there is sent again, once, in its order", async () => {
+Deno.test("Client: sends frames again that were lost on their way, once, in order", async () => {
   await using stage = await Stage.open();
   const ben = await stage.witness("ben");
   const ada = await stage.guest("ada");
   await ada.say("one");
   const { client } = ada;
   let passed = 0;
-  // Of what comes now the first two get there.
+  // Only the next two frames arrive.
   stage.relay.tamper = ({ type, bytes }, direction) => {
     const isSaid = direction === "up" && (type === Type.MESSAGE || type === Type.PROFILE);
     return isSaid && ++passed > 2 ? [] : [bytes];
@@ -260,7 +260,7 @@ Deno.test("Client: what was on its way and did not get there is sent again, once
   assertEquals([texts(ben, "direct"), count(ben, "renamed")], [["psst"], 2]);
 });
 
-Deno.test("Client: an ACK that was lost comes again, and the message is told once", async () => {
+Deno.test("Client: gets a lost ACK after it resumes, and the receiver gets the message once", async () => {
   await using stage = await Stage.open();
   const ben = await stage.witness("ben");
   const ada = await stage.guest("ada");
@@ -278,7 +278,7 @@ Deno.test("Client: an ACK that was lost comes again, and the message is told onc
   assertEquals(texts(ben, "direct"), ["psst", "and more"]);
 });
 
-Deno.test("Client: where the WELCOME of the resumption is lost, the token before is still good", async () => {
+Deno.test("Client: resumes with the old token if the WELCOME of a resumption is lost", async () => {
   await using stage = await Stage.open();
   const ben = await stage.witness("ben");
   const ada = await stage.guest("ada");
@@ -286,7 +286,7 @@ Deno.test("Client: where the WELCOME of the resumption is lost, the token before
   await stage.cut(ada);
   ada.client.say("once");
   for (let lost = 1; lost <= 2; lost++) {
-    // Nothing of what comes behind gets there either.
+    // Nothing that follows arrives either.
     stage.lose(Type.WELCOME, Type.MESSAGE, Type.AWAY);
     const connections = stage.proxy.connections;
     ada.client.reconnect();
@@ -306,7 +306,7 @@ Deno.test("Client: where the WELCOME of the resumption is lost, the token before
   assertMatch(stage.room.status(), /^chat_resumed_total 3$/m);
 });
 
-Deno.test("Client: where its HAVE is lost, so that the server does not know that it has the new token, both are good", async () => {
+Deno.test("Client: resumes with the new token even if its HAVE was lost", async () => {
   await using stage = await Stage.open();
   const ada = await stage.guest("ada");
   await ada.say("hello");
@@ -320,7 +320,7 @@ Deno.test("Client: where its HAVE is lost, so that the server does not know that
   stage.relay.tamper = honest;
 });
 
-Deno.test("Client: who loses its connection while the list of members comes joins anew, and nobody stands there twice", async () => {
+Deno.test("Client: joins again if the connection breaks during the list of members, and no member is listed twice", async () => {
   await using stage = await Stage.open();
   const ben = await stage.witness("ben");
   stage.lose(Type.MEMBER, Type.JOINED);
@@ -334,24 +334,24 @@ Deno.test("Client: who loses its connection while the list of members comes join
     ["welcome", "disconnected", "connected", "members"],
   );
   assertEquals(ada.client.members.map(({ name }) => name), ["ben", "ada"]);
-  // There was no session yet that could outlive its connection.
+  // Its session could not outlive the connection yet.
   assertEquals((await ben.next("left")).reason, "lost");
   await ada.say("here I am");
   await ben.next("message");
   assertEquals(ben.client.members.map(({ name }) => name), ["ben", "ada"]);
 });
 
-Deno.test("Server: the old connection is still open when its client comes back: it is closed, and nothing is doubled", async () => {
+Deno.test("Server: closes the old connection when its client resumes over a new one, and nothing arrives twice", async () => {
   await using stage = await Stage.open();
   const ben = await stage.witness("ben");
-  // Only what is silent for so long, though it was asked, is taken for dead.
+  // The client gives up the stalled connection by its silence.
   const ada = await stage.guest("ada", { pingMs: 100, deadMs: 1_000 });
   await ada.say("one");
   assertEquals(stage.proxy.cutAll("stall"), 1);
   const ref = ada.client.say("two");
   await ben.say("three");
   const { message } = await ada.next("disconnected");
-  assertMatch(message, /^nothing has come for \d+ s$/);
+  assertMatch(message, /^the server has sent nothing for \d+ s$/);
   assertEquals(stage.room.connections, 2);
   assertEquals((await back(ada)).resumed, true);
   await ada.next("message", (event) => event.ref === ref);
@@ -359,16 +359,16 @@ Deno.test("Server: the old connection is still open when its client comes back: 
   assertEquals(places(ada), places(ben));
   assertEquals(texts(ben, "message"), ["one", "three", "two"]);
   assertEquals(stage.room.connections, 2);
-  // What stood in the way comes out too late, and is nobody's.
+  // The stalled bytes arrive too late, on a closed connection.
   stage.proxy.calm();
   await ada.say("four");
   await ben.next("message");
   assertEquals(texts(ben, "message"), ["one", "three", "two", "four"]);
 });
 
-// ---- who is away ----
+// ---- members that are away ----
 
-Deno.test("Server: who is away for long is shown so to the others, to who comes meanwhile too, and then as back", async () => {
+Deno.test("Server: reports a member as away to the others and to newcomers, and then as back", async () => {
   await using stage = await Stage.open({ awayMs: 1 });
   const ben = await stage.witness("ben");
   const ada = await stage.guest("ada");
@@ -392,7 +392,7 @@ Deno.test("Server: who is away for long is shown so to the others, to who comes 
   assertMatch(stage.room.status(), /^chat_members_away 0$/m);
 });
 
-Deno.test("Server: a direct message to who is away waits there for it", async () => {
+Deno.test("Server: keeps a direct message for a member that is away", async () => {
   await using stage = await Stage.open({ awayMs: 1 });
   const ben = await stage.witness("ben");
   const ada = await stage.guest("ada");
@@ -408,7 +408,7 @@ Deno.test("Server: a direct message to who is away waits there for it", async ()
 });
 
 for (const cipher of ["xor", "sealed"] as const) {
-  Deno.test(`Client: past the grace time it joins anew, says what it has missed, and all that it said is shown once (${cipher})`, async () => {
+  Deno.test(`Client: joins again after the grace time, reports how much it missed, and its messages are shown once (${cipher})`, async () => {
     const options = { graceMs: 20, ...(cipher === "sealed" && { admission }) };
     await using stage = await Stage.open(options);
     const ben = await stage.witness("ben");
@@ -445,7 +445,7 @@ for (const cipher of ["xor", "sealed"] as const) {
   });
 }
 
-Deno.test("Client: who was away for longer than the log reaches is told exactly how much it has missed, once", async () => {
+Deno.test("Client: reports exactly how much it missed, once, if it was away for longer than the log reaches", async () => {
   const logSize = 64 * 1024;
   await using stage = await Stage.open({ logSize, backlog: logSize / 2 });
   const ben = await stage.witness("ben");
@@ -466,12 +466,12 @@ Deno.test("Client: who was away for longer than the log reaches is told exactly 
   assertEquals(stage.room.sessions, 2);
 });
 
-Deno.test("Client: who does not read for long loses its connection, comes back, and gets all of the rest", async () => {
+Deno.test("Client: loses its connection if it reads nothing for long, resumes, and gets all the rest", async () => {
   await using stage = await Stage.open({ logSize: 48 * 2 ** 20, backlog: 512 * 1024 });
   const ben = await stage.witness("ben");
   const ada = await stage.guest("ada", eagerly());
   await ada.say("hello");
-  // More than the buffers between them hold.
+  // More than all buffers hold.
   assertEquals(stage.proxy.cutAll("stall"), 1);
   const COUNT = 80;
   for (let i = 0; i < COUNT; i++) await ben.say(`${i} ${"x".repeat(250_000)}`);
@@ -486,9 +486,9 @@ Deno.test("Client: who does not read for long loses its connection, comes back, 
   assertEquals(count(ben, "left"), 0);
 });
 
-// ---- the server is started anew ----
+// ---- restarted servers ----
 
-/** Stops the room; what comes after has the same port and another key. */
+/** Stops the room; the next one has the same port and another key. */
 async function restart(room: TestRoom, options: Partial<ServerOptions> = {}): Promise<TestRoom> {
   await room.stop();
   return new TestRoom({ port: room.port, publicKey: 9, graceMs: NEVER_MS, ...options });
@@ -498,7 +498,7 @@ const once = (guest: Guest) =>
   new Set(texts(guest, "message")).size === texts(guest, "message").length;
 
 for (const cipher of ["xor", "sealed"] as const) {
-  Deno.test(`Client: a server that is started anew gets what it lacks, and who lacked something too, once (${cipher})`, async () => {
+  Deno.test(`Client: sends a restarted server what it lacks, and members get what they missed, once (${cipher})`, async () => {
     const sealed = cipher === "sealed" ? { admission } : {};
     const options = { ...lazily(), ...(cipher === "sealed" && { code: CODE }) };
     await using before = new TestRoom({ graceMs: NEVER_MS, ...sealed });
@@ -508,7 +508,7 @@ for (const cipher of ["xor", "sealed"] as const) {
     await ada.next("joined");
     await ada.say("one");
     await ben.next("message");
-    // From here on nothing reaches him any more.
+    // From here on nothing reaches ben.
     relay.tamper = (frame, direction) => direction === "down" ? [] : [frame.bytes];
     await ada.say("two");
     relay.tamper = honest;
@@ -534,7 +534,7 @@ for (const cipher of ["xor", "sealed"] as const) {
   });
 }
 
-Deno.test("Client: who comes back to a new server after the others gets what they have said there", async () => {
+Deno.test("Client: gets the messages that others have sent to the new server before it came back", async () => {
   await using before = new TestRoom();
   await using ada = await Guest.join(before, "ada", lazily());
   await using ben = await Guest.join(before, "ben", lazily());
@@ -553,7 +553,7 @@ Deno.test("Client: who comes back to a new server after the others gets what the
   assertEquals([texts(ben, "message"), once(ada)], [["one", "two", "three", "four"], true]);
 });
 
-Deno.test("Client: after several new servers in a row nothing is shown twice", async () => {
+Deno.test("Client: shows nothing twice after several restarts", async () => {
   let room = new TestRoom();
   const ada = await Guest.join(room, "ada", lazily());
   const ben = await Guest.join(room, "ben", lazily());
@@ -576,7 +576,7 @@ Deno.test("Client: after several new servers in a row nothing is shown twice", a
   for (const guest of [ada, ben, room]) await guest[Symbol.asyncDispose]();
 });
 
-Deno.test("Client: a direct message waits for its receiver to come to the new server, under whatever id", async () => {
+Deno.test("Client: a direct message waits until its receiver joins the new server, under any id", async () => {
   await using before = new TestRoom();
   await using ada = await Guest.join(before, "ada", lazily());
   await using ben = await Guest.join(before, "ben", lazily());
@@ -597,7 +597,7 @@ Deno.test("Client: a direct message waits for its receiver to come to the new se
   assertEquals([texts(ben, "direct"), texts(other, "direct")], [["first", "second"], []]);
 });
 
-Deno.test("Client: where two have the receiver's name, a direct message waits until it is clear who is meant", async () => {
+Deno.test("Client: a direct message waits while two members have the name of its receiver", async () => {
   await using before = new TestRoom();
   await using ada = await Guest.join(before, "ada", lazily());
   await using ben = await Guest.join(before, "ben", lazily());
@@ -618,7 +618,7 @@ Deno.test("Client: where two have the receiver's name, a direct message waits un
   assertEquals([texts(ben, "direct"), texts(namesake, "direct")], [["psst"], []]);
 });
 
-Deno.test("Client: who does not come back to the new server in time does not get what waits, and that is told", async () => {
+Deno.test("Client: reports a direct message as undelivered if its receiver does not come back in time", async () => {
   await using before = new TestRoom();
   await using relay = new Relay(before);
   let pings = 0;
@@ -638,14 +638,14 @@ Deno.test("Client: who does not come back to the new server in time does not get
   const { reason, text, ref: told } = await ada.next("undelivered");
   assertEquals([reason, text, told], ["gone", "psst", ref]);
   assertEquals(ada.client.pending, []);
-  // The event needs no frame of the server to come out.
+  // The event does not wait for a frame of the server.
   assertEquals(pings, 0);
   await ada.say("well");
 });
 
-// ---- giving up, leaving, hurrying ----
+// ---- giving up, leaving, reconnecting at once ----
 
-Deno.test("Client: when the time to come back is over it ends, and says what the last try met", async () => {
+Deno.test("Client: gives up when the time to reconnect is over, and reports the last error", async () => {
   const room = new TestRoom();
   await using ada = await Guest.join(room, "ada", { ...eagerly(), retryMs: 50 });
   await room[Symbol.asyncDispose]();
@@ -654,23 +654,23 @@ Deno.test("Client: when the time to come back is over it ends, and says what the
   assert(ending?.reason === "lost");
   assertMatch(
     ending.message,
-    /^the server has stopped, and there was no way back in 0\.05 s: Cannot join \S+: nothing listens there$/,
+    /^the server has stopped, and reconnecting failed for 0\.05 s: Cannot join \S+: nothing listens there$/,
   );
   assert(count(ada, "waiting") > 0);
 });
 
-Deno.test("Client: without time to come back the end of the connection is the end of the room", async () => {
+Deno.test("Client: ends with its connection if it has no time to reconnect", async () => {
   await using stage = await Stage.open();
   const ada = await stage.guest("ada", { retryMs: 0 });
   assertEquals(stage.proxy.cutAll(), 1);
   await within("the end", ada.ended);
   assertEquals(ada.client.ending, { reason: "lost", message: "the connection was lost" });
   assertEquals(count(ada, "disconnected"), 0);
-  // Its server would have taken it again, and does not know that it will not come.
+  // The server keeps the session, because it cannot know that this client will not come back.
   await stage.room.stop();
 });
 
-Deno.test("Client.leave: while it waits to come back it ends at once", async () => {
+Deno.test("Client.leave: ends at once while the client waits to reconnect", async () => {
   await using stage = await Stage.open({ graceMs: 20 });
   const ben = await stage.witness("ben");
   const ada = await stage.guest("ada");
@@ -681,7 +681,7 @@ Deno.test("Client.leave: while it waits to come back it ends at once", async () 
   assertEquals((await ben.next("left")).reason, "lost");
 });
 
-Deno.test("Client.leave: while it connects it ends at once, whatever the server does", async () => {
+Deno.test("Client.leave: ends at once while the client connects, whatever the server does", async () => {
   await using stage = await Stage.open({ graceMs: 20 });
   const ada = await stage.guest("ada");
   await ada.say("hello");
@@ -697,7 +697,7 @@ Deno.test("Client.leave: while it connects it ends at once, whatever the server 
 });
 
 for (const when of ["disconnected", "connected"] as const) {
-  Deno.test(`Client.leave: as soon as it is told \`${when}\` it ends, and leaves nothing behind`, async () => {
+  Deno.test(`Client.leave: called at the event \`${when}\`, it ends and leaves no timer or connection`, async () => {
     await using stage = await Stage.open({ graceMs: 20 });
     const ben = await stage.witness("ben");
     const ada = await stage.guest("ada", eagerly());
@@ -711,7 +711,7 @@ for (const when of ["disconnected", "connected"] as const) {
   });
 }
 
-Deno.test("Client.leave: what was said while it was away still goes out, if it is connected again", async () => {
+Deno.test("Client.leave: messages from a lost connection still go out if the client is connected again", async () => {
   await using stage = await Stage.open();
   const ben = await stage.witness("ben");
   const ada = await stage.guest("ada");
@@ -725,8 +725,8 @@ Deno.test("Client.leave: what was said while it was away still goes out, if it i
   assertEquals(texts(ben, "message"), ["hello", "a", "b", "c"]);
 });
 
-Deno.test("Client.leave: what the room's budget holds back still goes out, however long that takes", async () => {
-  // The last ones have to wait for some 200 ms: much longer than the goodbye may take.
+Deno.test("Client.leave: frames that wait for the room's budget still go out, however long that takes", async () => {
+  // The last ones wait for some 200 ms, much longer than `finishMs`.
   const budget = { frames: 100, frameBurst: 10, bytes: 2 ** 20, byteBurst: 2 ** 20 };
   await using stage = await Stage.open({ budget });
   const ben = await stage.witness("ben");
@@ -739,7 +739,7 @@ Deno.test("Client.leave: what the room's budget holds back still goes out, howev
   assertEquals(texts(ben, "message"), expected);
 });
 
-/** Tells which waits were drawn, and when. */
+/** Records each wait, and when it was drawn. */
 class Drawn extends Backoff {
   readonly waits: { readonly ms: number; readonly at: number }[] = [];
   resets = 0;
@@ -756,7 +756,7 @@ class Drawn extends Backoff {
   }
 }
 
-Deno.test("Client: it waits as its backoff says, tells when it tries next, and begins anew once it is back", async () => {
+Deno.test("Client: waits as its backoff says, reports the next try, and starts with short waits again once it is back", async () => {
   await using stage = await Stage.open();
   const backoff = new Drawn(() => 0.5, { baseMs: 2, capMs: 8 });
   const ada = await stage.guest("ada", { backoff, steadyMs: 0 });
@@ -779,7 +779,7 @@ Deno.test("Client: it waits as its backoff says, tells when it tries next, and b
   assertEquals(backoff.waits[length]!.ms, 1);
 });
 
-Deno.test("Client: a server that lets it in and cuts it off again and again is tried more and more slowly", async () => {
+Deno.test("Client: waits longer each time if a server accepts it and cuts it off again and again", async () => {
   await using stage = await Stage.open();
   const backoff = new Drawn(() => 0.5, { baseMs: 2, capMs: 8 });
   const ada = await stage.guest("ada", { backoff, steadyMs: Infinity });
@@ -791,7 +791,7 @@ Deno.test("Client: a server that lets it in and cuts it off again and again is t
   assertEquals(backoff.resets, 0);
 });
 
-Deno.test("Client: a change of this machine's networks ends the wait, and nothing else does but reconnect()", async () => {
+Deno.test("Client: a change of this machine's networks ends the wait; reconnect() does nothing while connected", async () => {
   await using stage = await Stage.open();
   let networks = "192.0.2.7";
   const ada = await stage.guest("ada", { networks: () => networks });
@@ -801,14 +801,14 @@ Deno.test("Client: a change of this machine's networks ends the wait, and nothin
   assert(link.state === "waiting" && link.attempt === 1);
   networks = "198.51.100.7";
   assertEquals((await ada.next("connected")).resumed, true);
-  // While it is connected there is nothing to hurry.
+  // While it is connected, this does nothing.
   ada.client.reconnect();
   assertEquals(ada.client.link, { state: "connected" });
 });
 
-// ---- refused ----
+// ---- refusals ----
 
-Deno.test("Client: a room that is full when it comes back is tried again, with the reason", async () => {
+Deno.test("Client: tries a room again that is full when it reconnects, and reports the reason", async () => {
   await using before = new TestRoom();
   await using ada = await Guest.join(before, "ada", lazily());
   await using room = await restart(before, { maxMembers: 1 });
@@ -821,7 +821,7 @@ Deno.test("Client: a room that is full when it comes back is tried again, with t
   assertEquals((await back(ada)).resumed, false);
 });
 
-Deno.test("Client: a room that has another code by now is not tried again", async () => {
+Deno.test("Client: does not try a room again whose code has changed", async () => {
   await using before = new TestRoom({ admission });
   await using ada = await Guest.join(before, "ada", { ...lazily(), code: CODE });
   await using _ = await restart(before, { admission: register("zone zoo zero zebra") });
@@ -833,7 +833,7 @@ Deno.test("Client: a room that has another code by now is not tried again", asyn
   assertMatch(ending.message, /the code is wrong$/);
 });
 
-Deno.test("Client: a sealed room in whose place another stands is not entered, and waited for", async () => {
+Deno.test("Client: does not join an xor room in place of its sealed one, and waits for that", async () => {
   await using before = new TestRoom({ admission });
   await using ada = await Guest.join(before, "ada", { ...lazily(), code: CODE });
   await using room = await restart(before);

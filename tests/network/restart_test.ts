@@ -1,4 +1,4 @@
-// Members whose server has ended and started anew, who come back one after the other.
+// Members that come back one after the other to a restarted server.
 
 import { assertEquals } from "@std/assert";
 import { type AdmissionRecord, register } from "../../cipher/opaque.ts";
@@ -15,7 +15,7 @@ function soon(): Backoff {
   return new Backoff(Math.random, { baseMs: 10, capMs: 20 });
 }
 
-/** A guest whose way to the room the test opens and closes. */
+/** A guest whose network the test opens and closes. */
 class Wayfarer implements AsyncDisposable {
   readonly guest: Guest;
   readonly #proxy: FaultProxy;
@@ -35,7 +35,7 @@ class Wayfarer implements AsyncDisposable {
     return new Wayfarer(guest, proxy);
   }
 
-  /** Its connection is lost, and it gets no other. */
+  /** Breaks its connection, and lets it make no other. */
   async part(): Promise<void> {
     this.#proxy.down();
     this.#proxy.cutAll();
@@ -56,7 +56,7 @@ class Wayfarer implements AsyncDisposable {
 }
 
 for (const cipher of ["xor", "sealed"] as const) {
-  Deno.test(`Client: what was said while the server was away reaches those who come back later, once, ${cipher}`, async () => {
+  Deno.test(`Client: messages from the time without a server reach members that come back later, once (${cipher})`, async () => {
     const admission: { admission?: AdmissionRecord } = cipher === "sealed"
       ? { admission: register(CODE) }
       : {};
@@ -70,7 +70,7 @@ for (const cipher of ["xor", "sealed"] as const) {
     await Promise.all(all.map((one) => one.part()));
     await first.stop();
     anna.guest.client.say("2");
-    // The first word of hers that anybody hears.
+    // Her first message to anybody.
     cara.guest.client.say("3");
 
     await using second = new TestRoom({ ...admission, port: first.port });
@@ -82,7 +82,7 @@ for (const cipher of ["xor", "sealed"] as const) {
     await using dora = await Guest.join(second, "dora", cipher === "sealed" ? { code: CODE } : {});
     await ben.comeBack();
     await ben.guest.next("message", ({ text }) => text === "3");
-    // Who has come back is no reason to say it a third time.
+    // Ben has been back before: nothing is sent a third time for him.
     await ben.part();
     await dora.next("left");
     await ben.comeBack();
@@ -94,14 +94,14 @@ for (const cipher of ["xor", "sealed"] as const) {
     const anew = ["anna: 4", "cara: 3", "anna: 5", "cara: 6", "ben: 7"];
     assertEquals(anna.guest.heard, ["anna: 1", "anna: 2", ...anew]);
     assertEquals(cara.guest.heard, ["anna: 1", "anna: 2", ...anew]);
-    // Both repeat what they have said for him: in either order.
+    // Both repeat their messages for him, in either order.
     assertEquals(ben.guest.heard.toSorted(), ["anna: 1", "anna: 2", ...anew].toSorted());
-    // Six that it had not had, and again 1 for itself, 1, 2 and 4 for cara, all but the last three for ben.
+    // Six new messages; repeated: 1 for the server itself, 1, 2 and 4 for cara, all but the last three for ben.
     assertEquals(second.hub.said, 6 + 1 + 3 + 4);
   });
 }
 
-Deno.test("Client.tell: what is told while the list of members still comes does not overtake what was told before", async () => {
+Deno.test("Client.tell: a direct message during the list of members does not overtake earlier ones", async () => {
   const greeting = encodeGreeting({
     version: VERSION,
     maxFrame: MAX_FRAME,
@@ -125,7 +125,7 @@ Deno.test("Client.tell: what is told while the list of members still comes does 
       await raw.frameOf(Type.MESSAGE);
       return;
     }
-    // When the answer comes, she knows of ben.
+    // When the answer comes, she has read the list.
     await raw.write(encodeFrame(Type.PING, 0));
     await raw.frameOf(Type.PONG);
     const { client } = await joined.promise;

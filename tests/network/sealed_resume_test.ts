@@ -1,5 +1,5 @@
-// What a sealed room promises to who comes back, against those who have overheard it, who change traffic, who
-// run the server, and members of ill will. `docs/security.md` has the promises.
+// What a sealed room promises to clients that resume, against eavesdroppers, relays that change traffic, the
+// operator of the server, and hostile members. `docs/security.md` has the promises.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { register } from "../../cipher/opaque.ts";
@@ -55,7 +55,7 @@ import {
   type Symptom,
 } from "../support/sealed_play.ts";
 
-// Each login takes a core some 0.2 seconds, on purpose: so there are few here, and one registration.
+// Each login takes some 0.2 s of CPU time, on purpose. So these tests have few logins and one registration.
 const CODE = "abandon ability able about";
 const admission = register(CODE);
 
@@ -68,7 +68,7 @@ function openRoom(): TestRoom {
   return new TestRoom({ admission, graceMs: LONG_MS, awayMs: LONG_MS });
 }
 
-/** A real client that comes back at once. */
+/** A real client that reconnects at once. */
 function enterByCode(at: { port: number }, name: string): Promise<Guest> {
   const options: Partial<JoinOptions> = {
     code: CODE,
@@ -78,7 +78,7 @@ function enterByCode(at: { port: number }, name: string): Promise<Guest> {
   return Guest.join(at, name, options);
 }
 
-/** A session over bare frames: its connection, and what its client would show to go on with it. */
+/** A session over bare frames: its connection, and the ticket that resumes it. */
 interface Bare extends AsyncDisposable {
   readonly connection: Connection;
   readonly ticket: Ticket & { readonly token: string };
@@ -93,13 +93,13 @@ async function next(connection: Connection): Promise<Frame> {
   }
 }
 
-/** Resolves when the server has read all that was sent to it. */
+/** Resolves when the server has read everything that was sent to it. */
 async function settled(connection: Connection): Promise<void> {
   connection.send(encodeFrame(Type.PING, 0));
   while ((await next(connection)).type !== Type.PONG);
 }
 
-/** Joins, and makes the session last. */
+/** Joins, and sends the HAVE that makes the session outlive its connection. */
 async function begin({ port }: { port: number }, name: string): Promise<Bare> {
   const entrance = await connect({ hostname: HOST, port, name, code: CODE });
   const { connection, id, sessionKey, welcome } = entrance;
@@ -120,7 +120,7 @@ async function begin({ port }: { port: number }, name: string): Promise<Bare> {
   };
 }
 
-/** Goes on with a session over bare frames; undefined if the server says that it is gone. */
+/** Resumes a session over bare frames; undefined if the server answers `gone`. */
 async function resume(
   { port }: { port: number },
   ticket: Ticket,
@@ -130,16 +130,16 @@ async function resume(
   return await resumeSession(place, ticket);
 }
 
-/** Sends a HELLO as it is, after the preface; returns the code that it is refused with. */
+/** Sends this HELLO after the preface; returns the code of the ERROR that answers it. */
 async function refusal(room: { port: number }, hello: Uint8Array): Promise<string> {
   await using raw = await Raw.connect(room);
   await raw.write(PREFACE, hello);
   return parseError((await raw.frameOf(Type.ERROR)).body).code;
 }
 
-// ---- who has overheard ----
+// ---- eavesdroppers ----
 
-Deno.test("Server: who has overheard a whole session, its resumption too, can't go on with it, and does not disturb it", async () => {
+Deno.test("Server: an eavesdropper of a complete session and its resumption can neither resume nor disturb it", async () => {
   await using room = openRoom();
   await using relay = new Relay(room);
   await using ada = await enterByCode(relay, "ada");
@@ -149,7 +149,7 @@ Deno.test("Server: who has overheard a whole session, its resumption too, can't 
     assertEquals((await ada.next("connected")).resumed, true);
   };
   await comeBack();
-  // HAVE behind the resumption uses up the token before, so both kinds are at hand.
+  // HAVE after the resumption invalidates the old token, so a valid and an invalid token are known.
   await relay.saw("up", Type.HAVE, 2);
   await ada.say("back");
 
@@ -180,12 +180,12 @@ Deno.test("Server: who has overheard a whole session, its resumption too, can't 
       token,
       proof: proveResume(new TextEncoder().encode(nonce.nonce), nonce.nonce, { ...claim, token }),
     }),
-    "a proof of nothing": encodeResume({ ...claim, token, proof: "A".repeat(proof!.length) }),
+    "a made-up proof": encodeResume({ ...claim, token, proof: "A".repeat(proof!.length) }),
   };
   for (const [name, bytes] of Object.entries(tries)) {
     assertEquals(await refusal(room, bytes), "gone", name);
   }
-  // Nobody has noticed, and the token is still its owner's.
+  // Nothing has changed, and the token still works for its owner.
   assertEquals([room.hub.size, room.sessions], [2, 2]);
   await ada.say("undisturbed");
   assertEquals((await ben.next("message", ({ text }) => text === "undisturbed")).missing, 0);
@@ -196,7 +196,7 @@ Deno.test("Server: who has overheard a whole session, its resumption too, can't 
   assertEquals(ben.events.filter(({ type }) => type === "away" || type === "left"), []);
 });
 
-Deno.test("Server: a proof that is wrong or missing gets gone; it uses up no token and ends no session", async () => {
+Deno.test("Server: answers a wrong or missing proof with gone, and invalidates no token and ends no session", async () => {
   await using room = openRoom();
   await using ada = await begin(room, "ada");
   await using eve = await begin(room, "eve");
@@ -204,13 +204,13 @@ Deno.test("Server: a proof that is wrong or missing gets gone; it uses up no tok
   const other = eve.ticket;
   const flipped = (key: Uint8Array) => key.map((byte, i) => i === 63 ? byte ^ 1 : byte);
   const wrong: Record<string, Ticket> = {
-    "with a key of nobody": { ...ticket, sessionKey: new Uint8Array(64) },
+    "with an unknown key": { ...ticket, sessionKey: new Uint8Array(64) },
     "with a bit of the key changed": { ...ticket, sessionKey: flipped(ticket.sessionKey!) },
-    // A member proves with what it has.
+    // A member proves with its own key.
     "with another member's key": { ...ticket, sessionKey: other.sessionKey },
     "with another member's token": { ...ticket, token: other.token },
     "with the room's key, which all members have": { ...ticket, sessionKey: EXPORT_KEY },
-    "with a token of nobody": { ...ticket, token: drawToken() },
+    "with an unknown token": { ...ticket, token: drawToken() },
   };
   for (const [name, ticket] of Object.entries(wrong)) {
     assertEquals(await resume(room, ticket), undefined, name);
@@ -220,13 +220,13 @@ Deno.test("Server: a proof that is wrong or missing gets gone; it uses up no tok
   const key = ticket.sessionKey!;
   const proofs: Record<string, Partial<Resume>> = {
     "none": {},
-    "over a nonce of its own": { proof: proveResume(key, drawToken(), claim) },
+    "over another nonce": { proof: proveResume(key, drawToken(), claim) },
     "too short": { proof: proveResume(key, drawToken(), claim).slice(0, -1) },
   };
   for (const [name, proof] of Object.entries(proofs)) {
     assertEquals(await refusal(room, encodeResume({ ...claim, ...proof })), "gone", name);
   }
-  // Both are where they were.
+  // Both sessions are unchanged.
   assertEquals([room.hub.size, room.sessions], [2, 2]);
   await settled(ada.connection);
   await settled(eve.connection);
@@ -235,7 +235,7 @@ Deno.test("Server: a proof that is wrong or missing gets gone; it uses up no tok
   back.connection.close();
 });
 
-Deno.test("Server: a token is good until HAVE has come behind the resumption, and then no more", async () => {
+Deno.test("Server: a token works until HAVE has come after the resumption, and not after that", async () => {
   await using room = openRoom();
   await using ada = await begin(room, "ada");
   const { ticket } = ada;
@@ -248,13 +248,13 @@ Deno.test("Server: a token is good until HAVE has come behind the resumption, an
     if (back) tokens.push(back.welcome.token!);
     return back !== undefined;
   };
-  // Its WELCOME may have been lost, again and again.
+  // The WELCOME may have been lost several times.
   assertEquals(await goOn(tokens[0]!), true);
   assertEquals(await goOn(tokens[0]!), true);
   assertEquals(await goOn(tokens[2]!), true);
   connection!.send(encodeHave(ticket.own));
   await settled(connection!);
-  // All were different, and the last one alone is left.
+  // All were different, and only the last one still works.
   assertEquals(new Set(tokens).size, 4);
   const last = connection!;
   for (const token of tokens.slice(0, 3)) {
@@ -266,7 +266,7 @@ Deno.test("Server: a token is good until HAVE has come behind the resumption, an
   connection!.close();
 });
 
-Deno.test("Server: in an open room, whoever has overheard a token takes the session over", async () => {
+Deno.test("Server: in an xor room an overheard token is enough to take over the session", async () => {
   await using room = new TestRoom({ graceMs: LONG_MS });
   await using ada = await Raw.connect(room);
   await ada.write(PREFACE, encodeHello({ version: VERSION, profile: new Uint8Array(0) }));
@@ -281,7 +281,7 @@ Deno.test("Server: in an open room, whoever has overheard a token takes the sess
   assertEquals(await ada.frames(), []);
 });
 
-// ---- who changes traffic ----
+// ---- relays that change traffic ----
 
 /** Sets fields of a JSON body. */
 const withFields = (fields: Record<string, unknown>): Alteration => ({ type, id, body }) => {
@@ -291,25 +291,25 @@ const withFields = (fields: Record<string, unknown>): Alteration => ({ type, id,
   return { now: [encodeFrame(type, id, new TextEncoder().encode(JSON.stringify(value)))] };
 };
 
-/** What of a resumption a relay may change without that it fails: none of it is looked at. */
+/** Changes by a relay that do not make a resumption fail, because nobody reads these fields. */
 const UNSEEN = [
   /^(GREETING|HELLO): id \d+$/,
-  // Where it goes on and as whom is checked; what it may be resumed with is not, nor what is counted.
+  // The positions and the id are checked; the next token and the counters are not.
   /^WELCOME: (bit flipped .*|repeated( later)?)$/,
-  // What comes behind is for who reads on.
+  // This arrives after the resumption.
   /^GREETING: repeated later$/,
 ];
 
-/** What leaves the client waiting for the rest: it is told to give up. */
+/** After these the client waits for the rest of a frame, until the test cancels it. */
 const WAITS = /: (dropped|after the next|length \+ 1)$/;
-/** Who has let a resumption through can end the session in its client's name, as at any other time. */
+/** A relay that lets a resumption through can end the session afterwards, as at any other time. */
 const ENDS = /^HELLO: repeated( later)?$/;
 
-Deno.test("Server: whatever a relay does to a resumption, it can't move it, and the session is not lost", async () => {
+Deno.test("Server: a relay that changes a resumption can neither move nor end the session", async () => {
   await using room = openRoom();
   await using ada = await begin(room, "ada");
   const { ticket } = ada;
-  // So that there is another place to be moved to.
+  // So that the log has another position.
   ada.connection.send(encodeFrame(Type.MESSAGE, 0, new Uint8Array(8)));
   await settled(ada.connection);
   const { end } = room.hub.log;
@@ -355,7 +355,7 @@ Deno.test("Server: whatever a relay does to a resumption, it can't move it, and 
   }
   assertEquals(taken.filter((name) => !UNSEEN.some((pattern) => pattern.test(name))), []);
   assert(refused > 60, `${refused} are too few`);
-  // The owner is not kept out.
+  // The owner can still resume.
   const back = await resume(room, ticket);
   assert(back);
   back.connection.close();
@@ -363,7 +363,7 @@ Deno.test("Server: whatever a relay does to a resumption, it can't move it, and 
 
 const from = (id: number) => (frame: Frame) => frame.id === id;
 
-// In `playReturn` anna is member 1 and ben, who comes back through the relay, 2.
+// In `playReturn` anna is member 1; ben, who reconnects through the relay, is member 2.
 const TARGETS: Readonly<Record<string, FrameSelector>> = {
   "GREETING": select("down", Type.GREETING, 1),
   "HELLO": select("up", Type.HELLO, 1),
@@ -376,7 +376,7 @@ const TARGETS: Readonly<Record<string, FrameSelector>> = {
   "ACK": select("down", Type.ACK),
 };
 
-Deno.test("sealed room: whatever a relay does to who comes back, nothing comes twice or false, and nothing is left out untold", async () => {
+Deno.test("sealed room: whatever a relay does to a client that reconnects, nothing is repeated or forged, and every gap is reported", async () => {
   const told = new Set<Symptom>();
   const attack = async (name: string, what: FrameSelector, how: Alteration) => {
     const { tamper, done } = alter(what, how);
@@ -414,7 +414,7 @@ function welcoming(how: Alteration) {
   return () => alter(select("down", Type.WELCOME, 1), how).tamper;
 }
 
-Deno.test("sealed room: a server that goes on elsewhere than it was asked to, or counts wrongly, is always told of", async () => {
+Deno.test("sealed room: a client always reports a server that resumes at another position or counts wrongly", async () => {
   const ofBen = (server: PlayServer) => [...server.hub.members()].find(({ id }) => id === 2)!;
   const lies: Record<string, (server: PlayServer) => Tamper> = {
     "from the end of the room's log": moving(({ hub }) => ({ room: hub.log.end })),
@@ -423,32 +423,32 @@ Deno.test("sealed room: a server that goes on elsewhere than it was asked to, or
       room: server.hub.log.end,
       own: ofBen(server).own.end,
     })),
-    // Where he was before what came last: his own message.
+    // The position before the last frame, his own message.
     "once more from before": moving((server, { room }) => ({ room: before(server.hub.log, room) })),
     "once more from the start of the own log": moving(() => ({ own: 0 })),
-    "as somebody else": welcoming((frame) => ({ now: [encodeFrame(frame.type, 1, frame.body)] })),
-    "nothing was taken": welcoming(withFields({ accepted: 0 })),
-    "less was taken": welcoming(withFields({ accepted: 2 })),
-    "more was taken": welcoming(withFields({ accepted: 4 })),
-    "more was taken than was sent": welcoming(withFields({ accepted: 5 })),
+    "as another member": welcoming((frame) => ({ now: [encodeFrame(frame.type, 1, frame.body)] })),
+    "nothing was accepted": welcoming(withFields({ accepted: 0 })),
+    "less was accepted": welcoming(withFields({ accepted: 2 })),
+    "more was accepted": welcoming(withFields({ accepted: 4 })),
+    "more was accepted than was sent": welcoming(withFields({ accepted: 5 })),
     "other positions": welcoming(withFields({ room: 0, own: 0 })),
   };
   for (const [name, lie] of Object.entries(lies)) {
     const told = await playReturn(lie);
     assert(told.length > 0, name);
   }
-  // Who does not lie is not told of.
+  // An honest server is not reported.
   assertEquals(await playReturn(moving(() => ({}))), []);
 });
 
-/** The place in a log of the frame that ends at this position. */
+/** The start of the frame that ends at this position. */
 function before(log: Log, position: number): number {
   let at = position - 1;
   while (!log.isBoundary(at)) at--;
   return at;
 }
 
-Deno.test("Client: who is told falsely that its session is gone joins anew, with a gap that it shows; what it says again comes once", async () => {
+Deno.test("Client: after a false `gone` it joins again and reports the gap, and its repeated messages arrive once", async () => {
   await using room = openRoom();
   let lost: "down" | "both" | undefined;
   let lies = false;
@@ -459,13 +459,13 @@ Deno.test("Client: who is told falsely that its session is gone joins anew, with
       resumes = parseHello(frame.body).resume !== undefined;
     }
     if (frame.type === Type.MESSAGE && direction === "down" && !lies) {
-      // Of the lost ones her own alone: what she has not had would be no repetition.
+      // Of the lost messages only her own: the others would be new to her.
       if (!lost || frame.id === 1) old.push(frame.bytes);
     }
     if (lost === direction || lost === "both") return [];
     if (!lies || direction === "up") return [frame.bytes];
     if (frame.type === Type.WELCOME && resumes) return [encodeError("gone", "it is over")];
-    // Behind its coming anew, all that it has heard and said before is played to it again.
+    // After it has joined again, all its old messages are replayed to it.
     return frame.type === Type.JOINED ? [frame.bytes, ...old] : [frame.bytes];
   });
   await using ada = await enterByCode(relay, "ada");
@@ -474,7 +474,7 @@ Deno.test("Client: who is told falsely that its session is gone joins anew, with
   await ada.say("one");
   await ben.say("two");
   await ada.next("message", ({ text }) => text === "two");
-  // What the server has taken, and ada can't know of; what ben says meanwhile; what nobody has.
+  // One that only the server has, one from ben meanwhile, and one that nobody has.
   lost = "down";
   ada.client.say("three");
   await ben.next("message", ({ text }) => text === "three");
@@ -499,13 +499,13 @@ Deno.test("Client: who is told falsely that its session is gone joins anew, with
   const missing = ({ events }: Guest) =>
     events.flatMap((e) => e.type === "message" && e.missing > 0 ? [[e.text, e.missing]] : []);
   assertEquals(missing(ben), []);
-  // For who plays "two" again says so that ben was heard there, and one is missing since.
+  // The replayed "two" shows that ada was there until then, and one message is missing after it.
   assertEquals(missing(ada), [["six", 1]]);
   assertEquals(ada.client.pending, []);
   assertEquals(old.length, 3);
 });
 
-Deno.test("Client: a gap that is hidden from it is told by the next message of each who said something in it", async () => {
+Deno.test("Client: if the server hides a gap, the next message of each sender in it reveals it", async () => {
   await using room = openRoom();
   let lost = false;
   let lies = false;
@@ -514,7 +514,7 @@ Deno.test("Client: a gap that is hidden from it is told by the next message of e
     if (!lies || direction === "up" || frame.type !== Type.WELCOME) return [frame.bytes];
     const { members } = parseWelcome(frame.body);
     if (members === 0) return [encodeError("gone", "it is over")];
-    // As if nobody had said anything: ada has counted one.
+    // As if the log had one message, as many as ada has counted.
     return withFields({ said: 1 })(frame, []).now!;
   });
   await using ada = await enterByCode(relay, "ada");
@@ -532,7 +532,7 @@ Deno.test("Client: a gap that is hidden from it is told by the next message of e
   assertEquals((await ada.next("message", ({ text }) => text === "three")).missing, 1);
 });
 
-Deno.test("Client: who comes back to a server that is not sealed sends the preface alone, and waits for the true one", async () => {
+Deno.test("Client: sends only the preface to an xor server in place of its sealed one, and waits for that", async () => {
   await using room = openRoom();
   await using relay = new Relay(room);
   await using ada = await enterByCode(relay, "ada");
@@ -560,14 +560,14 @@ Deno.test("Client: who comes back to a server that is not sealed sends the prefa
   assertEquals(ada.client.info.cipher, "sealed");
 });
 
-// ---- who uses the numbers of others ----
+// ---- members that use the numbers of others ----
 
-Deno.test("Client: a member that uses another's numbers takes none of them from it", async () => {
+Deno.test("Client: a member that uses another's numbers does not use them up", async () => {
   await using room = new PlayServer();
   await using ada = await joinSealed(room, "ada");
   await using ben = await joinSealed(room, "ben");
   await ada.next("joined");
-  // Eve knows ben's numbers: she has read what he says.
+  // Eve knows ben's numbers from his messages.
   await using raw = await Raw.connect(room);
   const { identity } = someone();
   const eve = new SealedCipher({ exportKey: EXPORT_KEY, identity, now: Date.now });
@@ -592,12 +592,12 @@ Deno.test("Client: a member that uses another's numbers takes none of them from 
   await ben.say("two");
   const last = await ada.next("message", ({ text }) => text === "two");
   assertEquals(last.missing, 0);
-  // Her own numbers are judged as hers.
+  // The numbers count for eve, and not for ben.
   const told = ada.events.flatMap((e) => e.type === "message" ? [[e.text, e.missing]] : []);
   assertEquals(told, [["one", 0], ["mine", 0], ["mine, too", MAX_SEQ - 3], ["two", 0]]);
 });
 
-Deno.test("Client: what is refused on this side takes no number: nobody is told that it is missing", async () => {
+Deno.test("Client: a message that it refuses itself uses no number, so nobody misses it", async () => {
   await using room = new PlayServer();
   await using ada = await joinSealed(room, "ada");
   await using ben = await joinSealed(room, "ben");

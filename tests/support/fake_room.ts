@@ -273,7 +273,7 @@ export const EVENTS: {
   back: [{ type: "back", who: BOB, at: 740 }, { type: "back", who: ALICE, at: 760 }],
   warning: [{ type: "warning", code: "flood", message: "you send more than the room can take" }],
   disconnected: (Object.keys(DISCONNECTED) as (keyof typeof DISCONNECTED)[]).map((reason) => (
-    { type: "disconnected", reason, message: "nothing has come for 30 s" }
+    { type: "disconnected", reason, message: "the server has sent nothing for 30 s" }
   )),
   waiting: [{ type: "waiting", attempt: 2, until: SENT, message: "nobody answers" }],
   connected: [
