@@ -1,104 +1,81 @@
-// The line being typed: keys change the text, the text becomes rows for the screen. Pure: knows no
-// terminal, no clock, no room.
+// The line being typed: keys change the text, and the text becomes rows for the screen. Knows no terminal, no
+// clock and no room. `editor_history.ts` keeps the lines before it, `editor_rows.ts` cuts the text into rows.
 
-import { borderFrom, graphemesBefore, graphemesFrom, splitGraphemes } from "../text/graphemes.ts";
-import { cellsOf, columnsOf, Rows, type View } from "./editor_rows.ts";
+import {
+  borderFrom,
+  graphemesBefore,
+  graphemesFrom,
+  splitGraphemes,
+  withoutHalfPair,
+} from "../text/graphemes.ts";
+import { type EditedLine, EditorHistory, type Search } from "./editor_history.ts";
+import { cellsOf, columnsOf, EditorRows, type EditorView } from "./editor_rows.ts";
 import { type Key, MAX_PASTE } from "./keyboard.ts";
 import { Undo } from "./undo.ts";
-import { inName, lineEnd, lineStart, visible, wordEnd, wordStart } from "./words.ts";
+import { isInName, isVisible, lineEnd, lineStart, wordEnd, wordStart } from "./words.ts";
 
 /**
- * Longest text that can be edited, in UTF-16 units. Twice the longest message, so that whoever pastes too
- * much hears it from the room, in bytes, and can still cut the text down.
+ * Longest text that can be edited, in UTF-16 units. Twice the longest message: if you paste too much, the room
+ * reports the size in bytes, and you can still shorten the text.
  */
 export const MAX_LINE = MAX_PASTE;
-
-/** Lines that the history keeps: more than anybody goes back with an arrow key. */
-const MAX_HISTORY = 500;
-/** Units of text that they may have together: eight of the longest. */
-const MAX_HISTORY_UNITS = 8 * MAX_LINE;
 
 /** Killed texts that Alt-Y goes through. */
 const MAX_KILLED = 10;
 
-/** Units of what is searched for. */
-const MAX_PATTERN = 256;
-
-/** A longer run of typed text is undone as one: it was no hand that typed it. */
+/** A longer run of typed text is undone at once: no person typed it. */
 const MAX_TYPED = 1024;
 
-/** Up and down keep the column; of what is longer than any screen, the end will do. Units of text. */
+/** Up and down keep the column, in UTF-16 units. Beyond this they go to the end of the line. */
 const MAX_GOAL = 4096;
 
-/** What may stand instead of the text between `from` and the cursor. */
+/** What can replace the text between `from` and the cursor. */
 export interface Completion {
   readonly from: number;
   readonly words: readonly string[];
-  /** As many as words: how each is shown, where it is not shown as it is. */
+  /** How to show each of `words`, if that differs from the word. */
   readonly labels?: readonly string[];
 }
 
 /** Finds completions for `text` at `cursor`, in UTF-16 units. */
 export type Completer = (text: string, cursor: number) => Completion;
 
-/** What a key asks of whoever owns the editor; editing itself asks nothing but to be drawn. */
-export type Request =
-  /** Enter: the text has left the line and is in the history. */
+/** What a key asks the editor's owner to do. A key that only edits asks for nothing. */
+export type EditorRequest =
+  /** Enter: the text has moved from the line to the history. */
   | { readonly type: "submit"; readonly text: string }
-  /** Tab, where several words fit. */
+  /** Tab: several words fit. */
   | { readonly type: "choose"; readonly words: readonly string[] }
-  /** Ctrl-C: there was text, and it has left the line; Ctrl-Y brings it back. */
+  /** Ctrl-C removed the text. Ctrl-Y brings it back. */
   | { readonly type: "discarded" }
-  /** Ctrl-C or Ctrl-D, the line being empty. */
+  /** Ctrl-C or Ctrl-D in an empty line. */
   | { readonly type: "leave" }
   /** Ctrl-L. */
   | { readonly type: "clear-screen" }
-  /** Not all of what was typed or pasted went in: the text has `MAX_LINE` units. */
+  /** Some of the typed or pasted text was left out: the line has `MAX_LINE` units. */
   | { readonly type: "full" };
 
-/** A search in the history that is going on. */
-export interface Search {
-  readonly pattern: string;
-  /** False where no line has the pattern, or no further one: the one shown is the last that had it. */
-  readonly found: boolean;
-}
-
-/** A line of the history that was edited, or the unfinished one, while another is in the editor. */
-interface Visited {
-  readonly text: string;
-  readonly undo: Undo;
-}
-
 /**
- * The line being typed, which may have several lines. The cursor always stands on a grapheme
- * boundary, so a family emoji is moved over, and deleted, as one. Keys are readline's.
+ * The line being typed, which may have several lines. The cursor is always on a grapheme boundary, so that a
+ * family emoji is one step and is deleted at once. The keys are readline's.
  *
- * A key costs what is near the cursor, not the whole text: who pastes a novel goes on typing as before.
- * What is copied whole is the string itself.
+ * A key costs what is near the cursor, not the length of the text: after a novel was pasted, typing is as fast as
+ * before. Only the string itself is copied.
  */
 export class Editor {
   readonly #complete: Completer;
   #text = "";
   /** In UTF-16 units, on a grapheme boundary. */
   #cursor = 0;
-  /** What was submitted, as it was typed, oldest first. Behind the last stands the unfinished line. */
-  readonly #submitted: string[] = [];
-  #submittedUnits = 0;
-  /** Which of these is in the editor: the unfinished one is `#submitted.length`. */
-  #line = 0;
-  /** The lines that are not as they were submitted; edits of any stay until Enter. */
-  readonly #visited = new Map<number, Visited>();
   #undo = new Undo();
-  /** What Ctrl-Y brings back, and Alt-Y instead of that; newest first. */
+  readonly #history = new EditorHistory();
+  /** The texts for Ctrl-Y and Alt-Y, newest first. */
   readonly #killed: string[] = [];
-  /** What the key before this one did: kills in a row come back as one, Alt-Y follows a yank. */
+  /** What the previous key did: kills in a row are brought back as one, and Alt-Y must follow a yank. */
   #did: "kill" | "yank" | undefined;
-  /** What was brought back last: where it begins, and which of `#killed` it is. */
+  /** The last yank: where its text begins, and the index in `#killed`. */
   #yanked = { from: 0, index: 0 };
-  #search: (Search & { readonly line: number; readonly cursor: number }) | undefined;
-  /** What was searched for before. */
-  #pattern = "";
-  #rows = new Rows(80);
+  #rows = new EditorRows(80);
 
   constructor(complete: Completer = (_, cursor) => ({ from: cursor, words: [] })) {
     this.#complete = complete;
@@ -112,50 +89,56 @@ export class Editor {
     return this.#cursor;
   }
 
-  /** The search that is going on: keys go into its pattern. */
+  /** The search in progress: keys go into its pattern. */
   get search(): Search | undefined {
-    return this.#search;
+    return this.#history.search;
   }
 
-  /** Puts `text` into the line instead of what is there, the cursor at its end. */
+  /** Replaces the line by `text`, the cursor at its end. */
   set(text: string): void {
     this.#replace(0, this.#text.length, text);
   }
 
-  /** Puts the line that was submitted last back, as it was typed. */
+  /** Puts the last submitted line back, as it was typed. */
   takeBack(): void {
-    this.set(this.#submitted.at(-1) ?? "");
+    this.set(this.#history.newest ?? "");
   }
 
-  /** Does what `key` means; keys without a meaning do nothing. */
-  onKey(key: Key): Request | undefined {
-    // What the terminal tells of itself is not for the line.
+  /** Handles `key`. Keys without a meaning do nothing. */
+  onKey(key: Key): EditorRequest | undefined {
+    // Answers of the terminal are not for the line.
     if (key.type !== "text" && key.type !== "paste" && key.type !== "press") return undefined;
     const did = this.#did;
     this.#did = undefined;
-    if (this.#search && this.#onSearchKey(key)) return undefined;
-    // Alt with a capital letter is what Caps Lock makes of it, as in readline.
+    if (this.search) {
+      const line = this.#history.onSearchKey(key, this.#current());
+      if (line) {
+        this.#show(line);
+        return undefined;
+      }
+    }
+    // Caps Lock turns Alt-b into Alt-B. Both mean the same, as in readline.
     if (key.type === "press") return this.#press(key.key.toLowerCase(), did);
     const fits = this.#insert(key.text, key.type === "text");
     return fits && !(key.type === "paste" && key.cut) ? undefined : { type: "full" };
   }
 
   /**
-   * Cuts the text into rows of at most `columns` columns, and says where the cursor is in them.
-   * Control characters are shown, not obeyed; where the cursor follows a full row, a row is added.
+   * The text in rows of at most `columns` columns, and the cursor's place in them. Control characters are shown,
+   * not obeyed. If the cursor follows a full row, an empty row is added for it.
    *
-   * @param most how many rows there is room for: those around the cursor
+   * @param maxRows the rows that have room: those around the cursor
    * @throws {RangeError} if `columns` is less than 2, where a wide character would not fit
    */
-  render(columns: number, most: number = Infinity): View {
+  render(columns: number, maxRows: number = Infinity): EditorView {
     if (columns < 2) {
       throw new RangeError(`Cannot render: ${columns} columns, at least 2 are needed`);
     }
-    if (this.#rows.columns !== columns) this.#rows = new Rows(columns);
-    return this.#rows.around(this.#text, this.#cursor, Math.max(1, most));
+    if (this.#rows.columns !== columns) this.#rows = new EditorRows(columns);
+    return this.#rows.around(this.#text, this.#cursor, Math.max(1, maxRows));
   }
 
-  #press(key: string, did: "kill" | "yank" | undefined): Request | undefined {
+  #press(key: string, did: "kill" | "yank" | undefined): EditorRequest | undefined {
     const text = this.#text;
     const cursor = this.#cursor;
     const killing = did === "kill";
@@ -199,12 +182,12 @@ export class Editor {
       case "alt-b":
       case "alt-left":
       case "ctrl-left":
-        this.#move(wordStart(text, cursor, inName));
+        this.#move(wordStart(text, cursor, isInName));
         break;
       case "alt-f":
       case "alt-right":
       case "ctrl-right":
-        this.#move(wordEnd(text, cursor, inName));
+        this.#move(wordEnd(text, cursor, isInName));
         break;
       case "home":
       case "ctrl-a":
@@ -223,17 +206,17 @@ export class Editor {
         this.#vertical(1);
         break;
       case "pageup":
-        this.#recallAlike(-1);
+        this.#show(this.#history.recallAlike(-1, this.#current()));
         break;
       case "pagedown":
-        this.#recallAlike(1);
+        this.#show(this.#history.recallAlike(1, this.#current()));
         break;
       case "ctrl-r":
-        this.#search = { pattern: "", found: true, line: this.#line, cursor };
+        this.#history.startSearch(cursor);
         break;
 
       case "ctrl-k": {
-        // At the end of a line it joins the next one to it.
+        // At the end of a line it removes the newline.
         const end = lineEnd(text, cursor);
         this.#kill(cursor, end === cursor ? this.#next() : end, killing);
         break;
@@ -244,14 +227,14 @@ export class Editor {
         break;
       }
       case "ctrl-w":
-        this.#kill(wordStart(text, cursor, visible), cursor, killing);
+        this.#kill(wordStart(text, cursor, isVisible), cursor, killing);
         break;
       case "alt-backspace":
       case "alt-ctrl-h":
-        this.#kill(wordStart(text, cursor, inName), cursor, killing);
+        this.#kill(wordStart(text, cursor, isInName), cursor, killing);
         break;
       case "alt-d":
-        this.#kill(cursor, wordEnd(text, cursor, inName), killing);
+        this.#kill(cursor, wordEnd(text, cursor, isInName), killing);
         break;
       case "ctrl-y":
         return this.#yank(cursor, 0);
@@ -265,7 +248,7 @@ export class Editor {
     return undefined;
   }
 
-  /** An edit that can be undone. The cursor goes behind `insert`. */
+  /** An edit that can be undone. The cursor goes after `insert`. */
   #replace(from: number, to: number, insert: string): void {
     if (from === to && insert === "") return;
     const removed = this.#text.slice(from, to);
@@ -280,17 +263,17 @@ export class Editor {
     this.#move(from + insert.length);
   }
 
-  /** Moves to `to`, or to the next grapheme boundary: an edit may have made one grapheme of two. */
+  /** Moves to `to`, or to the next grapheme boundary: an edit can join two graphemes. */
   #move(to: number): void {
     this.#cursor = borderFrom(this.#text, to);
   }
 
-  /** Inserts as much of `text` as there is room for; tells whether that was all. */
+  /** Inserts as much of `text` as fits. Returns whether that was all. */
   #insert(text: string, typed = false): boolean {
-    const fits = whole(text.slice(0, MAX_LINE - this.#text.length));
+    const fits = withoutHalfPair(text.slice(0, MAX_LINE - this.#text.length));
     const cursor = this.#cursor;
     if (typed && fits.length <= MAX_TYPED) {
-      // How a run of typed text is cut depends on how it was read; its words do not.
+      // One read may hold any part of a run of typed text: the words in it are the same.
       let at = cursor;
       for (const [inserted] of fits.matchAll(/\S+|\s+/g)) {
         this.#undo.add({ at, removed: "", inserted, cursor: at, typed });
@@ -323,26 +306,26 @@ export class Editor {
     }
   }
 
-  /** So that Ctrl-Y brings it back. */
+  /** Keeps a text for Ctrl-Y. */
   #keep(text: string): void {
     this.#killed.unshift(text);
     if (this.#killed.length > MAX_KILLED) this.#killed.pop();
   }
 
-  /** Puts what was killed between `from` and the cursor. */
-  #yank(from: number, index: number): Request | undefined {
+  /** Replaces the text between `from` and the cursor by a killed text. */
+  #yank(from: number, index: number): EditorRequest | undefined {
     if (this.#killed.length === 0) return undefined;
-    const place = index % this.#killed.length;
-    const text = this.#killed[place]!;
+    const next = index % this.#killed.length;
+    const text = this.#killed[next]!;
     const cursor = this.#cursor;
-    const fits = whole(text.slice(0, MAX_LINE - (this.#text.length - (cursor - from))));
+    const fits = withoutHalfPair(text.slice(0, MAX_LINE - (this.#text.length - (cursor - from))));
     this.#replace(from, cursor, fits);
-    this.#yanked = { from, index: place };
+    this.#yanked = { from, index: next };
     this.#did = "yank";
     return fits.length === text.length ? undefined : { type: "full" };
   }
 
-  /** The grapheme boundary before the cursor. A newline is a grapheme of its own. */
+  /** The grapheme boundary before the cursor. A newline is a grapheme here. */
   #previous(): number {
     const { value } = graphemesBefore(this.#text, this.#cursor).next();
     return this.#cursor - (value?.length ?? 0);
@@ -354,7 +337,7 @@ export class Editor {
     return this.#cursor + (value?.length ?? 0);
   }
 
-  /** Swaps the graphemes around the cursor, or at the end of a line the two before it. */
+  /** Swaps the two graphemes around the cursor, at the end of a line the two before it. */
   #transpose(): void {
     const end = lineEnd(this.#text, this.#cursor);
     const to = this.#cursor === end ? end : this.#next();
@@ -365,13 +348,13 @@ export class Editor {
     this.#replace(to - first.length - second.length, to, second + first);
   }
 
-  /** Up and down: to the next line of the text, and beyond its first or last one through the history. */
+  /** Up and down: through the lines of the text, and beyond the first or last one through the history. */
   #vertical(step: -1 | 1): void {
     const text = this.#text;
     const start = lineStart(text, this.#cursor);
     const end = lineEnd(text, this.#cursor);
     const leaves = step < 0 ? start === 0 : end === text.length;
-    if (leaves) return this.#recall(this.#line + step);
+    if (leaves) return this.#show(this.#history.recall(step, this.#current()));
     const far = this.#cursor - start > MAX_GOAL;
     const goal = far ? Infinity : columnsOf(text.slice(start, this.#cursor));
     const other = step < 0 ? start - 1 : end + 1;
@@ -387,137 +370,51 @@ export class Editor {
     this.#move(at);
   }
 
-  // ---- history -------------------------------------------------------------------------------------
-
-  #lineAt(index: number): Visited | undefined {
-    const visited = this.#visited.get(index);
-    if (visited) return visited;
-    const text = this.#submitted[index];
-    return text === undefined ? undefined : { text, undo: new Undo() };
+  #current(): EditedLine {
+    return { text: this.#text, cursor: this.#cursor, undo: this.#undo };
   }
 
-  /** Takes another line of the history into the editor; what was done to this one is kept until Enter. */
-  #recall(index: number): void {
-    const line = this.#lineAt(index);
-    if (!line || index === this.#line) return;
-    this.#visited.set(this.#line, { text: this.#text, undo: this.#undo });
-    this.#line = index;
-    this.#undo = line.undo;
-    this.#put(0, this.#text.length, line.text);
-  }
-
-  /** To the next line that begins as this one does before the cursor. */
-  #recallAlike(step: -1 | 1): void {
-    const start = this.#text.slice(0, this.#cursor);
-    for (let i = this.#line + step; i >= 0 && i <= this.#submitted.length; i += step) {
-      const line = this.#lineAt(i);
-      if (!line?.text.startsWith(start) || line.text === this.#text) continue;
-      this.#recall(i);
-      return this.#move(start.length);
+  /** Puts a line of the history into the editor. */
+  #show(line: EditedLine | undefined): void {
+    if (!line) return;
+    if (line.undo !== this.#undo) {
+      this.#undo = line.undo ?? new Undo();
+      this.#put(0, this.#text.length, line.text);
     }
+    this.#move(line.cursor);
   }
 
-  /** Does what `key` means while a search goes on; false: the search has ended, the key is still to do. */
-  #onSearchKey(key: Key): boolean {
-    const search = this.#search!;
-    const { pattern } = search;
-    if (key.type === "text") {
-      const longer = whole((pattern + key.text).slice(0, MAX_PATTERN));
-      this.#find(longer, -1, this.#line);
-      return true;
-    }
-    switch (key.type === "press" ? key.key : "") {
-      case "ctrl-r":
-        if (pattern === "") this.#find(this.#pattern, -1, this.#line);
-        else this.#find(pattern, -1, this.#line - 1, this.#text);
-        return true;
-      case "ctrl-s":
-        this.#find(pattern, 1, this.#line + 1, this.#text);
-        return true;
-      case "backspace":
-      case "ctrl-h": {
-        const [last = ""] = graphemesBefore(pattern, pattern.length);
-        // From where it began: a shorter pattern may be in a newer line.
-        this.#giveBack(search);
-        this.#find(pattern.slice(0, pattern.length - last.length), -1, search.line);
-        return true;
-      }
-      case "escape":
-      case "ctrl-g":
-      case "ctrl-c":
-        this.#giveBack(search);
-        this.#search = undefined;
-        return true;
-    }
-    this.#search = undefined;
-    return false;
-  }
-
-  /** To the line that was there when the search began. */
-  #giveBack({ line, cursor }: { readonly line: number; readonly cursor: number }): void {
-    this.#recall(line);
-    this.#move(cursor);
-  }
-
-  /** Looks from the line `from` on for one that has `pattern`, and is not `other`. */
-  #find(pattern: string, step: -1 | 1, from: number, other?: string): void {
-    const search = this.#search!;
-    this.#pattern = pattern || this.#pattern;
-    for (let i = from; pattern !== "" && i >= 0 && i < this.#submitted.length; i += step) {
-      const { text } = i === this.#line ? { text: this.#text } : this.#lineAt(i)!;
-      const at = text === other ? -1 : text.lastIndexOf(pattern);
-      if (at < 0) continue;
-      this.#recall(i);
-      this.#move(at);
-      this.#search = { ...search, pattern, found: true };
-      return;
-    }
-    // The unfinished line is none of the history: from there, looking begins with the newest.
-    if (step < 0 && pattern !== "" && from === this.#submitted.length) {
-      return this.#find(pattern, step, from - 1, other);
-    }
-    this.#search = { ...search, pattern, found: pattern === "" };
-  }
-
-  /** Submits, or goes on in a new line where a backslash says so. */
-  #enter(): Request | undefined {
+  /** Submits the text. After one backslash, Enter starts a new line instead. */
+  #enter(): EditorRequest | undefined {
     const slashes = /\\*$/.exec(this.#text.slice(-2))![0].length;
     if (slashes === 1 || (slashes === 2 && countBackslashes(this.#text) % 2 === 1)) {
       this.#replace(this.#text.length - 1, this.#text.length, "\n");
       return undefined;
     }
-    // Empty lines behind the text come from pasting whole lines; nobody means to send them.
+    // Pasted lines end in newlines, which people do not mean to send.
     let end = this.#text.length;
     while (this.#text[end - 1] === "\n") end--;
     const typed = this.#text.slice(0, end);
     if (typed.trim() === "") return undefined;
-    // The last of two backslashes stands for itself.
+    // Two backslashes are one.
     const text = slashes === 2 ? typed.slice(0, -1) : typed;
-    if (this.#submitted.at(-1) !== typed) {
-      this.#submitted.push(typed);
-      this.#submittedUnits += typed.length;
-    }
-    while (this.#submitted.length > MAX_HISTORY || this.#submittedUnits > MAX_HISTORY_UNITS) {
-      this.#submittedUnits -= this.#submitted.shift()!.length;
-    }
+    this.#history.add(typed);
     this.#startOver();
     return { type: "submit", text };
   }
 
-  /** An empty line at the end of the history; edits of older lines are undone. */
   #startOver(): void {
-    this.#visited.clear();
-    this.#line = this.#submitted.length;
+    this.#history.startOver();
     this.#undo = new Undo();
     this.#put(0, this.#text.length, "");
   }
 
-  #completeWord(): Request | undefined {
+  #completeWord(): EditorRequest | undefined {
     const { from, words, labels } = this.#complete(this.#text, this.#cursor);
     if (words.length === 0) return undefined;
     const typed = this.#text.slice(from, this.#cursor);
     let word = commonStart(words);
-    // The space that ends a word may stand there already.
+    // The space that ends the word may follow already.
     if (word.endsWith(" ") && this.#text[this.#cursor] === " ") word = word.slice(0, -1);
     if (word.length > typed.length || words.length === 1) {
       if (this.#text.length - typed.length + word.length > MAX_LINE) return { type: "full" };
@@ -534,12 +431,7 @@ function countBackslashes(text: string): number {
   return text.length - start;
 }
 
-/** Leaves out half a surrogate pair at the end of a text that was cut. */
-function whole(text: string): string {
-  return /[\ud800-\udbff]$/.test(text) ? text.slice(0, -1) : text;
-}
-
-/** The longest beginning that all of `words` have, in whole graphemes. */
+/** The longest common beginning of `words`; it does not end within a grapheme. */
 function commonStart(words: readonly string[]): string {
   let [common = [], ...others] = words.map(splitGraphemes);
   for (const other of others) {

@@ -1,16 +1,17 @@
-// TODO: say what this is.
+// The rows that the editor's text takes on the screen. Rows are computed when they are needed and kept until the
+// text before them changes. Knows no keys and no terminal.
 
 import { graphemesFrom, plainBorder } from "../text/graphemes.ts";
 import { printable } from "../text/printable.ts";
 import { width } from "../text/width.ts";
 
-/** The text as the screen shows it, or as much of it as there is room for, around the cursor. */
-export interface View {
-  /** Safe to print; each at most as wide as asked. There is at least one. */
+/** The rows around the cursor: as many as have room. */
+export interface EditorView {
+  /** Safe to print, at most as wide as asked. At least one. */
   readonly rows: readonly string[];
-  /** Which row of the whole text the first of `rows` is, from 0. */
+  /** The index of the first of `rows` among all rows of the text. */
   readonly first: number;
-  /** Where the cursor stands: the index of its row in `rows`, and the column in it, from 0. */
+  /** The cursor: the index of its row in `rows`, and its column, from 0. */
   readonly row: number;
   readonly column: number;
 }
@@ -22,29 +23,27 @@ export function columnsOf(text: string): number {
   return columns;
 }
 
-// ---- rows ------------------------------------------------------------------------------------------
-
 /** One row of the text on the screen. */
 interface Row {
-  /** Where in the text it begins. */
+  /** Where it begins in the text. */
   readonly start: number;
-  /** Columns that the end of a grapheme takes that began in a row above: one that is wider than a row. */
+  /** Columns at its start that belong to a grapheme of the row above: one that is wider than a row. */
   readonly lead: number;
   readonly shown: string;
   readonly used: number;
-  /** Where in the text the next one begins. */
+  /** Where the next row begins in the text. */
   readonly end: number;
-  /** What of the grapheme before `end` is still to be shown. */
+  /** The rest of the grapheme before `end`, for the next row. */
   readonly rest: readonly string[];
   /** The text ends with it. */
   readonly last: boolean;
 }
 
 /**
- * The rows of a text, from its first one on, as far as they were needed: an edit costs the rows that are
- * seen, and only who goes to the other end of a novel waits until the rows between have been counted.
+ * The rows of a text from the first one on, as far as they were needed. An edit costs only the rows that are
+ * visible. Only a jump to the other end of a novel computes all rows between.
  */
-export class Rows {
+export class EditorRows {
   readonly columns: number;
   readonly #rows: Row[] = [];
 
@@ -52,36 +51,36 @@ export class Rows {
     this.columns = columns;
   }
 
-  /** The text is `text` now: from `from` on it is another. */
+  /** The text has changed to `text`, from `from` on. */
   changed(text: string, from: number): void {
-    // What comes before this place are the same graphemes as before. The row of the last of them may end
-    // elsewhere now.
+    // The graphemes before this border are the same. The row of the last one may end elsewhere now.
     const same = plainBorder(text, from - 1);
     this.#rows.length = Math.max(0, this.#firstFrom(same) - 1);
   }
 
-  around(text: string, cursor: number, most: number): View {
+  /** At most `maxRows` rows of `text`, among them the one with the cursor. */
+  around(text: string, cursor: number, maxRows: number): EditorView {
     let at = this.#rowOf(text, cursor);
     const { start, lead, used, last } = this.#rows[at]!;
     let column = lead + columnsOf(text.slice(start, cursor));
-    // A full row before a newline has no cell behind it: there the cursor stays on the last one.
+    // A full row before a newline has no cell after its text: there the cursor stays on the last one.
     column = Math.min(column, this.columns - 1);
     const added = last && cursor === text.length && used >= this.columns;
     if (added) {
       at++;
       column = 0;
     }
-    const wished = Math.max(0, at - Math.floor(most / 2));
+    const wished = Math.max(0, at - Math.floor(maxRows / 2));
     let count = 0;
-    while (count < wished + most && this.#row(text, count)) count++;
+    while (count < wished + maxRows && this.#row(text, count)) count++;
     if (added) count++;
-    const first = Math.max(0, Math.min(wished, count - most));
-    const rows = this.#rows.slice(first, Math.min(first + most, count)).map((row) => row.shown);
+    const first = Math.max(0, Math.min(wished, count - maxRows));
+    const rows = this.#rows.slice(first, Math.min(first + maxRows, count)).map((row) => row.shown);
     if (added) rows.push("");
     return { rows, first, row: at - first, column };
   }
 
-  /** The index of the first of the known rows that begins at `at` or behind it. */
+  /** The index of the first computed row that begins at or after `at`. */
   #firstFrom(at: number): number {
     let low = 0;
     let high = this.#rows.length;
@@ -93,7 +92,7 @@ export class Rows {
     return low;
   }
 
-  /** The index of the row in which the place `at` of the text is. */
+  /** The index of the row that contains `at`. */
   #rowOf(text: string, at: number): number {
     let last = this.#rows.at(-1);
     while (!last || (!last.last && last.end <= at)) last = this.#row(text, this.#rows.length)!;
@@ -110,12 +109,12 @@ export class Rows {
   }
 }
 
-/** The row that begins at `start`, behind `pieces` of a grapheme that did not fit into the row above. */
+/** The row that begins at `start`, after `pieces` of a grapheme that did not fit into the row above. */
 function layOut(text: string, start: number, pieces: readonly string[], columns: number): Row {
   let shown = "";
   let used = 0;
   let end = start;
-  /** Adds as many as there is room for, at least one; returns those for which there is none. */
+  /** Adds the pieces that fit, at least one. Returns the others. */
   const add = (pieces: readonly string[]): readonly string[] => {
     for (const [i, piece] of pieces.entries()) {
       const wide = width(piece);
@@ -135,7 +134,7 @@ function layOut(text: string, start: number, pieces: readonly string[], columns:
     }
     end += g.length;
     if (g === "\n") return { start, lead, shown, used, end, rest, last: false };
-    // A picture of a control character (`\u{202e}`), or a letter with many marks, can be wider than a row.
+    // A visible control character (`\u{202e}`) and a letter with many marks can be wider than a row.
     if (wide > columns) {
       rest = add([...cells]);
       if (rest.length > 0) return { start, lead, shown, used, end, rest, last: false };
@@ -147,25 +146,26 @@ function layOut(text: string, start: number, pieces: readonly string[], columns:
   return { start, lead, shown, used, end, rest, last: true };
 }
 
-/** A grapheme as it is shown, and its columns. */
+/** A grapheme as it is shown, and its width in columns. */
 interface Cells {
   readonly shown: string;
   readonly wide: number;
 }
 
 /**
- * What is known of graphemes. A text of a quarter of a million characters is laid out at each key; to
- * measure each of them would take a second, but few of them differ.
+ * Graphemes that were measured. Each key may lay out a quarter of a million characters: measuring them all would
+ * take a second, but few of them differ.
  */
-const known = new Map<string, Cells>([["\n", { shown: "", wide: 0 }]]);
-const MAX_KNOWN = 4096;
+const measured = new Map<string, Cells>([["\n", { shown: "", wide: 0 }]]);
+const MAX_MEASURED = 4096;
 
+/** How the editor shows the grapheme `g`. */
 export function cellsOf(g: string): Cells {
-  const cells = known.get(g);
-  if (cells) return cells;
+  const known = measured.get(g);
+  if (known) return known;
   const shown = printable(g);
-  const measured = { shown, wide: width(shown) };
-  // A grapheme of many marks is not worth its memory.
-  if (known.size < MAX_KNOWN && g.length < 32) known.set(g, measured);
-  return measured;
+  const cells = { shown, wide: width(shown) };
+  // A grapheme of many marks is rare, and not worth the memory.
+  if (measured.size < MAX_MEASURED && g.length < 32) measured.set(g, cells);
+  return cells;
 }

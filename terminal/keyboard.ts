@@ -1,5 +1,7 @@
-// What a person does at the keyboard: bytes from a raw terminal become keys. What the terminal says of
-// itself comes the same way and is told apart here. Pure: knows no terminal, no clock, no line.
+// Bytes from a raw terminal become keys. The terminal's answers to questions arrive in the same stream, and are
+// told apart here. Pure: knows no terminal, no clock and no line.
+
+import { withoutHalfPair } from "../text/graphemes.ts";
 
 /**
  * Longest paste, in UTF-16 units. It bounds memory: a terminal that opens a paste and never closes it is
@@ -219,7 +221,7 @@ export class KeyParser {
     if (end < 0) return "";
     this.#paste = undefined;
     // Terminals send a carriage return for each newline, as if Enter had been pressed.
-    const text = whole(paste.text).replace(/\r\n?/g, "\n");
+    const text = withoutHalfPair(paste.text).replace(/\r\n?/g, "\n");
     if (text !== "") keys.push({ type: "paste", text, cut: paste.cut });
     return all.slice(end + PASTE_ENDS.length);
   }
@@ -281,11 +283,6 @@ export class KeyParser {
 function matchAt(pattern: RegExp, input: string, at: number): string | undefined {
   pattern.lastIndex = at;
   return pattern.exec(input)?.[0];
-}
-
-/** Leaves out half a surrogate pair at the end of a text that was cut. */
-function whole(text: string): string {
-  return /[\ud800-\udbff]$/.test(text) ? text.slice(0, -1) : text;
 }
 
 /** The key that sends this control character. */

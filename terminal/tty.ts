@@ -1,31 +1,32 @@
-// TODO: say what this is.
+// The terminal that the screen reads and draws on: what the screen needs of one, and the program's own. Passes
+// bytes and text on. Knows no keys and no escape sequences.
 
 import { writeAll } from "./write_all.ts";
 
-/** A terminal, as far as the screen needs one. */
+/** What the screen needs of a terminal. */
 export interface Tty {
   size(): { columns: number; rows: number };
-  /** The next bytes that were typed; null when there will be no more. */
+  /** The next bytes from the keyboard, or null at the end of the input. */
   read(): Promise<Uint8Array | null>;
   /** Writes all of `text` before it returns. */
   write(text: string): void;
-  /** In raw mode each key comes at once, and Ctrl-C is a key like others. */
+  /** In raw mode each key arrives at once, and Ctrl-C is a key like the others. */
   setRaw(raw: boolean): void;
-  /** Calls `listener` after each change of size; returns how to end that. */
+  /** Calls `listener` after each change of size. Returns a function that ends this. */
   onResize(listener: () => void): () => void;
 }
 
-/** The terminal that this program runs in. */
+/** The terminal of this process. */
 export class SystemTty implements Tty {
   readonly #buffer = new Uint8Array(64 * 1024);
 
   size(): { columns: number; rows: number } {
     try {
       const { columns, rows } = Deno.consoleSize();
-      // Some pseudo-terminals have no size: 0 by 0.
+      // Some pseudo-terminals report 0 by 0.
       if (columns > 0 && rows > 0) return { columns, rows };
     } catch {
-      // Nor can it be asked for where the terminal has been closed.
+      // The terminal was closed.
     }
     return { columns: 80, rows: 24 };
   }
@@ -44,7 +45,7 @@ export class SystemTty implements Tty {
   }
 
   onResize(listener: () => void): () => void {
-    // Windows has no such signal; the size is asked for at each redraw, so the next one is right again.
+    // Windows has no such signal. The size is read at each redraw, so that the next one is right again.
     if (Deno.build.os === "windows") return () => {};
     Deno.addSignalListener("SIGWINCH", listener);
     return () => Deno.removeSignalListener("SIGWINCH", listener);

@@ -1,22 +1,26 @@
-// TODO: say what this is.
+// Borders of lines and words in the editor's text, as readline knows them. Pure: strings and positions in UTF-16
+// units. Knows no cursor and no keys.
 
 import { graphemesBefore, graphemesFrom } from "../text/graphemes.ts";
 
+/** The start of the line that contains `at`. */
 export function lineStart(text: string, at: number): number {
   return at === 0 ? 0 : text.lastIndexOf("\n", at - 1) + 1;
 }
 
+/** The end of the line that contains `at`: its newline, or the end of the text. */
 export function lineEnd(text: string, at: number): number {
   const end = text.indexOf("\n", at);
   return end < 0 ? text.length : end;
 }
 
-// The two kinds of words that readline knows: letters, digits and `_`, or whatever is no space. Asked
-// of whole graphemes: a word never ends within one.
-export const inName = (g: string) => /[\p{L}\p{N}_]/u.test(g);
-export const visible = (g: string) => g.trim() !== "";
+// Readline knows two kinds of words: letters, digits and `_`, or everything that is not a space. Both take a
+// grapheme: a word never ends within one.
 
-/** Where the word at or before `cursor` begins. */
+export const isInName = (g: string) => /[\p{L}\p{N}_]/u.test(g);
+export const isVisible = (g: string) => g.trim() !== "";
+
+/** The start of the word at or before `cursor`. */
 export function wordStart(text: string, cursor: number, inWord: (g: string) => boolean): number {
   let at = cursor;
   let found = false;
@@ -28,7 +32,7 @@ export function wordStart(text: string, cursor: number, inWord: (g: string) => b
   return at;
 }
 
-/** Where the word at or after `cursor` ends. */
+/** The end of the word at or after `cursor`. */
 export function wordEnd(text: string, cursor: number, inWord: (g: string) => boolean): number {
   let at = cursor;
   let found = false;

@@ -1,27 +1,33 @@
-// TODO: say what this is.
+// Graphemes: what people see as one character (UAX #29). Also where they begin near a position in a long text,
+// without splitting all of it. Pure: strings only. Knows no widths.
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /** The user-perceived characters of `text` (UAX #29): a family emoji is one. */
 export function splitGraphemes(text: string): string[] {
-  // Plain ASCII needs no segmenter, and is most of what is typed. CR LF alone is one grapheme of two.
+  // Most typed text is plain ASCII, which needs no segmenter. Only CR LF is one grapheme of two characters.
   // deno-lint-ignore no-control-regex
   if (/^[\x00-\x0c\x0e-\x7f]*$/.test(text)) return text.split("");
   return Array.from(graphemes.segment(text), (s) => s.segment);
 }
 
-// Where graphemes begin near a place in a long text: a novel that was pasted must not be split whole at each
-// key. A newline is a grapheme of its own here, whatever stands before it.
+/** `text` without half a surrogate pair at its end, which cutting it may have left. */
+export function withoutHalfPair(text: string): string {
+  return /[\ud800-\udbff]$/.test(text) ? text.slice(0, -1) : text;
+}
+
+// Where graphemes begin near a position in a long text: a key must not split all of a pasted novel. Below, a
+// newline is always a grapheme, also after CR.
 
 /**
- * Units that are split at once where nothing tells plainly where graphemes begin, at most. Each split has its
- * price: who asks for one grapheme gets a short piece split, who asks for many soon gets long ones.
+ * Most UTF-16 units that are split at once where two characters do not show a border. Each split has a price: a
+ * caller that takes one grapheme pays for a short piece, one that takes many soon gets long pieces.
  */
 const PIECE = 256;
 
 /**
- * Characters before which a grapheme always begins, but behind a prefix (UAX #29, GB9b): letters, signs and
- * ideographs that extend nothing and are no emoji. All are in the first 64 Ki code points.
+ * Characters that always begin a grapheme, except after a prefix (UAX #29, GB9b): letters, signs and ideographs
+ * that extend nothing and are no emoji. All are in the first 64 Ki code points.
  */
 function beginsGrapheme(unit: number): boolean {
   return unit < 0x7f || (unit >= 0xc0 && unit < 0x300) || (unit >= 0x370 && unit < 0x483) ||
@@ -33,8 +39,8 @@ function beginsGrapheme(unit: number): boolean {
 }
 
 /**
- * Whether what ends before `at` may be a prefix: such are few, in Arabic and some scripts of Asia. Before a
- * Korean syllable, a leading consonant is one too (GB6).
+ * Whether the character before `at` may be a prefix. Arabic and some scripts of Asia have a few. Before a Korean
+ * syllable, a leading consonant is one too (GB6).
  */
 function mayBePrefix(text: string, at: number): boolean {
   const unit = text.charCodeAt(at - 1);
@@ -48,7 +54,7 @@ function mayBePrefix(text: string, at: number): boolean {
     (unit >= 0x1100 && unit < 0x1160) || (unit >= 0xa960 && unit < 0xa980);
 }
 
-/** Whether a grapheme begins at `at`, as far as two characters tell: false where it takes more to know. */
+/** Whether two characters show that a grapheme begins at `at`. False if more are needed to know. */
 function plainlyBegins(text: string, at: number): boolean {
   if (at <= 0 || at >= text.length) return true;
   const unit = text.charCodeAt(at);
@@ -56,9 +62,9 @@ function plainlyBegins(text: string, at: number): boolean {
   return beginsGrapheme(unit) && !mayBePrefix(text, at);
 }
 
-/** The graphemes of `text` from `at` on, which must be where one begins; splits no more than is asked for. */
+/** The graphemes of `text` from `at` on, where one must begin. Splits only as far as they are taken. */
 export function* graphemesFrom(text: string, at: number): Generator<string, void, void> {
-  let least = 2;
+  let min = 2;
   let size = PIECE;
   while (at < text.length) {
     if (plainlyBegins(text, at + 1)) {
@@ -66,19 +72,19 @@ export function* graphemesFrom(text: string, at: number): Generator<string, void
       at++;
       continue;
     }
-    let end = at + least;
-    while (end < at + least + size && !plainlyBegins(text, end)) end++;
-    const whole = plainlyBegins(text, end);
-    // Never half of a surrogate pair.
-    if (!whole && text.charCodeAt(end) >>> 10 === 0xdc00 >>> 10) end--;
+    let end = at + min;
+    while (end < at + min + size && !plainlyBegins(text, end)) end++;
+    const isBorder = plainlyBegins(text, end);
+    // Never cut a surrogate pair.
+    if (!isBorder && text.charCodeAt(end) >>> 10 === 0xdc00 >>> 10) end--;
     const parts = splitGraphemes(text.slice(at, end));
-    // More may belong to the last one.
-    if (!whole) parts.pop();
+    // The last one may go on after the piece.
+    if (!isBorder) parts.pop();
     if (parts.length === 0) {
       size *= 4;
       continue;
     }
-    least = Math.min(2 * least, PIECE);
+    min = Math.min(2 * min, PIECE);
     size = PIECE;
     for (const g of parts) {
       yield g;
@@ -87,7 +93,7 @@ export function* graphemesFrom(text: string, at: number): Generator<string, void
   }
 }
 
-/** The first place from `at` on where a grapheme of `text` begins or the text ends. */
+/** The first position from `at` on where a grapheme begins or the text ends. */
 export function borderFrom(text: string, at: number): number {
   if (plainlyBegins(text, at)) return Math.max(0, Math.min(at, text.length));
   let border = plainBorder(text, at);
@@ -98,7 +104,7 @@ export function borderFrom(text: string, at: number): number {
   return border;
 }
 
-/** The graphemes of `text` before `at`, the nearest first; one must begin at `at`. */
+/** The graphemes of `text` before `at`, where one must begin, the nearest first. */
 export function* graphemesBefore(text: string, at: number): Generator<string, void, void> {
   while (at > 0) {
     const start = plainBorder(text, at - 1);
@@ -108,7 +114,7 @@ export function* graphemesBefore(text: string, at: number): Generator<string, vo
   }
 }
 
-/** A place at or before `at` where a grapheme begins; it may not be the last one. */
+/** A position at or before `at` where a grapheme begins: one may begin between them. */
 export function plainBorder(text: string, at: number): number {
   let border = Math.max(0, at);
   while (!plainlyBegins(text, border)) border--;
