@@ -14,8 +14,8 @@ export const GRAPHICS_ID = 2428;
 /** The attribute by which a terminal tells that it has sixel (DA1; VT340, "Device Attributes"). */
 const SIXEL = 4;
 
-/** What a terminal has told of itself; empty until it has. */
-export interface Told {
+/** What a terminal has answered about itself. Empty until it has. */
+export interface TerminalAnswers {
   /** It has understood a question of kitty's protocol. */
   readonly kitty?: boolean;
   /** DA1: the first is its level, the others what it can. */
@@ -30,7 +30,7 @@ export interface Stage {
   readonly columns: number;
   readonly rows: number;
   readonly environment: Environment;
-  readonly told: Told;
+  readonly answers: TerminalAnswers;
   /** False in the theme `mono`, and where NO_COLOR is set. */
   readonly hasColors: boolean;
 }
@@ -53,7 +53,7 @@ export interface Viewer {
 }
 
 /**
- * Asks for all of `Told`, to be sent once; "" where an answer would change nothing, or the question might be
+ * Asks for all of `TerminalAnswers`, to be sent once; "" where an answer would change nothing, or the question might be
  * seen. Every terminal answers the last question, the attributes: what has not been answered by then, never is.
  */
 export function graphicsQuery(environment: Environment): string {
@@ -64,16 +64,16 @@ export function graphicsQuery(environment: Environment): string {
 }
 
 /** `told` with what one more answer adds; with the attributes, all has been answered. Other keys add nothing. */
-export function hear(told: Told, key: Key): Told {
+export function withAnswer(answers: TerminalAnswers, key: Key): TerminalAnswers {
   switch (key.type) {
     case "graphics":
-      return key.id === GRAPHICS_ID ? { ...told, kitty: key.ok } : told;
+      return key.id === GRAPHICS_ID ? { ...answers, kitty: key.ok } : answers;
     case "cell":
-      return { ...told, cell: { width: key.width, height: key.height } };
+      return { ...answers, cell: { width: key.width, height: key.height } };
     case "attributes":
-      return { ...told, attributes: key.attributes };
+      return { ...answers, attributes: key.attributes };
     default:
-      return told;
+      return answers;
   }
 }
 
@@ -81,7 +81,7 @@ export function hear(told: Told, key: Key): Told {
  * The best way that this terminal has. Sixel's pictures have a size in pixels and no other: without that of a
  * character nobody knows how many rows they take, and there is none.
  */
-export function graphicsOf(environment: Environment, told: Told): Graphics {
+export function graphicsOf(environment: Environment, answers: TerminalAnswers): Graphics {
   const { TERM = "", TERM_PROGRAM = "", LC_TERMINAL } = environment;
   // What they run in is unknown, and may be several: rows of text are right in all of them.
   if (isMultiplexer(environment)) return "none";
@@ -90,8 +90,9 @@ export function graphicsOf(environment: Environment, told: Told): Graphics {
   }
   // WezTerm has them all, and of these the whole of this one.
   if (/^(?:iTerm\.app|WezTerm)$/.test(TERM_PROGRAM) || LC_TERMINAL === "iTerm2") return "iterm2";
-  if (told.kitty) return "kitty";
-  const hasSixel = told.attributes?.slice(1).includes(SIXEL) === true && told.cell !== undefined;
+  if (answers.kitty) return "kitty";
+  const hasSixel = answers.attributes?.slice(1).includes(SIXEL) === true &&
+    answers.cell !== undefined;
   return hasSixel ? "sixel" : "none";
 }
 

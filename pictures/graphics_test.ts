@@ -9,16 +9,16 @@ import {
   iterm2Picture,
   kittyPicture,
   placed,
-  type Told,
+  type TerminalAnswers,
 } from "./graphics.ts";
 import fc from "../tests/support/property.ts";
 
 const CELL = { width: 8, height: 16 };
-const SIXEL: Told = { attributes: [62, 4, 22], cell: CELL };
-const KITTY: Told = { kitty: true, attributes: [62, 4, 22], cell: CELL };
+const SIXEL: TerminalAnswers = { attributes: [62, 4, 22], cell: CELL };
+const KITTY: TerminalAnswers = { kitty: true, attributes: [62, 4, 22], cell: CELL };
 
 Deno.test("graphicsOf: by the environment, else by what the terminal has told", () => {
-  const cases: [Environment, Told, string][] = [
+  const cases: [Environment, TerminalAnswers, string][] = [
     [{}, {}, "none"],
     [{ TERM: "xterm-256color" }, {}, "none"],
     [{ TERM: "xterm-256color" }, SIXEL, "sixel"],
@@ -37,8 +37,12 @@ Deno.test("graphicsOf: by the environment, else by what the terminal has told", 
     [{ TERM: "screen-256color" }, SIXEL, "none"],
     [{ TERM: "xterm-256color", TERM_PROGRAM: "tmux" }, KITTY, "none"],
   ];
-  for (const [environment, told, graphics] of cases) {
-    assertEquals(graphicsOf(environment, told), graphics, JSON.stringify([environment, told]));
+  for (const [environment, answers, graphics] of cases) {
+    assertEquals(
+      graphicsOf(environment, answers),
+      graphics,
+      JSON.stringify([environment, answers]),
+    );
   }
 });
 

@@ -15,11 +15,12 @@ import {
   type Stage,
   type Viewer,
 } from "./graphics.ts";
+import type { DecodedPicture, DecodeJob } from "./decode.ts";
 import { blockPixels, blockRows } from "./half_blocks.ts";
 import { inspect, MAX_PICTURE_BYTES, type Picture } from "./parse.ts";
 import { fit, type Size, uprightSize } from "./pixels.ts";
 import { SIXEL_ROWS } from "./sixel.ts";
-import type { Damaged, Job, Made } from "./worker.ts";
+import type { Damaged } from "./worker.ts";
 
 /**
  * How long a picture is waited for, in ms: the largest takes half a second on a laptop. The thread itself ends no
@@ -83,13 +84,13 @@ export class Pictures implements Viewer {
       };
     }
     const caption = cut(title, stage.columns - 1);
-    const graphics = graphicsOf(stage.environment, stage.told);
-    const cell = stage.told.cell ?? CELL;
+    const graphics = graphicsOf(stage.environment, stage.answers);
+    const cell = stage.answers.cell ?? CELL;
     const rows = Math.max(1, Math.min(MAX_ROWS, stage.rows - FREE_ROWS));
     const most = boxFor(graphics, { width: Math.max(1, stage.columns - 1), height: rows }, cell);
     const shown = fit(size, most);
     const { content, orientation } = picture;
-    const made = await this.#make({
+    const made = await this.#decode({
       content,
       size: { width: picture.width, height: picture.height },
       orientation,
@@ -111,8 +112,8 @@ export class Pictures implements Viewer {
     return { rows: [placed(drawn, height, caption)], height: height + 1 };
   }
 
-  async #make(job: Job, name: string): Promise<Made> {
-    const { promise, resolve } = Promise.withResolvers<Made | Damaged>();
+  async #decode(job: DecodeJob, name: string): Promise<DecodedPicture> {
+    const { promise, resolve } = Promise.withResolvers<DecodedPicture | Damaged>();
     const worker = new Worker(new URL("./worker.ts", import.meta.url), WITHOUT_PERMISSIONS);
     this.#busy++;
     // Not before it has answered: it could be at work still, and nobody would know for how long.
@@ -139,7 +140,7 @@ export class Pictures implements Viewer {
   }
 }
 
-const FORMS: Readonly<Record<Graphics, Made["form"]>> = {
+const FORMS: Readonly<Record<Graphics, DecodedPicture["form"]>> = {
   kitty: "png",
   iterm2: "png",
   sixel: "sixel",

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import fc, { anyString } from "../tests/support/property.ts";
 import { splitGraphemes } from "../text/graphemes.ts";
 import { width } from "../text/width.ts";
-import { type Completer, Editor, MAX_LINE, type Request } from "./editor.ts";
+import { type Completer, Editor, type EditorRequest, MAX_LINE } from "./editor.ts";
 import type { Key } from "./keyboard.ts";
 
 const press = (key: string): Key => ({ type: "press", key });
@@ -12,9 +12,9 @@ const text = (text: string): Key => ({ type: "text", text });
 function edited(
   script: string,
   complete?: Completer,
-): { editor: Editor; last: Request | undefined } {
+): { editor: Editor; last: EditorRequest | undefined } {
   const editor = new Editor(complete);
-  let last: Request | undefined;
+  let last: EditorRequest | undefined;
   for (const [, typed, key] of script.matchAll(/"([^"]*)"|(\S+)/g)) {
     last = editor.onKey(typed !== undefined ? text(typed) : press(key!));
   }
@@ -284,7 +284,7 @@ Deno.test("Editor: Tab completes as far as the words agree, and shows the choice
     const from = text.lastIndexOf(" ", cursor - 1) + 1;
     return { from, words: words.filter((w) => w.startsWith(text.slice(from, cursor))) };
   };
-  const cases: [string, string, Request | undefined][] = [
+  const cases: [string, string, EditorRequest | undefined][] = [
     ['"b" tab', "bob: |", undefined],
     ['"a" tab', "al|", { type: "choose", words: ["alice: ", "albert: "] }],
     ['"a" tab "i" tab', "alice: |", undefined],

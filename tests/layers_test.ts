@@ -92,7 +92,8 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
   { what: /\bDeno\.permissions\b/, files: ["cli/system.ts"] },
   { what: /\bnew Worker\b/, files: ["pictures/pictures.ts"] },
   // Foreign code that takes hostile files apart runs there, and nowhere else.
-  { what: /"@cf-wasm\/photon"/, files: ["pictures/worker.ts"] },
+  { what: /"@cf-wasm\/photon"/, files: ["pictures/decode.ts"] },
+  { what: /\bdecodePicture\b/, files: ["pictures/decode.ts", "pictures/worker.ts"] },
   // The user's own files, files that are sent and received, and the file that a code is read from.
   {
     what: /\bDeno\.(?:open|create|read\w*File)\w*\(/,

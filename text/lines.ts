@@ -4,7 +4,7 @@ const LF = 0x0a;
 const CR = 0x0d;
 
 /** A line without its end (LF, or CR LF), or why there is none. Lines are counted from 1. */
-export type Line =
+export type InputLine =
   | { readonly number: number; readonly text: string }
   | { readonly number: number; readonly fault: string };
 
@@ -44,8 +44,8 @@ export class LineSplitter {
   }
 
   /** The lines that end in `bytes`, which are not kept: the caller may read into them again. */
-  push(bytes: Uint8Array): Line[] {
-    const lines: Line[] = [];
+  push(bytes: Uint8Array): InputLine[] {
+    const lines: InputLine[] = [];
     let start = 0;
     for (;;) {
       const end = bytes.indexOf(LF, start);
@@ -59,7 +59,7 @@ export class LineSplitter {
   }
 
   /** The last line, where it has no end. */
-  end(): Line[] {
+  end(): InputLine[] {
     return this.#length === 0 ? [] : [this.#finish()];
   }
 
@@ -81,7 +81,7 @@ export class LineSplitter {
     this.#buffer.set(piece, start);
   }
 
-  #finish(): Line {
+  #finish(): InputLine {
     const number = ++this.#number;
     const length = this.#length - (this.#endsInCr ? 1 : 0);
     this.#length = 0;

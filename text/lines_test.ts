@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import fc from "../tests/support/property.ts";
-import { type Line, LineSplitter } from "./lines.ts";
+import { type InputLine, LineSplitter } from "./lines.ts";
 
 const utf8 = new TextEncoder();
 
 // ---- helpers ----
 
 /** All lines of an input that comes in these pieces. */
-function split(pieces: readonly Uint8Array[], limit: number): Line[] {
+function split(pieces: readonly Uint8Array[], limit: number): InputLine[] {
   const splitter = new LineSplitter(limit);
   // One buffer for all pieces, as a caller that reads has it: nothing of it may be kept.
   const buffer = new Uint8Array(Math.max(0, ...pieces.map((piece) => piece.length)));
@@ -25,7 +25,11 @@ function waysToCut(bytes: Uint8Array): Uint8Array[][] {
 }
 
 /** Asserts what comes out of an input, in whatever pieces it comes. */
-function assertLines(input: string | Uint8Array, limit: number, expected: readonly Line[]): void {
+function assertLines(
+  input: string | Uint8Array,
+  limit: number,
+  expected: readonly InputLine[],
+): void {
   const bytes = typeof input === "string" ? utf8.encode(input) : input;
   for (const pieces of waysToCut(bytes)) {
     const sizes = pieces.map((piece) => piece.length).join("+");
@@ -33,7 +37,7 @@ function assertLines(input: string | Uint8Array, limit: number, expected: readon
   }
 }
 
-function tooLong(number: number, length: number, limit: number): Line {
+function tooLong(number: number, length: number, limit: number): InputLine {
   return { number, fault: `it has ${length} bytes, at most ${limit} are taken` };
 }
 
@@ -129,7 +133,7 @@ Deno.test("LineSplitter: memory stays within the limit, however a line comes", (
   const bytes = utf8.encode(`${"x".repeat(3 * limit)}\n`);
   for (const size of [1, 99, limit + 1, bytes.length]) {
     const splitter = new LineSplitter(limit);
-    const lines: Line[] = [];
+    const lines: InputLine[] = [];
     for (let at = 0; at < bytes.length; at += size) {
       lines.push(...splitter.push(bytes.subarray(at, at + size)));
       assertLessOrEqual(splitter.capacity, limit + 1);
@@ -160,7 +164,7 @@ Deno.test("LineSplitter: any text in any pieces gives what splitting the text gi
     const parts = text.split("\n");
     // What follows the last LF is a line only if there is something.
     if (parts.at(-1) === "") parts.pop();
-    const expected = parts.map((part, i): Line => {
+    const expected = parts.map((part, i): InputLine => {
       const line = part.replace(/\r$/, "");
       const { length } = utf8.encode(line);
       return length > limit ? tooLong(i + 1, length, limit) : { number: i + 1, text: line };

@@ -1,8 +1,10 @@
 // TODO: say what this is.
 
 import { splitGraphemes } from "./graphemes.ts";
-import { encoder, HAZARDS, picture } from "./printable.ts";
+import { HAZARDS, visibleForm } from "./printable.ts";
 import { width } from "./width.ts";
+
+const encoder = new TextEncoder();
 
 /** Longest name, in bytes of UTF-8: it stands in front of every line, and in every profile. */
 export const MAX_NAME_BYTES = 64;
@@ -19,7 +21,7 @@ export function nameFault(name: string): string | undefined {
   if (name === "") return "must not be empty";
   HAZARDS.lastIndex = 0;
   const hazard = HAZARDS.exec(name);
-  if (hazard) return `must not hold control characters: it has ${picture(hazard[0])}`;
+  if (hazard) return `must not hold control characters: it has ${visibleForm(hazard[0])}`;
   // U+2800, a Braille cell without dots, looks like a space.
   const mark = /[\s\u2800:#]/u.exec(name);
   if (mark) return `must not hold ${/[:#]/.test(mark[0]) ? `"${mark[0]}"` : "spaces"}`;

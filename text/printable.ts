@@ -1,8 +1,6 @@
 // Text as people see it: what may reach a terminal, how wide it is, where it wraps, what a name may
 // be. Pure; knows no terminal, no wire and no member.
 
-export const encoder = new TextEncoder();
-
 /**
  * What a terminal could obey, or what could change how the text around it reads: controls (C0, C1 and
  * DEL), halves of surrogate pairs, line and paragraph separators, annotation marks, and what can't be
@@ -13,7 +11,7 @@ export const HAZARDS =
   /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\ufff9-\ufffb]|(?![\u200c\u200d]|\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/gu;
 
 /** Shows one hazardous character: a control picture for C0 (`␛`), else its code (`\u{202e}`). */
-export function picture(character: string): string {
+export function visibleForm(character: string): string {
   const code = character.codePointAt(0)!;
   if (code < 0x20) return String.fromCharCode(0x2400 + code);
   if (code === 0x7f) return "\u2421";
@@ -32,7 +30,7 @@ export function picture(character: string): string {
 export function printable(text: string, keep: "line" | "lines" = "line"): string {
   return text.replace(
     HAZARDS,
-    (c) => keep === "lines" && (c === "\n" || c === "\t") ? c : picture(c),
+    (c) => keep === "lines" && (c === "\n" || c === "\t") ? c : visibleForm(c),
   );
 }
 

@@ -12,7 +12,7 @@ import { createHash } from "node:crypto";
 import config from "../deno.json" with { type: "json" };
 
 /** A system that `deno compile` can build for. */
-export interface Target {
+export interface BuildTarget {
   /** Deno's name for it. */
   readonly triple: string;
   /** The name people know it by: the end of the released file's name. */
@@ -22,7 +22,7 @@ export interface Target {
 }
 
 /** All that Deno supports. */
-export const targets: readonly Target[] = [
+export const targets: readonly BuildTarget[] = [
   { triple: "x86_64-unknown-linux-gnu", system: "linux-x64", suffix: "" },
   { triple: "aarch64-unknown-linux-gnu", system: "linux-arm64", suffix: "" },
   { triple: "x86_64-apple-darwin", system: "macos-x64", suffix: "" },
@@ -31,7 +31,7 @@ export const targets: readonly Target[] = [
 ];
 
 /** The name under which the executable for `target` is released. */
-export function releaseName(target: Target): string {
+export function releaseName(target: BuildTarget): string {
   return `chat-${config.version}-${target.system}${target.suffix}`;
 }
 
@@ -54,7 +54,7 @@ export function programFlags(task: string): string[] {
 }
 
 /** The arguments to `deno` that build the executable for `target` at the path `output`. */
-export function compileArgs(target: Target, output: string): string[] {
+export function compileArgs(target: BuildTarget, output: string): string[] {
   return [
     "compile",
     // `deno task ok` has checked the types.
@@ -97,7 +97,7 @@ export async function checksums(folder: string, names: readonly string[]): Promi
 
 /** Builds one executable; returns whether it is there, and if not, has said why. */
 async function compile(
-  target: Target,
+  target: BuildTarget,
   output: string,
   denort: string | undefined,
 ): Promise<boolean> {

@@ -1,16 +1,16 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
+  type BuildTarget,
   checksums,
   compileArgs,
   missingRuntime,
   programFlags,
   releaseName,
-  type Target,
   targets,
 } from "./compile.ts";
 import config from "../deno.json" with { type: "json" };
 
-const [linux] = targets as readonly [Target];
+const [linux] = targets as readonly [BuildTarget];
 
 Deno.test("targets: the five systems of Deno, this one among them, each with a name of its own", () => {
   assertEquals(targets.length, 5);

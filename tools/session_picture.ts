@@ -7,7 +7,7 @@
 //
 // Exit code 0: the path is on stdout. 1: not drawn, stderr says why. 2: misuse.
 
-import type { Screen } from "../tests/support/cells.ts";
+import type { ScreenCells } from "../tests/support/cells.ts";
 import { Home, start } from "../tests/support/program.ts";
 import { Terminal } from "../tests/support/pty.ts";
 import { picture } from "./session_svg.ts";
@@ -133,7 +133,7 @@ function morning(): string {
 }
 
 /** Holds the conversation; resolves with alice's screen. */
-async function play(): Promise<Screen> {
+async function play(): Promise<ScreenCells> {
   await using alice = new Seat();
   await alice.run(COMMAND);
   await alice.terminal.shows("nobody else is here yet");

@@ -1,4 +1,7 @@
-import type { Cell, Ink, Screen } from "../tests/support/cells.ts";
+// A terminal's screen as SVG, in a window. Pure: cells in, text out. Knows no terminal and no file. It looks the
+// same with all fonts: each run of cells has its position and its length, and bars are drawn as lines.
+
+import type { Cell, Ink, ScreenCells } from "../tests/support/cells.ts";
 
 // Sizes are in px. A cell is as wide as those of the fonts named below, give or take what nobody sees.
 const CELL = 9;
@@ -54,7 +57,7 @@ interface Placed {
  * await Deno.writeTextFile("session.svg", picture(terminal.screen, "chat"));
  * ```
  */
-export function picture(screen: Screen, title: string): string {
+export function picture(screen: ScreenCells, title: string): string {
   const width = screen.columns * CELL + 2 * PADDING;
   const height = TITLE + Math.max(1, screen.rows.length) * ROW + 2 * PADDING - ROW / 3;
   const cells = place(screen);
@@ -102,7 +105,7 @@ const x = (column: number) => PADDING + column * CELL;
 const y = (row: number) => TITLE + PADDING - ROW / 3 + row * ROW;
 
 /** All cells with their places; the cursor is one whose ink and ground are exchanged once more. */
-function place({ rows, cursor }: Screen): Placed[] {
+function place({ rows, cursor }: ScreenCells): Placed[] {
   const placed: Placed[] = [];
   const put = (cell: Cell, column: number, row: number) => {
     const isCursor = cursor?.row === row && cursor.column === column;

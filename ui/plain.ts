@@ -4,7 +4,7 @@
 import { PROTECTIONS } from "../cipher.ts";
 import { ChatError } from "../errors.ts";
 import type { Room, RoomEvent, Transfer } from "../room.ts";
-import { type Line, LineSplitter } from "../text/lines.ts";
+import { type InputLine, LineSplitter } from "../text/lines.ts";
 import { jsonLine } from "../text/printable.ts";
 import { describe, type OutputLine, parseInput, toMember, toTransfer } from "./json_lines.ts";
 import { plainLines } from "./plain_lines.ts";
@@ -129,7 +129,7 @@ export class PlainScreen {
     while (!this.#ended && !condition()) await this.#progress.promise;
   }
 
-  #take(line: Line): void {
+  #take(line: InputLine): void {
     try {
       if ("fault" in line) throw new ChatError(`Cannot take this line: ${line.fault}`);
       // A line says at most one message, whose text is never longer than the line.

@@ -14,7 +14,13 @@
 import { getColorEnabled } from "@std/fmt/colors";
 import { ChatError } from "../errors.ts";
 import type { Files } from "../files/paths.ts";
-import { graphicsQuery, hear, type Stage, type Told, type Viewer } from "../pictures/graphics.ts";
+import {
+  graphicsQuery,
+  type Stage,
+  type TerminalAnswers,
+  type Viewer,
+  withAnswer,
+} from "../pictures/graphics.ts";
 import type { Ending, Room, RoomEvent } from "../room.ts";
 import { Editor } from "../terminal/editor.ts";
 import { type Environment, isCapable } from "../terminal/environment.ts";
@@ -109,7 +115,7 @@ export class Screen {
   #background: "dark" | "light" | undefined;
   readonly #pictures: Viewer | undefined;
   /** What the terminal has reported about pictures; it is asked before the first picture is shown. */
-  #told: Told = {};
+  #told: TerminalAnswers = {};
   readonly #allTold = Promise.withResolvers<void>();
   #isAsked = false;
   /** Rows to print above the live area; the first `#printed` of them are printed already. */
@@ -234,7 +240,7 @@ export class Screen {
     }
     await this.#allTold.promise;
     const hasColors = getColorEnabled() && this.#preferences.theme !== "mono";
-    return { ...this.#tty.size(), environment: this.#environment, told: this.#told, hasColors };
+    return { ...this.#tty.size(), environment: this.#environment, answers: this.#told, hasColors };
   }
 
   /**
@@ -297,7 +303,7 @@ export class Screen {
       case "attributes":
       case "cell":
       case "graphics":
-        this.#told = hear(this.#told, key);
+        this.#told = withAnswer(this.#told, key);
         if (key.type === "attributes") this.#allTold.resolve();
         return;
     }

@@ -1206,8 +1206,8 @@ Deno.test("Screen: a terminal is asked once which pictures it can draw, and wait
   await tty.type("\x1b_Gi=2428;OK\x1b\\\x1b[6;18;9t");
   await tty.type("\x1b[?62;22c");
   await first;
-  const told = { kitty: true, cell: { width: 9, height: 18 }, attributes: [62, 22] };
-  const stage = { columns: 80, rows: 24, environment, told, hasColors: getColorEnabled() };
+  const answers = { kitty: true, cell: { width: 9, height: 18 }, attributes: [62, 22] };
+  const stage = { columns: 80, rows: 24, environment, answers, hasColors: getColorEnabled() };
   assertEquals(pictures.asked, [stage]);
   const written = tty.output.length;
   await screen.view("/b", "b");
@@ -1223,7 +1223,7 @@ Deno.test("Screen: a terminal that does not answer is not waited for long, one t
     const shown = screen.view("/a", "a");
     if (TERM !== "linux") clock.pass(500);
     await shown;
-    assertEquals(pictures.asked.map(({ told }) => told), [{}]);
+    assertEquals(pictures.asked.map(({ answers }) => answers), [{}]);
     assert(TERM !== "linux" || !tty.output.includes("\x1b[c"));
     await tty.drawn();
   }

@@ -3,7 +3,7 @@
 
 import { PROTECTIONS } from "../cipher.ts";
 import type { Link, RoomInfo } from "../room.ts";
-import type { Search } from "../terminal/editor.ts";
+import type { Search } from "../terminal/editor_history.ts";
 import { graphemesFrom } from "../text/graphemes.ts";
 import { printable } from "../text/printable.ts";
 import { cut, width } from "../text/width.ts";

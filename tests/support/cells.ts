@@ -1,15 +1,12 @@
-// TODO: say what this is.
+// Test helper: what a terminal's screen shows, as cells. Tests and the session's picture read it. Types only.
 
-// A terminal's screen as SVG, in a window. Pure: cells in, text out; knows no terminal and no file. It looks the
-// same with whatever fonts there are: each run of cells has its place and its length, and bars are drawn.
-
-/** One of xterm's 256 colours, or `#rrggbb`; undefined: the terminal's own. */
+/** One of xterm's 256 colours, or `#rrggbb`. Undefined is the terminal's default. */
 export type Ink = number | string | undefined;
 
 export interface Cell {
-  /** One character as it is seen; empty or a space: nothing. */
+  /** One character as it is shown. Empty or a space shows nothing. */
   readonly text: string;
-  /** A wide one stands for two, of which the second is left out. */
+  /** A wide character takes two columns and has one cell. */
   readonly columns: 1 | 2;
   readonly ink?: Ink;
   readonly ground?: Ink;
@@ -21,7 +18,7 @@ export interface Cell {
   readonly inverse?: boolean;
 }
 
-export interface Screen {
+export interface ScreenCells {
   readonly columns: number;
   readonly rows: readonly (readonly Cell[])[];
   readonly cursor?: { readonly column: number; readonly row: number };

@@ -5,7 +5,7 @@ import * as pty from "@lydell/node-pty";
 import { assertEquals } from "@std/assert";
 import { Unicode11Addon } from "@xterm/addon-unicode11";
 import xterm from "@xterm/headless";
-import type { Cell, Ink, Screen } from "./cells.ts";
+import type { Cell, Ink, ScreenCells } from "./cells.ts";
 import { within } from "./loopback.ts";
 import { home, start } from "./program.ts";
 
@@ -92,7 +92,7 @@ export class Terminal implements AsyncDisposable {
   }
 
   /** The screen, cell by cell. */
-  get screen(): Screen {
+  get screen(): ScreenCells {
     const { active } = this.#emulator.buffer;
     const rows = Array.from({ length: this.#emulator.rows }, (_, y) => {
       const line = active.getLine(active.baseY + y)!;

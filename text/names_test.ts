@@ -1,0 +1,96 @@
+import { assert, assertStrictEquals } from "@std/assert";
+import { FAMILY, hardText } from "../tests/support/hard_text.ts";
+import fc from "../tests/support/property.ts";
+import { MAX_NAME_BYTES, MAX_NAME_COLUMNS, nameFault, toName } from "./names.ts";
+
+Deno.test("nameFault: names that are valid", () => {
+  const valid = [
+    "Ada",
+    "a",
+    "o'neil",
+    "José",
+    "李雷",
+    "عمر",
+    "🙂",
+    FAMILY,
+    "a/b",
+    "-",
+    "x_y.z-1",
+    "@a",
+  ];
+  for (const name of valid) assertStrictEquals(nameFault(name), undefined, name);
+});
+
+Deno.test("nameFault: names that are not, and why", () => {
+  const cases: [string, string][] = [
+    ["", "must not be empty"],
+    ["a\x1b[2J", "must not hold control characters: it has ␛"],
+    ["a\nb", "must not hold control characters: it has ␊"],
+    ["a\u202eb", "must not hold control characters: it has \\u{202e}"],
+    ["a\u034fb", "must not hold control characters: it has \\u{34f}"],
+    ["a\ud800", "must not hold control characters: it has \\u{d800}"],
+    ["two words", "must not hold spaces"],
+    [" ", "must not hold spaces"],
+    ["a\u00a0b", "must not hold spaces"],
+    ["a\u3000b", "must not hold spaces"],
+    ["\u2800", "must not hold spaces"],
+    ["a:b", `must not hold ":"`],
+    ["a#1", `must not hold "#"`],
+    ["bob(!)", `must not hold "(!)"`],
+    ["(!)", `must not hold "(!)"`],
+    ["a(!)b", `must not hold "(!)"`],
+    ["/quit", `must not start with "/"`],
+    ["\u0301", "must be visible"],
+    ["\u200d", "must be visible"],
+    ["\ufe0f", "must be visible"],
+  ];
+  for (const [name, fault] of cases) {
+    assertStrictEquals(nameFault(name), fault, JSON.stringify(name));
+    // Found by a pattern with a memory: the second time must not differ.
+    assertStrictEquals(nameFault(name), fault);
+  }
+});
+
+Deno.test("nameFault: the limits, in bytes and in columns", () => {
+  assertStrictEquals(nameFault("a".repeat(MAX_NAME_COLUMNS)), undefined);
+  assertStrictEquals(
+    nameFault("a".repeat(MAX_NAME_COLUMNS + 1)),
+    `must be at most ${MAX_NAME_COLUMNS} columns wide: it is ${MAX_NAME_COLUMNS + 1}`,
+  );
+  assertStrictEquals(nameFault("字".repeat(MAX_NAME_COLUMNS / 2)), undefined);
+  assert(nameFault("字".repeat(MAX_NAME_COLUMNS / 2) + "a") !== undefined);
+  // PeerId take bytes and no columns.
+  const marks = (bytes: number) => "ab".slice(0, 2 - bytes % 2) + "\u0301".repeat((bytes - 1) >> 1);
+  assertStrictEquals(nameFault(marks(MAX_NAME_BYTES - 1)), undefined);
+  assertStrictEquals(nameFault(marks(MAX_NAME_BYTES)), undefined);
+  assertStrictEquals(
+    nameFault(marks(MAX_NAME_BYTES + 1)),
+    `must have at most ${MAX_NAME_BYTES} bytes: it has ${MAX_NAME_BYTES + 1}`,
+  );
+});
+
+Deno.test("toName: the nearest valid name", () => {
+  const cases: [string, string][] = [
+    ["ada", "ada"],
+    ["Ada Lovelace", "Ada-Lovelace"],
+    ["DOMAIN\\ada", "DOMAIN\\ada"],
+    ["/root", "root"],
+    ["a:b#c", "a-b-c"],
+    ["e\u0301", "é"],
+    ["  ", ""],
+    ["", ""],
+    ["---", ""],
+    ["\x1b[2J", "[2J"],
+    ["李 雷", "李-雷"],
+    ["a".repeat(100), "a".repeat(MAX_NAME_COLUMNS)],
+  ];
+  for (const [text, name] of cases) assertStrictEquals(toName(text), name, JSON.stringify(text));
+});
+
+Deno.test("toName: of any text, empty or valid; a valid name without dashes at its ends stays", () => {
+  fc.assert(fc.property(hardText, (text) => {
+    const name = toName(text);
+    assert(name === "" || nameFault(name) === undefined, JSON.stringify([text, name]));
+    assertStrictEquals(toName(name), name);
+  }));
+});
