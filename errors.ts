@@ -1,7 +1,7 @@
-// The few error classes of our own: one exists only where a caller branches on it or data must travel
-// with it. Everything else throws the language's own errors.
+// The program's own error classes. Each exists because a caller branches on it, or because data must travel with
+// it. Everything else throws the language's own errors.
 
-/** Something went wrong that the user can understand: a sentence, and what to do about it. */
+/** An error that the user can understand: a sentence, and what to do about it. */
 export class ChatError extends Error {
   override name = "ChatError";
   /** What to try next: one sentence, shown as `chat: hint: …`. */
@@ -13,17 +13,17 @@ export class ChatError extends Error {
   }
 }
 
-/** The room that was looked for is not at this address: another may be tried. */
+/** The room is not at this address: the caller may try another. */
 export class NobodyThere extends ChatError {
   override name = "NobodyThere";
 }
 
-/** The room is sealed, and no code was given: ask for it. */
+/** The room is sealed, and there is no code: ask for it. */
 export class CodeNeeded extends ChatError {
   override name = "CodeNeeded";
 }
 
-/** The code is wrong, or the server is not the one that it belongs to: ask for another. */
+/** The code is wrong, or it belongs to another server: ask for another code. */
 export class WrongCode extends ChatError {
   override name = "WrongCode";
 }
@@ -34,8 +34,8 @@ export class UsageError extends ChatError {
 }
 
 /**
- * What came off the wire breaks the protocol. `code` is one of the codes of ERROR frames
- * (`protocol.ts`), so that the other side learns it without parsing English.
+ * Received bytes violate the protocol. `code` is one of the codes of ERROR frames (`protocol.ts`), so that the other
+ * side does not parse English.
  */
 export class ProtocolError<Code extends string = string> extends Error {
   override name = "ProtocolError";
@@ -45,7 +45,7 @@ export class ProtocolError<Code extends string = string> extends Error {
   }
 }
 
-/** What an error of unknown type says. */
+/** The message of an error of unknown type. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

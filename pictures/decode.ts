@@ -8,29 +8,25 @@ import { PhotonImage } from "@cf-wasm/photon";
 import { type Orientation, type Pixels, shrink, type Size, turn } from "./pixels.ts";
 import { sixelPicture } from "./sixel.ts";
 
-/** What is to be done. */
+/** A picture to decode. */
 export interface DecodeJob {
-  /** A file whose kind and size have been checked. */
+  /** A file that `inspect` has checked. */
   readonly content: Uint8Array<ArrayBuffer>;
-  /** As the file claims. */
+  /** The size that the file claims. */
   readonly size: Size;
   readonly orientation: Orientation;
-  /** As it will be seen: upright. */
+  /** The new size, upright. */
   readonly shown: Size;
   readonly form: DecodedPicture["form"];
 }
 
-/** What has been made of it, upright and in its new size. */
+/** A decoded picture, upright and in its new size. */
 export type DecodedPicture =
   | { readonly form: "pixels"; readonly data: Uint8Array<ArrayBuffer> }
   | { readonly form: "png"; readonly data: Uint8Array<ArrayBuffer> }
   | { readonly form: "sixel"; readonly data: string };
 
-/**
- * Makes what `job` asks for.
- *
- * @throws {Error} if the file is not what it claims to be
- */
+/** @throws {Error} if the file is damaged, or not what it claims to be */
 export function decodePicture(
   { content, size, orientation, shown, form }: DecodeJob,
 ): DecodedPicture {
@@ -61,7 +57,7 @@ function decode(content: Uint8Array, size: Size): Pixels {
   return { width, height, data };
 }
 
-/** The library copies out of its memory, into memory that is nobody else's. */
+/** The library returns copies, which are not in its shared memory. Its types do not show this. */
 function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes as Uint8Array<ArrayBuffer>;
 }

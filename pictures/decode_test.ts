@@ -7,9 +7,9 @@ import { type Pixels, uprightSize } from "./pixels.ts";
 type Color = [red: number, green: number, blue: number] | undefined;
 
 /**
- * The pixels of a file, decoded as `Pictures` has it done, or why it is not even tried.
+ * The pixels of a file, or the reason of `inspect` to refuse it.
  *
- * @throws {Error} if the decoder refuses the file
+ * @throws {Error} if the decoder fails
  */
 function decode(bytes: Uint8Array<ArrayBuffer>): Pixels | string {
   const picture = inspect(bytes);
@@ -87,7 +87,7 @@ Deno.test("decodePicture: PNG of each colour type and depth, interlaced or not",
   }
 });
 
-Deno.test("decodePicture: PNG whose colours let the ground through", () => {
+Deno.test("decodePicture: PNG with transparent colours", () => {
   const options = { width: 4, height: 2, depth: 8 } as const;
   assertShows(
     png({
@@ -112,7 +112,7 @@ Deno.test("decodePicture: PNG whose colours let the ground through", () => {
   );
 });
 
-Deno.test("decodePicture: JPEG, gray and in colours, progressive or not, each way up", () => {
+Deno.test("decodePicture: JPEG, gray and in colours, progressive or not, in each orientation", () => {
   for (const progressive of [false, true]) {
     const size = { columns: 3, rows: 2, progressive };
     assertShows(
@@ -142,7 +142,7 @@ Deno.test("decodePicture: JPEG, gray and in colours, progressive or not, each wa
   assertShows(turned(8), [16, 24], (x, y) => gray(level(2 - at(y), at(x))), 1);
 });
 
-Deno.test("decodePicture: GIF's first frame, in its place, with what is transparent", () => {
+Deno.test("decodePicture: the first frame of a GIF, in its position, with its transparent colour", () => {
   const palette = [255, 0, 0, 0, 255, 0, 0, 0, 255, 4, 5, 6];
   const colorOf = (n: number) => palette.slice(3 * n, 3 * n + 3) as [number, number, number];
   const paint = (x: number, y: number) => (x + y) % 4;

@@ -1,69 +1,70 @@
-// Pictures that a terminal draws itself: which way it has, by its environment and by what it answers, and how
-// a picture is sent. Pure; knows no terminal: sequences are made here, and written elsewhere.
+// Pictures that a terminal draws itself: which protocol it has, from its environment and its answers, and the escape
+// sequences of each protocol. Pure: makes sequences, and others write them. Knows no file and no decoder.
 
 import { type Environment, isCapable } from "../terminal/environment.ts";
 import type { Key } from "../terminal/keyboard.ts";
 import type { Size } from "./pixels.ts";
 import type { Colors } from "./half_blocks.ts";
 
-/** Ways in which terminals draw pictures; those with none of them get rows of text. */
+/** Protocols in which terminals draw pictures. A terminal with none of them gets rows of text. */
 export type Graphics = "kitty" | "iterm2" | "sixel" | "none";
 
-/** The number by which the answer to our question is known (kitty's protocol, "Querying support"). */
+/** The number of our question, which the answer repeats (kitty's protocol, "Querying support"). */
 export const GRAPHICS_ID = 2428;
-/** The attribute by which a terminal tells that it has sixel (DA1; VT340, "Device Attributes"). */
+/** The attribute of terminals with sixel (DA1; VT340, "Device Attributes"). */
 const SIXEL = 4;
 
-/** What a terminal has answered about itself. Empty until it has. */
+/** A terminal's answers about itself. Empty before the first one. */
 export interface TerminalAnswers {
-  /** It has understood a question of kitty's protocol. */
+  /** Whether it has understood a question of kitty's protocol. */
   readonly kitty?: boolean;
-  /** DA1: the first is its level, the others what it can. */
+  /** DA1: the first is the level, the others are features. */
   readonly attributes?: readonly number[];
   /** A character's size in pixels (xterm, CSI 16 t). */
   readonly cell?: Size;
 }
 
-/** Where a picture will be seen. */
+/** Where a picture is shown. */
 export interface Stage {
   /** The terminal's size. */
   readonly columns: number;
   readonly rows: number;
   readonly environment: Environment;
   readonly answers: TerminalAnswers;
-  /** False in the theme `mono`, and where NO_COLOR is set. */
+  /** False in the theme `mono`, and if NO_COLOR is set. */
   readonly hasColors: boolean;
 }
 
-/** A picture as it is printed. */
+/** A picture that is ready to print. */
 export interface Preview {
   /**
-   * To be printed like rows of the transcript, with a line break behind each. Each is whole in itself: one that
-   * has line breaks within, and moves the cursor, must be written in one piece.
+   * Printed like rows of the transcript, with a line break after each. A row may contain line breaks and move the
+   * cursor: it MUST be written in one piece.
    */
   readonly rows: readonly string[];
-  /** Rows of the terminal that these take; they fit on the screen beside the live area. */
+  /** Rows of the terminal that they take. They fit on the screen with the live area. */
   readonly height: number;
 }
 
-/** What makes previews of files. */
+/** Makes previews of files. */
 export interface Viewer {
-  /** @throws {ChatError} if the file can't be shown */
+  /** @throws {ChatError} if the file cannot be shown */
   view(path: string, name: string, stage: Stage): Promise<Preview>;
 }
 
 /**
- * Asks for all of `TerminalAnswers`, to be sent once; "" where an answer would change nothing, or the question might be
- * seen. Every terminal answers the last question, the attributes: what has not been answered by then, never is.
+ * The sequence that asks for all `TerminalAnswers`. Send it once. Empty if an answer would change nothing, or if the
+ * terminal might print the question. Every terminal answers the last question, the attributes: after that answer, no
+ * other one arrives.
  */
 export function graphicsQuery(environment: Environment): string {
   if (!isCapable(environment) || isMultiplexer(environment)) return "";
-  // macOS's own terminal prints what it does not understand of this kind; it draws no pictures.
+  // Terminal.app of macOS prints such sequences, and draws no pictures.
   if (environment.TERM_PROGRAM === "Apple_Terminal") return "";
   return `\x1b_Gi=${GRAPHICS_ID},s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[16t\x1b[c`;
 }
 
-/** `told` with what one more answer adds; with the attributes, all has been answered. Other keys add nothing. */
+/** `answers` and the answer in `key`. The attributes are the last answer. Other keys add nothing. */
 export function withAnswer(answers: TerminalAnswers, key: Key): TerminalAnswers {
   switch (key.type) {
     case "graphics":
@@ -78,17 +79,17 @@ export function withAnswer(answers: TerminalAnswers, key: Key): TerminalAnswers 
 }
 
 /**
- * The best way that this terminal has. Sixel's pictures have a size in pixels and no other: without that of a
- * character nobody knows how many rows they take, and there is none.
+ * The best protocol of this terminal. A sixel picture has only a size in pixels: if the size of a character is
+ * unknown, so are the rows that the picture takes, and sixel cannot be used.
  */
 export function graphicsOf(environment: Environment, answers: TerminalAnswers): Graphics {
   const { TERM = "", TERM_PROGRAM = "", LC_TERMINAL } = environment;
-  // What they run in is unknown, and may be several: rows of text are right in all of them.
+  // A multiplexer may run in several terminals, unknown ones: rows of text work in all of them.
   if (isMultiplexer(environment)) return "none";
   if (TERM === "xterm-kitty" || TERM === "xterm-ghostty" || TERM_PROGRAM === "ghostty") {
     return "kitty";
   }
-  // WezTerm has them all, and of these the whole of this one.
+  // WezTerm has all three protocols, but only this one completely.
   if (/^(?:iTerm\.app|WezTerm)$/.test(TERM_PROGRAM) || LC_TERMINAL === "iTerm2") return "iterm2";
   if (answers.kitty) return "kitty";
   const hasSixel = answers.attributes?.slice(1).includes(SIXEL) === true &&
@@ -101,7 +102,7 @@ function isMultiplexer({ TERM = "", TERM_PROGRAM = "" }: Environment): boolean {
   return /^(?:tmux|screen)/.test(TERM) || TERM_PROGRAM === "tmux";
 }
 
-/** How many colours the terminal has, where it tells; all have 256. */
+/** How many colours the terminal has: 256, or more if the environment shows it. */
 export function colorsOf(environment: Environment): Colors {
   const { COLORTERM = "", TERM = "", TERM_PROGRAM = "", VTE_VERSION, WT_SESSION } = environment;
   const isTrue = /^(?:truecolor|24bit)$/.test(COLORTERM) || WT_SESSION !== undefined ||
@@ -113,9 +114,9 @@ export function colorsOf(environment: Environment): Colors {
 
 // ---- sequences -------------------------------------------------------------------------------------
 
-/** Characters of one piece (kitty's protocol, "Remote client"). */
+/** Most characters in one piece (kitty's protocol, "Remote client"). */
 const KITTY_PIECE = 4096;
-/** Bytes whose base64 is so long. */
+/** Bytes that become one piece in base64. */
 const PIECE_BYTES = KITTY_PIECE / 4 * 3;
 /** Bytes turned to base64 at once: as many as can be arguments, and no rest that needs filling. */
 const BASE64_BYTES = 3 * 4096;
@@ -129,8 +130,8 @@ function base64(bytes: Uint8Array): string {
 }
 
 /**
- * A PNG of ours, drawn so many rows high at the cursor, which stays; nothing is answered. How wide it is follows
- * from that, whatever size the characters have.
+ * Draws a PNG at the cursor, `rows` rows high. The cursor stays, and the terminal does not answer. The width follows
+ * from the height, at any size of characters.
  */
 export function kittyPicture(png: Uint8Array, rows: number): string {
   let text = "";
@@ -142,7 +143,7 @@ export function kittyPicture(png: Uint8Array, rows: number): string {
   return text;
 }
 
-/** The same as iTerm2 has it ("Inline Images Protocol"); where the cursor is then, differs. */
+/** The same for iTerm2 ("Inline Images Protocol"). Terminals leave the cursor in different positions. */
 export function iterm2Picture(png: Uint8Array, columns: number, rows: number): string {
   const how = `inline=1;size=${png.length};width=${columns};height=${rows};preserveAspectRatio=1`;
   return `\x1b]1337;File=${how}:${base64(png)}\x07`;
@@ -152,9 +153,9 @@ const SAVE_CURSOR = "\x1b7";
 const RESTORE_CURSOR = "\x1b8";
 
 /**
- * What prints a picture and a line beneath it, as one piece without the last line break: it takes `rows` rows and
- * one. Room is made first, so that drawing never scrolls, whatever a terminal does with the cursor; they must
- * fit on the screen. `caption` holds no controls but colours.
+ * Prints a picture and a caption below it, without the last line break: `rows` rows and one, which must fit on the
+ * screen. It makes room first, so that drawing never scrolls, wherever the terminal leaves the cursor. `caption` has
+ * no control characters except colours.
  */
 export function placed(picture: string, rows: number, caption: string): string {
   const up = `\x1b[${rows}A`;

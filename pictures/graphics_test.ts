@@ -17,14 +17,14 @@ const CELL = { width: 8, height: 16 };
 const SIXEL: TerminalAnswers = { attributes: [62, 4, 22], cell: CELL };
 const KITTY: TerminalAnswers = { kitty: true, attributes: [62, 4, 22], cell: CELL };
 
-Deno.test("graphicsOf: by the environment, else by what the terminal has told", () => {
+Deno.test("graphicsOf: from the environment, otherwise from the terminal's answers", () => {
   const cases: [Environment, TerminalAnswers, string][] = [
     [{}, {}, "none"],
     [{ TERM: "xterm-256color" }, {}, "none"],
     [{ TERM: "xterm-256color" }, SIXEL, "sixel"],
     [{ TERM: "xterm-256color" }, KITTY, "kitty"],
     [{ TERM: "xterm-256color" }, { kitty: false, attributes: [62, 22] }, "none"],
-    // A level of 4 is no attribute, and without a size nothing is known of its rows.
+    // A level of 4 is no attribute. Without the size of a character, the rows are unknown.
     [{ TERM: "xterm-256color" }, { attributes: [4], cell: CELL }, "none"],
     [{ TERM: "xterm-256color" }, { attributes: [62, 4] }, "none"],
     [{ TERM: "xterm-kitty" }, {}, "kitty"],
@@ -46,7 +46,7 @@ Deno.test("graphicsOf: by the environment, else by what the terminal has told", 
   }
 });
 
-Deno.test("graphicsQuery: nobody is asked who might show the question, or whose answer changes nothing", () => {
+Deno.test("graphicsQuery: empty if the terminal might print it, or if the answer would change nothing", () => {
   const silent: Environment[] = [
     {},
     { TERM: "dumb" },
@@ -61,7 +61,7 @@ Deno.test("graphicsQuery: nobody is asked who might show the question, or whose 
   assertEquals(graphicsQuery({ WT_SESSION: "1" }), query);
 });
 
-Deno.test("colorsOf: 24 bits where the terminal tells of them", () => {
+Deno.test("colorsOf: 24 bits if the environment shows it", () => {
   const cases: [Environment, string][] = [
     [{}, "256"],
     [{ TERM: "xterm-256color" }, "256"],
@@ -81,7 +81,7 @@ Deno.test("colorsOf: 24 bits where the terminal tells of them", () => {
 
 const fromBase64 = (text: string) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
-Deno.test("kittyPicture: pieces of at most 4096 characters, of which only the first says how", () => {
+Deno.test("kittyPicture: pieces of at most 4096 characters, and only the first has options", () => {
   const sizes = fc.constantFrom(0, 1, 2, 3, 3071, 3072, 3073, 6144, 6145, 20_000);
   fc.assert(fc.property(sizes, fc.nat(255), (size, start) => {
     const bytes = Uint8Array.from({ length: size }, (_, i) => i + start);
@@ -93,14 +93,14 @@ Deno.test("kittyPicture: pieces of at most 4096 characters, of which only the fi
       const more = i < pieces.length - 1 ? 1 : 0;
       assertEquals(keys, `${i === 0 ? "a=T,f=100,q=2,C=1,r=7," : ""}m=${more}`);
       assertLessOrEqual(data.length, 4096);
-      // All but the last are a multiple of 4, without filling.
+      // All but the last are a multiple of 4, without padding.
       if (more) assert(data.length % 4 === 0 && !data.includes("="));
     });
     assertEquals(fromBase64(pieces.map(([, , data]) => data).join("")), bytes);
   }));
 });
 
-Deno.test("iterm2Picture: one sequence, of a known size", () => {
+Deno.test("iterm2Picture: one sequence with the size", () => {
   for (const size of [0, 1, 12_287, 12_288, 12_289, 40_000]) {
     const bytes = Uint8Array.from({ length: size }, (_, i) => i);
     const [, keys, data = ""] =
@@ -111,13 +111,13 @@ Deno.test("iterm2Picture: one sequence, of a known size", () => {
   }
 });
 
-Deno.test("placed: takes its rows and one, wherever on the screen it begins", async () => {
+Deno.test("placed: takes its rows and one, from any row of the screen", async () => {
   const rows = 3;
   for (let before = 0; before < 12; before++) {
     const terminal = new xterm.Terminal({ cols: 20, rows: 8, allowProposedApi: true });
     const write = (text: string) => new Promise<void>((done) => terminal.write(text, done));
     for (let i = 0; i < before; i++) await write(`before ${i}\r\n`);
-    // What stands for the picture tells where it is drawn, and moves the cursor as some terminals do.
+    // This text stands for the picture: it shows where it is drawn, and moves the cursor like some terminals.
     await write(placed("PICTURE\r\n\r\n\r\nx", rows, "caption") + "\r\nafter");
     const { active } = terminal.buffer;
     const lines = Array.from(

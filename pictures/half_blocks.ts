@@ -1,12 +1,12 @@
-// A picture as rows of text: each character is two pixels, one above the other, in the colours of its upper and
-// its lower half. Every terminal with colours shows it. Pure.
+// A picture as rows of text: each character shows two pixels, one above the other, in the colours of its two halves.
+// Every terminal with colours can show it. Pure: pixels in, text out. Knows no terminal.
 
 import type { Pixels, Size } from "./pixels.ts";
 
-/** How many colours a terminal has: 24 bits, or those of xterm's 256 from 16 on. */
+/** The colours of a terminal: 24 bits, or xterm's 256, of which those from 16 on are used. */
 export type Colors = "true" | "256";
 
-/** Pixels of what fills so many columns and rows. */
+/** The size in pixels of a picture that fills these columns and rows. */
 export function blockPixels(columns: number, rows: number): Size {
   return { width: columns, height: 2 * rows };
 }
@@ -14,12 +14,12 @@ export function blockPixels(columns: number, rows: number): Size {
 const UPPER_HALF = "▀";
 const LOWER_HALF = "▄";
 const PLAIN = "\x1b[0m";
-/** The ground itself is seen where a pixel lets more of it through than this. */
+/** A pixel with less alpha shows the background. */
 const OPAQUE = 0x80;
 
 /**
- * `pixels` as rows of text, each whole in itself: a character a column. Of the ground, which may have any colour,
- * nothing is known: a pixel that is more than half transparent shows it, any other hides it.
+ * `pixels` as rows of text. Each row resets its colours at its end, and each pixel takes one column. The background's
+ * colour is unknown: a pixel that is more than half transparent shows it, any other covers it.
  */
 export function blockRows(pixels: Pixels, colors: Colors): string[] {
   const rows: string[] = [];
@@ -29,13 +29,13 @@ export function blockRows(pixels: Pixels, colors: Colors): string[] {
 
 function blockRow(pixels: Pixels, y: number, colors: Colors): string {
   let text = "";
-  /** The parameters that are on, of the character and of its ground; "" is the terminal's own. */
+  /** The current colours of the character and of its background. "" is the terminal's default. */
   let front = "";
   let back = "";
   for (let x = 0; x < pixels.width; x++) {
     const upper = colorAt(pixels, x, y, colors);
     const lower = colorAt(pixels, x, y + 1, colors);
-    // A half that shows the ground can't be the character's.
+    // A half that shows the background must not be the character's half.
     const isLower = upper === "" && lower !== "";
     const [nextFront, nextBack] = isLower ? [lower, upper] : [upper, lower];
     const isSame = upper === lower;
@@ -54,7 +54,7 @@ function blockRow(pixels: Pixels, y: number, colors: Colors): string {
   return front === "" && back === "" ? text : text + PLAIN;
 }
 
-/** The parameters behind 38 or 48 (ECMA-48, 8.3.117; xterm's forms); "" where the ground is seen. */
+/** The parameters after 38 or 48 (ECMA-48, 8.3.117, in xterm's form). "" shows the background. */
 function colorAt({ width, height, data }: Pixels, x: number, y: number, colors: Colors): string {
   if (y >= height) return "";
   const at = 4 * (y * width + x);
@@ -63,7 +63,7 @@ function colorAt({ width, height, data }: Pixels, x: number, y: number, colors: 
   return colors === "true" ? `2;${red};${green};${blue}` : `5;${nearest(red, green, blue)}`;
 }
 
-/** What the six steps of xterm's colour cube are. */
+/** The six levels of xterm's colour cube. */
 const STEPS = [0, 95, 135, 175, 215, 255] as const;
 const CUBE = 16;
 const GRAYS = 232;
@@ -80,7 +80,7 @@ export function nearest(red: number, green: number, blue: number): number {
 }
 
 function step(part: number): number {
-  // The borders are half-way between two steps, the first of which is the widest.
+  // The borders are half-way between two levels. The first step is the widest.
   return part < 48 ? 0 : part < 115 ? 1 : Math.min(5, Math.floor((part - 35) / 40));
 }
 

@@ -15,14 +15,14 @@ function pixels(width: number, colors: readonly Color[]): Pixels {
   return { width, height: colors.length / width, data };
 }
 
-Deno.test("blockRows: the upper pixel is the character, the lower one its ground", () => {
+Deno.test("blockRows: the upper pixel is the character, the lower one its background", () => {
   assertEquals(blockRows(pixels(1, [RED, BLUE]), "true"), [
     "\x1b[38;2;255;0;0;48;2;0;0;255m▀\x1b[0m",
   ]);
   assertEquals(blockRows(pixels(1, [RED, BLUE]), "256"), ["\x1b[38;5;196;48;5;21m▀\x1b[0m"]);
 });
 
-Deno.test("blockRows: where the ground shows, nothing is painted; the last row may be a half", () => {
+Deno.test("blockRows: a transparent half is not painted; the last row may have only upper halves", () => {
   assertEquals(blockRows(pixels(1, [CLEAR, RED]), "256"), ["\x1b[38;5;196m▄\x1b[0m"]);
   assertEquals(blockRows(pixels(1, [RED, CLEAR]), "256"), ["\x1b[38;5;196m▀\x1b[0m"]);
   assertEquals(blockRows(pixels(1, [RED]), "256"), ["\x1b[38;5;196m▀\x1b[0m"]);
@@ -34,13 +34,13 @@ Deno.test("blockRows: where the ground shows, nothing is painted; the last row m
   assertEquals([half(127), half(128).includes("▀")], [" ", true]);
 });
 
-Deno.test("blockRows: a colour that goes on is not told again", () => {
+Deno.test("blockRows: a colour is set once for adjacent pixels", () => {
   assertEquals(blockRows(pixels(3, [RED, RED, RED, BLUE, BLUE, BLUE]), "256"), [
     "\x1b[38;5;196;48;5;21m▀▀▀\x1b[0m",
   ]);
 });
 
-Deno.test("nearest: xterm's own colours are themselves, others the nearest of all", () => {
+Deno.test("nearest: a colour of xterm's is itself, any other the nearest of all", () => {
   const steps = [0, 95, 135, 175, 215, 255];
   const colors = Array.from({ length: 216 }, (_, n) => [
     steps[Math.floor(n / 36)]!,
@@ -62,7 +62,7 @@ Deno.test("nearest: xterm's own colours are themselves, others the nearest of al
   }));
 });
 
-/** What a terminal shows of rows: the colours of both halves of each cell, "" for its own ground. */
+/** What a terminal shows: the colours of both halves of each cell, "" for the background. */
 async function shown(rows: readonly string[], columns: number): Promise<string[][]> {
   const terminal = new xterm.Terminal({ cols: columns, rows: 40, allowProposedApi: true });
   await new Promise<void>((done) => terminal.write(rows.map((row) => row + "\r\n").join(""), done));
@@ -86,7 +86,7 @@ async function shown(rows: readonly string[], columns: number): Promise<string[]
   return pixels;
 }
 
-Deno.test("blockRows: a terminal shows each pixel where it is, in its colour", async () => {
+Deno.test("blockRows: a terminal shows each pixel in its position and colour", async () => {
   const color = fc.constantFrom<Color>(RED, BLUE, CLEAR, [1, 2, 3], [200, 100, 0]);
   const pictures = fc.integer({ min: 1, max: 8 }).chain((width) =>
     fc.array(fc.array(color, { minLength: width, maxLength: width }), {
@@ -109,7 +109,7 @@ Deno.test("blockRows: a terminal shows each pixel where it is, in its colour", a
   );
 });
 
-Deno.test("blockRows: as many rows and columns as asked for, and nothing but colours", () => {
+Deno.test("blockRows: the given rows and columns, and no sequences except colours", () => {
   const { width, height } = blockPixels(7, 3);
   const rows = blockRows(pixels(width, Array(width * height).fill(RED)), "true");
   assertEquals(rows.map((row) => stripAnsiCode(row).length), [7, 7, 7]);

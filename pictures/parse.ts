@@ -1,45 +1,44 @@
-// What the file of a picture says of itself, read before anything is decoded: its kind, its size, which way
-// up it is. Of what it holds only what a decoder needs is handed on: the fewer parts, the less can be hostile.
-// Pure: bytes in, bytes out; decodes nothing.
+// Reads a picture's headers before anything is decoded: its kind, its size and its orientation. Passes on only the
+// parts that a decoder needs: fewer parts leave less room for an attack. Pure: bytes in, bytes out. Decodes nothing.
 
 import { concat } from "@std/bytes/concat";
 import type { Orientation } from "./pixels.ts";
 
 export type PictureKind = "PNG" | "JPEG" | "GIF";
 
-/** Longest file that is read, in bytes: all of it is in memory while it is decoded. */
+/** Longest file in bytes: all of it is in memory while it is decoded. */
 export const MAX_PICTURE_BYTES = 20 * 1024 * 1024;
-/** Pixels of the largest picture, whatever its sides: decoded, each takes 4 bytes, a few times over. */
+/** Pixels of the largest picture. Decoded, each takes 4 bytes, in several copies. */
 export const MAX_PICTURE_PIXELS = 16 * 1024 * 1024;
-/** What a decoder makes of those with 8 bits a channel; with 16 bits, there can be half as many. */
+/** Bytes of the largest decoded picture: with 16 bits a channel, it has half as many pixels. */
 const MAX_DECODED_BYTES = 4 * MAX_PICTURE_PIXELS;
-/** Longest side in pixels: that of JPEG and GIF. Most work is by rows, and these are bounded with it. */
+/** Longest side in pixels: the limit of JPEG and GIF. Most work is done by rows: this bounds a row. */
 export const MAX_PICTURE_SIDE = 65_535;
 /**
- * Scans of one JPEG. A progressive one has about ten; each goes over the whole picture and may take but a few
- * bytes of the file, so that many are the way to keep a decoder busy.
+ * Scans of one JPEG. A progressive JPEG has about ten. Each covers the complete picture and may take only a few
+ * bytes of the file, so an attacker could keep the decoder busy with many.
  */
 const MAX_SCANS = 100;
 
 export interface Picture {
   readonly kind: PictureKind;
-  /** In pixels, as it is stored: before it is turned. */
+  /** In pixels, as stored: before it is turned upright. */
   readonly width: number;
   readonly height: number;
   readonly orientation: Orientation;
-  /** A whole file of this kind, of one picture and without anything else. */
+  /** A complete file of this kind with one picture and nothing else. */
   readonly content: Uint8Array<ArrayBuffer>;
 }
 
 const DAMAGED = "is damaged";
 const CUT_OFF = "is damaged: its end is missing";
 
-/** Big-endian (PNG, JPEG) and little-endian numbers; what lies behind the end was asked for wrongly. */
+/** Reads big-endian (PNG, JPEG) and little-endian numbers. A read beyond the end is a mistake of the caller. */
 function view(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** Four characters, as tags are written. */
+/** The four characters of a tag. */
 function tag(bytes: Uint8Array, at: number): string {
   return String.fromCharCode(...bytes.subarray(at, at + 4));
 }
@@ -52,7 +51,7 @@ const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a] as const;
 const JPEG_SIGNATURE = [0xff, 0xd8, 0xff] as const;
 const GIF_SIGNATURES = ["GIF87a", "GIF89a"] as const;
 
-/** The kind that the first bytes claim, which is all that is known then; its name proves nothing. */
+/** The kind that the first bytes claim. A file's name proves nothing. */
 export function pictureKind(bytes: Uint8Array): PictureKind | undefined {
   if (startsWith(bytes, PNG_SIGNATURE)) return "PNG";
   if (startsWith(bytes, JPEG_SIGNATURE)) return "JPEG";
@@ -61,8 +60,8 @@ export function pictureKind(bytes: Uint8Array): PictureKind | undefined {
 }
 
 /**
- * What a file says of itself, or why it can't be shown, as the rest of a sentence that starts with "it". Takes
- * no longer than once over the bytes, and no more memory than these.
+ * Reads a file's headers. Returns the picture, or why it cannot be shown, as the rest of a sentence that starts with
+ * "it". Reads each byte at most once, and takes no more memory than the file.
  *
  * @example
  * ```ts
@@ -145,10 +144,10 @@ function inspectPng(bytes: Uint8Array): Picture | string {
       parts.push(bytes.subarray(at, end));
       return { kind: "PNG", ...size, orientation: 1, content: concat(parts) };
     } else if ((bytes[at + 4]! & 0x20) === 0) {
-      // Without that bit, nobody may show it who does not know what it is.
+      // Without that bit, the chunk is critical: a program that does not know it must not show the picture.
       return "is a kind of PNG that is not known here";
     }
-    // All others can be left out: texts, profiles and frames, of which some unpack to much.
+    // All others can be left out: texts, profiles and frames. Some of them unpack to a lot of data.
     at = end;
   }
   return CUT_OFF;
@@ -169,10 +168,10 @@ const DRI = 0xdd;
 const APP_JFIF = 0xe0;
 const APP_EXIF = 0xe1;
 const APP_ADOBE = 0xee;
-/** What a picture can't be decoded without, and the two that tell what its colours mean. */
+/** Segments that a decoder needs, and the two that define the colours. */
 const NEEDED: readonly number[] = [DHT, DQT, DRI, APP_JFIF, APP_ADOBE];
 
-/** Segment: 0xff || marker (1) || length, of itself and the data (2) || data; a scan's data follow it. */
+/** Segment: 0xff || marker (1) || length of itself and the data (2) || data. A scan's coded data follow it. */
 function inspectJpeg(bytes: Uint8Array): Picture | string {
   const data = view(bytes);
   const parts: Uint8Array[] = [bytes.subarray(0, 2)];
@@ -184,7 +183,7 @@ function inspectJpeg(bytes: Uint8Array): Picture | string {
     if (bytes[at] !== 0xff) return DAMAGED;
     const marker = bytes[at + 1]!;
     if (marker === 0xff) {
-      // Any number of these may fill up.
+      // Any number of fill bytes may precede a marker.
       at++;
       continue;
     }
@@ -220,12 +219,12 @@ function inspectJpeg(bytes: Uint8Array): Picture | string {
     at = end;
   }
   if (size === undefined || scans === 0) return at + 2 <= bytes.length ? DAMAGED : CUT_OFF;
-  // Many a program leaves the end out; whether pixels are missing, the decoder will see.
+  // Some programs leave the end out. The decoder finds out if pixels are missing.
   parts.push(Uint8Array.of(0xff, EOI));
   return { kind: "JPEG", ...size, orientation, content: concat(parts) };
 }
 
-/** Where the coded data that begin at `from` end: at a marker that is none of theirs, or with the file. */
+/** The end of the coded data that begin at `from`: the next marker that is not part of them, or the file's end. */
 function scanEnd(bytes: Uint8Array, from: number): number {
   for (let at = from;;) {
     const next = bytes.indexOf(0xff, at);
@@ -240,12 +239,12 @@ function scanEnd(bytes: Uint8Array, from: number): number {
   }
 }
 
-/** Segment: bits (1) || height (2) || width (2) || components (1), of each: id (1) || sampling (1) || table (1). */
+/** Segment: bits (1) || height (2) || width (2) || components (1), then for each: id (1) || sampling (1) || table (1). */
 function frameSize(
   marker: number,
   segment: Uint8Array,
 ): { width: number; height: number } | string {
-  // The others are lossless, hierarchical or arithmetic: hardly any program writes them.
+  // The others are lossless, hierarchical or arithmetic. Hardly any program writes them.
   if (marker !== SOF_BASELINE && marker !== SOF_EXTENDED && marker !== SOF_PROGRESSIVE) {
     return "is a kind of JPEG that is not known here";
   }
@@ -263,7 +262,7 @@ function frameSize(
   return sizeFault(width, height) ?? { width, height };
 }
 
-/** The tag in the first directory of TIFF (EXIF 2.3, 4.5); undefined if there is none that makes sense. */
+/** The orientation tag in the first TIFF directory (EXIF 2.3, 4.5). Undefined if it is missing or invalid. */
 function exifOrientation(segment: Uint8Array): Orientation | undefined {
   if (tag(segment, 0) !== "Exif" || segment.length < 14) return undefined;
   const tiff = view(segment.subarray(6));
@@ -291,7 +290,7 @@ const GRAPHIC_CONTROL = 0xf9;
 const IMAGE = 0x2c;
 const TRAILER = 0x3b;
 
-/** The first frame alone, with what says which of its colours is transparent. */
+/** Keeps the first frame, and the extension that defines its transparent colour. */
 function inspectGif(bytes: Uint8Array): Picture | string {
   if (bytes.length < 13) return CUT_OFF;
   const data = view(bytes);
@@ -314,7 +313,7 @@ function inspectGif(bytes: Uint8Array): Picture | string {
       if (left! + across! > width || top! + down! > height || across === 0 || down === 0) {
         return `${DAMAGED}: its first frame is larger than itself`;
       }
-      // Behind the palette stands how many bits the codes have.
+      // The size of the codes in bits follows the palette.
       const end = blocksEnd(bytes, at + 10 + paletteBytes(bytes[at + 9]!) + 1);
       if (end === undefined) return CUT_OFF;
       const parts = [head, control, bytes.subarray(from, end), Uint8Array.of(TRAILER)];
@@ -326,12 +325,12 @@ function inspectGif(bytes: Uint8Array): Picture | string {
   return CUT_OFF;
 }
 
-/** Bytes of a palette, by the flags that tell of it. */
+/** Bytes of a palette, from its flags. */
 function paletteBytes(flags: number): number {
   return (flags & 0x80) === 0 ? 0 : 3 * 2 ** ((flags & 7) + 1);
 }
 
-/** Where the blocks that begin at `at`, each with its length in front, end; undefined if they do not. */
+/** The end of the blocks that begin at `at`, each after its length. Undefined if they do not end. */
 function blocksEnd(bytes: Uint8Array, at: number): number | undefined {
   while (at < bytes.length) {
     const length = bytes[at]!;

@@ -40,7 +40,7 @@ function good(bytes: Uint8Array): Picture {
   return picture;
 }
 
-/** A PNG that claims this, without anything behind it that a decoder would need. */
+/** A PNG that claims this size, and has no data. */
 const claims = (width: number, height: number, depth = 8, color: 0 | 6 = 6) =>
   concat([
     PNG_SIGNATURE,
@@ -49,7 +49,7 @@ const claims = (width: number, height: number, depth = 8, color: 0 | 6 = 6) =>
     chunk("IEND", new Uint8Array()),
   ]);
 
-Deno.test("pictureKind: by the first bytes, and those alone", () => {
+Deno.test("pictureKind: only the first bytes decide", () => {
   assertEquals(ALL.map(pictureKind), ["PNG", "JPEG", "JPEG", "GIF"]);
   assertEquals(pictureKind(new TextEncoder().encode("GIF87a")), "GIF");
   for (const text of ["", "GIF88a", "BM", "RIFF", "<svg>", "\u0089PNG"]) {
@@ -57,28 +57,28 @@ Deno.test("pictureKind: by the first bytes, and those alone", () => {
   }
 });
 
-Deno.test("inspect: kind and size of each", () => {
+Deno.test("inspect: the kind and size of each format", () => {
   const told = ALL.map(good).map(({ kind, width, height }) => [kind, width, height]);
   assertEquals(told, [["PNG", 3, 2], ["JPEG", 16, 8], ["JPEG", 16, 24], ["GIF", 5, 4]]);
 });
 
-Deno.test("inspect: a file of needed parts alone is handed on as it is", () => {
+Deno.test("inspect: a file of only needed parts does not change", () => {
   for (const bytes of ALL) assertEquals(good(bytes).content, bytes);
 });
 
-Deno.test("inspect: what no decoder needs is left out", () => {
+Deno.test("inspect: parts that no decoder needs are left out", () => {
   const bomb = chunk("iCCP", new Uint8Array(100));
   const header = PNG.subarray(0, 8 + 25);
   const rest = PNG.subarray(8 + 25);
   assertEquals(good(concat([header, bomb, chunk("tEXt", bomb), rest])).content, PNG);
-  // Also behind the end.
+  // Also after the end.
   assertEquals(good(concat([PNG, PNG])).content, PNG);
   assertEquals(good(concat([JPEG, PNG])).content, JPEG);
   const comment = segment(0xfe, [1, 2, 3]);
   const profile = segment(0xe2, [1, 2, 3]);
   const parts = [JPEG.subarray(0, 2), comment, profile, exif(1), JPEG.subarray(2)];
   assertEquals(good(concat(parts)).content, JPEG);
-  // Of a GIF, all frames but the first.
+  // All frames of a GIF but the first.
   const frame = GIF.subarray(GIF.lastIndexOf(0x2c));
   assertEquals(good(concat([GIF.subarray(0, -1), frame])).content, GIF);
   const text = Uint8Array.of(0x21, 0xfe, 2, 1, 2, 0);
@@ -89,7 +89,7 @@ Deno.test("inspect: a JPEG without its end gets one", () => {
   assertEquals(good(JPEG.subarray(0, -2)).content, JPEG);
 });
 
-Deno.test("inspect: which way up a JPEG is, in either order of bytes", () => {
+Deno.test("inspect: the orientation of a JPEG, in both byte orders", () => {
   const before = (...segments: Uint8Array[]) =>
     good(jpeg({ columns: 1, rows: 1, before: segments, paint: () => [0] })).orientation;
   assertEquals(before(), 1);
@@ -97,14 +97,14 @@ Deno.test("inspect: which way up a JPEG is, in either order of bytes", () => {
     assertEquals(before(exif(way)), way);
     assertEquals(before(exif(way, true)), way);
   }
-  // What makes no sense is upright.
+  // Invalid values are upright.
   for (const odd of [exif(0), exif(9), segment(0xe1, []), exif(6).subarray(0, 4)]) {
     if (odd.length > 4) assertEquals(before(odd), 1);
   }
   const cut = exif(6);
   for (let length = 0; length < cut.length - 4; length++) {
     const way = before(segment(0xe1, cut.subarray(4, 4 + length)));
-    // The value has two bytes more than are needed for it.
+    // The value field has two more bytes than the value.
     assert(way === 1 || length >= cut.length - 8, `${length}`);
   }
 });
@@ -128,7 +128,7 @@ Deno.test("inspect: pixels are counted before anything is decoded", () => {
   assert(String(inspect(large)).includes(many));
 });
 
-Deno.test("inspect: with 16 bits a channel, fewer pixels can be decoded", () => {
+Deno.test("inspect: with 16 bits a channel, the limit of pixels is lower", () => {
   const side = Math.sqrt(MAX_PICTURE_PIXELS);
   assertEquals(good(claims(side, side / 2, 16)).width, side);
   assertEquals(
@@ -138,12 +138,12 @@ Deno.test("inspect: with 16 bits a channel, fewer pixels can be decoded", () => 
   assertEquals(good(claims(side, side, 16, 0)).width, side);
 });
 
-Deno.test("inspect: a file that is too long is not looked at", () => {
+Deno.test("inspect: a file that is too long is refused", () => {
   assertEquals(inspect(new Uint8Array(MAX_PICTURE_BYTES + 1)), "has more than 20 MiB");
   assertEquals(inspect(new Uint8Array(MAX_PICTURE_BYTES)), "is no PNG, JPEG or GIF");
 });
 
-Deno.test("inspect: headers that can't be", () => {
+Deno.test("inspect: invalid headers are refused", () => {
   const bad = (bytes: Uint8Array, fault = "is damaged") =>
     assert(String(inspect(bytes)).startsWith(fault), String(inspect(bytes)));
   bad(claims(0, 5));
@@ -151,7 +151,7 @@ Deno.test("inspect: headers that can't be", () => {
   bad(claims(3, 3, 4));
   bad(concat([PNG_SIGNATURE, chunk("IDAT", new Uint8Array())]));
   bad(concat([PNG_SIGNATURE, chunk("IHDR", new Uint8Array(12)), PNG.subarray(33)]));
-  // A second header, and what must be known to be shown.
+  // A second header, and an unknown critical chunk.
   bad(concat([PNG.subarray(0, 33), PNG.subarray(8)]), "is a kind of PNG");
   bad(concat([PNG.subarray(0, 33), chunk("CgBI", number(1, 4)), PNG.subarray(33)]), "is a kind");
   bad(concat([PNG.subarray(0, 33), chunk("IEND", new Uint8Array())]));
@@ -177,7 +177,7 @@ Deno.test("inspect: headers that can't be", () => {
   bad(concat([GIF.subarray(0, 25), Uint8Array.of(0x3b)]));
 });
 
-Deno.test("inspect: a JPEG of more scans than one has is refused", () => {
+Deno.test("inspect: a JPEG with too many scans is refused", () => {
   const from = PROGRESSIVE.lastIndexOf(0xda) - 1;
   const scan = PROGRESSIVE.subarray(from, -2);
   const scans = (count: number) =>
@@ -186,17 +186,17 @@ Deno.test("inspect: a JPEG of more scans than one has is refused", () => {
   assertEquals(scans(100), "has more than 100 scans");
 });
 
-Deno.test("inspect: of a file that was cut off anywhere, nothing is asked for behind its end", () => {
+Deno.test("inspect: a file that is cut off anywhere is refused, and not read beyond its end", () => {
   for (const bytes of ALL) {
     for (let length = 0; length < bytes.length; length++) {
       const found = inspect(bytes.subarray(0, length));
-      // A JPEG whose scan has begun can't be told from one whose end was left out; that of a GIF is one byte.
+      // A JPEG that is cut within its scan looks like one without an end. The end of a GIF is one byte.
       if (typeof found !== "string") assert(found.kind === "JPEG" || length === GIF.length - 1);
     }
   }
 });
 
-Deno.test("inspect: any bytes at all give a picture within the limits, or a reason", () => {
+Deno.test("inspect: any bytes give a picture within the limits, or a reason", () => {
   const damaged = fc.tuple(
     fc.constantFrom(...ALL),
     fc.array(fc.tuple(fc.nat(400), fc.integer({ min: 0, max: 255 })), { maxLength: 12 }),
@@ -218,7 +218,7 @@ Deno.test("inspect: any bytes at all give a picture within the limits, or a reas
       }
       assertLessOrEqual(found.width * found.height, MAX_PICTURE_PIXELS);
       assertLessOrEqual(found.content.length, bytes.length + 2);
-      // What is handed on says the same of itself, upright as it is.
+      // The result has the same headers, except for the orientation.
       const again = inspect(found.content);
       assertEquals(again, { ...found, orientation: 1 });
     }),
@@ -226,13 +226,13 @@ Deno.test("inspect: any bytes at all give a picture within the limits, or a reas
   );
 });
 
-Deno.test("inspect: long files of nothing take one look", () => {
+Deno.test("inspect: a long file is read once", () => {
   const long = (start: readonly number[], fill: number) => {
     const bytes = new Uint8Array(MAX_PICTURE_BYTES).fill(fill);
     bytes.set(start);
     return inspect(bytes);
   };
-  // Each of these would be slow if a part were looked at again for each of its bytes.
+  // Each of these would be slow if a part were read again for each of its bytes.
   long([0xff, 0xd8, 0xff], 0xff);
   long([...JPEG.subarray(0, JPEG.lastIndexOf(0xda) + 20)], 0xff);
   long([...GIF.subarray(0, 25), 0x21, 0xfe], 1);

@@ -1,5 +1,5 @@
-// Pictures from files, as a terminal can show them. The edge of `pictures/parse.ts` and its family: reads the file,
-// and has it decoded in a worker that has no permissions and little time. Loaded when it is needed.
+// Pictures from files, ready for the terminal. Reads the file, and has a worker without permissions decode it within
+// a time limit. The only module of this folder that uses the system. Loaded when the first picture is shown.
 
 import { ChatError, messageOf } from "../errors.ts";
 import { printable } from "../text/printable.ts";
@@ -23,36 +23,35 @@ import { SIXEL_ROWS } from "./sixel.ts";
 import type { Damaged } from "./worker.ts";
 
 /**
- * How long a picture is waited for, in ms: the largest takes half a second on a laptop. The thread itself ends no
- * sooner than the decoder, because Deno (2.8) does not interrupt one that is at work: so nothing else is decoded
- * until it has. The limits of `pictures/parse.ts` bound that: the worst that they let through takes some seconds, and half
- * a gigabyte.
+ * Time limit for a picture, in ms: the largest takes half a second on a laptop. Deno (2.8) does not interrupt a busy
+ * thread, so the thread goes on until the decoder ends, and nothing else is decoded before that. The limits of
+ * `parse.ts` bound this: the worst picture within them takes some seconds, and half a gigabyte.
  */
 const TIME_LIMIT_MS = 10_000;
-/** Rows of the terminal that stay free: for what stands beneath the messages, and the line under a picture. */
+/** Rows of the terminal that stay free: for the live area, and for the caption of the picture. */
 const FREE_ROWS = 8;
-/** Highest picture, in rows: of two pictures, one should be seen whole with what was said about it. */
+/** Highest picture, in rows: a large screen should show one picture completely, and the messages about it. */
 const MAX_ROWS = 40;
-/** Longest side of what a terminal draws itself, in pixels; xterm draws no larger ones. */
+/** Longest side of a picture that a terminal draws itself, in pixels: xterm draws no larger ones. */
 const MAX_GRAPHICS_SIDE = 1000;
-/** A character's size in pixels where the terminal does not tell: as if it were that of most fonts. */
+/** A character's size in pixels if the terminal does not report it: about that of most fonts. */
 const CELL: Size = { width: 10, height: 20 };
 
-/** Shows pictures, one after the other: each takes much memory while it is decoded. */
+/** Shows pictures, one at a time: each takes a lot of memory while it is decoded. */
 export class Pictures implements Viewer {
   readonly #limit: number;
-  /** Views that are waited for, and threads at work, waited for or not. */
+  /** Pending views, and running threads, including those that took too long. */
   #busy = 0;
 
-  /** @param limit how long a picture is waited for, in ms */
+  /** @param limit time limit for a picture, in ms */
   constructor(limit = TIME_LIMIT_MS) {
     this.#limit = limit;
   }
 
   /**
-   * A picture as it can be shown there. Without colours it is a line that tells what there would be to see.
+   * A picture for this terminal. Without colours it is a line with its name, kind and size.
    *
-   * @throws {ChatError} if the file can't be read or shown, takes too long, or another is being decoded
+   * @throws {ChatError} if the file cannot be read or shown, takes too long, or another one is being decoded
    *
    * @example
    * ```ts
@@ -87,8 +86,8 @@ export class Pictures implements Viewer {
     const graphics = graphicsOf(stage.environment, stage.answers);
     const cell = stage.answers.cell ?? CELL;
     const rows = Math.max(1, Math.min(MAX_ROWS, stage.rows - FREE_ROWS));
-    const most = boxFor(graphics, { width: Math.max(1, stage.columns - 1), height: rows }, cell);
-    const shown = fit(size, most);
+    const box = boxFor(graphics, { width: Math.max(1, stage.columns - 1), height: rows }, cell);
+    const shown = fit(size, box);
     const { content, orientation } = picture;
     const made = await this.#decode({
       content,
@@ -101,7 +100,7 @@ export class Pictures implements Viewer {
       const text = blockRows({ ...shown, data: made.data }, colorsOf(stage.environment));
       return { rows: [...text, caption], height: text.length + 1 };
     }
-    // What fits into the box takes no more rows than the box has.
+    // A picture that fits into the box takes no more rows than the box.
     const height = Math.min(rows, Math.ceil(drawnHeight(shown, graphics) / cell.height));
     const columns = Math.ceil(shown.width / cell.width);
     const drawn = made.form === "sixel"
@@ -116,19 +115,19 @@ export class Pictures implements Viewer {
     const { promise, resolve } = Promise.withResolvers<DecodedPicture | Damaged>();
     const worker = new Worker(new URL("./worker.ts", import.meta.url), WITHOUT_PERMISSIONS);
     this.#busy++;
-    // Not before it has answered: it could be at work still, and nobody would know for how long.
+    // Not before it has answered: until then it may still be busy, and its memory in use.
     const ended = promise.finally(() => {
       worker.terminate();
       this.#busy--;
     });
     worker.onmessage = ({ data }) => resolve(data);
     worker.onerror = (event) => {
-      // Else it would end the program.
+      // Otherwise the error would end the program.
       event.preventDefault();
       resolve({ form: "damaged", cause: event.message });
     };
     worker.onmessageerror = () => resolve({ form: "damaged", cause: "it can't be passed on" });
-    // The file is handed over, not copied.
+    // The file's bytes are transferred, not copied.
     worker.postMessage(job, [job.content.buffer]);
     const late = Promise.withResolvers<"late">();
     const timer = setTimeout(() => late.resolve("late"), this.#limit);
@@ -147,14 +146,14 @@ const FORMS: Readonly<Record<Graphics, DecodedPicture["form"]>> = {
   none: "pixels",
 };
 
-// `deno` is an option of Deno's own that the types of the web do not know.
+// The types of the web do not have Deno's option `deno`.
 const WITHOUT_PERMISSIONS = {
   type: "module",
   name: "picture",
   deno: { permissions: "none" },
 } as WorkerOptions;
 
-/** Pixels that fill so many columns and rows. */
+/** The size in pixels that fills these columns and rows. */
 function boxFor(graphics: Graphics, { width, height }: Size, cell: Size): Size {
   if (graphics === "none") return blockPixels(width, height);
   const down = height * cell.height;
@@ -167,21 +166,21 @@ function boxFor(graphics: Graphics, { width, height }: Size, cell: Size): Size {
   };
 }
 
-/** Rows of pixels that the terminal draws for it. */
+/** Rows of pixels that the terminal draws for a picture of this size. */
 function drawnHeight({ height }: Size, graphics: Graphics): number {
   return graphics === "sixel" ? Math.ceil(height / SIXEL_ROWS) * SIXEL_ROWS : height;
 }
 
-/** The whole file, if it is not too long. */
+/** The file's content, if it is not too long. */
 async function readPicture(path: string, name: string): Promise<Uint8Array<ArrayBuffer>> {
   const long = `has more than ${MAX_PICTURE_BYTES / 1024 / 1024} MiB`;
   try {
-    // Before it is opened: a pipe might never open.
+    // Checked before it is opened: a pipe might never open.
     const { isFile, size } = await Deno.stat(path);
     if (!isFile) throw cannotShow(name, "is no file any more");
     if (size > MAX_PICTURE_BYTES) throw cannotShow(name, long);
     using file = await Deno.open(path);
-    // One more, so that a file that grows meanwhile is found out.
+    // One byte more: it shows that the file has grown.
     const buffer = new Uint8Array(size + 1);
     let length = 0;
     while (length < buffer.length) {

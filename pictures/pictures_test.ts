@@ -15,7 +15,7 @@ const STAGE: Stage = {
   hasColors: true,
 };
 
-/** Shows a file with these bytes, which is removed afterwards. */
+/** Views a temporary file with these bytes. */
 async function view(
   bytes: Uint8Array,
   stage: Partial<Stage> = {},
@@ -32,7 +32,7 @@ async function view(
 
 type Color = [red: number, green: number, blue: number] | undefined;
 
-/** The pixels that rows of text show; undefined where the ground is seen. */
+/** The pixels that rows of text show. Undefined is the background. */
 function pixelsOf({ rows }: Preview): Color[][] {
   return rows.slice(0, -1).flatMap((row) => {
     const upper: Color[] = [];
@@ -56,7 +56,7 @@ function pixelsOf({ rows }: Preview): Color[][] {
   });
 }
 
-/** Asserts that a picture shows what `paint` says, in colours at most `off` from it. */
+/** Asserts that a picture shows what `paint` returns, in colours at most `off` from it. */
 async function assertShows(
   bytes: Uint8Array,
   [width, height]: readonly [number, number],
@@ -104,10 +104,10 @@ Deno.test("Pictures: a PNG, a JPEG and a GIF, each decoded in its thread", async
   );
 });
 
-/** More than fits. */
+/** Larger than the screen. */
 const LARGE = png({ width: 300, height: 200, color: 2, paint: (x, y) => [x % 256, y, 100] });
 
-Deno.test("Pictures: made smaller to fit beside the live area, with its name, kind and size below", async () => {
+Deno.test("Pictures: a large picture is shrunk to leave room for the live area, with a caption below", async () => {
   for (const [columns, rows] of [[80, 24], [20, 50], [200, 100], [4, 3], [1, 1]] as const) {
     const preview = await view(LARGE, { columns, rows });
     assertEquals(preview.height, preview.rows.length);
@@ -122,17 +122,17 @@ Deno.test("Pictures: made smaller to fit beside the live area, with its name, ki
   assertEquals([rows.length, stripAnsiCode(first).length], [17, 48]);
 });
 
-Deno.test("Pictures: with 256 colours those, and without any a line of text", async () => {
+Deno.test("Pictures: a terminal with 256 colours gets those, one without colours a line of text", async () => {
   const { rows } = await view(LARGE, { environment: { TERM: "xterm-256color" } });
   assert(rows[0]!.startsWith("\x1b[48;5;17m"), rows[0]);
   assert(!rows.join("").includes(";2;"));
   const line = "cat.png: PNG, 300 × 200 pixels; it is shown where there are colours";
   assertEquals(await view(LARGE, { hasColors: false }), { rows: [line], height: 1 });
-  // That it could be decoded was not tried, but what is no picture is still found out.
+  // The picture was not decoded, but other files are still refused.
   await assertRejects(() => view(new Uint8Array(9), { hasColors: false }), ChatError, "is no PNG");
 });
 
-Deno.test("Pictures: kitty and iTerm2 get a PNG of ours, never the file itself", async () => {
+Deno.test("Pictures: kitty and iTerm2 get a new PNG, never the file itself", async () => {
   const cell = { width: 10, height: 20 };
   const kitty = await view(LARGE, { environment: { TERM: "xterm-kitty" }, answers: { cell } });
   // 200 pixels are 10 rows.
@@ -156,7 +156,7 @@ Deno.test("Pictures: kitty and iTerm2 get a PNG of ours, never the file itself",
 
 const shownLarge = await view(LARGE);
 
-Deno.test("Pictures: sixel has a size in pixels that fits into its rows", async () => {
+Deno.test("Pictures: a sixel picture fits into its rows", async () => {
   const half = png({
     width: 40,
     height: 30,
@@ -169,19 +169,19 @@ Deno.test("Pictures: sixel has a size in pixels that fits into its rows", async 
   assertEquals([rows.length, height], [1, 3]);
   // deno-lint-ignore no-control-regex
   const [, data = ""] = /\x1b\[2A(\x1bP.*\x1b\\)\x1b8/s.exec(rows[0]!)!;
-  // Half of it is seen: the rest lets the ground through.
+  // Half of it is drawn. The rest is transparent.
   assertEquals(data.replace(/^.*?q/, "").replace(/-.*/s, ""), '"1;1;40;30#0;2;100;0;0#0!20~');
 });
 
 const fault = async (bytes: Uint8Array) =>
   (await assertRejects(() => view(bytes), ChatError, "Cannot show cat.png: it ")).message;
 
-Deno.test("Pictures: what is damaged is refused with a sentence, and does no harm", async () => {
+Deno.test("Pictures: a damaged file is refused with a sentence", async () => {
   assertEquals(await fault(new Uint8Array()), "Cannot show cat.png: it is no PNG, JPEG or GIF");
   const crc = Uint8Array.from(LARGE);
   crc[LARGE.length - 100]! ^= 1;
   assertEquals(await fault(crc), "Cannot show cat.png: it is damaged");
-  // Claims to be larger than what follows.
+  // Claims to be larger than its data.
   const lying = concat([
     LARGE.subarray(0, 8),
     pngHeader({ width: 4000, height: 4000, color: 2 }),
@@ -196,7 +196,7 @@ Deno.test("Pictures: what is damaged is refused with a sentence, and does no har
   );
 });
 
-Deno.test("Pictures: damaged files of each kind are shown or refused, and the next one is fine", async () => {
+Deno.test("Pictures: damaged files of each kind are shown or refused, and the next picture is shown", async () => {
   const all = [
     png({ width: 40, height: 30, color: 6, interlaced: true, paint: (x, y) => [x, y, x, 255] }),
     jpeg({ columns: 4, rows: 3, channels: 3, paint: (x, y) => [60 * x, 80 * y, 128] }),
@@ -228,7 +228,7 @@ Deno.test("Pictures: damaged files of each kind are shown or refused, and the ne
 
 const BUSY = "Cannot show cat.png: another picture is still being decoded";
 
-Deno.test("Pictures: one at a time is decoded", async () => {
+Deno.test("Pictures: only one picture is decoded at a time", async () => {
   const pictures = new Pictures();
   const path = await Deno.makeTempFile();
   await Deno.writeFile(path, LARGE);
@@ -243,18 +243,18 @@ Deno.test("Pictures: one at a time is decoded", async () => {
   assertEquals((await view(LARGE, {}, pictures)).height, 17);
 });
 
-Deno.test("Pictures: what takes too long is not waited for, but nothing else is decoded before it has ended", async () => {
+Deno.test("Pictures: a view fails at the time limit, and no other picture is decoded before its thread has ended", async () => {
   const late = "Cannot show cat.png: it takes too long to decode";
   const pictures = new Pictures(0);
   await assertRejects(() => view(LARGE, {}, pictures), ChatError, late);
   await assertRejects(() => view(LARGE, {}, pictures), ChatError, BUSY);
-  // Each try reads a file: the thread that has ended is heard of between two.
+  // Each try reads a file. The thread's end is noticed between two tries.
   for (let isBusy = true; isBusy;) {
     const { message } = await assertRejects(() => view(LARGE, {}, pictures), ChatError);
     isBusy = message === BUSY;
     if (!isBusy) assertEquals(message, late);
   }
-  // The last one's end, too, for who looks for leaks.
+  // Wait for the end of the last thread, too: otherwise the test leaks it.
   for (let isBusy = true; isBusy;) {
     const { message } = await assertRejects(() => view(new Uint8Array(), {}, pictures), ChatError);
     isBusy = message === BUSY;
@@ -273,7 +273,7 @@ Deno.test("Pictures: a file that is gone, is no file or is too long has an error
     );
     await assertRejects(() => show(""), ChatError, "it is no file any more");
     await Deno.writeFile(`${folder}/a.png`, LARGE);
-    // Nothing but its length tells: not even the first bytes are read.
+    // Refused for its length, before the first bytes are read.
     await Deno.truncate(`${folder}/a.png`, 20 * 1024 * 1024 + 1);
     await assertRejects(() => show("a.png"), ChatError, "it has more than 20 MiB");
     await Deno.truncate(`${folder}/a.png`, LARGE.length);

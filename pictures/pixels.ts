@@ -1,13 +1,14 @@
-// Pixels: how large a picture may be shown, made smaller, and turned upright. Pure.
+// Decoded pixels: the size in which they are shown, made smaller, turned upright. Pure. Knows no file formats and no
+// terminal.
 
-/** Rows from top to bottom, four bytes a pixel: red, green, blue, alpha (0 lets all through). */
+/** Rows from top to bottom, four bytes a pixel: red, green, blue, alpha (0 is transparent). */
 export interface Pixels {
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
-/** Which way up: 1 to 8, the values of EXIF's tag Orientation (EXIF 2.3, 4.6.4); 1 is upright. */
+/** The values of EXIF's tag Orientation (EXIF 2.3, 4.6.4). 1 is upright. */
 export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
 export interface Size {
@@ -15,14 +16,14 @@ export interface Size {
   readonly height: number;
 }
 
-/** The size of a picture once it has been turned upright. */
+/** The size of a picture after it is turned upright. */
 export function uprightSize({ width, height }: Size, orientation: Orientation): Size {
   return orientation < 5 ? { width, height } : { width: height, height: width };
 }
 
-/** The largest size with the sides of `size` to each other that fits into `most`; never larger than `size`. */
-export function fit(size: Size, most: Size): Size {
-  const scale = Math.min(1, most.width / size.width, most.height / size.height);
+/** The largest size with the proportions of `size` that fits into `max`, never larger than `size`. */
+export function fit(size: Size, max: Size): Size {
+  const scale = Math.min(1, max.width / size.width, max.height / size.height);
   return {
     width: Math.max(1, Math.round(size.width * scale)),
     height: Math.max(1, Math.round(size.height * scale)),
@@ -30,19 +31,21 @@ export function fit(size: Size, most: Size): Size {
 }
 
 /**
- * `pixels` in a smaller size: each new pixel is the average of the area that it covers, parts of pixels counted
- * as parts. What is more transparent counts less for the colour.
+ * `pixels` in a smaller size. Each new pixel is the average of the area that it covers: partly covered pixels count
+ * in part. A transparent pixel counts less for the colour.
  *
- * @throws {RangeError} if the new size is none, or larger than the old one
+ * @throws {RangeError} if the new size is empty, or larger than the old one
  */
 export function shrink(pixels: Pixels, { width, height }: Size): Pixels {
   if (width < 1 || height < 1 || width > pixels.width || height > pixels.height) {
-    throw new RangeError(`Cannot make ${pixels.width} × ${pixels.height} to ${width} × ${height}`);
+    throw new RangeError(
+      `Cannot shrink ${pixels.width} × ${pixels.height} pixels to ${width} × ${height}`,
+    );
   }
   if (width === pixels.width && height === pixels.height) return pixels;
   const across = Array.from({ length: pixels.width }, (_, x) => share(x, pixels.width, width));
   const data = new Uint8Array(4 * width * height);
-  /** Sums of the row that is being made, and of one that was read: colours by alpha, and alpha. */
+  /** Sums of the new row, and of one row that was read: colours times alpha, and alpha. */
   const sums = new Float64Array(4 * width);
   const row = new Float64Array(4 * width);
   let filled = 0;
@@ -50,7 +53,7 @@ export function shrink(pixels: Pixels, { width, height }: Size): Pixels {
     sumRow(pixels, y, across, row);
     const { at, first, second } = share(y, pixels.height, height);
     for (let i = 0; i < row.length; i++) sums[i]! += row[i]! * first;
-    // Of a row that goes on in the next one, the second share begins that.
+    // The second share of a row goes to the next new row.
     if (second === 0 && (y + 1) * height < (at + 1) * pixels.height) continue;
     writeRow(sums, data, filled++);
     for (let i = 0; i < row.length; i++) sums[i] = row[i]! * second;
@@ -58,7 +61,7 @@ export function shrink(pixels: Pixels, { width, height }: Size): Pixels {
   return { width, height, data };
 }
 
-/** Which of `to` places the one at `x` of `from` falls into: how much into `at`, and into the next. */
+/** Where an old pixel falls among the new ones: a part of it into `at`, the rest into the next. */
 interface Share {
   readonly at: number;
   readonly first: number;
@@ -73,7 +76,7 @@ function share(x: number, from: number, to: number): Share {
   return { at, first: (to - beyond) / from, second: beyond / from };
 }
 
-/** The averages of one row; each is of colours by alpha, and of alpha. */
+/** Sums one row into the new columns: colours times alpha, and alpha. */
 function sumRow(
   { width, data }: Pixels,
   y: number,
@@ -110,14 +113,14 @@ function writeRow(sums: Float64Array, data: Uint8Array, y: number): void {
   }
 }
 
-/** `pixels` as they are meant to be looked at. */
+/** `pixels` turned upright. */
 export function turn(pixels: Pixels, orientation: Orientation): Pixels {
   if (orientation === 1) return pixels;
   const { width, height } = uprightSize(pixels, orientation);
   const from = new Uint32Array(pixels.data.buffer, pixels.data.byteOffset, pixels.data.length / 4);
   const to = new Uint32Array(width * height);
   const [right, bottom] = [pixels.width - 1, pixels.height - 1];
-  // Once rows and columns have changed places.
+  // After rows and columns were exchanged.
   const isMirrored = [2, 3, 7, 8].includes(orientation);
   const isUpsideDown = [3, 4, 6, 7].includes(orientation);
   for (let y = 0; y < height; y++) {

@@ -10,7 +10,7 @@ function gray(width: number, values: readonly number[]): Pixels {
 
 const reds = ({ data }: Pixels) => Array.from(data).filter((_, i) => i % 4 === 0);
 
-Deno.test("fit: keeps the sides to each other, never makes larger, and leaves a pixel at least", () => {
+Deno.test("fit: keeps the proportions, never enlarges, and leaves at least one pixel", () => {
   const most = { width: 40, height: 30 };
   assertEquals(fit({ width: 400, height: 300 }, most), most);
   assertEquals(fit({ width: 400, height: 100 }, most), { width: 40, height: 10 });
@@ -19,7 +19,7 @@ Deno.test("fit: keeps the sides to each other, never makes larger, and leaves a 
   assertEquals(fit({ width: 65_535, height: 1 }, most), { width: 40, height: 1 });
 });
 
-Deno.test("shrink: an average of what each pixel covers, in parts where it must be", () => {
+Deno.test("shrink: each pixel is the average of the area that it covers", () => {
   assertEquals(reds(shrink(gray(4, [0, 100, 200, 100]), { width: 2, height: 1 })), [50, 150]);
   assertEquals(reds(shrink(gray(2, [0, 100, 200, 100]), { width: 1, height: 1 })), [100]);
   // 1½ pixels each: 10 and half of 40; half of 40 and 90.
@@ -27,7 +27,7 @@ Deno.test("shrink: an average of what each pixel covers, in parts where it must 
   assertEquals(reds(shrink(gray(1, [10, 40, 90]), { width: 1, height: 2 })), [20, 73]);
 });
 
-Deno.test("shrink: what is transparent lends no colour", () => {
+Deno.test("shrink: a transparent pixel adds no colour", () => {
   const data = Uint8Array.of(255, 0, 0, 255, 0, 255, 0, 0);
   const { data: one } = shrink({ width: 2, height: 1, data }, { width: 1, height: 1 });
   assertEquals([...one], [255, 0, 0, 128]);
@@ -35,15 +35,15 @@ Deno.test("shrink: what is transparent lends no colour", () => {
   assertEquals([...none.data], [0, 0, 0, 0]);
 });
 
-Deno.test("shrink: refuses what it can't make", () => {
+Deno.test("shrink: an empty or larger size throws", () => {
   const one = gray(1, [5]);
   assertEquals(shrink(one, one), one);
   for (const [width, height] of [[2, 1], [1, 2], [0, 1], [1, 0]] as const) {
-    assertThrows(() => shrink(one, { width, height }), RangeError, "Cannot make");
+    assertThrows(() => shrink(one, { width, height }), RangeError, "Cannot shrink");
   }
 });
 
-Deno.test("shrink: one colour stays so, and the average of all is kept, in any size", () => {
+Deno.test("shrink: in any size, a single colour stays the same, and so does the average", () => {
   const sides = fc.tuple(
     fc.integer({ min: 1, max: 40 }),
     fc.integer({ min: 1, max: 40 }),
@@ -62,8 +62,8 @@ Deno.test("shrink: one colour stays so, and the average of all is kept, in any s
   }));
 });
 
-Deno.test("turn: each of the eight ways of EXIF shows the same picture", () => {
-  // A corner, which is none of its mirror images, and how it is stored in each way.
+Deno.test("turn: all eight orientations of EXIF show the same picture", () => {
+  // A corner, which differs from its mirror images, and how each orientation stores it.
   const upright = ["##", "# ", "# "];
   const stored: Record<Orientation, string[]> = {
     1: ["##", "# ", "# "],

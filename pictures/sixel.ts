@@ -1,35 +1,35 @@
-// A picture as sixels (DEC STD 070, 9.3.3; VT340): six rows of pixels at once, a layer for each of at most 256
-// colours. Pure.
+// A picture as sixels (DEC STD 070, 9.3.3; VT340): six rows of pixels at once, with a layer for each of at most 256
+// colours. Pure: pixels in, an escape sequence out. Knows no terminal.
 
 import type { Pixels } from "./pixels.ts";
 
-/** Rows of pixels that are drawn at once: the last ones too, on some terminals. */
+/** Rows of pixels that are drawn at once. Some terminals draw the last six even if the picture has fewer. */
 export const SIXEL_ROWS = 6;
-/** Colours that terminals have for it. */
+/** Colours that terminals have for sixels. */
 const MAX_COLORS = 256;
-/** Bits of each part of a colour that colours are told apart by while they are put together. */
+/** Bits of red, green and blue by which colours are grouped. */
 const BITS = 5;
-/** Sixel knows no half transparent pixels. */
+/** Sixel has no half-transparent pixels: one with less alpha is left out. */
 const OPAQUE = 0x80;
 
-// P2 = 1: what is drawn by no layer stays as it is.
+// P2 = 1: pixels in no layer stay as they are.
 const BEGIN = "\x1bP0;1;0q";
 const END = "\x1b\\";
 
-/** Colours that are near to each other, and how often they occur. */
+/** Similar colours, and how often they occur. */
 interface Bin {
   readonly place: number;
   count: number;
-  /** Of all pixels: red, green, blue. */
+  /** Sums of red, green and blue over all pixels. */
   readonly sums: [number, number, number];
 }
 
-/** The whole sequence; a pixel that is more than half transparent lets the ground be seen. */
+/** The complete sequence. A pixel that is more than half transparent shows the background. */
 export function sixelPicture(pixels: Pixels): string {
   const { width, height } = pixels;
   const bins = binsOf(pixels);
   const colors = cutAtMedians([...bins.values()]);
-  /** Of each bin, the number of its colour. */
+  /** The number of each bin's colour. */
   const numbers = new Int16Array(1 << (3 * BITS)).fill(-1);
   let text = `${BEGIN}"1;1;${width};${height}`;
   colors.forEach((color, i) => {
@@ -64,8 +64,8 @@ function binsOf({ data }: Pixels): Map<number, Bin> {
 const partOf = ({ place }: Bin, part: number) => place >> (BITS * (2 - part)) & ((1 << BITS) - 1);
 
 /**
- * Median cut (Heckbert, "Color Image Quantization for Frame Buffer Display", 1982): the group that differs most
- * for most pixels is cut in two halves of about as many pixels, again and again.
+ * Median cut (Heckbert, "Color Image Quantization for Frame Buffer Display", 1982): repeatedly cuts the group with the
+ * largest differences and the most pixels into two halves with about equal numbers of pixels.
  */
 function cutAtMedians(bins: readonly Bin[]): Bin[][] {
   if (bins.length === 0) return [];
@@ -87,21 +87,21 @@ function cutAtMedians(bins: readonly Bin[]): Bin[][] {
 
 interface Group {
   readonly bins: Bin[];
-  /** The part of the colour in which it differs most: 0 red, 1 green, 2 blue. */
+  /** The part of the colour with the largest differences: 0 red, 1 green, 2 blue. */
   readonly part: number;
-  /** How much it asks for being cut; 0 where it can't be. */
+  /** The group with the largest weight is cut first. 0 if it cannot be cut. */
   readonly weight: number;
 }
 
 function measured(bins: Bin[]): Group {
   const ranges = [0, 1, 2].map((part) => {
-    let [least, most] = [Infinity, -Infinity];
+    let [min, max] = [Infinity, -Infinity];
     for (const bin of bins) {
       const value = partOf(bin, part);
-      least = Math.min(least, value);
-      most = Math.max(most, value);
+      min = Math.min(min, value);
+      max = Math.max(max, value);
     }
-    return most - least;
+    return max - min;
   });
   const range = Math.max(...ranges);
   const count = bins.reduce((sum, bin) => sum + bin.count, 0);
@@ -115,7 +115,7 @@ function average(bins: readonly Bin[]): number[] {
 
 const percent = (value: number) => Math.round(value / 255 * 100);
 
-/** Six rows from `y` on: each colour in them from the left again. */
+/** Six rows from `y` on. Each colour starts again at the left. */
 function band({ width, height, data }: Pixels, y: number, numbers: Int16Array): string {
   const layers = new Map<number, Uint8Array>();
   for (let row = 0; row < SIXEL_ROWS && y + row < height; row++) {
@@ -131,7 +131,7 @@ function band({ width, height, data }: Pixels, y: number, numbers: Int16Array): 
   return Array.from(layers, ([number, layer]) => `#${number}${runs(layer)}`).join("$");
 }
 
-/** A character for six pixels; `!` and a number for many of the same. Nothing at the end is left out. */
+/** One character for six pixels, `!` and a number for a run of the same. Empty columns at the end are left out. */
 function runs(layer: Uint8Array): string {
   let text = "";
   let end = layer.length;

@@ -3,7 +3,7 @@ import type { Pixels } from "./pixels.ts";
 import { sixelPicture } from "./sixel.ts";
 import fc from "../tests/support/property.ts";
 
-/** What a terminal draws: colours in percent, undefined where the ground is seen. */
+/** What a terminal draws: colours in percent, undefined for the background. */
 function draw(text: string): { rows: (string | undefined)[][]; colors: number } {
   // deno-lint-ignore no-control-regex
   const [, width, height, body] = /^\x1bP0;1;0q"1;1;(\d+);(\d+)([ -~]*)\x1b\\$/.exec(text)!;
@@ -29,7 +29,7 @@ function draw(text: string): { rows: (string | undefined)[][]; colors: number } 
       for (let n = Number(count ?? 1); n > 0; n--, x++) {
         for (let row = 0; row < 6; row++) {
           if ((bits >> row & 1) === 0) continue;
-          // Each pixel once, and only those that there are.
+          // Each pixel once, and none outside the picture.
           assertEquals(rows[y + row]![x], undefined);
           assert(x < Number(width));
           rows[y + row]![x] = color;
@@ -49,7 +49,7 @@ function pixels(width: number, height: number, paint: (x: number, y: number) => 
   return { width, height, data };
 }
 
-Deno.test("sixelPicture: each pixel in its colour, or the ground, in any size", () => {
+Deno.test("sixelPicture: in any size, each pixel has its colour or shows the background", () => {
   const colors = [[255, 0, 0, 255], [0, 255, 0, 255], [51, 102, 204, 128], [0, 0, 0, 127]];
   const percents = ["100;0;0", "0;100;0", "20;40;80", undefined];
   const sides = fc.tuple(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 20 }));
@@ -60,7 +60,7 @@ Deno.test("sixelPicture: each pixel in its colour, or the ground, in any size", 
   }));
 });
 
-Deno.test("sixelPicture: many of the same are counted", () => {
+Deno.test("sixelPicture: a run of equal columns is counted", () => {
   assertEquals(
     sixelPicture(pixels(100, 6, () => [255, 255, 255, 255])),
     '\x1bP0;1;0q"1;1;100;6#0;2;100;100;100#0!100~\x1b\\',
@@ -68,7 +68,7 @@ Deno.test("sixelPicture: many of the same are counted", () => {
   assertEquals(sixelPicture(pixels(2, 1, () => [0, 0, 0, 0])), '\x1bP0;1;0q"1;1;2;1\x1b\\');
 });
 
-Deno.test("sixelPicture: of more than 256 colours each becomes a near one", () => {
+Deno.test("sixelPicture: more than 256 colours become similar ones", () => {
   const paint = (x: number, y: number) => [x * 2, y * 2, (x + y) & 255, 255];
   const { rows, colors } = draw(sixelPicture(pixels(120, 120, paint)));
   assertEquals(colors, 256);

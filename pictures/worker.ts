@@ -3,14 +3,14 @@
 
 import { type DecodedPicture, type DecodeJob, decodePicture } from "./decode.ts";
 
-/** Nothing was made: the file is not what it claims to be. */
+/** The file is damaged, or not what it claims to be. */
 export interface Damaged {
   readonly form: "damaged";
-  /** What the decoder says, for who looks for the reason; never shown. */
+  /** The decoder's message, for debugging. Never shown. */
   readonly cause: string;
 }
 
-/** The global scope of a worker, which has other types than that of the program. */
+/** The global scope of a worker: TypeScript knows only that of the program. */
 const scope = self as unknown as {
   onmessage: (event: { data: DecodeJob }) => void;
   postMessage(message: DecodedPicture | Damaged): void;

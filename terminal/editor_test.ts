@@ -8,7 +8,7 @@ import type { Key } from "./keyboard.ts";
 const press = (key: string): Key => ({ type: "press", key });
 const text = (text: string): Key => ({ type: "text", text });
 
-/** An editor in which the keys named in `script` were pressed; what stands in `"` is typed. */
+/** An editor after the keys in `script`. Text in `"` is typed. */
 function edited(
   script: string,
   complete?: Completer,
@@ -37,11 +37,11 @@ Deno.test("Editor: keys of readline", () => {
     ['"abc" left backspace', "a|c"],
     ['"abc" ctrl-h ctrl-h', "a|"],
     ['left backspace delete right "a" left left right right "b"', "ab|"],
-    // A grapheme is one step, whatever it is made of.
+    // A grapheme is one step, of any number of code points.
     ['"a👨‍👩‍👧b" left backspace', "a|b"],
     ['"👨‍👩‍👧e\u0301🇦🇹" left left "|"', "👨‍👩‍👧||e\u0301🇦🇹"],
     ['"🇦🇹🇩🇪" backspace', "🇦🇹|"],
-    // What is typed behind a grapheme may become part of it.
+    // Text typed after a grapheme may become part of it.
     ['"e\u0301x" left "\u0302"', "e\u0301\u0302|x"],
     ['"🇹" home "🇦"', "🇦🇹|"],
     // Words.
@@ -84,7 +84,7 @@ Deno.test("Editor: keys of readline", () => {
   }
 });
 
-Deno.test("Editor: what keys ask for", () => {
+Deno.test("Editor: keys return requests", () => {
   assertEquals(edited('"hi" enter').last, { type: "submit", text: "hi" });
   assertEquals(edited('"hi" enter').editor.text, "");
   assertEquals(edited('"a" alt-enter "b" alt-enter enter').last, { type: "submit", text: "a\nb" });
@@ -104,13 +104,13 @@ Deno.test("Editor: a paste of many lines stays one message", () => {
   assertEquals(editor.onKey(press("enter")), { type: "submit", text: "see: one\ntwo" });
 });
 
-Deno.test("Editor: the history keeps the unfinished line, and edits of what was recalled", () => {
+Deno.test("Editor: the history keeps the draft, and edits of recalled lines", () => {
   const cases: [string, string][] = [
     ['"one" enter "two" enter up', "two|"],
     ['"one" enter "two" enter up up up', "one|"],
     ['"one" enter "unfini" up down "shed"', "unfinished|"],
     ['"one" enter "two" enter up "2" up down', "two2|"],
-    // Once submitted, the edit of an older line has become a line, and the older one is itself again.
+    // A submitted edit of an older line is a line of its own. The older line is as it was.
     ['"one" enter up "1" enter up up', "one|"],
     ['"one" enter "one" enter "two" enter up up up', "one|"],
     ['"one" enter up ctrl-c up', "one|"],
@@ -123,7 +123,7 @@ Deno.test("Editor: the history keeps the unfinished line, and edits of what was 
   }
 });
 
-Deno.test("Editor: a backslash before Enter makes a new line, two are one", () => {
+Deno.test("Editor: a backslash before Enter starts a new line; two backslashes are one", () => {
   const cases: [script: string, shown: string, submitted: string | undefined][] = [
     ['"one\\\\" enter "two"', "one\ntwo|", undefined],
     ['"one\\\\" enter "two" enter', "|", "one\ntwo"],
@@ -136,7 +136,7 @@ Deno.test("Editor: a backslash before Enter makes a new line, two are one", () =
     ['"\\\\\\\\" enter', "|", "\\"],
     ['"a\\\\b" enter', "|", "a\\b"],
     ['"a\\\\ " enter', "|", "a\\ "],
-    // The history has what was typed: Enter means the same again.
+    // The history keeps the text as it was typed: Enter does the same again.
     ['"one\\\\\\\\" enter up enter', "|", "one\\"],
     ['"one\\\\" enter ctrl-_', "one\\|", undefined],
   ];
@@ -150,7 +150,7 @@ Deno.test("Editor: a backslash before Enter makes a new line, two are one", () =
   assertEquals(shown(editor), "one\\\\|");
 });
 
-Deno.test("Editor: Ctrl-Y brings back what was killed, Alt-Y what was killed before that", () => {
+Deno.test("Editor: Ctrl-Y brings back the last killed text, Alt-Y the one before it", () => {
   const cases: [string, string][] = [
     ['"one" ctrl-u "two" ctrl-u ctrl-y alt-y', "one|"],
     ['"one" ctrl-u "two" ctrl-u ctrl-y alt-y alt-y', "two|"],
@@ -174,7 +174,7 @@ Deno.test("Editor: Ctrl-Y brings back what was killed, Alt-Y what was killed bef
   }
 });
 
-Deno.test("Editor: Ctrl-_ undoes by words what was typed, and the rest one by one", () => {
+Deno.test("Editor: Ctrl-_ undoes typed text by words, and other edits one by one", () => {
   const complete: Completer = (_, cursor) => ({ from: cursor - 1, words: ["bob: "] });
   const cases: [string, string][] = [
     ['"one two" ctrl-_', "one |"],
@@ -190,7 +190,7 @@ Deno.test("Editor: Ctrl-_ undoes by words what was typed, and the rest one by on
     ['"abc" left ctrl-t ctrl-_', "ab|c"],
     ['"b" tab ctrl-_', "b|"],
     ['"👨‍👩‍👧" backspace ctrl-_', "👨‍👩‍👧|"],
-    // What the history brought is where undoing ends; each line has what was done to it.
+    // Undo ends at the text from the history. Each line has its own edits.
     ['"one" enter up " more" ctrl-_ ctrl-_ ctrl-_', "one|"],
     ['"one" enter "x" up down ctrl-_', "|"],
     ['"one" enter up "2" up down up down ctrl-_', "|"],
@@ -230,11 +230,11 @@ Deno.test("Editor: Ctrl-R searches the history, from the newest line on", () => 
     ['ctrl-r "pear" left', "second| pear", undefined],
     ['ctrl-r "pear" up', "first apple|", undefined],
     ['ctrl-r "pear" ctrl-k', "second |", undefined],
-    // What was being written is where it was.
+    // The draft is where it was.
     ['"draft" ctrl-r "fourth" down', "draft|", undefined],
-    // Ctrl-R at once looks for what was looked for before.
+    // A second Ctrl-R searches for the previous pattern.
     ['ctrl-r "pear" escape ctrl-r ctrl-r', "second |pear", true],
-    // The line that is shown already may have more of the pattern.
+    // The line in the editor may contain the longer pattern, too.
     ['up up up ctrl-r "seco"', "|second pear", true],
   ];
   for (const [script, expected, found] of cases) {
@@ -252,7 +252,7 @@ Deno.test("Editor: Ctrl-R searches the history, from the newest line on", () => 
   assertEquals(shown(editor), "second ripe |pear");
 });
 
-Deno.test("Editor: page up and down go to lines that begin alike", () => {
+Deno.test("Editor: page up and down go to lines with the same beginning", () => {
   const cases: [string, string][] = [
     ['"f" pageup', "f|ourth"],
     ['"f" pageup pageup', "f|irst apple"],
@@ -278,7 +278,7 @@ Deno.test("Editor: the history is bounded, by lines and by size", () => {
   assertEquals(large.text[0], "2");
 });
 
-Deno.test("Editor: Tab completes as far as the words agree, and shows the choice", () => {
+Deno.test("Editor: Tab completes the common beginning, and offers the words", () => {
   const words = ["alice: ", "albert: ", "bob: ", "日本: ", "日光: "];
   const complete: Completer = (text, cursor) => {
     const from = text.lastIndexOf(" ", cursor - 1) + 1;
@@ -299,7 +299,7 @@ Deno.test("Editor: Tab completes as far as the words agree, and shows the choice
   }
 });
 
-Deno.test("Editor: the text is bounded by MAX_LINE, and says when it is full", () => {
+Deno.test("Editor: the text has at most MAX_LINE units; beyond that it returns a request", () => {
   for (const length of [MAX_LINE - 1, MAX_LINE, MAX_LINE + 1]) {
     const editor = new Editor();
     const request = editor.onKey(text("a".repeat(length)));
@@ -310,7 +310,7 @@ Deno.test("Editor: the text is bounded by MAX_LINE, and says when it is full", (
   assertEquals(editor.onKey({ type: "paste", text: "a", cut: true }), { type: "full" });
 });
 
-Deno.test("Editor: render: rows as wide as asked, the cursor where its grapheme is", () => {
+Deno.test("Editor.render: rows of the given width, with the cursor at its grapheme", () => {
   const cases: [script: string, columns: number, rows: string[], row: number, column: number][] = [
     ["", 10, [""], 0, 0],
     ['"hello"', 10, ["hello"], 0, 5],
@@ -331,13 +331,13 @@ Deno.test("Editor: render: rows as wide as asked, the cursor where its grapheme 
   }
 });
 
-Deno.test("Editor: render: controls in a paste are shown, not obeyed", () => {
+Deno.test("Editor.render: control characters in a paste are shown, not obeyed", () => {
   const editor = new Editor();
   editor.onKey({ type: "paste", text: "\x1b[2J\t\x07\nx", cut: false });
   assertEquals(editor.render(20).rows, ["␛[2J␉␇", "x"]);
 });
 
-Deno.test("Editor: render: right-to-left and combining text, jamo and Devanagari keep their columns", () => {
+Deno.test("Editor.render: right-to-left and combining text, jamo and Devanagari keep their columns", () => {
   const cases: [script: string, columns: number, rows: string[], row: number, column: number][] = [
     ['"שלום עולם"', 5, ["שלום ", "עולם"], 1, 4],
     ['"שָׁלוֹם" left', 5, ["שָׁלוֹם"], 0, 3],
@@ -359,7 +359,7 @@ Deno.test("Editor: render: right-to-left and combining text, jamo and Devanagari
   }
 });
 
-Deno.test("Editor: render: the rows around the cursor, where there is no room for all", () => {
+Deno.test("Editor.render: the rows around the cursor, if there is no room for all", () => {
   const { editor } = edited("");
   editor.onKey({ type: "paste", text: "a\nb\nc\nd\ne\nf", cut: false });
   assertEquals(editor.render(10, 3), { rows: ["d", "e", "f"], first: 3, row: 2, column: 1 });
@@ -375,7 +375,7 @@ const KEYS =
     "ctrl-k ctrl-u ctrl-w alt-backspace alt-d ctrl-y alt-y ctrl-t ctrl-_ ctrl-r ctrl-s escape " +
     "pageup pagedown")
     .split(" ");
-/** Those that leave the line where it is in the history: undoing goes back to its beginning. */
+/** Keys that do not go to another line of the history: undo reaches the beginning. */
 const STAYING = KEYS.filter((key) => !/^(enter|up|down|ctrl-[cdrs]|page.*)$/.test(key));
 
 const typed: fc.Arbitrary<Key> = fc.oneof(
@@ -411,7 +411,7 @@ const choosing: Completer = (_, cursor) => (
   { from: Math.max(0, cursor - 1), words: ["ab", "ac"] }
 );
 
-Deno.test("Editor: whatever is typed, the cursor is on a grapheme boundary and the rows fit", () => {
+Deno.test("Editor: after any keys, the cursor is on a grapheme boundary and the rows fit", () => {
   const columns = fc.integer({ min: 2, max: 30 });
   const most = fc.integer({ min: 1, max: 5 });
   fc.assert(
@@ -423,7 +423,7 @@ Deno.test("Editor: whatever is typed, the cursor is on a grapheme boundary and t
         let at = 0;
         for (const g of splitGraphemes(editor.text)) boundaries.add(at += g.length);
         assert(boundaries.has(editor.cursor), `${JSON.stringify(editor.text)} at ${editor.cursor}`);
-        // At each key, so that what is kept of the rows is right after any edit.
+        // After each key: the kept rows must be right after any edit.
         const part = editor.render(columns, most);
         const fresh = new Editor();
         fresh.set(editor.text);
@@ -443,7 +443,7 @@ Deno.test("Editor: whatever is typed, the cursor is on a grapheme boundary and t
   );
 });
 
-Deno.test("Editor: undone again and again, the line is empty at last", () => {
+Deno.test("Editor: repeated undo empties the line", () => {
   fc.assert(fc.property(keysOf(STAYING), (keys) => {
     const editor = new Editor(choosing);
     for (const key of keys) editor.onKey(key);
@@ -452,7 +452,7 @@ Deno.test("Editor: undone again and again, the line is empty at last", () => {
   }));
 });
 
-Deno.test("Editor: a novel that was pasted is edited as quickly as a line", () => {
+Deno.test("Editor: a pasted novel is edited as quickly as a line", () => {
   for (
     const sentence of [
       "It was a dark and stormy night. ",
@@ -473,7 +473,7 @@ Deno.test("Editor: a novel that was pasted is edited as quickly as a line", () =
       editor.onKey(text("x"));
       editor.render(78, 10);
     }
-    // These 420 keys take a fifth of a second; with a look at the whole text for each, it is half a minute.
+    // These 420 keys take a fifth of a second. If each looked at the complete text, it would be half a minute.
     assertLess(performance.now() - began, 5000, sentence);
   }
 });

@@ -1,6 +1,6 @@
-// What the environment says of the terminal. Pure: its variables are passed in.
+// What environment variables tell about the terminal. Pure: the variables are passed in.
 
-/** Variables of the environment that say which terminal this is. */
+/** The environment variables that show which terminal this is. */
 export const TERMINAL_VARIABLES = [
   "TERM",
   "TERM_PROGRAM",
@@ -11,7 +11,7 @@ export const TERMINAL_VARIABLES = [
 ] as const;
 export type Environment = { readonly [Name in typeof TERMINAL_VARIABLES[number]]?: string };
 
-/** Whether the terminal may be asked things, and shows links: any but those that are known to print them. */
+/** Whether the terminal handles queries and links. False for terminals that are known to print them. */
 export function isCapable({ TERM = "", WT_SESSION }: Environment): boolean {
   return WT_SESSION !== undefined || !/^(?:|dumb|linux)$/.test(TERM);
 }

@@ -3,57 +3,51 @@
 
 import { withoutHalfPair } from "../text/graphemes.ts";
 
-/**
- * Longest paste, in UTF-16 units. It bounds memory: a terminal that opens a paste and never closes it is
- * not followed forever.
- */
+/** Longest paste, in UTF-16 units. A terminal may open a paste and never close it: this bounds the memory. */
 export const MAX_PASTE = 512 * 1024;
 
-/**
- * Parameter bytes of an escape sequence. Keys have at most 8, a terminal that lists what it can has some
- * dozens; what is longer is neither.
- */
+/** Parameter bytes of an escape sequence. Keys have at most 8, a terminal's list of its features some dozens. */
 const MAX_PARAMETERS = 128;
 
-/** Longest answer of a terminal that is skipped, in UTF-16 units: those that exist have some dozens. */
+/** Longest answer of a terminal that is skipped, in UTF-16 units. Real answers have some dozens. */
 const MAX_ANSWER = 4096;
-/** What is kept of an answer: enough for those that are read, a colour and a number. */
+/** UTF-16 units kept of an answer: enough for the answers that are read, a colour and a number. */
 const MAX_KEPT = 64;
 
-/** One thing that a person did at the keyboard, or that the terminal told. */
+/** One event from the terminal: a key, a paste, or the terminal's answer to a question. */
 export type Key =
-  /** Characters to insert: at least one; how a run of them is cut depends on how it was read. */
+  /** Characters to insert, at least one. A run of typed text may arrive in any pieces. */
   | { readonly type: "text"; readonly text: string }
-  /** A bracketed paste, newlines as `\n`; `cut`: it was longer than `MAX_PASTE`. */
+  /** A bracketed paste, newlines as `\n`. `cut`: it was longer than `MAX_PASTE`. */
   | { readonly type: "paste"; readonly text: string; readonly cut: boolean }
   /** `enter`, `tab`, `up`, `ctrl-a`, `alt-b`, `ctrl-left`, `alt-enter` … */
   | { readonly type: "press"; readonly key: string }
-  /** The window has come to the front, or is there no more (xterm, mode 1004). */
+  /** The window has gained or lost the focus (xterm, mode 1004). */
   | { readonly type: "focus"; readonly focused: boolean }
-  /** The colour of the ground, each part from 0 to 255: the answer to OSC 11. */
+  /** The background colour, each part from 0 to 255: the answer to OSC 11. */
   | {
     readonly type: "background";
     readonly red: number;
     readonly green: number;
     readonly blue: number;
   }
-  /** What the terminal is and has: the answer to DA1; at most as many numbers as a sequence has parameters. */
+  /** The terminal's level and features: the answer to DA1. */
   | { readonly type: "attributes"; readonly attributes: readonly number[] }
   /** A character's size in pixels: the answer to xterm's CSI 16 t. */
   | { readonly type: "cell"; readonly width: number; readonly height: number }
-  /** Whether kitty's protocol for pictures is understood: the answer to a question with this number. */
+  /** Whether the terminal understands kitty's protocol for pictures: the answer to the question `id`. */
   | { readonly type: "graphics"; readonly id: number; readonly ok: boolean };
 
 /** ECMA-48: CSI, parameters, intermediates, final byte. The second `[` is the Linux console's F1 to F5. */
 const CSI = `\\[\\[?[0-?]{0,${MAX_PARAMETERS}}[ -/]?`;
 /**
- * What opens an answer that is a string (ECMA-48): OSC, DCS, APC, and the first character in it. Answers begin
- * with a number or a mark, and kitty's on pictures with a G; with a letter behind, it was Alt with the key.
+ * The start of an answer that is a string (ECMA-48): OSC, DCS or APC, and its first character. Answers begin with
+ * a digit or punctuation, kitty's answers about pictures with G. Before another letter it was Alt and the key.
  */
 const ANSWER = "\\][0-9]|P[0-9<=>?!$+|]|_G";
-/** A whole escape sequence: CSI, SS3, or ESC before a character, which is how terminals send Alt. */
+/** A complete escape sequence: CSI, SS3, or ESC before a character, which is how terminals send Alt. */
 const SEQUENCE = new RegExp(`\\x1b(?:${CSI}[@-Z\\\\-~]|O[@-~]|${ANSWER}|[^[O\\]P_\\x1b])`, "uy");
-/** The beginning of one: more bytes decide. */
+/** The beginning of an escape sequence: more bytes decide. */
 const BEGUN = new RegExp(`\\x1b(?:${CSI}|[O\\]P_])?`, "uy");
 // deno-lint-ignore no-control-regex
 const TEXT = /[^\x00-\x1f\x7f]+/y;
@@ -63,7 +57,7 @@ const PASTE_ENDS = "\x1b[201~";
 const FOCUS_IN = "\x1b[I";
 const FOCUS_OUT = "\x1b[O";
 
-/** Largest character, in pixels a side: what claims to be larger is none. */
+/** Largest believable character, in pixels a side. */
 const MAX_CELL = 512;
 
 /** Final bytes of CSI and SS3 (xterm, "PC-Style Function Keys"). */
@@ -89,33 +83,33 @@ const NUMBERS: Readonly<Record<string, string>> = {
   8: "end",
 };
 
-/** A paste that has begun. */
+/** A paste that has not ended. */
 interface Paste {
   text: string;
-  /** What may be the beginning of the end mark. */
+  /** May be the beginning of the end marker. */
   tail: string;
   cut: boolean;
 }
 
-/** An answer that has begun. */
+/** An answer that has not ended. */
 interface Answer {
-  /** `]`, `P` or `_`, and as much of what follows as is kept. */
+  /** `]`, `P` or `_`, and what follows, up to `MAX_KEPT`. */
   text: string;
-  /** How long it is so far. */
+  /** Its length so far, in UTF-16 units. */
   length: number;
-  /** An ESC has come, which may be the first half of its end. */
+  /** The last character was an ESC, which may be the first half of ST. */
   ending: boolean;
 }
 
 /**
- * TurnLimiter bytes from a raw terminal into keys. Feed it what each read gives: sequences and characters may
- * be split anywhere, and the keys are the same (only runs of text may be cut differently).
+ * Turns bytes from a raw terminal into keys. Feed it the result of each read. Sequences and characters may be
+ * split anywhere: the keys are the same, only runs of text may be split in other places.
  *
- * An ESC that ends a read may be the Escape key or the beginning of a sequence: after a short
- * time without bytes, the caller says `flush()`.
+ * An ESC at the end of a read may be the Escape key or the beginning of a sequence. After a short time without
+ * bytes, the caller calls `flush()`.
  *
- * What a terminal answers to questions is never taken for typed text. The ground's colour, and what it tells
- * of pictures, are keys of their own; other answers are left out.
+ * A terminal's answers are never taken for typed text. The background colour and the answers about pictures
+ * become keys. Other answers are left out.
  *
  * @example
  * ```ts
@@ -125,20 +119,20 @@ interface Answer {
  * ```
  */
 export class KeyParser {
-  // Decoding first is safe: a byte of a sequence is never part of a longer UTF-8 character. What is not
-  // UTF-8 becomes U+FFFD. A byte order mark is a character here like any other.
+  // Decoding first is safe: a byte of a sequence is never part of a longer UTF-8 character. Invalid UTF-8 becomes
+  // U+FFFD. A byte order mark is an ordinary character here.
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  /** An escape sequence that has begun: at most ESC [ [, parameters and one intermediate. */
+  /** An incomplete escape sequence: at most ESC [ [, parameters and one intermediate. */
   #begun = "";
   #paste: Paste | undefined;
   #answer: Answer | undefined;
 
-  /** Whether an ESC waits for the bytes that tell what it is. */
+  /** Whether the meaning of an ESC depends on the next bytes. */
   get waiting(): boolean {
     return this.#begun !== "";
   }
 
-  /** The keys that `bytes` complete. */
+  /** Returns the keys that `bytes` complete. */
   feed(bytes: Uint8Array): Key[] {
     const keys: Key[] = [];
     let input = this.#begun + this.#decoder.decode(bytes, { stream: true });
@@ -152,8 +146,8 @@ export class KeyParser {
   }
 
   /**
-   * No more bytes came: an ESC that waited was a key of its own. What can be no key by itself goes on,
-   * however slowly it comes: its rest must not be typed.
+   * Call it when no more bytes have arrived: a waiting ESC was a key. A longer sequence is no key by itself and
+   * goes on waiting, also on a slow line: the rest of it must not become text.
    */
   flush(): Key[] {
     const begun = this.#begun;
@@ -163,7 +157,7 @@ export class KeyParser {
     return begun === "" ? [] : [{ type: "press", key: `alt-${begun[1]}` }];
   }
 
-  /** Reads keys until the input ends, or a paste or an answer begins; returns what is left. */
+  /** Reads keys until the input ends, or a paste or an answer begins. Returns the rest of the input. */
   #feedKeys(input: string, keys: Key[]): string {
     let at = 0;
     while (at < input.length) {
@@ -201,15 +195,15 @@ export class KeyParser {
         // Another ESC follows, so this one was the key.
         keys.push({ type: "press", key: "escape" });
       } else if (begun.length === 2 && /[\]P_]/.test(begun)) {
-        // What follows begins no answer, so this was Alt with a key.
+        // No answer begins like this, so this was Alt and the key.
         keys.push({ type: "press", key: `alt-${begun[1]}` });
       }
-      // Else the sequence is broken off: it is dropped, and the next character counts for itself.
+      // Otherwise the sequence is broken off: it is dropped, and the next character is read by itself.
     }
     return "";
   }
 
-  /** Reads pasted text until the end mark; returns what follows it. */
+  /** Reads pasted text until the end marker. Returns the rest of the input. */
   #feedPaste(paste: Paste, input: string, keys: Key[]): string {
     const all = paste.tail + input;
     const end = all.indexOf(PASTE_ENDS);
@@ -227,8 +221,8 @@ export class KeyParser {
   }
 
   /**
-   * Reads an answer until BEL or ST (ESC \), and returns what follows it. Any other control breaks it off,
-   * and counts for itself: whoever pressed Alt with a key that opens answers gets the keyboard back with it.
+   * Reads an answer until BEL or ST (ESC \). Returns the rest of the input. Any other control character breaks the
+   * answer off and is read by itself: if it was not an answer, but Alt and a key, the keyboard works again.
    */
   #feedAnswer(answer: Answer, input: string, keys: Key[]): string {
     if (answer.ending) {
@@ -261,11 +255,11 @@ export class KeyParser {
   }
 
   #answered({ text, length }: Answer, keys: Key[]): void {
-    // An error's text may be long, and is not read.
+    // The text of an error may be long. It is not read.
     const [, id, status] = /^_Gi=(\d{1,9})(?:,[^;]*)?;(OK$|[A-Z])/.exec(text) ?? [];
     if (id !== undefined) keys.push({ type: "graphics", id: Number(id), ok: status === "OK" });
     if (length !== text.length) return;
-    // XParseColor(3): one to four digits, of which the greatest number is the full colour.
+    // XParseColor(3): one to four digits, the largest number of which is the full colour.
     const [, ...parts] =
       /^\]11;rgba?:([\da-f]{1,4})\/([\da-f]{1,4})\/([\da-f]{1,4})(?:\/[\da-f]{1,4})?$/i.exec(
         text,
@@ -279,7 +273,7 @@ export class KeyParser {
   }
 }
 
-/** What the sticky `pattern` matches in `input` at `at`. */
+/** The match of the sticky `pattern` in `input` at `at`. */
 function matchAt(pattern: RegExp, input: string, at: number): string | undefined {
   pattern.lastIndex = at;
   return pattern.exec(input)?.[0];
@@ -287,7 +281,7 @@ function matchAt(pattern: RegExp, input: string, at: number): string | undefined
 
 /** The key that sends this control character. */
 function controlKey(character: string): string {
-  // A terminal sends CR for Enter; LF is Ctrl-J, which readline takes for Enter too, and so do scripts.
+  // A terminal sends CR for Enter. LF is Ctrl-J, which readline treats like Enter. Scripts send it, too.
   if (character === "\r" || character === "\n") return "enter";
   if (character === "\t") return "tab";
   if (character === "\x7f") return "backspace";
@@ -295,7 +289,7 @@ function controlKey(character: string): string {
   return `ctrl-${letter}`;
 }
 
-/** What this whole sequence says, or undefined if we do not know it. */
+/** The key of a complete sequence, or undefined if it is unknown. */
 function sequenceKey(sequence: string): Key | undefined {
   if (sequence === FOCUS_IN || sequence === FOCUS_OUT) {
     return { type: "focus", focused: sequence === FOCUS_IN };
@@ -315,7 +309,7 @@ function sequenceKey(sequence: string): Key | undefined {
   return key === undefined ? undefined : { type: "press", key };
 }
 
-/** The key that sends this whole sequence, or undefined if we know none. */
+/** The name of the key that sends this sequence, or undefined if it is unknown. */
 function pressed(sequence: string): string | undefined {
   const body = sequence.slice(1);
   if (body.length === 1 || body.codePointAt(0)! > 0xffff) {

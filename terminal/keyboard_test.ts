@@ -4,7 +4,7 @@ import fc from "../tests/support/property.ts";
 
 const encoder = new TextEncoder();
 
-/** The keys in pieces of input, neighbouring runs of text joined: how these are cut is not promised. */
+/** The keys in pieces of input. Adjacent runs of text are joined: they may be split anywhere. */
 function parse(...pieces: (string | Uint8Array)[]): Key[] {
   const parser = new KeyParser();
   const keys = pieces.flatMap((p) => parser.feed(typeof p === "string" ? encoder.encode(p) : p));
@@ -28,7 +28,7 @@ const background = (red: number, green: number, blue: number): Key => (
   { type: "background", red, green, blue }
 );
 
-/** What terminals send, and the keys that it is. */
+/** Input from terminals, and its keys. */
 const CASES: [string, Key[]][] = [
   ["hi", [text("hi")]],
   ["grüß 日本 👨‍👩‍👧", [text("grüß 日本 👨‍👩‍👧")]],
@@ -54,7 +54,7 @@ const CASES: [string, Key[]][] = [
   ["\x1b", [press("escape")]],
   ["\x1b\x1b[A", [press("escape"), press("up")]],
   ["\x1b[", [press("alt-[")]],
-  // Not known, or broken off: nothing of it is typed.
+  // Unknown, or broken off: none of it becomes text.
   ["\x1b[[A\x1b[15~x", [text("x")]],
   ["\x1b[12\x03", [press("ctrl-c")]],
   ["\x1b[1;\x1b[B", [press("down")]],
@@ -63,27 +63,27 @@ const CASES: [string, Key[]][] = [
     text("!"),
   ]],
   ["\x1b[200~\x1b[201~\x1b[201~", []],
-  // The window comes to the front, and goes.
+  // The window gains and loses the focus.
   ["\x1b[I\x1b[Ox", [focus(true), focus(false), text("x")]],
   ["\x1bOI\x1b[1I", []],
-  // The ground's colour, in each length that there is, ended in both ways.
+  // The background colour, in each length, ended in both ways.
   ["\x1b]11;rgb:ffff/8080/0000\x07x", [background(255, 128, 0), text("x")]],
   ["\x1b]11;rgb:1e/1E/2e\x1b\\x", [background(30, 30, 46), text("x")]],
   ["\x1b]11;rgb:f/0/8\x07", [background(255, 0, 136)]],
   ["\x1b]11;rgba:0000/2b2b/3636/ffff\x07", [background(0, 43, 54)]],
   ["\x1b]11;rgb:fff/000/800\u009c!", [background(255, 0, 128), text("!")]],
-  // No colour, another colour, and other answers: DA2, a cursor's place, XTVERSION, DECRQSS, kitty.
+  // No colour, another colour, and other answers: DA2, a cursor position, XTVERSION, DECRQSS, kitty.
   ["\x1b]11;rgb:ffff/8080\x07\x1b]11;?\x07\x1b]111;rgb:0/0/0\x07x", [text("x")]],
   ["\x1b]10;rgb:ffff/ffff/ffff\x1b\\\x1b]4;1;rgb:0/0/0\x1b\\x", [text("x")]],
   ["\x1b[>41;354;0c\x1b[24;80Rx", [text("x")]],
   ["\x1b[?2026;2$y\x1b[8;24;80t\x1b[?997;1nx", [text("x")]],
   ["\x1bP>|XTerm(354)\x1b\\\x1bP!|00000000\x1b\\\x1bP1$r0m\x1b\\x", [text("x")]],
   ["\x1b_Gi=31;OK\x1b\\x", [{ type: "graphics", id: 31, ok: true }, text("x")]],
-  // What is broken off by a key: the key counts.
+  // Broken off by a key: the key counts.
   ["\x1b]11;rgb:ff\rx", [press("enter"), text("x")]],
   ["\x1b]52;c;aGk=\x1b[Ax", [press("up"), text("x")]],
   ["\x1b]1\x1b\x1bx", [press("escape"), press("alt-x")]],
-  // Alt with the keys that open answers.
+  // Alt and the keys that look like the start of an answer.
   ["\x1b]ab\x1bPc\x1b_d\x1b^e", [
     press("alt-]"),
     text("ab"),
@@ -97,7 +97,7 @@ const CASES: [string, Key[]][] = [
   ["\x1b]", [press("alt-]")]],
 ];
 
-Deno.test("KeyParser: what terminals send becomes keys, fed whole, split anywhere, and byte by byte", () => {
+Deno.test("KeyParser: input from terminals becomes keys, in one piece, split anywhere and byte by byte", () => {
   for (const [input, keys] of CASES) {
     const bytes = encoder.encode(input);
     assertEquals(parse(bytes), keys, `whole: ${JSON.stringify(input)}`);
@@ -149,7 +149,7 @@ Deno.test("KeyParser: any bytes in any split give the same keys", () => {
   );
 });
 
-Deno.test("KeyParser: flush: an ESC alone is a key only when no more bytes have come", () => {
+Deno.test("KeyParser.flush: a single ESC is a key only if no more bytes have arrived", () => {
   const parser = new KeyParser();
   assertEquals(parser.feed(Uint8Array.of(0x1b)), []);
   assert(parser.waiting);
@@ -159,14 +159,14 @@ Deno.test("KeyParser: flush: an ESC alone is a key only when no more bytes have 
   assertEquals(parser.feed(encoder.encode("b")), [text("b")]);
 });
 
-Deno.test("KeyParser: what a sequence may hold is bounded", () => {
+Deno.test("KeyParser: the length of a sequence is bounded", () => {
   const endless = "\x1b[" + "1".repeat(200);
   const keys = parse(endless);
   assertEquals(keys, parse(...endless));
   assertEquals(keys.map((k) => k.type), ["text"]);
 });
 
-Deno.test("KeyParser: a paste is cut at MAX_PASTE, and says so", () => {
+Deno.test("KeyParser: a paste is cut at MAX_PASTE, and marked as cut", () => {
   for (const length of [MAX_PASTE - 1, MAX_PASTE, MAX_PASTE + 1]) {
     const input = `\x1b[200~${"a".repeat(length)}\x1b[201~b`;
     for (const pieces of [[input], [input.slice(0, MAX_PASTE), input.slice(MAX_PASTE)]]) {
@@ -181,7 +181,7 @@ Deno.test("KeyParser: a paste is cut at MAX_PASTE, and says so", () => {
   assert(halved?.type === "paste" && halved.text.isWellFormed());
 });
 
-Deno.test("KeyParser: an answer of a terminal is never typed, also where it comes slowly", () => {
+Deno.test("KeyParser: a terminal's answer never becomes text, also if it arrives slowly", () => {
   const hex = fc.stringMatching(/^[\da-f]{1,4}$/);
   const inside = fc.string({ unit: "grapheme-ascii", maxLength: 40 });
   const st = fc.constantFrom("\x07", "\x1b\\");
@@ -193,7 +193,7 @@ Deno.test("KeyParser: an answer of a terminal is never typed, also where it come
   );
   fc.assert(fc.property(answer, fc.nat(), (answer, cut) => {
     const bytes = encoder.encode(answer);
-    // A pause in the middle of what opens it can't be told from Alt with a key.
+    // After a pause within its first bytes, it looks like Alt and a key.
     const at = 3 + cut % (bytes.length - 2);
     const parser = new KeyParser();
     const keys = [...parser.feed(bytes.slice(0, at)), ...parser.flush()];
@@ -205,19 +205,19 @@ Deno.test("KeyParser: an answer of a terminal is never typed, also where it come
   }));
 });
 
-Deno.test("KeyParser: an answer that never ends gives the keyboard back", () => {
+Deno.test("KeyParser: the keyboard works again after an answer without an end", () => {
   const endless = "\x1b]11;" + "1".repeat(5000);
   const keys = parse(endless);
   assertEquals(keys, parse(...endless));
   assertEquals(keys, [text("1".repeat(endless.length - 1 - 4096))]);
 });
 
-Deno.test("KeyParser: what a terminal tells of pictures is no typed text, however it is split", () => {
+Deno.test("KeyParser: answers about pictures never become text, split anywhere", () => {
   const told: [string, Key[]][] = [
     ["\x1b[?62;4;22c", [{ type: "attributes", attributes: [62, 4, 22] }]],
     ["\x1b[?6c", [{ type: "attributes", attributes: [6] }]],
     ["\x1b[6;18;9t", [{ type: "cell", width: 9, height: 18 }]],
-    // Of other sizes nothing is known, and nothing is as large.
+    // Other sizes, and sizes that are too large, are left out.
     ["\x1b[4;600;800t", []],
     ["\x1b[6;0;9t", []],
     ["\x1b[6;18;99999999999999999999t", []],

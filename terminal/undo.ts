@@ -1,18 +1,18 @@
-// What was done to a text, so that it can be undone: a stack of edits, bounded. Pure: strings and places.
+// The edits of a text, so that they can be undone: a bounded stack. Pure: strings and positions. Knows no editor.
 
-/** Edits that are kept: more than anybody takes back one by one. */
+/** Edits kept: more than people undo one by one. */
 const MAX_EDITS = 500;
-/** Units of text that they may hold together: a few of the longest pastes. */
+/** UTF-16 units of text that they may hold together: a few of the longest pastes. */
 const MAX_HELD = 2 * 1024 * 1024;
 
-/** At `at`, `removed` gave way to `inserted`. */
+/** At `at`, `inserted` replaced `removed`. */
 export interface Edit {
   readonly at: number;
   readonly removed: string;
   readonly inserted: string;
-  /** Where the cursor was before. */
+  /** The cursor before the edit. */
   readonly cursor: number;
-  /** It was typed: what is typed next, within the same word, is undone together with it. */
+  /** Typed text: the rest of the same word is undone together with it. */
   readonly typed: boolean;
 }
 
@@ -20,7 +20,7 @@ export class Undo {
   readonly #edits: Edit[] = [];
   #held = 0;
 
-  /** Keeps `edit`; the oldest are forgotten where there are too many, or too large ones. */
+  /** Keeps `edit`. The oldest edits are dropped beyond the limits. */
   add(edit: Edit): void {
     const last = this.#edits.at(-1);
     const joined = last && joins(last, edit)
@@ -34,7 +34,7 @@ export class Undo {
     }
   }
 
-  /** The newest edit, which is kept no longer. */
+  /** Removes the newest edit and returns it. */
   take(): Edit | undefined {
     const edit = this.#edits.pop();
     if (edit) this.#held -= size(edit);
@@ -46,7 +46,7 @@ function size(edit: Edit): number {
   return edit.removed.length + edit.inserted.length;
 }
 
-/** Whether `next` goes on with the word that `last` has typed, or with the spaces behind it. */
+/** Whether `next` continues the typed word of `last`, or the spaces after it. */
 function joins(last: Edit, next: Edit): boolean {
   return last.typed && next.typed && next.removed === "" &&
     next.at === last.at + last.inserted.length &&
@@ -54,8 +54,8 @@ function joins(last: Edit, next: Edit): boolean {
 }
 
 /**
- * The same string in memory of its own: the engine keeps a whole text for a part cut out of it. What is
- * large is left: it is counted, and not much smaller than the text.
+ * The same string in memory of its own: V8 keeps a complete text alive for a part cut out of it. Large strings are
+ * not copied: they are counted, and not much smaller than the text.
  */
 function own(text: string): string {
   return text.length > 64 * 1024 ? text : text.split("").join("");

@@ -5,14 +5,14 @@ const edit = (at: number, inserted: string, removed = ""): Edit => (
   { at, removed, inserted, cursor: at, typed: true }
 );
 
-/** What is undone, newest first. */
+/** The texts of all edits, newest first. */
 function taken(undo: Undo): string[] {
   const all: string[] = [];
   for (let edit; (edit = undo.take());) all.push(edit.inserted);
   return all;
 }
 
-Deno.test("Undo: what is typed is undone by words; what is typed elsewhere, or not typed, for itself", () => {
+Deno.test("Undo: typed text is undone by words; text typed elsewhere and other edits one by one", () => {
   const undo = new Undo();
   [..."one two  3"].forEach((c, at) => undo.add(edit(at, c)));
   undo.add(edit(0, "x"));
@@ -22,7 +22,7 @@ Deno.test("Undo: what is typed is undone by words; what is typed elsewhere, or n
   assertEquals(taken(undo), ["z", "y", "pasted", "x", "3", "two  ", "one "]);
 });
 
-Deno.test("Undo: the oldest are forgotten, by number and by size", () => {
+Deno.test("Undo: the oldest edits are dropped, by number and by size", () => {
   const many = new Undo();
   for (let i = 0; i < 501; i++) many.add({ ...edit(i, String(i)), typed: false });
   const numbers = taken(many);

@@ -1,20 +1,20 @@
-// Emoji by name, as GitHub and Slack call them: `:smile:`. Pure but for loading the names, which takes some
-// 15 ms and 350 KB: whoever starts a screen asks for it when nobody waits.
+// Emoji by their names on GitHub and Slack: `:smile:`. Pure, except that `load` imports the names. That takes some
+// 15 ms and 350 KB, so the screen calls it while nobody waits for it.
 
-/** Names that may be offered at once: more is no help. */
+/** Most names offered at once: a longer list is no help. */
 const MAX_FOUND = 60;
 
 /**
- * No name begins behind these: `10:30`, `std::smile`, `host:port` and addresses of pages are no emoji. Other
- * scripts write without spaces, so their letters are none of them.
+ * No name begins after these characters: `10:30`, `std::smile`, `host:port` and web addresses are not emoji. Letters
+ * of other scripts are not among them, because some scripts are written without spaces.
  */
 const BEFORE = String.raw`(?<![\w:/@#&=%-])`;
 const NAME = "[a-z0-9_+-]";
-/** What is being typed: at least two characters of the name, so that `:)` and `:D` and `:p` stay. */
+/** A name that is being typed: at least two characters, so that `:)`, `:D` and `:p` stay. */
 const TYPED = new RegExp(`${BEFORE}:(${NAME}{2,})(:?)$`, "iu");
-/** Whole names, one or more in a row. */
+/** One or more complete names in a row. */
 const WHOLE = new RegExp(`${BEFORE}(?::${NAME}+:)+(?![\\w:/@])`, "gu");
-/** Code as people mark it, with one backtick or more: it is meant letter by letter. */
+/** Code between one or more backticks stays as it is. */
 const CODE = /(?<!`)(`+)(?!`)[^`]+\1/g;
 
 /** An emoji under one of its names. */
@@ -24,7 +24,7 @@ export interface Named {
   readonly emoji: string;
 }
 
-/** The name that is being typed at the end of `text`, without its colons; where it begins, in UTF-16 units. */
+/** The name that is being typed at the end of `text`, without colons, and where it begins, in UTF-16 units. */
 export function typedName(
   text: string,
 ): { from: number; name: string; whole: boolean } | undefined {
@@ -33,7 +33,7 @@ export function typedName(
   return { from: match.index, name: match[1]!.toLowerCase(), whole: match[2] === ":" };
 }
 
-/** What emoji are called. Until they are loaded, nothing is called anything. */
+/** The names of emoji. There are none before `load`. */
 export class Emoji {
   #names: ReadonlyMap<string, string>;
 
@@ -41,30 +41,30 @@ export class Emoji {
     this.#names = new Map(Object.entries(names));
   }
 
-  /** Gets all names; rejects where the library can't be read, and then there are none. */
+  /** Loads all names. Rejects if the library cannot be read. */
   async load(): Promise<void> {
     const { nameToEmoji } = await import("gemoji");
     this.#names = new Map(Object.entries(nameToEmoji));
   }
 
-  /** The emoji of that very name. */
+  /** The emoji with exactly this name. */
   get(name: string): string | undefined {
     return this.#names.get(name);
   }
 
-  /** Emoji whose name begins so, each once, the shortest names first. */
+  /** Emoji whose names have this beginning, each once, the shortest names first. */
   starting(beginning: string): Named[] {
     const found = [...this.#names].filter(([name]) => name.startsWith(beginning))
       .sort(([a], [b]) => a.length - b.length || (a < b ? -1 : 1));
-    // `+1` and `thumbsup` are one.
+    // `+1` and `thumbsup` are the same emoji.
     const seen = new Set<string>();
     return found.filter(([, emoji]) => !seen.has(emoji) && seen.add(emoji)).slice(0, MAX_FOUND)
       .map(([name, emoji]) => ({ name, emoji }));
   }
 
   /**
-   * Puts emoji in place of their names. What nobody calls an emoji stays as it is, and so does code
-   * between backticks, and a text of several lines: most of these are pasted, and are meant as they are.
+   * Replaces names by their emoji. Unknown names stay, and so does code between backticks. A text of several lines
+   * is not changed: it was probably pasted.
    *
    * @example
    * ```ts

@@ -11,7 +11,7 @@ const EMOJI = new Emoji({
   "e-mail": "📧",
 });
 
-Deno.test("typedName: a colon and two characters, where a word could begin", () => {
+Deno.test("typedName: a colon and two characters at the start of a word", () => {
   const cases: [string, [from: number, name: string, whole: boolean] | undefined][] = [
     [":ta", [0, "ta", false]],
     ["yes :Ta", [4, "ta", false]],
@@ -51,7 +51,7 @@ Deno.test("Emoji.starting: the shortest first, each emoji once", () => {
   assertEquals(EMOJI.starting("nope"), []);
 });
 
-Deno.test("Emoji.replace: whole names become emoji; times, code and all else stay as they are", () => {
+Deno.test("Emoji.replace: complete names become emoji; times, code and other text do not change", () => {
   const cases: [string, string][] = [
     [":tada:", "🎉"],
     ["yes :tada:, :+1:!", "yes 🎉, 👍!"],
@@ -78,15 +78,15 @@ Deno.test("Emoji.replace: whole names become emoji; times, code and all else sta
     "a `b :tada: c` d",
     "``:x: a``",
     ":TADA:",
-    // Pasted, most likely: it is said as it is.
+    // Probably pasted.
     "key: value\n:tada: field",
   ];
   for (const text of same) assertEquals(EMOJI.replace(text), text);
-  // A backtick alone is no code.
+  // A single backtick does not begin code.
   assertEquals(EMOJI.replace("`:x:` :x: `:x:"), "`:x:` ❌ `❌");
 });
 
-Deno.test("Emoji: a long text takes no long time", () => {
+Deno.test("Emoji: time is in proportion to the length of a text", () => {
   const begin = performance.now();
   for (const piece of [":", "`", ":a", ":x:", "`` ", ":tada: "]) {
     EMOJI.replace(":" + piece.repeat(100_000));
@@ -95,7 +95,7 @@ Deno.test("Emoji: a long text takes no long time", () => {
   assertLess(performance.now() - begin, 5000);
 });
 
-Deno.test("Emoji.load: the names that people know are there, and each can be typed", async () => {
+Deno.test("Emoji.load: common names are known, and each name can be typed", async () => {
   const emoji = new Emoji();
   assertEquals(emoji.get("smile"), undefined);
   assertEquals(emoji.replace(":smile:"), ":smile:");

@@ -3,7 +3,7 @@ import { FAMILY, hardText } from "../tests/support/hard_text.ts";
 import fc, { anyString } from "../tests/support/property.ts";
 import { borderFrom, graphemesBefore, graphemesFrom, splitGraphemes } from "./graphemes.ts";
 
-Deno.test("splitGraphemes: what people see as one character is one", () => {
+Deno.test("splitGraphemes: one part for each character that people see", () => {
   const cases: string[][] = [
     [],
     ["a", "b"],
@@ -15,17 +15,17 @@ Deno.test("splitGraphemes: what people see as one character is one", () => {
   for (const parts of cases) assertEquals(splitGraphemes(parts.join("")), parts);
 });
 
-Deno.test("splitGraphemes: nothing is lost, and the short way for ASCII splits like the long one", () => {
+Deno.test("splitGraphemes: keeps all text, and splits ASCII like the segmenter", () => {
   fc.assert(fc.property(hardText, (text) => {
     assertStrictEquals(splitGraphemes(text).join(""), text);
   }));
   fc.assert(fc.property(fc.string({ unit: "binary-ascii" }), (ascii) => {
-    // A letter that is not ASCII takes the long way.
+    // A letter outside ASCII makes it use the segmenter.
     assertEquals(splitGraphemes(`${ascii}字`), [...splitGraphemes(ascii), "字"]);
   }));
 });
 
-Deno.test("graphemesFrom, graphemesBefore, borderFrom: the same graphemes as those of the whole text", () => {
+Deno.test("graphemesFrom, graphemesBefore, borderFrom: the same graphemes as in the complete text", () => {
   const unit = fc.oneof(
     hardText,
     anyString({ maxLength: 4 }),
@@ -48,7 +48,7 @@ Deno.test("graphemesFrom, graphemesBefore, borderFrom: the same graphemes as tho
   );
   fc.assert(
     fc.property(fc.array(unit, { maxLength: 12 }), (parts) => {
-      // A newline is a grapheme of its own, which needs no test where nothing can stand before it.
+      // CR LF is one grapheme for splitGraphemes only.
       const text = parts.join("").replaceAll("\r", "");
       const whole = splitGraphemes(text);
       assertEquals([...graphemesFrom(text, 0)], whole);
@@ -68,14 +68,14 @@ Deno.test("graphemesFrom, graphemesBefore, borderFrom: the same graphemes as tho
   );
 });
 
-Deno.test("graphemesFrom: a grapheme of any length is one, and runs of them are split right", () => {
+Deno.test("graphemesFrom: long graphemes stay intact, and runs of graphemes are split correctly", () => {
   for (const length of [1, 255, 256, 257, 5000]) {
     const marked = `e${"\u0301".repeat(length)}`;
     assertEquals([...graphemesFrom(`${marked}x`, 0)], [marked, "x"]);
     const flags = "🇦🇹".repeat(length);
     assertEquals([...graphemesFrom(flags, 0)].length, length);
     assertEquals(graphemesBefore(flags, flags.length).next().value, "🇦🇹");
-    // Skin tones are beyond the first 64 Ki code points, where a piece could end in the middle of one.
+    // Skin tones are surrogate pairs: a piece could end in the middle of one.
     const thumbs = `${"a".repeat(length % 2)}${"👍🏽".repeat(length)}`;
     assertEquals([...graphemesFrom(thumbs, length % 2)].length, length);
   }

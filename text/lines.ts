@@ -1,19 +1,19 @@
-// Lines out of bytes, in bounded memory. Pure: bytes in, lines out.
+// Bytes split into lines, in bounded memory. Pure: bytes in, lines out. Knows no stream.
 
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** A line without its end (LF, or CR LF), or why there is none. Lines are counted from 1. */
+/** A line without its end (LF or CR LF), or the fault of it. Lines are counted from 1. */
 export type InputLine =
   | { readonly number: number; readonly text: string }
   | { readonly number: number; readonly fault: string };
 
-/** Bytes of the buffer at first: most lines are shorter. */
+/** Initial size of the buffer in bytes: most lines are shorter. */
 const INITIAL_SIZE = 256;
 
 /**
- * Splits bytes that come piece by piece into lines of UTF-8. A line that is too long or not UTF-8 is
- * passed over and told of. Holds the line that has not ended, and no more than `limit` bytes and one.
+ * Splits bytes that arrive in pieces into lines of UTF-8. A line that is too long or not UTF-8 becomes a fault.
+ * Keeps only the incomplete line, at most `limit` bytes and one.
  *
  * @example
  * ```ts
@@ -25,25 +25,25 @@ const INITIAL_SIZE = 256;
 export class LineSplitter {
   readonly #limit: number;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  /** The line that has not ended, as far as it is not too long. */
+  /** The incomplete line, up to the limit. */
   #buffer = new Uint8Array(INITIAL_SIZE);
-  /** Bytes of that line, those that are passed over included. */
+  /** Bytes of that line, including those beyond the limit. */
   #length = 0;
   /** Its last byte is CR. */
   #endsInCr = false;
   #number = 0;
 
-  /** @param limit bytes of the longest line that is taken, without its end */
+  /** @param limit bytes of the longest valid line, without its end */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** Bytes of memory that the splitter holds. */
+  /** Bytes of memory that the splitter uses. */
   get capacity(): number {
     return this.#buffer.length;
   }
 
-  /** The lines that end in `bytes`, which are not kept: the caller may read into them again. */
+  /** Returns the lines that end in `bytes`, and copies the rest: the caller may reuse its buffer. */
   push(bytes: Uint8Array): InputLine[] {
     const lines: InputLine[] = [];
     let start = 0;
@@ -58,7 +58,7 @@ export class LineSplitter {
     return lines;
   }
 
-  /** The last line, where it has no end. */
+  /** Returns the last line if it has no end. */
   end(): InputLine[] {
     return this.#length === 0 ? [] : [this.#finish()];
   }
@@ -69,12 +69,12 @@ export class LineSplitter {
     const start = this.#length;
     this.#length += piece.length;
     // One byte more than the limit: it may be the CR of CR LF.
-    const most = this.#limit + 1;
-    if (this.#length > most) return;
+    const max = this.#limit + 1;
+    if (this.#length > max) return;
     if (this.#length > this.#buffer.length) {
-      // Doubled, so that a line that comes byte by byte is not copied once a byte.
+      // Doubled: a line that arrives byte by byte must not be copied for each byte.
       const size = Math.max(this.#length, 2 * this.#buffer.length);
-      const grown = new Uint8Array(Math.min(size, most));
+      const grown = new Uint8Array(Math.min(size, max));
       grown.set(this.#buffer.subarray(0, start));
       this.#buffer = grown;
     }

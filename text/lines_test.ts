@@ -6,10 +6,10 @@ const utf8 = new TextEncoder();
 
 // ---- helpers ----
 
-/** All lines of an input that comes in these pieces. */
+/** All lines of an input that arrives in these pieces. */
 function split(pieces: readonly Uint8Array[], limit: number): InputLine[] {
   const splitter = new LineSplitter(limit);
-  // One buffer for all pieces, as a caller that reads has it: nothing of it may be kept.
+  // One buffer for all pieces, as in a caller that reads: the splitter must not keep it.
   const buffer = new Uint8Array(Math.max(0, ...pieces.map((piece) => piece.length)));
   const lines = pieces.flatMap((piece) => {
     buffer.set(piece);
@@ -18,13 +18,13 @@ function split(pieces: readonly Uint8Array[], limit: number): InputLine[] {
   return [...lines, ...splitter.end()];
 }
 
-/** The same input whole, cut in two at each place, and byte by byte. */
+/** The same input in one piece, cut in two at each position, and byte by byte. */
 function waysToCut(bytes: Uint8Array): Uint8Array[][] {
   const cuts = Array.from(bytes, (_, at) => [bytes.subarray(0, at), bytes.subarray(at)]);
   return [[bytes], ...cuts, Array.from(bytes, (byte) => Uint8Array.of(byte))];
 }
 
-/** Asserts what comes out of an input, in whatever pieces it comes. */
+/** Asserts the lines of an input, in any pieces. */
 function assertLines(
   input: string | Uint8Array,
   limit: number,
@@ -77,12 +77,12 @@ Deno.test("LineSplitter: other ends of lines, NUL and a byte order mark are text
   ]);
 });
 
-Deno.test("LineSplitter: characters of several bytes stay whole", () => {
+Deno.test("LineSplitter: characters of several bytes stay intact", () => {
   const text = "añ→漢🦕👩‍👩‍👧";
   assertLines(`${text}\n${text}`, 100, [{ number: 1, text }, { number: 2, text }]);
 });
 
-Deno.test("LineSplitter: bytes that are not UTF-8 cost their line alone", () => {
+Deno.test("LineSplitter: invalid UTF-8 affects only its own line", () => {
   const bad = {
     "a byte that never occurs": [0xff],
     "a continuation alone": [0x80],
@@ -104,31 +104,31 @@ Deno.test("LineSplitter: bytes that are not UTF-8 cost their line alone", () => 
 
 // ---- the limit ----
 
-Deno.test("LineSplitter: a line may have as many bytes as the limit, without its end", () => {
-  // Also where the buffer grows for the first time.
+Deno.test("LineSplitter: a line may have as many bytes as the limit, not counting its end", () => {
+  // Also at the size at which the buffer grows for the first time.
   for (const limit of [1, 2, 7, 255, 256, 257]) {
     for (const end of ["\n", "\r\n"]) {
       for (const length of [limit - 1, limit, limit + 1, limit + 2, 2 * limit + 2]) {
         const text = "x".repeat(length);
         const first = length <= limit ? { number: 1, text } : tooLong(1, length, limit);
-        // The next line shows that nothing is left of it.
+        // The next line shows that nothing of this one is left.
         assertLines(`${text}${end}y`, limit, [first, { number: 2, text: "y" }]);
       }
     }
   }
 });
 
-Deno.test("LineSplitter: the limit counts bytes, and holds for the last line too", () => {
+Deno.test("LineSplitter: the limit counts bytes, and applies to the last line, too", () => {
   assertLines("ñ", 2, [{ number: 1, text: "ñ" }]);
   assertLines("ñ", 1, [tooLong(1, 2, 1)]);
   assertLines("漢字\n漢字", 5, [tooLong(1, 6, 5), tooLong(2, 6, 5)]);
 });
 
-Deno.test("LineSplitter: a line that is too long and not UTF-8 is too long", () => {
+Deno.test("LineSplitter: a line that is too long and not UTF-8 is reported as too long", () => {
   assertLines(Uint8Array.of(0xff, 0xff, 0xff, 0x0a), 2, [tooLong(1, 3, 2)]);
 });
 
-Deno.test("LineSplitter: memory stays within the limit, however a line comes", () => {
+Deno.test("LineSplitter: memory stays within the limit, in any pieces", () => {
   const limit = 10_000;
   const bytes = utf8.encode(`${"x".repeat(3 * limit)}\n`);
   for (const size of [1, 99, limit + 1, bytes.length]) {
@@ -142,7 +142,7 @@ Deno.test("LineSplitter: memory stays within the limit, however a line comes", (
   }
 });
 
-Deno.test("LineSplitter: short lines cost little memory, whatever the limit", () => {
+Deno.test("LineSplitter: short lines take little memory at any limit", () => {
   const splitter = new LineSplitter(2 ** 30);
   for (let i = 0; i < 1000; i++) splitter.push(utf8.encode("a short line\n"));
   assert(splitter.capacity <= 1024, `${splitter.capacity} bytes`);
@@ -150,7 +150,7 @@ Deno.test("LineSplitter: short lines cost little memory, whatever the limit", ()
 
 // ---- properties ----
 
-Deno.test("LineSplitter: any text in any pieces gives what splitting the text gives", () => {
+Deno.test("LineSplitter: any text in any pieces gives the same lines as String.split", () => {
   const part = fc.oneof(
     fc.constantFrom("\n", "\r", "\r\n", ""),
     fc.string({ unit: "grapheme", maxLength: 30 }),
@@ -162,7 +162,7 @@ Deno.test("LineSplitter: any text in any pieces gives what splitting the text gi
     const ends = [...cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b), bytes.length];
     const pieces = ends.map((end, i) => bytes.subarray(ends[i - 1] ?? 0, end));
     const parts = text.split("\n");
-    // What follows the last LF is a line only if there is something.
+    // After the last LF, an empty rest is not a line.
     if (parts.at(-1) === "") parts.pop();
     const expected = parts.map((part, i): InputLine => {
       const line = part.replace(/\r$/, "");

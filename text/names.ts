@@ -1,4 +1,4 @@
-// TODO: say what this is.
+// Names of members: which are valid, and the nearest valid one. Pure. Knows no member and no room.
 
 import { splitGraphemes } from "./graphemes.ts";
 import { HAZARDS, visibleForm } from "./printable.ts";
@@ -6,16 +6,16 @@ import { width } from "./width.ts";
 
 const encoder = new TextEncoder();
 
-/** Longest name, in bytes of UTF-8: it stands in front of every line, and in every profile. */
+/** Longest name, in bytes of UTF-8: each profile contains it. */
 export const MAX_NAME_BYTES = 64;
-/** Widest name, in terminal columns: a line of 80 columns keeps room for what is said. */
+/** Widest name, in terminal columns: each line begins with it, and 80 columns must leave room for the text. */
 export const MAX_NAME_COLUMNS = 24;
 
 /**
- * Why `name` can't be a member's name, as the rest of a sentence that starts with "a name", or
- * undefined if it can. A name may not hold what would make `NAME: text` or `/msg NAME text` ambiguous
- * (white space, `:`), nor `#`, which tells members of one name apart, nor `(!)`, which marks one who is not
- * who is known by that name: `(!)` behind a name is ours to write.
+ * Why `name` is not a valid name, as the rest of a sentence that starts with "a name". Undefined if it is valid. A
+ * name must not contain characters that make `NAME: text` or `/msg NAME text` ambiguous (white space, `:`); nor
+ * `#`, which distinguishes members with the same name; nor `(!)`, which only the program adds, to the name of a
+ * member whose key has changed.
  */
 export function nameFault(name: string): string | undefined {
   if (name === "") return "must not be empty";
@@ -40,8 +40,8 @@ export function nameFault(name: string): string | undefined {
 }
 
 /**
- * The nearest valid name to what the system calls its user: what a name may not hold becomes `-`.
- * Empty if nothing is left.
+ * The nearest valid name to `text`, which is the system's name for its user: other characters become `-`. Empty if
+ * nothing is left.
  */
 export function toName(text: string): string {
   let name = "";

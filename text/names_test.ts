@@ -3,7 +3,7 @@ import { FAMILY, hardText } from "../tests/support/hard_text.ts";
 import fc from "../tests/support/property.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS, nameFault, toName } from "./names.ts";
 
-Deno.test("nameFault: names that are valid", () => {
+Deno.test("nameFault: valid names have none", () => {
   const valid = [
     "Ada",
     "a",
@@ -21,7 +21,7 @@ Deno.test("nameFault: names that are valid", () => {
   for (const name of valid) assertStrictEquals(nameFault(name), undefined, name);
 });
 
-Deno.test("nameFault: names that are not, and why", () => {
+Deno.test("nameFault: invalid names have a reason", () => {
   const cases: [string, string][] = [
     ["", "must not be empty"],
     ["a\x1b[2J", "must not hold control characters: it has ␛"],
@@ -46,7 +46,7 @@ Deno.test("nameFault: names that are not, and why", () => {
   ];
   for (const [name, fault] of cases) {
     assertStrictEquals(nameFault(name), fault, JSON.stringify(name));
-    // Found by a pattern with a memory: the second time must not differ.
+    // The pattern keeps a position: a second call must return the same.
     assertStrictEquals(nameFault(name), fault);
   }
 });
@@ -59,7 +59,7 @@ Deno.test("nameFault: the limits, in bytes and in columns", () => {
   );
   assertStrictEquals(nameFault("字".repeat(MAX_NAME_COLUMNS / 2)), undefined);
   assert(nameFault("字".repeat(MAX_NAME_COLUMNS / 2) + "a") !== undefined);
-  // PeerId take bytes and no columns.
+  // Combining marks take bytes and no columns.
   const marks = (bytes: number) => "ab".slice(0, 2 - bytes % 2) + "\u0301".repeat((bytes - 1) >> 1);
   assertStrictEquals(nameFault(marks(MAX_NAME_BYTES - 1)), undefined);
   assertStrictEquals(nameFault(marks(MAX_NAME_BYTES)), undefined);
@@ -87,7 +87,7 @@ Deno.test("toName: the nearest valid name", () => {
   for (const [text, name] of cases) assertStrictEquals(toName(text), name, JSON.stringify(text));
 });
 
-Deno.test("toName: of any text, empty or valid; a valid name without dashes at its ends stays", () => {
+Deno.test("toName: any text gives a valid name or none; its own result does not change again", () => {
   fc.assert(fc.property(hardText, (text) => {
     const name = toName(text);
     assert(name === "" || nameFault(name) === undefined, JSON.stringify([text, name]));

@@ -1,16 +1,16 @@
-// Text as people see it: what may reach a terminal, how wide it is, where it wraps, what a name may
-// be. Pure; knows no terminal, no wire and no member.
+// Text from others made safe to show: what a terminal could obey becomes visible. Pure. Knows no terminal, no wire
+// and no member.
 
 /**
- * What a terminal could obey, or what could change how the text around it reads: controls (C0, C1 and
- * DEL), halves of surrogate pairs, line and paragraph separators, annotation marks, and what can't be
- * seen: bidirectional controls (UAX #9), fillers, format and tag characters. Of what can't be seen,
- * joiners and variation selectors are needed: emoji and many scripts are written with these.
+ * Characters that a terminal could obey, or that could change how the text around them reads: control characters
+ * (C0, C1 and DEL), halves of surrogate pairs, line and paragraph separators, annotation characters, and invisible
+ * characters: bidirectional controls (UAX #9), fillers, format and tag characters. Joiners and variation selectors
+ * are invisible, too, but allowed: emoji and many scripts need them.
  */
 export const HAZARDS =
   /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\ufff9-\ufffb]|(?![\u200c\u200d]|\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/gu;
 
-/** Shows one hazardous character: a control picture for C0 (`␛`), else its code (`\u{202e}`). */
+/** One hazardous character as visible text: a control picture for C0 (`␛`), otherwise its code (`\u{202e}`). */
 export function visibleForm(character: string): string {
   const code = character.codePointAt(0)!;
   if (code < 0x20) return String.fromCharCode(0x2400 + code);
@@ -19,8 +19,8 @@ export function visibleForm(character: string): string {
 }
 
 /**
- * Makes text from others safe to print: whatever a terminal could obey is shown instead. Newlines and
- * tabs stay with `keep: "lines"`; otherwise they are shown too, and the result is one line.
+ * Makes text from others safe to print: hazardous characters become visible text. With `keep: "lines"`, newlines
+ * and tabs stay. Otherwise they become visible, too, and the result is one line.
  *
  * @example
  * ```ts
@@ -35,8 +35,8 @@ export function printable(text: string, keep: "line" | "lines" = "line"): string
 }
 
 /**
- * What JSON strings may hold as it is, and still a terminal could obey, or a reader of lines take for
- * the end of one (Python's `splitlines` does). All of it is in the first 64 Ki code points.
+ * Characters that JSON does not escape, but that a terminal could obey, or that end a line for some readers (such
+ * as Python's `splitlines`). All are in the first 64 Ki code points.
  */
 const UNSAFE_IN_JSON = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 

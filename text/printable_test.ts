@@ -3,7 +3,7 @@ import { FAMILY, hardText } from "../tests/support/hard_text.ts";
 import fc from "../tests/support/property.ts";
 import { jsonLine, printable } from "./printable.ts";
 
-Deno.test("printable: controls are shown, not obeyed", () => {
+Deno.test("printable: control characters become visible", () => {
   const cases: [string, string][] = [
     ["plain text, Grüße, 你好 🙂", "plain text, Grüße, 你好 🙂"],
     ["\x1b[2Jboo", "␛[2Jboo"],
@@ -26,24 +26,24 @@ Deno.test("printable: controls are shown, not obeyed", () => {
   for (const [text, shown] of cases) assertStrictEquals(printable(text), shown);
 });
 
-Deno.test("printable: what emoji and scripts are made of stays", () => {
+Deno.test("printable: the parts of emoji and scripts stay", () => {
   for (const text of [FAMILY, "❤️", "👍🏽", "🇩🇪", "नम\u200cस्ते", "葛\u{e0100}", "e\u0301", "שָׁלוֹם"]) {
     assertStrictEquals(printable(text), text);
   }
 });
 
-Deno.test("printable: newlines and tabs stay where lines are kept, and only these", () => {
+Deno.test('printable: with "lines", newlines and tabs stay, and nothing else', () => {
   assertStrictEquals(printable("a\n\tb\r\x1b\u2028", "lines"), "a\n\tb␍␛\\u{2028}");
 });
 
-Deno.test("printable: of all code points, none is left that is a control or can't be seen", () => {
-  // By Unicode's own properties, one by one; the exceptions are what emoji and scripts need.
+Deno.test("printable: of all code points, no control and no invisible character is left", () => {
+  // By Unicode's properties, one by one. The exceptions are those that emoji and scripts need.
   const allowed = /^[\u200c\u200d]|\p{Variation_Selector}$/u;
   const hazard = /^[\p{Control}\p{Surrogate}\p{Zl}\p{Zp}\p{Bidi_Control}\p{DI}]$/u;
   for (let code = 0; code <= 0x10ffff; code++) {
     const character = String.fromCodePoint(code);
     const expected = hazard.test(character) && !allowed.test(character);
-    // Interlinear annotation: the only hazards without a property of their own.
+    // Interlinear annotation: the only hazards without a property.
     const annotation = code >= 0xfff9 && code <= 0xfffb;
     if ((printable(character) !== character) !== (expected || annotation)) {
       throw new Error(`U+${code.toString(16)} is ${expected ? "kept" : "replaced"}`);
@@ -51,7 +51,7 @@ Deno.test("printable: of all code points, none is left that is a control or can'
   }
 });
 
-Deno.test("printable: no hazard is left in any text, and a second time changes nothing", () => {
+Deno.test("printable: no hazard is left in any text, and a second call changes nothing", () => {
   fc.assert(fc.property(hardText, (text) => {
     const shown = printable(text);
     assert(!/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/u.test(shown), JSON.stringify(shown));
@@ -62,7 +62,7 @@ Deno.test("printable: no hazard is left in any text, and a second time changes n
   }));
 });
 
-Deno.test("jsonLine: one line that a terminal shows and does not obey, and that reads back the same", () => {
+Deno.test("jsonLine: one line without control characters, which parses to the same object", () => {
   const value = { text: "a\n\u2028\u2029\x1b[2J\x07\x85\u202e\u{1f600}é" };
   const line = jsonLine(value);
   assertEquals(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u.test(line), false);

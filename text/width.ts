@@ -1,16 +1,17 @@
-// TODO: say what this is.
+// How many columns a text takes in a terminal, and where it wraps. Pure. Knows no terminal: terminals disagree about
+// some characters, so the screen must stay intact where these numbers are wrong.
 
 import stringWidth from "string-width";
 import { splitGraphemes } from "./graphemes.ts";
 
-/** Columns that `text` takes in a terminal; `text` has no controls in it. */
+/** Columns that `text` takes in a terminal. `text` has no control characters. */
 export function width(text: string): number {
   return stringWidth(text);
 }
 
 /**
- * Cuts one line (no newlines, no colours) into rows of at most `columns` columns; breaks at spaces
- * where there are some, else between graphemes. Never loses a character but the space it breaks at.
+ * Cuts one line (no newlines, no colours) into rows of at most `columns` columns. Breaks at a space if a row has
+ * one, otherwise between graphemes. Drops nothing except the space at a break.
  *
  * @throws {RangeError} if `columns` is less than 2, where a wide character would not fit
  */
@@ -18,12 +19,11 @@ export function wrap(line: string, columns: number): string[] {
   return cuts(line, columns, width).map(([from, to]) => line.slice(from, to));
 }
 
-/** Longest grapheme that is measured and kept whole, in UTF-16 units: a row must not depend on longer ones. */
+/** Longest grapheme that is measured and kept in one row, in UTF-16 units. Longer ones are cut. */
 const MAX_GRAPHEME = 64;
 
 /**
- * Where `wrap` cuts `line`: the beginning and the end of each row in it. `measure` says how many columns a
- * grapheme takes.
+ * Where `wrap` cuts `line`: the beginning and the end of each row. `measure` returns the columns of a grapheme.
  *
  * @throws {RangeError} if `columns` is less than 2
  */
@@ -34,10 +34,10 @@ export function cuts(
 ): [from: number, to: number][] {
   if (columns < 2) throw new RangeError(`Cannot wrap: ${columns} columns, at least 2 are needed`);
   const rows: [number, number][] = [];
-  /** The row: its beginning, and its width up to `at`. */
+  /** The current row: its beginning, and its width up to `at`. */
   let from = 0;
   let rowWidth = 0;
-  /** Just behind the row's last space where it could be broken, and the width up to there. */
+  /** The position after the row's last space, where it can be broken, and the width up to there. */
   let space = -1;
   let spaceWidth = 0;
   let at = 0;
@@ -49,7 +49,7 @@ export function cuts(
       rowWidth -= spaceWidth;
       space = -1;
     }
-    // Still: what is behind the space and a wide character can be more than a row.
+    // The text after the space and a wide character can still be more than a row.
     if (rowWidth + w > columns) {
       rows.push([from, at]);
       from = at;
@@ -70,7 +70,7 @@ export function cuts(
   };
   for (const g of splitGraphemes(line)) {
     const w = g.length > MAX_GRAPHEME ? Infinity : isAscii(g) ? 1 : measure(g);
-    // A grapheme wider than a row (a letter with many marks) is cut too.
+    // A grapheme wider than a row (a letter with many marks) is cut, too.
     if (w <= columns || g.length === 1) take(g, w);
     else for (const c of g) take(c, measure(c));
   }
@@ -78,12 +78,12 @@ export function cuts(
   return rows;
 }
 
-/** Whether this grapheme is one printable character of ASCII: most are, and these need no measuring. */
+/** Whether this grapheme is a printable ASCII character. Most are, and need no measuring. */
 function isAscii(grapheme: string): boolean {
   return grapheme.length === 1 && grapheme >= " " && grapheme <= "~";
 }
 
-/** The beginning of `text`, at most `columns` wide; `…` shows that it was cut. */
+/** The beginning of `text`, at most `columns` wide. Ends in `…` if it was cut. */
 export function cut(text: string, columns: number): string {
   if (width(text) <= columns) return text;
   let kept = "";

@@ -1,6 +1,6 @@
-// Hard cases of Unicode width: what we take, and what a terminal emulator (xterm.js without addons, which
-// knows the widths of Unicode 6 and no graphemes) makes of them. Terminals do not agree on these, so neither
-// number is right everywhere: the screen has to stay whole where it is wrong.
+// Hard cases of Unicode width: our width, and the width in a terminal emulator (xterm.js without addons, which knows
+// the widths of Unicode 6 and no graphemes). Terminals disagree about these, so neither number is right everywhere:
+// the screen must stay intact where ours is wrong.
 
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
 import xterm from "@xterm/headless";
@@ -11,7 +11,7 @@ import { roomFor } from "../ui/markup.ts";
 import { splitGraphemes } from "./graphemes.ts";
 import { width } from "./width.ts";
 
-/** What it is, the text, our width; and the emulator's, where that is another: a known disagreement. */
+/** A description, the text, our width, and the emulator's width where it differs: a known disagreement. */
 const CASES: readonly [what: string, text: string, ours: number, emulators?: number][] = [
   ["ASCII", "a", 1],
   ["a letter with its accent", "é", 1],
@@ -31,7 +31,7 @@ const CASES: readonly [what: string, text: string, ours: number, emulators?: num
   ["a full-width letter", "Ａ", 2],
   ["an ideographic space", "\u3000", 2],
   ["a full stop", "。", 2],
-  // Ambiguous: narrow, unless the terminal is told otherwise.
+  // Ambiguous: narrow, unless the terminal is set otherwise.
   ["Greek", "α", 1],
   ["Cyrillic", "ж", 1],
   ["our separator", "│", 1],
@@ -76,14 +76,14 @@ const CASES: readonly [what: string, text: string, ours: number, emulators?: num
   ["Arabic with a mark", "بَ", 1],
   ["Hebrew with points", "שָׁ", 1],
   ["a ligature of words", "ﷺ", 1],
-  // What joins what is before it.
+  // Characters that join the one before them.
   ["a joiner alone", "\u200d", 0],
   ["a non-joiner alone", "\u200c", 0],
   ["a selector alone", "\ufe0f", 0],
   ["an accent alone", "\u0301", 0],
 ];
 
-Deno.test("width: what the emulator makes of it, or a known disagreement", async () => {
+Deno.test("width: the same as in the emulator, or a known disagreement", async () => {
   const term = new xterm.Terminal({ cols: 80, rows: 3, allowProposedApi: true });
   for (const [what, text, ours, emulators = ours] of CASES) {
     assertEquals(width(text), ours, what);
@@ -94,7 +94,7 @@ Deno.test("width: what the emulator makes of it, or a known disagreement", async
   term.dispose();
 });
 
-Deno.test("roomFor: at least what we take, and what the emulator does", () => {
+Deno.test("roomFor: at least our width and the emulator's", () => {
   for (const [what, text, ours, emulators = ours] of CASES) {
     const room = splitGraphemes(text).reduce((sum, g) => sum + roomFor(g), 0);
     assertGreaterOrEqual(room, Math.max(ours, emulators), what);
@@ -107,12 +107,12 @@ function separator(tty: FakeTty, row: number): number {
   return Array.from({ length: line.length }, (_, x) => line.getCell(x)!.getChars()).indexOf("│");
 }
 
-/** A text without spaces, and without what is put beneath long runs of marks. */
+/** A text without spaces, and without the base characters that long runs of marks get. */
 const bare = (text: string) => text.replace(/[\s\u25cc]/gu, "");
 
 const hard = CASES.map(([, text]) => text).join("");
 
-Deno.test("Screen: texts whose width is disputed keep their rows, at 20, 80 and 200 columns", async () => {
+Deno.test("Screen: texts of disputed width keep their rows, at 20, 80 and 200 columns", async () => {
   for (const columns of [20, 80, 200]) {
     for (const text of [hard, hard.repeat(20), ...CASES.map(([, text]) => text.repeat(300))]) {
       const { tty, room, tell } = setUp(columns);
@@ -120,7 +120,7 @@ Deno.test("Screen: texts whose width is disputed keep their rows, at 20, 80 and 
       tell(room.message(BOB, text), room.message(ALICE, "after"));
       const rows = await tty.rows();
       const message = JSON.stringify(text.slice(0, 20)) + `:\n${rows.join("\n")}`;
-      // All of it once, and nothing has wrapped by itself.
+      // Everything is shown once, and the terminal has wrapped no row.
       const { active } = tty.term.buffer;
       assert(rows.every((_, y) => !active.getLine(y)!.isWrapped), message);
       assertEquals(rows.at(-1), "> typed", message);
@@ -140,7 +140,7 @@ Deno.test("Screen: texts whose width is disputed keep their rows, at 20, 80 and 
   }
 });
 
-Deno.test("Screen: names whose width is disputed keep the text in its column", async () => {
+Deno.test("Screen: names of disputed width keep the text in its column", async () => {
   const { tty, room, tell } = setUp(80, 80);
   tell(room.message({ ...BOB, name: "sixteen_columns_" }, "hi"));
   const names = CASES.filter(([, , ours]) => ours > 0).map(([, text]) => text);
@@ -150,7 +150,7 @@ Deno.test("Screen: names whose width is disputed keep the text in its column", a
   for (let y = 0; y <= people.length; y++) {
     const line = tty.term.buffer.active.getLine(y)!;
     const cells = Array.from({ length: line.length }, (_, x) => line.getCell(x)!.getChars());
-    // A name may be a `│`, too.
+    // A name may be `│`, too.
     assertEquals([cells[23], cells[25], cells[26]], ["│", "h", "i"], names[y - 1]);
   }
 });

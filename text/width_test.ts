@@ -4,7 +4,7 @@ import fc from "../tests/support/property.ts";
 import { printable } from "./printable.ts";
 import { width, wrap } from "./width.ts";
 
-Deno.test("width: the columns a terminal takes", () => {
+Deno.test("width: columns in a terminal", () => {
   const cases: [string, number][] = [
     ["", 0],
     ["abc", 3],
@@ -24,7 +24,7 @@ Deno.test("width: the columns a terminal takes", () => {
   for (const [text, columns] of cases) assertStrictEquals(width(text), columns, text);
 });
 
-Deno.test("wrap: at spaces where there are some, else between graphemes", () => {
+Deno.test("wrap: breaks at a space, or else between graphemes", () => {
   const cases: [string, number, string[]][] = [
     ["", 10, [""]],
     ["short", 10, ["short"]],
@@ -41,7 +41,7 @@ Deno.test("wrap: at spaces where there are some, else between graphemes", () => 
     ["字字字", 5, ["字字", "字"]],
     ["a字", 2, ["a", "字"]],
     [`${FAMILY}${FAMILY}`, 3, [FAMILY, FAMILY]],
-    // What is behind the space and the wide character do not fit into one row.
+    // The text after the space and the wide character do not fit into one row.
     [" aaa字", 4, [" aaa", "字"]],
     ["a bbb字", 4, ["a", "bbb", "字"]],
     [" aaaa", 4, [" aaa", "a"]],
@@ -54,13 +54,13 @@ Deno.test("wrap: at spaces where there are some, else between graphemes", () => 
   }
 });
 
-Deno.test("wrap: no row is wider than it may be, and only break spaces are lost", () => {
+Deno.test("wrap: no row is too wide, and only the spaces at breaks are dropped", () => {
   fc.assert(
     fc.property(hardText, fc.integer({ min: 2, max: 12 }), (text, columns) => {
       const line = printable(text);
       const rows = wrap(line, columns);
       for (const row of rows) assert(width(row) <= columns, JSON.stringify([line, columns, rows]));
-      // Between two rows stands nothing, or one space: where in `line` can the rows end?
+      // Between two rows is nothing, or one space: where in `line` can the rows end?
       let ends = [0];
       rows.forEach((row, i) => {
         const starts = ends.flatMap((end) => i > 0 && line[end] === " " ? [end, end + 1] : [end]);

@@ -1,6 +1,6 @@
 // Test helper: what a terminal's screen shows, as cells. Tests and the session's picture read it. Types only.
 
-/** One of xterm's 256 colours, or `#rrggbb`. Undefined is the terminal's default. */
+/** A colour: one of xterm's 256, or `#rrggbb`. Undefined is the terminal's default. */
 export type Ink = number | string | undefined;
 
 export interface Cell {

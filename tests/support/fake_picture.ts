@@ -3,7 +3,7 @@
 import { crc32, deflateSync } from "node:zlib";
 import { concat } from "@std/bytes/concat";
 
-/** Samples of a pixel, as many as the kind has channels; of one with a palette, the place in it. */
+/** The samples of a pixel, one for each channel. With a palette, the index of its colour. */
 export type Paint = (x: number, y: number) => readonly number[];
 
 const ascii = (text: string) => new TextEncoder().encode(text);
@@ -86,12 +86,12 @@ export interface GifOptions {
   /** Four colours. */
   palette: readonly number[];
   transparent?: number;
-  /** The frame's place in the picture; the whole of it by default. */
+  /** The frame's position and size in the picture. All of it by default. */
   frame?: readonly [left: number, top: number, width: number, height: number];
   paint: (x: number, y: number) => number;
 }
 
-/** Two bits a pixel; codes of three bits, which start anew before they would grow. */
+/** Two bits a pixel. Codes of three bits: the table is cleared before longer ones are needed. */
 export function gif(options: GifOptions): Uint8Array<ArrayBuffer> {
   const { width, height, palette, transparent, paint } = options;
   const [left, top, across, down] = options.frame ?? [0, 0, width, height];
@@ -150,7 +150,7 @@ export interface JpegOptions {
   /** Gray, or Y, Cb and Cr. */
   channels?: 1 | 3;
   progressive?: boolean;
-  /** Segments behind the first bytes. */
+  /** Segments after the first bytes. */
   before?: readonly Uint8Array[];
   /** In blocks; values from 0 to 255. */
   paint: Paint;
@@ -165,7 +165,7 @@ export function jpegFrame(
   return segment(marker, [8, ...number(height, 2), ...number(width, 2), channels, ...parts]);
 }
 
-/** Twelve codes of four bits for what the first coefficient has in bits, one of one bit for "no others". */
+/** Twelve codes of four bits for the size of the first coefficient, and one code of one bit for "no others". */
 const DC_TABLE = [0x00, 0, 0, 0, 12, ...Array(12).fill(0), ...Array(12).keys()];
 const AC_TABLE = [0x10, 1, ...Array(15).fill(0), 0x00];
 

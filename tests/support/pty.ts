@@ -1,5 +1,4 @@
-// Test helper: a shell on a real pseudo-terminal, looked at through a terminal emulator. No part of the
-// program.
+// Test helper: a shell on a real pseudo-terminal. A terminal emulator shows its screen. No part of the program.
 
 import * as pty from "@lydell/node-pty";
 import { assertEquals } from "@std/assert";
@@ -15,12 +14,12 @@ export class Terminal implements AsyncDisposable {
   readonly #pty: pty.IPty;
   readonly #exit: Promise<void>;
   #news = Promise.withResolvers<void>();
-  /** What the terminal has done beside showing text, or answered; to be emptied by who looks. */
+  /** What the terminal has done besides showing text. Tests empty it. */
   obeyed: string[] = [];
-  /** All that was written to the terminal. */
+  /** Everything that was written to the terminal. */
   output = "";
 
-  /** Emoji are narrow, as in old terminals, unless `wideEmoji` is said. */
+  /** @param options with `wideEmoji`, emoji are wide, as in new terminals */
   constructor({ columns = 80, rows = 24, env = home.env, wideEmoji = false } = {}) {
     this.#emulator = new xterm.Terminal({
       cols: columns,
@@ -54,10 +53,10 @@ export class Terminal implements AsyncDisposable {
     this.#exit = promise;
   }
 
-  /** Starts the program; `$?` is printed when it has ended. */
+  /** Starts the program, and prints its exit code at the end. */
   run(...args: string[]): void {
     const words = [start.path, ...start.args, ...args].map((word) => `'${word}'`);
-    // In two pieces, so that the command itself does not look like what it prints.
+    // In two pieces: the echoed command must not look like its output.
     const printed = (what: string) => `echo "${what[0]}""${what.slice(1)}"`;
     const program = `sh -c '${printed("pid $$")}; exec "$@"' sh ${words.join(" ")}`;
     this.type(`clear; ${program}; ${printed("exit code $?")}\r`);
@@ -73,7 +72,7 @@ export class Terminal implements AsyncDisposable {
     Deno.kill(Number(pid), signal);
   }
 
-  /** The screen's rows from top to bottom, empty ones left out. */
+  /** The screen's rows from top to bottom, without empty ones. */
   get rows(): string[] {
     const { active } = this.#emulator.buffer;
     return Array.from(
@@ -82,7 +81,7 @@ export class Terminal implements AsyncDisposable {
     ).filter((row) => row !== "");
   }
 
-  /** All rows, those that have left the screen too, with empty ones. */
+  /** All rows, including empty ones and those that have scrolled off the screen. */
   get history(): string[] {
     const { active } = this.#emulator.buffer;
     return Array.from(
@@ -97,14 +96,14 @@ export class Terminal implements AsyncDisposable {
     const rows = Array.from({ length: this.#emulator.rows }, (_, y) => {
       const line = active.getLine(active.baseY + y)!;
       return Array.from({ length: line.length }, (_, x) => line.getCell(x)!)
-        // The second half of a wide one.
+        // The second half of a wide character has no width.
         .filter((cell) => cell.getWidth() > 0).map(cellOf);
     });
     const cursor = { column: active.cursorX, row: active.cursorY };
     return { columns: this.#emulator.cols, rows, cursor };
   }
 
-  /** The colour, of xterm's 256, in which `text` begins on the screen; undefined if it has none. */
+  /** The colour, of xterm's 256, in which `text` begins. Undefined if it has none. */
   colorOf(text: string): number | undefined {
     const { active } = this.#emulator.buffer;
     for (let y = active.length - 1; y >= 0; y--) {
@@ -117,7 +116,7 @@ export class Terminal implements AsyncDisposable {
     return undefined;
   }
 
-  /** Resolves when the screen shows this. */
+  /** Resolves when the screen shows `text`. */
   async shows(text: string | RegExp): Promise<void> {
     const pattern = typeof text === "string" ? undefined : text;
     const seen = () => {
@@ -130,10 +129,10 @@ export class Terminal implements AsyncDisposable {
     }
   }
 
-  /** Whether lines are edited and shown by the terminal itself, as a shell expects it. */
+  /** Asserts that the terminal edits and echoes lines itself, as a shell expects it. */
   async assertSane(): Promise<void> {
     this.type("clear; stty -a | tr ' ' '\\n' | grep -E '^-?(echo|icanon|isig);?$' | tr -d ';'\r");
-    // What it prints, and the shell's prompt behind that: not the command, which may be echoed twice.
+    // The output and the prompt after it, not the command, which may be echoed twice.
     await this.shows(/(?:^-?(?:echo|icanon|isig)\n){3}\$ *$/m);
     const flags = this.rows.slice(-4).filter((row) => /^-?(echo|icanon|isig)$/.test(row)).sort();
     assertEquals(flags, ["echo", "icanon", "isig"]);
@@ -142,7 +141,7 @@ export class Terminal implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#pty.kill("SIGKILL");
     await this.#exit;
-    // The emulator works on what came in a timer of its own.
+    // The emulator processes its input in a timer: wait for it.
     await new Promise<void>((resolve) => this.#emulator.write("", resolve));
     this.#emulator.dispose();
   }
