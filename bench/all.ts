@@ -1,12 +1,12 @@
-// What a room costs, beside the least that it can cost on this machine and beside servers that write each message to
-// each member, in turns, in one run: `deno task bench`. Takes less than five minutes. Writes its tables into
-// bench/README.md and the plot bench/members.svg.
+// The cost of a room, compared with the minimum on this machine and with servers that write each message to each
+// member. All are measured in turns in one run, in less than five minutes. Writes its tables into bench/README.md
+// and the plot bench/members.svg.
 //
 //   deno task bench [--rounds N] [--seconds S] [--members N,N...] [--print]
 //
-// ROUNDS is of how many runs the median counts; --print changes no file. More of anything takes longer: after
-// `TIME_MS` only the first round of what is left is run. The load comes from crowd.c, so it needs Linux and a C
-// compiler, `cc`; without, only start-up, sealed rooms and the screen are measured.
+// ROUNDS is the number of runs from which the median is taken. --print changes no file. After `TIME_MS` no second
+// round begins. The load comes from crowd.c, which needs Linux and a C compiler, `cc`. Without these, only start-up,
+// sealed rooms and the screen are measured.
 
 import { parseArgs } from "@std/cli/parse-args";
 import { encodeFrame, HEADER_SIZE, PREFACE, Type } from "../protocol.ts";
@@ -15,7 +15,7 @@ import { start } from "../tests/support/program.ts";
 import { LineSplitter } from "../text/lines.ts";
 import { type Line, plot } from "./plot.ts";
 
-/** What one run of crowd.c says. */
+/** The result of one run of crowd.c. */
 interface Run {
   readonly complete: boolean;
   readonly perSecond: number;
@@ -23,13 +23,13 @@ interface Run {
   readonly p50: number;
   readonly p95: number;
   readonly p99: number;
-  /** Of one core, by the server. */
+  /** The server's CPU load, as a part of one core. */
   readonly cpu: number;
-  /** CPU time a delivery, in µs. */
+  /** CPU time for one delivery, in µs. */
   readonly micros: number;
-  /** Until all were in, in seconds. */
+  /** Seconds until all members had joined. */
   readonly coming: number;
-  /** The server's RSS before the first came, and when all were in and silent. */
+  /** The server's RSS before the first member joined, and when all had joined and were silent. */
   readonly kbEmpty: number;
   readonly kbIdle: number;
 }
@@ -39,13 +39,13 @@ interface Contestant {
   readonly name: string;
   readonly path: string;
   readonly args: readonly string[];
-  /** What the crowd must know of its wire. */
+  /** The crowd's options for its protocol. */
   readonly wire: readonly string[];
-  /** It says no port: it is told one, and says these words when it listens there. */
+  /** It does not print its port: it gets one, and prints these words when it listens. */
   readonly ready?: string;
 }
 
-/** Messages in flight for each sender, or messages a second of all senders together. */
+/** Messages in flight for each sender, or messages per second of all senders together. */
 type Pace = { readonly inFlight: number } | { readonly rate: number };
 interface Load {
   readonly members: number;
@@ -61,20 +61,20 @@ const RATES: readonly Load[] = [
   { members: 100, pace: { rate: 100 } },
   { members: 1000, pace: { rate: 500 } },
 ];
-/** A fixed rate takes so many times longer: there are fewer messages, and little CPU time that can be counted. */
+/** A load with a fixed rate takes longer by this factor: it has fewer messages, and little CPU time to measure. */
 const RATE_FACTOR = 3;
-/** After this no second round begins, so that start-up, sealed rooms and the screen find their time too. */
+/** After this no second round begins, so that start-up, sealed rooms and the screen get their time, too. */
 const TIME_MS = 245_000;
-/** One run that takes longer is stuck. */
+/** A run that takes longer is stuck. */
 const RUN_MS = 60_000;
-/** A server that has not said its port after this never will. */
+/** A server that has not printed its port by then never will. */
 const START_MS = 10_000;
 
 const root = new URL("..", import.meta.url);
 const readme = new URL("README.md", import.meta.url);
 const [BEGIN, END] = ["<!-- written by deno task bench: from here -->", "<!-- to here -->"];
 const begun = performance.now();
-/** What could not be measured, and why: it stands in the report, too. */
+/** Measurements that were skipped, with reasons. They are in the report, too. */
 const skipped: string[] = [];
 
 function skip(what: string): void {
@@ -92,7 +92,7 @@ function median(values: readonly number[]): number {
   return middle.reduce((sum, value) => sum + value, 0) / middle.length;
 }
 
-// ---- what is compared ----
+// ---- servers ----
 
 const profile = new TextEncoder().encode("m");
 const hello = new Uint8Array([...PREFACE, ...encodeHello({ version: 1, profile })]);
@@ -105,7 +105,7 @@ const ours: Contestant = {
     ...["--max-members", "20000", "--max-per-address", "20000", "--max-admissions", "20000"],
     ...["--idle", "3600", "--grace", "0"],
   ],
-  // In front of a payload stands what follows the length in the header of a message to the room.
+  // The prefix of a payload is the header of a message to the room, without the length.
   wire: ["-H", hex(hello), "-x", hex(encodeFrame(Type.MESSAGE, 0).subarray(4, HEADER_SIZE))],
 };
 const plainDeno: Contestant = {
@@ -126,7 +126,7 @@ const redis: Contestant = {
   name: "redis pub/sub",
   path: "redis-server",
   args: ["--save", "", "--maxclients", "20000"],
-  // RESP3: there a connection that has subscribed may also publish.
+  // In RESP3, a connection that has subscribed may also publish.
   wire: [
     ...["-H", hex(text.encode("HELLO 3\r\nSUBSCRIBE r\r\n"))],
     ...["-x", hex(text.encode(`*3\r\n$7\r\nPUBLISH\r\n$1\r\nr\r\n$${SIZE}\r\n`))],
@@ -135,7 +135,7 @@ const redis: Contestant = {
   ready: "Ready to accept connections",
 };
 
-/** What a program says, or undefined if there is no such program, or it fails. */
+/** The output of a program, or undefined if it is missing or fails. */
 async function ask(path: string, ...args: string[]): Promise<string | undefined> {
   try {
     const options = { args, cwd: root, stdin: "null", stderr: "null" } as const;
@@ -158,7 +158,7 @@ async function build(folder: string, name: string): Promise<string> {
   return path;
 }
 
-/** Waits for a line that fits, and returns what its first group holds. */
+/** Waits for a line that matches, and returns its first group. */
 async function hear(stdout: ReadableStream<Uint8Array>, wanted: RegExp): Promise<string> {
   const splitter = new LineSplitter(1000);
   for await (const piece of stdout.values({ preventCancel: true })) {
@@ -170,13 +170,13 @@ async function hear(stdout: ReadableStream<Uint8Array>, wanted: RegExp): Promise
   throw new Error(`it did not say ${wanted}`);
 }
 
-/** A port that is free, for a server that can't find one itself. */
+/** A free port, for a server that cannot choose one itself. */
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }
 
-/** Starts the server, lets the crowd in, and stops it: each run has a server of its own. */
+/** Starts the server, runs the crowd, and stops the server: each run has its own. */
 async function run(
   crowd: string,
   { path, args, wire, ready }: Contestant,
@@ -189,7 +189,7 @@ async function run(
     cwd: root,
     stdin: "null",
     stdout: "piped",
-    // It tells of each who comes and goes.
+    // It logs each join and leave.
     stderr: "null",
   }).spawn();
   const late = setTimeout(() => server.kill("SIGKILL"), START_MS);
@@ -219,14 +219,14 @@ async function run(
     try {
       server.kill("SIGKILL");
     } catch {
-      // It has ended by itself.
+      // It has already ended.
     }
     await server.stdout.cancel();
     await server.status;
   }
 }
 
-// ---- all runs ----
+// ---- runs ----
 
 class Results {
   readonly #runs = new Map<string, Run[]>();
@@ -254,7 +254,7 @@ function describe(pace: Pace): string {
   return "rate" in pace ? `${pace.rate} a second` : `${pace.inFlight} in flight`;
 }
 
-/** Only what is compared closely is run again; and a plain server needs seconds for what others do in none. */
+/** Only close comparisons are repeated. A plain server takes seconds for what others do at once. */
 function takesPart(who: Contestant, { members, pace }: Load, round: number): boolean {
   if (who === plainDeno || who === plainPython) {
     return round === 0 && !("inFlight" in pace && pace.inFlight * members > 16_000) &&
@@ -271,7 +271,7 @@ async function measure(
 ): Promise<Results> {
   const results = new Results();
   const failed = new Set<string>();
-  // Not load by load: if the time is over, each load has as many rounds as the others, or one less.
+  // By rounds, not by loads: at the time limit, all loads have the same number of rounds, or one less.
   for (let round = 0; round < rounds; round++) {
     for (const load of loads) {
       if (round > 0 && performance.now() - begun > TIME_MS) {
@@ -299,9 +299,9 @@ async function measure(
   return results;
 }
 
-// ---- for people to read ----
+// ---- report ----
 
-/** With three digits that count. */
+/** With three significant digits. */
 function digits(value: number): string {
   return Number.isFinite(value) ? `${Number(value.toPrecision(3))}` : "–";
 }
@@ -388,7 +388,7 @@ function figures(
   return table("All results:", [...head, "µs a delivery", "CPU", "complete"], rows);
 }
 
-/** From the runs with one message in flight: before it was sent, all were in and silent. */
+/** From the runs with one message in flight: all members had joined and were silent before it. */
 function crowding(
   results: Results,
   loads: readonly Load[],
@@ -436,7 +436,7 @@ function lines(results: Results, loads: readonly Load[], ceiling: Contestant): L
   }));
 }
 
-/** What another bench says, as it says it. */
+/** The output of another benchmark. */
 async function other(name: string): Promise<string> {
   const said = await ask(Deno.execPath(), "run", "--quiet", "--frozen", "-A", `bench/${name}.ts`);
   if (said === undefined) skip(`bench/${name}.ts: it failed`);
@@ -450,14 +450,14 @@ async function write(report: string, svg: string): Promise<void> {
   const head = text.slice(0, begin + BEGIN.length);
   await Deno.writeTextFile(readme, `${head}\n\n${report}\n\n${text.slice(end)}`);
   await Deno.writeTextFile(new URL("members.svg", import.meta.url), svg);
-  // The gate wants them so: tables as wide as their widest cells, an element a line.
+  // The gate checks the format of tables and of the plot.
   const files = ["bench/README.md", "bench/members.svg"];
   if (await ask(Deno.execPath(), "fmt", "--quiet", ...files) === undefined) {
     throw new Error(`Cannot format ${files.join(" and ")}: deno fmt failed`);
   }
 }
 
-/** The loads for which this machine has enough files: each process needs one for each member. */
+/** The loads for which this machine allows enough open files: each process needs one for each member. */
 async function possible(loads: readonly Load[]): Promise<Load[]> {
   const said = await ask("sh", "-c", "ulimit -Hn");
   const limit = said === "unlimited" ? Infinity : Number(said ?? 0) - 100;
@@ -505,7 +505,7 @@ async function main(): Promise<void> {
       const loads = await possible([
         ...sizes.flatMap((members) =>
           IN_FLIGHT.map((inFlight) => ({ members, pace: { inFlight } }))
-            // So many only have to come, and to get all of it.
+            // With this many members, only joins and complete delivery are measured.
             .filter(({ pace }) => members <= 5000 || pace.inFlight === 1)
         ),
         ...RATES.filter(({ members }) => sizes.includes(members)),
@@ -538,8 +538,8 @@ async function main(): Promise<void> {
   const report = [await machine(), ...sections, notes].filter((part) => part !== "").join("\n\n");
   console.log(report);
   if (args["print"]) return;
-  // Half a table must not take the place of a whole one.
-  if (svg === undefined) console.error("bench/README.md stays as it is: nothing was under load");
+  // Half a table must not replace a complete one.
+  if (svg === undefined) console.error("bench/README.md is unchanged: no load was run");
   else await write(report, svg);
 }
 

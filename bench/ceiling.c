@@ -1,15 +1,15 @@
-/* The ceiling: the least that a room can cost on this machine. A relay with nothing but what a room needs: one
- * log of all frames, a position in it for each member, and one write a member and turn. No admission, no names, no
- * limits; who falls a log behind is cut off. Linux only.
+/* The ceiling: the minimum cost of a room on this machine. A relay with only what a room needs: one log of all frames,
+ * a position in it for each member, and one write for each member in each turn. No admission, no names, no limits. A
+ * member that is a full log behind is disconnected. Linux only.
  *
- *   ceiling     prints its port, on 127.0.0.1; goes on until it is killed
+ *   ceiling     prints its port on 127.0.0.1, and runs until it is killed
  *
- * A frame is: length u32, big-endian || body. Every member gets every frame, its sender too, as in `chat`.
+ * A frame is: length u32, big-endian || body. Every member gets every frame, including its sender, as in `chat`.
  *
  * Each turn:
- * 1. takes who comes, and all frames that are there, into the log;
- * 2. writes to each member what it has not got yet. If the last time that was dear, and it was just now, this waits
- *    for GATHER_NS first: what comes meanwhile is carried by the same writes. */
+ * 1. accepts new members, and appends all frames that have arrived to the log;
+ * 2. writes to each member what it has not got yet. If the last turn's writes were expensive and just now, it first
+ *    waits for GATHER_NS, so that the same writes carry the frames that arrive meanwhile. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -32,9 +32,9 @@
 #define DEAR_NS 1000000
 
 struct member {
-    int fd, index, is_waiting; /* is_waiting: its socket has taken no more, and will say when it does */
+    int fd, index, is_waiting; /* is_waiting: its socket is full, and epoll reports when it is not */
     uint64_t position;
-    uint8_t *part; /* The start of a frame that is not whole yet. */
+    uint8_t *part; /* The start of an incomplete frame. */
     size_t held;
 };
 
@@ -62,7 +62,7 @@ static void watch(struct member *m, int operation) {
     epoll_ctl(epoll, operation, m->fd, &event);
 }
 
-/* Where the log's bytes go round its end, they are two pieces of one write. */
+/* Bytes that wrap around the log's end are two pieces of one write. */
 static void deliver(struct member *m) {
     while (m->position < log_end) {
         size_t size = log_end - m->position, at = m->position % LOG_SIZE;
@@ -93,7 +93,7 @@ static void append(const uint8_t *bytes, size_t size) {
     log_end += size;
 }
 
-/* From the last member on: who is cut gives its place to the last one. */
+/* From the last member on: a disconnected one is replaced by the last one. */
 static void deliver_all(void) {
     for (int i = count - 1; i >= 0; i--) {
         if (log_end - members[i]->position > LOG_SIZE / 2) cut(members[i]);
@@ -156,7 +156,7 @@ int main(void) {
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
     uint64_t delivered = 0, due = 0, ended = 0, cost = 0;
     for (;;) {
-        /* epoll counts in ms, as the time to gather does. */
+        /* epoll counts in ms, and so does the time to gather. */
         int ready = epoll_wait(epoll, events, 1024, due ? 1 : -1);
         for (int i = 0; i < ready; i++) {
             struct member *m = events[i].data.ptr;

@@ -1,5 +1,5 @@
-// How much of XOR traffic `chat crack` opens: conversations in three languages, under keys drawn at random, seeded,
-// so that each run has the same. And what it claims of noise, which is none of it.
+// How often `chat crack` finds the key of XOR traffic: conversations in three languages, under random keys from a
+// seed, so that all runs are the same. And how often it claims to find a key in noise.
 //
 //   deno run --allow-read bench/crack.ts [CONVERSATIONS] [SEED]      1,000 and 2428, unless given
 
@@ -10,7 +10,7 @@ import { seededRandom } from "../tests/support/random.ts";
 import { conversation, LANGUAGES } from "../tests/support/sentences.ts";
 
 const LENGTHS = [10, 20, 40, 60, 100] as const;
-/** From here on all are to be found. */
+/** From this size on, all keys should be found. */
 const PROMISED = 40;
 
 const [conversations, seed] = [Deno.args[0] ?? "1000", Deno.args[1] ?? "2428"].map(Number);
@@ -19,13 +19,13 @@ if (!Number.isInteger(conversations) || conversations! < 1 || !Number.isInteger(
   Deno.exit(2);
 }
 
-/** Of as many: whose key was found, of whom it was not claimed, and of whom another was. */
+/** Counts of conversations: the key was found, no key was claimed, a wrong key was claimed. */
 class Tally {
   #tried = 0;
   #found = 0;
   #wrong = 0;
 
-  /** @param publicKey undefined: there is none */
+  /** @param publicKey undefined for noise, which has none */
   count({ verdict, candidates }: Finding, publicKey?: number): void {
     this.#tried++;
     if (verdict !== "found") return;

@@ -1,15 +1,15 @@
-/* A crowd: members of one room, in one thread. Some of them talk, all of them listen, and each delivery is
- * checked: it must be whole, and the next one of its sender. Every member must hear everything, its own words too.
- * It measures how much is delivered, how long that takes, and what it costs the server's process. Linux only.
+/* A crowd: members of one room, in one thread. Some of them send, all of them receive, and each delivery is checked:
+ * it must be complete, and the next one of its sender. Every member must receive every message, including its own.
+ * Measures how much is delivered, how long that takes, and what it costs the server's process. Linux only.
  *
  *   crowd -p PORT -i PID [-n MEMBERS] [-s SENDERS] [-b BYTES] [-w IN_FLIGHT | -r A_SECOND] [-t SECONDS]
  *         [-u WARM_UP_SECONDS] [-H HELLO] [-x PREFIX] [-l HEAD]
  *
- * A frame is: length u32, big-endian || prefix || payload. HELLO is what a member says first, PREFIX what stands in
- * front of each payload, both in hexadecimal digits; frames whose first byte is not that of PREFIX, or whose length is not
- * that of a message, are passed over. With -l there are no lengths: what is sent is PREFIX || payload || CR LF, what comes
- * is HEAD || payload || CR LF, and lines that do not start as HEAD does are passed over. With -w each sender has so many messages that not all have heard; with -r so
- * many are sent a second, by all senders together, whether the server keeps up or not.
+ * A frame is: length u32, big-endian || prefix || payload. HELLO is a member's first bytes, PREFIX precedes each
+ * payload, both in hexadecimal digits. Frames with another first byte than PREFIX, or with another length than a
+ * message, are ignored. With -l there are no lengths: a member sends PREFIX || payload || CR LF and receives HEAD ||
+ * payload || CR LF, and lines with another beginning than HEAD are ignored. With -w each sender has this many messages
+ * in flight. With -r all senders together send this many a second, even if the server does not keep up.
  *
  * Prints one line of JSON. Exit code 0: complete; 1: something was lost, repeated, torn or out of order; 2: failed. */
 
@@ -28,30 +28,30 @@
 #include <unistd.h>
 
 #define SECOND 1000000000ull
-/* What stands at the start of a payload. Only this process reads it, so it has this machine's byte order. */
+/* The start of a payload. Only this process reads it, so it has this machine's byte order. */
 struct stamp {
     uint32_t mark, sender, number, zero;
     uint64_t sent_at; /* ns */
 };
 #define MARK 0x7e43484du
-#define PROBE UINT32_MAX /* The number of a message that only shows who is in. */
-#define RING 65536       /* Messages of one sender that may be on their way at once. */
-#define AT_THE_DOOR 64   /* Members that are let in at once: fewer than any server's queue holds. */
-#define SILENCE (3 * SECOND) /* After so long without a delivery, what is missing is lost. */
-#define PATIENCE (60 * SECOND) /* So long may it take until all are in. */
-#define READ_SIZE (512 * 1024) /* More than the largest frame of `chat` and what stands in front of it. */
+#define PROBE UINT32_MAX /* The number of a message that only shows who has joined. */
+#define RING 65536       /* Messages of one sender in flight. */
+#define AT_THE_DOOR 64   /* Members that join at once: fewer than any server's queue has room for. */
+#define SILENCE (3 * SECOND) /* After this time without a delivery, missing messages are lost. */
+#define PATIENCE (60 * SECOND) /* Time limit until all members have joined. */
+#define READ_SIZE (512 * 1024) /* More than the largest frame of `chat` and its header. */
 
 struct member {
     int fd, greeted, probed;
-    uint8_t *part; /* The start of a frame that is not whole yet. */
+    uint8_t *part; /* The start of an incomplete frame. */
     size_t held;
-    uint32_t *next; /* By sender: the number that must come next. */
+    uint32_t *next; /* By sender: the number of the next message. */
 };
 struct sender {
     struct member *member;
-    uint32_t sent, done; /* done: all have heard it */
-    uint32_t *heard;     /* By number, in a ring: how many have heard it. */
-    uint8_t *out;        /* What the socket has not taken yet. */
+    uint32_t sent, done; /* done: all members have received it */
+    uint32_t *heard;     /* By number, in a ring: how many members have received it. */
+    uint8_t *out;        /* Bytes that the socket has not taken yet. */
     size_t pending, room;
 };
 
@@ -65,7 +65,7 @@ static struct member *all;
 static struct sender *talkers;
 static uint8_t buffer[READ_SIZE], *filler;
 static int greeted, probed, epoll;
-static uint64_t turn; /* When this turn's bytes were there, in ns. */
+static uint64_t turn; /* When this turn's bytes arrived, in ns. */
 static uint64_t deliveries, wrong, last_delivery;
 
 static void fail(const char *what) {
@@ -95,7 +95,7 @@ static void note_latency(uint64_t ns) {
     latencies[shift * 32 + (ns >> shift)]++;
 }
 
-/* In ms: the middle of the class in which that part of all latencies ends. */
+/* In ms: the middle of the class that contains this quantile. */
 static double latency_at(double part) {
     uint64_t sum = 0;
     for (int i = 0; deliveries && i < CLASSES; i++) {
@@ -109,7 +109,7 @@ static double latency_at(double part) {
 
 /* ---- The server's process ---- */
 
-/* Seconds, in user and kernel mode, of all threads. */
+/* CPU seconds of all threads, in user and kernel mode. */
 static double cpu(void) {
     char path[64], text[1024];
     unsigned long user = 0, system = 0;
@@ -118,7 +118,7 @@ static double cpu(void) {
     if (!file) fail("the server's process");
     text[fread(text, 1, sizeof text - 1, file)] = 0;
     fclose(file);
-    /* The name in front may have spaces and brackets in it, what follows has none. */
+    /* The name may contain spaces and brackets. The fields after it do not. */
     char *fields = strrchr(text, ')');
     if (!fields || sscanf(fields + 1, " %*c%*d%*d%*d%*d%*d%*u%*u%*u%*u%*u%lu%lu", &user, &system) != 2) fail("its times");
     return (double)(user + system) / sysconf(_SC_CLK_TCK);
@@ -135,7 +135,7 @@ static long resident_kb(void) {
     return kb;
 }
 
-/* ---- Talking ---- */
+/* ---- Sending ---- */
 
 static void push(struct sender *s) {
     while (s->pending) {
@@ -163,7 +163,7 @@ static void say(struct sender *s, uint32_t number, uint64_t at) {
     s->pending += frame;
 }
 
-/* ---- Listening ---- */
+/* ---- Receiving ---- */
 
 static void hear(struct member *m, const uint8_t *payload) {
     struct stamp stamp;
@@ -193,7 +193,7 @@ static void hear(struct member *m, const uint8_t *payload) {
     s->done++;
 }
 
-/* Hears the messages among the frames; returns how many bytes those have that are whole. */
+/* Takes the messages out of complete frames. Returns the bytes of these frames. */
 static size_t hear_frames(struct member *m, const uint8_t *bytes, size_t count) {
     size_t at = 0;
     while (count - at >= 4) {
@@ -209,7 +209,7 @@ static size_t hear_frames(struct member *m, const uint8_t *bytes, size_t count) 
     return at;
 }
 
-/* The same where there are lines. */
+/* The same for lines. */
 static size_t hear_lines(struct member *m, const uint8_t *bytes, size_t count) {
     size_t at = 0;
     while (at < count) {
@@ -318,7 +318,7 @@ int main(int count, char **args) {
         talkers[i].heard = memory(RING, sizeof(uint32_t));
     }
 
-    /* 1. All come; where the server greets, so many at a time that none waits in vain. */
+    /* 1. All members join. If the server sends a greeting, only as many at a time as its queue takes. */
     long kb_empty = resident_kb();
     uint64_t begin = now();
     for (int came = 0; came < members; came++) {
@@ -330,7 +330,7 @@ int main(int count, char **args) {
         take_turn(0);
     }
 
-    /* 2. All are in when each has heard a probe. */
+    /* 2. All have joined when each has received a probe. */
     for (uint64_t probe_at = 0; probed < members; take_turn(5)) {
         if (now() - begin > PATIENCE) fail("not all of them are in");
         if (now() >= probe_at) {
@@ -345,7 +345,7 @@ int main(int count, char **args) {
     wait_ms(500);
     long kb_idle = resident_kb();
 
-    /* 4. They talk; what is measured begins after the warm-up and ends before the last deliveries. */
+    /* 4. Messages are sent. The measurement begins after the warm-up and ends before the last deliveries. */
     uint64_t first = now(), start = first + (uint64_t)(warm_up * SECOND), end = start + (uint64_t)(seconds * SECOND);
     uint64_t told = 0, started = 0;
     double cpu_start = 0;
@@ -363,7 +363,7 @@ int main(int count, char **args) {
             uint64_t due = first + (uint64_t)(told * (SECOND / rate));
             if (due > time) break;
             if (s->sent - s->done == RING) fail("the server does not keep up with the rate");
-            /* From when it was due: what waits behind a slow one is slow as well. */
+            /* From the time when it was due: a message that waits for a slow one is slow, too. */
             say(s, s->sent++, due);
             push(s);
             told++;
@@ -382,7 +382,7 @@ int main(int count, char **args) {
     double p50 = latency_at(0.5), p95 = latency_at(0.95), p99 = latency_at(0.99);
     uint64_t counted = deliveries;
 
-    /* 5. What is on its way arrives; nothing may be missing then. */
+    /* 5. The messages in flight arrive. None may be missing then. */
     uint64_t missing;
     last_delivery = now();
     do {
@@ -393,7 +393,7 @@ int main(int count, char **args) {
         }
         if (missing) take_turn(5);
     } while (missing && now() - last_delivery < SILENCE);
-    wait_ms(20); /* Nor may anything come twice. */
+    wait_ms(20); /* And none may arrive twice. */
 
     int complete = !missing && !wrong && counted > 0;
     printf("{\"members\":%d,\"complete\":%s,\"missing\":%llu,\"wrong\":%llu,\"perSecond\":%.0f,\"p50\":%.4f,"

@@ -1,18 +1,19 @@
-// Files through the relay on loopback, beside `cp` and `ncat` with the same files in the same run; what others who
-// chat feel of it; and what it takes in memory.
+// Files through the relay on loopback, compared with `cp` and `ncat` on the same files in the same run. Also how much
+// a transfer delays the messages of others, and how much memory it takes.
 //
 //   deno run --allow-all bench/files.ts                 one file of 256 MiB, three rounds
-//   deno run --allow-all bench/files.ts --sparse 3072   a sparse one of 3 GiB, beside 1 MiB: one round
+//   deno run --allow-all bench/files.ts --sparse 3072   a sparse file of 3 GiB, and one of 1 MiB: one round
 //   deno run --allow-all bench/files.ts --many 10000    a folder of small files: one round
 //
-// `--size MIB`, `--rounds N` and `--cipher xor` say what else is wanted. CHAT_BINARY=dist/chat takes the executable.
+// `--size MIB`, `--rounds N` and `--cipher xor` change the defaults. CHAT_BINARY=dist/chat measures the executable.
 //
-// - Server, sender and receiver are a process each, with the permissions and flags of the task `chat`, and anew for
-//   each file; the server has no limit for bytes a second, so that the program is measured and not the limit.
-// - A time is that of the receiver's `accept` until it has the whole file, checked, on the disk and under its name.
-//   Hashing, which the sender does before it offers, is told beside it.
-// - `ncat` writes into a file too. Neither it nor `cp` waits for the disk, as we do: so there is `cp` with `sync`.
-// - Memory is the greatest RSS of each process (VmHWM), at the end; CPU time is that of all its threads, in that time.
+// - Server, sender and receiver are new processes for each file, with the permissions and flags of the task `chat`.
+//   The server has no rate limit, so that the program is measured and not the limit.
+// - A time begins with the receiver's `accept` and ends when the complete file is verified, on the disk and under its
+//   name. The sender's hashing before the offer is listed separately.
+// - `ncat` writes into a file, too. Neither `ncat` nor `cp` waits for the disk as chat does, so `cp` with `sync` is
+//   measured as well.
+// - Memory is the peak RSS of each process (VmHWM) at the end. CPU time is that of all its threads.
 
 import { parseArgs } from "@std/cli/parse-args";
 import { createHash } from "node:crypto";
@@ -26,18 +27,18 @@ const CIPHERS = ["xor", "sealed"] as const;
 type Cipher = typeof CIPHERS[number];
 
 const MIB = 2 ** 20;
-/** Of the file that large ones are compared with. */
+/** Size of the file with which large ones are compared. */
 const SMALL_MIB = 1;
-/** Small files have up to so many bytes. */
+/** Most bytes of a small file. */
 const MAX_TINY = 8 * 1024;
-/** One message of those who chat is said each so many ms, whether the last has come or not. */
+/** The interval of chat messages in ms. Each is sent on time, even if the previous one has not arrived. */
 const SAY_MS = 10;
-/** How long the room is looked at while nothing is sent, in ms. */
+/** How long the room is measured while no file is sent, in ms. */
 const IDLE_MS = 5000;
 
-// ---- what is compared with ----
+// ---- cp and ncat ----
 
-/** How long a command took, in seconds. */
+/** Runs a command, and returns its time in seconds. */
 async function timed(command: string, ...args: string[]): Promise<number> {
   const begin = performance.now();
   const { success, stderr } = await new Deno.Command(command, { args, stdout: "null" }).output();
@@ -59,7 +60,7 @@ function freePort(): string {
   return String(listener.addr.port);
 }
 
-/** From one process over loopback to another, as shells would: how long until the second has ended, in seconds. */
+/** Sends a file from one process to another over loopback, and returns the time until the receiver ended, in seconds. */
 async function ncat(from: string, into: string): Promise<number> {
   const port = freePort();
   const receiver = new Deno.Command("sh", {
@@ -83,15 +84,15 @@ async function ncat(from: string, into: string): Promise<number> {
   return seconds;
 }
 
-// ---- those who chat meanwhile ----
+// ---- chat during a transfer ----
 
-/** How long messages took from one member to another, in ms. */
+/** Measures the time of messages from one member to another, in ms. */
 type Times = number[];
 
 class Talk implements AsyncDisposable {
   readonly #ended: Promise<void>[] = [];
   readonly #clients: { leave(): void; say(text: string): number }[] = [];
-  /** When what was said, and has not come. */
+  /** When messages were sent that have not arrived. */
   readonly #said = new Map<string, number>();
   #times: Times = [];
   #count = 0;
@@ -115,7 +116,7 @@ class Talk implements AsyncDisposable {
     return talk;
   }
 
-  /** Says something each `SAY_MS` until `end`; resolves when all of it has come. */
+  /** Sends a message every `SAY_MS` until `end`. Resolves when all have arrived. */
   async measure(end: Promise<unknown>): Promise<Times> {
     this.#times = [];
     let goesOn = true;
@@ -151,19 +152,19 @@ class Talk implements AsyncDisposable {
 // ---- through the relay ----
 
 interface Run {
-  /** Seconds from `accept` on. */
+  /** Seconds since `accept`. */
   seconds: number;
-  /** Seconds in which the sender looked at what it offers. */
+  /** Seconds that the sender took to hash its files. */
   offering: number;
   idle: Times;
   meanwhile: Times;
   /** MiB of server, sender and receiver. */
   memory: number[];
-  /** CPU time of the same, in seconds. */
+  /** CPU time of these three, in seconds. */
   cpu: number[];
 }
 
-/** The greatest RSS so far, in MiB. */
+/** The peak RSS so far, in MiB. */
 function peak({ pid }: Program): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)![1]) / 1024);
@@ -172,12 +173,12 @@ function peak({ pid }: Program): number {
 /** CPU time so far, in seconds: user and system, of all threads (proc(5); a tick is 10 ms on Linux). */
 function cpuTime({ pid }: Program): number {
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  // The name, in parentheses, may hold spaces; behind it user is the 12th field and system the 13th.
+  // The name, in parentheses, may contain spaces. After it, user is the 12th field and system the 13th.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-/** Sends a file, or `count` of a folder; `check` looks at what has come. */
+/** Sends a file, or `count` files of a folder. `check` verifies the received files. */
 async function transfer(
   cipher: Cipher,
   path: string,
@@ -251,7 +252,7 @@ async function makeFile(path: string, mib: number, sparse: boolean): Promise<voi
   }
 }
 
-/** Of up to `MAX_TINY` bytes, each its own; so one that got the name or the content of another is found. */
+/** Writes files of up to `MAX_TINY` bytes, all different: a file with another's name or content is detected. */
 async function makeFolder(path: string, count: number): Promise<void> {
   await Deno.mkdir(path);
   for (let i = 0; i < count; i++) {
@@ -270,7 +271,7 @@ async function hash(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Name and SHA-256 of all files in a folder, in the order of their names. */
+/** The name and SHA-256 of each file in a folder, sorted by name. */
 async function hashes(folder: string): Promise<string[]> {
   const names = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
   return await Promise.all(names.map(async (name) => `${name} ${await hash(`${folder}/${name}`)}`));
@@ -291,7 +292,7 @@ function digits(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
 
-/** A table of Markdown; numbers to the right. */
+/** Prints a Markdown table, with numbers on the right. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): void {
   const widths = head.map((cell, i) =>
     Math.max(3, cell.length, ...rows.map((row) => row[i]!.length))
@@ -309,7 +310,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): v
   console.log();
 }
 
-/** One way to copy: how long it took each time. */
+/** One way to copy, and its times. */
 type Measured = Map<string, number[]>;
 
 function add(measured: Measured, what: string, seconds: number): void {
@@ -392,16 +393,18 @@ async function main(): Promise<void> {
     const wanted = many > 0 ? await hashes(path) : [await hash(path)];
     const check = async (to: string) => {
       const got = many > 0 ? await hashes(to) : [await hash(`${to}/from`)];
-      if (got.join() !== wanted.join()) throw new Error("What came is not what was sent");
+      if (got.join() !== wanted.join()) {
+        throw new Error("The received files differ from the sent ones");
+      }
     };
-    // The first copy pays for pages that the later ones find.
+    // The first copy fills the page cache for the later ones.
     await timed("cp", "-r", "--sparse=never", "--reflink=never", path, copy);
     await remove();
     await timed("sync");
     const measured: Measured = new Map();
     const runs = new Map<Cipher, Run[]>();
     for (let round = 0; round < rounds; round++) {
-      // As whole files, also where there are holes.
+      // Complete files, including the holes.
       const cp = ["-r", "--sparse=never", "--reflink=never", path, copy];
       add(measured, "cp", await timed("cp", ...cp));
       await remove();
@@ -414,7 +417,7 @@ async function main(): Promise<void> {
         if (many > 0) await Deno.mkdir(copy);
         add(measured, "ncat", await ncat(from, into));
         const got = many > 0 ? await hashes(copy) : [await hash(copy)];
-        if (got.join() !== wanted.join()) throw new Error("ncat has sent something else");
+        if (got.join() !== wanted.join()) throw new Error("ncat has sent other bytes");
         await remove();
       }
       for (const cipher of ciphers) {

@@ -1,7 +1,7 @@
-"""A plain server to compare with: a thread a user, and each message is one write to each member, its sender too. No
-admission, no names, no limits.
+"""A plain server for comparison: one thread for each user, and each message is one write to each member, including its
+sender. No admission, no names, no limits.
 
-  python3 bench/plain_server.py     prints its port, on 127.0.0.1; goes on until it is killed
+  python3 bench/plain_server.py     prints its port on 127.0.0.1, and runs until it is killed
 
 A frame is: length u32, big-endian || body.
 """
@@ -12,10 +12,10 @@ import threading
 
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-# Bytes: thousands of threads with the usual 8 MiB would be refused on many machines.
+# In bytes. Many machines refuse thousands of threads with the default of 8 MiB.
 threading.stack_size(256 * 1024)
 members = []
-# Held for a whole round, so that all hear the same order.
+# Held for a complete round, so that all members receive the same order.
 lock = threading.Lock()
 
 

@@ -1,16 +1,16 @@
-// A plain server to compare with: each message is one write to each member, its sender too, as a server with a thread a
-// user does it. No admission, no names, no limits.
+// A plain server for comparison: each message is one write to each member, including its sender, like a server with a
+// thread for each user. No admission, no names, no limits.
 //
-//   deno run --allow-net bench/plain_server.ts     prints its port, on 127.0.0.1; goes on until it is killed
+//   deno run --allow-net bench/plain_server.ts     prints its port on 127.0.0.1, and runs until it is killed
 //
 // A frame is: length u32, big-endian || body.
 
-/** The longest frame: a reader has room for it, and no more. */
+/** The longest frame, which is also the size of a reader's buffer. */
 const LARGEST = 64 * 1024;
 
 class Member {
   readonly #conn: Deno.TcpConn;
-  /** The last write: one at a time, for a write may take a part only. */
+  /** The last write. One at a time, because a write may take only a part. */
   #last: Promise<void> = Promise.resolve();
 
   constructor(conn: Deno.TcpConn) {
@@ -22,7 +22,7 @@ class Member {
     this.#last = this.#last.then(async () => {
       for (let at = 0; at < frame.length;) at += await this.#conn.write(frame.subarray(at));
     }).catch(() => {
-      // Its reader finds out as well.
+      // Its reader fails, too.
     });
   }
 
@@ -57,7 +57,7 @@ async function serve(conn: Deno.TcpConn): Promise<void> {
       for (const other of members) other.write(frame);
     });
   } catch {
-    // It has been cut off.
+    // The connection was closed.
   } finally {
     members.delete(member);
   }

@@ -1,12 +1,12 @@
-// A plot as SVG: lines over two logarithmic axes. Pure: numbers in, text out. It has no background, and colours
-// that can be told apart on light and on dark.
+// A plot as SVG: lines over two logarithmic axes. Pure: numbers in, text out. It has no background, and its colours
+// differ enough on light and on dark ones.
 
 export interface Line {
   readonly label: string;
   /** A CSS colour for light backgrounds, and one for dark ones. */
   readonly colors: readonly [light: string, dark: string];
   readonly dashed?: boolean;
-  /** In the order of x; all of them greater than zero. */
+  /** In the order of x, and greater than zero. */
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
@@ -14,30 +14,30 @@ export interface PlotOptions {
   readonly title: string;
   readonly x: string;
   readonly y: string;
-  /** Where the x axis has its marks. */
+  /** The ticks of the x axis. */
   readonly xTicks: readonly number[];
 }
 
 const WIDTH = 760;
 const HEIGHT = 440;
-/** Room for the labels: at the right those of the lines. */
+/** Room for the labels. Those of the lines are at the right. */
 const [LEFT, RIGHT, TOP, BOTTOM] = [64, 190, 44, 52];
-/** The least distance of two labels of lines. */
+/** The minimum distance between the labels of two lines. */
 const LABEL_HEIGHT = 16;
 
-/** Steps of the y axis: three for each power of ten. */
+/** Ticks of the y axis: three for each power of ten. */
 const STEPS = [1, 2, 5];
 
 function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-/** PeerId from one that is below all values to one that is above. */
+/** Ticks from one below all values to one above. */
 function ticksFor(values: readonly number[]): number[] {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const ticks: number[] = [];
   for (let power = Math.floor(Math.log10(least)); power <= Math.ceil(Math.log10(most)); power++) {
-    // Not 10 ** power: below 1 that is not the number as it is written.
+    // Not 10 ** power: below 1 that differs from the decimal number.
     for (const step of STEPS) ticks.push(Number(`${step}e${power}`));
   }
   const first = ticks.findLastIndex((tick) => tick <= least);
@@ -45,7 +45,7 @@ function ticksFor(values: readonly number[]): number[] {
   return ticks.slice(first, Math.max(last, first + 1) + 1);
 }
 
-/** Moves what stands too close to the one above it down, in the order in which they stand. */
+/** Moves labels down that are too close to the one above. */
 function spread(labels: { y: number }[]): void {
   labels.sort((a, b) => a.y - b.y);
   labels.forEach((label, i) => {
@@ -54,7 +54,7 @@ function spread(labels: { y: number }[]): void {
   });
 }
 
-/** The plot, as a file of its own; lines without points are left out. */
+/** The plot as an SVG file. Lines without points are left out. */
 export function plot(all: readonly Line[], { title, x, y, xTicks }: PlotOptions): string {
   const lines = all.filter(({ points }) => points.length > 0);
   if (lines.length === 0) throw new RangeError("Cannot plot: no line has a point");

@@ -1,49 +1,48 @@
-// From a key to the screen: how long it takes from writing a key to the terminal until the bytes that show it come
-// back. The real program on a real pseudo-terminal, in an idle room and in one where others say 1,000 messages a
-// second; and in turns with it, so that what disturbs one disturbs the others, what echoes each key and does nothing
-// else: a Deno program, and the kernel. Read the ratios first. Says too whether all messages were printed.
+// The time from a key to the screen: from writing a key to the terminal until the bytes that show it. The real program
+// runs on a real pseudo-terminal, in an idle room and in one where others send 1,000 messages a second. A Deno program
+// and the kernel, which only echo each key, are measured in turns with it, so that a disturbance affects all of them.
+// Read the ratios first. Also reports whether all messages were printed.
 //
 //   deno run --allow-all bench/screen.ts                        from source
 //   CHAT_BINARY=dist/chat deno run --allow-all bench/screen.ts  the executable
 //
-// Takes less than 20 s. It needs Linux or macOS. Exits with 1 if a message is missing on the screen, or stands at
-// another place than it has in the room.
+// Takes less than 20 s. Needs Linux or macOS. Exits with 1 if a message is missing on the screen or out of order.
 
 import { stripAnsiCode } from "@std/fmt/colors";
 import * as pty from "@lydell/node-pty";
 import { home, Program, start } from "../tests/support/program.ts";
 import { KEY, within } from "../tests/support/loopback.ts";
 
-/** What the members in the worker have to do. */
+/** A command to the members in the worker. */
 export interface Order {
   readonly port: number;
   readonly members: number;
-  /** Messages, of all of them together. */
+  /** Messages per second of all members together. */
   readonly perSecond: number;
 }
 
-/** What has become of it. */
+/** The worker's answer. */
 export interface Talk {
-  /** What they said, in the room's order. */
+  /** Their messages, in the room's order. */
   readonly heard: readonly string[];
   readonly seconds: number;
 }
 
 const TALKERS = 4;
 const PER_SECOND = 1000;
-/** Keys for each that are counted: the 99th percentile is then the third of the worst. */
+/** Keys that count for each: the 99th percentile is then the third worst. */
 const KEYS = 250;
-/** Keys before them, of which the compilers get warm. */
+/** Keys before these, which warm the compilers up. */
 const WARM_UP = 30;
-/** Between two keys, in ms: each of the three has every third, so one about each 25 ms, as fast as a key repeats. */
+/** Time between two keys, in ms. Each of the three gets every third key: one in about 25 ms, as fast as a key repeats. */
 const PAUSE_MS = { least: 3, most: 13 };
-/** After so many characters the line is emptied: it fits into a row. */
+/** The line is emptied after this many characters: it must fit into a row. */
 const LINE = 40;
-/** Of a terminal; a message fits into a row, so that it can be found again. */
+/** The size of a terminal. A message fits into a row, so that it can be found. */
 const [COLUMNS, ROWS] = [100, 30];
 
-// What the program writes behind the line being edited, the last row of what it draws. No message has it: it is shown
-// there, not obeyed.
+// The program writes this sequence after the line being edited, the last row that it draws. No message contains it:
+// there it would be made visible.
 const WRAP_ON = "\x1b[?7h";
 const KILL_LINE = "\x15";
 const root = `${import.meta.dirname!}/..`;
@@ -53,13 +52,13 @@ class Typist implements AsyncDisposable {
   readonly #pty: pty.IPty;
   readonly #exit: Promise<void>;
   readonly #pieces: string[] = [];
-  /** What has come since the last key. */
+  /** The output since the last key. */
   #since = "";
   #wanted = "";
   #seen = Promise.withResolvers<number>();
 
   constructor(path: string, args: readonly string[]) {
-    // As a person has it: with colours.
+    // With colours, as people use it.
     const { NO_COLOR: _, ...env } = home.env;
     this.#pty = pty.spawn(path, [...args], {
       cols: COLUMNS,
@@ -81,17 +80,17 @@ class Typist implements AsyncDisposable {
     this.#exit = promise;
   }
 
-  /** All that it has written. */
+  /** All output. */
   get output(): string {
     return this.#pieces.join("");
   }
 
-  /** Waits until it has written this. */
+  /** Waits until the output contains this. */
   async shows(text: string): Promise<void> {
     if (!this.output.includes(text)) await this.#want(text);
   }
 
-  /** Types a key, and returns how long it took until this was there, in ms. */
+  /** Types a key, and returns the time until this output, in ms. */
   async type(key: string, shown: string): Promise<number> {
     this.#since = "";
     const seen = this.#want(shown);
@@ -112,7 +111,7 @@ class Typist implements AsyncDisposable {
   }
 }
 
-/** Who is compared: types one more character, and returns how long it took. */
+/** One of those compared: types one more character, and returns the time. */
 interface Contestant {
   readonly name: string;
   type(key: string): Promise<number>;
@@ -123,7 +122,7 @@ function echo(name: string, typist: Typist): Contestant {
   return { name, type: (key) => typist.type(key, key) };
 }
 
-/** Shows a key behind those before it. */
+/** Shows a key after the previous ones. */
 function program(typist: Typist): Contestant {
   let line = "";
   return {
@@ -139,7 +138,7 @@ function program(typist: Typist): Contestant {
   };
 }
 
-/** Latencies of each, sorted. */
+/** The latencies of each, sorted. */
 async function measure(contestants: readonly Contestant[]): Promise<Map<string, number[]>> {
   const times = new Map(contestants.map(({ name }) => [name, [] as number[]]));
   for (let i = -WARM_UP; i < KEYS; i++) {
@@ -186,7 +185,7 @@ function report(rooms: ReadonlyMap<string, Map<string, number[]>>): void {
   console.log();
 }
 
-/** The members that talk. */
+/** The members that send messages. */
 class Crowd implements Disposable {
   readonly #worker = new Worker(new URL("screen_worker.ts", import.meta.url), { type: "module" });
 
@@ -218,7 +217,7 @@ class Crowd implements Disposable {
   }
 }
 
-/** Whether what was said was printed, all of it and in its order; says so. */
+/** Checks that all messages were printed in order, and prints the result. */
 function compare({ heard, seconds }: Talk, output: string): boolean {
   const printed = [...stripAnsiCode(output).matchAll(/│ (number .*?)\s*\r\n/g)].map(([, text]) =>
     text

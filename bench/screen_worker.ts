@@ -1,5 +1,5 @@
-// The members that talk while keys are typed, in a thread of their own: see screen.ts. They are bare connections, so
-// that they take little of the machine from what is measured.
+// The members that send messages while keys are typed, in a thread of their own: see screen.ts. They are bare
+// connections, so that they take little CPU time from the measured program.
 
 /// <reference lib="deno.worker" />
 
@@ -8,19 +8,19 @@ import { decodeEnvelope, encodeEnvelope, encodeProfile } from "../protocol/envel
 import { Raw, xor } from "../tests/support/loopback.ts";
 import type { Order, Talk } from "./screen.ts";
 
-/** How long they rest, in ms, before they say what is due meanwhile: the least that a timer can. */
+/** The pause between bursts, in ms: the shortest of a timer. Then they send all messages that are due. */
 const REST_MS = 1;
 /** Bytes of a message. */
 const SIZE = 64;
 
 const members: Raw[] = [];
-/** All that was said, in the room's order. */
+/** All messages, in the room's order. */
 const heard: string[] = [];
 let said = 0;
 let talking = false;
 let news = Promise.withResolvers<void>();
 
-/** One of them listens. */
+/** One member reads the messages. */
 async function listen(raw: Raw): Promise<void> {
   for (;;) {
     const frame = await raw.frameOf(Type.MESSAGE);
@@ -31,7 +31,7 @@ async function listen(raw: Raw): Promise<void> {
   }
 }
 
-/** The others only take what comes. */
+/** The others discard what they receive. */
 async function take(raw: Raw): Promise<void> {
   const buffer = new Uint8Array(64 * 1024);
   while (await raw.conn.read(buffer) !== null);
@@ -42,12 +42,12 @@ async function come({ port, members: count }: Order): Promise<void> {
     const raw = await Raw.connect({ port });
     await raw.hello(xor.seal(encodeProfile({ name: `talker${i}` })));
     members.push(raw);
-    // It ends with an error, for the connection is closed while it reads; what comes too late is missed by who waits.
+    // The connection is closed during a read, which throws. A message that is too late is missing in the result.
     (i === 0 ? listen(raw) : take(raw)).catch(() => {});
   }
 }
 
-/** Each in its turn, until they are stopped; resolves when all has been heard. */
+/** They send in turns until they are stopped. Resolves when all messages have been received. */
 async function talk({ perSecond }: Order): Promise<Talk> {
   const begin = performance.now();
   talking = true;
@@ -76,5 +76,5 @@ self.onmessage = async ({ data }: MessageEvent<Order | "talk" | "stop">) => {
     self.postMessage("in");
   }
 };
-// What was sent before is lost: while its modules wait for something, a worker takes messages, and nobody listens.
+// Messages before this are lost: a worker receives messages while its modules still load, and has no listener yet.
 self.postMessage("ready");

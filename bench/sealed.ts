@@ -1,7 +1,7 @@
-// What a sealed room costs: `deno run --allow-read bench/sealed.ts`. Ends by itself in some seconds.
+// The cost of a sealed room: `deno run --allow-read bench/sealed.ts`. Takes some seconds.
 //
-// Beside each figure stands a reference that was measured in the same run, on the same bytes: machines
-// differ, and so does one machine from minute to minute, but much less so the ratio of the two.
+// Each figure has a reference that was measured in the same run, on the same bytes. Machines differ, and so does one
+// machine from minute to minute, but the ratio of the two differs much less.
 
 import { createHmac, scryptSync } from "node:crypto";
 import {
@@ -16,9 +16,9 @@ import { Identity } from "../cipher/identity.ts";
 import { answerLogin, register, startLogin } from "../cipher/opaque.ts";
 import { SealedCipher } from "../cipher/sealed.ts";
 
-/** How long each figure is measured, in ms. */
+/** Time for each figure, in ms. */
 const MEASURE_MS = 400;
-/** Rounds of which the median counts: something else on the machine disturbs some of them. */
+/** Rounds, of which the median counts: other programs on the machine disturb some of them. */
 const ROUNDS = 9;
 
 const random = (size: number) => crypto.getRandomValues(new Uint8Array(size));
@@ -33,9 +33,9 @@ function time(run: () => void): number {
   return performance.now() - start;
 }
 
-/** Microseconds that one call takes. */
+/** The time of one call, in µs. */
 function cost(run: () => void): number {
-  // How many fit into a round; and the compiler gets warm.
+  // Finds how many calls fit into a round, and warms the compiler up.
   let calls = 1;
   while (
     time(() => {
@@ -49,7 +49,7 @@ function cost(run: () => void): number {
   return median(rounds) / calls * 1_000;
 }
 
-/** The same for what can be done only once: `prepare` makes what a round runs. */
+/** The same for calls that work only once: `prepare` makes them for each round. */
 function costOfEach(prepare: () => (() => void)[]): number {
   const rounds = Array.from({ length: ROUNDS }, () => {
     const runs = prepare();
@@ -99,7 +99,7 @@ row(
   "admission, server's side",
   cost(() => {
     answerLogin(record, started.request);
-    // A proof fits its own login only: this one is checked again and again.
+    // A proof is valid only for its own login, so the same one is checked repeatedly.
     if (!pending.finish(proof)) throw new Error("a right proof was refused");
   }),
   "HMAC-SHA256 of 64 B",

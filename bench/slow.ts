@@ -1,5 +1,6 @@
-// What one member that never reads costs the others: 100 members talk, by turns without such a one, beside one that
-// falls behind, and beside one that is cut meanwhile. In one run, so that what disturbs one disturbs all.
+// The cost of one member that never reads, for the others: 100 members send messages, in turns without a slow member,
+// with one that falls behind, and with one that is disconnected meanwhile. All in one run, so that a disturbance
+// affects all three.
 //
 //   deno run --allow-all bench/slow.ts
 
@@ -22,11 +23,11 @@ import { Latencies } from "./strangers.ts";
 const MEMBERS = 100;
 const ROUNDS = 9;
 const PHASE_MS = 2_000;
-/** Each time so many say something: 300 messages a second, of which each goes to all. */
+/** This many members send at a time: 300 messages a second, each to all members. */
 const TICK_MS = 10;
 const AT_ONCE = 3;
 const SIZE = 400;
-/** Small, so that the cut comes soon: a quarter of it is a segment, at whose end the server looks who is behind. */
+/** Small, so that the disconnect is soon. A segment is a quarter of it, and the server checks for slow members at its end. */
 const LOG_SIZE = 512 * 1024;
 const BACKLOG = 256 * 1024;
 const LARGE = 50_000;
@@ -35,7 +36,7 @@ const KINDS = ["nobody", "behind", "cut"] as const;
 type Kind = typeof KINDS[number];
 const profile = new TextEncoder().encode("member");
 
-/** What took how long, in ms: for who said it, and for the others. */
+/** Times in ms: for the sender of a message, and for the others. */
 class Phase {
   readonly echo = new Latencies();
   readonly others = new Latencies();
@@ -47,7 +48,7 @@ class Member {
   id = 0;
   /** Bytes of the room's log. */
   heard = 0;
-  /** Why members left, by their ids. */
+  /** The reasons of members that left, by id. */
   readonly left = new Map<number, number>();
   readonly #conn: Deno.TcpConn;
   readonly #decoder = new FrameDecoder(MAX_FRAME);
@@ -93,7 +94,7 @@ class Member {
         this.#news = Promise.withResolvers();
       }
     } catch {
-      // It has been closed.
+      // The connection was closed.
     }
   }
 
@@ -111,7 +112,7 @@ class Member {
     while (!fits()) await this.#news.promise;
   }
 
-  /** Says something to one who does not read until nothing more goes to it: now it is stuck. */
+  /** Sends to a member that does not read until its connection takes no more. */
   async fill(id: number): Promise<void> {
     do {
       this.#outcome = undefined;
@@ -162,18 +163,22 @@ async function run(kind: Kind): Promise<Phase> {
   await mute.write(PREFACE, encodeHello({ version: 1, profile }));
   const { id } = await mute.frameOf(Type.WELCOME);
   await helper.fill(id);
-  // At the end of one of the next segments it will be too far behind.
+  // It will be too slow at the end of one of the next segments.
   if (kind === "cut") await helper.extend(BACKLOG - LARGE);
   const phase = await talk(members);
   const { left } = helper;
-  if (kind === "cut" && left.get(id) === undefined) console.log("(it was not cut in its phase)");
-  if (kind === "behind" && left.get(id) !== undefined) console.log("(it was cut too early)");
+  if (kind === "cut" && left.get(id) === undefined) {
+    console.log("(it was not disconnected in its phase)");
+  }
+  if (kind === "behind" && left.get(id) !== undefined) {
+    console.log("(it was disconnected too early)");
+  }
   while (left.get(id) === undefined) await helper.extend(LARGE);
-  if (left.get(id) !== Left.SLOW) throw new Error("It was not dropped for being slow");
-  // It reads at last.
+  if (left.get(id) !== Left.SLOW) throw new Error("It was not disconnected for being slow");
+  // Now it reads.
   const last = (await mute.frames()).at(-1);
   if (last?.type !== Type.ERROR || parseError(last.body).code !== "slow") {
-    throw new Error("It was not told why it was dropped");
+    throw new Error("It did not receive the reason");
   }
   return phase;
 }
@@ -181,7 +186,7 @@ async function run(kind: Kind): Promise<Phase> {
 await talk(members);
 const phases: Record<Kind, Phase[]> = { nobody: [], behind: [], cut: [] };
 for (let round = 0; round < ROUNDS; round++) {
-  // Each comes first as often as the others.
+  // Each is first equally often.
   for (let i = 0; i < KINDS.length; i++) {
     const kind = KINDS[(round + i) % KINDS.length]!;
     phases[kind].push(await run(kind));

@@ -1,8 +1,8 @@
-// How long `chat --version` takes to start and end, beside a program that only says hello, in the same run: the
-// ratio of the two holds on any machine, the milliseconds on this one.
+// The time of `chat --version`, from start to end, compared with a program that only prints hello, in the same run.
+// The ratio of the two is valid on any machine, the milliseconds only on this one.
 //
-//   deno run --allow-all bench/startup.ts                        from source, beside `deno run`
-//   CHAT_BINARY=dist/chat deno run --allow-all bench/startup.ts  the executable, beside one that only says hello
+//   deno run --allow-all bench/startup.ts                        from source, compared with `deno run`
+//   CHAT_BINARY=dist/chat deno run --allow-all bench/startup.ts  the executable, compared with a compiled hello
 
 import { start } from "../tests/support/program.ts";
 
@@ -25,7 +25,7 @@ function median(values: number[]): number {
   return values.sort((a, b) => a - b)[values.length >> 1]!;
 }
 
-/** A program that only says hello, started in the same way. */
+/** A program that only prints hello, started in the same way. */
 async function hello(folder: string): Promise<{ path: string; args: string[] }> {
   const source = `${folder}/hello.ts`;
   await Deno.writeTextFile(source, 'console.log("hello");\n');
@@ -45,7 +45,7 @@ const folder = await Deno.makeTempDir();
 try {
   const nothing = await hello(folder);
   const times: { chat: number[]; hello: number[] } = { chat: [], hello: [] };
-  // The first runs fill the caches. Then in turns: what disturbs one disturbs the other.
+  // The first runs fill the caches. Then in turns, so that a disturbance affects both.
   for (let run = -2; run < RUNS; run++) {
     const chat = await milliseconds(start.path, [...start.args, "--version"]);
     const other = await milliseconds(nothing.path, nothing.args);
