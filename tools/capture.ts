@@ -1,16 +1,14 @@
-// Makes the captures that docs/capture.md walks through, with the program itself and tshark, and brings that page up
-// to date: the output of its commands, and its bytes. A tool for those who build `chat`, not a part of it: the program never
-// imports this file.
+// Makes the captures that docs/capture.md explains, with the program and tshark, and updates that page: the output of
+// its commands, and its bytes. A tool for developers of `chat`: the program never imports this file.
 //
 //   deno task capture           docs/capture/*.pcapng, docs/capture.md
 //   deno task capture --page    docs/capture.md alone
 //
-// It needs xxd, tshark of Wireshark 4.0 or later that may capture (root may; else see its dumpcap), and the port that
-// rooms have by default. Ports, times and what is drawn are others each time, and packets may have other numbers then:
-// `tools/capture_test.ts` finds the bytes of the page that do not fit any more, and what the page says in words is to be
-// gone through again.
+// It needs xxd, tshark of Wireshark 4.0 or later with permission to capture (root has it; otherwise see dumpcap), and
+// the default port of rooms. Ports, times and random values differ in each run, and packets may have other numbers:
+// `tools/capture_test.ts` finds bytes of the page that are no longer right. Check the page's words yourself.
 //
-// Exit code 0: the paths are on stdout. 1: not made, stderr says why. 2: misuse.
+// Exit code 0: the paths are on stdout. 1: not made, the reason is on stderr. 2: misuse.
 
 import { privateKey } from "../cipher.ts";
 import { DEFAULT_PORT } from "../protocol.ts";
@@ -23,10 +21,10 @@ export const DISSECTOR = `${FOLDER}/chat.lua`;
 export const PAGE = "docs/capture.md";
 export const NAMES = ["classic", "framed", "sealed"] as const;
 
-/** The original's. */
+/** The public key of the classic server. */
 const PUBLIC_KEY = 198;
 const KEY_IN_CLEAR = ["--cipher", "xor", "--key", String(PUBLIC_KEY)];
-/** What the first says, and the second, and so on in turn. */
+/** The messages of both members, in turns. */
 export const CONVERSATION = ["So it starts!", "Right?", "Yep!", "Here we go!"] as const;
 
 const INTERFACES: Partial<Record<typeof Deno.build.os, string>> = { linux: "lo", darwin: "lo0" };
@@ -35,10 +33,10 @@ const utf8 = new TextEncoder();
 
 // ---- tshark ----
 
-/** The oldest that prints what the page says. */
+/** The oldest version with the output on the page. */
 const TSHARK = 4;
 
-/** What is needed here and is not there: a tshark that can do it, and for the page's commands all; undefined: nothing. */
+/** The missing program, or undefined: a new enough tshark, and with "all" the other programs of the page's commands. */
 export function missingTool(what: "tshark" | "all"): string | undefined {
   const [, major] = /^TShark \(Wireshark\) (\d+)\./.exec(outputOf("tshark", "--version") ?? "") ??
     [];
@@ -46,7 +44,7 @@ export function missingTool(what: "tshark" | "all"): string | undefined {
   return what === "all" && outputOf("xxd", "-v") === undefined ? "xxd" : undefined;
 }
 
-/** What a program prints; undefined: it is not there. */
+/** The output of a program, or undefined if it is not installed. */
 function outputOf(program: string, ...args: string[]): string | undefined {
   try {
     const { stdout } = new Deno.Command(program, { args, stderr: "null" }).outputSync();
@@ -57,7 +55,7 @@ function outputOf(program: string, ...args: string[]): string | undefined {
   }
 }
 
-/** Who captures at the program's port on this machine, until it is told to end. */
+/** Captures at the default port on this machine, until it is ended. */
 class Recorder implements AsyncDisposable {
   readonly #folder = Deno.makeTempDirSync({ prefix: "chat-capture-" });
   readonly #child: Deno.ChildProcess;
@@ -68,7 +66,7 @@ class Recorder implements AsyncDisposable {
     this.#child = new Deno.Command("tshark", {
       args: [
         ...["-i", face, "-f", `tcp port ${DEFAULT_PORT}`, "-w", this.#path],
-        // A line for each packet, as soon as it has come.
+        // A line for each packet, as soon as it arrives.
         ...["-P", "-l", "-T", "fields", "-e", "tcp.stream", "-e", "tcp.flags"],
       ],
       stdin: "null",
@@ -83,12 +81,12 @@ class Recorder implements AsyncDisposable {
     return `${this.#folder}/all.pcapng`;
   }
 
-  /** Resolves when nothing is missed any more. */
+  /** Resolves when the capture has begun. */
   async begins(): Promise<void> {
     await this.#stderr.lineLike(/Capture started|^File: /);
   }
 
-  /** Resolves when so many connections have been made and ended. */
+  /** Resolves when this many connections have ended. */
   async sees(connections: number): Promise<void> {
     const [FIN, RST] = [1, 4];
     const ends = new Map<string, number>();
@@ -102,7 +100,7 @@ class Recorder implements AsyncDisposable {
       } else if ((Number(flags) & FIN) !== 0) {
         ends.set(stream!, before + 1);
       } else if (before === 2) {
-        // Both have ended, and this says that the second end was heard.
+        // Both sides have ended, and this packet acknowledges the second end.
         ends.set(stream!, 3);
         ended++;
       }
@@ -119,7 +117,7 @@ class Recorder implements AsyncDisposable {
     try {
       this.#child.kill("SIGKILL");
     } catch {
-      // It has ended.
+      // It has already ended.
     }
     await this.#child.status;
     await Promise.all([this.#stdout.all(), this.#stderr.all()]);
@@ -127,14 +125,14 @@ class Recorder implements AsyncDisposable {
   }
 }
 
-// ---- the original ----
+// ---- the classic program ----
 
-/** Every byte XORed with the private key: from text and back. */
+/** Every byte XORed with the private key: encrypts and decrypts. */
 function xor(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(bytes, (byte) => byte ^ privateKey(PUBLIC_KEY));
 }
 
-/** The original's client: it says nothing before it has the key, and then its lines, as they are. */
+/** A classic client: it sends nothing before it has the key, and then its lines without a frame. */
 class Original implements Disposable {
   readonly #conn: Deno.TcpConn;
   #heard = "";
@@ -152,24 +150,24 @@ class Original implements Disposable {
     return original;
   }
 
-  /** By what others know it. */
+  /** The name that others see. */
   get name(): string {
     return String(this.#conn.localAddr.port);
   }
 
   async say(text: string): Promise<void> {
-    // So few bytes are written at once.
+    // Few enough bytes for one write.
     await this.#conn.write(xor(utf8.encode(text)));
   }
 
-  /** Resolves when this has come. */
+  /** Resolves when this text has arrived. */
   async hears(text: string): Promise<void> {
     while (!this.#heard.includes(text)) {
       this.#heard += new TextDecoder().decode(xor(await this.#read()));
     }
   }
 
-  /** As many bytes as the original takes at a time. */
+  /** Reads as many bytes as the classic program does at a time. */
   async #read(): Promise<Uint8Array> {
     const bytes = new Uint8Array(1024);
     const count = await within("something from the server", this.#conn.read(bytes));
@@ -194,14 +192,14 @@ async function playClassic(): Promise<void> {
   }
 }
 
-// ---- our own rooms ----
+// ---- rooms of chat/1 ----
 
 async function playFrames(...args: string[]): Promise<void> {
   const { server } = await Program.serveAt(DEFAULT_PORT, ...args);
   await using _ = server;
   await using anna = await Program.join(undefined, "anna");
   await using ben = await Program.join(undefined, "ben");
-  // Else what anna says could stand before what ben is told of her.
+  // Otherwise a message of anna's could be captured before ben receives her profile.
   await anna.stderr.lineLike(/ben joined/);
   for (const [turn, text] of CONVERSATION.entries()) {
     const [name, who] = turn % 2 === 0 ? ["anna", anna] as const : ["ben", ben] as const;
@@ -221,7 +219,7 @@ const PLAYS: Readonly<Record<typeof NAMES[number], () => Promise<void>>> = {
   sealed: () => playFrames(),
 };
 
-/** A busy machine says something twice now and then; a page is no place to explain that. */
+/** A busy machine sometimes sends a packet twice. The page should not have to explain that. */
 const TRIES = 5;
 
 async function record(face: string, play: () => Promise<void>): Promise<Capture> {
@@ -242,13 +240,13 @@ async function recordOnce(face: string, play: () => Promise<void>): Promise<Capt
 
 // ---- the page ----
 
-/** A command of the page, and what it prints. */
+/** A command of the page, and its output. */
 export interface Example {
   readonly command: string;
   readonly output: string;
 }
 
-/** Blocks of `console`: a command behind `$`, which may go on behind a backslash, and its output. */
+/** Blocks of `console`: a command after `$`, which a backslash continues, and its output. */
 const EXAMPLE = /^```console\n\$ ((?:.*\\\n)*.*)\n([^]*?)^```$/gm;
 
 export function examples(page: string): Example[] {
@@ -258,12 +256,12 @@ export function examples(page: string): Example[] {
   }));
 }
 
-/** The program, as the page's commands name it: with what it says beside its output, and 1 for what it did not find. */
+/** Runs the page's commands. Includes stderr. Exit code 1 is no failure: it means that nothing was found. */
 const CHAT = `chat() { ${
   [start.path, ...start.args].map((word) => `'${word}'`).join(" ")
 } "$@" 2>&1 || [ $? -eq 1 ]; }`;
 
-/** What a command prints, run in the project's folder, by a user without settings of Wireshark's. */
+/** The output of a command that runs in the project's folder, without a user's settings for Wireshark. */
 export function runExample(command: string): string {
   using home = new Home();
   const { code, stdout, stderr } = new Deno.Command("sh", {
@@ -277,15 +275,15 @@ export function runExample(command: string): string {
   return new TextDecoder().decode(stdout).replace(/[ \t]+$/gm, "").replace(/\n+$/, "\n");
 }
 
-/** Blocks of `hex`: all bytes of a packet that are the program's, in rows, with comments behind `#`. */
+/** Blocks of `hex`: the payload of a packet, in rows, with comments after `#`. */
 const BYTES = /^```hex\n# (\w+)\.pcapng, packet (\d+)\n([^]*?)^```$/gm;
 
-/** Some bytes that the page shows. */
+/** Bytes on the page. */
 export interface Quotation {
   readonly name: typeof NAMES[number];
-  /** Counted from 1, as Wireshark does. */
+  /** Counted from 1, as in Wireshark. */
   readonly packet: number;
-  /** Bytes in hex, and what stands behind `#`. */
+  /** Bytes in hex, and the comment after `#`. */
   readonly rows: readonly (readonly [hex: string, comment: string | undefined])[];
 }
 
@@ -301,7 +299,7 @@ export function quotations(page: string): Quotation[] {
   });
 }
 
-/** What the program said in a packet. */
+/** The payload of a packet. */
 export function payload(name: typeof NAMES[number], packet: number): Uint8Array {
   const { link, packets } = readCapture(
     Deno.readFileSync(`${import.meta.dirname}/../${FOLDER}/${name}.pcapng`),
@@ -309,7 +307,7 @@ export function payload(name: typeof NAMES[number], packet: number): Uint8Array 
   return readSegment(link, packets[packet - 1]?.bytes ?? new Uint8Array(0)).payload;
 }
 
-/** The page with what its commands print now, and with the bytes of packets that are as long as they were. */
+/** The page with the current output of its commands, and the current bytes of packets with the same length. */
 function refresh(page: string): string {
   const quoted = quotations(page)[Symbol.iterator]();
   return page.replace(EXAMPLE, (_, command) => {
@@ -334,7 +332,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const face = INTERFACES[Deno.build.os];
   if (face === undefined) {
-    console.error("capture: error: Cannot capture here: it is done on Linux or macOS");
+    console.error("capture: error: Cannot capture on this system: use Linux or macOS");
     return 1;
   }
   const missing = missingTool("all");

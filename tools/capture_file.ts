@@ -1,12 +1,12 @@
-// Captures as files (pcapng, draft-ietf-opsawg-pcapng): packets in, bytes out, and back. Only what the captures in
-// docs need: one section, little-endian, without comments. Pure. For `tools/capture.ts` and its tests; the program
-// never imports this file.
+// Capture files (pcapng, draft-ietf-opsawg-pcapng): packets to bytes, and back. Supports only what the captures in docs
+// need: one section, little-endian, without comments. Pure. For `tools/capture.ts` and its tests: the program never
+// imports this file.
 
 import { concat } from "@std/bytes/concat";
 
-/** What stands in front of an IP packet, by the number that pcapng has for it. */
+/** The header in front of an IP packet, by its link type in pcapng. */
 export const LINK = {
-  /** Four bytes: the kind of address, as the loopback of macOS has it. */
+  /** Four bytes with the kind of address, on the loopback of macOS. */
   NULL: 0,
   /** 14 bytes, also on the loopback of Linux. */
   ETHERNET: 1,
@@ -33,11 +33,11 @@ export interface Capture {
   readonly packets: readonly Packet[];
 }
 
-/** What TCP says in one packet. */
+/** The TCP segment of one packet. */
 export interface Segment {
   readonly from: number;
   readonly to: number;
-  /** Of its first byte, or of its SYN or FIN. */
+  /** The sequence number of its first byte, or of its SYN or FIN. */
   readonly seq: number;
   readonly syn: boolean;
   readonly fin: boolean;
@@ -51,7 +51,7 @@ const PACKET = 6;
 const BYTE_ORDER = 0x1a2b3c4d;
 const OPTION_RESOLUTION = 9;
 
-/** @throws {RangeError} if it is no such capture */
+/** @throws {RangeError} if the file is not a capture of this kind */
 export function readCapture(file: Uint8Array<ArrayBuffer>): Capture {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   let link: number | undefined;
@@ -81,7 +81,7 @@ export function readCapture(file: Uint8Array<ArrayBuffer>): Capture {
   return { link, packets };
 }
 
-/** How many ticks of its clock a second has: powers of 10, or of 2. */
+/** The ticks per second of the capture's clock: a power of 10 or of 2. */
 function resolution(view: DataView, from: number, to: number): bigint {
   for (let at = from; at + 4 <= to;) {
     const code = view.getUint16(at, true);
@@ -99,12 +99,12 @@ function bad(how: string): RangeError {
   return new RangeError(`Cannot read the capture: it is ${how}`);
 }
 
-/** Nothing but the packets: not on which machine they were captured, nor with what. */
+/** Writes only the packets, without the machine and the program that captured them. */
 export function writeCapture({ link, packets }: Capture): Uint8Array<ArrayBuffer> {
   const section = new DataView(new ArrayBuffer(16));
   section.setUint32(0, BYTE_ORDER, true);
   section.setUint16(4, 1, true);
-  // The section's length is not said.
+  // The section's length is unspecified.
   section.setBigInt64(8, -1n, true);
   const face = new DataView(new ArrayBuffer(8));
   face.setUint16(0, link, true);
@@ -133,10 +133,10 @@ function block(type: number, body: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** TCP in IPv4, whole. @throws {RangeError} if it is something else */
+/** A complete TCP segment in IPv4. @throws {RangeError} if the packet is something else */
 export function readSegment(link: number, packet: Uint8Array<ArrayBuffer>): Segment {
   const ip = packet.subarray(LINK_SIZES[link] ?? packet.length);
-  if (ip.length < 40 || ip[0]! >> 4 !== 4 || ip[9] !== 6) throw bad("of something beside TCP");
+  if (ip.length < 40 || ip[0]! >> 4 !== 4 || ip[9] !== 6) throw bad("of something other than TCP");
   const tcp = ip.subarray((ip[0]! & 15) * 4, ip[2]! << 8 | ip[3]!);
   const flags = tcp[13]!;
   return {
@@ -150,7 +150,7 @@ export function readSegment(link: number, packet: Uint8Array<ArrayBuffer>): Segm
   };
 }
 
-/** Whether TCP has said everything once, and in order: nothing was lost, sent again, or overtaken. */
+/** Whether the segments are in order: none was lost, sent again, or overtaken. */
 export function isSmooth({ link, packets }: Capture): boolean {
   const next = new Map<string, number>();
   return packets.every(({ bytes }) => {

@@ -1,12 +1,12 @@
-// Builds the executables. A tool for those who build `chat`, not a part of it: the program never imports this file.
+// Builds the executables. A tool for developers of `chat`: the program never imports this file.
 //
 //   deno task compile        dist/chat (dist/chat.exe on Windows), for this machine
 //   deno task compile:all    dist/chat-VERSION-SYSTEM for each of Deno's systems, and dist/SHA256SUMS
 //
 // An executable is Deno's runtime without its tools (`denort`, which `deno compile` downloads once for each system)
-// followed by the program. DENORT_BIN names a denort of this machine to use instead, where no download is possible.
+// followed by the program. If no download is possible, DENORT_BIN names a denort for this machine.
 //
-// Exit code 0: built, the paths are on stdout. 1: not built, stderr says why. 2: misuse.
+// Exit code 0: built, the paths are on stdout. 1: not built, the reason is on stderr. 2: misuse.
 
 import { createHash } from "node:crypto";
 import config from "../deno.json" with { type: "json" };
@@ -15,13 +15,13 @@ import config from "../deno.json" with { type: "json" };
 export interface BuildTarget {
   /** Deno's name for it. */
   readonly triple: string;
-  /** The name people know it by: the end of the released file's name. */
+  /** Its common name: the end of the released file's name. */
   readonly system: string;
-  /** What the name of an executable must end with there. */
+  /** The end of an executable's name. */
   readonly suffix: "" | ".exe";
 }
 
-/** All that Deno supports. */
+/** All systems that Deno supports. */
 export const targets: readonly BuildTarget[] = [
   { triple: "x86_64-unknown-linux-gnu", system: "linux-x64", suffix: "" },
   { triple: "aarch64-unknown-linux-gnu", system: "linux-arm64", suffix: "" },
@@ -30,16 +30,16 @@ export const targets: readonly BuildTarget[] = [
   { triple: "x86_64-pc-windows-msvc", system: "windows-x64", suffix: ".exe" },
 ];
 
-/** The name under which the executable for `target` is released. */
+/** The file name of the executable for `target` in a release. */
 export function releaseName(target: BuildTarget): string {
   return `chat-${config.version}-${target.system}${target.suffix}`;
 }
 
 /**
- * The flags between `deno run` and `main.ts` in a task. Taking them from the task `chat` in deno.json keeps the
- * program's permissions in one place: the executable can do what the program from source can, and no more.
+ * The flags between `deno run` and `main.ts` in a task. The task `chat` in deno.json is the one place for the program's
+ * permissions: the executable has the same permissions as the program from source.
  *
- * @throws {TypeError} if the task is more than one plain command, where splitting it at spaces would be wrong.
+ * @throws {TypeError} if the task is not one plain command, which can be split at spaces
  */
 export function programFlags(task: string): string[] {
   const [deno, run, ...flags] = task.split(" ");
@@ -60,11 +60,11 @@ export function compileArgs(target: BuildTarget, output: string): string[] {
     // `deno task ok` has checked the types.
     "--no-check",
     ...programFlags(config.tasks.chat.command),
-    // Without these two, the packages of the tests and a stray folder node_modules would be embedded as well.
-    // The first does what `--exclude-unused-npm` does, which Deno 2.6 to 2.8.0 do not know yet.
+    // Without these two, the packages of the tests and a stray folder node_modules would be embedded, too. The first
+    // does the same as `--exclude-unused-npm`, which Deno 2.6 to 2.8.0 do not have.
     "--unstable-npm-lazy-caching",
     "--node-modules-dir=none",
-    // No import leads there: it is what a worker runs.
+    // No import leads to the module of a worker.
     "--include=pictures/worker.ts",
     `--target=${target.triple}`,
     `--output=${output}`,
@@ -73,8 +73,8 @@ export function compileArgs(target: BuildTarget, output: string): string[] {
 }
 
 /**
- * Why `deno compile` could not get its runtime, or undefined if something else went wrong. Deno has neither an exit
- * code nor an option for this, so what it writes has to be read; text that is not recognized is shown as it is.
+ * Why `deno compile` could not get its runtime, or undefined if something else failed. Deno has neither an exit code nor
+ * an option for this, so its message is parsed. The caller shows an unknown message as it is.
  */
 export function missingRuntime(stderr: string): string | undefined {
   const [, outer, inner] = stderr.match(/^ +0: (.+)\n(?: +1: (.+))?/m) ?? [];
@@ -95,7 +95,7 @@ export async function checksums(folder: string, names: readonly string[]): Promi
   return lines;
 }
 
-/** Builds one executable; returns whether it is there, and if not, has said why. */
+/** Builds one executable. Returns whether that succeeded. If not, the reason is on stderr. */
 async function compile(
   target: BuildTarget,
   output: string,
@@ -104,7 +104,7 @@ async function compile(
   console.error(`compile: ${output}`);
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: compileArgs(target, output),
-    // Deno would put DENORT_BIN into the executable for any system; it is the runtime of this one.
+    // Deno would use DENORT_BIN for any system, but it is the runtime of this one.
     env: {
       NO_COLOR: "1",
       ...(denort && target.triple === Deno.build.target ? { DENORT_BIN: denort } : {}),
@@ -112,11 +112,11 @@ async function compile(
     stdin: "null",
     stderr: "piped",
   }).output();
-  const said = new TextDecoder().decode(stderr);
-  const cause = success ? undefined : missingRuntime(said);
+  const message = new TextDecoder().decode(stderr);
+  const cause = success ? undefined : missingRuntime(message);
   if (cause === undefined) {
-    // On success too: it lists what has been embedded.
-    console.error(said.trim());
+    // Also on success: it lists the embedded files.
+    console.error(message.trim());
   } else {
     console.error(`compile: error: Cannot get Deno's runtime for ${target.system}: ${cause}`);
   }
@@ -142,7 +142,7 @@ async function main(args: readonly string[]): Promise<number> {
     ? [{ target: own, name: `chat${own.suffix}` }]
     : targets.map((target) => ({ target, name: releaseName(target) }));
   for (const { target, name } of built) {
-    // Beside it first: a build that fails leaves what was built before.
+    // Under another name first: a failed build keeps the previous executable.
     const beside = `dist/new-${name}`;
     if (!await compile(target, beside, denort)) return 1;
     await Deno.rename(beside, `dist/${name}`);

@@ -12,13 +12,13 @@ import config from "../deno.json" with { type: "json" };
 
 const [linux] = targets as readonly [BuildTarget];
 
-Deno.test("targets: the five systems of Deno, this one among them, each with a name of its own", () => {
+Deno.test("targets: the five systems of Deno, including this one, with different names", () => {
   assertEquals(targets.length, 5);
   assertEquals(targets.filter((target) => target.triple === Deno.build.target).length, 1);
   assertEquals(new Set(targets.map(releaseName)).size, 5);
 });
 
-Deno.test("releaseName: version and system; .exe where the system wants it, and only there", () => {
+Deno.test("releaseName: version and system, and .exe only on Windows", () => {
   assertEquals(releaseName(linux), `chat-${config.version}-linux-x64`);
   for (const target of targets) {
     assertEquals(releaseName(target).endsWith(".exe"), target.triple.includes("windows"));
@@ -34,7 +34,7 @@ Deno.test("README lists the released file of each system", () => {
   assertEquals(listed, targets.map(releaseName));
 });
 
-Deno.test("compileArgs: the executable gets the flags of the task chat, no fewer and no more", () => {
+Deno.test("compileArgs: the executable gets exactly the flags of the task chat", () => {
   const task = config.tasks.chat.command;
   const flags = programFlags(task);
   assertEquals(["deno", "run", ...flags, "main.ts"].join(" "), task);
@@ -49,7 +49,7 @@ Deno.test("compileArgs: the executable gets the flags of the task chat, no fewer
   }
 });
 
-Deno.test("programFlags: takes a plain command apart, refuses what it would take apart wrongly", () => {
+Deno.test("programFlags: splits a plain command, and refuses others", () => {
   assertEquals(programFlags("deno run --frozen --allow-env=A,B --allow-read=./x main.ts"), [
     "--frozen",
     "--allow-env=A,B",
@@ -71,7 +71,7 @@ Deno.test("programFlags: takes a plain command apart, refuses what it would take
   for (const task of refused) assertThrows(() => programFlags(task), TypeError, `it is "${task}"`);
 });
 
-Deno.test("checksums: a line for each file, as sha256sum writes it", async () => {
+Deno.test("checksums: a line for each file in the format of sha256sum", async () => {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${folder}/empty`, "");
@@ -86,7 +86,7 @@ Deno.test("checksums: a line for each file, as sha256sum writes it", async () =>
   }
 });
 
-Deno.test("missingRuntime: the cause in what Deno 2.8 writes; undefined for any other failure", () => {
+Deno.test("missingRuntime: the cause from the message of Deno 2.8; undefined for other failures", () => {
   const report = (causes: string) =>
     "Compile main.ts to dist/chat\nDownload https://dl.deno.land/release/v2.8.3/denort-x.zip\n" +
     "error: Writing deno compile executable to temporary file 'dist/chat.tmp-1'\n\n" +
@@ -119,7 +119,7 @@ async function compile(
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-Deno.test("compile.ts: without a runtime one sentence says so, and the exit code is 1", async () => {
+Deno.test("compile.ts: without a runtime it prints one sentence, and exits with 1", async () => {
   const built = `${import.meta.dirname}/../dist/chat${Deno.build.os === "windows" ? ".exe" : ""}`;
   const before = await Deno.stat(built).catch(() => undefined);
   const { code, stdout, stderr } = await compile();
@@ -128,12 +128,12 @@ Deno.test("compile.ts: without a runtime one sentence says so, and the exit code
     /^compile: dist\/new-chat(\.exe)?\ncompile: error: Cannot get Deno's runtime for [\w-]+: .*denort'\n$/,
   );
   assertEquals({ code, stdout }, { code: 1, stdout: "" });
-  // What was built before is still there.
+  // The previous executable is unchanged.
   const after = await Deno.stat(built).catch(() => undefined);
   assertEquals(after?.mtime, before?.mtime);
 });
 
-Deno.test("compile.ts: an unknown argument is misuse", async () => {
+Deno.test("compile.ts: an unknown argument prints the usage, and exits with 2", async () => {
   for (const args of [["--al"], ["--all", "dist"], [""]]) {
     assertEquals(await compile(...args), {
       code: 2,

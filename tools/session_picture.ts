@@ -1,11 +1,11 @@
-// Draws the picture in README: a session of the program itself, on real terminals, from what one of them shows.
-// A tool for those who build `chat`, not a part of it: the program never imports this file.
+// Draws the picture in README: a session of the real program on real terminals, as one of them shows it. A tool for
+// developers of `chat`: the program never imports this file.
 //
-//   deno task picture    docs/session.svg; left as it is where only times would change
+//   deno task picture    docs/session.svg; not changed if only times would differ
 //
-// The port that rooms have by default must be free, and there must be a shell.
+// It needs a shell, and the default port of rooms must be free.
 //
-// Exit code 0: the path is on stdout. 1: not drawn, stderr says why. 2: misuse.
+// Exit code 0: the path is on stdout. 1: not drawn, the reason is on stderr. 2: misuse.
 
 import type { ScreenCells } from "../tests/support/cells.ts";
 import { Home, start } from "../tests/support/program.ts";
@@ -14,11 +14,11 @@ import { picture } from "./session_svg.ts";
 
 const PATH = "docs/session.svg";
 
-/** The room's: its members have it from the environment, and so it is not on the screen. */
+/** The room's code. Members read it from the environment, so that it is not on the screen. */
 const CODE = "abandon ability able about";
 const COMMAND = "chat serve --join --name alice";
 
-/** Of alice's terminal: all that happens, and not a row more. */
+/** The size of alice's terminal: the conversation fits, with no row to spare. */
 const ROWS = 18;
 const COLUMNS = 80;
 
@@ -27,11 +27,11 @@ const [PASTE_START, PASTE_END] = ["\x1b[200~", "\x1b[201~"];
 export interface Turn {
   readonly who: "alice" | "carol" | "dave";
   readonly typed: string;
-  /** The rows that alice sees of it, without what is in front of the text. */
+  /** The rows that alice sees, without the time and the name. */
   readonly seen: readonly string[];
 }
 
-/** What is said. Alice, who has opened the room, is the one whose screen is drawn. */
+/** The messages. Alice has opened the room, and her screen is drawn. */
 export const CONVERSATION: readonly Turn[] = [
   {
     who: "dave",
@@ -75,17 +75,17 @@ export const CONVERSATION: readonly Turn[] = [
   },
   { who: "dave", typed: "/me puts the kettle on", seen: ["puts the kettle on"] },
 ];
-/** What alice is about to say. */
+/** The text in alice's line. */
 export const REPLY = "Yes! One more look at the changelog, then I tag it";
 
-/** A user with an account of their own, at a terminal. */
+/** A user with a home of their own, at a terminal. */
 class Seat implements AsyncDisposable {
   readonly #home = new Home();
   readonly terminal: Terminal;
 
   constructor() {
     const { NO_COLOR: _, ...env } = this.#home.env;
-    // A command that is called `chat`, as for who has installed it.
+    // A command with the name `chat`, as if it were installed.
     const folder = `${this.#home.path}/bin`;
     Deno.mkdirSync(folder);
     const words = [start.path, ...start.args].map((word) => `'${word}'`).join(" ");
@@ -98,7 +98,7 @@ class Seat implements AsyncDisposable {
         ...env,
         PATH: `${folder}:${env["PATH"]}`,
         CHAT_CODE: CODE,
-        // The emulator does not say which ground it has.
+        // The emulator does not report its background colour.
         CHAT_THEME: "dark",
         TZ: morning(),
       },
@@ -106,15 +106,15 @@ class Seat implements AsyncDisposable {
   }
 
   async run(command: string): Promise<void> {
-    // The shell's prompt: what is typed before it comes is shown twice.
+    // Wait for the shell's prompt: text that is typed before it is shown twice.
     await this.terminal.shows(/^\$/);
     this.terminal.type(`${command}\r`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // A program that still ran could write into a folder that is being removed.
+    // A running program could write into a folder that is being removed.
     try {
-      // Whatever is in the line is killed first.
+      // Remove the text in the line first.
       this.terminal.type("\x15/quit\r");
       await this.terminal.shows(/\n\$ *$/);
     } finally {
@@ -124,15 +124,15 @@ class Seat implements AsyncDisposable {
   }
 }
 
-/** A time zone in which it is between ten and eleven in the morning now: at night nobody talks like this. */
+/** A time zone in which it is now between ten and eleven in the morning, which suits the conversation. */
 function morning(): string {
   // From -11 to 12, so that the zone exists.
   const hours = (10 - new Date().getUTCHours() + 24 + 11) % 24 - 11;
-  // POSIX has the signs the other way round.
+  // POSIX has the opposite signs.
   return `Etc/GMT${hours > 0 ? "-" : "+"}${Math.abs(hours)}`;
 }
 
-/** Holds the conversation; resolves with alice's screen. */
+/** Plays the conversation. Resolves with alice's screen. */
 async function play(): Promise<ScreenCells> {
   await using alice = new Seat();
   await alice.run(COMMAND);
@@ -142,15 +142,15 @@ async function play(): Promise<ScreenCells> {
   await alice.terminal.shows("carol joined");
   await using dave = new Seat();
   await dave.run("chat join --name dave");
-  // One sentence, because nobody has said anything in between.
+  // One sentence, because there was no message in between.
   await alice.terminal.shows("carol and dave joined");
-  // Before it knows who is here, a program knows nobody to whom something could be said alone.
+  // A direct message needs the list of members.
   for (const { terminal } of [carol, dave]) await terminal.shows(/ here: alice[^]*^>/m);
   const seats = { alice, carol, dave };
   for (const { who, typed, seen } of CONVERSATION) {
     const keys = typed.includes("\n") ? `${PASTE_START}${typed}${PASTE_END}` : typed;
     seats[who].terminal.type(`${keys}\r`);
-    // Of one's own, what has an ellipsis in front is not said yet.
+    // An own message with an ellipsis in front is not confirmed yet.
     await alice.terminal.shows(new RegExp(`^[^…\\n]*${RegExp.escape(seen.at(-1)!)}`, "m"));
   }
   alice.terminal.type(REPLY);
@@ -162,7 +162,7 @@ async function play(): Promise<ScreenCells> {
   return alice.terminal.screen;
 }
 
-/** Without the times of day: they alone are no reason for another picture. */
+/** Without the times of day: they alone are no reason for a new picture. */
 function timeless(svg: string): string {
   return svg.replace(/>\d\d:\d\d(?=[ <])/g, ">00:00");
 }

@@ -15,20 +15,20 @@ const SESSION = Deno.readTextFileSync(`${import.meta.dirname}/../docs/session.sv
 
 // ---- helpers ----
 
-/** A row of cells that look alike. */
+/** A row of cells with the same look. */
 function row(text: string, look: Partial<Cell> = {}): Cell[] {
   return Array.from(text, (text) => ({ text, columns: 1, ...look }));
 }
 
-/** One row, which is the whole screen, drawn. */
+/** A drawn screen of one row. */
 function drawn(cells: readonly Cell[]): string {
   return picture({ columns: 40, rows: [cells] }, "title");
 }
 
-/** As a parser reads it, for want of one: a tag, or what stands between two. */
+/** A simple XML lexer: a tag, or the text between two. */
 const PARTS = /<(\/?)([a-z]+)((?: [\w:-]+="[^"<]*")*)(\/?)>|([^<]+)/gy;
 
-/** That tags are closed in their order, and that `&` and `<` are nothing but XML's. */
+/** Asserts that tags are closed in order, and that `&` and `<` are only used as in XML. */
 function assertWellFormed(svg: string): void {
   const open: string[] = [];
   let end = 0;
@@ -65,7 +65,7 @@ function texts(svg: string): Text[] {
   }));
 }
 
-/** The rows of letters from top to bottom: what has a gap in front has spaces. */
+/** The rows of letters from top to bottom, with spaces for gaps. */
 function rows(svg: string): string[] {
   const found = new Map<number, string>();
   let end = 0;
@@ -89,7 +89,7 @@ Deno.test("picture(): an empty screen is a window with its title", () => {
   }
 });
 
-Deno.test("picture(): what means something in XML is escaped, controls are replaced", () => {
+Deno.test("picture(): XML's special characters are escaped, control characters are replaced", () => {
   const text = `a<b>&amp;"'`;
   const svg = picture({ columns: 40, rows: [row(text)] }, `</text>"&\x1b\ud800`);
   assertWellFormed(svg);
@@ -97,7 +97,7 @@ Deno.test("picture(): what means something in XML is escaped, controls are repla
   assertStringIncludes(svg, "&lt;/text&gt;&quot;&amp;\ufffd\ufffd</text>");
 });
 
-Deno.test("picture(): cells that look alike are one text in its place, as long as its cells", () => {
+Deno.test("picture(): cells with the same look are one text, in its position and as long as its cells", () => {
   const [first, second, third] = texts(drawn([...row("ab c  d"), ...row("e", { bold: true })]));
   assertEquals(first!.text, "ab c");
   assertStringIncludes(first!.attributes, `textLength="${4 * 9}"`);
@@ -106,7 +106,7 @@ Deno.test("picture(): cells that look alike are one text in its place, as long a
   assertMatch(third!.attributes, /class="bold"/);
 });
 
-Deno.test("picture(): a wide character stands alone, for two columns", () => {
+Deno.test("picture(): a wide character is a text of its own, two columns wide", () => {
   const wide: Cell = { text: "日", columns: 2 };
   const family: Cell = { text: "👨‍👩‍👧", columns: 2 };
   const svg = drawn([...row("a"), wide, wide, ...row("b"), family, ...row("c")]);
@@ -119,7 +119,7 @@ Deno.test("picture(): a wide character stands alone, for two columns", () => {
   }
 });
 
-Deno.test("picture(): colours are xterm's 256, or any", () => {
+Deno.test("picture(): colours are xterm's 256, or any RGB colour", () => {
   for (
     const [ink, color] of [
       [16, "#000000"],
@@ -138,7 +138,7 @@ Deno.test("picture(): colours are xterm's 256, or any", () => {
   assertEquals(new Set(named).size, 16);
 });
 
-Deno.test("picture(): the colours of the theme dark, and the first 16 but black, can be read", () => {
+Deno.test("picture(): the colours of the theme dark, and the first 16 but black, are legible", () => {
   const light = (color: string) => {
     const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) =>
       parseInt(color.slice(at, at + 2), 16)
@@ -157,7 +157,7 @@ Deno.test("picture(): the colours of the theme dark, and the first 16 but black,
   }
 });
 
-Deno.test("picture(): dim is nearer to the ground, inverse exchanges both, lines are under spaces too", () => {
+Deno.test("picture(): dim is nearer to the background, inverse exchanges both, spaces are underlined, too", () => {
   const colors = { ink: "#ffffff", ground: "#000000" };
   assertStringIncludes(drawn(row("x", { ...colors, dim: true })), "fill: #aaaaaa");
   const inverse = drawn(row("x y", { ...colors, inverse: true }));
@@ -167,7 +167,7 @@ Deno.test("picture(): dim is nearer to the ground, inverse exchanges both, lines
   assertMatch(drawn(row("x", { italic: true })), /class="italic"/);
 });
 
-Deno.test("picture(): the cursor is a cell with its colours exchanged, behind the end of a row too", () => {
+Deno.test("picture(): the cursor is a cell with its colours exchanged, also after the end of a row", () => {
   const cursor = (column: number) =>
     picture({ columns: 40, rows: [row("ab")], cursor: { column, row: 0 } }, "");
   const rect = (svg: string) => /<rect x="(\d+)" [^>]*width="9"/.exec(svg)?.[1];
@@ -176,7 +176,7 @@ Deno.test("picture(): the cursor is a cell with its colours exchanged, behind th
   assertEquals(rect(drawn(row("ab"))), undefined);
 });
 
-Deno.test("picture(): bars that stand above each other are one line without gaps", () => {
+Deno.test("picture(): bars above each other are one line without gaps", () => {
   const bar = row(" │ x");
   const svg = picture({ columns: 40, rows: [bar, bar, row("   x"), bar] }, "");
   assertEquals(svg.match(/<path stroke="[^>]*v(?:42|21)"\/>/g)?.length, 2);
@@ -191,7 +191,7 @@ Deno.test("docs/session.svg: well-formed, small, and without scripts and referen
   assert(!/<(?:script|image|use|a|foreignObject)\b|href|url\(|@import| on\w+=/i.test(SESSION));
 });
 
-Deno.test("docs/session.svg: holds the conversation, and what is being typed", () => {
+Deno.test("docs/session.svg: shows the conversation, and the text in the line", () => {
   const shown = rows(SESSION);
   for (const { who, seen } of CONVERSATION) {
     for (const text of seen) {
@@ -204,9 +204,9 @@ Deno.test("docs/session.svg: holds the conversation, and what is being typed", (
   assertEquals(shown.at(-1), `> ${REPLY}`);
 });
 
-Deno.test("docs/session.svg: says nothing of the machine on which it was drawn", () => {
+Deno.test("docs/session.svg: reveals nothing about the machine on which it was drawn", () => {
   const said = texts(SESSION).map(({ text }) => text).join("\n");
-  // No path, unless it is a command or in an address, and no address but that of every machine.
+  // No path, unless it is a command or in an address, and no address but the loopback.
   assert(!/(?<![\w:/])[~/](?!help\b)|\\/.test(said.replaceAll(/https:\S+/g, "")), said);
   assertEquals(new Set(said.match(/\d+\.\d+\.\d+\.\d+/g)), new Set(["127.0.0.1"]));
   const own = ["HOME", "HOSTNAME"].map((name) => Deno.env.get(name)).concat(Deno.hostname());
@@ -216,7 +216,7 @@ Deno.test("docs/session.svg: says nothing of the machine on which it was drawn",
   assert(user === "" || names.includes(user) || !new RegExp(`\\b${user}\\b`).test(said), user);
 });
 
-Deno.test("README shows docs/session.svg, and says in words what is on it", () => {
+Deno.test("README shows docs/session.svg, and describes it in words", () => {
   const readme = Deno.readTextFileSync(`${import.meta.dirname}/../README.md`);
   assertMatch(readme, /!\[[^\]]{80,}\]\(docs\/session\.svg\)/);
 });

@@ -3,11 +3,11 @@
 
 import type { Cell, Ink, ScreenCells } from "../tests/support/cells.ts";
 
-// Sizes are in px. A cell is as wide as those of the fonts named below, give or take what nobody sees.
+// Sizes are in px. A cell is about as wide as those of the fonts below.
 const CELL = 9;
 const ROW = 21;
 const FONT = 15;
-/** From the top of a row to where its letters stand. */
+/** From the top of a row to the baseline. */
 const BASE = 15;
 const PADDING = 22;
 const TITLE = 38;
@@ -16,20 +16,20 @@ const RADIUS = 10;
 const FONTS = "ui-monospace, 'SF Mono', Menlo, 'Cascadia Mono', Consolas, 'DejaVu Sans Mono', " +
   "'Liberation Mono', monospace";
 
-/** Darker than #1e1e1e, so that the colours of the theme `dark` can be read on it as it promises. */
+/** Darker than #1e1e1e, for which the colours of the theme `dark` are made: they are legible on it. */
 const GROUND = "#14171f";
 const INK = "#dde1ea";
-/** The window's title, its bar, its edge: this one is seen on dark pages and not in the way on light ones. */
+/** The window's title, its bar, its edge: the edge is visible on dark pages, and subtle on light ones. */
 const [HEADING, BAR, EDGE] = ["#9aa3b5", "#1f2430", "#3a4152"];
 const BUTTONS = ["#f2655c", "#f3be4b", "#57c75e"];
 
-/** The first 16 colours, which each terminal chooses itself: all but black have 4.5 to 1 on the ground. */
+/** The first 16 colours, which each terminal chooses. All but black have a contrast of 4.5 to 1 or more. */
 const NAMED = [
   ...["#3a4152", "#f2777a", "#8fcf78", "#e6c06a", "#74a8f7", "#c792ea", "#63cfd1", "#c4cad6"],
   ...["#7d879c", "#ff9a9c", "#aee39a", "#f5d68c", "#9cc3ff", "#dcb3f5", "#8fe3e4", "#f4f6fb"],
 ];
 
-/** How a cell is drawn: colours as SVG has them. */
+/** How a cell is drawn, in colours of SVG. */
 interface Look {
   readonly ink: string;
   readonly ground: string;
@@ -38,7 +38,7 @@ interface Look {
   readonly underline: boolean;
 }
 
-/** A cell with its place. */
+/** A cell and its position. */
 interface Placed {
   readonly text: string;
   readonly columns: number;
@@ -48,9 +48,9 @@ interface Placed {
 }
 
 /**
- * The screen, as a file of its own.
+ * The screen as an SVG file.
  *
- * @param title of the window; a reader of screens says it for the whole
+ * @param title the window's title, which screen readers read for the picture
  *
  * @example
  * ```ts
@@ -104,7 +104,7 @@ function frame(width: number, height: number): string[] {
 const x = (column: number) => PADDING + column * CELL;
 const y = (row: number) => TITLE + PADDING - ROW / 3 + row * ROW;
 
-/** All cells with their places; the cursor is one whose ink and ground are exchanged once more. */
+/** All cells with their positions. The cursor is a cell with ink and ground exchanged. */
 function place({ rows, cursor }: ScreenCells): Placed[] {
   const placed: Placed[] = [];
   const put = (cell: Cell, column: number, row: number) => {
@@ -116,7 +116,7 @@ function place({ rows, cursor }: ScreenCells): Placed[] {
   rows.forEach((cells, row) => {
     let column = 0;
     for (const cell of cells) column = put(cell, column, row);
-    // Behind the end of a row there are no cells, but there may be the cursor.
+    // The cursor may be after the end of a row, where there is no cell.
     if (cursor?.row === row && cursor.column >= column) {
       put({ text: "", columns: 1 }, cursor.column, row);
     }
@@ -151,7 +151,7 @@ function hex(parts: readonly number[]): string {
   return `#${parts.map((part) => part.toString(16).padStart(2, "0")).join("")}`;
 }
 
-/** Two parts of the one colour, one of the other. */
+/** A mix of two parts of the first colour and one of the second. */
 function mix(one: string, other: string): string {
   const parts = (color: string) => [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
   const others = parts(other);
@@ -160,7 +160,7 @@ function mix(one: string, other: string): string {
 
 // ---- shapes ----------------------------------------------------------------------------------------
 
-/** Neighbours in a row for which `key` is the same; those for which it is undefined are left out. */
+/** Adjacent cells of a row with the same `key`. Cells without one are left out. */
 function runs(
   cells: readonly Placed[],
   key: (cell: Placed) => string | undefined,
@@ -186,7 +186,7 @@ function grounds(cells: readonly Placed[]): string[] {
   );
 }
 
-/** Fonts put them at many heights, and break them at changes of style. */
+/** Underlines are drawn: fonts put them at different heights, and break them at changes of style. */
 function underlines(cells: readonly Placed[]): string[] {
   return runs(cells, ({ look }) => (look.underline ? look.ink : undefined)).map(
     ({ first, columns, key }) =>
@@ -196,7 +196,7 @@ function underlines(cells: readonly Placed[]): string[] {
   );
 }
 
-/** Bars from top to bottom of a cell: those of fonts leave gaps between rows. Where in the cell, and how wide. */
+/** Vertical bars are drawn: those of fonts leave gaps between rows. Position in the cell, and width. */
 const BARS: Readonly<Record<string, readonly [at: number, width: number]>> = {
   "│": [CELL / 2, 1],
   "▏": [1, 2],
@@ -222,7 +222,7 @@ function bars(cells: readonly Placed[]): string[] {
 
 // ---- letters ---------------------------------------------------------------------------------------
 
-/** Words of one look; as XML has it, no more than one space is within. */
+/** Words of one look. XML joins spaces, so there is at most one between two words. */
 interface Words {
   text: string;
   columns: number;
@@ -237,7 +237,7 @@ function texts(cells: readonly Placed[]): string[] {
     const last = found.at(-1);
     const gap = last ? cell.column - last.first.column - last.columns : 0;
     const isWide = cell.columns > 1;
-    // A wide one is as wide as its font has it: nothing else may depend on that.
+    // The font decides the width of a wide character: nothing else must depend on it.
     const goesOn = last?.first.row === cell.row && gap <= 1 && !isWide && !last.isWide &&
       letters(last.first) === letters(cell);
     if (goesOn) {
@@ -254,15 +254,15 @@ function texts(cells: readonly Placed[]): string[] {
   });
 }
 
-/** What sets letters apart from their neighbours, as attributes. */
+/** The look of letters as attributes. */
 function letters({ look: { ink, bold, italic } }: Placed): string {
   const classes = [...bold ? ["bold"] : [], ...italic ? ["italic"] : []].join(" ");
-  // As a style, because the style sheet is stronger than an attribute.
+  // As a style: the style sheet overrides attributes.
   const style = ink === INK ? "" : ` style="fill: ${ink}"`;
   return `${classes === "" ? "" : ` class="${classes}"`}${style}`;
 }
 
-/** Controls can't stand in XML, not even escaped. */
+/** XML does not allow control characters, not even escaped. */
 function escape(text: string): string {
   return text
     .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
