@@ -14,7 +14,7 @@ import { home, Program, start } from "../tests/support/program.ts";
 import { KEY, within } from "../tests/support/loopback.ts";
 
 /** A command to the members in the worker. */
-export interface Order {
+export interface WorkerCommand {
   readonly port: number;
   readonly members: number;
   /** Messages per second of all members together. */
@@ -22,7 +22,7 @@ export interface Order {
 }
 
 /** The worker's answer. */
-export interface Talk {
+export interface WorkerResult {
   /** Their messages, in the room's order. */
   readonly heard: readonly string[];
   readonly seconds: number;
@@ -196,7 +196,7 @@ class Crowd implements Disposable {
     return await within("word from those who talk", promise);
   }
 
-  async enter(order: Order): Promise<void> {
+  async enter(order: WorkerCommand): Promise<void> {
     await this.next<"ready">();
     this.#worker.postMessage(order);
     await this.next<"in">();
@@ -206,8 +206,8 @@ class Crowd implements Disposable {
     this.#worker.postMessage("talk");
   }
 
-  async stop(): Promise<Talk> {
-    const talk = this.next<Talk>();
+  async stop(): Promise<WorkerResult> {
+    const talk = this.next<WorkerResult>();
     this.#worker.postMessage("stop");
     return await talk;
   }
@@ -218,7 +218,7 @@ class Crowd implements Disposable {
 }
 
 /** Checks that all messages were printed in order, and prints the result. */
-function compare({ heard, seconds }: Talk, output: string): boolean {
+function compare({ heard, seconds }: WorkerResult, output: string): boolean {
   const printed = [...stripAnsiCode(output).matchAll(/│ (number .*?)\s*\r\n/g)].map(([, text]) =>
     text
   );

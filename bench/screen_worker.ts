@@ -6,7 +6,7 @@
 import { encodeFrame, Type } from "../protocol.ts";
 import { decodeEnvelope, encodeEnvelope, encodeProfile } from "../protocol/envelope.ts";
 import { Raw, xor } from "../tests/support/loopback.ts";
-import type { Order, Talk } from "./screen.ts";
+import type { WorkerCommand, WorkerResult } from "./screen.ts";
 
 /** The pause between bursts, in ms: the shortest of a timer. Then they send all messages that are due. */
 const REST_MS = 1;
@@ -37,7 +37,7 @@ async function take(raw: Raw): Promise<void> {
   while (await raw.conn.read(buffer) !== null);
 }
 
-async function come({ port, members: count }: Order): Promise<void> {
+async function come({ port, members: count }: WorkerCommand): Promise<void> {
   for (let i = 0; i < count; i++) {
     const raw = await Raw.connect({ port });
     await raw.hello(xor.seal(encodeProfile({ name: `talker${i}` })));
@@ -48,7 +48,7 @@ async function come({ port, members: count }: Order): Promise<void> {
 }
 
 /** They send in turns until they are stopped. Resolves when all messages have been received. */
-async function talk({ perSecond }: Order): Promise<Talk> {
+async function talk({ perSecond }: WorkerCommand): Promise<WorkerResult> {
   const begin = performance.now();
   talking = true;
   while (talking) {
@@ -65,8 +65,8 @@ async function talk({ perSecond }: Order): Promise<Talk> {
   return { heard, seconds };
 }
 
-let order: Order;
-self.onmessage = async ({ data }: MessageEvent<Order | "talk" | "stop">) => {
+let order: WorkerCommand;
+self.onmessage = async ({ data }: MessageEvent<WorkerCommand | "talk" | "stop">) => {
   if (data === "stop") {
     talking = false;
   } else if (data === "talk") {

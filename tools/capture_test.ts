@@ -1,5 +1,5 @@
-// The captures in `docs/capture`, the dissector for Wireshark, and the page that walks through them. Where there is
-// no tshark only the bytes are checked.
+// The captures in `docs/capture`, the dissector for Wireshark, and the page that explains them. Without tshark, only the
+// bytes are checked.
 
 import { assert, assertEquals, assertLess, assertStringIncludes, assertThrows } from "@std/assert";
 import { privateKey, XorCipher } from "../cipher.ts";
@@ -63,7 +63,7 @@ const xor = new XorCipher(KEY);
 // ---- captures made here ----
 
 type Side = "client" | "server";
-/** What one side writes, in one packet. */
+/** The bytes that one side writes in one packet. */
 type Piece = readonly [Side, Uint8Array];
 
 interface Stream {
@@ -71,7 +71,7 @@ interface Stream {
   readonly serverPort?: number;
 }
 
-/** One packet: IPv4 (RFC 791) and TCP (RFC 9293) without options. Nobody checks their checksums. */
+/** One packet: IPv4 (RFC 791) and TCP (RFC 9293) without options. Their checksums are not checked. */
 function tcp(
   ports: { from: number; to: number },
   flags: number,
@@ -95,7 +95,7 @@ function tcp(
   return concat(new Uint8Array(head.buffer), payload);
 }
 
-/** Connections one behind the other, each from its handshake on. */
+/** Connections one after the other, each from its handshake on. */
 function packetsOf(streams: readonly Stream[]): Packet[] {
   const [SYN, ACK, PUSH] = [2, 16, 8];
   const none = new Uint8Array(0);
@@ -120,14 +120,14 @@ function packetsOf(streams: readonly Stream[]): Packet[] {
 
 // ---- tshark ----
 
-/** Where there is no tshark the test's name says what was not tried. */
+/** Without tshark, the test is skipped, and its name shows the reason. */
 function withTshark(name: string, fn: () => void, needs: "tshark" | "all" = "tshark"): void {
   const missing = Deno.build.os === "windows" ? "tshark" : missingTool(needs);
   const skipped = missing === undefined ? "" : `: SKIPPED, there is no ${missing} here`;
   Deno.test({ name: `${name}${skipped}`, ignore: missing !== undefined, fn });
 }
 
-/** What the dissector found in one packet: for each field all its values. */
+/** The dissector's result for one packet: all values of each field. */
 type Found = Readonly<Record<string, readonly string[] | undefined>>;
 
 const FIELDS = [
@@ -146,13 +146,13 @@ const FIELDS = [
   ...["chat.malformed", "chat.too_large", "chat.unexpected", "chat.unreadable", "chat.cut"],
   ...["chat.lost", "chat.no_greeting", "chat.error", "chat.open"],
 ];
-/** Faults that a true conversation does not have. */
+/** Faults that a valid conversation does not have. */
 const FAULTS = [
   ...["chat.malformed", "chat.too_large", "chat.unexpected", "chat.unreadable", "chat.cut"],
   ...["chat.lost", "chat.no_greeting"],
 ];
 
-/** One for each packet. Fails if something in the dissector did. */
+/** Dissects each packet. Fails if the dissector has an error. */
 function dissect(path: string, ...options: string[]): Found[] {
   const fields = FIELDS.flatMap((field) => ["-e", field]);
   const all = ["-X", `lua_script:${DISSECTOR}`, "-r", path, ...options, "-T", "json", ...fields];
@@ -163,7 +163,7 @@ function dissect(path: string, ...options: string[]): Found[] {
   return found;
 }
 
-/** The same of connections made here: for each of them its packets. */
+/** The same for connections made here: the packets of each. */
 function dissectStreams(streams: readonly Stream[], ...options: string[]): Found[][] {
   const path = Deno.makeTempFileSync({ suffix: ".pcapng" });
   try {
@@ -193,13 +193,13 @@ function load(name: typeof NAMES[number]): Capture {
   return readCapture(Deno.readFileSync(`${root}/${FOLDER}/${name}.pcapng`));
 }
 
-/** What TCP says in a capture that has no packet twice, and all in their order. */
+/** The TCP segments of a capture. */
 function segments(name: typeof NAMES[number]): Segment[] {
   const { link, packets } = load(name);
   return packets.map(({ bytes }) => readSegment(link, bytes));
 }
 
-/** All that one side of each connection says, by the port of the client: first the clients, then the server. */
+/** All bytes of both sides of each connection, by the client's port. */
 function conversations(name: typeof NAMES[number]): Map<number, Record<Side, Uint8Array>> {
   const all = new Map<number, Record<Side, Uint8Array>>();
   for (const { from, to, payload } of segments(name)) {
@@ -227,7 +227,7 @@ function opened(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes.map((byte) => byte ^ privateKey(KEY)));
 }
 
-Deno.test("readCapture: gives what writeCapture got, and refuses what is no such capture", () => {
+Deno.test("readCapture: reads files of writeCapture, and refuses others", () => {
   const packets = [0, 1, 2, 3, 1500].map((size, i) => ({
     time: 1_700_000_000_123_456n + BigInt(i),
     bytes: new Uint8Array(size).fill(i),
@@ -243,11 +243,11 @@ Deno.test("readCapture: gives what writeCapture got, and refuses what is no such
 });
 
 for (const name of NAMES) {
-  Deno.test(`docs/capture/${name}.pcapng: small, whole, and says nothing of the machine it is from`, () => {
+  Deno.test(`docs/capture/${name}.pcapng: small, complete, and reveals nothing about its machine`, () => {
     const file = Deno.readFileSync(`${root}/${FOLDER}/${name}.pcapng`);
     assertLess(file.length, 16 * 1024);
     const capture = readCapture(file);
-    // So there is nothing in it beside packets.
+    // So it contains only packets.
     assertEquals(writeCapture(capture), file);
     const { link, packets } = capture;
     for (const { bytes } of packets) {
@@ -261,7 +261,7 @@ for (const name of NAMES) {
   });
 }
 
-Deno.test("docs/capture/classic.pcapng: the original's conversation under its key, without frames", () => {
+Deno.test("docs/capture/classic.pcapng: the classic conversation under its key, without frames", () => {
   const both = [...conversations("classic").values()];
   assertEquals(both.length, 2);
   const ports = [...conversations("classic").keys()];
@@ -276,7 +276,7 @@ Deno.test("docs/capture/classic.pcapng: the original's conversation under its ke
   }
 });
 
-Deno.test("docs/capture/framed.pcapng: the same conversation in frames, which the key in it opens", () => {
+Deno.test("docs/capture/framed.pcapng: the same conversation in frames, which the captured key opens", () => {
   const [anna, ben] = [...conversations("framed").values()];
   for (const { client, server } of [anna!, ben!]) {
     const [greeting, ...fromServer] = framesIn(server);
@@ -296,7 +296,7 @@ Deno.test("docs/capture/framed.pcapng: the same conversation in frames, which th
   assertEquals(names, ["anna", "ben"]);
 });
 
-Deno.test("docs/capture/sealed.pcapng: the same frames, and under none of 256 keys a word of what was said", () => {
+Deno.test("docs/capture/sealed.pcapng: the same frames, and no word of the messages under any of 256 keys", () => {
   const types = (name: "framed" | "sealed") =>
     [...conversations(name).values()].map(({ client, server }) =>
       [client.subarray(PREFACE.length), server].map((bytes) =>
@@ -306,7 +306,7 @@ Deno.test("docs/capture/sealed.pcapng: the same frames, and under none of 256 ke
   assertEquals(types("sealed"), types("framed"));
   const search = (name: "framed" | "sealed") => {
     const found = new Set<string>();
-    // Names in HELLO are in base64: PROFILE has them as they are.
+    // Names in HELLO are in base64. PROFILE has them as text.
     const bodies = [...conversations(name).values()].flatMap(({ server }) =>
       framesIn(server).map(({ body }) => body)
     );
@@ -321,7 +321,7 @@ Deno.test("docs/capture/sealed.pcapng: the same frames, and under none of 256 ke
     return [...found].sort();
   };
   assertEquals(search("sealed"), []);
-  // So the search is able to find.
+  // This proves that the search can find words.
   const key = privateKey(KEY);
   const all = [...CONVERSATION, "anna", `"ben"`].map((word) => `${word} under ${key}`);
   assertEquals(search("framed"), all.sort());
@@ -331,7 +331,7 @@ Deno.test("docs/capture/sealed.pcapng: the same frames, and under none of 256 ke
 
 const page = Deno.readTextFileSync(`${root}/${PAGE}`);
 
-Deno.test("docs/capture.md: the bytes are those of the captures, and are what is said beside them", () => {
+Deno.test("docs/capture.md: the bytes are those of the captures, and match their comments", () => {
   const all = quotations(page);
   assertEquals(all.length, page.split("```hex").length - 1);
   assert(all.length >= 6);
@@ -351,7 +351,7 @@ Deno.test("docs/capture.md: the bytes are those of the captures, and are what is
   assert(texts > 10);
 });
 
-Deno.test("docs/capture.md: where bytes are XORed by hand, they come out as it says", () => {
+Deno.test("docs/capture.md: bytes that are XORed by hand are correct", () => {
   const rows = [...page.matchAll(/^\| `(\w\w)` *\| `(\w\w)` *\| `(\w\w)` *\| (\S+) *\|$/gm)];
   assert(rows.length >= 4);
   for (const [, sealed, key, plain, letter] of rows) {
@@ -362,7 +362,7 @@ Deno.test("docs/capture.md: where bytes are XORed by hand, they come out as it s
   }
 });
 
-withTshark("docs/capture.md: its commands print what it says", () => {
+withTshark("docs/capture.md: its commands print the output on the page", () => {
   const all = examples(page);
   assertEquals(all.length, page.split("```console").length - 1);
   assert(all.length >= 6);
@@ -371,7 +371,7 @@ withTshark("docs/capture.md: its commands print what it says", () => {
 
 // ---- the dissector ----
 
-withTshark("chat.lua: classic.pcapng has the key, and what was said", () => {
+withTshark("chat.lua: classic.pcapng has the key and the messages", () => {
   const found = dissect(`${FOLDER}/classic.pcapng`);
   assertEquals(values(found, "chat.key"), [String(KEY), String(KEY)]);
   assertEquals(values(found, "chat.private_key"), ["188", "188"]);
@@ -381,7 +381,7 @@ withTshark("chat.lua: classic.pcapng has the key, and what was said", () => {
   assertFaultless(found);
 });
 
-withTshark("chat.lua: framed.pcapng has every frame, and what was said", () => {
+withTshark("chat.lua: framed.pcapng has all frames and the messages", () => {
   const found = dissect(`${FOLDER}/framed.pcapng`);
   const [anna, ben] = [...conversations("framed").values()];
   for (const [stream, { client, server }] of [anna!, ben!].entries()) {
@@ -409,7 +409,7 @@ withTshark("chat.lua: framed.pcapng has every frame, and what was said", () => {
   assertFaultless(found);
 });
 
-withTshark("chat.lua: sealed.pcapng has frames and counters, and nothing that was said", () => {
+withTshark("chat.lua: sealed.pcapng has frames and counters, and no messages", () => {
   const found = dissect(`${FOLDER}/sealed.pcapng`);
   const frames = [...conversations("sealed").values()].flatMap(({ client, server }) =>
     [client.subarray(PREFACE.length), server].flatMap(framesIn)
@@ -441,7 +441,7 @@ const WELCOME = encodeWelcome(2, {
   grace: 60_000,
 });
 
-/** A conversation with frames of all types, a file and a comeback, in turns. */
+/** A conversation with frames of all types, a file and a resumption, in turns. */
 const TURNS: readonly Piece[] = [
   ["client", PREFACE],
   ["server", encodeGreeting({ version: 1, cipher: "xor", key: String(KEY), maxFrame: MAX_FRAME })],
@@ -500,7 +500,7 @@ const TURNS: readonly Piece[] = [
   ["client", encodeFrame(Type.BYE, 0)],
 ];
 
-/** What must be found in it, however it was cut. */
+/** Its expected fields, in any pieces. */
 function assertTurns(found: readonly Found[]): void {
   const expected: Record<string, string[]> = {
     "chat.preface": ["chat/1"],
@@ -527,7 +527,7 @@ function assertTurns(found: readonly Found[]): void {
 }
 
 withTshark(
-  "chat.lua: frames are found in whatever pieces they come: cut at every byte, and byte by byte",
+  "chat.lua: frames are found in any pieces: cut at every byte, and byte by byte",
   () => {
     const longest = Math.max(...TURNS.map(([, bytes]) => bytes.length));
     const streams: Stream[] = [{ pieces: TURNS }];
@@ -544,12 +544,12 @@ withTshark(
     );
     streams.push({ pieces: bytewise });
     for (const found of dissectStreams(streams)) assertTurns(found);
-    // As Wireshark does it: all packets once in their order, and then as somebody looks at them.
+    // Like Wireshark: all packets once in order, and then again when a user selects them.
     for (const found of dissectStreams(streams, "-2")) assertTurns(found);
   },
 );
 
-withTshark("chat.lua: a message of the greatest size is found across its packets", () => {
+withTshark("chat.lua: a message of the maximum size is found across its packets", () => {
   const text = "ü".repeat((MAX_FRAME - 5 - 1 - 13) >> 1);
   const frame = encodeFrame(Type.MESSAGE, 0, said(text, 1));
   const pieces = TURNS.slice(0, 4);
@@ -560,7 +560,7 @@ withTshark("chat.lua: a message of the greatest size is found across its packets
   assertEquals(values(found!, "chat.text"), [text]);
 });
 
-withTshark("chat.lua: every type of frame has its name, from each side that may send it", () => {
+withTshark("chat.lua: every frame type has a name, from each side that may send it", () => {
   const streams = Object.values(Type).flatMap((type) =>
     (["client", "server"] as const).map((side): Stream => ({
       pieces: [TURNS[0]!, TURNS[1]!, [side, encodeFrame(type, 0)]],
@@ -580,7 +580,7 @@ withTshark("chat.lua: every type of frame has its name, from each side that may 
   }
 });
 
-// ---- what is wrong ----
+// ---- faults ----
 
 interface Vector {
   readonly name: string;
@@ -603,11 +603,11 @@ const vectors: Vector[] = [...Deno.readDirSync(`${root}/tests/vectors/data`)]
     };
   });
 
-/** Types that the client alone sends. */
+/** Types that only the client sends. */
 const FROM_CLIENT: readonly number[] = [Type.HELLO, Type.HAVE];
 
 withTshark(
-  "chat.lua: every vector of a frame is without fault, and of those that must fail each has one",
+  "chat.lua: each valid vector of a frame has no fault, and each invalid one has a fault",
   () => {
     const streams = vectors.map(({ name, key, bytes }): Stream => {
       const isSealed = /greeting_sealed|hello_sealed|login/.test(name);
@@ -638,7 +638,7 @@ withTshark(
           version: "chat.unexpected",
           unreadable: "chat.unreadable",
         };
-        // What one of a later version has may be unknown for other reasons, too.
+        // A frame of a later version may be unknown for other reasons, too.
         assert(faults.includes(kind[expect]!), `${name}: ${faults}`);
       }
     }
@@ -646,7 +646,7 @@ withTshark(
 );
 
 withTshark(
-  "chat.lua: behind a length that can't be right nothing is made up, and the other side is read on",
+  "chat.lua: after an impossible length nothing is guessed, and the other side is still dissected",
   () => {
     const [found] = dissectStreams([{
       pieces: [
@@ -662,7 +662,7 @@ withTshark(
   },
 );
 
-withTshark("chat.lua: no bytes at all make it fail", () => {
+withTshark("chat.lua: no bytes make it fail", () => {
   // Reproducible: a linear congruential generator, of which the high bits are good enough here.
   let state = 1;
   const random = (below: number) => {
@@ -687,14 +687,14 @@ withTshark("chat.lua: no bytes at all make it fail", () => {
   assert(faults.length > streams.length / 2, `${faults.length} of ${streams.length} have a fault`);
 });
 
-withTshark("chat.lua: a frame that was captured in part is told as such", () => {
+withTshark("chat.lua: a frame that was captured in part is marked as cut", () => {
   const packets = packetsOf([{ pieces: TURNS.slice(0, 2) }]);
   const { time, bytes } = packets.at(-1)!;
   const file = writeCapture({
     link: LINK.RAW,
     packets: [...packets.slice(0, -1), { time, bytes }],
   });
-  // Only the first bytes were kept: the length on the wire, which stands behind that of what was kept, says more.
+  // Only the first bytes were captured. The original length follows the captured length.
   const path = Deno.makeTempFileSync({ suffix: ".pcapng" });
   try {
     Deno.writeFileSync(path, file);
@@ -710,7 +710,7 @@ withTshark("chat.lua: a frame that was captured in part is told as such", () => 
   }
 });
 
-// ---- the original's wire ----
+// ---- the classic wire ----
 
 function classic(key: number, ...pieces: [Side, Uint8Array][]): Piece[] {
   const seal = (bytes: Uint8Array) => new XorCipher(key).seal(bytes);
@@ -738,11 +738,11 @@ withTshark("chat.lua: classic, with every kind of key, in one packet and in two"
   }
 });
 
-withTshark("chat.lua: classic text of nothing but digits is no key", () => {
+withTshark("chat.lua: classic text of only digits is not a key", () => {
   const [found] = dissectStreams([{
     pieces: [
       ["server", utf8.encode("10")],
-      // Under this key what is sealed is what was said.
+      // Under this key, encrypted and plain text are equal.
       ["client", utf8.encode("1")],
       ["server", utf8.encode("2")],
     ],
@@ -751,10 +751,10 @@ withTshark("chat.lua: classic text of nothing but digits is no key", () => {
   assertEquals(values(found!, "chat.text"), ["1", "2"]);
 });
 
-// ---- where it looks ----
+// ---- ports and sessions ----
 
 withTshark(
-  "chat.lua: knows frames at any port, the original's wire where it is told to, and nothing else",
+  "chat.lua: recognizes frames at any port, the classic wire only at the chosen one, and nothing else",
   () => {
     const old: Piece[] = [
       ["server", utf8.encode("198")],
@@ -779,7 +779,7 @@ withTshark(
   },
 );
 
-withTshark("chat.lua: who is on the original program is seen where a profile says so", () => {
+withTshark("chat.lua: marks members with a classic client, if their profile shows it", () => {
   const frames = ['{"name":"a","classic":true}', '{"name":"b","classic":1}', '{"name":"c"}'].map(
     (json, i) => encodeFrame(Type.MEMBER, i + 3, xor.seal(utf8.encode(json))),
   );
@@ -793,14 +793,14 @@ withTshark("chat.lua: who is on the original program is seen where a profile say
   assertFaultless(found!);
 });
 
-withTshark("chat.lua: without GREETING it says that it can't open what was said", () => {
+withTshark("chat.lua: without GREETING it reports that it cannot open messages", () => {
   const [found] = dissectStreams([{ pieces: TURNS.slice(3) }]);
   assertEquals(values(found!, "chat.text"), []);
   assert(values(found!, "chat.no_greeting").length > 0);
   assertEquals(values(found!, "chat.type")[0], String(Type.WELCOME));
 });
 
-withTshark("chat.lua: who comes again from the same port has another conversation", () => {
+withTshark("chat.lua: a new connection from the same port is a new conversation", () => {
   const greeting = (key: number) =>
     encodeGreeting({ version: 1, cipher: "xor", key: String(key), maxFrame: MAX_FRAME });
   const pieces = [198, 9, 77].flatMap((key): Piece[] => {
@@ -818,7 +818,7 @@ withTshark("chat.lua: who comes again from the same port has another conversatio
   }
 });
 
-withTshark("chat.lua: who goes on with its session is seen, sealed or not", () => {
+withTshark("chat.lua: recognizes a resumption, sealed or not", () => {
   const resume = { token: "sLGys7S1", room: 2 ** 40, own: 37 };
   const greeting = encodeGreeting({ version: 1, cipher: "sealed", maxFrame: MAX_FRAME });
   const [open, sealed] = dissectStreams([
@@ -840,7 +840,7 @@ withTshark("chat.lua: who goes on with its session is seen, sealed or not", () =
 
 // ---- the tool ----
 
-Deno.test("deno task capture: says what is missing where there is no tshark", async () => {
+Deno.test("deno task capture: without tshark it reports what is missing", async () => {
   const home = Deno.makeTempDirSync({ prefix: "chat-test-" });
   try {
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
