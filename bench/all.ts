@@ -136,7 +136,7 @@ const redis: Contestant = {
 };
 
 /** The output of a program, or undefined if it is missing or fails. */
-async function ask(path: string, ...args: string[]): Promise<string | undefined> {
+async function outputOf(path: string, ...args: string[]): Promise<string | undefined> {
   try {
     const options = { args, cwd: root, stdin: "null", stderr: "null" } as const;
     const { success, stdout } = await new Deno.Command(path, options).output();
@@ -159,7 +159,7 @@ async function build(folder: string, name: string): Promise<string> {
 }
 
 /** Waits for a line that matches, and returns its first group. */
-async function hear(stdout: ReadableStream<Uint8Array>, wanted: RegExp): Promise<string> {
+async function waitForLine(stdout: ReadableStream<Uint8Array>, wanted: RegExp): Promise<string> {
   const splitter = new LineSplitter(1000);
   for await (const piece of stdout.values({ preventCancel: true })) {
     for (const line of splitter.push(piece)) {
@@ -194,8 +194,8 @@ async function run(
   }).spawn();
   const late = setTimeout(() => server.kill("SIGKILL"), START_MS);
   try {
-    const said = await hear(server.stdout, new RegExp(ready ? `(${ready})` : "(\\d+)$"));
-    const port = told ?? said;
+    const printed = await waitForLine(server.stdout, new RegExp(ready ? `(${ready})` : "(\\d+)$"));
+    const port = told ?? printed;
     clearTimeout(late);
     const { code, stdout, stderr } = await new Deno.Command(crowd, {
       args: [
@@ -329,9 +329,9 @@ async function machine(): Promise<string> {
     `${navigator.hardwareConcurrency} cores of ${cpu}`,
     `${Deno.build.os} ${Deno.osRelease()}`,
     `Deno ${Deno.version.deno}`,
-    await ask("python3", "--version") ?? "no Python",
-    (await ask("redis-server", "--version"))?.replace(/ sha=.*/, "") ?? "no redis",
-    (await ask("cc", "--version"))?.split("\n")[0] ?? "no C compiler",
+    await outputOf("python3", "--version") ?? "no Python",
+    (await outputOf("redis-server", "--version"))?.replace(/ sha=.*/, "") ?? "no redis",
+    (await outputOf("cc", "--version"))?.split("\n")[0] ?? "no C compiler",
   ].join("; ");
 }
 
@@ -438,9 +438,16 @@ function lines(results: Results, loads: readonly Load[], ceiling: Contestant): L
 
 /** The output of another benchmark. */
 async function other(name: string): Promise<string> {
-  const said = await ask(Deno.execPath(), "run", "--quiet", "--frozen", "-A", `bench/${name}.ts`);
-  if (said === undefined) skip(`bench/${name}.ts: it failed`);
-  return said === undefined ? "" : `\`bench/${name}.ts\`:\n\n\`\`\`text\n${said}\n\`\`\``;
+  const output = await outputOf(
+    Deno.execPath(),
+    "run",
+    "--quiet",
+    "--frozen",
+    "-A",
+    `bench/${name}.ts`,
+  );
+  if (output === undefined) skip(`bench/${name}.ts: it failed`);
+  return output === undefined ? "" : `\`bench/${name}.ts\`:\n\n\`\`\`text\n${output}\n\`\`\``;
 }
 
 async function write(report: string, svg: string): Promise<void> {
@@ -452,17 +459,17 @@ async function write(report: string, svg: string): Promise<void> {
   await Deno.writeTextFile(new URL("members.svg", import.meta.url), svg);
   // The gate checks the format of tables and of the plot.
   const files = ["bench/README.md", "bench/members.svg"];
-  if (await ask(Deno.execPath(), "fmt", "--quiet", ...files) === undefined) {
+  if (await outputOf(Deno.execPath(), "fmt", "--quiet", ...files) === undefined) {
     throw new Error(`Cannot format ${files.join(" and ")}: deno fmt failed`);
   }
 }
 
 /** The loads for which this machine allows enough open files: each process needs one for each member. */
 async function possible(loads: readonly Load[]): Promise<Load[]> {
-  const said = await ask("sh", "-c", "ulimit -Hn");
-  const limit = said === "unlimited" ? Infinity : Number(said ?? 0) - 100;
+  const output = await outputOf("sh", "-c", "ulimit -Hn");
+  const limit = output === "unlimited" ? Infinity : Number(output ?? 0) - 100;
   for (const members of new Set(loads.map(({ members }) => members))) {
-    if (members > limit) skip(`${members} members: only ${said} files may be open (ulimit -Hn)`);
+    if (members > limit) skip(`${members} members: only ${output} files may be open (ulimit -Hn)`);
   }
   return loads.filter(({ members }) => members <= limit);
 }
@@ -489,7 +496,7 @@ async function main(): Promise<void> {
 
   const sections: string[] = [];
   let svg: string | undefined;
-  if (Deno.build.os !== "linux" || await ask("cc", "--version") === undefined) {
+  if (Deno.build.os !== "linux" || await outputOf("cc", "--version") === undefined) {
     skip("everything under load: bench/crowd.c needs Linux and a C compiler, cc");
   } else {
     const folder = await Deno.makeTempDir({ prefix: "chat-bench-" });
@@ -498,9 +505,9 @@ async function main(): Promise<void> {
       const path = await build(folder, "ceiling");
       const ceiling: Contestant = { name: "ceiling, C", path, args: [], wire: [] };
       const contestants = [ours, ceiling, plainDeno];
-      if (await ask("python3", "--version")) contestants.push(plainPython);
+      if (await outputOf("python3", "--version")) contestants.push(plainPython);
       else skip("the plain server in Python: there is no python3");
-      if (await ask("redis-server", "--version")) contestants.push(redis);
+      if (await outputOf("redis-server", "--version")) contestants.push(redis);
       else skip("redis pub/sub: there is no redis-server");
       const loads = await possible([
         ...sizes.flatMap((members) =>

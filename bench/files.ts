@@ -67,12 +67,12 @@ async function ncat(from: string, into: string): Promise<number> {
     args: ["-c", `ncat -v -l --recv-only 127.0.0.1 "$0" | ${into}`, port],
     stderr: "piped",
   }).spawn();
-  let said = "";
+  let output = "";
   const reader = receiver.stderr.pipeThrough(new TextDecoderStream()).getReader();
-  while (!/Listening on 127/.test(said)) {
+  while (!/Listening on 127/.test(output)) {
     const { value, done } = await reader.read();
-    if (done) throw new Error(`ncat does not listen: ${said}`);
-    said += value;
+    if (done) throw new Error(`ncat does not listen: ${output}`);
+    output += value;
   }
   const begin = performance.now();
   const sent = timed("sh", "-c", `${from} | ncat --send-only 127.0.0.1 "$0"`, port);
@@ -93,7 +93,7 @@ class Talk implements AsyncDisposable {
   readonly #ended: Promise<void>[] = [];
   readonly #clients: { leave(): void; say(text: string): number }[] = [];
   /** When messages were sent that have not arrived. */
-  readonly #said = new Map<string, number>();
+  readonly #pending = new Map<string, number>();
   #times: Times = [];
   #count = 0;
   #quiet = Promise.withResolvers<void>();
@@ -124,23 +124,23 @@ class Talk implements AsyncDisposable {
     const begin = performance.now();
     for (let i = 0; goesOn; i++) {
       const text = `ping ${this.#count++}`;
-      this.#said.set(text, performance.now());
+      this.#pending.set(text, performance.now());
       this.#clients[0]!.say(text);
       const wait = begin + (i + 1) * SAY_MS - performance.now();
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, wait)));
     }
     this.#quiet = Promise.withResolvers();
-    if (this.#said.size > 0) await this.#quiet.promise;
+    if (this.#pending.size > 0) await this.#quiet.promise;
     return this.#times;
   }
 
   #hear(event: RoomEvent): void {
     if (event.type !== "message") return;
-    const at = this.#said.get(event.text);
+    const at = this.#pending.get(event.text);
     if (at === undefined) return;
     this.#times.push(performance.now() - at);
-    this.#said.delete(event.text);
-    if (this.#said.size === 0) this.#quiet.resolve();
+    this.#pending.delete(event.text);
+    if (this.#pending.size === 0) this.#quiet.resolve();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -353,10 +353,10 @@ function reportChat(runs: Map<Cipher, Run[]>): void {
 }
 
 function costRow(what: string, runs: readonly Run[]): string[] {
-  const most = (i: number) => Math.max(...runs.map(({ memory }) => memory[i]!));
+  const max = (i: number) => Math.max(...runs.map(({ memory }) => memory[i]!));
   const cpu = (i: number) => median(runs.map(({ cpu }) => cpu[i]!));
   const processes = [0, 1, 2];
-  return [what, ...processes.map((i) => String(most(i))), ...processes.map((i) => digits(cpu(i)))];
+  return [what, ...processes.map((i) => String(max(i))), ...processes.map((i) => digits(cpu(i)))];
 }
 
 const COST_HEAD = [

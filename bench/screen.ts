@@ -24,7 +24,7 @@ export interface WorkerCommand {
 /** The worker's answer. */
 export interface WorkerResult {
   /** Their messages, in the room's order. */
-  readonly heard: readonly string[];
+  readonly received: readonly string[];
   readonly seconds: number;
 }
 
@@ -35,7 +35,7 @@ const KEYS = 250;
 /** Keys before these, which warm the compilers up. */
 const WARM_UP = 30;
 /** Time between two keys, in ms. Each of the three gets every third key: one in about 25 ms, as fast as a key repeats. */
-const PAUSE_MS = { least: 3, most: 13 };
+const PAUSE_MS = { min: 3, max: 13 };
 /** The line is emptied after this many characters: it must fit into a row. */
 const LINE = 40;
 /** The size of a terminal. A message fits into a row, so that it can be found. */
@@ -144,7 +144,7 @@ async function measure(contestants: readonly Contestant[]): Promise<Map<string, 
   for (let i = -WARM_UP; i < KEYS; i++) {
     const key = String.fromCharCode("a".charCodeAt(0) + (i + WARM_UP) % 26);
     for (const { name, type } of contestants) {
-      const pause = PAUSE_MS.least + Math.random() * (PAUSE_MS.most - PAUSE_MS.least);
+      const pause = PAUSE_MS.min + Math.random() * (PAUSE_MS.max - PAUSE_MS.min);
       await new Promise((resolve) => setTimeout(resolve, pause));
       const ms = await type(key);
       if (i >= 0) times.get(name)!.push(ms);
@@ -193,7 +193,7 @@ class Crowd implements Disposable {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.#worker.onmessage = ({ data }) => resolve(data);
     this.#worker.onerror = ({ message }) => reject(new Error(message));
-    return await within("word from those who talk", promise);
+    return await within("an answer of the worker", promise);
   }
 
   async enter(order: WorkerCommand): Promise<void> {
@@ -218,13 +218,14 @@ class Crowd implements Disposable {
 }
 
 /** Checks that all messages were printed in order, and prints the result. */
-function compare({ heard, seconds }: WorkerResult, output: string): boolean {
+function compare({ received, seconds }: WorkerResult, output: string): boolean {
   const printed = [...stripAnsiCode(output).matchAll(/│ (number .*?)\s*\r\n/g)].map(([, text]) =>
     text
   );
-  const same = printed.length === heard.length && heard.every((text, i) => text === printed[i]);
+  const same = printed.length === received.length &&
+    received.every((text, i) => text === printed[i]);
   console.log(
-    `${heard.length} messages were sent in ${
+    `${received.length} messages were sent in ${
       seconds.toFixed(1)
     } s, ${printed.length} were printed: ` +
       (same ? "none is missing, all are in the room's order" : "NOT THE SAME"),
@@ -269,7 +270,7 @@ async function main(folder: string): Promise<boolean> {
   report(
     new Map([["idle", idle], [`${PER_SECOND.toLocaleString("en")} messages a second`, busy]]),
   );
-  await chat.shows(talk.heard.at(-1)!);
+  await chat.shows(talk.received.at(-1)!);
   return compare(talk, chat.output);
 }
 

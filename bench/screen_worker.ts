@@ -15,8 +15,8 @@ const SIZE = 64;
 
 const members: Raw[] = [];
 /** All messages, in the room's order. */
-const heard: string[] = [];
-let said = 0;
+const received: string[] = [];
+let sent = 0;
 let talking = false;
 let news = Promise.withResolvers<void>();
 
@@ -25,7 +25,7 @@ async function listen(raw: Raw): Promise<void> {
   for (;;) {
     const frame = await raw.frameOf(Type.MESSAGE);
     const envelope = decodeEnvelope(xor.open(frame.body).plaintext);
-    if (envelope.kind === "text") heard.push(envelope.text);
+    if (envelope.kind === "text") received.push(envelope.text);
     news.resolve();
     news = Promise.withResolvers();
   }
@@ -53,16 +53,16 @@ async function talk({ perSecond }: WorkerCommand): Promise<WorkerResult> {
   talking = true;
   while (talking) {
     await new Promise((resolve) => setTimeout(resolve, REST_MS));
-    while (said < (performance.now() - begin) / 1000 * perSecond) {
-      const text = `number ${said} `.padEnd(SIZE, "and more ").trim();
+    while (sent < (performance.now() - begin) / 1000 * perSecond) {
+      const text = `number ${sent} `.padEnd(SIZE, "and more ").trim();
       const body = xor.seal(encodeEnvelope({ kind: "text", text }));
-      await members[said++ % members.length]!.write(encodeFrame(Type.MESSAGE, 0, body));
+      await members[sent++ % members.length]!.write(encodeFrame(Type.MESSAGE, 0, body));
     }
   }
   const seconds = (performance.now() - begin) / 1000;
-  while (heard.length < said) await news.promise;
+  while (received.length < sent) await news.promise;
   for (const { conn } of members) conn.close();
-  return { heard, seconds };
+  return { received, seconds };
 }
 
 let order: WorkerCommand;

@@ -47,7 +47,7 @@ class Member {
   static phase: Phase | undefined;
   id = 0;
   /** Bytes of the room's log. */
-  heard = 0;
+  receivedBytes = 0;
   /** The reasons of members that left, by id. */
   readonly left = new Map<number, number>();
   readonly #conn: Deno.TcpConn;
@@ -65,7 +65,7 @@ class Member {
     await member.write(PREFACE);
     await member.write(encodeHello({ version: 1, profile }));
     member.#read();
-    while (member.heard === 0) await member.#news.promise;
+    while (member.receivedBytes === 0) await member.#news.promise;
     return member;
   }
 
@@ -88,7 +88,7 @@ class Member {
           }
           if (
             type === Type.MESSAGE || type === Type.JOINED || type === Type.LEFT
-          ) this.heard += bytes.length;
+          ) this.receivedBytes += bytes.length;
         }
         this.#news.resolve();
         this.#news = Promise.withResolvers();
@@ -123,11 +123,11 @@ class Member {
 
   /** Makes the room's log longer. */
   async extend(bytes: number): Promise<void> {
-    const end = this.heard + bytes;
-    for (let at = this.heard; at < end; at += LARGE) {
+    const end = this.receivedBytes + bytes;
+    for (let at = this.receivedBytes; at < end; at += LARGE) {
       await this.write(encodeFrame(Type.MESSAGE, 0, new Uint8Array(LARGE)));
     }
-    await this.until(() => this.heard >= end);
+    await this.until(() => this.receivedBytes >= end);
   }
 
   close(): void {

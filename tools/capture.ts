@@ -23,7 +23,7 @@ export const NAMES = ["classic", "framed", "sealed"] as const;
 
 /** The public key of the classic server. */
 const PUBLIC_KEY = 198;
-const KEY_IN_CLEAR = ["--cipher", "xor", "--key", String(PUBLIC_KEY)];
+const XOR_OPTIONS = ["--cipher", "xor", "--key", String(PUBLIC_KEY)];
 /** The messages of both members, in turns. */
 export const CONVERSATION = ["So it starts!", "Right?", "Yep!", "Here we go!"] as const;
 
@@ -133,21 +133,21 @@ function xor(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /** A classic client: it sends nothing before it has the key, and then its lines without a frame. */
-class Original implements Disposable {
+class ClassicClient implements Disposable {
   readonly #conn: Deno.TcpConn;
-  #heard = "";
+  #received = "";
 
   private constructor(conn: Deno.TcpConn) {
     this.#conn = conn;
   }
 
-  static async join(): Promise<Original> {
-    const original = new Original(
+  static async join(): Promise<ClassicClient> {
+    const client = new ClassicClient(
       await Deno.connect({ hostname: "127.0.0.1", port: DEFAULT_PORT }),
     );
-    const key = new TextDecoder().decode(await original.#read());
+    const key = new TextDecoder().decode(await client.#read());
     if (key !== String(PUBLIC_KEY)) throw new Error(`The server sent ${key} as its key`);
-    return original;
+    return client;
   }
 
   /** The name that others see. */
@@ -162,8 +162,8 @@ class Original implements Disposable {
 
   /** Resolves when this text has arrived. */
   async hears(text: string): Promise<void> {
-    while (!this.#heard.includes(text)) {
-      this.#heard += new TextDecoder().decode(xor(await this.#read()));
+    while (!this.#received.includes(text)) {
+      this.#received += new TextDecoder().decode(xor(await this.#read()));
     }
   }
 
@@ -181,10 +181,10 @@ class Original implements Disposable {
 }
 
 async function playClassic(): Promise<void> {
-  const { server } = await Program.serveAt(DEFAULT_PORT, ...KEY_IN_CLEAR, "--classic");
+  const { server } = await Program.serveAt(DEFAULT_PORT, ...XOR_OPTIONS, "--classic");
   await using _ = server;
-  using first = await Original.join();
-  using second = await Original.join();
+  using first = await ClassicClient.join();
+  using second = await ClassicClient.join();
   for (const [turn, text] of CONVERSATION.entries()) {
     const [from, to] = turn % 2 === 0 ? [first, second] : [second, first];
     await from.say(text);
@@ -215,7 +215,7 @@ async function playFrames(...args: string[]): Promise<void> {
 
 const PLAYS: Readonly<Record<typeof NAMES[number], () => Promise<void>>> = {
   classic: playClassic,
-  framed: () => playFrames(...KEY_IN_CLEAR),
+  framed: () => playFrames(...XOR_OPTIONS),
   sealed: () => playFrames(),
 };
 
@@ -270,8 +270,10 @@ export function runExample(command: string): string {
     env: { ...home.env, LC_ALL: "C.UTF-8", TZ: "UTC" },
     stdin: "null",
   }).outputSync();
-  const said = new TextDecoder().decode(stderr);
-  if (code !== 0 || /lua/i.test(said)) throw new Error(`${command}\nexit code ${code}: ${said}`);
+  const message = new TextDecoder().decode(stderr);
+  if (code !== 0 || /lua/i.test(message)) {
+    throw new Error(`${command}\nexit code ${code}: ${message}`);
+  }
   return new TextDecoder().decode(stdout).replace(/[ \t]+$/gm, "").replace(/\n+$/, "\n");
 }
 

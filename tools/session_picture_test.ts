@@ -205,15 +205,15 @@ Deno.test("docs/session.svg: shows the conversation, and the text in the line", 
 });
 
 Deno.test("docs/session.svg: reveals nothing about the machine on which it was drawn", () => {
-  const said = texts(SESSION).map(({ text }) => text).join("\n");
+  const shown = texts(SESSION).map(({ text }) => text).join("\n");
   // No path, unless it is a command or in an address, and no address but the loopback.
-  assert(!/(?<![\w:/])[~/](?!help\b)|\\/.test(said.replaceAll(/https:\S+/g, "")), said);
-  assertEquals(new Set(said.match(/\d+\.\d+\.\d+\.\d+/g)), new Set(["127.0.0.1"]));
+  assert(!/(?<![\w:/])[~/](?!help\b)|\\/.test(shown.replaceAll(/https:\S+/g, "")), shown);
+  assertEquals(new Set(shown.match(/\d+\.\d+\.\d+\.\d+/g)), new Set(["127.0.0.1"]));
   const own = ["HOME", "HOSTNAME"].map((name) => Deno.env.get(name)).concat(Deno.hostname());
-  for (const word of own) assert(!word || word === "localhost" || !said.includes(word), word);
+  for (const word of own) assert(!word || word === "localhost" || !shown.includes(word), word);
   const names = CONVERSATION.map(({ who }) => who as string);
   const user = Deno.env.get("USER") ?? "";
-  assert(user === "" || names.includes(user) || !new RegExp(`\\b${user}\\b`).test(said), user);
+  assert(user === "" || names.includes(user) || !new RegExp(`\\b${user}\\b`).test(shown), user);
 });
 
 Deno.test("README shows docs/session.svg, and describes it in words", () => {
