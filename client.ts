@@ -66,8 +66,8 @@ const utf8 = new TextEncoder();
  * Connects and is admitted.
  *
  * @returns the client; it reports nothing before `run` is called
- * @throws {ChatError} if no chat server answers, or it does not admit this client: `NobodyThere`,
- * `CodeNeeded` or `WrongCode` if something else can be tried
+ * @throws {ChatError} if no chat server answers, or it does not admit this client: `RoomNotFound`,
+ * `CodeMissing` or `WrongCode` if something else can be tried
  */
 export async function join(options: JoinOptions): Promise<Client> {
   const handshake = await connect(options);

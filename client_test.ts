@@ -265,7 +265,10 @@ Deno.test("join: refuses an invalid name before it connects", async () => {
     () => join({ hostname: "nowhere.invalid", port: 1, name: "a\x1b[2Jb" }),
     ChatError,
   );
-  assertMatch(error.message, /^Cannot join as "a␛\[2Jb": a name must not hold control characters/);
+  assertMatch(
+    error.message,
+    /^Cannot join as "a␛\[2Jb": a name must not contain control characters/,
+  );
 });
 
 Deno.test("join: reads a greeting and a welcome that come byte by byte", async () => {

@@ -14,13 +14,13 @@ export class ChatError extends Error {
 }
 
 /** The room is not at this address: the caller may try another. */
-export class NobodyThere extends ChatError {
-  override name = "NobodyThere";
+export class RoomNotFound extends ChatError {
+  override name = "RoomNotFound";
 }
 
 /** The room is sealed, and there is no code: ask for it. */
-export class CodeNeeded extends ChatError {
-  override name = "CodeNeeded";
+export class CodeMissing extends ChatError {
+  override name = "CodeMissing";
 }
 
 /** The code is wrong, or it belongs to another server: ask for another code. */

@@ -2,7 +2,7 @@
 // rooms and messages.
 
 import { type Endpoint, withConnection } from "../client/handshake.ts";
-import { NobodyThere } from "../errors.ts";
+import { RoomNotFound } from "../errors.ts";
 import { KEY_MS, parseKey, type Timer } from "../protocol/classic_wire.ts";
 import { Connection } from "../protocol/connection.ts";
 
@@ -29,7 +29,7 @@ export async function connectClassic(endpoint: Endpoint, after: Timer): Promise<
     for (;;) {
       const { key, length, certain } = parseKey(decoder.unread);
       if (key === undefined && certain) {
-        throw new NobodyThere(`Cannot join ${address}: what answers there sends no key first`, {
+        throw new RoomNotFound(`Cannot join ${address}: what answers there sends no key first`, {
           hint: CLASSIC_HINT,
         });
       }
@@ -40,7 +40,7 @@ export async function connectClassic(endpoint: Endpoint, after: Timer): Promise<
         return { connection, publicKey: key!, reading };
       }
       if (!await reading) {
-        throw new NobodyThere(`Cannot join ${address}: the connection was closed without a word`, {
+        throw new RoomNotFound(`Cannot join ${address}: the connection was closed without a word`, {
           hint: "Is the port right, and is it a server of the original?",
         });
       }

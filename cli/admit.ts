@@ -2,7 +2,7 @@
 // screen, and nothing of what happens in the room.
 
 import { type Client, join } from "../client.ts";
-import { CodeNeeded, NobodyThere, WrongCode } from "../errors.ts";
+import { CodeMissing, RoomNotFound, WrongCode } from "../errors.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { DEFAULT_PORT } from "../protocol.ts";
 import { formatAddress } from "../protocol/connection.ts";
@@ -72,10 +72,10 @@ export async function admit(
         });
       } catch (error) {
         // The address of a closed room may now belong to another room, or to no room at all.
-        const stale = error instanceof NobodyThere ||
+        const stale = error instanceof RoomNotFound ||
           (error instanceof WrongCode && given === undefined && code === saved);
         if (stale && index + 1 < candidates.length) break;
-        const canAsk = error instanceof CodeNeeded || error instanceof WrongCode;
+        const canAsk = error instanceof CodeMissing || error instanceof WrongCode;
         if (!canAsk || given !== undefined || !system.stdin.isTerminal()) throw error;
         if (error instanceof WrongCode) report(system, error);
         const question = `Code of the room at ${formatAddress(hostname, port)}:`;

@@ -885,9 +885,9 @@ Deno.test("parseCommand: the name comes from --name, CHAT_NAME or the user name,
 Deno.test("parseCommand: refuses an invalid name, and says where it came from", () => {
   const faults: Record<string, string> = {
     "": "must not be empty",
-    "a b": "must not hold spaces",
-    "a:b": 'must not hold ":"',
-    "a\x1b[2J": "must not hold control characters: it has ␛",
+    "a b": "must not contain spaces",
+    "a:b": 'must not contain ":"',
+    "a\x1b[2J": "must not contain control characters: it has ␛",
     "/quit": 'must not start with "/"',
     ["a".repeat(MAX_NAME_COLUMNS + 1)]: `must be at most ${MAX_NAME_COLUMNS} columns wide: it is ${
       MAX_NAME_COLUMNS + 1

@@ -121,7 +121,7 @@ Deno.test("parseSettings: refuses an invalid value with its line, its key and th
   const long = "a".repeat(MAX_NAME_COLUMNS + 1);
   const names = {
     '""': "a name must not be empty",
-    '"a b"': "a name must not hold spaces",
+    '"a b"': "a name must not contain spaces",
     '"/quit"': 'a name must not start with "/"',
     [`"${long}"`]: `a name must be at most ${MAX_NAME_COLUMNS} columns wide: it is ${long.length}`,
   };

@@ -10,10 +10,10 @@ import { startLogin } from "../cipher/opaque.ts";
 import { SealedCipher } from "../cipher/sealed.ts";
 import {
   ChatError,
-  CodeNeeded,
+  CodeMissing,
   messageOf,
-  NobodyThere,
   ProtocolError,
+  RoomNotFound,
   WrongCode,
 } from "../errors.ts";
 import {
@@ -102,8 +102,8 @@ export interface Ticket extends Claim {
 /**
  * Connects and is admitted.
  *
- * @throws {ChatError} if no chat server answers, or it does not admit this client: `NobodyThere`,
- * `CodeNeeded` or `WrongCode` if something else can be tried
+ * @throws {ChatError} if no chat server answers, or it does not admit this client: `RoomNotFound`,
+ * `CodeMissing` or `WrongCode` if something else can be tried
  */
 export async function connect(options: ConnectOptions): Promise<Handshake> {
   const fault = nameFault(options.name);
@@ -134,7 +134,7 @@ export async function resume(
     if ((sealed === undefined) !== (sessionKey === undefined)) {
       // Another server answers at this address. The session's own server may come back.
       const how = sessionKey ? "not sealed, as it should be" : "sealed, not xor";
-      throw new NobodyThere(`Cannot rejoin ${address}: the room there is ${how}`);
+      throw new RoomNotFound(`Cannot rejoin ${address}: the room there is ${how}`);
     }
     const proof = sessionKey && sealed && prove(sessionKey, sealed, claim);
     connection.send(encodeResume(proof ? { ...claim, proof } : claim));
@@ -229,7 +229,7 @@ async function dial(
       });
     }
     if (cause instanceof Deno.errors.ConnectionRefused) {
-      throw new NobodyThere(`Cannot join ${address}: nothing listens there`, {
+      throw new RoomNotFound(`Cannot join ${address}: nothing listens there`, {
         hint: "Open a room with: chat serve",
         cause,
       });
@@ -251,7 +251,7 @@ async function greet(connection: Connection, address: string): Promise<Greeting>
     if (opening.kind === "chat") break;
     if (opening.kind !== "more") throw notAChatServer(address, decoder.unread, opening);
     if (!await connection.fill()) {
-      throw new NobodyThere(`Cannot join ${address}: the server closed the connection at once`, {
+      throw new RoomNotFound(`Cannot join ${address}: the server closed the connection at once`, {
         hint: "Is the port right? `chat serve` prints it when it opens a room",
       });
     }
@@ -289,7 +289,7 @@ async function chooseCipher(
   if (greeting.cipher === "xor") {
     // An attacker in the middle could send this greeting, to read everything.
     if (code !== undefined || wanted === "sealed") {
-      throw new NobodyThere(
+      throw new RoomNotFound(
         `Cannot join ${address}: the room there is not sealed, as it should be`,
         {
           hint: "Ask the person who opened it. A room that is not sealed is joined without a code",
@@ -303,10 +303,10 @@ async function chooseCipher(
     };
   }
   if (wanted === "xor") {
-    throw new NobodyThere(`Cannot join ${address}: the room there is sealed, not xor`);
+    throw new RoomNotFound(`Cannot join ${address}: the room there is sealed, not xor`);
   }
   if (code === undefined) {
-    throw new CodeNeeded(`Cannot join ${address} without its code: the room is sealed`, {
+    throw new CodeMissing(`Cannot join ${address} without its code: the room is sealed`, {
       hint: "Give it in the environment as CHAT_CODE, or in a file with --code-file FILE",
     });
   }
@@ -352,13 +352,13 @@ async function expect(connection: Connection, type: number): Promise<Frame> {
   }
 }
 
-function notAChatServer(address: string, unread: Uint8Array, opening: Opening): NobodyThere {
+function notAChatServer(address: string, unread: Uint8Array, opening: Opening): RoomNotFound {
   const what = {
     http: "a web server answers there",
     ssh: "an SSH server answers there",
     tls: "a TLS server answers there",
   }[opening.kind as string] ?? "the server there does not speak our protocol";
-  return new NobodyThere(`Cannot join ${address}: ${what}, not a chat server`, {
+  return new RoomNotFound(`Cannot join ${address}: ${what}, not a chat server`, {
     hint: adviceOn(unread, address),
   });
 }

@@ -1,7 +1,7 @@
 // `resume`, and cancelling. `client_test.ts` tests the rest through `join`.
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { ChatError, NobodyThere, ProtocolError } from "../errors.ts";
+import { ChatError, ProtocolError, RoomNotFound } from "../errors.ts";
 import { encodeFrame, MAX_FRAME, Type } from "../protocol.ts";
 import { encodeError, encodeGreeting, encodeWelcome, parseHello } from "../protocol/json_frames.ts";
 import { drawToken } from "../protocol/resume.ts";
@@ -60,7 +60,7 @@ Deno.test("resume: refuses a server with another cipher, where the session canno
     const { port } = impostor;
     await assertRejects(
       () => resume({ ...place, port }, { ...ticket, sessionKey }),
-      NobodyThere,
+      RoomNotFound,
       `the room there is ${how}`,
     );
     await impostor.served(1);

@@ -1,7 +1,7 @@
 // Reconnects after a connection was lost: waits, tries, and decides when trying again is useless. The client
 // defines a try and handles its result. Knows no frames and no socket.
 
-import { ChatError, CodeNeeded, ProtocolError, WrongCode } from "../errors.ts";
+import { ChatError, CodeMissing, ProtocolError, WrongCode } from "../errors.ts";
 import type { Ending, Link, RoomEvent } from "../room.ts";
 import type { Backoff } from "./backoff.ts";
 
@@ -32,7 +32,7 @@ export function isFinal(ending: Ending): boolean {
 /** How the room ends if trying again is useless after this error; undefined if it is not. */
 export function finalRefusal(error: ChatError): Ending | undefined {
   const { message, cause } = error;
-  if (error instanceof WrongCode || error instanceof CodeNeeded) {
+  if (error instanceof WrongCode || error instanceof CodeMissing) {
     return { reason: "refused", code: "code", message };
   }
   if (!(cause instanceof ProtocolError)) return undefined;

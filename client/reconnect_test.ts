@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { ChatError, CodeNeeded, ProtocolError, WrongCode } from "../errors.ts";
+import { ChatError, CodeMissing, ProtocolError, WrongCode } from "../errors.ts";
 import { ERROR_CODES } from "../protocol.ts";
 import type { RoomEvent } from "../room.ts";
 import { Backoff } from "./backoff.ts";
@@ -96,7 +96,7 @@ Deno.test("finalRefusal: a wrong code and a fatal ERROR are final, and nothing e
     code: "code",
     message: "no",
   });
-  assertEquals(finalRefusal(new CodeNeeded("no"))?.reason, "refused");
+  assertEquals(finalRefusal(new CodeMissing("no"))?.reason, "refused");
   assertEquals(finalRefusal(caused("flood")), { reason: "refused", code: "flood", message: "no" });
   for (const error of [...["full", "lost", "bye"].map(caused), new ChatError("no")]) {
     assertEquals(finalRefusal(error), undefined);

@@ -81,7 +81,7 @@ export function inspect(bytes: Uint8Array): Picture | string {
     case "GIF":
       return inspectGif(bytes);
     case undefined:
-      return "is no PNG, JPEG or GIF";
+      return "is not a PNG, JPEG or GIF file";
   }
 }
 
@@ -89,13 +89,11 @@ export function inspect(bytes: Uint8Array): Picture | string {
 function sizeFault(width: number, height: number, depth = 4): string | undefined {
   if (width === 0 || height === 0) return `${DAMAGED}: it claims to have no pixels`;
   if (Math.max(width, height) > MAX_PICTURE_SIDE || width * height > MAX_PICTURE_PIXELS) {
-    const most = MAX_PICTURE_PIXELS / 1024 / 1024;
-    return `has ${width} × ${height} pixels: at most ${most} megapixels are shown, ${MAX_PICTURE_SIDE} a side`;
+    const limit = MAX_PICTURE_PIXELS / 1024 / 1024;
+    return `has ${width} × ${height} pixels; the limit is ${limit} megapixels, and ${MAX_PICTURE_SIDE} a side`;
   }
   if (width * height * depth > MAX_DECODED_BYTES) {
-    return `has ${width} × ${height} pixels of ${
-      8 * depth
-    } bits each, which is too much to be shown`;
+    return `has ${width} × ${height} pixels of ${8 * depth} bits each, which is too large`;
   }
   return undefined;
 }
@@ -145,7 +143,7 @@ function inspectPng(bytes: Uint8Array): Picture | string {
       return { kind: "PNG", ...size, orientation: 1, content: concat(parts) };
     } else if ((bytes[at + 4]! & 0x20) === 0) {
       // Without that bit, the chunk is critical: a program that does not know it must not show the picture.
-      return "is a kind of PNG that is not known here";
+      return "is a kind of PNG that is not supported";
     }
     // All others can be left out: texts, profiles and frames. Some of them unpack to a lot of data.
     at = end;
@@ -205,7 +203,7 @@ function inspectJpeg(bytes: Uint8Array): Picture | string {
       end = scanEnd(bytes, end);
       parts.push(bytes.subarray(at, end));
     } else if (marker >= SOF_BASELINE && marker <= 0xcf && marker !== DHT && marker !== 0xc8) {
-      if (marker === 0xcc) return "is a kind of JPEG that is not known here";
+      if (marker === 0xcc) return "is a kind of JPEG that is not supported";
       const found = frameSize(marker, segment);
       if (typeof found === "string") return found;
       if (size !== undefined) return DAMAGED;
@@ -246,11 +244,11 @@ function frameSize(
 ): { width: number; height: number } | string {
   // The others are lossless, hierarchical or arithmetic. Hardly any program writes them.
   if (marker !== SOF_BASELINE && marker !== SOF_EXTENDED && marker !== SOF_PROGRESSIVE) {
-    return "is a kind of JPEG that is not known here";
+    return "is a kind of JPEG that is not supported";
   }
   const components = segment[5] ?? 0;
   if (segment.length !== 6 + 3 * components) return DAMAGED;
-  if (segment[0] !== 8) return `has ${segment[0]} bits a channel, which is not known here`;
+  if (segment[0] !== 8) return `has ${segment[0]} bits a channel, which is not supported`;
   if (![1, 3, 4].includes(components)) return DAMAGED;
   for (let i = 0; i < components; i++) {
     const sampling = segment[7 + 3 * i]!;
@@ -311,7 +309,7 @@ function inspectGif(bytes: Uint8Array): Picture | string {
       if (at + 10 > bytes.length) return CUT_OFF;
       const [left, top, across, down] = [1, 3, 5, 7].map((n) => data.getUint16(from + n, true));
       if (left! + across! > width || top! + down! > height || across === 0 || down === 0) {
-        return `${DAMAGED}: its first frame is larger than itself`;
+        return `${DAMAGED}: its first frame is larger than the picture`;
       }
       // The size of the codes in bits follows the palette.
       const end = blocksEnd(bytes, at + 10 + paletteBytes(bytes[at + 9]!) + 1);
@@ -319,7 +317,7 @@ function inspectGif(bytes: Uint8Array): Picture | string {
       const parts = [head, control, bytes.subarray(from, end), Uint8Array.of(TRAILER)];
       return { kind: "GIF", width, height, orientation: 1, content: concat(parts) };
     } else {
-      return bytes[at] === TRAILER ? `${DAMAGED}: there is no picture in it` : DAMAGED;
+      return bytes[at] === TRAILER ? `${DAMAGED}: it has no frame` : DAMAGED;
     }
   }
   return CUT_OFF;

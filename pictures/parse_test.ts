@@ -112,7 +112,7 @@ Deno.test("inspect: the orientation of a JPEG, in both byte orders", () => {
 Deno.test("inspect: pixels are counted before anything is decoded", () => {
   const side = Math.sqrt(MAX_PICTURE_PIXELS);
   assertEquals(good(claims(side, side)).width, side);
-  const many = "at most 16 megapixels are shown";
+  const many = "the limit is 16 megapixels";
   for (
     const [width, height] of [[side + 1, side], [0xffffffff, 0xffffffff], [
       1,
@@ -133,14 +133,14 @@ Deno.test("inspect: with 16 bits a channel, the limit of pixels is lower", () =>
   assertEquals(good(claims(side, side / 2, 16)).width, side);
   assertEquals(
     inspect(claims(side, side, 16)),
-    "has 4096 × 4096 pixels of 64 bits each, which is too much to be shown",
+    "has 4096 × 4096 pixels of 64 bits each, which is too large",
   );
   assertEquals(good(claims(side, side, 16, 0)).width, side);
 });
 
 Deno.test("inspect: a file that is too long is refused", () => {
   assertEquals(inspect(new Uint8Array(MAX_PICTURE_BYTES + 1)), "has more than 20 MiB");
-  assertEquals(inspect(new Uint8Array(MAX_PICTURE_BYTES)), "is no PNG, JPEG or GIF");
+  assertEquals(inspect(new Uint8Array(MAX_PICTURE_BYTES)), "is not a PNG, JPEG or GIF file");
 });
 
 Deno.test("inspect: invalid headers are refused", () => {

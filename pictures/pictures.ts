@@ -78,7 +78,7 @@ export class Pictures implements Viewer {
     const title = `${name}: ${picture.kind}, ${size.width} × ${size.height} pixels`;
     if (!stage.hasColors) {
       return {
-        rows: [cut(`${title}; it is shown where there are colours`, stage.columns)],
+        rows: [cut(`${title}; pictures need a terminal with colours`, stage.columns)],
         height: 1,
       };
     }
@@ -177,7 +177,7 @@ async function readPicture(path: string, name: string): Promise<Uint8Array<Array
   try {
     // Checked before it is opened: a pipe might never open.
     const { isFile, size } = await Deno.stat(path);
-    if (!isFile) throw cannotShow(name, "is no file any more");
+    if (!isFile) throw cannotShow(name, "is no longer a file");
     if (size > MAX_PICTURE_BYTES) throw cannotShow(name, long);
     using file = await Deno.open(path);
     // One byte more: it shows that the file has grown.
@@ -188,10 +188,10 @@ async function readPicture(path: string, name: string): Promise<Uint8Array<Array
       if (count === null) return buffer.subarray(0, length);
       length += count;
     }
-    throw cannotShow(name, "is being changed just now");
+    throw cannotShow(name, "is being changed");
   } catch (cause) {
     if (cause instanceof ChatError) throw cause;
-    if (cause instanceof Deno.errors.NotFound) throw cannotShow(name, "is not there any more");
+    if (cause instanceof Deno.errors.NotFound) throw cannotShow(name, "no longer exists");
     const message = messageOf(cause);
     throw new ChatError(`Cannot read ${name}: ${printable(message)}`, { cause });
   }

@@ -126,10 +126,14 @@ Deno.test("Pictures: a terminal with 256 colours gets those, one without colours
   const { rows } = await view(LARGE, { environment: { TERM: "xterm-256color" } });
   assert(rows[0]!.startsWith("\x1b[48;5;17m"), rows[0]);
   assert(!rows.join("").includes(";2;"));
-  const line = "cat.png: PNG, 300 × 200 pixels; it is shown where there are colours";
+  const line = "cat.png: PNG, 300 × 200 pixels; pictures need a terminal with colours";
   assertEquals(await view(LARGE, { hasColors: false }), { rows: [line], height: 1 });
   // The picture was not decoded, but other files are still refused.
-  await assertRejects(() => view(new Uint8Array(9), { hasColors: false }), ChatError, "is no PNG");
+  await assertRejects(
+    () => view(new Uint8Array(9), { hasColors: false }),
+    ChatError,
+    "is not a PNG",
+  );
 });
 
 Deno.test("Pictures: kitty and iTerm2 get a new PNG, never the file itself", async () => {
@@ -177,7 +181,10 @@ const fault = async (bytes: Uint8Array) =>
   (await assertRejects(() => view(bytes), ChatError, "Cannot show cat.png: it ")).message;
 
 Deno.test("Pictures: a damaged file is refused with a sentence", async () => {
-  assertEquals(await fault(new Uint8Array()), "Cannot show cat.png: it is no PNG, JPEG or GIF");
+  assertEquals(
+    await fault(new Uint8Array()),
+    "Cannot show cat.png: it is not a PNG, JPEG or GIF file",
+  );
   const crc = Uint8Array.from(LARGE);
   crc[LARGE.length - 100]! ^= 1;
   assertEquals(await fault(crc), "Cannot show cat.png: it is damaged");
@@ -269,9 +276,9 @@ Deno.test("Pictures: a file that is gone, is no file or is too long has an error
     await assertRejects(
       () => show("a.png"),
       ChatError,
-      "Cannot show a␛.png: it is not there any more",
+      "Cannot show a␛.png: it no longer exists",
     );
-    await assertRejects(() => show(""), ChatError, "it is no file any more");
+    await assertRejects(() => show(""), ChatError, "it is no longer a file");
     await Deno.writeFile(`${folder}/a.png`, LARGE);
     // Refused for its length, before the first bytes are read.
     await Deno.truncate(`${folder}/a.png`, 20 * 1024 * 1024 + 1);

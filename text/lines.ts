@@ -87,7 +87,7 @@ export class LineSplitter {
     this.#length = 0;
     this.#endsInCr = false;
     if (length > this.#limit) {
-      return { number, fault: `it has ${length} bytes, at most ${this.#limit} are taken` };
+      return { number, fault: `it has ${length} bytes; the limit is ${this.#limit}` };
     }
     try {
       return { number, text: this.#decoder.decode(this.#buffer.subarray(0, length)) };

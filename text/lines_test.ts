@@ -38,7 +38,7 @@ function assertLines(
 }
 
 function tooLong(number: number, length: number, limit: number): InputLine {
-  return { number, fault: `it has ${length} bytes, at most ${limit} are taken` };
+  return { number, fault: `it has ${length} bytes; the limit is ${limit}` };
 }
 
 // ---- lines ----

@@ -21,11 +21,11 @@ export function nameFault(name: string): string | undefined {
   if (name === "") return "must not be empty";
   HAZARDS.lastIndex = 0;
   const hazard = HAZARDS.exec(name);
-  if (hazard) return `must not hold control characters: it has ${visibleForm(hazard[0])}`;
+  if (hazard) return `must not contain control characters: it has ${visibleForm(hazard[0])}`;
   // U+2800, a Braille cell without dots, looks like a space.
   const mark = /[\s\u2800:#]/u.exec(name);
-  if (mark) return `must not hold ${/[:#]/.test(mark[0]) ? `"${mark[0]}"` : "spaces"}`;
-  if (name.includes("(!)")) return `must not hold "(!)"`;
+  if (mark) return `must not contain ${/[:#]/.test(mark[0]) ? `"${mark[0]}"` : "spaces"}`;
+  if (name.includes("(!)")) return `must not contain "(!)"`;
   if (name.startsWith("/")) return `must not start with "/"`;
   const bytes = encoder.encode(name).length;
   if (bytes > MAX_NAME_BYTES) {

@@ -410,7 +410,7 @@ Deno.test("PlainScreen.run: a line that can't be taken is told by its number; th
   await talk.screen.run();
   assertEquals(talk.calls, ["say 12345", "say ok", "say ok"]);
   assertEquals(talk.notes, [
-    "chat: error: line 2: Cannot take this line: it has 6 bytes, at most 5 are taken",
+    "chat: error: line 2: Cannot take this line: it has 6 bytes; the limit is 5",
     "chat: error: line 4: Cannot take this line: it is not UTF-8",
   ]);
   assertEquals(talk.screen.faults, 2);
@@ -929,7 +929,7 @@ Deno.test("PlainScreen.run: the longest message fits into a line of JSON in its 
   assertEquals(talk.lines.slice(1), [{
     type: "error",
     line: 2,
-    message: "Cannot take this line: it has 1802000 bytes, at most 1801024 are taken",
+    message: "Cannot take this line: it has 1802000 bytes; the limit is 1801024",
   }]);
 });
 

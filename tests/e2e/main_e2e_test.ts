@@ -530,7 +530,7 @@ const ERRORS: readonly [string, string[], number, RegExp, RegExp | undefined][] 
     "a name with a space",
     ["send", "--name", "a b", "hi"],
     2,
-    /must not hold spaces/,
+    /must not contain spaces/,
     /--name NAME/,
   ],
   [

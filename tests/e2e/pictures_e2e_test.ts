@@ -85,7 +85,7 @@ onTerminal(
     assertEquals(rows[at - 1]![size.width]!.ground, undefined);
 
     await show("damaged", damaged, "/view dam\t\r", "Cannot show damaged.png: it is damaged");
-    const large = "Cannot show bomb.png: it has 60000 × 60000 pixels: at most 16 megapixels";
+    const large = "Cannot show bomb.png: it has 60000 × 60000 pixels; the limit is 16 megapixels";
     await show("bomb", bomb, "/view\r", large);
 
     anna.type("nice?\r");

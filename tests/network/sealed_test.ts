@@ -8,7 +8,7 @@ import { Identity } from "../../cipher/identity.ts";
 import { answerLogin, register, startLogin } from "../../cipher/opaque.ts";
 import { EXPORT_KEY_SIZE, SealedCipher } from "../../cipher/sealed.ts";
 import { join, type JoinOptions } from "../../client.ts";
-import { ChatError, CodeNeeded, WrongCode } from "../../errors.ts";
+import { ChatError, CodeMissing, WrongCode } from "../../errors.ts";
 import {
   Away,
   encodeFrame,
@@ -483,7 +483,7 @@ Deno.test("join: where a code was given, or only sealed will do, a server that g
   }
   // And a sealed room is not entered without a code.
   const { sent, error } = await joinImpostor((raw) => raw.write(GREETING), {});
-  assert(error instanceof CodeNeeded);
+  assert(error instanceof CodeMissing);
   assertEquals(sent, []);
   // Who wants xor is not asked for a code.
   const other = await joinImpostor((raw) => raw.write(GREETING), { cipher: "xor" });
