@@ -1,10 +1,16 @@
-// chat serve: listens, accepts, admits, and moves frames between sockets and the hub. A blind relay: it
-// reads no message, and knows of ciphers only the classic one's public key, which it hands out.
+// chat serve: listens, admits clients, and moves frames between sockets and the hub. A blind relay: it reads no
+// message, and of the ciphers knows only the classic one's public key, which it hands out.
 //
-// A connection's life is `#serve`, from top to bottom. A session may have several, one after the other.
+// The life of a connection (`#serve`); a session may have several, one after the other:
+//   1. accept: refuse it if its network has too many connections.
+//   2. admit (server/admission.ts): preface, GREETING, LOGIN in a sealed room, HELLO.
+//   3. enter: join as a new member, or resume a session. WELCOME.
+//   4. relay: charge each frame to the member's budget, then pass it to the hub.
+//   5. lose: the session waits for another connection (`--grace`), or the member leaves.
+//   6. finish: send the last frame, wait for the peer to end too, close.
 
 import { drawPublicKey, privateKey } from "./cipher.ts";
-import { type AdmissionRecord, answerLogin } from "./cipher/opaque.ts";
+import type { AdmissionRecord } from "./cipher/opaque.ts";
 import { messageOf, ProtocolError } from "./errors.ts";
 import {
   checkEmpty,
@@ -17,84 +23,78 @@ import {
   MAX_FRAME,
   MAX_FRAME_BEFORE_ADMISSION,
   parseHave,
-  PREFACE,
   Type,
   VERSION,
 } from "./protocol.ts";
+import { Connection, formatAddress, waits } from "./protocol/connection.ts";
 import {
   encodeError,
-  encodeGreeting,
-  encodeLogin,
   encodeWarning,
   encodeWelcome,
   type Greeting,
-  type Hello,
   parseError,
-  parseHello,
-  parseLogin,
   type Resume,
 } from "./protocol/json_frames.ts";
-import { Connection, formatAddress, waits } from "./protocol/connection.ts";
-import { parsePreface } from "./protocol/opening.ts";
 import { DIRECT_PART, FloodGuard, RateLimiter } from "./protocol/rate_limit.ts";
 import { checkResume, drawToken } from "./protocol/resume.ts";
 import type { ProtocolAdapter } from "./server/adapter.ts";
-import { CloseReason, expected, httpAnswer, next } from "./server/admission.ts";
+import { Admissions, type Admitted, CloseReason } from "./server/admission.ts";
 import type { LeftReason, ServerEvent } from "./server/events.ts";
 import { flusher } from "./server/flush.ts";
 import { Hub, type HubOptions, type Start } from "./server/hub.ts";
 import { DEFAULT_LIMITS, type Limits } from "./server/limits.ts";
 import { listen } from "./server/listen.ts";
-import { networkOf, TryCounter, UNDECIDED_MS } from "./server/login_tries.ts";
+import { networkOf } from "./server/login_tries.ts";
 import type { Outlet } from "./server/member.ts";
 import { Counters, refusalOf } from "./server/metrics.ts";
 import { Session, Sessions, Tally } from "./server/sessions.ts";
 
-/** Enough for a last word to reach the other end of the world; a stop waits so long at most, in ms. */
+/** How long a connection may take to end, in ms: enough for a last frame to reach the other end of the world. */
 const FINISH_MS = 2_000;
-/** How long to wait after a failed accept (no descriptors left, mostly), in ms. */
+/** How long to wait after a failed accept, in ms. Mostly the process has no file descriptors left. */
 const ACCEPT_PAUSE_MS = 100;
-/** How long a connection may be lost before the others are told, in ms: most are back by then. */
+/** How long after a lost connection the others see the member as away, in ms: most are back by then. */
 const AWAY_MS = 3_000;
-/** How often in its idle time a connection is looked at. */
-const LOOKS = 6;
+/** How often idle connections are looked for in `idleMs`. */
+const CHECKS_PER_IDLE_TIME = 6;
 
 export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSize"> {
   /** The address to listen on. */
   hostname: string;
   /** 0 takes a free one. */
   port: number;
-  /** Makes the room a sealed one: who knows the code is let in. */
+  /** Makes the room a sealed one: only clients with the code are admitted. */
   admission?: AdmissionRecord;
-  /** xor's public key, 0..255; drawn if it is not given. */
+  /** xor's public key, 0..255; drawn at random if not given. */
   publicKey?: number;
-  /** Lets in those who speak another wire, too; made for the room's public key, so not for a sealed room. */
+  /** Makes the adapter that admits classic clients, for the room's public key. Not for sealed rooms. */
   classic?: (publicKey: number) => ProtocolAdapter;
-  /** A clock that does not go back, in ms. */
+  /** A clock that never goes back, in ms. */
   now?: () => number;
-  /** How long a connection may take to end properly before it is cut, in ms. */
+  /** How long a connection may take to end properly before it is closed, in ms. */
   finishMs?: number;
-  /** How long a connection may be lost before the others are told, in ms. */
+  /** How long after a lost connection the others see the member as away, in ms. */
   awayMs?: number;
-  /** Told what happens: numbers and addresses, never content. */
-  log?: (event: ServerEvent) => void;
+  /** Receives each event for the operator: numbers and addresses, never content. */
+  onEvent?: (event: ServerEvent) => void;
 }
 
-/** Why a member left, in words. */
-const REASONS: Readonly<Record<number, LeftReason>> = {
+/** \`Left\` as the operator reads it. */
+const LEFT_REASONS: Readonly<Record<number, LeftReason>> = {
   [Left.BYE]: "bye",
   [Left.LOST]: "lost",
   [Left.SLOW]: "slow",
   [Left.REFUSED]: "refused",
 };
-const OUTCOMES = ["accepted", "busy", "gone"] as const;
+/** `AckOutcome` as the counters name it. */
+const ACK_OUTCOMES = ["accepted", "busy", "gone"] as const;
 
-/** A room that listens. */
+/** An open room. It listens from its construction until `stop`. */
 export class Server {
   readonly hub: Hub;
-  /** What a client is greeted with. */
+  /** The fields of GREETING, without the nonce. */
   readonly greeting: Greeting;
-  /** Where it listens; a wildcard stands for all of this machine's addresses. */
+  /** Where it listens; a wildcard means all addresses of this machine. */
   readonly hostname: string;
   readonly port: number;
 
@@ -103,43 +103,49 @@ export class Server {
   readonly #finishMs: number;
   readonly #now: () => number;
   readonly #counters = new Counters();
-  /** Names the room's log. */
-  readonly #log: string = drawToken();
+  /** The name of the room's log. */
+  readonly #logName: string = drawToken();
   readonly #sessions = new Sessions();
-  readonly #tries = new TryCounter();
-  readonly #interpreter: ProtocolAdapter | undefined;
-  /** Resolves when it turns out whether some code was right. */
-  #decided = Promise.withResolvers<void>();
+  readonly #admissions: Admissions;
+  readonly #adapter: ProtocolAdapter | undefined;
   readonly #connections = new Set<Connection>();
-  /** How many of them each address has. */
+  /** How many connections each network has. */
   readonly #byNetwork = new Tally();
-  #strangers = 0;
-  /** What members have sent, in frames and in bytes. */
+  /** What members have sent. */
   readonly #received = { frames: 0, bytes: 0 };
   #stopping = false;
-  readonly #looking: ReturnType<typeof setInterval>;
+  readonly #idleTimer: ReturnType<typeof setInterval>;
   readonly #accepting: Promise<void>;
-  /** Resolves when it stops and the last connection is closed. */
+  /** Resolves when the server is stopping and the last connection is closed. */
   readonly #served = Promise.withResolvers<void>();
 
-  /** @throws {ChatError} if it can't listen there */
+  /** @throws {ChatError} if it cannot listen there */
   constructor(given: ServerOptions) {
     const options = { ...DEFAULT_LIMITS, ...given };
     this.#options = options;
     this.#finishMs = options.finishMs ?? FINISH_MS;
     this.#now = options.now ?? (() => performance.now());
     const publicKey = options.publicKey ?? drawPublicKey();
-    privateKey(publicKey); // throws if it is none
+    privateKey(publicKey); // throws if it is not a public key
     if (options.classic && options.admission) {
-      throw new TypeError("Cannot open a sealed room to clients that know no seal");
+      throw new TypeError("Cannot open a sealed room to classic clients: they cannot decrypt it");
     }
-    this.#interpreter = options.classic?.(publicKey);
+    this.#adapter = options.classic?.(publicKey);
     this.greeting = {
       version: VERSION,
       maxFrame: MAX_FRAME,
       ...(options.budget && { budget: options.budget }),
       ...(options.admission ? { cipher: "sealed" } : { cipher: "xor", key: String(publicKey) }),
     };
+    this.#admissions = new Admissions({
+      greeting: this.greeting,
+      record: options.admission,
+      adapter: this.#adapter,
+      maxAdmissions: options.maxAdmissions,
+      handshakeMs: options.handshakeMs,
+      finishMs: this.#finishMs,
+      now: this.#now,
+    });
     const schedule = flusher({
       now: () => performance.now(),
       end: () => this.hub.log.end,
@@ -151,31 +157,31 @@ export class Server {
     this.#listener = listen(options.hostname, options.port);
     this.hostname = this.#listener.addr.hostname;
     this.port = this.#listener.addr.port;
-    this.#looking = setInterval(() => this.#look(), options.idleMs / LOOKS);
+    this.#idleTimer = setInterval(() => this.#checkIdle(), options.idleMs / CHECKS_PER_IDLE_TIME);
     this.#accepting = this.#accept();
   }
 
-  /** The host under which a client on this machine reaches it. */
+  /** The host at which a client on this machine reaches it. */
   get localHost(): string {
     return { "0.0.0.0": "127.0.0.1", "::": "::1" }[this.hostname] ?? this.hostname;
   }
 
-  /** `HOST:PORT`, as a client on this machine would write it. */
+  /** `HOST:PORT` for a client on this machine. */
   get address(): string {
     return formatAddress(this.localHost, this.port);
   }
 
-  /** Connections that are open, admitted or not. */
+  /** How many connections are open, admitted or not. */
   get connections(): number {
     return this.#connections.size;
   }
 
-  /** Sessions that are kept, with a connection or without. */
+  /** How many sessions exist, with a connection or without. */
   get sessions(): number {
     return this.#sessions.size;
   }
 
-  /** The counters, and what there is at the moment, as Prometheus reads it. */
+  /** All metrics, in the text format of Prometheus. */
   status(): string {
     let away = 0;
     for (const { connection } of this.#sessions.all()) if (!connection) away++;
@@ -184,7 +190,7 @@ export class Server {
       chat_members: this.hub.size,
       chat_members_away: away,
       chat_connections: this.connections,
-      chat_strangers: this.#strangers,
+      chat_unadmitted_connections: this.#admissions.size,
       chat_room_log_bytes_held: log.held,
       chat_process_resident_bytes: Deno.memoryUsage().rss,
       chat_frames_received_total: this.#received.frames,
@@ -194,13 +200,13 @@ export class Server {
     });
   }
 
-  /** Tells everybody, sends them what is pending, and closes. Resolves when all are gone. */
+  /** Sends every member what is pending and BYE, and closes. Resolves when all connections are closed. */
   async stop(): Promise<void> {
     if (!this.#stopping) {
       this.#stopping = true;
-      this.#tell({ event: "stopping", members: this.hub.size });
+      this.#report({ event: "stopping", members: this.hub.size });
       this.#listener.close();
-      clearInterval(this.#looking);
+      clearInterval(this.#idleTimer);
       this.hub.close();
       for (const session of this.#sessions.all()) if (!session.connection) this.#end(session);
       for (const connection of this.#connections) {
@@ -210,7 +216,7 @@ export class Server {
     await this.#accepting;
     if (this.connections === 0) this.#served.resolve();
     await this.#served.promise;
-    this.#tell({ event: "stopped" });
+    this.#report({ event: "stopped" });
   }
 
   async #accept(): Promise<void> {
@@ -221,7 +227,7 @@ export class Server {
       } catch (error) {
         if (this.#stopping) return;
         this.#counters.add("chat_accept_errors_total");
-        this.#tell({ event: "accept-error", message: messageOf(error) });
+        this.#report({ event: "accept-error", message: messageOf(error) });
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
       }
     }
@@ -232,20 +238,22 @@ export class Server {
     const connection = new Connection(conn, MAX_FRAME_BEFORE_ADMISSION);
     const network = networkOf(connection.hostname);
     this.#connections.add(connection);
-    const neighbours = this.#byNetwork.add(network, 1);
-    // Accepted in the turn in which `stop` was called, which has not seen it.
+    const sameNetwork = this.#byNetwork.add(network, 1);
+    // `stop` was called in the same turn, before this connection was in the set.
     if (this.#stopping) connection.finish(this.#finishMs, encodeFrame(Type.BYE, 0));
     let session: Session | undefined;
     let last: Uint8Array<ArrayBuffer> | undefined;
     let reason: number = Left.LOST;
     try {
-      if (neighbours > this.#options.maxPerAddress) {
+      if (sameNetwork > this.#options.maxPerAddress) {
         throw new ProtocolError<ErrorCode>(
           "full",
-          `there are ${this.#options.maxPerAddress} connections from your address already`,
+          `too many connections from your address (at most ${this.#options.maxPerAddress})`,
         );
       }
-      session = await this.#admit(connection, conn.localAddr);
+      const admitted = await this.#admissions.admit(connection, conn.localAddr);
+      if (this.#stopping) throw new CloseReason(undefined, "the room is closing");
+      session = this.#enter(connection, admitted);
       await this.#relay(connection, session);
     } catch (error) {
       if (error instanceof CloseReason) {
@@ -255,13 +263,13 @@ export class Server {
         last = encodeError(error.code as ErrorCode, error.message);
         reason = Left.REFUSED;
       } else {
-        // A bug of ours: it may cost this member its connection, and nobody else.
+        // A bug in the server: it may cost this member its connection, and no other.
         const message = error instanceof Error ? error.stack ?? error.message : String(error);
-        this.#tell({ event: "internal-error", message });
+        this.#report({ event: "internal-error", message });
       }
-      if (!this.#stopping) this.#refused(connection, session, error);
+      if (!this.#stopping) this.#reportRefusal(connection, session, error);
     } finally {
-      // Else it has another connection by now.
+      // Otherwise the session has a newer connection.
       if (session?.connection === connection) this.#lose(session, reason);
       await connection.finish(this.#finishMs, last);
       this.#connections.delete(connection);
@@ -270,17 +278,17 @@ export class Server {
     }
   }
 
-  /** Counts and tells why a connection was ended from this side. */
-  #refused(connection: Connection, session: Session | undefined, error: unknown): void {
+  /** Counts and reports why the server ended a connection. */
+  #reportRefusal(connection: Connection, session: Session | undefined, error: unknown): void {
     const code = refusalOf(error instanceof ProtocolError ? error.code : undefined);
-    // Who has been a member and goes is no refusal, unless it broke the protocol.
+    // A member that leaves was not refused, unless it broke the protocol.
     if (session && code === "other") return;
     this.#counters.add("chat_refused_total", code);
     if (session) return;
-    this.#tell({ event: "refused", peer: connection.peer, code, message: messageOf(error) });
+    this.#report({ event: "refused", peer: connection.peer, code, message: messageOf(error) });
   }
 
-  /** A session has no connection any more: it waits for another, or ends. */
+  /** A session has lost its connection: it waits for another, or ends. */
   #lose(session: Session, reason: number): void {
     const { member, connection } = session;
     const { graceMs, awayMs = AWAY_MS } = this.#options;
@@ -290,13 +298,13 @@ export class Server {
       this.hub.has(member);
     const why = member.slow ? Left.SLOW : reason;
     if (!mayReturn) return this.#end(session, why);
-    // It may still be writing: what it would take next is for the connection that may follow.
+    // The old connection may still be writing: what comes next is for the connection that may follow.
     connection?.attach(undefined);
     const away = setTimeout(() => {
-      // It may have fallen off the log meanwhile.
+      // It may have been dropped meanwhile, because a log was overrun.
       if (!this.hub.has(member)) return;
       this.hub.setAway(member, true);
-      this.#tell({ event: "away", member: member.id, members: this.hub.size });
+      this.#report({ event: "away", member: member.id, members: this.hub.size });
     }, Math.min(awayMs, graceMs));
     const grace = setTimeout(() => this.#end(session, why), graceMs);
     session.cancel = () => {
@@ -308,20 +316,20 @@ export class Server {
   #end(session: Session, reason: number = Left.LOST): void {
     const { member } = session;
     this.#sessions.remove(session);
-    // Who fell off a log has left already.
+    // Harmless if the hub has dropped the member already.
     this.hub.leave(member, reason);
-    this.#interpreter?.left(member.id);
-    const why = REASONS[member.left!]!;
+    this.#adapter?.removeMember(member.id);
+    const why = LEFT_REASONS[member.left!]!;
     this.#counters.add("chat_left_total", why);
-    this.#tell({ event: "left", member: member.id, reason: why, members: this.hub.size });
+    this.#report({ event: "left", member: member.id, reason: why, members: this.hub.size });
   }
 
-  /** Asks those who have been silent for long whether they are there, and gives up those who do not answer. */
-  #look(): void {
+  /** Sends PING to connections that have been silent for half of `idleMs`, and closes those silent for all of it. */
+  #checkIdle(): void {
     const { idleMs } = this.#options;
-    for (const { connection, interpretation } of this.#sessions.all()) {
-      // Who knows no PING can't answer one: it may be silent for ever.
-      if (!connection || interpretation) continue;
+    for (const { connection, adapted } of this.#sessions.all()) {
+      // An adapted client cannot answer a PING, so it may be silent forever.
+      if (!connection || adapted) continue;
       const { silence } = connection;
       if (silence >= idleMs) connection.close();
       else if (silence >= idleMs / 2 && connection.urgent === 0) {
@@ -330,83 +338,40 @@ export class Server {
     }
   }
 
-  /** From the first byte to WELCOME, in bounded time and memory. */
-  async #admit(connection: Connection, local: Deno.NetAddr): Promise<Session> {
-    const { handshakeMs: ms, maxAdmissions } = this.#options;
-    if (this.#strangers >= maxAdmissions) {
-      throw new ProtocolError<ErrorCode>("full", "too many are at the door at once: try again");
-    }
-    this.#strangers++;
-    const tooLong = `admission took more than ${ms / 1000} seconds`;
-    let late = false;
-    const deadline = setTimeout(() => {
-      late = true;
-      connection.finish(this.#finishMs, encodeError("timeout", tooLong));
-    }, ms);
-    try {
-      // 0. Who waits to be told something first may speak another wire.
-      const interpreter = this.#interpreter;
-      const first = interpreter && connection.fill();
-      if (first && await interpreter.isSilent(first)) {
-        // Nobody comes in while it is being ended.
-        if (this.#stopping || late) throw new CloseReason(undefined, "it is too late");
-        return this.#interpret(connection, interpreter, first);
+  /** Makes an admitted client a member, or gives a member its new connection. */
+  #enter(connection: Connection, admitted: Admitted): Session {
+    switch (admitted.kind) {
+      case "join": {
+        const { session, start } = this.#join(connection, admitted.profile, admitted.key);
+        this.#welcome(connection, session, start, this.#sessions.renew(session));
+        this.#reportJoined(session, connection);
+        return session;
       }
-      if (first && !await first) {
-        throw new CloseReason(undefined, "it left before it said anything");
-      }
-      // 1. The preface tells a chat client from whatever else comes to an open port.
-      await this.#readPreface(connection, local);
-      // 2. What the client needs to know.
-      const nonce = drawToken();
-      const { greeting } = this;
-      connection.send(
-        encodeGreeting(greeting.cipher === "sealed" ? { ...greeting, nonce } : greeting),
-      );
-      // 3. Who it is, and in a sealed room that it knows the code; or which session it goes on with.
-      const { admission } = this.#options;
-      const frame = await next(connection);
-      const hello = frame.type === Type.HELLO ? parseHello(frame.body) : undefined;
-      // 4. In.
-      if (hello?.resume) return this.#resume(connection, hello.resume, nonce);
-      const { profile, key } = admission
-        ? await this.#checkCode(connection, admission, frame)
-        : { ...hello ?? parseHello(expected(frame, Type.HELLO).body), key: undefined };
-      const { session, start } = this.#join(connection, profile, key);
-      this.#welcome(connection, session, start, this.#sessions.renew(session));
-      this.#joined(session, connection);
-      return session;
-    } catch (error) {
-      throw late ? new ProtocolError<ErrorCode>("timeout", tooLong) : error;
-    } finally {
-      clearTimeout(deadline);
-      this.#strangers--;
+      case "resume":
+        return this.#resume(connection, admitted.resume, admitted.nonce);
+      case "adapt":
+        return this.#adapt(connection, admitted.adapter, admitted.first);
     }
   }
 
-  /** Somebody is in who knows no frames: `first` is the read under way. */
-  #interpret(
-    connection: Connection,
-    interpreter: ProtocolAdapter,
-    first: Promise<boolean>,
-  ): Session {
-    // Nor an ERROR, if the room is full.
+  /** Makes a client of another protocol a member; `first` is the read under way. */
+  #adapt(connection: Connection, adapter: ProtocolAdapter, first: Promise<boolean>): Session {
+    // It cannot read an ERROR frame either, if the room is full.
     connection.mute();
-    const interpretation = interpreter.interpret(connection.port, () => connection.wake());
-    const { session } = this.#join(connection, interpretation.profile, undefined);
-    session.interpretation = interpretation;
+    const adapted = adapter.adapt(connection.port, () => connection.wake());
+    const { session } = this.#join(connection, adapted.profile, undefined);
+    session.adapted = adapted;
     session.reading = first;
-    // Nobody is told this token: such a session ends with its connection.
+    // The client never learns this token: the session ends with its connection.
     this.#sessions.renew(session);
-    interpretation.attach(session.member);
-    connection.closed.then(() => interpretation.close());
+    adapted.attach(session.member);
+    connection.closed.then(() => adapted.close());
     connection.admit(MAX_FRAME);
-    connection.attach(interpretation);
-    this.#joined(session, connection);
+    connection.attach(adapted);
+    this.#reportJoined(session, connection);
     return session;
   }
 
-  /** Somebody new becomes a member. */
   #join(
     connection: Connection,
     profile: Uint8Array,
@@ -414,38 +379,37 @@ export class Server {
   ): { session: Session; start: Start } {
     const { maxMembers, maxPerAddress, budget } = this.#options;
     if (this.hub.size >= maxMembers) {
-      throw new ProtocolError<ErrorCode>("full", `the room has its ${maxMembers} members already`);
+      throw new ProtocolError<ErrorCode>("full", `the room is full (${maxMembers} members)`);
     }
     const network = networkOf(connection.hostname);
-    // Those who are away stay members: nobody fills the room by coming and going.
+    // Members that are away count: otherwise one machine could fill the room by coming and going.
     if (this.#sessions.from(network) >= maxPerAddress) {
       throw new ProtocolError<ErrorCode>(
         "full",
-        `there are ${maxPerAddress} members from your address already, those who are away too`,
+        `too many members from your address (at most ${maxPerAddress}, including those away)`,
       );
     }
     const { member, start } = this.hub.join(profile, this.#outletOf(connection, () => session));
-    const meter = budget && new RateLimiter(budget, this.#now());
     const session: Session = new Session(member, connection, {
       network,
       key,
-      meter,
-      patience: new FloodGuard(),
+      rateLimiter: budget && new RateLimiter(budget, this.#now()),
+      floodGuard: new FloodGuard(),
     });
-    this.#interpreter?.met(member.id, profile);
+    this.#adapter?.setMember(member.id, profile);
     return { session, start };
   }
 
-  #joined({ member }: Session, { peer }: Connection): void {
+  #reportJoined({ member }: Session, { peer }: Connection): void {
     this.#counters.add("chat_joined_total");
-    this.#tell({ event: "joined", member: member.id, peer, members: this.hub.size });
+    this.#report({ event: "joined", member: member.id, peer, members: this.hub.size });
   }
 
-  /** A client goes on with its session, also where the connection before seems to be open. */
+  /** Gives a session its new connection, even if the previous one still seems open. */
   #resume(connection: Connection, resume: Resume, nonce: string): Session {
     const session = this.#sessions.find(resume.token);
-    const gone = () => new ProtocolError<ErrorCode>("gone", "that session is over: join anew");
-    // Whoever can't prove that it is its own must not disturb it.
+    const gone = () => new ProtocolError<ErrorCode>("gone", "this session is over: join again");
+    // A client that cannot prove that the session is its own MUST NOT disturb it.
     if (!session || (session.key && !checkResume(session.key, nonce, resume))) throw gone();
     const { member, connection: before } = session;
     before?.attach(undefined);
@@ -454,7 +418,7 @@ export class Server {
     session.cancel();
     const { room, own } = resume;
     if (!this.hub.resume(member, room, own, this.#outletOf(connection, () => session))) {
-      // Its client will be somebody new: the old one must not stand beside it.
+      // Its client will join as a new member: the old one must not stay in the list beside it.
       this.#end(session);
       throw gone();
     }
@@ -463,7 +427,7 @@ export class Server {
     this.#welcome(connection, session, start, this.#sessions.renew(session, resume.token));
     this.hub.setAway(member, false);
     this.#counters.add("chat_resumed_total");
-    this.#tell({ event: "resumed", member: member.id, peer: connection.peer });
+    this.#report({ event: "resumed", member: member.id, peer: connection.peer });
     return session;
   }
 
@@ -472,7 +436,7 @@ export class Server {
     const { graceMs: grace } = this.#options;
     connection.admit(MAX_FRAME);
     connection.send(
-      encodeWelcome(member.id, { ...start, accepted, log: this.#log, token, grace }),
+      encodeWelcome(member.id, { ...start, accepted, log: this.#logName, token, grace }),
     );
     connection.attach(member);
   }
@@ -482,7 +446,7 @@ export class Server {
       this.#counters.add("chat_refused_total", code);
       connection.attach(undefined);
       connection.finish(this.#finishMs, encodeError(code, message));
-      // Who does not read may take its time to end; and the hub is in the midst of something.
+      // Do not wait for `finish`: a peer that does not read ends late. And the hub is still at work in this call.
       queueMicrotask(() => {
         if (session().connection === connection) this.#lose(session(), Left.LOST);
       });
@@ -494,89 +458,12 @@ export class Server {
     };
   }
 
-  /** One try with a code: counted when it begins, given back when it was right. */
-  async #checkCode(
-    connection: Connection,
-    admission: AdmissionRecord,
-    first: Frame,
-  ): Promise<Hello & { key: Uint8Array }> {
-    const { message } = parseLogin(expected(first, Type.LOGIN).body);
-    const { hostname } = connection;
-    const began = await this.#takeTry(connection);
-    let key: Uint8Array | undefined;
-    try {
-      const login = answerLogin(admission, message);
-      if (!login) throw new ProtocolError<ErrorCode>("malformed", "a LOGIN that is none came");
-      const tries = this.#tries.left(hostname, began);
-      connection.send(encodeLogin({ message: login.response, tries }));
-      const hello = parseHello(expected(await next(connection), Type.HELLO).body);
-      key = hello.proof === undefined ? undefined : login.finish(hello.proof);
-      if (!key) throw new ProtocolError<ErrorCode>("code", "the code is wrong");
-      return { ...hello, key };
-    } finally {
-      if (key) this.#tries.giveBack(hostname, began);
-      else this.#tries.fail(hostname, began);
-      this.#decided.resolve();
-      this.#decided = Promise.withResolvers();
-    }
-  }
-
-  /** Waits for others from the same address who are at it, but not for those who were wrong. */
-  async #takeTry(connection: Connection): Promise<number> {
-    const gone = connection.closed.then(() => true);
-    for (;;) {
-      const now = this.#now();
-      const wait = this.#tries.take(connection.hostname, now);
-      if (wait === 0) return now;
-      if (wait > UNDECIDED_MS) {
-        const seconds = Math.ceil(wait / 1000);
-        throw new ProtocolError<ErrorCode>("wait", `too many wrong codes: wait ${seconds} seconds`);
-      }
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, wait);
-      const left = await Promise.race([promise, this.#decided.promise, gone]);
-      clearTimeout(timer);
-      if (left) throw new CloseReason(undefined, "it left before its turn had come");
-    }
-  }
-
-  async #readPreface(connection: Connection, local: Deno.NetAddr): Promise<void> {
-    const { decoder } = connection;
-    for (;;) {
-      const opening = parsePreface(decoder.unread);
-      switch (opening.kind) {
-        case "chat":
-          return decoder.skip(PREFACE.length);
-        case "more":
-          if (await connection.fill()) continue;
-          throw new CloseReason(undefined, "it left before it said anything");
-        case "version":
-          throw new ProtocolError<ErrorCode>(
-            "version",
-            `this server speaks version ${VERSION} of the protocol, the client ${opening.version}`,
-          );
-        case "http":
-          // The address that this one has come to: behind a wildcard there are many.
-          throw new CloseReason(
-            httpAnswer(formatAddress(local.hostname, local.port)),
-            "it speaks HTTP",
-          );
-        case "tls":
-        case "ssh":
-          // They would take our frames for damage of their own protocol: better say nothing.
-          throw new CloseReason(undefined, `it speaks ${opening.kind.toUpperCase()}`);
-        case "noise":
-          throw new ProtocolError<ErrorCode>("not-chat", "this is a chat server: see `chat join`");
-      }
-    }
-  }
-
-  /** A member's frames go into the hub, until it leaves, or has another connection. */
+  /** Passes a member's frames to the hub, until it leaves or has another connection. */
   async #relay(connection: Connection, session: Session): Promise<void> {
     const { decoder } = connection;
-    const { interpretation } = session;
-    const next = () => interpretation ? interpretation.read(decoder) : decoder.next();
-    // A read may be under way.
+    const { adapted } = session;
+    const next = () => adapted ? adapted.read(decoder) : decoder.next();
+    // An adapted client has a read under way already.
     let reading = session.reading;
     session.reading = undefined;
     for (;;) {
@@ -590,36 +477,38 @@ export class Server {
       if (!await reading) break;
       reading = undefined;
     }
-    if (!interpretation || session.connection !== connection) return;
-    const last = interpretation.end();
+    if (!adapted || session.connection !== connection) return;
+    const last = adapted.end();
     if (last) this.#take(connection, session, last);
-    // To end the connection is its only way to say goodbye.
+    // Such a client can only leave by ending its connection.
     if (connection.why === undefined) throw new CloseReason(undefined, "bye", Left.BYE);
   }
 
-  /** Counts a frame against its member's budget; returns for how many ms it has to wait. */
+  /** Charges a frame to its member's budget; returns how many ms the frame must wait. */
   #charge(connection: Connection, session: Session, frame: Frame): number {
-    const { member: { id: member }, meter, patience } = session;
+    const { member: { id: member }, rateLimiter, floodGuard } = session;
     const { length } = frame.bytes;
     this.#received.frames++;
     this.#received.bytes += length;
-    if (!meter) return 0;
-    const wait = meter.take(length, this.#now(), isDirect(frame.bytes) ? DIRECT_PART : 1);
-    switch (patience.judge(wait, meter.recovered)) {
+    if (!rateLimiter) return 0;
+    const wait = rateLimiter.take(length, this.#now(), isDirect(frame.bytes) ? DIRECT_PART : 1);
+    switch (floodGuard.check(wait, rateLimiter.recovered)) {
       case "go on":
         break;
       case "slow":
         this.#counters.add("chat_slowed_total");
-        this.#tell({ event: "slowed", member });
+        this.#report({ event: "slowed", member });
         break;
       case "warn":
         this.#counters.add("chat_warned_total");
-        this.#tell({ event: "warned", member });
-        connection.send(encodeWarning("flood", "you send more than this room takes: slow down"));
+        this.#report({ event: "warned", member });
+        connection.send(
+          encodeWarning("flood", "you are sending more than this room allows: slow down"),
+        );
         break;
       case "drop":
-        this.#tell({ event: "flooded", member });
-        throw new ProtocolError<ErrorCode>("flood", "you went on sending more than the room takes");
+        this.#report({ event: "flooded", member });
+        throw new ProtocolError<ErrorCode>("flood", "you kept sending more than this room allows");
     }
     return wait;
   }
@@ -633,7 +522,7 @@ export class Server {
           this.hub.say(member, frame);
         } else {
           const outcome = this.hub.tell(member, frame);
-          this.#counters.add("chat_direct_messages_total", OUTCOMES[outcome]!);
+          this.#counters.add("chat_direct_messages_total", ACK_OUTCOMES[outcome]!);
         }
         return;
       }
@@ -641,17 +530,20 @@ export class Server {
         checkProfile(frame.body);
         session.accepted++;
         this.hub.setProfile(member, frame.body);
-        if (this.hub.has(member)) this.#interpreter?.met(member.id, frame.body);
+        if (this.hub.has(member)) this.#adapter?.setMember(member.id, frame.body);
         return;
       case Type.HAVE:
         if (!member.have(parseHave(frame.body))) {
-          throw new ProtocolError<ErrorCode>("malformed", "you can't have what was not sent");
+          throw new ProtocolError<ErrorCode>(
+            "malformed",
+            "HAVE names a position that was not sent",
+          );
         }
         this.#sessions.settle(session);
         return;
       case Type.PING:
         checkEmpty("PING", frame.body);
-        // One PONG answers all that came before it: who asks without reading costs nothing.
+        // One PONG answers all PINGs before it: a peer that does not read them costs nothing.
         if (connection.urgent === 0) connection.send(encodeFrame(Type.PONG, 0));
         return;
       case Type.PONG:
@@ -660,7 +552,7 @@ export class Server {
         checkEmpty("BYE", frame.body);
         throw new CloseReason(undefined, "bye", Left.BYE);
       case Type.ERROR:
-        // Its client has found us wanting, and will not come back.
+        // The client gives up on this server, and will not come back.
         session.lasting = false;
         throw new CloseReason(undefined, parseError(frame.body).code);
       default:
@@ -671,7 +563,7 @@ export class Server {
     }
   }
 
-  #tell(event: ServerEvent): void {
-    this.#options.log?.(event);
+  #report(event: ServerEvent): void {
+    this.#options.onEvent?.(event);
   }
 }

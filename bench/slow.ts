@@ -18,7 +18,7 @@ import {
 import { encodeHello, parseError } from "../protocol/json_frames.ts";
 import { Raw } from "../tests/support/loopback.ts";
 import { SoakServer } from "../tests/support/soak_server.ts";
-import { Latencies } from "./strangers.ts";
+import { Latencies } from "../tests/support/unadmitted.ts";
 
 const MEMBERS = 100;
 const ROUNDS = 9;

@@ -69,7 +69,7 @@ export class ClassicAdapter implements ProtocolAdapter {
     return promise;
   }
 
-  interpret(port: number, wake: () => void): AdaptedConnection {
+  adapt(port: number, wake: () => void): AdaptedConnection {
     return new ClassicMember(port, {
       key: this.#key,
       cipher: this.#cipher,
@@ -79,7 +79,7 @@ export class ClassicAdapter implements ProtocolAdapter {
     });
   }
 
-  met(id: number, profile: Uint8Array): void {
+  setMember(id: number, profile: Uint8Array): void {
     let name: string | undefined;
     try {
       name = decodeProfile(this.#cipher.open(profile).plaintext).name;
@@ -90,7 +90,7 @@ export class ClassicAdapter implements ProtocolAdapter {
     this.#roster.setName(id, name);
   }
 
-  left(id: number): void {
+  removeMember(id: number): void {
     this.#gone.set(id, this.#roster.person(id).name);
     this.#roster.remove(id);
     for (const oldest of this.#gone.keys()) {
@@ -167,7 +167,7 @@ class ClassicMember implements AdaptedConnection {
 
   attach(member: Member): void {
     this.#member = member;
-    member.deaf = true;
+    member.noDirect = true;
   }
 
   take(): Uint8Array<ArrayBuffer> | null {

@@ -12,11 +12,11 @@ import {
   DEFAULT_RATE,
   type Limits,
   MAX_BYTE_RATE,
+  MAX_COUNT,
   MAX_LOG,
   MIN_BACKLOG,
   MIN_BYTE_RATE,
   MIN_LOG,
-  MOST,
 } from "../server/limits.ts";
 import type { StatusPlace } from "../server/metrics_http.ts";
 import { nameFault, toName } from "../text/names.ts";
@@ -182,7 +182,7 @@ function parseLimits(options: Map<string, string>): Limits {
     graceMs,
   } = DEFAULT_LIMITS;
   const count = (option: string, otherwise: number) =>
-    parseLimit(options, option, 1, MOST, otherwise);
+    parseLimit(options, option, 1, MAX_COUNT, otherwise);
   const ms = (option: string, min: number, max: number, otherwise: number) =>
     1000 * parseLimit(options, option, min, max, otherwise / 1000, " of seconds");
   const logSize = parseSize(options, "log-size", MIN_LOG, MAX_LOG, DEFAULT_LIMITS.logSize);
@@ -197,7 +197,7 @@ function parseLimits(options: Map<string, string>): Limits {
     logSize,
     backlog: parseSize(options, "backlog", MIN_BACKLOG, logSize, backlogOf(logSize)),
     budget: budgetOf(
-      parseLimit(options, "rate", 0, MOST, DEFAULT_RATE),
+      parseLimit(options, "rate", 0, MAX_COUNT, DEFAULT_RATE),
       parseSize(
         options,
         "byte-rate",

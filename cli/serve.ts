@@ -84,7 +84,7 @@ function serverOptions(
     ...limits,
     hostname,
     port,
-    log: (event: ServerEvent) => {
+    onEvent: (event: ServerEvent) => {
       // With --join the screen shows what happens.
       if (join) return;
       note(system, log === "json" ? formatJson(event, system.now()) : `chat: ${formatText(event)}`);

@@ -147,7 +147,7 @@ export class Outbox implements Source {
   /** One frame of file data, if one is ready and messages have enough of the budget left. */
   #takeBulk(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#bulkBytes >= MAX_BULK || this.#wait !== undefined) return undefined;
-    const wait = this.#meter?.spare(BULK_SHARE, performance.now()) ?? 0;
+    const wait = this.#meter?.waitFor(BULK_SHARE, performance.now()) ?? 0;
     if (wait > 0) {
       this.#wakeIn(wait);
       return undefined;

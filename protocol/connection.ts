@@ -14,7 +14,7 @@ import { TurnLimiter } from "./turn_limit.ts";
 const writes = new TurnLimiter(80, setImmediate);
 const reads = new TurnLimiter(24, setImmediate);
 /** Those of who is not admitted wait for a timer of 1 ms at least: however much they send, the thread has time for others. */
-const readsOfStrangers = new TurnLimiter(24, (task) => void setTimeout(task, 0));
+const unadmittedReads = new TurnLimiter(24, (task) => void setTimeout(task, 0));
 /** Connections of this thread that are open: as long as these are few, nobody has to wait for anybody. */
 const FEW = 64;
 let open = 0;
@@ -177,7 +177,7 @@ export class Connection {
   #read(): Promise<number | null> {
     return new Promise((resolve) => {
       this.#endRead = resolve;
-      begin(this.#isAdmitted ? reads : readsOfStrangers, this.#beginRead);
+      begin(this.#isAdmitted ? reads : unadmittedReads, this.#beginRead);
     });
   }
 

@@ -89,7 +89,7 @@ export class RateLimiter {
   }
 
   /** How many ms it takes until both buckets are so full that something may go which can wait. */
-  spare(part: number, now: number): number {
+  waitFor(part: number, now: number): number {
     return Math.max(this.#frames.until(part, now), this.#bytes.until(part, now));
   }
 
@@ -123,7 +123,7 @@ export class FloodGuard {
    * @param wait what `RateLimiter.take` gave, in ms
    * @param recovered `RateLimiter.recovered`
    */
-  judge(wait: number, recovered: boolean): Verdict {
+  check(wait: number, recovered: boolean): Verdict {
     if (recovered) {
       this.#slowed = 0;
       this.#warned = false;

@@ -29,14 +29,14 @@ interface Sent {
 
 /** What a server makes of frames that come at these times: it handles one after the other. */
 function serve(budget: Budget, frames: Iterable<Sent>): { at: number; verdict: Verdict }[] {
-  const meter = new RateLimiter(budget, 0);
-  const patience = new FloodGuard();
+  const rateLimiter = new RateLimiter(budget, 0);
+  const floodGuard = new FloodGuard();
   const handled: { at: number; verdict: Verdict }[] = [];
   let now = 0;
   for (const { at, bytes } of frames) {
     now = Math.max(now, at);
-    const wait = meter.take(bytes, now);
-    const verdict = patience.judge(wait, meter.recovered);
+    const wait = rateLimiter.take(bytes, now);
+    const verdict = floodGuard.check(wait, rateLimiter.recovered);
     now += wait;
     handled.push({ at: now, verdict });
     if (verdict === "drop") break;
@@ -102,25 +102,28 @@ Deno.test("TokenBucket: in the long run nobody who waits gets more than the rate
 
 Deno.test("RateLimiter: the longer wait of frames and bytes counts", () => {
   const budget = { frames: 10, frameBurst: 2, bytes: 1000, byteBurst: 3000 };
-  const meter = new RateLimiter(budget, 0);
-  assertEquals(meter.take(4000, 0), 0);
-  assertEquals(meter.take(0, 0), 1_000);
-  assertEquals(meter.take(0, 1_000), 0);
+  const rateLimiter = new RateLimiter(budget, 0);
+  assertEquals(rateLimiter.take(4000, 0), 0);
+  assertEquals(rateLimiter.take(0, 0), 1_000);
+  assertEquals(rateLimiter.take(0, 1_000), 0);
   const small = new RateLimiter(budget, 0);
   assertEquals([1, 2, 3].map(() => small.take(1, 0)), [0, 0, 0]);
   assertEquals(small.take(1, 0), 100);
 });
 
 Deno.test("RateLimiter: a frame is counted when it comes, so many at once wait ever longer", () => {
-  const meter = new RateLimiter({ frames: 10, frameBurst: 1, bytes: 1000, byteBurst: 1000 }, 0);
-  assertEquals([1, 2, 3, 4].map(() => meter.take(1, 0)), [0, 0, 100, 200]);
+  const rateLimiter = new RateLimiter(
+    { frames: 10, frameBurst: 1, bytes: 1000, byteBurst: 1000 },
+    0,
+  );
+  assertEquals([1, 2, 3, 4].map(() => rateLimiter.take(1, 0)), [0, 0, 100, 200]);
 });
 
 Deno.test("RateLimiter.recovered: what the last frame found, a quarter of both", () => {
-  const meter = new RateLimiter({ frames: 1, frameBurst: 4, bytes: 100, byteBurst: 400 }, 0);
+  const rateLimiter = new RateLimiter({ frames: 1, frameBurst: 4, bytes: 100, byteBurst: 400 }, 0);
   const found = (bytes: number, now: number) => {
-    meter.take(bytes, now);
-    return meter.recovered;
+    rateLimiter.take(bytes, now);
+    return rateLimiter.recovered;
   };
   assert(found(0, 0));
   assert(found(0, 0));
@@ -134,13 +137,13 @@ Deno.test("RateLimiter.recovered: what the last frame found, a quarter of both",
   assert(found(0, 7_000));
 });
 
-// ---- patience ----
+// ---- floodGuard ----
 
 Deno.test("FloodGuard: slows, then warns once, then drops, by the time waited", () => {
-  const patience = new FloodGuard();
+  const floodGuard = new FloodGuard();
   const seen: Verdict[] = [];
-  assertEquals(patience.judge(0, true), "go on");
-  for (let ms = 0; ms < DROP_AFTER_MS; ms += 1_000) seen.push(patience.judge(1_000, false));
+  assertEquals(floodGuard.check(0, true), "go on");
+  for (let ms = 0; ms < DROP_AFTER_MS; ms += 1_000) seen.push(floodGuard.check(1_000, false));
   const expected: Verdict[] = Array(DROP_AFTER_MS / 1_000).fill("go on");
   expected[0] = "slow";
   expected[WARN_AFTER_MS / 1_000 - 1] = "warn";
@@ -149,18 +152,18 @@ Deno.test("FloodGuard: slows, then warns once, then drops, by the time waited", 
 });
 
 Deno.test("FloodGuard: only time waited counts, whatever lies between", () => {
-  const patience = new FloodGuard();
-  assertEquals(patience.judge(WARN_AFTER_MS - 1, false), "slow");
-  for (let n = 0; n < 1_000; n++) assertEquals(patience.judge(0, false), "go on");
-  assertEquals(patience.judge(1, false), "warn");
+  const floodGuard = new FloodGuard();
+  assertEquals(floodGuard.check(WARN_AFTER_MS - 1, false), "slow");
+  for (let n = 0; n < 1_000; n++) assertEquals(floodGuard.check(0, false), "go on");
+  assertEquals(floodGuard.check(1, false), "warn");
 });
 
 Deno.test("FloodGuard: who has recovered is forgiven all of it", () => {
-  const patience = new FloodGuard();
-  patience.judge(DROP_AFTER_MS - 1, false);
-  assertEquals(patience.judge(0, true), "go on");
-  assertEquals(patience.judge(WARN_AFTER_MS - 1, false), "slow");
-  assertEquals(patience.judge(1, false), "warn");
+  const floodGuard = new FloodGuard();
+  floodGuard.check(DROP_AFTER_MS - 1, false);
+  assertEquals(floodGuard.check(0, true), "go on");
+  assertEquals(floodGuard.check(WARN_AFTER_MS - 1, false), "slow");
+  assertEquals(floodGuard.check(1, false), "warn");
 });
 
 // ---- the promises ----
@@ -220,14 +223,14 @@ function arrivals(
   wanted: readonly { pause: number; count: number; bytes: number }[],
   late: readonly number[],
 ): Sent[] {
-  const meter = new RateLimiter(pace, 0);
+  const rateLimiter = new RateLimiter(pace, 0);
   const sent: Sent[] = [];
   let now = 0;
   let arrived = 0;
   for (const { pause, count, bytes } of wanted) {
     now += pause;
     for (let n = 0; n < count; n++) {
-      now += meter.take(bytes, now);
+      now += rateLimiter.take(bytes, now);
       arrived = Math.max(arrived, now + late[sent.length % late.length]!);
       sent.push({ at: arrived, bytes });
     }
@@ -283,12 +286,12 @@ Deno.test("FloodGuard: nobody is dropped that was not warned, at least 50 second
   const step = fc.record({ wait: fc.nat({ max: 8_000 }), recovered: fc.boolean() });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
-      const patience = new FloodGuard();
+      const floodGuard = new FloodGuard();
       let warned: number | undefined;
       let waited = 0;
       for (const { wait, recovered } of steps) {
         if (recovered) warned = undefined;
-        const verdict = patience.judge(wait, recovered);
+        const verdict = floodGuard.check(wait, recovered);
         waited += wait;
         if (verdict === "warn") {
           assertEquals(warned, undefined);
@@ -304,21 +307,28 @@ Deno.test("FloodGuard: nobody is dropped that was not warned, at least 50 second
 });
 
 Deno.test("RateLimiter: of a frame that is cheap a 64th counts, of frames and of bytes", () => {
-  const meter = new RateLimiter({ frames: 10, frameBurst: 1, bytes: 64, byteBurst: 640 }, 0);
-  for (let i = 0; i < 64; i++) assertEquals(meter.take(1, 0, DIRECT_PART), 0);
-  assertEquals(meter.take(640 * 64, 0, DIRECT_PART), 0);
-  assertEquals(meter.take(0, 0), Math.ceil(1000 / 64));
+  const rateLimiter = new RateLimiter({ frames: 10, frameBurst: 1, bytes: 64, byteBurst: 640 }, 0);
+  for (let i = 0; i < 64; i++) assertEquals(rateLimiter.take(1, 0, DIRECT_PART), 0);
+  assertEquals(rateLimiter.take(640 * 64, 0, DIRECT_PART), 0);
+  assertEquals(rateLimiter.take(0, 0), Math.ceil(1000 / 64));
 });
 
-Deno.test("RateLimiter.spare: how long until both buckets are so full again; 0 where they are", () => {
-  const meter = new RateLimiter({ frames: 10, frameBurst: 10, bytes: 100, byteBurst: 1000 }, 0);
-  assertEquals(meter.spare(0.5, 0), 0);
-  meter.take(500, 0);
-  assertEquals(meter.spare(0.5, 0), 0);
-  meter.take(100, 0);
-  assertEquals([meter.spare(0.5, 0), meter.spare(0.5, 400), meter.spare(0.5, 1000)], [
+Deno.test("RateLimiter.waitFor: how long until both buckets are so full again; 0 where they are", () => {
+  const rateLimiter = new RateLimiter(
+    { frames: 10, frameBurst: 10, bytes: 100, byteBurst: 1000 },
+    0,
+  );
+  assertEquals(rateLimiter.waitFor(0.5, 0), 0);
+  rateLimiter.take(500, 0);
+  assertEquals(rateLimiter.waitFor(0.5, 0), 0);
+  rateLimiter.take(100, 0);
+  assertEquals([
+    rateLimiter.waitFor(0.5, 0),
+    rateLimiter.waitFor(0.5, 400),
+    rateLimiter.waitFor(0.5, 1000),
+  ], [
     ...[1000, 600, 0],
   ]);
-  for (let i = 0; i < 9; i++) meter.take(0, 1000);
-  assertEquals(meter.spare(0.5, 1000), 400);
+  for (let i = 0; i < 9; i++) rateLimiter.take(0, 1000);
+  assertEquals(rateLimiter.waitFor(0.5, 1000), 400);
 });

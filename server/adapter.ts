@@ -13,10 +13,10 @@ export interface ProtocolAdapter {
    */
   isSilent(first: Promise<unknown>): Promise<boolean>;
   /** Somebody comes from this port; `wake` says that there is something to take. */
-  interpret(port: number, wake: () => void): AdaptedConnection;
+  adapt(port: number, wake: () => void): AdaptedConnection;
   /** A member, of whichever wire, has come, or has another profile. */
-  met(id: number, profile: Uint8Array): void;
-  left(id: number): void;
+  setMember(id: number, profile: Uint8Array): void;
+  removeMember(id: number): void;
 }
 
 /** What stands between the connection of one of these and the hub: a `Source` of the one, a reader of the other. */

@@ -1,43 +1,252 @@
-// TODO: say what this is.
+// How a connection is admitted: from its first byte until the server knows what the client wants, in bounded time and
+// memory. Reads the preface, sends GREETING, checks the code in a sealed room. Knows neither hub nor sessions: the
+// server decides what an admitted client becomes.
 
+import { type AdmissionRecord, answerLogin } from "../cipher/opaque.ts";
 import { ProtocolError } from "../errors.ts";
-import { type ErrorCode, type Frame, Left } from "../protocol.ts";
-import { Connection } from "../protocol/connection.ts";
+import { type ErrorCode, type Frame, Left, PREFACE, Type, VERSION } from "../protocol.ts";
+import { type Connection, formatAddress } from "../protocol/connection.ts";
+import {
+  encodeError,
+  encodeGreeting,
+  encodeLogin,
+  type Greeting,
+  type Hello,
+  parseHello,
+  parseLogin,
+  type Resume,
+} from "../protocol/json_frames.ts";
+import { parsePreface } from "../protocol/opening.ts";
+import { drawToken } from "../protocol/resume.ts";
+import type { ProtocolAdapter } from "./adapter.ts";
+import { TryCounter, UNDECIDED_MS } from "./login_tries.ts";
 
-/** What a connection ends with, where it is not an ERROR frame. */
+/** Ends a connection with something else than an ERROR frame. */
 export class CloseReason extends Error {
   override name = "CloseReason";
   constructor(
+    /** The last bytes for the peer; undefined: none. */
     readonly bytes: Uint8Array<ArrayBuffer> | undefined,
+    /** For the operator's log. */
     why: string,
-    /** What the others are told, one of `Left`. */
+    /** The reason that other members are given, one of `Left`. */
     readonly reason: number = Left.LOST,
   ) {
     super(why);
   }
 }
 
-/** The next frame of somebody who is not admitted yet. */
-export async function next(connection: Connection): Promise<Frame> {
-  for (;;) {
-    const frame = connection.decoder.next();
-    if (frame) return frame;
-    if (!await connection.fill()) {
-      throw new CloseReason(undefined, "it left before it was admitted");
+/** What an admitted client wants. */
+export type Admitted =
+  /** To join as a new member. `key` is the login's session key; undefined in rooms without a code. */
+  | {
+    readonly kind: "join";
+    readonly profile: Uint8Array;
+    readonly key: Uint8Array | undefined;
+  }
+  /** To resume a session; `nonce` is the one of this connection's GREETING. */
+  | { readonly kind: "resume"; readonly resume: Resume; readonly nonce: string }
+  /** To take part through an adapter; `first` is the read under way. */
+  | {
+    readonly kind: "adapt";
+    readonly adapter: ProtocolAdapter;
+    readonly first: Promise<boolean>;
+  };
+
+export interface AdmissionsOptions {
+  readonly greeting: Greeting;
+  /** Checks the code of a sealed room; undefined in other rooms. */
+  readonly record: AdmissionRecord | undefined;
+  /** Admits clients of another protocol; undefined: none are admitted. */
+  readonly adapter: ProtocolAdapter | undefined;
+  /** How many connections may be unadmitted at once. */
+  readonly maxAdmissions: number;
+  /** How long an admission may take, in ms. */
+  readonly handshakeMs: number;
+  /** How long a connection may take to end properly, in ms. */
+  readonly finishMs: number;
+  /** A clock that never goes back, in ms. */
+  readonly now: () => number;
+}
+
+/** All admissions under way, and the tries with codes that they share. */
+export class Admissions {
+  readonly #options: AdmissionsOptions;
+  readonly #tries = new TryCounter();
+  /** Resolves when a login turns out right or wrong. */
+  #decided = Promise.withResolvers<void>();
+  #size = 0;
+
+  constructor(options: AdmissionsOptions) {
+    this.#options = options;
+  }
+
+  /** How many connections are not admitted yet. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Admits a connection, or throws the reason to end it: `ProtocolError` with an `ErrorCode`, or `CloseReason`.
+   *
+   * @param local the address of this machine that the client connected to
+   */
+  async admit(connection: Connection, local: Deno.NetAddr): Promise<Admitted> {
+    const { handshakeMs, maxAdmissions, finishMs } = this.#options;
+    if (this.#size >= maxAdmissions) {
+      throw new ProtocolError<ErrorCode>("full", "too many pending connections: try again");
+    }
+    this.#size++;
+    const tooLong = `admission took more than ${handshakeMs / 1000} seconds`;
+    let late = false;
+    const deadline = setTimeout(() => {
+      late = true;
+      connection.finish(finishMs, encodeError("timeout", tooLong));
+    }, handshakeMs);
+    try {
+      const admitted = await this.#admit(connection, local);
+      // A connection that is already ending is not admitted.
+      if (late) throw new CloseReason(undefined, tooLong);
+      return admitted;
+    } catch (error) {
+      throw late ? new ProtocolError<ErrorCode>("timeout", tooLong) : error;
+    } finally {
+      clearTimeout(deadline);
+      this.#size--;
+    }
+  }
+
+  async #admit(connection: Connection, local: Deno.NetAddr): Promise<Admitted> {
+    const { greeting, record, adapter } = this.#options;
+    // 1. A client that sends nothing at first may speak another protocol.
+    if (adapter) {
+      const first = connection.fill();
+      if (await adapter.isSilent(first)) return { kind: "adapt", adapter, first };
+      if (!await first) throw leftBeforeSending();
+    }
+    // 2. The preface tells a chat client from anything else that connects to an open port.
+    await readPreface(connection, local);
+    // 3. GREETING: what the client needs to know.
+    const nonce = drawToken();
+    connection.send(
+      encodeGreeting(greeting.cipher === "sealed" ? { ...greeting, nonce } : greeting),
+    );
+    // 4. HELLO, after LOGIN in a sealed room; or HELLO with the session that the client resumes.
+    const frame = await nextFrame(connection);
+    const hello = frame.type === Type.HELLO ? parseHello(frame.body) : undefined;
+    if (hello?.resume) return { kind: "resume", resume: hello.resume, nonce };
+    if (record) {
+      const { profile, key } = await this.#checkCode(connection, record, frame);
+      return { kind: "join", profile, key };
+    }
+    const { profile } = hello ?? parseHello(expectType(frame, Type.HELLO).body);
+    return { kind: "join", profile, key: undefined };
+  }
+
+  /** One try with a code: counted when it begins, given back if the code is right. */
+  async #checkCode(
+    connection: Connection,
+    record: AdmissionRecord,
+    first: Frame,
+  ): Promise<Hello & { key: Uint8Array }> {
+    const { message } = parseLogin(expectType(first, Type.LOGIN).body);
+    const { hostname } = connection;
+    const began = await this.#takeTry(connection);
+    let key: Uint8Array | undefined;
+    try {
+      const login = answerLogin(record, message);
+      if (!login) throw new ProtocolError<ErrorCode>("malformed", "invalid LOGIN");
+      const tries = this.#tries.left(hostname, began);
+      connection.send(encodeLogin({ message: login.response, tries }));
+      const hello = parseHello(expectType(await nextFrame(connection), Type.HELLO).body);
+      key = hello.proof === undefined ? undefined : login.finish(hello.proof);
+      if (!key) throw new ProtocolError<ErrorCode>("code", "the code is wrong");
+      return { ...hello, key };
+    } finally {
+      if (key) this.#tries.giveBack(hostname, began);
+      else this.#tries.fail(hostname, began);
+      this.#decided.resolve();
+      this.#decided = Promise.withResolvers();
+    }
+  }
+
+  /** Takes a try. Waits for undecided tries of the same address, but refuses after too many wrong ones. */
+  async #takeTry(connection: Connection): Promise<number> {
+    const gone = connection.closed.then(() => true);
+    for (;;) {
+      const now = this.#options.now();
+      const wait = this.#tries.take(connection.hostname, now);
+      if (wait === 0) return now;
+      if (wait > UNDECIDED_MS) {
+        const seconds = Math.ceil(wait / 1000);
+        throw new ProtocolError<ErrorCode>("wait", `too many wrong codes: wait ${seconds} seconds`);
+      }
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, wait);
+      const isGone = await Promise.race([promise, this.#decided.promise, gone]);
+      clearTimeout(timer);
+      if (isGone) throw new CloseReason(undefined, "it disconnected while waiting to try a code");
     }
   }
 }
 
-/** The frame, which must be of this type. */
-export function expected(frame: Frame, type: number): Frame {
+/** Reads the preface; answers other protocols in their own way. */
+async function readPreface(connection: Connection, local: Deno.NetAddr): Promise<void> {
+  const { decoder } = connection;
+  for (;;) {
+    const opening = parsePreface(decoder.unread);
+    switch (opening.kind) {
+      case "chat":
+        return decoder.skip(PREFACE.length);
+      case "more":
+        if (await connection.fill()) continue;
+        throw leftBeforeSending();
+      case "version":
+        throw new ProtocolError<ErrorCode>(
+          "version",
+          `this server speaks version ${VERSION} of the protocol, the client ${opening.version}`,
+        );
+      case "http":
+        // The address that this client connected to: a wildcard listens on many.
+        throw new CloseReason(
+          httpAnswer(formatAddress(local.hostname, local.port)),
+          "it speaks HTTP",
+        );
+      case "tls":
+      case "ssh":
+        // They would take our frames for damage of their own protocol: better send nothing.
+        throw new CloseReason(undefined, `it speaks ${opening.kind.toUpperCase()}`);
+      case "noise":
+        throw new ProtocolError<ErrorCode>("not-chat", "this is a chat server: use `chat join`");
+    }
+  }
+}
+
+/** The next frame of a connection that is not admitted yet. */
+async function nextFrame(connection: Connection): Promise<Frame> {
+  for (;;) {
+    const frame = connection.decoder.next();
+    if (frame) return frame;
+    if (!await connection.fill()) {
+      throw new CloseReason(undefined, "it disconnected before it was admitted");
+    }
+  }
+}
+
+/** Returns the frame, which must be of this type. */
+function expectType(frame: Frame, type: number): Frame {
   if (frame.type === type) return frame;
   throw new ProtocolError<ErrorCode>(
     "unexpected",
-    `a frame of type ${frame.type} came where one of type ${type} must`,
+    `unexpected frame of type ${frame.type}: expected type ${type}`,
   );
 }
 
-export function httpAnswer(address: string): Uint8Array<ArrayBuffer> {
+function leftBeforeSending(): CloseReason {
+  return new CloseReason(undefined, "it disconnected before sending anything");
+}
+
+function httpAnswer(address: string): Uint8Array<ArrayBuffer> {
   const text = `This is a chat server, not a web server. Join with: chat join ${address}\n`;
   return new TextEncoder().encode(
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n" +

@@ -3,7 +3,7 @@
 // Pure: time is passed in. `bench/README.md` has the figures of what was tried.
 
 /** What a flush depends on. */
-export interface Surroundings {
+export interface FlusherOptions {
   /** Milliseconds, on a clock that does not go back. */
   now(): number;
   /** Grows with all that is appended. */
@@ -26,11 +26,11 @@ const QUIET_MS = 0.2;
 /** A flush that takes less, in ms, is cheap, and what follows need not wait: in small rooms that costs more than it saves. */
 const CHEAP_MS = 0.4;
 /** However much comes, what came first has to go. Counts from the end of the last flush, in ms. */
-const LONGEST_MS = 1.5;
+const MAX_WAIT_MS = 1.5;
 
 /** Makes what a hub calls when something was appended; see `HubOptions.schedule`. */
-export function flusher(surroundings: Surroundings): (flush: () => void) => void {
-  const { now, end, queued, passed, atOnce, later } = surroundings;
+export function flusher(options: FlusherOptions): (flush: () => void) => void {
+  const { now, end, queued, passed, atOnce, later } = options;
   let began = 0;
   /** undefined while a flush is under way. */
   let ended: number | undefined = 0;
@@ -63,7 +63,7 @@ export function flusher(surroundings: Surroundings): (flush: () => void) => void
         seen = end();
         since = at;
       }
-      if (at - since >= QUIET_MS || at - ended >= LONGEST_MS) run(flush);
+      if (at - since >= QUIET_MS || at - ended >= MAX_WAIT_MS) run(flush);
       else later(look);
     };
     later(look);

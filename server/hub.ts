@@ -161,7 +161,7 @@ export class Hub {
     member.close();
     this.#append(encodeFrame(Type.LEFT, member.id, Uint8Array.of(reason)));
     // Who takes nothing while very many leave falls off its own log.
-    for (const other of this.#newcomers) if (other.fallen) this.#drop(other);
+    for (const other of this.#newcomers) if (other.overrun) this.#drop(other);
   }
 
   /** A MESSAGE frame of a member goes to everybody, its sender too: the same bytes, with the sender's id. */
@@ -176,7 +176,7 @@ export class Hub {
     if (!this.has(from)) return AckOutcome.GONE;
     const to = this.#members.get(frame.id);
     let outcome: number = AckOutcome.ACCEPTED;
-    if (!to || to.deaf) outcome = AckOutcome.GONE;
+    if (!to || to.noDirect) outcome = AckOutcome.GONE;
     else if (to.listing || to.ownBacklog + frame.bytes.length > this.#ownSize) {
       // In the list of members there is no place for it, and without the list no way to know its sender.
       outcome = AckOutcome.BUSY;
@@ -212,7 +212,7 @@ export class Hub {
     if (this.#closed) return;
     const copy = member.append(frame);
     if (from !== undefined) readdress(copy, Type.DIRECT, from);
-    if (member.fallen) this.#drop(member);
+    if (member.overrun) this.#drop(member);
     else member.outlet?.wake();
   }
 
@@ -220,7 +220,7 @@ export class Hub {
   #endSlow(): void {
     // The LEFT of one can make the log go on by another, and so drop others, in the midst of this.
     for (const member of this.#members.values()) {
-      if (member.fallen) this.#drop(member);
+      if (member.overrun) this.#drop(member);
       else if (member.outlet && member.behind > this.#backlog) this.#cut(member, member.outlet);
     }
   }

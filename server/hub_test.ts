@@ -1141,7 +1141,7 @@ interface Actor {
 Deno.test("Hub: whatever happens, each member sees exactly its part of one order, and its own", () => {
   /** How often the rare paths were taken. */
   const seen = {
-    fallen: 0,
+    overrun: 0,
     full: 0,
     listing: 0,
     early: 0,
@@ -1183,7 +1183,7 @@ Deno.test("Hub: whatever happens, each member sees exactly its part of one order
             } else actor.late.push(frame);
           }
         }
-        seen.fallen += fell.length;
+        seen.overrun += fell.length;
       };
 
       goOn("JOINED 1 witness");
@@ -1271,7 +1271,7 @@ Deno.test("Hub: whatever happens, each member sees exactly its part of one order
         // 1. All that was for it, of both logs, in one order; if it fell, a beginning of that.
         const expected = [...early, ...late];
         const rest = frames.filter((frame) => !frame.startsWith("MEMBER "));
-        const whole = !guest.member.fallen && !away;
+        const whole = !guest.member.overrun && !away;
         assertEquals(rest, whole ? expected : expected.slice(0, rest.length));
         if (logSize === 4_000_000) assert(whole || away);
         if (gone === "slow") assertEquals(frames.length, takenBefore);

@@ -40,7 +40,7 @@ export const MIN_LOG = MIB;
 /** The greatest log: it stands in memory. */
 export const MAX_LOG: number = 1024 * MIB;
 /** More than any number of members or connections needs to be. */
-export const MOST = 999_999;
+export const MAX_COUNT = 999_999;
 /** A backlog of less would drop a member for one largest frame. */
 export const MIN_BACKLOG = 256 * KIB;
 /** The least byte rate: with it, two of the largest messages are one burst. */

@@ -8,10 +8,10 @@ import {
   DEFAULT_LIMITS,
   formatSize,
   MAX_BYTE_RATE,
+  MAX_COUNT,
   MIN_BACKLOG,
   MIN_BYTE_RATE,
   MIN_LOG,
-  MOST,
   sizeOf,
 } from "./limits.ts";
 
@@ -41,7 +41,7 @@ Deno.test("formatSize: what sizeOf reads back, as short as can be", () => {
 });
 
 Deno.test("budgetOf: any that serve can be given arrives whole in a GREETING", () => {
-  for (const rate of [0, 1, 50, MOST]) {
+  for (const rate of [0, 1, 50, MAX_COUNT]) {
     for (const byteRate of [0, MIN_BYTE_RATE, MAX_BYTE_RATE]) {
       const budget = budgetOf(rate, byteRate);
       assertEquals(budget === undefined, rate === 0 && byteRate === 0);

@@ -8,7 +8,7 @@ import { Log } from "./room_log.ts";
 /** A write of this size is worth its call: pieces are put together up to it. A larger one is not copied. */
 const WRITE_SIZE = 64 * 1024;
 /** TurnLimiter that are over are forgotten so many at a time: a few are in nobody's way. */
-const OLD_TURNS = 64;
+const OLD_RUNS_BATCH = 64;
 
 /** How the hub reaches the connection of a member. No call may wait, throw, or call the hub. */
 export interface Outlet {
@@ -20,8 +20,8 @@ export interface Outlet {
   drop(code: ErrorCode, message: string): void;
 }
 
-/** A run of frames in a member's own log, and when it is their turn. */
-interface Turn {
+/** A run of frames in a member's own log, and when it is their run. */
+interface OwnLogRun {
   /** The end of the room's log when they came: what stands before it goes first. */
   readonly room: number;
   /** Where the run ends in the own log. */
@@ -41,7 +41,7 @@ export class Member {
   /** It has lost its connection because it was too far behind. */
   slow = false;
   /** It knows no direct messages: none goes to it. */
-  deaf = false;
+  noDirect = false;
   /** Why it left, one of `Left`; undefined as long as it has not. */
   left: number | undefined;
   /** What goes to this member alone. */
@@ -61,9 +61,9 @@ export class Member {
   /** Up to where the own log need not be kept: its client has it, or the list stood there. */
   #kept = Infinity;
   /** The order between the two logs, for what is kept of the own one. */
-  readonly #turns: Turn[] = [];
+  readonly #runs: OwnLogRun[] = [];
   /** The first of them that has not been taken. */
-  #turn = 0;
+  #nextRun = 0;
   /** The list of members, while it goes out: those between `#lastListed` and this one are still to be told of. */
   #listing: Listing | undefined;
   #lastListed = 0;
@@ -120,7 +120,7 @@ export class Member {
   }
 
   /** A log does not reach back to where this member is: what is on its way already does not count. */
-  get fallen(): boolean {
+  get overrun(): boolean {
     return this.#taken < this.#room.start || this.#ownTaken < this.own.start;
   }
 
@@ -132,7 +132,7 @@ export class Member {
   /**
    * What is pending for this member, in one piece: whole frames, which never change; null if there is
    * nothing. First the list of members; then what is its own and what is the room's, in the order in which
-   * it came. Nothing for who has fallen off a log: there would be a gap.
+   * it came. Nothing for who has overrun off a log: there would be a gap.
    *
    * MUST be called again only when what it gave before has been written: that is what moves the cursors.
    */
@@ -142,7 +142,7 @@ export class Member {
       this.ownCursor = this.#ownTaken;
       this.#trim();
     }
-    if (this.fallen) return null;
+    if (this.overrun) return null;
     // With as much else as goes out in this take, the list still goes on.
     if (this.#listing && this.ownBacklog < WRITE_SIZE) this.#list(this.#listing);
     const first = this.#next(Infinity);
@@ -172,32 +172,32 @@ export class Member {
    * and nothing done, if it can't go on there: a log does not reach back, or was never there for it.
    */
   rewind(room: number, own: number): boolean {
-    if (this.#listing || this.fallen || room < this.#start) return false;
+    if (this.#listing || this.overrun || room < this.#start) return false;
     if (room > this.#taken || own > this.#ownTaken) return false;
     if (!this.#room.isBoundary(room) || !this.own.isBoundary(own)) return false;
     this.slow = false;
     this.cursor = this.#taken = room;
     this.ownCursor = this.#ownTaken = own;
-    this.#turn = this.#turns.findIndex(({ end }) => end > own);
-    if (this.#turn === -1) this.#turn = this.#turns.length;
+    this.#nextRun = this.#runs.findIndex(({ end }) => end > own);
+    if (this.#nextRun === -1) this.#nextRun = this.#runs.length;
     return true;
   }
 
   /** For the hub: appends a frame, or several, to the own log; returns the log's copy. */
   append(frame: Uint8Array): Uint8Array<ArrayBuffer> {
     const copy = this.own.append(frame);
-    this.#takeTurn();
+    this.#extendRun();
     return copy;
   }
 
-  /** What has been appended to the own log has its turn when all that the room has had has gone out. */
-  #takeTurn(): void {
+  /** What has been appended to the own log has its run when all that the room has had has gone out. */
+  #extendRun(): void {
     // What comes while the list goes out goes with it, before all that is the room's.
     const room = this.#listing ? this.#taken : this.#room.end;
-    const last = this.#turns.at(-1);
+    const last = this.#runs.at(-1);
     // A run that has been taken whole is over: another begins.
-    if (last?.room === room && this.#turn < this.#turns.length) last.end = this.own.end;
-    else this.#turns.push({ room, end: this.own.end });
+    if (last?.room === room && this.#nextRun < this.#runs.length) last.end = this.own.end;
+    else this.#runs.push({ room, end: this.own.end });
   }
 
   /** For the hub: somebody leaves that this member has not been told of, and may still hear. */
@@ -216,15 +216,15 @@ export class Member {
 
   /** Takes the next piece; undefined if there is none, or none that fits into `space` bytes. */
   #next(space: number): Uint8Array<ArrayBuffer> | undefined {
-    const turn = this.#turns[this.#turn];
-    if (turn && turn.room <= this.#taken) {
-      const own = this.own.read(this.#ownTaken, turn.end);
+    const run = this.#runs[this.#nextRun];
+    if (run && run.room <= this.#taken) {
+      const own = this.own.read(this.#ownTaken, run.end);
       if (own.length > space) return undefined;
       this.#ownTaken += own.length;
-      if (this.#ownTaken === turn.end) this.#turn++;
+      if (this.#ownTaken === run.end) this.#nextRun++;
       return own;
     }
-    const end = Math.min(turn?.room ?? Infinity, this.#end, this.#room.end);
+    const end = Math.min(run?.room ?? Infinity, this.#end, this.#room.end);
     // Until it knows who is there, a member could not tell who says something.
     if (this.#listing || this.#taken >= end) return undefined;
     const room = this.#room.read(this.#taken, end);
@@ -239,7 +239,7 @@ export class Member {
     this.#lastListed = last;
     if (bytes.length > 0) {
       this.own.adopt(bytes);
-      this.#takeTurn();
+      this.#extendRun();
     }
     if (more) return;
     this.#listing = undefined;
@@ -250,11 +250,13 @@ export class Member {
   #trim(): void {
     this.own.trim(Math.min(this.ownCursor, this.#kept));
     // Many are looked for only where there are many: so each is looked at a few times.
-    if (this.#turn < OLD_TURNS || this.#turns[OLD_TURNS - 1]!.end > this.own.start) return;
-    let over = OLD_TURNS;
-    while (over < this.#turn && this.#turns[over]!.end <= this.own.start) over++;
-    this.#turns.splice(0, over);
-    this.#turn -= over;
+    if (this.#nextRun < OLD_RUNS_BATCH || this.#runs[OLD_RUNS_BATCH - 1]!.end > this.own.start) {
+      return;
+    }
+    let over = OLD_RUNS_BATCH;
+    while (over < this.#nextRun && this.#runs[over]!.end <= this.own.start) over++;
+    this.#runs.splice(0, over);
+    this.#nextRun -= over;
   }
 }
 

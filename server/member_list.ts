@@ -59,7 +59,7 @@ export class Listing {
 
   /** Takes a member out; does nothing if it is not in. */
   remove({ id }: Listed): void {
-    const index = this.#blockBehind(id - 1);
+    const index = this.#blockAfter(id - 1);
     const block = this.#blocks[index];
     const at = block ? block.members.findIndex((member) => member.id === id) : -1;
     if (!block || at === -1) return;
@@ -70,7 +70,7 @@ export class Listing {
 
   /** A member's entry has become another. */
   change({ id }: Listed): void {
-    const block = this.#blocks[this.#blockBehind(id - 1)];
+    const block = this.#blocks[this.#blockAfter(id - 1)];
     if (block) measure(block);
   }
 
@@ -83,7 +83,7 @@ export class Listing {
     let size = 0;
     let last = after;
     let more = false;
-    for (let i = this.#blockBehind(after); i < this.#blocks.length && !more; i++) {
+    for (let i = this.#blockAfter(after); i < this.#blocks.length && !more; i++) {
       const block = this.#blocks[i]!;
       // Blocks that have become small are sent together, but none is cut for it.
       if (size > 0 && size + block.size > SLICE) {
@@ -119,7 +119,7 @@ export class Listing {
   }
 
   /** The first block with a member whose id is greater than `id`. */
-  #blockBehind(id: number): number {
+  #blockAfter(id: number): number {
     let low = 0;
     let high = this.#blocks.length;
     while (low < high) {

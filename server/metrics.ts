@@ -26,7 +26,7 @@ export const METRICS = {
     type: "gauge",
     help: "Connections that are open, admitted or not.",
   },
-  chat_strangers: {
+  chat_unadmitted_connections: {
     type: "gauge",
     help: "Connections that are not admitted yet.",
   },

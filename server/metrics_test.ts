@@ -7,7 +7,7 @@ const READINGS: Readings = {
   chat_members: 3,
   chat_members_away: 1,
   chat_connections: 4,
-  chat_strangers: 2,
+  chat_unadmitted_connections: 2,
   chat_room_log_bytes_held: 524288,
   chat_process_resident_bytes: 66060288,
   chat_frames_received_total: 7,

@@ -15,8 +15,8 @@ export class Session {
   /** What only its client and this server know; undefined in rooms where nobody proves anything. */
   readonly key: Uint8Array | undefined;
   /** What it may still send; undefined where that is not limited. */
-  readonly meter: RateLimiter | undefined;
-  readonly patience: FloodGuard;
+  readonly rateLimiter: RateLimiter | undefined;
+  readonly floodGuard: FloodGuard;
   /** undefined while it is lost. */
   connection: Connection | undefined;
   /** How many of its MESSAGE and PROFILE frames were taken. */
@@ -24,7 +24,7 @@ export class Session {
   /** Its client has said that it is in: only then can it come back. */
   lasting = false;
   /** What speaks for it, where it does not speak frames. */
-  interpretation: AdaptedConnection | undefined;
+  adapted: AdaptedConnection | undefined;
   /** The read of its connection that was under way when it came. */
   reading: Promise<boolean> | undefined;
   /** Ends what waits for it to stay away. */
@@ -36,16 +36,16 @@ export class Session {
     options: {
       network: string;
       key?: Uint8Array | undefined;
-      meter?: RateLimiter | undefined;
-      patience: FloodGuard;
+      rateLimiter?: RateLimiter | undefined;
+      floodGuard: FloodGuard;
     },
   ) {
     this.member = member;
     this.network = options.network;
     this.connection = connection;
     this.key = options.key;
-    this.meter = options.meter;
-    this.patience = options.patience;
+    this.rateLimiter = options.rateLimiter;
+    this.floodGuard = options.floodGuard;
   }
 }
 

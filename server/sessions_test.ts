@@ -11,7 +11,7 @@ const NO_CONNECTION = {} as Connection;
 
 function session(): Session {
   const { member } = hub.join(new Uint8Array(0), outlet);
-  return new Session(member, NO_CONNECTION, { network: "192.0.2.7", patience: new FloodGuard() });
+  return new Session(member, NO_CONNECTION, { network: "192.0.2.7", floodGuard: new FloodGuard() });
 }
 
 Deno.test("Sessions: each is found by its own token, and by no other", () => {

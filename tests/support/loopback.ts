@@ -184,7 +184,7 @@ export class TestRoom extends Server implements AsyncDisposable {
   constructor(options: Partial<ServerOptions> = {}) {
     const lines: string[] = [];
     const wakers: (() => void)[] = [];
-    const log = (event: ServerEvent) => {
+    const onEvent = (event: ServerEvent) => {
       lines.push(formatText(event));
       for (const wake of wakers.splice(0)) wake();
     };
@@ -192,7 +192,7 @@ export class TestRoom extends Server implements AsyncDisposable {
     const here = { hostname: "127.0.0.1", port: 0, publicKey: KEY };
     // Everybody comes from one address here; and what a test does not ask for is not limited.
     const limits = { graceMs: 0, maxPerAddress: Infinity, budget: undefined };
-    super({ ...here, log, finishMs, ...limits, ...options });
+    super({ ...here, onEvent, finishMs, ...limits, ...options });
     this.lines = lines;
     this.#wakers = wakers;
   }

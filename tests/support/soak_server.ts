@@ -67,7 +67,7 @@ export class SoakServer implements AsyncDisposable {
 
   /** What it holds as soon as that is as wanted; what is on its way to it takes some time. */
   async until(what: string, fits: (holding: Holding) => boolean): Promise<Holding> {
-    const end = performance.now() + 30_000;
+    const end = performance.now() + 120_000;
     let holding: Holding;
     do {
       holding = await this.look();

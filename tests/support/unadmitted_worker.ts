@@ -1,8 +1,7 @@
-// Connections that mean no good, in a thread of their own: see strangers.ts. None of them ends by itself.
+// The worker of unadmitted.ts: opens hostile connections and counts how they end. None of them ends by itself.
 
 /// <reference lib="deno.worker" />
 
-import type { Kind, Order, Report } from "../../bench/strangers.ts";
 import {
   encodeFrame,
   encodeHave,
@@ -15,20 +14,21 @@ import { encodeHello, parseError } from "../../protocol/json_frames.ts";
 import { concat } from "@std/bytes/concat";
 import { Raw } from "./loopback.ts";
 import { dice } from "./soak_crowd.ts";
+import type { Kind, Order, Report } from "./unadmitted.ts";
 
 const encoder = new TextEncoder();
-/** How many write at a time, where each writes once in a second. */
+/** Connections that trickle are in this many groups; each group writes once a second, one after the other. */
 const SHIFTS = 10;
 const roll = dice(2428);
-/** Its first byte opens no protocol that a server knows. */
+/** Its first byte begins none of the protocols that the server recognizes. */
 const GARBAGE = Uint8Array.from({ length: 16 * 1024 }, (_, i) => i === 0 ? 0xff : roll(256));
-/** How often one member comes and vanishes. */
+/** How often one member connects and vanishes. */
 const VISITS = 10;
-const hello = encodeHello({ version: 1, profile: encoder.encode("stranger") });
+const hello = encodeHello({ version: 1, profile: encoder.encode("hostile") });
 
-/** What each sends a byte a second of, and what before at once. */
+/** What a connection sends at once, and what it sends after that, a byte a second. */
 const TRICKLES: Partial<Record<Kind, (i: number) => { first: Uint8Array; then: Uint8Array }>> = {
-  // From its first byte on, or within HELLO.
+  // Half of them trickle from the first byte on, half of them within HELLO.
   trickle: (i) =>
     i % 2 === 0
       ? { first: new Uint8Array(0), then: PREFACE }
@@ -39,11 +39,11 @@ const TRICKLES: Partial<Record<Kind, (i: number) => { first: Uint8Array; then: U
   }),
 };
 
-/** What each sends at once and, where it is a flood, again and again. */
+/** What a connection sends at once, and what it floods the server with after that. */
 const BURSTS: Partial<Record<Kind, { first: (i: number) => Uint8Array; flood?: Uint8Array }>> = {
   silent: { first: () => new Uint8Array(0) },
   garbage: { first: () => GARBAGE, flood: GARBAGE },
-  // More than is taken, or as much as is just taken, of which nothing comes.
+  // Half of them announce a frame that is too long, half of them the longest allowed; no byte of it follows.
   lengths: {
     first: (i) =>
       concat([PREFACE, header(i % 2 === 0 ? 2 ** 32 - 1 : MAX_FRAME_BEFORE_ADMISSION, Type.HELLO)]),
@@ -61,12 +61,12 @@ function header(length: number, type: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** What each was told in the end, and how often. */
-const told: Record<string, number> = {};
+/** How often connections ended in each way. */
+const endings: Record<string, number> = {};
 const open = new Set<Raw>();
 let stopped = false;
 
-/** What the server says in the end; who does not read is not told. */
+/** Reads until the connection ends; returns how: the code of an ERROR frame, `ended` or `reset`. */
 async function listen(raw: Raw): Promise<string> {
   try {
     for (;;) {
@@ -79,16 +79,16 @@ async function listen(raw: Raw): Promise<string> {
   }
 }
 
-/** Writes until the other side has gone. */
+/** Writes until the server has closed the connection. */
 async function flood(raw: Raw, bytes: Uint8Array): Promise<void> {
   try {
     while (!stopped) await raw.write(bytes);
   } catch {
-    // The server has cut it.
+    // The server has closed it.
   }
 }
 
-/** A connection's life; `again` begins another when the server has ended it. */
+/** The life of one connection; with `again` it connects again when the server has ended it. */
 async function live({ kind, port, again }: Order, i: number, begun: () => void): Promise<void> {
   if (kind === "vanishing") {
     begun();
@@ -98,24 +98,24 @@ async function live({ kind, port, again }: Order, i: number, begun: () => void):
     const raw = await Raw.connect({ port });
     open.add(raw);
     const { first, then, flooding } = planOf(kind, i);
-    // Who is refused at once may be gone before it has said that.
+    // A server that refuses the connection at once may have closed it already.
     await raw.write(first).catch(() => {});
     begun();
     if (then) trickles.set(raw, { bytes: then, at: 0, shift: i % SHIFTS });
     const flooded = flooding && flood(raw, flooding);
-    // Who asks and asks takes no answers.
+    // A connection that floods with PING reads no answers.
     if (kind !== "pings") {
       const what = await listen(raw);
-      if (!stopped) told[what] = (told[what] ?? 0) + 1;
+      if (!stopped) endings[what] = (endings[what] ?? 0) + 1;
     }
     await flooded;
     trickles.delete(raw);
-    // It stays until the server is tired of it.
+    // Without `again` it stays open until the server closes it.
     if (again && !stopped) close(raw);
   } while (again && !stopped);
 }
 
-/** Comes and goes without a word: some know that they are in, some do not wait for it. */
+/** Connects and disconnects without BYE; every second time it waits for WELCOME before. */
 async function vanish(port: number): Promise<void> {
   for (let visit = 0; visit < VISITS; visit++) {
     const raw = await Raw.connect({ port });
@@ -148,7 +148,7 @@ const drip = setInterval(() => {
 }, 1000 / SHIFTS);
 
 function report(state: Report["state"]): void {
-  self.postMessage({ state, told } satisfies Report);
+  self.postMessage({ state, endings } satisfies Report);
 }
 
 self.onmessage = async ({ data }: MessageEvent<Order | "stop">) => {
@@ -160,7 +160,7 @@ self.onmessage = async ({ data }: MessageEvent<Order | "stop">) => {
   }
   const lives: Promise<void>[] = [];
   for (let i = 0; i < data.count; i++) {
-    // One after the other: a queue of those who wait to be accepted has its bound.
+    // One after the other: the system's queue of connections to accept is bounded.
     const { promise, resolve } = Promise.withResolvers<void>();
     lives.push(live(data, i, resolve));
     await promise;
@@ -169,5 +169,5 @@ self.onmessage = async ({ data }: MessageEvent<Order | "stop">) => {
   await Promise.all(lives);
   report("ended");
 };
-// What was sent before is lost: while its modules wait for something, a worker takes messages, and nobody listens.
+// An order that is sent before is lost: while modules load, a worker takes messages, and nothing handles them.
 report("ready");

@@ -1,0 +1,168 @@
+import { assertEquals, assertLess } from "@std/assert";
+import { MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, Type } from "../../protocol.ts";
+import { parseError } from "../../protocol/json_frames.ts";
+import { DEFAULT_BUDGET, DEFAULT_LIMITS } from "../../server/limits.ts";
+import { Raw, TestRoom } from "../support/loopback.ts";
+import { type Holding, SoakServer } from "../support/soak_server.ts";
+import { describe, HostileConnections, type Kind, Talkers } from "../support/unadmitted.ts";
+
+/** A few hundred connections show most of it. CI has more time: 2,000, and a deadline as in real rooms. */
+const isLong = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "3") >= 20;
+/** How many connections of each kind. */
+const COUNT = isLong ? 500 : 100;
+const MEMBERS = 10;
+/** No test waits this long: 1 hour, in ms. */
+const NEVER_MS = 3_600_000;
+
+/** How long a refused connection may stay, in ms: a busy machine needs time to deliver the last frame. */
+const FINISH_MS = 5_000;
+/** Bytes that a connection may cost besides its frame: its objects, and what Deno keeps of it. */
+const OBJECTS = 24 * 1024;
+/** Bytes of garbage that a busy process may have taken from the system. */
+const GARBAGE = 96 * 1024 * 1024;
+
+type Crowd<K extends Kind> = Record<K, HostileConnections> & AsyncDisposable & {
+  /** Lets all of them connect at the same time. */
+  connect: () => Promise<unknown>;
+};
+
+/** Hostile connections of these kinds, each kind in a worker of its own. */
+async function prepare<K extends Kind>(port: number, kinds: readonly K[]): Promise<Crowd<K>> {
+  const all = await Promise.all(
+    kinds.map(async (kind) => [kind, await HostileConnections.prepare()] as const),
+  );
+  const order = { port, count: COUNT, again: false };
+  return {
+    ...Object.fromEntries(all) as Record<K, HostileConnections>,
+    connect: () =>
+      Promise.all(all.map(([kind, connections]) => connections.connect({ ...order, kind }))),
+    async [Symbol.asyncDispose]() {
+      for (const [, connections] of all) await connections[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** What the server holds once the members have talked: its modules are loaded, its tables have their size. */
+async function warmUp(server: SoakServer, talkers: Talkers): Promise<Holding> {
+  for (let i = 0; i < 50; i++) await talkers.round();
+  return await server.collect();
+}
+
+function growth(before: Holding, after: Holding): number {
+  return after.heap + after.external - before.heap - before.external;
+}
+
+const UNADMITTED = ["silent", "trickle", "garbage", "lengths"] as const;
+/** What all of them may cost together, in bytes. */
+const UNADMITTED_BOUND = UNADMITTED.length * COUNT * (MAX_FRAME_BEFORE_ADMISSION + OBJECTS);
+
+Deno.test("Server: unadmitted connections that are silent, trickle, flood or lie cost little memory and disturb no member", async () => {
+  await using server = await SoakServer.start({
+    handshakeMs: NEVER_MS,
+    finishMs: FINISH_MS,
+    maxAdmissions: 4 * COUNT,
+  });
+  await using talkers = await Talkers.begin(server.port, MEMBERS);
+  const before = await warmUp(server, talkers);
+
+  await using crowd = await prepare(server.port, UNADMITTED);
+  const connecting = await talkers.talk(server, crowd.connect());
+  const crowded = await server.collect();
+  // Garbage and half of the lengths are refused at once. All others stay, since the deadline never comes.
+  const staying = MEMBERS + 2.5 * COUNT;
+  const refused = server.until("no refused ones", ({ connections }) => connections === staying);
+  const refusing = await talkers.talk(server, refused);
+  const during = await refused;
+  talkers.check();
+  for (const holding of [crowded, during]) {
+    assertLess(growth(before, holding), UNADMITTED_BOUND, describe(holding));
+  }
+  for (const { peak } of [connecting, refusing]) {
+    assertLess(peak.rss - before.rss, UNADMITTED_BOUND + GARBAGE, describe(peak));
+  }
+
+  await Promise.all(UNADMITTED.map((kind) => crowd[kind].stop()));
+  await server.until("members only", ({ connections }) => connections === MEMBERS);
+});
+
+Deno.test("Server: unadmitted connections get their error code and are closed after the deadline, while members talk", async () => {
+  await using server = await SoakServer.start({
+    handshakeMs: isLong ? 4000 : 1500,
+    finishMs: FINISH_MS,
+    maxAdmissions: 4 * COUNT,
+  });
+  await using talkers = await Talkers.begin(server.port, MEMBERS);
+  const before = await warmUp(server, talkers);
+
+  await using crowd = await prepare(server.port, UNADMITTED);
+  const { silent, trickle, garbage, lengths } = crowd;
+  const connecting = await talkers.talk(server, crowd.connect());
+  // None of them ends by itself.
+  const closing = server.until("members only", ({ connections }) => connections === MEMBERS);
+  const staying = await talkers.talk(server, closing);
+  const after = await closing;
+
+  talkers.check();
+  assertEquals(await silent.endings(), { timeout: COUNT });
+  assertEquals(await trickle.endings(), { timeout: COUNT });
+  assertEquals(await lengths.endings(), { "too-large": COUNT / 2, timeout: COUNT / 2 });
+  // A client that keeps sending after the server has closed may lose the ERROR frame to a reset.
+  const { ["not-chat"]: coded = 0, reset = 0, ...others } = await garbage.endings();
+  assertEquals([coded + reset, others], [COUNT, {}]);
+  assertEquals([after.connections, after.sessions, after.members], [MEMBERS, MEMBERS, MEMBERS]);
+  for (const { peak } of [connecting, staying]) {
+    assertLess(peak.rss - before.rss, UNADMITTED_BOUND + GARBAGE, describe(peak));
+  }
+});
+
+Deno.test("Server: members that misuse the room cost little memory and disturb no other member", async () => {
+  await using server = await SoakServer.start({
+    budget: DEFAULT_BUDGET,
+    // They connect faster than they are admitted.
+    maxAdmissions: 20 * COUNT,
+    finishMs: NEVER_MS,
+  });
+  await using talkers = await Talkers.begin(server.port, MEMBERS);
+  const before = await warmUp(server, talkers);
+
+  await using crowd = await prepare(server.port, ["unfinished", "pings", "haves", "vanishing"]);
+  const { unfinished, pings, haves, vanishing } = crowd;
+  await talkers.talk(server, crowd.connect());
+  const ended = Promise.all([haves.endings(), vanishing.endings()]);
+  await talkers.talk(server, ended);
+  assertEquals((await ended)[0], { malformed: COUNT });
+  // The other two kinds stay: they do nothing that a member may not do.
+  const during = await server.until(
+    "the end of the members that may not stay",
+    ({ members }) => members === MEMBERS + 2 * COUNT,
+  );
+  await Promise.all([unfinished.stop(), pings.stop()]);
+  // They never confirmed their WELCOME, so no session outlives its connection.
+  await server.until("members only", ({ sessions }) => sessions === MEMBERS);
+  talkers.check();
+
+  // Half of those that stay have announced the largest frame; and the room's log has grown meanwhile.
+  const bound = COUNT * MAX_FRAME + 2 * COUNT * OBJECTS + DEFAULT_LIMITS.logSize;
+  assertLess(growth(before, during), bound, describe(during));
+});
+
+Deno.test("Server: refuses more connections from one address than allowed, until one is closed", async () => {
+  const { maxPerAddress } = DEFAULT_LIMITS;
+  await using room = new TestRoom({ maxPerAddress });
+  await using all = new AsyncDisposableStack();
+  const connect = async () => all.use(await Raw.connect(room));
+  const silent: Raw[] = [];
+  for (let i = 0; i < maxPerAddress; i++) silent.push(await connect());
+  for (let i = 0; i < 10; i++) {
+    await using late = await Raw.connect(room);
+    const frame = await late.frameOf(Type.ERROR);
+    assertEquals(parseError(frame.body).code, "full");
+    await late.end();
+    assertEquals(await late.frame(), null);
+  }
+  const gone = silent.pop()!;
+  await gone.end();
+  await gone.rest();
+  await room.told(11);
+  await (await connect()).hello();
+});

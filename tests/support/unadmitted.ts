@@ -1,0 +1,211 @@
+// Test helper: hostile connections, each kind in a worker of its own, and members that talk meanwhile. Tests check
+// what the server keeps, bench/unadmitted.ts measures what the hostile ones cost. No part of the program.
+
+import { assertEquals } from "@std/assert";
+import { Guest, within } from "./loopback.ts";
+import { type Holding, MB, type SoakServer } from "./soak_server.ts";
+
+/** How a hostile connection behaves. Connections of the first four kinds are never admitted. */
+export type Kind =
+  /** Sends nothing. */
+  | "silent"
+  /** Sends a byte a second. */
+  | "trickle"
+  /** Sends random bytes, as fast as it can. */
+  | "garbage"
+  /** Announces a frame that is too long, or one of the greatest length that never comes. */
+  | "lengths"
+  /** A member that announces the largest frame, and sends a byte of it a second. */
+  | "unfinished"
+  /** A member that sends PING all the time and reads no answer. */
+  | "pings"
+  /** A member that confirms what was never sent to it. */
+  | "haves"
+  /** A member that disconnects without BYE, as soon as it is admitted or before. */
+  | "vanishing";
+
+export interface Order {
+  readonly port: number;
+  readonly kind: Kind;
+  readonly count: number;
+  /** Connects again each time the server has ended the connection. */
+  readonly again: boolean;
+}
+
+export interface Report {
+  readonly state: "ready" | "begun" | "ended" | "stopped";
+  /** How many connections ended in which way: the code of an ERROR frame, `ended` or `reset`. */
+  readonly endings: Readonly<Record<string, number>>;
+}
+
+/** Connections of one kind, in a worker of their own. */
+export class HostileConnections implements AsyncDisposable {
+  readonly #worker = new Worker(new URL("./unadmitted_worker.ts", import.meta.url), {
+    type: "module",
+  });
+  readonly #states = {
+    ready: Promise.withResolvers<Report>(),
+    begun: Promise.withResolvers<Report>(),
+    ended: Promise.withResolvers<Report>(),
+    stopped: Promise.withResolvers<Report>(),
+  };
+
+  private constructor() {
+    this.#worker.onmessage = ({ data }: MessageEvent<Report>) =>
+      this.#states[data.state].resolve(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      for (const { promise, reject } of Object.values(this.#states)) {
+        promise.catch(() => {});
+        reject(new Error(event.message));
+      }
+    };
+  }
+
+  /** Starts the worker, which waits for its order. */
+  static async prepare(): Promise<HostileConnections> {
+    const connections = new HostileConnections();
+    await within("a ready worker", connections.#states.ready.promise);
+    return connections;
+  }
+
+  /** Resolves when all are connected and have sent their first bytes. To be called once. */
+  async connect(order: Order): Promise<void> {
+    this.#worker.postMessage(order);
+    await within(`all ${order.kind} connections`, this.#states.begun.promise);
+  }
+
+  /** How they ended, once the server has ended all of them. */
+  async endings(): Promise<Report["endings"]> {
+    return (await within("the end of all connections", this.#states.ended.promise)).endings;
+  }
+
+  /** Closes what the server has not closed. */
+  async stop(): Promise<void> {
+    this.#worker.postMessage("stop");
+    await within("a stopped worker", this.#states.stopped.promise);
+    // A pending write keeps its socket open until the worker is gone.
+    this.#worker.terminate();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#worker.terminate();
+    return Promise.resolve();
+  }
+}
+
+/** How long messages took until they were received, in ms. */
+export class Latencies {
+  readonly #values: number[] = [];
+
+  static of(parts: readonly Latencies[]): Latencies {
+    const all = new Latencies();
+    for (const part of parts) for (const value of part.#values) all.add(value);
+    return all;
+  }
+
+  add(ms: number): void {
+    this.#values.push(ms);
+  }
+
+  get count(): number {
+    return this.#values.length;
+  }
+
+  /** @param part from 0 (the smallest value) to 1 (the greatest) */
+  at(part: number): number {
+    const sorted = this.#values.toSorted((a, b) => a - b);
+    return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? NaN;
+  }
+
+  toString(): string {
+    const [median, p99, most] = [this.at(0.5), this.at(0.99), this.at(1)].map((n) => n.toFixed(2));
+    return `${this.count} messages, in ms: median ${median}, p99 ${p99}, greatest ${most}`;
+  }
+}
+
+/** How long members wait between two rounds, in ms. */
+const THINK_MS = 5;
+
+export interface Talk {
+  readonly latencies: Latencies;
+  /** The greatest of each value that the server had meanwhile. */
+  readonly peak: Readonly<Holding>;
+}
+
+/** Members that talk to each other, and record what they receive. */
+export class Talkers implements AsyncDisposable {
+  readonly #guests: Guest[];
+  readonly #sent: string[] = [];
+  /** When each message was sent. */
+  readonly #sentAt = new Map<string, number>();
+  #latencies = new Latencies();
+
+  private constructor(guests: Guest[]) {
+    this.#guests = guests;
+  }
+
+  static async begin(port: number, count: number): Promise<Talkers> {
+    const guests: Guest[] = [];
+    for (let i = 0; i < count; i++) guests.push(await Guest.join({ port }, `member${i}`));
+    return new Talkers(guests);
+  }
+
+  /**
+   * They talk until `done`, at least once. Returns how long each message took until each member received it, and
+   * the greatest values of the server.
+   */
+  async talk(server: SoakServer, done: Promise<unknown>): Promise<Talk> {
+    const latencies = this.#latencies = new Latencies();
+    let isDone = false;
+    const end = done.finally(() => isDone = true);
+    const peak = await server.look();
+    do {
+      await this.round();
+      const now = await server.look();
+      for (const key of Object.keys(peak) as (keyof Holding)[]) {
+        peak[key] = Math.max(peak[key], now[key]);
+      }
+    } while (!isDone);
+    await end;
+    return { latencies, peak };
+  }
+
+  /** Two members send a message at the same time; resolves when all members have received both. */
+  async round(): Promise<void> {
+    const first = this.#sent.length;
+    for (const i of [first, first + 1]) {
+      const text = `${i}`;
+      this.#sent.push(text);
+      this.#sentAt.set(text, performance.now());
+      this.#guests[i % this.#guests.length]!.client.say(text);
+    }
+    await Promise.all(this.#guests.map(async (guest) => {
+      for (let i = 0; i < 2; i++) {
+        const { text } = await guest.next("message", ({ text }) => this.#sentAt.has(text));
+        this.#latencies.add(performance.now() - this.#sentAt.get(text)!);
+      }
+    }));
+    await new Promise((resolve) => setTimeout(resolve, THINK_MS));
+  }
+
+  /** Checks that each member has received every message once, all in the same order. */
+  check(): void {
+    const received = this.#guests.map(({ events }) =>
+      events.flatMap((e) => e.type === "message" && this.#sentAt.has(e.text) ? [e.text] : [])
+    );
+    assertEquals(received[0]!.toSorted(), this.#sent.toSorted());
+    for (const other of received) assertEquals(other, received[0]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const guest of this.#guests) await guest[Symbol.asyncDispose]();
+  }
+}
+
+/** The server's memory, for people to read. */
+export function describe({ connections, heap, external, rss }: Holding): string {
+  return `${connections} connections: heap ${MB(heap)}, external ${MB(external)}, RSS ${
+    MB(rss)
+  } MB`;
+}
