@@ -1042,7 +1042,7 @@ Deno.test({
   async fn() {
     const script = `
       import { Server } from "./server.ts";
-      const room = new Server({ hostname: "127.0.0.1", port: 0, maxPerAddress: 999, log(event) {
+      const room = new Server({ hostname: "127.0.0.1", port: 0, maxPerAddress: 999, onEvent(event) {
         if (event.event === "accept-error") console.log("error");
       } });
       console.log(room.port);
