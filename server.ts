@@ -379,7 +379,10 @@ export class Server {
   ): { session: Session; start: Start } {
     const { maxMembers, maxPerAddress, budget } = this.#options;
     if (this.hub.size >= maxMembers) {
-      throw new ProtocolError<ErrorCode>("full", `the room is full (${maxMembers} members)`);
+      throw new ProtocolError<ErrorCode>(
+        "full",
+        `the room is full (at most ${maxMembers} members)`,
+      );
     }
     const network = networkOf(connection.hostname);
     // Members that are away count: otherwise one machine could fill the room by coming and going.

@@ -29,7 +29,7 @@ import { LineSplitter } from "./text/lines.ts";
 
 const utf8 = new TextEncoder();
 const NOTHING = new Uint8Array(0);
-/** What no test may have to wait for. */
+/** No test waits this long, in ms. */
 const NEVER_MS = 3_600_000;
 
 const profile = (name: string) => xor.seal(encodeProfile({ name }));
@@ -54,7 +54,7 @@ function errorCode(frame: Frame | null | undefined): string | undefined {
 
 // ---- the main job ----
 
-Deno.test("Server: the original's conversation reaches everybody, once and in one order", async () => {
+Deno.test("Server: the classic conversation reaches all members, once and in one order", async () => {
   await using room = new TestRoom();
   await using first = await Guest.join(room, "first");
   await using second = await Guest.join(room, "second");
@@ -90,13 +90,13 @@ Deno.test("Server: under public key 198 each byte on the wire is the plaintext's
     new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte ^ 188));
   assertEquals(plain(came.body), '{"name":"guest"}');
   assertEquals(plain(said.body.subarray(NUMBER_OVERHEAD)), "TSo it starts!");
-  // And the other way: what is XORed by hand is understood.
+  // And the other way: the program reads what is XORed by hand.
   const byHand = Uint8Array.from(utf8.encode("TRight?"), (byte) => byte ^ 188);
   await raw.write(encodeFrame(Type.MESSAGE, 0, byHand));
   assertEquals((await guest.next("message", (e) => e.from.name === "raw")).text, "Right?");
 });
 
-Deno.test("Server: the greeting has the public key as decimal text, also where it is below 10", async () => {
+Deno.test("Server: GREETING has the public key as decimal text, also below 10", async () => {
   for (const publicKey of [0, 9, 198, 255]) {
     await using room = new TestRoom({ publicKey });
     await using raw = await Raw.connect(room);
@@ -108,7 +108,7 @@ Deno.test("Server: the greeting has the public key as decimal text, also where i
   }
 });
 
-Deno.test("Server: what one sends is relayed byte by byte as it came, but for the id", async () => {
+Deno.test("Server: relays each frame byte by byte, except for the id", async () => {
   await using room = new TestRoom();
   await using sender = await Raw.connect(room);
   await using receiver = await Raw.connect(room);
@@ -125,7 +125,7 @@ Deno.test("Server: what one sends is relayed byte by byte as it came, but for th
   }
 });
 
-Deno.test("Server: who comes late sees who is there, and nothing of what was said", async () => {
+Deno.test("Server: a newcomer sees the members, and no message from before", async () => {
   await using room = new TestRoom();
   await using early = await Guest.join(room, "early");
   await early.say("before");
@@ -136,7 +136,7 @@ Deno.test("Server: who comes late sees who is there, and nothing of what was sai
   assertEquals(late.client.members.map(({ name }) => name), ["early", "late"]);
 });
 
-Deno.test("Server: a message of 250,000 bytes in a mix of scripts arrives whole", async () => {
+Deno.test("Server: a message of 250,000 bytes in a mix of scripts arrives complete", async () => {
   await using room = new TestRoom();
   await using sender = await Guest.join(room, "sender");
   await using receiver = await Guest.join(room, "receiver");
@@ -149,7 +149,7 @@ Deno.test("Server: a message of 250,000 bytes in a mix of scripts arrives whole"
   assert((await receiver.next("message")).text === long, "the text has changed on its way");
 });
 
-Deno.test("Server: a direct message reaches one, and its sender learns what became of it", async () => {
+Deno.test("Server: a direct message reaches one member, and its sender gets the outcome", async () => {
   await using room = new TestRoom();
   await using anna = await Guest.join(room, "anna");
   await using ben = await Guest.join(room, "ben");
@@ -165,7 +165,7 @@ Deno.test("Server: a direct message reaches one, and its sender learns what beca
   assertEquals(anna.client.pending, []);
 });
 
-Deno.test("Server: a direct message to who has left is answered with GONE", async () => {
+Deno.test("Server: answers a direct message to a member that has left with GONE", async () => {
   await using room = new TestRoom();
   await using raw = await Raw.connect(room);
   await raw.hello();
@@ -173,12 +173,12 @@ Deno.test("Server: a direct message to who has left is answered with GONE", asyn
   const first = await raw.frameOf(Type.ACK);
   assertEquals(first.id, 4711);
   assertEquals(parseAck(first.body), { count: 1, outcome: AckOutcome.GONE });
-  // What is for oneself is a direct message like another.
+  // A direct message to oneself is like any other.
   assertEquals((await raw.frameOf(Type.DIRECT)).body, text("me?"));
   assertEquals(parseAck((await raw.frame())!.body), { count: 2, outcome: AckOutcome.ACCEPTED });
 });
 
-Deno.test("Server: direct messages that wait for one who does not read are bounded, and none is lost", async () => {
+Deno.test("Server: direct messages that wait for a slow reader are bounded, and none is lost", async () => {
   await using room = new TestRoom();
   await using anna = await Guest.join(room, "anna");
   await using mute = await Raw.connect(room);
@@ -196,7 +196,7 @@ Deno.test("Server: direct messages that wait for one who does not read are bound
     accepted++;
     assert(accepted < 1000, "200 MB wait for one member");
   }
-  // It reads at last: it was not dropped, and has all that was accepted.
+  // Now it reads: it was not dropped, and gets everything that was accepted.
   for (let i = 0; i < accepted; i++) {
     assertEquals(wording((await mute.frameOf(Type.DIRECT)).body), `T${i}${long}`);
   }
@@ -204,7 +204,7 @@ Deno.test("Server: direct messages that wait for one who does not read are bound
   await anna.next("delivered");
 });
 
-Deno.test("Server: a new name is told to all, and to who comes later", async () => {
+Deno.test("Server: a new name reaches all members, and newcomers", async () => {
   await using room = new TestRoom();
   await using anna = await Guest.join(room, "anna");
   await using ben = await Guest.join(room, "ben");
@@ -214,7 +214,7 @@ Deno.test("Server: a new name is told to all, and to who comes later", async () 
     assertEquals([renamed.before, renamed.who.name], ["anna", "annika"]);
   }
   assertEquals(anna.client.self.name, "annika");
-  // What comes behind it in the same buffer does not change it.
+  // Frames after it in the same buffer do not change it.
   await anna.say("x".repeat(1000));
   await using carl = await Guest.join(room, "carl");
   assertEquals(carl.client.members.map(({ name }) => name), ["annika", "ben", "carl"]);
@@ -224,7 +224,7 @@ Deno.test("Server: a new name is told to all, and to who comes later", async () 
   assertEquals(other.client.self.name, "anna");
 });
 
-Deno.test("Server: two with one name are told apart, as long as both are there", async () => {
+Deno.test("Server: two members with one name are distinguished while both are in the room", async () => {
   await using room = new TestRoom();
   await using watcher = await Guest.join(room, "watcher");
   await using first = await Guest.join(room, "anna");
@@ -244,7 +244,7 @@ Deno.test("Server: two with one name are told apart, as long as both are there",
   assertEquals(watcher.client.members.map(({ name }) => name), ["watcher", "anna"]);
 });
 
-Deno.test("Server: a list of members that takes many writes comes whole, in order", async () => {
+Deno.test("Server: a list of members that takes many writes arrives complete and in order", async () => {
   await using room = new TestRoom();
   const crowd: Raw[] = [];
   try {
@@ -270,7 +270,7 @@ Deno.test("Server: a list of members that takes many writes comes whole, in orde
 
 // ---- admission ----
 
-Deno.test("Server: takes the preface and HELLO byte by byte", async () => {
+Deno.test("Server: accepts the preface and HELLO byte by byte", async () => {
   await using room = new TestRoom();
   await using raw = await Raw.connect(room);
   for (const byte of concat(PREFACE, hello("slow"))) await raw.write(Uint8Array.of(byte));
@@ -278,7 +278,7 @@ Deno.test("Server: takes the preface and HELLO byte by byte", async () => {
   assertEquals((await raw.frame())!.type, Type.WELCOME);
 });
 
-Deno.test("Server: takes preface, HELLO and the first messages without waiting for the greeting", async () => {
+Deno.test("Server: accepts preface, HELLO and the first messages before GREETING is sent", async () => {
   await using room = new TestRoom();
   await using guest = await Guest.join(room, "guest");
   await using raw = await Raw.connect(room);
@@ -313,7 +313,7 @@ Deno.test("Server: an undecodable or hostile profile is relayed as it is, and sh
   }
 });
 
-Deno.test("Server: content that can't be opened is told of, and harms nobody", async () => {
+Deno.test("Server: content that cannot be decrypted is reported, and harms nothing", async () => {
   await using room = new TestRoom();
   await using guest = await Guest.join(room, "guest");
   await using raw = await Raw.connect(room);
@@ -327,11 +327,11 @@ Deno.test("Server: content that can't be opened is told of, and harms nobody", a
   assertEquals((await guest.next("message")).text, "fine");
 });
 
-/** What strangers do, and what the server answers: the code of an ERROR, or what has come when it ends. */
-const STRANGERS: readonly {
+/** What unadmitted clients send, and how the server answers: with an ERROR code, or with bytes until it ends. */
+const UNADMITTED: readonly {
   who: string;
   bytes: Uint8Array;
-  /** Ends its half after the bytes. */
+  /** Whether the client ends its half after the bytes. */
   ends?: boolean;
   error?: string;
   answer?: RegExp;
@@ -388,8 +388,8 @@ const STRANGERS: readonly {
   },
   { who: "a frame too short", bytes: concat(PREFACE, header(4, Type.HELLO)), error: "malformed" },
   {
-    // Refused at its length: the body has not come, and must not be waited for.
-    who: "a frame too long for a stranger",
+    // Refused because of its length: the server must not wait for the body.
+    who: "a frame too long before admission",
     bytes: concat(PREFACE, header(MAX_FRAME_BEFORE_ADMISSION + 1, Type.HELLO)),
     error: "too-large",
   },
@@ -400,9 +400,9 @@ const STRANGERS: readonly {
   },
 ];
 
-for (const { who, bytes, ends, error, answer } of STRANGERS) {
+for (const { who, bytes, ends, error, answer } of UNADMITTED) {
   const what = error === undefined ? "answered in its own way" : `refused: ${error}`;
-  Deno.test(`Server: who sends ${who} is ${what}; others notice nothing`, async () => {
+  Deno.test(`Server: an unadmitted client that sends ${who} is ${what}; others notice nothing`, async () => {
     await using room = new TestRoom({ handshakeMs: NEVER_MS });
     await using guest = await Guest.join(room, "guest");
     await using raw = await Raw.connect(room);
@@ -421,7 +421,7 @@ for (const { who, bytes, ends, error, answer } of STRANGERS) {
   });
 }
 
-Deno.test("Server: half a HELLO and the end is a leaving, not an error", async () => {
+Deno.test("Server: a client that ends within HELLO has left; that is no error", async () => {
   await using room = new TestRoom();
   await using raw = await Raw.connect(room);
   await raw.write(PREFACE, hello("half").subarray(0, 12));
@@ -429,14 +429,14 @@ Deno.test("Server: half a HELLO and the end is a leaving, not an error", async (
   assertEquals((await raw.frames()).map(({ type }) => type), [Type.GREETING]);
 });
 
-Deno.test("Server: a web browser is told what this is", async () => {
+Deno.test("Server: tells a web browser what it is", async () => {
   await using room = new TestRoom();
   const response = await fetch(`http://127.0.0.1:${room.port}/index.html`);
   assertEquals(response.status, 400);
   assertStringIncludes(await response.text(), `chat join ${room.address}`);
 });
 
-Deno.test("Server: who is not admitted in time is told so, whatever it has sent by then", async () => {
+Deno.test("Server: reports timeout to a client that is not admitted in time, whatever it has sent", async () => {
   const beginnings = [
     NOTHING,
     utf8.encode("cha"),
@@ -456,11 +456,11 @@ Deno.test("Server: who is not admitted in time is told so, whatever it has sent 
   }
 });
 
-Deno.test("Server: too many at the door at once are turned away, until one has gone in or away", async () => {
+Deno.test("Server: refuses too many unadmitted connections, until one is admitted or closed", async () => {
   await using room = new TestRoom({ maxAdmissions: 2, handshakeMs: NEVER_MS });
   await using first = await Raw.connect(room);
   await using second = await Raw.connect(room);
-  // Their greetings say that both are at the door.
+  // Their GREETING proves that the server counts both as unadmitted.
   for (const raw of [first, second]) {
     await raw.write(PREFACE);
     await raw.frameOf(Type.GREETING);
@@ -478,7 +478,7 @@ Deno.test("Server: too many at the door at once are turned away, until one has g
   assertEquals(guest.client.members.length, 2);
 });
 
-Deno.test("Server: a stranger that goes on sending gets its answer, and is cut off after a while", async () => {
+Deno.test("Server: an unadmitted client that keeps sending gets its answer, and is closed after a while", async () => {
   await using room = new TestRoom({ finishMs: 50 });
   await using raw = await Raw.connect(room);
   let sending = true;
@@ -486,7 +486,7 @@ Deno.test("Server: a stranger that goes on sending gets its answer, and is cut o
     try {
       while (sending) await raw.write(new Uint8Array(64 * 1024));
     } catch {
-      // Cut off.
+      // The server has closed the connection.
       sending = false;
     }
   })();
@@ -494,7 +494,7 @@ Deno.test("Server: a stranger that goes on sending gets its answer, and is cut o
   await within("the cut", flood);
 });
 
-// ---- members who break the rules ----
+// ---- members that break the rules ----
 
 const RULE_BREAKERS: readonly { what: string; bytes: Uint8Array; error: string }[] = [
   { what: "a second HELLO", bytes: hello("again"), error: "unexpected" },
@@ -533,7 +533,7 @@ for (const { what, bytes, error } of RULE_BREAKERS) {
     await using guest = await Guest.join(room, "guest");
     await using raw = await Raw.connect(room);
     const id = await raw.hello();
-    // What stands before the fault still counts, what stands behind it does not.
+    // Frames before the fault still count, frames after it do not.
     const padding = error === "too-large" ? [] : [message("behind")];
     await raw.write(message("before"), bytes, ...padding);
     const frames = await raw.frames();
@@ -546,7 +546,7 @@ for (const { what, bytes, error } of RULE_BREAKERS) {
   });
 }
 
-Deno.test("Server: how a member goes is told to the others", async () => {
+Deno.test("Server: reports to the others why a member left", async () => {
   await using room = new TestRoom();
   await using guest = await Guest.join(room, "guest");
   const ways: [Uint8Array, string][] = [
@@ -561,31 +561,31 @@ Deno.test("Server: how a member goes is told to the others", async () => {
     await raw.write(bytes);
     await raw.end();
     assertEquals((await guest.next("left")).reason, reason);
-    // The server ends too, without another word.
+    // The server ends too, without another frame.
     const last = (await raw.frames()).at(-1)!;
     assertEquals(last.type, Type.JOINED);
   }
 });
 
-Deno.test("Server: a connection that is reset is a member lost", async () => {
+Deno.test("Server: a member whose connection is reset is lost", async () => {
   await using room = new TestRoom();
   await using guest = await Guest.join(room, "guest");
   const raw = await Raw.connect(room);
   await raw.hello();
   await guest.say("unread");
-  // Closing with bytes unread resets the connection.
+  // Closing with unread bytes resets the connection.
   await raw[Symbol.asyncDispose]();
   assertEquals((await guest.next("left")).reason, "lost");
 });
 
-Deno.test("Server: PING is answered; who asks without reading gets no answer for each", async () => {
+Deno.test("Server: answers PING, but not each PING of a client that does not read", async () => {
   await using room = new TestRoom();
   await using raw = await Raw.connect(room);
   await raw.hello();
   const ping = encodeFrame(Type.PING, 0);
   await raw.write(ping);
   await raw.frameOf(Type.PONG);
-  // More than the sockets' buffers could hold of answers.
+  // So many that the answers exceed the sockets' buffers.
   const many = concat(...Array.from({ length: 10_000 }, () => ping));
   for (let i = 0; i < 100; i++) await raw.write(many);
   await raw.write(encodeFrame(Type.BYE, 0));
@@ -595,7 +595,7 @@ Deno.test("Server: PING is answered; who asks without reading gets no answer for
 
 // ---- slow members ----
 
-Deno.test("Server: who does not read is dropped with a reason, and nobody else is slowed", async () => {
+Deno.test("Server: drops a member that does not read, with a reason, and slows down no other", async () => {
   await using room = new TestRoom({ logSize: 1024 * 1024 });
   await using talker = await Guest.join(room, "talker");
   await using listener = await Guest.join(room, "listener");
@@ -603,7 +603,7 @@ Deno.test("Server: who does not read is dropped with a reason, and nobody else i
   const id = await mute.hello();
   const long = "x".repeat(100_000);
   let said = 0;
-  // Each is confirmed, and so heard by all who read, before the next.
+  // Each is confirmed before the next, so all members that read have received it.
   while (!talker.events.some((event) => event.type === "left")) {
     await talker.say(`${said++}${long}`);
     assert(said < 2000, "200 MB wait for one member");
@@ -613,7 +613,7 @@ Deno.test("Server: who does not read is dropped with a reason, and nobody else i
   await talker.say("go on");
   await listener.next("message", (event) => event.text === "go on");
   assertEquals(listener.heard.length, said + 1);
-  // It reads at last: whole frames, in order, without a gap, then why there are no more.
+  // Now it reads: complete frames, in order, without a gap, then the reason for the end.
   const frames = await mute.frames();
   assertEquals(errorCode(frames.pop()), "slow");
   const heard = frames.filter(({ type }) => type === Type.MESSAGE);
@@ -622,7 +622,7 @@ Deno.test("Server: who does not read is dropped with a reason, and nobody else i
   await mute.end();
 });
 
-Deno.test("Server: what a member says after it was dropped is not relayed", async () => {
+Deno.test("Server: does not relay messages of a member that was dropped", async () => {
   await using room = new TestRoom({ logSize: 1024 * 1024 });
   await using talker = await Guest.join(room, "talker");
   await using mute = await Raw.connect(room);
@@ -638,7 +638,7 @@ Deno.test("Server: what a member says after it was dropped is not relayed", asyn
 
 // ---- the end ----
 
-Deno.test("Server.stop: members get all that was said, then BYE, then the end", async () => {
+Deno.test("Server.stop: members get all messages, then BYE, then the end", async () => {
   const room = new TestRoom({ backlog: Infinity });
   await using guest = await Guest.join(room, "guest");
   await using raw = await Raw.connect(room);
@@ -648,7 +648,7 @@ Deno.test("Server.stop: members get all that was said, then BYE, then the end", 
   const stopped = room.stop();
   assertEquals((await guest.next("ended")).ending, { reason: "stopped" });
   await guest.ended;
-  // That the other has gone meanwhile is not told any more: the room has ended for both.
+  // The other's LEFT is not sent any more: the room has ended for both.
   const types = (await raw.frames()).map(({ type }) => type);
   const { MEMBER, JOINED, MESSAGE, BYE } = Type;
   assertEquals(types, [MEMBER, JOINED, ...Array<number>(35).fill(MESSAGE), BYE]);
@@ -658,7 +658,7 @@ Deno.test("Server.stop: members get all that was said, then BYE, then the end", 
   await within("the end of a second call", room.stop());
 });
 
-Deno.test("Server.stop: strangers are told too, and nobody can come any more", async () => {
+Deno.test("Server.stop: unadmitted connections get BYE too, and new ones are refused", async () => {
   const room = new TestRoom({ handshakeMs: NEVER_MS });
   await using raw = await Raw.connect(room);
   await raw.write(PREFACE);
@@ -676,22 +676,22 @@ Deno.test("Server.stop: does not wait for members that neither read nor leave", 
   await using talker = await Guest.join(room, "talker");
   await using mute = await Raw.connect(room);
   await mute.hello();
-  // More than the sockets' buffers hold, less than the log: a write to it is under way.
+  // More than the sockets' buffers hold, less than the log: so a write to it is under way.
   for (let i = 0; i < 35; i++) await talker.say("x".repeat(200_000));
   await within("the end of the server", room.stop());
   assertEquals(room.connections, 0);
 });
 
-Deno.test("Server.stop: a connection that comes in the same moment is ended too", async () => {
+Deno.test("Server.stop: ends a connection that is accepted at the same moment", async () => {
   for (let round = 0; round < 10; round++) {
     const room = new TestRoom({ handshakeMs: NEVER_MS });
     const coming = Array.from({ length: 8 }, () => Raw.connect(room));
-    // One has been accepted by now; of the others some have, some are about to be, and some will not.
+    // One has been accepted by now. Of the others some have, some will be, and some will not.
     await coming[0];
     const stopped = room.stop();
     const ends = coming.map(async (connecting) => {
       await using raw = await connecting;
-      // To the end, proper or not.
+      // Until the end, orderly or not.
       await raw.frames().catch((error) => {
         if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
       });
@@ -701,7 +701,7 @@ Deno.test("Server.stop: a connection that comes in the same moment is ended too"
   }
 });
 
-Deno.test("Server: a port in use, a foreign address and a wrong key are told apart", async () => {
+Deno.test("Server: a port in use, a foreign address and a wrong key give different errors", async () => {
   await using room = new TestRoom();
   const { hostname, port } = room;
   const inUse = assertThrows(() => new Server({ hostname, port }), ChatError, "the port is in use");
@@ -715,7 +715,7 @@ Deno.test("Server: a port in use, a foreign address and a wrong key are told apa
   assertThrows(() => new Server({ hostname, port: 0, publicKey: 256 }), RangeError, "256");
 });
 
-Deno.test("Server: the key is drawn where none is given, and a wildcard names this machine", async () => {
+Deno.test("Server: draws the key if none is given, and a wildcard means this machine", async () => {
   await using room = new TestRoom({ hostname: "0.0.0.0" });
   assertEquals(room.address, `127.0.0.1:${room.port}`);
   const keys = new Set<number>();
@@ -738,13 +738,13 @@ Deno.test("Server: the lines for the operator have numbers and addresses, and no
   }
   assertMatch(
     await room.told(2),
-    /^member 1 came from 127\.0\.0\.1:\d+: 1 in the room\nmember 1 left \(bye\): 0 in the room$/,
+    /^member 1 joined from 127\.0\.0\.1:\d+ \(1 in the room\)\nmember 1 left: bye \(0 in the room\)$/,
   );
 });
 
-// ---- coming back, as bare frames ----
+// ---- resuming, with bare frames ----
 
-/** A member, and what it needs to go on with its session. */
+/** A member, and what it needs to resume its session. */
 async function enter(
   room: TestRoom,
   name: string,
@@ -764,7 +764,7 @@ async function enter(
   }
 }
 
-/** What a new connection answers to who shows this. */
+/** How the server answers this resumption on a new connection. */
 async function resume(
   room: TestRoom,
   claim: { token: string; room: number; own: number },
@@ -775,13 +775,13 @@ async function resume(
   return { raw, frame: (await raw.frame())! };
 }
 
-/** Until the server has handled all that it was sent. */
+/** Resolves when the server has handled everything sent to it. */
 async function handled(raw: Raw): Promise<void> {
   await raw.write(encodeFrame(Type.PING, 0));
   await raw.frameOf(Type.PONG);
 }
 
-Deno.test("Server: who comes back while its old connection is open goes on with the new one, and the old one ends", async () => {
+Deno.test("Server: a member that resumes while its old connection is open continues on the new one, and the old one ends", async () => {
   await using room = new TestRoom({ graceMs: NEVER_MS });
   const { raw: before, id, token, own, position } = await enter(room, "ada");
   await using _ = before;
@@ -795,13 +795,13 @@ Deno.test("Server: who comes back while its old connection is open goes on with 
   ]);
   assertEquals(welcome.members, 0);
   assert(welcome.token !== token);
-  // It goes on where the claim says, though that has been written to the old one already.
+  // It continues where the claim says, although the old connection was sent that already.
   assertEquals((await raw.frame())!.body, text("one"));
   assertEquals(await before.frame(), null);
   await raw.write(encodeHave(own), message("two"));
   assertEquals((await raw.frameOf(Type.MESSAGE)).body, text("two"));
   assertEquals([room.sessions, room.connections, room.hub.size], [1, 1, 1]);
-  // The old token is used up now.
+  // The old token is invalid now.
   const { raw: late, frame: gone } = await resume(room, { token, room: position, own });
   await using _late = late;
   assertEquals(errorCode(gone), "gone");
@@ -809,7 +809,7 @@ Deno.test("Server: who comes back while its old connection is open goes on with 
   await room.until("its end", () => room.sessions === 0);
 });
 
-Deno.test("Server: a resumption from where nobody was is answered with gone, and the session is over", async () => {
+Deno.test("Server: answers a resumption at an impossible position with gone, and ends the session", async () => {
   for (const [ahead, own] of [[1, 0], [-1, 0], [0, 1]] as const) {
     await using room = new TestRoom({ graceMs: NEVER_MS });
     const member = await enter(room, "ada");
@@ -826,7 +826,7 @@ Deno.test("Server: a resumption from where nobody was is answered with gone, and
   }
 });
 
-Deno.test("Server: a session begins to outlive its connection with HAVE, and does not outlive BYE or ERROR", async () => {
+Deno.test("Server: a session outlives its connection once HAVE has come, but not BYE or ERROR", async () => {
   const words: readonly [string, Uint8Array[], string][] = [
     ["without HAVE", [], "lost"],
     ["BYE", [encodeHave(0), encodeFrame(Type.BYE, 0)], "bye"],
@@ -840,11 +840,11 @@ Deno.test("Server: a session begins to outlive its connection with HAVE, and doe
     await raw.write(...frames);
     await raw.end();
     await room.until(`the end (${what})`, () => room.sessions === 0);
-    assertMatch(room.lines.at(-1)!, new RegExp(`left \\(${reason}\\)`), what);
+    assertMatch(room.lines.at(-1)!, new RegExp(`left: ${reason} `), what);
   }
 });
 
-Deno.test("Server: HAVE of what was never sent is malformed", async () => {
+Deno.test("Server: HAVE for a position that was never sent is malformed", async () => {
   await using room = new TestRoom({ graceMs: NEVER_MS });
   const { raw, own } = await enter(room, "ada");
   await using _ = raw;
@@ -852,7 +852,7 @@ Deno.test("Server: HAVE of what was never sent is malformed", async () => {
   assertEquals(errorCode(await raw.frameOf(Type.ERROR)), "malformed");
 });
 
-Deno.test("Server: of the own log what HAVE covers is not kept, and the rest is", async () => {
+Deno.test("Server: keeps only the part of the own log that HAVE does not cover", async () => {
   await using room = new TestRoom({ graceMs: NEVER_MS });
   await using ada = await Guest.join(room, "ada");
   const { raw, token, own, position } = await enter(room, "raw");
@@ -860,7 +860,7 @@ Deno.test("Server: of the own log what HAVE covers is not kept, and the rest is"
   await ada.next("joined");
   const sizes: number[] = [];
   for (const words of ["one", "two", "three"]) {
-    // Each fills a segment of the log: what is dropped is dropped by segments.
+    // Each fills a segment of the log, because the log drops complete segments.
     ada.client.tell("raw", words + "x".repeat(2000));
     sizes.push((await raw.frameOf(Type.DIRECT)).bytes.length);
   }
@@ -878,7 +878,7 @@ Deno.test("Server: of the own log what HAVE covers is not kept, and the rest is"
   assertEquals(errorCode(second.frame), "gone");
 });
 
-Deno.test("Server: who is silent is asked, and given up if it does not answer; who answers is not", async () => {
+Deno.test("Server: sends PING to a silent member, and closes its connection only if it does not answer", async () => {
   const idleMs = 900;
   await using room = new TestRoom({ idleMs, graceMs: 0 });
   const [silent, polite] = [await enter(room, "silent"), await enter(room, "polite")];
@@ -905,21 +905,21 @@ Deno.test("Server: who is silent is asked, and given up if it does not answer; w
 
 // ---- limits ----
 
-Deno.test("Server: a room that is full says so, and has a place again when somebody has left", async () => {
+Deno.test("Server: refuses new members while the room is full", async () => {
   await using room = new TestRoom({ maxMembers: 2 });
   await using _ada = await Guest.join(room, "ada");
   const ben = await Guest.join(room, "ben");
   await using late = await Raw.connect(room);
   await late.write(PREFACE, hello("late"));
   const { code, message: why } = parseError((await late.frameOf(Type.ERROR)).body);
-  assertEquals([code, why], ["full", "the room has its 2 members already"]);
+  assertEquals([code, why], ["full", "the room is full (at most 2 members)"]);
   assertMatch(room.status(), /^chat_refused_total\{code="full"\} 1$/m);
   await ben[Symbol.asyncDispose]();
   await using _carol = await Guest.join(room, "carol");
   assertEquals(room.hub.size, 2);
 });
 
-Deno.test("Server: members that are away have their places", async () => {
+Deno.test("Server: members that are away keep their places", async () => {
   await using room = new TestRoom({ maxMembers: 1, graceMs: NEVER_MS });
   const { raw, token, own, position } = await enter(room, "ada");
   await handled(raw);
@@ -932,12 +932,12 @@ Deno.test("Server: members that are away have their places", async () => {
   assertEquals(back.frame.type, Type.WELCOME);
 });
 
-Deno.test("Server: more connections from one address than it may have are refused, until some have ended", async () => {
+Deno.test("Server: refuses more connections from one address than allowed, until some have ended", async () => {
   await using room = new TestRoom({ maxPerAddress: 2 });
   const guests = [await Guest.join(room, "ada"), await Guest.join(room, "ben")];
   await using late = await Raw.connect(room);
   const { code, message: why } = parseError((await late.frameOf(Type.ERROR)).body);
-  assertEquals([code, why], ["full", "there are 2 connections from your address already"]);
+  assertEquals([code, why], ["full", "too many connections from your address (at most 2)"]);
   await late.end();
   assertEquals(await late.frame(), null);
   for (const guest of guests) await guest[Symbol.asyncDispose]();
@@ -949,7 +949,7 @@ Deno.test("Server: more connections from one address than it may have are refuse
   assertMatch(room.status(), /^chat_refused_total\{code="full"\} 1$/m);
 });
 
-Deno.test("Server: who comes and goes without a goodbye takes no more places than its address has", async () => {
+Deno.test("Server: a client that connects again and again without BYE takes no more places than its address has", async () => {
   await using room = new TestRoom({ maxPerAddress: 2, graceMs: NEVER_MS, awayMs: 0 });
   for (let i = 0; i < 2; i++) {
     await using raw = await Raw.connect(room);
@@ -964,20 +964,20 @@ Deno.test("Server: who comes and goes without a goodbye takes no more places tha
   await late.write(PREFACE, hello("late"));
   const { code, message: why } = parseError((await late.frameOf(Type.ERROR)).body);
   assertEquals(code, "full");
-  assertEquals(why, "there are 2 members from your address already, those who are away too");
+  assertEquals(why, "too many members from your address (at most 2, including those away)");
 });
 
 const WIDE = 2 ** 30;
 
-Deno.test("Server: who sends more than its budget is slowed, and nothing of it is lost", async () => {
-  // The clock stands: nothing is ever paid back, so the fifth has to wait 1 ms, the sixth 2 ms, and so on.
+Deno.test("Server: slows down a member that exceeds its budget, and loses nothing", async () => {
+  // The clock never moves, so no budget returns: the fifth has to wait 1 ms, the sixth 2 ms, and so on.
   const budget = { frames: 1000, frameBurst: 3, bytes: WIDE, byteBurst: WIDE };
   await using room = new TestRoom({ budget, now: () => 0 });
   await using raw = await Raw.connect(room);
   await raw.hello();
   await raw.write(...Array.from({ length: 8 }, (_, i) => message(`${i}`)));
   for (let i = 0; i < 8; i++) assertEquals((await raw.frameOf(Type.MESSAGE)).body, text(`${i}`));
-  assertEquals(room.lines.filter((line) => line.includes("is slowed")).length, 1);
+  assertEquals(room.lines.filter((line) => line.includes("is slowed down")).length, 1);
   const status = room.status();
   assertMatch(status, /^chat_slowed_total 1$/m);
   assertMatch(status, /^chat_warned_total 0$/m);
@@ -988,12 +988,12 @@ Deno.test("Server: who sends more than its budget is slowed, and nothing of it i
   }
 });
 
-Deno.test("Server: who goes on sending more than its budget is warned", async () => {
+Deno.test("Server: warns a member that keeps exceeding its budget", async () => {
   const budget = { frames: WIDE, frameBurst: WIDE, bytes: 1000, byteBurst: 1000 };
   await using room = new TestRoom({ budget, now: () => 0, finishMs: 1 });
   await using raw = await Raw.connect(room);
   await raw.hello();
-  // Some 11 s in debt: so long the next one waits, unless the room ends.
+  // About 11 s in debt: the next frame waits that long, unless the room ends.
   await raw.write(message("x".repeat(12_000)), message("y"));
   const { code } = parseError((await raw.frameOf(Type.WARNING)).body, "WARNING");
   assertEquals(code, "flood");
@@ -1001,7 +1001,7 @@ Deno.test("Server: who goes on sending more than its budget is warned", async ()
   assertEquals(room.sessions, 1);
 });
 
-Deno.test("Server: who does not stop sending more than its budget is dropped, with the reason", async () => {
+Deno.test("Server: disconnects a member that does not stop exceeding its budget, with the reason", async () => {
   const budget = { frames: WIDE, frameBurst: WIDE, bytes: 1000, byteBurst: 1000 };
   await using room = new TestRoom({ budget, now: () => 0, graceMs: NEVER_MS });
   await using watcher = await Guest.join(room, "watcher");
@@ -1009,19 +1009,19 @@ Deno.test("Server: who does not stop sending more than its budget is dropped, wi
   await raw.hello();
   await raw.write(encodeHave(0), message("x".repeat(62_000)), message("y"));
   const { code, message: why } = parseError((await raw.frameOf(Type.ERROR)).body);
-  assertEquals([code, why], ["flood", "you went on sending more than the room takes"]);
+  assertEquals([code, why], ["flood", "you kept sending more than this room allows"]);
   assertEquals((await watcher.next("left")).reason, "refused");
   assertMatch(room.status(), /^chat_refused_total\{code="flood"\} 1$/m);
-  assertMatch(room.lines.join("\n"), /is dropped: it went on sending/);
+  assertMatch(room.lines.join("\n"), /is disconnected: it kept exceeding/);
 });
 
-Deno.test("Server: the budget is that of the session: a new connection does not fill it up", async () => {
+Deno.test("Server: the budget belongs to the session: a new connection does not refill it", async () => {
   const budget = { frames: 1000, frameBurst: 4, bytes: WIDE, byteBurst: WIDE };
   for (const isBack of [false, true]) {
     await using room = new TestRoom({ budget, now: () => 0, graceMs: NEVER_MS });
     const { raw, token, own, position } = await enter(room, "ada");
     await using _ = raw;
-    // With HAVE and PING it is 5 frames: one more than are free, so the next one has to wait.
+    // 5 frames with HAVE and PING: one more than the burst, so the next one has to wait.
     await raw.write(message("a"), message("b"), message("c"));
     await handled(raw);
     let last = raw;
@@ -1077,7 +1077,7 @@ Deno.test({
   },
 });
 
-/** What a process writes, line by line. */
+/** The output of a process, line by line. */
 class Lines implements AsyncDisposable {
   readonly #lines: AsyncIterator<string>;
 

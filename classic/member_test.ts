@@ -437,7 +437,7 @@ Deno.test("ClassicAdapter: one that is silent for ever stays, though a member th
   await using original = await Original.join(room, timer);
   await using silent = await Raw.connect(room);
   await silent.hello();
-  await room.until("the end of the other", () => room.lines.some((line) => / left /.test(line)));
+  await room.until("the end of the other", () => room.lines.some((line) => / left: /.test(line)));
   await using guest = await Guest.join(room, "guest");
   await guest.say("Still there?");
   await original.until("guest: Still there?");

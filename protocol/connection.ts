@@ -1,57 +1,57 @@
-// One socket: frames in, one writer out, closed once. Both the server and the client sit on it.
-// Knows no room and no cipher.
+// One socket: frames in, one writer out, closed once. The server and the client both use it. Knows no room and no
+// cipher.
 
 import { messageOf } from "../errors.ts";
 import { FrameDecoder } from "../protocol.ts";
 import { TurnLimiter } from "./turn_limit.ts";
 
 /**
- * Operations on sockets that begin in one turn of the event loop. Deno 2.6 to 2.9 do 128 of a thread in a turn, which
- * is tokio's budget of a task. What is above it does not only wait: all of it is tried again in each turn, so a
- * flush to 5,000 members would cost twice as much. And where more reads than that are always ready, because
- * strangers flood them, everybody else would have to wait until the strangers are through.
+ * Limits for socket operations that begin in one turn of the event loop. Deno 2.6 to 2.9 do 128 of them per thread
+ * and turn, the budget of a tokio task. Operations above that do not only wait: all of them are tried again in each
+ * turn, so a flush to 5,000 members would cost twice as much. And if unadmitted connections flood the server so that
+ * more reads than that are always ready, all others would have to wait for them.
  */
 const writes = new TurnLimiter(80, setImmediate);
 const reads = new TurnLimiter(24, setImmediate);
-/** Those of who is not admitted wait for a timer of 1 ms at least: however much they send, the thread has time for others. */
+/** Reads of unadmitted connections wait for a timer of at least 1 ms: however much they send, others get their time. */
 const unadmittedReads = new TurnLimiter(24, (task) => void setTimeout(task, 0));
-/** Connections of this thread that are open: as long as these are few, nobody has to wait for anybody. */
+/** With at most this many open connections in this thread, no operation has to wait. */
 const FEW = 64;
 let open = 0;
 
-/** Does `task` in this turn, or in the next that has room for it. */
-function begin(turns: TurnLimiter, task: () => void): void {
+/** Runs `task` in this turn, or in the first later one that has room for it. */
+function begin(limiter: TurnLimiter, task: () => void): void {
   if (open <= FEW) task();
-  else turns.begin(task);
+  else limiter.begin(task);
 }
 
-/** How many writes of this thread have had to wait for their turn so far, and how many of them have had it. */
+/** How many writes of this thread had to wait for a later turn so far, and how many of these have begun. */
 export const waits = { queued: () => writes.queued, passed: () => writes.passed };
 
 const NOTHING = new Uint8Array();
 
-/** Where a connection's writer gets what it writes. */
+/** What a connection writes. */
 export interface Source {
   /**
-   * Everything that is pending, in one piece; null if there is nothing, until `wake()` is called.
-   * Called again only when what it gave before has been written. MUST NOT wait.
+   * Takes everything that is pending, in one piece; null if nothing is, until `wake()` is called. Called again only
+   * after the bytes of the last call have been written. MUST NOT wait.
    */
   take(): Uint8Array<ArrayBuffer> | null;
-  /** Says that the connection is about to end: from now on `take` gives all that is pending, without a pause. */
+  /** The connection is about to end: from now on `take` MUST return all that is pending, without pauses. */
   hurry?(): void;
 }
 
 /**
- * A socket. At most one write is under way at a time, and it carries all that was pending when it
- * began; what comes meanwhile is gathered by the source. A failed read or write closes it.
+ * A socket. At most one write is under way at a time, and it carries all that was pending when it began; the source
+ * gathers what comes meanwhile. A failed read or write closes the connection.
  */
 export class Connection {
   readonly decoder: FrameDecoder;
-  /** The other side, as `HOST:PORT`. */
+  /** The peer's address, as `HOST:PORT`. */
   readonly peer: string;
-  /** Its address alone. */
+  /** The peer's address without the port. */
   readonly hostname: string;
-  /** Its port. */
+  /** The peer's port. */
   readonly port: number;
   /** Resolves when the connection is closed, for whatever reason. */
   readonly closed: Promise<void>;
@@ -62,13 +62,13 @@ export class Connection {
   readonly #urgent: Uint8Array<ArrayBuffer>[] = [];
   #source: Source | undefined;
   #busy = false;
-  /** Busy, but its turn to write has not come. */
+  /** Busy, but the write has not begun: it waits for its turn. */
   #queued = false;
-  /** What is being written: what of it has not been taken yet. */
+  /** The bytes being written that the system has not taken yet. */
   #rest: Uint8Array<ArrayBuffer> = NOTHING;
-  /** Tells `finish()` that the writer has nothing more to write, or that the connection is closed. */
+  /** Wakes `finish()` when the writer has nothing more to write, or the connection is closed. */
   #onIdle: (() => void) | undefined;
-  /** Ends the read under way, with the number of bytes or null for the end; harmless where there is none. */
+  /** Ends the read under way, with the number of bytes, or null at the end; harmless without a read. */
   #endRead: (count: number | null) => void = () => {};
   #filling = false;
   #isAdmitted = false;
@@ -76,7 +76,7 @@ export class Connection {
   #endPause: (() => void) | undefined;
   /** Nothing more can be read. */
   #readAll = false;
-  /** Tells the `fill()` that waits for that. */
+  /** Wakes the `fill()` that waits for that. */
   #onReadAll: (() => void) | undefined;
   #finishing = false;
   #closed = false;
@@ -86,7 +86,7 @@ export class Connection {
   #why: string | undefined;
 
   /**
-   * @param limit greatest length of a frame at first; see `FrameDecoder`
+   * @param limit greatest length of a frame before `admit`; see `FrameDecoder`
    * @param readBuffer bytes of the read buffer
    */
   constructor(conn: Deno.TcpConn, limit: number, readBuffer?: number) {
@@ -103,38 +103,35 @@ export class Connection {
     try {
       conn.setNoDelay(true);
     } catch {
-      // The other side has gone already: the first read will say so.
+      // The peer has gone already: the first read will fail.
     }
   }
 
-  /** The port on this side. */
+  /** The port on this machine. */
   get localPort(): number {
     return this.#conn.localAddr.port;
   }
 
-  /** From now on this is no stranger: its frames may have so many bytes, and it is read from as often as others are. */
+  /** Admits the peer: its frames may have up to `limit` bytes, and it is read as often as other admitted ones. */
   admit(limit: number): void {
     this.#isAdmitted = true;
     this.decoder.limit = limit;
   }
 
   /**
-   * The other side knows no frames: from now on nothing is written but what the source has, no last word either.
-   * Nor can it be asked whether it is still there: the system does that, in its own time.
+   * The peer knows no frames: from now on only the source is written, and no last frame either. It cannot answer PING,
+   * so the system checks in its own time whether it is still alive.
    */
   mute(): void {
     this.#isMute = true;
     try {
       this.#conn.setKeepAlive(true);
     } catch {
-      // It has gone already.
+      // The peer has gone already.
     }
   }
 
-  /**
-   * Reads once, into the decoder. False if nothing more will come: the other side has ended, or this
-   * one is about to.
-   */
+  /** Reads once, into the decoder. False if nothing more will come: the peer has ended, or this side is about to. */
   async fill(): Promise<boolean> {
     while (!this.#readAll && !this.#filling) {
       this.#filling = true;
@@ -145,13 +142,13 @@ export class Connection {
         this.#endReading();
         return false;
       }
-      // Once the last word is being said, what still comes is only taken so that closing does not reset
-      // the connection, which could cost the other side that last word (RFC 1122, section 4.2.2.13).
+      // While the last frame is sent, incoming bytes are only read so that closing does not reset the connection:
+      // a reset could cost the peer that last frame (RFC 1122, section 4.2.2.13).
       if (this.#finishing) continue;
       this.decoder.fill(count);
       return true;
     }
-    // `finish()` is reading for us, or we for it.
+    // Another call is reading: `finish()` and a reader may both call this.
     if (!this.#readAll) await new Promise<void>((resolve) => this.#onReadAll = resolve);
     return false;
   }
@@ -161,19 +158,19 @@ export class Connection {
     this.#onReadAll?.();
   }
 
-  /** Waits, but not longer than the connection is open. One at a time. */
+  /** Waits, or until the connection is closed. One call at a time. */
   async pause(ms: number): Promise<void> {
     if (this.#closed) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, ms);
-    // Not a race with `closed`: that would keep something of each pause for as long as it is open.
+    // Not a race with `closed`: each pause would leave a reaction there until the connection is closed.
     this.#endPause = resolve;
     await promise;
     clearTimeout(timer);
     this.#endPause = undefined;
   }
 
-  /** A read that `close()` ends: in Deno 2.8, closing a socket alone leaves a read waiting (issue 35292). */
+  /** A read that `close()` ends. In Deno 2.8, closing a socket leaves its read waiting (issue 35292). */
   #read(): Promise<number | null> {
     return new Promise((resolve) => {
       this.#endRead = resolve;
@@ -181,42 +178,42 @@ export class Connection {
     });
   }
 
-  // Made once, not for each read: there is one that waits for each member.
+  // Made once, not for each read: every member has a read that waits.
   readonly #beginRead = () => {
     if (this.#closed) return;
     this.#conn.read(this.decoder.space()).then(this.#endRead, this.#failRead);
   };
   readonly #failRead = (error: unknown) => this.close(messageOf(error));
 
-  /** Writes a small frame before what the source has. Its bytes MUST NOT change any more. */
+  /** Writes a small frame ahead of the source. Its bytes MUST NOT change any more. */
   send(frame: Uint8Array<ArrayBuffer>): void {
     if (this.#finishing || this.#isMute) return;
     this.#urgent.push(frame);
     this.wake();
   }
 
-  /** How many frames given to `send` are waiting: a peer that asks without reading is seen by this. */
+  /** How many frames passed to `send` are waiting. Grows if a peer makes requests and does not read the answers. */
   get urgent(): number {
     return this.#urgent.length;
   }
 
-  /** For how long nothing has come, in ms; 0 while nobody reads: then it is no fault of the other side. */
+  /** How long the peer has been silent, in ms; 0 while this side does not read. */
   get silence(): number {
     return this.#filling ? performance.now() - this.#readAt : 0;
   }
 
-  /** What it was closed for: what `close` was told, or the system's error; undefined where there was none. */
+  /** Why it was closed: the argument of `close`, or the system's error; undefined if it had no reason. */
   get why(): string | undefined {
     return this.#why;
   }
 
-  /** From now on the writer writes what `source` has; or, without one, nothing more but what is urgent. */
+  /** From now on the writer writes from `source`; without one, only frames passed to `send`. */
   attach(source: Source | undefined): void {
     this.#source = source;
     this.wake();
   }
 
-  /** Says that the source has something. Cheap, and harmless at any time. */
+  /** Tells the writer that the source has something. Cheap, and harmless at any time. */
   wake(): void {
     if (this.#busy || this.#closed) return;
     this.#busy = true;
@@ -224,9 +221,9 @@ export class Connection {
     begin(writes, this.#beginWrite);
   }
 
-  // Callbacks that are made once, and no async function: each write would leave twice as much for the collector.
+  // Callbacks that are made once, and no async function: that would double the garbage of each write.
 
-  /** Begins the write that waits for its turn, if there is one. */
+  /** Begins the write that waits for its turn, if any. */
   readonly #beginWrite = () => {
     if (!this.#queued) return;
     this.#queued = false;
@@ -250,17 +247,17 @@ export class Connection {
     if (count < this.#rest.length) this.#write(this.#rest.subarray(count));
     else this.#writeNext();
   };
-  /** The other side has gone: there is nobody left to tell. */
+  /** The peer has gone: no last frame can reach it. */
   readonly #failWrite = (error: unknown) => {
     this.close(messageOf(error));
     this.#writeNext();
   };
 
   /**
-   * Writes what is pending and then `last`, shuts down the sending half, waits for the other side to do
-   * the same, and closes; closes in any case after `ms`.
+   * Writes what is pending and then `last`, shuts down the sending half, waits for the peer to do the same, and
+   * closes; closes in any case after `ms`.
    *
-   * @param last one more frame, or text for who does not speak the protocol
+   * @param last one more frame, or text for peers that do not speak the protocol
    */
   async finish(ms: number, last?: Uint8Array<ArrayBuffer>): Promise<void> {
     if (this.#finishing || this.#closed) return await this.closed;
@@ -274,7 +271,7 @@ export class Connection {
       await this.#writeAll();
     }
     if (!this.#closed) {
-      // Rejects if the other side has closed before: so be it.
+      // Rejects if the peer has closed before: that is fine.
       await Promise.race([this.#conn.closeWrite().catch(() => {}), this.closed]);
       while (await this.fill());
     }
@@ -295,7 +292,7 @@ export class Connection {
     this.#closed = true;
     open--;
     this.#why = why;
-    // The other side's notice first: see `#read`.
+    // Notify the peer first: see `#read`.
     this.#conn.closeWrite().catch(() => {});
     this.#conn.close();
     this.#endRead(null);

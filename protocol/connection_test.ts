@@ -7,12 +7,12 @@ const PONG = encodeFrame(Type.PONG, 0);
 const BYE = encodeFrame(Type.BYE, 0);
 /** More than any system keeps for a peer that does not read. */
 const TOO_MUCH = new Uint8Array(64 * 1024 * 1024);
-/** What no test may have to wait for. */
+/** No test waits this long, in ms. */
 const NEVER_MS = 3_600_000;
 
-// ---- a socket of which each call can be seen ----
+// ---- a socket that records each call ----
 
-/** Takes one write at a time, when the test says so. */
+/** Accepts one write at a time, when the test says so. */
 class FakeSocket {
   readonly remoteAddr = { hostname: "192.0.2.7", port: 2428, transport: "tcp" };
   /** The writes under way or done, as their bytes. */
@@ -40,14 +40,14 @@ class FakeSocket {
     return this.#write.promise;
   }
 
-  /** The write under way has taken so many bytes; resolves when the next one has begun. */
+  /** Ends the write under way after this many bytes; resolves when the next one has begun. */
   async take(count: number): Promise<void> {
     this.#written = Promise.withResolvers();
     this.#write.resolve(count);
     await this.written;
   }
 
-  /** The same, where none follows. */
+  /** The same, if no write follows. */
   takeLast(count: number): void {
     this.#write.resolve(count);
   }
@@ -83,7 +83,7 @@ class FakeSocket {
   }
 }
 
-/** Bytes that are pending, gathered. */
+/** A source that gathers pending bytes. */
 class Pending implements Source {
   bytes: number[] = [];
 
@@ -94,7 +94,7 @@ class Pending implements Source {
   }
 }
 
-Deno.test("Connection: one write at a time, and it carries all that was gathered meanwhile", async () => {
+Deno.test("Connection: one write at a time, which carries all that was gathered meanwhile", async () => {
   const socket = new FakeSocket();
   const connection = new Connection(socket.conn, MAX_FRAME);
   const source = new Pending();
@@ -111,7 +111,7 @@ Deno.test("Connection: one write at a time, and it carries all that was gathered
   assertEquals(socket.writes.length, 2);
 });
 
-Deno.test("Connection: a write that took a part is followed by one with the rest", async () => {
+Deno.test("Connection: a partial write is followed by a write of the rest", async () => {
   const socket = new FakeSocket();
   const connection = new Connection(socket.conn, MAX_FRAME);
   const source = new Pending();
@@ -124,7 +124,7 @@ Deno.test("Connection: a write that took a part is followed by one with the rest
   assertEquals(socket.writes, [[1, 2, 3, 4], [2, 3, 4], [4]]);
 });
 
-Deno.test("Connection: what is sent goes before what the source has, and the last word after it", async () => {
+Deno.test("Connection: frames passed to send go before the source, and the last frame after it", async () => {
   const socket = new FakeSocket();
   const connection = new Connection(socket.conn, MAX_FRAME);
   const source = new Pending();
@@ -144,7 +144,7 @@ Deno.test("Connection: what is sent goes before what the source has, and the las
   assertEquals(socket.writes, [[1], [...PONG], [2], [...BYE]]);
 });
 
-Deno.test("Connection: to who knows no frames goes what the source has, no last word either", async () => {
+Deno.test("Connection.mute: only the source is written, and no last frame", async () => {
   const socket = new FakeSocket();
   const connection = new Connection(socket.conn, MAX_FRAME);
   const source = new Pending();
@@ -161,7 +161,7 @@ Deno.test("Connection: to who knows no frames goes what the source has, no last 
   assertEquals(socket.writes, [[1]]);
 });
 
-Deno.test("Connection: a source that pauses is told when there is no time for that any more", async () => {
+Deno.test("Connection.finish: calls hurry of a source that pauses", async () => {
   const socket = new FakeSocket();
   const connection = new Connection(socket.conn, MAX_FRAME);
   let hurried = false;
@@ -180,7 +180,7 @@ Deno.test("Connection: a source that pauses is told when there is no time for th
   assertEquals(socket.writes, [[1]]);
 });
 
-Deno.test("Connection: nothing can be sent behind the last word", async () => {
+Deno.test("Connection: nothing can be sent after the last frame", async () => {
   const socket = new FakeSocket();
   const connection = new Connection(socket.conn, MAX_FRAME);
   const finished = connection.finish(NEVER_MS, BYE);
@@ -193,7 +193,7 @@ Deno.test("Connection: nothing can be sent behind the last word", async () => {
   assertEquals(socket.writes, [[...BYE]]);
 });
 
-Deno.test("Connection: a write that fails closes it, and nothing is written any more", async () => {
+Deno.test("Connection: a failed write closes it, and nothing more is written", async () => {
   const socket = new FakeSocket();
   const connection = new Connection(socket.conn, MAX_FRAME);
   const source = new Pending();
@@ -208,7 +208,7 @@ Deno.test("Connection: a write that fails closes it, and nothing is written any 
   assertEquals(socket.closings, 1);
 });
 
-Deno.test("Connection: a read that fails closes it", async () => {
+Deno.test("Connection: a failed read closes it", async () => {
   const socket = new FakeSocket();
   const connection = new Connection(socket.conn, MAX_FRAME);
   const filled = connection.fill();
@@ -218,7 +218,7 @@ Deno.test("Connection: a read that fails closes it", async () => {
   assertEquals(socket.closings, 1);
 });
 
-Deno.test("Connection.why: what the system said, or who closed it; the first of them", async () => {
+Deno.test("Connection.why: the system's error, or the argument of close, whichever is first", async () => {
   const socket = new FakeSocket();
   const connection = new Connection(socket.conn, MAX_FRAME);
   const filled = connection.fill();
@@ -233,11 +233,11 @@ Deno.test("Connection.why: what the system said, or who closed it; the first of 
   assertEquals(closed.why, "nothing has come");
 });
 
-Deno.test("Connection.silence: is the time that somebody has waited for the other side", async () => {
+Deno.test("Connection.silence: is the time since the read under way began", async () => {
   const { connection, raw } = await pair();
   await using _ = raw;
   await raw.write(PONG);
-  // It may have come long ago: nobody has looked.
+  // The bytes may have come long ago: nothing has read them.
   assertEquals(connection.silence, 0);
   assert(await connection.fill());
   assertEquals(connection.silence, 0);
@@ -251,7 +251,7 @@ Deno.test("Connection.silence: is the time that somebody has waited for the othe
   connection.close();
 });
 
-Deno.test("Connection.pause: ends in time, or with the connection, and is none for one that has ended", async () => {
+Deno.test("Connection.pause: ends in time, or with the connection; at once if that is closed", async () => {
   const connection = new Connection(new FakeSocket().conn, MAX_FRAME);
   await within("the end of the pause", connection.pause(1));
   const pause = connection.pause(NEVER_MS);
@@ -260,9 +260,9 @@ Deno.test("Connection.pause: ends in time, or with the connection, and is none f
   await within("the end of the pause", connection.pause(NEVER_MS));
 });
 
-// ---- very many at once ----
+// ---- very many connections at once ----
 
-/** Many that all read at once, none of which hears anything. */
+/** Many connections that read at once and receive nothing. */
 class Readers implements Disposable {
   readonly sockets: readonly FakeSocket[];
   readonly connections: readonly Connection[];
@@ -274,12 +274,12 @@ class Readers implements Disposable {
     this.filled = this.connections.map((connection) => connection.fill());
   }
 
-  /** Of how many the reads have begun. */
+  /** How many of their reads have begun. */
   get begun(): number {
     return this.sockets.filter(({ reads }) => reads > 0).length;
   }
 
-  /** Resolves when all that are open are reading; the turns that it may take are far more than are needed. */
+  /** Resolves when all open ones are reading. The limit of turns is far more than needed. */
   async reading(): Promise<void> {
     const open = this.sockets.filter(({ closings }) => closings === 0);
     for (let turn = 0; turn < 1000 && open.some(({ reads }) => reads === 0); turn++) {
@@ -293,21 +293,21 @@ class Readers implements Disposable {
   }
 }
 
-Deno.test("Connection: where very many read at once, some begin in a turn, until all have", async () => {
+Deno.test("Connection: of very many reads, a few begin in each turn, until all have", async () => {
   using readers = new Readers(300);
-  // Half of what Deno serves in a turn: the rest is for who waits already.
+  // Half of what Deno serves in a turn: the rest is for connections that wait already.
   assert(readers.begun > 0 && readers.begun <= 64);
   await readers.reading();
 });
 
-Deno.test("Connection: who closes before its read has begun keeps nobody else from it", async () => {
+Deno.test("Connection: a connection that closes before its read begins delays no other", async () => {
   using readers = new Readers(300);
   for (const connection of readers.connections.slice(30, 299)) connection.close();
   await within("the ends of reads", Promise.all(readers.filled.slice(30, 299)));
   await readers.reading();
 });
 
-Deno.test("Connection: closing twice, and finishing what is closed, does nothing more", async () => {
+Deno.test("Connection: closing twice, or finishing after closing, does nothing", async () => {
   const socket = new FakeSocket();
   const connection = new Connection(socket.conn, MAX_FRAME);
   connection.close();
@@ -332,7 +332,7 @@ async function pair(): Promise<{ connection: Connection; raw: Raw }> {
   return { connection: new Connection(await listener.accept(), MAX_FRAME), raw };
 }
 
-Deno.test("Connection: fill tells frames, then the end of a side that still listens", async () => {
+Deno.test("Connection.fill: reads frames, then the end of a peer that still reads", async () => {
   const { connection, raw } = await pair();
   await using _ = raw;
   await raw.write(PONG, PONG);
@@ -342,13 +342,13 @@ Deno.test("Connection: fill tells frames, then the end of a side that still list
     while (connection.decoder.next()) frames++;
   }
   assertEquals(frames, 2);
-  // Its other half is open: the answer still gets there.
+  // Its other half is open: the answer still arrives.
   const [finished, last] = await Promise.all([connection.finish(NEVER_MS, BYE), raw.rest()]);
   assertEquals(finished, undefined);
   assertEquals(last, BYE);
 });
 
-Deno.test("Connection.close: ends a read that waits, here and at the other side", async () => {
+Deno.test("Connection.close: ends a waiting read on both sides", async () => {
   const { connection, raw } = await pair();
   await using _ = raw;
   const filled = connection.fill();
@@ -357,7 +357,7 @@ Deno.test("Connection.close: ends a read that waits, here and at the other side"
   assertEquals((await raw.rest()).length, 0);
 });
 
-Deno.test("Connection.finish: ends a read that waits, once the other side has ended too", async () => {
+Deno.test("Connection.finish: ends a waiting read once the peer has ended too", async () => {
   const { connection, raw } = await pair();
   await using _ = raw;
   const filled = connection.fill();
@@ -368,10 +368,10 @@ Deno.test("Connection.finish: ends a read that waits, once the other side has en
   assertEquals(await filled, false);
 });
 
-Deno.test("Connection.finish: the last word gets there though the other side goes on sending", async () => {
+Deno.test("Connection.finish: the last frame arrives even if the peer keeps sending", async () => {
   const { connection, raw } = await pair();
   await using _ = raw;
-  // More than the sockets' buffers hold: unless it is read, the writing below would not end.
+  // More than the sockets' buffers hold: unless it is read, the write below would not end.
   const sent = raw.write(TOO_MUCH);
   await within("the beginning", connection.fill());
   const finished = connection.finish(NEVER_MS, BYE);
@@ -382,24 +382,24 @@ Deno.test("Connection.finish: the last word gets there though the other side goe
   assertLess(connection.decoder.capacity, 1024 * 1024);
 });
 
-Deno.test("Connection.finish: waits at most the time it is given, also for a side that never ends", async () => {
+Deno.test("Connection.finish: closes in time, even if the peer never ends", async () => {
   const { connection, raw } = await pair();
   await using _ = raw;
   await within("the end", connection.finish(1));
   assertEquals((await raw.rest()).length, 0);
 });
 
-Deno.test("Connection.finish: waits at most the time it is given for a side that says something, and no more", async () => {
+Deno.test("Connection.finish: closes in time, even if the peer sends something and then nothing", async () => {
   const { connection, raw } = await pair();
   await using _ = raw;
   const finished = connection.finish(100, BYE);
   assertEquals(await raw.rest(), BYE);
-  // Read after the last word; then the next read waits.
+  // Read after the last frame; then the next read waits.
   await raw.write(PONG);
   await within("the end", finished);
 });
 
-Deno.test("Connection.finish: waits at most the time it is given for a side that does not read", async () => {
+Deno.test("Connection.finish: closes in time, even if the peer does not read", async () => {
   const { connection, raw } = await pair();
   await using _ = raw;
   const filled = connection.fill();
@@ -416,18 +416,18 @@ Deno.test("Connection.finish: waits at most the time it is given for a side that
   assertEquals(await within("the end of the read", filled), false);
 });
 
-Deno.test("Connection.close: does not wait for a side that does not read", async () => {
+Deno.test("Connection.close: does not wait for a peer that does not read", async () => {
   const { connection, raw } = await pair();
   await using _ = raw;
   connection.attach({ take: () => TOO_MUCH });
-  // The first bytes have come, so the write is under way.
+  // The first bytes have arrived, so the write is under way.
   await raw.conn.read(new Uint8Array(1));
   connection.close();
   await within("the closing", connection.closed);
   assert(!await connection.fill());
 });
 
-Deno.test("Connection: what is pending arrives whole, then the last word", async () => {
+Deno.test("Connection: everything pending arrives, then the last frame", async () => {
   const { connection, raw } = await pair();
   await using _ = raw;
   const source = new Pending();
@@ -440,7 +440,7 @@ Deno.test("Connection: what is pending arrives whole, then the last word", async
   await within("the end", finished);
 });
 
-Deno.test("Connection: where very many write at once, each write has its turn, and a last word none is lost for", async () => {
+Deno.test("Connection: of very many writes, each gets its turn, and a last frame costs none of them", async () => {
   const many = Array.from({ length: 300 }, (_, number) => {
     const socket = new FakeSocket();
     const connection = new Connection(socket.conn, MAX_FRAME);
@@ -450,7 +450,7 @@ Deno.test("Connection: where very many write at once, each write has its turn, a
   });
   for (const { connection, source } of many) connection.attach(source);
   assertEquals(many.filter(({ socket }) => socket.writes.length > 0).length, 80);
-  // The last of them ends before it has had its turn.
+  // The last of them ends before its turn.
   const { socket, connection, number } = many.at(-1)!;
   const finished = connection.finish(NEVER_MS, BYE);
   assertEquals(socket.writes, [[number & 0xff, number >> 8]]);

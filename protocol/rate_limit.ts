@@ -1,9 +1,9 @@
-// What one member may send: token buckets that say how long to wait, and the patience with who is always
-// at their bottom. Pure: the time is passed in.
+// Limits what one member may send: token buckets compute how long to wait, and a guard decides when a member floods.
+// Pure: the time is passed in. Knows no frames and no connections.
 
 import type { Budget } from "./json_frames.ts";
 
-/** A bucket that fills at a steady rate, and may be in debt. */
+/** A bucket of tokens that fills at a steady rate. It may be in debt. */
 export class TokenBucket {
   readonly #rate: number;
   readonly #burst: number;
@@ -15,7 +15,7 @@ export class TokenBucket {
    *
    * @param rate tokens a second, more than 0
    * @param burst tokens that it holds
-   * @param now milliseconds, on any clock that does not go back
+   * @param now milliseconds, on any clock that never goes back
    */
   constructor(rate: number, burst: number, now: number) {
     this.#rate = rate;
@@ -24,7 +24,7 @@ export class TokenBucket {
     this.#then = now;
   }
 
-  /** How full it is, from 1 down; below 0 it is in debt. */
+  /** How full it is: 1 is full, below 0 it is in debt. */
   fill(now: number): number {
     const came = this.#rate * Math.max(0, now - this.#then) / 1000;
     this.#level = Math.min(this.#burst, this.#level + came);
@@ -32,16 +32,16 @@ export class TokenBucket {
     return this.#level / this.#burst;
   }
 
-  /** How many ms it takes until it is so full, at the least 1 if it is not. */
+  /** How many ms until it is filled to `part`: 0 if it is, otherwise at least 1. */
   until(part: number, now: number): number {
     const lacks = part * this.#burst - this.fill(now) * this.#burst;
     return lacks <= 0 ? 0 : Math.ceil(lacks / this.#rate * 1000);
   }
 
   /**
-   * Takes `count` tokens, whether they are there or not.
+   * Takes `count` tokens, even if it has fewer.
    *
-   * @returns how many ms to wait until the debt from before is paid; 0 if there was none. Who waits so
+   * @returns how many ms to wait until the debt from before is paid; 0 without a debt. A caller that waits that
    * long is never in debt by more than what it took last
    */
   take(count: number, now: number): number {
@@ -53,24 +53,24 @@ export class TokenBucket {
 }
 
 /**
- * What counts of a frame that is cheap: it is written once or not at all, and not once for each member. So a file goes
- * 64 times as fast as a crowd is talked to.
+ * How much of a direct frame counts: it is written once or not at all, and not once for each member. So files travel
+ * 64 times as fast as messages to the room.
  */
 export const DIRECT_PART = 1 / 64;
 
-/** A quarter of a burst: who has got so much back has paused. */
+/** A quarter of a burst: a member that has got this much back has paused. */
 const RECOVERED = 1 / 4;
 
 /**
- * Both buckets of a budget. For the server it says how long a frame that came has to wait before it is
- * handled, for the client how long before it is sent.
+ * The two buckets of a budget: frames and bytes. The server asks how long a received frame must wait before it is
+ * handled, the client how long a frame must wait before it is sent.
  */
 export class RateLimiter {
   readonly #frames: TokenBucket;
   readonly #bytes: TokenBucket;
   #recovered = true;
 
-  /** @param now milliseconds, on any clock that does not go back */
+  /** @param now milliseconds, on any clock that never goes back */
   constructor(budget: Budget, now: number) {
     this.#frames = new TokenBucket(budget.frames, budget.frameBurst, now);
     this.#bytes = new TokenBucket(budget.bytes, budget.byteBurst, now);
@@ -80,47 +80,47 @@ export class RateLimiter {
    * Counts one frame.
    *
    * @param bytes its length, header included
-   * @param part how much of it counts: see `DIRECT_PART`
-   * @returns how many ms it has to wait, from `now` on; 0 if none
+   * @param part how much of it counts; see `DIRECT_PART`
+   * @returns how many ms it must wait, from `now` on
    */
   take(bytes: number, now: number, part = 1): number {
     this.#recovered = this.#frames.fill(now) >= RECOVERED && this.#bytes.fill(now) >= RECOVERED;
     return Math.max(this.#frames.take(part, now), this.#bytes.take(part * bytes, now));
   }
 
-  /** How many ms it takes until both buckets are so full that something may go which can wait. */
+  /** How many ms until both buckets are filled to `part`: for frames that may wait until budget is left over. */
   waitFor(part: number, now: number): number {
     return Math.max(this.#frames.until(part, now), this.#bytes.until(part, now));
   }
 
-  /** Whether the frame that was counted last found both buckets a quarter full. */
+  /** Whether both buckets were a quarter full when the last frame was counted. */
   get recovered(): boolean {
     return this.#recovered;
   }
 }
 
-/** Slowed for so long, in ms, a member is warned: a paste is through by then, a script without end is not. */
+/** Slowed down for this time, in ms, a member is warned. A paste is through by then, an endless script is not. */
 export const WARN_AFTER_MS = 10_000;
-/** Slowed for so long, in ms, a member is dropped: who was warned had 50 seconds to stop. */
+/** Slowed down for this time, in ms, a member is disconnected: it had 50 seconds since the warning. */
 export const DROP_AFTER_MS = 60_000;
 
 /**
- * What to do about a member, at each of its frames: let it `go on`; `slow` it, the first time; `warn` it,
- * once; `drop` it. What comes between these is slowed too, and needs no word.
+ * What to do about a member, at each of its frames: let it `go on`; report the first `slow` frame; `warn` the member,
+ * once; `drop` it. Frames between these are slowed down too, without a report.
  */
 export type Verdict = "go on" | "slow" | "warn" | "drop";
 
 /**
- * The patience with one member. What counts is the time that its frames had to wait, added up, and not what
- * it sent: who keeps to its budget never waits. All is forgiven when its buckets have recovered.
+ * Decides when one member floods the room. It adds up the time that the member's frames had to wait: a member that
+ * keeps to its budget never waits. The sum starts again at 0 when the buckets have recovered.
  */
 export class FloodGuard {
-  /** Time waited since the buckets had recovered last, in ms. */
+  /** How long its frames have waited since the buckets last recovered, in ms. */
   #slowed = 0;
   #warned = false;
 
   /**
-   * @param wait what `RateLimiter.take` gave, in ms
+   * @param wait the result of `RateLimiter.take`, in ms
    * @param recovered `RateLimiter.recovered`
    */
   check(wait: number, recovered: boolean): Verdict {

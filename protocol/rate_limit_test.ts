@@ -13,13 +13,13 @@ import {
   WARN_AFTER_MS,
 } from "./rate_limit.ts";
 
-/** A message of a line of text, sealed. */
+/** Bytes of a message with a line of text, encrypted. */
 const LINE_BYTES = 200;
 /** The largest frame, as `RateLimiter` counts it. */
 const LARGEST = 4 + MAX_FRAME;
-/** What a budget is to a client of ours: nine tenths of it. */
+/** How our clients use a budget: nine tenths of it. */
 const PACE = 0.9;
-/** How late a network may be, in ms. */
+/** How much a network may delay a frame, in ms. */
 const JITTER_MS = 200;
 
 interface Sent {
@@ -27,7 +27,7 @@ interface Sent {
   bytes: number;
 }
 
-/** What a server makes of frames that come at these times: it handles one after the other. */
+/** How a server handles frames that come at these times: one after the other. */
 function serve(budget: Budget, frames: Iterable<Sent>): { at: number; verdict: Verdict }[] {
   const rateLimiter = new RateLimiter(budget, 0);
   const floodGuard = new FloodGuard();
@@ -54,7 +54,7 @@ function lines(count: number, every = 0): Sent[] {
 
 // ---- the bucket ----
 
-Deno.test("TokenBucket: gives its burst at once, then waits for its rate", () => {
+Deno.test("TokenBucket: allows its burst at once, then its rate", () => {
   const bucket = new TokenBucket(10, 3, 0);
   // The fourth is the debt that the fifth waits for.
   assertEquals([1, 2, 3, 4].map(() => bucket.take(1, 0)), [0, 0, 0, 0]);
@@ -63,7 +63,7 @@ Deno.test("TokenBucket: gives its burst at once, then waits for its rate", () =>
   assertEquals(bucket.take(1, 250), 50);
 });
 
-Deno.test("TokenBucket: is never fuller than its burst, and takes no time back", () => {
+Deno.test("TokenBucket: is never fuller than its burst, and ignores a clock that goes back", () => {
   const bucket = new TokenBucket(10, 3, 1_000);
   assertEquals(bucket.fill(1_000_000), 1);
   bucket.take(3, 1_000_000);
@@ -71,7 +71,7 @@ Deno.test("TokenBucket: is never fuller than its burst, and takes no time back",
   assertEquals(bucket.fill(999_100), 1 / 3);
 });
 
-Deno.test("TokenBucket: in the long run nobody who waits gets more than the rate, or less", () => {
+Deno.test("TokenBucket: in the long run a caller that waits gets exactly the rate", () => {
   const step = fc.record({ count: fc.integer({ min: 1, max: 50 }), pause: fc.nat({ max: 3_000 }) });
   fc.assert(
     fc.property(
@@ -87,10 +87,10 @@ Deno.test("TokenBucket: in the long run nobody who waits gets more than the rate
           const wait = bucket.take(count, now);
           now += wait;
           assert(taken <= burst + rate * now / 1000 + 1e-6, "more than the rate");
-          // Not longer than it takes to pay for what came before.
+          // Not longer than it takes to pay for the frames before.
           if (wait > 0) assert(wait <= Math.ceil(1000 * taken / rate), "waits for nothing");
           taken += count;
-          // Nor is anybody in debt by more than this one.
+          // And the debt is never more than this frame.
           assert(bucket.fill(now) * burst >= -count - 1e-6, "too deep in debt");
         }
       },
@@ -111,7 +111,7 @@ Deno.test("RateLimiter: the longer wait of frames and bytes counts", () => {
   assertEquals(small.take(1, 0), 100);
 });
 
-Deno.test("RateLimiter: a frame is counted when it comes, so many at once wait ever longer", () => {
+Deno.test("RateLimiter: counts a frame when it comes, so frames at the same time wait longer and longer", () => {
   const rateLimiter = new RateLimiter(
     { frames: 10, frameBurst: 1, bytes: 1000, byteBurst: 1000 },
     0,
@@ -119,7 +119,7 @@ Deno.test("RateLimiter: a frame is counted when it comes, so many at once wait e
   assertEquals([1, 2, 3, 4].map(() => rateLimiter.take(1, 0)), [0, 0, 100, 200]);
 });
 
-Deno.test("RateLimiter.recovered: what the last frame found, a quarter of both", () => {
+Deno.test("RateLimiter.recovered: whether both buckets were a quarter full at the last frame", () => {
   const rateLimiter = new RateLimiter({ frames: 1, frameBurst: 4, bytes: 100, byteBurst: 400 }, 0);
   const found = (bytes: number, now: number) => {
     rateLimiter.take(bytes, now);
@@ -132,14 +132,14 @@ Deno.test("RateLimiter.recovered: what the last frame found, a quarter of both",
   assert(!found(0, 0));
   assert(!found(0, 1_999));
   assert(found(400, 5_000));
-  // Frames are there again, bytes are not.
+  // The bucket of frames has recovered, the bucket of bytes has not.
   assert(!found(0, 5_999));
   assert(found(0, 7_000));
 });
 
-// ---- floodGuard ----
+// ---- the flood guard ----
 
-Deno.test("FloodGuard: slows, then warns once, then drops, by the time waited", () => {
+Deno.test("FloodGuard: reports slow, then warns once, then drops, by the time waited", () => {
   const floodGuard = new FloodGuard();
   const seen: Verdict[] = [];
   assertEquals(floodGuard.check(0, true), "go on");
@@ -151,14 +151,14 @@ Deno.test("FloodGuard: slows, then warns once, then drops, by the time waited", 
   assertEquals(seen, expected);
 });
 
-Deno.test("FloodGuard: only time waited counts, whatever lies between", () => {
+Deno.test("FloodGuard: counts only the time waited", () => {
   const floodGuard = new FloodGuard();
   assertEquals(floodGuard.check(WARN_AFTER_MS - 1, false), "slow");
   for (let n = 0; n < 1_000; n++) assertEquals(floodGuard.check(0, false), "go on");
   assertEquals(floodGuard.check(1, false), "warn");
 });
 
-Deno.test("FloodGuard: who has recovered is forgiven all of it", () => {
+Deno.test("FloodGuard: starts again at 0 after a recovery", () => {
   const floodGuard = new FloodGuard();
   floodGuard.check(DROP_AFTER_MS - 1, false);
   assertEquals(floodGuard.check(0, true), "go on");
@@ -166,7 +166,7 @@ Deno.test("FloodGuard: who has recovered is forgiven all of it", () => {
   assertEquals(floodGuard.check(1, false), "warn");
 });
 
-// ---- the promises ----
+// ---- what the defaults guarantee ----
 
 Deno.test("DEFAULT_BUDGET: a paste of 2,000 lines that is one message passes at once", () => {
   assertEquals(serve(DEFAULT_BUDGET, [{ at: 0, bytes: 250_000 }]), [{ at: 0, verdict: "go on" }]);
@@ -174,18 +174,18 @@ Deno.test("DEFAULT_BUDGET: a paste of 2,000 lines that is one message passes at 
   assertEquals(verdicts(serve(DEFAULT_BUDGET, sixteen)), ["go on"]);
 });
 
-Deno.test("DEFAULT_BUDGET: a script that sends 1,000 lines at once is not even slowed, 1,400 not warned", () => {
+Deno.test("DEFAULT_BUDGET: a script that sends 1,000 lines at once is not slowed, one that sends 1,400 not warned", () => {
   assertEquals(verdicts(serve(DEFAULT_BUDGET, lines(1_000))), ["go on"]);
   assertEquals(verdicts(serve(DEFAULT_BUDGET, lines(1_400))), ["go on", "slow"]);
 });
 
-Deno.test("DEFAULT_BUDGET: a script without end gets its rate, is warned after 10 s of it, dropped after 60 s", () => {
+Deno.test("DEFAULT_BUDGET: an endless script gets the rate, is warned after 10 s of waiting, and dropped after 60 s", () => {
   // As fast as it can; and twice as fast as it may.
   for (const every of [0, 10]) {
     const handled = serve(DEFAULT_BUDGET, lines(100_000, every));
     const at = (wanted: Verdict) => handled.find(({ verdict }) => verdict === wanted)!.at;
     assertEquals(verdicts(handled), ["go on", "slow", "warn", "drop"]);
-    // The first wait counts, and at most one frame comes just when it may.
+    // The first wait counts, and at most one frame comes exactly when it is due.
     const gap = 1000 / DEFAULT_BUDGET.frames;
     const slowed = at("slow") - gap;
     assert(Math.abs(at("warn") - slowed - WARN_AFTER_MS) <= gap);
@@ -199,12 +199,12 @@ Deno.test("DEFAULT_BUDGET: a script that keeps to the rate is never slowed, howe
   assertEquals(verdicts(serve(DEFAULT_BUDGET, lines(100_000, 20))), ["go on"]);
 });
 
-Deno.test("DEFAULT_BUDGET: largest messages without end are dropped too", () => {
+Deno.test("DEFAULT_BUDGET: an endless stream of largest messages is dropped too", () => {
   const frames = Array.from({ length: 1_000 }, () => ({ at: 0, bytes: LARGEST }));
   assertEquals(verdicts(serve(DEFAULT_BUDGET, frames)), ["go on", "slow", "warn", "drop"]);
 });
 
-/** What a client wants to send, and how long it thinks before. */
+/** What a client wants to send, and how long it waits before. */
 const demand = fc.array(
   fc.record({
     pause: fc.oneof(fc.constant(0), fc.nat({ max: 50 }), fc.nat({ max: 60_000 })),
@@ -250,7 +250,7 @@ function part(budget: Budget, share: number): Budget {
   };
 }
 
-Deno.test("FloodGuard: who keeps to nine tenths of any budget is never slowed, however late its frames come", () => {
+Deno.test("FloodGuard: a client that keeps to nine tenths of any budget is never slowed, however late its frames come", () => {
   const budget = fc.oneof(
     fc.constant(DEFAULT_BUDGET),
     fc.record({
@@ -267,7 +267,7 @@ Deno.test("FloodGuard: who keeps to nine tenths of any budget is never slowed, h
   );
 });
 
-Deno.test("FloodGuard: who uses the whole burst, and nine tenths of the rate, is never warned", () => {
+Deno.test("FloodGuard: a client that uses the complete burst, and nine tenths of the rate, is never warned", () => {
   const pace = {
     ...DEFAULT_BUDGET,
     frames: PACE * DEFAULT_BUDGET.frames,
@@ -282,7 +282,7 @@ Deno.test("FloodGuard: who uses the whole burst, and nine tenths of the rate, is
   );
 });
 
-Deno.test("FloodGuard: nobody is dropped that was not warned, at least 50 seconds of waiting before", () => {
+Deno.test("FloodGuard: warns each member at least 50 seconds of waiting before it drops it", () => {
   const step = fc.record({ wait: fc.nat({ max: 8_000 }), recovered: fc.boolean() });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
@@ -306,14 +306,14 @@ Deno.test("FloodGuard: nobody is dropped that was not warned, at least 50 second
   );
 });
 
-Deno.test("RateLimiter: of a frame that is cheap a 64th counts, of frames and of bytes", () => {
+Deno.test("RateLimiter: a direct frame counts as a 64th of a frame and of its bytes", () => {
   const rateLimiter = new RateLimiter({ frames: 10, frameBurst: 1, bytes: 64, byteBurst: 640 }, 0);
   for (let i = 0; i < 64; i++) assertEquals(rateLimiter.take(1, 0, DIRECT_PART), 0);
   assertEquals(rateLimiter.take(640 * 64, 0, DIRECT_PART), 0);
   assertEquals(rateLimiter.take(0, 0), Math.ceil(1000 / 64));
 });
 
-Deno.test("RateLimiter.waitFor: how long until both buckets are so full again; 0 where they are", () => {
+Deno.test("RateLimiter.waitFor: returns how long until both buckets are filled to a part; 0 if they are", () => {
   const rateLimiter = new RateLimiter(
     { frames: 10, frameBurst: 10, bytes: 100, byteBurst: 1000 },
     0,

@@ -1,25 +1,24 @@
-// How a client proves that a session whose connection was lost is its own: by the token of that session
-// and, in a sealed room, by an HMAC under the key that only its two sides have. Pure, but for the random
-// numbers of `drawToken`.
+// How a client proves that a session is its own: with the token of that session and, in a sealed room, an HMAC under
+// the key that only client and server have. Pure, except for the random numbers of `drawToken`.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 
-/** Bytes of a token and of a nonce. 2^128 of them: nobody guesses one. */
+/** Bytes of a token and of a nonce: 2^128 values are too many to guess. */
 export const TOKEN_SIZE = 16;
-/** Bytes of a proof: those of SHA-256. */
+/** Bytes of a proof: the size of SHA-256. */
 const PROOF_SIZE = 32;
 
-/** So that the session's key can be used for something else, and neither passes for the other. */
+/** Separates this use of the session's key from all others. */
 const LABEL = new TextEncoder().encode("chat/1 resume");
 
-/** What is proved: `Resume` of the protocol without its proof. */
+/** The claim to prove: `Resume` of the protocol without its proof. */
 export interface Claim {
   readonly token: string;
   readonly room: number;
   readonly own: number;
 }
 
-/** A token, a nonce, or the name of a log: `TOKEN_SIZE` random bytes in unpadded base64url. */
+/** Draws a token, a nonce, or the name of a log: `TOKEN_SIZE` random bytes in unpadded base64url. */
 export function drawToken(): string {
   return toBase64Url(crypto.getRandomValues(new Uint8Array(TOKEN_SIZE)));
 }
@@ -27,18 +26,18 @@ export function drawToken(): string {
 /**
  * HMAC-SHA256 (RFC 2104) of label || nonce (16) || token (16) || room (8) || own (8), in unpadded
  * base64url. All parts have fixed sizes, so no other claim has the same bytes. The nonce is new for each
- * connection: a proof that somebody has overheard is of no use on another.
+ * connection: an intercepted proof is of no use on another one.
  *
- * @param sessionKey that of the login that began the session
+ * @param sessionKey the session key of the login that began the session
  * @param nonce of GREETING
  * @throws {RangeError} if nonce or token are not `TOKEN_SIZE` bytes in unpadded base64url, or a position
- * is no safe integer from 0 on
+ * is not a safe integer from 0 on
  */
 export function proveResume(sessionKey: Uint8Array, nonce: string, claim: Claim): string {
   return toBase64Url(hmac(sessionKey, nonce, claim));
 }
 
-/** Whether the proof is that of this claim. Takes as long for any proof of the right size. */
+/** Whether the proof belongs to this claim. Takes the same time for each proof of the right size. */
 export function checkResume(
   sessionKey: Uint8Array,
   nonce: string,
@@ -46,7 +45,7 @@ export function checkResume(
 ): boolean {
   const proof = fromBase64Url(claim.proof ?? "");
   if (proof?.length !== PROOF_SIZE) return false;
-  // A token of another size is no token of ours.
+  // A token of another size was not drawn here.
   if (fromBase64Url(claim.token)?.length !== TOKEN_SIZE) return false;
   return timingSafeEqual(proof, hmac(sessionKey, nonce, claim));
 }
@@ -85,11 +84,11 @@ function toBase64Url(bytes: Uint8Array): string {
   return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
-/** undefined if it is anything but the one spelling that `toBase64Url` gives. */
+/** undefined if it differs from the spelling that `toBase64Url` returns. */
 function fromBase64Url(text: string): Uint8Array | undefined {
   try {
     const bytes = Uint8Array.fromBase64(text, { alphabet: "base64url" });
-    // Padding, white space and stray bits are taken too.
+    // `fromBase64` also accepts padding, white space and stray bits.
     return toBase64Url(bytes) === text ? bytes : undefined;
   } catch {
     return undefined;

@@ -22,7 +22,7 @@ async function sha256(...parts: Uint8Array[]): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", concat(parts)));
 }
 
-/** HMAC-SHA256 as RFC 2104, section 2, writes it down: by hand, to compare with. */
+/** HMAC-SHA256 written by hand after RFC 2104, section 2, to compare with. */
 async function hmac(key: Uint8Array, message: Uint8Array): Promise<Uint8Array> {
   const block = new Uint8Array(64);
   block.set(key.length > block.length ? await sha256(key) : key);
@@ -70,7 +70,7 @@ const key = fc.uint8Array({ minLength: 32, maxLength: 64 });
 const token = fc.uint8Array({ minLength: TOKEN_SIZE, maxLength: TOKEN_SIZE }).map(base64Url);
 const position = fc.maxSafeNat();
 
-Deno.test("checkResume: takes what was proved, and nothing that differs in one part", () => {
+Deno.test("checkResume: accepts the proved claim, and no claim that differs in one part", () => {
   fc.assert(fc.property(
     fc.tuple(key, key),
     fc.tuple(token, token),
@@ -94,7 +94,7 @@ Deno.test("checkResume: takes what was proved, and nothing that differs in one p
   ));
 });
 
-Deno.test("checkResume: a proof with any bit changed, cut, longer, or missing is none", () => {
+Deno.test("checkResume: refuses a proof that is missing, shortened, extended, or changed in one bit", () => {
   const proof = fromBase64Url(proveResume(KEY, NONCE, CLAIM));
   const check = (proof: Uint8Array) =>
     checkResume(KEY, NONCE, { ...CLAIM, proof: base64Url(proof) });
@@ -109,7 +109,7 @@ Deno.test("checkResume: a proof with any bit changed, cut, longer, or missing is
   assert(!checkResume(KEY, NONCE, CLAIM));
 });
 
-Deno.test("checkResume: what is not the one spelling of its bytes is no proof and no token", () => {
+Deno.test("checkResume: accepts only one spelling of the bytes of proof and token", () => {
   const proof = proveResume(KEY, NONCE, CLAIM);
   // 32 bytes leave two bits of the last character unused.
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -122,7 +122,7 @@ Deno.test("checkResume: what is not the one spelling of its bytes is no proof an
   }
 });
 
-Deno.test("proveResume: nonces, tokens and positions that are none are refused", () => {
+Deno.test("proveResume: refuses invalid nonces, tokens and positions", () => {
   for (const bad of ["", "A", "AAAA", `${NONCE}AA`, `${NONCE}==`, NONCE.slice(0, -1), "é"]) {
     assertThrows(() => proveResume(KEY, bad, CLAIM), RangeError, "the nonce must be");
     assertThrows(
@@ -139,13 +139,13 @@ Deno.test("proveResume: nonces, tokens and positions that are none are refused",
   assert(checkResume(KEY, NONCE, { ...last, proof: proveResume(KEY, NONCE, last) }));
 });
 
-Deno.test("drawToken: 16 bytes in unpadded base64url, another each time", () => {
+Deno.test("drawToken: 16 random bytes in unpadded base64url", () => {
   const tokens = Array.from({ length: 100 }, drawToken);
   for (const token of tokens) {
     assertMatch(token, /^[A-Za-z0-9_-]{22}$/);
     assertEquals(fromBase64Url(token).length, TOKEN_SIZE);
   }
   assertStrictEquals(new Set(tokens).size, tokens.length);
-  // One that `proveResume` takes, as token and as nonce.
+  // A size that `proveResume` accepts, as token and as nonce.
   proveResume(KEY, tokens[0]!, { ...CLAIM, token: tokens[1]! });
 });

@@ -1,38 +1,38 @@
-// How much begins in one turn of the event loop. Pure: how to wait for the next turn is passed in.
+// Limits how many tasks begin in one turn of the event loop. Pure: the way to wait for the next turn is passed in.
 
 /**
- * Begins at most so many tasks a turn, in their order; what is too much waits for the turns that follow.
+ * Begins at most `limit` tasks a turn, in their order; the others wait for later turns.
  *
  * @example
  * ```ts
- * const turns = new TurnLimiter(100, setImmediate);
- * for (const member of members) turns.begin(() => member.write());
+ * const limiter = new TurnLimiter(100, setImmediate);
+ * for (const member of members) limiter.begin(() => member.write());
  * ```
  */
 export class TurnLimiter {
   readonly #limit: number;
   readonly #nextTurn: (task: () => void) => void;
-  /** How many have begun since a turn was last waited for: so a few need not wait for any. */
+  /** How many tasks have begun since the last turn began: the first ones need not wait. */
   #begun = 0;
-  /** Those that were too many, in their order; those before `#next` have begun. */
+  /** The waiting tasks, in their order; those before `#next` have begun. */
   #later: (() => void)[] = [];
   #next = 0;
   #queued = 0;
-  /** A turn will come. */
+  /** Whether `#turn` is scheduled. */
   #isAwaited = false;
 
-  /** @param nextTurn does a task in the next turn, once all sockets have been looked at */
+  /** @param nextTurn runs a task in the next turn, after all sockets have been polled */
   constructor(limit: number, nextTurn: (task: () => void) => void) {
     this.#limit = limit;
     this.#nextTurn = nextTurn;
   }
 
-  /** How many tasks have had to wait so far. */
+  /** How many tasks had to wait so far. */
   get queued(): number {
     return this.#queued;
   }
 
-  /** How many of them have had their turn: those that came first. */
+  /** How many of these have begun. */
   get passed(): number {
     return this.#queued - this.#waiting;
   }
@@ -41,7 +41,7 @@ export class TurnLimiter {
     return this.#later.length - this.#next;
   }
 
-  /** Does `task` now, or in the first turn that has room for it; it MUST NOT throw. */
+  /** Runs `task` now, or in the first turn that has room for it. It MUST NOT throw. */
   begin(task: () => void): void {
     if (this.#begun < this.#limit) {
       this.#begun++;
@@ -60,7 +60,7 @@ export class TurnLimiter {
     while (this.#next < end) this.#later[this.#next++]!();
     this.#isAwaited = this.#waiting > 0;
     if (this.#isAwaited) this.#nextTurn(() => this.#turn());
-    // Those that have begun are forgotten, also where there are always some that wait.
+    // Forget the tasks that have begun, even if others are always waiting.
     if (this.#next < this.#later.length / 2) return;
     this.#later = this.#later.slice(this.#next);
     this.#next = 0;

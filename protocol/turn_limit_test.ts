@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { TurnLimiter } from "./turn_limit.ts";
 
-/** TurnLimiter that come when they are told to. */
+/** Turns that come when the test says so. */
 function play(limit: number) {
   const done: number[] = [];
   const waiting: (() => void)[] = [];
@@ -13,19 +13,19 @@ function play(limit: number) {
   return { turns, done, begin, turn, waiting };
 }
 
-Deno.test("TurnLimiter: begins what it may at once, and the rest in the turns that follow, in its order", () => {
+Deno.test("TurnLimiter: begins up to its limit at once, and the rest in later turns, in order", () => {
   const { turns, done, begin, turn } = play(3);
   begin(0, 8);
   assertEquals([done, turns.queued - turns.passed], [[0, 1, 2], 5]);
   turn();
   assertEquals([done, turns.queued - turns.passed], [[0, 1, 2, 3, 4, 5], 2]);
-  // Who comes now goes behind those who wait.
+  // A new task goes after the waiting ones.
   begin(8, 9);
   turn();
   assertEquals([done, turns.queued - turns.passed], [[0, 1, 2, 3, 4, 5, 6, 7, 8], 0]);
 });
 
-Deno.test("TurnLimiter: as long as little begins, no turn is waited for", () => {
+Deno.test("TurnLimiter: a few tasks need no later turn", () => {
   const { done, begin, turn, waiting } = play(3);
   begin(0, 3);
   assertEquals([done.length, waiting.length], [3, 0]);
@@ -36,7 +36,7 @@ Deno.test("TurnLimiter: as long as little begins, no turn is waited for", () => 
   assertEquals([done.length, waiting.length], [6, 0]);
 });
 
-Deno.test("TurnLimiter: what a task begins has its place behind what waits", () => {
+Deno.test("TurnLimiter: a task that another task begins goes after the waiting ones", () => {
   const { turns, done, begin, turn, waiting } = play(2);
   turns.begin(() => {
     done.push(0);
@@ -46,7 +46,7 @@ Deno.test("TurnLimiter: what a task begins has its place behind what waits", () 
   turn();
   turn();
   assertEquals([done, turns.queued - turns.passed], [[0, 9, 1, 2, 3], 0]);
-  // Also in a turn, where one turn more is waited for, not two.
+  // Also within a turn: it waits for one more turn, not two.
   begin(4, 5);
   turns.begin(() => turns.begin(() => void done.push(10)));
   turns.begin(() => turns.begin(() => void done.push(11)));
@@ -57,7 +57,7 @@ Deno.test("TurnLimiter: what a task begins has its place behind what waits", () 
   assertEquals([done.slice(5), waiting.length], [[4, 10, 11], 0]);
 });
 
-Deno.test("TurnLimiter: tells when those have begun that waited at a time, also where others always wait", () => {
+Deno.test("TurnLimiter.passed: shows when the tasks that waited at one time have begun, even if others always wait", () => {
   const { turns, begin, turn } = play(2);
   begin(0, 6);
   const { queued } = turns;

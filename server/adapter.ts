@@ -1,36 +1,42 @@
-// What the server sees of who lets clients of another wire take part. Types alone: an interpreter reads what is said,
-// and the server must not, so it is given one from outside, or has none.
+// How clients of another protocol take part in a room. Types only: an adapter reads messages, which the server must
+// not, so `chat serve --classic` passes one in. Otherwise the server has none.
 
 import type { Frame, FrameDecoder } from "../protocol.ts";
 import type { Member } from "./member.ts";
 
-/** Makes members of those who speak another wire. */
+/** Makes members of clients that speak another protocol. */
 export interface ProtocolAdapter {
   /**
-   * Whether somebody is to be taken for one of these: for a while, nothing comes.
+   * Whether a new connection belongs to such a client: these wait in silence, chat clients send first.
    *
-   * @param first resolves when something does, or nothing more will
+   * @param first resolves when something has come, or nothing more will
    */
   isSilent(first: Promise<unknown>): Promise<boolean>;
-  /** Somebody comes from this port; `wake` says that there is something to take. */
+  /**
+   * Adapts a new connection.
+   *
+   * @param port the client's port
+   * @param wake called when `take` has something
+   */
   adapt(port: number, wake: () => void): AdaptedConnection;
-  /** A member, of whichever wire, has come, or has another profile. */
+  /** A member of either protocol has joined, or has a new profile. */
   setMember(id: number, profile: Uint8Array): void;
+  /** A member of either protocol has left. */
   removeMember(id: number): void;
 }
 
-/** What stands between the connection of one of these and the hub: a `Source` of the one, a reader of the other. */
+/** Translates between such a connection, whose `Source` it is, and the hub. */
 export interface AdaptedConnection {
-  /** Who it is, sealed. */
+  /** The member's profile, encrypted. */
   readonly profile: Uint8Array;
-  /** It is this member: what it takes comes from there. */
+  /** Connects it to its member, whose frames it takes from now on. */
   attach(member: Member): void;
   take(): Uint8Array<ArrayBuffer> | null;
   hurry(): void;
-  /** Takes all that has come; undefined if that is no message yet. */
+  /** Takes all bytes that have come; undefined if they are not a message yet. */
   read(decoder: FrameDecoder): Frame | undefined;
-  /** What has come last, where nothing more will. */
+  /** The last message, once nothing more will come. */
   end(): Frame | undefined;
-  /** Its connection is closed. */
+  /** The connection is closed. */
   close(): void;
 }

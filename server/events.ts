@@ -1,17 +1,17 @@
-// What a server tells its operator, a line an event: numbers, addresses and reasons; never content, names
-// or codes. Pure; writes nothing.
+// The events that a server reports to its operator, one line each: numbers, addresses and reasons; never content,
+// names or codes. Pure; writes nothing.
 
 import type { ErrorCode } from "../protocol.ts";
 import { jsonLine, printable } from "../text/printable.ts";
 
-/** Why a member left: `Left` in words. */
+/** Why a member left: `Left` as a word. */
 export type LeftReason = "bye" | "lost" | "slow" | "refused";
-/** Why somebody is refused: the code that it is told, or `other` where none was said. */
+/** Why a connection was refused: the code that it was sent, or `other` if it was sent none. */
 export type Refusal = ErrorCode | "other";
 
-/** `peer` is `HOST:PORT`; `members` is how many are in the room then. */
+/** `peer` is `HOST:PORT`; `members` is how many are in the room after the event. */
 export type ServerEvent =
-  /** It takes connections from now on. */
+  /** The server accepts connections. */
   | { readonly event: "listening"; readonly address: string }
   | {
     readonly event: "joined";
@@ -25,29 +25,29 @@ export type ServerEvent =
     readonly reason: LeftReason;
     readonly members: number;
   }
-  /** Its connection is lost, and its session goes on. */
+  /** The member has lost its connection; its session goes on. */
   | { readonly event: "away"; readonly member: number; readonly members: number }
   | { readonly event: "resumed"; readonly member: number; readonly peer: string }
-  /** Somebody was not let in. */
+  /** A connection was not admitted. */
   | {
     readonly event: "refused";
     readonly peer: string;
     readonly code: Refusal;
     readonly message: string;
   }
-  /** What it sends has to wait. */
+  /** The member's frames have to wait. */
   | { readonly event: "slowed"; readonly member: number }
   | { readonly event: "warned"; readonly member: number }
-  /** It went on after the warning, and is dropped. */
+  /** The member did not stop after the warning, and is disconnected. */
   | { readonly event: "flooded"; readonly member: number }
-  /** The system could not hand over a connection. */
+  /** The system could not accept a connection. */
   | { readonly event: "accept-error"; readonly message: string }
-  /** A bug of ours: it cost somebody its connection, and no more. */
+  /** A bug in the server: it cost one connection, and no more. */
   | { readonly event: "internal-error"; readonly message: string }
   | { readonly event: "stopping"; readonly members: number }
   | { readonly event: "stopped" };
 
-/** One line for people, without the newline. Whatever stands in a message, it is safe to print. */
+/** One line for people, without the newline. Safe to print, whatever a message contains. */
 export function formatText(event: ServerEvent): string {
   return printable(describe(event));
 }
@@ -57,33 +57,33 @@ function describe(event: ServerEvent): string {
     case "listening":
       return `listening at ${event.address}`;
     case "joined":
-      return `member ${event.member} came from ${event.peer}: ${event.members} in the room`;
+      return `member ${event.member} joined from ${event.peer} (${event.members} in the room)`;
     case "left":
-      return `member ${event.member} left (${event.reason}): ${event.members} in the room`;
+      return `member ${event.member} left: ${event.reason} (${event.members} in the room)`;
     case "away":
-      return `member ${event.member} is away: ${event.members} in the room`;
+      return `member ${event.member} is away (${event.members} in the room)`;
     case "resumed":
-      return `member ${event.member} is back from ${event.peer}`;
+      return `member ${event.member} resumed from ${event.peer}`;
     case "refused":
       return `refused ${event.peer}: ${event.message}`;
     case "slowed":
-      return `member ${event.member} is slowed: it sends more than its budget`;
+      return `member ${event.member} is slowed down: it exceeds its budget`;
     case "warned":
-      return `member ${event.member} is warned: it has sent more than its budget for long`;
+      return `member ${event.member} is warned: it keeps exceeding its budget`;
     case "flooded":
-      return `member ${event.member} is dropped: it went on sending more than its budget`;
+      return `member ${event.member} is disconnected: it kept exceeding its budget`;
     case "accept-error":
       return `cannot accept a connection: ${event.message}`;
     case "internal-error":
       return `internal error: ${event.message}`;
     case "stopping":
-      return `stopping: ${event.members} in the room`;
+      return `stopping (${event.members} in the room)`;
     case "stopped":
       return "stopped";
   }
 }
 
-/** One JSON object on one line, without the newline: `time` (UTC), and the event's fields. */
+/** One JSON object on one line, without the newline: `time` (UTC) and the event's fields. */
 export function formatJson(event: ServerEvent, now: Date): string {
   return jsonLine({ time: now.toISOString(), ...event });
 }

@@ -5,28 +5,28 @@ import fc, { anyString } from "../tests/support/property.ts";
 const NOW = new Date("2024-02-28T12:00:00Z");
 const PEER = "192.0.2.7:51234";
 
-/** Each event, with the line that it is. */
+/** Each event, with its line. */
 const LINES: readonly [ServerEvent, string][] = [
   [{ event: "listening", address: "127.0.0.1:2428" }, "listening at 127.0.0.1:2428"],
   [
     { event: "joined", member: 3, peer: PEER, members: 4 },
-    "member 3 came from 192.0.2.7:51234: 4 in the room",
+    "member 3 joined from 192.0.2.7:51234 (4 in the room)",
   ],
-  [{ event: "left", member: 3, reason: "bye", members: 3 }, "member 3 left (bye): 3 in the room"],
-  [{ event: "away", member: 3, members: 4 }, "member 3 is away: 4 in the room"],
-  [{ event: "resumed", member: 3, peer: PEER }, "member 3 is back from 192.0.2.7:51234"],
+  [{ event: "left", member: 3, reason: "bye", members: 3 }, "member 3 left: bye (3 in the room)"],
+  [{ event: "away", member: 3, members: 4 }, "member 3 is away (4 in the room)"],
+  [{ event: "resumed", member: 3, peer: PEER }, "member 3 resumed from 192.0.2.7:51234"],
   [
     { event: "refused", peer: PEER, code: "other", message: "it speaks HTTP" },
     "refused 192.0.2.7:51234: it speaks HTTP",
   ],
-  [{ event: "slowed", member: 3 }, "member 3 is slowed: it sends more than its budget"],
+  [{ event: "slowed", member: 3 }, "member 3 is slowed down: it exceeds its budget"],
   [
     { event: "warned", member: 3 },
-    "member 3 is warned: it has sent more than its budget for long",
+    "member 3 is warned: it keeps exceeding its budget",
   ],
   [
     { event: "flooded", member: 3 },
-    "member 3 is dropped: it went on sending more than its budget",
+    "member 3 is disconnected: it kept exceeding its budget",
   ],
   [
     { event: "accept-error", message: "Too many open files" },
@@ -36,11 +36,11 @@ const LINES: readonly [ServerEvent, string][] = [
     { event: "internal-error", message: "TypeError: no\n    at hub.ts:1:1" },
     "internal error: TypeError: no␊    at hub.ts:1:1",
   ],
-  [{ event: "stopping", members: 4 }, "stopping: 4 in the room"],
+  [{ event: "stopping", members: 4 }, "stopping (4 in the room)"],
   [{ event: "stopped" }, "stopped"],
 ];
 
-Deno.test("formatText: one line an event", () => {
+Deno.test("formatText: one line per event", () => {
   for (const [event, line] of LINES) assertEquals(formatText(event), line);
 });
 
@@ -55,7 +55,7 @@ Deno.test("formatJson: the time, and the fields of the event", () => {
   );
 });
 
-Deno.test("formatText, formatJson: whatever a message holds, it is one line that nothing obeys", () => {
+Deno.test("formatText, formatJson: any message becomes one line without control characters", () => {
   const hazards = fc.constantFrom(
     "\n",
     "\r",

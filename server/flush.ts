@@ -1,45 +1,45 @@
-// When what has been appended goes out. A write to one member costs about the same whatever it carries; so in
-// a room that is busy, what comes soon behind a flush waits for the rest, and one write carries all of it.
-// Pure: time is passed in. `bench/README.md` has the figures of what was tried.
+// When appended frames are written to the members. A write to one member costs about the same whatever it carries.
+// So in a busy room, frames that come soon after a flush wait for the next ones, and one write carries all of them.
+// Pure: time is passed in. Knows no members. `bench/README.md` has the measurements.
 
-/** What a flush depends on. */
+/** What the decision depends on. */
 export interface FlusherOptions {
-  /** Milliseconds, on a clock that does not go back. */
+  /** Milliseconds, on a clock that never goes back. */
   now(): number;
-  /** Grows with all that is appended. */
+  /** The end of the log: it grows with each frame. */
   end(): number;
-  /** How many writes have had to wait for their turn so far. */
+  /** How many writes had to wait for a later turn so far. */
   queued(): number;
-  /** How many of them have had it. */
+  /** How many of these have begun. */
   passed(): number;
-  /** Does a task once this turn's other frames are in, too. */
+  /** Runs a task in this turn, after its other frames have been appended. */
   atOnce(task: () => void): void;
-  /** Does a task in the next turn, once the sockets have been looked at again. */
+  /** Runs a task in the next turn, after the sockets have been polled again. */
   later(task: () => void): void;
 }
 
 /**
- * Nothing has come for so long, in ms: then the rest will not come soon either. Those who answer to the
- * same flush do so within little more than this; less cut them in two, more gained nothing.
+ * If nothing has come for this time, in ms, the rest will not come soon either. Members that answer to the same
+ * flush do so within little more than this. A shorter time split their answers; a longer one gained nothing.
  */
 const QUIET_MS = 0.2;
-/** A flush that takes less, in ms, is cheap, and what follows need not wait: in small rooms that costs more than it saves. */
+/** After a flush that took less than this, in ms, nothing waits: in small rooms waiting costs more than it saves. */
 const CHEAP_MS = 0.4;
-/** However much comes, what came first has to go. Counts from the end of the last flush, in ms. */
+/** The longest wait, however much comes; from the end of the last flush, in ms. */
 const MAX_WAIT_MS = 1.5;
 
-/** Makes what a hub calls when something was appended; see `HubOptions.schedule`. */
+/** Returns the function that a hub calls after appending: see `HubOptions.schedule`. */
 export function flusher(options: FlusherOptions): (flush: () => void) => void {
   const { now, end, queued, passed, atOnce, later } = options;
   let began = 0;
-  /** undefined while a flush is under way. */
+  /** When the last flush ended; undefined while one is under way. */
   let ended: number | undefined = 0;
 
   const run = (flush: () => void) => {
     began = now();
     ended = undefined;
     flush();
-    // Other writes may always wait, such as those to newcomers.
+    // The flush is over when its own writes have begun. Others, for example to newcomers, may still wait.
     const last = queued();
     const settle = () => {
       if (passed() < last) later(settle);
@@ -53,7 +53,7 @@ export function flusher(options: FlusherOptions): (flush: () => void) => void {
     let since = now();
     if (ended !== undefined) {
       const took = ended - began;
-      // The last flush was cheap, or is over for longer than it took: the room is not busy.
+      // The last flush was cheap, or ended longer ago than it took: the room is not busy.
       if (took < CHEAP_MS || since - ended >= took) return atOnce(() => run(flush));
     }
     const look = () => {

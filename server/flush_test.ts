@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { flusher } from "./flush.ts";
 
-/** A server's time, what waits in it, and when what was flushed. `lasts`: how long a flush takes, in turns of 1 ms. */
+/** A simulated clock with its waiting tasks, and a record of the flushes. `lasts`: turns of 1 ms that a flush takes. */
 function play(lasts = 0) {
   const flushed: string[] = [];
   let now = 1000;
@@ -24,7 +24,7 @@ function play(lasts = 0) {
   };
   return {
     flushed,
-    /** Something is appended; a hub asks for no second flush before the first one. */
+    /** Appends something. Like a hub, it asks for no second flush before the first one. */
     say(what: string) {
       end++;
       unsaid += what;
@@ -36,7 +36,7 @@ function play(lasts = 0) {
       });
     },
     endTurn,
-    /** So many ms later, in the next turn. */
+    /** Advances the clock by this many ms, to the next turn. */
     turn(ms: number) {
       endTurn();
       now += ms;
@@ -52,7 +52,7 @@ function play(lasts = 0) {
   };
 }
 
-Deno.test("flusher: in a quiet room all of a turn goes out at its end, and nothing is waited for", () => {
+Deno.test("flusher: in a quiet room all frames of a turn go out at its end, without a wait", () => {
   const room = play();
   room.say("a");
   room.say("b");
@@ -62,7 +62,7 @@ Deno.test("flusher: in a quiet room all of a turn goes out at its end, and nothi
   assertEquals(room.looking, false);
 });
 
-Deno.test("flusher: a flush that took no time makes nothing wait", () => {
+Deno.test("flusher: nothing waits after a flush that took no time", () => {
   const room = play();
   for (const what of ["a", "b", "c"]) {
     room.say(what);
@@ -71,7 +71,7 @@ Deno.test("flusher: a flush that took no time makes nothing wait", () => {
   assertEquals(room.flushed, ["0: a", "0: b", "0: c"]);
 });
 
-Deno.test("flusher: what comes while a flush is under way waits for its end, and then until nothing comes", () => {
+Deno.test("flusher: frames that come during a flush wait for its end, and then for a quiet moment", () => {
   const room = play(4);
   room.say("a");
   room.endTurn();
@@ -81,14 +81,14 @@ Deno.test("flusher: what comes while a flush is under way waits for its end, and
   assertEquals(room.flushed, ["0: a"], "its writes still wait for their turn");
   room.say("c");
   room.turn(1);
-  // That was its end: from now on, 0.2 ms.
+  // The flush has ended: 0.2 ms from now on.
   room.turn(0.125);
   assertEquals(room.flushed, ["0: a"]);
   room.turn(0.125);
   assertEquals(room.flushed, ["0: a", "4.25: bc"]);
 });
 
-Deno.test("flusher: who goes on talking can't keep what came first from going out", () => {
+Deno.test("flusher: a constant stream of frames does not delay the first ones for long", () => {
   const room = play(4);
   room.say("a");
   room.endTurn();
@@ -98,11 +98,11 @@ Deno.test("flusher: who goes on talking can't keep what came first from going ou
     room.turn(0.125);
     room.say(".");
   }
-  // 1.5 ms behind the end of the flush before, which was at 4 or 5.
+  // 1.5 ms after the end of the previous flush, which was at 4 or 5.
   assertEquals(room.flushed[1]!.slice(0, 6), "5.5: b");
 });
 
-Deno.test("flusher: a flush that is over for longer than it took is forgotten", () => {
+Deno.test("flusher: forgets a flush that ended longer ago than it took", () => {
   const room = play(4);
   room.say("a");
   room.endTurn();
@@ -113,7 +113,7 @@ Deno.test("flusher: a flush that is over for longer than it took is forgotten", 
   assertEquals(room.flushed, ["0: a", "9: b"]);
 });
 
-Deno.test("flusher: behind a cheap flush nothing waits", () => {
+Deno.test("flusher: nothing waits after a cheap flush", () => {
   const room = play(1);
   room.say("a");
   room.endTurn();

@@ -1,6 +1,6 @@
 // The room: one log, and a cursor into it for each member. Pure: frames in, frame bytes out; knows no
 // socket, no cipher and no clock. Never waits for a member: what a member has not taken stays in the
-// log. Who is too far behind loses its connection, and who falls off the log its membership.
+// log. A member that is too far behind loses its connection; if its log is overrun, it leaves the room.
 
 import {
   AckOutcome,
@@ -18,65 +18,62 @@ import { Listing } from "./member_list.ts";
 import { Log } from "./room_log.ts";
 
 /**
- * Bytes of the room's log: how far a member may fall behind the room. At 64 bytes a message that is
- * some hundred thousand messages; it is what the busiest room costs, whatever its number of members.
+ * Bytes of the room's log: how far a member may fall behind. At 64 bytes a message, about a hundred thousand
+ * messages. It is the memory of the busiest room, however many members it has.
  */
 export const ROOM_LOG_SIZE = 8 * 1024 * 1024;
 /**
- * Bytes that a member may be behind while it is connected. Less than the log has: so who is disconnected
- * for it can still go on where it was.
+ * Bytes that a connected member may be behind. Less than the log holds, so a member that is disconnected for it
+ * can still resume.
  */
 export const BACKLOG = 4 * 1024 * 1024;
-/** Bytes of direct messages that may wait for one member: two of the largest. */
+/** Bytes of direct messages that may wait for one member: two of the largest frames. */
 export const OWN_LOG_SIZE = 2 * MAX_FRAME;
 
-/** A segment of the room's log: a largest frame fits, and a log has enough of them to end in small steps. */
+/** Bytes of a segment of the room's log: the largest frame fits, and the log is trimmed in small steps. */
 const ROOM_SEGMENT = 512 * 1024;
-/** A segment of a member's own log: most members never get more than one. */
+/** Bytes of a segment of a member's own log: most members never need a second one. */
 const OWN_SEGMENT = 1024;
 
-/** Where a new member starts. */
+/** Where a new member starts, as WELCOME reports it. */
 export interface Start {
-  /** In the room's log. */
+  /** Its position in the room's log. */
   readonly room: number;
-  /** In its own log. */
+  /** Its position in its own log. */
   readonly own: number;
-  /** How many were in the room before it. */
+  /** How many members were in the room before it. */
   readonly members: number;
-  /** How many messages the room had had. */
+  /** How many messages had been sent to the room before. */
   readonly said: number;
 }
 
 export interface HubOptions {
   /** Bytes of the room's log. */
   logSize?: number;
-  /** Bytes that a connected member may be behind; half of the log if it is not given. */
+  /** Bytes that a connected member may be behind; by default at most half of the log. */
   backlog?: number;
   /** Bytes that may wait for one member in its own log. */
   ownSize?: number;
-  /**
-   * Calls the function soon, once what has come in the same turn has been appended too: so one
-   * write carries all of it.
-   */
+  /** Calls the function soon, after all frames of the same turn are appended: one write then carries all of them. */
   schedule?: (flush: () => void) => void;
 }
 
 /**
- * Everybody in the room, and what has been said. What a member sends after it has left or been dropped
- * is ignored: nothing may follow its LEFT.
+ * All members of the room, and its log. Frames of a member that has left or was dropped are ignored: nothing may
+ * follow its LEFT.
  */
 export class Hub {
-  /** What all members see, in one order, the same bytes for everybody. */
+  /** What all members see: the same bytes for all of them, in one order. */
   readonly log: Log;
-  /** How many messages to the room there have been. */
+  /** How many messages have been sent to the room. */
   said = 0;
   readonly #backlog: number;
   readonly #ownSize: number;
   readonly #schedule: (flush: () => void) => void;
-  /** In the order of joining, which is that of the ids. */
+  /** In the order of joining, which is the order of the ids. */
   readonly #members = new Map<number, Member>();
   readonly #listing = new Listing();
-  /** To whom the list of members is going out; some may be through. */
+  /** Members that are still being sent the list of members; some may have all of it already. */
   readonly #newcomers = new Set<Member>();
   #lastId = 0;
   #scheduled = false;
@@ -99,13 +96,13 @@ export class Hub {
   }
 
   /**
-   * Lets somebody in. It starts at the end of the log, just before its own JOINED, and so sees nothing of
-   * before; who is there it learns from MEMBER frames.
+   * Adds a member. It starts at the end of the log, just before its own JOINED, so it sees nothing that was sent
+   * before. MEMBER frames tell it who is in the room.
    */
   join(profile: Uint8Array, outlet: Outlet): { member: Member; start: Start } {
     const id = ++this.#lastId;
-    // What waits may exceed the limit for direct messages by acknowledgements and a slice of the list; what
-    // is kept behind it, for a client that comes back, goes first.
+    // Acknowledgements and a slice of the list may come on top of the limit for direct messages. If space runs
+    // out, the log first drops what it keeps for a client that may resume.
     const own = new Log(this.#ownSize + MAX_FRAME, OWN_SEGMENT);
     const member = new Member(id, profile, outlet, this.log, own, this.#listing);
     const start = {
@@ -125,14 +122,14 @@ export class Hub {
     return this.#members.has(member.id);
   }
 
-  /** A member's connection is lost; what comes waits for it, as long as the logs reach back. */
+  /** A member has lost its connection. What comes waits for it, as far as the logs reach back. */
   detach(member: Member): void {
     member.outlet = undefined;
   }
 
   /**
-   * A member's client is back, at these positions of the two logs. False, and nothing done, if it can't go on
-   * there.
+   * A member has a new connection, and continues at these positions of the two logs. Returns false and changes
+   * nothing if it cannot continue there.
    */
   resume(member: Member, room: number, own: number, outlet: Outlet): boolean {
     if (!this.has(member) || !member.rewind(room, own)) return false;
@@ -140,7 +137,7 @@ export class Hub {
     return true;
   }
 
-  /** Tells the others whether a member's connection is lost. */
+  /** Reports to all members that a member is away, or back. */
   setAway(member: Member, away: boolean): void {
     if (!this.has(member) || member.away === away) return;
     member.away = away;
@@ -148,7 +145,7 @@ export class Hub {
     this.#append(encodeAway(member.id, away ? Away.AWAY : Away.BACK));
   }
 
-  /** Lets a member go, and tells the others why: one of `Left`. Does nothing if it has gone. */
+  /** Removes a member, and reports the reason to the others: one of `Left`. Does nothing if it has left already. */
   leave(member: Member, reason: number): void {
     if (!this.#members.delete(member.id)) return;
     this.#listing.remove(member);
@@ -160,25 +157,25 @@ export class Hub {
     member.left = reason;
     member.close();
     this.#append(encodeFrame(Type.LEFT, member.id, Uint8Array.of(reason)));
-    // Who takes nothing while very many leave falls off its own log.
+    // If a newcomer takes nothing while very many members leave, its own log is overrun.
     for (const other of this.#newcomers) if (other.overrun) this.#drop(other);
   }
 
-  /** A MESSAGE frame of a member goes to everybody, its sender too: the same bytes, with the sender's id. */
+  /** Sends a member's MESSAGE frame to all members, its sender included: the same bytes, with the sender's id. */
   say(from: Member, frame: Frame): void {
     if (!this.has(from)) return;
     this.said++;
     this.#append(frame.bytes, from.id);
   }
 
-  /** A MESSAGE frame of a member goes to one other's own log; the sender gets an ACK. Returns its outcome. */
+  /** Appends a member's MESSAGE frame to the receiver's own log, and an ACK to the sender's. Returns the outcome. */
   tell(from: Member, frame: Frame): number {
     if (!this.has(from)) return AckOutcome.GONE;
     const to = this.#members.get(frame.id);
     let outcome: number = AckOutcome.ACCEPTED;
     if (!to || to.noDirect) outcome = AckOutcome.GONE;
     else if (to.listing || to.ownBacklog + frame.bytes.length > this.#ownSize) {
-      // In the list of members there is no place for it, and without the list no way to know its sender.
+      // No direct message may come within the list of members, and without the list its sender is unknown.
       outcome = AckOutcome.BUSY;
     } else this.#appendOwn(to, frame.bytes, from.id);
     from.answered++;
@@ -186,7 +183,7 @@ export class Hub {
     return outcome;
   }
 
-  /** A member has a new profile. */
+  /** Gives a member a new profile. */
   setProfile(member: Member, profile: Uint8Array): void {
     if (!this.has(member)) return;
     member.profile = profile;
@@ -194,7 +191,7 @@ export class Hub {
     this.#append(encodeFrame(Type.PROFILE, member.id, profile));
   }
 
-  /** Ends the room: members may take what is pending, and nothing comes any more. */
+  /** Closes the room: members may take what is pending, and nothing new is appended. */
   close(): void {
     this.#closed = true;
   }
@@ -216,9 +213,9 @@ export class Hub {
     else member.outlet?.wake();
   }
 
-  /** The log has gone on by a segment, and may have lost one: who had not been sent that can't go on. */
+  /** The log has begun a segment, and may have dropped its oldest: members that had not taken that one cannot go on. */
   #endSlow(): void {
-    // The LEFT of one can make the log go on by another, and so drop others, in the midst of this.
+    // The LEFT of one member may begin another segment, and so drop further members during this loop.
     for (const member of this.#members.values()) {
       if (member.overrun) this.#drop(member);
       else if (member.outlet && member.behind > this.#backlog) this.#cut(member, member.outlet);
@@ -231,7 +228,7 @@ export class Hub {
     const MiB = Math.floor(this.#backlog / 2 ** 20);
     outlet.cut(
       "slow",
-      `you were more than ${MiB} MiB behind: the room talks faster than you read`,
+      `you read too slowly and were disconnected: more than ${MiB} MiB were waiting`,
     );
   }
 
@@ -239,7 +236,7 @@ export class Hub {
     const whose = member.cursor < this.log.start ? "the room's" : "your own";
     const { outlet } = member;
     this.leave(member, outlet || member.slow ? Left.SLOW : Left.LOST);
-    outlet?.drop("slow", `you fell off ${whose} log: it grew faster than you read it`);
+    outlet?.drop("slow", `you read too slowly and were disconnected: ${whose} log overflowed`);
   }
 
   #wakeAll(): void {

@@ -26,7 +26,7 @@ const utf8 = new TextEncoder();
 
 // ---- helpers ----
 
-/** A MESSAGE frame as the decoder gives it: to the room, or to one member. */
+/** A MESSAGE frame as the decoder returns it: to the room, or to one member. */
 function message(text: string | Uint8Array, to = 0): Frame {
   const body = typeof text === "string" ? utf8.encode(text) : new Uint8Array(text);
   const bytes = encodeFrame(Type.MESSAGE, to, body);
@@ -35,7 +35,7 @@ function message(text: string | Uint8Array, to = 0): Frame {
 
 const TYPE_NAMES = Object.fromEntries(Object.entries(Type).map(([name, type]) => [type, name]));
 
-/** Whole frames as lines such as "MESSAGE 3 hello", which failures show well. */
+/** Frames as lines such as "MESSAGE 3 hello", which are easy to read in a failure. */
 function readFrames(bytes: Uint8Array): string[] {
   const frames: string[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -57,31 +57,31 @@ function readFrames(bytes: Uint8Array): string[] {
   return frames;
 }
 
-/** Frames of a member's own log; the others are the room's. */
+/** Types of frames in a member's own log; all others are in the room's log. */
 function isOwn(frame: string): boolean {
   return /^(MEMBER|DIRECT|ACK) /.test(frame);
 }
 
-/** A member whose connection is played by the test: it takes when it is told to. */
+/** A member whose connection is simulated by the test: it takes when the test says so. */
 class Guest {
   readonly member: Member;
-  /** How many were there before it, as its WELCOME says. */
+  /** How many members were in the room before it, as WELCOME reports. */
   readonly welcomed: number;
-  /** All that has come. */
+  /** All frames it has taken. */
   readonly frames: string[] = [];
-  /** How many of them it has said that it has. */
+  /** How many of them it has confirmed. */
   had = 0;
   /** Bytes of each. */
   readonly sizes: number[] = [];
   /** Where it started. */
   readonly start: Start;
   woken = 0;
-  /** What `drop` was called with, and `cut`. */
+  /** The arguments of `drop`, and of `cut`. */
   readonly drops: string[][] = [];
   readonly cuts: string[][] = [];
-  /** `woken` when there was nothing to take. */
+  /** The value of `woken` when nothing was left to take. */
   #asleep: number | undefined;
-  /** What `take` gave, as views, and as copies made at once. */
+  /** The results of `take`, as views, and as copies made at that moment. */
   readonly #taken: { view: Uint8Array; copy: Uint8Array }[] = [];
 
   constructor(readonly hub: Hub, profile: string | Uint8Array) {
@@ -102,7 +102,7 @@ class Guest {
     };
   }
 
-  /** Where the first `count` frames that came end, in both logs. */
+  /** Where the first `count` frames end, in both logs. */
   position(count: number): { room: number; own: number } {
     let { room, own } = this.start;
     const listed = this.frames.findIndex((frame) => frame.startsWith(`JOINED ${this.id} `));
@@ -113,7 +113,7 @@ class Guest {
     return { room, own };
   }
 
-  /** Comes back with the first `count` frames, as if the others had been lost on the way. */
+  /** Resumes with the first `count` frames, as if the others had been lost on the way. */
   resume(count: number): boolean {
     const { room, own } = this.position(count);
     if (!this.hub.resume(this.member, room, own, this.#outlet())) return false;
@@ -126,7 +126,7 @@ class Guest {
     return this.member.id;
   }
 
-  /** Takes once; returns the frames that came. */
+  /** Takes once; returns the frames. */
   take(): string[] {
     const view = this.member.take();
     if (view === null) {
@@ -146,7 +146,7 @@ class Guest {
     return frames;
   }
 
-  /** Takes until there is nothing; the last call says that all has been written. */
+  /** Takes until nothing is left; the last call confirms that everything has been written. */
   drain(): string[] {
     const all: string[] = [];
     for (;;) {
@@ -160,7 +160,7 @@ class Guest {
     this.hub.say(this.member, message(text));
   }
 
-  /** Says that all that came is here. */
+  /** Confirms everything that it has taken. */
   have(): boolean {
     this.had = this.frames.length;
     return this.member.have(this.position(Infinity).own);
@@ -180,8 +180,8 @@ class Guest {
 }
 
 /**
- * What a member has in mind after these frames: who is there, by id, with their profiles. Fails if they
- * tell of somebody who is not there, or of somebody's coming twice.
+ * The members that a client knows after these frames: profiles by id. Fails if the frames
+ * name a member that is not in the room, or let a member join twice.
  */
 function replay(frames: readonly string[]): Map<number, string> {
   const there = new Map<number, string>();
@@ -197,12 +197,12 @@ function replay(frames: readonly string[]): Map<number, string> {
   return there;
 }
 
-/** A hub that flushes at once and lets members be as far behind as its log reaches, unless a test has another wish. */
+/** A hub that flushes at once; by default its members may be behind as far as the log reaches. */
 function open(options: HubOptions = {}): Hub {
   return new Hub({ schedule: (flush) => flush(), backlog: Infinity, ...options });
 }
 
-/** A hub and its first members, who have seen each other come. */
+/** A hub and its first members, which have seen each other join. */
 function openWith<Names extends string[]>(
   options: HubOptions,
   ...names: Names
@@ -215,7 +215,7 @@ function openWith<Names extends string[]>(
 
 // ---- Log ----
 
-Deno.test("Log: what is appended is read back from each frame on, whatever the sizes", () => {
+Deno.test("Log: reads back what was appended, from each frame on, for all sizes", () => {
   const frames = fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }));
   fc.assert(fc.property(frames, fc.integer({ min: 1, max: 64 }), (frames, segment) => {
     const log = new Log(1e6, segment);
@@ -229,7 +229,7 @@ Deno.test("Log: what is appended is read back from each frame on, whatever the s
       for (let position = start; position < log.end;) {
         const piece = log.read(position);
         assertLess(0, piece.length);
-        // A piece ends where a frame does.
+        // A piece ends at the end of a frame.
         assert(starts.includes(position) && [...starts, log.end].includes(position + piece.length));
         read.push(...piece);
         position += piece.length;
@@ -240,7 +240,7 @@ Deno.test("Log: what is appended is read back from each frame on, whatever the s
   }));
 });
 
-Deno.test("Log: a position outside of it is refused", () => {
+Deno.test("Log: refuses a position outside of it", () => {
   const log = new Log(100, 10);
   assertEquals(log.read(0).length, 0);
   assertThrows(() => log.read(1), RangeError, "Cannot read at 1: the log has 0 to 0");
@@ -252,7 +252,7 @@ Deno.test("Log: a position outside of it is refused", () => {
   assertThrows(() => log.read(201), RangeError);
 });
 
-Deno.test("Log: over its capacity it loses its oldest segments, and no more than it must", () => {
+Deno.test("Log: above its capacity it drops its oldest segments, and no more than needed", () => {
   const sizes = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 100 });
   fc.assert(fc.property(sizes, fc.integer({ min: 30, max: 200 }), (sizes, capacity) => {
     const segment = Math.ceil(capacity / 4);
@@ -262,13 +262,13 @@ Deno.test("Log: over its capacity it loses its oldest segments, and no more than
       log.append(new Uint8Array(size));
       const after = log.end - log.start;
       assertLessOrEqual(after, capacity);
-      // It lost a whole segment to have room for another one.
+      // It dropped a complete segment to make room for another one.
       if (after < before + size) assertLess(capacity - 2 * Math.max(segment, 30), after);
     }
   }));
 });
 
-Deno.test("Log: a frame that is larger than the log stands there alone", () => {
+Deno.test("Log: a frame that is larger than the log is the only one in it", () => {
   const log = new Log(100, 25);
   log.append(new Uint8Array(20));
   const large = Uint8Array.from({ length: 101 }, (_, i) => i);
@@ -277,7 +277,7 @@ Deno.test("Log: a frame that is larger than the log stands there alone", () => {
   assertEquals(log.read(20), large);
 });
 
-Deno.test("Log: trim gives back what has been read, and keeps positions", () => {
+Deno.test("Log: trim frees what has been read, and keeps positions", () => {
   const log = new Log(1000, 10);
   for (let i = 1; i <= 4; i++) log.append(new Uint8Array(5).fill(i));
   log.trim(9);
@@ -292,7 +292,7 @@ Deno.test("Log: trim gives back what has been read, and keeps positions", () => 
   assertEquals(log.read(20), new Uint8Array(5).fill(5));
 });
 
-Deno.test("Log: what read gave does not change when the log goes on and starts over", () => {
+Deno.test("Log: the bytes that read returned do not change when the log goes on", () => {
   const log = new Log(64, 16);
   const kept: { view: Uint8Array; copy: Uint8Array }[] = [];
   for (let i = 0; i < 100; i++) {
@@ -303,10 +303,10 @@ Deno.test("Log: what read gave does not change when the log goes on and starts o
   for (const { view, copy } of kept) assertEquals(view, copy);
 });
 
-Deno.test("Log: 100,000 frames of all sizes are held in at most twice the capacity", () => {
+Deno.test("Log: 100,000 frames of all sizes take at most twice the capacity", () => {
   const [capacity, segment] = [64 * 1024, 8 * 1024];
   const log = new Log(capacity, segment);
-  // Of the two halves, one makes the largest gaps there can be.
+  // One of the two halves makes the largest possible gaps.
   const frame = new Uint8Array(segment / 2 + 1);
   let most = 0;
   for (let i = 0; i < 100_000; i++) {
@@ -317,9 +317,9 @@ Deno.test("Log: 100,000 frames of all sizes are held in at most twice the capaci
   assertLessOrEqual(log.end - log.start, capacity);
 });
 
-// ---- what everybody sees ----
+// ---- what all members see ----
 
-Deno.test("Hub.say: everybody gets the same bytes in the same order, the sender too", () => {
+Deno.test("Hub.say: all members get the same bytes in the same order, the sender too", () => {
   const [, ada, bob, cyd] = openWith({}, "ada", "bob", "cyd");
   ada.say("So it starts!");
   bob.say("Right?");
@@ -332,18 +332,18 @@ Deno.test("Hub.say: everybody gets the same bytes in the same order, the sender 
   for (const guest of [ada, bob, cyd]) assertEquals(guest.drain(), said);
 });
 
-Deno.test("Hub.say: only the id is changed, and only in the room's own copy", () => {
+Deno.test("Hub.say: changes only the id, and only in the room's own copy", () => {
   const [, ada] = openWith({}, "ada");
   const frame = message(Uint8Array.from({ length: 256 }, (_, i) => i));
   const sent = frame.bytes.slice();
   ada.hub.say(ada.member, frame);
   assertEquals(frame.bytes, sent, "the frame that was given has changed");
-  // The decoder reads the next frame over it.
+  // The decoder overwrites it with the next frame.
   frame.bytes.fill(0xaa);
   assertEquals(ada.member.take(), encodeFrame(Type.MESSAGE, ada.id, sent.subarray(HEADER_SIZE)));
 });
 
-Deno.test("Hub.say: the largest message goes through the default logs", () => {
+Deno.test("Hub.say: the default logs take the largest message", () => {
   const [, ada, bob] = openWith({}, "ada", "bob");
   const body = new Uint8Array(MAX_FRAME - 5).fill(0x78);
   for (let i = 0; i < 3 * ROOM_LOG_SIZE / MAX_FRAME; i++) {
@@ -354,7 +354,7 @@ Deno.test("Hub.say: the largest message goes through the default logs", () => {
   assertEquals([ada.drops.length, bob.drops.length], [0, 1]);
 });
 
-Deno.test("Hub.join: ids count up and are never used again", () => {
+Deno.test("Hub.join: ids count up and are never reused", () => {
   const [hub, ada, bob] = openWith({}, "ada", "bob");
   assertEquals([ada.id, bob.id], [1, 2]);
   bob.leave();
@@ -363,7 +363,7 @@ Deno.test("Hub.join: ids count up and are never used again", () => {
   assertEquals(hub.size, 2);
 });
 
-Deno.test("Hub.join: who comes late sees its own JOINED first, and nothing of before", () => {
+Deno.test("Hub.join: a newcomer sees its own JOINED first, and nothing from before", () => {
   const [, ada] = openWith({}, "ada");
   ada.say("before");
   const bob = new Guest(ada.hub, "bob");
@@ -372,7 +372,7 @@ Deno.test("Hub.join: who comes late sees its own JOINED first, and nothing of be
   assertEquals(ada.drain(), ["MESSAGE 1 before", "JOINED 2 bob", "MESSAGE 1 after"]);
 });
 
-Deno.test("Hub.join: WELCOME says where both logs start, and how many were there", () => {
+Deno.test("Hub.join: returns where both logs start, and how many members were in the room", () => {
   const [hub, ada, bob] = openWith({}, "ada", "bob");
   ada.say("before");
   bob.leave();
@@ -386,7 +386,7 @@ Deno.test("Hub.join: WELCOME says where both logs start, and how many were there
   assertEquals([member.cursor, member.ownCursor], [before, 0]);
 });
 
-Deno.test("Hub.leave: the others are told why; it can take what came before, and nothing after", () => {
+Deno.test("Hub.leave: the others get the reason; the member can take what came before, and nothing after", () => {
   const reasons = { bye: Left.BYE, lost: Left.LOST, slow: Left.SLOW, refused: Left.REFUSED };
   for (const [shown, reason] of Object.entries(reasons)) {
     const [hub, ada, bob] = openWith({}, "ada", "bob");
@@ -407,7 +407,7 @@ Deno.test("Hub.leave: the others are told why; it can take what came before, and
   }
 });
 
-Deno.test("Hub.leave: what it has not taken is lost with the log that had it", () => {
+Deno.test("Hub.leave: what the member has not taken is lost when the log drops it", () => {
   const [hub, ada, bob] = openWith({ logSize: 100 }, "ada", "bob");
   bob.say("the last word");
   bob.leave();
@@ -418,14 +418,14 @@ Deno.test("Hub.leave: what it has not taken is lost with the log that had it", (
   assertEquals([bob.drain(), bob.drops], [[], []]);
 });
 
-Deno.test("Hub.setProfile: everybody sees the new one, and who comes later only that", () => {
+Deno.test("Hub.setProfile: all members see the new profile, and newcomers only that", () => {
   const [hub, ada, bob] = openWith({}, "ada", "bob");
   hub.setProfile(ada.member, utf8.encode("Ada"));
   for (const guest of [ada, bob]) assertEquals(guest.drain(), ["PROFILE 1 Ada"]);
   assertEquals(new Guest(hub, "cyd").drain(), ["MEMBER 1 Ada", "MEMBER 2 bob", "JOINED 3 cyd"]);
 });
 
-Deno.test("Hub: what comes from who has left or was dropped is ignored", () => {
+Deno.test("Hub: ignores frames of members that have left or were dropped", () => {
   const [hub, ada, bob] = openWith({}, "ada", "bob");
   bob.leave();
   ada.drain();
@@ -437,7 +437,7 @@ Deno.test("Hub: what comes from who has left or was dropped is ignored", () => {
   assertEquals([hub.log.end, ada.drain(), bob.drain()], [end, [], []]);
 });
 
-Deno.test("Hub.close: what is pending can be taken, and nothing comes any more", () => {
+Deno.test("Hub.close: members can take what is pending, and nothing is added", () => {
   const [hub, ada, bob] = openWith({}, "ada", "bob");
   ada.say("pending");
   ada.tell(bob, "pending too");
@@ -453,7 +453,7 @@ Deno.test("Hub.close: what is pending can be taken, and nothing comes any more",
 
 // ---- the list of members ----
 
-Deno.test("Hub.join: the list of members comes whole before the room's log, whatever its size", () => {
+Deno.test("Hub.join: the complete list of members comes before the room's log, whatever its size", () => {
   // Less and more than a segment of the member's own log, and than a slice of the list.
   for (const count of [0, 1, 20, 40, 200]) {
     for (const size of [0, 60, 1000]) {
@@ -469,7 +469,7 @@ Deno.test("Hub.join: the list of members comes whole before the room's log, what
   }
 });
 
-Deno.test("Hub.join: a long list goes out in slices, so that it costs little memory", () => {
+Deno.test("Hub.join: sends a long list in slices, so that it takes little memory", () => {
   const hub = open();
   for (let i = 0; i < 200; i++) new Guest(hub, "x".repeat(1000));
   const last = new Guest(hub, "last");
@@ -482,11 +482,11 @@ Deno.test("Hub.join: a long list goes out in slices, so that it costs little mem
     takes++;
     assertLessOrEqual(last.member.own.held, 32 * 1024);
   }
-  // Not a write for each of them, either.
+  // And not one write for each of them.
   assert(takes >= 5 && takes <= 20, `${takes} takes`);
 });
 
-Deno.test("Hub.join: whoever leaves before it is listed is listed then, so that its LEFT is understood", () => {
+Deno.test("Hub.join: a member that leaves before it is listed is listed then, so that its LEFT is understood", () => {
   const hub = open();
   const filler = "x".repeat(1000);
   const guests = Array.from({ length: 60 }, () => new Guest(hub, filler));
@@ -503,7 +503,7 @@ Deno.test("Hub.join: whoever leaves before it is listed is listed then, so that 
   assertEquals([...early, ...last.drain()], [
     ...guests.slice(0, early.length).map(({ id }) => `MEMBER ${id} ${filler}`),
     `MEMBER ${gone.id} ${filler}`,
-    // The list shows who is there as they are by now.
+    // The list shows the members as they are now.
     ...rest.map((guest) => `MEMBER ${guest.id} ${guest === changed ? "new" : filler}`),
     `JOINED ${last.id} last`,
     `LEFT ${listed.id} bye`,
@@ -514,7 +514,7 @@ Deno.test("Hub.join: whoever leaves before it is listed is listed then, so that 
   ]);
 });
 
-Deno.test("Hub.join: all can leave while the list goes out", () => {
+Deno.test("Hub.join: all members can leave while the list is being sent", () => {
   const hub = open();
   const guests = Array.from({ length: 60 }, () => new Guest(hub, "x".repeat(1000)));
   const last = new Guest(hub, "last");
@@ -529,7 +529,7 @@ Deno.test("Hub.join: all can leave while the list goes out", () => {
   assertEquals(kinds.slice(60), [`JOINED ${last.id}`, ...guests.map(({ id }) => `LEFT ${id}`)]);
 });
 
-Deno.test("Hub.join: an ACK with each write does not keep the list from going on", () => {
+Deno.test("Hub.join: an ACK with each write does not stop the list", () => {
   const hub = open();
   const guests = Array.from({ length: 60 }, () => new Guest(hub, "x".repeat(1000)));
   guests[0]!.drain();
@@ -543,12 +543,12 @@ Deno.test("Hub.join: an ACK with each write does not keep the list from going on
   last.drain();
   const acks = last.frames.filter((frame) => frame.startsWith("ACK "));
   assertEquals(acks, Array.from({ length: takes }, (_, i) => `ACK 1 #${i + 1} accepted`));
-  // Those came with the list, and so before the room: by then only the room is left.
+  // They came with the list, before the room's log: only the room's log is left.
   assertEquals(last.frames.slice(-1), [`JOINED ${last.id} last`]);
   assertEquals(last.frames.length, 60 + takes + 1);
 });
 
-Deno.test("Hub.join: who takes nothing of its list while very many leave falls off its own log", () => {
+Deno.test("Hub.join: the own log of a newcomer that reads nothing is overrun when very many members leave", () => {
   const [hub, witness] = openWith({ ownSize: 0 }, "witness");
   const guests = Array.from({ length: 40 }, () => new Guest(hub, "x".repeat(20_000)));
   for (const guest of guests) guest.drain();
@@ -558,10 +558,10 @@ Deno.test("Hub.join: who takes nothing of its list while very many leave falls o
   for (const guest of guests) guest.leave();
   assertEquals(last.drops, [[
     "slow",
-    "you fell off your own log: it grew faster than you read it",
+    "you read too slowly and were disconnected: your own log overflowed",
   ]]);
   assertEquals(last.drain(), []);
-  // It is told of between the others, once.
+  // It is listed between the others, once.
   const log = witness.drain();
   const at = log.indexOf(`LEFT ${last.id} slow`);
   assert(at > 10 && at < 30, `it fell after ${at} had left`);
@@ -569,7 +569,7 @@ Deno.test("Hub.join: who takes nothing of its list while very many leave falls o
   assertEquals(hub.size, 1);
 });
 
-Deno.test("Hub.leave: who leaves while its list goes out can still take all of that, whoever leaves then", () => {
+Deno.test("Hub.leave: a member that leaves while it is sent the list can still take all of it", () => {
   const hub = open();
   const guests = Array.from({ length: 60 }, () => new Guest(hub, "x".repeat(1000)));
   const last = new Guest(hub, "last");
@@ -589,7 +589,7 @@ Deno.test("Hub.leave: who leaves while its list goes out can still take all of t
   assertEquals([...replay(last.frames).keys()], [...guests, last].map(({ id }) => id));
 });
 
-Deno.test("Hub.tell: a receiver is busy until it knows who is there, and its list goes on", () => {
+Deno.test("Hub.tell: a receiver is busy until it has the complete list, which goes on meanwhile", () => {
   const hub = open();
   const guests = Array.from({ length: 60 }, () => new Guest(hub, "x".repeat(1000)));
   const ada = guests[0]!;
@@ -608,7 +608,7 @@ Deno.test("Hub.tell: a receiver is busy until it knows who is there, and its lis
   assertEquals(acks, [...Array(takes).fill("busy"), "accepted"]);
 });
 
-Deno.test("Hub.tell: who is being told of the members can tell others already", () => {
+Deno.test("Hub.tell: a member that is being sent the list can send direct messages", () => {
   const [hub, ada] = openWith({}, "ada");
   const bob = new Guest(hub, "bob");
   bob.tell(ada, "hello");
@@ -619,7 +619,7 @@ Deno.test("Hub.tell: who is being told of the members can tell others already", 
 
 // ---- direct messages ----
 
-Deno.test("Hub.tell: the receiver gets it from its sender, the sender an ACK, nobody else anything", () => {
+Deno.test("Hub.tell: the receiver gets the message, the sender an ACK, and no other member anything", () => {
   const [hub, ada, bob, cyd] = openWith({}, "ada", "bob", "cyd");
   const before = hub.log.end;
   const frame = message("psst", bob.id);
@@ -633,7 +633,7 @@ Deno.test("Hub.tell: the receiver gets it from its sender, the sender an ACK, no
   assertEquals(hub.log.end, before);
 });
 
-Deno.test("Hub.tell: ACKs name the receiver and count all that were answered", () => {
+Deno.test("Hub.tell: ACKs name the receiver and count all answers", () => {
   const [, ada, bob, cyd] = openWith({}, "ada", "bob", "cyd");
   ada.tell(bob, "1");
   ada.tell(cyd, "2");
@@ -658,7 +658,7 @@ Deno.test("Hub.tell: a member can write to itself", () => {
   assertEquals(ada.drain(), ["DIRECT 1 note", "ACK 1 #1 accepted"]);
 });
 
-Deno.test("Hub.tell: the receiver is busy while too much waits for it, until it has been written", () => {
+Deno.test("Hub.tell: the receiver is busy while too much waits for it, until that has been written", () => {
   const frame = message("x".repeat(91)).bytes.length;
   assertEquals(frame, 100);
   const [, ada, bob] = openWith({ ownSize: 3 * frame }, "ada", "bob");
@@ -672,10 +672,10 @@ Deno.test("Hub.tell: the receiver is busy while too much waits for it, until it 
     ["accepted"],
     ["busy"],
   ]);
-  // Less does fit where there is room for it; and others are not concerned.
+  // A smaller message still fits; and other members are not affected.
   ada.tell(ada, "me");
   assertEquals(ada.drain(), ["DIRECT 1 me", "ACK 1 #5 accepted"]);
-  // Taken is not yet written.
+  // Taken bytes are not written yet.
   assertEquals(bob.take().length, 3);
   assertEquals(tell(), ["busy"]);
   assertEquals(bob.take(), []);
@@ -683,7 +683,7 @@ Deno.test("Hub.tell: the receiver is busy while too much waits for it, until it 
   assertEquals(bob.drops, []);
 });
 
-Deno.test("Hub.tell: nobody can make another fall off its own log", () => {
+Deno.test("Hub.tell: no member can overrun another's own log", () => {
   const [, ada, bob] = openWith({}, "ada", "bob");
   const text = new Uint8Array(10_000);
   for (let i = 0; i < 2 * OWN_LOG_SIZE / text.length; i++) {
@@ -697,7 +697,7 @@ Deno.test("Hub.tell: nobody can make another fall off its own log", () => {
   assertEquals(bob.drain().length, accepted);
 });
 
-Deno.test("Hub.tell: who asks for ever more ACKs without reading them falls off its own log", () => {
+Deno.test("Hub.tell: the own log of a member that requests ACKs without reading is overrun", () => {
   const [, ada, bob] = openWith({ ownSize: 1000 }, "ada", "bob");
   let told = 0;
   while (ada.drops.length === 0) {
@@ -705,12 +705,15 @@ Deno.test("Hub.tell: who asks for ever more ACKs without reading them falls off 
     assertLess(++told, 100_000, "its log grows without end");
     if (told % 1000 === 0) assertLessOrEqual(ada.member.own.held, 2 * MAX_FRAME);
   }
-  assertEquals(ada.drops, [["slow", "you fell off your own log: it grew faster than you read it"]]);
+  assertEquals(ada.drops, [[
+    "slow",
+    "you read too slowly and were disconnected: your own log overflowed",
+  ]]);
   assertEquals(bob.drain(), ["LEFT 1 slow"]);
   assertEquals(ada.drain(), []);
 });
 
-Deno.test("Hub.tell: what the clients say that they have costs no memory", () => {
+Deno.test("Hub.tell: messages that the client has confirmed take no memory", () => {
   const [, ada, bob] = openWith({}, "ada", "bob");
   for (let i = 0; i < 1000; i++) {
     ada.tell(bob, "x".repeat(i));
@@ -723,7 +726,7 @@ Deno.test("Hub.tell: what the clients say that they have costs no memory", () =>
   }
 });
 
-Deno.test("Member.have: what was never written can't be there", () => {
+Deno.test("Member.have: refuses a position that was never written", () => {
   const [, ada, bob] = openWith({}, "ada", "bob");
   ada.tell(bob, "psst");
   assertEquals(bob.member.have(bob.position(Infinity).own + 1), false);
@@ -736,7 +739,7 @@ Deno.test("Member.have: what was never written can't be there", () => {
   ]);
 });
 
-Deno.test("Member.have: of who never says what it has, a bounded part is kept", () => {
+Deno.test("Member.have: keeps a bounded part for a client that never confirms", () => {
   const [, ada, bob] = openWith({}, "ada", "bob");
   for (let i = 0; i < 100; i++) {
     ada.tell(bob, new Uint8Array(20_000));
@@ -748,7 +751,7 @@ Deno.test("Member.have: of who never says what it has, a bounded part is kept", 
   assertEquals(bob.resume(3), false, "so far back nothing is kept");
 });
 
-Deno.test("Hub.resume: who comes back gets what was lost on the way and what came meanwhile, in its order", () => {
+Deno.test("Hub.resume: a member gets what was lost on the way and what came meanwhile, in order", () => {
   const [hub, ada, bob] = openWith({}, "ada", "bob");
   const before = bob.frames.length;
   for (let i = 0; i < 3; i++) {
@@ -764,13 +767,13 @@ Deno.test("Hub.resume: who comes back gets what was lost on the way and what cam
   for (let had = 0; had <= 6; had++) {
     assert(bob.resume(before + had));
     assertEquals(bob.drain(), expected.slice(had));
-    // As often as the connection is lost.
+    // However often the connection is lost.
     bob.frames.splice(before + 6);
     bob.sizes.splice(before + 6);
   }
 });
 
-Deno.test("Hub.resume: nobody goes on where it can't have been", () => {
+Deno.test("Hub.resume: refuses positions that the member cannot have reached", () => {
   const [hub, ada, bob] = openWith({}, "ada", "bob");
   ada.say("hello");
   ada.tell(bob, "psst");
@@ -797,7 +800,7 @@ Deno.test("Hub.resume: nobody goes on where it can't have been", () => {
   );
 });
 
-Deno.test("Hub.resume: past the log's reach nobody goes on, and who is away so long is dropped as lost", () => {
+Deno.test("Hub.resume: refuses positions that the log has dropped; a member away that long is dropped as lost", () => {
   const [hub, ada, bob, cyd] = openWith({ logSize: 1000 }, "ada", "bob", "cyd");
   const { length } = bob.frames;
   ada.say("lost on the way");
@@ -816,7 +819,7 @@ Deno.test("Hub.resume: past the log's reach nobody goes on, and who is away so l
   assertEquals(bob.resume(bob.frames.length), true);
 });
 
-Deno.test("Hub.setAway: all are told once, who comes later in its list", () => {
+Deno.test("Hub.setAway: all members get it once, newcomers in their list", () => {
   const [hub, ada, bob] = openWith({}, "ada", "bob");
   hub.setAway(ada.member, true);
   hub.setAway(ada.member, true);
@@ -830,7 +833,7 @@ Deno.test("Hub.setAway: all are told once, who comes later in its list", () => {
   assertEquals(cyd.drain(), ["LEFT 1 bye"]);
 });
 
-Deno.test("Hub: who is further behind than the backlog loses its connection, and can go on from there", () => {
+Deno.test("Hub: a member further behind than the backlog loses its connection, and can resume", () => {
   const [hub, fast, slow] = openWith({ logSize: 10_000, backlog: 3000 }, "fast", "slow");
   const { length } = slow.frames;
   let said = 0;
@@ -841,7 +844,7 @@ Deno.test("Hub: who is further behind than the backlog loses its connection, and
   while (slow.cuts.length === 0) talk();
   assertEquals(slow.cuts, [[
     "slow",
-    "you were more than 0 MiB behind: the room talks faster than you read",
+    "you read too slowly and were disconnected: more than 0 MiB were waiting",
   ]]);
   assertLess(3000, slow.member.behind);
   assertLessOrEqual(slow.member.behind, 3000 + 2500 + 100);
@@ -853,7 +856,7 @@ Deno.test("Hub: who is further behind than the backlog loses its connection, and
   assertEquals(slow.drops, []);
 });
 
-Deno.test("Hub: unless told otherwise, a member may be behind by less than the log has", () => {
+Deno.test("Hub: by default, a member may be behind by less than the log holds", () => {
   assertEquals([BACKLOG < ROOM_LOG_SIZE, BACKLOG >= 4 * MAX_FRAME], [true, true]);
   const [, fast, slow] = openWith({}, "fast", "slow");
   while (fast.hub.log.begun < 4 * ROOM_LOG_SIZE / (512 * 1024)) {
@@ -867,7 +870,7 @@ Deno.test("Hub: unless told otherwise, a member may be behind by less than the l
 
 // ---- slow members ----
 
-Deno.test("Hub: a slow member falls off the log with a reason; others are not affected", () => {
+Deno.test("Hub: drops a slow member with a reason when the log overruns it; others are not affected", () => {
   const [hub, fast, slow] = openWith({ logSize: 1000 }, "fast", "slow");
   const said: string[] = [];
   while (slow.drops.length === 0) {
@@ -878,7 +881,7 @@ Deno.test("Hub: a slow member falls off the log with a reason; others are not af
   }
   assertEquals(slow.drops, [[
     "slow",
-    "you fell off the room's log: it grew faster than you read it",
+    "you read too slowly and were disconnected: the room's log overflowed",
   ]]);
   assertEquals(slow.drain(), []);
   fast.say("on");
@@ -891,7 +894,7 @@ Deno.test("Hub: a slow member falls off the log with a reason; others are not af
   assertEquals([hub.size, fast.drops, slow.drops.length], [1, [], 1]);
 });
 
-Deno.test("Hub: who stands where the log starts can go on, and falls only with the next segment", () => {
+Deno.test("Hub: a member at the start of the log can go on, and is overrun only by the next segment", () => {
   const [hub, fast, slow] = openWith({ logSize: 40 }, "fast", "slow");
   const { cursor } = slow.member;
   const talkWhile = (condition: () => boolean) => {
@@ -906,7 +909,7 @@ Deno.test("Hub: who stands where the log starts can go on, and falls only with t
   assertEquals(slow.drops.length, 1);
 });
 
-Deno.test("Hub: what is on its way to a member does not make it fall", () => {
+Deno.test("Hub: bytes that are being written to a member do not make it overrun", () => {
   const [hub, fast, slow] = openWith({ logSize: 40 }, "fast", "slow");
   for (const text of ["1", "2"]) fast.say(text);
   assertEquals(slow.take(), ["MESSAGE 1 1", "MESSAGE 1 2"]);
@@ -921,12 +924,12 @@ Deno.test("Hub: what is on its way to a member does not make it fall", () => {
   assertEquals(slow.drain()[0], "MESSAGE 1 x");
 });
 
-Deno.test("Hub: who stays within the log is never dropped", () => {
+Deno.test("Hub: never drops a member that stays within the log", () => {
   const [, fast, slow] = openWith({ logSize: 1000 }, "fast", "slow");
   for (let i = 0; i < 1000; i++) {
     fast.say("x");
     fast.drain();
-    // A segment less than the log, in frames of 10 bytes, is what one may be behind.
+    // A member may be behind by a segment less than the log, in frames of 10 bytes.
     if (i % 75 === 74) slow.drain();
   }
   slow.drain();
@@ -934,7 +937,7 @@ Deno.test("Hub: who stays within the log is never dropped", () => {
   assertEquals(slow.frames.filter((frame) => frame === "MESSAGE 1 x").length, 1000);
 });
 
-Deno.test("Hub: many who fall at once are each dropped once, and each told of once", () => {
+Deno.test("Hub: many members that are overrun at once are each dropped once and reported once", () => {
   const hub = open({ logSize: 120 });
   const guests: Guest[] = [];
   while (guests.length < 50) {
@@ -942,7 +945,7 @@ Deno.test("Hub: many who fall at once are each dropped once, and each told of on
     for (const guest of guests) guest.drain();
   }
   const [fast, ...slow] = guests as [Guest, ...Guest[]];
-  // The log is so small that telling of some who fell makes it lose more, while they are being dropped.
+  // The log is so small that the LEFT frames of dropped members overrun further members meanwhile.
   while (hub.size === 50) {
     fast.say("x");
     fast.drain();
@@ -953,7 +956,7 @@ Deno.test("Hub: many who fall at once are each dropped once, and each told of on
 
 // ---- waking and taking ----
 
-Deno.test("Member.take: it gives all that is pending at once, in the order in which it came", () => {
+Deno.test("Member.take: returns all that is pending at once, in order", () => {
   const [, ada, bob] = openWith({}, "ada", "bob");
   const expected: string[] = [];
   for (let i = 0; i < 500; i++) {
@@ -976,7 +979,7 @@ Deno.test("Member.take: a DIRECT never comes before its sender's JOINED, nor aft
   assertEquals(ada.take(), ["JOINED 2 bob", "DIRECT 2 hello", "LEFT 2 bye"]);
 });
 
-Deno.test("Member.take: what waits for its turn waits through any number of segments of the room's log", () => {
+Deno.test("Member.take: a run waits for the room's log across any number of segments", () => {
   const [, ada, bob] = openWith({ logSize: 4000 }, "ada", "bob");
   const text = "x".repeat(600);
   for (let i = 0; i < 5; i++) ada.say(text);
@@ -986,9 +989,9 @@ Deno.test("Member.take: what waits for its turn waits through any number of segm
   assertEquals(taken.slice(5), ["DIRECT 1 at last", "MESSAGE 1 after"]);
 });
 
-Deno.test("Member.take: pieces are put together up to 64 KiB; a larger one is given as it stands in its log", () => {
+Deno.test("Member.take: joins pieces up to 64 KiB; returns a larger one without a copy", () => {
   const size = 64 * 1024;
-  // Of the room, what makes exactly the size with the DIRECT after it; then a byte more.
+  // As much of the room's log as makes exactly that size with the DIRECT after it; then a byte more.
   for (const [more, takes] of [[0, 1], [1, 2]] as const) {
     const [, ada, bob] = openWith({}, "ada", "bob");
     const own = message("own", bob.id);
@@ -1009,7 +1012,7 @@ Deno.test("Member.take: pieces are put together up to 64 KiB; a larger one is gi
   assertEquals(bob.take(), ["DIRECT 1 2"]);
 });
 
-Deno.test("Member.take: of very much it gives a part, so that little is copied", () => {
+Deno.test("Member.take: returns a part of a large backlog, so that little is copied", () => {
   const [, ada, bob] = openWith({}, "ada", "bob");
   const text = "x".repeat(10_000);
   for (let i = 0; i < 40; i++) {
@@ -1036,7 +1039,7 @@ Deno.test("Member.take: cursors move only with the next call", () => {
   assertEquals(bob.member.ownBacklog, 0);
 });
 
-Deno.test("Member.take: of the room alone it gives the log's own bytes, not a copy for each", () => {
+Deno.test("Member.take: returns the room log's own bytes, not a copy for each member", () => {
   const [, ada, bob] = openWith({}, "ada", "bob");
   ada.say("the same for all");
   const [one, two] = [ada.member.take(), bob.member.take()];
@@ -1044,7 +1047,7 @@ Deno.test("Member.take: of the room alone it gives the log's own bytes, not a co
   assertStrictEquals(one.buffer, two.buffer);
 });
 
-Deno.test("Hub: everybody is woken once for all that came in one turn, who came in it too", () => {
+Deno.test("Hub: wakes each member once for all frames of a turn, newcomers too", () => {
   const flushes: (() => void)[] = [];
   const hub = open({ schedule: (flush) => flushes.push(flush) });
   const ada = new Guest(hub, "ada");
@@ -1062,7 +1065,7 @@ Deno.test("Hub: everybody is woken once for all that came in one turn, who came 
   assertEquals([ada.woken, bob.woken], [2, 2]);
 });
 
-Deno.test("Hub: unless told otherwise, it wakes its members at the end of the turn", async () => {
+Deno.test("Hub: by default, wakes its members at the end of the turn", async () => {
   const hub = new Hub();
   const ada = new Guest(hub, "ada");
   assertEquals(ada.woken, 0);
@@ -1070,16 +1073,16 @@ Deno.test("Hub: unless told otherwise, it wakes its members at the end of the tu
   assertEquals(ada.woken, 1);
 });
 
-Deno.test("Hub.tell: sender and receiver are woken, nobody else", () => {
+Deno.test("Hub.tell: wakes sender and receiver, and no other member", () => {
   const [, ada, bob, cyd] = openWith({}, "ada", "bob", "cyd");
   for (const guest of [ada, bob, cyd]) guest.woken = 0;
   ada.tell(bob, "psst");
   assertEquals([ada.woken, bob.woken, cyd.woken], [1, 1, 0]);
 });
 
-// ---- the whole room ----
+// ---- the complete room ----
 
-Deno.test("Hub: a million messages leave it as large as it was", () => {
+Deno.test("Hub: takes no more memory after a million messages", () => {
   const [hub, ada, bob] = openWith({ logSize: 64 * 1024, schedule: () => {} }, "ada", "bob");
   const frame = message("x".repeat(64));
   for (let i = 0; i < 1_000_000; i++) {
@@ -1113,7 +1116,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constantFrom("lose", "resume"),
       who: fc.nat(15),
-      /** How much of what came is lost on the way, in frames. */
+      /** How many of the taken frames are lost on the way. */
       lost: fc.oneof(fc.nat(3), fc.nat(300)),
     }),
   },
@@ -1123,23 +1126,23 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** A guest, and what must have come to it in the end. */
+/** A guest, and what it must have received in the end. */
 interface Actor {
   guest: Guest;
-  /** Who was there before: its list of members. */
+  /** The members before it: its list. */
   before: readonly number[];
-  /** ACKs that came while the list went out: they come with it. */
+  /** ACKs appended while it was sent the list: they come with the list. */
   early: string[];
-  /** All the rest, of both logs, in the order in which it happened, up to its own LEFT. */
+  /** Everything else of both logs, in order, up to its own LEFT. */
   late: string[];
   /** Why it left. */
   gone: string | undefined;
-  /** How much it had taken when it left or was dropped. */
+  /** How many frames it had taken when it left or was dropped. */
   takenBefore: number;
 }
 
-Deno.test("Hub: whatever happens, each member sees exactly its part of one order, and its own", () => {
-  /** How often the rare paths were taken. */
+Deno.test("Hub: after any sequence of operations, each member has seen exactly its part of the one order, and its own log", () => {
+  /** How often the rare cases happened. */
   const seen = {
     overrun: 0,
     full: 0,
@@ -1152,7 +1155,7 @@ Deno.test("Hub: whatever happens, each member sees exactly its part of one order
     refused: 0,
   };
   const sizes = fc.constantFrom(
-    // A small log makes slow members fall; long profiles make lists that go out in several slices.
+    // A small log overruns slow members; long profiles make lists of several slices.
     { logSize: 500, profileSize: 0 },
     { logSize: 20_000, profileSize: 3000 },
     { logSize: 4_000_000, profileSize: 3000 },
@@ -1162,12 +1165,12 @@ Deno.test("Hub: whatever happens, each member sees exactly its part of one order
   fc.assert(
     fc.property(sizes, ownSize, steps, ({ logSize, profileSize }, ownSize, steps) => {
       const hub = open({ logSize, ownSize });
-      // The witness reads all at once, so it sees the whole of the room's log.
+      // The witness reads everything at once, so it sees the complete room's log.
       const witness = new Guest(hub, "witness");
       const actors: Actor[] = [];
       let number = 0;
 
-      /** The room's log has gone on: by what was done, and then by the LEFT of who fell. */
+      /** The room's log has grown: by the last operation, and then by the LEFT of members that were overrun. */
       const goOn = (...expected: string[]) => {
         const log = witness.drain();
         const fell = log.slice(expected.length);
@@ -1201,7 +1204,7 @@ Deno.test("Hub: whatever happens, each member sees exactly its part of one order
         const actor = actors[step.who % actors.length];
         if (!actor) continue;
         const { guest } = actor;
-        // Those who are not here go on trying: it must have no effect.
+        // Members that have left keep sending: that must have no effect.
         const here = actor.gone === undefined;
         switch (step.do) {
           case "take":
@@ -1214,14 +1217,14 @@ Deno.test("Hub: whatever happens, each member sees exactly its part of one order
             if (here) hub.detach(guest.member);
             break;
           case "resume": {
-            // What it has said that it has is there.
+            // What it has confirmed has been received.
             const count = Math.max(guest.had, guest.frames.length - step.lost);
             const came = guest.frames.findIndex((f) => f.startsWith(`JOINED ${guest.id} `));
             const listed = came !== -1 && count > came;
             const done = guest.resume(count);
             if (done) seen.resumed++;
             else seen.refused++;
-            // A log that reaches back, and was not to be told anything else, gives it again.
+            // If the logs reach back, it gets the lost frames again.
             if (logSize === 4_000_000 && ownSize === 100_000 && here && listed) assert(done);
             break;
           }
@@ -1262,13 +1265,13 @@ Deno.test("Hub: whatever happens, each member sees exactly its part of one order
       );
       for (const { guest, before, early, late, gone, takenBefore } of actors) {
         if (!gone && !guest.member.outlet) guest.resume(guest.frames.length);
-        // Who lost its connection and could not come back has a part.
+        // A member that lost its connection and could not resume has a part.
         const away = !guest.member.outlet;
         if (!away) guest.drain();
         const { frames } = guest;
         assertEquals(guest.drops.length, gone === "slow" ? 1 : 0, gone);
 
-        // 1. All that was for it, of both logs, in one order; if it fell, a beginning of that.
+        // 1. Everything for it, of both logs, in one order; if it was overrun, a beginning of that.
         const expected = [...early, ...late];
         const rest = frames.filter((frame) => !frame.startsWith("MEMBER "));
         const whole = !guest.member.overrun && !away;
@@ -1276,7 +1279,7 @@ Deno.test("Hub: whatever happens, each member sees exactly its part of one order
         if (logSize === 4_000_000) assert(whole || away);
         if (gone === "slow") assertEquals(frames.length, takenBefore);
 
-        // 2. Before that the list: everybody who was there, each once.
+        // 2. Before that the list: all members that were in the room, each once.
         const start = frames.findIndex((frame) => !isOwn(frame));
         const list = frames.filter((frame) => frame.startsWith("MEMBER "));
         const listed = list.map((frame) => Number(frame.split(" ")[1]));
@@ -1286,11 +1289,11 @@ Deno.test("Hub: whatever happens, each member sees exactly its part of one order
           assert(!frames.slice(start).some((frame) => frame.startsWith("MEMBER ")));
         }
 
-        // 3. So nobody is unknown, and in the end it knows who is there, and as what.
+        // 3. So no sender is unknown, and in the end it knows all members and their profiles.
         const there = replay(frames);
         if (whole && !gone) assertEquals(there, present);
 
-        // 4. What was given stays as it was.
+        // 4. Bytes that were taken do not change.
         guest.assertTakenUnchanged();
 
         if (early.length > 0) seen.early++;
@@ -1301,6 +1304,6 @@ Deno.test("Hub: whatever happens, each member sees exactly its part of one order
     }),
     { numRuns: 150 },
   );
-  // Or this test has become weaker than it looks.
+  // Otherwise this test has become weaker than it looks.
   for (const [path, times] of Object.entries(seen)) assertLess(20, times, path);
 });

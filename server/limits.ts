@@ -1,27 +1,27 @@
-// What a server grants: how many, how much, how long; each with the reason for its default. Pure: numbers.
-// `docs/operating.md` has the same for who runs a room.
+// The limits of a server, each with the reason for its default, and how sizes are read and printed. Pure: numbers.
+// `docs/operating.md` explains the same limits to operators.
 
 import { HANDSHAKE_MS } from "../protocol.ts";
 import { type Budget } from "../protocol/json_frames.ts";
 
 export interface Limits {
-  /** Members at once, those who are away too. */
+  /** Members at once, including those away. */
   readonly maxMembers: number;
-  /** Connections at once from one address: see `networkOf`. */
+  /** Connections at once from one address; see `networkOf`. */
   readonly maxPerAddress: number;
   /** Connections at once that are not admitted yet. */
   readonly maxAdmissions: number;
   /** How long an admission may take, in ms. */
   readonly handshakeMs: number;
-  /** A peer from which nothing comes for so long, though it was asked, is taken for dead; in ms. */
+  /** Time without a reply before a peer is considered dead, in ms. */
   readonly idleMs: number;
-  /** How long a session outlives its connection, in ms; 0: it ends with it. */
+  /** How long a session outlives its connection, in ms; 0: it ends with the connection. */
   readonly graceMs: number;
   /** Bytes of the room's log. */
   readonly logSize: number;
-  /** Bytes of the log that a connected member may be behind; never more than the log has. */
+  /** Bytes of the log that a connected member may be behind; never more than `logSize`. */
   readonly backlog: number;
-  /** What one member may send; undefined: as much as it can. */
+  /** What one member may send; undefined: no limit. */
   readonly budget: Budget | undefined;
 }
 
@@ -32,28 +32,28 @@ const MIB = 1024 * KIB;
 export const FRAME_BURST_SECONDS = 20;
 /** Bytes that it may send at once, as seconds of its rate. */
 export const BYTE_BURST_SECONDS = 16;
-/** What a limit of `Budget` is where there is none: the greatest that a client takes. */
+/** The value in `Budget` for "no limit": the greatest that a client accepts. */
 export const UNLIMITED = 2 ** 31;
 
-/** The least log: four of the largest frames, so that one of them does not push out all the others. */
+/** The smallest log: four of the largest frames, so that one frame does not push out all others. */
 export const MIN_LOG = MIB;
-/** The greatest log: it stands in memory. */
+/** The largest log: it is kept in memory. */
 export const MAX_LOG: number = 1024 * MIB;
-/** More than any number of members or connections needs to be. */
+/** The greatest number of members or connections that an option accepts: more than anybody needs. */
 export const MAX_COUNT = 999_999;
-/** A backlog of less would drop a member for one largest frame. */
+/** The smallest backlog: with less, a single largest frame would disconnect a member. */
 export const MIN_BACKLOG = 256 * KIB;
-/** The least byte rate: with it, two of the largest messages are one burst. */
+/** The smallest byte rate: with it, a burst is two of the largest messages. */
 export const MIN_BYTE_RATE = 32 * KIB;
-/** The greatest byte rate: its burst is still a number that a client takes. */
+/** The greatest byte rate: its burst is still a number that a client accepts. */
 export const MAX_BYTE_RATE: number = UNLIMITED / BYTE_BURST_SECONDS;
 
 /**
- * What a member may send, from its rates; 0 stands for no limit.
+ * The budget of a member, from its rates; 0 means no limit.
  *
  * @param rate messages a second in the long run
  * @param byteRate bytes a second in the long run
- * @returns undefined where neither is limited
+ * @returns undefined if neither is limited
  */
 export function budgetOf(rate: number, byteRate: number): Budget | undefined {
   if (rate === 0 && byteRate === 0) return undefined;
@@ -65,46 +65,46 @@ export function budgetOf(rate: number, byteRate: number): Budget | undefined {
   };
 }
 
-/** How far behind a connected member may be where nobody says: the other half is for those who are away. */
+/** The default backlog: half of the log. The other half is for members that are away. */
 export function backlogOf(logSize: number): number {
   return logSize / 2;
 }
 
 /**
- * Messages a second: fifty are more than anybody reads, and a script that reports each step of its work
- * passes. The burst, a thousand, is a log that somebody sends line by line.
+ * Messages a second: fifty are more than anybody reads, and enough for a script that reports each step of its work.
+ * The burst, a thousand, is enough to send a log file line by line.
  */
 export const DEFAULT_RATE = 50;
 /**
- * Bytes a second: a largest message each second. The burst, 4 MiB, is sixteen of these; so a paste of
- * 2,000 lines, which is one message, passes at once.
+ * Bytes a second: one of the largest messages. The burst, 4 MiB, is sixteen of these; so a paste of 2,000 lines,
+ * which is one message, passes at once.
  */
 export const DEFAULT_BYTE_RATE: number = 256 * KIB;
 
 export const DEFAULT_BUDGET: Budget = budgetOf(DEFAULT_RATE, DEFAULT_BYTE_RATE)!;
 
-/** Some hundred thousand messages of 64 bytes; what the busiest room costs, whatever its number of members. */
+/** About a hundred thousand messages of 64 bytes. It is the memory of the busiest room, however many members it has. */
 const LOG_SIZE = 8 * MIB;
 
 export const DEFAULT_LIMITS: Limits = {
-  // Each joiner gets the list of members, and each message goes to all: what one process can serve well.
+  // Each newcomer gets the list of members, and each message goes to all: this many one process serves well.
   maxMembers: 5_000,
-  // An office behind one address fits in; a single machine can't take all places.
+  // An office with one address fits in; a single machine cannot take all places.
   maxPerAddress: 256,
-  // With 8 KiB each, what strangers cost together is bounded.
+  // With 8 KiB each, unadmitted connections together cost at most 8 MiB.
   maxAdmissions: 1_024,
   // A login takes less than a second; the rest is for slow networks and slow machines.
   handshakeMs: HANDSHAKE_MS,
-  // Long enough for a network that has a bad moment, short enough that others learn of it.
+  // Long enough for a network with a bad moment, short enough that others soon learn of a lost member.
   idleMs: 30_000,
-  // A change of network, a lift, a tunnel; and nobody stands in the list for long who is not coming back.
+  // Enough for a change of network, a lift, a tunnel; and members that do not come back soon leave the list.
   graceMs: 60_000,
   logSize: LOG_SIZE,
   backlog: backlogOf(LOG_SIZE),
   budget: DEFAULT_BUDGET,
 };
 
-/** From the largest; 1 is nothing behind the number. */
+/** From the largest; a number without a letter is in bytes. */
 const UNITS: readonly (readonly [letter: string, bytes: number])[] = [
   ["G", 1024 * MIB],
   ["M", MIB],
@@ -113,7 +113,7 @@ const UNITS: readonly (readonly [letter: string, bytes: number])[] = [
 ];
 
 /**
- * Reads a size: bytes, or a whole number of `K`, `M` or `G`; undefined if it is none.
+ * Reads a size: bytes, or an integer followed by `K`, `M` or `G`; undefined if it is invalid.
  *
  * @example
  * ```ts
@@ -121,13 +121,13 @@ const UNITS: readonly (readonly [letter: string, bytes: number])[] = [
  * ```
  */
 export function sizeOf(text: string): number | undefined {
-  // A few digits, so that no number is read that could not be right.
+  // At most ten digits: longer numbers are never meant.
   const [, digits, unit = ""] = /^(\d{1,10})([KMG]?)$/i.exec(text) ?? [];
   const [, bytes] = UNITS.find(([letter]) => letter === unit.toUpperCase()) ?? [];
   return digits === undefined || bytes === undefined ? undefined : Number(digits) * bytes;
 }
 
-/** The shortest that `sizeOf` reads as so many bytes. */
+/** The shortest text that `sizeOf` reads as this number of bytes. */
 export function formatSize(bytes: number): string {
   const [letter, unit] = UNITS.find(([, unit]) => bytes >= unit && bytes % unit === 0) ?? ["", 1];
   return `${bytes / unit}${letter}`;

@@ -15,7 +15,7 @@ import {
   sizeOf,
 } from "./limits.ts";
 
-Deno.test("sizeOf: bytes, or a whole number of K, M or G", () => {
+Deno.test("sizeOf: reads bytes, or an integer of K, M or G", () => {
   const sizes: Record<string, number | undefined> = {
     "0": 0,
     "1": 1,
@@ -31,7 +31,7 @@ Deno.test("sizeOf: bytes, or a whole number of K, M or G", () => {
   }
 });
 
-Deno.test("formatSize: what sizeOf reads back, as short as can be", () => {
+Deno.test("formatSize: the shortest text that sizeOf reads back", () => {
   assertEquals([0, 1, 1023, 1024, 262144, 8388608, 2 ** 30].map(formatSize), [
     ...["0", "1", "1023", "1K", "256K", "8M", "1G"],
   ]);
@@ -40,7 +40,7 @@ Deno.test("formatSize: what sizeOf reads back, as short as can be", () => {
   }));
 });
 
-Deno.test("budgetOf: any that serve can be given arrives whole in a GREETING", () => {
+Deno.test("budgetOf: GREETING carries each budget that serve accepts", () => {
   for (const rate of [0, 1, 50, MAX_COUNT]) {
     for (const byteRate of [0, MIN_BYTE_RATE, MAX_BYTE_RATE]) {
       const budget = budgetOf(rate, byteRate);
@@ -60,13 +60,13 @@ Deno.test("budgetOf: any that serve can be given arrives whole in a GREETING", (
   }
 });
 
-Deno.test("DEFAULT_LIMITS: they fit each other", () => {
+Deno.test("DEFAULT_LIMITS: the limits are consistent", () => {
   const { logSize, backlog, budget, handshakeMs, idleMs, maxPerAddress, maxMembers } =
     DEFAULT_LIMITS;
   assertEquals(budget, DEFAULT_BUDGET);
   assert(logSize >= MIN_LOG && backlog >= MIN_BACKLOG && backlog <= logSize);
   assert(MIN_LOG >= 4 * MAX_FRAME && MIN_BACKLOG >= MAX_FRAME);
   assert(handshakeMs < idleMs && maxPerAddress < maxMembers);
-  // A largest frame is never more than a burst.
+  // The largest frame never exceeds a burst.
   assert(budgetOf(1, MIN_BYTE_RATE)!.byteBurst >= 4 + MAX_FRAME);
 });

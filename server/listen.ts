@@ -1,8 +1,9 @@
-// TODO: say what this is.
+// Opens the server's port. Its errors say what to do about the usual reasons. Knows nothing of rooms.
 
 import { ChatError, messageOf } from "../errors.ts";
 import { formatAddress } from "../protocol/connection.ts";
 
+/** @throws {ChatError} if it cannot listen there */
 export function listen(hostname: string, port: number): Deno.TcpListener {
   try {
     return Deno.listen({ hostname, port });

@@ -1,36 +1,36 @@
-// How often a code may be tried: few enough that nobody guesses one, enough for who mistypes. Pure:
-// the time is passed in.
+// How often a code may be tried: too rarely to guess it, often enough for people who mistype it. Pure: the time is
+// passed in. Knows no connection and no code.
 
-/** Wrong tries that one address has in a minute. */
+/** Wrong tries that one address may make in a minute. */
 export const TRIES_PER_ADDRESS = 5;
-/** Wrong tries that all addresses have in a minute together: against who has many addresses. */
+/** Wrong tries that all addresses together may make in a minute: against an attacker with many addresses. */
 export const TRIES_IN_ALL = 60;
 /** The window, in ms. */
 export const WINDOW_MS = 60_000;
-/** How long to wait for tries that are not decided yet, in ms: a login takes less than half of it. */
+/** How long to wait for undecided tries, in ms: a login takes less than half of it. */
 export const UNDECIDED_MS = 1_000;
 
 interface Try {
   readonly network: string;
   /** When it began. */
   readonly then: number;
-  /** It is known to be wrong, not only not known to be right. */
+  /** Whether it is known to be wrong; before that it is undecided. */
   wrong: boolean;
 }
 
 /**
- * Counts tries in a sliding window. A try counts from its beginning and is given back when it turns out
- * right, so many at once get no more, and one that is broken off is a wrong one.
+ * Counts tries in a sliding window. A try counts from its beginning and is given back if the code is right. So tries
+ * at the same time get no more, and an interrupted try counts as a wrong one.
  */
 export class TryCounter {
-  /** Oldest first. Never more than `TRIES_IN_ALL`, whoever tries. */
+  /** Oldest first. Never more than `TRIES_IN_ALL`. */
   #tries: Try[] = [];
 
   /**
    * Takes a try.
    *
-   * @param now milliseconds, on any clock that does not go back
-   * @returns 0 if it may go on; else how many milliseconds to wait, and nothing was taken
+   * @param now milliseconds, on any clock that never goes back
+   * @returns 0 if the try was taken; otherwise nothing was taken, and how many milliseconds to wait
    */
   take(address: string, now: number): number {
     const network = networkOf(address);
@@ -43,19 +43,19 @@ export class TryCounter {
     return wait;
   }
 
-  /** Gives the try back that began at `then`: the code was right. */
+  /** Gives back the try that began at `then`: the code was right. */
   giveBack(address: string, then: number): void {
     const at = this.#find(address, then);
     if (at !== -1) this.#tries.splice(at, 1);
   }
 
-  /** Says that the try that began at `then` was wrong: so others behind it learn how long to wait. */
+  /** Marks the try that began at `then` as wrong, so that waiting tries learn how long to wait. */
   fail(address: string, then: number): void {
     const at = this.#find(address, then);
     if (at !== -1) this.#tries[at]!.wrong = true;
   }
 
-  /** How many tries an address has left now. */
+  /** How many tries an address has left. */
   left(address: string, now: number): number {
     this.#forget(now);
     const own = this.#of(networkOf(address)).length;
@@ -78,15 +78,15 @@ export class TryCounter {
   }
 }
 
-/** How long it takes until fewer than `limit` of these count. */
+/** How many ms until fewer than `limit` of these tries count. */
 function waitFor(tries: readonly Try[], limit: number, now: number): number {
   if (tries.length < limit) return 0;
   return tries.every((one) => one.wrong) ? tries[0]!.then + WINDOW_MS - now : UNDECIDED_MS;
 }
 
 /**
- * What counts as one address. For IPv6 that is the first half: everybody at home has a whole network of
- * 2^64 addresses, and could try from each of them.
+ * The part of an address that limits apply to. For IPv6 that is the first half: each home has a network of 2^64
+ * addresses, and could use all of them.
  *
  * @example
  * ```ts
@@ -95,10 +95,10 @@ function waitFor(tries: readonly Try[], limit: number, now: number): number {
  */
 export function networkOf(address: string): string {
   if (!address.includes(":")) return address;
-  // An IPv4 address in IPv6's clothes.
+  // An IPv4 address mapped to IPv6 (RFC 4291, section 2.5.5.2).
   if (address.includes(".")) return address.slice(address.lastIndexOf(":") + 1);
   const [front, back] = address.toLowerCase().split("::").map((part) => part.split(":"));
-  // "::" stands for as many zeros as are missing to eight groups.
+  // "::" replaces as many zero groups as are missing to eight.
   const zeros = Array(Math.max(0, 8 - front!.length - (back?.length ?? 0))).fill("0");
   return [...front!, ...zeros, ...back ?? []].map((group) => group || "0").slice(0, 4).join(":");
 }

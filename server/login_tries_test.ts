@@ -9,14 +9,14 @@ import {
   WINDOW_MS,
 } from "./login_tries.ts";
 
-/** Takes a try and says at once that it was wrong. */
+/** Takes a try and marks it as wrong at once. */
 function takeWrong(tries: TryCounter, address: string, now: number): number {
   const wait = tries.take(address, now);
   if (wait === 0) tries.fail(address, now);
   return wait;
 }
 
-Deno.test("TryCounter: five wrong ones a minute from one address, and then it says how long", () => {
+Deno.test("TryCounter: allows five wrong tries a minute from one address, then returns how long to wait", () => {
   const tries = new TryCounter();
   for (let n = 0; n < TRIES_PER_ADDRESS; n++) {
     assertEquals(tries.left("a", n * 1_000), TRIES_PER_ADDRESS - n);
@@ -24,7 +24,7 @@ Deno.test("TryCounter: five wrong ones a minute from one address, and then it sa
   }
   assertEquals(tries.left("a", 5_000), 0);
   assertEquals(takeWrong(tries, "a", 5_000), WINDOW_MS - 5_000);
-  // Who is refused is told the same again: asking costs nothing.
+  // A refused address gets the same answer again: asking costs nothing.
   assertEquals(takeWrong(tries, "a", 5_000), WINDOW_MS - 5_000);
   assertEquals(takeWrong(tries, "b", 5_000), 0);
 });
@@ -39,7 +39,7 @@ Deno.test("TryCounter: the window slides: each try ends a minute after it began"
   assertEquals(tries.left("a", 3 * WINDOW_MS), TRIES_PER_ADDRESS);
 });
 
-Deno.test("TryCounter: sixty wrong ones a minute in all, from however many addresses", () => {
+Deno.test("TryCounter: allows sixty wrong tries a minute from all addresses together", () => {
   const tries = new TryCounter();
   for (let n = 0; n < TRIES_IN_ALL; n++) assertEquals(takeWrong(tries, `10.0.0.${n}`, n), 0);
   assertEquals(tries.left("10.0.1.1", 60), 0);
@@ -47,28 +47,28 @@ Deno.test("TryCounter: sixty wrong ones a minute in all, from however many addre
   assertEquals(takeWrong(tries, "10.0.1.1", WINDOW_MS), 0);
 });
 
-Deno.test("TryCounter: of many at once no more go on, and the rest wait only until these are decided", () => {
+Deno.test("TryCounter: tries at the same time get no more, and the others wait only until these are decided", () => {
   const tries = new TryCounter();
   for (let n = 0; n < TRIES_PER_ADDRESS; n++) assertEquals(tries.take("a", 0), 0);
   assertEquals(tries.take("a", 0), UNDECIDED_MS);
   tries.giveBack("a", 0);
   assertEquals(tries.take("a", 1), 0);
   assertEquals(tries.take("a", 1), UNDECIDED_MS);
-  // Once all of them are known to be wrong, the wait is the true one.
+  // Once all of them are known to be wrong, the wait is final.
   for (let n = 0; n < TRIES_PER_ADDRESS - 1; n++) tries.fail("a", 0);
   assertEquals(tries.take("a", 1), UNDECIDED_MS);
   tries.fail("a", 1);
   assertEquals(tries.take("a", 1), WINDOW_MS - 1);
 });
 
-Deno.test("TryCounter: a try that is never decided counts as a wrong one", () => {
+Deno.test("TryCounter: an undecided try counts as a wrong one", () => {
   const tries = new TryCounter();
   for (let n = 0; n < TRIES_PER_ADDRESS; n++) tries.take("a", 0);
   assert(tries.take("a", WINDOW_MS - 1) > 0);
   assertEquals(tries.take("a", WINDOW_MS), 0);
 });
 
-Deno.test("TryCounter.giveBack: right tries are never used up, and a wrong one is not given back", () => {
+Deno.test("TryCounter.giveBack: right tries cost nothing, and a wrong one is not given back", () => {
   const tries = new TryCounter();
   for (let n = 0; n < 1_000; n++) {
     assertEquals(tries.take("a", n), 0);
@@ -82,7 +82,7 @@ Deno.test("TryCounter.giveBack: right tries are never used up, and a wrong one i
   assertEquals(tries.left("a", 1_000), TRIES_PER_ADDRESS - 1);
 });
 
-Deno.test("TryCounter: whatever happens, no window has more wrong tries than allowed", () => {
+Deno.test("TryCounter: no window ever has more wrong tries than allowed", () => {
   const step = fc.record({
     address: fc.constantFrom("a", "b", "c", "2001:db8::1", "2001:db8::2"),
     after: fc.nat({ max: 20_000 }),
@@ -110,7 +110,7 @@ Deno.test("TryCounter: whatever happens, no window has more wrong tries than all
   );
 });
 
-Deno.test("networkOf: IPv4 as it is, also within IPv6; of IPv6 the network of 2^64 addresses", () => {
+Deno.test("networkOf: the IPv4 address, also within IPv6; the /64 network of an IPv6 address", () => {
   for (
     const [address, network] of [
       ["192.0.2.1", "192.0.2.1"],

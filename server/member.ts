@@ -1,70 +1,71 @@
-// TODO: say what this is.
+// A member: its cursor in the room's log, its own log, and the order between the two. The hub appends, the member's
+// connection takes. Pure; knows no socket, and no other member but those in the list it is sent.
 
 import { Away, encodeFrame, type ErrorCode, HEADER_SIZE, Type } from "../protocol.ts";
 import { concat } from "@std/bytes/concat";
 import { Listing } from "./member_list.ts";
 import { Log } from "./room_log.ts";
 
-/** A write of this size is worth its call: pieces are put together up to it. A larger one is not copied. */
+/** Bytes up to which pieces are joined into one write. Larger pieces are not copied. */
 const WRITE_SIZE = 64 * 1024;
-/** TurnLimiter that are over are forgotten so many at a time: a few are in nobody's way. */
+/** How many finished runs are forgotten at a time: keeping a few costs less than removing each. */
 const OLD_RUNS_BATCH = 64;
 
-/** How the hub reaches the connection of a member. No call may wait, throw, or call the hub. */
+/** How the hub reaches the connection of a member. Its functions MUST NOT wait, throw, or call the hub. */
 export interface Outlet {
-  /** There is something to take. */
+  /** The member has something to take. */
   wake(): void;
   /** The member is too far behind: from now on it is detached, and its connection MUST end. */
   cut(code: ErrorCode, message: string): void;
-  /** The member has been dropped: there is nothing to take any more. */
+  /** The member was dropped from the room: it has nothing more to take. */
   drop(code: ErrorCode, message: string): void;
 }
 
-/** A run of frames in a member's own log, and when it is their run. */
+/** A run of frames in a member's own log, and when it is sent. */
 interface OwnLogRun {
-  /** The end of the room's log when they came: what stands before it goes first. */
+  /** The end of the room's log when the run began: everything before that is sent first. */
   readonly room: number;
-  /** Where the run ends in the own log. */
+  /** Where the run ends, in the own log. */
   end: number;
 }
 
-/** A member as its connection sees it. */
+/** A member, as the hub and its connection see it. */
 export class Member {
   readonly id: number;
-  /** undefined while it has no connection: what comes waits for it. */
+  /** undefined while it has no connection; what comes waits for it. */
   outlet: Outlet | undefined;
   /** Its MEMBER frame. */
   #frame: Uint8Array<ArrayBuffer>;
-  /** What each newcomer gets of it. */
+  /** The frames that each newcomer gets about it. */
   entry: Uint8Array<ArrayBuffer>;
   #away = false;
-  /** It has lost its connection because it was too far behind. */
+  /** It lost its connection because it was too far behind. */
   slow = false;
-  /** It knows no direct messages: none goes to it. */
+  /** It cannot receive direct messages. */
   noDirect = false;
-  /** Why it left, one of `Left`; undefined as long as it has not. */
+  /** Why it left, one of `Left`; undefined while it is in the room. */
   left: number | undefined;
-  /** What goes to this member alone. */
+  /** What only this member receives. */
   readonly own: Log;
-  /** How many direct messages of this member have been answered. */
+  /** How many direct messages of this member have been answered with ACK. */
   answered = 0;
-  /** Up to where the room's log has been written to this member. */
+  /** The position up to which the room's log has been written to this member. */
   cursor: number;
   ownCursor = 0;
 
   readonly #room: Log;
-  /** Where it started: nobody sees what was said before it came. */
+  /** Where it started: a member never sees what was sent before it joined. */
   readonly #start: number;
-  /** Up to where it has been taken: what is between cursor and this is on its way. */
+  /** The position up to which it has been taken: bytes between `cursor` and this one are being written. */
   #taken: number;
   #ownTaken = 0;
-  /** Up to where the own log need not be kept: its client has it, or the list stood there. */
+  /** The position up to which the own log need not be kept: the client has that, or it was the list. */
   #kept = Infinity;
-  /** The order between the two logs, for what is kept of the own one. */
+  /** The order between the two logs, for what is kept of the own log. */
   readonly #runs: OwnLogRun[] = [];
-  /** The first of them that has not been taken. */
+  /** The index of the first run that has not been taken completely. */
   #nextRun = 0;
-  /** The list of members, while it goes out: those between `#lastListed` and this one are still to be told of. */
+  /** The list of members while it is being sent: the members between `#lastListed` and this one are still missing. */
   #listing: Listing | undefined;
   #lastListed = 0;
   /** Where the room's log ends for this member, once it has left. */
@@ -98,7 +99,7 @@ export class Member {
     this.away = this.#away;
   }
 
-  /** The others have been told that its connection is lost. */
+  /** Whether the others see it as away. */
   get away(): boolean {
     return this.#away;
   }
@@ -114,27 +115,27 @@ export class Member {
     return this.#room.end - this.#taken;
   }
 
-  /** Bytes of its own log that it has not been sent yet. */
+  /** Bytes of its own log that have not been written to it. */
   get ownBacklog(): number {
     return this.own.end - this.ownCursor;
   }
 
-  /** A log does not reach back to where this member is: what is on its way already does not count. */
+  /** One of the logs has dropped bytes that this member has not taken. Bytes that are being written do not count. */
   get overrun(): boolean {
     return this.#taken < this.#room.start || this.#ownTaken < this.own.start;
   }
 
-  /** The list of members is still going out. */
+  /** The list of members is still being sent. */
   get listing(): boolean {
     return this.#listing !== undefined;
   }
 
   /**
-   * What is pending for this member, in one piece: whole frames, which never change; null if there is
-   * nothing. First the list of members; then what is its own and what is the room's, in the order in which
-   * it came. Nothing for who has overrun off a log: there would be a gap.
+   * Takes what is pending for this member: complete frames in one piece, whose bytes never change; null if nothing
+   * is pending. First the list of members; then frames of both logs, in the order in which they were appended.
+   * Nothing after an overrun: a gap would result.
    *
-   * MUST be called again only when what it gave before has been written: that is what moves the cursors.
+   * MUST be called again only after the bytes of the last call have been written: each call moves the cursors.
    */
   take(): Uint8Array<ArrayBuffer> | null {
     this.cursor = this.#taken;
@@ -143,10 +144,10 @@ export class Member {
       this.#trim();
     }
     if (this.overrun) return null;
-    // With as much else as goes out in this take, the list still goes on.
+    // If little else is waiting, the next part of the list goes with it.
     if (this.#listing && this.ownBacklog < WRITE_SIZE) this.#list(this.#listing);
     const first = this.#next(Infinity);
-    // Nearly always that is all: what the room has said, the same for many members.
+    // Nearly always this is all: bytes of the room's log, the same for many members.
     let next = first && this.#next(WRITE_SIZE - first.length);
     if (!first || !next) return first ?? null;
     const pieces = [first];
@@ -157,7 +158,7 @@ export class Member {
     return concat(pieces);
   }
 
-  /** Its client says up to where it has its own log. False if that was never written to it. */
+  /** Its client has its own log up to this position. Returns false if that was never written to it. */
   have(position: number): boolean {
     if (position > this.#ownTaken) return false;
     if (!this.#listing) {
@@ -168,8 +169,8 @@ export class Member {
   }
 
   /**
-   * Goes back to where its client says that it is: what came behind may have been lost on the way. False,
-   * and nothing done, if it can't go on there: a log does not reach back, or was never there for it.
+   * Goes back to the positions that its client names: what came after them may have been lost on the way. Returns
+   * false and changes nothing if it cannot go on there: a log no longer reaches back, or it never got that far.
    */
   rewind(room: number, own: number): boolean {
     if (this.#listing || this.overrun || room < this.#start) return false;
@@ -190,31 +191,31 @@ export class Member {
     return copy;
   }
 
-  /** What has been appended to the own log has its run when all that the room has had has gone out. */
+  /** Puts what was just appended to the own log after everything that is in the room's log now. */
   #extendRun(): void {
-    // What comes while the list goes out goes with it, before all that is the room's.
+    // What comes while the list is being sent goes with it, before the room's log.
     const room = this.#listing ? this.#taken : this.#room.end;
     const last = this.#runs.at(-1);
-    // A run that has been taken whole is over: another begins.
+    // A run that has been taken completely is over: a new one begins.
     if (last?.room === room && this.#nextRun < this.#runs.length) last.end = this.own.end;
     else this.#runs.push({ room, end: this.own.end });
   }
 
-  /** For the hub: somebody leaves that this member has not been told of, and may still hear. */
+  /** For the hub: a member leaves. If it is still missing in the list that is being sent, its entry goes out now. */
   listBefore(leaver: Member): void {
     if (this.#listing && leaver.id > this.#lastListed && leaver.id < this.id) {
       this.append(leaver.entry);
     }
   }
 
-  /** For the hub: this member has left; what came before can still be taken. */
+  /** For the hub: this member has left. What came before can still be taken. */
   close(): void {
     this.#end = this.#room.end;
-    // From now on nobody tells it of those who leave before they are listed: they stay in its list.
+    // The hub no longer calls `listBefore` for it, so members that leave stay in its copy of the list.
     this.#listing = this.#listing?.part(this.#lastListed, this.id);
   }
 
-  /** Takes the next piece; undefined if there is none, or none that fits into `space` bytes. */
+  /** Takes the next piece; undefined if nothing is left, or it does not fit into `space` bytes. */
   #next(space: number): Uint8Array<ArrayBuffer> | undefined {
     const run = this.#runs[this.#nextRun];
     if (run && run.room <= this.#taken) {
@@ -225,7 +226,7 @@ export class Member {
       return own;
     }
     const end = Math.min(run?.room ?? Infinity, this.#end, this.#room.end);
-    // Until it knows who is there, a member could not tell who says something.
+    // Without the complete list the member could not tell who sends a message.
     if (this.#listing || this.#taken >= end) return undefined;
     const room = this.#room.read(this.#taken, end);
     if (room.length > space) return undefined;
@@ -233,7 +234,7 @@ export class Member {
     return room;
   }
 
-  /** Appends the next piece of the list of members. Who came later is told of by the room's log. */
+  /** Appends the next slice of the list. Members that joined later appear in the room's log. */
   #list(listing: Listing): void {
     const { bytes, last, more } = listing.slice(this.#lastListed, this.id);
     this.#lastListed = last;
@@ -246,10 +247,10 @@ export class Member {
     this.#kept = this.own.end;
   }
 
-  /** Drops what has been written of the own log and need not be kept. */
+  /** Drops the part of the own log that has been written and need not be kept. */
   #trim(): void {
     this.own.trim(Math.min(this.ownCursor, this.#kept));
-    // Many are looked for only where there are many: so each is looked at a few times.
+    // Only many finished runs are worth a search: so each run is looked at a few times.
     if (this.#nextRun < OLD_RUNS_BATCH || this.#runs[OLD_RUNS_BATCH - 1]!.end > this.own.start) {
       return;
     }

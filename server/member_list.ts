@@ -1,15 +1,15 @@
-// The list of members as newcomers get it. Pure; what an entry says is the member's own business.
+// The list of members as newcomers are sent it. Pure; does not read what is in an entry.
 
 import { concat } from "@std/bytes/concat";
 
-/** Bytes of a piece of the list: many entries in one write, few in memory. */
+/** Bytes of a slice of the list: many entries in one write, few in memory. */
 const SLICE = 16 * 1024;
 
-/** Somebody in the list. */
+/** A member in the list. */
 export interface Listed {
-  /** Grows in the order of joining. */
+  /** Ids grow in the order of joining. */
   readonly id: number;
-  /** The frames that make it known. Its bytes MUST NOT change. */
+  /** The frames that introduce it. Their bytes MUST NOT change. */
   readonly entry: Uint8Array<ArrayBuffer>;
 }
 
@@ -21,18 +21,18 @@ export interface Slice {
   readonly more: boolean;
 }
 
-/** Neighbours in the list, of about so many bytes together as a slice has. */
+/** Neighbours in the list, together about as large as a slice. */
 interface Block {
   readonly members: Listed[];
-  /** Bytes of their entries. */
+  /** Bytes of their entries together. */
   size: number;
-  /** Their entries, once somebody has needed them; the same for all newcomers. */
+  /** Their entries in one piece, made when first needed; the same for all newcomers. */
   bytes: Uint8Array<ArrayBuffer> | undefined;
 }
 
 /**
- * The members in the order of their ids, in blocks that are put together once: a thousand who come at the same
- * time get the same bytes, and nothing is made for each of them.
+ * The members in the order of their ids, in blocks whose bytes are put together once: a thousand members that join
+ * at the same time get the same bytes.
  *
  * @example
  * ```ts
@@ -57,7 +57,7 @@ export class Listing {
     last.bytes = undefined;
   }
 
-  /** Takes a member out; does nothing if it is not in. */
+  /** Removes a member; does nothing if it is not in the list. */
   remove({ id }: Listed): void {
     const index = this.#blockAfter(id - 1);
     const block = this.#blocks[index];
@@ -68,16 +68,13 @@ export class Listing {
     else measure(block);
   }
 
-  /** A member's entry has become another. */
+  /** A member's entry has changed. */
   change({ id }: Listed): void {
     const block = this.#blocks[this.#blockAfter(id - 1)];
     if (block) measure(block);
   }
 
-  /**
-   * The entries of the next members with ids greater than `after` and less than `before`, in one piece: up to
-   * which id, and whether there are more.
-   */
+  /** The entries of the next members with ids greater than `after` and less than `before`, in one piece. */
   slice(after: number, before: number): Slice {
     const pieces: Uint8Array<ArrayBuffer>[] = [];
     let size = 0;
@@ -85,7 +82,7 @@ export class Listing {
     let more = false;
     for (let i = this.#blockAfter(after); i < this.#blocks.length && !more; i++) {
       const block = this.#blocks[i]!;
-      // Blocks that have become small are sent together, but none is cut for it.
+      // Blocks that have become small are sent together, but none is split for that.
       if (size > 0 && size + block.size > SLICE) {
         more = block.members[0]!.id < before;
         break;
@@ -95,7 +92,7 @@ export class Listing {
       for (const { id, entry } of block.members) {
         if (id >= before) break;
         if (id > after) {
-          // A block is too large where entries have grown.
+          // A block may be too large, because entries have grown.
           more = size > 0 && size + entry.length > SLICE;
           if (more) break;
           size += entry.length;
@@ -109,7 +106,7 @@ export class Listing {
     return { bytes: pieces.length === 1 ? pieces[0]! : concat(pieces), last, more };
   }
 
-  /** The same members between these ids, whatever happens to the list from now on. */
+  /** A copy of the list between these ids; later changes do not affect it. */
   part(after: number, before: number): Listing {
     const part = new Listing();
     for (const { members } of this.#blocks) {
@@ -118,7 +115,7 @@ export class Listing {
     return part;
   }
 
-  /** The first block with a member whose id is greater than `id`. */
+  /** The index of the first block with a member whose id is greater than `id`. */
   #blockAfter(id: number): number {
     let low = 0;
     let high = this.#blocks.length;
@@ -135,7 +132,7 @@ function bytesOf(block: Block): Uint8Array<ArrayBuffer> {
   return block.bytes ??= concat(block.members.map(({ entry }) => entry));
 }
 
-/** Something in it has changed. */
+/** Measures a block again after a change. */
 function measure(block: Block): void {
   block.size = block.members.reduce((sum, { entry }) => sum + entry.length, 0);
   block.bytes = undefined;

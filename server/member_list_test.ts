@@ -2,14 +2,14 @@ import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@st
 import { Listing } from "./member_list.ts";
 import fc from "../tests/support/property.ts";
 
-/** A member whose entry is its id, so many bytes long. */
+/** A member whose entry is its id, repeated to this many bytes. */
 function member(id: number, size: number) {
   const bytes = new Uint8Array(size);
   new DataView(bytes.buffer).setUint32(0, id);
   return { id, entry: bytes };
 }
 
-/** The ids in the whole list, and how large each piece of it was. */
+/** The ids in the complete list, and the sizes of its slices. */
 function read(listing: Listing, sizes: ReadonlyMap<number, number>, after: number, before: number) {
   const ids: number[] = [];
   const pieces: number[] = [];
@@ -26,7 +26,7 @@ function read(listing: Listing, sizes: ReadonlyMap<number, number>, after: numbe
   return { ids, pieces };
 }
 
-Deno.test("Listing: whatever happens to the list, each piece has those in it between two ids, in order", () => {
+Deno.test("Listing: after any changes, a slice has the members between two ids, in order", () => {
   const actions = fc.array(
     fc.oneof(
       fc.record({ what: fc.constant("add" as const), size: fc.integer({ min: 4, max: 9_000 }) }),
@@ -59,13 +59,13 @@ Deno.test("Listing: whatever happens to the list, each piece has those in it bet
     assertEquals(ids, wanted);
     for (const bytes of pieces) assertLessOrEqual(bytes, 16 * 1024);
     assertEquals(read(listing.part(after, before), sizes, 0, Infinity).ids, wanted);
-    // Who is not in it any more can be taken out again.
+    // Removing a member twice does nothing.
     listing.remove({ id: id + 1, entry: new Uint8Array() });
     assertEquals(read(listing, sizes, after, before).ids, wanted);
   }));
 });
 
-Deno.test("Listing: newcomers get the same bytes, made once", () => {
+Deno.test("Listing: newcomers share bytes that are made once", () => {
   const listing = new Listing();
   for (let id = 1; id <= 1000; id++) listing.add(member(id, 100));
   const first = listing.slice(0, 1000);

@@ -1,64 +1,65 @@
-// What a server counts, and the text in which Prometheus reads it (exposition format 0.0.4). Pure; knows no
-// HTTP. A label's values are known beforehand: what comes from outside never becomes one.
+// The metrics of a server, as text for Prometheus (exposition format 0.0.4). Pure; knows no HTTP. All values of a
+// label are known beforehand: nothing from the network ever becomes one.
 
 import { ERROR_CODES, type ErrorCode } from "../protocol.ts";
 
 interface Metric {
   readonly type: "counter" | "gauge";
   readonly help: string;
-  /** Kept where it happens, often for another reason too, and read when the text is made. */
+  /** Kept elsewhere, and read when the text is made. */
   readonly read?: true;
-  /** What the counts are told apart by. */
+  /** The label that divides the counter. */
   readonly label?: { readonly name: string; readonly values: readonly string[] };
 }
 
-/** All that is counted, in the order in which it is shown. */
+/** All metrics, in the order in which they are shown. */
 export const METRICS = {
   chat_members: {
     type: "gauge",
-    help: "Members in the room, those who are away included.",
+    help: "Members in the room, including those away.",
   },
   chat_members_away: {
     type: "gauge",
-    help: "Members whose connection was lost and who may come back.",
+    help: "Members that lost their connection and may resume.",
   },
   chat_connections: {
     type: "gauge",
-    help: "Connections that are open, admitted or not.",
+    help: "Open connections, admitted or not.",
   },
   chat_unadmitted_connections: {
     type: "gauge",
-    help: "Connections that are not admitted yet.",
+    help: "Open connections that are not admitted yet.",
   },
   chat_room_log_bytes_held: {
     type: "gauge",
-    help: "Bytes of memory that the room's log holds.",
+    help: "Bytes of memory that the room's log takes.",
   },
   chat_process_resident_bytes: {
     type: "gauge",
-    help: "Bytes of memory that the process has in RAM.",
+    help: "Bytes of RAM that the process takes.",
   },
   chat_joined_total: {
     type: "counter",
-    help: "Members that came.",
+    help: "Members that joined.",
   },
   chat_resumed_total: {
     type: "counter",
-    help: "Sessions that went on over a new connection.",
+    help: "Sessions that resumed over a new connection.",
   },
   chat_left_total: {
     type: "counter",
-    help: "Members that left, by the reason that the others were told.",
+    help: "Members that left, by the reason sent to the others.",
     label: { name: "reason", values: ["bye", "lost", "slow", "refused"] },
   },
   chat_refused_total: {
     type: "counter",
-    help: "Connections that were refused or ended by the server, by the code that they were told.",
+    help: "Connections that the server refused or ended, by the code sent to them.",
     label: { name: "code", values: [...ERROR_CODES, "other"] },
   },
   chat_accept_errors_total: {
     type: "counter",
-    help: "Connections that the system could not hand over: no file descriptors left, mostly.",
+    help:
+      "Connections that the system could not accept, mostly because no file descriptors were left.",
   },
   chat_frames_received_total: {
     type: "counter",
@@ -77,16 +78,16 @@ export const METRICS = {
   },
   chat_direct_messages_total: {
     type: "counter",
-    help: "Messages to one member, by what became of them.",
+    help: "Messages to one member, by outcome.",
     label: { name: "outcome", values: ["accepted", "busy", "gone"] },
   },
   chat_slowed_total: {
     type: "counter",
-    help: "Times that a member had used up its budget and was slowed.",
+    help: "Times that a member exceeded its budget and was slowed down.",
   },
   chat_warned_total: {
     type: "counter",
-    help: "Times that a member was warned because it was slowed for long.",
+    help: "Times that a member was warned because it kept exceeding its budget.",
   },
   chat_bytes_appended_total: {
     type: "counter",
@@ -96,41 +97,41 @@ export const METRICS = {
 } as const satisfies Record<`chat_${string}`, Metric>;
 
 type Table = typeof METRICS;
-/** What is read when the text is made; the others are added up here. */
+/** The metrics that are read when the text is made; `Counters` adds up the others. */
 type Read = {
   [N in keyof Table]: Table[N] extends { type: "gauge" } | { read: true } ? N : never;
 }[keyof Table];
 type Labelled = {
   [N in keyof Table]: Table[N] extends { label: unknown } ? N : never;
 }[keyof Table];
-/** The values that the label of a counter may have. */
+/** The values of the label of a counter. */
 type Label<N extends Labelled> = Table[N]["label"]["values"][number];
 
 export type Readings = Readonly<Record<Read, number>>;
 
-/** What `render` gives, as HTTP calls it. */
+/** The media type of the text that `render` returns. */
 export const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** The counters of one server. All of them start at 0, and never go down. */
 export class Counters {
-  /** By the line that shows it: name and label. */
+  /** By name and label, as they are shown. */
   readonly #values = new Map<string, number>();
 
   /**
-   * Adds `by` to a counter that has no label, or to that of one label.
+   * Adds `by` to a counter without a label, or to one label of a counter.
    *
-   * @throws {RangeError} if it would go down
+   * @throws {RangeError} if the counter would go down
    */
   add(name: Exclude<keyof Table, Read | Labelled>, by?: number): void;
   add<N extends Labelled>(name: N, label: Label<N>, by?: number): void;
   add(name: keyof Table, first: string | number = 1, by: number = 1): void {
     const [key, more] = typeof first === "string" ? [seriesOf(name, first), by] : [name, first];
-    // Not less, and not NaN.
+    // Neither negative nor NaN.
     if (!(more >= 0)) throw new RangeError(`Cannot add ${more} to ${key}: counters only go up`);
     this.#values.set(key, (this.#values.get(key) ?? 0) + more);
   }
 
-  /** All metrics, those at 0 too, as text. */
+  /** All metrics as text, including those at 0. */
   render(readings: Readings): string {
     const lines: string[] = [];
     for (const [name, metric] of Object.entries<Metric>(METRICS)) {
@@ -146,7 +147,7 @@ export class Counters {
   }
 }
 
-/** The label under which a refusal counts; `other` is for what was told no code, or one of another version. */
+/** The label under which a refusal counts; `other` means no code, or a code of another version. */
 export function refusalOf(code: string | undefined): ErrorCode | "other" {
   return (ERROR_CODES as readonly (string | undefined)[]).includes(code)
     ? code as ErrorCode
@@ -158,7 +159,7 @@ function seriesOf(name: string, value: string): string {
   return `${name}{${label!.name}="${escapeLabel(value)}"}`;
 }
 
-/** In a help text only these two are special. */
+/** In a help text, only backslash and newline are special. */
 function escapeHelp(text: string): string {
   return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
 }

@@ -1,30 +1,30 @@
-// The counters over HTTP, for this machine alone: on a loopback port or a Unix socket. Knows neither the
-// room nor what is counted: it is given the text.
+// Serves the metrics over HTTP, for this machine only: on a loopback port or a Unix socket. Knows neither the room nor
+// the metrics: it is given the text.
 
 import { ChatError, messageOf } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 import { CONTENT_TYPE } from "./metrics.ts";
 
-/** Where the status is to be had: a port of the loopback interface (0 takes a free one), or a socket's path. */
+/** Where the metrics are served: on a port of the loopback interface (0 takes a free one), or a socket's path. */
 export type StatusPlace = { readonly port: number } | { readonly path: string };
 
 export interface Status {
   /** `http://127.0.0.1:PORT/metrics`, or the path. */
   readonly address: string;
-  /** Ends it at once, with whoever is asking; a socket's file is gone then. */
+  /** Ends the service and its connections at once, and removes the socket's file. */
   stop(): Promise<void>;
 }
 
 const HOSTNAME = "127.0.0.1";
 
 /**
- * Answers GET of `/metrics`, and of `/`, with what `render` gives.
+ * Answers GET of `/metrics` and `/` with the result of `render`.
  *
- * A socket's file that a killed server has left is taken over; one behind which somebody answers is not,
- * and what is no socket stays as it is. Deno takes its own away when it ends, without asking for permission.
+ * Replaces a socket's file that a killed server has left, but neither a socket where a program answers nor any other
+ * file. Deno removes its own socket at the end; it needs no permission for that.
  *
  * @param os the system, as `Deno.build` names it
- * @throws {ChatError} if it can't listen there
+ * @throws {ChatError} if it cannot listen there
  */
 export async function serveStatus(
   where: StatusPlace,
@@ -42,7 +42,7 @@ export async function serveStatus(
     const answer = (request: Request) =>
       isForLoopback(request)
         ? respond(request, render)
-        : text(403, "This is for 127.0.0.1 alone\n");
+        : text(403, "Only requests to 127.0.0.1 are answered\n");
     server = listen(
       where,
       () => Deno.serve({ ...common, hostname: HOSTNAME, port: where.port }, answer),
@@ -53,14 +53,14 @@ export async function serveStatus(
     await server.finished;
   };
   const { addr } = server;
-  // DENO_SERVE_ADDRESS goes before what the program says, and could let the world in.
+  // DENO_SERVE_ADDRESS overrides the program's address, and could open the metrics to the network.
   const isAsked = "path" in where
     ? addr.transport === "unix" && addr.path === where.path
     : addr.transport === "tcp" && addr.hostname === HOSTNAME &&
       (where.port === 0 || addr.port === where.port);
   if (!isAsked) {
     await stop();
-    throw new ChatError(`${cannotShowAt(where)}: the environment says another address`, {
+    throw new ChatError(`${cannotShowAt(where)}: the environment sets another address`, {
       hint: "Unset DENO_SERVE_ADDRESS",
     });
   }
@@ -73,17 +73,17 @@ function cannotShowAt(where: StatusPlace): string {
   return `Cannot show the status at ${place}`;
 }
 
-/** @throws {ChatError} if a socket can't be made there, or somebody else's is there */
+/** @throws {ChatError} if no socket can be made there, or another program's is there */
 async function clearPath(path: string, os: string): Promise<void> {
   const cannot = cannotShowAt({ path });
   if (os === "windows") {
-    throw new ChatError(`${cannot}: Windows has no such sockets`, {
+    throw new ChatError(`${cannot}: Deno has no Unix sockets on Windows`, {
       hint: "Take a port, such as: --status 9428",
     });
   }
   try {
     if (!Deno.lstatSync(path).isSocket) {
-      throw new ChatError(`${cannot}: there is a file that is no socket`, {
+      throw new ChatError(`${cannot}: the file is not a socket`, {
         hint: "Take another path",
       });
     }
@@ -96,13 +96,13 @@ async function clearPath(path: string, os: string): Promise<void> {
     const conn = await Deno.connect({ transport: "unix", path });
     conn.close();
   } catch (cause) {
-    // Nobody listens: a server that was killed has left it.
+    // No program listens: a killed server has left it.
     if (cause instanceof Deno.errors.ConnectionRefused) return remove(path, cannot);
     if (cause instanceof Deno.errors.NotFound) return;
     throw new ChatError(`${cannot}: ${explain(cause)}`, { cause });
   }
   throw new ChatError(`${cannot}: another program answers there`, {
-    hint: "It may be another room's: take another path",
+    hint: "Another room may use it: take another path",
   });
 }
 
@@ -110,7 +110,7 @@ function remove(path: string, cannot: string): void {
   try {
     Deno.removeSync(path);
   } catch (cause) {
-    throw new ChatError(`${cannot}: an old socket can't be removed: ${explain(cause)}`, { cause });
+    throw new ChatError(`${cannot}: cannot remove the old socket: ${explain(cause)}`, { cause });
   }
 }
 
@@ -137,21 +137,21 @@ function explain(cause: unknown): string {
 }
 
 /**
- * Whether a request was made for this machine: a web page from elsewhere can let its own name point to
- * 127.0.0.1, and have a browser here ask (DNS rebinding); but then its name is in Host.
+ * Whether a request names this machine. A foreign web page can point its own name to 127.0.0.1 and make a browser
+ * on this machine ask (DNS rebinding), but then its name is in Host.
  */
 function isForLoopback(request: Request): boolean {
   const host = request.headers.get("host");
-  // HTTP/1.0 needs none, and no browser speaks it.
+  // HTTP/1.0 does not require it, and no browser speaks that.
   if (host === null) return true;
   return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i.test(host);
 }
 
 function respond(request: Request, render: () => string): Response {
   const { pathname } = new URL(request.url);
-  if (pathname !== "/metrics" && pathname !== "/") return text(404, "Only /metrics is here\n");
+  if (pathname !== "/metrics" && pathname !== "/") return text(404, "Only /metrics exists\n");
   if (request.method !== "GET" && request.method !== "HEAD") {
-    return text(405, "Only GET is taken\n", { Allow: "GET, HEAD" });
+    return text(405, "Only GET is allowed\n", { Allow: "GET, HEAD" });
   }
   return text(200, render(), { "Content-Type": CONTENT_TYPE });
 }
@@ -161,7 +161,7 @@ function text(status: number, body: string, headers: Record<string, string> = {}
     status,
     headers: {
       "Content-Type": "text/plain; charset=utf-8",
-      // What else a browser may do with it is nothing.
+      // Browsers must neither guess another type nor keep a copy.
       "X-Content-Type-Options": "nosniff",
       "Cache-Control": "no-store",
       ...headers,

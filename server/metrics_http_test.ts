@@ -13,7 +13,7 @@ interface Answer {
   body: string;
 }
 
-/** Asks as no client would have to, byte by byte if need be. */
+/** Sends a request byte by byte. */
 async function ask(
   to: Deno.ConnectOptions | Deno.UnixConnectOptions,
   ...lines: string[]
@@ -32,7 +32,7 @@ async function ask(
   };
 }
 
-/** Runs with the status on a free port. */
+/** Runs a test with the metrics on a free port. */
 async function onPort(use: (port: number) => Promise<void>, text = render): Promise<void> {
   const status = await serveStatus({ port: 0 }, text);
   try {
@@ -43,7 +43,7 @@ async function onPort(use: (port: number) => Promise<void>, text = render): Prom
   }
 }
 
-/** Runs with the path of a socket that is not there yet. */
+/** Runs a test with the path of a socket that does not exist yet. */
 async function withPath(use: (path: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
@@ -53,7 +53,7 @@ async function withPath(use: (path: string) => Promise<void>): Promise<void> {
   }
 }
 
-/** Leaves a socket's file with nobody behind it, as a killed server does. */
+/** Leaves a socket's file without a listener, as a killed server does. */
 async function leaveStale(path: string): Promise<void> {
   const listener = Deno.listen({ transport: "unix", path: `${path}-before` });
   await Deno.rename(`${path}-before`, path);
@@ -64,7 +64,7 @@ async function exists(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);
 }
 
-Deno.test("serveStatus: GET of /metrics and / gives the text of that moment, for Prometheus", async () => {
+Deno.test("serveStatus: GET of /metrics and / returns the current text, for Prometheus", async () => {
   let count = 0;
   await onPort(async (port) => {
     for (const path of ["/metrics", "/", "/metrics?name=value"]) {
@@ -92,14 +92,14 @@ Deno.test("serveStatus: other methods and paths are refused", async () => {
     }
     for (const path of ["/favicon.ico", "/metrics/", "//metrics", "/%zz"]) {
       const { status, body } = await ask({ port }, `GET ${path} HTTP/1.1`, "Host: localhost");
-      assertEquals([status, body], [404, "Only /metrics is here\n"], path);
+      assertEquals([status, body], [404, "Only /metrics exists\n"], path);
     }
     const head = await ask({ port }, "HEAD /metrics HTTP/1.1", "Host: localhost");
     assertEquals([head.status, head.body], [200, ""]);
   });
 });
 
-Deno.test("serveStatus: on a port, only who asks for this machine is answered", async () => {
+Deno.test("serveStatus: on a port, answers only requests that name this machine", async () => {
   await onPort(async (port) => {
     for (const host of ["localhost", "LOCALHOST:1", "127.0.0.1", `127.0.0.1:${port}`, "[::1]:80"]) {
       const { status } = await ask({ port }, "GET /metrics HTTP/1.1", `Host: ${host}`);
@@ -109,12 +109,12 @@ Deno.test("serveStatus: on a port, only who asks for this machine is answered", 
     const strange = ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "a b", ""];
     for (const host of [...strange, "192.0.2.7", "localhost:", "[::2]", "evil@localhost"]) {
       const { status, body } = await ask({ port }, "GET /metrics HTTP/1.1", `Host: ${host}`);
-      assertEquals([status, body], [403, "This is for 127.0.0.1 alone\n"], host);
+      assertEquals([status, body], [403, "Only requests to 127.0.0.1 are answered\n"], host);
     }
   });
 });
 
-Deno.test("serveStatus: a port that is in use is said to be", async () => {
+Deno.test("serveStatus: reports a port that is in use", async () => {
   await onPort(async (port) => {
     const error = await assertRejects(() => serveStatus({ port }, render), ChatError);
     assertEquals(error.message, `Cannot show the status at 127.0.0.1:${port}: it is in use`);
@@ -122,11 +122,11 @@ Deno.test("serveStatus: a port that is in use is said to be", async () => {
   });
 });
 
-Deno.test("serveStatus: it stops at once, and the port is free again", async () => {
+Deno.test("serveStatus: stops at once, and frees the port", async () => {
   const first = await serveStatus({ port: 0 }, () => "x".repeat(1 << 20));
   const port = Number(new URL(first.address).port);
   const idle = await Deno.connect({ port });
-  // Somebody who asks and asks, and never reads.
+  // A client that sends requests and never reads.
   const greedy = await Deno.connect({ port });
   const asked = greedy.write(
     new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(16)),
@@ -142,7 +142,7 @@ Deno.test("serveStatus: it stops at once, and the port is free again", async () 
 
 Deno.test({
   name:
-    "serveStatus: on a Unix socket everybody who may open it is answered, and it is gone behind it",
+    "serveStatus: on a Unix socket answers everybody who may open it, and removes it at the end",
   ignore: WINDOWS,
   fn: () =>
     withPath(async (path) => {
@@ -158,7 +158,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "serveStatus: a socket that a killed server has left is taken over",
+  name: "serveStatus: replaces a socket that a killed server has left",
   ignore: WINDOWS,
   fn: () =>
     withPath(async (path) => {
@@ -172,8 +172,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "serveStatus: a socket behind which somebody answers, and what is no socket, stay as they are",
+  name: "serveStatus: keeps a socket where a program answers, and files that are not sockets",
   ignore: WINDOWS,
   fn: () =>
     withPath(async (path) => {
@@ -183,7 +182,7 @@ Deno.test({
         [taken.message, taken.hint],
         [
           `Cannot show the status at ${path}: another program answers there`,
-          "It may be another room's: take another path",
+          "Another room may use it: take another path",
         ],
       );
       const { body } = await ask({ transport: "unix", path }, "GET / HTTP/1.1", "Host: a");
@@ -193,14 +192,14 @@ Deno.test({
       const file = await assertRejects(() => serveStatus({ path }, render), ChatError);
       assertEquals(
         file.message,
-        `Cannot show the status at ${path}: there is a file that is no socket`,
+        `Cannot show the status at ${path}: the file is not a socket`,
       );
       assertEquals(await Deno.readTextFile(path), "precious");
     }),
 });
 
 Deno.test({
-  name: "serveStatus: a path that can't be is refused with the reason",
+  name: "serveStatus: refuses an impossible path, with the reason",
   ignore: WINDOWS,
   fn: () =>
     withPath(async (path) => {
@@ -221,19 +220,19 @@ Deno.test({
     }),
 });
 
-Deno.test("serveStatus: Windows, which has no such sockets, is told to take a port", async () => {
+Deno.test("serveStatus: on Windows, suggests a port instead of a Unix socket", async () => {
   const opening = () => serveStatus({ path: "C:\\status" }, render, "windows");
   const error = await assertRejects(opening, ChatError);
   assertEquals(
     [error.message, error.hint],
     [
-      "Cannot show the status at C:\\status: Windows has no such sockets",
+      "Cannot show the status at C:\\status: Deno has no Unix sockets on Windows",
       "Take a port, such as: --status 9428",
     ],
   );
 });
 
-Deno.test("serveStatus: an address in the environment does not let others in", async () => {
+Deno.test("serveStatus: an address in the environment does not open it to others", async () => {
   Deno.env.set("DENO_SERVE_ADDRESS", "tcp:0.0.0.0:0");
   try {
     const error = await assertRejects(() => serveStatus({ port: 0 }, render), ChatError);

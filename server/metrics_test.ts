@@ -16,13 +16,13 @@ const READINGS: Readings = {
   chat_bytes_appended_total: 9,
 };
 
-/** The value of each line that is no comment, by what stands in front of it. */
+/** The value of each line that is not a comment, by the text before it. */
 function values(text: string): Map<string, string> {
   const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   return new Map(lines.map((line) => line.split(" ") as [string, string]));
 }
 
-Deno.test("Counters.render: all metrics from the beginning, counters at 0", () => {
+Deno.test("Counters.render: has all metrics from the start, counters at 0", () => {
   const shown = values(new Counters().render(READINGS));
   for (const [name, value] of Object.entries(READINGS)) {
     assertEquals(shown.get(name), String(value));
@@ -39,10 +39,10 @@ Deno.test("Counters.render: all metrics from the beginning, counters at 0", () =
   }
 });
 
-Deno.test("Counters.render: HELP and TYPE once in front of each metric, and every line ends", () => {
+Deno.test("Counters.render: HELP and TYPE come once before each metric, and each line ends with a newline", () => {
   const text = new Counters().render(READINGS);
   assert(text.startsWith(
-    "# HELP chat_members Members in the room, those who are away included.\n" +
+    "# HELP chat_members Members in the room, including those away.\n" +
       "# TYPE chat_members gauge\nchat_members 3\n# HELP chat_members_away ",
   ));
   assert(text.includes(
@@ -63,14 +63,14 @@ Deno.test("Counters.render: HELP and TYPE once in front of each metric, and ever
   }
 });
 
-Deno.test("METRICS: counters and nothing else end in _total, and all are ours", () => {
+Deno.test("METRICS: only counters end in _total, and all names begin with chat_", () => {
   for (const [name, { type }] of Object.entries(METRICS)) {
     assertMatch(name, /^chat_[a-z]+(?:_[a-z]+)*$/);
     assertEquals(name.endsWith("_total"), type === "counter", name);
   }
 });
 
-Deno.test("Counters.add: one, or so many, to that counter or label alone", () => {
+Deno.test("Counters.add: adds one, or a number, to one counter or label", () => {
   const counters = new Counters();
   counters.add("chat_joined_total");
   counters.add("chat_joined_total");
@@ -89,7 +89,7 @@ Deno.test("Counters.add: one, or so many, to that counter or label alone", () =>
   ]);
 });
 
-Deno.test("Counters.add: takes only what goes up", () => {
+Deno.test("Counters.add: refuses negative numbers and NaN", () => {
   const counters = new Counters();
   for (const by of [-1, NaN]) {
     assertThrows(() => counters.add("chat_joined_total", by), RangeError, "only go up");
@@ -97,16 +97,16 @@ Deno.test("Counters.add: takes only what goes up", () => {
   }
 });
 
-Deno.test("Counters.add: names, labels and gauges are checked when it is compiled", () => {
+Deno.test("Counters.add: the compiler checks names, labels and gauges", () => {
   const counters = new Counters();
   const unused = () => {
-    // @ts-expect-error: there is none
+    // @ts-expect-error: it does not exist
     counters.add("chat_nothing_total");
     // @ts-expect-error: a gauge is read, not counted
     counters.add("chat_members");
     // @ts-expect-error: it has a label
     counters.add("chat_left_total");
-    // @ts-expect-error: that is none of its labels
+    // @ts-expect-error: it has no such label
     counters.add("chat_left_total", "bored");
     // @ts-expect-error: it has no label
     counters.add("chat_joined_total", "bye");
@@ -118,13 +118,13 @@ Deno.test("Counters.add: names, labels and gauges are checked when it is compile
   assertEquals(typeof unused, "function");
 });
 
-Deno.test("refusalOf: codes of the protocol as they are, anything else is other", () => {
+Deno.test("refusalOf: returns codes of the protocol, and other for anything else", () => {
   for (const code of ERROR_CODES) assertEquals(refusalOf(code), code);
   for (const code of [undefined, "", "other", "Full", 'full"} 9\nchat_members', "toString"]) {
     assertEquals(refusalOf(code), "other");
   }
 });
 
-Deno.test("CONTENT_TYPE: says which version of the format it is", () => {
+Deno.test("CONTENT_TYPE: has the version of the format", () => {
   assertEquals(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
 });

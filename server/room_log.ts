@@ -1,4 +1,5 @@
-// TODO: say what this is.
+// A bounded log of frames with positions that never change: the room's log, and each member's own log. Knows where a
+// frame ends, and nothing of members, sockets or what frames mean.
 
 import { frameSize } from "../protocol.ts";
 
@@ -12,10 +13,9 @@ interface Segment {
 }
 
 /**
- * A bounded log of frames. A position is the number of bytes appended before it, so it never changes
- * its meaning. Bytes stand in segments that are written once and never again: what `read` gave stays
- * as it is for as long as somebody holds it, even when the log has gone on (a write to a socket that
- * nobody reads can't be taken back).
+ * A bounded log of frames. A position is the number of bytes appended before it, so it never changes its meaning.
+ * Each byte of a segment is written once: what `read` returns stays valid after the log has dropped it. That matters
+ * because a write to a socket that the peer does not read cannot be taken back.
  */
 export class Log {
   readonly #capacity: number;
@@ -23,30 +23,30 @@ export class Log {
   #segments: Segment[] = [];
   #end = 0;
   #begun = 0;
-  /** What was read last: nearly always the next member is as far, and gets the same. */
+  /** The last read: nearly always the next member reads the same. */
   #last: { position: number; end: number; bytes: Uint8Array<ArrayBuffer> } = NOTHING_READ;
 
   /**
-   * @param capacity bytes that can be read at most; the oldest go first, a segment at a time. Frames
-   * are not cut, so segments have gaps at their ends: at worst as much memory again is held.
-   * @param segment bytes of a segment; a frame that is larger gets one of its own
+   * @param capacity bytes that can be read at most; the log drops its oldest segment to stay below. Frames are
+   * not split, so segments have gaps at their ends: in the worst case the log takes twice the memory.
+   * @param segment bytes of a segment; a larger frame gets a segment of its size
    */
   constructor(capacity: number, segment: number) {
     this.#capacity = capacity;
     this.#segment = segment;
   }
 
-  /** The position of the oldest byte that is still there. */
+  /** The position of the oldest byte in the log. */
   get start(): number {
     return this.#segments[0]?.start ?? this.#end;
   }
 
-  /** The position behind the newest byte. */
+  /** The position after the newest byte. */
   get end(): number {
     return this.#end;
   }
 
-  /** How many segments there have been: when it grows, the log has moved on by one. */
+  /** How many segments the log has begun so far. */
   get begun(): number {
     return this.#begun;
   }
@@ -57,8 +57,8 @@ export class Log {
   }
 
   /**
-   * Appends a frame; returns the log's own copy of it, for the id to be set before anybody reads it.
-   * The oldest segments are dropped where the log would grow over its capacity.
+   * Appends a frame; returns the log's own copy, so that the caller can set the id before anything reads it.
+   * Drops the oldest segments if the log would exceed its capacity.
    */
   append(frame: Uint8Array): Uint8Array<ArrayBuffer> {
     let last = this.#segments.at(-1);
@@ -72,7 +72,7 @@ export class Log {
     return copy;
   }
 
-  /** Appends frames as a segment of their own, without a copy: their bytes MUST NOT change any more. */
+  /** Appends frames as a separate segment, without copying them: their bytes MUST NOT change any more. */
   adopt(frames: Uint8Array<ArrayBuffer>): void {
     this.#begin(frames).used = frames.length;
     this.#end += frames.length;
@@ -89,8 +89,8 @@ export class Log {
   }
 
   /**
-   * Everything from `position` to `end` that stands in one piece: a segment may end before. Whole frames,
-   * if one starts at `position` and one ends at `end`. Empty at the end of the log.
+   * The bytes from `position` to `end`, or to the end of their segment if that comes first. Complete frames, if a
+   * frame starts at `position` and one ends at `end`. Empty at the end of the log.
    *
    * @throws {RangeError} if the log does not reach back (or forward) to `position`
    */
@@ -106,8 +106,8 @@ export class Log {
   }
 
   /**
-   * Whether the log has this position, and a frame starts or the log ends there: somebody else names it.
-   * Looks at the frames of one segment.
+   * Whether the log holds this position, and a frame starts or the log ends there. For positions that a client
+   * names. Looks at the frames of one segment.
    */
   isBoundary(position: number): boolean {
     if (position < this.start || position > this.#end) return false;
@@ -125,11 +125,11 @@ export class Log {
         `Cannot read at ${position}: the log has ${this.start} to ${this.#end}`,
       );
     }
-    // Nearly everybody reads near the end.
+    // Nearly all members read near the end.
     return this.#segments.findLast(({ start }) => start <= position);
   }
 
-  /** Drops the segments that end at or before `position`: everybody has read them. */
+  /** Drops the segments that end at or before `position`. */
   trim(position: number): void {
     while (this.#segments.length > 0) {
       const { start, used } = this.#segments[0]!;

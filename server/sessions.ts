@@ -1,5 +1,5 @@
-// A member's time in the room, over all its connections: what is kept of it while it has none, and the tokens
-// by which its client finds it again. Knows connections, and no frames.
+// Sessions: the state of a member across its connections, and the tokens with which its client resumes. Knows
+// connections, and no frames.
 
 import type { Connection } from "../protocol/connection.ts";
 import type { FloodGuard, RateLimiter } from "../protocol/rate_limit.ts";
@@ -7,27 +7,27 @@ import { drawToken } from "../protocol/resume.ts";
 import type { AdaptedConnection } from "./adapter.ts";
 import type { Member } from "./member.ts";
 
-/** One member, for as long as it is one. */
+/** The state of one member across its connections. */
 export class Session {
   readonly member: Member;
-  /** Where it came from; see `networkOf`. */
+  /** The network it joined from; see `networkOf`. */
   readonly network: string;
-  /** What only its client and this server know; undefined in rooms where nobody proves anything. */
+  /** A key that only its client and this server know; undefined in rooms without a code. */
   readonly key: Uint8Array | undefined;
-  /** What it may still send; undefined where that is not limited. */
+  /** Limits what it sends; undefined: no limit. */
   readonly rateLimiter: RateLimiter | undefined;
   readonly floodGuard: FloodGuard;
   /** undefined while it is lost. */
   connection: Connection | undefined;
-  /** How many of its MESSAGE and PROFILE frames were taken. */
+  /** How many of its MESSAGE and PROFILE frames were accepted. */
   accepted = 0;
-  /** Its client has said that it is in: only then can it come back. */
+  /** The client has confirmed WELCOME: only then can it resume. */
   lasting = false;
-  /** What speaks for it, where it does not speak frames. */
+  /** Its adapter, if its client speaks another protocol. */
   adapted: AdaptedConnection | undefined;
-  /** The read of its connection that was under way when it came. */
+  /** The read that was under way when an adapted client was admitted. */
   reading: Promise<boolean> | undefined;
-  /** Ends what waits for it to stay away. */
+  /** Cancels the timers that run while it has no connection. */
   cancel: () => void = () => {};
 
   constructor(
@@ -56,12 +56,11 @@ export class Sessions {
   readonly #tokens = new Map<Session, string[]>();
   readonly #byNetwork = new Tally();
 
-  /** How many there are. */
   get size(): number {
     return this.#tokens.size;
   }
 
-  /** How many came from there. */
+  /** How many sessions belong to a network. */
   from(network: string): number {
     return this.#byNetwork.of(network);
   }
@@ -75,9 +74,9 @@ export class Sessions {
   }
 
   /**
-   * Gives a session another token.
+   * Gives a session a new token.
    *
-   * @param used the one that its client has shown: it stays good until the client is known to have the new
+   * @param used the token that the client has resumed with. It stays valid until the client has confirmed the new
    * one, which may be lost on the way
    */
   renew(session: Session, used?: string): string {
@@ -87,13 +86,13 @@ export class Sessions {
     return token;
   }
 
-  /** The client has the newest token: any other is used up. */
+  /** The client has the newest token: all others become invalid. */
   settle(session: Session): void {
     session.lasting = true;
     this.#keep(session, this.#tokens.get(session)?.slice(-1) ?? []);
   }
 
-  /** It is over: its tokens open nothing any more. */
+  /** Ends a session: its tokens become invalid. */
   remove(session: Session): void {
     session.cancel();
     if (!this.#tokens.has(session)) return;
@@ -109,7 +108,7 @@ export class Sessions {
   }
 }
 
-/** How many there are of each kind; a kind of which there is none costs nothing. */
+/** Counts by kind. A kind whose count is 0 takes no memory. */
 export class Tally {
   readonly #counts = new Map<string, number>();
 
@@ -117,7 +116,7 @@ export class Tally {
     return this.#counts.get(kind) ?? 0;
   }
 
-  /** Returns how many there are then. */
+  /** Returns the new count. */
   add(kind: string, by: 1 | -1): number {
     const count = this.of(kind) + by;
     if (count === 0) this.#counts.delete(kind);

@@ -6,7 +6,7 @@ import { Session, Sessions } from "./sessions.ts";
 
 const outlet = { wake() {}, cut() {}, drop() {} };
 const hub = new Hub();
-/** Nothing is asked of it here. */
+/** No test here uses it. */
 const NO_CONNECTION = {} as Connection;
 
 function session(): Session {
@@ -14,7 +14,7 @@ function session(): Session {
   return new Session(member, NO_CONNECTION, { network: "192.0.2.7", floodGuard: new FloodGuard() });
 }
 
-Deno.test("Sessions: each is found by its own token, and by no other", () => {
+Deno.test("Sessions: finds each session by its own token only", () => {
   const sessions = new Sessions();
   const [one, two] = [session(), session()];
   const [token, other] = [sessions.renew(one), sessions.renew(two)];
@@ -25,17 +25,17 @@ Deno.test("Sessions: each is found by its own token, and by no other", () => {
   assertEquals([sessions.size, [...sessions.all()]], [2, [one, two]]);
 });
 
-Deno.test("Sessions.renew: the token that was shown stays good until the new one is known to be there, no other does", () => {
+Deno.test("Sessions.renew: the used token stays valid until the new one is confirmed, and no other does", () => {
   const sessions = new Sessions();
   const one = session();
   const first = sessions.renew(one);
   sessions.settle(one);
   const lost = sessions.renew(one, first);
   assertEquals([first, lost].map((token) => sessions.find(token)), [one, one]);
-  // The WELCOME with the second one was lost: it comes with the first again.
+  // The WELCOME with the second token was lost: the client uses the first again.
   const second = sessions.renew(one, first);
   assertEquals([first, lost, second].map((token) => sessions.find(token)), [one, undefined, one]);
-  // Or it was not, and only HAVE was.
+  // Or WELCOME arrived, and only HAVE was lost.
   const third = sessions.renew(one, second);
   assertEquals([first, second, third].map((token) => sessions.find(token)), [undefined, one, one]);
   sessions.settle(one);
@@ -43,7 +43,7 @@ Deno.test("Sessions.renew: the token that was shown stays good until the new one
   assertEquals(sessions.size, 1);
 });
 
-Deno.test("Sessions.settle: only from then on a session outlives its connection", () => {
+Deno.test("Sessions.settle: a session outlives its connection only after it", () => {
   const sessions = new Sessions();
   const one = session();
   sessions.renew(one);
@@ -52,7 +52,7 @@ Deno.test("Sessions.settle: only from then on a session outlives its connection"
   assert(one.lasting);
 });
 
-Deno.test("Sessions.remove: no token opens it any more, and nothing waits for it", () => {
+Deno.test("Sessions.remove: its tokens become invalid, and its timers end", () => {
   const sessions = new Sessions();
   const one = session();
   let cancelled = 0;
@@ -64,7 +64,7 @@ Deno.test("Sessions.remove: no token opens it any more, and nothing waits for it
   assertEquals([sessions.size, [...sessions.all()], cancelled], [0, [], 1]);
 });
 
-Deno.test("Sessions: ten thousand that come back often and go leave nothing", () => {
+Deno.test("Sessions: ten thousand sessions that resume often and end leave nothing", () => {
   const sessions = new Sessions();
   for (let i = 0; i < 10_000; i++) {
     const one = session();
@@ -80,7 +80,7 @@ Deno.test("Sessions: ten thousand that come back often and go leave nothing", ()
   assertEquals(sessions.size, 0);
 });
 
-Deno.test("Sessions.from: counts those of an address, as long as they last, whatever tokens they have had", () => {
+Deno.test("Sessions.from: counts the sessions of an address, however many tokens they have had", () => {
   const sessions = new Sessions();
   const [one, other] = [session(), session()];
   const token = sessions.renew(one);

@@ -170,6 +170,7 @@ const EDGES = new Set([
   "pictures/pictures.ts",
   "protocol/connection.ts",
   "server.ts",
+  "server/admission.ts",
   "server/listen.ts",
   "server/metrics_http.ts",
   "terminal/tty.ts",

@@ -213,7 +213,7 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
     // Of oneself nobody is told.
     away: { out: "", notes: ["bob is away: the connection was lost"] },
     back: { out: "", notes: ["bob is back"] },
-    warning: { out: "", notes: ["the server warns: you send more than the room can take"] },
+    warning: { out: "", notes: ["the server warns: you are sending more than this room allows"] },
     disconnected: {
       out: "",
       notes: [
@@ -783,7 +783,7 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
     // Of this client, too: programs can tell by the id.
     away: [{ ...bob, at: 700 }, { ...alice, at: 720 }],
     back: [{ ...bob, at: 740 }, { ...alice, at: 760 }],
-    warning: [{ code: "flood", message: "you send more than the room can take" }],
+    warning: [{ code: "flood", message: "you are sending more than this room allows" }],
     disconnected: ["lost", "stopped", "refused"].map((reason) => (
       { reason, message: "the server has sent nothing for 30 s" }
     )),
@@ -821,7 +821,7 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
       { reason: "left" },
       { reason: "stopped" },
       { reason: "lost", message: "the connection was lost" },
-      { reason: "refused", code: "slow", message: "you fell off the room's log" },
+      { reason: "refused", code: "slow", message: "you read too slowly and were disconnected" },
     ],
   };
   for (const [type, fields] of Object.entries(expected)) {

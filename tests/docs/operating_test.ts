@@ -1,5 +1,5 @@
-// Checks docs/operating.md against the program: every limit with its default, every event, every counter,
-// and the command lines of the examples.
+// Checks docs/operating.md against the program: each limit with its default, each event, each metric, and the command
+// lines of the examples.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { parseCommand } from "../../cli/args.ts";
@@ -21,12 +21,12 @@ function table(...header: string[]): string[][] {
   );
   const start = rows.findIndex((row) => row?.join() === header.join());
   assertNotEquals(start, -1, `docs/operating.md has no table "${header}"`);
-  // Behind the header stands the line of hyphens.
+  // The line of hyphens follows the header.
   const body = rows.slice(start + 2);
   return body.slice(0, body.findIndex((row) => row === undefined)) as string[][];
 }
 
-/** What stands between backticks. */
+/** The texts between backticks. */
 function quoted(cell: string): string[] {
   return Array.from(cell.matchAll(/`([^`]+)`/g), ([, text]) => text!);
 }
@@ -50,10 +50,10 @@ function serveHelp(): string {
 }
 
 const LIMITS = table(
-  ...["option", "default", "what is limited", "why it is so", "the client is told", "seen in"],
+  ...["option", "default", "limits", "reason for the default", "the client gets", "seen in"],
 );
 
-Deno.test("docs/operating.md: the limits are those of serve, in its order, with the defaults that it has", () => {
+Deno.test("docs/operating.md: the limits are the options of chat serve, in its order and with its defaults", () => {
   const [, help] = serveHelp().split(/^Limits.*:\n/m);
   const options = Array.from(help!.matchAll(/^ {2}(--[a-z-]+) /gm), ([, option]) => option);
   assertEquals(LIMITS.map(([option]) => quoted(option!)[0]), options);
@@ -61,15 +61,15 @@ Deno.test("docs/operating.md: the limits are those of serve, in its order, with 
     const [name] = quoted(option!);
     assertEquals(parse(["serve", name!, value!]), parse(["serve"]), name);
     assert(value === "4M" || help!.includes(`(default ${value}`), `${name} ${value}`);
-    // One more is another: so the option is this one's.
+    // Another value changes the command: so this option exists and has this default.
     const other = value!.replace(/\d+/, (digits) => String(Number(digits) + 1));
     assertNotEquals(parse(["serve", name!, other]), parse(["serve"]), name);
   }
 });
 
-Deno.test("docs/operating.md: limits name codes and counters that there are, and the burst that there is", () => {
-  for (const [option, , what, , told, seen] of LIMITS) {
-    for (const code of quoted(told!)) {
+Deno.test("docs/operating.md: the limits name existing error codes and metrics, and the real bursts", () => {
+  for (const [option, , what, , codes, seen] of LIMITS) {
+    for (const code of quoted(codes!)) {
       assert((ERROR_CODES as readonly string[]).includes(code), code);
     }
     assert(quoted(seen!).length > 0, option);
@@ -80,22 +80,22 @@ Deno.test("docs/operating.md: limits name codes and counters that there are, and
   }
 });
 
-Deno.test("docs/operating.md: what has no option is as large as it says", () => {
-  const rows = table("limit", "is", "the client is told");
+Deno.test("docs/operating.md: the fixed limits have the values of the program", () => {
+  const rows = table("limit", "value", "the client gets");
   const size = (bytes: number) => formatSize(bytes).replace("K", " KiB");
-  assertEquals(rows.map(([, is]) => is!.split(/;| a minute/)[0]), [
+  assertEquals(rows.map(([, value]) => value!.split(/;| a minute/)[0]), [
     size(MAX_FRAME_BEFORE_ADMISSION),
     size(MAX_FRAME),
     size(MAX_PROFILE),
     size(OWN_LOG_SIZE),
     `${TRIES_PER_ADDRESS} and ${TRIES_IN_ALL}`,
   ]);
-  for (const code of rows.flatMap(([, , told]) => quoted(told!))) {
+  for (const code of rows.flatMap(([, , codes]) => quoted(codes!))) {
     assert((ERROR_CODES as readonly string[]).includes(code), code);
   }
 });
 
-/** Each event there is, as the page has it; the compiler sees to it that none is missing. */
+/** One example of each event, as the page shows it. The compiler checks that none is missing. */
 const EVENTS: { readonly [E in ServerEvent["event"]]: Extract<ServerEvent, { event: E }> } = {
   listening: { event: "listening", address: "127.0.0.1:2428" },
   joined: { event: "joined", member: 3, peer: "192.0.2.7:51234", members: 4 },
@@ -117,8 +117,8 @@ const EVENTS: { readonly [E in ServerEvent["event"]]: Extract<ServerEvent, { eve
   stopped: { event: "stopped" },
 };
 
-Deno.test("docs/operating.md: every event is in the table, with its fields and its line", () => {
-  const rows = table("event", "fields", "the line without `--log json`", "says that")
+Deno.test("docs/operating.md: the table has each event with its fields and its line", () => {
+  const rows = table("event", "fields", "line without `--log json`", "meaning")
     .map(([event, fields, line]) => [quoted(event!), quoted(fields!), quoted(line!)]);
   assertEquals(
     rows,
@@ -129,9 +129,9 @@ Deno.test("docs/operating.md: every event is in the table, with its fields and i
   );
 });
 
-Deno.test("docs/operating.md: every field of an event is explained, and is what it says", () => {
+Deno.test("docs/operating.md: the table explains each field of an event, with its type", () => {
   const kinds = new Map(
-    table("field", "is", "what").map(([field, is]) => [quoted(field!)[0]!, is]),
+    table("field", "type", "meaning").map(([field, type]) => [quoted(field!)[0]!, type]),
   );
   const used = new Map<string, string>();
   for (const { event: _, ...fields } of Object.values(EVENTS)) {
@@ -140,7 +140,7 @@ Deno.test("docs/operating.md: every field of an event is explained, and is what 
   assertEquals([...kinds].sort(), [...used].sort());
 });
 
-Deno.test("docs/operating.md: the examples of the log are spelled as the program spells them", () => {
+Deno.test("docs/operating.md: the examples of the log are lines as the program writes them", () => {
   const lines = blocks("json").flatMap((block) => block.trimEnd().split("\n"));
   assert(lines.length > 3);
   for (const line of lines) {
@@ -150,9 +150,9 @@ Deno.test("docs/operating.md: the examples of the log are spelled as the program
   }
 });
 
-Deno.test("docs/operating.md: every counter is in the table, as the program explains it", () => {
+Deno.test("docs/operating.md: the table has each metric, with the help text of the program", () => {
   assertEquals(
-    table("counter", "kind", "label", "what"),
+    table("metric", "kind", "label", "meaning"),
     Object.entries<{ type: string; help: string; label?: { name: string } }>(METRICS)
       .map(([name, { type, help, label }]) => [
         ...[`\`${name}\``, type, label ? `\`${label.name}\`` : "", help],
@@ -160,7 +160,7 @@ Deno.test("docs/operating.md: every counter is in the table, as the program expl
   );
 });
 
-Deno.test("docs/operating.md: the command lines of the examples are taken", () => {
+Deno.test("docs/operating.md: the program accepts the command lines of the examples", () => {
   const shell = blocks("").flatMap((block) => block.split("\n"))
     .filter((line) => line.startsWith("chat "));
   const unit = blocks("ini").flatMap((block) => block.split("\n"))

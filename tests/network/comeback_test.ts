@@ -816,7 +816,7 @@ Deno.test("Client: tries a room again that is full when it reconnects, and repor
   await ada.next("disconnected");
   ada.client.reconnect();
   const { message } = await ada.next("waiting");
-  assertMatch(message, /the server says: the room has its 1 members already$/);
+  assertMatch(message, /the server says: the room is full \(at most 1 members\)$/);
   await other[Symbol.asyncDispose]();
   assertEquals((await back(ada)).resumed, false);
 });

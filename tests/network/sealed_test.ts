@@ -248,7 +248,7 @@ const TARGETS: Readonly<Record<string, FrameSelector>> = {
 
 /** As if the server had warned before the first message: who paces itself is never warned. */
 function warned(tamper: Tamper): Tamper {
-  const bytes = encodeWarning("flood", "you send more than this room takes: slow down");
+  const bytes = encodeWarning("flood", "you are sending more than this room allows: slow down");
   const warning = { type: Type.WARNING, id: 0, bytes, body: bytes.subarray(HEADER_SIZE) };
   let done = false;
   return (frame, direction) => {

@@ -107,7 +107,7 @@ const VALID: readonly Uint8Array<ArrayBuffer>[] = [
   }),
   encodeHave(1234),
   encodeFrame(Type.AWAY, 7, Uint8Array.of(Away.AWAY)),
-  encodeWarning("flood", "you send more than this room takes"),
+  encodeWarning("flood", "you are sending more than this room allows"),
   encodeFrame(Type.MESSAGE, 0, said),
   encodeFrame(Type.MESSAGE, 0, numbered),
   encodeFrame(Type.MESSAGE, 7, new Uint8Array(2000)),
@@ -120,7 +120,7 @@ const VALID: readonly Uint8Array<ArrayBuffer>[] = [
   encodeFrame(Type.PING, 0),
   encodeFrame(Type.PONG, 0),
   encodeFrame(Type.BYE, 0),
-  encodeError("slow", "you fell off the room's log"),
+  encodeError("slow", "you read too slowly and were disconnected"),
 ];
 
 const MUTATIONS: ((frame: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>)[] = [

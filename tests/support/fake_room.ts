@@ -166,7 +166,11 @@ const ENDINGS: { [Reason in Ending["reason"]]: Ending & { reason: Reason } } = {
   left: { reason: "left" },
   stopped: { reason: "stopped" },
   lost: { reason: "lost", message: "the connection was lost" },
-  refused: { reason: "refused", code: "slow", message: "you fell off the room's log" },
+  refused: {
+    reason: "refused",
+    code: "slow",
+    message: "you read too slowly and were disconnected",
+  },
 };
 
 /** Each reason of a kind of event, once: a new one is missed by the type checker. */
@@ -271,7 +275,11 @@ export const EVENTS: {
     { type: "away", who: ALICE, at: 720 },
   ],
   back: [{ type: "back", who: BOB, at: 740 }, { type: "back", who: ALICE, at: 760 }],
-  warning: [{ type: "warning", code: "flood", message: "you send more than the room can take" }],
+  warning: [{
+    type: "warning",
+    code: "flood",
+    message: "you are sending more than this room allows",
+  }],
   disconnected: (Object.keys(DISCONNECTED) as (keyof typeof DISCONNECTED)[]).map((reason) => (
     { type: "disconnected", reason, message: "the server has sent nothing for 30 s" }
   )),
