@@ -79,7 +79,7 @@ export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSiz
   onEvent?: (event: ServerEvent) => void;
 }
 
-/** \`Left\` as the operator reads it. */
+/** `Left` as the operator reads it. */
 const LEFT_REASONS: Readonly<Record<number, LeftReason>> = {
   [Left.BYE]: "bye",
   [Left.LOST]: "lost",
@@ -233,7 +233,7 @@ export class Server {
     }
   }
 
-  /** The life of one connection. Never rejects. */
+  /** The life of one connection, from 1 to 6. Never rejects. */
   async #serve(conn: Deno.TcpConn): Promise<void> {
     const connection = new Connection(conn, MAX_FRAME_BEFORE_ADMISSION);
     const network = networkOf(connection.hostname);
@@ -245,15 +245,19 @@ export class Server {
     let last: Uint8Array<ArrayBuffer> | undefined;
     let reason: number = Left.LOST;
     try {
+      // 1.
       if (sameNetwork > this.#options.maxPerAddress) {
         throw new ProtocolError<ErrorCode>(
           "full",
           `too many connections from your address (at most ${this.#options.maxPerAddress})`,
         );
       }
+      // 2.
       const admitted = await this.#admissions.admit(connection, conn.localAddr);
       if (this.#stopping) throw new CloseReason(undefined, "the room is closing");
+      // 3.
       session = this.#enter(connection, admitted);
+      // 4.
       await this.#relay(connection, session);
     } catch (error) {
       if (error instanceof CloseReason) {
@@ -269,8 +273,9 @@ export class Server {
       }
       if (!this.#stopping) this.#reportRefusal(connection, session, error);
     } finally {
-      // Otherwise the session has a newer connection.
+      // 5. Unless the session has a newer connection.
       if (session?.connection === connection) this.#lose(session, reason);
+      // 6.
       await connection.finish(this.#finishMs, last);
       this.#connections.delete(connection);
       this.#byNetwork.add(network, -1);

@@ -367,7 +367,7 @@ const UNADMITTED: readonly {
     error: "unexpected",
   },
   {
-    who: "HELLO that is no JSON",
+    who: "HELLO that is not JSON",
     bytes: concat(PREFACE, encodeFrame(Type.HELLO, 0, utf8.encode("{"))),
     error: "malformed",
   },
@@ -389,7 +389,7 @@ const UNADMITTED: readonly {
   { who: "a frame too short", bytes: concat(PREFACE, header(4, Type.HELLO)), error: "malformed" },
   {
     // Refused because of its length: the server must not wait for the body.
-    who: "a frame too long before admission",
+    who: "a frame that is too long before admission",
     bytes: concat(PREFACE, header(MAX_FRAME_BEFORE_ADMISSION + 1, Type.HELLO)),
     error: "too-large",
   },
@@ -1037,7 +1037,7 @@ Deno.test("Server: the budget belongs to the session: a new connection does not 
 
 Deno.test({
   name:
-    "Server: without file descriptors it goes on when there are some again, and counts what it could not take",
+    "Server: goes on after running out of file descriptors, and counts connections that it could not accept",
   ignore: Deno.build.os === "windows",
   async fn() {
     const script = `

@@ -133,9 +133,9 @@ class Guest {
       this.#asleep = this.woken;
       return [];
     }
-    assert(this.#asleep !== this.woken, "there is something to take, and nobody was woken for it");
+    assert(this.#asleep !== this.woken, "it has something to take, but was not woken");
     this.#asleep = undefined;
-    assertEquals(this.drops, [], "it was dropped, and there is something to take");
+    assertEquals(this.drops, [], "it was dropped, but has something to take");
     assertGreaterOrEqual(view.length, HEADER_SIZE, "take() gave nothing, instead of null");
     this.#taken.push({ view, copy: view.slice() });
     const frames = readFrames(view);
@@ -877,7 +877,7 @@ Deno.test("Hub: drops a slow member with a reason when the log overruns it; othe
     said.push(`MESSAGE 1 ${said.length}`);
     fast.say(String(said.length - 1));
     fast.drain();
-    assertLess(said.length, 1000, "nobody falls off");
+    assertLess(said.length, 1000, "no member is overrun");
   }
   assertEquals(slow.drops, [[
     "slow",

@@ -127,7 +127,7 @@ if (import.meta.main) {
   const server = new Server({
     hostname: "127.0.0.1",
     port: 0,
-    // On a machine that is busy with other things a crowd takes its time at the door.
+    // On a busy machine the admission of a crowd takes time.
     handshakeMs: 60_000,
     maxPerAddress: Infinity,
     budget: undefined,
