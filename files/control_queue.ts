@@ -9,7 +9,10 @@ import {
 } from "../protocol/file_messages.ts";
 import type { Post, TransferClock } from "./post.ts";
 
-/** Queued messages for one member above which no withdrawal is added: an honest client never needs as many. */
+/**
+ * A member with this many queued messages gets no further withdrawals: no honest client requests as many files that
+ * are not offered.
+ */
 const MAX_QUEUED = 1024;
 /** How long to wait after the server has refused a message to a member, in ms. */
 const HOLD_MS = 200;

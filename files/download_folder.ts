@@ -115,7 +115,7 @@ export class DownloadFolder {
   }
 
   /**
-   * Gives a part file its name, or with a number the next one that is free; returns the path.
+   * Gives a part file the wanted name, or the next free one with a number; returns the path.
    *
    * @param link gives a file a second name
    */
@@ -133,7 +133,7 @@ export class DownloadFolder {
         if (n === 1) n = this.#taken.get(first)!.next - 1;
         continue;
       }
-      // Claimed before the first await: other downloads finish at the same time.
+      // Claimed before it is given: other downloads finish at the same time.
       const entry = { name, isClaimed: true, next: 2 };
       this.#taken.set(folded, entry);
       const firstEntry = this.#taken.get(first);

@@ -1,5 +1,5 @@
-// Whether two looks at a path saw the same file, and whether a file belongs to this user alone. Compares what the
-// system reports and opens nothing.
+// Compares what the system reports about files: whether two reports are about the same file, and whether a file belongs
+// to this user alone. Opens nothing.
 
 const WINDOWS = Deno.build.os === "windows";
 

@@ -67,7 +67,7 @@ export class IncomingTransfers {
 
   // ---- offers ----
 
-  /** A member offers a file; undefined if the offer is known, or one too many. */
+  /** A member offers a file; undefined if it is known already, or the list is full. */
   offered(from: number, offer: FileOffer): Incoming | undefined {
     const peerKey = this.#post.peerKeyOf(from);
     if (peerKey === undefined) return undefined;

@@ -27,7 +27,7 @@ export class OfferedFile implements Upload {
   readonly #allOpen: Set<OfferedFile>;
   #file: Deno.FsFile | undefined;
   #closed = false;
-  /** Operations run one after the other: the last one; it never rejects. */
+  /** The last operation; each waits for the one before it. Never rejects. */
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(

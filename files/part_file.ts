@@ -17,7 +17,7 @@ import { partName, stateName, toFilename } from "./filename.ts";
 import { appendLine, createState, isSameOffer, readState } from "./part_state.ts";
 import type { ReceivedOffer, Sink } from "./storage.ts";
 
-/** Bytes between two checkpoints: what a crash may cost. */
+/** Bytes between two checkpoints: a crash may lose as many. */
 const CHECKPOINT_BYTES = 4 * 1024 * 1024;
 /** Checkpoints of one part: in a huge file the steps between them are larger, so that its state stays small. */
 const MAX_CHECKPOINTS = 4096;
@@ -48,7 +48,7 @@ class PartFile implements Sink {
   /** The checkpoint that is being written; the next one waits for it. */
   #writingCheckpoint: Promise<void> = Promise.resolve();
   #failed: { readonly cause: unknown } | undefined;
-  /** Operations run one after the other: the last one; it never rejects. */
+  /** The last operation; each waits for the one before it. Never rejects. */
   #last: Promise<unknown> = Promise.resolve();
   #ended = false;
 

@@ -54,7 +54,7 @@ export interface Post {
   peerKeyOf(id: number): string | undefined;
   /** The member with this peer key, if exactly one has it. */
   find(peerKey: string): number | undefined;
-  /** Whether this user had met the member before it joined, by its key. */
+  /** Whether this user knew the member's key before it joined. */
   isKnown(id: number): boolean;
   event(event: RoomEvent): void;
 }

@@ -76,7 +76,7 @@ export class ReadAhead {
     this.#requests.put({ to, id, offset, length });
   }
 
-  /** A receiver wants no more of this file; without `id`, of any. */
+  /** Drops a receiver's requests for one file; without `id`, for all. */
   drop(to: number, id?: Uint8Array): void {
     this.#requests.drop(to, id);
   }

@@ -1,11 +1,11 @@
-// All file transfers of one client: the user's commands, the messages of other members, and the members' comings and
-// goings are passed on to the two directions, and progress is watched here. Between the client, which seals and sends,
-// and the disk; knows neither sockets nor keys.
+// All file transfers of one client. Passes the user's commands, messages and changes of the member list on to the two
+// directions, and watches progress. The client seals and sends, the disk stores; this module knows no
+// socket and no key.
 //
 // 1. A sender offers a file to the room or to one member, and waits for requests (`outgoing.ts`).
 // 2. A receiver that accepts opens a part file and requests its data piece by piece (`incoming.ts`); one window bounds
-//    what it has requested of all files.
-// 3. The sender reads the requested data ahead, a little, and sends it when it has nothing else to send.
+//    the requests for all files.
+// 3. The sender reads a little of the requested data ahead, and sends it when it has nothing else to send.
 // 4. A receiver that has all data verifies it, gives the file its name, and notifies the sender.
 //
 // Members are recognised by their key, or in a room without keys by their name. So a transfer continues when either
@@ -39,7 +39,7 @@ export class Transfers {
   readonly #control: ControlQueue;
   readonly #incoming: IncomingTransfers;
   readonly #outgoing: OutgoingTransfers;
-  /** Ends the ticks, while there are any. */
+  /** Stops the timer; undefined while it is off. */
   #endTicks: (() => void) | undefined;
 
   constructor(
@@ -130,10 +130,10 @@ export class Transfers {
   }
 
   /**
-   * The transfers that the user names: by number, range of numbers, file name or member, or `all`.
+   * Finds transfers by number, range of numbers, file name or member, or `all`.
    *
    * @param fits whether the command applies to a transfer
-   * @throws {ChatError} if there are none
+   * @throws {ChatError} if it finds none
    */
   #named(
     which: string | number,
