@@ -91,7 +91,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxMembers: 5_000,
   // An office with one address fits in; a single machine cannot take all places.
   maxPerAddress: 256,
-  // With 8 KiB each, unadmitted connections together cost at most 8 MiB.
+  // With frames of at most 8 KiB, this bounds the memory of all unadmitted connections.
   maxAdmissions: 1_024,
   // A login takes less than a second; the rest is for slow networks and slow machines.
   handshakeMs: HANDSHAKE_MS,
