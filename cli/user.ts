@@ -124,7 +124,7 @@ function keepNames(system: System, folders: Places, knownNames: KnownNames): voi
     saveKnownNames(folders, knownNames);
   } catch (error) {
     if (!(error instanceof ChatError)) throw error;
-    knownNames.saved(); // Reports it once.
+    knownNames.saved(); // Not again for these names.
     note(system, `chat: the keys of the members you meet are not kept. ${error.message}`);
   }
 }

@@ -1,7 +1,17 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { ChatError } from "../errors.ts";
+import { FakeSystem } from "../tests/support/fake_system.ts";
 import type { Speaker, ViewOptions } from "./command.ts";
 import type { Settings } from "./config.ts";
-import { chosenName, chosenView } from "./user.ts";
+import {
+  chosenName,
+  chosenView,
+  filesFor,
+  givenCode,
+  loadSelf,
+  loadSettings,
+  localRooms,
+} from "./user.ts";
 
 const SPEAKER: Speaker = { name: undefined, user: "ada", config: undefined };
 
@@ -46,4 +56,77 @@ Deno.test("chosenView: each setting of the command line beats the config file; t
     notify: "all",
     muted: true,
   });
+});
+
+Deno.test("givenCode: a file beats CHAT_CODE; an empty variable counts as unset", () => {
+  using system = new FakeSystem({ CHAT_CODE: "from the variable" });
+  const file = system.file("code", "from the file\r\nfor people\n");
+  assertEquals(givenCode(system, file), "from the file");
+  assertEquals(givenCode(system, undefined), "from the variable");
+  system.variables["CHAT_CODE"] = "";
+  assertEquals(givenCode(system, undefined), undefined);
+});
+
+Deno.test("givenCode: reports a missing file, and a file without a code, not the variable", () => {
+  using system = new FakeSystem({ CHAT_CODE: "from the variable" });
+  assertThrows(() => givenCode(system, `${system.folder}/none`), ChatError, "Cannot read the code");
+  for (const text of ["", "\n", "  \ncode\n"]) {
+    const file = system.file("code", text);
+    assertThrows(() => givenCode(system, file), ChatError, "its first line is empty");
+  }
+});
+
+Deno.test("loadSettings: reads the default file if it exists, another one, or none", async () => {
+  using system = new FakeSystem();
+  assertEquals(await loadSettings(system, undefined), {});
+  const other = system.file("other.toml", 'theme = "light"');
+  const folder = system.os === "darwin" ? "Library/Application Support/chat" : "config/chat";
+  system.file(`${folder}/config.toml`, 'theme = "dark"');
+  assertEquals({ ...await loadSettings(system, undefined) }, { theme: "dark" });
+  assertEquals({ ...await loadSettings(system, other) }, { theme: "light" });
+  assertEquals(await loadSettings(system, false), {});
+});
+
+Deno.test("loadSettings: a file that is named must exist, and be a file", async () => {
+  using system = new FakeSystem();
+  for (const path of [`${system.folder}/none.toml`, system.folder]) {
+    const error = await assertRejects(() => loadSettings(system, path), ChatError);
+    assert(error.message.startsWith(`Cannot read the config file ${path}: `), error.message);
+    assertEquals(error.hint, "To start without one: --no-config");
+  }
+});
+
+Deno.test("loadSettings, localRooms, loadSelf: without a home folder there are none, and a temporary identity", async () => {
+  using system = new FakeSystem();
+  for (const name of Object.keys(system.variables)) delete system.variables[name];
+  assertEquals(await loadSettings(system, undefined), {});
+  assertEquals(localRooms(system), []);
+  const [one, two] = [loadSelf(system), loadSelf(system)];
+  assert(one.identity.seed.some((byte, index) => byte !== two.identity.seed[index]));
+  assertEquals([one.save, system.stderr.text.split("temporary identity").length], [undefined, 3]);
+});
+
+Deno.test("loadSelf: keeps the identity, and reports each name that it cannot save, once", () => {
+  using system = new FakeSystem();
+  const { identity, knownNames, save } = loadSelf(system);
+  assertEquals(loadSelf(system).identity.seed, identity.seed);
+  // A folder in place of the file makes each save fail.
+  const folder = system.os === "darwin" ? "Library/Application Support/chat" : "config/chat";
+  Deno.mkdirSync(`${system.folder}/${folder}/known-names/x`, { recursive: true });
+  for (const name of ["Bob", "Cy"]) {
+    knownNames.meet(name, identity.publicKey, "2026-01-31");
+    save!();
+  }
+  save!();
+  const reports = system.stderr.text.match(
+    /^chat: the keys of the members you meet are not kept\. /gm,
+  );
+  assertEquals(reports?.length, 2);
+});
+
+Deno.test("filesFor: accepts as the options say", () => {
+  using system = new FakeSystem();
+  const options = { downloads: undefined, accept: "known", acceptLimit: 7 } as const;
+  const { accept, acceptLimit } = filesFor(system, options, {});
+  assertEquals([accept, acceptLimit], ["known", 7]);
 });

@@ -1,0 +1,295 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
+import { FakeTty } from "../tests/support/fake_terminal.ts";
+import { Guest, Impostor, TestRoom, within } from "../tests/support/loopback.ts";
+import { findPlaces, publishRoom } from "./home.ts";
+
+const CODE = "correct horse battery staple";
+const OTHER_CODE = "abandon ability able about";
+
+const addressOf = ({ port }: { port: number }) => `127.0.0.1:${port}`;
+
+/** Opens a sealed room with `CODE`, by an operator whose files no other user has. */
+async function openSealed(): Promise<AsyncDisposable & { address: string; port: number }> {
+  const system = new FakeSystem({ CHAT_CODE: CODE });
+  const { address, port, done } = await ServedRoom.open(system);
+  return {
+    address,
+    port,
+    async [Symbol.asyncDispose]() {
+      system.signal();
+      await done;
+      system[Symbol.dispose]();
+    },
+  };
+}
+
+/** A terminal that reports when the screen is on it. */
+class ScreenTty extends FakeTty {
+  readonly #started = Promise.withResolvers<void>();
+  readonly started: Promise<void> = this.#started.promise;
+
+  override setRaw(raw: boolean): void {
+    super.setRaw(raw);
+    if (raw) this.#started.resolve();
+  }
+}
+
+/** A port where nothing listens. */
+function unusedPort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+Deno.test("join: sends each line of stdin, prints NAME: text, and leaves at the end with 0", async () => {
+  await using room = new TestRoom();
+  await using ben = await Guest.join(room, "ben");
+  using system = new FakeSystem();
+  system.stdin.type("So it starts!\nRight?\n");
+  system.stdin.end();
+  assertEquals(await system.run("join", addressOf(room), "--name", "anna"), 0);
+  assertEquals(system.stdout.text, "anna: So it starts!\nanna: Right?\n");
+  assertMatch(system.stderr.text, /^joined 127\.0\.0\.1:\d+ as anna\n/);
+  await ben.next("message", ({ text }) => text === "Right?");
+  assertEquals(system.listeners, 0);
+});
+
+Deno.test("join --json: reads and writes one object per line, with the time of the clock", async () => {
+  await using room = new TestRoom();
+  using system = new FakeSystem();
+  system.stdin.type('{"type":"say","text":"Right?"}\n{"type":"leave"}\n');
+  assertEquals(await system.run("join", addressOf(room), "--json"), 0);
+  const events = system.stdout.text.trimEnd().split("\n").map((line) => JSON.parse(line));
+  assertEquals(
+    events.map(({ type }) => type).join(" "),
+    "welcome members sent message ended",
+  );
+  assertEquals(events[0].address, addressOf(room));
+  assertEquals(system.stderr.text, "");
+});
+
+Deno.test("join: invalid input is reported, the rest is sent, and the exit code is 1", async () => {
+  await using room = new TestRoom();
+  using system = new FakeSystem();
+  system.stdin.type(Uint8Array.of(0xff, 0x0a, 0x68, 0x69, 0x0a));
+  system.stdin.end();
+  assertEquals(await system.run("join", addressOf(room)), 1);
+  assertEquals(system.stdout.text, "ada: hi\n");
+  assertMatch(system.stderr.text, /^chat: error: line 1: /m);
+});
+
+Deno.test("join: unreadable input ends the program with 1 and a reason", async () => {
+  await using room = new TestRoom();
+  using system = new FakeSystem();
+  system.stdin.fail(new Error("Is a directory (os error 21)"));
+  const done = system.run("join", addressOf(room));
+  await within("the exit", system.exited);
+  assertEquals(system.exitCode, 1);
+  assertMatch(system.stderr.text, /^chat: error: Cannot read the input: Is a directory .*$/m);
+  system.signal();
+  await done;
+});
+
+Deno.test("join: a broken stdout makes it leave with 1", async () => {
+  await using room = new TestRoom();
+  await using ben = await Guest.join(room, "ben");
+  using system = new FakeSystem();
+  const done = system.run("join", addressOf(room), "--stay");
+  await system.stderr.lineLike(/^here: /);
+  system.stdout.broken = true;
+  await ben.say("Right?");
+  assertEquals(await done, 1);
+});
+
+Deno.test("join: a signal makes it leave with 0", async () => {
+  await using room = new TestRoom();
+  await using ben = await Guest.join(room, "ben");
+  using system = new FakeSystem();
+  const done = system.run("join", addressOf(room), "--stay");
+  await system.stderr.lineLike(/^here: /);
+  assert(system.signal());
+  assertEquals([await done, system.exitCode], [0, undefined]);
+  assertEquals((await ben.next("left")).who.name, "ada");
+});
+
+Deno.test("join --retry 0: the end of the server ends it with 1 and a reason", async () => {
+  await using room = new TestRoom();
+  using system = new FakeSystem();
+  const done = system.run("join", addressOf(room), "--retry", "0");
+  await system.stderr.lineLike(/^here: /);
+  await room.stop();
+  assertEquals(await done, 1);
+  assertMatch(
+    system.stderr.text,
+    /^chat: error: Cannot stay in the room: the server has closed the room$/m,
+  );
+});
+
+Deno.test("join: without a server it exits with 1 and a hint", async () => {
+  using system = new FakeSystem();
+  assertEquals(await system.run("join", `127.0.0.1:${unusedPort()}`), 1);
+  assertEquals(system.stdout.text, "");
+  assertMatch(system.stderr.text, /^chat: error: Cannot join .*\nchat: hint: .*chat serve.*\n$/);
+});
+
+Deno.test("join: takes the code from CHAT_CODE or a file; without one it exits with 1 and a hint", async () => {
+  await using room = await openSealed();
+  for (const how of ["variable", "file", "none"]) {
+    using system = new FakeSystem(how === "variable" ? { CHAT_CODE: CODE } : {});
+    const file = system.file("code", `${CODE}\n`);
+    system.stdin.end();
+    const args = how === "file" ? ["--code-file", file] : [];
+    const code = await system.run("join", room.address, ...args);
+    assertEquals(code, how === "none" ? 1 : 0, system.stderr.text);
+    if (how === "none") {
+      assertMatch(system.stderr.text, /^chat: error: .*\nchat: hint: .*CHAT_CODE/);
+    }
+  }
+});
+
+Deno.test("join: a wrong code in a pipe exits with 1 and says how many tries are left", async () => {
+  await using room = await openSealed();
+  using system = new FakeSystem({ CHAT_CODE: OTHER_CODE });
+  system.stdin.end();
+  assertEquals(await system.run("join", room.address), 1);
+  assertEquals(system.stdout.text, "");
+  assertMatch(system.stderr.text, /^chat: error: Cannot join .* code .*\nchat: hint: .*4/);
+});
+
+Deno.test("join: asks for the code at a terminal until it is right, without showing it", async () => {
+  await using room = await openSealed();
+  using system = new FakeSystem();
+  system.stdin.becomeTerminal();
+  system.stdin.type(`${OTHER_CODE}\r${CODE}\r`);
+  const done = system.run("join", room.address, "--plain");
+  await system.stderr.lineLike(/^here: /);
+  const [first, second] = system.stderr.text.split(`Code of the room at ${room.address}: \n`)
+    .slice(1);
+  assertMatch(first!, /^chat: error: Cannot join /);
+  assert(second !== undefined);
+  assert(!/staple|abandon/.test(system.stderr.text));
+  assertEquals(system.stdin.raw, false);
+  system.signal();
+  assertEquals(await done, 0);
+});
+
+Deno.test("join: Ctrl-C at the question for the code exits with 1", async () => {
+  await using room = await openSealed();
+  using system = new FakeSystem();
+  system.stdin.becomeTerminal();
+  system.stdin.type("half\x03");
+  assertEquals(await system.run("join", room.address), 1);
+  assertMatch(system.stderr.text, /\nchat: error: Cannot continue without the code: /);
+});
+
+Deno.test("join: without an address it finds the newest open room of this user, and its code", async () => {
+  using system = new FakeSystem();
+  await using room = await ServedRoom.open(system);
+  const places = findPlaces(system.os, system.env);
+  // The room that was there is closed, and another program took the port of the next one.
+  await using web = new Impostor((raw) =>
+    raw.write(new TextEncoder().encode("HTTP/1.1 200 OK\r\n"))
+  );
+  for (const port of [unusedPort(), web.port]) {
+    publishRoom(places, { hostname: "127.0.0.1", port, code: OTHER_CODE });
+  }
+  system.stdin.type("Right?\n");
+  system.stdin.end();
+  system.stdout.text = "";
+  assertEquals(await system.run("join"), 0);
+  assertEquals(system.stdout.text, "ada: Right?\n");
+  assertStringIncludes(system.stderr.text, `joined ${room.address} as ada\n`);
+});
+
+Deno.test("join --cipher sealed: refuses a room that is not sealed", async () => {
+  await using room = new TestRoom();
+  using system = new FakeSystem();
+  assertEquals(await system.run("join", addressOf(room), "--cipher", "sealed"), 1);
+  assertMatch(system.stderr.text, /^chat: error: Cannot join .*not sealed/);
+  assertEquals(room.hub.size, 0);
+});
+
+Deno.test("join: without a home folder it uses a temporary identity, and says so", async () => {
+  await using room = await openSealed();
+  using system = new FakeSystem({ CHAT_CODE: CODE });
+  delete system.variables["HOME"];
+  delete system.variables["XDG_CONFIG_HOME"];
+  delete system.variables["APPDATA"];
+  system.stdin.end();
+  assertEquals(await system.run("join", room.address), 0);
+  assertMatch(
+    system.stderr.text,
+    /^chat: this session uses a temporary identity\. Cannot find the folder .*is not set$/m,
+  );
+});
+
+Deno.test("join: an invalid config file is an error before it connects", async () => {
+  using system = new FakeSystem();
+  system.file("config/chat/config.toml", 'theme = "drak"');
+  const path = system.file("bad.toml", 'theme = "drak"');
+  assertEquals(await system.run("join", "nowhere.invalid", "--config", path), 1);
+  assertMatch(
+    system.stderr.text,
+    /bad\.toml, line 1: unknown theme "drak"; use auto, dark, light or mono\nchat: hint: Did you/,
+  );
+});
+
+Deno.test("join: in a terminal it shows the screen, and restores the terminal", async () => {
+  await using room = new TestRoom();
+  using system = new FakeSystem();
+  system.stdin.becomeTerminal();
+  system.stdout.becomeTerminal();
+  const tty = new ScreenTty();
+  system.tty = tty;
+  const done = system.run("join", addressOf(room), "--name", "anna");
+  await within("the screen", tty.started);
+  system.signal();
+  assertEquals(await done, 0);
+  assertEquals([tty.raw, system.stdout.text, system.listeners], [false, "", 0]);
+  assertStringIncludes((await tty.rows()).join("\n"), "you are anna");
+});
+
+Deno.test("join: a crash restores the terminal, and ends the program with 1 and the error", async () => {
+  await using room = new TestRoom();
+  using system = new FakeSystem();
+  system.stdin.becomeTerminal();
+  system.stdout.becomeTerminal();
+  const tty = new ScreenTty();
+  system.tty = tty;
+  const done = system.run("join", addressOf(room));
+  await within("the screen", tty.started);
+  system.crash(new Error("A test crashes it"));
+  assertEquals([tty.raw, system.exitCode], [false, 1]);
+  assertMatch(
+    system.stderr.text,
+    /^chat: error: This is a bug in chat: Error: A test crashes it$/m,
+  );
+  system.signal();
+  await done;
+});
+
+Deno.test("join --plain: a person at a terminal has the commands", async () => {
+  await using room = new TestRoom();
+  using system = new FakeSystem();
+  system.stdin.becomeTerminal();
+  system.stdout.becomeTerminal();
+  const done = system.run("join", addressOf(room), "--plain");
+  await system.stderr.lineLike(/^here: /);
+  system.stdin.type("/whoami\n/nosuch\n/quit\n");
+  await system.stderr.lineLike(/ada/);
+  // A wrong command is no failure.
+  assertEquals(await done, 0);
+});
+
+Deno.test("join --classic: joins a classic server", async () => {
+  await using server = new Impostor(async (raw) => {
+    await raw.write(new TextEncoder().encode("198"));
+    await raw.rest();
+  });
+  using system = new FakeSystem();
+  system.stdin.type("Right?\n");
+  system.stdin.end();
+  assertEquals(await system.run("join", "--classic", `127.0.0.1:${server.port}`), 0);
+  assertMatch(system.stdout.text, /^\d+: Right\?\n$/);
+  await server.served(1);
+});

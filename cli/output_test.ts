@@ -1,0 +1,58 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { ChatError, UsageError } from "../errors.ts";
+import type { Ending } from "../room.ts";
+import { FakeSystem } from "../tests/support/fake_system.ts";
+import { fatal, note, print, report, reportEnding } from "./output.ts";
+
+Deno.test("print, note: results go to stdout, everything else to stderr", () => {
+  using system = new FakeSystem();
+  print(system, "result\n");
+  note(system, "progress");
+  assertEquals([system.stdout.text, system.stderr.text], ["result\n", "progress\n"]);
+  system.stdout.broken = true;
+  print(system, "nobody reads this\n");
+});
+
+Deno.test("report: an error and its hint; 2 for misuse, else 1", () => {
+  using system = new FakeSystem();
+  assertEquals(report(system, new ChatError("Cannot go", { hint: "Stay" })), 1);
+  assertEquals(report(system, new UsageError("Cannot read this")), 2);
+  assertEquals(
+    system.stderr.text,
+    "chat: error: Cannot go\nchat: hint: Stay\nchat: error: Cannot read this\n",
+  );
+});
+
+Deno.test("report, fatal: any other error is a bug, with its stack", () => {
+  using system = new FakeSystem();
+  assertEquals(report(system, "odd"), 1);
+  assertEquals(system.stderr.text, "chat: error: This is a bug in chat: odd\n");
+  fatal(system, new RangeError("odd"));
+  assertMatch(system.stderr.text, /: RangeError: odd\n +at /);
+  assertEquals(system.exitCode, 1);
+});
+
+Deno.test("reportEnding: nothing if the user left; else the reason and the unconfirmed messages", () => {
+  const cases: [ending: Ending, unconfirmed: number, code: number, stderr: string][] = [
+    [{ reason: "left" }, 3, 0, ""],
+    [{ reason: "stopped" }, 0, 1, "the server has closed the room"],
+    [
+      { reason: "stopped" },
+      1,
+      1,
+      "the server has closed the room; 1 of your messages was not confirmed",
+    ],
+    [
+      { reason: "lost", message: "gone\x1b" },
+      2,
+      1,
+      "gone␛; 2 of your messages were not confirmed",
+    ],
+  ];
+  for (const [ending, unconfirmed, code, stderr] of cases) {
+    using system = new FakeSystem();
+    assertEquals(reportEnding(system, ending, unconfirmed), code);
+    const line = stderr && `chat: error: Cannot stay in the room: ${stderr}\n`;
+    assertEquals(system.stderr.text, line);
+  }
+});

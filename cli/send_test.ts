@@ -1,0 +1,164 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { encodeFrame, MAX_FRAME, Type } from "../protocol.ts";
+import { FakeSystem } from "../tests/support/fake_system.ts";
+import { Guest, Impostor, KEY, TestRoom, within } from "../tests/support/loopback.ts";
+
+const addressOf = ({ port }: { port: number }) => `127.0.0.1:${port}`;
+
+/** Asserts that a message is refused before it connects. */
+async function assertRefused(
+  prepare: (system: FakeSystem) => void,
+  message: RegExp,
+): Promise<void> {
+  using system = new FakeSystem();
+  prepare(system);
+  assertEquals(await system.run("send", "nowhere.invalid"), 1);
+  assertEquals(system.stdout.text, "");
+  assertMatch(system.stderr.text, message);
+}
+
+Deno.test("send: sends its arguments or stdin as one message, silently, with 0", async () => {
+  await using room = new TestRoom();
+  await using ben = await Guest.join(room, "ben");
+  for (const how of ["arguments", "stdin"]) {
+    using system = new FakeSystem();
+    if (how === "stdin") {
+      system.stdin.type("it is ");
+      system.stdin.type("done\n");
+      system.stdin.end();
+    }
+    const words = how === "stdin" ? [] : ["it", "is", "done"];
+    assertEquals(await system.run("send", addressOf(room), "--name", "anna", ...words), 0);
+    assertEquals([system.stdout.text, system.stderr.text], ["", ""]);
+    const { from, text } = await ben.next("message");
+    assertEquals([from.name, text], ["anna", "it is done"]);
+  }
+});
+
+Deno.test("send: the name comes from the config file, unless an option sets it", async () => {
+  await using room = new TestRoom();
+  await using ben = await Guest.join(room, "ben");
+  for (const [args, name] of [[[], "fay"], [["--name", "gus"], "gus"]] as const) {
+    using system = new FakeSystem();
+    const config = system.file("c.toml", 'name = "fay"\ntheme = "dark"');
+    assertEquals(await system.run("send", addressOf(room), "--config", config, ...args, "hi"), 0);
+    assertEquals((await ben.next("message")).from.name, name);
+  }
+});
+
+Deno.test("send: refuses empty, binary, oversized and unreadable input before it connects", async () => {
+  await assertRefused(({ stdin }) => {
+    stdin.type("\n");
+    stdin.end();
+  }, /^chat: error: Cannot send an empty message: give TEXT, or text on stdin\n$/);
+  await assertRefused(({ stdin }) => {
+    stdin.type(Uint8Array.of(0x41, 0xff));
+    stdin.end();
+  }, /^chat: error: Cannot send this message: it is not UTF-8\n$/);
+  await assertRefused(({ stdin }) => {
+    stdin.type(new Uint8Array(MAX_FRAME + 1).fill(0x41));
+    stdin.end();
+  }, /: it has more than 262144 bytes\nchat: hint: Send it in parts, or as a file: .*\n$/);
+  await assertRefused(
+    ({ stdin }) => stdin.fail(new Error("Is a directory")),
+    /^chat: error: Cannot read the input: Is a directory\n$/,
+  );
+});
+
+Deno.test("send: at a terminal it says how to send", async () => {
+  await using room = new TestRoom();
+  using system = new FakeSystem();
+  system.stdin.becomeTerminal();
+  system.stdin.type("hi\n");
+  system.stdin.end();
+  assertEquals(await system.run("send", addressOf(room)), 0);
+  assertEquals(
+    system.stderr.text,
+    "chat: type the message; to send it, press Ctrl-D on an empty line\n",
+  );
+});
+
+Deno.test("send: exits with 1 if the server ends before it confirms the message", async () => {
+  const greeting = { version: 1, cipher: "xor", key: String(KEY), maxFrame: MAX_FRAME };
+  const welcome = { room: 0, own: 0, members: 0 };
+  const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  await using server = new Impostor(async (raw) => {
+    await raw.preface();
+    await raw.write(
+      encodeFrame(Type.GREETING, 0, json(greeting)),
+      encodeFrame(Type.WELCOME, 1, json(welcome)),
+    );
+    await raw.frameOf(Type.MESSAGE);
+    await raw.end();
+    await raw.frames();
+  });
+  using system = new FakeSystem();
+  assertEquals(await system.run("send", addressOf(server), "--retry", "0", "Right?"), 1);
+  assertEquals(system.stdout.text, "");
+  assertMatch(
+    system.stderr.text,
+    /^chat: error: Cannot stay in the room: .*; 1 of your messages was not confirmed\n$/,
+  );
+});
+
+Deno.test("send --file: waits until a member has received the file, and reports it on stderr", async () => {
+  await using room = new TestRoom();
+  using ben = new FakeSystem();
+  const downloads = `${ben.folder}/downloads`;
+  const receiving = ben.run(
+    ...["join", addressOf(room), "--name", "ben", "--json"],
+    ...["--accept", "all", "--downloads", downloads],
+  );
+  await ben.stdout.lineLike(/^\{"type":"members"/);
+  using anna = new FakeSystem();
+  const path = anna.file("one.txt", "hello");
+  const args = ["send", addressOf(room), "--name", "anna", "--file"];
+  assertEquals(await anna.run(...args, path, "--to", "ben"), 0, anna.stderr.text);
+  assertEquals(anna.stdout.text, "");
+  assertMatch(anna.stderr.text, /^chat: .*one\.txt.*ben/m);
+  assertEquals(Deno.readTextFileSync(`${downloads}/one.txt`), "hello");
+  anna.file("many/a.txt", "a");
+  anna.file("many/b.txt", "b");
+  assertEquals(await anna.run(...args, `${anna.folder}/many`), 0, anna.stderr.text);
+  for (const name of ["a", "b"]) {
+    assertEquals(Deno.readTextFileSync(`${downloads}/${name}.txt`), name);
+  }
+  ben.stdin.end();
+  assertEquals(await receiving, 0);
+});
+
+Deno.test("send --file: a missing file or member exits with 1 and a reason", async () => {
+  await using room = new TestRoom();
+  using system = new FakeSystem();
+  const path = system.file("one.txt", "hello");
+  assertEquals(await system.run("send", addressOf(room), "--file", path, "--to", "nobody"), 1);
+  assertStringIncludes(system.stderr.text, "chat: error: Cannot ");
+  system.stderr.text = "";
+  assertEquals(await system.run("send", addressOf(room), "--file", `${path}x`), 1);
+  assertMatch(system.stderr.text, /^chat: .*one\.txtx/m);
+  assertEquals([system.listeners, room.hub.size], [0, 0]);
+});
+
+Deno.test("send --file: a member that declines makes it exit with 1", async () => {
+  await using room = new TestRoom();
+  using ben = new FakeSystem();
+  const receiving = ben.run("join", addressOf(room), "--name", "ben", "--json", "--accept", "none");
+  await ben.stdout.lineLike(/^\{"type":"members"/);
+  using anna = new FakeSystem();
+  const path = anna.file("one.txt", "hello");
+  assertEquals(await anna.run("send", addressOf(room), "--file", path, "--to", "ben"), 1);
+  ben.stdin.end();
+  assertEquals(await receiving, 0);
+});
+
+Deno.test("send --file: a signal makes it leave", async () => {
+  await using room = new TestRoom();
+  await using _ = await Guest.join(room, "ben");
+  using system = new FakeSystem();
+  const path = system.file("one.txt", "hello");
+  const done = system.run("send", addressOf(room), "--file", path);
+  await system.stderr.lineLike(/^chat: .*one\.txt/);
+  system.signal();
+  assertEquals(await within("the end", done), 0);
+  assertEquals(system.listeners, 0);
+});

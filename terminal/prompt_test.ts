@@ -1,0 +1,54 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { ChatError } from "../errors.ts";
+import { askHidden } from "./prompt.ts";
+
+/** Types `input` at the question; returns the answer, and what happened in order. */
+function ask(input: string | Uint8Array): { answer: () => string; events: string[] } {
+  const bytes = typeof input === "string" ? new TextEncoder().encode(input) : input;
+  const events: string[] = [];
+  let at = 0;
+  const keyboard = {
+    isTerminal: () => true,
+    setRaw: (raw: boolean) => void events.push(raw ? "raw" : "cooked"),
+    readSync(buffer: Uint8Array) {
+      if (at === bytes.length) return null;
+      buffer[0] = bytes[at++]!;
+      return 1;
+    },
+  };
+  const output = {
+    writeSync(bytes: Uint8Array) {
+      events.push(new TextDecoder().decode(bytes));
+      return bytes.length;
+    },
+  };
+  return { answer: () => askHidden("Code?", keyboard, output), events };
+}
+
+Deno.test("askHidden: returns the line, and echoes nothing: raw mode begins before the question", () => {
+  for (const end of ["\r", "\n"]) {
+    const { answer, events } = ask(`correct horse ü${end}more`);
+    assertEquals(answer(), "correct horse ü");
+    assertEquals(events, ["raw", "Code? ", "cooked", "\n"]);
+  }
+});
+
+Deno.test("askHidden: backspace deletes a character, and Ctrl-U the line", () => {
+  assertEquals(ask("nonsense\x15abäö\x7f\b\r").answer(), "ab");
+  assertEquals(ask("😀\x7f\x7f\r").answer(), "");
+});
+
+Deno.test("askHidden: Ctrl-C, Ctrl-D and the end of the input cancel, and restore the terminal", () => {
+  for (const input of ["half\x03", "half\x04", "half", ""]) {
+    const { answer, events } = ask(input);
+    assertThrows(answer, ChatError, "Cannot continue without the code");
+    assertEquals(events.slice(-2), ["cooked", "\n"]);
+  }
+});
+
+Deno.test("askHidden: refuses an input that is not a terminal, with a hint", () => {
+  const keyboard = { isTerminal: () => false, setRaw() {}, readSync: () => null };
+  const output = { writeSync: () => 0 };
+  const error = assertThrows(() => askHidden("Code?", keyboard, output), ChatError);
+  assertEquals(error.hint, "Set CHAT_CODE, or name a file with the code: --code-file FILE");
+});
