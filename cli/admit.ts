@@ -8,7 +8,7 @@ import { DEFAULT_PORT } from "../protocol.ts";
 import { formatAddress } from "../protocol/connection.ts";
 import { askHidden } from "../terminal/prompt.ts";
 import { isLoopback } from "./address.ts";
-import { LOOPBACK, type ScreenOptions, type Target } from "./command.ts";
+import { LOOPBACK, type RoomTarget, type ScreenOptions } from "./command.ts";
 import type { LocalRoom } from "./home.ts";
 import { report } from "./output.ts";
 import { isInteractive, type System } from "./system.ts";
@@ -43,7 +43,7 @@ export function networks(system: System): string {
  */
 export async function admit(
   system: System,
-  { address, codeFile, cipher }: Target,
+  { address, codeFile, cipher }: RoomTarget,
   name: string,
   retryMs: number,
   files?: TransferOptions,

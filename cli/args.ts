@@ -30,11 +30,11 @@ import {
   LOOPBACK,
   type Retry,
   type RoomCipher,
+  type RoomTarget,
   type ScreenOptions,
   type Shell,
   SHELLS,
   type Speaker,
-  type Target,
   type ViewOptions,
 } from "./command.ts";
 import { ACCEPT_LIMIT, CIPHERS, LOGS, SCREEN, type VerbName, VERBS, VIEW } from "./options.ts";
@@ -272,7 +272,7 @@ function parseTarget(
   options: Map<string, string>,
   address: string | undefined,
   hint: string,
-): Target {
+): RoomTarget {
   const name = options.get("cipher");
   const cipher = name === undefined ? undefined : checkCipher(name);
   if (cipher === "xor" && options.has("code-file")) {
@@ -298,7 +298,7 @@ const NOT_CLASSIC: Readonly<Record<string, string>> = {
 function parseClassicTarget(
   options: Map<string, string>,
   address: string | undefined,
-): Target {
+): RoomTarget {
   const inapplicable = Object.keys(NOT_CLASSIC).find((name) => options.has(name));
   if (inapplicable !== undefined) {
     throw new UsageError(
@@ -321,7 +321,7 @@ function parseScreen(
   options: Map<string, string>,
   env: (name: string) => string | undefined,
 ): ScreenOptions {
-  // In a pipe and with TERM=dumb, where nobody asked for lines, these are ignored: an alias with a theme still works.
+  // In a pipe and with TERM=dumb, these options are ignored instead: an alias with a theme still works there.
   const lines = ["json", "plain"].find((name) => options.has(name));
   const inapplicable = lines && Object.keys(VIEW).find((name) => options.has(name));
   if (inapplicable) {

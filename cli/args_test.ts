@@ -7,7 +7,7 @@ import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../text/names.ts";
 import { width } from "../text/width.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
 import { parseCommand } from "./args.ts";
-import type { Command, ScreenOptions, Speaker, Target } from "./command.ts";
+import type { Command, RoomTarget, ScreenOptions, Speaker } from "./command.ts";
 import { VARIABLES, VERBS } from "./options.ts";
 import { usage } from "./usage.ts";
 import { chosenName } from "./user.ts";
@@ -50,7 +50,7 @@ const SERVE = {
   status: undefined,
 } as const;
 /** The target without an address: a room on this machine, of either kind. */
-const TARGET: Target = { address: undefined, codeFile: undefined, cipher: undefined };
+const TARGET: RoomTarget = { address: undefined, codeFile: undefined, cipher: undefined };
 const JOIN = { verb: "join", target: TARGET, classic: false, screen: SCREEN } as const;
 const SEND = {
   verb: "send",
@@ -63,7 +63,7 @@ const SEND = {
 } as const;
 
 /** The target with this address. */
-function at(hostname: string, port = 2428): { target: Target } {
+function at(hostname: string, port = 2428): { target: RoomTarget } {
   return { target: { ...TARGET, address: { hostname, port } } };
 }
 

@@ -52,7 +52,7 @@ export interface ViewOptions {
 }
 
 /** Which room to join, and how. */
-export interface Target {
+export interface RoomTarget {
   /** undefined: a room that this user has opened on this machine, else the default address. */
   address: { hostname: string; port: number } | undefined;
   /** A file whose first line is the room's code. */
@@ -93,11 +93,11 @@ export type Command =
     log: "text" | "json";
     status: StatusPlace | undefined;
   }
-  /** `classic`: there is a classic server at this address. */
-  | { verb: "join"; target: Target; classic: boolean; screen: ScreenOptions }
+  /** `classic`: the server at this address is a classic one. */
+  | { verb: "join"; target: RoomTarget; classic: boolean; screen: ScreenOptions }
   | {
     verb: "send";
-    target: Target;
+    target: RoomTarget;
     speaker: Speaker;
     /** undefined: stdin, or a file instead. */
     text: string | undefined;

@@ -259,12 +259,12 @@ withShell(
 
 withShell(
   "zsh",
-  "completions: zsh offers verbs, options and words, each where it belongs",
+  "completions: zsh offers verbs, options and words in their places",
   async () => {
     using place = new Place("zsh");
     await using zsh = Zsh.start(place);
     for (const [line, words] of CASES) {
-      // Where nothing else can follow, it offers options without being asked.
+      // If nothing else can follow, zsh also offers options.
       const offered = wordsIn(await zsh.ask(line)).filter((word) =>
         !line.endsWith(" ") || !word.startsWith("--")
       );

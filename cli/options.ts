@@ -20,12 +20,12 @@ export const ACCEPT_LIMIT = 2 ** 30;
  * The kind of a value. Shells complete files, folders, hosts and words. They offer nothing for the others, and should
  * not: names and keys are the user's own.
  */
-export type Kind = "file" | "folder" | "host" | "word" | "number" | "text";
+export type ValueKind = "file" | "folder" | "host" | "word" | "number" | "text";
 
 export interface Value {
   /** As in the help, such as FILE. */
   readonly name: string;
-  readonly kind: Kind;
+  readonly kind: ValueKind;
   /** What shells offer instead of what they find themselves; with the kind `word`, all words that are allowed. */
   readonly words?: readonly string[];
 }

@@ -50,16 +50,28 @@ export function fatal(system: System, error: unknown): never {
 /**
  * Prints why a room ended, unless the user left it; returns the exit code.
  *
+ * @param address of the room
  * @param unconfirmed the number of messages that the room has not confirmed
  */
-export function reportEnding(system: System, ending: Ending, unconfirmed: number): number {
+export function reportEnding(
+  system: System,
+  ending: Ending,
+  address: string,
+  unconfirmed: number,
+): number {
   if (ending.reason === "left") return DONE;
-  const why = ending.reason === "stopped"
-    ? "the server has closed the room"
-    : printable(ending.message);
   const lost = unconfirmed === 0
     ? ""
     : `; ${unconfirmed} of your messages ${unconfirmed === 1 ? "was" : "were"} not confirmed`;
-  note(system, `chat: error: Cannot stay in the room: ${why}${lost}`);
+  note(system, `chat: error: ${sentenceOf(ending, address)}${lost}`);
   return FAILED;
+}
+
+function sentenceOf(ending: Exclude<Ending, { reason: "left" }>, address: string): string {
+  if (ending.reason === "stopped") return "Cannot stay in the room: the server has closed the room";
+  // The code was right before: only a reconnecting client gets here.
+  if (ending.reason === "refused" && ending.code === "code") {
+    return `Cannot rejoin ${address}: its code has changed`;
+  }
+  return `Cannot stay in the room: ${printable(ending.message)}`;
 }

@@ -33,26 +33,37 @@ Deno.test("report, fatal: any other error is a bug, with its stack", () => {
 });
 
 Deno.test("reportEnding: nothing if the user left; else the reason and the unconfirmed messages", () => {
-  const cases: [ending: Ending, unconfirmed: number, code: number, stderr: string][] = [
+  const cases: [ending: Ending, unconfirmed: number, code: number, message: string][] = [
     [{ reason: "left" }, 3, 0, ""],
-    [{ reason: "stopped" }, 0, 1, "the server has closed the room"],
+    [{ reason: "stopped" }, 0, 1, "Cannot stay in the room: the server has closed the room"],
     [
       { reason: "stopped" },
       1,
       1,
-      "the server has closed the room; 1 of your messages was not confirmed",
+      "Cannot stay in the room: the server has closed the room; 1 of your messages was not confirmed",
+    ],
+    [
+      { reason: "refused", code: "code", message: "Cannot join a.example:2428: the code is wrong" },
+      0,
+      1,
+      "Cannot rejoin a.example:2428: its code has changed",
+    ],
+    [
+      { reason: "refused", code: "flood", message: "too many messages" },
+      0,
+      1,
+      "Cannot stay in the room: too many messages",
     ],
     [
       { reason: "lost", message: "gone\x1b" },
       2,
       1,
-      "gone␛; 2 of your messages were not confirmed",
+      "Cannot stay in the room: gone␛; 2 of your messages were not confirmed",
     ],
   ];
-  for (const [ending, unconfirmed, code, stderr] of cases) {
+  for (const [ending, unconfirmed, code, message] of cases) {
     using system = new FakeSystem();
-    assertEquals(reportEnding(system, ending, unconfirmed), code);
-    const line = stderr && `chat: error: Cannot stay in the room: ${stderr}\n`;
-    assertEquals(system.stderr.text, line);
+    assertEquals(reportEnding(system, ending, "a.example:2428", unconfirmed), code);
+    assertEquals(system.stderr.text, message && `chat: error: ${message}\n`);
   }
 });

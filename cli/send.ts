@@ -35,7 +35,7 @@ export async function send(command: SendCommand, system: System): Promise<number
       client.leave();
     }
   });
-  return accepted ? DONE : reportEnding(system, client.ending!, 1);
+  return accepted ? DONE : reportEnding(system, client.ending!, client.info.address, 1);
 }
 
 /**
@@ -89,7 +89,7 @@ async function sendFile(
   } finally {
     signals.forget();
   }
-  const code = reportEnding(system, client.ending!, 0);
+  const code = reportEnding(system, client.ending!, client.info.address, 0);
   return failed ? FAILED : code;
 }
 

@@ -109,7 +109,7 @@ async function runPlain(
   await running;
   await plain.flush();
   if (plain.broken) return FAILED;
-  const code = reportEnding(system, client.ending!, client.pending.length);
+  const code = reportEnding(system, client.ending!, client.info.address, client.pending.length);
   return plain.faults > 0 ? FAILED : code;
 }
 

@@ -28,8 +28,8 @@ async function serveAgain(address: string, ...args: string[]): Promise<Program> 
   return server;
 }
 
-/** The next line of JSON of this type. */
-async function told(program: Program, type: string): Promise<Json> {
+/** The next JSON event of this type. */
+async function nextOf(program: Program, type: string): Promise<Json> {
   return JSON.parse(await program.stdout.lineLike(new RegExp(`^\\{"type":"${type}"`)));
 }
 
@@ -41,7 +41,7 @@ function say(program: Program, ...texts: string[]): Promise<void> {
 async function hears(program: Program, count: number): Promise<string[]> {
   const heard: string[] = [];
   while (heard.length < count) {
-    const { name, text } = await told(program, "message");
+    const { name, text } = await nextOf(program, "message");
     heard.push(`${name}: ${text}`);
   }
   return heard;
@@ -70,12 +70,12 @@ for (const cipher of ["sealed", "xor"] as const) {
       let server = first;
       for (const round of [1, 2]) {
         await kill(server);
-        for (const one of both) assertEquals((await told(one, "disconnected"))["reason"], "lost");
+        for (const one of both) assertEquals((await nextOf(one, "disconnected"))["reason"], "lost");
         await say(anna, `${round} a`, `${round} b`);
         await say(ben, `${round} c`);
         server = await serveAgain(address, ...kept);
         for (const one of both) {
-          const { resumed, missed } = await told(one, "connected");
+          const { resumed, missed } = await nextOf(one, "connected");
           assertEquals([resumed, missed], [false, undefined]);
         }
         // The member that is back first sends first.
@@ -198,13 +198,13 @@ withSignals(
     await using anna = await Program.join(address, "anna", "--json");
     await using ben = await Program.join(address, "ben", "--json");
     anna.signal("SIGSTOP");
-    assertEquals((await told(ben, "left"))["reason"], "lost");
+    assertEquals((await nextOf(ben, "left"))["reason"], "lost");
     await say(ben, "where are you?");
     await hears(ben, 1);
     anna.signal("SIGCONT");
-    const { resumed, missed } = await told(anna, "connected");
+    const { resumed, missed } = await nextOf(anna, "connected");
     assertEquals([resumed, missed], [false, 1]);
-    await told(ben, "joined");
+    await nextOf(ben, "joined");
     await say(anna, "here again");
     for (const one of [anna, ben]) assertEquals(await hears(one, 1), ["anna: here again"]);
   },
@@ -218,9 +218,9 @@ withSignals(
     await using anna = await Program.join(address, "anna", "--json", "--stay");
     first.signal("SIGTERM");
     assertEquals((await first.result()).code, 0);
-    assertEquals((await told(anna, "disconnected"))["reason"], "stopped");
+    assertEquals((await nextOf(anna, "disconnected"))["reason"], "stopped");
     await using _server = await serveAgain(address, "--cipher", "xor", "--key", "198");
-    assertEquals((await told(anna, "connected"))["resumed"], false);
+    assertEquals((await nextOf(anna, "connected"))["resumed"], false);
     await say(anna, "Right?");
     assertEquals(await hears(anna, 1), ["anna: Right?"]);
   },

@@ -641,11 +641,11 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     server.signal(signal);
     assertEquals((await raw.frames()).at(-1)!.type, Type.BYE);
     await raw.end();
-    const [ended, told] = await Promise.all([server.result(), anna.result()]);
+    const [ended, member] = await Promise.all([server.result(), anna.result()]);
     assertEquals([ended.code, ended.stdout], [0, `listening ${address}\n`]);
-    assertEquals(told.code, 1);
+    assertEquals(member.code, 1);
     assertMatch(
-      told.stderr,
+      member.stderr,
       /^chat: error: Cannot stay in the room: the server has closed the room$/m,
     );
   });
