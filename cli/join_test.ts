@@ -279,6 +279,7 @@ Deno.test({
   name: "join: a crash restores the terminal, and ends the program with 1 and the error",
   // The last test of this file, because it leaves a timer of the screen, which the real exit would end.
   sanitizeOps: false,
+  sanitizeResources: false,
   async fn() {
     await using room = new TestRoom();
     using system = new FakeSystem();
