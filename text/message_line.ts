@@ -1,8 +1,8 @@
-// TODO: say what this is.
+// A message as one plain line, for plain mode, saved transcripts and classic clients. Pure.
 
 import { printable } from "./printable.ts";
 
-/** What was said, and how. */
+/** A message and its kind. */
 interface Message {
   /** `delivered` and `undelivered` are direct messages of this client. */
   readonly type: "message" | "direct" | "delivered" | "undelivered";
@@ -10,7 +10,7 @@ interface Message {
   readonly action?: boolean;
 }
 
-/** What somebody has said, safe to print; all lines but the first are indented. */
+/** The message, safe to print; all lines but the first are indented. */
 export function messageLine(who: string, { type, action, text }: Message): string {
   // In front, where no name and no text of a message to the room can stand.
   const whom = type === "message" ? "" : "(direct) ";

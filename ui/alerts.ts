@@ -1,5 +1,5 @@
-// When a message rings, and how a terminal is asked to notify. Pure; knows no terminal and no clock: what time
-// it is, what the environment says and whether the window is in front are passed in.
+// Which messages notify the user, and how a terminal is asked to do so. Pure; knows no terminal and no clock:
+// the time, the environment and the window's focus are passed in.
 
 import type { RoomEvent } from "../room.ts";
 import type { Environment } from "../terminal/environment.ts";
@@ -9,16 +9,16 @@ import { mentions } from "./markup.ts";
 import type { Preferences } from "./preferences.ts";
 import { offerSentence } from "./transfer_text.ts";
 
-/** At most one ring in this time, in ms: a lively room is no alarm clock. */
+/** At most one notification in this time, in ms: a busy room must not ring all the time. */
 const PAUSE_MS = 3000;
-/** Where the terminal does not tell of its window: nobody is there when no key has come for so long, in ms. */
+/** For terminals that do not report focus: the user is away if no key was pressed for this long, in ms. */
 const IDLE_MS = 60 * 1000;
-/** What a notification holds, in characters. */
+/** Longest notification, in characters. */
 const MAX_NOTE = 100;
 
-/** Decides what rings, and counts what has not been seen. Times are in ms, all by the same clock. */
+/** Decides which events notify, and counts unread messages. All times are in ms, from one clock. */
 export class Alerts {
-  /** Undefined until the terminal has told of it, which some never do. */
+  /** Undefined until the terminal has reported it; some never do. */
   #focused: boolean | undefined;
   #lastKey: number;
   #lastRing = -Infinity;
@@ -28,31 +28,31 @@ export class Alerts {
     this.#lastKey = now;
   }
 
-  /** Messages of others that have come since the window went out of sight. */
+  /** Messages from others since the window went to the background. */
   get unread(): number {
     return this.#unread;
   }
 
-  /** The window has come to the front, or is there no more: unread is what comes from now on. */
+  /** The window's focus has changed; counting starts again. */
   focus(focused: boolean): void {
     this.#focused = focused;
     this.#unread = 0;
   }
 
-  /** Somebody has typed, and so looks at the screen, whatever the terminal tells of its window. */
+  /** A key was pressed: the user looks at the screen, whatever the terminal reported about its window. */
   typed(now: number): void {
     this.#lastKey = now;
     this.#unread = 0;
   }
 
-  /** Whether nobody looks, as far as can be known. */
+  /** Whether the user is probably not looking. */
   isAway(now: number): boolean {
     return !(this.#focused ?? now - this.#lastKey < IDLE_MS);
   }
 
   /**
-   * Takes an event that is shown, once. Returns what to notify of, as one line: `NAME: text`; undefined if
-   * nothing rings. `self` is one's own name.
+   * Takes each event that is shown, once. Returns the notification as one line, `NAME: text`, or undefined if this
+   * event does not notify. `self` is the user's own name.
    */
   note(event: RoomEvent, preferences: Preferences, self: string, now: number): string | undefined {
     if (event.type !== "message" && event.type !== "direct" && event.type !== "offer") {
@@ -70,7 +70,7 @@ export class Alerts {
   }
 }
 
-/** Whether it is for this user alone, or names it. */
+/** Whether it is for this user only, or mentions the user's name. */
 function isMeant(
   event: RoomEvent & { type: "message" | "direct" | "offer" },
   self: string,
@@ -79,12 +79,12 @@ function isMeant(
   return event.type === "direct" || mentions(event.text, self);
 }
 
-/** The ways in which terminals notify; with `bell` there is none but the bell. */
+/** How a terminal can notify; `bell` can only ring. */
 export type Notifier = "bell" | "osc9" | "osc777" | "osc99";
 
 /**
- * Which way this terminal has. One that is not known only rings: some print what they do not understand. Within
- * tmux and screen so too, they pass nothing on.
+ * How this terminal notifies. An unknown one only rings, because some terminals print sequences that they do not
+ * understand. So do tmux and screen, which pass nothing on.
  */
 export function notifier(environment: Environment): Notifier {
   const { TERM = "", TERM_PROGRAM = "", LC_TERMINAL, VTE_VERSION, WT_SESSION } = environment;
@@ -94,14 +94,14 @@ export function notifier(environment: Environment): Notifier {
   if (/^(?:iTerm\.app|WezTerm|ghostty)$/.test(TERM_PROGRAM) || TERM === "xterm-ghostty") {
     return "osc9";
   }
-  // ssh passes this one on, and no other.
+  // ssh passes this variable on, and no other.
   if (LC_TERMINAL === "iTerm2" || WT_SESSION !== undefined) return "osc9";
   return VTE_VERSION === undefined ? "bell" : "osc777";
 }
 
-/** What rings and notifies: `note` is from others, and can't end the sequence or be taken for a part of it. */
+/** The sequence that notifies. `note` is from others: it can neither end the sequence nor become a part of it. */
 export function alarm(kind: Notifier, note: string): string {
-  // iTerm2's OSC 9 shows a text; those of ConEmu and Windows Terminal obey a number before a semicolon.
+  // iTerm2's OSC 9 shows a text. In ConEmu and Windows Terminal, a number before a semicolon is a command.
   const text = short(printable(note).replaceAll(";", ","));
   switch (kind) {
     case "bell":
@@ -117,7 +117,7 @@ export function alarm(kind: Notifier, note: string): string {
 
 /** The beginning of `text`; `…` shows that it was cut. */
 function short(text: string): string {
-  // No need to take a megabyte apart: a grapheme of more than ten units is rare.
+  // Graphemes of more than ten units are rare, so there is no need to split a megabyte.
   const graphemes = splitGraphemes(text.slice(0, 10 * MAX_NOTE));
   let kept = "";
   for (const g of graphemes) {

@@ -1,5 +1,5 @@
-// What a person types becomes what happens: a line to say, or a command from one table. Knows no
-// terminal; plain mode uses the same table.
+// The table of commands: names, arguments, help, and what each does with the room. Knows no terminal; plain
+// mode uses the same table. How a line becomes a command and its arguments is in submit.ts.
 
 import { closestString } from "@std/text/closest-string";
 import { ChatError } from "../errors.ts";
@@ -22,31 +22,30 @@ import {
 } from "./preferences.ts";
 import { listRow } from "./transfer_text.ts";
 
-/** One row of the table. */
+/** One command. */
 export interface SlashCommand {
   /** Without the slash. */
   readonly name: string;
   /**
-   * Its arguments as help shows them, each one word; in brackets what may be left out.
+   * The arguments as `/help` shows them, one word each; optional ones are in brackets.
    *
-   * - `MEMBER`, `COMMAND`, `FILE`, `PICTURE`: completed as such.
+   * - `MEMBER`, `COMMAND`, `FILE`, `PICTURE`: Tab completes them.
    * - `NAME`, `TEXT`: anything.
-   * - `a|b|c`: one of these, and nothing else.
+   * - `a|b|c`: one of these words.
    *
-   * `NAME`, `TEXT`, `FILE` and `PICTURE` take all that is left of the line; what stands behind one is for people
-   * to read.
+   * `NAME`, `TEXT`, `FILE` and `PICTURE` take the rest of the line; a word after one of them only documents it.
    */
   readonly args: string;
-  /** What it does, as the rest of a sentence that starts with the command. */
+  /** What it does: continues a sentence that starts with the command. */
   readonly help: string;
-  /** It is about what only a screen has: colours, times, a bell. */
+  /** It needs a full screen: colours, times, notifications. */
   readonly screen?: true;
-  /** Whom Tab offers for `MEMBER`; without it, everybody else who is here. */
+  /** The names that Tab offers for `MEMBER`; default: all other members. */
   members?(context: Pick<Context, "room" | "preferences">): readonly string[];
   /**
-   * `args` are as many as are needed and no more than there can be; all that must be one of several is.
+   * Runs it. `args` match the declaration: none is missing, none is too many, and a choice is one of its words.
    *
-   * @throws {ChatError} if it can't be done; nothing has been done then
+   * @throws {ChatError} if it is impossible; nothing has been done then
    */
   run(context: Context, ...args: string[]): void;
 }
@@ -56,7 +55,7 @@ export const COMMANDS: readonly SlashCommand[] = [
   {
     name: "help",
     args: "[COMMAND]",
-    help: "lists these commands, or says what one does",
+    help: "lists the commands, or explains one",
     run(context, name?: string) {
       if (name === undefined) {
         for (const [heading, help] of helpRows(context)) context.print(help, heading);
@@ -69,10 +68,10 @@ export const COMMANDS: readonly SlashCommand[] = [
   {
     name: "who",
     args: "",
-    help: "lists who is here",
+    help: "lists the members",
     run({ room, preferences, print }) {
       if (room.info.classic) {
-        throw new ChatError("Cannot list who is here: the original program does not tell");
+        throw new ChatError("Cannot list the members: a classic room does not report them");
       }
       const names = room.members.map((member) => {
         const marks = (member.self ? " (you)" : "") +
@@ -91,35 +90,35 @@ export const COMMANDS: readonly SlashCommand[] = [
   {
     name: "me",
     args: "TEXT",
-    help: "says what you do: /me waves",
+    help: "describes what you do: /me waves",
     run: (context, text: string) => void context.room.act(written(text, context)),
   },
   {
     name: "msg",
     args: "MEMBER TEXT",
-    help: "says it to one member alone: /msg alice see you at ten",
+    help: "sends a direct message: /msg alice see you at ten",
     run: (context, who: string, text: string) =>
       void context.room.tell(who, written(text, context)),
   },
   {
     name: "reply",
     args: "TEXT",
-    help: "says it to who has written to you alone last",
+    help: "replies to the last direct message",
     run(context, text: string) {
       const { room, preferences: { reply, replyId } } = context;
       if (reply === undefined) {
-        throw new ChatError("Cannot reply: nobody has written to you alone yet", {
+        throw new ChatError("Cannot reply: you have not received a direct message yet", {
           hint: "/msg MEMBER TEXT writes to one member",
         });
       }
-      // The name alone could be another's by now, who must not read the answer.
+      // Somebody else may have taken the name since, and must not read the answer.
       const person = room.members.find(({ id, name }) => (
         id === replyId && bareName(name) === bareName(reply)
       ));
       if (!person) {
         const name = printable(reply);
-        throw new ChatError(`Cannot reply: ${name}, who has written to you, has left`, {
-          hint: `/msg ${name} TEXT writes to who has that name now`,
+        throw new ChatError(`Cannot reply: ${name}, who sent the last direct message, has left`, {
+          hint: `/msg ${name} TEXT writes to the member that has the name now`,
         });
       }
       room.tell(person.id, written(text, context));
@@ -128,69 +127,70 @@ export const COMMANDS: readonly SlashCommand[] = [
   {
     name: "ignore",
     args: "[MEMBER]",
-    help: "shows nothing more of somebody, or lists whom you ignore",
+    help: "hides a member, or lists the members you ignore",
     members: ({ room, preferences }) => (
       room.members.filter((m) => !m.self && !preferences.isIgnored(m.name)).map((m) => m.name)
     ),
     run({ room, preferences, print }, who?: string) {
       if (who === undefined) {
         const names = preferences.ignored.map((name) => printable(name));
-        return print(names.length === 0 ? "you ignore nobody" : `you ignore ${names.join(", ")}`);
+        return print(names.length === 0 ? "ignoring nobody" : `ignoring ${names.join(", ")}`);
       }
       const shown = printable(who);
       const person = findPerson(room.members, who);
       if (person === "nobody") {
-        throw new ChatError(`Cannot ignore "${shown}": nobody here is called that`, {
-          hint: "/who lists who is here",
+        throw new ChatError(`Cannot ignore "${shown}": no member has this name`, {
+          hint: "/who lists the members",
         });
       }
       if (person !== "several" && person.self) {
-        throw new ChatError("Cannot ignore you: it is you who says it");
+        throw new ChatError("You cannot ignore yourself");
       }
       const name = person === "several" ? who : person.name;
       const bare = printable(bareName(name));
-      // All of one name: else a second connection is all that it takes to be heard.
+      // Everybody of this name: otherwise a second connection would be enough to get around it.
       print(
         preferences.ignore(name)
-          ? `nothing of ${bare} is shown from now on; /unignore ${bare} ends that`
-          : `you ignore ${bare} already`,
+          ? `ignoring ${bare}; /unignore ${bare} to stop`
+          : `already ignoring ${bare}`,
       );
     },
   },
   {
     name: "unignore",
     args: "MEMBER",
-    help: "shows somebody again",
+    help: "stops ignoring a member",
     members: ({ preferences }) => preferences.ignored,
     run({ room, preferences, print }, who: string) {
-      // Who has left can be named too.
+      // The member may have left.
       const person = findPerson(room.members, who);
       const name = typeof person === "string" ? who : person.name;
       if (!preferences.unignore(name)) {
-        throw new ChatError(`Cannot unignore "${printable(who)}": it is nobody whom you ignore`, {
-          hint: "/ignore lists whom you ignore",
+        throw new ChatError(`Cannot unignore "${printable(who)}": you are not ignoring them`, {
+          hint: "/ignore lists the members you ignore",
         });
       }
-      print(`${printable(bareName(name))} is shown again`);
+      print(`no longer ignoring ${printable(bareName(name))}`);
     },
   },
   {
     name: "verify",
     args: "MEMBER",
-    help: "shows words to compare aloud: they prove who somebody is",
+    help: "shows words to compare aloud: they prove a member's identity",
     run({ room, print }, name: string) {
       const words = room.compare(name);
-      print(words);
-      print(`If ${printable(name)} reads the same words with /verify, nobody stands between you`);
+      const shown = printable(name);
+      print(`Compare aloud with ${shown}: ${words}`);
+      print(`If ${shown} sees the same words, the connection is genuine`);
     },
   },
   {
     name: "trust",
     args: "MEMBER",
-    help: "takes the key that somebody has now for the right one",
+    help: "trusts a member's current key",
     run({ room, print }, name: string) {
       room.trust(name);
-      print(`from now on, ${printable(name)} is who has this key`);
+      print(`this key is now trusted for ${printable(name)}`);
     },
   },
   {
@@ -198,33 +198,31 @@ export const COMMANDS: readonly SlashCommand[] = [
     args: "",
     help: "shows your name and your key",
     run({ room, print }) {
-      print(`you are ${printable(room.self.name)} in ${room.info.address}`);
+      print(`you are ${printable(room.self.name)}, in the room at ${room.info.address}`);
       if (room.fingerprint !== undefined) print(`your key is ${room.fingerprint}`);
     },
   },
   {
     name: "mute",
     args: "",
-    help: "lets nothing ring or notify; once more ends that",
+    help: "silences notifications; again to undo",
     screen: true,
     run({ preferences, print }) {
       preferences.muted = !preferences.muted;
       print(
-        preferences.muted
-          ? "muted: nothing rings or notifies; /mute ends that"
-          : notifying(preferences),
+        preferences.muted ? "muted: no notifications; /mute to undo" : notifying(preferences),
       );
     },
   },
   {
     name: "notify",
     args: `[${NOTIFY.join("|")}]`,
-    help: "says which messages ring or notify while you look elsewhere",
+    help: "sets which messages notify you in the background",
     screen: true,
     run({ preferences, print }, which?: string) {
       if (which !== undefined) preferences.notify = which as Notify;
       print(
-        notifying(preferences) + (preferences.muted ? ", but all is muted; /mute ends that" : ""),
+        notifying(preferences) + (preferences.muted ? "; muted: /mute to undo" : ""),
       );
     },
   },
@@ -241,7 +239,7 @@ export const COMMANDS: readonly SlashCommand[] = [
   {
     name: "theme",
     args: `[${THEMES.join("|")}]`,
-    help: "fits the colours to the ground of your terminal",
+    help: "sets colours for a dark or light background",
     screen: true,
     run({ preferences, print }, theme?: string) {
       if (theme !== undefined) preferences.theme = theme as Theme;
@@ -251,43 +249,45 @@ export const COMMANDS: readonly SlashCommand[] = [
   {
     name: "clear",
     args: "",
-    help: "moves what is on the screen out of sight, as Ctrl-L does",
+    help: "clears the screen, as Ctrl-L does",
     screen: true,
     run: ({ screen }) => screen!.clear(),
   },
   {
     name: "reconnect",
     args: "",
-    help: "tries at once to come back when the connection is lost",
+    help: "tries to reconnect now",
     run({ room, print }) {
-      if (room.link.state === "connected") print("the connection is fine");
+      if (room.link.state === "connected") print("already connected");
       else room.reconnect();
     },
   },
   {
     name: "save",
     args: "FILE",
-    help: "writes what you have seen since you came into a new file, for your eyes only",
+    help: "saves what you have seen to a new file that only you can read",
     run({ room, saved, files, now, print }, file: string) {
-      if (!files) throw new ChatError("Cannot save: there are no files here");
+      if (!files) throw new ChatError("Cannot save: chat has no access to files here");
       const path = toPath(file, files);
       const created = files.create(path, saved.text(room.info.address, now()));
       if (created === undefined) {
-        throw new ChatError(`Cannot save to ${printable(path)}: there is such a file already`, {
-          hint: "It is never overwritten: give another name",
+        throw new ChatError(`Cannot save to ${printable(path)}: the file exists already`, {
+          hint: "chat never overwrites a file: choose another name",
         });
       }
       const { size, dropped } = saved;
-      const left = dropped === 0 ? "" : `; ${dropped} older ones are left out`;
+      const left = dropped === 0
+        ? ""
+        : `; ${dropped} older ${dropped === 1 ? "line" : "lines"} left out`;
       print(`saved ${size} ${size === 1 ? "line" : "lines"} in ${printable(created)}${left}`);
     },
   },
   {
     name: "send",
     args: "FILE [MEMBER]",
-    help: "offers a file, or all of a folder, to everybody or to one member: /send photo.jpg alice",
+    help: "offers a file or folder to everybody, or to one member: /send photo.jpg alice",
     run({ room, files }, typed: string) {
-      if (!files) throw new ChatError("Cannot send a file: there are no files here");
+      if (!files) throw new ChatError("Cannot send a file: chat has no access to files here");
       const { path, to } = fileAndMember(typed, room, files);
       room.offer(toPath(path, files), to);
     },
@@ -295,7 +295,7 @@ export const COMMANDS: readonly SlashCommand[] = [
   {
     name: "accept",
     args: "[NAME]",
-    help: "takes files that are offered: a number, as 3 or 3-10, a name, who offers them, or all",
+    help: "accepts files: 3, 3-10, a file name, a member, or all",
     run({ room }, which?: string) {
       room.accept(which ?? only(offered(room), "accept", "nothing is offered to you"));
     },
@@ -303,7 +303,7 @@ export const COMMANDS: readonly SlashCommand[] = [
   {
     name: "decline",
     args: "[NAME]",
-    help: "refuses a file that is offered, as /accept takes it",
+    help: "declines files; arguments as for /accept",
     run({ room }, which?: string) {
       room.decline(which ?? only(offered(room), "decline", "nothing is offered to you"));
     },
@@ -311,20 +311,20 @@ export const COMMANDS: readonly SlashCommand[] = [
   {
     name: "view",
     args: "[PICTURE]",
-    help: "shows a picture that you have received: by its number or name, or the newest",
+    help: "shows a received picture: by number or name, or the newest",
     screen: true,
     run(
       { room, preferences, screen },
       which: string | undefined = preferences.picture?.toString(),
     ) {
       if (which === undefined) {
-        throw new ChatError("Cannot show a picture: none has been received yet", {
+        throw new ChatError("Cannot show a picture: you have not received one yet", {
           hint: "/view NUMBER shows a file whatever its name is; /transfers lists them",
         });
       }
       const file = choosePicture(room.transfers, which);
       if (!file) {
-        throw new ChatError(`Cannot show "${shortened(which)}": no such file has been received`, {
+        throw new ChatError(`Cannot show "${shortened(which)}": you have received no such file`, {
           hint: "/transfers lists them with their numbers",
         });
       }
@@ -334,23 +334,23 @@ export const COMMANDS: readonly SlashCommand[] = [
   {
     name: "transfers",
     args: "",
-    help: "lists the files that are offered and on their way, and what has become of others",
+    help: "lists offered, running and finished transfers",
     run({ room, print }) {
       const { transfers } = room;
-      if (transfers.length === 0) print("no files are offered or on their way");
-      // Those that came last, where there are very many.
+      if (transfers.length === 0) print("no transfers");
+      // The newest, if the list is very long.
       const rows = transfers.slice(-MAX_LISTED);
       const more = transfers.length - rows.length;
-      if (more > 0) print(`${more} before these are not shown`);
+      if (more > 0) print(`${more} older ${more === 1 ? "transfer" : "transfers"} not shown`);
       for (const transfer of rows) print(printable(listRow(transfer)));
     },
   },
   {
     name: "cancel",
     args: "[NAME]",
-    help: "ends a transfer, or takes an offer back, as /accept takes it",
+    help: "cancels a transfer or an offer; arguments as for /accept",
     run({ room }, which?: string) {
-      room.cancel(which ?? only(room.going, "cancel", "nothing is on its way"));
+      room.cancel(which ?? only(room.going, "cancel", "no transfer is running"));
     },
   },
   {
@@ -365,9 +365,9 @@ export const COMMANDS: readonly SlashCommand[] = [
 const MAX_LISTED = 100;
 
 /**
- * What stands behind `/send`: a path, whose spaces need no quotes, and perhaps a member. The last word is a member
- * if somebody here is called so, or if there is only without it such a file; a path that is quoted whole ends where
- * its quote does.
+ * Splits the text after `/send` into a path, whose spaces need no quotes, and perhaps a member. The last word is
+ * a member if a member has this name, or if the file exists only without that word. A quoted path ends at its
+ * closing quote.
  */
 function fileAndMember(
   typed: string,
@@ -376,7 +376,7 @@ function fileAndMember(
 ): { path: string; to?: string } {
   const [, path, to] = /^(.*\S)\s+(\S+)$/s.exec(typed) ?? [];
   if (path === undefined || to === undefined) return { path: typed };
-  // A space that is part of a name.
+  // An escaped space belongs to the file's name.
   if (path.endsWith("\\")) return { path: typed };
   const found = findPerson(members.filter(({ self }) => !self), to);
   const isTypo = found === "nobody" && !isThere(typed, files) && isThere(path, files);
@@ -387,27 +387,27 @@ function offered({ transfers }: Room): Transfer[] {
   return transfers.filter((one) => one.direction === "in" && one.state === "offered");
 }
 
-/** The one that is meant where nothing is named. */
+/** The only open transfer, for a command without an argument. */
 function only(open: readonly Transfer[], what: string, none: string): number {
   const [first, second] = open;
-  if (!first) throw new ChatError(`Cannot ${what} anything: ${none}`);
+  if (!first) throw new ChatError(`Cannot ${what}: ${none}`);
   if (second) {
-    throw new ChatError(`Cannot tell what to ${what}: it could be one of ${open.length} files`, {
-      hint: `Say which: /${what} ${first.number}; or all: /${what} all`,
+    throw new ChatError(`Cannot ${what}: choose one of ${open.length} files`, {
+      hint: `/${what} ${first.number} for one of them, /${what} all for all`,
     });
   }
   return first.number;
 }
 
-/** The rows of `/help`, in two columns: what there is without a screen, too, or all. */
+/** The rows of `/help` in two columns; without a screen, only the commands that need none. */
 export function helpRows(context: CompletionContext): [heading: string, help: string][] {
   const rows = commandsFor(context).map((c) => [usage(c), c.help] as const);
-  rows.push(["//TEXT", "says a text that starts with a slash"]);
+  rows.push(["//TEXT", "sends a text that starts with a slash"]);
   const widest = Math.max(...rows.map(([form]) => form.length));
   return rows.map(([form, help]) => [`${form.padEnd(widest)}  `, help]);
 }
 
-/** A text as it is said: `:smile:` becomes what it stands for. */
+/** A text as it is sent: `:smile:` is replaced with the emoji. */
 export function written(text: string, { emoji }: Pick<Context, "emoji">): string {
   return emoji?.replace(text) ?? text;
 }
@@ -415,15 +415,15 @@ export function written(text: string, { emoji }: Pick<Context, "emoji">): string
 function notifying({ notify }: Preferences): string {
   switch (notify) {
     case "all":
-      return "every message rings or notifies while you look elsewhere";
+      return "all messages notify you while the window is in the background";
     case "mentions":
-      return "messages with your name, and those to you alone, ring or notify while you look elsewhere";
+      return "mentions and direct messages notify you while the window is in the background";
     case "off":
-      return "nothing rings or notifies";
+      return "no messages notify you";
   }
 }
 
-/** @throws {ChatError} with the nearest */
+/** @throws {ChatError} that suggests the nearest name */
 export function find(name: string): SlashCommand {
   const command = COMMANDS.find((c) => c.name === name);
   if (!command) throw unknownCommand(name);
@@ -438,19 +438,19 @@ export function usage(command: SlashCommand): string {
   return `/${command.name} ${command.args}`.trimEnd();
 }
 
-/** A pasted path is a long "command": its beginning is enough to know it again. */
+/** A pasted path looks like a long command: its beginning is enough to recognize it. */
 export function shortened(word: string): string {
   return printable(word.slice(0, 32)) + (word.length > 32 ? "…" : "");
 }
 
 function unknownCommand(name: string): ChatError {
-  const hint = 'To say a text that starts with "/", start it with "//"';
+  const hint = 'To send a text that starts with "/", start it with "//"';
   if (name === "") {
     return new ChatError('Cannot run "/": a command has a name, /help lists them', { hint });
   }
   const nearest = closestString(name.slice(0, 32), COMMANDS.map((c) => c.name));
   return new ChatError(
-    `Cannot run "/${shortened(name)}": there is no such command, the nearest is "/${nearest}"`,
+    `Unknown command "/${shortened(name)}"; did you mean "/${nearest}"?`,
     { hint },
   );
 }

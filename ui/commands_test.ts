@@ -102,16 +102,20 @@ Deno.test("submit: a line is said, a command is run, // says a slash", () => {
 
 Deno.test("submit: /whoami shows name, room and, where there is one, the key", () => {
   assertEquals(submitted("/whoami", { fingerprint: "AAECAw" }), [
-    "print|you are alice in 127.0.0.1:2428",
+    "print|you are alice, in the room at 127.0.0.1:2428",
     "print|your key is AAECAw",
   ]);
-  assertEquals(submitted("/whoami"), ["print|you are alice in 127.0.0.1:2428"]);
+  assertEquals(submitted("/whoami"), ["print|you are alice, in the room at 127.0.0.1:2428"]);
 });
 
 Deno.test("submit: /who is refused where the original does not tell who is there", () => {
   const { room } = fakeRoom();
   const info = { ...room.info, classic: true } as const;
-  assertThrows(() => submitted("/who", { room: { ...room, info } }), ChatError, "does not tell");
+  assertThrows(
+    () => submitted("/who", { room: { ...room, info } }),
+    ChatError,
+    "does not report them",
+  );
 });
 
 Deno.test("submit: /who marks who is away or ignored, and never oneself", () => {
@@ -125,7 +129,7 @@ Deno.test("submit: /who marks who is away or ignored, and never oneself", () => 
 });
 
 Deno.test("submit: /reconnect hurries a lost connection, and says of another that it is fine", () => {
-  assertEquals(submitted("/reconnect"), ["print|the connection is fine"]);
+  assertEquals(submitted("/reconnect"), ["print|already connected"]);
   const lost: Link[] = [
     { state: "waiting", attempt: 1, at: new Date(0) },
     { state: "connecting", attempt: 2 },
@@ -140,12 +144,12 @@ Deno.test("submit: /reconnect hurries a lost connection, and says of another tha
 Deno.test("submit: /verify shows the words and what to do with them, /trust says what it has done", () => {
   assertEquals(submitted("/verify bob#7"), [
     "compare|bob#7",
-    "print|eight words",
-    "print|If bob#7 reads the same words with /verify, nobody stands between you",
+    "print|Compare aloud with bob#7: eight words",
+    "print|If bob#7 sees the same words, the connection is genuine",
   ]);
   assertEquals(submitted("/trust  bob "), [
     "trust|bob",
-    "print|from now on, bob is who has this key",
+    "print|this key is now trusted for bob",
   ]);
   // Nothing is claimed of what was refused.
   const refusing = (): never => {
@@ -162,35 +166,32 @@ Deno.test("submit: /verify shows the words and what to do with them, /trust says
 
 Deno.test("submit: what can't be run says why in one sentence, and does nothing", () => {
   const cases: [string, string][] = [
-    ["/hlep", 'Cannot run "/hlep": there is no such command, the nearest is "/help"'],
+    ["/hlep", 'Unknown command "/hlep"; did you mean "/help"?'],
     ["/", 'Cannot run "/": a command has a name, /help lists them'],
     ["/ me", 'Cannot run "/": a command has a name, /help lists them'],
-    ["/\x1b[2J", 'Cannot run "/␛[2J": there is no such command'],
-    ["/" + "x".repeat(10_000), `Cannot run "/${"x".repeat(32)}…": there is no such command`],
-    ["/me", 'Cannot run /me: something is missing, it should be "/me TEXT"'],
-    ["/nick ", 'Cannot run /nick: something is missing, it should be "/nick NAME"'],
-    ["/msg bob", 'Cannot run /msg: something is missing, it should be "/msg MEMBER TEXT"'],
-    ["/verify", 'Cannot run /verify: something is missing, it should be "/verify MEMBER"'],
-    ["/trust ", 'Cannot run /trust: something is missing, it should be "/trust MEMBER"'],
-    ["/whoami x", 'Cannot run /whoami: it takes nothing behind it, it should be "/whoami"'],
-    ["/reconnect now", "Cannot run /reconnect: it takes nothing behind it"],
-    ["/verify bob al", "Cannot run /verify: there is too much behind it"],
-    [
-      "/time now",
-      `Cannot run /time: "now" is none of what it takes, it should be "/time [short|long|off]"`,
-    ],
-    ["/time Long", `Cannot run /time: "Long" is none of what it takes`],
-    ["/theme \x1b" + "x".repeat(99), `Cannot run /theme: "␛${"x".repeat(31)}…" is none`],
-    ["/theme dark light", "Cannot run /theme: there is too much behind it"],
-    ["/help /nikc", 'Cannot run "/nikc": there is no such command, the nearest is "/nick"'],
-    ["/help me nick", "Cannot run /help: there is too much behind it"],
-    ["/reply hi", "Cannot reply: nobody has written to you alone yet"],
-    ["/ignore nemo", 'Cannot ignore "nemo": nobody here is called that'],
-    ["/ignore alice", "Cannot ignore you"],
-    ["/unignore bob", 'Cannot unignore "bob": it is nobody whom you ignore'],
-    ["/save", 'Cannot run /save: something is missing, it should be "/save FILE"'],
-    ["/save x", "Cannot save: there are no files here"],
-    ["/quit now", 'Cannot run /quit: it takes nothing behind it, it should be "/quit"'],
+    ["/\x1b[2J", 'Unknown command "/␛[2J"; did you mean "/'],
+    ["/" + "x".repeat(10_000), `Unknown command "/${"x".repeat(32)}…"; did you mean "/`],
+    ["/me", "/me needs a text: /me TEXT"],
+    ["/nick ", "/nick needs a name: /nick NAME"],
+    ["/msg bob", "/msg needs a text: /msg MEMBER TEXT"],
+    ["/verify", "/verify needs a member: /verify MEMBER"],
+    ["/trust ", "/trust needs a member: /trust MEMBER"],
+    ["/whoami x", "Too many arguments: /whoami"],
+    ["/reconnect now", "Too many arguments: /reconnect"],
+    ["/verify bob al", "Too many arguments: /verify MEMBER"],
+    ["/time now", 'Unknown time "now"; use short, long or off'],
+    ["/time Long", 'Unknown time "Long"; use short, long or off'],
+    ["/theme \x1b" + "x".repeat(99), `Unknown theme "␛${"x".repeat(31)}…"; use auto, dark, light`],
+    ["/theme dark light", "Too many arguments: /theme [auto|dark|light|mono]"],
+    ["/help /nikc", 'Unknown command "/nikc"; did you mean "/nick"?'],
+    ["/help me nick", "Too many arguments: /help [COMMAND]"],
+    ["/reply hi", "Cannot reply: you have not received a direct message yet"],
+    ["/ignore nemo", 'Cannot ignore "nemo": no member has this name'],
+    ["/ignore alice", "You cannot ignore yourself"],
+    ["/unignore bob", 'Cannot unignore "bob": you are not ignoring them'],
+    ["/save", "/save needs a file: /save FILE"],
+    ["/save x", "Cannot save: chat has no access to files here"],
+    ["/quit now", "Too many arguments: /quit"],
   ];
   for (const [text, message] of cases) {
     const { context, done } = around();
@@ -339,7 +340,7 @@ Deno.test("submit: without a screen, what is about it is refused, and not listed
   const screenOnly = COMMANDS.filter((c) => c.screen);
   assertEquals(screenOnly.map((c) => c.name), ["mute", "notify", "time", "theme", "clear", "view"]);
   for (const { name } of screenOnly) {
-    assertThrows(() => submit(`/${name}`, context), ChatError, "there is no screen for it");
+    assertThrows(() => submit(`/${name}`, context), ChatError, "it needs the full screen");
     assert(!lines.includes(`/${name}`), name);
   }
 });
@@ -360,7 +361,7 @@ Deno.test("submit: emoji are said by name, in every text, and names of anything 
 Deno.test("submit: /help says what one command does", () => {
   for (const text of ["/help mute", "/help /mute"]) {
     assertEquals(submitted(text), [
-      "print|/mute  lets nothing ring or notify; once more ends that",
+      "print|/mute  silences notifications; again to undo",
     ]);
   }
 });
@@ -372,17 +373,19 @@ Deno.test("submit: what a person sets is told, and kept in the view", () => {
     ["/theme light", "theme: light", { theme: "light" }],
     ["/time", "times: short", {}],
     ["/time  off ", "times: off", { time: "off" }],
-    ["/notify all", "every message rings or notifies while you look elsewhere", { notify: "all" }],
-    ["/mute", "muted: nothing rings or notifies; /mute ends that", { muted: true }],
+    ["/notify all", "all messages notify you while the window is in the background", {
+      notify: "all",
+    }],
+    ["/mute", "muted: no notifications; /mute to undo", { muted: true }],
     [
       "/notify off",
-      "nothing rings or notifies, but all is muted; /mute ends that",
+      "no messages notify you; muted: /mute to undo",
       { notify: "off", muted: true },
     ],
-    ["/mute", "nothing rings or notifies", { muted: false }],
+    ["/mute", "no messages notify you", { muted: false }],
     [
       "/notify mentions",
-      "messages with your name, and those to you alone, ring or notify while you look elsewhere",
+      "mentions and direct messages notify you while the window is in the background",
       { notify: "mentions" },
     ],
   ];
@@ -431,11 +434,11 @@ Deno.test("follow: what is of somebody ignored is not shown and not kept; all el
   submit("/unignore bob", context);
   submit("/ignore", context);
   assertEquals(done, [
-    "print|nothing of bob is shown from now on; /unignore bob ends that",
-    "print|you ignore bob",
-    "print|you ignore bob already",
-    "print|bob is shown again",
-    "print|you ignore nobody",
+    "print|ignoring bob; /unignore bob to stop",
+    "print|ignoring bob",
+    "print|already ignoring bob",
+    "print|no longer ignoring bob",
+    "print|ignoring nobody",
   ]);
   assertEquals(follow(said(BOB2), context), true);
 });
@@ -479,7 +482,7 @@ Deno.test("/reply: answers who has written alone last, under any name, and never
   const left = assertThrows(
     () => submit("/reply hi", members({ ...AL, name: "rob" })),
     ChatError,
-    "Cannot reply: rob, who has written to you, has left",
+    "Cannot reply: rob, who sent the last direct message, has left",
   );
   assertStringIncludes(left.hint!, "/msg rob TEXT");
   // A server that was started anew may give the number to another.
@@ -519,7 +522,7 @@ Deno.test("/save: writes what was seen into a new file, says how much and where,
   assertEquals(Object.keys(made), ["/home/ada/new talk.txt", "two lines.txt"]);
   assertEquals(made["two lines.txt"], context.saved.text("127.0.0.1:2428", NOW));
   const error = assertThrows(() => submit("/save two lines.txt", context), ChatError);
-  assertEquals(error.message, "Cannot save to two lines.txt: there is such a file already");
+  assertEquals(error.message, "Cannot save to two lines.txt: the file exists already");
   assertStringIncludes(error.hint!, "another name");
 });
 
@@ -528,7 +531,7 @@ Deno.test("/save: says how many lines the record had to let go", () => {
   const { context, done } = around({ files: fakeFiles(), saved });
   for (let i = 0; i < 5; i++) follow(said(BOB, "hello"), context);
   submit("/save x", context);
-  assertEquals(done, ["print|saved 2 lines in x; 3 older ones are left out"]);
+  assertEquals(done, ["print|saved 2 lines in x; 3 older lines left out"]);
 });
 
 Deno.test("follow: takes every kind of event", () => {
@@ -631,7 +634,11 @@ Deno.test("submit: /send offers a file to all, or to the member whose name stand
   assertEquals(words("/send ~/talk.txt bor"), { from: 17, words: ["Boris "] });
   assertEquals(words("/send ~/t").words, ["~/talk.txt"]);
   const none = around();
-  assertThrows(() => submit("/send a", none.context), ChatError, "there are no files here");
+  assertThrows(
+    () => submit("/send a", none.context),
+    ChatError,
+    "chat has no access to files here",
+  );
 });
 
 Deno.test("submit: /accept, /decline and /cancel by number, name or all; without one, the only offer", () => {
@@ -646,8 +653,8 @@ Deno.test("submit: /accept, /decline and /cancel by number, name or all; without
   submit("/accept", context);
   assertEquals(done.at(-1), "accept|1");
   offers.push({ ...OFFER, number: 2 });
-  assertThrows(() => submit("/decline", context), ChatError, "it could be one of 2 files");
-  assertThrows(() => submit("/cancel", context), ChatError, "nothing is on its way");
+  assertThrows(() => submit("/decline", context), ChatError, "choose one of 2 files");
+  assertThrows(() => submit("/cancel", context), ChatError, "no transfer is running");
   (context.room.going as Transfer[]).push({ ...OFFER, number: 5, state: "running" });
   submit("/cancel", context);
   assertEquals(done.at(-1), "cancel|5");
@@ -665,7 +672,7 @@ Deno.test("submit: /transfers lists them, a row each", () => {
   });
   submit("/transfers", context);
   assertEquals(done, [
-    "print|no files are offered or on their way",
+    "print|no transfers",
     "print|1  photo.jpg from bob, 3 MiB: offered",
     "print|2  photo.jpg from bob, 3 MiB: running 0%: bob is reconnecting",
   ]);
@@ -702,14 +709,14 @@ Deno.test("submit: /view of what has not been received says so, and how to find 
     const error = assertThrows(() => submit(`/view ${which}`, context), ChatError);
     return `${error.message}; ${error.hint}`;
   };
-  const lists = "no such file has been received; /transfers lists them with their numbers";
+  const lists = "you have received no such file; /transfers lists them with their numbers";
   assertEquals(fault("late"), `Cannot show "late": ${lists}`);
   assertEquals(fault("5"), `Cannot show "5": ${lists}`);
   assertEquals(fault("\x1b" + "x".repeat(99)), `Cannot show "␛${"x".repeat(31)}…": ${lists}`);
   // What was told of is no picture, or not here.
   assertEquals(
     fault("", withPictures(2, 5)),
-    "Cannot show a picture: none has been received yet; " +
+    "Cannot show a picture: you have not received one yet; " +
       "/view NUMBER shows a file whatever its name is; /transfers lists them",
   );
 });

@@ -1,4 +1,5 @@
-// TODO: say what this is.
+// What Tab offers for the text before the cursor: commands, their arguments, emoji, and members' names. Reads
+// the table of commands; runs none of them, and draws nothing.
 
 import { completePath, type Files } from "../files/paths.ts";
 import type { Room } from "../room.ts";
@@ -11,11 +12,11 @@ import { isPicture } from "./picture_choice.ts";
 import { type Argument, parseArgs } from "./submit.ts";
 
 /**
- * What Tab may put in place of what stands before `cursor`:
+ * What Tab may put in place of the text before `cursor`:
  *
- * 1. names of commands at the start of the line, and their arguments by what these are;
- * 2. emoji for `:smi`, wherever a text is;
- * 3. `NAME: ` of members at the start of the line, and `NAME ` elsewhere.
+ * 1. command names at the start of the line, and the arguments that they declare;
+ * 2. emoji for `:smi`, in any text;
+ * 3. members' names: `NAME: ` at the start of the line, `NAME ` elsewhere.
  */
 export function complete(text: string, cursor: number, context: CompletionContext): Completion {
   const before = text.slice(0, cursor);
@@ -38,7 +39,7 @@ function others({ members }: Room): string[] {
   return members.filter((m) => !m.self).map((m) => m.name);
 }
 
-/** Those names that begin as `typed`, whatever its case, as the screen shows them. */
+/** The names that start with `typed`, in either case, as the screen shows them. */
 function starting(typed: string, names: readonly string[]): string[] {
   const start = typed.toLowerCase();
   return names.map((name) => printable(name)).filter((name) =>
@@ -46,15 +47,15 @@ function starting(typed: string, names: readonly string[]): string[] {
   );
 }
 
-/** An argument that is being typed. */
+/** The argument that is being typed. */
 interface TypedArgument {
   readonly command: SlashCommand;
-  /** undefined: the command takes no more. */
+  /** Undefined: the command takes no more. */
   readonly argument: Argument | undefined;
   readonly from: number;
 }
 
-/** The argument at the end of `text`; undefined where no command stands before it. */
+/** The argument at the end of `text`; undefined if no command precedes it. */
 function argumentAt(text: string): TypedArgument | undefined {
   const match = /^\/(\S+)\s+/.exec(text);
   const command = COMMANDS.find((c) => c.name === match?.[1]);
@@ -101,7 +102,7 @@ function completeArgument(
   return { from, words: [] };
 }
 
-/** A path, or behind one the member that it is for. */
+/** A path, or after it the member that the file is for. */
 function completeFile(
   typed: string,
   from: number,
@@ -117,7 +118,7 @@ function completeFile(
   return { from: from + before.length, words: names.map((name) => `${name} `) };
 }
 
-/** The emoji that are called so; first of all, as much of their names as they have in common. */
+/** Emoji with this name. If several match, Tab first completes the beginning that their names share. */
 function completeEmoji(
   { from, name, whole }: NonNullable<ReturnType<typeof typedName>>,
   emoji: Emoji | undefined,
@@ -127,7 +128,7 @@ function completeEmoji(
   if (whole || !emoji) return { from, words: [] };
   const found = emoji.starting(name);
   const common = commonStart(found.map((named) => named.name));
-  // Emoji have nothing in common that Tab could put there.
+  // Different emoji share no beginning that Tab could insert.
   if (found.length > 1 && common.length > name.length) return { from, words: [`:${common}`] };
   return {
     from,
@@ -136,7 +137,7 @@ function completeEmoji(
   };
 }
 
-/** The longest beginning that all names have. */
+/** The longest beginning that all names share. */
 function commonStart([first = "", ...others]: readonly string[]): string {
   let length = first.length;
   for (const other of others) {

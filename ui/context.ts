@@ -1,4 +1,5 @@
-// TODO: say what this is.
+// What commands and completion may use: the room, the user's preferences, files, and where answers go. Types
+// only; knows no screen.
 
 import type { Files } from "../files/paths.ts";
 import type { Room } from "../room.ts";
@@ -10,28 +11,25 @@ import type { SavedTranscript } from "./saved_transcript.ts";
 export interface Context {
   readonly room: Room;
   readonly preferences: Preferences;
-  /** What `/save` writes. */
+  /** The lines that `/save` writes. */
   readonly saved: SavedTranscript;
   now(): Date;
   /**
-   * Shows one line to this person alone; it holds no controls. `heading` stands in front, and where the line
-   * takes several rows they stand under each other.
+   * Shows one line without control characters to this user only. `heading` precedes it; further rows of a long
+   * line are indented under the text.
    */
   print(line: string, heading?: string): void;
-  /** Where the terminal can do more than print; without it, what is about that is refused. */
+  /** Undefined in plain mode, where commands that need a screen are refused. */
   readonly screen?: {
-    /** Moves all that is on the screen out of sight. */
     clear(): void;
-    /** Shows a file as a picture, some time later. */
+    /** Shows a file as a picture once it has been decoded. */
     view(path: string, name: string): void;
   };
-  /** Where there are none, nothing can be saved. */
+  /** Undefined: files can be neither saved nor sent. */
   readonly files?: Files | undefined;
-  /** Where there are none, `:smile:` is a text like others. */
+  /** Undefined: `:smile:` stays text. */
   readonly emoji?: Emoji | undefined;
 }
 
-// ---- completing ------------------------------------------------------------------------------------
-
-/** What completion needs to know. */
+/** What completion uses: only the room is required. */
 export type CompletionContext = Pick<Context, "room"> & Partial<Omit<Context, "room">>;

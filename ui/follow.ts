@@ -1,4 +1,5 @@
-// TODO: say what this is.
+// What each event changes for the commands: the transcript to save, the target of `/reply`, the picture of
+// `/view`, and the names of ignored members. Knows no screen; both screens call it.
 
 import type { Person, Room, RoomEvent } from "../room.ts";
 import type { Context } from "./context.ts";
@@ -6,8 +7,8 @@ import { isPicture } from "./picture_choice.ts";
 import { bareName, type Preferences } from "./preferences.ts";
 
 /**
- * Keeps what commands need to know of what happens: screens call it with each event, once, before they
- * show it. False: it is of somebody who is ignored, and not to be shown.
+ * Takes over what commands need from an event. A screen MUST call it once for each event, before it shows the
+ * event. False: the event is about an ignored member, and MUST NOT be shown.
  */
 export function follow(
   event: RoomEvent,
@@ -33,7 +34,7 @@ export function follow(
   return true;
 }
 
-/** Whom an event is about, where it is of no interest if that one is ignored. */
+/** The member that an event is about, if the event is hidden when that member is ignored. */
 function subject(event: RoomEvent): Person | undefined {
   switch (event.type) {
     case "message":
@@ -52,7 +53,7 @@ function subject(event: RoomEvent): Person | undefined {
   }
 }
 
-/** Who is ignored stays so under a new name; the old one is free, unless others have it who are ignored too. */
+/** Keeps a renamed member ignored. Frees the old name, unless another ignored member still has it. */
 function followName(
   { who, before }: RoomEvent & { type: "renamed" },
   { members }: Room,
@@ -65,7 +66,7 @@ function followName(
   preferences.ignore(who.name);
 }
 
-/** Whether what this member says is not shown; what one says oneself always is. */
+/** Whether this member's messages are hidden; the user's own never are. */
 export function ignores(preferences: Preferences, { name, self }: Person): boolean {
   return !self && preferences.isIgnored(name);
 }

@@ -1,4 +1,5 @@
-// TODO: say what this is.
+// The JSON of `--json`: an event becomes an object, a line of input becomes a checked request. Pure; docs/json.md
+// documents the format, and tests/docs/json_test.ts compares the two.
 
 import { ChatError } from "../errors.ts";
 import type { Person, RoomEvent, Transfer } from "../room.ts";
@@ -12,7 +13,7 @@ function toFile({ number, name, size, sha256 }: Transfer): Record<string, unknow
   return { transfer: number, file: name, size, sha256 };
 }
 
-/** A line of JSON output; `docs/json.md` has the table. */
+/** A line of JSON output before its time is added. */
 export type OutputLine = { type: string } & Record<string, unknown>;
 
 export function describe(event: RoomEvent): OutputLine {
@@ -61,7 +62,7 @@ export function describe(event: RoomEvent): OutputLine {
     case "disconnected":
       return { type, reason: event.reason, message: event.message };
     case "waiting": {
-      // Not `at`: that is a place in the room's order.
+      // Not `at`: that is the place in the room's order.
       const { attempt, until, message } = event;
       return { type, attempt, until: until.toISOString(), message };
     }
@@ -103,7 +104,7 @@ type InputLine =
   | { type: "accept" | "decline" | "cancel"; transfer: string | number }
   | { type: "who" | "transfers" | "reconnect" | "leave" };
 
-/** The fields of each type of input, and what they must be. */
+/** The fields of each type of input, and their types. */
 const INPUTS: Record<InputLine["type"], Record<string, readonly ("string" | "number")[]>> = {
   say: { text: ["string"] },
   act: { text: ["string"] },
@@ -125,28 +126,28 @@ export function parseInput(line: string): InputLine {
   try {
     json = JSON.parse(line);
   } catch {
-    throw new ChatError("Cannot take this line: it is no JSON", {
-      hint: 'Write one object a line, such as {"type":"say","text":"hello"}',
+    throw new ChatError("Cannot read this line: it is not JSON", {
+      hint: 'Write one JSON object per line, for example {"type":"say","text":"hello"}',
     });
   }
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
-    throw new ChatError("Cannot take this line: it must be a JSON object");
+    throw new ChatError("Cannot read this line: it must be a JSON object");
   }
   const { type, ...fields } = json as Record<string, unknown>;
   if (typeof type !== "string" || !Object.hasOwn(INPUTS, type)) {
     throw new ChatError(
-      `Cannot take this line: "type" must be one of ${Object.keys(INPUTS).join(", ")}`,
+      `Cannot read this line: "type" must be one of ${Object.keys(INPUTS).join(", ")}`,
     );
   }
   const shape = INPUTS[type as InputLine["type"]];
   for (const [name, kinds] of Object.entries(shape)) {
     if (!(kinds as readonly string[]).includes(typeof fields[name])) {
-      throw new ChatError(`Cannot take this line: "${name}" must be a ${kinds.join(" or a ")}`);
+      throw new ChatError(`Cannot read this line: "${name}" must be a ${kinds.join(" or a ")}`);
     }
   }
   const extra = Object.keys(fields).find((name) => !Object.hasOwn(shape, name));
   if (extra !== undefined) {
-    throw new ChatError(`Cannot take this line: "${type}" has no field "${printable(extra)}"`);
+    throw new ChatError(`Cannot read this line: "${type}" has no field "${printable(extra)}"`);
   }
   return json as InputLine;
 }
@@ -169,7 +170,7 @@ export function toTransfer(transfer: Transfer): Record<string, unknown> {
   };
 }
 
-/** What a sealed room proves about a message. */
+/** What only a sealed room can prove about a message. */
 export function proofs({ sent, missing }: { sent: Date | undefined; missing?: number }) {
   return {
     ...(sent && { sent: sent.toISOString() }),

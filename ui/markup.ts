@@ -1,45 +1,45 @@
-// What people write, taken apart: `*bold*`, `_italic_`, `` `code` ``, blocks between lines of ```, links, and
-// one's own name. Pure; knows no colours and no terminal: it says of each piece what it is.
+// Parses what members write: `*bold*`, `_italic_`, `` `code` ``, blocks between lines of ```, links, and mentions
+// of the user. Pure; knows no colours and no terminal: it only names the style of each run.
 //
-// PeerId count only at the borders of words, as in other chats: 2*3*4, snake_case_name and __init__ stay as
-// they are. All of it takes time in proportion to the text, whatever the text is.
+// Marks count only at the borders of words, as in other chats: 2*3*4, snake_case_name and __init__ stay as they
+// are. The time is proportional to the length of the text, whatever the text is.
 
 import { cuts, width } from "../text/width.ts";
 import { bareName } from "./preferences.ts";
 
-/** What a piece of text is. */
+/** The style of a run. */
 export interface Style {
   readonly bold: boolean;
   readonly italic: boolean;
   readonly code: boolean;
   readonly mention: boolean;
-  /** Where it leads: only http and https, only ASCII; the piece is the same address as it was written. */
+  /** The link's target: http or https, in ASCII; the run's text is the same address as it was written. */
   readonly link: string | undefined;
 }
 
-/** A piece of one line that is the same throughout. */
+/** A piece of one line in one style. */
 export interface Run {
   readonly text: string;
   readonly style: Style;
 }
 
-/** One line as it was written. */
+/** One line of the text. */
 export interface MarkupLine {
   readonly runs: readonly Run[];
-  /** It stands in a block of code. */
+  /** It is part of a code block. */
   readonly block: boolean;
 }
 
 interface ParseOptions {
-  /** One's own name, as it is shown; undefined where mentions are not looked for. */
+  /** The user's name as it is shown; undefined: do not look for mentions. */
   readonly self?: string | undefined;
-  /** Whether the marks are seen: where styles can't be drawn, they say the same. */
+  /** Whether the marks stay visible: they replace the styles that cannot be drawn. */
   readonly marks: "hidden" | "shown";
 }
 
-/** Longest address that a link gets, in characters: terminals take about as many (VTE 2083). */
+/** Longest address of a link, in characters: terminals take about this many (VTE 2083). */
 const MAX_LINK = 2000;
-/** PeerId over one letter that are drawn on it: Unicode's Stream-Safe Text Format (UAX #15) takes no more for real. */
+/** Combining marks on one letter: Unicode's Stream-Safe Text Format (UAX #15) expects no more in real text. */
 const MAX_MARKS = 30;
 
 const PLAIN: Style = { bold: false, italic: false, code: false, mention: false, link: undefined };
@@ -47,22 +47,22 @@ const CODE: Style = { ...PLAIN, code: true };
 
 const FENCE = "```";
 
-/** What stands before a mark that opens, and behind one that closes; the ends of a line do too. */
+/** What may precede an opening mark and follow a closing one, besides the ends of a line. */
 const BEFORE = /[\s\p{Ps}\p{Pi}"'*_~–—>:,;!?…。、，！？：；-]/u;
 const AFTER = /[\s\p{Pe}\p{Pf}"'*_~–—<:,;.!?…。、，！？：；-]/u;
 
 const LETTER = "[\\p{L}\\p{N}\\p{M}_]";
 const CODE_SPAN = "(?<![\\p{L}\\p{N}`])`[^`]+`(?![\\p{L}\\p{N}`])";
 const LINK = '(?<![\\p{L}\\p{N}])https?://[^\\s<>"`]+';
-/** No userinfo, which makes `https://bank.example@evil.example` look like another, and no host that only looks like ASCII. */
+/** Without userinfo, which lets `https://bank.example@evil.example` look like another host, and in real ASCII. */
 const AUTHORITY = /^https?:\/\/(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?(?=[/?#]|$)/i;
 
-/** Scripts that put no spaces between words: there a name has no borders to look for. */
+/** Scripts without spaces between words: a name in them has no borders. */
 const UNSPACED =
   /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u;
 
 /**
- * Takes `text` apart, which has been through `printable(text, "lines")`.
+ * Parses `text`, which MUST have been through `printable(text, "lines")`.
  *
  * @example
  * ```ts
@@ -88,7 +88,7 @@ export function parse(text: string, { self, marks }: ParseOptions): MarkupLine[]
     } else if (close === "same line") {
       inBlock(hidden ? line.trimEnd().slice(FENCE.length, -FENCE.length) : line);
     } else {
-      // The name of a language behind the first marks says nothing here.
+      // The name of a language after the opening fence is not shown.
       if (!hidden || !/^```[\w+#.-]{0,20}\s*$/.test(line)) {
         inBlock(hidden ? line.slice(FENCE.length) : line);
       }
@@ -101,7 +101,7 @@ export function parse(text: string, { self, marks }: ParseOptions): MarkupLine[]
   return parsed;
 }
 
-/** For each line, the first from it on that ends with a fence. */
+/** For each line, the index of the next line that ends with a fence, itself included. */
 function closingFences(lines: readonly string[]): (number | undefined)[] {
   const closes: (number | undefined)[] = new Array(lines.length);
   let next: number | undefined;
@@ -112,7 +112,7 @@ function closingFences(lines: readonly string[]): (number | undefined)[] {
   return closes;
 }
 
-/** Where a block ends whose first line is `line`; undefined if it does not. */
+/** The last line of the block that starts with `line`; undefined if it is no block. */
 function fenceEnd(line: string, next: number | undefined): number | "same line" | undefined {
   const trimmed = line.trimEnd();
   const inner = trimmed.slice(FENCE.length, -FENCE.length);
@@ -122,7 +122,7 @@ function fenceEnd(line: string, next: number | undefined): number | "same line" 
   return next;
 }
 
-/** A part of a line that has no marks in it. */
+/** A part of a line in which marks have no meaning. */
 interface Token {
   readonly from: number;
   readonly to: number;
@@ -148,7 +148,7 @@ function parseLine(line: string, pattern: RegExp, hidden: boolean): Run[] {
   const runs: Run[] = [];
   let bold = false;
   let italic = false;
-  /** The last run, if it is plain but for bold and italic: what is alike is one run. */
+  /** The last run, if it has no style but bold and italic: equal neighbours become one run. */
   let before: { text: string; style: Style } | undefined;
   const push = (text: string, style: Style) => {
     if (text === "") return;
@@ -173,7 +173,7 @@ function parseLine(line: string, pattern: RegExp, hidden: boolean): Run[] {
     at = mark + 1;
     if (mark === line.length) break;
     const isBold = line[mark] === "*";
-    // A mark that is shown looks like what it marks.
+    // A visible mark looks like the text it encloses.
     const opens = isBold ? !bold : !italic;
     if (!hidden && !opens) push(line[mark]!, PLAIN);
     if (isBold) bold = !bold;
@@ -183,7 +183,7 @@ function parseLine(line: string, pattern: RegExp, hidden: boolean): Run[] {
   return runs;
 }
 
-/** Where the marks are that belong together, in order: none in a token, and none that cross. */
+/** The positions of the marks that form pairs, in order: none is inside a token, and no pairs cross. */
 function pairedMarks(line: string, tokens: readonly Token[]): number[] {
   const paired: number[] = [];
   const open = { "*": -1, "_": -1 };
@@ -203,7 +203,7 @@ function pairedMarks(line: string, tokens: readonly Token[]): number[] {
     if (from >= 0 && !/\s/.test(before) && isBorder(line, i + 1, AFTER)) {
       paired.push(from, i);
       open[mark] = -1;
-      // What was opened inside and not closed is no mark.
+      // An unclosed mark inside a pair is plain text.
       if (open[other] > from) open[other] = -1;
     } else if (!/\s/.test(after) && isBorder(line, i - 1, BEFORE)) {
       open[mark] = i;
@@ -212,7 +212,7 @@ function pairedMarks(line: string, tokens: readonly Token[]): number[] {
   return paired.sort((a, b) => a - b);
 }
 
-/** Whether the character at `at` is one that a mark may stand beside; emoji are. */
+/** Whether a mark may be beside the character at `at`; it may be beside emoji. */
 function isBorder(line: string, at: number, border: RegExp): boolean {
   const unit = line[at];
   if (unit === undefined || border.test(unit)) return true;
@@ -220,7 +220,7 @@ function isBorder(line: string, at: number, border: RegExp): boolean {
   return code >= 0x1f000 && code < 0x1fc00;
 }
 
-/** An address without what belongs to the sentence around it: stops, and brackets that it does not open. */
+/** An address without what belongs to the sentence around it: full stops, and brackets it does not open. */
 function withoutTail(address: string): string {
   const open: Record<string, number> = {};
   for (const c of address) if ("()[]{}".includes(c)) open[c] = (open[c] ?? 0) + 1;
@@ -235,14 +235,14 @@ function withoutTail(address: string): string {
   return address.slice(0, end);
 }
 
-/** What the terminal opens: the address as it is seen, in ASCII; undefined where that could mislead. */
+/** The address that the terminal opens, in ASCII; undefined if it could mislead. */
 function linkTarget(address: string): string | undefined {
   if (address.length > MAX_LINK || !AUTHORITY.test(address)) return undefined;
   const target = address.replace(/[^\x21-\x7e]+/gu, encodeURIComponent);
   return target.length > MAX_LINK ? undefined : target;
 }
 
-/** A long run of marks over one letter could cover the screen: from time to time they get a new base to stand on. */
+/** Gives a long run of combining marks new bases: on one letter it could cover the screen. */
 function streamSafe(text: string): string {
   return text.replace(LONG_MARKS, "$&\u25cc");
 }
@@ -255,17 +255,17 @@ const LONG_MARKS = new RegExp(
 
 const ADDRESSES = new RegExp(LINK, "giu");
 
-/** Whether `text` has `name` in it as a word, as it is or with `@`, in small letters or large. */
+/** Whether `text` contains `name` as a word, with or without `@`, in either case. */
 export function mentions(text: string, name: string): boolean {
   return new RegExp(namePattern(name), "iu").test(text.replace(ADDRESSES, " "));
 }
 
-/** The pattern of a name; `#3` and `(!)` behind it are a screen's marks, nobody writes them. */
+/** The pattern of a name, without `#3` and `(!)`: screens add these marks, and nobody types them. */
 function namePattern(name: string): string {
   const bare = bareName(name);
   const literal = bare.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
   const letters = [...bare];
-  // "al" is meant by neither "al-x" nor "x@al.example": both are other names.
+  // Neither "al-x" nor "x@al.example" means "al": both are other names.
   const before = UNSPACED.test(letters[0]!) ? "" : `(?<!${LETTER}|${LETTER}[@-])`;
   const after = UNSPACED.test(letters.at(-1)!) ? "" : `(?!-?${LETTER})`;
   return `${before}@?${literal}${after}`;
@@ -274,13 +274,13 @@ function namePattern(name: string): string {
 // ---- rows ------------------------------------------------------------------------------------------
 
 /**
- * Cuts a line into rows of at most `columns` columns, at least 2; where a row is cut, its runs go on
- * in the next. What terminals do not agree on counts as what the widest makes of it.
+ * Cuts a line into rows of at most `columns` columns, which must be at least 2; a cut run continues in the next
+ * row. If terminals disagree about a width, the widest counts.
  */
 export function toRows({ runs }: MarkupLine, columns: number): Run[][] {
   const visible = runs.map(({ text }) => text).join("");
   let run = 0;
-  /** Where the run begins in `visible`. */
+  /** Where the run starts in `visible`. */
   let begins = 0;
   return cuts(visible, columns, roomFor).map(([from, to]) => {
     const row: Run[] = [];
@@ -297,8 +297,8 @@ export function toRows({ runs }: MarkupLine, columns: number): Run[][] {
 }
 
 /**
- * How many columns a grapheme may take: a terminal either knows graphemes, as `width` does, or adds up
- * their characters (an emoji of three people is 2 columns to the one and 6 to the other).
+ * The columns that a grapheme may take. A terminal either knows graphemes, as `width` does, or adds up their
+ * characters: an emoji of three people takes 2 columns in one and 6 in the other.
  */
 export function roomFor(grapheme: string): number {
   const characters = [...grapheme];
@@ -307,7 +307,7 @@ export function roomFor(grapheme: string): number {
   return Math.max(whole, characters.reduce((sum, c) => sum + widthOnce(c), 0));
 }
 
-/** What has been measured: it takes microseconds, and a script has few characters. */
+/** Measured widths: measuring takes microseconds, and a script has few characters. */
 const measured = new Map<string, number>();
 const MAX_MEASURED = 4096;
 

@@ -1,43 +1,42 @@
-// TODO: say what this is.
+// The sentences that all screens show alike: about connections, about missing or doubtful messages, and how a
+// member appears in a list. Pure. They may quote others: `printable()` before they are shown.
 
 import type { Person, RoomEvent } from "../room.ts";
 
-/** How far a sender's clock may be off before people are told: clocks are seldom right to the minute. */
+/** A sender's clock may be this far off before a warning: few clocks are right to the minute. */
 const CLOCK_TOLERANCE_MS = 2 * 60 * 1000;
+/** Names listed in a sentence; the rest is counted. */
+const MAX_NAMES = 5;
 
-/** A member in a list of who is here. */
+/** A member in a list of members. A name has no spaces, so no name can imitate a mark. */
 export function listed({ name, self, away, classic }: Person): string {
-  // A name has no spaces: nobody can be called so.
   if (self) return name;
-  return away ? `${name} (away)` : classic ? `${name} (original)` : name;
+  return away ? `${name} (away)` : classic ? `${name} (classic)` : name;
 }
 
-/** What this client has missed, as it is shown where it would have stood; undefined if nothing. */
+/** What this client missed while it was disconnected; undefined if nothing. */
 function gap({ resumed, missed }: RoomEvent & { type: "connected" }): string | undefined {
   if (resumed || missed === 0) return undefined;
   if (missed === undefined) {
-    return "connected again; the server has started anew: " +
-      "messages from its last moment may be missing";
+    return "connected again; the server was restarted; its last messages may be missing";
   }
-  const messages = missed === 1 ? "1 message was" : `${missed} messages were`;
-  return `connected again: ${messages} missed here`;
+  return `connected again; ${missed} ${missed === 1 ? "message" : "messages"} missed here`;
 }
 
 /**
- * How the connection fares, this client's and others': one sentence that every screen shows in the same words,
- * and that nobody has to act on. Undefined where there is none, or where `warnings` has more to say. It may
- * quote the server: `printable()` before it is shown.
+ * A sentence about a connection, of this client or of another member, that needs no action. Undefined if there
+ * is none, or if `warnings` reports more.
  */
 export function connectionNotice(event: RoomEvent): string | undefined {
   switch (event.type) {
     case "away":
-      return event.who.self ? undefined : `${event.who.name} is away: the connection was lost`;
+      return event.who.self ? undefined : `${event.who.name} is away: connection lost`;
     case "back":
       return event.who.self ? undefined : `${event.who.name} is back`;
     case "disconnected":
-      return `${lost(event)}; what you write is kept and sent when it is back`;
+      return `${lost(event)}; what you type is sent when it is back`;
     case "connected":
-      return gap(event) === undefined ? "connected again: nothing was missed" : undefined;
+      return gap(event) === undefined ? "connected again; nothing missed" : undefined;
     default:
       return undefined;
   }
@@ -46,37 +45,29 @@ export function connectionNotice(event: RoomEvent): string | undefined {
 function lost({ reason, message }: RoomEvent & { type: "disconnected" }): string {
   switch (reason) {
     case "lost":
-      return `the connection is lost: ${message}`;
+      return "connection lost";
     case "stopped":
       return "the server has stopped";
     case "refused":
-      return `the server has ended the connection: ${message}`;
+      return `the server closed the connection: ${message}`;
   }
 }
 
-/** That a direct message has not arrived, and why; it quotes a name: `printable()` before it is shown. */
+/** Why a direct message was not delivered. */
 export function notDelivered({ to, reason }: RoomEvent & { type: "undelivered" }): string {
   const why = reason === "gone"
     ? `${to.name} has left`
-    : `too much is waiting for ${to.name} already, try again later`;
+    : `too many messages are waiting for ${to.name}; try again later`;
   return `not delivered: ${why}`;
 }
 
-/** Names in a sentence: of more, the number is told. */
-const MAX_NAMED = 5;
-
-function cannotTake(people: readonly Person[]): string {
-  const names = people.slice(0, MAX_NAMED).map(({ name }) => name).join(", ");
-  const more = people.length - MAX_NAMED;
-  const are = people.length === 1 ? "is" : more > 0 ? `and ${more} more are` : "are";
-  return `${names} ${are} on the original program, which can't take files`;
+function cannotReceiveFiles(people: readonly Person[]): string {
+  const names = people.slice(0, MAX_NAMES).map(({ name }) => name).join(", ");
+  const more = people.length - MAX_NAMES;
+  return `classic clients cannot receive files: ${names}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-/**
- * What people must not overlook: about a message or a newcomer beside what it says, about messages that are
- * missing, and what the server warns of. Sentences, most often none; they may quote others: `printable()`
- * before they are shown.
- */
+/** Sentences that the user must not overlook, most often none: missing messages, wrong clocks, changed keys. */
 export function warnings(event: RoomEvent, now: Date): string[] {
   const sentences: string[] = [];
   switch (event.type) {
@@ -84,39 +75,35 @@ export function warnings(event: RoomEvent, now: Date): string[] {
     case "direct":
     case "offer": {
       const { from: { name }, missing, sent } = event;
-      if (missing === 1) sentences.push(`a message of ${name} before this one has not come`);
+      if (missing === 1) sentences.push(`1 message from ${name} before this one is missing`);
       if (missing > 1) {
-        sentences.push(`${missing} messages of ${name} before this one have not come`);
+        sentences.push(`${missing} messages from ${name} before this one are missing`);
       }
-      if (isOff(sent, now)) {
-        sentences.push(`by the clock of ${name} this was sent at ${sent.toISOString()}`);
-      }
+      if (isOff(sent, now)) sentences.push(`by ${name}'s clock, sent at ${sent.toISOString()}`);
       if (event.type === "offer" && event.without?.length) {
-        sentences.push(cannotTake(event.without));
+        sentences.push(cannotReceiveFiles(event.without));
       }
       break;
     }
     case "joined": {
       const { who: { name }, sent } = event;
-      if (isOff(sent, now)) sentences.push(`by the clock of ${name} it is ${sent.toISOString()}`);
+      if (isOff(sent, now)) sentences.push(`by ${name}'s clock, it is ${sent.toISOString()}`);
       break;
     }
     case "keychanged": {
       const { name } = event.who;
       const bare = name.replace("(!)", "");
       sentences.push(
-        `${name} is not the ${
-          bare.replace(/#\d+$/, "")
-        } that you know: the name comes with another key. ` +
-          `Compare with /verify ${bare}, and if it is right, /trust ${bare}`,
+        `${name} has a different key than before: a new device, or somebody else. ` +
+          `Compare with /verify ${bare}, then /trust ${bare}`,
       );
       break;
     }
     case "unreadable":
-      // Told once: who floods with rubbish shall not flood the screen.
+      // Only the first one: a member that sends garbage must not flood the screen.
       if (event.count === 1) {
         sentences.push(
-          `something that came as from ${event.from.name} is not shown: ${event.message}`,
+          `a message claiming to be from ${event.from.name} could not be verified: ${event.message}`,
         );
       }
       break;
@@ -126,7 +113,7 @@ export function warnings(event: RoomEvent, now: Date): string[] {
       break;
     }
     case "warning":
-      sentences.push(`the server warns: ${event.message}`);
+      sentences.push(`warning from the server: ${event.message}`);
       break;
   }
   return sentences;

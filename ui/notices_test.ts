@@ -32,9 +32,9 @@ Deno.test("warnings: of what is as it should be, nothing is said", () => {
 
 Deno.test("warnings: messages that have not come are counted", () => {
   const cases: Record<number, string> = {
-    1: "a message of bob before this one has not come",
-    2: "2 messages of bob before this one have not come",
-    1000: "1000 messages of bob before this one have not come",
+    1: "1 message from bob before this one is missing",
+    2: "2 messages from bob before this one are missing",
+    1000: "1000 messages from bob before this one are missing",
   };
   for (const [missing, sentence] of Object.entries(cases)) {
     for (const event of message({ missing: Number(missing) })) {
@@ -51,12 +51,12 @@ Deno.test("warnings: who offers to the room is told of those who can't take it",
       without: Array.from({ length: count }, (_, i) => ({ ...BOB, name: `5268${i}` })),
     }, NOW);
   assertEquals(without(0), []);
-  assertEquals(without(1), ["52680 is on the original program, which can't take files"]);
+  assertEquals(without(1), ["classic clients cannot receive files: 52680"]);
   assertEquals(without(3), [
-    "52680, 52681, 52682 are on the original program, which can't take files",
+    "classic clients cannot receive files: 52680, 52681, 52682",
   ]);
   assertEquals(without(7), [
-    "52680, 52681, 52682, 52683, 52684 and 2 more are on the original program, which can't take files",
+    "classic clients cannot receive files: 52680, 52681, 52682, 52683, 52684 and 2 more",
   ]);
 });
 
@@ -67,13 +67,13 @@ Deno.test("warnings: a clock may be two minutes off, early or late, and not one 
     for (const event of message({ sent: off(ms) })) assertEquals(warnings(event, NOW), []);
     for (const event of message({ sent: further })) {
       assertEquals(warnings(event, NOW), [
-        `by the clock of bob this was sent at ${further.toISOString()}`,
+        `by bob's clock, sent at ${further.toISOString()}`,
       ]);
     }
     const joined = (sent: Date): RoomEvent => ({ type: "joined", who: BOB, at: 1, sent });
     assertEquals(warnings(joined(off(ms)), NOW), []);
     assertEquals(warnings(joined(further), NOW), [
-      `by the clock of bob it is ${further.toISOString()}`,
+      `by bob's clock, it is ${further.toISOString()}`,
     ]);
   }
 });
@@ -82,8 +82,8 @@ Deno.test("warnings: a gap and a clock that is off are both told", () => {
   const sent = off(-3_600_000);
   for (const event of message({ sent, missing: 3 })) {
     assertEquals(warnings(event, NOW), [
-      "3 messages of bob before this one have not come",
-      "by the clock of bob this was sent at 2026-01-02T08:05:00.000Z",
+      "3 messages from bob before this one are missing",
+      "by bob's clock, sent at 2026-01-02T08:05:00.000Z",
     ]);
   }
 });
@@ -91,12 +91,12 @@ Deno.test("warnings: a gap and a clock that is off are both told", () => {
 Deno.test("warnings: another key under a known name is told with what to do about it", () => {
   const told = (name: string) => warnings({ type: "keychanged", who: { ...BOB, name } }, NOW);
   assertEquals(told("bob(!)"), [
-    "bob(!) is not the bob that you know: the name comes with another key. " +
-    "Compare with /verify bob, and if it is right, /trust bob",
+    "bob(!) has a different key than before: a new device, or somebody else. " +
+    "Compare with /verify bob, then /trust bob",
   ]);
   assertEquals(told("bob#2(!)"), [
-    "bob#2(!) is not the bob that you know: the name comes with another key. " +
-    "Compare with /verify bob#2, and if it is right, /trust bob#2",
+    "bob#2(!) has a different key than before: a new device, or somebody else. " +
+    "Compare with /verify bob#2, then /trust bob#2",
   ]);
 });
 
@@ -105,14 +105,14 @@ Deno.test("warnings: what is not shown is told once of each sender", () => {
     { type: "unreadable", from: BOB, message: "it is no text", count }
   );
   assertEquals(warnings(unreadable(1), NOW), [
-    "something that came as from bob is not shown: it is no text",
+    "a message claiming to be from bob could not be verified: it is no text",
   ]);
   for (const count of [2, 3, 1000]) assertEquals(warnings(unreadable(count), NOW), []);
 });
 
 Deno.test("warnings: what the server warns of is told as the server's words", () => {
   const warning = { type: "warning", code: "flood", message: "you send too fast" } as const;
-  assertEquals(warnings(warning, NOW), ["the server warns: you send too fast"]);
+  assertEquals(warnings(warning, NOW), ["warning from the server: you send too fast"]);
 });
 
 // ---- a connection that is lost ----
@@ -122,16 +122,15 @@ function connected(resumed: boolean, missed: number | undefined): RoomEvent {
 }
 
 Deno.test("warnings, connectionNotice: a gap is remarkable, to be back without one is news, and never both", () => {
-  const fine = "connected again: nothing was missed";
-  const anew = "connected again; the server has started anew: " +
-    "messages from its last moment may be missing";
+  const fine = "connected again; nothing missed";
+  const anew = "connected again; the server was restarted; its last messages may be missing";
   const cases: [RoomEvent, string | undefined, string[]][] = [
     [connected(true, 0), fine, []],
     // Resumed says it all.
     [connected(true, undefined), fine, []],
     [connected(false, 0), fine, []],
-    [connected(false, 1), undefined, ["connected again: 1 message was missed here"]],
-    [connected(false, 1000), undefined, ["connected again: 1000 messages were missed here"]],
+    [connected(false, 1), undefined, ["connected again; 1 message missed here"]],
+    [connected(false, 1000), undefined, ["connected again; 1000 messages missed here"]],
     [connected(false, undefined), undefined, [anew]],
   ];
   for (const [event, quiet, loud] of cases) {
@@ -140,11 +139,11 @@ Deno.test("warnings, connectionNotice: a gap is remarkable, to be back without o
 });
 
 Deno.test("connectionNotice: why the connection is lost, and what becomes of what is written", () => {
-  const kept = "what you write is kept and sent when it is back";
+  const kept = "what you type is sent when it is back";
   const cases = {
-    lost: `the connection is lost: it was reset; ${kept}`,
+    lost: `connection lost; ${kept}`,
     stopped: `the server has stopped; ${kept}`,
-    refused: `the server has ended the connection: it was reset; ${kept}`,
+    refused: `the server closed the connection: it was reset; ${kept}`,
   };
   for (const [reason, sentence] of Object.entries(cases)) {
     const event = { type: "disconnected", reason, message: "it was reset" } as RoomEvent;
@@ -154,7 +153,7 @@ Deno.test("connectionNotice: why the connection is lost, and what becomes of wha
 
 Deno.test("connectionNotice: others are away and back; of oneself nobody needs to be told", () => {
   const about = (type: "away" | "back", who: Person) => connectionNotice({ type, who, at: 1 });
-  assertEquals(about("away", BOB), "bob is away: the connection was lost");
+  assertEquals(about("away", BOB), "bob is away: connection lost");
   assertEquals(about("back", BOB), "bob is back");
   assertEquals(about("away", ALICE), undefined);
   assertEquals(about("back", ALICE), undefined);

@@ -1,23 +1,23 @@
-// Which of the files that have been received a person wants to see. Pure: names and numbers; knows no file.
+// Which received file the user means with `/view`. Pure: names and numbers; opens no file.
 
 import type { Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 
-/** A file that has been received, whole: what is in it is seen when it is opened. */
+/** A received and verified file; its content is checked when it is opened. */
 export type Received = Transfer & { readonly path: string };
 
 function isReceived({ direction, state, path }: Transfer): boolean {
   return direction === "in" && state === "done" && path !== undefined;
 }
 
-/** Whether it has been received, and is a picture by its name: such are shown and offered where none is named. */
+/** Whether it is a received picture by its file name: `/view` and Tab offer these. */
 export function isPicture(transfer: Transfer): transfer is Received {
   return isReceived(transfer) && /\.(?:png|jpe?g|gif)$/i.test(transfer.name);
 }
 
 /**
- * The received file that a person means by what stands behind `/view`: its number, or its name as it is shown,
- * or the beginning of that, whatever its case. Of several of one name it is the newest, as numbers tell.
+ * The received file that the argument of `/view` means: a number, a name as it is shown, or the beginning of a
+ * name, in either case. Of several with the same name, the newest.
  */
 export function choosePicture(
   transfers: readonly Transfer[],

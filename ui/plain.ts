@@ -1,5 +1,5 @@
-// The room as plain lines: in a pipe, as JSON for programs, and where the terminal can do no more than
-// print. Reads lines, says them, and writes what happens; nothing is ever redrawn.
+// The room as plain lines: in a pipe, as JSON for programs, and on terminals that can only print. Sends the
+// lines it reads, and writes what happens; it never redraws. Knows no terminal: the pipes are passed in.
 
 import { PROTECTIONS } from "../cipher.ts";
 import { ChatError } from "../errors.ts";
@@ -9,63 +9,62 @@ import { jsonLine } from "../text/printable.ts";
 import { describe, type OutputLine, parseInput, toMember, toTransfer } from "./json_lines.ts";
 import { plainLines } from "./plain_lines.ts";
 
-/** The ends of the pipes. */
+/** Standard input, output and error. */
 export interface Pipes {
   /** Fills the buffer; null at the end. */
   read(buffer: Uint8Array): Promise<number | null>;
-  /** Results. */
+  /** Writes results to stdout; returns how many bytes were written. */
   writeOut(bytes: Uint8Array): Promise<number>;
-  /** One line for people, on stderr. */
+  /** Writes one line for people to stderr. */
   note(line: string): void;
 }
 
 export interface PlainOptions {
   json: boolean;
-  /** Stays when the input has ended. */
+  /** Stay in the room when the input has ended. */
   stay: boolean;
-  /** What a line of input does, where a person types it; without it each line is said. */
+  /** Handles a line that a person typed; without it, each line is sent as a message. */
   onLine?: (line: string) => void;
-  /** Asked of each event before it is shown, once: false leaves it out. JSON has all. */
+  /** Called once for each event before it is shown: false hides it. JSON shows all. */
   onEvent?: (event: RoomEvent) => boolean;
-  /** For the times in JSON. */
+  /** For the timestamps in JSON. */
   now: () => Date;
 }
 
-/** Messages that may wait for their confirmation before more input is read. */
+/** Unconfirmed messages at which reading pauses. */
 const WINDOW_MESSAGES = 256;
-/** UTF-16 units of text that may. Large enough for any one message. */
+/** UTF-16 units of unconfirmed text at which reading pauses; any one message fits. */
 const WINDOW_TEXT = 512 * 1024;
-/** Characters of output that may wait for a slow reader before the room has to. */
+/** Characters of output for a slow reader at which the room has to wait. */
 const MAX_WAITING = 1024 * 1024;
 
 const READ_BUFFER = 64 * 1024;
-/** What a line of JSON may have besides its text: the other fields, and space between them. */
+/** What a line of JSON may hold besides its text, in bytes: the other fields, and white space. */
 const JSON_AROUND = 1024;
 
 /**
- * A room between pipes. `tell` gets every event of the room; `run` reads the input.
+ * A room between pipes. `event` takes every event of the room; `run` reads the input.
  *
- * 1. Each line of input is said to the room (or done, if it is JSON).
- * 2. At the end of the input all that was sent is waited for, and the room left; or, to stay, not.
+ * 1. Each line of input is sent to the room (or handled, if it is JSON).
+ * 2. At the end of the input it waits for all confirmations, then leaves the room, unless it is to stay.
  */
 export class PlainScreen {
-  /** Some input could not be taken, and no person typed it: the exit code says so. */
+  /** Lines of input that failed and that no person typed; they set the exit code. */
   faults = 0;
-  /** Nobody reads the output any more. */
+  /** The output is closed: nothing reads it any more. */
   broken = false;
 
   readonly #room: Room;
   readonly #pipes: Pipes;
   readonly #options: PlainOptions;
   readonly #encoder = new TextEncoder();
-  // No more than so many messages, with so many units of text, wait for their confirmation: what was counted
-  // last, and the lines since.
+  // Unconfirmed messages and their UTF-16 units: as counted last, plus the lines since then.
   #messages = 0;
   #text = 0;
   #waiting = "";
   #writing: Promise<void> | undefined;
   #ended = false;
-  /** The input asks to leave: nothing more of it is read. */
+  /** The input asked to leave: the rest of it is not read. */
   #leaving = false;
   /** Resolves at the next event that may have changed what is pending. */
   #progress = Promise.withResolvers<void>();
@@ -76,7 +75,7 @@ export class PlainScreen {
     this.#options = options;
   }
 
-  /** One event of the room. A returned promise asks to wait: the output can't follow. */
+  /** Shows one event of the room. If it returns a promise, the caller MUST wait: the output is full. */
   event(event: RoomEvent): void | Promise<void> {
     if (event.type === "ended") this.#ended = true;
     if (this.#options.json) this.#writeJson(describe(event));
@@ -86,10 +85,10 @@ export class PlainScreen {
     if (this.#waiting.length > MAX_WAITING) return this.#writing;
   }
 
-  /** Reads the input to its end, or the room's; resolves when the client has nothing more to do. */
+  /** Reads the input until it or the room ends; resolves when the client has nothing more to do. */
   async run(): Promise<void> {
     const { maxText } = this.#room.info;
-    // A byte of UTF-8 can take six in JSON (\u0041).
+    // JSON may spell one byte of UTF-8 with six (\u0041).
     const limit = this.#options.json ? 6 * maxText + JSON_AROUND : maxText;
     const splitter = new LineSplitter(limit);
     const buffer = new Uint8Array(READ_BUFFER);
@@ -98,7 +97,7 @@ export class PlainScreen {
       const lines = count === null ? splitter.end() : splitter.push(buffer.subarray(0, count));
       for (const line of lines) {
         await this.#until(() => this.#hasRoom());
-        // What the lines bring about may be more than they are: a list of members, errors.
+        // Output can be larger than the input that causes it: a list of members, errors.
         if (this.#waiting.length > MAX_WAITING) await this.#writing;
         if (this.#ended || this.#leaving) break;
         this.#take(line);
@@ -115,7 +114,7 @@ export class PlainScreen {
     await this.#writing;
   }
 
-  /** Counts only where there might be no room: that takes time, and there are many lines. */
+  /** Counts only near the limit: counting takes time, and the lines are many. */
   #hasRoom(): boolean {
     const fits = () => this.#messages < WINDOW_MESSAGES && this.#text < WINDOW_TEXT;
     if (fits()) return true;
@@ -131,8 +130,8 @@ export class PlainScreen {
 
   #take(line: InputLine): void {
     try {
-      if ("fault" in line) throw new ChatError(`Cannot take this line: ${line.fault}`);
-      // A line says at most one message, whose text is never longer than the line.
+      if ("fault" in line) throw new ChatError(`Cannot read this line: ${line.fault}`);
+      // A line causes at most one message, whose text is never longer than the line.
       this.#messages++;
       this.#text += line.text.length;
       if (this.#options.json) this.#handle(line.number, line.text);
@@ -145,7 +144,7 @@ export class PlainScreen {
   }
 
   #fail(line: number, error: ChatError): void {
-    // A person hears of it at once, and makes it good: no more than a slip of the finger, it is no failure.
+    // A person sees the error at once and can correct it, so it does not set the exit code.
     if (this.#options.onLine) {
       this.#pipes.note(error.message);
       if (error.hint !== undefined) this.#pipes.note(error.hint);
@@ -168,7 +167,7 @@ export class PlainScreen {
       if (said) this.#write(text);
       else this.#pipes.note(text);
     }
-    // What the status line of a screen would say all the time.
+    // A screen shows this in its status line.
     if (event.type === "welcome" && this.#options.onLine) {
       const { cipher } = event.room;
       this.#pipes.note(`${cipher}: ${PROTECTIONS[cipher]}; /help lists the commands`);
@@ -177,7 +176,7 @@ export class PlainScreen {
 
   // ---- JSON ----
 
-  /** One line of JSON input: what it asks for is done. */
+  /** Does what one line of JSON input asks for. */
   #handle(line: number, text: string): void {
     const input = parseInput(text);
     const room = this.#room;
@@ -224,7 +223,7 @@ export class PlainScreen {
   }
 
   async #drain(): Promise<void> {
-    // What comes in the same turn goes out in the same write.
+    // Lines of the same turn share one write.
     await Promise.resolve();
     try {
       while (this.#waiting !== "") {
@@ -235,7 +234,7 @@ export class PlainScreen {
         }
       }
     } catch {
-      // The reader has gone (`chat join | head`): there is nobody to write for.
+      // The reader has gone (`chat join | head`): nobody would see more output.
       this.broken = true;
       this.#waiting = "";
       this.#room.leave();
@@ -244,7 +243,7 @@ export class PlainScreen {
   }
 }
 
-/** What is stalled is not waited for: the other side may never come back. */
+/** Stalled transfers are not waited for: the other side may never return. */
 function isStalled({ stalled }: Transfer): boolean {
   return stalled !== undefined;
 }

@@ -1,4 +1,4 @@
-// The room as plain lines: what plain mode prints, and a record of them for `/save`. Pure.
+// Events as plain lines, for plain mode, `chat send` and `/save`. Pure.
 
 import type { RoomEvent } from "../room.ts";
 import { messageLine } from "../text/message_line.ts";
@@ -6,15 +6,15 @@ import { printable } from "../text/printable.ts";
 import { connectionNotice, listed, notDelivered, warnings } from "./notices.ts";
 import { offerSentence, transferSentence } from "./transfer_text.ts";
 
-/** One line of what happens. A message of several lines is one: the rest of it is indented. */
+/** One line. The further lines of a message are part of it, indented. */
 export interface PlainLine {
-  /** Somebody said it; else it is a notice, for people. */
+  /** A member's message; otherwise a notice for people. */
   readonly said: boolean;
   /** Safe to print. */
   readonly text: string;
 }
 
-/** An event as plain lines, most often one. What is remarkable stands in front of what it is about. */
+/** The lines of an event, most often one. Warnings precede the message that they are about. */
 export function plainLines(event: RoomEvent, now: Date): PlainLine[] {
   const notices = warnings(event, now);
   const sentence = connectionNotice(event) ?? noticeOf(event);
@@ -26,7 +26,7 @@ export function plainLines(event: RoomEvent, now: Date): PlainLine[] {
   return lines;
 }
 
-/** The notice of an event that is no message, where neither `news` nor `warnings` has it. */
+/** The notice of an event that is no message, if neither `connectionNotice` nor `warnings` covers it. */
 function noticeOf(event: RoomEvent): string | undefined {
   switch (event.type) {
     case "welcome":
@@ -42,7 +42,7 @@ function noticeOf(event: RoomEvent): string | undefined {
     case "left":
       return `${event.who.name} left${LEFT_WHY[event.reason]}`;
     case "renamed":
-      // The list had it already.
+      // The list of members had the new name already.
       if (event.before === event.who.name) return undefined;
       return `${event.before} is now ${event.who.name}`;
     case "offer":
@@ -60,10 +60,10 @@ function noticeOf(event: RoomEvent): string | undefined {
     case "back":
     case "warning":
     case "disconnected":
-    // It comes again and again: who waits is told of the loss, and then of the end of it.
+    // It is repeated: the user sees the loss, and then its end.
     case "waiting":
     case "connected":
-    // Who started the client tells of it.
+    // The caller that started the client reports it.
     case "ended":
       return undefined;
   }
@@ -71,8 +71,8 @@ function noticeOf(event: RoomEvent): string | undefined {
 
 const LEFT_WHY = {
   left: "",
-  lost: ": the connection was lost",
-  slow: ": too slow for the room",
+  lost: ": connection lost",
+  slow: ": it read too slowly",
   refused: ": it broke the protocol",
 };
 

@@ -27,11 +27,11 @@ Deno.test("SavedTranscript: messages as plain mode has them; one's own and direc
     "* bob waves",
     "alice (you): hi",
     "alice (you): mine",
-    "-- 2 messages of bob before this one have not come",
+    "-- 2 messages from bob before this one are missing",
     "bob: proved",
     "(direct) bob: psst",
     "(direct) * bob winks",
-    "-- a message of bob before this one has not come",
+    "-- 1 message from bob before this one is missing",
     "(direct) bob: proved",
   ]);
 });
@@ -49,7 +49,7 @@ Deno.test("SavedTranscript: one's own direct messages, with their fate, under th
       "(direct) alice (you) → bob: psst",
       "-- alice is now eve",
       "(direct) eve (you) → bob: psst",
-      "-- not delivered: too much is waiting for bob already, try again later",
+      "-- not delivered: too many messages are waiting for bob; try again later",
       "(direct) eve (you) → bob: psst",
       "-- not delivered: bob has left",
     ],
@@ -92,7 +92,7 @@ Deno.test("SavedTranscript: holds so many bytes, then the oldest go, and it says
   assertLessOrEqual(bytes(), 1200);
   assertEquals(record.size + record.dropped, 5000);
   const [, gone, first, ...rest] = record.text("x", NOW).trimEnd().split("\n");
-  assertEquals(gone, `# ${record.dropped} older lines were left out: the record holds 1000 B`);
+  assertEquals(gone, `# ${record.dropped} older lines were left out: the transcript holds 1000 B`);
   assert(first!.endsWith(`bob: é${record.dropped}`));
   assertEquals(rest.length, record.size - 1);
   assert(rest.at(-1)!.endsWith("bob: é4999"));

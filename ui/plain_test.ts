@@ -169,31 +169,31 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
     },
     members: {
       out: "",
-      notes: ["here: alice, bob", "here: alice, bob (away)", "here: alice, bob (original)"],
+      notes: ["here: alice, bob", "here: alice, bob (away)", "here: alice, bob (classic)"],
     },
     message: {
       out: "bob: hello\n* bob waves\nalice: hi\nalice: mine\nbob: proved\n",
-      notes: ["2 messages of bob before this one have not come"],
+      notes: ["2 messages from bob before this one are missing"],
     },
     direct: {
       out: "(direct) bob: psst\n(direct) * bob winks\n(direct) bob: proved\n",
-      notes: ["a message of bob before this one has not come"],
+      notes: ["1 message from bob before this one is missing"],
     },
     delivered: { out: "", notes: ["delivered to bob"] },
     undelivered: {
       out: "",
       notes: [
-        "not delivered: too much is waiting for bob already, try again later",
+        "not delivered: too many messages are waiting for bob; try again later",
         "not delivered: bob has left",
       ],
     },
-    joined: { out: "", notes: ["bob joined", "bob joined", "bob (original) joined"] },
+    joined: { out: "", notes: ["bob joined", "bob joined", "bob (classic) joined"] },
     left: {
       out: "",
       notes: [
         "bob left",
-        "bob left: the connection was lost",
-        "bob left: too slow for the room",
+        "bob left: connection lost",
+        "bob left: it read too slowly",
         "bob left: it broke the protocol",
       ],
     },
@@ -201,59 +201,62 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
     // Of each sender once.
     unreadable: {
       out: "",
-      notes: ["something that came as from bob is not shown: it is not UTF-8"],
+      notes: ["a message claiming to be from bob could not be verified: it is not UTF-8"],
     },
     keychanged: {
       out: "",
       notes: [
-        "bob(!) is not the bob that you know: the name comes with another key. " +
-        "Compare with /verify bob, and if it is right, /trust bob",
+        "bob(!) has a different key than before: a new device, or somebody else. " +
+        "Compare with /verify bob, then /trust bob",
       ],
     },
     // Of oneself nobody is told.
-    away: { out: "", notes: ["bob is away: the connection was lost"] },
+    away: { out: "", notes: ["bob is away: connection lost"] },
     back: { out: "", notes: ["bob is back"] },
-    warning: { out: "", notes: ["the server warns: you are sending more than this room allows"] },
+    warning: {
+      out: "",
+      notes: ["warning from the server: you are sending more than this room allows"],
+    },
     disconnected: {
       out: "",
       notes: [
-        "the connection is lost: the server has sent nothing for 30 s; " +
-        "what you write is kept and sent when it is back",
-        "the server has stopped; what you write is kept and sent when it is back",
-        "the server has ended the connection: the server has sent nothing for 30 s; " +
-        "what you write is kept and sent when it is back",
+        "connection lost; " +
+        "what you type is sent when it is back",
+        "the server has stopped; what you type is sent when it is back",
+        "the server closed the connection: the server has sent nothing for 30 s; " +
+        "what you type is sent when it is back",
       ],
     },
     waiting: { out: "", notes: [] },
     connected: {
       out: "",
       notes: [
-        "connected again: nothing was missed",
-        "connected again: nothing was missed",
-        "connected again: 3 messages were missed here",
-        "connected again; the server has started anew: messages from its last moment may be missing",
+        "connected again; nothing missed",
+        "connected again; nothing missed",
+        "connected again; 3 messages missed here",
+        "connected again; the server was restarted; its last messages may be missing",
       ],
     },
     offer: {
       out: "",
       notes: [
         "bob offers photo.jpg (3 MiB, SHA-256 0123456789ab…): /accept 1 or /decline 1",
-        "a message of bob before this one has not come",
+        "1 message from bob before this one is missing",
         "bob offers you 2 files (6 MiB): photo.jpg, photo.jpg: /accept 1-1 or /decline 1-1",
-        "you offer photo.jpg (3 MiB, SHA-256 0123456789ab…); /cancel 1 ends that",
+        "you offer photo.jpg (3 MiB, SHA-256 0123456789ab…); /cancel 1 to stop",
       ],
     },
     transfer: {
       out: "",
       notes: [
-        "photo.jpg from bob begins (3 MiB)",
-        "photo.jpg from bob is here, whole (3 MiB): /home/alice/Downloads/photo.jpg",
-        "you do not want photo.jpg from bob",
-        "photo.jpg from bob is cancelled",
-        "photo.jpg from bob has failed: bob no longer offers it",
-        "photo.jpg from bob is stalled: bob is reconnecting",
-        "photo.jpg from bob goes on at 0% of 3 MiB",
-        "photo.jpg is cancelled",
+        "receiving photo.jpg from bob (3 MiB)",
+        "received photo.jpg from bob (3 MiB), verified: /home/alice/Downloads/photo.jpg",
+        "you declined photo.jpg from bob",
+        "cancelled: photo.jpg from bob",
+        "failed: photo.jpg from bob: bob no longer offers it",
+        "photo.jpg from bob stalled: bob is reconnecting",
+        "resuming photo.jpg from bob at 0% of 3 MiB",
+        "cancelled: photo.jpg",
       ],
     },
     // A line at the start and one at the end are enough where nothing is redrawn.
@@ -282,13 +285,13 @@ Deno.test("PlainScreen: what is remarkable stands in front of what it is about, 
     { type: "disconnected", reason: "refused", message: "\x1b[2J\n" },
   );
   assertEquals(notes, [
-    "by the clock of bob it is 2024-02-28T11:00:00.000Z",
+    "by bob's clock, it is 2024-02-28T11:00:00.000Z",
     "bob joined",
-    "a message of bob before this one has not come",
-    "by the clock of bob this was sent at 2024-02-28T11:00:00.000Z",
-    "something that came as from bob is not shown: ␛[2J",
-    "the server warns: ␛[2J␊",
-    "the server has ended the connection: ␛[2J␊; what you write is kept and sent when it is back",
+    "1 message from bob before this one is missing",
+    "by bob's clock, sent at 2024-02-28T11:00:00.000Z",
+    "a message claiming to be from bob could not be verified: ␛[2J",
+    "warning from the server: ␛[2J␊",
+    "the server closed the connection: ␛[2J␊; what you type is sent when it is back",
   ]);
   assertEquals(out, "(direct) bob: late\n");
 });
@@ -410,8 +413,8 @@ Deno.test("PlainScreen.run: a line that can't be taken is told by its number; th
   await talk.screen.run();
   assertEquals(talk.calls, ["say 12345", "say ok", "say ok"]);
   assertEquals(talk.notes, [
-    "chat: error: line 2: Cannot take this line: it has 6 bytes; the limit is 5",
-    "chat: error: line 4: Cannot take this line: it is not UTF-8",
+    "chat: error: line 2: Cannot read this line: it has 6 bytes; the limit is 5",
+    "chat: error: line 4: Cannot read this line: it is not UTF-8",
   ]);
   assertEquals(talk.screen.faults, 2);
 });
@@ -929,7 +932,7 @@ Deno.test("PlainScreen.run: the longest message fits into a line of JSON in its 
   assertEquals(talk.lines.slice(1), [{
     type: "error",
     line: 2,
-    message: "Cannot take this line: it has 1802000 bytes; the limit is 1801024",
+    message: "Cannot read this line: it has 1802000 bytes; the limit is 1801024",
   }]);
 });
 
@@ -937,10 +940,10 @@ Deno.test("PlainScreen.run: JSON that can't be taken is answered with its line, 
   const types =
     "say, act, tell, rename, offer, give, accept, decline, cancel, transfers, who, reconnect, leave";
   const cases: Record<string, string> = {
-    "": "it is no JSON",
-    "hello": "it is no JSON",
-    '{"type":"say","text":"a"': "it is no JSON",
-    "{'type':'leave'}": "it is no JSON",
+    "": "it is not JSON",
+    "hello": "it is not JSON",
+    '{"type":"say","text":"a"': "it is not JSON",
+    "{'type':'leave'}": "it is not JSON",
     "null": "it must be a JSON object",
     "[]": "it must be a JSON object",
     '"say"': "it must be a JSON object",
@@ -971,12 +974,12 @@ Deno.test("PlainScreen.run: JSON that can't be taken is answered with its line, 
   assertEquals(
     answers,
     Object.values(cases).map((fault, i) => (
-      { type: "error", line: i + 1, message: `Cannot take this line: ${fault}` }
+      { type: "error", line: i + 1, message: `Cannot read this line: ${fault}` }
     )),
   );
   assertEquals(
     talk.lines[0]!["hint"],
-    'Write one object a line, such as {"type":"say","text":"hello"}',
+    'Write one JSON object per line, for example {"type":"say","text":"hello"}',
   );
   assertEquals(talk.screen.faults, answers.length);
   assertEquals(talk.notes, []);

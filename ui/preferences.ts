@@ -1,7 +1,7 @@
-// How one person wants to see a room. Pure state: commands set it, screens read it; nothing of it leaves
-// this machine.
+// The user's choices for one run: colours, times, notifications, ignored members, and what the commands refer to.
+// Pure state; nothing of it leaves this machine.
 
-/** `auto`: colours that can be read on a dark ground as well as on a light one. */
+/** `auto`: colours that are legible on dark and light backgrounds. */
 export const THEMES = ["auto", "dark", "light", "mono"] as const;
 export type Theme = typeof THEMES[number];
 
@@ -9,7 +9,7 @@ export type Theme = typeof THEMES[number];
 export const TIMES = ["short", "long", "off"] as const;
 export type Time = typeof TIMES[number];
 
-/** Which messages ring or notify while the window is not in front; `mentions` includes direct messages. */
+/** Which messages notify the user in the background; `mentions` includes direct messages. */
 export const NOTIFY = ["all", "mentions", "off"] as const;
 export type Notify = typeof NOTIFY[number];
 
@@ -17,13 +17,13 @@ export class Preferences {
   theme: Theme;
   time: Time;
   notify: Notify;
-  /** Nothing rings or notifies, whatever `notify` is. */
+  /** Nothing notifies, whatever `notify` is. */
   muted = false;
-  /** Who sent the newest direct message: where `/reply` goes. */
+  /** The sender of the last direct message: where `/reply` goes. */
   reply: string | undefined;
-  /** That member's id: who takes the name later is somebody else. */
+  /** That member's id, because another member may take the name later. */
   replyId: number | undefined;
-  /** The number of the picture that has been received last: what `/view` shows. */
+  /** The transfer number of the last received picture, for `/view`. */
   picture: number | undefined;
   readonly #ignored = new Set<string>();
 
@@ -33,12 +33,12 @@ export class Preferences {
     this.notify = notify ?? "mentions";
   }
 
-  /** The names of those whose messages are not shown. */
+  /** Names of the ignored members. */
   get ignored(): readonly string[] {
     return [...this.#ignored];
   }
 
-  /** From now on, what anybody of this name says is not shown. False if that was so before. */
+  /** Hides everybody of this name. False: it was ignored already. */
   ignore(name: string): boolean {
     const bare = bareName(name);
     if (this.#ignored.has(bare)) return false;
@@ -46,7 +46,7 @@ export class Preferences {
     return true;
   }
 
-  /** False if nobody of this name was ignored. */
+  /** False: nobody of this name was ignored. */
   unignore(name: string): boolean {
     return this.#ignored.delete(bareName(name));
   }
@@ -56,7 +56,7 @@ export class Preferences {
   }
 }
 
-/** A name as its owner chose it, without the marks that a screen puts behind it. */
+/** A name as its owner chose it, without the marks that screens add. */
 export function bareName(name: string): string {
   return name.replace(/(#\d+)?(\(!\))?$/, "");
 }

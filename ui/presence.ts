@@ -1,33 +1,32 @@
-// Who comes and goes, folded: while it goes on, one sentence says it all. Pure; when that is shown and
-// when it is printed for good is the screen's to decide.
+// Members that join and leave, in one sentence. Pure; the caller decides when it is shown.
 
 import type { Person, RoomEvent } from "../room.ts";
 import { listed } from "./notices.ts";
 
-/** Names that a sentence lists; of more it tells the first ones and the number of the others. */
+/** Names listed for one change; of more, the first ones are listed and the rest is counted. */
 const MAX_NAMES = 4;
 const FIRST_NAMES = 2;
-/** Members in one sentence: some 100 bytes each. */
+/** Members in one sentence, about 100 bytes each. */
 const MAX_MEMBERS = 10_000;
 
 type Reason = Extract<RoomEvent, { type: "left" }>["reason"];
 
-/** What has become of somebody, as far as the sentence goes back. */
+/** What happened to a member since the last sentence. */
 type Change = "joined" | "returned" | "passed" | Reason;
 
-/** What the sentence says of one, and of several: in this order. */
+/** The verb for one member and for several, in the order of the sentence. */
 const SENTENCES: Readonly<Record<Change, readonly [one: string, several: string]>> = {
   joined: ["joined", "joined"],
   returned: ["left and joined again", "left and joined again"],
-  passed: ["came and went", "came and went"],
+  passed: ["joined and left", "joined and left"],
   left: ["left", "left"],
-  lost: ["left: the connection was lost", "left: the connection was lost"],
-  slow: ["was dropped: too slow to follow the room", "were dropped: too slow to follow the room"],
-  refused: ["was put out by the server", "were put out by the server"],
+  lost: ["left: connection lost", "left: connection lost"],
+  slow: ["was disconnected: too slow", "were disconnected: too slow"],
+  refused: ["was removed by the server", "were removed by the server"],
 };
 
 /**
- * Those who have come and gone since the last sentence.
+ * Members that joined or left since the last sentence.
  *
  * @example
  * ```ts
@@ -37,28 +36,28 @@ const SENTENCES: Readonly<Record<Change, readonly [one: string, several: string]
  * ```
  */
 export class Presence {
-  /** What has become of each, in the order in which it was first heard of. Ids are not used twice. */
+  /** The change of each member, in the order of the first event. Ids are not used twice. */
   readonly #changes = new Map<number, { name: string; change: Change }>();
-  /** Names of those who have left, with their ids. */
+  /** Names of members that left, with their ids. */
   readonly #gone = new Map<string, number>();
 
   get isEmpty(): boolean {
     return this.#changes.size === 0;
   }
 
-  /** Whether the sentence tells of this one. */
+  /** Whether the sentence mentions this member. */
   has({ id }: Person): boolean {
     return this.#changes.has(id);
   }
 
-  /** No more fit in: what there is has to be taken first. */
+  /** It takes no more members: take the sentence first. */
   get isFull(): boolean {
     return this.#changes.size >= MAX_MEMBERS;
   }
 
   joined(who: Person): void {
     const { id, name } = who;
-    // One who comes back has another id.
+    // A member that rejoins has another id.
     const before = this.#gone.get(name);
     if (before !== undefined) {
       this.#changes.delete(before);
@@ -78,7 +77,7 @@ export class Presence {
     }
   }
 
-  /** What has happened, in one sentence; names may hold anything: `printable()` before it is shown. */
+  /** All changes in one sentence. Names may hold anything: `printable()` before it is shown. */
   get sentence(): string {
     const names: Partial<Record<Change, string[]>> = {};
     const counts: Partial<Record<Change, number>> = {};
@@ -95,7 +94,7 @@ export class Presence {
     return parts.join(parts.some((part) => part.includes(":")) ? "; " : ", ");
   }
 
-  /** The sentence, and begins anew. */
+  /** Returns the sentence and starts an empty one. */
   take(): string {
     const { sentence } = this;
     this.#changes.clear();

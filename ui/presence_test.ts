@@ -23,9 +23,9 @@ Deno.test("Presence: who comes with the original program is marked", () => {
   const presence = new Presence();
   const who = { ...person("52684"), classic: true } as const;
   presence.joined(who);
-  assertEquals(presence.sentence, "52684 (original) joined");
+  assertEquals(presence.sentence, "52684 (classic) joined");
   presence.left(who, "left");
-  assertEquals(presence.sentence, "52684 came and went");
+  assertEquals(presence.sentence, "52684 joined and left");
 });
 
 Deno.test("Presence: all who come and go are one sentence", () => {
@@ -38,17 +38,17 @@ Deno.test("Presence: all who come and go are one sentence", () => {
       ["+alice", ..."bcdefghi".split("").map((c) => `+${c}`), "-carol"],
       "alice, b and 7 more joined, carol left",
     ],
-    [["!alice"], "alice left: the connection was lost"],
+    [["!alice"], "alice left: connection lost"],
     [
       ["!alice", "!bob", "~carol", "+dan"],
-      "dan joined; alice and bob left: the connection was lost; " +
-      "carol was dropped: too slow to follow the room",
+      "dan joined; alice and bob left: connection lost; " +
+      "carol was disconnected: too slow",
     ],
-    [["~alice", "~bob"], "alice and bob were dropped: too slow to follow the room"],
+    [["~alice", "~bob"], "alice and bob were disconnected: too slow"],
     // Who was not here before and is not here now.
-    [["+dave", "-dave"], "dave came and went"],
-    [["+dave", "!dave", "+erin"], "erin joined, dave came and went"],
-    [["+dave", "-dave", "+dave"], "dave joined, dave came and went"],
+    [["+dave", "-dave"], "dave joined and left"],
+    [["+dave", "!dave", "+erin"], "erin joined, dave joined and left"],
+    [["+dave", "-dave", "+dave"], "dave joined, dave joined and left"],
     // Who was here before and is again.
     [["-dave", "+dave"], "dave left and joined again"],
     [["!dave", "+dave", "-dave"], "dave left"],

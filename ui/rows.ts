@@ -1,4 +1,4 @@
-// TODO: say what this is.
+// Rows of the terminal: headings, indents, styled runs and links. Pure; knows neither events nor a terminal.
 
 import { stripAnsiCode } from "@std/fmt/colors";
 import { cut, width, wrap } from "../text/width.ts";
@@ -6,20 +6,20 @@ import { type MarkupLine, type Run, toRows } from "./markup.ts";
 import type { Time } from "./preferences.ts";
 import { paint, type Palette } from "./theme.ts";
 
-/** What the rows are for. */
+/** What rows are drawn for: the terminal and the user's choices. */
 export interface Page {
   readonly columns: number;
   readonly palette: Palette;
   readonly time: Time;
-  /** One's own name, as it is shown. */
+  /** The user's own name, as it is shown. */
   readonly self: string;
-  /** Whether links can be opened (OSC 8). */
+  /** Whether the terminal opens links (OSC 8). */
   readonly links: boolean;
 }
 
-/** From so many columns on, rows are aligned. */
+/** Rows are aligned on terminals with at least this many columns. */
 export const ALIGNED_COLUMNS = 60;
-/** The addresses of all links of one message, in characters: a row repeats the whole of one. */
+/** Characters of link addresses in one message: each row of a link repeats its complete address. */
 const MAX_LINKS = 64 * 1024;
 const BAR = "▏";
 export const INDENT = "  ";
@@ -27,8 +27,8 @@ const OSC_8 = "\x1b]8;";
 const ST = "\x1b\\";
 
 /**
- * A heading on rows of its own. Where even they are too narrow the label, which it ends with, is cut, and goes
- * on behind a mark: the end of a name must not look like another's.
+ * A heading in rows of its own. If they are too narrow for the label that ends it, the label is cut and continues
+ * after a mark: the end of a name must not look like another name.
  */
 export function alone(heading: string, label: string, columns: number): string[] {
   if (width(stripAnsiCode(heading)) <= columns) return [heading];
@@ -38,8 +38,8 @@ export function alone(heading: string, label: string, columns: number): string[]
 }
 
 /**
- * `text`, which is printable, behind `heading`, which may have colours too: its further rows are indented
- * under it, or less where that would leave it less than half of the columns.
+ * `text`, which is printable, after `heading`, which may have colours. Further rows are indented under the text,
+ * or less if that would leave them less than half of the columns.
  */
 export function framed(heading: string, text: string, page: Page, style: string): string[] {
   const columns = Math.max(8, page.columns);
@@ -54,11 +54,11 @@ export function framed(heading: string, text: string, page: Page, style: string)
   if (first > columns / 2) {
     const rows = lines.flatMap((line) => wrap(line, columns - indent));
     const own = heading.trimEnd();
-    // With colours in it, it is a time, which is short.
+    // A heading with colours is a time, which is short.
     const first = stripAnsiCode(own) === own ? wrap(own, columns) : [own];
     return [...first, ...rows.map((row) => margin + paint(row, style))];
   }
-  // The first row has the heading, of which so much is wider than the indent of the others.
+  // The heading takes this much more of the first row than the indent takes of the others.
   const more = first > indent ? "x".repeat(first - indent - 1) + " " : "";
   const rows = lines.flatMap((line, i) => {
     if (i > 0) return wrap(line, columns - indent);
@@ -74,7 +74,7 @@ export function framed(heading: string, text: string, page: Page, style: string)
 export class Painter {
   readonly #page: Page;
   readonly #nextLink: () => number;
-  /** Characters of addresses so far. */
+  /** Characters of link addresses so far. */
   #linked = 0;
 
   constructor(page: Page, nextLink: () => number) {
@@ -82,11 +82,11 @@ export class Painter {
     this.#nextLink = nextLink;
   }
 
-  /** Rows of at most `columns` columns, at least 2; at least one. */
+  /** At least one row, each of at most `columns` columns, which must be at least 2. */
   *rows(lines: readonly MarkupLine[], columns: number): Generator<string, void, void> {
     const { palette } = this.#page;
     const bar = paint(BAR, palette.dim) + " ";
-    // Where there is hardly room for the text, there is none for a bar.
+    // Where the text has hardly any room, the bar has none.
     const hasBar = columns >= 8;
     for (const line of lines) {
       const ids = new Map<string, number>();
@@ -96,7 +96,7 @@ export class Painter {
         for (const row of toRows(line, columns)) yield this.#row(row, ids);
       }
     }
-    // A message of a block without lines is seen, too.
+    // A message of an empty code block still gets a row.
     if (lines.length === 0) yield "";
   }
 
@@ -116,7 +116,7 @@ export class Painter {
     return drawn;
   }
 
-  /** Rows that lead to one place have one id, so that terminals show them as one link. */
+  /** The rows of one link share an id, so that terminals show them as one link. */
   #link(painted: string, target: string, ids: Map<string, number>): string {
     this.#linked += target.length;
     if (!this.#page.links || this.#linked > MAX_LINKS) return painted;
@@ -126,7 +126,7 @@ export class Painter {
   }
 }
 
-/** The longest form that fits. */
+/** The day in the longest form that fits. */
 export function dayLine(now: Date, columns: number): string {
   const weekday = WEEKDAYS[now.getDay()]!;
   const month = MONTHS[now.getMonth()]!;
@@ -145,4 +145,5 @@ const MONTHS = [
   ...["October", "November", "December"],
 ];
 
+/** A number with two digits. */
 export const two = (n: number) => String(n).padStart(2, "0");

@@ -1,36 +1,37 @@
-// TODO: say what this is.
+// The lines that `/save` writes: what this client has seen, with times, within a bound. Pure; it writes no file.
 
-import { format } from "@std/fmt/bytes";
 import type { RoomEvent } from "../room.ts";
 import { messageLine } from "../text/message_line.ts";
 import { printable } from "../text/printable.ts";
 import { count, plainLines } from "./plain_lines.ts";
+import { two } from "./rows.ts";
+import { bytesText } from "./transfer_text.ts";
 
-/** Bytes of text that a record keeps: some hundred thousand messages. */
+/** Bytes of text that are kept: some hundred thousand messages. */
 const MAX_RECORD = 8 * 1024 * 1024;
 
-/** What this client has seen since it came, line by line; of too much, the newest. */
+/** The lines that this client has shown; when it is full, the oldest go. */
 export class SavedTranscript {
   readonly #most: number;
   readonly #encoder = new TextEncoder();
-  /** Lines with their time; those before `#first` are gone. */
+  /** Lines with their time; those before `#first` have been dropped. */
   #lines: { text: string; bytes: number }[] = [];
   #first = 0;
   #bytes = 0;
   #dropped = 0;
   #self = "";
 
-  /** @param most bytes of UTF-8 that it keeps */
+  /** @param most bytes of UTF-8 to keep */
   constructor(most: number = MAX_RECORD) {
     this.#most = most;
   }
 
-  /** How many lines it has. A message of several lines is one. */
+  /** How many lines it holds. A message of several lines counts as one. */
   get size(): number {
     return this.#lines.length - this.#first;
   }
 
-  /** How many older lines it had to let go. */
+  /** How many older lines have been dropped. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -41,13 +42,13 @@ export class SavedTranscript {
     for (const text of this.#linesOf(event, now)) this.#put(`${stamp(now)} ${text}\n`);
   }
 
-  /** All of it, for a file: a heading, and a line for each. */
+  /** The content of the file: a heading, and one line for each message and notice. */
   text(address: string, now: Date): string {
     const heading = [`# the room at ${printable(address)}, saved ${stamp(now)}`];
     if (this.#dropped > 0) {
       heading.push(
-        `# ${count(this.#dropped, "older line")} left out: the record holds ${
-          format(this.#most, { binary: true })
+        `# ${count(this.#dropped, "older line")} left out: the transcript holds ${
+          bytesText(this.#most)
         }`,
       );
     }
@@ -55,7 +56,7 @@ export class SavedTranscript {
     return heading.join("\n") + "\n" + lines.join("");
   }
 
-  /** As plain mode has it, but one's own is marked, and notices are: here they stand among messages. */
+  /** As in plain mode, but the user's own messages and the notices are marked: here they share one column. */
   #linesOf(event: RoomEvent, now: Date): string[] {
     const own = (name: string) => `${name} (you)`;
     if (event.type === "message" && event.from.self) {
@@ -77,7 +78,7 @@ export class SavedTranscript {
     this.#bytes += bytes;
     while (this.#bytes > this.#most && this.size > 0) {
       this.#bytes -= this.#lines[this.#first]!.bytes;
-      // The text is let go at once, its place in the list when many have gone: that moves all others.
+      // Frees the text at once. The list is cut only now and then, because that moves all other entries.
       this.#lines[this.#first++] = GONE;
       this.#dropped++;
     }
@@ -90,9 +91,8 @@ export class SavedTranscript {
 
 const GONE = { text: "", bytes: 0 };
 
-/** Date and time of this machine with their distance from UTC (RFC 3339), to the second. */
+/** Local date and time with the offset from UTC (RFC 3339), to the second. */
 export function stamp(time: Date): string {
-  const two = (n: number) => String(n).padStart(2, "0");
   const date = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
   const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(":");
   const east = -time.getTimezoneOffset();

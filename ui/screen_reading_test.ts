@@ -116,8 +116,8 @@ Deno.test("Screen: bold, code, links and one's own name are drawn, at 20, 80 and
 Deno.test("Screen: those who come and go are one row while it goes on, and one when it is over", async () => {
   const sentences: Record<number, string> = {
     20: "      carol, m5 an…",
-    80: "      carol, m5 and 7 more joined, dave came and went, bob left",
-    200: "      carol, m5 and 7 more joined, dave came and went, bob left",
+    80: "      carol, m5 and 7 more joined, dave joined and left, bob left",
+    200: "      carol, m5 and 7 more joined, dave joined and left, bob left",
   };
   for (const columns of COLUMNS) {
     const { tty, clock, tell } = setUp(columns);
@@ -135,7 +135,7 @@ Deno.test("Screen: those who come and go are one row while it goes on, and one w
     const printed = await above(tty);
     assertEquals(printed[0]!.slice(0, 11), "09:05 carol");
     const whole = printed.map((text) => text.trim()).join(" ").replace("09:05 ", "");
-    assertEquals(whole, "carol, m5 and 7 more joined, dave came and went, bob left");
+    assertEquals(whole, "carol, m5 and 7 more joined, dave joined and left, bob left");
     assertEquals(clock.waiting, 0);
   }
 });
@@ -155,7 +155,7 @@ Deno.test("Screen: what comes after those who came stands under them; a single o
   // What is in the status line only changes nothing.
   tell(joins(carol), { type: "waiting", attempt: 1, until: clock.in(1), message: "" });
   tell(leaves(carol));
-  assertEquals((await above(tty)).slice(6), ["      carol came and went"]);
+  assertEquals((await above(tty)).slice(6), ["      carol joined and left"]);
 });
 
 Deno.test("Screen: those who come and go without an end are told of all the same, while others talk", async () => {

@@ -24,6 +24,8 @@ import { nameStyle, palette } from "./theme.ts";
 // The tests look at what a terminal emulator makes of the output. They wait for nothing but events: the
 // clock is moved by hand, and typing resolves when the screen asks for more.
 
+/** The status line says what protects the room, in its long or its short form. */
+const PROTECTED = /xor: (?:not secret|anyone)/;
 const STATUS = "127.0.0.1:2428 · xor: anyone on the network can read it · 2 members · connected";
 /** Where there is room for the whole sentence. */
 const ROOM = "127.0.0.1:2428 · xor: anyone on the network can read it · 2 members";
@@ -159,7 +161,7 @@ Deno.test("Screen: direct messages are marked in both directions, with what beca
     "        you → bob │ never mind",
     "      not delivered: bob has left",
     "        you → bob │ again",
-    "      not delivered: too much is waiting for bob already, try again later",
+    "      not delivered: too many messages are waiting for bob; try again later",
   ]);
 });
 
@@ -187,7 +189,7 @@ Deno.test("Screen: who is here, comes, goes and is called what", async () => {
     { type: "unreadable", from: BOB, message: "it is no text", count: 2 },
   );
   assertEquals((await tty.rows()).slice(0, -2), [
-    "09:05 you are alice in 127.0.0.1:2428; /help lists the commands",
+    "09:05 you are alice, in the room at 127.0.0.1:2428; /help lists the commands",
     "      nobody else is here yet",
     "      here: bob",
     "      here: bob (away)",
@@ -196,9 +198,9 @@ Deno.test("Screen: who is here, comes, goes and is called what", async () => {
     "      bob joined",
     "      bob is now rob",
     "      you are now ally",
-    "      bob left; m0 was dropped: too slow to follow the room",
+    "      bob left; m0 was disconnected: too slow",
     // Once.
-    "      something that came as from bob is not shown: it is no text",
+    "      a message claiming to be from bob could not be verified: it is no text",
   ]);
 });
 
@@ -219,16 +221,16 @@ Deno.test("Screen: what is remarkable about a message stands in front of it, wit
   );
   assertEquals((await tty.rows()).slice(0, -2), [
     "09:05  bob │ hi",
-    "      2 messages of bob before this one have not come",
+    "      2 messages from bob before this one are missing",
     "       bob │ hi",
-    "      a message of bob before this one has not come",
-    `      by the clock of bob this was sent at ${off(121_000).toISOString()}`,
+    "      1 message from bob before this one is missing",
+    `      by bob's clock, sent at ${off(121_000).toISOString()}`,
     "      bob → you │ psst",
     "      bob joined",
-    `      by the clock of bob it is ${off(-121_000).toISOString()}`,
+    `      by bob's clock, it is ${off(-121_000).toISOString()}`,
     "      bob joined",
-    "      bob(!) is not the bob that you know: the name comes with another key. Compare with " +
-    "/verify bob, and if it is right, /trust bob",
+    "      bob(!) has a different key than before: a new device, or somebody else. Compare with " +
+    "/verify bob, then /trust bob",
     // On every line, from now on.
     "         bob(!) │ hi",
   ]);
@@ -256,8 +258,8 @@ Deno.test("Screen: the status line says what protects the room, at every width; 
   const { tty } = setUp();
   await tty.type("/verify bob\r");
   assertEquals((await tty.rows()).slice(0, 2), [
-    "abandon ability able about above absent absorb abstract",
-    "If bob reads the same words with /verify, nobody stands between you",
+    "Compare aloud with bob: abandon ability able about above absent absorb abstract",
+    "If bob sees the same words, the connection is genuine",
   ]);
 });
 
@@ -283,29 +285,25 @@ const waitingFor = (ms: number) => (clock: FakeClock): Link => (
 );
 
 Deno.test("Screen: the status line says when the next try is, and what protects the room, at every width", async () => {
-  const long = "reconnecting in 5 s · /reconnect to hurry";
+  const long = "reconnecting in 5 s · /reconnect to try now";
   const cases: [number, RoomInfo["cipher"], number, string][] = [
     [200, "xor", 5000, `${ROOM} · ${long}`],
     [110, "xor", 5000, `127.0.0.1:2428 · xor: not secret · 2 members · ${long}`],
-    [90, "xor", 5000, `127.0.0.1:2428 · xor: not secret · 2 members · ${long}`],
+    [90, "xor", 5000, `xor: not secret · 2 members · ${long}`],
     [90, "sealed", 5000, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · ${long}`],
     [80, "xor", 5000, `xor: not secret · 2 members · ${long}`],
-    [
-      80,
-      "xor",
-      90_000,
-      "xor: not secret · 2 members · reconnecting in 1 min 30 s · /reconnect to hurry",
-    ],
+    [80, "xor", 90_000, "xor: not secret · reconnecting in 1 min 30 s · /reconnect to try now"],
     [72, "sealed", 5000, `${LOCK}sealed · 2 members · ${long}`],
     [
       80,
       "sealed",
       -1,
-      `127.0.0.1:2428 · ${LOCK}sealed · 2 members · reconnecting now · /reconnect to hurry`,
+      `${LOCK}sealed · 2 members · reconnecting now · /reconnect to try now`,
     ],
     [60, "xor", 12_000, "xor: not secret · reconnecting in 12 s · /reconnect"],
     [42, "xor", 5000, "xor: not secret · reconnecting in 5 s"],
-    [40, "xor", 5000, "xor: not secret · lost · 5 s"],
+    [40, "xor", 5000, "xor: not secret · reconnecting in 5 s"],
+    [36, "xor", 5000, "xor: not secret · lost · 5 s"],
     [40, "xor", 90_000, "xor: not secret · lost · 1 min 30 s"],
     [40, "xor", 0, "xor: not secret · reconnecting now"],
     [40, "sealed", 90_000, `${LOCK}sealed · reconnecting in 1 min 30 s`],
@@ -426,9 +424,9 @@ Deno.test("Screen: what is typed while the connection is lost waits as pending, 
   room.link = { state: "waiting", attempt: 1, at: clock.in(5000) };
   tell({ type: "disconnected", reason: "lost", message: "it was reset" });
   await tty.type("meanwhile\r/msg bob psst\r");
-  const kept = "what you write is kept and sent when it is back";
+  const kept = "what you type is sent when it is back";
   assertEquals((await tty.rows()).slice(0, -2), [
-    `09:05 the connection is lost: it was reset; ${kept}`,
+    `09:05 connection lost; ${kept}`,
     "    …     alice │ before",
     "    …     alice │ meanwhile",
     "    … you → bob │ psst",
@@ -442,7 +440,7 @@ Deno.test("Screen: what is typed while the connection is lost waits as pending, 
     room.confirm(),
   );
   assertEquals((await tty.rows()).slice(1), [
-    "      connected again: nothing was missed",
+    "      connected again; nothing missed",
     "          alice │ before",
     "            bob │ back again?",
     "          alice │ meanwhile",
@@ -473,20 +471,20 @@ Deno.test("Screen: a loss, a gap, who is away and what the server warns of are t
     { type: "back", who: ALICE, at: 4 },
     { type: "warning", code: "flood", message: "you send too fast" },
   );
-  const kept = "what you write is kept and sent when it is back";
+  const kept = "what you type is sent when it is back";
   assertEquals((await tty.rows()).slice(0, -2), [
-    `09:05 the connection is lost: nothing has come for 30 s; ${kept}`,
-    "      connected again: nothing was missed",
+    `09:05 connection lost; ${kept}`,
+    "      connected again; nothing missed",
     "      here: bob",
     `      the server has stopped; ${kept}`,
-    "      connected again; the server has started anew: messages from its last moment may be missing",
+    "      connected again; the server was restarted; its last messages may be missing",
     "      nobody else is here yet",
-    `      the server has ended the connection: you are too slow␊for it; ${kept}`,
-    "      connected again: 12 messages were missed here",
+    `      the server closed the connection: you are too slow␊for it; ${kept}`,
+    "      connected again; 12 messages missed here",
     "      here: bob (away)",
     "      bob is back",
-    "      bob is away: the connection was lost",
-    "      the server warns: you send too fast",
+    "      bob is away: connection lost",
+    "      warning from the server: you send too fast",
   ]);
 });
 
@@ -524,7 +522,7 @@ Deno.test("Screen: /reconnect tries at once; /who says who is away, and the coun
   room.members = [ALICE, { ...BOB, away: true }];
   await tty.type("/reconnect\r/who\r");
   assertEquals(await tty.rows(), [
-    "the connection is fine",
+    "already connected",
     "2 here: alice (you), bob (away)",
     STATUS,
     ">",
@@ -547,7 +545,7 @@ Deno.test("Screen: when it comes back no more, it says why, and what has not bee
   tell({ type: "ended", ending: { reason: "lost", message: "nobody answers" } });
   assertEquals(await ending, { reason: "lost", message: "nobody answers" });
   assertEquals((await tty.rows()).slice(-3), [
-    "      the room is lost: nobody answers",
+    "      connection lost: nobody answers",
     "not confirmed: said",
     "not sent: unfinished",
   ]);
@@ -647,7 +645,7 @@ Deno.test("Screen: words to choose from leave no debris where the size changes",
     const rows = await tty.rows();
     const said = saidAt(from, to).filter((row) => /hi$|:$/.test(row));
     assertEquals(rows.slice(0, said.length), said, rows.join("\n"));
-    assertStringIncludes(rows[said.length]!, "xor: not secret");
+    assertMatch(rows[said.length]!, PROTECTED);
     assertEquals(rows.slice(said.length + 1), ["> nx"]);
   }
 });
@@ -797,7 +795,7 @@ Deno.test("Screen: what can't be sent is explained, and the text is back in the 
   assertEquals(rows.slice(0, 2), ["Cannot send this: it is too long", "Send it in parts"]);
   assertEquals(rows.slice(3).join(""), `> ${text.slice(0, 78)}  ${text.slice(78)}`);
   await tty.type("\x15/hlep\r");
-  assertStringIncludes((await tty.rows()).join("\n"), 'the nearest is "/help"');
+  assertStringIncludes((await tty.rows()).join("\n"), 'did you mean "/help"');
   assertEquals((await tty.rows()).at(-1), "> /hlep");
   assertEquals(room.pending, []);
 });
@@ -939,7 +937,7 @@ Deno.test("Screen: a resize in mid-line leaves no debris", async () => {
     const message = `${from} to ${to}:\n${rows.join("\n")}`;
     const said = saidAt(from, to);
     assertEquals(rows.slice(0, said.length), said, message);
-    assertMatch(rows[said.length]!, /xor: (not secret|anyone)/, message);
+    assertMatch(rows[said.length]!, PROTECTED, message);
     // The spaces at which rows end are not told from empty cells.
     const input = rows.slice(said.length + 1).map((row) => row.slice(2)).join("");
     assertEquals(input.replaceAll(" ", ""), line.replaceAll(" ", ""), message);
@@ -1013,7 +1011,7 @@ Deno.test("Screen: Ctrl-C clears the line and says how to leave; Ctrl-Y brings i
   assertEquals(room.leaves, 0);
 });
 
-Deno.test("Screen: who does not want to wait for the goodbye presses Ctrl-C again", async () => {
+Deno.test("Screen: who declined to wait for the goodbye presses Ctrl-C again", async () => {
   const { tty, ending } = setUp();
   await tty.type("\x03");
   assertEquals((await tty.rows()).at(-2), "leaving; Ctrl-C to leave at once");
@@ -1024,11 +1022,11 @@ Deno.test("Screen: who does not want to wait for the goodbye presses Ctrl-C agai
 
 Deno.test("Screen: when the room has ended it says why, and what has not been sent", async () => {
   const cases: [Ending, string][] = [
-    [{ reason: "stopped" }, "09:05 the room is closed: its server has stopped"],
-    [{ reason: "lost", message: "reset" }, "09:05 the room is lost: reset"],
+    [{ reason: "stopped" }, "09:05 the room is closed: the server has stopped"],
+    [{ reason: "lost", message: "reset" }, "09:05 connection lost: reset"],
     [
       { reason: "refused", code: "flood", message: "too fast" },
-      "09:05 the server has ended it: too fast",
+      "09:05 the server closed the connection: too fast",
     ],
   ];
   for (const [reason, message] of cases) {
@@ -1055,7 +1053,7 @@ Deno.test("Screen: close gives the terminal back, once; what comes later is prin
   assertEquals(await tty.rows(), [
     "09:05  bob │ hi",
     "           │ just before",
-    "      the room is closed: its server has stopped",
+    "      the room is closed: the server has stopped",
   ]);
   assertEquals(room.pending, []);
 });
@@ -1130,7 +1128,7 @@ Deno.test("Screen: a file on its way has one live row, which goes on by itself, 
   clock.pass(1000);
   assertEquals(
     (await shown()).at(-1),
-    "↓ photo.jpg from bob ██████░░░░░░░░░░░░░░ 33% 64 kiB/s 0:32 left",
+    "↓ photo.jpg from bob ██████░░░░░░░░░░░░░░ 33% 64 KiB/s 0:32 left",
   );
   room.transfers = [going({ stalled: "bob is reconnecting" })];
   clock.pass(1000);
@@ -1141,10 +1139,10 @@ Deno.test("Screen: a file on its way has one live row, which goes on by itself, 
   const done = going({ state: "done", path: "/d/photo.jpg" });
   room.transfers = [done];
   tell({ type: "transfer", transfer: done });
-  assertStringIncludes(
-    (await shown()).at(-1)!,
-    "photo.jpg from bob is here, whole (3 MiB): /d/photo.jpg",
-  );
+  assertEquals((await shown()).slice(-2), [
+    "      received photo.jpg from bob (3 MiB), verified: /d/photo.jpg; /view 1 to",
+    "      show it",
+  ]);
 });
 
 Deno.test("Screen: a folder that has come is a line or two, also while others talk", async () => {
@@ -1158,15 +1156,15 @@ Deno.test("Screen: a folder that has come is a line or two, also while others ta
     clock.pass(20);
   }
   assertEquals(await shown(), [
-    "09:05 f0 from bob is here, whole (3 MiB): /d/f0",
+    "09:05 received f0 from bob (3 MiB), verified: /d/f0",
     "bob │ hello",
-    "49 more files (147 MiB) from bob are here, whole; the last: /d/f49",
+    "received 49 more files (147 MiB) from bob, verified; the last: /d/f49",
   ]);
   clock.pass(3000);
   come("g");
   assertEquals((await shown()).slice(2), [
-    "49 more files (147 MiB) from bob are here, whole; the last: /d/f49",
-    "g from bob is here, whole (3 MiB): /d/g",
+    "received 49 more files (147 MiB) from bob, verified; the last: /d/f49",
+    "received g from bob (3 MiB), verified: /d/g",
   ]);
 });
 

@@ -1,5 +1,5 @@
-// What stands in the status line, and beneath it what Tab offers: the longest form that fits. Pure; what it tells
-// of is passed in. Rows have no controls and no colours, and are shorter than the screen is wide.
+// The status line and the completions under it, in the longest form that fits. Pure. Rows have neither control
+// characters nor colours, and are shorter than the screen is wide.
 
 import { PROTECTIONS } from "../cipher.ts";
 import type { Link, RoomInfo } from "../room.ts";
@@ -8,26 +8,26 @@ import { graphemesFrom } from "../text/graphemes.ts";
 import { printable } from "../text/printable.ts";
 import { cut, width } from "../text/width.ts";
 
-/** Which part of the longest message may be left before people are told how much it is. */
+/** The part of the longest message from which on the remaining bytes are shown. */
 const LOW_PART = 0.1;
 
-/** What the status line tells. */
+/** What the status line shows. */
 export interface RoomStatus {
   readonly info: RoomInfo;
-  /** How many there are. */
+  /** How many members are in the room. */
   readonly members: number;
   readonly link: Link;
   readonly now: Date;
-  /** How many bytes may still be typed: less than none, if it is too much already; undefined: many. */
+  /** Bytes that may still be typed, negative if the text is too long; undefined: plenty. */
   readonly bytesLeft: number | undefined;
-  /** Messages that have come while nobody looked. */
+  /** Messages that arrived while the window was in the background. */
   readonly unread: number;
-  /** Whether a sealed room has a lock. */
+  /** Whether a sealed room is marked with a lock. */
   readonly pictures: boolean;
 }
 
 /**
- * The room's address, what protects it, how many are there, the state of the connection, and what is unread.
+ * The room's address, its protection, the number of members, the connection, and unread messages.
  *
  * @example
  * ```ts
@@ -38,16 +38,16 @@ export function statusLine(status: RoomStatus, columns: number): string {
   const { info: { address, cipher, maxText }, link, unread } = status;
   const [protection, brief, ...briefer] = cipherNotes(cipher, status.pictures);
   const counted = `${status.members} ${status.members === 1 ? "member" : "members"}`;
-  // The original does not tell how many are there.
-  const members = status.info.classic ? "original" : counted;
-  // What the cipher hides is the last thing to be left out: it is said shorter first.
+  // A classic room does not report its members.
+  const members = status.info.classic ? "classic" : counted;
+  // The protection is shortened first and left out last.
   const rooms = [[address, protection, members], [address, brief, members]];
   const bodies = [...rooms, [brief, members], ...[brief, ...briefer].map((note) => [note])];
-  // That all is well is left out where there is no room for it, that it is not goes before the rest.
+  // Without room, "connected" is left out; a lost connection is shown before everything else.
   const forms = link.state === "connected"
     ? [...rooms.map((parts) => [...parts, "connected"]), ...bodies]
     : linkForms(link, status.now).flatMap((form) => bodies.map((parts) => [...parts, form]));
-  // What is left to type goes before what is unread: it is what somebody is doing.
+  // The remaining bytes precede unread messages, because the user is typing.
   const extras = [
     bytesNote(status.bytesLeft, maxText),
     unread > 0 ? `${unread} unread` : undefined,
@@ -58,7 +58,7 @@ export function statusLine(status: RoomStatus, columns: number): string {
   return lines.find((line) => width(line) < columns) ?? cut(briefer.at(-1) ?? brief, columns - 1);
 }
 
-/** What it says of the cipher, from the longest form to the shortest. */
+/** The protection, from the longest form to the shortest. */
 function cipherNotes(
   cipher: RoomInfo["cipher"],
   pictures: boolean,
@@ -68,16 +68,16 @@ function cipherNotes(
   return pictures ? [`🔒 ${protection}`, "🔒 sealed", "sealed"] : [protection, "sealed"];
 }
 
-/** What it says of the bytes that are left, where they are few. */
+/** The remaining bytes, if they are few. */
 function bytesNote(left: number | undefined, most: number): string | undefined {
   if (left === undefined || left >= most * LOW_PART) return undefined;
   const bytes = Math.abs(left) === 1 ? "1 byte" : `${Math.abs(left)} bytes`;
   return left < 0 ? `${bytes} too long` : `${bytes} left`;
 }
 
-/** What it says of a paste; nothing of one line, which can be seen whole. */
+/** A note about a pasted text; undefined for one line, which is visible. */
 export function pasteNote(text: string, columns: number): string | undefined {
-  // As it will be sent.
+  // Counted as it will be sent.
   let end = text.length;
   while (text[end - 1] === "\n") end--;
   const sent = text.slice(0, end);
@@ -91,7 +91,7 @@ export function pasteNote(text: string, columns: number): string | undefined {
   return forms.find((form) => width(form) < columns) ?? what;
 }
 
-/** What it says of a search in the history. */
+/** A search in the history. */
 export function searchLine(search: Search, columns: number): string {
   const forms = searchForms(search).map((form) => printable(form));
   return forms.find((form) => width(form) < columns) ?? cut(forms.at(-1)!, columns - 1);
@@ -104,7 +104,7 @@ function searchForms({ pattern, found }: Search): string[] {
   return [`${short} · ${older}, Enter sends, Esc gives back`, `${short} · ${older}`, short];
 }
 
-/** Words in columns, as `ls` has them, in at most `most` rows, and one more where that is too few. */
+/** Words in columns, as `ls` prints them, in at most `most` rows, the last of which may count the rest. */
 export function choiceRows(
   words: readonly string[],
   columns: number,
@@ -118,7 +118,7 @@ export function choiceRows(
   return more > 0 ? [...fit.rows, cut(`and ${more} more`, columns)] : fit.rows;
 }
 
-/** As many of `words` as fit into so many rows, from top to bottom, then to the right. */
+/** As many of `words` as fit into `height` rows, from top to bottom, then to the right. */
 function inColumns(
   words: readonly string[],
   height: number,
@@ -128,7 +128,7 @@ function inColumns(
   let left = 0;
   let count = 0;
   while (count < words.length) {
-    // One that is wider than the screen is cut, rather than hide all that come behind it.
+    // A word wider than the screen is cut, so that it does not hide the words after it.
     const column = words.slice(count, count + height).map((word) => cut(word, columns));
     const widest = Math.max(...column.map(width));
     if (left > 0 && left + widest > columns) break;
@@ -141,13 +141,13 @@ function inColumns(
   return { rows: rows.filter((row) => row !== ""), count };
 }
 
-/** What the status line says of a connection that is lost, from the longest form to the shortest. */
+/** A lost connection, from the longest form to the shortest. */
 function linkForms(link: Exclude<Link, { state: "connected" }>, now: Date): string[] {
   if (link.state === "connecting") return ["reconnecting …", "lost"];
   const left = link.at.getTime() - now.getTime();
   const long = left > 0 ? `reconnecting in ${duration(left)}` : "reconnecting now";
   return [
-    `${long} · /reconnect to hurry`,
+    `${long} · /reconnect to try now`,
     `${long} · /reconnect`,
     long,
     ...left > 0 ? [`lost · ${duration(left)}`] : [],
@@ -155,7 +155,7 @@ function linkForms(link: Exclude<Link, { state: "connected" }>, now: Date): stri
   ];
 }
 
-/** So many milliseconds in words, rounded up: `5 s`, `1 min 30 s`, `2 h 5 min`. */
+/** Milliseconds in words, rounded up: `5 s`, `1 min 30 s`, `2 h 5 min`. */
 function duration(ms: number): string {
   const seconds = Math.ceil(ms / 1000);
   if (seconds < 60) return `${seconds} s`;

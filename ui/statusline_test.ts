@@ -31,7 +31,7 @@ Deno.test("statusLine: address, cipher, members, connection and what is unread, 
     [
       { ...XOR, info: { ...XOR.info, classic: true } },
       80,
-      "127.0.0.1:2428 · xor: anyone on the network can read it · original · connected",
+      "127.0.0.1:2428 · xor: anyone on the network can read it · classic · connected",
     ],
     [
       { ...SEALED, members: 1 },
@@ -42,7 +42,7 @@ Deno.test("statusLine: address, cipher, members, connection and what is unread, 
     [
       { ...SEALED, link: waiting },
       80,
-      "🔒 sealed · 2 members · reconnecting in 4 s · /reconnect to hurry",
+      "🔒 sealed · 2 members · reconnecting in 4 s · /reconnect to try now",
     ],
     [{ ...SEALED, link: waiting, pictures: false }, 20, "sealed · lost · 4 s"],
     [

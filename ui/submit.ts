@@ -1,21 +1,19 @@
-// TODO: say what this is.
+// A submitted line: a message to the room, or a command with its arguments. Knows neither what the commands do
+// nor a terminal.
 
 import { ChatError } from "../errors.ts";
 import { find, shortened, type SlashCommand, usage, written } from "./commands.ts";
 import type { Context } from "./context.ts";
 
-// ---- running ---------------------------------------------------------------------------------------
-
 /**
- * Does what a person means by `text`: runs a command, or says it to the room. A leading `//` stands
- * for a slash that starts no command.
+ * Runs a command, or sends `text` to the room. `//` at the start stands for a slash that starts no command.
  *
- * @throws {ChatError} if it can't be done; nothing has been said then
+ * @throws {ChatError} if that is impossible; nothing has been sent then
  *
  * @example
  * ```ts
- * submit("/me waves", context); // acts
- * submit("//etc/hosts is a file", context); // says "/etc/hosts is a file"
+ * submit("/me waves", context); // an action
+ * submit("//etc/hosts is a file", context); // sends "/etc/hosts is a file"
  * ```
  */
 export function submit(text: string, context: Context): void {
@@ -30,7 +28,7 @@ export function submit(text: string, context: Context): void {
   const { word: name, rest } = firstWord(text.slice(1));
   const command = find(name);
   if (command.screen && !context.screen) {
-    throw new ChatError(`Cannot run /${name}: there is no screen for it, only plain lines`);
+    throw new ChatError(`Cannot run /${name}: it needs the full screen`);
   }
   command.run(context, ...argumentsOf(command, rest));
 }
@@ -39,14 +37,15 @@ export function submit(text: string, context: Context): void {
 export interface Argument {
   readonly kind: "MEMBER" | "COMMAND" | "FILE" | "PICTURE" | "NAME" | "TEXT" | "choice";
   readonly optional: boolean;
-  /** Of a choice. */
+  /** The words of a choice. */
   readonly choices: readonly string[];
-  /** It takes all that is left, spaces and newlines too. */
+  /** It takes the rest of the line, with its spaces and newlines. */
   readonly rest: boolean;
 }
 
+/** The arguments that a command declares. */
 export function parseArgs({ args }: SlashCommand): Argument[] {
-  return words(args).map((word) => {
+  return args.split(/\s+/).filter((word) => word !== "").map((word) => {
     const bare = word.replace(/^\[(.*)\]$/, "$1");
     const choices = bare.includes("|") ? bare.split("|") : [];
     return {
@@ -59,41 +58,32 @@ export function parseArgs({ args }: SlashCommand): Argument[] {
 }
 
 /**
- * What stands behind a command, cut into its arguments.
+ * Cuts the text after a command into its arguments.
  *
- * @throws {ChatError} if it is too little, too much, or none of what it must be
+ * @throws {ChatError} if an argument is missing, unknown, or one too many
  */
 function argumentsOf(command: SlashCommand, text: string): string[] {
-  const refuse = (fault: string): never => {
-    const form = usage(command);
-    throw new ChatError(`Cannot run /${command.name}: ${fault}, it should be "${form}"`);
-  };
-  const takes = parseArgs(command);
+  const form = usage(command);
   const given: string[] = [];
   let left = text;
-  for (const { kind, optional, choices, rest } of takes) {
+  for (const { kind, optional, choices, rest } of parseArgs(command)) {
     if (left === "") {
       if (optional) break;
-      refuse("something is missing");
+      throw new ChatError(`/${command.name} needs a ${kind.toLowerCase()}: ${form}`);
     }
     const cut = rest ? { word: left, rest: "" } : firstWord(left);
     if (kind === "choice" && !choices.includes(cut.word)) {
-      refuse(`"${shortened(cut.word)}" is none of what it takes`);
+      const use = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
+      throw new ChatError(`Unknown ${command.name} "${shortened(cut.word)}"; use ${use}`);
     }
     given.push(cut.word);
     left = cut.rest;
   }
-  if (left !== "") {
-    refuse(takes.length === 0 ? "it takes nothing behind it" : "there is too much behind it");
-  }
+  if (left !== "") throw new ChatError(`Too many arguments: ${form}`);
   return given;
 }
 
-export function words(text: string): string[] {
-  return text.split(/\s+/).filter((word) => word !== "");
-}
-
-/** The first word, and what follows it without the space between; a text keeps its inner newlines. */
+/** The first word, and the rest without the space between them; a text keeps its inner newlines. */
 function firstWord(text: string): { word: string; rest: string } {
   const word = /^\S*/.exec(text)![0];
   return { word, rest: text.slice(word.length).trim() };

@@ -1,26 +1,26 @@
-// How what is said looks: a palette for each theme, and the colour of each name. Pure; knows no terminal.
-// Colours are those of xterm's 256 from 16 on: the first 16 are whatever the user has made of them.
+// Colours: a palette for each theme, and the colour of each name. Pure; knows no terminal. It uses xterm's 256
+// colours from 16 on, because users redefine the first 16.
 
 import { bareName, type Theme } from "./preferences.ts";
 
 /**
- * The parameters of SGR (ECMA-48, 8.3.117) for each role, without `CSI` and `m`; empty: as the text around
- * it. Each colour has a contrast (WCAG 2.2) of at least 3 to 1 with black, #1e1e1e, white and #f5f5f5 in
- * `auto`, of at least 4.5 to 1 with the two of its ground in `dark` and `light`.
+ * The SGR parameters (ECMA-48, 8.3.117) for each role, without `CSI` and `m`; empty: like the text around it. The
+ * contrast (WCAG 2.2) of each colour is at least 3 to 1 with black, #1e1e1e, white and #f5f5f5 in `auto`, and at
+ * least 4.5 to 1 with the two backgrounds of its kind in `dark` and `light`.
  */
 export interface Palette {
-  /** Colours of names; none in `mono`. No pure red: that is for errors. */
+  /** Colours of names; none in `mono`. Pure red is left for errors. */
   readonly names: readonly number[];
-  /** What is not said by members: notices, times, bars. */
+  /** Everything but messages: notices, times, bars. */
   readonly dim: string;
   readonly error: string;
-  /** One's own name in what others say. */
+  /** The user's own name in others' messages. */
   readonly mention: string;
   readonly code: string;
   readonly link: string;
-  /** Added to the colour of one's own name. */
+  /** Added to the colour of the user's own name. */
   readonly own: string;
-  /** The mark of what is said to one alone. */
+  /** The mark of direct messages. */
   readonly direct: string;
   readonly bold: string;
   readonly italic: string;
@@ -65,7 +65,7 @@ const PALETTES: Readonly<Record<Theme, Palette>> = {
     bold: "1",
     italic: "3",
   },
-  // Bold, underlined and reversed alone: what every terminal has, and where NO_COLOR is set.
+  // Only bold, underline and reverse, which every terminal has; also used if NO_COLOR is set.
   mono: {
     names: [],
     dim: "",
@@ -84,18 +84,18 @@ export function palette(theme: Theme): Palette {
   return PALETTES[theme];
 }
 
-/** `text`, which has no controls in it, in the looks that `styles` are; nothing of them goes on behind it. */
+/** `text`, which has no control characters, in these styles, which end with it. */
 export function paint(text: string, ...styles: readonly string[]): string {
   const sgr = styles.filter((style) => style !== "").join(";");
   return sgr === "" || text === "" ? text : `\x1b[${sgr}m${text}\x1b[0m`;
 }
 
-/** The look of a name: always the same for the same name, in every room, also among namesakes. */
+/** The colour of a name: the same in every room, and for all members of that name. */
 export function nameStyle({ names }: Palette, name: string): string {
   return names.length === 0 ? "1" : color(names[hash(name) % names.length]!);
 }
 
-/** FNV-1a: spreads names that differ in one letter. */
+/** FNV-1a: names that differ in one letter get different colours. */
 function hash(name: string): number {
   let sum = 0x811c9dc5;
   for (const c of bareName(name)) {
@@ -104,9 +104,9 @@ function hash(name: string): number {
   return sum >>> 0;
 }
 
-// ---- the ground ------------------------------------------------------------------------------------
+// ---- the terminal's background -------------------------------------------------------------------
 
-/** Asks the terminal for the colour of its ground (xterm, OSC 11); those that do not know it say nothing. */
+/** Asks the terminal for its background colour (xterm, OSC 11); terminals without it do not answer. */
 export const BACKGROUND_QUERY = "\x1b]11;?\x1b\\";
 
 /** A colour; each part from 0 to 255. */
@@ -116,7 +116,7 @@ export interface Color {
   readonly blue: number;
 }
 
-/** Which theme suits a ground of this colour: the one whose text stands out more. */
+/** The theme for this background: the one whose text has more contrast. */
 export function themeFor(ground: Color): "dark" | "light" {
   const light = luminance(ground);
   return contrast(light, 1) >= contrast(light, 0) ? "dark" : "light";
@@ -131,7 +131,7 @@ export function luminance({ red, green, blue }: Color): number {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
-/** From 1 to 21, of two relative luminances (WCAG 2.2). */
+/** Contrast of two relative luminances, from 1 to 21 (WCAG 2.2). */
 export function contrast(one: number, other: number): number {
   return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
 }

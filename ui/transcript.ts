@@ -1,5 +1,5 @@
-// What happens in a room, as rows for a terminal's scrollback. Pure: how wide the terminal is, how it looks
-// and what time it is are passed in. Rows may have colours and links; each is whole in itself.
+// Events as rows for a terminal's scrollback. Pure; knows no terminal: its width, the colours and the time are
+// passed in. Rows may have colours and links, and each row resets them at its end.
 //
 // From 60 columns on the rows are aligned:        Below that they are compact:
 //
@@ -8,9 +8,9 @@
 //             bob │ Right?                          bob: Right?
 //         carol joined                              carol joined
 //
-// Nobody can write what looks like another's name or like a notice: only names and what stands behind
-// " │ " are a member's, in the compact form what is indented or stands behind `NAME: `. Names have
-// neither spaces nor `:` in them, so `bob → you` and `* bob` are nobody's name.
+// No member can imitate another's name or a notice: members only control names, and the text after " │ "; in the
+// compact form, indented text and text after `NAME: `. Names contain neither spaces nor `:`, so `bob → you` and
+// `* bob` are nobody's name.
 
 import type { Ending, Pending, Person, RoomEvent } from "../room.ts";
 import { printable } from "../text/printable.ts";
@@ -31,37 +31,37 @@ import {
 } from "./rows.ts";
 import { nameStyle, paint, type Palette } from "./theme.ts";
 import { offerSentence, transferSentence } from "./transfer_text.ts";
-/** The column of names is as wide as names need, between these. */
+/** Columns of names: as many as the names need, between these limits. */
 const MIN_NAME_COLUMNS = 4;
 const MAX_NAME_COLUMNS = 16;
-/** Names of the list of members that are measured for that. */
+/** The names of the first members are measured to set that width. */
 const MAX_MEASURED = 100;
-/** After so long a name is told again, in ms. */
+/** After this long, a member's next message shows the name again, in ms. */
 const GROUP_MS = 5 * 60 * 1000;
-/** Names listed on entering: a crowd must not fill the screen. */
+/** Names listed when joining: a crowd must not fill the screen. */
 const MAX_LISTED = 20;
 
 const SEPARATOR = " │ ";
 
-/** Who says something, and to whom. */
+/** The sender of a message, and its kind. */
 interface Label {
   readonly who: Person;
   readonly kind: "message" | "action" | "direct" | "direct action" | "sent";
 }
 
-/** What the next message may go on with, without a name. */
+/** A series of messages that shows its name only once. */
 interface Group {
   readonly id: number;
-  /** The label, and what else must be the same. */
+  /** The label, and everything else that must stay the same. */
   readonly key: string;
-  /** When the last of it came, in ms. */
+  /** When its last message arrived, in ms. */
   at: number;
-  /** Columns in front of the text in the compact form, of names in the aligned one: all of it stands in line. */
+  /** Columns before the text in the compact form, columns of names in the aligned one: the texts line up. */
   readonly indent: number;
 }
 
 /**
- * Knows what was shown last, so that neither times nor names are told again and again.
+ * Remembers what was shown last, so that times and names are not repeated in every row.
  *
  * @example
  * ```ts
@@ -69,14 +69,14 @@ interface Group {
  * ```
  */
 export class Transcript {
-  /** The time that was shown last, and the day. */
+  /** The time and the day that were shown last. */
   #stamp = "";
   #day: string | undefined;
   #group: Group | undefined;
   #nameColumns = MIN_NAME_COLUMNS;
   #lastLink = 0;
 
-  /** What was shown is out of sight: the next row says again who and when. */
+  /** Shows name and time again in the next row: the previous rows are out of sight. */
   repeatHeadings(): void {
     this.#stamp = "";
     this.#group = undefined;
@@ -97,7 +97,8 @@ export class Transcript {
       case "welcome": {
         const { self, room } = event;
         this.#fit({ who: self, kind: "message" });
-        const sentence = `you are ${self.name} in ${room.address}; /help lists the commands`;
+        const sentence =
+          `you are ${self.name}, in the room at ${room.address}; /help lists the commands`;
         return this.notice(sentence, now, page);
       }
       case "members": {
@@ -128,13 +129,13 @@ export class Transcript {
       case "offer":
         return this.notice(offerSentence(event), now, page);
       case "transfer": {
-        // Where it begins and how far it is stands in the live area.
+        // The live area shows the beginning and the progress.
         const sentence = transferSentence(event.transfer, { begins: false });
         if (sentence === undefined) return [];
         const role = event.transfer.state === "failed" ? "error" : "dim";
-        // In `mono` there is nothing to see.
+        // The theme `mono` shows no pictures.
         const isSeen = page.palette.names.length > 0 && isPicture(event.transfer);
-        const hint = isSeen ? `; /view ${event.transfer.number} shows it` : "";
+        const hint = isSeen ? `; /view ${event.transfer.number} to show it` : "";
         return this.notice(sentence + hint, now, page, role);
       }
       case "unsent":
@@ -148,7 +149,7 @@ export class Transcript {
       case "back":
       case "warning":
       case "disconnected":
-      // The status line has it.
+      // The status line shows these.
       case "waiting":
       case "connected":
         return [];
@@ -160,15 +161,20 @@ export class Transcript {
       case "left":
         return [];
       case "stopped":
-        return this.notice("the room is closed: its server has stopped", now, page);
+        return this.notice("the room is closed: the server has stopped", now, page);
       case "lost":
-        return this.notice(`the room is lost: ${ending.message}`, now, page, "error");
+        return this.notice(`connection lost: ${ending.message}`, now, page, "error");
       case "refused":
-        return this.notice(`the server has ended it: ${ending.message}`, now, page, "error");
+        return this.notice(
+          `the server closed the connection: ${ending.message}`,
+          now,
+          page,
+          "error",
+        );
     }
   }
 
-  /** What no member said, in one line and with its time; `text` may hold anything. */
+  /** A notice on one line, with its time; `text` may hold anything. */
   notice(text: string, now: Date, page: Page, role: "dim" | "error" = "dim"): string[] {
     const rows = this.#dayLine(now, page);
     this.#group = undefined;
@@ -176,20 +182,20 @@ export class Transcript {
     return [...rows, ...framed(stamp, printable(text), page, page.palette[role])];
   }
 
-  /** What a command answers, and what is told of the text of this person, without a time; both may hold anything. */
+  /** A command's answer, or a remark about the user's own text, without a time; both may hold anything. */
   answer(heading: string, text: string, page: Page, role?: "dim" | "error"): string[] {
     this.#group = undefined;
     const style = role === undefined ? "" : page.palette[role];
     return framed(heading, printable(text, "lines"), page, style);
   }
 
-  // ---- what members say ----------------------------------------------------------------------------
+  // ---- messages ------------------------------------------------------------------------------------
 
   #said(label: Label, text: string, now: Date, page: Page): string[] {
     const rows = this.#dayLine(now, page);
     this.#fit(label);
     const lines = parse(printable(text, "lines"), {
-      // What one says oneself mentions nobody.
+      // Own messages do not mention the user.
       self: label.who.self || label.kind === "sent" ? undefined : page.self,
       marks: page.palette.names.length === 0 ? "shown" : "hidden",
     });
@@ -222,18 +228,18 @@ export class Transcript {
       const columns = width(plainLabel(label));
       const free = names - columns;
       const end = before + Math.max(columns, names);
-      // The text stands in its column, also where the terminal takes the name for wider or narrower.
+      // Moves the text into its column even if the terminal takes the name for wider or narrower.
       const place = isAscii(plainLabel(label)) ? "" : `\r${right(end)}`;
       heading += " ".repeat(Math.max(0, free)) + paintedLabel(label, palette) + place;
       if (free < 0) {
-        // A name is never cut: two could look the same.
+        // Names are never cut: two could look the same.
         rows.push(heading + separator.replace(SEPARATOR, SEPARATOR.trimEnd()));
         heading = margin;
       } else {
         heading += separator;
       }
     }
-    // A terminal that takes the separator for wider has one more column for it.
+    // Keeps one column free for a terminal that takes the separator for wider.
     const rest = page.columns - before - names - SEPARATOR.length - 1;
     for (const row of painter.rows(lines, rest)) {
       rows.push(heading + row);
@@ -256,7 +262,7 @@ export class Transcript {
     const rows: string[] = [];
     let heading = "";
     let indent = INDENT.length;
-    // A time in front of a text without a name would make it look like a notice.
+    // A time before a text without a name would look like a notice.
     if (stamp === "" && this.#goesOn(label, key, now)) {
       indent = this.#group!.indent;
       heading = " ".repeat(indent);
@@ -279,39 +285,39 @@ export class Transcript {
     return rows;
   }
 
-  /** Whether this goes on with what the same member has said just before, in the same form. */
+  /** Whether a message continues the group: same member, same form, shortly after. */
   #goesOn({ who, kind }: Label, key: string, now: Date): boolean {
     const group = this.#group;
     return group !== undefined && group.id === who.id && group.key === key &&
       !kind.endsWith("action") && Math.abs(now.getTime() - group.at) <= GROUP_MS;
   }
 
-  /** Makes the column of names as wide as this one needs. */
+  /** Widens the column of names for this label. */
   #fit(label: Label): void {
     const needed = width(plainLabel(label));
     if (needed <= MAX_NAME_COLUMNS) this.#nameColumns = Math.max(this.#nameColumns, needed);
   }
 
-  /** A row for each message that waits for its confirmation: where its text will stand. */
+  /** One row for each unconfirmed message, in the place that its text will have. */
   pending(messages: readonly Pending[], self: Person, page: Page): string[] {
     const labels = messages.map(({ action, to }): Label => (
       to ? { who: to, kind: "sent" } : { who: self, kind: action ? "action" : "message" }
     ));
     for (const label of labels) this.#fit(label);
-    // Where the time will be: without colours nothing else tells that it is not there yet.
+    // In place of the time. Without colours, only this shows that the message is not confirmed.
     const before = "… ".padStart(timeColumns(page.time));
     return labels.map((label, i) => {
       const plain = plainLabel(label);
       const heading = page.columns >= ALIGNED_COLUMNS
         ? " ".repeat(Math.max(0, this.#nameColumns - width(plain))) + plain + SEPARATOR
         : plain + (label.kind === "action" ? " " : ": ");
-      // No row is wider than a thousand columns; the text may be a thousand times longer.
+      // Rows are at most a thousand columns wide; a text may be a thousand times longer.
       const row = before + heading + printable(messages[i]!.text.slice(0, 1024));
       return paint(cut(row, page.columns - 1), page.palette.dim);
     });
   }
 
-  /** One row for what a notice will say. */
+  /** A row for a notice that is not complete yet. */
   coming(sentence: string, page: Page): string {
     const row = " ".repeat(timeColumns(page.time)) + printable(sentence);
     return paint(cut(row, page.columns - 1), page.palette.dim);
@@ -319,7 +325,7 @@ export class Transcript {
 
   // ---- time ----------------------------------------------------------------------------------------
 
-  /** The time if it is another than that shown last; else as much space where rows are aligned, and nothing. */
+  /** The time, if it has changed; otherwise spaces in aligned rows, and nothing in compact ones. */
   #time(now: Date, { time, palette, columns }: Page): string {
     if (time === "off") return "";
     const parts = [now.getHours(), now.getMinutes(), now.getSeconds()];
@@ -331,7 +337,7 @@ export class Transcript {
     return paint(stamp, palette.dim) + " ";
   }
 
-  /** A line where a new day begins; the day on which all began needs none. */
+  /** A line where a new day begins; none for the first day. */
   #dayLine(now: Date, { columns, palette }: Page): string[] {
     const day = now.toDateString();
     const before = this.#day;
@@ -343,8 +349,8 @@ export class Transcript {
 }
 
 /**
- * Whether there are rows for this event. Who joins and leaves is for `Presence`, but what is remarkable about it
- * is shown.
+ * Whether an event has rows. Joining and leaving have none, because `Presence` groups them; warnings about them
+ * are shown.
  */
 export function isShown(event: RoomEvent, now: Date): boolean {
   switch (event.type) {
@@ -377,7 +383,7 @@ function membersHere(members: readonly Person[]): string {
   return `here: ${names}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-/** A label as it is seen; no colours. */
+/** A label without colours. */
 function plainLabel({ who, kind }: Label): string {
   const name = printable(who.name);
   switch (kind) {
@@ -403,7 +409,7 @@ function paintedLabel({ who, kind }: Label, palette: Palette): string {
 }
 const right = (columns: number) => columns > 0 ? `\x1b[${columns}C` : "";
 
-/** Columns that a time takes, with the space behind it. */
+/** Columns that a time takes, with the space after it. */
 function timeColumns(time: Time): number {
   return { short: "00:00 ".length, long: "00:00:00 ".length, off: 0 }[time];
 }

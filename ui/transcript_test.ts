@@ -439,16 +439,19 @@ Deno.test("isShown: who comes and goes, and what the status line has, are no row
 });
 
 Deno.test("Transcript: a notice is indented under its text, or by little where there is no room", () => {
-  const notice = "you are alice in 127.0.0.1:2428; here is more";
+  const notice = "you are alice, in the room at 127.0.0.1:2428; here is more";
   assertEquals(rows(60, [`${notice}, ${notice}\nin one line`]), [
-    "14:02 you are alice in 127.0.0.1:2428; here is more, you are",
-    "      alice in 127.0.0.1:2428; here is more␊in one line",
+    "14:02 you are alice, in the room at 127.0.0.1:2428; here is",
+    "      more, you are alice, in the room at 127.0.0.1:2428;",
+    "      here is more␊in one line",
   ]);
   assertEquals(rows(20, [notice, notice]), [
-    "14:02 you are alice",
-    "  in 127.0.0.1:2428;",
+    "14:02 you are alice,",
+    "  in the room at",
+    "  127.0.0.1:2428;",
     "  here is more",
-    "you are alice in",
+    "you are alice, in",
+    "  the room at",
     "  127.0.0.1:2428;",
     "  here is more",
   ]);
@@ -466,12 +469,12 @@ Deno.test("Transcript: notices are dim, what must not be overlooked is red; long
   assertEquals(
     raw({ type: "welcome", self: ALICE, room: { address: "x:1", cipher: "xor", maxText: 1 } }),
     [
-      `\x1b[${dim}myou are alice in x:1; /help lists the commands\x1b[0m`,
+      `\x1b[${dim}myou are alice, in the room at x:1; /help lists the commands\x1b[0m`,
     ],
   );
   const warning: RoomEvent = { type: "warning", code: "flood", message: `${LONG} bob: ${LONG}` };
   const [first, second] = raw(warning, {}, 40);
-  assert(first!.startsWith(`\x1b[${error}mthe server warns:`));
+  assert(first!.startsWith(`\x1b[${error}mwarning from the server:`));
   assert(second!.startsWith(`  \x1b[${error}m`));
 });
 
@@ -480,8 +483,8 @@ Deno.test("Transcript: what shows a picture is said with it, where there are col
     const transfer = { ...OFFER, number: 7, name, state: "done", path: `/d/${name}` } as const;
     return rows(200, [{ type: "transfer", transfer }], { palette: palette(theme) });
   };
-  const row = (name: string) => `14:02 ${name} from bob is here, whole (3 MiB): /d/${name}`;
-  assertEquals(here("a.jpg", "dark"), [`${row("a.jpg")}; /view 7 shows it`]);
+  const row = (name: string) => `14:02 received ${name} from bob (3 MiB), verified: /d/${name}`;
+  assertEquals(here("a.jpg", "dark"), [`${row("a.jpg")}; /view 7 to show it`]);
   assertEquals(here("a.txt", "dark"), [row("a.txt")]);
   assertEquals(here("a.jpg", "mono"), [row("a.jpg")]);
 });

@@ -1,31 +1,31 @@
-// What people are told of files: who offers what, how far it is, how it ended. Sentences and one live row for each
-// that is on its way. Pure. They may quote others: `printable()` before they are shown, but for the live rows,
-// which have no controls.
+// Files in words: offers, transfers, their progress and their end. Sentences may quote others: `printable()` before
+// they are shown. Live rows are printable already. Pure.
 
 import { format } from "@std/fmt/bytes";
 import type { RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { cut, width } from "../text/width.ts";
+import { two } from "./rows.ts";
 
-/** Names of one offer that are told: of more, the number is. */
+/** File names listed for one offer. */
 const MAX_NAMED = 5;
-/** Digits of a SHA-256 that are told: enough to compare aloud what two have got. */
+/** Digits of a SHA-256 that are shown: enough to compare aloud. */
 const HASH_DIGITS = 12;
-/** Columns of a bar, at most and at least; without room for these there is none. */
+/** Columns of a progress bar; without room for the least, the row has no bar. */
 const MAX_BAR = 20;
 const MIN_BAR = 6;
-/** Columns that a name may take in a live row. */
+/** Columns of a file name in a live row. */
 const MAX_FILE_COLUMNS = 24;
 
 /** `3 MiB`. */
 export function bytesText(bytes: number): string {
-  return format(bytes, { binary: true });
+  return format(bytes, { binary: true }).replace("kiB", "KiB");
 }
 
 /**
- * Who offers what, and what can be done about it.
+ * An offer, and the commands that answer it.
  *
- * @param answers says which commands are for that; not where nobody can type them
+ * @param answers whether to name the commands: not where they cannot be typed
  */
 export function offerSentence(
   { from, direct, files }: RoomEvent & { type: "offer" },
@@ -41,7 +41,7 @@ export function offerSentence(
     ? `${first.number}`
     : `${first.number}-${files.at(-1)!.number}`;
   let how = "";
-  if (answers && from.self) how = `; /cancel ${numbers} ends that`;
+  if (answers && from.self) how = `; /cancel ${numbers} to stop`;
   else if (answers && first.state === "offered") {
     how = `: /accept ${numbers} or /decline ${numbers}`;
   }
@@ -57,7 +57,7 @@ export function offerSentence(
   return `${who}${whom} ${files.length} files (${bytesText(sum)})${behind}: ${named}${more}${how}`;
 }
 
-/** What a person did or gets told of a transfer: where it begins, stalls and ends; undefined where nothing did. */
+/** A transfer's beginning, stall or end; undefined if there is nothing to report. */
 export function transferSentence(
   transfer: Transfer,
   { begins }: { begins: boolean },
@@ -71,31 +71,31 @@ export function transferSentence(
     case "waiting":
       return undefined;
     case "running":
-      if (stalled !== undefined) return begins ? `${what} is stalled: ${stalled}` : undefined;
+      if (stalled !== undefined) return begins ? `${what} stalled: ${stalled}` : undefined;
       if (!begins || bytes > resumed) return undefined;
       return resumed > 0
-        ? `${what} goes on at ${percent(transfer)} of ${bytesText(size)}`
-        : `${what} begins (${bytesText(size)})`;
+        ? `resuming ${what} at ${percent(transfer)} of ${bytesText(size)}`
+        : `${direction === "in" ? "receiving" : "sending"} ${what} (${bytesText(size)})`;
     case "done":
-      if (direction === "out") return `${what} is there (${bytesText(size)})`;
-      return `${what} is here, whole (${bytesText(size)}): ${path ?? ""}`;
+      if (direction === "out") return `sent ${what} (${bytesText(size)})`;
+      return `received ${what} (${bytesText(size)}), verified: ${path ?? ""}`;
     case "declined":
       return direction === "out"
-        ? `${who?.name ?? "nobody"} does not want ${name}`
-        : `you do not want ${what}`;
+        ? `${who?.name ?? "nobody"} declined ${name}`
+        : `you declined ${what}`;
     case "cancelled":
-      return `${what} is cancelled${why}`;
+      return `cancelled: ${what}${why}`;
     case "failed":
-      return `${what} has failed${why}`;
+      return `failed: ${what}${why}`;
   }
 }
 
-/** What comes within so many ms of another file with the same member is told together. */
+/** Files of one member that complete within this time of each other share a line, in ms. */
 const TOGETHER_MS = 3000;
 
-/** Files that are there, folded: a folder of thousands is a line or two. */
+/** Completed files, grouped: a folder of thousands takes a line or two. */
 export class Arrivals {
-  /** Of each direction and member: when the last file was there, and what has not been told. */
+  /** By direction and member: when the last file was completed, and what has not been reported. */
   readonly #with = new Map<string, { at: number; files: number; bytes: number; last: Transfer }>();
 
   get isEmpty(): boolean {
@@ -103,7 +103,7 @@ export class Arrivals {
   }
 
   /**
-   * Takes a file that is there; returns whether it is told with others: not so the first one.
+   * Adds a completed file. True: it is part of a group; false: it is the first, and has a line of its own.
    *
    * @param now in ms
    */
@@ -120,22 +120,19 @@ export class Arrivals {
     return isTogether;
   }
 
-  /** What has come, one sentence for each member; names may hold anything: `printable()` before it is shown. */
+  /** One sentence for each member. Names may hold anything: `printable()` before they are shown. */
   get sentences(): string[] {
     return [...this.#with.values()].filter(({ files }) => files > 0)
       .map(({ files, bytes, last }) => {
         const what = `${files} more ${files === 1 ? "file" : "files"} (${bytesText(bytes)})`;
         const who = last.who?.name ?? "nobody";
-        if (last.direction === "out") {
-          return `${what} to ${who} ${files === 1 ? "is" : "are"} there`;
-        }
-        return `${what} from ${who} ${
-          files === 1 ? "is" : "are"
-        } here, whole; the last: ${last.path}`;
+        return last.direction === "out"
+          ? `sent ${what} to ${who}`
+          : `received ${what} from ${who}, verified; the last: ${last.path}`;
       });
   }
 
-  /** The sentences; what comes soon is still told together. */
+  /** Returns the sentences; files that complete soon still join a group. */
   take(): string[] {
     const { sentences } = this;
     for (const one of this.#with.values()) [one.files, one.bytes] = [0, 0];
@@ -143,7 +140,7 @@ export class Arrivals {
   }
 }
 
-/** In whole percent, 100 only for all of it. */
+/** In full percent; 100 only for the complete file. */
 function percent({ bytes, size }: Transfer): string {
   return `${size === 0 ? 100 : Math.floor(100 * bytes / size)}%`;
 }
@@ -158,7 +155,7 @@ export function listRow(transfer: Transfer): string {
     (why === undefined ? "" : `: ${why}`);
 }
 
-/** One that is on its way, in less than `columns`: name, bar, rate and time left; or why nothing comes. */
+/** A running transfer in less than `columns`: name, bar, rate and time left; or why it is stalled. */
 export function liveRow(transfer: Transfer, columns: number): string {
   const { direction, who, name, size, rate, bytes, stalled } = transfer;
   const arrow = direction === "in" ? "↓" : "↑";
@@ -190,7 +187,6 @@ function bar(bytes: number, size: number, columns: number): string {
 /** `0:42`, `12:00`, `3:05:00`. */
 export function duration(seconds: number): string {
   const s = Math.min(Math.ceil(seconds), 359_999);
-  const two = (n: number) => String(n).padStart(2, "0");
   const [hours, minutes] = [Math.floor(s / 3600), Math.floor(s / 60) % 60];
   return hours > 0 ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${minutes}:${two(s % 60)}`;
 }

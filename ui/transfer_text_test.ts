@@ -25,11 +25,11 @@ Deno.test("offerSentence: who offers what, how large, the start of its hash, and
   const own = { ...OFFER, direction: "out", who: undefined } as const;
   assertEquals(
     offerSentence({ ...offer, from: ALICE, files: [own] }),
-    `you offer ${what}; /cancel 1 ends that`,
+    `you offer ${what}; /cancel 1 to stop`,
   );
   assertEquals(
     offerSentence({ ...offer, from: ALICE, direct: true, files: [{ ...own, who: BOB }] }),
-    `you offer ${what} to bob; /cancel 1 ends that`,
+    `you offer ${what} to bob; /cancel 1 to stop`,
   );
   assertEquals(offerSentence(offer, false), `bob offers ${what}`);
   const many = Array.from({ length: 100 }, (_, i) => ({ ...OFFER, number: i + 3, name: `f${i}` }));
@@ -42,23 +42,23 @@ Deno.test("offerSentence: who offers what, how large, the start of its hash, and
 Deno.test("transferSentence: where it begins, goes on, stalls and ends", () => {
   const say = (fields: Partial<Transfer>) =>
     transferSentence({ ...running, ...fields }, { begins: true });
-  assertEquals(say({ bytes: 0 }), "photo.jpg from bob begins (3 MiB)");
+  assertEquals(say({ bytes: 0 }), "receiving photo.jpg from bob (3 MiB)");
   const third = { bytes: 1024 * 1024, resumed: 1024 * 1024 };
-  assertEquals(say(third), "photo.jpg from bob goes on at 33% of 3 MiB");
+  assertEquals(say(third), "resuming photo.jpg from bob at 33% of 3 MiB");
   assertEquals(say({}), undefined);
   assertEquals(
     say({ stalled: "bob is reconnecting" }),
-    "photo.jpg from bob is stalled: bob is reconnecting",
+    "photo.jpg from bob stalled: bob is reconnecting",
   );
   assertEquals(
     say({ state: "done", path: "/d/photo.jpg" }),
-    "photo.jpg from bob is here, whole (3 MiB): /d/photo.jpg",
+    "received photo.jpg from bob (3 MiB), verified: /d/photo.jpg",
   );
-  assertEquals(say({ state: "done", direction: "out" }), "photo.jpg to bob is there (3 MiB)");
-  assertEquals(say({ state: "declined", direction: "out" }), "bob does not want photo.jpg");
+  assertEquals(say({ state: "done", direction: "out" }), "sent photo.jpg to bob (3 MiB)");
+  assertEquals(say({ state: "declined", direction: "out" }), "bob declined photo.jpg");
   assertEquals(
     say({ state: "failed", message: "no space left" }),
-    "photo.jpg from bob has failed: no space left",
+    "failed: photo.jpg from bob: no space left",
   );
   assertEquals(transferSentence({ ...running, bytes: 0 }, { begins: false }), undefined);
 });
@@ -66,7 +66,7 @@ Deno.test("transferSentence: where it begins, goes on, stalls and ends", () => {
 Deno.test("liveRow: bar, rate and time left; stalled says why; in less than any width, without controls", () => {
   assertEquals(
     liveRow(running, 80),
-    "↓ photo.jpg from bob ██████░░░░░░░░░░░░░░ 33% 64 kiB/s 0:32 left",
+    "↓ photo.jpg from bob ██████░░░░░░░░░░░░░░ 33% 64 KiB/s 0:32 left",
   );
   assertEquals(
     liveRow({ ...running, stalled: "bob is reconnecting" }, 80),
@@ -108,8 +108,8 @@ Deno.test("Arrivals: the first file is told by itself, what comes soon behind it
   assertEquals(arrivals.add({ ...here, path: "/d/last.jpg" }, 5000), true);
   assert(!arrivals.isEmpty);
   const told = [
-    "2 more files (6 MiB) from bob are here, whole; the last: /d/last.jpg",
-    "1 more file (3 MiB) to bob is there",
+    "received 2 more files (6 MiB) from bob, verified; the last: /d/last.jpg",
+    "sent 1 more file (3 MiB) to bob",
   ];
   assertEquals(arrivals.sentences, told);
   assertEquals(arrivals.take(), told);

@@ -60,7 +60,7 @@ function shapes(heading: string, explained: string): Shapes {
       ]),
     ),
     kinds: new Map(
-      table(text, "field", "is", "what").map(([field, kind]) => [unquote(field!), kind!]),
+      table(text, "field", "type", "meaning").map(([field, kind]) => [unquote(field!), kind!]),
     ),
   };
 }
@@ -71,9 +71,9 @@ function examples(direction: "in" | "out"): string[] {
   return Array.from(blocks, ([, block]) => block!.trimEnd().split("\n")).flat();
 }
 
-const OUT = shapes("What comes out", "when");
-const IN = shapes("What goes in", "what it does");
-const REASONS = table(section("What comes out"), "`type`", "`reason`", "says that")
+const OUT = shapes("Output", "when");
+const IN = shapes("Input", "what it does");
+const REASONS = table(section("Output"), "`type`", "`reason`", "meaning")
   .map(([type, reason]) => `${unquote(type!)} ${unquote(reason!)}`);
 
 // ---- the program ----
@@ -192,7 +192,7 @@ Deno.test("docs/json.md: each field of a type is explained, and no other", () =>
 });
 
 Deno.test("docs/json.md: members are what the page says they are", async () => {
-  const what = table(section("What comes out"), "field", "is", "what")
+  const what = table(section("Output"), "field", "type", "meaning")
     .find(([field]) => field === "`members`")![2]!;
   const { lines } = await run(['{"type":"who"}']);
   assertEquals(JSON.parse(lines[0]!)["members"], [{ ...ALICE }, { ...BOB }]);

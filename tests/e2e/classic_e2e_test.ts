@@ -25,7 +25,7 @@ Deno.test("chat serve --classic: a classic client and a chat client hold the exa
   await using raw = await Raw.connect({ port: Number(address.split(":").at(-1)) });
   const { port } = raw.conn.localAddr;
   assertEquals(new TextDecoder().decode(await recv(raw)), String(KEY));
-  await anna.stderr.lineLike(new RegExp(`^${port} \\(original\\) joined$`));
+  await anna.stderr.lineLike(new RegExp(`^${port} \\(classic\\) joined$`));
   for (const [name, text] of [["o", "So it starts!"], ["a", "Right?"], ["o", "Yep!"]]) {
     if (name === "o") {
       await raw.write(crypt(utf8.encode(text)));
@@ -88,7 +88,7 @@ Deno.test("chat join --classic: in a pipe it sends each line, and reports the en
   });
   await using program = new Program(["join", "--classic", `127.0.0.1:${server.port}`, "--stay"]);
   assertMatch(await program.stderr.line(), /^joined 127\.0\.0\.1:\d+ as \d+$/);
-  assertMatch(await program.stderr.line(), /^here: \d+, room \(original\)$/);
+  assertMatch(await program.stderr.line(), /^here: \d+, room \(classic\)$/);
   await program.type("So it starts!\nRight?\n");
   const { code, stdout, stderr } = await program.result();
   assertEquals(code, 1);
@@ -121,15 +121,15 @@ Deno.test({
     const address = `127.0.0.1:${server.port}`;
     await using terminal = new Terminal();
     terminal.run("join", "--classic", address);
-    await terminal.shows("here: room (original)");
+    await terminal.shows("here: room (classic)");
     await terminal.shows(
-      `${address} · xor: anyone on the network can read it · original · connected`,
+      `${address} · xor: anyone on the network can read it · classic · connected`,
     );
     terminal.type("Right?\r");
     await terminal.shows("room │ 52684: Yep!␛[2J");
     for (
       const [command, answer] of [
-        ["/who", "Cannot list who is here"],
+        ["/who", "Cannot list the members"],
         ["/msg 52684 psst", "Cannot send to one member alone"],
         ["/nick anna", "Cannot change the name"],
         ["/send a.txt", "Cannot send files"],
@@ -143,7 +143,7 @@ Deno.test({
     terminal.type("not gone yet");
     await terminal.shows("> not gone yet");
     end.resolve();
-    await terminal.shows("the room is lost: the other side has ended it");
+    await terminal.shows("connection lost: the other side has ended it");
     await terminal.shows("not sent: not gone yet");
     await terminal.shows("exit code 1");
   },

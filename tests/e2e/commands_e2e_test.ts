@@ -50,7 +50,7 @@ onTerminal(
     ]);
     // Tab finds the file, and /save never overwrites it.
     anna.type("/save ~/our\t\r");
-    await anna.shows("It is never overwritten");
+    await anna.shows("chat never overwrites a file");
     assertEquals(Deno.readTextFileSync(path).replace(/^[\dT:+-]{25} /gm, ""), text);
     anna.type("\x15/quit\r");
     await anna.shows("exit code 0");
@@ -65,19 +65,19 @@ onTerminal(
     await using ben = await enter("here: anna", "join", "--name", "ben", "--plain");
     await anna.shows("ben joined");
     ben.type("/ignore anna\n");
-    await ben.shows("nothing of anna is shown from now on");
+    await ben.shows("ignoring anna; /unignore anna to stop");
     anna.type("unheard\r");
     // Once it is in the log, ben receives it before his own next message.
     await anna.shows(/^[ \d:]*anna │ unheard/m);
     ben.type("behind it\n");
     await ben.shows("ben: behind it");
     ben.type("/unignore anna\n");
-    await ben.shows("anna is shown again");
+    await ben.shows("no longer ignoring anna");
     anna.type("heard\r");
     await ben.shows("anna: heard");
     assertEquals(ben.rows.some((row) => row.includes("unheard")), false);
     ben.type("/clear\n");
-    await ben.shows("Cannot run /clear: there is no screen for it");
+    await ben.shows("Cannot run /clear: it needs the full screen");
     ben.type("/save ~/plain.txt\n");
     await ben.shows(/saved \d+ lines in/);
     ben.type("/quit\n");

@@ -156,7 +156,7 @@ Deno.test("chat send --file: exit code 0 means that a file or folder is complete
     const send = (...args: string[]) => run(["send", "--name", "anna", ...args]);
     const one = await send("--file", `${folder}/one.bin`, "--to", "ben");
     assertEquals([one.code, one.stdout], [0, ""]);
-    assertStringIncludes(one.stderr, "chat: one.bin to ben is there (58.6 kiB)");
+    assertStringIncludes(one.stderr, "chat: sent one.bin to ben (58.6 KiB)");
     assertEquals((await send("--file", `${folder}/many`)).code, 0);
     for (const name of ["one.bin", "a.bin", "b.bin"]) {
       assertEquals(await Deno.readFile(`${downloads}/${name}`), bytes);
@@ -227,7 +227,7 @@ Deno.test("chat join: reports invalid input, sends the rest, and exits with 1", 
   bytes[5] = 0xff;
   const plain = await run(["join", address, "--name", "anna"], { input: bytes });
   assertEquals([plain.code, plain.stdout], [1, "anna: good\nanna: also good\n"]);
-  assertMatch(plain.stderr, /^chat: error: line 2: Cannot take this line: it is not UTF-8$/m);
+  assertMatch(plain.stderr, /^chat: error: line 2: Cannot read this line: it is not UTF-8$/m);
   const input = '{"type":"shout"}\n{"type":"say","text":"fine"}\n';
   const json = await run(["join", address, "--name", "anna", "--json"], { input });
   assertEquals(json.code, 1);

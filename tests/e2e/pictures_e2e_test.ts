@@ -54,7 +54,7 @@ onTerminal(
     await ben.shows("here: anna");
     await anna.shows("ben joined");
     ben.type("/view\r");
-    await ben.shows("Cannot show a picture: none has been received yet");
+    await ben.shows("Cannot show a picture: you have not received one yet");
     ben.type("\x15");
 
     /** Sends a picture to ben, who looks at it. */
@@ -64,14 +64,14 @@ onTerminal(
       ben.type("/accept\r");
       // A file that follows another one soon is counted as one more.
       const size = `${bytes.length} B`;
-      await ben.shows(new RegExp(`(?:${name}[.]png|1 more file [(]${size}[)]) from anna is here`));
+      await ben.shows(new RegExp(`received (?:${name}[.]png|1 more file [(]${size}[)]) from anna`));
       ben.type(command);
       await ben.shows(shown);
     };
     const caption = "cat.png: PNG, 6 × 4 pixels";
     await show("cat", cat, "/view 1\r", caption);
     // Where the line breaks depends on how long the path is.
-    await ben.shows(/\/view\s+1\s+shows\s+it/);
+    await ben.shows(/\/view\s+1\s+to\s+show\s+it/);
     const { rows } = ben.screen;
     const at = rows.findIndex((row) => row.map(({ text }) => text).join("").startsWith(caption));
     const shown = rows.slice(at - 2, at).map((row) => row.slice(0, size.width).map(pixels));

@@ -17,7 +17,7 @@ async function serveAndJoin(
   const terminal = new Terminal();
   terminal.run("serve", "--join", "--port", "0", "--name", name, ...args);
   await terminal.shows("nobody else is here");
-  const [, address] = /you are \S+ in (\S+);/.exec(terminal.rows.join("\n"))!;
+  const [, address] = /you are \S+, in the room at (\S+);/.exec(terminal.rows.join("\n"))!;
   return { terminal, address: address! };
 }
 

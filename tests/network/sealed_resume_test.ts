@@ -488,7 +488,7 @@ Deno.test("Client: after a false `gone` it joins again and reports the gap, and 
   lost = undefined;
   const back = await ada.next("connected");
   assertEquals([back.resumed, back.missed], [false, 2]);
-  assertEquals(warnings(back, new Date()), ["connected again: 2 messages were missed here"]);
+  assertEquals(warnings(back, new Date()), ["connected again; 2 messages missed here"]);
   await ada.next("message", ({ text }) => text === "five");
   await ben.next("message", ({ text }) => text === "five");
   await ben.say("six");
