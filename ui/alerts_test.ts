@@ -18,14 +18,14 @@ const offer: RoomEvent & { type: "offer" } = {
   ...UNPROVED,
 };
 
-/** What rings while the window is not in front. */
+/** Whether an event notifies while the window is in the background. */
 function rings(preferences: Preferences, event: RoomEvent): boolean {
   const attention = new Alerts(0);
   attention.focus(false);
   return attention.note(event, preferences, "alice", 0) !== undefined;
 }
 
-Deno.test("Alerts: one's own name and direct messages ring; all, or nothing, where that is wanted", () => {
+Deno.test("Alerts: mentions and direct messages notify; all messages or none, if the user wants that", () => {
   const off = new Preferences({ notify: "off" });
   const muted = new Preferences({ notify: "all" });
   muted.muted = true;
@@ -35,7 +35,7 @@ Deno.test("Alerts: one's own name and direct messages ring; all, or nothing, whe
     [new Preferences(), message("hi all"), false],
     [new Preferences(), message("malice"), false],
     [new Preferences({ notify: "all" }), message("hi all"), true],
-    // One's own.
+    // The user's own message.
     [new Preferences({ notify: "all" }), message("I, alice", ALICE), false],
     [new Preferences(), offer, false],
     [new Preferences(), { ...offer, direct: true }, true],
@@ -55,7 +55,7 @@ Deno.test("Alerts: one's own name and direct messages ring; all, or nothing, whe
   }
 });
 
-Deno.test("Alerts: rings only where nobody looks; without focus events, when nobody has typed for a minute", () => {
+Deno.test("Alerts: notifies only in the background; without focus events, after a minute without a key", () => {
   const ask = (attention: Alerts, now: number) =>
     attention.note(direct, new Preferences(), "alice", now) !== undefined;
   const attention = new Alerts(0);
@@ -64,7 +64,7 @@ Deno.test("Alerts: rings only where nobody looks; without focus events, when nob
   attention.typed(70_000);
   assert(!ask(attention, 129_999));
   assert(ask(attention, 130_000));
-  // The terminal knows better.
+  // The terminal's report beats the keys.
   attention.focus(true);
   assert(!ask(attention, 1_000_000));
   attention.focus(false);
@@ -72,7 +72,7 @@ Deno.test("Alerts: rings only where nobody looks; without focus events, when nob
   assert(ask(attention, 1_000_000));
 });
 
-Deno.test("Alerts: at most one ring in 3 s, and what does not ring does not count", () => {
+Deno.test("Alerts: notifies at most once in 3 s; messages that do not notify do not count", () => {
   const attention = new Alerts(0);
   attention.focus(false);
   const at = (now: number, event: RoomEvent = direct) =>
@@ -84,7 +84,7 @@ Deno.test("Alerts: at most one ring in 3 s, and what does not ring does not coun
   assertEquals(at(6001, { ...direct, action: true }), "* bob psst");
 });
 
-Deno.test("notifier: by what the environment says; a bell where nothing is known", () => {
+Deno.test("notifier: follows the environment; a bell for unknown terminals", () => {
   const cases: [Environment, string][] = [
     [{}, "bell"],
     [{ TERM: "xterm-256color" }, "bell"],
@@ -100,7 +100,7 @@ Deno.test("notifier: by what the environment says; a bell where nothing is known
     [{ TERM: "rxvt-unicode-256color" }, "osc777"],
     [{ TERM: "foot" }, "osc777"],
     [{ TERM: "xterm-kitty" }, "osc99"],
-    // Whatever is around them.
+    // In a multiplexer, whatever the terminal around it is.
     [{ TERM: "tmux-256color", TERM_PROGRAM: "tmux", VTE_VERSION: "7600" }, "bell"],
     [{ TERM: "xterm-256color", TERM_PROGRAM: "tmux", LC_TERMINAL: "iTerm2" }, "bell"],
     [{ TERM: "screen-256color", TERM_PROGRAM: "iTerm.app" }, "bell"],
@@ -108,14 +108,14 @@ Deno.test("notifier: by what the environment says; a bell where nothing is known
   for (const [environment, kind] of cases) assertEquals(notifier(environment), kind);
 });
 
-Deno.test("isCapable: not without a name, nor where controls are printed", () => {
+Deno.test("isCapable: false without a terminal name, and where control sequences are printed", () => {
   const capable = [undefined, "", "dumb", "linux", "xterm-256color", "tmux-256color"]
     .filter((TERM) => isCapable(TERM === undefined ? {} : { TERM }));
   assertEquals(capable, ["xterm-256color", "tmux-256color"]);
   assert(isCapable({ WT_SESSION: "b1c2" }));
 });
 
-Deno.test("alarm: rings once, and what it says is printable, short and no part of the sequence", () => {
+Deno.test("alarm: rings once; its text is printable, short, and cannot end the sequence", () => {
   assertEquals(alarm("bell", "bob: hi"), "\x07");
   assertEquals(alarm("osc9", "bob: hi"), "\x07\x1b]9;chat: bob: hi\x1b\\");
   assertEquals(alarm("osc777", "bob: hi"), "\x07\x1b]777;notify;chat;bob: hi\x1b\\");

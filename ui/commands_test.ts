@@ -22,7 +22,7 @@ const ALICE: Person = { id: 1, name: "alice", self: true, away: false };
 const OTHERS: Person[] = ["bob", "Boris", "al", "bob#7"]
   .map((name, i) => ({ id: i + 2, name, self: false, away: false }));
 
-/** A room that notes what is done in it. */
+/** A room that records requests. */
 function fakeRoom(fingerprint?: string): { room: Room; done: string[] } {
   const done: string[] = [];
   const note = (...what: (string | number)[]) => done.push(what.join("|"));
@@ -56,7 +56,7 @@ interface Around extends Partial<Context> {
   fingerprint?: string;
 }
 
-/** What commands may use: a room that notes what is done in it, and what is printed. */
+/** The context of a command; `done` records requests and printed lines. */
 function around({ fingerprint, ...more }: Around = {}): { context: Context; done: string[] } {
   const { room, done } = fakeRoom(fingerprint);
   const context: Context = {
@@ -75,14 +75,14 @@ function around({ fingerprint, ...more }: Around = {}): { context: Context; done
   return { context, done };
 }
 
-/** What submitting these does, and what it prints. */
+/** The requests and printed lines after submitting these lines. */
 function submitted(text: string | readonly string[], more: Around = {}): string[] {
   const { context, done } = around(more);
   for (const line of [text].flat()) submit(line, context);
   return done;
 }
 
-Deno.test("submit: a line is said, a command is run, // says a slash", () => {
+Deno.test("submit: sends a line, runs a command, and takes // for a slash", () => {
   const cases: [string, string[]][] = [
     ["hello", ["say|hello"]],
     ["  /me is no command", ["say|  /me is no command"]],
@@ -100,7 +100,7 @@ Deno.test("submit: a line is said, a command is run, // says a slash", () => {
   for (const [text, done] of cases) assertEquals(submitted(text), done, text);
 });
 
-Deno.test("submit: /whoami shows name, room and, where there is one, the key", () => {
+Deno.test("submit: /whoami shows the name, the room and the key, if there is one", () => {
   assertEquals(submitted("/whoami", { fingerprint: "AAECAw" }), [
     "print|you are alice, in the room at 127.0.0.1:2428",
     "print|your key is AAECAw",
@@ -108,7 +108,7 @@ Deno.test("submit: /whoami shows name, room and, where there is one, the key", (
   assertEquals(submitted("/whoami"), ["print|you are alice, in the room at 127.0.0.1:2428"]);
 });
 
-Deno.test("submit: /who is refused where the original does not tell who is there", () => {
+Deno.test("submit: /who fails in a classic room, which does not report its members", () => {
   const { room } = fakeRoom();
   const info = { ...room.info, classic: true } as const;
   assertThrows(
@@ -118,7 +118,7 @@ Deno.test("submit: /who is refused where the original does not tell who is there
   );
 });
 
-Deno.test("submit: /who marks who is away or ignored, and never oneself", () => {
+Deno.test("submit: /who marks members that are away or ignored, but never the user", () => {
   const { room } = fakeRoom();
   const members = room.members.slice(0, 3).map((m) => ({ ...m, away: true }));
   const preferences = new Preferences();
@@ -128,7 +128,7 @@ Deno.test("submit: /who marks who is away or ignored, and never oneself", () => 
   ]);
 });
 
-Deno.test("submit: /reconnect hurries a lost connection, and says of another that it is fine", () => {
+Deno.test("submit: /reconnect hurries a lost connection, and reports one that is fine", () => {
   assertEquals(submitted("/reconnect"), ["print|already connected"]);
   const lost: Link[] = [
     { state: "waiting", attempt: 1, at: new Date(0) },
@@ -141,7 +141,7 @@ Deno.test("submit: /reconnect hurries a lost connection, and says of another tha
   }
 });
 
-Deno.test("submit: /verify shows the words and what to do with them, /trust says what it has done", () => {
+Deno.test("submit: /verify shows the words and explains them; /trust reports what it did", () => {
   assertEquals(submitted("/verify bob#7"), [
     "compare|bob#7",
     "print|Compare aloud with bob#7: eight words",
@@ -151,7 +151,7 @@ Deno.test("submit: /verify shows the words and what to do with them, /trust says
     "trust|bob",
     "print|this key is now trusted for bob",
   ]);
-  // Nothing is claimed of what was refused.
+  // A refused command reports no success.
   const refusing = (): never => {
     throw new ChatError("Cannot trust: there is no key");
   };
@@ -164,7 +164,7 @@ Deno.test("submit: /verify shows the words and what to do with them, /trust says
   }
 });
 
-Deno.test("submit: what can't be run says why in one sentence, and does nothing", () => {
+Deno.test("submit: an invalid command fails with one sentence and no effect", () => {
   const cases: [string, string][] = [
     ["/hlep", 'Unknown command "/hlep"; did you mean "/help"?'],
     ["/", 'Cannot run "/": a command has a name, /help lists them'],
@@ -202,7 +202,7 @@ Deno.test("submit: what can't be run says why in one sentence, and does nothing"
   }
 });
 
-Deno.test("submit: what the room refuses comes through", () => {
+Deno.test("submit: passes on the errors of the room", () => {
   const room: Room = {
     ...fakeRoom().room,
     say: () => {
@@ -212,7 +212,7 @@ Deno.test("submit: what the room refuses comes through", () => {
   assertThrows(() => submitted("hello", { room }), ChatError, "too long");
 });
 
-Deno.test("/help: lists every command of the table with its arguments, and the way to say a slash", () => {
+Deno.test("/help: lists every command with its arguments, and how to send a slash", () => {
   const lines = submitted("/help");
   assertEquals(lines, helpRows(around().context).map((row) => `print|${row.join("")}`));
   assertEquals(lines.length, COMMANDS.length + 1);
@@ -222,8 +222,8 @@ Deno.test("/help: lists every command of the table with its arguments, and the w
   assertStringIncludes(lines.at(-1)!, "//TEXT");
 });
 
-Deno.test("complete: commands at the start, members with a colon there and with a space elsewhere", () => {
-  // `|` is the cursor; the part of the text that would be replaced, and by what.
+Deno.test("complete: commands at the start; members with a colon there, with a space elsewhere", () => {
+  // `|` is the cursor. Expected: the part of the text that is replaced, and the words for it.
   const cases: [string, string, string[]][] = [
     [
       "/|",
@@ -262,7 +262,7 @@ Deno.test("complete: commands at the start, members with a colon there and with 
     ["/quit bo|", "", []],
     ["/nope bo|", "bo", ["bob ", "Boris ", "bob#7 "]],
     ["//m|", "//m", []],
-    // Emoji, where a text is.
+    // Emoji, in texts only.
     [":smi|", ":smi", [":smile"]],
     [":smile|", ":smile", ["😄", "😸"]],
     ["well :smile:|", ":smile:", ["😄"]],
@@ -277,7 +277,7 @@ Deno.test("complete: commands at the start, members with a colon there and with 
     ["x:ta|", "x:ta", []],
     [":zzz|", ":zzz", []],
     [":zzz:|", ":zzz:", []],
-    // Not oneself, and not everybody wherever Tab is pressed.
+    // Not the user, and not everybody for an empty word.
     ["alice|", "alice", []],
     ["|", "", []],
     ["hi |", "", []],
@@ -291,14 +291,14 @@ Deno.test("complete: commands at the start, members with a colon there and with 
   }
 });
 
-Deno.test("complete: labels are as many as words, and show an emoji with its name", () => {
+Deno.test("complete: has a label for each word, which shows an emoji with its name", () => {
   const { context } = around();
   assertEquals(complete(":smile", 6, context).labels, ["😄 :smile:", "😸 :smile_cat:"]);
   assertEquals(complete(":tada:", 6, context).labels, ["🎉 :tada:"]);
   assertEquals(complete("bo", 2, context).labels, undefined);
 });
 
-Deno.test("complete: in the editor, labels are what there is to choose from", () => {
+Deno.test("complete: the editor offers labels as the choice", () => {
   const { context } = around();
   const editor = new Editor((text, cursor) => complete(text, cursor, context));
   const tab = () => editor.onKey({ type: "press", key: "tab" });
@@ -309,7 +309,7 @@ Deno.test("complete: in the editor, labels are what there is to choose from", ()
   assertEquals([tab(), editor.text], [undefined, "well 😸"]);
 });
 
-Deno.test("complete: /ignore offers who is heard, /unignore who is not", () => {
+Deno.test("complete: /ignore offers members that are not ignored, /unignore the ignored ones", () => {
   const { context } = around();
   for (const name of ["bob", "gone"]) context.preferences.ignore(name);
   const words = (text: string) => complete(text, text.length, context).words;
@@ -318,7 +318,7 @@ Deno.test("complete: /ignore offers who is heard, /unignore who is not", () => {
   assertEquals(words("/verify bo"), ["bob ", "Boris ", "bob#7 "]);
 });
 
-Deno.test("complete: files for /save, and nothing where there are none", () => {
+Deno.test("complete: offers files for /save, and nothing without access to files", () => {
   const { context } = around({ files: fakeFiles() });
   const words = (text: string) => complete(text, text.length, context).words;
   assertEquals(words("/save ~/"), ["~/my\\ notes/", "~/talk.txt"]);
@@ -328,13 +328,13 @@ Deno.test("complete: files for /save, and nothing where there are none", () => {
   assertEquals(complete(":tada:", 6, { room: context.room }).words, []);
 });
 
-Deno.test("complete: without a screen, nothing that needs one", () => {
+Deno.test("complete: without a screen, offers no command that needs one", () => {
   const { screen: _, ...context } = around().context;
   assertEquals(complete("/m", 2, context).words, ["/me ", "/msg "]);
   assertEquals(complete("/help m", 7, context).words, ["me", "msg"]);
 });
 
-Deno.test("submit: without a screen, what is about it is refused, and not listed", () => {
+Deno.test("submit: without a screen, commands that need one fail, and /help leaves them out", () => {
   const { screen: _, ...context } = around().context;
   const lines = helpRows(context).join("\n");
   const screenOnly = COMMANDS.filter((c) => c.screen);
@@ -345,7 +345,7 @@ Deno.test("submit: without a screen, what is about it is refused, and not listed
   }
 });
 
-Deno.test("submit: emoji are said by name, in every text, and names of anything else stay", () => {
+Deno.test("submit: emoji names become emoji in every text; unknown names stay", () => {
   const cases: [string, string[]][] = [
     ["yes :tada:", ["say|yes 🎉"]],
     ["//etc :tada:", ["say|/etc 🎉"]],
@@ -358,7 +358,7 @@ Deno.test("submit: emoji are said by name, in every text, and names of anything 
   assertEquals(submitted(":tada:", { emoji: undefined }), ["say|:tada:"]);
 });
 
-Deno.test("submit: /help says what one command does", () => {
+Deno.test("submit: /help COMMAND explains one command", () => {
   for (const text of ["/help mute", "/help /mute"]) {
     assertEquals(submitted(text), [
       "print|/mute  silences notifications; again to undo",
@@ -366,7 +366,7 @@ Deno.test("submit: /help says what one command does", () => {
   }
 });
 
-Deno.test("submit: what a person sets is told, and kept in the view", () => {
+Deno.test("submit: settings are confirmed, and kept in the preferences", () => {
   const preferences = new Preferences();
   const cases: [string, string, Partial<Preferences>][] = [
     ["/theme", "theme: auto", {}],
@@ -398,7 +398,7 @@ Deno.test("submit: what a person sets is told, and kept in the view", () => {
   assertEquals(submitted("/clear"), ["clear"]);
 });
 
-// ---- ignoring and answering ------------------------------------------------------------------------
+// ---- ignoring and replying -------------------------------------------------------------------------
 
 function direct(from: Person, text = "psst"): RoomEvent {
   return { type: "direct", from, text, action: false, ...UNPROVED };
@@ -410,7 +410,7 @@ function said(from: Person, text = "hi"): RoomEvent {
 
 const [BOB2, BORIS, AL, BOB7] = OTHERS as [Person, Person, Person, Person];
 
-Deno.test("follow: what is of somebody ignored is not shown and not kept; all else is", () => {
+Deno.test("follow: hides and does not save events of ignored members; takes all others", () => {
   const { context, done } = around();
   submit("/ignore bob#7", context);
   for (const who of [BOB2, BOB7]) {
@@ -423,7 +423,7 @@ Deno.test("follow: what is of somebody ignored is not shown and not kept; all el
       assertEquals(follow({ type, who, at: 1 }, context), false);
     }
     assertEquals(follow({ type: "left", who, reason: "left", at: 1 }, context), false);
-    // Of a name that may be stolen, everybody hears.
+    // A name that may be stolen concerns everybody.
     assertEquals(follow({ type: "keychanged", who }, context), true);
   }
   assertEquals(context.preferences.reply, undefined);
@@ -443,13 +443,13 @@ Deno.test("follow: what is of somebody ignored is not shown and not kept; all el
   assertEquals(follow(said(BOB2), context), true);
 });
 
-Deno.test("follow: oneself is heard, whoever of the same name is ignored", () => {
+Deno.test("follow: shows the user's own messages, even if their name is ignored", () => {
   const { context } = around();
   context.preferences.ignore("alice");
   assertEquals(follow(said(ALICE), context), true);
 });
 
-Deno.test("follow: who is ignored stays so under a new name, and the old one is free again", () => {
+Deno.test("follow: a renamed member stays ignored, and the old name is free again", () => {
   const { context } = around();
   context.preferences.ignore("Boris");
   const rename = (who: Person, before: string) => (
@@ -457,13 +457,13 @@ Deno.test("follow: who is ignored stays so under a new name, and the old one is 
   );
   assertEquals(rename({ ...BORIS, name: "rob" }, "Boris"), false);
   assertEquals(context.preferences.ignored, ["rob"]);
-  // Another has the old name, and is ignored too.
+  // Another ignored member has the old name.
   context.preferences.ignore("bob");
   rename({ ...BOB7, name: "eve" }, "bob#7");
   assertEquals(context.preferences.ignored, ["rob", "bob", "eve"]);
 });
 
-Deno.test("/reply: answers who has written alone last, under any name, and never who took it over", () => {
+Deno.test("/reply: goes to the sender of the last direct message, under any name, and never to a new owner of the name", () => {
   const { context, done } = around();
   const { room, preferences } = context;
   const members = (...members: Person[]): Context => ({ ...context, room: { ...room, members } });
@@ -473,7 +473,7 @@ Deno.test("/reply: answers who has written alone last, under any name, and never
   assertEquals(preferences.reply, "bob#7");
   submit("/reply  at ten :tada:", context);
   assertEquals(done, ["tell|5|at ten 🎉"]);
-  // Nobody else is called bob any more, and then it has another name.
+  // Nobody else is called bob any more; then that member has another name.
   submit("/reply hi", members({ ...BOB7, name: "bob" }));
   const renamed = { ...BOB7, name: "rob" };
   follow({ type: "renamed", who: renamed, before: "bob", at: 1 }, context);
@@ -485,13 +485,13 @@ Deno.test("/reply: answers who has written alone last, under any name, and never
     "Cannot reply: rob, who sent the last direct message, has left",
   );
   assertStringIncludes(left.hint!, "/msg rob TEXT");
-  // A server that was started anew may give the number to another.
+  // A restarted server may give the id to another member.
   assertThrows(() => submit("/reply hi", members({ ...AL, id: BOB7.id })), ChatError, "has left");
 });
 
 // ---- saving ----------------------------------------------------------------------------------------
 
-/** A home with a file and a folder; `made` is what was written. */
+/** A home folder with a file and a folder; `made` has the written files. */
 function fakeFiles(made: Record<string, string> = {}): Files {
   return {
     home: "/home/ada",
@@ -508,7 +508,7 @@ function fakeFiles(made: Record<string, string> = {}): Files {
   };
 }
 
-Deno.test("/save: writes what was seen into a new file, says how much and where, never over another", () => {
+Deno.test("/save: writes a new file, reports size and path, and never overwrites", () => {
   const made: Record<string, string> = {};
   const { context, done } = around({ files: fakeFiles(made) });
   follow(said(BOB, "hello"), context);
@@ -526,7 +526,7 @@ Deno.test("/save: writes what was seen into a new file, says how much and where,
   assertStringIncludes(error.hint!, "another name");
 });
 
-Deno.test("/save: says how many lines the record had to let go", () => {
+Deno.test("/save: reports how many lines were dropped", () => {
   const saved = new SavedTranscript(100);
   const { context, done } = around({ files: fakeFiles(), saved });
   for (let i = 0; i < 5; i++) follow(said(BOB, "hello"), context);
@@ -539,7 +539,7 @@ Deno.test("follow: takes every kind of event", () => {
   for (const event of Object.values(EVENTS).flat()) assertEquals(follow(event, context), true);
 });
 
-// ---- whatever is typed -----------------------------------------------------------------------------
+// ---- any input -------------------------------------------------------------------------------------
 
 const LINE = fc.array(
   fc.oneof(
@@ -563,7 +563,7 @@ const LINE = fc.array(
   { maxLength: 8 },
 ).map((pieces) => pieces.join(""));
 
-Deno.test("submit: whatever is typed, it is done, or refused in words that are safe to print", () => {
+Deno.test("submit: any input either works or fails with a printable error", () => {
   fc.assert(fc.property(LINE, (text) => {
     const { context } = around({ files: fakeFiles() });
     const lines: string[] = [];
@@ -577,7 +577,7 @@ Deno.test("submit: whatever is typed, it is done, or refused in words that are s
   }));
 });
 
-Deno.test("complete: whatever is typed, the words are safe to print, and go where they can", () => {
+Deno.test("complete: for any input, the words are printable and replace a part of the text", () => {
   fc.assert(fc.property(LINE, fc.nat(64), (text, at) => {
     const cursor = Math.min(at, text.length);
     const { context } = around({ files: fakeFiles() });
@@ -603,7 +603,7 @@ Deno.test("docs/commands.md: has the table of commands, in its order and words",
   assertEquals(rows, expected);
 });
 
-Deno.test("submit: /send offers a file to all, or to the member whose name stands last", () => {
+Deno.test("submit: /send offers a file to all, or to the member that comes last", () => {
   const { context, done } = around({ files: fakeFiles() });
   for (
     const line of [
@@ -614,7 +614,7 @@ Deno.test("submit: /send offers a file to all, or to the member whose name stand
       "/send nobody here",
       '/send "my bob"',
       "/send my\\ bob",
-      // There is such a file, and nobody of that name: the room says so.
+      // The file exists, and no member has this name: the room reports that.
       "/send ~/talk.txt nobody",
       "/send ~/talk.txt.bak nobody",
     ]
@@ -641,7 +641,7 @@ Deno.test("submit: /send offers a file to all, or to the member whose name stand
   );
 });
 
-Deno.test("submit: /accept, /decline and /cancel by number, name or all; without one, the only offer", () => {
+Deno.test("submit: /accept, /decline and /cancel take a number, a name or all; without one, the only offer", () => {
   const { context, done } = around();
   for (const line of ["/accept 3", "/accept all", "/decline my photo.jpg", "/cancel 7"]) {
     submit(line, context);
@@ -660,7 +660,7 @@ Deno.test("submit: /accept, /decline and /cancel by number, name or all; without
   assertEquals(done.at(-1), "cancel|5");
 });
 
-Deno.test("submit: /transfers lists them, a row each", () => {
+Deno.test("submit: /transfers lists one transfer per row", () => {
   const { context, done } = around();
   submit("/transfers", context);
   (context.room.transfers as Transfer[]).push(OFFER, {
@@ -678,7 +678,7 @@ Deno.test("submit: /transfers lists them, a row each", () => {
   ]);
 });
 
-/** Pictures and a text that have been received, and one that has not; told of as they would be. */
+/** Received pictures and a text, and one picture that is not received, after their events. */
 function withPictures(...order: readonly number[]): { context: Context; done: string[] } {
   const { context, done } = around();
   const transfers = context.room.transfers as Transfer[];
@@ -693,7 +693,7 @@ function withPictures(...order: readonly number[]): { context: Context; done: st
   return { context, done };
 }
 
-Deno.test("submit: /view shows a received picture by number or name; without one, what came last", () => {
+Deno.test("submit: /view shows a received picture by number or name; without one, the last", () => {
   const { context, done } = withPictures(4, 1, 3, 2, 5);
   for (const line of ["/view", "/view 1", "/view cat.png", "/view MY ␛", "/view 2"]) {
     submit(line, context);
@@ -704,7 +704,7 @@ Deno.test("submit: /view shows a received picture by number or name; without one
   ]);
 });
 
-Deno.test("submit: /view of what has not been received says so, and how to find what has", () => {
+Deno.test("submit: /view of a file that was not received fails, and says how to find the others", () => {
   const fault = (which: string, { context } = withPictures()) => {
     const error = assertThrows(() => submit(`/view ${which}`, context), ChatError);
     return `${error.message}; ${error.hint}`;
@@ -713,7 +713,7 @@ Deno.test("submit: /view of what has not been received says so, and how to find 
   assertEquals(fault("late"), `Cannot show "late": ${lists}`);
   assertEquals(fault("5"), `Cannot show "5": ${lists}`);
   assertEquals(fault("\x1b" + "x".repeat(99)), `Cannot show "␛${"x".repeat(31)}…": ${lists}`);
-  // What was told of is no picture, or not here.
+  // The file of the event is no picture, or is not received.
   assertEquals(
     fault("", withPictures(2, 5)),
     "Cannot show a picture: you have not received one yet; " +

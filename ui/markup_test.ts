@@ -3,7 +3,7 @@ import { printable } from "../text/printable.ts";
 import { width } from "../text/width.ts";
 import { mentions, parse, roomFor, toRows } from "./markup.ts";
 
-/** What is parsed, a letter for each style before a piece's text: B, I, C, M for a mention, L for a link. */
+/** The parsed text, with a letter for each style before a run: B, I, C, M for a mention, L for a link. */
 function shown(text: string, marks: "hidden" | "shown" = "hidden", self = "al"): string {
   const lines = parse(printable(text, "lines"), { self, marks });
   return lines.map(({ runs, block }) => {
@@ -16,7 +16,7 @@ function shown(text: string, marks: "hidden" | "shown" = "hidden", self = "al"):
   }).join("\n");
 }
 
-Deno.test("parse: marks at the borders of words are styles, all others stay as they are", () => {
+Deno.test("parse: marks at the borders of words become styles, all others stay", () => {
   const cases: [string, string][] = [
     ["plain", "plain"],
     ["", ""],
@@ -25,7 +25,7 @@ Deno.test("parse: marks at the borders of words are styles, all others stay as t
     ["*_both_* _*both*_", "<BI both> <BI both>"],
     ["*a _b_ c*", "<B a ><BI b><B  c>"],
     ["🎉*wow*🎉、*日本*。", "🎉<B wow>🎉、<B 日本>。"],
-    // Not at borders.
+    // Not at the borders of words.
     ["2*3*4 2 * 3 * 4", "2*3*4 2 * 3 * 4"],
     ["snake_case_name __init__ _x_y", "snake_case_name __init__ _x_y"],
     ["* ** *** _ __ ` ``", "* ** *** _ __ ` ``"],
@@ -35,19 +35,19 @@ Deno.test("parse: marks at the borders of words are styles, all others stay as t
     ["*open _open `open", "*open _open `open"],
     ["* a*", "* a*"],
     ["*a *", "*a *"],
-    // The nearest; and none that cross.
+    // The nearest marks form a pair, and pairs do not cross.
     ["*a *b*", "*a <B b>"],
     ["*a _b* c_", "<B a _b> c_"],
-    // Not over the end of a line.
+    // Not across the end of a line.
     ["*a\nb*", "*a\nb*"],
-    // Code is what it says.
+    // Code stays as it is.
     ["`*a* _b_ https://x.example @al`", "<C *a* _b_ https://x.example @al>"],
     ["*a `b* c` d*", "<B a ><BC b* c><B  d>"],
   ];
   for (const [text, expected] of cases) assertEquals(shown(text), expected, text);
 });
 
-Deno.test("parse: where styles can't be drawn the marks are seen, and nothing of the text is lost", () => {
+Deno.test("parse: without styles the marks stay visible, and no text is lost", () => {
   const texts = [
     "*bold* _it *both* al_ `code` see https://x.example/_a_.",
     "```\n*a*\n\n b\n```\nend",
@@ -63,14 +63,14 @@ Deno.test("parse: where styles can't be drawn the marks are seen, and nothing of
   assertEquals(shown("*a* _b_ `c`", "shown"), "<B *a*> <I _b_> <C `c`>");
 });
 
-Deno.test("parse: a block of code is between lines of ```; inside nothing else counts", () => {
+Deno.test("parse: a code block is between lines of ```, and other marks have no effect in it", () => {
   const cases: [string, string][] = [
     ["```\na *b*\n\n  c_d_\n```", "| <C a *b*>\n| \n| <C   c_d_>"],
     ["```ts\nlet x\n```\nbehind *it*", "| <C let x>\nbehind <B it>"],
     ["```let x\ny```", "| <C let x>\n| <C y>"],
     ["```one line```", "| <C one line>"],
     ["before\n```\na\n```\nbetween\n```\nb\n```", "before\n| <C a>\nbetween\n| <C b>"],
-    // Never closed: as it is.
+    // Never closed: no block.
     ["```\na *b*", "```\na <B b>"],
     ["a ```b```", "a ```b```"],
     ["``````", "``````"],
@@ -79,7 +79,7 @@ Deno.test("parse: a block of code is between lines of ```; inside nothing else c
   for (const [text, expected] of cases) assertEquals(shown(text), expected, text);
 });
 
-/** The links in `text`: what is seen, and where it leads. */
+/** The links in `text`: visible text and target. */
 function links(text: string): [seen: string, target: string][] {
   return parse(text, { marks: "hidden" }).flatMap(({ runs }) => runs)
     .flatMap(({ text, style }) =>
@@ -87,7 +87,7 @@ function links(text: string): [seen: string, target: string][] {
     );
 }
 
-Deno.test("parse: links lead where they say, without the stops and brackets around them", () => {
+Deno.test("parse: links have the visible address as their target, without the stops and brackets around it", () => {
   const seen: [string, string[]][] = [
     ["http://a.example", ["http://a.example"]],
     ["see https://a.example/x?y=1&z=_2_#3, or", ["https://a.example/x?y=1&z=_2_#3"]],
@@ -101,10 +101,10 @@ Deno.test("parse: links lead where they say, without the stops and brackets arou
     ["https://a.example!? https://b.example...", ["https://a.example", "https://b.example"]],
     ["https://[::1]:2428/x HTTPS://A.EXAMPLE:1", ["https://[::1]:2428/x", "HTTPS://A.EXAMPLE:1"]],
     ["「https://a.example/日本」。", ["https://a.example/日本"]],
-    // Only http and https, as words of their own.
+    // Only http and https, at the start of a word.
     ["file:///etc/passwd javascript:alert(1) ftp://a.example data:,x", []],
     ["xhttp://a.example http:// https:///x http://", []],
-    // What would look like something else.
+    // Addresses that would look like another one.
     ["https://bank.example@evil.example/ https://bаnk.example", []],
     [`https://a.example/${"x".repeat(2000)}`, []],
     ["`https://a.example`", []],
@@ -119,7 +119,7 @@ Deno.test("parse: links lead where they say, without the stops and brackets arou
   }
 });
 
-Deno.test("mentions, parse: one's own name as a word, with @ or without, in small letters or large", () => {
+Deno.test("mentions, parse: find the user's name as a word, with or without @, in either case", () => {
   const cases: [name: string, text: string, isMeant: boolean][] = [
     ["al", "al", true],
     ["al", "hi @al!", true],
@@ -137,7 +137,7 @@ Deno.test("mentions, parse: one's own name as a word, with @ or without, in smal
     ["*x*", "hi *x* there", true],
     ["a|b", "b", false],
     ["ümit", "Ümit?", true],
-    // Without spaces there are no borders.
+    // Scripts without spaces have no borders of words.
     ["日本", "日本さん、こんにちは", true],
     ["日本", "本日", false],
     ["🦊", "hi 🦊!", true],
@@ -152,7 +152,7 @@ Deno.test("mentions, parse: one's own name as a word, with @ or without, in smal
   assertEquals(parse("al", { marks: "hidden" })[0]!.runs[0]!.style.mention, false);
 });
 
-Deno.test("toRows: styles go on in the next row, and no row is wider than it may be", () => {
+Deno.test("toRows: styles continue in the next row, and no row is too wide", () => {
   const [line] = parse("a *bold text that is long* end", { marks: "hidden" });
   const rows = toRows(line!, 10).map((row) =>
     row.map(({ text, style }) => style.bold ? `<${text}>` : text).join("")
@@ -172,7 +172,7 @@ Deno.test("toRows: styles go on in the next row, and no row is wider than it may
   }
 });
 
-Deno.test("roomFor: what terminals take for wider gets more room", () => {
+Deno.test("roomFor: graphemes that some terminals draw wider get more room", () => {
   const cases: [string, number][] = [["a", 1], ["日", 2], ["e\u0301", 1], ["👨‍👩‍👧", 6], ["1️⃣", 2]];
   for (const [grapheme, columns] of cases) assertEquals(roomFor(grapheme), columns, grapheme);
 });
@@ -195,12 +195,12 @@ Deno.test("parse, toRows: a hostile text takes time in proportion to its length"
   }
 });
 
-Deno.test("parse: marks without end do not stand on one letter", () => {
+Deno.test("parse: limits the combining marks on one letter", () => {
   const [line] = parse("e" + "\u0301".repeat(1000), { marks: "hidden" });
   const [{ text } = { text: "" }] = line!.runs;
   assertEquals(text.replaceAll("\u25cc", "").length, 1001);
   assertEquals(/\u0301{31}/.test(text), false);
-  // As many as anybody needs are left alone.
+  // As many as real text needs stay.
   const real = "e" + "\u0301".repeat(30) + "x";
   assertEquals(parse(real, { marks: "hidden" })[0]!.runs[0]!.text, real);
 });

@@ -5,7 +5,7 @@ import { connectionNotice, listed, warnings } from "./notices.ts";
 
 const NOW = new Date("2026-01-02T09:05:00.000Z");
 
-/** A moment, so many milliseconds from now. */
+/** The time this many milliseconds from now. */
 const off = (ms: number) => new Date(NOW.getTime() + ms);
 
 function message(more: { sent?: Date; missing?: number }): RoomEvent[] {
@@ -14,12 +14,12 @@ function message(more: { sent?: Date; missing?: number }): RoomEvent[] {
   return [{ type: "message", at: 1, ref: undefined, ...said }, { type: "direct", ...said }];
 }
 
-Deno.test("warnings: of what is as it should be, nothing is said", () => {
+Deno.test("warnings: none for a normal event", () => {
   for (const event of [...message({}), ...message({ sent: NOW })]) {
     assertEquals(warnings(event, NOW), []);
   }
   assertEquals(warnings({ type: "joined", who: BOB, at: 1, sent: NOW }, NOW), []);
-  // What has none of its own: the words of others are all there is to it.
+  // Events without warnings.
   for (
     const type of [
       ...["welcome", "members", "delivered", "undelivered", "left", "renamed", "ended"],
@@ -30,7 +30,7 @@ Deno.test("warnings: of what is as it should be, nothing is said", () => {
   }
 });
 
-Deno.test("warnings: messages that have not come are counted", () => {
+Deno.test("warnings: count missing messages", () => {
   const cases: Record<number, string> = {
     1: "1 message from bob before this one is missing",
     2: "2 messages from bob before this one are missing",
@@ -43,7 +43,7 @@ Deno.test("warnings: messages that have not come are counted", () => {
   }
 });
 
-Deno.test("warnings: who offers to the room is told of those who can't take it", () => {
+Deno.test("warnings: an offer names the members that cannot receive files", () => {
   const offer = EVENTS.offer.at(-1) as RoomEvent & { type: "offer" };
   const without = (count: number) =>
     warnings({
@@ -78,7 +78,7 @@ Deno.test("warnings: a clock may be two minutes off, early or late, and not one 
   }
 });
 
-Deno.test("warnings: a gap and a clock that is off are both told", () => {
+Deno.test("warnings: a gap and a wrong clock are both reported", () => {
   const sent = off(-3_600_000);
   for (const event of message({ sent, missing: 3 })) {
     assertEquals(warnings(event, NOW), [
@@ -88,7 +88,7 @@ Deno.test("warnings: a gap and a clock that is off are both told", () => {
   }
 });
 
-Deno.test("warnings: another key under a known name is told with what to do about it", () => {
+Deno.test("warnings: a different key comes with the commands to check it", () => {
   const told = (name: string) => warnings({ type: "keychanged", who: { ...BOB, name } }, NOW);
   assertEquals(told("bob(!)"), [
     "bob(!) has a different key than before: a new device, or somebody else. " +
@@ -100,7 +100,7 @@ Deno.test("warnings: another key under a known name is told with what to do abou
   ]);
 });
 
-Deno.test("warnings: what is not shown is told once of each sender", () => {
+Deno.test("warnings: unreadable messages are reported once for each sender", () => {
   const unreadable = (count: number): RoomEvent => (
     { type: "unreadable", from: BOB, message: "it is no text", count }
   );
@@ -110,7 +110,7 @@ Deno.test("warnings: what is not shown is told once of each sender", () => {
   for (const count of [2, 3, 1000]) assertEquals(warnings(unreadable(count), NOW), []);
 });
 
-Deno.test("warnings: what the server warns of is told as the server's words", () => {
+Deno.test("warnings: a server's warning is marked as the server's words", () => {
   const warning = { type: "warning", code: "flood", message: "you send too fast" } as const;
   assertEquals(warnings(warning, NOW), ["warning from the server: you send too fast"]);
 });
@@ -121,12 +121,12 @@ function connected(resumed: boolean, missed: number | undefined): RoomEvent {
   return { type: "connected", self: ALICE, resumed, missed };
 }
 
-Deno.test("warnings, connectionNotice: a gap is remarkable, to be back without one is news, and never both", () => {
+Deno.test("warnings, connectionNotice: reconnecting with a gap is a warning, without one a notice, never both", () => {
   const fine = "connected again; nothing missed";
   const anew = "connected again; the server was restarted; its last messages may be missing";
   const cases: [RoomEvent, string | undefined, string[]][] = [
     [connected(true, 0), fine, []],
-    // Resumed says it all.
+    // A resumed session has no gap.
     [connected(true, undefined), fine, []],
     [connected(false, 0), fine, []],
     [connected(false, 1), undefined, ["connected again; 1 message missed here"]],
@@ -138,7 +138,7 @@ Deno.test("warnings, connectionNotice: a gap is remarkable, to be back without o
   }
 });
 
-Deno.test("connectionNotice: why the connection is lost, and what becomes of what is written", () => {
+Deno.test("connectionNotice: why the connection is lost, and what happens to typed text", () => {
   const kept = "what you type is sent when it is back";
   const cases = {
     lost: `connection lost; ${kept}`,
@@ -151,7 +151,7 @@ Deno.test("connectionNotice: why the connection is lost, and what becomes of wha
   }
 });
 
-Deno.test("connectionNotice: others are away and back; of oneself nobody needs to be told", () => {
+Deno.test("connectionNotice: others are away and back; nothing about the user", () => {
   const about = (type: "away" | "back", who: Person) => connectionNotice({ type, who, at: 1 });
   assertEquals(about("away", BOB), "bob is away: connection lost");
   assertEquals(about("back", BOB), "bob is back");
@@ -159,7 +159,7 @@ Deno.test("connectionNotice: others are away and back; of oneself nobody needs t
   assertEquals(about("back", ALICE), undefined);
 });
 
-Deno.test("connectionNotice: of nothing else", () => {
+Deno.test("connectionNotice: undefined for all other events", () => {
   const told = Object.values(EVENTS).flat().filter((event) =>
     connectionNotice(event) !== undefined
   );
@@ -169,7 +169,7 @@ Deno.test("connectionNotice: of nothing else", () => {
   );
 });
 
-Deno.test("listed: who is away is marked, with what no name can have, and never oneself", () => {
+Deno.test("listed: members that are away have a mark that no name can contain; the user has none", () => {
   assertEquals([BOB, ALICE].map(listed), ["bob", "alice"]);
   assertEquals([BOB, ALICE].map((who) => listed({ ...who, away: true })), ["bob (away)", "alice"]);
 });

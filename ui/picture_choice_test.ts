@@ -9,7 +9,7 @@ const received = (number: number, name: string): Transfer => (
 const FILES = ["cat.png", "notes.txt", "Dog.JPEG", "cat (2).png", "12", "cat.gif", "\x1b.png"]
   .map((name, i) => received(i + 10, name));
 
-Deno.test("choosePicture: a number, a name, or its beginning, whatever its case; else nothing", () => {
+Deno.test("choosePicture: takes a number, a name, or its beginning, in either case; otherwise nothing", () => {
   const chosen = (which: string) => choosePicture(FILES, which)?.number;
   assertEquals(chosen("12"), 12);
   assertEquals(chosen("CAT.png"), 10);
@@ -17,13 +17,13 @@ Deno.test("choosePicture: a number, a name, or its beginning, whatever its case;
   assertEquals(chosen("cat ("), 13);
   assertEquals(chosen("dog"), 12);
   assertEquals(chosen("notes.txt"), 11);
-  // As it is shown.
+  // As the screen shows it.
   assertEquals(chosen("␛"), 16);
   assertEquals([chosen("x"), chosen("1 2"), chosen("9")], [undefined, undefined, undefined]);
   assertEquals(choosePicture([], "1"), undefined);
 });
 
-Deno.test("choosePicture, isPicture: only what has been received, whole", () => {
+Deno.test("choosePicture, isPicture: only files that are received and complete", () => {
   const others: Partial<Transfer>[] = [
     { state: "running" },
     { state: "failed" },

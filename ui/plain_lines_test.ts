@@ -6,7 +6,7 @@ import { SavedTranscript, stamp } from "./saved_transcript.ts";
 
 const NOW = SENT;
 
-/** What a record has of these events, without its heading and times. */
+/** The saved lines of these events, without heading and times. */
 function recorded(...events: RoomEvent[]): string[] {
   const record = new SavedTranscript();
   for (const event of events) record.add(event, NOW);
@@ -20,7 +20,7 @@ function said(text: string): RoomEvent {
   return { type: "message", from: BOB, text, action: false, at: 1, ref: undefined, ...UNPROVED };
 }
 
-Deno.test("SavedTranscript: messages as plain mode has them; one's own and direct ones are marked", () => {
+Deno.test("SavedTranscript: has messages as in plain mode; marks the user's own and direct ones", () => {
   assertEquals(recorded(EVENTS.welcome[0]!, ...EVENTS.message, ...EVENTS.direct), [
     "-- joined 127.0.0.1:2428 as alice",
     "bob: hello",
@@ -36,7 +36,7 @@ Deno.test("SavedTranscript: messages as plain mode has them; one's own and direc
   ]);
 });
 
-Deno.test("SavedTranscript: one's own direct messages, with their fate, under the name one had", () => {
+Deno.test("SavedTranscript: has the user's direct messages, their outcome, and the name at that time", () => {
   const rename: RoomEvent = {
     type: "renamed",
     who: { ...ALICE, name: "eve" },
@@ -56,7 +56,7 @@ Deno.test("SavedTranscript: one's own direct messages, with their fate, under th
   );
 });
 
-Deno.test("SavedTranscript: every notice of plain mode is in it", () => {
+Deno.test("SavedTranscript: has every notice of plain mode", () => {
   for (const event of Object.values(EVENTS).flat()) {
     const notices = plainLines(event, NOW).filter(({ said }) => !said).map(({ text }) => text);
     if (event.type === "delivered") continue; // Its text says so.
@@ -65,7 +65,7 @@ Deno.test("SavedTranscript: every notice of plain mode is in it", () => {
   }
 });
 
-Deno.test("SavedTranscript: no message can look like two, or like a notice, or be obeyed", () => {
+Deno.test("SavedTranscript: no message can imitate two, or a notice, or control the terminal", () => {
   assertEquals(recorded(said("one\nalice: two\n-- alice left\x1b[2J\u202e\r")), [
     "bob: one",
     "  alice: two",
@@ -73,18 +73,18 @@ Deno.test("SavedTranscript: no message can look like two, or like a notice, or b
   ]);
 });
 
-Deno.test("SavedTranscript: each line has its date, time and zone", () => {
+Deno.test("SavedTranscript: each line has date, time and zone", () => {
   const record = new SavedTranscript();
   record.add(said("hi"), new Date(2026, 0, 2, 3, 4, 5));
   assertMatch(
     record.text("x", NOW).split("\n")[1]!,
     /^2026-01-02T03:04:05[+-]\d\d:\d\d bob: hi$/,
   );
-  // The same moment, also for who reads it elsewhere.
+  // The same moment, also for a reader in another time zone.
   assertEquals(new Date(stamp(NOW)).getTime(), Math.floor(NOW.getTime() / 1000) * 1000);
 });
 
-Deno.test("SavedTranscript: holds so many bytes, then the oldest go, and it says how many", () => {
+Deno.test("SavedTranscript: at its limit drops the oldest lines, and counts them", () => {
   const record = new SavedTranscript(1000);
   const bytes = () => new TextEncoder().encode(record.text("x", NOW)).length;
   for (let i = 0; i < 5000; i++) record.add(said(`é${i}`), NOW);
@@ -96,14 +96,14 @@ Deno.test("SavedTranscript: holds so many bytes, then the oldest go, and it says
   assert(first!.endsWith(`bob: é${record.dropped}`));
   assertEquals(rest.length, record.size - 1);
   assert(rest.at(-1)!.endsWith("bob: é4999"));
-  // What is larger than all of it can't be held either.
+  // A line that is larger than the limit is dropped as well.
   record.add(said("x".repeat(1000)), NOW);
   assertEquals([record.size, record.dropped], [0, 5001]);
   record.add(said("hi"), NOW);
   assertEquals(record.size, 1);
 });
 
-Deno.test("SavedTranscript: a line is told in the singular", () => {
+Deno.test("SavedTranscript: one dropped line is reported in the singular", () => {
   const record = new SavedTranscript(50);
   for (const text of ["one", "two"]) record.add(said(text), NOW);
   assertMatch(record.text("x", NOW), /^# 1 older line was left out/m);

@@ -16,8 +16,8 @@ const utf8 = new TextEncoder();
 // ---- helpers ----
 
 /**
- * When it resolves, all that can happen has happened: what these tests play with does nothing but resolve
- * promises, and those go before the next turn of the event loop.
+ * Resolves when everything that can happen has happened: these tests only resolve promises, which comes before
+ * the next turn of the event loop.
  */
 function settled(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
@@ -31,7 +31,7 @@ interface Setup {
   info?: Partial<RoomInfo>;
 }
 
-/** A screen between a room and pipes that the test plays. */
+/** A screen between a fake room and pipes that the test controls. */
 class Talk {
   readonly room: FakeRoom;
   readonly screen: PlainScreen;
@@ -39,11 +39,11 @@ class Talk {
   readonly writes: string[] = [];
   /** Lines on stderr. */
   readonly notes: string[] = [];
-  /** How often more input was asked for. */
+  /** How often the screen has asked for input. */
   reads = 0;
   /** Bytes that a write takes at most. */
   writeSize = Infinity;
-  /** Set: nobody reads stdout; the function reads on. */
+  /** Set while nothing reads stdout; calling it continues. */
   #resume: (() => void) | undefined;
   #blocked: Promise<void> | undefined;
   #broken = false;
@@ -68,7 +68,7 @@ class Talk {
     });
   }
 
-  /** All of stdout. */
+  /** Everything written to stdout. */
   get out(): string {
     return this.writes.join("");
   }
@@ -77,7 +77,7 @@ class Talk {
     return this.room.calls;
   }
 
-  /** What stdout has as JSON, without the time. */
+  /** The JSON on stdout, without the times. */
   get lines(): Record<string, unknown>[] {
     return this.out.split("\n").slice(0, -1).map((line) => {
       const { time: _, ...rest } = JSON.parse(line);
@@ -100,12 +100,12 @@ class Talk {
     for (const event of events) this.screen.event(event);
   }
 
-  /** The room confirms so many of its messages. */
+  /** The room confirms this many messages. */
   confirm(count: number): void {
     for (let i = 0; i < count; i++) this.tell(this.room.confirm());
   }
 
-  /** Nobody reads stdout, until `resume`. */
+  /** Stops reading stdout, until `resume`. */
   block(): void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#blocked = promise;
@@ -117,7 +117,7 @@ class Talk {
     this.#blocked = undefined;
   }
 
-  /** The reader of stdout goes away. */
+  /** Closes stdout. */
   breakOut(): void {
     this.#broken = true;
   }
@@ -145,7 +145,7 @@ class Talk {
   }
 }
 
-/** What stands on stdout and stderr after these events. */
+/** The text on stdout and stderr after these events. */
 async function show(...events: RoomEvent[]): Promise<{ out: string; notes: string[] }> {
   const talk = new Talk();
   talk.tell(...events);
@@ -161,7 +161,7 @@ function said(text: string, more: { action?: boolean; direct?: boolean } = {}): 
 
 // ---- text out ----
 
-Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => {
+Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", async () => {
   const expected: { [Type in RoomEvent["type"]]: { out: string; notes: string[] } } = {
     welcome: {
       out: "",
@@ -198,7 +198,7 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
       ],
     },
     renamed: { out: "", notes: ["bob is now rob"] },
-    // Of each sender once.
+    // Once for each sender.
     unreadable: {
       out: "",
       notes: ["a message claiming to be from bob could not be verified: it is not UTF-8"],
@@ -210,7 +210,7 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
         "Compare with /verify bob, then /trust bob",
       ],
     },
-    // Of oneself nobody is told.
+    // Not about the user.
     away: { out: "", notes: ["bob is away: connection lost"] },
     back: { out: "", notes: ["bob is back"] },
     warning: {
@@ -259,10 +259,10 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
         "cancelled: photo.jpg",
       ],
     },
-    // A line at the start and one at the end are enough where nothing is redrawn.
+    // Without redrawing, one line at the start and one at the end are enough.
     progress: { out: "", notes: [] },
     unsent: { out: "", notes: ["Cannot read nothing: there is no file"] },
-    // Who started the client tells of it: it knows the exit code.
+    // The caller reports it, because it knows the exit code.
     ended: { out: "", notes: [] },
   };
   for (const [type, shown] of Object.entries(expected)) {
@@ -270,12 +270,12 @@ Deno.test("PlainScreen: messages go to stdout, all else to stderr", async () => 
   }
 });
 
-Deno.test("PlainScreen: a new name that the list of members had already is not told again", async () => {
+Deno.test("PlainScreen: does not report a new name that the list of members had already", async () => {
   const renamed = { type: "renamed", who: BOB, before: BOB.name, at: 1 } as const;
   assertEquals(await show(renamed), { out: "", notes: [] });
 });
 
-Deno.test("PlainScreen: what is remarkable stands in front of what it is about, and harms no terminal", async () => {
+Deno.test("PlainScreen: warnings precede their message, and cannot harm a terminal", async () => {
   const sent = new Date("2024-02-28T11:00:00Z");
   const { out, notes } = await show(
     { type: "joined", who: BOB, at: 1, sent },
@@ -296,7 +296,7 @@ Deno.test("PlainScreen: what is remarkable stands in front of what it is about, 
   assertEquals(out, "(direct) bob: late\n");
 });
 
-Deno.test("PlainScreen: further lines of a message are indented, so none can pose as another's", async () => {
+Deno.test("PlainScreen: indents further lines of a message, so that none can imitate another member's", async () => {
   const { out } = await show(
     said("one\nalice: two\n\n  three"),
     said("one\n* alice two", { action: true }),
@@ -314,7 +314,7 @@ Deno.test("PlainScreen: further lines of a message are indented, so none can pos
   );
 });
 
-Deno.test("PlainScreen: control characters are shown, not obeyed; tabs stay", async () => {
+Deno.test("PlainScreen: shows control characters instead of sending them; keeps tabs", async () => {
   const { out } = await show(
     said("\x1b[2J\r\x07\x9b\u202e\u2028"),
     said("a\tb\r\nc", { action: true }),
@@ -326,7 +326,7 @@ Deno.test("PlainScreen: control characters are shown, not obeyed; tabs stay", as
   );
 });
 
-Deno.test("PlainScreen: any script arrives whole, also where a write takes a few bytes", async () => {
+Deno.test("PlainScreen: any script arrives complete, even if a write takes few bytes", async () => {
   const talk = new Talk();
   talk.writeSize = 3;
   const text = "añ→漢🦕👩‍👩‍👧".repeat(100);
@@ -337,7 +337,7 @@ Deno.test("PlainScreen: any script arrives whole, also where a write takes a few
 
 // ---- text in ----
 
-Deno.test("PlainScreen.run: each line is a message, empty ones too, the last without its end too", async () => {
+Deno.test("PlainScreen.run: each line is a message, also an empty one, and a last one without a line end", async () => {
   const talk = new Talk({ stay: true });
   talk.feed("one\n\ntwo\r");
   talk.feed("\n  three ");
@@ -346,7 +346,7 @@ Deno.test("PlainScreen.run: each line is a message, empty ones too, the last wit
   assertEquals(talk.calls, ["say one", "say ", "say two", "say   three "]);
 });
 
-Deno.test("PlainScreen.run: in text, what looks like JSON or a command is said as it is", async () => {
+Deno.test("PlainScreen.run: in text mode, lines that look like JSON or commands are sent as they are", async () => {
   const talk = new Talk({ stay: true });
   talk.feed('{"type":"leave"}\n/quit\n');
   talk.close();
@@ -354,7 +354,7 @@ Deno.test("PlainScreen.run: in text, what looks like JSON or a command is said a
   assertEquals(talk.calls, ['say {"type":"leave"}', "say /quit"]);
 });
 
-Deno.test("PlainScreen.run: with onLine, that alone decides what a line does", async () => {
+Deno.test("PlainScreen.run: with onLine, only that handles a line", async () => {
   const typed: string[] = [];
   const onLine = (line: string) => {
     if (line === "/nope") throw new ChatError("Cannot run it", { hint: "Run something else" });
@@ -365,12 +365,12 @@ Deno.test("PlainScreen.run: with onLine, that alone decides what a line does", a
   talk.close();
   await talk.screen.run();
   assertEquals([typed, talk.calls], [["/who", "hello"], []]);
-  // A person does not count lines, and a slip is no failure.
+  // A person does not count lines, and a typo is no failure.
   assertEquals(talk.notes, ["Cannot run it", "Run something else"]);
   assertEquals(talk.screen.faults, 0);
 });
 
-Deno.test("PlainScreen: a person is told what the status line of a screen says, and of /help", () => {
+Deno.test("PlainScreen: a person sees the room's protection and a hint at /help", () => {
   const talk = new Talk({ onLine: () => {} });
   talk.tell(...EVENTS.welcome);
   assertEquals(talk.notes, [
@@ -383,7 +383,7 @@ Deno.test("PlainScreen: a person is told what the status line of a screen says, 
   ]);
 });
 
-Deno.test("PlainScreen: onEvent is asked of every event, once, and leaves out what it does not want", async () => {
+Deno.test("PlainScreen: calls onEvent once for every event, and hides those that it rejects", async () => {
   const events = Object.values(EVENTS).flat();
   const asked: RoomEvent[] = [];
   const onEvent = (event: RoomEvent) => {
@@ -396,7 +396,7 @@ Deno.test("PlainScreen: onEvent is asked of every event, once, and leaves out wh
   assertEquals(asked, events);
   assertEquals(talk.out, "(direct) bob: psst\n(direct) * bob winks\n(direct) bob: proved\n");
   assert(!talk.notes.includes("bob joined"));
-  // For programs, nothing is left out.
+  // Programs get everything.
   const json = new Talk({ json: true, onEvent });
   json.tell(...events);
   await json.screen.flush();
@@ -404,7 +404,7 @@ Deno.test("PlainScreen: onEvent is asked of every event, once, and leaves out wh
   assertEquals(asked.length, events.length);
 });
 
-Deno.test("PlainScreen.run: a line that can't be taken is told by its number; the others go on", async () => {
+Deno.test("PlainScreen.run: an invalid line is reported by its number, and the others are sent", async () => {
   const talk = new Talk({ stay: true, info: { maxText: 5 } });
   talk.feed("12345\n123456\nok\n");
   talk.feed(Uint8Array.of(0xff, 0x0a));
@@ -419,7 +419,7 @@ Deno.test("PlainScreen.run: a line that can't be taken is told by its number; th
   assertEquals(talk.screen.faults, 2);
 });
 
-Deno.test("PlainScreen.run: what the room refuses is told with its hint", async () => {
+Deno.test("PlainScreen.run: an error of the room is reported with its hint", async () => {
   const talk = new Talk({ stay: true });
   talk.room.refusal = new ChatError("Cannot send this", { hint: "Send it in parts" });
   talk.feed("a\n");
@@ -432,7 +432,7 @@ Deno.test("PlainScreen.run: what the room refuses is told with its hint", async 
   assertEquals([talk.screen.faults, talk.out], [1, ""]);
 });
 
-Deno.test("PlainScreen.run: a bug is not taken for a fault of the input", async () => {
+Deno.test("PlainScreen.run: a bug does not count as an error in the input", async () => {
   const onLine = () => {
     throw new TypeError("a bug");
   };
@@ -444,7 +444,7 @@ Deno.test("PlainScreen.run: a bug is not taken for a fault of the input", async 
 
 // ---- the end ----
 
-Deno.test("PlainScreen.run: at the end of the input it waits for every confirmation, then leaves", async () => {
+Deno.test("PlainScreen.run: at the end of the input, waits for every confirmation, then leaves", async () => {
   const talk = new Talk();
   talk.feed("one\ntwo\n");
   talk.close();
@@ -458,14 +458,14 @@ Deno.test("PlainScreen.run: at the end of the input it waits for every confirmat
   assertEquals(talk.calls, ["say one", "say two", "leave"]);
 });
 
-Deno.test("PlainScreen.run: where there is nothing to wait for it leaves at once", async () => {
+Deno.test("PlainScreen.run: leaves at once if nothing is pending", async () => {
   const talk = new Talk();
   talk.close();
   await talk.screen.run();
   assertEquals(talk.calls, ["leave"]);
 });
 
-Deno.test("PlainScreen.run: at the end of the input it waits also while the connection is lost", async () => {
+Deno.test("PlainScreen.run: at the end of the input, also waits while the connection is lost", async () => {
   const talk = new Talk();
   talk.feed("one\ntwo\n");
   talk.close();
@@ -487,7 +487,7 @@ Deno.test("PlainScreen.run: at the end of the input it waits also while the conn
   assertEquals(talk.calls, ["say one", "say two", "leave"]);
 });
 
-Deno.test("PlainScreen.run: what needs no confirmation any more when it is back is not waited for", async () => {
+Deno.test("PlainScreen.run: does not wait for messages that need no confirmation after a reconnect", async () => {
   const talk = new Talk();
   talk.feed("one\n");
   talk.close();
@@ -495,14 +495,14 @@ Deno.test("PlainScreen.run: what needs no confirmation any more when it is back 
   await settled();
   talk.tell({ type: "disconnected", reason: "lost", message: "it was reset" });
   await settled();
-  // The room had taken it before, and its confirmation is in the gap.
+  // The room had accepted it before, and its confirmation is in the gap.
   talk.room.pending.length = 0;
   talk.tell({ type: "connected", self: ALICE, resumed: false, missed: 1 });
   await running;
   assertEquals(talk.calls, ["say one", "leave"]);
 });
 
-Deno.test("PlainScreen.run: input that comes while the connection is lost is said, as much as may wait", async () => {
+Deno.test("PlainScreen.run: sends input while the connection is lost, up to the limit", async () => {
   const talk = new Talk({ stay: true });
   const running = talk.screen.run();
   talk.tell({ type: "disconnected", reason: "lost", message: "it was reset" });
@@ -516,7 +516,7 @@ Deno.test("PlainScreen.run: input that comes while the connection is lost is sai
   assertEquals(talk.calls.length, 300);
 });
 
-Deno.test("PlainScreen.run: to stay, it does not leave at the end of the input", async () => {
+Deno.test("PlainScreen.run: with stay, does not leave at the end of the input", async () => {
   const talk = new Talk({ stay: true });
   talk.feed("one\n");
   talk.close();
@@ -528,7 +528,7 @@ Deno.test("PlainScreen.run: to stay, it does not leave at the end of the input",
   assertEquals(talk.out, "alice: one\nbob: still here\n");
 });
 
-Deno.test("PlainScreen.run: when the room ends first, nothing is waited for, said or left", async () => {
+Deno.test("PlainScreen.run: if the room ends first, waits for nothing, sends nothing, and does not leave", async () => {
   for (const ended of EVENTS.ended) {
     const talk = new Talk();
     talk.feed("one\n");
@@ -541,7 +541,7 @@ Deno.test("PlainScreen.run: when the room ends first, nothing is waited for, sai
   }
 });
 
-Deno.test("PlainScreen.run: input that comes when the room has ended is not taken", async () => {
+Deno.test("PlainScreen.run: takes no input after the room has ended", async () => {
   const talk = new Talk();
   const running = talk.screen.run();
   await settled();
@@ -551,7 +551,7 @@ Deno.test("PlainScreen.run: input that comes when the room has ended is not take
   assertEquals(talk.calls, []);
 });
 
-Deno.test("PlainScreen.run: the room's end reaches who waits for the window", async () => {
+Deno.test("PlainScreen.run: the end of the room ends waiting for confirmations", async () => {
   const talk = new Talk();
   talk.feed("x\n".repeat(1000));
   const running = talk.screen.run();
@@ -563,9 +563,9 @@ Deno.test("PlainScreen.run: the room's end reaches who waits for the window", as
   assertEquals(talk.calls.length, length);
 });
 
-// ---- neither side may outrun the other ----
+// ---- back-pressure ----
 
-Deno.test("PlainScreen.run: no more is read and said than may wait for its confirmation", async () => {
+Deno.test("PlainScreen.run: reads no more than may be unconfirmed", async () => {
   const talk = new Talk();
   const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i}`);
   talk.feed(lines.map((line) => `${line}\n`).join(""));
@@ -585,7 +585,7 @@ Deno.test("PlainScreen.run: no more is read and said than may wait for its confi
   assertEquals(talk.calls, [...lines.map((line) => `say ${line}`), "leave"]);
 });
 
-Deno.test("PlainScreen.run: of long messages fewer wait, but one always goes", async () => {
+Deno.test("PlainScreen.run: fewer long messages may be unconfirmed, but always one", async () => {
   for (const [size, window] of [[300_000, 2], [100_000, 6], [600_000, 1]] as const) {
     const talk = new Talk({ info: { maxText: size } });
     talk.feed(`${"x".repeat(size)}\n`.repeat(10));
@@ -605,7 +605,7 @@ Deno.test("PlainScreen.run: of long messages fewer wait, but one always goes", a
   }
 });
 
-Deno.test("PlainScreen.run: it does not count what is pending anew for each line", async () => {
+Deno.test("PlainScreen.run: does not count the pending messages again for each line", async () => {
   const talk = new Talk({ info: { maxText: 10_000 } });
   const { pending } = talk.room;
   let asked = 0;
@@ -615,7 +615,7 @@ Deno.test("PlainScreen.run: it does not count what is pending anew for each line
   talk.close();
   const running = talk.screen.run();
   await settled();
-  // As many at once as a server confirms in one write.
+  // As many as a server confirms in one write.
   const batch = 100;
   while (pending.length > 0) {
     asked = 0;
@@ -625,21 +625,21 @@ Deno.test("PlainScreen.run: it does not count what is pending anew for each line
       talk.tell({ type: "message", from: ALICE, text, action, at: 0, ref, ...UNPROVED });
     }
     await settled();
-    // The room itself asks for each that it takes.
+    // The room asks for it itself, for each message that it accepts.
     assertLessOrEqual(asked - (talk.calls.length - before), 3);
   }
   await running;
   assertEquals(talk.calls.length, lines + 1);
 });
 
-Deno.test("PlainScreen.tell: what comes in one turn goes out in one write", async () => {
+Deno.test("PlainScreen.event: lines of one turn share one write", async () => {
   const talk = new Talk();
   talk.tell(said("1"), said("2"), said("3"));
   await talk.screen.flush();
   assertEquals(talk.writes, ["bob: 1\nbob: 2\nbob: 3\n"]);
 });
 
-Deno.test("PlainScreen.tell: asks the room to wait only once much waits for the reader", async () => {
+Deno.test("PlainScreen.event: makes the room wait only if much output waits for the reader", async () => {
   const talk = new Talk();
   talk.block();
   const line = "x".repeat(1000);
@@ -650,7 +650,7 @@ Deno.test("PlainScreen.tell: asks the room to wait only once much waits for the 
     if (++told === 1) await settled(); // The first is being written, and holds up the others.
     assertLess(told, 2000, "it gathers without end");
   }
-  // A megabyte: a burst may wait, a flood may not.
+  // One megabyte: a burst may wait, a flood must not.
   assertLess(1000, told);
   let done = false;
   const finished = waiting.then(() => done = true);
@@ -663,7 +663,7 @@ Deno.test("PlainScreen.tell: asks the room to wait only once much waits for the 
   await talk.screen.flush();
 });
 
-Deno.test("PlainScreen.run: input that causes output waits for the reader of that", async () => {
+Deno.test("PlainScreen.run: input that causes output waits for its reader", async () => {
   for (const line of ['{"type":"who"}\n', "no JSON\n"]) {
     const talk = new Talk({ json: true });
     talk.block();
@@ -680,7 +680,7 @@ Deno.test("PlainScreen.run: input that causes output waits for the reader of tha
   }
 });
 
-Deno.test("PlainScreen: when the reader of stdout has gone, it leaves, and takes no harm", async () => {
+Deno.test("PlainScreen: if the reader of stdout has gone, leaves without an error", async () => {
   const talk = new Talk();
   const running = talk.screen.run();
   talk.tell(said("read"));
@@ -690,7 +690,7 @@ Deno.test("PlainScreen: when the reader of stdout has gone, it leaves, and takes
   await talk.screen.flush();
   assert(talk.screen.broken);
   assertEquals(talk.calls, ["leave"]);
-  // Nothing gathers any more, so nobody has to wait.
+  // Nothing is buffered any more, so nothing waits.
   assertStrictEquals(talk.screen.event(said("x".repeat(2 ** 21))), undefined);
   await talk.screen.flush();
   talk.tell({ type: "ended", ending: { reason: "left" } });
@@ -699,7 +699,7 @@ Deno.test("PlainScreen: when the reader of stdout has gone, it leaves, and takes
   assertEquals([talk.out, talk.calls], ["bob: read\n", ["leave"]]);
 });
 
-Deno.test("PlainScreen: a reader that goes while the room waits for it sets the room free", async () => {
+Deno.test("PlainScreen: a reader that goes while the room waits for it releases the room", async () => {
   const talk = new Talk();
   talk.block();
   talk.tell(said("first"));
@@ -730,7 +730,7 @@ const GOING = {
   size: 3145728,
 };
 
-Deno.test("PlainScreen: JSON has each event as one line", async () => {
+Deno.test("PlainScreen: JSON has one line for each event", async () => {
   const sent = "2024-02-28T12:00:00.250Z";
   const alice = { id: 1, name: "alice" };
   const bob = { id: 2, name: "bob" };
@@ -777,13 +777,13 @@ Deno.test("PlainScreen: JSON has each event as one line", async () => {
       { id: 2, name: "bob", reason: "refused", at: 500 },
     ],
     renamed: [{ id: 2, name: "rob", before: "bob", at: 600 }],
-    // Each, for programs can count.
+    // Every one: programs can count.
     unreadable: [
       { from: 2, name: "bob", message: "it is not UTF-8", count: 1 },
       { from: 2, name: "bob", message: "it is too short", count: 2 },
     ],
     keychanged: [{ id: 2, name: "bob(!)" }],
-    // Of this client, too: programs can tell by the id.
+    // About this client too: programs can compare ids.
     away: [{ ...bob, at: 700 }, { ...alice, at: 720 }],
     back: [{ ...bob, at: 740 }, { ...alice, at: 760 }],
     warning: [{ code: "flood", message: "you are sending more than this room allows" }],
@@ -846,9 +846,9 @@ Deno.test("PlainScreen: a line of JSON starts with its type and its time", async
   );
 });
 
-Deno.test("PlainScreen: JSON holds any text, and nothing that a terminal obeys or ends a line at", async () => {
+Deno.test("PlainScreen: JSON holds any text, without control characters and line breaks", async () => {
   const every = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code));
-  // Halves of surrogate pairs come alone only where they are escaped.
+  // Lone halves of surrogate pairs appear only as escapes.
   const text = every.join("") + "\ud800 \udc00 🦕";
   const talk = new Talk({ json: true });
   talk.tell(said(text));
@@ -862,7 +862,7 @@ Deno.test("PlainScreen: JSON holds any text, and nothing that a terminal obeys o
 
 // ---- JSON in ----
 
-/** What lines of JSON input do, and what is answered. */
+/** The requests and answers of these lines of JSON. */
 async function obey(...input: string[]): Promise<Talk> {
   const talk = new Talk({ json: true, stay: true });
   talk.feed(input.map((line) => `${line}\n`).join(""));
@@ -872,7 +872,7 @@ async function obey(...input: string[]): Promise<Talk> {
   return talk;
 }
 
-Deno.test("PlainScreen.run: JSON says, acts and tells, and answers with the number of each", async () => {
+Deno.test("PlainScreen.run: JSON sends messages, actions and direct messages, and answers with their numbers", async () => {
   const talk = await obey(
     '{"type":"say","text":"hello"}',
     '{"text":"waves","type":"act"}',
@@ -894,7 +894,7 @@ Deno.test("PlainScreen.run: JSON says, acts and tells, and answers with the numb
   assertEquals(talk.screen.faults, 0);
 });
 
-Deno.test("PlainScreen.run: JSON asks who is there, and changes the name", async () => {
+Deno.test("PlainScreen.run: JSON asks for the members, and changes the name", async () => {
   const talk = await obey('{"type":"who"}', '{"type":"rename","name":"Ada"}');
   assertEquals(talk.calls, ["rename Ada"]);
   assertEquals(talk.lines, [{ type: "members", members: [{ ...ALICE }, { ...BOB }] }]);
@@ -905,7 +905,7 @@ Deno.test("PlainScreen.run: JSON hurries a lost connection", async () => {
   assertEquals([talk.calls, talk.lines], [["reconnect"], []]);
 });
 
-Deno.test("PlainScreen.run: JSON leaves once all is confirmed, even to stay; what follows is not read", async () => {
+Deno.test("PlainScreen.run: JSON leaves once everything is confirmed, even with stay, and reads no further", async () => {
   for (const stay of [false, true]) {
     const talk = new Talk({ json: true, stay });
     talk.feed(
@@ -936,7 +936,7 @@ Deno.test("PlainScreen.run: the longest message fits into a line of JSON in its 
   }]);
 });
 
-Deno.test("PlainScreen.run: JSON that can't be taken is answered with its line, and does nothing", async () => {
+Deno.test("PlainScreen.run: invalid JSON is answered with its line number, and has no effect", async () => {
   const types =
     "say, act, tell, rename, offer, give, accept, decline, cancel, transfers, who, reconnect, leave";
   const cases: Record<string, string> = {
@@ -985,7 +985,7 @@ Deno.test("PlainScreen.run: JSON that can't be taken is answered with its line, 
   assertEquals(talk.notes, []);
 });
 
-Deno.test("PlainScreen.run: what the room refuses is answered in JSON, with its hint", async () => {
+Deno.test("PlainScreen.run: an error of the room is answered in JSON, with its hint", async () => {
   const talk = new Talk({ json: true, stay: true });
   talk.room.refusal = new ChatError("Cannot do it", { hint: "Try again" });
   talk.feed('{"type":"say","text":"a"}\n{"type":"rename","name":"b"}\n');

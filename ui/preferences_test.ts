@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { bareName, Preferences } from "./preferences.ts";
 
-Deno.test("View: who is ignored is known by the name alone, whatever marks stand behind it", () => {
+Deno.test("Preferences: ignoring goes by the name alone, whatever marks follow it", () => {
   const preferences = new Preferences();
   assert(preferences.ignore("bob#7(!)"));
   assert(!preferences.ignore("bob"));
@@ -15,7 +15,7 @@ Deno.test("View: who is ignored is known by the name alone, whatever marks stand
   assertEquals(preferences.ignored, []);
 });
 
-Deno.test("View: starts as it was asked for, else as most want it", () => {
+Deno.test("Preferences: start as given, otherwise with the defaults", () => {
   const { theme, time, notify, muted, reply } = new Preferences();
   assertEquals([theme, time, notify, muted, reply], [
     "auto",
@@ -28,7 +28,7 @@ Deno.test("View: starts as it was asked for, else as most want it", () => {
   assertEquals([preferences.theme, preferences.time, preferences.notify], ["mono", "off", "all"]);
 });
 
-Deno.test("bareName: a name without what a screen puts behind it", () => {
+Deno.test("bareName: removes the marks that a screen adds", () => {
   const cases = {
     bob: "bob",
     "bob#7": "bob",

@@ -19,7 +19,7 @@ function fold(...changes: string[]): Presence {
   return presence;
 }
 
-Deno.test("Presence: who comes with the original program is marked", () => {
+Deno.test("Presence: marks members with a classic client", () => {
   const presence = new Presence();
   const who = { ...person("52684"), classic: true } as const;
   presence.joined(who);
@@ -28,7 +28,7 @@ Deno.test("Presence: who comes with the original program is marked", () => {
   assertEquals(presence.sentence, "52684 joined and left");
 });
 
-Deno.test("Presence: all who come and go are one sentence", () => {
+Deno.test("Presence: one sentence for all members that join and leave", () => {
   const cases: [string[], string][] = [
     [["+alice"], "alice joined"],
     [["-alice"], "alice left"],
@@ -45,11 +45,11 @@ Deno.test("Presence: all who come and go are one sentence", () => {
       "carol was disconnected: too slow",
     ],
     [["~alice", "~bob"], "alice and bob were disconnected: too slow"],
-    // Who was not here before and is not here now.
+    // Absent before, absent now.
     [["+dave", "-dave"], "dave joined and left"],
     [["+dave", "!dave", "+erin"], "erin joined, dave joined and left"],
     [["+dave", "-dave", "+dave"], "dave joined, dave joined and left"],
-    // Who was here before and is again.
+    // Present before, present again.
     [["-dave", "+dave"], "dave left and joined again"],
     [["!dave", "+dave", "-dave"], "dave left"],
     [["-dave", "+dave", "-dave", "+dave"], "dave left and joined again"],
@@ -63,7 +63,7 @@ Deno.test("Presence: all who come and go are one sentence", () => {
   }
 });
 
-Deno.test("Presence: ten thousand who join are one sentence, and no more are kept", () => {
+Deno.test("Presence: one sentence for ten thousand members, and no more are kept", () => {
   const presence = new Presence();
   let taken = 0;
   for (let i = 0; i < 10_000; i++) {

@@ -1,6 +1,6 @@
-// deno-lint-ignore-file no-control-regex -- output is looked at with its sequences.
-// What a person reads: messages that come to a screen, looked at through a terminal emulator. The screen's own
-// tests are in ui/screen_test.ts, those of the rows in ui/transcript_test.ts.
+// deno-lint-ignore-file no-control-regex -- the output is checked with its sequences.
+// Messages on the screen, seen through a terminal emulator. The screen's other tests are in ui/screen_test.ts,
+// those of the rows in ui/transcript_test.ts.
 
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
@@ -37,7 +37,7 @@ async function inColor(test: (enabled: boolean) => Promise<void>): Promise<void>
   }
 }
 
-Deno.test("Screen: a conversation in its columns, at 20, 80 and 200 of them", async () => {
+Deno.test("Screen: a conversation in columns, at a width of 20, 80 and 200", async () => {
   const code = "```\nif (x) {\n  y();\n}\n```";
   const expected: Record<number, string[]> = {
     20: [
@@ -89,7 +89,7 @@ Deno.test("Screen: a conversation in its columns, at 20, 80 and 200 of them", as
   }
 });
 
-Deno.test("Screen: bold, code, links and one's own name are drawn, at 20, 80 and 200 columns", async () => {
+Deno.test("Screen: draws bold, code, links and mentions, at 20, 80 and 200 columns", async () => {
   await inColor(async (enabled) => {
     for (const columns of COLUMNS) {
       const { tty, room, tell } = setUp(columns, 24, { environment: XTERM });
@@ -106,14 +106,14 @@ Deno.test("Screen: bold, code, links and one's own name are drawn, at 20, 80 and
       if (enabled) assertEquals(`38;5;${cell("code").getFgColor()}`, palette("auto").code);
       assert(tty.output.includes("\x1b]8;id=chat1;https://x.example\x1b\\"));
       assert(cell("x.example").isUnderline() !== 0);
-      // Nothing of it goes on beneath.
+      // The style ends with the message.
       const status = tty.term.buffer.active.getLine(rows.length - 2)!.getCell(0)!;
       assertEquals([status.isBold(), status.isInverse(), status.isUnderline()], [0, 0, 0]);
     }
   });
 });
 
-Deno.test("Screen: those who come and go are one row while it goes on, and one when it is over", async () => {
+Deno.test("Screen: joining and leaving take one row while they go on, and one afterwards", async () => {
   const sentences: Record<number, string> = {
     20: "      carol, m5 an…",
     80: "      carol, m5 and 7 more joined, dave joined and left, bob left",
@@ -140,11 +140,11 @@ Deno.test("Screen: those who come and go are one row while it goes on, and one w
   }
 });
 
-Deno.test("Screen: what comes after those who came stands under them; a single one is shown the same way", async () => {
+Deno.test("Screen: later notices follow the members that joined; a single member is shown in the same way", async () => {
   const { tty, room, clock, tell } = setUp();
   tell(joins(carol));
   assertEquals(await above(tty), ["      carol joined"]);
-  // What others say meanwhile goes above them.
+  // Messages go above the members that join.
   tell(room.message(BOB, "hi"), room.message(BOB, "all"));
   assertEquals(await above(tty), ["09:05  bob │ hi", "           │ all", "      carol joined"]);
   tell(room.message(carol, "hello"));
@@ -152,13 +152,13 @@ Deno.test("Screen: what comes after those who came stands under them; a single o
   tell(leaves(carol));
   await tty.type("/who\r");
   assertEquals((await above(tty)).slice(4), ["      carol left", "2 here: alice (you), bob"]);
-  // What is in the status line only changes nothing.
+  // Events that only the status line shows change nothing.
   tell(joins(carol), { type: "waiting", attempt: 1, until: clock.in(1), message: "" });
   tell(leaves(carol));
   assertEquals((await above(tty)).slice(6), ["      carol joined and left"]);
 });
 
-Deno.test("Screen: those who come and go without an end are told of all the same, while others talk", async () => {
+Deno.test("Screen: endless joining and leaving is printed in time, even while others talk", async () => {
   const { tty, room, clock, tell } = setUp(80, 40);
   for (let second = 0; second < 30; second++) {
     tell(joins(person(second + 9, `m${second}`)), room.message(BOB, `at ${second}`));
@@ -171,7 +171,7 @@ Deno.test("Screen: those who come and go without an end are told of all the same
   ]);
 });
 
-Deno.test("Screen: those who came last are printed when the screen closes, and at once afterwards", async () => {
+Deno.test("Screen: the last members that joined are printed when the screen closes, and at once afterwards", async () => {
   const { tty, clock, tell, screen } = setUp();
   tell(joins(carol));
   screen.close();
@@ -180,7 +180,7 @@ Deno.test("Screen: those who came last are printed when the screen closes, and a
   assertEquals(clock.waiting, 0);
 });
 
-Deno.test("Screen: 10,000 who join are a row", async () => {
+Deno.test("Screen: 10,000 members that join take one row", async () => {
   const { tty, clock, tell } = setUp();
   tell(...Array.from({ length: 10_000 }, (_, i) => joins(person(i + 9, `m${i}`))));
   assertEquals(await above(tty), ["      m0, m1 and 9998 more joined"]);
@@ -188,7 +188,7 @@ Deno.test("Screen: 10,000 who join are a row", async () => {
   assertEquals(await above(tty), ["09:05 m0, m1 and 9998 more joined"]);
 });
 
-Deno.test("Screen: nothing is seen or heard of those who are ignored", async () => {
+Deno.test("Screen: ignored members are neither shown nor notify", async () => {
   const preferences = new Preferences({ notify: "all" });
   preferences.ignore("bob");
   const { tty, room, tell } = setUp(80, 24, { preferences });
@@ -209,7 +209,7 @@ Deno.test("Screen: nothing is seen or heard of those who are ignored", async () 
   assertEquals(bells, 1);
 });
 
-Deno.test("Screen: theme and time are asked for at each row", async () => {
+Deno.test("Screen: a new theme or time format applies to the next row", async () => {
   await inColor(async (enabled) => {
     const preferences = new Preferences({ time: "off" });
     const { tty, room, tell } = setUp(80, 24, { preferences });
@@ -233,7 +233,7 @@ Deno.test("Screen: theme and time are asked for at each row", async () => {
   });
 });
 
-Deno.test("Screen: the ground that the terminal tells of chooses among dark and light, where nobody has", async () => {
+Deno.test("Screen: the terminal's background chooses between dark and light, unless the user has chosen", async () => {
   await inColor(async (enabled) => {
     const grounds = [["0000/0000/0000", "dark"], ["ffff/ffff/ffff", "light"]] as const;
     for (const [ground, theme] of grounds) {
@@ -252,16 +252,16 @@ Deno.test("Screen: the ground that the terminal tells of chooses among dark and 
   });
 });
 
-// ---- attention ----
+// ---- notifications ----
 
-Deno.test("Screen: rings for whom it is meant, while the window is not in front, and says so to the desktop", async () => {
+Deno.test("Screen: rings and notifies the desktop while the window is in the background", async () => {
   const environment = { TERM: "xterm-256color", TERM_PROGRAM: "WezTerm" };
   const { tty, room, clock, tell } = setUp(80, 24, { environment });
   let bells = 0;
   tty.term.onBell(() => bells++);
   const notes: string[] = [];
   tty.term.parser.registerOscHandler(9, (data) => notes.push(data) > 0);
-  // In front, as long as nothing else is known.
+  // The window counts as visible until the terminal reports otherwise.
   tell(room.message(BOB, "alice?"));
   await tty.type("\x1b[O");
   tell(room.message(BOB, "hi all"), room.message(ALICE, "I, alice"));
@@ -279,11 +279,11 @@ Deno.test("Screen: rings for whom it is meant, while the window is not in front,
   tell(direct(BOB, "psst"));
   await tty.drawn();
   assertEquals(bells, 2);
-  // The line being edited has nothing of it.
+  // The edited line stays as it was.
   assertEquals((await tty.rows()).at(-1), ">");
 });
 
-Deno.test("Screen: without focus events it rings when nobody has typed for a minute", async () => {
+Deno.test("Screen: without focus events, rings after a minute without a key", async () => {
   const { tty, clock, tell } = setUp();
   let bells = 0;
   tty.term.onBell(() => bells++);
@@ -300,11 +300,11 @@ Deno.test("Screen: without focus events it rings when nobody has typed for a min
   tell(direct(BOB, "psst"));
   await tty.drawn();
   assertEquals(bells, 1);
-  // A bell where the terminal is not known to have more.
+  // Unknown terminals get a bell.
   assert(!/\x1b\](?:9|99|777);/.test(tty.output));
 });
 
-Deno.test("Screen: asks for focus events, and for the ground where that can be answered; gives both back", async () => {
+Deno.test("Screen: asks for focus events, and for the background where that is safe; switches both off again", async () => {
   for (const TERM of ["xterm-256color", "dumb", "linux", undefined]) {
     const environment = TERM === undefined ? {} : { TERM };
     const { tty, screen } = setUp(80, 24, { environment });
@@ -317,9 +317,9 @@ Deno.test("Screen: asks for focus events, and for the ground where that can be a
   }
 });
 
-// ---- a lively room ----
+// ---- a busy room ----
 
-Deno.test("Screen: a thousand messages a second are some 60 redraws, and none is lost", async () => {
+Deno.test("Screen: a thousand messages a second take some 60 redraws, and none is lost", async () => {
   const { tty, room, clock, screen } = setUp();
   tty.writes = 0;
   for (let i = 0; i < 1000; i++) {
@@ -333,7 +333,7 @@ Deno.test("Screen: a thousand messages a second are some 60 redraws, and none is
   assertEquals(numbers, Array.from({ length: 1000 }, (_, i) => i));
 });
 
-Deno.test("Screen: after a rest a message is drawn at once, and a key always", async () => {
+Deno.test("Screen: after a rest, draws a message at once; draws a key always at once", async () => {
   const { tty, room, clock, screen } = setUp();
   for (let i = 0; i < 100; i++) {
     screen.event(room.message(BOB, "flood"));
@@ -351,7 +351,7 @@ Deno.test("Screen: after a rest a message is drawn at once, and a key always", a
   await tty.drawn();
 });
 
-Deno.test("Screen: what waits is printed piece by piece, whole; keys are drawn between", async () => {
+Deno.test("Screen: prints a backlog in complete pieces, and draws keys between them", async () => {
   const { tty, room, screen, clock } = setUp();
   await tty.drawn();
   const lengths: number[] = [];
@@ -362,7 +362,7 @@ Deno.test("Screen: what waits is printed piece by piece, whole; keys are drawn b
   };
   const lines = Array.from({ length: 6000 }, (_, i) => `line ${i}`);
   for (const line of lines) screen.event(room.message(BOB, line));
-  // The first piece, with a key in it.
+  // The first piece, and a key.
   await tty.type("x");
   assertEquals(lengths.length, 1);
   assertEquals((await tty.rows()).at(-1), "> x");
@@ -374,7 +374,7 @@ Deno.test("Screen: what waits is printed piece by piece, whole; keys are drawn b
   await tty.drawn();
 });
 
-Deno.test("Screen: all that waits is printed when the screen closes", async () => {
+Deno.test("Screen: prints the complete backlog when it closes", async () => {
   const { tty, room, screen } = setUp();
   for (let i = 0; i < 6000; i++) screen.event(room.message(BOB, `line ${i}.`));
   screen.close();
@@ -384,14 +384,14 @@ Deno.test("Screen: all that waits is printed when the screen closes", async () =
 
 // ---- hostile members ----
 
-Deno.test("Screen: what a hostile member sends leaves the others' screens as if it were printable", async () => {
+Deno.test("Screen: a hostile member's control characters leave the screen as printable text does", async () => {
   for (const columns of COLUMNS) {
     const { tty, room, tell, clock } = setUp(columns, 24, { environment: XTERM });
     let obeyed = "";
     tty.term.onBell(() => obeyed += "bell ");
     tty.term.onTitleChange(() => obeyed += "title ");
     await tty.drawn();
-    // The answers to what the screen itself has asked.
+    // The terminal's answers to the screen's own questions.
     tty.term.onData((data) => obeyed += JSON.stringify(data));
     const eve = person(6, "eve");
     for (const text of HOSTILE) {
@@ -407,19 +407,19 @@ Deno.test("Screen: what a hostile member sends leaves the others' screens as if 
     assertEquals(obeyed, "");
     assertEquals(tty.term.buffer.active.type, "normal");
     assertEquals(tty.term.modes.sendFocusMode, true);
-    // As it is written, so it stands there: each row begins with what is ours.
+    // Each row begins with something that members do not control.
     for (const row of rows) {
       const ours = columns < 60
         ? /^(?:\d\d:\d\d |)(?:eve|bob)\b| {2}|^$/
         : /^[\d:]{0,5} +(?:\S+ → you|eve|bob)? │/;
       assert(ours.test(row), row);
     }
-    // And nothing stands there that does more than be seen.
+    // The output has only visible characters and the screen's own sequences.
     assert(!/[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/u.test(rows.join("")));
   }
 });
 
-Deno.test("Screen: a long text of marks, joiners or anything else takes rows, and nothing but rows", async () => {
+Deno.test("Screen: a long text of marks or joiners takes rows, and nothing else", async () => {
   const LENGTH = 128 * 1024;
   for (
     const [piece, columns] of [

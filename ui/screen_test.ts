@@ -21,16 +21,16 @@ import { FakeClock, FakeTty, going, setUp } from "../tests/support/fake_terminal
 import { Screen } from "./screen.ts";
 import { nameStyle, palette } from "./theme.ts";
 
-// The tests look at what a terminal emulator makes of the output. They wait for nothing but events: the
-// clock is moved by hand, and typing resolves when the screen asks for more.
+// These tests check what a terminal emulator makes of the output. They wait only for events: the clock is moved
+// by hand, and typing resolves when the screen reads on.
 
-/** The status line says what protects the room, in its long or its short form. */
+/** The status line shows the room's protection, in its long or its short form. */
 const PROTECTED = /xor: (?:not secret|anyone)/;
 const STATUS = "127.0.0.1:2428 · xor: anyone on the network can read it · 2 members · connected";
-/** Where there is room for the whole sentence. */
+/** The status line, with room for the long form. */
 const ROOM = "127.0.0.1:2428 · xor: anyone on the network can read it · 2 members";
 
-Deno.test("Screen: messages stand above the status line and the line, at 20, 80 and 200 columns", async () => {
+Deno.test("Screen: messages are above the status line and the edited line, at 20, 80 and 200 columns", async () => {
   const long =
     "the quick brown fox jumps over the lazy dog and then it rests for a while in the sun";
   const expected: Record<number, string[]> = {
@@ -77,7 +77,7 @@ Deno.test("Screen: messages stand above the status line and the line, at 20, 80 
   }
 });
 
-Deno.test("Screen: several lines are indented under the text, also empty ones and tabs", async () => {
+Deno.test("Screen: indents several lines under the text, also empty ones and tabs", async () => {
   const { tty, room, tell } = setUp(80);
   tell(room.message(BOB, "one\n\ttwo\n\nbob: three"));
   assertEquals((await tty.rows()).slice(0, -2), [
@@ -105,7 +105,7 @@ Deno.test("Screen: wide characters keep their columns", async () => {
   assertEquals(await tty.cursor(), [4, 16]);
 });
 
-Deno.test("Screen: an own message is pending, then confirmed, and seen once, in the room's order", async () => {
+Deno.test("Screen: an own message is pending, then confirmed, and shown once, in the room's order", async () => {
   const { tty, room, tell } = setUp();
   await tty.type("first\rsecond\r/me waves\r");
   assertEquals((await tty.rows()).slice(0, -2), [
@@ -131,7 +131,7 @@ Deno.test("Screen: an own message is pending, then confirmed, and seen once, in 
   ]);
 });
 
-Deno.test("Screen: many pending messages, and long ones, take few rows", async () => {
+Deno.test("Screen: many long pending messages take few rows", async () => {
   const { tty } = setUp(40, 10);
   for (let i = 1; i <= 9; i++) {
     await tty.type(`\x1b[200~message ${i}\rmore ${"x".repeat(40)}\x1b[201~\r`);
@@ -143,7 +143,7 @@ Deno.test("Screen: many pending messages, and long ones, take few rows", async (
   ]);
 });
 
-Deno.test("Screen: direct messages are marked in both directions, with what became of them", async () => {
+Deno.test("Screen: marks direct messages in both directions, with their outcome", async () => {
   const { tty, room, tell } = setUp();
   await tty.type("/msg bob psst\r");
   assertEquals((await tty.rows())[0], "    … you → bob │ psst");
@@ -165,7 +165,7 @@ Deno.test("Screen: direct messages are marked in both directions, with what beca
   ]);
 });
 
-Deno.test("Screen: who is here, comes, goes and is called what", async () => {
+Deno.test("Screen: shows members that are in the room, join, leave and change their names", async () => {
   const { tty, room, tell } = setUp();
   const crowd = Array.from({ length: 25 }, (_, i) => ({
     ...BOB,
@@ -180,7 +180,7 @@ Deno.test("Screen: who is here, comes, goes and is called what", async () => {
     { type: "members", members: [ALICE, ...crowd] },
     { type: "joined", who: BOB, at: 0, sent: undefined },
     { type: "renamed", who: { ...BOB, name: "rob" }, before: "bob", at: 1 },
-    // Known from the list already.
+    // The list of members had it already.
     { type: "renamed", who: { ...BOB, name: "rob" }, before: "rob", at: 1 },
     { type: "renamed", who: { ...ALICE, name: "ally" }, before: "alice", at: 2 },
     { type: "left", who: BOB, reason: "left", at: 3 },
@@ -199,18 +199,18 @@ Deno.test("Screen: who is here, comes, goes and is called what", async () => {
     "      bob is now rob",
     "      you are now ally",
     "      bob left; m0 was disconnected: too slow",
-    // Once.
+    // Only once.
     "      a message claiming to be from bob could not be verified: it is no text",
   ]);
 });
 
-Deno.test("Screen: what is remarkable about a message stands in front of it, with the time", async () => {
+Deno.test("Screen: warnings precede their message, with the time", async () => {
   const { tty, room, tell } = setUp(200);
   const now = new FakeClock().now();
   const off = (ms: number) => new Date(now.getTime() - ms);
   const message = { ...room.message(BOB, "hi") as RoomEvent & { type: "message" } };
   tell(
-    // In order, in time: nothing to remark.
+    // In order and in time: no warning.
     { ...message, sent: now },
     { ...message, sent: now, missing: 2 },
     { type: "direct", from: BOB, text: "psst", action: false, sent: off(121_000), missing: 1 },
@@ -231,15 +231,15 @@ Deno.test("Screen: what is remarkable about a message stands in front of it, wit
     "      bob joined",
     "      bob(!) has a different key than before: a new device, or somebody else. Compare with " +
     "/verify bob, then /trust bob",
-    // On every line, from now on.
+    // On every later line.
     "         bob(!) │ hi",
   ]);
 });
 
-/** In front of what says that a room is sealed, where pictures are wanted. */
+/** The mark of sealed rooms, if there are pictures. */
 const LOCK = getColorEnabled() ? "🔒 " : "";
 
-Deno.test("Screen: the status line says what protects the room, at every width; commands show keys", async () => {
+Deno.test("Screen: the status line shows the room's protection at every width; commands show keys", async () => {
   const expected: [number, string][] = [
     [80, `127.0.0.1:2428 · ${LOCK}sealed: only members can read it · 2 members · connected`],
     [72, `127.0.0.1:2428 · ${LOCK}sealed · 2 members · connected`],
@@ -265,7 +265,7 @@ Deno.test("Screen: the status line says what protects the room, at every width; 
 
 // ---- a connection that is lost ----
 
-/** What stands in the status line while the connection is as `link` says. */
+/** The status line of a connection in the state `link`. */
 async function statusLine(
   columns: number,
   cipher: RoomInfo["cipher"],
@@ -284,7 +284,7 @@ const waitingFor = (ms: number) => (clock: FakeClock): Link => (
   { state: "waiting", attempt: 1, at: clock.in(ms) }
 );
 
-Deno.test("Screen: the status line says when the next try is, and what protects the room, at every width", async () => {
+Deno.test("Screen: the status line shows the next attempt and the room's protection, at every width", async () => {
   const long = "reconnecting in 5 s · /reconnect to try now";
   const cases: [number, RoomInfo["cipher"], number, string][] = [
     [200, "xor", 5000, `${ROOM} · ${long}`],
@@ -307,7 +307,7 @@ Deno.test("Screen: the status line says when the next try is, and what protects 
     [40, "xor", 90_000, "xor: not secret · lost · 1 min 30 s"],
     [40, "xor", 0, "xor: not secret · reconnecting now"],
     [40, "sealed", 90_000, `${LOCK}sealed · reconnecting in 1 min 30 s`],
-    // What the cipher hides is the last thing to be left out.
+    // The protection is left out last.
     [20, "xor", 5000, "xor: not secret"],
     [20, "sealed", 5000, "sealed · lost · 5 s"],
     [20, "sealed", 0, `${LOCK}sealed · lost`],
@@ -318,7 +318,7 @@ Deno.test("Screen: the status line says when the next try is, and what protects 
   }
 });
 
-Deno.test("Screen: the status line says that it connects, at every width", async () => {
+Deno.test("Screen: the status line shows that it is connecting, at every width", async () => {
   const cases: [number, RoomInfo["cipher"], string][] = [
     [100, "xor", `${ROOM} · reconnecting …`],
     [80, "xor", "127.0.0.1:2428 · xor: not secret · 2 members · reconnecting …"],
@@ -339,7 +339,7 @@ Deno.test("Screen: the status line says that it connects, at every width", async
   }
 });
 
-Deno.test("Screen: how long it takes to the next try is rounded up and readable", async () => {
+Deno.test("Screen: the time to the next attempt is rounded up and readable", async () => {
   const cases: [number, string][] = [
     [1, "in 1 s"],
     [999, "in 1 s"],
@@ -353,7 +353,7 @@ Deno.test("Screen: how long it takes to the next try is rounded up and readable"
     [3_601_000, "in 1 h 1 min"],
     [7_500_000, "in 2 h 5 min"],
     [0, "now"],
-    // The client is late: nobody learns by how much.
+    // The client is late; the countdown does not show by how much.
     [-1, "now"],
     [-3_600_000, "now"],
   ];
@@ -362,7 +362,7 @@ Deno.test("Screen: how long it takes to the next try is rounded up and readable"
   }
 });
 
-Deno.test("Screen: the countdown goes on by itself, one write a second, until the try begins", async () => {
+Deno.test("Screen: the countdown runs by itself, one write a second, until the attempt starts", async () => {
   const { tty, room, clock, tell } = setUp();
   const status = async () => (await tty.rows()).at(-2)!;
   room.link = { state: "waiting", attempt: 1, at: clock.in(2500) };
@@ -377,7 +377,7 @@ Deno.test("Screen: the countdown goes on by itself, one write a second, until th
   clock.pass(1000);
   assertStringIncludes(await status(), "reconnecting in 1 s");
   assertEquals(tty.writes, 2);
-  // The line being edited is as it was.
+  // The edited line is unchanged.
   assertEquals((await tty.rows()).at(-1), "> typed");
   assertEquals(await tty.cursor(), [1, 7]);
   clock.pass(1000);
@@ -385,7 +385,7 @@ Deno.test("Screen: the countdown goes on by itself, one write a second, until th
   // Nothing changes, nothing is written.
   clock.pass(10_000);
   assertEquals(tty.writes, 3);
-  // No event tells of this.
+  // No event reports this.
   room.link = { state: "connecting", attempt: 1 };
   clock.pass(1000);
   assertStringIncludes(await status(), "reconnecting …");
@@ -396,13 +396,13 @@ Deno.test("Screen: the countdown goes on by itself, one write a second, until th
   assertEquals(clock.waiting, 0);
 });
 
-Deno.test("Screen: the countdown ends with the screen, and does not tick where it does not show", async () => {
+Deno.test("Screen: the countdown ends with the screen, and does not run while it is not visible", async () => {
   const { tty, room, clock, tell, screen } = setUp();
   assertEquals(clock.waiting, 0);
   room.link = { state: "waiting", attempt: 1, at: clock.in(60_000) };
   tell(room.message(BOB, "hi"));
   assertEquals(clock.waiting, 1);
-  // Any number of draws, one tick.
+  // Many draws still cause one tick.
   await tty.type("some");
   tell(room.message(BOB, "hi"));
   await tty.type("a\x03");
@@ -418,7 +418,7 @@ Deno.test("Screen: the countdown ends with the screen, and does not tick where i
   await assertRestored(tty);
 });
 
-Deno.test("Screen: what is typed while the connection is lost waits as pending, and is confirmed later", async () => {
+Deno.test("Screen: messages typed while the connection is lost are pending, and confirmed later", async () => {
   const { tty, room, clock, tell } = setUp(100);
   await tty.type("before\r");
   room.link = { state: "waiting", attempt: 1, at: clock.in(5000) };
@@ -450,7 +450,7 @@ Deno.test("Screen: what is typed while the connection is lost waits as pending, 
   ]);
 });
 
-Deno.test("Screen: a loss, a gap, who is away and what the server warns of are told in a line each", async () => {
+Deno.test("Screen: a loss, a gap, absence and warnings take one line each", async () => {
   const { tty, tell } = setUp(200);
   tell(
     { type: "disconnected", reason: "lost", message: "nothing has come for 30 s" },
@@ -466,7 +466,7 @@ Deno.test("Screen: a loss, a gap, who is away and what the server warns of are t
     { type: "members", members: [ALICE, { ...BOB, away: true }] },
     { type: "back", who: BOB, at: 1 },
     { type: "away", who: { ...BOB, away: true }, at: 2 },
-    // Known to who sits here.
+    // The user knows.
     { type: "away", who: { ...ALICE, away: true }, at: 3 },
     { type: "back", who: ALICE, at: 4 },
     { type: "warning", code: "flood", message: "you send too fast" },
@@ -488,11 +488,11 @@ Deno.test("Screen: a loss, a gap, who is away and what the server warns of are t
   ]);
 });
 
-Deno.test("Screen: a gap and a warning are red, the rest of what the connection does is dim", async () => {
+Deno.test("Screen: gaps and warnings are red, other notices of the connection are dim", async () => {
   const before = getColorEnabled();
   try {
     setColorEnabled(true);
-    // Where the environment has NO_COLOR, nothing can turn them on.
+    // With NO_COLOR in the environment, nothing can turn them on.
     const enabled = getColorEnabled();
     const { tty, tell } = setUp(200);
     tell(
@@ -517,7 +517,7 @@ Deno.test("Screen: a gap and a warning are red, the rest of what the connection 
   }
 });
 
-Deno.test("Screen: /reconnect tries at once; /who says who is away, and the count has them all", async () => {
+Deno.test("Screen: /reconnect tries at once; /who marks members that are away, and the count includes them", async () => {
   const { tty, room, clock, tell } = setUp();
   room.members = [ALICE, { ...BOB, away: true }];
   await tty.type("/reconnect\r/who\r");
@@ -537,7 +537,7 @@ Deno.test("Screen: /reconnect tries at once; /who says who is away, and the coun
   assertEquals(clock.waiting, 0);
 });
 
-Deno.test("Screen: when it comes back no more, it says why, and what has not been sent", async () => {
+Deno.test("Screen: when reconnecting fails for good, shows the reason and unsent messages", async () => {
   const { tty, room, clock, tell, ending } = setUp();
   room.link = { state: "waiting", attempt: 1, at: clock.in(5000) };
   tell({ type: "disconnected", reason: "lost", message: "it was reset" });
@@ -553,7 +553,7 @@ Deno.test("Screen: when it comes back no more, it says why, and what has not bee
   assertEquals(clock.waiting, 0);
 });
 
-Deno.test("Screen: a burst of messages is few writes, a read with many keys is one write", async () => {
+Deno.test("Screen: a burst of messages takes few writes, a read with many keys one write", async () => {
   const { tty, room, tell } = setUp();
   tty.writes = 0;
   tell(...Array.from({ length: 1000 }, (_, i) => room.message(BOB, `message ${i}`)));
@@ -566,7 +566,7 @@ Deno.test("Screen: a burst of messages is few writes, a read with many keys is o
   assertEquals(rows[500], "           │ message 500");
 });
 
-Deno.test("Screen: commands print beneath the messages; Tab completes and shows the choice", async () => {
+Deno.test("Screen: prints answers beneath the messages; Tab completes and shows the choice", async () => {
   const { tty, room } = setUp();
   await tty.type("/who\r");
   assertEquals((await tty.rows())[0], "2 here: alice (you), bob");
@@ -580,7 +580,7 @@ Deno.test("Screen: commands print beneath the messages; Tab completes and shows 
   assertEquals((await tty.rows()).slice(1), [three, "> bert:"]);
 });
 
-Deno.test("Screen: words to choose from stand in columns above the line, until the next key", async () => {
+Deno.test("Screen: shows completions in columns above the line, until the next key", async () => {
   const names = Array.from({ length: 40 }, (_, i) => `name${i}`);
   const cases: [columns: number, rows: number, count: number, expected: string[]][] = [
     [80, 24, 3, ["name0:  name1:  name2:"]],
@@ -609,7 +609,7 @@ Deno.test("Screen: words to choose from stand in columns above the line, until t
       "name4:  name9:",
       "and 1 more",
     ]],
-    // On a low screen there are fewer: the line stays.
+    // On a low screen there are fewer, so that the line stays visible.
     [20, 6, 11, ["name0:  name2:", "name1:  name3:", "and 7 more"]],
     [20, 3, 11, []],
   ];
@@ -621,7 +621,7 @@ Deno.test("Screen: words to choose from stand in columns above the line, until t
     const rows = await tty.rows();
     assertEquals(rows.slice(1), [...expected, "> name"]);
     assertEquals(await tty.cursor(), [rows.length - 1, 6]);
-    // Asked again, it says the same again; and what the terminal tells is no key.
+    // The same again; and a terminal's report is no key.
     await tty.type("\t\x1b[O\x1b]11;rgb:0/0/0\x07");
     assertEquals((await tty.rows()).slice(1), [...expected, "> name"]);
     await tty.type("x");
@@ -629,7 +629,7 @@ Deno.test("Screen: words to choose from stand in columns above the line, until t
   }
 });
 
-Deno.test("Screen: words to choose from leave no debris where the size changes", async () => {
+Deno.test("Screen: completions leave no debris when the size changes", async () => {
   for (const [from, to] of [[80, 30], [80, 20], [20, 80]] as const) {
     const { tty, room, clock, tell } = setUp(from);
     room.members = [
@@ -650,7 +650,7 @@ Deno.test("Screen: words to choose from leave no debris where the size changes",
   }
 });
 
-Deno.test("Screen: a paste of many lines is told, until the next key, and sent as one message", async () => {
+Deno.test("Screen: reports a paste of several lines until the next key, and sends it as one message", async () => {
   const { tty, room } = setUp();
   await tty.type("see: \x1b[200~one 👨‍👩‍👧\rtwo\r\rthree\r\x1b[201~");
   assertEquals(
@@ -662,12 +662,12 @@ Deno.test("Screen: a paste of many lines is told, until the next key, and sent a
   assertEquals((await tty.rows())[0], STATUS);
   await tty.type("\r");
   assertEquals(room.pending.map(({ text }) => text), ["see: one 👨‍👩‍👧\ntwo\n\nthree"]);
-  // One line is seen whole.
+  // One line is visible anyway.
   await tty.type("\x1b[200~one\r\x1b[201~");
   assertEquals((await tty.rows()).at(-2), STATUS);
 });
 
-Deno.test("Screen: unread is what others have said since the window went out of sight", async () => {
+Deno.test("Screen: counts others' messages as unread while the window is in the background", async () => {
   const { tty, room, tell } = setUp(200);
   const status = async () => (await tty.rows()).at(-2)!;
   const direct: RoomEvent = { type: "direct", from: BOB, text: "psst", action: false, ...UNPROVED };
@@ -685,7 +685,7 @@ Deno.test("Screen: unread is what others have said since the window went out of 
   assertEquals(await status(), `${ROOM} · connected`);
   tell(room.message(BOB, "three"));
   assertEquals(await status(), `${ROOM} · connected`);
-  // Some terminals do not tell that their window is in front again: who types sees it.
+  // Some terminals do not report that the window is back: a key shows it.
   await tty.type("\x1b[O");
   tell(direct);
   assertEquals(await status(), `${ROOM} · connected · 1 unread`);
@@ -693,7 +693,7 @@ Deno.test("Screen: unread is what others have said since the window went out of 
   assertEquals(await status(), `${ROOM} · connected`);
 });
 
-Deno.test("Screen: unread has its place at every width where there is one", async () => {
+Deno.test("Screen: shows unread messages at every width with room for them", async () => {
   const cases: [number, RoomInfo["cipher"], string][] = [
     [94, "xor", `${ROOM} · connected · 1 unread`],
     [82, "xor", "127.0.0.1:2428 · xor: not secret · 2 members · connected · 1 unread"],
@@ -712,7 +712,7 @@ Deno.test("Screen: unread has its place at every width where there is one", asyn
   }
 });
 
-Deno.test("Screen: what a search in the history looks for stands above the line, at every width", async () => {
+Deno.test("Screen: shows the search in the history above the line, at every width", async () => {
   const cases: [number, string, string][] = [
     [
       80,
@@ -737,7 +737,7 @@ Deno.test("Screen: what a search in the history looks for stands above the line,
   }
 });
 
-Deno.test("Screen: how much may still be typed is told where it is little", async () => {
+Deno.test("Screen: shows how many bytes are left when they are few", async () => {
   const { tty, room } = setUp(110);
   room.info = { ...room.info, maxText: 50 };
   const status = async () => (await tty.rows()).at(-2)!;
@@ -750,7 +750,7 @@ Deno.test("Screen: how much may still be typed is told where it is little", asyn
 });
 
 Deno.test("Screen: at 20 columns the cursor is right in text of all kinds, from end to start", async () => {
-  // Those of which the emulator knows the width: it takes an emoji for narrow.
+  // Only those whose width the emulator knows: it takes an emoji for narrow.
   const texts = [
     "שלום עולם, מה שלומך היום?",
     "مرحبا بالعالم كيف الحال اليوم",
@@ -776,7 +776,7 @@ Deno.test("Screen: at 20 columns the cursor is right in text of all kinds, from 
   }
 });
 
-Deno.test("Screen: what a terminal answers is never typed, however it is split", async () => {
+Deno.test("Screen: a terminal's answer is never typed into the line, however it is split", async () => {
   const answers =
     "\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\\x1b[?64;1;2;6;9;15;16;17;18;21;22;28c\x1b[I\x1bP>|XTerm(390)\x1b\\";
   for (let at = 0; at <= answers.length; at++) {
@@ -787,7 +787,7 @@ Deno.test("Screen: what a terminal answers is never typed, however it is split",
   }
 });
 
-Deno.test("Screen: what can't be sent is explained, and the text is back in the line", async () => {
+Deno.test("Screen: explains why a text cannot be sent, and puts it back into the line", async () => {
   const { tty, room } = setUp();
   const text = "x".repeat(101);
   await tty.type(`${text}\r`);
@@ -800,7 +800,7 @@ Deno.test("Screen: what can't be sent is explained, and the text is back in the 
   assertEquals(room.pending, []);
 });
 
-Deno.test("Screen: a text of many rows is shown around the cursor, and the area fits a low screen", async () => {
+Deno.test("Screen: shows a text of many rows around the cursor, and fits into a low screen", async () => {
   const { tty, tell, room } = setUp(40, 6);
   const lines = Array.from({ length: 100 }, (_, i) => `line ${i}`);
   await tty.type(`\x1b[200~${lines.join("\r")}\x1b[201~`);
@@ -818,7 +818,7 @@ Deno.test("Screen: a text of many rows is shown around the cursor, and the area 
   assertEquals(await tty.cursor(), [4, 9]);
 });
 
-Deno.test("Screen: a lone ESC is no beginning of the next key; a sequence split over reads is one", async () => {
+Deno.test("Screen: a lone ESC does not begin the next key; a sequence may be split over reads", async () => {
   const { tty, clock } = setUp();
   await tty.type("ab\x1b");
   clock.pass(50);
@@ -829,7 +829,7 @@ Deno.test("Screen: a lone ESC is no beginning of the next key; a sequence split 
   assertEquals((await tty.rows()).at(-1), "> abxb");
 });
 
-Deno.test("Screen: Ctrl-L scrolls all out of sight and loses nothing", async () => {
+Deno.test("Screen: Ctrl-L scrolls everything out of sight and loses nothing", async () => {
   const { tty, room, tell } = setUp(80, 10);
   tell(room.message(BOB, "hi"));
   await tty.type("typed\x0c");
@@ -839,7 +839,7 @@ Deno.test("Screen: Ctrl-L scrolls all out of sight and loses nothing", async () 
   assertEquals(await tty.cursor(), [tty.term.buffer.active.baseY + 1, 7]);
 });
 
-/** What a member could try, for each way into the screen. */
+/** Hostile events, one for each way to the screen. */
 const HOSTILE = [
   "\x1b[2J\x1b[H",
   "\x1b]0;title\x07",
@@ -853,7 +853,7 @@ const HOSTILE = [
   "\u2028\u2029\ufeff\u{e0041}\ud800",
 ].map((s) => `a${s}z`);
 
-Deno.test("Screen: whatever others send is shown, and obeyed nowhere", async () => {
+Deno.test("Screen: shows whatever others send, and never sends it to the terminal as control sequences", async () => {
   for (const evil of HOSTILE) {
     const { tty, room, tell, ending } = setUp(200);
     let obeyed = "";
@@ -890,7 +890,7 @@ Deno.test("Screen: whatever others send is shown, and obeyed nowhere", async () 
     tell({ type: "ended", ending: { reason: "refused", code: "flood", message: evil } });
     await ending;
     await tty.drawn();
-    // Nothing is left of controls but the few sequences that the screen itself uses.
+    // The only control characters left are the screen's own sequences.
     // deno-lint-ignore no-control-regex
     const own = /\x1b\[(?:\d*[ACJ]|[\d;]*m|\?(?:25|7|2004|1004)[hl])|\r\n|\r/g;
     const rest = tty.output.replace(own, "");
@@ -906,7 +906,7 @@ Deno.test("Screen: whatever others send is shown, and obeyed nowhere", async () 
   }
 });
 
-Deno.test("Screen: nobody can write a line that looks like somebody else's", async () => {
+Deno.test("Screen: no member can imitate another member's line", async () => {
   for (const columns of [20, 80]) {
     const { tty, room, tell } = setUp(columns);
     tell(room.message(BOB, "hi\n09:05 carol: I am evil\r\n09:05 carol: really"));
@@ -919,7 +919,7 @@ Deno.test("Screen: nobody can write a line that looks like somebody else's", asy
 function saidAt(from: number, to: number): string[] {
   const again = to < 60 ? "bob: again" : "       bob │ again";
   if (from >= 60) return ["09:05  bob │ hi", "           │ there", again];
-  // Where the name takes more than a third, it has a row of its own.
+  // A name wider than a third of the row has a row of its own.
   if (from < 33) return ["09:05 bob:", "  hi", "  there", again];
   return ["09:05 bob: hi", "           there", again];
 }
@@ -938,7 +938,7 @@ Deno.test("Screen: a resize in mid-line leaves no debris", async () => {
     const said = saidAt(from, to);
     assertEquals(rows.slice(0, said.length), said, message);
     assertMatch(rows[said.length]!, PROTECTED, message);
-    // The spaces at which rows end are not told from empty cells.
+    // Spaces at the end of rows look like empty cells.
     const input = rows.slice(said.length + 1).map((row) => row.slice(2)).join("");
     assertEquals(input.replaceAll(" ", ""), line.replaceAll(" ", ""), message);
   }
@@ -961,7 +961,7 @@ Deno.test("Screen: a resize with the cursor in any row of a long line loses no m
       const message = `${from} to ${to}, ${lefts} to the left:\n${rows.join("\n")}`;
       const said = saidAt(from, to);
       for (const row of said) assertEquals(rows.filter((r) => r === row).length, 1, message);
-      // Where rows beneath the cursor had to be cut, pieces of the old ones may stay above.
+      // Where the terminal had to cut rows beneath the cursor, pieces of old rows may stay above.
       if (beneath === 0 || to > from) assertEquals(rows.slice(0, said.length), said, message);
       const status = rows.findLastIndex((row) => row.startsWith("127") || row.startsWith("xor"));
       assertEquals(rows[status - 1], said.at(-1), message);
@@ -971,7 +971,7 @@ Deno.test("Screen: a resize with the cursor in any row of a long line loses no m
   }
 });
 
-/** The terminal is as it was, and the cursor stands at the start of an empty row beneath the rest. */
+/** The terminal is restored, and the cursor is at the start of an empty row beneath the rest. */
 async function assertRestored(tty: FakeTty): Promise<void> {
   const rows = await tty.rows();
   assert(!tty.raw);
@@ -1002,7 +1002,7 @@ Deno.test("Screen: takes the terminal, and gives it back after /quit, Ctrl-C, Ct
   }
 });
 
-Deno.test("Screen: Ctrl-C clears the line and says how to leave; Ctrl-Y brings it back", async () => {
+Deno.test("Screen: Ctrl-C clears the line and explains how to leave; Ctrl-Y restores the line", async () => {
   const { tty, room } = setUp();
   await tty.type("some text\x03");
   assertEquals(await tty.rows(), ["Ctrl-C again to leave, Ctrl-Y to get the line back", ">"]);
@@ -1011,7 +1011,7 @@ Deno.test("Screen: Ctrl-C clears the line and says how to leave; Ctrl-Y brings i
   assertEquals(room.leaves, 0);
 });
 
-Deno.test("Screen: who declined to wait for the goodbye presses Ctrl-C again", async () => {
+Deno.test("Screen: a second Ctrl-C leaves without waiting for the goodbye", async () => {
   const { tty, ending } = setUp();
   await tty.type("\x03");
   assertEquals((await tty.rows()).at(-2), "leaving; Ctrl-C to leave at once");
@@ -1020,7 +1020,7 @@ Deno.test("Screen: who declined to wait for the goodbye presses Ctrl-C again", a
   await assertRestored(tty);
 });
 
-Deno.test("Screen: when the room has ended it says why, and what has not been sent", async () => {
+Deno.test("Screen: when the room has ended, shows the reason and unsent messages", async () => {
   const cases: [Ending, string][] = [
     [{ reason: "stopped" }, "09:05 the room is closed: the server has stopped"],
     [{ reason: "lost", message: "reset" }, "09:05 connection lost: reset"],
@@ -1039,7 +1039,7 @@ Deno.test("Screen: when the room has ended it says why, and what has not been se
   }
 });
 
-Deno.test("Screen: close gives the terminal back, once; what comes later is printed plainly", async () => {
+Deno.test("Screen.close: gives the terminal back once; later events are printed plainly", async () => {
   const { tty, room, tell, screen } = setUp();
   tell(room.message(BOB, "hi"));
   screen.event(room.message(BOB, "just before"));
@@ -1058,7 +1058,7 @@ Deno.test("Screen: close gives the terminal back, once; what comes later is prin
   assertEquals(room.pending, []);
 });
 
-Deno.test("Screen: close never throws, also where the terminal has gone", async () => {
+Deno.test("Screen.close: never throws, even if the terminal has gone", async () => {
   const { tty, screen } = setUp();
   tty.write = () => {
     throw new Error("EIO");
@@ -1069,7 +1069,7 @@ Deno.test("Screen: close never throws, also where the terminal has gone", async 
   new Screen({ tty: new FakeTty(), room: new FakeRoom() }).close();
 });
 
-Deno.test("Screen: a crash gives the terminal back, and is told to the caller", async () => {
+Deno.test("Screen: a crash gives the terminal back and reaches the caller", async () => {
   const { tty, ending } = setUp();
   await tty.type("text");
   tty.typeLast(new TypeError("broken"));
@@ -1086,10 +1086,10 @@ Deno.test("Screen: a crash gives the terminal back, and is told to the caller", 
   await assertRestored(other.tty);
 });
 
-Deno.test("Screen: names have colours, and none where colours are not wanted", async () => {
+Deno.test("Screen: names have colours, unless colours are off", async () => {
   const before = getColorEnabled();
   try {
-    // Where the environment has NO_COLOR, nothing can turn them on.
+    // With NO_COLOR in the environment, nothing can turn them on.
     for (const enabled of Deno.noColor ? [false] : [true, false]) {
       setColorEnabled(enabled);
       const { tty, room, tell } = setUp();
@@ -1099,7 +1099,7 @@ Deno.test("Screen: names have colours, and none where colours are not wanted", a
       const at = (text: string) => line.getCell("09:05  bob │ hi".indexOf(text))!;
       assertEquals(at("bob").getChars(), "b");
       assertEquals(at("bob").isFgPalette(), enabled);
-      // Where there are no colours, names are bold.
+      // Without colours, names are bold.
       assertEquals(at("bob").isBold() !== 0, !enabled);
       const color = `38;5;${at("bob").getFgColor()}`;
       if (enabled) assertEquals(color, nameStyle(palette("auto"), "bob"));
@@ -1112,7 +1112,7 @@ Deno.test("Screen: names have colours, and none where colours are not wanted", a
   }
 });
 
-Deno.test("Screen: a file on its way has one live row, which goes on by itself, stalls, and ends as a line", async () => {
+Deno.test("Screen: a transfer has one live row, which updates by itself, stalls, and ends as a line", async () => {
   const { tty, room, tell, clock } = setUp();
   const offered = going({ state: "offered", bytes: 0 });
   tell({ type: "offer", from: BOB, direct: false, files: [offered], ...UNPROVED });
@@ -1145,7 +1145,7 @@ Deno.test("Screen: a file on its way has one live row, which goes on by itself, 
   ]);
 });
 
-Deno.test("Screen: a folder that has come is a line or two, also while others talk", async () => {
+Deno.test("Screen: a received folder takes a line or two, even while others talk", async () => {
   const { tty, room, tell, clock } = setUp();
   const come = (name: string) =>
     tell({ type: "transfer", transfer: going({ state: "done", name, path: `/d/${name}` }) });
@@ -1168,7 +1168,7 @@ Deno.test("Screen: a folder that has come is a line or two, also while others ta
   ]);
 });
 
-Deno.test("Screen: of many files on their way some have rows, and the number of the others is told; the line stays", async () => {
+Deno.test("Screen: some of many transfers have rows, and the rest is counted; the line stays visible", async () => {
   for (const height of [3, 5, 8, 24]) {
     const { tty, room, tell } = setUp(80, height);
     room.transfers = Array.from({ length: 20 }, (_, i) => going({ number: i + 1, name: `f${i}` }));
@@ -1181,7 +1181,7 @@ Deno.test("Screen: of many files on their way some have rows, and the number of 
   }
 });
 
-/** Shows what it is told to, and keeps what it was asked for. */
+/** Shows the rows it is given, and records the requests. */
 class FakePictures implements Viewer {
   readonly asked: Stage[] = [];
   rows: string[] | ChatError = ["picture", "cat.png"];
@@ -1194,7 +1194,7 @@ class FakePictures implements Viewer {
   }
 }
 
-Deno.test("Screen: a terminal is asked once which pictures it can draw, and waited for", async () => {
+Deno.test("Screen: asks a terminal once which pictures it can draw, and waits for the answer", async () => {
   const pictures = new FakePictures();
   const environment = { TERM: "xterm-256color" };
   const { tty, screen, clock } = setUp(80, 24, { pictures, environment });
@@ -1214,7 +1214,7 @@ Deno.test("Screen: a terminal is asked once which pictures it can draw, and wait
   assertEquals((await tty.rows()).filter((row) => row === "picture").length, 2);
 });
 
-Deno.test("Screen: a terminal that does not answer is not waited for long, one that can't is not asked", async () => {
+Deno.test("Screen: does not wait long for a silent terminal, and does not ask an incapable one", async () => {
   for (const TERM of ["xterm-256color", "linux"]) {
     const pictures = new FakePictures();
     const { tty, screen, clock } = setUp(80, 24, { pictures, environment: { TERM } });
@@ -1227,7 +1227,7 @@ Deno.test("Screen: a terminal that does not answer is not waited for long, one t
   }
 });
 
-Deno.test("Screen: a picture stands among what was said, and the live area beneath it", async () => {
+Deno.test("Screen: a picture is among the messages, with the live area beneath it", async () => {
   const pictures = new FakePictures();
   const { tty, screen, room, clock, tell } = setUp(60, 12, { pictures });
   for (let line = 0; line < 20; line++) {
@@ -1236,7 +1236,7 @@ Deno.test("Screen: a picture stands among what was said, and the live area benea
     await tty.type("typed");
     pictures.rows = line % 8 === 3
       ? ["one", "two", `cat ${line}`]
-      // What moves the cursor as a terminal would that draws it.
+      // Moves the cursor as a terminal does that draws a picture.
       : [placed("drawn\r\n\r\nx", 3, `cat ${line}`)];
     await screen.view("/a", "a");
     clock.pass(20);
@@ -1249,7 +1249,7 @@ Deno.test("Screen: a picture stands among what was said, and the live area benea
     assertEquals(rows[at + 1], line % 8 === 3 ? "one" : "drawn");
     assertEquals(rows[at + (line % 8 === 3 ? 3 : 4)], `cat ${line}`);
   }
-  // After a picture it is said again who and when.
+  // After a picture, name and time appear again.
   assertEquals(rows.filter((row) => /^09:05 +bob /.test(row)).length, 5);
   assertEquals(rows.at(-1), "> " + "typed".repeat(5));
   pictures.rows = new ChatError("Cannot show a: it is damaged", { hint: "Ask for it again" });

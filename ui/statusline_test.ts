@@ -15,7 +15,7 @@ const XOR: RoomStatus = {
 const SEALED: RoomStatus = { ...XOR, info: { ...XOR.info, cipher: "sealed" } };
 const waiting = { state: "waiting", attempt: 1, at: new Date(now.getTime() + 3500) } as const;
 
-Deno.test("statusLine: address, cipher, members, connection and what is unread, at 20, 80 and 200 columns", () => {
+Deno.test("statusLine: address, cipher, members, connection and unread messages, at 20, 80 and 200 columns", () => {
   const cases: [RoomStatus, number, string][] = [
     [
       { ...XOR, unread: 3 },
@@ -60,7 +60,7 @@ Deno.test("statusLine: address, cipher, members, connection and what is unread, 
   for (const [status, columns, line] of cases) assertEquals(statusLine(status, columns), line);
 });
 
-Deno.test("statusLine: is shorter than any screen, and says what the cipher hides as long as that fits", () => {
+Deno.test("statusLine: is shorter than any screen, and shows the protection as long as it fits", () => {
   for (let columns = 2; columns <= 120; columns++) {
     for (const status of [XOR, SEALED]) {
       for (const link of [status.link, waiting, { state: "connecting", attempt: 2 } as const]) {
@@ -74,12 +74,12 @@ Deno.test("statusLine: is shorter than any screen, and says what the cipher hide
   }
 });
 
-Deno.test("statusLine: what the address has of controls is shown", () => {
+Deno.test("statusLine: control characters in the address are visible", () => {
   const info = { ...XOR.info, address: "a\x1b[2J:1" };
   assert(statusLine({ ...XOR, info }, 80).startsWith("a␛[2J:1 · "));
 });
 
-Deno.test("searchLine, pasteNote: the longest form that fits; nothing of a paste of one line", () => {
+Deno.test("searchLine, pasteNote: the longest form that fits; none for a paste of one line", () => {
   const search = { pattern: "fir", found: true };
   assertEquals(searchLine(search, 40), "search: fir · Ctrl-R for an older one");
   assertEquals(searchLine({ ...search, found: false }, 20), "not found: fir");
@@ -87,7 +87,7 @@ Deno.test("searchLine, pasteNote: the longest form that fits; nothing of a paste
   assertEquals(pasteNote("one\ntwo\n", 20), "pasted 2 lines");
 });
 
-Deno.test("choiceRows: columns as wide as the words need; the number of those that have no place", () => {
+Deno.test("choiceRows: columns as wide as the words need, and the number of words without a place", () => {
   assertEquals(choiceRows([], 80, 5), []);
   assertEquals(choiceRows(["a", "b"], 80, 0), []);
   assertEquals(choiceRows(["alice", "bob", "al"], 12, 5), ["alice  al", "bob"]);

@@ -19,7 +19,7 @@ const grey = (part: number): Color => ({ red: part, green: part, blue: part });
 const DARK = [grey(0), grey(0x1e)];
 const LIGHT = [grey(255), grey(0xf5)];
 
-/** Every colour that a theme has, those of names and those of roles. */
+/** Every colour of a theme, of names and of roles. */
 function colors(theme: Theme): number[] {
   const { names, ...roles } = palette(theme);
   const used = Object.values(roles).flatMap((sgr) => {
@@ -29,7 +29,7 @@ function colors(theme: Theme): number[] {
   return [...names, ...used];
 }
 
-Deno.test("palette: every colour can be read on the grounds that its theme is for", () => {
+Deno.test("palette: every colour is legible on the backgrounds of its theme", () => {
   const grounds: Record<Theme, [ground: Color[], least: number]> = {
     auto: [[...DARK, ...LIGHT], 3],
     dark: [DARK, 4.5],
@@ -48,22 +48,22 @@ Deno.test("palette: every colour can be read on the grounds that its theme is fo
   }
 });
 
-Deno.test("luminance, contrast: the values that WCAG gives", () => {
+Deno.test("luminance, contrast: the values of WCAG", () => {
   assertEquals(luminance(grey(0)), 0);
   assertEquals(luminance(grey(255)), 1);
   assertEquals(contrast(1, 0), 21);
-  // #767676 is the lightest grey that has 4.5 to 1 on white.
+  // #767676 is the lightest grey with a contrast of 4.5 to 1 on white.
   assert(contrast(luminance(grey(0x76)), 1) >= 4.5);
   assert(contrast(luminance(grey(0x77)), 1) < 4.5);
 });
 
-Deno.test("palette: mono is bold, underlined and reversed, and nothing else", () => {
+Deno.test("palette: mono has only bold, underline and reverse", () => {
   const { names, ...roles } = palette("mono");
   assertEquals(names, []);
   for (const sgr of Object.values(roles)) assert(/^(?:[147](?:;[147])*)?$/.test(sgr), sgr);
 });
 
-Deno.test("nameStyle: the same for the same name, also among namesakes; all of a palette is used", () => {
+Deno.test("nameStyle: the same for the same name, with or without marks; uses all of a palette", () => {
   for (const theme of ["auto", "dark", "light"] as const) {
     const colors = palette(theme);
     const style = (name: string) => nameStyle(colors, name);
@@ -78,14 +78,14 @@ Deno.test("nameStyle: the same for the same name, also among namesakes; all of a
   assertEquals(nameStyle(palette("mono"), "alice"), "1");
 });
 
-Deno.test("paint: what is styled is reset behind it; what is not is left as it is", () => {
+Deno.test("paint: resets styles at the end; leaves unstyled text as it is", () => {
   assertEquals(paint("a", "1", "", "38;5;33"), "\x1b[1;38;5;33ma\x1b[0m");
   assertEquals(paint("a", ""), "a");
   assertEquals(paint("a"), "a");
   assertEquals(paint("", "1"), "");
 });
 
-Deno.test("themeFor: by which of black and white stands out more", () => {
+Deno.test("themeFor: chooses by the contrast with black and white", () => {
   const cases: [Color, "dark" | "light"][] = [
     [grey(0), "dark"],
     [grey(0x1e), "dark"],

@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-control-regex -- rows are looked at with their sequences.
+// deno-lint-ignore-file no-control-regex -- rows are checked with their sequences.
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { stripAnsiCode } from "@std/fmt/colors";
 import type { Person, RoomEvent } from "../room.ts";
@@ -27,7 +27,7 @@ const direct = (from: Person, text: string, action = false): RoomEvent => (
   { type: "direct", from, text, action, ...UNPROVED }
 );
 
-/** The rows of several events; a number lets so many seconds pass. */
+/** The rows of several events; a number lets this many seconds pass. */
 function rows(
   columns: number,
   happens: readonly (RoomEvent | string | number)[],
@@ -48,7 +48,7 @@ function rows(
 
 const LONG = "the quick brown fox jumps over the lazy dog";
 
-Deno.test("Transcript: aligned where there is room, compact below 60 columns, with what is said under itself", () => {
+Deno.test("Transcript: aligned rows on wide terminals, compact ones below 60 columns, with indented texts", () => {
   const happens = [
     says(BOB, "hi"),
     says(BOB, `${LONG}; ${LONG}\nbob: two`),
@@ -113,7 +113,7 @@ Deno.test("Transcript: aligned where there is room, compact below 60 columns, wi
   assertEquals(rows(200, happens)[1], `           │ ${LONG}; ${LONG}`);
 });
 
-Deno.test("Transcript: what goes on stands under its beginning, also where others have got wider names", () => {
+Deno.test("Transcript: a continued message lines up with its beginning, even after wider names", () => {
   const transcript = new Transcript();
   const now = new Date(START);
   const to = page(80, { time: "off" });
@@ -124,7 +124,7 @@ Deno.test("Transcript: what goes on stands under its beginning, also where other
   assertEquals(row(says(CAROL, "three")), "      carol │ three");
 });
 
-Deno.test("Transcript: the name is told again after 5 minutes, and after anything of others", () => {
+Deno.test("Transcript: repeats the name after 5 minutes, and after anything from others", () => {
   const happens = [
     says(BOB, "one"),
     says(BOB, "two"),
@@ -136,7 +136,7 @@ Deno.test("Transcript: the name is told again after 5 minutes, and after anythin
     says(BOB, "five"),
     direct(BOB, "six"),
     says(BOB, "seven"),
-    // Somebody else with the same name, and the same under another name.
+    // Another member with the same name, and the same member under another name.
     says({ ...BOB, id: 9 }, "eight"),
     says({ ...BOB, id: 9, name: "rob" }, "nine"),
   ];
@@ -162,7 +162,7 @@ Deno.test("Transcript: the name is told again after 5 minutes, and after anythin
   ]);
 });
 
-Deno.test("Transcript: times are told when they change", () => {
+Deno.test("Transcript: shows a time only when it changes", () => {
   const happens = [
     says(BOB, "one"),
     29,
@@ -197,7 +197,7 @@ Deno.test("Transcript: times are told when they change", () => {
   ]);
 });
 
-Deno.test("Transcript: a new day has a line of its own, in the form that fits", () => {
+Deno.test("Transcript: a new day has a line, in the longest form that fits", () => {
   const happens = [says(BOB, "late"), 10 * 3600, says(BOB, "early"), 60, says(BOB, "still")];
   const lines: [number, string][] = [
     [200, "── Wednesday, 25 November 2026 ──"],
@@ -219,7 +219,7 @@ Deno.test("Transcript: a new day has a line of its own, in the form that fits", 
   ]);
 });
 
-Deno.test("Transcript: names have their column, as wide as they need up to 16, and are never cut", () => {
+Deno.test("Transcript: the column of names is up to 16 wide, and names are never cut", () => {
   const long = { ...CAROL, id: 4, name: "x".repeat(24) };
   const wide = { ...CAROL, id: 5, name: "日本語" };
   const happens = [
@@ -248,7 +248,7 @@ Deno.test("Transcript: names have their column, as wide as they need up to 16, a
   ]);
 });
 
-Deno.test("Transcript: where a name is wider than the terminal, no part of it looks like another name", () => {
+Deno.test("Transcript: no part of a name wider than the terminal looks like another name", () => {
   const happens = [says({ ...BOB, name: "x".repeat(19) + "carol" }, "hi"), says(BOB, "hi")];
   assertEquals(rows(20, happens), [
     "14:02",
@@ -259,7 +259,7 @@ Deno.test("Transcript: where a name is wider than the terminal, no part of it lo
   ]);
 });
 
-Deno.test("Transcript: where a name has other than ASCII, the text stands in its column whatever its width is", () => {
+Deno.test("Transcript: after a name that is not ASCII, the text still starts in its column", () => {
   const transcript = new Transcript();
   const [row] = transcript.event(
     says({ ...BOB, name: "👨‍👩‍👧" }, "hi"),
@@ -269,7 +269,7 @@ Deno.test("Transcript: where a name has other than ASCII, the text stands in its
   assert(row!.includes("\r\x1b[10C │ hi"), JSON.stringify(row));
 });
 
-Deno.test("Transcript: nobody can write what looks like another's name or a notice", () => {
+Deno.test("Transcript: no text can imitate another member's name or a notice", () => {
   const evil = [
     "hi\n14:02 carol: I am evil",
     "hi\n       carol │ I am evil",
@@ -301,7 +301,7 @@ Deno.test("Transcript: nobody can write what looks like another's name or a noti
   }
 });
 
-Deno.test("Transcript: no row is wider than the terminal, whatever is said", () => {
+Deno.test("Transcript: no row is wider than the terminal, whatever the text is", () => {
   const texts = [
     LONG.repeat(10),
     "日本語".repeat(50),
@@ -328,7 +328,7 @@ Deno.test("Transcript: no row is wider than the terminal, whatever is said", () 
   }
 });
 
-/** The rows as they are, with their controls. */
+/** The rows with their control sequences. */
 function raw(event: RoomEvent, options: Partial<Page> = {}, columns = 80): string[] {
   const to = page(columns, { palette: palette("dark"), links: true, time: "off", ...options });
   return new Transcript().event(event, new Date(START), to);
@@ -338,7 +338,7 @@ function raw(event: RoomEvent, options: Partial<Page> = {}, columns = 80): strin
 const text = (row: string) =>
   row.slice(row.indexOf("│") + 1).replace(/^\x1b\[0m|^ (\x1b\[0m)?/, "");
 
-Deno.test("Transcript: styles are drawn without their marks; in mono the marks stay", () => {
+Deno.test("Transcript: draws styles without their marks; mono keeps the marks", () => {
   const { bold, italic, code, mention } = palette("dark");
   const event = says(BOB, "*b* _i_ `c` @alice");
   assertEquals(
@@ -349,11 +349,11 @@ Deno.test("Transcript: styles are drawn without their marks; in mono the marks s
     text(raw(event, { palette: palette("mono") })[0]!),
     "\x1b[1m*b*\x1b[0m \x1b[4m_i_\x1b[0m `c` \x1b[1;7m@alice\x1b[0m",
   );
-  // Nobody mentions oneself.
+  // Own messages mention nobody.
   assert(!raw(says(ALICE, "alice"))[0]!.includes(mention));
 });
 
-Deno.test("Transcript: no style and no link goes on in the next row", () => {
+Deno.test("Transcript: no style and no link continues in the next row", () => {
   const words = "*" + "bold ".repeat(40).trim() + "*";
   const link = "https://example.org/" + "x".repeat(200);
   const drawn = raw(says(BOB, `${words} ${link}`), {}, 60);
@@ -365,12 +365,12 @@ Deno.test("Transcript: no style and no link goes on in the next row", () => {
       .map((pattern) => [...row.matchAll(pattern)].length);
     assertEquals(opened, closed);
   }
-  // One link: one id.
+  // One link has one id.
   const ids = new Set(drawn.flatMap((row) => [...row.matchAll(/8;id=([^;]+);/g)].map((m) => m[1])));
   assertEquals(ids.size, 1);
 });
 
-Deno.test("Transcript: links lead to what is seen, where the terminal has links", () => {
+Deno.test("Transcript: links have the visible address as their target, if the terminal has links", () => {
   const [row] = raw(says(BOB, "see https://example.org/a."));
   const { link } = palette("dark");
   const address = "https://example.org/a";
@@ -382,7 +382,7 @@ Deno.test("Transcript: links lead to what is seen, where the terminal has links"
   );
 });
 
-Deno.test("Transcript: however long addresses are, rows do not repeat them without end", () => {
+Deno.test("Transcript: rows do not repeat long addresses without end", () => {
   for (const columns of [20, 80]) {
     const address = `https://example.org/${"x".repeat(1900)}`;
     const message = `${address} `.repeat(130);
@@ -391,7 +391,7 @@ Deno.test("Transcript: however long addresses are, rows do not repeat them witho
   }
 });
 
-Deno.test("Transcript: a block of code has a bar, and is cut only where it must be", () => {
+Deno.test("Transcript: a code block has a bar, and is cut only where it must be", () => {
   const event = says(BOB, "look:\n```ts\nif (x) {\n  y();\n}\n```\ndone");
   assertEquals(rows(80, [event], { time: "off", palette: palette("dark") }), [
     " bob │ look:",
@@ -411,7 +411,7 @@ Deno.test("Transcript: a block of code has a bar, and is cut only where it must 
   assertEquals(rows(80, [event], { time: "off" })[1], "     │ ▏ ```ts");
 });
 
-Deno.test("isShown: who comes and goes, and what the status line has, are no rows", () => {
+Deno.test("isShown: joining, leaving and the status line's events have no rows", () => {
   const now = new Date(START);
   const hidden: RoomEvent[] = [
     { type: "joined", who: BOB, at: 1, sent: undefined },
@@ -424,7 +424,7 @@ Deno.test("isShown: who comes and goes, and what the status line has, are no row
     { type: "delivered", ref: 1, to: BOB, text: "hi" },
     { type: "renamed", who: { ...BOB, name: "rob" }, before: "bob", at: 1 },
     { type: "keychanged", who: BOB },
-    // What is remarkable: it was said long ago.
+    // A warning: it was sent long ago.
     { type: "joined", who: BOB, at: 1, sent: new Date(0) },
   ];
   const transcript = new Transcript();
@@ -438,7 +438,7 @@ Deno.test("isShown: who comes and goes, and what the status line has, are no row
   }
 });
 
-Deno.test("Transcript: a notice is indented under its text, or by little where there is no room", () => {
+Deno.test("Transcript: indents a notice under its text, or less if there is little room", () => {
   const notice = "you are alice, in the room at 127.0.0.1:2428; here is more";
   assertEquals(rows(60, [`${notice}, ${notice}\nin one line`]), [
     "14:02 you are alice, in the room at 127.0.0.1:2428; here is",
@@ -459,12 +459,12 @@ Deno.test("Transcript: a notice is indented under its text, or by little where t
   assertEquals(rows(10, ["it is"]), ["14:02", "  it is"]);
 });
 
-Deno.test("Transcript: an answer has its lines as they are, and nothing in them is obeyed", () => {
+Deno.test("Transcript: an answer keeps its lines, with visible control characters", () => {
   const answer = new Transcript().answer("not sent: ", "one\n\x1b[2Jtwo", page(60));
   assertEquals(answer, ["not sent: one", "          ␛[2Jtwo"]);
 });
 
-Deno.test("Transcript: notices are dim, what must not be overlooked is red; long ones are indented", () => {
+Deno.test("Transcript: notices are dim, warnings red; long ones are indented", () => {
   const { dim, error } = palette("dark");
   assertEquals(
     raw({ type: "welcome", self: ALICE, room: { address: "x:1", cipher: "xor", maxText: 1 } }),
@@ -478,7 +478,7 @@ Deno.test("Transcript: notices are dim, what must not be overlooked is red; long
   assert(second!.startsWith(`  \x1b[${error}m`));
 });
 
-Deno.test("Transcript: what shows a picture is said with it, where there are colours to show it in", () => {
+Deno.test("Transcript: names the command that shows a picture, if there are colours for it", () => {
   const here = (name: string, theme: "dark" | "mono") => {
     const transfer = { ...OFFER, number: 7, name, state: "done", path: `/d/${name}` } as const;
     return rows(200, [{ type: "transfer", transfer }], { palette: palette(theme) });

@@ -14,7 +14,7 @@ import {
 
 const running: Transfer = { ...OFFER, state: "running", bytes: 1024 * 1024, rate: 65_536 };
 
-Deno.test("offerSentence: who offers what, how large, the start of its hash, and what to type", () => {
+Deno.test("offerSentence: names sender, file, size, start of the hash, and the commands", () => {
   const offer = { type: "offer", from: BOB, direct: false, files: [OFFER], ...UNPROVED } as const;
   const what = "photo.jpg (3 MiB, SHA-256 0123456789ab…)";
   assertEquals(offerSentence(offer), `bob offers ${what}: /accept 1 or /decline 1`);
@@ -39,7 +39,7 @@ Deno.test("offerSentence: who offers what, how large, the start of its hash, and
   );
 });
 
-Deno.test("transferSentence: where it begins, goes on, stalls and ends", () => {
+Deno.test("transferSentence: a transfer starts, resumes, stalls and ends", () => {
   const say = (fields: Partial<Transfer>) =>
     transferSentence({ ...running, ...fields }, { begins: true });
   assertEquals(say({ bytes: 0 }), "receiving photo.jpg from bob (3 MiB)");
@@ -63,7 +63,7 @@ Deno.test("transferSentence: where it begins, goes on, stalls and ends", () => {
   assertEquals(transferSentence({ ...running, bytes: 0 }, { begins: false }), undefined);
 });
 
-Deno.test("liveRow: bar, rate and time left; stalled says why; in less than any width, without controls", () => {
+Deno.test("liveRow: bar, rate and time left, or why it stalls; fits any width, without control characters", () => {
   assertEquals(
     liveRow(running, 80),
     "↓ photo.jpg from bob ██████░░░░░░░░░░░░░░ 33% 64 KiB/s 0:32 left",
@@ -87,7 +87,7 @@ Deno.test("liveRow: bar, rate and time left; stalled says why; in less than any 
   }));
 });
 
-Deno.test("listRow, duration: as people write them", () => {
+Deno.test("listRow, duration: readable", () => {
   assertEquals(listRow(OFFER), "1  photo.jpg from bob, 3 MiB: offered");
   assertEquals(listRow(running), "1  photo.jpg from bob, 3 MiB: running 33%");
   assertEquals([0, 0.1, 59.5, 60, 3600, 1e9].map(duration), [
@@ -95,7 +95,7 @@ Deno.test("listRow, duration: as people write them", () => {
   ]);
 });
 
-Deno.test("Arrivals: the first file is told by itself, what comes soon behind it together, each member's alone", () => {
+Deno.test("Arrivals: reports the first file alone, and groups the next ones of each member", () => {
   const arrivals = new Arrivals();
   const here: Transfer = { ...OFFER, state: "done", path: "/d/photo.jpg" };
   const away: Transfer = { ...here, direction: "out", path: undefined };
@@ -114,7 +114,7 @@ Deno.test("Arrivals: the first file is told by itself, what comes soon behind it
   assertEquals(arrivals.sentences, told);
   assertEquals(arrivals.take(), told);
   assert(arrivals.isEmpty);
-  // Soon behind one that was told.
+  // Shortly after a reported one.
   assertEquals(arrivals.add(here, 7999), true);
   assertEquals(arrivals.take().length, 1);
   assertEquals(arrivals.add(here, 10_999), false);

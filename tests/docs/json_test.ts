@@ -1,5 +1,5 @@
-// Checks docs/json.md against the program: all that the program produces and accepts is in the tables of
-// that page, and all that is in them it produces and accepts.
+// Compares docs/json.md with the program: the tables list everything that the program writes and accepts, and
+// nothing else.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { RoomEvent } from "../../room.ts";
@@ -27,7 +27,7 @@ function table(text: string, ...header: string[]): string[][] {
   );
   const start = rows.findIndex((row) => row?.join() === header.join());
   assertNotEquals(start, -1, `docs/json.md has no table "${header}"`);
-  // Behind the header stands the line of hyphens.
+  // A line of hyphens follows the header.
   const body = rows.slice(start + 2);
   const end = body.findIndex((row) => row === undefined);
   return body.slice(0, end) as string[][];
@@ -46,7 +46,7 @@ function unquote(cell: string): string {
 interface Shapes {
   /** The fields of each type, besides `type` and `time`. */
   types: Map<string, Map<string, "always" | "sometimes">>;
-  /** What each field may be, such as "string or number". */
+  /** The types of each field, such as "string or number". */
   kinds: Map<string, string>;
 }
 
@@ -80,7 +80,7 @@ const REASONS = table(section("Output"), "`type`", "`reason`", "meaning")
 
 const NOW = new Date("2024-02-28T12:00:00Z");
 
-/** What comes out when this happens and these lines go in. */
+/** The output for these events and lines of input. */
 async function run(input: readonly string[], events: readonly RoomEvent[] = []): Promise<{
   lines: string[];
   calls: string[];
@@ -96,7 +96,7 @@ async function run(input: readonly string[], events: readonly RoomEvent[] = []):
     },
     writeOut: (bytes) => {
       lines.push(...new TextDecoder().decode(bytes).trimEnd().split("\n"));
-      // `leave` waits for the confirmation of all that was sent.
+      // `leave` waits until everything is confirmed.
       while (room.pending.length > 0) screen.event(room.confirm());
       return Promise.resolve(bytes.length);
     },
@@ -110,10 +110,10 @@ async function run(input: readonly string[], events: readonly RoomEvent[] = []):
   return { lines, calls: room.calls };
 }
 
-/** A value that fits "string", "number" and so on. */
+/** A value of each type. */
 const VALUES: Record<string, unknown> = { string: "bob", number: 2 };
 
-/** A line of input that has just the fields that the page gives it. */
+/** A line of input with exactly the fields of the table. */
 function inputOf(type: string, fields: Iterable<string>): Json {
   const pairs = [...fields].map((field) => {
     const [kind] = IN.kinds.get(field)!.split(" or ");
@@ -122,10 +122,10 @@ function inputOf(type: string, fields: Iterable<string>): Json {
   return { type, ...Object.fromEntries(pairs) };
 }
 
-/** All that the program can write. */
+/** Everything that the program can write. */
 async function allOutput(): Promise<Json[]> {
   const events = await run([], Object.values(EVENTS).flat());
-  // What only input brings about: sent, and error with a hint and without.
+  // Lines that only input causes: sent, and error with and without a hint.
   const answers = await run([
     '{"type":"say","text":"hello"}',
     '{"type":"transfers"}',
@@ -140,7 +140,7 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? "array" : typeof value;
 }
 
-/** Why a line of output is not as the page says. */
+/** Why a line of output contradicts the page. */
 function fault({ type, ...fields }: Json): string | undefined {
   const shape = OUT.types.get(String(type));
   if (!shape) return `there is no type ${type}`;
@@ -174,7 +174,7 @@ Deno.test("docs/json.md: all types, fields and reasons of the tables are written
     for (const [field, when] of shape) {
       const having = ofType.filter((line) => field in line).length;
       assert(having > 0, `${type} never has ${field}`);
-      // What is always there is not to be marked as if it were not.
+      // A field that is always there must not be marked as optional.
       assertEquals(when, having === ofType.length ? "always" : "sometimes", `${type} ${field}`);
     }
   }
@@ -211,7 +211,7 @@ Deno.test("docs/json.md: the examples of output are as the tables say, and show 
 });
 
 Deno.test("docs/json.md: the examples of output are spelled as the program spells them", async () => {
-  // The order of the fields, too: programs do not care, readers do.
+  // Also the order of the fields: it matters to readers.
   const written = (await allOutput()).map((line) => ({
     type: line["type"],
     keys: Object.keys(line),

@@ -1,5 +1,5 @@
-// Test helper: a room that only remembers what is asked of it, and one event of each kind. For tests of
-// what shows a room. No part of the program.
+// Test helper: a room that records requests, and every kind of event. For tests of the screens. Not part of the
+// program.
 
 import { ChatError } from "../../errors.ts";
 import type {
@@ -18,12 +18,12 @@ export const BOB: Person = { id: 2, name: "bob", self: false, away: false };
 
 export const INFO: RoomInfo = { address: "127.0.0.1:2428", cipher: "xor", maxText: 1000 };
 
-/** The shape of a public key as people write it. */
+/** A public key as people write it. */
 export const FINGERPRINT = "iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w";
-/** What two compare aloud. */
+/** The words to compare aloud. */
 export const WORDS = "abandon ability able about above absent absorb abstract";
 
-/** A file that is that bob offers to alice. */
+/** A file that bob offers to alice. */
 export const OFFER: Transfer = {
   number: 1,
   direction: "in",
@@ -155,13 +155,13 @@ export class FakeRoom implements Room {
   }
 }
 
-/** What is known of a message in a room that is not sealed. */
+/** The fields that only a sealed room can fill. */
 export const UNPROVED = { sent: undefined, missing: 0 } as const;
 
 /** When the events of sealed rooms were sent. */
 export const SENT: Date = new Date("2024-02-28T12:00:00.250Z");
 
-/** Each way in which a room ends. */
+/** Each way in which a room can end. */
 const ENDINGS: { [Reason in Ending["reason"]]: Ending & { reason: Reason } } = {
   left: { reason: "left" },
   stopped: { reason: "stopped" },
@@ -173,7 +173,7 @@ const ENDINGS: { [Reason in Ending["reason"]]: Ending & { reason: Reason } } = {
   },
 };
 
-/** Each reason of a kind of event, once: a new one is missed by the type checker. */
+/** Each reason of an event type; the type checker finds a missing one. */
 type Reasons<Type extends RoomEvent["type"]> = {
   [Reason in Extract<RoomEvent, { type: Type; reason: string }>["reason"]]: true;
 };
@@ -191,7 +191,7 @@ const STATES: Record<Transfer["state"], true> = {
 };
 const DISCONNECTED: Reasons<"disconnected"> = { lost: true, stopped: true, refused: true };
 
-/** All kinds of events, in all their forms. */
+/** All types of events, in all their forms. */
 export const EVENTS: {
   [Type in RoomEvent["type"]]: readonly (RoomEvent & { type: Type })[];
 } = {
@@ -271,7 +271,7 @@ export const EVENTS: {
   keychanged: [{ type: "keychanged", who: { ...BOB, name: "bob(!)" } }],
   away: [
     { type: "away", who: { ...BOB, away: true }, at: 700 },
-    // What others were told of this client comes to it too, when it is back.
+    // A client that is back also receives what others were told about it.
     { type: "away", who: ALICE, at: 720 },
   ],
   back: [{ type: "back", who: BOB, at: 740 }, { type: "back", who: ALICE, at: 760 }],

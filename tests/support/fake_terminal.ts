@@ -1,5 +1,5 @@
-// Test helper: a terminal emulator, a clock that is moved by hand and a room, for tests of the screen. No part of
-// the program.
+// Test helper: a terminal emulator and a clock that is moved by hand, for tests of the screen. Not part of the
+// program.
 
 import xterm from "@xterm/headless";
 import type { Viewer } from "../../pictures/graphics.ts";
@@ -11,7 +11,7 @@ import type { Clock } from "../../ui/clock.ts";
 import { Screen } from "../../ui/screen.ts";
 import { FakeRoom, OFFER } from "./fake_room.ts";
 
-/** A terminal emulator behind the interface that the screen uses. */
+/** A terminal emulator as a `Tty`. */
 export class FakeTty implements Tty {
   readonly term: InstanceType<typeof xterm.Terminal>;
   raw = false;
@@ -52,7 +52,7 @@ export class FakeTty implements Tty {
     return () => this.listeners.delete(listener);
   }
 
-  /** Types `input`; resolves when the screen has obeyed it and reads on. */
+  /** Types `input`; resolves when the screen has handled it and reads on. */
   async type(input: string | null | Error): Promise<void> {
     this.#asked = Promise.withResolvers();
     if (input instanceof Error) this.#reading.reject(input);
@@ -60,7 +60,7 @@ export class FakeTty implements Tty {
     await this.#asked.promise;
   }
 
-  /** Like `type`, where the screen will not read on. */
+  /** Like `type`, if the screen will not read on. */
   typeLast(input: string | null | Error): void {
     void this.type(input);
   }
@@ -71,12 +71,12 @@ export class FakeTty implements Tty {
     for (const listener of this.listeners) listener();
   }
 
-  /** Resolves when the emulator has drawn all that was written. */
+  /** Resolves when the emulator has drawn everything. */
   drawn(): Promise<void> {
     return new Promise((resolve) => this.term.write("", resolve));
   }
 
-  /** All rows, those in the scrollback first, without the empty ones at the end. */
+  /** All rows including the scrollback, without empty ones at the end. */
   async rows(): Promise<string[]> {
     await this.drawn();
     const { active } = this.term.buffer;
@@ -88,7 +88,7 @@ export class FakeTty implements Tty {
     return rows;
   }
 
-  /** Where the cursor is: its row among `rows()`, and its column. */
+  /** The cursor's row among `rows()`, and its column. */
   async cursor(): Promise<[row: number, column: number]> {
     await this.drawn();
     const { active } = this.term.buffer;
@@ -110,7 +110,7 @@ export class FakeClock implements Clock {
     return () => this.#tasks.delete(entry);
   }
 
-  /** Lets `ms` pass, and does what is due meanwhile, each at its moment. */
+  /** Lets `ms` pass, and runs each task that is due at its time. */
   pass(ms = 0): void {
     const end = this.#now + ms;
     for (;;) {
@@ -123,7 +123,7 @@ export class FakeClock implements Clock {
     this.#now = end;
   }
 
-  /** So many milliseconds from now. */
+  /** The time `ms` milliseconds from now. */
   in(ms: number): Date {
     return new Date(this.#now + ms);
   }
@@ -143,9 +143,9 @@ export interface Setup {
   clock: FakeClock;
   room: FakeRoom;
   screen: Screen;
-  /** Tells the screen, and lets it draw. */
+  /** Passes events to the screen, and lets it draw. */
   tell(...events: RoomEvent[]): void;
-  /** What `run` will resolve to. */
+  /** The result of `run`. */
   ending: Promise<Ending>;
 }
 
@@ -155,7 +155,7 @@ interface ScreenOptions {
   pictures?: Viewer;
 }
 
-/** A screen that runs. */
+/** A running screen. */
 export function setUp(columns = 80, rows = 24, options: ScreenOptions = {}): Setup {
   const tty = new FakeTty(columns, rows);
   const clock = new FakeClock();
@@ -169,12 +169,12 @@ export function setUp(columns = 80, rows = 24, options: ScreenOptions = {}): Set
   return { tty, clock, room, screen, tell, ending };
 }
 
-/** All C0 and C1 controls, DEL, sequences of each kind, bidi controls and what can't be seen. */
+/** All C0 and C1 controls, DEL, sequences of each kind, bidi controls and invisible characters. */
 const CONTROLS = Array.from(
   { length: 0xa0 },
   (_, code) => code < 0x20 || code >= 0x7f ? String.fromCharCode(code) : "",
 ).join("a");
-/** What a hostile member says. */
+/** Texts of a hostile member. */
 export const HOSTILE: readonly string[] = [
   CONTROLS,
   "\x1b[2J\x1b[H\x1b[31m\x1b[?1049h\x1b[?1004l\x1b[6n\x1b[8;1;1t\x1bc\x1b7\x1b8\x1b#8\x1b(0",
