@@ -63,8 +63,8 @@ function argumentAt(text: string): TypedArgument | undefined {
   let from = match[0].length;
   for (const argument of parseArgs(command)) {
     const [word, space] = /^(\S*)\s*/.exec(text.slice(from))!;
-    const whole = argument.rest || space!.length === text.length - from;
-    if (whole) return { command, argument, from };
+    const isLast = argument.rest || space!.length === text.length - from;
+    if (isLast) return { command, argument, from };
     from += word.length;
   }
   return { command, argument: undefined, from: text.length };

@@ -37,8 +37,8 @@ export interface LiveRows {
   readonly column: number;
 }
 
-/** What changes from one drawing to the next. */
-export interface Frame {
+/** Everything that may change from one drawing to the next, besides the room. */
+export interface LiveState {
   readonly page: Page;
   /** Rows of the terminal. */
   readonly height: number;
@@ -73,10 +73,10 @@ export class LiveArea {
     this.#grouped = parts.grouped;
   }
 
-  layOut(frame: Frame): LiveRows {
-    const { page: { columns, palette }, height } = frame;
-    const waiting = this.#waitingRows(frame);
-    this.#status = this.#statusLine(frame);
+  layOut(state: LiveState): LiveRows {
+    const { page: { columns, palette }, height } = state;
+    const waiting = this.#waitingRows(state);
+    this.#status = this.#statusLine(state);
     // The area must fit on the screen: the cursor cannot go back to a row that has scrolled away.
     const free = Math.max(1, height - waiting.length - 2);
     // Above the edited line, not below it: see `LiveRows`.
@@ -92,12 +92,12 @@ export class LiveArea {
   }
 
   /** Whether the status line would differ from the one that was laid out last. */
-  isStale(frame: Frame): boolean {
-    return this.#statusLine(frame) !== this.#status;
+  isStale(state: LiveState): boolean {
+    return this.#statusLine(state) !== this.#status;
   }
 
   /** Above the status line: grouped notices, transfers, and one row for each unconfirmed message. */
-  #waitingRows({ page, height }: Frame): string[] {
+  #waitingRows({ page, height }: LiveState): string[] {
     const { pending, self } = this.#room;
     const rows = this.#grouped.sentences.slice(0, Math.max(0, height - 4))
       .map((sentence) => this.#transcript.coming(sentence, page));
@@ -122,7 +122,7 @@ export class LiveArea {
     return rows.map((row) => paint(row, palette.dim));
   }
 
-  #statusLine({ page: { columns }, now, unread }: Frame): string {
+  #statusLine({ page: { columns }, now, unread }: LiveState): string {
     if (this.hint !== undefined) return cut(printable(this.hint), columns - 1);
     if (this.isLeaving) return cut("leaving; Ctrl-C to leave at once", columns - 1);
     const { search } = this.#editor;

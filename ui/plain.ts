@@ -163,8 +163,8 @@ export class PlainScreen {
   // ---- text ----
 
   #show(event: RoomEvent): void {
-    for (const { said, text } of plainLines(event, this.#options.now())) {
-      if (said) this.#write(text);
+    for (const { isMessage, text } of plainLines(event, this.#options.now())) {
+      if (isMessage) this.#write(text);
       else this.#pipes.note(text);
     }
     // A screen shows this in its status line.

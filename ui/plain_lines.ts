@@ -9,7 +9,7 @@ import { offerSentence, transferSentence } from "./transfer_text.ts";
 /** One line. The further lines of a message are part of it, indented. */
 export interface PlainLine {
   /** A member's message; otherwise a notice for people. */
-  readonly said: boolean;
+  readonly isMessage: boolean;
   /** Safe to print. */
   readonly text: string;
 }
@@ -19,9 +19,9 @@ export function plainLines(event: RoomEvent, now: Date): PlainLine[] {
   const notices = warnings(event, now);
   const sentence = connectionNotice(event) ?? noticeOf(event);
   if (sentence !== undefined) notices.push(sentence);
-  const lines = notices.map((text) => ({ said: false, text: printable(text) }));
+  const lines = notices.map((text) => ({ isMessage: false, text: printable(text) }));
   if (event.type === "message" || event.type === "direct") {
-    lines.push({ said: true, text: messageLine(event.from.name, event) });
+    lines.push({ isMessage: true, text: messageLine(event.from.name, event) });
   }
   return lines;
 }

@@ -8,7 +8,7 @@ import { two } from "./rows.ts";
 import { bytesText } from "./transfer_text.ts";
 
 /** Bytes of text that are kept: some hundred thousand messages. */
-const MAX_RECORD = 8 * 1024 * 1024;
+const MAX_BYTES = 8 * 1024 * 1024;
 
 /** The lines that this client has shown; when it is full, the oldest go. */
 export class SavedTranscript {
@@ -22,7 +22,7 @@ export class SavedTranscript {
   #self = "";
 
   /** @param most bytes of UTF-8 to keep */
-  constructor(most: number = MAX_RECORD) {
+  constructor(most: number = MAX_BYTES) {
     this.#most = most;
   }
 
@@ -62,7 +62,9 @@ export class SavedTranscript {
     if (event.type === "message" && event.from.self) {
       return [messageLine(own(event.from.name), event)];
     }
-    const lines = plainLines(event, now).map(({ said, text }) => said ? text : `-- ${text}`);
+    const lines = plainLines(event, now).map(({ isMessage, text }) =>
+      isMessage ? text : `-- ${text}`
+    );
     if (event.type === "delivered") {
       return [messageLine(`${own(this.#self)} → ${event.to.name}`, event)];
     }

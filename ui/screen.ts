@@ -34,7 +34,7 @@ import { complete } from "./complete.ts";
 import type { Context } from "./context.ts";
 import { follow } from "./follow.ts";
 import { GroupedNotices } from "./grouped_notices.ts";
-import { type Frame, LiveArea, type LiveRows, rowsAboveCursor } from "./live_area.ts";
+import { LiveArea, type LiveRows, type LiveState, rowsAboveCursor } from "./live_area.ts";
 import { Preferences } from "./preferences.ts";
 import type { Page } from "./rows.ts";
 import { SavedTranscript } from "./saved_transcript.ts";
@@ -456,7 +456,7 @@ export class Screen {
       return;
     }
     const before = this.#eraseArea() + WRAP_OFF + this.#takeRows(MAX_WRITE);
-    const area = this.#area.layOut(this.#frame());
+    const area = this.#area.layOut(this.#liveState());
     const text = area.rows.join("\r\n") + WRAP_ON;
     const place = "\r" + up(area.rows.length - 1 - area.row) + right(area.column);
     this.#tty.write(HIDE_CURSOR + before + text + place + SHOW_CURSOR);
@@ -467,7 +467,7 @@ export class Screen {
     if (this.#rows.length > 0) this.#cancelDraw = this.#clock.after(0, () => this.#draw());
   }
 
-  #frame(): Frame {
+  #liveState(): LiveState {
     const { rows: height } = this.#tty.size();
     return { page: this.#page(), height, now: this.#clock.now(), unread: this.#alerts.unread };
   }
@@ -482,7 +482,7 @@ export class Screen {
     // The countdown changes at full seconds.
     const ms = Math.max(0, left) % TICK_MS || TICK_MS;
     this.#cancelTick = this.#clock.after(ms, () => {
-      if (this.#area.isStale(this.#frame())) this.#draw();
+      if (this.#area.isStale(this.#liveState())) this.#draw();
       else this.#tickLater();
     });
   }

@@ -117,8 +117,8 @@ export interface Color {
 }
 
 /** The theme for this background: the one whose text has more contrast. */
-export function themeFor(ground: Color): "dark" | "light" {
-  const light = luminance(ground);
+export function themeFor(background: Color): "dark" | "light" {
+  const light = luminance(background);
   return contrast(light, 1) >= contrast(light, 0) ? "dark" : "light";
 }
 

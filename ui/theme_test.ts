@@ -30,19 +30,19 @@ function colors(theme: Theme): number[] {
 }
 
 Deno.test("palette: every colour is legible on the backgrounds of its theme", () => {
-  const grounds: Record<Theme, [ground: Color[], least: number]> = {
+  const backgrounds: Record<Theme, [background: Color[], least: number]> = {
     auto: [[...DARK, ...LIGHT], 3],
     dark: [DARK, 4.5],
     light: [LIGHT, 4.5],
     mono: [[], 0],
   };
   for (const theme of THEMES) {
-    const [fitting, least] = grounds[theme];
+    const [fitting, least] = backgrounds[theme];
     assertEquals(colors(theme).length, theme === "mono" ? 0 : 22);
     for (const color of colors(theme)) {
-      for (const ground of fitting) {
-        const found = contrast(luminance(xterm(color)), luminance(ground));
-        assertGreaterOrEqual(found, least, `${theme}: ${color} on ${ground.red}`);
+      for (const background of fitting) {
+        const found = contrast(luminance(xterm(color)), luminance(background));
+        assertGreaterOrEqual(found, least, `${theme}: ${color} on ${background.red}`);
       }
     }
   }
@@ -98,5 +98,5 @@ Deno.test("themeFor: chooses by the contrast with black and white", () => {
     [{ red: 0, green: 0, blue: 255 }, "dark"],
     [{ red: 255, green: 255, blue: 0 }, "light"],
   ];
-  for (const [ground, theme] of cases) assertEquals(themeFor(ground), theme);
+  for (const [background, theme] of cases) assertEquals(themeFor(background), theme);
 });

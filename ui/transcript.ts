@@ -88,11 +88,11 @@ export class Transcript {
     const rows = warnings(event, now).flatMap((remark) => this.notice(remark, now, page, "error"));
     const sentence = connectionNotice(event);
     if (sentence !== undefined) rows.push(...this.notice(sentence, now, page));
-    rows.push(...this.#told(event, now, page));
+    rows.push(...this.#rowsOf(event, now, page));
     return rows;
   }
 
-  #told(event: RoomEvent, now: Date, page: Page): string[] {
+  #rowsOf(event: RoomEvent, now: Date, page: Page): string[] {
     switch (event.type) {
       case "welcome": {
         const { self, room } = event;
@@ -107,17 +107,17 @@ export class Transcript {
       }
       case "message": {
         const kind = event.action ? "action" : "message";
-        return this.#said({ who: event.from, kind }, event.text, now, page);
+        return this.#messageRows({ who: event.from, kind }, event.text, now, page);
       }
       case "direct": {
         const kind = event.action ? "direct action" : "direct";
-        return this.#said({ who: event.from, kind }, event.text, now, page);
+        return this.#messageRows({ who: event.from, kind }, event.text, now, page);
       }
       case "delivered":
-        return this.#said({ who: event.to, kind: "sent" }, event.text, now, page);
+        return this.#messageRows({ who: event.to, kind: "sent" }, event.text, now, page);
       case "undelivered":
         return [
-          ...this.#said({ who: event.to, kind: "sent" }, event.text, now, page),
+          ...this.#messageRows({ who: event.to, kind: "sent" }, event.text, now, page),
           ...this.notice(notDelivered(event), now, page, "error"),
         ];
       case "renamed": {
@@ -191,7 +191,7 @@ export class Transcript {
 
   // ---- messages ------------------------------------------------------------------------------------
 
-  #said(label: Label, text: string, now: Date, page: Page): string[] {
+  #messageRows(label: Label, text: string, now: Date, page: Page): string[] {
     const rows = this.#dayLine(now, page);
     this.#fit(label);
     const lines = parse(printable(text, "lines"), {

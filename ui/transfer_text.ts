@@ -36,7 +36,7 @@ export function offerSentence(
   const to = from.self && first.who ? ` to ${first.who.name}` : direct && !from.self ? " you" : "";
   const who = from.self ? "you offer" : `${from.name} offers`;
   const whom = from.self ? "" : to;
-  const behind = from.self ? to : "";
+  const after = from.self ? to : "";
   const numbers = others.length === 0
     ? `${first.number}`
     : `${first.number}-${files.at(-1)!.number}`;
@@ -47,14 +47,12 @@ export function offerSentence(
   }
   if (others.length === 0) {
     const hash = first.sha256.slice(0, HASH_DIGITS);
-    return `${who}${whom} ${first.name} (${
-      bytesText(first.size)
-    }, SHA-256 ${hash}…)${behind}${how}`;
+    return `${who}${whom} ${first.name} (${bytesText(first.size)}, SHA-256 ${hash}…)${after}${how}`;
   }
   const sum = files.reduce((bytes, { size }) => bytes + size, 0);
   const named = files.slice(0, MAX_NAMED).map(({ name }) => name).join(", ");
   const more = files.length > MAX_NAMED ? ", …" : "";
-  return `${who}${whom} ${files.length} files (${bytesText(sum)})${behind}: ${named}${more}${how}`;
+  return `${who}${whom} ${files.length} files (${bytesText(sum)})${after}: ${named}${more}${how}`;
 }
 
 /** A transfer's beginning, stall or end; undefined if there is nothing to report. */
@@ -172,9 +170,9 @@ export function liveRow(transfer: Transfer, columns: number): string {
     [`${arrow} ${file} `, `${far}${speed}${left}`],
     [`${arrow} ${file} `, `${far}${left}`],
   ] as const;
-  for (const [front, behind] of forms) {
-    const free = columns - 1 - width(front) - width(behind);
-    if (free >= MIN_BAR) return front + bar(bytes, size, Math.min(MAX_BAR, free)) + behind;
+  for (const [front, after] of forms) {
+    const free = columns - 1 - width(front) - width(after);
+    if (free >= MIN_BAR) return front + bar(bytes, size, Math.min(MAX_BAR, free)) + after;
   }
   return cut(`${arrow}${far} ${file}`, columns - 1);
 }

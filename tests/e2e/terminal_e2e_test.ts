@@ -337,7 +337,7 @@ onTerminal("chat join: reports the end of the server, and keeps what was typed",
   terminal.type("unsent");
   await terminal.shows("> unsent");
   server.signal("SIGTERM");
-  await terminal.shows("the server has stopped; what you write is kept");
+  await terminal.shows("the server has stopped; what you type is sent");
   await terminal.shows("> unsent");
   terminal.type("\r");
   await terminal.shows("anna │ unsent");
