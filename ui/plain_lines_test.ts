@@ -58,7 +58,9 @@ Deno.test("SavedTranscript: has the user's direct messages, their outcome, and t
 
 Deno.test("SavedTranscript: has every notice of plain mode", () => {
   for (const event of Object.values(EVENTS).flat()) {
-    const notices = plainLines(event, NOW).filter(({ isMessage }) => !isMessage).map(({ text }) => text);
+    const notices = plainLines(event, NOW).filter(({ isMessage }) => !isMessage).map(({ text }) =>
+      text
+    );
     if (event.type === "delivered") continue; // Its text says so.
     const lines = recorded(event).filter((line) => line.startsWith("-- "));
     assertEquals(lines, notices.map((text) => `-- ${text}`), event.type);

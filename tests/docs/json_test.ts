@@ -284,7 +284,7 @@ Deno.test("docs/json.md: the examples of input are taken, and show every type", 
   const { calls } = await run(lines);
   assertEquals(calls, [
     "offer photos",
-    "offer photo.jpg bob",
+    'offer photo.jpg to "bob"',
     "accept 1",
     'decline "all"',
     "cancel 1",

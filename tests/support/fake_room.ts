@@ -96,7 +96,8 @@ export class FakeRoom implements Room {
   }
 
   offer(path: string, to?: string | number, name?: string): void {
-    this.#request(`offer ${[path, to, name].filter((part) => part !== undefined).join(" ")}`);
+    const whom = to === undefined ? "" : ` to ${JSON.stringify(to)}`;
+    this.#request(`offer ${path}${whom}${name === undefined ? "" : ` as ${name}`}`);
   }
 
   accept(which: string | number): number {
