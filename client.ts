@@ -4,7 +4,7 @@
 // A client outlives its sessions, and a session outlives its connections. A message stays `pending` until the
 // room has confirmed it, over any number of both. The parts, each in its file in client/:
 //
-// - `Session`: the id, the cipher, the positions in the two logs, and the outbox.
+// - `ClientSession`: the id, the cipher, the positions in the two logs, and the outbox.
 // - `FrameHandler`, with `MessageReader` and `Members`: turns frames into events, and keeps the list of members.
 // - `Unconfirmed` and `FileLink`: send messages and files.
 // - `Reconnector` and `Watchdog`: keep the client connected.
@@ -19,7 +19,7 @@ import { connect, type ConnectOptions, type Handshake, resume } from "./client/h
 import { Members } from "./client/members.ts";
 import { MessageReader } from "./client/received.ts";
 import { type Break, isFinal, Reconnector, type Rejoined } from "./client/reconnect.ts";
-import { Session } from "./client/session.ts";
+import { ClientSession } from "./client/session.ts";
 import { Unconfirmed } from "./client/unconfirmed.ts";
 import { Watchdog } from "./client/watchdog.ts";
 import { ChatError, ProtocolError } from "./errors.ts";
@@ -88,7 +88,7 @@ export class Client implements Room {
   readonly #finishMs: number;
   /** The name that the user asked for last. */
   #name: string;
-  #session: Session;
+  #session: ClientSession;
   /** undefined while it is lost. */
   #connection: Connection | undefined;
   readonly #events = new EventQueue();
@@ -116,7 +116,7 @@ export class Client implements Room {
     this.#self = self;
     this.#finishMs = options.finishMs ?? FINISH_MS;
     this.fingerprint = self && fingerprint(self.identity.publicKey);
-    const session = this.#session = new Session(handshake, false);
+    const session = this.#session = new ClientSession(handshake, false);
     this.info = {
       address: formatAddress(options.hostname, options.port),
       cipher: cipher.name,
@@ -308,7 +308,7 @@ export class Client implements Room {
     const { log, messages } = this.#session;
     const isSameLog = log !== undefined && log === handshake.welcome.log;
     const members = this.#members.others.map(({ id }) => this.#members.peerIdOf(id));
-    const session = this.#session = new Session(handshake, !isSameLog);
+    const session = this.#session = new ClientSession(handshake, !isSameLog);
     const missed = isSameLog ? Math.max(0, session.messages - messages) : undefined;
     this.#notices.length = 0;
     this.#frames.renew(session);

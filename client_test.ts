@@ -101,20 +101,20 @@ const NOT_ROOMS: readonly {
   {
     what: "a mail server",
     serve: (raw) => raw.write(utf8.encode("220 mail.example.org ESMTP\r\n")),
-    message: /the server there does not speak our protocol, not a chat server$/,
+    message: /the server there does not speak the chat protocol$/,
     hint: /Is the port right/,
   },
   {
     what: "noise",
     serve: (raw) => raw.write(Uint8Array.of(0x9e, 0x37, 0x79, 0xb9, 0x7f, 0x4a, 0x7c, 0x15, 0xf3)),
-    message: /does not speak our protocol/,
+    message: /does not speak the chat protocol/,
     hint: /Is the port right/,
   },
   {
     what: "a greeting as long as a message",
     serve: (raw) =>
       raw.write(encodeFrame(Type.GREETING, 0, new Uint8Array(MAX_FRAME_BEFORE_ADMISSION))),
-    message: /does not speak our protocol/,
+    message: /does not speak the chat protocol/,
     hint: /Is the port right/,
   },
   {

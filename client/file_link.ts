@@ -9,12 +9,12 @@ import { Transfers } from "../files/transfers.ts";
 import type { Person, RoomEvent } from "../room.ts";
 import type { Members } from "./members.ts";
 import type { ReadMessage } from "./received.ts";
-import type { Session } from "./session.ts";
+import type { ClientSession } from "./session.ts";
 import type { PendingFile } from "./unconfirmed.ts";
 
 /** What transfers need of the client. */
 export interface FileLinkClient {
-  readonly session: Pick<Session, "id" | "cipher" | "outbox" | "complete">;
+  readonly session: Pick<ClientSession, "id" | "cipher" | "outbox" | "complete">;
   readonly members: Pick<
     Members,
     "roster" | "others" | "peerKeyOf" | "findByPeerKey" | "isKnown"

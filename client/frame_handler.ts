@@ -19,7 +19,7 @@ import type { RoomEvent } from "../room.ts";
 import type { FileLink } from "./file_link.ts";
 import type { Members } from "./members.ts";
 import type { MessageReader } from "./received.ts";
-import type { Session } from "./session.ts";
+import type { ClientSession } from "./session.ts";
 import { outcomeOf, type Unconfirmed } from "./unconfirmed.ts";
 
 /** The parts of a client that frames concern. */
@@ -34,17 +34,17 @@ export interface FrameParts {
 export class FrameHandler {
   readonly #parts: FrameParts;
   readonly #fingerprint: string | undefined;
-  #session: Session;
+  #session: ClientSession;
 
   /** @param fingerprint of this user's identity; undefined in xor rooms */
-  constructor(session: Session, parts: FrameParts, fingerprint: string | undefined) {
+  constructor(session: ClientSession, parts: FrameParts, fingerprint: string | undefined) {
     this.#session = session;
     this.#parts = parts;
     this.#fingerprint = fingerprint;
   }
 
   /** Goes on in another session. */
-  renew(session: Session): void {
+  renew(session: ClientSession): void {
     this.#session = session;
   }
 

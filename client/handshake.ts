@@ -354,11 +354,11 @@ async function expect(connection: Connection, type: number): Promise<Frame> {
 
 function notAChatServer(address: string, unread: Uint8Array, opening: Opening): RoomNotFound {
   const what = {
-    http: "a web server answers there",
-    ssh: "an SSH server answers there",
-    tls: "a TLS server answers there",
-  }[opening.kind as string] ?? "the server there does not speak our protocol";
-  return new RoomNotFound(`Cannot join ${address}: ${what}, not a chat server`, {
+    http: "a web server answers there, not a chat server",
+    ssh: "an SSH server answers there, not a chat server",
+    tls: "a TLS server answers there, not a chat server",
+  }[opening.kind as string] ?? "the server there does not speak the chat protocol";
+  return new RoomNotFound(`Cannot join ${address}: ${what}`, {
     hint: adviceOn(unread, address),
   });
 }

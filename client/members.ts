@@ -8,7 +8,7 @@ import { findPerson, type Person, type RoomEvent } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { MAX_MEMBERS, type Self, tooManyMembers } from "./handshake.ts";
 import { Roster } from "./roster.ts";
-import type { Session } from "./session.ts";
+import type { ClientSession } from "./session.ts";
 
 /** What identifies a member across sessions, in which ids differ. */
 export interface PeerId {
@@ -24,7 +24,7 @@ export function isSamePeer(one: PeerId, other: PeerId): boolean {
 }
 
 /** The part of a session that concerns members. */
-type MemberSession = Pick<Session, "id" | "cipher">;
+type MemberSession = Pick<ClientSession, "id" | "cipher">;
 
 /** The members of the room. */
 export class Members {

@@ -7,7 +7,7 @@ import { decodeFileMessages, type FileMessages } from "../protocol/file_messages
 import { type MessageId, SeenMessages } from "../protocol/message_ids.ts";
 import type { Person, RoomEvent } from "../room.ts";
 import type { Roster } from "./roster.ts";
-import type { Session } from "./session.ts";
+import type { ClientSession } from "./session.ts";
 
 /** A profile, and when it was made by its member's clock. */
 export type DatedProfile = Profile & { readonly sent: Date | undefined };
@@ -33,7 +33,7 @@ export interface ReadMessage {
 export type Unreadable = RoomEvent & { readonly type: "unreadable" };
 
 /** The part of a session that reading needs. */
-type ReadingSession = Pick<Session, "cipher" | "isAfterRestart">;
+type ReadingSession = Pick<ClientSession, "cipher" | "isAfterRestart">;
 
 /** Reads the bodies of frames. */
 export class MessageReader {

@@ -31,7 +31,7 @@ export interface Carrier {
 }
 
 /** A client's session with a server. */
-export class Session {
+export class ClientSession {
   readonly id: number;
   readonly cipher: Cipher;
   /** The key that proves that a resumption comes from the same client; undefined in xor rooms. */
@@ -100,7 +100,7 @@ export class Session {
     this.outbox.close();
   }
 
-  /** Sends a small frame now; does nothing without a connection, for such a frame is about the connection. */
+  /** Sends a small frame now. Without a connection it is dropped: these frames concern nothing else. */
   send(frame: Uint8Array<ArrayBuffer>): void {
     this.#carrier?.send(frame);
   }

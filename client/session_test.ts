@@ -11,7 +11,7 @@ const welcome = (accepted: number): Welcome => ({
   ...{ accepted, token: "next" },
 });
 
-Deno.test("Session.advance: gives the position of each frame, counted from the one in WELCOME", () => {
+Deno.test("ClientSession.advance: gives the position of each frame, counted from the one in WELCOME", () => {
   const { session } = openSession({ room: 1000 });
   assertEquals([session.advance(JOINED), session.room], [1000, 1000 + JOINED.bytes.length]);
   session.complete = true;
@@ -19,14 +19,14 @@ Deno.test("Session.advance: gives the position of each frame, counted from the o
   assertEquals(session.advance(message), 1000 + JOINED.bytes.length);
 });
 
-Deno.test("Session.advance: the room's log must begin with this client's own JOINED", () => {
+Deno.test("ClientSession.advance: the room's log must begin with this client's own JOINED", () => {
   for (const frame of [received(Type.MESSAGE, OWN_ID), received(Type.JOINED, 8)]) {
     const { session } = openSession();
     assertThrows(() => session.advance(frame), ProtocolError, "before our JOINED");
   }
 });
 
-Deno.test("Session.countMember: takes as many as WELCOME announces, before the list is complete", () => {
+Deno.test("ClientSession.countMember: takes as many as WELCOME announces, before the list is complete", () => {
   const { session } = openSession({ members: 2 });
   session.countMember();
   session.countMember();
@@ -36,7 +36,7 @@ Deno.test("Session.countMember: takes as many as WELCOME announces, before the l
   assertThrows(() => late.countMember(), ProtocolError);
 });
 
-Deno.test("Session.advanceOwn: reports its position when HAVE_SIZE bytes have come, and not before the list is complete", () => {
+Deno.test("ClientSession.advanceOwn: reports its position when HAVE_SIZE bytes have come, and not before the list is complete", () => {
   const { session, carrier } = openSession({ own: 500 });
   const frame = received(Type.DIRECT, 1, new Uint8Array(HAVE_SIZE));
   assertEquals(session.advanceOwn(frame), 500);
@@ -53,7 +53,7 @@ Deno.test("Session.advanceOwn: reports its position when HAVE_SIZE bytes have co
   assertEquals(carrier.sent.length, 2);
 });
 
-Deno.test("Session.resume: sends HAVE first, then each frame that the server has not taken", () => {
+Deno.test("ClientSession.resume: sends HAVE first, then each frame that the server has not taken", () => {
   const { session, carrier } = openSession({ token: "first" });
   const bodies = [1, 2, 3].map((byte) => Uint8Array.of(byte));
   for (const body of bodies) session.outbox.put(encodeFrame(Type.MESSAGE, 0, body));
@@ -67,14 +67,14 @@ Deno.test("Session.resume: sends HAVE first, then each frame that the server has
   assertEquals(next.take().map(({ body }) => body), [bodies[2]!]);
 });
 
-Deno.test("Session.resume: refuses a WELCOME that counts more than was sent", () => {
+Deno.test("ClientSession.resume: refuses a WELCOME that counts more than was sent", () => {
   const { session, carrier } = openSession({ token: "first" });
   session.outbox.put(encodeFrame(Type.MESSAGE, 0));
   assertThrows(() => session.resume(welcome(1), carrier), ProtocolError, "more than was sent");
   assertEquals([session.token, carrier.sent], ["first", []]);
 });
 
-Deno.test("Session: without a connection small frames are dropped, and other frames wait", () => {
+Deno.test("ClientSession: without a connection small frames are dropped, and other frames wait", () => {
   const { session, carrier } = openSession();
   session.detach();
   session.have();
@@ -84,7 +84,7 @@ Deno.test("Session: without a connection small frames are dropped, and other fra
   assert(session.outbox.bytes > 0);
 });
 
-Deno.test("Session.answer: sends nothing while an earlier small frame waits", () => {
+Deno.test("ClientSession.answer: sends nothing while an earlier small frame waits", () => {
   const { session, carrier } = openSession();
   carrier.urgent = 1;
   session.answer(encodeFrame(Type.PONG, 0));

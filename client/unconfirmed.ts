@@ -10,7 +10,7 @@ import { MAX_SEQ, type MessageId, ORIGIN_SIZE } from "../protocol/message_ids.ts
 import type { Pending, Person, RoomEvent } from "../room.ts";
 import { isSamePeer, type Members, type PeerId } from "./members.ts";
 import type { ReadMessage, Unreadable } from "./received.ts";
-import type { Session } from "./session.ts";
+import type { ClientSession } from "./session.ts";
 
 /**
  * Some members may not have received the messages that were confirmed shortly before a server ended. So they are
@@ -80,7 +80,7 @@ class MessageCounter {
 }
 
 /** The part of a session that sending needs. */
-type SendingSession = Pick<Session, "cipher" | "outbox" | "complete">;
+type SendingSession = Pick<ClientSession, "cipher" | "outbox" | "complete">;
 
 /** Sends messages, and keeps them until they are confirmed. */
 export class Unconfirmed {

@@ -5,7 +5,7 @@ import { decodeEnvelope } from "../protocol/envelope.ts";
 import { EventLog, OpenCipher, openSession, OWN_ID } from "../tests/support/offline_client.ts";
 import { Members } from "./members.ts";
 import type { ReadMessage } from "./received.ts";
-import type { Session } from "./session.ts";
+import type { ClientSession } from "./session.ts";
 import {
   outcomeOf,
   type PendingRoom,
@@ -35,7 +35,7 @@ function open(names: readonly string[], { cipher = new OpenCipher(), receiverMs 
     unconfirmed.renew(next.session, isRestart ? loss : undefined);
     return next;
   };
-  const complete = (session: Session) => {
+  const complete = (session: ClientSession) => {
     session.complete = true;
     unconfirmed.complete();
   };

@@ -3,7 +3,7 @@
 import { concat } from "@std/bytes/concat";
 import type { Cipher, Opened, Use } from "../../cipher.ts";
 import type { Carrier } from "../../client/session.ts";
-import { Session } from "../../client/session.ts";
+import { ClientSession } from "../../client/session.ts";
 import { encodeFrame, type Frame, FrameDecoder, MAX_FRAME, Type } from "../../protocol.ts";
 import type { Source } from "../../protocol/connection.ts";
 import { encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
@@ -103,8 +103,8 @@ export function openSession(
   welcome: Partial<Welcome> = {},
   cipher: Cipher = new OpenCipher(),
   isAfterRestart = false,
-): { session: Session; carrier: FakeCarrier } {
-  const session = new Session({
+): { session: ClientSession; carrier: FakeCarrier } {
+  const session = new ClientSession({
     greeting: { version: 1, cipher: "xor", key: "198", maxFrame: MAX_FRAME },
     cipher,
     sessionKey: undefined,
