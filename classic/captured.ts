@@ -1,44 +1,42 @@
-// Reads captured bytes as frames or as one classic stream, and gives the bodies that may be XORed text. It reads
-// headers and JSON, which are in clear; it knows no key. Pure.
+// Reads captured bytes as frames or as one classic stream, and finds the bodies that may be XORed text. It reads only
+// headers and JSON, which are in clear; it knows no private key. Pure.
 
 import { ProtocolError } from "../errors.ts";
 import { FrameDecoder, HEADER_SIZE, MAX_FRAME, PREFACE, Type } from "../protocol.ts";
 import { parseGreeting, parseHello } from "../protocol/json_frames.ts";
 import { parsePreface } from "../protocol/opening.ts";
 
-/** A frame, as far as it matters here. The body is a view of the traffic. */
-interface Piece {
+/** A captured frame. The body is a view of the traffic. */
+interface CapturedFrame {
   readonly type: number;
   readonly id: number;
   readonly body: Uint8Array;
 }
 
-/** What the bytes are: frames, whose headers stand in plain, or one run of the original's. */
+/** Captured bytes: frames, whose headers are in clear, or a run of bytes from the classic wire. */
 export type Traffic =
   | {
     readonly kind: "frames";
-    readonly frames: readonly Piece[];
-    /** They begin with the preface: what a client sent, or both. */
+    readonly frames: readonly CapturedFrame[];
+    /** Whether the preface comes first: the bytes are from a client, or from both sides. */
     readonly preface: boolean;
-    /** Bytes at the end that are no whole frame. */
+    /** Bytes at the end that are not a complete frame. */
     readonly unread: number;
   }
   | { readonly kind: "run"; readonly bytes: Uint8Array };
 
-// ---- traffic ----
-
-/** Frames that must come before a fault, so that what begins like frames is taken for such. */
-const CHAIN = 3;
+/** The number of frames before a fault from which on bytes count as frames. */
+const MIN_FRAMES = 3;
 
 /**
- * Tells frames from a run. Frames must begin with the first byte or behind the preface, so with a packet of the
- * capture; whatever else comes is a run.
+ * Distinguishes frames from a run. Frames must start at the first byte or after the preface, so the capture must start
+ * with a packet; all other bytes are a run.
  */
 export function readTraffic(bytes: Uint8Array): Traffic {
   const preface = parsePreface(bytes).kind === "chat";
   let at = preface ? PREFACE.length : 0;
   const decoder = new FrameDecoder(MAX_FRAME);
-  const frames: Piece[] = [];
+  const frames: CapturedFrame[] = [];
   let faulty = false;
   let fed = at;
   try {
@@ -49,7 +47,7 @@ export function readTraffic(bytes: Uint8Array): Traffic {
       decoder.fill(part.length);
       fed += part.length;
       for (let frame; (frame = decoder.next());) {
-        // The decoder's own views do not last.
+        // The decoder's views do not stay valid.
         const body = bytes.subarray(at + HEADER_SIZE, at + frame.bytes.length);
         frames.push({ type: frame.type, id: frame.id, body });
         at += frame.bytes.length;
@@ -59,29 +57,29 @@ export function readTraffic(bytes: Uint8Array): Traffic {
     if (!(error instanceof ProtocolError)) throw error;
     faulty = true;
   }
-  if (preface || frames.length >= (faulty ? CHAIN : 1)) {
+  if (preface || frames.length >= (faulty ? MIN_FRAMES : 1)) {
     return { kind: "frames", frames, preface, unread: bytes.length - at };
   }
   return { kind: "run", bytes };
 }
 
-/** Whether it has what a client sent and what a server sent. */
+/** Whether the traffic has the frames of a client and of a server. */
 export function hasBoth({ preface, frames }: Traffic & { kind: "frames" }): boolean {
   return preface && frames.some(({ type }) => type === Type.GREETING);
 }
 
-/** What a server's greeting says, in clear, of the cipher: the public key, or that it is sealed. Nothing needs it. */
+/** The public key in a server's greeting, in clear, or `sealed`. The search for the key does not use it. */
 export function announcedKey(traffic: Traffic): number | "sealed" | undefined {
   if (traffic.kind === "run") return undefined;
   for (const { type, body } of traffic.frames) {
     if (type !== Type.GREETING) continue;
-    const greeting = ifRight(() => parseGreeting(body));
+    const greeting = tryParse(() => parseGreeting(body));
     return greeting?.cipher === "xor" ? Number(greeting.key) : greeting?.cipher;
   }
   return undefined;
 }
 
-/** Bytes of the public key as decimal text, where it stands in front of a run: so the original's server sends it. */
+/** Bytes of the public key as decimal text at the start of a run, as a classic server sends it; 0 without it. */
 export function announcement(bytes: Uint8Array, publicKey: number): number {
   const digits = String(publicKey);
   for (let i = 0; i < digits.length; i++) {
@@ -90,8 +88,8 @@ export function announcement(bytes: Uint8Array, publicKey: number): number {
   return digits.length;
 }
 
-/** What comes off the wire may be anything. */
-export function ifRight<T>(parse: () => T): T | undefined {
+/** Runs a parser on untrusted bytes; undefined if they are malformed. */
+export function tryParse<T>(parse: () => T): T | undefined {
   try {
     return parse();
   } catch (error) {
@@ -100,9 +98,9 @@ export function ifRight<T>(parse: () => T): T | undefined {
   }
 }
 
-/** What is sealed in a frame; undefined: nothing. */
+/** The encrypted part of a frame; undefined if it has none. */
 export function sealedIn(
-  { type, body }: Piece,
+  { type, body }: CapturedFrame,
 ): { kind: "envelope" | "profile"; body: Uint8Array } | undefined {
   switch (type) {
     case Type.MESSAGE:
@@ -113,7 +111,7 @@ export function sealedIn(
     case Type.MEMBER:
       return { kind: "profile", body };
     case Type.HELLO: {
-      const hello = ifRight(() => parseHello(body));
+      const hello = tryParse(() => parseHello(body));
       return hello && { kind: "profile", body: hello.profile };
     }
     default:

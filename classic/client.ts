@@ -1,6 +1,5 @@
-// chat join --classic: says and hears in a room of the original. A room as the screens know it, with what its wire has:
-// text to everybody, and text from somebody. Nothing confirms what was said, nobody has a name, and who is cut
-// off does not come back.
+// chat join --classic: the client of a classic room (docs/classic.md), as a `Room` for the screens. The classic wire
+// only has texts to and from the room: no confirmations, no names, no resumption. It knows no server and no screen.
 
 import { XorCipher } from "../cipher.ts";
 import type { Endpoint } from "../client/handshake.ts";
@@ -20,12 +19,12 @@ import type {
 } from "../room.ts";
 import { type ClassicConnection, connectClassic } from "./handshake.ts";
 
-/** Enough for what was said last to reach the other end of the world, in ms. */
+/** Time limit for the last messages to reach a distant server, in ms. */
 const FINISH_MS = 2_000;
-/** Bytes that may wait for the server to take them. */
+/** Limit of bytes that wait for the server to read them. */
 const MAX_WAITING = 8 * 1024 * 1024;
 
-/** Everybody else: the original says what was said, and not by whom. */
+/** All other members: the classic wire does not name senders. */
 const ROOM: Person = { id: 2, name: "room", self: false, away: false, classic: true };
 
 const utf8 = new TextEncoder();
@@ -37,21 +36,21 @@ export interface ClassicOptions extends Omit<Endpoint, "signal"> {
 }
 
 /**
- * Connects to a server of the original.
+ * Joins a classic room.
  *
- * @returns the room; nothing is told before `run` is called
- * @throws {ChatError} if there is none
+ * @returns the room; it reports events once `run` is called
+ * @throws {ChatError} if no classic server answers
  */
 export async function joinClassic(options: ClassicOptions): Promise<ClassicClient> {
   return new ClassicClient(await connectClassic(options, options.after), options);
 }
 
-/** Said, and not written yet. */
-interface Saying extends Pending {
+/** A message that is not written yet. */
+interface UnwrittenText extends Pending {
   readonly bytes: Uint8Array;
 }
 
-/** A room of the original, joined. */
+/** A member's view of a classic room. */
 export class ClassicClient implements Room {
   readonly info: RoomInfo;
   readonly self: Person;
@@ -67,10 +66,10 @@ export class ClassicClient implements Room {
   readonly #pieces: Pieces;
   readonly #finishMs: number;
   #reading: Promise<boolean> | undefined;
-  /** Invalid bytes become U+FFFD; of a character that a read has cut, the beginning waits for the next one. */
+  /** Invalid bytes become U+FFFD. The start of a character that a read has cut waits for the next read. */
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  /** What is not written yet, oldest first. */
-  readonly #said: Saying[] = [];
+  /** Messages that are not written yet, oldest first. */
+  readonly #unwritten: UnwrittenText[] = [];
   #waiting = 0;
   #lastRef = 0;
   #at = 0;
@@ -78,7 +77,7 @@ export class ClassicClient implements Room {
   #leaving = false;
   #ending: Ending | undefined;
 
-  /** For `joinClassic`. */
+  /** Use `joinClassic`. */
   constructor({ connection, publicKey, reading }: ClassicConnection, options: ClassicOptions) {
     this.#connection = connection;
     this.#cipher = new XorCipher(publicKey);
@@ -90,16 +89,16 @@ export class ClassicClient implements Room {
       maxText: MAX_BODY,
       classic: true,
     };
-    // What the server sees of this client, and so the only name that it could have there.
+    // The server sees only this client's address and port, so the port is the best name for it.
     this.self = { id: 1, name: String(connection.localPort), self: true, away: false };
     this.members = [this.self, ROOM];
     this.#pieces = new Pieces({
-      next: () => this.#said[0]?.bytes,
+      next: () => this.#unwritten[0]?.bytes,
       written: () => this.#written(),
       seal: (piece) => this.#cipher.seal(piece),
       wake: () => connection.wake(),
       after: options.after,
-      // The original relays what one read gives: each message is to be one.
+      // A classic server relays each read as one message, so messages are not joined.
       gather: false,
       crowded: () => false,
     });
@@ -108,17 +107,17 @@ export class ClassicClient implements Room {
   }
 
   get pending(): readonly Pending[] {
-    return this.#said;
+    return this.#unwritten;
   }
 
-  /** How the room ended for this client; undefined as long as it has not. */
+  /** How the room ended for this client; undefined until then. */
   get ending(): Ending | undefined {
     return this.#ending;
   }
 
   /**
-   * Tells what happens until the room has ended; the last event is `ended`. To be called once.
-   * Rejects only if the listener throws, and then closes the connection.
+   * Reports events until the room has ended; the last one is `ended`. To be called once. Rejects only if the listener
+   * throws, and then closes the connection.
    */
   async run(listener: (event: RoomEvent) => void | Promise<void>): Promise<void> {
     this.#listener = listener;
@@ -130,15 +129,15 @@ export class ClassicClient implements Room {
         const { unread } = connection.decoder;
         const { plaintext } = this.#cipher.open(unread);
         connection.decoder.skip(unread.length);
-        await this.#hear(this.#decoder.decode(plaintext, { stream: true }));
+        await this.#receive(this.#decoder.decode(plaintext, { stream: true }));
       } while (await this.#fill());
-      await this.#hear(this.#decoder.decode());
+      await this.#receive(this.#decoder.decode());
       await connection.finish(this.#finishMs);
     } finally {
       this.#pieces.close();
       connection.close();
     }
-    const message = connection.why ?? "the other side has ended it";
+    const message = connection.why ?? "the server closed the connection";
     this.#ending = this.#leaving ? { reason: "left" } : { reason: "lost", message };
     this.#listener = () => {};
     await listener({ type: "ended", ending: this.#ending });
@@ -150,7 +149,7 @@ export class ClassicClient implements Room {
     return reading ?? this.#connection.fill();
   }
 
-  async #hear(text: string): Promise<void> {
+  async #receive(text: string): Promise<void> {
     if (text !== "") await this.#listener(this.#message(ROOM, text, undefined));
   }
 
@@ -159,33 +158,31 @@ export class ClassicClient implements Room {
     return { type: "message", from, text, action: false, at, ref, sent: undefined, missing: 0 };
   }
 
-  /** What was said first has been handed to the system. No echo comes: more than that can't be known. */
+  /** The oldest message was handed to the system. No echo follows, so nothing more can be known about it. */
   #written(): void {
-    const { ref, text, bytes } = this.#said.shift()!;
+    const { ref, text, bytes } = this.#unwritten.shift()!;
     this.#waiting -= bytes.length;
     void this.#listener(this.#message(this.self, text, ref));
   }
-
-  // ---- what the user does ----
 
   say(text: string): number {
     if (this.#leaving || this.#ending) {
       throw new ChatError("Cannot send this: you have left the room");
     }
     const bytes = utf8.encode(text);
-    if (bytes.length === 0) throw new ChatError("Cannot send nothing: the original has no way to");
+    if (bytes.length === 0) throw new ChatError("Cannot send an empty message in a classic room");
     const { maxText } = this.info;
     if (bytes.length > maxText) {
       throw new ChatError(
-        `Cannot send this message: it has ${bytes.length} bytes, at most ${maxText} fit into one`,
+        `Cannot send this message: it has ${bytes.length} bytes, over the limit of ${maxText}`,
         { hint: "Send it in parts" },
       );
     }
     if (this.#waiting > MAX_WAITING) {
-      throw new ChatError("Cannot send this: too much is waiting to be sent already");
+      throw new ChatError("Cannot send this: too many messages are waiting to be sent");
     }
     const ref = ++this.#lastRef;
-    this.#said.push({ ref, text, action: false, to: undefined, bytes });
+    this.#unwritten.push({ ref, text, action: false, to: undefined, bytes });
     this.#waiting += bytes.length;
     this.#connection.wake();
     return ref;
@@ -197,48 +194,48 @@ export class ClassicClient implements Room {
     this.#connection.finish(this.#finishMs);
   }
 
-  /** There is nothing to come back to: the room has ended for who is cut off. */
+  /** Does nothing: a classic room has no sessions to resume, so a lost connection is final. */
   reconnect(): void {}
 
-  // ---- what the original does not have ----
+  // Not in the classic protocol.
 
   act(): number {
-    return without("say what you do", "it knows text alone");
+    return unsupported("send an action", "it has only texts");
   }
 
   tell(): number {
-    return without("send to one member alone", "it sends all to everybody");
+    return unsupported("send a direct message", "every message goes to all members");
   }
 
   rename(): void {
-    without("change the name", "it knows no names");
+    unsupported("change your name", "it has no names");
   }
 
   compare(): string {
-    return without("compare keys", "nobody has one there");
+    return unsupported("compare keys", "its members have no keys");
   }
 
   trust(): void {
-    without("trust a key", "nobody has one there");
+    unsupported("trust a key", "its members have no keys");
   }
 
   offer(): void {
-    without("send files", "it knows text alone");
+    unsupported("send files", "it has only texts");
   }
 
   accept(): number {
-    return without("take files", "it knows text alone");
+    return unsupported("accept files", "it has only texts");
   }
 
   decline(): number {
-    return without("decline files", "it knows text alone");
+    return unsupported("decline files", "it has only texts");
   }
 
   cancel(): number {
-    return without("cancel a transfer", "it knows text alone");
+    return unsupported("cancel a transfer", "it has only texts");
   }
 }
 
-function without(what: string, why: string): never {
-  throw new ChatError(`Cannot ${what} in a room of the original program: ${why}`);
+function unsupported(what: string, why: string): never {
+  throw new ChatError(`Cannot ${what} in a classic room: ${why}`);
 }

@@ -26,7 +26,7 @@ const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const crypt = (bytes: Uint8Array, publicKey: number) =>
   Uint8Array.from(bytes, (byte) => byte ^ ((publicKey - 10) & 255));
 
-/** Somebody in a room of the original, and what it is told. */
+/** A member of a classic room, with its events. */
 class Member implements AsyncDisposable {
   readonly client: ClassicClient;
   readonly events: RoomEvent[] = [];
@@ -47,8 +47,8 @@ class Member implements AsyncDisposable {
     return new Member(await joinClassic({ hostname: "127.0.0.1", port, after }));
   }
 
-  /** What it has heard and what of its own has gone out, as `NAME: text`. */
-  get heard(): string[] {
+  /** Received messages and its own written ones, as `NAME: text`. */
+  get received(): string[] {
     return this.events.flatMap((e) => e.type === "message" ? [`${e.from.name}: ${e.text}`] : []);
   }
 
@@ -62,7 +62,7 @@ class Member implements AsyncDisposable {
   }
 }
 
-/** All bytes that come, until there are so many. */
+/** Reads `count` bytes. */
 async function receive(raw: Raw, count: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(count);
   for (let at = 0; at < count;) {
@@ -74,10 +74,10 @@ async function receive(raw: Raw, count: number): Promise<Uint8Array<ArrayBuffer>
 }
 
 /**
- * A server as the original has it, from its description: it sends its key, and what it reads from one it sends to
+ * A classic server, written from the description of its protocol: it sends its key, and relays each read to
  * all others. It reads 1024 bytes at a time.
  */
-class OriginalServer implements AsyncDisposable {
+class ClassicServer implements AsyncDisposable {
   readonly port: number;
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #open = new Set<Deno.TcpConn>();
@@ -110,23 +110,23 @@ class OriginalServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
     for (const conn of this.#open) await conn.closeWrite();
-    await within("the end of the original", Promise.all(this.#serving));
+    await within("the end of the classic server", Promise.all(this.#serving));
   }
 }
 
-Deno.test("ClassicClient: under each key it talks both ways with a server of the original", async () => {
+Deno.test("ClassicClient: sends and receives under every key", async () => {
   for (const publicKey of [0, 9, 10, 198, 255]) {
     const timer = new FakeTimer(KEY_MS, PAUSE_MS);
-    await using server = new OriginalServer(publicKey);
+    await using server = new ClassicServer(publicKey);
     await using one = await Member.join(server, timer);
     await using two = await Member.join(server, timer);
     const ref = one.client.say("So it starts! äß🎉");
     assertEquals(one.client.pending.map(({ ref }) => ref), [ref]);
-    await two.until("a message", () => two.heard.length === 1);
-    assertEquals(two.heard, ["room: So it starts! äß🎉"]);
+    await two.until("a message", () => two.received.length === 1);
+    assertEquals(two.received, ["room: So it starts! äß🎉"]);
     two.client.say("Yep!");
-    await one.until("a message", () => one.heard.length === 2);
-    assertEquals(one.heard, [`${one.client.self.name}: So it starts! äß🎉`, "room: Yep!"]);
+    await one.until("a message", () => one.received.length === 2);
+    assertEquals(one.received, [`${one.client.self.name}: So it starts! äß🎉`, "room: Yep!"]);
     assertEquals(one.client.pending, []);
     const [welcome, members, own] = one.events;
     assert(welcome?.type === "welcome" && members?.type === "members" && own?.type === "message");
@@ -136,7 +136,7 @@ Deno.test("ClassicClient: under each key it talks both ways with a server of the
   }
 });
 
-Deno.test("ClassicClient: a key that comes byte by byte is read, and ends where nothing more can come, or does", async () => {
+Deno.test("ClassicClient: reads a key byte by byte, up to its certain end or a pause", async () => {
   for (const publicKey of [0, 1, 9, 10, 19, 25, 26, 99, 100, 198, 255]) {
     const timer = new FakeTimer(PAUSE_MS);
     const text = utf8.encode(String(publicKey));
@@ -155,13 +155,13 @@ Deno.test("ClassicClient: a key that comes byte by byte is read, and ends where 
     });
     await using member = await Member.join(server, timer);
     member.client.say("hello");
-    await member.until("an answer", () => member.heard.length === 2);
-    assertEquals(member.heard[1], "room: welcome");
+    await member.until("an answer", () => member.received.length === 2);
+    assertEquals(member.received[1], "room: welcome");
     await member.ended;
   }
 });
 
-Deno.test("ClassicClient: what comes right behind the key is not lost", async () => {
+Deno.test("ClassicClient: keeps a message that directly follows the key", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   const served = Promise.withResolvers<void>();
   await using server = new Impostor(async (raw) => {
@@ -169,12 +169,12 @@ Deno.test("ClassicClient: what comes right behind the key is not lost", async ()
     await served.promise;
   });
   await using member = await Member.join(server, timer);
-  await member.until("a message", () => member.heard.length === 1);
-  assertEquals(member.heard, ["room: early"]);
+  await member.until("a message", () => member.received.length === 1);
+  assertEquals(member.received, ["room: early"]);
   served.resolve();
 });
 
-Deno.test("ClassicClient: texts around 1024 bytes go out whole, in pieces that fit and cut no character", async () => {
+Deno.test("ClassicClient: sends texts around 1024 bytes completely, in pieces that cut no character", async () => {
   const timer = new FakeTimer();
   const texts = [1023, 1024, 1025, 3000].flatMap((size) =>
     ["x", "é", "€", "🎉"].map((c) =>
@@ -202,10 +202,10 @@ Deno.test("ClassicClient: texts around 1024 bytes go out whole, in pieces that f
   for (const text of texts) member.client.say(text);
   await server.served(1);
   await member.ended;
-  assertEquals(member.heard.length, texts.length);
+  assertEquals(member.received.length, texts.length);
 });
 
-Deno.test("ClassicClient: characters that reads cut are put together, and what is none is replaced", async () => {
+Deno.test("ClassicClient: joins characters that reads have cut, and replaces invalid bytes", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   let got = Promise.withResolvers<void>();
   await using server = new Impostor(async (raw) => {
@@ -219,25 +219,25 @@ Deno.test("ClassicClient: characters that reads cut are put together, and what i
     await raw.write(crypt(Uint8Array.of(0xff, 0x62, 0xe2, 0x82), 198));
   });
   await using member = await Member.join(server, timer);
-  await member.until("a", () => member.heard.length === 1);
+  await member.until("a", () => member.received.length === 1);
   got.resolve();
-  await member.until("an emoji", () => member.heard.length === 2);
+  await member.until("an emoji", () => member.received.length === 2);
   got.resolve();
   await member.ended;
-  assertEquals(member.heard, ["a", "🎉", "\ufffdb", "\ufffd"].map((text) => `room: ${text}`));
+  assertEquals(member.received, ["a", "🎉", "\ufffdb", "\ufffd"].map((text) => `room: ${text}`));
 });
 
-Deno.test("ClassicClient: who is cut off is told so, and does not come back", async () => {
+Deno.test("ClassicClient: reports a lost connection, and does not reconnect", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using server = new Impostor((raw) => raw.write(utf8.encode("198")));
   await using member = await Member.join(server, timer);
   await within("the end", member.ended);
-  const message = "the other side has ended it";
+  const message = "the server closed the connection";
   assertEquals(member.events.at(-1), { type: "ended", ending: { reason: "lost", message } });
   assertThrows(() => member.client.say("?"), ChatError, "left the room");
 });
 
-Deno.test("ClassicClient: what was said before it leaves still goes out, without rests", async () => {
+Deno.test("ClassicClient: sends pending messages when it leaves, without pauses", async () => {
   const timer = new FakeTimer();
   const came = Promise.withResolvers<string>();
   await using server = new Impostor(async (raw) => {
@@ -252,12 +252,12 @@ Deno.test("ClassicClient: what was said before it leaves still goes out, without
   assertEquals(await came.promise, Array.from({ length: 100 }, (_, i) => `<${i}>`).join(""));
   await member.ended;
   assertEquals(member.client.ending, { reason: "left" });
-  assertEquals([member.client.pending.length, member.heard.length], [0, 100]);
+  assertEquals([member.client.pending.length, member.received.length], [0, 100]);
 });
 
-Deno.test("ClassicClient: what the original does not have is refused in words", async () => {
+Deno.test("ClassicClient: rejects actions that classic rooms do not have", async () => {
   const timer = new FakeTimer(PAUSE_MS);
-  await using server = new OriginalServer(198);
+  await using server = new ClassicServer(198);
   await using member = await Member.join(server, timer);
   const { client } = member;
   const calls = [
@@ -272,35 +272,39 @@ Deno.test("ClassicClient: what the original does not have is refused in words", 
     "cancel",
   ];
   for (const call of calls as "act"[]) {
-    assertThrows(() => client[call](), ChatError, "in a room of the original program");
+    assertThrows(() => client[call](), ChatError, "in a classic room");
   }
-  assertThrows(() => client.say(""), ChatError, "nothing");
-  assertThrows(() => client.say("x".repeat(client.info.maxText + 1)), ChatError, "at most");
+  assertThrows(() => client.say(""), ChatError, "an empty message");
+  assertThrows(
+    () => client.say("x".repeat(client.info.maxText + 1)),
+    ChatError,
+    "over the limit of",
+  );
   assertEquals([client.pending, client.transfers], [[], []]);
   client.reconnect();
 });
 
-Deno.test("ClassicClient: what is no server of the original is recognized", async () => {
+Deno.test("ClassicClient: recognizes a server that is not classic", async () => {
   const timer = new FakeTimer(KEY_MS);
   const join = (port: number) =>
     joinClassic({ hostname: "127.0.0.1", port, after: timer.after, handshakeMs: 200 });
   for (const first of ["SSH-2.0-OpenSSH\r\n", "\0\0\0\x05", "-1"]) {
     await using server = new Impostor((raw) => raw.write(utf8.encode(first)));
-    await assertRejects(() => join(server.port), ChatError, "sends no key first");
+    await assertRejects(() => join(server.port), ChatError, "did not send a key first");
   }
   for (const first of ["", "1"]) {
     await using server = new Impostor((raw) => raw.write(utf8.encode(first)));
-    await assertRejects(() => join(server.port), ChatError, "without a word");
+    await assertRejects(() => join(server.port), ChatError, "without a reply");
   }
   // A room of ours waits for a preface.
   await using room = new TestRoom();
   const error = await assertRejects(() => join(room.port), ChatError, "within 0.2 seconds");
-  assertStringIncludes(error.hint!, "joined without --classic");
+  assertStringIncludes(error.hint!, "leave out --classic");
 });
 
-Deno.test("join: who comes to a server of the original is told how to join that, also while others talk there", async () => {
+Deno.test("join: names --classic at a classic server, also while its members talk", async () => {
   const { join } = await import("../client.ts");
-  await using silent = new OriginalServer(198);
+  await using silent = new ClassicServer(198);
   await using busy = new Impostor((raw) => raw.write(utf8.encode("198\xef\xd3\x9c")));
   for (const { port } of [silent, busy]) {
     const error = await assertRejects(
@@ -311,7 +315,7 @@ Deno.test("join: who comes to a server of the original is told how to join that,
   }
 });
 
-Deno.test("ClassicClient: it is a member of a room of ours that lets the original in", async () => {
+Deno.test("ClassicClient: joins a room of this program that accepts classic clients", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = new TestRoom({
     classic: (publicKey) => new ClassicAdapter(publicKey, timer.after),
@@ -325,8 +329,8 @@ Deno.test("ClassicClient: it is a member of a room of ours that lets the origina
   timer.pass(SILENCE_MS);
   assertEquals((await guest.next("joined")).who.name, member.client.self.name);
   await guest.say("hello");
-  await member.until("a message", () => member.heard.length === 1);
-  assertEquals(member.heard, ["room: guest: hello"]);
+  await member.until("a message", () => member.received.length === 1);
+  assertEquals(member.received, ["room: guest: hello"]);
   member.client.say("hi");
   assertEquals((await guest.next("message", ({ from }) => !from.self)).text, "hi");
   member.client.leave();

@@ -1,5 +1,5 @@
-// What `chat crack` reports to people: the sentences about a finding, the list of candidates, and why no key was
-// found. Pure; `classic/crack.ts` finds the key.
+// The report of `chat crack`: how a key was found, or why not, and the list of candidates. It computes no evidence:
+// `classic/crack.ts` finds the key. Pure.
 
 import { XorCipher } from "../cipher.ts";
 import { printable } from "../text/printable.ts";
@@ -11,20 +11,18 @@ const PREVIEW = 40;
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** The first that a key gives, text or not, as one line that is safe to print. */
+/** The first characters under a key, text or not, as one line that is safe to print. */
 export function preview(traffic: Traffic, { publicKey }: Candidate): string {
   const [{ kind, body } = { kind: "run", body: new Uint8Array(0) }] = sampleOf(traffic).bodies;
   const start = kind === "run" ? announcement(body, publicKey) : 0;
-  // Four bytes are the longest character.
+  // The longest character has four bytes.
   const { plaintext } = new XorCipher(publicKey).open(body.subarray(start, start + 4 * PREVIEW));
   return printable(Array.from(utf8.decode(plaintext)).slice(0, PREVIEW).join(""));
 }
 
-// ---- what people are told ----
-
-/** A list of the likeliest keys: one line each, safe to print. */
-export function listCandidates(traffic: Traffic, { candidates }: Finding, most: number): string {
-  return candidates.slice(0, most).map((candidate) => {
+/** A list of the most likely keys: one line each, safe to print. */
+export function listCandidates(traffic: Traffic, { candidates }: Finding, max: number): string {
+  return candidates.slice(0, max).map((candidate) => {
     const columns = [
       String(candidate.publicKey).padStart(3),
       bitsOf(candidate).padStart(12),
@@ -35,7 +33,7 @@ export function listCandidates(traffic: Traffic, { candidates }: Finding, most: 
   }).join("");
 }
 
-/** How a key was found: sentences. */
+/** How a key was found, as sentences. */
 export function explain(traffic: Traffic, { candidates, tried }: Finding): string[] {
   const [best, next] = candidates as [Candidate, Candidate];
   const sentences = [
@@ -45,30 +43,30 @@ export function explain(traffic: Traffic, { candidates, tried }: Finding): strin
     `${best.publicKey} gives text, with ${
       bitsOf(best)
     } of evidence; the next best, ${next.publicKey}, ` +
-    `has ${bitsOf(next)}: that is more than ${percent(best)} % sure`,
+    `has ${bitsOf(next)}: more than ${percent(best)} % certain`,
     `each byte was XORed with ${best.privateKey}, the private key of ${best.publicKey}`,
   ];
   const announced = traffic.kind === "run"
     ? announcement(traffic.bytes, best.publicKey) > 0
     : announcedKey(traffic) === best.publicKey;
   if (announced) {
-    sentences.push("the server has sent this key itself, in clear: that was not needed");
+    sentences.push("the server also sent this key in clear, which was not needed");
   }
   if (traffic.kind === "frames" && hasBoth(traffic)) {
     sentences.push(
-      "both directions are in it: what the client says comes twice, and of what it says to one " +
-        "member alone the name is the receiver's",
+      "the capture has both directions: messages from the client appear twice, and its direct " +
+        "messages show the receiver's name",
     );
   }
   if (traffic.kind === "frames" && traffic.unread > 0) {
     sentences.push(
-      `the last ${count(traffic.unread, "byte")} are no whole frame, and were not read`,
+      `skipped at the end, not a complete frame: ${count(traffic.unread, "byte")}`,
     );
   }
   return sentences;
 }
 
-/** Why no key was found. @returns undefined if one was */
+/** Why no key was found, and a hint; undefined if one was found. */
 export function failure(
   traffic: Traffic,
   { verdict, candidates, tried }: Finding,
@@ -79,24 +77,25 @@ export function failure(
       return undefined;
     case "empty":
       return traffic.kind === "run"
-        ? { message: "Cannot find a key: there is nothing to read" }
-        : { message: `Cannot find a key: nothing is sealed in ${describe(traffic)}` };
+        ? { message: "Cannot find a key: the input is empty" }
+        : { message: `Cannot find a key: nothing is encrypted in ${describe(traffic)}` };
     case "unsure":
       return {
-        message: `Cannot find the key: in ${count(tried, "byte")} ${
-          tried < ENOUGH ? "there is too little to tell" : "more than one key gives text"
-        }; the likeliest, ${best.publicKey}, is ${percent(best)} % sure`,
-        hint: "More of the conversation tells more; the likeliest keys are listed by: --top 5",
+        message: `Cannot find the key: ${
+          tried < ENOUGH
+            ? `${count(tried, "byte")} ${tried === 1 ? "is" : "are"} too few`
+            : `more than one key gives text for ${count(tried, "byte")}`
+        }; the most likely key, ${best.publicKey}, is ${percent(best)} % certain`,
+        hint: "Capture more of the conversation, or list the most likely keys with --top 5",
       };
     case "none":
       return {
-        message: "Cannot find a key: none of the 256 keys gives text; that is what a sealed " +
-          "stream looks like",
+        message: "Cannot find a key: none of the 256 keys gives text, as with a sealed room",
         hint: announcedKey(traffic) === "sealed"
-          ? "It is one: the server's greeting says so"
+          ? "The server's greeting says that the room is sealed"
           : traffic.kind === "run"
-          ? "If it is not sealed: give one direction of a connection, from the start of a packet"
-          : "If it is not sealed, there may be too much in it that is no text, such as files",
+          ? "If the room is not sealed, give one direction of a connection, from the start of a packet"
+          : "If the room is not sealed, most of the capture may not be text, such as files",
       };
   }
 }
@@ -114,7 +113,7 @@ function bitsOf({ bits }: Candidate): string {
   return count(Math.round(bits), "bit");
 }
 
-/** Rounded down, and never 100: nobody is that sure. */
+/** Rounded down, and never 100: no finding is certain. */
 function percent({ confidence }: Candidate): string {
   return (Math.min(999, Math.floor(1000 * confidence)) / 10).toFixed(1);
 }

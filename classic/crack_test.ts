@@ -25,7 +25,7 @@ import { explain, failure, listCandidates, preview } from "./crack_report.ts";
 // ---- helpers ----
 
 const utf8 = new TextEncoder();
-/** Keys about which the original stumbled, or that look like none. */
+/** Keys with which the classic program fails, and keys at the ends of the range. */
 const KEYS = [0, 9, 10, 198, 255];
 const TALK = "So it starts!Right?Yep!Here we go!";
 
@@ -37,7 +37,7 @@ function find(bytes: Uint8Array): Finding {
   return crack(readTraffic(bytes));
 }
 
-/** The key and the text of what must be found. */
+/** The key and the text, after asserting that the key was found. */
 function opened(bytes: Uint8Array): { key: number; text: string } {
   const traffic = readTraffic(bytes);
   const finding = crack(traffic);
@@ -52,7 +52,7 @@ function noise(length: number, random: (limit: number) => number): Uint8Array<Ar
 
 type Said = Exclude<Envelope, { kind: "unknown" }>;
 
-/** What a server sends to Grace under a key, as in `docs/protocol.md`. */
+/** The frames that a server sends to Grace under a key, as in `docs/protocol.md`. */
 function framed(publicKey: number, said: readonly (readonly [from: number, said: Said])[]) {
   const profile = (name: string) => xor(encodeProfile({ name }), publicKey);
   return [
@@ -74,14 +74,14 @@ const text = (text: string, seq?: number): Said => ({
 
 // ---- runs ----
 
-Deno.test("crack: the original's words under 0, 9, 10, 198 and 255, with the key in front and without", () => {
+Deno.test("crack: finds the classic conversation under 0, 9, 10, 198 and 255, with and without the announced key", () => {
   for (const key of KEYS) {
     assertEquals(opened(xor(TALK, key)), { key, text: TALK });
     assertEquals(opened(concat([utf8.encode(`${key}`), xor(TALK, key)])), { key, text: TALK });
   }
 });
 
-Deno.test("crack: every key is found, in each language, also where the capture begins within a word", () => {
+Deno.test("crack: finds every key in each language, even if the capture starts within a word", () => {
   const random = seededRandom(2428, 0, 0);
   for (let key = 0; key < 256; key++) {
     for (const language of LANGUAGES) {
@@ -94,7 +94,7 @@ Deno.test("crack: every key is found, in each language, also where the capture b
   }
 });
 
-Deno.test("crack: any conversation of 40 bytes and more is found under any key", () => {
+Deno.test("crack: finds any key of any conversation of 40 bytes or more", () => {
   const anything = fc.record({
     key: fc.nat({ max: 255 }),
     language: fc.constantFrom(...LANGUAGES),
@@ -110,7 +110,7 @@ Deno.test("crack: any conversation of 40 bytes and more is found under any key",
   );
 });
 
-Deno.test("crack: letters with accents, other scripts and emoji come out whole", () => {
+Deno.test("crack: returns accented letters, other scripts and emoji intact", () => {
   for (
     const said of [
       "Größe, Übermaß und süße Äpfel für alle Mädchen",
@@ -126,7 +126,7 @@ Deno.test("crack: letters with accents, other scripts and emoji come out whole",
   }
 });
 
-Deno.test("crack: a character that the capture has torn is shown as such, and does no harm", () => {
+Deno.test("crack: replaces a character that the capture has cut", () => {
   const bytes = utf8.encode("é Schöne Grüße an alle, bis morgen früh um halb zehn ü");
   const torn = bytes.subarray(1, bytes.length - 1);
   const { key, text } = opened(xor(torn, 9));
@@ -134,7 +134,7 @@ Deno.test("crack: a character that the capture has torn is shown as such, and do
   assertMatch(text, /^\ufffd Schöne .* zehn \ufffd$/);
 });
 
-Deno.test("crack: what others have said can do nothing to a terminal", () => {
+Deno.test("crack: shows control characters in visible form", () => {
   const said = "a line of text that is \x1b[2J\x07 not nice\nand another, which ends\r\n";
   for (const bytes of [xor(said, 198), concat(framed(198, [[2, text(said)]]))]) {
     const { text } = opened(bytes);
@@ -149,15 +149,15 @@ Deno.test("crack: what others have said can do nothing to a terminal", () => {
   assert(!/[\x00-\x09\x0b-\x1f]/.test(list));
 });
 
-Deno.test("crack: a decimal number in front that is another's key is taken for what it is: noise", () => {
+Deno.test("crack: treats the announced number of another key as noise", () => {
   const { key, text } = opened(concat([utf8.encode("77"), xor(TALK.repeat(2), 198)]));
   assertStrictEquals(key, 198);
   assert(text.endsWith(TALK));
 });
 
-// ---- what is not found ----
+// ---- no key ----
 
-Deno.test("crack: noise is not taken for text, whatever its length", () => {
+Deno.test("crack: does not mistake noise of any length for text", () => {
   const random = seededRandom(2428, 1, 0);
   for (let run = 0; run < 500; run++) {
     const finding = find(noise(1 + random(run % 2 === 0 ? 40 : 2000), random));
@@ -166,7 +166,7 @@ Deno.test("crack: noise is not taken for text, whatever its length", () => {
   }
 });
 
-Deno.test("crack: runs and patterns of few bytes are no text", () => {
+Deno.test("crack: does not mistake repeated bytes and patterns for text", () => {
   for (let byte = 0; byte < 256; byte++) {
     assertStrictEquals(find(new Uint8Array(1000).fill(byte)).verdict, "none", `${byte}`);
   }
@@ -174,7 +174,7 @@ Deno.test("crack: runs and patterns of few bytes are no text", () => {
   assertStrictEquals(find(pattern).verdict, "none");
 });
 
-Deno.test("crack: of a sealed stream none is found, and it is said what that looks like", () => {
+Deno.test("crack: finds no key of a sealed room, and reports that it looks like one", () => {
   const cipher = new SealedCipher({
     exportKey: new Uint8Array(EXPORT_KEY_SIZE).fill(7),
     identity: new Identity(new Uint8Array(32).fill(1)),
@@ -196,22 +196,25 @@ Deno.test("crack: of a sealed stream none is found, and it is said what that loo
     const finding = crack(traffic);
     assertStrictEquals(finding.verdict, "none");
     const { message, hint } = failure(traffic, finding)!;
-    assertMatch(message, /none of the 256 keys gives text; that is what a sealed stream looks/);
-    assertStrictEquals(/greeting says so/.test(hint!), bytes[4] === Type.GREETING);
+    assertMatch(message, /none of the 256 keys gives text, as with a sealed room$/);
+    assertStrictEquals(
+      /greeting says that the room is sealed/.test(hint!),
+      bytes[4] === Type.GREETING,
+    );
   }
 });
 
-Deno.test("crack: in little text it says how sure it is, and claims nothing", () => {
+Deno.test("crack: reports its confidence for little text, and claims no key", () => {
   for (const said of ["a", "Yo", "hm?"]) {
     const traffic = readTraffic(xor(said, 198));
     const finding = crack(traffic);
     assertStrictEquals(finding.verdict, "unsure", said);
     assertMatch(
       failure(traffic, finding)!.message,
-      /^Cannot find the key: in \d bytes? there is too little to tell; the likeliest, \d+, is \d+\.\d % sure$/,
+      /^Cannot find the key: \d bytes? (is|are) too few; the most likely key, \d+, is \d+\.\d % certain$/,
     );
   }
-  // Of very short things some are found, and then the right key.
+  // In ten bytes a key is found sometimes, and then it is the right one.
   const random = seededRandom(2428, 2, 0);
   let found = 0;
   for (let run = 0; run < 300; run++) {
@@ -227,14 +230,14 @@ Deno.test("crack: in little text it says how sure it is, and claims nothing", ()
   assertLess(found, 300);
 });
 
-Deno.test("crack: where there is nothing, or nothing sealed, that is said", () => {
+Deno.test("crack: reports an empty input, and frames without encrypted parts", () => {
   const nothing = readTraffic(new Uint8Array(0));
-  assertMatch(failure(nothing, crack(nothing))!.message, /there is nothing to read$/);
+  assertMatch(failure(nothing, crack(nothing))!.message, /the input is empty$/);
   const empty = readTraffic(concat([PREFACE, encodeHave(0), encodeFrame(Type.PING, 0)]));
-  assertMatch(failure(empty, crack(empty))!.message, /nothing is sealed in 2 frames$/);
+  assertMatch(failure(empty, crack(empty))!.message, /nothing is encrypted in 2 frames$/);
 });
 
-Deno.test("crack: all keys are ranked, and what they are sure of is at most everything", () => {
+Deno.test("crack: ranks all keys, and their confidences sum to at most 1", () => {
   const { candidates } = find(xor(TALK, 198));
   assertEquals(candidates.map(({ publicKey }) => publicKey).sort((a, b) => a - b), [
     ...Array(256).keys(),
@@ -247,8 +250,8 @@ Deno.test("crack: all keys are ranked, and what they are sure of is at most ever
   assert(sum > 0.99 && sum <= 1 + 1e-9, `${sum}`);
 });
 
-Deno.test("crack: the model gives noise no evidence in the mean: its chances sum up to 1 at most", () => {
-  // One byte under all keys is each byte once: the mean of 2 ** bits over them is the sum of the chances.
+Deno.test("crack: gives noise no evidence on average, since the model's probabilities sum to at most 1", () => {
+  // One byte under all keys is every byte once, so the mean of 2 ** bits is the sum of the probabilities.
   for (const bytes of [[0], [0x41], [0xff]]) {
     const { candidates } = find(Uint8Array.from(bytes));
     const mean = candidates.reduce((sum, { bits }) => sum + 2 ** bits, 0) / 256;
@@ -259,7 +262,7 @@ Deno.test("crack: the model gives noise no evidence in the mean: its chances sum
 
 // ---- frames ----
 
-Deno.test("crack: of frames the bodies are opened: who said what, a message a line", () => {
+Deno.test("crack: decrypts the bodies of frames, and shows names and messages line by line", () => {
   for (const key of KEYS) {
     for (const numbered of [false, true]) {
       const n = (seq: number) => numbered ? seq : undefined;
@@ -280,7 +283,7 @@ Deno.test("crack: of frames the bodies are opened: who said what, a message a li
   }
 });
 
-Deno.test("crack: the greeting is not needed, a last frame may be cut, and a fault ends the reading", () => {
+Deno.test("crack: needs no greeting, skips a cut last frame, and stops at a fault", () => {
   const frames = framed(9, [[1, text("So it starts!")], [2, text("Right?")], [1, text("Yep!")]]);
   const bytes = concat(frames.slice(1));
   const all = "Ada: So it starts!\nGrace: Right?\nAda: Yep!";
@@ -289,10 +292,13 @@ Deno.test("crack: the greeting is not needed, a last frame may be cut, and a fau
   const broken = concat([bytes, new Uint8Array(50).fill(0xaa)]);
   assertEquals(opened(broken), { key: 9, text: all });
   const traffic = readTraffic(broken);
-  assertMatch(explain(traffic, crack(traffic)).join("\n"), /last 50 bytes are no whole frame/);
+  assertMatch(
+    explain(traffic, crack(traffic)).join("\n"),
+    /skipped at the end, not a complete frame: 50 bytes/,
+  );
 });
 
-Deno.test("crack: a client's frames say who it is and whom it talks to", () => {
+Deno.test("crack: shows the name and the receivers in a client's frames", () => {
   const seal = (said: Said) => xor(encodeEnvelope(said), 198);
   const client = [
     PREFACE,
@@ -304,14 +310,14 @@ Deno.test("crack: a client's frames say who it is and whom it talks to", () => {
     key: 198,
     text: "Grace: Here we go!\n(direct) Grace: Coffee?",
   });
-  // With the server's in between, nobody can tell who the last one is for, and this is said.
+  // Mixed with the server's frames, the receiver of the last one is unknown, and the report says so.
   const both = concat([...client, ...framed(198, [[2, text("Here we go!")]])]);
   assertEquals(opened(both).text, "Grace: Here we go!\n#1: Coffee?\nGrace: Here we go!");
   const traffic = readTraffic(both);
-  assertMatch(explain(traffic, crack(traffic)).join("\n"), /both directions are in it/);
+  assertMatch(explain(traffic, crack(traffic)).join("\n"), /the capture has both directions/);
 });
 
-Deno.test("crack: files in the room are no text, and do not hide it", () => {
+Deno.test("crack: finds text among file messages, and counts those", () => {
   const random = seededRandom(2428, 3, 0);
   const chunk = (): Said => ({ kind: "file", body: noise(5000, random) });
   const said: [number, Said][] = Array.from({ length: 300 }, () => [1, chunk()]);
@@ -324,12 +330,12 @@ Deno.test("crack: files in the room are no text, and do not hide it", () => {
     texts: ["Grace: Thanks, it is all here now."],
     others: 300,
   });
-  // Files alone, which nobody could tell from noise but for the names.
+  // Files alone look like noise without the profiles.
   const files = framed(198, said.slice(0, 300)).filter((frame) => frame[4] === Type.MESSAGE);
   assertStrictEquals(find(concat(files)).verdict, "none");
 });
 
-Deno.test("readTraffic: runs that begin like a frame are runs, also with any bytes at all", () => {
+Deno.test("readTraffic: accepts runs that begin like a frame, and any other bytes", () => {
   // Under these keys the first byte is 0, as in a frame.
   for (const said of [TALK, `aa${TALK}`, `SSS${TALK}`]) {
     const key = (utf8.encode(said)[0]! + 10) & 0xff;
@@ -347,7 +353,7 @@ Deno.test("readTraffic: runs that begin like a frame are runs, also with any byt
   }));
 });
 
-Deno.test("readTraffic: frames of any size, up to the largest, and a preface alone", () => {
+Deno.test("readTraffic: reads frames up to the largest size, and a preface alone", () => {
   const long = "All of it in one piece. ".repeat(20_000).slice(0, MAX_BODY - 1);
   const { key, text: found } = opened(concat(framed(10, [[1, text(long)], [2, text("ok")]])));
   assertStrictEquals(key, 10);
@@ -355,7 +361,7 @@ Deno.test("readTraffic: frames of any size, up to the largest, and a preface alo
   assertEquals(readTraffic(PREFACE), { kind: "frames", frames: [], preface: true, unread: 0 });
 });
 
-Deno.test("crack: as much as is read takes no longer than its beginning, and comes out whole", () => {
+Deno.test("crack: tries the keys on a sample of the largest input, and decrypts all of it", () => {
   const bytes = xor(
     new Uint8Array(MAX_TRAFFIC).map((_, i) => TALK.charCodeAt(i % TALK.length)),
     255,
@@ -365,9 +371,9 @@ Deno.test("crack: as much as is read takes no longer than its beginning, and com
   assertStrictEquals(opened(bytes).text.length, MAX_TRAFFIC);
 });
 
-// ---- what people are told ----
+// ---- the report ----
 
-Deno.test("explain: how many keys on how much, the evidence, the private key, and that the server told it", () => {
+Deno.test("explain: names the number of keys and bytes, the evidence, the private key, and the announced key", () => {
   const traffic = readTraffic(concat([utf8.encode("198"), xor(TALK, 198)]));
   const [tried, evidence, why, told, ...rest] = explain(traffic, crack(traffic));
   assertStrictEquals(tried, "all 256 keys were tried on 37 bytes");
@@ -376,7 +382,7 @@ Deno.test("explain: how many keys on how much, the evidence, the private key, an
     /^198 gives text, with \d+ bits of evidence; .*, 199, has \d+ bits: .*99\.9 %/,
   );
   assertStrictEquals(why, "each byte was XORed with 188, the private key of 198");
-  assertMatch(told!, /^the server has sent this key itself, in clear/);
+  assertMatch(told!, /^the server also sent this key in clear/);
   assertEquals(rest, []);
   const frames = readTraffic(concat(framed(198, [[1, text("So it starts!")]])));
   assertMatch(explain(frames, crack(frames)).join("\n"), /sealed in 4 frames\n[^]*in clear/);
@@ -384,7 +390,7 @@ Deno.test("explain: how many keys on how much, the evidence, the private key, an
   assertEquals(explain(alone, crack(alone)).length, 3);
 });
 
-Deno.test("listCandidates: one line each, the likeliest first", () => {
+Deno.test("listCandidates: lists one key per line, the most likely first", () => {
   const traffic = readTraffic(xor(TALK, 198));
   const list = listCandidates(traffic, crack(traffic), 3);
   assertMatch(

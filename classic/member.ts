@@ -1,6 +1,6 @@
-// The original's clients as members of an xor room: stands between their wire and the hub, as an interpreter who is
-// a member for each of them. What they say becomes MESSAGE frames; what the room's log has becomes `NAME: text`.
-// It opens messages: `chat serve --classic` alone has it, and the server knows no more than its interface.
+// Classic clients as members of an xor room: translates between the classic wire (docs/classic.md) and frames. Their
+// texts become MESSAGE frames, and messages in the room's log become `NAME: text`. To do so it opens messages, so only
+// `chat serve --classic` has it; the server knows only the interface in `server/adapter.ts`.
 
 import { XorCipher } from "../cipher.ts";
 import { Roster } from "../client/roster.ts";
@@ -26,33 +26,33 @@ import type { AdaptedConnection, ProtocolAdapter } from "../server/adapter.ts";
 import type { Member } from "../server/member.ts";
 import { messageLine } from "../text/message_line.ts";
 
-/** Bytes of the room's log that wait: with more, pieces go out without rests, so that nobody falls off by these. */
+/** Backlog in bytes above which pieces are sent without pauses, so that the pauses disconnect no slow reader. */
 const CROWDED = 256 * 1024;
-/** Names of those who have left that are kept for who has not read yet what they said. */
+/** Names of former members that are kept for clients that have not received all of their messages. */
 const MAX_GONE = 1000;
-/** Senders whose numbers each of these members remembers: some 150 bytes for each. */
+/** Limit of origins whose message ids each classic member remembers, some 150 bytes each. */
 const MAX_ORIGINS = 256;
 
 const utf8 = new TextEncoder();
 const NOTHING = new Uint8Array(0);
 
-/** A timer of the system. */
+/** The system's timer. */
 export const systemTimer: Timer = (ms, task) => {
   const timer = setTimeout(task, ms);
   return () => clearTimeout(timer);
 };
 
-/** All such members of one room: they share what its members are called. */
+/** The classic members of one room. They share its key and its list of names. */
 export class ClassicAdapter implements ProtocolAdapter {
   readonly #cipher: XorCipher;
   readonly #key: Uint8Array<ArrayBuffer>;
   readonly #after: Timer;
-  /** Id 0 is nobody's: none of them is this one. */
+  /** Its own id is 0, which no member has. */
   readonly #roster = new Roster(0);
-  /** What those are called who have left, the first to leave first. */
+  /** Names of former members, in the order in which they left. */
   readonly #gone = new Map<number, string>();
 
-  /** @throws {RangeError} if the public key is none */
+  /** @throws {RangeError} if the public key is not a whole number from 0 to 255 */
   constructor(publicKey: number, after: Timer = systemTimer) {
     this.#cipher = new XorCipher(publicKey);
     this.#key = utf8.encode(String(publicKey));
@@ -84,7 +84,7 @@ export class ClassicAdapter implements ProtocolAdapter {
     try {
       name = decodeProfile(this.#cipher.open(profile).plaintext).name;
     } catch (error) {
-      // It is known by its number.
+      // An unreadable profile: the member is shown by its id.
       if (!(error instanceof RangeError)) throw error;
     }
     this.#roster.setName(id, name);
@@ -100,32 +100,32 @@ export class ClassicAdapter implements ProtocolAdapter {
   }
 }
 
-interface Surroundings {
+interface Context {
   readonly key: Uint8Array<ArrayBuffer>;
   readonly cipher: XorCipher;
   readonly after: Timer;
   readonly wake: () => void;
-  /** What a member is called, one who has left too. */
+  /** The name of a present or former member. */
   readonly nameOf: (id: number) => string;
 }
 
-/** One of them. */
+/** One classic client, as a member. */
 class ClassicMember implements AdaptedConnection {
   readonly profile: Uint8Array;
-  readonly #around: Surroundings;
+  readonly #context: Context;
   readonly #pieces: Pieces;
   #member: Member | undefined;
-  /** Invalid bytes become U+FFFD; of a character that a read has cut, the beginning waits for the next one. */
+  /** Invalid bytes become U+FFFD. The start of a character that a read has cut waits for the next read. */
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  readonly #heard = new SeenMessages(MAX_ORIGINS);
-  #hasSpoken = false;
-  /** Frames of the logs, from the first that has not been put into words. */
+  readonly #seen = new SeenMessages(MAX_ORIGINS);
+  #hasSent = false;
+  /** Frames of the logs that are not translated yet. */
   #frames: Uint8Array<ArrayBuffer> = NOTHING;
 
-  constructor(port: number, around: Surroundings) {
-    const { cipher, key, after, wake } = around;
-    this.#around = around;
-    // As the original's capture names its two.
+  constructor(port: number, context: Context) {
+    const { cipher, key, after, wake } = context;
+    this.#context = context;
+    // The client's port is its name, as in the packet capture of the classic program.
     this.profile = cipher.seal(encodeProfile({ name: String(port), classic: true }));
     this.#pieces = new Pieces({
       first: key,
@@ -138,17 +138,15 @@ class ClassicMember implements AdaptedConnection {
     });
   }
 
-  // ---- from it ----
-
   read(decoder: FrameDecoder): Frame | undefined {
     const { unread } = decoder;
     if (unread.length === 0) return undefined;
-    // One of our own clients whose first packet was lost on its way: it will come again.
-    if (!this.#hasSpoken && isPreface(unread)) {
-      throw new ProtocolError<ErrorCode>("timeout", "its preface has come too late");
+    // A client of this program whose first packet was delayed. It will try again.
+    if (!this.#hasSent && isPreface(unread)) {
+      throw new ProtocolError<ErrorCode>("timeout", "the preface arrived too late");
     }
-    this.#hasSpoken = true;
-    const { plaintext } = this.#around.cipher.open(unread);
+    this.#hasSent = true;
+    const { plaintext } = this.#context.cipher.open(unread);
     decoder.skip(unread.length);
     return this.#frame(this.#decoder.decode(plaintext, { stream: true }));
   }
@@ -159,11 +157,9 @@ class ClassicMember implements AdaptedConnection {
 
   #frame(text: string): Frame | undefined {
     if (text === "") return undefined;
-    const body = this.#around.cipher.seal(encodeEnvelope({ kind: "text", text }));
+    const body = this.#context.cipher.seal(encodeEnvelope({ kind: "text", text }));
     return frameAt(encodeFrame(Type.MESSAGE, 0, body));
   }
-
-  // ---- to it ----
 
   attach(member: Member): void {
     this.#member = member;
@@ -182,14 +178,14 @@ class ClassicMember implements AdaptedConnection {
     this.#pieces.close();
   }
 
-  /** The next message of somebody else, in words. Asks the logs only when all that they gave has been written. */
+  /** The next message of another member, translated. Reads from the logs only when their last frames are written. */
   #next(atHand: boolean): Uint8Array | undefined {
     for (;;) {
       while (this.#frames.length > 0) {
         const frame = frameAt(this.#frames);
         this.#frames = this.#frames.subarray(frame.bytes.length);
-        const words = frame.type === Type.MESSAGE ? this.#words(frame) : undefined;
-        if (words !== undefined) return utf8.encode(words);
+        const line = frame.type === Type.MESSAGE ? this.#translate(frame) : undefined;
+        if (line !== undefined) return utf8.encode(line);
       }
       const frames = atHand ? null : this.#member?.take();
       if (!frames) return undefined;
@@ -197,18 +193,18 @@ class ClassicMember implements AdaptedConnection {
     }
   }
 
-  #words({ id, body }: Frame): string | undefined {
-    // The original tells nobody what it has said itself.
+  #translate({ id, body }: Frame): string | undefined {
+    // A classic client expects no echo of its own messages.
     if (id === this.#member!.id) return undefined;
     try {
-      const envelope = decodeEnvelope(this.#around.cipher.open(body).plaintext);
+      const envelope = decodeEnvelope(this.#context.cipher.open(body).plaintext);
       const { kind, number } = envelope;
       if (kind !== "text" && kind !== "action") return undefined;
-      if (number && !this.#heard.take("", number).fresh) return undefined;
-      const said = { type: "message", text: envelope.text, action: kind === "action" } as const;
-      return messageLine(this.#around.nameOf(id), said);
+      if (number && !this.#seen.take("", number).fresh) return undefined;
+      const message = { type: "message", text: envelope.text, action: kind === "action" } as const;
+      return messageLine(this.#context.nameOf(id), message);
     } catch (error) {
-      // A member of its own making: there are no words for that.
+      // A malformed message from a faulty client is left out.
       if (!(error instanceof RangeError)) throw error;
       return undefined;
     }

@@ -14,13 +14,13 @@ import { ClassicAdapter } from "./member.ts";
 
 const utf8 = new TextEncoder();
 
-/** A client as the original has it, from its description: plain sockets, and the key by hand. */
-class Original implements AsyncDisposable {
+/** A classic client, written from the description of its protocol: plain sockets, and its own XOR. */
+class ClassicPeer implements AsyncDisposable {
   readonly raw: Raw;
   readonly #key: number;
-  /** Of what it gets, bytes that are not a whole character yet. */
+  /** Keeps bytes that are not a complete character yet. */
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
-  /** All that it has got. */
+  /** All of the received text. */
   heard = "";
 
   constructor(raw: Raw, publicKey: number) {
@@ -28,25 +28,29 @@ class Original implements AsyncDisposable {
     this.#key = (publicKey - 10) & 255;
   }
 
-  /** Says nothing until it has the key, and reads it as the original does. */
-  static async join(room: { port: number }, timer: FakeTimer, publicKey = KEY): Promise<Original> {
+  /** Sends nothing until it has read the key, like the classic program. */
+  static async join(
+    room: { port: number },
+    timer: FakeTimer,
+    publicKey = KEY,
+  ): Promise<ClassicPeer> {
     const raw = await Raw.connect(room);
     const before = timer.count(SILENCE_MS);
     if (before === 0) await timer.waits(SILENCE_MS);
     timer.pass(SILENCE_MS);
-    const original = new Original(raw, publicKey);
-    assertEquals(new TextDecoder().decode(await original.recv()), String(publicKey));
-    // What it is told waits until it has surely read that.
+    const peer = new ClassicPeer(raw, publicKey);
+    assertEquals(new TextDecoder().decode(await peer.recv()), String(publicKey));
+    // Messages to it wait for this pause after the key.
     timer.pass(SILENCE_MS);
-    return original;
+    return peer;
   }
 
-  /** Called as the room calls it. */
+  /** Its name in the room. */
   get name(): string {
     return String(this.raw.conn.localAddr.port);
   }
 
-  /** What one read gives, as it came; empty at the end. */
+  /** The encrypted bytes of one read; empty at the end. */
   async recv(): Promise<Uint8Array<ArrayBuffer>> {
     const buffer = new Uint8Array(READ_SIZE);
     const count = await within("something to read", this.raw.conn.read(buffer));
@@ -61,11 +65,11 @@ class Original implements AsyncDisposable {
     await this.raw.write(this.crypt(utf8.encode(text)));
   }
 
-  /** Reads until this has come, and nothing behind it. */
+  /** Reads until the received text ends with `text`. */
   async until(text: string): Promise<void> {
     while (!this.heard.endsWith(text)) {
       const bytes = await this.recv();
-      if (bytes.length === 0) throw new Error(`It ended behind: ${this.heard.slice(-200)}`);
+      if (bytes.length === 0) throw new Error(`It ended after: ${this.heard.slice(-200)}`);
       this.heard += this.#decoder.decode(this.crypt(bytes), { stream: true });
     }
   }
@@ -75,7 +79,7 @@ class Original implements AsyncDisposable {
   }
 }
 
-/** A room that the original's clients may join; nobody is one of these before `timer` says so. */
+/** A room for classic clients. A client counts as classic once `timer` has passed. */
 function openRoom(timer: FakeTimer, options: Partial<ServerOptions> = {}): TestRoom {
   return new TestRoom({
     classic: (publicKey) => new ClassicAdapter(publicKey, timer.after),
@@ -85,31 +89,31 @@ function openRoom(timer: FakeTimer, options: Partial<ServerOptions> = {}): TestR
 
 // ---- the main job ----
 
-Deno.test("ClassicAdapter: under each key the original gets the key alone, and talks both ways", async () => {
+Deno.test("ClassicAdapter: sends a classic client the key alone, then relays both ways, under every key", async () => {
   for (const publicKey of [0, 9, 10, 198, 255]) {
     const timer = new FakeTimer(PAUSE_MS);
     await using room = openRoom(timer, { publicKey });
     await using guest = await Guest.join(room, "guest");
-    await using original = await Original.join(room, timer, publicKey);
+    await using peer = await ClassicPeer.join(room, timer, publicKey);
     const { who } = await guest.next("joined");
-    assertEquals([who.name, who.classic], [original.name, true]);
+    assertEquals([who.name, who.classic], [peer.name, true]);
     await guest.say("So it starts!");
-    await original.until("guest: So it starts!");
-    assertEquals(original.heard, "guest: So it starts!");
-    await original.say("Yep! äß🎉");
+    await peer.until("guest: So it starts!");
+    assertEquals(peer.heard, "guest: So it starts!");
+    await peer.say("Yep! äß🎉");
     const { from, text, action } = await guest.next("message", (event) => !event.from.self);
-    assertEquals([from.name, text, action], [original.name, "Yep! äß🎉", false]);
+    assertEquals([from.name, text, action], [peer.name, "Yep! äß🎉", false]);
     guest.client.act("waves");
-    await original.until("* guest waves");
+    await peer.until("* guest waves");
   }
 });
 
-Deno.test("ClassicAdapter: the original's conversation, between two of its clients and one of ours", async () => {
+Deno.test("ClassicAdapter: relays the classic conversation between two classic clients and another member", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
-  await using one = await Original.join(room, timer);
-  await using two = await Original.join(room, timer);
+  await using one = await ClassicPeer.join(room, timer);
+  await using two = await ClassicPeer.join(room, timer);
   for (const text of ["So it starts!", "Right?"]) {
     await one.say(text);
     await two.until(`${one.name}: ${text}`);
@@ -131,17 +135,17 @@ Deno.test("ClassicAdapter: the original's conversation, between two of its clien
   assertEquals([who.name, reason], [one.name, "left"]);
 });
 
-Deno.test("ClassicAdapter: ten of its clients and ten of ours hear everybody else, once and in one order", async () => {
+Deno.test("ClassicAdapter: ten classic clients and ten others receive each message once, in one order", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using all = new AsyncDisposableStack();
   const guests: Guest[] = [];
-  const originals: Original[] = [];
+  const peers: ClassicPeer[] = [];
   for (let i = 0; i < 10; i++) guests.push(all.use(await Guest.join(room, `guest${i}`)));
-  for (let i = 0; i < 10; i++) originals.push(all.use(await Original.join(room, timer)));
+  for (let i = 0; i < 10; i++) peers.push(all.use(await ClassicPeer.join(room, timer)));
   for (let turn = 0; turn < 3; turn++) {
     guests.forEach(({ client }, i) => client.say(`<${turn} of guest ${i}>`));
-    for (const original of originals) await original.say(`<${turn} of ${original.name}>`);
+    for (const peer of peers) await peer.say(`<${turn} of ${peer.name}>`);
     // Else two of one's messages may come in one read, and be one.
     const count = 20 * (turn + 1);
     for (const guest of guests) while (guest.heard.length < count) await guest.next("message");
@@ -149,28 +153,28 @@ Deno.test("ClassicAdapter: ten of its clients and ten of ours hear everybody els
   const [first, ...others] = guests;
   for (const { heard } of others) assertEquals(heard, first!.heard);
   assertEquals(new Set(first!.heard).size, 60);
-  for (const original of originals) {
-    const expected = first!.heard.filter((line) => !line.startsWith(`${original.name}: `));
+  for (const peer of peers) {
+    const expected = first!.heard.filter((line) => !line.startsWith(`${peer.name}: `));
     assertEquals(expected.length, 57);
     const length = expected.join("").length;
-    while (original.heard.replaceAll("\n", "").length < length) {
-      const seen = original.heard.length;
-      await original.until(">");
-      assert(original.heard.length >= seen);
-      if (original.heard.replaceAll("\n", "").length < length) original.heard += "\n";
+    while (peer.heard.replaceAll("\n", "").length < length) {
+      const seen = peer.heard.length;
+      await peer.until(">");
+      assert(peer.heard.length >= seen);
+      if (peer.heard.replaceAll("\n", "").length < length) peer.heard += "\n";
     }
     // Lines that came in one piece are told apart; of others, each came by itself, or behind one.
-    assertEquals(original.heard.replaceAll("\n", ""), expected.join(""));
+    assertEquals(peer.heard.replaceAll("\n", ""), expected.join(""));
   }
 });
 
 // ---- borders ----
 
-Deno.test("ClassicAdapter: texts around 1024 bytes come whole, in pieces that fit and cut no character", async () => {
+Deno.test("ClassicAdapter: sends texts around 1024 bytes completely, in pieces that cut no character", async () => {
   const timer = new FakeTimer();
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "g");
-  await using original = await Original.join(room, timer);
+  await using peer = await ClassicPeer.join(room, timer);
   const strict = new TextDecoder("utf-8", { fatal: true });
   for (const size of [1023, 1024, 1025, 3000]) {
     for (const character of ["x", "é", "€", "🎉"]) {
@@ -182,8 +186,8 @@ Deno.test("ClassicAdapter: texts around 1024 bytes come whole, in pieces that fi
       let heard = "";
       while (heard.length < front + text.length) {
         // Each read gives one piece, for nothing more comes before the rest is over.
-        const bytes = await original.recv();
-        heard += strict.decode(original.crypt(bytes));
+        const bytes = await peer.recv();
+        heard += strict.decode(peer.crypt(bytes));
         await timer.waits(PAUSE_MS);
         timer.pass(PAUSE_MS);
       }
@@ -192,15 +196,15 @@ Deno.test("ClassicAdapter: texts around 1024 bytes come whole, in pieces that fi
   }
 });
 
-Deno.test("ClassicAdapter: what the original says around 1024 bytes comes whole, and no character is cut", async () => {
+Deno.test("ClassicAdapter: receives texts around 1024 bytes completely, and cuts no character", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
-  await using original = await Original.join(room, timer);
+  await using peer = await ClassicPeer.join(room, timer);
   for (const size of [1, 1023, 1024, 1025, 3000]) {
     for (const character of ["x", "é", "€", "🎉"]) {
       const text = "yy" + character.repeat(Math.ceil(size / utf8.encode(character).length));
-      await original.say(text);
+      await peer.say(text);
       let heard = "";
       while (heard.length < text.length) {
         const message = await guest.next("message");
@@ -213,37 +217,37 @@ Deno.test("ClassicAdapter: what the original says around 1024 bytes comes whole,
   }
 });
 
-Deno.test("ClassicAdapter: a character that comes byte by byte is one, and what is no character is replaced", async () => {
+Deno.test("ClassicAdapter: joins a character that arrives byte by byte, and replaces invalid bytes", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
-  await using original = await Original.join(room, timer);
+  await using peer = await ClassicPeer.join(room, timer);
   for (const byte of utf8.encode("🎉")) {
-    await original.raw.write(original.crypt(Uint8Array.of(byte)));
+    await peer.raw.write(peer.crypt(Uint8Array.of(byte)));
   }
   assertEquals((await guest.next("message")).text, "🎉");
-  await original.raw.write(original.crypt(Uint8Array.of(0x61, 0xff, 0x62)));
+  await peer.raw.write(peer.crypt(Uint8Array.of(0x61, 0xff, 0x62)));
   assertEquals((await guest.next("message")).text, "a\ufffdb");
   // What has begun when it leaves is said: something was.
-  await original.raw.write(original.crypt(Uint8Array.of(0xe2, 0x82)));
-  await original.raw.end();
+  await peer.raw.write(peer.crypt(Uint8Array.of(0xe2, 0x82)));
+  await peer.raw.end();
   assertEquals((await guest.next("message")).text, "\ufffd");
   assertEquals((await guest.next("left")).reason, "left");
 });
 
-Deno.test("ClassicAdapter: what a terminal could obey is shown to the original, not sent, and lines look like none of others", async () => {
+Deno.test("ClassicAdapter: shows control characters in visible form, and indents further lines", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
-  await using original = await Original.join(room, timer);
+  await using peer = await ClassicPeer.join(room, timer);
   await guest.say("\x1b[2Jboo\nben: I owe you");
-  await original.until("guest: ␛[2Jboo\n  ben: I owe you");
+  await peer.until("guest: ␛[2Jboo\n  ben: I owe you");
   // The other way they are as in each message: who shows them sees to it.
-  await original.say("\x1b[2Jboo");
+  await peer.say("\x1b[2Jboo");
   assertEquals((await guest.next("message", ({ from }) => !from.self)).text, "\x1b[2Jboo");
 });
 
-Deno.test("ClassicAdapter: behind the key comes nothing until it has surely been read", async () => {
+Deno.test("ClassicAdapter: sends nothing after the key until the client has read it", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
@@ -252,15 +256,15 @@ Deno.test("ClassicAdapter: behind the key comes nothing until it has surely been
   timer.pass(SILENCE_MS);
   await guest.next("joined");
   await guest.say("too early");
-  const original = new Original(raw, KEY);
-  assertEquals(new TextDecoder().decode(await original.recv()), "198");
+  const peer = new ClassicPeer(raw, KEY);
+  assertEquals(new TextDecoder().decode(await peer.recv()), "198");
   timer.pass(SILENCE_MS);
-  await original.until("guest: too early");
+  await peer.until("guest: too early");
 });
 
 // ---- who is who ----
 
-Deno.test("ClassicAdapter: who says the preface is no client of the original, and the wrong one is refused", async () => {
+Deno.test("ClassicAdapter: a client that sends a preface is not classic, and a wrong preface is rejected", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using raw = await Raw.connect(room);
@@ -279,45 +283,45 @@ Deno.test("ClassicAdapter: who says the preface is no client of the original, an
   assertEquals(timer.count(SILENCE_MS), 0);
 });
 
-Deno.test("ClassicAdapter: a preface that has come too late is no message", async () => {
+Deno.test("ClassicAdapter: a late preface is not a message", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
-  await using late = await Original.join(room, timer);
+  await using late = await ClassicPeer.join(room, timer);
   await late.raw.write(PREFACE);
   assertEquals((await guest.next("left")).reason, "refused");
   assertEquals(await late.raw.rest(), new Uint8Array(0));
   assertEquals(guest.heard, []);
 });
 
-Deno.test("ClassicAdapter: two from one port are told apart, and a new name is heard", async () => {
+Deno.test("ClassicAdapter: distinguishes two members of one name, and uses a new name", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
-  await using original = await Original.join(room, timer);
+  await using peer = await ClassicPeer.join(room, timer);
   await using other = await Raw.connect(room);
-  await other.hello(xor.seal(encodeProfile({ name: original.name })));
+  await other.hello(xor.seal(encodeProfile({ name: peer.name })));
   await other.write(encodeFrame(Type.MESSAGE, 0, xor.seal(utf8.encode("Tit is me"))));
-  await original.until(`${original.name}#3: it is me`);
+  await peer.until(`${peer.name}#3: it is me`);
   guest.client.rename("host");
   await guest.next("renamed");
   await guest.say("and me");
-  await original.until("host: and me");
+  await peer.until("host: and me");
   await using nameless = await Raw.connect(room);
   await nameless.hello(utf8.encode("no profile"));
   await nameless.write(encodeFrame(Type.MESSAGE, 0, xor.seal(utf8.encode("Thm"))));
-  await original.until("#4: hm");
+  await peer.until("#4: hm");
 });
 
-Deno.test("ClassicAdapter: who has left is still named in what it said", async () => {
+Deno.test("ClassicAdapter: shows the name of a former member with its messages", async () => {
   const timer = new FakeTimer();
   await using room = openRoom(timer);
   await using watcher = await Guest.join(room, "watcher");
-  await using original = await Original.join(room, timer);
+  await using peer = await ClassicPeer.join(room, timer);
   {
     await using short = await Guest.join(room, "short");
     await short.say("1");
-    await original.until("short: 1");
+    await peer.until("short: 1");
     await timer.waits(PAUSE_MS);
     // It rests; meanwhile both are said, and one leaves.
     await short.say("2");
@@ -325,16 +329,16 @@ Deno.test("ClassicAdapter: who has left is still named in what it said", async (
   }
   await watcher.next("left");
   timer.pass(PAUSE_MS);
-  await original.until("short: 2\nwatcher: 3");
+  await peer.until("short: 2\nwatcher: 3");
 });
 
 // ---- what it can't do ----
 
-Deno.test("ClassicAdapter: direct messages and files for the original are refused in words, and nothing is sent", async () => {
+Deno.test("ClassicAdapter: direct messages and files to a classic client fail with a message, and nothing is sent", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
-  await using original = await Original.join(room, timer);
+  await using peer = await ClassicPeer.join(room, timer);
   const { who } = await guest.next("joined");
   assertEquals(guest.client.members.map(({ classic }) => classic), [undefined, true]);
   for (
@@ -345,7 +349,7 @@ Deno.test("ClassicAdapter: direct messages and files for the original are refuse
       throw new Error("It was taken");
     } catch (error) {
       assert(error instanceof ChatError);
-      assertStringIncludes(error.message, `${original.name}`);
+      assertStringIncludes(error.message, `${peer.name}`);
       assertStringIncludes(error.message, "classic clients");
     }
   }
@@ -362,38 +366,38 @@ Deno.test("ClassicAdapter: direct messages and files for the original are refuse
   ];
   for (const body of bodies) await raw.write(encodeFrame(Type.MESSAGE, 0, xor.seal(body)));
   await guest.say("behind all that");
-  await original.until("guest: behind all that");
-  assertEquals(original.heard, "guest: behind all that");
+  await peer.until("guest: behind all that");
+  assertEquals(peer.heard, "guest: behind all that");
 });
 
-Deno.test("ClassicAdapter: who offers to the room is told once who can't take it, and nobody else is", async () => {
+Deno.test("ClassicAdapter: an offer to the room reports once which members cannot receive it, to its sender only", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   const disk = new MemoryDisk();
   disk.files.set("a.txt", utf8.encode("a"));
   await using guest = await Guest.join(room, "guest", { files: { disk } });
   await using watcher = await Guest.join(room, "watcher", { files: { disk: new MemoryDisk() } });
-  await using original = await Original.join(room, timer);
-  const { who } = await guest.next("joined", ({ who }) => who.name === original.name);
+  await using peer = await ClassicPeer.join(room, timer);
+  const { who } = await guest.next("joined", ({ who }) => who.name === peer.name);
   assertEquals(who.classic, true);
   guest.client.offer("a.txt");
-  assertEquals((await guest.next("offer")).without?.map(({ name }) => name), [original.name]);
+  assertEquals((await guest.next("offer")).without?.map(({ name }) => name), [peer.name]);
   assertEquals((await watcher.next("offer")).without, undefined);
   // Where one of ours alone is asked, all can take it.
   guest.client.offer("a.txt", "watcher");
   assertEquals((await guest.next("offer")).without, undefined);
-  await original.raw.end();
+  await peer.raw.end();
   await guest.next("left");
   guest.client.offer("a.txt");
   assertEquals((await guest.next("offer")).without, undefined);
 });
 
-Deno.test("ClassicAdapter: what is said again is not told again, nor what was said before it came", async () => {
+Deno.test("ClassicAdapter: drops repeated messages, and those from before the client joined", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using raw = await Raw.connect(room);
   await raw.hello();
-  await using original = await Original.join(room, timer);
+  await using peer = await ClassicPeer.join(room, timer);
   const origin = new Uint8Array(8);
   const say = (text: string, seq: number, replay = false) => {
     const envelope = encodeEnvelope({ kind: "text", text, number: { origin, seq, replay } });
@@ -404,18 +408,18 @@ Deno.test("ClassicAdapter: what is said again is not told again, nor what was sa
   await say("one", 2);
   await say("one", 2, true);
   await say("two", 3);
-  await original.until("raw: two");
-  assertEquals(original.heard.replaceAll("\n", ""), "raw: oneraw: two");
+  await peer.until("raw: two");
+  assertEquals(peer.heard.replaceAll("\n", ""), "raw: oneraw: two");
 });
 
 // ---- its connection ----
 
-Deno.test("ClassicAdapter: a slow one is dropped without a word, and nobody waits for it", async () => {
+Deno.test("ClassicAdapter: disconnects a slow client without a message, and no member waits for it", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer, { logSize: 1024 * 1024 });
   await using guest = await Guest.join(room, "guest");
-  await using brisk = await Original.join(room, timer);
-  await using slow = await Original.join(room, timer);
+  await using brisk = await ClassicPeer.join(room, timer);
+  await using slow = await ClassicPeer.join(room, timer);
   const long = "x".repeat(100_000);
   let count = 0;
   while (!guest.events.some(({ type }) => type === "left")) {
@@ -431,21 +435,21 @@ Deno.test("ClassicAdapter: a slow one is dropped without a word, and nobody wait
   assertEquals(rest.replaceAll(/guest: |\d|x|\n/g, ""), "");
 });
 
-Deno.test("ClassicAdapter: one that is silent for ever stays, though a member that knows PING would not", async () => {
+Deno.test("ClassicAdapter: a silent client stays, though a member that answers PING would not", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer, { idleMs: 60 });
-  await using original = await Original.join(room, timer);
+  await using peer = await ClassicPeer.join(room, timer);
   await using silent = await Raw.connect(room);
   await silent.hello();
   await room.until("the end of the other", () => room.lines.some((line) => / left: /.test(line)));
   await using guest = await Guest.join(room, "guest");
   await guest.say("Still there?");
-  await original.until("guest: Still there?");
-  await original.say("Yes!");
+  await peer.until("guest: Still there?");
+  await peer.say("Yes!");
   assertEquals((await guest.next("message", ({ from }) => !from.self)).text, "Yes!");
 });
 
-Deno.test("ClassicAdapter: one that resets its connection has lost it, and nobody else is harmed", async () => {
+Deno.test("ClassicAdapter: a reset connection counts as lost, and affects no other member", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
@@ -460,44 +464,44 @@ Deno.test("ClassicAdapter: one that resets its connection has lost it, and nobod
   await guest.say("alone again");
 });
 
-Deno.test("ClassicAdapter: one that says nothing more gets what is pending, and has left", async () => {
+Deno.test("ClassicAdapter: a client that closes its side gets the pending messages, and has left", async () => {
   const timer = new FakeTimer();
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
-  await using original = await Original.join(room, timer);
+  await using peer = await ClassicPeer.join(room, timer);
   const long = "x".repeat(10_000);
   await guest.say(long);
-  await original.say("bye");
+  await peer.say("bye");
   await guest.next("message", ({ text }) => text === "bye");
-  await original.raw.end();
+  await peer.raw.end();
   // Nobody lets a rest pass: at the end there are none.
   assertEquals(
-    new TextDecoder().decode(original.crypt(await original.raw.rest())),
+    new TextDecoder().decode(peer.crypt(await peer.raw.rest())),
     `guest: ${long}`,
   );
   assertEquals((await guest.next("left")).reason, "left");
 });
 
-Deno.test("ClassicAdapter: when the server stops, the original gets what is pending and the end, no frame", async () => {
+Deno.test("ClassicAdapter: when the server stops, a classic client gets the pending messages and no frame", async () => {
   const timer = new FakeTimer();
   const room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
-  await using original = await Original.join(room, timer);
+  await using peer = await ClassicPeer.join(room, timer);
   await guest.say("x".repeat(3000));
   const stopped = room.stop();
-  const rest = original.crypt(await original.raw.rest());
-  original.raw.conn.close();
+  const rest = peer.crypt(await peer.raw.rest());
+  peer.raw.conn.close();
   assertEquals(new TextDecoder().decode(rest), `guest: ${"x".repeat(3000)}`);
   await guest.ended;
   await within("the end of the server", stopped);
 });
 
-Deno.test("ClassicAdapter: the limits are those of all members", async () => {
+Deno.test("ClassicAdapter: the limits of all members apply", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   const budget = { frames: 1000, frameBurst: 1, bytes: 2 ** 31, byteBurst: 2 ** 31 };
   await using room = openRoom(timer, { maxMembers: 2, budget, now: () => 0 });
   await using guest = await Guest.join(room, "guest");
-  await using original = await Original.join(room, timer);
+  await using peer = await ClassicPeer.join(room, timer);
   assertStringIncludes(room.status(), "chat_members 2\n");
   assertStringIncludes(room.status(), "chat_joined_total 2\n");
   await using third = await Raw.connect(room);
@@ -507,13 +511,13 @@ Deno.test("ClassicAdapter: the limits are those of all members", async () => {
   assertEquals(await third.rest(), new Uint8Array(0));
   assertStringIncludes(room.status(), 'chat_refused_total{code="full"} 1\n');
   for (const text of ["1", "2", "3"]) {
-    await original.say(text);
+    await peer.say(text);
     await guest.next("message", (event) => event.text === text);
   }
   assertStringIncludes(room.status(), "chat_slowed_total 1\n");
 });
 
-Deno.test("Server: what knows no seal is not let into a sealed room", async () => {
+Deno.test("Server: rejects a classic client in a sealed room", async () => {
   const { register } = await import("../cipher/opaque.ts");
   try {
     openRoom(new FakeTimer(), { admission: register("abandon ability able about") });
@@ -523,14 +527,14 @@ Deno.test("Server: what knows no seal is not let into a sealed room", async () =
   }
 });
 
-Deno.test("ClassicAdapter: bytes at random do no harm", async () => {
+Deno.test("ClassicAdapter: survives random bytes", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
-  await using original = await Original.join(room, timer);
+  await using peer = await ClassicPeer.join(room, timer);
   const noise = concat(Uint8Array.of(0), crypto.getRandomValues(new Uint8Array(60_000)));
-  await original.raw.write(noise);
-  await original.raw.end();
+  await peer.raw.write(noise);
+  await peer.raw.end();
   await guest.next("left");
   assert(guest.heard.length > 0);
   await guest.say("fine");

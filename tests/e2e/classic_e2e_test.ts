@@ -70,7 +70,7 @@ Deno.test("chat join --classic: talks to a classic server, even if its key comes
   await program.type('{"type":"say","text":"Right?"}\n{"type":"act","text":"waves"}\n');
   assertStringIncludes(
     await program.stdout.lineLike(/^\{"type":"error"/),
-    "Cannot say what you do in a room of the original program",
+    "Cannot send an action in a classic room",
   );
   const heard = JSON.parse(await program.stdout.lineLike(/"name":"room"/));
   assertEquals([heard.type, heard.text], ["message", "Yep! 🎉"]);
@@ -93,7 +93,7 @@ Deno.test("chat join --classic: in a pipe it sends each line, and reports the en
   const { code, stdout, stderr } = await program.result();
   assertEquals(code, 1);
   assertMatch(stdout, /^\d+: So it starts!\n\d+: Right\?\nroom: Yep!\n$/);
-  assertMatch(stderr, /^chat: error: Cannot stay in the room: the other side has ended it$/m);
+  assertMatch(stderr, /^chat: error: Cannot stay in the room: the server closed the connection$/m);
 });
 
 Deno.test({
@@ -143,7 +143,7 @@ Deno.test({
     terminal.type("not gone yet");
     await terminal.shows("> not gone yet");
     end.resolve();
-    await terminal.shows("connection lost: the other side has ended it");
+    await terminal.shows("connection lost: the server closed the connection");
     await terminal.shows("not sent: not gone yet");
     await terminal.shows("exit code 1");
   },

@@ -278,12 +278,12 @@ Deno.test("chat crack: decrypts the traffic of an xor room from its bytes alone"
 Deno.test("chat crack: without a key it exits with 1 and explains the input", async () => {
   const noise = crypto.getRandomValues(new Uint8Array(4000));
   const cases: [string[], Uint8Array<ArrayBuffer> | undefined, RegExp][] = [
-    [[], noise, /none of the 256 keys gives text; that is what a sealed stream looks like\n/],
-    [[], new Uint8Array(0), /there is nothing to read\n/],
+    [[], noise, /none of the 256 keys gives text, as with a sealed room\n/],
+    [[], new Uint8Array(0), /the input is empty\n/],
     [
       [],
       utf8.encode("hm"),
-      /in 2 bytes there is too little to tell; .* % sure\nchat: hint: .*--top/,
+      /: 2 bytes are too few; .* % certain\nchat: hint: .*--top/,
     ],
     [["."], undefined, /Cannot read the traffic from \.: /],
     [["/there/is/none"], undefined, /Cannot read the traffic from \/there\/is\/none: /],
