@@ -1,10 +1,10 @@
-// The vectors `data/sealed_*.txt` of the sealed room's cipher, and the worked example in `docs/security.md`.
-// They were computed by another implementation, in another language.
+// Checks the vectors `data/sealed_*.txt` of the sealed cipher, and the worked example in `docs/security.md`.
+// Another implementation, in another language, computed them.
 //
 // A vector is a text file: a header of `key: value` lines, an empty line, then bytes in hex, with comments
-// behind `#`. `about` says what it shows; `expect` is `ok` or the kind of failure. The bytes are the body
-// of a frame that comes from member `from`, for `use`, to a receiver with these keys, which has opened the
-// vectors in `after` before. Where a failure has `of`, the true body can still be opened after it.
+// after `#`. `about` describes it; `expect` is `ok` or the kind of failure. The bytes are the body of a
+// frame from member `from`, for `use`, to a receiver with these keys, which has opened the vectors in
+// `after` before. If a failure has `of`, that body can still be opened after it.
 
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import type { Use } from "../../cipher.ts";
@@ -83,7 +83,7 @@ function openWith(cipher: SealedCipher, { fields, bytes }: Vector) {
   return cipher.open(bytes, fields["use"] as Use, numberIn(fields, "from"));
 }
 
-/** The receiver, once it has opened what came before. */
+/** The receiver, after it has opened the vectors in `after`. */
 function receiverOf({ fields }: Vector): SealedCipher {
   const receiver = cipherOf(fields, "receiver");
   for (const name of fields["after"]?.split(" ") ?? []) {
@@ -95,11 +95,11 @@ function receiverOf({ fields }: Vector): SealedCipher {
   return receiver;
 }
 
-/** The body as its sender seals it. */
+/** Seals the body like its sender. */
 function seal({ fields }: Vector): Uint8Array {
   const sender = cipherOf(fields, "sender");
   const use = fields["use"] as Use;
-  // The id is the sender's own affair.
+  // The sender's id for the receiver is not part of the body.
   const receiver = 9;
   const profile = cipherOf(fields, "receiver").seal(new Uint8Array(0), "profile");
   sender.open(profile, "profile", receiver);
@@ -108,7 +108,7 @@ function seal({ fields }: Vector): Uint8Array {
   return sender.seal(content, use, receiver);
 }
 
-Deno.test(`vectors: there are ${VECTORS} sealed vectors, and each shows something else`, () => {
+Deno.test(`vectors: there are ${VECTORS} different sealed vectors`, () => {
   assertEquals(vectors.size, VECTORS);
   const shown = [...vectors.values()].map(({ fields, bytes }) =>
     [fields["receiver-seed"], fields["use"], fields["from"], fields["after"], bytes].join()
@@ -116,7 +116,7 @@ Deno.test(`vectors: there are ${VECTORS} sealed vectors, and each shows somethin
   assertEquals(new Set(shown).size, VECTORS, "two vectors show the same");
 });
 
-Deno.test("vectors: every use and every kind of failure is there", () => {
+Deno.test("vectors: have every use and every kind of failure", () => {
   const all = [...vectors.values()];
   const uses = new Set(all.flatMap(({ fields }) => fields["use"] ?? []));
   assertEquals([...uses].sort(), ["direct", "profile", "room"]);
@@ -148,7 +148,7 @@ for (const vector of vectors.values()) {
   }
 }
 
-Deno.test("sealed_keys.txt: every key follows as docs/security.md says", () => {
+Deno.test("sealed_keys.txt: every key is derived as in docs/security.md", () => {
   const { fields, bytes } = vectors.get("sealed_keys.txt")!;
   const info = (text: string, more = new Uint8Array(0)) =>
     Uint8Array.of(...new TextEncoder().encode(text), ...more);
@@ -186,11 +186,11 @@ Deno.test("docs/security.md: each hex block is the vector that it names", () => 
   }
 });
 
-Deno.test("docs/security.md: every kind of failure is listed", () => {
+Deno.test("docs/security.md: lists every kind of failure", () => {
   for (const kind of Object.keys(KINDS)) assert(document.includes(`| \`${kind}\``), kind);
 });
 
-Deno.test("docs/security.md: its numbers are those of the code", () => {
+Deno.test("docs/security.md: has the numbers of the code", () => {
   const flat = document.replace(/\s+/g, " ");
   const overhead = (use: Use) => {
     const { fields, bytes } = vectors.get(`sealed_${use}.txt`)!;
@@ -203,7 +203,7 @@ Deno.test("docs/security.md: its numbers are those of the code", () => {
   ));
   assert(flat.includes(`${TRIES_PER_ADDRESS} a minute from one address`));
   assert(flat.includes(`${TRIES_IN_ALL} a minute in all`));
-  // A year of guessing, and how long it takes to have tried half of all codes.
+  // The chance of a guess within a year, and the years until half of all codes are tried.
   const codes = WORDS.length ** CODE_WORDS;
   const aYear = TRIES_IN_ALL * 60 * 24 * 365;
   const rounded = (value: number) => Math.round(value / 10_000) * 10_000;

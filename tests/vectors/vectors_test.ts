@@ -1,10 +1,10 @@
-// The vectors in `data/`, each in both directions, and the bytes in `docs/protocol.md` against them.
-// Those of the sealed cipher, `sealed_*`, are checked by `tests/vectors/vectors_sealed_test.ts`.
+// Checks the vectors in `data/` in both directions, and the bytes in `docs/protocol.md` against them.
+// `tests/vectors/vectors_sealed_test.ts` checks those of the sealed cipher, `sealed_*`.
 //
 // A vector is a text file: a header of `key: value` lines, an empty line, then bytes in hex, with
-// comments behind `#`. `about` says what it shows. `expect` is `ok`, or the failure: a code of
-// ProtocolError, or `unreadable` where an envelope or a profile can't be opened. The other keys are
-// what the bytes mean; text is quoted as in JSON.
+// comments after `#`. `about` describes it. `expect` is `ok`, or the failure: a code of
+// ProtocolError, or `unreadable` for an envelope or profile that cannot be opened. The other keys are
+// the meaning of the bytes; text is quoted as in JSON.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { XorCipher } from "../../cipher.ts";
@@ -75,9 +75,9 @@ interface Vector {
   readonly name: string;
   readonly about: string;
   readonly expect: string;
-  /** Greatest length of a frame that is taken. */
+  /** Maximum length of a frame. */
   readonly limit: number;
-  /** What the bytes mean. */
+  /** The meaning of the bytes. */
   readonly fields: Fields;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
@@ -107,12 +107,10 @@ const vectors = [...Deno.readDirSync(folder)]
   .map(({ name }) => parseVector(name, Deno.readTextFileSync(new URL(name, folder))))
   .sort((a, b) => a.name < b.name ? -1 : 1);
 
-// ---- what bytes mean, in both directions ----
-
-/** Between a frame's body and its fields. */
+/** Converts between a frame's body and its fields. */
 interface Codec {
   read(body: Uint8Array, given: Fields): Fields;
-  /** The whole frame. */
+  /** Returns the complete frame. */
   write(fields: Fields, id: number): Uint8Array;
 }
 
@@ -228,7 +226,7 @@ const CODECS: Record<keyof typeof Type, Codec> = {
         assert(checkResume(Uint8Array.fromHex(key!), nonce!, resume));
         return { ...claim, "session-key": key!, nonce: nonce!, proof };
       }
-      // With a proof, the profile is sealed by the other cipher: `tests/vectors/vectors_sealed_test.ts` opens it.
+      // With a proof, the profile is of the sealed cipher: `tests/vectors/vectors_sealed_test.ts` opens it.
       if (proof !== undefined) {
         return { version: `${version}`, profile: profile.toBase64(), proof };
       }
@@ -282,7 +280,7 @@ const CODECS: Record<keyof typeof Type, Codec> = {
     write(fields, id) {
       const number = (key: string) => Number(fields[key]);
       const positions = { room: number("room"), own: number("own"), members: number("members") };
-      // Our server never leaves anything out.
+      // Our server never omits a field.
       if (!("token" in fields)) return encodeWelcome(id, positions as Welcome);
       return encodeWelcome(id, {
         ...positions,
@@ -347,18 +345,18 @@ function codecOf(type: string): Codec {
   return CODECS[type as keyof typeof Type];
 }
 
-/** The frames in `bytes`, which must end with the last of them. */
+/** The frames in `bytes`, which must not have more bytes after them. */
 function decode(bytes: Uint8Array, limit = MAX_FRAME): Frame[] {
   const decoder = new FrameDecoder(limit, Math.max(bytes.length, 1));
   decoder.space().set(bytes);
   decoder.fill(bytes.length);
   const frames: Frame[] = [];
   for (let frame = decoder.next(); frame; frame = decoder.next()) frames.push(frame);
-  assertEquals(decoder.unread.length, 0, "bytes are left that are no whole frame");
+  assertEquals(decoder.unread.length, 0, "the last bytes are not a complete frame");
   return frames;
 }
 
-/** What the one frame of a vector means. */
+/** The meaning of a vector's one frame. */
 function readFrame({ bytes, limit, fields: given }: Vector): Fields {
   const [frame, ...more] = decode(bytes, limit);
   assert(frame && more.length === 0, "a vector has one frame");
@@ -373,14 +371,14 @@ function readOpening({ bytes, fields }: Vector): { kind: string; version?: numbe
 
 // ---- tests ----
 
-Deno.test(`vectors: there are ${VECTORS} vectors, and each shows something else`, () => {
+Deno.test(`vectors: there are ${VECTORS} different vectors`, () => {
   assertEquals(vectors.length, VECTORS);
-  // The same bytes may come before the preface or after it, and under another limit.
+  // The same bytes may appear before and after the preface, and under another limit.
   const shown = vectors.map(({ bytes, limit, fields }) => [fields["opening"], limit, bytes].join());
   assertEquals(new Set(shown).size, VECTORS, "two vectors show the same");
 });
 
-Deno.test("vectors: every type of frame, every reason, every outcome and every code is there", () => {
+Deno.test("vectors: have every type of frame, every reason, every outcome and every code", () => {
   const values = (key: string) => {
     const all = vectors.flatMap(({ fields }) => fields[key] ?? []);
     return [...new Set(all)].sort();
@@ -398,7 +396,7 @@ Deno.test("vectors: every type of frame, every reason, every outcome and every c
   }
 });
 
-Deno.test("vectors: the HELLO of a sealed room carries the profile of the sealed vectors, whole", () => {
+Deno.test("vectors: the HELLO of a sealed room has the complete profile of the sealed vectors", () => {
   const hello = vectors.find(({ name }) => name === "frame_hello_sealed.txt")!;
   const file = new URL("sealed_profile.txt", folder);
   const profile = parseVector("sealed_profile.txt", Deno.readTextFileSync(file)).bytes;
@@ -412,7 +410,7 @@ for (const vector of vectors) {
       const { kind, version } = readOpening(vector);
       assertEquals(kind, expect);
       assertEquals(version?.toString(), fields["version"]);
-      // The one opening that we write.
+      // The only opening that this program writes.
       if (kind === "chat") assertEquals(bytes, PREFACE);
     });
   } else if (expect === "ok") {
@@ -455,11 +453,11 @@ Deno.test("docs/protocol.md: each hex block is the vector that it names", () => 
   }
 });
 
-Deno.test("docs/protocol.md: the session is made of vectors, and both directions decode", () => {
+Deno.test("docs/protocol.md: the session consists of vectors, and both directions decode", () => {
   const [session, ...more] = blocks("session");
   assert(session !== undefined && more.length === 0, "there must be one session");
   const sent: Record<string, Uint8Array[]> = { C: [], S: [] };
-  // A line is `C` or `S`, the bytes, and what they are; a line that starts with spaces goes on.
+  // A line is `C` or `S`, the bytes, and a comment. A line that starts with spaces continues the last one.
   for (const line of session.trimEnd().replace(/\n {2,}/g, " ").split("\n")) {
     const [, side, hex] = /^([CS]) +([0-9a-f ]+?)(?: *#.*)?$/.exec(line) ?? [];
     assert(side && hex, line);
@@ -480,7 +478,7 @@ Deno.test("docs/protocol.md: the session is made of vectors, and both directions
   ]);
 });
 
-Deno.test("docs/protocol.md: its limits are those of the code", () => {
+Deno.test("docs/protocol.md: has the limits of the code", () => {
   for (const limit of [MAX_FRAME_BEFORE_ADMISSION, MAX_FRAME, `${MAX_PROFILE} bytes`]) {
     assert(tables.includes(`| ${limit} |`), `${limit}`);
   }
@@ -508,7 +506,7 @@ Deno.test("docs/protocol.md: its limits are those of the code", () => {
   );
 });
 
-Deno.test("docs/protocol.md: its tables list every type and every code with its number", () => {
+Deno.test("docs/protocol.md: lists every type and every code with its number", () => {
   for (const [name, number] of Object.entries(Type)) {
     assert(tables.includes(`| ${number} | ${name} |`), `type ${number}, ${name}`);
   }
