@@ -1,5 +1,5 @@
-// What a sealed room promises, against those who would break it: who listens, who changes traffic, who
-// runs the server, who guesses the code, and members of ill will. `docs/security.md` has the promises.
+// Attacks on a sealed room by eavesdroppers, relays that alter traffic, false servers, attackers that
+// guess the code, and malicious members. `docs/security.md` describes what must hold against each.
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { aead, deriveKey, KEY_SIZE, NONCE_SIZE } from "../../cipher/aead.ts";
@@ -54,7 +54,7 @@ import {
   type Symptom,
 } from "../support/sealed_play.ts";
 
-// Each login takes a core some 0.2 seconds, on purpose: so there are few here, and one registration.
+// A login takes some 0.2 seconds of a core on purpose, so there are few here, and one registration.
 const CODE = "abandon ability able about";
 const admission = register(CODE);
 
@@ -63,7 +63,7 @@ const NOTHING = new Uint8Array(0);
 const NOT_JOINED = { hostname: "127.0.0.1", name: "secretive" } as const;
 const GREETING = encodeGreeting({ version: VERSION, maxFrame: MAX_FRAME, cipher: "sealed" });
 
-function enterByCode(
+function joinByCode(
   room: { port: number },
   name: string,
   options: Partial<JoinOptions> = {},
@@ -71,16 +71,16 @@ function enterByCode(
   return Guest.join(room, name, { code: CODE, ...options });
 }
 
-// ---- who listens, and who runs the server ----
+// ---- eavesdroppers and the server ----
 
-/** Where `needle` stands in `hay`, also XORed with any one byte: neighbours then differ as before. */
+/** Whether `hay` contains `needle`, also XORed with one byte, which keeps the differences between neighbours. */
 function hasXored(hay: Uint8Array, needle: Uint8Array): boolean {
   const differences = (bytes: Uint8Array) =>
     String.fromCharCode(...bytes.subarray(1).map((byte, i) => byte ^ bytes[i]!));
   return differences(hay).includes(differences(needle));
 }
 
-/** The part of base64 that `needle` alone decides, wherever it stands. */
+/** The parts of base64 that `needle` determines at each alignment. */
 function base64Spellings(needle: Uint8Array): Uint8Array[] {
   return [0, 1, 2].flatMap((before) => {
     const bits = before * 8;
@@ -90,7 +90,7 @@ function base64Spellings(needle: Uint8Array): Uint8Array[] {
   });
 }
 
-/** Which of these texts can be found in what was recorded. */
+/** The texts that can be found in the recorded bytes. */
 function findAny(recorded: Uint8Array, texts: readonly string[]): string[] {
   return texts.filter((text) => {
     const needle = utf8.encode(text);
@@ -103,7 +103,7 @@ function findAny(recorded: Uint8Array, texts: readonly string[]): string[] {
 const NAMES = ["Ada-Lovelace", "Grace-Hopper", "Countess"];
 const TEXTS = ["So it starts!", "Yep, here we go!", "for your eyes only", "claps her hands"];
 
-/** Says all of `TEXTS` with all of `NAMES`, through a relay that records it. */
+/** Sends all of `TEXTS` under all of `NAMES`, through a recording relay. */
 async function converse(room: TestRoom, options: Partial<JoinOptions>): Promise<Relay["passed"]> {
   await using relay = new Relay(room);
   await using ada = await Guest.join(relay, NAMES[0]!, options);
@@ -122,24 +122,24 @@ async function converse(room: TestRoom, options: Partial<JoinOptions>): Promise<
 
 const wire = (passed: Relay["passed"]) => concat(...passed.map(({ frame }) => frame.bytes));
 
-Deno.test("sealed room: in every byte that a server sends and receives there is no text and no name", async () => {
+Deno.test("sealed room: the bytes that a server sends and receives contain no text and no name", async () => {
   await using room = new TestRoom({ admission });
   const recorded = wire(await converse(room, { code: CODE }));
   assert(recorded.length > 3_000);
-  // Four letters, XORed with any byte, come about by chance: once in a hundred times.
+  // Words of four letters, XORed with any byte, appear by chance in one of a hundred runs.
   const words = CODE.split(" ").filter(({ length }) => length > 5);
   assertEquals(words.length, 2);
   assertEquals(findAny(recorded, [...NAMES, ...TEXTS, ...words, CODE]), []);
-  // Nor in what the server tells its operator.
+  // Neither does the server's log.
   assertEquals(findAny(utf8.encode(await room.told(2)), [...NAMES, ...TEXTS]), []);
-  // Who looks like this finds them all where they are only XORed.
+  // To prove the search: in an xor room it finds all of them.
   await using open = new TestRoom();
   const classic = wire(await converse(open, {}));
   assertEquals(findAny(classic, [...NAMES, ...TEXTS]), [...NAMES, ...TEXTS]);
 });
 
-Deno.test("sealed room: with all that its server ever has in memory, not one message opens", async () => {
-  // A server that forgets nothing: the record, each login's messages and session key, and all frames.
+Deno.test("sealed room: everything in the server's memory opens no message", async () => {
+  // A server that keeps everything: the record, the messages and session key of each login, and all frames.
   const memory: Uint8Array[] = [];
   const keep = (base64: string) => {
     const bytes = Uint8Array.fromBase64(base64, { alphabet: "base64url" });
@@ -167,7 +167,7 @@ Deno.test("sealed room: with all that its server ever has in memory, not one mes
     memory.push(profile, message);
     await raw.frames();
   });
-  await using ada = await enterByCode(server, "ada");
+  await using ada = await joinByCode(server, "ada");
   ada.client.say("So it starts!");
   ada.client.leave();
   await server.served(1);
@@ -185,7 +185,7 @@ Deno.test("sealed room: with all that its server ever has in memory, not one mes
     nonce: counter(body),
     sealed: body.subarray(8),
   }));
-  /** How many of the two bodies open with this as the room's export key; as the key itself, if it is as long. */
+  /** The number of bodies, of two, that open with this as the export key, or as the key itself if it has that size. */
   const opens = (secret: Uint8Array) =>
     lanes.filter(({ info, associated, nonce, sealed }) => {
       const key = secret.length === KEY_SIZE ? secret : deriveKey(secret, salt, info);
@@ -208,7 +208,7 @@ Deno.test("sealed room: with all that its server ever has in memory, not one mes
   }
   assert(candidates.length > 3_000);
   assertEquals(candidates.filter((secret) => opens(secret) > 0).length, 0);
-  // Who knows the code has the key: so it was looked for in the right way.
+  // To prove the search: with the code, the key opens both.
   const login = startLogin(CODE);
   const { exportKey } = login.finish(answerLogin(admission, login.request)!.response)!;
   assertEquals(opens(exportKey), 2);
@@ -216,7 +216,7 @@ Deno.test("sealed room: with all that its server ever has in memory, not one mes
   assertEquals(decodeProfile(cipher.open(profile, "profile", 1).plaintext), { name: "ada" });
 });
 
-// ---- who changes traffic ----
+// ---- relays that alter traffic ----
 
 const from = (id: number) => (frame: Frame) => frame.id === id;
 
@@ -225,16 +225,16 @@ const TARGETS: Readonly<Record<string, FrameSelector>> = {
   "GREETING": select("down", Type.GREETING),
   "HELLO": select("up", Type.HELLO),
   "HAVE": select("up", Type.HAVE),
-  "what ben says": select("up", Type.MESSAGE, 1, from(0)),
-  "what ben tells anna": select("up", Type.MESSAGE, 1, from(1)),
+  "message from ben": select("up", Type.MESSAGE, 1, from(0)),
+  "direct message from ben": select("up", Type.MESSAGE, 1, from(1)),
   "ben's new name": select("up", Type.PROFILE),
   "ben's BYE": select("up", Type.BYE),
   "WELCOME": select("down", Type.WELCOME),
   "MEMBER": select("down", Type.MEMBER),
   "own JOINED": select("down", Type.JOINED, 0),
   "JOINED": select("down", Type.JOINED, 1),
-  "MESSAGE of who was there": select("down", Type.MESSAGE, 1, from(1)),
-  "MESSAGE of who came": select("down", Type.MESSAGE, 0, from(3)),
+  "MESSAGE of an earlier member": select("down", Type.MESSAGE, 1, from(1)),
+  "MESSAGE of a later member": select("down", Type.MESSAGE, 0, from(3)),
   "own MESSAGE": select("down", Type.MESSAGE, 1, from(2)),
   "DIRECT": select("down", Type.DIRECT, 1),
   "ACK": select("down", Type.ACK, 1),
@@ -246,7 +246,7 @@ const TARGETS: Readonly<Record<string, FrameSelector>> = {
   "LEFT": select("down", Type.LEFT),
 };
 
-/** As if the server had warned before the first message: who paces itself is never warned. */
+/** Adds a warning before the first message, since a client that paces itself never gets one. */
 function warned(tamper: Tamper): Tamper {
   const bytes = encodeWarning("flood", "you are sending more than this room allows: slow down");
   const warning = { type: Type.WARNING, id: 0, bytes, body: bytes.subarray(HEADER_SIZE) };
@@ -258,59 +258,59 @@ function warned(tamper: Tamper): Tamper {
   };
 }
 
-/** What may happen without anybody being told, and why `docs/security.md` allows it. */
+/** Alterations that no client notices, and why `docs/security.md` allows them. */
 const HARMLESS: Readonly<Record<string, readonly RegExp[]>> = {
-  "the id of HELLO means nothing": [/^HELLO: id/],
-  // Nor does the nonce, to who comes for the first time.
-  "the id of GREETING means nothing": [/^GREETING: (id|bit flipped)/],
+  "the id of HELLO has no meaning": [/^HELLO: id/],
+  // The nonce does not matter to a new member.
+  "the id of GREETING has no meaning": [/^GREETING: (id|bit flipped)/],
   // "Whether somebody can come back is the server's word."
   "whether a session can be resumed is the server's word": [
     /^HAVE: (dropped|repeated( later)?|after the next|id \d+)$/,
   ],
   // "Order between senders, and between a new name and the messages around it, is the server's word."
-  "order between senders, or between what goes to all and to one, is the server's word": [
-    /^(what ben says|MESSAGE of who (was there|came)|own MESSAGE|DIRECT|ACK): after the next$/,
+  "order between senders, and between room and direct messages, is the server's word": [
+    /^(message from ben|MESSAGE of (an earlier|a later) member|own MESSAGE|DIRECT|ACK): after the next$/,
   ],
-  "when a new name is told, and if at all, is the server's word: the old one is true, too": [
+  "whether and when a new name is reported is the server's word: the old one is true, too": [
     /^(ben's new name|PROFILE|own PROFILE): (dropped|emptied|repeated( later)?|after the next)$/,
     /^ben's new name: id/,
   ],
   // "Say that somebody came or left, is away or back: this is the server's word."
-  "how somebody left, and whether, is the server's word": [
+  "whether and why a member left is the server's word": [
     /^ben's BYE: (dropped|repeated( later)?|after the next|length \+ 1|id \d+|as (PROFILE|PING|PONG))$/,
     /^LEFT: (dropped|repeated( later)?|after the next|bit flipped .*|id (0|99)|as AWAY)$/,
   ],
-  "whose connection is lost, and whether, is the server's word": [
+  "whether a member is away is the server's word": [
     /^AWAY.*: (dropped|repeated( later)?|after the next|with the latest body|bit flipped .*)$/,
     /^AWAY.*: (id (0|1|2|99)|as LEFT)$/,
   ],
-  "what the server warns of is its word": [
+  "warnings are the server's word": [
     /^WARNING: (dropped|repeated( later)?|after the next|bit flipped .*|id \d+)$/,
   ],
-  "when somebody came is the server's word; the profile proves who it is": [
+  "when a member joined is the server's word; the profile proves its identity": [
     /^JOINED: (after the next|as PROFILE)$/,
   ],
-  "positions in the log, and with which token to come back, are the server's": [
+  "positions in the log and tokens are the server's": [
     /^WELCOME: bit flipped/,
   ],
-  "whether the server has taken a direct message is its word": [
+  "whether the server has accepted a direct message is its word": [
     /^ACK: bit flipped after 5\/5$/,
   ],
 };
 
-/** What nobody answers: who waits for it gives up in time, as `client_test.ts` and `server_test.ts` have it. */
+/** Alterations after which a client waits for its timeout: `client_test.ts` and `server_test.ts` test that. */
 const WAITS = /^HELLO: (dropped|after the next|length \+ 1)$/;
 
-Deno.test("sealed room: whatever a relay does to any kind of frame, nothing false is shown, and it is told or harmless", async () => {
-  const untold: string[] = [];
-  const told = new Set<Symptom>();
+Deno.test("sealed room: an altered frame of any kind shows nothing false, and is noticed or harmless", async () => {
+  const unnoticed: string[] = [];
+  const symptoms = new Set<Symptom>();
   const attack = async (name: string, what: FrameSelector, how: Alteration) => {
     const { tamper, done } = alter(what, how);
     const answer = await play(warned(tamper));
     assert(done().hit, `${name} was not tried`);
     if (!done().changed) assertEquals(answer, [], name);
-    else if (answer.length === 0) untold.push(name);
-    for (const one of answer) told.add(one);
+    else if (answer.length === 0) unnoticed.push(name);
+    for (const one of answer) symptoms.add(one);
   };
   for (const [where, what] of Object.entries(TARGETS)) {
     const alterations = Object.entries(ALTERATIONS).map(([how, alteration]) => ({
@@ -323,63 +323,69 @@ Deno.test("sealed room: whatever a relay does to any kind of frame, nothing fals
     );
   }
   const allowed = Object.values(HARMLESS).flat();
-  assertEquals(untold.filter((name) => !allowed.some((pattern) => pattern.test(name))), []);
+  assertEquals(unnoticed.filter((name) => !allowed.some((pattern) => pattern.test(name))), []);
   assertEquals(
-    allowed.filter((pattern) => !untold.some((name) => pattern.test(name))),
+    allowed.filter((pattern) => !unnoticed.some((name) => pattern.test(name))),
     [],
-    "Nothing of this kind came: the list is longer than the truth",
+    "These alterations are noticed, so the list is too long",
   );
-  assertEquals([...told].sort(), ["ended", "missing", "unconfirmed", "unreadable"]);
+  assertEquals([...symptoms].sort(), ["ended", "missing", "unconfirmed", "unreadable"]);
 });
 
-Deno.test("sealed room: what a relay makes up is told, ends the connection, or is the server's word", async () => {
+Deno.test("sealed room: a forged frame is noticed, ends the connection, or only concerns the server's word", async () => {
   const garbage = crypto.getRandomValues(new Uint8Array(300));
   const ending = encodeFrame(Type.BYE, 0);
-  const made: Record<string, { frame: Uint8Array; told?: Symptom }> = {
-    "a message of nobody": { frame: encodeFrame(Type.MESSAGE, 0, garbage), told: "unreadable" },
-    "a message": { frame: encodeFrame(Type.MESSAGE, 1, garbage), told: "unreadable" },
-    "an empty message": { frame: encodeFrame(Type.MESSAGE, 1), told: "unreadable" },
-    "a direct message": { frame: encodeFrame(Type.DIRECT, 1, garbage), told: "unreadable" },
-    "an own message": { frame: encodeFrame(Type.MESSAGE, 2, garbage), told: "ended" },
-    "a member": { frame: encodeFrame(Type.JOINED, 50, garbage), told: "unreadable" },
+  const made: Record<string, { frame: Uint8Array; symptom?: Symptom }> = {
+    "a message of an unknown member": {
+      frame: encodeFrame(Type.MESSAGE, 0, garbage),
+      symptom: "unreadable",
+    },
+    "a message": { frame: encodeFrame(Type.MESSAGE, 1, garbage), symptom: "unreadable" },
+    "an empty message": { frame: encodeFrame(Type.MESSAGE, 1), symptom: "unreadable" },
+    "a direct message": { frame: encodeFrame(Type.DIRECT, 1, garbage), symptom: "unreadable" },
+    "an own message": { frame: encodeFrame(Type.MESSAGE, 2, garbage), symptom: "ended" },
+    "a member": { frame: encodeFrame(Type.JOINED, 50, garbage), symptom: "unreadable" },
     "a member without a profile": { frame: encodeFrame(Type.JOINED, 50) },
-    "a new name": { frame: encodeFrame(Type.PROFILE, 1, garbage), told: "unreadable" },
-    "a new name of nobody": { frame: encodeFrame(Type.PROFILE, 50, garbage), told: "unreadable" },
-    "somebody's absence": { frame: encodeFrame(Type.AWAY, 1, Uint8Array.of(Away.AWAY)) },
-    "nobody's absence": { frame: encodeFrame(Type.AWAY, 50, Uint8Array.of(Away.AWAY)) },
-    "an absence that is none": {
+    "a new name": { frame: encodeFrame(Type.PROFILE, 1, garbage), symptom: "unreadable" },
+    "a new name of an unknown member": {
+      frame: encodeFrame(Type.PROFILE, 50, garbage),
+      symptom: "unreadable",
+    },
+    "a member's absence": { frame: encodeFrame(Type.AWAY, 1, Uint8Array.of(Away.AWAY)) },
+    "an unknown member's absence": { frame: encodeFrame(Type.AWAY, 50, Uint8Array.of(Away.AWAY)) },
+    "a malformed absence": {
       frame: encodeFrame(Type.AWAY, 1, Uint8Array.of(2)),
-      told: "ended",
+      symptom: "ended",
     },
     "a warning": { frame: encodeWarning("flood", "slow down") },
-    "a warning that is none": { frame: encodeFrame(Type.WARNING, 0, garbage), told: "ended" },
+    "a malformed warning": { frame: encodeFrame(Type.WARNING, 0, garbage), symptom: "ended" },
     "another WELCOME": {
       frame: encodeWelcome(2, { room: 0, own: 0, members: 0, token: "AAAA" }),
-      told: "ended",
+      symptom: "ended",
     },
-    "what a client has": { frame: encodeHave(0), told: "ended" },
-    "own leaving": { frame: encodeFrame(Type.LEFT, 2, Uint8Array.of(Left.BYE)), told: "ended" },
-    "own coming": { frame: encodeFrame(Type.JOINED, 2), told: "ended" },
-    "an end": { frame: ending, told: "ended" },
+    "HAVE, which only clients send": { frame: encodeHave(0), symptom: "ended" },
+    "own leaving": { frame: encodeFrame(Type.LEFT, 2, Uint8Array.of(Left.BYE)), symptom: "ended" },
+    "own joining": { frame: encodeFrame(Type.JOINED, 2), symptom: "ended" },
+    "an end": { frame: ending, symptom: "ended" },
     "a question": { frame: encodeFrame(Type.PING, 0) },
   };
-  for (const [name, { frame, told }] of Object.entries(made)) {
-    const place = TARGETS["MESSAGE of who was there"]!;
+  for (const [name, { frame, symptom }] of Object.entries(made)) {
+    const place = TARGETS["MESSAGE of an earlier member"]!;
     const { tamper, done } = alter(place, ({ bytes }) => ({ now: [bytes, frame] }));
     const answer = await play(tamper);
     assert(done().hit, name);
-    assert(told ? answer.includes(told) : answer.length === 0, `${name}: ${answer}`);
+    assert(symptom ? answer.includes(symptom) : answer.length === 0, `${name}: ${answer}`);
   }
 });
 
-Deno.test("sealed room: any mixture of such doings, at any place, shows nothing false", async () => {
+Deno.test("sealed room: any mixture of alterations shows nothing false", async () => {
   const alterations = Object.values(ALTERATIONS);
-  const doings = fc.array(
+  const plans = fc.array(
     fc.record({ skip: fc.nat(12), how: fc.nat(alterations.length - 1), up: fc.boolean() }),
     { minLength: 1, maxLength: 8 },
   );
   await fc.assert(
-    fc.asyncProperty(doings, async (plan) => {
+    fc.asyncProperty(plans, async (plan) => {
       const waiting = {
         up: plan.filter(({ up }) => up),
         down: plan.filter(({ up }) => !up),
@@ -388,29 +394,29 @@ Deno.test("sealed room: any mixture of such doings, at any place, shows nothing 
       const earlier: Record<Direction, Frame[]> = { up: [], down: [] };
       const later: Record<Direction, Uint8Array[]> = { up: [], down: [] };
       await play((frame, direction) => {
-        // Who waits for an answer to these waits until its time is up.
+        // Without these, a client waits until its timeout.
         if (frame.type === Type.HELLO || frame.type === Type.GREETING) return [frame.bytes];
         if (frame.type === Type.WELCOME) return [frame.bytes];
-        const behind = later[direction].splice(0);
+        const delayed = later[direction].splice(0);
         const [next] = waiting[direction];
         if (!next || due[direction]-- > 0) {
           earlier[direction].push(frame);
-          return [frame.bytes, ...behind];
+          return [frame.bytes, ...delayed];
         }
         waiting[direction].shift();
         due[direction] = waiting[direction][0]?.skip ?? 0;
         const result = alterations[next.how]!(frame, earlier[direction]);
         if (result.later) later[direction].push(result.later);
-        return [...result.now ?? [], ...behind];
+        return [...result.now ?? [], ...delayed];
       });
     }),
     { numRuns: 200 },
   );
 });
 
-// ---- who poses as the server ----
+// ---- false servers ----
 
-/** Joins something that is no server of ours; what it was sent, and why it was left. */
+/** Joins a false server. Returns the types of the frames that it got, and the client's error. */
 async function joinImpostor(
   serve: (raw: Raw) => Promise<void>,
   options: Partial<JoinOptions>,
@@ -442,9 +448,9 @@ async function joinImpostor(
   return { sent, error, asked };
 }
 
-Deno.test("join: who answers in the server's place without its record is refused before the name leaves", async () => {
+Deno.test("join: rejects a false server without the record before it sends a name", async () => {
   const other = register("other code of another server");
-  // An old answer of the true server, that somebody has recorded.
+  // A recorded answer of the true server.
   const recorded = answerLogin(admission, startLogin(CODE).request)!.response;
   const answers: Record<string, (request: string) => string> = {
     "with a record of its own": (request) => answerLogin(other, request)!.response,
@@ -463,12 +469,12 @@ Deno.test("join: who answers in the server's place without its record is refused
       await raw.write(encodeLogin({ message: answer(message), tries: 4 }));
     }, { code: CODE });
     assert(error instanceof WrongCode, `${name}: ${error}`);
-    // Not even a sealed name: no HELLO, and the identity was not looked up.
+    // Not even an encrypted name: no HELLO, and the identity was not read.
     assertEquals([sent, asked], [[Type.LOGIN], false], name);
   }
 });
 
-Deno.test("join: where a code was given, or only sealed will do, a server that greets as xor is told nothing", async () => {
+Deno.test("join: sends nothing to an xor server if a code was given or sealed is required", async () => {
   const greeting = encodeGreeting({
     version: VERSION,
     maxFrame: MAX_FRAME,
@@ -481,17 +487,17 @@ Deno.test("join: where a code was given, or only sealed will do, a server that g
     assert(error instanceof ChatError && error.message.includes("not sealed"));
     assertEquals([sent, asked], [[], false]);
   }
-  // And a sealed room is not entered without a code.
+  // Without a code, it does not join a sealed room.
   const { sent, error } = await joinImpostor((raw) => raw.write(GREETING), {});
   assert(error instanceof CodeMissing);
   assertEquals(sent, []);
-  // Who wants xor is not asked for a code.
+  // With xor required, it does not ask for a code.
   const other = await joinImpostor((raw) => raw.write(GREETING), { cipher: "xor" });
   assert(other.error instanceof ChatError && other.error.message.includes("sealed, not xor"));
   assertEquals(other.sent, []);
 });
 
-Deno.test("join: a relay that changes a login gets nobody in, and gets no name", async () => {
+Deno.test("join: an altered login fails, and the relay gets no name", async () => {
   await using room = new TestRoom({ admission });
   for (const [direction, type] of [["up", Type.LOGIN], ["down", Type.LOGIN]] as const) {
     const { tamper } = alter(select(direction, type), ({ body }) => {
@@ -501,10 +507,10 @@ Deno.test("join: a relay that changes a login gets nobody in, and gets no name",
       return { now: [encodeLogin({ ...login, message })] };
     });
     await using relay = new Relay(room, tamper);
-    await assertRejects(() => enterByCode(relay, "secretive"), ChatError);
+    await assertRejects(() => joinByCode(relay, "secretive"), ChatError);
     assertEquals(relay.passed.some(({ frame }) => frame.type === Type.HELLO), false);
   }
-  // A changed proof is refused by the server, though the name, sealed, has gone there.
+  // The server rejects an altered proof; the encrypted name has been sent to it by then.
   const { tamper } = alter(select("up", Type.HELLO), ({ body }) => {
     const hello = parseHello(body);
     const flipped = hello.proof![9] === "A" ? "B" : "A";
@@ -518,13 +524,13 @@ Deno.test("join: a relay that changes a login gets nobody in, and gets no name",
     };
   });
   await using relay = new Relay(room, tamper);
-  await assertRejects(() => enterByCode(relay, "secretive"), ChatError, "the code is wrong");
+  await assertRejects(() => joinByCode(relay, "secretive"), ChatError, "the code is wrong");
   assertEquals(room.hub.size, 0);
 });
 
-// ---- who guesses the code ----
+// ---- guessing the code ----
 
-/** A try that costs the guesser nothing: it asks, and sends no proof, or a made-up one. */
+/** A cheap guess: sends no proof, or a forged one. */
 async function guess(room: { port: number }, proof?: string): Promise<string | undefined> {
   await using raw = await Raw.connect(room);
   await raw.write(PREFACE, encodeLogin({ message: startLogin("wrong wrong wrong").request }));
@@ -537,7 +543,7 @@ async function guess(room: { port: number }, proof?: string): Promise<string | u
   return last?.type === Type.ERROR ? parseError(last.body).message : undefined;
 }
 
-Deno.test("Server: wrong codes are counted and told, then there is a wait, and right ones are taken again", async () => {
+Deno.test("Server: counts wrong codes and reports the tries left, then requires a wait, then accepts codes again", async () => {
   let now = 5_000;
   await using room = new TestRoom({ admission, now: () => now });
   const wrong = (code: string) =>
@@ -551,31 +557,31 @@ Deno.test("Server: wrong codes are counted and told, then there is a wait, and r
     first.hint,
     `${TRIES_PER_ADDRESS - 1} tries left this minute. Ask the person who opened the room`,
   );
-  // One broken off counts, as one with a wrong proof does.
+  // An aborted login counts like one with a wrong proof.
   now += 1_000;
   assertEquals(await guess(room), undefined);
   assertEquals(await guess(room, "AAAA"), "the code is wrong");
   const fourth = await wrong("abandon ability abel about");
   assert(fourth.hint?.startsWith("1 try left this minute. Word 3 is not in the word list"));
-  // A right one costs nothing.
-  await using member = await enterByCode(room, "member");
+  // A right code costs no try.
+  await using member = await joinByCode(room, "member");
   await guess(room, "AAAA");
-  // The next is told how long to wait, whatever its code.
-  const { message } = await assertRejects(() => enterByCode(room, "late"), ChatError);
+  // The next client gets the time to wait, whatever its code.
+  const { message } = await assertRejects(() => joinByCode(room, "late"), ChatError);
   assert(message.endsWith("too many wrong codes: wait 59 seconds"), message);
   assertEquals(await guess(room), "too many wrong codes: wait 59 seconds");
-  // Who is in stays in.
+  // Members stay in the room.
   await member.say("still here");
   now += WINDOW_MS - 1_000;
-  await using late = await enterByCode(room, "late");
+  await using late = await joinByCode(room, "late");
   assertEquals(late.client.members.length, 2);
 });
 
-Deno.test("Server: many with the right code from one address are let in, however many at once", async () => {
+Deno.test("Server: admits many clients with the right code from one address at once", async () => {
   await using room = new TestRoom({ admission });
   const count = TRIES_PER_ADDRESS + 3;
   const guests = await Promise.all(
-    Array.from({ length: count }, (_, n) => enterByCode(room, `guest-${n}`)),
+    Array.from({ length: count }, (_, n) => joinByCode(room, `guest-${n}`)),
   );
   try {
     assertEquals(room.hub.size, count);
@@ -584,8 +590,8 @@ Deno.test("Server: many with the right code from one address are let in, however
   }
 });
 
-Deno.test("Server: who goes away while it waits for its try does no harm", async () => {
-  // Everything ends at once but the connections that do not answer.
+Deno.test("Server: a client that disconnects while it waits for its try does no harm", async () => {
+  // All connections end at once, except those that do not answer.
   await using room = new TestRoom({ admission, now: () => 0, handshakeMs: 50, finishMs: 200 });
   const login = encodeLogin({ message: startLogin(CODE).request });
   const raws: Raw[] = [];
@@ -597,12 +603,12 @@ Deno.test("Server: who goes away while it waits for its try does no harm", async
       await raw.frameOf(Type.GREETING);
       if (n < TRIES_PER_ADDRESS) await raw.frameOf(Type.LOGIN);
     }
-    // The last one has got no answer; it ends properly, and the others never do.
+    // The last one gets no answer and ends properly; the others never do.
     const waiting = raws.at(-1)!;
     assertEquals(parseError((await waiting.frameOf(Type.ERROR)).body).code, "timeout");
     await waiting.end();
     assertEquals((await waiting.rest()).length, 0);
-    // The server still listens: there is somebody who gets an answer.
+    // The server still listens: a new client gets an answer.
     await using next = await Raw.connect(room);
     await next.write(PREFACE);
     await next.frameOf(Type.GREETING);
@@ -611,12 +617,12 @@ Deno.test("Server: who goes away while it waits for its try does no harm", async
   }
 });
 
-Deno.test("Server: logins that are none cost a try each, and nothing breaks", async () => {
+Deno.test("Server: each malformed login costs a try, and nothing breaks", async () => {
   const { request } = startLogin(CODE);
   await fc.assert(fc.property(
     fc.oneof(
       fc.string({ unit: fc.constantFrom(..."AZaz09_-"), minLength: 1, maxLength: 1024 }),
-      // Nearly one: the right length, and points of the curve or not.
+      // Almost valid: the right length, with and without points on the curve.
       fc.tuple(fc.nat(request.length - 1), fc.constantFrom(..."AQgw_-")).map(([at, c]) =>
         request.slice(0, at) + c + request.slice(at + 1)
       ),
@@ -648,15 +654,15 @@ Deno.test("Server: logins that are none cost a try each, and nothing breaks", as
     await raw.write(PREFACE, frame);
     assertEquals(parseError((await raw.frameOf(Type.ERROR)).body).code, code);
   }
-  // All of that was in vain: the code still opens.
+  // The code still works.
   now += WINDOW_MS;
-  await using guest = await enterByCode(room, "guest");
+  await using guest = await joinByCode(room, "guest");
   assertEquals(guest.client.info.cipher, "sealed");
 });
 
-// ---- who is who ----
+// ---- identities ----
 
-Deno.test("Client: a name that comes with another key is told once, marked on every line, and /trust clears it", async () => {
+Deno.test("Client: reports a name with another key once, marks it on every line, and /trust clears the mark", async () => {
   await using room = new TestRoom();
   const ben = someone();
   const ada = someone();
@@ -666,7 +672,7 @@ Deno.test("Client: a name that comes with another key is told once, marked on ev
     assertEquals((await one.next("joined")).who.name, "ada");
   }
   await one.next("left");
-  // The next day somebody else is called so.
+  // The next day, another person has this name.
   const mallory = someone();
   await using false_ = await joinSealed(room, "ada", { self: mallory });
   const { who } = await one.next("keychanged");
@@ -678,7 +684,7 @@ Deno.test("Client: a name that comes with another key is told once, marked on ev
   }
   false_.client.tell("ben", "trust me");
   assertEquals((await one.next("direct")).from.name, "ada(!)");
-  // The true one comes back: the two are told apart, and only the false one is marked.
+  // The true one returns. The names differ, and only the false one is marked.
   await using true_ = await joinSealed(room, "ada", { self: ada });
   await one.next("joined");
   await true_.say("it is me");
@@ -691,7 +697,7 @@ Deno.test("Client: a name that comes with another key is told once, marked on ev
   ]);
   assertEquals(one.events.filter(({ type }) => type === "keychanged").length, 1);
   assertThrows(() => one.client.tell("ada", "which?"), ChatError, "several");
-  // The user decides otherwise: from now on the name belongs to the other key, and to no other.
+  // The user trusts the other key, so the name now belongs to that key only.
   one.client.trust(`ada#${falseId}`);
   assertEquals(one.client.members.map(({ name }) => name), [
     "ben",
@@ -702,7 +708,7 @@ Deno.test("Client: a name that comes with another key is told once, marked on ev
   assertEquals((await one.next("message")).from.name, `ada#${falseId}`);
 });
 
-Deno.test("Client: a new name keeps the identity behind it, and a known name taken by another is marked", async () => {
+Deno.test("Client: keeps a member's identity under a new name, and marks a known name that another member takes", async () => {
   await using room = new TestRoom();
   const self = someone();
   await using ben = await joinSealed(room, "ben", { self });
@@ -714,20 +720,20 @@ Deno.test("Client: a new name keeps the identity behind it, and a known name tak
   ada.client.rename("countess");
   await ben.next("renamed");
   assertEquals(ben.client.compare("countess"), words);
-  // Her old name is hers in the memory of others.
+  // Others still know her old name with her key.
   eve.client.rename("ada");
   assertEquals((await ben.next("renamed")).who.name, "ada(!)");
   assertEquals((await ben.next("keychanged")).who.name, "ada(!)");
   eve.client.rename("eve");
   assertEquals((await ben.next("renamed")).who.name, "eve");
-  // Who comes later sees the same people, and the same words.
+  // A later member sees the same people and the same words.
   await using dan = await joinSealed(room, "dan");
   await ben.next("joined");
   assertEquals(dan.client.members.map(({ name }) => name), ["ben", "countess", "eve", "dan"]);
   assertEquals(dan.client.compare("countess"), ada.client.compare("dan"));
 });
 
-Deno.test("Client: nobody can take a name that looks like a mark", async () => {
+Deno.test("Client: a member cannot take a name that looks like a mark", async () => {
   await using room = new TestRoom();
   await using ben = await joinSealed(room, "ben");
   await using raw = await Raw.connect(room);
@@ -739,7 +745,7 @@ Deno.test("Client: nobody can take a name that looks like a mark", async () => {
   await ben.next("unreadable");
 });
 
-Deno.test("Client: words to compare are the same on both sides, and others for somebody in the middle", async () => {
+Deno.test("Client: both sides see the same words to compare, and other words with an attacker in the middle", async () => {
   await using room = new TestRoom();
   await using ada = await joinSealed(room, "ada");
   await using ben = await joinSealed(room, "ben");
@@ -748,7 +754,7 @@ Deno.test("Client: words to compare are the same on both sides, and others for s
   assertEquals(words.split(" ").length, 8);
   assertEquals(ben.client.compare("ada"), words);
   assertThrows(() => ada.client.compare("ada"), ChatError, "that is you");
-  // A member in the middle shows itself to ada as ben, and to ben as ada, with one key or two.
+  // An attacker in the middle appears as ben to ada and as ada to ben, with one key or two.
   for (const [first, second] of [[someone(), someone()], Array(2).fill(someone())]) {
     await using toAda = await joinSealed(room, "ben", { self: first });
     await using toBen = await joinSealed(room, "ada", { self: second });
@@ -760,8 +766,8 @@ Deno.test("Client: words to compare are the same on both sides, and others for s
   }
 });
 
-Deno.test("Client: with a member's help a server can't put another's key in the place of one's own", async () => {
-  // If it could, the words that ada compares would be made of ben's key and the member's, on both sides.
+Deno.test("Client: even with a member's help, a server cannot replace a client's own key", async () => {
+  // If it could, ada's words would come from the keys of ben and that member, on both sides.
   await using room = new TestRoom();
   let id = 0;
   let stolen = NOTHING;
@@ -784,7 +790,7 @@ Deno.test("Client: with a member's help a server can't put another's key in the 
   assertEquals(ada.events.filter(({ type }) => type === "joined" || type === "left"), []);
 });
 
-Deno.test("Client: an old profile is of no use to who was there, and shows its age to who comes later", async () => {
+Deno.test("Client: rejects an old profile that it has seen, and shows the age of one that it has not", async () => {
   await using room = new TestRoom();
   await using early = await joinSealed(room, "early");
   const cipher = new SealedCipher({
@@ -808,7 +814,7 @@ Deno.test("Client: an old profile is of no use to who was there, and shows its a
   await early.next("left");
   await using late = await joinSealed(room, "late");
   await using _ = await replay();
-  // Her session has been there: what comes again is nobody's.
+  // Her session was used before, so repeated frames belong to no member.
   const { who } = await early.next("joined", (event) => event.who.name !== "late");
   assertEquals(who.name, `#${who.id}`);
   await early.next("unreadable");
@@ -820,7 +826,7 @@ Deno.test("Client: an old profile is of no use to who was there, and shows its a
   assertEquals(early.heard, ["ada: old news"]);
 });
 
-Deno.test("Client: what is rejected is counted, told once, and never shown", async () => {
+Deno.test("Client: counts rejected messages, reports them once, and never shows them", async () => {
   await using room = new TestRoom();
   await using ben = await joinSealed(room, "ben");
   await using raw = await Raw.connect(room);
@@ -850,9 +856,9 @@ Deno.test("Client: what is rejected is counted, told once, and never shown", asy
   assertEquals(ben.heard, ["ada: last"]);
 });
 
-// ---- who is after a client's memory ----
+// ---- attacks on a client's memory ----
 
-/** Enters a room whose server then sends these frames, and ends. */
+/** Joins a room whose server then sends these frames and ends. */
 async function enterHostile(frames: readonly Uint8Array[]): Promise<Guest> {
   await using server = new Impostor(async (raw) => {
     await raw.preface();
@@ -871,14 +877,14 @@ async function enterHostile(frames: readonly Uint8Array[]): Promise<Guest> {
   return guest;
 }
 
-Deno.test("Client: a server can't make it grow with members, names or ids that it makes up", async () => {
+Deno.test("Client: forged members, names and ids do not make its memory grow", async () => {
   const most = 100_000;
   const crowd = Array.from({ length: most + 10 }, (_, n) => encodeFrame(Type.JOINED, n + 2));
   const grown = await enterHostile(crowd);
   assertEquals(grown.client.members.length, most);
   const { ending } = await grown.next("ended");
   assert(ending.reason === "lost" && ending.message.includes("more than"));
-  // Those that are nobody's are counted together, and not kept.
+  // Messages of unknown ids are counted together, and not kept.
   const strangers = await enterHostile(
     Array.from({ length: 5_000 }, (_, n) => n + 2).flatMap((id) => [
       encodeFrame(Type.MESSAGE, id, NOTHING),

@@ -1,22 +1,22 @@
-// Test helper: somebody between clients and their server, who sees every frame and hands on what the test
-// says. No part of the program.
+// Test helper: a relay between clients and their server that records every frame and passes on what the test decides.
+// No part of the program.
 
 import { concat } from "@std/bytes/concat";
 import { type Frame, FrameDecoder, MAX_FRAME, PREFACE, Type } from "../../protocol.ts";
 import type { Direction } from "./fault_proxy.ts";
 import { within } from "./loopback.ts";
 
-/** What is handed on in a frame's place: nothing, itself, or anything else. */
+/** Returns the bytes to pass on instead of a frame: none, the frame, or others. */
 export type Tamper = (frame: Frame, direction: Direction) => readonly Uint8Array[];
 
 export const honest: Tamper = (frame) => [frame.bytes];
 
-/** Listens, and connects each who comes to the server. */
+/** Listens, and connects each client to the server. */
 export class Relay implements AsyncDisposable {
   readonly port: number;
-  /** All bytes that came, from both sides, before anything was done to them. */
+  /** All received bytes of both directions, unaltered. */
   readonly recorded: Uint8Array[] = [];
-  /** All frames that came, likewise. */
+  /** All received frames of both directions, unaltered. */
   readonly passed: { readonly direction: Direction; readonly frame: Frame }[] = [];
   tamper: Tamper;
   #target: number;
@@ -33,29 +33,29 @@ export class Relay implements AsyncDisposable {
     this.#accepting = this.#accept();
   }
 
-  /** Everything that was recorded, in one piece. */
+  /** The recorded bytes in one piece. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return concat(this.recorded);
   }
 
-  /** From now on it connects those who come to another server. */
+  /** Connects further clients to another server. */
   redirect({ port }: { port: number }): void {
     this.#target = port;
   }
 
-  /** Ends all connections, without a word. */
+  /** Ends all connections without BYE. */
   async cut(): Promise<void> {
     await Promise.all(Array.from(this.#open, (conn) => conn.closeWrite().catch(() => {})));
   }
 
-  /** Resolves when such a frame has been handed on. */
+  /** Resolves when `count` frames of this type have been passed on. */
   async saw(direction: Direction, type: number, count = 1): Promise<void> {
     while (this.count(direction, type) < count) {
       await within(`a frame of type ${type}, ${direction}`, this.#news.promise);
     }
   }
 
-  /** How many such frames have been handed on. */
+  /** The number of frames of this type that have been passed on. */
   count(direction: Direction, type: number): number {
     return this.passed.filter((p) => p.direction === direction && p.frame.type === type).length;
   }
@@ -72,7 +72,7 @@ export class Relay implements AsyncDisposable {
     try {
       server = await Deno.connect({ hostname: "127.0.0.1", port: this.#target });
     } catch {
-      return client.close(); // There is nobody any more.
+      return client.close(); // The server is gone.
     }
     const both = [client, server];
     for (const conn of both) {
@@ -86,7 +86,7 @@ export class Relay implements AsyncDisposable {
     }
   }
 
-  /** Never rejects: what one side breaks off ends for the other, too. */
+  /** Relays one direction. Never rejects: if one side fails, the other ends, too. */
   async #pump(direction: Direction, from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
     const decoder = new FrameDecoder(MAX_FRAME);
     let opened = direction === "down";
@@ -101,7 +101,7 @@ export class Relay implements AsyncDisposable {
         const count = await from.read(space);
         if (count === null) break;
         this.recorded.push(space.slice(0, count));
-        // What follows a goodbye is of no use, but has to be read, for the connection to end properly.
+        // Bytes after BYE are dropped, but must be read for the connection to end properly.
         if (!open) continue;
         decoder.fill(count);
         if (!opened) {
@@ -118,12 +118,12 @@ export class Relay implements AsyncDisposable {
           this.passed.push({ direction, frame });
           this.#news.resolve();
           this.#news = Promise.withResolvers();
-          // Whatever was made of the goodbye: the one who has said it waits for an end.
+          // Also after an altered BYE: its sender waits for the end.
           if (direction === "up" && view.type === Type.BYE) await end();
         }
       }
     } catch {
-      // One of the two has gone.
+      // One of the two has closed its connection.
     }
     await end();
   }

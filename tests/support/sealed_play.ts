@@ -1,7 +1,7 @@
-// Test helper: a short play in a sealed room, with somebody between one of its members and the server; and
-// what each member may be shown of it. No part of the program.
+// Test helper: a scripted conversation in a sealed room with a relay between one member and the server, and a check
+// that no member is shown anything false. No part of the program.
 //
-// Admission is left out: the members have the room's key from the start. `tests/network/sealed_test.ts` has it.
+// It has no logins: all members have the room's key from the start. `tests/network/sealed_test.ts` tests logins.
 
 import { assert, assertEquals } from "@std/assert";
 import { Identity } from "../../cipher/identity.ts";
@@ -25,7 +25,7 @@ import { Guest, within } from "./loopback.ts";
 import { Relay, type Tamper } from "./relay.ts";
 import type { Direction } from "./fault_proxy.ts";
 
-/** What OPAQUE would give. */
+/** The key that OPAQUE would give. */
 export const EXPORT_KEY: Uint8Array<ArrayBuffer> = new Uint8Array(64).fill(7);
 
 /** Longer than any test. */
@@ -35,7 +35,7 @@ export function someone(): Self {
   return { identity: Identity.generate(), knownNames: new KnownNames() };
 }
 
-/** What a login would give. The servers here do not know it, and so ask for no proof. */
+/** The key that a login would give. The servers here have none, so they require no proof. */
 const SESSION_KEY = new Uint8Array(64).fill(9);
 
 export interface JoinSealedOptions
@@ -43,11 +43,11 @@ export interface JoinSealedOptions
   self?: Self;
   now?: () => number;
   salt?: Uint8Array;
-  /** Given the first connection: to cut it. */
+  /** Gets the first connection, to cut it later. */
   connected?: (connection: Connection) => void;
 }
 
-/** A real client of a sealed room, let in without a login. */
+/** Joins a sealed room with a real client, without a login. */
 export async function joinSealed(
   { port }: { port: number },
   name: string,
@@ -94,21 +94,21 @@ export function bare(name: string): string {
   return name.replace(/\(!\)$/, "").replace(/#\d+$/, "");
 }
 
-/** What was truly said: who, to whom (undefined: to the room), and as which of what it said there. */
+/** A line of the script: its speaker, its receiver (undefined: the room), and its number among the lines between them. */
 interface Line {
   readonly speaker: string;
   readonly to: string | undefined;
   readonly index: number;
 }
 
-/** What everybody did, as far as it left their own client. */
+/** All lines and names that the members' clients have sent. */
 class Script {
   readonly lines = new Map<string, Line>();
-  /** All names that each has had. */
+  /** All names that each member has had. */
   readonly names = new Map<string, string[]>();
   readonly #counts = new Map<string, number>();
 
-  /** A text that nobody else says, and nobody twice. */
+  /** Adds a line with a unique text. */
   line(speaker: string, to?: string): string {
     const lane = `${speaker} to ${to ?? "all"}`;
     const index = this.#counts.get(lane) ?? 0;
@@ -123,7 +123,7 @@ class Script {
     return name;
   }
 
-  /** What this observer should have been shown, and was not. */
+  /** The lines that this observer should have been shown and was not. */
   missing(observer: string, { events }: Guest): string[] {
     const shown = new Set(events.flatMap((event) => "text" in event ? [event.text] : []));
     return [...this.lines].filter(([text, { to }]) =>
@@ -131,7 +131,7 @@ class Script {
     ).map(([text]) => text);
   }
 
-  /** Nothing false may be shown: each line as its speaker said it, to whom, in its order, at most once. */
+  /** Asserts that each line was shown with its speaker and receiver, in order, at most once. */
   check(observer: string, { events }: Guest): void {
     const next = new Map<string, number>();
     const all = [...this.names.values()].flat();
@@ -149,7 +149,7 @@ class Script {
           const lane = `${line.speaker}, ${event.type}`;
           const due = next.get(lane);
           assert(line.index >= (due ?? 0), `${what}, again or too late`);
-          // What came before the first is counted only where it is sure that it should have come.
+          // Lines before the first shown one count as missing only if the observer must have received them.
           const missing = line.index - (due ?? 0);
           assert(
             event.missing === missing || due === undefined && event.missing === 0,
@@ -184,7 +184,7 @@ class Script {
   }
 }
 
-/** Resolves when such an event has come, or if it has already. */
+/** Resolves when an event fits, past ones included. */
 async function sees(guest: Guest, fits: (event: RoomEvent) => boolean): Promise<void> {
   if (!guest.events.some(fits)) await guest.nextOf(ALL_EVENTS, fits);
 }
@@ -202,7 +202,7 @@ const ALL_EVENTS = [
   "direct",
 ] as const;
 
-/** What can't be done any more, after some tampering, is not done. */
+/** Ignores a ChatError: after some alterations an action is not possible any more. */
 function attempt(act: () => void): void {
   try {
     act();
@@ -211,13 +211,13 @@ function attempt(act: () => void): void {
   }
 }
 
-/** How a member came to know that something was wrong; empty if nothing told it. */
+/** How a member can notice an alteration. */
 export type Symptom = "unreadable" | "missing" | "ended" | "unconfirmed";
 
 /**
- * Plays the play, and checks that nobody is shown anything false.
+ * Plays the script, and checks that no member is shown anything false.
  *
- * @returns what told anybody of the tampering
+ * @returns the symptoms by which any member noticed an alteration
  */
 export async function play(tamper: Tamper): Promise<Symptom[]> {
   await using server = new PlayServer();
@@ -245,12 +245,12 @@ export async function play(tamper: Tamper): Promise<Symptom[]> {
     let doras: Connection | undefined;
     const dora = await come("dora", server, {
       retryMs: LONG_MS,
-      // She comes back when she is told to.
+      // She reconnects on request only.
       backoff: new Backoff(() => 0.5, { baseMs: LONG_MS, capMs: LONG_MS }),
       connected: (connection) => doras = connection,
     });
     await dora.next("members");
-    // 1. What others say, with a new name in the midst of it.
+    // 1. The others talk, and one changes her name.
     const aside = () => {
       if (ben) attempt(() => anna.client.tell(benId, script.line("anna", "ben")));
     };
@@ -264,14 +264,14 @@ export async function play(tamper: Tamper): Promise<Symptom[]> {
     await anna.say(script.line("anna"));
     aside();
     await dora.say(script.line("dora"));
-    // 2. What the one behind the relay says.
+    // 2. The member behind the relay talks.
     if (ben) {
       for (let n = 0; n < 2; n++) attempt(() => ben.client.say(script.line("ben")));
       for (let n = 0; n < 3; n++) attempt(() => ben.client.tell(1, script.line("ben", "anna")));
       attempt(() => ben.client.rename(script.name("ben", "bert")));
       for (let n = 0; n < 2; n++) attempt(() => ben.client.say(script.line("ben")));
     }
-    // 3. Who is away for a while, who comes and who goes.
+    // 3. A member is away for a while and leaves, and another joins.
     const { id } = dora.client.self;
     doras!.close();
     await sees(dora, (event) => event.type === "disconnected");
@@ -284,40 +284,40 @@ export async function play(tamper: Tamper): Promise<Symptom[]> {
     await emil.next("members");
     await emil.say(script.line("emil"));
     await anna.say(script.line("anna"));
-    // 4. All that is on its way arrives, or never will.
+    // 4. Everything pending arrives, or never will.
     ben?.client.leave();
     await ben?.ended;
-    // Whose goodbye is lost is only away.
+    // If his BYE is lost, he is only away.
     const isGone = ({ type }: RoomEvent) => type === "left" || type === "away";
     if (ben) await sees(anna, (event) => isGone(event) && "who" in event && event.who.id === benId);
     await anna.say(script.line("anna"));
   } finally {
     for (const [, guest] of cast) await guest[Symbol.asyncDispose]();
   }
-  return judge(script, cast, 4);
+  return findSymptoms(script, cast, 4);
 }
 
-/** Checks that nobody was shown anything false; returns what told anybody of the tampering. */
-function judge(script: Script, cast: readonly [string, Guest][], count: number): Symptom[] {
+/** Checks that no member was shown anything false; returns the symptoms of an alteration. */
+function findSymptoms(script: Script, cast: readonly [string, Guest][], count: number): Symptom[] {
   for (const [speaker, guest] of cast) script.check(speaker, guest);
-  const told = new Set<Symptom>(cast.length === count ? [] : ["ended"]);
+  const symptoms = new Set<Symptom>(cast.length === count ? [] : ["ended"]);
   for (const [, { client, events }] of cast) {
-    if (client.pending.length > 0) told.add("unconfirmed");
+    if (client.pending.length > 0) symptoms.add("unconfirmed");
     for (const event of events) {
-      if (event.type === "unreadable") told.add("unreadable");
-      if ("missing" in event && event.missing > 0) told.add("missing");
-      if (event.type === "ended" && event.ending.reason !== "left") told.add("ended");
+      if (event.type === "unreadable") symptoms.add("unreadable");
+      if ("missing" in event && event.missing > 0) symptoms.add("missing");
+      if (event.type === "ended" && event.ending.reason !== "left") symptoms.add("ended");
     }
   }
-  return [...told].sort();
+  return [...symptoms].sort();
 }
 
 /**
- * Plays that ben loses his connection, comes back through the same relay, and goes on. Lost with it are an
- * echo, an ACK, what anna says to all and to him, and on the way up what he says last. Checks that nobody
- * is shown anything false; and if nothing told anybody of the tampering, that all was shown to all.
+ * Plays that ben loses his connection, reconnects through the same relay, and resumes. Lost with the connection are an
+ * echo, an ACK, anna's messages to the room and to him, and his own last message. Checks that no member is shown
+ * anything false, and that without symptoms every member was shown everything.
  *
- * @returns what told anybody of the tampering
+ * @returns the symptoms by which any member noticed an alteration
  */
 export async function playReturn(relaying: (server: PlayServer) => Tamper): Promise<Symptom[]> {
   await using server = new PlayServer();
@@ -332,7 +332,7 @@ export async function playReturn(relaying: (server: PlayServer) => Tamper): Prom
   await anna.next("members");
   const ben = await joinSealed(relay, script.name("ben", "ben"), {
     retryMs: LONG_MS,
-    // At once; a try that gets no answer is followed by another.
+    // Reconnects at once, and again if a try gets no answer.
     backoff: new Backoff(() => 0),
     handshakeMs: 1_000,
   });
@@ -342,7 +342,7 @@ export async function playReturn(relaying: (server: PlayServer) => Tamper): Prom
     await sees(anna, ({ type }) => type === "joined");
     await anna.say(script.line("anna"));
     await ben.say(script.line("ben"));
-    // 1. What the server has, and ben does not know of.
+    // 1. The server has messages that ben has not received.
     lost = "down";
     ben.client.say(script.line("ben"));
     const aside = script.line("ben", "anna");
@@ -351,12 +351,12 @@ export async function playReturn(relaying: (server: PlayServer) => Tamper): Prom
     await anna.say(script.line("anna"));
     anna.client.tell(2, script.line("anna", "ben"));
     await relay.saw("down", Type.DIRECT);
-    // 2. What the server does not have.
+    // 2. The server has not received a message of ben.
     lost = "both";
     const said = relay.count("up", Type.MESSAGE);
     ben.client.say(script.line("ben"));
     await relay.saw("up", Type.MESSAGE, said + 1);
-    // 3. He comes back, and they go on.
+    // 3. He reconnects, and the conversation continues.
     await relay.cut();
     lost = undefined;
     await sees(ben, ({ type }) => type === "connected" || type === "ended");
@@ -370,17 +370,17 @@ export async function playReturn(relaying: (server: PlayServer) => Tamper): Prom
   } finally {
     for (const [, guest] of cast) await guest[Symbol.asyncDispose]();
   }
-  const told = judge(script, cast, 2);
-  if (told.length === 0) {
+  const symptoms = findSymptoms(script, cast, 2);
+  if (symptoms.length === 0) {
     for (const [speaker, guest] of cast) assertEquals(script.missing(speaker, guest), []);
   }
-  return told;
+  return symptoms;
 }
 
-/** Plays that may be under way at once: each waits for the network most of its time. */
+/** Plays that run at once: each mostly waits for the network. */
 const AT_ONCE = 8;
 
-/** Does something with all of them, a few at once; if it fails, when all that has begun is over. */
+/** Runs `act` for all, a few at once. If one fails, rejects after the running ones have ended. */
 export async function atOnce<T>(all: Iterable<T>, act: (one: T) => Promise<void>): Promise<void> {
   const waiting = Iterator.from(all);
   const errors: unknown[] = [];

@@ -1,5 +1,5 @@
-// What people say to each other, in three languages, written for `classic/crack.ts` and its test: conversations are put
-// together from these. None of it is what the model of `classic/crack.ts` was made from.
+// Test helper: sentences in three languages, from which tests and benchmarks of `classic/crack.ts` make conversations.
+// `classic/language_model.ts` is not based on them. No part of the program.
 
 export type Language = "English" | "German" | "French";
 
@@ -113,24 +113,24 @@ export const LANGUAGES = Object.keys(SENTENCES) as Language[];
 const utf8 = new TextEncoder();
 
 /**
- * The bytes of a conversation as the original sends it, one thing said right behind the other: at least `least`
- * bytes, and at most three more, because no character is cut.
+ * The bytes of a conversation on the classic wire, one message directly after another: at least `min` bytes, and at
+ * most three more, because no character is cut.
  *
- * @param random gives whole numbers below its argument
+ * @param random returns a whole number below its argument
  */
 export function conversation(
   language: Language,
-  least: number,
+  min: number,
   random: (limit: number) => number,
 ): Uint8Array<ArrayBuffer> {
   const sentences = SENTENCES[language];
   let text = "";
   let bytes = utf8.encode(text);
-  while (bytes.length < least) {
+  while (bytes.length < min) {
     text += sentences[random(sentences.length)]!;
     bytes = utf8.encode(text);
   }
-  let end = least;
+  let end = min;
   while (end < bytes.length && bytes[end]! >> 6 === 0b10) end++;
   return bytes.slice(0, end);
 }
