@@ -109,7 +109,8 @@ class Zsh implements AsyncDisposable {
     const n = ++this.#asked;
     // In two parts, so that the command differs from its output.
     this.#terminal.type(`clear; print be''gin ${n}\r`);
-    await this.#terminal.shows(new RegExp(`^begin ${n}$`, "m"));
+    // With the prompt: before it, the terminal would echo the line, too.
+    await this.#terminal.shows(new RegExp(`^begin ${n}\n>`, "m"));
     this.#terminal.type(`${line}\x0f`);
     await this.#terminal.shows(new RegExp(`^listed ${n}$`, "m"));
     const { rows } = this.#terminal;
