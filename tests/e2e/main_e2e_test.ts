@@ -537,7 +537,7 @@ const ERRORS: readonly [string, string[], number, RegExp, RegExp | undefined][] 
     "no such host",
     ["join", "nowhere.invalid"],
     1,
-    /join nowhere\.invalid:2428: there is/,
+    /join nowhere\.invalid:2428: no host has that name/,
     undefined,
   ],
 ];

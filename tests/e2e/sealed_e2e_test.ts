@@ -85,7 +85,7 @@ Deno.test("chat serve: prints address and code; on the same machine chat join ne
   assertStringIncludes(stderr, "here: ");
   // A given code beats the saved one.
   const env = { CHAT_CODE: "abandon ability able about" };
-  assertRefused(await visit({ home, env }, "ada"), "the code is wrong", "4 more tries");
+  assertRefused(await visit({ home, env }, "ada"), "the code is wrong", "4 tries left this minute");
 });
 
 Deno.test("chat join: skips saved rooms that are closed or replaced by something else", async () => {
@@ -475,7 +475,7 @@ onTerminal(
     await ada.shows(`Code of the room at ${address}:`);
     ada.type("correct horse battery stable\r");
     await ada.shows("the code is wrong");
-    await ada.shows("4 more tries");
+    await ada.shows("4 tries left this minute");
     await ada.shows(/code is wrong[^]*Code of the room at/);
     // Editing works without an echo.
     ada.type(`nonsense\x15${code}äö\x7f\x7f\r`);
