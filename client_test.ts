@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { join } from "./client.ts";
 import { Backoff } from "./client/backoff.ts";
 import { ChatError } from "./errors.ts";
@@ -20,16 +21,8 @@ import { encodeEnvelope, encodeProfile } from "./protocol/envelope.ts";
 import type { RoomEvent } from "./room.ts";
 import { MemoryDisk } from "./tests/support/memory_disk.ts";
 import { FaultProxy } from "./tests/support/fault_proxy.ts";
-import {
-  concat,
-  Guest,
-  Impostor,
-  type Raw,
-  TestRoom,
-  within,
-  wording,
-  xor,
-} from "./tests/support/loopback.ts";
+import { within } from "./tests/support/async.ts";
+import { Guest, Impostor, type Raw, TestRoom, wording, xor } from "./tests/support/loopback.ts";
 
 const utf8 = new TextEncoder();
 /** Longer than any test. */
@@ -274,7 +267,7 @@ Deno.test("join: refuses an invalid name before it connects", async () => {
 Deno.test("join: reads a greeting and a welcome that come byte by byte", async () => {
   const welcome = encodeWelcome(ME, { room: START, own: 0, members: 0 });
   await using impostor = new Impostor(async (raw) => {
-    for (const byte of concat(GREETING, welcome, joined(ME, "guest"))) {
+    for (const byte of concat([GREETING, welcome, joined(ME, "guest")])) {
       await raw.write(Uint8Array.of(byte));
     }
     await raw.preface();
@@ -617,7 +610,7 @@ const HOSTILE: readonly { what: string; frames: Uint8Array[]; members?: number; 
     what: "more joining than any room holds",
     frames: [
       ME_JOINED,
-      concat(...Array.from({ length: 100_000 }, (_, i) => encodeFrame(Type.JOINED, i + 8))),
+      concat(Array.from({ length: 100_000 }, (_, i) => encodeFrame(Type.JOINED, i + 8))),
     ],
     code: "too-large",
   },

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { ChatError } from "./errors.ts";
 import {
   AckOutcome,
@@ -24,7 +25,8 @@ import {
 } from "./protocol/json_frames.ts";
 import { encodeEnvelope, encodeProfile, NUMBER_OVERHEAD } from "./protocol/envelope.ts";
 import { Server } from "./server.ts";
-import { concat, Guest, Raw, TestRoom, within, wording, xor } from "./tests/support/loopback.ts";
+import { within } from "./tests/support/async.ts";
+import { Guest, Raw, TestRoom, wording, xor } from "./tests/support/loopback.ts";
 import { LineSplitter } from "./text/lines.ts";
 
 const utf8 = new TextEncoder();
@@ -248,7 +250,7 @@ Deno.test("Server: a list of members that takes many writes arrives complete and
   await using room = new TestRoom();
   const crowd: Raw[] = [];
   try {
-    const padded = (i: number) => xor.seal(concat(profile(`n${i}`), new Uint8Array(600)));
+    const padded = (i: number) => xor.seal(concat([profile(`n${i}`), new Uint8Array(600)]));
     for (let i = 0; i < 60; i++) {
       const raw = await Raw.connect(room);
       crowd.push(raw);
@@ -273,7 +275,7 @@ Deno.test("Server: a list of members that takes many writes arrives complete and
 Deno.test("Server: accepts the preface and HELLO byte by byte", async () => {
   await using room = new TestRoom();
   await using raw = await Raw.connect(room);
-  for (const byte of concat(PREFACE, hello("slow"))) await raw.write(Uint8Array.of(byte));
+  for (const byte of concat([PREFACE, hello("slow")])) await raw.write(Uint8Array.of(byte));
   assertEquals((await raw.frame())!.type, Type.GREETING);
   assertEquals((await raw.frame())!.type, Type.WELCOME);
 });
@@ -353,49 +355,49 @@ const UNADMITTED: readonly {
   { who: "a later version's preface", bytes: utf8.encode("chat/2\n"), error: "version" },
   {
     who: "a later version's HELLO",
-    bytes: concat(PREFACE, encodeHello({ version: 2, profile: NOTHING })),
+    bytes: concat([PREFACE, encodeHello({ version: 2, profile: NOTHING })]),
     error: "version",
   },
   {
     who: "another first frame",
-    bytes: concat(PREFACE, message("first!")),
+    bytes: concat([PREFACE, message("first!")]),
     error: "unexpected",
   },
   {
     who: "a type that does not exist",
-    bytes: concat(PREFACE, encodeFrame(99, 0)),
+    bytes: concat([PREFACE, encodeFrame(99, 0)]),
     error: "unexpected",
   },
   {
     who: "HELLO that is not JSON",
-    bytes: concat(PREFACE, encodeFrame(Type.HELLO, 0, utf8.encode("{"))),
+    bytes: concat([PREFACE, encodeFrame(Type.HELLO, 0, utf8.encode("{"))]),
     error: "malformed",
   },
   {
     who: "HELLO that is not UTF-8",
-    bytes: concat(PREFACE, encodeFrame(Type.HELLO, 0, Uint8Array.of(0x22, 0xff, 0x22))),
+    bytes: concat([PREFACE, encodeFrame(Type.HELLO, 0, Uint8Array.of(0x22, 0xff, 0x22))]),
     error: "malformed",
   },
   {
     who: "HELLO without version",
-    bytes: concat(PREFACE, encodeFrame(Type.HELLO, 0, utf8.encode("{}"))),
+    bytes: concat([PREFACE, encodeFrame(Type.HELLO, 0, utf8.encode("{}"))]),
     error: "malformed",
   },
   {
     who: "a profile that is too large",
-    bytes: concat(PREFACE, encodeHello({ version: 1, profile: new Uint8Array(MAX_PROFILE + 1) })),
+    bytes: concat([PREFACE, encodeHello({ version: 1, profile: new Uint8Array(MAX_PROFILE + 1) })]),
     error: "too-large",
   },
-  { who: "a frame too short", bytes: concat(PREFACE, header(4, Type.HELLO)), error: "malformed" },
+  { who: "a frame too short", bytes: concat([PREFACE, header(4, Type.HELLO)]), error: "malformed" },
   {
     // Refused because of its length: the server must not wait for the body.
     who: "a frame that is too long before admission",
-    bytes: concat(PREFACE, header(MAX_FRAME_BEFORE_ADMISSION + 1, Type.HELLO)),
+    bytes: concat([PREFACE, header(MAX_FRAME_BEFORE_ADMISSION + 1, Type.HELLO)]),
     error: "too-large",
   },
   {
     who: "a frame of 4 GiB",
-    bytes: concat(PREFACE, header(0xffffffff, Type.HELLO)),
+    bytes: concat([PREFACE, header(0xffffffff, Type.HELLO)]),
     error: "too-large",
   },
 ];
@@ -441,7 +443,7 @@ Deno.test("Server: reports timeout to a client that is not admitted in time, wha
     NOTHING,
     utf8.encode("cha"),
     PREFACE,
-    concat(PREFACE, hello("x").subarray(0, 20)),
+    concat([PREFACE, hello("x").subarray(0, 20)]),
   ];
   for (const bytes of beginnings) {
     await using room = new TestRoom({ handshakeMs: 20 });
@@ -586,7 +588,7 @@ Deno.test("Server: answers PING, but not each PING of a client that does not rea
   await raw.write(ping);
   await raw.frameOf(Type.PONG);
   // So many that the answers exceed the sockets' buffers.
-  const many = concat(...Array.from({ length: 10_000 }, () => ping));
+  const many = concat(Array.from({ length: 10_000 }, () => ping));
   for (let i = 0; i < 100; i++) await raw.write(many);
   await raw.write(encodeFrame(Type.BYE, 0));
   const pongs = (await raw.frames()).filter(({ type }) => type === Type.PONG).length;

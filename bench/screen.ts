@@ -11,7 +11,8 @@
 import { stripAnsiCode } from "@std/fmt/colors";
 import * as pty from "@lydell/node-pty";
 import { home, Program, start } from "../tests/support/program.ts";
-import { KEY, within } from "../tests/support/loopback.ts";
+import { within } from "../tests/support/async.ts";
+import { KEY } from "../tests/support/loopback.ts";
 
 /** A command to the members in the worker. */
 export interface WorkerCommand {

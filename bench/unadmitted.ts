@@ -3,13 +3,18 @@
 //
 //   deno run --allow-all bench/unadmitted.ts [KINDS] [COUNT] [SECONDS]
 //
-// KINDS are some of `Kind`, separated by commas; COUNT is how many of each. A connection that the server ends connects
+// KINDS are some of `Hostility`, separated by commas; COUNT is how many of each. A connection that the server ends connects
 // again.
 
 import { HANDSHAKE_MS } from "../protocol.ts";
 import { DEFAULT_BUDGET } from "../server/limits.ts";
 import { SoakServer } from "../tests/support/soak_server.ts";
-import { describe, HostileConnections, type Kind, Talkers } from "../tests/support/unadmitted.ts";
+import {
+  describe,
+  HostileConnections,
+  type Hostility,
+  Talkers,
+} from "../tests/support/unadmitted.ts";
 
 function pass(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
@@ -29,7 +34,7 @@ console.log(`            ${describe(alone.peak)}`);
 const { port } = server;
 const all = await Promise.all(
   kinds.split(",").map(async (kind) => ({
-    kind: kind as Kind,
+    kind: kind as Hostility,
     connections: await HostileConnections.prepare(),
   })),
 );

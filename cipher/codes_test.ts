@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import fc from "fast-check";
+import fc from "../tests/support/property.ts";
 import {
   CODE_WORDS,
   codeDoubt,

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import fc from "fast-check";
+import fc from "../tests/support/property.ts";
 import { WORDS } from "./codes.ts";
 import {
   comparison,

@@ -5,7 +5,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import fc from "fast-check";
+import fc from "../tests/support/property.ts";
 import type { Use } from "../cipher.ts";
 import { aead, deriveKey, NONCE_SIZE } from "./aead.ts";
 import { ExchangeKey } from "./exchange.ts";

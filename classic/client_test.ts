@@ -5,19 +5,13 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { ChatError } from "../errors.ts";
 import { KEY_MS, PAUSE_MS, READ_SIZE, SILENCE_MS } from "../protocol/classic_wire.ts";
 import type { RoomEvent } from "../room.ts";
 import { FakeTimer } from "../tests/support/fake_clock.ts";
-import {
-  concat,
-  Guest,
-  Impostor,
-  KEY,
-  type Raw,
-  TestRoom,
-  within,
-} from "../tests/support/loopback.ts";
+import { within } from "../tests/support/async.ts";
+import { Guest, Impostor, KEY, type Raw, TestRoom } from "../tests/support/loopback.ts";
 import { type ClassicClient, joinClassic } from "./client.ts";
 import { ClassicAdapter } from "./member.ts";
 
@@ -340,7 +334,7 @@ Deno.test("ClassicClient: joins a room of this program that accepts classic clie
 Deno.test("ClassicClient: a listener that throws closes the connection", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using server = new Impostor(async (raw) => {
-    await raw.write(concat(utf8.encode("198"), crypt(utf8.encode("boo"), 198)));
+    await raw.write(concat([utf8.encode("198"), crypt(utf8.encode("boo"), 198)]));
     await raw.rest().catch(() => {});
   });
   const { after } = timer;

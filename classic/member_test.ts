@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { ChatError } from "../errors.ts";
@@ -8,7 +9,8 @@ import { PAUSE_MS, READ_SIZE, SILENCE_MS } from "../protocol/classic_wire.ts";
 import { encodeEnvelope, encodeProfile } from "../protocol/envelope.ts";
 import type { ServerOptions } from "../server.ts";
 import { FakeTimer } from "../tests/support/fake_clock.ts";
-import { concat, Guest, KEY, Raw, TestRoom, within, xor } from "../tests/support/loopback.ts";
+import { within } from "../tests/support/async.ts";
+import { Guest, KEY, Raw, TestRoom, xor } from "../tests/support/loopback.ts";
 import { MemoryDisk } from "../tests/support/memory_disk.ts";
 import { ClassicAdapter } from "./member.ts";
 
@@ -532,7 +534,7 @@ Deno.test("ClassicAdapter: survives random bytes", async () => {
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
   await using peer = await ClassicPeer.join(room, timer);
-  const noise = concat(Uint8Array.of(0), crypto.getRandomValues(new Uint8Array(60_000)));
+  const noise = concat([Uint8Array.of(0), crypto.getRandomValues(new Uint8Array(60_000))]);
   await peer.raw.write(noise);
   await peer.raw.end();
   await guest.next("left");

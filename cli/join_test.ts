@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
 import { FakeTty } from "../tests/support/fake_terminal.ts";
-import { Guest, Impostor, TestRoom, within } from "../tests/support/loopback.ts";
+import { within } from "../tests/support/async.ts";
+import { Guest, Impostor, TestRoom } from "../tests/support/loopback.ts";
 import { findPlaces, publishRoom } from "./home.ts";
 
 const CODE = "correct horse battery staple";

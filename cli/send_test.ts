@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { encodeFrame, MAX_FRAME, Type } from "../protocol.ts";
 import { FakeSystem } from "../tests/support/fake_system.ts";
-import { Guest, Impostor, KEY, TestRoom, within } from "../tests/support/loopback.ts";
+import { within } from "../tests/support/async.ts";
+import { Guest, Impostor, KEY, TestRoom } from "../tests/support/loopback.ts";
 
 const addressOf = ({ port }: { port: number }) => `127.0.0.1:${port}`;
 

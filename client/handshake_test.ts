@@ -5,7 +5,8 @@ import { ChatError, ProtocolError, RoomNotFound } from "../errors.ts";
 import { encodeFrame, MAX_FRAME, Type } from "../protocol.ts";
 import { encodeError, encodeGreeting, encodeWelcome, parseHello } from "../protocol/json_frames.ts";
 import { drawToken } from "../protocol/resume.ts";
-import { Impostor, type Raw, TestRoom, within } from "../tests/support/loopback.ts";
+import { within } from "../tests/support/async.ts";
+import { Impostor, type Raw, TestRoom } from "../tests/support/loopback.ts";
 import { connect, resume } from "./handshake.ts";
 
 /** Longer than any test. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import type { Budget } from "../protocol/json_frames.ts";
-import { within } from "../tests/support/loopback.ts";
+import { within } from "../tests/support/async.ts";
 import { Outbox } from "./outbox.ts";
 
 const WIDE = 2 ** 30;

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { content, inFolder, sha256 } from "../tests/support/real_files.ts";
+import { sha256 } from "../tests/support/hash.ts";
+import { content, inFolder } from "../tests/support/real_files.ts";
 import { hashFile, readAll, writeAll, writeAllSync } from "./file_io.ts";
 
 /** A file that takes `max` bytes at a time. */

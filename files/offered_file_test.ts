@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ChatError } from "../errors.ts";
+import { sha256 } from "../tests/support/hash.ts";
 import {
   CHUNK,
   content,
@@ -8,7 +9,6 @@ import {
   MIB,
   posix,
   refuses,
-  sha256,
 } from "../tests/support/real_files.ts";
 import { SYSTEM_CALLS } from "./file_io.ts";
 import { SystemDisk } from "./system_disk.ts";

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ChatError } from "../errors.ts";
+import { sha256 } from "../tests/support/hash.ts";
 import {
   CHUNK,
   content,
@@ -13,7 +14,6 @@ import {
   posix,
   receive,
   refuses,
-  sha256,
   systemError,
 } from "../tests/support/real_files.ts";
 import { SYSTEM_CALLS, type WriteCalls } from "./file_io.ts";

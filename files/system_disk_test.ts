@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { sha256 } from "../tests/support/hash.ts";
 import {
   CHUNK,
   content,
@@ -9,7 +10,6 @@ import {
   offerOf,
   receive,
   refuses,
-  sha256,
 } from "../tests/support/real_files.ts";
 import { SystemDisk } from "./system_disk.ts";
 

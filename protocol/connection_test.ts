@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { encodeFrame, MAX_FRAME, Type } from "../protocol.ts";
-import { concat, Raw, within } from "../tests/support/loopback.ts";
+import { within } from "../tests/support/async.ts";
+import { Raw } from "../tests/support/loopback.ts";
 import { Connection, formatAddress, type Source } from "./connection.ts";
 
 const PONG = encodeFrame(Type.PONG, 0);
@@ -435,7 +437,7 @@ Deno.test("Connection: everything pending arrives, then the last frame", async (
   source.bytes = [...bytes];
   connection.attach(source);
   const finished = connection.finish(NEVER_MS, BYE);
-  assertEquals(await raw.rest(), concat(Uint8Array.from(bytes), BYE));
+  assertEquals(await raw.rest(), concat([Uint8Array.from(bytes), BYE]));
   await raw.end();
   await within("the end", finished);
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../tests/support/property.ts";
 import {
   networkOf,
   TRIES_IN_ALL,

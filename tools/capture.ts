@@ -12,7 +12,7 @@
 
 import { privateKey } from "../cipher.ts";
 import { DEFAULT_PORT } from "../protocol.ts";
-import { within } from "../tests/support/loopback.ts";
+import { within } from "../tests/support/async.ts";
 import { Home, Output, Program, start } from "../tests/support/program.ts";
 import { type Capture, isSmooth, readCapture, readSegment, writeCapture } from "./capture_file.ts";
 

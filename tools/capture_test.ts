@@ -2,6 +2,7 @@
 // bytes are checked.
 
 import { assert, assertEquals, assertLess, assertStringIncludes, assertThrows } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { privateKey, XorCipher } from "../cipher.ts";
 import {
   DEFAULT_PORT,
@@ -31,7 +32,6 @@ import {
   encodeProfile,
 } from "../protocol/envelope.ts";
 import { encodeFileMessages } from "../protocol/file_messages.ts";
-import { concat } from "../tests/support/loopback.ts";
 import {
   CONVERSATION,
   DISSECTOR,
@@ -92,7 +92,7 @@ function tcp(
   head.setUint8(32, 5 << 4);
   head.setUint8(33, flags);
   head.setUint16(34, 0xffff);
-  return concat(new Uint8Array(head.buffer), payload);
+  return concat([new Uint8Array(head.buffer), payload]);
 }
 
 /** Connections one after the other, each from its handshake on. */
@@ -207,7 +207,7 @@ function conversations(name: typeof NAMES[number]): Map<number, Record<Side, Uin
       ? [from, "client"] as const
       : [to, "server"] as const;
     const said = all.get(client) ?? { client: new Uint8Array(0), server: new Uint8Array(0) };
-    said[side] = concat(said[side], payload);
+    said[side] = concat([said[side], payload]);
     all.set(client, said);
   }
   return all;
@@ -445,29 +445,29 @@ const WELCOME = encodeWelcome(2, {
 const TURNS: readonly Piece[] = [
   ["client", PREFACE],
   ["server", encodeGreeting({ version: 1, cipher: "xor", key: String(KEY), maxFrame: MAX_FRAME })],
-  ["client", concat(encodeHello({ version: 1, profile: profile("Zoë") }))],
+  ["client", concat([encodeHello({ version: 1, profile: profile("Zoë") })])],
   [
     "server",
-    concat(
+    concat([
       WELCOME,
       encodeFrame(Type.MEMBER, 1, profile("Ada")),
       encodeFrame(Type.AWAY, 1, Uint8Array.of(1)),
       encodeFrame(Type.JOINED, 2, profile("Zoë")),
-    ),
+    ]),
   ],
   [
     "client",
-    concat(
+    concat([
       encodeHave(2 ** 40 + 23),
       encodeFrame(Type.MESSAGE, 0, said("Grüße, 你好 🙂", 1)),
       encodeFrame(Type.MESSAGE, 1, xor.seal(encodeEnvelope({ kind: "action", text: "waves" }))),
       encodeFrame(Type.PROFILE, 0, profile("Zoe")),
       encodeFrame(Type.PING, 0),
-    ),
+    ]),
   ],
   [
     "server",
-    concat(
+    concat([
       encodeFrame(Type.MESSAGE, 2, said("Grüße, 你好 🙂", 1)),
       encodeAck(1, { count: 1, outcome: 1 }),
       encodeFrame(
@@ -495,7 +495,7 @@ const TURNS: readonly Piece[] = [
       encodeWarning("flood", "slow down"),
       encodeFrame(Type.LEFT, 1, Uint8Array.of(2)),
       encodeError("slow", "you do not read"),
-    ),
+    ]),
   ],
   ["client", encodeFrame(Type.BYE, 0)],
 ];
@@ -784,7 +784,7 @@ withTshark("chat.lua: marks members with a classic client, if their profile show
     (json, i) => encodeFrame(Type.MEMBER, i + 3, xor.seal(utf8.encode(json))),
   );
   const [found] = dissectStreams([{
-    pieces: [...TURNS.slice(0, 4), ["server", concat(...frames)]],
+    pieces: [...TURNS.slice(0, 4), ["server", concat(frames)]],
   }]);
   assertEquals(values(found!, "chat.name").slice(-3), ["a", "b", "c"]);
   // tshark writes 1 or True, 0 or False.

@@ -6,7 +6,8 @@ import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert
 import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
 import type { Person, RoomEvent } from "../room.ts";
 import { ALICE, BOB, UNPROVED } from "../tests/support/fake_room.ts";
-import { type FakeTty, HOSTILE, setUp } from "../tests/support/fake_terminal.ts";
+import { type FakeTty, setUp } from "../tests/support/fake_terminal.ts";
+import { HOSTILE } from "../tests/support/hard_text.ts";
 import { Preferences } from "./preferences.ts";
 import { palette } from "./theme.ts";
 

@@ -17,7 +17,8 @@ import {
 } from "../pictures/graphics.ts";
 import type { Ending, Link, Person, RoomEvent, RoomInfo } from "../room.ts";
 import { ALICE, BOB, FakeRoom, UNPROVED } from "../tests/support/fake_room.ts";
-import { FakeClock, FakeTty, going, setUp } from "../tests/support/fake_terminal.ts";
+import { FakeClock } from "../tests/support/fake_clock.ts";
+import { FakeTty, going, setUp } from "../tests/support/fake_terminal.ts";
 import { Screen } from "./screen.ts";
 import { nameStyle, palette } from "./theme.ts";
 

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Program, run } from "../support/program.ts";
-import { Impostor, KEY, Raw, within } from "../support/loopback.ts";
+import { within } from "../support/async.ts";
+import { Impostor, KEY, Raw } from "../support/loopback.ts";
 import { Terminal } from "../support/pty.ts";
 
 const utf8 = new TextEncoder();

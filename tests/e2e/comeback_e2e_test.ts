@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Home, Program } from "../support/program.ts";
 import { drawFault, type FaultOptions, FaultProxy } from "../support/fault_proxy.ts";
-import { within } from "../support/loopback.ts";
+import { within } from "../support/async.ts";
 import { Terminal } from "../support/pty.ts";
 
 // On Windows a signal ends a program at once, and there is no shell.

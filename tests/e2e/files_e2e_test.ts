@@ -6,7 +6,8 @@ import { Home, Program, run } from "../support/program.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
 import { Guest } from "../support/loopback.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
-import { noise, sha256 } from "../support/random.ts";
+import { sha256 } from "../support/hash.ts";
+import { noise } from "../support/random.ts";
 import { MAX_PIECE } from "../../protocol/file_messages.ts";
 
 // On Windows, files have no modes, and links need more rights.
@@ -52,9 +53,9 @@ function list(folder: string): string[] {
 
 async function assertSame(path: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
   const got = await Deno.readFile(path);
-  assertEquals([got.length, (await sha256(got)).toHex()], [
+  assertEquals([got.length, sha256(got).toHex()], [
     bytes.length,
-    (await sha256(bytes)).toHex(),
+    sha256(bytes).toHex(),
   ]);
 }
 

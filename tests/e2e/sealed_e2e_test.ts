@@ -19,7 +19,8 @@ import {
   type Places,
   publishRoom,
 } from "../../cli/home.ts";
-import { Impostor, TestRoom, within } from "../support/loopback.ts";
+import { within } from "../support/async.ts";
+import { Impostor, TestRoom } from "../support/loopback.ts";
 import { Terminal } from "../support/pty.ts";
 
 const windows = Deno.build.os === "windows";

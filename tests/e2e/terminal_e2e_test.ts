@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { home, Program } from "../support/program.ts";
-import { HOSTILE } from "../support/fake_terminal.ts";
+import { HOSTILE } from "../support/hard_text.ts";
 import { Terminal } from "../support/pty.ts";
 import { palette } from "../../ui/theme.ts";
 

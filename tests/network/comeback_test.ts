@@ -9,7 +9,8 @@ import { type Frame, Type } from "../../protocol.ts";
 import type { RoomEvent } from "../../room.ts";
 import type { ServerOptions } from "../../server.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
-import { Guest, TestRoom, within } from "../support/loopback.ts";
+import { within } from "../support/async.ts";
+import { Guest, TestRoom } from "../support/loopback.ts";
 import { honest, Relay } from "../support/relay.ts";
 import type { Direction } from "../support/fault_proxy.ts";
 

@@ -35,7 +35,8 @@ import { MAX_SEQ, type MessageId } from "../../protocol/message_ids.ts";
 import { drawToken, proveResume } from "../../protocol/resume.ts";
 import type { Log } from "../../server/room_log.ts";
 import { warnings } from "../../ui/notices.ts";
-import { Guest, Impostor, Raw, TestRoom, within } from "../support/loopback.ts";
+import { within } from "../support/async.ts";
+import { Guest, Impostor, Raw, TestRoom } from "../support/loopback.ts";
 import { Relay, type Tamper } from "../support/relay.ts";
 import type { Direction } from "../support/fault_proxy.ts";
 import {

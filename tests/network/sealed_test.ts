@@ -2,6 +2,7 @@
 // guess the code, and malicious members. `docs/security.md` describes what must hold against each.
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { aead, deriveKey, KEY_SIZE, NONCE_SIZE } from "../../cipher/aead.ts";
 import { ExchangeKey } from "../../cipher/exchange.ts";
 import { Identity } from "../../cipher/identity.ts";
@@ -34,7 +35,7 @@ import {
 import { decodeProfile, encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
 import { TRIES_PER_ADDRESS, WINDOW_MS } from "../../server/login_tries.ts";
 import { warnings } from "../../ui/notices.ts";
-import { concat, Guest, Impostor, Raw, TestRoom } from "../support/loopback.ts";
+import { Guest, Impostor, Raw, TestRoom } from "../support/loopback.ts";
 import fc from "../support/property.ts";
 import { Relay, type Tamper } from "../support/relay.ts";
 import type { Direction } from "../support/fault_proxy.ts";
@@ -84,7 +85,7 @@ function hasXored(hay: Uint8Array, needle: Uint8Array): boolean {
 function base64Spellings(needle: Uint8Array): Uint8Array[] {
   return [0, 1, 2].flatMap((before) => {
     const bits = before * 8;
-    const text = concat(new Uint8Array(before), needle).toBase64({ omitPadding: true });
+    const text = concat([new Uint8Array(before), needle]).toBase64({ omitPadding: true });
     const own = text.slice(Math.ceil(bits / 6), Math.floor((bits + needle.length * 8) / 6));
     return [own, own.replaceAll("+", "-").replaceAll("/", "_")].map((text) => utf8.encode(text));
   });
@@ -120,7 +121,7 @@ async function converse(room: TestRoom, options: Partial<JoinOptions>): Promise<
   return relay.passed;
 }
 
-const wire = (passed: Relay["passed"]) => concat(...passed.map(({ frame }) => frame.bytes));
+const wire = (passed: Relay["passed"]) => concat(passed.map(({ frame }) => frame.bytes));
 
 Deno.test("sealed room: the bytes that a server sends and receives contain no text and no name", async () => {
   await using room = new TestRoom({ admission });
@@ -175,13 +176,14 @@ Deno.test("sealed room: everything in the server's memory opens no message", asy
   const identity = Identity.generate();
   const exchange = ExchangeKey.generate();
   const salt = profile.slice(0, 16);
-  const counter = (body: Uint8Array) => concat(new Uint8Array(NONCE_SIZE - 8), body.subarray(0, 8));
+  const counter = (body: Uint8Array) =>
+    concat([new Uint8Array(NONCE_SIZE - 8), body.subarray(0, 8)]);
   const lanes = [
     { info: "chat/1 room", use: 0, body: message },
     { info: "chat/1 profile", use: 2, body: profile.subarray(16) },
   ].map(({ info, use, body }) => ({
     info: utf8.encode(info),
-    associated: concat(utf8.encode("chat/1"), Uint8Array.of(use), salt),
+    associated: concat([utf8.encode("chat/1"), Uint8Array.of(use), salt]),
     nonce: counter(body),
     sealed: body.subarray(8),
   }));
@@ -192,7 +194,7 @@ Deno.test("sealed room: everything in the server's memory opens no message", asy
       return aead.open(key, nonce, associated, sealed) !== undefined;
     }).length;
 
-  const all = concat(...memory);
+  const all = concat(memory);
   const candidates = [...memory, all];
   for (const size of [KEY_SIZE, EXPORT_KEY_SIZE]) {
     for (let at = 0; at + size <= all.length; at++) candidates.push(all.subarray(at, at + size));
@@ -203,7 +205,7 @@ Deno.test("sealed room: everything in the server's memory opens no message", asy
     }
     for (const label of ["", "ExportKey", "SessionKey", "chat/1 room"]) {
       const once = deriveKey(piece, NOTHING, utf8.encode(label));
-      candidates.push(once, concat(once, deriveKey(once, NOTHING, utf8.encode(label))));
+      candidates.push(once, concat([once, deriveKey(once, NOTHING, utf8.encode(label))]));
     }
   }
   assert(candidates.length > 3_000);

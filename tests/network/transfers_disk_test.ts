@@ -11,10 +11,11 @@ import type { Transfer } from "../../room.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
 import { Guest, TestRoom } from "../support/loopback.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
-import { noise, sha256 } from "../support/random.ts";
+import { sha256 } from "../support/hash.ts";
+import { noise } from "../support/random.ts";
+import { posix } from "../support/real_files.ts";
 import { joinSealed, PlayServer } from "../support/sealed_play.ts";
 
-const posix = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 const MIB = 1024 * 1024;
 
 interface Kind {
@@ -84,13 +85,13 @@ async function until(guest: Guest, state: Transfer["state"]): Promise<Transfer> 
 }
 
 /** Compares without printing megabytes if they differ. */
-async function assertSame(
+function assertSame(
   got: Uint8Array<ArrayBuffer>,
   wanted: Uint8Array<ArrayBuffer>,
-): Promise<void> {
-  assertEquals([got.length, (await sha256(got)).toHex()], [
+): void {
+  assertEquals([got.length, sha256(got).toHex()], [
     wanted.length,
-    (await sha256(wanted)).toHex(),
+    sha256(wanted).toHex(),
   ]);
 }
 
@@ -105,11 +106,11 @@ for (const { cipher, open, enter } of KINDS) {
       const bytes = noise(size, size + 1);
       ada.client.offer(folder.write(`of-${size}.bin`, bytes));
       const { files: [file] } = await bob.next("offer");
-      assertEquals(file!.sha256, (await sha256(bytes)).toHex());
+      assertEquals(file!.sha256, sha256(bytes).toHex());
       const { path } = await until(bob, "done");
       assertEquals(path, `${folder.downloads}/of-${size}.bin`);
       await until(ada, "done");
-      await assertSame(folder.read(`of-${size}.bin`), bytes);
+      assertSame(folder.read(`of-${size}.bin`), bytes);
     }
     // No other files are left.
     assertEquals(folder.received, sizes.map((size) => `of-${size}.bin`).sort());
@@ -137,11 +138,11 @@ posix(
       "photo.jpg",
       "top.txt",
     ]);
-    const hashes = async (all: Uint8Array<ArrayBuffer>[]) =>
-      (await Promise.all(all.map(async (bytes) => (await sha256(bytes)).toHex()))).sort();
+    const hashes = (all: Uint8Array<ArrayBuffer>[]) =>
+      all.map((bytes) => sha256(bytes).toHex()).sort();
     assertEquals(
-      await hashes(received.map((name) => folder.read(name))),
-      await hashes(wanted.map((_, i) => noise(i * 1000, i))),
+      hashes(received.map((name) => folder.read(name))),
+      hashes(wanted.map((_, i) => noise(i * 1000, i))),
     );
   },
 );
@@ -380,7 +381,7 @@ asRoot(
       await until(bob, "done");
       await until(ada, "done");
       assertEquals(folder.received, ["large.bin"]);
-      await assertSame(folder.read("large.bin"), bytes);
+      assertSame(folder.read("large.bin"), bytes);
       assert(proxy.passed.up < 1.1 * bytes.length, `${proxy.passed.up} bytes were sent`);
     });
   },
@@ -448,7 +449,7 @@ for (const { cipher, open, enter } of KINDS) {
     await until(bob, "done");
     await until(ada, "done");
     assertEquals([folder.received, cuts], [["file"], 50]);
-    await assertSame(folder.read("file"), bytes);
+    assertSame(folder.read("file"), bytes);
     const sent = [ours.passed.up, theirs.passed.down];
     for (const bytes of sent) assert(bytes < 1.1 * size, `${sent} bytes passed for ${size}`);
   });

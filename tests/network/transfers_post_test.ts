@@ -8,7 +8,7 @@ import { AckOutcome } from "../../protocol.ts";
 import type { FileMessages } from "../../protocol/file_messages.ts";
 import type { Person, RoomEvent, Transfer } from "../../room.ts";
 import { seededRandom } from "../support/random.ts";
-import { within } from "../support/loopback.ts";
+import { within } from "../support/async.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
 import { noise } from "../support/random.ts";
 

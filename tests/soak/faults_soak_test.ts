@@ -13,7 +13,8 @@ import type { RoomEvent } from "../../room.ts";
 import type { Hub } from "../../server/hub.ts";
 import { FAULT_KINDS, type FaultKind, FaultProxy } from "../support/fault_proxy.ts";
 import { seededRandom } from "../support/random.ts";
-import { TestRoom, within } from "../support/loopback.ts";
+import { within } from "../support/async.ts";
+import { TestRoom } from "../support/loopback.ts";
 
 /** They talk for so long; a few seconds show most, CI takes more. */
 const SECONDS = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "20");

@@ -2,6 +2,7 @@
 // and printed: the same million each time.
 
 import { assert } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { XorCipher } from "../../cipher.ts";
 import { ProtocolError } from "../../errors.ts";
 import {
@@ -47,7 +48,7 @@ import {
   encodeProfile,
 } from "../../protocol/envelope.ts";
 import { parsePreface, parseServerOpening } from "../../protocol/opening.ts";
-import { concat } from "@std/bytes/concat";
+import { mulberry32 } from "../support/random.ts";
 
 const SEED = 0x63686174;
 const FRAMES = 1_000_000;
@@ -57,16 +58,7 @@ const FRAMES_PER_DECODER = 50;
 /** How far the process may grow, in bytes: garbage that waits for its collection, and no more. */
 const MEMORY_MARGIN = 256 * 1024 * 1024;
 
-/** The state of the generator: mulberry32, good enough and a line long. */
-let state = SEED;
-
-/** A whole number from 0 to `limit - 1`. */
-function random(limit: number): number {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), state | 1);
-  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-  return ((t ^ (t >>> 14)) >>> 0) % limit;
-}
+const random = mulberry32(SEED);
 
 function pick<T>(from: readonly T[]): T {
   return from[random(from.length)]!;
@@ -235,7 +227,6 @@ function countError(error: unknown): void {
 }
 
 Deno.test(`one million random and mutated frames (seed ${SEED}): only ProtocolError, bounded memory`, () => {
-  state = SEED;
   let decoder = new FrameDecoder(MAX_FRAME, INITIAL);
   let capacity = 0;
   let left = 0;

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { encodeHave, PREFACE, Type } from "../../protocol.ts";
 import { encodeHello, encodeResume, parseWelcome } from "../../protocol/json_frames.ts";
-import { Guest, Raw, TestRoom, within, wording } from "../support/loopback.ts";
+import { within } from "../support/async.ts";
+import { Guest, Raw, TestRoom, wording } from "../support/loopback.ts";
 import { type CrowdOptions, Notes, Visit } from "../support/soak_crowd.ts";
 import { type Holding, MB, SoakServer } from "../support/soak_server.ts";
 

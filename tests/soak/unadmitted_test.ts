@@ -4,7 +4,7 @@ import { parseError } from "../../protocol/json_frames.ts";
 import { DEFAULT_BUDGET, DEFAULT_LIMITS } from "../../server/limits.ts";
 import { Raw, TestRoom } from "../support/loopback.ts";
 import { type Holding, SoakServer } from "../support/soak_server.ts";
-import { describe, HostileConnections, type Kind, Talkers } from "../support/unadmitted.ts";
+import { describe, HostileConnections, type Hostility, Talkers } from "../support/unadmitted.ts";
 
 /** A few hundred connections show most of it. CI has more time: 2,000, and a deadline as in real rooms. */
 const isLong = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "3") >= 20;
@@ -21,13 +21,13 @@ const OBJECTS = 24 * 1024;
 /** Bytes of garbage that a busy process may have taken from the system. */
 const GARBAGE = 96 * 1024 * 1024;
 
-type Crowd<K extends Kind> = Record<K, HostileConnections> & AsyncDisposable & {
+type Crowd<K extends Hostility> = Record<K, HostileConnections> & AsyncDisposable & {
   /** Lets all of them connect at the same time. */
   connect: () => Promise<unknown>;
 };
 
 /** Hostile connections of these kinds, each kind in a worker of its own. */
-async function prepare<K extends Kind>(port: number, kinds: readonly K[]): Promise<Crowd<K>> {
+async function prepare<K extends Hostility>(port: number, kinds: readonly K[]): Promise<Crowd<K>> {
   const all = await Promise.all(
     kinds.map(async (kind) => [kind, await HostileConnections.prepare()] as const),
   );

@@ -1,7 +1,8 @@
 // Test helper: a timer whose time passes when a test says so. No part of the program.
 
 import type { Timer } from "../../protocol/classic_wire.ts";
-import { within } from "./loopback.ts";
+import type { Clock } from "../../ui/clock.ts";
+import { within } from "./async.ts";
 
 export class FakeTimer {
   readonly #soon: readonly number[];
@@ -50,5 +51,42 @@ export class FakeTimer {
     for (const one of [...this.#waiting]) {
       if (one.ms === ms && this.#waiting.delete(one)) one.task();
     }
+  }
+}
+
+export class FakeClock implements Clock {
+  #now = new Date(2026, 0, 2, 9, 5).getTime();
+  #tasks = new Set<{ due: number; task: () => void }>();
+
+  now(): Date {
+    return new Date(this.#now);
+  }
+
+  after(ms: number, task: () => void): () => void {
+    const entry = { due: this.#now + ms, task };
+    this.#tasks.add(entry);
+    return () => this.#tasks.delete(entry);
+  }
+
+  /** Lets `ms` pass, and runs each task that is due at its time. */
+  pass(ms = 0): void {
+    const end = this.#now + ms;
+    for (;;) {
+      const [next] = [...this.#tasks].sort((a, b) => a.due - b.due);
+      if (!next || next.due > end) break;
+      this.#tasks.delete(next);
+      this.#now = next.due;
+      next.task();
+    }
+    this.#now = end;
+  }
+
+  /** The time `ms` milliseconds from now. */
+  in(ms: number): Date {
+    return new Date(this.#now + ms);
+  }
+
+  get waiting(): number {
+    return this.#tasks.size;
   }
 }

@@ -4,7 +4,7 @@
 import type { InputStream, OutputStream, System } from "../../cli/system.ts";
 import { run } from "../../main.ts";
 import type { Tty } from "../../terminal/tty.ts";
-import { within } from "./loopback.ts";
+import { within } from "./async.ts";
 
 /** An input that the test types into. */
 export class FakeInput implements InputStream {

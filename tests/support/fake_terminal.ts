@@ -7,8 +7,8 @@ import type { Ending, RoomEvent, Transfer } from "../../room.ts";
 import type { Environment } from "../../terminal/environment.ts";
 import type { Tty } from "../../terminal/tty.ts";
 import type { Preferences } from "../../ui/preferences.ts";
-import type { Clock } from "../../ui/clock.ts";
 import { Screen } from "../../ui/screen.ts";
+import { FakeClock } from "./fake_clock.ts";
 import { FakeRoom, OFFER } from "./fake_room.ts";
 
 /** A terminal emulator as a `Tty`. */
@@ -96,43 +96,6 @@ export class FakeTty implements Tty {
   }
 }
 
-export class FakeClock implements Clock {
-  #now = new Date(2026, 0, 2, 9, 5).getTime();
-  #tasks = new Set<{ due: number; task: () => void }>();
-
-  now(): Date {
-    return new Date(this.#now);
-  }
-
-  after(ms: number, task: () => void): () => void {
-    const entry = { due: this.#now + ms, task };
-    this.#tasks.add(entry);
-    return () => this.#tasks.delete(entry);
-  }
-
-  /** Lets `ms` pass, and runs each task that is due at its time. */
-  pass(ms = 0): void {
-    const end = this.#now + ms;
-    for (;;) {
-      const [next] = [...this.#tasks].sort((a, b) => a.due - b.due);
-      if (!next || next.due > end) break;
-      this.#tasks.delete(next);
-      this.#now = next.due;
-      next.task();
-    }
-    this.#now = end;
-  }
-
-  /** The time `ms` milliseconds from now. */
-  in(ms: number): Date {
-    return new Date(this.#now + ms);
-  }
-
-  get waiting(): number {
-    return this.#tasks.size;
-  }
-}
-
 /** A file that bob is sending. */
 export function going(fields: Partial<Transfer> = {}): Transfer {
   return { ...OFFER, state: "running", bytes: 1024 * 1024, rate: 65536, ...fields };
@@ -168,18 +131,3 @@ export function setUp(columns = 80, rows = 24, options: ScreenOptions = {}): Set
   };
   return { tty, clock, room, screen, tell, ending };
 }
-
-/** All C0 and C1 controls, DEL, sequences of each kind, bidi controls and invisible characters. */
-const CONTROLS = Array.from(
-  { length: 0xa0 },
-  (_, code) => code < 0x20 || code >= 0x7f ? String.fromCharCode(code) : "",
-).join("a");
-/** Texts of a hostile member. */
-export const HOSTILE: readonly string[] = [
-  CONTROLS,
-  "\x1b[2J\x1b[H\x1b[31m\x1b[?1049h\x1b[?1004l\x1b[6n\x1b[8;1;1t\x1bc\x1b7\x1b8\x1b#8\x1b(0",
-  "\x1b]0;t\x07\x1b]8;;http://evil.example\x1b\\x\x1b]52;c;aGk=\x07\x1b]11;?\x07\x1b]9;n\x07",
-  "\x1bP1$r0m\x1b\\\x1b_G\x1b\\\x1b^p\x1b\\\x1bXs\x1b\\",
-  "\u202e\u202d\u2066\u2067\u2068\u202a\u202b\u200e\u200f\u061c evil \u202c\u2069",
-  "\u2028\u2029\ufeff\u{e0041}\ufff9\u00ad\u3164\ud800\udc00\ud800",
-];

@@ -5,6 +5,7 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import {
   type Direction,
   drawFault,
@@ -12,7 +13,7 @@ import {
   type FaultKind,
   FaultProxy,
 } from "./fault_proxy.ts";
-import { concat, within } from "./loopback.ts";
+import { within } from "./async.ts";
 
 /** Bytes that show where some got lost or moved. */
 function pattern(length: number): Uint8Array<ArrayBuffer> {
@@ -55,11 +56,11 @@ class End implements AsyncDisposable {
     for (;;) {
       try {
         const bytes = await this.read(1);
-        if (bytes.length === 0) return { bytes: concat(...parts), how: "end" };
+        if (bytes.length === 0) return { bytes: concat(parts), how: "end" };
         parts.push(bytes);
       } catch (error) {
         if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
-        return { bytes: concat(...parts), how: "reset" };
+        return { bytes: concat(parts), how: "reset" };
       }
     }
   }

@@ -48,3 +48,18 @@ export const hardText = fc.array(
   ),
   { maxLength: 40 },
 ).map((parts) => parts.join(""));
+
+/** All C0 and C1 controls, DEL, sequences of each kind, bidi controls and invisible characters. */
+const CONTROLS = Array.from(
+  { length: 0xa0 },
+  (_, code) => code < 0x20 || code >= 0x7f ? String.fromCharCode(code) : "",
+).join("a");
+/** Texts of a hostile member. */
+export const HOSTILE: readonly string[] = [
+  CONTROLS,
+  "\x1b[2J\x1b[H\x1b[31m\x1b[?1049h\x1b[?1004l\x1b[6n\x1b[8;1;1t\x1bc\x1b7\x1b8\x1b#8\x1b(0",
+  "\x1b]0;t\x07\x1b]8;;http://evil.example\x1b\\x\x1b]52;c;aGk=\x07\x1b]11;?\x07\x1b]9;n\x07",
+  "\x1bP1$r0m\x1b\\\x1b_G\x1b\\\x1b^p\x1b\\\x1bXs\x1b\\",
+  "\u202e\u202d\u2066\u2067\u2068\u202a\u202b\u200e\u200f\u061c evil \u202c\u2069",
+  "\u2028\u2029\ufeff\u{e0041}\ufff9\u00ad\u3164\ud800\udc00\ud800",
+];

@@ -4,6 +4,7 @@
 // Nothing here sleeps: it waits for what must come. What does not come fails the test after a while.
 
 import { assertEquals } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { XorCipher } from "../../cipher.ts";
 import { type Client, join, type JoinOptions } from "../../client.ts";
 import { type Frame, FrameDecoder, MAX_FRAME, PREFACE, Type } from "../../protocol.ts";
@@ -12,10 +13,7 @@ import { encodeProfile, NUMBER_OVERHEAD } from "../../protocol/envelope.ts";
 import type { RoomEvent } from "../../room.ts";
 import { Server, type ServerOptions } from "../../server.ts";
 import { formatText, type ServerEvent } from "../../server/events.ts";
-import { concat as concatAll } from "@std/bytes/concat";
-
-/** Long enough for a busy machine: it only ends a test that would hang. */
-const PATIENCE_MS = 120_000;
+import { PATIENCE_MS, within } from "./async.ts";
 
 /** The public key of all rooms here: the original's example. */
 export const KEY = 198;
@@ -26,21 +24,6 @@ export function wording(body: Uint8Array): string {
   const { plaintext } = xor.open(body);
   if (plaintext[0] !== 0x4e) throw new Error("It has no number");
   return new TextDecoder().decode(plaintext.subarray(NUMBER_OVERHEAD));
-}
-
-/** `promise`, or an error that says what did not come. */
-export async function within<T>(what: string, promise: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`This never came: ${what}`)), PATIENCE_MS);
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  return concatAll(parts);
 }
 
 /** One end of a connection, without any manners: it reads and writes what the test says. */
@@ -59,7 +42,7 @@ export class Raw implements AsyncDisposable {
   }
 
   async write(...parts: readonly Uint8Array[]): Promise<void> {
-    const bytes = concat(...parts);
+    const bytes = concat(parts);
     for (let at = 0; at < bytes.length;) at += await this.conn.write(bytes.subarray(at));
   }
 
@@ -116,7 +99,7 @@ export class Raw implements AsyncDisposable {
     const buffer = new Uint8Array(64 * 1024);
     for (;;) {
       const count = await within("the end", this.conn.read(buffer));
-      if (count === null) return concat(...parts);
+      if (count === null) return concat(parts);
       parts.push(buffer.slice(0, count));
     }
   }

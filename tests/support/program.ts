@@ -4,7 +4,7 @@
 
 import { programFlags } from "../../tools/compile.ts";
 import config from "../../deno.json" with { type: "json" };
-import { within } from "./loopback.ts";
+import { within } from "./async.ts";
 
 const binary = Deno.env.get("CHAT_BINARY") || undefined;
 

@@ -5,7 +5,7 @@ import { assertEquals } from "@std/assert";
 import { Unicode11Addon } from "@xterm/addon-unicode11";
 import xterm from "@xterm/headless";
 import type { Cell, Ink, ScreenCells } from "./cells.ts";
-import { within } from "./loopback.ts";
+import { within } from "./async.ts";
 import { home, start } from "./program.ts";
 
 /** A shell's terminal, in which the program runs like any other. */

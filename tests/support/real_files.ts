@@ -1,10 +1,10 @@
 // Test helper: a folder of its own for each test, and files in it. No part of the program.
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { createHash } from "node:crypto";
 import { ChatError } from "../../errors.ts";
 import type { ReceivedOffer, Sink } from "../../files/storage.ts";
 import type { SystemDisk } from "../../files/system_disk.ts";
+import { sha256 } from "./hash.ts";
 
 /** Tests of what Windows does not have. */
 export const posix = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
@@ -29,10 +29,6 @@ export function content(size: number, start = 0): Uint8Array<ArrayBuffer> {
     const at = start + i;
     return at ^ (at >> 8) * 7 ^ (at >> 16) * 13;
   });
-}
-
-export function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(bytes).digest());
 }
 
 /** The id of `offerOf`. */

@@ -4,7 +4,7 @@
 import { concat } from "@std/bytes/concat";
 import { type Frame, FrameDecoder, MAX_FRAME, PREFACE, Type } from "../../protocol.ts";
 import type { Direction } from "./fault_proxy.ts";
-import { within } from "./loopback.ts";
+import { within } from "./async.ts";
 
 /** Returns the bytes to pass on instead of a frame: none, the frame, or others. */
 export type Tamper = (frame: Frame, direction: Direction) => readonly Uint8Array[];

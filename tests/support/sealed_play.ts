@@ -21,7 +21,8 @@ import { Connection } from "../../protocol/connection.ts";
 import { encodeProfile } from "../../protocol/envelope.ts";
 import type { RoomEvent } from "../../room.ts";
 import { Server, type ServerOptions } from "../../server.ts";
-import { Guest, within } from "./loopback.ts";
+import { within } from "./async.ts";
+import { Guest } from "./loopback.ts";
 import { Relay, type Tamper } from "./relay.ts";
 import type { Direction } from "./fault_proxy.ts";
 

@@ -5,7 +5,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Client, join, type JoinOptions } from "../../client.ts";
 import { Backoff } from "../../client/backoff.ts";
 import type { RoomEvent } from "../../room.ts";
-import { within } from "./loopback.ts";
+import { within } from "./async.ts";
+import { mulberry32 } from "./random.ts";
 
 /** Those who lose their connection try again soon, so that a visit has several. */
 const BACKOFF = { baseMs: 20, capMs: 200 };
@@ -45,17 +46,6 @@ export class Notes {
     if (known === undefined) this.places.set(at, what);
     else if (known !== what) assertEquals(what, known, `two were told differently of ${at}`);
   }
-}
-
-/** SeenMessages that look random and are the same in every run (mulberry32): each below `limit`. */
-export function dice(seed: number): (limit: number) => number {
-  let state = seed;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
-  };
 }
 
 /** Thrown by a listener: its client is gone at once, as if its process had been killed. */
@@ -231,7 +221,7 @@ export async function crowd(
   const notes = new Notes();
   const end = performance.now() + seconds * 1000;
   await Promise.all(Array.from({ length: members }, async (_, i) => {
-    const roll = dice(seed + i);
+    const roll = mulberry32(seed + i);
     do {
       const breaks = faulty && roll(4) === 0;
       const options = breaks ? breaking(1 + roll(LONGEST_MS), roll) : {};

@@ -7,7 +7,7 @@
 
 import { Server, type ServerOptions } from "../../server.ts";
 import { LineSplitter } from "../../text/lines.ts";
-import { within } from "./loopback.ts";
+import { within } from "./async.ts";
 
 /** What the server holds; memory in bytes. */
 export interface Holding {

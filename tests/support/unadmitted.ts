@@ -2,11 +2,12 @@
 // what the server keeps, bench/unadmitted.ts measures what the hostile ones cost. No part of the program.
 
 import { assertEquals } from "@std/assert";
-import { Guest, within } from "./loopback.ts";
+import { within } from "./async.ts";
+import { Guest } from "./loopback.ts";
 import { type Holding, MB, type SoakServer } from "./soak_server.ts";
 
 /** How a hostile connection behaves. Connections of the first four kinds are never admitted. */
-export type Kind =
+export type Hostility =
   /** Sends nothing. */
   | "silent"
   /** Sends a byte a second. */
@@ -26,7 +27,7 @@ export type Kind =
 
 export interface Order {
   readonly port: number;
-  readonly kind: Kind;
+  readonly kind: Hostility;
   readonly count: number;
   /** Connects again each time the server has ended the connection. */
   readonly again: boolean;

@@ -13,13 +13,13 @@ import {
 import { encodeHello, parseError } from "../../protocol/json_frames.ts";
 import { concat } from "@std/bytes/concat";
 import { Raw } from "./loopback.ts";
-import { dice } from "./soak_crowd.ts";
-import type { Kind, Order, Report } from "./unadmitted.ts";
+import { mulberry32 } from "./random.ts";
+import type { Hostility, Order, Report } from "./unadmitted.ts";
 
 const encoder = new TextEncoder();
 /** Connections that trickle are in this many groups; each group writes once a second, one after the other. */
 const SHIFTS = 10;
-const roll = dice(2428);
+const roll = mulberry32(2428);
 /** Its first byte begins none of the protocols that the server recognizes. */
 const GARBAGE = Uint8Array.from({ length: 16 * 1024 }, (_, i) => i === 0 ? 0xff : roll(256));
 /** How often one member connects and vanishes. */
@@ -27,33 +27,38 @@ const VISITS = 10;
 const hello = encodeHello({ version: 1, profile: encoder.encode("hostile") });
 
 /** What a connection sends at once, and what it sends after that, a byte a second. */
-const TRICKLES: Partial<Record<Kind, (i: number) => { first: Uint8Array; then: Uint8Array }>> = {
-  // Half of them trickle from the first byte on, half of them within HELLO.
-  trickle: (i) =>
-    i % 2 === 0
-      ? { first: new Uint8Array(0), then: PREFACE }
-      : { first: PREFACE, then: header(MAX_FRAME_BEFORE_ADMISSION, Type.HELLO) },
-  unfinished: () => ({
-    first: concat([PREFACE, hello, header(MAX_FRAME, Type.MESSAGE)]),
-    then: GARBAGE,
-  }),
-};
+const TRICKLES: Partial<Record<Hostility, (i: number) => { first: Uint8Array; then: Uint8Array }>> =
+  {
+    // Half of them trickle from the first byte on, half of them within HELLO.
+    trickle: (i) =>
+      i % 2 === 0
+        ? { first: new Uint8Array(0), then: PREFACE }
+        : { first: PREFACE, then: header(MAX_FRAME_BEFORE_ADMISSION, Type.HELLO) },
+    unfinished: () => ({
+      first: concat([PREFACE, hello, header(MAX_FRAME, Type.MESSAGE)]),
+      then: GARBAGE,
+    }),
+  };
 
 /** What a connection sends at once, and what it floods the server with after that. */
-const BURSTS: Partial<Record<Kind, { first: (i: number) => Uint8Array; flood?: Uint8Array }>> = {
-  silent: { first: () => new Uint8Array(0) },
-  garbage: { first: () => GARBAGE, flood: GARBAGE },
-  // Half of them announce a frame that is too long, half of them the longest allowed; no byte of it follows.
-  lengths: {
-    first: (i) =>
-      concat([PREFACE, header(i % 2 === 0 ? 2 ** 32 - 1 : MAX_FRAME_BEFORE_ADMISSION, Type.HELLO)]),
-  },
-  pings: {
-    first: () => concat([PREFACE, hello]),
-    flood: concat(Array.from({ length: 500 }, () => encodeFrame(Type.PING, 0))),
-  },
-  haves: { first: () => concat([PREFACE, hello, encodeHave(2 ** 40)]) },
-};
+const BURSTS: Partial<Record<Hostility, { first: (i: number) => Uint8Array; flood?: Uint8Array }>> =
+  {
+    silent: { first: () => new Uint8Array(0) },
+    garbage: { first: () => GARBAGE, flood: GARBAGE },
+    // Half of them announce a frame that is too long, half of them the longest allowed; no byte of it follows.
+    lengths: {
+      first: (i) =>
+        concat([
+          PREFACE,
+          header(i % 2 === 0 ? 2 ** 32 - 1 : MAX_FRAME_BEFORE_ADMISSION, Type.HELLO),
+        ]),
+    },
+    pings: {
+      first: () => concat([PREFACE, hello]),
+      flood: concat(Array.from({ length: 500 }, () => encodeFrame(Type.PING, 0))),
+    },
+    haves: { first: () => concat([PREFACE, hello, encodeHave(2 ** 40)]) },
+  };
 
 function header(length: number, type: number): Uint8Array<ArrayBuffer> {
   const bytes = encodeFrame(type, 0);
@@ -125,7 +130,7 @@ async function vanish(port: number): Promise<void> {
   }
 }
 
-function planOf(kind: Kind, i: number) {
+function planOf(kind: Hostility, i: number) {
   const trickle = TRICKLES[kind]?.(i);
   if (trickle) return { ...trickle, flooding: undefined };
   const burst = BURSTS[kind]!;
