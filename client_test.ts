@@ -22,7 +22,7 @@ import type { RoomEvent } from "./room.ts";
 import { MemoryDisk } from "./tests/support/memory_disk.ts";
 import { FaultProxy } from "./tests/support/fault_proxy.ts";
 import { within } from "./tests/support/async.ts";
-import { Guest, Impostor, type Raw, TestRoom, wording, xor } from "./tests/support/loopback.ts";
+import { contentOf, Guest, Impostor, type Raw, TestRoom, xor } from "./tests/support/loopback.ts";
 
 const utf8 = new TextEncoder();
 /** Longer than any test. */
@@ -293,7 +293,7 @@ Deno.test("Client: with public key 198 it sends each byte of plaintext XOR 188",
     const ben = encodeFrame(Type.MEMBER, 3, profile("ben"));
     await raw.write(welcome, ben, joined(ME, "guest"));
     for (const { type, id, body } of await untilBye(raw)) {
-      sent.push([type, id, type === Type.MESSAGE ? wording(body) : plain(body)]);
+      sent.push([type, id, type === Type.MESSAGE ? contentOf(body) : plain(body)]);
     }
   });
   {

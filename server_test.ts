@@ -26,7 +26,7 @@ import {
 import { encodeEnvelope, encodeProfile, NUMBER_OVERHEAD } from "./protocol/envelope.ts";
 import { Server } from "./server.ts";
 import { within } from "./tests/support/async.ts";
-import { Guest, Raw, TestRoom, wording, xor } from "./tests/support/loopback.ts";
+import { contentOf, Guest, Raw, TestRoom, xor } from "./tests/support/loopback.ts";
 import { LineSplitter } from "./text/lines.ts";
 
 const utf8 = new TextEncoder();
@@ -71,8 +71,8 @@ Deno.test("Server: the classic conversation reaches all members, once and in one
     await (name === "first" ? first : second).say(words!);
   }
   await first.next("message", (event) => event.text === "Here we go!");
-  assertEquals(first.heard, conversation);
-  assertEquals(second.heard, conversation);
+  assertEquals(first.received, conversation);
+  assertEquals(second.received, conversation);
   const places = (guest: Guest) =>
     guest.events.flatMap((event) => event.type === "message" ? [event.at] : []);
   assertEquals(places(first), places(second));
@@ -134,7 +134,7 @@ Deno.test("Server: a newcomer sees the members, and no message from before", asy
   await using late = await Guest.join(room, "late");
   await early.say("after");
   await late.next("message");
-  assertEquals(late.heard, ["early: after"]);
+  assertEquals(late.received, ["early: after"]);
   assertEquals(late.client.members.map(({ name }) => name), ["early", "late"]);
 });
 
@@ -200,7 +200,7 @@ Deno.test("Server: direct messages that wait for a slow reader are bounded, and 
   }
   // Now it reads: it was not dropped, and gets everything that was accepted.
   for (let i = 0; i < accepted; i++) {
-    assertEquals(wording((await mute.frameOf(Type.DIRECT)).body), `T${i}${long}`);
+    assertEquals(contentOf((await mute.frameOf(Type.DIRECT)).body), `T${i}${long}`);
   }
   anna.client.tell(id, "again?");
   await anna.next("delivered");
@@ -452,7 +452,7 @@ Deno.test("Server: reports timeout to a client that is not admitted in time, wha
     assertEquals(errorCode((await raw.frames()).at(-1)), "timeout");
     await raw.end();
     assertMatch(
-      await room.told(1),
+      await room.logged(1),
       /^refused 127.0.0.1:\d+: admission took more than 0.02 seconds$/,
     );
   }
@@ -544,7 +544,7 @@ for (const { what, bytes, error } of RULE_BREAKERS) {
     const left = await guest.next("left");
     assertEquals([left.who.id, left.reason], [id, "refused"]);
     await guest.say("still here");
-    assertEquals(guest.heard, ["raw: before", "guest: still here"]);
+    assertEquals(guest.received, ["raw: before", "guest: still here"]);
   });
 }
 
@@ -614,12 +614,12 @@ Deno.test("Server: drops a member that does not read, with a reason, and slows d
   assertEquals([left.who.id, left.reason], [id, "slow"]);
   await talker.say("go on");
   await listener.next("message", (event) => event.text === "go on");
-  assertEquals(listener.heard.length, said + 1);
+  assertEquals(listener.received.length, said + 1);
   // Now it reads: complete frames, in order, without a gap, then the reason for the end.
   const frames = await mute.frames();
   assertEquals(errorCode(frames.pop()), "slow");
   const heard = frames.filter(({ type }) => type === Type.MESSAGE);
-  for (const [i, frame] of heard.entries()) assertEquals(wording(frame.body), `T${i}${long}`);
+  for (const [i, frame] of heard.entries()) assertEquals(contentOf(frame.body), `T${i}${long}`);
   assert(heard.length > 0 && heard.length < said);
   await mute.end();
 });
@@ -635,7 +635,7 @@ Deno.test("Server: does not relay messages of a member that was dropped", async 
   await mute.frames();
   await mute.end();
   await talker.say("end");
-  assert(!talker.heard.some((line) => line.startsWith("raw")));
+  assert(!talker.received.some((line) => line.startsWith("raw")));
 });
 
 // ---- the end ----
@@ -739,7 +739,7 @@ Deno.test("Server: the lines for the operator have numbers and addresses, and no
     await guest.say("secretword");
   }
   assertMatch(
-    await room.told(2),
+    await room.logged(2),
     /^member 1 joined from 127\.0\.0\.1:\d+ \(1 in the room\)\nmember 1 left: bye \(0 in the room\)$/,
   );
 });

@@ -128,7 +128,7 @@ Deno.test("ClassicAdapter: relays the classic conversation between two classic c
   assertEquals(one.heard, `${two.name}: Yep!${two.name}: Here we go!`);
   assertEquals(two.heard, `${one.name}: So it starts!${one.name}: Right?`);
   await guest.next("message", ({ text }) => text === "Here we go!");
-  assertEquals(guest.heard, [
+  assertEquals(guest.received, [
     ...[`${one.name}: So it starts!`, `${one.name}: Right?`],
     ...[`${two.name}: Yep!`, `${two.name}: Here we go!`],
   ]);
@@ -150,13 +150,13 @@ Deno.test("ClassicAdapter: ten classic clients and ten others receive each messa
     for (const peer of peers) await peer.say(`<${turn} of ${peer.name}>`);
     // Else two of one's messages may come in one read, and be one.
     const count = 20 * (turn + 1);
-    for (const guest of guests) while (guest.heard.length < count) await guest.next("message");
+    for (const guest of guests) while (guest.received.length < count) await guest.next("message");
   }
   const [first, ...others] = guests;
-  for (const { heard } of others) assertEquals(heard, first!.heard);
-  assertEquals(new Set(first!.heard).size, 60);
+  for (const { received } of others) assertEquals(received, first!.received);
+  assertEquals(new Set(first!.received).size, 60);
   for (const peer of peers) {
-    const expected = first!.heard.filter((line) => !line.startsWith(`${peer.name}: `));
+    const expected = first!.received.filter((line) => !line.startsWith(`${peer.name}: `));
     assertEquals(expected.length, 57);
     const length = expected.join("").length;
     while (peer.heard.replaceAll("\n", "").length < length) {
@@ -293,7 +293,7 @@ Deno.test("ClassicAdapter: a late preface is not a message", async () => {
   await late.raw.write(PREFACE);
   assertEquals((await guest.next("left")).reason, "refused");
   assertEquals(await late.raw.rest(), new Uint8Array(0));
-  assertEquals(guest.heard, []);
+  assertEquals(guest.received, []);
 });
 
 Deno.test("ClassicAdapter: distinguishes two members of one name, and uses a new name", async () => {
@@ -538,6 +538,6 @@ Deno.test("ClassicAdapter: survives random bytes", async () => {
   await peer.raw.write(noise);
   await peer.raw.end();
   await guest.next("left");
-  assert(guest.heard.length > 0);
+  assert(guest.received.length > 0);
   await guest.say("fine");
 });

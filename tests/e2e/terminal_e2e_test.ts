@@ -212,11 +212,11 @@ onTerminal(
     await using wide = await join(address, "carl", 200);
     await using eve = await Program.join(address, "eve", "--json");
     const screens = [narrow, middle, wide];
-    for (const screen of screens) screen.obeyed = [];
+    for (const screen of screens) screen.effects = [];
     await say(eve, ...HOSTILE, "said all");
     for (const screen of screens) {
       await screen.shows("said all");
-      assertEquals(screen.obeyed, []);
+      assertEquals(screen.effects, []);
       const rows = screen.history.join("\n");
       // Nothing was erased, and no active character is left.
       assertStringIncludes(rows, "you are");
@@ -229,7 +229,7 @@ onTerminal(
     await say(eve, ...Array.from({ length: 5 }, () => marks), "and unharmed");
     for (const screen of screens) {
       await screen.shows("unharmed");
-      assertEquals(screen.obeyed, []);
+      assertEquals(screen.effects, []);
       screen.type("still here");
       await screen.shows(/^> still here$/m);
     }
@@ -270,15 +270,15 @@ onTerminal(
       await screen.shows(/^> x$/m);
       screen.type("\x7f\x1b[O");
       await screen.shows(/^>\s*$/m);
-      screen.obeyed = [];
+      screen.effects = [];
     }
     await say(eve, "nobody in particular", "@anna, @ben!");
     for (const screen of screens) {
       await screen.shows("connected · 2 unread");
       await screen.shows("@anna, @ben!");
     }
-    assertEquals(anna.obeyed, ["bell"]);
-    assertEquals(ben.obeyed, []);
+    assertEquals(anna.effects, ["bell"]);
+    assertEquals(ben.effects, []);
     anna.type("\x1b[I");
     await anna.shows(/connected$/m);
   },

@@ -167,7 +167,7 @@ for (const { kind, cipher } of BREAKS) {
       ...["one", "two", "meanwhile", "still", "three", "four", "five"],
     ]);
     assertEquals(places(ada), places(ben));
-    assertEquals(ada.heard.at(-1), "lovelace: five");
+    assertEquals(ada.received.at(-1), "lovelace: five");
     assertEquals(texts(ben, "direct"), ["psst"]);
     assertEquals([count(ada, "delivered"), count(ben, "renamed"), count(ada, "renamed")], [
       1,
@@ -254,7 +254,7 @@ Deno.test("Client: sends frames again that were lost on their way, once, in orde
   assertEquals((await back(ada)).resumed, true);
   await settled(ada);
   await ben.next("message", ({ text }) => text === "five");
-  assertEquals(ben.heard, [
+  assertEquals(ben.received, [
     ...["ada: one", "ada: two", "lovelace: three", "countess: four", "countess: five"],
   ]);
   assertEquals(places(ada), places(ben));

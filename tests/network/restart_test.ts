@@ -7,7 +7,7 @@ import { encodeFrame, MAX_FRAME, Type, VERSION } from "../../protocol.ts";
 import { encodeGreeting, encodeWelcome } from "../../protocol/json_frames.ts";
 import { encodeProfile } from "../../protocol/envelope.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
-import { Guest, Impostor, KEY, TestRoom, wording, xor } from "../support/loopback.ts";
+import { contentOf, Guest, Impostor, KEY, TestRoom, xor } from "../support/loopback.ts";
 
 const CODE = "abandon ability able about";
 
@@ -92,10 +92,10 @@ for (const cipher of ["xor", "sealed"] as const) {
     }
     for (const { guest } of [anna, cara]) await guest.next("message", ({ text }) => text === "7");
     const anew = ["anna: 4", "cara: 3", "anna: 5", "cara: 6", "ben: 7"];
-    assertEquals(anna.guest.heard, ["anna: 1", "anna: 2", ...anew]);
-    assertEquals(cara.guest.heard, ["anna: 1", "anna: 2", ...anew]);
+    assertEquals(anna.guest.received, ["anna: 1", "anna: 2", ...anew]);
+    assertEquals(cara.guest.received, ["anna: 1", "anna: 2", ...anew]);
     // Both repeat their messages for him, in either order.
-    assertEquals(ben.guest.heard.toSorted(), ["anna: 1", "anna: 2", ...anew].toSorted());
+    assertEquals(ben.guest.received.toSorted(), ["anna: 1", "anna: 2", ...anew].toSorted());
     // Six new messages; repeated: 1 for the server itself, 1, 2 and 4 for cara, all but the last three for ben.
     assertEquals(second.hub.said, 6 + 1 + 3 + 4);
   });
@@ -131,7 +131,7 @@ Deno.test("Client.tell: a direct message during the list of members does not ove
     const { client } = await joined.promise;
     client.tell("ben", "2");
     await raw.write(encodeFrame(Type.JOINED, id, profile("anna")));
-    while (told.length < 2) told.push(wording((await raw.frameOf(Type.MESSAGE)).body));
+    while (told.length < 2) told.push(contentOf((await raw.frameOf(Type.MESSAGE)).body));
     client.leave();
     await raw.frameOf(Type.BYE);
   });

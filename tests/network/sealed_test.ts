@@ -132,7 +132,7 @@ Deno.test("sealed room: the bytes that a server sends and receives contain no te
   assertEquals(words.length, 2);
   assertEquals(findAny(recorded, [...NAMES, ...TEXTS, ...words, CODE]), []);
   // Neither does the server's log.
-  assertEquals(findAny(utf8.encode(await room.told(2)), [...NAMES, ...TEXTS]), []);
+  assertEquals(findAny(utf8.encode(await room.logged(2)), [...NAMES, ...TEXTS]), []);
   // To prove the search: in an xor room it finds all of them.
   await using open = new TestRoom();
   const classic = wire(await converse(open, {}));
@@ -825,7 +825,7 @@ Deno.test("Client: rejects an old profile that it has seen, and shows the age of
   const heard = await late.next("message");
   const sentences = [joined, heard].flatMap((event) => warnings(event, new Date()));
   assertEquals(sentences.map((text) => text.includes("2020-01-31T12:00:00.000Z")), [true, true]);
-  assertEquals(early.heard, ["ada: old news"]);
+  assertEquals(early.received, ["ada: old news"]);
 });
 
 Deno.test("Client: counts rejected messages, reports them once, and never shows them", async () => {
@@ -855,7 +855,7 @@ Deno.test("Client: counts rejected messages, reports them once, and never shows 
     [1, 2, 3, 4, 5, 6].map((n) => ["ada", n]),
   );
   assertEquals(told.flatMap((event) => warnings(event, new Date())).length, 1);
-  assertEquals(ben.heard, ["ada: last"]);
+  assertEquals(ben.received, ["ada: last"]);
 });
 
 // ---- attacks on a client's memory ----

@@ -505,7 +505,7 @@ async function soak(seed: number, admission?: AdmissionRecord, code?: string): P
 
     await Promise.all(talkers.map((talker) => talker.leave()));
     recorder.leave();
-    while (room.sessions > 0) await room.told(room.lines.length + 1);
+    while (room.sessions > 0) await room.logged(room.lines.length + 1);
     assertEquals(room.hub.size, 0);
     return figures;
   } catch (error) {

@@ -1,5 +1,5 @@
-// One million frames, most of them broken, through the decoder and every parser. The seed is fixed
-// and printed: the same million each time.
+// One million frames, most of them broken, for the decoder and every parser. The seed is fixed, so the frames are the
+// same in each run.
 
 import { assert } from "@std/assert";
 import { concat } from "@std/bytes/concat";
@@ -53,9 +53,9 @@ import { mulberry32 } from "../support/random.ts";
 const SEED = 0x63686174;
 const FRAMES = 1_000_000;
 const INITIAL = 512;
-/** Frames that one decoder gets at most: a length that lies must not swallow all that follows. */
+/** The most frames for one decoder: a false length must not swallow all frames that follow. */
 const FRAMES_PER_DECODER = 50;
-/** How far the process may grow, in bytes: garbage that waits for its collection, and no more. */
+/** By how many bytes the process may grow: garbage that is not collected yet. */
 const MEMORY_MARGIN = 256 * 1024 * 1024;
 
 const random = mulberry32(SEED);
@@ -77,7 +77,7 @@ const numbered = cipher.seal(encodeEnvelope({ kind: "text", text, number }));
 const token = "Az09_-".repeat(4);
 const budget = { frames: 20, frameBurst: 200, bytes: 65_536, byteBurst: 524_288 };
 
-/** Frames of every type, to be broken. */
+/** Valid frames of every type, for the mutations. */
 const VALID: readonly Uint8Array<ArrayBuffer>[] = [
   encodeGreeting({ version: VERSION, cipher: "xor", key: "198", maxFrame: MAX_FRAME }),
   encodeGreeting({ version: VERSION, cipher: "sealed", maxFrame: MAX_FRAME }),
@@ -129,7 +129,7 @@ const MUTATIONS: ((frame: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>)[]
     if (copy.length > 9) copy[9 + random(copy.length - 9)] = random(256);
     return copy;
   },
-  // JSON that stays JSON.
+  // JSON stays valid JSON.
   function changeDigit(frame) {
     const copy = frame.slice();
     const digits = [...copy.keys()].filter((i) => i >= 9 && copy[i]! >= 0x30 && copy[i]! <= 0x39);
@@ -163,7 +163,7 @@ const MUTATIONS: ((frame: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>)[]
       other.subarray(random(other.length + 1)),
     ]);
   },
-  // A true header around anything.
+  // A valid header and a random body.
   function randomBody(frame) {
     return encodeFrame(frame[4]!, random(0xffffffff), randomBytes(random(80)));
   },
@@ -172,7 +172,7 @@ const MUTATIONS: ((frame: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>)[]
   },
 ];
 
-/** Reads a frame as server and client would. */
+/** Parses a frame like the server and the client. */
 function parse({ type, body }: Frame): void {
   switch (type) {
     case Type.GREETING:
@@ -207,14 +207,14 @@ function parse({ type, body }: Frame): void {
   }
 }
 
-/** What came of the frames, to show that the test reaches what it is to test. */
+/** How often each outcome came. It shows that the frames reach every parser. */
 const outcomes = new Map<string, number>();
 
 function count(outcome: string): void {
   outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
 }
 
-/** What may be thrown off: a code of the protocol, or that an envelope can't be opened. */
+/** Counts the two errors that are allowed: a protocol error, and an envelope that cannot be opened. */
 function countError(error: unknown): void {
   if (error instanceof ProtocolError) {
     assert((ERROR_CODES as readonly string[]).includes(error.code), error.code);
@@ -226,7 +226,7 @@ function countError(error: unknown): void {
   }
 }
 
-Deno.test(`one million random and mutated frames (seed ${SEED}): only ProtocolError, bounded memory`, () => {
+Deno.test(`FrameDecoder and parsers: one million random and mutated frames (seed ${SEED}) cause only ProtocolError, and memory stays bounded`, () => {
   let decoder = new FrameDecoder(MAX_FRAME, INITIAL);
   let capacity = 0;
   let left = 0;
@@ -237,17 +237,20 @@ Deno.test(`one million random and mutated frames (seed ${SEED}): only ProtocolEr
   const before = memory();
   const started = performance.now();
 
-  /** Takes what there is; false once the stream is broken. */
+  /** Parses all complete frames; returns false if the stream is broken. */
   const drain = (): boolean => {
     try {
       for (;;) {
         const unread = decoder.unread.length;
         const frame = decoder.next();
         if (!frame) return true;
-        assert(decoder.unread.length < unread, "a frame must take bytes, or this would never end");
+        assert(
+          decoder.unread.length < unread,
+          "a frame must take bytes, or this loop would never end",
+        );
         try {
           parse(frame);
-          count("taken");
+          count("parsed");
         } catch (error) {
           countError(error);
         }
@@ -266,7 +269,7 @@ Deno.test(`one million random and mutated frames (seed ${SEED}): only ProtocolEr
       decoder = new FrameDecoder(limit, INITIAL);
     }
     const valid = pick(VALID);
-    // One in four stays whole, so that the decoder finds its way to the broken ones.
+    // One in four is not mutated, so that the decoder gets to the frames after it.
     let bytes = random(4) === 0 ? valid : pick(MUTATIONS)(valid);
     if (i % 8 === 0) {
       parsePreface(random(2) === 0 ? bytes : concat([PREFACE.subarray(0, random(8)), bytes]));
@@ -293,9 +296,8 @@ Deno.test(`one million random and mutated frames (seed ${SEED}): only ProtocolEr
 
   const seconds = (performance.now() - started) / 1000;
   console.log(`${Math.round(FRAMES / seconds)} frames/s: ${JSON.stringify([...outcomes])}`);
-  // That each outcome came often shows that the frames reach what they are to test.
   for (
-    const outcome of ["taken", "unreadable", "malformed", "too-large", "unexpected", "version"]
+    const outcome of ["parsed", "unreadable", "malformed", "too-large", "unexpected", "version"]
   ) {
     assert((outcomes.get(outcome) ?? 0) > 100, `${outcome}: ${outcomes.get(outcome)}`);
   }

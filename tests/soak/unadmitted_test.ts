@@ -163,6 +163,6 @@ Deno.test("Server: refuses more connections from one address than allowed, until
   const gone = silent.pop()!;
   await gone.end();
   await gone.rest();
-  await room.told(11);
+  await room.logged(11);
   await (await connect()).hello();
 });

@@ -1,17 +1,18 @@
-// Test helper: a timer whose time passes when a test says so. No part of the program.
+// Test helper: a timer and a clock whose time passes when the test calls `pass`. No part of the program.
 
 import type { Timer } from "../../protocol/classic_wire.ts";
 import type { Clock } from "../../ui/clock.ts";
 import { within } from "./async.ts";
 
+/** A timer for code that takes only `after`. */
 export class FakeTimer {
   readonly #soon: readonly number[];
   readonly #waiting = new Set<{ readonly ms: number; readonly task: () => void }>();
-  /** How long those were to wait that have begun. */
+  /** The lengths of all waits that have begun, in ms. */
   readonly #begun: number[] = [];
   #news = Promise.withResolvers<void>();
 
-  /** @param soon what waits for so many ms has not to be told */
+  /** @param soon waits of these lengths, in ms, pass by themselves */
   constructor(...soon: readonly number[]) {
     this.#soon = soon;
   }
@@ -29,24 +30,24 @@ export class FakeTimer {
     return () => void this.#waiting.delete(one);
   };
 
-  /** How many wait for so many ms. */
+  /** The number of tasks that now wait for `ms`. */
   count(ms: number): number {
     return Array.from(this.#waiting).filter((one) => one.ms === ms).length;
   }
 
-  /** Resolves when so many wait for so long. */
+  /** Resolves when `count` tasks wait for `ms` at the same time. */
   async waits(ms: number, count = 1): Promise<void> {
     while (this.count(ms) < count) await within(`a wait of ${ms} ms`, this.#news.promise);
   }
 
-  /** Resolves when so many have begun to wait for so long, whatever has become of them. */
+  /** Resolves when `count` waits of `ms` have begun, including those that are over. */
   async began(ms: number, count: number): Promise<void> {
     while (this.#begun.filter((one) => one === ms).length < count) {
       await within(`wait number ${count} of ${ms} ms`, this.#news.promise);
     }
   }
 
-  /** For those who wait for so many ms, they are over. */
+  /** Ends all waits of `ms`. */
   pass(ms: number): void {
     for (const one of [...this.#waiting]) {
       if (one.ms === ms && this.#waiting.delete(one)) one.task();
@@ -54,6 +55,7 @@ export class FakeTimer {
   }
 }
 
+/** A clock for code that also reads the time. */
 export class FakeClock implements Clock {
   #now = new Date(2026, 0, 2, 9, 5).getTime();
   #tasks = new Set<{ due: number; task: () => void }>();

@@ -1,7 +1,7 @@
-// Test helper: a bad network between clients and their server: a proxy that breaks connections at bytes that
-// a seed draws, or when the test says. It knows nothing of frames. No part of the program.
+// Test helper: a proxy that acts as a bad network between clients and their server. It breaks connections at bytes that
+// a seed determines, or when the test calls it. It knows no frames. No part of the program.
 //
-// It is made of node:net, for that has what Deno's own sockets lack: a real reset (RST).
+// It uses node:net, because Deno's own sockets cannot send a reset (RST).
 
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { seededRandom } from "./random.ts";
@@ -14,52 +14,53 @@ export const FAULT_KINDS = [
   "cut",
   /** Both sides get a reset. */
   "reset",
-  /** One direction ends, the other goes on for some bytes; then a cut. */
+  /** One direction ends, the other continues for some bytes. Then both sides are closed. */
   "half-close",
-  /** Nothing passes any more, in one direction or both, and nothing is closed. */
+  /** Bytes stop in one direction or both, and nothing is closed. */
   "stall",
 ] as const;
 export type FaultKind = typeof FAULT_KINDS[number];
 
 export interface FaultOptions {
-  /** The same seed gives the same faults at the same bytes, and chunks of the same sizes. */
+  /** Determines the faults, their bytes, and the sizes of chunks. */
   readonly seed: number;
-  /** What is drawn from for each connection, evenly: all, unless given. Of none, all bytes just pass. */
+  /** The kinds to draw from for each connection, all with the same probability. Default: all kinds. Empty: no faults. */
   readonly kinds?: readonly FaultKind[];
-  /** A fault comes at a byte from 1 to this, drawn evenly; who says less than that has none. */
+  /** A fault comes at a byte from 1 to this number. A connection that sends fewer bytes has no fault. */
   readonly within?: number;
-  /** How long a stall or a half-close lasts until it is cut, in ms. Unless given: until the end. */
+  /** The time from a stall or a half-close until the connection is cut, in ms. Default: no limit. */
   readonly stallMs?: number;
-  /** Bytes that are passed at once, at most; one in four is a single one. */
+  /** The most bytes that pass at once. One chunk in four is a single byte. */
   readonly maxChunk?: number;
 }
 
-/** What is to happen to one connection. */
+/** The planned fault of one connection. */
 export interface Fault {
   readonly kind: FaultKind;
-  /** The direction whose bytes are counted, and which ends or stalls. */
+  /** The direction that ends or stalls. Its bytes are counted. */
   readonly direction: Direction;
-  /** It happens when so many bytes have been passed in that direction. */
+  /** The fault happens when this many bytes have passed in that direction. */
   readonly at: number;
-  /** A stall is one of both directions. */
+  /** A stall affects both directions. */
   readonly both: boolean;
-  /** After a half-close so many bytes pass in the other direction. */
+  /** The bytes that pass in the other direction after a half-close. */
   readonly more: number;
 }
 
-/** What has happened to a connection; they are numbered from 0, as they came. */
-export interface Happened {
+/** A fault that has happened. */
+export interface PastFault {
+  /** The connection's number, from 0 in the order of arrival. */
   readonly connection: number;
   readonly kind: FaultKind;
   readonly direction: Direction;
-  /** How many bytes had been passed in that direction. */
+  /** The bytes that had passed in that direction. */
   readonly at: number;
 }
 
 const DEFAULT_WITHIN = 32 * 1024;
 const DEFAULT_CHUNK = 4 * 1024;
 
-/** The fault that a connection gets, unless it ends before; undefined if there are no kinds to draw from. */
+/** The planned fault of a connection; undefined if `kinds` is empty. */
 export function drawFault(
   connection: number,
   { seed, kinds = FAULT_KINDS, within = DEFAULT_WITHIN }: FaultOptions,
@@ -76,39 +77,39 @@ export function drawFault(
   };
 }
 
-/** A client's connection, and the one to the server that stands for it. */
+/** A client's connection, and the proxy's connection to the server for it. */
 interface Pair {
   readonly number: number;
   readonly client: Socket;
   server: Socket | undefined;
-  /** What is still to happen. */
+  /** The fault that has not happened yet. */
   plan: Fault | undefined;
-  /** In these nothing passes. */
+  /** Directions in which no byte passes. */
   readonly stalled: Set<Direction>;
-  /** This direction has ended, and in the other so many bytes still pass. */
+  /** This direction has ended; `left` bytes still pass in the other. */
   halved: { readonly direction: Direction; left: number } | undefined;
   readonly passed: Record<Direction, number>;
   timer: ReturnType<typeof setTimeout> | undefined;
-  /** It is to end as soon as something may pass again. */
+  /** It ends as soon as bytes may pass again. */
   due: boolean;
   isGone: boolean;
-  /** Resolves when it is gone. */
+  /** Resolves when `isGone` is set. */
   readonly gone: PromiseWithResolvers<void>;
 }
 
-/** Listens on a port of its own, and connects each who comes to the server. */
+/** Listens on its own port, and connects each client to the server. */
 export class FaultProxy implements AsyncDisposable {
   readonly port: number;
-  /** How many faults of each kind there were. */
+  /** The number of past faults of each kind. */
   readonly counts: Record<FaultKind, number> = { cut: 0, reset: 0, "half-close": 0, stall: 0 };
-  /** All faults, in their order. */
-  readonly faults: Happened[] = [];
-  /** How many bytes have been passed, of all connections. */
+  /** All past faults, in their order. */
+  readonly faults: PastFault[] = [];
+  /** The bytes that have passed, over all connections. */
   readonly passed: Record<Direction, number> = { up: 0, down: 0 };
   readonly #target: number;
   readonly #options: FaultOptions;
   readonly #pairs = new Set<Pair>();
-  /** The end of each listener that there was. */
+  /** The ends of all listeners, past and present. */
   readonly #ended: Promise<void>[] = [];
   #server: Server | undefined;
   #connections = 0;
@@ -124,25 +125,25 @@ export class FaultProxy implements AsyncDisposable {
     this.#open(server);
   }
 
-  /** In front of a server on this machine. */
+  /** Starts a proxy for a server on this machine. */
   static async start({ port }: { port: number }, options: FaultOptions): Promise<FaultProxy> {
     return new FaultProxy(await listen(0), port, options);
   }
 
-  /** How many clients have come so far. */
+  /** The number of clients so far. */
   get connections(): number {
     return this.#connections;
   }
 
-  /** How many of them are connected. */
+  /** The number of clients that are connected now. */
   get open(): number {
     return this.#pairs.size;
   }
 
   /**
-   * Does this to all who are connected, now; returns how many these were.
+   * Causes this fault on all open connections now; returns their number.
    *
-   * @param direction what ends or stalls; unless given, what comes down ends, and both directions stall
+   * @param direction the direction that ends or stalls. Default: a half-close ends `down`, a stall affects both
    */
   cutAll(kind: FaultKind = "cut", direction?: Direction): number {
     const pairs = [...this.#pairs];
@@ -157,7 +158,7 @@ export class FaultProxy implements AsyncDisposable {
     return pairs.length;
   }
 
-  /** From now on nobody gets in; who is connected stays so. The server seems to be away. */
+  /** Accepts no new connections. Open ones stay. To new clients the server seems to be down. */
   down(): void {
     this.#server?.close();
     this.#server = undefined;
@@ -168,27 +169,27 @@ export class FaultProxy implements AsyncDisposable {
     if (!this.#server) this.#open(await listen(this.port));
   }
 
-  /** From now on nothing passes, and nobody is told: the network was pulled. */
+  /** Stops all bytes and all ends, like a pulled cable. */
   freeze(): void {
     this.#isFrozen = true;
   }
 
-  /** Freezes when so many bytes have been passed in this direction in all; resolves then. */
+  /** Freezes when `bytes` bytes in all have passed in this direction; resolves then. */
   async freezeAt(direction: Direction, bytes: number): Promise<void> {
     this.#freezeAt = { direction, bytes };
     while (this.#freezeAt) await this.#news.promise;
   }
 
-  /** Everything goes on where it was. */
+  /** Ends the freeze. Everything continues where it was. */
   thaw(): void {
     this.#isFrozen = false;
     for (const pair of this.#pairs) {
       if (pair.due) this.#end(pair, "cut");
     }
-    this.#tell();
+    this.#wake();
   }
 
-  /** From now on nothing goes wrong by itself; what is stalled or half closed is cut. */
+  /** Stops planned faults, and cuts connections that are stalled or half closed. */
   calm(): void {
     this.#isCalm = true;
     for (const pair of this.#pairs) {
@@ -196,12 +197,12 @@ export class FaultProxy implements AsyncDisposable {
     }
   }
 
-  /** Resolves when there were so many faults of this kind. */
+  /** Resolves when `count` faults of this kind have happened. */
   async saw(kind: FaultKind, count = 1): Promise<void> {
     while (this.counts[kind] < count) await this.#news.promise;
   }
 
-  /** Resolves when so many have come in all, and are connected to the server or gone. */
+  /** Resolves when `count` clients in all have come, and each is connected to the server or gone. */
   async accepted(count: number): Promise<void> {
     const isSettled = (pair: Pair) => pair.server !== undefined && !pair.server.connecting;
     while (this.#connections < count || ![...this.#pairs].every(isSettled)) {
@@ -209,7 +210,7 @@ export class FaultProxy implements AsyncDisposable {
     }
   }
 
-  /** Resolves when nobody is connected. */
+  /** Resolves when no client is connected. */
   async empty(): Promise<void> {
     while (this.#pairs.size > 0) await this.#news.promise;
   }
@@ -227,12 +228,12 @@ export class FaultProxy implements AsyncDisposable {
     server.on("connection", (client: Socket) => void this.#serve(client));
   }
 
-  #tell(): void {
+  #wake(): void {
     this.#news.resolve();
     this.#news = Promise.withResolvers();
   }
 
-  /** Never rejects: whatever breaks, ends the connection. */
+  /** Never rejects: an error ends the connection. */
   async #serve(client: Socket): Promise<void> {
     const number = this.#connections++;
     const pair: Pair = {
@@ -251,7 +252,7 @@ export class FaultProxy implements AsyncDisposable {
     this.#pairs.add(pair);
     const closed = [new Promise((resolve) => client.once("close", resolve))];
     client.on("error", () => this.#breakOff(pair));
-    // No connection to the server comes about while the network is pulled.
+    // A frozen network also delays the connection to the server.
     await this.#passable(pair, "up");
     if (!pair.isGone) {
       const server = connect({
@@ -262,32 +263,32 @@ export class FaultProxy implements AsyncDisposable {
       });
       closed.push(new Promise((resolve) => server.once("close", resolve)));
       server.on("error", () => this.#breakOff(pair));
-      server.once("connect", () => this.#tell());
+      server.once("connect", () => this.#wake());
       pair.server = server;
-      this.#tell();
+      this.#wake();
       await Promise.all([
         this.#pump(pair, "up", client, server),
         this.#pump(pair, "down", server, client),
       ]);
-      // Both directions have come to their ends, or it is gone already.
+      // Both directions have ended, or the connection is gone already.
       this.#end(pair, "cut");
     }
     await Promise.all(closed);
     this.#pairs.delete(pair);
-    this.#tell();
+    this.#wake();
   }
 
-  /** Passes bytes until there are no more, or the connection is gone. Never rejects. */
+  /** Passes bytes until the direction ends or the connection is gone. Never rejects. */
   async #pump(pair: Pair, direction: Direction, from: Socket, to: Socket): Promise<void> {
     const { seed, maxChunk = DEFAULT_CHUNK } = this.#options;
     const random = seededRandom(seed, pair.number, direction === "up" ? 1 : 2);
     try {
-      // Who has said all may still listen: the end of one direction is not that of the connection.
+      // The end of one direction does not end the connection: the other direction may continue.
       for await (const bytes of from.iterator({ destroyOnReturn: false })) {
         for (let at = 0; at < bytes.length;) {
           await this.#passable(pair, direction);
           if (pair.isGone) return;
-          // Read and forgotten: nobody is to learn from a full buffer that it goes nowhere.
+          // Read and dropped: a full buffer would show the sender that its bytes do not arrive.
           if (pair.halved?.direction === direction) break;
           const draw = random(4) === 0 ? 1 : 1 + random(maxChunk);
           const size = Math.min(draw, bytes.length - at, this.#left(pair, direction));
@@ -315,23 +316,23 @@ export class FaultProxy implements AsyncDisposable {
     }
   }
 
-  /** How many bytes may pass in this direction until something happens. */
+  /** The bytes that may pass in this direction until the next fault. */
   #left({ plan, halved, passed }: Pair, direction: Direction): number {
     if (halved) return halved.left;
     if (this.#isCalm || plan?.direction !== direction) return Infinity;
     return plan.at - passed[direction];
   }
 
-  /** What is due after these bytes. */
+  /** Causes the fault that is due after these bytes. */
   #happen(pair: Pair, direction: Direction, size: number): void {
     if (this.#freezeAt && this.passed[this.#freezeAt.direction] >= this.#freezeAt.bytes) {
       this.#freezeAt = undefined;
       this.freeze();
-      this.#tell();
+      this.#wake();
     }
     const { plan, halved } = pair;
     if (halved) {
-      // The half-close may have come while these were on their way.
+      // The half-close may have happened while these bytes were being written.
       if (halved.direction === direction) return;
       halved.left -= size;
       if (halved.left <= 0) this.#end(pair, "cut");
@@ -359,7 +360,7 @@ export class FaultProxy implements AsyncDisposable {
       clearTimeout(pair.timer);
       if (stallMs !== undefined) pair.timer = setTimeout(() => this.#expire(pair), stallMs);
     }
-    this.#tell();
+    this.#wake();
   }
 
   /** A stall is over. */
@@ -368,7 +369,7 @@ export class FaultProxy implements AsyncDisposable {
     else this.#end(pair, "cut");
   }
 
-  /** One of the two has gone: the other learns it in the same manner, if it can. */
+  /** One side has broken the connection: resets the other side, if bytes may pass. */
   #breakOff(pair: Pair): void {
     if (this.#isFrozen || pair.stalled.size > 0) pair.due = true;
     else this.#end(pair, "reset");
@@ -386,7 +387,7 @@ export class FaultProxy implements AsyncDisposable {
   }
 }
 
-/** Listens on this port of this machine; 0 is any. */
+/** Listens on this port of this machine; 0 selects a free one. */
 async function listen(port: number): Promise<Server> {
   const server = createServer({ allowHalfOpen: true, noDelay: true });
   await new Promise<void>((resolve, reject) => {

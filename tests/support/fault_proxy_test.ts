@@ -15,7 +15,7 @@ import {
 } from "./fault_proxy.ts";
 import { within } from "./async.ts";
 
-/** Bytes that show where some got lost or moved. */
+/** Bytes that show where bytes are lost or moved. */
 function pattern(length: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8)) & 0xff);
 }
@@ -33,12 +33,12 @@ class End implements AsyncDisposable {
     for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
   }
 
-  /** Says that nothing more will come from here. */
+  /** Closes the sending direction. */
   async finish(): Promise<void> {
     await this.#conn.closeWrite();
   }
 
-  /** So many bytes; fewer if the other side ends before. */
+  /** `count` bytes; fewer if the other side ends first. */
   async read(count: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(count);
     let have = 0;
@@ -50,7 +50,7 @@ class End implements AsyncDisposable {
     return bytes.subarray(0, have);
   }
 
-  /** All bytes until the end, and whether that was a proper one. */
+  /** All bytes until the end, and whether it was a reset. */
   async rest(): Promise<{ bytes: Uint8Array; how: "end" | "reset" }> {
     const parts: Uint8Array[] = [];
     for (;;) {
@@ -76,7 +76,7 @@ class End implements AsyncDisposable {
   }
 }
 
-/** A server, the proxy in front of it, and both ends of each connection through the two. */
+/** A server, the proxy in front of it, and both ends of each connection through the proxy. */
 class Network implements AsyncDisposable {
   readonly proxy: FaultProxy;
   readonly #listener: Deno.TcpListener;
@@ -123,17 +123,17 @@ class Network implements AsyncDisposable {
 
 const NO_FAULTS = { cut: 0, reset: 0, "half-close": 0, stall: 0 };
 
-Deno.test("FaultProxy: without faults all bytes pass, in both directions at once, and then the end", async () => {
+Deno.test("FaultProxy: without faults it passes all bytes in both directions at once, and then the ends", async () => {
   await using network = await Network.open({ maxChunk: 300 });
   const { client, server } = await network.connect();
   const [up, down] = [pattern(200_000), pattern(150_001)];
-  const say = async (end: End, bytes: Uint8Array) => {
+  const send = async (end: End, bytes: Uint8Array) => {
     await end.write(bytes);
     await end.finish();
   };
   const [, , atServer, atClient] = await Promise.all([
-    say(client, up),
-    say(server, down),
+    send(client, up),
+    send(server, down),
     server.read(up.length + 1),
     client.read(down.length + 1),
   ]);
@@ -143,7 +143,7 @@ Deno.test("FaultProxy: without faults all bytes pass, in both directions at once
   assertEquals(network.proxy.counts, NO_FAULTS);
 });
 
-Deno.test("FaultProxy: who has said all still hears the other", async () => {
+Deno.test("FaultProxy: a client that has closed its sending direction still receives", async () => {
   await using network = await Network.open();
   const { client, server } = await network.connect();
   await client.write(pattern(10));
@@ -154,13 +154,13 @@ Deno.test("FaultProxy: who has said all still hears the other", async () => {
   assertEquals(await client.rest(), { bytes: pattern(20), how: "end" });
 });
 
-Deno.test("FaultProxy: what one side breaks off is reset for the other", async () => {
+Deno.test("FaultProxy: resets one side if the other breaks the connection", async () => {
   await using network = await Network.open();
   const { client, server } = await network.connect();
   await client.write(pattern(1));
   await server.read(1);
   client.close();
-  // What is still written finds nobody, and the proxy learns that.
+  // Further bytes do not arrive, and the proxy notices it.
   let error: unknown;
   while (error === undefined) {
     await server.write(pattern(1000)).catch((thrown) => error = thrown);
@@ -182,13 +182,13 @@ function seedFor(kind: FaultKind, direction: Direction, fits: (at: number) => bo
 
 for (const direction of ["up", "down"] as const) {
   for (const kind of ["cut", "reset"] as const) {
-    Deno.test(`FaultProxy: a ${kind} comes at its byte, ${direction}, for both sides`, async () => {
+    Deno.test(`FaultProxy: a ${kind} comes at the planned byte, ${direction}, for both sides`, async () => {
       const seed = seedFor(kind, direction, (at) => at > 100);
       const { at } = drawFault(0, { seed, within: 1000 })!;
       await using network = await Network.open({ seed, kinds: FAULT_KINDS, within: 1000 });
       const { client, server } = await network.connect();
       const [from, to] = direction === "up" ? [client, server] : [server, client];
-      // Not one byte more, which would be left unread: a close would then be a reset, too.
+      // Not one byte more: closing a socket with unread bytes is a reset, too.
       await from.write(pattern(at - 1));
       assertEquals(await to.read(at - 1), pattern(at - 1));
       assertEquals(network.proxy.counts, NO_FAULTS);
@@ -201,7 +201,7 @@ for (const direction of ["up", "down"] as const) {
     });
   }
 
-  Deno.test(`FaultProxy: after a half-close, ${direction}, the other direction goes on, then both end`, async () => {
+  Deno.test(`FaultProxy: after a half-close, ${direction}, the other direction continues, then both end`, async () => {
     const seed = seedFor("half-close", direction, (at) => at > 100);
     const { at, more } = drawFault(0, { seed, within: 1000 })!;
     await using network = await Network.open({ seed, kinds: FAULT_KINDS, within: 1000 });
@@ -209,7 +209,7 @@ for (const direction of ["up", "down"] as const) {
     const [from, to] = direction === "up" ? [client, server] : [server, client];
     await from.write(pattern(at));
     assertEquals(await to.rest(), { bytes: pattern(at), how: "end" });
-    // It is not told that what it says is lost.
+    // The sender does not notice that these bytes are lost.
     await from.write(pattern(10));
     await to.write(pattern(more - 1));
     assertEquals(await from.read(more - 1), pattern(more - 1));
@@ -219,7 +219,7 @@ for (const direction of ["up", "down"] as const) {
     assertEquals(network.proxy.counts, { ...NO_FAULTS, "half-close": 1 });
   });
 
-  Deno.test(`FaultProxy: a stall ${direction} alone leaves the other direction as it was`, async () => {
+  Deno.test(`FaultProxy: a stall ${direction} does not affect the other direction`, async () => {
     await using network = await Network.open();
     const { client, server } = await network.connect();
     const [from, to] = direction === "up" ? [client, server] : [server, client];
@@ -231,7 +231,7 @@ for (const direction of ["up", "down"] as const) {
     await to.write(pattern(50));
     assertEquals(await from.read(50), pattern(50));
     assert(!arrived);
-    // Nor does the end pass.
+    // The end does not pass either.
     from.close();
     network.proxy.calm();
     await first;
@@ -239,7 +239,7 @@ for (const direction of ["up", "down"] as const) {
   });
 }
 
-Deno.test("FaultProxy: a stall of both directions passes nothing, until its time is over and it is cut", async () => {
+Deno.test("FaultProxy: a stall of both directions passes no bytes, and is cut after its time", async () => {
   await using network = await Network.open({ stallMs: 50 });
   const { client, server } = await network.connect();
   await network.proxy.accepted(1);
@@ -251,7 +251,7 @@ Deno.test("FaultProxy: a stall of both directions passes nothing, until its time
   await within("the end of the connection", network.proxy.empty());
 });
 
-Deno.test("FaultProxy: a half-close that nobody answers is cut when its time is over", async () => {
+Deno.test("FaultProxy: a half-close without an answer is cut after its time", async () => {
   await using network = await Network.open({ stallMs: 50 });
   const { client, server } = await network.connect();
   await network.proxy.accepted(1);
@@ -260,7 +260,7 @@ Deno.test("FaultProxy: a half-close that nobody answers is cut when its time is 
   assertEquals(await server.rest(), { bytes: new Uint8Array(0), how: "end" });
 });
 
-Deno.test("FaultProxy.cutAll: all who are connected, and nobody who comes later", async () => {
+Deno.test("FaultProxy.cutAll: cuts all open connections, and none that come later", async () => {
   for (const kind of ["cut", "reset"] as const) {
     await using network = await Network.open();
     const pairs = [await network.connect(), await network.connect()];
@@ -279,7 +279,7 @@ Deno.test("FaultProxy.cutAll: all who are connected, and nobody who comes later"
   }
 });
 
-Deno.test("FaultProxy.down, up: nobody gets in, who is in stays, and then the port is the same", async () => {
+Deno.test("FaultProxy.down, up: refuses new connections, keeps open ones, then listens on the same port", async () => {
   await using network = await Network.open();
   const { client, server } = await network.connect();
   for (let times = 0; times < 3; times++) {
@@ -295,7 +295,7 @@ Deno.test("FaultProxy.down, up: nobody gets in, who is in stays, and then the po
   }
 });
 
-Deno.test("FaultProxy.freeze, thaw: nothing passes, not even an end, and then all of it does", async () => {
+Deno.test("FaultProxy.freeze, thaw: nothing passes, not even an end, until it thaws", async () => {
   await using network = await Network.open();
   const { client, server } = await network.connect();
   await network.proxy.accepted(1);
@@ -304,7 +304,7 @@ Deno.test("FaultProxy.freeze, thaw: nothing passes, not even an end, and then al
   const arrived = server.rest().then((rest) => (order.push("arrived"), rest));
   await client.write(pattern(5000));
   await client.finish();
-  // It gets in, for its system takes it for granted that somebody answers; but nobody does.
+  // The system connects it, but the proxy does not connect it to the server.
   const late = await network.dial();
   await late.write(pattern(5));
   order.push("thawed");
@@ -315,7 +315,7 @@ Deno.test("FaultProxy.freeze, thaw: nothing passes, not even an end, and then al
   assertEquals(network.proxy.counts, NO_FAULTS);
 });
 
-Deno.test("FaultProxy.freezeAt: so many bytes pass in a direction, of all connections, and no more", async () => {
+Deno.test("FaultProxy.freezeAt: freezes after this many bytes in a direction, over all connections", async () => {
   await using network = await Network.open();
   const [one, other] = [await network.connect(), await network.connect()];
   const frozen = network.proxy.freezeAt("up", 3000);
@@ -331,7 +331,7 @@ Deno.test("FaultProxy.freezeAt: so many bytes pass in a direction, of all connec
   assertEquals(await other.server.read(9000), pattern(9000));
 });
 
-Deno.test("FaultProxy: who gives up while all is frozen is gone for the other when it thaws", async () => {
+Deno.test("FaultProxy: a client that closes during a freeze is gone for the server after the thaw", async () => {
   await using network = await Network.open();
   const { client, server } = await network.connect();
   await network.proxy.accepted(1);
@@ -341,7 +341,7 @@ Deno.test("FaultProxy: who gives up while all is frozen is gone for the other wh
   assertEquals(await server.rest(), { bytes: new Uint8Array(0), how: "end" });
 });
 
-Deno.test("FaultProxy.calm: nothing that was drawn happens any more", async () => {
+Deno.test("FaultProxy.calm: stops planned faults", async () => {
   await using network = await Network.open({ kinds: FAULT_KINDS, within: 100 });
   network.proxy.calm();
   const { client, server } = await network.connect();
@@ -352,7 +352,7 @@ Deno.test("FaultProxy.calm: nothing that was drawn happens any more", async () =
   assertEquals(network.proxy.counts, NO_FAULTS);
 });
 
-Deno.test("FaultProxy: where no server is, a client is reset, and that is no fault of ours", async () => {
+Deno.test("FaultProxy: resets a client if the server is down, and does not count this as a fault", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   listener.close();
   await using proxy = await FaultProxy.start(listener.addr, { seed: 1 });
@@ -361,7 +361,7 @@ Deno.test("FaultProxy: where no server is, a client is reset, and that is no fau
   assertEquals(proxy.counts, NO_FAULTS);
 });
 
-Deno.test("FaultProxy: a disposal closes everything, in whatever state it is", async () => {
+Deno.test("FaultProxy: its disposal closes everything, in each state", async () => {
   for (const kind of FAULT_KINDS) {
     await using network = await Network.open();
     const { client, server } = await network.connect();
@@ -375,7 +375,7 @@ Deno.test("FaultProxy: a disposal closes everything, in whatever state it is", a
   }
 });
 
-Deno.test("drawFault: every kind, direction and width of a fault is drawn, at any byte", () => {
+Deno.test("drawFault: draws every kind, direction, width and byte", () => {
   const within = 50;
   const faults = Array.from({ length: 2000 }, (_, n) => drawFault(n, { seed: 7, within })!);
   const values = (of: (fault: typeof faults[0]) => unknown) => new Set(faults.map(of)).size;
@@ -392,12 +392,12 @@ Deno.test("drawFault: every kind, direction and width of a fault is drawn, at an
   assertStrictEquals(drawFault(0, { seed: 7, kinds: [] }), undefined);
 });
 
-/** What happens to clients that come one after the other, and talk until something does. */
+/** The faults of clients that come one after the other and send until a fault happens. */
 async function history(seed: number): Promise<unknown> {
   await using network = await Network.open({ seed, kinds: ["cut", "reset"], within: 500 });
   for (let n = 0; n < 12; n++) {
     const { client, server } = await network.connect();
-    // Both talk as much as there may be until a fault; one of them may be told that the other is gone.
+    // Both send up to the last possible byte of a fault. One write may fail because the other side is gone.
     await Promise.allSettled([client.write(pattern(500)), server.write(pattern(500))]);
     await Promise.all([client.rest(), server.rest()]);
     client.close();
@@ -407,7 +407,7 @@ async function history(seed: number): Promise<unknown> {
   return network.proxy.faults;
 }
 
-Deno.test("FaultProxy: the same seed gives the same faults, another gives others", async () => {
+Deno.test("FaultProxy: a seed always gives the same faults, another seed gives others", async () => {
   const faults = await history(3);
   assertStrictEquals((faults as unknown[]).length, 12);
   assertEquals(await history(3), faults);

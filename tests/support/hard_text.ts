@@ -1,11 +1,11 @@
-// Test helper: texts that are hard to show. No part of the program.
+// Test helper: texts that are hard to show or meant to harm a terminal. No part of the program.
 
 import fc, { anyString } from "./property.ts";
 
 /** One grapheme, two columns, seven code points. */
 export const FAMILY = "👩‍👩‍👧‍👦";
 
-/** Texts of what breaks terminals and of characters that are made of several code points. */
+/** Texts of characters that break terminals, and of characters that consist of several code points. */
 export const hardText = fc.array(
   fc.oneof(
     { weight: 3, arbitrary: fc.constantFrom(..." abcdeXYZ  ") },

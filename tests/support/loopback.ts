@@ -1,7 +1,7 @@
-// Test helper: both ends of a connection on this machine, as bare bytes and frames; and a guest, a real
-// client that remembers what it is told. No part of the program.
+// Test helper: servers and clients that are connected on this machine. Some are real, some are bare bytes and frames
+// that the test controls. No part of the program.
 //
-// Nothing here sleeps: it waits for what must come. What does not come fails the test after a while.
+// Nothing here sleeps: it waits for events. If an event does not come, the test fails.
 
 import { assertEquals } from "@std/assert";
 import { concat } from "@std/bytes/concat";
@@ -15,25 +15,25 @@ import { Server, type ServerOptions } from "../../server.ts";
 import { formatText, type ServerEvent } from "../../server/events.ts";
 import { PATIENCE_MS, within } from "./async.ts";
 
-/** The public key of all rooms here: the original's example. */
+/** The public key of all rooms here: the example of the classic program. */
 export const KEY = 198;
 export const xor: XorCipher = new XorCipher(KEY);
 
-/** What our clients say without the number in front, in an xor room: kind and text. */
-export function wording(body: Uint8Array): string {
+/** The kind and the text in a message body of an xor room, without its number. */
+export function contentOf(body: Uint8Array): string {
   const { plaintext } = xor.open(body);
-  if (plaintext[0] !== 0x4e) throw new Error("It has no number");
+  if (plaintext[0] !== 0x4e) throw new Error("The message has no number");
   return new TextDecoder().decode(plaintext.subarray(NUMBER_OVERHEAD));
 }
 
-/** One end of a connection, without any manners: it reads and writes what the test says. */
+/** One end of a connection. It reads and writes only what the test asks for. */
 export class Raw implements AsyncDisposable {
   readonly conn: Deno.TcpConn;
   readonly #decoder = new FrameDecoder(MAX_FRAME);
 
   constructor(conn: Deno.TcpConn) {
     this.conn = conn;
-    // Else what is written piece by piece waits for the other side's acknowledgements.
+    // Else bytes written in pieces wait for the acknowledgements of the other side.
     conn.setNoDelay(true);
   }
 
@@ -46,7 +46,7 @@ export class Raw implements AsyncDisposable {
     for (let at = 0; at < bytes.length;) at += await this.conn.write(bytes.subarray(at));
   }
 
-  /** Says that nothing more will come from here. */
+  /** Closes the sending direction. */
   async end(): Promise<void> {
     await this.conn.closeWrite();
   }
@@ -63,7 +63,7 @@ export class Raw implements AsyncDisposable {
     return bytes;
   }
 
-  /** The next frame; null if the other side ended before. */
+  /** The next frame; null if the other side ends first. */
   async frame(): Promise<Frame | null> {
     for (;;) {
       const frame = this.#decoder.next();
@@ -77,11 +77,11 @@ export class Raw implements AsyncDisposable {
     }
   }
 
-  /** The next frame of this type; others are passed over. */
+  /** The next frame of this type; skips others. */
   async frameOf(type: number): Promise<Frame> {
     for (;;) {
       const frame = await this.frame();
-      if (!frame) throw new Error(`The connection ended before a frame of type ${type} came`);
+      if (!frame) throw new Error(`The connection ended before a frame of type ${type}`);
       if (frame.type === type) return frame;
     }
   }
@@ -93,7 +93,7 @@ export class Raw implements AsyncDisposable {
     return frames;
   }
 
-  /** All bytes until the other side ends, properly: a reset is an error. */
+  /** All bytes until the other side ends. A reset is an error. */
   async rest(): Promise<Uint8Array<ArrayBuffer>> {
     const parts: Uint8Array[] = [];
     const buffer = new Uint8Array(64 * 1024);
@@ -104,7 +104,7 @@ export class Raw implements AsyncDisposable {
     }
   }
 
-  /** As a chat client with this sealed profile; resolves with its id when it is in. */
+  /** Joins with this sealed profile; returns its id after WELCOME. */
   async hello(profile: Uint8Array = xor.seal(encodeProfile({ name: "raw" }))): Promise<number> {
     await this.write(PREFACE, encodeHello({ version: 1, profile }));
     return (await this.frameOf(Type.WELCOME)).id;
@@ -114,13 +114,13 @@ export class Raw implements AsyncDisposable {
     try {
       this.conn.close();
     } catch {
-      // The test has closed it.
+      // Already closed by the test.
     }
     return Promise.resolve();
   }
 }
 
-/** Something that listens and is no server of ours; `serve` has each connection, one at a time. */
+/** A listener that is not our server. `serve` handles the connections, one at a time. */
 export class Impostor implements AsyncDisposable {
   readonly port: number;
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -131,7 +131,7 @@ export class Impostor implements AsyncDisposable {
   constructor(serve: (raw: Raw) => Promise<void>) {
     this.port = this.#listener.addr.port;
     this.#serving = this.#serve(serve);
-    // Told when it is disposed of, not before.
+    // An error is reported when the impostor is disposed of.
     this.#serving.catch(() => {});
   }
 
@@ -145,7 +145,7 @@ export class Impostor implements AsyncDisposable {
     }
   }
 
-  /** Resolves when it has served so many connections to their end. */
+  /** Resolves when `count` connections have been served to their end. */
   async served(count: number): Promise<void> {
     while (this.#count < count) {
       await within("a connection's end", Promise.race([this.#served.promise, this.#serving]));
@@ -158,9 +158,9 @@ export class Impostor implements AsyncDisposable {
   }
 }
 
-/** A room for one test, with the key of all of them. */
+/** A room for one test. All of these rooms have the same key. */
 export class TestRoom extends Server implements AsyncDisposable {
-  /** What the server told of, a line each. */
+  /** The lines that the server has logged. */
   readonly lines: string[];
   readonly #wakers: (() => void)[];
 
@@ -173,22 +173,22 @@ export class TestRoom extends Server implements AsyncDisposable {
     };
     const finishMs = PATIENCE_MS;
     const here = { hostname: "127.0.0.1", port: 0, publicKey: KEY };
-    // Everybody comes from one address here; and what a test does not ask for is not limited.
+    // All connections come from one address here. A test that needs a limit sets it.
     const limits = { graceMs: 0, maxPerAddress: Infinity, budget: undefined };
     super({ ...here, onEvent, finishMs, ...limits, ...options });
     this.lines = lines;
     this.#wakers = wakers;
   }
 
-  /** Resolves when it has told of as many lines. */
-  async told(count: number): Promise<string> {
+  /** Resolves when the server has logged `count` lines; returns all of them. */
+  async logged(count: number): Promise<string> {
     while (this.lines.length < count) {
-      await within("a line", new Promise<void>((resolve) => this.#wakers.push(resolve)));
+      await within("a line of the log", new Promise<void>((resolve) => this.#wakers.push(resolve)));
     }
     return this.lines.join("\n");
   }
 
-  /** Resolves when this is so: looked at whenever it tells of something. */
+  /** Resolves when `isSo` returns true. It is called after each line that the server logs. */
   async until(what: string, isSo: () => boolean): Promise<void> {
     while (!isSo()) {
       await within(what, new Promise<void>((resolve) => this.#wakers.push(resolve)));
@@ -197,20 +197,24 @@ export class TestRoom extends Server implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await within("the end of the server", this.stop());
-    assertEquals([this.sessions, this.connections], [0, 0], "The server has kept something");
+    assertEquals(
+      [this.sessions, this.connections],
+      [0, 0],
+      "The server has kept sessions or connections",
+    );
   }
 }
 
 type EventOf<T extends RoomEvent["type"]> = RoomEvent & { type: T };
 
-/** A real client whose events can be waited for, each once, in their order. */
+/** A real client. A test can wait for its events, each once, in their order. */
 export class Guest implements AsyncDisposable {
   readonly client: Client;
-  /** All that it has been told. */
+  /** All its events so far. */
   readonly events: RoomEvent[] = [];
-  /** Resolves when the room has ended for it. */
+  /** Resolves when the client has left the room or lost it. */
   readonly ended: Promise<void>;
-  /** Called with each event as it comes. */
+  /** Called with each event. */
   on: (event: RoomEvent) => void = () => {};
   #seen = 0;
   #news = Promise.withResolvers<void>();
@@ -225,7 +229,7 @@ export class Guest implements AsyncDisposable {
     });
   }
 
-  /** Resolves when it knows who is in the room. */
+  /** Joins; resolves when the client has the list of members. */
   static async join(
     { port }: { port: number },
     name: string,
@@ -236,7 +240,7 @@ export class Guest implements AsyncDisposable {
     return guest;
   }
 
-  /** The next event of this type that fits; what comes before it is passed over. */
+  /** The next event of this type that fits; skips others. */
   async next<T extends RoomEvent["type"]>(
     type: T,
     fits: (event: EventOf<T>) => boolean = () => true,
@@ -259,19 +263,19 @@ export class Guest implements AsyncDisposable {
     }
   }
 
-  /** Says something, and waits until the room has taken it. */
+  /** Sends a message, and waits until the room has confirmed it. */
   async say(text: string): Promise<EventOf<"message">> {
     const ref = this.client.say(text);
     return await this.next("message", (event) => event.ref === ref);
   }
 
-  /** What it has heard, as `NAME: text`. */
-  get heard(): string[] {
+  /** The messages that it has received, as `NAME: text`. */
+  get received(): string[] {
     return this.events.flatMap((e) => e.type === "message" ? [`${e.from.name}: ${e.text}`] : []);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.client.leave();
-    await within("the end of the room", this.ended);
+    await within("the end of the client", this.ended);
   }
 }

@@ -4,20 +4,20 @@
 import { ChatError } from "../../errors.ts";
 import type { Disk, Sink, Upload } from "../../files/storage.ts";
 
-/** Files by path; a path that ends in a slash is a folder of all that begin with it. */
+/** Files by path. A path that ends in a slash is the folder of all files whose paths begin with it. */
 export class MemoryDisk implements Disk {
   readonly files = new Map<string, Uint8Array<ArrayBuffer>>();
-  /** What has been received, by the name it was given. */
+  /** Received files, by the names that they were given. */
   readonly received = new Map<string, Uint8Array<ArrayBuffer>>();
-  /** By name and hash. */
+  /** Parts of interrupted downloads, by name and hash. */
   readonly parts = new Map<string, Uint8Array<ArrayBuffer>>();
-  /** How many sinks and uploads are open. */
+  /** The number of open sinks and uploads. */
   open_ = 0;
-  /** Awaited by each write: a slow disk, or a full one. */
+  /** Awaited by each write: makes the disk slow or full. */
   onWrite: (offset: number) => Promise<void> | void = () => {};
-  /** Awaited before a file that comes is opened. */
+  /** Awaited before a download is opened. */
   onSink: (name: string) => Promise<void> | void = () => {};
-  /** Awaited in the middle of each file that is read to be offered. */
+  /** Awaited in the middle of reading each offered file. */
   onOpen: (path: string) => Promise<void> | void = () => {};
 
   async open(
@@ -39,7 +39,7 @@ export class MemoryDisk implements Disk {
       size: bytes.length,
       sha256: hash,
       read: (offset, length) => {
-        if (!open) throw new Error("It is closed");
+        if (!open) throw new Error("The upload is closed");
         if (this.files.get(path) !== bytes) {
           return Promise.reject(new ChatError(`Cannot send ${path}: it has changed`));
         }
@@ -74,7 +74,7 @@ export class MemoryDisk implements Disk {
       have: before.length,
       write: async (offset, piece) => {
         await this.onWrite(offset);
-        if (offset !== length) throw new Error(`A write at ${offset}, and ${length} are there`);
+        if (offset !== length) throw new Error(`A write at ${offset}, after ${length} bytes`);
         bytes.set(piece, offset);
         length += piece.length;
       },

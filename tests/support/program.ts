@@ -1,6 +1,6 @@
-// Test helper: the program as a process of its own, with pipes for its three streams. From source, with
-// just the permissions of the task `chat`; or the executable that the environment variable CHAT_BINARY
-// names. No part of the program.
+// Test helper: runs the program as a child process, with pipes for its three streams. The program runs from source with
+// the permissions of the task `chat`, or it is the executable that the environment variable CHAT_BINARY names. No part
+// of the program.
 
 import { programFlags } from "../../tools/compile.ts";
 import config from "../../deno.json" with { type: "json" };
@@ -8,7 +8,7 @@ import { within } from "./async.ts";
 
 const binary = Deno.env.get("CHAT_BINARY") || undefined;
 
-/** What starts the program: a file, and the arguments in front of its own. */
+/** The file that starts the program, and the arguments before those of the program. */
 export const start: { readonly path: string; readonly args: readonly string[] } = binary
   ? { path: Deno.realPathSync(binary), args: [] }
   : {
@@ -16,14 +16,14 @@ export const start: { readonly path: string; readonly args: readonly string[] } 
     args: ["run", "--quiet", ...programFlags(config.tasks.chat.command), "main.ts"],
   };
 
-/** Where Deno has the packages: a process with another home would look for them there. */
+/** The folder of Deno's packages. Without it, Deno would look for them in the home of the test user. */
 function denoFolder(): Record<string, string> {
   if (binary) return {};
   const { stdout } = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).outputSync();
   return { DENO_DIR: JSON.parse(new TextDecoder().decode(stdout))["denoDir"] };
 }
 
-/** What is the user's who runs the tests: folders with files of their own, a name, a code. */
+/** Variables that belong to the person who runs the tests: folders with their files, a name, a code. */
 const PERSONAL = /^(?:HOME|USERPROFILE|APPDATA|LOCALAPPDATA|XDG_\w+|CHAT_\w+)$/i;
 const impersonal: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([key]) => !PERSONAL.test(key))),
@@ -31,11 +31,11 @@ const impersonal: Readonly<Record<string, string>> = {
   NO_COLOR: "1",
 };
 
-/** The folders of a user, empty at first: no test touches those of who runs it. */
+/** The folders of a test user, empty at first. No test touches the folders of the person who runs it. */
 export class Home implements Disposable {
   readonly path: string = Deno.makeTempDirSync({ prefix: "chat-test-" });
 
-  /** The environment of a program of this user: on each system it leads to folders in here. */
+  /** The environment of this user. On each system it leads to folders inside `path`. */
   get env(): Record<string, string> {
     const { path } = this;
     return {
@@ -55,14 +55,14 @@ export class Home implements Disposable {
   }
 }
 
-/** Where a program lives that is given no other home: all users of a test file are one. */
+/** The default home of programs, one for each test file. */
 export const home: Home = new Home();
 globalThis.addEventListener("unload", () => home[Symbol.dispose]());
 
-/** What a process writes to one stream; read as it comes, so that the process never has to wait. */
+/** The output of a process on one stream. It is read at once, so that the process never waits. */
 export class Output {
   #text = "";
-  /** What of it no test has asked for yet: the whole is long, where there are many lines. */
+  /** The part that no test has read yet. Searching the complete text for each line would take long. */
   #rest = "";
   #closed = false;
   #news = Promise.withResolvers<void>();
@@ -73,11 +73,11 @@ export class Output {
   }
 
   async #read(texts: ReadableStream<string>): Promise<void> {
-    for await (const text of texts) this.#tell(text, false);
-    this.#tell("", true);
+    for await (const text of texts) this.#add(text, false);
+    this.#add("", true);
   }
 
-  #tell(text: string, closed: boolean): void {
+  #add(text: string, closed: boolean): void {
     this.#text += text;
     this.#rest += text;
     this.#closed = closed;
@@ -95,11 +95,11 @@ export class Output {
         return line;
       }
       if (this.#closed) throw new Error(`The output ended: ${this.#text}`);
-      await within(`a line behind: ${this.#text}`, this.#news.promise);
+      await within(`a line after: ${this.#text}`, this.#news.promise);
     }
   }
 
-  /** The next line that fits; others are passed over. */
+  /** The next line that matches; skips others. */
   async lineLike(pattern: RegExp): Promise<string> {
     for (;;) {
       const line = await this.line();
@@ -107,7 +107,7 @@ export class Output {
     }
   }
 
-  /** All of it, from the first byte; resolves when the process has closed the stream. */
+  /** The complete output; resolves when the process has closed the stream. */
   async all(): Promise<string> {
     await within(`the end of: ${this.#text}`, this.#done);
     return this.#text;
@@ -117,20 +117,20 @@ export class Output {
 export interface ProgramOptions {
   home?: Home;
   env?: Record<string, string>;
-  /** A shell command that gets its output, such as `head`; `exit code N` on stderr is then the program's. */
+  /** A shell command that reads its output, for example `head`. stderr then ends with `exit code N`. */
   into?: string;
-  /** A path from which it reads, in place of the pipe. */
+  /** A file to read from, in place of the pipe. */
   from?: string;
 }
 
-/** What is left of a process that has ended. */
+/** The exit code and the output of a process that has ended. */
 export interface Result {
   code: number;
   stdout: string;
   stderr: string;
 }
 
-/** One `chat ...`; killed when it is disposed of, unless it has ended. */
+/** One `chat ...`. Disposing of it kills it if it still runs. */
 export class Program implements AsyncDisposable {
   readonly stdout: Output;
   readonly stderr: Output;
@@ -155,17 +155,17 @@ export class Program implements AsyncDisposable {
     this.stdout = new Output(this.#child.stdout);
     this.stderr = new Output(this.#child.stderr);
     this.#stdin = this.#child.stdin.getWriter();
-    // That is found out by who types.
+    // `type` reports a closed input.
     this.#stdin.closed.catch(() => {});
     this.#child.status.then(() => this.#ended = true);
   }
 
-  /** Opens a room at a free port: a sealed one, if nothing else is said. */
+  /** Opens a room at a free port. By default it is sealed. */
   static serve(...args: string[]): Promise<{ server: Program; address: string }> {
     return Program.serveAt(0, ...args);
   }
 
-  /** Opens a room at this port, perhaps where another was. */
+  /** Opens a room at this port. */
   static async serveAt(
     port: number,
     ...args: string[]
@@ -176,8 +176,8 @@ export class Program implements AsyncDisposable {
   }
 
   /**
-   * Enters a room as `name`; resolves when it knows who is there. Without an address it is the one that this
-   * user has opened last; its code is found in either case.
+   * Joins a room as `name`; resolves when the program has the list of members. Without an address it joins the room
+   * that this user has opened last. In both cases it finds the code by itself.
    */
   static async join(
     address: string | undefined,
@@ -194,7 +194,7 @@ export class Program implements AsyncDisposable {
     return program;
   }
 
-  /** `promise`; if it rejects nobody gets this program, so nobody else could end it. */
+  /** Returns the result of `promise`. If it rejects, no caller gets this program, so it must end here. */
   async #orDispose<T>(promise: Promise<T>): Promise<T> {
     try {
       return await promise;
@@ -231,14 +231,14 @@ export class Program implements AsyncDisposable {
     try {
       if (!this.#ended) this.#child.kill("SIGKILL");
     } catch {
-      // It has just ended by itself.
+      // It has just ended.
     }
     await this.#stdin.close().catch(() => {});
     await this.result();
   }
 }
 
-/** One run from start to end, with this input. */
+/** Runs the program to its end with this input. */
 export async function run(
   args: readonly string[],
   options: ProgramOptions & { input?: string | Uint8Array<ArrayBuffer> } = {},

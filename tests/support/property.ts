@@ -1,5 +1,5 @@
-// Test helper: property tests that run the same cases each time, so that a gate that passed passes again.
-// PROPERTY_SEED=random (or a number, from a failure's report) looks for new ones.
+// Test helper: fast-check with a fixed seed, so that property tests run the same cases each time. Set PROPERTY_SEED to
+// `random` to look for new cases, or to the number that a failure reports. Tests import fast-check from here only.
 
 import fc, { type StringConstraints } from "fast-check";
 
@@ -8,7 +8,7 @@ if (seed !== "random") fc.configureGlobal({ seed: Number(seed) });
 
 export default fc;
 
-/** One more than the last surrogate, and how many surrogates there are: code points that are no characters. */
+/** Surrogates are code points that are not characters. This one follows the last of them. */
 const AFTER_SURROGATES = 0xe000;
 const SURROGATES = 0x800;
 
@@ -25,8 +25,8 @@ const codePoint = fc.nat({ max: 0x10ffff - SURROGATES }).map(
 );
 
 /**
- * Strings of any code points. The same as fast-check's `string({ unit: "binary" })`, which spends seconds on a
- * table of them all in each test file.
+ * Strings of any code points. Equal to fast-check's `string({ unit: "binary" })`, which spends seconds on a table of
+ * all code points in each test file.
  */
 export function anyString(constraints: Omit<StringConstraints, "unit"> = {}): fc.Arbitrary<string> {
   return fc.string({ ...constraints, unit: codePoint });

@@ -8,18 +8,18 @@ import type { Cell, Ink, ScreenCells } from "./cells.ts";
 import { within } from "./async.ts";
 import { home, start } from "./program.ts";
 
-/** A shell's terminal, in which the program runs like any other. */
+/** The terminal of a shell. The shell starts the program like any other. */
 export class Terminal implements AsyncDisposable {
   readonly #emulator: xterm.Terminal;
   readonly #pty: pty.IPty;
   readonly #exit: Promise<void>;
   #news = Promise.withResolvers<void>();
-  /** What the terminal has done besides showing text. Tests empty it. */
-  obeyed: string[] = [];
-  /** Everything that was written to the terminal. */
+  /** What the terminal has done besides showing text. Tests clear it. */
+  effects: string[] = [];
+  /** All output to the terminal. */
   output = "";
 
-  /** @param options with `wideEmoji`, emoji are wide, as in new terminals */
+  /** @param options with `wideEmoji`, emoji take two columns, as in new terminals */
   constructor({ columns = 80, rows = 24, env = home.env, wideEmoji = false } = {}) {
     this.#emulator = new xterm.Terminal({
       cols: columns,
@@ -31,10 +31,10 @@ export class Terminal implements AsyncDisposable {
       this.#emulator.loadAddon(new Unicode11Addon());
       this.#emulator.unicode.activeVersion = "11";
     }
-    this.#emulator.onBell(() => this.obeyed.push("bell"));
-    this.#emulator.onTitleChange((title) => this.obeyed.push(`title ${title}`));
-    this.#emulator.onData((data) => this.obeyed.push(`answer ${data}`));
-    this.#emulator.buffer.onBufferChange(({ type }) => this.obeyed.push(`buffer ${type}`));
+    this.#emulator.onBell(() => this.effects.push("bell"));
+    this.#emulator.onTitleChange((title) => this.effects.push(`title ${title}`));
+    this.#emulator.onData((data) => this.effects.push(`answer ${data}`));
+    this.#emulator.buffer.onBufferChange(({ type }) => this.effects.push(`buffer ${type}`));
     this.#pty = pty.spawn("sh", [], {
       cols: columns,
       rows,
@@ -81,7 +81,7 @@ export class Terminal implements AsyncDisposable {
     ).filter((row) => row !== "");
   }
 
-  /** All rows, including empty ones and those that have scrolled off the screen. */
+  /** All rows, including empty rows and the scrollback. */
   get history(): string[] {
     const { active } = this.#emulator.buffer;
     return Array.from(
@@ -103,7 +103,7 @@ export class Terminal implements AsyncDisposable {
     return { columns: this.#emulator.cols, rows, cursor };
   }
 
-  /** The colour, of xterm's 256, in which `text` begins. Undefined if it has none. */
+  /** The colour of the first character of `text`, from the palette of 256. Undefined if it has the default colour. */
   colorOf(text: string): number | undefined {
     const { active } = this.#emulator.buffer;
     for (let y = active.length - 1; y >= 0; y--) {
@@ -129,7 +129,7 @@ export class Terminal implements AsyncDisposable {
     }
   }
 
-  /** Asserts that the terminal edits and echoes lines itself, as a shell expects it. */
+  /** Asserts that the terminal edits and echoes lines itself, as a shell expects. */
   async assertSane(): Promise<void> {
     this.type("clear; stty -a | tr ' ' '\\n' | grep -E '^-?(echo|icanon|isig);?$' | tr -d ';'\r");
     // The output and the prompt after it, not the command, which may be echoed twice.
@@ -141,7 +141,7 @@ export class Terminal implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#pty.kill("SIGKILL");
     await this.#exit;
-    // The emulator processes its input in a timer: wait for it.
+    // The emulator processes its input in a timer.
     await new Promise<void>((resolve) => this.#emulator.write("", resolve));
     this.#emulator.dispose();
   }

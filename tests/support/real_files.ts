@@ -1,4 +1,4 @@
-// Test helper: a folder of its own for each test, and files in it. No part of the program.
+// Test helper: real files in a new folder for each test. No part of the program.
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { ChatError } from "../../errors.ts";
@@ -6,7 +6,7 @@ import type { ReceivedOffer, Sink } from "../../files/storage.ts";
 import type { SystemDisk } from "../../files/system_disk.ts";
 import { sha256 } from "./hash.ts";
 
-/** Tests of what Windows does not have. */
+/** For tests of features that Windows does not have. */
 export const posix = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 
 export const MIB = 1024 * 1024;
@@ -31,7 +31,7 @@ export function content(size: number, start = 0): Uint8Array<ArrayBuffer> {
   });
 }
 
-/** The id of `offerOf`. */
+/** The id of the offers that `offerOf` returns. */
 export const ID = new Uint8Array(16).fill(0xab);
 export const HEX = "ab".repeat(16);
 

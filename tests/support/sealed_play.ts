@@ -163,7 +163,7 @@ class Script {
         case "renamed": {
           isTrue(event.who.name);
           if (bare(event.before) === "") break;
-          // Both names are one speaker's.
+          // Both names belong to one speaker.
           assert(
             [...this.names.values()].some((names) =>
               names.includes(bare(event.before)) && names.includes(bare(event.who.name))
@@ -395,7 +395,7 @@ export async function atOnce<T>(all: Iterable<T>, act: (one: T) => Promise<void>
   if (errors.length > 0) throw errors[0];
 }
 
-/** A server that knows nothing of codes: it greets as in a sealed room, and lets everybody in. */
+/** A server without codes: it greets as in a sealed room, and admits every client. */
 export class PlayServer extends Server implements AsyncDisposable {
   override readonly greeting: Greeting = {
     version: VERSION,

@@ -1,5 +1,5 @@
-// The members of the soak test: they come, talk, listen, lose their connection, and go as the dice want it, and write
-// down what they were told. For tests/soak/soak_test.ts and its workers.
+// Test helper: the members of tests/soak/soak_test.ts and its workers. They join, talk, lose their connections and leave
+// at random, and record what they receive. No part of the program.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Client, join, type JoinOptions } from "../../client.ts";
@@ -8,56 +8,58 @@ import type { RoomEvent } from "../../room.ts";
 import { within } from "./async.ts";
 import { mulberry32 } from "./random.ts";
 
-/** Those who lose their connection try again soon, so that a visit has several. */
+/** Short waits, so that a visit has several connections. */
 const BACKOFF = { baseMs: 20, capMs: 200 };
-/** The longest that one of their connections lasts, in ms: some lose it before they know who is there. */
+/** The longest life of a connection that breaks, in ms. Some break before the client has the list of members. */
 const LONGEST_MS = 400;
 
-/** What one visit was told of the room: the places of the first and the last in its log, and how many. */
-export interface Told {
+/** The part of the room's log that one session has received: the first and the last position, and the number of entries. */
+export interface Received {
   readonly id: number;
   readonly first: number;
   readonly last: number;
   readonly count: number;
 }
 
-/** What some members were told, together. */
+/** Everything that several members have received. */
 export class Notes {
-  /** What happened at each place of the room's log. */
-  readonly places: Map<number, string> = new Map();
-  readonly visits: Told[] = [];
-  /** Messages. */
+  /** The event at each position of the room's log. */
+  readonly log: Map<number, string> = new Map();
+  readonly visits: Received[] = [];
+  /** Messages that were sent. */
   said = 0;
-  /** What was told, counted once for each who was told it. */
+  /** Received events, counted once for each receiver. */
   deliveries = 0;
-  /** Sessions that went on over another connection. */
+  /** Sessions that were resumed over a new connection. */
   resumed = 0;
-  /** Those that could not, for their client had not said yet that it was in. */
+  /** Sessions that ended with their connection, because the server had received no HAVE yet. */
   renewed = 0;
-  /** Visits that ended without a word. */
+  /** Visits that ended without BYE. */
   vanished = 0;
-  /** The longest that one was away until it was back, in ms. */
+  /** The longest time from a lost connection to the next one, in ms. */
   longestAway = 0;
 
-  /** Whatever two are told of the same place must be the same. */
+  /** Records an event. All members must receive the same event at the same position. */
   witness(at: number, what: string): void {
     this.deliveries++;
-    const known = this.places.get(at);
-    if (known === undefined) this.places.set(at, what);
-    else if (known !== what) assertEquals(what, known, `two were told differently of ${at}`);
+    const known = this.log.get(at);
+    if (known === undefined) this.log.set(at, what);
+    else if (known !== what) {
+      assertEquals(what, known, `two members received different events at ${at}`);
+    }
   }
 }
 
-/** Thrown by a listener: its client is gone at once, as if its process had been killed. */
+/** Thrown by a listener, so that its client ends at once, like a killed process. */
 class Vanished extends Error {
   override name = "Vanished";
 }
 
-/** One member, from its coming to its going. */
-export class Visit implements Told {
+/** One member, from joining to leaving. */
+export class Visit implements Received {
   first = -1;
   last = -1;
-  /** How many places it was told of. */
+  /** The number of log entries that it has received. */
   count = 0;
   id: number;
   readonly client: Client;
@@ -65,7 +67,7 @@ export class Visit implements Told {
   readonly #notes: Notes;
   #said = 0;
   #vanishing = false;
-  /** The server is known to have heard that this client is in: its session outlives its connections. */
+  /** The server has certainly received a HAVE, so the session outlives its connections. */
   #lasting = false;
   #lostAt = 0;
   #news = Promise.withResolvers<void>();
@@ -75,7 +77,7 @@ export class Visit implements Told {
     this.id = client.self.id;
     this.#notes = notes;
     notes.visits.push(this);
-    this.ended = client.run((event) => this.#tell(event));
+    this.ended = client.run((event) => this.#handle(event));
   }
 
   static async begin(
@@ -87,16 +89,18 @@ export class Visit implements Told {
     return new Visit(await join({ ...place, ...options }), notes);
   }
 
-  #tell(event: RoomEvent): void {
+  #handle(event: RoomEvent): void {
     if (this.#vanishing) throw new Vanished();
     if (event.type === "disconnected") this.#lostAt = performance.now();
     if (event.type === "connected") this.#comeBack(event.resumed);
-    // What comes back of this has come behind HAVE.
+    // The server echoes this after it has received HAVE.
     if (event.type === "members") this.client.rename("inside");
     if (event.type === "renamed" && event.who.id === this.id) this.#lasting = true;
-    // Nobody is told that it is away itself: so these are not what all are told.
+    // A member receives no events about its own absence, so not all members receive these.
     if ("at" in event && event.type !== "away" && event.type !== "back") {
-      if (event.at <= this.last) throw new Error(`${event.at} was told after ${this.last}`);
+      if (event.at <= this.last) {
+        throw new Error(`The event at ${event.at} came after the one at ${this.last}`);
+      }
       if (this.count++ === 0) this.first = event.at;
       this.last = event.at;
       const what = event.type === "message"
@@ -117,7 +121,7 @@ export class Visit implements Told {
       notes.resumed++;
       return;
     }
-    assert(!this.#lasting, `the session of ${this.id} was over when it came back`);
+    assert(!this.#lasting, `the session of ${this.id} had ended when its client reconnected`);
     notes.renewed++;
     const { id, first, last, count } = this;
     if (count > 0) notes.visits.push({ id, first, last, count });
@@ -126,32 +130,32 @@ export class Visit implements Told {
     this.id = this.client.self.id;
   }
 
-  /** Its session outlives its connection: what it says from now on is said once. */
+  /** Resolves when its session outlives its connections. From then on each message appears once. */
   async inside(): Promise<void> {
-    while (!this.#lasting) await this.something();
+    while (!this.#lasting) await this.nextEvent();
   }
 
-  /** Says something nobody has said before. */
+  /** Sends a new text, different from all others of this member. */
   say(padding: string): void {
     this.client.say(`${++this.#said} ${padding}`);
     this.#notes.said++;
   }
 
-  async something(): Promise<void> {
+  async nextEvent(): Promise<void> {
     await within(`an event for ${this.id}`, this.#news.promise);
   }
 
   async confirmed(): Promise<void> {
-    while (this.client.pending.length > 0) await this.something();
+    while (this.client.pending.length > 0) await this.nextEvent();
   }
 
   async end(): Promise<void> {
     this.client.leave();
-    await within("the end of the room", this.ended);
+    await within("the end of the client", this.ended);
     assertEquals(this.client.ending, { reason: "left" });
   }
 
-  /** Goes without a word, all of its words confirmed. */
+  /** Disconnects without BYE, after all its messages are confirmed. */
   async vanish(): Promise<void> {
     await this.confirmed();
     this.#vanishing = true;
@@ -160,7 +164,7 @@ export class Visit implements Told {
     this.#notes.vanished++;
   }
 
-  /** Talks and listens as the dice want it, and goes. */
+  /** Talks and listens at random, and leaves. */
   async pass(
     roll: (limit: number) => number,
     { breaks, mayVanish, atOnce }: { breaks: boolean; mayVanish: boolean; atOnce: number },
@@ -173,7 +177,7 @@ export class Visit implements Told {
           break;
         case 1:
           this.say("anybody?");
-          await this.something();
+          await this.nextEvent();
           break;
         default:
           for (let i = 0; i < atOnce; i++) {
@@ -183,19 +187,19 @@ export class Visit implements Told {
       }
     }
     if (roll(16) === 0 && mayVanish) return await this.vanish();
-    // Some wait until all they said has been heard, some slam the door; who does that while its connection is lost
-    // takes its words along.
+    // Some wait until all their messages are confirmed, some leave at once. A client that leaves without a connection
+    // loses its unconfirmed messages.
     this.say("bye");
     if (breaks || roll(4) > 0) await this.confirmed();
-    else while (this.count === 0) await this.something();
+    else while (this.count === 0) await this.nextEvent();
     await this.end();
   }
 }
 
-/** A client that closes its connection after a while, as if it were dead, and makes another. */
+/** Options of a client that closes its connection after `ms`, as if the connection were dead, and reconnects. */
 function breaking(ms: number, random: (limit: number) => number): Partial<JoinOptions> {
   return {
-    // It looks four times between two PINGs, and finds at the first look that too long nothing has come.
+    // The client checks for silence four times between two PINGs. The first check already finds it too long.
     pingMs: 4 * ms,
     deadMs: -1,
     retryMs: 60_000,
@@ -208,13 +212,13 @@ export interface CrowdOptions {
   readonly members: number;
   readonly seed: number;
   readonly seconds: number;
-  /** How many messages somebody says in one go. */
+  /** The number of messages that a member sends at once. */
   readonly atOnce: number;
-  /** Some lose their connection and come back, some do not come back. */
+  /** Some members lose their connection and reconnect, some vanish. */
   readonly faulty: boolean;
 }
 
-/** So many at a time, each again and again for so long. */
+/** `members` at a time join, talk and leave, again and again, for `seconds`. */
 export async function crowd(
   { port, members, seed, seconds, atOnce, faulty }: CrowdOptions,
 ): Promise<Notes> {

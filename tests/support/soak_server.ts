@@ -1,32 +1,32 @@
-// A server in a process of its own, whose memory can be looked at: for load tests and benches.
+// Test helper: a server in a child process that reports its memory, for load tests and benches. No part of the program.
 //
 //   deno run --v8-flags=--expose-gc --allow-net tests/support/soak_server.ts [OPTIONS]
 //
-// OPTIONS is what the server is to have else, as JSON. Prints its port. Then, for each byte on stdin, prints one
-// line of JSON: what it holds, of memory at that moment, or once the garbage is collected. Ends with stdin.
+// OPTIONS are further options of the server, as JSON. The process prints its port. For each byte on stdin it prints one
+// line of JSON with its counts and its memory, for one kind of byte after a garbage collection. It ends with stdin.
 
 import { Server, type ServerOptions } from "../../server.ts";
 import { LineSplitter } from "../../text/lines.ts";
 import { within } from "./async.ts";
 
-/** What the server holds; memory in bytes. */
+/** What the server holds. Memory is in bytes. */
 export interface Holding {
   connections: number;
-  /** Those that are kept, with a connection or without. */
+  /** With or without a connection. */
   sessions: number;
   members: number;
-  /** Objects. */
+  /** Memory of objects. */
   heap: number;
-  /** The bytes of buffers and what else stands outside the heap. */
+  /** Memory of buffers and other data outside the heap. */
   external: number;
-  /** What the system has given to the process. */
+  /** Memory that the system has given to the process. */
   rss: number;
 }
 
 const LOOK = 0;
 const COLLECT = 1;
 
-/** The server's process, as who has started it sees it. */
+/** The server's process, seen from its parent. */
 export class SoakServer implements AsyncDisposable {
   readonly port: number;
   readonly #child: Deno.ChildProcess;
@@ -40,7 +40,7 @@ export class SoakServer implements AsyncDisposable {
     this.#lines = lines;
   }
 
-  /** What is not given is not limited, or takes its time. */
+  /** Starts a server. By default it has no limits, and long timeouts. */
   static async start(options: Partial<ServerOptions> = {}): Promise<SoakServer> {
     const child = new Deno.Command(Deno.execPath(), {
       args: [
@@ -55,27 +55,27 @@ export class SoakServer implements AsyncDisposable {
     return new SoakServer(child, lines, Number(await nextOf(lines)));
   }
 
-  /** What it holds at this moment, garbage included. */
+  /** Its holding now, garbage included. */
   look(): Promise<Holding> {
     return this.#ask(LOOK);
   }
 
-  /** What it holds when there is no garbage. */
+  /** Its holding after a garbage collection. */
   collect(): Promise<Holding> {
     return this.#ask(COLLECT);
   }
 
-  /** What it holds as soon as that is as wanted; what is on its way to it takes some time. */
+  /** Waits until its holding fits; returns the holding after a garbage collection. */
   async until(what: string, fits: (holding: Holding) => boolean): Promise<Holding> {
     const end = performance.now() + 120_000;
     let holding: Holding;
     do {
       holding = await this.look();
       if (fits(holding)) return await this.collect();
-      // It has more to do than to answer.
+      // A pause leaves it time for its work.
       await new Promise((resolve) => setTimeout(resolve, 20));
     } while (performance.now() < end);
-    throw new Error(`The server does not come to ${what}: it has ${JSON.stringify(holding)}`);
+    throw new Error(`The server does not reach ${what}: it has ${JSON.stringify(holding)}`);
   }
 
   async #ask(question: number): Promise<Holding> {
@@ -83,7 +83,7 @@ export class SoakServer implements AsyncDisposable {
     return JSON.parse(await nextOf(this.#lines)) as Holding;
   }
 
-  /** It ends by itself, unless something was left behind in it. */
+  /** Its process ends by itself, unless a timer or a connection is left in it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stdin.close();
     const { done } = await within("the end of the server", this.#lines.next());
@@ -105,7 +105,7 @@ async function* linesOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string
   }
 }
 
-/** Of bytes, for people to read. */
+/** Formats a number of bytes for people. */
 export function MB(bytes: number): string {
   return (bytes / 1e6).toFixed(2);
 }
@@ -113,7 +113,7 @@ export function MB(bytes: number): string {
 async function measure(server: Server, question: number): Promise<Holding> {
   if (question === COLLECT) {
     const { gc } = globalThis as unknown as { gc: () => void };
-    // Twice, with a turn between: what is told of its end may hold more.
+    // Twice, with a turn between: finalizers of the first run may free more.
     gc();
     await new Promise((resolve) => setTimeout(resolve, 0));
     gc();
@@ -127,7 +127,7 @@ if (import.meta.main) {
   const server = new Server({
     hostname: "127.0.0.1",
     port: 0,
-    // On a busy machine the admission of a crowd takes time.
+    // On a busy machine it takes time to admit a crowd.
     handshakeMs: 60_000,
     maxPerAddress: Infinity,
     budget: undefined,

@@ -1,4 +1,4 @@
-// A part of the soak test's crowd, in a thread of its own: see tests/soak/soak_test.ts.
+// Test helper: the worker that runs a part of the crowd of tests/soak/soak_test.ts. No part of the program.
 
 /// <reference lib="deno.worker" />
 
@@ -6,8 +6,8 @@ import { crowd } from "./soak_crowd.ts";
 
 self.onmessage = async ({ data }) => {
   const { visits, ...notes } = await crowd(data);
-  const told = visits.map(({ id, first, last, count }) => ({ id, first, last, count }));
-  self.postMessage({ ...notes, visits: told });
+  const received = visits.map(({ id, first, last, count }) => ({ id, first, last, count }));
+  self.postMessage({ ...notes, visits: received });
 };
-// What was sent before is lost: while its modules wait for something, a worker takes messages, and nobody listens.
+// Options that are sent before are lost: while modules load, a worker takes messages, and nothing handles them.
 self.postMessage("ready");
