@@ -11,12 +11,7 @@ import { Client, type JoinOptions, type Self } from "../../client.ts";
 import { Backoff } from "../../client/backoff.ts";
 import { ChatError } from "../../errors.ts";
 import { type Frame, MAX_FRAME, PREFACE, Type, VERSION } from "../../protocol.ts";
-import {
-  encodeHello,
-  type Greeting,
-  parseGreeting,
-  parseWelcome,
-} from "../../protocol/json_frames.ts";
+import { encodeHello, parseGreeting, parseWelcome } from "../../protocol/json_frames.ts";
 import { Connection } from "../../protocol/connection.ts";
 import { encodeProfile } from "../../protocol/envelope.ts";
 import type { RoomEvent } from "../../room.ts";
@@ -397,14 +392,12 @@ export async function atOnce<T>(all: Iterable<T>, act: (one: T) => Promise<void>
 
 /** A server without codes: it greets as in a sealed room, and admits every client. */
 export class PlayServer extends Server implements AsyncDisposable {
-  override readonly greeting: Greeting = {
-    version: VERSION,
-    maxFrame: MAX_FRAME,
-    cipher: "sealed",
-  };
-
   constructor(options: Partial<ServerOptions> = {}) {
     super({ hostname: "127.0.0.1", port: 0, awayMs: 0, maxPerAddress: Infinity, ...options });
+    // The object that the server already sends as GREETING: sealed, although without a record it requires no login.
+    const greeting: { cipher: string; key?: string } = this.greeting;
+    greeting.cipher = "sealed";
+    delete greeting.key;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
