@@ -1,6 +1,5 @@
-// Types for the parts of `@std` that this project uses. The modules come from npm (see `imports` in
-// deno.json), where they are published without types; these declarations are written from the
-// library's documentation, and `tests/std_test.ts` calls each of them.
+// Types for the parts of `@std` that this project uses. npm has these modules without types (see `imports` in deno.json).
+// The declarations follow the library's documentation, and `tests/std_test.ts` calls each of them.
 
 declare module "@std/assert" {
   export class AssertionError extends Error {}
@@ -111,6 +110,6 @@ declare module "@std/text/closest-string" {
 }
 
 declare module "@std/toml/parse" {
-  /** @throws {SyntaxError} `Parse error on line L, column C: …`, if it is no TOML */
+  /** @throws {SyntaxError} `Parse error on line L, column C: …`, if the text is not TOML */
   export function parse(tomlString: string): Record<string, unknown>;
 }

@@ -1,5 +1,5 @@
-// The declarations of `std.d.ts` are our own, so each thing they declare is used here once: a test that
-// compiles and passes shows that the library has it, and that it does what is declared.
+// The declarations in `std.d.ts` are our own. These tests use each declared function once. They compile and pass only if
+// the library has the function and it works as declared.
 
 import {
   assert,
@@ -42,7 +42,7 @@ import { toText } from "@std/streams/to-text";
 import { closestString } from "@std/text/closest-string";
 import { parse } from "@std/toml/parse";
 
-Deno.test("@std/assert: each assertion passes what holds and throws an AssertionError for what does not", async () => {
+Deno.test("@std/assert: each assertion passes if its condition holds, else it throws an AssertionError", async () => {
   const value: number | undefined = [1][0];
   assert(true);
   assertEquals({ a: [1] }, { a: [1] });
@@ -68,7 +68,7 @@ Deno.test("@std/assert: each assertion passes what holds and throws an Assertion
     () => assertLessOrEqual(2, 1, "message"),
     () => fail("message"),
   ];
-  // By hand, so that it does not depend on what it tests.
+  // Without assertThrows, which is tested below.
   for (const act of failing) {
     let thrown: unknown;
     try {
@@ -91,7 +91,7 @@ Deno.test("@std/assert: each assertion passes what holds and throws an Assertion
   await assertRejects(() => assertRejects(late, TypeError), AssertionError);
 });
 
-Deno.test("@std/cli/parse-args: every option that is declared", () => {
+Deno.test("@std/cli/parse-args: parseArgs understands every declared option", () => {
   const unknown: (string | undefined)[] = [];
   const args = parseArgs(
     ["-v", "--name", "Ada", "--tag", "a", "--tag", "b", "--odd=1", "rest", "7", "--", "--raw"],
@@ -116,7 +116,7 @@ Deno.test("@std/cli/parse-args: every option that is declared", () => {
   assertEquals(unknown, ["--odd=1", "odd", "1"]);
 });
 
-Deno.test("@std/fmt/bytes: format", () => {
+Deno.test("@std/fmt/bytes: format uses decimal or binary units, a number of digits and a locale", () => {
   assertStrictEquals(format(1500), "1.5 kB");
   assertStrictEquals(format(2048, { binary: true }), "2 kiB");
   assertStrictEquals(format(1234, { maximumFractionDigits: 1 }), "1.2 kB");
@@ -124,7 +124,7 @@ Deno.test("@std/fmt/bytes: format", () => {
   assertStrictEquals(format(1500, { locale: "de" }), "1,5 kB");
 });
 
-Deno.test("@std/fmt/colors: every style wraps the text, and stripAnsiCode takes it off", () => {
+Deno.test("@std/fmt/colors: each style wraps the text, and stripAnsiCode removes it", () => {
   const before = getColorEnabled();
   try {
     setColorEnabled(true);
@@ -144,7 +144,7 @@ Deno.test("@std/fmt/colors: every style wraps the text, and stripAnsiCode takes 
   }
 });
 
-Deno.test("@std/streams: LimitedBytesTransformStream ends or fails at its limit, toText collects", async () => {
+Deno.test("@std/streams: LimitedBytesTransformStream ends or fails at its limit, toText reads a stream to its end", async () => {
   const stream = () => ReadableStream.from([Uint8Array.of(0x61, 0x62), Uint8Array.of(0x63)]);
   assertStrictEquals(await toText(stream()), "abc");
   assertStrictEquals(await toText(ReadableStream.from(["a", "bc"])), "abc");
@@ -155,13 +155,13 @@ Deno.test("@std/streams: LimitedBytesTransformStream ends or fails at its limit,
   await assertRejects(() => limited(2, true), RangeError);
 });
 
-Deno.test("@std/text/closest-string: closestString", () => {
+Deno.test("@std/text/closest-string: closestString finds the word with the smallest distance", () => {
   assertStrictEquals(closestString("prot", ["host", "port", "key"]), "port");
 });
 
-Deno.test("@std/toml/parse: parse, and a SyntaxError that says where", () => {
+Deno.test("@std/toml/parse: parse reads all types of values, and throws a SyntaxError with line and column", () => {
   const table = parse(
-    '# A comment\na = "x" # behind\nb = true\nc = 1\nd = [2024-02-28]\n[e]\nf = 1.5\n',
+    '# A comment\na = "x" # after it\nb = true\nc = 1\nd = [2024-02-28]\n[e]\nf = 1.5\n',
   );
   assertEquals(Object.keys(table), ["a", "b", "c", "d", "e"]);
   assertEquals([table["a"], table["b"], table["c"]], ["x", true, 1]);
@@ -172,7 +172,7 @@ Deno.test("@std/toml/parse: parse, and a SyntaxError that says where", () => {
   assertMatch(error.message, /^Parse error on line 2, column \d+: /);
 });
 
-Deno.test("@std/async: deadline passes a result on, and throws a TimeoutError when the time is over", async () => {
+Deno.test("@std/async: deadline passes a result on, or throws a TimeoutError after the time", async () => {
   assertEquals(await deadline(Promise.resolve(1), 60_000), 1);
   const { signal } = new AbortController();
   const error = await assertRejects(
@@ -182,13 +182,13 @@ Deno.test("@std/async: deadline passes a result on, and throws a TimeoutError wh
   assertEquals(error.name, "TimeoutError");
 });
 
-Deno.test("@std/bytes: concat and equals", () => {
+Deno.test("@std/bytes: concat joins arrays, and equals compares them", () => {
   const all = concat([Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(3)]);
   assertEquals(all, Uint8Array.of(1, 2, 3));
   assert(equals(all, Uint8Array.of(1, 2, 3)));
   assert(!equals(all, Uint8Array.of(1, 2)));
 });
 
-Deno.test("@std/path: join", () => {
+Deno.test("@std/path: join joins and normalizes", () => {
   assertEquals(join("a", "b", "..", "c").replaceAll("\\", "/"), "a/c");
 });

@@ -292,7 +292,7 @@ const withFields = (fields: Record<string, unknown>): Alteration => ({ type, id,
   return { now: [encodeFrame(type, id, new TextEncoder().encode(JSON.stringify(value)))] };
 };
 
-/** Changes by a relay that do not make a resumption fail, because nobody reads these fields. */
+/** Changes by a relay that do not make a resumption fail, because no client or server reads these fields. */
 const UNSEEN = [
   /^(GREETING|HELLO): id \d+$/,
   // The positions and the id are checked; the next token and the counters are not.
@@ -370,7 +370,7 @@ const TARGETS: Readonly<Record<string, FrameSelector>> = {
   "HELLO": select("up", Type.HELLO, 1),
   "WELCOME": select("down", Type.WELCOME, 1),
   "HAVE": select("up", Type.HAVE, 1),
-  "what ben says again": select("up", Type.MESSAGE, 3),
+  "ben's repeated message": select("up", Type.MESSAGE, 3),
   "own MESSAGE": select("down", Type.MESSAGE, 1, from(2)),
   "MESSAGE": select("down", Type.MESSAGE, 1, from(1)),
   "DIRECT": select("down", Type.DIRECT),
@@ -475,7 +475,7 @@ Deno.test("Client: after a false `gone` it joins again and reports the gap, and 
   await ada.say("one");
   await ben.say("two");
   await ada.next("message", ({ text }) => text === "two");
-  // One that only the server has, one from ben meanwhile, and one that nobody has.
+  // One that only the server has, one from ben meanwhile, and one that no member has.
   lost = "down";
   ada.client.say("three");
   await ben.next("message", ({ text }) => text === "three");
@@ -598,7 +598,7 @@ Deno.test("Client: a member that uses another's numbers does not use them up", a
   assertEquals(told, [["one", 0], ["mine", 0], ["mine, too", MAX_SEQ - 3], ["two", 0]]);
 });
 
-Deno.test("Client: a message that it refuses itself uses no number, so nobody misses it", async () => {
+Deno.test("Client: a message that it refuses itself uses no number, so no member misses it", async () => {
   await using room = new PlayServer();
   await using ada = await joinSealed(room, "ada");
   await using ben = await joinSealed(room, "ben");

@@ -168,7 +168,10 @@ const LIES: Readonly<Record<string, readonly (readonly [lie: string, name: strin
     ["photo\u202egpj.exe", "photogpj.exe"],
     ["in\u200bvi\u00adsible.txt", "invisible.txt"],
   ],
-  "what Windows acts on": [["desktop.ini", "_desktop.ini"], ["click.lnk", "click.lnk.download"]],
+  "names that Windows acts on": [["desktop.ini", "_desktop.ini"], [
+    "click.lnk",
+    "click.lnk.download",
+  ]],
   "our own endings": [
     [`x.${"ab".repeat(16)}.part`, `x.${"ab".repeat(16)}.part.download`],
     [`x.${"ab".repeat(16)}.part.state`, `x.${"ab".repeat(16)}.part.state.download`],
@@ -180,7 +183,7 @@ const LIES: Readonly<Record<string, readonly (readonly [lie: string, name: strin
     // The number takes room, too.
     ["m".repeat(255), "m".repeat(251) + " (2)"],
   ],
-  "what is there": [
+  "existing names": [
     ["mine.jpg", "mine (2).jpg"],
     ["MINE.JPG", "MINE (3).JPG"],
     ["re\u0301sume\u0301.txt", "r\u00e9sum\u00e9 (2).txt"],

@@ -1,5 +1,5 @@
-// Many talk through networks that break all the time. What each was shown is checked against the room's log,
-// message by message: nothing lost, nothing twice, one order, and each gap told as large as it was.
+// Members talk through networks that break all the time. The test compares the messages that each member was shown with
+// the room's log: no message is lost or repeated, all come in one order, and each gap is reported with its exact size.
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { Identity } from "../../cipher/identity.ts";
@@ -16,46 +16,46 @@ import { seededRandom } from "../support/random.ts";
 import { within } from "../support/async.ts";
 import { TestRoom } from "../support/loopback.ts";
 
-/** They talk for so long; a few seconds show most, CI takes more. */
+/** How long the members talk. A few seconds show most; CI takes longer. */
 const SECONDS = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "20");
 const SEED = Number(Deno.env.get("CHAT_SOAK_SEED") ?? "2428");
-/** How many there are behind bad networks; one more has a good one. */
+/** The number of members with bad networks. One more has a good network. */
 const CROWD = 10;
-/** Of these, so many only listen. */
+/** The number of these that only listen. */
 const QUIET = 3;
-/** So many lose their networks again and again for longer than the server waits for them. */
+/** The number of these that lose their networks again and again for longer than the grace time. */
 const UNLUCKY = 2;
-/** How many messages of each may be unconfirmed. */
+/** The most unconfirmed messages of each member. */
 const WINDOW = 3;
-/** Long enough to come back through such networks, most times; short enough to be waited for. */
+/** Usually long enough to reconnect through these networks, and short enough for a test to wait for its end. */
 const GRACE_MS = 2_000;
 /**
- * Bytes within which a connection breaks: in its handshake, in the midst of a message, or behind some. A sealed
- * room takes more of them for a login and for each profile, and a core some 0.2 seconds for each login: with less,
- * nobody would do anything but log in.
+ * The bytes within which a connection breaks: in its handshake, within a message, or after several. Sealed rooms need
+ * more bytes for logins and profiles, and some 0.2 s of CPU time for each login: with smaller numbers, the clients would
+ * do nothing but log in.
  */
 const WITHIN = {
   xor: [4 * 1024, 64 * 1024, 512 * 1024, 2 * 1024 * 1024],
   sealed: [32 * 1024, 64 * 1024, 512 * 1024, 2 * 1024 * 1024],
 } as const;
 
-/** Something that was shown, and its place in the room's log. */
+/** A message that was shown, and its position in the room's log. */
 interface Shown {
   readonly at: number;
   readonly what: string;
 }
 
-/** A frame of the room's log that carries a message. */
+/** A message frame in the room's log. */
 interface Logged {
   readonly from: number;
   readonly at: number;
 }
 
-/** The room's log, as a member of the hub sees it that has no connection which could break. */
+/** The room's log, recorded by a member of the hub that has no connection and so cannot lose one. */
 class Recorder {
   readonly messages: Logged[] = [];
-  /** How many of them there had been when a member came. */
-  readonly came = new Map<number, number>();
+  /** For each member, the number of messages before it joined. */
+  readonly before = new Map<number, number>();
   readonly #gone = new Set<number>();
   #at: number;
   #news = Promise.withResolvers<void>();
@@ -76,23 +76,23 @@ class Recorder {
     this.leave = () => hub.leave(member, 0);
   }
 
-  /** What is waited for may have come about without it. */
+  /** Lets `until` check its condition again. */
   wake(): void {
     this.#news.resolve();
     this.#news = Promise.withResolvers();
   }
 
-  /** How many messages of a member there are. */
+  /** The number of messages of a member. */
   count(id: number): number {
     return this.messages.filter(({ from }) => from === id).length;
   }
 
-  /** Resolves when a member has gone. */
+  /** Resolves when a member has left. */
   async gone(id: number): Promise<void> {
     await this.until(`the end of member ${id}`, () => this.#gone.has(id));
   }
 
-  /** Resolves when the condition holds, which what comes to the log brings about. */
+  /** Resolves when the condition holds; checked after each addition to the log. */
   async until(what: string, condition: () => boolean): Promise<void> {
     while (!condition()) await within(what, this.#news.promise);
   }
@@ -103,7 +103,7 @@ class Recorder {
       const view = new DataView(bytes.buffer, bytes.byteOffset + start, size);
       const [type, id] = [view.getUint8(4), view.getUint32(5)];
       if (type === Type.MESSAGE) this.messages.push({ from: id, at: this.#at });
-      if (type === Type.JOINED) this.came.set(id, this.messages.length);
+      if (type === Type.JOINED) this.before.set(id, this.messages.length);
       if (type === Type.LEFT) this.#gone.add(id);
       start += size;
       this.#at += size;
@@ -112,13 +112,13 @@ class Recorder {
   }
 }
 
-/** Who has said it, and its number among all that this one has said. */
+/** The sender in a message's label, and the number among the messages of this sender. */
 function numbersOf(what: string): [sender: number, number: number] {
   const [sender, number] = what.split(/\D+/).slice(-2).map(Number);
   return [sender!, number!];
 }
 
-/** What is said: long, in one of twenty, and never the same. */
+/** The text of a message. One in twenty is long, and no two are equal. */
 function textOf(what: string, seed: number): string {
   const [sender, number] = numbersOf(what);
   const random = seededRandom(seed, sender, 1000 + number);
@@ -129,29 +129,29 @@ function textOf(what: string, seed: number): string {
   return `${what} ${filling.repeat(random(limit) / filling.length + 1)}`;
 }
 
-/** A client's time as one member. */
+/** A client's time under one member id. */
 interface Session {
   readonly id: number;
-  /** What it has sent to the room, and sends again where it is not known to have arrived. */
+  /** Its messages to the room, in the order of sending. Unconfirmed ones of the last session are sent again. */
   readonly said: string[];
-  /** How many messages before it were missed, as it was told. */
+  /** The reported number of messages that it missed before this session. */
   readonly missed: number;
 }
 
-/** A real client that notes what it is told, and checks what it can. */
+/** A real client that records its events and checks them as far as it can. */
 class Talker {
   readonly name: string;
   readonly client: Client;
   readonly sessions: Session[] = [];
   readonly shown: Shown[] = [];
-  /** What was shown to it alone. */
+  /** The direct messages that it was shown. */
   readonly direct: string[] = [];
-  /** What was confirmed of that which it has said; what was taken for whom. */
+  /** Its confirmed messages to the room, and its delivered direct messages. */
   readonly confirmed: string[] = [];
   readonly delivered: { readonly to: number; readonly what: string }[] = [];
-  /** To whom something could not be delivered. */
+  /** The receivers of its undelivered direct messages. */
   readonly refused: number[] = [];
-  /** Messages of one to this one alone that are missing before others, by the ids that both had then. */
+  /** Gaps before direct messages, with the ids of sender and receiver at that time. */
   readonly missing: { readonly from: number; readonly self: number; readonly count: number }[] = [];
   resumptions = 0;
   readonly #index: number;
@@ -168,8 +168,8 @@ class Talker {
     this.#index = index;
     this.#seed = seed;
     this.#random = seededRandom(seed, index, 99);
-    this.#ended = client.run((event) => this.#hear(event));
-    // Told when it is waited for, not before.
+    this.#ended = client.run((event) => this.#handle(event));
+    // An error is reported by the next wait.
     this.#ended.catch(() => {});
   }
 
@@ -199,26 +199,26 @@ class Talker {
         });
         return new Talker(client, index, seed);
       } catch (error) {
-        // Who is not in yet does not try again by itself.
+        // A client reconnects by itself only after its first admission.
         if (!(error instanceof ChatError)) throw error;
       }
     }
   }
 
-  /** Resolves when the condition holds, which its events bring about. */
+  /** Resolves when the condition holds; checked after each event. */
   async until(what: string, condition: () => boolean): Promise<void> {
     while (!condition()) {
       await within(`${what} at ${this.name}`, Promise.race([this.#news.promise, this.#ended]));
     }
   }
 
-  /** What it waits for may have come about without an event. */
+  /** Lets `until` check its condition again. */
   wake(): void {
     this.#news.resolve();
     this.#news = Promise.withResolvers();
   }
 
-  /** Talks until it is enough. */
+  /** Talks until `enough` returns true. */
   async talk(enough: () => boolean): Promise<void> {
     while (!enough()) {
       while (this.client.pending.length < WINDOW) this.#sayNext();
@@ -248,7 +248,7 @@ class Talker {
     this.say(to ? `direct ${what}` : what, to?.id);
   }
 
-  #hear(event: RoomEvent): void {
+  #handle(event: RoomEvent): void {
     switch (event.type) {
       case "welcome":
         this.sessions.push({ id: event.self.id, said: [], missed: 0 });
@@ -288,7 +288,7 @@ class Talker {
       case "unreadable":
       case "keychanged":
       case "warning":
-        throw new Error(`${this.name} was told: ${JSON.stringify(event)}`);
+        throw new Error(`${this.name} received: ${JSON.stringify(event)}`);
       case "ended":
         assertEquals(event.ending, { reason: "left" }, this.name);
         break;
@@ -296,47 +296,47 @@ class Talker {
     this.wake();
   }
 
-  /** Somebody's words are as they were said; returns what identifies them. */
+  /** Checks that a text arrived unchanged; returns its label. */
   #check({ type, text, missing }: RoomEvent & { type: "message" | "direct" }): string {
     const what = /^(?:direct |the end )?\d+:\d+/.exec(text)![0];
-    // Not with `assertEquals`: nobody wants to see these.
-    assert(text === textOf(what, this.#seed), `${what} is not what was said`);
+    // Not `assertEquals`: it would print 100,000 characters.
+    assert(text === textOf(what, this.#seed), `${what} has changed on its way`);
     if (type === "message") assertEquals(missing, 0, `before ${what} at ${this.name}`);
     return what;
   }
 }
 
-/** What was said in each message of the log: a client's sessions say what theirs were. */
+/** The label of each message in the log, found from the sessions of its sender. */
 function readLog(log: readonly Logged[], talkers: readonly Talker[]): string[] {
   const said = new Map(
     talkers.flatMap(({ sessions }) => sessions.map(({ id, said }) => [id, said.values()] as const)),
   );
   return log.map(({ from, at }) => {
     const next = said.get(from)?.next();
-    assert(next && !next.done, `member ${from} has not said what stands at ${at}`);
+    assert(next && !next.done, `member ${from} has not sent the message at ${at}`);
     return next.value;
   });
 }
 
-/** What a client must have been shown, as its sessions and the gaps between them say. */
+/** The messages that a client must have been shown, according to its sessions and the gaps between them. */
 function expectShown(
   { sessions }: Talker,
-  { messages, came }: Recorder,
+  { messages, before }: Recorder,
   contents: readonly string[],
 ): Shown[] {
   const shown: Shown[] = [];
-  /** The last of each sender. */
+  /** The last number of each sender. */
   const last = new Map<number, number>();
   for (const [i, { id }] of sessions.entries()) {
     const next = sessions[i + 1];
-    const start = came.get(id)!;
-    const end = next ? came.get(next.id)! - next.missed : contents.length;
-    assert(start <= end, `member ${id} has been told of a gap that is larger than its time`);
+    const start = before.get(id)!;
+    const end = next ? before.get(next.id)! - next.missed : contents.length;
+    assert(start <= end, `member ${id} was told of a gap that is longer than its session`);
     for (let n = start; n < end; n++) {
       const what = contents[n]!;
       const [sender, number] = numbersOf(what);
-      // What is said again is for those who have missed it; but who has heard what the sender said behind it
-      // came in between, and was told of a gap with it.
+      // A repeated message is for members that missed it. A client that has seen later messages of this sender was not
+      // in the room when it came first, and its gap has reported it.
       if (number <= (last.get(sender) ?? 0)) continue;
       last.set(sender, number);
       shown.push({ at: messages[n]!.at, what });
@@ -352,10 +352,10 @@ function check(talkers: readonly Talker[], recorder: Recorder): void {
     const { name, shown, sessions } = talker;
     assertEquals(shown, expectShown(talker, recorder, contents), `what was shown to ${name}`);
     const all = new Set(shown.map(({ what }) => what));
-    assertEquals(all.size, shown.length, `${name} was shown something twice`);
+    assertEquals(all.size, shown.length, `${name} was shown a message twice`);
     if (sessions.length > 1) continue;
-    // Who had no gap has all that anybody saw confirmed from its coming on.
-    const first = recorder.messages[recorder.came.get(sessions[0]!.id)!]!.at;
+    // A client without a gap has all messages that were confirmed to any client after it joined.
+    const first = recorder.messages[recorder.before.get(sessions[0]!.id)!]!.at;
     for (const other of talkers) {
       const places = new Map(other.shown.map(({ at, what }) => [what, at]));
       for (const what of other.confirmed) {
@@ -363,11 +363,11 @@ function check(talkers: readonly Talker[], recorder: Recorder): void {
       }
     }
   }
-  const told = new Set(talkers.flatMap(({ delivered }) => delivered.map(({ what }) => what)));
+  const delivered = new Set(talkers.flatMap(({ delivered }) => delivered.map(({ what }) => what)));
   for (const { name, direct } of talkers) {
-    assertEquals(new Set(direct).size, direct.length, `${name} was told something twice`);
+    assertEquals(new Set(direct).size, direct.length, `${name} received a direct message twice`);
   }
-  // To one alone nothing is missing but what its sender was told could not be delivered.
+  // Only direct messages that were reported to their sender as undelivered may be missing.
   for (const { name, missing } of talkers) {
     for (const { from, self } of missing) {
       const gaps = missing.filter((gap) => gap.from === from && gap.self === self);
@@ -379,7 +379,7 @@ function check(talkers: readonly Talker[], recorder: Recorder): void {
       );
     }
   }
-  // What was delivered to who had no gap was shown to it, and to nobody else.
+  // A direct message that was delivered to a client without a gap was shown to this client only.
   const receivers = new Map(
     talkers.flatMap((talker) => talker.direct.map((what) => [what, talker] as const)),
   );
@@ -390,10 +390,10 @@ function check(talkers: readonly Talker[], recorder: Recorder): void {
       if (receiver) assertEquals(receivers.get(what)?.name, receiver.name, what);
     }
   }
-  assert(told.size > 0);
+  assert(delivered.size > 0);
 }
 
-/** Everybody has everything: who was away when a last word was said is back for another. */
+/** Waits until all have the same last message. If a client was away for one, the witness sends another. */
 async function settle(talkers: readonly Talker[], witness: Talker): Promise<void> {
   await Promise.all(
     talkers.map((talker) =>
@@ -420,8 +420,8 @@ async function soak(seed: number, admission?: AdmissionRecord, code?: string): P
     graceMs: GRACE_MS,
     awayMs: 200,
     finishMs: 1_000,
-    // A login that breaks counts as a try with a wrong code, and all come from one address: here a minute
-    // of that count is a second.
+    // An aborted login counts as a try with a wrong code, and all clients have one address. So this clock runs 60 times
+    // as fast, and a minute of that count is a second.
     now: () => 60 * performance.now(),
     ...(admission && { admission }),
   });
@@ -441,7 +441,7 @@ async function soak(seed: number, admission?: AdmissionRecord, code?: string): P
   try {
     const witness = await Talker.join(room.port, CROWD, seed, code);
     const crowd: Talker[] = [];
-    // One after the other: all logins together take this one thread longer than each may take.
+    // One after the other: all logins at once would take this thread longer than the time for a handshake.
     for (const [i, { port }] of proxies.entries()) {
       crowd.push(await Talker.join(port, i, seed, code));
     }
@@ -452,7 +452,7 @@ async function soak(seed: number, admission?: AdmissionRecord, code?: string): P
       performance.now() - start > 1000 * SECONDS && lostEchoes > 0 &&
       FAULT_KINDS.every((kind) => count(kind) > 0);
     const talking = crowd.slice(QUIET).map((talker) => talker.talk(isOver));
-    // Away for too long: one who listens, and one who talks.
+    // Two clients are away for longer than the grace time: one that listens, and one that talks.
     const losing = Array.from({ length: UNLUCKY }, async (_, n) => {
       const i = n === 0 ? 0 : CROWD - n;
       const [talker, proxy] = [crowd[i]!, proxies[i]!];
@@ -460,11 +460,11 @@ async function soak(seed: number, admission?: AdmissionRecord, code?: string): P
         const { length } = talker.sessions;
         const { id } = talker.sessions.at(-1)!;
         if (n > 0) {
-          // The room has something of it, and it does not learn that: it will say it again.
-          const { length: heard } = talker.confirmed;
+          // The room has a message of it and the echo is lost, so the client sends the message again.
+          const { length: confirmed } = talker.confirmed;
           const before = recorder.count(id);
           proxy.cutAll("stall", "down");
-          const isTaken = () => recorder.count(id) - before > talker.confirmed.length - heard;
+          const isTaken = () => recorder.count(id) - before > talker.confirmed.length - confirmed;
           const isLost = () => talker.client.link.state !== "connected";
           await recorder.until("a message", () => isTaken() || isLost() || isOver());
           if (isTaken()) lostEchoes++;
@@ -474,7 +474,7 @@ async function soak(seed: number, admission?: AdmissionRecord, code?: string): P
         await recorder.gone(id);
         await proxy.up();
         await talker.until("its return", () => talker.sessions.length > length);
-        // Then it has its session for some time.
+        // Let the new session last for some time.
         const shown = talker.shown.length + 20;
         await talker.until("messages", () => talker.shown.length >= shown || isOver());
       } while (!isOver());
@@ -496,7 +496,7 @@ async function soak(seed: number, admission?: AdmissionRecord, code?: string): P
     const again = recorder.messages.length - new Set(witness.shown.map(({ what }) => what)).size;
     assert(again > 0);
     const figures =
-      `${witness.shown.length} messages, ${again} of them said again, ${
+      `${witness.shown.length} messages, ${again} of them sent again, ${
         sum(talkers.map(({ shown }) => shown.length))
       } shown, ${sum(talkers.map(({ delivered }) => delivered.length))} direct ones, ` +
       `${resumptions} resumptions, ${gaps.length} gaps of ${sum(gaps)} messages, ` +
@@ -518,7 +518,7 @@ async function soak(seed: number, admission?: AdmissionRecord, code?: string): P
 const CODE = "abandon ability able about";
 
 for (const cipher of ["xor", "sealed"] as const) {
-  Deno.test(`Client and Server: through breaking networks all are shown all, once, in one order, or told of the gap, ${cipher}`, async () => {
+  Deno.test(`Client and Server: through breaking networks each client shows every message once, in one order, or reports the gap (${cipher})`, async () => {
     const start = performance.now();
     const figures = cipher === "xor" ? await soak(SEED) : await soak(SEED, register(CODE), CODE);
     const seconds = ((performance.now() - start) / 1000).toFixed(1);

@@ -6,9 +6,9 @@ import { Raw, TestRoom } from "../support/loopback.ts";
 import { type Holding, SoakServer } from "../support/soak_server.ts";
 import { describe, HostileConnections, type Hostility, Talkers } from "../support/unadmitted.ts";
 
-/** A few hundred connections show most of it. CI has more time: 2,000, and a deadline as in real rooms. */
+/** A few hundred connections show most. CI takes 2,000, and a longer deadline. */
 const isLong = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "3") >= 20;
-/** How many connections of each kind. */
+/** The number of connections of each kind. */
 const COUNT = isLong ? 500 : 100;
 const MEMBERS = 10;
 /** No test waits this long: 1 hour, in ms. */
@@ -16,7 +16,7 @@ const NEVER_MS = 3_600_000;
 
 /** How long a refused connection may stay, in ms: a busy machine needs time to deliver the last frame. */
 const FINISH_MS = 5_000;
-/** Bytes that a connection may cost besides its frame: its objects, and what Deno keeps of it. */
+/** Bytes that a connection may cost besides its frame: its objects, also those inside Deno. */
 const OBJECTS = 24 * 1024;
 /** Bytes of garbage that a busy process may have taken from the system. */
 const GARBAGE = 96 * 1024 * 1024;
@@ -53,7 +53,7 @@ function growth(before: Holding, after: Holding): number {
 }
 
 const UNADMITTED = ["silent", "trickle", "garbage", "lengths"] as const;
-/** What all of them may cost together, in bytes. */
+/** The bytes that all of them together may cost. */
 const UNADMITTED_BOUND = UNADMITTED.length * COUNT * (MAX_FRAME_BEFORE_ADMISSION + OBJECTS);
 
 Deno.test("Server: unadmitted connections that are silent, trickle, flood or lie cost little memory and disturb no member", async () => {
@@ -70,7 +70,10 @@ Deno.test("Server: unadmitted connections that are silent, trickle, flood or lie
   const crowded = await server.collect();
   // Garbage and half of the lengths are refused at once. All others stay, since the deadline never comes.
   const staying = MEMBERS + 2.5 * COUNT;
-  const refused = server.until("no refused ones", ({ connections }) => connections === staying);
+  const refused = server.until(
+    "no refused connections",
+    ({ connections }) => connections === staying,
+  );
   const refusing = await talkers.talk(server, refused);
   const during = await refused;
   talkers.check();
@@ -118,7 +121,7 @@ Deno.test("Server: unadmitted connections get their error code and are closed af
 Deno.test("Server: members that misuse the room cost little memory and disturb no other member", async () => {
   await using server = await SoakServer.start({
     budget: DEFAULT_BUDGET,
-    // They connect faster than they are admitted.
+    // They connect faster than the server admits them.
     maxAdmissions: 20 * COUNT,
     finishMs: NEVER_MS,
   });

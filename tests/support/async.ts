@@ -6,7 +6,7 @@ export const PATIENCE_MS = 120_000;
 /**
  * The result of `promise`.
  *
- * @param what what the test waits for; the error names it
+ * @param what the event that the test waits for; the error names it
  * @throws {Error} if `promise` has not settled within two minutes
  */
 export async function within<T>(what: string, promise: Promise<T>): Promise<T> {

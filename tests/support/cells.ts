@@ -1,4 +1,4 @@
-// Test helper: what a terminal's screen shows, as cells. Tests and the session's picture read it. Types only.
+// Test helper: the content of a terminal's screen, as cells. Tests and the session's picture use these types.
 
 /** A colour: one of xterm's 256, or `#rrggbb`. Undefined is the terminal's default. */
 export type Ink = number | string | undefined;

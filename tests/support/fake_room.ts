@@ -40,7 +40,7 @@ export const OFFER: Transfer = {
   message: undefined,
 };
 
-/** Records what it is asked to do, and confirms messages when the test calls `confirm`. */
+/** Records the calls to it. It confirms messages when the test calls `confirm`. */
 export class FakeRoom implements Room {
   info: RoomInfo;
   readonly self: Person = ALICE;
@@ -50,9 +50,9 @@ export class FakeRoom implements Room {
   link: Link = { state: "connected" };
   pending: Pending[] = [];
   transfers: Transfer[] = [];
-  /** Requests in their order, for example "say hello". */
+  /** All calls in their order, for example "say hello". */
   readonly calls: string[] = [];
-  /** The error that refuses every request. */
+  /** If set, every request throws this error. */
   refusal: ChatError | undefined;
   #lastRef = 0;
   #at = 0;
@@ -115,7 +115,7 @@ export class FakeRoom implements Room {
     return 1;
   }
 
-  /** Tries at once, as the client does. */
+  /** Starts a try at once, like the client. */
   reconnect(): void {
     this.calls.push("reconnect");
     if (this.link.state !== "connected") this.link = { state: "connecting", attempt: 1 };
@@ -125,7 +125,7 @@ export class FakeRoom implements Room {
     this.calls.push("leave");
   }
 
-  /** How often the client was asked to leave. */
+  /** The number of calls of `leave`. */
   get leaves(): number {
     return this.calls.filter((call) => call === "leave").length;
   }
@@ -136,7 +136,7 @@ export class FakeRoom implements Room {
     return to ? { type: "delivered", ref, to, text } : this.message(ALICE, text, action, ref);
   }
 
-  /** A message to the room, at the next place of its order. */
+  /** A message to the room, at the next position. */
   message(from: Person, text: string, action = false, ref?: number): RoomEvent {
     return { type: "message", from, text, action, at: this.#at += 100, ref, ...UNPROVED };
   }
@@ -159,7 +159,7 @@ export class FakeRoom implements Room {
 /** The fields that only a sealed room can fill. */
 export const UNPROVED = { sent: undefined, missing: 0 } as const;
 
-/** When the events of sealed rooms were sent. */
+/** The time at which the events of sealed rooms were sent. */
 export const SENT: Date = new Date("2024-02-28T12:00:00.250Z");
 
 /** Each way in which a room can end. */

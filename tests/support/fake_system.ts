@@ -137,7 +137,7 @@ export class FakeSystem implements System, Disposable {
   readonly stderr: FakeOutput = new FakeOutput();
   /** A folder for the files of the user and of the test. */
   readonly folder: string = Deno.makeTempDirSync({ prefix: "chat-test-" });
-  /** The environment. */
+  /** Environment variables. */
   readonly variables: Record<string, string>;
   /** The addresses of the machine; undefined if the system does not tell them. */
   machine: ReturnType<System["addresses"]> | undefined = [
@@ -199,7 +199,7 @@ export class FakeSystem implements System, Disposable {
     return () => this.#onCrash.delete(listener);
   }
 
-  /** How many listeners a verb has left behind. */
+  /** The number of listeners that a verb has not removed. */
   get listeners(): number {
     return this.#onSignal.size + this.#onCrash.size;
   }

@@ -82,7 +82,7 @@ export class MemoryDisk implements Disk {
         this.open_--;
         this.parts.delete(key);
         if (length !== offer.size || (await hashOf(bytes)).toHex() !== offer.sha256.toHex()) {
-          throw new ChatError(`Cannot keep ${offer.name}: it is not what was offered`);
+          throw new ChatError(`Cannot keep ${offer.name}: its hash is not the offered one`);
         }
         this.received.set(offer.name, bytes);
         return `/downloads/${offer.name}`;

@@ -68,7 +68,7 @@ export function framesIn(...parts: readonly Uint8Array[]): Frame[] {
   return frames;
 }
 
-/** A connection that keeps what is sent. */
+/** A connection that records sent frames. */
 export class FakeCarrier implements Carrier {
   /** Small frames, which go ahead of the outbox. */
   readonly sent: Frame[] = [];

@@ -1,6 +1,6 @@
 // Test helper: numbers and bytes that depend on a seed only, so that a failing run can be repeated. No part of the program.
 
-/** A generator of whole numbers from 0 to `limit - 1`. It is called mulberry32. */
+/** The generator mulberry32. It returns whole numbers from 0 to `limit - 1`. */
 export function mulberry32(seed: number): (limit: number) => number {
   let state = seed;
   return (limit) => {

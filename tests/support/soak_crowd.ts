@@ -14,7 +14,7 @@ const BACKOFF = { baseMs: 20, capMs: 200 };
 const LONGEST_MS = 400;
 
 /** The part of the room's log that one session has received: the first and the last position, and the number of entries. */
-export interface Received {
+export interface ReceivedRange {
   readonly id: number;
   readonly first: number;
   readonly last: number;
@@ -25,7 +25,7 @@ export interface Received {
 export class Notes {
   /** The event at each position of the room's log. */
   readonly log: Map<number, string> = new Map();
-  readonly visits: Received[] = [];
+  readonly visits: ReceivedRange[] = [];
   /** Messages that were sent. */
   said = 0;
   /** Received events, counted once for each receiver. */
@@ -56,7 +56,7 @@ class Vanished extends Error {
 }
 
 /** One member, from joining to leaving. */
-export class Visit implements Received {
+export class Visit implements ReceivedRange {
   first = -1;
   last = -1;
   /** The number of log entries that it has received. */

@@ -21,8 +21,8 @@ export const select = (
 ): FrameSelector => ({ direction, nth, fits: (frame) => frame.type === type && fits(frame) });
 
 /**
- * Gives what is passed on instead of a frame: `now`, and `later` after the next frame of the same direction.
- * `earlier` holds the frames before it.
+ * Returns the bytes to pass on instead of a frame: `now` at once, and `later` after the next frame of the same
+ * direction. `earlier` holds the frames before it.
  */
 export type Alteration = (
   frame: Frame,

@@ -1,5 +1,5 @@
 // Test helper: hostile connections, each kind in a worker of its own, and members that talk meanwhile. Tests check
-// what the server keeps, bench/unadmitted.ts measures what the hostile ones cost. No part of the program.
+// the memory of the server; bench/unadmitted.ts measures the cost. No part of the program.
 
 import { assertEquals } from "@std/assert";
 import { within } from "./async.ts";
@@ -14,13 +14,13 @@ export type Hostility =
   | "trickle"
   /** Sends random bytes, as fast as it can. */
   | "garbage"
-  /** Announces a frame that is too long, or one of the greatest length that never comes. */
+  /** Announces a frame that is too long, or a frame of the maximal length that never comes. */
   | "lengths"
   /** A member that announces the largest frame, and sends a byte of it a second. */
   | "unfinished"
   /** A member that sends PING all the time and reads no answer. */
   | "pings"
-  /** A member that confirms what was never sent to it. */
+  /** A member that confirms bytes that the server has never sent. */
   | "haves"
   /** A member that disconnects without BYE, as soon as it is admitted or before. */
   | "vanishing";
@@ -29,13 +29,13 @@ export interface Order {
   readonly port: number;
   readonly kind: Hostility;
   readonly count: number;
-  /** Connects again each time the server has ended the connection. */
+  /** Whether to connect again after the server has ended the connection. */
   readonly again: boolean;
 }
 
 export interface Report {
   readonly state: "ready" | "begun" | "ended" | "stopped";
-  /** How many connections ended in which way: the code of an ERROR frame, `ended` or `reset`. */
+  /** The number of connections for each way to end: the code of an ERROR frame, `ended` or `reset`. */
   readonly endings: Readonly<Record<string, number>>;
 }
 
@@ -76,12 +76,12 @@ export class HostileConnections implements AsyncDisposable {
     await within(`all ${order.kind} connections`, this.#states.begun.promise);
   }
 
-  /** How they ended, once the server has ended all of them. */
+  /** Waits until the server has ended all connections; returns how they ended. */
   async endings(): Promise<Report["endings"]> {
     return (await within("the end of all connections", this.#states.ended.promise)).endings;
   }
 
-  /** Closes what the server has not closed. */
+  /** Closes the connections that the server has not closed. */
   async stop(): Promise<void> {
     this.#worker.postMessage("stop");
     await within("a stopped worker", this.#states.stopped.promise);
@@ -95,7 +95,7 @@ export class HostileConnections implements AsyncDisposable {
   }
 }
 
-/** How long messages took until they were received, in ms. */
+/** The times from sending to receiving a message, in ms. */
 export class Latencies {
   readonly #values: number[] = [];
 
@@ -113,15 +113,15 @@ export class Latencies {
     return this.#values.length;
   }
 
-  /** @param part from 0 (the smallest value) to 1 (the greatest) */
+  /** @param part from 0 (the minimum) to 1 (the maximum) */
   at(part: number): number {
     const sorted = this.#values.toSorted((a, b) => a - b);
     return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? NaN;
   }
 
   toString(): string {
-    const [median, p99, most] = [this.at(0.5), this.at(0.99), this.at(1)].map((n) => n.toFixed(2));
-    return `${this.count} messages, in ms: median ${median}, p99 ${p99}, greatest ${most}`;
+    const [median, p99, max] = [this.at(0.5), this.at(0.99), this.at(1)].map((n) => n.toFixed(2));
+    return `${this.count} messages, in ms: median ${median}, p99 ${p99}, maximum ${max}`;
   }
 }
 
@@ -130,7 +130,7 @@ const THINK_MS = 5;
 
 export interface Talk {
   readonly latencies: Latencies;
-  /** The greatest of each value that the server had meanwhile. */
+  /** The maximum of each value of the server meanwhile. */
   readonly peak: Readonly<Holding>;
 }
 
@@ -153,8 +153,8 @@ export class Talkers implements AsyncDisposable {
   }
 
   /**
-   * They talk until `done`, at least once. Returns how long each message took until each member received it, and
-   * the greatest values of the server.
+   * The members talk until `done`, at least one round. Returns the time that each message took to each member, and the
+   * maximal values of the server.
    */
   async talk(server: SoakServer, done: Promise<unknown>): Promise<Talk> {
     const latencies = this.#latencies = new Latencies();
@@ -204,7 +204,7 @@ export class Talkers implements AsyncDisposable {
   }
 }
 
-/** The server's memory, for people to read. */
+/** Formats the server's memory for people. */
 export function describe({ connections, heap, external, rss }: Holding): string {
   return `${connections} connections: heap ${MB(heap)}, external ${MB(external)}, RSS ${
     MB(rss)

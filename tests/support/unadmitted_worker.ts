@@ -22,11 +22,11 @@ const SHIFTS = 10;
 const roll = mulberry32(2428);
 /** Its first byte begins none of the protocols that the server recognizes. */
 const GARBAGE = Uint8Array.from({ length: 16 * 1024 }, (_, i) => i === 0 ? 0xff : roll(256));
-/** How often one member connects and vanishes. */
+/** The number of times that one member connects and vanishes. */
 const VISITS = 10;
 const hello = encodeHello({ version: 1, profile: encoder.encode("hostile") });
 
-/** What a connection sends at once, and what it sends after that, a byte a second. */
+/** The first bytes of a connection, and the bytes that follow at one byte a second. */
 const TRICKLES: Partial<Record<Hostility, (i: number) => { first: Uint8Array; then: Uint8Array }>> =
   {
     // Half of them trickle from the first byte on, half of them within HELLO.
@@ -40,7 +40,7 @@ const TRICKLES: Partial<Record<Hostility, (i: number) => { first: Uint8Array; th
     }),
   };
 
-/** What a connection sends at once, and what it floods the server with after that. */
+/** The first bytes of a connection, and the bytes that it then sends again and again. */
 const BURSTS: Partial<Record<Hostility, { first: (i: number) => Uint8Array; flood?: Uint8Array }>> =
   {
     silent: { first: () => new Uint8Array(0) },
@@ -66,7 +66,7 @@ function header(length: number, type: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** How often connections ended in each way. */
+/** The number of connections for each way to end. */
 const endings: Record<string, number> = {};
 const open = new Set<Raw>();
 let stopped = false;
