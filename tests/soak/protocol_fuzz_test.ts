@@ -219,7 +219,7 @@ function countError(error: unknown): void {
   if (error instanceof ProtocolError) {
     assert((ERROR_CODES as readonly string[]).includes(error.code), error.code);
     count(error.code);
-  } else if (error instanceof RangeError && /^Cannot (?:read|take) /.test(error.message)) {
+  } else if (error instanceof RangeError && /^Cannot (?:read|accept) /.test(error.message)) {
     count("unreadable");
   } else {
     throw error;
