@@ -131,8 +131,8 @@ Deno.test({
     for (
       const [command, answer] of [
         ["/who", "Cannot list the members"],
-        ["/msg 52684 psst", "Cannot send to one member alone"],
-        ["/nick anna", "Cannot change the name"],
+        ["/msg 52684 psst", "Cannot send a direct message"],
+        ["/nick anna", "Cannot change your name"],
         ["/send a.txt", "Cannot send files"],
       ]
     ) {
