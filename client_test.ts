@@ -1,3 +1,4 @@
+import { reservedPort } from "./tests/support/ports.ts";
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { join } from "./client.ts";
@@ -233,9 +234,7 @@ Deno.test("join: gives up on a server that accepts the connection and sends noth
 });
 
 Deno.test("join: reports that nothing listens, with a hint how to open a room", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
+  const port = reservedPort();
   const error = await assertRejects(
     () => join({ ...here, port }),
     ChatError,

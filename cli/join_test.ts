@@ -1,3 +1,4 @@
+import { reservedPort } from "../tests/support/ports.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
 import { FakeTty } from "../tests/support/fake_terminal.ts";
@@ -34,12 +35,6 @@ class ScreenTty extends FakeTty {
     super.setRaw(raw);
     if (raw) this.#started.resolve();
   }
-}
-
-/** A port where nothing listens. */
-function unusedPort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 Deno.test("join: sends each line of stdin, prints NAME: text, and leaves at the end with 0", async () => {
@@ -128,7 +123,7 @@ Deno.test("join --retry 0: the end of the server ends it with 1 and a reason", a
 
 Deno.test("join: without a server it exits with 1 and a hint", async () => {
   using system = new FakeSystem();
-  assertEquals(await system.run("join", `127.0.0.1:${unusedPort()}`), 1);
+  assertEquals(await system.run("join", `127.0.0.1:${reservedPort()}`), 1);
   assertEquals(system.stdout.text, "");
   assertMatch(system.stderr.text, /^chat: error: Cannot join .*\nchat: hint: .*chat serve.*\n$/);
 });
@@ -191,7 +186,7 @@ Deno.test("join: without an address it finds the newest open room of this user, 
   await using web = new Impostor((raw) =>
     raw.write(new TextEncoder().encode("HTTP/1.1 200 OK\r\n"))
   );
-  for (const port of [unusedPort(), web.port]) {
+  for (const port of [reservedPort(), web.port]) {
     publishRoom(places, { hostname: "127.0.0.1", port, code: OTHER_CODE });
   }
   system.stdin.type("Right?\n");

@@ -6,7 +6,7 @@
 //
 // It needs xxd, tshark of Wireshark 4.0 or later with permission to capture (root has it; otherwise see dumpcap), and
 // the default port of rooms. Ports, times and random values differ in each run, and packets may have other numbers:
-// `tools/capture_test.ts` finds bytes of the page that are no longer right. Check the page's words yourself.
+// `tests/soak/capture_test.ts` finds bytes of the page that are no longer right. Check the page's words yourself.
 //
 // Exit code 0: the paths are on stdout. 1: not made, the reason is on stderr. 2: misuse.
 

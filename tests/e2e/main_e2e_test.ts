@@ -1,3 +1,4 @@
+import { reservedPort } from "../support/ports.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { XorCipher } from "../../cipher.ts";
 import { SHELLS } from "../../cli/command.ts";
@@ -588,9 +589,7 @@ Deno.test("chat serve: a port in use ends it with 1, and the hint suggests to jo
 });
 
 Deno.test("chat join, chat send: without a server they exit with 1, and the hint tells how to open a room", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  listener.close();
-  const address = `127.0.0.1:${listener.addr.port}`;
+  const address = `127.0.0.1:${reservedPort()}`;
   for (const args of [["join", address], ["send", address, "hi"]]) {
     await assertFails(args, 1, /: nothing listens there$/, /chat serve/);
   }

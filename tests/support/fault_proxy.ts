@@ -3,6 +3,7 @@
 //
 // It uses node:net, because Deno's own sockets cannot send a reset (RST).
 
+import { reservedPort } from "./ports.ts";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { seededRandom } from "./random.ts";
 
@@ -127,7 +128,7 @@ export class FaultProxy implements AsyncDisposable {
 
   /** Starts a proxy for a server on this machine. */
   static async start({ port }: { port: number }, options: FaultOptions): Promise<FaultProxy> {
-    return new FaultProxy(await listen(0), port, options);
+    return new FaultProxy(await listen(reservedPort()), port, options);
   }
 
   /** The number of clients so far. */

@@ -1,3 +1,4 @@
+import { reservedPort } from "./ports.ts";
 import {
   assert,
   assertEquals,
@@ -353,9 +354,7 @@ Deno.test("FaultProxy.calm: stops planned faults", async () => {
 });
 
 Deno.test("FaultProxy: resets a client if the server is down, and does not count this as a fault", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  listener.close();
-  await using proxy = await FaultProxy.start(listener.addr, { seed: 1 });
+  await using proxy = await FaultProxy.start({ port: reservedPort() }, { seed: 1 });
   await using client = new End(await Deno.connect({ hostname: "127.0.0.1", port: proxy.port }));
   assertStrictEquals((await client.rest()).how, "reset");
   assertEquals(proxy.counts, NO_FAULTS);

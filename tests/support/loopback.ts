@@ -3,6 +3,7 @@
 //
 // Nothing here sleeps: it waits for events. If an event does not come, the test fails.
 
+import { reservedPort } from "./ports.ts";
 import { assertEquals } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { XorCipher } from "../../cipher.ts";
@@ -172,7 +173,8 @@ export class TestRoom extends Server implements AsyncDisposable {
       for (const wake of wakers.splice(0)) wake();
     };
     const finishMs = PATIENCE_MS;
-    const here = { hostname: "127.0.0.1", port: 0, publicKey: KEY };
+    // Some tests stop the server and start another on its port.
+    const here = { hostname: "127.0.0.1", port: reservedPort(), publicKey: KEY };
     // All connections come from one address here. A test that needs a limit sets it.
     const limits = { graceMs: 0, maxPerAddress: Infinity, budget: undefined };
     super({ ...here, onEvent, finishMs, ...limits, ...options });

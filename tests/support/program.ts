@@ -28,6 +28,8 @@ const PERSONAL = /^(?:HOME|USERPROFILE|APPDATA|LOCALAPPDATA|XDG_\w+|CHAT_\w+)$/i
 const impersonal: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([key]) => !PERSONAL.test(key))),
   ...denoFolder(),
+  // Deno would look for a newer version of itself, in each process.
+  DENO_NO_UPDATE_CHECK: "1",
   NO_COLOR: "1",
 };
 

@@ -3,7 +3,7 @@
 
 import { assert, assertEquals, assertLess, assertStringIncludes, assertThrows } from "@std/assert";
 import { concat } from "@std/bytes/concat";
-import { privateKey, XorCipher } from "../cipher.ts";
+import { privateKey, XorCipher } from "../../cipher.ts";
 import {
   DEFAULT_PORT,
   encodeAck,
@@ -14,7 +14,7 @@ import {
   MAX_FRAME,
   PREFACE,
   Type,
-} from "../protocol.ts";
+} from "../../protocol.ts";
 import {
   encodeError,
   encodeGreeting,
@@ -24,14 +24,14 @@ import {
   encodeWelcome,
   parseGreeting,
   parseHello,
-} from "../protocol/json_frames.ts";
+} from "../../protocol/json_frames.ts";
 import {
   decodeEnvelope,
   decodeProfile,
   encodeEnvelope,
   encodeProfile,
-} from "../protocol/envelope.ts";
-import { encodeFileMessages } from "../protocol/file_messages.ts";
+} from "../../protocol/envelope.ts";
+import { encodeFileMessages } from "../../protocol/file_messages.ts";
 import {
   CONVERSATION,
   DISSECTOR,
@@ -43,7 +43,7 @@ import {
   payload,
   quotations,
   runExample,
-} from "./capture.ts";
+} from "../../tools/capture.ts";
 import {
   type Capture,
   isSmooth,
@@ -53,9 +53,9 @@ import {
   readSegment,
   type Segment,
   writeCapture,
-} from "./capture_file.ts";
+} from "../../tools/capture_file.ts";
 
-const root = `${import.meta.dirname!}/..`;
+const root = `${import.meta.dirname!}/../..`;
 const utf8 = new TextEncoder();
 const KEY = 198;
 const xor = new XorCipher(KEY);

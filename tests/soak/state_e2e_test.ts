@@ -1,0 +1,184 @@
+// chat serve --state: a room's code survives crashes and restarts of the program.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { publishRoom } from "../../cli/home.ts";
+import { Home, type Result, run } from "../support/program.ts";
+import { Terminal } from "../support/pty.ts";
+import {
+  assertRefused,
+  codeFile,
+  codeOf,
+  open,
+  type Opened,
+  placesOf,
+  visit,
+} from "../support/sealed_program.ts";
+
+const windows = Deno.build.os === "windows";
+// Windows has no shell.
+const onTerminal = windows ? Deno.test.ignore : Deno.test;
+
+/** Kills a server, as a crash does. */
+async function crash({ server }: Opened): Promise<Result> {
+  server.signal("SIGKILL");
+  return await server.result();
+}
+
+/** The bytes of a file, and its date. */
+function look(path: string): unknown {
+  return [Deno.readFileSync(path), Deno.statSync(path).mtime];
+}
+
+Deno.test("chat serve --state: keeps the code after a crash, and does not print it again", async () => {
+  using operator = new Home();
+  using home = new Home();
+  const state = `${operator.path}/state`;
+  const env: Record<string, string> = {};
+  let port: number;
+  let kept: unknown;
+  {
+    await using room = await open(operator, ["--state", state]);
+    env["CHAT_CODE"] = await codeOf(room);
+    port = room.port;
+    kept = look(state);
+    if (!windows) assertEquals(Deno.statSync(state).mode! & 0o777, 0o600);
+    assert(!Deno.readTextFileSync(state).includes(env["CHAT_CODE"]));
+    const { code, stderr } = await visit({ home, env }, "ada", room.address);
+    assertEquals(code, 0, stderr);
+    await crash(room);
+  }
+  // At the same port, then at another: on this machine chat join finds the code in both cases.
+  for (const where of [port, 0]) {
+    await using room = await open(operator, ["--state", state, "--port", String(where)]);
+    await room.server.stderr.lineLike(
+      /^chat: the code is unchanged \(kept in .*state\)$/,
+    );
+    const right = await visit({ home, env }, "ada", room.address);
+    assertEquals(right.code, 0, right.stderr);
+    const other = { CHAT_CODE: "abandon ability able about" };
+    assertRefused(await visit({ home, env: other }, "ada", room.address), "the code is wrong");
+    const { code, stderr } = await visit({ home: operator }, "bob");
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stderr, room.address);
+    const { stdout, stderr: said } = await crash(room);
+    assertEquals(stdout, `listening ${room.address}\n`);
+    assert(!said.includes(env["CHAT_CODE"]), said);
+    assertEquals(look(state), kept);
+  }
+});
+
+Deno.test("chat serve --state: after the saved code is lost, members with the code can join, and the operator can give it again", async () => {
+  using first = new Home();
+  using operator = new Home();
+  const env = { CHAT_CODE: "correct horse battery staple" };
+  const state = `${operator.path}/state`;
+  {
+    // As with a drawn code, but it is not printed.
+    await using room = await open(first, ["--state", state], env);
+    assertEquals((await crash(room)).stdout, `listening ${room.address}\n`);
+  }
+  const kept = look(state);
+  const serve = ["serve", "--port", "0", "--state", state];
+  const other = { CHAT_CODE: "abandon ability able about" };
+  // A saved code of another room does not fit.
+  publishRoom(placesOf(operator), { hostname: "127.0.0.1", port: 1, code: other.CHAT_CODE });
+  {
+    await using room = await open(operator, ["--state", state]);
+    assertRefused(
+      await visit({ home: operator }, "ada"),
+      `Cannot join ${room.address} without its code: the room is sealed`,
+    );
+    const { code, stderr } = await visit({ home: operator, env }, "ada");
+    assertEquals(code, 0, stderr);
+    assertEquals((await crash(room)).stdout, `listening ${room.address}\n`);
+  }
+  // --join needs the code, and without a terminal there is nobody to ask.
+  assertRefused(
+    await run([...serve, "--join"], { home: operator }),
+    "Cannot ask for the code: the input is not a terminal",
+    "Set CHAT_CODE, or name a file with the code",
+  );
+  // A given code must be the right one.
+  const wrong = `Cannot use this code: ${state} keeps another one`;
+  const file = codeFile(operator, other.CHAT_CODE);
+  assertRefused(await run(serve, { home: operator, env: other }), wrong, "name another file");
+  assertRefused(await run([...serve, "--code-file", file], { home: operator, env }), wrong);
+  const both = await run([...serve, "--join", "--name", "ada"], { home: operator, env });
+  assertEquals(both.code, 0, both.stderr);
+  assertStringIncludes(both.stderr, "here: ada");
+  assertEquals(look(state), kept);
+  // It was given once, so it is saved now.
+  await using room = await open(operator, ["--state", state, "--join", "--name", "ada"]);
+  await room.server.stderr.lineLike(/^here: /);
+});
+
+Deno.test("chat serve --state: opens no room with a damaged file, and leaves it unchanged", async () => {
+  using home = new Home();
+  const state = `${home.path}/state`;
+  const serve = ["serve", "--port", "0", "--state", state];
+  {
+    await using room = await open(home, ["--state", state]);
+    await crash(room);
+  }
+  const good = Deno.readTextFileSync(state);
+  for (const damage of ["", good.slice(0, -9), good + good, "\0\0"]) {
+    Deno.writeTextFileSync(state, damage);
+    const before = look(state);
+    assertRefused(
+      await run(serve, { home }),
+      `Cannot use ${state}: it is damaged`,
+      "chat: hint: Restore a copy of it; or move it away, and give everybody the new code",
+    );
+    assertEquals(look(state), before);
+  }
+  assertRefused(
+    await run(["serve", "--port", "0", "--state", `${home.path}/none/state`], { home }),
+    "its folder does not exist",
+  );
+  if (windows) return;
+  Deno.writeTextFileSync(state, good);
+  Deno.chmodSync(state, 0o644);
+  assertRefused(await run(serve, { home }), "other users", `chmod 600 ${state}`);
+});
+
+Deno.test("chat serve --state: a room that cannot open leaves no new file, and keeps an existing one", async () => {
+  using home = new Home();
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const state = `${home.path}/state`;
+  const serve = ["serve", "--port", String(listener.addr.port), "--state", state];
+  assertRefused(await run(serve, { home }), "the port is in use");
+  const names = Array.from(Deno.readDirSync(home.path), ({ name }) => name);
+  assertEquals(names.filter((name) => name.startsWith("state")), []);
+  {
+    await using room = await open(home, ["--state", state]);
+    await crash(room);
+  }
+  const kept = look(state);
+  assertRefused(await run(serve, { home }), "the port is in use");
+  assertEquals(look(state), kept);
+});
+
+onTerminal(
+  "chat serve --state --join: asks for a code that is no longer saved until it is right, without showing it",
+  async () => {
+    using first = new Home();
+    using home = new Home();
+    const state = `${home.path}/state`;
+    {
+      const env = { CHAT_CODE: "correct horse battery staple" };
+      await using room = await open(first, ["--state", state], env);
+      await crash(room);
+    }
+    await using terminal = new Terminal({ env: home.env });
+    terminal.run("serve", "--port", "0", "--state", state, "--join", "--name", "ada");
+    await terminal.shows("Code of the room:");
+    terminal.type("correct horse battery stable\r");
+    await terminal.shows(/Cannot use this code[^]*Code of the room:/);
+    terminal.type("correct horse battery staple\r");
+    await terminal.shows("nobody else is here");
+    assert(!/staple|stable/i.test(terminal.rows.join("\n")));
+    terminal.type("/quit\r");
+    await terminal.shows("exit code 0");
+    await terminal.assertSane();
+  },
+);
