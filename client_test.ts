@@ -428,19 +428,19 @@ Deno.test("Client.run: reports one event at a time, in order, even if the listen
   await using room = new TestRoom();
   await using talker = await Guest.join(room, "talker");
   const client = await join({ ...here, port: room.port });
-  const heard: string[] = [];
+  const texts: string[] = [];
   let telling = 0;
   const done = client.run(async (event) => {
     assertEquals(++telling, 1);
     // Meanwhile more messages come in.
-    if (heard.length < 3) await talker.say(`more ${heard.length}`);
-    if (event.type === "message") heard.push(event.text);
-    if (heard.length === 6) client.leave();
+    if (texts.length < 3) await talker.say(`more ${texts.length}`);
+    if (event.type === "message") texts.push(event.text);
+    if (texts.length === 6) client.leave();
     telling--;
   });
   for (const text of ["a", "b", "c", "d"]) talker.client.say(text);
   await within("the end of the room", done);
-  assertEquals(heard.filter((text) => text.length === 1), ["a", "b", "c", "d"]);
+  assertEquals(texts.filter((text) => text.length === 1), ["a", "b", "c", "d"]);
 });
 
 Deno.test("Client.run: a listener that throws ends the connection, and run rejects with its error", async () => {

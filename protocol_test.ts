@@ -177,16 +177,16 @@ Deno.test("FrameDecoder: decodes three frames in one piece, split at each offset
     encodeFrame(Type.PING, 0),
     encodeFrame(Type.LEFT, 0xffffffff, Uint8Array.of(Left.SLOW)),
   ]);
-  const whole = push(new FrameDecoder(MAX_FRAME), bytes);
-  assertEquals(whole.map((frame) => frame.type), [Type.MESSAGE, Type.PING, Type.LEFT]);
+  const complete = push(new FrameDecoder(MAX_FRAME), bytes);
+  assertEquals(complete.map((frame) => frame.type), [Type.MESSAGE, Type.PING, Type.LEFT]);
   for (const initial of [1, HEADER_SIZE, 16, 4096]) {
     for (let at = 1; at < bytes.length; at++) {
       const decoder = new FrameDecoder(MAX_FRAME, initial);
-      assertEquals(cut(bytes, [at]).flatMap((piece) => push(decoder, piece)), whole);
+      assertEquals(cut(bytes, [at]).flatMap((piece) => push(decoder, piece)), complete);
     }
     const decoder = new FrameDecoder(MAX_FRAME, initial);
     const single = Array.from(bytes, (byte) => Uint8Array.of(byte));
-    assertEquals(single.flatMap((byte) => push(decoder, byte)), whole);
+    assertEquals(single.flatMap((byte) => push(decoder, byte)), complete);
   }
 });
 

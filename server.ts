@@ -303,7 +303,7 @@ export class Server {
       this.hub.has(member);
     const why = member.slow ? Left.SLOW : reason;
     if (!mayReturn) return this.#end(session, why);
-    // The old connection may still be writing: what comes next is for the connection that may follow.
+    // The old connection may still be writing. Later frames are for the connection that resumes the session.
     connection?.attach(undefined);
     const away = setTimeout(() => {
       // It may have been dropped meanwhile, because a log was overrun.

@@ -92,7 +92,7 @@ Deno.test("Server: under public key 198 each byte on the wire is the plaintext's
     new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte ^ 188));
   assertEquals(plain(came.body), '{"name":"guest"}');
   assertEquals(plain(said.body.subarray(NUMBER_OVERHEAD)), "TSo it starts!");
-  // And the other way: the program reads what is XORed by hand.
+  // In the other direction, the program reads bytes that are XORed by hand.
   const byHand = Uint8Array.from(utf8.encode("TRight?"), (byte) => byte ^ 188);
   await raw.write(encodeFrame(Type.MESSAGE, 0, byHand));
   assertEquals((await guest.next("message", (e) => e.from.name === "raw")).text, "Right?");
@@ -536,7 +536,7 @@ for (const { what, bytes, error } of RULE_BREAKERS) {
     await using raw = await Raw.connect(room);
     const id = await raw.hello();
     // Frames before the fault still count, frames after it do not.
-    const padding = error === "too-large" ? [] : [message("behind")];
+    const padding = error === "too-large" ? [] : [message("after")];
     await raw.write(message("before"), bytes, ...padding);
     const frames = await raw.frames();
     assertEquals(errorCode(frames.at(-1)), error);
@@ -618,9 +618,9 @@ Deno.test("Server: drops a member that does not read, with a reason, and slows d
   // Now it reads: complete frames, in order, without a gap, then the reason for the end.
   const frames = await mute.frames();
   assertEquals(errorCode(frames.pop()), "slow");
-  const heard = frames.filter(({ type }) => type === Type.MESSAGE);
-  for (const [i, frame] of heard.entries()) assertEquals(contentOf(frame.body), `T${i}${long}`);
-  assert(heard.length > 0 && heard.length < said);
+  const messages = frames.filter(({ type }) => type === Type.MESSAGE);
+  for (const [i, frame] of messages.entries()) assertEquals(contentOf(frame.body), `T${i}${long}`);
+  assert(messages.length > 0 && messages.length < said);
   await mute.end();
 });
 

@@ -183,9 +183,9 @@ async function run(
   { members, pace }: Load,
   seconds: number,
 ): Promise<Run> {
-  const told = ready === undefined ? undefined : String(freePort());
+  const given = ready === undefined ? undefined : String(freePort());
   const server = new Deno.Command(path, {
-    args: [...args, ...(told === undefined ? [] : ["--port", told])],
+    args: [...args, ...(given === undefined ? [] : ["--port", given])],
     cwd: root,
     stdin: "null",
     stdout: "piped",
@@ -195,7 +195,7 @@ async function run(
   const late = setTimeout(() => server.kill("SIGKILL"), START_MS);
   try {
     const printed = await waitForLine(server.stdout, new RegExp(ready ? `(${ready})` : "(\\d+)$"));
-    const port = told ?? printed;
+    const port = given ?? printed;
     clearTimeout(late);
     const { code, stdout, stderr } = await new Deno.Command(crowd, {
       args: [

@@ -42,15 +42,15 @@ class Tally {
     return this.#wrong;
   }
 
-  get whole(): boolean {
+  get isComplete(): boolean {
     return this.#found === this.#tried;
   }
 }
 
 const begin = performance.now();
-let whole = true;
+let complete = true;
 console.log(
-  `${conversations} conversations of each length, seed ${seed}: keys found without being told\n`,
+  `${conversations} conversations of each length, seed ${seed}: keys found from the text alone\n`,
 );
 console.log(`| bytes | ${LANGUAGES.join(" | ")} | all | noise: claimed |`);
 console.log(`| ----: |${LANGUAGES.map(() => " ---: |").join("")} ---: | ---: |`);
@@ -70,12 +70,12 @@ for (const length of LENGTHS) {
   }
   const cells = [...tallies.values(), all].map(({ text }) => text);
   console.log(`| ${[length, ...cells, noise.wrong].join(" | ")} |`);
-  if (length >= PROMISED) whole &&= all.whole && noise.wrong === 0;
+  if (length >= PROMISED) complete &&= all.isComplete && noise.wrong === 0;
 }
 const ms = (performance.now() - begin) / (2 * LENGTHS.length * conversations!);
 console.log(
   `\n${ms.toFixed(2)} ms each; ${
-    whole ? "all" : "NOT ALL"
+    complete ? "all" : "NOT ALL"
   } of ${PROMISED} bytes and more were found`,
 );
-Deno.exitCode = whole ? 0 : 1;
+Deno.exitCode = complete ? 0 : 1;

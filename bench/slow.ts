@@ -32,7 +32,7 @@ const LOG_SIZE = 512 * 1024;
 const BACKLOG = 256 * 1024;
 const LARGE = 50_000;
 
-const KINDS = ["nobody", "behind", "cut"] as const;
+const KINDS = ["none", "behind", "cut"] as const;
 type Hostility = typeof KINDS[number];
 const profile = new TextEncoder().encode("member");
 
@@ -158,7 +158,7 @@ for (let i = 0; i < MEMBERS; i++) members.push(await Member.join(port));
 const helper = await Member.join(port);
 
 async function run(kind: Hostility): Promise<Phase> {
-  if (kind === "nobody") return await talk(members);
+  if (kind === "none") return await talk(members);
   await using mute = await Raw.connect({ port });
   await mute.write(PREFACE, encodeHello({ version: 1, profile }));
   const { id } = await mute.frameOf(Type.WELCOME);
@@ -184,7 +184,7 @@ async function run(kind: Hostility): Promise<Phase> {
 }
 
 await talk(members);
-const phases: Record<Hostility, Phase[]> = { nobody: [], behind: [], cut: [] };
+const phases: Record<Hostility, Phase[]> = { none: [], behind: [], cut: [] };
 for (let round = 0; round < ROUNDS; round++) {
   // Each is first equally often.
   for (let i = 0; i < KINDS.length; i++) {
@@ -199,6 +199,10 @@ for (const what of ["echo", "others"] as const) {
     return all.at(0.5);
   });
   const [behind, cut] = medians.slice(1).map((median) => (median / medians[0]!).toFixed(3));
-  console.log(`${what.padEnd(6)} median to that without a mute one: ${behind} behind, ${cut} cut`);
+  console.log(
+    `${
+      what.padEnd(6)
+    } median, relative to the run without a mute member: ${behind} behind, ${cut} cut`,
+  );
 }
 for (const member of [...members, helper]) member.close();

@@ -147,9 +147,9 @@ Deno.test({
           const cut = flip % (plaintext.length + 1);
           const parts = [plaintext.subarray(0, cut), plaintext.subarray(cut)];
           for (const { seal } of [nativeAead, portableAead]) {
-            const behind = seal(key, nonce, associated, parts, 8);
-            assertEquals(behind.subarray(0, 8), new Uint8Array(8));
-            assertEquals(behind.subarray(8), sealed);
+            const shifted = seal(key, nonce, associated, parts, 8);
+            assertEquals(shifted.subarray(0, 8), new Uint8Array(8));
+            assertEquals(shifted.subarray(8), sealed);
           }
           assertEquals(portableAead.open(key, nonce, associated, sealed), plaintext);
           assertEquals(nativeAead.open(key, nonce, associated, sealed), plaintext);

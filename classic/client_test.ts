@@ -140,7 +140,7 @@ Deno.test("ClassicClient: reads a key byte by byte, up to its certain end or a p
         const isLast = at === text.length - 1;
         const isWhole = publicKey === 0 || (isLast && publicKey > 25);
         if (isWhole) continue;
-        // It waits for more: so this one has come by itself.
+        // The client waits for more digits, so this one arrived alone.
         await timer.began(KEY_MS, at + 1);
         if (isLast) timer.pass(KEY_MS);
       }
@@ -185,7 +185,7 @@ Deno.test("ClassicClient: sends texts around 1024 bytes completely, in pieces th
         const count = await within("a piece", raw.conn.read(buffer));
         assert(count !== null && count <= READ_SIZE, "It does not fit");
         came += strict.decode(crypt(buffer.subarray(0, count), 198));
-        // Each piece is by itself, also of the next message.
+        // Each piece arrives alone, also the first of the next message.
         await timer.waits(PAUSE_MS);
         timer.pass(PAUSE_MS);
       }

@@ -375,14 +375,14 @@ Deno.test("crack: tries the keys on a sample of the largest input, and decrypts 
 
 Deno.test("explain: names the number of keys and bytes, the evidence, the private key, and the announced key", () => {
   const traffic = readTraffic(concat([utf8.encode("198"), xor(TALK, 198)]));
-  const [tried, evidence, why, told, ...rest] = explain(traffic, crack(traffic));
+  const [tried, evidence, why, announced, ...rest] = explain(traffic, crack(traffic));
   assertStrictEquals(tried, "all 256 keys were tried on 37 bytes");
   assertMatch(
     evidence!,
     /^198 gives text, with \d+ bits of evidence; .*, 199, has \d+ bits: .*99\.9 %/,
   );
   assertStrictEquals(why, "each byte was XORed with 188, the private key of 198");
-  assertMatch(told!, /^the server also sent this key in clear/);
+  assertMatch(announced!, /^the server also sent this key in clear/);
   assertEquals(rest, []);
   const frames = readTraffic(concat(framed(198, [[1, text("So it starts!")]])));
   assertMatch(explain(frames, crack(frames)).join("\n"), /sealed in 4 frames\n[^]*in clear/);

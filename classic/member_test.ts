@@ -16,21 +16,21 @@ import { ClassicAdapter } from "./member.ts";
 
 const utf8 = new TextEncoder();
 
-/** A classic client, written from the description of its protocol: plain sockets, and its own XOR. */
+/** A classic client, written from the description in docs/classic.md, with plain sockets and its own XOR. */
 class ClassicPeer implements AsyncDisposable {
   readonly raw: Raw;
   readonly #key: number;
   /** Keeps bytes that are not a complete character yet. */
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   /** All of the received text. */
-  heard = "";
+  received = "";
 
   constructor(raw: Raw, publicKey: number) {
     this.raw = raw;
     this.#key = (publicKey - 10) & 255;
   }
 
-  /** Sends nothing until it has read the key, like the classic program. */
+  /** Joins like the classic program, which sends nothing until it has read the key. */
   static async join(
     room: { port: number },
     timer: FakeTimer,
@@ -42,7 +42,7 @@ class ClassicPeer implements AsyncDisposable {
     timer.pass(SILENCE_MS);
     const peer = new ClassicPeer(raw, publicKey);
     assertEquals(new TextDecoder().decode(await peer.recv()), String(publicKey));
-    // Messages to it wait for this pause after the key.
+    // The server sends it messages only after this pause after the key.
     timer.pass(SILENCE_MS);
     return peer;
   }
@@ -69,10 +69,12 @@ class ClassicPeer implements AsyncDisposable {
 
   /** Reads until the received text ends with `text`. */
   async until(text: string): Promise<void> {
-    while (!this.heard.endsWith(text)) {
+    while (!this.received.endsWith(text)) {
       const bytes = await this.recv();
-      if (bytes.length === 0) throw new Error(`It ended after: ${this.heard.slice(-200)}`);
-      this.heard += this.#decoder.decode(this.crypt(bytes), { stream: true });
+      if (bytes.length === 0) {
+        throw new Error(`The connection ended after: ${this.received.slice(-200)}`);
+      }
+      this.received += this.#decoder.decode(this.crypt(bytes), { stream: true });
     }
   }
 
@@ -89,9 +91,9 @@ function openRoom(timer: FakeTimer, options: Partial<ServerOptions> = {}): TestR
   });
 }
 
-// ---- the main job ----
+// ---- conversations ----
 
-Deno.test("ClassicAdapter: sends a classic client the key alone, then relays both ways, under every key", async () => {
+Deno.test("ClassicAdapter: sends a classic client the key alone, then relays in both directions, with any key", async () => {
   for (const publicKey of [0, 9, 10, 198, 255]) {
     const timer = new FakeTimer(PAUSE_MS);
     await using room = openRoom(timer, { publicKey });
@@ -101,7 +103,7 @@ Deno.test("ClassicAdapter: sends a classic client the key alone, then relays bot
     assertEquals([who.name, who.classic], [peer.name, true]);
     await guest.say("So it starts!");
     await peer.until("guest: So it starts!");
-    assertEquals(peer.heard, "guest: So it starts!");
+    assertEquals(peer.received, "guest: So it starts!");
     await peer.say("Yep! äß🎉");
     const { from, text, action } = await guest.next("message", (event) => !event.from.self);
     assertEquals([from.name, text, action], [peer.name, "Yep! äß🎉", false]);
@@ -124,9 +126,9 @@ Deno.test("ClassicAdapter: relays the classic conversation between two classic c
     await two.say(text);
     await one.until(`${two.name}: ${text}`);
   }
-  // Nobody is told what it has said itself, nor who comes and goes.
-  assertEquals(one.heard, `${two.name}: Yep!${two.name}: Here we go!`);
-  assertEquals(two.heard, `${one.name}: So it starts!${one.name}: Right?`);
+  // A classic client receives neither its own messages nor notices of members that join or leave.
+  assertEquals(one.received, `${two.name}: Yep!${two.name}: Here we go!`);
+  assertEquals(two.received, `${one.name}: So it starts!${one.name}: Right?`);
   await guest.next("message", ({ text }) => text === "Here we go!");
   assertEquals(guest.received, [
     ...[`${one.name}: So it starts!`, `${one.name}: Right?`],
@@ -148,7 +150,7 @@ Deno.test("ClassicAdapter: ten classic clients and ten others receive each messa
   for (let turn = 0; turn < 3; turn++) {
     guests.forEach(({ client }, i) => client.say(`<${turn} of guest ${i}>`));
     for (const peer of peers) await peer.say(`<${turn} of ${peer.name}>`);
-    // Else two of one's messages may come in one read, and be one.
+    // Wait for each turn: two messages of one classic client that the server reads at once become one message.
     const count = 20 * (turn + 1);
     for (const guest of guests) while (guest.received.length < count) await guest.next("message");
   }
@@ -159,18 +161,18 @@ Deno.test("ClassicAdapter: ten classic clients and ten others receive each messa
     const expected = first!.received.filter((line) => !line.startsWith(`${peer.name}: `));
     assertEquals(expected.length, 57);
     const length = expected.join("").length;
-    while (peer.heard.replaceAll("\n", "").length < length) {
-      const seen = peer.heard.length;
+    while (peer.received.replaceAll("\n", "").length < length) {
+      const seen = peer.received.length;
       await peer.until(">");
-      assert(peer.heard.length >= seen);
-      if (peer.heard.replaceAll("\n", "").length < length) peer.heard += "\n";
+      assert(peer.received.length >= seen);
+      if (peer.received.replaceAll("\n", "").length < length) peer.received += "\n";
     }
-    // Lines that came in one piece are told apart; of others, each came by itself, or behind one.
-    assertEquals(peer.heard.replaceAll("\n", ""), expected.join(""));
+    // A piece can hold several messages, one a line. Other messages follow the one before without a separator.
+    assertEquals(peer.received.replaceAll("\n", ""), expected.join(""));
   }
 });
 
-// ---- borders ----
+// ---- sizes and characters ----
 
 Deno.test("ClassicAdapter: sends texts around 1024 bytes completely, in pieces that cut no character", async () => {
   const timer = new FakeTimer();
@@ -185,15 +187,15 @@ Deno.test("ClassicAdapter: sends texts around 1024 bytes completely, in pieces t
       const count = Math.floor((size - front) / width);
       const text = "y".repeat(size - front - count * width) + character.repeat(count);
       guest.client.say(text);
-      let heard = "";
-      while (heard.length < front + text.length) {
-        // Each read gives one piece, for nothing more comes before the rest is over.
+      let received = "";
+      while (received.length < front + text.length) {
+        // Each read returns one piece, because the server sends nothing more until the pause is over.
         const bytes = await peer.recv();
-        heard += strict.decode(peer.crypt(bytes));
+        received += strict.decode(peer.crypt(bytes));
         await timer.waits(PAUSE_MS);
         timer.pass(PAUSE_MS);
       }
-      assertEquals(heard, `g: ${text}`);
+      assertEquals(received, `g: ${text}`);
     }
   }
 });
@@ -207,14 +209,14 @@ Deno.test("ClassicAdapter: receives texts around 1024 bytes completely, and cuts
     for (const character of ["x", "é", "€", "🎉"]) {
       const text = "yy" + character.repeat(Math.ceil(size / utf8.encode(character).length));
       await peer.say(text);
-      let heard = "";
-      while (heard.length < text.length) {
+      let received = "";
+      while (received.length < text.length) {
         const message = await guest.next("message");
         assert(message.text.isWellFormed());
         assertLessOrEqual(utf8.encode(message.text).length, READ_SIZE + 3);
-        heard += message.text;
+        received += message.text;
       }
-      assertEquals(heard, text);
+      assertEquals(received, text);
     }
   }
 });
@@ -230,7 +232,7 @@ Deno.test("ClassicAdapter: joins a character that arrives byte by byte, and repl
   assertEquals((await guest.next("message")).text, "🎉");
   await peer.raw.write(peer.crypt(Uint8Array.of(0x61, 0xff, 0x62)));
   assertEquals((await guest.next("message")).text, "a\ufffdb");
-  // What has begun when it leaves is said: something was.
+  // A character that is incomplete when the client leaves is relayed as U+FFFD.
   await peer.raw.write(peer.crypt(Uint8Array.of(0xe2, 0x82)));
   await peer.raw.end();
   assertEquals((await guest.next("message")).text, "\ufffd");
@@ -244,7 +246,7 @@ Deno.test("ClassicAdapter: shows control characters in visible form, and indents
   await using peer = await ClassicPeer.join(room, timer);
   await guest.say("\x1b[2Jboo\nben: I owe you");
   await peer.until("guest: ␛[2Jboo\n  ben: I owe you");
-  // The other way they are as in each message: who shows them sees to it.
+  // The adapter does not change what a classic client writes: each receiver escapes control characters itself.
   await peer.say("\x1b[2Jboo");
   assertEquals((await guest.next("message", ({ from }) => !from.self)).text, "\x1b[2Jboo");
 });
@@ -264,7 +266,7 @@ Deno.test("ClassicAdapter: sends nothing after the key until the client has read
   await peer.until("guest: too early");
 });
 
-// ---- who is who ----
+// ---- classic clients and other clients ----
 
 Deno.test("ClassicAdapter: a client that sends a preface is not classic, and a wrong preface is rejected", async () => {
   const timer = new FakeTimer(PAUSE_MS);
@@ -281,7 +283,7 @@ Deno.test("ClassicAdapter: a client that sends a preface is not classic, and a w
   await timer.waits(SILENCE_MS);
   await gone.end();
   assertEquals(await gone.rest(), new Uint8Array(0));
-  // The time of each of them has ended with what it said.
+  // For each of them, the timer for silence was cancelled.
   assertEquals(timer.count(SILENCE_MS), 0);
 });
 
@@ -296,7 +298,7 @@ Deno.test("ClassicAdapter: a late preface is not a message", async () => {
   assertEquals(guest.received, []);
 });
 
-Deno.test("ClassicAdapter: distinguishes two members of one name, and uses a new name", async () => {
+Deno.test("ClassicAdapter: distinguishes two members with the same name, and follows a renamed member", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
@@ -325,7 +327,7 @@ Deno.test("ClassicAdapter: shows the name of a former member with its messages",
     await short.say("1");
     await peer.until("short: 1");
     await timer.waits(PAUSE_MS);
-    // It rests; meanwhile both are said, and one leaves.
+    // The adapter pauses. Meanwhile two messages are sent, and one sender leaves.
     await short.say("2");
     await watcher.say("3");
   }
@@ -334,7 +336,7 @@ Deno.test("ClassicAdapter: shows the name of a former member with its messages",
   await peer.until("short: 2\nwatcher: 3");
 });
 
-// ---- what it can't do ----
+// ---- unsupported messages ----
 
 Deno.test("ClassicAdapter: direct messages and files to a classic client fail with a message, and nothing is sent", async () => {
   const timer = new FakeTimer(PAUSE_MS);
@@ -348,28 +350,28 @@ Deno.test("ClassicAdapter: direct messages and files to a classic client fail wi
   ) {
     try {
       act();
-      throw new Error("It was taken");
+      throw new Error("It was accepted");
     } catch (error) {
       assert(error instanceof ChatError);
       assertStringIncludes(error.message, `${peer.name}`);
       assertStringIncludes(error.message, "classic clients");
     }
   }
-  // A client that does not know better is told that it has not arrived; so is nobody fooled.
+  // A client that sends one anyway is notified that it was not delivered.
   await using raw = await Raw.connect(room);
   await raw.hello();
   await raw.write(encodeFrame(Type.MESSAGE, who.id, xor.seal(utf8.encode("Tpsst"))));
   assertEquals(parseAck((await raw.frameOf(Type.ACK)).body).outcome, AckOutcome.GONE);
-  // Nor has it words for what is no text.
+  // Messages to the room that are not text are left out, too.
   const bodies = [
     encodeEnvelope({ kind: "file", body: new Uint8Array(9) }),
     utf8.encode("?"),
     Uint8Array.of(0x54, 0xff),
   ];
   for (const body of bodies) await raw.write(encodeFrame(Type.MESSAGE, 0, xor.seal(body)));
-  await guest.say("behind all that");
-  await peer.until("guest: behind all that");
-  assertEquals(peer.heard, "guest: behind all that");
+  await guest.say("after all that");
+  await peer.until("guest: after all that");
+  assertEquals(peer.received, "guest: after all that");
 });
 
 Deno.test("ClassicAdapter: an offer to the room reports once which members cannot receive it, to its sender only", async () => {
@@ -385,7 +387,7 @@ Deno.test("ClassicAdapter: an offer to the room reports once which members canno
   guest.client.offer("a.txt");
   assertEquals((await guest.next("offer")).without?.map(({ name }) => name), [peer.name]);
   assertEquals((await watcher.next("offer")).without, undefined);
-  // Where one of ours alone is asked, all can take it.
+  // An offer to one member that is not classic can be received.
   guest.client.offer("a.txt", "watcher");
   assertEquals((await guest.next("offer")).without, undefined);
   await peer.raw.end();
@@ -411,28 +413,28 @@ Deno.test("ClassicAdapter: drops repeated messages, and those from before the cl
   await say("one", 2, true);
   await say("two", 3);
   await peer.until("raw: two");
-  assertEquals(peer.heard.replaceAll("\n", ""), "raw: oneraw: two");
+  assertEquals(peer.received.replaceAll("\n", ""), "raw: oneraw: two");
 });
 
-// ---- its connection ----
+// ---- connections ----
 
 Deno.test("ClassicAdapter: disconnects a slow client without a message, and no member waits for it", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer, { logSize: 1024 * 1024 });
   await using guest = await Guest.join(room, "guest");
-  await using brisk = await ClassicPeer.join(room, timer);
+  await using fast = await ClassicPeer.join(room, timer);
   await using slow = await ClassicPeer.join(room, timer);
   const long = "x".repeat(100_000);
   let count = 0;
   while (!guest.events.some(({ type }) => type === "left")) {
     await guest.say(`${count}${long}`);
-    await brisk.until(`guest: ${count}${long}`);
-    brisk.heard = "";
+    await fast.until(`guest: ${count}${long}`);
+    fast.received = "";
     assert(++count < 1000, "100 MB wait for one member");
   }
   const { who, reason } = await guest.next("left");
   assertEquals([who.name, reason], [slow.name, "slow"]);
-  // It gets what was on its way, and then the end: no frame.
+  // It gets the bytes that were already sent, and then the end: no frame.
   const rest = new TextDecoder().decode(slow.crypt(await slow.raw.rest()));
   assertEquals(rest.replaceAll(/guest: |\d|x|\n/g, ""), "");
 });
@@ -443,7 +445,10 @@ Deno.test("ClassicAdapter: a silent client stays, though a member that answers P
   await using peer = await ClassicPeer.join(room, timer);
   await using silent = await Raw.connect(room);
   await silent.hello();
-  await room.until("the end of the other", () => room.lines.some((line) => / left: /.test(line)));
+  await room.until(
+    "the end of the other member",
+    () => room.lines.some((line) => / left: /.test(line)),
+  );
   await using guest = await Guest.join(room, "guest");
   await guest.say("Still there?");
   await peer.until("guest: Still there?");
@@ -455,7 +460,7 @@ Deno.test("ClassicAdapter: a reset connection counts as lost, and affects no oth
   const timer = new FakeTimer(PAUSE_MS);
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
-  // Deno's own sockets can't reset.
+  // Deno's own sockets cannot send a reset.
   const socket = connect(room.port, "127.0.0.1");
   const key = once(socket, "data");
   await timer.waits(SILENCE_MS);
@@ -466,7 +471,7 @@ Deno.test("ClassicAdapter: a reset connection counts as lost, and affects no oth
   await guest.say("alone again");
 });
 
-Deno.test("ClassicAdapter: a client that closes its side gets the pending messages, and has left", async () => {
+Deno.test("ClassicAdapter: a client that shuts down its sending side gets the pending messages, then leaves", async () => {
   const timer = new FakeTimer();
   await using room = openRoom(timer);
   await using guest = await Guest.join(room, "guest");
@@ -476,7 +481,7 @@ Deno.test("ClassicAdapter: a client that closes its side gets the pending messag
   await peer.say("bye");
   await guest.next("message", ({ text }) => text === "bye");
   await peer.raw.end();
-  // Nobody lets a rest pass: at the end there are none.
+  // The timer never moves here: at the end, pending pieces are sent without pauses.
   assertEquals(
     new TextDecoder().decode(peer.crypt(await peer.raw.rest())),
     `guest: ${long}`,
@@ -498,7 +503,7 @@ Deno.test("ClassicAdapter: when the server stops, a classic client gets the pend
   await within("the end of the server", stopped);
 });
 
-Deno.test("ClassicAdapter: the limits of all members apply", async () => {
+Deno.test("ClassicAdapter: classic clients are subject to the limits for members and messages", async () => {
   const timer = new FakeTimer(PAUSE_MS);
   const budget = { frames: 1000, frameBurst: 1, bytes: 2 ** 31, byteBurst: 2 ** 31 };
   await using room = openRoom(timer, { maxMembers: 2, budget, now: () => 0 });
@@ -509,7 +514,7 @@ Deno.test("ClassicAdapter: the limits of all members apply", async () => {
   await using third = await Raw.connect(room);
   await timer.waits(SILENCE_MS);
   timer.pass(SILENCE_MS);
-  // Full, and no words that it knew.
+  // The room is full. The server closes without a message, because a classic client knows none for it.
   assertEquals(await third.rest(), new Uint8Array(0));
   assertStringIncludes(room.status(), 'chat_refused_total{code="full"} 1\n');
   for (const text of ["1", "2", "3"]) {
@@ -519,11 +524,11 @@ Deno.test("ClassicAdapter: the limits of all members apply", async () => {
   assertStringIncludes(room.status(), "chat_slowed_total 1\n");
 });
 
-Deno.test("Server: rejects a classic client in a sealed room", async () => {
+Deno.test("Server: rejects the option for classic clients in a sealed room", async () => {
   const { register } = await import("../cipher/opaque.ts");
   try {
     openRoom(new FakeTimer(), { admission: register("abandon ability able about") });
-    throw new Error("It was opened");
+    throw new Error("The room was opened");
   } catch (error) {
     assert(error instanceof TypeError);
   }

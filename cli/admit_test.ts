@@ -10,7 +10,7 @@ function screen(...args: string[]): ScreenOptions {
   return command.screen;
 }
 
-Deno.test("reconnectMs: as --retry says; else forever for a person and with --stay, a minute for a script", () => {
+Deno.test("reconnectMs: as --retry; without it, forever for a person and with --stay, a minute for a script", () => {
   using script = new FakeSystem();
   using person = new FakeSystem();
   person.stdin.becomeTerminal();

@@ -248,7 +248,7 @@ Deno.test("serve --join: an invalid config file is an error before the room open
   assertEquals(roomsOf(system), []);
 });
 
-Deno.test("serve: without a home folder it opens all the same, and says what chat join needs", async () => {
+Deno.test("serve: without a home folder it opens the room, and reports what chat join needs", async () => {
   using system = new FakeSystem();
   for (const name of ["HOME", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"]) {
     delete system.variables[name];

@@ -96,7 +96,7 @@ Deno.test("loadSettings: a file that is named must exist, and be a file", async 
   }
 });
 
-Deno.test("loadSettings, localRooms, loadSelf: without a home folder there are none, and a temporary identity", async () => {
+Deno.test("loadSettings, localRooms, loadSelf: without a home folder, no settings, no rooms, and a temporary identity", async () => {
   using system = new FakeSystem();
   for (const name of Object.keys(system.variables)) delete system.variables[name];
   assertEquals(await loadSettings(system, undefined), {});

@@ -103,7 +103,7 @@ Deno.test("MessageReader.renew: a gap that was reported in one sum is not report
   }
 });
 
-Deno.test("MessageReader.readProfile: gives the name; an empty profile is none, and a bad one is reported", () => {
+Deno.test("MessageReader.readProfile: returns the name; an empty profile has none, and an invalid one is reported", () => {
   const { reader, log } = open();
   assertEquals(reader.readProfile(1, encodeProfile({ name: "ada" }))?.name, "ada");
   assertStrictEquals(reader.readProfile(1, new Uint8Array(0)), undefined);

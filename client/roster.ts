@@ -30,7 +30,7 @@ export class Roster {
   /** How many members have each name. */
   readonly #namesakes = new Map<string, number>();
   /** Counts for all unknown ids together: a server could invent any number of ids. */
-  readonly #nobody: Entry = newcomer();
+  readonly #unknown: Entry = newcomer();
 
   /** @param self the id of this client */
   constructor(self: number) {
@@ -61,7 +61,7 @@ export class Roster {
 
   /** A member, as it is shown. An unknown id is shown as `#id`. */
   person(id: number): Person {
-    const { name, away, otherKey, classic } = this.#entries.get(id) ?? this.#nobody;
+    const { name, away, otherKey, classic } = this.#entries.get(id) ?? this.#unknown;
     const alone = name !== undefined && this.#namesakes.get(name) === 1;
     const mark = otherKey ? "(!)" : "";
     const shown = `${name ?? ""}${alone ? "" : `#${id}`}${mark}`;
@@ -95,7 +95,7 @@ export class Roster {
 
   /** Counts a message or profile that cannot be shown; returns how many this member has by now. */
   reject(id: number): number {
-    return ++(this.#entries.get(id) ?? this.#nobody).rejected;
+    return ++(this.#entries.get(id) ?? this.#unknown).rejected;
   }
 
   remove(id: number): void {

@@ -28,7 +28,7 @@ Deno.test("Roster: a member without a name is shown by its id, and so is an unkn
   assertEquals(roster.called("#2"), []);
 });
 
-Deno.test("Roster: a mark that is set reports whether it has changed; for an unknown id it never has", () => {
+Deno.test("Roster: setting a mark returns whether it changed; for an unknown id it never does", () => {
   const roster = new Roster(1);
   roster.setName(2, "ben");
   assertEquals([roster.setAway(2, false), roster.setAway(2, true), roster.setAway(2, true)], [

@@ -51,7 +51,7 @@ Deno.test("ControlQueue: sends the messages of one turn together, to each member
   assertEquals(sent, [{ to: 1, refused: 0, count: 2 }, { to: 2, refused: 0, count: 1 }]);
 });
 
-Deno.test("ControlQueue: splits what is too large for one message", async () => {
+Deno.test("ControlQueue: sends several messages if one cannot hold everything", async () => {
   const { queue, sent } = setUp();
   const count = MAX_CONTROL_BYTES / TRANSFER_ID_SIZE;
   for (let i = 0; i < count; i++) queue.send(1, done);

@@ -16,7 +16,7 @@ const ID = "0123456789abcdef".repeat(2);
 
 const bytes = (text: string) => new TextEncoder().encode(text).length;
 
-/** What comes from the other side, and the file that it becomes. */
+/** Names from the sender, and the names of the files here. */
 const RULES: Readonly<Record<string, readonly (readonly [from: string, to: string])[]>> = {
   "keeps harmless names": [
     ["photo.jpg", "photo.jpg"],
@@ -233,14 +233,14 @@ const hardName = fc.array(
 function fault(name: string): string | undefined {
   if (name === "" || name === "." || name === "..") return "is no name";
   if (/[/\\:<>"|?*]/.test(name)) return "has a character with a meaning";
-  if (!name.isWellFormed()) return "is no UTF-8";
+  if (!name.isWellFormed()) return "is not UTF-8";
   // deno-lint-ignore no-control-regex
   if (/[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(name)) return "has a control";
   if (/[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\u00ad]/.test(name)) {
-    return "has what can't be seen";
+    return "has invisible characters";
   }
   if (/[. ]$|^ |\s\s/.test(name)) return "has spaces or dots in a wrong place";
-  if (/^[.~-]/.test(name)) return "begins with what has a meaning";
+  if (/^[.~-]/.test(name)) return "begins with a special character";
   if (bytes(name) > 255) return "is too long";
   if (name.length > 255) return "is too long for Windows";
   if (name !== name.normalize("NFC")) return "is not in NFC";
@@ -248,7 +248,7 @@ function fault(name: string): string | undefined {
   const devices = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"];
   for (const port of ["COM", "LPT"]) for (const n of "0123456789¹²³") devices.push(port + n);
   if (devices.includes(base)) return "is a device";
-  if (/\.lnk$|\.[0-9a-f]{32}\.part(?:\.state)?$/i.test(name)) return "ends in what has a meaning";
+  if (/\.lnk$|\.[0-9a-f]{32}\.part(?:\.state)?$/i.test(name)) return "has a special ending";
   return undefined;
 }
 

@@ -170,12 +170,12 @@ Deno.test("Transfers: accept none declines, all accepts up to its limit, known a
   const ours = new MemoryDisk();
   await using ada = await enter(room, "ada", { disk: ours });
   const disks = [new MemoryDisk(), new MemoryDisk(), new MemoryDisk()] as const;
-  await using nobody = await enter(room, "none", { disk: disks[0], accept: "none" });
+  await using none = await enter(room, "none", { disk: disks[0], accept: "none" });
   await using all = await enter(room, "all", { disk: disks[1], accept: "all", acceptLimit: 100 });
   await using known = await enter(room, "known", { disk: disks[2], accept: "known" });
   for (const size of [100, 101]) ours.files.set(`f${size}`, noise(size));
   ada.client.offer("f101");
-  await until(nobody, "f101", "declined");
+  await until(none, "f101", "declined");
   ada.client.offer("f100");
   await until(all, "f100", "done");
   await known.next("offer", ({ files }) => files[0]!.name === "f100");
@@ -470,7 +470,7 @@ Deno.test("Transfers: reports why a transfer stalls after 5 s without a byte, un
   assertEquals(await stalled(ada), "connection lost");
   gate.resolve();
   theirs.onWrite = () => {};
-  await bob.say("what was on its way is written");
+  await bob.say("the bytes in transit are written");
   there.pass(5_000);
   assertEquals(await stalled(bob), "ada is reconnecting");
   await proxy.up();

@@ -80,7 +80,7 @@ export function nearest(red: number, green: number, blue: number): number {
 }
 
 function step(part: number): number {
-  // The borders are half-way between two levels. The first step is the widest.
+  // The thresholds are half-way between two levels. The first step is the widest.
   return part < 48 ? 0 : part < 115 ? 1 : Math.min(5, Math.floor((part - 35) / 40));
 }
 

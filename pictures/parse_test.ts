@@ -58,8 +58,8 @@ Deno.test("pictureKind: only the first bytes decide", () => {
 });
 
 Deno.test("inspect: the kind and size of each format", () => {
-  const told = ALL.map(good).map(({ kind, width, height }) => [kind, width, height]);
-  assertEquals(told, [["PNG", 3, 2], ["JPEG", 16, 8], ["JPEG", 16, 24], ["GIF", 5, 4]]);
+  const inspected = ALL.map(good).map(({ kind, width, height }) => [kind, width, height]);
+  assertEquals(inspected, [["PNG", 3, 2], ["JPEG", 16, 8], ["JPEG", 16, 24], ["GIF", 5, 4]]);
 });
 
 Deno.test("inspect: a file of only needed parts does not change", () => {

@@ -24,7 +24,7 @@ import type { Damaged } from "./worker.ts";
 
 /**
  * Time limit for a picture, in ms: the largest takes half a second on a laptop. Deno (2.8) does not interrupt a busy
- * thread, so the thread goes on until the decoder ends, and nothing else is decoded before that. The limits of
+ * thread, so the thread runs until the decoder ends, and nothing else is decoded before that. The limits of
  * `parse.ts` bound this: the worst picture within them takes some seconds, and half a gigabyte.
  */
 const TIME_LIMIT_MS = 10_000;

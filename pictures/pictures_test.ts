@@ -268,7 +268,7 @@ Deno.test("Pictures: a view fails at the time limit, and no other picture is dec
   }
 });
 
-Deno.test("Pictures: a file that is gone, is no file or is too long has an error of its own", async () => {
+Deno.test("Pictures: a missing file, a folder and a file that is too long have different errors", async () => {
   const folder = await Deno.makeTempDir();
   const pictures = new Pictures();
   const show = (name: string) => pictures.view(`${folder}/${name}`, "a\x1b.png", STAGE);

@@ -71,8 +71,8 @@ interface Share {
 function share(x: number, from: number, to: number): Share {
   // In whole numbers: sides have at most 16 bits.
   const at = Math.floor(x * to / from);
-  const border = (at + 1) * from;
-  const beyond = Math.max(0, (x + 1) * to - border);
+  const edge = (at + 1) * from;
+  const beyond = Math.max(0, (x + 1) * to - edge);
   return { at, first: (to - beyond) / from, second: beyond / from };
 }
 

@@ -89,7 +89,7 @@ export interface PiecesOptions {
  * A source for `Connection` that splits messages into pieces for a peer that reads `READ_SIZE` bytes at a time. No
  * piece is larger, and none ends within a character.
  *
- * TCP does not keep the borders between writes: one read may return two pieces. So a pause follows each piece, and a
+ * TCP does not keep the boundaries between writes: one read may return two pieces. So a pause follows each piece. A
  * peer that reads within the pause gets each piece alone. A slower peer gets several in one read, and may have to join
  * a character that its reads have cut. This wire allows no better.
  */

@@ -15,8 +15,8 @@ Deno.test("parseKey: reads every key, in one piece and byte by byte, and leaves 
     }
     const { length } = text;
     assertEquals(parseKey(text), { key, length, certain: key === 0 || key > 25 });
-    for (const behind of [0x00, 0x2f, 0x3a, 0xe8, 0xff]) {
-      assertEquals(parseKey(concat([text, Uint8Array.of(behind)])), { key, length, certain: true });
+    for (const after of [0x00, 0x2f, 0x3a, 0xe8, 0xff]) {
+      assertEquals(parseKey(concat([text, Uint8Array.of(after)])), { key, length, certain: true });
     }
   }
 });

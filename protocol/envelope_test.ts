@@ -147,22 +147,22 @@ Deno.test("decodeEnvelope: a kind of a later version is unknown with a message i
 
 Deno.test("decodeEnvelope: rejects a message id that is cut, has the seq 0, or comes before another one or nothing", () => {
   for (const letter of ["N", "R"]) {
-    const whole = numbered(letter, [0, 0, 0, 1], "T");
+    const complete = numbered(letter, [0, 0, 0, 1], "T");
     for (let size = 1; size < NUMBER_OVERHEAD; size++) {
       assertThrows(
-        () => decodeEnvelope(whole.subarray(0, size)),
+        () => decodeEnvelope(complete.subarray(0, size)),
         RangeError,
         "within its message id",
       );
     }
-    const alone = whole.subarray(0, NUMBER_OVERHEAD);
+    const alone = complete.subarray(0, NUMBER_OVERHEAD);
     assertThrows(() => decodeEnvelope(alone), RangeError, "it is empty");
     assertThrows(() => decodeEnvelope(numbered(letter, [0, 0, 0, 0], "T")), RangeError, "is 0");
     for (const inner of ["N", "R", "N23456789abcdT", "R23456789abcdT"]) {
       const nested = numbered(letter, [0, 0, 0, 1], inner);
       assertThrows(() => decodeEnvelope(nested), RangeError, "two message ids");
     }
-    const cut = Uint8Array.of(...whole, 0x80);
+    const cut = Uint8Array.of(...complete, 0x80);
     assertThrows(() => decodeEnvelope(cut), RangeError, "not UTF-8");
   }
 });

@@ -75,10 +75,10 @@ Deno.test("decodeFileMessages: throws if cut anywhere but between two file messa
     { kind: "done", id: ID },
   ];
   const bytes = encodeFileMessages({ refused: 0, messages });
-  const borders = new Set([1]);
-  for (const one of messages) borders.add([...borders].at(-1)! + fileMessageSize(one));
+  const ends = new Set([1]);
+  for (const one of messages) ends.add([...ends].at(-1)! + fileMessageSize(one));
   for (let length = 0; length < bytes.length; length++) {
-    if (borders.has(length)) decodeFileMessages(bytes.subarray(0, length));
+    if (ends.has(length)) decodeFileMessages(bytes.subarray(0, length));
     else assertThrows(() => decodeFileMessages(bytes.subarray(0, length)), RangeError, "cut short");
   }
 });

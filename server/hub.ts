@@ -122,7 +122,7 @@ export class Hub {
     return this.#members.has(member.id);
   }
 
-  /** A member has lost its connection. What comes waits for it, as far as the logs reach back. */
+  /** A member has lost its connection. New frames wait for it, as far as the logs reach back. */
   detach(member: Member): void {
     member.outlet = undefined;
   }

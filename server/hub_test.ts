@@ -699,11 +699,11 @@ Deno.test("Hub.tell: no member can overrun another's own log", () => {
 
 Deno.test("Hub.tell: the own log of a member that requests ACKs without reading is overrun", () => {
   const [, ada, bob] = openWith({ ownSize: 1000 }, "ada", "bob");
-  let told = 0;
+  let requests = 0;
   while (ada.drops.length === 0) {
     ada.tell({ id: 99 }, "");
-    assertLess(++told, 100_000, "its log grows without end");
-    if (told % 1000 === 0) assertLessOrEqual(ada.member.own.held, 2 * MAX_FRAME);
+    assertLess(++requests, 100_000, "its log grows without end");
+    if (requests % 1000 === 0) assertLessOrEqual(ada.member.own.held, 2 * MAX_FRAME);
   }
   assertEquals(ada.drops, [[
     "slow",
@@ -796,7 +796,7 @@ Deno.test("Hub.resume: refuses positions that the member cannot have reached", (
   assertEquals(
     hub.resume(cyd.member, cyd.start.room, 0, outlet),
     false,
-    "before its list is there",
+    "before it has its list",
   );
 });
 
@@ -1274,16 +1274,16 @@ Deno.test("Hub: after any sequence of operations, each member has seen exactly i
         // 1. Everything for it, of both logs, in one order; if it was overrun, a beginning of that.
         const expected = [...early, ...late];
         const rest = frames.filter((frame) => !frame.startsWith("MEMBER "));
-        const whole = !guest.member.overrun && !away;
-        assertEquals(rest, whole ? expected : expected.slice(0, rest.length));
-        if (logSize === 4_000_000) assert(whole || away);
+        const complete = !guest.member.overrun && !away;
+        assertEquals(rest, complete ? expected : expected.slice(0, rest.length));
+        if (logSize === 4_000_000) assert(complete || away);
         if (gone === "slow") assertEquals(frames.length, takenBefore);
 
         // 2. Before that the list: all members that were in the room, each once.
         const start = frames.findIndex((frame) => !isOwn(frame));
         const list = frames.filter((frame) => frame.startsWith("MEMBER "));
         const listed = list.map((frame) => Number(frame.split(" ")[1]));
-        if (start === -1) assert(!whole);
+        if (start === -1) assert(!complete);
         else {
           assertEquals(listed.toSorted((a, b) => a - b), before);
           assert(!frames.slice(start).some((frame) => frame.startsWith("MEMBER ")));
@@ -1291,7 +1291,7 @@ Deno.test("Hub: after any sequence of operations, each member has seen exactly i
 
         // 3. So no sender is unknown, and in the end it knows all members and their profiles.
         const there = replay(frames);
-        if (whole && !gone) assertEquals(there, present);
+        if (complete && !gone) assertEquals(there, present);
 
         // 4. Bytes that were taken do not change.
         guest.assertTakenUnchanged();

@@ -39,7 +39,7 @@ export const UNLIMITED = 2 ** 31;
 export const MIN_LOG = MIB;
 /** The largest log: it is kept in memory. */
 export const MAX_LOG: number = 1024 * MIB;
-/** The greatest number of members or connections that an option accepts: more than anybody needs. */
+/** The greatest number of members or connections that an option accepts: more than anyone needs. */
 export const MAX_COUNT = 999_999;
 /** The smallest backlog: with less, a single largest frame would disconnect a member. */
 export const MIN_BACKLOG = 256 * KIB;
@@ -71,7 +71,7 @@ export function backlogOf(logSize: number): number {
 }
 
 /**
- * Messages a second: fifty are more than anybody reads, and enough for a script that reports each step of its work.
+ * Messages a second: fifty are more than anyone can read, and enough for a script that reports each step of its work.
  * The burst, a thousand, is enough to send a log file line by line.
  */
 export const DEFAULT_RATE = 50;

@@ -32,7 +32,7 @@ interface OwnLogRun {
 /** A member, as the hub and its connection see it. */
 export class Member {
   readonly id: number;
-  /** undefined while it has no connection; what comes waits for it. */
+  /** undefined while it has no connection; new frames wait for it. */
   outlet: Outlet | undefined;
   /** Its MEMBER frame. */
   #frame: Uint8Array<ArrayBuffer>;
@@ -169,7 +169,7 @@ export class Member {
   }
 
   /**
-   * Goes back to the positions that its client names: what came after them may have been lost on the way. Returns
+   * Goes back to the positions that its client names, because later frames may have been lost on the way. Returns
    * false and changes nothing if it cannot go on there: a log no longer reaches back, or it never got that far.
    */
   rewind(room: number, own: number): boolean {
@@ -193,7 +193,7 @@ export class Member {
 
   /** Puts what was just appended to the own log after everything that is in the room's log now. */
   #extendRun(): void {
-    // What comes while the list is being sent goes with it, before the room's log.
+    // Frames that are appended while the list is being sent go with it, before the room's log.
     const room = this.#listing ? this.#taken : this.#room.end;
     const last = this.#runs.at(-1);
     // A run that has been taken completely is over: a new one begins.
@@ -208,7 +208,7 @@ export class Member {
     }
   }
 
-  /** For the hub: this member has left. What came before can still be taken. */
+  /** For the hub: this member has left. Earlier frames can still be taken. */
   close(): void {
     this.#end = this.#room.end;
     // The hub no longer calls `listBefore` for it, so members that leave stay in its copy of the list.

@@ -73,18 +73,18 @@ function cannotShowAt(where: StatusPlace): string {
   return `Cannot show the status at ${place}`;
 }
 
-/** @throws {ChatError} if no socket can be made there, or another program's is there */
+/** @throws {ChatError} if no socket can be made there, or another program uses it */
 async function clearPath(path: string, os: string): Promise<void> {
   const cannot = cannotShowAt({ path });
   if (os === "windows") {
     throw new ChatError(`${cannot}: Deno has no Unix sockets on Windows`, {
-      hint: "Take a port, such as: --status 9428",
+      hint: "Use a port, such as: --status 9428",
     });
   }
   try {
     if (!Deno.lstatSync(path).isSocket) {
       throw new ChatError(`${cannot}: the file is not a socket`, {
-        hint: "Take another path",
+        hint: "Use another path",
       });
     }
   } catch (cause) {

@@ -227,7 +227,7 @@ Deno.test("serveStatus: on Windows, suggests a port instead of a Unix socket", a
     [error.message, error.hint],
     [
       "Cannot show the status at C:\\status: Deno has no Unix sockets on Windows",
-      "Take a port, such as: --status 9428",
+      "Use a port, such as: --status 9428",
     ],
   );
 });

@@ -2,7 +2,7 @@
 // clock and no room. `editor_history.ts` keeps the lines before it, `editor_rows.ts` cuts the text into rows.
 
 import {
-  borderFrom,
+  boundaryFrom,
   graphemesBefore,
   graphemesFrom,
   splitGraphemes,
@@ -265,7 +265,7 @@ export class Editor {
 
   /** Moves to `to`, or to the next grapheme boundary: an edit can join two graphemes. */
   #move(to: number): void {
-    this.#cursor = borderFrom(this.#text, to);
+    this.#cursor = boundaryFrom(this.#text, to);
   }
 
   /** Inserts as much of `text` as fits. Returns whether that was all. */

@@ -1,7 +1,7 @@
 // The rows that the editor's text takes on the screen. Rows are computed when they are needed and kept until the
 // text before them changes. Knows no keys and no terminal.
 
-import { graphemesFrom, plainBorder } from "../text/graphemes.ts";
+import { graphemesFrom, plainBoundary } from "../text/graphemes.ts";
 import { printable } from "../text/printable.ts";
 import { width } from "../text/width.ts";
 
@@ -53,8 +53,8 @@ export class EditorRows {
 
   /** The text has changed to `text`, from `from` on. */
   changed(text: string, from: number): void {
-    // The graphemes before this border are the same. The row of the last one may end elsewhere now.
-    const same = plainBorder(text, from - 1);
+    // The graphemes before this boundary are the same. The row of the last one may end elsewhere now.
+    const same = plainBoundary(text, from - 1);
     this.#rows.length = Math.max(0, this.#firstFrom(same) - 1);
   }
 

@@ -1,5 +1,5 @@
-// Bytes from a raw terminal become keys. The terminal's answers to questions arrive in the same stream, and are
-// told apart here. Pure: knows no terminal, no clock and no line.
+// Bytes from a raw terminal become keys. The terminal's answers to questions arrive in the same stream; this
+// module separates them from keys. Pure: knows no terminal, no clock and no line.
 
 import { withoutHalfPair } from "../text/graphemes.ts";
 
@@ -146,8 +146,8 @@ export class KeyParser {
   }
 
   /**
-   * Call it when no more bytes have arrived: a waiting ESC was a key. A longer sequence is no key by itself and
-   * goes on waiting, also on a slow line: the rest of it must not become text.
+   * Call it when no more bytes have arrived: a waiting ESC was a key. The start of a longer sequence is not a
+   * key and keeps waiting, also on a slow line: its remainder must not become text.
    */
   flush(): Key[] {
     const begun = this.#begun;

@@ -100,7 +100,7 @@ const CASES: [string, Key[]][] = [
 Deno.test("KeyParser: input from terminals becomes keys, in one piece, split anywhere and byte by byte", () => {
   for (const [input, keys] of CASES) {
     const bytes = encoder.encode(input);
-    assertEquals(parse(bytes), keys, `whole: ${JSON.stringify(input)}`);
+    assertEquals(parse(bytes), keys, `complete: ${JSON.stringify(input)}`);
     for (let at = 0; at <= bytes.length; at++) {
       const message = `split at ${at}: ${JSON.stringify(input)}`;
       assertEquals(parse(bytes.slice(0, at), bytes.slice(at)), keys, message);
@@ -135,10 +135,10 @@ Deno.test("KeyParser: any bytes in any split give the same keys", () => {
   );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
-      const whole = Uint8Array.from(pieces.flatMap((p) => [...p]));
-      const keys = parse(whole);
+      const complete = Uint8Array.from(pieces.flatMap((p) => [...p]));
+      const keys = parse(complete);
       assertEquals(parse(...pieces), keys);
-      assertEquals(parse(...Array.from(whole, (byte) => Uint8Array.of(byte))), keys);
+      assertEquals(parse(...Array.from(complete, (byte) => Uint8Array.of(byte))), keys);
       for (const key of keys) {
         if (key.type === "text" || key.type === "paste") assert(key.text !== "");
         // deno-lint-ignore no-control-regex
@@ -213,7 +213,7 @@ Deno.test("KeyParser: the keyboard works again after an answer without an end", 
 });
 
 Deno.test("KeyParser: answers about pictures never become text, split anywhere", () => {
-  const told: [string, Key[]][] = [
+  const answers: [string, Key[]][] = [
     ["\x1b[?62;4;22c", [{ type: "attributes", attributes: [62, 4, 22] }]],
     ["\x1b[?6c", [{ type: "attributes", attributes: [6] }]],
     ["\x1b[6;18;9t", [{ type: "cell", width: 9, height: 18 }]],
@@ -229,7 +229,7 @@ Deno.test("KeyParser: answers about pictures never become text, split anywhere",
     ["\x1b_Gi=x;OK\x1b\\", []],
     ["\x1b_Gq;OK\x1b\\", []],
   ];
-  for (const [answer, keys] of told) {
+  for (const [answer, keys] of answers) {
     const bytes = new TextEncoder().encode(answer);
     assertEquals(new KeyParser().feed(bytes), keys, JSON.stringify(answer));
     const parser = new KeyParser();

@@ -255,7 +255,7 @@ function namesIn(names: string): string[] {
     .map((name) => name.replace(/\btype\b/, "").trim()).filter((name) => name !== "");
 }
 
-/** The folder that a file belongs to; a file at the root without one stands for itself. */
+/** The folder that a file belongs to; a file at the root counts as a folder itself. */
 function folderOf(path: string): string {
   const [first, rest] = path.split("/");
   if (rest !== undefined) return first!;
@@ -404,10 +404,10 @@ const RULES: Readonly<Record<string, (sources: Sources) => string[]>> = {
   },
 };
 
-/** Grants that nobody uses: each is one too many. */
+/** Grants that no module uses. */
 function unused(grants: Readonly<Record<string, readonly string[]>>, used: string[]): string[] {
   return Object.entries(grants).flatMap(([path, names]) => names.map((name) => `${path} ${name}`))
-    .filter((grant) => !used.includes(grant)).map((grant) => `nobody uses the grant ${grant}`);
+    .filter((grant) => !used.includes(grant)).map((grant) => `no module uses the grant ${grant}`);
 }
 
 /** Which folders each folder imports; the common ones are left out. */
@@ -493,7 +493,7 @@ Deno.test("layers: the arrows between folders", () => {
   assertEquals([...arrows.keys()].sort(), Object.keys(FOLDERS).sort());
 });
 
-Deno.test("layers: imports are found in whatever way they are written", () => {
+Deno.test("layers: imports are found in every notation", () => {
   const source = stripComments(`
 // import "./not.ts";
 /** import { no } from "./neither.ts"; */

@@ -13,7 +13,7 @@ const NAME = "[a-z0-9_+-]";
 /** A name that is being typed: at least two characters, so that `:)`, `:D` and `:p` stay. */
 const TYPED = new RegExp(`${BEFORE}:(${NAME}{2,})(:?)$`, "iu");
 /** One or more complete names in a row. */
-const WHOLE = new RegExp(`${BEFORE}(?::${NAME}+:)+(?![\\w:/@])`, "gu");
+const COMPLETE = new RegExp(`${BEFORE}(?::${NAME}+:)+(?![\\w:/@])`, "gu");
 /** Code between one or more backticks stays as it is. */
 const CODE = /(?<!`)(`+)(?!`)[^`]+\1/g;
 
@@ -27,10 +27,10 @@ export interface Named {
 /** The name that is being typed at the end of `text`, without colons, and where it begins, in UTF-16 units. */
 export function typedName(
   text: string,
-): { from: number; name: string; whole: boolean } | undefined {
+): { from: number; name: string; complete: boolean } | undefined {
   const match = TYPED.exec(text);
   if (!match) return undefined;
-  return { from: match.index, name: match[1]!.toLowerCase(), whole: match[2] === ":" };
+  return { from: match.index, name: match[1]!.toLowerCase(), complete: match[2] === ":" };
 }
 
 /** The names of emoji. There are none before `load`. */
@@ -83,7 +83,7 @@ export class Emoji {
   }
 
   #replaceIn(text: string): string {
-    return text.replace(WHOLE, (run) => {
+    return text.replace(COMPLETE, (run) => {
       const found = run.slice(1, -1).split("::").map((name) => this.get(name));
       return found.includes(undefined) ? run : found.join("");
     });

@@ -12,7 +12,7 @@ const EMOJI = new Emoji({
 });
 
 Deno.test("typedName: a colon and two characters at the start of a word", () => {
-  const cases: [string, [from: number, name: string, whole: boolean] | undefined][] = [
+  const cases: [string, [from: number, name: string, complete: boolean] | undefined][] = [
     [":ta", [0, "ta", false]],
     ["yes :Ta", [4, "ta", false]],
     ["(:tada:", [1, "tada", true]],
@@ -36,7 +36,7 @@ Deno.test("typedName: a colon and two characters at the start of a word", () => 
   ];
   for (const [text, expected] of cases) {
     const found = typedName(text);
-    assertEquals(found && [found.from, found.name, found.whole], expected, text);
+    assertEquals(found && [found.from, found.name, found.complete], expected, text);
   }
 });
 

@@ -20,7 +20,7 @@ export function withoutHalfPair(text: string): string {
 // newline is always a grapheme, also after CR.
 
 /**
- * Most UTF-16 units that are split at once where two characters do not show a border. Each split has a price: a
+ * Most UTF-16 units that are split at once where two characters alone show no boundary. Each split has a price: a
  * caller that takes one grapheme pays for a short piece, one that takes many soon gets long pieces.
  */
 const PIECE = 256;
@@ -94,20 +94,20 @@ export function* graphemesFrom(text: string, at: number): Generator<string, void
 }
 
 /** The first position from `at` on where a grapheme begins or the text ends. */
-export function borderFrom(text: string, at: number): number {
+export function boundaryFrom(text: string, at: number): number {
   if (plainlyBegins(text, at)) return Math.max(0, Math.min(at, text.length));
-  let border = plainBorder(text, at);
-  for (const g of graphemesFrom(text, border)) {
-    if (border >= at) break;
-    border += g.length;
+  let boundary = plainBoundary(text, at);
+  for (const g of graphemesFrom(text, boundary)) {
+    if (boundary >= at) break;
+    boundary += g.length;
   }
-  return border;
+  return boundary;
 }
 
 /** The graphemes of `text` before `at`, where one must begin, the nearest first. */
 export function* graphemesBefore(text: string, at: number): Generator<string, void, void> {
   while (at > 0) {
-    const start = plainBorder(text, at - 1);
+    const start = plainBoundary(text, at - 1);
     const parts = [...graphemesFrom(text.slice(start, at), 0)];
     for (const g of parts.reverse()) yield g;
     at = start;
@@ -115,8 +115,8 @@ export function* graphemesBefore(text: string, at: number): Generator<string, vo
 }
 
 /** A position at or before `at` where a grapheme begins: one may begin between them. */
-export function plainBorder(text: string, at: number): number {
-  let border = Math.max(0, at);
-  while (!plainlyBegins(text, border)) border--;
-  return border;
+export function plainBoundary(text: string, at: number): number {
+  let boundary = Math.max(0, at);
+  while (!plainlyBegins(text, boundary)) boundary--;
+  return boundary;
 }

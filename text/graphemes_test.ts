@@ -1,7 +1,7 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { FAMILY, hardText } from "../tests/support/hard_text.ts";
 import fc, { anyString } from "../tests/support/property.ts";
-import { borderFrom, graphemesBefore, graphemesFrom, splitGraphemes } from "./graphemes.ts";
+import { boundaryFrom, graphemesBefore, graphemesFrom, splitGraphemes } from "./graphemes.ts";
 
 Deno.test("splitGraphemes: one part for each character that people see", () => {
   const cases: string[][] = [
@@ -25,7 +25,7 @@ Deno.test("splitGraphemes: keeps all text, and splits ASCII like the segmenter",
   }));
 });
 
-Deno.test("graphemesFrom, graphemesBefore, borderFrom: the same graphemes as in the complete text", () => {
+Deno.test("graphemesFrom, graphemesBefore, boundaryFrom: the same graphemes as in the complete text", () => {
   const unit = fc.oneof(
     hardText,
     anyString({ maxLength: 4 }),
@@ -50,18 +50,18 @@ Deno.test("graphemesFrom, graphemesBefore, borderFrom: the same graphemes as in 
     fc.property(fc.array(unit, { maxLength: 12 }), (parts) => {
       // CR LF is one grapheme for splitGraphemes only.
       const text = parts.join("").replaceAll("\r", "");
-      const whole = splitGraphemes(text);
-      assertEquals([...graphemesFrom(text, 0)], whole);
-      const borders = [0];
-      for (const g of whole) borders.push(borders.at(-1)! + g.length);
+      const complete = splitGraphemes(text);
+      assertEquals([...graphemesFrom(text, 0)], complete);
+      const boundaries = [0];
+      for (const g of complete) boundaries.push(boundaries.at(-1)! + g.length);
       const places = Array.from({ length: text.length + 1 }, (_, at) => at);
       assertEquals(
-        places.map((at) => borderFrom(text, at)),
-        places.map((at) => borders.find((border) => border >= at)),
+        places.map((at) => boundaryFrom(text, at)),
+        places.map((at) => boundaries.find((boundary) => boundary >= at)),
       );
       assertEquals(
-        borders.map((border) => [...graphemesBefore(text, border)].reverse()),
-        borders.map((_, i) => whole.slice(0, i)),
+        boundaries.map((boundary) => [...graphemesBefore(text, boundary)].reverse()),
+        boundaries.map((_, i) => complete.slice(0, i)),
       );
     }),
     { numRuns: 1000 },

@@ -12,7 +12,7 @@ interface Message {
 
 /** The message, safe to print; all lines but the first are indented. */
 export function messageLine(who: string, { type, action, text }: Message): string {
-  // In front, where no name and no text of a message to the room can stand.
+  // A message to the room never begins like this: names contain no spaces, and its further lines are indented.
   const whom = type === "message" ? "" : "(direct) ";
   const said = printable(text, "lines").replaceAll("\n", "\n  ");
   const name = printable(who);

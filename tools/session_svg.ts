@@ -222,7 +222,7 @@ function bars(cells: readonly Placed[]): string[] {
 
 // ---- letters ---------------------------------------------------------------------------------------
 
-/** Words of one look. XML joins spaces, so there is at most one between two words. */
+/** Words in one style. XML joins spaces, so there is at most one between two words. */
 interface Words {
   text: string;
   columns: number;

@@ -120,12 +120,12 @@ function completeFile(
 
 /** Emoji with this name. If several match, Tab first completes the beginning that their names share. */
 function completeEmoji(
-  { from, name, whole }: NonNullable<ReturnType<typeof typedName>>,
+  { from, name, complete }: NonNullable<ReturnType<typeof typedName>>,
   emoji: Emoji | undefined,
 ): Completion {
-  const exact = whole ? emoji?.get(name) : undefined;
+  const exact = complete ? emoji?.get(name) : undefined;
   if (exact !== undefined) return { from, words: [exact], labels: [`${exact} :${name}:`] };
-  if (whole || !emoji) return { from, words: [] };
+  if (complete || !emoji) return { from, words: [] };
   const found = emoji.starting(name);
   const common = commonStart(found.map((named) => named.name));
   // Different emoji share no beginning that Tab could insert.

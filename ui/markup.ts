@@ -1,7 +1,7 @@
 // Parses what members write: `*bold*`, `_italic_`, `` `code` ``, blocks between lines of ```, links, and mentions
 // of the user. Pure; knows no colours and no terminal: it only names the style of each run.
 //
-// Marks count only at the borders of words, as in other chats: 2*3*4, snake_case_name and __init__ stay as they
+// Marks count only at word boundaries, as in other chats: 2*3*4, snake_case_name and __init__ stay as they
 // are. The time is proportional to the length of the text, whatever the text is.
 
 import { cuts, width } from "../text/width.ts";
@@ -57,7 +57,7 @@ const LINK = '(?<![\\p{L}\\p{N}])https?://[^\\s<>"`]+';
 /** Without userinfo, which lets `https://bank.example@evil.example` look like another host, and in real ASCII. */
 const AUTHORITY = /^https?:\/\/(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?(?=[/?#]|$)/i;
 
-/** Scripts without spaces between words: a name in them has no borders. */
+/** Scripts without spaces between words: a name in them has no boundaries. */
 const UNSPACED =
   /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u;
 
@@ -200,12 +200,12 @@ function pairedMarks(line: string, tokens: readonly Token[]): number[] {
     if (before === mark || after === mark) continue;
     const other = mark === "*" ? "_" : "*";
     const from = open[mark];
-    if (from >= 0 && !/\s/.test(before) && isBorder(line, i + 1, AFTER)) {
+    if (from >= 0 && !/\s/.test(before) && isBoundary(line, i + 1, AFTER)) {
       paired.push(from, i);
       open[mark] = -1;
       // An unclosed mark inside a pair is plain text.
       if (open[other] > from) open[other] = -1;
-    } else if (!/\s/.test(after) && isBorder(line, i - 1, BEFORE)) {
+    } else if (!/\s/.test(after) && isBoundary(line, i - 1, BEFORE)) {
       open[mark] = i;
     }
   }
@@ -213,9 +213,9 @@ function pairedMarks(line: string, tokens: readonly Token[]): number[] {
 }
 
 /** Whether a mark may be beside the character at `at`; it may be beside emoji. */
-function isBorder(line: string, at: number, border: RegExp): boolean {
+function isBoundary(line: string, at: number, boundary: RegExp): boolean {
   const unit = line[at];
-  if (unit === undefined || border.test(unit)) return true;
+  if (unit === undefined || boundary.test(unit)) return true;
   const code = line.codePointAt(/[\udc00-\udfff]/.test(unit) ? at - 1 : at)!;
   return code >= 0x1f000 && code < 0x1fc00;
 }
@@ -302,9 +302,9 @@ export function toRows({ runs }: MarkupLine, columns: number): Run[][] {
  */
 export function roomFor(grapheme: string): number {
   const characters = [...grapheme];
-  const whole = widthOnce(grapheme);
-  if (characters.length === 1) return whole;
-  return Math.max(whole, characters.reduce((sum, c) => sum + widthOnce(c), 0));
+  const joined = widthOnce(grapheme);
+  if (characters.length === 1) return joined;
+  return Math.max(joined, characters.reduce((sum, c) => sum + widthOnce(c), 0));
 }
 
 /** Measured widths: measuring takes microseconds, and a script has few characters. */

@@ -16,7 +16,7 @@ function shown(text: string, marks: "hidden" | "shown" = "hidden", self = "al"):
   }).join("\n");
 }
 
-Deno.test("parse: marks at the borders of words become styles, all others stay", () => {
+Deno.test("parse: marks at word boundaries become styles, all others stay", () => {
   const cases: [string, string][] = [
     ["plain", "plain"],
     ["", ""],
@@ -25,7 +25,7 @@ Deno.test("parse: marks at the borders of words become styles, all others stay",
     ["*_both_* _*both*_", "<BI both> <BI both>"],
     ["*a _b_ c*", "<B a ><BI b><B  c>"],
     ["🎉*wow*🎉、*日本*。", "🎉<B wow>🎉、<B 日本>。"],
-    // Not at the borders of words.
+    // Not at word boundaries.
     ["2*3*4 2 * 3 * 4", "2*3*4 2 * 3 * 4"],
     ["snake_case_name __init__ _x_y", "snake_case_name __init__ _x_y"],
     ["* ** *** _ __ ` ``", "* ** *** _ __ ` ``"],
@@ -137,7 +137,7 @@ Deno.test("mentions, parse: find the user's name as a word, with or without @, i
     ["*x*", "hi *x* there", true],
     ["a|b", "b", false],
     ["ümit", "Ümit?", true],
-    // Scripts without spaces have no borders of words.
+    // Scripts without spaces have no word boundaries.
     ["日本", "日本さん、こんにちは", true],
     ["日本", "本日", false],
     ["🦊", "hi 🦊!", true],
@@ -165,8 +165,8 @@ Deno.test("toRows: styles continue in the next row, and no row is too wide", () 
       for (const line of parse(text, { marks: "hidden" })) {
         const rows = toRows(line, columns).map((row) => row.map((run) => run.text).join(""));
         for (const row of rows) assertLessOrEqual(width(row), columns);
-        const whole = line.runs.map((run) => run.text).join("");
-        assertEquals(rows.join("").replaceAll(" ", ""), whole.replaceAll(" ", ""));
+        const text = line.runs.map((run) => run.text).join("");
+        assertEquals(rows.join("").replaceAll(" ", ""), text.replaceAll(" ", ""));
       }
     }
   }

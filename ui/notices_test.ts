@@ -89,12 +89,12 @@ Deno.test("warnings: a gap and a wrong clock are both reported", () => {
 });
 
 Deno.test("warnings: a different key comes with the commands to check it", () => {
-  const told = (name: string) => warnings({ type: "keychanged", who: { ...BOB, name } }, NOW);
-  assertEquals(told("bob(!)"), [
+  const warned = (name: string) => warnings({ type: "keychanged", who: { ...BOB, name } }, NOW);
+  assertEquals(warned("bob(!)"), [
     "bob(!) has a different key than before: a new device, or somebody else. " +
     "Compare with /verify bob, then /trust bob",
   ]);
-  assertEquals(told("bob#2(!)"), [
+  assertEquals(warned("bob#2(!)"), [
     "bob#2(!) has a different key than before: a new device, or somebody else. " +
     "Compare with /verify bob#2, then /trust bob#2",
   ]);
@@ -123,7 +123,7 @@ function connected(resumed: boolean, missed: number | undefined): RoomEvent {
 
 Deno.test("warnings, connectionNotice: reconnecting with a gap is a warning, without one a notice, never both", () => {
   const fine = "connected again; nothing missed";
-  const anew = "connected again; the server was restarted; its last messages may be missing";
+  const restarted = "connected again; the server was restarted; its last messages may be missing";
   const cases: [RoomEvent, string | undefined, string[]][] = [
     [connected(true, 0), fine, []],
     // A resumed session has no gap.
@@ -131,7 +131,7 @@ Deno.test("warnings, connectionNotice: reconnecting with a gap is a warning, wit
     [connected(false, 0), fine, []],
     [connected(false, 1), undefined, ["connected again; 1 message missed here"]],
     [connected(false, 1000), undefined, ["connected again; 1000 messages missed here"]],
-    [connected(false, undefined), undefined, [anew]],
+    [connected(false, undefined), undefined, [restarted]],
   ];
   for (const [event, quiet, loud] of cases) {
     assertEquals([connectionNotice(event), warnings(event, NOW)], [quiet, loud]);
@@ -160,11 +160,11 @@ Deno.test("connectionNotice: others are away and back; nothing about the user", 
 });
 
 Deno.test("connectionNotice: undefined for all other events", () => {
-  const told = Object.values(EVENTS).flat().filter((event) =>
+  const reported = Object.values(EVENTS).flat().filter((event) =>
     connectionNotice(event) !== undefined
   );
   assertEquals(
-    [...new Set(told.map((event) => event.type))],
+    [...new Set(reported.map((event) => event.type))],
     ["away", "back", "disconnected", "connected"],
   );
 });

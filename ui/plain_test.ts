@@ -643,22 +643,22 @@ Deno.test("PlainScreen.event: makes the room wait only if much output waits for 
   const talk = new Talk();
   talk.block();
   const line = "x".repeat(1000);
-  let told = 0;
+  let count = 0;
   let waiting: void | Promise<void> = undefined;
   while (!waiting) {
     waiting = talk.screen.event(said(line));
-    if (++told === 1) await settled(); // The first is being written, and holds up the others.
-    assertLess(told, 2000, "it gathers without end");
+    if (++count === 1) await settled(); // The first is being written, and holds up the others.
+    assertLess(count, 2000, "it gathers without end");
   }
   // One megabyte: a burst may wait, a flood must not.
-  assertLess(1000, told);
+  assertLess(1000, count);
   let done = false;
   const finished = waiting.then(() => done = true);
   await settled();
   assertEquals([done, talk.out], [false, ""]);
   talk.resume();
   await finished;
-  assertEquals(talk.out, `bob: ${line}\n`.repeat(told));
+  assertEquals(talk.out, `bob: ${line}\n`.repeat(count));
   assertStrictEquals(talk.screen.event(said("on")), undefined);
   await talk.screen.flush();
 });

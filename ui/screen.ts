@@ -115,7 +115,7 @@ export class Screen {
   #background: "dark" | "light" | undefined;
   readonly #pictures: Viewer | undefined;
   /** What the terminal has reported about pictures; it is asked before the first picture is shown. */
-  #told: TerminalAnswers = {};
+  #answers: TerminalAnswers = {};
   readonly #allTold = Promise.withResolvers<void>();
   #isAsked = false;
   /** Rows to print above the live area; the first `#printed` of them are printed already. */
@@ -240,7 +240,12 @@ export class Screen {
     }
     await this.#allTold.promise;
     const hasColors = getColorEnabled() && this.#preferences.theme !== "mono";
-    return { ...this.#tty.size(), environment: this.#environment, answers: this.#told, hasColors };
+    return {
+      ...this.#tty.size(),
+      environment: this.#environment,
+      answers: this.#answers,
+      hasColors,
+    };
   }
 
   /**
@@ -303,7 +308,7 @@ export class Screen {
       case "attributes":
       case "cell":
       case "graphics":
-        this.#told = withAnswer(this.#told, key);
+        this.#answers = withAnswer(this.#answers, key);
         if (key.type === "attributes") this.#allTold.resolve();
         return;
     }

@@ -10,7 +10,7 @@
 //
 // No member can imitate another's name or a notice: members only control names, and the text after " │ "; in the
 // compact form, indented text and text after `NAME: `. Names contain neither spaces nor `:`, so `bob → you` and
-// `* bob` are nobody's name.
+// `* bob` cannot be names.
 
 import type { Ending, Pending, Person, RoomEvent } from "../room.ts";
 import { printable } from "../text/printable.ts";

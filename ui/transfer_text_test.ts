@@ -107,12 +107,12 @@ Deno.test("Arrivals: reports the first file alone, and groups the next ones of e
   assertEquals(arrivals.add(away, 3001), true);
   assertEquals(arrivals.add({ ...here, path: "/d/last.jpg" }, 5000), true);
   assert(!arrivals.isEmpty);
-  const told = [
+  const sentences = [
     "received 2 more files (6 MiB) from bob, verified; the last: /d/last.jpg",
     "sent 1 more file (3 MiB) to bob",
   ];
-  assertEquals(arrivals.sentences, told);
-  assertEquals(arrivals.take(), told);
+  assertEquals(arrivals.sentences, sentences);
+  assertEquals(arrivals.take(), sentences);
   assert(arrivals.isEmpty);
   // Shortly after a reported one.
   assertEquals(arrivals.add(here, 7999), true);

@@ -73,8 +73,8 @@ Deno.test("chat join --classic: talks to a classic server, even if its key comes
     await program.stdout.lineLike(/^\{"type":"error"/),
     "Cannot send an action in a classic room",
   );
-  const heard = JSON.parse(await program.stdout.lineLike(/"name":"room"/));
-  assertEquals([heard.type, heard.text], ["message", "Yep! 🎉"]);
+  const message = JSON.parse(await program.stdout.lineLike(/"name":"room"/));
+  assertEquals([message.type, message.text], ["message", "Yep! 🎉"]);
   await program.endInput();
   // One line was refused.
   assertEquals((await program.result()).code, 1);

@@ -52,10 +52,10 @@ for (
       if (name === "anna") await anna.type(`${text}\n`);
       else await ben.type(`${JSON.stringify({ type: "say", text })}\n`);
       assertEquals(await anna.stdout.line(), line);
-      const heard = JSON.parse(await ben.stdout.lineLike(/^\{"type":"message"/));
-      assertEquals(`${heard.name}: ${heard.text}`, line);
+      const message = JSON.parse(await ben.stdout.lineLike(/^\{"type":"message"/));
+      assertEquals(`${message.name}: ${message.text}`, line);
       // Only sealed messages prove when they were sent.
-      assertEquals("sent" in heard, cipher === "sealed");
+      assertEquals("sent" in message, cipher === "sealed");
     }
     for (const one of [anna, ben]) await one.endInput();
     const [annas, bens] = await Promise.all([anna.result(), ben.result()]);

@@ -636,8 +636,8 @@ Deno.test("Client: reports a direct message as undelivered if its receiver does 
   await within("his end", ben.ended);
   const ref = ada.client.tell("ben", "psst");
   await back(ada);
-  const { reason, text, ref: told } = await ada.next("undelivered");
-  assertEquals([reason, text, told], ["gone", "psst", ref]);
+  const { reason, text, ref: reported } = await ada.next("undelivered");
+  assertEquals([reason, text, reported], ["gone", "psst", ref]);
   assertEquals(ada.client.pending, []);
   // The event does not wait for a frame of the server.
   assertEquals(pings, 0);

@@ -91,11 +91,11 @@ for (const cipher of ["xor", "sealed"] as const) {
       await dora.next("message", (message) => message.text === text);
     }
     for (const { guest } of [anna, cara]) await guest.next("message", ({ text }) => text === "7");
-    const anew = ["anna: 4", "cara: 3", "anna: 5", "cara: 6", "ben: 7"];
-    assertEquals(anna.guest.received, ["anna: 1", "anna: 2", ...anew]);
-    assertEquals(cara.guest.received, ["anna: 1", "anna: 2", ...anew]);
+    const later = ["anna: 4", "cara: 3", "anna: 5", "cara: 6", "ben: 7"];
+    assertEquals(anna.guest.received, ["anna: 1", "anna: 2", ...later]);
+    assertEquals(cara.guest.received, ["anna: 1", "anna: 2", ...later]);
     // Both repeat their messages for him, in either order.
-    assertEquals(ben.guest.received.toSorted(), ["anna: 1", "anna: 2", ...anew].toSorted());
+    assertEquals(ben.guest.received.toSorted(), ["anna: 1", "anna: 2", ...later].toSorted());
     // Six new messages; repeated: 1 for the server itself, 1, 2 and 4 for cara, all but the last three for ben.
     assertEquals(second.hub.said, 6 + 1 + 3 + 4);
   });
@@ -112,7 +112,7 @@ Deno.test("Client.tell: a direct message during the list of members does not ove
   const ben = encodeFrame(Type.MEMBER, 1, profile("ben"));
   const start = { room: 0, own: 0, members: 1, accepted: 0, said: 0 };
   const joined = Promise.withResolvers<Guest>();
-  const told: string[] = [];
+  const received: string[] = [];
   let connections = 0;
   await using impostor = new Impostor(async (raw) => {
     const id = ++connections + 1;
@@ -131,12 +131,12 @@ Deno.test("Client.tell: a direct message during the list of members does not ove
     const { client } = await joined.promise;
     client.tell("ben", "2");
     await raw.write(encodeFrame(Type.JOINED, id, profile("anna")));
-    while (told.length < 2) told.push(contentOf((await raw.frameOf(Type.MESSAGE)).body));
+    while (received.length < 2) received.push(contentOf((await raw.frameOf(Type.MESSAGE)).body));
     client.leave();
     await raw.frameOf(Type.BYE);
   });
   await using anna = await Guest.join(impostor, "anna", { retryMs: Infinity, backoff: soon() });
   joined.resolve(anna);
   await impostor.served(2);
-  assertEquals(told, ["T1", "T2"]);
+  assertEquals(received, ["T1", "T2"]);
 });

@@ -378,13 +378,13 @@ const TARGETS: Readonly<Record<string, FrameSelector>> = {
 };
 
 Deno.test("sealed room: whatever a relay does to a client that reconnects, nothing is repeated or forged, and every gap is reported", async () => {
-  const told = new Set<Symptom>();
+  const symptoms = new Set<Symptom>();
   const attack = async (name: string, what: FrameSelector, how: Alteration) => {
     const { tamper, done } = alter(what, how);
     const answer = await playReturn(() => tamper);
     assert(done().hit, `${name} was not tried`);
     if (!done().changed) assertEquals(answer, [], name);
-    for (const one of answer) told.add(one);
+    for (const one of answer) symptoms.add(one);
   };
   const attacks = Object.entries(TARGETS).flatMap(([where, what]) =>
     Object.entries(ALTERATIONS).map(([how, alteration]) =>
@@ -392,7 +392,7 @@ Deno.test("sealed room: whatever a relay does to a client that reconnects, nothi
     )
   );
   await atOnce(attacks, ([name, what, how]) => attack(name, what, how));
-  assertEquals([...told].sort(), ["ended", "missing", "unconfirmed", "unreadable"]);
+  assertEquals([...symptoms].sort(), ["ended", "missing", "unconfirmed", "unreadable"]);
 });
 
 /** Changes fields of the HELLO that resumes, and hides it in the WELCOME that answers. */
@@ -435,8 +435,8 @@ Deno.test("sealed room: a client always reports a server that resumes at another
     "other positions": welcoming(withFields({ room: 0, own: 0 })),
   };
   for (const [name, lie] of Object.entries(lies)) {
-    const told = await playReturn(lie);
-    assert(told.length > 0, name);
+    const symptoms = await playReturn(lie);
+    assert(symptoms.length > 0, name);
   }
   // An honest server is not reported.
   assertEquals(await playReturn(moving(() => ({}))), []);
@@ -539,12 +539,12 @@ Deno.test("Client: sends only the preface to an xor server in place of its seale
   await using ada = await enterByCode(relay, "ada");
   await using ben = await enterByCode(room, "ben");
   await ada.next("joined");
-  const heard: Uint8Array[] = [];
+  const received: Uint8Array[] = [];
   await using impostor = new Impostor(async (raw) => {
     assertEquals(await raw.preface(), PREFACE);
     const greeting = { version: VERSION, maxFrame: MAX_FRAME, cipher: "xor", key: "7" } as const;
     await raw.write(encodeGreeting(greeting));
-    for (const { bytes } of await raw.frames()) heard.push(bytes);
+    for (const { bytes } of await raw.frames()) received.push(bytes);
   });
   relay.redirect(impostor);
   await relay.cut();
@@ -557,7 +557,7 @@ Deno.test("Client: sends only the preface to an xor server in place of its seale
   relay.redirect(room);
   await ben.next("message", ({ text }) => text === "for members only");
   await impostor.served(3);
-  assertEquals(heard, []);
+  assertEquals(received, []);
   assertEquals(ada.client.info.cipher, "sealed");
 });
 
@@ -594,8 +594,8 @@ Deno.test("Client: a member that uses another's numbers does not use them up", a
   const last = await ada.next("message", ({ text }) => text === "two");
   assertEquals(last.missing, 0);
   // The numbers count for eve, and not for ben.
-  const told = ada.events.flatMap((e) => e.type === "message" ? [[e.text, e.missing]] : []);
-  assertEquals(told, [["one", 0], ["mine", 0], ["mine, too", MAX_SEQ - 3], ["two", 0]]);
+  const messages = ada.events.flatMap((e) => e.type === "message" ? [[e.text, e.missing]] : []);
+  assertEquals(messages, [["one", 0], ["mine", 0], ["mine, too", MAX_SEQ - 3], ["two", 0]]);
 });
 
 Deno.test("Client: a message that it refuses itself uses no number, so no member misses it", async () => {

@@ -599,8 +599,8 @@ Deno.test("Client: rejects an old profile that it has seen, and shows the age of
   await early.next("unreadable");
   assertEquals((await early.next("unreadable")).count, 2);
   const joined = await late.next("joined");
-  const heard = await late.next("message");
-  const sentences = [joined, heard].flatMap((event) => warnings(event, new Date()));
+  const received = await late.next("message");
+  const sentences = [joined, received].flatMap((event) => warnings(event, new Date()));
   assertEquals(sentences.map((text) => text.includes("2020-01-31T12:00:00.000Z")), [true, true]);
   assertEquals(early.received, ["ada: old news"]);
 });
@@ -626,12 +626,12 @@ Deno.test("Client: counts rejected messages, reports them once, and never shows 
   const last = seal(encodeEnvelope({ kind: "text", text: "last" }));
   await raw.write(encodeFrame(Type.MESSAGE, 0, good), encodeFrame(Type.MESSAGE, 0, last));
   await ben.next("message", (event) => event.text === "last");
-  const told = ben.events.filter((event) => event.type === "unreadable");
+  const reports = ben.events.filter((event) => event.type === "unreadable");
   assertEquals(
-    told.map(({ from, count }) => [from.name, count]),
+    reports.map(({ from, count }) => [from.name, count]),
     [1, 2, 3, 4, 5, 6].map((n) => ["ada", n]),
   );
-  assertEquals(told.flatMap((event) => warnings(event, new Date())).length, 1);
+  assertEquals(reports.flatMap((event) => warnings(event, new Date())).length, 1);
   assertEquals(ben.received, ["ada: last"]);
 });
 
@@ -671,7 +671,7 @@ Deno.test("Client: forged members, names and ids do not make its memory grow", a
       encodeFrame(Type.LEFT, id, Uint8Array.of(Left.BYE)),
     ]),
   );
-  const told = strangers.events.filter((event) => event.type === "unreadable");
-  assertEquals(told.at(-1)!.count, told.length);
+  const reports = strangers.events.filter((event) => event.type === "unreadable");
+  assertEquals(reports.at(-1)!.count, reports.length);
   assertEquals(strangers.client.members.length, 1);
 });

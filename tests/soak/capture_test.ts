@@ -772,9 +772,9 @@ withTshark(
       assertEquals(values(found, "chat"), []);
       assertFaultless(found);
     }
-    for (const told of [["-d", "tcp.port==5000,chat"], ["-o", "chat.port:2428,5000-5001"]]) {
-      const [, found] = dissectStreams(streams.slice(0, 2), ...told);
-      assertEquals(values(found!, "chat.text"), ["Hi"], told.join(" "));
+    for (const options of [["-d", "tcp.port==5000,chat"], ["-o", "chat.port:2428,5000-5001"]]) {
+      const [, found] = dissectStreams(streams.slice(0, 2), ...options);
+      assertEquals(values(found!, "chat.text"), ["Hi"], options.join(" "));
     }
   },
 );

@@ -38,13 +38,13 @@ function say(program: Program, ...texts: string[]): Promise<void> {
 }
 
 /** The next messages that it receives, as `NAME: text`. */
-async function hears(program: Program, count: number): Promise<string[]> {
-  const heard: string[] = [];
-  while (heard.length < count) {
+async function nextMessages(program: Program, count: number): Promise<string[]> {
+  const received: string[] = [];
+  while (received.length < count) {
     const { name, text } = await nextOf(program, "message");
-    heard.push(`${name}: ${text}`);
+    received.push(`${name}: ${text}`);
   }
-  return heard;
+  return received;
 }
 
 for (const cipher of ["sealed", "xor"] as const) {
@@ -63,7 +63,7 @@ for (const cipher of ["sealed", "xor"] as const) {
       const conversation: string[] = [];
       const all = async (...lines: string[]) => {
         conversation.push(...lines);
-        for (const one of both) assertEquals(await hears(one, lines.length), lines);
+        for (const one of both) assertEquals(await nextMessages(one, lines.length), lines);
       };
       await say(anna, "So it starts!");
       await all("anna: So it starts!");
@@ -79,14 +79,14 @@ for (const cipher of ["sealed", "xor"] as const) {
           assertEquals([resumed, missed], [false, undefined]);
         }
         // The member that is back first sends first.
-        const heard = await Promise.all(both.map((one) => hears(one, 3)));
-        assertEquals(heard[0]!.toSorted(), [
+        const received = await Promise.all(both.map((one) => nextMessages(one, 3)));
+        assertEquals(received[0]!.toSorted(), [
           `anna: ${round} a`,
           `anna: ${round} b`,
           `ben: ${round} c`,
         ]);
-        assertEquals(heard[1]!.toSorted(), heard[0]!.toSorted());
-        for (const lines of heard) {
+        assertEquals(received[1]!.toSorted(), received[0]!.toSorted());
+        for (const lines of received) {
           assert(lines.indexOf(`anna: ${round} a`) < lines.indexOf(`anna: ${round} b`));
         }
       }
@@ -157,7 +157,7 @@ withSignals(
     await using _server = await serveAgain(address, "--cipher", "xor", "--key", "198");
     await using ben = await Program.join(address, "ben", "--json");
     proxy.calm();
-    assertEquals(await hears(ben, 1), [`anna: ${text}`]);
+    assertEquals(await nextMessages(ben, 1), [`anna: ${text}`]);
     assertEquals(await anna.result(), { code: 0, stdout: "", stderr: "" });
   },
 );
@@ -200,13 +200,13 @@ withSignals(
     anna.signal("SIGSTOP");
     assertEquals((await nextOf(ben, "left"))["reason"], "lost");
     await say(ben, "where are you?");
-    await hears(ben, 1);
+    await nextMessages(ben, 1);
     anna.signal("SIGCONT");
     const { resumed, missed } = await nextOf(anna, "connected");
     assertEquals([resumed, missed], [false, 1]);
     await nextOf(ben, "joined");
     await say(anna, "here again");
-    for (const one of [anna, ben]) assertEquals(await hears(one, 1), ["anna: here again"]);
+    for (const one of [anna, ben]) assertEquals(await nextMessages(one, 1), ["anna: here again"]);
   },
 );
 
@@ -222,6 +222,6 @@ withSignals(
     await using _server = await serveAgain(address, "--cipher", "xor", "--key", "198");
     assertEquals((await nextOf(anna, "connected"))["resumed"], false);
     await say(anna, "Right?");
-    assertEquals(await hears(anna, 1), ["anna: Right?"]);
+    assertEquals(await nextMessages(anna, 1), ["anna: Right?"]);
   },
 );

@@ -331,7 +331,7 @@ function expectShown(
     const next = sessions[i + 1];
     const start = before.get(id)!;
     const end = next ? before.get(next.id)! - next.missed : contents.length;
-    assert(start <= end, `member ${id} was told of a gap that is longer than its session`);
+    assert(start <= end, `member ${id} received a gap report that is longer than its session`);
     for (let n = start; n < end; n++) {
       const what = contents[n]!;
       const [sender, number] = numbersOf(what);

@@ -92,7 +92,7 @@ Deno.test("chat serve --state: after the saved code is lost, members with the co
     assertEquals(code, 0, stderr);
     assertEquals((await crash(room)).stdout, `listening ${room.address}\n`);
   }
-  // --join needs the code, and without a terminal there is nobody to ask.
+  // --join needs the code, and cannot ask for it without a terminal.
   assertRefused(
     await run([...serve, "--join"], { home: operator }),
     "Cannot ask for the code: the input is not a terminal",

@@ -104,8 +104,8 @@ export function gif(options: GifOptions): Uint8Array<ArrayBuffer> {
   }
   codes.push(5);
   const bits = codes.map((code) => code.toString(2).padStart(3, "0")).reverse().join("");
-  const whole = bits.padStart(Math.ceil(bits.length / 8) * 8, "0");
-  const bytes = whole.match(/.{8}/g)!.reverse().map((byte) => parseInt(byte, 2));
+  const padded = bits.padStart(Math.ceil(bits.length / 8) * 8, "0");
+  const bytes = padded.match(/.{8}/g)!.reverse().map((byte) => parseInt(byte, 2));
   const blocks: number[] = [];
   for (let at = 0; at < bytes.length; at += 255) {
     const block = bytes.slice(at, at + 255);

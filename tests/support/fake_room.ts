@@ -272,7 +272,7 @@ export const EVENTS: {
   keychanged: [{ type: "keychanged", who: { ...BOB, name: "bob(!)" } }],
   away: [
     { type: "away", who: { ...BOB, away: true }, at: 700 },
-    // A client that is back also receives what others were told about it.
+    // A client that is back also receives the notices about itself.
     { type: "away", who: ALICE, at: 720 },
   ],
   back: [{ type: "back", who: BOB, at: 740 }, { type: "back", who: ALICE, at: 760 }],

@@ -1,5 +1,5 @@
 // Test helper: the members of tests/soak/soak_test.ts and its workers. They join, talk, lose their connections and leave
-// at random, and record what they receive. No part of the program.
+// at random, and record what they receive. Not part of the program.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Client, join, type JoinOptions } from "../../client.ts";
