@@ -161,7 +161,7 @@ export type RoomEvent =
     readonly at: number;
   }
   /**
-   * A message or profile that cannot be shown: forged, replayed, no text, or of a kind that this version does not
+   * A message or profile that cannot be shown: forged, replayed, not text, or of a kind that this version does not
    * know.
    */
   | {

@@ -423,7 +423,7 @@ for (const { who, bytes, ends, error, answer } of UNADMITTED) {
   });
 }
 
-Deno.test("Server: a client that ends within HELLO has left; that is no error", async () => {
+Deno.test("Server: a client that ends within HELLO has left; that is not an error", async () => {
   await using room = new TestRoom();
   await using raw = await Raw.connect(room);
   await raw.write(PREFACE, hello("half").subarray(0, 12));

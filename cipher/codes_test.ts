@@ -30,7 +30,7 @@ Deno.test("drawCode: the same number of random values leads to each word", () =>
   assertEquals(new Set(counts.values()), new Set([65_536 / 2048]));
 });
 
-Deno.test("drawCode: draws four different words each time, in the one spelling", () => {
+Deno.test("drawCode: draws four different words each time, in normal form", () => {
   const codes = Array.from({ length: 100 }, () => drawCode());
   for (const code of codes) {
     assertEquals(code.split(" ").length, CODE_WORDS);
@@ -38,7 +38,7 @@ Deno.test("drawCode: draws four different words each time, in the one spelling",
     assertEquals(codeDoubt(code), undefined);
     assertEquals(codeFault(code), undefined);
   }
-  // Two equal codes among a hundred come once in some billion runs.
+  // Two equal codes among a hundred come once in about a billion runs.
   assertEquals(new Set(codes).size, codes.length);
 });
 

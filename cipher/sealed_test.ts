@@ -170,7 +170,7 @@ Deno.test("SealedCipher.expectAll: counts the messages of a later member from th
     if (after) bob.expectAll(ADA);
     const messages = Array.from({ length: 6 }, (_, n) => ada.seal(bytes(`${n}`), "room"));
     assertStrictEquals(bob.open(messages[2]!, "room", ADA).missing, missing);
-    // After one message, the count goes on for all senders.
+    // After one message, the count continues for all senders.
     assertStrictEquals(bob.open(messages[5]!, "room", ADA).missing, 2);
     assertStrictEquals(attempt(bob, messages[4]!, "room", ADA), undefined);
   }

@@ -82,7 +82,7 @@ export function crack(traffic: Traffic): Finding {
     const key = privateKey(publicKey);
     return bodies.reduce((bits, { kind, body }) => {
       if (kind === "envelope") return bits + envelopeEvidence(body, key);
-      // A key that a classic server announces is no evidence, neither for this key nor against it.
+      // A key that a classic server announces is not evidence for or against that key.
       return bits + evidence(body, key, kind === "run" ? announcement(body, publicKey) : 0);
     }, 0);
   });

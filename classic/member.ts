@@ -30,7 +30,7 @@ import { messageLine } from "../text/message_line.ts";
 const CROWDED = 256 * 1024;
 /** Names of former members that are kept for clients that have not received all of their messages. */
 const MAX_GONE = 1000;
-/** Limit of origins whose message ids each classic member remembers, some 150 bytes each. */
+/** Limit of origins whose message ids each classic member remembers, about 150 bytes each. */
 const MAX_ORIGINS = 256;
 
 const utf8 = new TextEncoder();

@@ -254,7 +254,7 @@ Deno.test("join --plain: a person at a terminal has the commands", async () => {
   await system.stderr.lineLike(/^here: /);
   system.stdin.type("/whoami\n/nosuch\n/quit\n");
   await system.stderr.lineLike(/ada/);
-  // A wrong command is no failure.
+  // A wrong command is not a failure.
   assertEquals(await done, 0);
 });
 

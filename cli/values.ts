@@ -31,7 +31,7 @@ export function isOneOf<Word extends string>(words: readonly Word[], word: strin
   return (words as readonly string[]).includes(word);
 }
 
-/** The message about a word that is none of those that an option takes. */
+/** The message about a word that an option does not accept. */
 export function unknown(what: string, word: string, words: readonly string[]): string {
   return `Unknown ${what} "${printable(word)}"; use ${listWords(words)}`;
 }

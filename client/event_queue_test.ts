@@ -26,7 +26,7 @@ class SlowListener {
     return this.#done.promise;
   };
 
-  /** Resolves when the queue has gone on. */
+  /** Resolves when the queue has continued. */
   async finishOne(): Promise<void> {
     const { resolve, promise } = this.#done;
     this.#done = Promise.withResolvers();

@@ -113,7 +113,7 @@ Deno.test("FrameHandler: an away mark is reported when it changes, and not while
   assertEquals(marks.map((event) => event?.type), ["away", undefined, "back"]);
 });
 
-Deno.test("FrameHandler: an own message comes back with its ref, a message of another member without", () => {
+Deno.test("FrameHandler: this client's message is reported with its ref, a message of another member without", () => {
   const { handler, unconfirmed, session } = openComplete();
   const { ref, number } = unconfirmed.say("hello", false);
   const own = handler.handle(messageFrame(OWN_ID, "hello", number));

@@ -70,7 +70,7 @@ export class MessageReader {
     if (isGapReported) this.#seen.room.resync();
   }
 
-  /** Marks the number of an own message as seen: later on, an earlier own number is a replay. */
+  /** Marks the number of one of this client's messages as seen: from then on, an earlier number is a replay. */
   markOwn(number: MessageId): void {
     this.#seen.room.take(this.#ownKey, number);
   }

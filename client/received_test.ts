@@ -87,7 +87,7 @@ Deno.test("MessageReader.takeNew: a replay of an unknown sender is new only to a
   }
 });
 
-Deno.test("MessageReader.markOwn: an own message of before does not come as new again", () => {
+Deno.test("MessageReader.markOwn: an earlier message of this client is not reported as new", () => {
   const { reader } = open();
   reader.markOwn(number(2));
   assertStrictEquals(reader.takeNew(readText(reader, "one", number(1)), "room"), undefined);

@@ -147,7 +147,7 @@ Deno.test("Reconnector.comeBack: a final refusal ends the tries", async () => {
   assertEquals(client.tries, 1);
 });
 
-Deno.test("Reconnector.comeBack: an error that is no ChatError is a bug, and is thrown", async () => {
+Deno.test("Reconnector.comeBack: an error other than a ChatError is a bug, and is thrown", async () => {
   const client = new TriedClient(() => Promise.reject(new TypeError("a bug")));
   await assertRejects(() => client.reconnector.comeBack(LOST), TypeError, "a bug");
 });

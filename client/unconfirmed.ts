@@ -31,7 +31,7 @@ export interface PendingRoom extends Pending {
   readonly number: MessageId;
   /** How many frames had been put into its session's outbox, this one included. */
   frame: number;
-  /** It was confirmed before and is sent again, so its echo is no news. */
+  /** It was confirmed before and is sent again, so its echo is not a new message. */
   readonly repeated: boolean;
   /** Encoded file messages; the text is then empty. */
   readonly body?: Uint8Array | undefined;
@@ -205,9 +205,9 @@ export class Unconfirmed {
   }
 
   /**
-   * An own message has come back from the room. It must be the oldest that waits; returns that one.
+   * The room has returned a message of this client. It must be the oldest pending one, which is returned.
    *
-   * @throws {ProtocolError} if it is another one, in a sealed room. In xor rooms nothing can be proved
+   * @throws {ProtocolError} if it is a different message, in a sealed room. In xor rooms nothing can be proved
    */
   takeEcho(echo: ReadMessage | Unreadable): PendingRoom | undefined {
     const pending = this.#pendingRoom.shift();

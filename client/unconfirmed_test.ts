@@ -162,7 +162,7 @@ Deno.test("Unconfirmed.renew: a restarted server also gets the last confirmed me
   unconfirmed.takeEcho(echo("one"));
   const { carrier } = renew(true);
   assertEquals(contents(carrier.take()), [[0, "one", 1, true], [0, "two", 2, false]]);
-  // The echo of a replay is no news, and not sent a third time for itself.
+  // The echo of a replay is not a new message, and is not sent a third time.
   assertEquals(unconfirmed.pending.map(({ text }) => text), ["two"]);
   assertEquals(unconfirmed.takeEcho(echo("one"))?.repeated, true);
   assertEquals(unconfirmed.takeEcho(echo("two"))?.repeated, false);

@@ -69,7 +69,7 @@ export function toFilename(name: string): string {
   const last = name.split(/[/\\]/).findLast((part) => !/^[\s.]*$/.test(part)) ?? "";
   let safe = last.replace(/^[a-z]:/i, "")
     .replace(INVISIBLE, "").normalize("NFC").replace(SPACES, " ").replace(FORBIDDEN, "_");
-  // A cut may bring another ending to light, so the rules are repeated. This ends: each rule makes the name shorter or
+  // A cut may expose another ending, so the rules are repeated. This ends: each rule makes the name shorter or
   // its beginning final, except the two of `harmless`, which apply once each.
   for (;;) {
     const next = harmless(cutName(trim(safe), MAX_FILENAME_BYTES));

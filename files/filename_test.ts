@@ -166,7 +166,7 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["x".repeat(240) + " . " + "y".repeat(30), "x".repeat(240) + " . " + "y".repeat(12)],
     ["x".repeat(254) + "..y" + "z".repeat(40), "x".repeat(254)],
     ["a." + "x".repeat(300), "a." + "x".repeat(253)],
-    // A cut must not bring a forbidden ending to light.
+    // A cut must not expose a forbidden ending.
     ["x".repeat(251) + ".lnk" + "y".repeat(40), "x".repeat(246) + ".download"],
     ["CON" + "x" + "\u0301".repeat(300) + ".txt", "_CON.txt"],
     ["x" + "\u0316".repeat(300), "x" + "\u0316".repeat(127)],
@@ -231,7 +231,7 @@ const hardName = fc.array(
 
 /** Why some system would refuse or misread a name; written independently of `toFilename`. */
 function fault(name: string): string | undefined {
-  if (name === "" || name === "." || name === "..") return "is no name";
+  if (name === "" || name === "." || name === "..") return "is not a name";
   if (/[/\\:<>"|?*]/.test(name)) return "has a character with a meaning";
   if (!name.isWellFormed()) return "is not UTF-8";
   // deno-lint-ignore no-control-regex

@@ -119,7 +119,7 @@ posix("resumePart: takes no part that another user may have put there", async ()
         Deno.symlinkSync(`${folder}/other`, state);
       },
       "its state is too large": () => Deno.truncateSync(state, MIB),
-      "its state is no JSON": () => Deno.writeTextFileSync(state, "{\n1\n"),
+      "its state is not JSON": () => Deno.writeTextFileSync(state, "{\n1\n"),
       "its state is another's": () => Deno.writeTextFileSync(state, `{"size":"x"}\n1048576\n`),
     };
     for (const [what, plant] of Object.entries(plants)) {

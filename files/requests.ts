@@ -3,7 +3,7 @@
 
 import type { ByteRange } from "../protocol/file_messages.ts";
 
-/** Requests that are kept of one receiver: our own receivers never have as many. */
+/** Requests that are kept for one receiver. A receiver of this program never has that many. */
 export const MAX_REQUESTS = 512;
 /** Receivers with requests. */
 const MAX_RECEIVERS = 10_000;

@@ -24,7 +24,7 @@ Deno.test("graphicsOf: from the environment, otherwise from the terminal's answe
     [{ TERM: "xterm-256color" }, SIXEL, "sixel"],
     [{ TERM: "xterm-256color" }, KITTY, "kitty"],
     [{ TERM: "xterm-256color" }, { kitty: false, attributes: [62, 22] }, "none"],
-    // A level of 4 is no attribute. Without the size of a character, the rows are unknown.
+    // A level of 4 is not an attribute. Without the size of a character, the rows are unknown.
     [{ TERM: "xterm-256color" }, { attributes: [4], cell: CELL }, "none"],
     [{ TERM: "xterm-256color" }, { attributes: [62, 4] }, "none"],
     [{ TERM: "xterm-kitty" }, {}, "kitty"],

@@ -91,7 +91,7 @@ export interface PiecesOptions {
  *
  * TCP does not keep the boundaries between writes: one read may return two pieces. So a pause follows each piece. A
  * peer that reads within the pause gets each piece alone. A slower peer gets several in one read, and may have to join
- * a character that its reads have cut. This wire allows no better.
+ * a character that its reads have cut. This wire allows nothing better.
  */
 export class Pieces {
   readonly #options: PiecesOptions;

@@ -6,7 +6,7 @@ export const ORIGIN_SIZE = 8;
 /** The last number; the first is 1. A sender that has used it draws another origin. */
 export const MAX_SEQ = 0xffffffff;
 /**
- * Limit of origins that a receiver remembers, some 150 bytes each: more than a room sees in its life, and a bound on
+ * Limit of origins that a receiver remembers, about 150 bytes each: more than a room sees in its life, and a bound on
  * the memory that a member can use up with a new origin for each message.
  */
 export const MAX_ORIGINS = 100_000;

@@ -22,7 +22,7 @@ async function sha256(...parts: Uint8Array[]): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", concat(parts)));
 }
 
-/** HMAC-SHA256 written by hand after RFC 2104, section 2, to compare with. */
+/** HMAC-SHA256, implemented from RFC 2104, section 2, for comparison. */
 async function hmac(key: Uint8Array, message: Uint8Array): Promise<Uint8Array> {
   const block = new Uint8Array(64);
   block.set(key.length > block.length ? await sha256(key) : key);

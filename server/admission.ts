@@ -214,7 +214,7 @@ async function readPreface(connection: Connection, local: Deno.NetAddr): Promise
         );
       case "tls":
       case "ssh":
-        // They would take our frames for damage of their own protocol: better send nothing.
+        // They would read our frames as damaged data of their own protocol, so send nothing.
         throw new CloseReason(undefined, `it speaks ${opening.kind.toUpperCase()}`);
       case "noise":
         throw new ProtocolError<ErrorCode>("not-chat", "this is a chat server: use `chat join`");

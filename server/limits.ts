@@ -89,7 +89,7 @@ const LOG_SIZE = 8 * MIB;
 export const DEFAULT_LIMITS: Limits = {
   // Each newcomer gets the list of members, and each message goes to all: this many one process serves well.
   maxMembers: 5_000,
-  // An office with one address fits in; a single machine cannot take all places.
+  // An office behind one address fits; a single machine cannot take all places.
   maxPerAddress: 256,
   // With frames of at most 8 KiB, this bounds the memory of all unadmitted connections.
   maxAdmissions: 1_024,

@@ -61,7 +61,7 @@ export class Member {
   #ownTaken = 0;
   /** The position up to which the own log need not be kept: the client has that, or it was the list. */
   #kept = Infinity;
-  /** The order between the two logs, for what is kept of the own log. */
+  /** The order between the two logs, for the part of the own log that is kept. */
   readonly #runs: OwnLogRun[] = [];
   /** The index of the first run that has not been taken completely. */
   #nextRun = 0;

@@ -200,7 +200,7 @@ interface Import {
 
 const root = new URL("../", import.meta.url);
 
-/** All modules of the program; tests, their helpers and tools are none. */
+/** All modules of the program; not tests, their helpers or tools. */
 function readProgram(): Sources {
   const sources = new Map<string, string>();
   const walk = (folder: string): void => {
@@ -267,7 +267,7 @@ function isLocal(from: string): boolean {
   return from.endsWith(".ts");
 }
 
-/** `path` and all that it imports, and so on; of imports only those that `fits`. */
+/** `path` and everything that it imports, directly or not, through imports that `fits` accepts. */
 function closure(
   sources: Sources,
   path: string,

@@ -1,7 +1,7 @@
 // Emoji by their names on GitHub and Slack: `:smile:`. Pure, except that `load` imports the names. That takes some
 // 15 ms and 350 KB, so the screen calls it while nobody waits for it.
 
-/** Most names offered at once: a longer list is no help. */
+/** Most names offered at once: a longer list does not help. */
 const MAX_FOUND = 60;
 
 /**

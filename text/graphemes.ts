@@ -20,14 +20,14 @@ export function withoutHalfPair(text: string): string {
 // newline is always a grapheme, also after CR.
 
 /**
- * Most UTF-16 units that are split at once where two characters alone show no boundary. Each split has a price: a
- * caller that takes one grapheme pays for a short piece, one that takes many soon gets long pieces.
+ * Limit of UTF-16 units that are split at once where two characters alone show no boundary. Pieces start short and
+ * grow, because each split has a cost: a caller that takes one grapheme pays for a short piece only.
  */
 const PIECE = 256;
 
 /**
  * Characters that always begin a grapheme, except after a prefix (UAX #29, GB9b): letters, signs and ideographs
- * that extend nothing and are no emoji. All are in the first 64 Ki code points.
+ * that extend nothing and are not emoji. All are in the first 64 Ki code points.
  */
 function beginsGrapheme(unit: number): boolean {
   return unit < 0x7f || (unit >= 0xc0 && unit < 0x300) || (unit >= 0x370 && unit < 0x483) ||
@@ -74,12 +74,12 @@ export function* graphemesFrom(text: string, at: number): Generator<string, void
     }
     let end = at + min;
     while (end < at + min + size && !plainlyBegins(text, end)) end++;
-    const isBorder = plainlyBegins(text, end);
+    const isBoundary = plainlyBegins(text, end);
     // Never cut a surrogate pair.
-    if (!isBorder && text.charCodeAt(end) >>> 10 === 0xdc00 >>> 10) end--;
+    if (!isBoundary && text.charCodeAt(end) >>> 10 === 0xdc00 >>> 10) end--;
     const parts = splitGraphemes(text.slice(at, end));
     // The last one may go on after the piece.
-    if (!isBorder) parts.pop();
+    if (!isBoundary) parts.pop();
     if (parts.length === 0) {
       size *= 4;
       continue;

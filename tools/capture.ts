@@ -256,7 +256,7 @@ export function examples(page: string): Example[] {
   }));
 }
 
-/** Runs the page's commands. Includes stderr. Exit code 1 is no failure: it means that nothing was found. */
+/** Runs the page's commands. Includes stderr. Exit code 1 is not a failure: it means that nothing was found. */
 const CHAT = `chat() { ${
   [start.path, ...start.args].map((word) => `'${word}'`).join(" ")
 } "$@" 2>&1 || [ $? -eq 1 ]; }`;

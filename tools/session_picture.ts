@@ -150,7 +150,7 @@ async function play(): Promise<ScreenCells> {
   for (const { who, typed, seen } of CONVERSATION) {
     const keys = typed.includes("\n") ? `${PASTE_START}${typed}${PASTE_END}` : typed;
     seats[who].terminal.type(`${keys}\r`);
-    // An own message with an ellipsis in front is not confirmed yet.
+    // A message of alice's with an ellipsis in front is not confirmed yet.
     await alice.terminal.shows(new RegExp(`^[^…\\n]*${RegExp.escape(seen.at(-1)!)}`, "m"));
   }
   alice.terminal.type(REPLY);
@@ -162,7 +162,7 @@ async function play(): Promise<ScreenCells> {
   return alice.terminal.screen;
 }
 
-/** Without the times of day: they alone are no reason for a new picture. */
+/** Without the times of day: they alone do not require a new picture. */
 function timeless(svg: string): string {
   return svg.replace(/>\d\d:\d\d(?=[ <])/g, ">00:00");
 }

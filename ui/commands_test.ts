@@ -689,7 +689,7 @@ Deno.test("submit: /view of a file that was not received fails, and says how to 
   assertEquals(fault("late"), `Cannot show "late": ${lists}`);
   assertEquals(fault("5"), `Cannot show "5": ${lists}`);
   assertEquals(fault("\x1b" + "x".repeat(99)), `Cannot show "␛${"x".repeat(31)}…": ${lists}`);
-  // The file of the event is no picture, or is not received.
+  // The file of the event is not a picture, or is not received.
   assertEquals(
     fault("", withPictures(2, 5)),
     "Cannot show a picture: you have not received one yet; " +

@@ -112,7 +112,7 @@ function closingFences(lines: readonly string[]): (number | undefined)[] {
   return closes;
 }
 
-/** The last line of the block that starts with `line`; undefined if it is no block. */
+/** The last line of the block that starts with `line`; undefined if it is not a block. */
 function fenceEnd(line: string, next: number | undefined): number | "same line" | undefined {
   const trimmed = line.trimEnd();
   const inner = trimmed.slice(FENCE.length, -FENCE.length);

@@ -102,10 +102,10 @@ Deno.test("warnings: a different key comes with the commands to check it", () =>
 
 Deno.test("warnings: unreadable messages are reported once for each sender", () => {
   const unreadable = (count: number): RoomEvent => (
-    { type: "unreadable", from: BOB, message: "it is no text", count }
+    { type: "unreadable", from: BOB, message: "it is not text", count }
   );
   assertEquals(warnings(unreadable(1), NOW), [
-    "a message claiming to be from bob could not be verified: it is no text",
+    "a message claiming to be from bob could not be verified: it is not text",
   ]);
   for (const count of [2, 3, 1000]) assertEquals(warnings(unreadable(count), NOW), []);
 });

@@ -26,7 +26,7 @@ export function plainLines(event: RoomEvent, now: Date): PlainLine[] {
   return lines;
 }
 
-/** The notice of an event that is no message, if neither `connectionNotice` nor `warnings` covers it. */
+/** The notice of an event other than a message, if neither `connectionNotice` nor `warnings` covers it. */
 function noticeOf(event: RoomEvent): string | undefined {
   switch (event.type) {
     case "welcome":

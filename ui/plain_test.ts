@@ -365,7 +365,7 @@ Deno.test("PlainScreen.run: with onLine, only that handles a line", async () => 
   talk.close();
   await talk.screen.run();
   assertEquals([typed, talk.calls], [["/who", "hello"], []]);
-  // A person does not count lines, and a typo is no failure.
+  // A person does not count lines, and a typo is not a failure.
   assertEquals(talk.notes, ["Cannot run it", "Run something else"]);
   assertEquals(talk.screen.faults, 0);
 });

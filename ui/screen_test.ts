@@ -106,7 +106,7 @@ Deno.test("Screen: wide characters keep their columns", async () => {
   assertEquals(await tty.cursor(), [4, 16]);
 });
 
-Deno.test("Screen: an own message is pending, then confirmed, and shown once, in the room's order", async () => {
+Deno.test("Screen: the user's own message is pending, then confirmed, and shown once, in the room's order", async () => {
   const { tty, room, tell } = setUp();
   await tty.type("first\rsecond\r/me waves\r");
   assertEquals((await tty.rows()).slice(0, -2), [
@@ -186,8 +186,8 @@ Deno.test("Screen: shows members that are in the room, join, leave and change th
     { type: "renamed", who: { ...ALICE, name: "ally" }, before: "alice", at: 2 },
     { type: "left", who: BOB, reason: "left", at: 3 },
     { type: "left", who: crowd[0]!, reason: "slow", at: 4 },
-    { type: "unreadable", from: BOB, message: "it is no text", count: 1 },
-    { type: "unreadable", from: BOB, message: "it is no text", count: 2 },
+    { type: "unreadable", from: BOB, message: "it is not text", count: 1 },
+    { type: "unreadable", from: BOB, message: "it is not text", count: 2 },
   );
   assertEquals((await tty.rows()).slice(0, -2), [
     "09:05 you are alice, in the room at 127.0.0.1:2428; /help lists the commands",
@@ -201,7 +201,7 @@ Deno.test("Screen: shows members that are in the room, join, leave and change th
     "      you are now ally",
     "      bob left; m0 was disconnected: too slow",
     // Only once.
-    "      a message claiming to be from bob could not be verified: it is no text",
+    "      a message claiming to be from bob could not be verified: it is not text",
   ]);
 });
 
@@ -622,7 +622,7 @@ Deno.test("Screen: shows completions in columns above the line, until the next k
     const rows = await tty.rows();
     assertEquals(rows.slice(1), [...expected, "> name"]);
     assertEquals(await tty.cursor(), [rows.length - 1, 6]);
-    // The same again; and a terminal's report is no key.
+    // The same again; and a terminal's report is not a key.
     await tty.type("\t\x1b[O\x1b]11;rgb:0/0/0\x07");
     assertEquals((await tty.rows()).slice(1), [...expected, "> name"]);
     await tty.type("x");

@@ -629,9 +629,9 @@ local function add_json(tree, tvb, shape, fault)
   local json = valid and read_json(text)
   local values, reason
   if not json then
-    reason = "it is no JSON"
+    reason = "it is not JSON"
   elseif json.kind ~= "object" then
-    reason = "it is no object"
+    reason = "it is not an object"
   elseif shape.versioned and is_other_version(json.value.version) then
     -- The rest of a body of another version is unknown.
     tree:add_proto_expert_info(e.unexpected, OTHER_VERSION)

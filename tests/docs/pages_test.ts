@@ -10,7 +10,7 @@ const PAGES = ["", "docs/", "bench/"].flatMap((folder) =>
     .map(({ name }) => folder + name)
 );
 
-/** Names in code style that look like files of the project and are none. */
+/** Names in code style that look like files of the project but are not. */
 const OTHERS = /^(?:x(?:_test)?\.ts|NAME\.md|SKIPPED)$/;
 
 function exists(url: URL): boolean {

@@ -59,7 +59,7 @@ onTerminal(
 );
 
 onTerminal(
-  "chat join --plain: runs commands, hides ignored members, and a wrong command is no failure",
+  "chat join --plain: runs commands, hides ignored members, and a wrong command is not a failure",
   async () => {
     await using anna = await open("anna");
     await using ben = await enter("here: anna", "join", "--name", "ben", "--plain");

@@ -310,7 +310,7 @@ function findSymptoms(script: Script, cast: readonly [string, Guest][], count: n
 
 /**
  * Plays that ben loses his connection, reconnects through the same relay, and resumes. Lost with the connection are an
- * echo, an ACK, anna's messages to the room and to him, and his own last message. Checks that no member is shown
+ * echo, an ACK, anna's messages to the room and to him, and the last message of ben. Checks that no member is shown
  * anything false, and that without symptoms every member was shown everything.
  *
  * @returns the symptoms by which any member noticed an alteration
