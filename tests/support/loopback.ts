@@ -175,8 +175,13 @@ export class TestRoom extends Server implements AsyncDisposable {
     const finishMs = PATIENCE_MS;
     // Some tests stop the server and start another on its port.
     const here = { hostname: "127.0.0.1", port: reservedPort(), publicKey: KEY };
-    // All connections come from one address here. A test that needs a limit sets it.
-    const limits = { graceMs: 0, maxPerAddress: Infinity, budget: undefined };
+    // All connections come from one address here, and the machine may be busy. A test that needs a limit sets it.
+    const limits = {
+      graceMs: 0,
+      maxPerAddress: Infinity,
+      budget: undefined,
+      handshakeMs: PATIENCE_MS,
+    };
     super({ ...here, onEvent, finishMs, ...limits, ...options });
     this.lines = lines;
     this.#wakers = wakers;
@@ -237,7 +242,9 @@ export class Guest implements AsyncDisposable {
     name: string,
     options: Partial<JoinOptions> = {},
   ): Promise<Guest> {
-    const guest = new Guest(await join({ hostname: "127.0.0.1", port, name, ...options }));
+    const guest = new Guest(
+      await join({ hostname: "127.0.0.1", port, name, handshakeMs: PATIENCE_MS, ...options }),
+    );
     await guest.next("members");
     return guest;
   }
