@@ -19,7 +19,7 @@ const CODE = "abandon ability able about";
 const COMMAND = "chat serve --join --name alice";
 
 /** The size of alice's terminal: the conversation fits, with no row to spare. */
-const ROWS = 18;
+const ROWS = 19;
 const COLUMNS = 80;
 
 const [PASTE_START, PASTE_END] = ["\x1b[200~", "\x1b[201~"];
