@@ -9,7 +9,7 @@ import {
   codeFile,
   codeOf,
   open,
-  type Opened,
+  type OpenedRoom,
   placesOf,
   visit,
 } from "../support/sealed_program.ts";
@@ -19,7 +19,7 @@ const windows = Deno.build.os === "windows";
 const onTerminal = windows ? Deno.test.ignore : Deno.test;
 
 /** Kills a server, as a crash does. */
-async function crash({ server }: Opened): Promise<Result> {
+async function crash({ server }: OpenedRoom): Promise<Result> {
   server.signal("SIGKILL");
   return await server.result();
 }

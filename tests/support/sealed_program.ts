@@ -15,14 +15,18 @@ export function codeFile({ path }: Home, text: string): string {
   return file;
 }
 
-export interface Opened extends AsyncDisposable {
+export interface OpenedRoom extends AsyncDisposable {
   readonly server: Program;
   readonly address: string;
   readonly port: number;
 }
 
 /** Opens a room of this user, at a free port unless another is given. */
-export async function open(home: Home, args: readonly string[] = [], env = {}): Promise<Opened> {
+export async function open(
+  home: Home,
+  args: readonly string[] = [],
+  env = {},
+): Promise<OpenedRoom> {
   const port = args.includes("--port") ? [] : ["--port", "0"];
   const server = new Program(["serve", ...port, ...args], { home, env });
   try {
@@ -37,7 +41,7 @@ export async function open(home: Home, args: readonly string[] = [], env = {}): 
 }
 
 /** The code that a server has printed. */
-export async function codeOf({ server }: Opened): Promise<string> {
+export async function codeOf({ server }: OpenedRoom): Promise<string> {
   return (await server.stdout.lineLike(/^code /)).replace("code ", "");
 }
 
