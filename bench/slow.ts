@@ -33,7 +33,7 @@ const BACKLOG = 256 * 1024;
 const LARGE = 50_000;
 
 const KINDS = ["none", "behind", "cut"] as const;
-type Hostility = typeof KINDS[number];
+type Kind = typeof KINDS[number];
 const profile = new TextEncoder().encode("member");
 
 /** Times in ms: for the sender of a message, and for the others. */
@@ -157,7 +157,7 @@ const members: Member[] = [];
 for (let i = 0; i < MEMBERS; i++) members.push(await Member.join(port));
 const helper = await Member.join(port);
 
-async function run(kind: Hostility): Promise<Phase> {
+async function run(kind: Kind): Promise<Phase> {
   if (kind === "none") return await talk(members);
   await using mute = await Raw.connect({ port });
   await mute.write(PREFACE, encodeHello({ version: 1, profile }));
@@ -184,7 +184,7 @@ async function run(kind: Hostility): Promise<Phase> {
 }
 
 await talk(members);
-const phases: Record<Hostility, Phase[]> = { none: [], behind: [], cut: [] };
+const phases: Record<Kind, Phase[]> = { none: [], behind: [], cut: [] };
 for (let round = 0; round < ROUNDS; round++) {
   // Each is first equally often.
   for (let i = 0; i < KINDS.length; i++) {
