@@ -8,7 +8,8 @@ import { width } from "../text/width.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
 import { parseCommand } from "./args.ts";
 import type { Command, RoomTarget, ScreenOptions, Speaker } from "./command.ts";
-import { VARIABLES, VERBS } from "./options.ts";
+import { VARIABLES, type VerbName, VERBS } from "./options.ts";
+import { splitArgs } from "./split_args.ts";
 import { usage } from "./usage.ts";
 import { chosenName } from "./user.ts";
 
@@ -365,7 +366,10 @@ Deno.test("parseCommand: refuses an option without its value", () => {
     const hint = `Write: --${option} ${value}`;
     assertRefused(["serve", "--join", `--${option}`], message, hint);
     // What follows is another option, not the value.
-    assertRefused(["serve", `--${option}`, "--join"], message, hint);
+    for (const next of ["--join", "-h", "--port=1"]) {
+      const other = `${hint}; if "${next}" is the value: --${option}=${next}`;
+      assertRefused(["serve", `--${option}`, next], message, other);
+    }
     assertRefused(["serve", `--${option}`, "--"], message, hint);
     // An empty name gets the message about names.
     if (option === "name") continue;
@@ -374,9 +378,24 @@ Deno.test("parseCommand: refuses an option without its value", () => {
   }
 });
 
-Deno.test("parseCommand: a value may contain =, and after = may start with a hyphen", () => {
+Deno.test("parseCommand: a value may contain =, and start with a hyphen", () => {
   assertEquals(parse(["join", "--name=a=b"]), { ...JOIN, screen: { ...SCREEN, name: "a=b" } });
   assertEquals(parse(["join", "--name=-a"]), { ...JOIN, screen: { ...SCREEN, name: "-a" } });
+  // Of every option, and whatever it looks like; a known option after = too.
+  for (const value of ["-rf", "-", "--rf", "--rf=1", "-h1", "--_", "--no-port", "---"]) {
+    for (const args of [["--file", value], [`--file=${value}`]]) {
+      assertEquals(parse(["send", ...args]), { ...SEND, file: value });
+    }
+    assertEquals(parse(["crack", "--", value]).verb, "crack");
+  }
+  assertEquals(parse(["send", "--file=--config"]), { ...SEND, file: "--config" });
+  assertEquals(parse(["send", "--file=--"]), { ...SEND, file: "--" });
+  for (const verb of Object.keys(VERBS) as VerbName[]) {
+    for (const [name, { value }] of Object.entries(VERBS[verb].options)) {
+      if (value === undefined) continue;
+      assertEquals([...splitArgs(verb, [`--${name}`, "-rf"]).options], [[name, "-rf"]]);
+    }
+  }
 });
 
 Deno.test("parseCommand: refuses an unknown option, and suggests the nearest one", () => {

@@ -20,10 +20,8 @@ export function splitArgs(
   const valued = names.filter((name) => known[name]!.value !== undefined);
   const flags = names.filter((name) => known[name]!.value === undefined);
   const end = args.indexOf("--");
-  const before = end === -1 ? args : args.slice(0, end);
-  // The library's own name for words that are no options.
-  if (before.some((arg) => /^--_(=|$)/.test(arg))) throw unknownOption(verb, "--_");
-  const parsed = parseArgs(unambiguous(verb, before, flags, valued), {
+  const before = unambiguous(verb, end === -1 ? args : args.slice(0, end), flags, valued);
+  const parsed = parseArgs(before, {
     boolean: flags.map(standIn),
     // "_" keeps `chat send 42` from becoming a number.
     string: [...valued, "_"],
@@ -40,11 +38,7 @@ export function splitArgs(
     if (second !== undefined) throw new UsageError(`Cannot use --${name} twice`);
     if (value === undefined) continue;
     // An empty name gets the message about names.
-    if (value === "" && !(name === "name" && isGivenEmpty(before, name))) {
-      throw new UsageError(`Cannot use --${name} without a value`, {
-        hint: `Write: --${name} ${known[name]!.value!.name}`,
-      });
-    }
+    if (value === "" && name !== "name") throw withoutValue(verb, name);
     options.set(name, value);
   }
   return {
@@ -60,8 +54,8 @@ function standIn(flag: string): string {
 }
 
 /**
- * Rewrites the arguments where the library would guess: it takes `true` and `false` after a flag as its value, an
- * empty value as none, and `--no-port=80` as `--port=80`.
+ * Rewrites the arguments where the library would guess: it takes no value that begins with a hyphen, `true` and
+ * `false` after a flag as its value, an empty value as none, and `--no-port=80` as `--port=80`.
  */
 function unambiguous(
   verb: VerbName,
@@ -69,6 +63,10 @@ function unambiguous(
   flags: string[],
   valued: string[],
 ): string[] {
+  const isOption = (arg: string) => {
+    const [, name = ""] = /^--([^=]+)/s.exec(arg) ?? [];
+    return arg === "-h" || flags.includes(name) || valued.includes(name);
+  };
   const result: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] === "-h" ? "--help" : args[i]!;
@@ -78,11 +76,15 @@ function unambiguous(
         throw new UsageError(`Cannot use "${printable(arg)}": --${name} takes no value`);
       }
       result.push(`--${standIn(name)}=true`);
-    } else if (/^no[-_]/.test(name)) {
+    } else if (valued.includes(name) && value === undefined) {
+      // As getopt does: the next word is the value, whatever it begins with. But a forgotten value must not swallow
+      // an option.
+      const next = args[++i];
+      if (next === undefined || isOption(next)) throw withoutValue(verb, name, next);
+      result.push(`${arg}=${next}`);
+    } else if (/^(?:no[-_]|_$)/.test(name)) {
+      // `_` is the library's own name for words that are no options.
       throw unknownOption(verb, `--${name}`);
-    } else if (valued.includes(name) && value === undefined && args[i + 1] === "") {
-      result.push(`${arg}=`);
-      i++;
     } else {
       result.push(arg);
     }
@@ -90,8 +92,15 @@ function unambiguous(
   return result;
 }
 
-function isGivenEmpty(args: string[], name: string): boolean {
-  return args.includes(`--${name}=`) || args[args.indexOf(`--${name}`) + 1] === "";
+/** @param next the option that follows, if one does */
+function withoutValue(verb: VerbName, name: string, next?: string): UsageError {
+  const { value } = VERBS[verb].options[name]!;
+  return new UsageError(`Cannot use --${name} without a value`, {
+    hint: `Write: --${name} ${value!.name}` +
+      (next === undefined
+        ? ""
+        : `; if "${printable(next)}" is the value: --${name}=${printable(next)}`),
+  });
 }
 
 function unknownOption(verb: VerbName, flag: string): UsageError {
