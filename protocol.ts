@@ -75,7 +75,7 @@ export const Type = {
   WARNING: 18,
 } as const;
 
-const MAX_TYPE = Math.max(...Object.values(Type));
+const MAX_TYPE = Object.values(Type).reduce<number>((most, type) => Math.max(most, type), 0);
 
 /** Reasons in LEFT. */
 export const Left = {

@@ -88,7 +88,7 @@ export function crack(traffic: Traffic): Finding {
   });
   // Beforehand, text under some key and noise are equally likely. Scaled by the largest term against overflow.
   const noise = 8;
-  const most = Math.max(noise, ...bits);
+  const most = bits.reduce((most, one) => Math.max(most, one), noise);
   const all = 2 ** (noise - most) + sum(bits.map((bits) => 2 ** (bits - most)));
   const candidates = bits.map((bits, publicKey) => ({
     publicKey,

@@ -274,7 +274,8 @@ function fish({ verbs, program }: Table): string {
     ...fishOptions("__chat_first", program),
   ];
   for (const [verb, { options, operands }] of Object.entries(verbs)) {
-    lines.push("", ...fishOptions(`__chat_verb ${verb}`, options));
+    lines.push("");
+    for (const line of fishOptions(`__chat_verb ${verb}`, options)) lines.push(line);
     const takes = valued(options).map(([flag]) => flag);
     for (const [index, value] of operands.entries()) {
       const here = fishQuote(["__chat_operand", verb, index, ...takes].join(" "));

@@ -39,7 +39,7 @@ export function verbUsage(name: VerbName): string {
     sections.at(-1)!.push({ flag: value ? `--${option} ${value.name}` : `--${option}`, help });
   }
   const rows = sections.map((section, index) => {
-    const column = Math.max(MIN_COLUMN, ...section.map(({ flag }) => flag.length));
+    const column = section.reduce((most, { flag }) => Math.max(most, flag.length), MIN_COLUMN);
     const lines = section.map(({ flag, help }) => `  ${flag.padEnd(column)} ${help}`);
     return headings[index] + lines.join("\n");
   });

@@ -151,10 +151,8 @@ export class Transfers {
       n === number || offer.name === which ||
       (first !== undefined && Number(first) <= n && n <= Number(last))
     );
-    const found = which === "all" ? all : all.filter(isMeant);
-    if (found.length === 0 && typeof which === "string") {
-      found.push(...all.filter(({ who }) => who?.name === which));
-    }
+    let found = which === "all" ? all : all.filter(isMeant);
+    if (found.length === 0) found = all.filter(({ who }) => who?.name === which);
     if (found.length > 0) return found;
     const what = command === "cancel" ? "transfer" : "offer";
     const shown = typeof which === "number" ? which : printable(which);

@@ -38,9 +38,14 @@ function view(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
+/** Bytes as characters, of which each is one byte. */
+function characters(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+}
+
 /** The four characters of a tag. */
 function tag(bytes: Uint8Array, at: number): string {
-  return String.fromCharCode(...bytes.subarray(at, at + 4));
+  return characters(bytes.subarray(at, at + 4));
 }
 
 function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {
@@ -55,7 +60,7 @@ const GIF_SIGNATURES = ["GIF87a", "GIF89a"] as const;
 export function pictureKind(bytes: Uint8Array): PictureKind | undefined {
   if (startsWith(bytes, PNG_SIGNATURE)) return "PNG";
   if (startsWith(bytes, JPEG_SIGNATURE)) return "JPEG";
-  const start = String.fromCharCode(...bytes.subarray(0, GIF_SIGNATURES[0].length));
+  const start = characters(bytes.subarray(0, GIF_SIGNATURES[0].length));
   return GIF_SIGNATURES.some((signature) => signature === start) ? "GIF" : undefined;
 }
 

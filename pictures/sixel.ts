@@ -103,7 +103,7 @@ function measured(bins: Bin[]): Group {
     }
     return max - min;
   });
-  const range = Math.max(...ranges);
+  const range = ranges.reduce((most, one) => Math.max(most, one));
   const count = bins.reduce((sum, bin) => sum + bin.count, 0);
   return { bins, part: ranges.indexOf(range), weight: range * Math.sqrt(count) };
 }

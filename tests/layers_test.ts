@@ -181,6 +181,44 @@ const EDGES = new Set([
 const IMPURE =
   /\bDeno\.|\b(?:setTimeout|setInterval|performance|fetch|console|Worker|localStorage)\b|\bnew Date\b|\bDate\s*[.(]|\bMath\.random\b|"node:(?!crypto")/;
 
+/**
+ * The calls that spread a list into their arguments, and why the list is short. A long one overflows the stack: about
+ * 130,000 rows of somebody's message are enough.
+ */
+const SPREADS: Readonly<Record<string, string>> = {
+  // A command declares how many arguments it takes.
+  "ui/submit.ts": "command.run(context, ...argumentsOf(command, rest))",
+  // At most BASE64_BYTES.
+  "pictures/graphics.ts": "String.fromCharCode(...bytes.subarray(at, at + BASE64_BYTES))",
+};
+
+/** Reports every call, and every `new`, with a spread argument, and every `apply`. */
+const SPREAD_CALLS: Deno.lint.Plugin = {
+  name: "spread",
+  rules: {
+    call: {
+      create(context) {
+        const report = (call: Deno.lint.Node) =>
+          context.report({ node: call, message: context.sourceCode.getText(call) });
+        return {
+          "CallExpression > SpreadElement": ({ parent }) => report(parent),
+          "NewExpression > SpreadElement": ({ parent }) => report(parent),
+          "CallExpression[callee.property.name='apply']": report,
+        };
+      },
+    },
+  },
+};
+
+/** The calls in a module that spread a list; each source is parsed once. */
+function spreadCalls(source: string): string[] {
+  const calls = parsed.get(source) ??
+    Deno.lint.runPlugin(SPREAD_CALLS, "a.ts", source).map(({ message }) => message);
+  parsed.set(source, calls);
+  return calls;
+}
+const parsed = new Map<string, string[]>();
+
 /** The verbs: each is imported when it is needed, so that help and version come at once. */
 const VERBS = ["cli/completions.ts", "cli/crack.ts", "cli/join.ts", "cli/send.ts", "cli/serve.ts"];
 
@@ -391,6 +429,19 @@ const RULES: Readonly<Record<string, (sources: Sources) => string[]>> = {
     return found;
   },
 
+  "no call spreads a list that others can make long": (sources) => {
+    const found: string[] = [];
+    const allowed: string[] = [];
+    for (const [path, source] of sources) {
+      for (const call of spreadCalls(source)) {
+        if (call === SPREADS[path]) allowed.push(path);
+        else found.push(`${path} spreads: ${call}`);
+      }
+    }
+    const unneeded = Object.keys(SPREADS).filter((path) => !allowed.includes(path));
+    return [...found, ...unneeded.map((path) => `${path} needs no leave to spread`)];
+  },
+
   "verbs, and modules that few need, are imported late": (sources) => {
     const early = (path: string) =>
       closure(sources, path, ({ isType, isLate }) => !isType && !isLate);
@@ -461,6 +512,12 @@ const PLANTED: Readonly<Record<keyof typeof RULES, readonly [string, string, str
   "printing, exiting, arguments, pipes, files and sockets each have their files": [
     ["server.ts", "console.log(1);", "server.ts uses"],
     ["client.ts", "Deno.exit(1);", "client.ts uses"],
+  ],
+  "no call spreads a list that others can make long": [
+    ["ui/rows.ts", "rows.push(framed(a, (b)), ...more);", "ui/rows.ts spreads: rows.push("],
+    ["ui/rows.ts", "new Set<string>(...more);", "ui/rows.ts spreads: new Set"],
+    ["text/width.ts", "Math.max.apply(null, widths);", "text/width.ts spreads: Math.max.apply("],
+    ["ui/submit.ts", "run(...words);", "ui/submit.ts spreads: run(...words)"],
   ],
   "verbs, and modules that few need, are imported late": [
     ["cli/args.ts", 'import "./join.ts";', "main.ts needs cli/join.ts early"],

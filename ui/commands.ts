@@ -403,7 +403,7 @@ function only(open: readonly Transfer[], what: string, none: string): number {
 export function helpRows(context: CompletionContext): [heading: string, help: string][] {
   const rows = commandsFor(context).map((c) => [usage(c), c.help] as const);
   rows.push(["//TEXT", "sends a text that starts with a slash"]);
-  const widest = Math.max(...rows.map(([form]) => form.length));
+  const widest = rows.reduce((most, [form]) => Math.max(most, form.length), 0);
   return rows.map(([form, help]) => [`${form.padEnd(widest)}  `, help]);
 }
 

@@ -99,9 +99,9 @@ export class LiveArea {
   /** Above the status line: grouped notices, transfers, and one row for each unconfirmed message. */
   #waitingRows({ page, height }: LiveState): string[] {
     const { pending, self } = this.#room;
-    const rows = this.#grouped.sentences.slice(0, Math.max(0, height - 4))
+    const notices = this.#grouped.sentences.slice(0, Math.max(0, height - 4))
       .map((sentence) => this.#transcript.coming(sentence, page));
-    rows.push(...this.#transferRows(page, height - 5 - rows.length));
+    const rows = [...notices, ...this.#transferRows(page, height - 5 - notices.length)];
     const most = Math.max(0, Math.min(MAX_PENDING_ROWS, height - 4 - rows.length));
     const shown = this.#transcript.pending(pending.slice(0, most), self, page);
     const more = pending.length - shown.length;

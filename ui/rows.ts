@@ -110,7 +110,7 @@ export class Painter {
       if (style.code) styles.push(palette.code);
       if (style.mention) styles.push(palette.mention);
       if (style.link !== undefined) styles.push(palette.link);
-      const painted = paint(text, ...styles);
+      const painted = paint(text, styles);
       drawn += style.link === undefined ? painted : this.#link(painted, style.link, ids);
     }
     return drawn;

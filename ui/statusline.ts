@@ -130,7 +130,7 @@ function inColumns(
   while (count < words.length) {
     // A word wider than the screen is cut, so that it does not hide the words after it.
     const column = words.slice(count, count + height).map((word) => cut(word, columns));
-    const widest = Math.max(...column.map(width));
+    const widest = column.reduce((most, word) => Math.max(most, width(word)), 0);
     if (left > 0 && left + widest > columns) break;
     column.forEach((word, i) => {
       rows[i] = rows[i]! + " ".repeat(left - width(rows[i]!)) + word;

@@ -84,9 +84,9 @@ export function palette(theme: Theme): Palette {
   return PALETTES[theme];
 }
 
-/** `text`, which has no control characters, in these styles, which end with it. */
-export function paint(text: string, ...styles: readonly string[]): string {
-  const sgr = styles.filter((style) => style !== "").join(";");
+/** `text`, which has no control characters, in one style or several, which end with it. */
+export function paint(text: string, style: string | readonly string[]): string {
+  const sgr = [style].flat().filter((style) => style !== "").join(";");
   return sgr === "" || text === "" ? text : `\x1b[${sgr}m${text}\x1b[0m`;
 }
 

@@ -79,9 +79,9 @@ Deno.test("nameStyle: the same for the same name, with or without marks; uses al
 });
 
 Deno.test("paint: resets styles at the end; leaves unstyled text as it is", () => {
-  assertEquals(paint("a", "1", "", "38;5;33"), "\x1b[1;38;5;33ma\x1b[0m");
+  assertEquals(paint("a", ["1", "", "38;5;33"]), "\x1b[1;38;5;33ma\x1b[0m");
   assertEquals(paint("a", ""), "a");
-  assertEquals(paint("a"), "a");
+  assertEquals(paint("a", []), "a");
   assertEquals(paint("", "1"), "");
 });
 

@@ -85,11 +85,12 @@ export class Transcript {
   /** The rows for an event; see `isShown`. */
   event(event: RoomEvent, now: Date, page: Page): string[] {
     if (!isShown(event, now)) return [];
-    const rows = warnings(event, now).flatMap((remark) => this.notice(remark, now, page, "error"));
     const sentence = connectionNotice(event);
-    if (sentence !== undefined) rows.push(...this.notice(sentence, now, page));
-    rows.push(...this.#rowsOf(event, now, page));
-    return rows;
+    return [
+      ...warnings(event, now).flatMap((remark) => this.notice(remark, now, page, "error")),
+      ...sentence === undefined ? [] : this.notice(sentence, now, page),
+      ...this.#rowsOf(event, now, page),
+    ];
   }
 
   #rowsOf(event: RoomEvent, now: Date, page: Page): string[] {
@@ -259,7 +260,7 @@ export class Transcript {
     const plain = plainLabel(label) + colon;
     const key = `compact ${page.columns} ${page.time} ${plain}`;
     const stamp = this.#time(now, page);
-    const rows: string[] = [];
+    let rows: string[] = [];
     let heading = "";
     let indent = INDENT.length;
     // A time before a text without a name would look like a notice.
@@ -270,7 +271,7 @@ export class Transcript {
       const columns = timeColumns(stamp === "" ? "off" : page.time) + width(plain);
       heading = stamp + paintedLabel(label, page.palette) + colon;
       if (columns > page.columns / 3) {
-        rows.push(...alone(heading.trimEnd(), plain.trimEnd(), page.columns));
+        rows = alone(heading.trimEnd(), plain.trimEnd(), page.columns);
         heading = INDENT;
       } else {
         indent = columns;
@@ -402,7 +403,7 @@ function plainLabel({ who, kind }: Label): string {
 
 function paintedLabel({ who, kind }: Label, palette: Palette): string {
   const styles = [nameStyle(palette, who.name), ...who.self ? [palette.own] : []];
-  const name = paint(printable(who.name), ...styles);
+  const name = paint(printable(who.name), styles);
   if (kind === "sent") return paint("you →", palette.direct) + " " + name;
   const star = kind.endsWith("action") ? "* " : "";
   return star + name + (kind.startsWith("direct") ? " " + paint("→ you", palette.direct) : "");
