@@ -295,3 +295,34 @@ Deno.test({
     await done;
   },
 });
+
+Deno.test("join: a downloads folder that cannot be one is an error before the room is joined", async () => {
+  await using room = new TestRoom();
+  await using ben = await Guest.join(room, "ben");
+  using system = new FakeSystem();
+  const file = system.file("file", "");
+  const config = system.file("chat.toml", `downloads = "${file.replaceAll("\\", "/")}/x"`);
+  const reports = async (...args: string[]) => {
+    system.stderr.text = "";
+    assertEquals(await system.run("join", addressOf(room), ...args), 1);
+    return system.stderr.text;
+  };
+  assertEquals(
+    await reports("--downloads", file),
+    `chat: error: Cannot use the downloads folder ${file}: it is not a folder\n` +
+      "chat: hint: Name another: --downloads DIR\n",
+  );
+  const named = await reports("--config", config);
+  assertStringIncludes(named, "/file/x: a part of its path is not a folder\n");
+  assertStringIncludes(named, "hint: It is named in the config file");
+  // The option beats the file.
+  system.stdin.end();
+  assertEquals(
+    await system.run(
+      ...["join", addressOf(room), "--name", "anna", "--config", config],
+      ...["--downloads", system.folder],
+    ),
+    0,
+  );
+  assertEquals((await ben.next("joined")).who.name, "anna");
+});

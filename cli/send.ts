@@ -47,8 +47,8 @@ async function sendFile(
   { speaker, target, retry, file, to }: SendCommand & { file: string },
   settings: Settings,
 ): Promise<number> {
-  // Offers of others stay unanswered: no person is here to accept them.
-  const files = filesFor(system, { downloads: undefined, accept: "ask", acceptLimit: 0 }, settings);
+  // Offers of others stay unanswered, because no person is here to accept them. So the downloads folder does not matter.
+  const files = filesFor(system, { downloads: undefined, accept: "ask", acceptLimit: 0 }, {});
   const name = chosenName(speaker, settings);
   const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS, files);
   const signals = new Signals(system);

@@ -4,6 +4,7 @@
 import { ClassicAdapter } from "../classic/member.ts";
 import { join, type JoinOptions } from "../client.ts";
 import { ChatError } from "../errors.ts";
+import type { TransferOptions } from "../files/post.ts";
 import { formatAddress } from "../protocol/connection.ts";
 import { Server, type ServerOptions } from "../server.ts";
 import { formatJson, formatText, type ServerEvent } from "../server/events.ts";
@@ -27,7 +28,7 @@ type ServeCommand = Command & { verb: "serve" };
 /**
  * Opens a room; returns the exit code.
  *
- * 1. Read the config file and the code. An error here needs no room to be closed.
+ * 1. Read the config file and the code, and check the downloads folder. An error here needs no room to be closed.
  * 2. Listen to signals.
  * 3. Show the metrics: if that fails, no room opens.
  * 4. Open the room and announce it.
@@ -36,6 +37,7 @@ type ServeCommand = Command & { verb: "serve" };
 export async function serve(command: ServeCommand, system: System): Promise<number> {
   const { cipher, join: screen, status } = command;
   const settings = screen ? await loadSettings(system, screen.config) : {};
+  const files = screen && filesFor(system, screen.files, settings);
   let setup = cipher.name === "sealed"
     ? prepareAdmission(system, cipher, command.port, screen !== undefined)
     : undefined;
@@ -53,7 +55,7 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
     }
     try {
       announce(system, command, server, setup, metrics?.address);
-      const joining = screen && joinOptions(system, screen, settings, server, setup?.code);
+      const joining = screen && joinOptions(system, screen, settings, files, server, setup?.code);
       // The server needs the record that verifies the code, not the code.
       setup = undefined;
       if (screen) {
@@ -176,6 +178,7 @@ function joinOptions(
   system: System,
   screen: ScreenOptions,
   settings: Settings,
+  files: TransferOptions | undefined,
   server: Server,
   code: string | undefined,
 ): JoinOptions {
@@ -186,7 +189,7 @@ function joinOptions(
     self: () => loadSelf(system),
     retryMs: reconnectMs(system, screen),
     networks: () => networks(system),
-    files: filesFor(system, screen.files, settings),
+    ...(files && { files }),
     ...(code !== undefined && { code }),
   };
 }

@@ -258,3 +258,12 @@ Deno.test("serve: without a home folder it opens the room, and reports what chat
     /^chat: `chat join` needs the address to find this room\. Cannot find the folder .* is not set$/,
   );
 });
+
+Deno.test("serve --join: a downloads folder that cannot be one is an error before the room opens", async () => {
+  using system = new FakeSystem();
+  const file = system.file("file", "");
+  const message =
+    /^chat: error: Cannot use the downloads folder \S+: it is not a folder\nchat: hint: /;
+  await assertFails(system, ["--join", "--downloads", file], message);
+  assertEquals(roomsOf(system), []);
+});

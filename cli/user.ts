@@ -5,7 +5,7 @@ import { Identity } from "../cipher/identity.ts";
 import { KnownNames } from "../cipher/known_names.ts";
 import type { Self } from "../client.ts";
 import { ChatError, messageOf } from "../errors.ts";
-import { findDownloads } from "../files/download_folder.ts";
+import { checkDownloads, findDownloads } from "../files/download_folder.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { SystemDisk } from "../files/system_disk.ts";
 import { printable } from "../text/printable.ts";
@@ -147,16 +147,31 @@ export function loadSelf(system: System): Self {
   };
 }
 
-/** Where received files go, and which ones are accepted. */
+/**
+ * Where received files go, and which ones are accepted.
+ *
+ * @throws {ChatError} if the user names a downloads folder that cannot be one
+ */
 export function filesFor(
   system: System,
   { downloads, accept, acceptLimit }: FileOptions,
   settings: Settings,
 ): TransferOptions {
   // A shell expands ~ in the option; in the config file this does.
-  const find = () =>
-    downloads ?? settings.downloads?.replace(/^~/, () => home(system) ?? "~") ??
-      findDownloads(system.os, system.env);
+  const named = downloads ?? settings.downloads?.replace(/^~/, () => home(system) ?? "~");
+  if (named !== undefined) {
+    try {
+      checkDownloads(named);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      const hint = downloads === undefined
+        ? "It is named in the config file; --downloads DIR names another"
+        : "Name another: --downloads DIR";
+      throw new ChatError(error.message, { hint, cause: error.cause });
+    }
+  }
+  // Not looked for before a file is received: most users receive none.
+  const find = () => named ?? findDownloads(system.os, system.env);
   return { disk: new SystemDisk(find), accept, acceptLimit };
 }
 

@@ -21,6 +21,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EMFILE: "too many files are open",
   ENFILE: "too many files are open",
   ENAMETOOLONG: "the name is too long for the file system",
+  ELOOP: "its links lead in a circle",
   EILSEQ: "the file system does not allow this name",
 };
 
@@ -32,10 +33,15 @@ export function failure(
 ): ChatError {
   if (cause instanceof ChatError) return cause;
   const shown = printable(what);
-  return new ChatError(`Cannot ${action} ${shown}: ${reason(cause, action, access)}`, { cause });
+  return new ChatError(`Cannot ${action} ${shown}: ${reasonOf(cause, action, access)}`, { cause });
 }
 
-function reason(cause: unknown, action: "send" | "receive", access: "read" | "write"): string {
+/** Why the disk refused something: the end of a sentence. */
+export function reasonOf(
+  cause: unknown,
+  action: "send" | "receive",
+  access: "read" | "write",
+): string {
   if (cause instanceof DiskError) return cause.message;
   const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : "";
   const known = typeof code === "string" ? REASONS[code] : undefined;

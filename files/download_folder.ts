@@ -4,7 +4,7 @@
 import { join } from "@std/path/join";
 import { ChatError } from "../errors.ts";
 import { printable } from "../text/printable.ts";
-import { DiskError } from "./disk_errors.ts";
+import { DiskError, orMissing, reasonOf } from "./disk_errors.ts";
 import { isSame, OWNER_ONLY } from "./file_identity.ts";
 import { foldName, isPartName, numbered, stateName } from "./filename.ts";
 import { makePrivateFolder } from "./private_file.ts";
@@ -51,6 +51,42 @@ function readText(path: string): string | undefined {
     return Deno.statSync(path).isFile ? Deno.readTextFileSync(path) : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Checks that files can be received in a folder, which need not exist yet, before the user relies on it. Leaves the disk
+ * as it was.
+ *
+ * @throws {ChatError} if they cannot
+ */
+export function checkDownloads(path: string): void {
+  try {
+    const folder = existing(path);
+    if (!Deno.statSync(folder).isDirectory) {
+      throw new DiskError(
+        folder === path ? "it is not a folder" : "a part of its path is not a folder",
+      );
+    }
+    // Only an attempt shows whether something can be made there: root may write where no bit allows it, and nobody
+    // may write on a read-only disk.
+    Deno.removeSync(Deno.makeTempDirSync({ dir: folder, prefix: ".chat-" }));
+  } catch (cause) {
+    const reason = reasonOf(orMissing(cause, "no files can be made in it"), "receive", "write");
+    throw new ChatError(`Cannot use the downloads folder ${printable(path)}: ${reason}`, { cause });
+  }
+}
+
+/** The path, or the nearest folder above it that exists. */
+function existing(path: string): string {
+  try {
+    // A link that leads nowhere exists: no folder can be made in its place.
+    Deno.lstatSync(path);
+    return path;
+  } catch (cause) {
+    const above = join(path, "..");
+    if (above === path || !(cause instanceof Deno.errors.NotFound)) throw cause;
+    return existing(above);
   }
 }
 

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ChatError } from "../errors.ts";
 import {
   content,
@@ -11,7 +11,7 @@ import {
   refuses,
   systemError,
 } from "../tests/support/real_files.ts";
-import { findDownloads } from "./download_folder.ts";
+import { checkDownloads, findDownloads } from "./download_folder.ts";
 import { SYSTEM_CALLS } from "./file_io.ts";
 import { SystemDisk } from "./system_disk.ts";
 
@@ -49,6 +49,57 @@ Deno.test("findDownloads: finds the downloads folder of each system", () => {
       [`#XDG_DOWNLOAD_DIR="/data"`, `${HOME}/Downloads`],
     ]
   ) assertEquals(find("linux", { HOME }, dirs)[0], found, dirs);
+});
+
+posix(
+  "checkDownloads: a folder, also a new one, is fine, and the disk stays as it was",
+  async () => {
+    await inFolder((folder) => {
+      Deno.mkdirSync(`${folder}/there`);
+      Deno.symlinkSync("there", `${folder}/link`);
+      Deno.writeTextFileSync(`${folder}/file`, "");
+      for (const path of ["", "/", "/there", "/there/", "/link", "/new", "/there/a/b/c"]) {
+        checkDownloads(folder + path);
+      }
+      assertEquals(list(folder), ["file", "link", "there"]);
+      assertEquals(list(`${folder}/there`), []);
+      return Promise.resolve();
+    });
+  },
+);
+
+posix("checkDownloads: reports what cannot become a folder, and why", async () => {
+  await inFolder((folder) => {
+    Deno.writeTextFileSync(`${folder}/file`, "");
+    Deno.symlinkSync("nowhere", `${folder}/broken`);
+    Deno.symlinkSync("loop", `${folder}/loop`);
+    const long = "x".repeat(300);
+    const cases: Record<string, string> = {
+      "/file": "it is not a folder",
+      "/file/below": "a part of its path is not a folder",
+      "/file/below/it": "a part of its path is not a folder",
+      "/broken": "no files can be made in it",
+      "/loop": "its links lead in a circle",
+      [`/${long}`]: "the name is too long for the file system",
+    };
+    for (const [path, reason] of Object.entries(cases)) {
+      const error = assertThrows(() => checkDownloads(folder + path), ChatError);
+      assertEquals(error.message, `Cannot use the downloads folder ${folder}${path}: ${reason}`);
+    }
+    assertEquals(list(folder), ["broken", "file", "loop"]);
+    return Promise.resolve();
+  });
+});
+
+Deno.test({
+  name: "checkDownloads: a folder that exists but takes no files is reported",
+  // Nobody can make a file there, not even root.
+  ignore: Deno.build.os !== "linux",
+  fn() {
+    for (const path of ["/proc/self", "/proc/self/new"]) {
+      assertThrows(() => checkDownloads(path), ChatError, "no files can be made in it");
+    }
+  },
 });
 
 Deno.test("findDownloads: without a home folder it throws, with the hint to name a folder", () => {
