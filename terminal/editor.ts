@@ -146,6 +146,7 @@ export class Editor {
       case "enter":
         return this.#enter();
       case "alt-enter":
+      case "shift-enter":
         return this.#insert("\n") ? undefined : { type: "full" };
       case "tab":
         return this.#completeWord();

@@ -69,6 +69,7 @@ Deno.test("Editor: keys of readline", () => {
     // Several lines.
     ['"one" alt-enter "two" home "x"', "one\nx|two"],
     ['"one" alt-enter "two" up "x"', "onex|\ntwo"],
+    ['"one" shift-enter "two"', "one\ntwo|"],
     ['"one" alt-enter "two" up home down "x"', "one\nx|two"],
     ['"日本" alt-enter "abcdef" left left up "x"', "日本x|\nabcdef"],
     ['"one" alt-enter "two" ctrl-u ctrl-u', "one|"],

@@ -2,6 +2,7 @@
 // module separates them from keys. Pure: knows no terminal, no clock and no line.
 
 import { withoutHalfPair } from "../text/graphemes.ts";
+import { controlKey, keyOf, type Pressed } from "./key_names.ts";
 
 /** Longest paste, in UTF-16 units. A terminal may open a paste and never close it: this bounds the memory. */
 export const MAX_PASTE = 512 * 1024;
@@ -16,12 +17,13 @@ const MAX_KEPT = 64;
 
 /** One event from the terminal: a key, a paste, or the terminal's answer to a question. */
 export type Key =
-  /** Characters to insert, at least one. A run of typed text may arrive in any pieces. */
-  | { readonly type: "text"; readonly text: string }
+  /**
+   * Characters to insert, at least one: a run of typed text may arrive in any pieces. Or a key: `enter`, `tab`,
+   * `up`, `ctrl-a`, `alt-b`, `ctrl-left`, `alt-enter` …
+   */
+  | Pressed
   /** A bracketed paste, newlines as `\n`. `cut`: it was longer than `MAX_PASTE`. */
   | { readonly type: "paste"; readonly text: string; readonly cut: boolean }
-  /** `enter`, `tab`, `up`, `ctrl-a`, `alt-b`, `ctrl-left`, `alt-enter` … */
-  | { readonly type: "press"; readonly key: string }
   /** The window has gained or lost the focus (xterm, mode 1004). */
   | { readonly type: "focus"; readonly focused: boolean }
   /** The background colour, each part from 0 to 255: the answer to OSC 11. */
@@ -60,35 +62,14 @@ const FOCUS_OUT = "\x1b[O";
 /** Largest believable character, in pixels a side. */
 const MAX_CELL = 512;
 
-/** Final bytes of CSI and SS3 (xterm, "PC-Style Function Keys"). */
-const FINALS: Readonly<Record<string, string>> = {
-  A: "up",
-  B: "down",
-  C: "right",
-  D: "left",
-  F: "end",
-  H: "home",
-  M: "enter",
-  Z: "shift-tab",
-};
-
-/** First parameters of `CSI n ~` (VT220, and rxvt's 7 and 8). */
-const NUMBERS: Readonly<Record<string, string>> = {
-  1: "home",
-  3: "delete",
-  4: "end",
-  5: "pageup",
-  6: "pagedown",
-  7: "home",
-  8: "end",
-};
-
 /** A paste that has not ended. */
 interface Paste {
   text: string;
   /** May be the beginning of the end marker. */
   tail: string;
   cut: boolean;
+  /** Nothing has arrived for a while, although the paste has not ended. */
+  paused: boolean;
 }
 
 /** An answer that has not ended. */
@@ -124,6 +105,8 @@ export class KeyParser {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   /** An incomplete escape sequence: at most ESC [ [, parameters and one intermediate. */
   #begun = "";
+  /** What `flush` has taken for a key: the next read may be the rest of its sequence. */
+  #flushed = "";
   #paste: Paste | undefined;
   #answer: Answer | undefined;
 
@@ -132,11 +115,23 @@ export class KeyParser {
     return this.#begun !== "";
   }
 
-  /** Returns the keys that `bytes` complete. */
+  /** Whether a paste has not ended. */
+  get pasting(): boolean {
+    return this.#paste !== undefined;
+  }
+
+  /** Returns the keys that `bytes`, those of one read, complete. */
   feed(bytes: Uint8Array): Key[] {
     const keys: Key[] = [];
-    let input = this.#begun + this.#decoder.decode(bytes, { stream: true });
+    if (this.#paste?.paused && isCtrlC(bytes)) {
+      this.#endPaste(this.#paste, keys);
+      return keys;
+    }
+    const read = this.#decoder.decode(bytes, { stream: true });
+    let input = this.#begun + read;
     this.#begun = "";
+    if (this.#flushed !== "" && isLate(this.#flushed, read)) input = this.#flushed + read;
+    this.#flushed = "";
     while (input !== "") {
       if (this.#paste) input = this.#feedPaste(this.#paste, input, keys);
       else if (this.#answer) input = this.#feedAnswer(this.#answer, input, keys);
@@ -153,8 +148,17 @@ export class KeyParser {
     const begun = this.#begun;
     if (begun.length > 2) return [];
     this.#begun = "";
+    this.#flushed = begun;
     if (begun === "\x1b") return [{ type: "press", key: "escape" }];
     return begun === "" ? [] : [{ type: "press", key: `alt-${begun[1]}` }];
+  }
+
+  /**
+   * Call it when no more bytes of a paste have arrived for a while. The terminal may never send its end, and all
+   * keys would become part of it. From now on, a read of nothing but Ctrl-C ends it.
+   */
+  pastePaused(): void {
+    if (this.#paste) this.#paste.paused = true;
   }
 
   /** Reads keys until the input ends, or a paste or an answer begins. Returns the rest of the input. */
@@ -176,7 +180,7 @@ export class KeyParser {
       if (sequence !== undefined) {
         at += sequence.length;
         if (sequence === PASTE_BEGINS) {
-          this.#paste = { text: "", tail: "", cut: false };
+          this.#paste = { text: "", tail: "", cut: false, paused: false };
           return input.slice(at);
         }
         if (sequence.length === 3 && /[\]P_]/.test(sequence[1]!)) {
@@ -208,16 +212,26 @@ export class KeyParser {
     const all = paste.tail + input;
     const end = all.indexOf(PASTE_ENDS);
     const known = end >= 0 ? end : Math.max(0, all.length - (PASTE_ENDS.length - 1));
-    const free = MAX_PASTE - paste.text.length;
-    paste.text += all.slice(0, Math.min(known, free));
-    paste.cut ||= known > free;
+    this.#addPasted(paste, all.slice(0, known));
     paste.tail = all.slice(known);
     if (end < 0) return "";
+    paste.tail = "";
+    this.#endPaste(paste, keys);
+    return all.slice(end + PASTE_ENDS.length);
+  }
+
+  #addPasted(paste: Paste, text: string): void {
+    const free = MAX_PASTE - paste.text.length;
+    paste.text += text.slice(0, free);
+    paste.cut ||= text.length > free;
+  }
+
+  #endPaste(paste: Paste, keys: Key[]): void {
     this.#paste = undefined;
+    this.#addPasted(paste, paste.tail);
     // Terminals send a carriage return for each newline, as if Enter had been pressed.
     const text = withoutHalfPair(paste.text).replace(/\r\n?/g, "\n");
     if (text !== "") keys.push({ type: "paste", text, cut: paste.cut });
-    return all.slice(end + PASTE_ENDS.length);
   }
 
   /**
@@ -273,20 +287,29 @@ export class KeyParser {
   }
 }
 
+/** Whether a read is nothing but Ctrl-C, in any of the forms that terminals send. */
+function isCtrlC(read: Uint8Array): boolean {
+  const keys = new KeyParser().feed(read);
+  return keys.length > 0 && keys.every((key) => key.type === "press" && key.key === "ctrl-c");
+}
+
+/**
+ * Whether `read` is the rest of the sequence whose beginning was taken for a key: a slow line may deliver it late.
+ * By hand, one read has one key, and a line that was typed on a slow line goes on after what looks like a sequence.
+ */
+function isLate(begun: string, read: string): boolean {
+  const input = begun + read;
+  const sequence = matchAt(SEQUENCE, input, 0);
+  if (sequence === undefined || !/^.[[O\]P_]/s.test(sequence)) return false;
+  if (read.length === 1) return sequenceKey(sequence) !== undefined;
+  const isOpening = sequence === PASTE_BEGINS || /^.[\]P_]/s.test(sequence);
+  return isOpening || sequence.length === input.length || input[sequence.length] === "\x1b";
+}
+
 /** The match of the sticky `pattern` in `input` at `at`. */
 function matchAt(pattern: RegExp, input: string, at: number): string | undefined {
   pattern.lastIndex = at;
   return pattern.exec(input)?.[0];
-}
-
-/** The key that sends this control character. */
-function controlKey(character: string): string {
-  // A terminal sends CR for Enter. LF is Ctrl-J, which readline treats like Enter. Scripts send it, too.
-  if (character === "\r" || character === "\n") return "enter";
-  if (character === "\t") return "tab";
-  if (character === "\x7f") return "backspace";
-  const letter = String.fromCharCode(character.charCodeAt(0) + 0x40).toLowerCase();
-  return `ctrl-${letter}`;
 }
 
 /** The key of a complete sequence, or undefined if it is unknown. */
@@ -305,24 +328,5 @@ function sequenceKey(sequence: string): Key | undefined {
     const isSize = [width, height].every((side) => side >= 1 && side <= MAX_CELL);
     return isSize ? { type: "cell", width, height } : undefined;
   }
-  const key = pressed(sequence);
-  return key === undefined ? undefined : { type: "press", key };
-}
-
-/** The name of the key that sends this sequence, or undefined if it is unknown. */
-function pressed(sequence: string): string | undefined {
-  const body = sequence.slice(1);
-  if (body.length === 1 || body.codePointAt(0)! > 0xffff) {
-    // deno-lint-ignore no-control-regex
-    return `alt-${/[\x00-\x1f\x7f]/.test(body) ? controlKey(body) : body}`;
-  }
-  // deno-lint-ignore no-control-regex
-  const parts = /^(?:\[|O)(\d*)(?:;(\d+))?([^\x00-\x3f])$/.exec(body);
-  if (!parts) return undefined;
-  const [, number = "", modifiers = "1", final = ""] = parts;
-  const key = final === "~" ? NUMBERS[number] : FINALS[final];
-  if (key === undefined) return undefined;
-  // xterm: the parameter is one more than the sum of Shift 1, Alt 2, Ctrl 4. Shift changes nothing here.
-  const held = Math.max(0, Number(modifiers) - 1);
-  return (held & 4 ? "ctrl-" : "") + (held & 2 ? "alt-" : "") + key;
+  return keyOf(sequence);
 }

@@ -95,6 +95,57 @@ const CASES: [string, Key[]][] = [
     text("e"),
   ]],
   ["\x1b]", [press("alt-]")]],
+  // Ctrl, Alt and Shift with a key, as kitty's protocol and xterm's modifyOtherKeys send them.
+  ["\x1b[99;5u\x1b[27;5;99~\x1b[67;6u", [press("ctrl-c"), press("ctrl-c"), press("ctrl-c")]],
+  ["\x1b[13;2u\x1b[27;2;13~\x1b[13;3u\x1b[13u\x1b[13;5u", [
+    press("shift-enter"),
+    press("shift-enter"),
+    press("alt-enter"),
+    press("enter"),
+    press("enter"),
+  ]],
+  ["\x1b[98;3u\x1b[70;4u\x1b[127;3u\x1b[104;7u\x1b[8;3u", [
+    press("alt-b"),
+    press("alt-F"),
+    press("alt-backspace"),
+    press("alt-ctrl-h"),
+    press("alt-ctrl-h"),
+  ]],
+  ["\x1b[105;5u\x1b[109;5u\x1b[91;5u\x1b[47;5u\x1b[45;6u\x1b[32;5u\x1b[127;5u", [
+    press("tab"),
+    press("enter"),
+    press("escape"),
+    press("ctrl-_"),
+    press("ctrl-_"),
+    press("ctrl-@"),
+    press("ctrl-h"),
+  ]],
+  ["\x1b[27u\x1b[9;2u\x1b[9u\x1b[127;2u\x1b[32;2u", [
+    press("escape"),
+    press("shift-tab"),
+    press("tab"),
+    press("backspace"),
+    text(" "),
+  ]],
+  // A character: the shifted key or the text if the terminal reports it. Caps Lock and Num Lock change nothing else.
+  ["\x1b[97u\x1b[97;2u\x1b[49:33;2u\x1b[97;1;228u\x1b[233;66u", [text("aA!äÉ")]],
+  ["\x1b[99;133u\x1b[1;129D", [press("ctrl-c"), press("left")]],
+  // Kinds of events: a press, a repetition, a release, which is no key.
+  ["\x1b[99;5:1u\x1b[99;5:2u\x1b[99;5:3u\x1b[1;5:1C\x1b[1;1:2A\x1b[1;1:3A\x1b[3;1:3~\x1b[3;1:1~", [
+    press("ctrl-c"),
+    press("ctrl-c"),
+    press("ctrl-right"),
+    press("up"),
+    press("delete"),
+  ]],
+  // Super, and keys without a meaning here, type nothing. The keypad does.
+  ["\x1b[99;9u\x1b[57441;2u\x1b[57358u\x1b[55296u\x1b[99999999u\x1b[1;5ux\x1b[u", [text("x")]],
+  ["\x1b[57400u\x1b[57409u\x1b[57414u\x1b[57417u\x1b[57426u", [
+    text("1."),
+    press("enter"),
+    press("left"),
+    press("delete"),
+  ]],
 ];
 
 Deno.test("KeyParser: input from terminals becomes keys, in one piece, split anywhere and byte by byte", () => {
@@ -157,6 +208,71 @@ Deno.test("KeyParser.flush: a single ESC is a key only if no more bytes have arr
   assert(!parser.waiting);
   assertEquals(parser.flush(), []);
   assertEquals(parser.feed(encoder.encode("b")), [text("b")]);
+});
+
+Deno.test("KeyParser.flush: what arrives late is the rest of the sequence, and typed keys are typed", () => {
+  /** The keys of the reads; the time for the rest of a sequence passes after each of them. */
+  const slowly = (...reads: string[]): Key[] => {
+    const parser = new KeyParser();
+    return reads.flatMap((read) => [...parser.feed(encoder.encode(read)), ...parser.flush()]);
+  };
+  const escape = press("escape");
+  const paste: Key = { type: "paste", text: "a b", cut: false };
+  const cases: [reads: string[], keys: Key[]][] = [
+    [["\x1b", "[D"], [escape, press("left")]],
+    [["\x1b", "OD", "x"], [escape, press("left"), text("x")]],
+    [["\x1b", "[1;5C"], [escape, press("ctrl-right")]],
+    [["\x1b", "[15~", "[15~"], [escape, text("[15~")]],
+    [["\x1b", "[D\x1b[D"], [escape, press("left"), press("left")]],
+    [["\x1b", "[200~a", " b\x1b[201~"], [escape, paste]],
+    [["\x1b", "]11;rgb:f/f/f\x07"], [escape, background(255, 255, 255)]],
+    [["\x1b[", "D", "D"], [press("alt-["), press("left"), text("D")]],
+    [["\x1b[", "I"], [press("alt-["), focus(true)]],
+    [["\x1b[", "1;5C"], [press("alt-["), press("ctrl-right")]],
+    [["\x1bO", "D"], [press("alt-O"), press("left")]],
+    [["\x1b]", "11;rgb:f/f/f\x07"], [press("alt-]"), background(255, 255, 255)]],
+    // By hand, one read has one key.
+    [["\x1b", "[", "D"], [escape, text("["), text("D")]],
+    [["\x1b", "O", "K"], [escape, text("O"), text("K")]],
+    [["\x1b[", "x"], [press("alt-["), text("x")]],
+    [["\x1bO", "h"], [press("alt-O"), text("h")]],
+    [["\x1b]", "1"], [press("alt-]"), text("1")]],
+    [["\x1b", "\x1b", "[", "A"], [escape, escape, text("["), text("A")]],
+    // A line that was typed while the connection was slow.
+    [["\x1b", "[DONE] ok"], [escape, text("[DONE] ok")]],
+    [["\x1b", "OK!"], [escape, text("OK!")]],
+    [["\x1b", "x", "[D"], [escape, text("x"), text("[D")]],
+  ];
+  for (const [reads, keys] of cases) assertEquals(slowly(...reads), keys, JSON.stringify(reads));
+});
+
+Deno.test("KeyParser: Ctrl-C ends a paste that has paused, and what was pasted stays", () => {
+  const ctrlC = ["\x03", "\x03\x03", "\x1b[99;5u", "\x1b[27;5;99~", "\x1b[99;69:1u"];
+  for (const end of ctrlC) {
+    const parser = new KeyParser();
+    assert(!parser.pasting);
+    parser.feed(encoder.encode("\x1b[200~one\rtw\x1b[20"));
+    assert(parser.pasting);
+    // Before the pause, it may be part of the text.
+    assertEquals(parser.feed(encoder.encode("\x03")), []);
+    parser.pastePaused();
+    assertEquals(parser.feed(encoder.encode("o")), []);
+    assertEquals(parser.feed(encoder.encode("x\x03")), []);
+    const paste: Key = { type: "paste", text: "one\ntw\x1b[20\x03ox\x03", cut: false };
+    assertEquals(parser.feed(encoder.encode(end)), [paste], JSON.stringify(end));
+    assert(!parser.pasting);
+    assertEquals(parser.feed(encoder.encode("\x1b[201~b\x03")), [text("b"), press("ctrl-c")]);
+  }
+  const parser = new KeyParser();
+  parser.pastePaused();
+  parser.feed(encoder.encode("\x1b[200~"));
+  // The pause before belongs to no paste, and the next paste begins without one.
+  assertEquals(parser.feed(encoder.encode("\x03")), []);
+  assertEquals(parser.feed(encoder.encode("\x1b[201~\x1b[200~")).length, 1);
+  assertEquals(parser.feed(encoder.encode("\x03")), []);
+  parser.pastePaused();
+  parser.feed(encoder.encode("\x03"));
+  assertEquals(parser.feed(encoder.encode("x")), [text("x")]);
 });
 
 Deno.test("KeyParser: the length of a sequence is bounded", () => {

@@ -24,7 +24,7 @@ import {
 import type { Ending, Room, RoomEvent } from "../room.ts";
 import { Editor } from "../terminal/editor.ts";
 import { type Environment, isCapable } from "../terminal/environment.ts";
-import { type Key, KeyParser } from "../terminal/keyboard.ts";
+import type { Key } from "../terminal/keyboard.ts";
 import type { Tty } from "../terminal/tty.ts";
 import type { Emoji } from "../text/emoji.ts";
 import { printable } from "../text/printable.ts";
@@ -34,6 +34,7 @@ import { complete } from "./complete.ts";
 import type { Context } from "./context.ts";
 import { follow } from "./follow.ts";
 import { GroupedNotices } from "./grouped_notices.ts";
+import { KeyReader } from "./key_reader.ts";
 import { LiveArea, type LiveRows, type LiveState, rowsAboveCursor } from "./live_area.ts";
 import { Preferences } from "./preferences.ts";
 import type { Page } from "./rows.ts";
@@ -43,8 +44,6 @@ import { submit } from "./submit.ts";
 import { BACKGROUND_QUERY, palette, themeFor } from "./theme.ts";
 import { isShown, Transcript } from "./transcript.ts";
 
-/** How long an ESC waits for the rest of its sequence, in ms: longer for slow lines, shorter for people. */
-const ESCAPE_MS = 50;
 /** How often the rows of running transfers are redrawn, in ms. */
 const PROGRESS_MS = 500;
 /** How long a terminal may take to report which pictures it can draw, in ms. */
@@ -101,7 +100,7 @@ export class Screen {
   readonly #tty: Tty;
   readonly #room: Room;
   readonly #clock: Clock;
-  readonly #keys = new KeyParser();
+  readonly #keys: KeyReader;
   readonly #editor: Editor;
   readonly #context: Context;
   #state: "new" | "open" | "closed" = "new";
@@ -131,7 +130,6 @@ export class Screen {
   #cancelDraw: (() => void) | undefined;
   #cancelTick: (() => void) | undefined;
   #cancelProgress: (() => void) | undefined;
-  #cancelEscape: (() => void) | undefined;
   #cancelResize: (() => void) | undefined;
 
   constructor(
@@ -167,6 +165,14 @@ export class Screen {
         view: (path, name) => void this.view(path, name),
       },
     };
+    this.#keys = new KeyReader(this.#tty, this.#clock, {
+      keys: (keys) => this.#handle(keys),
+      pastePaused: (paused) => {
+        this.#area.hint = paused ? "Ctrl-C ends this paste: its end has not arrived" : undefined;
+        this.#draw();
+      },
+      gone: () => this.#room.leave(),
+    });
     this.#editor = new Editor((text, cursor) => complete(text, cursor, this.#context));
     this.#grouped = new GroupedNotices(this.#clock, () => {
       this.#printGrouped();
@@ -192,7 +198,9 @@ export class Screen {
       const query = isCapable(this.#environment) ? BACKGROUND_QUERY : "";
       this.#tty.write(PASTE_ON + FOCUS_ON + query);
       this.#draw();
-      return await Promise.race([this.#ended.promise, this.#readKeys()]);
+      // A read that fails is a bug, which the caller reports.
+      await Promise.race([this.#ended.promise, this.#keys.run()]);
+      return await this.#ended.promise;
     } finally {
       this.close();
     }
@@ -255,7 +263,7 @@ export class Screen {
   close(): void {
     const wasOpen = this.#state === "open";
     this.#state = "closed";
-    this.#cancelEscape?.();
+    this.#keys.stop();
     this.#cancelTick?.();
     this.#cancelProgress?.();
     this.#cancelResize?.();
@@ -273,26 +281,8 @@ export class Screen {
 
   // ---- keys ----------------------------------------------------------------------------------------
 
-  async #readKeys(): Promise<Ending> {
-    for (;;) {
-      const bytes = await this.#tty.read();
-      this.#cancelEscape?.();
-      // Once the terminal is given back, keys belong to the program that has it now.
-      if (this.#state === "closed") return await this.#ended.promise;
-      if (bytes === null) {
-        this.#room.leave();
-        return await this.#ended.promise;
-      }
-      this.#handle(this.#keys.feed(bytes));
-      if (this.#keys.waiting) {
-        this.#cancelEscape = this.#clock.after(ESCAPE_MS, () => this.#handle(this.#keys.flush()));
-      }
-    }
-  }
-
   /** Handles all keys of one read, then redraws once, without delay: the user is waiting for it. */
   #handle(keys: readonly Key[]): void {
-    if (keys.length === 0) return;
     for (const key of keys) this.#onKey(key);
     this.#draw();
   }

@@ -668,6 +668,43 @@ Deno.test("Screen: reports a paste of several lines until the next key, and send
   assertEquals((await tty.rows()).at(-2), STATUS);
 });
 
+Deno.test("Screen: a paste without an end keeps what came, and Ctrl-C ends it after a second of silence", async () => {
+  const NOTE = "Ctrl-C ends this paste: its end has not arrived";
+  const { tty, clock, room } = setUp();
+  await tty.type("say \x1b[200~one\rtwo");
+  clock.pass(999);
+  await tty.type(" three");
+  clock.pass(999);
+  await tty.type("\x03");
+  assertEquals(await tty.rows(), [STATUS, "> say"]);
+  clock.pass(1000);
+  assertEquals(await tty.rows(), [NOTE, "> say"]);
+  // More may arrive after the pause.
+  await tty.type(" four");
+  assertEquals((await tty.rows())[0], NOTE);
+  await tty.type("\x03");
+  assertEquals(await tty.rows(), [
+    "pasted 2 lines, 19 characters: Enter sends it as one message",
+    "> say one",
+    "  two three␃ four",
+  ]);
+  await tty.type("!\x1b[201~\r");
+  assertEquals(room.pending.map(({ text }) => text), ["say one\ntwo three\x03 four!"]);
+
+  await tty.type("\x1b[200~");
+  clock.pass(1000);
+  assertEquals((await tty.rows()).at(-2), NOTE);
+  await tty.type("\x03");
+  assertEquals((await tty.rows()).at(-2), STATUS);
+  // The end may still come, and the next paste pauses again.
+  await tty.type("\x1b[201~\x1b[200~x\x1b[201~");
+  assertEquals((await tty.rows()).slice(-2), [STATUS, "> x"]);
+  await tty.type("\x1b[200~");
+  clock.pass(1000);
+  await tty.type("y\x1b[201~");
+  assertEquals((await tty.rows()).slice(-2), [STATUS, "> xy"]);
+});
+
 Deno.test("Screen: counts others' messages as unread while the window is in the background", async () => {
   const { tty, room, tell } = setUp(200);
   const status = async () => (await tty.rows()).at(-2)!;
@@ -828,6 +865,31 @@ Deno.test("Screen: a lone ESC does not begin the next key; a sequence may be spl
   await tty.type("\x1b");
   await tty.type("[Dx");
   assertEquals((await tty.rows()).at(-1), "> abxb");
+  // The rest of the sequence comes late. By hand, each character is a read.
+  await tty.type("\x1b");
+  clock.pass(120);
+  await tty.type("[D");
+  await tty.type("y");
+  assertEquals((await tty.rows()).at(-1), "> abyxb");
+  await tty.type("\x1b");
+  clock.pass(120);
+  await tty.type("[");
+  await tty.type("D");
+  assertEquals((await tty.rows()).at(-1), "> aby[Dxb");
+});
+
+Deno.test("Screen: Ctrl, Shift and Alt with keys in the newer forms: Shift-Enter begins a line, Ctrl-C leaves", async () => {
+  const { tty, room } = setUp();
+  await tty.type("one\x1b[13;2utwo\x1b[27;2;13~three\x1b[98;3u\x1b[107;5u");
+  assertEquals((await tty.rows()).slice(1), ["> one", "  two"]);
+  assertEquals(await tty.cursor(), [3, 2]);
+  await tty.type("\x1b[13u");
+  assertEquals(room.pending.map(({ text }) => text), ["one\ntwo"]);
+  await tty.type("\x1b[99;5:3u");
+  assertEquals(room.leaves, 0);
+  await tty.type("\x1b[99;5u");
+  assertEquals(room.leaves, 1);
+  await tty.drawn();
 });
 
 Deno.test("Screen: Ctrl-L scrolls everything out of sight and loses nothing", async () => {
