@@ -221,6 +221,15 @@ export type RoomEvent =
   | { readonly type: "progress"; readonly transfer: Transfer }
   /** A file could not be offered. */
   | { readonly type: "unsent"; readonly path: string; readonly message: string }
+  /** Some of an offered folder was left out. */
+  | {
+    readonly type: "incomplete";
+    readonly path: string;
+    /** How many files, folders, links and others. */
+    readonly count: number;
+    /** The first of them, by their paths in the folder: show only `printable(file)`. */
+    readonly entries: readonly { readonly file: string; readonly reason: string }[];
+  }
   | { readonly type: "ended"; readonly ending: Ending };
 
 /** A room and what its user can do in it. If an action is impossible, it throws a `ChatError` and does nothing. */
@@ -251,8 +260,8 @@ export interface Room {
   /** The transfers that make progress now: few, even if many files are offered. */
   readonly going: readonly Transfer[];
   /**
-   * Offers a file, or each file of a folder, to one member or to the room. An `offer` or `unsent` event follows
-   * for each.
+   * Offers a file, or each file of a folder, to one member or to the room. `offer` events follow, perhaps
+   * `incomplete`, or else `unsent`.
    *
    * @param name the name to offer it under, instead of its own
    */

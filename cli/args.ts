@@ -109,8 +109,9 @@ export function parseCommand(
       if (file !== undefined && message !== undefined) {
         throw new UsageError("Cannot send a file and a text at once: choose one");
       }
-      if (to !== undefined && file === undefined) {
-        throw new UsageError("Cannot use --to without --file");
+      const lone = ["to", "partial"].find((name) => options.has(name));
+      if (lone !== undefined && file === undefined) {
+        throw new UsageError(`Cannot use --${lone} without --file`);
       }
       return {
         verb,
@@ -123,6 +124,7 @@ export function parseCommand(
         text: message,
         file,
         to,
+        partial: options.has("partial"),
         retry: parseRetry(options),
       };
     }

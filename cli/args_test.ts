@@ -60,6 +60,7 @@ const SEND = {
   text: undefined,
   file: undefined,
   to: undefined,
+  partial: false,
   retry: undefined,
 } as const;
 
@@ -1019,7 +1020,18 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
         "help",
       ],
     ],
-    send: ["name", "config", "no-config", "code-file", "cipher", "retry", "file", "to", "help"],
+    send: [
+      "name",
+      "config",
+      "no-config",
+      "code-file",
+      "cipher",
+      "retry",
+      "file",
+      "to",
+      "partial",
+      "help",
+    ],
     crack: ["top", "help"],
     completions: ["help"],
   };
@@ -1049,7 +1061,12 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
       listed.push(option!);
       const given = value === undefined ? `--${option}` : `--${option}=${values[value]}`;
       const classic = verb === "serve" ? ["--cipher=xor"] : ["127.0.0.1"];
-      const company = { key: ["--cipher=xor"], to: ["--file=a.txt"], classic }[option!] ?? [];
+      const company = {
+        key: ["--cipher=xor"],
+        to: ["--file=a.txt"],
+        partial: ["--file=a.txt"],
+        classic,
+      }[option!] ?? [];
       // Screen options need --join; the log option excludes it.
       const join = verb === "serve" && option !== "log" ? ["--join"] : [];
       const shell = verb === "completions" ? ["bash"] : [];
@@ -1146,10 +1163,12 @@ Deno.test("parseCommand: --downloads, --accept and --ask-above for join, --file 
     acceptLimit: 5 * 1024 * 1024,
   });
   assertEquals(parse(words("send --file a.txt --to bob")), { ...SEND, file: "a.txt", to: "bob" });
+  assertEquals(parse(words("send --file a --partial")), { ...SEND, file: "a", partial: true });
   const refused: Record<string, string> = {
     "join --accept some": 'Unknown value of --accept "some"; use ask, known, all or none',
     "send --file a.txt hi": "Cannot send a file and a text at once",
     "send --to bob hi": "Cannot use --to without --file",
+    "send --partial hi": "Cannot use --partial without --file",
     "join --ask-above many": 'Cannot use --ask-above "many"',
   };
   for (const [line, message] of Object.entries(refused)) {

@@ -104,6 +104,8 @@ export type Command =
     file: string | undefined;
     /** The member that the file is for; undefined: all members. */
     to: string | undefined;
+    /** The exit code does not report what is left out of a folder. */
+    partial: boolean;
     retry: Retry;
   }
   | {

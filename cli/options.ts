@@ -270,6 +270,7 @@ terminals. If the connection is lost, the client tries to reconnect: forever in 
         help: "offer a file or a folder, and stay until a member has received it",
       },
       to: { value: { name: "MEMBER", kind: "text" }, help: "with --file: only to this member" },
+      partial: { help: "with --file: exit code 0 even if something in the folder cannot be sent" },
       help: HELP,
     },
     notes:

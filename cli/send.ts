@@ -17,6 +17,9 @@ import { Signals } from "./signals.ts";
 import type { System } from "./system.ts";
 import { chosenName, filesFor, loadSettings } from "./user.ts";
 
+/** Events about this user's files that stderr shows, besides offers. */
+const REPORTED: readonly RoomEvent["type"][] = ["transfer", "incomplete", "unsent"];
+
 type SendCommand = Command & { verb: "send" };
 
 /** Returns the exit code. */
@@ -44,7 +47,7 @@ export async function send(command: SendCommand, system: System): Promise<number
  */
 async function sendFile(
   system: System,
-  { speaker, target, retry, file, to }: SendCommand & { file: string },
+  { speaker, target, retry, file, to, partial }: SendCommand & { file: string },
   settings: Settings,
 ): Promise<number> {
   // Offers of others stay unanswered, because no person is here to accept them. So the downloads folder does not matter.
@@ -54,6 +57,7 @@ async function sendFile(
   const signals = new Signals(system);
   signals.first.then(() => client.leave());
   let failed = false;
+  let isIncomplete = false;
   let isOffering = false;
   const offered = new Set<string>();
   const received = new Set<string>();
@@ -70,11 +74,12 @@ async function sendFile(
         }
       }
       if (event.type === "unsent") failed = true;
+      if (event.type === "incomplete") isIncomplete = true;
       if (isFromOthers(event)) return;
       if (event.type === "offer") {
         note(system, `chat: ${printable(offerSentence(event, false))}`);
         for (const one of event.files) offered.add(keyOf(one));
-      } else if (event.type === "transfer" || event.type === "unsent") {
+      } else if (REPORTED.includes(event.type)) {
         for (const { text } of plainLines(event, system.now())) note(system, `chat: ${text}`);
       }
       if (event.type === "transfer") {
@@ -90,7 +95,7 @@ async function sendFile(
     signals.forget();
   }
   const code = reportEnding(system, client.ending!, client.info.address, 0);
-  return failed ? FAILED : code;
+  return failed || (isIncomplete && !partial) ? FAILED : code;
 }
 
 /** Whether the event is about a file that another member offers. */

@@ -2,6 +2,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { encodeFrame, MAX_FRAME, Type } from "../protocol.ts";
 import { FakeSystem } from "../tests/support/fake_system.ts";
 import { within } from "../tests/support/async.ts";
+import { posix } from "../tests/support/real_files.ts";
 import { Guest, Impostor, KEY, TestRoom } from "../tests/support/loopback.ts";
 
 const addressOf = ({ port }: { port: number }) => `127.0.0.1:${port}`;
@@ -127,6 +128,45 @@ Deno.test("send --file: waits until a member has received the file, and reports 
   ben.stdin.end();
   assertEquals(await receiving, 0);
 });
+
+posix(
+  "send --file: sends the rest of a folder, lists what is left out, and exits with 1 or as --partial says",
+  async () => {
+    await using room = new TestRoom();
+    using ben = new FakeSystem();
+    const receiving = ben.run(
+      ...["join", addressOf(room), "--name", "ben", "--json"],
+      ...["--accept", "all", "--downloads", `${ben.folder}/downloads`],
+    );
+    await ben.stdout.lineLike(/^\{"type":"members"/);
+    using anna = new FakeSystem();
+    const [folder, empty] = [`${anna.folder}/mixed`, `${anna.folder}/empty`];
+    anna.file("mixed/a.txt", "a");
+    Deno.mkdirSync(empty);
+    for (const [name, of] of [["mixed/broken\x1b", "nowhere"], ["empty/link", "../mixed/a.txt"]]) {
+      Deno.symlinkSync(of!, `${anna.folder}/${name}`);
+    }
+    const send = async (...args: string[]) => {
+      anna.stderr.text = "";
+      return await anna.run("send", addressOf(room), "--name", "anna", "--file", ...args);
+    };
+    const left = `chat: 1 entry of ${folder} is not offered: broken␛ (it is a link)\n`;
+    for (const [args, code] of [[["--to", "ben"], 1], [[], 1], [["--partial"], 0]] as const) {
+      assertEquals(await send(folder, ...args), code, anna.stderr.text);
+      assertStringIncludes(anna.stderr.text, left);
+      assertMatch(anna.stderr.text, /^chat: sent a\.txt to ben/m);
+    }
+    // Nothing at all was sent.
+    assertEquals(await send(empty, "--partial"), 1);
+    assertEquals(anna.stderr.text.split("\n"), [
+      `chat: 1 entry of ${empty} is not offered: link (it is a link)`,
+      `chat: Cannot send ${empty}: it has no file that can be sent`,
+      "",
+    ]);
+    ben.stdin.end();
+    assertEquals(await receiving, 0);
+  },
+);
 
 Deno.test("send --file: a missing file or member exits with 1 and a reason", async () => {
   await using room = new TestRoom();

@@ -25,6 +25,17 @@ const REASONS: Readonly<Record<string, string>> = {
   EILSEQ: "the file system does not allow this name",
 };
 
+/** An error of the disk as a sentence. */
+export class FileError extends ChatError {
+  /** The end of the sentence, for lists of several files. */
+  readonly reason: string;
+
+  constructor(what: string, reason: string, cause?: unknown) {
+    super(`Cannot ${what}: ${reason}`, { cause });
+    this.reason = reason;
+  }
+}
+
 export function failure(
   action: "send" | "receive",
   what: string,
@@ -32,8 +43,7 @@ export function failure(
   access: "read" | "write",
 ): ChatError {
   if (cause instanceof ChatError) return cause;
-  const shown = printable(what);
-  return new ChatError(`Cannot ${action} ${shown}: ${reasonOf(cause, action, access)}`, { cause });
+  return new FileError(`${action} ${printable(what)}`, reasonOf(cause, action, access), cause);
 }
 
 /** Why the disk refused something: the end of a sentence. */

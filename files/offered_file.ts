@@ -1,12 +1,12 @@
 // Files of this user that are offered: hashed once, then read in ranges, and checked for changes before each read. Also
 // lists the files of a folder. Knows no room and no wire.
 
-import { DiskError, failure, orMissing } from "./disk_errors.ts";
+import { DiskError, failure, orMissing, reasonOf } from "./disk_errors.ts";
 import { isSame } from "./file_identity.ts";
 import { hashFile, readAll } from "./file_io.ts";
 import { toFilename } from "./filename.ts";
 import { pathIn } from "./private_file.ts";
-import type { Upload } from "./storage.ts";
+import type { FoundFile, LeftOut, Upload } from "./storage.ts";
 
 /** Limits of a folder that is offered: files, entries of all kinds, and nested folders. */
 export const MAX_FILES = 20_000;
@@ -144,32 +144,74 @@ function isUnchanged(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
 }
 
 /**
- * The paths of the files in a folder and its folders, in the same order on every system. Leaves out links, pipes and
- * devices.
+ * The files in a folder and its folders, in the same order on every system, and what cannot be offered: links, pipes,
+ * devices, folders that cannot be read, and names that cannot be opened.
  *
  * @throws {DiskError} if there are more than `max` files
+ * @throws if the folder itself cannot be read
  */
-export async function listFiles(folder: string, max: number): Promise<string[]> {
-  const files: string[] = [];
+export async function listFiles(folder: string, max: number): Promise<(FoundFile | LeftOut)[]> {
+  const found: (FoundFile | LeftOut)[] = [];
+  let files = 0;
   let entriesSeen = 0;
-  const visit = async (folder: string, depth: number): Promise<void> => {
-    if (depth > MAX_DEPTH) {
-      throw new DiskError(`its folders are nested more than ${MAX_DEPTH} deep`);
-    }
+  const read = async (folder: string): Promise<Deno.DirEntry[]> => {
     const entries: Deno.DirEntry[] = [];
     for await (const entry of Deno.readDir(folder)) {
       if (++entriesSeen > MAX_ENTRIES) {
         throw new DiskError(`it has more than ${MAX_ENTRIES} entries`);
       }
-      if (entry.isFile || entry.isDirectory) entries.push(entry);
+      entries.push(entry);
     }
-    entries.sort((a, b) => a.name < b.name ? -1 : 1);
-    for (const { name, isFile } of entries) {
-      const path = pathIn(folder, name);
-      if (!isFile) await visit(path, depth + 1);
-      else if (files.push(path) > max) throw new DiskError(`it has more than ${max} files`);
+    return entries.sort((a, b) => a.name < b.name ? -1 : 1);
+  };
+  const visit = async (folder: string, entries: Deno.DirEntry[], depth: number): Promise<void> => {
+    if (depth > MAX_DEPTH) {
+      throw new DiskError(`its folders are nested more than ${MAX_DEPTH} deep`);
+    }
+    for (const [index, entry] of entries.entries()) {
+      const path = pathIn(folder, entry.name);
+      const leaveOut = (reason: string) => found.push({ path, reason });
+      const real = await realEntry(entry, path, entries[index - 1]);
+      if (!real) leaveOut("its name is not UTF-8");
+      else if (real.isSymlink) leaveOut("it is a link");
+      else if (real.isDirectory) {
+        let inside: Deno.DirEntry[];
+        try {
+          inside = await read(path);
+        } catch (cause) {
+          // Too many entries.
+          if (cause instanceof DiskError) throw cause;
+          leaveOut(reasonOf(cause, "send", "read"));
+          continue;
+        }
+        await visit(path, inside, depth + 1);
+      } else if (!real.isFile) leaveOut("it is not a file");
+      else if (++files > max) throw new DiskError(`it has more than ${max} files`);
+      else found.push({ path, name: toFilename(path) });
     }
   };
-  await visit(folder, 1);
-  return files;
+  await visit(folder, await read(folder), 1);
+  return found;
+}
+
+type EntryKind = Pick<Deno.DirEntry, "isFile" | "isDirectory" | "isSymlink">;
+
+/**
+ * What an entry of a folder is; undefined if its name is not UTF-8. Deno lists such a name with U+FFFD in it. So its path
+ * leads nowhere, or to another file that really has this name.
+ *
+ * @param before the entry before it, in the order of names
+ */
+async function realEntry(
+  entry: Deno.DirEntry,
+  path: string,
+  before: Deno.DirEntry | undefined,
+): Promise<EntryKind | undefined> {
+  if (!entry.name.includes("\ufffd")) return entry;
+  if (entry.name === before?.name) return undefined;
+  try {
+    return await Deno.lstat(path);
+  } catch {
+    return undefined;
+  }
 }

@@ -152,7 +152,7 @@ Deno.test("OfferedFile: keeps few of many offered files open", async () => {
 });
 
 posix(
-  "listFiles: lists a folder in the same order on every system, without links and pipes",
+  "listFiles: lists a folder in the same order on every system, and what in it is no file",
   async () => {
     await inFolder(async (folder) => {
       const disk = new SystemDisk(() => folder);
@@ -170,14 +170,28 @@ posix(
       const walk = (path: string, most?: number) =>
         Array.fromAsync(new SystemDisk(() => folder, SYSTEM_CALLS, most).walk(path));
       const found = await walk(tree);
+      const link = "it is a link";
       assertEquals(
-        found.map(({ path }) => path.slice(tree.length + 1)),
-        ["B", "a/10", "a/2", "b/.hidden", "b/c/x", "z"],
+        found.map((one) => [
+          one.path.slice(tree.length + 1),
+          "name" in one ? one.name : `(${one.reason})`,
+        ]),
+        [
+          ["B", "B"],
+          ["a/10", "10"],
+          ["a/2", "2"],
+          ["a/loop", `(${link})`],
+          ["b/.hidden", "_hidden"],
+          ["b/c/x", "x"],
+          ["link", `(${link})`],
+          ["pipe", "(it is not a file)"],
+          ["root", `(${link})`],
+          ["z", "z"],
+        ],
       );
-      assertEquals(found.map(({ name }) => name), ["B", "10", "2", "_hidden", "x", "z"]);
       assertEquals(await walk(`${tree}/z`), [{ path: `${tree}/z`, name: "z" }]);
       assertEquals((await walk(`${tree}/`))[0], { path: `${tree}/B`, name: "B" });
-      assertEquals((await walk(tree, 6)).length, 6);
+      assertEquals((await walk(tree, 6)).length, 10);
       await refuses(() => walk(tree, 5), `Cannot send ${tree}: it has more than 5 files`);
       await refuses(
         () => walk(`${tree}/none`),
@@ -193,3 +207,72 @@ posix(
     });
   },
 );
+
+/** What the disk finds in a folder, by paths in it: names, or reasons in brackets. */
+async function found(folder: string): Promise<Record<string, string>> {
+  const all: [string, string][] = [];
+  for await (const one of new SystemDisk(() => folder).walk(folder)) {
+    all.push([one.path.slice(folder.length + 1), "name" in one ? one.name : `(${one.reason})`]);
+  }
+  return Object.fromEntries(all);
+}
+
+Deno.test({
+  name: "listFiles: reports names that are not UTF-8, and takes no other file for them",
+  // Other systems have no such names.
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await inFolder(async (folder) => {
+      // Deno can write only names in UTF-8.
+      const script = 'cd "$1" && : >"$(printf "caf\\351")" && : >"$(printf "caf\\350")" && ' +
+        ': >"$(printf "twin\\377")" && mkdir "$(printf "sub\\377")" && : >"$(printf "sub\\377/a")"';
+      const { success } = await new Deno.Command("sh", { args: ["-c", script, "sh", folder] })
+        .output();
+      assert(success);
+      // These names really have the replacement character.
+      Deno.writeTextFileSync(`${folder}/twin\ufffd`, "");
+      Deno.writeTextFileSync(`${folder}/\ufffd`, "");
+      Deno.mkdirSync(`${folder}/folder\ufffd`);
+      Deno.writeTextFileSync(`${folder}/folder\ufffd/b`, "");
+      Deno.symlinkSync("b", `${folder}/link\ufffd`);
+      const listed: string[] = [];
+      for await (const one of new SystemDisk(() => folder).walk(folder)) {
+        const path = one.path.slice(folder.length + 1);
+        listed.push("name" in one ? path : `${path} (${one.reason})`);
+      }
+      const left = "(its name is not UTF-8)";
+      assertEquals(listed, [
+        `caf\ufffd ${left}`,
+        `caf\ufffd ${left}`,
+        "folder\ufffd/b",
+        "link\ufffd (it is a link)",
+        `sub\ufffd ${left}`,
+        "twin\ufffd",
+        `twin\ufffd ${left}`,
+        "\ufffd",
+      ]);
+    });
+  },
+});
+
+posix("listFiles: reports a subfolder that cannot be read, and lists the rest", async () => {
+  await inFolder(async (folder) => {
+    // Each half of the path can be made; together they are longer than any path may be. Not even root reads that.
+    const half = `/${"d".repeat(200)}`.repeat(12);
+    for (const name of ["in", "out"]) {
+      Deno.mkdirSync(`${folder}/${name}${half}`, { recursive: true });
+    }
+    Deno.writeTextFileSync(`${folder}/in/a`, "");
+    Deno.renameSync(`${folder}/out`, `${folder}/in${half}/out`);
+    const { a, ...others } = await found(`${folder}/in`);
+    assertEquals([a, Object.values(others)], ["a", [
+      "(the name is too long for the file system)",
+    ]]);
+    // The folder itself must be readable.
+    const long = `${folder}/in${half}/out${half}`;
+    await refuses(
+      () => found(long),
+      `Cannot send ${long}: the name is too long for the file system`,
+    );
+  });
+});

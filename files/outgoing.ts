@@ -15,11 +15,13 @@ import {
   SHA256_SIZE,
   TRANSFER_ID_SIZE,
 } from "../protocol/file_messages.ts";
-import type { Person } from "../room.ts";
+import type { Person, RoomEvent } from "../room.ts";
 import type { ControlQueue } from "./control_queue.ts";
+import { FileError } from "./disk_errors.ts";
 import type { Post, TransferClock } from "./post.ts";
 import { type Chunk, ReadAhead } from "./read_ahead.ts";
 import type { ChunkRequest } from "./requests.ts";
+import { OfferReport } from "./offer_report.ts";
 import type { Disk } from "./storage.ts";
 import { Outgoing, Sending, type TransferState } from "./transfer_entries.ts";
 import type { TransferList } from "./transfer_list.ts";
@@ -92,11 +94,20 @@ export class OutgoingTransfers {
   offer(path: string, to: Person | undefined, name: string | undefined): void {
     // `close` does not wait for this: it may be a large file that is being hashed.
     this.#offering++;
-    void this.#offerAll(path, to, name).finally(() => this.#offering--);
+    void this.#offerAll(path, to, name).finally(() => this.#offering--).then((events) => {
+      // Reported at the end, for listeners that wait for it.
+      if (!this.#list.closed) { for (const event of events) this.#post.event(event); }
+    });
   }
 
-  async #offerAll(path: string, to: Person | undefined, name: string | undefined): Promise<void> {
+  /** Returns what to report: what could not be offered. */
+  async #offerAll(
+    path: string,
+    to: Person | undefined,
+    name: string | undefined,
+  ): Promise<RoomEvent[]> {
     const peerKey = to && this.#post.peerKeyOf(to.id);
+    const report = new OfferReport(path);
     let batch: Outgoing[] = [];
     let size = 0;
     const flush = () => {
@@ -105,37 +116,51 @@ export class OutgoingTransfers {
       size = 0;
     };
     try {
-      for await (const file of this.#disk.walk(path)) {
+      for await (const found of this.#disk.walk(path)) {
+        if ("reason" in found) {
+          report.leaveOut(found.path, found.reason);
+          continue;
+        }
         if (this.#offers.size >= MAX_OFFERS) {
           throw new ChatError(`Cannot offer more files: ${MAX_OFFERS} are offered already`);
         }
         const id = crypto.getRandomValues(new Uint8Array(TRANSFER_ID_SIZE));
-        const unread = { id, name: file.name, size: 0, sha256: NO_HASH };
+        const unread = { id, name: found.name, size: 0, sha256: NO_HASH };
         const source = new Outgoing(
           this.#list.nextNumber(),
           unread,
-          file.path,
-          name ?? file.name,
+          found.path,
+          name ?? found.name,
         );
         source.peerKey = peerKey;
         source.who = to;
         source.peerId = to?.id;
-        const isRead = await this.#prepare(source);
+        const error = await this.#prepare(source);
         // A user who cancels one file of a folder does not want the rest of it either.
-        if (this.#list.closed || source.state === "cancelled") break;
-        if (!isRead) continue;
+        if (this.#list.closed || source.state === "cancelled") {
+          report.cancelled = true;
+          break;
+        }
+        if (error) {
+          if (found.path === path) throw error;
+          report.leaveOut(found.path, error instanceof FileError ? error.reason : error.message);
+          continue;
+        }
+        report.offered++;
         batch.push(source);
         size += fileMessageSize({ kind: "offer", ...source.offer });
         if (size > MAX_BATCH_BYTES) flush();
       }
     } catch (error) {
-      this.#unsent(path, error);
+      if (!(error instanceof ChatError)) throw error;
+      report.error = error;
     }
     flush();
+    return report.events;
   }
 
-  /** Hashes a file; returns whether it can be offered. */
-  async #prepare(source: Outgoing): Promise<boolean> {
+  /** Hashes a file; returns why it cannot be offered, unless it was cancelled. */
+  async #prepare(source: Outgoing): Promise<ChatError | undefined> {
     source.state = "reading";
     this.#list.add(source);
     this.#active.add(source);
@@ -152,7 +177,7 @@ export class OutgoingTransfers {
       this.#active.delete(source);
       if (this.#list.closed || !source.live) {
         upload.close();
-        return false;
+        return undefined;
       }
       const { size, sha256 } = upload;
       source.offer = { ...source.offer, name: shorten(upload.name), size, sha256 };
@@ -161,14 +186,13 @@ export class OutgoingTransfers {
       source.state = "offered";
       this.#offers.set(source.offer.id.toHex(), source);
       this.#data.keepOpen(source, upload);
-      return true;
+      return undefined;
     } catch (error) {
       this.#active.delete(source);
-      if (source.live) {
-        this.#list.remove(source);
-        this.#unsent(source.file, error);
-      }
-      return false;
+      if (!(error instanceof ChatError)) throw error;
+      if (!source.live) return undefined;
+      this.#list.remove(source);
+      return error;
     }
   }
 
@@ -186,12 +210,6 @@ export class OutgoingTransfers {
       sent: undefined,
       missing: 0,
     });
-  }
-
-  #unsent(path: string, error: unknown): void {
-    if (!(error instanceof ChatError)) throw error;
-    if (this.#list.closed) return;
-    this.#post.event({ type: "unsent", path, message: error.message });
   }
 
   /** Repeats the newest offers to the room to a member that has joined. */

@@ -43,6 +43,19 @@ export interface Upload {
   close(): void;
 }
 
+/** A file to offer. */
+export interface FoundFile {
+  readonly path: string;
+  readonly name: string;
+}
+
+/** Something in a folder that cannot be offered. */
+export interface LeftOut {
+  readonly path: string;
+  /** The end of a sentence about it: `it is a link`. */
+  readonly reason: string;
+}
+
 /** The user's files, as transfers need them. */
 export interface Disk {
   /**
@@ -57,11 +70,11 @@ export interface Disk {
     progress: (bytes: number, size: number) => void,
   ): Promise<Upload>;
   /**
-   * The file, or the files of a folder and its folders, without links, pipes and devices.
+   * The file; or the files of a folder and its folders, and what in them is left out. Their paths begin with `path`.
    *
-   * @throws {ChatError} before the first one, if there are too many, or a folder cannot be read
+   * @throws {ChatError} before the first one, if there are too many, or the folder cannot be read
    */
-  walk(path: string): AsyncIterable<{ path: string; name: string }>;
+  walk(path: string): AsyncIterable<FoundFile | LeftOut>;
   /**
    * Begins or resumes a download. Until its end it keeps two files open.
    *

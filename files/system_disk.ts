@@ -8,7 +8,7 @@ import { SYSTEM_CALLS, type WriteCalls } from "./file_io.ts";
 import { toFilename } from "./filename.ts";
 import { listFiles, MAX_FILES, OfferedFile } from "./offered_file.ts";
 import { createPart, resumePart } from "./part_file.ts";
-import type { Disk, ReceivedOffer, Sink, Upload } from "./storage.ts";
+import type { Disk, FoundFile, LeftOut, ReceivedOffer, Sink, Upload } from "./storage.ts";
 
 /** Has the rights of the user that runs the program. */
 export class SystemDisk implements Disk {
@@ -45,17 +45,17 @@ export class SystemDisk implements Disk {
     }
   }
 
-  async *walk(path: string): AsyncIterable<{ path: string; name: string }> {
-    let files: string[];
+  async *walk(path: string): AsyncIterable<FoundFile | LeftOut> {
+    let found: Iterable<FoundFile | LeftOut>;
     try {
       const info = await Deno.stat(path);
-      if (info.isFile) files = [path];
-      else if (info.isDirectory) files = await listFiles(path, this.#maxFiles);
+      if (info.isFile) found = [{ path, name: toFilename(path) }];
+      else if (info.isDirectory) found = await listFiles(path, this.#maxFiles);
       else throw new DiskError("it is not a file");
     } catch (cause) {
       throw failure("send", path, cause, "read");
     }
-    for (const path of files) yield { path, name: toFilename(path) };
+    yield* found;
   }
 
   async sink(offer: ReceivedOffer): Promise<Sink> {

@@ -81,7 +81,9 @@ Deno.test("SystemDisk: sends and receives hundreds of small files", async () => 
     Deno.mkdirSync(`${folder}/in`);
     const disk = new SystemDisk(() => `${folder}/out`);
     for (let i = 0; i < 300; i++) Deno.writeFileSync(`${folder}/in/${i}`, content(i, i));
-    for await (const { path, name } of disk.walk(`${folder}/in`)) {
+    for await (const found of disk.walk(`${folder}/in`)) {
+      assert("name" in found);
+      const { path, name } = found;
       const upload = await disk.open(path, undefined, () => {});
       const bytes = await upload.read(0, upload.size);
       upload.close();

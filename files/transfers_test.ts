@@ -9,6 +9,7 @@ import { Guest, TestRoom } from "../tests/support/loopback.ts";
 import { MemoryDisk } from "../tests/support/memory_disk.ts";
 import { noise } from "../tests/support/random.ts";
 import { joinSealed, PlayServer } from "../tests/support/sealed_play.ts";
+import { FileError } from "./disk_errors.ts";
 import type { TransferOptions } from "./post.ts";
 
 /** Joins a member with a disk. */
@@ -163,6 +164,53 @@ Deno.test("Transfers: reports a changed file and a full disk on both sides, and 
   assertEquals(theirs.received.get("file"), ours.files.get("file"));
   ada.client.offer("nothing");
   assertEquals((await ada.next("unsent")).message, "Cannot read nothing: the file does not exist");
+});
+
+Deno.test("Transfers: offers the rest of a folder, counts what is left out, and names the first ten", async () => {
+  await using room = new TestRoom();
+  const ours = new MemoryDisk();
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: new MemoryDisk() });
+  for (const name of ["a", "b", "c"]) ours.files.set(`d/${name}`, noise(100));
+  ours.onOpen = (path) => {
+    if (path === "d/b") throw new FileError("send d/b", "it changed while it was read");
+  };
+  for (let n = 10; n < 21; n++) ours.leftOut.push({ path: `d/${n}`, reason: "it is a link" });
+  ada.client.offer("d/", "bob");
+  assertEquals((await bob.next("offer")).files.map(({ name }) => name), ["a", "c"]);
+  const { path, count, entries } = await ada.next("incomplete");
+  assertEquals([path, count, entries.length], ["d/", 12, 10]);
+  assertEquals(entries[9], { file: "19", reason: "it is a link" });
+  // Whoever waits for the event may leave.
+  assertEquals(ada.client.offering, false);
+  ours.leftOut.length = 0;
+  ada.client.offer("d/", "bob");
+  assertEquals((await ada.next("incomplete")).entries, [
+    { file: "b", reason: "it changed while it was read" },
+  ]);
+  assertEquals(ada.events.filter(({ type }) => type === "unsent"), []);
+});
+
+Deno.test("Transfers: a folder without a file to send is reported, and one that was cancelled is not", async () => {
+  await using room = new TestRoom();
+  const ours = new MemoryDisk();
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: new MemoryDisk() });
+  const message = "Cannot send d/: it has no file that can be sent";
+  ada.client.offer("d/");
+  assertEquals((await ada.next("unsent")).message, message);
+  ours.leftOut.push({ path: "d/pipe", reason: "it is not a file" });
+  ada.client.offer("d/");
+  assertEquals((await ada.next("incomplete")).count, 1);
+  assertEquals((await ada.next("unsent")).message, message);
+  ours.files.set("e/a", noise(100));
+  ours.onOpen = () => void ada.client.cancel("all");
+  ada.client.offer("e/");
+  await until(ada, "a", "cancelled");
+  ours.onOpen = () => {};
+  ada.client.offer("e/a");
+  await bob.next("offer");
+  assertEquals(ada.events.filter(({ type }) => type === "unsent").length, 2);
 });
 
 Deno.test("Transfers: accept none declines, all accepts up to its limit, known asks about new members", async () => {

@@ -88,6 +88,11 @@ export function describe(event: RoomEvent): OutputLine {
       const { number, bytes, size, rate } = event.transfer;
       return { type, transfer: number, bytes, size, rate };
     }
+    case "incomplete": {
+      const { path, count } = event;
+      const entries = event.entries.map(({ file, reason }) => ({ file, message: reason }));
+      return { type, path, count, entries };
+    }
     case "unsent":
       return { type, path: event.path, message: event.message };
     case "ended":

@@ -4,7 +4,7 @@ import type { RoomEvent } from "../room.ts";
 import { messageLine } from "../text/message_line.ts";
 import { printable } from "../text/printable.ts";
 import { connectionNotice, listed, notDelivered, warnings } from "./notices.ts";
-import { offerSentence, transferSentence } from "./transfer_text.ts";
+import { incompleteSentence, offerSentence, transferSentence } from "./transfer_text.ts";
 
 /** One line. The further lines of a message are part of it, indented. */
 export interface PlainLine {
@@ -49,6 +49,8 @@ function noticeOf(event: RoomEvent): string | undefined {
       return offerSentence(event);
     case "transfer":
       return transferSentence(event.transfer, { begins: true });
+    case "incomplete":
+      return incompleteSentence(event);
     case "unsent":
       return event.message;
     case "progress":

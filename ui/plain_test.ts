@@ -261,6 +261,13 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
     },
     // Without redrawing, one line at the start and one at the end are enough.
     progress: { out: "", notes: [] },
+    incomplete: {
+      out: "",
+      notes: [
+        "3 entries of photos are not offered: 2024/pipe (it is not a file), " +
+        "b\ufffd (its name is not UTF-8) and 1 more",
+      ],
+    },
     unsent: { out: "", notes: ["Cannot read nothing: there is no file"] },
     // The caller reports it, because it knows the exit code.
     ended: { out: "", notes: [] },
@@ -819,6 +826,14 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
       { ...FILE_OUT, state: "cancelled", bytes: 0, had: 0 },
     ],
     progress: [{ transfer: 1, bytes: 1048576, size: 3145728, rate: 9999 }],
+    incomplete: [{
+      path: "photos",
+      count: 3,
+      entries: [
+        { file: "2024/pipe", message: "it is not a file" },
+        { file: "b\ufffd", message: "its name is not UTF-8" },
+      ],
+    }],
     unsent: [{ path: "nothing", message: "Cannot read nothing: there is no file" }],
     ended: [
       { reason: "left" },

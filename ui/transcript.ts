@@ -30,7 +30,7 @@ import {
   two,
 } from "./rows.ts";
 import { nameStyle, paint, type Palette } from "./theme.ts";
-import { offerSentence, transferSentence } from "./transfer_text.ts";
+import { incompleteSentence, offerSentence, transferSentence } from "./transfer_text.ts";
 /** Columns of names: as many as the names need, between these limits. */
 const MIN_NAME_COLUMNS = 4;
 const MAX_NAME_COLUMNS = 16;
@@ -139,6 +139,8 @@ export class Transcript {
         const hint = isSeen ? `; /view ${event.transfer.number} to show it` : "";
         return this.notice(sentence + hint, now, page, role);
       }
+      case "incomplete":
+        return this.notice(incompleteSentence(event), now, page, "error");
       case "unsent":
         return this.notice(event.message, now, page, "error");
       case "progress":
@@ -367,6 +369,7 @@ export function isShown(event: RoomEvent, now: Date): boolean {
     case "ended":
       return event.ending.reason !== "left";
     case "offer":
+    case "incomplete":
     case "unsent":
       return true;
     case "transfer":

@@ -55,6 +55,16 @@ export function offerSentence(
   return `${who}${whom} ${files.length} files (${bytesText(sum)})${after}: ${named}${more}${how}`;
 }
 
+/** What was left out of a folder that this user offers. */
+export function incompleteSentence(
+  { path, count, entries }: RoomEvent & { type: "incomplete" },
+): string {
+  const what = count === 1 ? `1 entry of ${path} is` : `${count} entries of ${path} are`;
+  const named = entries.map(({ file, reason }) => `${file} (${reason})`).join(", ");
+  const more = count - entries.length;
+  return `${what} not offered: ${named}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
 /** A transfer's beginning, stall or end; undefined if there is nothing to report. */
 export function transferSentence(
   transfer: Transfer,

@@ -8,7 +8,8 @@ import config from "../../deno.json" with { type: "json" };
 import { encodeFrame, MAX_FRAME, PREFACE, Type, VERSION } from "../../protocol.ts";
 import { encodeHello } from "../../protocol/json_frames.ts";
 import { concat } from "@std/bytes/concat";
-import { Impostor, Raw } from "../support/loopback.ts";
+import { Guest, Impostor, Raw, TestRoom } from "../support/loopback.ts";
+import { MemoryDisk } from "../support/memory_disk.ts";
 import { Home, Program, run } from "../support/program.ts";
 
 const utf8 = new TextEncoder();
@@ -138,6 +139,60 @@ Deno.test("chat join: sends all of its input in order before it leaves", async (
   await watcher.stderr.lineLike(/^anna left$/);
   await watcher.endInput();
   assertEquals((await watcher.result()).stdout, said);
+});
+
+/** Permission bits bind every user but root. This runs a program as a root that they bind, too. */
+const BOUND = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
+const isRoot = !windows && Deno.uid() === 0;
+const canBind = !isRoot || Deno.build.os === "linux" &&
+    new Deno.Command("sh", { args: ["-c", `${BOUND.join(" ")} true`], stderr: "null" })
+      .outputSync().success;
+if (!canBind) {
+  console.log(
+    "Skips what depends on permission bits: they do not bind root, and there is no setpriv",
+  );
+}
+
+Deno.test({
+  name:
+    "chat: unreadable files and folders are listed and not sent; an unwritable downloads folder is refused",
+  ignore: windows || !canBind,
+  async fn() {
+    await using room = new TestRoom();
+    const disk = new MemoryDisk();
+    await using ben = await Guest.join(room, "ben", { files: { disk, accept: "all" } });
+    const folder = await Deno.makeTempDir();
+    const under = isRoot ? BOUND : [];
+    const address = `127.0.0.1:${room.port}`;
+    try {
+      for (const name of ["open", "shut", "dir/in"]) {
+        await Deno.mkdir(`${folder}/dir`, { recursive: true });
+        await Deno.writeTextFile(`${folder}/${name}`, name);
+      }
+      await Deno.chmod(`${folder}/shut`, 0);
+      await Deno.chmod(`${folder}/dir`, 0);
+      const sent = await run(["send", address, "--file", folder], { under });
+      assertEquals(sent.code, 1);
+      assertStringIncludes(
+        sent.stderr,
+        `chat: 2 entries of ${folder} are not offered: dir (you may not read it), shut (you may not read it)\n`,
+      );
+      assertEquals((await ben.next("offer")).files.map(({ name }) => name), ["open"]);
+      assertEquals([...disk.received.keys()], ["open"]);
+      await Deno.chmod(`${folder}/dir`, 0o500);
+      for (const path of [`${folder}/dir`, `${folder}/dir/new`]) {
+        const joined = await run(["join", address, "--downloads", path], { under });
+        assertEquals(joined.code, 1);
+        assertStringIncludes(
+          joined.stderr,
+          `Cannot use the downloads folder ${path}: you may not write in the folder`,
+        );
+      }
+    } finally {
+      await Deno.chmod(`${folder}/dir`, 0o700);
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });
 
 Deno.test("chat send --file: exit code 0 means that a file or folder is completely received; else it is 1", async () => {

@@ -325,6 +325,17 @@ export const EVENTS: {
   progress: [
     { type: "progress", transfer: { ...OFFER, state: "running", bytes: 1024 * 1024, rate: 9999 } },
   ],
+  incomplete: [
+    {
+      type: "incomplete",
+      path: "photos",
+      count: 3,
+      entries: [
+        { file: "2024/pipe", reason: "it is not a file" },
+        { file: "b\ufffd", reason: "its name is not UTF-8" },
+      ],
+    },
+  ],
   unsent: [{ type: "unsent", path: "nothing", message: "Cannot read nothing: there is no file" }],
   ended: Object.values(ENDINGS).map((ending) => ({ type: "ended", ending })),
 };

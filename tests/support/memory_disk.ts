@@ -2,11 +2,13 @@
 // disk. No part of the program.
 
 import { ChatError } from "../../errors.ts";
-import type { Disk, Sink, Upload } from "../../files/storage.ts";
+import type { Disk, FoundFile, LeftOut, Sink, Upload } from "../../files/storage.ts";
 
 /** Files by path. A path that ends in a slash is the folder of all files whose paths begin with it. */
 export class MemoryDisk implements Disk {
   readonly files = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** What in folders is no file. */
+  readonly leftOut: LeftOut[] = [];
   /** Received files, by the names that they were given. */
   readonly received = new Map<string, Uint8Array<ArrayBuffer>>();
   /** Parts of interrupted downloads, by name and hash. */
@@ -52,9 +54,10 @@ export class MemoryDisk implements Disk {
     };
   }
 
-  async *walk(path: string): AsyncIterable<{ path: string; name: string }> {
+  async *walk(path: string): AsyncIterable<FoundFile | LeftOut> {
     await Promise.resolve();
     if (!path.endsWith("/")) return yield { path, name: path };
+    for (const one of this.leftOut) if (one.path.startsWith(path)) yield one;
     for (const file of this.files.keys()) {
       if (file.startsWith(path)) yield { path: file, name: file.slice(path.length) };
     }

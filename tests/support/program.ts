@@ -121,6 +121,8 @@ export interface ProgramOptions {
   env?: Record<string, string>;
   /** A shell command that reads its output, for example `head`. stderr then ends with `exit code N`. */
   into?: string;
+  /** A command that runs the program, with the program and its arguments after its own. */
+  under?: readonly string[];
   /** A file to read from, in place of the pipe. */
   from?: string;
 }
@@ -141,8 +143,8 @@ export class Program implements AsyncDisposable {
   #ended = false;
 
   constructor(args: readonly string[], options: ProgramOptions = {}) {
-    const { env, into, from } = options;
-    const command = [start.path, ...start.args, ...args];
+    const { env, into, from, under = [] } = options;
+    const command = [...under, start.path, ...start.args, ...args];
     if (from) command.unshift("sh", "-c", `exec "$@" <'${from}'`, "sh");
     if (into) command.unshift("sh", "-c", `{ "$@"; echo "exit code $?" >&2; } | ${into}`, "sh");
     this.#child = new Deno.Command(command[0]!, {
