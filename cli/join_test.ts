@@ -78,12 +78,8 @@ Deno.test("join: unreadable input ends the program with 1 and a reason", async (
   await using room = new TestRoom();
   using system = new FakeSystem();
   system.stdin.fail(new Error("Is a directory (os error 21)"));
-  const done = system.run("join", addressOf(room));
-  await within("the exit", system.exited);
-  assertEquals(system.exitCode, 1);
+  assertEquals(await system.run("join", addressOf(room)), 1);
   assertMatch(system.stderr.text, /^chat: error: Cannot read the input: Is a directory .*$/m);
-  system.signal();
-  await done;
 });
 
 Deno.test("join: a broken stdout makes it leave with 1", async () => {
@@ -271,58 +267,22 @@ Deno.test("join --classic: joins a classic server", async () => {
   await server.served(1);
 });
 
-Deno.test({
-  name: "join: a crash restores the terminal, and ends the program with 1 and the error",
-  // The last test of this file, because it leaves a timer of the screen, which the real exit would end.
-  sanitizeOps: false,
-  sanitizeResources: false,
-  async fn() {
-    await using room = new TestRoom();
-    using system = new FakeSystem();
-    system.stdin.becomeTerminal();
-    system.stdout.becomeTerminal();
-    const tty = new ScreenTty();
-    system.tty = tty;
-    const done = system.run("join", addressOf(room));
-    await within("the screen", tty.started);
-    system.crash(new Error("A test crashes it"));
-    assertEquals([tty.raw, system.exitCode], [false, 1]);
-    assertMatch(
-      system.stderr.text,
-      /^chat: error: This is a bug in chat: Error: A test crashes it$/m,
-    );
-    system.signal();
-    await done;
-  },
-});
-
-Deno.test("join: a downloads folder that cannot be one is an error before the room is joined", async () => {
+Deno.test("join: a crash restores the terminal, leaves the room, and ends with 1 and the error", async () => {
   await using room = new TestRoom();
   await using ben = await Guest.join(room, "ben");
   using system = new FakeSystem();
-  const file = system.file("file", "");
-  const config = system.file("chat.toml", `downloads = "${file.replaceAll("\\", "/")}/x"`);
-  const reports = async (...args: string[]) => {
-    system.stderr.text = "";
-    assertEquals(await system.run("join", addressOf(room), ...args), 1);
-    return system.stderr.text;
-  };
-  assertEquals(
-    await reports("--downloads", file),
-    `chat: error: Cannot use the downloads folder ${file}: it is not a folder\n` +
-      "chat: hint: Name another: --downloads DIR\n",
+  system.stdin.becomeTerminal();
+  system.stdout.becomeTerminal();
+  const tty = new ScreenTty();
+  system.tty = tty;
+  const done = system.run("join", addressOf(room));
+  await within("the screen", tty.started);
+  system.crash(new Error("A test crashes it"));
+  assertEquals([await done, tty.raw, system.listeners], [1, false, 0]);
+  assertMatch(
+    system.stderr.text,
+    /^chat: error: This is a bug in chat: Error: A test crashes it$/m,
   );
-  const named = await reports("--config", config);
-  assertStringIncludes(named, "/file/x: a part of its path is not a folder\n");
-  assertStringIncludes(named, "hint: It is named in the config file");
-  // The option beats the file.
-  system.stdin.end();
-  assertEquals(
-    await system.run(
-      ...["join", addressOf(room), "--name", "anna", "--config", config],
-      ...["--downloads", system.folder],
-    ),
-    0,
-  );
-  assertEquals((await ben.next("joined")).who.name, "anna");
+  await ben.next("left");
+  await tty.drawn();
 });

@@ -42,11 +42,6 @@ export function report(system: System, error: unknown): number {
   return FAILED;
 }
 
-/** Reports a bug from code whose errors no caller can catch, and ends the process. */
-export function fatal(system: System, error: unknown): never {
-  system.exit(report(system, error));
-}
-
 /**
  * Prints why a room ended, unless the user left it; returns the exit code.
  *

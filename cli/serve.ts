@@ -15,7 +15,7 @@ import { networks, reconnectMs } from "./admit.ts";
 import type { Command, ScreenOptions } from "./command.ts";
 import type { Settings } from "./config.ts";
 import { publishRoom } from "./home.ts";
-import { DONE, note, print } from "./output.ts";
+import { DONE, note, print, report } from "./output.ts";
 import { type AdmissionSetup, prepareAdmission } from "./room_code.ts";
 import { createState, dropState } from "./room_state.ts";
 import { Signals } from "./signals.ts";
@@ -32,10 +32,12 @@ type ServeCommand = Command & { verb: "serve" };
  * 2. Listen to signals.
  * 3. Show the metrics: if that fails, no room opens.
  * 4. Open the room and announce it.
- * 5. Join it; or give up file access, and serve until a signal arrives.
+ * 5. Join it; or give up file access, and serve until a signal arrives. A room outlives a crash of its screen.
  */
 export async function serve(command: ServeCommand, system: System): Promise<number> {
   const { cipher, join: screen, status } = command;
+  // The screen shows what happens, while there is one.
+  const view = { isOpen: screen !== undefined };
   const settings = screen ? await loadSettings(system, screen.config) : {};
   const files = screen && filesFor(system, screen.files, settings);
   let setup = cipher.name === "sealed"
@@ -48,7 +50,7 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
     const metrics = status && await serveStatus(status, () => server.status());
     let server: Server;
     try {
-      server = openRoom(serverOptions(command, setup, system), setup);
+      server = openRoom(serverOptions(command, setup, system, view), setup);
     } catch (error) {
       await metrics?.stop();
       throw error;
@@ -62,7 +64,16 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
         const client = await Promise.race([join(joining!), signals.first]);
         // A signal before the user is in the room: no goodbye to wait for.
         if (!client) return DONE;
-        return await stay(system, client, screen, chosenView(screen.view, settings), signals);
+        try {
+          return await stay(system, client, screen, chosenView(screen.view, settings), signals);
+        } catch (error) {
+          if (error instanceof ChatError) throw error;
+          report(system, error);
+          note(system, "chat: the room goes on without the screen; Ctrl-C closes it");
+          view.isOpen = false;
+          await signals.first;
+          return DONE;
+        }
       }
       // From here on the server only moves bytes between sockets.
       system.dropFileAccess();
@@ -78,17 +89,17 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
 }
 
 function serverOptions(
-  { hostname, port, cipher, limits, log, join }: ServeCommand,
+  { hostname, port, cipher, limits, log }: ServeCommand,
   setup: AdmissionSetup | undefined,
   system: System,
+  view: { readonly isOpen: boolean },
 ): ServerOptions {
   return {
     ...limits,
     hostname,
     port,
     onEvent: (event: ServerEvent) => {
-      // With --join the screen shows what happens.
-      if (join) return;
+      if (view.isOpen) return;
       note(system, log === "json" ? formatJson(event, system.now()) : `chat: ${formatText(event)}`);
     },
     ...(setup && { admission: setup.admission }),

@@ -5,7 +5,9 @@ import {
   assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
+import { within } from "../tests/support/async.ts";
 import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
+import { FakeTty } from "../tests/support/fake_terminal.ts";
 import { Guest } from "../tests/support/loopback.ts";
 import { findPlaces, findRooms } from "./home.ts";
 
@@ -235,6 +237,51 @@ Deno.test("serve --join: joins the room in a pipe, and closes it at the end of t
   // It keeps the names that it meets, so it needs its files; and the log would only repeat the screen.
   assertEquals(system.hasFileAccess, true);
   assert(!system.stderr.text.includes("chat: member"), system.stderr.text);
+});
+
+/** A terminal whose writes can be made to fail. */
+class FaultyTty extends FakeTty {
+  fault: Error | undefined;
+  readonly #started = Promise.withResolvers<void>();
+  readonly started: Promise<void> = this.#started.promise;
+
+  override write(text: string): void {
+    if (this.fault) throw this.fault;
+    super.write(text);
+    this.#started.resolve();
+  }
+}
+
+Deno.test("serve --join: a crash of the screen does not end the room, which has a log from then on", async () => {
+  const crashes: ((system: FakeSystem, tty: FaultyTty) => void)[] = [
+    (_, tty) => tty.fault = new TypeError("a test"),
+    (system) => system.crash(new TypeError("a test")),
+  ];
+  for (const crash of crashes) {
+    using system = new FakeSystem();
+    system.stdin.becomeTerminal();
+    system.stdout.becomeTerminal();
+    const tty = new FaultyTty();
+    system.tty = tty;
+    const room = await ServedRoom.open(system, "--cipher", "xor", "--join", "--name", "anna");
+    await using ben = await Guest.join(room, "ben");
+    await within("the screen", tty.started);
+    crash(system, tty);
+    await ben.say("Right?");
+    await system.stderr.lineLike(/^chat: error: This is a bug in chat: TypeError: a test/);
+    await system.stderr.lineLike(/^chat: the room goes on without the screen; Ctrl-C closes it$/);
+    await ben.next("left", ({ who }) => who.name === "anna");
+    assertEquals(tty.raw, false);
+    await using carl = await Guest.join(room, "carl");
+    await system.stderr.lineLike(/^chat: member \d+ joined/);
+    await ben.say("Still here.");
+    await carl.next("message", ({ text }) => text === "Still here.");
+    assert(system.signal());
+    await carl.ended;
+    assertEquals(carl.client.ending?.reason, "stopped");
+    assertEquals([await room.done, system.exitCode, system.listeners], [0, undefined, 0]);
+    await tty.drawn();
+  }
 });
 
 Deno.test("serve --join: an invalid config file is an error before the room opens; without --join it is ignored", async () => {

@@ -16,7 +16,7 @@ import { Screen } from "../ui/screen.ts";
 import { submit } from "../ui/submit.ts";
 import type { ScreenOptions } from "./command.ts";
 import { unreadable } from "./input.ts";
-import { DONE, FAILED, fatal, note, reportEnding } from "./output.ts";
+import { DONE, FAILED, note, reportEnding } from "./output.ts";
 import type { Signals } from "./signals.ts";
 import { isInteractive, type System } from "./system.ts";
 import { home } from "./user.ts";
@@ -24,7 +24,10 @@ import { home } from "./user.ts";
 /** A member of either kind of room. */
 export type Joined = Client | ClassicClient;
 
-/** Stays in a room until it ends, the user leaves, or a signal arrives; returns the exit code. */
+/**
+ * Stays in a room until it ends, the user leaves, or a signal arrives; returns the exit code. If that fails, it leaves
+ * the room and rejects: a caller that has more to do, such as a server, may go on.
+ */
 export async function stay(
   system: System,
   client: Joined,
@@ -33,9 +36,24 @@ export async function stay(
   signals: Signals,
 ): Promise<number> {
   signals.first.then(() => client.leave());
-  return isInteractive(system) && !screen.json && !screen.plain
-    ? await runScreen(system, client, preferences)
-    : await runPlain(system, client, screen, preferences);
+  const crash = Promise.withResolvers<never>();
+  const forget = system.onCrash(crash.reject);
+  try {
+    return isInteractive(system) && !screen.json && !screen.plain
+      ? await runScreen(system, client, preferences, crash.promise)
+      : await runPlain(system, client, screen, preferences, crash.promise);
+  } catch (error) {
+    client.leave();
+    throw error;
+  } finally {
+    forget();
+  }
+}
+
+/** Rejects if `work` does, and never resolves. */
+async function failureOf(work: Promise<unknown>): Promise<never> {
+  await work;
+  return await new Promise<never>(() => {});
 }
 
 /** The room on a screen: see `ui/screen.ts`. */
@@ -43,6 +61,7 @@ async function runScreen(
   system: System,
   client: Joined,
   preferences: Preferences,
+  crash: Promise<never>,
 ): Promise<number> {
   const screen = new Screen({
     tty: system.openTerminal(),
@@ -52,20 +71,15 @@ async function runScreen(
     pictures: latePictures(),
     ...commandTools(system),
   });
-  // A bug must not leave the terminal in raw mode.
-  const forget = system.onCrash((error) => {
-    screen.close();
-    fatal(system, error);
-  });
   try {
     const running = client.run((event) => screen.event(event));
-    const ending = await screen.run();
+    const ending = await Promise.race([screen.run(), failureOf(running), crash]);
     // The goodbye is on its way; a person who asked twice did not wait for it.
     if (client.ending) await running;
     return ending.reason === "left" ? DONE : FAILED;
   } finally {
+    // Also after a bug: it must not leave the terminal in raw mode.
     screen.close();
-    forget();
   }
 }
 
@@ -93,6 +107,7 @@ async function runPlain(
   client: Joined,
   { json, stay }: ScreenOptions,
   preferences: Preferences,
+  crash: Promise<never>,
 ): Promise<number> {
   const pipes = {
     read: (buffer: Uint8Array) => system.stdin.read(buffer).catch(unreadable),
@@ -104,9 +119,8 @@ async function runPlain(
   const person = isPerson ? commandsFor(system, client, preferences) : {};
   const plain = new PlainScreen(client, pipes, { ...options, ...person });
   const running = client.run((event) => plain.event(event));
-  // Not awaited: a read of stdin cannot be cancelled, and the room may end before the input does.
-  plain.run().catch((error) => fatal(system, error));
-  await running;
+  // The end of the input is not awaited: a read of stdin cannot be cancelled, and the room may end before it.
+  await Promise.race([running, failureOf(plain.run()), crash]);
   await plain.flush();
   if (plain.broken) return FAILED;
   const code = reportEnding(system, client.ending!, client.info.address, client.pending.length);

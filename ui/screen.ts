@@ -12,7 +12,7 @@
 // area while they are collected, and are printed afterwards.
 
 import { getColorEnabled } from "@std/fmt/colors";
-import { ChatError } from "../errors.ts";
+import { ChatError, messageOf } from "../errors.ts";
 import type { Files } from "../files/paths.ts";
 import {
   graphicsQuery,
@@ -28,6 +28,7 @@ import type { Key } from "../terminal/keyboard.ts";
 import type { Tty } from "../terminal/tty.ts";
 import type { Emoji } from "../text/emoji.ts";
 import { printable } from "../text/printable.ts";
+import { cut } from "../text/width.ts";
 import { alarm, Alerts, notifier } from "./alerts.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { complete } from "./complete.ts";
@@ -41,7 +42,7 @@ import type { Page } from "./rows.ts";
 import { SavedTranscript } from "./saved_transcript.ts";
 import { pasteNote } from "./statusline.ts";
 import { submit } from "./submit.ts";
-import { BACKGROUND_QUERY, palette, themeFor } from "./theme.ts";
+import { BACKGROUND_QUERY, paint, palette, themeFor } from "./theme.ts";
 import { isShown, Transcript } from "./transcript.ts";
 
 /** How often the rows of running transfers are redrawn, in ms. */
@@ -126,6 +127,8 @@ export class Screen {
   /** The live area that is on the screen now. */
   #drawn: LiveRows | undefined;
   readonly #ended = Promise.withResolvers<Ending>();
+  /** The kinds of events that could not be shown: one note for each. */
+  readonly #unshown = new Set<string>();
   // Functions that cancel timers and listeners.
   #cancelDraw: (() => void) | undefined;
   #cancelTick: (() => void) | undefined;
@@ -147,7 +150,13 @@ export class Screen {
     const { room } = options;
     this.#tty = options.tty;
     this.#room = room;
-    this.#clock = options.clock ?? systemClock;
+    const clock = options.clock ?? systemClock;
+    this.#clock = {
+      now: () => clock.now(),
+      after: (ms, task) => clock.after(ms, () => this.#guarded(task)),
+    };
+    // Nobody may be waiting when it fails.
+    this.#ended.promise.catch(() => {});
     this.#preferences = options.preferences ?? new Preferences();
     this.#environment = options.environment ?? {};
     this.#pictures = options.pictures;
@@ -206,12 +215,38 @@ export class Screen {
     }
   }
 
-  /** Shows what happened in the room. */
+  /** Shows what happened in the room. Never throws: one event must not end the conversation. */
   event(event: RoomEvent): void {
-    if (!follow(event, this.#context)) return;
-    this.#show(event);
-    this.#ring(event);
+    this.#tryShowing(event.type, () => {
+      if (!follow(event, this.#context)) return;
+      this.#show(event);
+      this.#ring(event);
+    });
+    if (event.type === "ended") this.#ended.resolve(event.ending);
     this.#drawSoon();
+  }
+
+  /** Shows something. Says if that fails, once for each kind: what fails each time must not fill the screen. */
+  #tryShowing(kind: string, show: () => void): void {
+    try {
+      show();
+    } catch (error) {
+      if (this.#unshown.has(kind)) return;
+      this.#unshown.add(kind);
+      const { columns, palette } = this.#page();
+      const note = `cannot show this (${kind}): ${messageOf(error)}; this is a bug in chat`;
+      // Not laid out like other notices: that may be what failed.
+      this.#push([paint(cut(printable(note), columns - 1), palette.error)]);
+    }
+  }
+
+  /** Does what no caller waits for. What it throws ends `run`. */
+  #guarded(task: () => void): void {
+    try {
+      task();
+    } catch (error) {
+      this.#ended.reject(error);
+    }
   }
 
   /** Decodes a file and shows it as a picture, or shows why it cannot. Never rejects. */
@@ -269,7 +304,7 @@ export class Screen {
     this.#cancelResize?.();
     if (!wasOpen) return;
     this.#printGrouped();
-    this.#printUnsent();
+    this.#tryShowing("unsent text", () => this.#printUnsent());
     const restore = FOCUS_OFF + PASTE_OFF + WRAP_ON + PLAIN + SHOW_CURSOR;
     // If the terminal itself is gone (its window was closed), nobody sees the result, and an error from here
     // would hide the one that ended the program.
@@ -378,12 +413,13 @@ export class Screen {
       this.#grouped.addMember(event);
     }
     if (this.#state === "closed") this.#printGrouped();
-    if (event.type === "ended") this.#ended.resolve(event.ending);
   }
 
   #printGrouped(): void {
     for (const sentence of this.#grouped.take()) {
-      this.#push(this.#transcript.notice(sentence, this.#clock.now(), this.#page()));
+      this.#tryShowing("notice", () => {
+        this.#push(this.#transcript.notice(sentence, this.#clock.now(), this.#page()));
+      });
     }
   }
 
@@ -451,7 +487,8 @@ export class Screen {
       return;
     }
     const before = this.#eraseArea() + WRAP_OFF + this.#takeRows(MAX_WRITE);
-    const area = this.#area.layOut(this.#liveState());
+    let area: LiveRows = { rows: [""], row: 0, column: 0 };
+    this.#tryShowing("live area", () => area = this.#area.layOut(this.#liveState()));
     const text = area.rows.join("\r\n") + WRAP_ON;
     const place = "\r" + up(area.rows.length - 1 - area.row) + right(area.column);
     this.#tty.write(HIDE_CURSOR + before + text + place + SHOW_CURSOR);

@@ -1149,6 +1149,56 @@ Deno.test("Screen: a crash gives the terminal back and reaches the caller", asyn
   await assertRestored(other.tty);
 });
 
+Deno.test("Screen: what cannot be shown has a note, once for each kind, and the conversation goes on", async () => {
+  const { tty, room, tell, ending } = setUp();
+  // An event that draws no row, and fails when something reads it.
+  const broken = (type: "message" | "direct") => ({
+    ...room.message(BOB, ""),
+    type,
+    get text(): string {
+      throw new RangeError("too\x1b deep");
+    },
+  } as RoomEvent);
+  tell(room.message(BOB, "one"), broken("message"), broken("message"), room.message(BOB, "two"));
+  tell(broken("direct"), { type: "joined", who: BOB, at: 1, sent: undefined });
+  assertEquals((await tty.rows()).slice(0, -3), [
+    "09:05  bob │ one",
+    "cannot show this (message): too␛ deep; this is a bug in chat",
+    "           │ two",
+    "cannot show this (direct): too␛ deep; this is a bug in chat",
+  ]);
+  // The live area, which is drawn again and again.
+  Object.defineProperty(room, "pending", {
+    get() {
+      throw new RangeError("none");
+    },
+  });
+  tell(room.message(BOB, "three"));
+  tell(room.message(BOB, "four"));
+  assertEquals((await tty.rows()).slice(-4), [
+    "      bob joined",
+    "       bob │ three",
+    "cannot show this (live area): none; this is a bug in chat",
+    "           │ four",
+  ]);
+  await tty.type("/mute\r");
+  assertEquals((await tty.rows()).at(-1), "muted: no notifications; /mute to undo");
+  tell({ type: "ended", ending: { reason: "left" } });
+  assertEquals((await ending).reason, "left");
+  await assertRestored(tty);
+});
+
+Deno.test("Screen: a bug in something that nobody waits for ends run, and gives the terminal back", async () => {
+  const { tty, room, tell, ending } = setUp();
+  tty.write = () => {
+    throw new TypeError("a bug");
+  };
+  tell(room.message(BOB, "one"));
+  await assertRejects(() => ending, TypeError, "a bug");
+  assert(!tty.raw);
+  await tty.drawn();
+});
+
 Deno.test("Screen: names have colours, unless colours are off", async () => {
   const before = getColorEnabled();
   try {

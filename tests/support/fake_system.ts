@@ -151,9 +151,6 @@ export class FakeSystem implements System, Disposable {
   hasFileAccess = true;
   /** The code that the verb has ended the process with, at once. */
   exitCode: number | undefined;
-  /** Resolves when `exitCode` is set. */
-  readonly exited: Promise<void>;
-  readonly #exit: () => void;
   readonly #onSignal = new Set<() => void>();
   readonly #onCrash = new Set<(error: unknown) => void>();
 
@@ -170,9 +167,6 @@ export class FakeSystem implements System, Disposable {
       XDG_RUNTIME_DIR: `${folder}/run`,
       ...variables,
     };
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.exited = promise;
-    this.#exit = resolve;
   }
 
   // Not a method: verbs pass it on.
@@ -221,7 +215,6 @@ export class FakeSystem implements System, Disposable {
   /** Unlike the real one it returns: the test reads `exitCode`. */
   exit(code: number): never {
     this.exitCode ??= code;
-    this.#exit();
     return undefined as never;
   }
 
