@@ -1,13 +1,16 @@
-import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import {
   type BuildTarget,
+  bundle,
   checksums,
   compileArgs,
   missingRuntime,
+  normalize,
   programFlags,
   releaseName,
   targets,
 } from "./compile.ts";
+import { pathToFileURL } from "node:url";
 import config from "../deno.json" with { type: "json" };
 
 const [linux] = targets as readonly [BuildTarget];
@@ -45,7 +48,103 @@ Deno.test("compileArgs: the executable gets exactly the flags of the task chat",
       args.filter((arg) => permission.test(arg)),
       flags.filter((flag) => permission.test(flag)),
     );
-    assertEquals(args.at(-1), "main.ts");
+    assertEquals(args.at(-1), "dist/bundle/main.js");
+  }
+});
+
+/** What `deno bundle` may write in one folder, and in another. */
+const raw = (root: string, [late, shared]: readonly [string, string]) =>
+  new Map([
+    [
+      "main.js",
+      `import {\n  hello\n} from "./chunk-${shared}.js";\n` +
+      `// ${root}/denodir/npm/registry.npmjs.org/left-pad/1.0.0/index.js\n// main.ts\n` +
+      `await import("./late-${late}.js");\n`,
+    ],
+    ["pictures/worker.js", `import "../chunk-${shared}.js";\n`],
+    [
+      `late-${late}.js`,
+      `// pictures/pictures.ts\nnew Worker(new URL("./worker.ts", import.meta.url), none);\n`,
+    ],
+    [`chunk-${shared}.js`, `// text/hello.ts\n  // ../not/a/package\n`],
+  ]);
+
+Deno.test("normalize: the folders of the build change nothing, and workers have their pieces", () => {
+  const entries = ["main.js", "pictures/worker.js"];
+  const one = normalize(raw("../..", ["AAAA2222", "BBBB3333"]), entries);
+  assertEquals(one, normalize(raw("C:/c d/e", ["77777777", "ZZZZZZZZ"]), entries));
+  assertEquals(
+    one,
+    new Map([
+      [
+        "main.js",
+        'import {\n  hello\n} from "./chunk-1.js";\n// npm:left-pad/1.0.0/index.js\n// main.ts\n' +
+        'await import("./late-1.js");\n',
+      ],
+      ["pictures/worker.js", 'import "../chunk-1.js";\n'],
+      ["chunk-1.js", "// text/hello.ts\n  // ../not/a/package\n"],
+      [
+        "late-1.js",
+        '// pictures/pictures.ts\nnew Worker(new URL("./pictures/worker.js", import.meta.url), none);\n',
+      ],
+    ]),
+  );
+});
+
+Deno.test("normalize: refuses a piece that nothing imports, and a worker that is not in the list", () => {
+  const pieces = raw("..", ["AAAA2222", "BBBB3333"]);
+  assertThrows(
+    () =>
+      normalize(new Map(pieces).set("chunk-CCCC4444.js", ""), ["main.js", "pictures/worker.js"]),
+    Error,
+    "nothing imports chunk-CCCC4444.js",
+  );
+  assertThrows(
+    () =>
+      normalize(
+        new Map(pieces).set("main.js", 'new Worker(new URL("./other.ts", import.meta.url))'),
+        ["main.js", "pictures/worker.js"],
+      ),
+    Error,
+    "./other.ts is not in the list",
+  );
+});
+
+Deno.test("bundle: names no folder of this machine, and a stack trace names functions and pieces", async () => {
+  const root = `${import.meta.dirname}/..`;
+  const pieces = await bundle(root);
+  for (const [path, script] of pieces) {
+    const [found] =
+      /^.*(?:registry\.npmjs\.org|-[A-Z0-9]{8}\.js"|^\/\/ \.\.?\/).*$/m.exec(script) ?? [];
+    assertEquals(found, undefined, path);
+  }
+  const folder = await Deno.makeTempDir();
+  const base = pathToFileURL(`${folder}/`);
+  try {
+    for (const [path, script] of pieces) {
+      const file = new URL(path, base);
+      await Deno.mkdir(new URL(".", file), { recursive: true });
+      await Deno.writeTextFile(file, script);
+    }
+    const { run } = await import(new URL("main.js", base).href);
+    let stderr = "";
+    const code = await run(["join"], {
+      env() {
+        throw new TypeError("planted");
+      },
+      stderr: {
+        writeSync(bytes: Uint8Array) {
+          stderr += new TextDecoder().decode(bytes);
+          return bytes.length;
+        },
+      },
+    });
+    assertEquals(code, 1);
+    assertMatch(stderr, /^chat: error: This is a bug in chat: TypeError: planted\n/);
+    assertMatch(stderr, /\n +at parseScreen \(file:\S+\/main\.js:\d+:\d+\)\n/);
+    assertMatch(stderr, /\n +at parseCommand \(file:\S+\/[\w-]+\.js:\d+:\d+\)\n/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 });
 
@@ -128,17 +227,21 @@ Deno.test("compile.ts: without a runtime it prints one sentence, and exits with 
     /^compile: dist\/new-chat(\.exe)?\ncompile: error: Cannot get Deno's runtime for [\w-]+: .*denort'\n$/,
   );
   assertEquals({ code, stdout }, { code: 1, stdout: "" });
-  // The previous executable is unchanged.
+  // The previous executable is unchanged, and the bundle is not left behind.
   const after = await Deno.stat(built).catch(() => undefined);
   assertEquals(after?.mtime, before?.mtime);
+  await assertRejects(
+    () => Deno.stat(`${import.meta.dirname}/../dist/bundle`),
+    Deno.errors.NotFound,
+  );
 });
 
 Deno.test("compile.ts: an unknown argument prints the usage, and exits with 2", async () => {
-  for (const args of [["--al"], ["--all", "dist"], [""]]) {
+  for (const args of [["--al"], ["--all", "dist"], ["--bundle", "--all"], [""]]) {
     assertEquals(await compile(...args), {
       code: 2,
       stdout: "",
-      stderr: "usage: compile.ts [--all]\n",
+      stderr: "usage: compile.ts [--all | --bundle]\n",
     });
   }
 });
