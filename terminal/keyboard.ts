@@ -35,6 +35,8 @@ export type Key =
   }
   /** The terminal's level and features: the answer to DA1. */
   | { readonly type: "attributes"; readonly attributes: readonly number[] }
+  /** The cursor's column, from 0: the answer to CSI 6 n. */
+  | { readonly type: "cursor"; readonly column: number }
   /** A character's size in pixels: the answer to xterm's CSI 16 t. */
   | { readonly type: "cell"; readonly width: number; readonly height: number }
   /** Whether the terminal understands kitty's protocol for pictures: the answer to the question `id`. */
@@ -322,6 +324,10 @@ function sequenceKey(sequence: string): Key | undefined {
   if (attributes !== undefined) {
     return { type: "attributes", attributes: attributes.split(";").map(Number) };
   }
+  // xterm sends the same for F3 with Ctrl, Alt or Shift, in the first row. No key here is F3.
+  // deno-lint-ignore no-control-regex
+  const [, column] = /^\x1b\[\d+;(\d+)R$/.exec(sequence) ?? [];
+  if (column !== undefined) return { type: "cursor", column: Math.max(0, Number(column) - 1) };
   // deno-lint-ignore no-control-regex
   const [, height, width] = /^\x1b\[6;(\d+);(\d+)t$/.exec(sequence)?.map(Number) ?? [];
   if (height !== undefined && width !== undefined) {

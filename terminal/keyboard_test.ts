@@ -75,7 +75,10 @@ const CASES: [string, Key[]][] = [
   // No colour, another colour, and other answers: DA2, a cursor position, XTVERSION, DECRQSS, kitty.
   ["\x1b]11;rgb:ffff/8080\x07\x1b]11;?\x07\x1b]111;rgb:0/0/0\x07x", [text("x")]],
   ["\x1b]10;rgb:ffff/ffff/ffff\x1b\\\x1b]4;1;rgb:0/0/0\x1b\\x", [text("x")]],
-  ["\x1b[>41;354;0c\x1b[24;80Rx", [text("x")]],
+  ["\x1b[>41;354;0cx", [text("x")]],
+  // The cursor's position. xterm sends Ctrl-F3 like this, in the first row.
+  ["\x1b[24;80Rx", [{ type: "cursor", column: 79 }, text("x")]],
+  ["\x1b[1;5R\x1b[1;1R\x1bOR", [{ type: "cursor", column: 4 }, { type: "cursor", column: 0 }]],
   ["\x1b[?2026;2$y\x1b[8;24;80t\x1b[?997;1nx", [text("x")]],
   ["\x1bP>|XTerm(354)\x1b\\\x1bP!|00000000\x1b\\\x1bP1$r0m\x1b\\x", [text("x")]],
   ["\x1b_Gi=31;OK\x1b\\x", [{ type: "graphics", id: 31, ok: true }, text("x")]],

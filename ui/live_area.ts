@@ -2,11 +2,12 @@
 // confirmed yet, the status line, completions, and the line being edited. Knows no terminal: the size is
 // passed in, and the screen writes the rows.
 
-import { getColorEnabled, stripAnsiCode } from "@std/fmt/colors";
+import { getColorEnabled } from "@std/fmt/colors";
 import type { Room } from "../room.ts";
 import type { Editor } from "../terminal/editor.ts";
 import { printable } from "../text/printable.ts";
-import { cut, width } from "../text/width.ts";
+import { cut } from "../text/width.ts";
+import { liveColumns, liveHeight, type LiveRows } from "./anchor.ts";
 import type { GroupedNotices } from "./grouped_notices.ts";
 import { INDENT, type Page } from "./rows.ts";
 import { choiceRows, searchLine, statusLine } from "./statusline.ts";
@@ -24,18 +25,6 @@ const MAX_INPUT_ROWS = 10;
 const MAX_CHOICE_ROWS = 5;
 
 const PROMPT = "> ";
-
-/** The rows of the live area, and the cursor in them. */
-export interface LiveRows {
-  /**
-   * The edited line comes last, so that no row is below the cursor: if a terminal becomes narrower and has to
-   * wrap rows below the cursor, terminals disagree on where the cursor is afterwards.
-   */
-  readonly rows: readonly string[];
-  /** The cursor's row and column, from 0. */
-  readonly row: number;
-  readonly column: number;
-}
 
 /** Everything that may change from one drawing to the next, besides the room. */
 export interface LiveState {
@@ -74,18 +63,20 @@ export class LiveArea {
   }
 
   layOut(state: LiveState): LiveRows {
-    const { page: { columns, palette }, height } = state;
-    const waiting = this.#waitingRows(state);
+    const { page, height } = state;
+    const columns = liveColumns(page.columns);
+    const most = liveHeight(height);
+    const waiting = this.#waitingRows(page, most);
     this.#status = this.#statusLine(state);
-    // The area must fit on the screen: the cursor cannot go back to a row that has scrolled away.
-    const free = Math.max(1, height - waiting.length - 2);
+    // The cursor cannot go back to a row that has scrolled away.
+    const free = Math.max(1, most - waiting.length - 1);
     // Above the edited line, not below it: see `LiveRows`.
-    const choice = choiceRows(this.choice, columns - 1, Math.min(MAX_CHOICE_ROWS, free - 2));
+    const choice = choiceRows(this.choice, columns, Math.min(MAX_CHOICE_ROWS, free - 2));
     const fits = Math.max(1, Math.min(MAX_INPUT_ROWS, free - choice.length));
     const view = this.#editor.render(Math.max(2, columns - PROMPT.length), fits);
     const input = view.rows.map((row, i) => (view.first + i === 0 ? PROMPT : INDENT) + row);
     return {
-      rows: [...waiting, paint(this.#status, palette.dim), ...choice, ...input],
+      rows: [...waiting, paint(this.#status, page.palette.dim), ...choice, ...input],
       row: waiting.length + 1 + choice.length + view.row,
       column: PROMPT.length + view.column,
     };
@@ -97,12 +88,14 @@ export class LiveArea {
   }
 
   /** Above the status line: grouped notices, transfers, and one row for each unconfirmed message. */
-  #waitingRows({ page, height }: LiveState): string[] {
+  #waitingRows(page: Page, height: number): string[] {
     const { pending, self } = this.#room;
-    const notices = this.#grouped.sentences.slice(0, Math.max(0, height - 4))
+    // The status line and two rows of the edited line stay.
+    const free = height - 3;
+    const notices = this.#grouped.sentences.slice(0, Math.max(0, free))
       .map((sentence) => this.#transcript.coming(sentence, page));
-    const rows = [...notices, ...this.#transferRows(page, height - 5 - notices.length)];
-    const most = Math.max(0, Math.min(MAX_PENDING_ROWS, height - 4 - rows.length));
+    const rows = [...notices, ...this.#transferRows(page, free - 1 - notices.length)];
+    const most = Math.max(0, Math.min(MAX_PENDING_ROWS, free - rows.length));
     const shown = this.#transcript.pending(pending.slice(0, most), self, page);
     const more = pending.length - shown.length;
     if (more > 0 && shown.length > 0) {
@@ -111,27 +104,29 @@ export class LiveArea {
     return [...rows, ...shown];
   }
 
-  #transferRows({ columns, palette }: Page, height: number): string[] {
+  #transferRows({ columns: all, palette }: Page, height: number): string[] {
     const { going } = this.#room;
+    const columns = liveColumns(all);
     const most = Math.max(0, Math.min(MAX_TRANSFER_ROWS, height));
-    const rows = going.slice(0, most).map((one) => liveRow(one, columns));
+    const rows = going.slice(0, most).map((one) => liveRow(one, columns + 1));
     const more = going.length - rows.length;
     if (more > 0 && rows.length > 0) {
-      rows[rows.length - 1] = cut(`${more + 1} more transfers are running`, columns - 1);
+      rows[rows.length - 1] = cut(`${more + 1} more transfers are running`, columns);
     }
     return rows.map((row) => paint(row, palette.dim));
   }
 
-  #statusLine({ page: { columns }, now, unread }: LiveState): string {
-    if (this.hint !== undefined) return cut(printable(this.hint), columns - 1);
-    if (this.isLeaving) return cut("leaving; Ctrl-C to leave at once", columns - 1);
+  #statusLine({ page, now, unread }: LiveState): string {
+    const most = liveColumns(page.columns);
+    if (this.hint !== undefined) return cut(printable(this.hint), most);
+    if (this.isLeaving) return cut("leaving; Ctrl-C to leave at once", most);
     const { search } = this.#editor;
-    if (search) return searchLine(search, columns);
+    if (search) return searchLine(search, most + 1);
     const { info, size: members, link } = this.#room;
     const bytesLeft = this.#bytesLeft();
     // A terminal without colours gets no emoji either.
     const pictures = getColorEnabled();
-    return statusLine({ info, members, link, now, bytesLeft, unread, pictures }, columns);
+    return statusLine({ info, members, link, now, bytesLeft, unread, pictures }, most + 1);
   }
 
   /** Bytes that may still be typed; undefined where there is certainly plenty of room. */
@@ -146,18 +141,3 @@ export class LiveArea {
 }
 
 const utf8 = new TextEncoder();
-
-/**
- * How many rows a terminal of `columns` columns shows above the cursor's row.
- *
- * A terminal that has become narrower has wrapped the rows above the cursor. Some terminals wrap the cursor's
- * own row too, and some (xterm.js) cut it off. It counts as one row: elsewhere a piece of the old line stays
- * on the screen, which is better than erasing a message here.
- */
-export function rowsAboveCursor({ rows, row }: LiveRows, columns: number): number {
-  let above = 0;
-  for (const text of rows.slice(0, row)) {
-    above += Math.max(1, Math.ceil(width(stripAnsiCode(text)) / Math.max(1, columns)));
-  }
-  return above;
-}

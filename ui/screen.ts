@@ -30,13 +30,14 @@ import type { Emoji } from "../text/emoji.ts";
 import { printable } from "../text/printable.ts";
 import { cut } from "../text/width.ts";
 import { alarm, Alerts, notifier } from "./alerts.ts";
+import { Anchor, type LiveRows, WRAP_OFF, WRAP_ON } from "./anchor.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { complete } from "./complete.ts";
 import type { Context } from "./context.ts";
 import { follow } from "./follow.ts";
 import { GroupedNotices } from "./grouped_notices.ts";
 import { KeyReader } from "./key_reader.ts";
-import { LiveArea, type LiveRows, type LiveState, rowsAboveCursor } from "./live_area.ts";
+import { LiveArea, type LiveState } from "./live_area.ts";
 import { Preferences } from "./preferences.ts";
 import type { Page } from "./rows.ts";
 import { SavedTranscript } from "./saved_transcript.ts";
@@ -59,21 +60,13 @@ const MAX_FREE_DRAWS = 20;
 const MAX_WRITE = 16 * 1024;
 
 // Control sequences (ECMA-48; the private modes are DEC's and xterm's).
-const ERASE_BELOW = "\x1b[J";
 const HOME = "\x1b[H";
-const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
-// Rows are drawn without wrapping. If a terminal takes a character for wider than we do, a wrapped row would
-// make the count of the live area's rows wrong, and a member's text would appear where only names and notices do.
-const WRAP_OFF = "\x1b[?7l";
-const WRAP_ON = "\x1b[?7h";
 const PASTE_ON = "\x1b[?2004h";
 const PASTE_OFF = "\x1b[?2004l";
 const FOCUS_ON = "\x1b[?1004h";
 const FOCUS_OFF = "\x1b[?1004l";
 const PLAIN = "\x1b[0m";
-const up = (rows: number) => rows > 0 ? `\x1b[${rows}A` : "";
-const right = (columns: number) => columns > 0 ? `\x1b[${columns}C` : "";
 
 /** How a command's answer looks. */
 interface AnswerStyle {
@@ -110,6 +103,7 @@ export class Screen {
   readonly #transcript = new Transcript();
   readonly #grouped: GroupedNotices;
   readonly #area: LiveArea;
+  readonly #anchor: Anchor;
   readonly #alerts: Alerts;
   /** The theme for the terminal's background; undefined if the terminal has not reported its colour. */
   #background: "dark" | "light" | undefined;
@@ -124,8 +118,8 @@ export class Screen {
   /** Redraws that need not wait, and when they were counted, in ms. */
   #freeDraws = MAX_FREE_DRAWS;
   #drawsCounted = -Infinity;
-  /** The live area that is on the screen now. */
-  #drawn: LiveRows | undefined;
+  /** The most columns that a row in `#rows` was made for. */
+  #rowColumns = 0;
   readonly #ended = Promise.withResolvers<Ending>();
   /** The kinds of events that could not be shown: one note for each. */
   readonly #unshown = new Set<string>();
@@ -193,6 +187,13 @@ export class Screen {
       transcript: this.#transcript,
       grouped: this.#grouped,
     });
+    this.#anchor = new Anchor({
+      tty: this.#tty,
+      clock: this.#clock,
+      environment: this.#environment,
+      takeRows: () => this.#takeRows(MAX_WRITE),
+      redraw: () => this.#draw(),
+    });
   }
 
   /**
@@ -203,7 +204,7 @@ export class Screen {
     this.#tty.setRaw(true);
     this.#state = "open";
     try {
-      this.#cancelResize = this.#tty.onResize(() => this.#drawSoon());
+      this.#cancelResize = this.#tty.onResize(() => this.#anchor.resized());
       const query = isCapable(this.#environment) ? BACKGROUND_QUERY : "";
       this.#tty.write(PASTE_ON + FOCUS_ON + query);
       this.#draw();
@@ -302,13 +303,16 @@ export class Screen {
     this.#cancelTick?.();
     this.#cancelProgress?.();
     this.#cancelResize?.();
+    this.#anchor.close();
     if (!wasOpen) return;
     this.#printGrouped();
     this.#tryShowing("unsent text", () => this.#printUnsent());
     const restore = FOCUS_OFF + PASTE_OFF + WRAP_ON + PLAIN + SHOW_CURSOR;
     // If the terminal itself is gone (its window was closed), nobody sees the result, and an error from here
     // would hide the one that ended the program.
-    attempt(() => this.#tty.write(this.#eraseArea() + WRAP_OFF + this.#takeRows() + restore));
+    attempt(() =>
+      this.#tty.write(this.#anchor.erase() + this.#wrap() + this.#takeRows() + restore)
+    );
     attempt(() => this.#tty.setRaw(false));
     this.#cancelDraw?.();
     this.#cancelDraw = undefined;
@@ -325,6 +329,8 @@ export class Screen {
   #onKey(key: Key): void {
     switch (key.type) {
       // Reports of the terminal.
+      case "cursor":
+        return this.#anchor.cursorAt(key.column);
       case "focus":
         return this.#alerts.focus(key.focused);
       case "background":
@@ -388,7 +394,7 @@ export class Screen {
   /** Scrolls everything out of sight instead of erasing it: it stays in the scrollback. */
   #clearScreen(): void {
     const { rows } = this.#tty.size();
-    const before = this.#eraseArea() + WRAP_OFF + this.#takeRows() + WRAP_ON;
+    const before = this.#anchor.erase() + this.#wrap() + this.#takeRows() + WRAP_ON;
     this.#tty.write(before + "\r\n".repeat(rows) + HOME);
     this.#transcript.repeatHeadings();
   }
@@ -425,6 +431,7 @@ export class Screen {
 
   /** Queues rows that are printed above the live area. */
   #push(rows: readonly string[]): void {
+    this.#rowColumns = Math.max(this.#rowColumns, this.#tty.size().columns);
     for (const row of rows) this.#rows.push(row);
   }
 
@@ -486,13 +493,12 @@ export class Screen {
       if (rows !== "") this.#tty.write(rows);
       return;
     }
-    const before = this.#eraseArea() + WRAP_OFF + this.#takeRows(MAX_WRITE);
+    // Rows wait, and are drawn when the size has stopped changing.
+    if (this.#anchor.holds()) return;
+    const rows = this.#wrap() + this.#takeRows(MAX_WRITE);
     let area: LiveRows = { rows: [""], row: 0, column: 0 };
     this.#tryShowing("live area", () => area = this.#area.layOut(this.#liveState()));
-    const text = area.rows.join("\r\n") + WRAP_ON;
-    const place = "\r" + up(area.rows.length - 1 - area.row) + right(area.column);
-    this.#tty.write(HIDE_CURSOR + before + text + place + SHOW_CURSOR);
-    this.#drawn = area;
+    this.#anchor.draw(rows, area);
     this.#tickLater();
     this.#progressLater();
     // Keys that were typed meanwhile are handled before the remaining rows are printed.
@@ -527,6 +533,11 @@ export class Screen {
     this.#cancelProgress = this.#clock.after(PROGRESS_MS, () => this.#draw());
   }
 
+  /** Whether the terminal wraps rows: only if they have waited and the window is narrower than they are now. */
+  #wrap(): string {
+    return this.#rowColumns > this.#tty.size().columns ? WRAP_ON : WRAP_OFF;
+  }
+
   /** The next rows to print: all of them, or complete rows of about `most` characters. */
   #takeRows(most = Infinity): string {
     let text = "";
@@ -536,16 +547,9 @@ export class Screen {
     if (this.#printed === this.#rows.length) {
       this.#rows = [];
       this.#printed = 0;
+      this.#rowColumns = 0;
     }
     return text;
-  }
-
-  /** Erases the live area; the cursor is then where the area began. */
-  #eraseArea(): string {
-    const area = this.#drawn;
-    if (!area) return "";
-    this.#drawn = undefined;
-    return "\r" + up(rowsAboveCursor(area, this.#tty.size().columns)) + ERASE_BELOW;
   }
 }
 

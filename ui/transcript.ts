@@ -15,6 +15,7 @@
 import type { Ending, Pending, Person, RoomEvent } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { cut, width } from "../text/width.ts";
+import { liveColumns } from "./anchor.ts";
 import { type MarkupLine, parse } from "./markup.ts";
 import { connectionNotice, listed, notDelivered, warnings } from "./notices.ts";
 import { isPicture } from "./picture_choice.ts";
@@ -316,14 +317,14 @@ export class Transcript {
         : plain + (label.kind === "action" ? " " : ": ");
       // Rows are at most a thousand columns wide; a text may be a thousand times longer.
       const row = before + heading + printable(messages[i]!.text.slice(0, 1024));
-      return paint(cut(row, page.columns - 1), page.palette.dim);
+      return paint(cut(row, liveColumns(page.columns)), page.palette.dim);
     });
   }
 
   /** A row for a notice that is not complete yet. */
   coming(sentence: string, page: Page): string {
     const row = " ".repeat(timeColumns(page.time)) + printable(sentence);
-    return paint(cut(row, page.columns - 1), page.palette.dim);
+    return paint(cut(row, liveColumns(page.columns)), page.palette.dim);
   }
 
   // ---- time ----------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ Deno.test({
     terminal.run("join", "--classic", address);
     await terminal.shows("here: room (classic)");
     await terminal.shows(
-      `${address} · xor: anyone on the network can read it · classic · connected`,
+      `${address} · xor: not secret · classic · connected`,
     );
     terminal.type("Right?\r");
     await terminal.shows("room │ 52684: Yep!␛[2J");

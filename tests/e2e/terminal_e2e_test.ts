@@ -45,8 +45,8 @@ function talk(terminal: Terminal): string[] {
 
 for (
   const [args, cipher, protection] of [
-    [[], "sealed", "only members can read it"],
-    [["--cipher", "xor"], "xor", "not secret"],
+    [[], "sealed", "sealed"],
+    [["--cipher", "xor"], "xor", "xor: not secret"],
   ] as const
 ) {
   const by = args.length === 0 ? "by default" : args.join(" ");
@@ -77,7 +77,7 @@ for (
       // The status line: address, protection and members.
       for (const screen of [anna, ben]) {
         await screen.shows(address);
-        await screen.shows(`${cipher}: ${protection} · 2 members · connected`);
+        await screen.shows(` · ${protection} · 2 members · connected`);
       }
       ben.type("/quit\r");
       await ben.shows("exit code 0");

@@ -65,10 +65,16 @@ export class FakeTty implements Tty {
     void this.type(input);
   }
 
+  /** Changes the size, and passes on what the emulator answers if it is asked something. */
   async resize(columns: number, rows: number): Promise<void> {
     await this.drawn();
+    let answer = "";
+    const listening = this.term.onData((data) => answer += data);
     this.term.resize(columns, rows);
     for (const listener of this.listeners) listener();
+    await this.drawn();
+    listening.dispose();
+    if (answer !== "") await this.type(answer);
   }
 
   /** Resolves when the emulator has drawn everything. */
