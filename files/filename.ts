@@ -48,7 +48,13 @@ const OURS = new RegExp(`\\.${ID}\\${PART}(?:\\${STATE})?$`, "i");
 const utf8 = new TextEncoder();
 
 /**
- * A safe name for a file that another member sends. It is valid on every system:
+ * A path of Windows, rather than a name with a backslash in it: it begins with a backslash or a drive, or has a part that
+ * is empty or leads upward. Such a name would be dangerous where it ends up on Windows after all.
+ */
+const WINDOWS_PATH = /^[a-z]:|(?:^|\\)[\s.]*(?:\\|$)/i;
+
+/**
+ * A safe name for a file that another member sends. It is valid on every system, apart from a backslash:
  *
  * 1. the last part of a path of any system, without a drive letter;
  * 2. without invisible characters; any white space is a space; a character that some system forbids is `_`; in NFC;
@@ -60,22 +66,30 @@ const utf8 = new TextEncoder();
  *
  * It leaves its own results unchanged.
  *
+ * @param backslashes whether a backslash separates folders here, as on Windows; elsewhere one may be part of a name
+ *
  * @example
  * ```ts
- * toFilename("..\\..\\con.txt"); // "_con.txt"
+ * toFilename("..\\..\\con.txt", false); // "_con.txt"
  * ```
  */
-export function toFilename(name: string): string {
-  const last = name.split(/[/\\]/).findLast((part) => !/^[\s.]*$/.test(part)) ?? "";
-  let safe = last.replace(/^[a-z]:/i, "")
+export function toFilename(name: string, backslashes: boolean): string {
+  let safe = lastPart(name, backslashes).replace(/^[a-z]:/i, "")
     .replace(INVISIBLE, "").normalize("NFC").replace(SPACES, " ").replace(FORBIDDEN, "_");
   // A cut may expose another ending, so the rules are repeated. This ends: each rule makes the name shorter or
   // its beginning final, except the two of `harmless`, which apply once each.
   for (;;) {
-    const next = harmless(cutName(trim(safe), MAX_FILENAME_BYTES));
+    const next = harmless(cutName(trim(lastPart(safe, backslashes)), MAX_FILENAME_BYTES));
     if (next === safe) return safe;
     safe = next;
   }
+}
+
+/** The last part of a path that is a name; empty if there is none. */
+function lastPart(path: string, backslashes: boolean): string {
+  const last = path.split("/").findLast((part) => !/^[\s.\\]*$/.test(part)) ?? "";
+  if (!backslashes && !WINDOWS_PATH.test(last)) return last;
+  return last.split("\\").findLast((part) => !/^[\s.]*$/.test(part)) ?? "";
 }
 
 function trim(name: string): string {

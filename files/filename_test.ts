@@ -38,7 +38,6 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["\\\\host\\share\\photo.jpg", "photo.jpg"],
     ["\\\\?\\C:\\photo.jpg", "photo.jpg"],
     ["\\\\.\\PhysicalDrive0", "PhysicalDrive0"],
-    ["a/b\\c", "c"],
     ["folder/", "folder"],
     ["folder/.", "folder"],
     ["folder/..", "folder"],
@@ -177,9 +176,36 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
 
 for (const [rule, rows] of Object.entries(RULES)) {
   Deno.test(`toFilename: ${rule}`, () => {
-    for (const [from, to] of rows) assertEquals(toFilename(from), to, JSON.stringify(from));
+    for (const [from, to] of rows) {
+      for (const backslashes of [false, true]) {
+        assertEquals(toFilename(from, backslashes), to, JSON.stringify([from, backslashes]));
+      }
+    }
   });
 }
+
+Deno.test("toFilename: a backslash is part of a name where it separates no folders, unless it looks like a path", () => {
+  const names: [from: string, elsewhere: string, windows: string][] = [
+    ["back\\slash.txt", "back\\slash.txt", "slash.txt"],
+    ["a/b\\c", "b\\c", "c"],
+    ["a\\con", "a\\con", "_con"],
+    ["AC\\DC\\live.mp3", "AC\\DC\\live.mp3", "live.mp3"],
+    ["-\\x", "_\\x", "x"],
+    // Paths of Windows, also where invisible characters or a cut make one.
+    ["a\\..\\b", "b", "b"],
+    ["a\\. .\\b", "b", "b"],
+    ["a\\\\b", "b", "b"],
+    ["a\\\u200b..\\b", "b", "b"],
+    ["d:a\\b", "b", "b"],
+    ["\\b", "b", "b"],
+    ["a\\", "a", "a"],
+    ["a\\.", "a", "a"],
+    ["a/\\/..", "a", "a"],
+  ];
+  for (const [from, elsewhere, windows] of names) {
+    assertEquals([toFilename(from, false), toFilename(from, true)], [elsewhere, windows], from);
+  }
+});
 
 /** Difficult text: systems give it a meaning, cuts and normal forms change it. */
 const hardName = fc.array(
@@ -255,9 +281,13 @@ function fault(name: string): string | undefined {
 Deno.test("toFilename: always returns a name that every system accepts and that it leaves unchanged", () => {
   fc.assert(
     fc.property(hardName, (name) => {
-      const safe = toFilename(name);
+      const safe = toFilename(name, true);
       assertEquals(fault(safe), undefined, JSON.stringify([name, safe]));
-      assertEquals(toFilename(safe), safe, JSON.stringify(name));
+      assertEquals(toFilename(safe, true), safe, JSON.stringify(name));
+      const elsewhere = toFilename(name, false);
+      assertEquals(fault(elsewhere.replaceAll("\\", "_")), undefined, JSON.stringify(name));
+      assertEquals(toFilename(elsewhere, false), elsewhere, JSON.stringify(name));
+      assert(!/^\\|\\[. ]*(?:\\|$)/.test(elsewhere), JSON.stringify(elsewhere));
     }),
     { numRuns: 2000 },
   );
@@ -280,10 +310,10 @@ Deno.test("numbered: adds the complete number, also to a name of 255 bytes", () 
 Deno.test("numbered: returns a safe name, and a different one for each number", () => {
   fc.assert(
     fc.property(hardName, fc.integer({ min: 2, max: 9999 }), (name, n) => {
-      const safe = toFilename(name);
+      const safe = toFilename(name, true);
       const next = numbered(safe, n);
       assertEquals(fault(next), undefined, JSON.stringify([safe, next]));
-      assertEquals(toFilename(next), next);
+      assertEquals(toFilename(next, true), next);
       assert(foldName(next) !== foldName(safe));
       assert(foldName(next) !== foldName(numbered(safe, n + 1)));
     }),
@@ -318,7 +348,7 @@ Deno.test("partName, stateName: return short names that toFilename never returns
   }
   fc.assert(
     fc.property(hardName, (name) => {
-      const safe = toFilename(name);
+      const safe = toFilename(name, false);
       assert(!isPartName(safe));
       const part = partName(safe, ID);
       assert(isPartName(part));

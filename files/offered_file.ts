@@ -4,8 +4,7 @@
 import { DiskError, failure, orMissing, reasonOf } from "./disk_errors.ts";
 import { isSame } from "./file_identity.ts";
 import { hashFile, readAll } from "./file_io.ts";
-import { toFilename } from "./filename.ts";
-import { pathIn } from "./private_file.ts";
+import { localName, pathIn } from "./private_file.ts";
 import type { FoundFile, LeftOut, Upload } from "./storage.ts";
 
 /** Limits of a folder that is offered: files, entries of all kinds, and nested folders. */
@@ -68,7 +67,7 @@ export class OfferedFile implements Upload {
       throw new DiskError("it changed while it was read");
     }
     const sha256 = new Uint8Array(hash.digest());
-    return new OfferedFile(real, toFilename(name ?? path), info, sha256, allOpen);
+    return new OfferedFile(real, localName(name ?? path), info, sha256, allOpen);
   }
 
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
@@ -187,7 +186,7 @@ export async function listFiles(folder: string, max: number): Promise<(FoundFile
         await visit(path, inside, depth + 1);
       } else if (!real.isFile) leaveOut("it is not a file");
       else if (++files > max) throw new DiskError(`it has more than ${max} files`);
-      else found.push({ path, name: toFilename(path) });
+      else found.push({ path, name: localName(path) });
     }
   };
   await visit(folder, await read(folder), 1);

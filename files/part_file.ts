@@ -13,9 +13,10 @@ import { DiskError, failure, orMissing } from "./disk_errors.ts";
 import type { DownloadFolder } from "./download_folder.ts";
 import { isOwn, isSame, OWNER_ONLY } from "./file_identity.ts";
 import { hashFile, writeAll, type WriteCalls } from "./file_io.ts";
-import { partName, stateName, toFilename } from "./filename.ts";
+import { partName, stateName } from "./filename.ts";
 import { appendLine, createState, isSameOffer, readState } from "./part_state.ts";
 import type { ReceivedOffer, Sink } from "./storage.ts";
+import { localName } from "./private_file.ts";
 
 /** Bytes between two checkpoints: a crash may lose as many. */
 const CHECKPOINT_BYTES = 4 * 1024 * 1024;
@@ -63,7 +64,7 @@ class PartFile implements Sink {
   ) {
     this.#folder = folder;
     this.#offer = offer;
-    this.#name = toFilename(offer.name);
+    this.#name = localName(offer.name);
     this.#part = part;
     this.#file = file;
     this.#calls = calls;
@@ -250,7 +251,7 @@ export async function resumePart(
   calls: WriteCalls,
 ): Promise<Sink | undefined> {
   // Without the id, which may be another one by now; all ids have the same length.
-  const beginning = partName(toFilename(offer.name), "0".repeat(32)).slice(0, -ENDING_LENGTH);
+  const beginning = partName(localName(offer.name), "0".repeat(32)).slice(0, -ENDING_LENGTH);
   for (const part of folder.parts) {
     if (part.slice(0, -ENDING_LENGTH) !== beginning) continue;
     const state = await readState(folder, part);
@@ -285,7 +286,7 @@ export async function createPart(
   offer: ReceivedOffer,
   calls: WriteCalls,
 ): Promise<Sink> {
-  const name = toFilename(offer.name);
+  const name = localName(offer.name);
   const random = () => crypto.getRandomValues(new Uint8Array(16));
   // The offer's id names the part best; a random one if that name is taken.
   const ids = [...(offer.id.length === 16 ? [offer.id] : []), random(), random()];

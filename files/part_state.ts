@@ -9,8 +9,9 @@ import { jsonLine } from "../text/printable.ts";
 import type { DownloadFolder } from "./download_folder.ts";
 import { isOwn, isSame, OWNER_ONLY } from "./file_identity.ts";
 import { readAll, writeAll } from "./file_io.ts";
-import { stateName, toFilename } from "./filename.ts";
+import { stateName } from "./filename.ts";
 import type { ReceivedOffer } from "./storage.ts";
+import { localName } from "./private_file.ts";
 
 /** Bytes of a state file: an offer, and a line for each checkpoint. */
 const MAX_STATE_BYTES = 256 * 1024;
@@ -90,7 +91,7 @@ export async function createState(
   }
   const { name, size, sha256, from } = offer;
   try {
-    const line = jsonLine({ name: toFilename(name), size, sha256: sha256.toHex(), from });
+    const line = jsonLine({ name: localName(name), size, sha256: sha256.toHex(), from });
     await appendLine(file, line);
     return file;
   } catch (cause) {

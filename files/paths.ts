@@ -14,7 +14,7 @@ export interface Entry {
 export interface Files {
   /** The home folder, which `~` means; undefined if it is unknown. */
   readonly home: string | undefined;
-  /** Whether a backslash separates folders, as on Windows; elsewhere it escapes the next character. */
+  /** Whether a backslash separates folders, as on Windows; elsewhere it escapes a space, a quote and the like. */
   readonly backslashes: boolean;
   /** The entries of a folder, in any order; empty if it cannot be read. */
   list(folder: string): readonly Entry[];
@@ -31,6 +31,9 @@ export const MAX_ENTRIES = 300;
 
 type Quote = '"' | "'" | "";
 
+/** What a backslash escapes. No shell or terminal escapes letters and digits: before these it is part of the name. */
+const ESCAPED = /^[^\p{L}\p{N}]/u;
+
 /** `typed` without quotes and escapes, and the quote that is still open at its end. */
 function unquote(typed: string, backslashes: boolean): { text: string; open: Quote } {
   let text = "";
@@ -39,8 +42,11 @@ function unquote(typed: string, backslashes: boolean): { text: string; open: Quo
     const c = typed[i]!;
     if (c === open) open = "";
     else if (open === "" && (c === '"' || c === "'")) open = c;
-    else if (c === "\\" && !backslashes && open !== "'" && i + 1 < typed.length) text += typed[++i];
-    else text += c;
+    else if (
+      c === "\\" && !backslashes && open !== "'" && ESCAPED.test(typed.slice(i + 1, i + 3))
+    ) {
+      text += typed[++i];
+    } else text += c;
   }
   return { text, open };
 }

@@ -40,6 +40,13 @@ Deno.test("toPath: replaces ~, quotes and escapes; spaces need none", () => {
     ['"~/x"', "~/x"],
     ["a/~/b", "a/~/b"],
     ["open\\", "open\\"],
+    // A backslash in the name: nobody escapes letters and digits.
+    ["back\\slash.txt", "back\\slash.txt"],
+    ['"a\\1 b"', "a\\1 b"],
+    ["a\\é", "a\\é"],
+    ["a\\𝐛", "a\\𝐛"],
+    ["a\\\\b", "a\\b"],
+    ["a\\(1\\)", "a(1)"],
   ];
   for (const [typed, path] of cases) assertEquals(toPath(typed, files({})), path, typed);
   assertEquals(toPath("~/x", files({}, { home: "/" })), "/x");

@@ -5,6 +5,7 @@ import { ChatError, messageOf } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 import { isPrivate, OWNER_ONLY } from "./file_identity.ts";
 import { writeAllSync } from "./file_io.ts";
+import { toFilename } from "./filename.ts";
 
 const OWNER_ONLY_FOLDER = 0o700;
 
@@ -14,6 +15,11 @@ export function pathIn(folder: string, name: string): string {
     ? ["\\", /[/\\]$/] as const
     : ["/", /\/$/] as const;
   return ending.test(folder) ? folder + name : folder + separator + name;
+}
+
+/** A safe name on this system: see `toFilename`. */
+export function localName(name: string): string {
+  return toFilename(name, Deno.build.os === "windows");
 }
 
 /**

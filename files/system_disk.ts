@@ -5,10 +5,10 @@
 import { DiskError, failure } from "./disk_errors.ts";
 import { DownloadFolder } from "./download_folder.ts";
 import { SYSTEM_CALLS, type WriteCalls } from "./file_io.ts";
-import { toFilename } from "./filename.ts";
 import { listFiles, MAX_FILES, OfferedFile } from "./offered_file.ts";
 import { createPart, resumePart } from "./part_file.ts";
 import type { Disk, FoundFile, LeftOut, ReceivedOffer, Sink, Upload } from "./storage.ts";
+import { localName } from "./private_file.ts";
 
 /** Has the rights of the user that runs the program. */
 export class SystemDisk implements Disk {
@@ -49,7 +49,7 @@ export class SystemDisk implements Disk {
     let found: Iterable<FoundFile | LeftOut>;
     try {
       const info = await Deno.stat(path);
-      if (info.isFile) found = [{ path, name: toFilename(path) }];
+      if (info.isFile) found = [{ path, name: localName(path) }];
       else if (info.isDirectory) found = await listFiles(path, this.#maxFiles);
       else throw new DiskError("it is not a file");
     } catch (cause) {
@@ -67,7 +67,7 @@ export class SystemDisk implements Disk {
       return await resumePart(folder, offer, this.#calls) ??
         await createPart(folder, offer, this.#calls);
     } catch (cause) {
-      throw failure("receive", toFilename(offer.name), cause, "write");
+      throw failure("receive", localName(offer.name), cause, "write");
     }
   }
 

@@ -147,6 +147,19 @@ posix(
   },
 );
 
+posix("Transfers, real disks: a backslash in a name stays, of a file and in a folder", async () => {
+  using folder = new Folder();
+  await using room = XOR.open();
+  await using ada = await XOR.enter(room, "ada", { disk: folder.disk() });
+  await using bob = await XOR.enter(room, "bob", { disk: folder.disk(), accept: "all" });
+  for (const [path, name] of [["in/one\\1", "in/one\\1"], ["dir\\a/two\\2", "dir\\a"]] as const) {
+    folder.write(path, noise(10));
+    ada.client.offer(`${folder.path}/${name}`);
+    await until(bob, "done");
+  }
+  assertEquals(folder.received, ["one\\1", "two\\2"]);
+});
+
 // Names that a lying sender may give a file, and the names that the receiver gives it. files/filename_test.ts tests the
 // rules themselves; here the names take the complete way.
 const LIES: Readonly<Record<string, readonly (readonly [lie: string, name: string])[]>> = {
