@@ -45,7 +45,67 @@ export class ProtocolError<Code extends string = string> extends Error {
   }
 }
 
-/** The message of an error of unknown type. */
+/** What the system's errors mean, by the codes that are the same on all systems. */
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EADDRINUSE: "it is in use",
+  EADDRNOTAVAIL: "this machine does not have that address",
+  EBADF: "it is closed",
+  ECONNABORTED: "the connection was broken off",
+  ECONNREFUSED: "nothing listens there",
+  ECONNRESET: "the other side broke off the connection",
+  EDQUOT: "your disk quota is used up",
+  EFBIG: "the file is too large for the file system",
+  EHOSTDOWN: "the host is down",
+  EHOSTUNREACH: "the host cannot be reached",
+  EILSEQ: "the file system does not allow this name",
+  EINVAL: "the system does not accept it",
+  EIO: "the device reported an error",
+  EISDIR: "it is a folder",
+  ELOOP: "its links lead in a circle",
+  EMFILE: "too many files are open",
+  ENAMETOOLONG: "the name is too long for the file system",
+  ENETDOWN: "the network is down",
+  ENETUNREACH: "the network cannot be reached",
+  ENFILE: "too many files are open",
+  ENOENT: "it does not exist",
+  ENOSPC: "no space is left on the disk",
+  ENOTDIR: "a part of its path is not a folder",
+  ENXIO: "there is no such device",
+  EPERM: "permission denied",
+  EPIPE: "nothing reads it any more",
+  EROFS: "the disk is read-only",
+  ETIMEDOUT: "no answer came in time",
+};
+
+/** The same by the class of Deno's error: on Windows many errors have no such code. */
+const REASONS_BY_CLASS: Readonly<Record<string, string>> = {
+  AddrInUse: REASONS["EADDRINUSE"]!,
+  AddrNotAvailable: REASONS["EADDRNOTAVAIL"]!,
+  BrokenPipe: REASONS["EPIPE"]!,
+  ConnectionAborted: REASONS["ECONNABORTED"]!,
+  ConnectionRefused: REASONS["ECONNREFUSED"]!,
+  ConnectionReset: REASONS["ECONNRESET"]!,
+  IsADirectory: REASONS["EISDIR"]!,
+  NetworkUnreachable: REASONS["ENETUNREACH"]!,
+  // Some paths, such as those in /proc, need more than the right to read or write files.
+  NotCapable: "Deno does not let programs use it",
+  NotADirectory: REASONS["ENOTDIR"]!,
+  NotFound: REASONS["ENOENT"]!,
+  PermissionDenied: REASONS["EACCES"]!,
+  TimedOut: REASONS["ETIMEDOUT"]!,
+};
+
+/**
+ * The message of an error of unknown type. An error of the system becomes the end of a sentence: "it is a folder", not
+ * "Is a directory (os error 21): open '/tmp'".
+ */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const { name, message } = error;
+  const code = "code" in error ? String(error.code) : "";
+  if (Object.hasOwn(REASONS, code)) return REASONS[code]!;
+  if (Object.hasOwn(REASONS_BY_CLASS, name)) return REASONS_BY_CLASS[name]!;
+  const [, what] = /^(.*?)\.? \(os error \d+\)/s.exec(message) ?? [];
+  return what === undefined ? message : what.charAt(0).toLowerCase() + what.slice(1);
 }

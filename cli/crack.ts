@@ -43,6 +43,8 @@ export async function crackTraffic(
   return DONE;
 }
 
+const TRAFFIC_HINT = "Name a file with captured traffic, or pipe it to chat crack";
+
 /** @param file undefined: stdin */
 function readTrafficBytes(
   { stdin }: System,
@@ -53,7 +55,7 @@ function readTrafficBytes(
     try {
       return readAtMost(stdin, most);
     } catch (cause) {
-      unreadable(cause);
+      unreadable(cause, TRAFFIC_HINT);
     }
   }
   try {
@@ -61,6 +63,9 @@ function readTrafficBytes(
     return readAtMost(opened, most);
   } catch (cause) {
     const message = messageOf(cause);
-    throw new ChatError(`Cannot read the traffic from ${printable(file)}: ${message}`, { cause });
+    throw new ChatError(`Cannot read the traffic from ${printable(file)}: ${message}`, {
+      hint: TRAFFIC_HINT,
+      cause,
+    });
   }
 }

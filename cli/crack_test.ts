@@ -49,9 +49,12 @@ Deno.test("crack: a file or stdin that cannot be read exits with 1 and the reaso
   assertEquals(await system.run("crack", `${system.folder}/none`), 1);
   assertMatch(system.stderr.text, /^chat: error: Cannot read the traffic from .*none: /);
   system.stderr.text = "";
-  system.stdin.fail(new Error("Is a directory"));
+  system.stdin.fail(new Error("Is a directory (os error 21)"));
   assertEquals(await system.run("crack"), 1);
-  assertEquals(system.stderr.text, "chat: error: Cannot read the input: Is a directory\n");
+  assertEquals(
+    system.stderr.text,
+    "chat: error: Cannot read the input: is a directory\nchat: hint: Name a file with captured traffic, or pipe it to chat crack\n",
+  );
 });
 
 Deno.test("crack: at a terminal it says that it reads stdin", async () => {

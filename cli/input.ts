@@ -18,6 +18,9 @@ export function readAtMost(
 }
 
 /** Throws what failed about stdin, which may be anything, even a folder. */
-export function unreadable(cause: unknown): never {
-  throw new ChatError(`Cannot read the input: ${messageOf(cause)}`, { cause });
+export function unreadable(cause: unknown, hint: string): never {
+  throw new ChatError(`Cannot read the input: ${messageOf(cause)}`, {
+    hint,
+    cause,
+  });
 }

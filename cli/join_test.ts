@@ -79,7 +79,8 @@ Deno.test("join: unreadable input ends the program with 1 and a reason", async (
   using system = new FakeSystem();
   system.stdin.fail(new Error("Is a directory (os error 21)"));
   assertEquals(await system.run("join", addressOf(room)), 1);
-  assertMatch(system.stderr.text, /^chat: error: Cannot read the input: Is a directory .*$/m);
+  assertMatch(system.stderr.text, /^chat: error: Cannot read the input: is a directory$/m);
+  assertMatch(system.stderr.text, /^chat: hint: .*--stay$/m);
 });
 
 Deno.test("join: a broken stdout makes it leave with 1", async () => {

@@ -137,7 +137,7 @@ async function readMessage(system: System): Promise<string> {
     if (cause instanceof TypeError) {
       throw new ChatError("Cannot send this message: it is not UTF-8", { cause });
     }
-    unreadable(cause);
+    unreadable(cause, "Give the text as an argument: chat send -- TEXT");
   }
   text = text.replace(/\r?\n$/, "");
   if (text === "") throw new ChatError("Cannot send an empty message: give TEXT, or text on stdin");

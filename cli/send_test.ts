@@ -62,8 +62,8 @@ Deno.test("send: refuses empty, binary, oversized and unreadable input before it
     stdin.end();
   }, /: it has more than 262144 bytes\nchat: hint: Send it in parts, or as a file: .*\n$/);
   await assertRefused(
-    ({ stdin }) => stdin.fail(new Error("Is a directory")),
-    /^chat: error: Cannot read the input: Is a directory\n$/,
+    ({ stdin }) => stdin.fail(new Error("Is a directory (os error 21)")),
+    /^chat: error: Cannot read the input: is a directory\nchat: hint: .* chat send -- TEXT\n$/,
   );
 });
 

@@ -157,8 +157,12 @@ Deno.test("serve: refuses a code that is too short, and a code file without a co
     /Cannot use this code: a code .*\nchat: hint: /,
   );
   const empty = system.file("empty", "\nable\n");
-  await assertFails(system, ["--code-file", empty], /: its first line is empty\n$/);
-  await assertFails(system, ["--code-file", `${empty}x`], /Cannot read the code from .*emptyx: /);
+  await assertFails(system, ["--code-file", empty], /: its first line is empty\nchat: hint: .*\n$/);
+  await assertFails(
+    system,
+    ["--code-file", `${empty}x`],
+    /Cannot read the code from .*emptyx: it does not exist\n/,
+  );
 });
 
 Deno.test("serve --ask-code: asks at the terminal without showing the answer", async () => {

@@ -110,7 +110,10 @@ async function runPlain(
   crash: Promise<never>,
 ): Promise<number> {
   const pipes = {
-    read: (buffer: Uint8Array) => system.stdin.read(buffer).catch(unreadable),
+    read: (buffer: Uint8Array) =>
+      system.stdin.read(buffer).catch((cause) =>
+        unreadable(cause, "To listen without input: chat join --stay")
+      ),
     writeOut: (bytes: Uint8Array) => system.stdout.write(bytes),
     note: (line: string) => note(system, line),
   };

@@ -40,22 +40,42 @@ export function chosenView(options: ViewOptions, settings: Settings): Preference
   return view;
 }
 
+/** How much of a code file is read, in bytes: its first line is the code, and a code is short. */
+const MAX_CODE_LINE = 4 * 1024;
+
 /**
  * The code from a file, or from the environment; undefined if the user gives none.
  *
- * @throws {ChatError} if the file cannot be read, or its first line is empty
+ * @throws {ChatError} if the file cannot be read, or its first line is no text or empty
  */
 export function givenCode(system: System, codeFile: string | undefined): string | undefined {
   // An empty variable counts as unset.
   if (codeFile === undefined) return system.env("CHAT_CODE") || undefined;
+  const failed = (what: string, cause?: unknown) =>
+    new ChatError(`Cannot read the code from ${printable(codeFile)}: ${what}`, {
+      hint: "Name a text file whose first line is the code",
+      ...(cause !== undefined && { cause }),
+    });
+  let bytes: Uint8Array;
   try {
-    const [line = ""] = Deno.readTextFileSync(codeFile).split(/\r?\n/);
-    if (line.trim() !== "") return line;
+    using file = Deno.openSync(codeFile);
+    // Only so much: a device or a wrong file may be endless.
+    bytes = readAtMost(file, MAX_CODE_LINE);
   } catch (cause) {
-    const message = messageOf(cause);
-    throw new ChatError(`Cannot read the code from ${printable(codeFile)}: ${message}`, { cause });
+    throw failed(messageOf(cause), cause);
   }
-  throw new ChatError(`Cannot read the code from ${printable(codeFile)}: its first line is empty`);
+  const end = bytes.indexOf(0x0a);
+  if (end === -1 && bytes.length === MAX_CODE_LINE) throw failed("its first line is too long");
+  let line: string;
+  try {
+    line = new TextDecoder("utf-8", { fatal: true })
+      .decode(end === -1 ? bytes : bytes.subarray(0, end)).replace(/\r$/, "");
+  } catch (cause) {
+    throw failed("its first line is not UTF-8", cause);
+  }
+  if (/[^\P{Cc}\t]/u.test(line)) throw failed("its first line is not text");
+  if (line.trim() === "") throw failed("its first line is empty");
+  return line;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { ChatError } from "../errors.ts";
 import { FakeSystem } from "../tests/support/fake_system.ts";
 import type { Speaker, ViewOptions } from "./command.ts";
@@ -76,6 +76,34 @@ Deno.test("givenCode: reports a missing file, and a file without a code, not the
   }
 });
 
+Deno.test("givenCode: a file that is no text, or cannot be read, is a sentence with a hint", () => {
+  using system = new FakeSystem();
+  const cases: [path: string, what: string][] = [
+    [`${system.folder}/none`, "it does not exist"],
+    [system.file("binary", Uint8Array.of(0x61, 0xff, 0x0a)), "its first line is not UTF-8"],
+    // As PowerShell writes it.
+    [
+      system.file("utf-16", Uint8Array.of(0xff, 0xfe, 0x61, 0, 0x0a, 0)),
+      "its first line is not UTF-8",
+    ],
+    [system.file("control", "four words\0of code\n"), "its first line is not text"],
+    [system.file("long", "x".repeat(4096)), "its first line is too long"],
+  ];
+  if (Deno.build.os !== "windows") {
+    cases.push([system.folder, "it is a folder"]);
+    cases.push([`${system.file("file", "")}/code`, "a part of its path is not a folder"]);
+    cases.push(["/dev/zero", "its first line is too long"]);
+  }
+  for (const [path, what] of cases) {
+    const error = assertThrows(() => givenCode(system, path), ChatError);
+    assertEquals(error.message, `Cannot read the code from ${path}: ${what}`);
+    assertEquals(error.hint, "Name a text file whose first line is the code");
+  }
+  // The longest line that is read, and a tab between words.
+  assertEquals(givenCode(system, system.file("code", `${"x".repeat(4095)}\n`))?.length, 4095);
+  assertEquals(givenCode(system, system.file("code", "one\ttwo")), "one\ttwo");
+});
+
 Deno.test("loadSettings: reads the default file if it exists, another one, or none", async () => {
   using system = new FakeSystem();
   assertEquals(await loadSettings(system, undefined), {});
@@ -91,7 +119,10 @@ Deno.test("loadSettings: a file that is named must exist, and be a file", async 
   using system = new FakeSystem();
   for (const path of [`${system.folder}/none.toml`, system.folder]) {
     const error = await assertRejects(() => loadSettings(system, path), ChatError);
-    assert(error.message.startsWith(`Cannot read the config file ${path}: `), error.message);
+    const what = path === system.folder
+      ? /^(?:it is a folder|permission denied)$/ // The second one on Windows.
+      : /^it does not exist$/;
+    assertMatch(error.message.replace(`Cannot read the config file ${path}: `, ""), what);
     assertEquals(error.hint, "To start without one: --no-config");
   }
 });

@@ -1,21 +1,13 @@
 // The handshake: connects, checks that a chat server answers, logs in if the room is sealed, and is admitted or resumes a
 // session. Ends with WELCOME; `client.ts` reads everything after it. Knows no members and no events.
 
-import { deadline } from "@std/async/deadline";
 import { type Cipher, XorCipher } from "../cipher.ts";
 import { codeDoubt } from "../cipher/codes.ts";
 import { Identity } from "../cipher/identity.ts";
 import { KnownNames } from "../cipher/known_names.ts";
 import { startLogin } from "../cipher/opaque.ts";
 import { SealedCipher } from "../cipher/sealed.ts";
-import {
-  ChatError,
-  CodeMissing,
-  messageOf,
-  ProtocolError,
-  RoomNotFound,
-  WrongCode,
-} from "../errors.ts";
+import { ChatError, CodeMissing, ProtocolError, RoomNotFound, WrongCode } from "../errors.ts";
 import {
   type ErrorCode,
   type Frame,
@@ -43,22 +35,15 @@ import { type Opening, parseServerOpening } from "../protocol/opening.ts";
 import { type Claim, proveResume } from "../protocol/resume.ts";
 import { nameFault } from "../text/names.ts";
 import { printable } from "../text/printable.ts";
+import { dial, type Endpoint } from "./dial.ts";
+
+export type { Endpoint };
 
 /** Bytes of the read buffer: a busy room fills it in one read. */
 const READ_BUFFER = 64 * 1024;
 
 /** More members than any room has. A server that announces more wants to exhaust this client's memory. */
 export const MAX_MEMBERS = 100_000;
-
-/** The address of a server, and how long to wait for it. */
-export interface Endpoint {
-  hostname: string;
-  port: number;
-  /** How long connecting may take, and how long admission may take, in ms. */
-  handshakeMs?: number;
-  /** Cancels the attempt. */
-  signal?: AbortSignal;
-}
 
 export interface ConnectOptions extends Endpoint {
   /** A valid name; see `nameFault`. */
@@ -173,7 +158,7 @@ export async function withConnection<T>(
 ): Promise<T> {
   const { hostname, port, handshakeMs: ms = HANDSHAKE_MS, signal } = endpoint;
   const address = formatAddress(hostname, port);
-  const connection = new Connection(await dial(endpoint, address, ms), MAX_FRAME, READ_BUFFER);
+  const connection = new Connection(await dial(endpoint, ms), MAX_FRAME, READ_BUFFER);
   let isLate = false;
   // Closing ends the read that `admit` waits for, so no read is left when this function returns.
   const close = () => connection.close();
@@ -208,37 +193,6 @@ export async function withConnection<T>(
     clearTimeout(timer);
     signal?.removeEventListener("abort", close);
     if (admitted === undefined) close();
-  }
-}
-
-/** Opens a TCP connection. */
-async function dial(
-  { hostname, port, signal }: Endpoint,
-  address: string,
-  ms: number,
-): Promise<Deno.TcpConn> {
-  const dialing = Deno.connect({ hostname, port });
-  try {
-    return await deadline(dialing, ms, signal && { signal });
-  } catch (cause) {
-    // The deadline has passed, or `signal` has aborted: the connection is not wanted any more.
-    dialing.then((conn) => conn.close(), () => {});
-    if (cause instanceof DOMException || signal?.aborted) {
-      throw new ChatError(`Cannot join ${address}: no answer within ${ms / 1000} seconds`, {
-        hint: "Check the address, and whether a firewall blocks the connection",
-      });
-    }
-    if (cause instanceof Deno.errors.ConnectionRefused) {
-      throw new RoomNotFound(`Cannot join ${address}: nothing listens there`, {
-        hint: "Open a room with: chat serve",
-        cause,
-      });
-    }
-    const message = messageOf(cause);
-    if (/lookup|resolve|not known|no such host/i.test(message)) {
-      throw new ChatError(`Cannot join ${address}: no host has that name`, { cause });
-    }
-    throw new ChatError(`Cannot join ${address}: ${message}`, { cause });
   }
 }
 

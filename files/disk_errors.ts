@@ -11,20 +11,6 @@ export function orMissing(cause: unknown, reason: string): unknown {
   return cause instanceof Deno.errors.NotFound ? new DiskError(reason) : cause;
 }
 
-/** By the error codes that are the same on all systems. */
-const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: "no space is left on the disk",
-  EDQUOT: "your disk quota is used up",
-  EFBIG: "the file is too large for the file system",
-  EROFS: "the disk is read-only",
-  EIO: "the disk reported an error",
-  EMFILE: "too many files are open",
-  ENFILE: "too many files are open",
-  ENAMETOOLONG: "the name is too long for the file system",
-  ELOOP: "its links lead in a circle",
-  EILSEQ: "the file system does not allow this name",
-};
-
 /** An error of the disk as a sentence. */
 export class FileError extends ChatError {
   /** The end of the sentence, for lists of several files. */
@@ -53,16 +39,11 @@ export function reasonOf(
   access: "read" | "write",
 ): string {
   if (cause instanceof DiskError) return cause.message;
-  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : "";
-  const known = typeof code === "string" ? REASONS[code] : undefined;
-  if (known !== undefined) return known;
   if (cause instanceof Deno.errors.NotFound) {
     return action === "send" ? "the file does not exist" : "the folder does not exist any more";
   }
   if (cause instanceof Deno.errors.PermissionDenied) {
     return access === "read" ? "you may not read it" : "you may not write in the folder";
   }
-  if (cause instanceof Deno.errors.NotADirectory) return "a part of its path is not a folder";
-  if (cause instanceof Deno.errors.NotCapable) return `the program may not ${access} there`;
   return messageOf(cause);
 }

@@ -331,7 +331,7 @@ Deno.test("PartFile.write: reports errors of the system in plain words", async (
         ["EDQUOT", "your disk quota is used up"],
         ["EFBIG", "the file is too large for the file system"],
         ["EROFS", "the disk is read-only"],
-        ["EIO", "the disk reported an error"],
+        ["EIO", "the device reported an error"],
         ["EXYZ", "as the system reports it (EXYZ)"],
       ]
     ) {
@@ -364,7 +364,7 @@ Deno.test("PartFile.finish: puts the bytes on the disk before the file gets its 
     broken = true;
     await refuses(
       () => receive(disk, content(10), "b"),
-      "Cannot receive b: the disk reported an error",
+      "Cannot receive b: the device reported an error",
     );
     // A failed checkpoint is reported by the next write or by finish, even if the disk works again.
     const bytes = content(5 * MIB);
@@ -377,7 +377,7 @@ Deno.test("PartFile.finish: puts the bytes on the disk before the file gets its 
         await sink.finish();
       },
       ChatError,
-      "Cannot receive c: the disk reported an error",
+      "Cannot receive c: the device reported an error",
     );
     await sink.abort(false);
     assertEquals(list(folder), ["a"]);

@@ -29,8 +29,8 @@ const LINES: readonly [ServerEvent, string][] = [
     "member 3 is disconnected: it kept exceeding its budget",
   ],
   [
-    { event: "accept-error", message: "Too many open files" },
-    "cannot accept a connection: Too many open files",
+    { event: "accept-error", message: "too many files are open" },
+    "cannot accept a connection: too many files are open",
   ],
   [
     { event: "internal-error", message: "TypeError: no\n    at hub.ts:1:1" },

@@ -128,7 +128,8 @@ function listen<Server>(where: StatusPlace, open: () => Server): Server {
     if (cause instanceof Deno.errors.NotFound) {
       throw new ChatError(`${cannot}: its folder does not exist`, { cause });
     }
-    throw new ChatError(`${cannot}: ${explain(cause)}`, { cause });
+    const hint = "Take another port or path, or a free port with: --status 0";
+    throw new ChatError(`${cannot}: ${explain(cause)}`, { hint, cause });
   }
 }
 

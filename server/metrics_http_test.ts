@@ -212,10 +212,13 @@ Deno.test({
         `Cannot show the status at ${path}/a: its folder does not exist`,
       );
       const long = path + "x".repeat(200);
-      await assertRejects(
-        () => serveStatus({ path: long }, render),
-        ChatError,
-        `Cannot show the status at ${long}: `,
+      const error = await assertRejects(() => serveStatus({ path: long }, render), ChatError);
+      assertEquals(
+        [error.message, error.hint],
+        [
+          `Cannot show the status at ${long}: the system does not accept it`,
+          "Take another port or path, or a free port with: --status 0",
+        ],
       );
     }),
 });

@@ -136,7 +136,7 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
   // The metrics' only one asks whether such a socket is dead.
   {
     what: /\bDeno\.(?:connect|connectTls)\b|\bfetch\(|\bWebSocket\b/,
-    files: ["client/handshake.ts", "server/metrics_http.ts"],
+    files: ["client/dial.ts", "server/metrics_http.ts"],
   },
 ];
 
@@ -149,6 +149,7 @@ const EDGES = new Set([
   "cli/system.ts",
   "cli/user.ts",
   "client.ts",
+  "client/dial.ts",
   "client/handshake.ts",
   "client/members.ts",
   "client/outbox.ts",

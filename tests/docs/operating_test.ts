@@ -111,7 +111,7 @@ const EVENTS: { readonly [E in ServerEvent["event"]]: Extract<ServerEvent, { eve
   slowed: { event: "slowed", member: 3 },
   warned: { event: "warned", member: 3 },
   flooded: { event: "flooded", member: 3 },
-  "accept-error": { event: "accept-error", message: "Too many open files" },
+  "accept-error": { event: "accept-error", message: "too many files are open" },
   "internal-error": { event: "internal-error", message: "TypeError: …" },
   stopping: { event: "stopping", members: 4 },
   stopped: { event: "stopped" },

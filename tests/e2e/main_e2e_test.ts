@@ -341,8 +341,12 @@ Deno.test("chat crack: without a key it exits with 1 and explains the input", as
       utf8.encode("hm"),
       /: 2 bytes are too few; .* % certain\nchat: hint: .*--top/,
     ],
-    [["."], undefined, /Cannot read the traffic from \.: /],
-    [["/there/is/none"], undefined, /Cannot read the traffic from \/there\/is\/none: /],
+    [["."], undefined, /Cannot read the traffic from \.: it is a folder\n/],
+    [
+      ["/there/is/none"],
+      undefined,
+      /Cannot read the traffic from \/there\/is\/none: it does not exist\n/,
+    ],
     // One byte more than the limit.
     [
       [],
@@ -478,7 +482,7 @@ Deno.test("chat: an invalid config file ends it with 1, before anything else hap
   }
   // With --no-config the same command gets further.
   const args = ["join", "nowhere.invalid", "--no-config"];
-  await assertFails(args, 1, /join nowhere\.invalid/, undefined, { home });
+  await assertFails(args, 1, /join nowhere\.invalid/, /spelling/, { home });
 });
 
 withShell(
@@ -491,7 +495,7 @@ withShell(
       /zero: it has more than 8192 bytes/,
       /right file/,
     );
-    await assertFails([...args, "/dev/null"], 1, /join nowhere\.invalid/, undefined);
+    await assertFails([...args, "/dev/null"], 1, /join nowhere\.invalid/, /spelling/);
   },
 );
 
@@ -544,8 +548,8 @@ const ERRORS: readonly [string, string[], number, RegExp, RegExp | undefined][] 
     "a missing code file",
     ["join", "--code-file", "/there/is/none"],
     1,
-    /read the code from \/there\/is\/none: /,
-    undefined,
+    /read the code from \/there\/is\/none: it does not exist$/,
+    /whose first line is the code$/,
   ],
   ["no shell", ["completions"], 2, /Name a shell: bash, zsh or fish/, /chat comp/],
   [
@@ -594,7 +598,7 @@ const ERRORS: readonly [string, string[], number, RegExp, RegExp | undefined][] 
     ["join", "nowhere.invalid"],
     1,
     /join nowhere\.invalid:2428: no host has that name/,
-    undefined,
+    /spelling/,
   ],
 ];
 
@@ -795,7 +799,7 @@ withShell("chat join, chat send: report unreadable input, and exit with 1", asyn
   for (const verb of ["join", "send"]) {
     const { code, stderr } = await run([verb, address], { from: "." });
     assertEquals(code, 1);
-    assertMatch(stderr, /^chat: error: Cannot read the input: .*directory/m);
+    assertMatch(stderr, /^chat: error: Cannot read the input: it is a folder$/m);
   }
 });
 
