@@ -28,11 +28,11 @@ export function visibleForm(character: string): string {
  * ```
  */
 export function printable(text: string, keep: "line" | "lines" = "line"): string {
-  return text.replace(
-    HAZARDS,
-    (c) => keep === "lines" && (c === "\n" || c === "\t") ? c : visibleForm(c),
-  );
+  return text.replace(keep === "lines" ? HAZARDS_IN_LINES : HAZARDS, visibleForm);
 }
+
+/** In a text of several lines. */
+const HAZARDS_IN_LINES = new RegExp(`(?![\\n\\t])(?:${HAZARDS.source})`, "gu");
 
 /**
  * Characters that JSON does not escape, but that a terminal could obey, or that end a line for some readers (such

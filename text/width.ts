@@ -2,7 +2,7 @@
 // some characters, so the screen must stay intact where these numbers are wrong.
 
 import stringWidth from "string-width";
-import { splitGraphemes } from "./graphemes.ts";
+import { graphemesFrom, splitGraphemes } from "./graphemes.ts";
 
 /** Columns that `text` takes in a terminal. `text` has no control characters. */
 export function width(text: string): number {
@@ -16,24 +16,29 @@ export function width(text: string): number {
  * @throws {RangeError} if `columns` is less than 2, where a wide character would not fit
  */
 export function wrap(line: string, columns: number): string[] {
-  return cuts(line, columns, width).map(([from, to]) => line.slice(from, to));
+  return Array.from(cuts(line, columns, width), ([from, to]) => line.slice(from, to));
 }
 
 /** Longest grapheme that is measured and kept in one row, in UTF-16 units. Longer ones are cut. */
 const MAX_GRAPHEME = 64;
+/** Longer lines, in UTF-16 units, are split into graphemes only as far as the caller takes rows. */
+const LONG_LINE = 4096;
 
 /**
  * Where `wrap` cuts `line`: the beginning and the end of each row. `measure` returns the columns of a grapheme.
  *
+ * @param room the columns that a row may take up to the grapheme at a position, if that is more than `columns`: for
+ * words that should not be cut
  * @throws {RangeError} if `columns` is less than 2
  */
-export function cuts(
+export function* cuts(
   line: string,
   columns: number,
   measure: (grapheme: string) => number,
-): [from: number, to: number][] {
+  room: (at: number) => number = () => columns,
+): Generator<[from: number, to: number], void, void> {
   if (columns < 2) throw new RangeError(`Cannot wrap: ${columns} columns, at least 2 are needed`);
-  const rows: [number, number][] = [];
+  let rows: [number, number][] = [];
   /** The current row: its beginning, and its width up to `at`. */
   let from = 0;
   let rowWidth = 0;
@@ -50,7 +55,7 @@ export function cuts(
       space = -1;
     }
     // The text after the space and a wide character can still be more than a row.
-    if (rowWidth + w > columns) {
+    if (rowWidth + w > columns && rowWidth + w > room(at)) {
       rows.push([from, at]);
       from = at;
       rowWidth = 0;
@@ -68,14 +73,17 @@ export function cuts(
       spaceWidth = rowWidth;
     }
   };
-  for (const g of splitGraphemes(line)) {
+  for (const g of line.length > LONG_LINE ? graphemesFrom(line, 0) : splitGraphemes(line)) {
     const w = g.length > MAX_GRAPHEME ? Infinity : isAscii(g) ? 1 : measure(g);
     // A grapheme wider than a row (a letter with many marks) is cut, too.
     if (w <= columns || g.length === 1) take(g, w);
     else for (const c of g) take(c, measure(c));
+    if (rows.length > 0) {
+      yield* rows;
+      rows = [];
+    }
   }
-  rows.push([from, at]);
-  return rows;
+  yield [from, at];
 }
 
 /** Whether this grapheme is a printable ASCII character. Most are, and need no measuring. */

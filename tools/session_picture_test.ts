@@ -200,7 +200,7 @@ Deno.test("docs/session.svg: shows the conversation, and the text in the line", 
   }
   assertEquals(shown[0], "$ chat serve --join --name alice");
   assert(shown.includes("carol and dave joined"));
-  assertMatch(shown.at(-2)!, /sealed: only members can read it · 3 members · connected$/);
+  assertMatch(shown.at(-2)!, /sealed · 3 members · connected$/);
   assertEquals(shown.at(-1), `> ${REPLY}`);
 });
 

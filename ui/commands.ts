@@ -247,6 +247,14 @@ export const COMMANDS: readonly SlashCommand[] = [
     },
   },
   {
+    name: "show",
+    args: "[MEMBER]",
+    help: "shows more of a long message: the last one, or the last one from a member",
+    screen: true,
+    members: ({ room }) => room.members.map(({ name }) => name),
+    run: ({ screen }, who?: string) => screen!.more(who),
+  },
+  {
     name: "clear",
     args: "",
     help: "clears the screen, as Ctrl-L does",

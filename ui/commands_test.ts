@@ -53,6 +53,7 @@ function around({ room = fakeRoom(), ...more }: Around = {}): {
     print: (line: string, heading = "") => void done.push(`print|${heading}${line}`),
     screen: {
       clear: () => void done.push("clear"),
+      more: (from?: string) => void done.push(`more|${from}`),
       view: (path: string, name: string) => void done.push(`view|${path}|${name}`),
     },
     emoji: EMOJI,
@@ -204,7 +205,17 @@ Deno.test("complete: commands at the start; members with a colon there, with a s
       "/",
       [
         ...["/help ", "/who", "/nick ", "/me ", "/msg ", "/reply ", "/ignore ", "/unignore "],
-        ...["/verify ", "/trust ", "/whoami", "/mute", "/notify ", "/time ", "/theme ", "/clear"],
+        ...[
+          "/verify ",
+          "/trust ",
+          "/whoami",
+          "/mute",
+          "/notify ",
+          "/time ",
+          "/theme ",
+          "/show ",
+          "/clear",
+        ],
         ...["/reconnect", "/save ", "/send ", "/accept ", "/decline ", "/view "],
         ...["/transfers", "/cancel ", "/quit"],
       ],
@@ -312,7 +323,15 @@ Deno.test("submit: without a screen, commands that need one fail, and /help leav
   const { screen: _, ...context } = around().context;
   const lines = helpRows(context).join("\n");
   const screenOnly = COMMANDS.filter((c) => c.screen);
-  assertEquals(screenOnly.map((c) => c.name), ["mute", "notify", "time", "theme", "clear", "view"]);
+  assertEquals(screenOnly.map((c) => c.name), [
+    "mute",
+    "notify",
+    "time",
+    "theme",
+    "show",
+    "clear",
+    "view",
+  ]);
   for (const { name } of screenOnly) {
     assertThrows(() => submit(`/${name}`, context), ChatError, "it needs the full screen");
     assert(!lines.includes(`/${name}`), name);

@@ -22,6 +22,12 @@ export interface Context {
   /** Undefined in plain mode, where commands that need a screen are refused. */
   readonly screen?: {
     clear(): void;
+    /**
+     * Shows more of the text that was cut last, of everybody or of one member.
+     *
+     * @throws {ChatError} if there is none
+     */
+    more(from?: string): void;
     /** Shows a file as a picture once it has been decoded. */
     view(path: string, name: string): void;
   };

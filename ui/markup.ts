@@ -26,8 +26,8 @@ export interface Run {
 /** One line of the text. */
 export interface MarkupLine {
   readonly runs: readonly Run[];
-  /** It is part of a code block. */
-  readonly block: boolean;
+  /** `block`: part of a code block. `code`: nothing but code, or indented like it. `quote`: it starts with `> `. */
+  readonly kind: "text" | "quote" | "code" | "block";
 }
 
 interface ParseOptions {
@@ -62,64 +62,132 @@ const UNSPACED =
   /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u;
 
 /**
- * Parses `text`, which MUST have been through `printable(text, "lines")`.
+ * The lines of a text, parsed one by one as they are asked for: the end of a very long text may never be.
  *
  * @example
  * ```ts
- * parse("see *this*", { marks: "hidden" }); // one line: "see " and a bold "this"
+ * new MarkupLines("see *this*", { marks: "hidden" }).next(); // "see " and a bold "this"
  * ```
  */
-export function parse(text: string, { self, marks }: ParseOptions): MarkupLine[] {
-  const lines = streamSafe(text).replaceAll("\t", "    ").split("\n");
-  const closes = closingFences(lines);
-  const tokens = new RegExp(
-    [CODE_SPAN, LINK, ...self === undefined ? [] : [`(?<mention>${namePattern(self)})`]].join("|"),
-    "giu",
-  );
-  const hidden = marks === "hidden";
-  const parsed: MarkupLine[] = [];
-  const inBlock = (line: string) =>
-    parsed.push({ runs: line === "" ? [] : [{ text: line, style: CODE }], block: true });
-  for (let i = 0; i < lines.length; i++) {
-    const line = lines[i]!;
-    const close = line.startsWith(FENCE) ? fenceEnd(line, closes[i + 1]) : undefined;
-    if (close === undefined) {
-      parsed.push({ runs: parseLine(line, tokens, hidden), block: false });
-    } else if (close === "same line") {
-      inBlock(hidden ? line.trimEnd().slice(FENCE.length, -FENCE.length) : line);
-    } else {
-      // The name of a language after the opening fence is not shown.
-      if (!hidden || !/^```[\w+#.-]{0,20}\s*$/.test(line)) {
-        inBlock(hidden ? line.slice(FENCE.length) : line);
+export class MarkupLines {
+  readonly #text: string;
+  readonly #tokens: RegExp;
+  readonly #hidden: boolean;
+  readonly #parsed: Generator<MarkupLine, void, void>;
+  /** Where the next line begins that is not parsed yet; beyond the end of the text if there is none. */
+  #at = 0;
+  /** No line after this position ends with a fence. */
+  #lastFence = Infinity;
+  #back: MarkupLine | undefined;
+
+  /** @param text MUST have been through `printable(text, "lines")` */
+  constructor(text: string, { self, marks }: ParseOptions) {
+    this.#text = streamSafe(text).replaceAll("\t", "    ");
+    this.#tokens = new RegExp(
+      [CODE_SPAN, LINK, ...self === undefined ? [] : [`(?<mention>${namePattern(self)})`]]
+        .join("|"),
+      "giu",
+    );
+    this.#hidden = marks === "hidden";
+    this.#parsed = this.#parse();
+  }
+
+  /** Whether `next` has returned all lines. */
+  get isDone(): boolean {
+    return !this.#back && this.#at > this.#text.length;
+  }
+
+  /** The next line; undefined at the end. */
+  next(): MarkupLine | undefined {
+    const line = this.#back ?? (this.#parsed.next().value || undefined);
+    this.#back = undefined;
+    return line;
+  }
+
+  /** Makes `next` return this next: a line, or the rest of one. */
+  putBack(line: MarkupLine): void {
+    this.#back = line;
+  }
+
+  /** How many rows of `columns` the rest takes. An estimate if a line is long or not ASCII: none is laid out. */
+  rowsLeft(columns: number): { count: number; isExact: boolean } {
+    let count = 0;
+    let isExact = true;
+    const add = (length: number) => {
+      count += Math.max(1, Math.ceil(length / columns));
+      isExact &&= length <= columns;
+    };
+    if (this.#back) add(this.#back.runs.reduce((sum, { text }) => sum + text.length, 0));
+    for (let at = this.#at; at <= this.#text.length;) {
+      const end = this.#endOfLine(at);
+      add(end - at);
+      at = end + 1;
+    }
+    return { count, isExact: isExact && /^[\n -~]*$/.test(this.#text.slice(this.#at)) };
+  }
+
+  #endOfLine(at: number): number {
+    const end = this.#text.indexOf("\n", at);
+    return end === -1 ? this.#text.length : end;
+  }
+
+  #take(): string {
+    const end = this.#endOfLine(this.#at);
+    const line = this.#text.slice(this.#at, end);
+    this.#at = end + 1;
+    return line;
+  }
+
+  *#parse(): Generator<MarkupLine, void, void> {
+    const hidden = this.#hidden;
+    while (this.#at <= this.#text.length) {
+      const line = this.#take();
+      const close = line.startsWith(FENCE) ? this.#fenceEnd(line) : undefined;
+      if (close === undefined) {
+        yield textLine(line, parseLine(line, this.#tokens, hidden));
+      } else if (close === "same line") {
+        yield blockLine(hidden ? line.trimEnd().slice(FENCE.length, -FENCE.length) : line);
+      } else {
+        // The name of a language after the opening fence is not shown.
+        if (!hidden || !/^```[\w+#.-]{0,20}\s*$/.test(line)) {
+          yield blockLine(hidden ? line.slice(FENCE.length) : line);
+        }
+        while (this.#at < close) yield blockLine(this.#take());
+        const last = this.#take().trimEnd();
+        if (!hidden) yield blockLine(last);
+        else if (last !== FENCE) yield blockLine(last.slice(0, -FENCE.length));
       }
-      for (i++; i < close; i++) inBlock(lines[i]!);
-      const last = lines[close]!.trimEnd();
-      if (!hidden) inBlock(last);
-      else if (last !== FENCE) inBlock(last.slice(0, -FENCE.length));
     }
   }
-  return parsed;
+
+  /** Where the last line begins of the block that starts with `line`; undefined if it is not a block. */
+  #fenceEnd(line: string): number | "same line" | undefined {
+    const trimmed = line.trimEnd();
+    const inner = trimmed.slice(FENCE.length, -FENCE.length);
+    if (trimmed.length > 2 * FENCE.length && trimmed.endsWith(FENCE) && !inner.includes("`")) {
+      return "same line";
+    }
+    // A search that has failed is not repeated for each opening fence.
+    if (this.#at >= this.#lastFence) return undefined;
+    const closing = /```[^\S\n]*(?=\n|$)/g;
+    closing.lastIndex = this.#at;
+    const match = closing.exec(this.#text);
+    if (!match) {
+      this.#lastFence = this.#at;
+      return undefined;
+    }
+    return this.#text.lastIndexOf("\n", match.index) + 1;
+  }
 }
 
-/** For each line, the index of the next line that ends with a fence, itself included. */
-function closingFences(lines: readonly string[]): (number | undefined)[] {
-  const closes: (number | undefined)[] = new Array(lines.length);
-  let next: number | undefined;
-  for (let i = lines.length - 1; i >= 0; i--) {
-    if (lines[i]!.trimEnd().endsWith(FENCE)) next = i;
-    closes[i] = next;
-  }
-  return closes;
+function blockLine(text: string): MarkupLine {
+  return { runs: text === "" ? [] : [{ text, style: CODE }], kind: "block" };
 }
 
-/** The last line of the block that starts with `line`; undefined if it is not a block. */
-function fenceEnd(line: string, next: number | undefined): number | "same line" | undefined {
-  const trimmed = line.trimEnd();
-  const inner = trimmed.slice(FENCE.length, -FENCE.length);
-  if (trimmed.length > 2 * FENCE.length && trimmed.endsWith(FENCE) && !inner.includes("`")) {
-    return "same line";
-  }
-  return next;
+function textLine(text: string, runs: readonly Run[]): MarkupLine {
+  if (/^>(?: |$)/.test(text)) return { runs, kind: "quote" };
+  const isCode = text.startsWith("    ") || (runs.length === 1 && runs[0]!.style.code);
+  return { runs, kind: isCode ? "code" : "text" };
 }
 
 /** A part of a line in which marks have no meaning. */
@@ -273,16 +341,33 @@ function namePattern(name: string): string {
 
 // ---- rows ------------------------------------------------------------------------------------------
 
+/** A row of a line. */
+export interface MarkupRow {
+  readonly runs: readonly Run[];
+  /** Where it begins in the line's text. */
+  readonly from: number;
+}
+
 /**
  * Cuts a line into rows of at most `columns` columns, which must be at least 2; a cut run continues in the next
- * row. If terminals disagree about a width, the widest counts.
+ * row. If terminals disagree about a width, the widest counts. Words with a link or with code are cut only at `most`.
  */
-export function toRows({ runs }: MarkupLine, columns: number): Run[][] {
+export function* toRows(
+  { runs }: MarkupLine,
+  columns: number,
+  most: number = columns,
+): Generator<MarkupRow, void, void> {
   const visible = runs.map(({ text }) => text).join("");
+  const uncut = most > columns ? wordsWithTokens(runs, visible) : [];
+  let next = 0;
+  const room = (at: number) => {
+    while (next < uncut.length && at >= uncut[next]!.to) next++;
+    return next < uncut.length && at >= uncut[next]!.from ? most : columns;
+  };
   let run = 0;
   /** Where the run starts in `visible`. */
   let begins = 0;
-  return cuts(visible, columns, roomFor).map(([from, to]) => {
+  for (const [from, to] of cuts(visible, columns, roomFor, room)) {
     const row: Run[] = [];
     for (; run < runs.length; run++) {
       const { text, style } = runs[run]!;
@@ -292,8 +377,34 @@ export function toRows({ runs }: MarkupLine, columns: number): Run[][] {
       if (ends > to) break;
       begins = ends;
     }
-    return row;
+    yield { runs: row, from };
+  }
+}
+
+/** The words, with the punctuation around them, that have a link or code in them. */
+function wordsWithTokens(runs: readonly Run[], visible: string): { from: number; to: number }[] {
+  const words: { from: number; to: number }[] = [];
+  let at = 0;
+  for (const { text, style } of runs) {
+    if ((style.link !== undefined || style.code) && at >= (words.at(-1)?.to ?? 0)) {
+      const from = visible.lastIndexOf(" ", at) + 1;
+      const space = visible.indexOf(" ", at + text.length);
+      words.push({ from, to: space === -1 ? visible.length : space });
+    }
+    at += text.length;
+  }
+  return words;
+}
+
+/** The rest of a line, from a position in its text on. */
+export function restOf({ runs, kind }: MarkupLine, from: number): MarkupLine {
+  let begins = 0;
+  const rest = runs.map(({ text, style }) => {
+    const skipped = Math.max(0, from - begins);
+    begins += text.length;
+    return { text: text.slice(skipped), style };
   });
+  return { runs: rest.filter(({ text }) => text !== ""), kind };
 }
 
 /**

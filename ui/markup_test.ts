@@ -1,22 +1,31 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { printable } from "../text/printable.ts";
 import { width } from "../text/width.ts";
-import { mentions, parse, roomFor, toRows } from "./markup.ts";
+import { type MarkupLine, MarkupLines, mentions, restOf, roomFor, toRows } from "./markup.ts";
+
+/** All lines of a text. */
+function parse(...parts: ConstructorParameters<typeof MarkupLines>): MarkupLine[] {
+  const lines = new MarkupLines(...parts);
+  const parsed: MarkupLine[] = [];
+  for (let line = lines.next(); line; line = lines.next()) parsed.push(line);
+  assert(lines.isDone);
+  return parsed;
+}
 
 /** The parsed text, with a letter for each style before a run: B, I, C, M for a mention, L for a link. */
 function shown(text: string, marks: "hidden" | "shown" = "hidden", self = "al"): string {
   const lines = parse(printable(text, "lines"), { self, marks });
-  return lines.map(({ runs, block }) => {
+  return lines.map(({ runs, kind }) => {
     const pieces = runs.map(({ text, style }) => {
       const letters = (style.bold ? "B" : "") + (style.italic ? "I" : "") +
         (style.code ? "C" : "") + (style.mention ? "M" : "") + (style.link ? "L" : "");
       return letters === "" ? text : `<${letters} ${text}>`;
     });
-    return (block ? "| " : "") + pieces.join("");
+    return (kind === "block" ? "| " : "") + pieces.join("");
   }).join("\n");
 }
 
-Deno.test("parse: marks at word boundaries become styles, all others stay", () => {
+Deno.test("MarkupLines: marks at word boundaries become styles, all others stay", () => {
   const cases: [string, string][] = [
     ["plain", "plain"],
     ["", ""],
@@ -47,7 +56,7 @@ Deno.test("parse: marks at word boundaries become styles, all others stay", () =
   for (const [text, expected] of cases) assertEquals(shown(text), expected, text);
 });
 
-Deno.test("parse: without styles the marks stay visible, and no text is lost", () => {
+Deno.test("MarkupLines: without styles the marks stay visible, and no text is lost", () => {
   const texts = [
     "*bold* _it *both* al_ `code` see https://x.example/_a_.",
     "```\n*a*\n\n b\n```\nend",
@@ -63,7 +72,7 @@ Deno.test("parse: without styles the marks stay visible, and no text is lost", (
   assertEquals(shown("*a* _b_ `c`", "shown"), "<B *a*> <I _b_> <C `c`>");
 });
 
-Deno.test("parse: a code block is between lines of ```, and other marks have no effect in it", () => {
+Deno.test("MarkupLines: a code block is between lines of ```, and other marks have no effect in it", () => {
   const cases: [string, string][] = [
     ["```\na *b*\n\n  c_d_\n```", "| <C a *b*>\n| \n| <C   c_d_>"],
     ["```ts\nlet x\n```\nbehind *it*", "| <C let x>\nbehind <B it>"],
@@ -87,7 +96,7 @@ function links(text: string): [seen: string, target: string][] {
     );
 }
 
-Deno.test("parse: links have the visible address as their target, without the stops and brackets around it", () => {
+Deno.test("MarkupLines: links have the visible address as their target, without the stops and brackets around it", () => {
   const seen: [string, string[]][] = [
     ["http://a.example", ["http://a.example"]],
     ["see https://a.example/x?y=1&z=_2_#3, or", ["https://a.example/x?y=1&z=_2_#3"]],
@@ -119,7 +128,7 @@ Deno.test("parse: links have the visible address as their target, without the st
   }
 });
 
-Deno.test("mentions, parse: find the user's name as a word, with or without @, in either case", () => {
+Deno.test("mentions, MarkupLines: find the user's name as a word, with or without @, in either case", () => {
   const cases: [name: string, text: string, isMeant: boolean][] = [
     ["al", "al", true],
     ["al", "hi @al!", true],
@@ -152,18 +161,84 @@ Deno.test("mentions, parse: find the user's name as a word, with or without @, i
   assertEquals(parse("al", { marks: "hidden" })[0]!.runs[0]!.style.mention, false);
 });
 
+/** The rows of a line without their styles. */
+function textRows(line: MarkupLine, columns: number, most?: number): string[] {
+  const rows = toRows(line, columns, most);
+  return Array.from(rows, ({ runs }) => runs.map(({ text }) => text).join(""));
+}
+
+Deno.test("MarkupLines: recognizes quotes and lines of code", () => {
+  const cases: [string, MarkupLine["kind"]][] = [
+    ["> a *b*", "quote"],
+    [">", "quote"],
+    [">a", "text"],
+    [" > a", "text"],
+    ["*> a*", "text"],
+    ["    a", "code"],
+    ["\ta", "code"],
+    ["   a", "text"],
+    ["`a b`", "code"],
+    ["`a` b", "text"],
+    ["", "text"],
+    ["```> a```", "block"],
+  ];
+  for (const [text, kind] of cases) {
+    assertEquals(parse(text, { marks: "hidden" }).map((line) => line.kind), [kind], text);
+  }
+});
+
+Deno.test("toRows: only words with a link or code use more columns than other text", () => {
+  const rows = (text: string, most = 30) =>
+    textRows(parse(text, { marks: "hidden" })[0]!, 10, most);
+  const link = "http://a.example/b";
+  assertEquals(rows(`see (${link}), it is long`), ["see", `(${link}),`, "it is long"]);
+  assertEquals(rows(`${link} ${link}`), [link, link]);
+  assertEquals(rows(link, 15), [link.slice(0, 15), link.slice(15)]);
+  assertEquals(rows("a `code_without_end` b c d e f g"), [
+    "a",
+    "code_without_end",
+    "b c d e f",
+    "g",
+  ]);
+  assertEquals(rows("one `two three four five` six"), ["one two", "three four", "five six"]);
+  assertEquals(rows("x".repeat(25)), ["x".repeat(10), "x".repeat(10), "x".repeat(5)]);
+});
+
+Deno.test("MarkupLines: a line can be shown in pieces, and what is left is counted without a layout", () => {
+  const text = "one\n*two three four* five\n\n```\nsix\nseven\n```\nend";
+  const lines = new MarkupLines(text, { marks: "hidden" });
+  const pieces: string[] = [];
+  for (let line = lines.next(); line; line = lines.next()) {
+    const [first, second] = toRows(line, 10);
+    pieces.push(first!.runs.map(({ text, style }) => style.bold ? `<${text}>` : text).join(""));
+    if (second) lines.putBack(restOf(line, second.from));
+    assertEquals(lines.isDone, pieces.at(-1) === "end");
+  }
+  assertEquals(pieces.join("|"), "one|<two three>|<four> five||six|seven|end");
+  const left = (text: string, columns: number) =>
+    new MarkupLines(text, { marks: "hidden" }).rowsLeft(columns);
+  assertEquals(left("one\n\nthree", 10), { count: 3, isExact: true });
+  assertEquals(left("x".repeat(10), 10), { count: 1, isExact: true });
+  assertEquals(left("x".repeat(11) + "\n", 10), { count: 3, isExact: false });
+  assertEquals(left("日本語", 10), { count: 1, isExact: false });
+  const begun = new MarkupLines("one\ntwo\n", { marks: "hidden" });
+  begun.putBack(begun.next()!);
+  assertEquals(begun.rowsLeft(10), { count: 3, isExact: true });
+});
+
 Deno.test("toRows: styles continue in the next row, and no row is too wide", () => {
   const [line] = parse("a *bold text that is long* end", { marks: "hidden" });
-  const rows = toRows(line!, 10).map((row) =>
-    row.map(({ text, style }) => style.bold ? `<${text}>` : text).join("")
+  const rows = Array.from(
+    toRows(line!, 10),
+    ({ runs }) => runs.map(({ text, style }) => style.bold ? `<${text}>` : text).join(""),
   );
   assertEquals(rows, ["a <bold>", "<text that>", "<is long>", "end"]);
-  assertEquals(toRows({ runs: [], block: false }, 10), [[]]);
+  assertEquals([...toRows({ runs: [], kind: "text" }, 10)], [{ runs: [], from: 0 }]);
   const texts = ["*日本語* `日本語日本語日本語` x", "👨‍👩‍👧 _👨‍👩‍👧 👨‍👩‍👧_ 1️⃣ ❤️", "हिन्दी *각 각* é"];
   for (const text of texts) {
     for (const columns of [2, 3, 6, 7, 18, 80]) {
       for (const line of parse(text, { marks: "hidden" })) {
-        const rows = toRows(line, columns).map((row) => row.map((run) => run.text).join(""));
+        const rows = textRows(line, columns);
         for (const row of rows) assertLessOrEqual(width(row), columns);
         const text = line.runs.map((run) => run.text).join("");
         assertEquals(rows.join("").replaceAll(" ", ""), text.replaceAll(" ", ""));
@@ -177,7 +252,7 @@ Deno.test("roomFor: graphemes that some terminals draw wider get more room", () 
   for (const [grapheme, columns] of cases) assertEquals(roomFor(grapheme), columns, grapheme);
 });
 
-Deno.test("parse, toRows: a hostile text takes time in proportion to its length", () => {
+Deno.test("MarkupLines, toRows: a hostile text takes time in proportion to its length", () => {
   // Each text takes some 30 ms. A step for each pair of characters would be nine billion steps.
   const [LENGTH, LIMIT_MS] = [128 * 1024, 8000];
   const pieces = ["*_", "`a", "[[", "*a ", "_*a*_", "```\n", "```x", "http://a", "http://a/ "];
@@ -188,14 +263,14 @@ Deno.test("parse, toRows: a hostile text takes time in proportion to its length"
       const begin = performance.now();
       const lines = parse(text, { self: "al", marks: "hidden" });
       let rows = 0;
-      for (const line of lines) rows += toRows(line, 60).length;
+      for (const line of lines) rows += textRows(line, 60, 200).length;
       assert(rows >= lines.length);
       assertLess(performance.now() - begin, LIMIT_MS, JSON.stringify([before, piece]));
     }
   }
 });
 
-Deno.test("parse: limits the combining marks on one letter", () => {
+Deno.test("MarkupLines: limits the combining marks on one letter", () => {
   const [line] = parse("e" + "\u0301".repeat(1000), { marks: "hidden" });
   const [{ text } = { text: "" }] = line!.runs;
   assertEquals(text.replaceAll("\u25cc", "").length, 1001);

@@ -2,7 +2,7 @@
 
 import { stripAnsiCode } from "@std/fmt/colors";
 import { cut, width, wrap } from "../text/width.ts";
-import { type MarkupLine, type Run, toRows } from "./markup.ts";
+import { type MarkupLines, type MarkupRow, restOf, toRows } from "./markup.ts";
 import type { Time } from "./preferences.ts";
 import { paint, type Palette } from "./theme.ts";
 
@@ -19,6 +19,8 @@ export interface Page {
 
 /** Rows are aligned on terminals with at least this many columns. */
 export const ALIGNED_COLUMNS = 60;
+/** Text is easier to read in rows that are not too long: on wide terminals they take this many columns. */
+const MAX_TEXT_COLUMNS = 100;
 /** Characters of link addresses in one message: each row of a link repeats its complete address. */
 const MAX_LINKS = 64 * 1024;
 const BAR = "▏";
@@ -82,29 +84,38 @@ export class Painter {
     this.#nextLink = nextLink;
   }
 
-  /** At least one row, each of at most `columns` columns, which must be at least 2. */
-  *rows(lines: readonly MarkupLine[], columns: number): Generator<string, void, void> {
+  /**
+   * Takes from `lines` what fits into `most` rows, each of at most `columns` columns, which must be at least 2. At least
+   * one row, even if nothing is left.
+   */
+  rows(lines: MarkupLines, columns: number, most: number): string[] {
     const { palette } = this.#page;
     const bar = paint(BAR, palette.dim) + " ";
-    // Where the text has hardly any room, the bar has none.
-    const hasBar = columns >= 8;
-    for (const line of lines) {
+    const rows: string[] = [];
+    for (let line = lines.next(); line; line = lines.next()) {
+      const { kind } = line;
+      // Where the text has hardly any room, the bar has none.
+      const hasBar = kind === "block" && columns >= 8;
+      const room = hasBar ? columns - INDENT.length : columns;
+      const isCode = kind === "block" || kind === "code";
       const ids = new Map<string, number>();
-      if (line.block && hasBar) {
-        for (const row of toRows(line, columns - INDENT.length)) yield bar + this.#row(row, ids);
-      } else {
-        for (const row of toRows(line, columns)) yield this.#row(row, ids);
+      for (const row of toRows(line, isCode ? room : Math.min(room, MAX_TEXT_COLUMNS), room)) {
+        if (rows.length === most) {
+          lines.putBack(restOf(line, row.from));
+          return rows;
+        }
+        rows.push((hasBar ? bar : "") + this.#row(row, ids, kind === "quote" ? palette.dim : ""));
       }
     }
     // A message of an empty code block still gets a row.
-    if (lines.length === 0) yield "";
+    return rows.length === 0 ? [""] : rows;
   }
 
-  #row(row: readonly Run[], ids: Map<string, number>): string {
+  #row({ runs }: MarkupRow, ids: Map<string, number>, base: string): string {
     let drawn = "";
-    for (const { text, style } of row) {
+    for (const { text, style } of runs) {
       const { palette } = this.#page;
-      const styles: string[] = [];
+      const styles = [base];
       if (style.bold) styles.push(palette.bold);
       if (style.italic) styles.push(palette.italic);
       if (style.code) styles.push(palette.code);

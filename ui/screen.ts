@@ -166,6 +166,11 @@ export class Screen {
       screen: {
         clear: () => this.#clearScreen(),
         view: (path, name) => void this.view(path, name),
+        more: (from) => {
+          const rows = this.#transcript.more(from, this.#page());
+          this.#printGrouped();
+          this.#push(rows);
+        },
       },
     };
     this.#keys = new KeyReader(this.#tty, this.#clock, {
@@ -415,6 +420,7 @@ export class Screen {
       this.#push(this.#transcript.event(event, now, this.#page()));
     }
     if (event.type === "joined" || event.type === "left") {
+      if (event.type === "joined") this.#transcript.reserve([event.who]);
       if (this.#grouped.isFull) this.#printGrouped();
       this.#grouped.addMember(event);
     }
@@ -442,7 +448,8 @@ export class Screen {
 
   /** At the end, messages that may not have arrived stay readable. */
   #printUnsent(): void {
-    const print = (heading: string, text: string) => this.#answer(text, { heading, role: "error" });
+    const print = (heading: string, text: string) =>
+      this.#push(this.#transcript.unsent(heading, text, this.#page()));
     for (const { text } of this.#room.pending) print("not confirmed: ", text);
     if (this.#editor.text !== "") print("not sent: ", this.#editor.text);
   }

@@ -147,9 +147,16 @@ Deno.test("Screen: later notices follow the members that joined; a single member
   assertEquals(await above(tty), ["      carol joined"]);
   // Messages go above the members that join.
   tell(room.message(BOB, "hi"), room.message(BOB, "all"));
-  assertEquals(await above(tty), ["09:05  bob │ hi", "           │ all", "      carol joined"]);
+  assertEquals(await above(tty), [
+    "09:05         bob │ hi",
+    "                  │ all",
+    "      carol joined",
+  ]);
   tell(room.message(carol, "hello"));
-  assertEquals((await above(tty)).slice(2), ["      carol joined", "      carol │ hello"]);
+  assertEquals((await above(tty)).slice(2), [
+    "      carol joined",
+    "            carol │ hello",
+  ]);
   tell(leaves(carol));
   await tty.type("/who\r");
   assertEquals((await above(tty)).slice(4), ["      carol left", "2 here: alice (you), bob"]);

@@ -20,6 +20,7 @@ import { ALICE, BOB, FakeRoom, UNPROVED } from "../tests/support/fake_room.ts";
 import { FakeClock } from "../tests/support/fake_clock.ts";
 import { FakeTty, going, setUp } from "../tests/support/fake_terminal.ts";
 import { liveColumns } from "./anchor.ts";
+import { SavedTranscript } from "./saved_transcript.ts";
 import { Screen } from "./screen.ts";
 import { nameStyle, palette } from "./theme.ts";
 
@@ -1165,6 +1166,34 @@ Deno.test("Screen: a crash gives the terminal back and reaches the caller", asyn
   await assertRestored(other.tty);
 });
 
+Deno.test("Screen: a long message is cut, /show goes on, and /save has all of it", async () => {
+  const { tty, room, tell, screen } = setUp(80, 10);
+  const text = Array.from({ length: 450 }, (_, i) => `line ${i + 1}`).join("\n");
+  await tty.type("/show\r");
+  assertEquals((await tty.rows()).slice(0, 2), [
+    "Cannot show more: nothing was cut, or it is no longer kept",
+    "/save FILE saves the complete messages",
+  ]);
+  await tty.type("\x15");
+  tell(room.message(BOB, text));
+  const above = async () => (await tty.rows()).slice(2, -2);
+  assertEquals((await above()).length, 201);
+  assertEquals((await above()).at(-1), "           │ … 250 more lines (/show)");
+  await tty.type("/show\r");
+  // Written in pieces, between which keys are read.
+  tell();
+  assertEquals((await above()).slice(201, 203), ["       bob │ line 201", "           │ line 202"]);
+  await tty.type("/show bob\r");
+  assertEquals((await above()).at(-1), "           │ line 450");
+  tell(room.message(BOB, "next"));
+  assertEquals((await above()).at(-1), "       bob │ next");
+  screen.close();
+  await tty.drawn();
+  const saved = new SavedTranscript();
+  saved.add(room.message(BOB, text), new Date());
+  assertEquals(saved.text("", new Date()).match(/line \d+$/gm)?.length, 450);
+});
+
 Deno.test("Screen: what cannot be shown has a note, once for each kind, and the conversation goes on", async () => {
   const { tty, room, tell, ending } = setUp();
   // An event that draws no row, and fails when something reads it.
@@ -1193,9 +1222,9 @@ Deno.test("Screen: what cannot be shown has a note, once for each kind, and the 
   tell(room.message(BOB, "four"));
   assertEquals((await tty.rows()).slice(-4), [
     "      bob joined",
-    "       bob │ three",
+    "            bob │ three",
     "cannot show this (live area): none; this is a bug in chat",
-    "           │ four",
+    "                │ four",
   ]);
   await tty.type("/mute\r");
   assertEquals((await tty.rows()).at(-1), "muted: no notifications; /mute to undo");

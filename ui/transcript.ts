@@ -12,11 +12,14 @@
 // compact form, indented text and text after `NAME: `. Names contain neither spaces nor `:`, so `bob → you` and
 // `* bob` cannot be names.
 
+import { stripAnsiCode } from "@std/fmt/colors";
+import { ChatError } from "../errors.ts";
 import type { Ending, Pending, Person, RoomEvent } from "../room.ts";
 import { printable } from "../text/printable.ts";
-import { cut, width } from "../text/width.ts";
+import { cut, width, wrap } from "../text/width.ts";
 import { liveColumns } from "./anchor.ts";
-import { type MarkupLine, parse } from "./markup.ts";
+import { CutRows, MAX_ROWS, moreRows } from "./cut_rows.ts";
+import { MarkupLines } from "./markup.ts";
 import { connectionNotice, listed, notDelivered, warnings } from "./notices.ts";
 import { isPicture } from "./picture_choice.ts";
 import type { Time } from "./preferences.ts";
@@ -32,10 +35,11 @@ import {
 } from "./rows.ts";
 import { nameStyle, paint, type Palette } from "./theme.ts";
 import { incompleteSentence, offerSentence, transferSentence } from "./transfer_text.ts";
-/** Columns of names: as many as the names need, between these limits. */
+
+/** Columns of names: as many as the members' names need, between these limits. */
 const MIN_NAME_COLUMNS = 4;
 const MAX_NAME_COLUMNS = 16;
-/** The names of the first members are measured to set that width. */
+/** The names of the first members are measured to reserve these columns. */
 const MAX_MEASURED = 100;
 /** After this long, a member's next message shows the name again, in ms. */
 const GROUP_MS = 5 * 60 * 1000;
@@ -74,8 +78,18 @@ export class Transcript {
   #stamp = "";
   #day: string | undefined;
   #group: Group | undefined;
+  /** Changes only where a name is shown: within a group the texts line up. */
   #nameColumns = MIN_NAME_COLUMNS;
   #lastLink = 0;
+  readonly #cut = new CutRows();
+
+  /** Reserves columns for the labels of these members, so that the texts need not move when they write. */
+  reserve(members: readonly Person[]): void {
+    for (const who of members.slice(0, MAX_MEASURED)) {
+      this.#fit({ who, kind: "action" });
+      if (!who.self && !who.classic) this.#fit({ who, kind: "direct" });
+    }
+  }
 
   /** Shows name and time again in the next row: the previous rows are out of sight. */
   repeatHeadings(): void {
@@ -98,15 +112,13 @@ export class Transcript {
     switch (event.type) {
       case "welcome": {
         const { self, room } = event;
-        this.#fit({ who: self, kind: "message" });
         const sentence =
           `you are ${self.name}, in the room at ${room.address}; /help lists the commands`;
         return this.notice(sentence, now, page);
       }
-      case "members": {
-        for (const who of event.members.slice(0, MAX_MEASURED)) this.#fit({ who, kind: "message" });
+      case "members":
+        this.reserve(event.members);
         return this.notice(membersHere(event.members), now, page);
-      }
       case "message": {
         const kind = event.action ? "action" : "message";
         return this.#messageRows({ who: event.from, kind }, event.text, now, page);
@@ -123,6 +135,7 @@ export class Transcript {
           ...this.notice(notDelivered(event), now, page, "error"),
         ];
       case "renamed": {
+        this.reserve([event.who]);
         const before = event.who.self ? "you are" : `${event.before} is`;
         return this.notice(`${before} now ${event.who.name}`, now, page);
       }
@@ -183,14 +196,48 @@ export class Transcript {
     const rows = this.#dayLine(now, page);
     this.#group = undefined;
     const stamp = this.#time(now, page);
-    return [...rows, ...framed(stamp, printable(text), page, page.palette[role])];
+    return [...rows, ...this.#framed(stamp, printable(text), page, role)];
   }
 
-  /** A command's answer, or a remark about the user's own text, without a time; both may hold anything. */
+  /** A command's answer, without a time; both parts may hold anything. */
   answer(heading: string, text: string, page: Page, role?: "dim" | "error"): string[] {
     this.#group = undefined;
-    const style = role === undefined ? "" : page.palette[role];
-    return framed(heading, printable(text, "lines"), page, style);
+    return this.#framed(heading, printable(text, "lines"), page, role);
+  }
+
+  /** The user's own text that has not been sent: all of it, because nothing else keeps it. */
+  unsent(heading: string, text: string, page: Page): string[] {
+    this.#group = undefined;
+    return framed(heading, printable(text, "lines"), page, page.palette.error);
+  }
+
+  #framed(heading: string, text: string, page: Page, role?: "dim" | "error"): string[] {
+    const rows = framed(heading, text, page, role === undefined ? "" : page.palette[role]);
+    if (rows.length <= MAX_ROWS) return rows;
+    // Laid out again when it is shown: the terminal may be narrower then.
+    const rest = rows.slice(MAX_ROWS).map((row) => stripAnsiCode(row).trim());
+    this.#cut.add(undefined, (page) => this.#framed("", rest.join("\n"), page, role));
+    const more = moreRows(rest.length, true);
+    return [...rows.slice(0, MAX_ROWS), ...framed("", more, page, page.palette.dim)];
+  }
+
+  /**
+   * The next rows of the text that was cut last, of everybody or of one member.
+   *
+   * @throws {ChatError} if there is none
+   */
+  more(from: string | undefined, page: Page): string[] {
+    const next = this.#cut.take(from);
+    if (!next) {
+      const whose = from === undefined ? "" : ` of ${printable(from)}`;
+      throw new ChatError(`Cannot show more${whose}: nothing was cut, or it is no longer kept`, {
+        hint: "/save FILE saves the complete messages",
+      });
+    }
+    this.#group = undefined;
+    const rows = next(page);
+    this.#group = undefined;
+    return rows;
   }
 
   // ---- messages ------------------------------------------------------------------------------------
@@ -198,21 +245,38 @@ export class Transcript {
   #messageRows(label: Label, text: string, now: Date, page: Page): string[] {
     const rows = this.#dayLine(now, page);
     this.#fit(label);
-    const lines = parse(printable(text, "lines"), {
+    const lines = new MarkupLines(printable(text, "lines"), {
       // Own messages do not mention the user.
       self: label.who.self || label.kind === "sent" ? undefined : page.self,
       marks: page.palette.names.length === 0 ? "shown" : "hidden",
     });
-    const painter = new Painter(page, () => ++this.#lastLink);
-    const show = page.columns >= ALIGNED_COLUMNS ? this.#aligned : this.#compact;
-    for (const row of show.call(this, label, lines, painter, now, page)) rows.push(row);
-    return rows;
+    return [...rows, ...this.#textRows(label, lines, this.#time(now, page), now, page)];
   }
 
+  /** The next rows of a message: `MAX_ROWS` of them, and how many are left. */
+  #textRows(label: Label, lines: MarkupLines, stamp: string, now: Date, page: Page): string[] {
+    const painter = new Painter(page, () => ++this.#lastLink);
+    const draw = (columns: number) => {
+      const rows = painter.rows(lines, columns, MAX_ROWS);
+      if (lines.isDone) return rows;
+      const { count, isExact } = lines.rowsLeft(columns);
+      this.#cut.add(label.who.name, (page) => {
+        const blank = page.columns < ALIGNED_COLUMNS ? "" : " ".repeat(timeColumns(page.time));
+        return this.#textRows(label, lines, blank, now, page);
+      });
+      const more = wrap(moreRows(count, isExact), columns);
+      return [...rows, ...more.map((row) => paint(row, page.palette.dim))];
+    };
+    return page.columns >= ALIGNED_COLUMNS
+      ? this.#aligned(label, draw, stamp, now, page)
+      : this.#compact(label, draw, stamp, now, page);
+  }
+
+  /** @param draw draws the text in rows of this many columns */
   #aligned(
     label: Label,
-    lines: readonly MarkupLine[],
-    painter: Painter,
+    draw: (columns: number) => string[],
+    stamp: string,
     now: Date,
     page: Page,
   ): string[] {
@@ -225,7 +289,7 @@ export class Transcript {
     const separator = paint(SEPARATOR, palette.dim);
     const before = timeColumns(page.time);
     const margin = " ".repeat(before + names) + separator;
-    let heading = this.#time(now, page);
+    let heading = stamp;
     if (goesOn) {
       heading += " ".repeat(names) + separator;
     } else {
@@ -245,7 +309,7 @@ export class Transcript {
     }
     // Keeps one column free for a terminal that takes the separator for wider.
     const rest = page.columns - before - names - SEPARATOR.length - 1;
-    for (const row of painter.rows(lines, rest)) {
+    for (const row of draw(rest)) {
       rows.push(heading + row);
       heading = margin;
     }
@@ -254,15 +318,14 @@ export class Transcript {
 
   #compact(
     label: Label,
-    lines: readonly MarkupLine[],
-    painter: Painter,
+    draw: (columns: number) => string[],
+    stamp: string,
     now: Date,
     page: Page,
   ): string[] {
     const colon = label.kind.endsWith("action") ? " " : ": ";
     const plain = plainLabel(label) + colon;
     const key = `compact ${page.columns} ${page.time} ${plain}`;
-    const stamp = this.#time(now, page);
     let rows: string[] = [];
     let heading = "";
     let indent = INDENT.length;
@@ -282,7 +345,7 @@ export class Transcript {
       }
     }
     this.#group = { id: label.who.id, key, at: now.getTime(), indent };
-    for (const row of painter.rows(lines, Math.max(2, page.columns - indent))) {
+    for (const row of draw(Math.max(2, page.columns - indent))) {
       rows.push(heading + row);
       heading = " ".repeat(indent);
     }

@@ -1,6 +1,14 @@
 // deno-lint-ignore-file no-control-regex -- rows are checked with their sequences.
-import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertLessOrEqual,
+  assertMatch,
+  assertThrows,
+} from "@std/assert";
 import { stripAnsiCode } from "@std/fmt/colors";
+import { ChatError } from "../errors.ts";
 import type { Person, RoomEvent } from "../room.ts";
 import { ALICE, BOB, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
 import { width } from "../text/width.ts";
@@ -43,8 +51,11 @@ function rows(
     const to = page(columns, options);
     if (typeof one === "string") return transcript.notice(one, new Date(now), to);
     return transcript.event(one, new Date(now), to);
-  }).map((row) => stripAnsiCode(row.replace(/\r\x1b\[\d+C/g, "")));
+  }).map(unstyled);
 }
+
+/** A row as it is seen. */
+const unstyled = (row: string) => stripAnsiCode(row.replace(/\r\x1b\[\d+C/g, ""));
 
 const LONG = "the quick brown fox jumps over the lazy dog";
 
@@ -244,8 +255,187 @@ Deno.test("Transcript: the column of names is up to 16 wide, and names are never
   const listed: RoomEvent = { type: "members", members: [ALICE, long, CAROL] };
   assertEquals(rows(80, [listed, says(BOB, "hi")]), [
     `14:02 here: ${long.name}, carol`,
-    "        bob │ hi",
+    "              bob │ hi",
   ]);
+});
+
+/** The column of the bar in each row that has one. */
+const bars = (rows: readonly string[]) =>
+  new Set(rows.map((row) => row.indexOf("│")).filter((column) => column >= 0));
+
+Deno.test("Transcript: the bar stays in its column while the same members talk, whatever they do", () => {
+  const listed: RoomEvent = { type: "members", members: [ALICE, BOB, CAROL] };
+  const happens = [
+    listed,
+    says(BOB, "one"),
+    says(ALICE, "two"),
+    direct(BOB, "three"),
+    says(CAROL, "waves", true),
+    "a notice",
+    direct(CAROL, "winks", true),
+    { type: "delivered", ref: 1, to: CAROL, text: "four" } as const,
+    says(BOB, LONG.repeat(3)),
+  ];
+  for (const columns of [60, 80, 120]) {
+    const wide = { ...happens[6] as RoomEvent, action: false } as RoomEvent;
+    assertEquals(bars(rows(columns, [...happens.slice(0, 6), wide, ...happens.slice(7)])).size, 1);
+  }
+  // A newcomer with a longer name moves it, but never within a group.
+  const transcript = new Transcript();
+  const show = (...events: RoomEvent[]) =>
+    events.flatMap((event) => transcript.event(event, new Date(START), page(80)).map(unstyled));
+  show(listed);
+  const before = bars(show(says(BOB, "one"), says(BOB, "two")));
+  transcript.reserve([{ ...CAROL, id: 9, name: "christine" }]);
+  assertEquals(bars(show(says(BOB, "three"))), before);
+  const after = bars(show(says(CAROL, "four"), says(BOB, "five"), says(BOB, "six")));
+  assertEquals([after.size, [...after][0]! - [...before][0]!], [1, "christine".length - 5]);
+});
+
+Deno.test("Transcript: on wide terminals text takes 100 columns, code and links as many as they need", () => {
+  const prose = `${LONG} `.repeat(5).trim();
+  const link = `https://example.org/${"x".repeat(120)}`;
+  const code = `if (${"x".repeat(60)}) y(${"z".repeat(60)});`;
+  const widths = (text: string) =>
+    rows(200, [says(BOB, text)], { time: "off", palette: palette("dark") })
+      .map((row) => width(row.slice(row.indexOf("│") + 2)));
+  for (const w of widths(prose).slice(0, -1)) assert(w > 90 && w <= 100, `${w}`);
+  assertEquals(widths(`${LONG}; ${link}.`), [LONG.length + 1, link.length + 1]);
+  for (const text of ["```\n" + code + "\n```", `\`${code}\``, `    ${code}`, `\t${code}`]) {
+    assertEquals(widths(text).length, 1, text);
+  }
+  for (const text of [prose, link + " " + prose, "日本語".repeat(99), code.repeat(9)]) {
+    for (const w of widths(text)) assertLessOrEqual(w, 191);
+  }
+});
+
+Deno.test("Transcript: lines that start with > are dim, links and names in them are not lost", () => {
+  const { dim, mention } = palette("dark");
+  const [first, second, third] = raw(says(BOB, `> ${LONG} ${LONG} @alice\n>x`), {}, 80);
+  assert(text(first!).startsWith(`\x1b[${dim}m> the quick`), first);
+  assert(text(second!).includes(`\x1b[${dim};${mention}m@alice`), second);
+  assertEquals(text(third!), ">x");
+  assertEquals(text(raw(says(BOB, "> x"), { palette: palette("mono") })[0]!), "> x");
+});
+
+/** A message of this many lines. */
+const lines = (count: number) =>
+  Array.from({ length: count }, (_, i) => `line ${i + 1}`).join("\n");
+
+Deno.test("Transcript: of a long message 200 rows are shown, and more by pieces", () => {
+  const now = new Date(START);
+  for (const columns of [80, 40]) {
+    const to = page(columns, { time: "off" });
+    const plain = (rows: string[]) =>
+      rows.map((row) => unstyled(row).replace(/^.*(?:: | │)/, "").trim());
+    const transcript = new Transcript();
+    const show = (event: RoomEvent) => plain(transcript.event(event, now, to));
+    assertEquals(show(says(BOB, lines(200))).at(-1), "line 200");
+    assertThrows(() => transcript.more(undefined, to), ChatError, "nothing was cut");
+    const kinds = [
+      says(BOB, lines(450)),
+      direct(BOB, lines(450)),
+      { type: "delivered", ref: 1, to: BOB, text: lines(450) } as const,
+    ];
+    for (const event of kinds) {
+      const first = show(event);
+      assertEquals([first.length, first.at(-2), first.at(-1)], [
+        201,
+        "line 200",
+        "… 250 more lines (/show)",
+      ]);
+      const second = plain(transcript.more(undefined, to));
+      assertEquals([second.length, second[0], second.at(-1)], [
+        201,
+        "line 201",
+        "… 50 more lines (/show)",
+      ]);
+      const third = plain(transcript.more("bob", to));
+      assertEquals([third.length, third[0], third.at(-1)], [50, "line 401", "line 450"]);
+      assertThrows(() => transcript.more("bob", to), ChatError, "Cannot show more of bob");
+    }
+  }
+  assertEquals(rows(80, [says(BOB, lines(201))]).at(-1)!.trim(), "│ … 1 more line (/show)");
+});
+
+Deno.test("Transcript: /show repeats the name without a time, and goes on in code, in long lines and in another width", () => {
+  const now = new Date(START);
+  const transcript = new Transcript();
+  const words = Array.from({ length: 9000 }, (_, i) => `w${i}`);
+  const event = says(BOB, "```\n" + words.join(" ") + "\n```\nend");
+  const dark = { palette: palette("dark") };
+  const first = transcript.event(event, now, page(80, dark)).map(unstyled);
+  assertMatch(first.at(-1)!, /│ … about \d+ more lines \(\/show\)$/);
+  const shown = [first];
+  for (let columns = 50; shown.at(-1)!.at(-1)!.includes("more line"); columns += 30) {
+    shown.push(transcript.more(undefined, page(columns, dark)).map(unstyled));
+  }
+  assertEquals(shown[1]![0]!.slice(0, 7), "bob: ▏ ");
+  assertEquals(shown[2]![0]!.slice(0, 15), "       bob │ ▏ ");
+  const text = shown.flatMap((rows) => rows.filter((row) => !row.includes("more line")));
+  assertEquals(text.at(-1)!.trim(), "│ end");
+  const found = text.slice(0, -1).map((row) => row.slice(row.indexOf("▏") + 1).trim()).join(" ");
+  assertEquals(found.split(" "), words);
+});
+
+Deno.test("Transcript: /show MEMBER chooses, and only the last cut messages are kept", () => {
+  const now = new Date(START);
+  const to = page(80);
+  const transcript = new Transcript();
+  const last = (rows: string[]) => rows.at(-1)!.replace(/^.*│ /, "");
+  const members = ["a", "b#2", "c", "d", "e", "f"].map((name, i) => ({ ...BOB, id: i + 9, name }));
+  for (const [i, from] of members.entries()) {
+    transcript.event(says(from, lines(401 + i)), now, to);
+  }
+  assertThrows(
+    () => transcript.more("a", to),
+    ChatError,
+    "nothing was cut, or it is no longer kept",
+  );
+  assertEquals(last(transcript.more("b", to)), "… 2 more lines (/show)");
+  // What was shown last goes on.
+  assertEquals(last(transcript.more(undefined, to)), "line 402");
+  assertEquals(last(transcript.more(undefined, to)), "… 6 more lines (/show)");
+});
+
+Deno.test("Transcript: long answers and notices are cut, too; unsent text never is", () => {
+  const to = page(80);
+  const names = Array.from({ length: 9000 }, (_, i) => `member${i}`).join(", ");
+  for (const kind of ["answer", "notice"] as const) {
+    const transcript = new Transcript();
+    const shown = kind === "answer"
+      ? [transcript.answer("", names, to)]
+      : [transcript.notice(names, new Date(START), to)];
+    while (/… \d+ more lines \(\/show\)$/.test(shown.at(-1)!.at(-1)!)) {
+      assertEquals(shown.at(-1)!.length, 201);
+      shown.push(transcript.more(undefined, page(70)));
+    }
+    assert(shown.length > 5);
+    const text = shown.flatMap((rows) => rows.filter((row) => !row.includes("more lines")));
+    assertEquals(text.map((row) => row.replace("14:02", "").trim()).join(" "), names);
+  }
+  const unsent = new Transcript().unsent("not sent: ", lines(1000), to);
+  assertEquals(unsent.length, 1000);
+});
+
+Deno.test("Transcript: a message of 262,000 newlines has 200 rows, and takes little time", () => {
+  const texts = [
+    "\n".repeat(262_000),
+    "x\n".repeat(131_000),
+    "日本語 ".repeat(26_000),
+    "```\n".repeat(65_000),
+  ];
+  for (const text of texts) {
+    for (const columns of [20, 80, 200]) {
+      const transcript = new Transcript();
+      const begin = performance.now();
+      const shown = transcript.event(says(BOB, text), new Date(START), page(columns));
+      // It takes some 20 ms. All rows would take seconds.
+      assertLess(performance.now() - begin, 1000);
+      assertLessOrEqual(shown.length, 203);
+      assertMatch(shown.slice(-2).join(""), /… (?:about )?\d+ more *lines/);
+    }
+  }
 });
 
 Deno.test("Transcript: no part of a name wider than the terminal looks like another name", () => {

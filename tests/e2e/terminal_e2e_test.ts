@@ -1,7 +1,7 @@
 // The program on a real pseudo-terminal, seen through a terminal emulator.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { home, Program } from "../support/program.ts";
+import { home, Program, run } from "../support/program.ts";
 import { HOSTILE } from "../support/hard_text.ts";
 import { Terminal } from "../support/pty.ts";
 import { palette } from "../../ui/theme.ts";
@@ -153,6 +153,25 @@ onTerminal(
     ben.type("\x03\x03");
     await ben.shows("exit code 0");
     await ben.assertSane();
+  },
+);
+
+onTerminal(
+  "chat serve --join: one message of 262,000 newlines ends no screen, and not the room",
+  async () => {
+    const { terminal: anna, address } = await serveAndJoin("anna");
+    await using _ = anna;
+    await using ben = await join(address, "ben");
+    await anna.shows("ben joined");
+    const input = "\n".repeat(262_000);
+    assertEquals((await run(["send", address, "--name", "eve"], { input })).code, 0);
+    for (const terminal of [anna, ben]) {
+      await terminal.shows(/│ … 2618\d\d more lines \(\/show\)$/m);
+      terminal.type("/show\r");
+      await terminal.shows(/│ … 2616\d\d more lines \(\/show\)$/m);
+    }
+    ben.type("still here\r");
+    await anna.shows("ben │ still here");
   },
 );
 
