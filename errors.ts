@@ -50,6 +50,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EADDRINUSE: "it is in use",
   EADDRNOTAVAIL: "this machine does not have that address",
+  EAGAIN: "it is not ready at the moment",
   EBADF: "it is closed",
   ECONNABORTED: "the connection was broken off",
   ECONNREFUSED: "nothing listens there",

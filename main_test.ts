@@ -5,6 +5,11 @@ import { usage, verbUsage } from "./cli/usage.ts";
 import config from "./deno.json" with { type: "json" };
 import { FakeSystem } from "./tests/support/fake_system.ts";
 
+/** An error as Deno makes it of one of the system's. */
+function systemError(code: string): Error {
+  return Object.assign(new Error("Words of the system (os error 28)"), { code });
+}
+
 /** Runs a command line; returns the exit code and the output. */
 async function outcome(
   ...args: string[]
@@ -66,6 +71,34 @@ Deno.test("run: reports any other error as a bug, with its stack, and leaves not
   );
   assertMatch(system.stderr.text, /\n +at .*addresses/);
   assertEquals(system.listeners, 0);
+});
+
+Deno.test("run: output that cannot be written is an error, with 1; it may be written in pieces", async () => {
+  for (const args of [["--help"], ["--version"], ["help", "serve"], ["completions", "bash"]]) {
+    using full = new FakeSystem();
+    full.stdout.failure = systemError("ENOSPC");
+    assertEquals(await full.run(...args), 1);
+    assertEquals(
+      full.stderr.text,
+      "chat: error: Cannot write the output: no space is left on the disk\n",
+    );
+    using slow = new FakeSystem();
+    slow.stdout.most = 7;
+    assertEquals([await slow.run(...args), slow.stderr.text], [0, ""]);
+    const { stdout } = await outcome(...args);
+    assertEquals(slow.stdout.text, stdout);
+  }
+});
+
+Deno.test("run: the exit code stays the same if stderr cannot be written", async () => {
+  for (const failure of [systemError("ENOSPC"), new Deno.errors.BrokenPipe("gone")]) {
+    using system = new FakeSystem();
+    system.stderr.failure = failure;
+    assertEquals(await system.run("jion"), 2);
+    assertEquals(await system.run("--version"), 0);
+    system.stdout.failure = systemError("EIO");
+    assertEquals(await system.run("--version"), 1);
+  }
 });
 
 Deno.test("run: succeeds if the reader of its output has gone", async () => {

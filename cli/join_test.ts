@@ -94,6 +94,27 @@ Deno.test("join: a broken stdout makes it leave with 1", async () => {
   assertEquals(await done, 1);
 });
 
+Deno.test("join: a stdout that cannot be written makes it leave with 1 and the reason", async () => {
+  const full = Object.assign(new Error("(os error 28)"), { code: "ENOSPC" });
+  const reason = /^chat: error: Cannot write the output: no space is left on the disk$/m;
+  for (const args of [["--stay"], ["--stay", "--json"]]) {
+    await using room = new TestRoom();
+    await using ben = await Guest.join(room, "ben");
+    using system = new FakeSystem();
+    // JSON is written from the start.
+    if (args.includes("--json")) system.stdout.failure = full;
+    const done = system.run("join", addressOf(room), ...args);
+    if (!args.includes("--json")) {
+      await system.stderr.lineLike(/^here: /);
+      system.stdout.failure = full;
+      await ben.say("Right?");
+    }
+    assertEquals(await done, 1);
+    assertMatch(system.stderr.text, reason);
+    await ben.next("left");
+  }
+});
+
 Deno.test("join: a signal makes it leave with 0", async () => {
   await using room = new TestRoom();
   await using ben = await Guest.join(room, "ben");

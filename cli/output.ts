@@ -1,9 +1,9 @@
 // The program's output: results on stdout, everything else on stderr, and the exit codes that go with it. The
 // streams are passed in. It knows no verb.
 
-import { ChatError, UsageError } from "../errors.ts";
+import { ChatError, messageOf, UsageError } from "../errors.ts";
 import type { Ending } from "../room.ts";
-import { type SyncWriter, writeAll } from "../terminal/write_all.ts";
+import { writeAll } from "../terminal/write_all.ts";
 import { printable } from "../text/printable.ts";
 import type { System } from "./system.ts";
 
@@ -12,22 +12,36 @@ export const DONE = 0;
 export const FAILED = 1;
 export const MISUSE = 2;
 
-/** Writes to stdout. */
+/**
+ * Writes to stdout. A reader that has gone is no error: that must not stop the work itself.
+ *
+ * @throws {ChatError} if it cannot be written for another reason
+ */
 export function print({ stdout }: Pick<System, "stdout">, text: string): void {
-  write(stdout, text);
-}
-
-/** Writes a line to stderr. */
-export function note({ stderr }: Pick<System, "stderr">, line: string): void {
-  write(stderr, line + "\n");
-}
-
-function write(stream: SyncWriter, text: string): void {
   try {
-    writeAll(stream, text);
-  } catch {
-    // The reader of the pipe has gone: that must not stop the work itself.
+    writeAll(stdout, text);
+  } catch (cause) {
+    if (!isReaderGone(cause)) throw unwritable(cause);
   }
+}
+
+/** Writes a line to stderr, if possible: no other stream could show that it failed. */
+export function note({ stderr }: Pick<System, "stderr">, line: string): void {
+  try {
+    writeAll(stderr, line + "\n");
+  } catch {
+    // The work goes on, and the exit code still tells how it ended.
+  }
+}
+
+/** Whether a write failed because nothing reads the pipe any more (`chat … | head`). */
+export function isReaderGone(cause: unknown): boolean {
+  return cause instanceof Error && cause.name === "BrokenPipe";
+}
+
+/** The error for a failed write to stdout. */
+export function unwritable(cause: unknown): ChatError {
+  return new ChatError(`Cannot write the output: ${messageOf(cause)}`, { cause });
 }
 
 /** Prints an error and its hint; returns the exit code. */

@@ -56,7 +56,12 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
       throw error;
     }
     try {
-      announce(system, command, server, setup, metrics?.address);
+      try {
+        announce(system, command, server, setup, metrics?.address);
+      } catch (error) {
+        dropNewState(setup);
+        throw error;
+      }
       const joining = screen && joinOptions(system, screen, settings, files, server, setup?.code);
       // The server needs the record that verifies the code, not the code.
       setup = undefined;
@@ -117,10 +122,14 @@ function openRoom(options: ServerOptions, setup: AdmissionSetup | undefined): Se
   try {
     return new Server(options);
   } catch (error) {
-    // Otherwise the next start would open a room with a code that was never shown.
-    dropState(setup.file);
+    dropNewState(setup);
     throw error;
   }
+}
+
+/** Drops a record that this start has written: with it, the next start would open a room whose code was never shown. */
+function dropNewState(setup: AdmissionSetup | undefined): void {
+  if (setup?.file !== undefined && !setup.isKept) dropState(setup.file);
 }
 
 /** Prints what others need to join, and how well the room is protected. */

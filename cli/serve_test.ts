@@ -136,6 +136,18 @@ Deno.test("serve: a port in use ends with 1, and the hint suggests another; metr
   );
 });
 
+Deno.test("serve: if it cannot show address and code, it ends with 1, and keeps no code", async () => {
+  using system = new FakeSystem();
+  system.stdout.failure = Object.assign(new Error("(os error 28)"), { code: "ENOSPC" });
+  const folder = system.file("kept/other", "").replace("/other", "");
+  await assertFails(
+    system,
+    ["--port", "0", "--state", `${folder}/state`],
+    /^chat: error: Cannot write the output: no space is left on the disk$/m,
+  );
+  assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["other"]);
+});
+
 Deno.test("serve: takes the code from CHAT_CODE or a file, and does not print it", async () => {
   for (const kind of ["variable", "file"]) {
     using system = new FakeSystem(kind === "variable" ? { CHAT_CODE: CODE } : {});

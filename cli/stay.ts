@@ -16,7 +16,7 @@ import { Screen } from "../ui/screen.ts";
 import { submit } from "../ui/submit.ts";
 import type { ScreenOptions } from "./command.ts";
 import { unreadable } from "./input.ts";
-import { DONE, FAILED, note, reportEnding } from "./output.ts";
+import { DONE, FAILED, isReaderGone, note, reportEnding, unwritable } from "./output.ts";
 import type { Signals } from "./signals.ts";
 import { isInteractive, type System } from "./system.ts";
 import { home } from "./user.ts";
@@ -125,7 +125,11 @@ async function runPlain(
   // The end of the input is not awaited: a read of stdin cannot be cancelled, and the room may end before it.
   await Promise.race([running, failureOf(plain.run()), crash]);
   await plain.flush();
-  if (plain.broken) return FAILED;
+  if (plain.broken) {
+    const { cause } = plain.broken;
+    if (isReaderGone(cause)) return FAILED;
+    throw unwritable(cause);
+  }
   const code = reportEnding(system, client.ending!, client.info.address, client.pending.length);
   return plain.faults > 0 ? FAILED : code;
 }

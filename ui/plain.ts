@@ -51,8 +51,8 @@ const JSON_AROUND = 1024;
 export class PlainScreen {
   /** Lines of input that failed and that no person typed; they set the exit code. */
   faults = 0;
-  /** The output is closed: nothing reads it any more. */
-  broken = false;
+  /** The error of a write to stdout, after which no more is written. */
+  broken: { readonly cause: unknown } | undefined;
 
   readonly #room: Room;
   readonly #pipes: Pipes;
@@ -233,9 +233,9 @@ export class PlainScreen {
           at += await this.#pipes.writeOut(bytes.subarray(at));
         }
       }
-    } catch {
-      // The reader has gone (`chat join | head`): nobody would see more output.
-      this.broken = true;
+    } catch (cause) {
+      // The reader has gone (`chat join | head`), or the disk is full: nobody would see more output.
+      this.broken = { cause };
       this.#waiting = "";
       this.#room.leave();
     }

@@ -695,7 +695,7 @@ Deno.test("PlainScreen: if the reader of stdout has gone, leaves without an erro
   talk.breakOut();
   talk.tell(said("not read"));
   await talk.screen.flush();
-  assert(talk.screen.broken);
+  assert(talk.screen.broken?.cause instanceof Deno.errors.BrokenPipe);
   assertEquals(talk.calls, ["leave"]);
   // Nothing is buffered any more, so nothing waits.
   assertStrictEquals(talk.screen.event(said("x".repeat(2 ** 21))), undefined);

@@ -803,6 +803,36 @@ withShell("chat join, chat send: report unreadable input, and exit with 1", asyn
   }
 });
 
+Deno.test({
+  name: "chat: output that a full disk does not take is an error, and the exit code is 1",
+  // Other systems have no device that is always full.
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const state = `${folder}/state`;
+      const commands = [
+        ["--version"],
+        ["completions", "bash"],
+        ["serve", "--port", "0", "--state", state],
+      ];
+      const under = ["sh", "-c", 'exec "$@" >/dev/full', "sh"];
+      for (const args of commands) {
+        const { code, stderr } = await run(args, { under });
+        assertEquals(code, 1, stderr);
+        assertMatch(
+          stderr,
+          /^chat: error: Cannot write the output: no space is left on the disk$/m,
+        );
+      }
+      // The code of that room was never shown, so no later room may have it.
+      assertEquals(Array.from(Deno.readDirSync(folder)), []);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
 withShell("chat join | head: leaves with 1 when the reader of its output has gone", async () => {
   const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;

@@ -85,6 +85,10 @@ export class FakeOutput implements OutputStream {
   text = "";
   /** Whether the reader has gone: each write fails. */
   broken = false;
+  /** Each write fails with this error. */
+  failure: Error | undefined;
+  /** How many bytes one write takes. */
+  most = Infinity;
   #isTerminal = false;
   /** How much of the text `lineLike` has passed. */
   #read = 0;
@@ -101,10 +105,12 @@ export class FakeOutput implements OutputStream {
 
   writeSync(bytes: Uint8Array): number {
     if (this.broken) throw new Deno.errors.BrokenPipe("Broken pipe");
-    this.text += this.#decoder.decode(bytes, { stream: true });
+    if (this.failure) throw this.failure;
+    const taken = bytes.subarray(0, this.most);
+    this.text += this.#decoder.decode(taken, { stream: true });
     this.#news.resolve();
     this.#news = Promise.withResolvers();
-    return bytes.length;
+    return taken.length;
   }
 
   write(bytes: Uint8Array): Promise<number> {
