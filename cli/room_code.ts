@@ -2,7 +2,8 @@
 // run, or drawn. It knows no server.
 
 import { codeFault, drawCode, normalizeCode } from "../cipher/codes.ts";
-import { type AdmissionRecord, register } from "../cipher/opaque.ts";
+import { registerInWorker } from "../cipher/login.ts";
+import type { AdmissionRecord } from "../cipher/opaque.ts";
 import { ChatError } from "../errors.ts";
 import { askHidden } from "../terminal/prompt.ts";
 import { printable } from "../text/printable.ts";
@@ -33,20 +34,20 @@ export interface AdmissionSetup {
  * @param joins whether the user joins the room right away, and so needs the code
  * @throws {ChatError} if there is no usable code, or the state file cannot be used
  */
-export function prepareAdmission(
+export async function prepareAdmission(
   system: System,
   cipher: SealedOptions,
   port: number,
   joins: boolean,
-): AdmissionSetup {
+): Promise<AdmissionSetup> {
   const { state: file } = cipher;
   const admission = file === undefined ? undefined : loadState(file);
   if (file !== undefined && admission) {
-    const code = keptCode(system, admission, file, cipher, port, joins);
+    const code = await keptCode(system, admission, file, cipher, port, joins);
     return { admission, code, isDrawn: false, file, isKept: true };
   }
   const { code, isDrawn } = chooseCode(system, cipher);
-  return { admission: register(code), code, isDrawn, file, isKept: false };
+  return { admission: await registerInWorker(code), code, isDrawn, file, isKept: false };
 }
 
 /**
@@ -58,42 +59,42 @@ export function prepareAdmission(
  *
  * @throws {ChatError} if the given code is wrong, or the user must type it and stdin is not a terminal
  */
-function keptCode(
+async function keptCode(
   system: System,
   admission: AdmissionRecord,
   file: string,
   { codeFile, askCode }: SealedOptions,
   port: number,
   joins: boolean,
-): string | undefined {
+): Promise<string | undefined> {
   const wrong = () =>
     new ChatError(`Cannot use this code: ${printable(file)} keeps another one`, {
       hint: "Give the code that the room had; for a new code, name another file",
     });
   if (!askCode) {
     const given = givenCode(system, codeFile);
-    if (given !== undefined && !fitsCode(admission, given)) throw wrong();
-    const code = given ?? savedCode(system, admission, port);
+    if (given !== undefined && !await fitsCode(admission, given)) throw wrong();
+    const code = given ?? await savedCode(system, admission, port);
     if (code !== undefined || !joins) return code;
   }
   for (;;) {
     const typed = askHidden(QUESTION, system.stdin, system.stderr);
-    if (fitsCode(admission, typed)) return typed;
+    if (await fitsCode(admission, typed)) return typed;
     report(system, wrong());
   }
 }
 
 /** The right code among those that this user's rooms have saved on this machine. */
-function savedCode(
+async function savedCode(
   system: System,
   admission: AdmissionRecord,
   port: number,
-): string | undefined {
+): Promise<string | undefined> {
   const rooms = localRooms(system);
   // The port is usually the same, and each try takes some hundred milliseconds.
   const codes = [...rooms.filter((room) => room.port === port), ...rooms].map(({ code }) => code);
   for (const code of new Set(codes)) {
-    if (code !== undefined && fitsCode(admission, code)) return code;
+    if (code !== undefined && await fitsCode(admission, code)) return code;
   }
   return undefined;
 }

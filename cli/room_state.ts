@@ -3,6 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { codeFault } from "../cipher/codes.ts";
+import { WorkerLogin } from "../cipher/login.ts";
 import { type AdmissionRecord, answerLogin, startLogin } from "../cipher/opaque.ts";
 import { ChatError } from "../errors.ts";
 import { createPrivate, readPrivate, removeFile } from "../files/private_file.ts";
@@ -109,10 +110,10 @@ function digest(text: string): string {
 /**
  * Whether the record verifies this code: runs both sides of a login. Takes some hundred milliseconds, on purpose.
  */
-export function fitsCode(admission: AdmissionRecord, code: string): boolean {
+export async function fitsCode(admission: AdmissionRecord, code: string): Promise<boolean> {
   // No room can have this code.
   if (codeFault(code) !== undefined) return false;
-  const login = startLogin(code);
-  const answer = answerLogin(admission, login.request);
-  return answer !== undefined && login.finish(answer.response) !== undefined;
+  using login = new WorkerLogin(code);
+  const answer = answerLogin(admission, await login.start());
+  return answer !== undefined && await login.finish(answer.response) !== undefined;
 }

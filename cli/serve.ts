@@ -41,7 +41,7 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
   const settings = screen ? await loadSettings(system, screen.config) : {};
   const files = screen && filesFor(system, screen.files, settings);
   let setup = cipher.name === "sealed"
-    ? prepareAdmission(system, cipher, command.port, screen !== undefined)
+    ? await prepareAdmission(system, cipher, command.port, screen !== undefined)
     : undefined;
   // Before the announcement, because its reader may send a signal at once. And before the state file is made, so that
   // no signal can end the program between a code that is kept and the line that shows it.

@@ -5,7 +5,7 @@ import { type Cipher, XorCipher } from "../cipher.ts";
 import { codeDoubt } from "../cipher/codes.ts";
 import { Identity } from "../cipher/identity.ts";
 import { KnownNames } from "../cipher/known_names.ts";
-import { startLogin } from "../cipher/opaque.ts";
+import { WorkerLogin } from "../cipher/login.ts";
 import { SealedCipher } from "../cipher/sealed.ts";
 import { ChatError, CodeMissing, ProtocolError, RoomNotFound, WrongCode } from "../errors.ts";
 import {
@@ -219,10 +219,19 @@ async function handshake(
   address: string,
   options: ConnectOptions,
 ): Promise<Handshake> {
+  const { code } = options;
+  // A worker starts while the greeting travels. It ends with this function.
+  using login = code === undefined ? undefined : new WorkerLogin(code);
   // 1. GREETING: the cipher and the limits of the room.
   const greeting = await greet(connection, address);
   // 2. HELLO: this client's profile, and in a sealed room the proof that it knows the code.
-  const { cipher, proof, ...rest } = await chooseCipher(connection, greeting, address, options);
+  const { cipher, proof, ...rest } = await chooseCipher(
+    connection,
+    greeting,
+    address,
+    options,
+    login,
+  );
   const profile = cipher.seal(encodeProfile({ name: options.name }), "profile");
   connection.send(encodeHello({ version: VERSION, profile, ...(proof && { proof }) }));
   // 3. WELCOME: the client is in the room.
@@ -239,10 +248,11 @@ async function chooseCipher(
   greeting: Greeting,
   address: string,
   { code, cipher: wanted, self: getSelf }: ConnectOptions,
+  login: WorkerLogin | undefined,
 ): Promise<Pick<Handshake, "cipher" | "self" | "sessionKey"> & { proof?: string }> {
   if (greeting.cipher === "xor") {
     // An attacker in the middle could send this greeting, to read everything.
-    if (code !== undefined || wanted === "sealed") {
+    if (login || wanted === "sealed") {
       throw new RoomNotFound(
         `Cannot join ${address}: the room there is not sealed, as it should be`,
         {
@@ -259,15 +269,14 @@ async function chooseCipher(
   if (wanted === "xor") {
     throw new RoomNotFound(`Cannot join ${address}: the room there is sealed, not xor`);
   }
-  if (code === undefined) {
+  if (code === undefined || !login) {
     throw new CodeMissing(`Cannot join ${address} without its code: the room is sealed`, {
       hint: "Give it in the environment as CHAT_CODE, or in a file with --code-file FILE",
     });
   }
-  const login = startLogin(code);
-  connection.send(encodeLogin({ message: login.request }));
+  connection.send(encodeLogin({ message: await login.start() }));
   const answer = parseLogin((await expect(connection, Type.LOGIN)).body);
-  const admission = login.finish(answer.message);
+  const admission = await login.finish(answer.message);
   // Nothing about this user has been sent so far, not even its sealed name.
   if (!admission) {
     const tries = answer.tries ?? 0;

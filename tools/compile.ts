@@ -58,7 +58,7 @@ export function programFlags(task: string): string[] {
 }
 
 /** The modules of workers. No import leads to them: they are entries of the bundle, and are embedded by name. */
-const WORKERS = ["pictures/worker.ts"];
+const WORKERS = ["cipher/login_worker.ts", "pictures/worker.ts"];
 
 /** Where the bundle is while the executables are built. */
 const BUNDLE = "dist/bundle";
