@@ -72,7 +72,7 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
         try {
           return await stay(system, client, screen, chosenView(screen.view, settings), signals);
         } catch (error) {
-          if (error instanceof ChatError) throw error;
+          if (error instanceof ChatError || isHangUp(error)) throw error;
           report(system, error);
           note(system, "chat: the room goes on without the screen; Ctrl-C closes it");
           view.isOpen = false;
@@ -91,6 +91,11 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
   } finally {
     signals.forget();
   }
+}
+
+/** Whether the terminal is gone: a user who closes its window closes the room. */
+function isHangUp(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EIO";
 }
 
 function serverOptions(

@@ -300,6 +300,23 @@ Deno.test("serve --join: a crash of the screen does not end the room, which has 
   }
 });
 
+Deno.test("serve --join: a window that is closed ends the room", async () => {
+  using system = new FakeSystem();
+  system.stdin.becomeTerminal();
+  system.stdout.becomeTerminal();
+  const tty = new FaultyTty();
+  system.tty = tty;
+  const room = await ServedRoom.open(system, "--cipher", "xor", "--join", "--name", "anna");
+  await using ben = await Guest.join(room, "ben");
+  await within("the screen", tty.started);
+  tty.typeLast(Object.assign(new Error("Input/output error (os error 5)"), { code: "EIO" }));
+  await ben.ended;
+  assertEquals(ben.client.ending?.reason, "stopped");
+  assertNotEquals(await room.done, 0);
+  assert(!system.stderr.text.includes("goes on"));
+  await tty.drawn();
+});
+
 Deno.test("serve --join: an invalid config file is an error before the room opens; without --join it is ignored", async () => {
   using system = new FakeSystem();
   const config = system.file("bad.toml", 'thme = "dark"');

@@ -86,6 +86,12 @@ Deno.test("SavedTranscript: each line has date, time and zone", () => {
   assertEquals(new Date(stamp(NOW)).getTime(), Math.floor(NOW.getTime() / 1000) * 1000);
 });
 
+Deno.test("plainLines, SavedTranscript: have all lines of a message that a screen shows in part", () => {
+  const text = "x\n".repeat(131_000);
+  assertEquals(plainLines(said(text), NOW)[0]!.text.split("\n").length, 131_001);
+  assertEquals(recorded(said(text)).length, 131_001);
+});
+
 Deno.test("SavedTranscript: at its limit drops the oldest lines, and counts them", () => {
   const record = new SavedTranscript(1000);
   const bytes = () => new TextEncoder().encode(record.text("x", NOW)).length;
