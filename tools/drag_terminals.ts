@@ -1,7 +1,7 @@
 // Drags and jumps the windows of real terminals while the screen is on them, and prints what was lost and what was left
 // over, as tables. A tool for developers of `chat`: the program never imports this file.
 //
-//   deno run --frozen -A tools/drag_terminals.ts [drags|jumps|clears …] [--terminal NAME] [--only SCENE] [--program FILE]
+//   deno task drags [drags|jumps|clears …] [--terminal NAME] [--only SCENE] [--program FILE]
 //
 // --terminal  only this one, such as "GNU screen"
 // --only      only scenes with this, such as "20 ms full 110"

@@ -29,7 +29,7 @@ const ANSWER_MS = 150;
 /** Messages wait no longer than this, however long a change of size takes, in ms. */
 const HOLD_MS = 500;
 /** An area that was drawn this short before a change, in ms, may have been drawn after it: cut, and not wrapped. */
-const RECENT_MS = 100;
+const RECENT_MS = 40;
 
 // Control sequences (ECMA-48; the private modes are DEC's).
 const HIDE_CURSOR = "\x1b[?25l";
@@ -131,8 +131,8 @@ export class Anchor {
     this.#cancelQuiet?.();
     this.#cancelQuiet = this.#clock.after(QUIET_MS, () => this.#settle());
     if (this.#cancelAnswer) return;
-    const isWrapped = this.#drawn && this.#drawn.area.column >= this.#tty.size().columns;
-    if (isWrapped && !this.#isParkedAlways) {
+    const mayWrap = this.#drawn && this.#drawn.area.column >= this.#tty.size().columns;
+    if (mayWrap && !this.#isParkedAlways) {
       // Whether the terminal has wrapped the cursor's own row is to be seen from the cursor's column.
       this.#cancelAnswer = this.#clock.after(ANSWER_MS, () => this.cursorAt(undefined));
       return this.#tty.write(HIDE_CURSOR + ASK_CURSOR);

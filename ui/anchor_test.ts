@@ -12,7 +12,7 @@ const QUIET_MS = 350;
 /** Messages wait no longer than this, in ms. */
 const HOLD_MS = 500;
 /** An area that was drawn so long ago, in ms, was on the screen when the size changed. */
-const REST_MS = 100;
+const REST_MS = 40;
 
 interface Anchored {
   tty: FakeTty;
@@ -47,10 +47,10 @@ function area(...rows: string[]): LiveRows {
   return { rows, row: rows.length - 1, column: rows.at(-1)!.length };
 }
 
-/** A draft of so many characters that can be told from everything else. */
+/** A draft of so many characters, some of them wide, that can be told from everything else. */
 function draftOf(length: number): string {
   const pieces = Array.from({ length: Math.ceil(length / 5) }, (_, i) => (
-    `Q${String(i).padStart(3, "0")}+`
+    `Q${String(i).padStart(3, "0")}語`
   ));
   return pieces.join("").slice(0, length);
 }

@@ -187,6 +187,44 @@ onTerminal("chat join: incoming messages leave the typed line intact", async () 
   await anna.shows("ben │ half a thought");
 });
 
+onTerminal(
+  "chat join: a window that is dragged keeps each message once, and no old live rows",
+  async () => {
+    const { server, address } = await Program.serve();
+    await using _ = server;
+    await using anna = await join(address, "anna");
+    await using ben = await Program.join(address, "ben", "--json");
+    const count = 30;
+    for (let n = 1; n <= count; n++) await say(ben, `message ${n} of many, in some more words`);
+    await anna.shows(`message ${count} `);
+    const draft = "typed ".repeat(18);
+    anna.type(draft);
+    await anna.shows(/2 members[^]*> typed/);
+    const erasures = () => anna.output.split("\x1b[K\x1b[C\x1b[J").length;
+    // Each step is as small as the part of a row that the live area leaves free.
+    const widths = [77, 73, 69, 65, 61, 57, 53, 50, 54, 58, 62, 66, 70, 74, 78, 80];
+    for (const columns of widths) {
+      const before = erasures();
+      anna.resize(columns, 24);
+      await anna.until(`the change to ${columns} columns`, () => erasures() > before);
+      if (columns !== 50) continue;
+      await say(ben, "said in the middle");
+      await anna.shows("said in the middle");
+    }
+    anna.type("end");
+    await anna.shows(/2 members[^]*> typed[^]*end/);
+    const rows = anna.history.join("\n");
+    for (let n = 1; n <= count; n++) {
+      assertEquals(rows.match(new RegExp(`message ${n} `, "g"))?.length, 1, rows);
+    }
+    assertEquals(rows.match(/said in/g)?.length, 1, rows);
+    assertEquals(rows.match(/2 members/g)?.length, 1, rows);
+    const live = anna.rows.slice(anna.rows.findIndex((row) => row.includes("2 members")) + 1);
+    assertEquals(live.map((row) => row.slice(2)).join(""), `${draft}end`);
+    assertEquals(rows.match(/> typed/g)?.length, 1, rows);
+  },
+);
+
 onTerminal("chat join: the same conversation reads well at 20, 80 and 200 columns", async () => {
   const { terminal: anna, address } = await serveAndJoin("anna");
   await using _ = anna;

@@ -66,6 +66,12 @@ export class Terminal implements AsyncDisposable {
     this.#pty.write(keys);
   }
 
+  /** Changes the window's size: first on the screen, then for the program, which gets a signal. */
+  resize(columns: number, rows: number): void {
+    this.#emulator.resize(columns, rows);
+    this.#pty.resize(columns, rows);
+  }
+
   /** Sends a signal to the program that was started last. */
   signal(signal: Deno.Signal): void {
     const [, pid] = /^pid (\d+)$/m.exec(this.rows.join("\n"))!;
@@ -123,9 +129,14 @@ export class Terminal implements AsyncDisposable {
       const screen = this.rows.join("\n");
       return pattern ? pattern.test(screen) : screen.includes(text as string);
     };
+    await this.until(String(text), seen);
+  }
+
+  /** Resolves when the output has made `seen` true. */
+  async until(what: string, seen: () => boolean): Promise<void> {
     while (!seen()) {
       const { promise } = this.#news;
-      await within(`${text} on the screen:\n${this.rows.join("\n")}`, promise);
+      await within(`${what} on the screen:\n${this.rows.join("\n")}`, promise);
     }
   }
 
