@@ -46,6 +46,26 @@ export type Link =
   /** The try `attempt` begins at `at`, or earlier after `reconnect()` or a change of this machine's networks. */
   | { readonly state: "waiting"; readonly attempt: number; readonly at: Date };
 
+/**
+ * Why a transfer was cancelled or has failed.
+ *
+ * - `cancelled`: a user ended it.
+ * - `changed`, `removed`, `unreadable`: the sender's file.
+ * - `disk`: the receiver could not write it. `full`: it has no space left.
+ * - `damaged`: the received data does not match the offer.
+ * - `left`: this client left the room.
+ */
+export type EndReason =
+  | "cancelled"
+  | "changed"
+  | "removed"
+  | "unreadable"
+  | "disk"
+  | "full"
+  | "damaged"
+  | "left"
+  | "other";
+
 /** A file that is offered or transferred between this client and another member. */
 export interface Transfer {
   /** This client's number for the transfer, counted from 1; for `/accept`, `/decline` and `/cancel`. */
@@ -66,7 +86,7 @@ export interface Transfer {
    * - `running`.
    * - `done`: the receiver has the complete file and has verified it.
    * - `declined`, `cancelled`: one side did not want it, or ended it.
-   * - `failed`: `message` has the reason.
+   * - `failed`: `reason` and `message` say why.
    */
   readonly state:
     | "reading"
@@ -87,7 +107,9 @@ export interface Transfer {
   readonly stalled: string | undefined;
   /** Where a received file is. */
   readonly path: string | undefined;
-  /** Why it has ended, if that needs a reason. */
+  /** Why it was cancelled or has failed. */
+  readonly reason: EndReason | undefined;
+  /** The same in words, if the state does not say it. */
   readonly message: string | undefined;
 }
 

@@ -53,9 +53,9 @@ export class FileLink {
   }
 
   /** @param peerKey the one that the member had */
-  left(id: number, peerKey: string | undefined): void {
+  left(id: number, peerKey: string | undefined, reason: (RoomEvent & { type: "left" })["reason"]) {
     this.#gaps.delete(id);
-    this.transfers?.left(id, peerKey);
+    this.transfers?.left(id, peerKey, reason);
   }
 
   /** How many messages are missing before a member's direct message, those before file messages included. */

@@ -76,7 +76,7 @@ Deno.test("FileLink: gaps end with the member and with the session", () => {
   for (const end of ["left", "renew"] as const) {
     const { link, message } = open(undefined);
     link.take(ADA, message(3), { refused: 0, messages: [] }, true);
-    if (end === "left") link.left(ADA, "ada");
+    if (end === "left") link.left(ADA, "ada", "left");
     else link.renew();
     assertEquals(link.settleGap(ADA, 0), 0);
   }

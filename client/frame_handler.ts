@@ -174,7 +174,7 @@ export class FrameHandler {
     const peerKey = members.peerKeyOf(id);
     members.roster.remove(id);
     session.cipher.forget(id);
-    fileLink.left(id, peerKey);
+    fileLink.left(id, peerKey, reason);
     // If two members had this name, the other one can be found by it now.
     unconfirmed.reunite();
     return { type: "left", who, reason, at };

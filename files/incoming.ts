@@ -8,6 +8,7 @@ import { equals } from "@std/bytes/equals";
 import { ChatError } from "../errors.ts";
 import type { FileMessage, FileOffer, Reason } from "../protocol/file_messages.ts";
 import type { ControlQueue } from "./control_queue.ts";
+import { FileError } from "./disk_errors.ts";
 import { Download, type ReceiveWindow } from "./download.ts";
 import type { AcceptPolicy, Post, TransferClock } from "./post.ts";
 import type { Disk } from "./storage.ts";
@@ -123,7 +124,7 @@ export class IncomingTransfers {
 
   accept(entry: Incoming): void {
     entry.state = "waiting";
-    entry.message = undefined;
+    entry.reason = entry.message = undefined;
     this.#queue.add(entry);
     this.#start();
     if (entry.state === "waiting") this.#list.report(entry);
@@ -138,7 +139,7 @@ export class IncomingTransfers {
   cancel(entry: Incoming): void {
     this.#answer(entry, "decline", "cancelled");
     this.#drop(entry, false);
-    this.#list.end(entry, "cancelled");
+    this.#list.end(entry, "cancelled", "cancelled");
   }
 
   /** The sender has withdrawn its offer. */
@@ -153,13 +154,20 @@ export class IncomingTransfers {
       return this.#list.stall(entry, `${name} no longer offers it`);
     }
     this.#drop(entry, false);
-    if (reason === "cancelled") {
-      return this.#list.end(entry, "cancelled", `${name} withdrew it`);
+    switch (reason) {
+      case "cancelled":
+        return this.#list.end(entry, "cancelled", reason, `${name} withdrew it`);
+      case "changed": {
+        const message = `${name}'s file has changed since it was offered`;
+        return this.#list.end(entry, "failed", reason, message);
+      }
+      case "removed":
+        return this.#list.end(entry, "failed", reason, `${name}'s file does not exist any more`);
+      case "unreadable":
+        return this.#list.end(entry, "failed", reason, `${name} can no longer read the file`);
+      default:
+        return this.#list.end(entry, "failed", "other", `${name} no longer offers it`);
     }
-    const message = reason === "changed"
-      ? `${name}'s file has changed or was removed since it was offered`
-      : `${name} no longer offers it`;
-    this.#list.end(entry, "failed", message);
   }
 
   #find(from: number, id: Uint8Array): Incoming | undefined {
@@ -192,7 +200,7 @@ export class IncomingTransfers {
       const from = entry.peerKey ?? "";
       entry.sink = await this.#disk.sink({ id: entry.id, name, size, sha256, from });
     } catch (error) {
-      return this.#failed(entry, error, "disk");
+      return this.#failed(entry, error);
     }
     // It may have been cancelled meanwhile.
     if ((entry.state as TransferState) !== "waiting" || this.#list.closed) {
@@ -243,7 +251,7 @@ export class IncomingTransfers {
       if (state === "running") await sink!.write(offset, bytes);
     } catch (error) {
       download.wrote(bytes.length);
-      return this.#failed(entry, error, "disk");
+      return this.#failed(entry, error);
     }
     download.wrote(bytes.length);
     if (entry.state === "running" && download.complete) await this.#finish(entry);
@@ -255,7 +263,7 @@ export class IncomingTransfers {
       entry.path = await entry.sink!.finish();
     } catch (error) {
       entry.sink = undefined;
-      return this.#failed(entry, error, "damaged");
+      return this.#failed(entry, error);
     }
     entry.sink = undefined;
     this.#answer(entry, "done");
@@ -264,12 +272,13 @@ export class IncomingTransfers {
     this.#start();
   }
 
-  #failed(entry: Incoming, error: unknown, reason: Reason): void {
+  #failed(entry: Incoming, error: unknown): void {
     if (!(error instanceof ChatError)) throw error;
     if (!entry.live) return;
+    const reason = error instanceof FileError ? error.code : "disk";
     this.#answer(entry, "decline", reason);
-    this.#drop(entry, reason === "disk");
-    this.#list.end(entry, "failed", error.message);
+    this.#drop(entry, reason !== "damaged");
+    this.#list.end(entry, "failed", reason, error.message);
   }
 
   /** Stops a download; `keep`: its part file stays. */
@@ -333,6 +342,7 @@ export class IncomingTransfers {
   /** The client leaves the room: reports the downloads that this interrupts. */
   interrupt(): void {
     for (const entry of this.#running) {
+      entry.reason = "left";
       entry.message = "the room is closed; the received part is kept";
       entry.state = "failed";
       entry.stalled = undefined;

@@ -14,7 +14,7 @@ const MAX_DEPTH = 64;
 /** Offered files that a disk keeps open. */
 const MAX_OPEN = 16;
 
-const CHANGED = "it has changed since it was offered";
+const changed = () => new DiskError("it has changed since it was offered", "changed");
 
 export class OfferedFile implements Upload {
   readonly name: string;
@@ -93,14 +93,19 @@ export class OfferedFile implements Upload {
     try {
       if (this.#closed) throw new DiskError("it is no longer offered");
       // By its path, so that a replacement is noticed too.
-      if (!isUnchanged(await Deno.lstat(this.#path), this.#info)) throw new DiskError(CHANGED);
+      if (!isUnchanged(await Deno.lstat(this.#path), this.#info)) throw changed();
       const file = await this.#opened();
       await file.seek(offset, Deno.SeekMode.Start);
       const bytes = new Uint8Array(length);
-      if (!await readAll(file, bytes)) throw new DiskError(CHANGED);
+      if (!await readAll(file, bytes)) throw changed();
       return bytes;
     } catch (cause) {
-      throw failure("send", this.#path, orMissing(cause, "it does not exist any more"), "read");
+      throw failure(
+        "send",
+        this.#path,
+        orMissing(cause, "it does not exist any more", "removed"),
+        "read",
+      );
     }
   }
 
@@ -110,7 +115,7 @@ export class OfferedFile implements Upload {
       const file = await Deno.open(this.#path);
       if (!isUnchanged(await file.stat(), this.#info)) {
         file.close();
-        throw new DiskError(CHANGED);
+        throw changed();
       }
       this.#file = file;
     }

@@ -15,9 +15,9 @@ import {
   SHA256_SIZE,
   TRANSFER_ID_SIZE,
 } from "../protocol/file_messages.ts";
-import type { Person, RoomEvent } from "../room.ts";
+import type { EndReason, Person, RoomEvent } from "../room.ts";
 import type { ControlQueue } from "./control_queue.ts";
-import { FileError } from "./disk_errors.ts";
+import { FileError, type FileReason } from "./disk_errors.ts";
 import type { Post, TransferClock } from "./post.ts";
 import { type Chunk, ReadAhead } from "./read_ahead.ts";
 import type { ChunkRequest } from "./requests.ts";
@@ -66,10 +66,15 @@ export class OutgoingTransfers {
     this.#data = new ReadAhead({
       ...options,
       find: (id) => this.find(id),
-      onFailure: (source, { message }) => {
-        source.message = message;
-        this.#withdraw(source, "changed");
-        this.#end(source, "failed", message);
+      onFailure: (source, error) => {
+        const reason = error instanceof FileError ? error.code : "unreadable";
+        source.message = error.message;
+        this.#withdraw(source, reason);
+        // An offer to one member is over with its only transfer, which is reported.
+        if (source.peerKey !== undefined && source.receivers.length > 0) {
+          return this.#shut(source, "failed");
+        }
+        this.#end(source, "failed", reason, error.message);
       },
     });
   }
@@ -196,6 +201,14 @@ export class OutgoingTransfers {
     }
   }
 
+  /** The server has returned an offer to the room; undefined if it is not new. */
+  returnedOffer(id: Uint8Array): Outgoing | undefined {
+    const source = this.find(id);
+    if (!source || source.isReported) return undefined;
+    source.isReported = true;
+    return source;
+  }
+
   #offerBatch(batch: readonly Outgoing[], to: Person | undefined): void {
     const messages = batch.map(({ offer }): FileMessage => ({ kind: "offer", ...offer }));
     // An offer to the room is reported when the server returns it.
@@ -240,12 +253,17 @@ export class OutgoingTransfers {
         return this.#shut(entry, "cancelled");
       }
     }
-    this.#end(entry, "cancelled");
+    this.#end(entry, "cancelled", "cancelled");
   }
 
-  #end(entry: Sending | Outgoing, state: TransferState, message?: string): void {
+  #end(
+    entry: Sending | Outgoing,
+    state: TransferState,
+    reason?: EndReason,
+    message?: string,
+  ): void {
     this.#active.delete(entry);
-    this.#list.end(entry, state, message);
+    this.#list.end(entry, state, reason, message);
   }
 
   /** Closes an offer without a report. */
@@ -257,7 +275,7 @@ export class OutgoingTransfers {
   }
 
   /** Ends an offer for all its receivers. */
-  #withdraw(source: Outgoing, reason: Reason): void {
+  #withdraw(source: Outgoing, reason: FileReason): void {
     const { id } = source.offer;
     const fileMessage: FileMessage = { kind: "withdraw", id, reason };
     if (source.peerKey === undefined) this.#post.say({ refused: 0, messages: [fileMessage] });
@@ -265,7 +283,7 @@ export class OutgoingTransfers {
     for (const entry of source.receivers) {
       if (entry.peerId !== undefined) this.#data.drop(entry.peerId, id);
       if (entry.live) {
-        this.#end(entry, reason === "cancelled" ? "cancelled" : "failed", source.message);
+        this.#end(entry, reason === "cancelled" ? "cancelled" : "failed", reason, source.message);
       }
     }
     this.#data.closeFile(source);
@@ -302,21 +320,32 @@ export class OutgoingTransfers {
     const entry = this.#sendingTo(source, peerKey, from);
     this.#data.drop(from, fileMessage.id);
     if (entry.state === "done") return;
-    const name = entry.who?.name ?? "";
     if (fileMessage.kind === "done") {
       entry.bytes = source.offer.size;
       this.#end(entry, "done");
-    } else if (fileMessage.reason === "declined") this.#end(entry, "declined");
-    else if (fileMessage.reason === "cancelled") {
-      this.#end(entry, "cancelled", `${name} cancelled it`);
-    } else {
-      const message = fileMessage.reason === "disk"
-        ? `${name} could not write it`
-        : `the data that ${name} received does not match the offer`;
-      this.#end(entry, "failed", message);
-    }
+    } else this.#declined(entry, fileMessage.reason);
     // An offer to one member is over with its only transfer.
     if (source.peerKey !== undefined) this.#shut(source, entry.state);
+  }
+
+  #declined(entry: Sending, reason: Reason): void {
+    const name = entry.who?.name ?? "the receiver";
+    switch (reason) {
+      case "declined":
+        return this.#end(entry, "declined");
+      case "cancelled":
+        return this.#end(entry, "cancelled", reason, `${name} cancelled it`);
+      case "disk":
+        return this.#end(entry, "failed", reason, `${name} could not write it`);
+      case "full":
+        return this.#end(entry, "failed", reason, `${name} has no space left for it`);
+      case "damaged": {
+        const message = `the data that ${name} received does not match the offer`;
+        return this.#end(entry, "failed", reason, message);
+      }
+      default:
+        return this.#end(entry, "failed", "other", `${name} could not receive it`);
+    }
   }
 
   /** The transfer of this file to this member; begins one if needed. */

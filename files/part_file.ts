@@ -9,7 +9,7 @@ import { equals } from "@std/bytes/equals";
 import { createHash, type Hash } from "node:crypto";
 import { ChatError } from "../errors.ts";
 import { printable } from "../text/printable.ts";
-import { DiskError, failure, orMissing } from "./disk_errors.ts";
+import { DiskError, failure, FileError, orMissing } from "./disk_errors.ts";
 import type { DownloadFolder } from "./download_folder.ts";
 import { isOwn, isSame, OWNER_ONLY } from "./file_identity.ts";
 import { hashFile, writeAll, type WriteCalls } from "./file_io.ts";
@@ -151,8 +151,10 @@ class PartFile implements Sink {
     await this.#writingCheckpoint;
     if (!equals(this.#hash.digest(), sha256)) {
       await this.#end(false);
-      throw new ChatError(
-        `Cannot receive ${this.#shown}: its SHA-256 is not the one that was offered`,
+      throw new FileError(
+        `receive ${this.#shown}`,
+        "its SHA-256 is not the one that was offered",
+        "damaged",
         { hint: "Nothing was kept. Ask the sender to offer it again" },
       );
     }

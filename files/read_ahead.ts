@@ -12,6 +12,7 @@ import {
 } from "../protocol/file_messages.ts";
 import { printable } from "../text/printable.ts";
 import type { ControlQueue } from "./control_queue.ts";
+import { FileError } from "./disk_errors.ts";
 import type { Post } from "./post.ts";
 import { type ChunkRequest, ChunkRequests } from "./requests.ts";
 import type { Disk, Upload } from "./storage.ts";
@@ -127,7 +128,7 @@ export class ReadAhead {
       // It may have been withdrawn meanwhile.
       if (!source.live) return undefined;
       const bytes = await upload.read(offset, length);
-      if (bytes.length !== length) throw new ChatError("Cannot send the file: it has changed");
+      if (bytes.length !== length) throw hasChanged(source);
       return { kind: "chunk", id, offset, bytes };
     } catch (error) {
       // A withdrawn file is closed, even while it is read.
@@ -138,13 +139,12 @@ export class ReadAhead {
     }
   }
 
-  async #reopen({ file, givenName, offer }: Outgoing): Promise<Upload> {
+  async #reopen(source: Outgoing): Promise<Upload> {
+    const { file, givenName, offer } = source;
     const upload = await this.#disk.open(file, givenName, () => {});
     if (upload.size === offer.size && equals(upload.sha256, offer.sha256)) return upload;
     upload.close();
-    throw new ChatError(
-      `Cannot send ${printable(offer.name)}: it has changed since it was offered`,
-    );
+    throw hasChanged(source);
   }
 
   /** Takes the next message. */
@@ -183,4 +183,9 @@ export class ReadAhead {
   close(): void {
     for (const source of [...this.#open]) this.closeFile(source);
   }
+}
+
+function hasChanged({ offer }: Outgoing): FileError {
+  const reason = "it has changed since it was offered";
+  return new FileError(`send ${printable(offer.name)}`, reason, "changed");
 }

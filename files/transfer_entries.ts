@@ -2,7 +2,7 @@
 // member. Plain data and its view for the screen; knows no disk, no wire and no clock.
 
 import type { FileOffer } from "../protocol/file_messages.ts";
-import type { Person, Transfer } from "../room.ts";
+import type { EndReason, Person, Transfer } from "../room.ts";
 import type { Download, Rate } from "./download.ts";
 import type { Sink, Upload } from "./storage.ts";
 
@@ -24,10 +24,13 @@ export abstract class TransferEntry {
   /** Bytes that an earlier attempt had received. */
   resumed = 0;
   path: string | undefined;
+  reason: EndReason | undefined;
   message: string | undefined;
   stalled: string | undefined;
   /** When bytes last moved, in ms. */
   movedAt = 0;
+  /** How the other side left the room, in words. */
+  gone: string | undefined;
   rate: Rate | undefined;
   /** When progress was last reported, in ms. */
   reportedAt = 0;
@@ -47,7 +50,7 @@ export abstract class TransferEntry {
 
   /** A copy for the screen. */
   view(): Transfer {
-    const { number, direction, who, state, bytes, resumed, stalled, path, message } = this;
+    const { number, direction, who, state, bytes, resumed, stalled, path, reason, message } = this;
     const { name, size, sha256 } = this.offer;
     const isMoving = state === "running" || state === "reading";
     const rate = isMoving ? Math.round(this.rate?.value ?? 0) : 0;
@@ -64,6 +67,7 @@ export abstract class TransferEntry {
       rate,
       stalled,
       path,
+      reason,
       message,
     };
   }
@@ -99,6 +103,8 @@ export class Outgoing extends TransferEntry {
   readonly givenName: string | undefined;
   /** Bytes read and hashed so far, before the file is offered. */
   bytes = 0;
+  /** The offer has been reported to this user: the server may return it more than once. */
+  isReported = false;
   /** Open while the file is read. */
   upload: Promise<Upload> | undefined;
   /** By peer key; a second member with the same key, such as another window of one user, has its id added. */

@@ -2,6 +2,7 @@
 // and drops those that ended long ago. Knows no disk and no wire; `incoming.ts` and `outgoing.ts` decide what happens.
 
 import { Rate } from "./download.ts";
+import type { EndReason } from "../room.ts";
 import type { Post } from "./post.ts";
 import { Incoming, type TransferEntry, type TransferState } from "./transfer_entries.ts";
 
@@ -91,8 +92,9 @@ export class TransferList {
     this.report(entry);
   }
 
-  end(entry: TransferEntry, state: TransferState, message?: string): void {
+  end(entry: TransferEntry, state: TransferState, reason?: EndReason, message?: string): void {
     entry.state = state;
+    entry.reason = reason;
     entry.message = message;
     entry.stalled = undefined;
     this.#ended.push(entry);

@@ -30,6 +30,16 @@ const PROGRESS_MS = 1000;
 /** A transfer without a byte for this long is reported as stalled, in ms. */
 const STALLED_MS = 5000;
 
+type LeftReason = (RoomEvent & { type: "left" })["reason"];
+
+/** How the other side of a transfer left. */
+const GONE: Readonly<Record<LeftReason, string>> = {
+  left: "has left",
+  lost: "has lost its connection",
+  slow: "has left: it read too slowly",
+  refused: "has left: it broke the protocol",
+};
+
 /** All transfers of one client, across its sessions. */
 export class Transfers {
   readonly #post: Post;
@@ -182,7 +192,7 @@ export class Transfers {
     for (const fileMessage of messages) {
       if (fileMessage.kind === "offer") {
         const entry = self
-          ? this.#outgoing.find(fileMessage.id)
+          ? this.#outgoing.returnedOffer(fileMessage.id)
           : this.#incoming.offered(from, fileMessage);
         if (entry) offers.push(entry);
       } else if (about.direct || fileMessage.kind === "withdraw") this.#handle(from, fileMessage);
@@ -233,7 +243,7 @@ export class Transfers {
 
   /** The other side is not in the room. */
   #lost(entry: TransferEntry): void {
-    entry.peerId = undefined;
+    entry.peerId = entry.gone = undefined;
     if (entry instanceof Incoming) entry.download?.lose();
   }
 
@@ -289,12 +299,23 @@ export class Transfers {
     this.reunite();
   }
 
-  /** @param peerKey the member's, before it left */
-  left(id: number, peerKey: string | undefined): void {
+  /**
+   * A member has left.
+   *
+   * @param peerKey the member's, before it left
+   */
+  left(id: number, peerKey: string | undefined, reason: LeftReason): void {
     this.#outgoing.drop(id);
     this.#control.drop(id);
-    for (const entry of this.#list.values()) if (entry.peerId === id) this.#lost(entry);
+    const entries = [...this.#list.values()].filter(({ peerId }) => peerId === id);
+    for (const entry of entries) this.#lost(entry);
     if (peerKey !== undefined) this.reunite(peerKey);
+    for (const entry of entries) {
+      if (entry.peerId !== undefined) continue;
+      entry.gone = `${entry.who?.name ?? "the other side"} ${GONE[reason]}`;
+      // At once: whoever watches learns why nothing moves any more.
+      if (entry.state === "running") this.#list.stall(entry, entry.gone);
+    }
   }
 
   /** A member has lost its connection: the data it owes may still arrive, but no other transfer waits for it. */
@@ -347,7 +368,9 @@ export class Transfers {
   #why(entry: TransferEntry): string {
     const name = entry.who?.name ?? "the other side";
     if (!this.#post.connected) return "connection lost";
-    if (entry.peerId === undefined || !this.#post.has(entry.peerId)) return `${name} has left`;
+    if (entry.peerId === undefined || !this.#post.has(entry.peerId)) {
+      return entry.gone ?? `${name} has left`;
+    }
     if (this.#post.person(entry.peerId).away) return `${name} is reconnecting`;
     if (entry instanceof Incoming) {
       if (entry.forgotten) return `${name} no longer offers it`;

@@ -9,7 +9,7 @@ import { Guest, TestRoom } from "../tests/support/loopback.ts";
 import { MemoryDisk } from "../tests/support/memory_disk.ts";
 import { noise } from "../tests/support/random.ts";
 import { joinSealed, PlayServer } from "../tests/support/sealed_play.ts";
-import { FileError } from "./disk_errors.ts";
+import { FileError, type FileReason } from "./disk_errors.ts";
 import type { TransferOptions } from "./post.ts";
 
 /** Joins a member with a disk. */
@@ -147,7 +147,7 @@ Deno.test("Transfers: reports a changed file and a full disk on both sides, and 
   ours.files.set("file", noise(6_000_000));
   assertEquals(
     (await until(bob, "file", "failed")).message,
-    "ada's file has changed or was removed since it was offered",
+    "ada's file has changed since it was offered",
   );
   assertEquals((await until(ada, "file", "failed")).message, "Cannot send file: it has changed");
 
@@ -166,6 +166,76 @@ Deno.test("Transfers: reports a changed file and a full disk on both sides, and 
   assertEquals((await ada.next("unsent")).message, "Cannot read nothing: the file does not exist");
 });
 
+Deno.test("Transfers: both sides learn why a transfer has failed, in words and as one word", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs, accept: "all" });
+  ours.files.set("file", noise(100_000));
+  const own = (code: FileReason) => {
+    throw new FileError("go on", `because of ${code}`, code);
+  };
+  const fails = async (code: FileReason) => {
+    ada.client.offer("file", "bob");
+    const ends = [await until(ada, "file", "failed"), await until(bob, "file", "failed")];
+    assertEquals(ends.map(({ reason }) => reason), [code, code]);
+    return ends.map(({ message }) => message);
+  };
+  const senders: Partial<Record<FileReason, string>> = {
+    changed: "ada's file has changed since it was offered",
+    removed: "ada's file does not exist any more",
+    unreadable: "ada can no longer read the file",
+  };
+  for (const [code, words] of Object.entries(senders) as [FileReason, string][]) {
+    ours.onRead = () => own(code);
+    assertEquals(await fails(code), [`Cannot go on: because of ${code}`, words]);
+  }
+  ours.onRead = () => {};
+  const receivers: Partial<Record<FileReason, string>> = {
+    disk: "bob could not write it",
+    full: "bob has no space left for it",
+    damaged: "the data that bob received does not match the offer",
+    other: "bob could not receive it",
+  };
+  for (const [code, words] of Object.entries(receivers) as [FileReason, string][]) {
+    theirs.onWrite = () => own(code);
+    assertEquals(await fails(code), [words, `Cannot go on: because of ${code}`]);
+  }
+  // Each end was reported once.
+  for (const { events } of [ada, bob]) {
+    const ends = events.filter((one) => one.type === "transfer" && one.transfer.state === "failed");
+    assertEquals(ends.length, 7);
+  }
+  // A failed file of the room can be accepted again, and has no reason then.
+  ada.client.offer("file");
+  const { number } = await until(bob, "file", "failed");
+  theirs.onWrite = () => {};
+  bob.client.accept(number);
+  assertEquals((await until(bob, "file", "done")).reason, undefined);
+});
+
+Deno.test("Transfers: both sides learn at once that the other one has left", async () => {
+  // Nothing that takes time is reported.
+  const clock = { now: () => 0, every: () => () => {} };
+  for (const leaver of ["ada", "bob"]) {
+    await using room = new TestRoom();
+    const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+    ours.files.set("file", noise(1_000_000));
+    const gate = Promise.withResolvers<void>();
+    theirs.onWrite = () => gate.promise;
+    await using ada = await enter(room, "ada", { disk: ours, clock });
+    await using bob = await enter(room, "bob", { disk: theirs, clock, accept: "all" });
+    ada.client.offer("file");
+    await until(ada, "file", "running");
+    await until(bob, "file", "running");
+    const [gone, other] = leaver === "ada" ? [ada, bob] : [bob, ada];
+    gone.client.leave();
+    const { transfer } = await other.next("transfer", (event) => !!event.transfer.stalled);
+    assertEquals([transfer.stalled, transfer.state], [`${leaver} has left`, "running"]);
+    gate.resolve();
+  }
+});
+
 Deno.test("Transfers: offers the rest of a folder, counts what is left out, and names the first ten", async () => {
   await using room = new TestRoom();
   const ours = new MemoryDisk();
@@ -173,7 +243,7 @@ Deno.test("Transfers: offers the rest of a folder, counts what is left out, and 
   await using bob = await enter(room, "bob", { disk: new MemoryDisk() });
   for (const name of ["a", "b", "c"]) ours.files.set(`d/${name}`, noise(100));
   ours.onOpen = (path) => {
-    if (path === "d/b") throw new FileError("send d/b", "it changed while it was read");
+    if (path === "d/b") throw new FileError("send d/b", "it changed while it was read", "changed");
   };
   for (let n = 10; n < 21; n++) ours.leftOut.push({ path: `d/${n}`, reason: "it is a link" });
   ada.client.offer("d/", "bob");

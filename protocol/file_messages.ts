@@ -41,7 +41,7 @@ export const REASONS = [
   "other",
   /** A user has cancelled it. */
   "cancelled",
-  /** The file has changed or was removed since it was offered. */
+  /** The file has changed since it was offered. */
   "changed",
   /** The receiver does not want it. */
   "declined",
@@ -49,6 +49,12 @@ export const REASONS = [
   "disk",
   /** The received data does not match the offer. */
   "damaged",
+  /** The file was removed since it was offered. */
+  "removed",
+  /** The sender can no longer read it. */
+  "unreadable",
+  /** The receiver has no space left. */
+  "full",
 ] as const;
 export type Reason = typeof REASONS[number];
 

@@ -159,7 +159,7 @@ export function parseInput(line: string): InputLine {
 
 export function toTransfer(transfer: Transfer): Record<string, unknown> {
   const { number, direction, who, name, size, state, bytes, resumed } = transfer;
-  const { stalled, path, message } = transfer;
+  const { stalled, path, reason, message } = transfer;
   return {
     transfer: number,
     direction,
@@ -171,6 +171,7 @@ export function toTransfer(transfer: Transfer): Record<string, unknown> {
     had: resumed,
     ...(stalled !== undefined && { stalled }),
     ...(path !== undefined && { path }),
+    ...(reason !== undefined && { reason }),
     ...(message !== undefined && { message }),
   };
 }

@@ -254,6 +254,7 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
         "you declined photo.jpg from bob",
         "cancelled: photo.jpg from bob",
         "failed: photo.jpg from bob: bob no longer offers it",
+        ...FAILURES.map((reason) => `failed: photo.jpg from bob: ${reason}, in words`),
         "photo.jpg from bob stalled: bob is reconnecting",
         "resuming photo.jpg from bob at 0% of 3 MiB",
         "cancelled: photo.jpg",
@@ -727,6 +728,7 @@ const FILE = {
   size: 3145728,
   sha256: "0123456789abcdef".repeat(4),
 };
+const FAILURES = ["changed", "removed", "unreadable", "disk", "full", "damaged", "left"];
 const FILE_OUT = { transfer: 1, direction: "out", file: "photo.jpg", size: 3145728 };
 const GOING = {
   transfer: 1,
@@ -819,11 +821,15 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
           bytes: 0,
           had: 0,
           ...(state === "done" && { path: "/home/alice/Downloads/photo.jpg" }),
-          ...(state === "failed" && { message: "bob no longer offers it" }),
+          ...(state === "cancelled" && { reason: "cancelled" }),
+          ...(state === "failed" && { reason: "other", message: "bob no longer offers it" }),
         })),
+      ...FAILURES.map((reason) => (
+        { ...GOING, state: "failed", bytes: 0, had: 0, reason, message: `${reason}, in words` }
+      )),
       { ...GOING, state: "running", bytes: 1024, had: 0, stalled: "bob is reconnecting" },
       { ...GOING, state: "running", bytes: 1024, had: 1024 },
-      { ...FILE_OUT, state: "cancelled", bytes: 0, had: 0 },
+      { ...FILE_OUT, state: "cancelled", bytes: 0, had: 0, reason: "cancelled" },
     ],
     progress: [{ transfer: 1, bytes: 1048576, size: 3145728, rate: 9999 }],
     incomplete: [{

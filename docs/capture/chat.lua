@@ -87,6 +87,9 @@ local FILE_REASONS = {
   [3] = "declined",
   [4] = "disk",
   [5] = "damaged",
+  [6] = "removed",
+  [7] = "unreadable",
+  [8] = "full",
 }
 
 -- ---- fields, faults, preferences ----

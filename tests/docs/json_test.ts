@@ -151,7 +151,7 @@ function fault({ type, ...fields }: Json): string | undefined {
   for (const [name, when] of [["time", "always"], ...shape]) {
     if (when === "always" && !(name! in fields)) return `${type} lacks ${name}`;
   }
-  if (shape.has("reason") && !REASONS.includes(`${type} ${fields["reason"]}`)) {
+  if ("reason" in fields && !REASONS.includes(`${type} ${fields["reason"]}`)) {
     return `${type} has no reason ${fields["reason"]}`;
   }
   return undefined;

@@ -279,7 +279,7 @@ posix(
     await using room = SEALED.open();
     await using ada = await SEALED.enter(room, "ada", { disk: new Slow(() => folder.downloads) });
     await using bob = await SEALED.enter(room, "bob", { disk: folder.disk(), accept: "all" });
-    const changed = "ada's file has changed or was removed since it was offered";
+    const changed = "ada's file has changed since it was offered";
     const changes: Record<string, [change: (path: string) => void, ours: string, theirs: string]> =
       {
         "longer": [
@@ -300,7 +300,11 @@ posix(
           "it has changed since it was offered",
           changed,
         ],
-        "gone": [(path) => Deno.removeSync(path), "it does not exist any more", changed],
+        "gone": [
+          (path) => Deno.removeSync(path),
+          "it does not exist any more",
+          "ada's file does not exist any more",
+        ],
         // Only its hash shows the change.
         "other bytes, and all else as it was": [
           (path) => {
@@ -379,7 +383,7 @@ asRoot(
       ada.client.offer(folder.write("large.bin", bytes));
       const full = await until(bob, "failed");
       assertEquals(full.message, "Cannot receive large.bin: no space is left on the disk");
-      assertEquals((await until(ada, "failed")).message, "bob could not write it");
+      assertEquals((await until(ada, "failed")).message, "bob has no space left for it");
       assertEquals(folder.received.filter((name) => !name.includes(".part")), []);
 
       // A disk with files that are open for writing cannot become read-only.

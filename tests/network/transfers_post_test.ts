@@ -184,7 +184,7 @@ Deno.test("Transfers: does not search all members on each join while it waits fo
   await within("the offer", offered.promise);
   await Promise.resolve();
   here.delete(2);
-  transfers.left(2, "bob");
+  transfers.left(2, "bob", "left");
   looks = 0;
   sent = [];
   for (let id = 10; id < 20; id++) {
@@ -193,7 +193,7 @@ Deno.test("Transfers: does not search all members on each join while it waits fo
     transfers.away(id);
     transfers.resumed(here.get(id));
     here.delete(id);
-    transfers.left(id, `other${id}`);
+    transfers.left(id, `other${id}`, "left");
   }
   assertEquals(looks, 0);
   // The awaited member is found and offered the file again.
@@ -202,5 +202,33 @@ Deno.test("Transfers: does not search all members on each join while it waits fo
   assertEquals(looks, 1);
   await Promise.resolve();
   assertEquals(sent.map(({ messages }) => messages.map(({ kind }) => kind)), [["offer"]]);
+  await transfers.close();
+});
+
+Deno.test("Transfers: reports an own offer once, however often the server returns it", async () => {
+  const disk = new MemoryDisk();
+  disk.files.set("file", noise(10));
+  const said = Promise.withResolvers<FileMessages>();
+  const person = (id: number): Person => ({ id, name: "ada", self: true, away: false });
+  const events: RoomEvent[] = [];
+  const transfers = new Transfers({
+    self: person(1),
+    ready: true,
+    connected: true,
+    tell: () => true,
+    say: said.resolve,
+    wake() {},
+    has: () => true,
+    person,
+    peerKeyOf: () => "ada",
+    find: () => 1,
+    isKnown: () => true,
+    event: (event) => void events.push(event),
+  }, { disk });
+  transfers.offer("file", undefined, undefined);
+  const messages = await within("the offer", said.promise);
+  const about = { direct: false, sent: undefined, missing: 0 };
+  const returned = [1, 2].map(() => transfers.take(1, messages, about)?.type);
+  assertEquals([...returned, ...events.map(({ type }) => type)], ["offer", undefined]);
   await transfers.close();
 });

@@ -4,6 +4,7 @@
 import { ChatError } from "../../errors.ts";
 import type {
   Ending,
+  EndReason,
   Link,
   Pending,
   Person,
@@ -37,6 +38,7 @@ export const OFFER: Transfer = {
   rate: 0,
   stalled: undefined,
   path: undefined,
+  reason: undefined,
   message: undefined,
 };
 
@@ -190,6 +192,16 @@ const STATES: Record<Transfer["state"], true> = {
   cancelled: true,
   failed: true,
 };
+/** Why transfers fail, besides `other`. */
+const FAILURES: Record<Exclude<EndReason, "cancelled" | "other">, true> = {
+  changed: true,
+  removed: true,
+  unreadable: true,
+  disk: true,
+  full: true,
+  damaged: true,
+  left: true,
+};
 const DISCONNECTED: Reasons<"disconnected"> = { lost: true, stopped: true, refused: true };
 
 /** All types of events, in all their forms. */
@@ -309,8 +321,17 @@ export const EVENTS: {
         ...OFFER,
         state,
         path: state === "done" ? "/home/alice/Downloads/photo.jpg" : undefined,
+        reason: state === "cancelled"
+          ? "cancelled" as const
+          : state === "failed"
+          ? "other" as const
+          : undefined,
         message: state === "failed" ? "bob no longer offers it" : undefined,
       },
+    })),
+    ...(Object.keys(FAILURES) as (keyof typeof FAILURES)[]).map((reason) => ({
+      type: "transfer" as const,
+      transfer: { ...OFFER, state: "failed" as const, reason, message: `${reason}, in words` },
     })),
     {
       type: "transfer",
@@ -319,7 +340,13 @@ export const EVENTS: {
     { type: "transfer", transfer: { ...OFFER, state: "running", bytes: 1024, resumed: 1024 } },
     {
       type: "transfer",
-      transfer: { ...OFFER, direction: "out", who: undefined, state: "cancelled" },
+      transfer: {
+        ...OFFER,
+        direction: "out",
+        who: undefined,
+        state: "cancelled",
+        reason: "cancelled",
+      },
     },
   ],
   progress: [

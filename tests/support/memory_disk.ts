@@ -2,6 +2,7 @@
 // disk. No part of the program.
 
 import { ChatError } from "../../errors.ts";
+import { FileError } from "../../files/disk_errors.ts";
 import type { Disk, FoundFile, LeftOut, Sink, Upload } from "../../files/storage.ts";
 
 /** Files by path. A path that ends in a slash is the folder of all files whose paths begin with it. */
@@ -17,6 +18,8 @@ export class MemoryDisk implements Disk {
   open_ = 0;
   /** Awaited by each write: makes the disk slow or full. */
   onWrite: (offset: number) => Promise<void> | void = () => {};
+  /** Called before each read of an offered file. */
+  onRead: () => void = () => {};
   /** Awaited before a download is opened. */
   onSink: (name: string) => Promise<void> | void = () => {};
   /** Awaited in the middle of reading each offered file. */
@@ -41,9 +44,10 @@ export class MemoryDisk implements Disk {
       size: bytes.length,
       sha256: hash,
       read: (offset, length) => {
+        this.onRead();
         if (!open) throw new Error("The upload is closed");
         if (this.files.get(path) !== bytes) {
-          return Promise.reject(new ChatError(`Cannot send ${path}: it has changed`));
+          return Promise.reject(new FileError(`send ${path}`, "it has changed", "changed"));
         }
         return Promise.resolve(bytes.slice(offset, offset + length));
       },
@@ -85,7 +89,7 @@ export class MemoryDisk implements Disk {
         this.open_--;
         this.parts.delete(key);
         if (length !== offer.size || (await hashOf(bytes)).toHex() !== offer.sha256.toHex()) {
-          throw new ChatError(`Cannot keep ${offer.name}: its hash is not the offered one`);
+          throw new FileError(`keep ${offer.name}`, "its hash is not the offered one", "damaged");
         }
         this.received.set(offer.name, bytes);
         return `/downloads/${offer.name}`;

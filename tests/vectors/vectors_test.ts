@@ -61,13 +61,13 @@ import {
   ENVELOPE_OVERHEAD,
   NUMBER_OVERHEAD,
 } from "../../protocol/envelope.ts";
-import { decodeFileMessages, encodeFileMessages } from "../../protocol/file_messages.ts";
+import { decodeFileMessages, encodeFileMessages, REASONS } from "../../protocol/file_messages.ts";
 import { MAX_SEQ, type MessageId, ORIGIN_SIZE } from "../../protocol/message_ids.ts";
 import { parsePreface, parseServerOpening } from "../../protocol/opening.ts";
 import { checkResume, proveResume, TOKEN_SIZE } from "../../protocol/resume.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/names.ts";
 
-const VECTORS = 119;
+const VECTORS = 120;
 
 type Fields = Record<string, string>;
 
@@ -390,6 +390,8 @@ Deno.test("vectors: have every type of frame, every reason, every outcome and ev
   assertEquals(values("replay"), ["false", "true"]);
   assertEquals(values("code"), [...ERROR_CODES].sort());
   assertEquals(values("cipher"), ["sealed", "xor"]);
+  const files = values("messages").join();
+  for (const reason of REASONS) assert(files.includes(`"reason":"${reason}"`), reason);
   const text = values("text").join();
   for (const line of ["So it starts!", "Right?", "Yep!", "Here we go!"]) {
     assert(text.includes(quote(line)), line);
@@ -518,4 +520,16 @@ Deno.test("docs/protocol.md: lists every type and every code with its number", (
       assert(tables.includes(`| ${number} | ${name} |`), `${what} ${number}, ${name}`);
     }
   }
+  for (const [number, name] of REASONS.entries()) {
+    assert(tables.includes(`| ${number} | ${name} |`), `reason ${number}, ${name}`);
+  }
+});
+
+Deno.test("docs/capture/chat.lua: names every reason of a file message", async () => {
+  const dissector = await Deno.readTextFile(
+    new URL("../../docs/capture/chat.lua", import.meta.url),
+  );
+  const [, table] = /^local FILE_REASONS = \{\n(.*?)^\}/ms.exec(dissector)!;
+  const rows = REASONS.map((name, number) => `  [${number}] = "${name}",\n`);
+  assertEquals(table, rows.join(""));
 });
