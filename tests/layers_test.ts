@@ -91,6 +91,8 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
   { what: /\.setRaw\(/, files: ["terminal/tty.ts", "terminal/prompt.ts", "ui/screen.ts"] },
   { what: /\bDeno\.permissions\b/, files: ["cli/system.ts"] },
   { what: /\bnew Worker\b/, files: ["cipher/login.ts", "pictures/pictures.ts"] },
+  // It takes longer to load than everything else. `text/string_width.ts` says more.
+  { what: /"string-width"/, files: [] },
   // Foreign code that takes hostile files apart runs there, and nowhere else.
   { what: /"@cf-wasm\/photon"/, files: ["pictures/decode.ts"] },
   { what: /\bdecodePicture\b/, files: ["pictures/decode.ts", "pictures/worker.ts"] },

@@ -1,14 +1,20 @@
 // Graphemes: what people see as one character (UAX #29). Also where they begin near a position in a long text,
 // without splitting all of it. Pure: strings only. Knows no widths.
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+/** Made when it is first needed: it takes several milliseconds, and many runs of the program do without. */
+let segmenter: Intl.Segmenter | undefined;
+
+function segment(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
+  return segmenter.segment(text);
+}
 
 /** The user-perceived characters of `text` (UAX #29): a family emoji is one. */
 export function splitGraphemes(text: string): string[] {
   // Most typed text is plain ASCII, which needs no segmenter. Only CR LF is one grapheme of two characters.
   // deno-lint-ignore no-control-regex
   if (/^[\x00-\x0c\x0e-\x7f]*$/.test(text)) return text.split("");
-  return Array.from(graphemes.segment(text), (s) => s.segment);
+  return Array.from(segment(text), (s) => s.segment);
 }
 
 /** `text` without half a surrogate pair at its end, which cutting it may have left. */

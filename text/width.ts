@@ -1,8 +1,8 @@
 // How many columns a text takes in a terminal, and where it wraps. Pure. Knows no terminal: terminals disagree about
 // some characters, so the screen must stay intact where these numbers are wrong.
 
-import stringWidth from "string-width";
 import { graphemesFrom, splitGraphemes } from "./graphemes.ts";
+import { stringWidth } from "./string_width.ts";
 
 /** Columns that `text` takes in a terminal. `text` has no control characters. */
 export function width(text: string): number {
