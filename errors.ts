@@ -28,6 +28,11 @@ export class WrongCode extends ChatError {
   override name = "WrongCode";
 }
 
+/** A file of the user's own cannot be read or written, whatever is in it: the caller may go on without it. */
+export class FileUnavailable extends ChatError {
+  override name = "FileUnavailable";
+}
+
 /** The command line is wrong: exit code 2 instead of 1. */
 export class UsageError extends ChatError {
   override name = "UsageError";

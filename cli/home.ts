@@ -31,7 +31,7 @@ export function findPlaces(os: string, env: (name: string) => string | undefined
   const need = (name: string): string => {
     const value = env(name);
     if (value) return value;
-    throw new ChatError(`Cannot find the folder for your files: ${name} is not set`);
+    throw new ChatError(`Cannot find the folder for your files: ${name} is not set, or not UTF-8`);
   };
   if (os === "windows") {
     return { config: `${need("APPDATA")}\\chat`, runtime: `${need("LOCALAPPDATA")}\\chat` };
@@ -62,6 +62,7 @@ const NAMES_FILE = "known-names";
 /**
  * This user's identity, generated on first use.
  *
+ * @throws {FileUnavailable} if it cannot be read, or there is none and it cannot be kept
  * @throws {ChatError} if the file is damaged (it is never overwritten), or other users can read it
  */
 export function loadIdentity({ config }: Places): Identity {
@@ -91,7 +92,12 @@ function parseIdentity(text: string): Identity | undefined {
   return new Identity(Uint8Array.fromBase64(line));
 }
 
-/** @throws {ChatError} if the file is damaged; it is never overwritten */
+/**
+ * The names that this user knows.
+ *
+ * @throws {FileUnavailable} if the file cannot be read
+ * @throws {ChatError} if it is damaged; it is never overwritten
+ */
 export function loadKnownNames(places: Places): KnownNames {
   return withNames(places, (text) => new KnownNames(text));
 }
@@ -100,7 +106,8 @@ export function loadKnownNames(places: Places): KnownNames {
  * Writes new names to the file, if there are any. Two clients that write in the same millisecond may lose a new name
  * of one of them; the next meeting restores it.
  *
- * @throws {ChatError} if the file is damaged; it is never overwritten
+ * @throws {FileUnavailable} if the file cannot be read or written
+ * @throws {ChatError} if it is damaged; it is never overwritten
  */
 export function saveKnownNames(places: Places, names: KnownNames): void {
   if (!names.changed) return;

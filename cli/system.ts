@@ -2,6 +2,7 @@
 // passed in, so that a test can run a verb in its own process. Only this file touches the real one. It knows no verb
 // and no room.
 
+import { UsageError } from "../errors.ts";
 import type { KeyboardInput } from "../terminal/prompt.ts";
 import { SystemTty, type Tty } from "../terminal/tty.ts";
 import type { SyncWriter } from "../terminal/write_all.ts";
@@ -51,13 +52,32 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
   : ["SIGINT", "SIGTERM", "SIGHUP"];
 
+/**
+ * A variable of the environment. One that is not UTF-8 counts as unset, for the user may not know it; but the user has
+ * set those of this program for it.
+ *
+ * @param get returns its value
+ * @throws {UsageError} if a variable of this program is not UTF-8
+ */
+export function decodedVariable(name: string, get: () => string | undefined): string | undefined {
+  try {
+    return get();
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.InvalidData)) throw cause;
+    if (name.startsWith("CHAT_")) {
+      throw new UsageError(`Cannot use ${name}: it is not UTF-8`, { cause });
+    }
+    return undefined;
+  }
+}
+
 /** The process that runs this program. */
 export const realSystem: System = {
   os: Deno.build.os,
   stdin: Deno.stdin,
   stdout: Deno.stdout,
   stderr: Deno.stderr,
-  env: (name) => Deno.env.get(name),
+  env: (name) => decodedVariable(name, () => Deno.env.get(name)),
   now: () => new Date(),
   addresses: () => Deno.networkInterfaces(),
   openTerminal: () => new SystemTty(),

@@ -4,7 +4,7 @@
 import { Identity } from "../cipher/identity.ts";
 import { KnownNames } from "../cipher/known_names.ts";
 import type { Self } from "../client.ts";
-import { ChatError, messageOf } from "../errors.ts";
+import { ChatError, FileUnavailable, messageOf } from "../errors.ts";
 import { checkDownloads, findDownloads } from "../files/download_folder.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { SystemDisk } from "../files/system_disk.ts";
@@ -97,8 +97,13 @@ export async function loadSettings(system: System, config: ConfigFile): Promise<
   try {
     opened = Deno.openSync(path);
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound && config === undefined) return {};
-    throw failed(cause);
+    if (config !== undefined) throw failed(cause);
+    const { NotADirectory, NotCapable, NotFound, PermissionDenied } = Deno.errors;
+    if (cause instanceof NotFound || cause instanceof NotADirectory) return {};
+    // A home folder of somebody else's must not stop this user.
+    if (!(cause instanceof PermissionDenied || cause instanceof NotCapable)) throw failed(cause);
+    note(system, `chat: the config file is not used. ${failed(cause).message}`);
+    return {};
   }
   using file = opened;
   // Most users have no config file: they do not wait for the parser.
@@ -138,33 +143,60 @@ export function localRooms(system: System): LocalRoom[] {
   }
 }
 
-/** Saves the known names. A failure must not end the conversation. */
-function keepNames(system: System, folders: Places, knownNames: KnownNames): void {
-  try {
-    saveKnownNames(folders, knownNames);
-  } catch (error) {
-    if (!(error instanceof ChatError)) throw error;
-    knownNames.saved(); // Not again for these names.
-    note(system, `chat: the keys of the members you meet are not kept. ${error.message}`);
-  }
-}
-
-/** This user in sealed rooms; without a folder to keep it in, the identity lasts for one session. */
+/**
+ * This user in sealed rooms. What can be read is used. An identity that cannot be read or kept is replaced with a
+ * temporary one, and names that cannot be kept are known for one session: a note says so, once.
+ *
+ * @throws {ChatError} if a file is damaged, or other users can read or change it
+ */
 export function loadSelf(system: System): Self {
   let folders: Places;
   try {
     folders = places(system);
   } catch (error) {
     if (!(error instanceof ChatError)) throw error;
-    note(system, `chat: this session uses a temporary identity. ${error.message}`);
-    return { identity: Identity.generate(), knownNames: new KnownNames() };
+    return { identity: temporaryIdentity(system, error), knownNames: new KnownNames() };
   }
-  const knownNames = loadKnownNames(folders);
-  return {
-    identity: loadIdentity(folders),
-    knownNames,
-    save: () => keepNames(system, folders, knownNames),
+  const identity = orUnavailable(() => loadIdentity(folders));
+  const known = orUnavailable(() => loadKnownNames(folders));
+  const knownNames = known instanceof FileUnavailable ? new KnownNames() : known;
+  if (identity instanceof FileUnavailable) {
+    return { identity: temporaryIdentity(system, identity), knownNames };
+  }
+  // Once: the reason seldom changes, and a room may have many members.
+  let isReported = false;
+  const reportOnce = ({ message }: ChatError) => {
+    if (!isReported) {
+      note(system, `chat: the keys of the members you meet are not kept. ${message}`);
+    }
+    isReported = true;
   };
+  if (known instanceof FileUnavailable) reportOnce(known);
+  const save = () => {
+    try {
+      saveKnownNames(folders, knownNames);
+    } catch (error) {
+      // A failure must not end the conversation.
+      if (!(error instanceof ChatError)) throw error;
+      reportOnce(error);
+    }
+  };
+  return { identity, knownNames, save };
+}
+
+function temporaryIdentity(system: System, { message }: ChatError): Identity {
+  note(system, `chat: this session uses a temporary identity. ${message}`);
+  return Identity.generate();
+}
+
+/** The result, or the error if a file is unavailable. */
+function orUnavailable<T>(load: () => T): T | FileUnavailable {
+  try {
+    return load();
+  } catch (error) {
+    if (error instanceof FileUnavailable) return error;
+    throw error;
+  }
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   loadSelf,
   loadSettings,
   localRooms,
+  places,
 } from "./user.ts";
 
 const SPEAKER: Speaker = { name: undefined, user: "ada", config: undefined };
@@ -137,13 +138,13 @@ Deno.test("loadSettings, localRooms, loadSelf: without a home folder, no setting
   assertEquals([one.save, system.stderr.text.split("temporary identity").length], [undefined, 3]);
 });
 
-Deno.test("loadSelf: keeps the identity, and reports each name that it cannot save, once", () => {
+Deno.test("loadSelf: keeps the identity, and reports once that it cannot save names, and keeps trying", () => {
   using system = new FakeSystem();
   const { identity, knownNames, save } = loadSelf(system);
   assertEquals(loadSelf(system).identity.seed, identity.seed);
   // A folder in place of the file makes each save fail.
-  const folder = system.os === "darwin" ? "Library/Application Support/chat" : "config/chat";
-  Deno.mkdirSync(`${system.folder}/${folder}/known-names/x`, { recursive: true });
+  const obstacle = `${places(system).config}/known-names`;
+  Deno.mkdirSync(`${obstacle}/x`, { recursive: true });
   for (const name of ["Bob", "Cy"]) {
     knownNames.meet(name, identity.publicKey, "2026-01-31");
     save!();
@@ -152,7 +153,68 @@ Deno.test("loadSelf: keeps the identity, and reports each name that it cannot sa
   const reports = system.stderr.text.match(
     /^chat: the keys of the members you meet are not kept\. /gm,
   );
-  assertEquals(reports?.length, 2);
+  assertEquals(reports?.length, 1);
+  Deno.removeSync(obstacle, { recursive: true });
+  save!();
+  assertMatch(Deno.readTextFileSync(obstacle), /Bob[^]*Cy/);
+});
+
+Deno.test("loadSelf, loadSettings, localRooms: a home that is no folder gives a temporary identity, and one note", async () => {
+  using system = new FakeSystem();
+  const file = system.file("file", "x");
+  for (const name of Object.keys(system.variables)) {
+    if (name !== "USER") system.variables[name] = file;
+  }
+  const { identity, knownNames, save } = loadSelf(system);
+  assertEquals([identity.seed.length, knownNames.changed, save], [32, false, undefined]);
+  assertEquals(await loadSettings(system, undefined), {});
+  assertEquals(localRooms(system), []);
+  assertMatch(
+    system.stderr.text,
+    /^chat: this session uses a temporary identity\. Cannot [^\n]*\n$/,
+  );
+  assert(!system.stderr.text.includes("os error"), system.stderr.text);
+});
+
+Deno.test("loadSelf: an identity that is damaged or open to others is an error, never replaced", () => {
+  using system = new FakeSystem();
+  const path = `${places(system).config}/identity`;
+  loadSelf(system);
+  Deno.writeTextFileSync(path, "rubbish\n");
+  assertThrows(() => loadSelf(system), ChatError, "it is damaged");
+  if (Deno.build.os === "windows") return;
+  Deno.chmodSync(path, 0o644);
+  assertThrows(() => loadSelf(system), ChatError, "other users of this machine can read");
+  assertEquals(system.stderr.text, "");
+});
+
+Deno.test({
+  name: "loadSelf, loadSettings: what may not be read or written is replaced, with a note for each",
+  // Root may read and write everything. The end-to-end test with a read-only home runs for root, too.
+  ignore: Deno.build.os === "windows" || Deno.uid() === 0,
+  fn: async () => {
+    using system = new FakeSystem();
+    const { config } = places(system);
+    const { identity } = loadSelf(system);
+    Deno.writeTextFileSync(`${config}/config.toml`, "");
+    Deno.chmodSync(`${config}/config.toml`, 0);
+    Deno.chmodSync(config, 0o500);
+    try {
+      const self = loadSelf(system);
+      assertEquals(self.identity.seed, identity.seed);
+      self.knownNames.meet("Bob", identity.publicKey, "2026-01-31");
+      self.save!();
+      assertMatch(system.stderr.text, /^chat: the keys [^\n]* not kept\. [^\n]*denied\n$/);
+      assertEquals(await loadSettings(system, undefined), {});
+      assertMatch(system.stderr.text, /\nchat: the config file is not used\. [^\n]*denied\n$/);
+      system.stderr.text = "";
+      Deno.chmodSync(config, 0);
+      assert(loadSelf(system).identity.seed.some((byte, i) => byte !== identity.seed[i]));
+      assertMatch(system.stderr.text, /^chat: this session uses a temporary identity\. [^\n]*\n$/);
+    } finally {
+      Deno.chmodSync(config, 0o700);
+    }
+  },
 });
 
 Deno.test("filesFor: accepts as the options say", () => {

@@ -1,7 +1,7 @@
 // Private files of one user: read only if no other user can read them, written completely or not at all. Knows nothing
 // of their content.
 
-import { ChatError, messageOf } from "../errors.ts";
+import { ChatError, FileUnavailable, messageOf } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 import { isPrivate, OWNER_ONLY } from "./file_identity.ts";
 import { writeAllSync } from "./file_io.ts";
@@ -26,7 +26,8 @@ export function localName(name: string): string {
  * Reads a private file; undefined if there is none.
  *
  * @param maxBytes of a file that cannot be large
- * @throws {ChatError} if other users can read or change it, or it cannot be read
+ * @throws {FileUnavailable} if it cannot be read
+ * @throws {ChatError} if other users can read or change it, or it is too large or no file
  */
 export function readPrivate(path: string, maxBytes = Infinity): string | undefined {
   const shown = printable(path);
@@ -59,7 +60,7 @@ export function readPrivate(path: string, maxBytes = Infinity): string | undefin
 /**
  * Writes a file; an existing one is replaced.
  *
- * @throws {ChatError} if it cannot be written
+ * @throws {FileUnavailable} if it cannot be written
  */
 export function writePrivate(path: string, text: string): void {
   putInPlace(path, text, Deno.renameSync);
@@ -89,7 +90,7 @@ export function createPrivate(path: string, text: string): boolean {
  * shares may not have; but a reader of this file may see only a part of it meanwhile.
  *
  * @returns whether the file is new; an existing one stays as it is
- * @throws {ChatError} if it cannot be written: then nothing of it is left
+ * @throws {FileUnavailable} if it cannot be written: then nothing of it is left
  */
 export function writeNewPrivate(path: string, text: string): boolean {
   let opened = false;
@@ -128,7 +129,7 @@ function writeNew(path: string, bytes: Uint8Array, onOpen?: () => void): void {
   file.syncSync();
 }
 
-/** @throws {ChatError} if it cannot be made */
+/** @throws {FileUnavailable} if it cannot be made */
 export function makePrivateFolder(path: string): void {
   try {
     Deno.mkdirSync(path, { recursive: true, mode: OWNER_ONLY_FOLDER });
@@ -146,7 +147,7 @@ export function removeFile(path: string): void {
   }
 }
 
-function failure(what: string, path: string, cause: unknown): ChatError {
+function failure(what: string, path: string, cause: unknown): FileUnavailable {
   const message = messageOf(cause);
-  return new ChatError(`Cannot ${what} ${printable(path)}: ${message}`, { cause });
+  return new FileUnavailable(`Cannot ${what} ${printable(path)}: ${message}`, { cause });
 }

@@ -307,3 +307,89 @@ onTerminal(
     }
   },
 );
+
+/** Runs a program with a home folder that nobody can write, not even root. */
+const READ_ONLY_HOME = [
+  ...["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"],
+  'mount --bind "$HOME" "$HOME" && mount -o remount,bind,ro "$HOME" && exec "$@"',
+  "sh",
+];
+
+/** Whether this system lets this user make a read-only mount; containers often do not. */
+function canMount(): boolean {
+  if (Deno.build.os !== "linux") return false;
+  const folder = Deno.makeTempDirSync();
+  try {
+    const [command, ...args] = READ_ONLY_HOME;
+    const env = { HOME: folder };
+    return new Deno.Command(command!, { args: [...args, "true"], env }).outputSync().success;
+  } catch {
+    return false; // There is no such command.
+  } finally {
+    Deno.removeSync(folder);
+  }
+}
+
+Deno.test({
+  name:
+    "chat join: with a read-only home it uses what it can read, and a temporary identity if there is none",
+  ignore: !canMount(),
+  fn: async () => {
+    using operator = new Home();
+    await using room = await open(operator);
+    const env = { CHAT_CODE: await codeOf(room) };
+    await using ben = new Program(["join", "--name", "ben"], { home: operator });
+    await ben.stderr.lineLike(/^here: /);
+    using ada = new Home();
+    const { publicKey } = loadIdentity(placesOf(ada));
+    const visitAs = async (home: Home): Promise<string> => {
+      const { code, stderr } = await visit(
+        { home, env, under: READ_ONLY_HOME },
+        "ada",
+        room.address,
+      );
+      assertEquals(code, 0, stderr);
+      await ben.stderr.lineLike(/left$/);
+      return stderr;
+    };
+    const notes = (await visitAs(ada)).split("\n").filter((line) => line.startsWith("chat: "));
+    assertEquals(notes.length, 1);
+    assertMatch(
+      notes[0]!,
+      /^chat: the keys of the members you meet are not kept\. Cannot .*: the disk is read-only$/,
+    );
+    // Ben has met this identity.
+    const met = loadKnownNames(placesOf(operator)).meet("ada", publicKey, "2026-01-31");
+    assertEquals(met, "known");
+    using nobody = new Home();
+    assertMatch(
+      await visitAs(nobody),
+      /^chat: this session uses a temporary identity\. Cannot .*: the disk is read-only$/m,
+    );
+  },
+});
+
+withSignals(
+  "chat: variables that are not UTF-8 count as unset; those of chat are misuse",
+  async () => {
+    using home = new Home();
+    // The home folder stays: the program from source needs it.
+    const under = (...names: string[]) => [
+      "sh",
+      "-c",
+      `export ${names.map((name) => `${name}="$(printf '\\377')"`).join(" ")}; exec "$@"`,
+      "sh",
+    ];
+    await using room = await open(home);
+    const visited = await visit(
+      { home, under: under("USER", "LOGNAME", "USERNAME", "TERM", "XDG_CONFIG_HOME") },
+      "ada",
+    );
+    assertEquals(visited.code, 0, visited.stderr);
+    const { code, stderr } = await run(["send", room.address, "hi"], {
+      home,
+      under: under("CHAT_CODE"),
+    });
+    assertEquals([code, stderr], [2, "chat: error: Cannot use CHAT_CODE: it is not UTF-8\n"]);
+  },
+);
