@@ -227,7 +227,7 @@ Deno.test("Connection.why: the system's error, or the argument of close, whichev
   socket.failRead();
   await filled;
   connection.close("something else");
-  assertEquals(connection.why, "reset");
+  assertEquals(connection.why, "the other side broke off the connection");
   const closed = new Connection(new FakeSocket().conn, MAX_FRAME);
   assertEquals(closed.why, undefined);
   closed.close("nothing has come");
