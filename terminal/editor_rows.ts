@@ -3,17 +3,21 @@
 
 import { graphemesFrom, plainBoundary } from "../text/graphemes.ts";
 import { printable } from "../text/printable.ts";
-import { width } from "../text/width.ts";
+import { room } from "../text/width.ts";
 
 /** The rows around the cursor: as many as have room. */
 export interface EditorView {
-  /** Safe to print, at most as wide as asked. At least one. */
+  /** Safe to print, in all terminals at most as wide as asked. At least one. */
   readonly rows: readonly string[];
   /** The index of the first of `rows` among all rows of the text. */
   readonly first: number;
-  /** The cursor: the index of its row in `rows`, and its column, from 0. */
+  /** The index of the cursor's row in `rows`. */
   readonly row: number;
-  readonly column: number;
+  /**
+   * What this row shows before the cursor. Terminals disagree about the columns that it takes: where it ends when it
+   * is written again, there the cursor is.
+   */
+  readonly before: string;
 }
 
 /** Columns of a text without newlines, as it is shown. */
@@ -27,8 +31,8 @@ export function columnsOf(text: string): number {
 interface Row {
   /** Where it begins in the text. */
   readonly start: number;
-  /** Columns at its start that belong to a grapheme of the row above: one that is wider than a row. */
-  readonly lead: number;
+  /** The part of `shown` that belongs to a grapheme of the row above: one that is wider than a row. */
+  readonly lead: string;
   readonly shown: string;
   readonly used: number;
   /** Where the next row begins in the text. */
@@ -62,13 +66,12 @@ export class EditorRows {
   around(text: string, cursor: number, maxRows: number): EditorView {
     let at = this.#rowOf(text, cursor);
     const { start, lead, used, last } = this.#rows[at]!;
-    let column = lead + columnsOf(text.slice(start, cursor));
-    // A full row before a newline has no cell after its text: there the cursor stays on the last one.
-    column = Math.min(column, this.columns - 1);
+    let before = lead;
+    for (const g of graphemesFrom(text.slice(start, cursor), 0)) before += cellsOf(g).shown;
     const added = last && cursor === text.length && used >= this.columns;
     if (added) {
       at++;
-      column = 0;
+      before = "";
     }
     const wished = Math.max(0, at - Math.floor(maxRows / 2));
     let count = 0;
@@ -77,7 +80,7 @@ export class EditorRows {
     const first = Math.max(0, Math.min(wished, count - maxRows));
     const rows = this.#rows.slice(first, Math.min(first + maxRows, count)).map((row) => row.shown);
     if (added) rows.push("");
-    return { rows, first, row: at - first, column };
+    return { rows, first, row: at - first, before };
   }
 
   /** The index of the first computed row that begins at or after `at`. */
@@ -117,7 +120,7 @@ function layOut(text: string, start: number, pieces: readonly string[], columns:
   /** Adds the pieces that fit, at least one. Returns the others. */
   const add = (pieces: readonly string[]): readonly string[] => {
     for (const [i, piece] of pieces.entries()) {
-      const wide = width(piece);
+      const wide = room(piece);
       if (used > 0 && used + wide > columns) return pieces.slice(i);
       shown += piece;
       used += wide;
@@ -125,7 +128,7 @@ function layOut(text: string, start: number, pieces: readonly string[], columns:
     return [];
   };
   let rest = add(pieces);
-  const lead = used;
+  const lead = shown;
   if (rest.length > 0) return { start, lead, shown, used, end, rest, last: false };
   for (const g of graphemesFrom(text, start)) {
     const { shown: cells, wide } = cellsOf(g);
@@ -146,7 +149,7 @@ function layOut(text: string, start: number, pieces: readonly string[], columns:
   return { start, lead, shown, used, end, rest, last: true };
 }
 
-/** A grapheme as it is shown, and its width in columns. */
+/** A grapheme as it is shown, and the columns that it may take. */
 interface Cells {
   readonly shown: string;
   readonly wide: number;
@@ -164,7 +167,7 @@ export function cellsOf(g: string): Cells {
   const known = measured.get(g);
   if (known) return known;
   const shown = printable(g);
-  const cells = { shown, wide: width(shown) };
+  const cells = { shown, wide: room(shown) };
   // A grapheme of many marks is rare, and not worth the memory.
   if (measured.size < MAX_MEASURED && g.length < 32) measured.set(g, cells);
   return cells;

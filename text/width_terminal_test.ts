@@ -7,9 +7,8 @@ import xterm from "@xterm/headless";
 import type { Person } from "../room.ts";
 import { ALICE, BOB } from "../tests/support/fake_room.ts";
 import { FakeTty, setUp } from "../tests/support/fake_terminal.ts";
-import { roomFor } from "../ui/markup.ts";
 import { splitGraphemes } from "./graphemes.ts";
-import { width } from "./width.ts";
+import { room, width } from "./width.ts";
 
 /** A description, the text, our width, and the emulator's width where it differs: a known disagreement. */
 const CASES: readonly [what: string, text: string, ours: number, emulators?: number][] = [
@@ -71,6 +70,7 @@ const CASES: readonly [what: string, text: string, ours: number, emulators?: num
   ["Devanagari, a conjunct", "क्ष", 1, 2],
   ["Tamil", "நி", 2],
   ["Thai", "ที่", 1],
+  ["Thai, a vowel of two parts", "ทำ", 1, 2],
   ["Khmer", "ស្ត្រី", 3],
   ["Tibetan", "རྐྱ", 1],
   ["Arabic with a mark", "بَ", 1],
@@ -94,10 +94,52 @@ Deno.test("width: the same as in the emulator, or a known disagreement", async (
   term.dispose();
 });
 
-Deno.test("roomFor: at least our width and the emulator's", () => {
-  for (const [what, text, ours, emulators = ours] of CASES) {
-    const room = splitGraphemes(text).reduce((sum, g) => sum + roomFor(g), 0);
-    assertGreaterOrEqual(room, Math.max(ours, emulators), what);
+Deno.test("room: at least our width, and the emulator's with the widths of Unicode 6 and 11", async () => {
+  for (const unicode of ["6", "11"] as const) {
+    const tty = new FakeTty(80, 3, unicode);
+    for (const [what, text, ours] of CASES) {
+      tty.write(`\r|${text}`);
+      const [, column] = await tty.cursor();
+      assertGreaterOrEqual(room(text), Math.max(ours, column - 1), `${what}, Unicode ${unicode}`);
+    }
+    tty.term.dispose();
+  }
+});
+
+/** The cells of a row up to `end`, as the emulator drew them. */
+function drawn(tty: FakeTty, row: number, end: number): string {
+  const line = tty.term.buffer.active.getLine(row)!;
+  return Array.from({ length: end }, (_, x) => line.getCell(x)!)
+    .filter((cell) => cell.getWidth() > 0).map((cell) => cell.getChars()).join("");
+}
+
+Deno.test("Screen: the line being edited never wraps, and the cursor is after the text before it, whatever its width", async () => {
+  for (const unicode of ["6", "11"] as const) {
+    const disputed = CASES.filter(([, text, ours]) => ours > 0 && room(text) !== ours);
+    for (const [what, text] of [...CASES.slice(0, 3), ...disputed]) {
+      const graphemes = splitGraphemes(text.repeat(8));
+      const { tty } = setUp(20, 24, { unicode });
+      await tty.type(text.repeat(8));
+      let shown = graphemes.join("");
+      for (let at = graphemes.length; at >= 0; at--) {
+        const message = `${what}, Unicode ${unicode}, at ${at}: ${(await tty.rows()).join("\n")}`;
+        const [row, column] = await tty.cursor();
+        const { active } = tty.term.buffer;
+        const input = Array.from({ length: active.length - 1 }, (_, y) => y + 1);
+        assert(input.every((y) => !active.getLine(y)!.isWrapped), message);
+        // From the first row on: everything before the cursor is on the screen, in order, and nothing else.
+        let before = "";
+        for (let y = 1; y <= row; y++) before += drawn(tty, y, y < row ? 20 : column).slice(2);
+        assertEquals(bare(before), bare(graphemes.slice(0, at).join("")), message);
+        await tty.type("\x1b[D");
+      }
+      // And what is typed in the middle is drawn there.
+      await tty.type("xy");
+      shown = `xy${shown}`;
+      const rows = (await tty.rows()).slice(1).map((row) => row.slice(2)).join("");
+      assertEquals(bare(rows), bare(shown), what);
+      tty.term.dispose();
+    }
   }
 });
 

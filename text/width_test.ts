@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/ass
 import { FAMILY, hardText } from "../tests/support/hard_text.ts";
 import fc from "../tests/support/property.ts";
 import { printable } from "./printable.ts";
-import { width, wrap } from "./width.ts";
+import { cut, room, roomFor, width, wrap } from "./width.ts";
 
 Deno.test("width: columns in a terminal", () => {
   const cases: [string, number][] = [
@@ -24,6 +24,31 @@ Deno.test("width: columns in a terminal", () => {
   for (const [text, columns] of cases) assertStrictEquals(width(text), columns, text);
 });
 
+Deno.test("room, roomFor: the columns of the terminal that needs the most", () => {
+  const cases: [string, number][] = [
+    ["a", 1],
+    ["日", 2],
+    ["e\u0301", 1],
+    ["👨‍👩‍👧", 6],
+    ["👍🏽", 4],
+    ["1️⃣", 2],
+    ["❤️", 2],
+    ["❤\ufe0e", 1],
+    ["🇩🇪", 4],
+    ["🇩", 2],
+    ["क्ष", 2],
+    ["ทำ", 2],
+    ["㉈", 2],
+    ["\u06dd", 1],
+  ];
+  for (const [text, columns] of cases) {
+    assertEquals(room(text), columns, text);
+    if (text !== "ทำ") assertEquals(roomFor(text), columns, text);
+    assertEquals(room(`a${text}b`), columns + 2, text);
+  }
+  assertEquals(cut("ทำทำทำ", 5), "ทำทำ…");
+});
+
 Deno.test("wrap: breaks at a space, or else between graphemes", () => {
   const cases: [string, number, string[]][] = [
     ["", 10, [""]],
@@ -40,7 +65,7 @@ Deno.test("wrap: breaks at a space, or else between graphemes", () => {
     ["字字字", 4, ["字字", "字"]],
     ["字字字", 5, ["字字", "字"]],
     ["a字", 2, ["a", "字"]],
-    [`${FAMILY}${FAMILY}`, 3, [FAMILY, FAMILY]],
+    [`${FAMILY}${FAMILY}`, 10, [FAMILY, FAMILY]],
     // The text after the space and the wide character do not fit into one row.
     [" aaa字", 4, [" aaa", "字"]],
     ["a bbb字", 4, ["a", "bbb", "字"]],
@@ -59,7 +84,7 @@ Deno.test("wrap: no row is too wide, and only the spaces at breaks are dropped",
     fc.property(hardText, fc.integer({ min: 2, max: 12 }), (text, columns) => {
       const line = printable(text);
       const rows = wrap(line, columns);
-      for (const row of rows) assert(width(row) <= columns, JSON.stringify([line, columns, rows]));
+      for (const row of rows) assert(room(row) <= columns, JSON.stringify([line, columns, rows]));
       // Between two rows is nothing, or one space: where in `line` can the rows end?
       let ends = [0];
       rows.forEach((row, i) => {

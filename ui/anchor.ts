@@ -19,7 +19,7 @@ import { stripAnsiCode } from "@std/fmt/colors";
 import type { Environment } from "../terminal/environment.ts";
 import type { Tty } from "../terminal/tty.ts";
 import { splitGraphemes } from "../text/graphemes.ts";
-import { width } from "../text/width.ts";
+import { room, width } from "../text/width.ts";
 import type { Clock } from "./clock.ts";
 
 /** A change of size is over when the size has not changed for so long, in ms: tmux reports only each 250 ms. */
@@ -45,7 +45,6 @@ const ERASE_BELOW = "\r\x1b[K\x1b[C\x1b[J\r";
 export const WRAP_OFF = "\x1b[?7l";
 export const WRAP_ON = "\x1b[?7h";
 const up = (rows: number) => rows > 0 ? `\x1b[${rows}A` : "";
-const right = (columns: number) => columns > 0 ? `\x1b[${columns}C` : "";
 
 /** The rows of the live area, and the cursor in them. */
 export interface LiveRows {
@@ -54,9 +53,10 @@ export interface LiveRows {
    * cursor, terminals disagree on where the cursor is afterwards.
    */
   readonly rows: readonly string[];
-  /** The cursor's row and column, from 0. The cursor's row has no colours. */
+  /** The cursor's row, from 0. It has no colours. */
   readonly row: number;
-  readonly column: number;
+  /** What this row has before the cursor: see `EditorView`. */
+  readonly before: string;
 }
 
 /** Columns that a live row may take: it ends early, so that the first step of a drag does not wrap it. */
@@ -74,7 +74,7 @@ export function liveHeight(rows: number): number {
  *
  * @example
  * ```ts
- * if (!anchor.holds()) anchor.draw("a message\r\n", { rows: ["status", "> text"], row: 1, column: 6 });
+ * if (!anchor.holds()) anchor.draw("a message\r\n", { rows: ["status", "> text"], row: 1, before: "> text" });
  * ```
  */
 export class Anchor {
@@ -131,7 +131,7 @@ export class Anchor {
     this.#cancelQuiet?.();
     this.#cancelQuiet = this.#clock.after(QUIET_MS, () => this.#settle());
     if (this.#cancelAnswer) return;
-    const mayWrap = this.#drawn && this.#drawn.area.column >= this.#tty.size().columns;
+    const mayWrap = this.#drawn && room(this.#drawn.area.before) >= this.#tty.size().columns;
     if (mayWrap && !this.#isParkedAlways) {
       // Whether the terminal has wrapped the cursor's own row is to be seen from the cursor's column.
       this.#cancelAnswer = this.#clock.after(ANSWER_MS, () => this.cursorAt(undefined));
@@ -160,11 +160,12 @@ export class Anchor {
     const start = HIDE_CURSOR + this.erase() + before + WRAP_OFF;
     const last = area.rows.length - 1;
     if (this.#isParkedAlways) {
-      const rows = area.rows.map((row, i) => i === area.row ? withCursor(row, area.column) : row);
+      const rows = area.rows.map((row, i) => i === area.row ? withCursor(row, area.before) : row);
       this.#tty.write(start + rows.join("\r\n") + WRAP_ON + "\r" + up(last));
     } else {
-      const place = "\r" + up(last - area.row) + right(area.column);
-      this.#tty.write(start + area.rows.join("\r\n") + WRAP_ON + place + SHOW_CURSOR);
+      // Terminals disagree about the columns of the text. Where it ends when it is written again, there its end is.
+      const place = "\r" + up(last - area.row) + area.before;
+      this.#tty.write(start + area.rows.join("\r\n") + place + WRAP_ON + SHOW_CURSOR);
     }
     this.#drawn = { area, columns, height, at: this.#clock.now().getTime() };
   }
@@ -203,54 +204,37 @@ export class Anchor {
   }
 
   /** How many rows of the screen the area has above the cursor, which stands in column `at`, if that is known. */
-  #rowsAbove({ rows, row, column }: LiveRows, isRecent: boolean, at?: number): number {
+  #rowsAbove({ rows, row, before }: LiveRows, isRecent: boolean, at?: number): number {
     const { columns } = this.#tty.size();
-    const cursor = wrapped(rows[row]!, columns, column);
+    // The cursor is on the next cell, which may be in the next row.
+    const next = wrapped(`${before}x`, columns);
     // xterm.js wraps all rows but the cursor's, which it cuts.
-    const isWrapped = cursor.rows > 0 && at === cursor.column;
+    const isWrapped = next.rows > 0 && at === next.column - 1;
     if (!this.#wraps || (isRecent && !isWrapped)) return row;
-    let above = isWrapped ? cursor.rows : 0;
+    let above = isWrapped ? next.rows : 0;
     for (const text of rows.slice(0, row)) above += wrapped(stripAnsiCode(text), columns).rows + 1;
     return above;
   }
 }
 
-/** Where `text`, or its first `end` columns, end if a terminal wraps it: so many rows further down, in this column. */
-function wrapped(
-  text: string,
-  columns: number,
-  end = Infinity,
-): { rows: number; column: number } {
+/** Where `text` ends if a terminal wraps it: so many rows further down, in this column. */
+function wrapped(text: string, columns: number): { rows: number; column: number } {
   let rows = 0;
   let column = 0;
-  let used = 0;
   for (const g of splitGraphemes(text)) {
-    if (used >= end) break;
     const wide = width(g);
     if (column + wide > columns) {
       rows++;
       column = 0;
     }
     column += wide;
-    used += wide;
   }
-  // The cursor stands on the next cell, which may be in the next row.
-  if (end !== Infinity && column + 1 > columns) return { rows: rows + 1, column: 0 };
   return { rows, column };
 }
 
-/** `row` with a drawn cursor at `column`, for terminals where the real one must be elsewhere. */
-function withCursor(row: string, column: number): string {
-  let before = "";
-  let used = 0;
-  let at = " ";
-  for (const g of splitGraphemes(row)) {
-    if (used >= column) {
-      at = g;
-      break;
-    }
-    before += g;
-    used += width(g);
-  }
-  return `${before}\x1b[7m${at}\x1b[27m${row.slice(before.length + at.length)}`;
+/** `row` with a drawn cursor after its beginning `before`, for terminals where the real one must be elsewhere. */
+function withCursor(row: string, before: string): string {
+  const after = row.slice(before.length);
+  const [at = " "] = splitGraphemes(after);
+  return `${before}\x1b[7m${at}\x1b[27m${after.slice(at.length)}`;
 }

@@ -44,7 +44,7 @@ function anchored(
 
 /** An area whose cursor is at the end of its last row. */
 function area(...rows: string[]): LiveRows {
-  return { rows, row: rows.length - 1, column: rows.at(-1)!.length };
+  return { rows, row: rows.length - 1, before: rows.at(-1)! };
 }
 
 /** A draft of so many characters, some of them wide, that can be told from everything else. */
@@ -125,7 +125,8 @@ Deno.test("Anchor: never sends what tmux takes for clearing the screen", async (
 
 Deno.test("Anchor: in GNU screen the cursor stays on the first cell, and another one is drawn", async () => {
   for (const [column, under] of [[2, "日"], [4, "本"], [6, "x"], [7, " "]] as const) {
-    const one = { rows: ["status", "> 日本x"], row: 1, column };
+    const before = "> 日本x".split(under)[0]!;
+    const one = { rows: ["status", "> 日本x"], row: 1, before: under === " " ? "> 日本x" : before };
     const { tty, clock, anchor } = anchored(80, 24, one, { STY: "1.pts" });
     anchor.draw("message\r\n", one);
     assertEquals(await tty.rows(), ["message", "status", "> 日本x"]);
@@ -207,8 +208,8 @@ Deno.test("Anchor: goes up by the rows that a jump has made of live rows, wide o
   assertEquals(upBy(long, 50, 49), 1);
   assertEquals(upBy(long, 50, 22), 2);
   assertEquals(upBy(long, 36, 0), 3);
-  assertEquals(upBy({ ...long, column: 10 }, 50, 10), 1);
-  const wideDraft = { rows: ["status", `> ${wide}`], row: 1, column: 74 };
+  assertEquals(upBy({ ...long, before: "> ..345678" }, 50, 10), 1);
+  const wideDraft = { rows: ["status", `> ${wide}`], row: 1, before: `> ${wide}`.slice(0, 38) };
   assertEquals(upBy(wideDraft, 51, 24), 2);
   // Just drawn: perhaps after the change, and cut. Unless the cursor's column says that it was wrapped.
   assertEquals(upBy(area("s".repeat(72), "> text"), 36, undefined, REST_MS - 1), 1);

@@ -78,7 +78,7 @@ export class LiveArea {
     return {
       rows: [...waiting, paint(this.#status, page.palette.dim), ...choice, ...input],
       row: waiting.length + 1 + choice.length + view.row,
-      column: PROMPT.length + view.column,
+      before: input[view.row]!.slice(0, PROMPT.length) + view.before,
     };
   }
 

@@ -4,7 +4,7 @@
 // Marks count only at word boundaries, as in other chats: 2*3*4, snake_case_name and __init__ stay as they
 // are. The time is proportional to the length of the text, whatever the text is.
 
-import { cuts, width } from "../text/width.ts";
+import { cuts } from "../text/width.ts";
 import { bareName } from "./preferences.ts";
 
 /** The style of a run. */
@@ -360,14 +360,14 @@ export function* toRows(
   const visible = runs.map(({ text }) => text).join("");
   const uncut = most > columns ? wordsWithTokens(runs, visible) : [];
   let next = 0;
-  const room = (at: number) => {
+  const roomAt = (at: number) => {
     while (next < uncut.length && at >= uncut[next]!.to) next++;
     return next < uncut.length && at >= uncut[next]!.from ? most : columns;
   };
   let run = 0;
   /** Where the run starts in `visible`. */
   let begins = 0;
-  for (const [from, to] of cuts(visible, columns, roomFor, room)) {
+  for (const [from, to] of cuts(visible, columns, roomAt)) {
     const row: Run[] = [];
     for (; run < runs.length; run++) {
       const { text, style } = runs[run]!;
@@ -405,28 +405,4 @@ export function restOf({ runs, kind }: MarkupLine, from: number): MarkupLine {
     return { text: text.slice(skipped), style };
   });
   return { runs: rest.filter(({ text }) => text !== ""), kind };
-}
-
-/**
- * The columns that a grapheme may take. A terminal either knows graphemes, as `width` does, or adds up their
- * characters: an emoji of three people takes 2 columns in one and 6 in the other.
- */
-export function roomFor(grapheme: string): number {
-  const characters = [...grapheme];
-  const joined = widthOnce(grapheme);
-  if (characters.length === 1) return joined;
-  return Math.max(joined, characters.reduce((sum, c) => sum + widthOnce(c), 0));
-}
-
-/** Measured widths: measuring takes microseconds, and a script has few characters. */
-const measured = new Map<string, number>();
-const MAX_MEASURED = 4096;
-
-function widthOnce(text: string): number {
-  const known = measured.get(text);
-  if (known !== undefined) return known;
-  const columns = width(text);
-  if (measured.size >= MAX_MEASURED) measured.clear();
-  measured.set(text, columns);
-  return columns;
 }

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { printable } from "../text/printable.ts";
 import { width } from "../text/width.ts";
-import { type MarkupLine, MarkupLines, mentions, restOf, roomFor, toRows } from "./markup.ts";
+import { type MarkupLine, MarkupLines, mentions, restOf, toRows } from "./markup.ts";
 
 /** All lines of a text. */
 function parse(...parts: ConstructorParameters<typeof MarkupLines>): MarkupLine[] {
@@ -245,11 +245,6 @@ Deno.test("toRows: styles continue in the next row, and no row is too wide", () 
       }
     }
   }
-});
-
-Deno.test("roomFor: graphemes that some terminals draw wider get more room", () => {
-  const cases: [string, number][] = [["a", 1], ["日", 2], ["e\u0301", 1], ["👨‍👩‍👧", 6], ["1️⃣", 2]];
-  for (const [grapheme, columns] of cases) assertEquals(roomFor(grapheme), columns, grapheme);
 });
 
 Deno.test("MarkupLines, toRows: a hostile text takes time in proportion to its length", () => {

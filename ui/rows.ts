@@ -1,7 +1,7 @@
 // Rows of the terminal: headings, indents, styled runs and links. Pure; knows neither events nor a terminal.
 
 import { stripAnsiCode } from "@std/fmt/colors";
-import { cut, width, wrap } from "../text/width.ts";
+import { cut, room, width, wrap } from "../text/width.ts";
 import { type MarkupLines, type MarkupRow, restOf, toRows } from "./markup.ts";
 import type { Time } from "./preferences.ts";
 import { paint, type Palette } from "./theme.ts";
@@ -33,7 +33,7 @@ const ST = "\x1b\\";
  * after a mark: the end of a name must not look like another name.
  */
 export function alone(heading: string, label: string, columns: number): string[] {
-  if (width(stripAnsiCode(heading)) <= columns) return [heading];
+  if (room(stripAnsiCode(heading)) <= columns) return [heading];
   const [stamp = ""] = /^\d[\d:]+(?= )/.exec(stripAnsiCode(heading)) ?? [];
   const rows = wrap(label, Math.max(2, columns - 1)).map((row, i) => (i === 0 ? row : `…${row}`));
   return [...stamp === "" ? [] : [stamp], ...rows];
@@ -46,8 +46,8 @@ export function alone(heading: string, label: string, columns: number): string[]
 export function framed(heading: string, text: string, page: Page, style: string): string[] {
   const columns = Math.max(8, page.columns);
   const lines = text.replaceAll("\t", "    ").split("\n");
-  const first = width(stripAnsiCode(heading));
-  if (lines.length === 1 && first + width(lines[0]!) <= columns) {
+  const first = room(stripAnsiCode(heading));
+  if (lines.length === 1 && first + room(lines[0]!) <= columns) {
     return [heading + paint(lines[0]!, style)];
   }
   const isNarrow = page.columns < ALIGNED_COLUMNS;

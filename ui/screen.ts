@@ -503,7 +503,7 @@ export class Screen {
     // Rows wait, and are drawn when the size has stopped changing.
     if (this.#anchor.holds()) return;
     const rows = this.#wrap() + this.#takeRows(MAX_WRITE);
-    let area: LiveRows = { rows: [""], row: 0, column: 0 };
+    let area: LiveRows = { rows: [""], row: 0, before: "" };
     this.#tryShowing("live area", () => area = this.#area.layOut(this.#liveState()));
     this.#anchor.draw(rows, area);
     this.#tickLater();

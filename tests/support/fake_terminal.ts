@@ -1,6 +1,7 @@
 // Test helper: a terminal emulator and a clock that is moved by hand, for tests of the screen. Not part of the
 // program.
 
+import { Unicode11Addon } from "@xterm/addon-unicode11";
 import xterm from "@xterm/headless";
 import type { Viewer } from "../../pictures/graphics.ts";
 import type { Ending, RoomEvent, Transfer } from "../../room.ts";
@@ -23,8 +24,11 @@ export class FakeTty implements Tty {
   /** Resolves when `read` is called. */
   #asked = Promise.withResolvers<void>();
 
-  constructor(columns = 80, rows = 24) {
+  /** @param unicode the version whose widths of characters the terminal has */
+  constructor(columns = 80, rows = 24, unicode: "6" | "11" = "6") {
     this.term = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true });
+    this.term.loadAddon(new Unicode11Addon());
+    this.term.unicode.activeVersion = unicode;
   }
 
   size(): { columns: number; rows: number } {
@@ -122,11 +126,12 @@ interface ScreenOptions {
   preferences?: Preferences;
   environment?: Environment;
   pictures?: Viewer;
+  unicode?: "6" | "11";
 }
 
 /** A running screen. */
 export function setUp(columns = 80, rows = 24, options: ScreenOptions = {}): Setup {
-  const tty = new FakeTty(columns, rows);
+  const tty = new FakeTty(columns, rows, options.unicode);
   const clock = new FakeClock();
   const room = new FakeRoom({ maxText: 100 });
   const screen = new Screen({ tty, room, clock, ...options });
