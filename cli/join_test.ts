@@ -83,6 +83,27 @@ Deno.test("join: unreadable input ends the program with 1 and a reason", async (
   assertMatch(system.stderr.text, /^chat: hint: .*--stay$/m);
 });
 
+Deno.test("join --stay: unreadable input counts as empty", async () => {
+  const failures = [
+    Object.assign(new Error("Bad file descriptor (os error 9)"), { code: "EBADF" }),
+    new Deno.errors.IsADirectory("Is a directory (os error 21)"),
+  ];
+  for (const failure of failures) {
+    for (const args of [["--stay"], ["--stay", "--json"]]) {
+      await using room = new TestRoom();
+      await using ben = await Guest.join(room, "ben");
+      using system = new FakeSystem();
+      system.stdin.fail(failure);
+      const done = system.run("join", addressOf(room), ...args);
+      await system.stderr.lineLike(/^chat: the input counts as empty: it is (?:closed|a folder)$/);
+      await ben.say("Right?");
+      await system.stdout.lineLike(/Right\?/);
+      assert(system.signal());
+      assertEquals(await done, 0);
+    }
+  }
+});
+
 Deno.test("join: a broken stdout makes it leave with 1", async () => {
   await using room = new TestRoom();
   await using ben = await Guest.join(room, "ben");

@@ -3,6 +3,7 @@
 
 import type { ClassicClient } from "../classic/client.ts";
 import type { Client } from "../client.ts";
+import { messageOf } from "../errors.ts";
 import { SystemFiles } from "../files/user_files.ts";
 import type { Viewer } from "../pictures/graphics.ts";
 import { type Environment, TERMINAL_VARIABLES } from "../terminal/environment.ts";
@@ -110,10 +111,16 @@ async function runPlain(
   crash: Promise<never>,
 ): Promise<number> {
   const pipes = {
-    read: (buffer: Uint8Array) =>
-      system.stdin.read(buffer).catch((cause) =>
-        unreadable(cause, "To listen without input: chat join --stay")
-      ),
+    read: async (buffer: Uint8Array) => {
+      try {
+        return await system.stdin.read(buffer);
+      } catch (cause) {
+        if (!stay) unreadable(cause, "To stay without input: --stay");
+        // As under GNU's `nohup`, which replaces a terminal with something that cannot be read.
+        note(system, `chat: the input counts as empty: ${messageOf(cause)}`);
+        return null;
+      }
+    },
     writeOut: (bytes: Uint8Array) => system.stdout.write(bytes),
     note: (line: string) => note(system, line),
   };

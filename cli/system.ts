@@ -33,7 +33,13 @@ export interface System {
   addresses(): { family: "IPv4" | "IPv6"; address: string }[];
   /** The terminal on stdin and stdout, for the screen. */
   openTerminal(): Tty;
-  /** Calls `listener` for each signal that asks the program to end; returns a function that stops that. */
+  /**
+   * Calls `listener` for each signal that asks the program to end; returns a function that stops that.
+   *
+   * SIGHUP asks for it if the output goes to a terminal, which may have been closed. Otherwise nothing happens: `nohup`
+   * starts the program with that signal ignored, and its output in a file. Deno does not tell what is ignored; and with
+   * a listener to any signal, it would end the program at a SIGHUP that has none.
+   */
   onSignal(listener: () => void): () => void;
   /** Calls `listener` for each error that no code catches; returns a function that stops that. */
   onCrash(listener: (error: unknown) => void): () => void;
@@ -82,9 +88,13 @@ export const realSystem: System = {
   addresses: () => Deno.networkInterfaces(),
   openTerminal: () => new SystemTty(),
   onSignal(listener) {
-    for (const name of SIGNALS) Deno.addSignalListener(name, listener);
+    const hasTerminal = Deno.stdout.isTerminal() || Deno.stderr.isTerminal();
+    const listeners = SIGNALS.map((name) =>
+      [name, name === "SIGHUP" && !hasTerminal ? () => {} : listener] as const
+    );
+    for (const [name, listener] of listeners) Deno.addSignalListener(name, listener);
     return () => {
-      for (const name of SIGNALS) Deno.removeSignalListener(name, listener);
+      for (const [name, listener] of listeners) Deno.removeSignalListener(name, listener);
     };
   },
   onCrash(listener) {
