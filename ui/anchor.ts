@@ -40,6 +40,11 @@ const ASK_CURSOR = "\x1b[6n";
  * the top left corner tmux takes that for "clear the screen" and copies the screen into its history.
  */
 const ERASE_BELOW = "\r\x1b[K\x1b[C\x1b[J\r";
+/**
+ * Deletes all rows from the cursor's on. GNU screen remembers of each row that it has wrapped it, and joins it with the
+ * next one in a wider window. Erasing a row does not end that, deleting it does.
+ */
+const DELETE_BELOW = "\x1b[999M";
 // Rows are drawn without wrapping. If a terminal takes a character for wider than we do, a wrapped row would
 // make the count of the live area's rows wrong, and a member's text would appear where only names and notices do.
 export const WRAP_OFF = "\x1b[?7l";
@@ -137,7 +142,8 @@ export class Anchor {
       this.#cancelAnswer = this.#clock.after(ANSWER_MS, () => this.cursorAt(undefined));
       return this.#tty.write(HIDE_CURSOR + ASK_CURSOR);
     }
-    let text = HIDE_CURSOR + this.erase();
+    const mayJoin = this.#drawn && this.#isParkedAlways;
+    let text = HIDE_CURSOR + this.erase() + (mayJoin ? DELETE_BELOW : "");
     if (now - this.#printedAt >= HOLD_MS) {
       // The size may be another one already: lines that the terminal wraps itself are right at any width.
       this.#printedAt = now;

@@ -14,6 +14,8 @@ const HOLD_MS = 500;
 /** An area that was drawn so long ago, in ms, was on the screen when the size changed. */
 const REST_MS = 40;
 
+const DELETE_ROWS = "\x1b[999M";
+
 interface Anchored {
   tty: FakeTty;
   clock: FakeClock;
@@ -135,8 +137,11 @@ Deno.test("Anchor: in GNU screen the cursor stays on the first cell, and another
     assertEquals([cell.getChars() || " ", cell.isInverse() !== 0], [under, true]);
     // However many changes the terminal has made before the program hears of one.
     for (let columns = 79; columns >= 12; columns--) tty.term.resize(columns, 24);
+    assert(!tty.output.includes(DELETE_ROWS));
     await tty.resize(60, 24);
     assertEquals(await tty.rows(), ["message"]);
+    // It remembers that it has wrapped a row, until the row is deleted.
+    assert(tty.output.endsWith(DELETE_ROWS));
     clock.pass(QUIET_MS);
     assertEquals(await tty.rows(), ["message", "status", "> 日本x"]);
     assert(!tty.output.includes("\x1b[?25h"));

@@ -64,11 +64,16 @@ const draftFrom = (from: number, to: number) =>
     return `Q${String(Math.floor(at / 5) % 1000).padStart(3, "0")}+`[at % 5];
   }).join("");
 
+/** So many messages fill the screen. */
+const FULL = 40;
+
 const WORDS = "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor "
   .repeat(2);
 
 if (import.meta.main) {
   const play: Play = JSON.parse(Deno.args[0]!);
+  // GNU screen loses some of the oldest rows when it wraps its history, whatever runs in it.
+  if (play.first >= FULL) console.log("before\n".repeat(100));
   const tty = new TypingTty();
   const room = new FakeRoom({ maxText: 64 * 1024 });
   room.transfers = Array.from(
