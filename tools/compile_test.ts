@@ -48,6 +48,10 @@ Deno.test("compileArgs: the executable gets exactly the flags of the task chat",
       args.filter((arg) => permission.test(arg)),
       flags.filter((flag) => permission.test(flag)),
     );
+    const v8 = args.filter((arg) => arg.startsWith("--v8-flags="));
+    assertEquals(v8, [
+      "--v8-flags=--optimize-for-size,--no-memory-pool-share-memory-on-teardown",
+    ]);
     assertEquals(args.at(-1), "dist/bundle/main.js");
   }
 });
