@@ -1,5 +1,5 @@
-// The program's own error classes, and the system's errors in words. Each class exists because a caller branches on it, or because data must travel with
-// it. Everything else throws the language's own errors.
+// The program's own error classes, and the system's errors in words. Each class exists because a caller branches on it,
+// or because data must travel with it. Everything else throws the language's own errors.
 
 /** An error that the user can understand: a sentence, and what to do about it. */
 export class ChatError extends Error {
