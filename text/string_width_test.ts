@@ -72,6 +72,6 @@ Deno.test("stringWidth: the same as the package for any text", () => {
     hardText,
     anyString(),
     fc.array(pieces).map((all) => all.join("")),
-  ).filter((one) => !/[\x1b\x9b]/.test(one));
+  ).filter((one) => !one.includes("\x1b") && !one.includes("\x9b"));
   fc.assert(fc.property(text, (one) => assertStrictEquals(stringWidth(one), reference(one))));
 });
