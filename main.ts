@@ -1,7 +1,6 @@
 // The entry point: runs the verb that the command line names. Only this file reads Deno.args.
 
-import { parseCommand } from "./cli/args.ts";
-import type { Command } from "./cli/command.ts";
+import { asksForVersion, type Command } from "./cli/command.ts";
 import { DONE, print, report } from "./cli/output.ts";
 import { realSystem, type System } from "./cli/system.ts";
 import config from "./deno.json" with { type: "json" };
@@ -9,14 +8,21 @@ import config from "./deno.json" with { type: "json" };
 /** Runs a command line; returns the exit code. */
 export async function run(args: readonly string[], system: System): Promise<number> {
   try {
-    return await runCommand(parseCommand(args, system.env), system);
+    return await runCommand(await commandOf(args, system), system);
   } catch (error) {
     return report(system, error);
   }
 }
 
+async function commandOf(args: readonly string[], system: System): Promise<Command> {
+  // The version comes at once: without the parser, and all that it needs.
+  if (asksForVersion(args)) return { verb: "version" };
+  const { parseCommand } = await import("./cli/args.ts");
+  return parseCommand(args, system.env);
+}
+
 async function runCommand(command: Command, system: System): Promise<number> {
-  // Each verb's module is loaded when it is needed, so that help and version come at once.
+  // Each verb's module is loaded when it is needed, so that help comes at once.
   switch (command.verb) {
     case "help":
       print(system, command.text);

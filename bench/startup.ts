@@ -64,19 +64,23 @@ function spread(values: readonly number[], digits: number): string {
   return `${middle} (${from} to ${to})`;
 }
 
-/** Runs all in turn, so that a disturbance affects each; prints the medians, and the ratios of neighbouring runs. */
+/**
+ * Runs all in turn, so that a disturbance affects each, and forwards and backwards, because a run is slower after a
+ * larger program. Prints the medians, and the ratios of neighbouring runs.
+ */
 async function compare(what: string, args: readonly string[], other: Program): Promise<void> {
   const times: Record<"chat" | "hello" | "before", number[]> = { chat: [], hello: [], before: [] };
+  const turns: [keyof typeof times, Program, readonly string[]][] = [
+    ["hello", other, []],
+    ["chat", start, args],
+    ...(before ? [["before", before, args] satisfies typeof turns[number]] : []),
+  ];
   for (let run = -2; run < RUNS; run++) {
-    const [chat, greeting, old] = [
-      await milliseconds(start, args),
-      await milliseconds(other, []),
-      before && await milliseconds(before, args),
-    ];
-    if (run < 0) continue;
-    times.chat.push(chat);
-    times.hello.push(greeting);
-    if (old !== undefined) times.before.push(old);
+    for (const [name, program, own] of turns) {
+      const ms = await milliseconds(program, own);
+      if (run >= 0) times[name].push(ms);
+    }
+    turns.reverse();
   }
   const ratio = (others: number[]) => spread(times.chat.map((ms, run) => ms / others[run]!), 2);
   console.log(

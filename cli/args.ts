@@ -25,6 +25,7 @@ import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
 import { ADDRESS_HINT, checkHost, looksLikeAddress, parseAddress } from "./address.ts";
 import {
   ACCEPT,
+  asksForVersion,
   type Command,
   type FileOptions,
   LOOPBACK,
@@ -71,10 +72,8 @@ export function parseCommand(
       hint: "Open a room with: chat serve --join; or see: chat --help",
     });
   }
-  if (first === "--version" || first === "-V") {
-    if (rest[0] !== undefined) throw tooMany(rest[0], `${first} takes no arguments`);
-    return { verb: "version" };
-  }
+  if (asksForVersion(args)) return { verb: "version" };
+  if (asksForVersion([first])) throw tooMany(rest[0]!, `${first} takes no arguments`);
   if (first === "--help" || first === "-h" || first === "help") {
     const [verb, extra] = rest;
     if (extra !== undefined) throw tooMany(extra, "help takes one command");

@@ -123,3 +123,8 @@ export type Shell = typeof SHELLS[number];
 
 /** The default host: this machine only. */
 export const LOOPBACK = "127.0.0.1";
+
+/** Whether a command line asks for the version, and nothing else. */
+export function asksForVersion(args: readonly string[]): boolean {
+  return args.length === 1 && (args[0] === "--version" || args[0] === "-V");
+}
