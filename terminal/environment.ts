@@ -8,7 +8,6 @@ export const TERMINAL_VARIABLES = [
   "COLORTERM",
   "VTE_VERSION",
   "WT_SESSION",
-  "XTERM_VERSION",
   "STY",
 ] as const;
 export type Environment = { readonly [Name in typeof TERMINAL_VARIABLES[number]]?: string };

@@ -35,6 +35,8 @@ export type Key =
   }
   /** The terminal's level and features: the answer to DA1. */
   | { readonly type: "attributes"; readonly attributes: readonly number[] }
+  /** The terminal's own name: the answer to xterm's CSI > q. */
+  | { readonly type: "terminal"; readonly name: string }
   /** The cursor's column, from 0: the answer to CSI 6 n. */
   | { readonly type: "cursor"; readonly column: number }
   /** A character's size in pixels: the answer to xterm's CSI 16 t. */
@@ -275,6 +277,8 @@ export class KeyParser {
     const [, id, status] = /^_Gi=(\d{1,9})(?:,[^;]*)?;(OK$|[A-Z])/.exec(text) ?? [];
     if (id !== undefined) keys.push({ type: "graphics", id: Number(id), ok: status === "OK" });
     if (length !== text.length) return;
+    const [, name] = /^P>\|([\w.]+)/.exec(text) ?? [];
+    if (name !== undefined) keys.push({ type: "terminal", name });
     // XParseColor(3): one to four digits, the largest number of which is the full colour.
     const [, ...parts] =
       /^\]11;rgba?:([\da-f]{1,4})\/([\da-f]{1,4})\/([\da-f]{1,4})(?:\/[\da-f]{1,4})?$/i.exec(

@@ -80,7 +80,11 @@ const CASES: [string, Key[]][] = [
   ["\x1b[24;80Rx", [{ type: "cursor", column: 79 }, text("x")]],
   ["\x1b[1;5R\x1b[1;1R\x1bOR", [{ type: "cursor", column: 4 }, { type: "cursor", column: 0 }]],
   ["\x1b[?2026;2$y\x1b[8;24;80t\x1b[?997;1nx", [text("x")]],
-  ["\x1bP>|XTerm(354)\x1b\\\x1bP!|00000000\x1b\\\x1bP1$r0m\x1b\\x", [text("x")]],
+  ["\x1bP!|00000000\x1b\\\x1bP1$r0m\x1b\\x", [text("x")]],
+  ["\x1bP>|XTerm(354)\x1b\\x", [{ type: "terminal", name: "XTerm" }, text("x")]],
+  ["\x1bP>|xterm.js(6.0.0)\x1b\\", [{ type: "terminal", name: "xterm.js" }]],
+  ["\x1bP>|tmux 3.3a\x1b\\", [{ type: "terminal", name: "tmux" }]],
+  ["\x1bP>|\x1b\\x", [text("x")]],
   ["\x1b_Gi=31;OK\x1b\\x", [{ type: "graphics", id: 31, ok: true }, text("x")]],
   // Broken off by a key: the key counts.
   ["\x1b]11;rgb:ff\rx", [press("enter"), text("x")]],
@@ -318,7 +322,7 @@ Deno.test("KeyParser: a terminal's answer never becomes text, also if it arrives
     const keys = [...parser.feed(bytes.slice(0, at)), ...parser.flush()];
     keys.push(...parser.feed(bytes.slice(at)), ...parser.feed(encoder.encode("x")));
     const isTold = ({ type }: Key) =>
-      ["background", "attributes", "cell", "graphics"].includes(type);
+      ["background", "attributes", "cell", "graphics", "terminal", "cursor"].includes(type);
     assertEquals(keys.filter((key) => !isTold(key)), [text("x")]);
     if (answer.startsWith("\x1b]11;")) assertEquals(keys.length, 2);
   }));

@@ -35,6 +35,8 @@ const RECENT_MS = 40;
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
 const ASK_CURSOR = "\x1b[6n";
+/** Asks the terminal for its own name; xterm calls that XTVERSION. */
+export const NAME_QUERY = "\x1b[>q";
 /**
  * From the first cell of the cursor's row to the end of the screen. "Carriage return, erase below" is shorter, but in
  * the top left corner tmux takes that for "clear the screen" and copies the screen into its history.
@@ -86,7 +88,8 @@ export class Anchor {
   readonly #tty: Pick<Tty, "size" | "write">;
   readonly #clock: Clock;
   readonly #isParkedAlways: boolean;
-  readonly #wraps: boolean;
+  /** The terminal wraps rows when it becomes narrower. Otherwise it cuts them. */
+  #wraps: boolean;
   readonly #takeRows: () => string;
   readonly #redraw: () => void;
   /** The area on the screen, the size it was drawn for, and when, in ms. The cursor is parked if there is none. */
@@ -112,13 +115,17 @@ export class Anchor {
   ) {
     this.#tty = options.tty;
     this.#clock = options.clock;
-    const { STY, TERM, TERM_PROGRAM, XTERM_VERSION } = options.environment;
+    const { STY, TERM = "" } = options.environment;
     // GNU screen reads what we send so late that the first step up comes after many changes.
     this.#isParkedAlways = STY !== undefined;
-    // Programs inherit xterm's variable, also in a tmux that runs in it, and tmux wraps.
-    this.#wraps = TERM !== "linux" && (XTERM_VERSION === undefined || TERM_PROGRAM === "tmux");
+    this.#wraps = !/^(?:linux|st)\b/.test(TERM);
     this.#takeRows = options.takeRows;
     this.#redraw = options.redraw;
+  }
+
+  /** Call it when the terminal has reported its own name: xterm cuts rows. */
+  isNamed(name: string): void {
+    if (name === "XTerm") this.#wraps = false;
   }
 
   /** Whether the size is changing, so that nothing may be drawn. Also finds changes that no signal has reported. */

@@ -184,11 +184,13 @@ Deno.test("Anchor: goes up by the rows that a jump has made of live rows, wide o
     columns: number,
     column?: number,
     ms = REST_MS,
-    environment = {},
+    { TERM = "xterm-256color", name = "" } = {},
   ) => {
     const tty = { size: () => ({ columns, rows: 24 }), write: () => {} };
     const clock = new FakeClock();
+    const environment = { TERM };
     const anchor = new Anchor({ tty, clock, environment, takeRows: () => "", redraw: () => {} });
+    anchor.isNamed(name);
     anchor.draw("", one);
     clock.pass(ms);
     // deno-lint-ignore no-control-regex
@@ -220,11 +222,18 @@ Deno.test("Anchor: goes up by the rows that a jump has made of live rows, wide o
   assertEquals(upBy(area("s".repeat(72), "> text"), 36, undefined, REST_MS - 1), 1);
   assertEquals(upBy(area("s".repeat(72), long.rows[1]!), 50, 22, 0), 3);
   // Terminals that cut rows.
-  for (const environment of [{ TERM: "linux" }, { XTERM_VERSION: "XTerm(379)" }]) {
-    assertEquals(upBy(area("s".repeat(72), "> text"), 36, undefined, REST_MS, environment), 1);
+  const terminals = [
+    [{ TERM: "linux" }, 1],
+    [{ TERM: "st-256color" }, 1],
+    [{ name: "XTerm" }, 1],
+    [{ name: "xterm.js" }, 2],
+    [{ name: "tmux" }, 2],
+    [{ TERM: "sterling" }, 2],
+  ] as const;
+  for (const [terminal, rows] of terminals) {
+    const one = area("s".repeat(72), "> text");
+    assertEquals(upBy(one, 36, undefined, REST_MS, terminal), rows, JSON.stringify(terminal));
   }
-  const inXterm = { XTERM_VERSION: "XTerm(379)", TERM_PROGRAM: "tmux" };
-  assertEquals(upBy(area("s".repeat(72), "> text"), 36, undefined, REST_MS, inXterm), 2);
 });
 
 Deno.test("Anchor: forgets an area that something else has overwritten, and ends its timers", async () => {

@@ -30,7 +30,7 @@ import type { Emoji } from "../text/emoji.ts";
 import { printable } from "../text/printable.ts";
 import { cut } from "../text/width.ts";
 import { alarm, Alerts, notifier } from "./alerts.ts";
-import { Anchor, type LiveRows, WRAP_OFF, WRAP_ON } from "./anchor.ts";
+import { Anchor, type LiveRows, NAME_QUERY, WRAP_OFF, WRAP_ON } from "./anchor.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { complete } from "./complete.ts";
 import type { Context } from "./context.ts";
@@ -210,7 +210,7 @@ export class Screen {
     this.#state = "open";
     try {
       this.#cancelResize = this.#tty.onResize(() => this.#anchor.resized());
-      const query = isCapable(this.#environment) ? BACKGROUND_QUERY : "";
+      const query = isCapable(this.#environment) ? BACKGROUND_QUERY + NAME_QUERY : "";
       this.#tty.write(PASTE_ON + FOCUS_ON + query);
       this.#draw();
       // A read that fails is a bug, which the caller reports.
@@ -334,6 +334,8 @@ export class Screen {
   #onKey(key: Key): void {
     switch (key.type) {
       // Reports of the terminal.
+      case "terminal":
+        return this.#anchor.isNamed(key.name);
       case "cursor":
         return this.#anchor.cursorAt(key.column);
       case "focus":
