@@ -33,6 +33,11 @@ export class FileUnavailable extends ChatError {
   override name = "FileUnavailable";
 }
 
+/** The terminal has gone: nobody sees the message. The exit code is as after SIGHUP. */
+export class TerminalGone extends ChatError {
+  override name = "TerminalGone";
+}
+
 /** The command line is wrong: exit code 2 instead of 1. */
 export class UsageError extends ChatError {
   override name = "UsageError";

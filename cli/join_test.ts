@@ -74,6 +74,70 @@ Deno.test("join: invalid input is reported, the rest is sent, and the exit code 
   assertMatch(system.stderr.text, /^chat: error: line 1: /m);
 });
 
+Deno.test("join: a window that is closed ends the program with 129, and it says goodbye", async () => {
+  await using room = new TestRoom();
+  await using ben = await Guest.join(room, "ben");
+  const eio = new Error("Input/output error (os error 5)");
+  const closes: ((system: FakeSystem) => void)[] = [
+    ({ stdin }) => stdin.hangUp(),
+    ({ stdin }) => stdin.hangUp(eio),
+    // The kernel, the shell and the read report it in any order.
+    (system) => [0, 1].forEach(() => system.signal("SIGHUP")),
+    (system) => {
+      system.stdin.hangUp(eio);
+      system.signal("SIGHUP");
+    },
+  ];
+  for (const close of closes) {
+    for (const args of [["--plain"], ["--plain", "--stay"], ["--json", "--stay"]]) {
+      using system = new FakeSystem();
+      system.stdin.becomeTerminal();
+      system.stdout.becomeTerminal();
+      const done = system.run("join", addressOf(room), "--name", "anna", ...args);
+      await (args[0] === "--json" ? system.stdout : system.stderr).lineLike(
+        /^(?:here:|.*"members")/,
+      );
+      close(system);
+      assertEquals((await ben.next("left")).reason, "left");
+      assertEquals([await done, system.exitCode, system.listeners], [129, undefined, 0]);
+    }
+  }
+  // With its output in files, it outlives the terminal that it was started from.
+  using system = new FakeSystem();
+  system.stdin.becomeTerminal();
+  const done = system.run("join", addressOf(room), "--name", "anna", "--json", "--stay");
+  await ben.next("joined");
+  system.stdin.hangUp(eio);
+  await system.stderr.lineLike(/^chat: the input counts as empty: /);
+  system.signal();
+  assertEquals(await done, 0);
+});
+
+Deno.test("join: on a screen, a window that is closed ends the program with 129, and it says goodbye", async () => {
+  await using room = new TestRoom();
+  await using ben = await Guest.join(room, "ben");
+  using system = new FakeSystem();
+  system.stdin.becomeTerminal();
+  system.stdout.becomeTerminal();
+  const tty = new ScreenTty();
+  system.tty = tty;
+  const done = system.run("join", addressOf(room), "--name", "anna");
+  await within("the screen", tty.started);
+  tty.typeLast(null);
+  assertEquals((await ben.next("left")).reason, "left");
+  assertEquals([await done, system.exitCode, system.listeners], [129, undefined, 0]);
+  assertEquals(system.stderr.text, "");
+  await tty.drawn();
+});
+
+Deno.test("join: a window that is closed at the question for the code ends the program with 129", async () => {
+  await using sealed = await openSealed();
+  using system = new FakeSystem();
+  system.stdin.becomeTerminal();
+  system.stdin.afterInput = () => system.stdin.hangUp(new Error("Input/output error (os error 5)"));
+  assertEquals(await system.run("join", sealed.address), 129);
+});
+
 Deno.test("join: unreadable input ends the program with 1 and a reason", async () => {
   await using room = new TestRoom();
   using system = new FakeSystem();

@@ -1,7 +1,7 @@
 // The program's output: results on stdout, everything else on stderr, and the exit codes that go with it. The
 // streams are passed in. It knows no verb.
 
-import { ChatError, messageOf, UsageError } from "../errors.ts";
+import { ChatError, messageOf, TerminalGone, UsageError } from "../errors.ts";
 import type { Ending } from "../room.ts";
 import { writeAll } from "../terminal/write_all.ts";
 import { printable } from "../text/printable.ts";
@@ -11,6 +11,8 @@ import type { System } from "./system.ts";
 export const DONE = 0;
 export const FAILED = 1;
 export const MISUSE = 2;
+/** As shells report SIGHUP: 128 and the signal's number. */
+export const HUNG_UP = 129;
 
 /**
  * Writes to stdout. A reader that has gone is no error: that must not stop the work itself.
@@ -49,6 +51,7 @@ export function report(system: System, error: unknown): number {
   if (error instanceof ChatError) {
     note(system, `chat: error: ${error.message}`);
     if (error.hint !== undefined) note(system, `chat: hint: ${error.hint}`);
+    if (error instanceof TerminalGone) return HUNG_UP;
     return error instanceof UsageError ? MISUSE : FAILED;
   }
   const what = error instanceof Error ? error.stack : error;

@@ -2,7 +2,7 @@
 
 import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
 import { toText } from "@std/streams/to-text";
-import { ChatError } from "../errors.ts";
+import { ChatError, TerminalGone } from "../errors.ts";
 import { MAX_FRAME } from "../protocol.ts";
 import type { RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
@@ -95,7 +95,8 @@ async function sendFile(
     signals.forget();
   }
   const code = reportEnding(system, client.ending!, client.info.address, 0);
-  return failed || (isIncomplete && !partial) ? FAILED : code;
+  if (failed || (isIncomplete && !partial)) return FAILED;
+  return code === DONE ? signals.code : code;
 }
 
 /** Whether the event is about a file that another member offers. */
@@ -117,9 +118,13 @@ function isRefused({ state }: Transfer, to: string | undefined): boolean {
 
 /** Reads stdin as one message, without the newline at its end. */
 async function readMessage(system: System): Promise<string> {
-  if (system.stdin.isTerminal()) {
+  const isTyped = system.stdin.isTerminal();
+  if (isTyped) {
     note(system, "chat: type the message; to send it, press Ctrl-D on an empty line");
   }
+  const hasGone = () => isTyped && !system.stdin.isTerminal();
+  const gone = (cause?: unknown) =>
+    new TerminalGone("Cannot read the input: the terminal has gone", { cause });
   let text: string;
   try {
     text = await toText(
@@ -137,8 +142,11 @@ async function readMessage(system: System): Promise<string> {
     if (cause instanceof TypeError) {
       throw new ChatError("Cannot send this message: it is not UTF-8", { cause });
     }
+    if (hasGone()) throw gone(cause);
     unreadable(cause, "Give the text as an argument: chat send -- TEXT");
   }
+  // A text that breaks off because its window was closed is not what somebody wanted to send.
+  if (hasGone()) throw gone();
   text = text.replace(/\r?\n$/, "");
   if (text === "") throw new ChatError("Cannot send an empty message: give TEXT, or text on stdin");
   return text;

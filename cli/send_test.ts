@@ -11,10 +11,11 @@ const addressOf = ({ port }: { port: number }) => `127.0.0.1:${port}`;
 async function assertRefused(
   prepare: (system: FakeSystem) => void,
   message: RegExp,
+  code = 1,
 ): Promise<void> {
   using system = new FakeSystem();
   prepare(system);
-  assertEquals(await system.run("send", "nowhere.invalid"), 1);
+  assertEquals(await system.run("send", "nowhere.invalid"), code);
   assertEquals(system.stdout.text, "");
   assertMatch(system.stderr.text, message);
 }
@@ -65,6 +66,17 @@ Deno.test("send: refuses empty, binary, oversized and unreadable input before it
     ({ stdin }) => stdin.fail(new Error("Is a directory (os error 21)")),
     /^chat: error: Cannot read the input: is a directory\nchat: hint: .* chat send -- TEXT\n$/,
   );
+});
+
+Deno.test("send: does not send a text that breaks off because its window was closed", async () => {
+  for (const error of [undefined, new Error("Input/output error (os error 5)")]) {
+    const prepare = ({ stdin }: FakeSystem) => {
+      stdin.becomeTerminal();
+      stdin.type("half a th\n");
+      stdin.afterInput = () => stdin.hangUp(error);
+    };
+    await assertRefused(prepare, /Cannot read the input: the terminal has gone\n$/, 129);
+  }
 });
 
 Deno.test("send: at a terminal it says how to send", async () => {

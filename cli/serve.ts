@@ -15,7 +15,7 @@ import { networks, reconnectMs } from "./admit.ts";
 import type { Command, ScreenOptions } from "./command.ts";
 import type { Settings } from "./config.ts";
 import { publishRoom } from "./home.ts";
-import { DONE, note, print, report } from "./output.ts";
+import { note, print, report } from "./output.ts";
 import { type AdmissionSetup, prepareAdmission } from "./room_code.ts";
 import { createState, dropState } from "./room_state.ts";
 import { Signals } from "./signals.ts";
@@ -68,22 +68,22 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
       if (screen) {
         const client = await Promise.race([join(joining!), signals.first]);
         // A signal before the user is in the room: no goodbye to wait for.
-        if (!client) return DONE;
+        if (!client) return signals.code;
         try {
           return await stay(system, client, screen, chosenView(screen.view, settings), signals);
         } catch (error) {
-          if (error instanceof ChatError || isHangUp(error)) throw error;
+          if (error instanceof ChatError) throw error;
           report(system, error);
           note(system, "chat: the room goes on without the screen; Ctrl-C closes it");
           view.isOpen = false;
           await signals.first;
-          return DONE;
+          return signals.code;
         }
       }
       // From here on the server only moves bytes between sockets.
       system.dropFileAccess();
       await signals.first;
-      return DONE;
+      return signals.code;
     } finally {
       await server.stop();
       await metrics?.stop();
@@ -91,11 +91,6 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
   } finally {
     signals.forget();
   }
-}
-
-/** Whether the terminal is gone: a user who closes its window closes the room. */
-function isHangUp(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EIO";
 }
 
 function serverOptions(

@@ -1,6 +1,6 @@
 // The signals that ask the program to end, as a promise. It knows no verb: each decides what ending means for it.
 
-import { FAILED } from "./output.ts";
+import { DONE, FAILED, HUNG_UP } from "./output.ts";
 import type { System } from "./system.ts";
 
 export class Signals {
@@ -8,15 +8,27 @@ export class Signals {
   readonly first: Promise<void>;
   /** Restores the usual effect of the signals. */
   readonly forget: () => void;
+  /** The exit code of a program that has ended in order. */
+  code: typeof DONE | typeof HUNG_UP = DONE;
+  readonly #resolve: () => void;
 
   constructor(system: System) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.first = promise;
+    this.#resolve = resolve;
     let count = 0;
-    this.forget = system.onSignal(() => {
+    this.forget = system.onSignal((name) => {
+      // The system and the shell both send it when a window is closed.
+      if (name === "SIGHUP") return this.hangUp();
       // A user who asks twice does not want to wait for goodbyes.
       if (++count > 1) system.exit(FAILED);
       resolve();
     });
+  }
+
+  /** The terminal has gone: as if SIGHUP had arrived. */
+  hangUp(): void {
+    this.code = HUNG_UP;
+    this.#resolve();
   }
 }

@@ -40,9 +40,10 @@ export async function stay(
   const crash = Promise.withResolvers<never>();
   const forget = system.onCrash(crash.reject);
   try {
-    return isInteractive(system) && !screen.json && !screen.plain
-      ? await runScreen(system, client, preferences, crash.promise)
-      : await runPlain(system, client, screen, preferences, crash.promise);
+    const code = isInteractive(system) && !screen.json && !screen.plain
+      ? await runScreen(system, client, preferences, signals, crash.promise)
+      : await runPlain(system, client, screen, preferences, signals, crash.promise);
+    return code === DONE ? signals.code : code;
   } catch (error) {
     client.leave();
     throw error;
@@ -62,6 +63,7 @@ async function runScreen(
   system: System,
   client: Joined,
   preferences: Preferences,
+  signals: Signals,
   crash: Promise<never>,
 ): Promise<number> {
   const screen = new Screen({
@@ -70,6 +72,7 @@ async function runScreen(
     preferences,
     environment: terminalVariables(system),
     pictures: latePictures(),
+    onHangUp: () => signals.hangUp(),
     ...commandTools(system),
   });
   try {
@@ -108,13 +111,18 @@ async function runPlain(
   client: Joined,
   { json, stay }: ScreenOptions,
   preferences: Preferences,
+  signals: Signals,
   crash: Promise<never>,
 ): Promise<number> {
+  const hangsUp = watchTerminals(system, signals);
   const pipes = {
     read: async (buffer: Uint8Array) => {
       try {
-        return await system.stdin.read(buffer);
+        const count = await system.stdin.read(buffer);
+        if (count === null) hangsUp();
+        return count;
       } catch (cause) {
+        if (hangsUp()) return null;
         if (!stay) unreadable(cause, "To stay without input: --stay");
         // As under GNU's `nohup`, which replaces a terminal with something that cannot be read.
         note(system, `chat: the input counts as empty: ${messageOf(cause)}`);
@@ -134,11 +142,26 @@ async function runPlain(
   await plain.flush();
   if (plain.broken) {
     const { cause } = plain.broken;
+    if (hangsUp()) return DONE;
     if (isReaderGone(cause)) return FAILED;
     throw unwritable(cause);
   }
   const code = reportEnding(system, client.ending!, client.info.address, client.pending.length);
   return plain.faults > 0 ? FAILED : code;
+}
+
+/**
+ * Returns a function that looks whether a terminal has gone since then, and counts that as a hang-up: reading from one
+ * that has gone fails, or finds the end as after Ctrl-D. A program with its output in files outlives its terminal.
+ */
+function watchTerminals({ stdin, stdout, stderr }: System, signals: Signals): () => boolean {
+  const isShown = stdout.isTerminal() || stderr.isTerminal();
+  const terminals = [stdin, stdout].filter((stream) => isShown && stream.isTerminal());
+  return () => {
+    const isGone = terminals.some((stream) => !stream.isTerminal());
+    if (isGone) signals.hangUp();
+    return isGone;
+  };
 }
 
 /** Gives a person at a terminal that can only print the commands all the same. */

@@ -40,7 +40,7 @@ export interface System {
    * starts the program with that signal ignored, and its output in a file. Deno does not tell what is ignored; and with
    * a listener to any signal, it would end the program at a SIGHUP that has none.
    */
-  onSignal(listener: () => void): () => void;
+  onSignal(listener: (name: Deno.Signal) => void): () => void;
   /** Calls `listener` for each error that no code catches; returns a function that stops that. */
   onCrash(listener: (error: unknown) => void): () => void;
   /** Gives up the right to read and write files, for good. */
@@ -90,7 +90,7 @@ export const realSystem: System = {
   onSignal(listener) {
     const hasTerminal = Deno.stdout.isTerminal() || Deno.stderr.isTerminal();
     const listeners = SIGNALS.map((name) =>
-      [name, name === "SIGHUP" && !hasTerminal ? () => {} : listener] as const
+      [name, name === "SIGHUP" && !hasTerminal ? () => {} : () => listener(name)] as const
     );
     for (const [name, listener] of listeners) Deno.addSignalListener(name, listener);
     return () => {

@@ -4,7 +4,8 @@
 // `promptSecret` of `@std/cli` does not fit: Ctrl-C there ends the program and leaves the terminal without echo, and
 // backspace deletes a byte, not a character.
 
-import { ChatError } from "../errors.ts";
+import { ChatError, TerminalGone } from "../errors.ts";
+import { KeyParser } from "./keyboard.ts";
 import { type SyncWriter, writeAll } from "./write_all.ts";
 
 /** The input of a terminal, such as `Deno.stdin`. */
@@ -16,9 +17,11 @@ export interface KeyboardInput {
 }
 
 /**
- * Asks on `output`, and reads the answer from the terminal without an echo.
+ * Asks on `output`, and reads the answer from the terminal without an echo. Ctrl-Z does nothing here: people would
+ * not see whether they are still asked.
  *
  * @throws {ChatError} if the input is not a terminal, or the user cancels
+ * @throws {TerminalGone} if the terminal has gone
  */
 export function askHidden(question: string, input: KeyboardInput, output: SyncWriter): string {
   if (!input.isTerminal()) {
@@ -33,10 +36,15 @@ export function askHidden(question: string, input: KeyboardInput, output: SyncWr
   try {
     writeAll(output, `${question} `);
     answer = readHidden(input);
+  } catch (cause) {
+    if (input.isTerminal()) throw cause;
   } finally {
-    input.setRaw(false);
-    writeAll(output, "\n");
+    if (input.isTerminal()) {
+      input.setRaw(false);
+      writeAll(output, "\n");
+    }
   }
+  if (!input.isTerminal()) throw new TerminalGone("Cannot ask for the code: the terminal has gone");
   if (answer !== undefined) return answer;
   throw new ChatError("Cannot continue without the code: you did not type it");
 }
@@ -44,27 +52,29 @@ export function askHidden(question: string, input: KeyboardInput, output: SyncWr
 /** A line from a terminal in raw mode; undefined if the user cancels. It reads no further than the line's end. */
 function readHidden(input: KeyboardInput): string | undefined {
   const byte = new Uint8Array(1);
-  const decoder = new TextDecoder();
+  const keys = new KeyParser();
   let text = "";
   for (;;) {
     if (!input.readSync(byte)) return undefined;
-    const typed = decoder.decode(byte, { stream: true });
-    switch (typed) {
-      case "\r":
-      case "\n":
-        return text;
-      case "\x03": // Ctrl-C
-      case "\x04": // Ctrl-D
-        return undefined;
-      case "\b":
-      case "\x7f":
-        text = Array.from(text).slice(0, -1).join("");
-        break;
-      case "\x15": // Ctrl-U
-        text = "";
-        break;
-      default:
-        text += typed;
+    // No paste has markers here. Should one begin all the same, Ctrl-C ends it.
+    keys.pastePaused();
+    for (const key of keys.feed(byte)) {
+      if (key.type === "text" || key.type === "paste") text += key.text;
+      if (key.type !== "press") continue;
+      switch (key.key) {
+        case "enter":
+          return text;
+        case "ctrl-c":
+        case "ctrl-d":
+          return undefined;
+        case "backspace":
+        case "ctrl-h":
+          text = Array.from(text).slice(0, -1).join("");
+          break;
+        case "ctrl-u":
+          text = "";
+          break;
+      }
     }
   }
 }

@@ -1,16 +1,24 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { ChatError } from "../errors.ts";
+import { ChatError, TerminalGone } from "../errors.ts";
 import { askHidden } from "./prompt.ts";
 
 /** Types `input` at the question; returns the answer, and what happened in order. */
-function ask(input: string | Uint8Array): { answer: () => string; events: string[] } {
+function ask(
+  input: string | Uint8Array,
+  closes = false,
+): { answer: () => string; events: string[] } {
   const bytes = typeof input === "string" ? new TextEncoder().encode(input) : input;
   const events: string[] = [];
   let at = 0;
+  let isClosed = false;
   const keyboard = {
-    isTerminal: () => true,
+    isTerminal: () => !isClosed,
     setRaw: (raw: boolean) => void events.push(raw ? "raw" : "cooked"),
     readSync(buffer: Uint8Array) {
+      if (at === bytes.length && closes) {
+        isClosed = true;
+        throw new Error("Input/output error (os error 5)");
+      }
       if (at === bytes.length) return null;
       buffer[0] = bytes[at++]!;
       return 1;
@@ -43,6 +51,28 @@ Deno.test("askHidden: Ctrl-C, Ctrl-D and the end of the input cancel, and restor
     const { answer, events } = ask(input);
     assertThrows(answer, ChatError, "Cannot continue without the code");
     assertEquals(events.slice(-2), ["cooked", "\n"]);
+  }
+});
+
+Deno.test("askHidden: other keys type nothing, in any form, and Ctrl-Z does not suspend", () => {
+  const cases: [input: string, answer: string][] = [
+    ["a\x1a\x1b[Db\x1bOC\x01\x1b[3~\tc\r", "abc"],
+    ["a\x1b[98u\x1b[27;2;67~\x1b[120;5ud\x1b[13u", "abCd"],
+    ["a\x1b[200~b\rc\x1b[201~d\r", "ab\ncd"],
+    // A paste without an end.
+    ["a\x1b[200~b\x03c\r", "abc"],
+  ];
+  for (const [input, answer] of cases) assertEquals(ask(input).answer(), answer);
+  for (const cancel of ["\x1b[99;5u", "\x1b[200~\x03\x03"]) {
+    assertThrows(ask(`half${cancel}`).answer, ChatError, "Cannot continue without the code");
+  }
+});
+
+Deno.test("askHidden: if the window is closed, throws TerminalGone, and touches the terminal no more", () => {
+  for (const input of ["", "half"]) {
+    const { answer, events } = ask(input, true);
+    assertThrows(answer, TerminalGone);
+    assertEquals(events, ["raw", "Code? "]);
   }
 });
 

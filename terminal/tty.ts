@@ -6,9 +6,9 @@ import { writeAll } from "./write_all.ts";
 /** What the screen needs of a terminal. */
 export interface Tty {
   size(): { columns: number; rows: number };
-  /** The next bytes from the keyboard, or null at the end of the input. */
+  /** The next bytes from the keyboard, or null if the terminal has gone: its window was closed. */
   read(): Promise<Uint8Array | null>;
-  /** Writes all of `text` before it returns. */
+  /** Writes all of `text` before it returns; nothing if the terminal has gone, which `read` reports. */
   write(text: string): void;
   /** In raw mode each key arrives at once, and Ctrl-C is a key like the others. */
   setRaw(raw: boolean): void;
@@ -16,9 +16,27 @@ export interface Tty {
   onResize(listener: () => void): () => void;
 }
 
+/**
+ * Reads from a stream that is a terminal; null at its end, also if the terminal has gone. Then reading may fail with
+ * EIO or find the end, and the stream is not a terminal any more.
+ */
+export async function readFrom(
+  stream: { isTerminal(): boolean; read(buffer: Uint8Array): Promise<number | null> },
+  buffer: Uint8Array,
+): Promise<number | null> {
+  try {
+    return await stream.read(buffer);
+  } catch (error) {
+    if (stream.isTerminal()) throw error;
+    return null;
+  }
+}
+
 /** The terminal of this process. */
 export class SystemTty implements Tty {
   readonly #buffer = new Uint8Array(64 * 1024);
+  /** Resolves when the terminal has gone, as far as writing shows. */
+  readonly #gone = Promise.withResolvers<null>();
 
   size(): { columns: number; rows: number } {
     try {
@@ -32,16 +50,25 @@ export class SystemTty implements Tty {
   }
 
   async read(): Promise<Uint8Array | null> {
-    const length = await Deno.stdin.read(this.#buffer);
+    const length = await Promise.race([readFrom(Deno.stdin, this.#buffer), this.#gone.promise]);
     return length === null ? null : this.#buffer.slice(0, length);
   }
 
   write(text: string): void {
-    writeAll(Deno.stdout, text);
+    this.#unlessGone(Deno.stdout, () => writeAll(Deno.stdout, text));
   }
 
   setRaw(raw: boolean): void {
-    Deno.stdin.setRaw(raw);
+    this.#unlessGone(Deno.stdin, () => Deno.stdin.setRaw(raw));
+  }
+
+  #unlessGone(stream: { isTerminal(): boolean }, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (stream.isTerminal()) throw error;
+      this.#gone.resolve(null);
+    }
   }
 
   onResize(listener: () => void): () => void {

@@ -139,6 +139,8 @@ export class Screen {
       files?: Files;
       emoji?: Emoji;
       pictures?: Viewer;
+      /** Called when the terminal has gone. The screen leaves the room then. */
+      onHangUp?: () => void;
     },
   ) {
     const { room } = options;
@@ -179,7 +181,10 @@ export class Screen {
         this.#area.hint = paused ? "Ctrl-C ends this paste: its end has not arrived" : undefined;
         this.#draw();
       },
-      gone: () => this.#room.leave(),
+      gone: () => {
+        options.onHangUp?.();
+        this.#room.leave();
+      },
     });
     this.#editor = new Editor((text, cursor) => complete(text, cursor, this.#context));
     this.#grouped = new GroupedNotices(this.#clock, () => {

@@ -1,7 +1,8 @@
 // The program on a real pseudo-terminal, seen through a terminal emulator.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { home, Program, run } from "../support/program.ts";
+import { Home, home, Program, run } from "../support/program.ts";
+import { ClosingWindow } from "../support/closing_window.ts";
 import { HOSTILE } from "../support/hard_text.ts";
 import { Terminal } from "../support/pty.ts";
 import { palette } from "../../ui/theme.ts";
@@ -100,10 +101,10 @@ onTerminal("chat join: Ctrl-C, Ctrl-D and signals leave a clean terminal", async
     assertEquals(terminal.rows.filter((row) => row.startsWith(">")), []);
     await terminal.assertSane();
   }
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+  for (const [signal, code] of [["SIGTERM", 0], ["SIGINT", 0], ["SIGHUP", 129]] as const) {
     await using terminal = await join(address, "anna");
     terminal.signal(signal);
-    await terminal.shows("exit code 0");
+    await terminal.shows(`exit code ${code}`);
     await terminal.assertSane();
   }
   await using terminal = await join(address, "anna");
@@ -113,6 +114,33 @@ onTerminal("chat join: Ctrl-C, Ctrl-D and signals leave a clean terminal", async
   terminal.type("another");
   await terminal.shows("> another");
 });
+
+onTerminal("chat join: a window that is closed ends it with 129, and it says goodbye", async () => {
+  const { server, address } = await Program.serve();
+  await using _ = server;
+  await using ben = await Program.join(address, "ben", "--json");
+  for (const [args, pattern] of [[[], /you are anna/], [["--plain"], /here: /]] as const) {
+    const window = new ClosingWindow(["join", address, "--name", "anna", ...args]);
+    await window.shows(pattern);
+    assertEquals(await window.close(), 129);
+    assertStringIncludes(await ben.stdout.lineLike(/^{"type":"left"/), '"reason":"left"');
+  }
+  using stranger = new Home();
+  const window = new ClosingWindow(["join", address, "--name", "anna"], stranger);
+  await window.shows(/Code of the room/);
+  assertEquals(await window.close(), 129);
+});
+
+onTerminal(
+  "chat serve --join: a window that is closed ends the room in order, with 129",
+  async () => {
+    const window = new ClosingWindow(["serve", "--join", "--port", "0", "--name", "anna"]);
+    const [, address] = await window.shows(/you are anna, in the room at (\S+);/);
+    await using ben = await Program.join(address, "ben", "--json");
+    assertEquals(await window.close(), 129);
+    await ben.stdout.lineLike(/^{"type":"disconnected".*the server has stopped/);
+  },
+);
 
 onTerminal(
   "chat join: a paste of many lines is one message, with wide characters and emoji intact",

@@ -23,6 +23,16 @@ export class FakeInput implements InputStream {
     this.#isTerminal = true;
   }
 
+  /** Called when all input has been read and more is asked for. */
+  afterInput: (() => void) | undefined;
+
+  /** The window of the terminal is closed: reading finds the end, or fails. */
+  hangUp(error?: Error): void {
+    this.#isTerminal = false;
+    if (error) this.fail(error);
+    else this.end();
+  }
+
   setRaw(raw: boolean): void {
     this.raw = raw;
   }
@@ -49,6 +59,7 @@ export class FakeInput implements InputStream {
   }
 
   readSync(buffer: Uint8Array): number | null {
+    if (this.#chunks.length === 0) this.afterInput?.();
     if (this.#failure) throw this.#failure;
     const [chunk] = this.#chunks;
     if (!chunk) {
@@ -63,6 +74,7 @@ export class FakeInput implements InputStream {
   }
 
   async read(buffer: Uint8Array): Promise<number | null> {
+    if (this.#chunks.length === 0) this.afterInput?.();
     while (this.#chunks.length === 0 && !this.#ended && !this.#failure) await this.#news.promise;
     return this.readSync(buffer);
   }
@@ -157,7 +169,7 @@ export class FakeSystem implements System, Disposable {
   hasFileAccess = true;
   /** The code that the verb has ended the process with, at once. */
   exitCode: number | undefined;
-  readonly #onSignal = new Set<() => void>();
+  readonly #onSignal = new Set<(name: Deno.Signal) => void>();
   readonly #onCrash = new Set<(error: unknown) => void>();
 
   /** @param variables added to an environment that leads to `folder` */
@@ -189,7 +201,7 @@ export class FakeSystem implements System, Disposable {
     throw new Error("The test has no terminal");
   }
 
-  onSignal(listener: () => void): () => void {
+  onSignal(listener: (name: Deno.Signal) => void): () => void {
     this.#onSignal.add(listener);
     return () => this.#onSignal.delete(listener);
   }
@@ -205,8 +217,8 @@ export class FakeSystem implements System, Disposable {
   }
 
   /** Sends a signal; returns whether a verb listens to it. */
-  signal(): boolean {
-    for (const listener of this.#onSignal) listener();
+  signal(name: Deno.Signal = "SIGTERM"): boolean {
+    for (const listener of this.#onSignal) listener(name);
     return this.#onSignal.size > 0;
   }
 

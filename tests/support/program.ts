@@ -109,6 +109,16 @@ export class Output {
     }
   }
 
+  /** The first match in the output so far, which may be in an unfinished line. */
+  async match(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.#text);
+      if (match) return match;
+      if (this.#closed) throw new Error(`The output ended: ${this.#text}`);
+      await within(`${pattern} in: ${this.#text}`, this.#news.promise);
+    }
+  }
+
   /** The complete output; resolves when the process has closed the stream. */
   async all(): Promise<string> {
     await within(`the end of: ${this.#text}`, this.#done);
