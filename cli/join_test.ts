@@ -392,4 +392,5 @@ Deno.test("join: a crash restores the terminal, leaves the room, and ends with 1
   );
   await ben.next("left");
   await tty.drawn();
+  await tty.drawn();
 });

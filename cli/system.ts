@@ -110,7 +110,8 @@ export const realSystem: System = {
     };
   },
   dropFileAccess() {
-    for (const name of ["read", "write"] as const) Deno.permissions.revokeSync({ name });
+    // Also the right to run the command that suspends a screen.
+    for (const name of ["read", "write", "run"] as const) Deno.permissions.revokeSync({ name });
   },
   exit: (code) => Deno.exit(code),
 };

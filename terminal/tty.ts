@@ -1,6 +1,7 @@
 // The terminal that the screen reads and draws on: what the screen needs of one, and the program's own. Passes
 // bytes and text on. Knows no keys and no escape sequences.
 
+import { ChatError } from "../errors.ts";
 import { writeAll } from "./write_all.ts";
 
 /** What the screen needs of a terminal. */
@@ -14,6 +15,15 @@ export interface Tty {
   setRaw(raw: boolean): void;
   /** Calls `listener` after each change of size. Returns a function that ends this. */
   onResize(listener: () => void): () => void;
+  /**
+   * Stops the program, as Ctrl-Z does in other programs; resolves when it is continued. Undefined where shells cannot
+   * do that.
+   *
+   * @throws {ChatError} if that is not possible
+   */
+  readonly suspend?: (() => Promise<void>) | undefined;
+  /** Calls `listener` when something else has stopped and continued the program. Returns a function that ends this. */
+  onContinue(listener: () => void): () => void;
 }
 
 /**
@@ -32,11 +42,16 @@ export async function readFrom(
   }
 }
 
+/** How long a program that was continued waits for the signal that says so, in ms. */
+const CONTINUE_MS = 1000;
+
 /** The terminal of this process. */
 export class SystemTty implements Tty {
   readonly #buffer = new Uint8Array(64 * 1024);
   /** Resolves when the terminal has gone, as far as writing shows. */
   readonly #gone = Promise.withResolvers<null>();
+  /** While it is suspended: to call when it is continued. */
+  #continued: (() => void) | undefined;
 
   size(): { columns: number; rows: number } {
     try {
@@ -76,5 +91,47 @@ export class SystemTty implements Tty {
     if (Deno.build.os === "windows") return () => {};
     Deno.addSignalListener("SIGWINCH", listener);
     return () => Deno.removeSignalListener("SIGWINCH", listener);
+  }
+
+  readonly suspend = Deno.build.os === "windows" ? undefined : () => this.#suspend();
+
+  /**
+   * A program may send itself a signal only if Deno lets it run any command: more than this one should be able to do.
+   * In raw mode Ctrl-Z is a key. If the terminal made a signal of it, it would make signals of Ctrl-C and of pasted
+   * characters, too, and stop the program before it could restore the terminal. So the one command that it may run
+   * sends the signal: `kill`, to all processes of the job, as the terminal would.
+   */
+  async #suspend(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#continued = resolve;
+    try {
+      // The program stops while it waits here.
+      const { success, signal } = new Deno.Command("kill", {
+        args: ["-TSTP", "0"],
+        // Deno refuses to run a command with LD_PRELOAD.
+        clearEnv: true,
+        stdin: "null",
+        stdout: "null",
+        stderr: "null",
+      }).outputSync();
+      // It is part of the job, too, so what ends the job may end it first.
+      if (!success && signal === null) throw new ChatError("Cannot suspend: `kill` failed");
+      // No signal arrives if nothing could continue the program: then the system has not stopped it.
+      const timer = setTimeout(resolve, CONTINUE_MS);
+      await promise;
+      clearTimeout(timer);
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+      throw new ChatError("Cannot suspend: this system has no command `kill`", { cause });
+    } finally {
+      this.#continued = undefined;
+    }
+  }
+
+  onContinue(listener: () => void): () => void {
+    if (Deno.build.os === "windows") return () => {};
+    const onSignal = () => (this.#continued ?? listener)();
+    Deno.addSignalListener("SIGCONT", onSignal);
+    return () => Deno.removeSignalListener("SIGCONT", onSignal);
   }
 }

@@ -90,6 +90,8 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
   },
   { what: /\.setRaw\(/, files: ["terminal/tty.ts", "terminal/prompt.ts", "ui/screen.ts"] },
   { what: /\bDeno\.permissions\b/, files: ["cli/system.ts"] },
+  // Only to suspend the program.
+  { what: /\bDeno\.Command\b/, files: ["terminal/tty.ts"] },
   { what: /\bnew Worker\b/, files: ["cipher/login.ts", "pictures/pictures.ts"] },
   // It takes longer to load than everything else. `text/string_width.ts` says more.
   { what: /"string-width"/, files: [] },
@@ -516,6 +518,7 @@ const PLANTED: Readonly<Record<keyof typeof RULES, readonly [string, string, str
   "printing, exiting, arguments, pipes, files and sockets each have their files": [
     ["server.ts", "console.log(1);", "server.ts uses"],
     ["client.ts", "Deno.exit(1);", "client.ts uses"],
+    ["ui/screen.ts", 'new Deno.Command("sh");', "ui/screen.ts uses"],
   ],
   "no call spreads a list that others can make long": [
     ["ui/rows.ts", "rows.push(framed(a, (b)), ...more);", "ui/rows.ts spreads: rows.push("],

@@ -14,13 +14,7 @@
 import { getColorEnabled } from "@std/fmt/colors";
 import { ChatError, messageOf } from "../errors.ts";
 import type { Files } from "../files/paths.ts";
-import {
-  graphicsQuery,
-  type Stage,
-  type TerminalAnswers,
-  type Viewer,
-  withAnswer,
-} from "../pictures/graphics.ts";
+import type { Viewer } from "../pictures/graphics.ts";
 import type { Ending, Room, RoomEvent } from "../room.ts";
 import { Editor } from "../terminal/editor.ts";
 import { type Environment, isCapable } from "../terminal/environment.ts";
@@ -38,6 +32,7 @@ import { follow } from "./follow.ts";
 import { GroupedNotices } from "./grouped_notices.ts";
 import { KeyReader } from "./key_reader.ts";
 import { LiveArea, type LiveState } from "./live_area.ts";
+import { PictureStage } from "./picture_stage.ts";
 import { Preferences } from "./preferences.ts";
 import type { Page } from "./rows.ts";
 import { SavedTranscript } from "./saved_transcript.ts";
@@ -48,8 +43,6 @@ import { isShown, Transcript } from "./transcript.ts";
 
 /** How often the rows of running transfers are redrawn, in ms. */
 const PROGRESS_MS = 500;
-/** How long a terminal may take to report which pictures it can draw, in ms. */
-const ANSWER_MS = 500;
 /** How often the status line counts down to the next attempt to reconnect, in ms. */
 const TICK_MS = 1000;
 /** While the room is busy, events redraw at most once in this time, in ms: one frame of most screens. */
@@ -67,6 +60,7 @@ const PASTE_OFF = "\x1b[?2004l";
 const FOCUS_ON = "\x1b[?1004h";
 const FOCUS_OFF = "\x1b[?1004l";
 const PLAIN = "\x1b[0m";
+const RESTORE = FOCUS_OFF + PASTE_OFF + WRAP_ON + PLAIN + SHOW_CURSOR;
 
 /** How a command's answer looks. */
 interface AnswerStyle {
@@ -97,7 +91,8 @@ export class Screen {
   readonly #keys: KeyReader;
   readonly #editor: Editor;
   readonly #context: Context;
-  #state: "new" | "open" | "closed" = "new";
+  /** Suspended: the shell has the terminal. */
+  #state: "new" | "open" | "suspended" | "closed" = "new";
   readonly #preferences: Preferences;
   readonly #environment: Environment;
   readonly #transcript = new Transcript();
@@ -109,9 +104,7 @@ export class Screen {
   #background: "dark" | "light" | undefined;
   readonly #pictures: Viewer | undefined;
   /** What the terminal has reported about pictures; it is asked before the first picture is shown. */
-  #answers: TerminalAnswers = {};
-  readonly #allTold = Promise.withResolvers<void>();
-  #isAsked = false;
+  readonly #stage: PictureStage;
   /** Rows to print above the live area; the first `#printed` of them are printed already. */
   #rows: string[] = [];
   #printed = 0;
@@ -127,7 +120,7 @@ export class Screen {
   #cancelDraw: (() => void) | undefined;
   #cancelTick: (() => void) | undefined;
   #cancelProgress: (() => void) | undefined;
-  #cancelResize: (() => void) | undefined;
+  #stopListening: (() => void) | undefined;
 
   constructor(
     options: {
@@ -156,6 +149,7 @@ export class Screen {
     this.#preferences = options.preferences ?? new Preferences();
     this.#environment = options.environment ?? {};
     this.#pictures = options.pictures;
+    this.#stage = new PictureStage(this.#tty, this.#clock, this.#environment);
     this.#alerts = new Alerts(this.#clock.now().getTime());
     this.#context = {
       room,
@@ -211,12 +205,15 @@ export class Screen {
    * wait for that any longer. The terminal is restored when this resolves or rejects.
    */
   async run(): Promise<Ending> {
-    this.#tty.setRaw(true);
+    this.#take();
     this.#state = "open";
     try {
-      this.#cancelResize = this.#tty.onResize(() => this.#anchor.resized());
-      const query = isCapable(this.#environment) ? BACKGROUND_QUERY + NAME_QUERY : "";
-      this.#tty.write(PASTE_ON + FOCUS_ON + query);
+      const ends = [
+        this.#tty.onResize(() => this.#state === "open" && this.#anchor.resized()),
+        this.#tty.onContinue(() => this.#continue()),
+      ];
+      this.#stopListening = () => ends.forEach((end) => end());
+      if (isCapable(this.#environment)) this.#tty.write(BACKGROUND_QUERY + NAME_QUERY);
       this.#draw();
       // A read that fails is a bug, which the caller reports.
       await Promise.race([this.#ended.promise, this.#keys.run()]);
@@ -266,7 +263,9 @@ export class Screen {
       if (!this.#pictures) {
         throw new ChatError("Cannot show pictures: chat has no access to files here");
       }
-      const { rows } = await this.#pictures.view(path, name, await this.#stage());
+      const hasColors = getColorEnabled() && this.#preferences.theme !== "mono";
+      const stage = await this.#stage.find(hasColors);
+      const { rows } = await this.#pictures.view(path, name, stage);
       // The terminal has been given back, and whatever uses it now did not ask for a picture.
       if (this.#state === "closed") return;
       this.#printGrouped();
@@ -279,53 +278,64 @@ export class Screen {
     this.#drawSoon();
   }
 
-  /** Where a picture will appear. Asks the terminal what it can draw, once, and waits for the answer. */
-  async #stage(): Promise<Stage> {
-    if (!this.#isAsked) {
-      this.#isAsked = true;
-      const query = graphicsQuery(this.#environment);
-      if (query === "") {
-        this.#allTold.resolve();
-      } else {
-        this.#tty.write(query);
-        const cancel = this.#clock.after(ANSWER_MS, () => this.#allTold.resolve());
-        void this.#allTold.promise.then(cancel);
-      }
-    }
-    await this.#allTold.promise;
-    const hasColors = getColorEnabled() && this.#preferences.theme !== "mono";
-    return {
-      ...this.#tty.size(),
-      environment: this.#environment,
-      answers: this.#answers,
-      hasColors,
-    };
-  }
-
   /**
    * Restores the terminal: all messages stay, the live area goes. It never throws, and calling it twice is
    * harmless, also from a signal handler while `run()` still waits. Later events are printed as plain lines.
    */
   close(): void {
-    const wasOpen = this.#state === "open";
+    const before = this.#state;
     this.#state = "closed";
     this.#keys.stop();
     this.#cancelTick?.();
     this.#cancelProgress?.();
-    this.#cancelResize?.();
+    this.#stopListening?.();
     this.#anchor.close();
-    if (!wasOpen) return;
+    if (before === "new" || before === "closed") return;
     this.#printGrouped();
     this.#tryShowing("unsent text", () => this.#printUnsent());
-    const restore = FOCUS_OFF + PASTE_OFF + WRAP_ON + PLAIN + SHOW_CURSOR;
     // If the terminal itself is gone (its window was closed), nobody sees the result, and an error from here
     // would hide the one that ended the program.
-    attempt(() =>
-      this.#tty.write(this.#anchor.erase() + this.#wrap() + this.#takeRows() + restore)
-    );
+    attempt(() => {
+      // While it is suspended, what others have written must stay.
+      const erase = before === "suspended" ? "" : this.#anchor.erase();
+      this.#tty.write(erase + this.#wrap() + this.#takeRows() + RESTORE);
+    });
     attempt(() => this.#tty.setRaw(false));
     this.#cancelDraw?.();
     this.#cancelDraw = undefined;
+  }
+
+  #take(): void {
+    this.#tty.setRaw(true);
+    this.#tty.write(PASTE_ON + FOCUS_ON);
+  }
+
+  /** Gives the terminal back until the program is continued. */
+  async #suspend(): Promise<void> {
+    if (!this.#tty.suspend || this.#state !== "open") return;
+    this.#state = "suspended";
+    this.#transcript.repeatHeadings();
+    this.#tty.write(this.#anchor.erase() + RESTORE);
+    this.#tty.setRaw(false);
+    try {
+      await this.#tty.suspend();
+    } catch (error) {
+      if (!(error instanceof ChatError)) return this.#ended.reject(error);
+      this.#area.hint = error.message;
+    }
+    // The room may have ended meanwhile.
+    if (this.#state !== "suspended") return;
+    this.#state = "open";
+    this.#continue();
+  }
+
+  /** Takes the terminal again after others had it, also after a SIGSTOP that gave no time to give it back. */
+  #continue(): void {
+    if (this.#state !== "open") return;
+    this.#anchor.forget();
+    this.#take();
+    this.#transcript.repeatHeadings();
+    this.#draw();
   }
 
   // ---- keys ----------------------------------------------------------------------------------------
@@ -351,13 +361,12 @@ export class Screen {
       case "attributes":
       case "cell":
       case "graphics":
-        this.#answers = withAnswer(this.#answers, key);
-        if (key.type === "attributes") this.#allTold.resolve();
-        return;
+        return this.#stage.add(key);
     }
     this.#alerts.typed(this.#clock.now().getTime());
     this.#area.hint = undefined;
     this.#area.choice = [];
+    if (key.type === "press" && key.key === "ctrl-z") return void this.#suspend();
     const request = this.#editor.onKey(key);
     switch (request?.type) {
       case "submit":
@@ -405,6 +414,7 @@ export class Screen {
 
   /** Scrolls everything out of sight instead of erasing it: it stays in the scrollback. */
   #clearScreen(): void {
+    if (this.#state !== "open") return;
     const { rows } = this.#tty.size();
     const before = this.#anchor.erase() + this.#wrap() + this.#takeRows() + WRAP_ON;
     this.#tty.write(before + "\r\n".repeat(rows) + HOME);
@@ -501,7 +511,7 @@ export class Screen {
   #draw(): void {
     this.#cancelDraw?.();
     this.#cancelDraw = undefined;
-    if (this.#state === "new") return;
+    if (this.#state === "new" || this.#state === "suspended") return;
     if (this.#state === "closed") {
       const rows = this.#takeRows();
       if (rows !== "") this.#tty.write(rows);

@@ -1081,6 +1081,74 @@ Deno.test("Screen: takes the terminal, and gives it back after /quit, Ctrl-C, Ct
   }
 });
 
+Deno.test("Screen: Ctrl-Z gives the terminal back until the program is continued, and keeps the line", async () => {
+  for (const key of ["\x1a", "\x1b[122;5u"]) {
+    const { tty, room, tell, clock } = setUp();
+    tell(room.message(BOB, "one"));
+    await tty.type(`dra${key}`);
+    assertEquals([tty.suspensions, tty.raw], [1, false]);
+    assertEquals(await tty.rows(), ["09:05  bob │ one"]);
+    assert(!tty.term.modes.bracketedPasteMode && !tty.term.modes.sendFocusMode);
+    assert(tty.output.endsWith("\x1b[?7h\x1b[0m\x1b[?25h"));
+    // Nothing is written to the shell's screen.
+    const { writes } = tty;
+    tell(room.message(BOB, "two"));
+    await tty.resize(70, 24);
+    await tty.type("ft\x0c");
+    clock.pass(5000);
+    assertEquals(tty.writes, writes);
+    tty.term.write("$ fg\r\n");
+    await tty.resume();
+    assert(tty.raw && tty.term.modes.bracketedPasteMode && tty.term.modes.sendFocusMode);
+    assertEquals((await tty.rows()).slice(0, 3), ["09:05  bob │ one", "$ fg", "09:05  bob │ two"]);
+    assertEquals((await tty.rows()).at(-1), "> draft");
+    // The signal that continued it is not one from outside.
+    await tty.type("!");
+    assertEquals((await tty.rows()).filter((row) => row.startsWith("> ")), ["> draft!"]);
+  }
+});
+
+Deno.test("Screen: takes the terminal again when something else has stopped and continued the program", async () => {
+  const { tty, room, tell } = setUp();
+  tell(room.message(BOB, "one"));
+  await tty.type("draft");
+  // The shell has the terminal meanwhile, and leaves it in its way.
+  tty.setRaw(false);
+  tty.term.write("\r\n[1]+ Stopped\r\n$ fg\r\n\x1b[?2004l\x1b[?1004l");
+  tty.continue();
+  await tty.drawn();
+  assert(tty.raw && tty.term.modes.bracketedPasteMode && tty.term.modes.sendFocusMode);
+  assertEquals((await tty.rows()).slice(-2), [STATUS, "> draft"]);
+  assert((await tty.rows()).includes("$ fg"));
+  tell(room.message(BOB, "two"));
+  assertEquals((await tty.rows()).slice(-3), ["09:05  bob │ two", STATUS, "> draft"]);
+});
+
+Deno.test("Screen: says why it cannot suspend; without job control, Ctrl-Z does nothing", async () => {
+  const { tty } = setUp();
+  await tty.type("draft\x1a");
+  await tty.resume(new ChatError("Cannot suspend: a test"));
+  assertEquals(await tty.rows(), ["Cannot suspend: a test", "> draft"]);
+  assert(tty.raw);
+  tty.suspend = undefined;
+  const { writes } = tty;
+  await tty.type("\x1a");
+  assertEquals([tty.suspensions, tty.writes], [1, writes + 1]);
+  assertEquals(await tty.rows(), [STATUS, "> draft"]);
+});
+
+Deno.test("Screen: if the room ends before a suspended program is continued, it writes over nothing", async () => {
+  const { tty, room, tell, ending } = setUp();
+  await tty.type("draft\x1a");
+  tty.term.write("$ fg");
+  tell(room.message(BOB, "last"), { type: "ended", ending: { reason: "left" } });
+  await ending;
+  await tty.resume();
+  assertEquals(tty.raw, false);
+  assertMatch((await tty.rows())[0]!, /^\$ fg/);
+  assertStringIncludes((await tty.rows()).join("\n"), "last");
+});
+
 Deno.test("Screen: Ctrl-C clears the line and explains how to leave; Ctrl-Y restores the line", async () => {
   const { tty, room } = setUp();
   await tty.type("some text\x03");

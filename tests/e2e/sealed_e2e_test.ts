@@ -196,7 +196,7 @@ Deno.test("chat join: reports a known name with another key, also after a restar
   assertEquals(await ben.stdout.line(), "ada(!): it is me");
 });
 
-/** Reads, writes and lists files at a signal, with the permissions that the program has by then. */
+/** Reads, writes and lists files and runs a command at a signal, with the permissions that the program has by then. */
 const PROBE = `
 const path = new URL("probed", import.meta.url);
 const doings = {
@@ -206,6 +206,7 @@ const doings = {
   write: () => Deno.writeTextFileSync(path, "changed"),
   create: () => Deno.writeTextFileSync(new URL("created", path), ""),
   remove: () => Deno.removeSync(path),
+  run: () => new Deno.Command("kill", { args: ["-l"], clearEnv: true }).outputSync(),
 };
 Deno.addSignalListener("SIGUSR2", () => {
   const results = Object.entries(doings).map(([name, doing]) => {
@@ -251,22 +252,26 @@ async function probe(home: Home, ...args: string[]): Promise<Record<string, stri
   }
 }
 
-withSignals("chat serve: loses access to files once it listens", async () => {
-  using home = new Home();
-  const cant = "NotCapable";
-  assertEquals(await probe(home, "--port", "0"), {
-    read: cant,
-    stat: cant,
-    list: cant,
-    write: cant,
-    create: cant,
-    remove: cant,
-  });
-  assertEquals(Deno.readTextFileSync(`${home.path}/probed`), "before");
-  // The probe works: a user who joins saves names, and keeps the permissions for that.
-  const joined = await probe(home, "--port", "0", "--join", "--name", "ada");
-  assertEquals(new Set(Object.values(joined)), new Set(["done"]));
-});
+withSignals(
+  "chat serve: loses access to files, and to the command that suspends it, once it listens",
+  async () => {
+    using home = new Home();
+    const cant = "NotCapable";
+    assertEquals(await probe(home, "--port", "0"), {
+      read: cant,
+      stat: cant,
+      list: cant,
+      write: cant,
+      create: cant,
+      remove: cant,
+      run: cant,
+    });
+    assertEquals(Deno.readTextFileSync(`${home.path}/probed`), "before");
+    // The probe works: a user who joins saves names, and keeps the permissions for that.
+    const joined = await probe(home, "--port", "0", "--join", "--name", "ada");
+    assertEquals(new Set(Object.values(joined)), new Set(["done"]));
+  },
+);
 
 onTerminal(
   "chat join, chat serve --ask-code: ask for the code until it is right, without showing it",

@@ -115,6 +115,47 @@ onTerminal("chat join: Ctrl-C, Ctrl-D and signals leave a clean terminal", async
   await terminal.shows("> another");
 });
 
+onTerminal(
+  "chat join: Ctrl-Z and SIGSTOP suspend it; fg takes the terminal again, and keeps the line",
+  async () => {
+    const { server, address } = await Program.serve();
+    await using _ = server;
+    await using ben = await Program.join(address, "ben", "--json");
+    await using anna = await join(address, "anna");
+    anna.type("half a th");
+    await anna.shows("> half a th");
+    anna.type("\x1a");
+    // Shells go on with the next command.
+    await anna.shows(/exit code 1\d\d/);
+    assertEquals(anna.rows.filter((row) => row.startsWith(">")), []);
+    assertEquals(anna.modes, { paste: false, focus: false });
+    await anna.assertSane();
+    await say(ben, "meanwhile");
+    anna.type("fg\r");
+    await anna.shows("ben │ meanwhile");
+    await anna.shows("> half a th");
+    assertEquals(anna.modes, { paste: true, focus: true });
+    anna.type("ou");
+    await anna.shows(/^> half a thou$/m);
+    // From outside: nothing is given back, so the shell does it.
+    anna.signal("SIGSTOP");
+    await anna.shows("Stopped");
+    // The terminal is in raw mode, where Enter does not end a line.
+    anna.type("stty sane; printf '\\033[?2004l\\033[?1004l'; clear\n");
+    await anna.until("the modes of the shell", () => !anna.modes.paste && !anna.modes.focus);
+    await anna.assertSane();
+    anna.type("fg\r");
+    await anna.shows("> half a thou");
+    assertEquals(anna.modes, { paste: true, focus: true });
+    anna.type("ght\r");
+    await ben.stdout.lineLike(/"half a thought"/);
+    anna.type("/quit\r");
+    await ben.stdout.lineLike(/^{"type":"left".*"reason":"left"/);
+    await anna.shows(/\n\$ *$/);
+    await anna.assertSane();
+  },
+);
+
 onTerminal("chat join: a window that is closed ends it with 129, and it says goodbye", async () => {
   const { server, address } = await Program.serve();
   await using _ = server;

@@ -56,6 +56,35 @@ export class FakeTty implements Tty {
     return () => this.listeners.delete(listener);
   }
 
+  /** How often the screen has suspended the program. */
+  suspensions = 0;
+  #resume = Promise.withResolvers<void>();
+  readonly #onContinue = new Set<() => void>();
+
+  // As in the program's terminal, which may have none.
+  suspend: (() => Promise<void>) | undefined = () => {
+    this.suspensions++;
+    this.#resume = Promise.withResolvers();
+    return this.#resume.promise;
+  };
+
+  onContinue(listener: () => void): () => void {
+    this.#onContinue.add(listener);
+    return () => this.#onContinue.delete(listener);
+  }
+
+  /** Continues the suspended program; if that fails, with an error. */
+  async resume(error?: Error): Promise<void> {
+    if (error) this.#resume.reject(error);
+    else this.#resume.resolve();
+    await this.drawn();
+  }
+
+  /** Something else has stopped and continued the program. */
+  continue(): void {
+    for (const listener of this.#onContinue) listener();
+  }
+
   /** Types `input`; resolves when the screen has handled it and reads on. */
   async type(input: string | null | Error): Promise<void> {
     this.#asked = Promise.withResolvers();

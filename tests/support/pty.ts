@@ -74,7 +74,7 @@ export class Terminal implements AsyncDisposable {
 
   /** Sends a signal to the program that was started last. */
   signal(signal: Deno.Signal): void {
-    const [, pid] = /^pid (\d+)$/m.exec(this.rows.join("\n"))!;
+    const [, pid] = [...this.output.matchAll(/pid (\d+)\r/g)].at(-1)!;
     Deno.kill(Number(pid), signal);
   }
 
@@ -138,6 +138,12 @@ export class Terminal implements AsyncDisposable {
       const { promise } = this.#news;
       await within(`${what} on the screen:\n${this.rows.join("\n")}`, promise);
     }
+  }
+
+  /** The modes that the program sets: reports of pastes and of the focus. */
+  get modes(): { paste: boolean; focus: boolean } {
+    const { bracketedPasteMode: paste, sendFocusMode: focus } = this.#emulator.modes;
+    return { paste, focus };
   }
 
   /** Asserts that the terminal edits and echoes lines itself, as a shell expects. */
