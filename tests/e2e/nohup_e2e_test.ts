@@ -114,5 +114,5 @@ withNohup("chat serve: at a terminal, SIGHUP closes the room", async () => {
   await using ben = await Guest.join({ port: Number(port) }, "ben");
   terminal.signal("SIGHUP");
   assertEquals((await ben.next("ended")).ending.reason, "stopped");
-  await terminal.shows("exit code 0");
+  await terminal.shows("exit code 129");
 });
