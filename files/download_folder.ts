@@ -164,7 +164,8 @@ export class DownloadFolder {
     for (let n = 1; n <= MAX_SAME; n++) {
       const name = numbered(wanted, n);
       const folded = foldName(name);
-      if (await this.#isTaken(folded)) {
+      // Another download may have claimed the name while this one looked for it.
+      if (await this.#isTaken(folded) || this.#taken.has(folded)) {
         // Skips the numbers that earlier files of this name have.
         if (n === 1) n = this.#taken.get(first)!.next - 1;
         continue;

@@ -11,7 +11,7 @@ import {
   refuses,
   systemError,
 } from "../tests/support/real_files.ts";
-import { checkDownloads, findDownloads } from "./download_folder.ts";
+import { checkDownloads, DownloadFolder, findDownloads } from "./download_folder.ts";
 import { SYSTEM_CALLS } from "./file_io.ts";
 import { SystemDisk } from "./system_disk.ts";
 
@@ -181,6 +181,23 @@ posix("DownloadFolder.open: resolves a link to the folder once", async () => {
     await fill(sink, bytes);
     assertEquals(await sink.finish(), `${folder}/one/photo.jpg`);
     assertEquals(list(`${folder}/two`), []);
+  });
+});
+
+Deno.test("DownloadFolder.place: gives names that differ in case only different numbers, also at the same time", async () => {
+  await inFolder(async (path) => {
+    const folder = await DownloadFolder.open(path);
+    const wanted = ["photo.jpg", "Photo.JPG", "PHOTO.jpg", "photo.jpg", "Photo.JPG"];
+    for (const [i] of wanted.entries()) Deno.writeTextFileSync(`${path}/part${i}`, `${i}`);
+    await Promise.all(wanted.map((name, i) => folder.place(`part${i}`, name, Deno.link)));
+    const placed = list(path).filter((name) => !name.startsWith("part"));
+    assertEquals(placed.map((name) => name.toLowerCase()).sort(), [
+      "photo (2).jpg",
+      "photo (3).jpg",
+      "photo (4).jpg",
+      "photo (5).jpg",
+      "photo.jpg",
+    ]);
   });
 });
 
