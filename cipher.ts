@@ -11,6 +11,15 @@ export interface Opened {
   readonly sentAt?: number;
   /** The number of messages from this sender that are missing directly before this one. */
   readonly missing: number;
+  /** What its sender had seen of the room's log. undefined if the cipher does not prove it. */
+  readonly report?: Report;
+}
+
+/** What a member has seen of the room's log: a position, and the chain there (protocol/chain.ts). */
+export interface Report {
+  readonly position: number;
+  /** The chain, or its first bytes. */
+  readonly chain: Uint8Array;
 }
 
 /**

@@ -10,10 +10,11 @@
 // - `Reconnector` and `Watchdog`: keep the client connected.
 // - `EventQueue`: the only way out for events.
 
-import { fingerprint } from "./cipher/identity.ts";
+import { conversationWords, fingerprint } from "./cipher/identity.ts";
 import { Backoff } from "./client/backoff.ts";
 import { EventQueue, type Listener } from "./client/event_queue.ts";
 import { FileLink } from "./client/file_link.ts";
+import type { Agreement } from "./client/forks.ts";
 import { FrameHandler } from "./client/frame_handler.ts";
 import { connect, type ConnectOptions, type Handshake, resume } from "./client/handshake.ts";
 import { Members } from "./client/members.ts";
@@ -29,7 +30,17 @@ import { encodeFrame, type ErrorCode, Type } from "./protocol.ts";
 import { type Connection, formatAddress } from "./protocol/connection.ts";
 import { encodeProfile, ENVELOPE_OVERHEAD, NUMBER_OVERHEAD } from "./protocol/envelope.ts";
 import { encodeError } from "./protocol/json_frames.ts";
-import type { Ending, Link, Pending, Person, Room, RoomEvent, RoomInfo, Transfer } from "./room.ts";
+import type {
+  Conversation,
+  Ending,
+  Link,
+  Pending,
+  Person,
+  Room,
+  RoomEvent,
+  RoomInfo,
+  Transfer,
+} from "./room.ts";
 import { nameFault } from "./text/names.ts";
 import { printable } from "./text/printable.ts";
 
@@ -59,6 +70,9 @@ export interface JoinOptions extends Omit<ConnectOptions, "signal"> {
   /** Where files are, and which to accept. Not given: no file is sent, and every offer is declined. */
   files?: TransferOptions;
 }
+
+/** Clocks that differ by so many minutes are reported. */
+const MIN_CLOCK_MINUTES = 3;
 
 const utf8 = new TextEncoder();
 
@@ -104,6 +118,8 @@ export class Client implements Room {
    * the list of members follow `members`.
    */
   readonly #notices: RoomEvent[] = [];
+  /** What it had seen of a room's log in its last session whose JOINED it has read: the next profile reports that. */
+  #seen: ConnectOptions["seen"];
   #leaving = false;
   #ending: Ending | undefined;
 
@@ -126,7 +142,10 @@ export class Client implements Room {
     const notify = (event: RoomEvent) => void this.#notices.push(event);
     const ownKey = self?.identity.publicKey.toHex() ?? "";
     this.#members = new Members(self, session, options.name, notify);
-    this.#reader = new MessageReader(ownKey, session, this.#members, notify);
+    this.#reader = new MessageReader(ownKey, session, this.#members, notify, {
+      now: () => new Date(),
+      ms: () => performance.now(),
+    });
     this.#unconfirmed = new Unconfirmed(session, this.#members, emit, options.receiverMs);
     this.#fileLink = this.#linkFiles(emit);
     this.#frames = new FrameHandler(session, {
@@ -142,6 +161,7 @@ export class Client implements Room {
       reportConnected: (rejoined) => this.#reportConnected(rejoined),
     }, { backoff, retryMs, steadyMs, networks });
     this.#attach(handshake.connection);
+    this.#compareClocks(handshake);
   }
 
   get self(): Person {
@@ -269,7 +289,8 @@ export class Client implements Room {
     const { token, id, room, own, key: sessionKey, cipher } = session;
     const endpoint = { ...this.#options, signal };
     if (token !== undefined) {
-      const resumed = await resume(endpoint, { id, token, room, own, sessionKey });
+      const chain = session.chain?.report.chain;
+      const resumed = await resume(endpoint, { id, token, room, own, sessionKey, chain });
       if (resumed) {
         const { connection, welcome } = resumed;
         this.#take(connection, () => {
@@ -280,6 +301,10 @@ export class Client implements Room {
       }
       session.token = undefined;
     }
+    // Before its JOINED, a session has nothing but the server's word, which would hide a fork of the session before.
+    if (session.complete && session.chain) {
+      this.#seen = { log: session.log, report: session.chain.report };
+    }
     const self = this.#self;
     const handshake = await connect({
       ...endpoint,
@@ -287,6 +312,8 @@ export class Client implements Room {
       // A sealed room does not turn into one that hides nothing.
       cipher: cipher.name,
       ...(self && { self: () => self }),
+      record: session.record,
+      seen: this.#seen,
     });
     const missed = this.#take(handshake.connection, () => this.#renew(handshake, lostAt));
     return { resumed: false, missed };
@@ -306,7 +333,7 @@ export class Client implements Room {
   /** Begins another session; returns how many messages were missed, if that can be known. */
   #renew(handshake: Handshake, lostAt: number): number | undefined {
     const { log, messages } = this.#session;
-    const isSameLog = log !== undefined && log === handshake.welcome.log;
+    const isSameLog = log === handshake.log;
     const members = this.#members.others.map(({ id }) => this.#members.peerIdOf(id));
     const session = this.#session = new ClientSession(handshake, !isSameLog);
     const missed = isSameLog ? Math.max(0, session.messages - messages) : undefined;
@@ -316,8 +343,16 @@ export class Client implements Room {
     this.#members.renew(session, this.#name);
     this.#fileLink.renew();
     this.#attach(handshake.connection);
+    this.#compareClocks(handshake);
     this.#unconfirmed.renew(session, isSameLog ? undefined : { lostAt, members });
     return missed;
+  }
+
+  /** Reports if this machine's clock or the server's is wrong: then the times of messages mean little. */
+  #compareClocks({ greeting: { time } }: Handshake): void {
+    const minutes = time === undefined ? 0 : Math.round((Date.now() - time) / 60_000);
+    if (Math.abs(minutes) < MIN_CLOCK_MINUTES) return;
+    this.#notices.push({ type: "clock", ahead: minutes });
   }
 
   #attach(connection: Connection): void {
@@ -369,6 +404,27 @@ export class Client implements Room {
     this.#name = name;
     const profile = this.#session.cipher.seal(encodeProfile({ name }), "profile");
     this.#session.outbox.put(encodeFrame(Type.PROFILE, 0, profile));
+  }
+
+  get forked(): number {
+    return this.#reader.forks?.count ?? 0;
+  }
+
+  get conversation(): Conversation | undefined {
+    const { chain } = this.#session;
+    const { forks } = this.#reader;
+    if (!chain || !forks) return undefined;
+    const { position, chain: value } = chain.report;
+    const others = this.#members.others.map((who) => ({ who, agreement: forks.of(who.id) }));
+    const those = (matches: (agreement: Agreement) => boolean) =>
+      others.filter(({ agreement }) => matches(agreement)).map(({ who }) => who);
+    return {
+      at: position,
+      words: conversationWords(value),
+      same: those(({ isForked, since }) => !isForked && since !== undefined),
+      other: those(({ isForked }) => isForked),
+      unknown: those(({ isForked, since }) => !isForked && since === undefined),
+    };
   }
 
   compare(who: string | number): string {

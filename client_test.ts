@@ -17,13 +17,28 @@ import {
   PREFACE,
   Type,
 } from "./protocol.ts";
-import { encodeError, encodeGreeting, encodeWelcome, parseError } from "./protocol/json_frames.ts";
+import {
+  encodeError,
+  encodeGreeting,
+  encodeSeat,
+  encodeWelcome,
+  parseError,
+} from "./protocol/json_frames.ts";
 import { encodeEnvelope, encodeProfile } from "./protocol/envelope.ts";
 import type { RoomEvent } from "./room.ts";
 import { MemoryDisk } from "./tests/support/memory_disk.ts";
 import { FaultProxy } from "./tests/support/fault_proxy.ts";
 import { within } from "./tests/support/async.ts";
-import { contentOf, Guest, Impostor, type Raw, TestRoom, xor } from "./tests/support/loopback.ts";
+import {
+  admitTo,
+  contentOf,
+  Guest,
+  Impostor,
+  LOG,
+  type Raw,
+  TestRoom,
+  xor,
+} from "./tests/support/loopback.ts";
 
 const utf8 = new TextEncoder();
 /** Longer than any test. */
@@ -45,12 +60,11 @@ function greeting(fields: Record<string, unknown>): Uint8Array<ArrayBuffer> {
   return encodeFrame(Type.GREETING, 0, utf8.encode(JSON.stringify(body)));
 }
 
+const seat = (id = ME) => encodeSeat(id, { log: LOG, room: START });
+
 /** Plays the server until the client is admitted. */
 async function admit(raw: Raw, members = 0): Promise<void> {
-  await raw.preface();
-  await raw.write(GREETING);
-  await raw.frameOf(Type.HELLO);
-  await raw.write(encodeWelcome(ME, { room: START, own: 0, members }));
+  await admitTo(raw, GREETING, ME, { room: START, own: 0, members });
 }
 
 /** All frames up to BYE, which a server answers by closing; without HAVE. */
@@ -186,14 +200,40 @@ const NOT_ROOMS: readonly {
     message: /a frame of type 4 came too early$/,
   },
   {
-    what: "a welcome without an id",
-    serve: (raw) => raw.write(GREETING, encodeWelcome(0, { room: 0, own: 0, members: 0 })),
-    message: /WELCOME has no id$/,
+    what: "a seat without an id",
+    serve: (raw) => raw.write(GREETING, seat(0)),
+    message: /SEAT has no id$/,
+  },
+  {
+    what: "a seat in a log without a proper name",
+    serve: (raw) => raw.write(GREETING, encodeSeat(ME, { log: "AAAA", room: 0 })),
+    message: /SEAT has a name or chain of the wrong size$/,
+  },
+  {
+    what: "a welcome without a seat",
+    serve: (raw) => raw.write(GREETING, encodeWelcome(ME, { room: 0, own: 0, members: 0 })),
+    message: /a frame of type 3 came too early$/,
+  },
+  {
+    what: "a welcome to another seat",
+    serve: (raw) =>
+      raw.write(GREETING, seat(), encodeWelcome(ME + 1, { room: START, own: 0, members: 0 })),
+    message: /WELCOME does not fit SEAT$/,
+  },
+  {
+    what: "a welcome to a place before the seat",
+    serve: (raw) =>
+      raw.write(GREETING, seat(), encodeWelcome(ME, { room: START - 1, own: 0, members: 0 })),
+    message: /WELCOME does not fit SEAT$/,
   },
   {
     what: "a welcome to a room of four billion members",
     serve: (raw) =>
-      raw.write(GREETING, encodeWelcome(1, { room: 0, own: 0, members: 2 ** 32 - 1 })),
+      raw.write(
+        GREETING,
+        seat(),
+        encodeWelcome(ME, { room: START, own: 0, members: 2 ** 32 - 1 }),
+      ),
     message: /the server announces more than \d+ members$/,
   },
 ];
@@ -263,10 +303,10 @@ Deno.test("join: refuses an invalid name before it connects", async () => {
   );
 });
 
-Deno.test("join: reads a greeting and a welcome that come byte by byte", async () => {
+Deno.test("join: reads a greeting, a seat and a welcome that come byte by byte", async () => {
   const welcome = encodeWelcome(ME, { room: START, own: 0, members: 0 });
   await using impostor = new Impostor(async (raw) => {
-    for (const byte of concat([GREETING, welcome, joined(ME, "guest")])) {
+    for (const byte of concat([GREETING, seat(), welcome, joined(ME, "guest")])) {
       await raw.write(Uint8Array.of(byte));
     }
     await raw.preface();
@@ -284,10 +324,13 @@ Deno.test("Client: with public key 198 it sends each byte of plaintext XOR 188",
   const sent: [number, number, string][] = [];
   let preface = new Uint8Array();
   let hello: unknown;
+  let sealed = new Uint8Array();
   await using impostor = new Impostor(async (raw) => {
     preface = (await raw.preface()).slice();
     await raw.write(GREETING);
     hello = JSON.parse(new TextDecoder().decode((await raw.frameOf(Type.HELLO)).body));
+    await raw.write(seat());
+    sealed = (await raw.frameOf(Type.PROFILE)).body;
     const welcome = encodeWelcome(ME, { room: START, own: 0, members: 1 });
     const ben = encodeFrame(Type.MEMBER, 3, profile("ben"));
     await raw.write(welcome, ben, joined(ME, "guest"));
@@ -304,9 +347,8 @@ Deno.test("Client: with public key 198 it sends each byte of plaintext XOR 188",
   }
   await impostor.served(1);
   assertEquals(preface, PREFACE.slice());
-  const { version, profile: sealed } = hello as { version: number; profile: string };
-  assertEquals(version, 1);
-  assertEquals(plain(Uint8Array.from(atob(sealed), (c) => c.charCodeAt(0))), '{"name":"guest"}');
+  assertEquals(hello, { version: 1 });
+  assertEquals(plain(sealed), '{"name":"guest"}');
   assertEquals(sent, [
     [Type.MESSAGE, 0, "TSo it starts!"],
     [Type.MESSAGE, 0, "Awaves"],
@@ -337,10 +379,9 @@ Deno.test("Client.say: accepts a message of the maximum size, and refuses one by
 
 Deno.test("Client.say: respects a smaller limit of the server", async () => {
   await using impostor = new Impostor(async (raw) => {
-    await raw.preface();
-    await raw.write(greeting({ maxFrame: MAX_FRAME_BEFORE_ADMISSION }));
-    await raw.frameOf(Type.HELLO);
-    await raw.write(encodeWelcome(ME, { room: START, own: 0, members: 0 }), joined(ME, "guest"));
+    const small = greeting({ maxFrame: MAX_FRAME_BEFORE_ADMISSION });
+    await admitTo(raw, small, ME, { room: START, own: 0, members: 0 });
+    await raw.write(joined(ME, "guest"));
     const frame = await raw.frameOf(Type.MESSAGE);
     assertEquals(frame.bytes.length, 4 + MAX_FRAME_BEFORE_ADMISSION);
     await untilBye(raw);
@@ -679,13 +720,9 @@ const eagerly = () => ({ retryMs: NEVER_MS, backoff: new Backoff(() => 0) });
 
 /** As `admit`, but the session can be resumed. */
 async function admitLasting(raw: Raw): Promise<void> {
-  await raw.preface();
-  await raw.write(GREETING);
-  await raw.frameOf(Type.HELLO);
-  await raw.write(
-    encodeWelcome(ME, { room: START, own: 0, members: 0, token: TOKEN, grace: NEVER_MS }),
-    ME_JOINED,
-  );
+  const welcome = { room: START, own: 0, members: 0, token: TOKEN, grace: NEVER_MS };
+  await admitTo(raw, GREETING, ME, welcome);
+  await raw.write(ME_JOINED);
   await raw.frameOf(Type.HAVE);
 }
 
@@ -885,4 +922,23 @@ Deno.test("Client: the frames that wait to be sent are bounded, new names too", 
   assert(pending.length > 20 && pending.length < 50);
   assertThrows(() => guest.client.rename("other"), ChatError, "too much is waiting");
   assertEquals(guest.client.pending.length, pending.length);
+});
+
+Deno.test("Client: warns once if the server's clock and this one differ by three minutes or more", async () => {
+  const cases = [[0], [2], [-2], [3, 3], [-10, -10]];
+  for (const [minutes, ahead] of cases) {
+    await using impostor = new Impostor(async (raw) => {
+      const time = Date.now() - minutes! * 60_000;
+      await admitTo(raw, greeting({ time }), ME, { room: START, own: 0, members: 0 });
+      await raw.write(joined(ME, "guest"));
+      await untilBye(raw);
+    });
+    await using guest = await Guest.join(impostor, "guest");
+    guest.client.leave();
+    await guest.ended;
+    assertEquals(
+      guest.events.filter(({ type }) => type === "clock"),
+      ahead === undefined ? [] : [{ type: "clock", ahead }],
+    );
+  }
 });

@@ -41,7 +41,7 @@ export const Type = {
   GREETING: 1,
   /** Client, once; id 0. JSON: `Hello`. */
   HELLO: 2,
-  /** Server, once; the member's own id. JSON: `Welcome`. */
+  /** Server, once, after the client's own JOINED, or after a resumption; the member's own id. JSON: `Welcome`. */
   WELCOME: 3,
   /** Client: id 0 for the room, or the id of one member. Server: the sender's id; to the room. An envelope. */
   MESSAGE: 4,
@@ -49,7 +49,10 @@ export const Type = {
   DIRECT: 5,
   /** Server: the receiver's id. The outcome of this client's direct message: `Ack`. */
   ACK: 6,
-  /** Client: id 0, its new profile. Server: the id of the member with a new profile. A sealed profile. */
+  /**
+   * Client: id 0, its profile; the first one, after SEAT, makes it a member. Server: the id of a member with a new
+   * profile. A sealed profile, or nothing: then the member is known by its id alone.
+   */
   PROFILE: 7,
   /** Server: the id of a member that joined. A sealed profile. */
   JOINED: 8,
@@ -73,6 +76,8 @@ export const Type = {
   AWAY: 17,
   /** Server; id 0. JSON: `ErrorBody`: the error that will end the connection unless the client reacts. */
   WARNING: 18,
+  /** Server, before the client's first PROFILE; the id that is reserved for this client. JSON: `SeatBody`. */
+  SEAT: 19,
 } as const;
 
 const MAX_TYPE = Object.values(Type).reduce<number>((most, type) => Math.max(most, type), 0);

@@ -190,13 +190,25 @@ export type RoomEvent =
     readonly type: "unreadable";
     readonly from: Person;
     readonly message: string;
-    /** How many of this member so far: a screen shows the first. */
+    /** How many of this member so far. */
     readonly count: number;
+    /** How many since the last such event: from one member they come at a bounded rate. */
+    readonly fresh: number;
   }
+  /**
+   * A member sees another conversation than this client: the server shows them different things, or the member's report
+   * is false. `since`: when they agreed last; undefined if they never have. Reported once, until they agree again. After
+   * the member's `joined` it is about what the member had seen before that, and no `agreed` follows.
+   */
+  | { readonly type: "forked"; readonly who: Person; readonly since: Date | undefined }
+  /** A member that was reported as forked now sees the same conversation as this client. */
+  | { readonly type: "agreed"; readonly who: Person }
   /** A member has a known name, but a different key. */
   | { readonly type: "keychanged"; readonly who: Person }
   /** A member has lost its connection and may come back; or it is back. */
   | { readonly type: "away" | "back"; readonly who: Person; readonly at: number }
+  /** This machine's clock is ahead of the server's by so many minutes; negative if it is behind. */
+  | { readonly type: "clock"; readonly ahead: number }
   /** The server warns this client, with a code of the protocol (`flood`) and a message. */
   | { readonly type: "warning"; readonly code: string; readonly message: string }
   /**
@@ -254,6 +266,18 @@ export type RoomEvent =
   }
   | { readonly type: "ended"; readonly ending: Ending };
 
+/** A sealed room's conversation so far, and which members see the same one. */
+export interface Conversation {
+  /** The position in the room's log: the words of two members can be compared only at the same one. */
+  readonly at: number;
+  /** The words for everything up to there. */
+  readonly words: string;
+  readonly same: readonly Person[];
+  readonly other: readonly Person[];
+  /** Nothing that they have said so far could be compared. */
+  readonly unknown: readonly Person[];
+}
+
 /** A room and what its user can do in it. If an action is impossible, it throws a `ChatError` and does nothing. */
 export interface Room {
   readonly info: RoomInfo;
@@ -273,6 +297,10 @@ export interface Room {
   rename(name: string): void;
   /** This member's public key as people write it; undefined in xor rooms. */
   readonly fingerprint: string | undefined;
+  /** How the conversations of the members compare with this client's; undefined in xor rooms, which prove nothing. */
+  readonly conversation: Conversation | undefined;
+  /** How many members see another conversation; cheap, because a screen shows it each time it draws. */
+  readonly forked: number;
   /** The words that this member and another compare aloud to verify each other's keys. */
   compare(who: string | number): string;
   /** Trusts a member's current key: from now on its name belongs to this key. */

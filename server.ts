@@ -10,44 +10,40 @@
 //   6. finish: send the last frame, wait for the peer to end too, close.
 
 import { drawPublicKey, privateKey } from "./cipher.ts";
-import type { AdmissionRecord } from "./cipher/opaque.ts";
+import { type AdmissionRecord, recordName } from "./cipher/opaque.ts";
 import { messageOf, ProtocolError } from "./errors.ts";
 import {
-  checkEmpty,
-  checkProfile,
   encodeFrame,
   type ErrorCode,
-  type Frame,
-  isDirect,
   Left,
   MAX_FRAME,
   MAX_FRAME_BEFORE_ADMISSION,
-  parseHave,
   Type,
   VERSION,
 } from "./protocol.ts";
 import { Connection, formatAddress, waits } from "./protocol/connection.ts";
 import {
   encodeError,
-  encodeWarning,
   encodeWelcome,
   type Greeting,
-  parseError,
   type Resume,
+  type RoomState,
 } from "./protocol/json_frames.ts";
-import { DIRECT_PART, FloodGuard, RateLimiter } from "./protocol/rate_limit.ts";
-import { checkResume, drawToken } from "./protocol/resume.ts";
+import { FloodGuard, RateLimiter } from "./protocol/rate_limit.ts";
+import { checkResume, drawToken, toBase64Url } from "./protocol/resume.ts";
 import type { ProtocolAdapter } from "./server/adapter.ts";
-import { Admissions, type Admitted, CloseReason } from "./server/admission.ts";
+import { Admissions, type Admitted, CloseReason, type ReservedSeat } from "./server/admission.ts";
 import type { LeftReason, ServerEvent } from "./server/events.ts";
 import { flusher } from "./server/flush.ts";
 import { Hub, type HubOptions, type Start } from "./server/hub.ts";
 import { DEFAULT_LIMITS, type Limits } from "./server/limits.ts";
 import { listen } from "./server/listen.ts";
+import { Relay } from "./server/relay.ts";
 import { networkOf } from "./server/login_tries.ts";
-import type { Outlet } from "./server/member.ts";
+import type { Member, Outlet } from "./server/member.ts";
 import { Counters, refusalOf } from "./server/metrics.ts";
-import { Session, Sessions, Tally } from "./server/sessions.ts";
+import type { Session } from "./server/session.ts";
+import { Tally } from "./server/tally.ts";
 
 /** How long a connection may take to end, in ms: enough for a last frame to reach the other end of the world. */
 const FINISH_MS = 2_000;
@@ -59,12 +55,16 @@ const AWAY_MS = 3_000;
 const CHECKS_PER_IDLE_TIME = 6;
 
 export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSize"> {
+  /** The room's log has a chain; by default if the room is sealed. */
+  isChained?: boolean;
   /** The address to listen on. */
   hostname: string;
   /** 0 takes a free one. */
   port: number;
   /** Makes the room a sealed one: only clients with the code are admitted. */
   admission?: AdmissionRecord;
+  /** The name that members know its code by; by default it follows from `admission`. */
+  recordName?: string;
   /** xor's public key, 0..255; drawn at random if not given. */
   publicKey?: number;
   /** Makes the adapter that admits classic clients, for the room's public key. Not for sealed rooms. */
@@ -86,13 +86,10 @@ const LEFT_REASONS: Readonly<Record<number, LeftReason>> = {
   [Left.SLOW]: "slow",
   [Left.REFUSED]: "refused",
 };
-/** `AckOutcome` as the counters name it. */
-const ACK_OUTCOMES = ["accepted", "busy", "gone"] as const;
-
 /** An open room. It listens from its construction until `stop`. */
 export class Server {
   readonly hub: Hub;
-  /** The fields of GREETING, without the nonce. */
+  /** The fields of GREETING that never change. */
   readonly greeting: Greeting;
   /** Where it listens; a wildcard means all addresses of this machine. */
   readonly hostname: string;
@@ -103,16 +100,14 @@ export class Server {
   readonly #finishMs: number;
   readonly #now: () => number;
   readonly #counters = new Counters();
-  /** The name of the room's log. */
-  readonly #logName: string = drawToken();
-  readonly #sessions = new Sessions();
+  /** By member id. */
+  readonly #sessions = new Map<number, Session>();
   readonly #admissions: Admissions;
   readonly #adapter: ProtocolAdapter | undefined;
   readonly #connections = new Set<Connection>();
   /** How many connections each network has. */
   readonly #byNetwork = new Tally();
-  /** What members have sent. */
-  readonly #received = { frames: 0, bytes: 0 };
+  readonly #relay: Relay;
   #stopping = false;
   readonly #idleTimer: ReturnType<typeof setInterval>;
   readonly #accepting: Promise<void>;
@@ -135,10 +130,14 @@ export class Server {
       version: VERSION,
       maxFrame: MAX_FRAME,
       ...(options.budget && { budget: options.budget }),
-      ...(options.admission ? { cipher: "sealed" } : { cipher: "xor", key: String(publicKey) }),
+      ...(options.admission
+        ? { cipher: "sealed", record: options.recordName ?? recordName(options.admission) }
+        : { cipher: "xor", key: String(publicKey) }),
     };
     this.#admissions = new Admissions({
-      greeting: this.greeting,
+      greeting: () => ({ ...this.greeting, state: this.#state, time: Date.now() }),
+      reserve: (connection) => this.#reserve(connection),
+      release: (seat) => this.hub.release(seat),
       record: options.admission,
       adapter: this.#adapter,
       maxAdmissions: options.maxAdmissions,
@@ -153,7 +152,21 @@ export class Server {
       atOnce: queueMicrotask,
       later: setImmediate,
     });
-    this.hub = new Hub({ ...options, schedule });
+    this.hub = new Hub({
+      ...options,
+      name: drawToken(),
+      isChained: options.isChained ?? options.admission !== undefined,
+      schedule,
+      clock: Date.now,
+      onLeave: (member, reason) => this.#ended(member, reason),
+    });
+    this.#relay = new Relay({
+      hub: this.hub,
+      adapter: this.#adapter,
+      counters: this.#counters,
+      report: (event) => this.#report(event),
+      now: this.#now,
+    });
     this.#listener = listen(options.hostname, options.port);
     this.hostname = this.#listener.addr.hostname;
     this.port = this.#listener.addr.port;
@@ -184,8 +197,8 @@ export class Server {
   /** All metrics, in the text format of Prometheus. */
   status(): string {
     let away = 0;
-    for (const { connection } of this.#sessions.all()) if (!connection) away++;
-    const { log, said } = this.hub;
+    for (const { connection } of this.#sessions.values()) if (!connection) away++;
+    const { log, said } = this.hub.fold;
     return this.#counters.render({
       chat_members: this.hub.size,
       chat_members_away: away,
@@ -193,8 +206,8 @@ export class Server {
       chat_unadmitted_connections: this.#admissions.size,
       chat_room_log_bytes_held: log.held,
       chat_process_resident_bytes: Deno.memoryUsage().rss,
-      chat_frames_received_total: this.#received.frames,
-      chat_bytes_received_total: this.#received.bytes,
+      chat_frames_received_total: this.#relay.received.frames,
+      chat_bytes_received_total: this.#relay.received.bytes,
       chat_messages_total: said,
       chat_bytes_appended_total: log.end,
     });
@@ -208,7 +221,7 @@ export class Server {
       this.#listener.close();
       clearInterval(this.#idleTimer);
       this.hub.close();
-      for (const session of this.#sessions.all()) if (!session.connection) this.#end(session);
+      for (const session of this.#sessions.values()) if (!session.connection) this.#end(session);
       for (const connection of this.#connections) {
         connection.finish(this.#finishMs, encodeFrame(Type.BYE, 0));
       }
@@ -258,7 +271,7 @@ export class Server {
       // 3.
       session = this.#enter(connection, admitted);
       // 4.
-      await this.#relay(connection, session);
+      await this.#relay.run(connection, session);
     } catch (error) {
       if (error instanceof CloseReason) {
         last = error.bytes;
@@ -299,8 +312,8 @@ export class Server {
     const { graceMs, awayMs = AWAY_MS } = this.#options;
     session.connection = undefined;
     this.hub.detach(member);
-    const mayReturn = session.lasting && graceMs > 0 && reason === Left.LOST && !this.#stopping &&
-      this.hub.has(member);
+    const mayReturn = member.state.lasting && !session.isOver && graceMs > 0 &&
+      reason === Left.LOST && !this.#stopping && this.hub.has(member);
     const why = member.slow ? Left.SLOW : reason;
     if (!mayReturn) return this.#end(session, why);
     // The old connection may still be writing. Later frames are for the connection that resumes the session.
@@ -308,7 +321,7 @@ export class Server {
     const away = setTimeout(() => {
       // It may have been dropped meanwhile, because a log was overrun.
       if (!this.hub.has(member)) return;
-      this.hub.setAway(member, true);
+      this.hub.setAway(member);
       this.#report({ event: "away", member: member.id, members: this.hub.size });
     }, Math.min(awayMs, graceMs));
     const grace = setTimeout(() => this.#end(session, why), graceMs);
@@ -318,21 +331,25 @@ export class Server {
     };
   }
 
-  #end(session: Session, reason: number = Left.LOST): void {
-    const { member } = session;
-    this.#sessions.remove(session);
-    // Harmless if the hub has dropped the member already.
+  #end({ member }: Session, reason: number = Left.LOST): void {
+    // Harmless if it has left already.
     this.hub.leave(member, reason);
-    this.#adapter?.removeMember(member.id);
-    const why = LEFT_REASONS[member.left!]!;
+  }
+
+  /** A member has left the room: its session is over. */
+  #ended({ id }: Member, reason: number): void {
+    this.#sessions.get(id)?.cancel();
+    this.#sessions.delete(id);
+    this.#adapter?.removeMember(id);
+    const why = LEFT_REASONS[reason]!;
     this.#counters.add("chat_left_total", why);
-    this.#report({ event: "left", member: member.id, reason: why, members: this.hub.size });
+    this.#report({ event: "left", member: id, reason: why, members: this.hub.size });
   }
 
   /** Sends PING to connections that have been silent for half of `idleMs`, and closes those silent for all of it. */
   #checkIdle(): void {
     const { idleMs } = this.#options;
-    for (const { connection, adapted } of this.#sessions.all()) {
+    for (const { connection, adapted } of this.#sessions.values()) {
       // An adapted client cannot answer a PING, so it may be silent forever.
       if (!connection || adapted) continue;
       const { silence } = connection;
@@ -347,8 +364,9 @@ export class Server {
   #enter(connection: Connection, admitted: Admitted): Session {
     switch (admitted.kind) {
       case "join": {
-        const { session, start } = this.#join(connection, admitted.profile, admitted.key);
-        this.#welcome(connection, session, start, this.#sessions.renew(session));
+        const { profile, seat } = admitted;
+        const { session, start } = this.#join(connection, profile, { seat });
+        this.#welcome(connection, session, start, admitted.key);
         this.#reportJoined(session, connection);
         return session;
       }
@@ -364,11 +382,9 @@ export class Server {
     // It cannot read an ERROR frame either, if the room is full.
     connection.mute();
     const adapted = adapter.adapt(connection.port, () => connection.wake());
-    const { session } = this.#join(connection, adapted.profile, undefined);
+    const { session } = this.#join(connection, adapted.profile, { noDirect: true });
     session.adapted = adapted;
     session.reading = first;
-    // The client never learns this token: the session ends with its connection.
-    this.#sessions.renew(session);
     adapted.attach(session.member);
     connection.closed.then(() => adapted.close());
     connection.admit(MAX_FRAME);
@@ -377,33 +393,65 @@ export class Server {
     return session;
   }
 
-  #join(
-    connection: Connection,
-    profile: Uint8Array,
-    key: Uint8Array | undefined,
-  ): { session: Session; start: Start } {
-    const { maxMembers, maxPerAddress, budget } = this.#options;
-    if (this.hub.size >= maxMembers) {
+  /** @throws {ProtocolError} `full` if there is no space for another member */
+  #checkSpace(network: string): void {
+    const { maxMembers, maxPerAddress } = this.#options;
+    if (this.#state === "full") {
       throw new ProtocolError<ErrorCode>(
         "full",
         `the room is full (at most ${maxMembers} members)`,
       );
     }
-    const network = networkOf(connection.hostname);
     // Members that are away count: otherwise one machine could fill the room by coming and going.
-    if (this.#sessions.from(network) >= maxPerAddress) {
+    if (this.hub.fold.from(network) >= maxPerAddress) {
       throw new ProtocolError<ErrorCode>(
         "full",
         `too many members from your address (at most ${maxPerAddress}, including those away)`,
       );
     }
-    const { member, start } = this.hub.join(profile, this.#outletOf(connection, () => session));
-    const session: Session = new Session(member, connection, {
-      network,
-      key,
+  }
+
+  get #state(): RoomState {
+    const { size, reserved } = this.hub.fold;
+    return size + reserved < this.#options.maxMembers ? "open" : "full";
+  }
+
+  /** Reserves a seat for a new client. */
+  #reserve({ hostname }: Connection): ReservedSeat {
+    this.#checkSpace(networkOf(hostname));
+    const { log, fold } = this.hub;
+    return {
+      ...this.hub.reserve(),
+      body: { log: fold.config.name, room: log.end, ...this.#chainAt(log.end) },
+    };
+  }
+
+  /** The chain at a position of the room's log, as a field of SEAT and WELCOME. */
+  #chainAt(position: number): { chain?: string } {
+    const chain = this.hub.fold.chain?.at(position);
+    return chain ? { chain: toBase64Url(chain) } : {};
+  }
+
+  #join(
+    connection: Connection,
+    profile: Uint8Array,
+    { seat, noDirect = false }: { seat?: ReservedSeat; noDirect?: boolean },
+  ): { session: Session; start: Start } {
+    const { budget } = this.#options;
+    const network = networkOf(connection.hostname);
+    if (!seat) this.#checkSpace(network);
+    const outlet = this.#outletOf(connection, () => session);
+    const { member, start } = this.hub.join(profile, outlet, { network, noDirect }, seat);
+    const session: Session = {
+      member,
+      connection,
       rateLimiter: budget && new RateLimiter(budget, this.#now()),
       floodGuard: new FloodGuard(),
-    });
+      isOver: false,
+      reading: undefined,
+      cancel: () => {},
+    };
+    this.#sessions.set(member.id, session);
     this.#adapter?.setMember(member.id, profile);
     return { session, start };
   }
@@ -415,36 +463,52 @@ export class Server {
 
   /** Gives a session its new connection, even if the previous one still seems open. */
   #resume(connection: Connection, resume: Resume, nonce: string): Session {
-    const session = this.#sessions.find(resume.token);
+    const state = this.hub.fold.find(resume.token);
+    const session = state && this.#sessions.get(state.id);
     const gone = () => new ProtocolError<ErrorCode>("gone", "this session is over: join again");
     // A client that cannot prove that the session is its own MUST NOT disturb it.
-    if (!session || (session.key && !checkResume(session.key, nonce, resume))) throw gone();
+    if (!session) throw gone();
+    const { chain } = this.hub.fold;
+    const seen = chain?.at(resume.room);
+    if (chain && !(seen && checkResume(state.key, nonce, { ...resume, chain: seen }))) throw gone();
     const { member, connection: before } = session;
     before?.attach(undefined);
     session.connection = undefined;
     before?.close();
     session.cancel();
     const { room, own } = resume;
-    if (!this.hub.resume(member, room, own, this.#outletOf(connection, () => session))) {
+    const wanted = { ...resume, network: networkOf(connection.hostname) };
+    if (!this.hub.resume(member, wanted, this.#outletOf(connection, () => session))) {
       // Its client will join as a new member: the old one must not stay in the list beside it.
       this.#end(session);
       throw gone();
     }
     session.connection = connection;
-    const start = { room, own, members: 0, said: 0 };
-    this.#welcome(connection, session, start, this.#sessions.renew(session, resume.token));
-    this.hub.setAway(member, false);
+    this.#welcome(connection, session, { room, own, members: 0, said: 0 }, state.key);
     this.#counters.add("chat_resumed_total");
     this.#report({ event: "resumed", member: member.id, peer: connection.peer });
     return session;
   }
 
-  #welcome(connection: Connection, session: Session, start: Start, token: string): void {
-    const { member, accepted } = session;
+  #welcome(
+    connection: Connection,
+    { member }: Session,
+    start: Start,
+    key: Uint8Array = new Uint8Array(0),
+  ): void {
+    const { accepted } = member.state;
     const { graceMs: grace } = this.#options;
+    const token = drawToken();
+    this.hub.addSession(member, { token, key });
     connection.admit(MAX_FRAME);
     connection.send(
-      encodeWelcome(member.id, { ...start, accepted, log: this.#logName, token, grace }),
+      encodeWelcome(member.id, {
+        ...start,
+        ...this.#chainAt(start.room),
+        accepted,
+        token,
+        grace,
+      }),
     );
     connection.attach(member);
   }
@@ -464,111 +528,6 @@ export class Server {
       cut: end,
       drop: end,
     };
-  }
-
-  /** Passes a member's frames to the hub, until it leaves or has another connection. */
-  async #relay(connection: Connection, session: Session): Promise<void> {
-    const { decoder } = connection;
-    const { adapted } = session;
-    const next = () => adapted ? adapted.read(decoder) : decoder.next();
-    // An adapted client has a read under way already.
-    let reading = session.reading;
-    session.reading = undefined;
-    for (;;) {
-      for (let frame = next(); frame; frame = next()) {
-        const wait = this.#charge(connection, session, frame);
-        if (wait > 0) await connection.pause(wait);
-        if (session.connection !== connection) return;
-        this.#take(connection, session, frame);
-      }
-      reading ??= connection.fill();
-      if (!await reading) break;
-      reading = undefined;
-    }
-    if (!adapted || session.connection !== connection) return;
-    const last = adapted.end();
-    if (last) this.#take(connection, session, last);
-    // Such a client can only leave by ending its connection.
-    if (connection.why === undefined) throw new CloseReason(undefined, "bye", Left.BYE);
-  }
-
-  /** Charges a frame to its member's budget; returns how many ms the frame must wait. */
-  #charge(connection: Connection, session: Session, frame: Frame): number {
-    const { member: { id: member }, rateLimiter, floodGuard } = session;
-    const { length } = frame.bytes;
-    this.#received.frames++;
-    this.#received.bytes += length;
-    if (!rateLimiter) return 0;
-    const wait = rateLimiter.take(length, this.#now(), isDirect(frame.bytes) ? DIRECT_PART : 1);
-    switch (floodGuard.check(wait, rateLimiter.recovered)) {
-      case "go on":
-        break;
-      case "slow":
-        this.#counters.add("chat_slowed_total");
-        this.#report({ event: "slowed", member });
-        break;
-      case "warn":
-        this.#counters.add("chat_warned_total");
-        this.#report({ event: "warned", member });
-        connection.send(
-          encodeWarning("flood", "you are sending more than this room allows: slow down"),
-        );
-        break;
-      case "drop":
-        this.#report({ event: "flooded", member });
-        throw new ProtocolError<ErrorCode>("flood", "you kept sending more than this room allows");
-    }
-    return wait;
-  }
-
-  #take(connection: Connection, session: Session, frame: Frame): void {
-    const { member } = session;
-    switch (frame.type) {
-      case Type.MESSAGE: {
-        session.accepted++;
-        if (frame.id === 0) {
-          this.hub.say(member, frame);
-        } else {
-          const outcome = this.hub.tell(member, frame);
-          this.#counters.add("chat_direct_messages_total", ACK_OUTCOMES[outcome]!);
-        }
-        return;
-      }
-      case Type.PROFILE:
-        checkProfile(frame.body);
-        session.accepted++;
-        this.hub.setProfile(member, frame.body);
-        if (this.hub.has(member)) this.#adapter?.setMember(member.id, frame.body);
-        return;
-      case Type.HAVE:
-        if (!member.have(parseHave(frame.body))) {
-          throw new ProtocolError<ErrorCode>(
-            "malformed",
-            "HAVE names a position that was not sent",
-          );
-        }
-        this.#sessions.settle(session);
-        return;
-      case Type.PING:
-        checkEmpty("PING", frame.body);
-        // One PONG answers all PINGs before it: a peer that does not read them costs nothing.
-        if (connection.urgent === 0) connection.send(encodeFrame(Type.PONG, 0));
-        return;
-      case Type.PONG:
-        return checkEmpty("PONG", frame.body);
-      case Type.BYE:
-        checkEmpty("BYE", frame.body);
-        throw new CloseReason(undefined, "bye", Left.BYE);
-      case Type.ERROR:
-        // The client gives up on this server, and will not come back.
-        session.lasting = false;
-        throw new CloseReason(undefined, parseError(frame.body).code);
-      default:
-        throw new ProtocolError<ErrorCode>(
-          "unexpected",
-          `a member may not send a frame of type ${frame.type}`,
-        );
-    }
   }
 
   #report(event: ServerEvent): void {

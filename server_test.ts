@@ -14,6 +14,7 @@ import {
   parseAck,
   PREFACE,
   Type,
+  VERSION,
 } from "./protocol.ts";
 import {
   encodeError,
@@ -26,7 +27,7 @@ import {
 import { encodeEnvelope, encodeProfile, NUMBER_OVERHEAD } from "./protocol/envelope.ts";
 import { Server } from "./server.ts";
 import { within } from "./tests/support/async.ts";
-import { contentOf, Guest, Raw, TestRoom, xor } from "./tests/support/loopback.ts";
+import { contentOf, entry, Guest, Raw, TestRoom, xor } from "./tests/support/loopback.ts";
 import { LineSplitter } from "./text/lines.ts";
 
 const utf8 = new TextEncoder();
@@ -35,7 +36,7 @@ const NOTHING = new Uint8Array(0);
 const NEVER_MS = 3_600_000;
 
 const profile = (name: string) => xor.seal(encodeProfile({ name }));
-const hello = (name: string) => encodeHello({ version: 1, profile: profile(name) });
+const hello = (name: string) => entry(profile(name));
 const text = (text: string) => xor.seal(encodeEnvelope({ kind: "text", text }));
 const message = (words: string, to = 0) => encodeFrame(Type.MESSAGE, to, text(words));
 
@@ -272,12 +273,13 @@ Deno.test("Server: a list of members that takes many writes arrives complete and
 
 // ---- admission ----
 
-Deno.test("Server: accepts the preface and HELLO byte by byte", async () => {
+Deno.test("Server: accepts the preface, HELLO and PROFILE byte by byte", async () => {
   await using room = new TestRoom();
   await using raw = await Raw.connect(room);
   for (const byte of concat([PREFACE, hello("slow")])) await raw.write(Uint8Array.of(byte));
-  assertEquals((await raw.frame())!.type, Type.GREETING);
-  assertEquals((await raw.frame())!.type, Type.WELCOME);
+  for (const type of [Type.GREETING, Type.SEAT, Type.WELCOME]) {
+    assertEquals((await raw.frame())!.type, type);
+  }
 });
 
 Deno.test("Server: accepts preface, HELLO and the first messages before GREETING is sent", async () => {
@@ -318,15 +320,15 @@ Deno.test("Server: an undecodable or hostile profile is relayed as it is, and sh
 Deno.test("Server: content that cannot be decrypted is reported, and harms nothing", async () => {
   await using room = new TestRoom();
   await using guest = await Guest.join(room, "guest");
-  await using raw = await Raw.connect(room);
-  await raw.hello();
   const bodies = [NOTHING, xor.seal(Uint8Array.of(0x54, 0xff)), xor.seal(utf8.encode("?later"))];
   for (const body of bodies) {
+    await using raw = await Raw.connect(room);
+    const id = await raw.hello();
     await raw.write(encodeFrame(Type.MESSAGE, 0, body));
-    assertEquals((await guest.next("unreadable")).from.name, "raw");
+    assertEquals((await guest.next("unreadable")).from.id, id);
+    await raw.write(message("fine"));
+    assertEquals((await guest.next("message")).text, "fine");
   }
-  await raw.write(message("fine"));
-  assertEquals((await guest.next("message")).text, "fine");
 });
 
 /** What unadmitted clients send, and how the server answers: with an ERROR code, or with bytes until it ends. */
@@ -355,7 +357,7 @@ const UNADMITTED: readonly {
   { who: "a later version's preface", bytes: utf8.encode("chat/2\n"), error: "version" },
   {
     who: "a later version's HELLO",
-    bytes: concat([PREFACE, encodeHello({ version: 2, profile: NOTHING })]),
+    bytes: concat([PREFACE, encodeHello({ version: 2 })]),
     error: "version",
   },
   {
@@ -385,8 +387,18 @@ const UNADMITTED: readonly {
   },
   {
     who: "a profile that is too large",
-    bytes: concat([PREFACE, encodeHello({ version: 1, profile: new Uint8Array(MAX_PROFILE + 1) })]),
+    bytes: concat([PREFACE, entry(new Uint8Array(MAX_PROFILE + 1))]),
     error: "too-large",
+  },
+  {
+    who: "a message instead of its profile",
+    bytes: concat([PREFACE, encodeHello({ version: 1 }), message("first!")]),
+    error: "unexpected",
+  },
+  {
+    who: "HELLO twice",
+    bytes: concat([PREFACE, encodeHello({ version: 1 }), encodeHello({ version: 1 })]),
+    error: "unexpected",
   },
   { who: "a frame too short", bytes: concat([PREFACE, header(4, Type.HELLO)]), error: "malformed" },
   {
@@ -415,7 +427,8 @@ for (const { who, bytes, ends, error, answer } of UNADMITTED) {
     } else {
       const frames = await raw.frames();
       assertEquals(errorCode(frames.at(-1)), error);
-      assert(frames.slice(0, -1).every(({ type }) => type === Type.GREETING));
+      const before: number[] = [Type.GREETING, Type.SEAT];
+      assert(frames.slice(0, -1).every(({ type }) => before.includes(type)));
     }
     await raw.end();
     await guest.say("still here");
@@ -431,6 +444,42 @@ Deno.test("Server: a client that ends within HELLO has left; that is not an erro
   assertEquals((await raw.frames()).map(({ type }) => type), [Type.GREETING]);
 });
 
+Deno.test("Server: a client that ends between SEAT and PROFILE was never a member, and its id is not used again", async () => {
+  await using room = new TestRoom();
+  await using guest = await Guest.join(room, "guest");
+  const seats: number[] = [];
+  for (let n = 0; n < 2; n++) {
+    await using raw = await Raw.connect(room);
+    await raw.write(PREFACE, encodeHello({ version: VERSION }));
+    seats.push((await raw.frameOf(Type.SEAT)).id);
+    assertEquals([room.hub.size, room.hub.fold.reserved], [1, 1]);
+    await raw.end();
+    assertEquals(await raw.frames(), []);
+    await room.logged(n + 2);
+    assertEquals(room.hub.fold.reserved, 0);
+  }
+  await using raw = await Raw.connect(room);
+  const id = await raw.hello();
+  assertEquals(new Set([...seats, id]).size, 3);
+  assertEquals((await guest.next("joined")).who.id, id);
+  assertEquals(guest.events.map(({ type }) => type), ["welcome", "members", "joined"]);
+});
+
+Deno.test("Server: a seat counts as a member: the room is full for others while its client is admitted", async () => {
+  await using room = new TestRoom({ maxMembers: 1 });
+  await using first = await Raw.connect(room);
+  await first.write(PREFACE, encodeHello({ version: VERSION }));
+  await first.frameOf(Type.SEAT);
+  await using second = await Raw.connect(room);
+  await second.write(PREFACE, hello("late"));
+  const greeting = parseGreeting((await second.frameOf(Type.GREETING)).body);
+  assertEquals(greeting.state, "full");
+  assertEquals(errorCode((await second.frames()).at(-1)), "full");
+  await second.end();
+  await first.write(encodeFrame(Type.PROFILE, 0, NOTHING));
+  await first.frameOf(Type.WELCOME);
+});
+
 Deno.test("Server: tells a web browser what it is", async () => {
   await using room = new TestRoom();
   const response = await fetch(`http://127.0.0.1:${room.port}/index.html`);
@@ -444,6 +493,7 @@ Deno.test("Server: reports timeout to a client that is not admitted in time, wha
     utf8.encode("cha"),
     PREFACE,
     concat([PREFACE, hello("x").subarray(0, 20)]),
+    concat([PREFACE, encodeHello({ version: VERSION })]),
   ];
   for (const bytes of beginnings) {
     await using room = new TestRoom({ handshakeMs: 20 });
@@ -455,6 +505,7 @@ Deno.test("Server: reports timeout to a client that is not admitted in time, wha
       await room.logged(1),
       /^refused 127.0.0.1:\d+: admission took more than 0.02 seconds$/,
     );
+    assertEquals(room.hub.fold.reserved, 0);
   }
 });
 
@@ -755,15 +806,11 @@ async function enter(
   await raw.write(PREFACE, hello(name));
   const { id, body } = await raw.frameOf(Type.WELCOME);
   const welcome = parseWelcome(body);
-  let own = welcome.own;
-  for (;;) {
-    const { type, bytes } = (await raw.frame())!;
-    if (type !== Type.MEMBER) {
-      await raw.write(encodeHave(own));
-      return { raw, id, token: welcome.token!, own, position: welcome.room + bytes.length };
-    }
-    own += bytes.length;
-  }
+  const { own } = welcome;
+  // The list of members has no positions.
+  const { bytes } = await raw.frameOf(Type.JOINED);
+  await raw.write(encodeHave(own));
+  return { raw, id, token: welcome.token!, own, position: welcome.room + bytes.length };
 }
 
 /** How the server answers this resumption on a new connection. */
@@ -862,8 +909,8 @@ Deno.test("Server: keeps only the part of the own log that HAVE does not cover",
   await ada.next("joined");
   const sizes: number[] = [];
   for (const words of ["one", "two", "three"]) {
-    // Each fills a segment of the log, because the log drops complete segments.
-    ada.client.tell("raw", words + "x".repeat(2000));
+    // Each fills a segment of the log, which drops complete segments, and is enough for a HAVE that counts.
+    ada.client.tell("raw", words + "x".repeat(20_000));
     sizes.push((await raw.frameOf(Type.DIRECT)).bytes.length);
   }
   await raw.write(encodeHave(own + sizes[0]!));

@@ -9,6 +9,7 @@
 // sealed rooms and the screen are measured.
 
 import { parseArgs } from "@std/cli/parse-args";
+import { concat } from "@std/bytes/concat";
 import { encodeFrame, HEADER_SIZE, PREFACE, Type } from "../protocol.ts";
 import { encodeHello } from "../protocol/json_frames.ts";
 import { start } from "../tests/support/program.ts";
@@ -95,7 +96,11 @@ function median(values: readonly number[]): number {
 // ---- servers ----
 
 const profile = new TextEncoder().encode("m");
-const hello = new Uint8Array([...PREFACE, ...encodeHello({ version: 1, profile })]);
+const hello = concat([
+  PREFACE,
+  encodeHello({ version: 1 }),
+  encodeFrame(Type.PROFILE, 0, profile),
+]);
 const ours: Contestant = {
   name: "chat",
   path: start.path,

@@ -14,7 +14,10 @@ import {
 } from "../cipher/aead.ts";
 import { Identity } from "../cipher/identity.ts";
 import { answerLogin, register, startLogin } from "../cipher/opaque.ts";
-import { SealedCipher } from "../cipher/sealed.ts";
+import { LOG_NAME_SIZE, SealedCipher } from "../cipher/sealed.ts";
+import { Chain } from "../client/chain.ts";
+import { encodeFrame, Type } from "../protocol.ts";
+import { CHAIN_SIZE } from "../protocol/chain.ts";
 
 /** Time for each figure, in ms. */
 const MEASURE_MS = 400;
@@ -120,14 +123,22 @@ row(
 
 // ---- messages ----
 
-const make = () =>
-  new SealedCipher({ exportKey, identity: Identity.generate(), now: () => Date.now() });
+const log = random(LOG_NAME_SIZE);
+const report = () => ({ position: 1_000_000, chain: log });
+const make = (id = 0) =>
+  new SealedCipher({
+    exportKey,
+    identity: Identity.generate(),
+    seat: { log, id },
+    now: () => Date.now(),
+    report,
+  });
 
 row(
   "a member is made known",
   costOfEach(() => {
     const receiver = make();
-    const profiles = Array.from({ length: 200 }, () => make().seal(message64, "profile"));
+    const profiles = Array.from({ length: 200 }, (_, n) => make(n).seal(message64, "profile"));
     return profiles.map((profile, id) => () => receiver.open(profile, "profile", id));
   }),
   "HMAC-SHA256 of 64 B",
@@ -145,7 +156,7 @@ for (
   row(
     `open, ${size}`,
     costOfEach(() => {
-      const [from, receiver] = [make(), make()];
+      const [from, receiver] = [make(1), make()];
       receiver.open(from.seal(message64, "profile"), "profile", 1);
       const bodies = Array.from({ length: 200 }, () => from.seal(message, "room"));
       return bodies.map((body) => () => receiver.open(body, "room", 1));
@@ -156,7 +167,7 @@ for (
   const both: [string, Aead][] = [["portable", portableAead]];
   if (hasNativeAead()) both.unshift(["native", nativeAead]);
   for (const [name, { seal, open }] of both) {
-    const [key, nonce, associated] = [random(KEY_SIZE), random(NONCE_SIZE), random(23)];
+    const [key, nonce, associated] = [random(KEY_SIZE), random(NONCE_SIZE), random(75)];
     const sealed = seal(key, nonce, associated, [message]);
     row(
       `  of it ${name} AEAD, seal`,
@@ -172,3 +183,16 @@ for (
     );
   }
 }
+
+// ---- the chain of the room's log ----
+
+const chain = new Chain(0, random(CHAIN_SIZE));
+const frame = encodeFrame(Type.MESSAGE, 1, make(1).seal(message64, "room"));
+row("the chain, for each message", cost(() => chain.add(frame)), "HMAC-SHA256 of 64 B", hmac64);
+const reported = chain.report;
+row(
+  "a report compared",
+  cost(() => chain.compare(reported, reported.position)),
+  "HMAC-SHA256 of 64 B",
+  hmac64,
+);

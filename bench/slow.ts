@@ -15,8 +15,8 @@ import {
   PREFACE,
   Type,
 } from "../protocol.ts";
-import { encodeHello, parseError } from "../protocol/json_frames.ts";
-import { Raw } from "../tests/support/loopback.ts";
+import { parseError } from "../protocol/json_frames.ts";
+import { entry, Raw } from "../tests/support/loopback.ts";
 import { SoakServer } from "../tests/support/soak_server.ts";
 import { Latencies } from "../tests/support/unadmitted.ts";
 
@@ -63,7 +63,7 @@ class Member {
   static async join(port: number): Promise<Member> {
     const member = new Member(await Deno.connect({ hostname: "127.0.0.1", port }));
     await member.write(PREFACE);
-    await member.write(encodeHello({ version: 1, profile }));
+    await member.write(entry(profile));
     member.#read();
     while (member.receivedBytes === 0) await member.#news.promise;
     return member;
@@ -160,7 +160,7 @@ const helper = await Member.join(port);
 async function run(kind: Kind): Promise<Phase> {
   if (kind === "none") return await talk(members);
   await using mute = await Raw.connect({ port });
-  await mute.write(PREFACE, encodeHello({ version: 1, profile }));
+  await mute.write(PREFACE, entry(profile));
   const { id } = await mute.frameOf(Type.WELCOME);
   await helper.fill(id);
   // It will be too slow at the end of one of the next segments.

@@ -88,6 +88,14 @@ const COMPARISON_WORDS = 8;
 /** scrypt (RFC 7914) with 16 MiB: some ten milliseconds here, and for a forger for each of 2^44 tries. */
 const COMPARISON_COST = { N: 16 * 1024, r: 8, p: 1 };
 
+/** Words for a conversation: 66 bits, of a hash that only a server that forks the room could search for a match. */
+const CONVERSATION_WORDS = 6;
+
+/** The words for a value of a room's chain, which members compare aloud. */
+export function conversationWords(chain: Uint8Array): string {
+  return toWords(chain, CONVERSATION_WORDS).join(" ");
+}
+
 /**
  * The eight words that two members compare aloud. Both screens show the same words if each has the other's true key.
  * An attacker in the middle, with one key for each side, would have to find two keys that give the same words.

@@ -3,6 +3,7 @@ import fc from "../tests/support/property.ts";
 import { WORDS } from "./codes.ts";
 import {
   comparison,
+  conversationWords,
   fingerprint,
   Identity,
   PUBLIC_KEY_SIZE,
@@ -170,6 +171,23 @@ Deno.test("comparison: gives both sides the same eight words, and other words fo
   assertEquals(comparison(grace!, ada!), words);
   assertNotEquals(comparison(ada!, eve!), words);
   assertNotEquals(comparison(eve!, grace!), words);
+});
+
+Deno.test("conversationWords: six words, for the first 66 bits", () => {
+  fc.assert(fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (chain) => {
+    const bits = [...chain].map((byte) => byte.toString(2).padStart(8, "0")).join("");
+    const words = Array.from({ length: 6 }, (_, i) => (
+      WORDS[parseInt(bits.slice(11 * i, 11 * i + 11), 2)]
+    ));
+    assertEquals(conversationWords(chain), words.join(" "));
+  }));
+  const words = (bit: number) => {
+    const chain = new Uint8Array(32);
+    chain[bit >> 3]! ^= 0x80 >> (bit & 7);
+    return conversationWords(chain);
+  };
+  assertEquals(new Set(Array.from({ length: 66 }, (_, bit) => words(bit))).size, 66);
+  assertEquals(words(66), conversationWords(new Uint8Array(32)));
 });
 
 Deno.test("fingerprint: is the key in base64 without padding", () => {

@@ -53,6 +53,14 @@ export async function registerInWorker(code: string): Promise<AdmissionRecord> {
   return await worker.run("register", code);
 }
 
+/** A client's login. */
+export interface Login extends Disposable {
+  /** KE1, for the server. */
+  start(): Promise<string>;
+  /** Checks the server's answer; undefined if the code is wrong, or if another server answers. */
+  finish(response: string): Promise<Admission | undefined>;
+}
+
 /**
  * A client's login, as `startLogin` of `opaque.ts`, in a worker. The worker starts at once: it takes about as long as
  * a connection. The caller MUST dispose of the login, and MUST NOT begin a second one before.
@@ -64,7 +72,7 @@ export async function registerInWorker(code: string): Promise<AdmissionRecord> {
  * const admission = await login.finish(await receive());
  * ```
  */
-export class WorkerLogin implements Disposable {
+export class WorkerLogin implements Login {
   readonly #worker = new LoginWorker();
   readonly #code: string;
 
@@ -73,12 +81,10 @@ export class WorkerLogin implements Disposable {
     this.#code = code;
   }
 
-  /** KE1, for the server. */
   start(): Promise<string> {
     return this.#worker.run("start", this.#code);
   }
 
-  /** Checks the server's answer; undefined if the code is wrong, or if another server answers. */
   finish(response: string): Promise<Admission | undefined> {
     return this.#worker.run("finish", response);
   }

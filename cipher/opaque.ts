@@ -2,6 +2,7 @@
 // nothing, an eavesdropper cannot guess offline, and each side proves itself to the other. It knows no socket and
 // does not count tries. Pure: messages in, messages out.
 
+import { createHash } from "node:crypto";
 import { client, ready, server } from "@serenity-kit/opaque";
 import { normalizeCode } from "./codes.ts";
 
@@ -12,6 +13,8 @@ await ready;
 const USER = "room";
 /** Argon2id with 64 MiB (RFC 9106, section 4, second choice). It makes guessing from a stolen record expensive. */
 const STRETCHING = "memory-constrained";
+/** How slow a guess is. Both halves of a login MUST use the same. */
+export type Stretching = NonNullable<Parameters<typeof client.finishLogin>[0]["keyStretching"]>;
 /** Characters of the largest message that is accepted. The longest of the three has 427. */
 const MAX_MESSAGE = 1024;
 
@@ -26,8 +29,10 @@ export interface AdmissionRecord {
 /**
  * Registers a code: both halves of the registration. Takes some hundred milliseconds on purpose. The result contains
  * neither the export key nor the code; the caller MUST drop the code, too.
+ *
+ * @param stretching for tests only: a quick one
  */
-export function register(code: string): AdmissionRecord {
+export function register(code: string, stretching: Stretching = STRETCHING): AdmissionRecord {
   const password = normalizeCode(code);
   const setup = server.createSetup();
   const { clientRegistrationState, registrationRequest } = client.startRegistration({ password });
@@ -40,9 +45,21 @@ export function register(code: string): AdmissionRecord {
     password,
     registrationResponse,
     clientRegistrationState,
-    keyStretching: STRETCHING,
+    keyStretching: stretching,
   });
   return { setup, record: registrationRecord };
+}
+
+/**
+ * Names the code that a record checks: 16 bytes in unpadded base64url. A new registration has another name, also of the
+ * same code. It reveals nothing about the code.
+ */
+export function recordName({ record }: AdmissionRecord): string {
+  const digest = createHash("sha256").update("chat/1 record").update(record).digest();
+  return new Uint8Array(digest).subarray(0, 16).toBase64({
+    alphabet: "base64url",
+    omitPadding: true,
+  });
 }
 
 /** The server's side of one login, between its answer and the client's proof. */
@@ -113,8 +130,12 @@ export interface StartedLogin {
   finish(response: string): Admission | undefined;
 }
 
-/** Starts a client's login with a typed code, in any spelling. */
-export function startLogin(code: string): StartedLogin {
+/**
+ * Starts a client's login with a typed code, in any spelling.
+ *
+ * @param stretching for tests only: the one of the registration
+ */
+export function startLogin(code: string, stretching: Stretching = STRETCHING): StartedLogin {
   const password = normalizeCode(code);
   const { clientLoginState, startLoginRequest } = client.startLogin({ password });
   return {
@@ -127,7 +148,7 @@ export function startLogin(code: string): StartedLogin {
           clientLoginState,
           loginResponse: response,
           password,
-          keyStretching: STRETCHING,
+          keyStretching: stretching,
         });
       } catch {
         return undefined;

@@ -1,5 +1,12 @@
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { type Admission, answerLogin, type PendingLogin, register, startLogin } from "./opaque.ts";
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import {
+  type Admission,
+  answerLogin,
+  type PendingLogin,
+  recordName,
+  register,
+  startLogin,
+} from "./opaque.ts";
 
 // A registration or login takes some hundred milliseconds on purpose, so all tests share these.
 const CODE = "abandon ability able about";
@@ -88,6 +95,15 @@ Deno.test("register: the server's record contains neither export key, session ke
 Deno.test("register: gives two unrelated records for one code", () => {
   assertNotEquals(elsewhere.setup, record.setup);
   assertNotEquals(elsewhere.record, record.record);
+});
+
+Deno.test("recordName: names one registration, stays the same, and is no part of the record", () => {
+  const name = recordName(record);
+  assertMatch(name, /^[A-Za-z0-9_-]{22}$/);
+  assertEquals(recordName({ ...record }), name);
+  // Another code, and the same code registered again.
+  assertEquals(new Set([name, recordName(elsewhere), recordName(stranger)]).size, 3);
+  for (const text of Object.values(record)) assert(!text.includes(name));
 });
 
 Deno.test("answerLogin, finish: reject malformed messages and never throw", () => {

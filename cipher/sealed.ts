@@ -1,19 +1,21 @@
 // The cipher of sealed rooms: authenticated encryption between members. The server has none of the keys. It knows no
 // frames and no names. Pure, except for the random numbers of a session.
 //
-// A sender's keys are derived from the room's export key and the sender's session salt; those for direct messages
-// also from the secret that the two sessions share. Layouts:
+// A sender's keys are derived from the room's export key, and from its seat: the name of the room's log, and its id in
+// it. So a copy of its profile or its messages opens in no other seat. Layouts:
 //
-//   profile   salt (16) || counter (8) || sealed: keys (64) || signature (64) || time (8) || profile
-//   message   counter (8) || sealed: signature (64) || time (8) || envelope
+//   profile   salt (16) || counter (8) || sealed: keys (64) || signature (64) || time (8) || report (24) || profile
+//   message   counter (8) || sealed: signature (64) || time (8) || report (24) || envelope
+//   direct    counter (8) || sealed: signature (64) || time (8) || envelope
 //   keys      identity, Ed25519 (32) || exchange, X25519 (32)
+//   report    position (8) || chain (16)
 //
-// A signature covers the room, the use, the sender's session, the receiver's session if it has one, the counter, the
-// keys, the time and the content. So it is valid in one place only, and no member can reuse it in another. Counters
-// start at 0 for each sender, session and use; a receiver accepts only a higher counter than the last one.
+// A signature covers the room, the use, the seat, the receiver if there is one, the counter, the keys, the time, the
+// report and the content. So it is valid in one place only, and no member can reuse it in another. Counters start at 0
+// for each sender, session and use; a receiver accepts only a higher counter than the last one.
 
 import { equals } from "@std/bytes/equals";
-import { type Cipher, type Opened, PROTECTIONS, type Use } from "../cipher.ts";
+import { type Cipher, type Opened, PROTECTIONS, type Report, type Use } from "../cipher.ts";
 import { concat } from "@std/bytes/concat";
 import { aead, deriveKey, NONCE_SIZE, TAG_SIZE } from "./aead.ts";
 import { ExchangeKey } from "./exchange.ts";
@@ -29,9 +31,14 @@ const TIME_SIZE = 8;
 /** The last millisecond since 1970 that a `Date` can hold. With this check, all later code can show the time. */
 const MAX_TIME = 8_640_000_000_000_000;
 const KEYS_SIZE = PUBLIC_KEY_SIZE + CURVE_KEY_SIZE;
+/** Bytes of the name of a log. */
+export const LOG_NAME_SIZE = 16;
+/** Bytes of the chain in a report. */
+export const REPORTED_CHAIN_SIZE = 16;
+const REPORT_SIZE = 8 + REPORTED_CHAIN_SIZE;
 /**
- * Limit of sessions that one client remembers: some twenty megabytes of salts. A forgotten salt would let an attacker
- * replay that session's messages, so new members are rejected above the limit.
+ * Limit of ids that one client remembers: some ten megabytes. A forgotten id would let a server give a former member's
+ * seat to a replay of it, so new members are rejected above the limit.
  */
 const MAX_SESSIONS = 250_000;
 
@@ -53,17 +60,17 @@ const USE_CODE = { room: 0, direct: 1, profile: 2 } as const;
 class Lane {
   /** Associated data of every message of this lane; its signatures cover it, too. */
   readonly associated: Uint8Array;
+  /** Its messages carry what their sender has seen of the room's log. */
+  readonly hasReport: boolean;
   /** The next counter; undefined before the first message of a member that joined before us: any counter is right. */
   next: number | undefined;
   readonly #derive: () => Uint8Array;
   #key: Uint8Array | undefined;
 
-  constructor(
-    associated: Uint8Array,
-    next: number | undefined,
-    derive: () => Uint8Array,
-  ) {
-    this.associated = associated;
+  /** @param ends the log, and everything that identifies the sender, and the receiver if there is one */
+  constructor(use: Use, ends: Uint8Array, next: number | undefined, derive: () => Uint8Array) {
+    this.associated = concat([VERSION_LABEL, Uint8Array.of(USE_CODE[use]), ends]);
+    this.hasReport = use !== "direct";
     this.next = next;
     this.#derive = derive;
   }
@@ -76,9 +83,7 @@ class Lane {
 
 /** A member's session as its profile proves it; this client's own session is one of them. */
 interface MemberSession {
-  readonly salt: Uint8Array;
-  /** Its two public keys: the identity's, and the exchange key for direct messages. */
-  readonly keys: Uint8Array;
+  readonly party: Party;
   readonly verifier: Verifier;
   readonly profile: Lane;
   readonly room: Lane;
@@ -87,54 +92,82 @@ interface MemberSession {
   readonly reply: Lane;
 }
 
+/** One end of a lane. */
+interface Party {
+  readonly id: number;
+  readonly salt: Uint8Array;
+  /** Its two public keys: the identity's, and the exchange key for direct messages. */
+  readonly keys: Uint8Array;
+}
+
+/** A member's place in a room. No two members ever have the same one. */
+export interface Seat {
+  /** The name of the room's log: `LOG_NAME_SIZE` bytes. */
+  readonly log: Uint8Array;
+  readonly id: number;
+}
+
 export interface SealedOptions {
   /** From OPAQUE: known to everyone with the code, and not to the server. */
   exportKey: Uint8Array;
   identity: Identity;
+  seat: Seat;
   /** The clock, in whole ms since 1970. Each message carries its time. */
   now: () => number;
+  /** What this client has seen of the room's log. Each message to the room, and each profile, carries it. */
+  report: () => Report;
   /** Default: random. A fixed salt is for vectors only. */
   salt?: Uint8Array;
   /** Default: generated for this session. A fixed key is for vectors only. */
   exchange?: ExchangeKey;
 }
 
-/**
- * The cipher of sealed rooms. One object serves one session, from HELLO to its end. For another HELLO, a client MUST
- * make a new object: the other members would reject the old salt as a replay.
- */
+/** The cipher of sealed rooms. One object serves one session, from SEAT to its end. */
 export class SealedCipher implements Cipher {
   readonly name = "sealed";
   readonly protection = PROTECTIONS.sealed;
-  readonly overhead = COUNTER_SIZE + SIGNATURE_SIZE + TIME_SIZE + TAG_SIZE;
+  readonly overhead = COUNTER_SIZE + SIGNATURE_SIZE + TIME_SIZE + REPORT_SIZE + TAG_SIZE;
 
   readonly #exportKey: Uint8Array;
   readonly #identity: Identity;
+  readonly #log: Uint8Array;
   readonly #now: () => number;
-  readonly #salt: Uint8Array;
+  readonly #report: () => Report;
   readonly #exchange: ExchangeKey;
   /** The same for all members of this room, and different in every other room. */
   readonly #roomId: Uint8Array;
+  readonly #own: Party;
   /** This member's own lanes to the room. */
   readonly #profile: Lane;
   readonly #room: Lane;
   readonly #sessions = new Map<number, MemberSession>();
-  /** Salts of all sessions so far, in hex. None may appear again. */
-  readonly #spent = new Set<string>();
+  /** The ids of all sessions so far. No other session may have one of them. */
+  readonly #used = new Set<number>();
 
-  /** @throws {RangeError} if the export key or the salt has the wrong size */
-  constructor({ exportKey, identity, now, salt, exchange }: SealedOptions) {
-    if (exportKey.length !== EXPORT_KEY_SIZE || (salt && salt.length !== SALT_SIZE)) {
-      throw new RangeError("Cannot make a cipher: its export key or its salt has the wrong size");
+  /** @throws {RangeError} if the export key, the salt or the name of the log has the wrong size */
+  constructor({ exportKey, identity, seat, now, report, salt, exchange }: SealedOptions) {
+    if (
+      exportKey.length !== EXPORT_KEY_SIZE || (salt && salt.length !== SALT_SIZE) ||
+      seat.log.length !== LOG_NAME_SIZE
+    ) {
+      throw new RangeError(
+        "Cannot make a cipher: its export key, its salt or the log's name has the wrong size",
+      );
     }
     this.#exportKey = new Uint8Array(exportKey);
     this.#identity = identity;
+    this.#log = new Uint8Array(seat.log);
     this.#now = now;
-    this.#salt = salt ? new Uint8Array(salt) : crypto.getRandomValues(new Uint8Array(SALT_SIZE));
+    this.#report = report;
     this.#exchange = exchange ?? ExchangeKey.generate();
     this.#roomId = deriveKey(exportKey, NOTHING, ROOM_ID_INFO);
-    this.#profile = this.#publicLane("profile", this.#salt, 0);
-    this.#room = this.#publicLane("room", this.#salt, 0);
+    this.#own = {
+      id: seat.id,
+      salt: salt ? new Uint8Array(salt) : crypto.getRandomValues(new Uint8Array(SALT_SIZE)),
+      keys: concat([identity.publicKey, this.#exchange.publicKey]),
+    };
+    this.#profile = this.#publicLane("profile", this.#own, 0);
+    this.#room = this.#publicLane("room", this.#own, 0);
   }
 
   /** The public key of a member's identity; undefined until its profile has proved it. */
@@ -142,7 +175,7 @@ export class SealedCipher implements Cipher {
     return this.#sessions.get(id)?.verifier.publicKey;
   }
 
-  /** Ends a member's session. Its salt stays used up. */
+  /** Ends a member's session. Its id stays used up. */
   forget(id: number): void {
     this.#sessions.delete(id);
   }
@@ -158,8 +191,7 @@ export class SealedCipher implements Cipher {
   seal(content: Uint8Array, use: Use, to?: number): Uint8Array<ArrayBuffer> {
     if (use === "room") return this.#sealIn(this.#room, NOTHING, content);
     if (use === "profile") {
-      const keys = concat([this.#identity.publicKey, this.#exchange.publicKey]);
-      return concat([this.#salt, this.#sealIn(this.#profile, keys, content)]);
+      return concat([this.#own.salt, this.#sealIn(this.#profile, this.#own.keys, content)]);
     }
     const session = to === undefined ? undefined : this.#sessions.get(to);
     if (!session) throw new RangeError("Cannot seal for a member that has not proved an identity");
@@ -184,43 +216,48 @@ export class SealedCipher implements Cipher {
     const salt = body.slice(0, SALT_SIZE);
     if (salt.length < SALT_SIZE) throw new RangeError("it is too short");
     const known = this.#sessions.get(from);
-    // Either a known member changes its name within its session, or a new member has an unused salt.
-    if (known ? !equals(known.salt, salt) : this.#spent.has(salt.toHex())) {
+    // Either a known member changes its name within its session, or a new member has an unused id.
+    if (known ? !equals(known.party.salt, salt) : this.#used.has(from)) {
       throw new RangeError("its session belongs to another member, or was used before");
     }
-    if (!known && this.#spent.size >= MAX_SESSIONS) {
+    if (!known && this.#used.size >= MAX_SESSIONS) {
       throw new RangeError("too many members have joined since you did: join again");
     }
-    const lane = known?.profile ?? this.#publicLane("profile", salt, undefined);
-    // The newest profile may arrive twice: in the list of members, and at its place in the room's log.
-    const { counter, plaintext } = decrypt(lane, body.subarray(SALT_SIZE), 1);
+    const lane = known?.profile ??
+      this.#publicLane("profile", { id: from, salt, keys: NOTHING }, undefined);
+    const { counter, plaintext } = decrypt(lane, body.subarray(SALT_SIZE));
     const keys = plaintext.slice(0, KEYS_SIZE);
-    if (known && !equals(known.keys, keys)) {
+    if (known && !equals(known.party.keys, keys)) {
       throw new RangeError("its keys have changed within a session");
     }
     const verifier = known?.verifier ?? new Verifier(keys.subarray(0, PUBLIC_KEY_SIZE));
     const opened = this.#check(lane, counter, keys, plaintext.subarray(KEYS_SIZE), verifier);
     if (!known) {
-      const exchangeKey = keys.subarray(PUBLIC_KEY_SIZE);
-      this.#spent.add(salt.toHex());
+      const party = { id: from, salt, keys };
+      this.#used.add(from);
       this.#sessions.set(from, {
-        salt,
-        keys,
+        party,
         verifier,
         profile: lane,
-        room: this.#publicLane("room", salt, undefined),
-        direct: this.#directLane(salt, this.#salt, exchangeKey),
-        reply: this.#directLane(this.#salt, salt, exchangeKey),
+        room: this.#publicLane("room", party, undefined),
+        direct: this.#directLane(party, this.#own, party),
+        reply: this.#directLane(this.#own, party, party),
       });
     }
     return opened;
   }
 
   #sealIn(lane: Lane, keys: Uint8Array, content: Uint8Array): Uint8Array<ArrayBuffer> {
-    const time = u64(this.#now());
+    const fields = [u64(this.#now())];
+    if (lane.hasReport) {
+      const { position, chain } = this.#report();
+      fields.push(u64(position), chain.subarray(0, REPORTED_CHAIN_SIZE));
+    }
     const counter = lane.next ?? 0;
-    const signature = this.#identity.sign(this.#signedBytes(lane, counter, keys, time, content));
-    const plaintext = [concat([keys, signature, time]), content];
+    const signature = this.#identity.sign(
+      this.#signedBytes(lane, counter, keys, ...fields, content),
+    );
+    const plaintext = [concat([keys, signature, ...fields]), content];
     const body = aead.seal(lane.key, nonce(counter), lane.associated, plaintext, COUNTER_SIZE);
     body.set(u64(counter));
     lane.next = counter + 1;
@@ -234,17 +271,19 @@ export class SealedCipher implements Cipher {
     keys: Uint8Array,
     signed: Uint8Array<ArrayBuffer>,
     verifier: Verifier,
-  ): Required<Opened> {
+  ): Opened {
     const signature = signed.subarray(0, SIGNATURE_SIZE);
-    const timed = signed.subarray(SIGNATURE_SIZE);
-    if (!verifier.verify(this.#signedBytes(lane, counter, keys, timed), signature)) {
+    const rest = signed.subarray(SIGNATURE_SIZE);
+    if (!verifier.verify(this.#signedBytes(lane, counter, keys, rest), signature)) {
       throw new RangeError("its signature is not this member's");
     }
-    const sentAt = readU64(timed);
+    const sentAt = readU64(rest);
     if (sentAt === undefined || sentAt > MAX_TIME) throw new RangeError("its time is invalid");
+    const report = lane.hasReport ? readReport(rest.subarray(TIME_SIZE)) : undefined;
     const missing = Math.max(0, counter - (lane.next ?? counter));
     lane.next = counter + 1;
-    return { plaintext: timed.subarray(TIME_SIZE), sentAt, missing };
+    const plaintext = rest.subarray(TIME_SIZE + (report ? REPORT_SIZE : 0));
+    return { plaintext, sentAt, missing, ...(report && { report }) };
   }
 
   /** The bytes that a signature covers. Only a profile has `keys`; its signature proves that they belong together. */
@@ -252,45 +291,59 @@ export class SealedCipher implements Cipher {
     lane: Lane,
     counter: number,
     keys: Uint8Array,
-    ...timed: readonly Uint8Array[]
+    ...rest: readonly Uint8Array[]
   ): Uint8Array {
-    return concat([SIGNED_LABEL, this.#roomId, lane.associated, u64(counter), keys, ...timed]);
+    return concat([SIGNED_LABEL, this.#roomId, lane.associated, u64(counter), keys, ...rest]);
   }
 
-  /** A lane to everyone with the export key. */
-  #publicLane(use: "room" | "profile", salt: Uint8Array, next: number | undefined): Lane {
-    const associated = concat([VERSION_LABEL, Uint8Array.of(USE_CODE[use]), salt]);
-    return new Lane(associated, next, () => deriveKey(this.#exportKey, salt, INFO[use]));
+  /** A lane to everyone with the export key. A profile's cannot depend on the identity, which it reveals. */
+  #publicLane(use: "room" | "profile", { id, salt, keys }: Party, next: number | undefined): Lane {
+    const identity = use === "room" ? keys.subarray(0, PUBLIC_KEY_SIZE) : NOTHING;
+    const ends = concat([this.#log, u32(id), salt, identity]);
+    return new Lane(use, ends, next, () => deriveKey(this.#exportKey, salt, infoOf(use, ends)));
   }
 
-  /**
-   * A lane from one session to another. No other member can derive its key.
-   *
-   * @param exchangeKey the other member's public exchange key
-   */
-  #directLane(sender: Uint8Array, receiver: Uint8Array, exchangeKey: Uint8Array): Lane {
-    const associated = concat([VERSION_LABEL, Uint8Array.of(USE_CODE.direct), sender, receiver]);
-    return new Lane(associated, 0, () => {
-      const secret = concat([this.#exportKey, this.#exchange.agree(exchangeKey)]);
-      return deriveKey(secret, sender, concat([INFO.direct, receiver]));
+  /** A lane from one session to another. No other member can derive its key. */
+  #directLane(sender: Party, receiver: Party, other: Party): Lane {
+    const both = (field: (party: Party) => Uint8Array) => [field(sender), field(receiver)];
+    const ends = concat([
+      this.#log,
+      ...both(({ id }) => u32(id)),
+      ...both(({ keys }) => keys.subarray(0, PUBLIC_KEY_SIZE)),
+      ...both(({ salt }) => salt),
+      ...both(({ keys }) => keys.subarray(PUBLIC_KEY_SIZE)),
+    ]);
+    return new Lane("direct", ends, 0, () => {
+      const shared = this.#exchange.agree(other.keys.subarray(PUBLIC_KEY_SIZE));
+      const secret = concat([this.#exportKey, shared]);
+      return deriveKey(secret, sender.salt, infoOf("direct", ends));
     });
   }
 }
 
-/**
- * Decrypts a body. Success proves that some member made it for this lane and counter.
- *
- * @param repeats 1 if the last counter may come again, else 0
- */
+/** HKDF's info for a lane's key. */
+function infoOf(use: Use, ends: Uint8Array): Uint8Array {
+  return concat([INFO[use], ends]);
+}
+
+/** @throws {RangeError} if it is cut short, or its position is out of range */
+function readReport(bytes: Uint8Array): Report {
+  const position = readU64(bytes);
+  if (position === undefined || bytes.length < REPORT_SIZE) {
+    throw new RangeError("its report is invalid");
+  }
+  return { position, chain: bytes.slice(8, REPORT_SIZE) };
+}
+
+/** Decrypts a body. Success proves that some member made it for this lane and counter. */
 function decrypt(
   lane: Lane,
   body: Uint8Array,
-  repeats: 0 | 1 = 0,
 ): { counter: number; plaintext: Uint8Array<ArrayBuffer> } {
   if (body.length < COUNTER_SIZE + TAG_SIZE) throw new RangeError("it is too short");
   const counter = readU64(body);
   if (counter === undefined) throw new RangeError("its counter is out of range");
-  if (counter < (lane.next ?? 0) - repeats) {
+  if (counter < (lane.next ?? 0)) {
     throw new RangeError("it is a repeated message, or follows one that was sent later");
   }
   const sealed = body.subarray(COUNTER_SIZE);
@@ -303,6 +356,12 @@ function decrypt(
 function nonce(counter: number): Uint8Array {
   const bytes = new Uint8Array(NONCE_SIZE);
   bytes.set(u64(counter), NONCE_SIZE - COUNTER_SIZE);
+  return bytes;
+}
+
+function u32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value);
   return bytes;
 }
 

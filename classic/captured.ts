@@ -3,7 +3,7 @@
 
 import { ProtocolError } from "../errors.ts";
 import { FrameDecoder, HEADER_SIZE, MAX_FRAME, PREFACE, Type } from "../protocol.ts";
-import { parseGreeting, parseHello } from "../protocol/json_frames.ts";
+import { parseGreeting } from "../protocol/json_frames.ts";
 import { parsePreface } from "../protocol/opening.ts";
 
 /** A captured frame. The body is a view of the traffic. */
@@ -110,10 +110,6 @@ export function sealedIn(
     case Type.JOINED:
     case Type.MEMBER:
       return { kind: "profile", body };
-    case Type.HELLO: {
-      const hello = tryParse(() => parseHello(body));
-      return hello && { kind: "profile", body: hello.profile };
-    }
     default:
       return undefined;
   }

@@ -57,6 +57,8 @@ export class ClassicClient implements Room {
   readonly members: readonly Person[];
   readonly size = 2;
   readonly fingerprint = undefined;
+  readonly conversation = undefined;
+  readonly forked = 0;
   readonly transfers: readonly Transfer[] = [];
   readonly going: readonly Transfer[] = [];
   readonly link: Link = { state: "connected" };

@@ -9,8 +9,9 @@ import {
 import { privateKey, XorCipher } from "../cipher.ts";
 import { ExchangeKey } from "../cipher/exchange.ts";
 import { Identity } from "../cipher/identity.ts";
-import { EXPORT_KEY_SIZE, SALT_SIZE, SealedCipher } from "../cipher/sealed.ts";
+import { EXPORT_KEY_SIZE, LOG_NAME_SIZE, SALT_SIZE, SealedCipher } from "../cipher/sealed.ts";
 import { encodeFrame, encodeHave, MAX_BODY, PREFACE, Type, VERSION } from "../protocol.ts";
+import { CHAIN_SIZE } from "../protocol/chain.ts";
 import { encodeGreeting, encodeHello } from "../protocol/json_frames.ts";
 import { encodeEnvelope, encodeProfile, type Envelope } from "../protocol/envelope.ts";
 import { ORIGIN_SIZE } from "../protocol/message_ids.ts";
@@ -178,6 +179,8 @@ Deno.test("crack: finds no key of a sealed room, and reports that it looks like 
   const cipher = new SealedCipher({
     exportKey: new Uint8Array(EXPORT_KEY_SIZE).fill(7),
     identity: new Identity(new Uint8Array(32).fill(1)),
+    seat: { log: new Uint8Array(LOG_NAME_SIZE), id: 1 },
+    report: () => ({ position: 0, chain: new Uint8Array(CHAIN_SIZE) }),
     now: () => Date.UTC(2026, 0, 31, 12),
     salt: new Uint8Array(SALT_SIZE).fill(1),
     exchange: new ExchangeKey(new Uint8Array(32).fill(1)),
@@ -302,7 +305,8 @@ Deno.test("crack: shows the name and the receivers in a client's frames", () => 
   const seal = (said: Said) => xor(encodeEnvelope(said), 198);
   const client = [
     PREFACE,
-    encodeHello({ version: VERSION, profile: xor(encodeProfile({ name: "Grace" }), 198) }),
+    encodeHello({ version: VERSION }),
+    encodeFrame(Type.PROFILE, 0, xor(encodeProfile({ name: "Grace" }), 198)),
     encodeFrame(Type.MESSAGE, 0, seal(text("Here we go!"))),
     encodeFrame(Type.MESSAGE, 1, seal(text("Coffee?"))),
   ];

@@ -163,7 +163,6 @@ class ClassicMember implements AdaptedConnection {
 
   attach(member: Member): void {
     this.#member = member;
-    member.noDirect = true;
   }
 
   take(): Uint8Array<ArrayBuffer> | null {

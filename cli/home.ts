@@ -137,7 +137,12 @@ export interface LocalRoom {
   readonly hostname: string;
   /** undefined if the room is not sealed, or its code was unknown when it opened. */
   readonly code?: string;
+  /** The name that members know this code by: `record` of GREETING. */
+  readonly record?: string;
 }
+
+/** 16 bytes in unpadded base64url. */
+const RECORD_NAME = /^[\w-]{22}$/;
 
 const ROOM_FILE = /^room-\d{1,5}$/;
 /** How many rooms are remembered: each server on a free port adds a file. */
@@ -201,5 +206,8 @@ function parseRoom(text: string): LocalRoom | undefined {
   if (typeof hostname !== "string") return undefined;
   if (code === undefined) return { port, hostname };
   // A room with a damaged code is dropped: it must not pass for a room without a code.
-  return typeof code === "string" ? { port, hostname, code } : undefined;
+  if (typeof code !== "string") return undefined;
+  const { record } = json as Record<string, unknown>;
+  const isName = typeof record === "string" && RECORD_NAME.test(record);
+  return { port, hostname, code, ...(isName && { record }) };
 }

@@ -3,7 +3,7 @@
 
 import { codeFault, drawCode, normalizeCode } from "../cipher/codes.ts";
 import { registerInWorker } from "../cipher/login.ts";
-import type { AdmissionRecord } from "../cipher/opaque.ts";
+import { type AdmissionRecord, recordName } from "../cipher/opaque.ts";
 import { ChatError } from "../errors.ts";
 import { askHidden } from "../terminal/prompt.ts";
 import { printable } from "../text/printable.ts";
@@ -20,6 +20,8 @@ const QUESTION = "Code of the room:";
 /** What admits members to a sealed room. */
 export interface AdmissionSetup {
   readonly admission: AdmissionRecord;
+  /** The name that members know the code by: `record` of GREETING. */
+  readonly recordName: string;
   /** undefined: the record is from an earlier run, and this machine does not know its code. */
   readonly code: string | undefined;
   readonly isDrawn: boolean;
@@ -44,10 +46,23 @@ export async function prepareAdmission(
   const admission = file === undefined ? undefined : loadState(file);
   if (file !== undefined && admission) {
     const code = await keptCode(system, admission, file, cipher, port, joins);
-    return { admission, code, isDrawn: false, file, isKept: true };
+    const name = recordName(admission);
+    return { admission, recordName: name, code, isDrawn: false, file, isKept: true };
   }
   const { code, isDrawn } = chooseCode(system, cipher);
-  return { admission: await registerInWorker(code), code, isDrawn, file, isKept: false };
+  const made = await registerInWorker(code);
+  // Members that come back do not try their code if it has another name: it might be another code. A record that is kept
+  // in a file has its own name.
+  const known = localRooms(system).find((room) => room.port === port && room.code === code);
+  const name = file === undefined ? known?.record : undefined;
+  return {
+    admission: made,
+    recordName: name ?? recordName(made),
+    code,
+    isDrawn,
+    file,
+    isKept: false,
+  };
 }
 
 /**

@@ -3,7 +3,7 @@ import { encodeFrame, MAX_FRAME, Type } from "../protocol.ts";
 import { FakeSystem } from "../tests/support/fake_system.ts";
 import { within } from "../tests/support/async.ts";
 import { posix } from "../tests/support/real_files.ts";
-import { Guest, Impostor, KEY, TestRoom } from "../tests/support/loopback.ts";
+import { admitTo, Guest, Impostor, KEY, TestRoom } from "../tests/support/loopback.ts";
 
 const addressOf = ({ port }: { port: number }) => `127.0.0.1:${port}`;
 
@@ -97,11 +97,7 @@ Deno.test("send: exits with 1 if the server ends before it confirms the message"
   const welcome = { room: 0, own: 0, members: 0 };
   const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   await using server = new Impostor(async (raw) => {
-    await raw.preface();
-    await raw.write(
-      encodeFrame(Type.GREETING, 0, json(greeting)),
-      encodeFrame(Type.WELCOME, 1, json(welcome)),
-    );
+    await admitTo(raw, encodeFrame(Type.GREETING, 0, json(greeting)), 1, welcome);
     await raw.frameOf(Type.MESSAGE);
     await raw.end();
     await raw.frames();

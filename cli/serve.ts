@@ -107,7 +107,7 @@ function serverOptions(
       if (view.isOpen) return;
       note(system, log === "json" ? formatJson(event, system.now()) : `chat: ${formatText(event)}`);
     },
-    ...(setup && { admission: setup.admission }),
+    ...(setup && { admission: setup.admission, recordName: setup.recordName }),
     ...(cipher.name === "xor" && cipher.publicKey !== undefined &&
       { publicKey: cipher.publicKey }),
     ...(cipher.name === "xor" && cipher.classic &&
@@ -140,7 +140,7 @@ function announce(
   setup: AdmissionSetup | undefined,
   metrics: string | undefined,
 ): void {
-  publishAddress(system, server, setup?.code);
+  publishAddress(system, server, setup);
   const addresses = reachable(system, server);
   print(system, addresses.map((address) => `listening ${address}\n`).join(""));
   if (setup?.isDrawn) print(system, `code ${setup.code}\n`);
@@ -169,10 +169,15 @@ function announce(
 }
 
 /** Saves address and code, so that `chat join` on this machine finds the room. */
-function publishAddress(system: System, server: Server, code: string | undefined): void {
+function publishAddress(
+  system: System,
+  server: Server,
+  { code, recordName: record }: Partial<AdmissionSetup> = {},
+): void {
   try {
     const room = { hostname: server.localHost, port: server.port };
-    publishRoom(places(system), code === undefined ? room : { ...room, code });
+    const sealed = code !== undefined && record !== undefined && { code, record };
+    publishRoom(places(system), { ...room, ...sealed });
   } catch (error) {
     if (!(error instanceof ChatError)) throw error;
     note(system, `chat: \`chat join\` needs the address to find this room. ${error.message}`);

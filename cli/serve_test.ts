@@ -9,7 +9,7 @@ import { within } from "../tests/support/async.ts";
 import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
 import { FakeTty } from "../tests/support/fake_terminal.ts";
 import { Guest } from "../tests/support/loopback.ts";
-import { findPlaces, findRooms } from "./home.ts";
+import { findPlaces, findRooms, type LocalRoom } from "./home.ts";
 
 const CODE = "correct horse battery staple";
 const OTHER_CODE = "abandon ability able about";
@@ -43,7 +43,10 @@ Deno.test("serve: prints address and code on stdout, everything else on stderr",
     `chat: join it with: chat join ${room.address}`,
     "",
   ]);
-  assertEquals(roomsOf(system), [{ hostname: "127.0.0.1", port: room.port, code }]);
+  const [{ record, ...published }, ...others] = roomsOf(system) as [LocalRoom];
+  assertEquals([published, others], [{ hostname: "127.0.0.1", port: room.port, code }, []]);
+  // Members that come back do not try their code in a room with another record.
+  assertMatch(record!, /^[\w-]{22}$/);
 });
 
 Deno.test("serve: gives up file access once it listens, and admits people with the code", async () => {

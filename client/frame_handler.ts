@@ -61,13 +61,12 @@ export class FrameHandler {
     switch (type) {
       case Type.MEMBER:
         session.countMember();
-        session.advanceOwn(frame);
-        this.#meet(id, body);
+        this.#meet(id, body, undefined);
         return undefined;
       case Type.JOINED: {
         const at = session.advance(frame);
         if (id === session.id && !session.complete) return this.#complete(body);
-        const sent = this.#meet(id, body);
+        const sent = this.#meet(id, body, at);
         session.cipher.expectAll(id);
         unconfirmed.joined(id);
         fileLink.transfers?.joined(id);
@@ -78,11 +77,14 @@ export class FrameHandler {
       case Type.LEFT:
         return this.#takeLeft(frame);
       case Type.AWAY: {
-        // Before the list of members is complete, this frame is part of it.
-        const at = session.complete ? session.advance(frame) : session.advanceOwn(frame);
         const away = parseAway(body);
-        const isNews = roster.setAway(id, away) && session.complete;
-        if (!isNews) return undefined;
+        // Before the list of members is complete, this frame is part of it.
+        if (!session.complete) {
+          roster.setAway(id, away);
+          return undefined;
+        }
+        const at = session.advance(frame);
+        if (!roster.setAway(id, away)) return undefined;
         if (away) fileLink.transfers?.away(id);
         else fileLink.transfers?.resumed(members.peerKeyOf(id));
         return { type: away ? "away" : "back", who: roster.person(id), at };
@@ -121,9 +123,11 @@ export class FrameHandler {
   }
 
   /** Adds a member; returns when its profile was made, by its own clock. */
-  #meet(id: number, body: Uint8Array): Date | undefined {
+  #meet(id: number, body: Uint8Array, at: number | undefined): Date | undefined {
     const { members, reader } = this.#parts;
-    return members.meet(id, () => reader.readProfile(id, body))?.sent;
+    const profile = members.meet(id, () => reader.readProfile(id, body));
+    reader.compare(id, profile?.report, at, true);
+    return profile?.sent;
   }
 
   /** This client's own JOINED is the first frame of the room's log: the list of members is complete. */
@@ -155,6 +159,7 @@ export class FrameHandler {
     // If it cannot be read, the reader has reported that.
     if (!profile) return undefined;
     members.setName(id, profile.name);
+    reader.compare(id, profile.report, at);
     unconfirmed.reunite();
     fileLink.transfers?.renamed(id);
     return { type: "renamed", who: members.roster.person(id), before, at };
@@ -163,7 +168,7 @@ export class FrameHandler {
   #takeLeft(frame: Frame): RoomEvent {
     const { id, body } = frame;
     const session = this.#session;
-    const { members, unconfirmed, fileLink } = this.#parts;
+    const { members, reader, unconfirmed, fileLink } = this.#parts;
     const at = session.advance(frame);
     const reason = LEFT_REASONS[parseLeft(body)]!;
     // A client never gets LEFT for itself, and no other member may ever take its place.
@@ -174,6 +179,7 @@ export class FrameHandler {
     const peerKey = members.peerKeyOf(id);
     members.roster.remove(id);
     session.cipher.forget(id);
+    reader.forget(id);
     fileLink.left(id, peerKey, reason);
     // If two members had this name, the other one can be found by it now.
     unconfirmed.reunite();
@@ -186,10 +192,10 @@ export class FrameHandler {
     const { reader, unconfirmed, fileLink } = this.#parts;
     const at = session.advance(frame);
     session.messages++;
-    const read = reader.read(id, body, "room");
+    const read = reader.read(id, body, at);
     const isOwn = id === session.id;
     const own = isOwn ? unconfirmed.takeEcho(read) : undefined;
-    if (read.type === "unreadable") return read;
+    if (read.type === "unreadable") return read.fresh > 0 ? read : undefined;
     if (own?.repeated) return undefined;
     const message = isOwn ? read.message : reader.takeNew(read, "room");
     if (!message) return undefined;
@@ -201,8 +207,8 @@ export class FrameHandler {
     const { id, body } = frame;
     const { reader, fileLink } = this.#parts;
     this.#session.advanceOwn(frame);
-    const read = reader.read(id, body, "direct");
-    if (read.type === "unreadable") return read;
+    const read = reader.read(id, body, undefined);
+    if (read.type === "unreadable") return read.fresh > 0 ? read : undefined;
     if (read.fileMessages) return fileLink.take(id, read.message, read.fileMessages, true);
     const message = reader.takeNew(read, "direct");
     if (!message) return undefined;

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Identity } from "../cipher/identity.ts";
 import { KnownNames } from "../cipher/known_names.ts";
 import { ProtocolError } from "../errors.ts";
-import { AckOutcome, encodeAck, Left, Type } from "../protocol.ts";
+import { AckOutcome, encodeAck, type Frame, Left, Type } from "../protocol.ts";
 import { encodeProfile } from "../protocol/envelope.ts";
 import { encodeError } from "../protocol/json_frames.ts";
 import {
@@ -16,6 +16,7 @@ import {
   received,
   textBody,
 } from "../tests/support/offline_client.ts";
+import { Chain } from "./chain.ts";
 import { FileLink } from "./file_link.ts";
 import { FrameHandler } from "./frame_handler.ts";
 import { Members } from "./members.ts";
@@ -23,13 +24,15 @@ import { MessageReader } from "./received.ts";
 import { Unconfirmed } from "./unconfirmed.ts";
 
 const ADA = 1;
+/** A clock that does not move. */
+const STILL = { now: () => new Date(0), ms: () => 0 };
 
 /** A client after WELCOME, with one member still to be listed. */
-function open(cipher = new OpenCipher(), fingerprint?: string) {
-  const { session, carrier } = openSession({ room: 100, members: 1 }, cipher);
+function open(cipher = new OpenCipher(), fingerprint?: string, chain?: Chain) {
+  const { session, carrier } = openSession({ room: 100, members: 1 }, cipher, false, chain);
   const notices = new EventLog();
   const members = new Members(undefined, session, "guest", notices.add);
-  const reader = new MessageReader("", session, members, notices.add);
+  const reader = new MessageReader("", session, members, notices.add, STILL);
   const unconfirmed = new Unconfirmed(session, members, notices.add);
   const fileLink = new FileLink({
     ...{ session, members, isConnected: true, isLeaving: false },
@@ -41,8 +44,8 @@ function open(cipher = new OpenCipher(), fingerprint?: string) {
 }
 
 /** The same after the list of members, which is Ada. */
-function openComplete() {
-  const client = open();
+function openComplete(chain?: Chain) {
+  const client = open(new OpenCipher(), undefined, chain);
   client.handler.handle(profileFrame(Type.MEMBER, ADA, "ada"));
   client.handler.handle(profileFrame(Type.JOINED, OWN_ID, "guest"));
   client.carrier.sent.length = 0;
@@ -85,6 +88,16 @@ Deno.test("FrameHandler: a new name comes with the old one; a profile that canno
   assertEquals([event.before, event.who.name], ["ada", "lovelace"]);
   assertEquals(handler.handle(received(Type.PROFILE, ADA, Uint8Array.of(0xff))), undefined);
   assertEquals(notices.types, ["unreadable"]);
+});
+
+Deno.test("FrameHandler: of bodies that cannot be read, one a minute is an event", () => {
+  const { handler } = openComplete();
+  const damaged = (type: number) => handler.handle(received(type, ADA, Uint8Array.of(0xff)))?.type;
+  assertEquals([Type.MESSAGE, Type.MESSAGE, Type.DIRECT].map(damaged), [
+    ...["unreadable", undefined, undefined],
+  ]);
+  const direct = openComplete().handler.handle(received(Type.DIRECT, ADA, Uint8Array.of(0xff)));
+  assertEquals(direct?.type, "unreadable");
 });
 
 Deno.test("FrameHandler: a member that leaves is forgotten, with its keys", () => {
@@ -194,4 +207,66 @@ Deno.test("FrameHandler: a changed key is a notice beside the event of its frame
   assert(event?.type === "joined");
   assertMatch(event.who.name, /\(!\)$/);
   assertEquals(base.notices.types, ["keychanged"]);
+});
+
+/** A client in a sealed room; Ada is listed, and `report` is what the next frame's sender has seen. */
+function openChained() {
+  const client = openComplete(new Chain(100, new Uint8Array(32)));
+  const { cipher, session } = client;
+  const tell = (frame: Frame, report = session.chain!.report) => {
+    cipher.report = report;
+    return client.handler.handle(frame);
+  };
+  const forged = () => ({ ...session.chain!.report, chain: new Uint8Array(16).fill(9) });
+  return { ...client, tell, forged };
+}
+
+Deno.test("FrameHandler: the chain covers every frame of the room's log, and no other", () => {
+  const { session, handler, tell } = openChained();
+  // Its own JOINED is in it already.
+  const expected = new Chain(100, new Uint8Array(32));
+  expected.add(profileFrame(Type.JOINED, OWN_ID, "guest").bytes);
+  for (const frame of [received(Type.DIRECT, ADA, textBody("psst")), received(Type.PING, 0)]) {
+    handler.handle(frame);
+  }
+  for (
+    const frame of [
+      messageFrame(ADA, "hello"),
+      received(Type.MESSAGE, ADA, Uint8Array.of(0xff)),
+      profileFrame(Type.PROFILE, ADA, "lovelace"),
+      profileFrame(Type.JOINED, 8, "ben"),
+      received(Type.AWAY, 8, Uint8Array.of(1)),
+      received(Type.LEFT, 8, Uint8Array.of(Left.LOST)),
+    ]
+  ) {
+    tell(frame);
+    expected.add(frame.bytes);
+    assertEquals(session.chain!.report, expected.report);
+    assertEquals(session.chain!.report.position, session.room);
+  }
+});
+
+Deno.test("FrameHandler: a fork is reported by the message, name or JOINED that shows it, with its member's name", () => {
+  const cases: [Frame, string][] = [
+    [messageFrame(ADA, "hello"), "ada"],
+    [profileFrame(Type.PROFILE, ADA, "lovelace"), "lovelace"],
+    [profileFrame(Type.JOINED, 8, "ben"), "ben"],
+  ];
+  for (const [frame, name] of cases) {
+    const { notices, tell, forged } = openChained();
+    tell(frame, forged());
+    const [notice] = notices.events;
+    assert(notice?.type === "forked");
+    assertEquals([notices.types, notice.who.name], [["forked"], name]);
+  }
+});
+
+Deno.test("FrameHandler: a true report of what came just before raises no alarm, and the mark goes with its member", () => {
+  const { notices, tell, forged, reader, handler } = openChained();
+  for (const text of ["one", "two", "three"]) tell(messageFrame(ADA, text));
+  assertEquals(notices.types, []);
+  tell(messageFrame(ADA, "four"), forged());
+  assertEquals([notices.types, reader.forks?.count], [["forked"], 1]);
+  handler.handle(received(Type.LEFT, ADA, Uint8Array.of(Left.LOST)));
+  assertEquals(reader.forks?.count, 0);
 });

@@ -1,14 +1,16 @@
 // The handshake: connects, checks that a chat server answers, logs in if the room is sealed, and is admitted or resumes a
 // session. Ends with WELCOME; `client.ts` reads everything after it. Knows no members and no events.
 
-import { type Cipher, XorCipher } from "../cipher.ts";
+import { type Cipher, type Report, XorCipher } from "../cipher.ts";
 import { codeDoubt } from "../cipher/codes.ts";
 import { Identity } from "../cipher/identity.ts";
 import { KnownNames } from "../cipher/known_names.ts";
-import { WorkerLogin } from "../cipher/login.ts";
-import { SealedCipher } from "../cipher/sealed.ts";
+import { type Login, WorkerLogin } from "../cipher/login.ts";
+import type { Admission } from "../cipher/opaque.ts";
+import { SealedCipher, type SealedOptions } from "../cipher/sealed.ts";
 import { ChatError, CodeMissing, ProtocolError, RoomNotFound, WrongCode } from "../errors.ts";
 import {
+  encodeFrame,
   type ErrorCode,
   type Frame,
   HANDSHAKE_MS,
@@ -25,16 +27,25 @@ import {
   parseError,
   parseGreeting,
   parseLogin,
+  parseSeat,
   parseWelcome,
   type Welcome,
 } from "../protocol/json_frames.ts";
+import { CHAIN_SIZE } from "../protocol/chain.ts";
 import { parseKey } from "../protocol/classic_wire.ts";
 import { Connection, formatAddress } from "../protocol/connection.ts";
 import { encodeProfile } from "../protocol/envelope.ts";
 import { type Opening, parseServerOpening } from "../protocol/opening.ts";
-import { type Claim, proveResume } from "../protocol/resume.ts";
+import {
+  type ChainedClaim,
+  type Claim,
+  fromBase64Url,
+  proveResume,
+  TOKEN_SIZE,
+} from "../protocol/resume.ts";
 import { nameFault } from "../text/names.ts";
 import { printable } from "../text/printable.ts";
+import { Chain } from "./chain.ts";
 import { dial, type Endpoint } from "./dial.ts";
 
 export type { Endpoint };
@@ -50,10 +61,16 @@ export interface ConnectOptions extends Endpoint {
   name: string;
   /** The code of a sealed room. If it is given, a room that is not sealed is refused. */
   code?: string;
+  /** Starts a login with a code. Not given: it is computed in a worker. */
+  login?: (code: string) => Login;
   /** Refuse a room with another cipher. */
   cipher?: "sealed" | "xor" | undefined;
   /** Loads this user's identity; called in sealed rooms only. Not given: a new identity. */
   self?: () => Self;
+  /** What the code was right for: `record` of GREETING. The code is not tried for another one. */
+  record?: string | undefined;
+  /** What this client has seen of a room's log before: it reports that in a log of the same name. */
+  seen?: { readonly log: string; readonly report: Report } | undefined;
 }
 
 /** A user of sealed rooms. */
@@ -75,13 +92,19 @@ export interface Handshake {
   /** Shared with the server: a resumption proves by it that it comes from the same client. */
   readonly sessionKey: Uint8Array | undefined;
   readonly id: number;
+  /** The name of the room's log. */
+  readonly log: string;
   readonly welcome: Welcome;
+  /** The chain of the room's log; undefined in xor rooms. */
+  readonly chain: Chain | undefined;
 }
 
 /** What it takes to resume a session. */
 export interface Ticket extends Claim {
   readonly id: number;
+  /** These two are undefined in xor rooms. The chain is the one at `room`. */
   readonly sessionKey: Uint8Array | undefined;
+  readonly chain: Uint8Array | undefined;
 }
 
 /**
@@ -113,7 +136,7 @@ export async function resume(
 ): Promise<{ connection: Connection; welcome: Welcome } | undefined> {
   return await withConnection(endpoint, async (connection, address) => {
     const greeting = await greet(connection, address);
-    const { token, room, own, sessionKey } = ticket;
+    const { token, room, own, sessionKey, chain } = ticket;
     const claim = { token, room, own };
     const sealed = greeting.cipher === "sealed" ? greeting.nonce : undefined;
     if ((sealed === undefined) !== (sessionKey === undefined)) {
@@ -121,7 +144,8 @@ export async function resume(
       const how = sessionKey ? "not sealed, as it should be" : "sealed, not xor";
       throw new RoomNotFound(`Cannot rejoin ${address}: the room there is ${how}`);
     }
-    const proof = sessionKey && sealed && prove(sessionKey, sealed, claim);
+    const proof = sessionKey && sealed && chain &&
+      prove(sessionKey, sealed, { ...claim, chain });
     connection.send(encodeResume(proof ? { ...claim, proof } : claim));
     const frame = await expect(connection, Type.WELCOME).catch((error) => {
       if (error instanceof ProtocolError && error.code === "gone") return undefined;
@@ -136,7 +160,7 @@ export async function resume(
   });
 }
 
-function prove(sessionKey: Uint8Array, nonce: string, claim: Claim): string {
+function prove(sessionKey: Uint8Array, nonce: string, claim: ChainedClaim): string {
   try {
     return proveResume(sessionKey, nonce, claim);
   } catch (cause) {
@@ -219,37 +243,74 @@ async function handshake(
   address: string,
   options: ConnectOptions,
 ): Promise<Handshake> {
-  const { code } = options;
+  const { code, login: startLogin = (code) => new WorkerLogin(code) } = options;
   // A worker starts while the greeting travels. It ends with this function.
-  using login = code === undefined ? undefined : new WorkerLogin(code);
+  using login = code === undefined ? undefined : startLogin(code);
   // 1. GREETING: the cipher and the limits of the room.
   const greeting = await greet(connection, address);
-  // 2. HELLO: this client's profile, and in a sealed room the proof that it knows the code.
-  const { cipher, proof, ...rest } = await chooseCipher(
-    connection,
-    greeting,
-    address,
-    options,
-    login,
-  );
+  const { state = "open" } = greeting;
+  if (state !== "open") throw new ProtocolError<ErrorCode>("full", `the room is ${state}`);
+  // 2. HELLO, in a sealed room with the proof that this client knows the code.
+  const admission = await logIn(connection, greeting, address, options, login);
+  connection.send(encodeHello({ version: VERSION, ...(admission && { proof: admission.proof }) }));
+  // 3. SEAT: the place that everything sealed is bound to.
+  const seatFrame = await expect(connection, Type.SEAT);
+  const { id } = seatFrame;
+  if (id === 0) throw new ProtocolError<ErrorCode>("malformed", "SEAT has no id");
+  const seat = parseSeat(seatFrame.body);
+  const { seen } = options;
+  const start = seen?.log === seat.log
+    ? seen.report
+    : startOf(seat, "SEAT", admission !== undefined);
+  let chain: Chain | undefined;
+  const { cipher, ...rest } = chooseCipher(greeting, admission, options, {
+    seat: { log: bytesOf(seat.log, TOKEN_SIZE, "SEAT"), id },
+    report: () => chain?.report ?? start,
+  });
+  // 4. PROFILE: with it the client is in the room.
   const profile = cipher.seal(encodeProfile({ name: options.name }), "profile");
-  connection.send(encodeHello({ version: VERSION, profile, ...(proof && { proof }) }));
-  // 3. WELCOME: the client is in the room.
+  connection.send(encodeFrame(Type.PROFILE, 0, profile));
+  // 5. WELCOME: where the two logs begin.
   const frame = await expect(connection, Type.WELCOME);
-  if (frame.id === 0) throw new ProtocolError<ErrorCode>("malformed", "WELCOME has no id");
   const welcome = parseWelcome(frame.body);
+  if (frame.id !== id || welcome.room < seat.room) {
+    throw new ProtocolError<ErrorCode>("malformed", "WELCOME does not fit SEAT");
+  }
   if (welcome.members > MAX_MEMBERS) throw tooManyMembers();
-  return { connection, greeting, cipher, ...rest, id: frame.id, welcome };
+  if (admission) {
+    const { position, chain: value } = startOf(welcome, "WELCOME", true);
+    chain = new Chain(position, value);
+    if (welcome.room === seat.room && welcome.chain !== seat.chain) {
+      throw new ProtocolError<ErrorCode>("malformed", "WELCOME does not fit SEAT");
+    }
+  }
+  return { connection, greeting, cipher, ...rest, id, log: seat.log, welcome, chain };
 }
 
-/** The room's cipher. For a sealed room this logs in with the code. */
-async function chooseCipher(
+/** Where the room's log is, as SEAT or WELCOME says. */
+function startOf(
+  { room, chain = "" }: { room: number; chain?: string | undefined },
+  what: string,
+  isSealed: boolean,
+): Report {
+  if (!isSealed) return { position: room, chain: new Uint8Array(0) };
+  return { position: room, chain: bytesOf(chain, CHAIN_SIZE, what) };
+}
+
+function bytesOf(text: string, size: number, what: string): Uint8Array<ArrayBuffer> {
+  const bytes = fromBase64Url(text);
+  if (bytes?.length === size) return bytes;
+  throw new ProtocolError<ErrorCode>("malformed", `${what} has a name or chain of the wrong size`);
+}
+
+/** Logs in to a sealed room with the code; undefined in other rooms. */
+async function logIn(
   connection: Connection,
   greeting: Greeting,
   address: string,
-  { code, cipher: wanted, self: getSelf }: ConnectOptions,
-  login: WorkerLogin | undefined,
-): Promise<Pick<Handshake, "cipher" | "self" | "sessionKey"> & { proof?: string }> {
+  { code, cipher: wanted, record }: ConnectOptions,
+  login: Login | undefined,
+): Promise<Admission | undefined> {
   if (greeting.cipher === "xor") {
     // An attacker in the middle could send this greeting, to read everything.
     if (login || wanted === "sealed") {
@@ -260,11 +321,7 @@ async function chooseCipher(
         },
       );
     }
-    return {
-      cipher: new XorCipher(Number(greeting.key)),
-      self: undefined,
-      sessionKey: undefined,
-    };
+    return undefined;
   }
   if (wanted === "xor") {
     throw new RoomNotFound(`Cannot join ${address}: the room there is sealed, not xor`);
@@ -272,6 +329,12 @@ async function chooseCipher(
   if (code === undefined || !login) {
     throw new CodeMissing(`Cannot join ${address} without its code: the room is sealed`, {
       hint: "Give it in the environment as CHAT_CODE, or in a file with --code-file FILE",
+    });
+  }
+  // A wrong code would take a try from everybody at this address.
+  if (record !== undefined && greeting.record !== undefined && greeting.record !== record) {
+    throw new WrongCode(`Cannot join ${address}: the room has a new code`, {
+      hint: "Ask the person who opened the room",
     });
   }
   connection.send(encodeLogin({ message: await login.start() }));
@@ -285,10 +348,25 @@ async function chooseCipher(
       hint: `${left} left this minute. ${codeDoubt(code) ?? "Ask the person who opened the room"}`,
     });
   }
+  return admission;
+}
+
+/** The room's cipher for this seat. */
+function chooseCipher(
+  greeting: Greeting,
+  login: Admission | undefined,
+  { self: getSelf }: ConnectOptions,
+  place: Pick<SealedOptions, "seat" | "report">,
+): Pick<Handshake, "cipher" | "self" | "sessionKey"> {
+  if (!login) {
+    const key = greeting.cipher === "xor" ? Number(greeting.key) : 0;
+    return { cipher: new XorCipher(key), self: undefined, sessionKey: undefined };
+  }
   const self = getSelf?.() ?? { identity: Identity.generate(), knownNames: new KnownNames() };
-  const { exportKey, proof, sessionKey } = admission;
-  const cipher = new SealedCipher({ exportKey, identity: self.identity, now: Date.now });
-  return { cipher, proof, self, sessionKey };
+  const { exportKey, sessionKey } = login;
+  const { identity } = self;
+  const cipher = new SealedCipher({ exportKey, identity, now: Date.now, ...place });
+  return { cipher, self, sessionKey };
 }
 
 async function expect(connection: Connection, type: number): Promise<Frame> {

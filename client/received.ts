@@ -1,16 +1,21 @@
 // Opens and decodes the bodies of frames from other members. Bodies are hostile: whatever cannot be read becomes
 // an `unreadable` event. Knows the numbers of messages, so each message is shown once. Sends nothing.
 
-import type { Opened, Use } from "../cipher.ts";
+import type { Opened, Report, Use } from "../cipher.ts";
 import { decodeEnvelope, decodeProfile, type Profile } from "../protocol/envelope.ts";
 import { decodeFileMessages, type FileMessages } from "../protocol/file_messages.ts";
 import { type MessageId, SeenMessages } from "../protocol/message_ids.ts";
 import type { Person, RoomEvent } from "../room.ts";
+import { Forks } from "./forks.ts";
 import type { Roster } from "./roster.ts";
 import type { ClientSession } from "./session.ts";
 
 /** A profile, and when it was made by its member's clock. */
-export type DatedProfile = Profile & { readonly sent: Date | undefined };
+export type DatedProfile = Profile & {
+  readonly sent: Date | undefined;
+  /** What its member had seen of the room's log. */
+  readonly report: Report | undefined;
+};
 
 /** A message that could be read. */
 export interface ReadMessage {
@@ -33,31 +38,56 @@ export interface ReadMessage {
 export type Unreadable = RoomEvent & { readonly type: "unreadable" };
 
 /** The part of a session that reading needs. */
-type ReadingSession = Pick<ClientSession, "cipher" | "isAfterRestart">;
+type ReadingSession = Pick<ClientSession, "cipher" | "isAfterRestart" | "chain">;
+
+/** A notice about a member: its body cannot be read, or it sees another conversation. */
+export type MemberNotice = RoomEvent & { readonly type: "unreadable" | "forked" | "agreed" };
+
+/** The time. */
+export interface Clock {
+  now(): Date;
+  /** Never goes back, in ms. */
+  ms(): number;
+}
 
 /** Reads the bodies of frames. */
 export class MessageReader {
   readonly #ownKey: string;
   readonly #members: { readonly roster: Roster };
-  readonly #notify: (event: Unreadable) => void;
+  readonly #notify: (event: MemberNotice) => void;
   /** Room messages and direct messages are numbered separately. */
   readonly #seen = { room: new SeenMessages(), direct: new SeenMessages() };
+  readonly #clock: Clock;
   #session: ReadingSession;
+  #forks: Forks | undefined;
 
   /**
    * @param ownKey this client's public key in hex; empty in xor rooms
-   * @param notify is called for each profile that cannot be read
+   * @param notify is called for each profile that cannot be read, and for each member that sees another conversation
    */
   constructor(
     ownKey: string,
     session: ReadingSession,
     members: { readonly roster: Roster },
-    notify: (event: Unreadable) => void,
+    notify: (event: MemberNotice) => void,
+    clock: Clock,
   ) {
     this.#ownKey = ownKey;
     this.#session = session;
     this.#members = members;
     this.#notify = notify;
+    this.#clock = clock;
+    this.#forks = this.#forksOf(session);
+  }
+
+  /** How the members' conversations compare with this client's; undefined in xor rooms. */
+  get forks(): Forks | undefined {
+    return this.#forks;
+  }
+
+  /** A member has left. */
+  forget(id: number): void {
+    this.#forks?.forget(id);
   }
 
   /**
@@ -67,6 +97,7 @@ export class MessageReader {
    */
   renew(session: ReadingSession, isGapReported: boolean): void {
     this.#session = session;
+    this.#forks = this.#forksOf(session);
     if (isGapReported) this.#seen.room.resync();
   }
 
@@ -75,10 +106,13 @@ export class MessageReader {
     this.#seen.room.take(this.#ownKey, number);
   }
 
-  read(from: number, body: Uint8Array, use: "room" | "direct"): ReadMessage | Unreadable {
+  /** @param at the position of its frame in the room's log; undefined for a direct message */
+  read(from: number, body: Uint8Array, at: number | undefined): ReadMessage | Unreadable {
+    const use = at === undefined ? "direct" : "room";
     const opened = this.#open(from, body, use, decodeEnvelope);
     if ("type" in opened) return opened;
-    const { value, sentAt, missing } = opened;
+    const { value, sentAt, missing, report } = opened;
+    this.compare(from, report, at);
     if (value.kind === "unknown") {
       return this.#reject(from, "of a kind that this version does not know");
     }
@@ -127,10 +161,11 @@ export class MessageReader {
     if (body.length === 0) return undefined;
     const opened = this.#open(id, body, "profile", decodeProfile);
     if ("type" in opened) {
-      this.#notify(opened);
+      if (opened.fresh > 0) this.#notify(opened);
       return undefined;
     }
-    return { ...opened.value, sent: dateOf(opened.sentAt) };
+    const { value, sentAt, report } = opened;
+    return { ...value, sent: dateOf(sentAt), report };
   }
 
   #open<T>(
@@ -148,10 +183,36 @@ export class MessageReader {
     }
   }
 
+  /**
+   * Compares a member's report with what this client has seen. Notifies if the member's conversation has become another
+   * one, or is the same again.
+   *
+   * @param report undefined: it has none
+   * @param at the position of its frame in the room's log; undefined in the list of members, and in direct messages
+   */
+  compare(
+    from: number,
+    report: Report | undefined,
+    at: number | undefined,
+    isJoined = false,
+  ): void {
+    if (!report || at === undefined) return;
+    const who = this.#members.roster.person(from);
+    // Its own reports prove nothing to a client.
+    const agreement = who.self ? undefined : this.#forks?.check(from, report, at, isJoined);
+    if (!agreement) return;
+    if (agreement.isForked) this.#notify({ type: "forked", who, since: agreement.since });
+    else this.#notify({ type: "agreed", who });
+  }
+
   #reject(from: number, message: string): Unreadable {
     const { roster } = this.#members;
-    const count = roster.reject(from);
-    return { type: "unreadable", from: roster.person(from), message, count };
+    const counts = roster.reject(from, this.#clock.ms());
+    return { type: "unreadable", from: roster.person(from), message, ...counts };
+  }
+
+  #forksOf({ chain }: ReadingSession): Forks | undefined {
+    return chain && new Forks(chain, this.#clock.now);
   }
 }
 

@@ -1,27 +1,39 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import type { Report } from "../cipher.ts";
+import { encodeFrame, Type } from "../protocol.ts";
 import { encodeEnvelope, encodeProfile } from "../protocol/envelope.ts";
 import { encodeFileMessages } from "../protocol/file_messages.ts";
 import { type MessageId, ORIGIN_SIZE } from "../protocol/message_ids.ts";
 import { EventLog, OpenCipher, openSession, textBody } from "../tests/support/offline_client.ts";
+import { Chain } from "./chain.ts";
 import { MessageReader, type ReadMessage } from "./received.ts";
 import { Roster } from "./roster.ts";
+
+const NOON = Date.UTC(2026, 0, 31, 12);
+/** Where the frames of these tests are in the room's log. */
+const AT = 1_000;
 
 const origin = new Uint8Array(ORIGIN_SIZE).fill(9);
 const number = (seq: number, replay = false): MessageId => ({ origin, seq, replay });
 
-function open(isAfterRestart = false) {
+function open(isAfterRestart = false, chain?: Chain) {
   const cipher = new OpenCipher();
   const roster = new Roster(7);
   roster.setName(7, "guest");
   roster.setName(1, "ada");
   const log = new EventLog();
-  const { session } = openSession({}, cipher, isAfterRestart);
-  const reader = new MessageReader("", session, { roster }, log.add);
-  return { reader, log, cipher, session };
+  const { session } = openSession({}, cipher, isAfterRestart, chain);
+  const clock = {
+    time: 0,
+    now: () => new Date(NOON + clock.time),
+    ms: () => clock.time,
+  };
+  const reader = new MessageReader("", session, { roster }, log.add, clock);
+  return { reader, log, cipher, session, clock, roster };
 }
 
 function readText(reader: MessageReader, text: string, id?: MessageId): ReadMessage {
-  const read = reader.read(1, textBody(text, id), "room");
+  const read = reader.read(1, textBody(text, id), AT);
   assert(read.type === "message");
   return read;
 }
@@ -35,7 +47,7 @@ Deno.test("MessageReader.read: gives sender, text and kind", () => {
     ...{ text: "hello", action: false, sent: undefined, missing: 3 },
   });
   assertStrictEquals(fileMessages, undefined);
-  const act = reader.read(1, encodeEnvelope({ kind: "action", text: "waves" }), "room");
+  const act = reader.read(1, encodeEnvelope({ kind: "action", text: "waves" }), AT);
   assert(act.type === "message" && act.message.action);
 });
 
@@ -44,7 +56,7 @@ Deno.test("MessageReader.read: a body that cannot be opened or decoded is unread
   const damaged = Uint8Array.of(0xff);
   const later = Uint8Array.of(0x01, 0x02);
   const files = encodeEnvelope({ kind: "file", body: Uint8Array.of(1, 2, 3) });
-  const results = [damaged, later, files].map((body) => reader.read(1, body, "direct"));
+  const results = [damaged, later, files].map((body) => reader.read(1, body, undefined));
   assertEquals(results.map(({ type }) => type), ["unreadable", "unreadable", "unreadable"]);
   assertEquals(results.map((read) => read.type === "unreadable" && read.count), [1, 2, 3]);
   const [first, second] = results;
@@ -57,7 +69,7 @@ Deno.test("MessageReader.read: file messages are decoded, and their text is empt
   const withdraw = { kind: "withdraw", id: new Uint8Array(16), reason: "cancelled" } as const;
   const encoded = encodeFileMessages({ refused: 0, messages: [withdraw] });
   const body = encodeEnvelope({ kind: "file", body: encoded });
-  const read = reader.read(1, body, "direct");
+  const read = reader.read(1, body, undefined);
   assert(read.type === "message" && read.fileMessages?.messages.length === 1);
   assertEquals([read.message.text, read.body], ["", encoded]);
 });
@@ -110,4 +122,126 @@ Deno.test("MessageReader.readProfile: returns the name; an empty profile has non
   assertEquals(log.events, []);
   assertStrictEquals(reader.readProfile(1, Uint8Array.of(0xff)), undefined);
   assertEquals(log.types, ["unreadable"]);
+});
+
+// ---- at a bounded rate ----
+
+Deno.test("MessageReader: what cannot be read is counted, and reported once a minute with the number since", () => {
+  const { reader, log, clock } = open();
+  const damaged = Uint8Array.of(0xff);
+  const room = () => {
+    const read = reader.read(1, damaged, AT);
+    assert(read.type === "unreadable");
+    return [read.count, read.fresh];
+  };
+  assertEquals([room(), room(), room()], [[1, 1], [2, 0], [3, 0]]);
+  // Profiles count with the messages.
+  assertStrictEquals(reader.readProfile(1, damaged), undefined);
+  assertEquals(log.events, []);
+  clock.time += 59_999;
+  assertEquals(room(), [5, 0]);
+  clock.time += 1;
+  assertStrictEquals(reader.readProfile(1, damaged), undefined);
+  assertEquals(log.events, [{
+    type: "unreadable",
+    from: { id: 1, name: "ada", self: false, away: false },
+    ...{ message: "damaged", count: 6, fresh: 5 },
+  }]);
+  clock.time += 60_000;
+  assertEquals(room(), [7, 1]);
+});
+
+// ---- forks ----
+
+const firstLink = new Uint8Array(32).fill(1);
+
+/** A client in a sealed room that has seen `JOINED` and two messages; Ada says something with a report. */
+function openChained() {
+  const chain = new Chain(100, firstLink);
+  const reports: Report[] = [chain.report];
+  for (const type of [Type.JOINED, Type.MESSAGE, Type.MESSAGE]) {
+    chain.add(encodeFrame(type, 1));
+    reports.push(chain.report);
+  }
+  const client = open(false, chain);
+  const { cipher, reader } = client;
+  const end = chain.report.position;
+  const say = (report: Report | undefined, at: number | undefined = end) => {
+    cipher.report = report;
+    assert(reader.read(1, textBody("hi"), at).type === "message");
+  };
+  return { ...client, reports: reports as [Report, Report, Report, Report], end, say };
+}
+
+const forged = ({ position }: Report): Report => ({ position, chain: new Uint8Array(16) });
+const ADA = { id: 1, name: "ada", self: false, away: false };
+
+Deno.test("MessageReader: a fork is reported once, and withdrawn by a later report that matches", () => {
+  const { log, reports, say, reader, clock } = openChained();
+  say(reports[1]);
+  assertEquals(log.events, []);
+  clock.time += 120_000;
+  say(forged(reports[2]));
+  say(forged(reports[3]));
+  assertEquals(log.events, [{ type: "forked", who: ADA, since: new Date(NOON) }]);
+  assertStrictEquals(reader.forks?.count, 1);
+  say(reports[2]);
+  say(reports[3]);
+  assertEquals(log.events.slice(1), [{ type: "agreed", who: ADA }]);
+  assertStrictEquals(reader.forks?.count, 0);
+});
+
+Deno.test("MessageReader: without an earlier agreement, a fork has no time", () => {
+  const { log, reports, say } = openChained();
+  say(forged(reports[2]));
+  assertEquals(log.events, [{ type: "forked", who: ADA, since: undefined }]);
+});
+
+Deno.test("MessageReader: a report that is ahead of its frame is a fork, although it is true", () => {
+  const { log, reports, say, end } = openChained();
+  say(reports[3], reports[2].position);
+  assertEquals(log.types, ["forked"]);
+  say(reports[3], end);
+  assertEquals(log.types, ["forked", "agreed"]);
+});
+
+Deno.test("MessageReader: old reports and direct messages are not compared", () => {
+  const { log, reports, say, reader, cipher } = openChained();
+  say({ position: 99, chain: new Uint8Array(16) });
+  say(undefined);
+  cipher.report = forged(reports[2]);
+  assert(reader.read(1, textBody("psst"), undefined).type === "message");
+  assertEquals([log.events, reader.forks?.of(1).since], [[], undefined]);
+});
+
+Deno.test("MessageReader: a profile reports a fork only where the room's log has it, and after its name is known", () => {
+  const { log, reports, cipher, reader, end } = openChained();
+  const profile = (at: number | undefined) => {
+    cipher.report = forged(reports[2]);
+    const read = reader.readProfile(1, encodeProfile({ name: "ada" }));
+    reader.compare(1, read?.report, at);
+  };
+  // In the list of members, whose profiles are from any time.
+  profile(undefined);
+  assertEquals(log.events, []);
+  profile(end);
+  assertEquals(log.types, ["forked"]);
+});
+
+Deno.test("MessageReader: this client's own reports are not compared", () => {
+  const { log, reports, reader, cipher, end } = openChained();
+  cipher.report = forged(reports[2]);
+  assert(reader.read(7, textBody("mine"), end).type === "message");
+  assertEquals([log.events, reader.forks?.count], [[], 0]);
+});
+
+Deno.test("MessageReader.forget: the mark goes with the member, and with the session", () => {
+  const { log, reports, say, reader, session } = openChained();
+  say(forged(reports[2]));
+  reader.forget(1);
+  assertStrictEquals(reader.forks?.count, 0);
+  say(forged(reports[2]));
+  assertEquals(log.types, ["forked", "forked"]);
+  reader.renew({ cipher: session.cipher, isAfterRestart: false, chain: undefined }, false);
+  assertStrictEquals(reader.forks, undefined);
 });

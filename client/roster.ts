@@ -11,9 +11,14 @@ interface Entry {
   otherKey: boolean;
   /** It is a classic client. */
   classic: boolean;
-  /** How many of its messages and profiles could not be shown. */
+  /** How many of its messages and profiles could not be shown, at the last report, and when that was, in ms. */
   rejected: number;
+  reported: number;
+  reportedAt: number;
 }
+
+/** How often it is reported at most that a member's messages cannot be shown, in ms. */
+const REPORT_MS = 60_000;
 
 const newcomer = (): Entry => ({
   name: undefined,
@@ -21,6 +26,8 @@ const newcomer = (): Entry => ({
   otherKey: false,
   classic: false,
   rejected: 0,
+  reported: 0,
+  reportedAt: -Infinity,
 });
 
 /** All members that a client knows, in the order of joining. */
@@ -93,9 +100,20 @@ export class Roster {
     return this.#change(id, "classic", classic);
   }
 
-  /** Counts a message or profile that cannot be shown; returns how many this member has by now. */
-  reject(id: number): number {
-    return ++(this.#entries.get(id) ?? this.#unknown).rejected;
+  /**
+   * Counts a message or profile that cannot be shown.
+   *
+   * @param now a clock that never goes back, in ms
+   * @returns how many this member has by now, and how many of them are to be reported now: often none
+   */
+  reject(id: number, now: number): { count: number; fresh: number } {
+    const entry = this.#entries.get(id) ?? this.#unknown;
+    const count = ++entry.rejected;
+    if (now - entry.reportedAt < REPORT_MS) return { count, fresh: 0 };
+    const fresh = count - entry.reported;
+    entry.reported = count;
+    entry.reportedAt = now;
+    return { count, fresh };
   }
 
   remove(id: number): void {

@@ -13,6 +13,7 @@ import {
 } from "../protocol.ts";
 import type { Greeting, Welcome } from "../protocol/json_frames.ts";
 import type { Source } from "../protocol/connection.ts";
+import type { Chain } from "./chain.ts";
 import type { Handshake } from "./handshake.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -37,7 +38,11 @@ export class ClientSession {
   /** The key that proves that a resumption comes from the same client; undefined in xor rooms. */
   readonly key: Uint8Array | undefined;
   /** The name of the room's log. */
-  readonly log: string | undefined;
+  readonly log: string;
+  /** What its code is right for; undefined in xor rooms. */
+  readonly record: string | undefined;
+  /** The chain of the room's log; undefined in xor rooms. */
+  readonly chain: Chain | undefined;
   readonly outbox: Outbox;
   readonly maxBody: number;
   /** The server was restarted, and this client was in the room before. */
@@ -59,13 +64,18 @@ export class ClientSession {
   #carrier: Carrier | undefined;
 
   constructor(
-    { greeting, cipher, sessionKey, id, welcome }: Omit<Handshake, "connection" | "self">,
+    { greeting, cipher, sessionKey, id, log, chain, welcome }: Omit<
+      Handshake,
+      "connection" | "self"
+    >,
     isAfterRestart: boolean,
   ) {
     this.id = id;
     this.cipher = cipher;
     this.key = sessionKey;
-    this.log = welcome.log;
+    this.log = log;
+    this.chain = chain;
+    this.record = greeting.cipher === "sealed" ? greeting.record : undefined;
     this.outbox = new Outbox(greeting.budget);
     this.maxBody = maxBodyOf(greeting);
     this.isAfterRestart = isAfterRestart;
@@ -121,15 +131,21 @@ export class ClientSession {
     }
     const at = this.#room;
     this.#room += bytes.length;
+    this.chain?.add(bytes);
     return at;
   }
 
-  /** Counts a frame of the own log, and reports it with HAVE if enough has come; returns its position. */
-  advanceOwn({ bytes }: Frame): number {
-    const at = this.#own;
+  /**
+   * Counts a frame of the own log, and reports it with HAVE if enough has come.
+   *
+   * @throws {ProtocolError} if it came before the end of the list of members
+   */
+  advanceOwn({ bytes }: Frame): void {
+    if (!this.complete) {
+      throw new ProtocolError<ErrorCode>("unexpected", "our own log began before our JOINED");
+    }
     this.#own += bytes.length;
-    if (this.complete && this.#own - this.#reported >= HAVE_SIZE) this.have();
-    return at;
+    if (this.#own - this.#reported >= HAVE_SIZE) this.have();
   }
 
   /**

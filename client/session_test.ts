@@ -7,7 +7,7 @@ import { HAVE_SIZE } from "./session.ts";
 
 const JOINED = received(Type.JOINED, OWN_ID);
 const welcome = (accepted: number): Welcome => ({
-  ...{ room: 0, own: 0, members: 0, said: 0, log: undefined, grace: 0 },
+  ...{ room: 0, own: 0, members: 0, said: 0, chain: undefined, grace: 0 },
   ...{ accepted, token: "next" },
 });
 
@@ -36,14 +36,14 @@ Deno.test("ClientSession.countMember: takes as many as WELCOME announces, before
   assertThrows(() => late.countMember(), ProtocolError);
 });
 
-Deno.test("ClientSession.advanceOwn: reports its position when HAVE_SIZE bytes have come, and not before the list is complete", () => {
+Deno.test("ClientSession.advanceOwn: reports its position when HAVE_SIZE bytes have come; refuses a frame before the list is complete", () => {
   const { session, carrier } = openSession({ own: 500 });
   const frame = received(Type.DIRECT, 1, new Uint8Array(HAVE_SIZE));
-  assertEquals(session.advanceOwn(frame), 500);
-  assertEquals(carrier.sent, []);
+  assertThrows(() => session.advanceOwn(frame), ProtocolError, "before our JOINED");
+  assertEquals([session.own, carrier.sent], [500, []]);
   session.complete = true;
   const small = received(Type.DIRECT, 1, new Uint8Array(HAVE_SIZE / 2));
-  session.advanceOwn(small);
+  session.advanceOwn(frame);
   assertEquals(carrier.sent.map(({ type, body }) => [type, parseHave(body)]), [
     [Type.HAVE, session.own],
   ]);

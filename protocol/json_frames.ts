@@ -1,9 +1,8 @@
-// The frames whose body is JSON: GREETING, LOGIN, HELLO, WELCOME, ERROR and WARNING, with their fields, encoders and
+// The frames whose body is JSON: GREETING, LOGIN, HELLO, SEAT, WELCOME, ERROR and WARNING, with their fields, encoders and
 // parsers. A parser checks the form of every field; it knows nothing about codes, keys and rooms. Pure.
 
 import { ProtocolError } from "../errors.ts";
 import {
-  checkProfile,
   encodeFrame,
   type ErrorCode,
   malformed,
@@ -20,12 +19,25 @@ export type Greeting =
     readonly maxFrame: number;
     /** How much a member may send; undefined if unlimited. */
     readonly budget?: Budget;
+    /** Whether the room takes new members; undefined if it does not say. */
+    readonly state?: RoomState;
+    /** The server's clock, in ms since 1970. */
+    readonly time?: number;
   }
   & (
     | { readonly cipher: "xor"; readonly key: string }
     /** `nonce`: random for each connection, in unpadded base64url. The proof of a resumption covers it. */
-    | { readonly cipher: "sealed"; readonly nonce?: string }
+    | {
+      readonly cipher: "sealed";
+      readonly nonce?: string;
+      /** Names the code that the server checks, in unpadded base64url: another code has another name. */
+      readonly record?: string;
+    }
   );
+
+const ROOM_STATES = ["open", "locked", "full"] as const;
+/** Whether a room takes new members. */
+export type RoomState = typeof ROOM_STATES[number];
 
 /** How much a member may send: two token buckets, one of frames and one of bytes. Whole numbers. */
 export interface Budget {
@@ -47,15 +59,23 @@ export interface Login {
   readonly tries?: number;
 }
 
-/** HELLO's body. A client without a profile is shown by its id. */
+/** HELLO's body. */
 export interface Hello {
   readonly version: number;
   /** In sealed rooms: KE3 of OPAQUE, in unpadded base64url. */
   readonly proof?: string;
-  /** The sealed profile, in base64 on the wire. */
-  readonly profile: Uint8Array;
-  /** Instead of profile and proof: resumes a session whose connection was lost. */
+  /** Instead of a proof: resumes a session whose connection was lost. */
   readonly resume?: Resume;
+}
+
+/** SEAT's body: what a client's signatures cover besides its id, so that they are worth nothing in another seat. */
+export interface SeatBody {
+  /** The name of the room's log, in unpadded base64url. It differs after a restart of the server. */
+  readonly log: string;
+  /** The end of the room's log. */
+  readonly room: number;
+  /** In sealed rooms: the chain there (`protocol/chain.ts`), in unpadded base64url. */
+  readonly chain?: string;
 }
 
 /** A client's claim to a session, with the positions from which it wants the logs. */
@@ -72,8 +92,10 @@ export interface Resume {
 
 /** WELCOME's body. Positions count bytes of frames from the start of the log. */
 export interface Welcome {
-  /** This member's position in the room's log. */
+  /** This member's position in the room's log: the start of its own JOINED, or where it resumes. */
   readonly room: number;
+  /** In sealed rooms: the chain at `room`, in unpadded base64url. */
+  readonly chain: string | undefined;
   /** Its position in its own log. */
   readonly own: number;
   /** The number of MEMBER frames that follow, one for each earlier member. 0 after a resumption. */
@@ -82,8 +104,6 @@ export interface Welcome {
   readonly accepted: number;
   /** The number of MESSAGE frames in the room's log before `room`. */
   readonly said: number;
-  /** The name of the room's log, in unpadded base64url. It differs after a restart of the server. */
-  readonly log: string | undefined;
   /** Resumes this session, once. In unpadded base64url; undefined if the session cannot be resumed. */
   readonly token: string | undefined;
   /** How long the server keeps the session after its connection was lost, in ms. */
@@ -97,6 +117,9 @@ export interface ErrorBody {
   readonly message: string;
 }
 
+/** The last millisecond since 1970 that a `Date` can hold. */
+const MAX_TIME = 8_640_000_000_000_000;
+
 const utf8 = new TextEncoder();
 const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -105,7 +128,11 @@ export function encodeGreeting(greeting: Greeting): Uint8Array<ArrayBuffer> {
 }
 
 export function encodeHello(hello: Hello): Uint8Array<ArrayBuffer> {
-  return encodeJson(Type.HELLO, 0, { ...hello, profile: hello.profile.toBase64() });
+  return encodeJson(Type.HELLO, 0, hello);
+}
+
+export function encodeSeat(id: number, seat: SeatBody): Uint8Array<ArrayBuffer> {
+  return encodeJson(Type.SEAT, id, seat);
 }
 
 /** HELLO of a client that resumes its session. */
@@ -149,10 +176,21 @@ export function parseGreeting(body: Uint8Array): Greeting {
   const maxFrame = integer("GREETING", json, "maxFrame", MAX_FRAME_BEFORE_ADMISSION, 2 ** 31);
   const { cipher, key } = json;
   const budget = parseBudget(json["budget"]);
-  const common = { version, maxFrame, ...(budget && { budget }) };
+  const { state } = json;
+  if (state !== undefined && !ROOM_STATES.includes(state as RoomState)) {
+    throw malformed("GREETING", `state must be one of ${ROOM_STATES.join(", ")}`);
+  }
+  const common = {
+    version,
+    maxFrame,
+    ...(budget && { budget }),
+    ...(state !== undefined && { state: state as RoomState }),
+    ...(json["time"] !== undefined && { time: integer("GREETING", json, "time", 0, MAX_TIME) }),
+  };
   if (cipher === "sealed") {
-    if (json["nonce"] === undefined) return { ...common, cipher };
-    return { ...common, cipher, nonce: base64Url("GREETING", json, "nonce") };
+    const text = (name: "nonce" | "record") =>
+      json[name] === undefined ? {} : { [name]: base64Url("GREETING", json, name) };
+    return { ...common, cipher, ...text("nonce"), ...text("record") };
   }
   if (cipher !== "xor") {
     throw malformed("GREETING", "this program does not have its cipher");
@@ -195,15 +233,20 @@ export function parseHello(body: Uint8Array): Hello {
     );
   }
   if (json["resume"] !== undefined) {
-    return { version, profile: new Uint8Array(0), resume: parseResume(json["resume"]) };
+    return { version, resume: parseResume(json["resume"]) };
   }
-  const text = json["profile"] ?? "";
-  if (typeof text !== "string") throw malformed("HELLO", "profile must be base64 text");
-  const profile = fromBase64(text);
-  if (!profile) throw malformed("HELLO", "profile must be base64 text");
-  checkProfile(profile);
-  if (json["proof"] === undefined) return { version, profile };
-  return { version, profile, proof: base64Url("HELLO", json, "proof") };
+  if (json["proof"] === undefined) return { version };
+  return { version, proof: base64Url("HELLO", json, "proof") };
+}
+
+/** @throws {ProtocolError} if the body is not a seat */
+export function parseSeat(body: Uint8Array): SeatBody {
+  const json = parseObject("SEAT", body);
+  return {
+    log: base64Url("SEAT", json, "log"),
+    room: integer("SEAT", json, "room", 0, Number.MAX_SAFE_INTEGER),
+    ...(json["chain"] !== undefined && { chain: base64Url("SEAT", json, "chain") }),
+  };
 }
 
 function parseResume(json: unknown): Resume {
@@ -230,11 +273,11 @@ export function parseWelcome(body: Uint8Array): Welcome {
     json[name] === undefined ? undefined : base64Url("WELCOME", json, name);
   return {
     room: count("room"),
+    chain: text("chain"),
     own: count("own"),
     members: integer("WELCOME", json, "members", 0, 0xffffffff),
     accepted: optional("accepted"),
     said: optional("said"),
-    log: text("log"),
     token: text("token"),
     grace: optional("grace"),
   };
@@ -292,15 +335,4 @@ function base64Url(what: string, json: Record<string, unknown>, name: string): s
     return value;
   }
   throw malformed(what, `${name} must be unpadded base64url text`);
-}
-
-/** Padded base64 (RFC 4648, section 4); undefined for other text. */
-function fromBase64(text: string): Uint8Array | undefined {
-  try {
-    const bytes = Uint8Array.fromBase64(text);
-    // The decoder also accepts white space, missing padding and stray bits. A profile has one spelling.
-    return bytes.toBase64() === text ? bytes : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -3,14 +3,17 @@ import { concat } from "@std/bytes/concat";
 import { ProtocolError } from "../errors.ts";
 import {
   checkProfile,
+  encodeFrame,
   ERROR_CODES,
   type ErrorCode,
   FrameDecoder,
   HEADER_SIZE,
+  LENGTH_SIZE,
   MAX_BODY,
   MAX_FRAME,
   MAX_FRAME_BEFORE_ADMISSION,
   MAX_PROFILE,
+  readU32,
   Type,
   VERSION,
 } from "../protocol.ts";
@@ -21,12 +24,15 @@ import {
   encodeHello,
   encodeLogin,
   encodeResume,
+  encodeSeat,
   encodeWarning,
   encodeWelcome,
+  type Greeting,
   parseError,
   parseGreeting,
   parseHello,
   parseLogin,
+  parseSeat,
   parseWelcome,
   type Welcome,
 } from "./json_frames.ts";
@@ -44,6 +50,8 @@ function bodyOf(frame: Uint8Array): Uint8Array {
 }
 
 const BUDGET = { frames: 20, frameBurst: 200, bytes: 65_536, byteBurst: 524_288 };
+/** The last millisecond since 1970 that a `Date` can hold. */
+const MAX_TIME = 8_640_000_000_000_000;
 const GREETING = { version: VERSION, cipher: "xor", key: "198", maxFrame: MAX_FRAME } as const;
 
 /** OPAQUE messages as they appear in JSON. */
@@ -57,18 +65,14 @@ Deno.test("every JSON body: parsing returns the encoded value", () => {
     const greeting = { ...GREETING, key: `${key}` };
     assertEquals(parseGreeting(bodyOf(encodeGreeting(greeting))), greeting);
   }));
-  fc.assert(fc.property(fc.uint8Array({ maxLength: MAX_PROFILE }), (profile) => {
-    const hello = { version: VERSION, profile };
-    assertEquals(parseHello(bodyOf(encodeHello(hello))), hello);
-  }));
+  assertEquals(parseHello(bodyOf(encodeHello({ version: VERSION }))), { version: VERSION });
   const maxFrame = fc.integer({ min: MAX_FRAME_BEFORE_ADMISSION, max: 2 ** 31 });
   fc.assert(fc.property(maxFrame, (maxFrame) => {
     const greeting = { version: VERSION, cipher: "sealed", maxFrame } as const;
     assertEquals(parseGreeting(bodyOf(encodeGreeting(greeting))), greeting);
   }));
   fc.assert(fc.property(opaqueMessage, fc.nat({ max: 0xffff }), (message, tries) => {
-    const profile = Uint8Array.of(1);
-    const hello = { version: VERSION, profile, proof: message };
+    const hello = { version: VERSION, proof: message };
     assertEquals(parseHello(bodyOf(encodeHello(hello))), hello);
     for (const login of [{ message }, { message, tries }]) {
       assertEquals(parseLogin(bodyOf(encodeLogin(login))), login);
@@ -76,16 +80,26 @@ Deno.test("every JSON body: parsing returns the encoded value", () => {
   }));
   const rate = fc.integer({ min: 1, max: 2 ** 31 });
   const budgets = fc.record({ frames: rate, frameBurst: rate, bytes: rate, byteBurst: rate });
-  fc.assert(fc.property(opaqueMessage, budgets, (nonce, budget) => {
+  const state = fc.constantFrom("open", "locked", "full");
+  const time = fc.nat({ max: MAX_TIME });
+  const more = fc.record({ budget: budgets, state, time }, { requiredKeys: [] });
+  fc.assert(fc.property(opaqueMessage, more, (nonce, more) => {
     const sealed = { version: VERSION, cipher: "sealed", nonce, maxFrame: MAX_FRAME } as const;
-    for (const greeting of [sealed, { ...sealed, budget }, { ...GREETING, budget }]) {
+    const recorded = { ...sealed, record: nonce };
+    for (const greeting of [sealed, { ...recorded, ...more }, { ...GREETING, ...more }]) {
       assertEquals(parseGreeting(bodyOf(encodeGreeting(greeting))), greeting);
     }
   }));
   fc.assert(fc.property(opaqueMessage, position, position, (token, room, own) => {
     for (const resume of [{ token, room, own }, { token, room, own, proof: token }]) {
-      const hello = { version: VERSION, profile: new Uint8Array(0), resume };
+      const hello = { version: VERSION, resume };
       assertEquals(parseHello(bodyOf(encodeResume(resume))), hello);
+    }
+  }));
+  fc.assert(fc.property(u32, opaqueMessage, position, opaqueMessage, (id, log, room, chain) => {
+    for (const seat of [{ log, room }, { log, room, chain }]) {
+      const frame = encodeSeat(id, seat);
+      assertEquals([parseSeat(bodyOf(frame)), readU32(frame, LENGTH_SIZE + 1)], [seat, id]);
     }
   }));
   const text = fc.option(opaqueMessage, { nil: undefined });
@@ -95,7 +109,7 @@ Deno.test("every JSON body: parsing returns the encoded value", () => {
     members: u32,
     accepted: position,
     said: position,
-    log: text,
+    chain: text,
     token: text,
     grace: position,
   });
@@ -109,7 +123,7 @@ Deno.test("every JSON body: parsing returns the encoded value", () => {
   }));
 });
 
-const parsers = { parseGreeting, parseLogin, parseHello, parseWelcome, parseError };
+const parsers = { parseGreeting, parseLogin, parseHello, parseSeat, parseWelcome, parseError };
 
 Deno.test("every parser: any bytes and any JSON give a value or a ProtocolError", () => {
   const body = fc.oneof(
@@ -120,7 +134,10 @@ Deno.test("every parser: any bytes and any JSON give a value or a ProtocolError"
       cipher: fc.oneof(fc.constantFrom("xor", "sealed"), fc.jsonValue()),
       key: fc.oneof(fc.constant("198"), fc.jsonValue()),
       maxFrame: fc.oneof(fc.constant(MAX_FRAME), fc.jsonValue()),
-      profile: fc.jsonValue(),
+      record: fc.oneof(opaqueMessage, fc.jsonValue()),
+      state: fc.oneof(fc.constantFrom("open", "locked", "full"), fc.jsonValue()),
+      time: fc.oneof(fc.nat(), fc.jsonValue()),
+      chain: fc.oneof(opaqueMessage, fc.jsonValue()),
       room: fc.jsonValue(),
       own: fc.jsonValue(),
       members: fc.jsonValue(),
@@ -137,7 +154,7 @@ Deno.test("every parser: any bytes and any JSON give a value or a ProtocolError"
       ),
       accepted: fc.jsonValue(),
       said: fc.jsonValue(),
-      log: fc.jsonValue(),
+      log: fc.oneof(opaqueMessage, fc.jsonValue()),
       token: fc.jsonValue(),
       grace: fc.jsonValue(),
     }, { requiredKeys: [] }).map((value) => utf8.encode(JSON.stringify(value))),
@@ -180,14 +197,14 @@ Deno.test("every parser: a body that is not a JSON object is malformed", () => {
 Deno.test("every parser: ignores an unknown field with the deepest nesting that fits into a frame", () => {
   const deep = "[".repeat(100_000) + "]".repeat(100_000);
   const hello = parseHello(utf8.encode(`{"version":1,"more":${deep}}`));
-  assertEquals(hello.profile.length, 0);
+  assertEquals(hello, { version: 1 });
 });
 
 Deno.test("every parser: treats keys that are special in JavaScript like other keys", () => {
   assertRefused(() => parseHello(utf8.encode(`{"__proto__":{"version":1}}`)), "malformed");
-  const hello = parseHello(utf8.encode(`{"version":1,"__proto__":{"profile":"QQ=="}}`));
-  assertStrictEquals(hello.profile.length, 0);
-  assertStrictEquals(({} as { profile?: string }).profile, undefined);
+  const hello = parseHello(utf8.encode(`{"version":1,"__proto__":{"proof":"QQ"}}`));
+  assertEquals(hello, { version: 1 });
+  assertStrictEquals(({} as { proof?: string }).proof, undefined);
 });
 
 Deno.test("every parser: the last of two equal keys counts", () => {
@@ -231,6 +248,10 @@ Deno.test("parseGreeting: checks each field", () => {
   refuse(`"key":198`);
   refuse(`"key":null`);
   refuse(`"maxFrame":${MAX_FRAME_BEFORE_ADMISSION - 1}`);
+  for (const state of [`""`, `"Open"`, `"open "`, "null", "1", "true", `["open"]`, "{}"]) {
+    refuse(`"state":${state}`);
+  }
+  for (const time of [...BAD_NUMBERS, "8640000000000001"]) refuse(`"time":${time}`);
   for (const field of Object.keys(GREETING)) {
     assertRefused(
       () => parseGreeting(utf8.encode(JSON.stringify({ ...GREETING, [field]: undefined }))),
@@ -242,6 +263,17 @@ Deno.test("parseGreeting: checks each field", () => {
 Deno.test("parseGreeting: ignores the fields of a later server", () => {
   const greeting = parseGreeting(utf8.encode(JSON.stringify({ ...GREETING, more: [1] })));
   assertEquals(greeting, GREETING);
+});
+
+Deno.test("parseGreeting: accepts each state and any time that a Date can hold, or none", () => {
+  for (
+    const more of [{ state: "open" }, { state: "locked" }, { state: "full", time: 0 }, {
+      time: MAX_TIME,
+    }]
+  ) {
+    const greeting = { ...GREETING, ...more };
+    assertEquals(parseGreeting(utf8.encode(JSON.stringify(greeting))), greeting as Greeting);
+  }
 });
 
 Deno.test("parseGreeting: ignores the key of a sealed room", () => {
@@ -260,17 +292,19 @@ const BAD_MESSAGES = [
   ...["null", "1", "true", `["AA"]`, "{}", `"${"A".repeat(1025)}"`],
 ];
 
-Deno.test("parseGreeting: accepts a nonce of bounded base64url text, or none", () => {
+Deno.test("parseGreeting: accepts a nonce and a record of bounded base64url text, or none", () => {
   const sealed = { version: VERSION, cipher: "sealed", maxFrame: MAX_FRAME } as const;
-  const parse = (nonce: string) => {
-    const json = JSON.stringify(sealed).replace(/}$/, `,"nonce":${nonce}}`);
-    return parseGreeting(utf8.encode(json));
-  };
-  assertEquals(parse(`"Az09_-"`), { ...sealed, nonce: "Az09_-" });
-  for (const nonce of BAD_MESSAGES) assertRefused(() => parse(nonce), "malformed");
-  // An xor room has nothing to prove, so the nonce is ignored.
-  const open = parseGreeting(utf8.encode(JSON.stringify({ ...GREETING, nonce: 7 })));
-  assertEquals(open, GREETING);
+  for (const field of ["nonce", "record"]) {
+    const parse = (text: string) => {
+      const json = JSON.stringify(sealed).replace(/}$/, `,"${field}":${text}}`);
+      return parseGreeting(utf8.encode(json));
+    };
+    assertEquals(parse(`"Az09_-"`), { ...sealed, [field]: "Az09_-" });
+    for (const text of BAD_MESSAGES) assertRefused(() => parse(text), "malformed");
+    // An xor room has nothing to prove, so the field is ignored.
+    const open = parseGreeting(utf8.encode(JSON.stringify({ ...GREETING, [field]: 7 })));
+    assertEquals(open, GREETING);
+  }
 });
 
 Deno.test("parseGreeting: accepts a budget of four whole numbers above 0, or none", () => {
@@ -343,23 +377,33 @@ Deno.test("parseHello: accepts a resumption of a token and two positions, with o
   }
 });
 
-Deno.test("parseHello: ignores profile and proof beside a resumption", () => {
+Deno.test("parseHello: ignores a proof of the code beside a resumption", () => {
   const resume = { token: "AA", room: 1, own: 2 };
-  const json = { version: VERSION, resume, profile: 7, proof: 7 };
-  assertEquals(parseHello(utf8.encode(JSON.stringify(json))), {
-    version: VERSION,
-    profile: new Uint8Array(0),
-    resume,
-  });
+  const json = { version: VERSION, resume, proof: 7 };
+  assertEquals(parseHello(utf8.encode(JSON.stringify(json))), { version: VERSION, resume });
+});
+
+Deno.test("parseSeat: requires the log's name and a position; checks the chain, which may be missing", () => {
+  const parse = (change: string) =>
+    parseSeat(utf8.encode(`{"log":"Az09_-","room":7,"more":1${change}}`));
+  assertEquals(parse(""), { log: "Az09_-", room: 7 });
+  assertEquals(parse(`,"chain":"_-"`), { log: "Az09_-", room: 7, chain: "_-" });
+  for (const number of BAD_NUMBERS) assertRefused(() => parse(`,"room":${number}`), "malformed");
+  assertStrictEquals(parse(`,"room":9007199254740991`).room, Number.MAX_SAFE_INTEGER);
+  for (const field of ["log", "chain"]) {
+    for (const text of BAD_MESSAGES) assertRefused(() => parse(`,"${field}":${text}`), "malformed");
+  }
+  for (const body of [`{"log":"AA"}`, `{"room":7}`, "{}"]) {
+    assertRefused(() => parseSeat(utf8.encode(body)), "malformed");
+  }
 });
 
 Deno.test("LOGIN and HELLO with the largest messages fit into a frame before admission", () => {
   const message = "A".repeat(1024);
-  const profile = new Uint8Array(MAX_PROFILE);
   for (
     const frame of [
       encodeLogin({ message, tries: 0xffff }),
-      encodeHello({ version: VERSION, profile, proof: message }),
+      encodeHello({ version: VERSION, proof: message }),
       encodeResume({
         token: message,
         room: Number.MAX_SAFE_INTEGER,
@@ -376,57 +420,21 @@ Deno.test("parseHello: checks the version first", () => {
   for (const number of [...BAD_NUMBERS, "0", "-0", "65536"]) {
     assertRefused(() => parseHello(utf8.encode(`{"version":${number}}`)), "malformed");
   }
-  assertRefused(() => parseHello(utf8.encode(`{"version":2,"profile":7}`)), "version");
+  assertRefused(() => parseHello(utf8.encode(`{"version":2,"proof":7}`)), "version");
   assertRefused(() => parseHello(utf8.encode("{}")), "malformed");
 });
 
-Deno.test("parseHello: accepts a profile in its one spelling of padded base64, or none", () => {
-  const parse = (profile: string) =>
-    parseHello(utf8.encode(`{"version":1,"profile":${profile}}`)).profile;
-  assertEquals([...parse(`""`)], []);
-  assertEquals([...parse("null")], []);
-  assertEquals([...parse(`"QQ=="`)], [0x41]);
-  assertEquals([...parse(`"++//"`)], [0xfb, 0xef, 0xff]);
-  const bad = [
-    `"QQ"`, // no padding
-    `"QQ="`,
-    `"QQ==\\n"`, // white space
-    `"Q Q="`,
-    `"QR=="`, // bits after the last byte
-    `"--__"`, // the alphabet of base64url
-    `"QQ==QQ=="`,
-    `"="`,
-    `"\\u00e9AAA"`,
-    "7",
-    "{}",
-    `["QQ=="]`,
-  ];
-  for (const profile of bad) assertRefused(() => parse(profile), "malformed");
+Deno.test("checkProfile: rejects a profile of more than MAX_PROFILE bytes", () => {
+  for (const size of [0, MAX_PROFILE - 1, MAX_PROFILE]) checkProfile(new Uint8Array(size));
+  assertRefused(() => checkProfile(new Uint8Array(MAX_PROFILE + 1)), "too-large");
 });
 
-Deno.test("parseHello, checkProfile: reject a profile of more than MAX_PROFILE bytes", () => {
-  const parse = (size: number) => {
-    const profile = "A".repeat(Math.ceil(size / 3) * 4 - (3 - size % 3) % 3) +
-      "=".repeat((3 - size % 3) % 3);
-    return parseHello(utf8.encode(JSON.stringify({ version: 1, profile }))).profile.length;
-  };
-  for (const size of [MAX_PROFILE - 1, MAX_PROFILE]) {
-    assertStrictEquals(parse(size), size);
-    checkProfile(new Uint8Array(size));
-  }
-  // The last one is as large as the largest frame allows.
-  for (const size of [MAX_PROFILE + 1, MAX_FRAME_BEFORE_ADMISSION / 2, 190_000]) {
-    assertRefused(() => parse(size), "too-large");
-    assertRefused(() => checkProfile(new Uint8Array(size)), "too-large");
-  }
-});
-
-Deno.test("parseHello: the largest profile fits into a HELLO before admission", () => {
-  const hello = encodeHello({ version: VERSION, profile: new Uint8Array(MAX_PROFILE) });
-  const decoder = new FrameDecoder(MAX_FRAME_BEFORE_ADMISSION, hello.length);
-  decoder.space().set(hello);
-  decoder.fill(hello.length);
-  assertStrictEquals(decoder.next()?.type, Type.HELLO);
+Deno.test("PROFILE: the largest one fits into a frame before admission", () => {
+  const frame = encodeFrame(Type.PROFILE, 0, new Uint8Array(MAX_PROFILE));
+  const decoder = new FrameDecoder(MAX_FRAME_BEFORE_ADMISSION, frame.length);
+  decoder.space().set(frame);
+  decoder.fill(frame.length);
+  assertStrictEquals(decoder.next()?.type, Type.PROFILE);
 });
 
 Deno.test("parseWelcome: requires whole numbers in range for positions and members", () => {
@@ -452,7 +460,7 @@ Deno.test("parseWelcome: checks the fields of a resumption, each of which may be
     members: 3,
     accepted: 0,
     said: 0,
-    log: undefined,
+    chain: undefined,
     token: undefined,
     grace: 0,
   };
@@ -466,7 +474,7 @@ Deno.test("parseWelcome: checks the fields of a resumption, each of which may be
       [field]: Number.MAX_SAFE_INTEGER,
     });
   }
-  for (const field of ["log", "token"]) {
+  for (const field of ["chain", "token"]) {
     for (const text of BAD_MESSAGES) {
       assertRefused(() => parse(`,"${field}":${text}`), "malformed");
     }

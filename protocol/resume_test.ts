@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import fc from "../tests/support/property.ts";
+import { CHAIN_SIZE } from "./chain.ts";
 import { checkResume, drawToken, proveResume, TOKEN_SIZE } from "./resume.ts";
 
 const utf8 = new TextEncoder();
@@ -8,7 +9,8 @@ const utf8 = new TextEncoder();
 const KEY = Uint8Array.from({ length: 64 }, (_, i) => i);
 const NONCE = "AAECAwQFBgcICQoLDA0ODw";
 const TOKEN = "_-7dzLuqmYh3ZlVEMyIRAA";
-const CLAIM = { token: TOKEN, room: 2 ** 32 + 7, own: 23 };
+const CHAIN = Uint8Array.from({ length: 32 }, (_, i) => 0x80 + i);
+const CLAIM = { token: TOKEN, room: 2 ** 32 + 7, own: 23, chain: CHAIN };
 
 function base64Url(bytes: Uint8Array): string {
   return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
@@ -53,13 +55,14 @@ Deno.test("the HMAC of these tests: cases 1, 2 and 6 of RFC 4231, section 4", as
   }
 });
 
-Deno.test("proveResume: HMAC-SHA256 of label, nonce, token and both positions, big-endian", async () => {
+Deno.test("proveResume: HMAC-SHA256 of label, nonce, token, both positions, big-endian, and chain", async () => {
   const message = concat([
     utf8.encode("chat/1 resume"),
     Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
     Uint8Array.from({ length: 16 }, (_, i) => 0xff - 0x11 * i),
     Uint8Array.of(0, 0, 0, 1, 0, 0, 0, 7),
     Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 23),
+    CHAIN,
   ]);
   for (const key of [KEY, KEY.subarray(0, 32), new Uint8Array(100).fill(7)]) {
     assertStrictEquals(proveResume(key, NONCE, CLAIM), base64Url(await hmac(key, message)));
@@ -69,6 +72,7 @@ Deno.test("proveResume: HMAC-SHA256 of label, nonce, token and both positions, b
 const key = fc.uint8Array({ minLength: 32, maxLength: 64 });
 const token = fc.uint8Array({ minLength: TOKEN_SIZE, maxLength: TOKEN_SIZE }).map(base64Url);
 const position = fc.maxSafeNat();
+const chain = fc.uint8Array({ minLength: CHAIN_SIZE, maxLength: CHAIN_SIZE });
 
 Deno.test("checkResume: accepts the proved claim, and no claim that differs in one part", () => {
   fc.assert(fc.property(
@@ -77,8 +81,9 @@ Deno.test("checkResume: accepts the proved claim, and no claim that differs in o
     fc.tuple(token, token),
     fc.tuple(position, position),
     fc.tuple(position, position),
-    ([key, otherKey], [nonce, otherNonce], [token, otherToken], rooms, owns) => {
-      const claim = { token, room: rooms[0], own: owns[0] };
+    fc.tuple(chain, chain),
+    ([key, otherKey], [nonce, otherNonce], [token, otherToken], rooms, owns, chains) => {
+      const claim = { token, room: rooms[0], own: owns[0], chain: chains[0] };
       const proof = proveResume(key, nonce, claim);
       const check = (k: Uint8Array, n: string, change: Partial<typeof claim>) =>
         checkResume(k, n, { ...claim, proof, ...change });
@@ -88,6 +93,10 @@ Deno.test("checkResume: accepts the proved claim, and no claim that differs in o
       assertStrictEquals(check(key, nonce, { token: otherToken }), token === otherToken);
       assertStrictEquals(check(key, nonce, { room: rooms[1] }), rooms[0] === rooms[1]);
       assertStrictEquals(check(key, nonce, { own: owns[1] }), owns[0] === owns[1]);
+      assertStrictEquals(
+        check(key, nonce, { chain: chains[1] }),
+        `${chains[0]}` === `${chains[1]}`,
+      );
       const swapped = { room: owns[0], own: rooms[0] };
       assertStrictEquals(check(key, nonce, swapped), rooms[0] === owns[0]);
     },
@@ -122,18 +131,22 @@ Deno.test("checkResume: accepts only one spelling of the bytes of proof and toke
   }
 });
 
-Deno.test("proveResume: refuses invalid nonces, tokens and positions", () => {
+Deno.test("proveResume: refuses invalid nonces, tokens, positions and chains", () => {
   for (const bad of ["", "A", "AAAA", `${NONCE}AA`, `${NONCE}==`, NONCE.slice(0, -1), "é"]) {
-    assertThrows(() => proveResume(KEY, bad, CLAIM), RangeError, "the nonce must be");
+    assertThrows(() => proveResume(KEY, bad, CLAIM), RangeError, "Cannot use a nonce");
     assertThrows(
       () => proveResume(KEY, NONCE, { ...CLAIM, token: bad }),
       RangeError,
-      "the token must be",
+      "Cannot use a token",
     );
   }
   for (const bad of [-1, 0.5, NaN, Infinity, 2 ** 53]) {
     assertThrows(() => proveResume(KEY, NONCE, { ...CLAIM, room: bad }), RangeError, "position");
     assertThrows(() => proveResume(KEY, NONCE, { ...CLAIM, own: bad }), RangeError, "position");
+  }
+  for (const size of [0, 16, CHAIN_SIZE - 1, CHAIN_SIZE + 1]) {
+    const claim = { ...CLAIM, chain: new Uint8Array(size) };
+    assertThrows(() => proveResume(KEY, NONCE, claim), RangeError, `the chain has ${size} bytes`);
   }
   const last = { ...CLAIM, room: Number.MAX_SAFE_INTEGER, own: 0 };
   assert(checkResume(KEY, NONCE, { ...last, proof: proveResume(KEY, NONCE, last) }));

@@ -4,17 +4,26 @@
 
 import { type AdmissionRecord, answerLogin } from "../cipher/opaque.ts";
 import { ProtocolError } from "../errors.ts";
-import { type ErrorCode, type Frame, Left, PREFACE, Type, VERSION } from "../protocol.ts";
+import {
+  checkProfile,
+  type ErrorCode,
+  type Frame,
+  Left,
+  PREFACE,
+  Type,
+  VERSION,
+} from "../protocol.ts";
 import { type Connection, formatAddress } from "../protocol/connection.ts";
 import {
   encodeError,
   encodeGreeting,
   encodeLogin,
+  encodeSeat,
   type Greeting,
-  type Hello,
   parseHello,
   parseLogin,
   type Resume,
+  type SeatBody,
 } from "../protocol/json_frames.ts";
 import { parsePreface } from "../protocol/opening.ts";
 import { drawToken } from "../protocol/resume.ts";
@@ -36,11 +45,20 @@ export class CloseReason extends Error {
   }
 }
 
+/** A member id that is reserved for a client. */
+export interface ReservedSeat {
+  readonly id: number;
+  /** As the hub numbers connections. */
+  readonly connection: number;
+  readonly body: SeatBody;
+}
+
 /** What an admitted client wants. */
 export type Admitted =
   /** To join as a new member. `key` is the login's session key; undefined in rooms without a code. */
   | {
     readonly kind: "join";
+    readonly seat: ReservedSeat;
     readonly profile: Uint8Array;
     readonly key: Uint8Array | undefined;
   }
@@ -54,7 +72,8 @@ export type Admitted =
   };
 
 export interface AdmissionsOptions {
-  readonly greeting: Greeting;
+  /** GREETING's fields, without the nonce, as they are now. */
+  readonly greeting: () => Greeting;
   /** Checks the code of a sealed room; undefined in other rooms. */
   readonly record: AdmissionRecord | undefined;
   /** Admits clients of another protocol; undefined: none are admitted. */
@@ -67,6 +86,10 @@ export interface AdmissionsOptions {
   readonly finishMs: number;
   /** A clock that never goes back, in ms. */
   readonly now: () => number;
+  /** Reserves a seat for a client; throws `ProtocolError` if there is no space. */
+  readonly reserve: (connection: Connection) => ReservedSeat;
+  /** Gives up a seat. */
+  readonly release: (seat: ReservedSeat) => void;
 }
 
 /** All admissions under way, and the tries with codes that they share. */
@@ -106,7 +129,10 @@ export class Admissions {
     try {
       const admitted = await this.#admit(connection, local);
       // A connection that is already ending is not admitted.
-      if (late) throw new CloseReason(undefined, tooLong);
+      if (late) {
+        if (admitted.kind === "join") this.#options.release(admitted.seat);
+        throw new CloseReason(undefined, tooLong);
+      }
       return admitted;
     } catch (error) {
       throw late ? new ProtocolError<ErrorCode>("timeout", tooLong) : error;
@@ -128,19 +154,25 @@ export class Admissions {
     await readPreface(connection, local);
     // 3. GREETING: what the client needs to know.
     const nonce = drawToken();
-    connection.send(
-      encodeGreeting(greeting.cipher === "sealed" ? { ...greeting, nonce } : greeting),
-    );
+    const fields = greeting();
+    connection.send(encodeGreeting(fields.cipher === "sealed" ? { ...fields, nonce } : fields));
     // 4. HELLO, after LOGIN in a sealed room; or HELLO with the session that the client resumes.
     const frame = await nextFrame(connection);
     const hello = frame.type === Type.HELLO ? parseHello(frame.body) : undefined;
     if (hello?.resume) return { kind: "resume", resume: hello.resume, nonce };
-    if (record) {
-      const { profile, key } = await this.#checkCode(connection, record, frame);
-      return { kind: "join", profile, key };
+    if (!record) expectType(frame, Type.HELLO);
+    const key = record && await this.#checkCode(connection, record, frame);
+    // 5. SEAT, which the client's signatures cover, and its first PROFILE.
+    const seat = this.#options.reserve(connection);
+    try {
+      connection.send(encodeSeat(seat.id, seat.body));
+      const { body } = expectType(await nextFrame(connection), Type.PROFILE);
+      checkProfile(body);
+      return { kind: "join", seat, profile: body.slice(), key };
+    } catch (error) {
+      this.#options.release(seat);
+      throw error;
     }
-    const { profile } = hello ?? parseHello(expectType(frame, Type.HELLO).body);
-    return { kind: "join", profile, key: undefined };
   }
 
   /** One try with a code: counted when it begins, given back if the code is right. */
@@ -148,7 +180,7 @@ export class Admissions {
     connection: Connection,
     record: AdmissionRecord,
     first: Frame,
-  ): Promise<Hello & { key: Uint8Array }> {
+  ): Promise<Uint8Array> {
     const { message } = parseLogin(expectType(first, Type.LOGIN).body);
     const { hostname } = connection;
     const began = await this.#takeTry(connection);
@@ -161,7 +193,7 @@ export class Admissions {
       const hello = parseHello(expectType(await nextFrame(connection), Type.HELLO).body);
       key = hello.proof === undefined ? undefined : login.finish(hello.proof);
       if (!key) throw new ProtocolError<ErrorCode>("code", "the code is wrong");
-      return { ...hello, key };
+      return key;
     } finally {
       if (key) this.#tries.giveBack(hostname, began);
       else this.#tries.fail(hostname, began);

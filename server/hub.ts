@@ -1,39 +1,35 @@
-// The room: one log, and a cursor into it for each member. Pure: frames in, frame bytes out; knows no
-// socket, no cipher and no clock. Never waits for a member: what a member has not taken stays in the
-// log. A member that is too far behind loses its connection; if its log is overrun, it leaves the room.
+// The room as one server sees it: puts entries into the room's order for its own members, and tells their connections
+// what to write. The fold has the state. Pure: frames in, frame bytes out; knows no socket and no cipher. Never waits
+// for a member: what a member has not taken stays in the log. A member that is too far behind loses its connection; if
+// its log is overrun, it leaves the room.
 
+import { AckOutcome, type Frame, Left } from "../protocol.ts";
 import {
-  AckOutcome,
-  Away,
-  encodeAck,
-  encodeFrame,
-  type Frame,
-  Left,
-  MAX_FRAME,
-  readdress,
-  Type,
-} from "../protocol.ts";
-import { encodeAway, Member, type Outlet } from "./member.ts";
-import { Listing } from "./member_list.ts";
-import { Log } from "./room_log.ts";
+  encodeHaveBody,
+  encodeJoin,
+  encodeResumeBody,
+  encodeSession,
+  type Entry,
+  Kind,
+  type ResumeBody,
+  type SessionBody,
+} from "./entry.ts";
+import { type Applied, Fold, type FoldConfig, ROOM_LOG_SIZE } from "./fold.ts";
+import { Member, type Outlet } from "./member.ts";
+import { MemoryOrder, type Order } from "./order.ts";
+import type { Log } from "./room_log.ts";
 
-/**
- * Bytes of the room's log: how far a member may fall behind. At 64 bytes a message, about a hundred thousand
- * messages. It is the memory of the busiest room, however many members it has.
- */
-export const ROOM_LOG_SIZE = 8 * 1024 * 1024;
 /**
  * Bytes that a connected member may be behind. Less than the log holds, so a member that is disconnected for it
  * can still resume.
  */
 export const BACKLOG = 4 * 1024 * 1024;
-/** Bytes of direct messages that may wait for one member: two of the largest frames. */
-export const OWN_LOG_SIZE = 2 * MAX_FRAME;
 
-/** Bytes of a segment of the room's log: the largest frame fits, and the log is trimmed in small steps. */
-const ROOM_SEGMENT = 512 * 1024;
-/** Bytes of a segment of a member's own log: most members never need a second one. */
-const OWN_SEGMENT = 1024;
+/** HAVE is put when a client has so much more of its own log, in bytes, or so much later, in ms. */
+const HAVE_SIZE = 16 * 1024;
+const HAVE_MS = 10_000;
+
+const NOTHING = new Uint8Array(0);
 
 /** Where a new member starts, as WELCOME reports it. */
 export interface Start {
@@ -47,79 +43,117 @@ export interface Start {
   readonly said: number;
 }
 
-export interface HubOptions {
-  /** Bytes of the room's log. */
-  logSize?: number;
+export interface HubOptions extends Partial<Omit<FoldConfig, "name">> {
+  /** The name of the room's log: `TOKEN_SIZE` bytes in unpadded base64url. */
+  name: string;
   /** Bytes that a connected member may be behind; by default at most half of the log. */
   backlog?: number;
-  /** Bytes that may wait for one member in its own log. */
-  ownSize?: number;
   /** Calls the function soon, after all frames of the same turn are appended: one write then carries all of them. */
   schedule?: (flush: () => void) => void;
+  /** The clock, in ms since 1970. */
+  clock: () => number;
+  /** A member of this server has left, for this reason, one of `Left`. MUST NOT call the hub. */
+  onLeave?: (member: Member, reason: number) => void;
 }
 
-/**
- * All members of the room, and its log. Frames of a member that has left or was dropped are ignored: nothing may
- * follow its LEFT.
- */
+/** A reserved member id, and the connection that it is for. */
+export interface Seat {
+  readonly id: number;
+  readonly connection: number;
+}
+
+/** Where a member comes from, and what it can do. */
+export interface Origin {
+  readonly network?: string;
+  readonly noDirect?: boolean;
+}
+
+/** The members of this server. Frames of a member that has left are ignored: nothing may follow its LEFT. */
 export class Hub {
-  /** What all members see: the same bytes for all of them, in one order. */
-  readonly log: Log;
-  /** How many messages have been sent to the room. */
-  said = 0;
+  readonly fold: Fold;
+  readonly #order: Order<Applied>;
   readonly #backlog: number;
-  readonly #ownSize: number;
   readonly #schedule: (flush: () => void) => void;
-  /** In the order of joining, which is the order of the ids. */
+  readonly #clock: () => number;
+  readonly #onLeave: (member: Member, reason: number) => void;
+  /** In the order of joining. */
   readonly #members = new Map<number, Member>();
-  readonly #listing = new Listing();
-  /** Members that are still being sent the list of members; some may have all of it already. */
-  readonly #newcomers = new Set<Member>();
-  #lastId = 0;
+  /** Numbers the connections. */
+  #connections = 0;
   #scheduled = false;
   #closed = false;
 
-  constructor(options: HubOptions = {}) {
-    const logSize = options.logSize ?? ROOM_LOG_SIZE;
-    this.log = new Log(logSize, Math.min(ROOM_SEGMENT, Math.ceil(logSize / 4)));
+  constructor(options: HubOptions) {
+    const { logSize = ROOM_LOG_SIZE, clock } = options;
+    this.fold = new Fold(options);
+    this.#order = new MemoryOrder((entry) => this.#apply(entry), clock);
     this.#backlog = options.backlog ?? Math.min(BACKLOG, logSize / 2);
-    this.#ownSize = options.ownSize ?? OWN_LOG_SIZE;
     this.#schedule = options.schedule ?? queueMicrotask;
+    this.#clock = clock;
+    this.#onLeave = options.onLeave ?? (() => {});
   }
 
+  /** What all members see. */
+  get log(): Log {
+    return this.fold.log;
+  }
+
+  /** How many members the room has. A closed room has those whose connections have not ended yet. */
   get size(): number {
-    return this.#members.size;
+    return this.#closed ? this.#members.size : this.fold.size;
   }
 
   members(): Iterable<Member> {
     return this.#members.values();
   }
 
+  /** Reserves a seat, which `join` or `release` uses up. */
+  reserve(): Seat {
+    const connection = ++this.#connections;
+    let id = 0;
+    this.#put({ kind: Kind.SEAT, connection, member: 0, bytes: NOTHING }, (applied) => {
+      if (applied.what === "seated") id = applied.id;
+    });
+    return { id, connection };
+  }
+
+  /** Gives up a seat. */
+  release({ id, connection }: Seat): void {
+    this.#put({ kind: Kind.LEAVE, connection, member: id, bytes: NOTHING });
+  }
+
   /**
    * Adds a member. It starts at the end of the log, just before its own JOINED, so it sees nothing that was sent
    * before. MEMBER frames tell it who is in the room.
+   *
+   * @throws {RangeError} if the seat was used up before
    */
-  join(profile: Uint8Array, outlet: Outlet): { member: Member; start: Start } {
-    const id = ++this.#lastId;
-    // Acknowledgements and a slice of the list may come on top of the limit for direct messages. If space runs
-    // out, the log first drops what it keeps for a client that may resume.
-    const own = new Log(this.#ownSize + MAX_FRAME, OWN_SEGMENT);
-    const member = new Member(id, profile, outlet, this.log, own, this.#listing);
-    const start = {
-      room: member.cursor,
-      own: 0,
-      members: this.#members.size,
-      said: this.said,
-    };
-    this.#members.set(id, member);
-    this.#listing.add(member);
-    this.#newcomers.add(member);
-    this.#append(encodeFrame(Type.JOINED, id, profile));
-    return { member, start };
+  join(
+    profile: Uint8Array,
+    outlet: Outlet,
+    { network = "", noDirect = false }: Origin = {},
+    { id, connection }: Seat = this.reserve(),
+  ): { member: Member; start: Start } {
+    let joined: { member: Member; start: Start } | undefined;
+    const bytes = encodeJoin({ network, noDirect, profile });
+    this.#put({ kind: Kind.JOIN, connection, member: id, bytes }, (applied) => {
+      if (applied.what !== "joined") return;
+      const { member: state, list, members, said } = applied;
+      const member = new Member(state, outlet, this.log, list);
+      this.#members.set(id, member);
+      joined = { member, start: { room: state.start, own: 0, members, said } };
+    });
+    if (!joined) throw new RangeError(`Cannot take seat ${id}: it is not reserved`);
+    return joined;
   }
 
   has(member: Member): boolean {
-    return this.#members.has(member.id);
+    return !member.isLeaving && this.#members.has(member.id);
+  }
+
+  /** A member can resume with one more token. */
+  addSession(member: Member, session: SessionBody): void {
+    this.#putFor(member, Kind.SESSION, encodeSession(session));
   }
 
   /** A member has lost its connection. New frames wait for it, as far as the logs reach back. */
@@ -131,64 +165,62 @@ export class Hub {
    * A member has a new connection, and continues at these positions of the two logs. Returns false and changes
    * nothing if it cannot continue there.
    */
-  resume(member: Member, room: number, own: number, outlet: Outlet): boolean {
-    if (!this.has(member) || !member.rewind(room, own)) return false;
-    member.outlet = outlet;
-    return true;
+  resume(member: Member, body: ResumeBody, outlet: Outlet): boolean {
+    if (!this.has(member) || this.#closed) return false;
+    const connection = ++this.#connections;
+    const { room, own } = body;
+    let resumed = false;
+    const bytes = encodeResumeBody(body);
+    this.#put({ kind: Kind.RESUME, connection, member: member.id, bytes }, (applied) => {
+      resumed = applied.what === "done";
+      if (!resumed) return;
+      member.rewind(room, own);
+      member.put = member.state.accepted;
+      member.have = { position: own, at: -Infinity };
+      member.outlet = outlet;
+    });
+    return resumed;
   }
 
-  /** Reports to all members that a member is away, or back. */
-  setAway(member: Member, away: boolean): void {
-    if (!this.has(member) || member.away === away) return;
-    member.away = away;
-    this.#listing.change(member);
-    this.#append(encodeAway(member.id, away ? Away.AWAY : Away.BACK));
+  /** The others see a member as away, until it resumes. */
+  setAway(member: Member): void {
+    this.#putFor(member, Kind.AWAY, NOTHING);
   }
 
   /** Removes a member, and reports the reason to the others: one of `Left`. Does nothing if it has left already. */
   leave(member: Member, reason: number): void {
-    if (!this.#members.delete(member.id)) return;
-    this.#listing.remove(member);
-    this.#newcomers.delete(member);
-    for (const other of this.#newcomers) {
-      if (other.listing) other.listBefore(member);
-      else this.#newcomers.delete(other);
-    }
-    member.left = reason;
-    member.close();
-    this.#append(encodeFrame(Type.LEFT, member.id, Uint8Array.of(reason)));
-    // If a newcomer takes nothing while very many members leave, its own log is overrun.
-    for (const other of this.#newcomers) if (other.overrun) this.#drop(other);
-  }
-
-  /** Sends a member's MESSAGE frame to all members, its sender included: the same bytes, with the sender's id. */
-  say(from: Member, frame: Frame): void {
-    if (!this.has(from)) return;
-    this.said++;
-    this.#append(frame.bytes, from.id);
-  }
-
-  /** Appends a member's MESSAGE frame to the receiver's own log, and an ACK to the sender's. Returns the outcome. */
-  tell(from: Member, frame: Frame): number {
-    if (!this.has(from)) return AckOutcome.GONE;
-    const to = this.#members.get(frame.id);
-    let outcome: number = AckOutcome.ACCEPTED;
-    if (!to || to.noDirect) outcome = AckOutcome.GONE;
-    else if (to.listing || to.ownBacklog + frame.bytes.length > this.#ownSize) {
-      // No direct message may come within the list of members, and without the list its sender is unknown.
-      outcome = AckOutcome.BUSY;
-    } else this.#appendOwn(to, frame.bytes, from.id);
-    from.answered++;
-    this.#appendOwn(from, encodeAck(frame.id, { count: from.answered, outcome }));
-    return outcome;
-  }
-
-  /** Gives a member a new profile. */
-  setProfile(member: Member, profile: Uint8Array): void {
     if (!this.has(member)) return;
-    member.profile = profile;
-    this.#listing.change(member);
-    this.#append(encodeFrame(Type.PROFILE, member.id, profile));
+    this.#putFor(member, Kind.LEAVE, Uint8Array.of(reason));
+    member.isLeaving = true;
+    // A closed room reports nothing to its members.
+    if (this.#closed) this.#forget(member, reason);
+  }
+
+  /** Sends a member's MESSAGE or PROFILE frame to all members, the member included: the same bytes, with its id. */
+  say(from: Member, frame: Frame): void {
+    this.#putFor(from, Kind.FRAME, frame.bytes);
+  }
+
+  /**
+   * Appends a member's MESSAGE frame to the receiver's own log, and an ACK to the sender's.
+   *
+   * @param done is called with the outcome, one of `AckOutcome`
+   */
+  tell(from: Member, frame: Frame, done?: (outcome: number) => void): void {
+    this.#putFor(from, Kind.DIRECT, frame.bytes, (applied) => {
+      if (applied.what !== "answered") return done?.(AckOutcome.GONE);
+      if (applied.to && applied.to !== from.state) this.#wakeOwn(applied.to.id);
+      this.#wakeOwn(from.id);
+      done?.(applied.outcome);
+    });
+  }
+
+  /** The client of a member has its own log up to this position. Returns false if that was never written to it. */
+  have(member: Member, position: number): boolean {
+    // A client sends it when it has its list.
+    if (member.listing || position > member.ownTaken) return false;
+    this.#putHave(member, position, true);
+    return true;
   }
 
   /** Closes the room: members may take what is pending, and nothing new is appended. */
@@ -196,27 +228,61 @@ export class Hub {
     this.#closed = true;
   }
 
-  #append(frame: Uint8Array, from?: number): void {
-    if (this.#closed) return;
-    const { begun } = this.log;
-    const copy = this.log.append(frame);
-    if (from !== undefined) readdress(copy, Type.MESSAGE, from);
-    if (this.log.begun !== begun) this.#endSlow();
-    this.#wakeAll();
+  #putFor(member: Member, kind: Kind, bytes: Uint8Array, done?: (applied: Applied) => void): void {
+    if (!this.has(member)) return;
+    const isNumbered = kind === Kind.FRAME || kind === Kind.DIRECT;
+    const { id, state: { connection } } = member;
+    this.#put({ kind, connection, member: id, bytes, number: isNumbered ? ++member.put : 0 }, done);
   }
 
-  #appendOwn(member: Member, frame: Uint8Array, from?: number): void {
-    if (this.#closed) return;
-    const copy = member.append(frame);
-    if (from !== undefined) readdress(copy, Type.DIRECT, from);
-    if (member.overrun) this.#drop(member);
-    else member.outlet?.wake();
+  #put(
+    entry: Omit<Entry, "time" | "number"> & { number?: number },
+    done?: (applied: Applied) => void,
+  ): void {
+    if (!this.#closed) this.#order.put({ number: 0, ...entry }, done);
+  }
+
+  /** Puts HAVE if it says enough. The first of a connection always does: it ends the earlier tokens. */
+  #putHave(member: Member, position: number, isConfirmed: boolean): void {
+    const { have } = member;
+    const at = this.#clock();
+    if (position - have.position < HAVE_SIZE && at - have.at < HAVE_MS) return;
+    member.have = { position, at };
+    this.#putFor(member, Kind.HAVE, encodeHaveBody({ position, isConfirmed }));
+  }
+
+  #apply(entry: Entry): Applied {
+    const { end, begun } = this.log;
+    const applied = this.fold.apply(entry);
+    const member = this.#members.get(entry.member);
+    if (member?.state.left) this.#forget(member, member.state.left.reason);
+    if (this.log.begun !== begun) this.#endSlow();
+    if (this.log.end !== end) this.#wakeAll();
+    return applied;
+  }
+
+  #forget(member: Member, reason: number): void {
+    member.isLeaving = true;
+    this.#members.delete(member.id);
+    this.#onLeave(member, reason);
+  }
+
+  /** A member of this server, perhaps, has something new in its own log. */
+  #wakeOwn(id: number): void {
+    const member = this.#members.get(id);
+    if (!member || member.isLeaving) return;
+    if (member.overrun) return this.#drop(member);
+    // A client that sends no HAVE has what was written to it.
+    if (!member.state.lasting && member.ownCursor - member.have.position >= HAVE_SIZE) {
+      this.#putHave(member, member.ownCursor, false);
+    }
+    member.outlet?.wake();
   }
 
   /** The log has begun a segment, and may have dropped its oldest: members that had not taken that one cannot go on. */
   #endSlow(): void {
-    // The LEFT of one member may begin another segment, and so drop further members during this loop.
     for (const member of this.#members.values()) {
+      if (member.isLeaving) continue;
       if (member.overrun) this.#drop(member);
       else if (member.outlet && member.behind > this.#backlog) this.#cut(member, member.outlet);
     }

@@ -14,6 +14,7 @@ import {
   MIN_LOG,
   sizeOf,
 } from "./limits.ts";
+import { MIN_CHAINED_LOG } from "./log_chain.ts";
 
 Deno.test("sizeOf: reads bytes, or an integer of K, M or G", () => {
   const sizes: Record<string, number | undefined> = {
@@ -66,6 +67,8 @@ Deno.test("DEFAULT_LIMITS: the limits are consistent", () => {
   assertEquals(budget, DEFAULT_BUDGET);
   assert(logSize >= MIN_LOG && backlog >= MIN_BACKLOG && backlog <= logSize);
   assert(MIN_LOG >= 4 * MAX_FRAME && MIN_BACKLOG >= MAX_FRAME);
+  // Otherwise a sealed room could not be opened.
+  assert(MIN_LOG >= MIN_CHAINED_LOG);
   assert(handshakeMs < idleMs && maxPerAddress < maxMembers);
   // The largest frame never exceeds a burst.
   assert(budgetOf(1, MIN_BYTE_RATE)!.byteBurst >= 4 + MAX_FRAME);

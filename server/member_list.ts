@@ -2,138 +2,105 @@
 
 import { concat } from "@std/bytes/concat";
 
-/** Bytes of a slice of the list: many entries in one write, few in memory. */
-const SLICE = 16 * 1024;
+/** The largest block of the list, in bytes: many entries in one write, few in memory. */
+const BLOCK = 16 * 1024;
+/** The most members of a block: with each member that joins, the last block is made again. */
+const BLOCK_MEMBERS = 64;
 
 /** A member in the list. */
 export interface Listed {
-  /** Ids grow in the order of joining. */
   readonly id: number;
   /** The frames that introduce it. Their bytes MUST NOT change. */
   readonly entry: Uint8Array<ArrayBuffer>;
 }
 
-export interface Slice {
-  /** May be empty. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The id of the last member in it. */
-  readonly last: number;
-  readonly more: boolean;
-}
+/** Neighbours in the list. A block never changes: a newcomer may still be sent it. */
+class Block {
+  /** Bytes of the entries together. */
+  readonly size: number;
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
 
-/** Neighbours in the list, together about as large as a slice. */
-interface Block {
-  readonly members: Listed[];
-  /** Bytes of their entries together. */
-  size: number;
-  /** Their entries in one piece, made when first needed; the same for all newcomers. */
-  bytes: Uint8Array<ArrayBuffer> | undefined;
+  constructor(readonly members: readonly Listed[]) {
+    this.size = members.reduce((sum, { entry }) => sum + entry.length, 0);
+  }
+
+  /** The entries in one piece, made when first needed; the same for all newcomers. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes ??= concat(this.members.map(({ entry }) => entry));
+  }
 }
 
 /**
- * The members in the order of their ids, in blocks whose bytes are put together once: a thousand members that join
- * at the same time get the same bytes.
+ * The members in the order of joining, in blocks whose bytes are put together once: a thousand members that join at
+ * the same time share nearly all of them.
  *
  * @example
  * ```ts
- * const { bytes, last, more } = listing.slice(0, newcomer.id);
- * write(bytes);
- * if (more) write(listing.slice(last, newcomer.id).bytes);
+ * const pieces = list.pieces();
+ * for (let piece = pieces(); piece; piece = pieces()) write(piece);
  * ```
  */
-export class Listing {
-  #blocks: Block[] = [];
+export class MemberList {
+  #blocks: readonly Block[] = [];
+  /** The block of each member, by id. */
+  readonly #blockOf = new Map<number, Block>();
 
-  /** Adds a member; its id MUST be greater than all before. */
+  /** Adds a member at the end. */
   add(member: Listed): void {
     const last = this.#blocks.at(-1);
-    const size = member.entry.length;
-    if (!last || last.size + size > SLICE) {
-      this.#blocks.push({ members: [member], size, bytes: undefined });
+    if (
+      last && last.members.length < BLOCK_MEMBERS && last.size + member.entry.length <= BLOCK
+    ) {
+      this.#replace(last, [...last.members, member]);
       return;
     }
-    last.members.push(member);
-    last.size += size;
-    last.bytes = undefined;
+    const block = new Block([member]);
+    this.#blockOf.set(member.id, block);
+    this.#blocks = [...this.#blocks, block];
   }
 
   /** Removes a member; does nothing if it is not in the list. */
-  remove({ id }: Listed): void {
-    const index = this.#blockAfter(id - 1);
-    const block = this.#blocks[index];
-    const at = block ? block.members.findIndex((member) => member.id === id) : -1;
-    if (!block || at === -1) return;
-    block.members.splice(at, 1);
-    if (block.members.length === 0) this.#blocks.splice(index, 1);
-    else measure(block);
+  remove(id: number): void {
+    const block = this.#blockOf.get(id);
+    if (!block) return;
+    this.#blockOf.delete(id);
+    this.#replace(block, block.members.filter((member) => member.id !== id));
   }
 
-  /** A member's entry has changed. */
-  change({ id }: Listed): void {
-    const block = this.#blocks[this.#blockAfter(id - 1)];
-    if (block) measure(block);
+  /** Gives a member another entry; does nothing if it is not in the list. */
+  change(changed: Listed): void {
+    const block = this.#blockOf.get(changed.id);
+    if (!block) return;
+    this.#replace(block, block.members.map((one) => one.id === changed.id ? changed : one));
   }
 
-  /** The entries of the next members with ids greater than `after` and less than `before`, in one piece. */
-  slice(after: number, before: number): Slice {
-    const pieces: Uint8Array<ArrayBuffer>[] = [];
-    let size = 0;
-    let last = after;
-    let more = false;
-    for (let i = this.#blockAfter(after); i < this.#blocks.length && !more; i++) {
-      const block = this.#blocks[i]!;
-      // Blocks that have become small are sent together, but none is split for that.
-      if (size > 0 && size + block.size > SLICE) {
-        more = block.members[0]!.id < before;
-        break;
-      }
-      let start = 0;
-      let end = 0;
-      for (const { id, entry } of block.members) {
-        if (id >= before) break;
-        if (id > after) {
-          // A block may be too large, because entries have grown.
-          more = size > 0 && size + entry.length > SLICE;
-          if (more) break;
-          size += entry.length;
-          last = id;
-        } else start += entry.length;
-        end += entry.length;
-      }
-      if (end > start) pieces.push(bytesOf(block).subarray(start, end));
-      if (block.members.at(-1)!.id >= before) break;
-    }
-    return { bytes: pieces.length === 1 ? pieces[0]! : concat(pieces), last, more };
+  /** The list as it is now, whatever happens to it later: a function that returns one piece after the other. */
+  pieces(): () => Uint8Array<ArrayBuffer> | undefined {
+    const blocks = this.#blocks;
+    let next = 0;
+    return () => blocks[next++]?.bytes;
   }
 
-  /** A copy of the list between these ids; later changes do not affect it. */
-  part(after: number, before: number): Listing {
-    const part = new Listing();
-    for (const { members } of this.#blocks) {
-      for (const member of members) if (member.id > after && member.id < before) part.add(member);
-    }
-    return part;
-  }
-
-  /** The index of the first block with a member whose id is greater than `id`. */
-  #blockAfter(id: number): number {
-    let low = 0;
-    let high = this.#blocks.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#blocks[middle]!.members.at(-1)!.id > id) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+  #replace(old: Block, members: readonly Listed[]): void {
+    const index = this.#blocks.lastIndexOf(old);
+    // Entries may have grown.
+    const blocks = split(members).map((part) => new Block(part));
+    this.#blocks = this.#blocks.toSpliced(index, 1, ...blocks);
+    for (const block of blocks) for (const { id } of block.members) this.#blockOf.set(id, block);
   }
 }
 
-function bytesOf(block: Block): Uint8Array<ArrayBuffer> {
-  return block.bytes ??= concat(block.members.map(({ entry }) => entry));
-}
-
-/** Measures a block again after a change. */
-function measure(block: Block): void {
-  block.size = block.members.reduce((sum, { entry }) => sum + entry.length, 0);
-  block.bytes = undefined;
+/** Parts of at most `BLOCK` bytes, or of one entry. No part has more members than there were. */
+function split(members: readonly Listed[]): Listed[][] {
+  const parts: Listed[][] = [];
+  let size = Infinity;
+  for (const member of members) {
+    size += member.entry.length;
+    if (size > BLOCK) {
+      parts.push([]);
+      size = member.entry.length;
+    }
+    parts.at(-1)!.push(member);
+  }
+  return parts;
 }

@@ -3,6 +3,19 @@
 
 import { frameSize } from "../protocol.ts";
 
+/** A `Log` as text. */
+export interface SavedLog {
+  readonly end: number;
+  readonly begun: number;
+  readonly segments: readonly {
+    readonly start: number;
+    /** Bytes that it can hold. */
+    readonly size: number;
+    /** The used bytes, in base64. */
+    readonly bytes: string;
+  }[];
+}
+
 const NOTHING_READ = { position: -1, end: -1, bytes: new Uint8Array() };
 
 interface Segment {
@@ -18,7 +31,8 @@ interface Segment {
  * because a write to a socket that the peer does not read cannot be taken back.
  */
 export class Log {
-  readonly #capacity: number;
+  /** Bytes that can be read at most. */
+  readonly capacity: number;
   readonly #segment: number;
   #segments: Segment[] = [];
   #end = 0;
@@ -32,7 +46,7 @@ export class Log {
    * @param segment bytes of a segment; a larger frame gets a segment of its size
    */
   constructor(capacity: number, segment: number) {
-    this.#capacity = capacity;
+    this.capacity = capacity;
     this.#segment = segment;
   }
 
@@ -72,14 +86,8 @@ export class Log {
     return copy;
   }
 
-  /** Appends frames as a separate segment, without copying them: their bytes MUST NOT change any more. */
-  adopt(frames: Uint8Array<ArrayBuffer>): void {
-    this.#begin(frames).used = frames.length;
-    this.#end += frames.length;
-  }
-
   #begin(bytes: Uint8Array<ArrayBuffer>): Segment {
-    while (this.#segments.length > 0 && this.#end - this.start + bytes.length > this.#capacity) {
+    while (this.#segments.length > 0 && this.#end - this.start + bytes.length > this.capacity) {
       this.#segments.shift();
     }
     const segment = { start: this.#end, bytes, used: 0 };
@@ -136,5 +144,25 @@ export class Log {
       if (start + used > position) return;
       this.#segments.shift();
     }
+  }
+
+  save(): SavedLog {
+    const segments = this.#segments.map(({ start, bytes, used }) => ({
+      start,
+      size: bytes.length,
+      bytes: bytes.subarray(0, used).toBase64(),
+    }));
+    return { end: this.#end, begun: this.#begun, segments };
+  }
+
+  restore({ end, begun, segments }: SavedLog): void {
+    this.#end = end;
+    this.#begun = begun;
+    this.#segments = segments.map(({ start, size, bytes: text }) => {
+      const bytes = new Uint8Array(size);
+      const { written } = bytes.setFromBase64(text);
+      return { start, bytes, used: written };
+    });
+    this.#last = NOTHING_READ;
   }
 }

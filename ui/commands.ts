@@ -4,7 +4,7 @@
 import { closestString } from "@std/text/closest-string";
 import { ChatError } from "../errors.ts";
 import { type Files, isThere, toPath } from "../files/paths.ts";
-import { findPerson, type Room, type Transfer } from "../room.ts";
+import { findPerson, type Person, type Room, type Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import type { CompletionContext, Context } from "./context.ts";
 import { ignores } from "./follow.ts";
@@ -176,8 +176,10 @@ export const COMMANDS: readonly SlashCommand[] = [
   {
     name: "verify",
     args: "MEMBER",
-    help: "shows words to compare aloud: they prove a member's identity",
+    help: "shows words to compare aloud: of a member's identity, or (room) of the conversation",
+    members: ({ room }) => [...room.members.filter((m) => !m.self).map((m) => m.name), "room"],
     run({ room, print }, name: string) {
+      if (name === "room") return verifyRoom(room, print);
       const words = room.compare(name);
       const shown = printable(name);
       print(`Compare aloud with ${shown}: ${words}`);
@@ -393,6 +395,20 @@ function fileAndMember(
 
 function offered({ transfers }: Room): Transfer[] {
   return transfers.filter((one) => one.direction === "in" && one.state === "offered");
+}
+
+/** Shows which members see the same conversation. */
+function verifyRoom({ conversation }: Room, print: Context["print"]): void {
+  if (!conversation) {
+    throw new ChatError("Cannot compare conversations: nothing proves them in a room with xor");
+  }
+  const { at, words, same, other, unknown } = conversation;
+  print(`Compare aloud at ${at} bytes: ${words}`);
+  print("Anyone who has read as many bytes must see the same words");
+  const names = (people: readonly Person[]) => printable(people.map(listed).join(", "));
+  if (same.length > 0) print(`the same conversation: ${names(same)}`);
+  if (other.length > 0) print(`another conversation: ${names(other)}`);
+  if (unknown.length > 0) print(`not compared: ${names(unknown)}`);
 }
 
 /** The only open transfer, for a command without an argument. */

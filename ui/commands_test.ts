@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ChatError } from "../errors.ts";
 import type { Files } from "../files/paths.ts";
-import type { Link, Person, RoomEvent, Transfer } from "../room.ts";
+import type { Conversation, Link, Person, RoomEvent, Transfer } from "../room.ts";
 import { Editor } from "../terminal/editor.ts";
 import {
   ALICE,
@@ -142,6 +142,37 @@ Deno.test("submit: /verify shows the words and explains them; /trust reports wha
     assertThrows(run, ChatError, "there is no key");
     assertEquals(done, []);
   }
+});
+
+Deno.test("submit: /verify room shows the conversation's words, and who sees the same one", () => {
+  const base = { at: 4711, words: WORDS, same: [], other: [], unknown: [] };
+  const shown = (conversation: Partial<Conversation>) =>
+    submitted("/verify room", {
+      room: fakeRoom({ conversation: { ...base, ...conversation } }),
+    });
+  const first = [
+    `print|Compare aloud at 4711 bytes: ${WORDS}`,
+    "print|Anyone who has read as many bytes must see the same words",
+  ];
+  assertEquals(shown({}), first);
+  const [bob, boris, al, bob7] = OTHERS as [Person, Person, Person, Person];
+  assertEquals(shown({ same: [bob, { ...boris, away: true }], other: [al], unknown: [bob7] }), [
+    ...first,
+    "print|the same conversation: bob, Boris (away)",
+    "print|another conversation: al",
+    "print|not compared: bob#7",
+  ]);
+  assertEquals(shown({ other: [{ ...al, name: "\x1b[2J" }] }), [
+    ...first,
+    "print|another conversation: ␛[2J",
+  ]);
+  assertThrows(() => submitted("/verify room"), ChatError, "Cannot compare conversations");
+});
+
+Deno.test("complete: /verify offers the other members, and the room", () => {
+  const { context } = around();
+  assertEquals(complete("/verify r", 9, context).words, ["room "]);
+  assertEquals(complete("/verify b", 9, context).words, ["bob ", "Boris ", "bob#7 "]);
 });
 
 Deno.test("submit: an invalid command fails with one sentence and no effect", () => {
@@ -409,7 +440,13 @@ Deno.test("follow: hides and does not save events of ignored members; takes all 
   for (const who of [BOB2, BOB7]) {
     assertEquals(follow(said(who), context), false);
     assertEquals(follow(direct(who), context), false);
-    const unreadable = { type: "unreadable", from: who, message: "cut", count: 1 } as const;
+    const unreadable = {
+      type: "unreadable",
+      from: who,
+      message: "cut",
+      count: 1,
+      fresh: 1,
+    } as const;
     assertEquals(follow(unreadable, context), false);
     assertEquals(follow({ type: "joined", who, at: 1, sent: undefined }, context), false);
     for (const type of ["away", "back"] as const) {
@@ -418,10 +455,13 @@ Deno.test("follow: hides and does not save events of ignored members; takes all 
     assertEquals(follow({ type: "left", who, reason: "left", at: 1 }, context), false);
     // A name that may be stolen concerns everybody.
     assertEquals(follow({ type: "keychanged", who }, context), true);
+    // And so does a server that forks the room.
+    assertEquals(follow({ type: "forked", who, since: undefined }, context), true);
+    assertEquals(follow({ type: "agreed", who }, context), true);
   }
   assertEquals(context.preferences.reply, undefined);
   assertEquals(follow(said(AL), context), true);
-  assertEquals(context.saved.size, 3);
+  assertEquals(context.saved.size, 7);
   submit("/ignore", context);
   submit("/ignore bob", context);
   submit("/unignore bob", context);

@@ -52,11 +52,21 @@ export function describe(event: RoomEvent): OutputLine {
         message: event.message,
         count: event.count,
       };
+    case "forked":
+      return {
+        type,
+        id: event.who.id,
+        name: event.who.name,
+        ...(event.since && { since: event.since.toISOString() }),
+      };
+    case "agreed":
     case "keychanged":
       return { type, id: event.who.id, name: event.who.name };
     case "away":
     case "back":
       return { type, id: event.who.id, name: event.who.name, at: event.at };
+    case "clock":
+      return { type, ahead: event.ahead };
     case "warning":
       return { type, code: event.code, message: event.message };
     case "disconnected":

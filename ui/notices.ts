@@ -37,6 +37,8 @@ export function connectionNotice(event: RoomEvent): string | undefined {
       return `${lost(event)}; what you type is sent when it is back`;
     case "connected":
       return gap(event) === undefined ? "connected again; nothing missed" : undefined;
+    case "agreed":
+      return `${event.who.name} sees the same conversation as you now`;
     default:
       return undefined;
   }
@@ -100,16 +102,27 @@ export function warnings(event: RoomEvent, now: Date): string[] {
       break;
     }
     case "unreadable":
-      // Only the first one: a member that sends garbage must not flood the screen.
-      if (event.count === 1) {
-        sentences.push(
-          `a message claiming to be from ${event.from.name} could not be verified: ${event.message}`,
-        );
-      }
+      sentences.push(unverified(event));
       break;
+    case "forked": {
+      const { who: { name }, since } = event;
+      const from = since ? ` since ${timeOf(since)}` : "";
+      sentences.push(
+        `${name} sees a different conversation than you${from}: ` +
+          `the server shows you different things, or ${name}'s report is false`,
+      );
+      break;
+    }
     case "connected": {
       const sentence = gap(event);
       if (sentence !== undefined) sentences.push(sentence);
+      break;
+    }
+    case "clock": {
+      const how = event.ahead > 0 ? "ahead of" : "behind";
+      sentences.push(
+        `this machine's clock is ${Math.abs(event.ahead)} minutes ${how} the server's`,
+      );
       break;
     }
     case "warning":
@@ -117,6 +130,20 @@ export function warnings(event: RoomEvent, now: Date): string[] {
       break;
   }
   return sentences;
+}
+
+function unverified(
+  { from: { name }, message, fresh }: RoomEvent & { type: "unreadable" },
+): string {
+  const claimed = `claiming to be from ${name} could not be verified`;
+  return fresh === 1
+    ? `a message ${claimed}: ${message}`
+    : `${fresh} messages ${claimed}; the last one: ${message}`;
+}
+
+/** As `14:02`. */
+function timeOf(time: Date): string {
+  return time.toTimeString().slice(0, 5);
 }
 
 function isOff(sent: Date | undefined, now: Date): sent is Date {

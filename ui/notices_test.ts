@@ -23,7 +23,7 @@ Deno.test("warnings: none for a normal event", () => {
   for (
     const type of [
       ...["welcome", "members", "delivered", "undelivered", "left", "renamed", "ended"],
-      ...["away", "back", "disconnected", "waiting"],
+      ...["away", "back", "disconnected", "waiting", "agreed"],
     ]
   ) {
     for (const event of EVENTS[type as RoomEvent["type"]]) assertEquals(warnings(event, NOW), []);
@@ -100,14 +100,35 @@ Deno.test("warnings: a different key comes with the commands to check it", () =>
   ]);
 });
 
-Deno.test("warnings: unreadable messages are reported once for each sender", () => {
-  const unreadable = (count: number): RoomEvent => (
-    { type: "unreadable", from: BOB, message: "it is not text", count }
+Deno.test("warnings: messages that could not be verified are counted since the last warning", () => {
+  const unreadable = (fresh: number): RoomEvent => (
+    { type: "unreadable", from: BOB, message: "it is not text", count: fresh + 7, fresh }
   );
-  assertEquals(warnings(unreadable(1), NOW), [
-    "a message claiming to be from bob could not be verified: it is not text",
+  const cases: Record<number, string> = {
+    1: "a message claiming to be from bob could not be verified: it is not text",
+    2: "2 messages claiming to be from bob could not be verified; the last one: it is not text",
+    1000:
+      "1000 messages claiming to be from bob could not be verified; the last one: it is not text",
+  };
+  for (const [fresh, sentence] of Object.entries(cases)) {
+    assertEquals(warnings(unreadable(Number(fresh)), NOW), [sentence]);
+  }
+});
+
+Deno.test("warnings: a fork names the member, the time of the last agreement, and both explanations", () => {
+  const forked = (since: Date | undefined) => warnings({ type: "forked", who: BOB, since }, NOW);
+  const why = "the server shows you different things, or bob's report is false";
+  assertEquals(forked(new Date(2026, 0, 2, 14, 2, 59)), [
+    `bob sees a different conversation than you since 14:02: ${why}`,
   ]);
-  for (const count of [2, 3, 1000]) assertEquals(warnings(unreadable(count), NOW), []);
+  assertEquals(forked(undefined), [`bob sees a different conversation than you: ${why}`]);
+});
+
+Deno.test("connectionNotice: a member that agrees again", () => {
+  assertEquals(
+    connectionNotice({ type: "agreed", who: BOB }),
+    "bob sees the same conversation as you now",
+  );
 });
 
 Deno.test("warnings: a server's warning is marked as the server's words", () => {
@@ -165,7 +186,7 @@ Deno.test("connectionNotice: undefined for all other events", () => {
   );
   assertEquals(
     [...new Set(reported.map((event) => event.type))],
-    ["away", "back", "disconnected", "connected"],
+    ["agreed", "away", "back", "disconnected", "connected"],
   );
 });
 

@@ -57,9 +57,12 @@ function noticeOf(event: RoomEvent): string | undefined {
     case "message":
     case "direct":
     case "unreadable":
+    case "forked":
+    case "agreed":
     case "keychanged":
     case "away":
     case "back":
+    case "clock":
     case "warning":
     case "disconnected":
     // It is repeated: the user sees the loss, and then its end.

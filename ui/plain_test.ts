@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { ChatError } from "../errors.ts";
 import type { RoomEvent, RoomInfo } from "../room.ts";
-import { ALICE, BOB, EVENTS, FakeRoom, UNPROVED } from "../tests/support/fake_room.ts";
+import { ALICE, BOB, EVENTS, FakeRoom, SENT, UNPROVED } from "../tests/support/fake_room.ts";
 import { PlainScreen } from "./plain.ts";
 
 const utf8 = new TextEncoder();
@@ -198,10 +198,23 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
       ],
     },
     renamed: { out: "", notes: ["bob is now rob"] },
-    // Once for each sender.
     unreadable: {
       out: "",
-      notes: ["a message claiming to be from bob could not be verified: it is not UTF-8"],
+      notes: [
+        "a message claiming to be from bob could not be verified: it is not UTF-8",
+        "2 messages claiming to be from bob could not be verified; the last one: it is too short",
+      ],
+    },
+    forked: {
+      out: "",
+      notes: ["", ` since ${SENT.toTimeString().slice(0, 5)}`].map((since) =>
+        `bob sees a different conversation than you${since}: ` +
+        "the server shows you different things, or bob's report is false"
+      ),
+    },
+    agreed: {
+      out: "",
+      notes: ["bob sees the same conversation as you now"],
     },
     keychanged: {
       out: "",
@@ -213,6 +226,13 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
     // Not about the user.
     away: { out: "", notes: ["bob is away: connection lost"] },
     back: { out: "", notes: ["bob is back"] },
+    clock: {
+      out: "",
+      notes: [
+        "this machine's clock is 7 minutes ahead of the server's",
+        "this machine's clock is 12 minutes behind the server's",
+      ],
+    },
     warning: {
       out: "",
       notes: ["warning from the server: you are sending more than this room allows"],
@@ -288,7 +308,7 @@ Deno.test("PlainScreen: warnings precede their message, and cannot harm a termin
   const { out, notes } = await show(
     { type: "joined", who: BOB, at: 1, sent },
     { type: "direct", from: BOB, text: "late", action: false, sent, missing: 1 },
-    { type: "unreadable", from: BOB, message: "\x1b[2J", count: 1 },
+    { type: "unreadable", from: BOB, message: "\x1b[2J", count: 1, fresh: 1 },
     { type: "warning", code: "flood", message: "\x1b[2J\n" },
     { type: "disconnected", reason: "refused", message: "\x1b[2J\n" },
   );
@@ -786,15 +806,17 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
       { id: 2, name: "bob", reason: "refused", at: 500 },
     ],
     renamed: [{ id: 2, name: "rob", before: "bob", at: 600 }],
-    // Every one: programs can count.
     unreadable: [
       { from: 2, name: "bob", message: "it is not UTF-8", count: 1 },
-      { from: 2, name: "bob", message: "it is too short", count: 2 },
+      { from: 2, name: "bob", message: "it is too short", count: 3 },
     ],
+    forked: [bob, { ...bob, since: sent }],
+    agreed: [bob],
     keychanged: [{ id: 2, name: "bob(!)" }],
     // About this client too: programs can compare ids.
     away: [{ ...bob, at: 700 }, { ...alice, at: 720 }],
     back: [{ ...bob, at: 740 }, { ...alice, at: 760 }],
+    clock: [{ ahead: 7 }, { ahead: -12 }],
     warning: [{ code: "flood", message: "you are sending more than this room allows" }],
     disconnected: ["lost", "stopped", "refused"].map((reason) => (
       { reason, message: "the server has sent nothing for 30 s" }

@@ -192,8 +192,10 @@ Deno.test("Screen: shows members that are in the room, join, leave and change th
     { type: "renamed", who: { ...ALICE, name: "ally" }, before: "alice", at: 2 },
     { type: "left", who: BOB, reason: "left", at: 3 },
     { type: "left", who: crowd[0]!, reason: "slow", at: 4 },
-    { type: "unreadable", from: BOB, message: "it is not text", count: 1 },
-    { type: "unreadable", from: BOB, message: "it is not text", count: 2 },
+    { type: "unreadable", from: BOB, message: "it is not text", count: 1, fresh: 1 },
+    { type: "unreadable", from: BOB, message: "it is not text", count: 9, fresh: 8 },
+    { type: "forked", who: BOB, since: new Date(2026, 0, 2, 9, 2) },
+    { type: "agreed", who: BOB },
   );
   assertEquals((await tty.rows()).slice(0, -2), [
     "09:05 you are alice, in the room at 127.0.0.1:2428; /help lists the commands",
@@ -206,8 +208,12 @@ Deno.test("Screen: shows members that are in the room, join, leave and change th
     "      bob is now rob",
     "      you are now ally",
     "      bob left; m0 was disconnected: too slow",
-    // Only once.
     "      a message claiming to be from bob could not be verified: it is not text",
+    "      8 messages claiming to be from bob could not be verified; the last one: it",
+    "      is not text",
+    "      bob sees a different conversation than you since 09:02: the server shows",
+    "      you different things, or bob's report is false",
+    "      bob sees the same conversation as you now",
   ]);
 });
 
@@ -275,6 +281,24 @@ Deno.test("Screen: the status line shows the room's protection at every width; c
     "Compare aloud with bob: abandon ability able about above absent absorb abstract",
     "If bob sees the same words, the connection is genuine",
   ]);
+});
+
+Deno.test("Screen: the status line counts the members that see another conversation, until they agree", async () => {
+  const { tty, room, tell } = setUp(screenFor(80));
+  room.info = { ...room.info, cipher: "sealed" };
+  const status = async () => (await tty.rows()).at(-2);
+  room.forked = 1;
+  tell({ type: "forked", who: BOB, since: undefined });
+  assertEquals(
+    await status(),
+    `127.0.0.1:2428 · ${LOCK}sealed · 1 of 2 sees another conversation · connected`,
+  );
+  room.forked = 0;
+  tell({ type: "agreed", who: BOB });
+  assertEquals(
+    await status(),
+    `127.0.0.1:2428 · ${LOCK}sealed: only members can read it · 2 members · connected`,
+  );
 });
 
 // ---- a connection that is lost ----
@@ -952,7 +976,10 @@ Deno.test("Screen: shows whatever others send, and never sends it to the termina
       { type: "keychanged", who: eve },
       { type: "renamed", who: eve, before: evil, at: 1 },
       { type: "left", who: eve, reason: "lost", at: 1 },
-      { type: "unreadable", from: eve, message: evil, count: 1 },
+      { type: "unreadable", from: eve, message: evil, count: 1, fresh: 1 },
+      { type: "unreadable", from: eve, message: evil, count: 3, fresh: 2 },
+      { type: "forked", who: eve, since: new Date(0) },
+      { type: "agreed", who: eve },
       { type: "away", who: eve, at: 1 },
       { type: "back", who: eve, at: 1 },
       { type: "warning", code: "flood", message: evil },

@@ -16,6 +16,8 @@ export interface RoomStatus {
   readonly info: RoomInfo;
   /** How many members are in the room. */
   readonly members: number;
+  /** How many of them see another conversation. */
+  readonly forked: number;
   readonly link: Link;
   readonly now: Date;
   /** Bytes that may still be typed, negative if the text is too long; undefined: plenty. */
@@ -38,24 +40,43 @@ export function statusLine(status: RoomStatus, columns: number): string {
   const { info: { address, cipher, maxText }, link, unread } = status;
   const [protection, brief, ...briefer] = cipherNotes(cipher, status.pictures);
   const counted = `${status.members} ${status.members === 1 ? "member" : "members"}`;
+  const [forked, briefForked] = forkedNotes(status);
   // A classic room does not report its members.
-  const members = status.info.classic ? "classic" : counted;
+  const members = status.info.classic ? "classic" : forked ?? counted;
   // The protection is shortened first and left out last.
   const rooms = [[address, protection, members], [address, brief, members]];
-  const bodies = [...rooms, [brief, members], ...[brief, ...briefer].map((note) => [note])];
+  const notes = [brief, ...briefer].map((note) => [note]);
   // Without room, "connected" is left out; a lost connection is shown before everything else.
-  const forms = link.state === "connected"
-    ? [...rooms.map((parts) => [...parts, "connected"]), ...bodies]
-    : linkForms(link, status.now).flatMap((form) => bodies.map((parts) => [...parts, form]));
+  const formsOf = (bodies: readonly string[][]) =>
+    link.state === "connected"
+      ? bodies
+      : linkForms(link, status.now).flatMap((form) => bodies.map((parts) => [...parts, form]));
+  const withRoom = link.state === "connected"
+    ? [...rooms.map((parts) => [...parts, "connected"]), ...rooms]
+    : rooms;
   // The remaining bytes precede unread messages, because the user is typing.
   const extras = [
     bytesNote(status.bytesLeft, maxText),
     unread > 0 ? `${unread} unread` : undefined,
   ].filter((extra) => extra !== undefined);
-  const lines = [extras, extras.slice(0, 1), []].flatMap((extras) => (
-    forms.map((parts) => printable([...parts, ...extras].join(" · ")))
-  ));
+  const linesOf = (bodies: readonly string[][]) =>
+    [extras, extras.slice(0, 1), []].flatMap((extras) => (
+      formsOf(bodies).map((parts) => printable([...parts, ...extras].join(" · ")))
+    ));
+  // Another conversation is an alarm: it is left out only where nothing else would fit.
+  const lines = briefForked === undefined ? linesOf([...withRoom, [brief, members], ...notes]) : [
+    ...linesOf([...withRoom, [brief, members], ...notes.map(([note]) => [note!, briefForked])]),
+    ...linesOf(notes),
+  ];
   return lines.find((line) => width(line) < columns) ?? cut(briefer.at(-1) ?? brief, columns - 1);
+}
+
+/** How many members see another conversation, from the longest form to the shortest; nothing if none does. */
+function forkedNotes({ forked, members }: RoomStatus): [] | [string, string] {
+  if (forked === 0) return [];
+  return forked === 1
+    ? [`1 of ${members} sees another conversation`, "1 differs"]
+    : [`${forked} of ${members} see another conversation`, `${forked} differ`];
 }
 
 /** The protection, from the longest form to the shortest. */

@@ -6,6 +6,7 @@ const now = new Date(2026, 0, 2, 14, 2);
 const XOR: RoomStatus = {
   info: { address: "127.0.0.1:2428", cipher: "xor", maxText: 1000 },
   members: 2,
+  forked: 0,
   link: { state: "connected" },
   now,
   bytesLeft: undefined,
@@ -60,9 +61,42 @@ Deno.test("statusLine: address, cipher, members, connection and unread messages,
   for (const [status, columns, line] of cases) assertEquals(statusLine(status, columns), line);
 });
 
+Deno.test("statusLine: members that see another conversation are in the place of the members", () => {
+  const cases: [Partial<RoomStatus>, number, string][] = [
+    [
+      { members: 7, forked: 1 },
+      200,
+      "127.0.0.1:2428 · 🔒 sealed: only members can read it · 1 of 7 sees another conversation · connected",
+    ],
+    [
+      { members: 7, forked: 1 },
+      80,
+      "127.0.0.1:2428 · 🔒 sealed · 1 of 7 sees another conversation · connected",
+    ],
+    [
+      { members: 7, forked: 2, link: waiting },
+      80,
+      "🔒 sealed · 2 differ · reconnecting in 4 s · /reconnect to try now",
+    ],
+    [
+      { members: 7, forked: 1, unread: 3 },
+      60,
+      "🔒 sealed · 1 of 7 sees another conversation · 3 unread",
+    ],
+    // It is more important than unread messages, and shown wherever anything is.
+    [{ members: 7, forked: 2, unread: 3 }, 30, "sealed · 2 differ · 3 unread"],
+    [{ members: 7, forked: 1, unread: 3 }, 20, "sealed · 1 differs"],
+    [{ members: 7, forked: 1, link: waiting }, 40, "🔒 sealed · 1 differs · lost · 4 s"],
+    [{ members: 7, forked: 1, link: waiting }, 20, "sealed · lost · 4 s"],
+  ];
+  for (const [status, columns, line] of cases) {
+    assertEquals(statusLine({ ...SEALED, ...status }, columns), line);
+  }
+});
+
 Deno.test("statusLine: is shorter than any screen, and shows the protection as long as it fits", () => {
   for (let columns = 2; columns <= 120; columns++) {
-    for (const status of [XOR, SEALED]) {
+    for (const status of [XOR, SEALED, { ...SEALED, forked: 1 }]) {
       for (const link of [status.link, waiting, { state: "connecting", attempt: 2 } as const]) {
         for (const unread of [0, 12]) {
           const line = statusLine({ ...status, link, unread }, columns);

@@ -161,9 +161,12 @@ export class Transcript {
       case "joined":
       case "left":
       case "unreadable":
+      case "forked":
+      case "agreed":
       case "keychanged":
       case "away":
       case "back":
+      case "clock":
       case "warning":
       case "disconnected":
       // The status line shows these.

@@ -27,6 +27,8 @@ local VERSION = 1
 -- The longest preface of any version: chat/65535 and a line feed.
 local MAX_PREFACE = 11
 local MAX_POSITION = 2 ^ 53 - 1
+-- In ms: more than a date can hold in JavaScript.
+local MAX_TIME = 8.64e15
 
 local TYPES = {
   [1] = "GREETING",
@@ -47,6 +49,7 @@ local TYPES = {
   [16] = "HAVE",
   [17] = "AWAY",
   [18] = "WARNING",
+  [19] = "SEAT",
 }
 -- Which side alone sends it; the others come from both.
 local SENT_BY = {
@@ -61,7 +64,9 @@ local SENT_BY = {
   HAVE = "client",
   AWAY = "server",
   WARNING = "server",
+  SEAT = "server",
 }
+local ROOM_STATES = { open = true, full = true, locked = true }
 local OUTCOMES = { [0] = "ACCEPTED", [1] = "BUSY", [2] = "GONE" }
 local LEFT_REASONS = { [0] = "BYE", [1] = "LOST", [2] = "SLOW", [3] = "REFUSED" }
 local AWAY_STATES = { [0] = "BACK", [1] = "AWAY" }
@@ -108,6 +113,9 @@ f.key = ProtoField.uint8("chat.key", "Public key")
 f.private_key = ProtoField.uint8("chat.private_key", "Private key", base.DEC_HEX)
 f.max_frame = ProtoField.uint32("chat.max_frame", "Maximum length of a frame")
 f.nonce = ProtoField.string("chat.nonce", "Nonce")
+f.record = ProtoField.string("chat.record", "Name of the code's registration")
+f.state = ProtoField.string("chat.state", "State of the room")
+f.time = ProtoField.uint64("chat.time", "Clock of the server in ms")
 f.budget = ProtoField.none("chat.budget", "Budget")
 f.frames = ProtoField.uint32("chat.budget.frames", "Frames a second")
 f.frame_burst = ProtoField.uint32("chat.budget.frame_burst", "Frames at once")
@@ -125,6 +133,7 @@ f.is_classic = ProtoField.bool("chat.profile.classic", "Classic client")
 f.resume = ProtoField.none("chat.resume", "Resumption")
 f.token = ProtoField.string("chat.token", "Token")
 f.room = ProtoField.uint64("chat.room", "Position in the room's log")
+f.chain = ProtoField.string("chat.chain", "Chain there")
 f.own = ProtoField.uint64("chat.own", "Position in the own log")
 f.members = ProtoField.uint32("chat.members", "Members before this one")
 f.accepted = ProtoField.uint64("chat.accepted", "Frames accepted in this session")
@@ -234,7 +243,7 @@ chat.prefs.port = Pref.range("TCP ports", DEFAULT_PORT, "The ports of chat serve
 --   cipher   of GREETING
 --   key      the public key; nil if there is none
 --   has_preface   whether the capture has the client's first bytes
---   admitted   by "address:port" of a sender: the packet with its HELLO or WELCOME
+--   admitted   by "address:port" of a sender: the packet from which on its frames may be long
 --   broken   by "address:port" of a sender: the packet with this sender's invalid length
 --   parts    classic: by packet, the digits of the key so far
 --   digits   classic: the key, while more digits may follow
@@ -494,15 +503,8 @@ local function sentence(json)
   return json.value
 end
 
--- Standard base64 (RFC 4648, section 4), padded, without stray bits: the bytes.
-local function base64(json)
-  if json.kind ~= "string" or #json.value % 4 ~= 0 then return nil end
-  local text = json.value
-  local whole_text = text:find("^[%w+/]*$") or text:find("^[%w+/]*[AEIMQUYcgkosw048]=$") or
-    text:find("^[%w+/]*[AQgw]==$")
-  if not whole_text then return nil end
-  if text == "" then return "" end
-  return ByteArray.new(text, true):base64_decode():raw()
+local function room_state(json)
+  return json.kind == "string" and ROOM_STATES[json.value] and json.value or nil
 end
 
 -- Anything else is valid and counts as false.
@@ -518,8 +520,8 @@ local function valid_name(json)
   return nil
 end
 
--- Bodies: name, field, check or the shape of an object, and whether it may be "missing" or also "null". `versioned`: in
--- another version it may have any shape.
+-- Bodies: name, field, check or the shape of an object, and whether it may be "missing". `versioned`: in another version
+-- it may have any shape.
 local BUDGET = {
   { "frames", f.frames, integer(1, 2 ^ 31) },
   { "frameBurst", f.frame_burst, integer(1, 2 ^ 31) },
@@ -545,6 +547,9 @@ local SHAPES = {
     { "maxFrame", f.max_frame, integer(MAX_FRAME_BEFORE_ADMISSION, 2 ^ 31) },
     { "nonce", f.nonce, base64url, "missing" },
     { "budget", f.budget, BUDGET, "missing" },
+    { "record", f.record, base64url, "missing" },
+    { "state", f.state, room_state, "missing" },
+    { "time", f.time, integer(0, MAX_TIME), "missing" },
   },
   LOGIN = {
     { "message", f.login, base64url },
@@ -555,15 +560,19 @@ local SHAPES = {
     { "version", f.version, integer(1, 0xffff) },
     { "resume", f.resume, RESUME, "missing" },
     { "proof", f.proof, base64url, "missing" },
-    { "profile", f.profile, base64, "null" },
+  },
+  SEAT = {
+    { "log", f.log, base64url },
+    { "room", f.room, position },
+    { "chain", f.chain, base64url, "missing" },
   },
   WELCOME = {
     { "room", f.room, position },
+    { "chain", f.chain, base64url, "missing" },
     { "own", f.own, position },
     { "members", f.members, integer(0, 2 ^ 32 - 1) },
     { "accepted", f.accepted, position, "missing" },
     { "said", f.said, position, "missing" },
-    { "log", f.log, base64url, "missing" },
     { "token", f.token, base64url, "missing" },
     { "grace", f.grace, position, "missing" },
   },
@@ -582,6 +591,7 @@ local IS_LONG = {
   [f.accepted] = true,
   [f.said] = true,
   [f.grace] = true,
+  [f.time] = true,
 }
 
 -- Adds an object's values to the tree. Returns them by name, or nil and the fault if it has another shape.
@@ -590,7 +600,6 @@ local function add_object(tree, tvb, json, shape)
   for _, row in ipairs(shape) do
     local name, field, check, may_be = row[1], row[2], row[3], row[4]
     local member = json.value[name]
-    if member and member.kind == "null" and may_be == "null" then member = nil end
     if member then
       local range = tvb(member.at, member.size)
       if type(check) == "table" then
@@ -605,8 +614,7 @@ local function add_object(tree, tvb, json, shape)
         if IS_LONG[field] then
           tree:add(field, range, UInt64.new(value % 2 ^ 32, math.floor(value / 2 ^ 32)))
         elseif type(value) == "string" then
-          -- The caller adds a value in base64: it encodes bytes.
-          if check ~= base64 then tree:add(field, range, (readable(value))) end
+          tree:add(field, range, (readable(value)))
         else
           tree:add(field, range, value)
         end
@@ -684,14 +692,15 @@ local function add_opened(tree, bytes, key)
   return tvb
 end
 
-local SEALED_MIN = { message = 96, profile = 176 }
+local SEALED_MIN = { message = 120, direct = 96, profile = 200 }
 
 -- The visible parts of a sealed body: everything but the content.
 local function add_sealed(tree, range, use)
   local size = range:len()
   local item = tree:add(f.sealed, range)
   if size < SEALED_MIN[use] then
-    item:add_proto_expert_info(e.unreadable, "It is shorter than every sealed " .. use)
+    local shortest = { message = "message to the room", direct = "direct message", profile = "profile" }
+    item:add_proto_expert_info(e.unreadable, "It is shorter than every sealed " .. shortest[use])
     return "too short"
   end
   local at = 0
@@ -791,11 +800,11 @@ end
 
 -- ---- bodies ----
 
--- Each adds a body to the tree and returns the text for the frame's line. `c` is the conversation; `frame` has the id,
--- whether the server sent it, and the name of its type.
+-- Each adds a body to the tree and returns the text for the frame's line. `c` is the conversation; `is_direct`: it is a
+-- direct message.
 
-local function add_message(tree, range, c)
-  if c.cipher == "sealed" then return add_sealed(tree, range, "message") end
+local function add_message(tree, range, c, use)
+  if c.cipher == "sealed" then return add_sealed(tree, range, use) end
   tree:add(f.body, range)
   if not c.key then
     tree:add_proto_expert_info(e.unknown)
@@ -820,6 +829,11 @@ local function add_profile(tree, range, c)
   if not opened then return "without a name" end
   local values = add_json(tree, opened, SHAPES.PROFILE_OPENED, e.unreadable)
   return values and brief(readable(values.name)) or "(invalid)"
+end
+
+-- From now on the sender of this packet may send longer frames.
+local function admit(c, pinfo)
+  if not c.admitted[sender(pinfo)] then c.admitted[sender(pinfo)] = pinfo.number end
 end
 
 local BODIES = {}
@@ -872,8 +886,8 @@ function BODIES.HAVE(tree, range)
   return "up to " .. tostring(range:uint64())
 end
 
-local function add_said(tree, range, c)
-  if range then return add_message(tree, range, c) end
+local function add_said(tree, range, c, _, is_direct)
+  if range then return add_message(tree, range, c, is_direct and "direct" or "message") end
   -- The server accepts it, but its receivers cannot read it.
   return unreadable(tree, "The envelope is empty")
 end
@@ -918,13 +932,16 @@ function BODIES.LOGIN(tree, range)
   return login and login.tries and login.tries .. " tries left" or nil
 end
 
-function BODIES.HELLO(tree, range, c)
+function BODIES.HELLO(tree, range, c, pinfo)
   local hello = add_json_body(tree, range, "HELLO")
-  if not hello then return nil end
-  if hello.resume then return "goes on with its session" end
-  if not hello.profile or hello.profile == "" then return "without a name" end
-  -- In a separate buffer, because the frame has it in base64.
-  return add_profile(tree, ByteArray.new(hello.profile, true):tvb("Profile")(), c)
+  if not hello or not hello.resume then return nil end
+  admit(c, pinfo)
+  return "goes on with its session"
+end
+
+function BODIES.SEAT(tree, range)
+  local seat = add_json_body(tree, range, "SEAT")
+  return seat and "the log is at " .. string.format("%.0f", seat.room) or nil
 end
 
 function BODIES.WELCOME(tree, range)
@@ -949,7 +966,7 @@ local function whom(name, id, from_server)
   if name == "MESSAGE" and not from_server then return id == 0 and "to the room" or "to " .. id end
   if name == "MESSAGE" or name == "DIRECT" then return "from " .. id end
   if name == "ACK" then return "to " .. id end
-  if name == "WELCOME" then return "member " .. id end
+  if name == "WELCOME" or name == "SEAT" then return "member " .. id end
   if id ~= 0 then return "member " .. id end
   return nil
 end
@@ -976,10 +993,7 @@ local function add_frame(tvb, pinfo, tree, c)
   if by and from_server ~= (by == "server") then
     kind:add_proto_expert_info(e.unexpected, "Only the " .. by .. " may send this")
   end
-  -- From now on its sender may send longer ones.
-  if (name == "HELLO" or name == "WELCOME") and not c.admitted[sender(pinfo)] then
-    c.admitted[sender(pinfo)] = pinfo.number
-  end
+  if name == "PROFILE" or name == "WELCOME" then admit(c, pinfo) end
   local head = name
   local who = whom(name, id, from_server)
   if who then
@@ -987,7 +1001,8 @@ local function add_frame(tvb, pinfo, tree, c)
     id_item:append_text(" (" .. who .. ")")
   end
   item:append_text(", " .. head)
-  local said = BODIES[name](item, range, c, pinfo)
+  local is_direct = name == "DIRECT" or (name == "MESSAGE" and not from_server and id ~= 0)
+  local said = BODIES[name](item, range, c, pinfo, is_direct)
   return said and head .. ": " .. said or head
 end
 

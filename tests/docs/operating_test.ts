@@ -6,7 +6,7 @@ import { parseCommand } from "../../cli/args.ts";
 import type { Command } from "../../cli/command.ts";
 import { ERROR_CODES, MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, MAX_PROFILE } from "../../protocol.ts";
 import { formatJson, formatText, type ServerEvent } from "../../server/events.ts";
-import { OWN_LOG_SIZE } from "../../server/hub.ts";
+import { OWN_LOG_SIZE } from "../../server/fold.ts";
 import { BYTE_BURST_SECONDS, formatSize, FRAME_BURST_SECONDS } from "../../server/limits.ts";
 import { TRIES_IN_ALL, TRIES_PER_ADDRESS } from "../../server/login_tries.ts";
 import { METRICS } from "../../server/metrics.ts";

@@ -5,10 +5,10 @@ import { SHELLS } from "../../cli/command.ts";
 import { completions } from "../../cli/completions.ts";
 import { configPath, findPlaces } from "../../cli/home.ts";
 import config from "../../deno.json" with { type: "json" };
-import { encodeFrame, MAX_FRAME, PREFACE, Type, VERSION } from "../../protocol.ts";
-import { encodeHello } from "../../protocol/json_frames.ts";
+import { encodeFrame, MAX_FRAME, PREFACE, Type } from "../../protocol.ts";
 import { concat } from "@std/bytes/concat";
-import { Guest, Impostor, Raw, TestRoom } from "../support/loopback.ts";
+import { encodeGreeting } from "../../protocol/json_frames.ts";
+import { admitTo, entry, Guest, Impostor, Raw, TestRoom } from "../support/loopback.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
 import { Home, Program, run } from "../support/program.ts";
 
@@ -322,7 +322,7 @@ Deno.test("chat crack: decrypts the traffic of an xor room from its bytes alone"
   await using ada = await Program.join(address, "Ada");
   await using raw = await Raw.connect({ port: Number(address.split(":")[1]) });
   const profile = new XorCipher(9).seal(utf8.encode('{"name":"Grace"}'));
-  await raw.write(concat([PREFACE, encodeHello({ version: VERSION, profile })]));
+  await raw.write(concat([PREFACE, entry(profile)]));
   const got = [await raw.frameOf(Type.GREETING), await raw.frameOf(Type.MEMBER)];
   await ada.type("So it starts!\nRight?\n");
   got.push(await raw.frameOf(Type.MESSAGE), await raw.frameOf(Type.MESSAGE));
@@ -775,13 +775,8 @@ withSignals(
 
 Deno.test("chat send: exits with 1 if the server ends before it confirms the message", async () => {
   await using impostor = new Impostor(async (raw) => {
-    await raw.preface();
-    const greeting = { version: 1, cipher: "xor", key: "198", maxFrame: MAX_FRAME };
-    const welcome = { room: 0, own: 0, members: 0 };
-    await raw.write(
-      encodeFrame(Type.GREETING, 0, utf8.encode(JSON.stringify(greeting))),
-      encodeFrame(Type.WELCOME, 1, utf8.encode(JSON.stringify(welcome))),
-    );
+    const greeting = { version: 1, cipher: "xor", key: "198", maxFrame: MAX_FRAME } as const;
+    await admitTo(raw, encodeGreeting(greeting), 1, { room: 0, own: 0, members: 0 });
     await raw.frameOf(Type.MESSAGE);
     await raw.end();
     await raw.frames();

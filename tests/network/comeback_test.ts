@@ -817,21 +817,26 @@ Deno.test("Client: tries a room again that is full when it reconnects, and repor
   await ada.next("disconnected");
   ada.client.reconnect();
   const { message } = await ada.next("waiting");
-  assertMatch(message, /the server says: the room is full \(at most 1 members\)$/);
+  assertMatch(message, /: the room is full$/);
   await other[Symbol.asyncDispose]();
   assertEquals((await back(ada)).resumed, false);
 });
 
-Deno.test("Client: does not try a room again whose code has changed", async () => {
+Deno.test("Client: does not try its code in a room that has a new one", async () => {
   await using before = new TestRoom({ admission });
-  await using ada = await Guest.join(before, "ada", { ...lazily(), code: CODE });
-  await using _ = await restart(before, { admission: register("zone zoo zero zebra") });
+  await using relay = new Relay(before);
+  await using ada = await Guest.join(relay, "ada", { ...lazily(), code: CODE });
+  await using room = new TestRoom({ admission: register("zone zoo zero zebra") });
+  relay.redirect(room);
+  await relay.cut();
   await ada.next("disconnected");
   ada.client.reconnect();
   await within("the end", ada.ended);
   const { ending } = ada.client;
   assert(ending?.reason === "refused" && ending.code === "code");
-  assertMatch(ending.message, /the code is wrong$/);
+  assertMatch(ending.message, /: the room has a new code$/);
+  // A wrong code would have taken a try from everybody at this address.
+  assertEquals(relay.count("up", Type.LOGIN), 1);
 });
 
 Deno.test("Client: does not join an xor room in place of its sealed one, and waits for that", async () => {

@@ -4,10 +4,10 @@ import { assertEquals } from "@std/assert";
 import { type AdmissionRecord, register } from "../../cipher/opaque.ts";
 import { Backoff } from "../../client/backoff.ts";
 import { encodeFrame, MAX_FRAME, Type, VERSION } from "../../protocol.ts";
-import { encodeGreeting, encodeWelcome } from "../../protocol/json_frames.ts";
+import { encodeGreeting } from "../../protocol/json_frames.ts";
 import { encodeProfile } from "../../protocol/envelope.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
-import { contentOf, Guest, Impostor, KEY, TestRoom, xor } from "../support/loopback.ts";
+import { admitTo, contentOf, Guest, Impostor, KEY, TestRoom, xor } from "../support/loopback.ts";
 
 const CODE = "abandon ability able about";
 
@@ -97,7 +97,7 @@ for (const cipher of ["xor", "sealed"] as const) {
     // Both repeat their messages for him, in either order.
     assertEquals(ben.guest.received.toSorted(), ["anna: 1", "anna: 2", ...later].toSorted());
     // Six new messages; repeated: 1 for the server itself, 1, 2 and 4 for cara, all but the last three for ben.
-    assertEquals(second.hub.said, 6 + 1 + 3 + 4);
+    assertEquals(second.hub.fold.said, 6 + 1 + 3 + 4);
   });
 }
 
@@ -116,8 +116,8 @@ Deno.test("Client.tell: a direct message during the list of members does not ove
   let connections = 0;
   await using impostor = new Impostor(async (raw) => {
     const id = ++connections + 1;
-    await raw.preface();
-    await raw.write(greeting, encodeWelcome(id, start), ben);
+    await admitTo(raw, greeting, id, start);
+    await raw.write(ben);
     if (connections === 1) {
       await raw.write(encodeFrame(Type.JOINED, id, profile("anna")));
       const { client } = await joined.promise;

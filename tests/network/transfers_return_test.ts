@@ -32,12 +32,13 @@ function half(disk: MemoryDisk): Promise<void> {
   return promise;
 }
 
-/** Kills a client; the server receives no BYE. */
-async function die(guest: Guest, proxy: FaultProxy): Promise<void> {
+/** Kills a client; the server receives no BYE. Resolves when another member has seen that its connection is lost. */
+async function die(guest: Guest, proxy: FaultProxy, other: Guest): Promise<void> {
   proxy.down();
   proxy.cutAll();
   guest.client.leave();
   await within("its end", guest.ended);
+  await other.next("away");
 }
 
 Deno.test("Transfers: offers the file again to a receiver that was killed and restarted at once, which requests the rest", async () => {
@@ -52,7 +53,7 @@ Deno.test("Transfers: offers the file again to a receiver that was killed and re
   const came = half(theirs);
   ada.client.offer("file");
   await came;
-  await die(bob, proxy);
+  await die(bob, proxy, ada);
   await using again = await joinSealed(room, "bob", { files, self });
   const { resumed } = await until(again, "file", "done");
   assert(resumed >= SIZE / 2 - 2 * MAX_PIECE, `${resumed} bytes were there`);
@@ -70,7 +71,7 @@ Deno.test("Transfers: requests the rest from a sender that was killed, restarted
   const came = half(theirs);
   ada.client.offer("file");
   await came;
-  await die(ada, proxy);
+  await die(ada, proxy, bob);
   await using again = await joinSealed(room, "ada", { files: { disk: ours }, self });
   again.client.offer("file");
   const { number } = await until(bob, "file", "done");
@@ -91,8 +92,7 @@ Deno.test("Transfers: files of other members do not wait for a sender that has l
   const came = half(theirs);
   ada.client.offer("first");
   await came;
-  await die(ada, proxy);
-  await bob.next("away");
+  await die(ada, proxy, bob);
   carol.client.offer("second");
   await until(bob, "second", "done");
   assertEquals(theirs.received.get("second"), ours.files.get("second"));

@@ -20,10 +20,10 @@ import {
   encodeGreeting,
   encodeHello,
   encodeResume,
+  encodeSeat,
   encodeWarning,
   encodeWelcome,
   parseGreeting,
-  parseHello,
 } from "../../protocol/json_frames.ts";
 import {
   decodeEnvelope,
@@ -135,6 +135,7 @@ const FIELDS = [
   ...["chat", "chat.preface", "chat.length", "chat.type", "chat.id", "chat.cipher", "chat.key"],
   ...["chat.private_key", "chat.name", "chat.kind", "chat.seq", "chat.text", "chat.error.code"],
   ...["chat.members", "chat.token", "chat.resume", "chat.room", "chat.ack.outcome", "chat.classic"],
+  ...["chat.log", "chat.chain", "chat.record", "chat.state", "chat.time"],
   ...["chat.left.reason", "chat.away.state", "chat.have.position", "chat.sealed.counter"],
   ...[
     "chat.file.kind",
@@ -290,8 +291,9 @@ Deno.test("docs/capture/framed.pcapng: the same conversation in frames, which th
     assertEquals(texts, [...CONVERSATION]);
   }
   const names = [anna!, ben!].map(({ client }) => {
-    const [hello] = framesIn(client.subarray(PREFACE.length));
-    return decodeProfile(xor.open(parseHello(hello!.body).profile).plaintext).name;
+    const [hello, first] = framesIn(client.subarray(PREFACE.length));
+    assertEquals([hello!.type, first!.type], [Type.HELLO, Type.PROFILE]);
+    return decodeProfile(xor.open(first!.body).plaintext).name;
   });
   assertEquals(names, ["anna", "ben"]);
 });
@@ -306,7 +308,6 @@ Deno.test("docs/capture/sealed.pcapng: the same frames, and no word of the messa
   assertEquals(types("sealed"), types("framed"));
   const search = (name: "framed" | "sealed") => {
     const found = new Set<string>();
-    // Names in HELLO are in base64. PROFILE has them as text.
     const bodies = [...conversations(name).values()].flatMap(({ server }) =>
       framesIn(server).map(({ body }) => body)
     );
@@ -445,7 +446,9 @@ const WELCOME = encodeWelcome(2, {
 const TURNS: readonly Piece[] = [
   ["client", PREFACE],
   ["server", encodeGreeting({ version: 1, cipher: "xor", key: String(KEY), maxFrame: MAX_FRAME })],
-  ["client", concat([encodeHello({ version: 1, profile: profile("Zoë") })])],
+  ["client", encodeHello({ version: 1 })],
+  ["server", encodeSeat(2, { log: "QEFCQ0RF", room: 2 ** 40 })],
+  ["client", encodeFrame(Type.PROFILE, 0, profile("Zoë"))],
   [
     "server",
     concat([
@@ -504,9 +507,11 @@ const TURNS: readonly Piece[] = [
 function assertTurns(found: readonly Found[]): void {
   const expected: Record<string, string[]> = {
     "chat.preface": ["chat/1"],
-    "chat.type": "1 2 3 10 17 8 16 4 4 7 11 4 6 5 12 18 9 14 13".split(" "),
-    "chat.id": "0 0 2 1 1 2 0 0 1 0 0 2 1 1 0 0 1 0 0".split(" "),
+    "chat.type": "1 2 19 7 3 10 17 8 16 4 4 7 11 4 6 5 12 18 9 14 13".split(" "),
+    "chat.id": "0 0 2 0 2 1 1 2 0 0 1 0 0 2 1 1 0 0 1 0 0".split(" "),
     "chat.name": ["Zoë", "Ada", "Zoë", "Zoe"],
+    "chat.log": ["QEFCQ0RF"],
+    "chat.room": [String(2 ** 40), "23"],
     "chat.text": ["Grüße, 你好 🙂", "waves", "Grüße, 你好 🙂"],
     "chat.seq": ["1", "1"],
     "chat.have.position": [String(2 ** 40 + 23)],
@@ -552,7 +557,7 @@ withTshark(
 withTshark("chat.lua: a message of the maximum size is found across its packets", () => {
   const text = "ü".repeat((MAX_FRAME - 5 - 1 - 13) >> 1);
   const frame = encodeFrame(Type.MESSAGE, 0, said(text, 1));
-  const pieces = TURNS.slice(0, 4);
+  const pieces = TURNS.slice(0, 6);
   for (let at = 0; at < frame.length; at += 60_000) {
     pieces.push(["client", frame.subarray(at, at + 60_000)]);
   }
@@ -650,7 +655,7 @@ withTshark(
   () => {
     const [found] = dissectStreams([{
       pieces: [
-        ...TURNS.slice(0, 4),
+        ...TURNS.slice(0, 6),
         ["client", Uint8Array.of(0, 0, 0, 4, 11)],
         ["client", encodeFrame(Type.PING, 0)],
         ["server", encodeError("malformed", "no frame")],
@@ -784,7 +789,7 @@ withTshark("chat.lua: marks members with a classic client, if their profile show
     (json, i) => encodeFrame(Type.MEMBER, i + 3, xor.seal(utf8.encode(json))),
   );
   const [found] = dissectStreams([{
-    pieces: [...TURNS.slice(0, 4), ["server", concat(frames)]],
+    pieces: [...TURNS.slice(0, 6), ["server", concat(frames)]],
   }]);
   assertEquals(values(found!, "chat.name").slice(-3), ["a", "b", "c"]);
   // tshark writes 1 or True, 0 or False.
@@ -794,10 +799,67 @@ withTshark("chat.lua: marks members with a classic client, if their profile show
 });
 
 withTshark("chat.lua: without GREETING it reports that it cannot open messages", () => {
-  const [found] = dissectStreams([{ pieces: TURNS.slice(3) }]);
+  const [found] = dissectStreams([{ pieces: TURNS.slice(5) }]);
   assertEquals(values(found!, "chat.text"), []);
   assert(values(found!, "chat.no_greeting").length > 0);
   assertEquals(values(found!, "chat.type")[0], String(Type.WELCOME));
+});
+
+const SEALED_GREETING = encodeGreeting({ version: 1, cipher: "sealed", maxFrame: MAX_FRAME });
+
+withTshark("chat.lua: shows the seat, the chain, and what GREETING says of the room", () => {
+  const chain = "n-HAV2EABFBGg1Ct8Hz-PwR00TxKNIv7_2z70sMIrMA";
+  const [found] = dissectStreams([{
+    pieces: [
+      ["client", PREFACE],
+      [
+        "server",
+        encodeGreeting({
+          version: 1,
+          cipher: "sealed",
+          maxFrame: MAX_FRAME,
+          record: "0NHS09TV",
+          state: "locked",
+          time: 8_640_000_000_000_000,
+        }),
+      ],
+      ["client", encodeHello({ version: 1, proof: "uuFqmvAT8L" })],
+      ["server", encodeSeat(2, { log: "QEFCQ0RF", room: 2 ** 53 - 1, chain })],
+      ["server", encodeWelcome(2, { room: 2 ** 53 - 1, chain, own: 0, members: 0 })],
+    ],
+  }]);
+  assertEquals(values(found!, "chat.record"), ["0NHS09TV"]);
+  assertEquals(values(found!, "chat.state"), ["locked"]);
+  assertEquals(values(found!, "chat.time"), ["8640000000000000"]);
+  assertEquals(values(found!, "chat.log"), ["QEFCQ0RF"]);
+  assertEquals(values(found!, "chat.room"), ["9007199254740991", "9007199254740991"]);
+  assertEquals(values(found!, "chat.chain"), [chain, chain]);
+  assertEquals(values(found!, "chat.id"), ["0", "0", "2", "2"]);
+  assertFaultless(found!);
+});
+
+withTshark("chat.lua: a sealed body is marked if it is too short for its use", () => {
+  // As in docs/security.md: a profile, a message to the room, and one to a member.
+  const cases: readonly [Side, number, number, number][] = [
+    ["client", Type.PROFILE, 0, 200],
+    ["server", Type.JOINED, 2, 200],
+    ["client", Type.MESSAGE, 0, 120],
+    ["server", Type.MESSAGE, 2, 120],
+    ["client", Type.MESSAGE, 2, 96],
+    ["server", Type.DIRECT, 2, 96],
+  ];
+  const stream = (short: number): Stream[] =>
+    cases.map(([side, type, id, size]) => ({
+      pieces: [
+        ["client", PREFACE],
+        ["server", SEALED_GREETING],
+        [side, encodeFrame(type, id, new Uint8Array(size - short))],
+      ],
+    }));
+  for (const found of dissectStreams(stream(0))) assertFaultless(found);
+  for (const found of dissectStreams(stream(1))) {
+    assertEquals(values(found, "chat.unreadable").length, 1);
+  }
 });
 
 withTshark("chat.lua: a new connection from the same port is a new conversation", () => {
@@ -820,13 +882,12 @@ withTshark("chat.lua: a new connection from the same port is a new conversation"
 
 withTshark("chat.lua: recognizes a resumption, sealed or not", () => {
   const resume = { token: "sLGys7S1", room: 2 ** 40, own: 37 };
-  const greeting = encodeGreeting({ version: 1, cipher: "sealed", maxFrame: MAX_FRAME });
   const [open, sealed] = dissectStreams([
     { pieces: [...TURNS.slice(0, 2), ["client", encodeResume(resume)]] },
     {
       pieces: [
         ["client", PREFACE],
-        ["server", greeting],
+        ["server", SEALED_GREETING],
         ["client", encodeResume({ ...resume, proof: "uuFqmvAT8L" })],
       ],
     },

@@ -1,20 +1,24 @@
 // Members talk through networks that break all the time. The test compares the messages that each member was shown with
 // the room's log: no message is lost or repeated, all come in one order, and each gap is reported with its exact size.
+// In sealed rooms, no member ever reports that another one sees a different conversation: nobody forks the room.
+//
+// CHAT_SOAK_SECONDS=60 CHAT_SOAK_SEED=1 deno test --no-check --allow-all tests/soak/faults_soak_test.ts
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { Identity } from "../../cipher/identity.ts";
 import { KnownNames } from "../../cipher/known_names.ts";
-import { type AdmissionRecord, register } from "../../cipher/opaque.ts";
 import { type Client, join } from "../../client.ts";
 import { Backoff } from "../../client/backoff.ts";
 import { ChatError } from "../../errors.ts";
 import { frameSize, Type } from "../../protocol.ts";
 import type { RoomEvent } from "../../room.ts";
+import type { ServerOptions } from "../../server.ts";
 import type { Hub } from "../../server/hub.ts";
 import { FAULT_KINDS, type FaultKind, FaultProxy } from "../support/fault_proxy.ts";
 import { seededRandom } from "../support/random.ts";
 import { within } from "../support/async.ts";
 import { TestRoom } from "../support/loopback.ts";
+import { QUICK_ADMISSION, QUICK_CODE, quickLogin } from "../support/quick_login.ts";
 
 /** How long the members talk. A few seconds show most; CI takes longer. */
 const SECONDS = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "20");
@@ -31,8 +35,7 @@ const WINDOW = 3;
 const GRACE_MS = 2_000;
 /**
  * The bytes within which a connection breaks: in its handshake, within a message, or after several. Sealed rooms need
- * more bytes for logins and profiles, and some 0.2 s of CPU time for each login: with smaller numbers, the clients would
- * do nothing but log in.
+ * more bytes for logins and profiles: with smaller numbers, the clients would do nothing but log in.
  */
 const WITHIN = {
   xor: [4 * 1024, 64 * 1024, 512 * 1024, 2 * 1024 * 1024],
@@ -129,6 +132,13 @@ function textOf(what: string, seed: number): string {
   return `${what} ${filling.repeat(random(limit) / filling.length + 1)}`;
 }
 
+/** What a test plays. */
+interface Play {
+  readonly seed: number;
+  readonly isSealed: boolean;
+  readonly isRestarted?: boolean;
+}
+
 /** A client's time under one member id. */
 interface Session {
   readonly id: number;
@@ -157,16 +167,19 @@ class Talker {
   readonly #index: number;
   readonly #seed: number;
   readonly #random: (limit: number) => number;
+  /** The server is restarted, so messages may be lost that nobody can count. */
+  readonly #isRestarted: boolean;
   readonly #said = new Map<number, string>();
   #count = 0;
   #ended: Promise<void>;
   #news = Promise.withResolvers<void>();
 
-  private constructor(client: Client, index: number, seed: number) {
+  private constructor(client: Client, index: number, { seed, isRestarted = false }: Play) {
     this.name = `talker${index}`;
     this.client = client;
     this.#index = index;
     this.#seed = seed;
+    this.#isRestarted = isRestarted;
     this.#random = seededRandom(seed, index, 99);
     this.#ended = client.run((event) => this.#handle(event));
     // An error is reported by the next wait.
@@ -176,9 +189,9 @@ class Talker {
   static async join(
     port: number,
     index: number,
-    seed: number,
-    code: string | undefined,
+    play: Play,
   ): Promise<Talker> {
+    const { seed, isSealed } = play;
     const random = seededRandom(seed, index, 98);
     const self = { identity: Identity.generate(), knownNames: new KnownNames() };
     for (;;) {
@@ -187,7 +200,7 @@ class Talker {
           hostname: "127.0.0.1",
           port,
           name: `talker${index}`,
-          ...(code !== undefined && { code }),
+          ...(isSealed && { code: QUICK_CODE, login: quickLogin }),
           self: () => self,
           retryMs: Infinity,
           backoff: new Backoff(() => random(1_000_000) / 1_000_000, { baseMs: 20, capMs: 200 }),
@@ -197,7 +210,7 @@ class Talker {
           finishMs: 1_000,
           receiverMs: 1_000,
         });
-        return new Talker(client, index, seed);
+        return new Talker(client, index, play);
       } catch (error) {
         // A client reconnects by itself only after its first admission.
         if (!(error instanceof ChatError)) throw error;
@@ -260,8 +273,8 @@ class Talker {
         }
         const said = this.client.pending.filter(({ to, text }) => !to && !text.startsWith("direct"))
           .map(({ ref }) => this.#said.get(ref)!);
-        assert(event.missed !== undefined);
-        this.sessions.push({ id: event.self.id, said, missed: event.missed });
+        assert(event.missed !== undefined || this.#isRestarted);
+        this.sessions.push({ id: event.self.id, said, missed: event.missed ?? 0 });
         break;
       }
       case "message": {
@@ -286,6 +299,8 @@ class Talker {
         this.refused.push(event.to.id);
         break;
       case "unreadable":
+      case "forked":
+      case "agreed":
       case "keychanged":
       case "warning":
         throw new Error(`${this.name} received: ${JSON.stringify(event)}`);
@@ -301,7 +316,9 @@ class Talker {
     const what = /^(?:direct |the end )?\d+:\d+/.exec(text)![0];
     // Not `assertEquals`: it would print 100,000 characters.
     assert(text === textOf(what, this.#seed), `${what} has changed on its way`);
-    if (type === "message") assertEquals(missing, 0, `before ${what} at ${this.name}`);
+    if (type === "message" && !this.#isRestarted) {
+      assertEquals(missing, 0, `before ${what} at ${this.name}`);
+    }
     return what;
   }
 }
@@ -393,6 +410,9 @@ function check(talkers: readonly Talker[], recorder: Recorder): void {
   assert(delivered.size > 0);
 }
 
+/** More messages than others can follow the last words: after a restart, clients repeat some for members that return. */
+const RECENT = 1_000;
+
 /** Waits until all have the same last message. If a client was away for one, the witness sends another. */
 async function settle(talkers: readonly Talker[], witness: Talker): Promise<void> {
   await Promise.all(
@@ -404,7 +424,7 @@ async function settle(talkers: readonly Talker[], witness: Talker): Promise<void
     const end = `the end ${CROWD}:${1_000_000 + n}`;
     const before = talkers.map(({ sessions }) => sessions.length);
     witness.say(end);
-    const has = (talker: Talker) => talker.shown.at(-1)?.what === end;
+    const has = ({ shown }: Talker) => shown.slice(-RECENT).some(({ what }) => what === end);
     await Promise.all(
       talkers.map((talker, i) =>
         talker.until(end, () => has(talker) || talker.sessions.length > before[i]!)
@@ -414,36 +434,79 @@ async function settle(talkers: readonly Talker[], witness: Talker): Promise<void
   }
 }
 
-async function soak(seed: number, admission?: AdmissionRecord, code?: string): Promise<string> {
-  const ranges = WITHIN[admission ? "sealed" : "xor"];
-  await using room = new TestRoom({
+function openRoom(isSealed: boolean, options: Partial<ServerOptions> = {}): TestRoom {
+  return new TestRoom({
     graceMs: GRACE_MS,
     awayMs: 200,
     finishMs: 1_000,
     // An aborted login counts as a try with a wrong code, and all clients have one address. So this clock runs 60 times
     // as fast, and a minute of that count is a second.
     now: () => 60 * performance.now(),
-    ...(admission && { admission }),
+    ...(isSealed && { admission: QUICK_ADMISSION }),
+    ...options,
   });
+}
+
+/** A bad network for each member of the crowd. */
+async function openProxies(
+  stack: AsyncDisposableStack,
+  room: { port: number },
+  { seed, isSealed }: Play,
+): Promise<FaultProxy[]> {
+  const ranges = WITHIN[isSealed ? "sealed" : "xor"];
+  const proxies: FaultProxy[] = [];
+  for (let i = 0; i < CROWD; i++) {
+    const within = ranges[i % ranges.length]!;
+    const options = { seed: seed + i, within, stallMs: 3_000 };
+    proxies.push(stack.use(await FaultProxy.start(room, options)));
+  }
+  return proxies;
+}
+
+/** The last faults, to find the reason of a failure. */
+function printFaults(seed: number, proxies: readonly FaultProxy[]): void {
+  const last = proxies.map(({ faults }, i) => `${i}: ${JSON.stringify(faults.slice(-3))}`);
+  console.log(`seed ${seed}; the last faults of each:\n${last.join("\n")}`);
+}
+
+/** Everybody says something. Then all see, and can prove to each other, the same conversation. */
+async function assertAgreed(talkers: readonly Talker[]): Promise<void> {
+  const before = talkers.map(({ sessions }) => sessions.length);
+  const ends = talkers.map((_, i) => `the end ${i}:${2_000_000}`);
+  for (const [i, talker] of talkers.entries()) talker.say(ends[i]!);
+  const has = ({ shown }: Talker) => {
+    const all = new Set(shown.slice(-RECENT).map(({ what }) => what));
+    return ends.every((end) => all.has(end));
+  };
+  await Promise.all(
+    talkers.map((talker, i) =>
+      talker.until("the last words", () => has(talker) || talker.sessions.length > before[i]!)
+    ),
+  );
+  let compared = 0;
+  for (const talker of talkers) {
+    const { same, other } = talker.client.conversation!;
+    assertEquals(other, [], talker.name);
+    compared += same.length;
+  }
+  // If the connection of one has been lost for too long meanwhile, it has compared nothing yet.
+  const isSteady = talkers.every(({ sessions }, i) => sessions.length === before[i]);
+  if (isSteady) assertEquals(compared, talkers.length * (talkers.length - 1));
+}
+
+async function soak(play: Play): Promise<string> {
+  const { seed, isSealed } = play;
+  await using room = openRoom(isSealed);
   const recorder = new Recorder(room.hub);
   await using stack = new AsyncDisposableStack();
-  const proxies = await Promise.all(
-    Array.from({ length: CROWD }, async (_, i) =>
-      stack.use(
-        await FaultProxy.start(room, {
-          seed: seed + i,
-          within: ranges[i % ranges.length]!,
-          stallMs: 3_000,
-        }),
-      )),
-  );
+  const proxies = await openProxies(stack, room, play);
   const count = (kind: FaultKind) => proxies.reduce((sum, { counts }) => sum + counts[kind], 0);
   try {
-    const witness = await Talker.join(room.port, CROWD, seed, code);
+    const witness = await Talker.join(room.port, CROWD, play);
     const crowd: Talker[] = [];
     // One after the other: all logins at once would take this thread longer than the time for a handshake.
     for (const [i, { port }] of proxies.entries()) {
-      crowd.push(await Talker.join(port, i, seed, code));
+      crowd.push(await Talker.join(port, i, play));
     }
     const talkers = [...crowd, witness];
     const start = performance.now();
@@ -503,25 +566,89 @@ async function soak(seed: number, admission?: AdmissionRecord, code?: string): P
       `${talkers.filter(({ sessions }) => sessions.length === 1).length} of ${talkers.length} ` +
       `without a gap; ${FAULT_KINDS.map((kind) => `${kind} ${count(kind)}`).join(", ")}`;
 
+    if (isSealed) await assertAgreed(talkers);
     await Promise.all(talkers.map((talker) => talker.leave()));
     recorder.leave();
     while (room.sessions > 0) await room.logged(room.lines.length + 1);
     assertEquals(room.hub.size, 0);
     return figures;
   } catch (error) {
-    const last = proxies.map(({ faults }, i) => `${i}: ${JSON.stringify(faults.slice(-3))}`);
-    console.log(`seed ${seed}; the last faults of each:\n${last.join("\n")}`);
+    printFaults(seed, proxies);
     throw error;
   }
 }
 
-const CODE = "abandon ability able about";
+/**
+ * The same with a server that is restarted again and again, with and without goodbye. Between two restarts, one member
+ * is away for longer than the grace time. Checks only what no restart can excuse: no member reports a fork, or is shown
+ * a message twice.
+ */
+async function soakRestarts(play: Play): Promise<string> {
+  const { seed, isSealed } = play;
+  await using rooms = new AsyncDisposableStack();
+  let room = rooms.use(openRoom(isSealed));
+  const { port } = room;
+  await using stack = new AsyncDisposableStack();
+  const proxies = await openProxies(stack, room, play);
+  try {
+    const witness = await Talker.join(port, CROWD, play);
+    const crowd: Talker[] = [];
+    for (const [i, { port }] of proxies.entries()) crowd.push(await Talker.join(port, i, play));
+    const talkers = [...crowd, witness];
+    const start = performance.now();
+    let restarts = 0;
+    const isOver = () => performance.now() - start > 1000 * SECONDS && restarts > 2;
+    const talking = crowd.slice(QUIET).map((talker) => talker.talk(isOver));
+    const [unlucky, proxy] = [crowd.at(-1)!, proxies.at(-1)!];
+    while (!isOver()) {
+      const enough = witness.shown.length + 50;
+      await witness.until("messages", () => witness.shown.length >= enough || isOver());
+      const { length } = unlucky.sessions;
+      const { id } = unlucky.sessions.at(-1)!;
+      proxy.down();
+      proxy.cutAll();
+      await room.until("its end", () => !room.hub.fold.member(id));
+      await proxy.up();
+      await unlucky.until("its return", () => unlucky.sessions.length > length);
+      // Every other time nobody gets BYE.
+      if (restarts % 2 === 0) { for (const one of proxies) one.cutAll("reset"); }
+      await room.stop();
+      room = rooms.use(openRoom(isSealed, { port }));
+      restarts++;
+    }
+    for (const talker of talkers) talker.wake();
+    await Promise.all(talking);
+    for (const proxy of proxies) proxy.calm();
+    await settle(talkers, witness);
+    await assertAgreed(talkers);
+    for (const { name, shown } of talkers) {
+      const all = shown.map(({ what }) => what);
+      assertEquals(new Set(all).size, all.length, `${name} was shown a message twice`);
+    }
+    const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+    const resumptions = sum(talkers.map((talker) => talker.resumptions));
+    assert(resumptions > 0);
+    const figures = `${restarts} restarts, ${witness.shown.length} messages, ` +
+      `${resumptions} resumptions, ${sum(talkers.map(({ sessions }) => sessions.length))} sessions`;
+    await Promise.all(talkers.map((talker) => talker.leave()));
+    return figures;
+  } catch (error) {
+    printFaults(seed, proxies);
+    throw error;
+  }
+}
+
+async function report(what: string, play: () => Promise<string>): Promise<void> {
+  const start = performance.now();
+  const figures = await play();
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(`seed ${SEED}, ${seconds} s, ${what}: ${figures}`);
+}
 
 for (const cipher of ["xor", "sealed"] as const) {
-  Deno.test(`Client and Server: through breaking networks each client shows every message once, in one order, or reports the gap (${cipher})`, async () => {
-    const start = performance.now();
-    const figures = cipher === "xor" ? await soak(SEED) : await soak(SEED, register(CODE), CODE);
-    const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    console.log(`seed ${SEED}, ${seconds} s, ${cipher}: ${figures}`);
-  });
+  Deno.test(`Client and Server: through breaking networks each client shows every message once, in one order, or reports the gap (${cipher})`, () =>
+    report(cipher, () => soak({ seed: SEED, isSealed: cipher === "sealed" })));
 }
+
+Deno.test("Client and Server: through breaking networks and restarts of the server, no member reports a fork", () =>
+  report("restarts", () => soakRestarts({ seed: SEED, isSealed: true, isRestarted: true })));

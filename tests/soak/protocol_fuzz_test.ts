@@ -33,12 +33,14 @@ import {
   encodeHello,
   encodeLogin,
   encodeResume,
+  encodeSeat,
   encodeWarning,
   encodeWelcome,
   parseError,
   parseGreeting,
   parseHello,
   parseLogin,
+  parseSeat,
   parseWelcome,
 } from "../../protocol/json_frames.ts";
 import {
@@ -84,8 +86,10 @@ const VALID: readonly Uint8Array<ArrayBuffer>[] = [
   encodeGreeting({ version: VERSION, cipher: "sealed", nonce: token, maxFrame: MAX_FRAME, budget }),
   encodeLogin({ message: "Az09_-".repeat(16) }),
   encodeLogin({ message: "Az09_-".repeat(71), tries: 4 }),
-  encodeHello({ version: VERSION, profile }),
-  encodeHello({ version: VERSION, profile, proof: "Az09_-".repeat(14) }),
+  encodeHello({ version: VERSION }),
+  encodeHello({ version: VERSION, proof: "Az09_-".repeat(14) }),
+  encodeSeat(2, { log: token, room: 1234 }),
+  encodeSeat(2, { log: token, room: 1234, chain: "Az09_-".repeat(7) }),
   encodeResume({ token, room: 1234, own: 2 ** 40, proof: "Az09_-".repeat(7) }),
   encodeWelcome(2, {
     room: 1234,
@@ -93,7 +97,7 @@ const VALID: readonly Uint8Array<ArrayBuffer>[] = [
     members: 1,
     accepted: 2,
     said: 56,
-    log: token,
+    chain: "Az09_-".repeat(7),
     token,
     grace: 60_000,
   }),
@@ -181,6 +185,8 @@ function parse({ type, body }: Frame): void {
       return void parseLogin(body);
     case Type.HELLO:
       return void parseHello(body);
+    case Type.SEAT:
+      return void parseSeat(body);
     case Type.WELCOME:
       return void parseWelcome(body);
     case Type.MESSAGE:

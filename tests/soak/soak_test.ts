@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { encodeHave, PREFACE, Type } from "../../protocol.ts";
-import { encodeHello, encodeResume, parseWelcome } from "../../protocol/json_frames.ts";
+import { encodeResume, parseWelcome } from "../../protocol/json_frames.ts";
 import { within } from "../support/async.ts";
-import { contentOf, Guest, Raw, TestRoom } from "../support/loopback.ts";
+import { contentOf, entry, Guest, Raw, TestRoom } from "../support/loopback.ts";
 import { type CrowdOptions, Notes, Visit } from "../support/soak_crowd.ts";
 import { type Holding, MB, SoakServer } from "../support/soak_server.ts";
 
@@ -144,9 +144,8 @@ Deno.test("Server: a connection that is lost during a write takes no bytes from 
   await using room = new TestRoom({ graceMs: 3_600_000, awayMs: 0, backlog: Infinity });
   await using talker = await Guest.join(room, "talker");
   await using first = await Raw.connect(room);
-  await first.write(PREFACE, encodeHello({ version: 1, profile: new Uint8Array(0) }));
-  const { token, room: start } = parseWelcome((await first.frameOf(Type.WELCOME)).body);
-  const own = (await first.frameOf(Type.MEMBER)).bytes.length;
+  await first.write(PREFACE, entry(new Uint8Array(0)));
+  const { token, room: start, own } = parseWelcome((await first.frameOf(Type.WELCOME)).body);
   const joined = await first.frameOf(Type.JOINED);
   await first.write(encodeHave(own));
   // More than the sockets' buffers hold, less than the log.

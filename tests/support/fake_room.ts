@@ -3,6 +3,7 @@
 
 import { ChatError } from "../../errors.ts";
 import type {
+  Conversation,
   Ending,
   EndReason,
   Link,
@@ -52,6 +53,8 @@ export class FakeRoom implements Room {
   link: Link = { state: "connected" };
   pending: Pending[] = [];
   transfers: Transfer[] = [];
+  conversation: Conversation | undefined;
+  forked = 0;
   /** All calls in their order, for example "say hello". */
   readonly calls: string[] = [];
   /** If set, every request throws this error. */
@@ -278,9 +281,14 @@ export const EVENTS: {
   )),
   renamed: [{ type: "renamed", who: { ...BOB, name: "rob" }, before: "bob", at: 600 }],
   unreadable: [
-    { type: "unreadable", from: BOB, message: "it is not UTF-8", count: 1 },
-    { type: "unreadable", from: BOB, message: "it is too short", count: 2 },
+    { type: "unreadable", from: BOB, message: "it is not UTF-8", count: 1, fresh: 1 },
+    { type: "unreadable", from: BOB, message: "it is too short", count: 3, fresh: 2 },
   ],
+  forked: [
+    { type: "forked", who: BOB, since: undefined },
+    { type: "forked", who: BOB, since: SENT },
+  ],
+  agreed: [{ type: "agreed", who: BOB }],
   keychanged: [{ type: "keychanged", who: { ...BOB, name: "bob(!)" } }],
   away: [
     { type: "away", who: { ...BOB, away: true }, at: 700 },
@@ -288,6 +296,7 @@ export const EVENTS: {
     { type: "away", who: ALICE, at: 720 },
   ],
   back: [{ type: "back", who: BOB, at: 740 }, { type: "back", who: ALICE, at: 760 }],
+  clock: [{ type: "clock", ahead: 7 }, { type: "clock", ahead: -12 }],
   warning: [{
     type: "warning",
     code: "flood",

@@ -8,8 +8,16 @@ import { assertEquals } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { XorCipher } from "../../cipher.ts";
 import { type Client, join, type JoinOptions } from "../../client.ts";
-import { type Frame, FrameDecoder, MAX_FRAME, PREFACE, Type } from "../../protocol.ts";
-import { encodeHello } from "../../protocol/json_frames.ts";
+import {
+  encodeFrame,
+  type Frame,
+  FrameDecoder,
+  MAX_FRAME,
+  PREFACE,
+  Type,
+  VERSION,
+} from "../../protocol.ts";
+import { encodeHello, encodeSeat, encodeWelcome } from "../../protocol/json_frames.ts";
 import { encodeProfile, NUMBER_OVERHEAD } from "../../protocol/envelope.ts";
 import type { RoomEvent } from "../../room.ts";
 import { Server, type ServerOptions } from "../../server.ts";
@@ -107,7 +115,7 @@ export class Raw implements AsyncDisposable {
 
   /** Joins with this sealed profile; returns its id after WELCOME. */
   async hello(profile: Uint8Array = xor.seal(encodeProfile({ name: "raw" }))): Promise<number> {
-    await this.write(PREFACE, encodeHello({ version: 1, profile }));
+    await this.write(PREFACE, entry(profile));
     return (await this.frameOf(Type.WELCOME)).id;
   }
 
@@ -119,6 +127,29 @@ export class Raw implements AsyncDisposable {
     }
     return Promise.resolve();
   }
+}
+
+/** What a client of an xor room sends to join: HELLO and PROFILE, without waiting for SEAT. */
+export function entry(profile: Uint8Array): Uint8Array<ArrayBuffer> {
+  return concat([encodeHello({ version: VERSION }), encodeFrame(Type.PROFILE, 0, profile)]);
+}
+
+/** The name of the log of impostors. */
+export const LOG = "AAECAwQFBgcICQoLDA0ODw";
+
+/** Plays the server to a client that joins an xor room: everything up to WELCOME, with these fields. */
+export async function admitTo(
+  raw: Raw,
+  greeting: Uint8Array,
+  id: number,
+  welcome: Parameters<typeof encodeWelcome>[1],
+): Promise<void> {
+  await raw.preface();
+  await raw.write(greeting);
+  await raw.frameOf(Type.HELLO);
+  await raw.write(encodeSeat(id, { log: LOG, room: welcome.room }));
+  await raw.frameOf(Type.PROFILE);
+  await raw.write(encodeWelcome(id, welcome));
 }
 
 /** A listener that is not our server. `serve` handles the connections, one at a time. */

@@ -1,7 +1,8 @@
 // Test helper: a client's session without a socket, with a cipher whose keys the test chooses. No part of the program.
 
 import { concat } from "@std/bytes/concat";
-import type { Cipher, Opened, Use } from "../../cipher.ts";
+import type { Cipher, Opened, Report, Use } from "../../cipher.ts";
+import type { Chain } from "../../client/chain.ts";
 import type { Carrier } from "../../client/session.ts";
 import { ClientSession } from "../../client/session.ts";
 import { encodeFrame, type Frame, FrameDecoder, MAX_FRAME, Type } from "../../protocol.ts";
@@ -10,6 +11,9 @@ import { encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
 import type { Welcome } from "../../protocol/json_frames.ts";
 import type { MessageId } from "../../protocol/message_ids.ts";
 import type { RoomEvent } from "../../room.ts";
+
+/** The name of the session's log. */
+const LOG = "AAECAwQFBgcICQoLDA0ODw";
 
 /** The client's id in its session. */
 export const OWN_ID = 7;
@@ -24,6 +28,8 @@ export class OpenCipher implements Cipher {
   readonly expected: number[] = [];
   /** How many messages the next opened body reports as missing. */
   missing = 0;
+  /** What the next opened body reports of the room's log. */
+  report: Report | undefined;
 
   /** @param keys the identity keys of members; not given: an xor cipher */
   constructor(keys?: Readonly<Record<number, Uint8Array>>) {
@@ -39,9 +45,11 @@ export class OpenCipher implements Cipher {
 
   open(body: Uint8Array): Opened {
     if (body[0] === 0xff) throw new RangeError("damaged");
-    const { missing } = this;
+    const { missing, report } = this;
     this.missing = 0;
-    return { plaintext: body.slice() as Uint8Array<ArrayBuffer>, missing };
+    this.report = undefined;
+    const plaintext = body.slice() as Uint8Array<ArrayBuffer>;
+    return { plaintext, missing, ...(report && { report }) };
   }
 
   expectAll(id: number): void {
@@ -103,14 +111,17 @@ export function openSession(
   welcome: Partial<Welcome> = {},
   cipher: Cipher = new OpenCipher(),
   isAfterRestart = false,
+  chain?: Chain,
 ): { session: ClientSession; carrier: FakeCarrier } {
   const session = new ClientSession({
     greeting: { version: 1, cipher: "xor", key: "198", maxFrame: MAX_FRAME },
     cipher,
     sessionKey: undefined,
     id: OWN_ID,
+    log: LOG,
+    chain,
     welcome: {
-      ...{ room: 0, own: 0, members: 0, accepted: 0, said: 0, log: undefined },
+      ...{ room: 0, chain: undefined, own: 0, members: 0, accepted: 0, said: 0 },
       ...{ token: undefined, grace: 0, ...welcome },
     },
   }, isAfterRestart);

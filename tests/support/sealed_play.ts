@@ -4,20 +4,24 @@
 // It has no logins: all members have the room's key from the start. `tests/network/sealed_test.ts` tests logins.
 
 import { assert, assertEquals } from "@std/assert";
+import type { Report } from "../../cipher.ts";
+import type { ExchangeKey } from "../../cipher/exchange.ts";
 import { Identity } from "../../cipher/identity.ts";
 import { KnownNames } from "../../cipher/known_names.ts";
-import { SealedCipher } from "../../cipher/sealed.ts";
+import { SealedCipher, type SealedOptions } from "../../cipher/sealed.ts";
 import { Client, type JoinOptions, type Self } from "../../client.ts";
 import { Backoff } from "../../client/backoff.ts";
 import { ChatError } from "../../errors.ts";
-import { type Frame, MAX_FRAME, PREFACE, Type, VERSION } from "../../protocol.ts";
-import { encodeHello, parseGreeting, parseWelcome } from "../../protocol/json_frames.ts";
+import { encodeFrame, type Frame, MAX_FRAME, PREFACE, Type, VERSION } from "../../protocol.ts";
+import { encodeHello, parseGreeting, parseSeat, parseWelcome } from "../../protocol/json_frames.ts";
+import { fromBase64Url } from "../../protocol/resume.ts";
+import { Chain } from "../../client/chain.ts";
 import { Connection } from "../../protocol/connection.ts";
 import { encodeProfile } from "../../protocol/envelope.ts";
 import type { RoomEvent } from "../../room.ts";
 import { Server, type ServerOptions } from "../../server.ts";
 import { within } from "./async.ts";
-import { Guest } from "./loopback.ts";
+import { Guest, type Raw } from "./loopback.ts";
 import { Relay, type Tamper } from "./relay.ts";
 import type { Direction } from "./fault_proxy.ts";
 
@@ -39,6 +43,7 @@ export interface JoinSealedOptions
   self?: Self;
   now?: () => number;
   salt?: Uint8Array;
+  exchange?: ExchangeKey;
   /** Gets the first connection, to cut it later. */
   connected?: (connection: Connection) => void;
 }
@@ -47,19 +52,12 @@ export interface JoinSealedOptions
 export async function joinSealed(
   { port }: { port: number },
   name: string,
-  { self = someone(), now = Date.now, salt, connected, ...rest }: JoinSealedOptions = {},
+  { self = someone(), now = Date.now, salt, exchange, connected, ...rest }: JoinSealedOptions = {},
 ): Promise<Guest> {
   const hostname = "127.0.0.1";
   const connection = new Connection(await Deno.connect({ hostname, port }), MAX_FRAME);
-  const cipher = new SealedCipher({
-    exportKey: EXPORT_KEY,
-    identity: self.identity,
-    now,
-    ...(salt && { salt }),
-  });
-  const profile = cipher.seal(encodeProfile({ name }), "profile");
   connection.send(PREFACE.slice() as Uint8Array<ArrayBuffer>);
-  connection.send(encodeHello({ version: VERSION, profile }));
+  connection.send(encodeHello({ version: VERSION }));
   const next = async (): Promise<Frame> => {
     for (;;) {
       const frame = connection.decoder.next();
@@ -72,17 +70,94 @@ export async function joinSealed(
     const { type, body } = await next();
     assertEquals(type, Type.GREETING);
     const greeting = parseGreeting(body);
-    const welcome = await next();
-    assertEquals(welcome.type, Type.WELCOME);
-    const { id } = welcome;
-    const room = { connection, greeting, cipher, self, sessionKey: SESSION_KEY };
-    const entrance = { ...room, id, welcome: parseWelcome(welcome.body) };
+    const seat = seatOf(await next());
+    const { id, log } = seat;
+    const seen: { chain?: Chain } = {};
+    const cipher = cipherAt(seat, {
+      self,
+      now,
+      report: () => seen.chain?.report ?? seat.report,
+      ...(salt && { salt }),
+      ...(exchange && { exchange }),
+    });
+    connection.send(
+      encodeFrame(Type.PROFILE, 0, cipher.seal(encodeProfile({ name }), "profile")),
+    );
+    const frame = await next();
+    assertEquals([frame.type, frame.id], [Type.WELCOME, id]);
+    const welcome = parseWelcome(frame.body);
+    const chain = seen.chain = new Chain(welcome.room, fromBase64Url(welcome.chain!)!);
+    const seated = { connection, greeting, cipher, self, sessionKey: SESSION_KEY, log, chain };
     connected?.(connection);
-    return new Guest(new Client(entrance, { hostname, port, name, ...rest }));
+    return new Guest(
+      new Client({ ...seated, id, welcome }, { hostname, port, name, ...rest }),
+    );
   } catch (error) {
     connection.close();
     throw error;
   }
+}
+
+/** SEAT in a sealed room. */
+interface SealedSeat {
+  readonly id: number;
+  /** The name of the log. */
+  readonly log: string;
+  /** The end of the log, which every member may report: the others have seen it, too. */
+  readonly report: Report;
+}
+
+function seatOf({ type, id, body }: Frame): SealedSeat {
+  assertEquals(type, Type.SEAT);
+  const { log, room, chain } = parseSeat(body);
+  assert(chain, "The room has no chain");
+  return { id, log, report: { position: room, chain: fromBase64Url(chain)! } };
+}
+
+function cipherAt(
+  { id, log, report: atSeat }: SealedSeat,
+  { self, report = (atSeat) => atSeat, ...options }: CipherOptions & { self: Self },
+): SealedCipher {
+  return new SealedCipher({
+    exportKey: EXPORT_KEY,
+    identity: self.identity,
+    seat: { log: fromBase64Url(log)!, id },
+    now: Date.now,
+    report: () => report(atSeat),
+    ...options,
+  });
+}
+
+interface CipherOptions extends Partial<Pick<SealedOptions, "now" | "salt" | "exchange">> {
+  /** What it reports, instead of the chain of its SEAT. */
+  report?: (atSeat: Report) => Report;
+}
+
+/** A client of a sealed room that a test writes frame by frame, at SEAT. By default it reports the chain of SEAT for ever. */
+export async function takeSeat(
+  raw: Raw,
+  { self = someone(), ...options }: CipherOptions & { self?: Self } = {},
+): Promise<SealedSeat & { cipher: SealedCipher }> {
+  await raw.write(PREFACE, encodeHello({ version: VERSION }));
+  const seat = seatOf(await raw.frameOf(Type.SEAT));
+  return { ...seat, cipher: cipherAt(seat, { self, ...options }) };
+}
+
+/**
+ * As `takeSeat`, with a profile; resolves at WELCOME.
+ *
+ * @param content of the profile, or the name in it
+ */
+export async function enterRaw(
+  raw: Raw,
+  content: Uint8Array | string,
+  options: Parameters<typeof takeSeat>[1] = {},
+): Promise<SealedSeat & { cipher: SealedCipher }> {
+  const seated = await takeSeat(raw, options);
+  const profile = typeof content === "string" ? encodeProfile({ name: content }) : content;
+  await raw.write(encodeFrame(Type.PROFILE, 0, seated.cipher.seal(profile, "profile")));
+  await raw.frameOf(Type.WELCOME);
+  return seated;
 }
 
 /** A name without the marks that a screen adds. */
@@ -208,7 +283,7 @@ function attempt(act: () => void): void {
 }
 
 /** How a member can notice an alteration. */
-export type Symptom = "unreadable" | "missing" | "ended" | "unconfirmed";
+export type Symptom = "unreadable" | "missing" | "ended" | "unconfirmed" | "forked";
 
 /**
  * Plays the script, and checks that no member is shown anything false.
@@ -300,7 +375,7 @@ function findSymptoms(script: Script, cast: readonly [string, Guest][], count: n
   for (const [, { client, events }] of cast) {
     if (client.pending.length > 0) symptoms.add("unconfirmed");
     for (const event of events) {
-      if (event.type === "unreadable") symptoms.add("unreadable");
+      if (event.type === "unreadable" || event.type === "forked") symptoms.add(event.type);
       if ("missing" in event && event.missing > 0) symptoms.add("missing");
       if (event.type === "ended" && event.ending.reason !== "left") symptoms.add("ended");
     }
@@ -313,9 +388,13 @@ function findSymptoms(script: Script, cast: readonly [string, Guest][], count: n
  * echo, an ACK, anna's messages to the room and to him, and the last message of ben. Checks that no member is shown
  * anything false, and that without symptoms every member was shown everything.
  *
+ * @param told ben has got a direct message before
  * @returns the symptoms by which any member noticed an alteration
  */
-export async function playReturn(relaying: (server: PlayServer) => Tamper): Promise<Symptom[]> {
+export async function playReturn(
+  relaying: (server: PlayServer) => Tamper,
+  { told = false } = {},
+): Promise<Symptom[]> {
   await using server = new PlayServer();
   const tamper = relaying(server);
   let lost: Direction | "both" | undefined;
@@ -338,6 +417,10 @@ export async function playReturn(relaying: (server: PlayServer) => Tamper): Prom
     await sees(anna, ({ type }) => type === "joined");
     await anna.say(script.line("anna"));
     await ben.say(script.line("ben"));
+    if (told) {
+      anna.client.tell(2, script.line("anna", "ben"));
+      await ben.next("direct");
+    }
     // 1. The server has messages that ben has not received.
     lost = "down";
     ben.client.say(script.line("ben"));
@@ -393,11 +476,21 @@ export async function atOnce<T>(all: Iterable<T>, act: (one: T) => Promise<void>
 /** A server without codes: it greets as in a sealed room, and admits every client. */
 export class PlayServer extends Server implements AsyncDisposable {
   constructor(options: Partial<ServerOptions> = {}) {
-    super({ hostname: "127.0.0.1", port: 0, awayMs: 0, maxPerAddress: Infinity, ...options });
+    super({
+      hostname: "127.0.0.1",
+      port: 0,
+      awayMs: 0,
+      maxPerAddress: Infinity,
+      isChained: true,
+      ...options,
+    });
     // The object that the server already sends as GREETING: sealed, although without a record it requires no login.
     const greeting: { cipher: string; key?: string } = this.greeting;
     greeting.cipher = "sealed";
     delete greeting.key;
+    // Nor do its clients have keys of logins; with this one they resume.
+    const add = this.hub.addSession.bind(this.hub);
+    this.hub.addSession = (member, { token }) => add(member, { token, key: SESSION_KEY });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

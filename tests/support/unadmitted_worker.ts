@@ -10,9 +10,9 @@ import {
   PREFACE,
   Type,
 } from "../../protocol.ts";
-import { encodeHello, parseError } from "../../protocol/json_frames.ts";
+import { parseError } from "../../protocol/json_frames.ts";
 import { concat } from "@std/bytes/concat";
-import { Raw } from "./loopback.ts";
+import { entry, Raw } from "./loopback.ts";
 import { mulberry32 } from "./random.ts";
 import type { Hostility, Order, Report } from "./unadmitted.ts";
 
@@ -24,7 +24,7 @@ const roll = mulberry32(2428);
 const GARBAGE = Uint8Array.from({ length: 16 * 1024 }, (_, i) => i === 0 ? 0xff : roll(256));
 /** The number of times that one member connects and vanishes. */
 const VISITS = 10;
-const hello = encodeHello({ version: 1, profile: encoder.encode("hostile") });
+const hello = entry(encoder.encode("hostile"));
 
 /** The first bytes of a connection, and the bytes that follow at one byte a second. */
 const TRICKLES: Partial<Record<Hostility, (i: number) => { first: Uint8Array; then: Uint8Array }>> =

@@ -1,13 +1,15 @@
 // Checks the vectors `data/sealed_*.txt` of the sealed cipher, and the worked example in `docs/security.md`.
-// Another implementation, in another language, computed them.
+// Another implementation, in another language, computed them: `make_vectors.py`.
 //
 // A vector is a text file: a header of `key: value` lines, an empty line, then bytes in hex, with comments
 // after `#`. `about` describes it; `expect` is `ok` or the kind of failure. The bytes are the body of a
-// frame from member `from`, for `use`, to a receiver with these keys, which has opened the vectors in
-// `after` before. If a failure has `of`, that body can still be opened after it.
+// frame from member `from`, for `use`, to a receiver with this seat and these keys, which has opened the
+// vectors in `after` before; then the members in `left` have left. A sender reports `position` and `chain`.
+// If a failure has `of`, that body can still be opened after it.
 
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import type { Use } from "../../cipher.ts";
+import { concat } from "@std/bytes/concat";
+import type { Report, Use } from "../../cipher.ts";
 import { deriveKey } from "../../cipher/aead.ts";
 import { CODE_WORDS, WORDS } from "../../cipher/codes.ts";
 import { ExchangeKey } from "../../cipher/exchange.ts";
@@ -15,7 +17,7 @@ import { Identity } from "../../cipher/identity.ts";
 import { SealedCipher } from "../../cipher/sealed.ts";
 import { TRIES_IN_ALL, TRIES_PER_ADDRESS } from "../../server/login_tries.ts";
 
-const VECTORS = 35;
+const VECTORS = 45;
 
 /** The error message of each kind of failure. */
 const KINDS: Readonly<Record<string, string>> = {
@@ -25,6 +27,7 @@ const KINDS: Readonly<Record<string, string>> = {
   tampered: "this member did not seal it for this use",
   signature: "its signature is not this member's",
   time: "its time is invalid",
+  report: "its report is invalid",
   spent: "its session belongs to another member, or was used before",
   keys: "its keys have changed within a session",
   "weak-key": "it is weak",
@@ -69,13 +72,21 @@ const bytesIn = (fields: Fields, key: string) => Uint8Array.fromHex(fields[key]!
 const numberIn = (fields: Fields, key: string) => Number(fields[key]);
 const contentOf = (fields: Fields) => new TextEncoder().encode(JSON.parse(fields["content"]!));
 
+/** The sender's report. A direct message has none, and a receiver's own does not matter. */
+function reportIn(fields: Fields): Report {
+  const chain = fields["chain"] === undefined ? new Uint8Array(16) : bytesIn(fields, "chain");
+  return { position: Number(fields["position"] ?? 0), chain };
+}
+
 function cipherOf(fields: Fields, who: "sender" | "receiver"): SealedCipher {
   return new SealedCipher({
     exportKey: bytesIn(fields, "export-key"),
     identity: new Identity(bytesIn(fields, `${who}-seed`)),
     exchange: new ExchangeKey(bytesIn(fields, `${who}-exchange`)),
     salt: bytesIn(fields, `${who}-salt`),
+    seat: { log: bytesIn(fields, "log"), id: numberIn(fields, `${who}-id`) },
     now: () => numberIn(fields, "time"),
+    report: () => reportIn(fields),
   });
 }
 
@@ -83,7 +94,7 @@ function openWith(cipher: SealedCipher, { fields, bytes }: Vector) {
   return cipher.open(bytes, fields["use"] as Use, numberIn(fields, "from"));
 }
 
-/** The receiver, after it has opened the vectors in `after`. */
+/** The receiver, after it has opened the vectors in `after`, and those in `left` have left. */
 function receiverOf({ fields }: Vector): SealedCipher {
   const receiver = cipherOf(fields, "receiver");
   for (const name of fields["after"]?.split(" ") ?? []) {
@@ -92,6 +103,7 @@ function receiverOf({ fields }: Vector): SealedCipher {
     openWith(receiver, before);
     receiver.expectAll(numberIn(before.fields, "from"));
   }
+  for (const id of fields["left"]?.split(" ") ?? []) receiver.forget(Number(id));
   return receiver;
 }
 
@@ -99,8 +111,7 @@ function receiverOf({ fields }: Vector): SealedCipher {
 function seal({ fields }: Vector): Uint8Array {
   const sender = cipherOf(fields, "sender");
   const use = fields["use"] as Use;
-  // The sender's id for the receiver is not part of the body.
-  const receiver = 9;
+  const receiver = numberIn(fields, "receiver-id");
   const profile = cipherOf(fields, "receiver").seal(new Uint8Array(0), "profile");
   sender.open(profile, "profile", receiver);
   const content = contentOf(fields);
@@ -111,7 +122,10 @@ function seal({ fields }: Vector): Uint8Array {
 Deno.test(`vectors: there are ${VECTORS} different sealed vectors`, () => {
   assertEquals(vectors.size, VECTORS);
   const shown = [...vectors.values()].map(({ fields, bytes }) =>
-    [fields["receiver-seed"], fields["use"], fields["from"], fields["after"], bytes].join()
+    [
+      ...[fields["receiver-seed"], fields["use"], fields["from"], fields["after"]],
+      ...[fields["left"], bytes],
+    ].join()
   );
   assertEquals(new Set(shown).size, VECTORS, "two vectors show the same");
 });
@@ -129,10 +143,11 @@ for (const vector of vectors.values()) {
   if (name === "sealed_keys.txt") continue;
   if (expect === "ok") {
     Deno.test(`${name}: ${about}`, () => {
-      const { plaintext, sentAt, missing } = openWith(receiverOf(vector), vector);
+      const { plaintext, sentAt, missing, report } = openWith(receiverOf(vector), vector);
       assertEquals(plaintext, contentOf(fields));
       assertEquals(sentAt, numberIn(fields, "time"));
       assertEquals(missing, numberIn(fields, "missing"));
+      assertEquals(report, fields["use"] === "direct" ? undefined : reportIn(fields));
       assertEquals(seal(vector), bytes);
     });
   } else {
@@ -148,26 +163,42 @@ for (const vector of vectors.values()) {
   }
 }
 
+/** One end of a direct message. */
+interface Party {
+  readonly id: Uint8Array;
+  readonly salt: Uint8Array;
+  readonly identity: Uint8Array;
+  readonly exchange: ExchangeKey;
+}
+
 Deno.test("sealed_keys.txt: every key is derived as in docs/security.md", () => {
   const { fields, bytes } = vectors.get("sealed_keys.txt")!;
-  const info = (text: string, more = new Uint8Array(0)) =>
-    Uint8Array.of(...new TextEncoder().encode(text), ...more);
+  const info = (text: string, ...parts: Uint8Array[]) =>
+    concat([new TextEncoder().encode(text), ...parts]);
   const exportKey = bytesIn(fields, "export-key");
-  const [salt, receiver] = [bytesIn(fields, "sender-salt"), bytesIn(fields, "receiver-salt")];
-  const exchange = new ExchangeKey(bytesIn(fields, "sender-exchange"));
-  const theirs = new ExchangeKey(bytesIn(fields, "receiver-exchange"));
-  const agreed = exchange.agree(theirs.publicKey);
+  const log = bytesIn(fields, "log");
+  const [ada, bob] = (["sender", "receiver"] as const).map((who) => ({
+    id: Uint8Array.of(0, 0, 0, numberIn(fields, `${who}-id`)),
+    salt: bytesIn(fields, `${who}-salt`),
+    identity: new Identity(bytesIn(fields, `${who}-seed`)).publicKey,
+    exchange: new ExchangeKey(bytesIn(fields, `${who}-exchange`)),
+  })) as [Party, Party];
+  const agreed = ada.exchange.agree(bob.exchange.publicKey);
   const keys = [
     deriveKey(exportKey, new Uint8Array(0), info("chat/1 room id")),
-    new Identity(bytesIn(fields, "sender-seed")).publicKey,
-    exchange.publicKey,
-    deriveKey(exportKey, salt, info("chat/1 profile")),
-    deriveKey(exportKey, salt, info("chat/1 room")),
+    ada.identity,
+    ada.exchange.publicKey,
+    deriveKey(exportKey, ada.salt, info("chat/1 profile", log, ada.id, ada.salt)),
+    deriveKey(exportKey, ada.salt, info("chat/1 room", log, ada.id, ada.salt, ada.identity)),
     agreed,
     deriveKey(
-      Uint8Array.of(...exportKey, ...agreed),
-      salt,
-      info("chat/1 direct", receiver),
+      concat([exportKey, agreed]),
+      ada.salt,
+      info(
+        "chat/1 direct",
+        ...[log, ada.id, bob.id, ada.identity, bob.identity, ada.salt, bob.salt],
+        ...[ada.exchange.publicKey, bob.exchange.publicKey],
+      ),
     ),
   ];
   assertEquals(keys.map((key) => key.toHex()).join(""), bytes.toHex());
@@ -197,9 +228,10 @@ Deno.test("docs/security.md: has the numbers of the code", () => {
     return bytes.length - contentOf(fields).length;
   };
   assert(flat.includes(
-    `A message is ${overhead("room")} bytes longer than its envelope, a profile ${
-      overhead("profile")
-    }`,
+    `A message to the room is ${
+      overhead("room")
+    } bytes longer than its envelope, a direct message ` +
+      `${overhead("direct")}, a profile ${overhead("profile")}`,
   ));
   assert(flat.includes(`${TRIES_PER_ADDRESS} a minute from one address`));
   assert(flat.includes(`${TRIES_IN_ALL} a minute in all`));

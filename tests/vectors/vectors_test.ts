@@ -1,5 +1,6 @@
 // Checks the vectors in `data/` in both directions, and the bytes in `docs/protocol.md` against them.
-// `tests/vectors/vectors_sealed_test.ts` checks those of the sealed cipher, `sealed_*`.
+// `tests/vectors/vectors_sealed_test.ts` checks those of the sealed cipher, `sealed_*`, and
+// `tests/vectors/vectors_chain_test.ts` those of the chain, `chain_*`.
 //
 // A vector is a text file: a header of `key: value` lines, an empty line, then bytes in hex, with
 // comments after `#`. `about` describes it. `expect` is `ok`, or the failure: a code of
@@ -9,7 +10,12 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { XorCipher } from "../../cipher.ts";
 import { Identity } from "../../cipher/identity.ts";
-import { EXPORT_KEY_SIZE, SealedCipher } from "../../cipher/sealed.ts";
+import {
+  EXPORT_KEY_SIZE,
+  LOG_NAME_SIZE,
+  REPORTED_CHAIN_SIZE,
+  SealedCipher,
+} from "../../cipher/sealed.ts";
 import { ProtocolError } from "../../errors.ts";
 import {
   AckOutcome,
@@ -43,6 +49,7 @@ import {
   encodeHello,
   encodeLogin,
   encodeResume,
+  encodeSeat,
   encodeWarning,
   encodeWelcome,
   type Greeting,
@@ -50,9 +57,12 @@ import {
   parseGreeting,
   parseHello,
   parseLogin,
+  parseSeat,
   parseWelcome,
   type Welcome,
 } from "../../protocol/json_frames.ts";
+import { KEPT_POSITIONS } from "../../client/chain.ts";
+import { CHAIN_RUN, CHAIN_SIZE } from "../../protocol/chain.ts";
 import {
   decodeEnvelope,
   decodeProfile,
@@ -67,7 +77,7 @@ import { parsePreface, parseServerOpening } from "../../protocol/opening.ts";
 import { checkResume, proveResume, TOKEN_SIZE } from "../../protocol/resume.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/names.ts";
 
-const VECTORS = 120;
+const VECTORS = 134;
 
 type Fields = Record<string, string>;
 
@@ -103,7 +113,7 @@ function parseVector(name: string, text: string): Vector {
 
 const folder = new URL("./data/", import.meta.url);
 const vectors = [...Deno.readDirSync(folder)]
-  .filter(({ name }) => !name.startsWith("sealed_"))
+  .filter(({ name }) => !/^(?:sealed|chain)_/.test(name))
   .map(({ name }) => parseVector(name, Deno.readTextFileSync(new URL(name, folder))))
   .sort((a, b) => a.name < b.name ? -1 : 1);
 
@@ -179,78 +189,97 @@ function numberOf({ origin, seq, replay }: Fields): MessageId | undefined {
 const profile = (type: number): Codec => ({
   read(body, given) {
     checkProfile(body);
-    const { name } = decodeProfile(cipherOf(given).open(body).plaintext);
+    // A member without a profile is known by its id.
+    const { name } = body.length === 0
+      ? { name: "" }
+      : decodeProfile(cipherOf(given).open(body).plaintext);
     return { "public-key": given["public-key"]!, name: quote(name) };
   },
   write: (fields, id) => encodeFrame(type, id, sealName(fields)),
 });
 
 function sealName(fields: Fields): Uint8Array {
-  return cipherOf(fields).seal(encodeProfile({ name: unquote(fields, "name") }));
+  const name = unquote(fields, "name");
+  return name === "" ? new Uint8Array(0) : cipherOf(fields).seal(encodeProfile({ name }));
 }
 
 const CODECS: Record<keyof typeof Type, Codec> = {
   GREETING: {
     read(body) {
       const greeting = parseGreeting(body);
-      const { version, cipher, maxFrame, budget } = greeting;
+      const { version, cipher, maxFrame, budget, state, time } = greeting;
+      const { nonce = undefined, record = undefined } = greeting.cipher === "sealed"
+        ? greeting
+        : {};
       return {
         version: `${version}`,
         cipher,
         ...(greeting.cipher === "xor" && { "public-key": greeting.key }),
-        ...(greeting.cipher === "sealed" && greeting.nonce !== undefined &&
-          { nonce: greeting.nonce }),
         "max-frame": `${maxFrame}`,
+        ...(nonce !== undefined && { nonce }),
         ...(budget && { budget: JSON.stringify(budget) }),
+        ...(record !== undefined && { record }),
+        ...(state !== undefined && { state }),
+        ...(time !== undefined && { time: `${time}` }),
       };
     },
     write(fields) {
-      const version = Number(fields["version"]);
-      const maxFrame = Number(fields["max-frame"]);
-      const { nonce, budget } = fields;
-      const rest = { maxFrame, ...(budget !== undefined && { budget: JSON.parse(budget) }) };
-      const greeting: Greeting = fields["cipher"] === "sealed"
-        ? { version, cipher: "sealed", ...(nonce !== undefined && { nonce }), ...rest }
-        : { version, cipher: "xor", key: fields["public-key"]!, ...rest };
-      return encodeGreeting(greeting);
+      const { cipher, nonce, budget, record, state, time } = fields;
+      const key = fields["public-key"];
+      const greeting = {
+        version: Number(fields["version"]),
+        cipher,
+        ...(key !== undefined && { key }),
+        maxFrame: Number(fields["max-frame"]),
+        ...(nonce !== undefined && { nonce }),
+        ...(budget !== undefined && { budget: JSON.parse(budget) }),
+        ...(record !== undefined && { record }),
+        ...(state !== undefined && { state }),
+        ...(time !== undefined && { time: Number(time) }),
+      };
+      return encodeGreeting(greeting as Greeting);
     },
   },
   HELLO: {
     read(body, given) {
-      const { version, profile, proof, resume } = parseHello(body);
+      const { version, proof, resume } = parseHello(body);
       if (resume) {
         const { token, room, own, proof } = resume;
         const claim = { version: `${version}`, token, room: `${room}`, own: `${own}` };
         if (proof === undefined) return claim;
-        const { "session-key": key, nonce } = given;
-        assert(checkResume(Uint8Array.fromHex(key!), nonce!, resume));
-        return { ...claim, "session-key": key!, nonce: nonce!, proof };
+        const { "session-key": key, nonce, chain } = given;
+        const seen = { ...resume, chain: Uint8Array.fromHex(chain!) };
+        assert(checkResume(Uint8Array.fromHex(key!), nonce!, seen));
+        return { ...claim, "session-key": key!, nonce: nonce!, chain: chain!, proof };
       }
-      // With a proof, the profile is of the sealed cipher: `tests/vectors/vectors_sealed_test.ts` opens it.
-      if (proof !== undefined) {
-        return { version: `${version}`, profile: profile.toBase64(), proof };
-      }
-      const name = profile.length > 0
-        ? decodeProfile(cipherOf(given).open(profile).plaintext).name
-        : "";
-      return { version: `${version}`, "public-key": given["public-key"]!, name: quote(name) };
+      return { version: `${version}`, ...(proof !== undefined && { proof }) };
     },
     write(fields) {
       const version = Number(fields["version"]);
-      const { profile, proof, token, nonce, "session-key": key } = fields;
+      const { proof, token, nonce, chain, "session-key": key } = fields;
       if (token !== undefined) {
         const claim = { token, room: Number(fields["room"]), own: Number(fields["own"]) };
+        if (key === undefined) return encodeResume(claim);
+        const seen = { ...claim, chain: Uint8Array.fromHex(chain!) };
         return encodeResume({
           ...claim,
-          ...(key !== undefined &&
-            { proof: proveResume(Uint8Array.fromHex(key), nonce!, claim) }),
+          proof: proveResume(Uint8Array.fromHex(key), nonce!, seen),
         });
       }
-      if (proof !== undefined) {
-        return encodeHello({ version, profile: Uint8Array.fromBase64(profile!), proof });
-      }
-      const nameless = unquote(fields, "name") === "";
-      return encodeHello({ version, profile: nameless ? new Uint8Array(0) : sealName(fields) });
+      return encodeHello({ version, ...(proof !== undefined && { proof }) });
+    },
+  },
+  SEAT: {
+    read(body) {
+      const { log, room, chain } = parseSeat(body);
+      return { log, room: `${room}`, ...(chain !== undefined && { chain }) };
+    },
+    write({ log, room, chain }, id) {
+      return encodeSeat(id, {
+        log: log!,
+        room: Number(room),
+        ...(chain !== undefined && { chain }),
+      });
     },
   },
   LOGIN: {
@@ -268,25 +297,35 @@ const CODECS: Record<keyof typeof Type, Codec> = {
   WELCOME: {
     read(body, given) {
       const welcome = parseWelcome(body);
-      const { room, own, members, accepted, said, log, token, grace } = welcome;
-      const positions = { room: `${room}`, own: `${own}`, members: `${members}` };
+      const { room, chain, own, members, accepted, said, token, grace } = welcome;
+      const positions = {
+        room: `${room}`,
+        ...(chain !== undefined && { chain }),
+        own: `${own}`,
+        members: `${members}`,
+      };
       if (!("token" in given)) {
-        assertEquals([accepted, said, log, token, grace], [0, 0, undefined, undefined, 0]);
+        assertEquals([accepted, said, token, grace], [0, 0, undefined, 0]);
         return positions;
       }
       const counts = { accepted: `${accepted}`, said: `${said}`, grace: `${grace}` };
-      return { ...positions, ...counts, log: log!, token: token! };
+      return { ...positions, ...counts, token: token! };
     },
     write(fields, id) {
       const number = (key: string) => Number(fields[key]);
-      const positions = { room: number("room"), own: number("own"), members: number("members") };
+      const { chain } = fields;
+      const positions = {
+        room: number("room"),
+        ...(chain !== undefined && { chain }),
+        own: number("own"),
+        members: number("members"),
+      };
       // Our server never omits a field.
       if (!("token" in fields)) return encodeWelcome(id, positions as Welcome);
       return encodeWelcome(id, {
         ...positions,
         accepted: number("accepted"),
         said: number("said"),
-        log: fields["log"],
         token: fields["token"],
         grace: number("grace"),
       });
@@ -386,7 +425,7 @@ Deno.test("vectors: have every type of frame, every reason, every outcome and ev
   assertEquals(values("type"), Object.keys(Type).sort());
   assertEquals(values("reason"), Object.keys(Left).sort());
   assertEquals(values("outcome"), Object.keys(AckOutcome).sort());
-  assertEquals(values("state"), Object.keys(Away).sort());
+  assertEquals(values("state"), [...Object.keys(Away), "full", "locked", "open"].sort());
   assertEquals(values("replay"), ["false", "true"]);
   assertEquals(values("code"), [...ERROR_CODES].sort());
   assertEquals(values("cipher"), ["sealed", "xor"]);
@@ -396,13 +435,6 @@ Deno.test("vectors: have every type of frame, every reason, every outcome and ev
   for (const line of ["So it starts!", "Right?", "Yep!", "Here we go!"]) {
     assert(text.includes(quote(line)), line);
   }
-});
-
-Deno.test("vectors: the HELLO of a sealed room has the complete profile of the sealed vectors", () => {
-  const hello = vectors.find(({ name }) => name === "frame_hello_sealed.txt")!;
-  const file = new URL("sealed_profile.txt", folder);
-  const profile = parseVector("sealed_profile.txt", Deno.readTextFileSync(file)).bytes;
-  assertEquals(hello.fields["profile"], profile.toBase64());
 });
 
 for (const vector of vectors) {
@@ -446,11 +478,11 @@ function blocks(kind: string): string[] {
 
 Deno.test("docs/protocol.md: each hex block is the vector that it names", () => {
   const found = blocks("hex");
-  assertEquals(found.length, 5);
+  assertEquals(found.length, 6);
   for (const block of found) {
     const name = /^# tests\/vectors\/data\/(\S+)\n/.exec(block)?.[1];
-    const vector = vectors.find((vector) => vector.name === name);
-    assert(vector, `a hex block must begin with the name of its vector, not ${name}`);
+    assert(name, "a hex block must begin with the name of its vector");
+    const vector = parseVector(name, Deno.readTextFileSync(new URL(name, folder)));
     assertEquals(parseHex(block), vector.bytes);
   }
 });
@@ -472,10 +504,10 @@ Deno.test("docs/protocol.md: the session consists of vectors, and both direction
   assertEquals(preface, PREFACE);
   const types = (bytes: Uint8Array) => decode(bytes).map((frame) => nameOf(Type, frame.type));
   assertEquals(types(concat(client)), [
-    ...["HELLO", "HAVE", "MESSAGE", "MESSAGE", "MESSAGE", "BYE"],
+    ...["HELLO", "PROFILE", "HAVE", "MESSAGE", "MESSAGE", "MESSAGE", "BYE"],
   ]);
   assertEquals(types(concat(sent["S"]!)), [
-    ...["GREETING", "WELCOME", "MEMBER", "JOINED"],
+    ...["GREETING", "SEAT", "WELCOME", "MEMBER", "JOINED"],
     ...["MESSAGE", "MESSAGE", "MESSAGE", "MESSAGE", "ACK"],
   ]);
 });
@@ -493,12 +525,16 @@ Deno.test("docs/protocol.md: has the limits of the code", () => {
   assert(document.includes(`origin (${ORIGIN_SIZE}) || seq (4) || envelope`));
   assert(document.includes(`1 to ${MAX_SEQ}`));
   assert(
-    document.includes(`nonce (${TOKEN_SIZE}) || token (${TOKEN_SIZE}) || room (8) || own (8)`),
+    document.includes(
+      `nonce (${TOKEN_SIZE}) || token (${TOKEN_SIZE}) || room (8) || own (8) || chain (${CHAIN_SIZE})`,
+    ),
   );
   const sealed = new SealedCipher({
     exportKey: new Uint8Array(EXPORT_KEY_SIZE),
     identity: Identity.generate(),
+    seat: { log: new Uint8Array(LOG_NAME_SIZE), id: 1 },
     now: () => 0,
+    report: () => ({ position: 0, chain: new Uint8Array(CHAIN_SIZE) }),
   });
   const { overhead } = sealed;
   assert(document.includes(`${overhead} bytes less, ${MAX_BODY - ENVELOPE_OVERHEAD - overhead}`));
@@ -506,6 +542,9 @@ Deno.test("docs/protocol.md: has the limits of the code", () => {
   assert(
     /(\d+) and (\d+) bytes/.exec(document)?.slice(1).join() === `${profile.length},${overhead}`,
   );
+  assert(document.includes(`${CHAIN_RUN} bytes or more after the last restart`));
+  assert(document.includes(`first ${REPORTED_CHAIN_SIZE} bytes of the chain there`));
+  assert(document.includes(`the last ${KEPT_POSITIONS} boundaries of frames`));
 });
 
 Deno.test("docs/protocol.md: lists every type and every code with its number", () => {

@@ -1,0 +1,420 @@
+// The state of a room: its members, their sessions, and all logs. A pure fold: `apply` reads nothing but the state and
+// the entry, so the same entries in the same order give the same state and the same bytes on every machine. Knows no
+// socket, no clock and no cipher. Where the entries come from is another matter: server/order.ts.
+
+import {
+  AckOutcome,
+  Away,
+  encodeAck,
+  encodeFrame,
+  frameAt,
+  HEADER_SIZE,
+  Left,
+  MAX_FRAME,
+  readdress,
+  Type,
+} from "../protocol.ts";
+import { tokenBytes } from "../protocol/resume.ts";
+import { concat } from "@std/bytes/concat";
+import {
+  type Entry,
+  Kind,
+  parseHaveBody,
+  parseJoin,
+  parseResumeBody,
+  parseSession,
+} from "./entry.ts";
+import { LogChain, type SavedChain } from "./log_chain.ts";
+import { MemberList } from "./member_list.ts";
+import { OwnLog, type SavedOwnLog } from "./own_log.ts";
+import { Log, type SavedLog } from "./room_log.ts";
+import { Tally } from "./tally.ts";
+
+/**
+ * Bytes of the room's log: how far a member may fall behind. At 64 bytes a message, about a hundred thousand
+ * messages. It is the memory of the busiest room, however many members it has.
+ */
+export const ROOM_LOG_SIZE = 8 * 1024 * 1024;
+/** Bytes of direct messages that may wait for one member: two of the largest frames. */
+export const OWN_LOG_SIZE = 2 * MAX_FRAME;
+
+/** Bytes of a segment of the room's log: the largest frame fits, and the log is trimmed in small steps. */
+const ROOM_SEGMENT = 512 * 1024;
+
+/** What decides what `apply` does besides the entries: it is part of the state. */
+export interface FoldConfig {
+  /** The name of the room's log, in unpadded base64url. */
+  readonly name: string;
+  /** The log has a chain: the room is sealed. */
+  readonly isChained: boolean;
+  /** Bytes of the room's log. */
+  readonly logSize: number;
+  /** Bytes that may wait for one member in its own log. */
+  readonly ownSize: number;
+}
+
+/** A member. Only the fold changes it. */
+export class FoldMember {
+  readonly id: number;
+  /** What only this member receives. */
+  readonly own: OwnLog;
+  /** Where it started in the room's log: it never sees what was sent before it joined. */
+  readonly start: number;
+  /** Its MEMBER frame. */
+  frame: Uint8Array<ArrayBuffer>;
+  /** Whether the others see it as away. */
+  away = false;
+  noDirect = false;
+  /** The connection whose entries count. */
+  connection: number;
+  /** How many of its MESSAGE and PROFILE frames were accepted. */
+  accepted = 0;
+  /** How many of its direct messages were answered with ACK. */
+  answered = 0;
+  /** Its client has confirmed WELCOME: only then can it resume. */
+  lasting = false;
+  /** With these it can resume; the newest is the last. */
+  tokens: readonly string[] = [];
+  /** A key that only its client and its server know; empty in rooms without a code. */
+  key: Uint8Array = new Uint8Array(0);
+  network: string;
+  /** Why it left, one of `Left`, and where the room's log ended then; undefined while it is in the room. */
+  left: { readonly reason: number; readonly end: number } | undefined;
+
+  constructor(
+    { id, start, connection, network, own, profile }:
+      & Pick<FoldMember, "id" | "start" | "connection" | "network" | "own">
+      & { profile: Uint8Array },
+  ) {
+    this.id = id;
+    this.start = start;
+    this.connection = connection;
+    this.network = network;
+    this.own = own;
+    this.frame = encodeFrame(Type.MEMBER, id, profile);
+  }
+
+  /** The sealed profile. */
+  get profile(): Uint8Array {
+    return this.frame.subarray(HEADER_SIZE);
+  }
+}
+
+/** What an entry has done. */
+export type Applied =
+  /** Nothing: its member, or its connection, is not the one that it was. */
+  | { readonly what: "nothing" }
+  | { readonly what: "done" }
+  /** SEAT: the reserved id. */
+  | { readonly what: "seated"; readonly id: number }
+  /** JOIN: the member, and the list of the members before it. */
+  | {
+    readonly what: "joined";
+    readonly member: FoldMember;
+    readonly list: () => Uint8Array<ArrayBuffer> | undefined;
+    readonly members: number;
+    readonly said: number;
+  }
+  /** DIRECT: one of `AckOutcome`; `to` if the message is in its own log. */
+  | { readonly what: "answered"; readonly outcome: number; readonly to: FoldMember | undefined };
+
+const NOTHING: Applied = { what: "nothing" };
+const DONE: Applied = { what: "done" };
+
+/** A `Fold` as text. */
+export interface SavedFold {
+  readonly config: FoldConfig;
+  readonly chain: SavedChain | undefined;
+  readonly time: number;
+  readonly lastId: number;
+  readonly said: number;
+  readonly log: SavedLog;
+  readonly seats: readonly (readonly [id: number, connection: number])[];
+  /** In the order of joining. */
+  readonly members: readonly SavedMember[];
+}
+
+interface SavedMember {
+  readonly id: number;
+  readonly start: number;
+  /** In base64, like `key`. */
+  readonly profile: string;
+  readonly away: boolean;
+  readonly noDirect: boolean;
+  readonly connection: number;
+  readonly accepted: number;
+  readonly answered: number;
+  readonly lasting: boolean;
+  readonly tokens: readonly string[];
+  readonly key: string;
+  readonly network: string;
+  readonly own: SavedOwnLog;
+}
+
+/** A room's state. */
+export class Fold {
+  readonly config: FoldConfig;
+  /** What all members see: the same bytes for all of them, in one order. */
+  readonly log: Log;
+  /** The chain of that log; undefined in rooms that are not sealed. */
+  readonly chain: LogChain | undefined;
+  /** How many messages have been sent to the room. */
+  said = 0;
+  /** The latest time of an entry, in ms since 1970: it never goes back. */
+  time = 0;
+  /** In the order of joining. */
+  readonly #members = new Map<number, FoldMember>();
+  /** The reserved ids, and the connections that they are for. */
+  readonly #seats = new Map<number, number>();
+  readonly #byToken = new Map<string, FoldMember>();
+  readonly #byNetwork = new Tally();
+  readonly #list = new MemberList();
+  #lastId = 0;
+
+  constructor(
+    { name, isChained = false, logSize = ROOM_LOG_SIZE, ownSize = OWN_LOG_SIZE }:
+      & Pick<FoldConfig, "name">
+      & Partial<FoldConfig>,
+  ) {
+    this.config = { name, isChained, logSize, ownSize };
+    this.log = new Log(logSize, Math.min(ROOM_SEGMENT, Math.ceil(logSize / 4)));
+    if (isChained) this.chain = new LogChain(this.log, tokenBytes("log name", name));
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** How many ids are reserved. */
+  get reserved(): number {
+    return this.#seats.size;
+  }
+
+  members(): Iterable<FoldMember> {
+    return this.#members.values();
+  }
+
+  member(id: number): FoldMember | undefined {
+    return this.#members.get(id);
+  }
+
+  /** The member that can resume with this token. */
+  find(token: string): FoldMember | undefined {
+    return this.#byToken.get(token);
+  }
+
+  /** How many members come from a network. */
+  from(network: string): number {
+    return this.#byNetwork.of(network);
+  }
+
+  /** Whether a member can continue at these positions of the two logs. */
+  canResume(member: FoldMember, room: number, own: number): boolean {
+    return member.lasting && room >= member.start && this.log.isBoundary(room) &&
+      member.own.log.isBoundary(own) && (!this.chain || this.chain.at(room) !== undefined);
+  }
+
+  /** Applies the next entry. Nothing else changes the state. */
+  apply(entry: Entry): Applied {
+    this.time = Math.max(this.time, entry.time);
+    if (entry.kind === Kind.SEAT) {
+      const id = ++this.#lastId;
+      this.#seats.set(id, entry.connection);
+      return { what: "seated", id };
+    }
+    if (entry.kind === Kind.JOIN) return this.#join(entry);
+    const member = this.#members.get(entry.member);
+    if (!member) {
+      const isSeat = this.#seats.get(entry.member) === entry.connection;
+      if (entry.kind !== Kind.LEAVE || !isSeat) return NOTHING;
+      this.#seats.delete(entry.member);
+      return DONE;
+    }
+    if (entry.kind === Kind.RESUME) return this.#resume(member, entry);
+    // Its server did not know yet that the member has another connection.
+    if (entry.connection !== member.connection) return NOTHING;
+    switch (entry.kind) {
+      case Kind.FRAME:
+        return this.#takeFrame(member, entry);
+      case Kind.DIRECT:
+        return this.#takeDirect(member, entry);
+      case Kind.HAVE:
+        return this.#takeHave(member, entry);
+      case Kind.AWAY:
+        if (!member.away) this.#setAway(member, true);
+        return DONE;
+      case Kind.SESSION:
+        return this.#addSession(member, entry);
+      case Kind.LEAVE:
+        this.#leave(member, entry.bytes[0] ?? Left.LOST);
+        return DONE;
+    }
+  }
+
+  #join({ member: id, connection, bytes }: Entry): Applied {
+    if (this.#seats.get(id) !== connection) return NOTHING;
+    this.#seats.delete(id);
+    const { network, noDirect, profile } = parseJoin(bytes);
+    // Acknowledgements come on top of the limit for direct messages. If space runs out, the log first drops what
+    // it keeps for a client that may resume.
+    const own = new OwnLog(this.config.ownSize + MAX_FRAME);
+    const start = this.log.end;
+    const member = new FoldMember({ id, start, connection, network, own, profile });
+    member.noDirect = noDirect;
+    const list = this.#list.pieces();
+    const { size: members, said } = this;
+    this.#add(member);
+    this.#append(encodeFrame(Type.JOINED, id, profile));
+    return { what: "joined", member, list, members, said };
+  }
+
+  #add(member: FoldMember): void {
+    this.#members.set(member.id, member);
+    this.#byNetwork.add(member.network, 1);
+    this.#list.add({ id: member.id, entry: entryOf(member) });
+  }
+
+  #resume(member: FoldMember, { connection, bytes }: Entry): Applied {
+    const { token, room, own, network } = parseResumeBody(bytes);
+    if (!member.tokens.includes(token) || !this.canResume(member, room, own)) return NOTHING;
+    member.connection = connection;
+    this.#byNetwork.add(member.network, -1);
+    this.#byNetwork.add(network, 1);
+    member.network = network;
+    // It stays valid until the client has confirmed the next one, which may be lost on the way.
+    this.#setTokens(member, [token]);
+    if (member.away) this.#setAway(member, false);
+    return DONE;
+  }
+
+  #addSession(member: FoldMember, { bytes }: Entry): Applied {
+    const { token, key } = parseSession(bytes);
+    member.key = key;
+    this.#setTokens(member, [...member.tokens.slice(-1), token]);
+    return DONE;
+  }
+
+  #setTokens(member: FoldMember, tokens: readonly string[]): void {
+    for (const token of member.tokens) this.#byToken.delete(token);
+    for (const token of tokens) this.#byToken.set(token, member);
+    member.tokens = tokens;
+  }
+
+  #takeFrame(member: FoldMember, { number, bytes }: Entry): Applied {
+    if (number !== member.accepted + 1) return NOTHING;
+    member.accepted++;
+    const { type } = frameAt(bytes as Uint8Array<ArrayBuffer>);
+    readdress(this.#append(bytes), type, member.id);
+    if (type === Type.MESSAGE) this.said++;
+    else {
+      member.frame = encodeFrame(Type.MEMBER, member.id, bytes.subarray(HEADER_SIZE));
+      this.#list.change({ id: member.id, entry: entryOf(member) });
+    }
+    return DONE;
+  }
+
+  #takeDirect(from: FoldMember, { number, bytes }: Entry): Applied {
+    if (number !== from.accepted + 1) return NOTHING;
+    from.accepted++;
+    const { id } = frameAt(bytes as Uint8Array<ArrayBuffer>);
+    let to = this.#members.get(id);
+    let outcome: number = AckOutcome.ACCEPTED;
+    if (!to || to.noDirect) outcome = AckOutcome.GONE;
+    else if (to.own.waiting + bytes.length > this.config.ownSize) outcome = AckOutcome.BUSY;
+    if (outcome !== AckOutcome.ACCEPTED) to = undefined;
+    if (to) readdress(to.own.append(bytes, this.log.end), Type.DIRECT, from.id);
+    from.answered++;
+    from.own.append(encodeAck(id, { count: from.answered, outcome }), this.log.end);
+    return { what: "answered", outcome, to };
+  }
+
+  #takeHave(member: FoldMember, { bytes }: Entry): Applied {
+    const { position, isConfirmed } = parseHaveBody(bytes);
+    if (position > member.own.log.end) return NOTHING;
+    member.own.haveUpTo(position);
+    if (!isConfirmed) return DONE;
+    member.lasting = true;
+    // It has the newest token: all others become invalid.
+    this.#setTokens(member, member.tokens.slice(-1));
+    return DONE;
+  }
+
+  #setAway(member: FoldMember, away: boolean): void {
+    member.away = away;
+    this.#list.change({ id: member.id, entry: entryOf(member) });
+    this.#append(encodeAway(member.id, away));
+  }
+
+  #leave(member: FoldMember, reason: number): void {
+    this.#members.delete(member.id);
+    this.#list.remove(member.id);
+    this.#byNetwork.add(member.network, -1);
+    this.#setTokens(member, []);
+    member.left = { reason, end: this.log.end };
+    this.#append(encodeFrame(Type.LEFT, member.id, Uint8Array.of(reason)));
+  }
+
+  #append(frame: Uint8Array): Uint8Array<ArrayBuffer> {
+    this.chain?.beforeAppend(frame);
+    return this.log.append(frame);
+  }
+
+  /** The state, from which another fold can go on. */
+  save(): SavedFold {
+    const { config, time, said, log } = this;
+    return {
+      config,
+      chain: this.chain?.save(),
+      time,
+      lastId: this.#lastId,
+      said,
+      log: log.save(),
+      seats: [...this.#seats],
+      members: Array.from(this.#members.values(), (member) => ({
+        id: member.id,
+        start: member.start,
+        profile: member.profile.toBase64(),
+        away: member.away,
+        noDirect: member.noDirect,
+        connection: member.connection,
+        accepted: member.accepted,
+        answered: member.answered,
+        lasting: member.lasting,
+        tokens: member.tokens,
+        key: member.key.toBase64(),
+        network: member.network,
+        own: member.own.save(),
+      })),
+    };
+  }
+
+  static restore(saved: SavedFold): Fold {
+    const fold = new Fold(saved.config);
+    fold.time = saved.time;
+    fold.#lastId = saved.lastId;
+    fold.said = saved.said;
+    fold.log.restore(saved.log);
+    if (saved.chain) fold.chain?.restore(saved.chain);
+    for (const [id, connection] of saved.seats) fold.#seats.set(id, connection);
+    for (const one of saved.members) {
+      const own = new OwnLog(fold.config.ownSize + MAX_FRAME);
+      own.restore(one.own);
+      const member = new FoldMember({ ...one, own, profile: Uint8Array.fromBase64(one.profile) });
+      const { away, noDirect, accepted, answered, lasting } = one;
+      Object.assign(member, { away, noDirect, accepted, answered, lasting });
+      member.key = Uint8Array.fromBase64(one.key);
+      fold.#add(member);
+      fold.#setTokens(member, one.tokens);
+    }
+    return fold;
+  }
+}
+
+/** The frames that introduce a member to a newcomer. */
+function entryOf({ id, frame, away }: FoldMember): Uint8Array<ArrayBuffer> {
+  return away ? concat([frame, encodeAway(id, true)]) : frame;
+}
+
+function encodeAway(id: number, away: boolean): Uint8Array<ArrayBuffer> {
+  return encodeFrame(Type.AWAY, id, Uint8Array.of(away ? Away.AWAY : Away.BACK));
+}

@@ -1,0 +1,151 @@
+// What a member sends: charges each frame to the member's budget, and passes it to the hub. Knows no listener and no
+// admission.
+
+import { ProtocolError } from "../errors.ts";
+import {
+  checkEmpty,
+  checkProfile,
+  encodeFrame,
+  type ErrorCode,
+  type Frame,
+  isDirect,
+  Left,
+  parseHave,
+  Type,
+} from "../protocol.ts";
+import type { Connection } from "../protocol/connection.ts";
+import { encodeWarning, parseError } from "../protocol/json_frames.ts";
+import { DIRECT_PART } from "../protocol/rate_limit.ts";
+import type { ProtocolAdapter } from "./adapter.ts";
+import { CloseReason } from "./admission.ts";
+import type { ServerEvent } from "./events.ts";
+import type { Hub } from "./hub.ts";
+import type { Counters } from "./metrics.ts";
+import type { Session } from "./session.ts";
+
+/** `AckOutcome` as the counters name it. */
+const ACK_OUTCOMES = ["accepted", "busy", "gone"] as const;
+
+/** What a relay works with. */
+export interface RelayParts {
+  readonly hub: Hub;
+  readonly adapter: ProtocolAdapter | undefined;
+  readonly counters: Counters;
+  readonly report: (event: ServerEvent) => void;
+  /** A clock that never goes back, in ms. */
+  readonly now: () => number;
+}
+
+/** Relays the frames of all members of one server. */
+export class Relay {
+  /** What members have sent. */
+  readonly received = { frames: 0, bytes: 0 };
+  readonly #parts: RelayParts;
+
+  constructor(parts: RelayParts) {
+    this.#parts = parts;
+  }
+
+  /** Passes a member's frames to the hub, until it leaves or has another connection. */
+  async run(connection: Connection, session: Session): Promise<void> {
+    const { decoder } = connection;
+    const { adapted } = session;
+    const next = () => adapted ? adapted.read(decoder) : decoder.next();
+    // An adapted client has a read under way already.
+    let reading = session.reading;
+    session.reading = undefined;
+    for (;;) {
+      for (let frame = next(); frame; frame = next()) {
+        const wait = this.#charge(connection, session, frame);
+        if (wait > 0) await connection.pause(wait);
+        if (session.connection !== connection) return;
+        this.#take(connection, session, frame);
+      }
+      reading ??= connection.fill();
+      if (!await reading) break;
+      reading = undefined;
+    }
+    if (!adapted || session.connection !== connection) return;
+    const last = adapted.end();
+    if (last) this.#take(connection, session, last);
+    // Such a client can only leave by ending its connection.
+    if (connection.why === undefined) throw new CloseReason(undefined, "bye", Left.BYE);
+  }
+
+  /** Charges a frame to its member's budget; returns how many ms the frame must wait. */
+  #charge(connection: Connection, session: Session, frame: Frame): number {
+    const { member: { id: member }, rateLimiter, floodGuard } = session;
+    const { length } = frame.bytes;
+    this.received.frames++;
+    this.received.bytes += length;
+    if (!rateLimiter) return 0;
+    const wait = rateLimiter.take(
+      length,
+      this.#parts.now(),
+      isDirect(frame.bytes) ? DIRECT_PART : 1,
+    );
+    switch (floodGuard.check(wait, rateLimiter.recovered)) {
+      case "go on":
+        break;
+      case "slow":
+        this.#parts.counters.add("chat_slowed_total");
+        this.#parts.report({ event: "slowed", member });
+        break;
+      case "warn":
+        this.#parts.counters.add("chat_warned_total");
+        this.#parts.report({ event: "warned", member });
+        connection.send(
+          encodeWarning("flood", "you are sending more than this room allows: slow down"),
+        );
+        break;
+      case "drop":
+        this.#parts.report({ event: "flooded", member });
+        throw new ProtocolError<ErrorCode>("flood", "you kept sending more than this room allows");
+    }
+    return wait;
+  }
+
+  #take(connection: Connection, session: Session, frame: Frame): void {
+    const { member } = session;
+    switch (frame.type) {
+      case Type.MESSAGE: {
+        if (frame.id === 0) return this.#parts.hub.say(member, frame);
+        return this.#parts.hub.tell(member, frame, (outcome) => {
+          this.#parts.counters.add("chat_direct_messages_total", ACK_OUTCOMES[outcome]!);
+        });
+      }
+      case Type.PROFILE:
+        checkProfile(frame.body);
+        this.#parts.hub.say(member, frame);
+        if (this.#parts.hub.has(member)) this.#parts.adapter?.setMember(member.id, frame.body);
+        return;
+      case Type.HAVE:
+        if (!this.#parts.hub.have(member, parseHave(frame.body))) {
+          throw new ProtocolError<ErrorCode>(
+            "malformed",
+            "HAVE names a position that was not sent",
+          );
+        }
+        return;
+      case Type.PING:
+        checkEmpty("PING", frame.body);
+        // One PONG answers all PINGs before it: a peer that does not read them costs nothing.
+        if (connection.urgent === 0) connection.send(encodeFrame(Type.PONG, 0));
+        return;
+      case Type.PONG:
+        return checkEmpty("PONG", frame.body);
+      case Type.BYE:
+        checkEmpty("BYE", frame.body);
+        throw new CloseReason(undefined, "bye", Left.BYE);
+      case Type.ERROR:
+        // The client gives up on this server, and will not come back.
+        session.isOver = true;
+        throw new CloseReason(undefined, parseError(frame.body).code);
+      default:
+        throw new ProtocolError<ErrorCode>(
+          "unexpected",
+          `a member may not send a frame of type ${frame.type}`,
+        );
+    }
+  }
+}

@@ -1,0 +1,23 @@
+// A session: what a server keeps of one of its members across its connections, besides the room's state.
+
+import type { Connection } from "../protocol/connection.ts";
+import type { FloodGuard, RateLimiter } from "../protocol/rate_limit.ts";
+import type { AdaptedConnection } from "./adapter.ts";
+import type { Member } from "./member.ts";
+
+export interface Session {
+  readonly member: Member;
+  /** Limits what it sends; undefined: no limit. */
+  readonly rateLimiter: RateLimiter | undefined;
+  readonly floodGuard: FloodGuard;
+  /** undefined while it is lost. */
+  connection: Connection | undefined;
+  /** Its client has given up on this server, and will not come back. */
+  isOver: boolean;
+  /** Its adapter, if its client speaks another protocol. */
+  adapted?: AdaptedConnection;
+  /** The read that was under way when an adapted client was admitted. */
+  reading: Promise<boolean> | undefined;
+  /** Cancels the timers that run while it has no connection. */
+  cancel: () => void;
+}

@@ -1,0 +1,550 @@
+"""Makes the vectors of the sealed cipher, of the chain, and of the frames that depend on them: data/sealed_*.txt,
+data/chain_*.txt and a part of data/frame_*.txt.
+
+A second implementation, in another language: it shares no code with the program and follows docs/security.md and
+docs/protocol.md alone. It checks nothing: the tests beside it do. It needs the Python package `cryptography`.
+
+    python3 tests/vectors/make_vectors.py    writes the files; the same bytes each time
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import pathlib
+
+from cryptography.hazmat.primitives.asymmetric import ed25519, x25519
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+DATA = pathlib.Path(__file__).parent / "data"
+
+u8, u32, u64 = (lambda value, size=size: value.to_bytes(size, "big") for size in (1, 4, 8))
+
+
+def run(first, count):
+    """`count` bytes: first, first + 1 and so on."""
+    return bytes(first + i for i in range(count))
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+# ---- docs/protocol.md: frames and the chain ----
+
+TYPES = {
+    "GREETING": 1, "HELLO": 2, "WELCOME": 3, "MESSAGE": 4, "PROFILE": 7, "JOINED": 8, "LEFT": 9,
+    "HAVE": 16, "AWAY": 17, "SEAT": 19, "(none)": 20,
+}  # fmt: skip
+
+
+def frame(kind, member, body):
+    return u32(5 + len(body)) + u8(TYPES[kind]) + u32(member) + body
+
+
+def chain_values(name, frames):
+    """The chain at every boundary of a log: {position: value}."""
+    digest = lambda data: hashlib.sha256(data).digest()
+    position, restart = 0, 0
+    link, since = digest(b"chat/1 log" + name), b""
+    values = {0: link}
+    for one in frames:
+        is_joined = one[4] == TYPES["JOINED"]
+        if position > restart and (is_joined or position - restart >= 64 * 1024):
+            link, since, restart = digest(link + since), b"", position
+        since += one
+        position += len(one)
+        values[position] = digest(link + since)
+    return values
+
+
+def resume_proof(key, nonce, token, room, own, chain):
+    claim = b"chat/1 resume" + nonce + token + u64(room) + u64(own) + chain
+    return hmac.new(key, claim, "sha256").digest()
+
+
+# ---- docs/security.md: keys and bodies ----
+
+EXPORT = run(0, 64)
+LOG = run(0x40, 16)
+TIME = 1769860800000
+USES = {"room": 0, "direct": 1, "profile": 2}
+
+
+def hkdf(secret, salt, info):
+    return HKDF(algorithm=SHA256(), length=32, salt=salt, info=info).derive(secret)
+
+
+class Member:
+    def __init__(self, member, byte, *, salt=None, exchange=None, log=LOG, export=EXPORT, identity=None):
+        self.id, self.log, self.export = member, log, export
+        self.seed = bytes([byte] * 32)
+        self.salt = run(byte, 16) if salt is None else salt
+        self.private = bytes([byte + 1] * 32) if exchange is None else exchange
+        self.signing = ed25519.Ed25519PrivateKey.from_private_bytes(self.seed)
+        self.agreeing = x25519.X25519PrivateKey.from_private_bytes(self.private)
+        self.identity = self.signing.public_key().public_bytes_raw() if identity is None else identity
+        self.exchange = self.agreeing.public_key().public_bytes_raw()
+
+    @property
+    def keys(self):
+        return self.identity + self.exchange
+
+    @property
+    def room_id(self):
+        return hkdf(self.export, b"", b"chat/1 room id")
+
+    def lane(self, use, other=None):
+        """The ends of a lane, and its key."""
+        if use == "direct":
+            pairs = [(m.id, m.identity, m.salt, m.exchange) for m in (self, other)]
+            (i, a, s, x), (j, b, t, y) = pairs
+            ends = self.log + u32(i) + u32(j) + a + b + s + t + x + y
+            public = x25519.X25519PublicKey.from_public_bytes(other.exchange)
+            secret = self.export + self.agreeing.exchange(public)
+        else:
+            ends = self.log + u32(self.id) + self.salt + (self.identity if use == "room" else b"")
+            secret = self.export
+        return ends, hkdf(secret, self.salt, b"chat/1 " + use.encode() + ends)
+
+    def seal(self, use, content, *, counter=0, to=None, time=TIME, report=None, signer=None, signed=None,
+             signed_room=None, signature=None, keys=None, sealed_keys=None, sealed_counter=None):  # fmt: skip
+        """The body. The options after `report` make bodies that a receiver must refuse."""
+        ends, key = self.lane(use, to)
+        associated = b"chat/1" + u8(USES[use]) + ends
+        keys = b"" if use != "profile" else self.keys if keys is None else keys
+        rest = u64(time) + (b"" if use == "direct" else report) + content
+        if signed is None:
+            signed = b"chat/1 signed" + (signed_room or self.room_id) + associated + u64(counter) + keys + rest
+        if signature is None:
+            signature = (signer or self).signing.sign(signed)
+        counter = counter if sealed_counter is None else sealed_counter
+        plain = (sealed_keys or keys) + signature + rest
+        sealed = ChaCha20Poly1305(key).encrypt(bytes(4) + u64(counter), plain, associated)
+        return (self.salt if use == "profile" else b"") + u64(counter) + sealed
+
+
+# ---- files ----
+
+
+def rows(data, comment="", size=16):
+    """Rows of hex, the first with a comment; or each with one, from a function."""
+    lines = []
+    for at in range(0, len(data), size):
+        row = data[at : at + size]
+        note = comment(row) if callable(comment) else comment if at == 0 else ""
+        lines.append(f"{row.hex(' '):48} # {note}" if note else row.hex(" "))
+    return lines
+
+
+def write(name, about, expect, fields, lines):
+    header = [("about", about), ("expect", expect), *fields]
+    text = "".join(f"{key}: {value}\n" for key, value in header)
+    (DATA / name).write_text(text + "\n" + "".join(f"{line}\n" for line in lines))
+
+
+def quote(text):
+    return json.dumps(text, ensure_ascii=False)
+
+
+def compact(value):
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def text_of(row):
+    return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+
+
+def frame_lines(kind, member, body, body_lines):
+    number = TYPES[kind]
+    name = "there is none" if kind == "(none)" else kind
+    head = [(u32(5 + len(body)), f"length: {5 + len(body)}"), (u8(number), f"type: {name}"),
+            (u32(member), f"id: {member}")]  # fmt: skip
+    return [f"{data.hex(' '):48} # {note}" for data, note in head] + body_lines
+
+
+def write_json(name, about, kind, member, value, fields=(), expect="ok"):
+    body = compact(value).encode()
+    meaning = [("type", kind), ("id", member), *fields] if expect == "ok" else fields
+    write(name, about, expect, meaning, frame_lines(kind, member, body, rows(body, text_of)))
+
+
+def write_xor_profile(name, about, kind, member, text):
+    plain = compact({"name": text}).encode()
+    body = bytes(byte ^ 188 for byte in plain)
+    lines = rows(body, lambda row: f"{bytes(byte ^ 188 for byte in row).decode()} XOR bc")
+    fields = [("type", kind), ("id", member), ("public-key", 198), ("name", quote(text))]
+    write(name, about, "ok", fields, frame_lines(kind, member, body, lines))
+
+
+# ---- the members, and the log in which they meet ----
+
+ADA = Member(1, 0xA0)
+BOB = Member(2, 0xB0)
+EVE = Member(3, 0xE0)
+
+log_frames = []
+
+
+def report_now():
+    position = sum(len(one) for one in log_frames)
+    return u64(position) + chain_values(LOG, log_frames)[position][:16]
+
+
+def say(kind, member, body):
+    log_frames.append(frame(kind, member, body))
+    return body
+
+
+REPORT_ADA = report_now()
+PROFILE_ADA = say("JOINED", 1, ADA.seal("profile", b'{"name":"Ada"}', report=REPORT_ADA))
+REPORT_BOB = report_now()
+PROFILE_BOB = say("JOINED", 2, BOB.seal("profile", b'{"name":"Bob"}', report=REPORT_BOB))
+REPORT = report_now()
+ROOM = say("MESSAGE", 1, ADA.seal("room", b"TSo it starts!", report=REPORT))
+REPORT_EVE = report_now()
+PROFILE_EVE = say("JOINED", 3, EVE.seal("profile", b'{"name":"Eve"}', report=REPORT_EVE))
+REPORT_RENAMED = report_now()
+RENAMED = say("PROFILE", 1, ADA.seal("profile", b'{"name":"Grace"}', counter=1, report=REPORT_RENAMED))
+CHAIN = chain_values(LOG, log_frames)
+
+
+# ---- data/sealed_*.txt ----
+
+
+def body_lines(use, body, tag=True):
+    salt, rest = (body[:16], body[16:]) if use == "profile" else (b"", body)
+    lines = rows(salt, "salt")
+    if len(rest) < 8 + 16:
+        return lines + rows(rest)
+    lines += [f"{rest[:8].hex(' '):48} # counter: {int.from_bytes(rest[:8], 'big')}"]
+    inside = {
+        "profile": "keys, signature, time, report, profile",
+        "room": "signature, time, report, envelope",
+        "direct": "signature, time, envelope",
+    }
+    lines += rows(rest[8:-16], f"sealed: {inside[use]}")
+    return lines + rows(rest[-16:], "tag" if tag else "")
+
+
+def secrets(role, member):
+    return [(f"{role}-id", member.id), (f"{role}-seed", member.seed.hex()), (f"{role}-salt", member.salt.hex()),
+            (f"{role}-exchange", member.private.hex())]  # fmt: skip
+
+
+def write_ok(name, about, use, body, content, *, sender=ADA, receiver=BOB, after="", counter=0, missing=0, report=None):
+    fields = [("use", use), ("from", sender.id)]
+    fields += [("after", after)] if after else []
+    fields += [("export-key", EXPORT.hex()), ("log", LOG.hex())]
+    fields += secrets("sender", sender) + secrets("receiver", receiver)
+    fields += [("time", TIME), ("counter", counter)]
+    if report is not None:
+        fields += [("position", int.from_bytes(report[:8], "big")), ("chain", report[8:].hex())]
+    fields += [("content", quote(content)), ("missing", missing)]
+    write(f"sealed_{name}.txt", about, "ok", fields, body_lines(use, body))
+
+
+def write_fail(name, about, expect, use, body, *, sender=1, receiver=BOB, after="sealed_profile.txt", left="", of="",
+               tag=True):  # fmt: skip
+    fields = [("use", use), ("from", sender)]
+    fields += [("after", after)] if after else []
+    fields += [("left", left)] if left else []
+    fields += [("of", of)] if of else []
+    fields += [("export-key", EXPORT.hex()), ("log", LOG.hex())] + secrets("receiver", receiver)
+    write(f"sealed_fail_{name}.txt", about, expect, fields, body_lines(use, body, tag))
+
+
+def flip(body, at):
+    return body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+
+
+def write_sealed():
+    fields = [("export-key", EXPORT.hex()), ("log", LOG.hex())] + secrets("sender", ADA) + secrets("receiver", BOB)
+    keys = [
+        (ADA.room_id, "room id"),
+        (ADA.identity, "Ada's identity, public"),
+        (ADA.exchange, "Ada's exchange key, public"),
+        (ADA.lane("profile")[1], "key of her profiles"),
+        (ADA.lane("room")[1], "key of her messages to the room"),
+        (ADA.agreeing.exchange(BOB.agreeing.public_key()), "secret that she shares with Bob"),
+        (ADA.lane("direct", BOB)[1], "key of her direct messages to Bob"),
+    ]
+    lines = [line for key, note in keys for line in rows(key, note)]
+    about = "All keys that are derived from the export key for Ada's session, and for her direct messages to Bob."
+    write("sealed_keys.txt", about, "ok", fields, lines)
+
+    with_ada = "sealed_profile.txt"
+    write_ok("profile", "Ada's profile, as PROFILE, JOINED and MEMBER carry it.", "profile", PROFILE_ADA,
+             '{"name":"Ada"}', report=REPORT_ADA)  # fmt: skip
+    write_ok("profile_bob", "Bob's profile, as Ada receives it.", "profile", PROFILE_BOB, '{"name":"Bob"}',
+             sender=BOB, receiver=ADA, report=REPORT_BOB)  # fmt: skip
+    write_ok("profile_eve", "Eve's profile.", "profile", PROFILE_EVE, '{"name":"Eve"}', sender=EVE,
+             report=REPORT_EVE)  # fmt: skip
+    write_ok("profile_renamed", "Ada has changed her name: the same session, the next counter.", "profile", RENAMED,
+             '{"name":"Grace"}', after=with_ada, counter=1, report=REPORT_RENAMED)  # fmt: skip
+    copier = Member(3, 0xE0, salt=ADA.salt)
+    write_ok("profile_copied_salt", "Eve has copied Ada's salt. Her seat is another one, so her keys are, too.",
+             "profile", copier.seal("profile", b'{"name":"Eve"}', report=REPORT_EVE), '{"name":"Eve"}',
+             sender=copier, after=with_ada, report=REPORT_EVE)  # fmt: skip
+    write_ok("room", "Ada's first message to the room.", "room", ROOM, "TSo it starts!", after=with_ada, report=REPORT)
+    write_ok("room_empty", "An empty envelope: sealing does not check the content.", "room",
+             ADA.seal("room", b"", report=REPORT), "", after=with_ada, report=REPORT)  # fmt: skip
+    scripts = "TGrüße, 你好 🙂"
+    late = ADA.seal("room", scripts.encode(), counter=300, report=REPORT)
+    write_ok("room_missing", "The 301st message, without the 300 before it.", "room", late, scripts, after=with_ada,
+             counter=300, missing=300, report=REPORT)  # fmt: skip
+    direct = ADA.seal("direct", b"TCoffee?", to=BOB)
+    write_ok("direct", "Ada's direct message to Bob.", "direct", direct, "TCoffee?", after=with_ada)
+    write_ok("direct_back", "Bob's direct message to Ada: another direction, another key.", "direct",
+             BOB.seal("direct", b"TYep!", to=ADA), "TYep!", sender=BOB, receiver=ADA,
+             after="sealed_profile_bob.txt")  # fmt: skip
+
+    of_room, of_profile, of_renamed = "sealed_room.txt", "sealed_profile.txt", "sealed_profile_renamed.txt"
+    other_room = Member(1, 0xA0, export=run(0x80, 64))
+    content = b"TSo it starts!"
+    # Changed on the way.
+    write_fail("flipped_text", "One bit of the sealed text is flipped.", "tampered", "room", flip(ROOM, 90), of=of_room)
+    write_fail("flipped_tag", "One bit of the tag is flipped.", "tampered", "room", flip(ROOM, len(ROOM) - 1),
+               of=of_room)  # fmt: skip
+    write_fail("flipped_counter", "One bit of the counter is flipped. The counter is the nonce, so the tag is wrong.",
+               "tampered", "room", flip(ROOM, 7), of=of_room)  # fmt: skip
+    write_fail("cut", "The last byte is cut off.", "tampered", "room", ROOM[:-1], of=of_room, tag=False)
+    write_fail("short", "A message that ends within its tag, so it cannot be checked.", "short", "room", ROOM[:23],
+               of=of_room)  # fmt: skip
+    write_fail("short_salt", "A profile that ends within its salt.", "short", "profile", PROFILE_ADA[:15],
+               of=of_renamed)  # fmt: skip
+    # Delivered where it does not belong.
+    write_fail("repeated", "Ada's message arrives a second time.", "repeated", "room", ROOM,
+               after="sealed_profile.txt sealed_room.txt")  # fmt: skip
+    write_fail("late", "Ada's message arrives after a later one.", "repeated", "room", ROOM,
+               after="sealed_profile.txt sealed_room_missing.txt")  # fmt: skip
+    write_fail("repeated_profile", "Ada's first profile arrives again, after she has changed her name.", "repeated",
+               "profile", PROFILE_ADA, after="sealed_profile.txt sealed_profile_renamed.txt")  # fmt: skip
+    write_fail("same_profile", "Ada's profile arrives a second time.", "repeated", "profile", PROFILE_ADA,
+               of=of_renamed)  # fmt: skip
+    write_fail("stranger", "A message from an id without a profile.", "stranger", "room", ROOM, sender=7)
+    write_fail("other_sender", "Ada's message to the room arrives under Eve's id.", "tampered", "room", ROOM, sender=3,
+               after="sealed_profile.txt sealed_profile_eve.txt")  # fmt: skip
+    write_fail("other_receiver", "Ada's direct message to Bob is delivered to Eve.", "tampered", "direct", direct,
+               receiver=EVE)  # fmt: skip
+    write_fail("other_use", "Ada's message to the room arrives as a direct message to Bob.", "tampered", "direct", ROOM)
+    write_fail("other_room", "Ada's message from another room, from the same seat and under the same salt.", "tampered",
+               "room", other_room.seal("room", content, report=REPORT))  # fmt: skip
+    elsewhere = Member(1, 0xA0, log=run(0x50, 16))
+    write_fail("other_log", "Ada's message from another log of this room: the server was restarted.", "tampered", "room",
+               elsewhere.seal("room", content, report=REPORT), of=of_room)  # fmt: skip
+    write_fail("other_log_profile", "Ada's profile from another log of this room.", "tampered", "profile",
+               elsewhere.seal("profile", b'{"name":"Ada"}', report=REPORT_ADA), after="", of=of_profile)  # fmt: skip
+    write_fail("other_seat", "Ada's profile arrives under a second id: a copy opens in no other seat.", "tampered",
+               "profile", PROFILE_ADA, sender=3, of="sealed_profile_eve.txt")  # fmt: skip
+    write_fail("other_session", "Eve's profile arrives under the id of Ada, who is present.", "spent", "profile",
+               PROFILE_EVE, of=of_renamed)  # fmt: skip
+    write_fail("spent", "Ada's profile arrives again after she has left: her id is used up.", "spent", "profile",
+               PROFILE_ADA, left="1")  # fmt: skip
+    # A member helps the server.
+    posing = Member(3, 0xE0, salt=BOB.salt, exchange=BOB.private)
+    copied = ADA.seal("direct", content, to=posing)
+    write_fail("copied_exchange", "Eve has copied Bob's salt and exchange key. Ada's direct message to her reaches Bob.",
+               "tampered", "direct", copied, of="sealed_direct.txt")  # fmt: skip
+    write_fail("forged", "A member seals as Ada, and signs with its own key.", "signature", "room",
+               ADA.seal("room", content, report=REPORT, signer=EVE), of=of_room)  # fmt: skip
+    write_fail("moved", "A member seals Ada's message, signed for counter 0, again under counter 1.", "signature",
+               "room", ADA.seal("room", content, report=REPORT, sealed_counter=1), of=of_room)  # fmt: skip
+    write_fail("carried", "A member of two rooms seals Ada's signed message from the other room in this one.",
+               "signature", "room", ADA.seal("room", content, report=REPORT, signed_room=other_room.room_id),
+               of=of_room)  # fmt: skip
+    start = b"chat/1 signed" + ADA.room_id + b"chat/1" + u8(0)
+    signed = start + elsewhere.lane("room")[0] + u64(0) + u64(TIME) + REPORT + content
+    write_fail("carried_log", "A member seals Ada's signed message from another log of this room in this one.",
+               "signature", "room", ADA.seal("room", content, report=REPORT, signed=signed), of=of_room)  # fmt: skip
+    truth = start + ADA.lane("room")[0] + u64(0) + u64(TIME) + REPORT + content
+    write_fail("other_report", "A member replaces the report in Ada's message, to make her seem to see another conversation.",
+               "signature", "room", ADA.seal("room", content, report=REPORT[:-1] + b"\0", signed=truth),
+               of=of_room)  # fmt: skip
+    swapped = ADA.identity + EVE.exchange
+    write_fail("swapped_exchange", "A member puts its own exchange key into Ada's profile, to read direct messages to her.",
+               "signature", "profile", ADA.seal("profile", b'{"name":"Ada"}', report=REPORT_ADA, sealed_keys=swapped),
+               after="", of=of_profile)  # fmt: skip
+    # Made by the member itself.
+    write_fail("counter", "A counter of 2^53, which some languages cannot represent exactly: senders stop before it.",
+               "counter", "room", ADA.seal("room", content, report=REPORT, counter=2**53))  # fmt: skip
+    write_fail("time", "A time of 2^53 milliseconds, signed and sealed by Ada herself.", "time", "room",
+               ADA.seal("room", b"T", report=REPORT, time=2**53), of=of_room)  # fmt: skip
+    write_fail("report", "A report of position 2^53, signed and sealed by Ada herself.", "report", "room",
+               ADA.seal("room", content, report=u64(2**53) + REPORT[8:]), of=of_room)  # fmt: skip
+    write_fail("report_cut", "A message that ends within its report, signed and sealed by Ada herself.", "report",
+               "room", ADA.seal("room", b"", report=REPORT[:-1]), of=of_room)  # fmt: skip
+    other_keys = ADA.identity + EVE.exchange
+    write_fail("other_keys", "Ada has another exchange key within one session.", "keys", "profile",
+               ADA.seal("profile", b'{"name":"Ada"}', counter=1, report=REPORT, keys=other_keys), of=of_renamed)  # fmt: skip
+    # The neutral point: with it, R = 01 00 ... and S = 0 is a valid signature for every message.
+    weak = Member(3, 0xE0, identity=u8(1) + bytes(31))
+    write_fail("weak_key", "An identity of small order, for which one signature is valid for every message.",
+               "weak-key", "profile",
+               weak.seal("profile", b'{"name":"Eve"}', report=REPORT_EVE, signature=weak.identity + bytes(32)),
+               sender=3, after="")  # fmt: skip
+    nowhere = Member(3, 0xE0, identity=u8(2) + bytes(31))
+    assert not is_on_curve(2)
+    write_fail("no_key", "An identity that is not a point on the curve.", "no-key", "profile",
+               nowhere.seal("profile", b'{"name":"Eve"}', report=REPORT_EVE, signature=bytes(64)), sender=3,
+               after="")  # fmt: skip
+
+
+def is_on_curve(y):
+    """RFC 8032, section 5.1.3: whether there is an x for this y."""
+    p = 2**255 - 19
+    d = -121665 * pow(121666, -1, p) % p
+    x2 = (y * y - 1) * pow(d * y * y + 1, -1, p) % p
+    return x2 == 0 or pow(x2, (p - 1) // 2, p) == 1
+
+
+# ---- data/chain_*.txt ----
+
+
+def write_chain(name, about, parts, positions=None):
+    """`parts`: type, id, body, how often. A body is a number of bytes, or a vector and its bytes."""
+    frames, words = [], []
+    for kind, member, body, times in parts:
+        label, data = body if isinstance(body, tuple) else (str(body), None)
+        for _ in range(times):
+            first = len(frames)
+            filler = data if data is not None else bytes((first + i) % 256 for i in range(body))
+            frames.append(frame(kind, member, filler))
+        words.append(f"{kind} {member} {label}" + (f" * {times}" if times > 1 else ""))
+    values = chain_values(LOG, frames)
+    chosen = sorted(values) if positions is None else positions
+    lines = [line for at in chosen for line in rows(values[at], f"at {at}")]
+    fields = [("log", LOG.hex()), ("frames", ", ".join(words)), ("positions", " ".join(map(str, chosen)))]
+    write(f"chain_{name}.txt", about, "ok", fields, lines)
+
+
+def write_chains():
+    named = [("JOINED", 1, "profile", PROFILE_ADA), ("JOINED", 2, "profile_bob", PROFILE_BOB),
+             ("MESSAGE", 1, "room", ROOM), ("JOINED", 3, "profile_eve", PROFILE_EVE),
+             ("PROFILE", 1, "profile_renamed", RENAMED)]  # fmt: skip
+    parts = [(kind, member, (f"sealed_{name}.txt", body), 1) for kind, member, name, body in named]
+    write_chain("sealed", "The log in which the bodies of sealed_*.txt were sent.", parts)
+    write_chain("joined", "Each JOINED restarts the chain, but not the one at the start of the log.",
+                [("JOINED", 1, 20, 1), ("MESSAGE", 1, 30, 1), ("JOINED", 2, 20, 1), ("JOINED", 3, 20, 1),
+                 ("AWAY", 2, 1, 1), ("LEFT", 3, 1, 1)])  # fmt: skip
+    # 32 frames of 2048 bytes are 65,536.
+    write_chain("run", "The chain restarts at 65536 bytes after the last restart.",
+                [("JOINED", 1, 2039, 1), ("MESSAGE", 1, 2039, 33)],
+                [0, 2048, 31 * 2048, 32 * 2048, 33 * 2048, 34 * 2048])  # fmt: skip
+    write_chain("run_late", "65535 bytes after the last restart are too few: the chain restarts at the next frame.",
+                [("JOINED", 1, 2038, 1), ("MESSAGE", 1, 2039, 33)],
+                [0, 2047, 32 * 2048 - 1, 33 * 2048 - 1, 34 * 2048 - 1])  # fmt: skip
+    write_chain("run_joined", "A JOINED at 65536 bytes after the last restart: only one restart.",
+                [("JOINED", 1, 2039, 1), ("MESSAGE", 1, 2039, 31), ("JOINED", 2, 20, 1), ("MESSAGE", 2, 30, 1)],
+                [0, 2048, 31 * 2048, 32 * 2048, 32 * 2048 + 29, 32 * 2048 + 68])  # fmt: skip
+    write_chain("largest", "The longest frame is not split: the chain restarts after it.",
+                [("JOINED", 1, 20, 1), ("MESSAGE", 1, 262139, 1), ("MESSAGE", 1, 30, 1), ("MESSAGE", 1, 30, 1)])
+
+
+# ---- data/frame_*.txt ----
+
+TOKEN, NEXT_TOKEN, NONCE = run(0xB0, 16), run(0xF0, 16), run(0, 16)
+SESSION_KEY = run(0x80, 64)
+RECORD = run(0xD0, 16)
+BUDGET = {"frames": 20, "frameBurst": 200, "bytes": 65536, "byteBurst": 524288}
+# KE3 of a login with OPAQUE, which is random.
+KE3 = "RGI7oEqnq2drbxGRqtwpDs4Rpt1KZmHkh98i6uN3DiGJNDnCPjQti5yN4megrZ9dGDTeBsjvDSJo4XoNCaXuxQ"
+
+
+def greeting(cipher, **more):
+    return {"version": 1, "cipher": cipher, **({"key": "198"} if cipher == "xor" else {}), "maxFrame": 262144, **more}
+
+
+def greeting_fields(value):
+    names = {"version": "version", "cipher": "cipher", "key": "public-key", "maxFrame": "max-frame"}
+    return [(names.get(key, key), compact(one) if key == "budget" else one) for key, one in value.items()]
+
+
+def write_greeting(name, about, value):
+    write_json(f"frame_greeting{name}.txt", about, "GREETING", 0, value, greeting_fields(value))
+
+
+def write_welcome(name, about, member, value):
+    write_json(f"frame_welcome{name}.txt", about, "WELCOME", member, value, list(value.items()))
+
+
+def write_frames():
+    write_greeting("", "The server's answer to the preface.", greeting("xor"))
+    write_greeting("_budget", "The server limits how much a member may send.", greeting("xor", budget=BUDGET))
+    write_greeting("_sealed", "The answer of a sealed room's server to the preface.", greeting("sealed"))
+    write_greeting("_nonce", "The server of a sealed room sends the nonce for resumptions, and the budget.",
+                   greeting("sealed", nonce=base64url(NONCE), budget=BUDGET))  # fmt: skip
+    write_greeting("_record", "The server names the registration of the code, and its clock.",
+                   greeting("sealed", record=base64url(RECORD), state="open", time=TIME))  # fmt: skip
+    for state, why in [("full", "no place is free"), ("locked", "new members are not admitted")]:
+        write_greeting(f"_{state}", f"The room takes no new members: {why}.", greeting("xor", state=state))
+
+    write_json("frame_hello.txt", "Grace asks to join an open room.", "HELLO", 0, {"version": 1}, [("version", 1)])
+    write_json("frame_hello_sealed.txt", "A client proves that it knows the code: KE3 of OPAQUE, 64 bytes.", "HELLO", 0,
+               {"version": 1, "proof": KE3}, [("version", 1), ("proof", KE3)])  # fmt: skip
+    claim = {"token": base64url(TOKEN), "room": 122, "own": 14}
+    write_json("frame_hello_resume.txt", "Grace resumes her session: she has the room's log up to 122, and her own log up to 14.",
+               "HELLO", 0, {"version": 1, "resume": claim}, [("version", 1), *claim.items()])  # fmt: skip
+    claim = {"token": base64url(TOKEN), "room": 2**32 + 122, "own": 14}
+    chain = run(0xC0, 32)
+    proof = base64url(resume_proof(SESSION_KEY, NONCE, TOKEN, claim["room"], claim["own"], chain))
+    write_json("frame_hello_resume_sealed.txt",
+               "In a sealed room, a resumption has a proof: made with the session key, it covers the nonce of GREETING and the chain at `room`.",
+               "HELLO", 0, {"version": 1, "resume": {**claim, "proof": proof}},
+               [("version", 1), ("session-key", SESSION_KEY.hex()), ("nonce", base64url(NONCE)),
+                ("chain", chain.hex()), *claim.items(), ("proof", proof)])  # fmt: skip
+
+    seat = {"log": base64url(LOG), "room": 23}
+    write_json("frame_seat.txt", "Grace has a place in an open room: id 2. The room's log has 23 bytes.", "SEAT", 2, seat,
+               list(seat.items()))  # fmt: skip
+    position = len(log_frames[0])
+    seat = {"log": base64url(LOG), "room": position, "chain": base64url(CHAIN[position])}
+    write_json("frame_seat_sealed.txt", "Bob has a place in a sealed room. The chain is the one of chain_sealed.txt.", "SEAT", 2,
+               seat, list(seat.items()))  # fmt: skip
+
+    rest = {"accepted": 0, "said": 0, "token": base64url(TOKEN), "grace": 60000}
+    write_welcome("", "Grace has joined as member 2. One member is present, and the room's log has 23 bytes.", 2,
+                  {"room": 23, "own": 0, "members": 1, **rest})  # fmt: skip
+    write_welcome("_simple", "A server without resumable sessions omits the fields of resumption.", 2,
+                  {"room": 23, "own": 0, "members": 1})  # fmt: skip
+    write_welcome("_sealed", "Bob has joined a sealed room. Nothing was said between SEAT and his JOINED, so the chain is the same.", 2,
+                  {"room": position, "chain": seat["chain"], "own": 0, "members": 1, **rest})  # fmt: skip
+    write_welcome("_resumed", "Grace resumes as member 2, with another token. The server has accepted three of her frames.", 2,
+                  {"room": 122, "own": 14, "members": 0, "accepted": 3, "said": 0, "token": base64url(NEXT_TOKEN),
+                   "grace": 60000})  # fmt: skip
+
+    write_xor_profile("frame_profile_first.txt", "Grace's first profile: with it she joins.", "PROFILE", 0, "Grace")
+    write("frame_profile_nameless.txt", "A client without a profile is shown by its id.", "ok",
+          [("type", "PROFILE"), ("id", 0), ("public-key", 198), ("name", quote(""))],
+          frame_lines("PROFILE", 0, b"", []))  # fmt: skip
+    write("frame_have.txt", "A client confirms that it is in the room: it has none of its own log yet.", "ok",
+          [("type", "HAVE"), ("id", 0), ("position", 0)],
+          frame_lines("HAVE", 0, u64(0), [f"{u64(0).hex(' '):48} # position: 0"]))  # fmt: skip
+
+
+def write_faults():
+    def fail(name, about, kind, value, member=0):
+        write_json(f"fail_malformed_{name}.txt", about, kind, member, value, expect="malformed")
+
+    fail("greeting_state", "GREETING has a state that does not exist.", "GREETING", greeting("xor", state="ajar"))
+    fail("greeting_time", "GREETING has a time that a date cannot hold.", "GREETING",
+         greeting("xor", time=8_640_000_000_000_001))  # fmt: skip
+    fail("greeting_record", "GREETING has a record that is not base64url text.", "GREETING",
+         greeting("sealed", record="a record"))  # fmt: skip
+    fail("hello_base64", "HELLO has a proof with padding.", "HELLO", {"version": 1, "proof": "QQ=="})
+    fail("seat", "SEAT has no name of the log.", "SEAT", {"room": 23}, 2)
+    fail("seat_room", "SEAT has a negative position.", "SEAT", {"log": base64url(LOG), "room": -1}, 2)
+    fail("seat_chain", "SEAT has a chain that is not text.", "SEAT", {"log": base64url(LOG), "room": 23, "chain": 7}, 2)
+    fail("welcome_chain", "WELCOME has a chain that is not base64url text.", "WELCOME",
+         {"room": 23, "chain": "a chain", "own": 0, "members": 1}, 2)  # fmt: skip
+    fail("welcome_token", "WELCOME has a token that is not base64url text.", "WELCOME",
+         {"room": 23, "own": 0, "members": 1, "accepted": 0, "said": 0, "token": "a token", "grace": 60000}, 2)  # fmt: skip
+    write("fail_unexpected_type_20.txt", "Type 20 does not exist.", "unexpected", [], frame_lines("(none)", 0, b"", []))
+
+
+write_sealed()
+write_chains()
+write_frames()
+write_faults()
