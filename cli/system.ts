@@ -86,7 +86,8 @@ export const realSystem: System = {
   env: (name) => decodedVariable(name, () => Deno.env.get(name)),
   now: () => new Date(),
   addresses: () => Deno.networkInterfaces(),
-  openTerminal: () => new SystemTty(),
+  // `deno task` and npm set this variable.
+  openTerminal: () => new SystemTty({ isTask: Deno.env.get("INIT_CWD") !== undefined }),
   onSignal(listener) {
     const hasTerminal = Deno.stdout.isTerminal() || Deno.stderr.isTerminal();
     const listeners = SIGNALS.map((name) =>

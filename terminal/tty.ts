@@ -95,6 +95,16 @@ export class SystemTty implements Tty {
 
   readonly suspend = Deno.build.os === "windows" ? undefined : () => this.#suspend();
 
+  readonly #isTask: boolean;
+
+  /**
+   * @param isTask a runner of tasks has started the program. It may catch the signal that would stop it, and so leave
+   * the user with a stopped program and no shell
+   */
+  constructor({ isTask = false } = {}) {
+    this.#isTask = isTask;
+  }
+
   /**
    * A program may send itself a signal only if Deno lets it run any command: more than this one should be able to do.
    * In raw mode Ctrl-Z is a key. If the terminal made a signal of it, it would make signals of Ctrl-C and of pasted
@@ -102,6 +112,9 @@ export class SystemTty implements Tty {
    * sends the signal: `kill`, to all processes of the job, as the terminal would.
    */
   async #suspend(): Promise<void> {
+    if (this.#isTask) {
+      throw new ChatError("Cannot suspend a program that `deno task` or npm has started");
+    }
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#continued = resolve;
     try {

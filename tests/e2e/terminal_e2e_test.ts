@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { Home, home, Program, run } from "../support/program.ts";
 import { ClosingWindow } from "../support/closing_window.ts";
 import { HOSTILE } from "../support/hard_text.ts";
+import { TestRoom } from "../support/loopback.ts";
 import { Terminal } from "../support/pty.ts";
 import { palette } from "../../ui/theme.ts";
 
@@ -153,6 +154,23 @@ onTerminal(
     await ben.stdout.lineLike(/^{"type":"left".*"reason":"left"/);
     await anna.shows(/\n\$ *$/);
     await anna.assertSane();
+  },
+);
+
+onTerminal(
+  "chat join: Ctrl-Z does not suspend what `deno task` has started, because the task would not stop with it",
+  async () => {
+    await using room = new TestRoom();
+    await using terminal = new Terminal();
+    terminal.type("export INIT_CWD=/\r");
+    terminal.run("join", `127.0.0.1:${room.port}`, "--name", "anna");
+    await terminal.shows("you are anna");
+    terminal.type("draft\x1a");
+    await terminal.shows("Cannot suspend a program that `deno task` or npm has started");
+    terminal.type("ed\r");
+    await terminal.shows("anna │ drafted");
+    terminal.type("/quit\r");
+    await terminal.shows("exit code 0");
   },
 );
 

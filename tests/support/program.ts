@@ -23,8 +23,8 @@ function denoFolder(): Record<string, string> {
   return { DENO_DIR: JSON.parse(new TextDecoder().decode(stdout))["denoDir"] };
 }
 
-/** Variables that belong to the person who runs the tests: folders with their files, a name, a code. */
-const PERSONAL = /^(?:HOME|USERPROFILE|APPDATA|LOCALAPPDATA|XDG_\w+|CHAT_\w+)$/i;
+/** Variables that belong to the person who runs the tests, or to the task: folders with files, a name, a code. */
+const PERSONAL = /^(?:HOME|USERPROFILE|APPDATA|LOCALAPPDATA|XDG_\w+|CHAT_\w+|INIT_CWD)$/i;
 const impersonal: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([key]) => !PERSONAL.test(key))),
   ...denoFolder(),
