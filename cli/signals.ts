@@ -11,19 +11,26 @@ export class Signals {
   /** The exit code of a program that has ended in order. */
   code: typeof DONE | typeof HUNG_UP = DONE;
   readonly #resolve: () => void;
+  readonly #exit: (code: number) => void;
+  #interrupts = 0;
 
   constructor(system: System) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.first = promise;
     this.#resolve = resolve;
-    let count = 0;
+    this.#exit = (code) => system.exit(code);
     this.forget = system.onSignal((name) => {
       // The system and the shell both send it when a window is closed.
-      if (name === "SIGHUP") return this.hangUp();
-      // A user who asks twice does not want to wait for goodbyes.
-      if (++count > 1) system.exit(FAILED);
-      resolve();
+      if (name === "SIGHUP") this.hangUp();
+      else this.interrupt();
     });
+  }
+
+  /** Ctrl-C, also where it is a key. */
+  interrupt(): void {
+    // A user who asks twice does not want to wait for goodbyes.
+    if (++this.#interrupts > 1) this.#exit(FAILED);
+    this.#resolve();
   }
 
   /** The terminal has gone: as if SIGHUP had arrived. */

@@ -6,8 +6,9 @@ import type { Client } from "../client.ts";
 import { messageOf } from "../errors.ts";
 import { SystemFiles } from "../files/user_files.ts";
 import type { Viewer } from "../pictures/graphics.ts";
-import { type Environment, TERMINAL_VARIABLES } from "../terminal/environment.ts";
+import { type Environment, sendsKeys, TERMINAL_VARIABLES } from "../terminal/environment.ts";
 import { Emoji } from "../text/emoji.ts";
+import { systemClock } from "../ui/clock.ts";
 import type { Context } from "../ui/context.ts";
 import { follow } from "../ui/follow.ts";
 import { type PlainOptions, PlainScreen } from "../ui/plain.ts";
@@ -15,6 +16,7 @@ import type { Preferences } from "../ui/preferences.ts";
 import { SavedTranscript } from "../ui/saved_transcript.ts";
 import { Screen } from "../ui/screen.ts";
 import { submit } from "../ui/submit.ts";
+import { TypedLines } from "../ui/typed_lines.ts";
 import type { ScreenOptions } from "./command.ts";
 import { unreadable } from "./input.ts";
 import { DONE, FAILED, isReaderGone, note, reportEnding, unwritable } from "./output.ts";
@@ -115,31 +117,47 @@ async function runPlain(
   crash: Promise<never>,
 ): Promise<number> {
   const hangsUp = watchTerminals(system, signals);
+  const isPerson = !json && system.stdin.isTerminal();
+  const typed = isPerson && isInteractive(system) && sendsKeys(terminalVariables(system))
+    ? new TypedLines({
+      tty: system.openTerminal(),
+      clock: systemClock,
+      interrupt: () => signals.interrupt(),
+    })
+    : undefined;
+  const input = typed ?? system.stdin;
+  const noteLine = (line: string) => {
+    if (typed && system.stderr.isTerminal()) typed.print(() => note(system, line));
+    else note(system, line);
+  };
   const pipes = {
     read: async (buffer: Uint8Array) => {
       try {
-        const count = await system.stdin.read(buffer);
+        const count = await input.read(buffer);
         if (count === null) hangsUp();
         return count;
       } catch (cause) {
         if (hangsUp()) return null;
         if (!stay) unreadable(cause, "To stay without input: --stay");
         // As under GNU's `nohup`, which replaces a terminal with something that cannot be read.
-        note(system, `chat: the input counts as empty: ${messageOf(cause)}`);
+        noteLine(`chat: the input counts as empty: ${messageOf(cause)}`);
         return null;
       }
     },
-    writeOut: (bytes: Uint8Array) => system.stdout.write(bytes),
-    note: (line: string) => note(system, line),
+    writeOut: (bytes: Uint8Array) => typed?.write(bytes) ?? system.stdout.write(bytes),
+    note: noteLine,
   };
   const options = { json, stay, now: system.now };
-  const isPerson = !json && system.stdin.isTerminal();
-  const person = isPerson ? commandsFor(system, client, preferences) : {};
+  const person = isPerson ? commandsFor(system, client, preferences, noteLine) : {};
   const plain = new PlainScreen(client, pipes, { ...options, ...person });
-  const running = client.run((event) => plain.event(event));
-  // The end of the input is not awaited: a read of stdin cannot be cancelled, and the room may end before it.
-  await Promise.race([running, failureOf(plain.run()), crash]);
-  await plain.flush();
+  try {
+    const running = client.run((event) => plain.event(event));
+    // The end of the input is not awaited: a read of stdin cannot be cancelled, and the room may end before it.
+    await Promise.race([running, failureOf(plain.run()), crash]);
+    await plain.flush();
+  } finally {
+    typed?.close();
+  }
   if (plain.broken) {
     const { cause } = plain.broken;
     if (hangsUp()) return DONE;
@@ -169,13 +187,14 @@ function commandsFor(
   system: System,
   room: Joined,
   preferences: Preferences,
+  noteLine: (line: string) => void,
 ): Pick<PlainOptions, "onLine" | "onEvent"> {
   const context: Context = {
     room,
     preferences,
     saved: new SavedTranscript(),
     now: system.now,
-    print: (line, heading = "") => note(system, heading + line),
+    print: (line, heading = "") => noteLine(heading + line),
     ...commandTools(system),
   };
   return {

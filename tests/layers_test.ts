@@ -90,7 +90,10 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
     what: /\bDeno\.(?:stdin|stdout|stderr)\b/,
     files: ["cli/system.ts", "terminal/tty.ts"],
   },
-  { what: /\.setRaw\(/, files: ["terminal/tty.ts", "terminal/prompt.ts", "ui/screen.ts"] },
+  {
+    what: /\.setRaw\(/,
+    files: ["terminal/tty.ts", "terminal/prompt.ts", "ui/screen.ts", "ui/typed_lines.ts"],
+  },
   { what: /\bDeno\.permissions\b/, files: ["cli/system.ts"] },
   // Only to suspend the program.
   { what: /\bDeno\.Command\b/, files: ["terminal/tty.ts"] },

@@ -444,6 +444,34 @@ onTerminal("chat join --plain: prints only lines, and redraws nothing", async ()
 });
 
 onTerminal(
+  "chat join --plain: messages do not run into the line that is typed, and Ctrl-Z suspends",
+  async () => {
+    const { server, address } = await Program.serve("--cipher", "xor");
+    await using _ = server;
+    await using eve = await Program.join(address, "eve", "--json");
+    await using anna = new Terminal();
+    anna.run("join", address, "--name", "anna", "--plain");
+    await anna.shows("here: ");
+    anna.type("half a th");
+    await anna.shows(/^half a th$/m);
+    await say(eve, "one");
+    await anna.shows(/^half a th\neve: one\nhalf a th$/m);
+    anna.type("x\x7fought\r");
+    await anna.shows(/^half a thought\nanna: half a thought$/m);
+    anna.type("more\x1a");
+    await anna.shows("Stopped");
+    await anna.assertSane();
+    anna.type("fg\r");
+    await anna.shows(/^more$/m);
+    anna.type(" to say\r");
+    await anna.shows("anna: more to say");
+    anna.type("\x03");
+    await anna.shows(/\^C\n\$ *$/);
+    await anna.assertSane();
+  },
+);
+
+onTerminal(
   "chat join: the theme comes from the option, else the config file, until /theme changes it",
   async () => {
     const { server, address } = await Program.serve("--cipher", "xor");
