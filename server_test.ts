@@ -769,7 +769,7 @@ Deno.test("Server: a port in use, a foreign address and a wrong key give differe
 });
 
 Deno.test("Server: draws the key if none is given, and a wildcard means this machine", async () => {
-  await using room = new TestRoom({ hostname: "0.0.0.0" });
+  await using room = new TestRoom({ hostname: "0.0.0.0", port: 0 });
   assertEquals(room.address, `127.0.0.1:${room.port}`);
   const keys = new Set<number>();
   for (let i = 0; i < 40; i++) {
