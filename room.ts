@@ -316,7 +316,7 @@ export interface Room {
    * @param name the name to offer it under, instead of its own
    */
   offer(path: string, to?: string | number, name?: string): void;
-  /** Accepts offers by number, file name or member, or `all` of them; returns how many. */
+  /** Accepts offers by number, member or file name, or `all` of them; returns how many. An ambiguous name is an error. */
   accept(which: string | number): number;
   decline(which: string | number): number;
   /** Ends offers and running transfers. */

@@ -17,6 +17,7 @@ import type { Person, RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { ControlQueue } from "./control_queue.ts";
 import { Rate, ReceiveWindow } from "./download.ts";
+import { findHandled } from "./handles.ts";
 import { IncomingTransfers } from "./incoming.ts";
 import { OutgoingTransfers } from "./outgoing.ts";
 import { type Post, systemClock, type TransferClock, type TransferOptions } from "./post.ts";
@@ -140,32 +141,33 @@ export class Transfers {
   }
 
   /**
-   * Finds transfers by number, range of numbers, file name or member, or `all`.
+   * Finds transfers by number, range of numbers, member or file name, or `all`: see `handles.ts`.
    *
    * @param fits whether the command applies to a transfer
-   * @throws {ChatError} if it finds none
+   * @throws {ChatError} if it finds none, or could mean different ones
    */
   #named(
     which: string | number,
     command: "accept" | "decline" | "cancel",
     fits: (entry: TransferEntry) => boolean,
   ): TransferEntry[] {
-    const all = [...this.#list.values()].filter(fits);
-    const number = typeof which === "number"
-      ? which
-      : /^#?\d{1,9}$/.test(which)
-      ? Number(which.replace("#", ""))
-      : undefined;
-    const [, first, last] = /^#?(\d{1,9})-#?(\d{1,9})$/.exec(String(which)) ?? [];
-    const isMeant = ({ number: n, offer }: TransferEntry) => (
-      n === number || offer.name === which ||
-      (first !== undefined && Number(first) <= n && n <= Number(last))
-    );
-    let found = which === "all" ? all : all.filter(isMeant);
-    if (found.length === 0) found = all.filter(({ who }) => who?.name === which);
-    if (found.length > 0) return found;
-    const what = command === "cancel" ? "transfer" : "offer";
+    const all = [...this.#list.values()].filter(fits).map((entry) => ({
+      entry,
+      number: entry.number,
+      name: entry.offer.name,
+      who: entry.who?.name,
+      isIncoming: entry instanceof Incoming,
+    }));
+    const result = findHandled(all, which);
     const shown = typeof which === "number" ? which : printable(which);
+    if ("ambiguous" in result) {
+      const numbers = result.ambiguous.map(({ number }) => number).join(", ");
+      throw new ChatError(`Cannot ${command} "${shown}": it could mean several transfers`, {
+        hint: `Say which by its number: ${numbers}`,
+      });
+    }
+    if (result.found.length > 0) return result.found.map(({ entry }) => entry);
+    const what = command === "cancel" ? "transfer" : "offer";
     throw new ChatError(
       which === "all"
         ? `Cannot ${command} anything: no ${what} is open`

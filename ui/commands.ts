@@ -305,7 +305,7 @@ export const COMMANDS: readonly SlashCommand[] = [
   {
     name: "accept",
     args: "[NAME]",
-    help: "accepts files: 3, 3-10, a file name, a member, or all",
+    help: "accepts files: 3, 3-10, a member, a file name, or all",
     run({ room }, which?: string) {
       room.accept(which ?? only(offered(room), "accept", "nothing is offered to you"));
     },

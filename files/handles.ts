@@ -1,0 +1,46 @@
+// What a user means by the name of a transfer. Pure. Names come from others, so a handle never means one thing to the
+// user and another to the program: a number is only a number, and what could mean several things is an error.
+
+/** A transfer, as far as its handles matter. */
+export interface Handled {
+  readonly number: number;
+  /** The name of the file. */
+  readonly name: string;
+  /** The name of the other member, as it is shown; undefined for an offer to the room. */
+  readonly who: string | undefined;
+  /** It comes from another member. */
+  readonly isIncoming: boolean;
+}
+
+const NUMBER = /^#?(\d{1,9})$/;
+const RANGE = /^#?(\d{1,9})-#?(\d{1,9})$/;
+
+/**
+ * Finds the transfers that a handle means: `all` of them, a number, a range of numbers, all of one member, or a file
+ * name. A handle that looks like a number means nothing else: a member may offer a file that is called `1`.
+ *
+ * @returns several if the handle means all of them; `ambiguous` if it could mean different ones
+ */
+export function findHandled<T extends Handled>(
+  all: readonly T[],
+  handle: string | number,
+): { readonly found: readonly T[] } | { readonly ambiguous: readonly T[] } {
+  if (handle === "all") return { found: all };
+  const text = String(handle);
+  const [, number] = NUMBER.exec(text) ?? [];
+  const [, first = number, last = number] = RANGE.exec(text) ?? [];
+  if (first !== undefined) {
+    const inRange = (n: number) => Number(first) <= n && n <= Number(last);
+    return { found: all.filter(({ number }) => inRange(number)) };
+  }
+  const ofMember = all.filter(({ who }) => who === text);
+  const ofName = all.filter(({ name }) => name === text);
+  const either = all.filter((one) => ofMember.includes(one) || ofName.includes(one));
+  // A member may have a name that looks like a file's.
+  if (ofMember.length > 0) {
+    return either.length === ofMember.length ? { found: ofMember } : { ambiguous: either };
+  }
+  // This client's own transfers of one file belong together, and so do those from one member.
+  const sources = new Set(ofName.map(({ isIncoming, who }) => isIncoming ? who : undefined));
+  return sources.size > 1 ? { ambiguous: ofName } : { found: ofName };
+}

@@ -1,0 +1,63 @@
+import { assertEquals } from "@std/assert";
+import { findHandled, type Handled } from "./handles.ts";
+
+/** Offers of other members, numbered from 1. */
+const from = (...offers: [who: string, name: string][]): Handled[] =>
+  offers.map(([who, name], i) => ({ number: i + 1, name, who, isIncoming: true }));
+
+/** The numbers that a handle means; with a question mark if it is ambiguous. */
+function means(all: readonly Handled[], handle: string | number): string {
+  const result = findHandled(all, handle);
+  const numbers = (list: readonly Handled[]) => list.map(({ number }) => number).join(" ");
+  return "found" in result ? numbers(result.found) : `? ${numbers(result.ambiguous)}`;
+}
+
+const OFFERS = from(["ada", "a.txt"], ["bob", "b.txt"], ["ada", "1"], ["ada", "2-3"]);
+
+Deno.test("findHandled: a number, a range, a member, a file name, or all", () => {
+  const cases: [string | number, string][] = [
+    ["all", "1 2 3 4"],
+    [2, "2"],
+    ["#2", "2"],
+    ["2-4", "2 3 4"],
+    ["#3-#4", "3 4"],
+    ["4-3", ""],
+    ["ada", "1 3 4"],
+    ["b.txt", "2"],
+    ["B.TXT", ""],
+    ["", ""],
+  ];
+  for (const [handle, expected] of cases) {
+    assertEquals(means(OFFERS, handle), expected, `${handle}`);
+  }
+});
+
+Deno.test("findHandled: what looks like a number is one, whatever files are called", () => {
+  assertEquals(means(OFFERS, "1"), "1");
+  assertEquals(means(OFFERS, "2-3"), "2 3");
+  const [, ...others] = OFFERS;
+  assertEquals([means(others, "1"), means(others, "9")], ["", ""]);
+});
+
+Deno.test("findHandled: a name of several members' files is ambiguous, one of one member's is not", () => {
+  const files = from(["ada", "cat.png"], ["bob", "cat.png"], ["ada", "dog.png"], [
+    "ada",
+    "dog.png",
+  ]);
+  assertEquals(means(files, "cat.png"), "? 1 2");
+  assertEquals(means(files, "dog.png"), "3 4");
+});
+
+Deno.test("findHandled: the name of a member and of another's file is ambiguous", () => {
+  assertEquals(means(from(["cat.png", "x"], ["bob", "cat.png"]), "cat.png"), "? 1 2");
+  assertEquals(means(from(["cat.png", "cat.png"]), "cat.png"), "1");
+});
+
+Deno.test("findHandled: one file of this client's own is meant for all its receivers, but not together with another's", () => {
+  const sent = ["ada", "bob", undefined].map((who, i) => (
+    { number: i + 1, name: "cat.png", who, isIncoming: false }
+  ));
+  assertEquals(means(sent, "cat.png"), "1 2 3");
+  const received = { number: 4, name: "cat.png", who: "ada", isIncoming: true };
+  assertEquals(means([...sent, received], "cat.png"), "? 1 2 3 4");
+});
