@@ -32,6 +32,8 @@ export class Members {
   readonly #notify: (event: RoomEvent & { type: "keychanged" }) => void;
   /** Keys that were unknown when their owners joined. */
   readonly #newKeys = new Set<string>();
+  /** Keys that were found with their name among the known ones. */
+  readonly #knownKeys = new Set<string>();
   #session!: MemberSession;
   #roster!: Roster;
 
@@ -101,6 +103,7 @@ export class Members {
     const acquaintance = this.#self.knownNames.meet(name, key, today());
     const isOther = acquaintance === "changed";
     if (acquaintance === "new") this.#newKeys.add(key.toHex());
+    if (acquaintance === "known") this.#knownKeys.add(key.toHex());
     if (this.#roster.setOtherKey(id, isOther) && isOther) {
       this.#notify({ type: "keychanged", who: this.#roster.person(id) });
     }
@@ -137,7 +140,8 @@ export class Members {
   /** Whether this user knew a member's key before the member joined, under its present name. */
   isKnown(id: number): boolean {
     const key = this.#session.cipher.identityOf(id)?.toHex();
-    return key !== undefined && !this.#newKeys.has(key) &&
+    // A member without a valid name is nobody that this user knows.
+    return key !== undefined && this.#knownKeys.has(key) && !this.#newKeys.has(key) &&
       !this.#roster.person(id).name.endsWith("(!)");
   }
 

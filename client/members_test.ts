@@ -149,6 +149,12 @@ Deno.test("Members.isKnown: is true for a key that was known before, and not for
   assertEquals(members.isKnown(2), false);
 });
 
+Deno.test("Members.isKnown: is false for a member that has proved a key but has no valid name", () => {
+  const { members } = open("sealed");
+  members.meet(2, () => undefined);
+  assertEquals(members.isKnown(2), false);
+});
+
 Deno.test("Members.renew: starts with this client alone, and remembers which keys were new", () => {
   const { members, session, meet } = open("sealed");
   meet(1, "ada");
