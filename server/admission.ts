@@ -190,7 +190,7 @@ export class Admissions {
       if (!login) throw new ProtocolError<ErrorCode>("malformed", "invalid LOGIN");
       const tries = this.#tries.left(hostname, began);
       connection.send(encodeLogin({ message: login.response, tries }));
-      const hello = parseHello(expectType(await nextFrame(connection), Type.HELLO).body);
+      const hello = parseHello(expectType(await this.#afterLogin(connection), Type.HELLO).body);
       key = hello.proof === undefined ? undefined : login.finish(hello.proof);
       if (!key) throw new ProtocolError<ErrorCode>("code", "the code is wrong");
       return key;
@@ -199,6 +199,16 @@ export class Admissions {
       else this.#tries.fail(hostname, began);
       this.#decided.resolve();
       this.#decided = Promise.withResolvers();
+    }
+  }
+
+  /** The frame after LOGIN. The answer has told a client whether its code is right: one that is wrong leaves. */
+  async #afterLogin(connection: Connection): Promise<Frame> {
+    try {
+      return await nextFrame(connection);
+    } catch (error) {
+      if (!(error instanceof CloseReason)) throw error;
+      throw new ProtocolError<ErrorCode>("code", "the code is wrong");
     }
   }
 

@@ -353,10 +353,13 @@ Deno.test("Server: counts wrong codes and reports the tries left, then requires 
   );
   // An aborted login counts like one with a wrong proof.
   now += 1_000;
-  assertEquals(await guess(room), undefined);
+  assertEquals(await guess(room), "the code is wrong");
   assertEquals(await guess(room, "AAAA"), "the code is wrong");
   const fourth = await wrong("abandon ability abel about");
   assert(fourth.hint?.startsWith("1 try left this minute. Word 3 is not in the word list"));
+  // The operator sees all four, also those of clients that left before the server could answer.
+  const counted = /^chat_refused_total\{code="code"\} 4$/m;
+  await room.until("four wrong codes", () => counted.test(room.status()));
   // A right code costs no try.
   await using member = await joinByCode(room, "member");
   await guess(room, "AAAA");
