@@ -101,6 +101,12 @@ const HARMLESS: Readonly<Record<string, readonly RegExp[]>> = {
   ],
 };
 
+/**
+ * Of these, the ones that hit a character of random base64url: the flipped bit may make it one that base64url does not
+ * have, and then it is noticed.
+ */
+const RANDOM = ["SEAT: bit flipped after 4/5", "WELCOME: bit flipped after 4/5"];
+
 /** Alterations after which a client waits for its timeout: `client_test.ts` and `server_test.ts` test that. */
 const WAITS = /^(HELLO|SEAT|ben's profile): (dropped|after the next|length \+ 1)$/;
 
@@ -128,7 +134,7 @@ Deno.test("sealed room: an altered frame of any kind shows nothing false, and is
   const allowed = Object.values(HARMLESS).flat();
   assertEquals(unnoticed.filter((name) => !allowed.some((pattern) => pattern.test(name))), []);
   assertEquals(
-    allowed.filter((pattern) => !unnoticed.some((name) => pattern.test(name))),
+    allowed.filter((pattern) => ![...unnoticed, ...RANDOM].some((name) => pattern.test(name))),
     [],
     "These alterations are noticed, so the list is too long",
   );
