@@ -71,7 +71,7 @@ export interface JoinOptions extends Omit<ConnectOptions, "signal"> {
   files?: TransferOptions;
 }
 
-/** Clocks that differ by so many minutes are reported. */
+/** The smallest difference of two clocks that is reported. */
 const MIN_CLOCK_MINUTES = 3;
 
 const utf8 = new TextEncoder();

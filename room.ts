@@ -207,7 +207,7 @@ export type RoomEvent =
   | { readonly type: "keychanged"; readonly who: Person }
   /** A member has lost its connection and may come back; or it is back. */
   | { readonly type: "away" | "back"; readonly who: Person; readonly at: number }
-  /** This machine's clock is ahead of the server's by so many minutes; negative if it is behind. */
+  /** By how many minutes this machine's clock is ahead of the server's; negative if it is behind. */
   | { readonly type: "clock"; readonly ahead: number }
   /** The server warns this client, with a code of the protocol (`flood`) and a message. */
   | { readonly type: "warning"; readonly code: string; readonly message: string }

@@ -564,7 +564,7 @@ const CHANGES: Readonly<Record<string, Partial<SealedOptions>>> = {
 
 Deno.test("SealedCipher: a direct message opens only between the two sessions that it is for", () => {
   const idOf = (n: number, { seat }: Partial<SealedOptions>) => seat?.id ?? n;
-  /** Whether Bob opens what Ada told him, if each knows the other as this session. */
+  /** Whether Bob opens a direct message from Ada, if each knows the other as this session. */
   const opens = (
     knownBob: Partial<SealedOptions>,
     knownAda: Partial<SealedOptions>,
@@ -602,7 +602,7 @@ const copiedExchange = {
   },
 } as unknown as ExchangeKey;
 
-Deno.test("SealedCipher: what is told to a member with the salt and exchange key of another does not open at that one", () => {
+Deno.test("SealedCipher: a direct message to a member with the salt and exchange key of another does not open for that one", () => {
   // Eve takes Bob's salt and exchange key from his profile, and the server shows Ada her session: beside Bob's, or in
   // the place of his. Then it gives Bob what Ada tells Eve.
   for (const id of [EVE, BOB]) {

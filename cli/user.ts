@@ -59,7 +59,7 @@ export function givenCode(system: System, codeFile: string | undefined): string 
   let bytes: Uint8Array;
   try {
     using file = Deno.openSync(codeFile);
-    // Only so much: a device or a wrong file may be endless.
+    // A device or a wrong file may be endless.
     bytes = readAtMost(file, MAX_CODE_LINE);
   } catch (cause) {
     throw failed(messageOf(cause), cause);

@@ -11,7 +11,7 @@ import {
 import { Guest, TestRoom } from "../tests/support/loopback.ts";
 import { joinSealed, PlayServer } from "../tests/support/sealed_play.ts";
 
-Deno.test("Client.conversation: members that have read as much see the same words; who has said nothing is not compared", async () => {
+Deno.test("Client.conversation: members at the same position see the same words; a member that has said nothing is not compared", async () => {
   await using room = new PlayServer();
   await using ada = await joinSealed(room, "ada");
   await ada.next("members");

@@ -202,7 +202,7 @@ export class Admissions {
     }
   }
 
-  /** The frame after LOGIN. The answer has told a client whether its code is right: one that is wrong leaves. */
+  /** The frame after LOGIN. From the answer a client learns whether its code is right: with a wrong one it leaves. */
   async #afterLogin(connection: Connection): Promise<Frame> {
     try {
       return await nextFrame(connection);

@@ -25,7 +25,7 @@ import type { Log } from "./room_log.ts";
  */
 export const BACKLOG = 4 * 1024 * 1024;
 
-/** HAVE is put when a client has so much more of its own log, in bytes, or so much later, in ms. */
+/** HAVE is put after this many bytes more of a member's own log, or after this time, in ms. */
 const HAVE_SIZE = 16 * 1024;
 const HAVE_MS = 10_000;
 

@@ -9,8 +9,8 @@ import type { Log } from "./room_log.ts";
 /** Bytes of the largest frame. */
 const LARGEST = LENGTH_SIZE + MAX_FRAME;
 /**
- * A log must hold so many bytes that it has those since the last restart, at most `CHAIN_RUN` and the largest frame,
- * whatever it drops. It drops complete segments, of a quarter of the log or of one frame: at most one more than it has to,
+ * Bytes that a log must hold at least, so that it always has those since the last restart: at most `CHAIN_RUN` and the
+ * largest frame. It drops complete segments, of a quarter of the log or of one frame: at most one more than it has to,
  * and the new one counts in full.
  */
 export const MIN_CHAINED_LOG: number = CHAIN_RUN + 3 * LARGEST;

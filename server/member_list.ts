@@ -4,7 +4,7 @@ import { concat } from "@std/bytes/concat";
 
 /** The largest block of the list, in bytes: many entries in one write, few in memory. */
 const BLOCK = 16 * 1024;
-/** The most members of a block: with each member that joins, the last block is made again. */
+/** The most members of a block. Each join builds the last block again, so a large one would be slow. */
 const BLOCK_MEMBERS = 64;
 
 /** A member in the list. */
@@ -90,7 +90,7 @@ export class MemberList {
   }
 }
 
-/** Parts of at most `BLOCK` bytes, or of one entry. No part has more members than there were. */
+/** Parts of at most `BLOCK` bytes, or of one entry. */
 function split(members: readonly Listed[]): Listed[][] {
   const parts: Listed[][] = [];
   let size = Infinity;

@@ -3,7 +3,7 @@
 //
 // A terminal that becomes narrower wraps the rows on its screen, perhaps several times before a program hears of it.
 // So where the live area begins cannot be computed from the new size. But each terminal moves the cursor along with
-// the cell it stands on. A cursor on the first cell of the live area ("parked") is an anchor: at any width, "erase
+// the cell that it is on. A cursor on the first cell of the live area ("parked") is an anchor: at any width, "erase
 // from here on" erases the live area and nothing else.
 //
 //   1. At rest the cursor is in the edited line: input methods and screen readers follow it.
@@ -22,7 +22,7 @@ import { splitGraphemes } from "../text/graphemes.ts";
 import { room, width } from "../text/width.ts";
 import type { Clock } from "./clock.ts";
 
-/** A change of size is over when the size has not changed for so long, in ms: tmux reports only each 250 ms. */
+/** A change of size is over when the size has not changed for this long, in ms: tmux reports only each 250 ms. */
 const QUIET_MS = 350;
 /** How long the terminal may take to report where the cursor is, in ms. */
 const ANSWER_MS = 150;
@@ -216,7 +216,7 @@ export class Anchor {
     this.#redraw();
   }
 
-  /** How many rows of the screen the area has above the cursor, which stands in column `at`, if that is known. */
+  /** How many rows of the screen the area has above the cursor, which is in column `at`, if that is known. */
   #rowsAbove({ rows, row, before }: LiveRows, isRecent: boolean, at?: number): number {
     const { columns } = this.#tty.size();
     // The cursor is on the next cell, which may be in the next row.
@@ -230,7 +230,7 @@ export class Anchor {
   }
 }
 
-/** Where `text` ends if a terminal wraps it: so many rows further down, in this column. */
+/** Where `text` ends if a terminal wraps it: rows further down, and the column. */
 function wrapped(text: string, columns: number): { rows: number; column: number } {
   let rows = 0;
   let column = 0;

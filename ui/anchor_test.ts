@@ -11,7 +11,7 @@ import { Anchor, liveColumns, liveHeight, type LiveRows } from "./anchor.ts";
 const QUIET_MS = 350;
 /** Messages wait no longer than this, in ms. */
 const HOLD_MS = 500;
-/** An area that was drawn so long ago, in ms, was on the screen when the size changed. */
+/** An area that was drawn at least this long ago, in ms, was on the screen when the size changed. */
 const REST_MS = 40;
 
 const DELETE_ROWS = "\x1b[999M";
@@ -49,7 +49,7 @@ function area(...rows: string[]): LiveRows {
   return { rows, row: rows.length - 1, before: rows.at(-1)! };
 }
 
-/** A draft of so many characters, some of them wide, that can be told from everything else. */
+/** A draft of this length, with some wide characters, that nothing else on the screen looks like. */
 function draftOf(length: number): string {
   const pieces = Array.from({ length: Math.ceil(length / 5) }, (_, i) => (
     `Q${String(i).padStart(3, "0")}語`

@@ -404,7 +404,7 @@ function verifyRoom({ conversation }: Room, print: Context["print"]): void {
   }
   const { at, words, same, other, unknown } = conversation;
   print(`Compare aloud at ${at} bytes: ${words}`);
-  print("Anyone who has read as many bytes must see the same words");
+  print("Members with the same number of bytes must see the same words");
   const names = (people: readonly Person[]) => printable(people.map(listed).join(", "));
   if (same.length > 0) print(`the same conversation: ${names(same)}`);
   if (other.length > 0) print(`another conversation: ${names(other)}`);

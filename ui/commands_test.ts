@@ -152,7 +152,7 @@ Deno.test("submit: /verify room shows the conversation's words, and who sees the
     });
   const first = [
     `print|Compare aloud at 4711 bytes: ${WORDS}`,
-    "print|Anyone who has read as many bytes must see the same words",
+    "print|Members with the same number of bytes must see the same words",
   ];
   assertEquals(shown({}), first);
   const [bob, boris, al, bob7] = OTHERS as [Person, Person, Person, Person];

@@ -28,7 +28,7 @@ import { nameStyle, palette } from "./theme.ts";
 
 /** After a change of size, the live area is drawn again in this time, in ms. */
 const QUIET_MS = 350;
-/** An area that was drawn so long ago, in ms, was on the screen when the size changed. */
+/** An area that was drawn at least this long ago, in ms, was on the screen when the size changed. */
 const REST_MS = 40;
 
 /** The status line shows the room's protection, in its long or its short form. */

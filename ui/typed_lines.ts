@@ -15,7 +15,7 @@ import { width } from "../text/width.ts";
 import type { Clock } from "./clock.ts";
 import { KeyReader } from "./key_reader.ts";
 
-/** The line is repeated when no output has followed for so long, in ms, or at the next key. */
+/** The line is repeated when no output has followed for this long, in ms, or at the next key. */
 const REPEAT_MS = 100;
 /** Longest line, in UTF-16 units: no message is longer. */
 const MAX_LINE = 512 * 1024;

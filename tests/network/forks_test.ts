@@ -1,5 +1,5 @@
-// A server that shows one member another conversation than the others, or a relay that does: who notices, and when. And
-// who does not: no report without a fork. `docs/security.md` has the promises.
+// A server, or a relay, that shows one member another conversation than the others: which members notice, and when.
+// Without a fork nothing is reported. `docs/security.md` has the promises.
 
 import { assert, assertEquals } from "@std/assert";
 import type { Report } from "../../cipher.ts";

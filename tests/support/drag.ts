@@ -37,7 +37,7 @@ export interface Outcome {
   readonly cut: number;
   /** Messages that are there more than once. */
   readonly doubled: number;
-  /** Rows that stand above the live area and look like its rows. */
+  /** Rows above the live area that look like its rows. */
   readonly status: number;
   readonly draft: number;
   readonly transfers: number;

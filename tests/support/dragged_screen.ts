@@ -17,9 +17,9 @@ interface Play {
   readonly draft: number;
   /** Messages at the beginning. */
   readonly first: number;
-  /** One more message in so many ms; 0: none. */
+  /** A message each time this many ms have passed; 0: none. */
   readonly every: number;
-  /** One more character in the edited line in so many ms; 0: none. */
+  /** A typed character each time this many ms have passed; 0: none. */
   readonly typed: number;
   /** Transfers that are running. */
   readonly transfers: number;
@@ -57,7 +57,7 @@ class TypingTty extends SystemTty {
   }
 }
 
-/** Character number `at` of the draft: each part of it can be told from everything else. */
+/** Character number `at` of the draft: nothing else on the screen looks like a part of it. */
 const draftFrom = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, i) => {
     const at = from + i;
