@@ -86,6 +86,7 @@ const LEFT_REASONS: Readonly<Record<number, LeftReason>> = {
   [Left.SLOW]: "slow",
   [Left.REFUSED]: "refused",
 };
+
 /** An open room. It listens from its construction until `stop`. */
 export class Server {
   readonly hub: Hub;
@@ -393,15 +394,16 @@ export class Server {
     return session;
   }
 
-  /** @throws {ProtocolError} `full` if there is no space for another member */
-  #checkSpace(network: string): void {
-    const { maxMembers, maxPerAddress } = this.#options;
-    if (this.#state === "full") {
-      throw new ProtocolError<ErrorCode>(
-        "full",
-        `the room is full (at most ${maxMembers} members)`,
-      );
-    }
+  /** @throws {ProtocolError} `full` if the room has no space for another member */
+  #checkRoom(): void {
+    if (this.#state === "open") return;
+    const { maxMembers } = this.#options;
+    throw new ProtocolError<ErrorCode>("full", `the room is full (at most ${maxMembers} members)`);
+  }
+
+  /** @throws {ProtocolError} `full` if a network has no space for another member */
+  #checkNetwork(network: string): void {
+    const { maxPerAddress } = this.#options;
     // Members that are away count: otherwise one machine could fill the room by coming and going.
     if (this.hub.fold.from(network) >= maxPerAddress) {
       throw new ProtocolError<ErrorCode>(
@@ -418,7 +420,8 @@ export class Server {
 
   /** Reserves a seat for a new client. */
   #reserve({ hostname }: Connection): ReservedSeat {
-    this.#checkSpace(networkOf(hostname));
+    this.#checkRoom();
+    this.#checkNetwork(networkOf(hostname));
     const { log, fold } = this.hub;
     return {
       ...this.hub.reserve(),
@@ -439,7 +442,14 @@ export class Server {
   ): { session: Session; start: Start } {
     const { budget } = this.#options;
     const network = networkOf(connection.hostname);
-    if (!seat) this.#checkSpace(network);
+    // A seat counts for the room since it was reserved, but not for its network.
+    if (!seat) this.#checkRoom();
+    try {
+      this.#checkNetwork(network);
+    } catch (error) {
+      if (seat) this.hub.release(seat);
+      throw error;
+    }
     const outlet = this.#outletOf(connection, () => session);
     const { member, start } = this.hub.join(profile, outlet, { network, noDirect }, seat);
     const session: Session = {

@@ -998,6 +998,25 @@ Deno.test("Server: refuses more connections from one address than allowed, until
   assertMatch(room.status(), /^chat_refused_total\{code="full"\} 1$/m);
 });
 
+Deno.test("Server: seats that are reserved at the same time take no more places than their address has", async () => {
+  await using room = new TestRoom({ maxPerAddress: 2, graceMs: NEVER_MS, awayMs: 0 });
+  const gone = await enter(room, "gone");
+  await handled(gone.raw);
+  gone.raw.conn.close();
+  await room.until("the lost connection", () => room.connections === 0);
+  await using one = await Raw.connect(room);
+  await using other = await Raw.connect(room);
+  for (const raw of [one, other]) {
+    await raw.write(PREFACE, encodeHello({ version: 1 }));
+    await raw.frameOf(Type.SEAT);
+  }
+  await one.write(encodeFrame(Type.PROFILE, 0, profile("one")));
+  await one.frameOf(Type.WELCOME);
+  await other.write(encodeFrame(Type.PROFILE, 0, profile("other")));
+  assertEquals(errorCode(await other.frameOf(Type.ERROR)), "full");
+  assertEquals([room.hub.size, room.hub.fold.reserved], [2, 0]);
+});
+
 Deno.test("Server: a client that connects again and again without BYE takes no more places than its address has", async () => {
   await using room = new TestRoom({ maxPerAddress: 2, graceMs: NEVER_MS, awayMs: 0 });
   for (let i = 0; i < 2; i++) {

@@ -242,11 +242,12 @@ export class Hub {
     if (!this.#closed) this.#order.put({ number: 0, ...entry }, done);
   }
 
-  /** Puts HAVE if it says enough. The first of a connection always does: it ends the earlier tokens. */
+  /** Puts HAVE if it says enough. The first of a client, and of a connection, always does: they settle its tokens. */
   #putHave(member: Member, position: number, isConfirmed: boolean): void {
-    const { have } = member;
+    const { have, state } = member;
     const at = this.#clock();
-    if (position - have.position < HAVE_SIZE && at - have.at < HAVE_MS) return;
+    const isFirst = isConfirmed && !state.lasting;
+    if (!isFirst && position - have.position < HAVE_SIZE && at - have.at < HAVE_MS) return;
     member.have = { position, at };
     this.#putFor(member, Kind.HAVE, encodeHaveBody({ position, isConfirmed }));
   }

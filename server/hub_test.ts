@@ -751,6 +751,20 @@ Deno.test("Hub.tell: messages that the client has confirmed take no memory", () 
   }
 });
 
+Deno.test("Hub.have: the first one of a client counts, however little it says and whatever was written before", () => {
+  const hub = open({ clock: () => 0 });
+  const [ada, bob] = [new Guest(hub, "ada"), new Guest(hub, "bob")];
+  // After the first message the hub assumes that he has what was written.
+  for (const size of [20_000, 10]) {
+    ada.tell(bob, new Uint8Array(size));
+    bob.drain();
+  }
+  assertEquals(bob.member.state.lasting, false);
+  assert(bob.have());
+  assert(bob.member.state.lasting);
+  assert(bob.resume(bob.frames.length));
+});
+
 Deno.test("Hub.have: refuses a position that was never written", () => {
   const [, ada, bob] = openWith({}, "ada", "bob");
   ada.tell(bob, "psst");
