@@ -3,7 +3,7 @@
 //
 // Nothing here sleeps: it waits for events. If an event does not come, the test fails.
 
-import { reservedPort } from "./ports.ts";
+import { reservedPort, whenFree } from "./ports.ts";
 import { assertEquals } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { XorCipher } from "../../cipher.ts";
@@ -205,7 +205,8 @@ export class TestRoom extends Server implements AsyncDisposable {
     };
     const finishMs = PATIENCE_MS;
     // Some tests stop the server and start another on its port.
-    const here = { hostname: "127.0.0.1", port: reservedPort(), publicKey: KEY };
+    const here = { hostname: "127.0.0.1", publicKey: KEY };
+    const port = whenFree(options.port ?? reservedPort());
     // All connections come from one address here, and the machine may be busy. A test that needs a limit sets it.
     const limits = {
       graceMs: 0,
@@ -213,7 +214,7 @@ export class TestRoom extends Server implements AsyncDisposable {
       budget: undefined,
       handshakeMs: PATIENCE_MS,
     };
-    super({ ...here, onEvent, finishMs, ...limits, ...options });
+    super({ ...here, onEvent, finishMs, ...limits, ...options, port });
     this.lines = lines;
     this.#wakers = wakers;
   }
