@@ -1,16 +1,21 @@
-// What a user means by the name of a transfer. Pure. Names come from others, so a handle never means one thing to the
+// What a user means by the name of a transfer, for all commands alike. Pure. Names come from others, so a handle never means one thing to the
 // user and another to the program: a number is only a number, and what could mean several things is an error.
+
+import { printable } from "../text/printable.ts";
 
 /** A transfer, as far as its handles matter. */
 export interface Handled {
   readonly number: number;
-  /** The name of the file. */
+  /** The name of the file: any text. The user may write it as it is shown. */
   readonly name: string;
   /** The name of the other member, as it is shown; undefined for an offer to the room. */
   readonly who: string | undefined;
   /** It comes from another member. */
   readonly isIncoming: boolean;
 }
+
+/** Numbers in the hint: a member may offer thousands of files of one name. */
+const MAX_CANDIDATES = 10;
 
 const NUMBER = /^#?(\d{1,9})$/;
 const RANGE = /^#?(\d{1,9})-#?(\d{1,9})$/;
@@ -33,14 +38,24 @@ export function findHandled<T extends Handled>(
     const inRange = (n: number) => Number(first) <= n && n <= Number(last);
     return { found: all.filter(({ number }) => inRange(number)) };
   }
-  const ofMember = all.filter(({ who }) => who === text);
-  const ofName = all.filter(({ name }) => name === text);
-  const either = all.filter((one) => ofMember.includes(one) || ofName.includes(one));
+  const shown = printable(text);
+  const isOf = ({ who }: Handled) => who === text;
+  const isCalled = ({ name }: Handled) => printable(name) === shown;
+  const ofMember = all.filter(isOf);
+  const ofName = all.filter(isCalled);
   // A member may have a name that looks like a file's.
   if (ofMember.length > 0) {
-    return either.length === ofMember.length ? { found: ofMember } : { ambiguous: either };
+    if (ofName.every(isOf)) return { found: ofMember };
+    return { ambiguous: all.filter((one) => isOf(one) || isCalled(one)) };
   }
   // This client's own transfers of one file belong together, and so do those from one member.
   const sources = new Set(ofName.map(({ isIncoming, who }) => isIncoming ? who : undefined));
   return sources.size > 1 ? { ambiguous: ofName } : { found: ofName };
+}
+
+/** The hint for a handle that could mean several transfers: their numbers, the first ones of many. */
+export function whichOf(transfers: readonly Pick<Handled, "number">[]): string {
+  const numbers = transfers.slice(0, MAX_CANDIDATES).map(({ number }) => number).join(", ");
+  const more = transfers.length - MAX_CANDIDATES;
+  return `Say which by its number: ${numbers}${more > 0 ? ` or ${more} more` : ""}`;
 }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { findHandled, type Handled } from "./handles.ts";
+import { findHandled, type Handled, whichOf } from "./handles.ts";
 
 /** Offers of other members, numbered from 1. */
 const from = (...offers: [who: string, name: string][]): Handled[] =>
@@ -60,4 +60,35 @@ Deno.test("findHandled: one file of this client's own is meant for all its recei
   assertEquals(means(sent, "cat.png"), "1 2 3");
   const received = { number: 4, name: "cat.png", who: "ada", isIncoming: true };
   assertEquals(means([...sent, received], "cat.png"), "? 1 2 3 4");
+});
+
+Deno.test("findHandled: a file's name may be written as it is shown", () => {
+  const files = from(["ada", "a\x1b.txt"], ["bob", "b.txt"]);
+  assertEquals([means(files, "a\x1b.txt"), means(files, "a␛.txt")], ["1", "1"]);
+});
+
+Deno.test("findHandled: looks at each of thousands of offers once", () => {
+  let looks = 0;
+  const offers = Array.from({ length: 10_000 }, (_, i): Handled => ({
+    number: i + 1,
+    get name() {
+      looks++;
+      return "cat.png";
+    },
+    get who() {
+      looks++;
+      return i % 2 === 0 ? "cat.png" : "bob";
+    },
+    isIncoming: true,
+  }));
+  const result = findHandled(offers, "cat.png");
+  assertEquals("ambiguous" in result && result.ambiguous.length, 10_000);
+  assertEquals(looks <= 10 * offers.length, true, `${looks} looks`);
+});
+
+Deno.test("whichOf: names the first numbers, and counts the others", () => {
+  const numbers = (count: number) => Array.from({ length: count }, (_, i) => ({ number: i + 1 }));
+  assertEquals(whichOf(numbers(2)), "Say which by its number: 1, 2");
+  const ten = "Say which by its number: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10";
+  assertEquals([whichOf(numbers(10)), whichOf(numbers(2010))], [ten, `${ten} or 2000 more`]);
 });

@@ -17,7 +17,7 @@ import type { Person, RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { ControlQueue } from "./control_queue.ts";
 import { Rate, ReceiveWindow } from "./download.ts";
-import { findHandled } from "./handles.ts";
+import { findHandled, whichOf } from "./handles.ts";
 import { IncomingTransfers } from "./incoming.ts";
 import { OutgoingTransfers } from "./outgoing.ts";
 import { type Post, systemClock, type TransferClock, type TransferOptions } from "./post.ts";
@@ -161,9 +161,8 @@ export class Transfers {
     const result = findHandled(all, which);
     const shown = typeof which === "number" ? which : printable(which);
     if ("ambiguous" in result) {
-      const numbers = result.ambiguous.map(({ number }) => number).join(", ");
       throw new ChatError(`Cannot ${command} "${shown}": it could mean several transfers`, {
-        hint: `Say which by its number: ${numbers}`,
+        hint: whichOf(result.ambiguous),
       });
     }
     if (result.found.length > 0) return result.found.map(({ entry }) => entry);

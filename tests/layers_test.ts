@@ -21,7 +21,14 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   files: ["room.ts", "protocol", "cipher.ts"],
   server: ["protocol", "cipher.ts", "cipher/opaque.ts"],
   client: ["room.ts", "protocol", "cipher", "files"],
-  ui: ["room.ts", "cipher.ts", "terminal", "pictures/graphics.ts", "files/paths.ts"],
+  ui: [
+    "room.ts",
+    "cipher.ts",
+    "terminal",
+    "pictures/graphics.ts",
+    "files/handles.ts",
+    "files/paths.ts",
+  ],
   classic: [
     "room.ts",
     "protocol",

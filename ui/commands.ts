@@ -3,13 +3,14 @@
 
 import { closestString } from "@std/text/closest-string";
 import { ChatError } from "../errors.ts";
+import { whichOf } from "../files/handles.ts";
 import { type Files, isThere, toPath } from "../files/paths.ts";
 import { findPerson, type Person, type Room, type Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import type { CompletionContext, Context } from "./context.ts";
 import { ignores } from "./follow.ts";
 import { listed } from "./notices.ts";
-import { choosePicture } from "./picture_choice.ts";
+import { choosePictures } from "./picture_choice.ts";
 import {
   bareName,
   NOTIFY,
@@ -321,7 +322,7 @@ export const COMMANDS: readonly SlashCommand[] = [
   {
     name: "view",
     args: "[PICTURE]",
-    help: "shows a received picture: by number or name, or the newest",
+    help: "shows a received picture: a number, a member or a file name, or the newest",
     screen: true,
     run(
       { room, preferences, screen },
@@ -332,10 +333,16 @@ export const COMMANDS: readonly SlashCommand[] = [
           hint: "/view NUMBER shows a file whatever its name is; /transfers lists them",
         });
       }
-      const file = choosePicture(room.transfers, which);
+      const [file, ...others] = choosePictures(room.transfers, which);
+      const cannot = `Cannot show "${shortened(which)}"`;
       if (!file) {
-        throw new ChatError(`Cannot show "${shortened(which)}": you have received no such file`, {
+        throw new ChatError(`${cannot}: you have received no such file`, {
           hint: "/transfers lists them with their numbers",
+        });
+      }
+      if (others.length > 0) {
+        throw new ChatError(`${cannot}: it could mean several files`, {
+          hint: whichOf([file, ...others]),
         });
       }
       screen!.view(file.path, file.name);

@@ -728,14 +728,14 @@ function withPictures(...order: readonly number[]): { context: Context; done: st
   return { context, done };
 }
 
-Deno.test("submit: /view shows a received picture by number or name; without one, the last", () => {
+Deno.test("submit: /view shows a received picture by number or name; several are an error; without one, the last", () => {
   const { context, done } = withPictures(4, 1, 3, 2, 5);
-  for (const line of ["/view", "/view 1", "/view cat.png", "/view MY ␛", "/view 2"]) {
+  for (const line of ["/view", "/view 1", "/view notes.txt", "/view my ␛ cat.gif", "/view 4"]) {
     submit(line, context);
   }
   assertEquals(done, [
-    ...["view|/d/3|my \x1b cat.gif", "view|/d/1|cat.png", "view|/d/4|cat.png"],
-    ...["view|/d/3|my \x1b cat.gif", "view|/d/2|notes.txt"],
+    ...["view|/d/3|my \x1b cat.gif", "view|/d/1|cat.png", "view|/d/2|notes.txt"],
+    ...["view|/d/3|my \x1b cat.gif", "view|/d/4|cat.png"],
   ]);
 });
 
@@ -747,6 +747,10 @@ Deno.test("submit: /view of a file that was not received fails, and says how to 
   const lists = "you have received no such file; /transfers lists them with their numbers";
   assertEquals(fault("late"), `Cannot show "late": ${lists}`);
   assertEquals(fault("5"), `Cannot show "5": ${lists}`);
+  const which = (numbers: string) =>
+    `it could mean several files; Say which by its number: ${numbers}`;
+  assertEquals(fault("cat.png"), `Cannot show "cat.png": ${which("1, 4")}`);
+  assertEquals(fault("bob"), `Cannot show "bob": ${which("1, 2, 3, 4")}`);
   assertEquals(fault("\x1b" + "x".repeat(99)), `Cannot show "␛${"x".repeat(31)}…": ${lists}`);
   // The file of the event is not a picture, or is not received.
   assertEquals(

@@ -1,7 +1,7 @@
 // Which received file the user means with `/view`. Pure: names and numbers; opens no file.
 
+import { findHandled } from "../files/handles.ts";
 import type { Transfer } from "../room.ts";
-import { printable } from "../text/printable.ts";
 
 /** A received and verified file; its content is checked when it is opened. */
 export type Received = Transfer & { readonly path: string };
@@ -16,17 +16,13 @@ export function isPicture(transfer: Transfer): transfer is Received {
 }
 
 /**
- * The received file that the argument of `/view` means: a number, a name as it is shown, or the beginning of a
- * name, in either case. Of several with the same name, the newest.
+ * The received files that the argument of `/view` means: a number, a member or a file name, as for `/accept`. It shows
+ * one file: several, and it must ask which.
  */
-export function choosePicture(
-  transfers: readonly Transfer[],
-  which: string,
-): Received | undefined {
-  const files = transfers.filter((one): one is Received => isReceived(one));
-  const typed = which.toLowerCase();
-  const nameOf = ({ name }: Transfer) => printable(name).toLowerCase();
-  return files.find(({ number }) => String(number) === which) ??
-    files.findLast((file) => nameOf(file) === typed) ??
-    files.findLast((file) => nameOf(file).startsWith(typed));
+export function choosePictures(transfers: readonly Transfer[], which: string): Received[] {
+  const files = transfers.filter((one): one is Received => isReceived(one)).map((file) => (
+    { file, number: file.number, name: file.name, who: file.who?.name, isIncoming: true }
+  ));
+  const result = findHandled(files, which);
+  return ("found" in result ? result.found : result.ambiguous).map(({ file }) => file);
 }
