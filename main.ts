@@ -47,6 +47,10 @@ async function runCommand(command: Command, system: System): Promise<number> {
       const { send } = await import("./cli/send.ts");
       return await send(command, system);
     }
+    case "identity": {
+      const { moveIdentity } = await import("./cli/identity.ts");
+      return moveIdentity(command, system);
+    }
     case "crack": {
       const { crackTraffic } = await import("./cli/crack.ts");
       return await crackTraffic(command, system);

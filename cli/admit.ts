@@ -6,13 +6,12 @@ import { CodeMissing, RoomNotFound, WrongCode } from "../errors.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { DEFAULT_PORT } from "../protocol.ts";
 import { formatAddress } from "../protocol/connection.ts";
-import { askHidden } from "../terminal/prompt.ts";
 import { isLoopback } from "./address.ts";
 import { LOOPBACK, type RoomTarget, type ScreenOptions } from "./command.ts";
 import type { LocalRoom } from "./home.ts";
 import { report } from "./output.ts";
 import { isInteractive, type System } from "./system.ts";
-import { givenCode, loadSelf, localRooms } from "./user.ts";
+import { givenCode, loadSelf, localRooms, typedCode } from "./user.ts";
 
 /** How long a script tries to reconnect, in ms: long enough for a server to restart, but a script must not hang. */
 export const SCRIPT_RETRY_MS = 60_000;
@@ -79,7 +78,7 @@ export async function admit(
         if (!canAsk || given !== undefined || !system.stdin.isTerminal()) throw error;
         if (error instanceof WrongCode) report(system, error);
         const question = `Code of the room at ${formatAddress(hostname, port)}:`;
-        code = askHidden(question, system.stdin, system.stderr);
+        code = typedCode(system, question);
       }
     }
   }

@@ -28,6 +28,7 @@ import {
   asksForVersion,
   type Command,
   type FileOptions,
+  IDENTITY_ACTIONS,
   LOOPBACK,
   type Retry,
   type RoomCipher,
@@ -138,6 +139,8 @@ export function parseCommand(
         top: top === undefined ? undefined : parseNumber("number of keys", top, 1, 256),
       };
     }
+    case "identity":
+      return parseIdentity(options, [...positionals, ...text]);
     case "completions":
       return { verb, shell: parseShell([...positionals, ...text]) };
   }
@@ -370,6 +373,32 @@ function parseView(
   if (notify !== undefined) view.notify = notify;
   if (options.has("quiet")) view.quiet = true;
   return view;
+}
+
+function parseIdentity(
+  options: Map<string, string>,
+  [action, file, extra]: string[],
+): Command {
+  const hint = "Write: chat identity export FILE, or: chat identity import FILE";
+  if (action === undefined) throw new UsageError("Say what to do: export or import", { hint });
+  if (!isOneOf(IDENTITY_ACTIONS, action)) {
+    throw new UsageError(unknown("action", action, IDENTITY_ACTIONS), { hint });
+  }
+  if (file === undefined || file === "") {
+    throw new UsageError(`Name a file: chat identity ${action} FILE`);
+  }
+  if (extra !== undefined) throw tooMany(extra, `chat identity ${action} takes one file`);
+  const replace = options.has("replace");
+  if (replace && action === "export") {
+    throw new UsageError("Cannot use --replace with export: an export never replaces a file");
+  }
+  return {
+    verb: "identity",
+    action,
+    file,
+    passphraseFile: options.get("passphrase-file"),
+    replace,
+  };
 }
 
 function parseShell([shell, extra]: string[]): Shell {

@@ -115,7 +115,20 @@ export type Command =
     /** How many keys to list instead of the text. */
     top: number | undefined;
   }
+  | {
+    verb: "identity";
+    action: IdentityAction;
+    file: string;
+    /** A file whose first line is the passphrase; undefined: ask. */
+    passphraseFile: string | undefined;
+    /** Replace another identity of this user. */
+    replace: boolean;
+  }
   | { verb: "completions"; shell: Shell };
+
+/** What `chat identity` does. */
+export const IDENTITY_ACTIONS = ["export", "import"] as const;
+export type IdentityAction = typeof IDENTITY_ACTIONS[number];
 
 /** The shells that have a completion script. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;

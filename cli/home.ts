@@ -65,20 +65,53 @@ const NAMES_FILE = "known-names";
  * @throws {FileUnavailable} if it cannot be read, or there is none and it cannot be kept
  * @throws {ChatError} if the file is damaged (it is never overwritten), or other users can read it
  */
-export function loadIdentity({ config }: Places): Identity {
+export function loadIdentity(places: Places): Identity {
+  // Another client may create the file at the same time: the file decides.
+  return findIdentity(places) ?? createIdentity(places, Identity.generate());
+}
+
+/**
+ * This user's identity; undefined if there is none yet.
+ *
+ * @throws {FileUnavailable} if it cannot be read
+ * @throws {ChatError} if the file is damaged, or other users can read it
+ */
+export function findIdentity({ config }: Places): Identity | undefined {
   const path = pathIn(config, IDENTITY_FILE);
-  let text = readPrivate(path);
-  if (text === undefined) {
-    makePrivateFolder(config);
-    // Another client may create the file at the same time: the file decides.
-    createPrivate(path, formatIdentity(Identity.generate()));
-    text = readPrivate(path);
-  }
-  const identity = parseIdentity(text ?? "");
+  const text = readPrivate(path);
+  if (text === undefined) return undefined;
+  const identity = parseIdentity(text);
   if (identity) return identity;
   throw new ChatError(`Cannot use ${path}: it is damaged`, {
     hint: "Restore a copy of it; or move it away, and others will see you as a new person",
   });
+}
+
+/**
+ * Makes this the user's identity unless there is one; returns the one that the user has then.
+ *
+ * @throws {FileUnavailable} if it cannot be kept
+ */
+export function createIdentity(places: Places, identity: Identity): Identity {
+  makePrivateFolder(places.config);
+  createPrivate(pathIn(places.config, IDENTITY_FILE), formatIdentity(identity));
+  return findIdentity(places) ?? identity;
+}
+
+/**
+ * Makes this the user's identity; the file of the one before, even a damaged one, is kept beside it.
+ *
+ * @returns the path of that file
+ * @throws {FileUnavailable} if it cannot be kept
+ */
+export function replaceIdentity({ config }: Places, identity: Identity): string {
+  const path = pathIn(config, IDENTITY_FILE);
+  const before = readPrivate(path) ?? "";
+  let backup: string;
+  let number = 1;
+  do backup = `${path}-${number++}`; while (!createPrivate(backup, before));
+  writePrivate(path, formatIdentity(identity));
+  return backup;
 }
 
 function formatIdentity({ seed }: Identity): string {

@@ -11,7 +11,7 @@ import {
   FRAME_BURST_SECONDS,
 } from "../server/limits.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
-import { ACCEPT, LOOPBACK, SHELLS } from "./command.ts";
+import { ACCEPT, IDENTITY_ACTIONS, LOOPBACK, SHELLS } from "./command.ts";
 
 /** Files up to this many bytes are accepted without a question, unless another limit is given. */
 export const ACCEPT_LIMIT = 2 ** 30;
@@ -179,7 +179,7 @@ const LIMITS: Record<string, Option> = {
   },
 };
 
-export type VerbName = "serve" | "join" | "send" | "crack" | "completions";
+export type VerbName = "serve" | "join" | "send" | "identity" | "crack" | "completions";
 
 /** The table. */
 export const VERBS: Readonly<Record<VerbName, Verb>> = {
@@ -279,6 +279,26 @@ connection is lost, the client tries to reconnect for 60 seconds, or as long as 
 The first word is the address if it is localhost; or if it contains a dot or a colon, does not end
 in one, and has only characters of addresses. Everything after -- is TEXT.`,
     example: "make 2>&1 | tail -n 20 | chat send --name builder",
+  },
+  identity: {
+    synopsis: "chat identity export|import FILE [OPTION...]",
+    summary: "move your identity to another machine",
+    operands: [oneOf("ACTION", IDENTITY_ACTIONS), FILE],
+    options: {
+      "passphrase-file": {
+        value: FILE,
+        help: "a file whose first line is the passphrase (default: ask)",
+      },
+      replace: { help: "with import: replace another identity, and keep it in a backup" },
+      help: HELP,
+    },
+    notes:
+      `Your identity is the key by which others recognize you in sealed rooms. \`export\` writes it to a
+new file that only you can read, sealed with a passphrase. \`import\` makes it your identity on the
+machine that has the file. Both print \`identity KEY\`: the same KEY as /whoami. Anyone who has the
+file and guesses the passphrase can send as you, so choose a long one, and delete the file after
+the import. Afterwards you have this identity on both machines.`,
+    example: "chat identity export moving.txt",
   },
   crack: {
     synopsis: "chat crack [FILE] [OPTION...]",

@@ -5,13 +5,12 @@ import { codeFault, drawCode, normalizeCode } from "../cipher/codes.ts";
 import { registerInWorker } from "../cipher/login.ts";
 import { type AdmissionRecord, recordName } from "../cipher/opaque.ts";
 import { ChatError } from "../errors.ts";
-import { askHidden } from "../terminal/prompt.ts";
 import { printable } from "../text/printable.ts";
 import type { RoomCipher } from "./command.ts";
 import { report } from "./output.ts";
 import { fitsCode, loadState } from "./room_state.ts";
 import type { System } from "./system.ts";
-import { givenCode, localRooms } from "./user.ts";
+import { givenCode, localRooms, typedCode } from "./user.ts";
 
 type SealedOptions = RoomCipher & { name: "sealed" };
 
@@ -93,7 +92,7 @@ async function keptCode(
     if (code !== undefined || !joins) return code;
   }
   for (;;) {
-    const typed = askHidden(QUESTION, system.stdin, system.stderr);
+    const typed = typedCode(system, QUESTION);
     if (await fitsCode(admission, typed)) return typed;
     report(system, wrong());
   }
@@ -119,9 +118,7 @@ function chooseCode(
   system: System,
   { codeFile, askCode }: SealedOptions,
 ): { code: string; isDrawn: boolean } {
-  const given = askCode
-    ? askHidden(QUESTION, system.stdin, system.stderr)
-    : givenCode(system, codeFile);
+  const given = askCode ? typedCode(system, QUESTION) : givenCode(system, codeFile);
   if (given === undefined) return { code: drawCode(), isDrawn: true };
   const fault = codeFault(given);
   if (fault !== undefined) {

@@ -8,6 +8,7 @@ import { ChatError, FileUnavailable, messageOf } from "../errors.ts";
 import { checkDownloads, findDownloads } from "../files/download_folder.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { SystemDisk } from "../files/system_disk.ts";
+import { askHidden } from "../terminal/prompt.ts";
 import { printable } from "../text/printable.ts";
 import { Preferences } from "../ui/preferences.ts";
 import type { ConfigFile, FileOptions, Speaker, ViewOptions } from "./command.ts";
@@ -40,9 +41,6 @@ export function chosenView(options: ViewOptions, settings: Settings): Preference
   return view;
 }
 
-/** How much of a code file is read, in bytes: its first line is the code, and a code is short. */
-const MAX_CODE_LINE = 4 * 1024;
-
 /**
  * The code from a file, or from the environment; undefined if the user gives none.
  *
@@ -51,21 +49,42 @@ const MAX_CODE_LINE = 4 * 1024;
 export function givenCode(system: System, codeFile: string | undefined): string | undefined {
   // An empty variable counts as unset.
   if (codeFile === undefined) return system.env("CHAT_CODE") || undefined;
-  const failed = (what: string, cause?: unknown) =>
-    new ChatError(`Cannot read the code from ${printable(codeFile)}: ${what}`, {
-      hint: "Name a text file whose first line is the code",
+  return readSecret(codeFile, "the code");
+}
+
+/** Asks for a room's code: see `askHidden`. */
+export function typedCode(system: System, question: string): string {
+  return askHidden(question, system.stdin, system.stderr, {
+    name: "the code",
+    hint: "Set CHAT_CODE, or name a file with the code: --code-file FILE",
+  });
+}
+
+/** How much of a file with a secret is read, in bytes: its first line is the secret, and that is short. */
+const MAX_SECRET_LINE = 4 * 1024;
+
+/**
+ * A secret from the first line of a file.
+ *
+ * @param what it is, such as `the code`
+ * @throws {ChatError} if the file cannot be read, or its first line is no text or empty
+ */
+export function readSecret(path: string, what: string): string {
+  const failed = (why: string, cause?: unknown) =>
+    new ChatError(`Cannot read ${what} from ${printable(path)}: ${why}`, {
+      hint: `Name a text file whose first line is ${what}`,
       ...(cause !== undefined && { cause }),
     });
   let bytes: Uint8Array;
   try {
-    using file = Deno.openSync(codeFile);
+    using file = Deno.openSync(path);
     // A device or a wrong file may be endless.
-    bytes = readAtMost(file, MAX_CODE_LINE);
+    bytes = readAtMost(file, MAX_SECRET_LINE);
   } catch (cause) {
     throw failed(messageOf(cause), cause);
   }
   const end = bytes.indexOf(0x0a);
-  if (end === -1 && bytes.length === MAX_CODE_LINE) throw failed("its first line is too long");
+  if (end === -1 && bytes.length === MAX_SECRET_LINE) throw failed("its first line is too long");
   let line: string;
   try {
     line = new TextDecoder("utf-8", { fatal: true })

@@ -138,6 +138,17 @@ export function makePrivateFolder(path: string): void {
   }
 }
 
+/** Whether something has this name already. */
+export function isTaken(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    // Whatever else is wrong, writing reports it.
+    return false;
+  }
+}
+
 /** Removes a file that is not needed any more, if possible. */
 export function removeFile(path: string): void {
   try {

@@ -16,6 +16,12 @@ export interface KeyboardInput {
   readSync(buffer: Uint8Array): number | null;
 }
 
+/** What is asked for, in error messages; and what else could be done. */
+export interface Secret {
+  readonly name: string;
+  readonly hint: string;
+}
+
 /**
  * Asks on `output`, and reads the answer from the terminal without an echo. Ctrl-Z does nothing here: people would
  * not see whether they are still asked.
@@ -23,11 +29,14 @@ export interface KeyboardInput {
  * @throws {ChatError} if the input is not a terminal, or the user cancels
  * @throws {TerminalGone} if the terminal has gone
  */
-export function askHidden(question: string, input: KeyboardInput, output: SyncWriter): string {
+export function askHidden(
+  question: string,
+  input: KeyboardInput,
+  output: SyncWriter,
+  { name, hint }: Secret,
+): string {
   if (!input.isTerminal()) {
-    throw new ChatError("Cannot ask for the code: the input is not a terminal", {
-      hint: "Set CHAT_CODE, or name a file with the code: --code-file FILE",
-    });
+    throw new ChatError(`Cannot ask for ${name}: the input is not a terminal`, { hint });
   }
   // Before the question, so that a quick answer is not echoed. Ctrl-C is a key then; as a signal it would end the
   // program and leave a terminal that shows nothing.
@@ -44,9 +53,9 @@ export function askHidden(question: string, input: KeyboardInput, output: SyncWr
       writeAll(output, "\n");
     }
   }
-  if (!input.isTerminal()) throw new TerminalGone("Cannot ask for the code: the terminal has gone");
+  if (!input.isTerminal()) throw new TerminalGone(`Cannot ask for ${name}: the terminal has gone`);
   if (answer !== undefined) return answer;
-  throw new ChatError("Cannot continue without the code: you did not type it");
+  throw new ChatError(`Cannot continue without ${name}: you did not type it`);
 }
 
 /** A line from a terminal in raw mode; undefined if the user cancels. It reads no further than the line's end. */

@@ -2,6 +2,8 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { ChatError, TerminalGone } from "../errors.ts";
 import { askHidden } from "./prompt.ts";
 
+const CODE = { name: "the code", hint: "Set CHAT_CODE" };
+
 /** Types `input` at the question; returns the answer, and what happened in order. */
 function ask(
   input: string | Uint8Array,
@@ -30,7 +32,7 @@ function ask(
       return bytes.length;
     },
   };
-  return { answer: () => askHidden("Code?", keyboard, output), events };
+  return { answer: () => askHidden("Code?", keyboard, output, CODE), events };
 }
 
 Deno.test("askHidden: returns the line, and echoes nothing: raw mode begins before the question", () => {
@@ -79,6 +81,7 @@ Deno.test("askHidden: if the window is closed, throws TerminalGone, and touches 
 Deno.test("askHidden: refuses an input that is not a terminal, with a hint", () => {
   const keyboard = { isTerminal: () => false, setRaw() {}, readSync: () => null };
   const output = { writeSync: () => 0 };
-  const error = assertThrows(() => askHidden("Code?", keyboard, output), ChatError);
-  assertEquals(error.hint, "Set CHAT_CODE, or name a file with the code: --code-file FILE");
+  const error = assertThrows(() => askHidden("Code?", keyboard, output, CODE), ChatError);
+  assertEquals(error.message, "Cannot ask for the code: the input is not a terminal");
+  assertEquals(error.hint, CODE.hint);
 });

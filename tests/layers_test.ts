@@ -115,6 +115,7 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
     what: /\bDeno\.(?:open|create|read\w*File)\w*\(/,
     files: [
       "cli/crack.ts",
+      "cli/identity.ts",
       "cli/user.ts",
       "files/download_folder.ts",
       "files/offered_file.ts",
@@ -162,6 +163,7 @@ const EDGES = new Set([
   "classic/member.ts",
   "cli/crack.ts",
   "cli/home.ts",
+  "cli/identity.ts",
   "cli/room_state.ts",
   "cli/system.ts",
   "cli/user.ts",
@@ -242,7 +244,14 @@ function spreadCalls(source: string): string[] {
 const parsed = new Map<string, string[]>();
 
 /** The verbs: each is imported when it is needed, so that help comes at once. The version needs no parser, either. */
-const VERBS = ["cli/completions.ts", "cli/crack.ts", "cli/join.ts", "cli/send.ts", "cli/serve.ts"];
+const VERBS = [
+  "cli/completions.ts",
+  "cli/crack.ts",
+  "cli/identity.ts",
+  "cli/join.ts",
+  "cli/send.ts",
+  "cli/serve.ts",
+];
 
 /** Modules that few runs of a verb need: they, too, are imported when they are needed. */
 const LATE = ["cli/config.ts", "classic/crack.ts", "pictures/pictures.ts"];

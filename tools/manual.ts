@@ -11,6 +11,10 @@ import config from "../deno.json" with { type: "json" };
 const FILES: readonly (readonly [path: string, what: string])[] = [
   ["~/.config/chat/config.toml", "settings: see CONFIG FILE"],
   ["~/.config/chat/identity", "your identity, created on first use: secret"],
+  [
+    "~/.config/chat/identity-N",
+    "an identity that chat identity import --replace has replaced: secret",
+  ],
   ["~/.config/chat/known-names", "the members that you have met, with their keys"],
   ["~/.cache/chat/room-PORT", "address and code of a room that you opened on this machine: secret"],
 ];

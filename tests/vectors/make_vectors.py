@@ -1,5 +1,5 @@
-"""Makes the vectors of the sealed cipher, of the chain, and of the frames that depend on them: data/sealed_*.txt,
-data/chain_*.txt and a part of data/frame_*.txt.
+"""Makes the vectors of the sealed cipher, of exported identities, of the chain, and of the frames that depend on them:
+data/sealed_*.txt, data/identity_export.txt, data/chain_*.txt and a part of data/frame_*.txt.
 
 A second implementation, in another language: it shares no code with the program and follows docs/security.md and
 docs/protocol.md alone. It checks nothing: the tests beside it do. It needs the Python package `cryptography`.
@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 import pathlib
+import unicodedata
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, x25519
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -544,7 +545,21 @@ def write_faults():
     write("fail_unexpected_type_20.txt", "Type 20 does not exist.", "unexpected", [], frame_lines("(none)", 0, b"", []))
 
 
+def write_identity():
+    passphrase, salt, seed = unicodedata.normalize("NFD", "über den Wolken"), run(0xE0, 16), bytes([0xA0] * 32)
+    label = b"chat/1 identity export"
+    key = hashlib.scrypt(unicodedata.normalize("NFC", passphrase).encode(), salt=label + salt, n=2**17, r=8, p=1,
+                         maxmem=2**28, dklen=32)  # fmt: skip
+    sealed = ChaCha20Poly1305(key).encrypt(bytes(12), seed, label)
+    checked = f"version 1\nsalt {base64url(salt)}\nsealed {base64url(sealed)}\n"
+    check = hashlib.sha256(checked.encode()).digest()
+    write("identity_export.txt", "Ada's identity, exported. Her keyboard types the ü of the passphrase as two characters.", "ok",
+          [("seed", seed.hex()), ("passphrase", quote(passphrase)), ("salt", salt.hex())],
+          rows(key, "key") + rows(sealed, "sealed") + rows(check, "check"))  # fmt: skip
+
+
 write_sealed()
+write_identity()
 write_chains()
 write_frames()
 write_faults()

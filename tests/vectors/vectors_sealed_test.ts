@@ -14,6 +14,7 @@ import { deriveKey } from "../../cipher/aead.ts";
 import { CODE_WORDS, WORDS } from "../../cipher/codes.ts";
 import { ExchangeKey } from "../../cipher/exchange.ts";
 import { Identity } from "../../cipher/identity.ts";
+import { MIN_PASSPHRASE } from "../../cipher/identity_export.ts";
 import { SealedCipher } from "../../cipher/sealed.ts";
 import { TRIES_IN_ALL, TRIES_PER_ADDRESS } from "../../server/login_tries.ts";
 
@@ -233,6 +234,7 @@ Deno.test("docs/security.md: has the numbers of the code", () => {
     } bytes longer than its envelope, a direct message ` +
       `${overhead("direct")}, a profile ${overhead("profile")}`,
   ));
+  assert(flat.includes(`has at least ${MIN_PASSPHRASE} characters`));
   assert(flat.includes(`${TRIES_PER_ADDRESS} a minute from one address`));
   assert(flat.includes(`${TRIES_IN_ALL} a minute in all`));
   // The chance of a guess within a year, and the years until half of all codes are tried.

@@ -1,6 +1,6 @@
 // Checks the vectors in `data/` in both directions, and the bytes in `docs/protocol.md` against them.
 // `tests/vectors/vectors_sealed_test.ts` checks those of the sealed cipher, `sealed_*`, and
-// `tests/vectors/vectors_chain_test.ts` those of the chain, `chain_*`.
+// `tests/vectors/vectors_chain_test.ts` those of the chain, `chain_*`; `cipher/identity_export_test.ts` checks `identity_*`.
 //
 // A vector is a text file: a header of `key: value` lines, an empty line, then bytes in hex, with
 // comments after `#`. `about` describes it. `expect` is `ok`, or the failure: a code of
@@ -113,7 +113,7 @@ function parseVector(name: string, text: string): Vector {
 
 const folder = new URL("./data/", import.meta.url);
 const vectors = [...Deno.readDirSync(folder)]
-  .filter(({ name }) => !/^(?:sealed|chain)_/.test(name))
+  .filter(({ name }) => !/^(?:sealed|chain|identity)_/.test(name))
   .map(({ name }) => parseVector(name, Deno.readTextFileSync(new URL(name, folder))))
   .sort((a, b) => a.name < b.name ? -1 : 1);
 
