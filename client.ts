@@ -18,6 +18,7 @@ import type { Agreement } from "./client/forks.ts";
 import { FrameHandler } from "./client/frame_handler.ts";
 import { connect, type ConnectOptions, type Handshake, resume } from "./client/handshake.ts";
 import { Members } from "./client/members.ts";
+import { NameSaver } from "./client/name_saver.ts";
 import { MessageReader } from "./client/received.ts";
 import { type Break, isFinal, Reconnector, type Rejoined } from "./client/reconnect.ts";
 import { ClientSession } from "./client/session.ts";
@@ -108,6 +109,7 @@ export class Client implements Room {
   readonly #events = new EventQueue();
   readonly #self: Handshake["self"];
   readonly #members: Members;
+  readonly #names: NameSaver;
   readonly #reader: MessageReader;
   readonly #unconfirmed: Unconfirmed;
   readonly #fileLink: FileLink;
@@ -142,6 +144,10 @@ export class Client implements Room {
     const notify = (event: RoomEvent) => void this.#notices.push(event);
     const ownKey = self?.identity.publicKey.toHex() ?? "";
     this.#members = new Members(self, session, options.name, notify);
+    this.#names = new NameSaver(self, (ms, task) => {
+      const timer = setTimeout(task, ms);
+      return () => clearTimeout(timer);
+    });
     this.#reader = new MessageReader(ownKey, session, this.#members, notify, {
       now: () => new Date(),
       ms: () => performance.now(),
@@ -203,6 +209,7 @@ export class Client implements Room {
       await this.#report({ type: "welcome", self: this.self, room: this.info });
       do ending = await this.#reconnector.comeBack(await this.#follow()); while (!ending);
     } finally {
+      this.#names.flush();
       this.#unconfirmed.close();
       await this.#fileLink.transfers?.close();
       this.#reconnector.stop();
@@ -260,7 +267,7 @@ export class Client implements Room {
         // A listener that cannot keep up slows the server down: no frame is read meanwhile.
         const delivered = this.#events.delivered();
         if (delivered) await delivered;
-        if (this.#self?.knownNames.changed) this.#self.save?.();
+        this.#names.check();
       }
       if (await connection.fill()) continue;
       if (this.#leaving) return { reason: "left" };
@@ -433,6 +440,7 @@ export class Client implements Room {
 
   trust(who: string | number): void {
     this.#members.trust(who);
+    this.#names.flush();
     for (const notice of this.#notices.splice(0)) this.#events.emit(notice);
   }
 

@@ -303,7 +303,7 @@ export interface Room {
   readonly forked: number;
   /** The words that this member and another compare aloud to verify each other's keys. */
   compare(who: string | number): string;
-  /** Trusts a member's current key: from now on its name belongs to this key. */
+  /** Trusts a member's current key: its name has this key from now on, besides those that it had. */
   trust(who: string | number): void;
   /** Offered and running transfers, and the last ones that have ended, by number. */
   readonly transfers: readonly Transfer[];

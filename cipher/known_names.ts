@@ -1,4 +1,4 @@
-// The names that a user has met, each with its key: what `known_names` holds, and how two clients share the file.
+// The names that a user has met, each with its keys: what `known-names` holds, and how two clients share the file.
 // Pure: other modules read and write the file.
 
 import { nameFault } from "../text/names.ts";
@@ -7,118 +7,273 @@ import { fingerprint } from "./identity.ts";
 
 /** How a name and its key relate to the known names. */
 export type Acquaintance =
-  /** Not known before. It is remembered now, unless `MAX_NAMES` are known. */
+  /** Not known before. It is remembered now, unless this key has `MAX_NAMES_PER_KEY` names. */
   | "new"
   /** Known with this key. */
   | "known"
-  /** Known with another key. */
+  /** Known, but not with this key. */
   | "changed";
 
 /** Limit of remembered names: more than a user meets, and it bounds the file. */
 export const MAX_NAMES = 10_000;
+/** How many names of one key are remembered: a member that renames itself all the time must not fill the file. */
+export const MAX_NAMES_PER_KEY = 16;
+/** How many lines that mean nothing any more the file may have, besides as many as there are names. */
+export const MAX_WASTE = 1_000;
+
+/** What the user has said about a name and its key. */
+type Mark = "met" | "trusted" | "verified";
+
+const RANK: Readonly<Record<Mark, number>> = { met: 0, trusted: 1, verified: 2 };
 
 interface KnownName {
+  readonly name: string;
   readonly key: string;
-  /** The day on which the key was first seen, such as `2026-01-31`. */
+  /** The day on which this key was first seen, such as `2026-01-31`. */
   readonly since: string;
+  readonly mark: Mark;
+  /** The day on which the user verified it. */
+  readonly verified: string | undefined;
 }
 
 const KEY_TEXT = /^[A-Za-z0-9+/]{43}$/;
 const DAY_TEXT = /^\d{4}-\d\d-\d\d$/;
+const HEADER =
+  "# Names that chat knows: NAME KEY FIRST-SEEN, then trusted or verified DAY if you said so.\n" +
+  "# Delete the lines of a name to forget it.\n";
 
 /**
- * Names and their keys, trusted on first use, like host keys in SSH. Each line of the text is one name: name, key, and
- * the day it was first seen. Several clients of one user share the file, so each adds only its own changes.
+ * Names and their keys, trusted on first use, like host keys in SSH. A name has the key that it was met with, and each
+ * that the user trusted or verified for it: one for each device. Each line of the text is one name with one key; a later
+ * line for both adds what the user has said since. Several clients of one user share the file, so each adds only its own
+ * changes.
  */
 export class KnownNames {
-  #names: Map<string, KnownName>;
-  /** Changes that are not in the file yet: names that were met, and names that the user trusted. */
-  readonly #met = new Set<string>();
-  readonly #trusted = new Set<string>();
+  #table: Table;
+  /** The lines that the file does not have yet, the oldest first. */
+  #unsaved: KnownName[] = [];
+  #forgotten = 0;
 
   /**
    * @param text the file's contents
    * @throws {RangeError} with the number of the damaged line
    */
   constructor(text = "") {
-    this.#names = parseNames(text);
+    this.#table = parse(text);
+  }
+
+  /** How many names with a key are known. */
+  get size(): number {
+    return this.#table.size;
   }
 
   /** Whether there are changes that the file does not have. */
   get changed(): boolean {
-    return this.#met.size > 0 || this.#trusted.size > 0;
+    return this.#unsaved.length > 0;
+  }
+
+  /** How many names `meet` has forgotten because `MAX_NAMES` were known. */
+  get forgotten(): number {
+    return this.#forgotten;
+  }
+
+  /** Whether the file should be written again, instead of getting `unsaved`: it is torn, or most of it is waste. */
+  get isWorn(): boolean {
+    const { size, lines, isComplete } = this.#table;
+    return !isComplete || lines + this.#unsaved.length > 2 * size + MAX_WASTE;
+  }
+
+  /** What the file has to get at its end. */
+  get unsaved(): string {
+    return (this.#table.isEmpty ? HEADER : "") + this.#unsaved.map(lineOf).join("");
   }
 
   /**
    * Merges the file's current contents. Another client or the user may have written it, so it overrides what was read
-   * before. Only names that the user trusted in this client override the file.
+   * before. Only what the user said in this client since the last `saved` overrides the file.
    *
    * @throws {RangeError} like the constructor; nothing has changed then
    */
   merge(text: string): void {
-    const names = parseNames(text);
-    for (const name of this.#met) {
-      if (!names.has(name) && names.size < MAX_NAMES) names.set(name, this.#names.get(name)!);
-    }
-    for (const name of this.#trusted) names.set(name, this.#names.get(name)!);
-    this.#names = names;
+    const table = parse(text);
+    this.#unsaved = this.#unsaved.filter((known) => table.add(known));
+    this.#table = table;
   }
 
-  /** To be called when the file has all changes. */
+  /** To be called when the file has `unsaved`, or all of `toString`. */
   saved(): void {
-    this.#met.clear();
-    this.#trusted.clear();
+    const table = this.#table;
+    table.lines = this.isWorn ? table.size : table.lines + this.#unsaved.length;
+    table.isComplete = true;
+    table.isEmpty = false;
+    this.#unsaved = [];
   }
 
   /**
-   * Compares a name's key with the known one; remembers a new name.
+   * Compares a name's key with the known ones; remembers a new name.
    *
    * @param today such as `2026-01-31`
    */
   meet(name: string, publicKey: Uint8Array, today: string): Acquaintance {
     const key = fingerprint(publicKey);
-    const known = this.#names.get(name);
-    if (known) return known.key === key ? "known" : "changed";
-    if (this.#names.size < MAX_NAMES) {
-      this.#remember(name, { key, since: today });
-      this.#met.add(name);
-    }
-    return "new";
+    const acquaintance = this.#table.compare(name, key);
+    if (acquaintance === "new") this.#add(name, key, today, "met");
+    return acquaintance;
   }
 
-  /** Makes this the key of the name, after the user has compared words. */
+  /** Whether a name is known with this key. Remembers nothing. */
+  has(name: string, publicKey: Uint8Array): boolean {
+    return this.#table.compare(name, fingerprint(publicKey)) === "known";
+  }
+
+  /** Adds a key to those of the name: the user trusts it. */
   trust(name: string, publicKey: Uint8Array, today: string): void {
-    this.#remember(name, { key: fingerprint(publicKey), since: today });
-    this.#trusted.add(name);
+    this.#add(name, fingerprint(publicKey), today, "trusted");
   }
 
-  /** The file's new contents. */
+  /** Like `trust`; and the user has compared words with the owner of the key. */
+  verify(name: string, publicKey: Uint8Array, today: string): void {
+    this.#add(name, fingerprint(publicKey), today, "verified");
+  }
+
+  /** The day on which the user verified this key for this name; undefined if that has not happened. */
+  verifiedOn(name: string, publicKey: Uint8Array): string | undefined {
+    return this.#table.find(name, fingerprint(publicKey))?.verified;
+  }
+
+  /** The file's contents, without lines that mean nothing any more. */
   toString(): string {
-    const lines = Array.from(this.#names, ([name, { key, since }]) => `${name} ${key} ${since}\n`);
-    return `# Names that chat knows: NAME KEY FIRST-SEEN. Delete a line to forget a name.\n${
-      lines.join("")
-    }`;
+    return HEADER + this.#table.all().map(lineOf).join("");
   }
 
   /** Other members choose the names, and an invalid one could break the file. */
-  #remember(name: string, known: KnownName): void {
+  #add(name: string, key: string, today: string, mark: Mark): void {
     const fault = nameFault(name);
     if (fault !== undefined) {
       throw new RangeError(`Cannot remember "${printable(name)}": a name ${fault}`);
     }
-    this.#names.set(name, known);
+    const verified = mark === "verified" ? today : undefined;
+    const since = this.#table.find(name, key)?.since ?? today;
+    const known: KnownName = { name, key, since, mark, verified };
+    const before = this.#table.size;
+    if (!this.#table.add(known)) return;
+    this.#unsaved.push(known);
+    // Perhaps the disk has been full for days.
+    if (this.#unsaved.length > 2 * MAX_NAMES) {
+      this.#unsaved = this.#unsaved.filter(({ name, key }) => this.#table.find(name, key));
+    }
+    if (this.#table.size === before && mark === "met") this.#forgotten++;
   }
 }
 
-function parseNames(text: string): Map<string, KnownName> {
-  const names = new Map<string, KnownName>();
-  for (const [index, line] of text.split("\n").entries()) {
-    if (line.trim() === "" || line.startsWith("#")) continue;
-    const [name = "", key = "", since = "", ...rest] = line.trim().split(/\s+/);
-    const valid = nameFault(name) === undefined && KEY_TEXT.test(key) && DAY_TEXT.test(since);
-    if (!valid || rest.length > 0) throw new RangeError(`line ${index + 1} is not NAME KEY DAY`);
-    // The first of two lines for one name counts: it is the older one.
-    if (!names.has(name)) names.set(name, { key, since });
+/** The names that some text has. */
+class Table {
+  /** The keys of each name, the oldest first. */
+  readonly #names = new Map<string, KnownName[]>();
+  /** Those that the user has said nothing about, the oldest first: they may be forgotten. */
+  readonly #met = new Set<KnownName>();
+  /** How many of `#met` each key has. */
+  readonly #perKey = new Map<string, number>();
+  size = 0;
+  /** How many lines the text has that are not comments. */
+  lines = 0;
+  isEmpty = true;
+  /** Whether another line can follow the text. */
+  isComplete = true;
+
+  all(): KnownName[] {
+    return [...this.#names.values()].flat();
   }
-  return names;
+
+  find(name: string, key: string): KnownName | undefined {
+    return this.#names.get(name)?.find((known) => known.key === key);
+  }
+
+  compare(name: string, key: string): Acquaintance {
+    if (!this.#names.has(name)) return "new";
+    return this.find(name, key) ? "known" : "changed";
+  }
+
+  /** Adds a line; returns whether it means anything. */
+  add(known: KnownName): boolean {
+    const { name, key, mark } = known;
+    const keys = this.#names.get(name);
+    const earlier = this.find(name, key);
+    if (earlier) return this.#raise(keys!, earlier, known);
+    if (mark === "met") {
+      // Two clients may have met different owners of a name at the same time. The first one counts.
+      if (keys) return false;
+      const count = this.#perKey.get(key) ?? 0;
+      if (count >= MAX_NAMES_PER_KEY) return false;
+      this.#perKey.set(key, count + 1);
+      this.#met.add(known);
+    }
+    if (keys) keys.push(known);
+    else this.#names.set(name, [known]);
+    this.size++;
+    if (this.size > MAX_NAMES) this.#forgetOldest();
+    return true;
+  }
+
+  /** Adds what a later line says about a name and its key. */
+  #raise(keys: KnownName[], earlier: KnownName, { mark, verified }: KnownName): boolean {
+    const isMore = RANK[mark] > RANK[earlier.mark];
+    if (!isMore && (mark !== "verified" || verified === earlier.verified)) return false;
+    if (earlier.mark === "met") this.#unmeet(earlier);
+    keys[keys.indexOf(earlier)] = { ...earlier, mark, verified };
+    return true;
+  }
+
+  #forgetOldest(): void {
+    for (const oldest of this.#met) {
+      this.#unmeet(oldest);
+      const { name } = oldest;
+      const keys = this.#names.get(name)!.filter((known) => known !== oldest);
+      if (keys.length === 0) this.#names.delete(name);
+      else this.#names.set(name, keys);
+      this.size--;
+      return;
+    }
+  }
+
+  #unmeet(known: KnownName): void {
+    this.#met.delete(known);
+    const count = this.#perKey.get(known.key)! - 1;
+    if (count === 0) this.#perKey.delete(known.key);
+    else this.#perKey.set(known.key, count);
+  }
+}
+
+function lineOf({ name, key, since, mark, verified }: KnownName): string {
+  const said = mark === "met" ? "" : mark === "trusted" ? " trusted" : ` verified ${verified}`;
+  return `${name} ${key} ${since}${said}\n`;
+}
+
+function parse(text: string): Table {
+  const table = new Table();
+  table.isEmpty = text === "";
+  table.isComplete = table.isEmpty || text.endsWith("\n");
+  const lines = text.split("\n");
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === "" || line.startsWith("#")) continue;
+    const known = parseLine(line);
+    if (known) table.add(known);
+    // Without a line feed it is torn: the machine lost its power while the line was written.
+    else if (index < lines.length - 1) {
+      throw new RangeError(`line ${index + 1} is not NAME KEY DAY [trusted|verified DAY]`);
+    }
+    table.lines++;
+  }
+  return table;
+}
+
+function parseLine(line: string): KnownName | undefined {
+  const [name = "", key = "", since = "", mark = "met", verified, ...rest] = line.trim()
+    .split(/\s+/);
+  const isMark = mark === "verified"
+    ? verified !== undefined && DAY_TEXT.test(verified)
+    : (mark === "met" || mark === "trusted") && verified === undefined;
+  const valid = nameFault(name) === undefined && KEY_TEXT.test(key) && DAY_TEXT.test(since) &&
+    isMark && rest.length === 0;
+  return valid ? { name, key, since, mark: mark as Mark, verified } : undefined;
 }

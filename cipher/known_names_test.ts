@@ -1,6 +1,6 @@
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { fingerprint, Identity, SEED_SIZE } from "./identity.ts";
-import { KnownNames, MAX_NAMES } from "./known_names.ts";
+import { KnownNames, MAX_NAMES, MAX_NAMES_PER_KEY } from "./known_names.ts";
 
 const keyOf = (n: number) => new Identity(new Uint8Array(SEED_SIZE).fill(n)).publicKey;
 
@@ -8,7 +8,10 @@ const ADA = keyOf(1);
 const EVE = keyOf(2);
 const DAY = "2026-01-31";
 const LATER = "2026-02-01";
+const BOB = keyOf(3);
 const line = (name: string, key: Uint8Array, day = DAY) => `${name} ${fingerprint(key)} ${day}\n`;
+const marked = (name: string, key: Uint8Array, mark: string, day = DAY) =>
+  line(name, key, day).replace("\n", ` ${mark}\n`);
 
 /** The lines of the file without comments. */
 function entries(names: KnownNames): string {
@@ -28,13 +31,50 @@ Deno.test("KnownNames.meet: reports a name as new, then known, and changed with 
   assertEquals(entries(names), line("Ada", ADA) + line("ada", EVE, LATER));
 });
 
-Deno.test("KnownNames.trust: replaces the key of a name", () => {
+Deno.test("KnownNames.trust: adds a key to those of a name", () => {
   const names = new KnownNames(line("Ada", ADA));
   names.trust("Ada", EVE, LATER);
   assert(names.changed);
-  assertEquals(names.meet("Ada", EVE, LATER), "known");
-  assertEquals(names.meet("Ada", ADA, LATER), "changed");
-  assertEquals(entries(names), line("Ada", EVE, LATER));
+  for (const key of [ADA, EVE]) assertEquals(names.meet("Ada", key, LATER), "known");
+  assertEquals(names.meet("Ada", BOB, LATER), "changed");
+  assertEquals(entries(names), line("Ada", ADA) + marked("Ada", EVE, "trusted", LATER));
+  names.saved();
+  // It says nothing new.
+  names.trust("Ada", EVE, DAY);
+  assert(!names.changed);
+  // The user may trust a key that is known already: then it is never forgotten.
+  names.trust("Ada", ADA, LATER);
+  assertEquals(names.unsaved, marked("Ada", ADA, "trusted"));
+});
+
+Deno.test("KnownNames.verify: trusts the key, and remembers the day", () => {
+  const names = new KnownNames(line("Ada", ADA));
+  assertEquals(names.verifiedOn("Ada", ADA), undefined);
+  names.verify("Ada", ADA, LATER);
+  names.verify("Bob", BOB, LATER);
+  const text = marked("Ada", ADA, `verified ${LATER}`) +
+    marked("Bob", BOB, `verified ${LATER}`, LATER);
+  assertEquals([names.unsaved, entries(names)], [text, text]);
+  assertEquals(
+    [["Ada", ADA], ["Bob", BOB], ["Ada", BOB], ["Cy", ADA]].map(([name, key]) =>
+      names.verifiedOn(name as string, key as Uint8Array)
+    ),
+    [LATER, LATER, undefined, undefined],
+  );
+  assertEquals(names.meet("Bob", BOB, LATER), "known");
+  // Trusting it takes nothing away, and another day replaces the first.
+  names.trust("Ada", ADA, LATER);
+  assertEquals(names.verifiedOn("Ada", ADA), LATER);
+  names.verify("Ada", ADA, "2026-03-01");
+  assertEquals(new KnownNames(names.toString()).verifiedOn("Ada", ADA), "2026-03-01");
+});
+
+Deno.test("KnownNames.has: compares and remembers nothing", () => {
+  const names = new KnownNames(line("Ada", ADA));
+  assertEquals([names.has("Ada", ADA), names.has("Ada", EVE), names.has("Bob", EVE)], [
+    ...[true, false, false],
+  ]);
+  assertEquals([names.changed, names.meet("Bob", BOB, DAY)], [false, "new"]);
 });
 
 Deno.test("KnownNames: reads back what it writes, with names of all scripts and names of Object.prototype", () => {
@@ -63,9 +103,22 @@ Deno.test("KnownNames: accepts comments, empty lines and CRLF", () => {
   assertEquals(entries(names), line("Ada", ADA));
 });
 
-Deno.test("KnownNames: the first of two lines for one name counts", () => {
-  const names = new KnownNames(line("Ada", ADA) + line("Ada", EVE));
+Deno.test("KnownNames: of two lines for one name the first counts, and each that the user trusted", () => {
+  const names = new KnownNames(
+    line("Ada", ADA) + line("Ada", EVE) + marked("Ada", BOB, "trusted") + line("Ada", BOB, LATER),
+  );
   assertEquals(names.meet("Ada", ADA, DAY), "known");
+  assertEquals(names.meet("Ada", EVE, DAY), "changed");
+  assertEquals(names.meet("Ada", BOB, DAY), "known");
+  assertEquals(entries(names), line("Ada", ADA) + marked("Ada", BOB, "trusted"));
+});
+
+Deno.test("KnownNames: a later line for the same name and key adds what the user has said since", () => {
+  const names = new KnownNames(
+    line("Ada", ADA) + line("Bob", BOB) + marked("Ada", ADA, "trusted", LATER) +
+      marked("Ada", ADA, `verified ${LATER}`, LATER) + line("Ada", ADA),
+  );
+  assertEquals(entries(names), marked("Ada", ADA, `verified ${LATER}`) + line("Bob", BOB));
 });
 
 Deno.test("KnownNames: rejects a damaged line and names its number", () => {
@@ -81,6 +134,10 @@ Deno.test("KnownNames: rejects a damaged line and names its number", () => {
       `Ada ${key.slice(1)}! ${DAY}`,
       `Ada ${key} yesterday`,
       `/Ada ${key} ${DAY}`,
+      `Ada ${key} ${DAY} trusted ${DAY}`,
+      `Ada ${key} ${DAY} verified`,
+      `Ada ${key} ${DAY} verified today`,
+      `Ada ${key} ${DAY} verified ${DAY} more`,
       `${key} ${DAY}`,
       "\0\0\0",
     ]
@@ -91,7 +148,7 @@ Deno.test("KnownNames: rejects a damaged line and names its number", () => {
       "line 3 is not NAME KEY DAY",
     );
     const names = new KnownNames(good);
-    assertThrows(() => names.merge(bad), RangeError, "line 1 ");
+    assertThrows(() => names.merge(bad + "\n"), RangeError, "line 1 ");
     assertEquals(entries(names), good);
   }
 });
@@ -120,12 +177,67 @@ Deno.test("KnownNames.saved: clears the changes, and the file counts again", () 
   assertEquals(entries(names), "");
 });
 
-Deno.test("KnownNames: at its limit, remembers no new name and keeps the old ones", () => {
-  const text = Array.from({ length: MAX_NAMES }, (_, n) => line(`n${n}`, ADA)).join("");
+Deno.test("KnownNames: at its limit, forgets the oldest names that the user has said nothing about", () => {
+  const key = (n: number) => keys[n % keys.length]!;
+  const keys = Array.from({ length: MAX_NAMES / MAX_NAMES_PER_KEY }, (_, n) => {
+    const key = new Uint8Array(32);
+    new DataView(key.buffer).setUint32(0, n);
+    return key;
+  });
+  const text = Array.from({ length: MAX_NAMES }, (_, n) => line(`n${n}`, key(n))).join("");
   const names = new KnownNames(text);
+  names.trust("n0", key(0), LATER);
+  names.verify("n2", key(2), LATER);
+  assertEquals([names.size, names.forgotten], [MAX_NAMES, 0]);
   assertEquals(names.meet("late", ADA, DAY), "new");
-  assertEquals(names.meet("late", EVE, DAY), "new");
-  assert(!names.changed);
-  assertEquals(names.meet("n0", EVE, DAY), "changed");
-  assertMatch(names.toString(), /\nn9999 \S+ \S+\n$/);
+  assertEquals(names.meet("later", ADA, DAY), "new");
+  assertEquals([names.size, names.forgotten], [MAX_NAMES, 2]);
+  assertEquals(["late", "later"].map((name) => names.meet(name, EVE, DAY)), ["changed", "changed"]);
+  const isKnown = (n: number) => names.has(`n${n}`, key(n));
+  assertEquals([0, 1, 2, 3, 4].map(isKnown), [true, false, true, false, true]);
+  // A forgotten name may be met again. The key of n1 has room for it.
+  assertEquals(names.meet("n1", key(1), DAY), "new");
+  assertEquals([isKnown(1), isKnown(4)], [true, false]);
+  // The same happens to a file with too many names.
+  const again = new KnownNames(text + line("late", ADA));
+  assertEquals([again.size, again.has("n0", key(0)), again.has("late", ADA)], [
+    ...[MAX_NAMES, false, true],
+  ]);
+});
+
+Deno.test("KnownNames: remembers so many names of one key, and compares the others", () => {
+  const names = new KnownNames();
+  const rename = (count: number, prefix: string) => {
+    for (let n = 0; n < count; n++) assertEquals(names.meet(`${prefix}${n}`, EVE, DAY), "new");
+  };
+  rename(MAX_NAMES_PER_KEY - 1, "a");
+  names.meet("ada", ADA, DAY);
+  assertEquals(names.size, MAX_NAMES_PER_KEY);
+  rename(900, "b");
+  assertEquals(names.size, MAX_NAMES_PER_KEY + 1);
+  assertEquals(names.meet("b0", ADA, DAY), "changed");
+  assertEquals(names.meet("b1", EVE, DAY), "new");
+  assertEquals(names.meet("ada", EVE, DAY), "changed");
+  // Those that the user trusts do not count.
+  names.trust("b1", EVE, DAY);
+  names.trust("a0", EVE, DAY);
+  assertEquals(names.size, MAX_NAMES_PER_KEY + 2);
+  rename(900, "c");
+  assertEquals(names.size, MAX_NAMES_PER_KEY + 3);
+  assertEquals(new KnownNames(names.toString()).toString(), names.toString());
+});
+
+Deno.test("KnownNames: names that cannot be saved do not pile up, and those that count are saved later", () => {
+  // If the cost of a name grew with the number of known ones, this would take minutes.
+  const names = new KnownNames();
+  names.trust("Ada", ADA, DAY);
+  for (let n = 0; n < 4 * MAX_NAMES; n++) {
+    const key = new Uint8Array(32);
+    new DataView(key.buffer).setUint32(0, n);
+    names.meet(`n${n}`, key, DAY);
+  }
+  assertEquals([names.size, names.forgotten], [MAX_NAMES, 3 * MAX_NAMES + 1]);
+  const lines = names.unsaved.split("\n");
+  assert(lines.length <= 2 * MAX_NAMES + 3, `${lines.length}`);
+  assertEquals(new KnownNames(names.unsaved).toString(), names.toString());
 });

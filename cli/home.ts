@@ -1,8 +1,7 @@
-// The user's own files: the identity, the known names, and the rooms on this machine. Only this user can read them.
-// Also finds the folders for them, and the config file. It knows no room that is open, and no network.
+// The user's own files: the identity, and the rooms on this machine. Only this user can read them. Also finds the
+// folders for them, and the config file. It knows no room that is open, and no network.
 
 import { Identity } from "../cipher/identity.ts";
-import { KnownNames } from "../cipher/known_names.ts";
 import { ChatError } from "../errors.ts";
 import {
   createPrivate,
@@ -57,7 +56,6 @@ export function configPath({ config }: Places): string {
 }
 
 const IDENTITY_FILE = "identity";
-const NAMES_FILE = "known-names";
 
 /**
  * This user's identity, generated on first use.
@@ -123,45 +121,6 @@ function parseIdentity(text: string): Identity | undefined {
     .filter((line) => line !== "" && !line.startsWith("#"));
   if (line === undefined || more.length > 0 || !/^[A-Za-z0-9+/]{43}=$/.test(line)) return undefined;
   return new Identity(Uint8Array.fromBase64(line));
-}
-
-/**
- * The names that this user knows.
- *
- * @throws {FileUnavailable} if the file cannot be read
- * @throws {ChatError} if it is damaged; it is never overwritten
- */
-export function loadKnownNames(places: Places): KnownNames {
-  return withNames(places, (text) => new KnownNames(text));
-}
-
-/**
- * Writes new names to the file, if there are any. Two clients that write in the same millisecond may lose a new name
- * of one of them; the next meeting restores it.
- *
- * @throws {FileUnavailable} if the file cannot be read or written
- * @throws {ChatError} if it is damaged; it is never overwritten
- */
-export function saveKnownNames(places: Places, names: KnownNames): void {
-  if (!names.changed) return;
-  withNames(places, (text) => names.merge(text));
-  makePrivateFolder(places.config);
-  writePrivate(pathIn(places.config, NAMES_FILE), names.toString());
-  names.saved();
-}
-
-function withNames<T>({ config }: Places, use: (text: string) => T): T {
-  const path = pathIn(config, NAMES_FILE);
-  const text = readPrivate(path) ?? "";
-  try {
-    return use(text);
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new ChatError(`Cannot use ${path}: ${cause.message}`, {
-      hint: "Correct or delete that line",
-      cause,
-    });
-  }
 }
 
 /** A room that this user has opened on this machine. */

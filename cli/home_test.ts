@@ -6,25 +6,19 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { Identity } from "../cipher/identity.ts";
 import { ChatError } from "../errors.ts";
 import {
   configPath,
   findPlaces,
   findRooms,
   loadIdentity,
-  loadKnownNames,
   MAX_ROOMS,
   type Places,
   publishRoom,
-  saveKnownNames,
 } from "./home.ts";
 
 const POSIX = Deno.build.os !== "windows";
 const SLASH = POSIX ? "/" : "\\";
-const DAY = "2026-01-31";
-const ADA = new Identity(new Uint8Array(32).fill(1)).publicKey;
-const EVE = new Identity(new Uint8Array(32).fill(2)).publicKey;
 
 /** Runs `test` with folders that do not exist yet. */
 function withPlaces(test: (places: Places) => void): void {
@@ -120,30 +114,23 @@ Deno.test({
     withPlaces((places) => {
       loadIdentity(places);
       publishRoom(places, { port: 2428, hostname: "127.0.0.1", code: "a b c d" });
-      const names = loadKnownNames(places);
-      names.meet("Ada", ADA, DAY);
-      saveKnownNames(places, names);
       assertStrictEquals(modeOf(places.config), 0o700);
       assertStrictEquals(modeOf(places.runtime), 0o700);
       assertStrictEquals(modeOf(`${places.config}/identity`), 0o600);
-      assertStrictEquals(modeOf(`${places.config}/known-names`), 0o600);
       assertStrictEquals(modeOf(`${places.runtime}/room-2428`), 0o600);
     }),
 });
 
 Deno.test({
-  name: "loadIdentity, loadKnownNames: refuse a file that others can read or change, with a hint",
+  name: "loadIdentity: refuses a file that others can read or change, with a hint",
   ignore: !POSIX,
   fn: () =>
     withPlaces((places) => {
       loadIdentity(places);
-      put(places.config, "known-names", "");
       for (const mode of [0o640, 0o604, 0o620, 0o602, 0o644]) {
         Deno.chmodSync(`${places.config}/identity`, mode);
         const error = assertThrows(() => loadIdentity(places), ChatError, "other users");
         assertMatch(error.hint!, /chmod 600 .*identity$/);
-        Deno.chmodSync(`${places.config}/known-names`, mode);
-        assertThrows(() => loadKnownNames(places), ChatError, "other users");
       }
       Deno.chmodSync(`${places.config}/identity`, 0o400);
       loadIdentity(places);
@@ -218,59 +205,6 @@ Deno.test("loadIdentity: two clients that start at once get the same identity", 
     for (const worker of workers) worker.terminate();
     Deno.removeSync(folder, { recursive: true });
   }
-});
-
-Deno.test("saveKnownNames: writes only new names, and the next client reads them", () => {
-  withPlaces((places) => {
-    const names = loadKnownNames(places);
-    saveKnownNames(places, names);
-    assertThrows(() => Deno.statSync(places.config), Deno.errors.NotFound);
-    names.meet("Ada", ADA, DAY);
-    saveKnownNames(places, names);
-    assert(!names.changed);
-    assertStrictEquals(loadKnownNames(places).meet("Ada", ADA, DAY), "known");
-    assertEquals(list(places.config), ["known-names"]);
-  });
-});
-
-Deno.test("saveKnownNames: two clients of one user keep the names and decisions of each other", () => {
-  withPlaces((places) => {
-    const [one, two] = [loadKnownNames(places), loadKnownNames(places)];
-    one.meet("Ada", ADA, DAY);
-    saveKnownNames(places, one);
-    two.meet("Bob", ADA, DAY);
-    saveKnownNames(places, two);
-    // Both know Ada's first key now; one trusts another key, the other meets a new member.
-    one.trust("Ada", EVE, DAY);
-    saveKnownNames(places, one);
-    two.meet("Cy", ADA, DAY);
-    saveKnownNames(places, two);
-    const names = loadKnownNames(places);
-    for (const [name, key] of [["Ada", EVE], ["Bob", ADA], ["Cy", ADA]] as const) {
-      assertStrictEquals(names.meet(name, key, DAY), "known", name);
-    }
-  });
-});
-
-Deno.test("loadKnownNames, saveKnownNames: report the line of a damaged file, and leave it unchanged", () => {
-  withPlaces((places) => {
-    const names = loadKnownNames(places);
-    names.meet("Ada", ADA, DAY);
-    const path = put(places.config, "known-names", "# fine\nnot fine\n");
-    const error = assertThrows(
-      () => loadKnownNames(places),
-      ChatError,
-      "line 2 is not NAME KEY DAY",
-    );
-    assert(error.hint);
-    assertThrows(() => saveKnownNames(places, names), ChatError, "line 2");
-    assertStrictEquals(Deno.readTextFileSync(path), "# fine\nnot fine\n");
-    // Unsaved names are not forgotten.
-    assert(names.changed);
-    Deno.removeSync(path);
-    saveKnownNames(places, names);
-    assertStrictEquals(loadKnownNames(places).meet("Ada", ADA, DAY), "known");
-  });
 });
 
 const room = (port: number, code = "a b c d") => ({ port, hostname: "127.0.0.1", code });

@@ -2,7 +2,7 @@
 // Combines the command line, the environment and the config file. It knows no verb.
 
 import { Identity } from "../cipher/identity.ts";
-import { KnownNames } from "../cipher/known_names.ts";
+import { KnownNames, MAX_NAMES } from "../cipher/known_names.ts";
 import type { Self } from "../client.ts";
 import { ChatError, FileUnavailable, messageOf } from "../errors.ts";
 import { checkDownloads, findDownloads } from "../files/download_folder.ts";
@@ -18,12 +18,11 @@ import {
   findPlaces,
   findRooms,
   loadIdentity,
-  loadKnownNames,
   type LocalRoom,
   type Places,
-  saveKnownNames,
 } from "./home.ts";
 import { readAtMost } from "./input.ts";
+import { NamesFile } from "./names_file.ts";
 import { note } from "./output.ts";
 import type { System } from "./system.ts";
 
@@ -177,27 +176,34 @@ export function loadSelf(system: System): Self {
     return { identity: temporaryIdentity(system, error), knownNames: new KnownNames() };
   }
   const identity = orUnavailable(() => loadIdentity(folders));
-  const known = orUnavailable(() => loadKnownNames(folders));
-  const knownNames = known instanceof FileUnavailable ? new KnownNames() : known;
+  const file = new NamesFile(folders);
+  const { names: knownNames } = file;
+  const unread = orUnavailable(() => file.load());
   if (identity instanceof FileUnavailable) {
     return { identity: temporaryIdentity(system, identity), knownNames };
   }
-  // Once: the reason seldom changes, and a room may have many members.
-  let isReported = false;
-  const reportOnce = ({ message }: ChatError) => {
-    if (!isReported) {
-      note(system, `chat: the keys of the members you meet are not kept. ${message}`);
-    }
-    isReported = true;
+  // Each once: the reason seldom changes, and a room may have many members.
+  const reported = new Set<string>();
+  const reportOnce = (what: string, details: string) => {
+    if (!reported.has(what)) note(system, `chat: ${what}${details}`);
+    reported.add(what);
   };
-  if (known instanceof FileUnavailable) reportOnce(known);
+  const reportUnkept = ({ message }: ChatError) =>
+    reportOnce("the keys of the members you meet are not kept. ", message);
+  if (unread) reportUnkept(unread);
   const save = () => {
     try {
-      saveKnownNames(folders, knownNames);
+      file.save();
     } catch (error) {
       // A failure must not end the conversation.
       if (!(error instanceof ChatError)) throw error;
-      reportOnce(error);
+      reportUnkept(error);
+    }
+    if (knownNames.forgotten > 0) {
+      reportOnce(
+        `you have met more than ${MAX_NAMES} names: the oldest are forgotten; `,
+        "those that you trusted or verified are kept",
+      );
     }
   };
   return { identity, knownNames, save };

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { MAX_NAMES } from "../cipher/known_names.ts";
 import { ChatError } from "../errors.ts";
 import { FakeSystem } from "../tests/support/fake_system.ts";
 import type { Speaker, ViewOptions } from "./command.ts";
@@ -157,6 +158,29 @@ Deno.test("loadSelf: keeps the identity, and reports once that it cannot save na
   Deno.removeSync(obstacle, { recursive: true });
   save!();
   assertMatch(Deno.readTextFileSync(obstacle), /Bob[^]*Cy/);
+});
+
+Deno.test("loadSelf: reports once that the known names are full", () => {
+  using system = new FakeSystem();
+  const { identity: { publicKey }, knownNames, save } = loadSelf(system);
+  for (let n = 0; knownNames.size < MAX_NAMES; n++) {
+    const key = new Uint8Array(32);
+    new DataView(key.buffer).setUint32(0, n);
+    knownNames.meet(`n${n}`, key, "2026-01-31");
+  }
+  save!();
+  assertEquals(system.stderr.text, "");
+  for (const name of ["Ada", "Bob"]) {
+    knownNames.meet(name, publicKey, "2026-01-31");
+    save!();
+  }
+  assertEquals(
+    system.stderr.text,
+    "chat: you have met more than 10000 names: the oldest are forgotten; " +
+      "those that you trusted or verified are kept\n",
+  );
+  const again = loadSelf(system);
+  assertEquals([again.knownNames.size, again.knownNames.has("Bob", publicKey)], [MAX_NAMES, true]);
 });
 
 Deno.test("loadSelf, loadSettings, localRooms: a home that is no folder gives a temporary identity, and one note", async () => {

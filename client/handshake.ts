@@ -78,7 +78,7 @@ export interface Self {
   readonly identity: Identity;
   /** The names that this user knows, with their keys. New ones are added. */
   readonly knownNames: KnownNames;
-  /** Saves the names; called when names were added. */
+  /** Saves the names; called when they have changed, at most about once a second. */
   readonly save?: () => void;
 }
 

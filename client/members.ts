@@ -198,8 +198,7 @@ export class Members {
       throw new ChatError(`Cannot trust "${name}": there is no key to trust`);
     }
     this.#self.knownNames.trust(known, key, today());
-    this.#self.save?.();
-    // Other members of that name now have a key that differs from the trusted one.
+    // This member loses its mark. If the name was not remembered before, others that have it get one.
     for (const other of this.#roster.called(known)) this.#checkKey(other, known);
   }
 }

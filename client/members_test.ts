@@ -1,6 +1,6 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { comparison, Identity } from "../cipher/identity.ts";
-import { KnownNames } from "../cipher/known_names.ts";
+import { KnownNames, MAX_NAMES_PER_KEY } from "../cipher/known_names.ts";
 import { ChatError, ProtocolError } from "../errors.ts";
 import { EventLog, OpenCipher, openSession, OWN_ID } from "../tests/support/offline_client.ts";
 import { isSamePeer, Members } from "./members.ts";
@@ -12,12 +12,10 @@ function open(cipher: "sealed" | "xor", knownNames = new KnownNames()) {
   const keys = { [OWN_ID]: SELF.publicKey, 1: ADA.publicKey, 2: EVE.publicKey };
   const { session } = openSession({}, new OpenCipher(cipher === "sealed" ? keys : undefined));
   const log = new EventLog();
-  const saves = { count: 0 };
-  const save = () => void saves.count++;
-  const self = cipher === "sealed" ? { identity: SELF, knownNames, save } : undefined;
+  const self = cipher === "sealed" ? { identity: SELF, knownNames } : undefined;
   const members = new Members(self, session, "guest", log.add);
   const meet = (id: number, name: string) => members.meet(id, () => ({ name }));
-  return { members, log, saves, session, meet };
+  return { members, log, knownNames, session, meet };
 }
 
 Deno.test("isSamePeer: compares keys, and names only if neither has a key", () => {
@@ -59,15 +57,34 @@ Deno.test("Members: reports a known name with another key once, and not again un
   assertEquals(log.events.length, 1);
 });
 
-Deno.test("Members.trust: makes a member's key the trusted one, saves it, and reports others of that name", () => {
-  const { members, log, saves, meet } = open("sealed");
+Deno.test("Members.trust: adds a member's key to those of its name, and reports others that are not remembered", () => {
+  const { members, log, knownNames, meet } = open("sealed");
   meet(1, "ada");
   assertEquals(log.events, []);
   meet(2, "ada");
-  assertEquals(log.events.length, 1);
+  assertEquals(log.types, ["keychanged"]);
+  const names = () => members.roster.people().map(({ name }) => name);
+  assertEquals(names(), ["guest", "ada#1", "ada#2(!)"]);
   members.trust("ada#2");
-  assertEquals([log.types, saves.count], [["keychanged", "keychanged"], 1]);
-  assertEquals(members.roster.people().map(({ name }) => name), ["guest", "ada#1(!)", "ada#2"]);
+  assertEquals([log.types, names()], [["keychanged"], ["guest", "ada#1", "ada#2"]]);
+  assertEquals([knownNames.has("ada", ADA.publicKey), knownNames.has("ada", EVE.publicKey)], [
+    ...[true, true],
+  ]);
+});
+
+Deno.test("Members.trust: marks others of a name that was not remembered, because their key has too many", () => {
+  const { members, log, meet } = open("sealed");
+  meet(1, "ada");
+  for (let n = 1; n <= MAX_NAMES_PER_KEY; n++) members.setName(1, `ada${n}`);
+  meet(2, `ada${MAX_NAMES_PER_KEY}`);
+  members.setName(1, `ada${MAX_NAMES_PER_KEY}`);
+  assertEquals(log.types, ["keychanged"]);
+  members.setName(1, "eve");
+  assertEquals(members.roster.person(1).name, "eve");
+  members.setName(2, "eve");
+  assertEquals(log.types, ["keychanged"]);
+  members.trust("eve#2");
+  assertEquals(members.roster.people().map(({ name }) => name), ["guest", "eve#1(!)", "eve#2"]);
 });
 
 Deno.test("Members.trust, Members.compare: refuse members without a key, oneself, and xor rooms", () => {

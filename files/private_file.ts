@@ -67,6 +67,53 @@ export function writePrivate(path: string, text: string): void {
 }
 
 /**
+ * Adds text to the end of a file, which is made if there is none.
+ *
+ * @throws {FileUnavailable} if it cannot be written
+ */
+export function appendPrivate(path: string, text: string): void {
+  try {
+    using file = Deno.openSync(path, { append: true, create: true, mode: OWNER_ONLY });
+    writeAllSync(file, new TextEncoder().encode(text));
+    file.syncSync();
+  } catch (cause) {
+    throw failure("write", path, cause);
+  }
+}
+
+/**
+ * Calls `use` while no other process does that with the same lock, a file that stays. Some file systems have no locks:
+ * there it is called at once.
+ */
+export function whileLocked<T>(path: string, use: () => T): T {
+  using _file = lock(path);
+  return use();
+}
+
+/** Closing the file unlocks it. */
+function lock(path: string): Deno.FsFile | undefined {
+  let file: Deno.FsFile | undefined;
+  try {
+    file = Deno.openSync(path, { append: true, create: true, mode: OWNER_ONLY });
+    file.lockSync(true);
+    return file;
+  } catch {
+    file?.close();
+    return undefined;
+  }
+}
+
+/** A text that changes when the file does; undefined if there is none. */
+export function versionOf(path: string): string | undefined {
+  try {
+    const { ino, size, mtime } = Deno.statSync(path);
+    return `${ino} ${size} ${mtime?.getTime()}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * Like `writePrivate`, but an existing file stays as it is.
  *
  * @returns whether the file is new

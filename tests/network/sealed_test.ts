@@ -494,12 +494,12 @@ Deno.test("Client: reports a name with another key once, marks it on every line,
   ]);
   assertEquals(one.events.filter(({ type }) => type === "keychanged").length, 1);
   assertThrows(() => one.client.tell("ada", "which?"), ChatError, "several");
-  // The user trusts the other key, so the name now belongs to that key only.
+  // The user trusts the other key, too: the name has two keys now.
   one.client.trust(`ada#${falseId}`);
   assertEquals(one.client.members.map(({ name }) => name), [
     "ben",
     `ada#${falseId}`,
-    `ada#${trueId}(!)`,
+    `ada#${trueId}`,
   ]);
   await false_.say("now known");
   assertEquals((await one.next("message")).from.name, `ada#${falseId}`);

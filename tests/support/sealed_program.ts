@@ -1,11 +1,20 @@
 // Test helper: sealed rooms of the program, opened and visited by users with separate folders.
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { KnownNames } from "../../cipher/known_names.ts";
 import { findPlaces, type Places } from "../../cli/home.ts";
+import { NamesFile } from "../../cli/names_file.ts";
 import { Home, Program, type ProgramOptions, type Result, run } from "./program.ts";
 
 export function placesOf({ env }: Home): Places {
   return findPlaces(Deno.build.os, (name) => env[name]);
+}
+
+/** What the user's client has saved so far. */
+export function knownNamesOf(home: Home): KnownNames {
+  const file = new NamesFile(placesOf(home));
+  file.load();
+  return file.names;
 }
 
 /** Writes a code into a file of this user. */
