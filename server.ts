@@ -2,7 +2,7 @@
 // message, and of the ciphers knows only the classic one's public key, which it hands out.
 //
 // The life of a connection (`#serve`); a session may have several, one after the other:
-//   1. accept: refuse it if its network has too many connections.
+//   1. accept.
 //   2. admit (server/admission.ts): preface, GREETING, LOGIN in a sealed room, HELLO.
 //   3. enter: join as a new member, or resume a session. WELCOME.
 //   4. relay: charge each frame to the member's budget, then pass it to the hub.
@@ -33,6 +33,7 @@ import { FloodGuard, RateLimiter } from "./protocol/rate_limit.ts";
 import { checkResume, drawToken, toBase64Url } from "./protocol/resume.ts";
 import type { ProtocolAdapter } from "./server/adapter.ts";
 import { Admissions, type Admitted, CloseReason, type ReservedSeat } from "./server/admission.ts";
+import { Endings } from "./server/endings.ts";
 import type { LeftReason, ServerEvent } from "./server/events.ts";
 import { flusher } from "./server/flush.ts";
 import { Hub, type HubOptions, type Start } from "./server/hub.ts";
@@ -43,7 +44,6 @@ import { networkOf } from "./server/login_tries.ts";
 import type { Member, Outlet } from "./server/member.ts";
 import { Counters, refusalOf } from "./server/metrics.ts";
 import type { Session } from "./server/session.ts";
-import { Tally } from "./server/tally.ts";
 
 /** How long a connection may take to end, in ms: enough for a last frame to reach the other end of the world. */
 const FINISH_MS = 2_000;
@@ -106,8 +106,8 @@ export class Server {
   readonly #admissions: Admissions;
   readonly #adapter: ProtocolAdapter | undefined;
   readonly #connections = new Set<Connection>();
-  /** How many connections each network has. */
-  readonly #byNetwork = new Tally();
+  /** Those that this server has ended. */
+  readonly #endings = new Endings();
   readonly #relay: Relay;
   #stopping = false;
   readonly #idleTimer: ReturnType<typeof setInterval>;
@@ -142,8 +142,9 @@ export class Server {
       record: options.admission,
       adapter: this.#adapter,
       maxAdmissions: options.maxAdmissions,
+      maxPending: options.maxPending,
       handshakeMs: options.handshakeMs,
-      finishMs: this.#finishMs,
+      end: (connection, last) => void this.#finish(connection, last),
       now: this.#now,
     });
     const schedule = flusher({
@@ -250,22 +251,13 @@ export class Server {
   /** The life of one connection, from 1 to 6. Never rejects. */
   async #serve(conn: Deno.TcpConn): Promise<void> {
     const connection = new Connection(conn, MAX_FRAME_BEFORE_ADMISSION);
-    const network = networkOf(connection.hostname);
     this.#connections.add(connection);
-    const sameNetwork = this.#byNetwork.add(network, 1);
     // `stop` was called in the same turn, before this connection was in the set.
     if (this.#stopping) connection.finish(this.#finishMs, encodeFrame(Type.BYE, 0));
     let session: Session | undefined;
     let last: Uint8Array<ArrayBuffer> | undefined;
     let reason: number = Left.LOST;
     try {
-      // 1.
-      if (sameNetwork > this.#options.maxPerAddress) {
-        throw new ProtocolError<ErrorCode>(
-          "full",
-          `too many connections from your address (at most ${this.#options.maxPerAddress})`,
-        );
-      }
       // 2.
       const admitted = await this.#admissions.admit(connection, conn.localAddr);
       if (this.#stopping) throw new CloseReason(undefined, "the room is closing");
@@ -290,11 +282,18 @@ export class Server {
       // 5. Unless the session has a newer connection.
       if (session?.connection === connection) this.#lose(session, reason);
       // 6.
-      await connection.finish(this.#finishMs, last);
+      await this.#finish(connection, last);
       this.#connections.delete(connection);
-      this.#byNetwork.add(network, -1);
       if (this.#stopping && this.connections === 0) this.#served.resolve();
     }
+  }
+
+  /** Ends a connection; resolves when it is closed. */
+  #finish(connection: Connection, last?: Uint8Array<ArrayBuffer>): Promise<void> {
+    const finished = connection.finish(this.#finishMs, last);
+    // When the server stops, all of its connections end at once.
+    if (!this.#stopping) this.#endings.add(connection, networkOf(connection.hostname));
+    return finished;
   }
 
   /** Counts and reports why the server ended a connection. */
@@ -527,7 +526,7 @@ export class Server {
     const end = (code: ErrorCode, message: string) => {
       this.#counters.add("chat_refused_total", code);
       connection.attach(undefined);
-      connection.finish(this.#finishMs, encodeError(code, message));
+      this.#finish(connection, encodeError(code, message));
       // Do not wait for `finish`: a peer that does not read ends late. And the hub is still at work in this call.
       queueMicrotask(() => {
         if (session().connection === connection) this.#lose(session(), Left.LOST);

@@ -108,6 +108,7 @@ const ours: Contestant = {
     ...start.args,
     ...["serve", "--cipher", "xor", "--port", "0", "--rate", "0", "--byte-rate", "0"],
     ...["--max-members", "20000", "--max-per-address", "20000", "--max-admissions", "20000"],
+    ...["--max-pending", "20000"],
     ...["--idle", "3600", "--grace", "0"],
   ],
   // The prefix of a payload is the header of a message to the room, without the length.

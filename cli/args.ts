@@ -181,6 +181,7 @@ function parseLimits(options: Map<string, string>): Limits {
     maxMembers,
     maxPerAddress,
     maxAdmissions,
+    maxPending,
     handshakeMs,
     idleMs,
     graceMs,
@@ -194,6 +195,7 @@ function parseLimits(options: Map<string, string>): Limits {
     maxMembers: count("max-members", maxMembers),
     maxPerAddress: count("max-per-address", maxPerAddress),
     maxAdmissions: count("max-admissions", maxAdmissions),
+    maxPending: count("max-pending", maxPending),
     handshakeMs: ms("handshake", 1, 600, handshakeMs),
     // A few round trips at least: with less, every peer would seem dead.
     idleMs: ms("idle", 5, 3600, idleMs),

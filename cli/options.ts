@@ -134,11 +134,15 @@ const LIMITS: Record<string, Option> = {
   },
   "max-per-address": {
     value: COUNT,
-    help: `connections from one address (default ${DEFAULT_LIMITS.maxPerAddress})`,
+    help: `members from one address (default ${DEFAULT_LIMITS.maxPerAddress})`,
   },
   "max-admissions": {
     value: COUNT,
     help: `pending connections, not yet admitted (default ${DEFAULT_LIMITS.maxAdmissions})`,
+  },
+  "max-pending": {
+    value: COUNT,
+    help: `pending connections from one address (default ${DEFAULT_LIMITS.maxPending})`,
   },
   handshake: {
     value: SECONDS,

@@ -28,7 +28,8 @@ import {
 import { parsePreface } from "../protocol/opening.ts";
 import { drawToken } from "../protocol/resume.ts";
 import type { ProtocolAdapter } from "./adapter.ts";
-import { TryCounter, UNDECIDED_MS } from "./login_tries.ts";
+import { AdmissionPlaces, type Place } from "./admission_places.ts";
+import { networkOf, TryCounter, UNDECIDED_MS } from "./login_tries.ts";
 
 /** Ends a connection with something else than an ERROR frame. */
 export class CloseReason extends Error {
@@ -80,10 +81,12 @@ export interface AdmissionsOptions {
   readonly adapter: ProtocolAdapter | undefined;
   /** How many connections may be unadmitted at once. */
   readonly maxAdmissions: number;
+  /** How many of one network. */
+  readonly maxPending: number;
   /** How long an admission may take, in ms. */
   readonly handshakeMs: number;
-  /** How long a connection may take to end properly, in ms. */
-  readonly finishMs: number;
+  /** Ends a connection, with a last frame. */
+  readonly end: (connection: Connection, last: Uint8Array<ArrayBuffer>) => void;
   /** A clock that never goes back, in ms. */
   readonly now: () => number;
   /** Reserves a seat for a client; throws `ProtocolError` if there is no space. */
@@ -98,15 +101,19 @@ export class Admissions {
   readonly #tries = new TryCounter();
   /** Resolves when a login turns out right or wrong. */
   #decided = Promise.withResolvers<void>();
-  #size = 0;
+  readonly #places: AdmissionPlaces;
 
   constructor(options: AdmissionsOptions) {
     this.#options = options;
+    this.#places = new AdmissionPlaces({
+      all: options.maxAdmissions,
+      perNetwork: options.maxPending,
+    });
   }
 
   /** How many connections are not admitted yet. */
   get size(): number {
-    return this.#size;
+    return this.#places.size;
   }
 
   /**
@@ -115,39 +122,49 @@ export class Admissions {
    * @param local the address of this machine that the client connected to
    */
   async admit(connection: Connection, local: Deno.NetAddr): Promise<Admitted> {
-    const { handshakeMs, maxAdmissions, finishMs } = this.#options;
-    if (this.#size >= maxAdmissions) {
-      throw new ProtocolError<ErrorCode>("full", "too many pending connections: try again");
-    }
-    this.#size++;
-    const tooLong = `admission took more than ${handshakeMs / 1000} seconds`;
-    let late = false;
+    const { handshakeMs, release } = this.#options;
+    let ended: ProtocolError<ErrorCode> | undefined;
+    const end = (error: ProtocolError<ErrorCode>) => {
+      ended ??= error;
+      this.#options.end(connection, encodeError(error.code, error.message));
+    };
+    const place = this.#places.enter(networkOf(connection.hostname), () => end(noPlace()));
+    if (!place) throw noPlace();
     const deadline = setTimeout(() => {
-      late = true;
-      connection.finish(finishMs, encodeError("timeout", tooLong));
+      // Its peer may take its time to end, too: that is no admission any more.
+      this.#places.leave(place);
+      const why = `admission took more than ${handshakeMs / 1000} seconds`;
+      end(new ProtocolError("timeout", why));
     }, handshakeMs);
     try {
-      const admitted = await this.#admit(connection, local);
+      const admitted = await this.#admit(connection, local, place);
       // A connection that is already ending is not admitted.
-      if (late) {
-        if (admitted.kind === "join") this.#options.release(admitted.seat);
-        throw new CloseReason(undefined, tooLong);
+      if (ended) {
+        if (admitted.kind === "join") release(admitted.seat);
+        throw new CloseReason(undefined, ended.message);
       }
       return admitted;
     } catch (error) {
-      throw late ? new ProtocolError<ErrorCode>("timeout", tooLong) : error;
+      throw ended ?? error;
     } finally {
       clearTimeout(deadline);
-      this.#size--;
+      this.#places.leave(place);
     }
   }
 
-  async #admit(connection: Connection, local: Deno.NetAddr): Promise<Admitted> {
+  async #admit(
+    connection: Connection,
+    local: Deno.NetAddr,
+    place: Place,
+  ): Promise<Admitted> {
     const { greeting, record, adapter } = this.#options;
     // 1. A client that sends nothing at first may speak another protocol.
     if (adapter) {
       const first = connection.fill();
-      if (await adapter.isSilent(first)) return { kind: "adapt", adapter, first };
+      if (await adapter.isSilent(first)) {
+        if (!this.#places.settle(place, false)) throw noPlace();
+        return { kind: "adapt", adapter, first };
+      }
       if (!await first) throw leftBeforeSending();
     }
     // 2. The preface tells a chat client from anything else that connects to an open port.
@@ -159,6 +176,7 @@ export class Admissions {
     // 4. HELLO, after LOGIN in a sealed room; or HELLO with the session that the client resumes.
     const frame = await nextFrame(connection);
     const hello = frame.type === Type.HELLO ? parseHello(frame.body) : undefined;
+    if (!this.#places.settle(place, hello?.resume !== undefined)) throw noPlace();
     if (hello?.resume) return { kind: "resume", resume: hello.resume, nonce };
     if (!record) expectType(frame, Type.HELLO);
     const key = record && await this.#checkCode(connection, record, frame);
@@ -282,6 +300,10 @@ function expectType(frame: Frame, type: number): Frame {
     "unexpected",
     `unexpected frame of type ${frame.type}: expected type ${type}`,
   );
+}
+
+function noPlace(): ProtocolError<ErrorCode> {
+  return new ProtocolError("full", "too many pending connections: try again");
 }
 
 function leftBeforeSending(): CloseReason {

@@ -7,10 +7,12 @@ import { type Budget } from "../protocol/json_frames.ts";
 export interface Limits {
   /** Members at once, including those away. */
   readonly maxMembers: number;
-  /** Connections at once from one address; see `networkOf`. */
+  /** Members at once from one address, including those away; see `networkOf`. */
   readonly maxPerAddress: number;
   /** Connections at once that are not admitted yet. */
   readonly maxAdmissions: number;
+  /** Those from one address. */
+  readonly maxPending: number;
   /** How long an admission may take, in ms. */
   readonly handshakeMs: number;
   /** Time without a reply before a peer is considered dead, in ms. */
@@ -93,6 +95,8 @@ export const DEFAULT_LIMITS: Limits = {
   maxPerAddress: 256,
   // With frames of at most 8 KiB, this bounds the memory of all unadmitted connections.
   maxAdmissions: 1_024,
+  // Most people behind one address do not join in the same second; and it takes 32 addresses to take all places.
+  maxPending: 32,
   // A login takes less than a second; the rest is for slow networks and slow machines.
   handshakeMs: HANDSHAKE_MS,
   // Long enough for a network with a bad moment, short enough that others soon learn of a lost member.

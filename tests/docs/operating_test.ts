@@ -5,6 +5,8 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { parseCommand } from "../../cli/args.ts";
 import type { Command } from "../../cli/command.ts";
 import { ERROR_CODES, MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, MAX_PROFILE } from "../../protocol.ts";
+import { RETURN_PLACES } from "../../server/admission_places.ts";
+import { ENDINGS_IN_ALL, ENDINGS_PER_NETWORK } from "../../server/endings.ts";
 import { formatJson, formatText, type ServerEvent } from "../../server/events.ts";
 import { OWN_LOG_SIZE } from "../../server/fold.ts";
 import { BYTE_BURST_SECONDS, formatSize, FRAME_BURST_SECONDS } from "../../server/limits.ts";
@@ -89,6 +91,8 @@ Deno.test("docs/operating.md: the fixed limits have the values of the program", 
     size(MAX_PROFILE),
     size(OWN_LOG_SIZE),
     `${TRIES_PER_ADDRESS} and ${TRIES_IN_ALL}`,
+    String(RETURN_PLACES),
+    `${ENDINGS_PER_NETWORK} and ${ENDINGS_IN_ALL}`,
   ]);
   for (const code of rows.flatMap(([, , codes]) => quoted(codes!))) {
     assert((ERROR_CODES as readonly string[]).includes(code), code);

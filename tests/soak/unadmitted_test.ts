@@ -1,8 +1,6 @@
 import { assertEquals, assertLess } from "@std/assert";
-import { MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, Type } from "../../protocol.ts";
-import { parseError } from "../../protocol/json_frames.ts";
+import { MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION } from "../../protocol.ts";
 import { DEFAULT_BUDGET, DEFAULT_LIMITS } from "../../server/limits.ts";
-import { Raw, TestRoom } from "../support/loopback.ts";
 import { type Holding, SoakServer } from "../support/soak_server.ts";
 import { describe, HostileConnections, type Hostility, Talkers } from "../support/unadmitted.ts";
 
@@ -147,25 +145,4 @@ Deno.test("Server: members that misuse the room cost little memory and disturb n
   // Half of those that stay have announced the largest frame; and the room's log has grown meanwhile.
   const bound = COUNT * MAX_FRAME + 2 * COUNT * OBJECTS + DEFAULT_LIMITS.logSize;
   assertLess(growth(before, during), bound, describe(during));
-});
-
-Deno.test("Server: refuses more connections from one address than allowed, until one is closed", async () => {
-  const { maxPerAddress } = DEFAULT_LIMITS;
-  await using room = new TestRoom({ maxPerAddress });
-  await using all = new AsyncDisposableStack();
-  const connect = async () => all.use(await Raw.connect(room));
-  const silent: Raw[] = [];
-  for (let i = 0; i < maxPerAddress; i++) silent.push(await connect());
-  for (let i = 0; i < 10; i++) {
-    await using late = await Raw.connect(room);
-    const frame = await late.frameOf(Type.ERROR);
-    assertEquals(parseError(frame.body).code, "full");
-    await late.end();
-    assertEquals(await late.frame(), null);
-  }
-  const gone = silent.pop()!;
-  await gone.end();
-  await gone.rest();
-  await room.logged(11);
-  await (await connect()).hello();
 });

@@ -211,6 +211,7 @@ export class TestRoom extends Server implements AsyncDisposable {
     const limits = {
       graceMs: 0,
       maxPerAddress: Infinity,
+      maxPending: Infinity,
       budget: undefined,
       handshakeMs: PATIENCE_MS,
     };

@@ -481,6 +481,7 @@ export class PlayServer extends Server implements AsyncDisposable {
       port: 0,
       awayMs: 0,
       maxPerAddress: Infinity,
+      maxPending: Infinity,
       isChained: true,
       ...options,
     });

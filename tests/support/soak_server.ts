@@ -130,6 +130,7 @@ if (import.meta.main) {
     // On a busy machine it takes time to admit a crowd.
     handshakeMs: 60_000,
     maxPerAddress: Infinity,
+    maxPending: Infinity,
     budget: undefined,
     ...JSON.parse(Deno.args[0] ?? "{}"),
   });
