@@ -413,8 +413,9 @@ export class Client implements Room {
     this.#session.outbox.put(encodeFrame(Type.PROFILE, 0, profile));
   }
 
-  get forked(): number {
-    return this.#reader.forks?.count ?? 0;
+  get forked(): readonly Person[] {
+    const { roster } = this.#members;
+    return this.#reader.forks?.forked.map((id) => roster.person(id)) ?? [];
   }
 
   get conversation(): Conversation | undefined {

@@ -1,5 +1,5 @@
-// The contract between a client and a screen or a pipe: the events of a room, and the actions of its user. Types
-// only, and `findPerson`. `client.ts` and `classic/client.ts` implement it. Knows no socket and no terminal.
+// The contract between a client and a screen or a pipe: the events of a room, and the actions of its user. Types,
+// `findPerson` and `bareName`. `client.ts` and `classic/client.ts` implement it. Knows no socket and no terminal.
 
 /** A member of the room, as this client knows it. */
 export interface Person {
@@ -15,6 +15,8 @@ export interface Person {
   readonly away: boolean;
   /** A classic client, which cannot receive files or direct messages. */
   readonly classic?: true;
+  /** Its public key as people write it; not there in xor rooms, or if the member has proved none. */
+  readonly key?: string;
 }
 
 /** What does not change about a room. */
@@ -299,8 +301,8 @@ export interface Room {
   readonly fingerprint: string | undefined;
   /** How the conversations of the members compare with this client's; undefined in xor rooms, which prove nothing. */
   readonly conversation: Conversation | undefined;
-  /** How many members see another conversation; cheap, because a screen shows it each time it draws. */
-  readonly forked: number;
+  /** The members that see another conversation; cheap, because a screen counts them each time it draws. */
+  readonly forked: readonly Person[];
   /** The words that this member and another compare aloud to verify each other's keys. */
   compare(who: string | number): string;
   /** Trusts a member's current key: its name has this key from now on, besides those that it had. */
@@ -329,6 +331,11 @@ export interface Room {
   leave(): void;
 }
 
+/** A name as its owner chose it, without the marks of `Person.name`. */
+export function bareName(name: string): string {
+  return name.replace(/(#\d+)?(\(!\))?$/, "");
+}
+
 /** Finds the member with this name, `name#id` or id. */
 export function findPerson(
   members: readonly Person[],
@@ -338,7 +345,7 @@ export function findPerson(
   // Names cannot contain `(!)`, so this cannot match the mark of another member.
   const exact = members.find((m) => m.name === who || `#${m.id}` === who || m.name === `${who}(!)`);
   if (exact) return exact;
-  const alike = members.filter((m) => m.name.replace(/(#\d+)?(\(!\))?$/, "") === who);
+  const alike = members.filter((m) => bareName(m.name) === who);
   if (alike.length > 1) return "several";
   return alike[0] ?? "nobody";
 }

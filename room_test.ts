@@ -1,5 +1,5 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { findPerson, type Person } from "./room.ts";
+import { bareName, findPerson, type Person } from "./room.ts";
 
 /** In the order of joining; their ids count from 1. */
 function people(...names: string[]): Person[] {
@@ -47,4 +47,15 @@ Deno.test("findPerson: the one who is left of several is found by the name alone
     assertEquals(findPerson([person], "bob"), person);
   }
   assertStrictEquals(findPerson([], "bob"), "nobody");
+});
+
+Deno.test("bareName: removes the marks that a screen adds", () => {
+  const cases = {
+    bob: "bob",
+    "bob#7": "bob",
+    "bob(!)": "bob",
+    "bob#7(!)": "bob",
+    "b(!)b": "b(!)b",
+  };
+  for (const [name, bare] of Object.entries(cases)) assertEquals(bareName(name), bare);
 });

@@ -58,7 +58,7 @@ export class ClassicClient implements Room {
   readonly size = 2;
   readonly fingerprint = undefined;
   readonly conversation = undefined;
-  readonly forked = 0;
+  readonly forked = [];
   readonly transfers: readonly Transfer[] = [];
   readonly going: readonly Transfer[] = [];
   readonly link: Link = { state: "connected" };

@@ -4,8 +4,9 @@ import { joinClassic } from "../classic/client.ts";
 import { systemTimer } from "../classic/member.ts";
 import { admit, reconnectMs } from "./admit.ts";
 import type { Command } from "./command.ts";
+import { loadIgnored } from "./ignored_file.ts";
 import { Signals } from "./signals.ts";
-import { stay } from "./stay.ts";
+import { isForPerson, stay } from "./stay.ts";
 import type { System } from "./system.ts";
 import { chosenName, chosenView, filesFor, loadSettings } from "./user.ts";
 
@@ -15,6 +16,7 @@ export async function joinRoom(
   system: System,
 ): Promise<number> {
   const settings = await loadSettings(system, screen.config);
+  const ignored = loadIgnored(system, isForPerson(system, screen));
   const client = classic
     ? await joinClassic({ ...target.address!, after: systemTimer })
     : await admit(
@@ -22,11 +24,12 @@ export async function joinRoom(
       target,
       chosenName(screen, settings),
       reconnectMs(system, screen),
-      filesFor(system, screen.files, settings),
+      { ...filesFor(system, screen.files, settings), ignores: (who) => ignored.has(who) },
     );
   const signals = new Signals(system);
   try {
-    return await stay(system, client, screen, chosenView(screen.view, settings), signals);
+    const view = chosenView(screen.view, settings, ignored);
+    return await stay(system, client, screen, view, signals);
   } finally {
     signals.forget();
   }

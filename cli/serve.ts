@@ -6,6 +6,7 @@ import { join, type JoinOptions } from "../client.ts";
 import { ChatError } from "../errors.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { formatAddress } from "../protocol/connection.ts";
+import type { Person } from "../room.ts";
 import { Server, type ServerOptions } from "../server.ts";
 import { formatJson, formatText, type ServerEvent } from "../server/events.ts";
 import { serveStatus } from "../server/metrics_http.ts";
@@ -15,11 +16,12 @@ import { networks, reconnectMs } from "./admit.ts";
 import type { Command, ScreenOptions } from "./command.ts";
 import type { Settings } from "./config.ts";
 import { publishRoom } from "./home.ts";
+import { loadIgnored } from "./ignored_file.ts";
 import { note, print, report } from "./output.ts";
 import { type AdmissionSetup, prepareAdmission } from "./room_code.ts";
 import { createState, dropState } from "./room_state.ts";
 import { Signals } from "./signals.ts";
-import { stay } from "./stay.ts";
+import { isForPerson, stay } from "./stay.ts";
 import type { System } from "./system.ts";
 import { chosenName, chosenView, filesFor, loadSelf, loadSettings, places } from "./user.ts";
 
@@ -39,7 +41,11 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
   // The screen shows what happens, while there is one.
   const view = { isOpen: screen !== undefined };
   const settings = screen ? await loadSettings(system, screen.config) : {};
-  const files = screen && filesFor(system, screen.files, settings);
+  const ignored = screen && loadIgnored(system, isForPerson(system, screen));
+  const files = screen && {
+    ...filesFor(system, screen.files, settings),
+    ignores: (who: Person) => ignored!.has(who),
+  };
   let setup = cipher.name === "sealed"
     ? await prepareAdmission(system, cipher, command.port, screen !== undefined)
     : undefined;
@@ -70,7 +76,8 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
         // A signal before the user is in the room: no goodbye to wait for.
         if (!client) return signals.code;
         try {
-          return await stay(system, client, screen, chosenView(screen.view, settings), signals);
+          const view = chosenView(screen.view, settings, ignored);
+          return await stay(system, client, screen, view, signals);
         } catch (error) {
           if (error instanceof ChatError) throw error;
           report(system, error);

@@ -54,6 +54,11 @@ export async function stay(
   }
 }
 
+/** Whether a person types and reads, who has commands; not a program. */
+export function isForPerson({ stdin }: System, { json }: Pick<ScreenOptions, "json">): boolean {
+  return !json && stdin.isTerminal();
+}
+
 /** Rejects if `work` does, and never resolves. */
 async function failureOf(work: Promise<unknown>): Promise<never> {
   await work;
@@ -117,7 +122,7 @@ async function runPlain(
   crash: Promise<never>,
 ): Promise<number> {
   const hangsUp = watchTerminals(system, signals);
-  const isPerson = !json && system.stdin.isTerminal();
+  const isPerson = isForPerson(system, { json });
   const typed = isPerson && isInteractive(system) && sendsKeys(terminalVariables(system))
     ? new TypedLines({
       tty: system.openTerminal(),

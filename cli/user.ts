@@ -10,6 +10,7 @@ import type { TransferOptions } from "../files/post.ts";
 import { SystemDisk } from "../files/system_disk.ts";
 import { askHidden } from "../terminal/prompt.ts";
 import { printable } from "../text/printable.ts";
+import type { Ignored } from "../ui/ignored.ts";
 import { Preferences } from "../ui/preferences.ts";
 import type { ConfigFile, FileOptions, Speaker, ViewOptions } from "./command.ts";
 import type { Settings } from "./config.ts";
@@ -32,9 +33,13 @@ export function chosenName({ name, user }: Speaker, settings: Settings): string 
 }
 
 /** The preferences at the start: the command line beats the environment, and that beats the config file. */
-export function chosenView(options: ViewOptions, settings: Settings): Preferences {
+export function chosenView(
+  options: ViewOptions,
+  settings: Settings,
+  ignored?: Ignored,
+): Preferences {
   const { name: _, quiet, ...rest } = settings;
-  const view = new Preferences({ ...rest, ...options });
+  const view = new Preferences({ ...rest, ...options }, ignored);
   // A user who asks for notifications on the command line does not want the silence that the file asks for.
   view.muted = options.quiet ?? (quiet === true && options.notify === undefined);
   return view;

@@ -57,10 +57,10 @@ export class Forks {
     this.#agreements.delete(id);
   }
 
-  /** How many members see another conversation. */
-  get count(): number {
-    let count = 0;
-    for (const { isForked } of this.#agreements.values()) if (isForked) count++;
-    return count;
+  /** The ids of the members that see another conversation. */
+  get forked(): number[] {
+    const ids: number[] = [];
+    for (const [id, { isForked }] of this.#agreements) if (isForked) ids.push(id);
+    return ids;
   }
 }

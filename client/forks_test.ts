@@ -42,11 +42,11 @@ Deno.test("Forks.check: reports a fork once, and agreement once, with the time o
   assertEquals(check(ADA, forged(second)), { isForked: true, since: at(0) });
   pass(1);
   assertStrictEquals(check(ADA, forged(third)), undefined);
-  assertEquals([forks.of(ADA), forks.count], [{ isForked: true, since: at(0) }, 1]);
+  assertEquals([forks.of(ADA), forks.forked.length], [{ isForked: true, since: at(0) }, 1]);
   pass(1);
   assertEquals(check(ADA, third), { isForked: false, since: at(4) });
   assertStrictEquals(check(ADA, third), undefined);
-  assertStrictEquals(forks.count, 0);
+  assertStrictEquals(forks.forked.length, 0);
   // And again.
   assertEquals(check(ADA, forged(third)), { isForked: true, since: at(4) });
 });
@@ -86,11 +86,15 @@ Deno.test("Forks: each member has its own mark, and it goes when the member leav
   const { forks, reports, check } = open();
   check(ADA, forged(reports[1]!));
   check(BEN, reports[1]!);
-  assertEquals([forks.of(ADA).isForked, forks.of(BEN).isForked, forks.count], [true, false, 1]);
+  assertEquals([forks.of(ADA).isForked, forks.of(BEN).isForked, forks.forked.length], [
+    true,
+    false,
+    1,
+  ]);
   check(BEN, forged(reports[1]!));
-  assertStrictEquals(forks.count, 2);
+  assertStrictEquals(forks.forked.length, 2);
   forks.forget(ADA);
-  assertEquals([forks.of(ADA).isForked, forks.count], [false, 1]);
+  assertEquals([forks.of(ADA).isForked, forks.forked.length], [false, 1]);
   forks.forget(99);
 });
 
@@ -101,7 +105,7 @@ Deno.test("Forks.check: the report in a JOINED is no mark that a later one could
     isForked: true,
     since: undefined,
   });
-  assertEquals([forks.of(ADA).isForked, forks.count], [false, 0]);
+  assertEquals([forks.of(ADA).isForked, forks.forked.length], [false, 0]);
   assertStrictEquals(check(ADA, reports[2]!), undefined);
   // A true one counts like any other.
   assertStrictEquals(forks.check(BEN, reports[1]!, at, true), undefined);

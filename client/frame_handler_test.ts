@@ -266,7 +266,7 @@ Deno.test("FrameHandler: a true report of what came just before raises no alarm,
   for (const text of ["one", "two", "three"]) tell(messageFrame(ADA, text));
   assertEquals(notices.types, []);
   tell(messageFrame(ADA, "four"), forged());
-  assertEquals([notices.types, reader.forks?.count], [["forked"], 1]);
+  assertEquals([notices.types, reader.forks?.forked.length], [["forked"], 1]);
   handler.handle(received(Type.LEFT, ADA, Uint8Array.of(Left.LOST)));
-  assertEquals(reader.forks?.count, 0);
+  assertEquals(reader.forks?.forked.length, 0);
 });

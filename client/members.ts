@@ -1,7 +1,7 @@
 // The members of the room as this client knows them: their names, the keys behind the names, and how to find
 // one. Reads no frames and sends nothing.
 
-import { comparison } from "../cipher/identity.ts";
+import { comparison, fingerprint } from "../cipher/identity.ts";
 import { ChatError, ProtocolError } from "../errors.ts";
 import type { ErrorCode } from "../protocol.ts";
 import { findPerson, type Person, type RoomEvent } from "../room.ts";
@@ -85,6 +85,8 @@ export class Members {
     // Before its profile is read: an error in that is counted for this member.
     this.setName(id, undefined);
     const profile = readProfile();
+    const key = this.#session.cipher.identityOf(id);
+    if (key) this.#roster.setKey(id, fingerprint(key));
     if (profile) this.setName(id, profile.name);
     if (profile?.classic) this.#roster.setClassic(id, true);
     return profile;

@@ -1,5 +1,5 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { comparison, Identity } from "../cipher/identity.ts";
+import { comparison, fingerprint, Identity } from "../cipher/identity.ts";
 import { KnownNames, MAX_NAMES_PER_KEY } from "../cipher/known_names.ts";
 import { ChatError, ProtocolError } from "../errors.ts";
 import { EventLog, OpenCipher, openSession, OWN_ID } from "../tests/support/offline_client.ts";
@@ -51,7 +51,7 @@ Deno.test("Members: reports a known name with another key once, and not again un
   meet(1, "ada");
   assertEquals(log.events, [{
     type: "keychanged",
-    who: { id: 1, name: "ada(!)", self: false, away: false },
+    who: { id: 1, name: "ada(!)", self: false, away: false, key: fingerprint(ADA.publicKey) },
   }]);
   members.setName(1, "ada");
   assertEquals(log.events.length, 1);

@@ -184,11 +184,11 @@ Deno.test("MessageReader: a fork is reported once, and withdrawn by a later repo
   say(forged(reports[2]));
   say(forged(reports[3]));
   assertEquals(log.events, [{ type: "forked", who: ADA, since: new Date(NOON) }]);
-  assertStrictEquals(reader.forks?.count, 1);
+  assertStrictEquals(reader.forks?.forked.length, 1);
   say(reports[2]);
   say(reports[3]);
   assertEquals(log.events.slice(1), [{ type: "agreed", who: ADA }]);
-  assertStrictEquals(reader.forks?.count, 0);
+  assertStrictEquals(reader.forks?.forked.length, 0);
 });
 
 Deno.test("MessageReader: without an earlier agreement, a fork has no time", () => {
@@ -232,14 +232,14 @@ Deno.test("MessageReader: this client's own reports are not compared", () => {
   const { log, reports, reader, cipher, end } = openChained();
   cipher.report = forged(reports[2]);
   assert(reader.read(7, textBody("mine"), end).type === "message");
-  assertEquals([log.events, reader.forks?.count], [[], 0]);
+  assertEquals([log.events, reader.forks?.forked.length], [[], 0]);
 });
 
 Deno.test("MessageReader.forget: the mark goes with the member, and with the session", () => {
   const { log, reports, say, reader, session } = openChained();
   say(forged(reports[2]));
   reader.forget(1);
-  assertStrictEquals(reader.forks?.count, 0);
+  assertStrictEquals(reader.forks?.forked.length, 0);
   say(forged(reports[2]));
   assertEquals(log.types, ["forked", "forked"]);
   reader.renew({ cipher: session.cipher, isAfterRestart: false, chain: undefined }, false);

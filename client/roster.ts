@@ -1,4 +1,4 @@
-// The members of a room: their names, marks and order. Pure. Knows no cipher, no keys and no frames; `members.ts`
+// The members of a room: their names, marks and order. Pure. Knows no cipher and no frames; `members.ts`
 // decides about keys.
 
 import type { Person } from "../room.ts";
@@ -11,6 +11,8 @@ interface Entry {
   otherKey: boolean;
   /** It is a classic client. */
   classic: boolean;
+  /** Its public key as people write it. */
+  key: string | undefined;
   /** How many of its messages and profiles could not be shown, at the last report, and when that was, in ms. */
   rejected: number;
   reported: number;
@@ -25,6 +27,7 @@ const newcomer = (): Entry => ({
   away: false,
   otherKey: false,
   classic: false,
+  key: undefined,
   rejected: 0,
   reported: 0,
   reportedAt: -Infinity,
@@ -68,12 +71,12 @@ export class Roster {
 
   /** A member, as it is shown. An unknown id is shown as `#id`. */
   person(id: number): Person {
-    const { name, away, otherKey, classic } = this.#entries.get(id) ?? this.#unknown;
+    const { name, away, otherKey, classic, key } = this.#entries.get(id) ?? this.#unknown;
     const alone = name !== undefined && this.#namesakes.get(name) === 1;
     const mark = otherKey ? "(!)" : "";
     const shown = `${name ?? ""}${alone ? "" : `#${id}`}${mark}`;
-    const person = { id, name: shown, self: id === this.#self, away };
-    return classic ? { ...person, classic } : person;
+    const self = id === this.#self;
+    return { id, name: shown, self, away, ...(classic && { classic }), ...(key && { key }) };
   }
 
   /** Adds or renames a member. Without a name it is shown as `#id`. */
@@ -83,6 +86,10 @@ export class Roster {
     entry.name = name;
     this.#count(name, 1);
     this.#entries.set(id, entry);
+  }
+
+  setKey(id: number, key: string | undefined): void {
+    this.#change(id, "key", key);
   }
 
   /** Returns whether that has changed. */
@@ -127,7 +134,11 @@ export class Roster {
     if (entry && this.#entries.delete(id)) this.#entries.set(id, entry);
   }
 
-  #change(id: number, what: "away" | "otherKey" | "classic", value: boolean): boolean {
+  #change<What extends "away" | "otherKey" | "classic" | "key">(
+    id: number,
+    what: What,
+    value: Entry[What],
+  ): boolean {
     const entry = this.#entries.get(id);
     if (!entry || entry[what] === value) return false;
     entry[what] = value;

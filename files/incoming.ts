@@ -7,6 +7,7 @@
 import { equals } from "@std/bytes/equals";
 import { ChatError } from "../errors.ts";
 import type { FileMessage, FileOffer, Reason } from "../protocol/file_messages.ts";
+import type { Person } from "../room.ts";
 import type { ControlQueue } from "./control_queue.ts";
 import { FileError } from "./disk_errors.ts";
 import { Download, type ReceiveWindow } from "./download.ts";
@@ -32,6 +33,8 @@ export interface IncomingOptions {
   readonly accept: AcceptPolicy;
   /** Larger files are never accepted automatically, in bytes. */
   readonly acceptLimit: number;
+  /** Nothing that these members offer is wanted. */
+  readonly ignores: (who: Person) => boolean;
 }
 
 export class IncomingTransfers {
@@ -43,6 +46,7 @@ export class IncomingTransfers {
   readonly #window: ReceiveWindow;
   readonly #accept: AcceptPolicy;
   readonly #acceptLimit: number;
+  readonly #ignores: (who: Person) => boolean;
   readonly #running = new Set<Incoming>();
   /** Accepted, but `MAX_RUNNING` others run. */
   readonly #queue = new Set<Incoming>();
@@ -56,6 +60,7 @@ export class IncomingTransfers {
     this.#window = options.window;
     this.#accept = options.accept;
     this.#acceptLimit = options.acceptLimit;
+    this.#ignores = options.ignores;
   }
 
   get running(): ReadonlySet<Incoming> {
@@ -68,7 +73,7 @@ export class IncomingTransfers {
 
   // ---- offers ----
 
-  /** A member offers a file; undefined if it is known already, or the list is full. */
+  /** A member offers a file; undefined if it is known already, the member is ignored, or the list is full. */
   offered(from: number, offer: FileOffer): Incoming | undefined {
     const peerKey = this.#post.peerKeyOf(from);
     if (peerKey === undefined) return undefined;
@@ -87,6 +92,8 @@ export class IncomingTransfers {
       this.returned(restarted, from);
       return undefined;
     }
+    const who = this.#post.person(from);
+    if (this.#ignores(who)) return undefined;
     // One member must not fill the list for all others: the oldest offer that was not accepted goes.
     if (this.#list.incoming.size >= MAX_OFFERS) {
       const oldest = this.#list.incoming.values().find(({ state }) => state === "offered");
@@ -96,7 +103,7 @@ export class IncomingTransfers {
     const entry = new Incoming(this.#list.nextNumber(), offer);
     entry.peerKey = peerKey;
     entry.peerId = from;
-    entry.who = this.#post.person(from);
+    entry.who = who;
     this.#list.add(entry);
     return entry;
   }

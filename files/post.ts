@@ -17,6 +17,8 @@ export interface TransferOptions {
   /** Larger files are never accepted without asking, in bytes. */
   acceptLimit?: number;
   clock?: TransferClock;
+  /** Offers of these members are dropped. */
+  ignores?: (who: Person) => boolean;
 }
 
 /** Passed in, so that tests need not wait. */

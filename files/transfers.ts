@@ -55,7 +55,13 @@ export class Transfers {
 
   constructor(
     post: Post,
-    { disk, accept = "ask", acceptLimit = Infinity, clock = systemClock }: TransferOptions,
+    {
+      disk,
+      accept = "ask",
+      acceptLimit = Infinity,
+      clock = systemClock,
+      ignores = () => false,
+    }: TransferOptions,
   ) {
     const list = new TransferList(post, () => this.#watch());
     const control = new ControlQueue(post, clock, () => this.#watch());
@@ -69,6 +75,7 @@ export class Transfers {
       window: this.#window,
       accept,
       acceptLimit,
+      ignores,
     });
     this.#outgoing = new OutgoingTransfers(shared);
   }

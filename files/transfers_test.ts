@@ -3,7 +3,7 @@ import type { JoinOptions } from "../client.ts";
 import { Backoff } from "../client/backoff.ts";
 import { ChatError } from "../errors.ts";
 import { MAX_PIECE } from "../protocol/file_messages.ts";
-import type { Transfer } from "../room.ts";
+import type { Person, Transfer } from "../room.ts";
 import { FaultProxy } from "../tests/support/fault_proxy.ts";
 import { Guest, TestRoom } from "../tests/support/loopback.ts";
 import { MemoryDisk } from "../tests/support/memory_disk.ts";
@@ -95,6 +95,35 @@ Deno.test("Transfers: sends all files of a folder with many small files; accept 
   // Few files are open at once, and ended transfers leave the list.
   assert(ours.open_ <= 32 && theirs.open_ === 0);
   assert(bob.client.transfers.length <= 100);
+});
+
+Deno.test("Transfers: drops the offers of an ignored member, whatever is accepted; what was accepted before goes on", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enter(room, "ada", { disk: ours });
+  const ignored = new Set<string>();
+  const ignores = ({ name }: Person) => ignored.has(name);
+  await using bob = await enter(room, "bob", { disk: theirs, accept: "all", ignores });
+  ours.files.set("before", noise(3_000_000));
+  ours.files.set("after", noise(1000));
+  ada.client.offer("before");
+  await until(bob, "before", "running");
+  ignored.add("ada");
+  ada.client.offer("after");
+  ada.client.offer("after", "bob");
+  await until(bob, "before", "done");
+  for (let n = 0; n < 3; n++) await ada.next("offer");
+  // Each offer is in its log before these.
+  ada.client.say("sync");
+  await bob.next("message");
+  ada.client.tell("bob", "sync");
+  await bob.next("direct");
+  assertEquals(bob.client.transfers.map(({ name }) => name), ["before"]);
+  assertThrows(() => bob.client.accept("all"), ChatError, "no offer is open");
+  ignored.clear();
+  ada.client.offer("after");
+  await until(bob, "after", "done");
+  assertEquals([...theirs.received.keys()], ["before", "after"]);
 });
 
 Deno.test("Transfers: reports declined, cancelled and withdrawn files on both sides, and leaves nothing of them", async () => {

@@ -15,6 +15,7 @@ const FILES: readonly (readonly [path: string, what: string])[] = [
     "~/.config/chat/identity-N",
     "an identity that chat identity import --replace has replaced: secret",
   ],
+  ["~/.config/chat/ignored", "the members that you ignore also after a restart, with their keys"],
   ["~/.config/chat/known-names", "the members that you have met, with their keys"],
   ["~/.cache/chat/room-PORT", "address and code of a room that you opened on this machine: secret"],
 ];

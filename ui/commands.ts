@@ -5,14 +5,12 @@ import { closestString } from "@std/text/closest-string";
 import { ChatError } from "../errors.ts";
 import { whichOf } from "../files/handles.ts";
 import { type Files, isThere, toPath } from "../files/paths.ts";
-import { findPerson, type Person, type Room, type Transfer } from "../room.ts";
+import { bareName, findPerson, type Person, type Room, type Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import type { CompletionContext, Context } from "./context.ts";
-import { ignores } from "./follow.ts";
 import { listed } from "./notices.ts";
 import { choosePictures } from "./picture_choice.ts";
 import {
-  bareName,
   NOTIFY,
   type Notify,
   type Preferences,
@@ -32,7 +30,7 @@ export interface SlashCommand {
    *
    * - `MEMBER`, `COMMAND`, `FILE`, `PICTURE`: Tab completes them.
    * - `NAME`, `TEXT`: anything.
-   * - `a|b|c`: one of these words.
+   * - `a|b|c`: one of these words; `a`: this word.
    *
    * `NAME`, `TEXT`, `FILE` and `PICTURE` take the rest of the line; a word after one of them only documents it.
    */
@@ -76,7 +74,7 @@ export const COMMANDS: readonly SlashCommand[] = [
       }
       const names = room.members.map((member) => {
         const marks = (member.self ? " (you)" : "") +
-          (ignores(preferences, member) ? " (ignored)" : "");
+          (preferences.ignored.has(member) ? " (ignored)" : "");
         return printable(listed(member)) + marks;
       });
       print(`${names.length} here: ${names.join(", ")}`);
@@ -127,51 +125,61 @@ export const COMMANDS: readonly SlashCommand[] = [
   },
   {
     name: "ignore",
-    args: "[MEMBER]",
-    help: "hides a member, or lists the members you ignore",
-    members: ({ room, preferences }) => (
-      room.members.filter((m) => !m.self && !preferences.isIgnored(m.name)).map((m) => m.name)
+    args: "[MEMBER] [keep]",
+    help: "hides a member, with keep also after a restart; or lists the members you ignore",
+    members: ({ room, preferences: { ignored } }) => (
+      room.members.filter((m) => !m.self && !ignored.has(m)).map((m) => m.name)
     ),
-    run({ room, preferences, print }, who?: string) {
+    run({ room, preferences: { ignored }, now, print }, who?: string, keep?: string) {
       if (who === undefined) {
-        const names = preferences.ignored.map((name) => printable(name));
-        return print(names.length === 0 ? "ignoring nobody" : `ignoring ${names.join(", ")}`);
+        const { list } = ignored;
+        const names = list.slice(-MAX_LISTED)
+          .map(({ name, isKept }) => `${printable(name)}${isKept ? " (kept)" : ""}`);
+        const more = list.length > names.length ? ` and ${list.length - names.length} more` : "";
+        return print(
+          names.length === 0 ? "ignoring nobody" : `ignoring ${names.join(", ")}${more}`,
+        );
       }
+      const people = namesakes(room, who);
+      const [person] = people;
       const shown = printable(who);
-      const person = findPerson(room.members, who);
-      if (person === "nobody") {
+      if (!person) {
         throw new ChatError(`Cannot ignore "${shown}": no member has this name`, {
           hint: "/who lists the members",
         });
       }
-      if (person !== "several" && person.self) {
-        throw new ChatError("You cannot ignore yourself");
+      if (person.self) throw new ChatError("You cannot ignore yourself");
+      if (person.key !== undefined && people.some(({ key }) => key !== person.key)) {
+        throw new ChatError(`Cannot ignore "${shown}": several members have this name`, {
+          hint: `Say which: ${people.map(({ name }) => name).join(", ")}`,
+        });
       }
-      const name = person === "several" ? who : person.name;
-      const bare = printable(bareName(name));
-      // Everybody of this name: otherwise a second connection would be enough to get around it.
-      print(
-        preferences.ignore(name)
-          ? `ignoring ${bare}; /unignore ${bare} to stop`
-          : `already ignoring ${bare}`,
-      );
+      const isNew = keep ? !ignored.keeps(person) : !ignored.has(person);
+      if (keep) ignored.keep(person, now().toISOString().slice(0, 10));
+      else ignored.add(person);
+      const bare = printable(bareName(person.name) || person.name);
+      const how = `${isNew ? "" : "already "}ignoring ${bare}${
+        ignored.keeps(person) ? " (kept)" : ""
+      }`;
+      print(isNew ? `${how}; /unignore ${bare} to stop` : how);
     },
   },
   {
     name: "unignore",
     args: "MEMBER",
     help: "stops ignoring a member",
-    members: ({ preferences }) => preferences.ignored,
-    run({ room, preferences, print }, who: string) {
-      // The member may have left.
+    members: ({ preferences }) => preferences.ignored.list.map(({ name }) => name),
+    run({ room, preferences: { ignored }, print }, who: string) {
+      // The member may have left, or have another name than it had.
       const person = findPerson(room.members, who);
-      const name = typeof person === "string" ? who : person.name;
-      if (!preferences.unignore(name)) {
+      const isFound = typeof person !== "string" && ignored.has(person);
+      if (!ignored.remove(isFound ? person : who)) {
         throw new ChatError(`Cannot unignore "${printable(who)}": you are not ignoring them`, {
           hint: "/ignore lists the members you ignore",
         });
       }
-      print(`no longer ignoring ${printable(bareName(name))}`);
+      const name = isFound ? person.name : who;
+      print(`no longer ignoring ${printable(bareName(name) || name)}`);
     },
   },
   {
@@ -378,8 +386,17 @@ export const COMMANDS: readonly SlashCommand[] = [
   },
 ];
 
-/** Rows of `/transfers`. */
+/** Rows of `/transfers`, and names of `/ignore`. */
 const MAX_LISTED = 100;
+
+/** The member that the user means, or all that it may be. */
+function namesakes({ members }: Room, who: string): readonly Person[] {
+  const person = findPerson(members, who);
+  if (person === "nobody") return [];
+  return person === "several"
+    ? members.filter(({ self, name }) => !self && bareName(name) === who)
+    : [person];
+}
 
 /**
  * Splits the text after `/send` into a path, whose spaces need no quotes, and perhaps a member. The last word is

@@ -20,6 +20,7 @@ import { COMMANDS, helpRows } from "./commands.ts";
 import { complete } from "./complete.ts";
 import type { Context } from "./context.ts";
 import { follow } from "./follow.ts";
+import { Ignored } from "./ignored.ts";
 import { Preferences } from "./preferences.ts";
 import { SavedTranscript } from "./saved_transcript.ts";
 import { submit } from "./submit.ts";
@@ -107,7 +108,7 @@ Deno.test("submit: /who fails in a classic room, which does not report its membe
 Deno.test("submit: /who marks members that are away or ignored, but never the user", () => {
   const members = fakeRoom().members.slice(0, 3).map((m) => ({ ...m, away: true }));
   const preferences = new Preferences();
-  for (const name of ["alice", "bob"]) preferences.ignore(name);
+  for (const member of members.slice(0, 2)) preferences.ignored.add(member);
   assertEquals(submitted("/who", { room: fakeRoom({ members }), preferences }), [
     "print|3 here: alice (you), bob (away) (ignored), Boris (away)",
   ]);
@@ -327,7 +328,7 @@ Deno.test("complete: the editor offers labels as the choice", () => {
 
 Deno.test("complete: /ignore offers members that are not ignored, /unignore the ignored ones", () => {
   const { context } = around();
-  for (const name of ["bob", "gone"]) context.preferences.ignore(name);
+  for (const name of ["bob", "gone"]) context.preferences.ignored.add({ ...OTHERS[0]!, name });
   const words = (text: string) => complete(text, text.length, context).words;
   assertEquals(words("/ignore "), ["Boris ", "al "]);
   assertEquals(words("/unignore "), ["bob ", "gone "]);
@@ -453,15 +454,25 @@ Deno.test("follow: hides and does not save events of ignored members; takes all 
       assertEquals(follow({ type, who, at: 1 }, context), false);
     }
     assertEquals(follow({ type: "left", who, reason: "left", at: 1 }, context), false);
-    // A name that may be stolen concerns everybody.
-    assertEquals(follow({ type: "keychanged", who }, context), true);
-    // And so does a server that forks the room.
-    assertEquals(follow({ type: "forked", who, since: undefined }, context), true);
-    assertEquals(follow({ type: "agreed", who }, context), true);
+    assertEquals(follow({ type: "keychanged", who }, context), false);
+    assertEquals(follow({ type: "forked", who, since: undefined }, context), false);
+    assertEquals(follow({ type: "agreed", who }, context), false);
+    assertEquals(follow({ type: "renamed", who, before: who.name, at: 1 }, context), false);
+    const offer = { ...OFFER, who };
+    const files = [offer];
+    const offered = { type: "offer", from: who, direct: false, files, ...UNPROVED } as const;
+    assertEquals(follow(offered, context), false);
+    const withdrawn = {
+      ...offer,
+      state: "cancelled",
+      reason: "cancelled",
+      message: "bob withdrew it",
+    } as const;
+    assertEquals(follow({ type: "transfer", transfer: withdrawn }, context), false);
   }
   assertEquals(context.preferences.reply, undefined);
   assertEquals(follow(said(AL), context), true);
-  assertEquals(context.saved.size, 7);
+  assertEquals(context.saved.size, 1);
   submit("/ignore", context);
   submit("/ignore bob", context);
   submit("/unignore bob", context);
@@ -478,22 +489,110 @@ Deno.test("follow: hides and does not save events of ignored members; takes all 
 
 Deno.test("follow: shows the user's own messages, even if their name is ignored", () => {
   const { context } = around();
-  context.preferences.ignore("alice");
+  context.preferences.ignored.add({ ...ALICE, self: false });
   assertEquals(follow(said(ALICE), context), true);
+});
+
+Deno.test("follow: shows what becomes of a file that the user has accepted or ended, also of an ignored member", () => {
+  const { context } = around();
+  submit("/ignore bob", context);
+  const shown: Partial<Transfer>[] = [
+    { state: "running" },
+    { state: "done", bytes: OFFER.size },
+    { state: "cancelled", reason: "cancelled" },
+    { state: "cancelled", reason: "cancelled", bytes: 1, message: "bob withdrew it" },
+    { state: "failed", reason: "full", message: "the disk is full" },
+    { state: "cancelled", reason: "cancelled", message: "bob declined it", direction: "out" },
+  ];
+  for (const fields of shown) {
+    const transfer = { ...OFFER, who: BOB2, ...fields };
+    assertEquals(follow({ type: "transfer", transfer }, context), true, JSON.stringify(fields));
+  }
 });
 
 Deno.test("follow: a renamed member stays ignored, and the old name is free again", () => {
   const { context } = around();
-  context.preferences.ignore("Boris");
+  const { ignored } = context.preferences;
+  ignored.add(BORIS);
   const rename = (who: Person, before: string) => (
     follow({ type: "renamed", who, before, at: 1 }, context)
   );
   assertEquals(rename({ ...BORIS, name: "rob" }, "Boris"), false);
-  assertEquals(context.preferences.ignored, ["rob"]);
+  const names = () => ignored.list.map(({ name }) => name);
+  assertEquals(names(), ["rob"]);
   // Another ignored member has the old name.
-  context.preferences.ignore("bob");
+  ignored.add(BOB2);
   rename({ ...BOB7, name: "eve" }, "bob#7");
-  assertEquals(context.preferences.ignored, ["rob", "bob", "eve"]);
+  assertEquals(names(), ["rob", "bob", "eve"]);
+});
+
+Deno.test("follow: with keys, a member stays ignored under any name, and a namesake is shown", () => {
+  const [bob, other] = [{ ...BOB2, key: "k1" }, { ...BOB7, key: "k2" }];
+  const room = fakeRoom({ members: [ALICE, bob, BORIS, other] });
+  const { context, done } = around({ room });
+  submit("/ignore bob#7", context);
+  assertEquals([follow(said(bob), context), follow(said(other), context)], [true, false]);
+  // It leaves and joins again, with another id and the name of a friend.
+  const back = { ...other, id: 9, name: "Boris(!)" };
+  assertEquals(follow({ type: "joined", who: back, at: 1, sent: undefined }, context), false);
+  assertEquals(follow({ type: "keychanged", who: back }, context), false);
+  assertEquals(follow(said(back), context), false);
+  assertEquals(follow(said(BORIS), context), true);
+  const rob = { ...back, name: "rob" };
+  assertEquals(follow({ type: "renamed", who: rob, before: "Boris(!)", at: 1 }, context), false);
+  room.members = [ALICE, bob, BORIS, rob];
+  submit("/ignore", context);
+  submit("/unignore rob", context);
+  assertEquals(follow(said(rob), context), true);
+  assertEquals(done, [
+    "print|ignoring bob; /unignore bob to stop",
+    "print|ignoring rob",
+    "print|no longer ignoring rob",
+  ]);
+});
+
+Deno.test("/ignore: with keys, an ambiguous name is an error, unless all members have one key", () => {
+  const [one, two] = [{ ...BOB2, name: "bob#2", key: "k1" }, { ...BOB7, key: "k2" }];
+  const room = fakeRoom({ members: [ALICE, one, two] });
+  const { context, done } = around({ room });
+  const error = assertThrows(() => submit("/ignore bob", context), ChatError, "several members");
+  assertEquals(error.hint, "Say which: bob#2, bob#7");
+  // A second connection of the same person.
+  room.members = [ALICE, one, { ...two, key: "k1" }];
+  submit("/ignore bob", context);
+  assertEquals(done, ["print|ignoring bob; /unignore bob to stop"]);
+});
+
+Deno.test("/ignore MEMBER keep: keeps a key, says so, and needs one", () => {
+  let file = "";
+  const ignored = new Ignored("", (change) => void (file = change(file)));
+  const key = "A".repeat(43);
+  const room = fakeRoom({ members: [ALICE, { ...BOB2, key }, BORIS] });
+  const { context, done } = around({ room, preferences: new Preferences({}, ignored) });
+  for (const line of ["/ignore bob", "/ignore bob keep", "/ignore bob", "/ignore bob keep"]) {
+    submit(line, context);
+  }
+  submit("/ignore", context);
+  assertEquals(done.splice(0), [
+    "print|ignoring bob; /unignore bob to stop",
+    "print|ignoring bob (kept); /unignore bob to stop",
+    "print|already ignoring bob (kept)",
+    "print|already ignoring bob (kept)",
+    "print|ignoring bob (kept)",
+  ]);
+  assertEquals(file.split("\n")[1], `${key} 2024-02-28 bob`);
+  assertThrows(
+    () => submit("/ignore Boris keep", context),
+    ChatError,
+    "nothing proves who that is",
+  );
+  assertThrows(
+    () => submit("/ignore bob kept", context),
+    ChatError,
+    'Unknown ignore "kept"; use keep',
+  );
+  submit("/unignore bob", context);
+  assertEquals([done, file.split("\n")[1]], [["print|no longer ignoring bob"], ""]);
 });
 
 Deno.test("/reply: goes to the sender of the last direct message, under any name, and never to a new owner of the name", () => {

@@ -1,7 +1,7 @@
 // What was too long to be shown at once, until `/show` asks for more of it. Knows neither events nor a terminal: each
 // entry brings the function that lays out its next rows.
 
-import { bareName } from "./preferences.ts";
+import { bareName } from "../room.ts";
 import type { Page } from "./rows.ts";
 
 /** Rows that a message, or a command's answer, may take at once: some screens full. */

@@ -1,10 +1,9 @@
 // What each event changes for the commands: the transcript to save, the target of `/reply`, the picture of
 // `/view`, and the names of ignored members. Knows no screen; both screens call it.
 
-import type { Person, Room, RoomEvent } from "../room.ts";
+import type { EndReason, Person, RoomEvent, Transfer } from "../room.ts";
 import type { Context } from "./context.ts";
 import { isPicture } from "./picture_choice.ts";
-import { bareName, type Preferences } from "./preferences.ts";
 
 /**
  * Takes over what commands need from an event. A screen MUST call it once for each event, before it shows the
@@ -15,14 +14,15 @@ export function follow(
   context: Pick<Context, "room" | "preferences" | "saved" | "now">,
 ): boolean {
   const { room, preferences, saved } = context;
+  const { ignored } = preferences;
   if (event.type === "renamed") {
-    if (preferences.isIgnored(event.before) && !event.who.self) {
-      followName(event, room, preferences);
-    }
+    ignored.renamed(event, room.members);
     if (event.who.id === preferences.replyId) preferences.reply = event.who.name;
   }
+  if (event.type === "joined") ignored.named(event.who);
+  if (event.type === "members") event.members.forEach((member) => ignored.named(member));
   const about = subject(event);
-  if (about && ignores(preferences, about)) return false;
+  if (about && ignored.has(about)) return false;
   if (event.type === "direct") {
     preferences.reply = event.from.name;
     preferences.replyId = event.from.id;
@@ -47,26 +47,21 @@ function subject(event: RoomEvent): Person | undefined {
     case "renamed":
     case "away":
     case "back":
+    case "forked":
+    case "agreed":
+    case "keychanged":
       return event.who;
+    case "transfer":
+      return isWithdrawn(event.transfer) ? event.transfer.who : undefined;
     default:
       return undefined;
   }
 }
 
-/** Keeps a renamed member ignored. Frees the old name, unless another ignored member still has it. */
-function followName(
-  { who, before }: RoomEvent & { type: "renamed" },
-  { members }: Room,
-  preferences: Preferences,
-): void {
-  const old = bareName(before);
-  if (!members.some(({ id, self, name }) => id !== who.id && !self && bareName(name) === old)) {
-    preferences.unignore(before);
-  }
-  preferences.ignore(who.name);
+/** Whether an offer ended because of its sender, before anything was received: only then it is not the user's, too. */
+function isWithdrawn({ direction, bytes, reason, message }: Transfer): boolean {
+  return direction === "in" && bytes === 0 && message !== undefined && reason !== undefined &&
+    BY_SENDER.includes(reason);
 }
 
-/** Whether this member's messages are hidden; the user's own never are. */
-export function ignores(preferences: Preferences, { name, self }: Person): boolean {
-  return !self && preferences.isIgnored(name);
-}
+const BY_SENDER: readonly EndReason[] = ["cancelled", "changed", "removed", "unreadable", "other"];

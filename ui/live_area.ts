@@ -9,6 +9,7 @@ import { printable } from "../text/printable.ts";
 import { cut } from "../text/width.ts";
 import { liveColumns, liveHeight, type LiveRows } from "./anchor.ts";
 import type { GroupedNotices } from "./grouped_notices.ts";
+import type { Ignored } from "./ignored.ts";
 import { INDENT, type Page } from "./rows.ts";
 import { choiceRows, searchLine, statusLine } from "./statusline.ts";
 import { paint } from "./theme.ts";
@@ -48,18 +49,26 @@ export class LiveArea {
   readonly #editor: Editor;
   readonly #transcript: Transcript;
   readonly #grouped: GroupedNotices;
+  readonly #ignored: Ignored;
   /** The status line that was laid out last. */
   #status = "";
   /** Size of `text` in bytes, so that each text is encoded once. */
   #counted = { text: "", bytes: 0 };
 
   constructor(
-    parts: { room: Room; editor: Editor; transcript: Transcript; grouped: GroupedNotices },
+    parts: {
+      room: Room;
+      editor: Editor;
+      transcript: Transcript;
+      grouped: GroupedNotices;
+      ignored: Ignored;
+    },
   ) {
     this.#room = parts.room;
     this.#editor = parts.editor;
     this.#transcript = parts.transcript;
     this.#grouped = parts.grouped;
+    this.#ignored = parts.ignored;
   }
 
   layOut(state: LiveState): LiveRows {
@@ -122,7 +131,8 @@ export class LiveArea {
     if (this.isLeaving) return cut("leaving; Ctrl-C to leave at once", most);
     const { search } = this.#editor;
     if (search) return searchLine(search, most + 1);
-    const { info, size: members, forked, link } = this.#room;
+    const { info, size: members, link } = this.#room;
+    const forked = this.#room.forked.filter((member) => !this.#ignored.has(member)).length;
     const bytesLeft = this.#bytesLeft();
     // A terminal without colours gets no emoji either.
     const pictures = getColorEnabled();

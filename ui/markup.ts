@@ -5,7 +5,7 @@
 // are. The time is proportional to the length of the text, whatever the text is.
 
 import { cuts } from "../text/width.ts";
-import { bareName } from "./preferences.ts";
+import { bareName } from "../room.ts";
 
 /** The style of a run. */
 export interface Style {

@@ -1,6 +1,8 @@
 // The user's choices for one run: colours, times, notifications, ignored members, and what the commands refer to.
 // Pure state; nothing of it leaves this machine.
 
+import { Ignored } from "./ignored.ts";
+
 /** `auto`: colours that are legible on dark and light backgrounds. */
 export const THEMES = ["auto", "dark", "light", "mono"] as const;
 export type Theme = typeof THEMES[number];
@@ -25,38 +27,15 @@ export class Preferences {
   replyId: number | undefined;
   /** The transfer number of the last received picture, for `/view`. */
   picture: number | undefined;
-  readonly #ignored = new Set<string>();
+  readonly ignored: Ignored;
 
-  constructor({ theme, time, notify }: { theme?: Theme; time?: Time; notify?: Notify } = {}) {
+  constructor(
+    { theme, time, notify }: { theme?: Theme; time?: Time; notify?: Notify } = {},
+    ignored: Ignored = new Ignored(),
+  ) {
     this.theme = theme ?? "auto";
     this.time = time ?? "short";
     this.notify = notify ?? "mentions";
+    this.ignored = ignored;
   }
-
-  /** Names of the ignored members. */
-  get ignored(): readonly string[] {
-    return [...this.#ignored];
-  }
-
-  /** Hides everybody of this name. False: it was ignored already. */
-  ignore(name: string): boolean {
-    const bare = bareName(name);
-    if (this.#ignored.has(bare)) return false;
-    this.#ignored.add(bare);
-    return true;
-  }
-
-  /** False: nobody of this name was ignored. */
-  unignore(name: string): boolean {
-    return this.#ignored.delete(bareName(name));
-  }
-
-  isIgnored(name: string): boolean {
-    return this.#ignored.has(bareName(name));
-  }
-}
-
-/** A name as its owner chose it, without the marks that screens add. */
-export function bareName(name: string): string {
-  return name.replace(/(#\d+)?(\(!\))?$/, "");
 }

@@ -190,6 +190,7 @@ export class Screen {
       editor: this.#editor,
       transcript: this.#transcript,
       grouped: this.#grouped,
+      ignored: this.#preferences.ignored,
     });
     this.#anchor = new Anchor({
       tty: this.#tty,

@@ -198,7 +198,7 @@ Deno.test("Screen: 10,000 members that join take one row", async () => {
 
 Deno.test("Screen: ignored members are neither shown nor notify", async () => {
   const preferences = new Preferences({ notify: "all" });
-  preferences.ignore("bob");
+  preferences.ignored.add(BOB);
   const { tty, room, tell } = setUp(80, 24, { preferences });
   await tty.type("\x1b[O");
   let bells = 0;

@@ -287,13 +287,13 @@ Deno.test("Screen: the status line counts the members that see another conversat
   const { tty, room, tell } = setUp(screenFor(80));
   room.info = { ...room.info, cipher: "sealed" };
   const status = async () => (await tty.rows()).at(-2);
-  room.forked = 1;
+  room.forked = [BOB];
   tell({ type: "forked", who: BOB, since: undefined });
   assertEquals(
     await status(),
     `127.0.0.1:2428 · ${LOCK}sealed · 1 of 2 sees another conversation · connected`,
   );
-  room.forked = 0;
+  room.forked = [];
   tell({ type: "agreed", who: BOB });
   assertEquals(
     await status(),

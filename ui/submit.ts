@@ -47,7 +47,7 @@ export interface Argument {
 export function parseArgs({ args }: SlashCommand): Argument[] {
   return args.split(/\s+/).filter((word) => word !== "").map((word) => {
     const bare = word.replace(/^\[(.*)\]$/, "$1");
-    const choices = bare.includes("|") ? bare.split("|") : [];
+    const choices = /^[a-z|]+$/.test(bare) ? bare.split("|") : [];
     return {
       kind: choices.length > 0 ? "choice" : bare as Argument["kind"],
       optional: bare !== word,
@@ -73,7 +73,8 @@ function argumentsOf(command: SlashCommand, text: string): string[] {
     }
     const cut = rest ? { word: left, rest: "" } : firstWord(left);
     if (kind === "choice" && !choices.includes(cut.word)) {
-      const use = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
+      const others = choices.slice(0, -1).join(", ");
+      const use = `${others}${others && " or "}${choices.at(-1)}`;
       throw new ChatError(`Unknown ${command.name} "${shortened(cut.word)}"; use ${use}`);
     }
     given.push(cut.word);

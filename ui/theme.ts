@@ -1,7 +1,8 @@
 // Colours: a palette for each theme, and the colour of each name. Pure; knows no terminal. It uses xterm's 256
 // colours from 16 on, because users redefine the first 16.
 
-import { bareName, type Theme } from "./preferences.ts";
+import type { Theme } from "./preferences.ts";
+import { bareName } from "../room.ts";
 
 /**
  * The SGR parameters (ECMA-48, 8.3.117) for each role, without `CSI` and `m`; empty: like the text around it. The

@@ -61,7 +61,7 @@ Deno.test("Client: a member that copies another's profile is nobody to newcomers
   await assertTalk(bob, carol);
   // To members that knew her, she is who she was.
   assertEquals(names(bob), ["mallory", "bob", "carol"]);
-  assertEquals(carol.client.forked + bob.client.forked, 0);
+  assertEquals(carol.client.forked.length + bob.client.forked.length, 0);
 });
 
 Deno.test("Client: a newcomer with another member's profile is nobody to everybody", async () => {

@@ -54,7 +54,7 @@ export class FakeRoom implements Room {
   pending: Pending[] = [];
   transfers: Transfer[] = [];
   conversation: Conversation | undefined;
-  forked = 0;
+  forked: Person[] = [];
   /** All calls in their order, for example "say hello". */
   readonly calls: string[] = [];
   /** If set, every request throws this error. */
