@@ -95,6 +95,8 @@ export class Server {
   /** Where it listens; a wildcard means all addresses of this machine. */
   readonly hostname: string;
   readonly port: number;
+  /** Whoever has it belongs to the user who runs the server: wrong codes of others cannot lock them out. */
+  readonly ticket = drawToken();
 
   readonly #listener: Deno.TcpListener;
   readonly #options: ServerOptions & Limits;
@@ -140,6 +142,7 @@ export class Server {
       reserve: (connection) => this.#reserve(connection),
       release: (seat) => this.hub.release(seat),
       record: options.admission,
+      ticket: this.ticket,
       adapter: this.#adapter,
       maxAdmissions: options.maxAdmissions,
       maxPending: options.maxPending,

@@ -53,7 +53,7 @@ export async function admit(
     ? [local.find((room) => isSame(room, address)) ?? address]
     : [...local, { hostname: LOOPBACK, port: DEFAULT_PORT }];
   for (const [index, room] of candidates.entries()) {
-    const saved = "code" in room ? room.code : undefined;
+    const { code: saved, record }: Partial<LocalRoom> = room;
     let code = given ?? saved;
     for (;;) {
       const { hostname, port } = room;
@@ -68,6 +68,9 @@ export async function admit(
           networks: () => networks(system),
           ...(files && { files }),
           ...(code !== undefined && { code }),
+          // A saved code that the room has no more would cost a try of everybody at this address.
+          record: code === saved ? record : undefined,
+          ticket: (record) => ticketFor(system, room, record),
         });
       } catch (error) {
         // The address of a closed room may now belong to another room, or to no room at all.
@@ -85,7 +88,17 @@ export async function admit(
   throw new Error("Cannot happen: the last candidate is joined or throws");
 }
 
-function isSame(room: LocalRoom, { hostname, port }: { hostname: string; port: number }): boolean {
+/** The ticket of this user's own server at this address. Read each time: a new server has another one. */
+function ticketFor(system: System, room: Place, record: string): string | undefined {
+  return localRooms(system).find((one) => isSame(one, room) && one.record === record)?.ticket;
+}
+
+interface Place {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+function isSame(room: LocalRoom, { hostname, port }: Place): boolean {
   const isHere = (name: string) => name === "localhost" || isLoopback(name);
   return room.port === port &&
     (room.hostname === hostname || (isHere(room.hostname) && isHere(hostname)));

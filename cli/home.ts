@@ -131,10 +131,12 @@ export interface LocalRoom {
   readonly code?: string;
   /** The name that members know this code by: `record` of GREETING. */
   readonly record?: string;
+  /** Proves to the server that a client is this user's: see `Login`. */
+  readonly ticket?: string;
 }
 
-/** 16 bytes in unpadded base64url. */
-const RECORD_NAME = /^[\w-]{22}$/;
+/** 16 bytes in unpadded base64url: the form of `record` and `ticket`. */
+const TOKEN = /^[\w-]{22}$/;
 
 const ROOM_FILE = /^room-\d{1,5}$/;
 /** How many rooms are remembered: each server on a free port adds a file. */
@@ -191,15 +193,20 @@ function modified(path: string): number {
 function parseRoom(text: string): LocalRoom | undefined {
   const json: unknown = JSON.parse(text);
   if (typeof json !== "object" || json === null) return undefined;
-  const { port, hostname, code } = json as Record<string, unknown>;
+  const { port, hostname, code, record, ticket } = json as Record<string, unknown>;
   if (typeof port !== "number" || !Number.isInteger(port) || port < 1 || port > 65_535) {
     return undefined;
   }
   if (typeof hostname !== "string") return undefined;
-  if (code === undefined) return { port, hostname };
   // A room with a damaged code is dropped: it must not pass for a room without a code.
-  if (typeof code !== "string") return undefined;
-  const { record } = json as Record<string, unknown>;
-  const isName = typeof record === "string" && RECORD_NAME.test(record);
-  return { port, hostname, code, ...(isName && { record }) };
+  if (code !== undefined && typeof code !== "string") return undefined;
+  const isToken = (value: unknown): value is string =>
+    typeof value === "string" && TOKEN.test(value);
+  return {
+    port,
+    hostname,
+    ...(code !== undefined && { code }),
+    ...(isToken(record) && { record }),
+    ...(isToken(ticket) && { ticket }),
+  };
 }

@@ -236,6 +236,24 @@ Deno.test("publishRoom, findRooms: a room without a code replaces a room with a 
   });
 });
 
+Deno.test("publishRoom, findRooms: record and ticket, with a code or without; damaged ones are left out", () => {
+  withPlaces((places) => {
+    const [record, ticket] = ["0NHS09TV1tfY2drb3N3e3w", "gIGCg4SFhoeIiYqLjI2Ojw"];
+    const rooms = [
+      { ...room(1), record, ticket },
+      { port: 2, hostname: "127.0.0.1", record, ticket },
+    ];
+    for (const one of rooms) {
+      publishRoom(places, one);
+      openedAt(places, one.port, 10 - one.port);
+    }
+    assertEquals(findRooms(places), rooms);
+    publishRoom(places, { ...room(3), record: "short", ticket: `${ticket}!` });
+    openedAt(places, 3, 0);
+    assertEquals(findRooms(places), [...rooms, room(3)]);
+  });
+});
+
 Deno.test("findRooms: ignores damaged and unrelated files", () => {
   withPlaces((places) => {
     publishRoom(places, room(2428));

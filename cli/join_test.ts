@@ -3,8 +3,13 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
 import { FakeTty } from "../tests/support/fake_terminal.ts";
 import { within } from "../tests/support/async.ts";
-import { Guest, Impostor, TestRoom } from "../tests/support/loopback.ts";
-import { findPlaces, publishRoom } from "./home.ts";
+import { Guest, Impostor, Raw, TestRoom } from "../tests/support/loopback.ts";
+import { startLogin } from "../cipher/opaque.ts";
+import { PREFACE, Type } from "../protocol.ts";
+import { encodeLogin, parseLogin } from "../protocol/json_frames.ts";
+import { TRIES_PER_ADDRESS } from "../server/login_tries.ts";
+import { Relay } from "../tests/support/relay.ts";
+import { findPlaces, findRooms, publishRoom } from "./home.ts";
 
 const CODE = "correct horse battery staple";
 const OTHER_CODE = "abandon ability able about";
@@ -298,6 +303,57 @@ Deno.test("join: without an address it finds the newest open room of this user, 
   assertEquals(await system.run("join"), 0);
   assertEquals(system.stdout.text, "ada: Right?\n");
   assertStringIncludes(system.stderr.text, `joined ${room.address} as ada\n`);
+});
+
+Deno.test("join: wrong codes of other users of this machine do not lock out the user who opened the room", async () => {
+  using system = new FakeSystem();
+  await using room = await ServedRoom.open(system);
+  const code = await room.code();
+  for (let n = 0; n < TRIES_PER_ADDRESS; n++) {
+    await using stranger = await Raw.connect(room);
+    await stranger.write(PREFACE, encodeLogin({ message: startLogin(OTHER_CODE).request }));
+    await stranger.frameOf(Type.LOGIN);
+    await stranger.end();
+    await stranger.rest();
+  }
+  using other = new FakeSystem({ CHAT_CODE: code });
+  assertEquals(await other.run("join", room.address), 1);
+  assertMatch(other.stderr.text, /too many wrong codes: wait \d+ seconds/);
+  const [saved] = findRooms(findPlaces(system.os, system.env));
+  for (const args of [[], [`localhost:${room.port}`]]) {
+    using owner = new FakeSystem();
+    publishRoom(findPlaces(owner.os, owner.env), saved!);
+    owner.stdin.end();
+    assertEquals([await owner.run("join", ...args), owner.stderr.text.includes("error")], [
+      0,
+      false,
+    ]);
+  }
+});
+
+Deno.test("join: does not try a saved code in a room that has another one, unless the user types it", async () => {
+  await using room = await openSealed();
+  await using relay = new Relay(room);
+  const saved = { hostname: "127.0.0.1", port: relay.port, code: OTHER_CODE };
+  const [record, ticket] = ["0NHS09TV1tfY2drb3N3e3w", "gIGCg4SFhoeIiYqLjI2Ojw"];
+  using system = new FakeSystem();
+  publishRoom(findPlaces(system.os, system.env), { ...saved, record, ticket });
+  assertEquals(await system.run("join", addressOf(relay)), 1);
+  assertMatch(system.stderr.text, /: the room has a new code\n/);
+  assertEquals(relay.count("up", Type.LOGIN), 0);
+  // Its ticket is for another server, too.
+  using typist = new FakeSystem();
+  publishRoom(findPlaces(typist.os, typist.env), { ...saved, record, ticket });
+  typist.stdin.becomeTerminal();
+  typist.stdin.type(`${CODE}\r`);
+  const done = typist.run("join", addressOf(relay), "--plain");
+  await typist.stderr.lineLike(/^here: /);
+  const logins = relay.passed.filter(({ direction, frame }) =>
+    direction === "up" && frame.type === Type.LOGIN
+  );
+  assertEquals(logins.map(({ frame }) => parseLogin(frame.body).ticket), [undefined]);
+  typist.signal();
+  assertEquals(await done, 0);
 });
 
 Deno.test("join --cipher sealed: refuses a room that is not sealed", async () => {

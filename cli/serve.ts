@@ -175,7 +175,7 @@ function announce(
   note(system, `chat: join it with: chat join ${addresses.at(-1)}`);
 }
 
-/** Saves address and code, so that `chat join` on this machine finds the room. */
+/** Saves address, code and ticket, so that `chat join` on this machine finds the room and is not locked out of it. */
 function publishAddress(
   system: System,
   server: Server,
@@ -183,7 +183,8 @@ function publishAddress(
 ): void {
   try {
     const room = { hostname: server.localHost, port: server.port };
-    const sealed = code !== undefined && record !== undefined && { code, record };
+    const { ticket } = server;
+    const sealed = record !== undefined && { record, ticket, ...(code !== undefined && { code }) };
     publishRoom(places(system), { ...room, ...sealed });
   } catch (error) {
     if (!(error instanceof ChatError)) throw error;
@@ -223,5 +224,6 @@ function joinOptions(
     networks: () => networks(system),
     ...(files && { files }),
     ...(code !== undefined && { code }),
+    ticket: () => server.ticket,
   };
 }

@@ -43,10 +43,12 @@ Deno.test("serve: prints address and code on stdout, everything else on stderr",
     `chat: join it with: chat join ${room.address}`,
     "",
   ]);
-  const [{ record, ...published }, ...others] = roomsOf(system) as [LocalRoom];
+  const [{ record, ticket, ...published }, ...others] = roomsOf(system) as [LocalRoom];
   assertEquals([published, others], [{ hostname: "127.0.0.1", port: room.port, code }, []]);
   // Members that come back do not try their code in a room with another record.
   assertMatch(record!, /^[\w-]{22}$/);
+  // With this, wrong codes of other users of the machine cannot lock this one out.
+  assertMatch(ticket!, /^[\w-]{22}$/);
 });
 
 Deno.test("serve: gives up file access once it listens, and admits people with the code", async () => {
@@ -211,6 +213,9 @@ Deno.test("serve --state: keeps the code across restarts, and prints it only onc
     await again.stderr.lineLike(/^chat: the code is unchanged \(kept in .*state\)$/);
     await using _ = await Guest.join(room, "ben", { code });
     assertEquals(again.stdout.text, `listening ${room.address}\n`);
+    // Its code is unknown here; whoever types it has tries of their own all the same.
+    const [{ code: unknown, record, ticket }] = roomsOf(again) as [LocalRoom];
+    assertEquals([unknown, record?.length, ticket?.length], [undefined, 22, 22]);
   }
   using wrong = new FakeSystem({ CHAT_CODE: OTHER_CODE });
   await assertFails(

@@ -69,6 +69,8 @@ export interface ConnectOptions extends Endpoint {
   self?: () => Self;
   /** What the code was right for: `record` of GREETING. The code is not tried for another one. */
   record?: string | undefined;
+  /** The ticket of the server whose code has this `record`, if this user runs that server. */
+  ticket?: ((record: string) => string | undefined) | undefined;
   /** What this client has seen of a room's log before: it reports that in a log of the same name. */
   seen?: { readonly log: string; readonly report: Report } | undefined;
 }
@@ -308,7 +310,7 @@ async function logIn(
   connection: Connection,
   greeting: Greeting,
   address: string,
-  { code, cipher: wanted, record }: ConnectOptions,
+  { code, cipher: wanted, record, ticket: findTicket }: ConnectOptions,
   login: Login | undefined,
 ): Promise<Admission | undefined> {
   if (greeting.cipher === "xor") {
@@ -337,7 +339,9 @@ async function logIn(
       hint: "Ask the person who opened the room",
     });
   }
-  connection.send(encodeLogin({ message: await login.start() }));
+  const ticket = greeting.record === undefined ? undefined : findTicket?.(greeting.record);
+  const message = await login.start();
+  connection.send(encodeLogin({ message, ...(ticket !== undefined && { ticket }) }));
   const answer = parseLogin((await expect(connection, Type.LOGIN)).body);
   const admission = await login.finish(answer.message);
   // Nothing about this user has been sent so far, not even its sealed name.

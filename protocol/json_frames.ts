@@ -57,6 +57,8 @@ export interface Login {
   readonly message: string;
   /** From the server: the wrong codes that it still accepts from this address, not counting this one. */
   readonly tries?: number;
+  /** From the client: proves that it belongs to the user who runs the server. In unpadded base64url. */
+  readonly ticket?: string;
 }
 
 /** HELLO's body. */
@@ -218,8 +220,11 @@ function parseBudget(json: unknown): Budget | undefined {
 export function parseLogin(body: Uint8Array): Login {
   const json = parseObject("LOGIN", body);
   const message = base64Url("LOGIN", json, "message");
-  if (json["tries"] === undefined) return { message };
-  return { message, tries: integer("LOGIN", json, "tries", 0, 0xffff) };
+  return {
+    message,
+    ...(json["tries"] !== undefined && { tries: integer("LOGIN", json, "tries", 0, 0xffff) }),
+    ...(json["ticket"] !== undefined && { ticket: base64Url("LOGIN", json, "ticket") }),
+  };
 }
 
 /** @throws {ProtocolError} `version` if the client speaks another version; `malformed` if the body is not a hello */

@@ -74,7 +74,7 @@ Deno.test("every JSON body: parsing returns the encoded value", () => {
   fc.assert(fc.property(opaqueMessage, fc.nat({ max: 0xffff }), (message, tries) => {
     const hello = { version: VERSION, proof: message };
     assertEquals(parseHello(bodyOf(encodeHello(hello))), hello);
-    for (const login of [{ message }, { message, tries }]) {
+    for (const login of [{ message }, { message, tries }, { message, ticket: message }]) {
       assertEquals(parseLogin(bodyOf(encodeLogin(login))), login);
     }
   }));
@@ -328,7 +328,7 @@ Deno.test("parseGreeting: accepts a budget of four whole numbers above 0, or non
   assertEquals(parse(JSON.stringify({ ...BUDGET, more: 1 })), BUDGET);
 });
 
-Deno.test("parseLogin: accepts a message of bounded base64url text, and a number of tries or none", () => {
+Deno.test("parseLogin: accepts a message and a ticket of bounded base64url text, and a number of tries or none", () => {
   const login = (json: string) => parseLogin(utf8.encode(json));
   for (const length of [1, 2, 1023, 1024]) {
     const message = "Az09_-".repeat(200).slice(0, length);
@@ -343,6 +343,9 @@ Deno.test("parseLogin: accepts a message of bounded base64url text, and a number
   }
   for (const tries of [...BAD_NUMBERS, "65536"]) {
     assertRefused(() => login(`{"message":"AA","tries":${tries}}`), "malformed");
+  }
+  for (const ticket of BAD_MESSAGES) {
+    assertRefused(() => login(`{"message":"AA","ticket":${ticket}}`), "malformed");
   }
   assertEquals(login(`{"message":"AA","more":{}}`), { message: "AA" });
 });
@@ -402,7 +405,7 @@ Deno.test("LOGIN and HELLO with the largest messages fit into a frame before adm
   const message = "A".repeat(1024);
   for (
     const frame of [
-      encodeLogin({ message, tries: 0xffff }),
+      encodeLogin({ message, tries: 0xffff, ticket: message }),
       encodeHello({ version: VERSION, proof: message }),
       encodeResume({
         token: message,

@@ -25,7 +25,7 @@ export interface ChainedClaim extends Claim {
   readonly chain: Uint8Array;
 }
 
-/** Draws a token, a nonce, or the name of a log: `TOKEN_SIZE` random bytes in unpadded base64url. */
+/** Draws a token, a ticket, a nonce, or the name of a log: `TOKEN_SIZE` random bytes in unpadded base64url. */
 export function drawToken(): string {
   return toBase64Url(crypto.getRandomValues(new Uint8Array(TOKEN_SIZE)));
 }
@@ -73,6 +73,12 @@ function hmac(
     .update(positionBytes(own))
     .update(chain)
     .digest();
+}
+
+/** Whether two tokens are equal. Takes the same time for all of the right size. */
+export function isSameToken(one: string, other: string): boolean {
+  const [a, b] = [fromBase64Url(one), fromBase64Url(other)];
+  return a?.length === TOKEN_SIZE && b?.length === TOKEN_SIZE && timingSafeEqual(a, b);
 }
 
 /**

@@ -26,7 +26,7 @@ import {
   type SeatBody,
 } from "../protocol/json_frames.ts";
 import { parsePreface } from "../protocol/opening.ts";
-import { drawToken } from "../protocol/resume.ts";
+import { drawToken, isSameToken } from "../protocol/resume.ts";
 import type { ProtocolAdapter } from "./adapter.ts";
 import { AdmissionPlaces, type Place } from "./admission_places.ts";
 import { networkOf, TryCounter, UNDECIDED_MS } from "./login_tries.ts";
@@ -77,6 +77,8 @@ export interface AdmissionsOptions {
   readonly greeting: () => Greeting;
   /** Checks the code of a sealed room; undefined in other rooms. */
   readonly record: AdmissionRecord | undefined;
+  /** Only programs of the user who runs the server have it: their tries are counted apart. */
+  readonly ticket: string;
   /** Admits clients of another protocol; undefined: none are admitted. */
   readonly adapter: ProtocolAdapter | undefined;
   /** How many connections may be unadmitted at once. */
@@ -99,6 +101,8 @@ export interface AdmissionsOptions {
 export class Admissions {
   readonly #options: AdmissionsOptions;
   readonly #tries = new TryCounter();
+  /** Those with the ticket: nobody else can use them up. */
+  readonly #ticketTries = new TryCounter();
   /** Resolves when a login turns out right or wrong. */
   #decided = Promise.withResolvers<void>();
   readonly #places: AdmissionPlaces;
@@ -176,10 +180,16 @@ export class Admissions {
     // 4. HELLO, after LOGIN in a sealed room; or HELLO with the session that the client resumes.
     const frame = await nextFrame(connection);
     const hello = frame.type === Type.HELLO ? parseHello(frame.body) : undefined;
-    if (!this.#places.settle(place, hello?.resume !== undefined)) throw noPlace();
+    const login = record && !hello ? parseLogin(expectType(frame, Type.LOGIN).body) : undefined;
+    const hasTicket = login?.ticket !== undefined &&
+      isSameToken(login.ticket, this.#options.ticket);
+    const returns = hello?.resume !== undefined || hasTicket;
+    if (!this.#places.settle(place, returns)) throw noPlace();
     if (hello?.resume) return { kind: "resume", resume: hello.resume, nonce };
-    if (!record) expectType(frame, Type.HELLO);
-    const key = record && await this.#checkCode(connection, record, frame);
+    expectType(frame, record ? Type.LOGIN : Type.HELLO);
+    const tries = hasTicket ? this.#ticketTries : this.#tries;
+    const key = record && login &&
+      await this.#checkCode(connection, record, login.message, tries);
     // 5. SEAT, which the client's signatures cover, and its first PROFILE.
     const seat = this.#options.reserve(connection);
     try {
@@ -197,24 +207,24 @@ export class Admissions {
   async #checkCode(
     connection: Connection,
     record: AdmissionRecord,
-    first: Frame,
+    message: string,
+    tries: TryCounter,
   ): Promise<Uint8Array> {
-    const { message } = parseLogin(expectType(first, Type.LOGIN).body);
     const { hostname } = connection;
-    const began = await this.#takeTry(connection);
+    const began = await this.#takeTry(connection, tries);
     let key: Uint8Array | undefined;
     try {
       const login = answerLogin(record, message);
       if (!login) throw new ProtocolError<ErrorCode>("malformed", "invalid LOGIN");
-      const tries = this.#tries.left(hostname, began);
-      connection.send(encodeLogin({ message: login.response, tries }));
+      const left = tries.left(hostname, began);
+      connection.send(encodeLogin({ message: login.response, tries: left }));
       const hello = parseHello(expectType(await this.#afterLogin(connection), Type.HELLO).body);
       key = hello.proof === undefined ? undefined : login.finish(hello.proof);
       if (!key) throw new ProtocolError<ErrorCode>("code", "the code is wrong");
       return key;
     } finally {
-      if (key) this.#tries.giveBack(hostname, began);
-      else this.#tries.fail(hostname, began);
+      if (key) tries.giveBack(hostname, began);
+      else tries.fail(hostname, began);
       this.#decided.resolve();
       this.#decided = Promise.withResolvers();
     }
@@ -231,11 +241,11 @@ export class Admissions {
   }
 
   /** Takes a try. Waits for undecided tries of the same address, but refuses after too many wrong ones. */
-  async #takeTry(connection: Connection): Promise<number> {
+  async #takeTry(connection: Connection, tries: TryCounter): Promise<number> {
     const gone = connection.closed.then(() => true);
     for (;;) {
       const now = this.#options.now();
-      const wait = this.#tries.take(connection.hostname, now);
+      const wait = tries.take(connection.hostname, now);
       if (wait === 0) return now;
       if (wait > UNDECIDED_MS) {
         const seconds = Math.ceil(wait / 1000);

@@ -5,7 +5,7 @@ import { Tally } from "./tally.ts";
 
 /**
  * Places besides the usual ones, only for clients that return: a connection that has no usual place may still turn out
- * to be a member whose connection was lost.
+ * to be a member whose connection was lost, or the user who runs the server.
  */
 export const RETURN_PLACES = 32;
 

@@ -124,6 +124,7 @@ f.byte_burst = ProtoField.uint32("chat.budget.byte_burst", "Bytes at once")
 
 f.login = ProtoField.string("chat.login", "Message of OPAQUE")
 f.tries = ProtoField.uint16("chat.login.tries", "Tries left")
+f.ticket = ProtoField.string("chat.login.ticket", "Ticket")
 f.proof = ProtoField.string("chat.proof", "Proof")
 
 f.profile = ProtoField.bytes("chat.profile", "Profile, sealed", base.SPACE)
@@ -554,6 +555,7 @@ local SHAPES = {
   LOGIN = {
     { "message", f.login, base64url },
     { "tries", f.tries, integer(0, 0xffff), "missing" },
+    { "ticket", f.ticket, base64url, "missing" },
   },
   HELLO = {
     versioned = true,

@@ -1,9 +1,12 @@
 // Who gets in while strangers hold the places for connections that are not admitted yet.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { startLogin } from "../../cipher/opaque.ts";
+import { ChatError, WrongCode } from "../../errors.ts";
 import { encodeFrame, encodeHave, PREFACE, Type, VERSION } from "../../protocol.ts";
 import {
   encodeHello,
+  encodeLogin,
   encodeResume,
   parseError,
   parseWelcome,
@@ -13,6 +16,9 @@ import type { ServerOptions } from "../../server.ts";
 import { RETURN_PLACES } from "../../server/admission_places.ts";
 import { ENDINGS_PER_NETWORK } from "../../server/endings.ts";
 import { DEFAULT_LIMITS } from "../../server/limits.ts";
+import { TRIES_PER_ADDRESS } from "../../server/login_tries.ts";
+import { QUICK_ADMISSION, QUICK_CODE, quickLogin } from "../support/quick_login.ts";
+import { drawToken } from "../../protocol/resume.ts";
 import { entry, Guest, Raw, TestRoom } from "../support/loopback.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -120,4 +126,51 @@ Deno.test("Server: connections that it has ended and that stay open all the same
     () => room.connections <= 2 + ENDINGS_PER_NETWORK + 1,
   );
   assert(room.lines.some((line) => line.endsWith("too many pending connections: try again")));
+});
+
+/** In the room of `QUICK_CODE`: joins with this code and ticket. */
+function joinWith(room: TestRoom, code: string, ticket?: string): Promise<Guest> {
+  return Guest.join(room, "guest", { code, login: quickLogin, ticket: () => ticket });
+}
+
+Deno.test("Server: tries with its ticket are counted apart: neither side can lock the other out", async () => {
+  const wrong = "zone zoo zero zebra";
+  await using room = openRoom({ admission: QUICK_ADMISSION, now: () => 0 });
+  const { ticket } = room;
+  const tryAll = async (ticket?: string) => {
+    for (let left = TRIES_PER_ADDRESS - 1; left >= 0; left--) {
+      const { hint } = await assertRejects(() => joinWith(room, wrong, ticket), WrongCode);
+      assert(hint?.startsWith(`${left} tr`), hint);
+    }
+  };
+  const assertLockedOut = async (ticket?: string) => {
+    const { message } = await assertRejects(() => joinWith(room, QUICK_CODE, ticket), ChatError);
+    assert(message.endsWith("too many wrong codes: wait 60 seconds"), message);
+  };
+  await tryAll();
+  // Another ticket is none, whatever its size.
+  for (const other of [undefined, drawToken(), ticket.slice(1), `${ticket}AA`, "A"]) {
+    await assertLockedOut(other);
+  }
+  {
+    await using _ = await joinWith(room, QUICK_CODE, ticket);
+  }
+  // The ticket is worth nothing without the code.
+  await tryAll(ticket);
+  await assertLockedOut(ticket);
+  await using next = openRoom({ admission: QUICK_ADMISSION, now: () => 0 });
+  await assertRejects(() => joinWith(next, wrong, next.ticket), WrongCode);
+  const { hint } = await assertRejects(() => joinWith(next, wrong), WrongCode);
+  assert(hint?.startsWith(`${TRIES_PER_ADDRESS - 1} tries`), hint);
+});
+
+Deno.test("Server: strangers that hold all places with a login keep out no client that has the ticket", async () => {
+  await using room = openRoom({ admission: QUICK_ADMISSION, maxPending: 1 });
+  await using stranger = await Raw.connect(room);
+  await stranger.write(PREFACE, encodeLogin({ message: startLogin(QUICK_CODE).request }));
+  await stranger.frameOf(Type.LOGIN);
+  const { message } = await assertRejects(() => joinWith(room, QUICK_CODE), ChatError);
+  assert(message.endsWith("too many pending connections: try again"), message);
+  await using guest = await joinWith(room, QUICK_CODE, room.ticket);
+  assertEquals(guest.client.members.length, 1);
 });

@@ -143,6 +143,7 @@ const FIELDS = [
     "chat.profile.classic",
     "chat.file.size",
     "chat.login.tries",
+    "chat.login.ticket",
   ],
   ...["chat.malformed", "chat.too_large", "chat.unexpected", "chat.unreadable", "chat.cut"],
   ...["chat.lost", "chat.no_greeting", "chat.error", "chat.open"],

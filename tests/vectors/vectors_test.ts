@@ -77,7 +77,7 @@ import { parsePreface, parseServerOpening } from "../../protocol/opening.ts";
 import { checkResume, proveResume, TOKEN_SIZE } from "../../protocol/resume.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/names.ts";
 
-const VECTORS = 134;
+const VECTORS = 136;
 
 type Fields = Record<string, string>;
 
@@ -284,13 +284,18 @@ const CODECS: Record<keyof typeof Type, Codec> = {
   },
   LOGIN: {
     read(body) {
-      const { message, tries } = parseLogin(body);
-      return { message, ...(tries !== undefined && { tries: `${tries}` }) };
+      const { message, tries, ticket } = parseLogin(body);
+      return {
+        message,
+        ...(tries !== undefined && { tries: `${tries}` }),
+        ...(ticket !== undefined && { ticket }),
+      };
     },
-    write({ message, tries }) {
+    write({ message, tries, ticket }) {
       return encodeLogin({
         message: message!,
         ...(tries !== undefined && { tries: Number(tries) }),
+        ...(ticket !== undefined && { ticket }),
       });
     },
   },
