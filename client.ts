@@ -31,6 +31,7 @@ import { encodeFrame, type ErrorCode, Type } from "./protocol.ts";
 import { type Connection, formatAddress } from "./protocol/connection.ts";
 import { encodeProfile, ENVELOPE_OVERHEAD, NUMBER_OVERHEAD } from "./protocol/envelope.ts";
 import { encodeError } from "./protocol/json_frames.ts";
+import { SLICE_MS, TurnSlice } from "./protocol/turn_slice.ts";
 import type {
   Conversation,
   Ending,
@@ -68,6 +69,8 @@ export interface JoinOptions extends Omit<ConnectOptions, "signal"> {
   steadyMs?: number;
   /** How long a direct message waits for its receiver to come back after a restart of the server, in ms. */
   receiverMs?: number;
+  /** How much of a turn of the event loop frames may take, in ms. */
+  slice?: TurnSlice;
   /** Where files are, and which to accept. Not given: no file is sent, and every offer is declined. */
   files?: TransferOptions;
 }
@@ -253,8 +256,10 @@ export class Client implements Room {
   /** Turns frames into events until the connection ends. */
   async #receive(connection: Connection): Promise<Ending> {
     const { decoder } = connection;
+    const { slice = new TurnSlice(SLICE_MS) } = this.#options;
     for (;;) {
       for (let frame = decoder.next(); frame; frame = decoder.next()) {
+        const began = performance.now();
         const event = this.#frames.handle(frame);
         if (event?.type === "ended") {
           const { ending } = event;
@@ -268,6 +273,9 @@ export class Client implements Room {
         const delivered = this.#events.delivered();
         if (delivered) await delivered;
         this.#names.check();
+        // However much comes: keys are read, the screen is drawn, and the server gets its answers.
+        const rest = slice.spend(performance.now() - began);
+        if (rest) await rest;
       }
       if (await connection.fill()) continue;
       if (this.#leaving) return { reason: "left" };

@@ -7,6 +7,7 @@ import { ChatError } from "../errors.ts";
 import { MAX_BODY } from "../protocol.ts";
 import { Pieces, type Timer } from "../protocol/classic_wire.ts";
 import { type Connection, formatAddress } from "../protocol/connection.ts";
+import { TurnSlice } from "../protocol/turn_slice.ts";
 import type {
   Ending,
   Link,
@@ -24,6 +25,9 @@ const FINISH_MS = 2_000;
 /** Limit of bytes that wait for the server to read them. */
 const MAX_WAITING = 8 * 1024 * 1024;
 
+/** Reads that are shown in one turn of the event loop: keys and drawing have their turns in any flood. */
+const MAX_READS = 4;
+
 /** All other members: the classic wire does not name senders. */
 const ROOM: Person = { id: 2, name: "room", self: false, away: false, classic: true };
 
@@ -33,6 +37,8 @@ export interface ClassicOptions extends Omit<Endpoint, "signal"> {
   after: Timer;
   /** How long the connection may take to end properly before it is cut, in ms. */
   finishMs?: number;
+  /** How many reads are shown in one turn of the event loop. */
+  slice?: TurnSlice;
 }
 
 /**
@@ -67,6 +73,7 @@ export class ClassicClient implements Room {
   readonly #cipher: XorCipher;
   readonly #pieces: Pieces;
   readonly #finishMs: number;
+  readonly #slice: TurnSlice;
   #reading: Promise<boolean> | undefined;
   /** Invalid bytes become U+FFFD. The start of a character that a read has cut waits for the next read. */
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -85,6 +92,7 @@ export class ClassicClient implements Room {
     this.#cipher = new XorCipher(publicKey);
     this.#reading = reading;
     this.#finishMs = options.finishMs ?? FINISH_MS;
+    this.#slice = options.slice ?? new TurnSlice(MAX_READS);
     this.info = {
       address: formatAddress(options.hostname, options.port),
       cipher: "xor",
@@ -132,6 +140,8 @@ export class ClassicClient implements Room {
         const { plaintext } = this.#cipher.open(unread);
         connection.decoder.skip(unread.length);
         await this.#receive(this.#decoder.decode(plaintext, { stream: true }));
+        const rest = this.#slice.spend(1);
+        if (rest) await rest;
       } while (await this.#fill());
       await this.#receive(this.#decoder.decode());
       await connection.finish(this.#finishMs);

@@ -9,8 +9,10 @@ import { concat } from "@std/bytes/concat";
 import { ChatError } from "../errors.ts";
 import { KEY_MS, PAUSE_MS, READ_SIZE, SILENCE_MS } from "../protocol/classic_wire.ts";
 import type { RoomEvent } from "../room.ts";
+import { TurnSlice } from "../protocol/turn_slice.ts";
 import { FakeTimer } from "../tests/support/fake_clock.ts";
 import { within } from "../tests/support/async.ts";
+import { TurnCount } from "../tests/support/turn_count.ts";
 import { Guest, Impostor, KEY, type Raw, TestRoom } from "../tests/support/loopback.ts";
 import { type ClassicClient, joinClassic } from "./client.ts";
 import { ClassicAdapter } from "./member.ts";
@@ -329,6 +331,29 @@ Deno.test("ClassicClient: joins a room of this program that accepts classic clie
   assertEquals((await guest.next("message", ({ from }) => !from.self)).text, "hi");
   member.client.leave();
   assertEquals((await guest.next("left")).reason, "left");
+});
+
+Deno.test("ClassicClient: a flood leaves every other task its turns", async () => {
+  const timer = new FakeTimer(PAUSE_MS);
+  const flood = crypt(new Uint8Array(500_000).fill(0x78), 198);
+  await using server = new Impostor(async (raw) => {
+    await raw.write(utf8.encode("198"), flood);
+    await raw.rest().catch(() => {});
+  });
+  const { after } = timer;
+  const slice = new TurnSlice(0);
+  const client = await joinClassic({ hostname: "127.0.0.1", port: server.port, after, slice });
+  using count = new TurnCount();
+  const turns: number[] = [];
+  let bytes = 0;
+  await client.run((event) => {
+    if (event.type !== "message") return;
+    turns.push(count.turn);
+    bytes += event.text.length;
+    if (bytes === flood.length) client.leave();
+  });
+  assert(turns.length > 3, `${turns.length} reads`);
+  assertEquals(new Set(turns).size, turns.length);
 });
 
 Deno.test("ClassicClient: a listener that throws closes the connection", async () => {

@@ -16,12 +16,21 @@ import {
 import type { Connection } from "../protocol/connection.ts";
 import { encodeWarning, parseError } from "../protocol/json_frames.ts";
 import { DIRECT_PART } from "../protocol/rate_limit.ts";
+import { TurnSlice } from "../protocol/turn_slice.ts";
 import type { ProtocolAdapter } from "./adapter.ts";
 import { CloseReason } from "./admission.ts";
 import type { ServerEvent } from "./events.ts";
 import type { Hub } from "./hub.ts";
 import type { Counters } from "./metrics.ts";
 import type { Session } from "./session.ts";
+
+/**
+ * What one member may send in one turn of the event loop, as `costOf` counts it: about a millisecond of work. The rest
+ * waits, however fast it comes, so that the other members have their turns.
+ */
+export const MAX_COST = 128;
+/** This many bytes take about as long as one more frame. */
+const COST_BYTES = 4096;
 
 /** `AckOutcome` as the counters name it. */
 const ACK_OUTCOMES = ["accepted", "busy", "gone"] as const;
@@ -50,6 +59,7 @@ export class Relay {
   async run(connection: Connection, session: Session): Promise<void> {
     const { decoder } = connection;
     const { adapted } = session;
+    const slice = new TurnSlice(MAX_COST);
     const next = () => adapted ? adapted.read(decoder) : decoder.next();
     // An adapted client has a read under way already.
     let reading = session.reading;
@@ -60,6 +70,10 @@ export class Relay {
         if (wait > 0) await connection.pause(wait);
         if (session.connection !== connection) return;
         this.#take(connection, session, frame);
+        const rest = slice.spend(1 + frame.bytes.length / COST_BYTES);
+        if (!rest) continue;
+        await rest;
+        if (session.connection !== connection) return;
       }
       reading ??= connection.fill();
       if (!await reading) break;
