@@ -32,7 +32,14 @@ import {
 import { FloodGuard, RateLimiter } from "./protocol/rate_limit.ts";
 import { checkResume, drawToken, toBase64Url } from "./protocol/resume.ts";
 import type { ProtocolAdapter } from "./server/adapter.ts";
-import { Admissions, type Admitted, CloseReason, type ReservedSeat } from "./server/admission.ts";
+import { type AddressRange, inRanges } from "./server/addresses.ts";
+import {
+  Admissions,
+  type Admitted,
+  CloseReason,
+  NothingSent,
+  type ReservedSeat,
+} from "./server/admission.ts";
 import { Endings } from "./server/endings.ts";
 import type { LeftReason, ServerEvent } from "./server/events.ts";
 import { flusher } from "./server/flush.ts";
@@ -51,6 +58,12 @@ const FINISH_MS = 2_000;
 const ACCEPT_PAUSE_MS = 100;
 /** How long after a lost connection the others see the member as away, in ms: most are back by then. */
 const AWAY_MS = 3_000;
+/** The errors of a connection that has ended before it was accepted. All others are about the server's own state. */
+const GONE = [
+  Deno.errors.NotConnected,
+  Deno.errors.ConnectionAborted,
+  Deno.errors.ConnectionReset,
+] as const;
 /** How often idle connections are looked for in `idleMs`. */
 const CHECKS_PER_IDLE_TIME = 6;
 
@@ -69,6 +82,8 @@ export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSiz
   publicKey?: number;
   /** Makes the adapter that admits classic clients, for the room's public key. Not for sealed rooms. */
   classic?: (publicKey: number) => ProtocolAdapter;
+  /** Proxies that are trusted to name the client's address; all connections from there MUST do so. By default none. */
+  proxies?: readonly AddressRange[];
   /** A clock that never goes back, in ms. */
   now?: () => number;
   /** How long a connection may take to end properly before it is closed, in ms. */
@@ -144,6 +159,7 @@ export class Server {
       record: options.admission,
       ticket: this.ticket,
       adapter: this.#adapter,
+      proxies: options.proxies ?? [],
       maxAdmissions: options.maxAdmissions,
       maxPending: options.maxPending,
       handshakeMs: options.handshakeMs,
@@ -244,6 +260,8 @@ export class Server {
         this.#serve(conn);
       } catch (error) {
         if (this.#stopping) return;
+        // This client has gone before its turn came, as load balancers do when they check a port.
+        if (GONE.some((kind) => error instanceof kind)) continue;
         this.#counters.add("chat_accept_errors_total");
         this.#report({ event: "accept-error", message: messageOf(error) });
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
@@ -301,6 +319,9 @@ export class Server {
 
   /** Counts and reports why the server ended a connection. */
   #reportRefusal(connection: Connection, session: Session | undefined, error: unknown): void {
+    // A proxy checks every few seconds whether the server is there.
+    const { proxies = [] } = this.#options;
+    if (error instanceof NothingSent && inRanges(proxies, connection.hostname)) return;
     const code = refusalOf(error instanceof ProtocolError ? error.code : undefined);
     // A member that leaves was not refused, unless it broke the protocol.
     if (session && code === "other") return;

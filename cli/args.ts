@@ -4,6 +4,7 @@
 import { closestString } from "@std/text/closest-string";
 import { UsageError } from "../errors.ts";
 import { DEFAULT_PORT } from "../protocol.ts";
+import { type AddressRange, inRanges, parseRange } from "../server/addresses.ts";
 import {
   backlogOf,
   budgetOf,
@@ -161,13 +162,23 @@ function parseServe(
       });
     }
   }
+  const hostname = checkHost(
+    options.get("host") ?? LOOPBACK,
+    "Write --host HOST, such as 0.0.0.0; for the port: --port PORT",
+  );
+  const proxies = parseProxies(options.get("trust-proxy"));
+  const isOwn = [LOOPBACK, "::1", hostname].some((address) => inRanges(proxies, address));
+  if (options.has("join") && isOwn) {
+    throw new UsageError(
+      "Cannot use --join with --trust-proxy of this machine: you would join without a proxy",
+      { hint: "Join through the proxy, with: chat join" },
+    );
+  }
   return {
     verb: "serve",
-    hostname: checkHost(
-      options.get("host") ?? LOOPBACK,
-      "Write --host HOST, such as 0.0.0.0; for the port: --port PORT",
-    ),
+    hostname,
     port: parseNumber("port", options.get("port") ?? String(DEFAULT_PORT), 0, 65535),
+    proxies,
     cipher: parseCipher(options),
     join: options.has("join") ? parseScreen(options, env) : undefined,
     limits: parseLimits(options),
@@ -214,6 +225,18 @@ function parseLimits(options: Map<string, string>): Limits {
       ),
     ),
   };
+}
+
+function parseProxies(list: string | undefined): AddressRange[] {
+  if (list === undefined) return [];
+  return list.split(",").map((text) => {
+    const range = parseRange(text);
+    if (range) return range;
+    throw new UsageError(
+      `Cannot use --trust-proxy "${printable(text)}": it must be an address or a range`,
+      { hint: "Write numbers, not a name, such as: --trust-proxy 192.0.2.7,10.0.0.0/8" },
+    );
+  });
 }
 
 function parseLog(options: Map<string, string>): "text" | "json" {

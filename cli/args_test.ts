@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLessOrEqual, assertMatch, assertThrows } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
 import { UsageError } from "../errors.ts";
+import { parseRange } from "../server/addresses.ts";
 import { budgetOf, DEFAULT_LIMITS, type Limits } from "../server/limits.ts";
 import fc, { anyString } from "../tests/support/property.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../text/names.ts";
@@ -44,6 +45,7 @@ const SERVE = {
   verb: "serve",
   hostname: "127.0.0.1",
   port: 2428,
+  proxies: [],
   cipher: SEALED,
   join: undefined,
   limits: DEFAULT_LIMITS,
@@ -229,6 +231,50 @@ Deno.test("parseCommand: the log of serve is text or json, and never goes with a
       undefined,
     );
   }
+});
+
+Deno.test("parseCommand: --trust-proxy takes addresses and ranges, with commas or several times", () => {
+  const ranges = ["192.0.2.7", "10.0.0.0/8", "2001:db8::/32"].map((text) => parseRange(text)!);
+  for (
+    const line of [
+      "--trust-proxy 192.0.2.7,10.0.0.0/8,2001:db8::/32",
+      "--trust-proxy=192.0.2.7 --trust-proxy 10.0.0.0/8 --trust-proxy 2001:db8::/32",
+      "--trust-proxy 192.0.2.7,10.0.0.0/8 --trust-proxy=2001:db8::/32",
+    ]
+  ) {
+    assertEquals(parse(words(`serve ${line}`)), { ...SERVE, proxies: ranges });
+  }
+  for (const text of ["proxy.example.org", "", "10.0.0.0/33", "::1%lo", "10.0.0.1 "]) {
+    assertRefused(
+      ["serve", "--trust-proxy", `192.0.2.7,${text}`],
+      `Cannot use --trust-proxy "${text}": it must be an address or a range`,
+      "Write numbers, not a name, such as: --trust-proxy 192.0.2.7,10.0.0.0/8",
+    );
+  }
+  assertRefused(
+    ["serve", "--trust-proxy", "10.0.0.1", "--trust-proxy="],
+    "Cannot use --trust-proxy without a value",
+    "Write: --trust-proxy IP",
+  );
+});
+
+Deno.test("parseCommand: --join is refused where the own client would need a proxy's header", () => {
+  for (
+    const line of ["--trust-proxy 127.0.0.1", "--trust-proxy ::1", "--trust-proxy 127.0.0.0/8"]
+      .concat("--host 192.0.2.7 --trust-proxy 192.0.2.0/24")
+  ) {
+    assertRefused(
+      words(`serve --join ${line}`),
+      "Cannot use --join with --trust-proxy of this machine: you would join without a proxy",
+      "Join through the proxy, with: chat join",
+    );
+  }
+  const proxies = [parseRange("192.0.2.7")!];
+  assertEquals(parse(words("serve --join --trust-proxy 192.0.2.7")), {
+    ...SERVE,
+    proxies,
+    join: SCREEN,
+  });
 });
 
 Deno.test("parseCommand: --status is a port, or a path with a separator", () => {
@@ -988,7 +1034,7 @@ Deno.test("usage: each text fits 100 columns, and ends in an example that works"
 Deno.test("usage: a help lists exactly the options that its verb accepts", () => {
   const options = {
     serve: [
-      ...["host", "port", "cipher", "code-file", "ask-code", "state", "key"],
+      ...["host", "port", "trust-proxy", "cipher", "code-file", "ask-code", "state", "key"],
       ...["classic", "join"],
       ...["name", "config", "no-config", "theme", "time", "notify", "quiet"],
       ...[
@@ -1056,6 +1102,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
     WHOSE: "known",
     DIR: "files",
     MEMBER: "bob",
+    IP: "192.0.2.7",
   };
   for (const [verb, expected] of Object.entries(options)) {
     const rows = help(["help", verb]).matchAll(/^ {2}--([\w-]+)(?: ([A-Z]+))? +\S/gm);

@@ -1,5 +1,6 @@
 // A parsed command line, as types: what each verb gets. It knows neither how it was written nor what a verb does.
 
+import type { AddressRange } from "../server/addresses.ts";
 import type { Limits } from "../server/limits.ts";
 import type { StatusPlace } from "../server/metrics_http.ts";
 import type { Notify, Theme, Time } from "../ui/preferences.ts";
@@ -85,6 +86,8 @@ export type Command =
     verb: "serve";
     hostname: string;
     port: number;
+    /** Where proxies are that name the address of each client. */
+    proxies: readonly AddressRange[];
     cipher: RoomCipher;
     /** undefined: only serve. */
     join: ScreenOptions | undefined;

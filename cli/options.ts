@@ -34,6 +34,8 @@ export interface Option {
   /** undefined for a flag. */
   readonly value?: Value;
   readonly help: string;
+  /** It may be given several times; then its value is a list, with commas. */
+  readonly repeats?: true;
   /** The heading of a new section of the help, which begins with this option. */
   readonly heading?: string;
 }
@@ -199,6 +201,11 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
       port: {
         value: { name: "PORT", kind: "number" },
         help: `the port (default ${DEFAULT_PORT}; 0: any free port)`,
+      },
+      "trust-proxy": {
+        value: { name: "IP", kind: "text" },
+        repeats: true,
+        help: "a proxy that sends clients' addresses (PROXY v2), or a range: 10.0.0.0/8",
       },
       cipher: {
         value: oneOf("CIPHER", CIPHERS),

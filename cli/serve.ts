@@ -101,7 +101,7 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
 }
 
 function serverOptions(
-  { hostname, port, cipher, limits, log }: ServeCommand,
+  { hostname, port, proxies, cipher, limits, log }: ServeCommand,
   setup: AdmissionSetup | undefined,
   system: System,
   view: { readonly isOpen: boolean },
@@ -110,6 +110,7 @@ function serverOptions(
     ...limits,
     hostname,
     port,
+    proxies,
     onEvent: (event: ServerEvent) => {
       if (view.isOpen) return;
       note(system, log === "json" ? formatJson(event, system.now()) : `chat: ${formatText(event)}`);

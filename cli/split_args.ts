@@ -9,7 +9,7 @@ import { type VerbName, VERBS } from "./options.ts";
 
 /**
  * @returns options by name ("" for those without a value), the words between them, and the words after `--`
- * @throws {UsageError} at an unknown option, one without its value, or one with a value that is given twice
+ * @throws {UsageError} at an unknown option, one without its value, or one with a value that is given twice and MUST not
  */
 export function splitArgs(
   verb: VerbName,
@@ -34,12 +34,14 @@ export function splitArgs(
   const options = new Map<string, string>();
   for (const name of flags) if (parsed[standIn(name)] === true) options.set(name, "");
   for (const name of valued) {
-    const [value, second] = parsed[name] as string[];
-    if (second !== undefined) throw new UsageError(`Cannot use --${name} twice`);
-    if (value === undefined) continue;
+    const values = parsed[name] as string[];
+    if (values.length > 1 && !known[name]!.repeats) {
+      throw new UsageError(`Cannot use --${name} twice`);
+    }
+    if (values.length === 0) continue;
     // An empty name gets the message about names.
-    if (value === "" && name !== "name") throw withoutValue(verb, name);
-    options.set(name, value);
+    if (values.includes("") && name !== "name") throw withoutValue(verb, name);
+    options.set(name, values.join(","));
   }
   return {
     options,

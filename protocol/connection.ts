@@ -47,16 +47,11 @@ export interface Source {
  */
 export class Connection {
   readonly decoder: FrameDecoder;
-  /** The peer's address, as `HOST:PORT`. */
-  readonly peer: string;
-  /** The peer's address without the port. */
-  readonly hostname: string;
-  /** The peer's port. */
-  readonly port: number;
   /** Resolves when the connection is closed, for whatever reason. */
   readonly closed: Promise<void>;
 
   readonly #conn: Deno.TcpConn;
+  #peer: { readonly hostname: string; readonly port: number };
   readonly #resolveClosed: () => void;
   /** Small frames outside the source, written before it: greeting, pong, error. */
   readonly #urgent: Uint8Array<ArrayBuffer>[] = [];
@@ -93,10 +88,7 @@ export class Connection {
     open++;
     this.#conn = conn;
     this.decoder = new FrameDecoder(limit, readBuffer);
-    const { hostname, port } = conn.remoteAddr;
-    this.peer = formatAddress(hostname, port);
-    this.hostname = hostname;
-    this.port = port;
+    this.#peer = conn.remoteAddr;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#resolveClosed = resolve;
@@ -105,6 +97,26 @@ export class Connection {
     } catch {
       // The peer has gone already: the first read will fail.
     }
+  }
+
+  /** The peer's address, as `HOST:PORT`. */
+  get peer(): string {
+    return formatAddress(this.hostname, this.port);
+  }
+
+  /** The peer's address without the port. */
+  get hostname(): string {
+    return this.#peer.hostname;
+  }
+
+  /** The peer's port. */
+  get port(): number {
+    return this.#peer.port;
+  }
+
+  /** The true peer of a connection that a proxy has made: the proxy's own address counts no longer. */
+  set origin(peer: { readonly hostname: string; readonly port: number }) {
+    this.#peer = peer;
   }
 
   /** The port on this machine. */

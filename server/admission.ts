@@ -28,8 +28,10 @@ import {
 import { parsePreface } from "../protocol/opening.ts";
 import { drawToken, isSameToken } from "../protocol/resume.ts";
 import type { ProtocolAdapter } from "./adapter.ts";
+import { type AddressRange, inRanges } from "./addresses.ts";
 import { AdmissionPlaces, type Place } from "./admission_places.ts";
 import { networkOf, TryCounter, UNDECIDED_MS } from "./login_tries.ts";
+import { type Endpoint, parseProxyHeader } from "./proxy_header.ts";
 
 /** Ends a connection with something else than an ERROR frame. */
 export class CloseReason extends Error {
@@ -43,6 +45,14 @@ export class CloseReason extends Error {
     readonly reason: number = Left.LOST,
   ) {
     super(why);
+  }
+}
+
+/** The peer has left before it has sent a preface. */
+export class NothingSent extends CloseReason {
+  override name = "NothingSent";
+  constructor() {
+    super(undefined, "it disconnected before sending anything");
   }
 }
 
@@ -81,6 +91,8 @@ export interface AdmissionsOptions {
   readonly ticket: string;
   /** Admits clients of another protocol; undefined: none are admitted. */
   readonly adapter: ProtocolAdapter | undefined;
+  /** Where proxies are whose connections must begin with a header, which has the client's address. */
+  readonly proxies: readonly AddressRange[];
   /** How many connections may be unadmitted at once. */
   readonly maxAdmissions: number;
   /** How many of one network. */
@@ -125,15 +137,21 @@ export class Admissions {
    *
    * @param local the address of this machine that the client connected to
    */
-  async admit(connection: Connection, local: Deno.NetAddr): Promise<Admitted> {
-    const { handshakeMs, release } = this.#options;
+  async admit(connection: Connection, local: Endpoint): Promise<Admitted> {
+    const { handshakeMs, proxies, release } = this.#options;
     let ended: ProtocolError<ErrorCode> | undefined;
     const end = (error: ProtocolError<ErrorCode>) => {
       ended ??= error;
       this.#options.end(connection, encodeError(error.code, error.message));
     };
-    const place = this.#places.enter(networkOf(connection.hostname), () => end(noPlace()));
-    if (!place) throw noPlace();
+    const enter = (network: string): Place => {
+      const place = this.#places.enter(network, () => end(noPlace()));
+      if (!place) throw noPlace();
+      return place;
+    };
+    const isProxied = inRanges(proxies, connection.hostname);
+    // Before its header a connection is of no network: all clients of a proxy come from the same address.
+    let place = enter(isProxied ? connection.peer : networkOf(connection.hostname));
     const deadline = setTimeout(() => {
       // Its peer may take its time to end, too: that is no admission any more.
       this.#places.leave(place);
@@ -141,7 +159,13 @@ export class Admissions {
       end(new ProtocolError("timeout", why));
     }, handshakeMs);
     try {
-      const admitted = await this.#admit(connection, local, place);
+      let seen: Endpoint | undefined;
+      if (isProxied) {
+        seen = await readProxyHeader(connection);
+        this.#places.leave(place);
+        place = enter(networkOf(connection.hostname));
+      }
+      const admitted = await this.#admit(connection, seen ?? local, place);
       // A connection that is already ending is not admitted.
       if (ended) {
         if (admitted.kind === "join") release(admitted.seat);
@@ -158,18 +182,21 @@ export class Admissions {
 
   async #admit(
     connection: Connection,
-    local: Deno.NetAddr,
+    local: Endpoint,
     place: Place,
   ): Promise<Admitted> {
     const { greeting, record, adapter } = this.#options;
     // 1. A client that sends nothing at first may speak another protocol.
     if (adapter) {
-      const first = connection.fill();
+      // Some bytes may have come with the header of a proxy.
+      const first = connection.decoder.unread.length > 0
+        ? Promise.resolve(true)
+        : connection.fill();
       if (await adapter.isSilent(first)) {
         if (!this.#places.settle(place, false)) throw noPlace();
         return { kind: "adapt", adapter, first };
       }
-      if (!await first) throw leftBeforeSending();
+      if (!await first) throw new NothingSent();
     }
     // 2. The preface tells a chat client from anything else that connects to an open port.
     await readPreface(connection, local);
@@ -260,8 +287,34 @@ export class Admissions {
   }
 }
 
+/**
+ * Reads the header of a proxy, and gives the connection the client's address.
+ *
+ * @returns the address that the client connected to; undefined if the header has none
+ */
+async function readProxyHeader(connection: Connection): Promise<Endpoint | undefined> {
+  const { decoder } = connection;
+  for (;;) {
+    const header = parseProxyHeader(decoder.unread);
+    switch (header.kind) {
+      case "more":
+        if (await connection.fill()) continue;
+        throw new NothingSent();
+      case "none":
+        throw new ProtocolError<ErrorCode>(
+          "not-chat",
+          `connections from ${connection.hostname} need a PROXY header (--trust-proxy): ${header.why}`,
+        );
+      case "header":
+        decoder.skip(header.size);
+        if (header.client) connection.origin = header.client;
+        return header.local;
+    }
+  }
+}
+
 /** Reads the preface; answers other protocols in their own way. */
-async function readPreface(connection: Connection, local: Deno.NetAddr): Promise<void> {
+async function readPreface(connection: Connection, local: Endpoint): Promise<void> {
   const { decoder } = connection;
   for (;;) {
     const opening = parsePreface(decoder.unread);
@@ -270,7 +323,7 @@ async function readPreface(connection: Connection, local: Deno.NetAddr): Promise
         return decoder.skip(PREFACE.length);
       case "more":
         if (await connection.fill()) continue;
-        throw leftBeforeSending();
+        throw new NothingSent();
       case "version":
         throw new ProtocolError<ErrorCode>(
           "version",
@@ -314,10 +367,6 @@ function expectType(frame: Frame, type: number): Frame {
 
 function noPlace(): ProtocolError<ErrorCode> {
   return new ProtocolError("full", "too many pending connections: try again");
-}
-
-function leftBeforeSending(): CloseReason {
-  return new CloseReason(undefined, "it disconnected before sending anything");
 }
 
 function httpAnswer(address: string): Uint8Array<ArrayBuffer> {
