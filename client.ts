@@ -449,6 +449,16 @@ export class Client implements Room {
 
   trust(who: string | number): void {
     this.#members.trust(who);
+    this.#vouched();
+  }
+
+  verify(who: string | number): void {
+    this.#members.verify(who);
+    this.#vouched();
+  }
+
+  /** Saves what the user says about a key at once, and reports the members that it marks. */
+  #vouched(): void {
     this.#names.flush();
     for (const notice of this.#notices.splice(0)) this.#events.emit(notice);
   }

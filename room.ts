@@ -17,6 +17,8 @@ export interface Person {
   readonly classic?: true;
   /** Its public key as people write it; not there in xor rooms, or if the member has proved none. */
   readonly key?: string;
+  /** The day on which the user verified this key for this name, such as `2026-01-31`. */
+  readonly verified?: string;
 }
 
 /** What does not change about a room. */
@@ -307,6 +309,8 @@ export interface Room {
   compare(who: string | number): string;
   /** Trusts a member's current key: its name has this key from now on, besides those that it had. */
   trust(who: string | number): void;
+  /** Remembers that the user has compared words with the owner of a member's current key; trusts it, too. */
+  verify(who: string | number): void;
   /** Offered and running transfers, and the last ones that have ended, by number. */
   readonly transfers: readonly Transfer[];
   /** The transfers that make progress now: few, even if many files are offered. */

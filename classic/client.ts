@@ -231,6 +231,10 @@ export class ClassicClient implements Room {
     unsupported("trust a key", "its members have no keys");
   }
 
+  verify(): void {
+    unsupported("verify a key", "its members have no keys");
+  }
+
   offer(): void {
     unsupported("send files", "it has only texts");
   }

@@ -106,6 +106,7 @@ export class Members {
     const isOther = acquaintance === "changed";
     if (acquaintance === "new") this.#newKeys.add(key.toHex());
     if (acquaintance === "known") this.#knownKeys.add(key.toHex());
+    this.#roster.setVerified(id, this.#self.knownNames.verifiedOn(name, key));
     if (this.#roster.setOtherKey(id, isOther) && isOther) {
       this.#notify({ type: "keychanged", who: this.#roster.person(id) });
     }
@@ -193,13 +194,21 @@ export class Members {
 
   /** @throws {ChatError} if there is no key to trust; see `Room.trust` */
   trust(who: string | number): void {
-    const { id, name } = this.find(who, "trust");
+    this.#vouch(this.find(who, "trust"), "trust");
+  }
+
+  /** @throws {ChatError} if there is no key to verify; see `Room.verify` */
+  verify(who: string | number): void {
+    this.#vouch(this.find(who, "verify"), "verify");
+  }
+
+  #vouch({ id, name }: Person, what: "trust" | "verify"): void {
     const key = this.#session.cipher.identityOf(id);
     const known = this.#roster.nameOf(id);
     if (!key || known === undefined || !this.#self) {
-      throw new ChatError(`Cannot trust "${name}": there is no key to trust`);
+      throw new ChatError(`Cannot ${what} "${name}": there is no key to ${what}`);
     }
-    this.#self.knownNames.trust(known, key, today());
+    this.#self.knownNames[what](known, key, today());
     // This member loses its mark. If the name was not remembered before, others that have it get one.
     for (const other of this.#roster.called(known)) this.#checkKey(other, known);
   }

@@ -72,6 +72,29 @@ Deno.test("Members.trust: adds a member's key to those of its name, and reports 
   ]);
 });
 
+Deno.test("Members.verify: marks the member as verified under this name alone, and trusts its key", () => {
+  const knownNames = new KnownNames();
+  knownNames.meet("ada", SELF.publicKey, "2026-01-01");
+  const { members, log, session, meet } = open("sealed", knownNames);
+  meet(1, "ada");
+  meet(2, "eve");
+  assertEquals([members.roster.person(1).name, log.types], ["ada(!)", ["keychanged"]]);
+  members.verify("ada");
+  const today = new Date().toISOString().slice(0, 10);
+  const shown = () => members.roster.people().map(({ name, verified }) => [name, verified]);
+  assertEquals(shown().slice(1), [["ada", today], ["eve", undefined]]);
+  members.setName(1, "ben");
+  members.setName(2, "ada");
+  assertEquals(shown().slice(1), [["ben", undefined], ["ada(!)", undefined]]);
+  // In the next session, and in the next run.
+  members.renew(session, "guest");
+  meet(1, "ada");
+  assertEquals(shown()[1], ["ada", today]);
+  const next = open("sealed", new KnownNames(knownNames.toString()));
+  next.meet(1, "ada");
+  assertEquals(next.members.roster.person(1).verified, today);
+});
+
 Deno.test("Members.trust: marks others of a name that was not remembered, because their key has too many", () => {
   const { members, log, meet } = open("sealed");
   meet(1, "ada");
@@ -91,6 +114,7 @@ Deno.test("Members.trust, Members.compare: refuse members without a key, oneself
   const sealed = open("sealed");
   sealed.meet(9, "keyless");
   assertThrows(() => sealed.members.trust("keyless"), ChatError, "there is no key to trust");
+  assertThrows(() => sealed.members.verify("keyless"), ChatError, "there is no key to verify");
   assertThrows(() => sealed.members.compare("keyless"), ChatError, "nothing proves who that is");
   assertThrows(() => sealed.members.compare("guest"), ChatError, "that is you");
   const xor = open("xor");

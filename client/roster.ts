@@ -13,6 +13,8 @@ interface Entry {
   classic: boolean;
   /** Its public key as people write it. */
   key: string | undefined;
+  /** The day on which the user verified this key for this name. */
+  verified: string | undefined;
   /** How many of its messages and profiles could not be shown, at the last report, and when that was, in ms. */
   rejected: number;
   reported: number;
@@ -28,6 +30,7 @@ const newcomer = (): Entry => ({
   otherKey: false,
   classic: false,
   key: undefined,
+  verified: undefined,
   rejected: 0,
   reported: 0,
   reportedAt: -Infinity,
@@ -71,12 +74,17 @@ export class Roster {
 
   /** A member, as it is shown. An unknown id is shown as `#id`. */
   person(id: number): Person {
-    const { name, away, otherKey, classic, key } = this.#entries.get(id) ?? this.#unknown;
+    const { name, away, otherKey, classic, key, verified } = this.#entries.get(id) ?? this.#unknown;
     const alone = name !== undefined && this.#namesakes.get(name) === 1;
     const mark = otherKey ? "(!)" : "";
     const shown = `${name ?? ""}${alone ? "" : `#${id}`}${mark}`;
     const self = id === this.#self;
-    return { id, name: shown, self, away, ...(classic && { classic }), ...(key && { key }) };
+    return {
+      ...{ id, name: shown, self, away },
+      ...(classic && { classic }),
+      ...(key && { key }),
+      ...(verified && { verified }),
+    };
   }
 
   /** Adds or renames a member. Without a name it is shown as `#id`. */
@@ -90,6 +98,10 @@ export class Roster {
 
   setKey(id: number, key: string | undefined): void {
     this.#change(id, "key", key);
+  }
+
+  setVerified(id: number, day: string | undefined): void {
+    this.#change(id, "verified", day);
   }
 
   /** Returns whether that has changed. */
@@ -134,7 +146,7 @@ export class Roster {
     if (entry && this.#entries.delete(id)) this.#entries.set(id, entry);
   }
 
-  #change<What extends "away" | "otherKey" | "classic" | "key">(
+  #change<What extends "away" | "otherKey" | "classic" | "key" | "verified">(
     id: number,
     what: What,
     value: Entry[What],

@@ -74,6 +74,7 @@ export const COMMANDS: readonly SlashCommand[] = [
       }
       const names = room.members.map((member) => {
         const marks = (member.self ? " (you)" : "") +
+          (member.verified === undefined ? "" : " (verified)") +
           (preferences.ignored.has(member) ? " (ignored)" : "");
         return printable(listed(member)) + marks;
       });
@@ -184,21 +185,44 @@ export const COMMANDS: readonly SlashCommand[] = [
   },
   {
     name: "verify",
-    args: "MEMBER",
-    help: "shows words to compare aloud: of a member's identity, or (room) of the conversation",
+    args: "MEMBER [yes]",
+    help: "shows words to compare aloud, of a member or of the room; with yes: they were the same",
     members: ({ room }) => [...room.members.filter((m) => !m.self).map((m) => m.name), "room"],
-    run({ room, print }, name: string) {
-      if (name === "room") return verifyRoom(room, print);
-      const words = room.compare(name);
+    run({ room, preferences: { compared }, print }, name: string, yes?: string) {
       const shown = printable(name);
+      if (name === "room") {
+        if (yes) throw new ChatError("Cannot confirm the room: its words change all the time");
+        return verifyRoom(room, print);
+      }
+      if (yes) {
+        const member = findPerson(room.members, name);
+        // Somebody else may have taken the name since the words were shown.
+        if (typeof member === "string" || !member.key || !compared.has(member.key)) {
+          throw new ChatError(
+            `Cannot confirm "${shown}": you have not seen the words of this key`,
+            {
+              hint: `/verify ${shown} shows them`,
+            },
+          );
+        }
+        room.verify(member.id);
+        return print(`${printable(bareName(member.name))} is verified; /who shows it`);
+      }
+      const words = room.compare(name);
+      const member = findPerson(room.members, name);
+      const { key, verified } = typeof member === "string" ? {} as Partial<Person> : member;
+      if (key !== undefined) compared.add(key);
       print(`Compare aloud with ${shown}: ${words}`);
-      print(`If ${shown} sees the same words, the connection is genuine`);
+      print(
+        `If ${shown} sees the same words, the connection is genuine` +
+          (verified === undefined ? `: /verify ${shown} yes` : `; you verified it on ${verified}`),
+      );
     },
   },
   {
     name: "trust",
     args: "MEMBER",
-    help: "trusts a member's current key",
+    help: "trusts a member's current key, besides the keys that its name has already",
     run({ room, print }, name: string) {
       room.trust(name);
       print(`this key is now trusted for ${printable(name)}`);

@@ -129,7 +129,7 @@ Deno.test("submit: /verify shows the words and explains them; /trust reports wha
   assertEquals(submitted("/verify bob#7"), [
     'compare "bob#7"',
     `print|Compare aloud with bob#7: ${WORDS}`,
-    "print|If bob#7 sees the same words, the connection is genuine",
+    "print|If bob#7 sees the same words, the connection is genuine: /verify bob#7 yes",
   ]);
   assertEquals(submitted("/trust  bob "), [
     'trust "bob"',
@@ -143,6 +143,42 @@ Deno.test("submit: /verify shows the words and explains them; /trust reports wha
     assertThrows(run, ChatError, "there is no key");
     assertEquals(done, []);
   }
+});
+
+Deno.test("submit: /verify MEMBER yes confirms the key whose words were shown, and never another one", () => {
+  const bob = { ...OTHERS[0]!, key: "k1" };
+  const room = fakeRoom({ members: [ALICE, bob] });
+  const { context, done } = around({ room });
+  const refused = (line: string) => {
+    const error = assertThrows(() => submit(line, context), ChatError, "Cannot confirm");
+    return [error.message, error.hint];
+  };
+  const unseen = [
+    'Cannot confirm "bob": you have not seen the words of this key',
+    "/verify bob shows them",
+  ];
+  assertEquals(refused("/verify bob yes"), unseen);
+  submit("/verify bob", context);
+  // Meanwhile bob leaves, and somebody else takes the name; then nobody has it; then several have.
+  room.members = [ALICE, { ...bob, id: 9, name: "bob(!)", key: "k2" }];
+  assertEquals(refused("/verify bob yes"), unseen);
+  for (const members of [[ALICE], [{ ...bob, name: "bob#2" }, { ...bob, id: 9, name: "bob#9" }]]) {
+    room.members = members;
+    assertEquals(refused("/verify bob yes"), unseen);
+  }
+  room.members = [ALICE, { ...bob, id: 11 }];
+  submit("/verify bob yes", context);
+  assertEquals(done.slice(-2), ["verify 11", "print|bob is verified; /who shows it"]);
+  room.members = [ALICE, { ...bob, verified: "2024-01-31" }];
+  submit("/who", context);
+  submit("/verify bob", context);
+  assertEquals(done.slice(-4), [
+    "print|2 here: alice (you), bob (verified)",
+    'compare "bob"',
+    `print|Compare aloud with bob: ${WORDS}`,
+    "print|If bob sees the same words, the connection is genuine; you verified it on 2024-01-31",
+  ]);
+  assertThrows(() => submit("/verify room yes", context), ChatError, "Cannot confirm the room");
 });
 
 Deno.test("submit: /verify room shows the conversation's words, and who sees the same one", () => {
@@ -190,7 +226,8 @@ Deno.test("submit: an invalid command fails with one sentence and no effect", ()
     ["/trust ", "/trust needs a member: /trust MEMBER"],
     ["/whoami x", "Too many arguments: /whoami"],
     ["/reconnect now", "Too many arguments: /reconnect"],
-    ["/verify bob al", "Too many arguments: /verify MEMBER"],
+    ["/verify bob al", 'Unknown verify "al"; use yes'],
+    ["/verify bob yes yes", "Too many arguments: /verify MEMBER [yes]"],
     ["/time now", 'Unknown time "now"; use short, long or off'],
     ["/time Long", 'Unknown time "Long"; use short, long or off'],
     ["/theme \x1b" + "x".repeat(99), `Unknown theme "␛${"x".repeat(31)}…"; use auto, dark, light`],

@@ -5,8 +5,13 @@ import { ChatError } from "../errors.ts";
 import type { Person, RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 
-export function toMember({ id, name, self, away, classic }: Person): Record<string, unknown> {
-  return { id, name, self, away, ...(classic && { classic }) };
+export function toMember({ id, name, self, away, ...rest }: Person): Record<string, unknown> {
+  return { id, name, self, away, ...optional(rest) };
+}
+
+/** The fields that few members have. */
+function optional({ classic, key, verified }: Pick<Person, "classic" | "key" | "verified">) {
+  return { ...(classic && { classic }), ...(key && { key }), ...(verified && { verified }) };
 }
 
 function toFile({ number, name, size, sha256 }: Transfer): Record<string, unknown> {
@@ -37,8 +42,8 @@ export function describe(event: RoomEvent): OutputLine {
     case "undelivered":
       return { type, ref: event.ref, to: event.to.id, name: event.to.name, reason: event.reason };
     case "joined": {
-      const { id, name, classic } = event.who;
-      return { type, id, name, ...(classic && { classic }), at: event.at, ...proofs(event) };
+      const { id, name } = event.who;
+      return { type, id, name, ...optional(event.who), at: event.at, ...proofs(event) };
     }
     case "left":
       return { type, id: event.who.id, name: event.who.name, reason: event.reason, at: event.at };

@@ -8,7 +8,15 @@ import {
 } from "@std/assert";
 import { ChatError } from "../errors.ts";
 import type { RoomEvent, RoomInfo } from "../room.ts";
-import { ALICE, BOB, EVENTS, FakeRoom, SENT, UNPROVED } from "../tests/support/fake_room.ts";
+import {
+  ALICE,
+  BOB,
+  EVENTS,
+  FakeRoom,
+  FINGERPRINT,
+  SENT,
+  UNPROVED,
+} from "../tests/support/fake_room.ts";
 import { PlainScreen } from "./plain.ts";
 
 const utf8 = new TextEncoder();
@@ -187,7 +195,7 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
         "not delivered: bob has left",
       ],
     },
-    joined: { out: "", notes: ["bob joined", "bob joined", "bob (classic) joined"] },
+    joined: { out: "", notes: ["bob joined", "bob joined", "bob (classic) joined", "bob joined"] },
     left: {
       out: "",
       notes: [
@@ -798,6 +806,7 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
       { id: 2, name: "bob", at: 400 },
       { id: 2, name: "bob", at: 450, sent },
       { id: 2, name: "bob", classic: true, at: 500 },
+      { ...bob, key: FINGERPRINT, verified: "2024-01-31", at: 550, sent },
     ],
     left: [
       { id: 2, name: "bob", reason: "left", at: 500 },

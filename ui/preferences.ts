@@ -28,6 +28,8 @@ export class Preferences {
   /** The transfer number of the last received picture, for `/view`. */
   picture: number | undefined;
   readonly ignored: Ignored;
+  /** The keys whose words `/verify` has shown: only these can be confirmed. */
+  readonly compared: Set<string> = new Set();
 
   constructor(
     { theme, time, notify }: { theme?: Theme; time?: Time; notify?: Notify } = {},

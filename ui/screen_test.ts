@@ -279,7 +279,7 @@ Deno.test("Screen: the status line shows the room's protection at every width; c
   await tty.type("/verify bob\r");
   assertEquals((await tty.rows()).slice(0, 2), [
     "Compare aloud with bob: abandon ability able about above absent absorb abstract",
-    "If bob sees the same words, the connection is genuine",
+    "If bob sees the same words, the connection is genuine: /verify bob yes",
   ]);
 });
 

@@ -100,6 +100,10 @@ export class FakeRoom implements Room {
     this.#request(`trust ${JSON.stringify(who)}`);
   }
 
+  verify(who: string | number): void {
+    this.#request(`verify ${JSON.stringify(who)}`);
+  }
+
   offer(path: string, to?: string | number, name?: string): void {
     const whom = to === undefined ? "" : ` to ${JSON.stringify(to)}`;
     this.#request(`offer ${path}${whom}${name === undefined ? "" : ` as ${name}`}`);
@@ -275,6 +279,12 @@ export const EVENTS: {
     { type: "joined", who: BOB, at: 400, sent: undefined },
     { type: "joined", who: BOB, at: 450, sent: SENT },
     { type: "joined", who: { ...BOB, classic: true }, at: 500, sent: undefined },
+    {
+      type: "joined",
+      who: { ...BOB, key: FINGERPRINT, verified: "2024-01-31" },
+      at: 550,
+      sent: SENT,
+    },
   ],
   left: (Object.keys(LEFT) as (keyof typeof LEFT)[]).map((reason) => (
     { type: "left", who: BOB, reason, at: 500 }
