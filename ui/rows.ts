@@ -42,8 +42,16 @@ export function alone(heading: string, label: string, columns: number): string[]
 /**
  * `text`, which is printable, after `heading`, which may have colours. Further rows are indented under the text,
  * or less if that would leave them less than half of the columns.
+ *
+ * @param mark where rows are aligned, it precedes the further rows of a line, in place of the end of the indent
  */
-export function framed(heading: string, text: string, page: Page, style: string): string[] {
+export function framed(
+  heading: string,
+  text: string,
+  page: Page,
+  style: string,
+  mark: string = "",
+): string[] {
   const columns = Math.max(8, page.columns);
   const lines = text.replaceAll("\t", "    ").split("\n");
   const first = room(stripAnsiCode(heading));
@@ -53,23 +61,27 @@ export function framed(heading: string, text: string, page: Page, style: string)
   const isNarrow = page.columns < ALIGNED_COLUMNS;
   const indent = isNarrow || first > columns / 2 ? INDENT.length : Math.max(first, INDENT.length);
   const margin = " ".repeat(indent);
+  const further = isNarrow ? margin : " ".repeat(indent - mark.length) + mark;
   if (first > columns / 2) {
-    const rows = lines.flatMap((line) => wrap(line, columns - indent));
+    const rows = lines.flatMap((line) =>
+      wrap(line, columns - indent).map((row, i) => (i === 0 ? margin : further) + paint(row, style))
+    );
     const own = heading.trimEnd();
     // A heading with colours is a time, which is short.
     const first = stripAnsiCode(own) === own ? wrap(own, columns) : [own];
-    return [...first, ...rows.map((row) => margin + paint(row, style))];
+    return [...first, ...rows];
   }
   // The heading takes this much more of the first row than the indent takes of the others.
   const more = first > indent ? "x".repeat(first - indent - 1) + " " : "";
-  const rows = lines.flatMap((line, i) => {
-    if (i > 0) return wrap(line, columns - indent);
-    const [row = "", ...others] = wrap(more + line, columns - indent);
-    return [row.slice(more.length), ...others];
+  return lines.flatMap((line, i) => {
+    const [row = "", ...others] = wrap(i === 0 ? more + line : line, columns - indent);
+    const before = i === 0 ? heading : margin;
+    const begin = i === 0 ? row.slice(more.length) : row;
+    return [
+      begin === "" && i === 0 ? heading.trimEnd() : before + paint(begin, style),
+      ...others.map((other) => further + paint(other, style)),
+    ];
   });
-  return rows.map((row, i) =>
-    row === "" && i === 0 ? heading.trimEnd() : (i === 0 ? heading : margin) + paint(row, style)
-  );
 }
 
 /** Draws the lines of one message. */

@@ -203,16 +203,16 @@ Deno.test("Screen: shows members that are in the room, join, leave and change th
     "      here: bob",
     "      here: bob (away)",
     "      here: m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14,",
-    "      m15, m16, m17, m18, m19 and 5 more",
+    "    … m15, m16, m17, m18, m19 and 5 more",
     "      bob joined",
     "      bob is now rob",
     "      you are now ally",
     "      bob left; m0 was disconnected: too slow",
     "      a message claiming to be from bob could not be verified: it is not text",
     "      8 messages claiming to be from bob could not be verified; the last one: it",
-    "      is not text",
+    "    … is not text",
     "      bob sees a different conversation than you since 09:02: the server shows",
-    "      you different things, or bob's report is false",
+    "    … you different things, or bob's report is false",
     "      bob sees the same conversation as you now",
   ]);
 });
@@ -1364,7 +1364,7 @@ Deno.test("Screen: a transfer has one live row, which updates by itself, stalls,
   const offered = going({ state: "offered", bytes: 0 });
   tell({ type: "offer", from: BOB, direct: false, files: [offered], ...UNPROVED });
   const offer =
-    "09:05 bob offers photo.jpg (3 MiB, SHA-256 0123456789ab…): /accept 1 or /decline 1";
+    "09:05 bob offers photo.jpg (3 MiB, SHA-256 0123456789ab…): /accept 1 or /decline … 1";
   const shown = async () => (await tty.rows()).slice(0, -2);
   const above = await shown();
   assertEquals(above.join(" ").replace(/\s+/g, " ").trim(), offer);
@@ -1388,7 +1388,7 @@ Deno.test("Screen: a transfer has one live row, which updates by itself, stalls,
   tell({ type: "transfer", transfer: done });
   assertEquals((await shown()).slice(-2), [
     "      received photo.jpg from bob (3 MiB), verified: /d/photo.jpg; /view 1 to",
-    "      show it",
+    "    … show it",
   ]);
 });
 

@@ -10,7 +10,7 @@
 //
 // No member can imitate another's name or a notice: members only control names, and the text after " │ "; in the
 // compact form, indented text and text after `NAME: `. Names contain neither spaces nor `:`, so `bob → you` and
-// `* bob` cannot be names.
+// `* bob` cannot be names. The names of files may contain anything: a mark precedes the further rows of a notice.
 
 import { stripAnsiCode } from "@std/fmt/colors";
 import { ChatError } from "../errors.ts";
@@ -47,6 +47,8 @@ const GROUP_MS = 5 * 60 * 1000;
 const MAX_LISTED = 20;
 
 const SEPARATOR = " │ ";
+/** Before the further rows of a notice. It may quote others: without a mark, such a row could look like a message. */
+const GOES_ON = "… ";
 
 /** The sender of a message, and its kind. */
 interface Label {
@@ -199,13 +201,15 @@ export class Transcript {
     const rows = this.#dayLine(now, page);
     this.#group = undefined;
     const stamp = this.#time(now, page);
-    return [...rows, ...this.#framed(stamp, printable(text), page, role)];
+    return [...rows, ...this.#framed(stamp, printable(text), page, role, GOES_ON)];
   }
 
   /** A command's answer, without a time; both parts may hold anything. */
   answer(heading: string, text: string, page: Page, role?: "dim" | "error"): string[] {
     this.#group = undefined;
-    return this.#framed(heading, printable(text, "lines"), page, role);
+    // With a heading it is help, which quotes nobody.
+    const mark = heading === "" ? GOES_ON : "";
+    return this.#framed(heading, printable(text, "lines"), page, role, mark);
   }
 
   /** The user's own text that has not been sent: all of it, because nothing else keeps it. */
@@ -214,12 +218,18 @@ export class Transcript {
     return framed(heading, printable(text, "lines"), page, page.palette.error);
   }
 
-  #framed(heading: string, text: string, page: Page, role?: "dim" | "error"): string[] {
-    const rows = framed(heading, text, page, role === undefined ? "" : page.palette[role]);
+  #framed(
+    heading: string,
+    text: string,
+    page: Page,
+    role: "dim" | "error" | undefined,
+    mark: string,
+  ): string[] {
+    const rows = framed(heading, text, page, role === undefined ? "" : page.palette[role], mark);
     if (rows.length <= MAX_ROWS) return rows;
     // Laid out again when it is shown: the terminal may be narrower then.
     const rest = rows.slice(MAX_ROWS).map((row) => stripAnsiCode(row).trim());
-    this.#cut.add(undefined, (page) => this.#framed("", rest.join("\n"), page, role));
+    this.#cut.add(undefined, (page) => this.#framed("", rest.join("\n"), page, role, mark));
     const more = moreRows(rest.length, true);
     return [...rows.slice(0, MAX_ROWS), ...framed("", more, page, page.palette.dim)];
   }

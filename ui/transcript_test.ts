@@ -412,7 +412,10 @@ Deno.test("Transcript: long answers and notices are cut, too; unsent text never 
     }
     assert(shown.length > 5);
     const text = shown.flatMap((rows) => rows.filter((row) => !row.includes("more lines")));
-    assertEquals(text.map((row) => row.replace("14:02", "").trim()).join(" "), names);
+    assertEquals(
+      text.map((row) => row.replace("14:02", "").replace("…", "").trim()).join(" "),
+      names,
+    );
   }
   const unsent = new Transcript().unsent("not sent: ", lines(1000), to);
   assertEquals(unsent.length, 1000);
@@ -486,6 +489,37 @@ Deno.test("Transcript: no text can imitate another member's name or a notice", (
           assert(first!.replace(/^\d\d:\d\d /, "").startsWith(`${name}:`), first);
           for (const row of others) assert(/^(?: {2}|$)/.test(row), `${name}: ${row}`);
         }
+      }
+    }
+  }
+});
+
+Deno.test("Transcript: no file's name can imitate a message, wherever it is wrapped", () => {
+  // No-break spaces bring the name of a member to any column, and are not where a row is wrapped.
+  const fakes = [
+    "carol\u00a0│\u00a0I am evil",
+    "carol → you │ I am evil",
+    "│ I am evil",
+    "carol: I am",
+  ];
+  for (const fake of fakes) {
+    for (const time of ["short", "off"] as const) {
+      for (let length = 1; length < 80; length++) {
+        const name = "x".repeat(length) + " " + "\u00a0".repeat(length % 17) + fake;
+        const files = [{ ...OFFER, name }];
+        const offer = { type: "offer", from: BOB, direct: false, files, ...UNPROVED } as const;
+        const transfer = {
+          type: "transfer",
+          transfer: { ...OFFER, name, state: "failed" },
+        } as const;
+        for (const event of [offer, transfer]) {
+          const [, ...further] = rows(80, [says(CAROL, "hi"), event], { time }).slice(1);
+          for (const row of further) {
+            assertMatch(row, time === "off" ? /^… / : /^ {4}… /, JSON.stringify(name));
+          }
+        }
+        const [, ...further] = new Transcript().answer("", name, page(80)).map(unstyled);
+        for (const row of further) assertMatch(row, /^… /);
       }
     }
   }
@@ -632,8 +666,8 @@ Deno.test("Transcript: indents a notice under its text, or less if there is litt
   const notice = "you are alice, in the room at 127.0.0.1:2428; here is more";
   assertEquals(rows(60, [`${notice}, ${notice}\nin one line`]), [
     "14:02 you are alice, in the room at 127.0.0.1:2428; here is",
-    "      more, you are alice, in the room at 127.0.0.1:2428;",
-    "      here is more␊in one line",
+    "    … more, you are alice, in the room at 127.0.0.1:2428;",
+    "    … here is more␊in one line",
   ]);
   assertEquals(rows(20, [notice, notice]), [
     "14:02 you are alice,",
