@@ -106,7 +106,7 @@ export const Away = {
 export const AckOutcome = {
   /** The message is in the receiver's own log. */
   ACCEPTED: 0,
-  /** The receiver's own log is full, or the receiver is still getting the list of members: try again later. */
+  /** The receiver's own log is full, or the space for those of all members: try again later. */
   BUSY: 1,
   /** No member has this id, or not any more. */
   GONE: 2,

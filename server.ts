@@ -67,7 +67,7 @@ const GONE = [
 /** How often idle connections are looked for in `idleMs`. */
 const CHECKS_PER_IDLE_TIME = 6;
 
-export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSize"> {
+export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSize" | "ownTotal"> {
   /** The room's log has a chain; by default if the room is sealed. */
   isChained?: boolean;
   /** The address to listen on. */
@@ -219,13 +219,14 @@ export class Server {
   status(): string {
     let away = 0;
     for (const { connection } of this.#sessions.values()) if (!connection) away++;
-    const { log, said } = this.hub.fold;
+    const { log, said, ownSpace } = this.hub.fold;
     return this.#counters.render({
       chat_members: this.hub.size,
       chat_members_away: away,
       chat_connections: this.connections,
       chat_unadmitted_connections: this.#admissions.size,
       chat_room_log_bytes_held: log.held,
+      chat_own_logs_bytes_held: ownSpace.taken,
       chat_process_resident_bytes: Deno.memoryUsage().rss,
       chat_frames_received_total: this.#relay.received.frames,
       chat_bytes_received_total: this.#relay.received.bytes,

@@ -27,6 +27,7 @@ import {
 import { LogChain, type SavedChain } from "./log_chain.ts";
 import { MemberList } from "./member_list.ts";
 import { OwnLog, type SavedOwnLog } from "./own_log.ts";
+import { OwnSpace } from "./own_space.ts";
 import { Log, type SavedLog } from "./room_log.ts";
 import { Tally } from "./tally.ts";
 
@@ -37,6 +38,8 @@ import { Tally } from "./tally.ts";
 export const ROOM_LOG_SIZE = 8 * 1024 * 1024;
 /** Bytes of direct messages that may wait for one member: two of the largest frames. */
 export const OWN_LOG_SIZE = 2 * MAX_FRAME;
+/** Bytes that all own logs together may take: 64 full ones. A member reads its own within a second. */
+export const OWN_LOGS_SIZE = 32 * 1024 * 1024;
 
 /** Bytes of a segment of the room's log: the largest frame fits, and the log is trimmed in small steps. */
 const ROOM_SEGMENT = 512 * 1024;
@@ -51,6 +54,8 @@ export interface FoldConfig {
   readonly logSize: number;
   /** Bytes that may wait for one member in its own log. */
   readonly ownSize: number;
+  /** Bytes of all own logs together; the senders of one network may fill an eighth. */
+  readonly ownTotal: number;
 }
 
 /** A member. Only the fold changes it. */
@@ -169,14 +174,23 @@ export class Fold {
   readonly #byToken = new Map<string, FoldMember>();
   readonly #byNetwork = new Tally();
   readonly #list = new MemberList();
+  /** The space for all own logs. */
+  readonly #ownSpace: OwnSpace;
   #lastId = 0;
 
   constructor(
-    { name, isChained = false, logSize = ROOM_LOG_SIZE, ownSize = OWN_LOG_SIZE }:
+    {
+      name,
+      isChained = false,
+      logSize = ROOM_LOG_SIZE,
+      ownSize = OWN_LOG_SIZE,
+      ownTotal = OWN_LOGS_SIZE,
+    }:
       & Pick<FoldConfig, "name">
       & Partial<FoldConfig>,
   ) {
-    this.config = { name, isChained, logSize, ownSize };
+    this.config = { name, isChained, logSize, ownSize, ownTotal };
+    this.#ownSpace = new OwnSpace(ownTotal);
     this.log = new Log(logSize, Math.min(ROOM_SEGMENT, Math.ceil(logSize / 4)));
     if (isChained) this.chain = new LogChain(this.log, tokenBytes("log name", name));
   }
@@ -201,6 +215,11 @@ export class Fold {
   /** The member that can resume with this token. */
   find(token: string): FoldMember | undefined {
     return this.#byToken.get(token);
+  }
+
+  /** What all own logs take, in bytes, and what the senders of each network have taken of that. */
+  get ownSpace(): Pick<OwnSpace, "taken" | "takenBy"> {
+    return this.#ownSpace;
   }
 
   /** How many members come from a network. */
@@ -257,7 +276,7 @@ export class Fold {
     const { network, noDirect, profile } = parseJoin(bytes);
     // Acknowledgements come on top of the limit for direct messages. If space runs out, the log first drops what
     // it keeps for a client that may resume.
-    const own = new OwnLog(this.config.ownSize + MAX_FRAME);
+    const own = new OwnLog(this.config.ownSize + MAX_FRAME, this.#ownSpace);
     const start = this.log.end;
     const member = new FoldMember({ id, start, connection, network, own, profile });
     member.noDirect = noDirect;
@@ -320,11 +339,20 @@ export class Fold {
     let to = this.#members.get(id);
     let outcome: number = AckOutcome.ACCEPTED;
     if (!to || to.noDirect) outcome = AckOutcome.GONE;
-    else if (to.own.waiting + bytes.length > this.config.ownSize) outcome = AckOutcome.BUSY;
+    else if (
+      to.own.waiting + bytes.length > this.config.ownSize ||
+      !this.#ownSpace.fits(from.network, bytes.length)
+    ) outcome = AckOutcome.BUSY;
     if (outcome !== AckOutcome.ACCEPTED) to = undefined;
-    if (to) readdress(to.own.append(bytes, this.log.end), Type.DIRECT, from.id);
+    const { network } = from;
+    const room = this.log.end;
+    if (to) {
+      const copy = to.own.append(bytes, { room, network, isAck: false });
+      readdress(copy, Type.DIRECT, from.id);
+    }
     from.answered++;
-    from.own.append(encodeAck(id, { count: from.answered, outcome }), this.log.end);
+    const ack = encodeAck(id, { count: from.answered, outcome });
+    from.own.append(ack, { room, network, isAck: true });
     return { what: "answered", outcome, to };
   }
 
@@ -350,6 +378,7 @@ export class Fold {
     this.#list.remove(member.id);
     this.#byNetwork.add(member.network, -1);
     this.#setTokens(member, []);
+    member.own.leave();
     member.left = { reason, end: this.log.end };
     this.#append(encodeFrame(Type.LEFT, member.id, Uint8Array.of(reason)));
   }
@@ -397,7 +426,7 @@ export class Fold {
     if (saved.chain) fold.chain?.restore(saved.chain);
     for (const [id, connection] of saved.seats) fold.#seats.set(id, connection);
     for (const one of saved.members) {
-      const own = new OwnLog(fold.config.ownSize + MAX_FRAME);
+      const own = new OwnLog(fold.config.ownSize + MAX_FRAME, fold.#ownSpace);
       own.restore(one.own);
       const member = new FoldMember({ ...one, own, profile: Uint8Array.fromBase64(one.profile) });
       const { away, noDirect, accepted, answered, lasting } = one;

@@ -272,7 +272,8 @@ export class Hub {
   #wakeOwn(id: number): void {
     const member = this.#members.get(id);
     if (!member || member.isLeaving) return;
-    if (member.overrun) return this.#drop(member);
+    const { own, network } = member.state;
+    if (member.overrun || own.isOverrun(network)) return this.#drop(member);
     // A client that sends no HAVE has what was written to it.
     if (!member.state.lasting && member.ownCursor - member.have.position >= HAVE_SIZE) {
       this.#putHave(member, member.ownCursor, false);

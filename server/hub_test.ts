@@ -20,9 +20,11 @@ import {
 import fc from "../tests/support/property.ts";
 import { drawToken } from "../protocol/resume.ts";
 import type { Entry } from "./entry.ts";
-import { Fold, type FoldConfig, OWN_LOG_SIZE, ROOM_LOG_SIZE } from "./fold.ts";
+import { Fold, type FoldConfig, OWN_LOG_SIZE, OWN_LOGS_SIZE, ROOM_LOG_SIZE } from "./fold.ts";
 import { BACKLOG, Hub, type HubOptions, type Start } from "./hub.ts";
 import type { Member, Outlet } from "./member.ts";
+import { ACKS_SIZE, RUN_COST } from "./own_log.ts";
+import { NETWORK_PARTS } from "./own_space.ts";
 import { Log } from "./room_log.ts";
 
 const utf8 = new TextEncoder();
@@ -89,10 +91,11 @@ class Guest {
   /** The results of `take`, as views, and as copies made at that moment. */
   readonly #taken: { view: Uint8Array; copy: Uint8Array }[] = [];
 
-  constructor(readonly hub: Hub, readonly profile: string | Uint8Array) {
+  constructor(readonly hub: Hub, readonly profile: string | Uint8Array, readonly network = "") {
     const { member, start } = hub.join(
       typeof profile === "string" ? utf8.encode(profile) : profile,
       this.#outlet(),
+      { network },
     );
     this.member = member;
     this.start = start;
@@ -135,7 +138,7 @@ class Guest {
   }
 
   resumeAt({ room, own }: { room: number; own: number }): boolean {
-    const body = { token: this.#token, room, own, network: "" };
+    const body = { token: this.#token, room, own, network: this.network };
     if (!this.hub.resume(this.member, body, this.#outlet())) return false;
     this.#renew();
     return true;
@@ -738,6 +741,90 @@ Deno.test("Hub.tell: the own log of a member that requests ACKs without reading 
   assertEquals(ada.drain(), []);
 });
 
+/** Tells until the answer is another one; returns how many were accepted. */
+function tellWhileAccepted(from: Guest, receivers: readonly Guest[], text: Uint8Array): number {
+  for (let accepted = 0;; accepted++) {
+    from.tell(receivers[accepted % receivers.length]!, text);
+    const outcome = from.drain().at(-1)!.split(" ").at(-1);
+    from.have();
+    if (outcome !== "accepted") {
+      assertEquals(outcome, "busy");
+      return accepted;
+    }
+  }
+}
+
+Deno.test("Hub.tell: the senders of one network fill an eighth of the space for own logs at most, and others the rest", () => {
+  const text = new Uint8Array(10_000);
+  const frame = text.length + HEADER_SIZE;
+  const ownTotal = 20 * NETWORK_PARTS * frame;
+  const hub = open({ ownTotal });
+  const receivers = Array.from({ length: 10 }, () => new Guest(hub, "receiver"));
+  // Two senders of one network share its part.
+  const [ada, ann, bob] = ["a", "a", "b"].map((network) => new Guest(hub, "sender", network)) as [
+    ...[Guest, Guest, Guest],
+  ];
+  for (const guest of [...receivers, ada, ann, bob]) {
+    guest.drain();
+    guest.have();
+  }
+  const accepted = tellWhileAccepted(ada, receivers, text);
+  assertLess(20 - 2, accepted);
+  assertLess(accepted, 20 + 1);
+  assertEquals(tellWhileAccepted(ann, receivers, text), 0);
+  assertEquals(tellWhileAccepted(bob, receivers, text), accepted);
+  assertLess(hub.fold.ownSpace.taken, 2 * ownTotal / NETWORK_PARTS + 1);
+  // What a receiver has confirmed, or leaves behind, makes room for the same network.
+  receivers[0]!.drain();
+  assert(receivers[0]!.have());
+  receivers[1]!.leave();
+  const freed = Math.floor(2 * accepted / receivers.length);
+  assertLess(freed - 1, tellWhileAccepted(ann, [receivers[2]!], text) + 1);
+  for (const guest of receivers) guest.leave();
+  assertEquals(hub.fold.ownSpace.taken, 0);
+});
+
+Deno.test("Hub.tell: all networks together fill the space for own logs at most", () => {
+  const text = new Uint8Array(10_000);
+  const ownTotal = 100 * text.length;
+  const hub = open({ ownTotal });
+  const receivers = Array.from({ length: 10 }, () => new Guest(hub, "receiver"));
+  let accepted = 0;
+  for (let n = 0; n < 2 * NETWORK_PARTS; n++) {
+    const sender = new Guest(hub, "sender", `${n}`);
+    sender.drain();
+    sender.have();
+    accepted += tellWhileAccepted(sender, receivers, text);
+    assertLess(hub.fold.ownSpace.taken, ownTotal + 1);
+  }
+  assertLess(90, accepted);
+});
+
+Deno.test("Hub.tell: a member that requests ACKs and does not confirm them leaves when its network's space is full, and no other one does", () => {
+  const ownTotal = 4 * NETWORK_PARTS * ACKS_SIZE;
+  const hub = open({ ownTotal });
+  const [greedy, honest, other] = ["a", "a", "b"].map((network) => {
+    const guest = new Guest(hub, "member", network);
+    guest.drain();
+    guest.have();
+    return guest;
+  }) as [Guest, Guest, Guest];
+  let requests = 0;
+  while (greedy.drops.length === 0) {
+    // Each of its ACKs has a place of its own in the room's log.
+    other.say("");
+    for (const guest of [greedy, honest]) {
+      guest.tell({ id: 99 }, "");
+      if (guest.drops.length === 0) guest.drain();
+    }
+    honest.have();
+    assertLess(++requests, 100_000, "its log grows without end");
+    assertLess(hub.fold.ownSpace.takenBy("a"), ownTotal / NETWORK_PARTS + ACKS_SIZE);
+  }
+  assertEquals([honest.drops, other.drops], [[], []]);
+  assertLess(hub.fold.ownSpace.takenBy("a"), 1000);
+});
+
 Deno.test("Hub.tell: messages that the client has confirmed take no memory", () => {
   const [, ada, bob] = openWith({}, "ada", "bob");
   for (let i = 0; i < 1000; i++) {
@@ -1182,6 +1269,7 @@ Deno.test("Hub: after any sequence of operations, each member has seen exactly i
   const seen = {
     overrun: 0,
     full: 0,
+    crowded: 0,
     slices: 0,
     after: 0,
     resumed: 0,
@@ -1197,11 +1285,13 @@ Deno.test("Hub: after any sequence of operations, each member has seen exactly i
     { logSize: 4_000_000, profileSize: 3000 },
   );
   const ownSize = fc.constantFrom(60, 100_000);
+  const ownTotal = fc.constantFrom(8_000, OWN_LOGS_SIZE);
   const steps = fc.array(step, { minLength: 20, maxLength: 300, size: "max" });
   const cut = fc.nat(300);
   fc.assert(
-    fc.property(sizes, ownSize, steps, cut, ({ logSize, profileSize }, ownSize, steps, cut) => {
-      const hub = open({ logSize, ownSize, isChained: logSize === 4_000_000 });
+    fc.property(sizes, ownSize, ownTotal, steps, cut, (sizes, ownSize, ownTotal, steps, cut) => {
+      const { logSize, profileSize } = sizes;
+      const hub = open({ logSize, ownSize, ownTotal, isChained: logSize === 4_000_000 });
       const stream = record(hub);
       // The witness reads everything at once, so it sees the complete room's log.
       const witness = new Guest(hub, "witness");
@@ -1237,7 +1327,7 @@ Deno.test("Hub: after any sequence of operations, each member has seen exactly i
             `MEMBER ${id} ${new TextDecoder().decode(profile)}`,
             ...away ? [`AWAY ${id} away`] : [],
           ]);
-          const guest = new Guest(hub, profile);
+          const guest = new Guest(hub, profile, NETWORKS[number % NETWORKS.length]);
           assertEquals(guest.welcomed, list.length);
           actors.push({ guest, list: list.flat(), expected: [], gone: undefined, takenBefore: 0 });
           goOn(`JOINED ${guest.id} ${profile}`);
@@ -1296,8 +1386,13 @@ Deno.test("Hub: after any sequence of operations, each member has seen exactly i
             break;
           case "tell": {
             const to = actors[step.to % actors.length]!;
-            const full = to.guest.member.state.own.waiting + message(text).bytes.length > ownSize;
-            const outcome = to.gone ? "gone" : full ? "busy" : "accepted";
+            const { length } = message(text).bytes;
+            const { ownSpace } = hub.fold;
+            const full = to.guest.member.state.own.waiting + length > ownSize;
+            const crowded = ownSpace.taken + length > ownTotal ||
+              ownSpace.takenBy(guest.network) + length > ownTotal / 8;
+            const outcome = to.gone ? "gone" : full || crowded ? "busy" : "accepted";
+            if (here && crowded && !full && !to.gone) seen.crowded++;
             if (here && outcome === "accepted") to.expected.push(`DIRECT ${guest.id} ${text}`);
             if (here) {
               actor.expected.push(`ACK ${to.guest.id} #${state.answered + 1} ${outcome}`);
@@ -1314,6 +1409,7 @@ Deno.test("Hub: after any sequence of operations, each member has seen exactly i
       // The same entries give the same state, also if it was saved between two of them.
       const again = replayStream(stream, hub.fold.config, cut);
       assertEquals(again.save(), hub.fold.save());
+      for (const fold of [hub.fold, again]) assertSpace(fold);
       if (cut < stream.length) seen.restored++;
 
       const present = new Map(
@@ -1352,6 +1448,26 @@ Deno.test("Hub: after any sequence of operations, each member has seen exactly i
   // Otherwise this test has become weaker than it looks.
   for (const [path, times] of Object.entries(seen)) assertLess(20, times, path);
 });
+
+const NETWORKS = ["192.0.2.1", "192.0.2.2"];
+
+/** What is taken for each network is what its frames take that wait in own logs. */
+function assertSpace(fold: Fold): void {
+  const taken = new Map<string, number>();
+  for (const { own } of fold.members()) {
+    const { runs, have } = own.save();
+    let start = have;
+    for (const [, end, network] of runs) {
+      taken.set(network, (taken.get(network) ?? 0) + end - start + RUN_COST);
+      start = end;
+    }
+    assertEquals(start, own.log.end);
+  }
+  for (const network of ["", ...NETWORKS]) {
+    assertEquals(fold.ownSpace.takenBy(network), taken.get(network) ?? 0);
+  }
+  assertEquals(fold.ownSpace.taken, [...taken.values()].reduce((a, b) => a + b, 0));
+}
 
 /** Records the entries of a hub's room. */
 function record(hub: Hub): Entry[] {

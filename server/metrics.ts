@@ -34,6 +34,10 @@ export const METRICS = {
     type: "gauge",
     help: "Bytes of memory that the room's log takes.",
   },
+  chat_own_logs_bytes_held: {
+    type: "gauge",
+    help: "Bytes of memory that waiting direct messages take.",
+  },
   chat_process_resident_bytes: {
     type: "gauge",
     help: "Bytes of RAM that the process takes.",

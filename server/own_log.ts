@@ -1,10 +1,20 @@
 // What only one member receives: direct messages, and acknowledgements of its own. A bounded log, the order between it
-// and the room's log, and how much of it the member has. Pure. Knows no member.
+// and the room's log, how much of it the member has, and who put the rest there. Pure. Knows no member.
 
+import type { OwnSpace } from "./own_space.ts";
 import { Log, type SavedLog } from "./room_log.ts";
 
 /** Bytes of a segment: most members never need a second one. */
 const SEGMENT = 1024;
+
+/** Bytes of memory that a run takes, besides its frames. */
+export const RUN_COST = 96;
+
+/**
+ * Acknowledgements cannot be refused, so a member may have this much of them, in bytes with the cost of their runs, even
+ * if there is no space. A client that confirms what it has needs less.
+ */
+export const ACKS_SIZE = 64 * 1024;
 
 /** A run of frames, and where it belongs in the room's log. */
 export interface OwnLogRun {
@@ -12,25 +22,37 @@ export interface OwnLogRun {
   readonly room: number;
   /** Where the run ends, in the own log. */
   end: number;
+  /** The network of the sender. For acknowledgements, that is the member itself. */
+  readonly network: string;
+  readonly isAck: boolean;
 }
 
 /** An `OwnLog` as text. */
 export interface SavedOwnLog {
   readonly log: SavedLog;
-  readonly runs: readonly (readonly [room: number, end: number])[];
+  readonly runs: readonly (readonly [
+    room: number,
+    end: number,
+    network: string,
+    isAck: boolean,
+  ])[];
   readonly have: number;
 }
 
-/** The own log of one member. */
+/** The own log of one member. It takes its memory from the room's space. */
 export class OwnLog {
   readonly log: Log;
+  readonly #space: OwnSpace;
   /** In the order of their ends. Those that the member has are dropped. */
   #runs: OwnLogRun[] = [];
   #have = 0;
+  /** What the acknowledgements among them take. */
+  #acks = 0;
 
   /** @param capacity bytes that it holds at most */
-  constructor(capacity: number) {
+  constructor(capacity: number, space: OwnSpace) {
     this.log = new Log(capacity, SEGMENT);
+    this.#space = space;
   }
 
   /** Bytes that the member does not have. */
@@ -38,22 +60,56 @@ export class OwnLog {
     return this.log.end - this.#have;
   }
 
+  /** There is no space for so many acknowledgements: its client requests them and does not confirm them. */
+  isOverrun(network: string): boolean {
+    return this.#acks > ACKS_SIZE && !this.#space.fits(network, 0);
+  }
+
   /** Appends a frame after everything that is in the room's log, up to `room`; returns the log's copy. */
-  append(frame: Uint8Array, room: number): Uint8Array<ArrayBuffer> {
+  append(
+    frame: Uint8Array,
+    { room, network, isAck }: Omit<OwnLogRun, "end">,
+  ): Uint8Array<ArrayBuffer> {
     const copy = this.log.append(frame);
+    const { end } = this.log;
     const last = this.#runs.at(-1);
-    if (last?.room === room) last.end = this.log.end;
-    else this.#runs.push({ room, end: this.log.end });
+    if (last?.room === room && last.network === network && last.isAck === isAck) {
+      last.end = end;
+      this.#charge(last, frame.length);
+    } else {
+      const run = { room, end, network, isAck };
+      this.#runs.push(run);
+      this.#charge(run, frame.length + RUN_COST);
+    }
     return copy;
+  }
+
+  #charge({ network, isAck }: OwnLogRun, bytes: number): void {
+    this.#space.add(network, bytes);
+    if (isAck) this.#acks += bytes;
   }
 
   /** The member has it up to `position`: that part is dropped. A lower position than before changes nothing. */
   haveUpTo(position: number): void {
     if (position <= this.#have) return;
+    const first = this.#firstAfter(position);
+    for (const run of this.#runs.splice(0, first)) {
+      this.#charge(run, this.#have - run.end - RUN_COST);
+      this.#have = run.end;
+    }
+    const [next] = this.#runs;
+    if (next) this.#charge(next, this.#have - position);
     this.#have = position;
     this.log.trim(position);
-    const first = this.#firstAfter(position);
-    if (first > 0) this.#runs.splice(0, first);
+  }
+
+  /** The member has left the room: it gives its space back, and can still be read. */
+  leave(): void {
+    let start = this.#have;
+    for (const run of this.#runs) {
+      this.#charge(run, start - run.end - RUN_COST);
+      start = run.end;
+    }
   }
 
   /** The run to which the frame at `position` belongs; undefined at the end. */
@@ -78,14 +134,20 @@ export class OwnLog {
   save(): SavedOwnLog {
     return {
       log: this.log.save(),
-      runs: this.#runs.map(({ room, end }) => [room, end] as const),
+      runs: this.#runs.map(({ room, end, network, isAck }) => [room, end, network, isAck] as const),
       have: this.#have,
     };
   }
 
+  /** For a new log. */
   restore({ log, runs, have }: SavedOwnLog): void {
     this.log.restore(log);
-    this.#runs = runs.map(([room, end]) => ({ room, end }));
+    this.#runs = runs.map(([room, end, network, isAck]) => ({ room, end, network, isAck }));
     this.#have = have;
+    let start = have;
+    for (const run of this.#runs) {
+      this.#charge(run, run.end - start + RUN_COST);
+      start = run.end;
+    }
   }
 }

@@ -37,6 +37,7 @@ export class Log {
   #segments: Segment[] = [];
   #end = 0;
   #begun = 0;
+  #held = 0;
   /** The last read: nearly always the next member reads the same. */
   #last: { position: number; end: number; bytes: Uint8Array<ArrayBuffer> } = NOTHING_READ;
 
@@ -67,7 +68,7 @@ export class Log {
 
   /** Bytes of memory that the log holds. */
   get held(): number {
-    return this.#segments.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    return this.#held;
   }
 
   /**
@@ -88,10 +89,11 @@ export class Log {
 
   #begin(bytes: Uint8Array<ArrayBuffer>): Segment {
     while (this.#segments.length > 0 && this.#end - this.start + bytes.length > this.capacity) {
-      this.#segments.shift();
+      this.#drop();
     }
     const segment = { start: this.#end, bytes, used: 0 };
     this.#segments.push(segment);
+    this.#held += bytes.length;
     this.#begun++;
     return segment;
   }
@@ -142,8 +144,15 @@ export class Log {
     while (this.#segments.length > 0) {
       const { start, used } = this.#segments[0]!;
       if (start + used > position) return;
-      this.#segments.shift();
+      this.#drop();
     }
+  }
+
+  /** Drops the oldest segment. */
+  #drop(): void {
+    this.#held -= this.#segments.shift()!.bytes.length;
+    // It would keep that segment in memory.
+    if (this.#last.position < this.start) this.#last = NOTHING_READ;
   }
 
   save(): SavedLog {
@@ -163,6 +172,7 @@ export class Log {
       const { written } = bytes.setFromBase64(text);
       return { start, bytes, used: written };
     });
+    this.#held = this.#segments.reduce((sum, { bytes }) => sum + bytes.length, 0);
     this.#last = NOTHING_READ;
   }
 }

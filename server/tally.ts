@@ -9,7 +9,7 @@ export class Tally {
   }
 
   /** Returns the new count. */
-  add(kind: string, by: 1 | -1): number {
+  add(kind: string, by: number): number {
     const count = this.of(kind) + by;
     if (count === 0) this.#counts.delete(kind);
     else this.#counts.set(kind, count);

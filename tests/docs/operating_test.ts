@@ -8,7 +8,7 @@ import { ERROR_CODES, MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, MAX_PROFILE } from 
 import { RETURN_PLACES } from "../../server/admission_places.ts";
 import { ENDINGS_IN_ALL, ENDINGS_PER_NETWORK } from "../../server/endings.ts";
 import { formatJson, formatText, type ServerEvent } from "../../server/events.ts";
-import { OWN_LOG_SIZE } from "../../server/fold.ts";
+import { OWN_LOG_SIZE, OWN_LOGS_SIZE } from "../../server/fold.ts";
 import { BYTE_BURST_SECONDS, formatSize, FRAME_BURST_SECONDS } from "../../server/limits.ts";
 import { TRIES_IN_ALL, TRIES_PER_ADDRESS } from "../../server/login_tries.ts";
 import { METRICS } from "../../server/metrics.ts";
@@ -84,12 +84,13 @@ Deno.test("docs/operating.md: the limits name existing error codes and metrics, 
 
 Deno.test("docs/operating.md: the fixed limits have the values of the program", () => {
   const rows = table("limit", "value", "the client gets");
-  const size = (bytes: number) => formatSize(bytes).replace("K", " KiB");
+  const size = (bytes: number) => formatSize(bytes).replace("K", " KiB").replace("M", " MiB");
   assertEquals(rows.map(([, value]) => value!.split(/;| a minute/)[0]), [
     size(MAX_FRAME_BEFORE_ADMISSION),
     size(MAX_FRAME),
     size(MAX_PROFILE),
     size(OWN_LOG_SIZE),
+    size(OWN_LOGS_SIZE),
     `${TRIES_PER_ADDRESS} and ${TRIES_IN_ALL}`,
     String(RETURN_PLACES),
     `${ENDINGS_PER_NETWORK} and ${ENDINGS_IN_ALL}`,
