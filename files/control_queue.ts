@@ -6,6 +6,7 @@ import {
   type FileMessages,
   fileMessageSize,
   MAX_CONTROL_BYTES,
+  MAX_FILE_MESSAGES,
 } from "../protocol/file_messages.ts";
 import type { Post, TransferClock } from "./post.ts";
 
@@ -60,7 +61,7 @@ export class ControlQueue {
         let size = 0;
         let count = 0;
         do size += fileMessageSize(queued[count++]!); while (
-          count < queued.length && size < MAX_CONTROL_BYTES
+          count < queued.length && count < MAX_FILE_MESSAGES && size < MAX_CONTROL_BYTES
         );
         if (!this.#post.has(to)) break;
         this.#post.tell(to, this.address(to, queued.splice(0, count)));

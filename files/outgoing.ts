@@ -10,6 +10,7 @@ import {
   type FileMessage,
   type FileMessages,
   fileMessageSize,
+  MAX_FILE_MESSAGES,
   MAX_FILE_NAME,
   type Reason,
   SHA256_SIZE,
@@ -154,7 +155,7 @@ export class OutgoingTransfers {
         report.offered++;
         batch.push(source);
         size += fileMessageSize({ kind: "offer", ...source.offer });
-        if (size > MAX_BATCH_BYTES) flush();
+        if (batch.length === MAX_FILE_MESSAGES || size > MAX_BATCH_BYTES) flush();
       }
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;

@@ -92,6 +92,9 @@ Deno.test("Transfers: sends all files of a folder with many small files; accept 
   for (let i = 0; i < count; i++) {
     assertEquals(theirs.received.get(String(i)), ours.files.get(`many/${i}`));
   }
+  // One event for each message, which offers at most 256 files.
+  const offers = bob.events.flatMap((event) => event.type === "offer" ? [event.files.length] : []);
+  assertEquals(offers, [256, 256, 256, 232]);
   // Few files are open at once, and ended transfers leave the list.
   assert(ours.open_ <= 32 && theirs.open_ === 0);
   assert(bob.client.transfers.length <= 100);

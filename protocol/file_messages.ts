@@ -23,6 +23,8 @@ export const SHA256_SIZE = 32;
 export const MAX_PIECE = 64 * 1024;
 /** Bytes of UTF-8 in an offered name. Most file systems allow 255, a few allow more. */
 export const MAX_FILE_NAME = 1024;
+/** File messages in one message: each may cause an event, so this bounds what one message can cause. */
+export const MAX_FILE_MESSAGES = 256;
 /** Bytes of file messages other than chunks in one message. */
 export const MAX_CONTROL_BYTES = 16 * 1024;
 
@@ -115,8 +117,9 @@ export function fileMessageSize(fileMessage: FileMessage): number {
   }
 }
 
-/** @throws {RangeError} if a value is out of its range */
+/** @throws {RangeError} if a value is out of its range, or there are too many messages */
 export function encodeFileMessages({ refused, messages }: FileMessages): Uint8Array<ArrayBuffer> {
+  if (messages.length > MAX_FILE_MESSAGES) throw tooMany("write");
   return concat([Uint8Array.of(Math.min(255, refused)), ...messages.flatMap(encodeFileMessage)]);
 }
 
@@ -155,13 +158,16 @@ function encodeFileMessage(fileMessage: FileMessage): Uint8Array[] {
 /**
  * Reads all file messages of one message, or none. The data of chunks are views of `bytes`.
  *
- * @throws {RangeError} if one is cut short, of an unknown kind, or has a value out of its range
+ * @throws {RangeError} if one is cut short, of an unknown kind, or has a value out of its range, or there are too many
  */
 export function decodeFileMessages(bytes: Uint8Array): FileMessages {
   const reader = new Reader(bytes);
   const refused = reader.take(1)[0]!;
   const messages: FileMessage[] = [];
-  while (reader.left > 0) messages.push(decodeFileMessage(reader));
+  while (reader.left > 0) {
+    if (messages.length === MAX_FILE_MESSAGES) throw tooMany("read");
+    messages.push(decodeFileMessage(reader));
+  }
   return { refused, messages };
 }
 
@@ -247,6 +253,10 @@ function checkRange(action: string, offset: number, length: number): void {
   if (!Number.isSafeInteger(offset) || offset < 0 || !Number.isSafeInteger(offset + length)) {
     throw bad(action, `a part is at ${offset}`);
   }
+}
+
+function tooMany(action: string): RangeError {
+  return bad(action, `more than ${MAX_FILE_MESSAGES} came together`);
 }
 
 function bad(action: string, fault: string): RangeError {

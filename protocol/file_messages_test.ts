@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import {
   CHUNK_OVERHEAD,
   decodeFileMessages,
@@ -54,6 +55,23 @@ Deno.test("decodeFileMessages: reads back any number of encoded file messages; f
       assertEquals(bytes.length, messages.reduce((sum, one) => sum + fileMessageSize(one), 1));
     }),
   );
+});
+
+Deno.test("decodeFileMessages, encodeFileMessages: at most 256 file messages in one message", () => {
+  const one = { kind: "done", id: ID } as const;
+  const bytes = (count: number) => {
+    const single = encodeFileMessages({ refused: 0, messages: [one] }).subarray(1);
+    return concat([new Uint8Array(1), ...Array.from({ length: count }, () => single)]);
+  };
+  for (const count of [255, 256]) {
+    const messages = Array.from({ length: count }, () => one);
+    assertEquals(encodeFileMessages({ refused: 0, messages }), bytes(count));
+    assertEquals(decodeFileMessages(bytes(count)).messages.length, count);
+  }
+  const messages = Array.from({ length: 257 }, () => one);
+  const fault = "more than 256 came together";
+  assertThrows(() => encodeFileMessages({ refused: 0, messages }), RangeError, fault);
+  assertThrows(() => decodeFileMessages(bytes(257)), RangeError, fault);
 });
 
 Deno.test("decodeFileMessages: reads any bytes or throws a RangeError", () => {
