@@ -34,7 +34,7 @@ type ServeCommand = Command & { verb: "serve" };
  * 2. Listen to signals.
  * 3. Show the metrics: if that fails, no room opens.
  * 4. Open the room and announce it.
- * 5. Join it; or give up file access, and serve until a signal arrives. A room outlives a crash of its screen.
+ * 5. Join it; or give up all permissions, and serve until a signal arrives. A room outlives a crash of its screen.
  */
 export async function serve(command: ServeCommand, system: System): Promise<number> {
   const { cipher, join: screen, status } = command;
@@ -87,8 +87,8 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
           return signals.code;
         }
       }
-      // From here on the server only moves bytes between sockets.
-      system.dropFileAccess();
+      // From here on the server only moves bytes between sockets that are open, or that its listeners accept.
+      system.dropPermissions();
       await signals.first;
       return signals.code;
     } finally {

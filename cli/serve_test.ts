@@ -51,13 +51,13 @@ Deno.test("serve: prints address and code on stdout, everything else on stderr",
   assertMatch(ticket!, /^[\w-]{22}$/);
 });
 
-Deno.test("serve: gives up file access once it listens, and admits people with the code", async () => {
+Deno.test("serve: gives up its permissions once it listens, and admits people with the code", async () => {
   using system = new FakeSystem();
   await using room = await ServedRoom.open(system);
   const code = await room.code();
   await using ben = await Guest.join(room, "ben", { code });
   await ben.say("Right?");
-  assertEquals(system.hasFileAccess, false);
+  assertEquals(system.hasPermissions, false);
   await system.stderr.lineLike(/^chat: member \d+ .*127\.0\.0\.1/);
 });
 
@@ -259,7 +259,7 @@ Deno.test("serve --join: joins the room in a pipe, and closes it at the end of t
   await ben.ended;
   assertMatch(system.stdout.text, /^listening .*\ncode .*\nanna: So it starts!\n$/);
   // It keeps the names that it meets, so it needs its files; and the log would only repeat the screen.
-  assertEquals(system.hasFileAccess, true);
+  assertEquals(system.hasPermissions, true);
   assert(!system.stderr.text.includes("chat: member"), system.stderr.text);
 });
 

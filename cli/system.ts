@@ -43,8 +43,8 @@ export interface System {
   onSignal(listener: (name: Deno.Signal) => void): () => void;
   /** Calls `listener` for each error that no code catches; returns a function that stops that. */
   onCrash(listener: (error: unknown) => void): () => void;
-  /** Gives up the right to read and write files, for good. */
-  dropFileAccess(): void;
+  /** Gives up all permissions for good. Open files and sockets stay usable; also a listener accepts on. */
+  dropPermissions(): void;
   /** Ends the process at once. */
   exit(code: number): never;
 }
@@ -76,6 +76,9 @@ export function decodedVariable(name: string, get: () => string | undefined): st
     return undefined;
   }
 }
+
+/** All that Deno has. */
+const PERMISSIONS = ["read", "write", "run", "net", "env", "sys", "ffi", "import"] as const;
 
 /** The process that runs this program. */
 export const realSystem: System = {
@@ -110,9 +113,8 @@ export const realSystem: System = {
       globalThis.removeEventListener("unhandledrejection", onEvent);
     };
   },
-  dropFileAccess() {
-    // Also the right to run the command that suspends a screen.
-    for (const name of ["read", "write", "run"] as const) Deno.permissions.revokeSync({ name });
+  dropPermissions() {
+    for (const name of PERMISSIONS) Deno.permissions.revokeSync({ name });
   },
   exit: (code) => Deno.exit(code),
 };

@@ -199,7 +199,7 @@ Deno.test("chat join: reports a known name with another key, also after a restar
   assertEquals(await ben.stdout.line(), "ada(!): it is me");
 });
 
-/** Reads, writes and lists files and runs a command at a signal, with the permissions that the program has by then. */
+/** Does at a signal what takes permissions, with those that the program has by then. */
 const PROBE = `
 const path = new URL("probed", import.meta.url);
 const doings = {
@@ -210,24 +210,35 @@ const doings = {
   create: () => Deno.writeTextFileSync(new URL("created", path), ""),
   remove: () => Deno.removeSync(path),
   run: () => new Deno.Command("kill", { args: ["-l"], clearEnv: true }).outputSync(),
+  listen: () => Deno.listen({ hostname: "127.0.0.1", port: 0 }).close(),
+  dial: async () => (await Deno.connect({ hostname: "127.0.0.1", port: PORT })).close(),
+  resolve: () => Deno.resolveDns("localhost", "A").catch((error) => {
+    if (error.name === "NotCapable") throw error;
+  }),
+  env: () => Deno.env.get("HOME"),
+  sys: () => Deno.networkInterfaces(),
+  uid: () => Deno.uid(),
 };
-Deno.addSignalListener("SIGUSR2", () => {
-  const results = Object.entries(doings).map(([name, doing]) => {
+Deno.addSignalListener("SIGUSR2", async () => {
+  const results = {};
+  for (const [name, doing] of Object.entries(doings)) {
     try {
-      doing();
-      return [name, "done"];
+      await doing();
+      results[name] = "done";
     } catch (error) {
-      return [name, error.name];
+      results[name] = error.name;
     }
-  });
-  console.error("probed " + JSON.stringify(Object.fromEntries(results)));
+  }
+  console.error("probed " + JSON.stringify(results));
 });
 `;
 
 /** Runs the program from source with the probe in it, and has it probe once the room is open. */
 async function probe(home: Home, ...args: string[]): Promise<Record<string, string>> {
   const script = `${home.path}/probe.js`;
-  Deno.writeTextFileSync(script, PROBE);
+  // Somebody listens there, so that dialling needs nothing but the permission.
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  Deno.writeTextFileSync(script, PROBE.replace("PORT", String(listener.addr.port)));
   Deno.writeTextFileSync(`${home.path}/probed`, "before");
   const flags = programFlags(config.tasks.chat.command);
   const child = new Deno.Command(Deno.execPath(), {
@@ -256,7 +267,7 @@ async function probe(home: Home, ...args: string[]): Promise<Record<string, stri
 }
 
 withSignals(
-  "chat serve: loses access to files, and to the command that suspends it, once it listens",
+  "chat serve: once it listens, it can do nothing any more but serve its connections",
   async () => {
     using home = new Home();
     const cant = "NotCapable";
@@ -268,11 +279,37 @@ withSignals(
       create: cant,
       remove: cant,
       run: cant,
+      listen: cant,
+      dial: cant,
+      resolve: cant,
+      env: cant,
+      sys: cant,
+      uid: cant,
     });
     assertEquals(Deno.readTextFileSync(`${home.path}/probed`), "before");
     // The probe works: a user who joins saves names, and keeps the permissions for that.
     const joined = await probe(home, "--port", "0", "--join", "--name", "ada");
     assertEquals(new Set(Object.values(joined)), new Set(["done"]));
+  },
+);
+
+withSignals(
+  "chat serve: admits, serves metrics, and stops in order without its permissions",
+  async () => {
+    using home = new Home();
+    const path = `${home.path}/status`;
+    const { server, address } = await Program.serve("--status", path);
+    await using _ = server;
+    await server.stderr.lineLike(/^chat: join it with/);
+    await using ada = await Program.join(address, "ada");
+    using client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
+    const metrics = await fetch("http://localhost/metrics", { client });
+    assertMatch(await metrics.text(), /^chat_members 1$/m);
+    server.signal("SIGTERM");
+    const { code, stderr } = await server.result();
+    assertEquals([code, stderr.includes("error")], [0, false], stderr);
+    await ada.stderr.lineLike(/^the server has stopped/);
+    assert(Array.from(Deno.readDirSync(home.path), ({ name }) => name).length === 0);
   },
 );
 

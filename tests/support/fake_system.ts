@@ -165,8 +165,8 @@ export class FakeSystem implements System, Disposable {
   ];
   /** The terminal for the screen, if a verb may open it. */
   tty: Tty | undefined;
-  /** Whether the verb has kept its access to files. */
-  hasFileAccess = true;
+  /** Whether the verb has kept its permissions. */
+  hasPermissions = true;
   /** The code that the verb has ended the process with, at once. */
   exitCode: number | undefined;
   readonly #onSignal = new Set<(name: Deno.Signal) => void>();
@@ -226,8 +226,8 @@ export class FakeSystem implements System, Disposable {
     for (const listener of this.#onCrash) listener(error);
   }
 
-  dropFileAccess(): void {
-    this.hasFileAccess = false;
+  dropPermissions(): void {
+    this.hasPermissions = false;
   }
 
   /** Unlike the real one it returns: the test reads `exitCode`. */
