@@ -398,7 +398,7 @@ export class Client implements Room {
   }
 
   tell(to: string | number, text: string): number {
-    const person = this.#members.find(to, "send to");
+    const person = this.#members.findReceiver(to);
     if (person.classic) {
       throw new ChatError(
         `Cannot send to ${printable(person.name)} alone: ` +
@@ -478,7 +478,7 @@ export class Client implements Room {
 
   offer(path: string, to?: string | number, name?: string): void {
     this.#checkOpen("send files");
-    const person = to === undefined ? undefined : this.#members.find(to, "send to");
+    const person = to === undefined ? undefined : this.#members.findReceiver(to);
     if (person?.self) throw new ChatError("Cannot send a file to yourself");
     if (person?.classic) {
       throw new ChatError(

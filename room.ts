@@ -1,5 +1,8 @@
 // The contract between a client and a screen or a pipe: the events of a room, and the actions of its user. Types,
-// `findPerson` and `bareName`. `client.ts` and `classic/client.ts` implement it. Knows no socket and no terminal.
+// and functions about members' names. `client.ts` and `classic/client.ts` implement it. Knows no socket and no terminal.
+
+import { ChatError } from "./errors.ts";
+import { printable } from "./text/printable.ts";
 
 /** A member of the room, as this client knows it. */
 export interface Person {
@@ -338,6 +341,23 @@ export interface Room {
 /** A name as its owner chose it, without the marks of `Person.name`. */
 export function bareName(name: string): string {
   return name.replace(/(#\d+)?(\(!\))?$/, "");
+}
+
+/** Whether a member's name is known, but not with its key. Names cannot contain this mark. */
+export function hasOtherKey({ name }: Person): boolean {
+  return name.endsWith("(!)");
+}
+
+/** Nothing is sent to a member that the user may take for another one. */
+export function otherKeyError({ name }: Person): ChatError {
+  const bare = printable(name.replace(/\(!\)$/, ""));
+  return new ChatError(
+    `Cannot send to ${bare}: this is not the key that you know under that name`,
+    {
+      hint: `Compare words with /verify ${bare} and then /trust ${bare}; ` +
+        `or, to send all the same, write the name as ${bare}(!)`,
+    },
+  );
 }
 
 /** Finds the member with this name, `name#id` or id. */

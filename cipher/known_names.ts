@@ -50,6 +50,9 @@ const HEADER =
  */
 export class KnownNames {
   #table: Table;
+  /** What was known when this run of the program began; parsed when it is asked for. */
+  readonly #start: string;
+  #before: Table | undefined;
   /** The lines that the file does not have yet, the oldest first. */
   #unsaved: KnownName[] = [];
   #forgotten = 0;
@@ -59,6 +62,7 @@ export class KnownNames {
    * @throws {RangeError} with the number of the damaged line
    */
   constructor(text = "") {
+    this.#start = text;
     this.#table = parse(text);
   }
 
@@ -124,6 +128,18 @@ export class KnownNames {
   /** Whether a name is known with this key. Remembers nothing. */
   has(name: string, publicKey: Uint8Array): boolean {
     return this.#table.compare(name, fingerprint(publicKey)) === "known";
+  }
+
+  /**
+   * Whether a name had this key already when the program started, or the user has trusted or verified it since. A
+   * member that was met in this run does not get there by leaving, joining again or renaming itself.
+   */
+  knew(name: string, publicKey: Uint8Array): boolean {
+    const key = fingerprint(publicKey);
+    const known = this.#table.find(name, key);
+    if (!known || known.mark !== "met") return known !== undefined;
+    this.#before ??= parse(this.#start);
+    return this.#before.find(name, key) !== undefined;
   }
 
   /** Adds a key to those of the name: the user trusts it. */

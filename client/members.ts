@@ -4,7 +4,7 @@
 import { comparison, fingerprint } from "../cipher/identity.ts";
 import { ChatError, ProtocolError } from "../errors.ts";
 import type { ErrorCode } from "../protocol.ts";
-import { findPerson, type Person, type RoomEvent } from "../room.ts";
+import { findPerson, hasOtherKey, otherKeyError, type Person, type RoomEvent } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { MAX_MEMBERS, type Self, tooManyMembers } from "./handshake.ts";
 import { Roster } from "./roster.ts";
@@ -30,10 +30,6 @@ type MemberSession = Pick<ClientSession, "id" | "cipher">;
 export class Members {
   readonly #self: Self | undefined;
   readonly #notify: (event: RoomEvent & { type: "keychanged" }) => void;
-  /** Keys that were unknown when their owners joined. */
-  readonly #newKeys = new Set<string>();
-  /** Keys that were found with their name among the known ones. */
-  readonly #knownKeys = new Set<string>();
   #session!: MemberSession;
   #roster!: Roster;
 
@@ -104,8 +100,6 @@ export class Members {
     if (!key || !this.#self || id === this.#session.id) return;
     const acquaintance = this.#self.knownNames.meet(name, key, today());
     const isOther = acquaintance === "changed";
-    if (acquaintance === "new") this.#newKeys.add(key.toHex());
-    if (acquaintance === "known") this.#knownKeys.add(key.toHex());
     this.#roster.setVerified(id, this.#self.knownNames.verifiedOn(name, key));
     if (this.#roster.setOtherKey(id, isOther) && isOther) {
       this.#notify({ type: "keychanged", who: this.#roster.person(id) });
@@ -140,12 +134,13 @@ export class Members {
     return more.length === 0 ? one?.id : undefined;
   }
 
-  /** Whether this user knew a member's key before the member joined, under its present name. */
+  /** Whether this user knew a member's key, under its present name, before the program started, or vouched for it. */
   isKnown(id: number): boolean {
-    const key = this.#session.cipher.identityOf(id)?.toHex();
+    const key = this.#session.cipher.identityOf(id);
+    const name = this.#roster.nameOf(id);
     // A member without a valid name is nobody that this user knows.
-    return key !== undefined && this.#knownKeys.has(key) && !this.#newKeys.has(key) &&
-      !this.#roster.person(id).name.endsWith("(!)");
+    if (!this.#self || !key || name === undefined) return false;
+    return this.#self.knownNames.knew(name, key) && !hasOtherKey(this.#roster.person(id));
   }
 
   /**
@@ -170,6 +165,19 @@ export class Members {
       });
     }
     return person;
+  }
+
+  /**
+   * Finds the member that gets something for it alone. A member whose key is not the one of its name is meant only by
+   * the name with its mark, or by its id: the user must not take it for the member that he knows.
+   *
+   * @throws {ChatError} like `find`; or if the user may mean somebody else
+   */
+  findReceiver(who: string | number): Person {
+    const person = this.find(who, "send to");
+    const isExplicit = who === person.id || who === `#${person.id}` || who === person.name;
+    if (isExplicit || !hasOtherKey(person)) return person;
+    throw otherKeyError(person);
   }
 
   /** @throws {ChatError} if they cannot be compared; see `Room.compare` */

@@ -144,6 +144,31 @@ Deno.test("Members.find: names the action and the candidates if it finds no memb
   ]);
 });
 
+Deno.test("Members.findReceiver: a name with another key is meant only with its mark, or by its id", () => {
+  const before = new KnownNames();
+  before.meet("ada", SELF.publicKey, "2026-01-01");
+  const { members, meet } = open("sealed", before);
+  meet(1, "ada");
+  meet(2, "eve");
+  const refused = (who: string) => {
+    const error = assertThrows(() => members.findReceiver(who), ChatError);
+    return [error.message, error.hint];
+  };
+  assertEquals(refused("ada"), [
+    "Cannot send to ada: this is not the key that you know under that name",
+    "Compare words with /verify ada and then /trust ada; or, to send all the same, write the name as ada(!)",
+  ]);
+  for (const who of ["ada(!)", "#1", 1]) assertEquals(members.findReceiver(who).id, 1);
+  assertEquals(members.findReceiver("eve").id, 2);
+  // Two with one name: the id in the name is not enough.
+  members.setName(2, "ada");
+  assertThrows(() => members.findReceiver("ada"), ChatError, "several members have that name");
+  assertEquals(refused("ada#2")[0]!.slice(0, 20), "Cannot send to ada#2");
+  assertEquals(members.findReceiver("ada#2(!)").id, 2);
+  members.trust("ada#2");
+  assertEquals(members.findReceiver("ada#2").id, 2);
+});
+
 Deno.test("Members.peerKeyOf: is the key in sealed rooms, and the name in xor rooms", () => {
   const sealed = open("sealed");
   sealed.meet(1, "ada");
@@ -177,30 +202,57 @@ Deno.test("Members.findByPeerKey: of two with one key it prefers the member that
   assertStrictEquals(members.findByPeerKey("nobody"), undefined);
 });
 
-Deno.test("Members.isKnown: is true for a key that was known before, and not for a new or another one", () => {
-  const knownNames = new KnownNames();
-  knownNames.meet("ada", ADA.publicKey, "2026-01-01");
-  knownNames.meet("zoe", SELF.publicKey, "2026-01-01");
-  const { members, meet } = open("sealed", knownNames);
+Deno.test("Members.isKnown: is true for keys that the file had under this name, and for nothing else", () => {
+  const before = new KnownNames();
+  before.meet("ada", ADA.publicKey, "2026-01-01");
+  before.meet("zoe", SELF.publicKey, "2026-01-01");
+  const { members, session, meet } = open("sealed", new KnownNames(before.toString()));
+  const known = () => [1, 2, 9].map((id) => members.isKnown(id));
   meet(1, "ada");
   meet(2, "eve");
   meet(9, "keyless");
-  assertEquals([1, 2, 9].map((id) => members.isKnown(id)), [true, false, false]);
-  members.setName(2, "zoe");
-  assertEquals(members.isKnown(2), false);
+  assertEquals(known(), [true, false, false]);
+  // A known name with another key; a name that looks like one; the name of a known member who is here; a new name.
+  for (const name of ["zoe", "\u0430da", "ada", "eve2", "eve"]) {
+    members.setName(2, name);
+    assertEquals(known(), [true, false, false], name);
+  }
+  // A known key under a name that it had not.
+  members.setName(1, "eda");
+  assertEquals(known(), [false, false, false]);
+  members.setName(1, "zoe");
+  assertEquals([members.roster.person(1).name, ...known()], ["zoe(!)", false, false, false]);
+  members.setName(1, "ada");
+  assertEquals(known(), [true, false, false]);
+  // Who was met in this run stays new, in each of its sessions.
+  members.renew(session, "guest");
+  meet(1, "eda");
+  meet(2, "eve");
+  assertEquals(known(), [false, false, false]);
 });
 
-Deno.test("Members.isKnown: is false for a member that has proved a key but has no valid name", () => {
-  const { members } = open("sealed");
+Deno.test("Members.isKnown: is false for a member that has proved a known key, but has no valid name", () => {
+  const before = new KnownNames();
+  before.meet("eve", EVE.publicKey, "2026-01-01");
+  const { members } = open("sealed", new KnownNames(before.toString()));
   members.meet(2, () => undefined);
   assertEquals(members.isKnown(2), false);
+  members.setName(2, "eve");
+  assertEquals(members.isKnown(2), true);
 });
 
-Deno.test("Members.renew: starts with this client alone, and remembers which keys were new", () => {
+Deno.test("Members.isKnown: is true once the user has trusted or verified the key", () => {
+  const { members, meet } = open("sealed");
+  meet(1, "ada");
+  meet(2, "eve");
+  members.trust("ada");
+  members.verify("eve");
+  assertEquals([1, 2].map((id) => members.isKnown(id)), [true, true]);
+});
+
+Deno.test("Members.renew: starts with this client alone", () => {
   const { members, session, meet } = open("sealed");
   meet(1, "ada");
   members.renew(session, "host");
   assertEquals(members.roster.people().map(({ name }) => name), ["host"]);
-  meet(1, "ada");
-  assertEquals(members.isKnown(1), false);
 });

@@ -6,8 +6,8 @@ import type { Person, RoomEvent } from "../room.ts";
 import type { Disk } from "./storage.ts";
 
 /**
- * Which files are accepted without asking the user: with `ask` none, with `known` those of members that this user has
- * met before, with `all` every file. `none` declines every file.
+ * Which files are accepted without asking the user: with `ask` none, with `known` those of members that this user knew
+ * before (see `Members.isKnown`), with `all` every file. `none` declines every file.
  */
 export type AcceptPolicy = "ask" | "known" | "all" | "none";
 

@@ -5,7 +5,15 @@ import { closestString } from "@std/text/closest-string";
 import { ChatError } from "../errors.ts";
 import { whichOf } from "../files/handles.ts";
 import { type Files, isThere, toPath } from "../files/paths.ts";
-import { bareName, findPerson, type Person, type Room, type Transfer } from "../room.ts";
+import {
+  bareName,
+  findPerson,
+  hasOtherKey,
+  otherKeyError,
+  type Person,
+  type Room,
+  type Transfer,
+} from "../room.ts";
 import { printable } from "../text/printable.ts";
 import type { CompletionContext, Context } from "./context.ts";
 import { listed } from "./notices.ts";
@@ -97,6 +105,7 @@ export const COMMANDS: readonly SlashCommand[] = [
     name: "msg",
     args: "MEMBER TEXT",
     help: "sends a direct message: /msg alice see you at ten",
+    members: ({ room }) => receivers(room),
     run: (context, who: string, text: string) =>
       void context.room.tell(who, written(text, context)),
   },
@@ -121,6 +130,7 @@ export const COMMANDS: readonly SlashCommand[] = [
           hint: `/msg ${name} TEXT writes to the member that has the name now`,
         });
       }
+      if (hasOtherKey(person)) throw otherKeyError(person);
       room.tell(person.id, written(text, context));
     },
   },
@@ -439,6 +449,14 @@ function fileAndMember(
   const found = findPerson(members.filter(({ self }) => !self), to);
   const isTypo = found === "nobody" && !isThere(typed, files) && isThere(path, files);
   return found === "nobody" && !isTypo ? { path: typed } : { path, to };
+}
+
+/**
+ * What Tab offers for a member that gets something for it alone: without the mark of another key. Nobody shall send to
+ * such a member because Tab has typed its mark.
+ */
+export function receivers({ members }: Room): string[] {
+  return members.filter(({ self }) => !self).map(({ name }) => name.replace(/\(!\)$/, ""));
 }
 
 function offered({ transfers }: Room): Transfer[] {

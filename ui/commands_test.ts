@@ -632,6 +632,37 @@ Deno.test("/ignore MEMBER keep: keeps a key, says so, and needs one", () => {
   assertEquals([done, file.split("\n")[1]], [["print|no longer ignoring bob"], ""]);
 });
 
+Deno.test("/reply: stops if the name has another key by now, and says both ways on", () => {
+  const { context, done } = around();
+  const members = (...members: Person[]): Context => (
+    { ...context, room: fakeRoom({ members, calls: done }) }
+  );
+  follow(direct(AL), context);
+  const marked = { ...AL, name: "al(!)" };
+  const error = assertThrows(() => submit("/reply hi", members(marked)), ChatError);
+  assertEquals([error.message, error.hint, done], [
+    "Cannot send to al: this is not the key that you know under that name",
+    "Compare words with /verify al and then /trust al; or, to send all the same, write the name as al(!)",
+    [],
+  ]);
+  // The same member takes the name of another one, whom the user knows.
+  follow({ type: "renamed", who: { ...AL, name: "bob(!)" }, before: "al", at: 1 }, context);
+  const taken = members({ ...AL, name: "bob(!)" });
+  assertThrows(() => submit("/reply hi", taken), ChatError, "Cannot send to bob");
+  submit("/reply hi", members({ ...AL, name: "bob" }));
+  assertEquals(done, ["tell 4 hi"]);
+});
+
+Deno.test("complete: offers a receiver without the mark of another key, which nobody must send to by a Tab", () => {
+  const [bob] = OTHERS as [Person];
+  const members = [ALICE, { ...bob, name: "bob(!)" }, { ...bob, id: 9, name: "bob#9(!)" }];
+  const { context } = around({ room: fakeRoom({ members }), files: fakeFiles() });
+  const words = (text: string) => complete(text, text.length, context).words;
+  assertEquals(words("/msg b"), ["bob ", "bob#9 "]);
+  assertEquals(words("/send nowhere b"), ["bob ", "bob#9 "]);
+  assertEquals(words("/trust b"), ["bob(!) ", "bob#9(!) "]);
+});
+
 Deno.test("/reply: goes to the sender of the last direct message, under any name, and never to a new owner of the name", () => {
   const { context, done } = around();
   const { preferences } = context;

@@ -6,7 +6,7 @@ import type { Room } from "../room.ts";
 import type { Completion } from "../terminal/editor.ts";
 import { type Emoji, typedName } from "../text/emoji.ts";
 import { printable } from "../text/printable.ts";
-import { COMMANDS, commandsFor, type SlashCommand } from "./commands.ts";
+import { COMMANDS, commandsFor, receivers, type SlashCommand } from "./commands.ts";
 import type { CompletionContext } from "./context.ts";
 import { isPicture } from "./picture_choice.ts";
 import { type Argument, parseArgs } from "./submit.ts";
@@ -114,7 +114,7 @@ function completeFile(
   if (path.words.length > 0 || before === undefined || !args.includes("MEMBER")) {
     return { from, ...path };
   }
-  const names = starting(name!, others(room));
+  const names = starting(name!, receivers(room));
   return { from: from + before.length, words: names.map((name) => `${name} `) };
 }
 
