@@ -9,6 +9,8 @@ export interface WriteCalls {
   write(file: Deno.FsFile, bytes: Uint8Array): Promise<number>;
   /** Puts the bytes on the disk itself; `all`: with the file's metadata. */
   sync(file: Deno.FsFile, what: "all" | "bytes"): Promise<void>;
+  /** Tells the system that a file comes from elsewhere. */
+  mark(path: string): Promise<void>;
   /** Gives a file a second name; never replaces another file. */
   link(from: string, to: string): Promise<void>;
 }
@@ -16,8 +18,24 @@ export interface WriteCalls {
 export const SYSTEM_CALLS: WriteCalls = {
   write: (file, bytes) => file.write(bytes),
   sync: (file, what) => what === "all" ? file.sync() : file.syncData(),
+  mark: (path) => markForeign(path, Deno.build.os),
   link: (from, to) => Deno.link(from, to),
 };
+
+/**
+ * Gives a file the mark of the web on Windows, so that Windows warns before it runs the file, and Office opens it
+ * without macros. It is a stream beside the content. Elsewhere Deno has no call for such a mark.
+ *
+ * @param os the system, as `Deno.build` names it
+ */
+export async function markForeign(path: string, os: string): Promise<void> {
+  if (os !== "windows") return;
+  try {
+    await Deno.writeTextFile(`${path}:Zone.Identifier`, "[ZoneTransfer]\r\nZoneId=3\r\n");
+  } catch {
+    // Memory sticks and network shares may have no streams: there no program can mark a file.
+  }
+}
 
 /** Bytes that are hashed at once: a fraction of a millisecond, so that chat stays responsive. */
 const HASH_STEP = 256 * 1024;

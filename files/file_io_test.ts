@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { sha256 } from "../tests/support/hash.ts";
 import { content, inFolder } from "../tests/support/real_files.ts";
-import { hashFile, readAll, writeAll, writeAllSync } from "./file_io.ts";
+import { hashFile, markForeign, readAll, writeAll, writeAllSync } from "./file_io.ts";
 
 /** A file that takes `max` bytes at a time. */
 function slowFile(max: number) {
@@ -40,5 +40,22 @@ Deno.test("readAll, hashFile: read from the file's position, and show when it is
     assertEquals(await readAll(file, bytes), false);
     file.seekSync(0, Deno.SeekMode.Start);
     assertEquals((await hashFile(file, 600)).bytes, 601);
+  });
+});
+
+const MARK = "[ZoneTransfer]\r\nZoneId=3\r\n";
+
+Deno.test("markForeign: writes the mark of the web on Windows, and nothing elsewhere", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/a.exe`;
+    await Deno.writeTextFile(path, "content");
+    for (const os of ["linux", "darwin"]) await markForeign(path, os);
+    assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["a.exe"]);
+    // On other systems than Windows, this is the name of another file.
+    await markForeign(path, "windows");
+    assertEquals(await Deno.readTextFile(`${path}:Zone.Identifier`), MARK);
+    assertEquals(await Deno.readTextFile(path), "content");
+    // A file system without streams must not cost the file.
+    await markForeign(`${folder}/missing/a.exe`, "windows");
   });
 });

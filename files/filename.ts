@@ -37,11 +37,23 @@ const ENDS_IN_NOTHING = /[. \u200c\u200d]+$/;
 const DEVICE = /^(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)/i;
 /** Files that Windows obeys when it shows their folder. */
 const ORDERS = /^(?:desktop\.ini|thumbs\.db|autorun\.inf)$/i;
-/**
- * Endings that Windows acts on when it shows a folder, without a click: the icon may be loaded from another machine, which
- * then receives the user's login; a class id changes the type of the file.
- */
-const ACTIVE = /\.(?:lnk|scf|url|local|theme|library-ms|searchconnector-ms|\{[^.]*\})$/i;
+/** Endings of files that some system acts on. A file may get to another system later, so all of them count everywhere. */
+const RISKY = [
+  // Windows acts on these when it shows their folder, without a click: the icon may be loaded from another machine,
+  // which then receives the user's login.
+  "lnk scf url website local theme themepack deskthemepack library-ms searchconnector-ms search-ms",
+  // A click runs, installs or mounts these on Windows. Files in a disk image have no mark of the web.
+  "exe com scr pif cpl bat cmd msi msp mst msix msixbundle appx appxbundle appinstaller application",
+  "appref-ms settingcontent-ms diagcab gadget msc hta chm hlp reg inf js jse vb vbs vbe ws wsf wsh",
+  "wsc sct ps1 psm1 psd1 ps1xml jar jnlp one xll rdp shb shs iso img vhd vhdx",
+  // macOS.
+  "command tool terminal workflow action app dmg pkg mpkg scpt scptd applescript mobileconfig",
+  "fileloc inetloc webloc",
+  // Linux.
+  "desktop appimage run sh bash",
+].join(" ").replaceAll(" ", "|");
+/** A class id as the ending changes the type of the file on Windows. */
+const ACTIVE = new RegExp(`\\.(?:${RISKY}|\\{[^.]*\\})$`, "i");
 /** Our own endings: a received file must not pass for a part or its state. */
 const OURS = new RegExp(`\\.${ID}\\${PART}(?:\\${STATE})?$`, "i");
 
@@ -61,7 +73,7 @@ const WINDOWS_PATH = /^[a-z]:|(?:^|\\)[\s.]*(?:\\|$)/i;
  * 3. without spaces around it and dots at its end, which Windows drops; not hidden, no option of a command and no home
  *    folder (a `.`, `-` or `~` in front becomes `_`);
  * 4. at most `MAX_FILENAME_BYTES` long, cut between graphemes, with its extension;
- * 5. no device, and no file that Windows acts on by itself;
+ * 5. no device, and no file that a system acts on by itself or that a click runs: such a name gets another ending;
  * 6. `NAMELESS` if no visible character is left.
  *
  * It leaves its own results unchanged.

@@ -61,7 +61,7 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["\u2800", NAMELESS],
   ],
   "replaces what Windows forbids, also alternate data streams": [
-    ["photo.jpg:evil.exe", "photo.jpg_evil.exe"],
+    ["photo.jpg:evil.exe", "photo.jpg_evil.exe.download"],
     ["photo.jpg::$DATA", "photo.jpg__$DATA"],
     ["12:30 notes.txt", "12_30 notes.txt"],
     ['<a>|"b"?*.txt', "_a___b___.txt"],
@@ -96,9 +96,9 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["photo.jpg.", "photo.jpg"],
     ["photo.jpg. . .", "photo.jpg"],
     [" photo.jpg ", "photo.jpg"],
-    ["evil.exe\u00a0", "evil.exe"],
+    ["evil.exe\u00a0", "evil.exe.download"],
     ["photo.jpg\u200d.", "photo.jpg"],
-    ["invoice.pdf                                   .exe", "invoice.pdf .exe"],
+    ["invoice.pdf                                   .exe", "invoice.pdf .exe.download"],
     ["a\u3000\u2003b", "a b"],
     ["a\tb\r\nc\u2028d", "a b c d"],
   ],
@@ -120,7 +120,7 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["\x1b[2Jboo", "_[2Jboo"],
     ["evil.exe\0.jpg", "evil.exe_.jpg"],
     ["a\x7fb\x9bc", "a_b_c"],
-    ["photo\u202egpj.exe", "photogpj.exe"],
+    ["photo\u202egpj.exe", "photogpj.exe.download"],
     ["\u2066a\u2069\u200e\u200f\u061cb", "ab"],
     ["a\u200b\u00ad\u2060\ufeffb", "ab"],
     ["a\u{e0041}b", "ab"],
@@ -139,7 +139,7 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
   "changes names that Windows acts on by itself": [
     ["desktop.ini", "_desktop.ini"],
     ["Thumbs.db", "_Thumbs.db"],
-    ["AUTORUN.INF", "_AUTORUN.INF"],
+    ["AUTORUN.INF", "_AUTORUN.INF.download"],
     ["a.lnk", "a.lnk.download"],
     ["a.SCF", "a.SCF.download"],
     ["a.url.", "a.url.download"],
@@ -149,6 +149,20 @@ const RULES: Readonly<Record<string, readonly (readonly [from: string, to: strin
       "a.{645FF040-5081-101B-9F08-00AA002F954E}.download",
     ],
     ["lnk", "lnk"],
+    ["a.lnk.txt", "a.lnk.txt"],
+  ],
+  "changes names that a click runs, installs or mounts": [
+    ["setup.EXE", "setup.EXE.download"],
+    ["a.exe. .", "a.exe.download"],
+    ["a.js\u200d", "a.js.download"],
+    ["a.j\u200bs", "a.js.download"],
+    ["a.txt:evil.exe", "a.txt_evil.exe.download"],
+    ["a.exe::$DATA", "a.exe__$DATA"],
+    ["C:\\x\\a.vbs", "a.vbs.download"],
+    ["a.json", "a.json"],
+    ["a.shtml", "a.shtml"],
+    ["a.ts", "a.ts"],
+    ["exe", "exe"],
   ],
   "returns none of our own endings": [
     [`a.${ID}.part`, `a.${ID}.part.download`],
@@ -184,6 +198,29 @@ for (const [rule, rows] of Object.entries(RULES)) {
   });
 }
 
+Deno.test("toFilename: changes each ending that some system may act on, in any case", () => {
+  const endings = [
+    // Windows acts on these, or a click there does.
+    ...["lnk", "url", "scf", "website", "library-ms", "searchconnector-ms", "search-ms", "theme"],
+    ...["themepack", "appref-ms", "settingcontent-ms", "exe", "com", "scr", "pif", "cpl", "bat"],
+    ...["cmd", "msi", "msp", "msc", "hta", "js", "jse", "vbs", "vbe", "wsf", "wsh", "ps1", "psm1"],
+    ...["reg", "inf", "gadget", "chm", "jar", "one", "xll", "application", "diagcab"],
+    ...["iso", "img", "vhd", "vhdx"],
+    ...["command", "terminal", "workflow", "app", "dmg", "pkg"],
+    ...["desktop", "AppImage", "run", "sh"],
+  ];
+  for (const ending of endings) {
+    for (const name of [`a.${ending}`, `a.pdf.${ending.toUpperCase()}`]) {
+      for (const backslashes of [false, true]) {
+        assertEquals(toFilename(name, backslashes), `${name}.download`);
+      }
+    }
+  }
+  for (const ending of ["txt", "pdf", "png", "zip", "tar.gz", "docx", "html", "md", "c", "mp4"]) {
+    assertEquals(toFilename(`a.${ending}`, false), `a.${ending}`);
+  }
+});
+
 Deno.test("toFilename: a backslash is part of a name where it separates no folders, unless it looks like a path", () => {
   const names: [from: string, elsewhere: string, windows: string][] = [
     ["back\\slash.txt", "back\\slash.txt", "slash.txt"],
@@ -214,7 +251,19 @@ const hardName = fc.array(
     {
       weight: 2,
       arbitrary: fc.constantFrom(
-        ...["CON", "nul", "COM¹", "LPT9", "CONIN$", "desktop.ini", ".lnk", ".{a}", ".tar", ".gz"],
+        ...[
+          "CON",
+          "nul",
+          "COM¹",
+          "LPT9",
+          "CONIN$",
+          "desktop.ini",
+          ".lnk",
+          ".js",
+          ".{a}",
+          ".tar",
+          ".gz",
+        ],
         ...[`.${ID}`, ".part", ".state", "C:", "..", "/../", " . ", " (2)"],
         ...["x".repeat(250), "字".repeat(84), "y".repeat(29), "\u0301".repeat(130)],
       ),
@@ -274,7 +323,9 @@ function fault(name: string): string | undefined {
   const devices = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"];
   for (const port of ["COM", "LPT"]) for (const n of "0123456789¹²³") devices.push(port + n);
   if (devices.includes(base)) return "is a device";
-  if (/\.lnk$|\.[0-9a-f]{32}\.part(?:\.state)?$/i.test(name)) return "has a special ending";
+  if (/\.(?:lnk|exe|js|desktop|search-ms)$|\.[0-9a-f]{32}\.part(?:\.state)?$/i.test(name)) {
+    return "has a special ending";
+  }
   return undefined;
 }
 

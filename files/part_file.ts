@@ -137,8 +137,9 @@ class PartFile implements Sink {
    * Gives the file its name:
    *
    * 1. size and hash are as offered, and all bytes are on the disk itself;
-   * 2. the part, which is still the file that was written, gets a second name that no other file has;
-   * 3. the part's name and its state are removed.
+   * 2. the part, which is still the file that was written, is marked as coming from elsewhere;
+   * 3. it gets a second name that no other file has;
+   * 4. the part's name and its state are removed.
    */
   async #finish(): Promise<string> {
     this.#checkOpen();
@@ -163,6 +164,7 @@ class PartFile implements Sink {
       if (this.#failed) throw this.#failed.cause;
       await this.#calls.sync(this.#file, "all");
       await this.#checkPart();
+      await this.#calls.mark(this.#folder.at(this.#part));
       const path = await this.#folder.place(this.#part, this.#name, this.#calls.link);
       this.#close();
       await this.#folder.removePart(this.#part).catch(() => {

@@ -343,6 +343,17 @@ Deno.test("PartFile.write: reports errors of the system in plain words", async (
   });
 });
 
+Deno.test({
+  name: "PartFile.finish: Windows knows that the file comes from elsewhere",
+  ignore: Deno.build.os !== "windows",
+  fn: () =>
+    inFolder(async (folder) => {
+      const path = await receive(new SystemDisk(() => folder), content(10), "a.txt");
+      const mark = await Deno.readTextFile(`${path}:Zone.Identifier`);
+      assertEquals(mark, "[ZoneTransfer]\r\nZoneId=3\r\n");
+    }),
+});
+
 Deno.test("PartFile.finish: puts the bytes on the disk before the file gets its name; after a failure there is none", async () => {
   await inFolder(async (folder) => {
     const calls: string[] = [];
@@ -354,13 +365,18 @@ Deno.test("PartFile.finish: puts the bytes on the disk before the file gets its 
         if (broken) throw systemError("EIO");
         await SYSTEM_CALLS.sync(file, what);
       },
+      mark: async (path) => {
+        calls.push(`mark ${path.replace(/[0-9a-f]{32}/, "ID")}`);
+        await SYSTEM_CALLS.mark(path);
+      },
       link: async (from, to) => {
         calls.push("link");
         await SYSTEM_CALLS.link(from, to);
       },
     });
     await receive(disk, content(10), "a");
-    assertEquals(calls, ["sync all", "link"]);
+    // The mark is on the file before anybody sees its name.
+    assertEquals(calls, ["sync all", `mark ${folder}/a.ID.part`, "link"]);
     broken = true;
     await refuses(
       () => receive(disk, content(10), "b"),

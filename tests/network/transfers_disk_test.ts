@@ -166,25 +166,33 @@ const LIES: Readonly<Record<string, readonly (readonly [lie: string, name: strin
   "paths": [
     ["../../etc/passwd", "passwd"],
     ["/etc/cron.d/evil", "evil"],
-    ["..\\..\\Startup\\run.bat", "run.bat"],
+    ["..\\..\\Startup\\run.bat", "run.bat.download"],
     ["C:\\Windows\\system.ini", "system.ini"],
     ["\\\\host\\share\\x.txt", "x.txt"],
     ["..", "file"],
     ["", "file (2)"],
   ],
   "devices of Windows": [["CON", "_CON"], ["nul.txt", "_nul.txt"], ["COM1.tar.gz", "_COM1.tar.gz"]],
-  "dots and spaces at the end": [["trailing.txt...", "trailing.txt"], ["blank.exe ", "blank.exe"]],
+  "dots and spaces at the end": [["trailing.txt...", "trailing.txt"], [
+    "blank.exe ",
+    "blank.exe.download",
+  ]],
   "hidden, and options": [[".bashrc", "_bashrc"], ["-rf", "_rf"], ["~root", "_root"]],
-  "alternate data streams": [["a.txt:evil.exe", "a.txt_evil.exe"], ["bb::$DATA", "bb__$DATA"]],
+  "alternate data streams": [["a.txt:evil.exe", "a.txt_evil.exe.download"], [
+    "bb::$DATA",
+    "bb__$DATA",
+  ]],
   "controls": [["\x1b]0;title\x07c.txt", "_]0;title_c.txt"], ["d\0e\nf.txt", "d_e f.txt"]],
   "turned around, and unseen": [
-    ["photo\u202egpj.exe", "photogpj.exe"],
+    ["photo\u202egpj.exe", "photogpj.exe.download"],
     ["in\u200bvi\u00adsible.txt", "invisible.txt"],
   ],
-  "names that Windows acts on": [["desktop.ini", "_desktop.ini"], [
-    "click.lnk",
-    "click.lnk.download",
-  ]],
+  "names that systems act on": [
+    ["desktop.ini", "_desktop.ini"],
+    ["click.lnk", "click.lnk.download"],
+    ["click.JS", "click.JS.download"],
+    ["click.desktop", "click.desktop.download"],
+  ],
   "our own endings": [
     [`x.${"ab".repeat(16)}.part`, `x.${"ab".repeat(16)}.part.download`],
     [`x.${"ab".repeat(16)}.part.state`, `x.${"ab".repeat(16)}.part.state.download`],

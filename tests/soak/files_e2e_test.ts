@@ -239,8 +239,8 @@ posix(
       ["PHOTO.JPG", "PHOTO (3).JPG"],
       ["link", "link (2)"],
       ["end.txt. . ", "end.txt"],
-      ["photo\u202egpj.exe", "photogpj.exe"],
-      ["\x1b[2J\x1b]0;x\x07\n.sh", "_[2J_]0;x_ .sh"],
+      ["photo\u202egpj.exe", "photogpj.exe.download"],
+      ["\x1b[2J\x1b]0;x\x07\n.sh", "_[2J_]0;x_ .sh.download"],
       [`${"x".repeat(300)}.tar.gz`, `${"x".repeat(248)}.tar.gz`],
     ];
     for (const [lie, name] of lies) {
