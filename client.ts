@@ -409,8 +409,9 @@ export class Client implements Room {
     return this.#unconfirmed.tell(person, text, false);
   }
 
-  rename(name: string): void {
+  rename(typed: string): void {
     this.#checkOpen("change the name");
+    const name = typed.normalize("NFC");
     const fault = nameFault(name);
     if (fault !== undefined) {
       throw new ChatError(`Cannot change the name to "${printable(name)}": a name ${fault}`);

@@ -344,6 +344,7 @@ Deno.test("Client: with public key 198 it sends each byte of plaintext XOR 188",
     guest.client.act("waves");
     guest.client.tell("ben", "Right?");
     guest.client.rename("annika");
+    guest.client.rename("Jose\u0301");
   }
   await impostor.served(1);
   assertEquals(preface, PREFACE.slice());
@@ -354,6 +355,8 @@ Deno.test("Client: with public key 198 it sends each byte of plaintext XOR 188",
     [Type.MESSAGE, 0, "Awaves"],
     [Type.MESSAGE, 3, "TRight?"],
     [Type.PROFILE, 0, '{"name":"annika"}'],
+    // In NFC, whatever form was typed.
+    [Type.PROFILE, 0, '{"name":"Jos\u00e9"}'],
     // Earlier messages still go out before BYE.
     [Type.BYE, 0, ""],
   ]);

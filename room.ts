@@ -9,8 +9,8 @@ export interface Person {
   /** The server's number for this member; never used twice in a room. */
   readonly id: number;
   /**
-   * The valid name to show. `#id` follows it if two members have the same name, and `(!)` if the name is known
-   * with another key.
+   * The valid name to show. `(!)` follows it if the name, or one that it looks like, is known with another key. `#id`
+   * follows if the names of two members look alike, or if its name only looks like the known one.
    */
   readonly name: string;
   readonly self: boolean;
@@ -210,8 +210,8 @@ export type RoomEvent =
   | { readonly type: "forked"; readonly who: Person; readonly since: Date | undefined }
   /** A member that was reported as forked now sees the same conversation as this client. */
   | { readonly type: "agreed"; readonly who: Person }
-  /** A member has a known name, but a different key. */
-  | { readonly type: "keychanged"; readonly who: Person }
+  /** A member has a known name, but a different key. `like`: its name only looks like this known one. */
+  | { readonly type: "keychanged"; readonly who: Person; readonly like?: string }
   /** A member has lost its connection and may come back; or it is back. */
   | { readonly type: "away" | "back"; readonly who: Person; readonly at: number }
   /** By how many minutes this machine's clock is ahead of the server's; negative if it is behind. */
@@ -366,10 +366,13 @@ export function findPerson(
   who: string | number,
 ): Person | "nobody" | "several" {
   if (typeof who === "number") return members.find((m) => m.id === who) ?? "nobody";
+  const name = who.normalize("NFC");
   // Names cannot contain `(!)`, so this cannot match the mark of another member.
-  const exact = members.find((m) => m.name === who || `#${m.id}` === who || m.name === `${who}(!)`);
+  const exact = members.find((m) =>
+    m.name === name || `#${m.id}` === name || m.name === `${name}(!)`
+  );
   if (exact) return exact;
-  const alike = members.filter((m) => bareName(m.name) === who);
+  const alike = members.filter((m) => bareName(m.name) === name);
   if (alike.length > 1) return "several";
   return alike[0] ?? "nobody";
 }

@@ -41,6 +41,15 @@ Deno.test("findPerson: by name, by name and id, by #id, and by id", () => {
   }
 });
 
+Deno.test("findPerson: a typed name in another normal form is found; a lookalike is found by its own name only", () => {
+  const members = people("Jose\u0301".normalize("NFC"), "alice#2", "\u0430lice#3(!)");
+  const find = (who: string) => {
+    const found = findPerson(members, who);
+    return typeof found === "string" ? found : found.id;
+  };
+  assertEquals(["Jose\u0301", "alice", "\u0430lice", "Alice"].map(find), [1, 2, 3, "nobody"]);
+});
+
 Deno.test("findPerson: the one who is left of several is found by the name alone, marked or not", () => {
   for (const name of ["bob#2", "bob#2(!)"]) {
     const person = { id: 2, name, self: false, away: false };

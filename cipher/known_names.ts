@@ -3,6 +3,7 @@
 
 import { nameFault } from "../text/names.ts";
 import { printable } from "../text/printable.ts";
+import { skeletons } from "../text/skeleton.ts";
 import { fingerprint } from "./identity.ts";
 
 /** How a name and its key relate to the known names. */
@@ -12,7 +13,9 @@ export type Acquaintance =
   /** Known with this key. */
   | "known"
   /** Known, but not with this key. */
-  | "changed";
+  | "changed"
+  /** Not known, but it looks like a name that is, and this is not the key of that one. */
+  | "alike";
 
 /** Limit of remembered names: more than a user meets, and it bounds the file. */
 export const MAX_NAMES = 10_000;
@@ -125,6 +128,11 @@ export class KnownNames {
     return acquaintance;
   }
 
+  /** The first known name that looks like this one. */
+  likeOf(name: string): string | undefined {
+    return this.#table.alike(name)[0]?.name;
+  }
+
   /** Whether a name is known with this key. Remembers nothing. */
   has(name: string, publicKey: Uint8Array): boolean {
     return this.#table.compare(name, fingerprint(publicKey)) === "known";
@@ -186,6 +194,8 @@ export class KnownNames {
 class Table {
   /** The keys of each name, the oldest first. */
   readonly #names = new Map<string, KnownName[]>();
+  /** The names that have each skeleton, the oldest first. */
+  readonly #skeletons = new Map<string, Set<string>>();
   /** Those that the user has said nothing about, the oldest first: they may be forgotten. */
   readonly #met = new Set<KnownName>();
   /** How many of `#met` each key has. */
@@ -201,20 +211,31 @@ class Table {
     return [...this.#names.values()].flat();
   }
 
+  /** What is known of the name; if there is nothing, of names that look like it. */
+  alike(name: string): KnownName[] {
+    const exact = this.#names.get(name);
+    if (exact) return exact;
+    const names = new Set<string>();
+    for (const one of skeletons(name)) this.#skeletons.get(one)?.forEach((name) => names.add(name));
+    return Array.from(names, (name) => this.#names.get(name)!).flat();
+  }
+
   find(name: string, key: string): KnownName | undefined {
-    return this.#names.get(name)?.find((known) => known.key === key);
+    return this.alike(name).find((known) => known.key === key);
   }
 
   compare(name: string, key: string): Acquaintance {
-    if (!this.#names.has(name)) return "new";
-    return this.find(name, key) ? "known" : "changed";
+    const alike = this.alike(name);
+    if (alike.length === 0) return "new";
+    if (alike.some((known) => known.key === key)) return "known";
+    return this.#names.has(name) ? "changed" : "alike";
   }
 
   /** Adds a line; returns whether it means anything. */
   add(known: KnownName): boolean {
     const { name, key, mark } = known;
     const keys = this.#names.get(name);
-    const earlier = this.find(name, key);
+    const earlier = keys?.find((known) => known.key === key);
     if (earlier) return this.#raise(keys!, earlier, known);
     if (mark === "met") {
       // Two clients may have met different owners of a name at the same time. The first one counts.
@@ -225,7 +246,12 @@ class Table {
       this.#met.add(known);
     }
     if (keys) keys.push(known);
-    else this.#names.set(name, [known]);
+    else {
+      this.#names.set(name, [known]);
+      for (const one of skeletons(name)) {
+        this.#skeletons.set(one, (this.#skeletons.get(one) ?? new Set()).add(name));
+      }
+    }
     this.size++;
     if (this.size > MAX_NAMES) this.#forgetOldest();
     return true;
@@ -245,10 +271,19 @@ class Table {
       this.#unmeet(oldest);
       const { name } = oldest;
       const keys = this.#names.get(name)!.filter((known) => known !== oldest);
-      if (keys.length === 0) this.#names.delete(name);
-      else this.#names.set(name, keys);
+      if (keys.length > 0) this.#names.set(name, keys);
+      else this.#deleteName(name);
       this.size--;
       return;
+    }
+  }
+
+  #deleteName(name: string): void {
+    this.#names.delete(name);
+    for (const one of skeletons(name)) {
+      const names = this.#skeletons.get(one)!;
+      names.delete(name);
+      if (names.size === 0) this.#skeletons.delete(one);
     }
   }
 

@@ -480,8 +480,10 @@ function parseName(
     ? [options.get("name")!, "--name"]
     : [env("CHAT_NAME"), "CHAT_NAME"];
   if (given === undefined) return undefined;
-  const fault = nameFault(given);
-  if (fault === undefined) return given;
+  // Keyboards and file systems differ in the form that they give.
+  const name = given.normalize("NFC");
+  const fault = nameFault(name);
+  if (fault === undefined) return name;
   throw new UsageError(`Cannot use the name "${printable(given)}": a name ${fault}`, {
     hint: source === "--name" ? "Choose another: --name NAME" : "It comes from CHAT_NAME",
   });

@@ -947,6 +947,12 @@ Deno.test("parseCommand: the name comes from --name, CHAT_NAME or the user name,
     assertEquals(name([verb], { USERNAME: "Ada Lovelace" }), "Ada-Lovelace");
     assertEquals(name([verb], { USER: "\x1b" }), "guest");
     assertEquals(name([verb], {}), "guest");
+    // Every source may give another normal form.
+    for (const args of [[verb, "--name", "Jose\u0301"], [verb]]) {
+      for (const variable of ["CHAT_NAME", "USER"]) {
+        assertEquals(name(args, { [variable]: "Jose\u0301" }), "Jos\u00e9");
+      }
+    }
   }
 });
 
@@ -961,7 +967,7 @@ Deno.test("parseCommand: refuses an invalid name, and says where it came from", 
       MAX_NAME_COLUMNS + 1
     }`,
     // Combining marks take bytes, but no columns.
-    [`a${"\u0301".repeat(MAX_NAME_BYTES / 2)}`]:
+    [`b${"\u0301".repeat(MAX_NAME_BYTES / 2)}`]:
       `must have at most ${MAX_NAME_BYTES} bytes: it has ${MAX_NAME_BYTES + 1}`,
   };
   for (const [name, fault] of Object.entries(faults)) {

@@ -34,7 +34,7 @@ const SETTINGS: Readonly<Record<keyof Settings, (value: unknown) => Fault | unde
     if (typeof value !== "string") {
       return { message: `name is ${shown(value)}; it must be text in quotes` };
     }
-    const fault = nameFault(value);
+    const fault = nameFault(value.normalize("NFC"));
     return fault === undefined
       ? undefined
       : { message: `name is ${shown(value)}; a name ${fault}` };

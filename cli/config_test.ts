@@ -125,6 +125,8 @@ Deno.test("parseSettings: refuses an invalid value with its line, its key and th
     '"/quit"': 'a name must not start with "/"',
     [`"${long}"`]: `a name must be at most ${MAX_NAME_COLUMNS} columns wide: it is ${long.length}`,
   };
+  // An editor may write another normal form.
+  assertEquals(Object.keys(parse('name = "Jose\u0301"')), ["name"]);
   for (const [name, fault] of Object.entries(names)) {
     assertRefused(`name = ${name}`, `, line 1: name is ${name}; ${fault}`);
   }

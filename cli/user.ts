@@ -29,7 +29,7 @@ import type { System } from "./system.ts";
 
 /** The user's name in the room. */
 export function chosenName({ name, user }: Speaker, settings: Settings): string {
-  return name ?? settings.name ?? user;
+  return name ?? settings.name?.normalize("NFC") ?? user;
 }
 
 /** The preferences at the start: the command line beats the environment, and that beats the config file. */

@@ -21,6 +21,7 @@ Deno.test("chosenName: the command line or environment, else the config file, el
   const settings: Settings = { name: "fay" };
   assertEquals(chosenName({ ...SPEAKER, name: "bob" }, settings), "bob");
   assertEquals(chosenName(SPEAKER, settings), "fay");
+  assertEquals(chosenName(SPEAKER, { name: "Jose\u0301" }), "Jos\u00e9");
   assertEquals(chosenName(SPEAKER, {}), "ada");
 });
 

@@ -94,16 +94,18 @@ export class Members {
     if (name !== undefined) this.#checkKey(id, name);
   }
 
-  /** Compares a member's key with the known key of its name. */
+  /** Compares a member's key with the known keys of its name, and of names that look like it. */
   #checkKey(id: number, name: string): void {
     const key = this.#session.cipher.identityOf(id);
     if (!key || !this.#self || id === this.#session.id) return;
     const acquaintance = this.#self.knownNames.meet(name, key, today());
-    const isOther = acquaintance === "changed";
+    const isAlike = acquaintance === "alike";
+    const isOther = isAlike || acquaintance === "changed";
     this.#roster.setVerified(id, this.#self.knownNames.verifiedOn(name, key));
-    if (this.#roster.setOtherKey(id, isOther) && isOther) {
-      this.#notify({ type: "keychanged", who: this.#roster.person(id) });
-    }
+    if (!this.#roster.setOtherKey(id, isAlike ? "alike" : isOther) || !isOther) return;
+    const like = isAlike ? this.#self.knownNames.likeOf(name) : undefined;
+    const who = this.#roster.person(id);
+    this.#notify({ type: "keychanged", who, ...(like !== undefined && { like }) });
   }
 
   peerIdOf(id: number): PeerId {
@@ -217,8 +219,10 @@ export class Members {
       throw new ChatError(`Cannot ${what} "${name}": there is no key to ${what}`);
     }
     this.#self.knownNames[what](known, key, today());
-    // This member loses its mark. If the name was not remembered before, others that have it get one.
-    for (const other of this.#roster.called(known)) this.#checkKey(other, known);
+    // This member loses its mark. If the name was not remembered before, others that look like it get one.
+    for (const other of this.#roster.alike(known)) {
+      this.#checkKey(other, this.#roster.nameOf(other)!);
+    }
   }
 }
 

@@ -57,6 +57,50 @@ Deno.test("Members: reports a known name with another key once, and not again un
   assertEquals(log.events.length, 1);
 });
 
+Deno.test("Members: a name that looks like a known one is marked and has an id, until the user trusts it", () => {
+  const knownNames = new KnownNames();
+  knownNames.meet("alice", ADA.publicKey, "2026-01-01");
+  const { members, log, meet } = open("sealed", knownNames);
+  meet(2, "a1ice");
+  const names = () => members.others.map(({ name }) => name);
+  assertEquals([log.events, names()], [
+    [{ type: "keychanged", who: members.roster.person(2), like: "alice" }],
+    ["a1ice#2(!)"],
+  ]);
+  assertEquals(members.find("a1ice", "trust").id, 2);
+  assertThrows(() => members.find("alice", "send to"), ChatError, "no member has that name");
+  // The true one: both have their ids, and one name finds one of them.
+  meet(1, "Alice");
+  assertEquals([log.types, names()], [["keychanged"], ["a1ice#2(!)", "Alice#1"]]);
+  assertEquals(["a1ice", "Alice"].map((name) => members.find(name, "send to").id), [2, 1]);
+  members.trust("a1ice");
+  assertEquals(names(), ["a1ice#2", "Alice#1"]);
+});
+
+Deno.test("Members: in xor rooms, members whose names look alike have their ids", () => {
+  const { members, meet } = open("xor");
+  meet(1, "alice");
+  meet(2, "\u0430lice");
+  meet(3, "Guest");
+  assertEquals(members.roster.people().map(({ name }) => name), [
+    `guest#${OWN_ID}`,
+    "alice#1",
+    "\u0430lice#2",
+    "Guest#3",
+  ]);
+});
+
+Deno.test("Members: a member that takes one known name after the other is reported for each", () => {
+  const knownNames = new KnownNames();
+  for (const name of ["ada", "bob"]) knownNames.meet(name, ADA.publicKey, "2026-01-01");
+  const { members, log, meet } = open("sealed", knownNames);
+  meet(2, "ada");
+  members.setName(2, "bob");
+  assertEquals(log.events.map((event) => event.type === "keychanged" && event.who.name), [
+    ...["ada(!)", "bob(!)"],
+  ]);
+});
+
 Deno.test("Members.trust: adds a member's key to those of its name, and reports others that are not remembered", () => {
   const { members, log, knownNames, meet } = open("sealed");
   meet(1, "ada");

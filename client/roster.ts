@@ -2,13 +2,16 @@
 // decides about keys.
 
 import type { Person } from "../room.ts";
+import { skeletons } from "../text/skeleton.ts";
 
 interface Entry {
   /** undefined if the profile could not be read. */
   name: string | undefined;
   away: boolean;
-  /** The name is known with a different key. */
-  otherKey: boolean;
+  /** The skeletons of the name. */
+  skeletons: readonly string[];
+  /** The name is known with a different key; `alike`: it only looks like such a name. */
+  otherKey: boolean | "alike";
   /** It is a classic client. */
   classic: boolean;
   /** Its public key as people write it. */
@@ -26,6 +29,7 @@ const REPORT_MS = 60_000;
 
 const newcomer = (): Entry => ({
   name: undefined,
+  skeletons: [],
   away: false,
   otherKey: false,
   classic: false,
@@ -40,8 +44,8 @@ const newcomer = (): Entry => ({
 export class Roster {
   readonly #self: number;
   readonly #entries = new Map<number, Entry>();
-  /** How many members have each name. */
-  readonly #namesakes = new Map<string, number>();
+  /** The members whose names have a skeleton: more than one look alike. */
+  readonly #alike = new Map<string, Set<number>>();
   /** Counts for all unknown ids together: a server could invent any number of ids. */
   readonly #unknown: Entry = newcomer();
 
@@ -62,9 +66,11 @@ export class Roster {
     return this.#entries.get(id)?.name;
   }
 
-  /** The ids of the members with this name. */
-  called(name: string): number[] {
-    return [...this.#entries].filter(([, entry]) => entry.name === name).map(([id]) => id);
+  /** The ids of the members whose names look like this one. */
+  alike(name: string): number[] {
+    const ids = new Set<number>();
+    for (const one of skeletons(name)) this.#alike.get(one)?.forEach((id) => ids.add(id));
+    return [...ids];
   }
 
   /** All members, as they are shown. */
@@ -74,10 +80,11 @@ export class Roster {
 
   /** A member, as it is shown. An unknown id is shown as `#id`. */
   person(id: number): Person {
-    const { name, away, otherKey, classic, key, verified } = this.#entries.get(id) ?? this.#unknown;
-    const alone = name !== undefined && this.#namesakes.get(name) === 1;
-    const mark = otherKey ? "(!)" : "";
-    const shown = `${name ?? ""}${alone ? "" : `#${id}`}${mark}`;
+    const { name, skeletons, away, otherKey, classic, key, verified } = this.#entries.get(id) ??
+      this.#unknown;
+    const needsId = name === undefined || otherKey === "alike" ||
+      skeletons.some((one) => this.#alike.get(one)!.size > 1);
+    const shown = `${name ?? ""}${needsId ? `#${id}` : ""}${otherKey ? "(!)" : ""}`;
     const self = id === this.#self;
     // A room may have thousands of members, and lists are made often: spreads would take twice the time.
     const person: { -readonly [Field in keyof Person]: Person[Field] } = {
@@ -95,9 +102,9 @@ export class Roster {
   /** Adds or renames a member. Without a name it is shown as `#id`. */
   setName(id: number, name: string | undefined): void {
     const entry = this.#entries.get(id) ?? newcomer();
-    this.#count(entry.name, -1);
+    this.#setSkeletons(id, entry, name === undefined ? [] : skeletons(name));
+    if (name !== entry.name) entry.otherKey = false;
     entry.name = name;
-    this.#count(name, 1);
     this.#entries.set(id, entry);
   }
 
@@ -115,7 +122,7 @@ export class Roster {
   }
 
   /** Returns whether that has changed. */
-  setOtherKey(id: number, otherKey: boolean): boolean {
+  setOtherKey(id: number, otherKey: boolean | "alike"): boolean {
     return this.#change(id, "otherKey", otherKey);
   }
 
@@ -141,7 +148,8 @@ export class Roster {
   }
 
   remove(id: number): void {
-    this.#count(this.nameOf(id), -1);
+    const entry = this.#entries.get(id);
+    if (entry) this.#setSkeletons(id, entry, []);
     this.#entries.delete(id);
   }
 
@@ -162,10 +170,16 @@ export class Roster {
     return true;
   }
 
-  #count(name: string | undefined, by: number): void {
-    if (name === undefined) return;
-    const count = (this.#namesakes.get(name) ?? 0) + by;
-    if (count === 0) this.#namesakes.delete(name);
-    else this.#namesakes.set(name, count);
+  #setSkeletons(id: number, entry: Entry, next: readonly string[]): void {
+    for (const one of entry.skeletons) {
+      const ids = this.#alike.get(one)!;
+      ids.delete(id);
+      if (ids.size === 0) this.#alike.delete(one);
+    }
+    for (const one of next) {
+      const ids = this.#alike.get(one) ?? new Set();
+      this.#alike.set(one, ids.add(id));
+    }
+    entry.skeletons = next;
   }
 }

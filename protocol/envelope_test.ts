@@ -192,6 +192,13 @@ Deno.test("decodeProfile: drops the fields of a later version", () => {
   assertEquals(decodeProfile(utf8.encode(`{"name":"Ada","key":"x"}`)), { name: "Ada" });
 });
 
+Deno.test("decodeProfile: rejects a name with an invisible character, or in another form than NFC", () => {
+  for (const name of ["alice\u200d", "Jose\u0301"]) {
+    const profile = encodeProfile({ name });
+    assertThrows(() => decodeProfile(profile), RangeError, "Cannot accept a profile: a name must");
+  }
+});
+
 Deno.test("decodeProfile: rejects a malformed profile", () => {
   for (const bytes of Object.values(NOT_UTF8)) {
     assertThrows(() => decodeProfile(Uint8Array.from(bytes)), RangeError, "not JSON");

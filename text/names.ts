@@ -11,17 +11,27 @@ export const MAX_NAME_BYTES = 64;
 /** Widest name, in terminal columns: each line begins with it, and 80 columns must leave room for the text. */
 export const MAX_NAME_COLUMNS = 24;
 
+const EMOJI = String.raw`\p{Extended_Pictographic}(?:\p{Emoji_Modifier}|\ufe0f)?`;
+/** Emoji made of several characters (UTS #51), and digits in a key cap. */
+const EMOJI_SEQUENCE = new RegExp(`${EMOJI}(?:\\u200d${EMOJI})*|[0-9*]\\ufe0f\\u20e3`, "gu");
+
 /**
  * Why `name` is not a valid name, as the rest of a sentence that starts with "a name". Undefined if it is valid. A
  * name must not contain characters that make `NAME: text` or `/msg NAME text` ambiguous (white space, `:`); nor
  * `#`, which distinguishes members with the same name; nor `(!)`, which only the program adds, to the name of a
- * member whose key has changed.
+ * member whose key has changed. Nor may it have several forms that look the same: it is in NFC, and nothing in it is
+ * invisible but what holds emoji together.
  */
 export function nameFault(name: string): string | undefined {
   if (name === "") return "must not be empty";
   HAZARDS.lastIndex = 0;
   const hazard = HAZARDS.exec(name);
   if (hazard) return `must not contain control characters: it has ${visibleForm(hazard[0])}`;
+  const joiner = /[\u200c\u200d]|\p{Variation_Selector}/u.exec(name.replace(EMOJI_SEQUENCE, ""));
+  if (joiner) {
+    return `must not contain invisible characters outside emoji: it has ${visibleForm(joiner[0])}`;
+  }
+  if (name !== name.normalize("NFC")) return "must be in Unicode's form NFC";
   // U+2800, a Braille cell without dots, looks like a space.
   const mark = /[\s\u2800:#]/u.exec(name);
   if (mark) return `must not contain ${/[:#]/.test(mark[0]) ? `"${mark[0]}"` : "spaces"}`;

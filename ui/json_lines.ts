@@ -65,8 +65,11 @@ export function describe(event: RoomEvent): OutputLine {
         ...(event.since && { since: event.since.toISOString() }),
       };
     case "agreed":
-    case "keychanged":
       return { type, id: event.who.id, name: event.who.name };
+    case "keychanged": {
+      const { who: { id, name }, like } = event;
+      return { type, id, name, ...(like !== undefined && { like }) };
+    }
     case "away":
     case "back":
       return { type, id: event.who.id, name: event.who.name, at: event.at };

@@ -93,10 +93,13 @@ export function warnings(event: RoomEvent, now: Date): string[] {
       break;
     }
     case "keychanged": {
-      const { name } = event.who;
+      const { who: { name }, like } = event;
       const bare = name.replace("(!)", "");
+      const what = like === undefined
+        ? "has a different key than before"
+        : `looks like ${like}, whom you know, but has a different key`;
       sentences.push(
-        `${name} has a different key than before: a new device, or somebody else. ` +
+        `${name} ${what}: a new device, or somebody else. ` +
           `Compare with /verify ${bare}, then /trust ${bare}`,
       );
       break;

@@ -100,6 +100,14 @@ Deno.test("warnings: a different key comes with the commands to check it", () =>
   ]);
 });
 
+Deno.test("warnings: a name that looks like a known one comes with that one, and the commands to check it", () => {
+  const who = { ...BOB, name: "B0b#2(!)" };
+  assertEquals(warnings({ type: "keychanged", who, like: "bob" }, NOW), [
+    "B0b#2(!) looks like bob, whom you know, but has a different key: a new device, or somebody " +
+    "else. Compare with /verify B0b#2, then /trust B0b#2",
+  ]);
+});
+
 Deno.test("warnings: messages that could not be verified are counted since the last warning", () => {
   const unreadable = (fresh: number): RoomEvent => (
     { type: "unreadable", from: BOB, message: "it is not text", count: fresh + 7, fresh }

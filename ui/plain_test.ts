@@ -229,6 +229,8 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
       notes: [
         "bob(!) has a different key than before: a new device, or somebody else. " +
         "Compare with /verify bob, then /trust bob",
+        "B0b#2(!) looks like bob, whom you know, but has a different key: a new device, or " +
+        "somebody else. Compare with /verify B0b#2, then /trust B0b#2",
       ],
     },
     // Not about the user.
@@ -821,7 +823,7 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
     ],
     forked: [bob, { ...bob, since: sent }],
     agreed: [bob],
-    keychanged: [{ id: 2, name: "bob(!)" }],
+    keychanged: [{ id: 2, name: "bob(!)" }, { id: 2, name: "B0b#2(!)", like: "bob" }],
     // About this client too: programs can compare ids.
     away: [{ ...bob, at: 700 }, { ...alice, at: 720 }],
     back: [{ ...bob, at: 740 }, { ...alice, at: 760 }],

@@ -539,6 +539,41 @@ Deno.test("Client: a member cannot take a name that looks like a mark", async ()
   await ben.next("unreadable");
 });
 
+Deno.test("Client: a member cannot take a name with an invisible character, or in another normal form", async () => {
+  await using room = new TestRoom({ isChained: true });
+  await using ben = await joinSealed(room, "ben");
+  for (const name of ["alice\u200d", "al\u200cice", "alice\ufe0f", "Jose\u0301"]) {
+    await using raw = await Raw.connect(room);
+    await enterRaw(raw, utf8.encode(JSON.stringify({ name })));
+    const { who } = await ben.next("joined");
+    assertEquals(who.name, `#${who.id}`);
+    await ben.next("unreadable");
+  }
+});
+
+Deno.test("Client: marks a name that looks like a known one, and shows both with their ids", async () => {
+  await using room = new TestRoom({ isChained: true });
+  await using ben = await joinSealed(room, "ben");
+  await using alice = await joinSealed(room, "alice");
+  await ben.next("joined");
+  for (const name of ["\u0430lice", "AIice", "a1ice", "ALICE"]) {
+    if (name !== "\u0430lice") await ben.next("left");
+    await using mallory = await joinSealed(room, name);
+    const { id } = mallory.client.self;
+    const { who, like } = await ben.next("keychanged");
+    assertEquals([who.name, like], [`${name}#${id}(!)`, "alice"]);
+    await mallory.say("trust me");
+    assertEquals((await ben.next("message")).from.name, `${name}#${id}(!)`);
+    await alice.say("I am here");
+    assertEquals((await ben.next("message")).from.name, `alice#${alice.client.self.id}`);
+    ben.client.tell("alice", "is that you?");
+    assertEquals((await alice.next("direct")).text, "is that you?");
+  }
+  await ben.next("left");
+  await alice.say("gone");
+  assertEquals((await ben.next("message")).from.name, "alice");
+});
+
 Deno.test("Client: both sides see the same words to compare, and other words with an attacker in the middle", async () => {
   await using room = new TestRoom({ isChained: true });
   await using ada = await joinSealed(room, "ada");

@@ -299,7 +299,10 @@ export const EVENTS: {
     { type: "forked", who: BOB, since: SENT },
   ],
   agreed: [{ type: "agreed", who: BOB }],
-  keychanged: [{ type: "keychanged", who: { ...BOB, name: "bob(!)" } }],
+  keychanged: [
+    { type: "keychanged", who: { ...BOB, name: "bob(!)" } },
+    { type: "keychanged", who: { ...BOB, name: "B0b#2(!)" }, like: "bob" },
+  ],
   away: [
     { type: "away", who: { ...BOB, away: true }, at: 700 },
     // A client that is back also receives the notices about itself.
