@@ -256,6 +256,13 @@ export type RoomEvent =
     /** For this client's own offers to the room: the members that cannot receive files. */
     readonly without?: readonly Person[];
   }
+  /**
+   * A member has made more offers than are kept: its oldest ones are no longer in the list. Reported once, until the
+   * member leaves.
+   */
+  | { readonly type: "forgotten"; readonly from: Person }
+  /** One message of a member has changed several transfers: as `transfer` for each of them. */
+  | { readonly type: "changes"; readonly from: Person; readonly transfers: readonly Transfer[] }
   /** A transfer has started, ended, stalled or resumed. */
   | { readonly type: "transfer"; readonly transfer: Transfer }
   /** The progress of a running transfer, about once per second. A slow listener gets only the latest. */

@@ -18,7 +18,7 @@ import type { System } from "./system.ts";
 import { chosenName, filesFor, loadSettings } from "./user.ts";
 
 /** Events about this user's files that stderr shows, besides offers. */
-const REPORTED: readonly RoomEvent["type"][] = ["transfer", "incomplete", "unsent"];
+const REPORTED: readonly RoomEvent["type"][] = ["transfer", "changes", "incomplete", "unsent"];
 
 type SendCommand = Command & { verb: "send" };
 
@@ -82,9 +82,9 @@ async function sendFile(
       } else if (REPORTED.includes(event.type)) {
         for (const { text } of plainLines(event, system.now())) note(system, `chat: ${text}`);
       }
-      if (event.type === "transfer") {
-        failed ||= isRefused(event.transfer, to);
-        if (event.transfer.state === "done") received.add(keyOf(event.transfer));
+      for (const transfer of changedBy(event)) {
+        failed ||= isRefused(transfer, to);
+        if (transfer.state === "done") received.add(keyOf(transfer));
       }
       // Looks at all transfers only when this can be the last one: a folder may have thousands.
       const isOver = received.size > 0 && received.size >= offered.size && !client.offering &&
@@ -102,7 +102,13 @@ async function sendFile(
 /** Whether the event is about a file that another member offers. */
 function isFromOthers(event: RoomEvent): boolean {
   if (event.type === "offer") return !event.from.self;
-  return event.type === "transfer" && event.transfer.direction === "in";
+  const changed = changedBy(event);
+  return changed.length > 0 && changed.every(({ direction }) => direction === "in");
+}
+
+function changedBy(event: RoomEvent): readonly Transfer[] {
+  if (event.type === "transfer") return [event.transfer];
+  return event.type === "changes" ? event.transfers : [];
 }
 
 /** The same for an offered file and for its transfer to each member. */

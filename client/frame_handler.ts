@@ -146,7 +146,7 @@ export class FrameHandler {
     }
     session.have();
     unconfirmed.complete();
-    fileLink.transfers?.reunite();
+    fileLink.transfers?.entered();
     return { type: "members", members: members.roster.people() };
   }
 
@@ -156,12 +156,13 @@ export class FrameHandler {
     const at = this.#session.advance(frame);
     const profile = reader.readProfile(id, body);
     const before = members.roster.person(id).name;
+    const peerKey = members.peerKeyOf(id);
     // If it cannot be read, the reader has reported that.
     if (!profile) return undefined;
     members.setName(id, profile.name);
     reader.compare(id, profile.report, at);
     unconfirmed.reunite();
-    fileLink.transfers?.renamed(id);
+    fileLink.transfers?.renamed(id, peerKey);
     return { type: "renamed", who: members.roster.person(id), before, at };
   }
 

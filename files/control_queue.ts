@@ -11,8 +11,8 @@ import {
 import type { Post, TransferClock } from "./post.ts";
 
 /**
- * A member with this many queued messages gets no further withdrawals: no honest client requests as many files that
- * are not offered.
+ * A member with this many queued messages gets no further withdrawals, and no answers to offers that it repeats: no
+ * honest client requests as many files that are not offered.
  */
 const MAX_QUEUED = 1024;
 /** How long to wait after the server has refused a message to a member, in ms. */
@@ -40,7 +40,7 @@ export class ControlQueue {
   /** Queues a message; those of one event-loop turn go together. */
   send(to: number, fileMessage: FileMessage): void {
     const queued = this.#queued.get(to);
-    if (queued && queued.length >= MAX_QUEUED && fileMessage.kind === "withdraw") return;
+    if (fileMessage.kind === "withdraw" && this.isFull(to)) return;
     if (queued) queued.push(fileMessage);
     else this.#queued.set(to, [fileMessage]);
     if (this.#flushing) return;
@@ -81,6 +81,11 @@ export class ControlQueue {
     this.#refused.set(to, (this.#refused.get(to) ?? 0) + refused + 1);
     this.#heldUntil.set(to, this.#clock.now() + HOLD_MS);
     this.#onHold();
+  }
+
+  /** So much is queued for a member that what it can ask for again need not be queued. */
+  isFull(to: number): boolean {
+    return (this.#queued.get(to)?.length ?? 0) >= MAX_QUEUED;
   }
 
   isHeld(to: number): boolean {

@@ -4,7 +4,6 @@
 //
 // Everything a sender sends is checked against its offer and against what was requested from it.
 
-import { equals } from "@std/bytes/equals";
 import { ChatError } from "../errors.ts";
 import type { FileMessage, FileOffer, Reason } from "../protocol/file_messages.ts";
 import type { Person } from "../room.ts";
@@ -16,10 +15,13 @@ import type { Disk } from "./storage.ts";
 import { Incoming, type TransferState } from "./transfer_entries.ts";
 import type { TransferList } from "./transfer_list.ts";
 
-/** Offers that are kept: each takes some hundred bytes. */
+/** Offers that are kept, of all members and of one: each takes some hundred bytes. */
 const MAX_OFFERS = 20_000;
+const MAX_OFFERS_EACH = 10_000;
 /** Downloads at once: the requests of small files overlap, large files share the window. */
 const MAX_RUNNING = 16;
+/** Accepted files of the same content that are compared with a new offer. */
+const MAX_COMPARED = 16;
 /** Data that has not arrived after this time is requested again, in ms: the request or the data may be lost. */
 const OVERDUE_MS = 20_000;
 
@@ -50,6 +52,10 @@ export class IncomingTransfers {
   readonly #running = new Set<Incoming>();
   /** Accepted, but `MAX_RUNNING` others run. */
   readonly #queue = new Set<Incoming>();
+  /** Those in both sets, by what they contain. */
+  readonly #accepted = new Map<string, Set<Incoming>>();
+  /** Members that have made too many offers, by their keys: each is reported once. */
+  readonly #reported = new Set<string>();
 
   constructor(options: IncomingOptions) {
     this.#post = options.post;
@@ -73,7 +79,7 @@ export class IncomingTransfers {
 
   // ---- offers ----
 
-  /** A member offers a file; undefined if it is known already, the member is ignored, or the list is full. */
+  /** A member offers a file; undefined if it is known already, or the member is ignored. */
   offered(from: number, offer: FileOffer): Incoming | undefined {
     const peerKey = this.#post.peerKeyOf(from);
     if (peerKey === undefined) return undefined;
@@ -81,6 +87,7 @@ export class IncomingTransfers {
     if (known) {
       this.returned(known, from);
       // The sender has missed how the transfer ended.
+      if (this.#control.isFull(from)) return undefined;
       if (known.state === "done") this.#answer(known, "done");
       else if (known.state === "declined") this.#answer(known, "decline", "declined");
       return undefined;
@@ -94,12 +101,7 @@ export class IncomingTransfers {
     }
     const who = this.#post.person(from);
     if (this.#ignores(who)) return undefined;
-    // One member must not fill the list for all others: the oldest offer that was not accepted goes.
-    if (this.#list.incoming.size >= MAX_OFFERS) {
-      const oldest = this.#list.incoming.values().find(({ state }) => state === "offered");
-      if (!oldest) return undefined;
-      this.#list.remove(oldest);
-    }
+    this.#makeRoom(from, peerKey);
     const entry = new Incoming(this.#list.nextNumber(), offer);
     entry.peerKey = peerKey;
     entry.peerId = from;
@@ -113,11 +115,46 @@ export class IncomingTransfers {
    * while its old session is still in the room.
    */
   #findRestarted(from: number, peerKey: string, offer: FileOffer): Incoming | undefined {
-    return [...this.#running, ...this.#queue].find((entry) => (
+    const alike = this.#accepted.get(contentOf(offer));
+    return alike?.values().take(MAX_COMPARED).find((entry) => (
       entry.peerKey === peerKey &&
-      entry.offer.size === offer.size && equals(entry.offer.sha256, offer.sha256) &&
       (entry.forgotten || (entry.peerId !== from && entry.offer.name === offer.name))
     ));
+  }
+
+  /** Forgets the oldest offer of this member, or of the one with the most, if there are too many. */
+  #makeRoom(from: number, peerKey: string): void {
+    const isFull = this.#list.incoming >= MAX_OFFERS;
+    const isOwn = this.#list.offersOf(peerKey).size >= MAX_OFFERS_EACH;
+    if (!isFull && !isOwn) return;
+    const whose = isOwn ? peerKey : this.#list.biggestSender!;
+    // Few are skipped: those that run, and those that ended a short while ago.
+    const oldest = this.#list.offersOf(whose).values()
+      .find(({ state }) => state === "offered" || state === "waiting");
+    if (!oldest) return;
+    this.forget(oldest);
+    if (this.#reported.has(whose)) return;
+    this.#reported.add(whose);
+    const who = whose === peerKey ? this.#post.person(from) : oldest.who!;
+    this.#post.event({ type: "forgotten", from: who });
+  }
+
+  /** Takes an offer from the list without a report or an answer. */
+  forget(entry: Incoming): void {
+    this.#dequeue(entry);
+    // Nothing may happen to it any more.
+    entry.state = "cancelled";
+    this.#list.remove(entry);
+  }
+
+  /** It is neither running nor waiting any more. */
+  #dequeue(entry: Incoming): void {
+    this.#running.delete(entry);
+    this.#queue.delete(entry);
+    const content = contentOf(entry.offer);
+    const alike = this.#accepted.get(content);
+    alike?.delete(entry);
+    if (alike?.size === 0) this.#accepted.delete(content);
   }
 
   /** Accepts or declines an offer without asking the user, as the policy says. */
@@ -133,6 +170,10 @@ export class IncomingTransfers {
     entry.state = "waiting";
     entry.reason = entry.message = undefined;
     this.#queue.add(entry);
+    const content = contentOf(entry.offer);
+    const alike = this.#accepted.get(content);
+    if (alike) alike.add(entry);
+    else this.#accepted.set(content, new Set([entry]));
     this.#start();
     if (entry.state === "waiting") this.#list.report(entry);
     this.#list.watch();
@@ -274,7 +315,7 @@ export class IncomingTransfers {
     }
     entry.sink = undefined;
     this.#answer(entry, "done");
-    this.#running.delete(entry);
+    this.#dequeue(entry);
     this.#list.end(entry, "done");
     this.#start();
   }
@@ -290,8 +331,7 @@ export class IncomingTransfers {
 
   /** Stops a download; `keep`: its part file stays. */
   #drop(entry: Incoming, keep: boolean): void {
-    this.#running.delete(entry);
-    this.#queue.delete(entry);
+    this.#dequeue(entry);
     entry.download?.lose();
     this.#then(entry, () => this.#abort(entry, keep));
     this.#start();
@@ -324,6 +364,14 @@ export class IncomingTransfers {
     entry.who = this.#post.person(id);
     entry.download?.lose();
     this.pump();
+  }
+
+  /** A sender has left the room, and its offers are over. What was accepted stays, for when it is back. */
+  left(id: number, peerKey: string): void {
+    for (const entry of [...this.#list.offersOf(peerKey)]) {
+      if (entry.peerId === id && entry.state === "offered") this.forget(entry);
+    }
+    this.#reported.delete(peerKey);
   }
 
   /** A sender has lost its connection: the data it still owes takes no room in the window. */
@@ -361,4 +409,9 @@ export class IncomingTransfers {
   async close(): Promise<void> {
     for (const entry of this.#running) await this.#abort(entry, true);
   }
+}
+
+/** Equal for offers of the same content. */
+function contentOf({ size, sha256 }: FileOffer): string {
+  return `${size} ${sha256.toHex()}`;
 }

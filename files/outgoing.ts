@@ -31,7 +31,9 @@ import type { TransferList } from "./transfer_list.ts";
 const MAX_OFFERS = 20_000;
 /** Bytes of offers in one message: a folder with thousands of files takes a few messages. */
 const MAX_BATCH_BYTES = 64 * 1024;
-/** Offers to the room that are repeated to a member that joins later: the newest ones. */
+/** Transfers to members that have left, and may come back. */
+const MAX_LOST = 100;
+/** Offers to the room that are repeated to members that do not know them: the newest ones. */
 const MAX_REPEATED = 100;
 /** The hash of a file that has not been read yet. */
 const NO_HASH = new Uint8Array(SHA256_SIZE);
@@ -55,6 +57,8 @@ export class OutgoingTransfers {
   /** Transfers that move data, and files that are being hashed. */
   readonly #active = new Set<Sending | Outgoing>();
   readonly #data: ReadAhead;
+  /** Running transfers whose receivers have left, oldest first. */
+  readonly #lost = new Set<Sending>();
   /** Calls of `offer` that have not finished. */
   #offering = 0;
 
@@ -228,12 +232,22 @@ export class OutgoingTransfers {
 
   /** Repeats the newest offers to the room to a member that has joined. */
   repeatOffers(to: number, peerKey: string): void {
-    const sources = [...this.#offers.values()].filter((source) => (
-      source.peerKey === undefined && source.live && !source.hasReceiver(peerKey)
-    ));
-    for (const { offer } of sources.slice(-MAX_REPEATED)) {
+    for (const { offer } of this.#toRoom((source) => !source.hasReceiver(peerKey))) {
       this.#control.send(to, { kind: "offer", ...offer });
     }
+  }
+
+  /** Repeats them to the room: members that have seen this client leave have forgotten them. */
+  offerAgain(): void {
+    const messages = this.#toRoom(() => true)
+      .map(({ offer }): FileMessage => ({ kind: "offer", ...offer }));
+    if (messages.length > 0) this.#post.say({ refused: 0, messages });
+  }
+
+  #toRoom(fits: (source: Outgoing) => boolean): Outgoing[] {
+    return [...this.#offers.values()].filter((source) => (
+      source.peerKey === undefined && source.live && fits(source)
+    )).slice(-MAX_REPEATED);
   }
 
   cancel(entry: Sending | Outgoing): void {
@@ -264,6 +278,7 @@ export class OutgoingTransfers {
     message?: string,
   ): void {
     this.#active.delete(entry);
+    if (entry instanceof Sending) this.#lost.delete(entry);
     this.#list.end(entry, state, reason, message);
   }
 
@@ -359,6 +374,7 @@ export class OutgoingTransfers {
       this.#list.add(entry);
     }
     if (entry.peerId !== to) entry.movedAt = this.#clock.now();
+    this.#lost.delete(entry);
     entry.peerId = to;
     entry.who = this.#post.person(to);
     return entry;
@@ -411,10 +427,22 @@ export class OutgoingTransfers {
   /** The receiver is in the room, under this id. */
   returned(entry: Sending | Outgoing, id: number): void {
     if (entry.peerId === id) return;
+    if (entry instanceof Sending) this.#lost.delete(entry);
     entry.peerId = id;
     entry.who = this.#post.person(id);
     // The receiver may have been restarted without its list of offers.
     if (entry.live) this.#control.send(id, { kind: "offer", ...entry.offer });
+  }
+
+  /** The receiver has left. It requests the rest when it is back; of those that never return, few are kept. */
+  lost(entry: Sending): void {
+    if (entry.state !== "running") return;
+    this.#lost.add(entry);
+    if (this.#lost.size <= MAX_LOST) return;
+    const [oldest] = this.#lost;
+    this.#lost.delete(oldest!);
+    this.#active.delete(oldest!);
+    this.#list.remove(oldest!);
   }
 
   /** A member has left: its requests are void. */

@@ -130,9 +130,13 @@ export class Outgoing extends TransferEntry {
     return this.#receivers.has(peerKey);
   }
 
+  removeReceiver(entry: Sending): void {
+    for (const [key, other] of this.#receivers) if (other === entry) this.#receivers.delete(key);
+  }
+
   /** Adds a transfer to the member `id`, or finds it under its new peer key from now on. */
   addReceiver(entry: Sending, id: number): void {
-    for (const [key, other] of this.#receivers) if (other === entry) this.#receivers.delete(key);
+    this.removeReceiver(entry);
     const key = entry.peerKey!;
     this.#receivers.set(this.#receivers.has(key) ? `${key} ${id}` : key, entry);
   }

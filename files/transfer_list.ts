@@ -1,13 +1,17 @@
 // The list of all transfers, which both directions share: it numbers them, finds them, reports what happens to each,
 // and drops those that ended long ago. Knows no disk and no wire; `incoming.ts` and `outgoing.ts` decide what happens.
+//
+// Others decide how long it gets: nothing here looks at all transfers because of one of them.
 
 import { Rate } from "./download.ts";
-import type { EndReason } from "../room.ts";
+import type { EndReason, Transfer } from "../room.ts";
 import type { Post } from "./post.ts";
-import { Incoming, type TransferEntry, type TransferState } from "./transfer_entries.ts";
+import { Incoming, Sending, type TransferEntry, type TransferState } from "./transfer_entries.ts";
 
 /** Ended transfers that stay in the list. */
 const MAX_ENDED = 100;
+
+const NONE: ReadonlySet<never> = new Set();
 
 export class TransferList {
   readonly #post: Post;
@@ -15,9 +19,15 @@ export class TransferList {
   readonly watch: () => void;
   /** In the order of their numbers. */
   readonly #entries = new Map<number, TransferEntry>();
-  /** By sender and file. */
+  /** Offers received from others, by sender and file. */
   readonly #incoming = new Map<string, Incoming>();
+  /** By the other side. */
+  readonly #byPeer = new Map<string, Set<TransferEntry>>();
+  /** Offers received from others, by the other side, oldest first. */
+  readonly #bySender = new Map<string, Set<Incoming>>();
   readonly #ended: TransferEntry[] = [];
+  /** While a message is handled: the transfers that it changes. */
+  #changed: Set<TransferEntry> | undefined;
   /** Disk operations that have not finished. */
   readonly #work = new Set<Promise<void>>();
   #lastNumber = 0;
@@ -37,8 +47,37 @@ export class TransferList {
     return this.#closed;
   }
 
-  values(): IterableIterator<TransferEntry> {
+  values(): MapIterator<TransferEntry> {
     return this.#entries.values();
+  }
+
+  get(number: number): TransferEntry | undefined {
+    return this.#entries.get(number);
+  }
+
+  /** The transfers with this member. */
+  of(peerKey: string): ReadonlySet<TransferEntry> {
+    return this.#byPeer.get(peerKey) ?? NONE;
+  }
+
+  /** The members that it has transfers with. */
+  get peerKeys(): string[] {
+    return [...this.#byPeer.keys()];
+  }
+
+  /** The offers of this member, oldest first. */
+  offersOf(peerKey: string): ReadonlySet<Incoming> {
+    return this.#bySender.get(peerKey) ?? NONE;
+  }
+
+  /** The member with the most offers. */
+  get biggestSender(): string | undefined {
+    let biggest: string | undefined;
+    let most = 0;
+    for (const [peerKey, { size }] of this.#bySender) {
+      if (size > most) [biggest, most] = [peerKey, size];
+    }
+    return biggest;
   }
 
   nextNumber(): number {
@@ -47,29 +86,49 @@ export class TransferList {
 
   add(entry: TransferEntry): void {
     this.#entries.set(entry.number, entry);
-    if (entry instanceof Incoming) this.#incoming.set(keyOf(entry), entry);
+    this.#index(entry);
   }
 
   remove(entry: TransferEntry): void {
+    if (this.#entries.get(entry.number) !== entry) return;
     this.#entries.delete(entry.number);
-    if (entry instanceof Incoming) this.#incoming.delete(keyOf(entry));
+    this.#unindex(entry);
+    if (entry instanceof Sending) entry.source.removeReceiver(entry);
   }
 
-  /** Offers received from others, oldest first. */
-  get incoming(): ReadonlyMap<string, Incoming> {
-    return this.#incoming;
+  /** How many files others offer. */
+  get incoming(): number {
+    return this.#incoming.size;
   }
 
   findIncoming(peerKey: string | undefined, id: Uint8Array): Incoming | undefined {
     return this.#incoming.get(keyOf({ peerKey, id }));
   }
 
-  /** Changes the sender's key or the file's id, by which the offer is found. */
-  identify(entry: Incoming, peerKey: string, id: Uint8Array): void {
-    this.#incoming.delete(keyOf(entry));
+  /** Changes the other side's key, and of an offer the file's id, by which it is found. */
+  identify(entry: TransferEntry, peerKey: string, id?: Uint8Array): void {
+    this.#unindex(entry);
     entry.peerKey = peerKey;
-    entry.id = id;
-    this.#incoming.set(keyOf(entry), entry);
+    if (id && entry instanceof Incoming) entry.id = id;
+    this.#index(entry);
+  }
+
+  #index(entry: TransferEntry): void {
+    const { peerKey } = entry;
+    if (entry instanceof Incoming) {
+      this.#incoming.set(keyOf(entry), entry);
+      if (peerKey !== undefined) addTo(this.#bySender, peerKey, entry);
+    }
+    if (peerKey !== undefined) addTo(this.#byPeer, peerKey, entry);
+  }
+
+  #unindex(entry: TransferEntry): void {
+    const { peerKey } = entry;
+    if (entry instanceof Incoming) {
+      if (this.#incoming.get(keyOf(entry)) === entry) this.#incoming.delete(keyOf(entry));
+      if (peerKey !== undefined) removeFrom(this.#bySender, peerKey, entry);
+    }
+    if (peerKey !== undefined) removeFrom(this.#byPeer, peerKey, entry);
   }
 
   /** Whether the other side is in the room and connected. */
@@ -106,7 +165,20 @@ export class TransferList {
   }
 
   report(entry: TransferEntry): void {
-    if (!this.#closed) this.#post.event({ type: "transfer", transfer: entry.view() });
+    if (this.#closed) return;
+    if (this.#changed) this.#changed.add(entry);
+    else this.#post.event({ type: "transfer", transfer: entry.view() });
+  }
+
+  /** Does `action` without reports; returns the transfers that it has changed, each once. */
+  gather(action: () => void): Transfer[] {
+    const changed = this.#changed = new Set<TransferEntry>();
+    try {
+      action();
+    } finally {
+      this.#changed = undefined;
+    }
+    return Array.from(changed, (entry) => entry.view());
   }
 
   /** Keeps `close` waiting until `work` has settled. */
@@ -124,4 +196,16 @@ export class TransferList {
 
 function keyOf({ peerKey, id }: { peerKey: string | undefined; id: Uint8Array }): string {
   return `${id.toHex()} ${peerKey ?? ""}`;
+}
+
+function addTo<T>(sets: Map<string, Set<T>>, key: string, one: T): void {
+  const set = sets.get(key);
+  if (set) set.add(one);
+  else sets.set(key, new Set([one]));
+}
+
+function removeFrom<T>(sets: Map<string, Set<T>>, key: string, one: T): void {
+  const set = sets.get(key);
+  set?.delete(one);
+  if (set?.size === 0) sets.delete(key);
 }

@@ -44,6 +44,7 @@ const GONE: Readonly<Record<LeftReason, string>> = {
 /** All transfers of one client, across its sessions. */
 export class Transfers {
   readonly #post: Post;
+  readonly #ignores: (who: Person) => boolean;
   readonly #clock: TransferClock;
   readonly #window = new ReceiveWindow();
   readonly #list: TransferList;
@@ -67,6 +68,7 @@ export class Transfers {
     const control = new ControlQueue(post, clock, () => this.#watch());
     const shared = { post, disk, clock, list, control };
     this.#post = post;
+    this.#ignores = ignores;
     this.#clock = clock;
     this.#list = list;
     this.#control = control;
@@ -86,7 +88,8 @@ export class Transfers {
   }
 
   get list(): Transfer[] {
-    return Array.from(this.#list.values(), (entry) => entry.view());
+    return this.#list.values().filter((entry) => !this.#isHidden(entry))
+      .map((entry) => entry.view()).toArray();
   }
 
   /** Transfers that move without the user. */
@@ -158,14 +161,15 @@ export class Transfers {
     command: "accept" | "decline" | "cancel",
     fits: (entry: TransferEntry) => boolean,
   ): TransferEntry[] {
-    const all = [...this.#list.values()].filter(fits).map((entry) => ({
+    const all = [...this.#list.values()].filter(fits).filter((one) => !this.#isHidden(one));
+    const handled = all.map((entry) => ({
       entry,
       number: entry.number,
       name: entry.offer.name,
       who: entry.who?.name,
       isIncoming: entry instanceof Incoming,
     }));
-    const result = findHandled(all, which);
+    const result = findHandled(handled, which);
     const shown = typeof which === "number" ? which : printable(which);
     if ("ambiguous" in result) {
       throw new ChatError(`Cannot ${command} "${shown}": it could mean several transfers`, {
@@ -182,6 +186,12 @@ export class Transfers {
     );
   }
 
+  /** Whether it is an offer of a member that is ignored since. */
+  #isHidden(entry: TransferEntry): boolean {
+    return entry instanceof Incoming && entry.state === "offered" && entry.who !== undefined &&
+      this.#ignores(entry.who);
+  }
+
   // ---- messages of other members ----
 
   /**
@@ -196,15 +206,21 @@ export class Transfers {
   ): RoomEvent | undefined {
     if (refused > 0) this.#window.refused();
     const offers: TransferEntry[] = [];
-    const { self } = this.#post.person(from);
-    for (const fileMessage of messages) {
-      if (fileMessage.kind === "offer") {
-        const entry = self
-          ? this.#outgoing.returnedOffer(fileMessage.id)
-          : this.#incoming.offered(from, fileMessage);
-        if (entry) offers.push(entry);
-      } else if (about.direct || fileMessage.kind === "withdraw") this.#handle(from, fileMessage);
-    }
+    const sender = this.#post.person(from);
+    const transfers = this.#list.gather(() => {
+      for (const fileMessage of messages) {
+        if (fileMessage.kind === "offer") {
+          const entry = sender.self
+            ? this.#outgoing.returnedOffer(fileMessage.id)
+            : this.#incoming.offered(from, fileMessage);
+          if (entry) offers.push(entry);
+        } else if (about.direct || fileMessage.kind === "withdraw") this.#handle(from, fileMessage);
+      }
+    });
+    const [transfer, ...more] = transfers;
+    // One message has one event, however much it changes.
+    if (more.length > 0) this.#post.event({ type: "changes", from: sender, transfers });
+    else if (transfer) this.#post.event({ type: "transfer", transfer });
     if (offers.length === 0) return undefined;
     const files = offers.map((entry) => entry.view());
     // An offer is reported before it is accepted automatically.
@@ -213,7 +229,7 @@ export class Transfers {
         if (entry instanceof Incoming) this.#incoming.autoAccept(entry);
       }
     });
-    return { type: "offer", from: this.#post.person(from), files, ...about };
+    return { type: "offer", from: sender, files, ...about };
   }
 
   #handle(from: number, fileMessage: Exclude<FileMessage, { kind: "offer" }>): void {
@@ -255,28 +271,36 @@ export class Transfers {
     if (entry instanceof Incoming) entry.download?.lose();
   }
 
-  /**
-   * Finds the other sides of live transfers in the room: of all, once the list of members is complete, or with `peerKey`
-   * of those of one member. In a large room members come and go all the time, and each search looks at all of them.
-   */
-  reunite(peerKey?: string): void {
-    const lost = new Map<string, TransferEntry[]>();
-    for (const entry of this.#list.values()) {
-      const key = entry.peerKey;
-      if (!entry.live || key === undefined || (peerKey ?? key) !== key) continue;
-      if (this.#list.reaches(entry)) continue;
-      const entries = lost.get(key);
-      if (entries) entries.push(entry);
-      else lost.set(key, [entry]);
+  /** The list of members is complete. */
+  entered(): void {
+    for (const peerKey of this.#list.peerKeys) this.#reunite(peerKey);
+    this.#goOn();
+    this.#outgoing.offerAgain();
+  }
+
+  /** Finds a member in the room with which transfers have lost each other. */
+  #reunite(peerKey: string | undefined): void {
+    if (peerKey === undefined) return;
+    // A member may offer thousands of files, and they all have the same few ids.
+    const reached = new Map<number | undefined, boolean>();
+    const isReached = (entry: TransferEntry) => {
+      const { peerId } = entry;
+      const known = reached.get(peerId) ?? this.#list.reaches(entry);
+      reached.set(peerId, known);
+      return known;
+    };
+    const lost = this.#list.of(peerKey).values()
+      .filter((entry) => entry.live && !isReached(entry)).toArray();
+    // The search looks at all members, and in a large room they come and go all the time.
+    const id = lost.length === 0 ? undefined : this.#post.find(peerKey);
+    if (id === undefined) return;
+    for (const entry of lost) {
+      if (entry instanceof Incoming) this.#incoming.returned(entry, id);
+      else this.#outgoing.returned(entry as Sending | Outgoing, id);
     }
-    for (const [key, entries] of lost) {
-      const id = this.#post.find(key);
-      if (id === undefined) continue;
-      for (const entry of entries) {
-        if (entry instanceof Incoming) this.#incoming.returned(entry, id);
-        else this.#outgoing.returned(entry as Sending | Outgoing, id);
-      }
-    }
+  }
+
+  #goOn(): void {
     this.#control.flush();
     this.#incoming.pump();
   }
@@ -285,26 +309,29 @@ export class Transfers {
   joined(id: number): void {
     const peerKey = this.#post.peerKeyOf(id);
     if (this.#list.size === 0 || peerKey === undefined) return;
-    this.reunite(peerKey);
+    this.#reunite(peerKey);
+    this.#goOn();
     this.#outgoing.repeatOffers(id, peerKey);
   }
 
-  /** A member has another name, and in a room without keys another peer key. */
-  renamed(id: number): void {
-    for (const entry of this.#list.values()) {
+  /**
+   * A member has another name, and in a room without keys another peer key.
+   *
+   * @param before its peer key until now
+   */
+  renamed(id: number, before: string | undefined): void {
+    const after = this.#post.peerKeyOf(id) ?? before;
+    for (const entry of before === undefined ? [] : [...this.#list.of(before)]) {
       if (entry.peerId !== id) continue;
       entry.who = this.#post.person(id);
-      const before = entry.peerKey;
-      const after = this.#post.peerKeyOf(id) ?? before;
       if (after === before || after === undefined) continue;
-      if (before !== undefined && entry instanceof Incoming) {
-        this.#list.identify(entry, after, entry.id);
-        continue;
-      }
-      entry.peerKey = after;
-      if (before !== undefined && entry instanceof Sending) entry.source.addReceiver(entry, id);
+      this.#list.identify(entry, after);
+      if (entry instanceof Sending) entry.source.addReceiver(entry, id);
     }
-    this.reunite();
+    // Another member that had the same name can be found by it now.
+    this.#reunite(before);
+    if (after !== before) this.#reunite(after);
+    this.#goOn();
   }
 
   /**
@@ -315,14 +342,18 @@ export class Transfers {
   left(id: number, peerKey: string | undefined, reason: LeftReason): void {
     this.#outgoing.drop(id);
     this.#control.drop(id);
-    const entries = [...this.#list.values()].filter(({ peerId }) => peerId === id);
+    if (peerKey === undefined) return;
+    this.#incoming.left(id, peerKey);
+    const entries = this.#list.of(peerKey).values().filter(({ peerId }) => peerId === id).toArray();
     for (const entry of entries) this.#lost(entry);
-    if (peerKey !== undefined) this.reunite(peerKey);
+    this.#reunite(peerKey);
+    this.#goOn();
     for (const entry of entries) {
       if (entry.peerId !== undefined) continue;
       entry.gone = `${entry.who?.name ?? "the other side"} ${GONE[reason]}`;
       // At once: whoever watches learns why nothing moves any more.
       if (entry.state === "running") this.#list.stall(entry, entry.gone);
+      if (entry instanceof Sending) this.#outgoing.lost(entry);
     }
   }
 
@@ -330,13 +361,15 @@ export class Transfers {
   away(id: number): void {
     this.#incoming.park(id);
     const peerKey = this.#post.peerKeyOf(id);
-    if (peerKey !== undefined) this.reunite(peerKey);
+    this.#reunite(peerKey);
+    this.#goOn();
   }
 
   /** This client is connected again; or with `peerKey` that member is. */
   resumed(peerKey?: string): void {
     this.#incoming.unpark();
-    this.reunite(peerKey);
+    for (const key of peerKey === undefined ? this.#list.peerKeys : [peerKey]) this.#reunite(key);
+    this.#goOn();
     this.#outgoing.readAhead();
   }
 

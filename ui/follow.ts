@@ -41,6 +41,7 @@ function subject(event: RoomEvent): Person | undefined {
     case "direct":
     case "unreadable":
     case "offer":
+    case "forgotten":
       return event.from;
     case "joined":
     case "left":
@@ -51,6 +52,8 @@ function subject(event: RoomEvent): Person | undefined {
     case "agreed":
     case "keychanged":
       return event.who;
+    case "changes":
+      return event.transfers.every(isWithdrawn) ? event.from : undefined;
     case "transfer":
       return isWithdrawn(event.transfer) ? event.transfer.who : undefined;
     default:

@@ -100,6 +100,12 @@ export function describe(event: RoomEvent): OutputLine {
         ...proofs(event),
       };
     }
+    case "forgotten":
+      return { type, from: event.from.id, name: event.from.name };
+    case "changes": {
+      const { from, transfers } = event;
+      return { type, from: from.id, name: from.name, transfers: transfers.map(toTransfer) };
+    }
     case "transfer":
       return { type, ...toTransfer(event.transfer) };
     case "progress": {

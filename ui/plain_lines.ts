@@ -4,7 +4,13 @@ import type { RoomEvent } from "../room.ts";
 import { messageLine } from "../text/message_line.ts";
 import { printable } from "../text/printable.ts";
 import { connectionNotice, listed, notDelivered, warnings } from "./notices.ts";
-import { incompleteSentence, offerSentence, transferSentence } from "./transfer_text.ts";
+import {
+  changesSentence,
+  forgottenSentence,
+  incompleteSentence,
+  offerSentence,
+  transferSentence,
+} from "./transfer_text.ts";
 
 /** One line. The further lines of a message are part of it, indented. */
 export interface PlainLine {
@@ -47,6 +53,10 @@ function noticeOf(event: RoomEvent): string | undefined {
       return `${event.before} is now ${event.who.name}`;
     case "offer":
       return offerSentence(event);
+    case "forgotten":
+      return forgottenSentence(event);
+    case "changes":
+      return changesSentence(event);
     case "transfer":
       return transferSentence(event.transfer, { begins: true });
     case "incomplete":

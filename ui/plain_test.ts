@@ -290,6 +290,11 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
         "cancelled: photo.jpg",
       ],
     },
+    forgotten: {
+      out: "",
+      notes: ["bob has made too many offers: the oldest ones are forgotten"],
+    },
+    changes: { out: "", notes: ["bob: 1 file declined, 1 file cancelled: photo.jpg, cat.png"] },
     // Without redrawing, one line at the start and one at the end are enough.
     progress: { out: "", notes: [] },
     incomplete: {
@@ -863,6 +868,30 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
       { ...GOING, state: "running", bytes: 1024, had: 0, stalled: "bob is reconnecting" },
       { ...GOING, state: "running", bytes: 1024, had: 1024 },
       { ...FILE_OUT, state: "cancelled", bytes: 0, had: 0, reason: "cancelled" },
+    ],
+    forgotten: [{ from: 2, name: "bob" }],
+    changes: [
+      {
+        from: 2,
+        name: "bob",
+        transfers: [
+          {
+            ...{ ...GOING, state: "cancelled", bytes: 0, had: 0 },
+            ...{ reason: "cancelled", message: "bob withdrew it" },
+          },
+          {
+            ...{ ...GOING, transfer: 2, direction: "out", file: "cat.png", state: "declined" },
+            ...{ bytes: 0, had: 0 },
+          },
+        ],
+      },
+      {
+        from: 2,
+        name: "bob",
+        transfers: [1, 2].map((transfer) => (
+          { ...GOING, transfer, direction: "out", state: "running", bytes: 0, had: 0 }
+        )),
+      },
     ],
     progress: [{ transfer: 1, bytes: 1048576, size: 3145728, rate: 9999 }],
     incomplete: [{

@@ -16,7 +16,7 @@ import {
   type Viewer,
 } from "../pictures/graphics.ts";
 import type { Ending, Link, Person, RoomEvent, RoomInfo } from "../room.ts";
-import { ALICE, BOB, FakeRoom, UNPROVED } from "../tests/support/fake_room.ts";
+import { ALICE, BOB, FakeRoom, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
 import { FakeClock } from "../tests/support/fake_clock.ts";
 import { FakeTty, going, setUp } from "../tests/support/fake_terminal.ts";
 import { liveColumns } from "./anchor.ts";
@@ -92,6 +92,19 @@ Deno.test("Screen: indents several lines under the text, also empty ones and tab
     "           │     two",
     "           │",
     "           │ bob: three",
+  ]);
+});
+
+Deno.test("Screen: 256 files that are offered, and then withdrawn, have one line each time", async () => {
+  const { tty, tell } = setUp(100);
+  const files = Array.from({ length: 256 }, (_, i) => ({ ...OFFER, number: i + 1, name: "a" }));
+  tell({ type: "offer", from: BOB, direct: true, files, ...UNPROVED });
+  const transfers = files.map((file) => ({ ...file, state: "cancelled" } as const));
+  tell({ type: "changes", from: BOB, transfers }, { type: "forgotten", from: BOB });
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05 bob offers you 256 files (768 MiB): a, a, a, a, a, …: /accept 1-256 or /decline 1-256",
+    "      bob: 256 files cancelled: a, a, a, a, a, …",
+    "      bob has made too many offers: the oldest ones are forgotten",
   ]);
 });
 

@@ -34,7 +34,13 @@ import {
   two,
 } from "./rows.ts";
 import { nameStyle, paint, type Palette } from "./theme.ts";
-import { incompleteSentence, offerSentence, transferSentence } from "./transfer_text.ts";
+import {
+  changesSentence,
+  forgottenSentence,
+  incompleteSentence,
+  offerSentence,
+  transferSentence,
+} from "./transfer_text.ts";
 
 /** Columns of names: as many as the members' names need, between these limits. */
 const MIN_NAME_COLUMNS = 4;
@@ -145,6 +151,14 @@ export class Transcript {
         return this.#end(event.ending, now, page);
       case "offer":
         return this.notice(offerSentence(event), now, page);
+      case "forgotten":
+        return this.notice(forgottenSentence(event), now, page);
+      case "changes": {
+        const sentence = changesSentence(event);
+        if (sentence === undefined) return [];
+        const isFailed = event.transfers.some(({ state }) => state === "failed");
+        return this.notice(sentence, now, page, isFailed ? "error" : "dim");
+      }
       case "transfer": {
         // The live area shows the beginning and the progress.
         const sentence = transferSentence(event.transfer, { begins: false });
@@ -446,9 +460,12 @@ export function isShown(event: RoomEvent, now: Date): boolean {
     case "ended":
       return event.ending.reason !== "left";
     case "offer":
+    case "forgotten":
     case "incomplete":
     case "unsent":
       return true;
+    case "changes":
+      return changesSentence(event) !== undefined;
     case "transfer":
       return transferSentence(event.transfer, { begins: false }) !== undefined;
     default:

@@ -98,6 +98,34 @@ export function transferSentence(
   }
 }
 
+/** Several transfers that one message has changed; undefined if there is nothing to report. */
+export function changesSentence(
+  { from, transfers }: RoomEvent & { type: "changes" },
+): string | undefined {
+  const counts: Partial<Record<Transfer["state"], number>> = {};
+  const named: string[] = [];
+  for (const { state, name } of transfers) {
+    if (!(state in ENDS)) continue;
+    counts[state] = (counts[state] ?? 0) + 1;
+    if (named.length <= MAX_NAMED) named.push(name);
+  }
+  if (named.length === 0) return undefined;
+  const parts = (Object.keys(ENDS) as (keyof typeof ENDS)[]).flatMap((state) => {
+    const count = counts[state] ?? 0;
+    return count === 0 ? [] : `${count} ${count === 1 ? "file" : "files"} ${ENDS[state]}`;
+  });
+  const more = named.length > MAX_NAMED ? ", …" : "";
+  return `${from.name}: ${parts.join(", ")}: ${named.slice(0, MAX_NAMED).join(", ")}${more}`;
+}
+
+/** How a transfer has ended, after "2 files". */
+const ENDS = { done: "received", declined: "declined", cancelled: "cancelled", failed: "failed" };
+
+/** Offers of a member that are no longer in the list. */
+export function forgottenSentence({ from }: RoomEvent & { type: "forgotten" }): string {
+  return `${from.name} has made too many offers: the oldest ones are forgotten`;
+}
+
 /** Files of one member that complete within this time of each other share a line, in ms. */
 const TOGETHER_MS = 3000;
 

@@ -5,6 +5,7 @@ import fc, { anyString } from "../tests/support/property.ts";
 import { width } from "../text/width.ts";
 import {
   Arrivals,
+  changesSentence,
   duration,
   listRow,
   liveRow,
@@ -118,4 +119,21 @@ Deno.test("Arrivals: reports the first file alone, and groups the next ones of e
   assertEquals(arrivals.add(here, 7999), true);
   assertEquals(arrivals.take().length, 1);
   assertEquals(arrivals.add(here, 10_999), false);
+});
+
+Deno.test("changesSentence: one line for all files that a message has changed; none for those that go on", () => {
+  const sentence = (...states: Transfer["state"][]) =>
+    changesSentence({
+      type: "changes",
+      from: BOB,
+      transfers: states.map((state, i) => ({ ...OFFER, name: `f${i}`, state })),
+    });
+  assertEquals(sentence("cancelled", "cancelled"), "bob: 2 files cancelled: f0, f1");
+  const many = Array.from({ length: 256 }, () => "cancelled" as const);
+  assertEquals(sentence(...many), "bob: 256 files cancelled: f0, f1, f2, f3, f4, …");
+  assertEquals(
+    sentence("failed", "running", "done", "declined", "done"),
+    "bob: 2 files received, 1 file declined, 1 file failed: f0, f2, f3, f4",
+  );
+  assertEquals(sentence("running", "waiting"), undefined);
 });

@@ -111,7 +111,7 @@ function reset(...sides: readonly Side[]): void {
     side.lose();
     side.id += 10;
   }
-  for (const side of sides) side.transfers.reunite();
+  for (const side of sides) side.transfers.entered();
 }
 
 Deno.test("Transfers: ends with equal bytes or a reported failure after refusals, lost sessions and cancellations", async () => {

@@ -6,7 +6,7 @@ import { MAX_PIECE } from "../../protocol/file_messages.ts";
 import type { Transfer } from "../../room.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
 import { within } from "../support/async.ts";
-import { type Guest } from "../support/loopback.ts";
+import { Guest, TestRoom } from "../support/loopback.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
 import { noise } from "../support/random.ts";
 import { joinSealed, PlayServer, someone } from "../support/sealed_play.ts";
@@ -96,4 +96,27 @@ Deno.test("Transfers: files of other members do not wait for a sender that has l
   carol.client.offer("second");
   await until(bob, "second", "done");
   assertEquals(theirs.received.get("second"), ours.files.get("second"));
+});
+
+Deno.test("Transfers: a member that comes back in a new session offers its files again to those who saw it leave", async () => {
+  await using room = new TestRoom({ graceMs: 0 });
+  await using proxy = await FaultProxy.start(room, THROUGH);
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  for (const name of ["first", "second"]) ours.files.set(name, noise(1000));
+  await using bob = await Guest.join(room, "bob", { files: { disk: theirs } });
+  await using ada = await Guest.join(proxy, "ada", { files: { disk: ours }, ...back() });
+  ada.client.offer("first");
+  await bob.next("offer");
+  ada.client.offer("second");
+  await bob.next("offer");
+  proxy.cutAll();
+  await bob.next("left");
+  assertEquals(bob.client.transfers, []);
+  const { files } = await bob.next("offer");
+  assertEquals(files.map(({ name, number }) => [name, number]), [["first", 3], ["second", 4]]);
+  bob.client.accept("second");
+  await until(bob, "second", "done");
+  await until(ada, "second", "done");
+  // Its own user has seen the offers already.
+  assertEquals(ada.events.filter(({ type }) => type === "offer").length, 2);
 });

@@ -371,6 +371,22 @@ export const EVENTS: {
       },
     },
   ],
+  forgotten: [{ type: "forgotten", from: BOB }],
+  changes: [
+    {
+      type: "changes",
+      from: BOB,
+      transfers: [
+        { ...OFFER, state: "cancelled", reason: "cancelled", message: "bob withdrew it" },
+        { ...OFFER, number: 2, direction: "out", name: "cat.png", state: "declined" },
+      ],
+    },
+    {
+      type: "changes",
+      from: BOB,
+      transfers: [1, 2].map((number) => ({ ...OFFER, number, direction: "out", state: "running" })),
+    },
+  ],
   progress: [
     { type: "progress", transfer: { ...OFFER, state: "running", bytes: 1024 * 1024, rate: 9999 } },
   ],
