@@ -8,7 +8,11 @@ export type Lookalikes = ReadonlyMap<string, string>;
 /** How often characters are replaced at most. Twice is enough for all of Unicode's data. */
 const MAX_ROUNDS = 8;
 
+/** Read when it is first needed: that takes some milliseconds. */
 let known: Lookalikes | undefined;
+
+/** The two skeletons of characters. */
+const ofCharacters = new Map<string, readonly [string, string]>();
 
 /**
  * The skeletons of a name: two names look alike, or differ only in case, if they share one. There are two if capital
@@ -17,10 +21,26 @@ let known: Lookalikes | undefined;
 export function skeletons(name: string): readonly string[] {
   // Nothing in it looks like a simpler character, or has another case.
   if (/^[a-ln-z2-9._-]+$/.test(name)) return [name];
-  known ??= parseLookalikes(CONFUSABLES);
-  const looks = skeleton(name, known);
-  const folded = skeleton(foldCase(name), known);
+  const [looks, folded] = /^[!-~]+$/.test(name) ? asciiSkeletons(name) : bothSkeletons(name);
   return looks === folded ? [looks] : [looks, folded];
+}
+
+function bothSkeletons(name: string): readonly [string, string] {
+  known ??= parseLookalikes(CONFUSABLES);
+  return [skeleton(name, known), skeleton(foldCase(name), known)];
+}
+
+/** The same, in a tenth of the time: ASCII characters do not combine. */
+function asciiSkeletons(name: string): readonly [string, string] {
+  let looks = "";
+  let folded = "";
+  for (const character of name) {
+    let both = ofCharacters.get(character);
+    if (!both) ofCharacters.set(character, both = bothSkeletons(character));
+    looks += both[0];
+    folded += both[1];
+  }
+  return [looks, folded];
 }
 
 /** Replaces characters with what they look like, and folds their case, until nothing changes. */
