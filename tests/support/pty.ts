@@ -140,6 +140,10 @@ export class Terminal implements AsyncDisposable {
     }
   }
 
+  get emulator(): xterm.Terminal {
+    return this.#emulator;
+  }
+
   /** The modes that the program sets: reports of pastes and of the focus. */
   get modes(): { paste: boolean; focus: boolean } {
     const { bracketedPasteMode: paste, sendFocusMode: focus } = this.#emulator.modes;

@@ -1,0 +1,377 @@
+// Test helper: honest members with real screens, and checks that these show what was said, by whom, and nothing else.
+// No part of the program.
+
+import type { Terminal as Emulator } from "@xterm/headless";
+import { type Client, join, type JoinOptions } from "../../client.ts";
+import { SystemDisk } from "../../files/system_disk.ts";
+import type { Person, RoomEvent } from "../../room.ts";
+import { HAZARDS } from "../../text/printable.ts";
+import { Preferences } from "../../ui/preferences.ts";
+import { Screen } from "../../ui/screen.ts";
+import { PATIENCE_MS, within } from "./async.ts";
+import { FakeTty } from "./fake_terminal.ts";
+import { HONEST, type HonestName, LOOKALIKES } from "./hostile_acts.ts";
+
+/** A line that an honest member has said: to everybody, or to one. */
+interface Line {
+  readonly by: HonestName;
+  readonly to: HonestName | undefined;
+  readonly text: string;
+}
+
+/** All that the honest members have said, and their ids. */
+export class Script {
+  readonly lines: Line[] = [];
+  readonly #byText = new Map<string, Line>();
+  readonly ids = new Map<HonestName, number>();
+
+  /** Adds a line with a unique text, which fits into one row. */
+  add(by: HonestName, to?: HonestName): string {
+    const text = `${by[0]}${this.lines.length} said by me`;
+    const line = { by, to, text };
+    this.lines.push(line);
+    this.#byText.set(text, line);
+    return text;
+  }
+
+  find(text: string): Line | undefined {
+    return this.#byText.get(text);
+  }
+
+  nameOf(id: number): HonestName | undefined {
+    return HONEST.find((name) => this.ids.get(name) === id);
+  }
+
+  /** Whether this is an honest member's name as a screen may show it: with its id if another one has the name, too. */
+  isNameOf(name: HonestName, shown: string): boolean {
+    return shown === name || shown === `${name}#${this.ids.get(name)}`;
+  }
+
+  /** The texts that this observer must have been shown: by `by`, to everybody or to it alone. */
+  expected(observer: HonestName, by: HonestName, isDirect: boolean): string[] {
+    const fits = ({ to }: Line) =>
+      isDirect ? to !== undefined && (to === observer || by === observer) : to === undefined;
+    return this.lines.filter((line) => line.by === by && fits(line)).map(({ text }) => text);
+  }
+}
+
+/** Faults that are reported: one is enough to fail. */
+const MAX_FAULTS = 20;
+
+/** What an observer was shown. */
+export class Sight {
+  readonly observer: HonestName;
+  readonly #script: Script;
+  /** What must not have happened. */
+  readonly faults: string[] = [];
+  readonly #shown: Line[] = [];
+  /** The label of the message that the next row may continue. */
+  #label: string | undefined;
+
+  constructor(observer: HonestName, script: Script) {
+    this.observer = observer;
+    this.#script = script;
+  }
+
+  fault(what: string): void {
+    const fault = `${this.observer}: ${what}`;
+    if (this.faults.length < MAX_FAULTS && !this.faults.includes(fault)) this.faults.push(fault);
+  }
+
+  /** Whether this text was shown under its author's name. */
+  has(text: string): boolean {
+    return this.#shown.some((line) => line.text === text);
+  }
+
+  /** A message of an event or a row, under an honest member's name. */
+  #show(by: HonestName, text: string, isDirect: boolean): void {
+    const line = this.#script.find(text);
+    const isTo = isDirect ? line?.to === this.observer || by === this.observer : !line?.to;
+    if (line?.by !== by || !isTo) return this.fault(`${by} never said ${JSON.stringify(text)}`);
+    this.#shown.push(line);
+  }
+
+  /** Rows that the terminal shows, in their order. The preferences must show no times. */
+  rows(rows: readonly string[]): void {
+    for (const row of rows) this.#row(row);
+  }
+
+  #row(row: string): void {
+    const [, before, text = ""] = /^(.*?) │(?: (.*)|)$/u.exec(row) ?? [];
+    if (before === undefined) {
+      this.#label = undefined;
+      return this.#notice(row);
+    }
+    const label = before.trim();
+    if (label !== "") this.#label = label;
+    const [, name = "", whom] = /^(?:\* )?(\S+?)( → you)?$/.exec(this.#label ?? "") ?? [];
+    const [, to] = /^you → (\S+)$/.exec(this.#label ?? "") ?? [];
+    if (text === "") return;
+    for (const one of HONEST) {
+      if (this.#script.isNameOf(one, name)) this.#show(one, text, whom !== undefined);
+      if (to !== undefined && this.#script.isNameOf(one, to)) {
+        this.#show(this.observer, text, true);
+      }
+    }
+  }
+
+  #notice(row: string): void {
+    // Names that are not marked: the honest members do nothing but join, before the others or at the same time.
+    if (/^(?:\S+, )*\S+(?: and \S+| and \d+ more)? joined/.test(row)) return;
+    const [, name = ""] = /^(\S+?)[ ,:]/.exec(row) ?? [];
+    const honest = HONEST.find((one) => this.#script.isNameOf(one, name));
+    if (honest !== undefined) this.fault(`a notice about ${honest}: ${row}`);
+    if (/^(?:warning from|connection lost|connected again|you are sending)/.test(row)) {
+      this.fault(`a notice about the connection: ${row}`);
+    }
+  }
+
+  event(event: RoomEvent): void {
+    switch (event.type) {
+      case "message":
+      case "direct": {
+        const by = this.#script.nameOf(event.from.id);
+        this.#checkName(event.from);
+        if (by === undefined) return;
+        if (event.missing > 0) this.fault(`${event.missing} messages of ${by} are missing`);
+        if (event.action) this.fault(`an action of ${by}`);
+        return this.#show(by, event.text, event.type === "direct");
+      }
+      case "delivered":
+        return this.#show(this.observer, event.text, true);
+      case "joined":
+      case "renamed":
+      case "left":
+      case "away":
+      case "back":
+      case "keychanged":
+      case "forked":
+      case "agreed":
+        this.#checkName(event.who);
+        if (event.type !== "joined" && this.#script.nameOf(event.who.id)) {
+          this.fault(`${event.type}: ${event.who.name}`);
+        }
+        return;
+      case "unreadable":
+      case "offer":
+        this.#checkName(event.from);
+        if (this.#script.nameOf(event.from.id)) this.fault(`${event.type}: ${event.from.name}`);
+        return;
+      case "transfer": {
+        const { state, direction, name } = event.transfer;
+        const isWanted = ["offered", "cancelled", "failed", "declined"].includes(state);
+        if (direction === "out" || !isWanted) this.fault(`the transfer of ${name} is ${state}`);
+        return;
+      }
+      case "warning":
+      case "disconnected":
+      case "undelivered":
+      case "unsent":
+        return this.fault(`${event.type}: ${JSON.stringify(event)}`);
+      case "ended":
+        if (event.ending.reason !== "left") this.fault(`ended: ${JSON.stringify(event.ending)}`);
+    }
+  }
+
+  /** No mark at an honest member's name but an id; a mark at every other name that looks like it. */
+  #checkName({ id, name }: Person): void {
+    // Before all honest members are here, nobody else is.
+    if (this.#script.ids.size < HONEST.length) return;
+    const honest = this.#script.nameOf(id);
+    if (honest !== undefined) {
+      if (!this.#script.isNameOf(honest, name)) this.fault(`${honest} is shown as ${name}`);
+      return;
+    }
+    const bare = name.replace(/\(!\)$/, "").replace(/#\d+$/, "");
+    for (const one of HONEST) {
+      if (bare === name && LOOKALIKES[one].includes(bare)) {
+        this.fault(`member ${id} is shown as ${name} (${escape(name)}), like ${one}`);
+      }
+    }
+  }
+
+  /** Compares what was shown with what was said. Call it once. */
+  complete(): void {
+    for (const by of HONEST) {
+      for (const isDirect of [false, true]) {
+        const shown = this.#shown.filter((line) => line.by === by && !line.to === !isDirect)
+          .map(({ text }) => text);
+        const expected = this.#script.expected(this.observer, by, isDirect);
+        const at = expected.findIndex((text, i) => text !== shown[i]);
+        if (at === -1 && shown.length === expected.length) continue;
+        this.fault(
+          `${by}${isDirect ? ", direct" : ""}: ${shown.length} lines of ${expected.length}; ` +
+            `expected ${expected[at]}, shown ${shown[at === -1 ? expected.length : at]}`,
+        );
+      }
+    }
+  }
+}
+
+function escape(text: string): string {
+  return [...text].map((c) => `U+${c.codePointAt(0)!.toString(16)}`).join(" ");
+}
+
+/** What the screen writes besides text: no more than this. */
+const SEQUENCES = new RegExp(
+  [
+    "\\x1b\\[(?:(?!58)[\\d;]*m|[KHCJ]|\\d+[AC]|999M|\\?(?:7|25|1004|2004)[hl]|6n|>q)",
+    "\\x1b\\]8;[!-~]*;[ -~]*\\x1b\\\\",
+    "\\x1b\\](?:9;|777;notify;|99;;)[^\\p{Cc}]*\\x1b\\\\",
+    "\\x1b\\]11;\\?\\x1b\\\\",
+    "\\x07|\\r\\n|\\r",
+  ].join("|"),
+  "gu",
+);
+
+/** The first character in the output that a terminal could obey, or that hides others; undefined: there is none. */
+export function findControl(output: string): string | undefined {
+  const rest = output.replace(SEQUENCES, "");
+  HAZARDS.lastIndex = 0;
+  const found = HAZARDS.exec(rest);
+  return found === null ? undefined : JSON.stringify(rest.slice(found.index).slice(0, 40));
+}
+
+/** Takes the rows that have left the screen, each once. */
+export class RowReader {
+  readonly #term: Emulator;
+  /** The last row that was taken; undefined before the first. A row on the screen would lose its marker when erased. */
+  #marker: ReturnType<Emulator["registerMarker"]> | undefined;
+
+  constructor(term: Emulator) {
+    this.#term = term;
+  }
+
+  /** @param toEnd also those on the screen: then it takes no more afterwards */
+  take(toEnd = false): string[] {
+    const { active } = this.#term.buffer;
+    if (this.#marker?.isDisposed) throw new Error("More rows have come than the emulator keeps");
+    const from = this.#marker ? this.#marker.line + 1 : 0;
+    const rows: string[] = [];
+    for (let y = from; y < (toEnd ? active.length : active.baseY); y++) {
+      rows.push(active.getLine(y)!.translateToString(true));
+    }
+    if (active.baseY > 0) {
+      this.#marker?.dispose();
+      this.#marker = this.#term.registerMarker(-active.cursorY - 1);
+    }
+    return rows;
+  }
+}
+
+/** A terminal whose output is checked and not kept. */
+class CheckedTty extends FakeTty {
+  readonly #sight: Sight;
+  /** Resolves at the next write. */
+  news = Promise.withResolvers<void>();
+
+  constructor(sight: Sight) {
+    super();
+    this.term.options.scrollback = 5_000;
+    this.#sight = sight;
+  }
+
+  override write(text: string): void {
+    this.writes++;
+    this.term.write(text);
+    this.news.resolve();
+    this.news = Promise.withResolvers();
+    const control = findControl(text);
+    if (control !== undefined) this.#sight.fault(`to the terminal: ${control}`);
+  }
+}
+
+/** A real client with a real screen on an emulated terminal. */
+export class HonestMember implements AsyncDisposable {
+  readonly client: Client;
+  readonly name: HonestName;
+  /** What its events show, and what its screen shows. */
+  readonly events: Sight;
+  readonly screen: Sight;
+  /** Called with each event. */
+  on: (event: RoomEvent) => void = () => {};
+  readonly #tty: CheckedTty;
+  readonly #reader: RowReader;
+  readonly #view: Screen;
+  readonly #running: Promise<unknown>;
+  #news = Promise.withResolvers<void>();
+
+  private constructor(client: Client, name: HonestName, script: Script) {
+    this.client = client;
+    this.name = name;
+    script.ids.set(name, client.self.id);
+    this.events = new Sight(name, script);
+    this.screen = new Sight(name, script);
+    this.#tty = new CheckedTty(this.screen);
+    this.#reader = new RowReader(this.#tty.term);
+    const preferences = new Preferences({ time: "off" });
+    this.#view = new Screen({ tty: this.#tty, room: client, preferences });
+    const running = client.run((event) => {
+      this.#view.event(event);
+      this.events.event(event);
+      this.on(event);
+      this.#news.resolve();
+      this.#news = Promise.withResolvers();
+    });
+    this.#running = Promise.all([running, this.#view.run()]);
+    // Reported when it is disposed of.
+    this.#running.catch(() => {});
+  }
+
+  /** @param downloads where accepted files would go */
+  static async join(
+    name: HonestName,
+    script: Script,
+    downloads: string,
+    options: Omit<JoinOptions, "name">,
+  ): Promise<HonestMember> {
+    const files = { disk: new SystemDisk(() => downloads) };
+    const client = await join({ handshakeMs: PATIENCE_MS, files, ...options, name });
+    return new HonestMember(client, name, script);
+  }
+
+  /** Resolves when `fits` returns true; it is called after each event. */
+  async until(what: string, fits: () => boolean): Promise<void> {
+    while (!fits()) await within(`${what} at ${this.name}`, this.#news.promise);
+  }
+
+  /** Checks the rows that have come since the last call. */
+  async look(toEnd = false): Promise<void> {
+    await this.#tty.drawn();
+    this.screen.rows(this.#reader.take(toEnd));
+  }
+
+  /** Resolves when the screen shows this text, or has shown it. */
+  async #shows(text: string): Promise<void> {
+    for (;;) {
+      const { news } = this.#tty;
+      await this.look();
+      if (this.screen.has(text)) return;
+      if ((await this.#tty.rows()).slice(-this.#tty.term.rows).some((row) => row.includes(text))) {
+        return;
+      }
+      await within(`${text} on the screen of ${this.name}`, news.promise);
+    }
+  }
+
+  /** Waits until the screen shows these texts, and checks everything that was shown. */
+  async complete(last: readonly string[]): Promise<string[]> {
+    for (const text of last) await this.#shows(text);
+    await this.look(true);
+    this.events.complete();
+    this.screen.complete();
+    return [...this.events.faults, ...this.screen.faults];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.client.leave();
+    try {
+      await within(`the end of ${this.name}`, this.#running);
+    } finally {
+      this.#view.close();
+      this.#tty.typeLast(null);
+      await this.#tty.drawn();
+      this.#tty.term.dispose();
+    }
+  }
+}

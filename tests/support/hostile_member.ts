@@ -1,0 +1,485 @@
+// Test helper: a member that knows the code and sends whatever `hostile_acts.ts` says, over several connections at once.
+// It speaks the wire by hand, because the program's own client would refuse most of it. No part of the program.
+
+import { concat } from "@std/bytes/concat";
+import type { Report } from "../../cipher.ts";
+import { Identity } from "../../cipher/identity.ts";
+import { type Login, WorkerLogin } from "../../cipher/login.ts";
+import { SealedCipher } from "../../cipher/sealed.ts";
+import { Chain } from "../../client/chain.ts";
+import {
+  encodeFrame,
+  encodeHave,
+  type Frame,
+  FrameDecoder,
+  LENGTH_SIZE,
+  MAX_FRAME,
+  PREFACE,
+  Type,
+  VERSION,
+} from "../../protocol.ts";
+import { decodeProfile, encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
+import { encodeFileMessages, type FileMessage } from "../../protocol/file_messages.ts";
+import {
+  encodeHello,
+  encodeLogin,
+  encodeResume,
+  parseGreeting,
+  parseLogin,
+  parseSeat,
+  parseWelcome,
+} from "../../protocol/json_frames.ts";
+import type { MessageId } from "../../protocol/message_ids.ts";
+import { drawToken, fromBase64Url, proveResume } from "../../protocol/resume.ts";
+import {
+  type Act,
+  type FilePart,
+  HONEST,
+  type Numbering,
+  type ReportKind,
+  type Target,
+  textOf,
+} from "./hostile_acts.ts";
+
+/** Connections at once. If it has fewer, it joins again. */
+const MIN_SEATS = 2;
+const MAX_SEATS = 4;
+/** Bodies that it keeps for replays, of each kind. */
+const MAX_KEPT = 32;
+/** A connection that has not taken this many bytes is stuck: the server does not read them. */
+const MAX_WAITING = 1024 * 1024;
+/** How long it waits for an answer in a handshake, in ms. It may never come: a hostile member does not care. */
+const ANSWER_MS = 20_000;
+
+export interface HostileOptions {
+  readonly hostname: string;
+  readonly port: number;
+  readonly code: string;
+  readonly login?: (code: string) => Login;
+}
+
+/** One connection: bytes out, frames in. Everything that fails only closes it. */
+class Wire {
+  readonly #conn: Deno.TcpConn;
+  readonly #decoder = new FrameDecoder(MAX_FRAME, 64 * 1024);
+  #waiting = 0;
+  #writing: Promise<unknown> = Promise.resolve();
+  isOpen = true;
+
+  constructor(conn: Deno.TcpConn) {
+    this.#conn = conn;
+  }
+
+  get isStuck(): boolean {
+    return this.#waiting > MAX_WAITING;
+  }
+
+  write(...parts: readonly Uint8Array[]): void {
+    if (!this.isOpen) return;
+    const bytes = concat(parts);
+    this.#waiting += bytes.length;
+    this.#writing = this.#writing.then(async () => {
+      for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
+      this.#waiting -= bytes.length;
+    }).catch(() => this.close());
+  }
+
+  /** The next frame; undefined at the end. */
+  async frame(): Promise<Frame | undefined> {
+    try {
+      for (;;) {
+        const frame = this.#decoder.next();
+        if (frame) return frame;
+        const count = await this.#conn.read(this.#decoder.space());
+        if (count === null) break;
+        this.#decoder.fill(count);
+      }
+    } catch {
+      // It has been closed, or the server sends nonsense: the test of the server's bytes is elsewhere.
+    }
+    this.close();
+    return undefined;
+  }
+
+  /** The next frame of this type; skips others. */
+  async frameOf(type: number): Promise<Frame | undefined> {
+    const timer = setTimeout(() => this.close(), ANSWER_MS);
+    try {
+      for (;;) {
+        const frame = await this.frame();
+        if (!frame || frame.type === type) return frame;
+        if (frame.type === Type.ERROR) {
+          this.close();
+          return undefined;
+        }
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Resolves when all bytes are written, or the connection is closed. */
+  async written(): Promise<void> {
+    await this.#writing;
+  }
+
+  close(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    // A read that waits would not end by itself.
+    this.#conn.closeWrite().catch(() => {});
+    this.#conn.close();
+  }
+}
+
+/** One membership. */
+class Seat {
+  readonly wire: Wire;
+  readonly cipher: SealedCipher;
+  readonly id: number;
+  readonly token: string | undefined;
+  readonly sessionKey: Uint8Array;
+  readonly chain: Chain;
+  readonly ids = new Map<string, number>();
+  own: number;
+  report: ReportKind = "true";
+  clock = 0;
+  #seq = 0;
+  #origin = crypto.getRandomValues(new Uint8Array(8));
+
+  constructor(
+    fields: Pick<Seat, "wire" | "id" | "token" | "sessionKey" | "chain" | "own"> & {
+      cipher: (seat: () => Seat) => SealedCipher;
+    },
+  ) {
+    this.wire = fields.wire;
+    this.id = fields.id;
+    this.token = fields.token;
+    this.sessionKey = fields.sessionKey;
+    this.chain = fields.chain;
+    this.own = fields.own;
+    this.cipher = fields.cipher(() => this);
+  }
+
+  number(numbering: Numbering): { number?: MessageId } {
+    if (numbering === "none") return {};
+    if (numbering === "fresh") {
+      this.#origin = crypto.getRandomValues(new Uint8Array(8));
+      this.#seq = 0;
+    }
+    if (numbering === "ahead") this.#seq = Math.min(0xfffffff0, this.#seq + 1_000_000);
+    if (numbering !== "again" || this.#seq === 0) this.#seq++;
+    return { number: { origin: this.#origin, seq: this.#seq, replay: numbering === "replay" } };
+  }
+}
+
+/** What it reports, as one kind of truth or lie. */
+function reportOf(kind: ReportKind, truth: Report): Report {
+  switch (kind) {
+    case "true":
+      return truth;
+    case "ahead":
+      return { ...truth, position: truth.position + 1_000 };
+    case "between":
+      return { ...truth, position: Math.max(0, truth.position - 1) };
+    case "zero":
+      return { ...truth, position: 0 };
+    case "lie":
+      return { ...truth, chain: new Uint8Array(32).fill(0x66) };
+  }
+}
+
+/** The hostile member. All its seats have the same identity. */
+export class HostileMember {
+  readonly #options: HostileOptions;
+  readonly #identity = Identity.generate();
+  readonly #seats: Seat[] = [];
+  readonly #reading = new Set<Promise<void>>();
+  #joining: Promise<void> | undefined;
+  readonly #kept: Record<"own" | "other", Uint8Array[]> = { own: [], other: [] };
+  /** How often it has done what. */
+  readonly done = new Map<string, number>();
+  /** How often it was let in. */
+  joins = 0;
+
+  constructor(options: HostileOptions) {
+    this.#options = options;
+  }
+
+  /** Does it. Whatever the server answers, this does not fail. */
+  async perform(act: Act): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, act.rest));
+    this.done.set(act.do, (this.done.get(act.do) ?? 0) + 1);
+    this.#forgetClosed();
+    if (act.do === "knock") return await this.#knock(act.bytes, act.preface);
+    if (act.do === "join" || this.#seats.length < MIN_SEATS) {
+      if (this.#seats.length >= MAX_SEATS) this.#seats.shift()!.wire.close();
+      // A login takes long: meanwhile its other connections go on.
+      this.#joining ??= this.#join(act.do === "join" ? act.name : "mallory")
+        .finally(() => this.#joining = undefined);
+      if (this.#seats.length === 0) await this.#joining;
+      if (act.do === "join") return;
+    }
+    const seat = this.#seats.at(-1);
+    if (!seat) return;
+    if (seat.wire.isStuck) return seat.wire.close();
+    try {
+      await this.#perform(act, seat);
+    } catch (error) {
+      // Our own encoders refuse some of it.
+      if (!(error instanceof RangeError)) throw error;
+    }
+  }
+
+  async #perform(act: Act, seat: Seat): Promise<void> {
+    const { wire, cipher } = seat;
+    switch (act.do) {
+      case "say":
+      case "act":
+      case "tell": {
+        Object.assign(seat, { report: act.report, clock: act.clock });
+        const kind = act.do === "act" ? "action" : "text";
+        const number = seat.number(act.numbering);
+        const envelope = encodeEnvelope({ kind, text: textOf(act.text), ...number });
+        return this.#send(seat, act.do === "tell" ? act.to : "room", envelope);
+      }
+      case "rename":
+        seat.report = act.report;
+        return this.#sendProfile(seat, encodeProfile({ name: act.name }));
+      case "profile":
+        return this.#sendProfile(seat, new TextEncoder().encode(act.content));
+      case "files": {
+        const parts = act.parts.map((part) => encodePart(part));
+        const body = concat([Uint8Array.of(act.refused), ...Array(act.times).fill(parts).flat()]);
+        return this.#send(seat, act.to, encodeEnvelope({ kind: "file", body }));
+      }
+      case "envelope":
+        return this.#send(seat, act.to, act.plaintext);
+      case "replay": {
+        const kept = this.#kept[act.of];
+        const body = kept[act.nth % Math.max(1, kept.length)];
+        if (!body) return;
+        const id = act.as === "direct" ? this.#idOf(seat, act.to) : 0;
+        return wire.write(
+          encodeFrame(act.as === "profile" ? Type.PROFILE : Type.MESSAGE, id, body),
+        );
+      }
+      case "skip": {
+        const to = this.#idOf(seat, act.to);
+        for (let i = 0; i < act.count; i++) {
+          cipher.seal(new Uint8Array(1), to === 0 ? "room" : "direct", to);
+        }
+        return;
+      }
+      case "frame":
+        return wire.write(encodeFrame(act.type, this.#idOf(seat, act.to), act.body));
+      case "have":
+        return wire.write(encodeHave(act.position));
+      case "storm": {
+        const body = new Uint8Array(act.type === Type.HAVE ? 8 : 0);
+        const frame = encodeFrame(act.type, 0, body);
+        return wire.write(...Array(act.count).fill(frame));
+      }
+      case "break": {
+        const frame = new Uint8Array(LENGTH_SIZE + act.sent);
+        new DataView(frame.buffer).setUint32(0, act.length);
+        frame[LENGTH_SIZE] = Type.MESSAGE;
+        wire.write(frame);
+        // The server may wait for the rest: this connection is of no more use.
+        setTimeout(() => wire.close(), 200);
+        return void this.#seats.pop();
+      }
+      case "leave":
+        if (act.how === "bye") wire.write(encodeFrame(Type.BYE, 0));
+        else wire.close();
+        return;
+      case "resume":
+        return await this.#resume(seat, act);
+      case "switch":
+        return void this.#seats.unshift(this.#seats.pop()!);
+    }
+  }
+
+  #send(seat: Seat, target: Target, plaintext: Uint8Array): void {
+    const to = this.#idOf(seat, target);
+    const body = to === 0
+      ? seat.cipher.seal(plaintext, "room")
+      : seat.cipher.seal(plaintext, "direct", to);
+    this.#keep("own", body);
+    seat.wire.write(encodeFrame(Type.MESSAGE, to, body));
+  }
+
+  #sendProfile(seat: Seat, content: Uint8Array): void {
+    const body = seat.cipher.seal(content, "profile");
+    this.#keep("own", body);
+    seat.wire.write(encodeFrame(Type.PROFILE, 0, body));
+  }
+
+  #idOf(seat: Seat, target: Target): number {
+    if (target === "room") return 0;
+    if (target === "itself") return seat.id;
+    return typeof target === "object" ? target.id : seat.ids.get(target) ?? 0;
+  }
+
+  #keep(of: "own" | "other", body: Uint8Array): void {
+    const kept = this.#kept[of];
+    if (kept.length === MAX_KEPT) kept.shift();
+    kept.push(body);
+  }
+
+  #forgetClosed(): void {
+    for (let i = this.#seats.length - 1; i >= 0; i--) {
+      if (!this.#seats[i]!.wire.isOpen) this.#seats.splice(i, 1);
+    }
+  }
+
+  async #connect(): Promise<Wire | undefined> {
+    const { hostname, port } = this.#options;
+    try {
+      return new Wire(await Deno.connect({ hostname, port }));
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #knock(bytes: Uint8Array, preface: boolean): Promise<void> {
+    const wire = await this.#connect();
+    wire?.write(...preface ? [PREFACE] : [], bytes);
+    setTimeout(() => wire?.close(), 300);
+  }
+
+  /** Joins with a profile that may have any name. */
+  async #join(name: string): Promise<void> {
+    const wire = await this.#connect();
+    if (!wire) return;
+    const { code, login: start = (code) => new WorkerLogin(code) } = this.#options;
+    using login = start(code);
+    wire.write(PREFACE);
+    const greeting = await wire.frameOf(Type.GREETING);
+    if (!greeting) return;
+    parseGreeting(greeting.body);
+    wire.write(encodeLogin({ message: await login.start() }));
+    const answer = await wire.frameOf(Type.LOGIN);
+    if (!answer) return;
+    const admission = await login.finish(parseLogin(answer.body).message);
+    if (!admission) return wire.close();
+    wire.write(encodeHello({ version: VERSION, proof: admission.proof }));
+    const seated = await wire.frameOf(Type.SEAT);
+    if (!seated) return;
+    const { id } = seated;
+    const { log, room, chain } = parseSeat(seated.body);
+    const atSeat = { position: room, chain: fromBase64Url(chain!)! };
+    const self: { seat?: Seat } = {};
+    const cipher = new SealedCipher({
+      exportKey: admission.exportKey,
+      identity: this.#identity,
+      seat: { log: fromBase64Url(log)!, id },
+      now: () => Math.max(0, Date.now() + (self.seat?.clock ?? 0)),
+      report: () => self.seat ? reportOf(self.seat.report, self.seat.chain.report) : atSeat,
+    });
+    const profile = cipher.seal(encodeProfile({ name }), "profile");
+    this.#keep("own", profile);
+    wire.write(encodeFrame(Type.PROFILE, 0, profile));
+    const welcomed = await wire.frameOf(Type.WELCOME);
+    if (!welcomed) return;
+    const welcome = parseWelcome(welcomed.body);
+    const seat = self.seat = new Seat({
+      wire,
+      id,
+      token: welcome.token,
+      sessionKey: admission.sessionKey,
+      chain: new Chain(welcome.room, fromBase64Url(welcome.chain!)!),
+      own: welcome.own,
+      cipher: () => cipher,
+    });
+    this.joins++;
+    // Another one was used meanwhile, and goes on.
+    this.#seats.unshift(seat);
+    wire.write(encodeHave(welcome.own));
+    const reading = this.#read(seat).finally(() => this.#reading.delete(reading));
+    this.#reading.add(reading);
+  }
+
+  /** Reads everything, answers PING, and keeps what can be used. */
+  async #read({ wire, cipher, chain, ids, id: ownId }: Seat): Promise<void> {
+    let isComplete = false;
+    for (let frame = await wire.frame(); frame; frame = await wire.frame()) {
+      const { type, id, bytes } = frame;
+      const body = frame.body.slice();
+      if (type === Type.JOINED && id === ownId) isComplete = true;
+      const isLog = [Type.MESSAGE, Type.JOINED, Type.LEFT, Type.AWAY, Type.PROFILE]
+        .some((one) => one === type);
+      if (isComplete && isLog) chain.add(bytes.slice());
+      switch (type) {
+        case Type.PING:
+          wire.write(encodeFrame(Type.PONG, 0));
+          break;
+        case Type.MEMBER:
+        case Type.JOINED:
+        case Type.PROFILE:
+          if (id !== ownId) this.#keep("other", body);
+          try {
+            const { name } = decodeProfile(cipher.open(body, "profile", id).plaintext);
+            if (HONEST.some((one) => one === name) && !ids.has(name)) ids.set(name, id);
+          } catch {
+            // Its own lies, most likely.
+          }
+          break;
+        case Type.MESSAGE:
+        case Type.DIRECT:
+          if (id !== ownId) this.#keep("other", body);
+          break;
+        case Type.BYE:
+        case Type.ERROR:
+          wire.close();
+      }
+    }
+  }
+
+  /** Tries to resume a session over a new connection; with the right token and proof the old connection ends. */
+  async #resume(seat: Seat, how: Act & { do: "resume" }): Promise<void> {
+    const wire = await this.#connect();
+    if (!wire) return;
+    wire.write(PREFACE);
+    const greeting = await wire.frameOf(Type.GREETING);
+    if (!greeting) return;
+    const parsed = parseGreeting(greeting.body);
+    const nonce = parsed.cipher === "sealed" ? parsed.nonce : undefined;
+    const { position: room, chain } = seat.chain.report;
+    const token = how.token && seat.token !== undefined ? seat.token : drawToken();
+    const claim = { token, room: room + how.ahead, own: seat.own };
+    const key = how.proof ? seat.sessionKey : new Uint8Array(64);
+    wire.write(encodeResume({ ...claim, proof: proveResume(key, nonce!, { ...claim, chain }) }));
+    await wire.frameOf(Type.WELCOME);
+    wire.close();
+  }
+
+  /** Leaves, wherever it is. */
+  async stop(): Promise<void> {
+    await this.#joining;
+    for (const { wire } of this.#seats) wire.close();
+    await Promise.allSettled(this.#reading);
+  }
+}
+
+/** A file message. The transfers have few ids, so that messages meet. */
+function encodePart(part: FilePart): Uint8Array<ArrayBuffer> {
+  const id = new Uint8Array(16).fill(part.transfer);
+  const message = ((): FileMessage => {
+    switch (part.kind) {
+      case "offer":
+        return { ...part, id, sha256: new Uint8Array(32) };
+      case "chunk":
+        return { ...part, id, bytes: new Uint8Array(part.length) };
+      case "withdraw":
+      case "decline":
+        return { kind: part.kind, id, reason: "cancelled" };
+      case "done":
+        return { kind: part.kind, id };
+      case "ask":
+        return { ...part, id };
+    }
+  })();
+  // Without the number that precedes all of them.
+  return encodeFileMessages({ refused: 0, messages: [message] }).slice(1);
+}
