@@ -5,7 +5,7 @@ import { Identity } from "../cipher/identity.ts";
 import { ChatError } from "../errors.ts";
 import {
   createPrivate,
-  makePrivateFolder,
+  makeOwnFolder,
   pathIn,
   readPrivate,
   removeFile,
@@ -18,6 +18,8 @@ export interface Places {
   readonly config: string;
   /** For files that lose their value when the machine restarts: rooms. */
   readonly runtime: string;
+  /** The user's home folder: others may be able to change what is above it. */
+  readonly home?: string | undefined;
 }
 
 /**
@@ -37,7 +39,8 @@ export function findPlaces(os: string, env: (name: string) => string | undefined
   }
   if (os === "darwin") {
     const library = `${need("HOME")}/Library`;
-    return { config: `${library}/Application Support/chat`, runtime: `${library}/Caches/chat` };
+    const config = `${library}/Application Support/chat`;
+    return { config, runtime: `${library}/Caches/chat`, home: need("HOME") };
   }
   // XDG requires that a relative path is ignored.
   const absolute = (name: string): string | undefined => {
@@ -47,7 +50,7 @@ export function findPlaces(os: string, env: (name: string) => string | undefined
   const config = absolute("XDG_CONFIG_HOME") ?? `${need("HOME")}/.config`;
   const runtime = absolute("XDG_RUNTIME_DIR") ?? absolute("XDG_CACHE_HOME") ??
     `${need("HOME")}/.cache`;
-  return { config: `${config}/chat`, runtime: `${runtime}/chat` };
+  return { config: `${config}/chat`, runtime: `${runtime}/chat`, home: env("HOME") };
 }
 
 /** The path of the config file, whether or not it exists. It holds no secret, and only the user writes it. */
@@ -74,9 +77,9 @@ export function loadIdentity(places: Places): Identity {
  * @throws {FileUnavailable} if it cannot be read
  * @throws {ChatError} if the file is damaged, or other users can read it
  */
-export function findIdentity({ config }: Places): Identity | undefined {
+export function findIdentity({ config, home }: Places): Identity | undefined {
   const path = pathIn(config, IDENTITY_FILE);
-  const text = readPrivate(path);
+  const text = readPrivate(path, home);
   if (text === undefined) return undefined;
   const identity = parseIdentity(text);
   if (identity) return identity;
@@ -91,7 +94,7 @@ export function findIdentity({ config }: Places): Identity | undefined {
  * @throws {FileUnavailable} if it cannot be kept
  */
 export function createIdentity(places: Places, identity: Identity): Identity {
-  makePrivateFolder(places.config);
+  makeOwnFolder(places.config, places.home);
   createPrivate(pathIn(places.config, IDENTITY_FILE), formatIdentity(identity));
   return findIdentity(places) ?? identity;
 }
@@ -102,9 +105,9 @@ export function createIdentity(places: Places, identity: Identity): Identity {
  * @returns the path of that file
  * @throws {FileUnavailable} if it cannot be kept
  */
-export function replaceIdentity({ config }: Places, identity: Identity): string {
+export function replaceIdentity({ config, home }: Places, identity: Identity): string {
   const path = pathIn(config, IDENTITY_FILE);
-  const before = readPrivate(path) ?? "";
+  const before = readPrivate(path, home) ?? "";
   let backup: string;
   let number = 1;
   do backup = `${path}-${number++}`; while (!createPrivate(backup, before));
@@ -143,8 +146,8 @@ const ROOM_FILE = /^room-\d{1,5}$/;
 export const MAX_ROOMS = 16;
 
 /** Saves address and code where only this user can read them, for `chat join` on this machine. */
-export function publishRoom({ runtime }: Places, room: LocalRoom): void {
-  makePrivateFolder(runtime);
+export function publishRoom({ runtime, home }: Places, room: LocalRoom): void {
+  makeOwnFolder(runtime, home);
   writePrivate(pathIn(runtime, `room-${room.port}`), JSON.stringify(room) + "\n");
   for (const path of roomFiles(runtime).slice(MAX_ROOMS)) removeFile(path);
 }
@@ -153,10 +156,10 @@ export function publishRoom({ runtime }: Places, room: LocalRoom): void {
  * The rooms that this user has opened on this machine, the newest first. Some may be closed. It is safe to try their
  * codes: the program that listens there now learns nothing about the code.
  */
-export function findRooms({ runtime }: Places): LocalRoom[] {
+export function findRooms({ runtime, home }: Places): LocalRoom[] {
   return roomFiles(runtime).slice(0, MAX_ROOMS).flatMap((path) => {
     try {
-      return parseRoom(readPrivate(path) ?? "") ?? [];
+      return parseRoom(readPrivate(path, home) ?? "") ?? [];
     } catch {
       // A file that cannot be read must not stop the user from joining by hand.
       return [];

@@ -6,9 +6,11 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { ChatError } from "../errors.ts";
+import { Identity } from "../cipher/identity.ts";
+import { ChatError, FileUnavailable } from "../errors.ts";
 import {
   configPath,
+  createIdentity,
   findPlaces,
   findRooms,
   loadIdentity,
@@ -47,6 +49,7 @@ Deno.test("findPlaces: the folders of each system for a user's files", () => {
   assertEquals(places("linux", { HOME: "/home/ada" }), {
     config: "/home/ada/.config/chat",
     runtime: "/home/ada/.cache/chat",
+    home: "/home/ada",
   });
   assertEquals(
     places("linux", {
@@ -55,12 +58,13 @@ Deno.test("findPlaces: the folders of each system for a user's files", () => {
       XDG_RUNTIME_DIR: "/r",
       XDG_CACHE_HOME: "/k",
     }),
-    { config: "/c/chat", runtime: "/r/chat" },
+    { config: "/c/chat", runtime: "/r/chat", home: "/h" },
   );
   assertEquals(places("freebsd", { HOME: "/h", XDG_CACHE_HOME: "/k" }).runtime, "/k/chat");
   assertEquals(places("darwin", { HOME: "/Users/ada", XDG_CONFIG_HOME: "/c" }), {
     config: "/Users/ada/Library/Application Support/chat",
     runtime: "/Users/ada/Library/Caches/chat",
+    home: "/Users/ada",
   });
   assertEquals(places("windows", { APPDATA: "C:\\R", LOCALAPPDATA: "C:\\L", HOME: "/h" }), {
     config: "C:\\R\\chat",
@@ -78,6 +82,7 @@ Deno.test("findPlaces: ignores a relative or empty XDG path", () => {
     assertEquals(findPlaces("linux", (name) => env[name]), {
       config: "/h/.config/chat",
       runtime: "/h/.cache/chat",
+      home: "/h",
     });
   }
 });
@@ -134,6 +139,64 @@ Deno.test({
       }
       Deno.chmodSync(`${places.config}/identity`, 0o400);
       loadIdentity(places);
+    }),
+});
+
+Deno.test({
+  name:
+    "loadIdentity, findRooms, publishRoom: refuse a folder that others can change, up to the home folder",
+  ignore: !POSIX,
+  fn: () =>
+    withPlaces((given) => {
+      const above = given.config.slice(0, given.config.lastIndexOf("/"));
+      const home = above.slice(0, above.lastIndexOf("/"));
+      const places = { ...given, runtime: given.config, home };
+      loadIdentity(places);
+      publishRoom(places, room(2428));
+      for (const folder of [places.config, above, home]) {
+        Deno.chmodSync(folder, 0o770);
+        const refusals = [
+          () => loadIdentity(places),
+          () => createIdentity({ ...places, config: `${places.config}/new` }, Identity.generate()),
+          () => publishRoom(places, room(2428)),
+        ];
+        for (const refused of refusals) {
+          const error = assertThrows(refused, ChatError, "other users of this machine can change");
+          assert(!(error instanceof FileUnavailable));
+          assertEquals(error.hint, `Protect the folder: chmod go-w ${folder}`);
+        }
+        // A room that somebody may have put there is no room of this user.
+        assertEquals(findRooms(places), []);
+        // Nothing is made where others could replace it.
+        assert(!list(places.config).includes("new"));
+        Deno.chmodSync(folder, 0o700);
+      }
+      loadIdentity(places);
+      assertEquals(findRooms(places).length, 1);
+      // Others may write above the home folder.
+      Deno.chmodSync(home, 0o777);
+      loadIdentity({ ...places, home: above });
+      Deno.chmodSync(home, 0o700);
+    }),
+});
+
+Deno.test({
+  name: "loadIdentity, findRooms: refuse files of another user, also for root",
+  ignore: !POSIX || Deno.uid() !== 0,
+  fn: () =>
+    withPlaces((places) => {
+      loadIdentity(places);
+      publishRoom(places, room(2428));
+      Deno.chownSync(`${places.runtime}/room-2428`, 12345, null);
+      assertEquals(findRooms(places), []);
+      Deno.chownSync(`${places.config}/identity`, 12345, null);
+      const error = assertThrows(() => loadIdentity(places), ChatError, "(12345; you are 0)");
+      assertMatch(error.hint!, /chown 0 .*identity; otherwise check HOME, /);
+      // Root with the home of a user: nothing of root's is put there.
+      Deno.chownSync(places.config, 12345, null);
+      Deno.removeSync(`${places.config}/identity`);
+      assertThrows(() => loadIdentity(places), ChatError, "belongs to another user");
+      assertEquals(list(places.config), []);
     }),
 });
 

@@ -1,7 +1,7 @@
 // The file of the members that the user ignores also after a restart. Only this user can read it. It knows no room.
 
 import { ChatError, FileUnavailable } from "../errors.ts";
-import { makePrivateFolder, pathIn, readPrivate, writePrivate } from "../files/private_file.ts";
+import { makeOwnFolder, pathIn, readPrivate, writePrivate } from "../files/private_file.ts";
 import { printable } from "../text/printable.ts";
 import { Ignored } from "../ui/ignored.ts";
 import type { Places } from "./home.ts";
@@ -28,14 +28,15 @@ export function loadIgnored(system: System, isPerson: boolean): Ignored {
     if (error instanceof ChatError) return new Ignored();
     throw error;
   }
+  const { home } = folders;
   const path = pathIn(folders.config, IGNORED_FILE);
   const change = (change: (text: string) => string) => {
-    const text = inWords(path, () => change(readPrivate(path, MAX_BYTES) ?? ""));
-    makePrivateFolder(folders.config);
+    const text = inWords(path, () => change(readPrivate(path, home, MAX_BYTES) ?? ""));
+    makeOwnFolder(folders.config, home);
     writePrivate(path, text);
   };
   try {
-    const text = readPrivate(path, MAX_BYTES) ?? "";
+    const text = readPrivate(path, home, MAX_BYTES) ?? "";
     return inWords(path, () => new Ignored(text, change));
   } catch (error) {
     if (!(error instanceof FileUnavailable)) throw error;

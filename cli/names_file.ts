@@ -5,7 +5,7 @@ import { KnownNames } from "../cipher/known_names.ts";
 import { ChatError } from "../errors.ts";
 import {
   appendPrivate,
-  makePrivateFolder,
+  makeOwnFolder,
   pathIn,
   readPrivate,
   versionOf,
@@ -16,16 +16,16 @@ import type { Places } from "./home.ts";
 
 /** The names, and where they are kept. */
 export class NamesFile {
-  readonly #folder: string;
+  readonly #places: Places;
   readonly #path: string;
   /** Of the file that `names` was compared with last. */
   #version: string | undefined;
   readonly names: KnownNames = new KnownNames();
 
   /** To be followed by `load`. */
-  constructor({ config }: Places) {
-    this.#folder = config;
-    this.#path = pathIn(config, "known-names");
+  constructor(places: Places) {
+    this.#places = places;
+    this.#path = pathIn(places.config, "known-names");
   }
 
   /**
@@ -37,7 +37,7 @@ export class NamesFile {
   load(): void {
     // First: if the file changes in between, it is read once more.
     const version = versionOf(this.#path);
-    const text = readPrivate(this.#path) ?? "";
+    const text = readPrivate(this.#path, this.#places.home) ?? "";
     try {
       this.names.merge(text);
     } catch (cause) {
@@ -59,7 +59,7 @@ export class NamesFile {
   save(): void {
     const { names } = this;
     if (!names.changed) return;
-    makePrivateFolder(this.#folder);
+    makeOwnFolder(this.#places.config, this.#places.home);
     whileLocked(`${this.#path}.lock`, () => {
       if (versionOf(this.#path) !== this.#version) this.load();
       if (!names.changed) return;

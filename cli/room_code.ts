@@ -10,7 +10,7 @@ import type { RoomCipher } from "./command.ts";
 import { report } from "./output.ts";
 import { fitsCode, loadState } from "./room_state.ts";
 import type { System } from "./system.ts";
-import { givenCode, localRooms, typedCode } from "./user.ts";
+import { givenCode, home, localRooms, typedCode } from "./user.ts";
 
 type SealedOptions = RoomCipher & { name: "sealed" };
 
@@ -42,7 +42,7 @@ export async function prepareAdmission(
   joins: boolean,
 ): Promise<AdmissionSetup> {
   const { state: file } = cipher;
-  const admission = file === undefined ? undefined : loadState(file);
+  const admission = file === undefined ? undefined : loadState(file, home(system));
   if (file !== undefined && admission) {
     const code = await keptCode(system, admission, file, cipher, port, joins);
     const name = recordName(admission);

@@ -6,7 +6,7 @@ import { codeFault } from "../cipher/codes.ts";
 import { WorkerLogin } from "../cipher/login.ts";
 import { type AdmissionRecord, answerLogin, startLogin } from "../cipher/opaque.ts";
 import { ChatError } from "../errors.ts";
-import { createPrivate, readPrivate, removeFile } from "../files/private_file.ts";
+import { checkOwnPlace, createPrivate, readPrivate, removeFile } from "../files/private_file.ts";
 import { printable } from "../text/printable.ts";
 
 /** The version of the format. */
@@ -25,14 +25,16 @@ const BODY = /^(version 1\nsetup ([\w-]{171})\nrecord ([\w-]{256})\n)check ([\w-
 /**
  * Reads the record from a file; undefined if the file does not exist yet.
  *
- * @throws {ChatError} if the file is damaged, has a later version, is readable by other users, cannot be read, or cannot
- * be created because its folder does not exist
+ * @param home the user's home folder: what is above it is not checked
+ * @throws {ChatError} if the file is damaged, has a later version, or cannot be read; if other users can read or change
+ * it, or what is in its folder; or if it cannot be created because its folder does not exist
  */
-export function loadState(path: string): AdmissionRecord | undefined {
+export function loadState(path: string, home?: string): AdmissionRecord | undefined {
   const shown = printable(path);
-  const text = readPrivate(path, MAX_STATE_BYTES);
+  const text = readPrivate(path, home, MAX_STATE_BYTES);
   if (text === undefined) {
     checkPlace(path);
+    checkOwnPlace(path, home);
     return undefined;
   }
   const body = text.replace(/^#[\x20-\x7e]*\n/, "");

@@ -119,6 +119,31 @@ Deno.test({
     }),
 });
 
+Deno.test({
+  name: "loadState: refuses a folder that others can change, whether or not there is a file",
+  ignore: !POSIX,
+  fn: () =>
+    inFolder((folder) => {
+      const path = put(folder, GOOD);
+      for (const mode of [0o770, 0o707, 0o722]) {
+        Deno.chmodSync(folder, mode);
+        for (const state of [path, `${folder}/new`]) {
+          const error = assertThrows(() => loadState(state, folder), ChatError);
+          assertEquals(
+            error.message,
+            `Cannot use ${state}: other users of this machine can change files in ${folder}`,
+          );
+          assertEquals(error.hint, `Protect the folder: chmod go-w ${folder}`);
+        }
+      }
+      // Nobody can replace the file of another user here.
+      Deno.chmodSync(folder, 0o1777);
+      assertEquals(loadState(path, folder), admission);
+      assertEquals(loadState(`${folder}/new`, folder), undefined);
+      Deno.chmodSync(folder, 0o700);
+    }),
+});
+
 Deno.test("createState: leaves an existing file unchanged, whatever it holds", () => {
   for (const content of [GOOD, "", "somebody's thesis\n"]) {
     inFolder((folder) => {

@@ -190,6 +190,7 @@ function publishAddress(
   } catch (error) {
     if (!(error instanceof ChatError)) throw error;
     note(system, `chat: \`chat join\` needs the address to find this room. ${error.message}`);
+    if (error.hint !== undefined) note(system, `chat: hint: ${error.hint}`);
   }
 }
 

@@ -77,6 +77,26 @@ Deno.test("serve: a signal says goodbye to the members and ends with 0; a second
   await other.done;
 });
 
+Deno.test({
+  name: "serve: publishes no code where others could replace it, and says how to correct that",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using system = new FakeSystem();
+    const folder = `${system.folder}/run`;
+    Deno.mkdirSync(folder);
+    Deno.chmodSync(folder, 0o777);
+    await using _ = await ServedRoom.open(system);
+    await system.stderr.lineLike(/^chat: join it with/);
+    assertStringIncludes(
+      system.stderr.text,
+      "chat: `chat join` needs the address to find this room. " +
+        `Cannot use ${folder}/chat: other users of this machine can change files in ${folder}\n` +
+        `chat: hint: Protect the folder: chmod go-w ${folder}\n`,
+    );
+    assertEquals([...Deno.readDirSync(folder)], []);
+  },
+});
+
 Deno.test("serve --cipher xor: says that the room is not secret, and draws no code", async () => {
   using system = new FakeSystem();
   await using room = await ServedRoom.open(system, "--cipher", "xor", "--key", "47", "--classic");

@@ -6,6 +6,7 @@ import { KnownNames, MAX_NAMES } from "../cipher/known_names.ts";
 import type { Self } from "../client.ts";
 import { ChatError, FileUnavailable, messageOf } from "../errors.ts";
 import { checkDownloads, findDownloads } from "../files/download_folder.ts";
+import { checkOwn, isExposed, shellWord } from "../files/ownership.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { SystemDisk } from "../files/system_disk.ts";
 import { askHidden } from "../terminal/prompt.ts";
@@ -71,7 +72,8 @@ const MAX_SECRET_LINE = 4 * 1024;
  * A secret from the first line of a file.
  *
  * @param what it is, such as `the code`
- * @throws {ChatError} if the file cannot be read, or its first line is no text or empty
+ * @throws {ChatError} if the file cannot be read, or its first line is no text or empty; if it is this user's file and
+ * other users can read or change it. A file of somebody else, as a container's secrets are, is that user's to protect.
  */
 export function readSecret(path: string, what: string): string {
   const failed = (why: string, cause?: unknown) =>
@@ -82,9 +84,17 @@ export function readSecret(path: string, what: string): string {
   let bytes: Uint8Array;
   try {
     using file = Deno.openSync(path);
+    const info = file.statSync();
+    if (info.isFile && isExposed(info)) {
+      throw new ChatError(
+        `Cannot use ${printable(path)}: other users of this machine can read or change it`,
+        { hint: `Make it private: chmod 600 ${shellWord(path)}` },
+      );
+    }
     // A device or a wrong file may be endless.
     bytes = readAtMost(file, MAX_SECRET_LINE);
   } catch (cause) {
+    if (cause instanceof ChatError) throw cause;
     throw failed(messageOf(cause), cause);
   }
   const end = bytes.indexOf(0x0a);
@@ -104,7 +114,8 @@ export function readSecret(path: string, what: string): string {
 /**
  * The settings in the config file; none if the default file does not exist.
  *
- * @throws {ChatError} if the user names a file that does not exist; if the file cannot be read or has an error
+ * @throws {ChatError} if the user names a file that does not exist; if the file cannot be read or has an error; if other
+ * users can change the default file
  */
 export async function loadSettings(system: System, config: ConfigFile): Promise<Settings> {
   const path = config === undefined ? defaultConfig(system) : config;
@@ -133,9 +144,11 @@ export async function loadSettings(system: System, config: ConfigFile): Promise<
   const { MAX_CONFIG, parseSettings } = await import("./config.ts");
   let bytes: Uint8Array;
   try {
+    if (config === undefined) checkOwn(path, { home: home(system), isPublic: true });
     // One byte more proves that the file is too large. Its size does not: /dev/null and pipes have size 0.
     bytes = readAtMost(file, MAX_CONFIG + 1);
   } catch (cause) {
+    if (cause instanceof ChatError) throw cause;
     throw failed(cause);
   }
   return parseSettings(bytes, path);

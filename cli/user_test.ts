@@ -79,6 +79,68 @@ Deno.test("givenCode: reports a missing file, and a file without a code, not the
   }
 });
 
+Deno.test({
+  name: "givenCode: refuses a file of the user that others can read or change, but no pipe",
+  ignore: Deno.build.os === "windows",
+  fn: () => {
+    using system = new FakeSystem();
+    const file = system.file("code", "four words of code\n");
+    for (const mode of [0o640, 0o604, 0o620, 0o666]) {
+      Deno.chmodSync(file, mode);
+      const error = assertThrows(() => givenCode(system, file), ChatError);
+      assertEquals(
+        [error.message, error.hint],
+        [
+          `Cannot use ${file}: other users of this machine can read or change it`,
+          `Make it private: chmod 600 ${file}`,
+        ],
+      );
+    }
+    Deno.chmodSync(file, 0o400);
+    assertEquals(givenCode(system, file), "four words of code");
+    // As a shell makes one for <(pass show room), or a device: it is empty, and not refused.
+    assertThrows(() => givenCode(system, "/dev/null"), ChatError, "its first line is empty");
+    if (Deno.uid() !== 0) return;
+    // The secret of a container belongs to somebody else.
+    Deno.chmodSync(file, 0o444);
+    Deno.chownSync(file, 12345, null);
+    assertEquals(givenCode(system, file), "four words of code");
+  },
+});
+
+Deno.test({
+  name:
+    "loadSettings: refuses the default file if others can change it or its folder; a named one is used",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using system = new FakeSystem();
+    const file = system.file("config/chat/config.toml", 'name = "bob"\n');
+    Deno.chmodSync(file, 0o644);
+    assertEquals(await loadSettings(system, undefined), { name: "bob" });
+    const refused = async (what: string, hint: string) => {
+      const error = await assertRejects(() => loadSettings(system, undefined), ChatError);
+      assertEquals(
+        [error.message, error.hint],
+        [`Cannot use ${file}: other users of this machine can change ${what}`, hint],
+      );
+    };
+    Deno.chmodSync(file, 0o664);
+    await refused("it", `Protect it: chmod go-w ${file}`);
+    assertEquals(await loadSettings(system, file), { name: "bob" });
+    Deno.chmodSync(file, 0o600);
+    // As a container does whose umask is 0.
+    for (
+      const folder of [`${system.folder}/config/chat`, `${system.folder}/config`, system.folder]
+    ) {
+      Deno.chmodSync(folder, 0o777);
+      await refused(`files in ${folder}`, `Protect the folder: chmod go-w ${folder}`);
+      assertEquals(await loadSettings(system, file), { name: "bob" });
+      Deno.chmodSync(folder, 0o755);
+    }
+    assertEquals(await loadSettings(system, undefined), { name: "bob" });
+  },
+});
+
 Deno.test("givenCode: a file that is no text, or cannot be read, is a sentence with a hint", () => {
   using system = new FakeSystem();
   const cases: [path: string, what: string][] = [

@@ -1,11 +1,12 @@
-// Private files of one user: read only if no other user can read them, written completely or not at all. Knows nothing
-// of their content.
+// Private files of one user: read only if no other user can read or change them, written completely or not at all.
+// Knows nothing of their content.
 
 import { ChatError, FileUnavailable, messageOf } from "../errors.ts";
 import { printable } from "../text/printable.ts";
-import { isPrivate, OWNER_ONLY } from "./file_identity.ts";
+import { OWNER_ONLY } from "./file_identity.ts";
 import { writeAllSync } from "./file_io.ts";
 import { toFilename } from "./filename.ts";
+import { checkOwn, checkPlace } from "./ownership.ts";
 
 const OWNER_ONLY_FOLDER = 0o700;
 
@@ -25,25 +26,24 @@ export function localName(name: string): string {
 /**
  * Reads a private file; undefined if there is none.
  *
+ * @param home the user's home folder: what is above it is not checked
  * @param maxBytes of a file that cannot be large
  * @throws {FileUnavailable} if it cannot be read
  * @throws {ChatError} if other users can read or change it, or it is too large or no file
  */
-export function readPrivate(path: string, maxBytes = Infinity): string | undefined {
+export function readPrivate(
+  path: string,
+  home: string | undefined,
+  maxBytes = Infinity,
+): string | undefined {
   const shown = printable(path);
   try {
-    const info = Deno.statSync(path);
-    const { isFile, isDirectory, size } = info;
+    const { isFile, isDirectory, size } = Deno.statSync(path);
     // A pipe might never end, or never begin.
     if (!isFile) {
       throw new ChatError(`Cannot read ${shown}: it is ${isDirectory ? "a folder" : "not a file"}`);
     }
-    if (!isPrivate(info)) {
-      throw new ChatError(
-        `Cannot use ${shown}: other users of this machine can read or change it`,
-        { hint: `Make it private: chmod 600 ${shown}` },
-      );
-    }
+    checkOwn(path, { home });
     if (size > maxBytes) {
       throw new ChatError(`Cannot use ${shown}: it has ${size} bytes, more than ${maxBytes}`, {
         hint: "Is it the right file?",
@@ -174,6 +174,33 @@ function writeNew(path: string, bytes: Uint8Array, onOpen?: () => void): void {
   writeAllSync(file, bytes);
   // Without it, a machine that loses power may keep the name without the bytes.
   file.syncSync();
+}
+
+/**
+ * Makes a folder for private files, if it is missing.
+ *
+ * @param home the user's home folder: what is above it is not checked
+ * @throws {FileUnavailable} if it cannot be made
+ * @throws {ChatError} if other users can change what is in it
+ */
+export function makeOwnFolder(path: string, home: string | undefined): void {
+  checkOwnPlace(path, home);
+  makePrivateFolder(path);
+}
+
+/**
+ * Checks the place for a private file or folder that may not exist yet.
+ *
+ * @throws {FileUnavailable} if the system does not tell
+ * @throws {ChatError} if other users could put something else there
+ */
+export function checkOwnPlace(path: string, home: string | undefined): void {
+  try {
+    checkPlace(path, { home });
+  } catch (cause) {
+    if (cause instanceof ChatError) throw cause;
+    throw failure("use", path, cause);
+  }
 }
 
 /** @throws {FileUnavailable} if it cannot be made */

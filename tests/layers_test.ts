@@ -180,6 +180,7 @@ const EDGES = new Set([
   "files/file_identity.ts",
   "files/file_io.ts",
   "files/offered_file.ts",
+  "files/ownership.ts",
   "files/part_file.ts",
   "files/part_state.ts",
   "files/post.ts",

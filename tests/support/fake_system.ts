@@ -241,12 +241,12 @@ export class FakeSystem implements System, Disposable {
     return within(`the end of chat ${args.join(" ")}: ${this.stderr.text}`, run(args, this));
   }
 
-  /** Creates a file; returns its path. */
+  /** Creates a private file; returns its path. */
   file(name: string, content: string | Uint8Array): string {
     const path = `${this.folder}/${name}`;
     Deno.mkdirSync(path.replace(/\/[^/]*$/, ""), { recursive: true });
-    if (typeof content === "string") Deno.writeTextFileSync(path, content);
-    else Deno.writeFileSync(path, content);
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    Deno.writeFileSync(path, bytes, { mode: 0o600 });
     return path;
   }
 

@@ -20,7 +20,7 @@ export function knownNamesOf(home: Home): KnownNames {
 /** Writes a code into a file of this user. */
 export function codeFile({ path }: Home, text: string): string {
   const file = `${path}/code`;
-  Deno.writeTextFileSync(file, text);
+  Deno.writeTextFileSync(file, text, { mode: 0o600 });
   return file;
 }
 
