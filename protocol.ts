@@ -193,15 +193,6 @@ export function frameSize(bytes: Uint8Array): number {
   return LENGTH_SIZE + readU32(bytes, 0);
 }
 
-/**
- * Whether the member's frame at the start of `bytes` is a direct message, or HAVE, which confirms them. These cost
- * other members little.
- */
-export function isDirect(bytes: Uint8Array): boolean {
-  const type = bytes[LENGTH_SIZE];
-  return type === Type.HAVE || (type === Type.MESSAGE && readU32(bytes, LENGTH_SIZE + 1) !== 0);
-}
-
 /** The complete frame at the start of `bytes`, as views. For bytes of our own logs: it checks nothing. */
 export function frameAt(bytes: Uint8Array<ArrayBuffer>): Frame {
   const frame = bytes.subarray(0, frameSize(bytes));

@@ -12,7 +12,6 @@ import {
   type Frame,
   FrameDecoder,
   HEADER_SIZE,
-  isDirect,
   Left,
   MAX_BODY,
   MAX_FRAME,
@@ -137,14 +136,6 @@ Deno.test("encodeFrame: copies the body, and neither changes nor keeps it", () =
   frame[HEADER_SIZE] = 9;
   assertEquals([...body], [1, 2, 3]);
   assertStrictEquals(frame.buffer.byteLength, frame.length, "one allocation, of the frame's size");
-});
-
-Deno.test("isDirect: is true for direct messages and HAVE, not for messages to the room or other frames with an id", () => {
-  assertEquals(isDirect(encodeFrame(Type.MESSAGE, 7, Uint8Array.of(1))), true);
-  assertEquals(isDirect(encodeFrame(Type.MESSAGE, 2 ** 32 - 1)), true);
-  assertEquals(isDirect(encodeFrame(Type.MESSAGE, 0, Uint8Array.of(1))), false);
-  assertEquals(isDirect(encodeHave(7)), true);
-  assertEquals(isDirect(encodeFrame(Type.PING, 7)), false);
 });
 
 Deno.test("readdress: changes type and id, and keeps length and body", () => {

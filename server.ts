@@ -29,7 +29,8 @@ import {
   type Resume,
   type RoomState,
 } from "./protocol/json_frames.ts";
-import { FloodGuard, RateLimiter } from "./protocol/rate_limit.ts";
+import { RESUME_COST } from "./protocol/cost.ts";
+import { FloodGuard } from "./protocol/rate_limit.ts";
 import { checkResume, drawToken, toBase64Url } from "./protocol/resume.ts";
 import type { ProtocolAdapter } from "./server/adapter.ts";
 import { type AddressRange, inRanges } from "./server/addresses.ts";
@@ -40,6 +41,7 @@ import {
   NothingSent,
   type ReservedSeat,
 } from "./server/admission.ts";
+import { Budgets } from "./server/budgets.ts";
 import { Endings } from "./server/endings.ts";
 import type { LeftReason, ServerEvent } from "./server/events.ts";
 import { flusher } from "./server/flush.ts";
@@ -125,6 +127,7 @@ export class Server {
   readonly #connections = new Set<Connection>();
   /** Those that this server has ended. */
   readonly #endings = new Endings();
+  readonly #budgets: Budgets;
   readonly #relay: Relay;
   #stopping = false;
   readonly #idleTimer: ReturnType<typeof setInterval>;
@@ -152,8 +155,18 @@ export class Server {
         ? { cipher: "sealed", record: options.recordName ?? recordName(options.admission) }
         : { cipher: "xor", key: String(publicKey) }),
     };
+    this.#budgets = new Budgets({
+      budget: options.budget,
+      now: this.#now,
+      after: (ms, task) => {
+        const timer = setTimeout(task, ms);
+        return () => clearTimeout(timer);
+      },
+      onWait: (limit) => this.#counters.add("chat_waited_total", limit),
+    });
     this.#admissions = new Admissions({
       greeting: () => ({ ...this.greeting, state: this.#state, time: Date.now() }),
+      charge: ({ hostname }) => this.#budgets.takeJoin(networkOf(hostname)),
       reserve: (connection) => this.#reserve(connection),
       release: (seat) => this.hub.release(seat),
       record: options.admission,
@@ -183,6 +196,7 @@ export class Server {
     });
     this.#relay = new Relay({
       hub: this.hub,
+      budgets: this.#budgets,
       adapter: this.#adapter,
       counters: this.#counters,
       report: (event) => this.#report(event),
@@ -242,6 +256,7 @@ export class Server {
       this.#report({ event: "stopping", members: this.hub.size });
       this.#listener.close();
       clearInterval(this.#idleTimer);
+      this.#budgets.close();
       this.hub.close();
       for (const session of this.#sessions.values()) if (!session.connection) this.#end(session);
       for (const connection of this.#connections) {
@@ -374,6 +389,7 @@ export class Server {
   /** Sends PING to connections that have been silent for half of `idleMs`, and closes those silent for all of it. */
   #checkIdle(): void {
     const { idleMs } = this.#options;
+    this.#budgets.sweep();
     for (const { connection, adapted } of this.#sessions.values()) {
       // An adapted client cannot answer a PING, so it may be silent forever.
       if (!connection || adapted) continue;
@@ -464,7 +480,6 @@ export class Server {
     profile: Uint8Array,
     { seat, noDirect = false }: { seat?: ReservedSeat; noDirect?: boolean },
   ): { session: Session; start: Start } {
-    const { budget } = this.#options;
     const network = networkOf(connection.hostname);
     // A seat counts for the room since it was reserved, but not for its network.
     if (!seat) this.#checkRoom();
@@ -479,7 +494,7 @@ export class Server {
     const session: Session = {
       member,
       connection,
-      rateLimiter: budget && new RateLimiter(budget, this.#now()),
+      rateLimiter: this.#budgets.memberOf(network),
       floodGuard: new FloodGuard(),
       isOver: false,
       reading: undefined,
@@ -518,6 +533,8 @@ export class Server {
       throw gone();
     }
     session.connection = connection;
+    // It need not wait for this: its frames do.
+    session.rateLimiter?.take(RESUME_COST, this.#now());
     this.#welcome(connection, session, { room, own, members: 0, said: 0 }, state.key);
     this.#counters.add("chat_resumed_total");
     this.#report({ event: "resumed", member: member.id, peer: connection.peer });
@@ -526,13 +543,14 @@ export class Server {
 
   #welcome(
     connection: Connection,
-    { member }: Session,
+    { member, rateLimiter }: Session,
     start: Start,
     key: Uint8Array = new Uint8Array(0),
   ): void {
     const { accepted } = member.state;
     const { graceMs: grace } = this.#options;
     const token = drawToken();
+    const left = rateLimiter?.left(this.#now());
     this.hub.addSession(member, { token, key });
     connection.admit(MAX_FRAME);
     connection.send(
@@ -542,6 +560,7 @@ export class Server {
         accepted,
         token,
         grace,
+        ...(left && { left }),
       }),
     );
     connection.attach(member);

@@ -1065,6 +1065,81 @@ Deno.test("Server: disconnects a member that does not stop exceeding its budget,
   assertMatch(room.lines.join("\n"), /is disconnected: it kept exceeding/);
 });
 
+Deno.test("Server: a client that leaves and joins again gets what its network has left, and WELCOME says how much", async () => {
+  // The clock never moves, so no budget returns. The network has 32 messages; a new member takes four of them.
+  const budget = { frames: 1000, frameBurst: 4, bytes: WIDE, byteBurst: WIDE };
+  await using room = new TestRoom({ budget, now: () => 0 });
+  const left: (number | undefined)[] = [];
+  for (let i = 0; i < 4; i++) {
+    await using raw = await Raw.connect(room);
+    await raw.write(PREFACE, hello("ada"));
+    left.push(parseWelcome((await raw.frameOf(Type.WELCOME)).body).left?.frames);
+    // The last one would wait for ever.
+    if (left.length === 4) break;
+    await raw.write(
+      message("1"),
+      message("2"),
+      message("3"),
+      message("4"),
+      encodeFrame(Type.BYE, 0),
+    );
+    await room.until("its end", () => room.sessions === 0);
+  }
+  // Each has sent four messages and BYE. 28 are left for the first, 19, 10, and 1 for the last.
+  assertEquals(left, [4, 4, 4, 1]);
+});
+
+Deno.test("Server: a newcomer waits while its network has no budget, and gets `full` in the end", async () => {
+  const budget = { frames: 1000, frameBurst: 1, bytes: WIDE, byteBurst: WIDE };
+  await using room = new TestRoom({ budget, now: () => 0, handshakeMs: 50 });
+  await using stack = new AsyncDisposableStack();
+  // The network has eight messages, and may be in debt by one newcomer.
+  for (let n = 0; n < 3; n++) await stack.use(await Raw.connect(room)).hello();
+  await using late = await Raw.connect(room);
+  await late.write(PREFACE, hello("late"));
+  const { code, message: why } = parseError((await late.frameOf(Type.ERROR)).body);
+  assertEquals([code, why], ["full", "too many have joined from your address: try again later"]);
+  assertMatch(room.status(), /^chat_waited_total\{limit="network"\} 1$/m);
+  assertEquals(room.hub.fold.reserved, 0);
+});
+
+Deno.test("Server: who waits for its network is neither slowed by name, nor warned, nor dropped", async () => {
+  const budget = { frames: 10, frameBurst: 20, bytes: WIDE, byteBurst: WIDE };
+  let now = 0;
+  await using room = new TestRoom({ budget, now: () => now });
+  await using stack = new AsyncDisposableStack();
+  const members: Raw[] = [];
+  for (let n = 0; n < 9; n++) {
+    const raw = stack.use(await Raw.connect(room));
+    await raw.hello();
+    members.push(raw);
+  }
+  // Each has 20 messages of its own. The network has 160, and 36 are gone for the nine that have joined.
+  for (const raw of members) await raw.write(...Array.from({ length: 18 }, () => message("x")));
+  while (!/limit="network"\} [1-9]/.test(room.status())) await new Promise(setImmediate);
+  now = 1_000;
+  for (let n = 0; n < 9 * 18; n++) await members[0]!.frameOf(Type.MESSAGE);
+  const status = room.status();
+  assertMatch(status, /^chat_slowed_total 0$/m);
+  assertMatch(status, /^chat_warned_total 0$/m);
+});
+
+Deno.test("Server: direct messages take an eighth of a message each", async () => {
+  const budget = { frames: 1000, frameBurst: 3, bytes: WIDE, byteBurst: WIDE };
+  await using room = new TestRoom({ budget, now: () => 0 });
+  await using raw = await Raw.connect(room);
+  const id = await raw.hello();
+  const direct = (n: number) => encodeFrame(Type.MESSAGE, id, text(`${n}`));
+  const send = (count: number) => raw.write(...Array.from({ length: count }, (_, n) => direct(n)));
+  // One that exceeds the budget is a debt, and the next one waits for it.
+  await send(25);
+  for (let n = 0; n < 25; n++) await raw.frameOf(Type.ACK);
+  assertMatch(room.status(), /^chat_slowed_total 0$/m);
+  await send(1);
+  await raw.frameOf(Type.ACK);
+  assertMatch(room.status(), /^chat_slowed_total 1$/m);
+});
+
 Deno.test("Server: the budget belongs to the session: a new connection does not refill it", async () => {
   const budget = { frames: 1000, frameBurst: 4, bytes: WIDE, byteBurst: WIDE };
   for (const isBack of [false, true]) {

@@ -1,10 +1,10 @@
 // The frames that a client sends, in order and within the room's budget. Keeps each frame until the server has
 // taken it, so frames that were lost with a connection go out over the next one. Knows no socket and no cipher.
 
-import { isDirect } from "../protocol.ts";
 import type { Budget } from "../protocol/json_frames.ts";
 import type { Source } from "../protocol/connection.ts";
-import { DIRECT_PART, RateLimiter } from "../protocol/rate_limit.ts";
+import { type Cost, costOf } from "../protocol/cost.ts";
+import { RateLimiter } from "../protocol/rate_limit.ts";
 import { concat } from "@std/bytes/concat";
 
 /** How many bytes to join into one write: a call for fewer costs more than the copy. */
@@ -92,6 +92,11 @@ export class Outbox implements Source {
     this.#wake = () => {};
   }
 
+  /** The server says what is left of the budget. It knows what other members of this network have used up. */
+  setLeft({ frames, bytes }: Cost): void {
+    this.#meter?.set({ frames: SHARE * frames, bytes: SHARE * bytes }, performance.now());
+  }
+
   /** Adds a frame; returns how many were put in, this one included. */
   put(frame: Uint8Array<ArrayBuffer>): number {
     this.#frames.push(frame);
@@ -165,8 +170,7 @@ export class Outbox implements Source {
 
   /** Charges a frame to the budget; returns how long it has to wait, in ms. */
   #pay(frame: Uint8Array): number {
-    const part = isDirect(frame) ? DIRECT_PART : 1;
-    return this.#meter?.take(frame.length, performance.now(), part) ?? 0;
+    return this.#meter?.take(costOf(frame), performance.now()) ?? 0;
   }
 
   /** Unlike `#wait`, this holds back nothing but file data. */

@@ -77,6 +77,7 @@ export class ClientSession {
     this.chain = chain;
     this.record = greeting.cipher === "sealed" ? greeting.record : undefined;
     this.outbox = new Outbox(greeting.budget);
+    if (welcome.left) this.outbox.setLeft(welcome.left);
     this.maxBody = maxBodyOf(greeting);
     this.isAfterRestart = isAfterRestart;
     this.token = welcome.token;
@@ -170,13 +171,14 @@ export class ClientSession {
    *
    * @throws {ProtocolError} if the server counts more frames than this client has sent
    */
-  resume({ accepted, token }: Welcome, carrier: Pick<Carrier, "send">): void {
+  resume({ accepted, token, left }: Welcome, carrier: Pick<Carrier, "send">): void {
     if (accepted > this.outbox.handed) {
       throw new ProtocolError<ErrorCode>("malformed", "WELCOME counts more than was sent");
     }
     this.token = token;
     this.outbox.accept(accepted);
     this.outbox.rewind();
+    if (left) this.outbox.setLeft(left);
     // First of all: when the server has received it, it forgets the old token.
     this.#reported = this.#own;
     carrier.send(encodeHave(this.#own));

@@ -8,7 +8,7 @@ import { HAVE_SIZE } from "./session.ts";
 const JOINED = received(Type.JOINED, OWN_ID);
 const welcome = (accepted: number): Welcome => ({
   ...{ room: 0, own: 0, members: 0, said: 0, chain: undefined, grace: 0 },
-  ...{ accepted, token: "next" },
+  ...{ accepted, token: "next", left: undefined },
 });
 
 Deno.test("ClientSession.advance: gives the position of each frame, counted from the one in WELCOME", () => {

@@ -172,13 +172,19 @@ export class Connection {
 
   /** Waits, or until the connection is closed. One call at a time. */
   async pause(ms: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await this.pauseFor(new Promise((resolve) => timer = setTimeout(resolve, ms)));
+    clearTimeout(timer);
+  }
+
+  /** Waits for `event`, which MUST NOT reject, or until the connection is closed. One call at a time. */
+  async pauseFor(event: Promise<void>): Promise<void> {
     if (this.#closed) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
     // Not a race with `closed`: each pause would leave a reaction there until the connection is closed.
     this.#endPause = resolve;
+    event.then(resolve);
     await promise;
-    clearTimeout(timer);
     this.#endPause = undefined;
   }
 

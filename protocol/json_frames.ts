@@ -2,6 +2,7 @@
 // parsers. A parser checks the form of every field; it knows nothing about codes, keys and rooms. Pure.
 
 import { ProtocolError } from "../errors.ts";
+import type { Cost } from "./cost.ts";
 import {
   encodeFrame,
   type ErrorCode,
@@ -110,6 +111,8 @@ export interface Welcome {
   readonly token: string | undefined;
   /** How long the server keeps the session after its connection was lost, in ms. */
   readonly grace: number;
+  /** What the member has left of its budget; undefined: all of it, or the server does not say. */
+  readonly left: Cost | undefined;
 }
 
 /** The body of ERROR and WARNING. */
@@ -150,7 +153,12 @@ export function encodeWelcome(
   id: number,
   welcome: Partial<Welcome> & Pick<Welcome, "room" | "own" | "members">,
 ): Uint8Array<ArrayBuffer> {
-  return encodeJson(Type.WELCOME, id, welcome);
+  const { left } = welcome;
+  const whole = (count: number) => Math.min(Math.max(0, Math.floor(count)), 2 ** 31);
+  return encodeJson(Type.WELCOME, id, {
+    ...welcome,
+    ...(left && { left: { frames: whole(left.frames), bytes: whole(left.bytes) } }),
+  });
 }
 
 export function encodeWarning(code: ErrorCode, message: string): Uint8Array<ArrayBuffer> {
@@ -214,6 +222,13 @@ function parseBudget(json: unknown): Budget | undefined {
     bytes: rate("bytes"),
     byteBurst: rate("byteBurst"),
   };
+}
+
+function parseLeft(json: unknown): Cost | undefined {
+  if (json === undefined) return undefined;
+  if (!isObject(json)) throw malformed("WELCOME", "left must be an object");
+  const count = (name: keyof Cost) => integer("WELCOME", json, name, 0, 2 ** 31);
+  return { frames: count("frames"), bytes: count("bytes") };
 }
 
 /** @throws {ProtocolError} if the body is not a login */
@@ -285,6 +300,7 @@ export function parseWelcome(body: Uint8Array): Welcome {
     said: optional("said"),
     token: text("token"),
     grace: optional("grace"),
+    left: parseLeft(json["left"]),
   };
 }
 

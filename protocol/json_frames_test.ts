@@ -17,6 +17,7 @@ import {
   Type,
   VERSION,
 } from "../protocol.ts";
+import type { Cost } from "./cost.ts";
 import fc from "../tests/support/property.ts";
 import {
   encodeError,
@@ -112,6 +113,13 @@ Deno.test("every JSON body: parsing returns the encoded value", () => {
     chain: text,
     token: text,
     grace: position,
+    left: fc.option(
+      fc.record({
+        frames: fc.integer({ min: 0, max: 2 ** 31 }),
+        bytes: fc.integer({ min: 0, max: 2 ** 31 }),
+      }),
+      { nil: undefined },
+    ),
   });
   fc.assert(fc.property(u32, welcomes, (id, welcome) => {
     assertEquals(parseWelcome(bodyOf(encodeWelcome(id, welcome))), welcome);
@@ -466,6 +474,7 @@ Deno.test("parseWelcome: checks the fields of a resumption, each of which may be
     chain: undefined,
     token: undefined,
     grace: 0,
+    left: undefined,
   };
   assertEquals(parse(""), simple);
   for (const field of ["accepted", "said", "grace"]) {
@@ -483,6 +492,21 @@ Deno.test("parseWelcome: checks the fields of a resumption, each of which may be
     }
     assertEquals(parse(`,"${field}":"Az09_-"`), { ...simple, [field]: "Az09_-" });
   }
+  const left = { frames: 2 ** 31, bytes: 0 };
+  assertEquals(parse(`,"left":${JSON.stringify(left)}`), { ...simple, left });
+  for (const text of ["null", "7", "[]", "{}", `{"frames":1}`, `{"bytes":1}`]) {
+    assertRefused(() => parse(`,"left":${text}`), "malformed");
+  }
+  for (const number of [...BAD_NUMBERS, 2 ** 31 + 1]) {
+    assertRefused(() => parse(`,"left":{"frames":${number},"bytes":1}`), "malformed");
+  }
+});
+
+Deno.test("encodeWelcome: writes what is left as whole numbers, and a debt as 0", () => {
+  const written = (left: Cost) =>
+    parseWelcome(bodyOf(encodeWelcome(1, { room: 0, own: 0, members: 0, left }))).left;
+  assertEquals(written({ frames: 2.9, bytes: -3.5 }), { frames: 2, bytes: 0 });
+  assertEquals(written({ frames: 2 ** 40, bytes: 7 }), { frames: 2 ** 31, bytes: 7 });
 });
 
 Deno.test("parseError: accepts a code of a later version, and rejects a malformed code", () => {

@@ -1,6 +1,7 @@
-// Limits what one member may send: token buckets compute how long to wait, and a guard decides when a member floods.
-// Pure: the time is passed in. Knows no frames and no connections.
+// Limits what is sent: token buckets compute how long to wait, and a guard decides when a member floods. Pure: the time
+// is passed in. Knows no frames and no connections.
 
+import type { Cost } from "./cost.ts";
 import type { Budget } from "./json_frames.ts";
 
 /** A bucket of tokens that fills at a steady rate. It may be in debt. */
@@ -26,15 +27,26 @@ export class TokenBucket {
 
   /** How full it is: 1 is full, below 0 it is in debt. */
   fill(now: number): number {
+    return this.level(now) / this.#burst;
+  }
+
+  /** How many tokens it has; below 0 it is in debt. */
+  level(now: number): number {
     const came = this.#rate * Math.max(0, now - this.#then) / 1000;
     this.#level = Math.min(this.#burst, this.#level + came);
     this.#then = now;
-    return this.#level / this.#burst;
+    return this.#level;
+  }
+
+  /** Gives it this many tokens, as far as it can hold them. */
+  set(level: number, now: number): void {
+    this.#level = Math.min(this.#burst, level);
+    this.#then = now;
   }
 
   /** How many ms until it is filled to `part`: 0 if it is, otherwise at least 1. */
   until(part: number, now: number): number {
-    const lacks = part * this.#burst - this.fill(now) * this.#burst;
+    const lacks = part * this.#burst - this.level(now);
     return lacks <= 0 ? 0 : Math.ceil(lacks / this.#rate * 1000);
   }
 
@@ -45,18 +57,12 @@ export class TokenBucket {
    * long is never in debt by more than what it took last
    */
   take(count: number, now: number): number {
-    this.fill(now);
+    this.level(now);
     const wait = this.#level < 0 ? Math.ceil(-this.#level / this.#rate * 1000) : 0;
     this.#level -= count;
     return wait;
   }
 }
-
-/**
- * How much of a direct frame counts: it is written once or not at all, and not once for each member. So files travel
- * 64 times as fast as messages to the room.
- */
-export const DIRECT_PART = 1 / 64;
 
 /** A quarter of a burst: a member that has got this much back has paused. */
 const RECOVERED = 1 / 4;
@@ -76,16 +82,26 @@ export class RateLimiter {
     this.#bytes = new TokenBucket(budget.bytes, budget.byteBurst, now);
   }
 
-  /**
-   * Counts one frame.
-   *
-   * @param bytes its length, header included
-   * @param part how much of it counts; see `DIRECT_PART`
-   * @returns how many ms it must wait, from `now` on
-   */
-  take(bytes: number, now: number, part = 1): number {
-    this.#recovered = this.#frames.fill(now) >= RECOVERED && this.#bytes.fill(now) >= RECOVERED;
-    return Math.max(this.#frames.take(part, now), this.#bytes.take(part * bytes, now));
+  /** Counts one frame; returns how many ms it must wait, from `now` on. */
+  take({ frames, bytes }: Cost, now: number): number {
+    this.#recovered = this.isFilled(RECOVERED, now);
+    return Math.max(this.#frames.take(frames, now), this.#bytes.take(bytes, now));
+  }
+
+  /** What it has left; below 0 it is in debt. */
+  left(now: number): Cost {
+    return { frames: this.#frames.level(now), bytes: this.#bytes.level(now) };
+  }
+
+  /** Gives it what is left, as far as it can hold that. */
+  set({ frames, bytes }: Cost, now: number): void {
+    this.#frames.set(frames, now);
+    this.#bytes.set(bytes, now);
+  }
+
+  /** Whether both buckets are filled to `part`. */
+  isFilled(part: number, now: number): boolean {
+    return this.#frames.fill(now) >= part && this.#bytes.fill(now) >= part;
   }
 
   /** How many ms until both buckets are filled to `part`: for frames that may wait until budget is left over. */

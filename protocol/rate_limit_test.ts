@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { HEADER_SIZE, MAX_FRAME } from "../protocol.ts";
+import type { Cost } from "./cost.ts";
 import { type Budget } from "./json_frames.ts";
 import { budgetOf, DEFAULT_BUDGET, MIN_BYTE_RATE } from "../server/limits.ts";
 import fc from "../tests/support/property.ts";
 import {
-  DIRECT_PART,
   DROP_AFTER_MS,
   FloodGuard,
   RateLimiter,
@@ -22,6 +22,9 @@ const PACE = 0.9;
 /** How much a network may delay a frame, in ms. */
 const JITTER_MS = 200;
 
+/** One frame of this many bytes, as the budget counts it. */
+const frame = (bytes: number): Cost => ({ frames: 1, bytes });
+
 interface Sent {
   at: number;
   bytes: number;
@@ -35,7 +38,7 @@ function serve(budget: Budget, frames: Iterable<Sent>): { at: number; verdict: V
   let now = 0;
   for (const { at, bytes } of frames) {
     now = Math.max(now, at);
-    const wait = rateLimiter.take(bytes, now);
+    const wait = rateLimiter.take(frame(bytes), now);
     const verdict = floodGuard.check(wait, rateLimiter.recovered);
     now += wait;
     handled.push({ at: now, verdict });
@@ -103,12 +106,12 @@ Deno.test("TokenBucket: in the long run a caller that waits gets exactly the rat
 Deno.test("RateLimiter: the longer wait of frames and bytes counts", () => {
   const budget = { frames: 10, frameBurst: 2, bytes: 1000, byteBurst: 3000 };
   const rateLimiter = new RateLimiter(budget, 0);
-  assertEquals(rateLimiter.take(4000, 0), 0);
-  assertEquals(rateLimiter.take(0, 0), 1_000);
-  assertEquals(rateLimiter.take(0, 1_000), 0);
+  assertEquals(rateLimiter.take(frame(4000), 0), 0);
+  assertEquals(rateLimiter.take(frame(0), 0), 1_000);
+  assertEquals(rateLimiter.take(frame(0), 1_000), 0);
   const small = new RateLimiter(budget, 0);
-  assertEquals([1, 2, 3].map(() => small.take(1, 0)), [0, 0, 0]);
-  assertEquals(small.take(1, 0), 100);
+  assertEquals([1, 2, 3].map(() => small.take(frame(1), 0)), [0, 0, 0]);
+  assertEquals(small.take(frame(1), 0), 100);
 });
 
 Deno.test("RateLimiter: counts a frame when it comes, so frames at the same time wait longer and longer", () => {
@@ -116,13 +119,13 @@ Deno.test("RateLimiter: counts a frame when it comes, so frames at the same time
     { frames: 10, frameBurst: 1, bytes: 1000, byteBurst: 1000 },
     0,
   );
-  assertEquals([1, 2, 3, 4].map(() => rateLimiter.take(1, 0)), [0, 0, 100, 200]);
+  assertEquals([1, 2, 3, 4].map(() => rateLimiter.take(frame(1), 0)), [0, 0, 100, 200]);
 });
 
 Deno.test("RateLimiter.recovered: whether both buckets were a quarter full at the last frame", () => {
   const rateLimiter = new RateLimiter({ frames: 1, frameBurst: 4, bytes: 100, byteBurst: 400 }, 0);
   const found = (bytes: number, now: number) => {
-    rateLimiter.take(bytes, now);
+    rateLimiter.take(frame(bytes), now);
     return rateLimiter.recovered;
   };
   assert(found(0, 0));
@@ -230,7 +233,7 @@ function arrivals(
   for (const { pause, count, bytes } of wanted) {
     now += pause;
     for (let n = 0; n < count; n++) {
-      now += rateLimiter.take(bytes, now);
+      now += rateLimiter.take(frame(bytes), now);
       arrived = Math.max(arrived, now + late[sent.length % late.length]!);
       sent.push({ at: arrived, bytes });
     }
@@ -306,11 +309,22 @@ Deno.test("FloodGuard: warns each member at least 50 seconds of waiting before i
   );
 });
 
-Deno.test("RateLimiter: a direct frame counts as a 64th of a frame and of its bytes", () => {
+Deno.test("RateLimiter: frames and bytes may count in parts", () => {
   const rateLimiter = new RateLimiter({ frames: 10, frameBurst: 1, bytes: 64, byteBurst: 640 }, 0);
-  for (let i = 0; i < 64; i++) assertEquals(rateLimiter.take(1, 0, DIRECT_PART), 0);
-  assertEquals(rateLimiter.take(640 * 64, 0, DIRECT_PART), 0);
-  assertEquals(rateLimiter.take(0, 0), Math.ceil(1000 / 64));
+  for (let i = 0; i < 8; i++) {
+    assertEquals(rateLimiter.take({ frames: 1 / 8, bytes: 1 / 64 }, 0), 0);
+  }
+  assertEquals(rateLimiter.take({ frames: 1 / 8, bytes: 600 }, 0), 0);
+  assertEquals(rateLimiter.take(frame(0), 0), Math.ceil(100 / 8));
+});
+
+Deno.test("RateLimiter.set: gives it what is left, but never more than it holds", () => {
+  const rateLimiter = new RateLimiter({ frames: 10, frameBurst: 20, bytes: 10, byteBurst: 50 }, 0);
+  rateLimiter.set({ frames: 3, bytes: 100 }, 0);
+  assertEquals(rateLimiter.left(0), { frames: 3, bytes: 50 });
+  assertEquals(rateLimiter.left(1_000), { frames: 13, bytes: 50 });
+  assert(!rateLimiter.isFilled(1, 1_000));
+  assert(rateLimiter.isFilled(1, 1_700));
 });
 
 Deno.test("RateLimiter.waitFor: returns how long until both buckets are filled to a part; 0 if they are", () => {
@@ -319,9 +333,9 @@ Deno.test("RateLimiter.waitFor: returns how long until both buckets are filled t
     0,
   );
   assertEquals(rateLimiter.waitFor(0.5, 0), 0);
-  rateLimiter.take(500, 0);
+  rateLimiter.take(frame(500), 0);
   assertEquals(rateLimiter.waitFor(0.5, 0), 0);
-  rateLimiter.take(100, 0);
+  rateLimiter.take(frame(100), 0);
   assertEquals([
     rateLimiter.waitFor(0.5, 0),
     rateLimiter.waitFor(0.5, 400),
@@ -329,6 +343,6 @@ Deno.test("RateLimiter.waitFor: returns how long until both buckets are filled t
   ], [
     ...[1000, 600, 0],
   ]);
-  for (let i = 0; i < 9; i++) rateLimiter.take(0, 1000);
+  for (let i = 0; i < 9; i++) rateLimiter.take(frame(0), 1000);
   assertEquals(rateLimiter.waitFor(0.5, 1000), 400);
 });

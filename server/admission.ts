@@ -103,10 +103,18 @@ export interface AdmissionsOptions {
   readonly end: (connection: Connection, last: Uint8Array<ArrayBuffer>) => void;
   /** A clock that never goes back, in ms. */
   readonly now: () => number;
+  /** Charges a new member to its network: at once, or when the promise resolves. */
+  readonly charge: (connection: Connection) => Promise<void> | undefined;
   /** Reserves a seat for a client; throws `ProtocolError` if there is no space. */
   readonly reserve: (connection: Connection) => ReservedSeat;
   /** Gives up a seat. */
   readonly release: (seat: ReservedSeat) => void;
+}
+
+/** How far an admission is. */
+interface Progress {
+  /** It waits for budget. */
+  isWaiting: boolean;
 }
 
 /** All admissions under way, and the tries with codes that they share. */
@@ -152,11 +160,15 @@ export class Admissions {
     const isProxied = inRanges(proxies, connection.hostname);
     // Before its header a connection is of no network: all clients of a proxy come from the same address.
     let place = enter(isProxied ? connection.peer : networkOf(connection.hostname));
+    const progress = { isWaiting: false };
     const deadline = setTimeout(() => {
       // Its peer may take its time to end, too: that is no admission any more.
       this.#places.leave(place);
-      const why = `admission took more than ${handshakeMs / 1000} seconds`;
-      end(new ProtocolError("timeout", why));
+      end(
+        progress.isWaiting
+          ? new ProtocolError("full", "too many have joined from your address: try again later")
+          : new ProtocolError("timeout", `admission took more than ${handshakeMs / 1000} seconds`),
+      );
     }, handshakeMs);
     try {
       let seen: Endpoint | undefined;
@@ -165,7 +177,7 @@ export class Admissions {
         this.#places.leave(place);
         place = enter(networkOf(connection.hostname));
       }
-      const admitted = await this.#admit(connection, seen ?? local, place);
+      const admitted = await this.#admit(connection, seen ?? local, place, progress);
       // A connection that is already ending is not admitted.
       if (ended) {
         if (admitted.kind === "join") release(admitted.seat);
@@ -184,6 +196,7 @@ export class Admissions {
     connection: Connection,
     local: Endpoint,
     place: Place,
+    progress: Progress,
   ): Promise<Admitted> {
     const { greeting, record, adapter } = this.#options;
     // 1. A client that sends nothing at first may speak another protocol.
@@ -194,6 +207,7 @@ export class Admissions {
         : connection.fill();
       if (await adapter.isSilent(first)) {
         if (!this.#places.settle(place, false)) throw noPlace();
+        await this.#pay(connection, progress);
         return { kind: "adapt", adapter, first };
       }
       if (!await first) throw new NothingSent();
@@ -218,6 +232,7 @@ export class Admissions {
     const key = record && login &&
       await this.#checkCode(connection, record, login.message, tries);
     // 5. SEAT, which the client's signatures cover, and its first PROFILE.
+    await this.#pay(connection, progress);
     const seat = this.#options.reserve(connection);
     try {
       connection.send(encodeSeat(seat.id, seat.body));
@@ -228,6 +243,15 @@ export class Admissions {
       this.#options.release(seat);
       throw error;
     }
+  }
+
+  /** A newcomer waits until its network and the room have budget for it. */
+  async #pay(connection: Connection, progress: Progress): Promise<void> {
+    const turn = this.#options.charge(connection);
+    if (!turn) return;
+    progress.isWaiting = true;
+    await Promise.race([turn, connection.closed]);
+    progress.isWaiting = false;
   }
 
   /** One try with a code: counted when it begins, given back if the code is right. */

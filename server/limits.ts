@@ -67,6 +67,29 @@ export function budgetOf(rate: number, byteRate: number): Budget | undefined {
   };
 }
 
+/** How many members' budgets one network has: a busy office, and no more than a share of the room. */
+const NETWORK_MEMBERS = 8;
+/** What one room may carry in a second: each member's client reads, checks and shows all of it. */
+const ROOM_FRAMES = 2_000;
+const ROOM_BYTES = 8 * MIB;
+
+/**
+ * What all members of one network may send together, and what the whole room may. What is unlimited for a member is
+ * unlimited for them too. The room has at least what one network has, so that a raised budget holds.
+ */
+export function sharesOf(budget: Budget): { network: Budget; room: Budget } {
+  const network = {
+    frames: NETWORK_MEMBERS * budget.frames,
+    frameBurst: NETWORK_MEMBERS * budget.frameBurst,
+    bytes: NETWORK_MEMBERS * budget.bytes,
+    byteBurst: NETWORK_MEMBERS * budget.byteBurst,
+  };
+  // It holds a second of its rate, so a paste of one member passes at once.
+  const frames = Math.max(ROOM_FRAMES, network.frames);
+  const bytes = Math.max(ROOM_BYTES, network.bytes);
+  return { network, room: { frames, frameBurst: frames, bytes, byteBurst: bytes } };
+}
+
 /** The default backlog: half of the log. The other half is for members that are away. */
 export function backlogOf(logSize: number): number {
   return logSize / 2;

@@ -89,6 +89,11 @@ export const METRICS = {
     type: "counter",
     help: "Times that a member exceeded its budget and was slowed down.",
   },
+  chat_waited_total: {
+    type: "counter",
+    help: "Frames and newcomers that had to wait for others, by what was used up.",
+    label: { name: "limit", values: ["network", "room"] },
+  },
   chat_warned_total: {
     type: "counter",
     help: "Times that a member was warned because it kept exceeding its budget.",

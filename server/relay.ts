@@ -8,19 +8,20 @@ import {
   encodeFrame,
   type ErrorCode,
   type Frame,
-  isDirect,
   Left,
   parseHave,
   Type,
 } from "../protocol.ts";
 import type { Connection } from "../protocol/connection.ts";
+import { type Cost, costOf } from "../protocol/cost.ts";
 import { encodeWarning, parseError } from "../protocol/json_frames.ts";
-import { DIRECT_PART } from "../protocol/rate_limit.ts";
 import { TurnSlice } from "../protocol/turn_slice.ts";
 import type { ProtocolAdapter } from "./adapter.ts";
 import { CloseReason } from "./admission.ts";
+import type { Budgets } from "./budgets.ts";
 import type { ServerEvent } from "./events.ts";
 import type { Hub } from "./hub.ts";
+import { networkOf } from "./login_tries.ts";
 import type { Counters } from "./metrics.ts";
 import type { Session } from "./session.ts";
 
@@ -38,6 +39,7 @@ const ACK_OUTCOMES = ["accepted", "busy", "gone"] as const;
 /** What a relay works with. */
 export interface RelayParts {
   readonly hub: Hub;
+  readonly budgets: Budgets;
   readonly adapter: ProtocolAdapter | undefined;
   readonly counters: Counters;
   readonly report: (event: ServerEvent) => void;
@@ -57,6 +59,7 @@ export class Relay {
 
   /** Passes a member's frames to the hub, until it leaves or has another connection. */
   async run(connection: Connection, session: Session): Promise<void> {
+    const network = networkOf(connection.hostname);
     const { decoder } = connection;
     const { adapted } = session;
     const slice = new TurnSlice(MAX_COST);
@@ -66,8 +69,13 @@ export class Relay {
     session.reading = undefined;
     for (;;) {
       for (let frame = next(); frame; frame = next()) {
-        const wait = this.#charge(connection, session, frame);
+        this.received.frames++;
+        this.received.bytes += frame.bytes.length;
+        const cost = costOf(frame.bytes);
+        const wait = this.#charge(connection, session, cost);
         if (wait > 0) await connection.pause(wait);
+        const turn = this.#parts.budgets.take(network, session, cost);
+        if (turn) await connection.pauseFor(turn);
         if (session.connection !== connection) return;
         this.#take(connection, session, frame);
         const rest = slice.spend(1 + frame.bytes.length / COST_BYTES);
@@ -87,17 +95,10 @@ export class Relay {
   }
 
   /** Charges a frame to its member's budget; returns how many ms the frame must wait. */
-  #charge(connection: Connection, session: Session, frame: Frame): number {
+  #charge(connection: Connection, session: Session, cost: Cost): number {
     const { member: { id: member }, rateLimiter, floodGuard } = session;
-    const { length } = frame.bytes;
-    this.received.frames++;
-    this.received.bytes += length;
     if (!rateLimiter) return 0;
-    const wait = rateLimiter.take(
-      length,
-      this.#parts.now(),
-      isDirect(frame.bytes) ? DIRECT_PART : 1,
-    );
+    const wait = rateLimiter.take(cost, this.#parts.now());
     switch (floodGuard.check(wait, rateLimiter.recovered)) {
       case "go on":
         break;

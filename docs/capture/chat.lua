@@ -119,6 +119,9 @@ f.time = ProtoField.uint64("chat.time", "Clock of the server in ms")
 f.budget = ProtoField.none("chat.budget", "Budget")
 f.frames = ProtoField.uint32("chat.budget.frames", "Frames a second")
 f.frame_burst = ProtoField.uint32("chat.budget.frame_burst", "Frames at once")
+f.left = ProtoField.none("chat.left", "Left of the budget")
+f.left_frames = ProtoField.uint32("chat.left.frames", "Frames left")
+f.left_bytes = ProtoField.uint32("chat.left.bytes", "Bytes left")
 f.bytes = ProtoField.uint32("chat.budget.bytes", "Bytes a second")
 f.byte_burst = ProtoField.uint32("chat.budget.byte_burst", "Bytes at once")
 
@@ -529,6 +532,12 @@ local BUDGET = {
   { "bytes", f.bytes, integer(1, 2 ^ 31) },
   { "byteBurst", f.byte_burst, integer(1, 2 ^ 31) },
 }
+
+-- What a member has left of it.
+local LEFT = {
+  { "frames", f.left_frames, integer(0, 2 ^ 31) },
+  { "bytes", f.left_bytes, integer(0, 2 ^ 31) },
+}
 local RESUME = {
   { "token", f.token, base64url },
   { "room", f.room, position },
@@ -577,6 +586,7 @@ local SHAPES = {
     { "said", f.said, position, "missing" },
     { "token", f.token, base64url, "missing" },
     { "grace", f.grace, position, "missing" },
+    { "left", f.left, LEFT, "missing" },
   },
   ERROR = COMPLAINT,
   WARNING = COMPLAINT,

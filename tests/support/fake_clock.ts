@@ -92,3 +92,37 @@ export class FakeClock implements Clock {
     return this.#tasks.size;
   }
 }
+
+/** A clock that jumps from one timer to the next. */
+export class PlayClock {
+  /** In ms. */
+  time = 0;
+  #timers: { readonly at: number; readonly task: () => void }[] = [];
+
+  readonly now = (): number => this.time;
+
+  readonly after: Timer = (ms, task) => {
+    const timer = { at: this.time + ms, task };
+    this.#timers.push(timer);
+    return () => void (this.#timers = this.#timers.filter((one) => one !== timer));
+  };
+
+  /** How many timers run. */
+  get timers(): number {
+    return this.#timers.length;
+  }
+
+  /** Lets time pass up to this moment. */
+  async until(ms: number): Promise<void> {
+    for (;;) {
+      // What the last timer woke may set the next one.
+      await new Promise((resolve) => setImmediate(resolve));
+      const next = this.#timers.sort((a, b) => a.at - b.at)[0];
+      if (!next || next.at > ms) break;
+      this.#timers.shift();
+      this.time = Math.max(this.time, next.at);
+      next.task();
+    }
+    this.time = ms;
+  }
+}

@@ -122,7 +122,7 @@ export function openSession(
     chain,
     welcome: {
       ...{ room: 0, chain: undefined, own: 0, members: 0, accepted: 0, said: 0 },
-      ...{ token: undefined, grace: 0, ...welcome },
+      ...{ token: undefined, grace: 0, left: undefined, ...welcome },
     },
   }, isAfterRestart);
   const carrier = new FakeCarrier();

@@ -468,7 +468,8 @@ def write_greeting(name, about, value):
 
 
 def write_welcome(name, about, member, value):
-    write_json(f"frame_welcome{name}.txt", about, "WELCOME", member, value, list(value.items()))
+    fields = [(key, compact(one) if key == "left" else one) for key, one in value.items()]
+    write_json(f"frame_welcome{name}.txt", about, "WELCOME", member, value, fields)
 
 
 def write_frames():
@@ -512,6 +513,8 @@ def write_frames():
                   {"room": 23, "own": 0, "members": 1})  # fmt: skip
     write_welcome("_sealed", "Bob has joined a sealed room. Nothing was said between SEAT and his JOINED, so the chain is the same.", 2,
                   {"room": position, "chain": seat["chain"], "own": 0, "members": 1, **rest})  # fmt: skip
+    write_welcome("_left", "Grace joins again. Her network has used up most of what a member may send at once.", 2,
+                  {"room": 23, "own": 0, "members": 1, **rest, "left": {"frames": 41, "bytes": 524288}})  # fmt: skip
     write_welcome("_resumed", "Grace resumes as member 2, with another token. The server has accepted three of her frames.", 2,
                   {"room": 122, "own": 14, "members": 0, "accepted": 3, "said": 0, "token": base64url(NEXT_TOKEN),
                    "grace": 60000})  # fmt: skip
@@ -542,6 +545,8 @@ def write_faults():
          {"room": 23, "chain": "a chain", "own": 0, "members": 1}, 2)  # fmt: skip
     fail("welcome_token", "WELCOME has a token that is not base64url text.", "WELCOME",
          {"room": 23, "own": 0, "members": 1, "accepted": 0, "said": 0, "token": "a token", "grace": 60000}, 2)  # fmt: skip
+    fail("welcome_left", "WELCOME has a part of a message left.", "WELCOME",
+         {"room": 23, "own": 0, "members": 1, "left": {"frames": 0.5, "bytes": 0}}, 2)  # fmt: skip
     write("fail_unexpected_type_20.txt", "Type 20 does not exist.", "unexpected", [], frame_lines("(none)", 0, b"", []))
 
 

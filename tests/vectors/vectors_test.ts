@@ -77,7 +77,7 @@ import { parsePreface, parseServerOpening } from "../../protocol/opening.ts";
 import { checkResume, proveResume, TOKEN_SIZE } from "../../protocol/resume.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/names.ts";
 
-const VECTORS = 137;
+const VECTORS = 139;
 
 type Fields = Record<string, string>;
 
@@ -302,7 +302,7 @@ const CODECS: Record<keyof typeof Type, Codec> = {
   WELCOME: {
     read(body, given) {
       const welcome = parseWelcome(body);
-      const { room, chain, own, members, accepted, said, token, grace } = welcome;
+      const { room, chain, own, members, accepted, said, token, grace, left } = welcome;
       const positions = {
         room: `${room}`,
         ...(chain !== undefined && { chain }),
@@ -310,15 +310,16 @@ const CODECS: Record<keyof typeof Type, Codec> = {
         members: `${members}`,
       };
       if (!("token" in given)) {
-        assertEquals([accepted, said, token, grace], [0, 0, undefined, 0]);
+        assertEquals([accepted, said, token, grace, left], [0, 0, undefined, 0, undefined]);
         return positions;
       }
       const counts = { accepted: `${accepted}`, said: `${said}`, grace: `${grace}` };
-      return { ...positions, ...counts, token: token! };
+      const more = left ? { left: JSON.stringify(left) } : {};
+      return { ...positions, ...counts, token: token!, ...more };
     },
     write(fields, id) {
       const number = (key: string) => Number(fields[key]);
-      const { chain } = fields;
+      const { chain, left } = fields;
       const positions = {
         room: number("room"),
         ...(chain !== undefined && { chain }),
@@ -333,6 +334,7 @@ const CODECS: Record<keyof typeof Type, Codec> = {
         said: number("said"),
         token: fields["token"],
         grace: number("grace"),
+        ...(left !== undefined && { left: JSON.parse(left) }),
       });
     },
   },

@@ -1,0 +1,41 @@
+// What a frame takes of its sender's budget: by the work that it makes for the others. The server charges by it, and
+// the client paces itself by it. Pure.
+
+import { HEADER_SIZE, LENGTH_SIZE, MAX_PROFILE, readU32, Type } from "../protocol.ts";
+
+/** What is taken of a budget. */
+export interface Cost {
+  readonly frames: number;
+  readonly bytes: number;
+}
+
+/** The part of its bytes that a frame takes which goes to one member: it is written once, and not for each member. */
+const DIRECT_BYTES = 1 / 64;
+/** What a direct message takes of a frame. It is work for two members: the receiver, and the sender with its ACK. */
+const DIRECT_FRAMES = 1 / 8;
+/** What HAVE takes of a frame: it is work for the server alone. */
+const HAVE_FRAMES = 1 / 64;
+
+/**
+ * What a new member takes. Its JOINED and LEFT go to all members, each of which checks a signature and shows a line;
+ * and it receives the list of members.
+ */
+export const JOIN_COST: Cost = { frames: 4, bytes: HEADER_SIZE + MAX_PROFILE };
+
+/** What a resumption takes: the server checks a proof, and tells the others that the member is back. */
+export const RESUME_COST: Cost = { frames: 1, bytes: HEADER_SIZE };
+
+/**
+ * What a frame takes.
+ *
+ * @param frame complete, header included
+ */
+export function costOf(frame: Uint8Array): Cost {
+  const { length } = frame;
+  const type = frame[LENGTH_SIZE];
+  if (type === Type.HAVE) return { frames: HAVE_FRAMES, bytes: DIRECT_BYTES * length };
+  if (type === Type.MESSAGE && readU32(frame, LENGTH_SIZE + 1) !== 0) {
+    return { frames: DIRECT_FRAMES, bytes: DIRECT_BYTES * length };
+  }
+  return { frames: 1, bytes: length };
+}
