@@ -319,10 +319,14 @@ function refresh(page: string): string {
     const bytes = payload(name, packet).toHex();
     if (bytes.length !== rows.reduce((sum, [hex]) => sum + hex.length, 0)) return block;
     let at = 0;
-    return block.replace(
-      /^(?:[0-9a-f]{2}(?: |$))+/gm,
-      (row) => row.replace(/[0-9a-f]{2}/g, () => bytes.slice(at, at += 2)),
-    );
+    return block.replace(/^((?:[0-9a-f]{2}(?: |$))+)(.*)$/gm, (_, hex: string, rest: string) => {
+      const start = at;
+      const row = hex.replace(/[0-9a-f]{2}/g, () => bytes.slice(at, at += 2));
+      const text = new TextDecoder().decode(Uint8Array.fromHex(bytes.slice(start, at)));
+      // The comment of bytes that are text is that text, unless it says what they are opened.
+      const isText = /^[ -~]+$/.test(text) && !rest.endsWith("XOR bc");
+      return row + (isText ? rest.replace(/# .*$/, () => `# ${text}`) : rest);
+    });
   });
 }
 

@@ -780,6 +780,9 @@ local function add_file_message(tree, tvb, at)
   return size, FILE_MESSAGES[kind:byte()]:sub(4)
 end
 
+-- In one message.
+local MAX_FILE_MESSAGES = 256
+
 local function add_file_messages(tree, tvb, at)
   if at >= tvb:len() then return unreadable(tree, "It is cut short") end
   tree:add(f.refused, tvb(at, 1))
@@ -788,6 +791,7 @@ local function add_file_messages(tree, tvb, at)
   while at < tvb:len() do
     local size, what = add_file_message(tree, tvb, at)
     if not size then return unreadable(tree, "A file message is invalid") end
+    if #words == MAX_FILE_MESSAGES then return unreadable(tree, "It has too many file messages") end
     words[#words + 1] = what
     at = at + size
   end
