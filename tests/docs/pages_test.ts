@@ -43,6 +43,17 @@ for (const page of PAGES) {
   });
 }
 
+Deno.test("docs/security.md: each test that it names exists", () => {
+  const text = Deno.readTextFileSync(new URL("docs/security.md", root));
+  const [, table = ""] = text.split("\n## Which test shows it\n");
+  const rows = Array.from(table.split("\n## ")[0]!.matchAll(/\| `([^`]+)`: (.*?) *\|$/gm));
+  assert(rows.length >= 10);
+  for (const [, path, name] of rows) {
+    const code = Deno.readTextFileSync(new URL(path!, root));
+    assert(code.includes(name!), `${path} has no test "${name}"`);
+  }
+});
+
 Deno.test("pages: there are pages to check", () => {
   assert(PAGES.length >= 10);
 });
