@@ -5,7 +5,7 @@ import { CONFUSABLES } from "./confusables.ts";
 /** What a character looks like: one or more other characters. */
 export type Lookalikes = ReadonlyMap<string, string>;
 
-/** How often characters are replaced at most. Twice is enough for all of Unicode's data. */
+/** How often characters are replaced at most. Three times is enough for each of Unicode 17. */
 const MAX_ROUNDS = 8;
 
 /** Read when it is first needed: that takes some milliseconds. */
