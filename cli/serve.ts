@@ -8,6 +8,7 @@ import type { TransferOptions } from "../files/post.ts";
 import { formatAddress } from "../protocol/connection.ts";
 import type { Person } from "../room.ts";
 import { Server, type ServerOptions } from "../server.ts";
+import { inRanges } from "../server/addresses.ts";
 import { formatJson, formatText, type ServerEvent } from "../server/events.ts";
 import { serveStatus } from "../server/metrics_http.ts";
 import { printable } from "../text/printable.ts";
@@ -143,7 +144,7 @@ function dropNewState(setup: AdmissionSetup | undefined): void {
 /** Prints what others need to join, and how well the room is protected. */
 function announce(
   system: System,
-  { cipher, log }: ServeCommand,
+  { cipher, log, proxies }: ServeCommand,
   server: Server,
   setup: AdmissionSetup | undefined,
   metrics: string | undefined,
@@ -173,7 +174,12 @@ function announce(
   if (isLoopback(server.hostname)) {
     note(system, "chat: only this machine can reach it; for others: --host 0.0.0.0");
   }
-  note(system, `chat: join it with: chat join ${addresses.at(-1)}`);
+  note(
+    system,
+    inRanges(proxies, server.localHost)
+      ? "chat: join it through the proxy, also on this machine"
+      : `chat: join it with: chat join ${addresses.at(-1)}`,
+  );
 }
 
 /** Saves address, code and ticket, so that `chat join` on this machine finds the room and is not locked out of it. */

@@ -8,7 +8,7 @@ import {
 import { within } from "../tests/support/async.ts";
 import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
 import { FakeTty } from "../tests/support/fake_terminal.ts";
-import { Guest } from "../tests/support/loopback.ts";
+import { Guest, Raw } from "../tests/support/loopback.ts";
 import { findPlaces, findRooms, type LocalRoom } from "./home.ts";
 
 const CODE = "correct horse battery staple";
@@ -107,6 +107,22 @@ Deno.test("serve --cipher xor: says that the room is not secret, and draws no co
   await system.stderr.lineLike(/^chat: join it with/);
   assertEquals(system.stdout.text, `listening ${room.address}\n`);
   assertEquals(roomsOf(system), [{ hostname: "127.0.0.1", port: room.port }]);
+});
+
+Deno.test("serve --trust-proxy: says whom a header is needed from, and takes addresses from it", async () => {
+  using system = new FakeSystem();
+  await using room = await ServedRoom.open(
+    system,
+    ...["--cipher", "xor", "--trust-proxy", "192.0.2.1,127.0.0.1"],
+  );
+  await system.stderr.lineLike(/^chat: join it through the proxy, also on this machine$/);
+  const raw = await Raw.connect(room);
+  // From 192.0.2.7:51234 to 198.51.100.1:2428.
+  await raw.write(Uint8Array.fromHex(
+    "0d0a0d0a000d0a515549540a" + "2111000c" + "c0000207" + "c6336401" + "c822" + "097c",
+  ));
+  await raw[Symbol.asyncDispose]();
+  await system.stderr.lineLike(/^chat: refused 192\.0\.2\.7:51234: /);
 });
 
 Deno.test("serve --log json: prints each event with its time, the addresses included", async () => {
