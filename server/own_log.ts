@@ -4,8 +4,10 @@
 import type { OwnSpace } from "./own_space.ts";
 import { Log, type SavedLog } from "./room_log.ts";
 
-/** Bytes of a segment: most members never need a second one. */
-const SEGMENT = 1024;
+/** Bytes of the first segment: most members never need a second one. */
+const FIRST_SEGMENT = 1024;
+/** The most bytes of a further one: a large one costs little besides its frames. */
+const SEGMENT = 8 * 1024;
 
 /** Bytes of memory that a run takes, besides its frames. */
 export const RUN_COST = 96;
@@ -51,7 +53,7 @@ export class OwnLog {
 
   /** @param capacity bytes that it holds at most */
   constructor(capacity: number, space: OwnSpace) {
-    this.log = new Log(capacity, SEGMENT);
+    this.log = new Log(capacity, SEGMENT, FIRST_SEGMENT);
     this.#space = space;
   }
 

@@ -18,10 +18,13 @@ export interface SavedLog {
 
 const NOTHING_READ = { position: -1, end: -1, bytes: new Uint8Array() };
 
+/** A segment whose frames leave more than this part of it empty is replaced by a copy that fits. */
+const MAX_EMPTY = 1 / 4;
+
 interface Segment {
   /** The position of its first byte. */
   readonly start: number;
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  bytes: Uint8Array<ArrayBuffer>;
   used: number;
 }
 
@@ -34,6 +37,7 @@ export class Log {
   /** Bytes that can be read at most. */
   readonly capacity: number;
   readonly #segment: number;
+  readonly #first: number;
   #segments: Segment[] = [];
   #end = 0;
   #begun = 0;
@@ -43,12 +47,14 @@ export class Log {
 
   /**
    * @param capacity bytes that can be read at most; the log drops its oldest segment to stay below. Frames are
-   * not split, so segments have gaps at their ends: in the worst case the log takes twice the memory.
+   * not split, so segments have gaps at their ends: in the worst case the log takes a third more memory.
    * @param segment bytes of a segment; a larger frame gets a segment of its size
+   * @param first bytes of the first segment: further ones are as large as all before them, up to `segment`
    */
-  constructor(capacity: number, segment: number) {
+  constructor(capacity: number, segment: number, first: number = segment) {
     this.capacity = capacity;
     this.#segment = segment;
+    this.#first = first;
   }
 
   /** The position of the oldest byte in the log. */
@@ -78,7 +84,9 @@ export class Log {
   append(frame: Uint8Array): Uint8Array<ArrayBuffer> {
     let last = this.#segments.at(-1);
     if (!last || last.used + frame.length > last.bytes.length) {
-      last = this.#begin(new Uint8Array(Math.max(this.#segment, frame.length)));
+      if (last) this.#shrink(last);
+      const size = Math.min(this.#segment, Math.max(this.#first, this.#held));
+      last = this.#begin(new Uint8Array(Math.max(size, frame.length)));
     }
     const copy = last.bytes.subarray(last.used, last.used + frame.length);
     copy.set(frame);
@@ -146,6 +154,15 @@ export class Log {
       if (start + used > position) return;
       this.#drop();
     }
+  }
+
+  /** Frees what stays empty of a complete segment. What was read before stays as it is. */
+  #shrink(segment: Segment): void {
+    const { bytes, used } = segment;
+    if (used >= (1 - MAX_EMPTY) * bytes.length) return;
+    segment.bytes = bytes.slice(0, used);
+    this.#held -= bytes.length - used;
+    if (this.#last.position >= segment.start) this.#last = NOTHING_READ;
   }
 
   /** Drops the oldest segment. */

@@ -9,9 +9,16 @@ import { RETURN_PLACES } from "../../server/admission_places.ts";
 import { ENDINGS_IN_ALL, ENDINGS_PER_NETWORK } from "../../server/endings.ts";
 import { formatJson, formatText, type ServerEvent } from "../../server/events.ts";
 import { OWN_LOG_SIZE, OWN_LOGS_SIZE } from "../../server/fold.ts";
-import { BYTE_BURST_SECONDS, formatSize, FRAME_BURST_SECONDS } from "../../server/limits.ts";
+import {
+  BYTE_BURST_SECONDS,
+  DEFAULT_LIMITS,
+  formatSize,
+  FRAME_BURST_SECONDS,
+  sizeOf,
+} from "../../server/limits.ts";
 import { TRIES_IN_ALL, TRIES_PER_ADDRESS } from "../../server/login_tries.ts";
 import { METRICS } from "../../server/metrics.ts";
+import { MEMORY, memoryBound, MORE_UNADMITTED } from "../support/memory_bound.ts";
 
 const page = Deno.readTextFileSync(new URL("../../docs/operating.md", import.meta.url))
   .replaceAll("\r\n", "\n");
@@ -51,6 +58,8 @@ function serveHelp(): string {
   return command.text;
 }
 
+const size = (bytes: number) => formatSize(bytes).replace("K", " KiB").replace("M", " MiB");
+
 const LIMITS = table(
   ...["option", "default", "limits", "reason for the default", "the client gets", "seen in"],
 );
@@ -84,7 +93,6 @@ Deno.test("docs/operating.md: the limits name existing error codes and metrics, 
 
 Deno.test("docs/operating.md: the fixed limits have the values of the program", () => {
   const rows = table("limit", "value", "the client gets");
-  const size = (bytes: number) => formatSize(bytes).replace("K", " KiB").replace("M", " MiB");
   assertEquals(rows.map(([, value]) => value!.split(/;| a minute/)[0]), [
     size(MAX_FRAME_BEFORE_ADMISSION),
     size(MAX_FRAME),
@@ -98,6 +106,26 @@ Deno.test("docs/operating.md: the fixed limits have the values of the program", 
   for (const code of rows.flatMap(([, , codes]) => quoted(codes!))) {
     assert((ERROR_CODES as readonly string[]).includes(code), code);
   }
+});
+
+Deno.test("docs/operating.md: the formula for the memory has the values that a test checks, and the unit's limit fits it", () => {
+  const rows = table("part", "at most", "what it is");
+  assertEquals(rows.map(([, value]) => value), [
+    size(MEMORY.program),
+    `${MEMORY.log} × \`--log-size\``,
+    size(MEMORY.direct),
+    size(MEMORY.unadmitted),
+    size(MEMORY.member),
+  ]);
+  assert(rows[3]![0]!.endsWith(`, and ${MORE_UNADMITTED} more`));
+  const bound = memoryBound(DEFAULT_LIMITS);
+  const GiB = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  assert(page.includes(`With the defaults that is ${GiB(bound)},`));
+  const small = memoryBound({ ...DEFAULT_LIMITS, maxMembers: 1_000 });
+  assert(page.includes(`With \`--max-members 1000\` it is ${GiB(small)};`));
+  const [, most] = /^MemoryMax=(\w+)$/m.exec(page)!;
+  const unit = sizeOf(most!)!;
+  assert(bound <= unit && unit < 1.1 * bound, `${bound} and ${unit}`);
 });
 
 /** One example of each event, as the page shows it. The compiler checks that none is missing. */
