@@ -8,7 +8,7 @@
 // - `FrameHandler`, with `MessageReader` and `Members`: turns frames into events, and keeps the list of members.
 // - `Unconfirmed` and `FileLink`: send messages and files.
 // - `Reconnector` and `Watchdog`: keep the client connected.
-// - `EventQueue`: the only way out for events.
+// - `NoticePace` and `EventQueue`: the only way out for events.
 
 import { conversationWords, fingerprint } from "./cipher/identity.ts";
 import { Backoff } from "./client/backoff.ts";
@@ -19,6 +19,7 @@ import { FrameHandler } from "./client/frame_handler.ts";
 import { connect, type ConnectOptions, type Handshake, resume } from "./client/handshake.ts";
 import { Members } from "./client/members.ts";
 import { NameSaver } from "./client/name_saver.ts";
+import { NoticePace, type PaceClock } from "./client/notice_pace.ts";
 import { MessageReader } from "./client/received.ts";
 import { type Break, isFinal, Reconnector, type Rejoined } from "./client/reconnect.ts";
 import { ClientSession } from "./client/session.ts";
@@ -71,6 +72,8 @@ export interface JoinOptions extends Omit<ConnectOptions, "signal"> {
   receiverMs?: number;
   /** How much of a turn of the event loop frames may take, in ms. */
   slice?: TurnSlice;
+  /** Time, for what members cause again and again. */
+  paceClock?: PaceClock;
   /** Where files are, and which to accept. Not given: no file is sent, and every offer is declined. */
   files?: TransferOptions;
 }
@@ -110,6 +113,8 @@ export class Client implements Room {
   /** undefined while it is lost. */
   #connection: Connection | undefined;
   readonly #events = new EventQueue();
+  /** All events about members pass through it. */
+  readonly #pace: NoticePace;
   readonly #self: Handshake["self"];
   readonly #members: Members;
   readonly #names: NameSaver;
@@ -143,18 +148,16 @@ export class Client implements Room {
       cipher: cipher.name,
       maxText: session.maxBody - cipher.overhead - NUMBER_OVERHEAD - ENVELOPE_OVERHEAD,
     };
-    const emit = (event: RoomEvent) => this.#events.emit(event);
+    const emit = (event: RoomEvent) => this.#pace.pass(event);
     const notify = (event: RoomEvent) => void this.#notices.push(event);
     const ownKey = self?.identity.publicKey.toHex() ?? "";
     this.#members = new Members(self, session, options.name, notify);
-    this.#names = new NameSaver(self, (ms, task) => {
-      const timer = setTimeout(task, ms);
-      return () => clearTimeout(timer);
-    });
-    this.#reader = new MessageReader(ownKey, session, this.#members, notify, {
-      now: () => new Date(),
-      ms: () => performance.now(),
-    });
+    this.#names = new NameSaver(self, after);
+    this.#pace = new NoticePace((event) => this.#events.emit(event), {
+      has: (id) => this.#members.roster.has(id),
+      person: (id) => this.#members.roster.person(id),
+    }, options.paceClock ?? { now: () => new Date(), after });
+    this.#reader = new MessageReader(ownKey, session, this.#members, notify, () => new Date());
     this.#unconfirmed = new Unconfirmed(session, this.#members, emit, options.receiverMs);
     this.#fileLink = this.#linkFiles(emit);
     this.#frames = new FrameHandler(session, {
@@ -212,6 +215,7 @@ export class Client implements Room {
       await this.#report({ type: "welcome", self: this.self, room: this.info });
       do ending = await this.#reconnector.comeBack(await this.#follow()); while (!ending);
     } finally {
+      this.#pace.flush();
       this.#names.flush();
       this.#unconfirmed.close();
       await this.#fileLink.transfers?.close();
@@ -227,7 +231,7 @@ export class Client implements Room {
 
   /** Emits an event; resolves when all events up to it have been delivered. */
   async #report(event: RoomEvent): Promise<void> {
-    this.#events.emit(event);
+    this.#pace.pass(event);
     await this.#events.delivered();
   }
 
@@ -265,9 +269,9 @@ export class Client implements Room {
           const { ending } = event;
           return ending.reason === "stopped" && this.#leaving ? { reason: "left" } : ending;
         }
-        if (event) this.#events.emit(event);
+        if (event) this.#pace.pass(event);
         if (this.#session.complete) {
-          for (const notice of this.#notices.splice(0)) this.#events.emit(notice);
+          for (const notice of this.#notices.splice(0)) this.#pace.pass(notice);
         }
         // A listener that cannot keep up slows the server down: no frame is read meanwhile.
         const delivered = this.#events.delivered();
@@ -353,6 +357,7 @@ export class Client implements Room {
     const session = this.#session = new ClientSession(handshake, !isSameLog);
     const missed = isSameLog ? Math.max(0, session.messages - messages) : undefined;
     this.#notices.length = 0;
+    this.#pace.flush();
     this.#frames.renew(session);
     this.#reader.renew(session, missed !== undefined && missed > 0);
     this.#members.renew(session, this.#name);
@@ -461,7 +466,7 @@ export class Client implements Room {
   /** Saves what the user says about a key at once, and reports the members that it marks. */
   #vouched(): void {
     this.#names.flush();
-    for (const notice of this.#notices.splice(0)) this.#events.emit(notice);
+    for (const notice of this.#notices.splice(0)) this.#pace.pass(notice);
   }
 
   get transfers(): readonly Transfer[] {
@@ -579,3 +584,9 @@ export class Client implements Room {
 
 const BYE = encodeFrame(Type.BYE, 0);
 const PING = encodeFrame(Type.PING, 0);
+
+/** Calls `task` in `ms` milliseconds; returns a function that cancels the call. */
+function after(ms: number, task: () => void): () => void {
+  const timer = setTimeout(task, ms);
+  return () => clearTimeout(timer);
+}

@@ -196,7 +196,7 @@ export class FrameHandler {
     const read = reader.read(id, body, at);
     const isOwn = id === session.id;
     const own = isOwn ? unconfirmed.takeEcho(read) : undefined;
-    if (read.type === "unreadable") return read.fresh > 0 ? read : undefined;
+    if (read.type === "unreadable") return read;
     if (own?.repeated) return undefined;
     const message = isOwn ? read.message : reader.takeNew(read, "room");
     if (!message) return undefined;
@@ -209,7 +209,7 @@ export class FrameHandler {
     const { reader, fileLink } = this.#parts;
     this.#session.advanceOwn(frame);
     const read = reader.read(id, body, undefined);
-    if (read.type === "unreadable") return read.fresh > 0 ? read : undefined;
+    if (read.type === "unreadable") return read;
     if (read.fileMessages) return fileLink.take(id, read.message, read.fileMessages, true);
     const message = reader.takeNew(read, "direct");
     if (!message) return undefined;

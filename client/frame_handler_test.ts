@@ -25,7 +25,7 @@ import { Unconfirmed } from "./unconfirmed.ts";
 
 const ADA = 1;
 /** A clock that does not move. */
-const STILL = { now: () => new Date(0), ms: () => 0 };
+const STILL = () => new Date(0);
 
 /** A client after WELCOME, with one member still to be listed. */
 function open(cipher = new OpenCipher(), fingerprint?: string, chain?: Chain) {
@@ -90,14 +90,10 @@ Deno.test("FrameHandler: a new name comes with the old one; a profile that canno
   assertEquals(notices.types, ["unreadable"]);
 });
 
-Deno.test("FrameHandler: of bodies that cannot be read, one a minute is an event", () => {
+Deno.test("FrameHandler: a body that cannot be read is an event", () => {
   const { handler } = openComplete();
   const damaged = (type: number) => handler.handle(received(type, ADA, Uint8Array.of(0xff)))?.type;
-  assertEquals([Type.MESSAGE, Type.MESSAGE, Type.DIRECT].map(damaged), [
-    ...["unreadable", undefined, undefined],
-  ]);
-  const direct = openComplete().handler.handle(received(Type.DIRECT, ADA, Uint8Array.of(0xff)));
-  assertEquals(direct?.type, "unreadable");
+  assertEquals([Type.MESSAGE, Type.DIRECT].map(damaged), ["unreadable", "unreadable"]);
 });
 
 Deno.test("FrameHandler: a member that leaves is forgotten, with its keys", () => {

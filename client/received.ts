@@ -43,13 +43,6 @@ type ReadingSession = Pick<ClientSession, "cipher" | "isAfterRestart" | "chain">
 /** A notice about a member: its body cannot be read, or it sees another conversation. */
 export type MemberNotice = RoomEvent & { readonly type: "unreadable" | "forked" | "agreed" };
 
-/** The time. */
-export interface Clock {
-  now(): Date;
-  /** Never goes back, in ms. */
-  ms(): number;
-}
-
 /** Reads the bodies of frames. */
 export class MessageReader {
   readonly #ownKey: string;
@@ -57,7 +50,7 @@ export class MessageReader {
   readonly #notify: (event: MemberNotice) => void;
   /** Room messages and direct messages are numbered separately. */
   readonly #seen = { room: new SeenMessages(), direct: new SeenMessages() };
-  readonly #clock: Clock;
+  readonly #now: () => Date;
   #session: ReadingSession;
   #forks: Forks | undefined;
 
@@ -70,13 +63,13 @@ export class MessageReader {
     session: ReadingSession,
     members: { readonly roster: Roster },
     notify: (event: MemberNotice) => void,
-    clock: Clock,
+    now: () => Date,
   ) {
     this.#ownKey = ownKey;
     this.#session = session;
     this.#members = members;
     this.#notify = notify;
-    this.#clock = clock;
+    this.#now = now;
     this.#forks = this.#forksOf(session);
   }
 
@@ -161,7 +154,7 @@ export class MessageReader {
     if (body.length === 0) return undefined;
     const opened = this.#open(id, body, "profile", decodeProfile);
     if ("type" in opened) {
-      if (opened.fresh > 0) this.#notify(opened);
+      this.#notify(opened);
       return undefined;
     }
     const { value, sentAt, report } = opened;
@@ -207,12 +200,12 @@ export class MessageReader {
 
   #reject(from: number, message: string): Unreadable {
     const { roster } = this.#members;
-    const counts = roster.reject(from, this.#clock.ms());
-    return { type: "unreadable", from: roster.person(from), message, ...counts };
+    const count = roster.reject(from);
+    return { type: "unreadable", from: roster.person(from), message, count, fresh: 1 };
   }
 
   #forksOf({ chain }: ReadingSession): Forks | undefined {
-    return chain && new Forks(chain, this.#clock.now);
+    return chain && new Forks(chain, this.#now);
   }
 }
 

@@ -23,12 +23,9 @@ function open(isAfterRestart = false, chain?: Chain) {
   roster.setName(1, "ada");
   const log = new EventLog();
   const { session } = openSession({}, cipher, isAfterRestart, chain);
-  const clock = {
-    time: 0,
-    now: () => new Date(NOON + clock.time),
-    ms: () => clock.time,
-  };
-  const reader = new MessageReader("", session, { roster }, log.add, clock);
+  const clock = { time: 0 };
+  const now = () => new Date(NOON + clock.time);
+  const reader = new MessageReader("", session, { roster }, log.add, now);
   return { reader, log, cipher, session, clock, roster };
 }
 
@@ -124,31 +121,24 @@ Deno.test("MessageReader.readProfile: returns the name; an empty profile has non
   assertEquals(log.types, ["unreadable"]);
 });
 
-// ---- at a bounded rate ----
+// ---- counted ----
 
-Deno.test("MessageReader: what cannot be read is counted, and reported once a minute with the number since", () => {
-  const { reader, log, clock } = open();
+Deno.test("MessageReader: what cannot be read is counted for its member, profiles with the messages", () => {
+  const { reader, log } = open();
   const damaged = Uint8Array.of(0xff);
   const room = () => {
     const read = reader.read(1, damaged, AT);
     assert(read.type === "unreadable");
     return [read.count, read.fresh];
   };
-  assertEquals([room(), room(), room()], [[1, 1], [2, 0], [3, 0]]);
-  // Profiles count with the messages.
-  assertStrictEquals(reader.readProfile(1, damaged), undefined);
-  assertEquals(log.events, []);
-  clock.time += 59_999;
-  assertEquals(room(), [5, 0]);
-  clock.time += 1;
+  assertEquals([room(), room()], [[1, 1], [2, 1]]);
   assertStrictEquals(reader.readProfile(1, damaged), undefined);
   assertEquals(log.events, [{
     type: "unreadable",
     from: { id: 1, name: "ada", self: false, away: false },
-    ...{ message: "damaged", count: 6, fresh: 5 },
+    ...{ message: "damaged", count: 3, fresh: 1 },
   }]);
-  clock.time += 60_000;
-  assertEquals(room(), [7, 1]);
+  assertEquals(room(), [4, 1]);
 });
 
 // ---- forks ----

@@ -18,14 +18,9 @@ interface Entry {
   key: string | undefined;
   /** The day on which the user verified this key for this name. */
   verified: string | undefined;
-  /** How many of its messages and profiles could not be shown, at the last report, and when that was, in ms. */
+  /** How many of its messages and profiles could not be shown. */
   rejected: number;
-  reported: number;
-  reportedAt: number;
 }
-
-/** How often it is reported at most that a member's messages cannot be shown, in ms. */
-const REPORT_MS = 60_000;
 
 const newcomer = (): Entry => ({
   name: undefined,
@@ -36,8 +31,6 @@ const newcomer = (): Entry => ({
   key: undefined,
   verified: undefined,
   rejected: 0,
-  reported: 0,
-  reportedAt: -Infinity,
 });
 
 /** All members that a client knows, in the order of joining. */
@@ -131,20 +124,9 @@ export class Roster {
     return this.#change(id, "classic", classic);
   }
 
-  /**
-   * Counts a message or profile that cannot be shown.
-   *
-   * @param now a clock that never goes back, in ms
-   * @returns how many this member has by now, and how many of them are to be reported now: often none
-   */
-  reject(id: number, now: number): { count: number; fresh: number } {
-    const entry = this.#entries.get(id) ?? this.#unknown;
-    const count = ++entry.rejected;
-    if (now - entry.reportedAt < REPORT_MS) return { count, fresh: 0 };
-    const fresh = count - entry.reported;
-    entry.reported = count;
-    entry.reportedAt = now;
-    return { count, fresh };
+  /** Counts a message or profile that cannot be shown; returns how many this member has by now. */
+  reject(id: number): number {
+    return ++(this.#entries.get(id) ?? this.#unknown).rejected;
   }
 
   remove(id: number): void {

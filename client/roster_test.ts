@@ -98,29 +98,12 @@ Deno.test("Roster.reject: counts for each member, and once for all unknown ids",
   const roster = new Roster(1);
   roster.setName(1, "ada");
   roster.setName(2, "ben");
-  const count = (id: number) => roster.reject(id, 0).count;
+  const count = (id: number) => roster.reject(id);
   assertEquals([count(1), count(2), count(2)], [1, 1, 2]);
   assertEquals([count(8), count(9)], [1, 2]);
   roster.remove(2);
   roster.setName(2, "ben");
   assertEquals(count(2), 1);
-});
-
-Deno.test("Roster.reject: reports the first at once, and then once a minute how many came since", () => {
-  const roster = new Roster(1);
-  roster.setName(1, "ada");
-  roster.setName(2, "ben");
-  const start = 5_000;
-  const fresh = (id: number, ms: number) => roster.reject(id, start + ms).fresh;
-  assertEquals([0, 0, 30_000, 59_999].map((ms) => fresh(1, ms)), [1, 0, 0, 0]);
-  // Another member, and all unknown ids, have their own minute.
-  assertEquals([fresh(2, 59_999), fresh(8, 59_999), fresh(9, 59_999)], [1, 1, 0]);
-  // The three above, and this one.
-  assertEquals(fresh(1, 60_000), 4);
-  assertEquals([119_999, 120_000].map((ms) => fresh(1, ms)), [0, 2]);
-  // A pause does not save up reports.
-  assertEquals([600_000, 600_000].map((ms) => fresh(1, ms)), [1, 0]);
-  assertEquals(roster.reject(1, start + 600_000), { count: 10, fresh: 0 });
 });
 
 Deno.test("Roster.moveLast: moves a member to the end of the order, and ignores an unknown id", () => {

@@ -5,6 +5,7 @@ import { concat } from "@std/bytes/concat";
 import { encodeFrame, MAX_FRAME, Type, VERSION } from "../../protocol.ts";
 import { encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
 import { encodeGreeting } from "../../protocol/json_frames.ts";
+import { CHANGE_MS } from "../../client/notice_pace.ts";
 import { TurnSlice } from "../../protocol/turn_slice.ts";
 import { MAX_COST } from "../../server/relay.ts";
 import { Screen } from "../../ui/screen.ts";
@@ -123,4 +124,26 @@ Deno.test("flood: a server takes a bounded part of one member's burst in each tu
   const most = Math.max(...perTurn.values());
   assert(most <= MAX_COST, `${most} frames in one turn`);
   assertEquals(ada.received.length, texts);
+});
+
+Deno.test("flood of renames: a member's name is reported once a second, and always before its words", async () => {
+  await using server = new Impostor(async (raw) => {
+    const names = Array.from({ length: 900 }, (_, i) => renamed(`n${i}`));
+    await floodFrom(raw, [...names, message("hi"), renamed("last")]);
+    await raw.frameOf(Type.BYE);
+  });
+  const paceClock = new FakeClock();
+  await using ada = await Guest.join(server, "ada", { paceClock });
+  await ada.next("message");
+  paceClock.pass(CHANGE_MS);
+  const { who, before } = await ada.next("renamed");
+  assertEquals([who.name, before], ["last", "n899"]);
+  const all = ada.events.flatMap((event) =>
+    event.type === "renamed"
+      ? [`${event.before} is now ${event.who.name}`]
+      : event.type === "message"
+      ? [`${event.from.name}: ${event.text}`]
+      : []
+  );
+  assertEquals(all, ["mallory is now n0", "n0 is now n899", "n899: hi", "n899 is now last"]);
 });

@@ -5,6 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Report } from "../../cipher.ts";
 import type { JoinOptions } from "../../client.ts";
 import { Backoff } from "../../client/backoff.ts";
+import { DOUBT_MS } from "../../client/notice_pace.ts";
 import { Away, encodeFrame, type Frame, Left, Type } from "../../protocol.ts";
 import { encodeEnvelope } from "../../protocol/envelope.ts";
 import {
@@ -15,6 +16,7 @@ import {
   parseSeat,
   parseWelcome,
 } from "../../protocol/json_frames.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { Guest, Raw, TestRoom } from "../support/loopback.ts";
 import { QUICK_ADMISSION, QUICK_CODE, quickLogin } from "../support/quick_login.ts";
 import { honest, Relay, type Tamper } from "../support/relay.ts";
@@ -457,9 +459,10 @@ Deno.test("Client: a newcomer that is shown another past than the others is repo
 
 Deno.test("Client: a member that reports falsely marks itself only, and loses the mark when it reports truly", async () => {
   await using room = new PlayServer();
-  await using ada = await joinSealed(room, "ada");
+  const paceClock = new FakeClock();
+  await using ada = await joinSealed(room, "ada", { paceClock });
   await ada.next("members");
-  await using bob = await joinSealed(room, "bob");
+  await using bob = await joinSealed(room, "bob", { paceClock });
   await bob.next("members");
   let report: Report | undefined;
   await using raw = await Raw.connect(room);
@@ -474,6 +477,7 @@ Deno.test("Client: a member that reports falsely marks itself only, and loses th
     { ...seat.report, position: Number.MAX_SAFE_INTEGER },
   ];
   const say = async (text: string, told: Report | undefined) => {
+    paceClock.pass(DOUBT_MS);
     report = told;
     const body = cipher.seal(encodeEnvelope({ kind: "text", text }), "room");
     await raw.write(encodeFrame(Type.MESSAGE, 0, body));
@@ -504,4 +508,26 @@ Deno.test("Client: a member that reports falsely marks itself only, and loses th
   await carol.next("message", (e) => e.text === "old");
   assertEquals(reports(carol), []);
   assertEquals(carol.client.conversation!.unknown.map(({ name }) => name), ["ada", "bob", "liar"]);
+});
+
+Deno.test("Client: a member whose reports are false and true in turn is reported at most once a minute, and its messages are shown", async () => {
+  await using room = new PlayServer();
+  const paceClock = new FakeClock();
+  await using ada = await joinSealed(room, "ada", { paceClock });
+  await ada.next("members");
+  let report: Report | undefined;
+  await using raw = await Raw.connect(room);
+  const { cipher, report: truth } = await enterRaw(raw, "liar", {
+    report: (truth) => report ?? truth,
+  });
+  const count = 200;
+  for (let n = 0; n < count; n++) {
+    report = n % 2 === 0 ? { ...truth, chain: new Uint8Array(32) } : undefined;
+    const body = cipher.seal(encodeEnvelope({ kind: "text", text: `${n}` }), "room");
+    await raw.write(encodeFrame(Type.MESSAGE, 0, body));
+  }
+  await ada.next("message", (e) => e.text === `${count - 1}`);
+  assertEquals([reports(ada), ada.received.length], [["forked liar"], count]);
+  paceClock.pass(DOUBT_MS);
+  assertEquals([reports(ada), ada.client.forked.length], [["forked liar", "agreed liar"], 0]);
 });

@@ -39,7 +39,7 @@ export function someone(): Self {
 const SESSION_KEY = new Uint8Array(64).fill(9);
 
 export interface JoinSealedOptions
-  extends Pick<JoinOptions, "retryMs" | "backoff" | "handshakeMs" | "files"> {
+  extends Pick<JoinOptions, "retryMs" | "backoff" | "handshakeMs" | "files" | "paceClock"> {
   self?: Self;
   now?: () => number;
   salt?: Uint8Array;
