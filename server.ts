@@ -56,6 +56,8 @@ import type { Session } from "./server/session.ts";
 
 /** How long a connection may take to end, in ms: enough for a last frame to reach the other end of the world. */
 const FINISH_MS = 2_000;
+/** How long to wait after a connection that has taken the place of another one, in ms. */
+const CROWDED_PAUSE_MS = 1;
 /** How long to wait after a failed accept, in ms. Mostly the process has no file descriptors left. */
 const ACCEPT_PAUSE_MS = 100;
 /** How long after a lost connection the others see the member as away, in ms: most are back by then. */
@@ -273,14 +275,17 @@ export class Server {
     while (!this.#stopping) {
       try {
         const conn = await this.#listener.accept();
+        const { ended } = this.#admissions;
         this.#serve(conn);
+        // However many come, one that waits for its first frame has 1 ms for each place before it loses its own.
+        if (this.#admissions.ended > ended) await pause(CROWDED_PAUSE_MS);
       } catch (error) {
         if (this.#stopping) return;
         // This client has gone before its turn came, as load balancers do when they check a port.
         if (GONE.some((kind) => error instanceof kind)) continue;
         this.#counters.add("chat_accept_errors_total");
         this.#report({ event: "accept-error", message: messageOf(error) });
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
+        await pause(ACCEPT_PAUSE_MS);
       }
     }
   }
@@ -586,4 +591,8 @@ export class Server {
   #report(event: ServerEvent): void {
     this.#options.onEvent?.(event);
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

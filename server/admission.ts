@@ -140,6 +140,11 @@ export class Admissions {
     return this.#places.size;
   }
 
+  /** How many connections have lost their place to a newer one so far. */
+  get ended(): number {
+    return this.#places.ended;
+  }
+
   /**
    * Admits a connection, or throws the reason to end it: `ProtocolError` with an `ErrorCode`, or `CloseReason`.
    *

@@ -34,6 +34,7 @@ export interface PlaceLimits {
 export class AdmissionPlaces {
   readonly #limits: PlaceLimits;
   #usual = 0;
+  #ended = 0;
   readonly #byNetwork = new Tally();
   /** Those in usual places that owe something, the oldest first; all of them, and by network. */
   readonly #owing = new Set<Place>();
@@ -50,6 +51,11 @@ export class AdmissionPlaces {
     return this.#usual + this.#returning.size;
   }
 
+  /** How many connections have lost their place to a newer one so far. */
+  get ended(): number {
+    return this.#ended;
+  }
+
   /** Takes a place for a new connection; undefined if there is none, and nobody can lose one. */
   enter(network: string, end: () => void): Place | undefined {
     const place = new Place(network, end);
@@ -61,7 +67,7 @@ export class AdmissionPlaces {
       const oldest = this.#returning.values().find(({ owes }) => owes);
       if (!oldest) return undefined;
       this.#returning.delete(oldest);
-      oldest.end();
+      this.#end(oldest);
     }
     this.#returning.add(place);
     return place;
@@ -104,8 +110,13 @@ export class AdmissionPlaces {
     const oldest = owing?.values().next().value;
     if (!oldest) return false;
     this.leave(oldest);
-    oldest.end();
+    this.#end(oldest);
     return true;
+  }
+
+  #end(place: Place): void {
+    this.#ended++;
+    place.end();
   }
 
   #add(place: Place): void {

@@ -24,7 +24,7 @@ Deno.test("AdmissionPlaces: when a network has all its places, its oldest connec
   assertEquals(door.ended, []);
   door.enter("c", "n");
   door.enter("d", "n");
-  assertEquals([door.ended, door.places.size], [["a", "b"], 3]);
+  assertEquals([door.ended, door.places.ended, door.places.size], [["a", "b"], 2, 3]);
 });
 
 Deno.test("AdmissionPlaces: when all places are taken, the oldest of any network that owes something is ended", () => {
@@ -59,7 +59,7 @@ Deno.test("AdmissionPlaces: the places for clients that return are for the newes
   const door = new Door(1, 1);
   door.places.settle(door.enter("stranger", "n")!, false);
   for (let i = 0; i < RETURN_PLACES + 5; i++) assert(door.enter(`${i}`, "n"));
-  assertEquals(door.ended, ["0", "1", "2", "3", "4"]);
+  assertEquals([door.ended, door.places.ended], [["0", "1", "2", "3", "4"], 5]);
   assertEquals(door.places.size, 1 + RETURN_PLACES);
   const other = new Door(1, 1);
   other.places.settle(other.enter("stranger", "n")!, false);
