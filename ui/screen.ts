@@ -34,6 +34,7 @@ import { KeyReader } from "./key_reader.ts";
 import { LiveArea, type LiveState } from "./live_area.ts";
 import { PictureStage } from "./picture_stage.ts";
 import { Preferences } from "./preferences.ts";
+import { RowQueue } from "./row_queue.ts";
 import type { Page } from "./rows.ts";
 import { SavedTranscript } from "./saved_transcript.ts";
 import { pasteNote } from "./statusline.ts";
@@ -105,14 +106,11 @@ export class Screen {
   readonly #pictures: Viewer | undefined;
   /** What the terminal has reported about pictures; it is asked before the first picture is shown. */
   readonly #stage: PictureStage;
-  /** Rows to print above the live area; the first `#printed` of them are printed already. */
-  #rows: string[] = [];
-  #printed = 0;
+  /** Rows to print above the live area. */
+  readonly #rows = new RowQueue();
   /** Redraws that need not wait, and when they were counted, in ms. */
   #freeDraws = MAX_FREE_DRAWS;
   #drawsCounted = -Infinity;
-  /** The most columns that a row in `#rows` was made for. */
-  #rowColumns = 0;
   readonly #ended = Promise.withResolvers<Ending>();
   /** The kinds of events that could not be shown: one note for each. */
   readonly #unshown = new Set<string>();
@@ -196,7 +194,7 @@ export class Screen {
       tty: this.#tty,
       clock: this.#clock,
       environment: this.#environment,
-      takeRows: () => this.#takeRows(MAX_WRITE),
+      takeRows: () => this.#rows.take(MAX_WRITE),
       redraw: () => this.#draw(),
     });
   }
@@ -224,8 +222,11 @@ export class Screen {
     }
   }
 
-  /** Shows what happened in the room. Never throws: one event must not end the conversation. */
-  event(event: RoomEvent): void {
+  /**
+   * Shows what happened in the room. Never throws: one event must not end the conversation. If it returns a promise, the
+   * caller MUST wait: the terminal is slower than the room.
+   */
+  event(event: RoomEvent): void | Promise<void> {
     this.#tryShowing(event.type, () => {
       if (!follow(event, this.#context)) return;
       this.#show(event);
@@ -233,6 +234,7 @@ export class Screen {
     });
     if (event.type === "ended") this.#ended.resolve(event.ending);
     this.#drawSoon();
+    if (this.#state === "open") return this.#rows.drained;
   }
 
   /** Shows something. Says if that fails, once for each kind: what fails each time must not fill the screen. */
@@ -299,7 +301,7 @@ export class Screen {
     attempt(() => {
       // While it is suspended, what others have written must stay.
       const erase = before === "suspended" ? "" : this.#anchor.erase();
-      this.#tty.write(erase + this.#wrap() + this.#takeRows() + RESTORE);
+      this.#tty.write(erase + this.#wrap() + this.#rows.take() + RESTORE);
     });
     attempt(() => this.#tty.setRaw(false));
     this.#cancelDraw?.();
@@ -417,7 +419,7 @@ export class Screen {
   #clearScreen(): void {
     if (this.#state !== "open") return;
     const { rows } = this.#tty.size();
-    const before = this.#anchor.erase() + this.#wrap() + this.#takeRows() + WRAP_ON;
+    const before = this.#anchor.erase() + this.#wrap() + this.#rows.take() + WRAP_ON;
     this.#tty.write(before + "\r\n".repeat(rows) + HOME);
     this.#transcript.repeatHeadings();
   }
@@ -455,8 +457,7 @@ export class Screen {
 
   /** Queues rows that are printed above the live area. */
   #push(rows: readonly string[]): void {
-    this.#rowColumns = Math.max(this.#rowColumns, this.#tty.size().columns);
-    for (const row of rows) this.#rows.push(row);
+    this.#rows.push(rows, this.#tty.size().columns);
   }
 
   #answer(text: string, { heading = "", role }: AnswerStyle = {}): void {
@@ -514,20 +515,20 @@ export class Screen {
     this.#cancelDraw = undefined;
     if (this.#state === "new" || this.#state === "suspended") return;
     if (this.#state === "closed") {
-      const rows = this.#takeRows();
+      const rows = this.#rows.take();
       if (rows !== "") this.#tty.write(rows);
       return;
     }
     // Rows wait, and are drawn when the size has stopped changing.
     if (this.#anchor.holds()) return;
-    const rows = this.#wrap() + this.#takeRows(MAX_WRITE);
+    const rows = this.#wrap() + this.#rows.take(MAX_WRITE);
     let area: LiveRows = { rows: [""], row: 0, before: "" };
     this.#tryShowing("live area", () => area = this.#area.layOut(this.#liveState()));
     this.#anchor.draw(rows, area);
     this.#tickLater();
     this.#progressLater();
     // Keys that were typed meanwhile are handled before the remaining rows are printed.
-    if (this.#rows.length > 0) this.#cancelDraw = this.#clock.after(0, () => this.#draw());
+    if (!this.#rows.isEmpty) this.#cancelDraw = this.#clock.after(0, () => this.#draw());
   }
 
   #liveState(): LiveState {
@@ -560,21 +561,7 @@ export class Screen {
 
   /** Whether the terminal wraps rows: only if they have waited and the window is narrower than they are now. */
   #wrap(): string {
-    return this.#rowColumns > this.#tty.size().columns ? WRAP_ON : WRAP_OFF;
-  }
-
-  /** The next rows to print: all of them, or complete rows of about `most` characters. */
-  #takeRows(most = Infinity): string {
-    let text = "";
-    while (this.#printed < this.#rows.length && text.length < most) {
-      text += this.#rows[this.#printed++]! + "\r\n";
-    }
-    if (this.#printed === this.#rows.length) {
-      this.#rows = [];
-      this.#printed = 0;
-      this.#rowColumns = 0;
-    }
-    return text;
+    return this.#rows.columns > this.#tty.size().columns ? WRAP_ON : WRAP_OFF;
   }
 }
 

@@ -95,6 +95,42 @@ Deno.test("Screen: indents several lines under the text, also empty ones and tab
   ]);
 });
 
+Deno.test("Screen: the room waits while thousands of rows wait for the terminal, and goes on when few do", async () => {
+  const { tty, room, screen, clock } = setUp(80);
+  const wait = async (count: number) => {
+    let waits = 0;
+    for (let i = 0; i < count; i++) {
+      const drained = screen.event(room.message(BOB, "x\n".repeat(99) + "x"));
+      if (!drained) continue;
+      waits++;
+      let isDrained = false;
+      drained.then(() => isDrained = true);
+      await Promise.resolve();
+      assertEquals(isDrained, false);
+      while (!isDrained) {
+        clock.pass(20);
+        await Promise.resolve();
+      }
+    }
+    return waits;
+  };
+  // A hundred rows each.
+  assertEquals(await wait(20), 0);
+  const waits = await wait(100);
+  assert(waits > 0 && waits < 100, `${waits}`);
+  // Whoever waits when the screen closes goes on, too.
+  while (true) {
+    const drained = screen.event(room.message(BOB, "x\n".repeat(99) + "x"));
+    if (!drained) continue;
+    screen.close();
+    await drained;
+    break;
+  }
+  assertEquals(screen.event(room.message(BOB, "x")), undefined);
+  clock.pass();
+  await tty.drawn();
+});
+
 Deno.test("Screen: 256 files that are offered, and then withdrawn, have one line each time", async () => {
   const { tty, tell } = setUp(100);
   const files = Array.from({ length: 256 }, (_, i) => ({ ...OFFER, number: i + 1, name: "a" }));
