@@ -71,7 +71,7 @@ onTerminal(
     const caption = "cat.png: PNG, 6 × 4 pixels";
     await show("cat", cat, "/view 1\r", caption);
     // Where the line breaks depends on how long the path is.
-    await ben.shows(/\/view\s+1\s+to\s+show\s+it/);
+    await ben.shows(/\/view[\s…]+1[\s…]+to[\s…]+show[\s…]+it/);
     const { rows } = ben.screen;
     const at = rows.findIndex((row) => row.map(({ text }) => text).join("").startsWith(caption));
     const shown = rows.slice(at - 2, at).map((row) => row.slice(0, size.width).map(pixels));
