@@ -56,7 +56,7 @@ import type { Session } from "./server/session.ts";
 
 /** How long a connection may take to end, in ms: enough for a last frame to reach the other end of the world. */
 const FINISH_MS = 2_000;
-/** How long to wait after a connection that has taken the place of another one, in ms. */
+/** How long to wait after a connection if others had to be closed for it, in ms. */
 const CROWDED_PAUSE_MS = 1;
 /** How long to wait after a failed accept, in ms. Mostly the process has no file descriptors left. */
 const ACCEPT_PAUSE_MS = 100;
@@ -272,13 +272,16 @@ export class Server {
   }
 
   async #accept(): Promise<void> {
+    let endedBefore = 0;
     while (!this.#stopping) {
       try {
         const conn = await this.#listener.accept();
-        const { ended } = this.#admissions;
         this.#serve(conn);
-        // However many come, one that waits for its first frame has 1 ms for each place before it loses its own.
-        if (this.#admissions.ended > ended) await pause(CROWDED_PAUSE_MS);
+        // However many come, one that waits for its first frame has 1 ms for each place before it loses its own; and
+        // those that are refused and come again leave the members their time.
+        const ended = this.#admissions.ended + this.#endings.closed;
+        if (ended > endedBefore) await pause(CROWDED_PAUSE_MS);
+        endedBefore = ended;
       } catch (error) {
         if (this.#stopping) return;
         // This client has gone before its turn came, as load balancers do when they check a port.

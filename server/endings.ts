@@ -14,12 +14,18 @@ export interface EndingConnection {
 
 /** Those that are ending. The oldest of them is closed if there are too many: it has had the most time. */
 export class Endings {
+  #closed = 0;
   /** With their networks, the oldest first. */
   readonly #all = new Map<EndingConnection, string>();
   readonly #byNetwork = new Map<string, Set<EndingConnection>>();
 
   get size(): number {
     return this.#all.size;
+  }
+
+  /** How many were closed because there were too many, so far. */
+  get closed(): number {
+    return this.#closed;
   }
 
   /** The connection is ending from now on. Harmless the second time. */
@@ -34,6 +40,7 @@ export class Endings {
   }
 
   #close(connection: EndingConnection): void {
+    this.#closed++;
     this.#delete(connection);
     connection.close();
   }

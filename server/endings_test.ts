@@ -31,7 +31,7 @@ Deno.test("Endings: closes the oldest of a network that has too many, and of all
   for (let i = 0; endings.size < ENDINGS_IN_ALL; i++) add(`${i}`);
   assertEquals(closed(), [0]);
   add("c");
-  assertEquals([closed(), endings.size], [[0, 1], ENDINGS_IN_ALL]);
+  assertEquals([closed(), endings.closed, endings.size], [[0, 1], 2, ENDINGS_IN_ALL]);
   for (const connection of all) connection.close();
   await Promise.all(all.map(({ closed }) => closed));
   assertEquals(endings.size, 0);
