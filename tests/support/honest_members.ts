@@ -346,7 +346,8 @@ export class HonestMember implements AsyncDisposable {
     for (;;) {
       const { news } = this.#tty;
       await this.look();
-      if (this.screen.has(text)) return;
+      // A screen that is damaged may never show it.
+      if (this.screen.has(text) || this.screen.faults.length > 0) return;
       if ((await this.#tty.rows()).slice(-this.#tty.term.rows).some((row) => row.includes(text))) {
         return;
       }
