@@ -96,8 +96,11 @@ export class Visit implements ReceivedRange {
     // The server echoes this after it has received HAVE.
     if (event.type === "members") this.client.rename("inside");
     if (event.type === "renamed" && event.who.id === this.id) this.#lasting = true;
-    // A member receives no events about its own absence, so not all members receive these.
-    if ("at" in event && event.type !== "away" && event.type !== "back") {
+    // A member receives no events about its own absence, so not all members receive these. And a client withholds what
+    // comes again and again: connections and names.
+    if (
+      "at" in event && event.type !== "away" && event.type !== "back" && event.type !== "renamed"
+    ) {
       if (event.at <= this.last) {
         throw new Error(`The event at ${event.at} came after the one at ${this.last}`);
       }
@@ -105,8 +108,6 @@ export class Visit implements ReceivedRange {
       this.last = event.at;
       const what = event.type === "message"
         ? `message ${event.from.id} ${event.text}`
-        : event.type === "renamed"
-        ? `renamed ${event.who.id}`
         : `${event.type} ${event.who.id}`;
       this.#notes.witness(event.at, what);
     }
