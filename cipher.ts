@@ -1,8 +1,11 @@
 // The Cipher interface and the classic XOR cipher. Pure: it knows no socket and no room.
 // A server may only use the functions for public keys: it reads no message.
 
-/** What a body contains. The sealed cipher binds a body to its use, so that it opens for no other. */
-export type Use = "room" | "direct" | "profile";
+/**
+ * What a body contains. The sealed cipher binds a body to its use, so that it opens for no other. `data` are bytes of a
+ * file for one member: many and large, and without a signature. The file's signed hash vouches for them.
+ */
+export type Use = "room" | "direct" | "profile" | "data";
 
 /** An opened body. */
 export interface Opened {
@@ -34,7 +37,7 @@ export interface Cipher {
   readonly protection: string;
   /** Bytes that sealing adds to a message. */
   readonly overhead: number;
-  /** @param to the receiver of a direct message; undefined for other uses */
+  /** @param to the receiver of a direct message or of data; undefined for other uses */
   seal(plaintext: Uint8Array, use: Use, to?: number): Uint8Array<ArrayBuffer>;
   /** @param from the sender, as the server reports it */
   open(body: Uint8Array, use: Use, from: number): Opened;

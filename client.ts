@@ -382,7 +382,7 @@ export class Client implements Room {
 
   async #reportConnected({ resumed, missed }: Rejoined): Promise<void> {
     await this.#report({ type: "connected", self: this.self, resumed, missed });
-    if (resumed) this.#fileLink.transfers?.resumed();
+    if (resumed) this.#fileLink.resumed();
   }
 
   // ---- the user's actions ----

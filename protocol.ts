@@ -78,6 +78,13 @@ export const Type = {
   WARNING: 18,
   /** Server, before the client's first PROFILE; the id that is reserved for this client. JSON: `SeatBody`. */
   SEAT: 19,
+  /**
+   * Client: the id of a member that may send file data to this one. Server: the id of the member that it may be sent to.
+   * How much: `Grant`.
+   */
+  GRANT: 20,
+  /** Client: the receiver's id. Server: the sender's id. File data: a generation, and what the sender has sealed. */
+  DATA: 21,
 } as const;
 
 const MAX_TYPE = Object.values(Type).reduce<number>((most, type) => Math.max(most, type), 0);

@@ -42,17 +42,18 @@ import {
   type ReservedSeat,
 } from "./server/admission.ts";
 import { Budgets } from "./server/budgets.ts";
+import { DataLanes } from "./server/data_lanes.ts";
 import { Endings } from "./server/endings.ts";
 import type { LeftReason, ServerEvent } from "./server/events.ts";
 import { flusher } from "./server/flush.ts";
 import { Hub, type HubOptions, type Start } from "./server/hub.ts";
 import { DEFAULT_LIMITS, type Limits } from "./server/limits.ts";
-import { listen } from "./server/listen.ts";
+import { hasGone, listen } from "./server/listen.ts";
 import { Relay } from "./server/relay.ts";
 import { networkOf } from "./server/login_tries.ts";
 import type { Member, Outlet } from "./server/member.ts";
 import { Counters, refusalOf } from "./server/metrics.ts";
-import type { Session } from "./server/session.ts";
+import { checkIdle, type Session } from "./server/session.ts";
 
 /** How long a connection may take to end, in ms: enough for a last frame to reach the other end of the world. */
 const FINISH_MS = 2_000;
@@ -62,12 +63,6 @@ const CROWDED_PAUSE_MS = 1;
 const ACCEPT_PAUSE_MS = 100;
 /** How long after a lost connection the others see the member as away, in ms: most are back by then. */
 const AWAY_MS = 3_000;
-/** The errors of a connection that has ended before it was accepted. All others are about the server's own state. */
-const GONE = [
-  Deno.errors.NotConnected,
-  Deno.errors.ConnectionAborted,
-  Deno.errors.ConnectionReset,
-] as const;
 /** How often idle connections are looked for in `idleMs`. */
 const CHECKS_PER_IDLE_TIME = 6;
 
@@ -130,6 +125,7 @@ export class Server {
   /** Those that this server has ended. */
   readonly #endings = new Endings();
   readonly #budgets: Budgets;
+  readonly #lanes: DataLanes;
   readonly #relay: Relay;
   #stopping = false;
   readonly #idleTimer: ReturnType<typeof setInterval>;
@@ -166,6 +162,10 @@ export class Server {
       },
       onWait: (limit) => this.#counters.add("chat_waited_total", limit),
     });
+    this.#lanes = new DataLanes({
+      now: this.#now,
+      wake: (id) => this.#sessions.get(id)?.connection?.wake(),
+    });
     this.#admissions = new Admissions({
       greeting: () => ({ ...this.greeting, state: this.#state, time: Date.now() }),
       charge: ({ hostname }) => this.#budgets.takeJoin(networkOf(hostname)),
@@ -199,6 +199,7 @@ export class Server {
     this.#relay = new Relay({
       hub: this.hub,
       budgets: this.#budgets,
+      lanes: this.#lanes,
       adapter: this.#adapter,
       counters: this.#counters,
       report: (event) => this.#report(event),
@@ -207,7 +208,7 @@ export class Server {
     this.#listener = listen(options.hostname, options.port);
     this.hostname = this.#listener.addr.hostname;
     this.port = this.#listener.addr.port;
-    this.#idleTimer = setInterval(() => this.#checkIdle(), options.idleMs / CHECKS_PER_IDLE_TIME);
+    this.#idleTimer = setInterval(() => this.#tick(), options.idleMs / CHECKS_PER_IDLE_TIME);
     this.#accepting = this.#accept();
   }
 
@@ -243,6 +244,7 @@ export class Server {
       chat_unadmitted_connections: this.#admissions.size,
       chat_room_log_bytes_held: log.held,
       chat_own_logs_bytes_held: ownSpace.taken,
+      chat_data_bytes_granted: this.#lanes.credit,
       chat_process_resident_bytes: Deno.memoryUsage().rss,
       chat_frames_received_total: this.#relay.received.frames,
       chat_bytes_received_total: this.#relay.received.bytes,
@@ -285,7 +287,7 @@ export class Server {
       } catch (error) {
         if (this.#stopping) return;
         // This client has gone before its turn came, as load balancers do when they check a port.
-        if (GONE.some((kind) => error instanceof kind)) continue;
+        if (hasGone(error)) continue;
         this.#counters.add("chat_accept_errors_total");
         this.#report({ event: "accept-error", message: messageOf(error) });
         await pause(ACCEPT_PAUSE_MS);
@@ -360,6 +362,7 @@ export class Server {
     const { graceMs, awayMs = AWAY_MS } = this.#options;
     session.connection = undefined;
     this.hub.detach(member);
+    this.#lanes.detach(member.id);
     const mayReturn = member.state.lasting && !session.isOver && graceMs > 0 &&
       reason === Left.LOST && !this.#stopping && this.hub.has(member);
     const why = member.slow ? Left.SLOW : reason;
@@ -388,25 +391,18 @@ export class Server {
   #ended({ id }: Member, reason: number): void {
     this.#sessions.get(id)?.cancel();
     this.#sessions.delete(id);
+    this.#lanes.leave(id);
     this.#adapter?.removeMember(id);
     const why = LEFT_REASONS[reason]!;
     this.#counters.add("chat_left_total", why);
     this.#report({ event: "left", member: id, reason: why, members: this.hub.size });
   }
 
-  /** Sends PING to connections that have been silent for half of `idleMs`, and closes those silent for all of it. */
-  #checkIdle(): void {
-    const { idleMs } = this.#options;
+  /** Looks after what changes by time alone. */
+  #tick(): void {
     this.#budgets.sweep();
-    for (const { connection, adapted } of this.#sessions.values()) {
-      // An adapted client cannot answer a PING, so it may be silent forever.
-      if (!connection || adapted) continue;
-      const { silence } = connection;
-      if (silence >= idleMs) connection.close();
-      else if (silence >= idleMs / 2 && connection.urgent === 0) {
-        connection.send(encodeFrame(Type.PING, 0));
-      }
-    }
+    this.#lanes.sweep();
+    checkIdle(this.#sessions.values(), this.#options.idleMs);
   }
 
   /** Makes an admitted client a member, or gives a member its new connection. */
@@ -530,6 +526,7 @@ export class Server {
     if (chain && !(seen && checkResume(state.key, nonce, { ...resume, chain: seen }))) throw gone();
     const { member, connection: before } = session;
     before?.attach(undefined);
+    this.#lanes.detach(member.id);
     session.connection = undefined;
     before?.close();
     session.cancel();
@@ -571,7 +568,7 @@ export class Server {
         ...(left && { left }),
       }),
     );
-    connection.attach(member);
+    connection.attach(this.#lanes.sourceOf(member));
   }
 
   #outletOf(connection: Connection, session: () => Session): Outlet {

@@ -7,6 +7,7 @@
 //   profile   salt (16) || counter (8) || sealed: keys (64) || signature (64) || time (8) || report (24) || profile
 //   message   counter (8) || sealed: signature (64) || time (8) || report (24) || envelope
 //   direct    counter (8) || sealed: signature (64) || time (8) || envelope
+//   data      counter (8) || sealed: chunk of a file
 //   keys      identity, Ed25519 (32) || exchange, X25519 (32)
 //   report    position (8) || chain (16)
 //
@@ -50,11 +51,12 @@ const ROOM_ID_INFO = utf8.encode("chat/1 room id");
 const INFO = {
   room: utf8.encode("chat/1 room"),
   direct: utf8.encode("chat/1 direct"),
+  data: utf8.encode("chat/1 data"),
   profile: utf8.encode("chat/1 profile"),
 };
 
 /** The code of a use in the associated data. */
-const USE_CODE = { room: 0, direct: 1, profile: 2 } as const;
+const USE_CODE = { room: 0, direct: 1, profile: 2, data: 3 } as const;
 
 /** The messages of one sender for one use, to the room or to one member. They have one key and one counter. */
 class Lane {
@@ -62,6 +64,8 @@ class Lane {
   readonly associated: Uint8Array;
   /** Its messages carry what their sender has seen of the room's log. */
   readonly hasReport: boolean;
+  /** Each message has a signature. File data has none: the signed hash of the file vouches for it. */
+  readonly isSigned: boolean;
   /** The next counter; undefined before the first message of a member that joined before us: any counter is right. */
   next: number | undefined;
   readonly #derive: () => Uint8Array;
@@ -70,7 +74,8 @@ class Lane {
   /** @param ends the log, and everything that identifies the sender, and the receiver if there is one */
   constructor(use: Use, ends: Uint8Array, next: number | undefined, derive: () => Uint8Array) {
     this.associated = concat([VERSION_LABEL, Uint8Array.of(USE_CODE[use]), ends]);
-    this.hasReport = use !== "direct";
+    this.hasReport = use === "room" || use === "profile";
+    this.isSigned = use !== "data";
     this.next = next;
     this.#derive = derive;
   }
@@ -87,9 +92,11 @@ interface MemberSession {
   readonly verifier: Verifier;
   readonly profile: Lane;
   readonly room: Lane;
-  /** Direct messages from that member, and to it. */
+  /** Direct messages and file data from that member. */
   readonly direct: Lane;
-  readonly reply: Lane;
+  readonly data: Lane;
+  /** The same to that member. */
+  readonly reply: Readonly<Record<"direct" | "data", Lane>>;
 }
 
 /** One end of a lane. */
@@ -195,7 +202,7 @@ export class SealedCipher implements Cipher {
     }
     const session = to === undefined ? undefined : this.#sessions.get(to);
     if (!session) throw new RangeError("Cannot seal for a member that has not proved an identity");
-    return this.#sealIn(session.reply, NOTHING, content);
+    return this.#sealIn(session.reply[use], NOTHING, content);
   }
 
   /**
@@ -209,7 +216,9 @@ export class SealedCipher implements Cipher {
     if (!session) throw new RangeError("its sender has not proved an identity");
     const lane = session[use];
     const { counter, plaintext } = decrypt(lane, body);
-    return this.#check(lane, counter, NOTHING, plaintext, session.verifier);
+    if (lane.isSigned) return this.#check(lane, counter, NOTHING, plaintext, session.verifier);
+    lane.next = counter + 1;
+    return { plaintext, missing: 0 };
   }
 
   #openProfile(body: Uint8Array, from: number): Opened {
@@ -240,28 +249,37 @@ export class SealedCipher implements Cipher {
         verifier,
         profile: lane,
         room: this.#publicLane("room", party, undefined),
-        direct: this.#directLane(party, this.#own, party),
-        reply: this.#directLane(this.#own, party, party),
+        direct: this.#directLane("direct", party, this.#own, party),
+        data: this.#directLane("data", party, this.#own, party),
+        reply: {
+          direct: this.#directLane("direct", this.#own, party, party),
+          data: this.#directLane("data", this.#own, party, party),
+        },
       });
     }
     return opened;
   }
 
   #sealIn(lane: Lane, keys: Uint8Array, content: Uint8Array): Uint8Array<ArrayBuffer> {
+    const counter = lane.next ?? 0;
+    const plaintext = lane.isSigned ? this.#sign(lane, counter, keys, content) : [content];
+    const body = aead.seal(lane.key, nonce(counter), lane.associated, plaintext, COUNTER_SIZE);
+    body.set(u64(counter));
+    lane.next = counter + 1;
+    return body;
+  }
+
+  /** The plaintext of a signed body, in parts: the last one is the content. */
+  #sign(lane: Lane, counter: number, keys: Uint8Array, content: Uint8Array): Uint8Array[] {
     const fields = [u64(this.#now())];
     if (lane.hasReport) {
       const { position, chain } = this.#report();
       fields.push(u64(position), chain.subarray(0, REPORTED_CHAIN_SIZE));
     }
-    const counter = lane.next ?? 0;
     const signature = this.#identity.sign(
       this.#signedBytes(lane, counter, keys, ...fields, content),
     );
-    const plaintext = [concat([keys, signature, ...fields]), content];
-    const body = aead.seal(lane.key, nonce(counter), lane.associated, plaintext, COUNTER_SIZE);
-    body.set(u64(counter));
-    lane.next = counter + 1;
-    return body;
+    return [concat([keys, signature, ...fields]), content];
   }
 
   /** Checks that this member signed a decrypted body, which any member could have made. Only then advances the lane. */
@@ -304,7 +322,7 @@ export class SealedCipher implements Cipher {
   }
 
   /** A lane from one session to another. No other member can derive its key. */
-  #directLane(sender: Party, receiver: Party, other: Party): Lane {
+  #directLane(use: "direct" | "data", sender: Party, receiver: Party, other: Party): Lane {
     const both = (field: (party: Party) => Uint8Array) => [field(sender), field(receiver)];
     const ends = concat([
       this.#log,
@@ -313,10 +331,10 @@ export class SealedCipher implements Cipher {
       ...both(({ salt }) => salt),
       ...both(({ keys }) => keys.subarray(PUBLIC_KEY_SIZE)),
     ]);
-    return new Lane("direct", ends, 0, () => {
+    return new Lane(use, ends, 0, () => {
       const shared = this.#exchange.agree(other.keys.subarray(PUBLIC_KEY_SIZE));
       const secret = concat([this.#exportKey, shared]);
-      return deriveKey(secret, sender.salt, infoOf("direct", ends));
+      return deriveKey(secret, sender.salt, infoOf(use, ends));
     });
   }
 }

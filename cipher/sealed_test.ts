@@ -153,6 +153,32 @@ Deno.test("SealedCipher: opens direct messages in both directions, and those to 
   assertStrictEquals(attempt(ada!, ada!.seal(bytes("3"), "direct", ADA), "direct", ADA), "3");
 });
 
+Deno.test("SealedCipher: file data opens for its receiver only, has no signature, and may skip what was lost", () => {
+  const [ada, bob, eve] = trio();
+  const chunks = Array.from({ length: 4 }, (_, n) => ada!.seal(bytes(`${n}`), "data", BOB));
+  assertStrictEquals(chunks[0]!.length, 8 + 1 + 16);
+  assertStrictEquals(attempt(eve!, chunks[0]!, "data", ADA), undefined);
+  assertEquals(bob!.open(chunks[0]!, "data", ADA), { plaintext: bytes("0"), missing: 0 });
+  assertEquals(bob!.open(chunks[3]!, "data", ADA), { plaintext: bytes("3"), missing: 0 });
+  assertStrictEquals(attempt(bob!, chunks[1]!, "data", ADA), undefined);
+  // Its counter is its own, and so is that of the other direction.
+  assertStrictEquals(attempt(bob!, ada!.seal(bytes("hi"), "direct", BOB), "direct", ADA), "hi");
+  assertStrictEquals(attempt(ada!, bob!.seal(bytes("back"), "data", ADA), "data", BOB), "back");
+  // The room's key is not enough for it, and neither is the key of direct messages.
+  const ends = endsOf(ADA, BOB);
+  const shared = new ExchangeKey(filled(32, BOB)).agree(new ExchangeKey(filled(32, ADA)).publicKey);
+  const open = (secret: Uint8Array, label: string) =>
+    aead.open(
+      deriveKey(secret, filled(SALT_SIZE, ADA), concat([bytes(label), ends])),
+      new Uint8Array(NONCE_SIZE),
+      concat([bytes("chat/1"), Uint8Array.of(3), ends]),
+      chunks[0]!.subarray(8),
+    );
+  assertStrictEquals(open(ROOM, "chat/1 data"), undefined);
+  assertStrictEquals(open(concat([ROOM, shared]), "chat/1 direct"), undefined);
+  assertEquals(open(concat([ROOM, shared]), "chat/1 data"), bytes("0"));
+});
+
 Deno.test("SealedCipher.seal: rejects a direct message to a member without a session", () => {
   const ada = session(ADA);
   assertThrows(
@@ -169,6 +195,7 @@ Deno.test("SealedCipher.open: rejects any flipped bit, and opens the true messag
   const cases: [Uint8Array, Use, number][] = [
     [ada!.seal(bytes("hello"), "room"), "room", ADA],
     [ada!.seal(bytes("hello"), "direct", BOB), "direct", ADA],
+    [ada!.seal(bytes("hello"), "data", BOB), "data", ADA],
     // A new profile of a known member, and the profile of an unknown one.
     [ada!.seal(bytes("hello"), "profile"), "profile", ADA],
     [fresh.seal(bytes("hello"), "profile"), "profile", 4],
@@ -230,7 +257,7 @@ Deno.test("SealedCipher.expectAll: a second call lets no message be repeated", (
 
 Deno.test("SealedCipher.open: rejects a repeated message, and one that follows a later message", () => {
   const [ada, bob] = trio();
-  for (const use of ["room", "direct", "profile"] as const) {
+  for (const use of ["room", "direct", "profile", "data"] as const) {
     const [first, second] = [1, 2].map((n) => ada!.seal(bytes(`${n}`), use, BOB));
     assertStrictEquals(attempt(bob!, second!, use, ADA), "2");
     assertStrictEquals(attempt(bob!, second!, use, ADA), undefined, `${use} twice`);
@@ -240,7 +267,7 @@ Deno.test("SealedCipher.open: rejects a repeated message, and one that follows a
 
 Deno.test("SealedCipher.open: rejects a message under another id or for another use", () => {
   const [ada, bob] = trio();
-  const uses = ["room", "direct", "profile"] as const;
+  const uses = ["room", "direct", "profile", "data"] as const;
   for (const use of uses) {
     const sealed = ada!.seal(bytes("mine"), use, BOB);
     for (const other of uses) {

@@ -2,11 +2,26 @@
 // messages, and passes on those of others. Knows no disk and no socket.
 
 import { encodeFrame, Type } from "../protocol.ts";
+import {
+  DATA_OVERHEAD,
+  encodeDataBody,
+  encodeGrantBody,
+  parseData,
+  parseGrant,
+} from "../protocol/data.ts";
 import { encodeEnvelope } from "../protocol/envelope.ts";
-import { encodeFileMessages, type FileMessages } from "../protocol/file_messages.ts";
-import type { Post, TransferOptions } from "../files/post.ts";
+import {
+  type Chunk,
+  chunkCost,
+  decodeChunks,
+  encodeChunks,
+  encodeFileMessages,
+  type FileMessages,
+} from "../protocol/file_messages.ts";
+import { type Post, systemClock, type TransferClock, type TransferOptions } from "../files/post.ts";
 import { Transfers } from "../files/transfers.ts";
 import type { Person, RoomEvent } from "../room.ts";
+import { DataPairs } from "./data_pairs.ts";
 import type { Members } from "./members.ts";
 import type { ReadMessage } from "./received.ts";
 import type { ClientSession } from "./session.ts";
@@ -14,7 +29,7 @@ import type { PendingFile } from "./unconfirmed.ts";
 
 /** What transfers need of the client. */
 export interface FileLinkClient {
-  readonly session: Pick<ClientSession, "id" | "cipher" | "outbox" | "complete">;
+  readonly session: Pick<ClientSession, "id" | "cipher" | "outbox" | "complete" | "send">;
   readonly members: Pick<
     Members,
     "roster" | "others" | "peerKeyOf" | "findByPeerKey" | "isKnown"
@@ -40,21 +55,27 @@ export class FileLink {
    * one explains how many. So the number is known too late to report it with file messages.
    */
   readonly #gaps = new Map<number, number>();
+  readonly #clock: TransferClock;
+  #pairs: DataPairs;
 
   constructor(client: FileLinkClient, options: TransferOptions | undefined) {
     this.#client = client;
+    this.#clock = options?.clock ?? systemClock;
+    this.#pairs = this.#newPairs();
     if (options) this.transfers = new Transfers(this.#post(), options);
   }
 
   /** The session is a new one: all members have other ids. */
   renew(): void {
     this.#gaps.clear();
+    this.#pairs = this.#newPairs();
     this.transfers?.reset();
   }
 
   /** @param peerKey the one that the member had */
   left(id: number, peerKey: string | undefined, reason: (RoomEvent & { type: "left" })["reason"]) {
     this.#gaps.delete(id);
+    this.#pairs.left(id);
     this.transfers?.left(id, peerKey, reason);
   }
 
@@ -93,17 +114,86 @@ export class FileLink {
     this.#client.session.outbox.wake();
   }
 
+  // ---- file data ----
+
+  /** A member grants bytes of file data to this client. */
+  granted(to: number, body: Uint8Array): void {
+    const grant = parseGrant(body);
+    // A server could invent any number of members.
+    if (!this.#client.members.roster.has(to)) return;
+    this.#pairs.granted(to, grant);
+    this.transfers?.readAhead();
+  }
+
+  /**
+   * File data has come.
+   *
+   * @throws {ProtocolError} if it is malformed
+   */
+  takeData(from: number, body: Uint8Array): void {
+    const { generation, chunk } = parseData(body);
+    if (!this.#pairs.came(from, generation, body.length)) return;
+    const chunks = this.#openData(from, chunk);
+    if (!chunks) return;
+    for (const chunk of chunks) {
+      if (this.transfers?.received(from, chunk)) {
+        this.#pairs.got(from, chunkCost(chunk.bytes.length));
+      }
+    }
+    this.#pairs.topUp(from);
+  }
+
+  /** undefined if its sender did not seal it for this client: then the hash of the file will not be right either. */
+  #openData(from: number, chunk: Uint8Array): Chunk[] | undefined {
+    try {
+      return decodeChunks(this.#client.session.cipher.open(chunk, "data", from).plaintext);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return undefined;
+    }
+  }
+
+  /** This client is connected again, in the same session. */
+  resumed(): void {
+    this.#pairs.resumed();
+    this.transfers?.resumed();
+  }
+
+  /** To be called now and then: repeats grants, and gives up on data that does not come. */
+  #tick(): void {
+    for (const from of this.#pairs.tick()) this.transfers?.silent(from);
+  }
+
   /** The next frame of file data; the outbox asks for it when it has nothing else to send. */
   nextBulk(): Uint8Array<ArrayBuffer> | undefined {
     const { session } = this.#client;
     if (!session.complete) return undefined;
     for (let next = this.transfers?.next(); next; next = this.transfers?.next()) {
-      const frame = this.#seal(next.to, next.fileMessages);
-      if (!frame) continue;
-      this.#keep(next.to, session.outbox.count + 1, next.fileMessages);
-      return frame;
+      const frame = this.#sealData(next.to, next.chunks);
+      this.transfers?.readAhead();
+      if (frame) return frame;
     }
     return undefined;
+  }
+
+  #sealData(to: number, chunks: readonly Chunk[]): Uint8Array<ArrayBuffer> | undefined {
+    try {
+      const sealed = this.#client.session.cipher.seal(encodeChunks(chunks), "data", to);
+      const generation = this.#pairs.spend(to, DATA_OVERHEAD + sealed.length);
+      return encodeFrame(Type.DATA, to, encodeDataBody(generation, sealed));
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return undefined;
+    }
+  }
+
+  #newPairs(): DataPairs {
+    return new DataPairs({
+      now: () => this.#clock.now(),
+      send: (to, grant) => {
+        this.#client.session.send(encodeFrame(Type.GRANT, to, encodeGrantBody(grant)));
+      },
+    });
   }
 
   #post(): Post {
@@ -123,6 +213,11 @@ export class FileLink {
         if (!client.isLeaving) client.say(encodeFileMessages(fileMessages));
       },
       wake: () => client.session.outbox.wake(),
+      data: {
+        wants: (to) => this.#pairs.leftTo(to),
+        void: (from) => this.#pairs.lose(from),
+        tick: () => this.#tick(),
+      },
       has: (id) => client.members.roster.has(id),
       person: (id) => client.members.roster.person(id),
       peerKeyOf: (id) => client.members.peerKeyOf(id),
@@ -134,6 +229,9 @@ export class FileLink {
 
   /** Sends file messages ahead of file data; false if they cannot be sealed for this member. */
   #tell(to: number, fileMessages: FileMessages): boolean {
+    for (const one of fileMessages.messages) {
+      if (one.kind === "ask") this.#pairs.ask(to, chunkCost(one.length));
+    }
     const frame = this.#seal(to, fileMessages);
     if (!frame) return false;
     this.#keep(to, this.#client.session.outbox.put(frame), fileMessages);

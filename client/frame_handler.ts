@@ -101,6 +101,12 @@ export class FrameHandler {
         fileLink.answered(pending, outcome);
         return undefined;
       }
+      case Type.GRANT:
+        fileLink.granted(id, body);
+        return undefined;
+      case Type.DATA:
+        fileLink.takeData(id, body);
+        return undefined;
       case Type.PING:
         checkEmpty("PING", body);
         session.answer(encodeFrame(Type.PONG, 0));

@@ -15,11 +15,6 @@ const WRITE_SIZE = 64 * 1024;
  */
 const SHARE = 0.9;
 
-/** How full the budget must be to send file data. The rest is for messages, so they need not wait. */
-const BULK_SHARE = 1 / 2;
-/** Bytes of file data that may be on their way: at worst that much is sent again when a connection breaks. */
-const MAX_BULK = 128 * 1024;
-
 /** The frames of one session. */
 export class Outbox implements Source {
   /** undefined if the room has no budget. */
@@ -33,16 +28,12 @@ export class Outbox implements Source {
   #bytes = 0;
   /** The next frame has been charged to the budget. */
   #paid = false;
-  /** Runs while the budget holds back file data. */
-  #rest: ReturnType<typeof setTimeout> | undefined;
   /** Runs while the budget holds back everything. */
   #wait: ReturnType<typeof setTimeout> | undefined;
   /** Wakes the writer of the connection. */
   #wake: () => void = () => {};
   /** Returns the next frame of file data; called when nothing else is to be sent. */
   #bulk: () => Uint8Array<ArrayBuffer> | undefined = () => undefined;
-  #isBulk = new Set<Uint8Array>();
-  #bulkBytes = 0;
   #last: { readonly frame: Uint8Array<ArrayBuffer>; readonly sent: () => void } | undefined;
 
   constructor(budget: Budget | undefined) {
@@ -69,7 +60,10 @@ export class Outbox implements Source {
     return this.#bytes;
   }
 
-  /** Sets the source of file data, which goes out when nothing else is to be sent. It is kept like other frames. */
+  /**
+   * Sets the source of file data, which goes out when nothing else is to be sent. It takes nothing of the budget, and is
+   * not kept: its receiver asks again for what is lost.
+   */
   fill(bulk: () => Uint8Array<ArrayBuffer> | undefined): void {
     this.#bulk = bulk;
   }
@@ -87,8 +81,7 @@ export class Outbox implements Source {
   /** The connection is lost. Frames wait for the next one. */
   close(): void {
     clearTimeout(this.#wait);
-    clearTimeout(this.#rest);
-    this.#wait = this.#rest = undefined;
+    this.#wait = undefined;
     this.#wake = () => {};
   }
 
@@ -114,10 +107,7 @@ export class Outbox implements Source {
   /** The server has taken the first `count` frames: they are dropped. */
   accept(count: number): void {
     const gone = this.#frames.splice(0, Math.max(0, count - this.#accepted));
-    for (const frame of gone) {
-      this.#bytes -= frame.length;
-      if (this.#isBulk.delete(frame)) this.#bulkBytes -= frame.length;
-    }
+    for (const frame of gone) this.#bytes -= frame.length;
     this.#accepted += gone.length;
     this.#sent = Math.max(0, this.#sent - gone.length);
   }
@@ -129,7 +119,8 @@ export class Outbox implements Source {
   }
 
   take(): Uint8Array<ArrayBuffer> | null {
-    if (this.#wait !== undefined) return null;
+    // File data takes nothing of the budget.
+    if (this.#wait !== undefined) return this.#bulk() ?? null;
     const pieces: Uint8Array<ArrayBuffer>[] = [];
     for (let bytes = 0; bytes < WRITE_SIZE && this.#sent < this.#frames.length;) {
       const frame = this.#frames[this.#sent]!;
@@ -139,46 +130,17 @@ export class Outbox implements Source {
       this.#sent++;
       this.#paid = false;
     }
-    const more = pieces.length === 0 && !this.#last ? this.#takeBulk() : undefined;
-    if (more) return more;
     if (pieces.length > 0) return pieces.length === 1 ? pieces[0]! : concat(pieces);
-    if (!this.#last || this.#wait !== undefined) return null;
+    if (!this.#last || this.#wait !== undefined) return this.#bulk() ?? null;
     const { frame, sent } = this.#last;
     this.#last = undefined;
     sent();
     return frame;
   }
 
-  /** One frame of file data, if one is ready and messages have enough of the budget left. */
-  #takeBulk(): Uint8Array<ArrayBuffer> | undefined {
-    if (this.#bulkBytes >= MAX_BULK || this.#wait !== undefined) return undefined;
-    const wait = this.#meter?.waitFor(BULK_SHARE, performance.now()) ?? 0;
-    if (wait > 0) {
-      this.#wakeIn(wait);
-      return undefined;
-    }
-    const frame = this.#bulk();
-    if (!frame) return undefined;
-    this.#pay(frame);
-    this.#frames.push(frame);
-    this.#sent++;
-    this.#bytes += frame.length;
-    this.#isBulk.add(frame);
-    this.#bulkBytes += frame.length;
-    return frame;
-  }
-
   /** Charges a frame to the budget; returns how long it has to wait, in ms. */
   #pay(frame: Uint8Array): number {
     return this.#meter?.take(costOf(frame), performance.now()) ?? 0;
-  }
-
-  /** Unlike `#wait`, this holds back nothing but file data. */
-  #wakeIn(ms: number): void {
-    this.#rest ??= setTimeout(() => {
-      this.#rest = undefined;
-      this.#wake();
-    }, ms);
   }
 
   /** Whether the budget allows a frame now. If not, wakes the writer when it does. */

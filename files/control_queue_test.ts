@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { freeData } from "../tests/support/free_data.ts";
 import {
   type FileMessage,
   type FileMessages,
@@ -30,6 +31,7 @@ function setUp() {
       },
       say() {},
       wake() {},
+      data: freeData,
       has: (id) => members.has(id),
       person: () => self,
       peerKeyOf: () => undefined,

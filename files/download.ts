@@ -9,10 +9,10 @@
 import { MAX_PIECE } from "../protocol/file_messages.ts";
 
 /**
- * Requested bytes that one receiver may be waiting for, of all files together: half of what a server keeps for one
- * member, so that direct messages have room as well.
+ * Requested bytes that one receiver may be waiting for, of all files together: what a server passes on at once, less what
+ * is around the bytes.
  */
-export const MAX_WINDOW: number = 256 * 1024;
+export const MAX_WINDOW: number = 3 * 1024 * 1024;
 const FIRST_WINDOW = 64 * 1024;
 const MIN_WINDOW = 16 * 1024;
 /** A piece that arrives within this time is quick, in ms: people notice twice this delay. */

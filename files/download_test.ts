@@ -178,12 +178,19 @@ Deno.test("ChunkRequests.put: ignores repeated requests and those above a receiv
   assertStrictEquals(requests.size, MAX_REQUESTS + 1);
 });
 
+Deno.test("ChunkRequests.next: a request that may not be served holds back no other one of its receiver", () => {
+  const requests = new ChunkRequests();
+  for (const one of [ask(1, 0), ask(1, 10), ask(2, 0)]) requests.put(one);
+  assertEquals(requests.next(({ to, offset }) => to === 1 && offset === 10), ask(1, 10));
+  assertEquals([requests.next(), requests.next(), requests.size], [ask(2, 0), ask(1, 0), 0]);
+});
+
 Deno.test("ChunkRequests: keeps the turn of a receiver that is held back; drop and clear remove requests", () => {
   const requests = new ChunkRequests();
   const other = ID.with(0, 1);
   for (const one of [ask(1, 0), ask(1, 10, other), ask(2, 0)]) requests.put(one);
-  assertStrictEquals(requests.next((to) => to !== 1)?.to, 2);
-  assertStrictEquals(requests.next((to) => to !== 1), undefined);
+  assertStrictEquals(requests.next(({ to }) => to !== 1)?.to, 2);
+  assertStrictEquals(requests.next(({ to }) => to !== 1), undefined);
   requests.drop(1, ID);
   assertEquals(requests.next(), ask(1, 10, other));
   requests.put(ask(1, 0));

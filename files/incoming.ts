@@ -5,7 +5,7 @@
 // Everything a sender sends is checked against its offer and against what was requested from it.
 
 import { ChatError } from "../errors.ts";
-import type { FileMessage, FileOffer, Reason } from "../protocol/file_messages.ts";
+import type { Chunk, FileOffer, Reason } from "../protocol/file_messages.ts";
 import type { Person } from "../room.ts";
 import type { ControlQueue } from "./control_queue.ts";
 import { FileError } from "./disk_errors.ts";
@@ -279,17 +279,18 @@ export class IncomingTransfers {
     }
   }
 
-  /** Data has arrived. */
-  received(from: number, { id, offset, bytes }: FileMessage & { kind: "chunk" }): void {
+  /** Data has arrived; returns whether it was requested. */
+  received(from: number, { id, offset, bytes }: Chunk): boolean {
     const entry = this.#find(from, id);
-    if (entry?.state !== "running") return;
+    if (entry?.state !== "running") return false;
     const now = this.#clock.now();
     const ready = entry.download!.take(offset, bytes, now);
-    if (!ready) return;
+    if (!ready) return false;
     this.#list.move(entry, now);
     for (const piece of ready) {
       this.#then(entry, () => this.#write(entry, piece.offset, piece.bytes));
     }
+    return true;
   }
 
   async #write(entry: Incoming, offset: number, bytes: Uint8Array): Promise<void> {
@@ -377,6 +378,24 @@ export class IncomingTransfers {
   /** A sender has lost its connection: the data it still owes takes no room in the window. */
   park(id: number): void {
     for (const entry of this.#running) if (entry.peerId === id) entry.download?.park();
+  }
+
+  /** A sender says that data of a file may be lost: it has lost its connection. */
+  again(from: number, id: Uint8Array): void {
+    const entry = this.#find(from, id);
+    if (!entry?.download) return;
+    entry.download.lose();
+    this.#post.data.void(from);
+    this.pump();
+  }
+
+  /** What a sender owes is lost; without a peer key, what all senders owe. */
+  lose(peerKey: string | undefined): void {
+    for (const entry of this.#running) {
+      if (peerKey !== undefined && entry.peerKey !== peerKey) continue;
+      entry.download?.lose();
+      if (entry.peerId !== undefined) this.#post.data.void(entry.peerId);
+    }
   }
 
   /** Counts the data that reachable senders owe again. */

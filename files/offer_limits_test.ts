@@ -2,6 +2,7 @@
 // faster than what they send.
 
 import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
+import { freeData } from "../tests/support/free_data.ts";
 import { ChatError } from "../errors.ts";
 import type { FileMessage } from "../protocol/file_messages.ts";
 import type { Person, RoomEvent } from "../room.ts";
@@ -31,6 +32,7 @@ function setUp({ accept, ignored }: { accept?: AcceptPolicy; ignored?: Set<strin
     tell: () => true,
     say() {},
     wake() {},
+    data: freeData,
     has: (id) => here.has(id),
     person,
     peerKeyOf: (id) => here.get(id),

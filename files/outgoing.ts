@@ -7,6 +7,7 @@
 import { ChatError } from "../errors.ts";
 import { AckOutcome } from "../protocol.ts";
 import {
+  type Chunk,
   type FileMessage,
   type FileMessages,
   fileMessageSize,
@@ -20,7 +21,7 @@ import type { EndReason, Person, RoomEvent } from "../room.ts";
 import type { ControlQueue } from "./control_queue.ts";
 import { FileError, type FileReason } from "./disk_errors.ts";
 import type { Post, TransferClock } from "./post.ts";
-import { type Chunk, ReadAhead } from "./read_ahead.ts";
+import { ReadAhead } from "./read_ahead.ts";
 import type { ChunkRequest } from "./requests.ts";
 import { OfferReport } from "./offer_report.ts";
 import type { Disk } from "./storage.ts";
@@ -396,21 +397,18 @@ export class OutgoingTransfers {
     this.#data.start();
   }
 
-  /** The next message with file data, for when the client has nothing else to send. */
-  next(): { to: number; fileMessages: FileMessages } | undefined {
-    return this.#data.next();
+  /** The file data for the next frame, for when the client has nothing else to send. */
+  next(): { to: number; chunks: readonly Chunk[] } | undefined {
+    const next = this.#data.next();
+    for (const chunk of next?.chunks ?? []) this.#sent(next!.to, chunk);
+    return next;
   }
 
   /** The server has answered a message to one member. */
   answered(to: number, { refused, messages }: FileMessages, outcome: number): void {
     const isBusy = outcome === AckOutcome.BUSY;
     if (isBusy) this.#control.refuse(to, refused);
-    for (const fileMessage of messages) {
-      if (fileMessage.kind !== "chunk") {
-        if (isBusy) this.#control.send(to, fileMessage);
-      } else if (isBusy) this.#data.repeat(to, fileMessage);
-      else if (outcome === AckOutcome.ACCEPTED) this.#sent(to, fileMessage);
-    }
+    if (isBusy) { for (const fileMessage of messages) this.#control.send(to, fileMessage); }
   }
 
   #sent(to: number, { id, offset, bytes }: Chunk): void {
@@ -448,6 +446,14 @@ export class OutgoingTransfers {
   /** A member has left: its requests are void. */
   drop(id: number): void {
     this.#data.drop(id);
+  }
+
+  /** This client has lost its connection, and is back: what was on its way to its receivers is gone. */
+  again(): void {
+    for (const entry of this.#active) {
+      if (!(entry instanceof Sending) || entry.peerId === undefined) continue;
+      this.#control.send(entry.peerId, { kind: "again", id: entry.offer.id });
+    }
   }
 
   /** The session is over: ids mean other members in the next one. */

@@ -37,6 +37,16 @@ export const systemClock: TransferClock = {
   },
 };
 
+/** How file data is paced. */
+export interface DataLink {
+  /** How many bytes of file data a member wants to be sent now, with what is around them. */
+  wants(to: number): number;
+  /** What was requested from this member will not come: it does not count any more. */
+  void(from: number): void;
+  /** To be called now and then while files are on their way. */
+  tick(): void;
+}
+
 /** The client, as transfers need it. */
 export interface Post {
   readonly self: Person;
@@ -49,6 +59,7 @@ export interface Post {
   say(fileMessages: FileMessages): void;
   /** `Transfers.next` has file data. */
   wake(): void;
+  readonly data: DataLink;
   /** Whether a member has this id. */
   has(id: number): boolean;
   person(id: number): Person;

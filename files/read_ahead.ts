@@ -4,14 +4,8 @@
 
 import { equals } from "@std/bytes/equals";
 import { ChatError } from "../errors.ts";
-import {
-  type FileMessage,
-  type FileMessages,
-  fileMessageSize,
-  MAX_PIECE,
-} from "../protocol/file_messages.ts";
+import { type Chunk, chunkCost, fileMessageSize, MAX_PIECE } from "../protocol/file_messages.ts";
 import { printable } from "../text/printable.ts";
-import type { ControlQueue } from "./control_queue.ts";
 import { FileError } from "./disk_errors.ts";
 import type { Post } from "./post.ts";
 import { type ChunkRequest, ChunkRequests } from "./requests.ts";
@@ -22,12 +16,10 @@ import type { TransferList } from "./transfer_list.ts";
 /** Offered files that are kept open; others are opened again when they are requested. */
 const MAX_OPEN = 32;
 /** Bytes that are read ahead of what goes out. */
-const MAX_READY_BYTES = 2 * MAX_PIECE;
+const MAX_READY_BYTES = 16 * MAX_PIECE;
 
-export type Chunk = FileMessage & { readonly kind: "chunk" };
-
-/** Data for one member that is ready to go out in one message. */
-interface ReadyMessage {
+/** Data for one member that is ready to go out in one frame. */
+interface ReadyData {
   readonly to: number;
   readonly chunks: Chunk[];
   bytes: number;
@@ -37,7 +29,6 @@ export interface ReadAheadOptions {
   readonly post: Post;
   readonly disk: Disk;
   readonly list: TransferList;
-  readonly control: ControlQueue;
   /** An offer that can be requested. */
   readonly find: (id: Uint8Array) => Outgoing | undefined;
   /** A file can no longer be read as it was offered. */
@@ -48,12 +39,13 @@ export class ReadAhead {
   readonly #post: Post;
   readonly #disk: Disk;
   readonly #list: TransferList;
-  readonly #control: ControlQueue;
   readonly #find: (id: Uint8Array) => Outgoing | undefined;
   readonly #onFailure: (source: Outgoing, error: ChatError) => void;
   readonly #requests = new ChunkRequests();
-  readonly #ready: ReadyMessage[] = [];
+  #ready: ReadyData[] = [];
   #readyBytes = 0;
+  /** What waits for each member, or is being read for it, as `chunkCost` counts it. */
+  readonly #readyFor = new Map<number, number>();
   #isReading = false;
   /** Offers whose files are open; the most recently read is last. */
   readonly #open = new Set<Outgoing>();
@@ -62,7 +54,6 @@ export class ReadAhead {
     this.#post = options.post;
     this.#disk = options.disk;
     this.#list = options.list;
-    this.#control = options.control;
     this.#find = options.find;
     this.#onFailure = options.onFailure;
   }
@@ -72,14 +63,13 @@ export class ReadAhead {
     if (this.#requests.put(request)) this.start();
   }
 
-  /** The server has refused a chunk: it is read again later. */
-  repeat(to: number, { id, offset, bytes: { length } }: Chunk): void {
-    this.#requests.put({ to, id, offset, length });
-  }
-
-  /** Drops a receiver's requests for one file; without `id`, for all. */
+  /** Drops a receiver's requests for one file; without `id`, for all, and what was read for it. */
   drop(to: number, id?: Uint8Array): void {
     this.#requests.drop(to, id);
+    if (id) return;
+    for (const { bytes } of this.#ready.filter((one) => one.to === to)) this.#readyBytes -= bytes;
+    this.#ready = this.#ready.filter((one) => one.to !== to);
+    this.#readyFor.delete(to);
   }
 
   /** The session is over: ids mean other members in the next one. */
@@ -87,6 +77,7 @@ export class ReadAhead {
     this.#requests.clear();
     this.#ready.length = 0;
     this.#readyBytes = 0;
+    this.#readyFor.clear();
   }
 
   /** Reads until enough is ready, or nothing is requested. */
@@ -99,13 +90,18 @@ export class ReadAhead {
   async #readAll(): Promise<void> {
     try {
       while (this.#readyBytes < MAX_READY_BYTES && !this.#list.closed) {
-        const request = this.#requests.next((to) => !this.#control.isHeld(to));
+        const request = this.#requests.next((request) => this.#mayRead(request));
         if (!request) return;
+        const cost = chunkCost(request.length);
+        this.#readyFor.set(request.to, (this.#readyFor.get(request.to) ?? 0) + cost);
         const chunk = await this.#read(request);
-        if (!chunk) continue;
+        if (!chunk) {
+          this.#release(request.to, cost);
+          continue;
+        }
         const last = this.#ready.at(-1);
         const size = fileMessageSize(chunk);
-        // Several small files go in one message.
+        // Several small files go in one frame.
         if (last?.to === request.to && last.bytes + size <= MAX_PIECE) {
           last.chunks.push(chunk);
           last.bytes += size;
@@ -116,6 +112,17 @@ export class ReadAhead {
     } finally {
       this.#isReading = false;
     }
+  }
+
+  /** A member gets what it has granted: what is read for others need not wait for it. */
+  #mayRead({ to, length }: ChunkRequest): boolean {
+    return this.#post.data.wants(to) >= (this.#readyFor.get(to) ?? 0) + chunkCost(length);
+  }
+
+  #release(to: number, cost: number): void {
+    const left = (this.#readyFor.get(to) ?? 0) - cost;
+    if (left > 0) this.#readyFor.set(to, left);
+    else this.#readyFor.delete(to);
   }
 
   async #read({ id, offset, length, to }: ChunkRequest): Promise<Chunk | undefined> {
@@ -147,13 +154,13 @@ export class ReadAhead {
     throw hasChanged(source);
   }
 
-  /** Takes the next message. */
-  next(): { to: number; fileMessages: FileMessages } | undefined {
+  /** Takes the data for the next frame. `start` is to be called when it was sent. */
+  next(): { to: number; chunks: readonly Chunk[] } | undefined {
     for (let ready = this.#ready.shift(); ready; ready = this.#ready.shift()) {
-      this.#readyBytes -= ready.bytes;
-      this.start();
       const { to, chunks } = ready;
-      if (this.#post.has(to)) return { to, fileMessages: this.#control.address(to, chunks) };
+      this.#readyBytes -= ready.bytes;
+      for (const { bytes } of chunks) this.#release(to, chunkCost(bytes.length));
+      if (this.#post.has(to)) return { to, chunks };
     }
     return undefined;
   }

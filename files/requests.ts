@@ -36,11 +36,15 @@ export class ChunkRequests {
     return true;
   }
 
-  /** Takes the next request; its receiver is then last in turn. */
-  next(may: (to: number) => boolean = () => true): ChunkRequest | undefined {
+  /**
+   * Takes the next request that may be served; its receiver is then last in turn. A receiver's request that may not be
+   * served holds back no other of its requests: it may be from before a connection was lost, and wanted no more.
+   */
+  next(may: (request: ChunkRequest) => boolean = () => true): ChunkRequest | undefined {
     for (const [to, own] of this.#waiting) {
-      if (!may(to)) continue;
-      const [[key, request]] = own as unknown as [[string, ChunkRequest]];
+      const found = own.entries().find(([, request]) => may(request));
+      if (!found) continue;
+      const [key, request] = found;
       own.delete(key);
       this.#size--;
       this.#waiting.delete(to);

@@ -12,7 +12,7 @@
 // side loses its connection, its session, or its server.
 
 import { ChatError } from "../errors.ts";
-import type { FileMessage, FileMessages } from "../protocol/file_messages.ts";
+import type { Chunk, FileMessage, FileMessages } from "../protocol/file_messages.ts";
 import type { Person, RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { ControlQueue } from "./control_queue.ts";
@@ -239,16 +239,32 @@ export class Transfers {
       case "decline":
       case "done":
         return this.#outgoing.finished(from, fileMessage);
-      case "chunk":
-        return this.#incoming.received(from, fileMessage);
+      case "again":
+        return this.#incoming.again(from, fileMessage.id);
       case "withdraw":
         return this.#incoming.withdrawn(from, fileMessage.id, fileMessage.reason);
     }
   }
 
-  /** The next message with file data, for when the client has nothing else to send. */
-  next(): { to: number; fileMessages: FileMessages } | undefined {
+  /** The file data for the next frame, for when the client has nothing else to send. */
+  next(): { to: number; chunks: readonly Chunk[] } | undefined {
     return this.#outgoing.next();
+  }
+
+  /** File data has come; returns whether it was requested. */
+  received(from: number, chunk: Chunk): boolean {
+    return this.#incoming.received(from, chunk);
+  }
+
+  /** Reads what is requested, if that has stopped. */
+  readAhead(): void {
+    this.#outgoing.readAhead();
+  }
+
+  /** Nothing comes from this member: what it owes is requested again. */
+  silent(from: number): void {
+    this.#incoming.lose(this.#post.peerKeyOf(from));
+    this.#incoming.pump();
   }
 
   /** The server has answered a message to one member. */
@@ -368,6 +384,9 @@ export class Transfers {
   /** This client is connected again; or with `peerKey` that member is. */
   resumed(peerKey?: string): void {
     this.#incoming.unpark();
+    // What was on its way is gone: this client knows what it has requested, and the others what it has sent.
+    this.#incoming.lose(peerKey);
+    if (peerKey === undefined) this.#outgoing.again();
     for (const key of peerKey === undefined ? this.#list.peerKeys : [peerKey]) this.#reunite(key);
     this.#goOn();
     this.#outgoing.readAhead();
@@ -399,6 +418,7 @@ export class Transfers {
         this.#post.event({ type: "progress", transfer: entry.view() });
       }
     }
+    this.#post.data.tick();
     this.#incoming.expire(now);
     this.#control.flush();
     this.#incoming.pump();

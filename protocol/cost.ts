@@ -13,8 +13,8 @@ export interface Cost {
 const DIRECT_BYTES = 1 / 64;
 /** What a direct message takes of a frame. It is work for two members: the receiver, and the sender with its ACK. */
 const DIRECT_FRAMES = 1 / 8;
-/** What HAVE takes of a frame: it is work for the server alone. */
-const HAVE_FRAMES = 1 / 64;
+/** What HAVE and GRANT take of a frame: they are work for the server, or for one other member. */
+const SMALL_FRAMES = 1 / 64;
 
 /**
  * What a new member takes. Its JOINED and LEFT go to all members, each of which checks a signature and shows a line;
@@ -33,8 +33,12 @@ export const RESUME_COST: Cost = { frames: 1, bytes: HEADER_SIZE };
 export function costOf(frame: Uint8Array): Cost {
   const { length } = frame;
   const type = frame[LENGTH_SIZE];
-  if (type === Type.HAVE) return { frames: HAVE_FRAMES, bytes: DIRECT_BYTES * length };
-  if (type === Type.MESSAGE && readU32(frame, LENGTH_SIZE + 1) !== 0) {
+  if (type === Type.HAVE || type === Type.GRANT) {
+    return { frames: SMALL_FRAMES, bytes: DIRECT_BYTES * length };
+  }
+  const isDirect = type === Type.MESSAGE && readU32(frame, LENGTH_SIZE + 1) !== 0;
+  // DATA that was granted takes nothing: it is not charged at all.
+  if (isDirect || type === Type.DATA) {
     return { frames: DIRECT_FRAMES, bytes: DIRECT_BYTES * length };
   }
   return { frames: 1, bytes: length };

@@ -5,12 +5,17 @@
 //
 //   offer     O || id (16) || size (8) || sha256 (32) || length (2) || name in UTF-8
 //   ask       Q || id (16) || offset (8) || length (4)
-//   chunk     C || id (16) || offset (8) || length (4) || bytes
 //   withdraw  W || id (16) || reason (1)        from the sender: the offer is over
 //   decline   D || id (16) || reason (1)        from the receiver: it does not want the file, or no more of it
 //   done      E || id (16)                      from the receiver: the file is complete and verified
+//   again     L || id (16)                      from the sender: data of it may be lost, and is to be requested again
+//
+// The bytes of files travel in DATA, which has one or more chunks and no number before them:
+//
+//   chunk     C || id (16) || offset (8) || length (4) || bytes
 
 import { concat } from "@std/bytes/concat";
+import { DATA_OVERHEAD, dataCost } from "./data.ts";
 
 /** Bytes of a transfer's id, which the sender draws at random. */
 export const TRANSFER_ID_SIZE = 16;
@@ -28,7 +33,15 @@ export const MAX_FILE_MESSAGES = 256;
 /** Bytes of file messages other than chunks in one message. */
 export const MAX_CONTROL_BYTES = 16 * 1024;
 
-const KIND = { offer: 0x4f, ask: 0x51, chunk: 0x43, withdraw: 0x57, decline: 0x44, done: 0x45 };
+const KIND = {
+  offer: 0x4f,
+  ask: 0x51,
+  chunk: 0x43,
+  withdraw: 0x57,
+  decline: 0x44,
+  done: 0x45,
+  again: 0x4c,
+};
 /** Of a withdrawal or a refusal. */
 const ENDING_SIZE = 1 + TRANSFER_ID_SIZE + 1;
 const DONE_SIZE = 1 + TRANSFER_ID_SIZE;
@@ -36,7 +49,15 @@ const RANGE_SIZE = 1 + TRANSFER_ID_SIZE + 8 + 4;
 const OFFER_SIZE = 1 + TRANSFER_ID_SIZE + 8 + SHA256_SIZE + 2;
 
 /** Bytes around the data of a chunk that is sent alone. */
-export const CHUNK_OVERHEAD: number = 1 + RANGE_SIZE;
+export const CHUNK_OVERHEAD: number = RANGE_SIZE;
+
+/** What the data of one chunk takes of a grant at most, in bytes: with what is around it in a DATA frame of its own. */
+export function chunkCost(length: number): number {
+  return dataCost(DATA_OVERHEAD + MAX_DATA_SEALING + CHUNK_OVERHEAD + length);
+}
+
+/** Bytes that a cipher adds to file data, at most: a counter and a tag. */
+const MAX_DATA_SEALING = 8 + 16;
 
 /** Why a transfer ended early. The reason of a later version is read as `other`. */
 export const REASONS = [
@@ -79,13 +100,21 @@ export interface ByteRange {
   readonly length: number;
 }
 
+/** A part of a file. It travels in DATA. */
+export interface Chunk {
+  readonly kind: "chunk";
+  readonly id: Uint8Array;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
 export type FileMessage =
   | { readonly kind: "offer" } & FileOffer
   | { readonly kind: "ask" } & ByteRange
-  | { readonly kind: "chunk"; readonly bytes: Uint8Array } & Omit<ByteRange, "length">
   | { readonly kind: "withdraw"; readonly id: Uint8Array; readonly reason: Reason }
   | { readonly kind: "decline"; readonly id: Uint8Array; readonly reason: Reason }
-  | { readonly kind: "done"; readonly id: Uint8Array };
+  | { readonly kind: "done"; readonly id: Uint8Array }
+  | { readonly kind: "again"; readonly id: Uint8Array };
 
 export interface FileMessages {
   /**
@@ -101,7 +130,7 @@ const utf8 = new TextEncoder();
 const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Bytes of an encoded file message. */
-export function fileMessageSize(fileMessage: FileMessage): number {
+export function fileMessageSize(fileMessage: FileMessage | Chunk): number {
   switch (fileMessage.kind) {
     case "offer":
       return OFFER_SIZE + utf8.encode(fileMessage.name).length;
@@ -113,8 +142,30 @@ export function fileMessageSize(fileMessage: FileMessage): number {
     case "decline":
       return ENDING_SIZE;
     case "done":
+    case "again":
       return DONE_SIZE;
   }
+}
+
+/** @throws {RangeError} if a value is out of its range */
+export function encodeChunks(chunks: readonly Chunk[]): Uint8Array<ArrayBuffer> {
+  return concat(chunks.flatMap(encodeFileMessage));
+}
+
+/**
+ * Reads all chunks of one frame, or none. Their data are views of `bytes`.
+ *
+ * @throws {RangeError} if one is cut short, there are other file messages, or a value is out of its range
+ */
+export function decodeChunks(bytes: Uint8Array): Chunk[] {
+  const reader = new Reader(bytes);
+  const chunks: Chunk[] = [];
+  while (reader.left > 0) {
+    const chunk = decodeFileMessage(reader);
+    if (chunk.kind !== "chunk") throw bad("read", "only parts of files may come in DATA");
+    chunks.push(chunk);
+  }
+  return chunks;
 }
 
 /** @throws {RangeError} if a value is out of its range, or there are too many messages */
@@ -123,7 +174,7 @@ export function encodeFileMessages({ refused, messages }: FileMessages): Uint8Ar
   return concat([Uint8Array.of(Math.min(255, refused)), ...messages.flatMap(encodeFileMessage)]);
 }
 
-function encodeFileMessage(fileMessage: FileMessage): Uint8Array[] {
+function encodeFileMessage(fileMessage: FileMessage | Chunk): Uint8Array[] {
   const { kind, id } = fileMessage;
   if (id.length !== TRANSFER_ID_SIZE) throw bad("write", `an id has ${id.length} bytes`);
   const start = concat([Uint8Array.of(KIND[kind]), id]);
@@ -151,12 +202,13 @@ function encodeFileMessage(fileMessage: FileMessage): Uint8Array[] {
     case "decline":
       return [start, Uint8Array.of(REASONS.indexOf(fileMessage.reason))];
     case "done":
+    case "again":
       return [start];
   }
 }
 
 /**
- * Reads all file messages of one message, or none. The data of chunks are views of `bytes`.
+ * Reads all file messages of one message, or none.
  *
  * @throws {RangeError} if one is cut short, of an unknown kind, or has a value out of its range, or there are too many
  */
@@ -166,12 +218,14 @@ export function decodeFileMessages(bytes: Uint8Array): FileMessages {
   const messages: FileMessage[] = [];
   while (reader.left > 0) {
     if (messages.length === MAX_FILE_MESSAGES) throw tooMany("read");
-    messages.push(decodeFileMessage(reader));
+    const message = decodeFileMessage(reader);
+    if (message.kind === "chunk") throw bad("read", "a part of a file may only come in DATA");
+    messages.push(message);
   }
   return { refused, messages };
 }
 
-function decodeFileMessage(reader: Reader): FileMessage {
+function decodeFileMessage(reader: Reader): FileMessage | Chunk {
   const kind = reader.take(1)[0]!;
   // A copy, because it is kept longer than `bytes`.
   const id = new Uint8Array(reader.take(TRANSFER_ID_SIZE));
@@ -202,6 +256,8 @@ function decodeFileMessage(reader: Reader): FileMessage {
     }
     case KIND.done:
       return { kind: "done", id };
+    case KIND.again:
+      return { kind: "again", id };
     default:
       throw bad("read", "it is of an unknown kind, perhaps of a later version");
   }

@@ -2,7 +2,9 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import {
   CHUNK_OVERHEAD,
+  decodeChunks,
   decodeFileMessages,
+  encodeChunks,
   encodeFileMessages,
   type FileMessage,
   fileMessageSize,
@@ -34,18 +36,40 @@ const fileMessage: fc.Arbitrary<FileMessage> = fc.oneof(
     length: fc.integer({ min: 1, max: MAX_PIECE }),
   }),
   fc.record({
-    kind: fc.constant("chunk" as const),
-    id,
-    offset,
-    bytes: fc.uint8Array({ minLength: 1, maxLength: 40 }),
-  }),
-  fc.record({
     kind: fc.constantFrom("withdraw" as const, "decline" as const),
     id,
     reason: fc.constantFrom(...REASONS),
   }),
-  fc.record({ kind: fc.constant("done" as const), id }),
+  fc.record({ kind: fc.constantFrom("done" as const, "again" as const), id }),
 );
+const chunk = fc.record({
+  kind: fc.constant("chunk" as const),
+  id,
+  offset,
+  bytes: fc.uint8Array({ minLength: 1, maxLength: 40 }),
+});
+
+Deno.test("decodeChunks: reads back any number of encoded chunks; fileMessageSize gives their bytes", () => {
+  fc.assert(fc.property(fc.array(chunk), (chunks) => {
+    const bytes = encodeChunks(chunks);
+    assertEquals(decodeChunks(bytes), chunks);
+    assertEquals(bytes.length, chunks.reduce((sum, one) => sum + fileMessageSize(one), 0));
+  }));
+});
+
+Deno.test("decodeChunks, decodeFileMessages: chunks come in DATA alone, and nothing else does", () => {
+  const bytes = encodeChunks([{ kind: "chunk", id: ID, offset: 0, bytes: Uint8Array.of(1) }]);
+  assertThrows(
+    () => decodeFileMessages(Uint8Array.of(0, ...bytes)),
+    RangeError,
+    "may only come in DATA",
+  );
+  const done = encodeFileMessages({ refused: 0, messages: [{ kind: "done", id: ID }] }).subarray(1);
+  assertThrows(() => decodeChunks(Uint8Array.of(...bytes, ...done)), RangeError, "only parts of");
+  for (let length = 1; length < bytes.length; length++) {
+    assertThrows(() => decodeChunks(bytes.subarray(0, length)), RangeError, "cut short");
+  }
+});
 
 Deno.test("decodeFileMessages: reads back any number of encoded file messages; fileMessageSize gives their bytes", () => {
   fc.assert(
@@ -88,7 +112,6 @@ Deno.test("decodeFileMessages: throws if cut anywhere but between two file messa
   const messages: FileMessage[] = [
     { kind: "offer", id: ID, size: 3, sha256: SHA256, name: "größer.txt" },
     { kind: "ask", id: ID, offset: 0, length: 3 },
-    { kind: "chunk", id: ID, offset: 0, bytes: Uint8Array.of(1, 2, 3) },
     { kind: "decline", id: ID, reason: "declined" },
     { kind: "done", id: ID },
   ];
@@ -166,8 +189,5 @@ Deno.test("decodeFileMessages: reads an unknown reason as other, and throws on a
 
 Deno.test("CHUNK_OVERHEAD: the bytes around the data of one chunk", () => {
   const chunk = { kind: "chunk", id: ID, offset: 5, bytes: new Uint8Array(MAX_PIECE) } as const;
-  assertEquals(
-    encodeFileMessages({ refused: 0, messages: [chunk] }).length,
-    CHUNK_OVERHEAD + MAX_PIECE,
-  );
+  assertEquals(encodeChunks([chunk]).length, CHUNK_OVERHEAD + MAX_PIECE);
 });

@@ -42,3 +42,15 @@ export function listenError(hostname: string, port: number, cause: unknown): Cha
     { what: messageOf(cause), hint: "Check --host and --port" };
   return new ChatError(`Cannot open a room at ${where}: ${what}`, { hint, cause });
 }
+
+/** The errors of a connection that has ended before it was accepted. All others are about the server's own state. */
+const GONE = [
+  Deno.errors.NotConnected,
+  Deno.errors.ConnectionAborted,
+  Deno.errors.ConnectionReset,
+] as const;
+
+/** Whether accepting a connection failed because its peer has gone already. */
+export function hasGone(error: unknown): boolean {
+  return GONE.some((kind) => error instanceof kind);
+}

@@ -38,6 +38,10 @@ export const METRICS = {
     type: "gauge",
     help: "Bytes of memory that waiting direct messages take.",
   },
+  chat_data_bytes_granted: {
+    type: "gauge",
+    help: "Bytes of file data that members may send or that wait for their receivers.",
+  },
   chat_process_resident_bytes: {
     type: "gauge",
     help: "Bytes of RAM that the process takes.",
@@ -84,6 +88,11 @@ export const METRICS = {
     type: "counter",
     help: "Messages to one member, by outcome.",
     label: { name: "outcome", values: ["accepted", "busy", "gone"] },
+  },
+  chat_data_frames_total: {
+    type: "counter",
+    help: "Frames with file data, by outcome: dropped ones were not granted.",
+    label: { name: "outcome", values: ["accepted", "dropped"] },
   },
   chat_slowed_total: {
     type: "counter",

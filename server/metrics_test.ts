@@ -10,6 +10,7 @@ const READINGS: Readings = {
   chat_unadmitted_connections: 2,
   chat_room_log_bytes_held: 524288,
   chat_own_logs_bytes_held: 4096,
+  chat_data_bytes_granted: 8,
   chat_process_resident_bytes: 66060288,
   chat_frames_received_total: 7,
   chat_bytes_received_total: 2 ** 40 + 1,

@@ -14,11 +14,13 @@ import {
 } from "../protocol.ts";
 import type { Connection } from "../protocol/connection.ts";
 import { type Cost, costOf } from "../protocol/cost.ts";
+import { parseData, parseGrant } from "../protocol/data.ts";
 import { encodeWarning, parseError } from "../protocol/json_frames.ts";
 import { TurnSlice } from "../protocol/turn_slice.ts";
 import type { ProtocolAdapter } from "./adapter.ts";
 import { CloseReason } from "./admission.ts";
 import type { Budgets } from "./budgets.ts";
+import type { DataLanes } from "./data_lanes.ts";
 import type { ServerEvent } from "./events.ts";
 import type { Hub } from "./hub.ts";
 import { networkOf } from "./login_tries.ts";
@@ -40,6 +42,7 @@ const ACK_OUTCOMES = ["accepted", "busy", "gone"] as const;
 export interface RelayParts {
   readonly hub: Hub;
   readonly budgets: Budgets;
+  readonly lanes: DataLanes;
   readonly adapter: ProtocolAdapter | undefined;
   readonly counters: Counters;
   readonly report: (event: ServerEvent) => void;
@@ -71,13 +74,15 @@ export class Relay {
       for (let frame = next(); frame; frame = next()) {
         this.received.frames++;
         this.received.bytes += frame.bytes.length;
-        const cost = costOf(frame.bytes);
-        const wait = this.#charge(connection, session, cost);
-        if (wait > 0) await connection.pause(wait);
-        const turn = this.#parts.budgets.take(network, session, cost);
-        if (turn) await connection.pauseFor(turn);
-        if (session.connection !== connection) return;
-        this.#take(connection, session, frame);
+        if (!this.#takeData(session, frame)) {
+          const cost = costOf(frame.bytes);
+          const wait = this.#charge(connection, session, cost);
+          if (wait > 0) await connection.pause(wait);
+          const turn = this.#parts.budgets.take(network, session, cost);
+          if (turn) await connection.pauseFor(turn);
+          if (session.connection !== connection) return;
+          this.#take(connection, session, frame, network);
+        }
         const rest = slice.spend(1 + frame.bytes.length / COST_BYTES);
         if (!rest) continue;
         await rest;
@@ -89,7 +94,7 @@ export class Relay {
     }
     if (!adapted || session.connection !== connection) return;
     const last = adapted.end();
-    if (last) this.#take(connection, session, last);
+    if (last) this.#take(connection, session, last, network);
     // Such a client can only leave by ending its connection.
     if (connection.why === undefined) throw new CloseReason(undefined, "bye", Left.BYE);
   }
@@ -120,7 +125,16 @@ export class Relay {
     return wait;
   }
 
-  #take(connection: Connection, session: Session, frame: Frame): void {
+  /** Whether it is DATA that was granted: such bytes are paced by grants, and take nothing of a budget. */
+  #takeData({ member }: Session, { type, id, body, bytes }: Frame): boolean {
+    if (type !== Type.DATA) return false;
+    const { generation } = parseData(body);
+    const isTaken = this.#parts.lanes.send(member.id, id, generation, bytes);
+    this.#parts.counters.add("chat_data_frames_total", isTaken ? "accepted" : "dropped");
+    return isTaken;
+  }
+
+  #take(connection: Connection, session: Session, frame: Frame, network: string): void {
     const { member } = session;
     switch (frame.type) {
       case Type.MESSAGE: {
@@ -141,6 +155,15 @@ export class Relay {
             "HAVE names a position that was not sent",
           );
         }
+        return;
+      case Type.GRANT: {
+        const grant = parseGrant(frame.body);
+        // The members may have changed since the receiver sent it.
+        if (!this.#parts.hub.fold.member(frame.id)) return;
+        return this.#parts.lanes.grant(member.id, network, frame.id, grant);
+      }
+      case Type.DATA:
+        // It was not granted, and is charged like a direct message.
         return;
       case Type.PING:
         checkEmpty("PING", frame.body);

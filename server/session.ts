@@ -1,5 +1,6 @@
 // A session: what a server keeps of one of its members across its connections, besides the room's state.
 
+import { encodeFrame, Type } from "../protocol.ts";
 import type { Connection } from "../protocol/connection.ts";
 import type { FloodGuard, RateLimiter } from "../protocol/rate_limit.ts";
 import type { AdaptedConnection } from "./adapter.ts";
@@ -20,4 +21,17 @@ export interface Session {
   reading: Promise<boolean> | undefined;
   /** Cancels the timers that run while it has no connection. */
   cancel: () => void;
+}
+
+/** Sends PING to connections that have been silent for half of `idleMs`, and closes those silent for all of it. */
+export function checkIdle(sessions: Iterable<Session>, idleMs: number): void {
+  for (const { connection, adapted } of sessions) {
+    // An adapted client cannot answer a PING, so it may be silent forever.
+    if (!connection || adapted) continue;
+    const { silence } = connection;
+    if (silence >= idleMs) connection.close();
+    else if (silence >= idleMs / 2 && connection.urgent === 0) {
+      connection.send(encodeFrame(Type.PING, 0));
+    }
+  }
 }

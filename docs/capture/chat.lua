@@ -50,6 +50,8 @@ local TYPES = {
   [17] = "AWAY",
   [18] = "WARNING",
   [19] = "SEAT",
+  [20] = "GRANT",
+  [21] = "DATA",
 }
 -- Which side alone sends it; the others come from both.
 local SENT_BY = {
@@ -84,6 +86,7 @@ local FILE_MESSAGES = {
   [0x57] = "W: withdraw",
   [0x44] = "D: decline",
   [0x45] = "E: done",
+  [0x4c] = "L: again",
 }
 local FILE_REASONS = {
   [0] = "other",
@@ -119,6 +122,8 @@ f.time = ProtoField.uint64("chat.time", "Clock of the server in ms")
 f.budget = ProtoField.none("chat.budget", "Budget")
 f.frames = ProtoField.uint32("chat.budget.frames", "Frames a second")
 f.frame_burst = ProtoField.uint32("chat.budget.frame_burst", "Frames at once")
+f.generation = ProtoField.uint32("chat.generation", "Generation")
+f.total = ProtoField.uint64("chat.total", "Bytes granted")
 f.left = ProtoField.none("chat.left", "Left of the budget")
 f.left_frames = ProtoField.uint32("chat.left.frames", "Frames left")
 f.left_bytes = ProtoField.uint32("chat.left.bytes", "Bytes left")
@@ -704,14 +709,19 @@ local function add_opened(tree, bytes, key)
   return tvb
 end
 
-local SEALED_MIN = { message = 120, direct = 96, profile = 200 }
+local SEALED_MIN = { message = 120, direct = 96, profile = 200, data = 24 }
 
 -- The visible parts of a sealed body: everything but the content.
 local function add_sealed(tree, range, use)
   local size = range:len()
   local item = tree:add(f.sealed, range)
   if size < SEALED_MIN[use] then
-    local shortest = { message = "message to the room", direct = "direct message", profile = "profile" }
+    local shortest = {
+      message = "message to the room",
+      direct = "direct message",
+      profile = "profile",
+      data = "chunk of a file",
+    }
     item:add_proto_expert_info(e.unreadable, "It is shorter than every sealed " .. shortest[use])
     return "too short"
   end
@@ -724,7 +734,7 @@ local function add_sealed(tree, range, use)
   item:add(f.secret, range(at + 8, size - at - 8 - 16))
   item:add(f.tag, range(size - 16, 16))
   local inside = size - SEALED_MIN[use]
-  local what = use == "profile" and "a profile" or "an envelope"
+  local what = use == "profile" and "a profile" or use == "data" and "a chunk" or "an envelope"
   item:append_text(": " .. what .. " of " .. inside .. " bytes, which only members can open")
   return "sealed, " .. inside .. " bytes inside"
 end
@@ -753,7 +763,7 @@ local function add_file_message(tree, tvb, at)
   local left = tvb:len() - at
   if left < 17 then return nil end
   local kind = string.char(tvb(at, 1):uint())
-  local sizes = { O = 59, Q = 29, C = 29, W = 18, D = 18, E = 17 }
+  local sizes = { O = 59, Q = 29, C = 29, W = 18, D = 18, E = 17, L = 17 }
   local size = sizes[kind]
   if not size or left < size then return nil end
   -- The name follows an offer, and the data a chunk.
@@ -783,19 +793,24 @@ end
 -- In one message.
 local MAX_FILE_MESSAGES = 256
 
-local function add_file_messages(tree, tvb, at)
-  if at >= tvb:len() then return unreadable(tree, "It is cut short") end
-  tree:add(f.refused, tvb(at, 1))
-  at = at + 1
+-- The chunks of DATA, or file messages, among which there are none.
+local function add_all_file_messages(tree, tvb, at, are_chunks)
   local words = {}
   while at < tvb:len() do
+    local is_chunk = tvb(at, 1):uint() == 0x43
     local size, what = add_file_message(tree, tvb, at)
-    if not size then return unreadable(tree, "A file message is invalid") end
-    if #words == MAX_FILE_MESSAGES then return unreadable(tree, "It has too many file messages") end
+    if not size or is_chunk ~= are_chunks then return unreadable(tree, "A file message is invalid") end
+    if not are_chunks and #words == MAX_FILE_MESSAGES then return unreadable(tree, "It has too many file messages") end
     words[#words + 1] = what
     at = at + size
   end
   return "files: " .. table.concat(words, ", ")
+end
+
+local function add_file_messages(tree, tvb, at)
+  if at >= tvb:len() then return unreadable(tree, "It is cut short") end
+  tree:add(f.refused, tvb(at, 1))
+  return add_all_file_messages(tree, tvb, at + 1, false)
 end
 
 local function add_envelope(tree, tvb, at, has_message_id)
@@ -902,6 +917,32 @@ function BODIES.HAVE(tree, range)
   return "up to " .. tostring(range:uint64())
 end
 
+function BODIES.GRANT(tree, range)
+  if not of_size(tree, range, 12) then return nil end
+  tree:add(f.generation, range(0, 4))
+  local item = tree:add(f.total, range(4, 8))
+  if range(4, 4):uint() * 2 ^ 32 + range(8, 4):uint() > MAX_POSITION then
+    item:add_proto_expert_info(e.malformed, "No total has more than 53 bits")
+  end
+  return "up to " .. tostring(range(4, 8):uint64()) .. " bytes"
+end
+
+function BODIES.DATA(tree, range, c)
+  if not range or range:len() < 4 then
+    if range then tree:add(f.body, range) end
+    tree:add_proto_expert_info(e.malformed, "It ends within its generation")
+    return nil
+  end
+  tree:add(f.generation, range(0, 4))
+  local size = range:len() - 4
+  if size == 0 then return "0 bytes" end
+  local sealed = range(4)
+  if c.cipher == "sealed" then return add_sealed(tree, sealed, "data") end
+  tree:add(f.body, sealed)
+  if not c.key then return size .. " bytes" end
+  return brief(add_all_file_messages(tree, add_opened(tree, sealed:raw(), c.key), 0, true))
+end
+
 local function add_said(tree, range, c, _, is_direct)
   if range then return add_message(tree, range, c, is_direct and "direct" or "message") end
   -- The server accepts it, but its receivers cannot read it.
@@ -981,7 +1022,8 @@ BODIES.ERROR, BODIES.WARNING = add_complaint("ERROR"), add_complaint("WARNING")
 local function whom(name, id, from_server)
   if name == "MESSAGE" and not from_server then return id == 0 and "to the room" or "to " .. id end
   if name == "MESSAGE" or name == "DIRECT" then return "from " .. id end
-  if name == "ACK" then return "to " .. id end
+  if name == "ACK" or name == "GRANT" then return "to " .. id end
+  if name == "DATA" then return (from_server and "from " or "to ") .. id end
   if name == "WELCOME" or name == "SEAT" then return "member " .. id end
   if id ~= 0 then return "member " .. id end
   return nil

@@ -6,6 +6,7 @@ import { parseCommand } from "../../cli/args.ts";
 import type { Command } from "../../cli/command.ts";
 import { ERROR_CODES, MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, MAX_PROFILE } from "../../protocol.ts";
 import { RETURN_PLACES } from "../../server/admission_places.ts";
+import { CREDIT_IN_ALL, NETWORK_CREDIT, RECEIVER_CREDIT } from "../../server/data_lanes.ts";
 import { ENDINGS_IN_ALL, ENDINGS_PER_NETWORK } from "../../server/endings.ts";
 import { formatJson, formatText, type ServerEvent } from "../../server/events.ts";
 import { OWN_LOG_SIZE, OWN_LOGS_SIZE } from "../../server/fold.ts";
@@ -99,6 +100,8 @@ Deno.test("docs/operating.md: the fixed limits have the values of the program", 
     size(MAX_PROFILE),
     size(OWN_LOG_SIZE),
     size(OWN_LOGS_SIZE),
+    [RECEIVER_CREDIT, NETWORK_CREDIT, CREDIT_IN_ALL].map((bytes) => bytes / 2 ** 20).join(", ")
+      .replace(/, (\d+)$/, " and $1 MiB"),
     `${TRIES_PER_ADDRESS} and ${TRIES_IN_ALL}`,
     String(RETURN_PLACES),
     `${ENDINGS_PER_NETWORK} and ${ENDINGS_IN_ALL}`,
@@ -114,10 +117,11 @@ Deno.test("docs/operating.md: the formula for the memory has the values that a t
     size(MEMORY.program),
     `${MEMORY.log} × \`--log-size\``,
     size(MEMORY.direct),
+    size(MEMORY.data),
     size(MEMORY.unadmitted),
     size(MEMORY.member),
   ]);
-  assert(rows[3]![0]!.endsWith(`, and ${MORE_UNADMITTED} more`));
+  assert(rows[4]![0]!.endsWith(`, and ${MORE_UNADMITTED} more`));
   const bound = memoryBound(DEFAULT_LIMITS);
   const GiB = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   assert(page.includes(`With the defaults that is ${GiB(bound)},`));

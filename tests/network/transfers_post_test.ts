@@ -2,6 +2,7 @@
 // ends with equal bytes or a reported failure.
 
 import { assert, assertEquals } from "@std/assert";
+import { freeData } from "../support/free_data.ts";
 import type { Post } from "../../files/post.ts";
 import { Transfers } from "../../files/transfers.ts";
 import { AckOutcome } from "../../protocol.ts";
@@ -51,6 +52,7 @@ class Side {
         this.#move();
       },
       wake: () => this.#move(),
+      data: freeData,
       has: (id) => id === this.other.id,
       person,
       peerKeyOf: (id) =>
@@ -72,9 +74,17 @@ class Side {
     this.#moving = true;
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, 0));
-      const fileMessages = this.#queue.shift() ?? this.transfers.next()?.fileMessages;
-      if (!fileMessages) break;
+      const fileMessages = this.#queue.shift();
+      const data = fileMessages ? undefined : this.transfers.next();
+      if (!fileMessages && !data) break;
       const what = this.#draw();
+      if (data) {
+        if (what === "reset") reset(this, this.other);
+        else for (const chunk of data.chunks) this.other.transfers.received(this.id, chunk);
+        this.transfers.readAhead();
+        continue;
+      }
+      if (!fileMessages) break;
       if (what === "busy") this.transfers.answered(this.other.id, fileMessages, AckOutcome.BUSY);
       else if (what === "reset") reset(this, this.other);
       else {
@@ -170,6 +180,7 @@ Deno.test("Transfers: does not search all members on each join while it waits fo
     tell: (_, fileMessages) => (sent.push(fileMessages), true),
     say() {},
     wake() {},
+    data: freeData,
     has: (id) => here.has(id),
     person,
     peerKeyOf: (id) => here.get(id),
@@ -218,6 +229,7 @@ Deno.test("Transfers: reports an own offer once, however often the server return
     tell: () => true,
     say: said.resolve,
     wake() {},
+    data: freeData,
     has: () => true,
     person,
     peerKeyOf: () => "ada",

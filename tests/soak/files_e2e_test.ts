@@ -2,6 +2,7 @@
 // receiver's disk fails.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { MAX_WINDOW } from "../../files/download.ts";
 import { Home, Program, run } from "../support/program.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
 import { Guest } from "../support/loopback.ts";
@@ -17,7 +18,7 @@ const MIB = 1024 * 1024;
 /** Bytes between checkpoints of a part: a killed receiver may request as many again. */
 const CHECKPOINT = 4 * MIB;
 /** Bytes on their way when a program is killed: they are requested again. */
-const WINDOW = 256 * 1024;
+const WINDOW = MAX_WINDOW;
 /** The overhead of the data and all other messages, as a factor. */
 const AROUND = 1.02;
 const THROUGH = { seed: 1, kinds: [], maxChunk: MAX_PIECE } as const;

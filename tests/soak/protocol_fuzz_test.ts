@@ -1,6 +1,8 @@
 // One million frames, most of them broken, for the decoder and every parser. The seed is fixed, so the frames are the
 // same in each run.
 
+import { parseData, parseGrant } from "../../protocol/data.ts";
+import { decodeChunks } from "../../protocol/file_messages.ts";
 import { assert } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { XorCipher } from "../../cipher.ts";
@@ -208,6 +210,10 @@ function parse({ type, body }: Frame): void {
       return void parseHave(body);
     case Type.AWAY:
       return void parseAway(body);
+    case Type.GRANT:
+      return void parseGrant(body);
+    case Type.DATA:
+      return void decodeChunks(cipher.open(parseData(body).chunk).plaintext);
     default:
       return checkEmpty("a frame", body);
   }

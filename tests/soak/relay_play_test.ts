@@ -76,7 +76,7 @@ const HARMLESS: Readonly<Record<string, readonly RegExp[]>> = {
   "the id of GREETING has no meaning": [/^GREETING: (id \d+|bit flipped after 4\/5)$/],
   // "Whether somebody can come back is the server's word."
   "whether a session can be resumed is the server's word": [
-    /^HAVE: (dropped|repeated( later)?|after the next|id \d+)$/,
+    /^HAVE: (dropped|repeated( later)?|after the next|id \d+|as DATA)$/,
   ],
   // "Choose the order": the same for everyone.
   "the order in which the server takes messages is its word": [
@@ -87,13 +87,13 @@ const HARMLESS: Readonly<Record<string, readonly RegExp[]>> = {
     /^(MESSAGE of (an earlier|a later) member|own MESSAGE|JOINED|DIRECT): after the next$/,
   ],
   "whether the server takes a new name, and when, is its word: the old one is true, too": [
-    /^ben's new name: (dropped|emptied|after the next|id \d+)$/,
+    /^ben's new name: (dropped|emptied|after the next|id \d+|as DATA)$/,
   ],
   "whether and why a member left is the server's word": [
     /^ben's BYE: (dropped|repeated( later)?|after the next|length \+ 1|id \d+|as (PROFILE|PING|PONG))$/,
   ],
   "warnings are the server's word": [
-    /^WARNING: (dropped|repeated( later)?|after the next|bit flipped after [234]\/5|id \d+)$/,
+    /^WARNING: (dropped|repeated( later)?|after the next|bit flipped after [234]\/5|id \d+|as DATA)$/,
   ],
   "tokens are the server's": [/^WELCOME: bit flipped after 4\/5$/],
   "whether the server has accepted a direct message is its word": [

@@ -47,7 +47,7 @@ export type FilePart =
     | { readonly kind: "offer"; readonly size: number; readonly name: string }
     | { readonly kind: "ask"; readonly offset: number; readonly length: number }
     | { readonly kind: "chunk"; readonly offset: number; readonly length: number }
-    | { readonly kind: "withdraw" | "decline" | "done" }
+    | { readonly kind: "withdraw" | "decline" | "done" | "again" }
   );
 
 type Step =
@@ -242,7 +242,7 @@ const part = fc.oneof(
     length: fc.constantFrom(1, 20, 65_536),
   }),
   fc.record({
-    kind: fc.constantFrom("withdraw", "decline", "done"),
+    kind: fc.constantFrom("withdraw", "decline", "done", "again"),
     transfer: fc.nat({ max: 7 }),
   }),
 ) as fc.Arbitrary<FilePart>;

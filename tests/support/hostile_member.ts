@@ -19,7 +19,12 @@ import {
   VERSION,
 } from "../../protocol.ts";
 import { decodeProfile, encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
-import { encodeFileMessages, type FileMessage } from "../../protocol/file_messages.ts";
+import {
+  type Chunk,
+  encodeChunks,
+  encodeFileMessages,
+  type FileMessage,
+} from "../../protocol/file_messages.ts";
 import {
   encodeHello,
   encodeLogin,
@@ -465,7 +470,7 @@ export class HostileMember {
 /** A file message. The transfers have few ids, so that messages meet. */
 function encodePart(part: FilePart): Uint8Array<ArrayBuffer> {
   const id = new Uint8Array(16).fill(part.transfer);
-  const message = ((): FileMessage => {
+  const message = ((): FileMessage | Chunk => {
     switch (part.kind) {
       case "offer":
         return { ...part, id, sha256: new Uint8Array(32) };
@@ -475,11 +480,14 @@ function encodePart(part: FilePart): Uint8Array<ArrayBuffer> {
       case "decline":
         return { kind: part.kind, id, reason: "cancelled" };
       case "done":
+      case "again":
         return { kind: part.kind, id };
       case "ask":
         return { ...part, id };
     }
   })();
+  // A chunk belongs into DATA: anywhere else it is not valid.
+  if (message.kind === "chunk") return encodeChunks([message]);
   // Without the number that precedes all of them.
   return encodeFileMessages({ refused: 0, messages: [message] }).slice(1);
 }

@@ -16,6 +16,8 @@ export const MEMORY = {
   log: 2,
   /** All direct messages that wait. */
   direct: 96 * MIB,
+  /** All file data on its way: what may wait, and what is around each frame. */
+  data: 320 * MIB,
   /** Each connection that is not admitted yet, or ends. */
   unadmitted: 32 * KIB,
   /** Each member: its objects, the largest frame that it has not sent to its end, and what is being written to it. */
@@ -29,6 +31,6 @@ export const MORE_UNADMITTED: number = RETURN_PLACES + ENDINGS_IN_ALL;
 export function memoryBound(
   { logSize, maxMembers, maxAdmissions }: Pick<Limits, "logSize" | "maxMembers" | "maxAdmissions">,
 ): number {
-  return MEMORY.program + MEMORY.log * logSize + MEMORY.direct +
+  return MEMORY.program + MEMORY.log * logSize + MEMORY.direct + MEMORY.data +
     MEMORY.unadmitted * (maxAdmissions + MORE_UNADMITTED) + MEMORY.member * maxMembers;
 }

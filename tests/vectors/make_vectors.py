@@ -37,7 +37,7 @@ def base64url(data):
 
 TYPES = {
     "GREETING": 1, "HELLO": 2, "WELCOME": 3, "MESSAGE": 4, "PROFILE": 7, "JOINED": 8, "LEFT": 9,
-    "HAVE": 16, "AWAY": 17, "SEAT": 19, "(none)": 20,
+    "HAVE": 16, "AWAY": 17, "SEAT": 19, "GRANT": 20, "DATA": 21, "(none)": 22,
 }  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def resume_proof(key, nonce, token, room, own, chain):
 EXPORT = run(0, 64)
 LOG = run(0x40, 16)
 TIME = 1769860800000
-USES = {"room": 0, "direct": 1, "profile": 2}
+USES = {"room": 0, "direct": 1, "profile": 2, "data": 3}
 
 
 def hkdf(secret, salt, info):
@@ -99,7 +99,7 @@ class Member:
 
     def lane(self, use, other=None):
         """The ends of a lane, and its key."""
-        if use == "direct":
+        if use in ("direct", "data"):
             pairs = [(m.id, m.identity, m.salt, m.exchange) for m in (self, other)]
             (i, a, s, x), (j, b, t, y) = pairs
             ends = self.log + u32(i) + u32(j) + a + b + s + t + x + y
@@ -115,6 +115,8 @@ class Member:
         """The body. The options after `report` make bodies that a receiver must refuse."""
         ends, key = self.lane(use, to)
         associated = b"chat/1" + u8(USES[use]) + ends
+        if use == "data":  # not signed
+            return u64(counter) + ChaCha20Poly1305(key).encrypt(bytes(4) + u64(counter), content, associated)
         keys = b"" if use != "profile" else self.keys if keys is None else keys
         rest = u64(time) + (b"" if use == "direct" else report) + content
         if signed is None:
@@ -225,6 +227,7 @@ def body_lines(use, body, tag=True):
         "profile": "keys, signature, time, report, profile",
         "room": "signature, time, report, envelope",
         "direct": "signature, time, envelope",
+        "data": "a chunk of a file",
     }
     lines += rows(rest[8:-16], f"sealed: {inside[use]}")
     return lines + rows(rest[-16:], "tag" if tag else "")
@@ -271,9 +274,10 @@ def write_sealed():
         (ADA.lane("room")[1], "key of her messages to the room"),
         (ADA.agreeing.exchange(BOB.agreeing.public_key()), "secret that she shares with Bob"),
         (ADA.lane("direct", BOB)[1], "key of her direct messages to Bob"),
+        (ADA.lane("data", BOB)[1], "key of the file data that she sends to Bob"),
     ]
     lines = [line for key, note in keys for line in rows(key, note)]
-    about = "All keys that are derived from the export key for Ada's session, and for her direct messages to Bob."
+    about = "All keys that are derived from the export key for Ada's session, and for what she sends to Bob alone."
     write("sealed_keys.txt", about, "ok", fields, lines)
 
     with_ada = "sealed_profile.txt"
@@ -301,6 +305,11 @@ def write_sealed():
     write_ok("direct_back", "Bob's direct message to Ada: another direction, another key.", "direct",
              BOB.seal("direct", b"TYep!", to=ADA), "TYep!", sender=BOB, receiver=ADA,
              after="sealed_profile_bob.txt")  # fmt: skip
+
+    data = ADA.seal("data", b"a part of a file", to=BOB)
+    write_ok("data", "File data from Ada to Bob: it has no signature.", "data", data, "a part of a file", after=with_ada)
+    write_ok("data_skipped", "File data after some that was lost: its counter may skip.", "data",
+             ADA.seal("data", b"a later part", to=BOB, counter=7), "a later part", after=with_ada, counter=7)  # fmt: skip
 
     of_room, of_profile, of_renamed = "sealed_room.txt", "sealed_profile.txt", "sealed_profile_renamed.txt"
     other_room = Member(1, 0xA0, export=run(0x80, 64))
@@ -344,6 +353,11 @@ def write_sealed():
                PROFILE_EVE, of=of_renamed)  # fmt: skip
     write_fail("spent", "Ada's profile arrives again after she has left: her id is used up.", "spent", "profile",
                PROFILE_ADA, left="1")  # fmt: skip
+    write_fail("data_receiver", "Ada's file data for Bob is delivered to Eve.", "tampered", "data", data, receiver=EVE)
+    write_fail("data_repeated", "Ada's file data arrives a second time.", "repeated", "data", data,
+               after="sealed_profile.txt sealed_data.txt")  # fmt: skip
+    write_fail("data_direct", "Ada's file data arrives as a direct message: it has no signature.", "tampered", "direct",
+               data)  # fmt: skip
     # A member helps the server.
     posing = Member(3, 0xE0, salt=BOB.salt, exchange=BOB.private)
     copied = ADA.seal("direct", content, to=posing)
@@ -526,6 +540,19 @@ def write_frames():
     write("frame_have.txt", "A client confirms that it is in the room: it has none of its own log yet.", "ok",
           [("type", "HAVE"), ("id", 0), ("position", 0)],
           frame_lines("HAVE", 0, u64(0), [f"{u64(0).hex(' '):48} # position: 0"]))  # fmt: skip
+    write("frame_grant.txt", "Ben grants 64 KiB of file data to Grace, in his first attempt. To Grace it comes with Ben's id.", "ok",
+          [("type", "GRANT"), ("id", 2), ("generation", 1), ("total", 65536)],
+          frame_lines("GRANT", 2, u32(1) + u64(65536),
+                      [f"{u32(1).hex(' '):48} # generation: 1", f"{u64(65536).hex(' '):48} # total: 65536"]))  # fmt: skip
+    parts = [b"C", bytes(range(16)), u64(0), u32(5), b"hello"]
+    notes = ["C: a chunk", "id", "offset: 0", "length: 5", "bytes: hello"]
+    chunk = [bytes(byte ^ 188 for byte in part) for part in parts]
+    shown = compact([{"kind": "chunk", "id": bytes(range(16)).hex(), "offset": 0, "bytes": b"hello".hex()}])
+    write("frame_data.txt", "Grace sends file data to Ben. To Ben it comes with Grace's id.", "ok",
+          [("type", "DATA"), ("id", 1), ("generation", 1), ("public-key", 198), ("chunks", shown)],
+          frame_lines("DATA", 1, u32(1) + b"".join(chunk),
+                      [f"{u32(1).hex(' '):48} # generation: 1"]
+                      + [f"{part.hex(' '):48} # {note} XOR bc" for part, note in zip(chunk, notes)]))  # fmt: skip
 
 
 def write_faults():
@@ -547,7 +574,13 @@ def write_faults():
          {"room": 23, "own": 0, "members": 1, "accepted": 0, "said": 0, "token": "a token", "grace": 60000}, 2)  # fmt: skip
     fail("welcome_left", "WELCOME has a part of a message left.", "WELCOME",
          {"room": 23, "own": 0, "members": 1, "left": {"frames": 0.5, "bytes": 0}}, 2)  # fmt: skip
-    write("fail_unexpected_type_20.txt", "Type 20 does not exist.", "unexpected", [], frame_lines("(none)", 0, b"", []))
+    write("fail_malformed_grant_size.txt", "GRANT has no total.", "malformed", [], frame_lines("GRANT", 2, u32(1), [f"{u32(1).hex(' ')}"]))
+    total = u32(1) + u64(2**53)
+    write("fail_malformed_grant_total.txt", "GRANT has a total that does not fit in 53 bits.", "malformed", [],
+          frame_lines("GRANT", 2, total, [total.hex(" ")]))  # fmt: skip
+    write("fail_malformed_data.txt", "DATA ends within its generation.", "malformed", [],
+          frame_lines("DATA", 2, b"\0\0\1", ["00 00 01"]))  # fmt: skip
+    write("fail_unexpected_type_22.txt", "Type 22 does not exist.", "unexpected", [], frame_lines("(none)", 0, b"", []))
 
 
 def write_identity():

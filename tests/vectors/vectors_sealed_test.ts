@@ -18,7 +18,7 @@ import { MIN_PASSPHRASE } from "../../cipher/identity_export.ts";
 import { SealedCipher } from "../../cipher/sealed.ts";
 import { TRIES_IN_ALL, TRIES_PER_ADDRESS } from "../../server/login_tries.ts";
 
-const VECTORS = 45;
+const VECTORS = 50;
 
 /** The error message of each kind of failure. */
 const KINDS: Readonly<Record<string, string>> = {
@@ -134,7 +134,7 @@ Deno.test(`vectors: there are ${VECTORS} different sealed vectors`, () => {
 Deno.test("vectors: have every use and every kind of failure", () => {
   const all = [...vectors.values()];
   const uses = new Set(all.flatMap(({ fields }) => fields["use"] ?? []));
-  assertEquals([...uses].sort(), ["direct", "profile", "room"]);
+  assertEquals([...uses].sort(), ["data", "direct", "profile", "room"]);
   const kinds = new Set(all.map(({ expect }) => expect));
   assertEquals([...kinds].sort(), ["ok", ...Object.keys(KINDS)].sort());
 });
@@ -146,9 +146,11 @@ for (const vector of vectors.values()) {
     Deno.test(`${name}: ${about}`, () => {
       const { plaintext, sentAt, missing, report } = openWith(receiverOf(vector), vector);
       assertEquals(plaintext, contentOf(fields));
-      assertEquals(sentAt, numberIn(fields, "time"));
+      const isSigned = fields["use"] !== "data";
+      assertEquals(sentAt, isSigned ? numberIn(fields, "time") : undefined);
       assertEquals(missing, numberIn(fields, "missing"));
-      assertEquals(report, fields["use"] === "direct" ? undefined : reportIn(fields));
+      const hasReport = isSigned && fields["use"] !== "direct";
+      assertEquals(report, hasReport ? reportIn(fields) : undefined);
       assertEquals(seal(vector), bytes);
     });
   } else {
@@ -192,15 +194,17 @@ Deno.test("sealed_keys.txt: every key is derived as in docs/security.md", () => 
     deriveKey(exportKey, ada.salt, info("chat/1 profile", log, ada.id, ada.salt)),
     deriveKey(exportKey, ada.salt, info("chat/1 room", log, ada.id, ada.salt, ada.identity)),
     agreed,
-    deriveKey(
-      concat([exportKey, agreed]),
-      ada.salt,
-      info(
-        "chat/1 direct",
-        ...[log, ada.id, bob.id, ada.identity, bob.identity, ada.salt, bob.salt],
-        ...[ada.exchange.publicKey, bob.exchange.publicKey],
-      ),
-    ),
+    ...["chat/1 direct", "chat/1 data"].map((label) => (
+      deriveKey(
+        concat([exportKey, agreed]),
+        ada.salt,
+        info(
+          label,
+          ...[log, ada.id, bob.id, ada.identity, bob.identity, ada.salt, bob.salt],
+          ...[ada.exchange.publicKey, bob.exchange.publicKey],
+        ),
+      )
+    )),
   ];
   assertEquals(keys.map((key) => key.toHex()).join(""), bytes.toHex());
 });

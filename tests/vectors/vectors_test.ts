@@ -9,6 +9,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { XorCipher } from "../../cipher.ts";
+import { encodeDataBody, encodeGrantBody, parseData, parseGrant } from "../../protocol/data.ts";
 import { Identity } from "../../cipher/identity.ts";
 import {
   EXPORT_KEY_SIZE,
@@ -71,13 +72,19 @@ import {
   ENVELOPE_OVERHEAD,
   NUMBER_OVERHEAD,
 } from "../../protocol/envelope.ts";
-import { decodeFileMessages, encodeFileMessages, REASONS } from "../../protocol/file_messages.ts";
+import {
+  decodeChunks,
+  decodeFileMessages,
+  encodeChunks,
+  encodeFileMessages,
+  REASONS,
+} from "../../protocol/file_messages.ts";
 import { MAX_SEQ, type MessageId, ORIGIN_SIZE } from "../../protocol/message_ids.ts";
 import { parsePreface, parseServerOpening } from "../../protocol/opening.ts";
 import { checkResume, proveResume, TOKEN_SIZE } from "../../protocol/resume.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/names.ts";
 
-const VECTORS = 139;
+const VECTORS = 144;
 
 type Fields = Record<string, string>;
 
@@ -137,6 +144,14 @@ const empty = (type: number, name: string): Codec => ({
   write: (_, id) => encodeFrame(type, id),
 });
 
+/** File messages, with bytes in hex. */
+const asJson = (messages: readonly unknown[]) =>
+  JSON.stringify(messages, (_, value) => value instanceof Uint8Array ? value.toHex() : value);
+const fromJson = (text: string) =>
+  JSON.parse(text, (key, value) => (
+    ["id", "sha256", "bytes"].includes(key) ? Uint8Array.fromHex(value) : value
+  ));
+
 const message = (type: number): Codec => ({
   read(body, given) {
     const envelope = decodeEnvelope(cipherOf(given).open(body).plaintext);
@@ -147,9 +162,7 @@ const message = (type: number): Codec => ({
         "public-key": given["public-key"]!,
         kind: envelope.kind,
         refused: `${refused}`,
-        messages: JSON.stringify(messages, (_, value) => (
-          value instanceof Uint8Array ? value.toHex() : value
-        )),
+        messages: asJson(messages),
         ...(envelope.number && numberFields(envelope.number)),
       };
     }
@@ -163,9 +176,7 @@ const message = (type: number): Codec => ({
   write(fields, id) {
     const number = numberOf(fields);
     if (fields["kind"] === "file") {
-      const messages = JSON.parse(fields["messages"]!, (key, value) => (
-        ["id", "sha256", "bytes"].includes(key) ? Uint8Array.fromHex(value) : value
-      ));
+      const messages = fromJson(fields["messages"]!);
       const body = encodeFileMessages({ refused: Number(fields["refused"]), messages });
       const envelope = encodeEnvelope({ kind: "file", body, ...(number && { number }) });
       return encodeFrame(type, id, cipherOf(fields).seal(envelope));
@@ -377,6 +388,30 @@ const CODECS: Record<keyof typeof Type, Codec> = {
     read: (body) => ({ state: parseAway(body) ? "AWAY" : "BACK" }),
     write: (fields, id) =>
       encodeFrame(Type.AWAY, id, Uint8Array.of(Away[fields["state"] as keyof typeof Away])),
+  },
+  GRANT: {
+    read(body) {
+      const { generation, total } = parseGrant(body);
+      return { generation: `${generation}`, total: `${total}` };
+    },
+    write: (fields, id) => {
+      const grant = { generation: Number(fields["generation"]), total: Number(fields["total"]) };
+      return encodeFrame(Type.GRANT, id, encodeGrantBody(grant));
+    },
+  },
+  DATA: {
+    read(body, given) {
+      const { generation, chunk } = parseData(body);
+      const key = given["public-key"] ?? "";
+      const plain = new XorCipher(Number(key)).open(chunk as Uint8Array<ArrayBuffer>).plaintext;
+      const chunks = asJson(decodeChunks(plain));
+      return { generation: `${generation}`, "public-key": key, chunks };
+    },
+    write(fields, id) {
+      const chunks = encodeChunks(fromJson(fields["chunks"]!));
+      const sealed = new XorCipher(Number(fields["public-key"])).seal(chunks);
+      return encodeFrame(Type.DATA, id, encodeDataBody(Number(fields["generation"]), sealed));
+    },
   },
   WARNING: {
     read(body) {

@@ -1,0 +1,5 @@
+// Test helper: file data that may always go, for tests of transfers without a server. No part of the program.
+
+import type { DataLink } from "../../files/post.ts";
+
+export const freeData: DataLink = { wants: () => Infinity, void() {}, tick() {} };
