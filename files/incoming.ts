@@ -25,6 +25,9 @@ const MAX_COMPARED = 16;
 /** Data that has not arrived after this time is requested again, in ms: the request or the data may be lost. */
 const OVERDUE_MS = 20_000;
 
+/** How often a sender may say that its data is lost, in ms: no connection is lost and back sooner. */
+const AGAIN_MS = 10;
+
 export interface IncomingOptions {
   readonly post: Post;
   readonly disk: Disk;
@@ -383,7 +386,10 @@ export class IncomingTransfers {
   /** A sender says that data of a file may be lost: it has lost its connection. */
   again(from: number, id: Uint8Array): void {
     const entry = this.#find(from, id);
-    if (!entry?.download) return;
+    const now = this.#clock.now();
+    // One message may say so many times, and each time makes this client request a whole window.
+    if (!entry?.download || now - entry.lostAt < AGAIN_MS) return;
+    entry.lostAt = now;
     entry.download.lose();
     this.#post.data.void(from);
     this.pump();

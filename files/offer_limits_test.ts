@@ -21,6 +21,8 @@ const DIRECT = { direct: true, sent: undefined, missing: 0 };
 function setUp({ accept, ignored }: { accept?: AcceptPolicy; ignored?: Set<string> } = {}) {
   const here = new Map([[SELF, "ada"], [MALLORY, "mallory"], [BOB, "bob"], [CAROL, "carol"]]);
   const events: RoomEvent[] = [];
+  /** The kinds of all file messages to one member. */
+  const told: string[] = [];
   const person = (id: number): Person => (
     { id, name: here.get(id) ?? "", self: id === SELF, away: false }
   );
@@ -29,7 +31,10 @@ function setUp({ accept, ignored }: { accept?: AcceptPolicy; ignored?: Set<strin
     self: person(SELF),
     ready: true,
     connected: true,
-    tell: () => true,
+    tell: (_, { messages }) => {
+      told.push(...messages.map(({ kind }) => kind));
+      return true;
+    },
     say() {},
     wake() {},
     data: freeData,
@@ -74,7 +79,7 @@ function setUp({ accept, ignored }: { accept?: AcceptPolicy; ignored?: Set<strin
     here.delete(id);
     transfers.left(id, name, "left");
   };
-  return { transfers, disk, events, here, offer, take, flood, leave };
+  return { transfers, disk, events, here, told, offer, take, flood, leave };
 }
 
 Deno.test("Transfers.take: one message has one event, whatever it does to how many files", () => {
@@ -95,6 +100,19 @@ Deno.test("Transfers.take: one message has one event, whatever it does to how ma
   // What is over already changes nothing.
   assertEquals(take(MALLORY, withdraw), []);
   assert(transfers.list.length <= 100);
+});
+
+Deno.test("Transfers.take: a sender that says very often that its data is lost is asked again once", async () => {
+  const { transfers, offer, take, told } = setUp();
+  const one = offer();
+  take(MALLORY, [one]);
+  transfers.accept("all");
+  while (told.length === 0) await new Promise(setImmediate);
+  assertEquals(told.splice(0), ["ask"]);
+  take(MALLORY, Array.from({ length: 256 }, (): FileMessage => ({ kind: "again", id: one.id })));
+  await new Promise(setImmediate);
+  assertEquals(told, ["ask"]);
+  await transfers.close();
 });
 
 Deno.test("Transfers.take: of a member's offers the newest 10,000 are kept, and that is reported once", () => {

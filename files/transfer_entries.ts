@@ -82,6 +82,8 @@ export class Incoming extends TransferEntry {
   download: Download | undefined;
   /** The disk operations, one after the other. */
   work: Promise<void> = Promise.resolve();
+  /** When the sender last said that its data may be lost, in ms. */
+  lostAt = -Infinity;
   /** The sender no longer knows the offer, but may offer the file again. */
   forgotten = false;
 
