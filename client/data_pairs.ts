@@ -5,7 +5,7 @@ import { dataCost, type Grant } from "../protocol/data.ts";
 
 /** How often a grant is repeated while bytes are outstanding, in ms: the sender may have missed it. */
 export const REPEAT_MS = 2_000;
-/** Data that nobody asked for may take so much of a generation, in bytes: a sender may repeat some after it was cut off. */
+/** Bytes of a generation that other data may take than was asked for: a sender that was cut off may repeat some. */
 const MAX_USELESS = 4 * 1024 * 1024;
 /** Without a byte for this time, in ms, what is outstanding counts as lost. */
 export const SILENT_MS = 5_000;
@@ -83,7 +83,7 @@ export class DataPairs {
   // ---- from others ----
 
   /**
-   * This client asks a member for so much more, as `dataCost` counts it, and grants it. If nothing was owed, a new
+   * This client asks a member for more, in bytes as `dataCost` counts them, and grants them. If nothing was owed, a new
    * generation begins, so that a part of an old grant that was never used stays with nobody.
    */
   ask(from: number, cost: number): void {
@@ -120,7 +120,7 @@ export class DataPairs {
     return true;
   }
 
-  /** So much of what was asked for has come. */
+  /** Some of what was asked for has come. */
   got(from: number, cost: number): void {
     const pair = this.#incoming.get(from);
     if (!pair) return;

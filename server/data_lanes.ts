@@ -77,7 +77,7 @@ export class DataLanes {
   readonly #options: DataLanesOptions;
   readonly #receivers = new Map<number, Receiver>();
   readonly #bySender = new Map<number, Set<Pair>>();
-  /** Pairs whose senders have to be told what was passed on, by sender. */
+  /** Pairs whose senders have not got the last grant yet, by sender. */
   readonly #news = new Map<number, Set<Pair>>();
   readonly #byNetwork = new Tally();
   #credit = 0;
@@ -101,7 +101,7 @@ export class DataLanes {
   }
 
   /**
-   * A receiver grants bytes to a sender. A repetition is told to the sender again: it may have missed the first.
+   * A receiver grants bytes to a sender. A repetition is passed on again: the sender may have missed the first.
    *
    * @param network the receiver's
    */
@@ -153,7 +153,7 @@ export class DataLanes {
     return true;
   }
 
-  /** What a sender has to be told: GRANT frames; undefined if nothing is new. */
+  /** GRANT frames for a sender; undefined if nothing is new. */
   takeGrants(sender: number): Uint8Array<ArrayBuffer> | undefined {
     const news = this.#news.get(sender);
     if (!news) return undefined;

@@ -26,7 +26,7 @@ export class OwnSpace {
     return this.#byNetwork.of(network);
   }
 
-  /** Whether a network may take so many bytes more. */
+  /** Whether a network may take this number of bytes more. */
   fits(network: string, bytes: number): boolean {
     return this.#taken + bytes <= this.capacity &&
       this.takenBy(network) + bytes <= this.capacity / NETWORK_PARTS;
