@@ -1,6 +1,7 @@
 // Test helper: a server, two honest members in this process, and a hostile one in a worker, on another network where the
 // machine has one. The tests and bench/hostile.ts use it. No part of the program.
 
+import { statesOf } from "./worker_states.ts";
 import { register } from "../../cipher/opaque.ts";
 import { DEFAULT_LIMITS } from "../../server/limits.ts";
 import { within } from "./async.ts";
@@ -30,26 +31,11 @@ export class HostileWorker implements AsyncDisposable {
   readonly #worker = new Worker(new URL("./hostile_worker.ts", import.meta.url), {
     type: "module",
   });
-  readonly #states = {
-    ready: Promise.withResolvers<HostileReport>(),
-    stopped: Promise.withResolvers<HostileReport>(),
-  };
-
-  private constructor() {
-    this.#worker.onmessage = ({ data }: MessageEvent<HostileReport>) =>
-      this.#states[data.state].resolve(data);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      for (const { promise, reject } of Object.values(this.#states)) {
-        promise.catch(() => {});
-        reject(new Error(event.message));
-      }
-    };
-  }
+  readonly #states = statesOf<HostileReport>(this.#worker, ["ready", "stopped"]);
 
   static async prepare(port: number, hostname: string, seed: number): Promise<HostileWorker> {
     const worker = new HostileWorker();
-    await within("a ready worker", worker.#states.ready.promise);
+    await within("a ready worker", worker.#states.ready);
     worker.#post({ type: "begin", seed, options: { hostname, port, code: QUICK_CODE } });
     return worker;
   }
@@ -65,7 +51,7 @@ export class HostileWorker implements AsyncDisposable {
   /** Ends it; returns what it has done. */
   async stop(): Promise<HostileReport> {
     this.#post("stop");
-    return await within("a stopped worker", this.#states.stopped.promise);
+    return await within("a stopped worker", this.#states.stopped);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

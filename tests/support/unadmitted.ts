@@ -1,6 +1,7 @@
 // Test helper: hostile connections, each kind in a worker of its own, and members that talk meanwhile. Tests check
 // the memory of the server; bench/unadmitted.ts measures the cost. No part of the program.
 
+import { statesOf } from "./worker_states.ts";
 import { assertEquals } from "@std/assert";
 import { within } from "./async.ts";
 import { Guest } from "./loopback.ts";
@@ -44,47 +45,30 @@ export class HostileConnections implements AsyncDisposable {
   readonly #worker = new Worker(new URL("./unadmitted_worker.ts", import.meta.url), {
     type: "module",
   });
-  readonly #states = {
-    ready: Promise.withResolvers<Report>(),
-    begun: Promise.withResolvers<Report>(),
-    ended: Promise.withResolvers<Report>(),
-    stopped: Promise.withResolvers<Report>(),
-  };
-
-  private constructor() {
-    this.#worker.onmessage = ({ data }: MessageEvent<Report>) =>
-      this.#states[data.state].resolve(data);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      for (const { promise, reject } of Object.values(this.#states)) {
-        promise.catch(() => {});
-        reject(new Error(event.message));
-      }
-    };
-  }
+  readonly #states = statesOf<Report>(this.#worker, ["ready", "begun", "ended", "stopped"]);
 
   /** Starts the worker, which waits for its order. */
   static async prepare(): Promise<HostileConnections> {
     const connections = new HostileConnections();
-    await within("a ready worker", connections.#states.ready.promise);
+    await within("a ready worker", connections.#states.ready);
     return connections;
   }
 
   /** Resolves when all are connected and have sent their first bytes. To be called once. */
   async connect(order: Order): Promise<void> {
     this.#worker.postMessage(order);
-    await within(`all ${order.kind} connections`, this.#states.begun.promise);
+    await within(`all ${order.kind} connections`, this.#states.begun);
   }
 
   /** Waits until the server has ended all connections; returns how they ended. */
   async endings(): Promise<Report["endings"]> {
-    return (await within("the end of all connections", this.#states.ended.promise)).endings;
+    return (await within("the end of all connections", this.#states.ended)).endings;
   }
 
   /** Closes the connections that the server has not closed. */
   async stop(): Promise<void> {
     this.#worker.postMessage("stop");
-    await within("a stopped worker", this.#states.stopped.promise);
+    await within("a stopped worker", this.#states.stopped);
     // A pending write keeps its socket open until the worker is gone.
     this.#worker.terminate();
   }
