@@ -77,6 +77,8 @@ export type EndReason =
 export interface Transfer {
   /** This client's number for the transfer, counted from 1; for `/accept`, `/decline` and `/cancel`. */
   readonly number: number;
+  /** Which offer it belongs to: for the transfer of an offered file to one member, the number of the offer; else its own. */
+  readonly offer: number;
   readonly direction: "in" | "out";
   /** The sender of an incoming file, the receiver of an outgoing one; undefined for an offer to the room. */
   readonly who: Person | undefined;

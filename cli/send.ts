@@ -59,8 +59,9 @@ async function sendFile(
   let failed = false;
   let isIncomplete = false;
   let isOffering = false;
-  const offered = new Set<string>();
-  const received = new Set<string>();
+  // By the numbers of the offers.
+  const offered = new Set<number>();
+  const received = new Set<number>();
   try {
     await client.run((event) => {
       if (event.type === "members" && !isOffering) {
@@ -78,17 +79,17 @@ async function sendFile(
       if (isFromOthers(event)) return;
       if (event.type === "offer") {
         note(system, `chat: ${printable(offerSentence(event, false))}`);
-        for (const one of event.files) offered.add(keyOf(one));
+        for (const { offer } of event.files) offered.add(offer);
       } else if (REPORTED.includes(event.type)) {
         for (const { text } of plainLines(event, system.now())) note(system, `chat: ${text}`);
       }
       for (const transfer of changedBy(event)) {
         failed ||= isRefused(transfer, to);
-        if (transfer.state === "done") received.add(keyOf(transfer));
+        if (transfer.state === "done") received.add(transfer.offer);
       }
       // Looks at all transfers only when this can be the last one: a folder may have thousands.
       const isOver = received.size > 0 && received.size >= offered.size && !client.offering &&
-        client.transfers.every((one) => one.direction === "in" || received.has(keyOf(one)));
+        client.transfers.every((one) => one.direction === "in" || received.has(one.offer));
       if (isOffering && (failed || isOver)) client.leave();
     });
   } finally {
@@ -109,11 +110,6 @@ function isFromOthers(event: RoomEvent): boolean {
 function changedBy(event: RoomEvent): readonly Transfer[] {
   if (event.type === "transfer") return [event.transfer];
   return event.type === "changes" ? event.transfers : [];
-}
-
-/** The same for an offered file and for its transfer to each member. */
-function keyOf({ name, sha256 }: Transfer): string {
-  return `${sha256} ${name}`;
 }
 
 /** Whether the receiver does not take the file. A file for all members may be declined by some. */

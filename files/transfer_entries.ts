@@ -43,6 +43,11 @@ export abstract class TransferEntry {
   abstract readonly direction: "in" | "out";
   abstract readonly bytes: number;
 
+  /** The number of the offer that it belongs to. */
+  get offerNumber(): number {
+    return this.number;
+  }
+
   /** It has not ended. */
   get live(): boolean {
     return LIVE.includes(this.state);
@@ -56,6 +61,7 @@ export abstract class TransferEntry {
     const rate = isMoving ? Math.round(this.rate?.value ?? 0) : 0;
     return {
       number,
+      offer: this.offerNumber,
       direction,
       who,
       name,
@@ -153,5 +159,9 @@ export class Sending extends TransferEntry {
   constructor(number: number, source: Outgoing) {
     super(number, source.offer);
     this.source = source;
+  }
+
+  override get offerNumber(): number {
+    return this.source.number;
   }
 }

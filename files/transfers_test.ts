@@ -77,6 +77,34 @@ Deno.test("Transfers: shows an offer to one member to no other", async () => {
   assertEquals(theirs.received.get("gift.bin"), ours.files.get("secret"));
 });
 
+Deno.test("Transfers: each transfer says which offer it belongs to, also for files that are alike", async () => {
+  await using room = new TestRoom();
+  const ours = new MemoryDisk();
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: new MemoryDisk(), accept: "all" });
+  await using cat = await enter(room, "cat", { disk: new MemoryDisk(), accept: "all" });
+  ours.files.set("same", noise(1000));
+  const offers = new Set<number>();
+  for (const to of [undefined, undefined, "bob"]) {
+    ada.client.offer("same", to);
+    const [offer] = (await ada.next("offer")).files;
+    assertEquals(offer!.offer, offer!.number);
+    offers.add(offer!.offer);
+    const receivers: string[] = [];
+    while (receivers.length < (to === undefined ? 2 : 1)) {
+      const { number, who, ...sent } = await until(ada, "same", "done");
+      assertEquals(sent.offer, offer!.number);
+      assert(number > sent.offer);
+      receivers.push(who!.name);
+    }
+    assertEquals(receivers.sort(), to === undefined ? ["bob", "cat"] : [to]);
+  }
+  assertEquals(offers.size, 3);
+  for (const { client } of [bob, cat]) {
+    assert(client.transfers.every(({ offer, number }) => offer === number));
+  }
+});
+
 Deno.test("Transfers: sends all files of a folder with many small files; accept all takes them", async () => {
   await using room = new TestRoom();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];

@@ -182,10 +182,11 @@ export function parseInput(line: string): InputLine {
 }
 
 export function toTransfer(transfer: Transfer): Record<string, unknown> {
-  const { number, direction, who, name, size, state, bytes, resumed } = transfer;
+  const { number, offer, direction, who, name, size, state, bytes, resumed } = transfer;
   const { stalled, path, reason, message } = transfer;
   return {
     transfer: number,
+    offer,
     direction,
     ...(who && { id: who.id, name: who.name }),
     file: name,

@@ -764,9 +764,10 @@ const FILE = {
   sha256: "0123456789abcdef".repeat(4),
 };
 const FAILURES = ["changed", "removed", "unreadable", "disk", "full", "damaged", "left"];
-const FILE_OUT = { transfer: 1, direction: "out", file: "photo.jpg", size: 3145728 };
+const FILE_OUT = { transfer: 1, offer: 1, direction: "out", file: "photo.jpg", size: 3145728 };
 const GOING = {
   transfer: 1,
+  offer: 1,
   direction: "in",
   id: 2,
   name: "bob",
@@ -880,15 +881,15 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
             ...{ reason: "cancelled", message: "bob withdrew it" },
           },
           {
-            ...{ ...GOING, transfer: 2, direction: "out", file: "cat.png", state: "declined" },
-            ...{ bytes: 0, had: 0 },
+            ...{ ...GOING, transfer: 2, offer: 2, direction: "out", file: "cat.png" },
+            ...{ state: "declined", bytes: 0, had: 0 },
           },
         ],
       },
       {
         from: 2,
         name: "bob",
-        transfers: [1, 2].map((transfer) => (
+        transfers: [2, 3].map((transfer) => (
           { ...GOING, transfer, direction: "out", state: "running", bytes: 0, had: 0 }
         )),
       },

@@ -28,6 +28,7 @@ export const WORDS = "abandon ability able about above absent absorb abstract";
 /** A file that bob offers to alice. */
 export const OFFER: Transfer = {
   number: 1,
+  offer: 1,
   direction: "in",
   who: BOB,
   name: "photo.jpg",
@@ -378,13 +379,13 @@ export const EVENTS: {
       from: BOB,
       transfers: [
         { ...OFFER, state: "cancelled", reason: "cancelled", message: "bob withdrew it" },
-        { ...OFFER, number: 2, direction: "out", name: "cat.png", state: "declined" },
+        { ...OFFER, number: 2, offer: 2, direction: "out", name: "cat.png", state: "declined" },
       ],
     },
     {
       type: "changes",
       from: BOB,
-      transfers: [1, 2].map((number) => ({ ...OFFER, number, direction: "out", state: "running" })),
+      transfers: [2, 3].map((number) => ({ ...OFFER, number, direction: "out", state: "running" })),
     },
   ],
   progress: [
