@@ -86,8 +86,8 @@ export interface Transfer {
   readonly name: string;
   /** In bytes. */
   readonly size: number;
-  /** In hex. */
-  readonly sha256: string;
+  /** In hex; undefined until the file is `done`. */
+  readonly sha256: string | undefined;
   /**
    * - `reading`: the file is read once to hash it, before it is offered.
    * - `offered`: the receiver has not answered.

@@ -129,9 +129,11 @@ Deno.test("send --file: waits until a member has received the file, and reports 
   assertEquals(Deno.readTextFileSync(`${downloads}/one.txt`), "hello");
   anna.file("many/a.txt", "a");
   anna.file("many/b.txt", "b");
+  // Another file, though its name and content are the same.
+  anna.file("many/more/a.txt", "a");
   assertEquals(await anna.run(...args, `${anna.folder}/many`), 0, anna.stderr.text);
-  for (const name of ["a", "b"]) {
-    assertEquals(Deno.readTextFileSync(`${downloads}/${name}.txt`), name);
+  for (const name of ["a", "b", "a (2)"]) {
+    assertEquals(Deno.readTextFileSync(`${downloads}/${name}.txt`), name[0]);
   }
   ben.stdin.end();
   assertEquals(await receiving, 0);

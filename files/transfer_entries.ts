@@ -66,7 +66,7 @@ export abstract class TransferEntry {
       who,
       name,
       size,
-      sha256: sha256.toHex(),
+      sha256: state === "done" ? sha256.toHex() : undefined,
       state,
       bytes,
       resumed,

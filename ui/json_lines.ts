@@ -14,8 +14,8 @@ function optional({ classic, key, verified }: Pick<Person, "classic" | "key" | "
   return { ...(classic && { classic }), ...(key && { key }), ...(verified && { verified }) };
 }
 
-function toFile({ number, name, size, sha256 }: Transfer): Record<string, unknown> {
-  return { transfer: number, file: name, size, sha256 };
+function toFile({ number, name, size }: Transfer): Record<string, unknown> {
+  return { transfer: number, file: name, size };
 }
 
 /** A line of JSON output before its time is added. */
@@ -182,7 +182,7 @@ export function parseInput(line: string): InputLine {
 }
 
 export function toTransfer(transfer: Transfer): Record<string, unknown> {
-  const { number, offer, direction, who, name, size, state, bytes, resumed } = transfer;
+  const { number, offer, direction, who, name, size, sha256, state, bytes, resumed } = transfer;
   const { stalled, path, reason, message } = transfer;
   return {
     transfer: number,
@@ -194,6 +194,7 @@ export function toTransfer(transfer: Transfer): Record<string, unknown> {
     state,
     bytes,
     had: resumed,
+    ...(sha256 !== undefined && { sha256 }),
     ...(stalled !== undefined && { stalled }),
     ...(path !== undefined && { path }),
     ...(reason !== undefined && { reason }),

@@ -9,8 +9,6 @@ import { two } from "./rows.ts";
 
 /** File names listed for one offer. */
 const MAX_NAMED = 5;
-/** Digits of a SHA-256 that are shown: enough to compare aloud. */
-const HASH_DIGITS = 12;
 /** Columns of a progress bar; without room for the least, the row has no bar. */
 const MAX_BAR = 20;
 const MIN_BAR = 6;
@@ -46,8 +44,7 @@ export function offerSentence(
     how = `: /accept ${numbers} or /decline ${numbers}`;
   }
   if (others.length === 0) {
-    const hash = first.sha256.slice(0, HASH_DIGITS);
-    return `${who}${whom} ${first.name} (${bytesText(first.size)}, SHA-256 ${hash}…)${after}${how}`;
+    return `${who}${whom} ${first.name} (${bytesText(first.size)})${after}${how}`;
   }
   const sum = files.reduce((bytes, { size }) => bytes + size, 0);
   const named = files.slice(0, MAX_NAMED).map(({ name }) => name).join(", ");

@@ -107,10 +107,13 @@ for (const { cipher, open, enter } of KINDS) {
       const bytes = noise(size, size + 1);
       ada.client.offer(folder.write(`of-${size}.bin`, bytes));
       const { files: [file] } = await bob.next("offer");
-      assertEquals(file!.sha256, sha256(bytes).toHex());
-      const { path } = await until(bob, "done");
-      assertEquals(path, `${folder.downloads}/of-${size}.bin`);
-      await until(ada, "done");
+      // It is known when the file has been read.
+      assertEquals(file!.sha256, undefined);
+      const received = await until(bob, "done");
+      assertEquals(received.path, `${folder.downloads}/of-${size}.bin`);
+      const sent = await until(ada, "done");
+      const hash = sha256(bytes).toHex();
+      assertEquals([received.sha256, sent.sha256], [hash, hash]);
       assertSame(folder.read(`of-${size}.bin`), bytes);
     }
     // No other files are left.

@@ -33,7 +33,7 @@ export const OFFER: Transfer = {
   who: BOB,
   name: "photo.jpg",
   size: 3 * 1024 * 1024,
-  sha256: "0123456789abcdef".repeat(4),
+  sha256: undefined,
   state: "offered",
   bytes: 0,
   resumed: 0,
@@ -343,6 +343,7 @@ export const EVENTS: {
       transfer: {
         ...OFFER,
         state,
+        sha256: state === "done" ? "0123456789abcdef".repeat(4) : undefined,
         path: state === "done" ? "/home/alice/Downloads/photo.jpg" : undefined,
         reason: state === "cancelled"
           ? "cancelled" as const
