@@ -482,7 +482,7 @@ export class Client implements Room {
     return this.#fileLink.transfers?.offering ?? false;
   }
 
-  offer(path: string, to?: string | number, name?: string): void {
+  offer(paths: string | readonly string[], to?: string | number, name?: string): void {
     this.#checkOpen("send files");
     const person = to === undefined ? undefined : this.#members.findReceiver(to);
     if (person?.self) throw new ChatError("Cannot send a file to yourself");
@@ -494,7 +494,7 @@ export class Client implements Room {
     if (person && this.#members.peerKeyOf(person.id) === undefined) {
       throw new ChatError(`Cannot send to "${person.name}": nothing proves who that is`);
     }
-    this.#files().offer(path, person, name);
+    this.#files().offer(paths, person, name);
   }
 
   accept(which: string | number): number {

@@ -82,11 +82,11 @@ export function parseCommand(
     return { verb: "help", text: verb === undefined ? usage() : verbUsage(checkVerb(verb)) };
   }
   const verb = checkVerb(first);
-  const { options, positionals, text } = splitArgs(verb, rest);
+  const { options, lists, positionals, text } = splitArgs(verb, rest);
   if (options.has("help")) return { verb: "help", text: verbUsage(verb) };
   switch (verb) {
     case "serve":
-      return parseServe(options, [...positionals, ...text], env);
+      return parseServe(options, lists, [...positionals, ...text], env);
     case "join": {
       const [address, extra] = [...positionals, ...text];
       if (extra !== undefined) throw tooMany(extra, "chat join takes one address");
@@ -106,12 +106,14 @@ export function parseCommand(
       const words = [...(named ? positionals.slice(1) : positionals), ...text];
       const message = words.length === 0 ? undefined : words.join(" ");
       if (message === "") throw new UsageError("Cannot send an empty message");
-      const [file, to] = [options.get("file"), options.get("to")];
-      if (file !== undefined && message !== undefined) {
-        throw new UsageError("Cannot send a file and a text at once: choose one");
+      const files = lists.get("file") ?? [];
+      if (files.length > 0 && message !== undefined) {
+        throw new UsageError("Cannot send a file and a text at once: choose one", {
+          hint: "To send several files, write --file before each of them",
+        });
       }
       const lone = ["to", "partial"].find((name) => options.has(name));
-      if (lone !== undefined && file === undefined) {
+      if (lone !== undefined && files.length === 0) {
         throw new UsageError(`Cannot use --${lone} without --file`);
       }
       return {
@@ -123,8 +125,8 @@ export function parseCommand(
         ),
         speaker: parseSpeaker(options, env),
         text: message,
-        file,
-        to,
+        files,
+        to: options.get("to"),
         partial: options.has("partial"),
         retry: parseRetry(options),
       };
@@ -149,6 +151,7 @@ export function parseCommand(
 
 function parseServe(
   options: Map<string, string>,
+  lists: Map<string, readonly string[]>,
   positionals: string[],
   env: (name: string) => string | undefined,
 ): Command {
@@ -166,7 +169,7 @@ function parseServe(
     options.get("host") ?? LOOPBACK,
     "Write --host HOST, such as 0.0.0.0; for the port: --port PORT",
   );
-  const proxies = parseProxies(options.get("trust-proxy"));
+  const proxies = parseProxies(lists.get("trust-proxy") ?? []);
   const isOwn = [LOOPBACK, "::1", hostname].some((address) => inRanges(proxies, address));
   if (options.has("join") && isOwn) {
     throw new UsageError(
@@ -227,9 +230,8 @@ function parseLimits(options: Map<string, string>): Limits {
   };
 }
 
-function parseProxies(list: string | undefined): AddressRange[] {
-  if (list === undefined) return [];
-  return list.split(",").map((text) => {
+function parseProxies(lists: readonly string[]): AddressRange[] {
+  return lists.flatMap((list) => list.split(",")).map((text) => {
     const range = parseRange(text);
     if (range) return range;
     throw new UsageError(

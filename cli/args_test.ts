@@ -60,7 +60,7 @@ const SEND = {
   target: TARGET,
   speaker: SPEAKER,
   text: undefined,
-  file: undefined,
+  files: [],
   to: undefined,
   partial: false,
   retry: undefined,
@@ -433,16 +433,19 @@ Deno.test("parseCommand: a value may contain =, and start with a hyphen", () => 
   // Of every option, and whatever it looks like; a known option after = too.
   for (const value of ["-rf", "-", "--rf", "--rf=1", "-h1", "--_", "--no-port", "---"]) {
     for (const args of [["--file", value], [`--file=${value}`]]) {
-      assertEquals(parse(["send", ...args]), { ...SEND, file: value });
+      assertEquals(parse(["send", ...args]), { ...SEND, files: [value] });
     }
     assertEquals(parse(["crack", "--", value]).verb, "crack");
   }
-  assertEquals(parse(["send", "--file=--config"]), { ...SEND, file: "--config" });
-  assertEquals(parse(["send", "--file=--"]), { ...SEND, file: "--" });
+  assertEquals(parse(["send", "--file=--config"]), { ...SEND, files: ["--config"] });
+  assertEquals(parse(["send", "--file=--"]), { ...SEND, files: ["--"] });
   for (const verb of Object.keys(VERBS) as VerbName[]) {
     for (const [name, { value }] of Object.entries(VERBS[verb].options)) {
       if (value === undefined) continue;
-      assertEquals([...splitArgs(verb, [`--${name}`, "-rf"]).options], [[name, "-rf"]]);
+      const { options, lists } = splitArgs(verb, [`--${name}`, "-rf"]);
+      const isList = VERBS[verb].options[name]!.repeats;
+      assertEquals([...options], isList ? [] : [[name, "-rf"]]);
+      assertEquals([...lists], isList ? [[name, ["-rf"]]] : []);
     }
   }
 });
@@ -1218,8 +1221,17 @@ Deno.test("parseCommand: --downloads, --accept and --ask-above for join, --file 
     accept: "known",
     acceptLimit: 5 * 1024 * 1024,
   });
-  assertEquals(parse(words("send --file a.txt --to bob")), { ...SEND, file: "a.txt", to: "bob" });
-  assertEquals(parse(words("send --file a --partial")), { ...SEND, file: "a", partial: true });
+  const one = { ...SEND, files: ["a.txt"] };
+  assertEquals(parse(words("send --file a.txt --to bob")), { ...one, to: "bob" });
+  assertEquals(parse(words("send --file a.txt --partial")), { ...one, partial: true });
+  // In this order; a name may have a comma.
+  const several = { ...SEND, files: ["b", "a,c", "b"] };
+  assertEquals(parse(words("send --file b --file=a,c --file b")), several);
+  assertRefused(
+    words("send --file a b"),
+    "Cannot send a file and a text at once: choose one",
+    "To send several files, write --file before each of them",
+  );
   const refused: Record<string, string> = {
     "join --accept some": 'Unknown value of --accept "some"; use ask, known, all or none',
     "send --file a.txt hi": "Cannot send a file and a text at once",

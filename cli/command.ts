@@ -102,12 +102,13 @@ export type Command =
     verb: "send";
     target: RoomTarget;
     speaker: Speaker;
-    /** undefined: stdin, or a file instead. */
+    /** undefined: stdin, or files instead. */
     text: string | undefined;
-    file: string | undefined;
-    /** The member that the file is for; undefined: all members. */
+    /** Files and folders. */
+    files: readonly string[];
+    /** The member that the files are for; undefined: all members. */
     to: string | undefined;
-    /** The exit code does not report what is left out of a folder. */
+    /** The exit code does not report what is left out of folders. */
     partial: boolean;
     retry: Retry;
   }

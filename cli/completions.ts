@@ -233,9 +233,11 @@ fi
 }
 
 function zshOptions(options: Readonly<Record<string, Option>>): string[] {
-  return Object.entries(options).map(([name, { value, help }]) =>
+  return Object.entries(options).map(([name, { value, help, repeats }]) =>
     value
-      ? `--${name}=[${zshPart(help)}]:${zshPart(value.name)}:${zshAction(value)}`
+      ? `${repeats ? "*" : ""}--${name}=[${zshPart(help)}]:${zshPart(value.name)}:${
+        zshAction(value)
+      }`
       : `--${name}[${zshPart(help)}]`
   );
 }

@@ -154,6 +154,8 @@ const CASES: readonly [line: string, offered: readonly string[]][] = [
   // After an address, a flag, and an option with its value in one word or two.
   ["chat join 192.0.2.7:2429 --quiet --name x --time=off --theme l", ["light"]],
   ["chat send 192.0.2.7 hello --co", ["--code-file", "--config"]],
+  // An option that may be given several times.
+  ["chat serve --trust-proxy 192.0.2.1 --tru", ["--trust-proxy"]],
   // Values that are personal or secret.
   ["chat join --name ", []],
   ["chat serve --key ", []],

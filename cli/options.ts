@@ -34,7 +34,7 @@ export interface Option {
   /** undefined for a flag. */
   readonly value?: Value;
   readonly help: string;
-  /** It may be given several times; then its value is a list, with commas. */
+  /** It may be given several times. */
   readonly repeats?: true;
   /** The heading of a new section of the help, which begins with this option. */
   readonly heading?: string;
@@ -278,10 +278,11 @@ terminals. If the connection is lost, the client tries to reconnect: forever in 
       retry: RETRY,
       file: {
         value: FILE,
-        help: "offer a file or a folder, and stay until a member has received it",
+        repeats: true,
+        help: "offer a file or folder until a member has it; repeat it for several",
       },
       to: { value: { name: "MEMBER", kind: "text" }, help: "with --file: only to this member" },
-      partial: { help: "with --file: exit code 0 even if something in the folder cannot be sent" },
+      partial: { help: "with --file: exit code 0 even if something in a folder cannot be sent" },
       help: HELP,
     },
     notes:

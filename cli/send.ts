@@ -24,9 +24,9 @@ type SendCommand = Command & { verb: "send" };
 
 /** Returns the exit code. */
 export async function send(command: SendCommand, system: System): Promise<number> {
-  const { speaker, target, retry, file } = command;
+  const { speaker, target, retry, files } = command;
   const settings = await loadSettings(system, speaker.config);
-  if (file !== undefined) return await sendFile(system, { ...command, file }, settings);
+  if (files.length > 0) return await sendFiles(system, command, settings);
   const text = command.text ?? await readMessage(system);
   const name = chosenName(speaker, settings);
   const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS);
@@ -42,18 +42,18 @@ export async function send(command: SendCommand, system: System): Promise<number
 }
 
 /**
- * Offers a file, or the files of a folder, and stays until they are received: by the member that they are for, or by
+ * Offers files and the files of folders, and stays until all are received: by the member that they are for, or each by
  * any one member.
  */
-async function sendFile(
+async function sendFiles(
   system: System,
-  { speaker, target, retry, file, to, partial }: SendCommand & { file: string },
+  { speaker, target, retry, files, to, partial }: SendCommand,
   settings: Settings,
 ): Promise<number> {
   // Offers of others stay unanswered, because no person is here to accept them. So the downloads folder does not matter.
-  const files = filesFor(system, { downloads: undefined, accept: "ask", acceptLimit: 0 }, {});
+  const options = filesFor(system, { downloads: undefined, accept: "ask", acceptLimit: 0 }, {});
   const name = chosenName(speaker, settings);
-  const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS, files);
+  const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS, options);
   const signals = new Signals(system);
   signals.first.then(() => client.leave());
   let failed = false;
@@ -67,7 +67,7 @@ async function sendFile(
       if (event.type === "members" && !isOffering) {
         isOffering = true;
         try {
-          client.offer(file, to);
+          client.offer(files, to);
         } catch (error) {
           report(system, error);
           failed = true;

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { encodeFrame, MAX_FRAME, Type } from "../protocol.ts";
 import { FakeSystem } from "../tests/support/fake_system.ts";
 import { within } from "../tests/support/async.ts";
@@ -18,6 +18,23 @@ async function assertRefused(
   assertEquals(await system.run("send", "nowhere.invalid"), code);
   assertEquals(system.stdout.text, "");
   assertMatch(system.stderr.text, message);
+}
+
+/** Joins as a member that accepts files as `accept` says; returns how to leave. */
+async function receive(
+  ben: FakeSystem,
+  room: TestRoom,
+  accept: string,
+): Promise<() => Promise<void>> {
+  const receiving = ben.run(
+    ...["join", addressOf(room), "--name", "ben", "--json"],
+    ...["--accept", accept, "--downloads", `${ben.folder}/downloads`],
+  );
+  await ben.stdout.lineLike(/^\{"type":"members"/);
+  return async () => {
+    ben.stdin.end();
+    assertEquals(await receiving, 0);
+  };
 }
 
 Deno.test("send: sends its arguments or stdin as one message, silently, with 0", async () => {
@@ -115,11 +132,7 @@ Deno.test("send --file: waits until a member has received the file, and reports 
   await using room = new TestRoom();
   using ben = new FakeSystem();
   const downloads = `${ben.folder}/downloads`;
-  const receiving = ben.run(
-    ...["join", addressOf(room), "--name", "ben", "--json"],
-    ...["--accept", "all", "--downloads", downloads],
-  );
-  await ben.stdout.lineLike(/^\{"type":"members"/);
+  const leave = await receive(ben, room, "all");
   using anna = new FakeSystem();
   const path = anna.file("one.txt", "hello");
   const args = ["send", addressOf(room), "--name", "anna", "--file"];
@@ -135,8 +148,63 @@ Deno.test("send --file: waits until a member has received the file, and reports 
   for (const name of ["a", "b", "a (2)"]) {
     assertEquals(Deno.readTextFileSync(`${downloads}/${name}.txt`), name[0]);
   }
-  ben.stdin.end();
-  assertEquals(await receiving, 0);
+  await leave();
+});
+
+Deno.test("send --file: given several times, it waits until all files and folders are received", async () => {
+  await using room = new TestRoom();
+  using ben = new FakeSystem();
+  const leave = await receive(ben, room, "all");
+  using anna = new FakeSystem();
+  const paths = [anna.file("one.txt", "1"), anna.file("with,comma.txt", "2")];
+  anna.file("many/a.txt", "a");
+  anna.file("many/b.txt", "b");
+  const args = [...paths, `${anna.folder}/many`].flatMap((path) => ["--file", path]);
+  const names = ["one", "with,comma", "a", "b"];
+  for (const [to, copy] of [[[], ""], [["--to", "ben"], " (2)"]] as const) {
+    const code = await anna.run("send", addressOf(room), "--name", "anna", ...args, ...to);
+    assertEquals(code, 0, anna.stderr.text);
+    for (const name of names) Deno.statSync(`${ben.folder}/downloads/${name}${copy}.txt`);
+  }
+  assertEquals([...Deno.readDirSync(`${ben.folder}/downloads`)].length, 2 * names.length);
+  await leave();
+});
+
+Deno.test("send --file: two files that are alike are both received", async () => {
+  await using room = new TestRoom();
+  using ben = new FakeSystem();
+  const leave = await receive(ben, room, "ask");
+  using anna = new FakeSystem();
+  const files = ["a/one.txt", "b/one.txt"].map((path) => `--file=${anna.file(path, "hello")}`);
+  const done = anna.run("send", addressOf(room), "--name", "anna", ...files);
+  for (const number of [1, 2]) {
+    await ben.stdout.lineLike(new RegExp(`^\\{"type":"offer".*"transfer":${number},`));
+  }
+  for (const number of [1, 2]) {
+    ben.stdin.type(`{"type":"accept","transfer":${number}}\n`);
+    // One after the other: she stays until she knows of both.
+    await anna.stderr.lineLike(/^chat: sent one\.txt to ben/);
+  }
+  assertEquals(await done, 0, anna.stderr.text);
+  await leave();
+});
+
+Deno.test("send --file: of several, one that is missing or declined makes it exit with 1 at once", async () => {
+  await using room = new TestRoom();
+  using ben = new FakeSystem();
+  const leave = await receive(ben, room, "ask");
+  using anna = new FakeSystem();
+  const [one, two] = [anna.file("one.txt", "1"), anna.file("two.txt", "2")];
+  const send = (...args: string[]) =>
+    anna.run("send", addressOf(room), "--name", "anna", "--partial", "--to", "ben", ...args);
+  assertEquals(await send("--file", one, "--file", `${one}x`, "--file", two), 1);
+  assertMatch(anna.stderr.text, /^chat: .*one\.txtx/m);
+  assert(!anna.stderr.text.includes("two.txt"), anna.stderr.text);
+  const declined = send("--file", one, "--file", two);
+  await ben.stdout.lineLike(/^\{"type":"offer".*"two\.txt"/);
+  ben.stdin.type('{"type":"decline","transfer":"two.txt"}\n');
+  assertEquals(await declined, 1);
+  await leave();
 });
 
 posix(
@@ -144,11 +212,7 @@ posix(
   async () => {
     await using room = new TestRoom();
     using ben = new FakeSystem();
-    const receiving = ben.run(
-      ...["join", addressOf(room), "--name", "ben", "--json"],
-      ...["--accept", "all", "--downloads", `${ben.folder}/downloads`],
-    );
-    await ben.stdout.lineLike(/^\{"type":"members"/);
+    const leave = await receive(ben, room, "all");
     using anna = new FakeSystem();
     const [folder, empty] = [`${anna.folder}/mixed`, `${anna.folder}/empty`];
     anna.file("mixed/a.txt", "a");
@@ -173,8 +237,7 @@ posix(
       `chat: Cannot send ${empty}: it has no file that can be sent`,
       "",
     ]);
-    ben.stdin.end();
-    assertEquals(await receiving, 0);
+    await leave();
   },
 );
 
@@ -193,13 +256,11 @@ Deno.test("send --file: a missing file or member exits with 1 and a reason", asy
 Deno.test("send --file: a member that declines makes it exit with 1", async () => {
   await using room = new TestRoom();
   using ben = new FakeSystem();
-  const receiving = ben.run("join", addressOf(room), "--name", "ben", "--json", "--accept", "none");
-  await ben.stdout.lineLike(/^\{"type":"members"/);
+  const leave = await receive(ben, room, "none");
   using anna = new FakeSystem();
   const path = anna.file("one.txt", "hello");
   assertEquals(await anna.run("send", addressOf(room), "--file", path, "--to", "ben"), 1);
-  ben.stdin.end();
-  assertEquals(await receiving, 0);
+  await leave();
 });
 
 Deno.test("send --file: a signal makes it leave", async () => {

@@ -8,13 +8,19 @@ import { printable } from "../text/printable.ts";
 import { type VerbName, VERBS } from "./options.ts";
 
 /**
- * @returns options by name ("" for those without a value), the words between them, and the words after `--`
+ * @returns options by name ("" for those without a value), those that may be given several times with all their values,
+ * the words between them, and the words after `--`
  * @throws {UsageError} at an unknown option, one without its value, or one with a value that is given twice and MUST not
  */
 export function splitArgs(
   verb: VerbName,
   args: string[],
-): { options: Map<string, string>; positionals: string[]; text: string[] } {
+): {
+  options: Map<string, string>;
+  lists: Map<string, readonly string[]>;
+  positionals: string[];
+  text: string[];
+} {
   const known = VERBS[verb].options;
   const names = Object.keys(known);
   const valued = names.filter((name) => known[name]!.value !== undefined);
@@ -32,6 +38,7 @@ export function splitArgs(
     },
   });
   const options = new Map<string, string>();
+  const lists = new Map<string, readonly string[]>();
   for (const name of flags) if (parsed[standIn(name)] === true) options.set(name, "");
   for (const name of valued) {
     const values = parsed[name] as string[];
@@ -41,10 +48,12 @@ export function splitArgs(
     if (values.length === 0) continue;
     // An empty name gets the message about names.
     if (values.includes("") && name !== "name") throw withoutValue(verb, name);
-    options.set(name, values.join(","));
+    if (known[name]!.repeats) lists.set(name, values);
+    else options.set(name, values[0]!);
   }
   return {
     options,
+    lists,
     positionals: parsed._.map(String),
     text: end === -1 ? [] : args.slice(end + 1),
   };

@@ -101,14 +101,30 @@ export class OutgoingTransfers {
 
   // ---- offers ----
 
-  /** Offers a file, or all files of a folder. */
-  offer(path: string, to: Person | undefined, name: string | undefined): void {
+  /** Offers files and all files of folders, one path after the other, up to the first that cannot be offered. */
+  offer(paths: string | readonly string[], to: Person | undefined, name: string | undefined): void {
     // `close` does not wait for this: it may be a large file that is being hashed.
     this.#offering++;
-    void this.#offerAll(path, to, name).finally(() => this.#offering--).then((events) => {
-      // Reported at the end, for listeners that wait for it.
-      if (!this.#list.closed) { for (const event of events) this.#post.event(event); }
-    });
+    void this.#offerEach([paths].flat(), to, name).finally(() => this.#offering--).then(
+      (events) => {
+        // Reported at the end, for listeners that wait for it.
+        if (!this.#list.closed) { for (const event of events) this.#post.event(event); }
+      },
+    );
+  }
+
+  async #offerEach(
+    paths: readonly string[],
+    to: Person | undefined,
+    name: string | undefined,
+  ): Promise<RoomEvent[]> {
+    const reports: RoomEvent[][] = [];
+    for (const path of paths) {
+      const report = await this.#offerAll(path, to, name);
+      reports.push(report);
+      if (report.some(({ type }) => type === "unsent")) break;
+    }
+    return reports.flat();
   }
 
   /** Returns what to report: what could not be offered. */

@@ -103,9 +103,9 @@ export class Transfers {
 
   // ---- the user's commands ----
 
-  /** Offers a file, or all files of a folder. */
-  offer(path: string, to: Person | undefined, name: string | undefined): void {
-    this.#outgoing.offer(path, to, name);
+  /** Offers files and all files of folders. */
+  offer(paths: string | readonly string[], to: Person | undefined, name: string | undefined): void {
+    this.#outgoing.offer(paths, to, name);
   }
 
   accept(which: string | number): number {
