@@ -42,7 +42,7 @@ import {
   type ReservedSeat,
 } from "./server/admission.ts";
 import { Budgets } from "./server/budgets.ts";
-import { DataLanes } from "./server/data_lanes.ts";
+import { DataLanes, SWEEP_MS } from "./server/data_lanes.ts";
 import { Endings } from "./server/endings.ts";
 import type { LeftReason, ServerEvent } from "./server/events.ts";
 import { flusher } from "./server/flush.ts";
@@ -63,7 +63,7 @@ const CROWDED_PAUSE_MS = 1;
 const ACCEPT_PAUSE_MS = 100;
 /** How long after a lost connection the others see the member as away, in ms: most are back by then. */
 const AWAY_MS = 3_000;
-/** How often idle connections are looked for in `idleMs`. */
+/** How often idle connections are looked for in `idleMs`, at least. */
 const CHECKS_PER_IDLE_TIME = 6;
 
 export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSize" | "ownTotal"> {
@@ -165,6 +165,7 @@ export class Server {
     this.#lanes = new DataLanes({
       now: this.#now,
       wake: (id) => this.#sessions.get(id)?.connection?.wake(),
+      cut: (id, message) => this.#sessions.get(id)?.member.outlet?.cut("slow", message),
     });
     this.#admissions = new Admissions({
       greeting: () => ({ ...this.greeting, state: this.#state, time: Date.now() }),
@@ -208,7 +209,8 @@ export class Server {
     this.#listener = listen(options.hostname, options.port);
     this.hostname = this.#listener.addr.hostname;
     this.port = this.#listener.addr.port;
-    this.#idleTimer = setInterval(() => this.#tick(), options.idleMs / CHECKS_PER_IDLE_TIME);
+    const tickMs = Math.min(options.idleMs / CHECKS_PER_IDLE_TIME, SWEEP_MS);
+    this.#idleTimer = setInterval(() => this.#tick(), tickMs);
     this.#accepting = this.#accept();
   }
 

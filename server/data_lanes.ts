@@ -2,14 +2,15 @@
 // socket, no cipher and no member list; sees members by their ids.
 //
 // A receiver grants bytes to a sender, and the server passes the grant on in shares, so that what may wait here is
-// bounded: for each receiver, for each network, and in all. What was passed on and has not been written to the receiver
-// is credit. When it runs out, networks get new credit in turn.
+// bounded. What was passed on and has not been written to the receiver is credit. All of it is divided equally among the
+// networks that take part, the part of a network among its receivers, and the part of a receiver among its senders. A
+// part shrinks when others come. What is used goes back at once; from those that do not read or send, `sweep` takes what
+// is more than their part, so that they cannot keep it from others.
 
 import { encodeFrame, HEADER_SIZE, readdress, Type } from "../protocol.ts";
 import { dataCost, encodeGrantBody, type Grant } from "../protocol/data.ts";
 import type { Source } from "../protocol/connection.ts";
 import type { Member } from "./member.ts";
-import { Tally } from "./tally.ts";
 import { concat } from "@std/bytes/concat";
 
 const KIB = 1024;
@@ -17,7 +18,7 @@ const MIB = 1024 * KIB;
 
 /** The first share of a pair: enough for a small file, and little for each of very many pairs. */
 export const FIRST_SHARE: number = 64 * KIB;
-/** A later share, at least, unless less is granted: each costs the sender a frame. */
+/** A later share, at least, unless less is granted: each costs the sender a frame. So the part of a pair is no less. */
 const MIN_SHARE = 64 * KIB;
 /** Credit of one receiver: what a fast path carries in a tenth of a second. */
 export const RECEIVER_CREDIT: number = 4 * MIB;
@@ -29,40 +30,62 @@ export const CREDIT_IN_ALL: number = 256 * MIB;
 export const MAX_SENDERS = 64;
 /** Credit that is not used for this time goes back, in ms. */
 export const UNUSED_MS = 10_000;
+/** How often `sweep` is to be called at least, in ms. */
+export const SWEEP_MS = 5_000;
 /** Bytes of one write. A message waits for no more than that. */
-const WRITE_SIZE = 256 * KIB;
+export const WRITE_SIZE: number = 256 * KIB;
+/** To a receiver that is cut. */
+const TOO_SLOW =
+  "you read too slowly and were disconnected: others wait for the memory that your files take";
 
-/** One sender and one receiver. */
+/** One sender and one receiver. All numbers of bytes are as `dataCost` counts them. */
 interface Pair {
   readonly sender: number;
   readonly to: Receiver;
   /** The number of the attempt. The bytes of an earlier one are worth nothing. */
   generation: number;
-  /** What the receiver has granted in this generation, in bytes as `dataCost` counts them. So are all numbers here. */
+  /** What the receiver has granted in this generation. */
   total: number;
   /** Bytes that were passed on to the sender. */
   passed: number;
   /** Bytes that have come from the sender. */
   arrived: number;
+  /** Bytes of them that are not waiting any more. */
+  taken: number;
+  /** Frames that wait, in order. */
+  waiting: Uint8Array<ArrayBuffer>[];
   /** Its credit has gone back: nothing more is taken in this generation. */
   isOver: boolean;
+  /** It has credit or wants some, and counts for its receiver. */
+  isActive: boolean;
   /** When a share was passed on, or bytes came. */
   usedAt: number;
 }
 
 interface Receiver {
   readonly id: number;
-  network: string;
+  network: Network;
   readonly pairs: Map<number, Pair>;
+  /** Pairs with waiting frames, in the order of their turns. */
+  readonly ready: Set<Pair>;
   credit: number;
-  /** Frames that wait for it, in order. */
-  waiting: {
-    readonly pair: Pair;
-    readonly bytes: Uint8Array<ArrayBuffer>;
-    readonly cost: number;
-  }[];
+  /** How many of its pairs are active. */
+  active: number;
   /** What is being written to it. */
   writing: number;
+  /** The parts of it and of each pair at the last sweep. */
+  part: number;
+  pairPart: number;
+}
+
+interface Network {
+  readonly name: string;
+  /** How many receivers it has, and how many of them have active pairs. */
+  size: number;
+  active: number;
+  credit: number;
+  /** Pairs that want credit, in the order of their turns. */
+  readonly wanting: Set<Pair>;
 }
 
 export interface DataLanesOptions {
@@ -70,7 +93,12 @@ export interface DataLanesOptions {
   readonly now: () => number;
   /** A member has something to take. */
   readonly wake: (id: number) => void;
+  /** A receiver does not read, and others wait for what is being written to it: its connection MUST end. */
+  readonly cut: (id: number, message: string) => void;
 }
+
+/** A pair at the start of a generation. */
+const START = { total: 0, passed: 0, arrived: 0, taken: 0, isOver: false };
 
 /** All pairs of one server. */
 export class DataLanes {
@@ -79,10 +107,12 @@ export class DataLanes {
   readonly #bySender = new Map<number, Set<Pair>>();
   /** Pairs whose senders have not got the last grant yet, by sender. */
   readonly #news = new Map<number, Set<Pair>>();
-  readonly #byNetwork = new Tally();
+  readonly #networks = new Map<string, Network>();
+  /** Networks that want credit, and may have more. The one that comes next is the first. */
+  readonly #turns = new Set<Network>();
+  /** How many networks have active receivers. */
+  #active = 0;
   #credit = 0;
-  /** Pairs that want credit, and whose receivers may have more. The network that comes next is the first. */
-  readonly #wanting = new Map<string, Set<Pair>>();
 
   constructor(options: DataLanesOptions) {
     this.#options = options;
@@ -111,7 +141,7 @@ export class DataLanes {
     if (!pair) {
       if (to.pairs.size >= MAX_SENDERS && !this.#dropIdle(to)) return;
       pair = {
-        ...{ sender, to, generation, total: 0, passed: 0, arrived: 0, isOver: false },
+        ...{ sender, to, generation, ...START, waiting: [], isActive: false },
         usedAt: this.#options.now(),
       };
       to.pairs.set(sender, pair);
@@ -121,7 +151,7 @@ export class DataLanes {
     if (generation < pair.generation) return;
     if (generation > pair.generation) {
       this.#end(pair);
-      Object.assign(pair, { generation, total: 0, passed: 0, arrived: 0, isOver: false });
+      Object.assign(pair, { generation, ...START });
     }
     if (pair.isOver) return;
     if (total <= pair.total) {
@@ -129,6 +159,7 @@ export class DataLanes {
       return;
     }
     pair.total = total;
+    this.#count(pair);
     this.#want(pair);
     this.#passOn();
   }
@@ -142,13 +173,14 @@ export class DataLanes {
     const to = this.#receivers.get(receiver);
     const pair = to?.pairs.get(sender);
     if (!to || !pair || pair.isOver || pair.generation !== generation) return false;
-    const cost = dataCost(frame.length - HEADER_SIZE);
+    const cost = costOf(frame);
     if (pair.arrived + cost > pair.passed) return false;
     pair.arrived += cost;
     pair.usedAt = this.#options.now();
     const bytes = frame.slice() as Uint8Array<ArrayBuffer>;
     readdress(bytes, Type.DATA, sender);
-    to.waiting.push({ pair, bytes, cost });
+    pair.waiting.push(bytes);
+    to.ready.add(pair);
     this.#options.wake(receiver);
     return true;
   }
@@ -156,8 +188,8 @@ export class DataLanes {
   /** GRANT frames for a sender; undefined if nothing is new. */
   takeGrants(sender: number): Uint8Array<ArrayBuffer> | undefined {
     const news = this.#news.get(sender);
-    if (!news) return undefined;
     this.#news.delete(sender);
+    if (!news?.size) return undefined;
     return concat(Array.from(news, ({ to, generation, passed }) => (
       encodeFrame(Type.GRANT, to.id, encodeGrantBody({ generation, total: passed }))
     )));
@@ -171,42 +203,69 @@ export class DataLanes {
   take(receiver: number): Uint8Array<ArrayBuffer> | undefined {
     const to = this.#receivers.get(receiver);
     if (!to) return undefined;
-    this.#return(to, to.writing);
-    to.writing = 0;
+    this.#written(to);
     const pieces: Uint8Array<ArrayBuffer>[] = [];
-    for (let next = to.waiting[0]; next; next = to.waiting[0]) {
-      if (pieces.length > 0 && to.writing + next.cost > WRITE_SIZE) break;
-      to.waiting.shift();
-      pieces.push(next.bytes);
-      to.writing += next.cost;
+    // A pair that is added again comes last.
+    for (const pair of to.ready) {
+      const [next] = pair.waiting as [Uint8Array<ArrayBuffer>];
+      const cost = costOf(next);
+      if (pieces.length > 0 && to.writing + cost > WRITE_SIZE) break;
+      pair.waiting.shift();
+      to.ready.delete(pair);
+      if (pair.waiting.length > 0) to.ready.add(pair);
+      pieces.push(next);
+      to.writing += cost;
+      pair.taken += cost;
+      this.#count(pair);
     }
-    for (const pair of to.pairs.values()) this.#want(pair);
+    this.#wantAll(to);
     this.#passOn();
     return pieces.length < 2 ? pieces[0] : concat(pieces);
   }
 
-  /** What is written to a member: first what it may send, then its logs, and file data when nothing else is left. */
+  /**
+   * What is written to a member: what it may send, its logs, and file data when nothing of these is left. Any member can
+   * cause grants, so there is something else between two writes of them.
+   */
   sourceOf(member: Pick<Member, "id" | "take">): Source {
     const { id } = member;
-    return { take: () => this.takeGrants(id) ?? member.take() ?? this.take(id) ?? null };
+    let isGrant = false;
+    return {
+      take: () => {
+        const to = this.#receivers.get(id);
+        if (to && to.writing > 0) {
+          this.#written(to);
+          this.#passOn();
+        }
+        const grants = isGrant ? undefined : this.takeGrants(id);
+        isGrant = grants !== undefined;
+        const next = grants ?? member.take() ?? this.take(id);
+        if (next) return next;
+        isGrant = true;
+        return this.takeGrants(id) ?? null;
+      },
+    };
   }
 
-  /** A member has lost its connection: what waits for it is dropped, and it has to grant anew. */
+  /** A member has lost its connection: what waits for it is dropped, and it has to grant again. */
   detach(id: number): void {
     this.#news.delete(id);
     const to = this.#receivers.get(id);
     if (!to) return;
     for (const pair of to.pairs.values()) this.#end(pair);
-    this.#return(to, to.writing);
-    to.writing = 0;
+    this.#written(to);
     this.#passOn();
   }
 
   /** A member has left the room. */
   leave(id: number): void {
     this.detach(id);
-    for (const pair of this.#receivers.get(id)?.pairs.values() ?? []) this.#drop(pair);
-    this.#receivers.delete(id);
+    const to = this.#receivers.get(id);
+    if (to) {
+      for (const pair of to.pairs.values()) this.#drop(pair);
+      this.#receivers.delete(id);
+      this.#exit(to.network);
+    }
     for (const pair of this.#bySender.get(id) ?? []) {
       this.#end(pair);
       this.#drop(pair);
@@ -214,54 +273,95 @@ export class DataLanes {
     this.#passOn();
   }
 
-  /** Takes back credit that is not used. To be called now and then. */
+  /** Takes back credit that is not used, or is more than the part of those that do not use it. To be called every `SWEEP_MS`. */
   sweep(): void {
     const before = this.#options.now() - UNUSED_MS;
-    for (const { pairs } of this.#receivers.values()) {
-      for (const pair of pairs.values()) {
+    for (const to of this.#receivers.values()) {
+      for (const pair of to.pairs.values()) {
         if (pair.passed > pair.arrived && pair.usedAt <= before) this.#takeBack(pair);
       }
+      this.#squeeze(to);
+    }
+    // Their parts may have grown.
+    for (const network of this.#networks.values()) {
+      if (network.wanting.size > 0) this.#turns.add(network);
     }
     this.#passOn();
+  }
+
+  /**
+   * Ends the pairs of a receiver that keep more than their part from others. Those that read and send have used that up
+   * since the last sweep, because they get no more while they have more than their part.
+   */
+  #squeeze(to: Receiver): void {
+    const { network, part, pairPart } = to;
+    const parts = this.#partsOf(to);
+    to.part = parts.receiver;
+    to.pairPart = parts.pair;
+    const isFull =
+      Math.min(parts.network - network.credit, CREDIT_IN_ALL - this.#credit) < MIN_SHARE;
+    const most = Math.max(parts.receiver, part);
+    if (isFull && to.credit > most) {
+      for (const pair of to.pairs.values()) this.#end(pair);
+      if (to.writing > most) this.#options.cut(to.id, TOO_SLOW);
+    } else if (parts.receiver - to.credit < MIN_SHARE) {
+      for (const pair of to.pairs.values()) {
+        if (pair.passed - pair.taken > Math.max(parts.pair, pairPart)) this.#end(pair);
+      }
+    }
   }
 
   #receiver(id: number, network: string): Receiver {
     let to = this.#receivers.get(id);
     if (!to) {
-      to = { id, network, pairs: new Map(), credit: 0, waiting: [], writing: 0 };
+      to = {
+        ...{ id, network: this.#enter(network), pairs: new Map(), ready: new Set() },
+        ...{ credit: 0, active: 0, writing: 0, part: RECEIVER_CREDIT, pairPart: RECEIVER_CREDIT },
+      };
       this.#receivers.set(id, to);
     }
-    // It has come back from elsewhere. Its credit goes with it.
-    if (to.network !== network) {
-      this.#byNetwork.add(to.network, -to.credit);
-      for (const pair of to.pairs.values()) this.#wantNoMore(pair);
-      to.network = network;
-      this.#byNetwork.add(network, to.credit);
-      for (const pair of to.pairs.values()) this.#want(pair);
+    // It has come back from elsewhere, and its credit has gone back.
+    if (to.network.name !== network) {
+      this.detach(id);
+      this.#exit(to.network);
+      to.network = this.#enter(network);
     }
     return to;
   }
 
+  #enter(name: string): Network {
+    const network = this.#networks.get(name) ??
+      { name, size: 0, active: 0, credit: 0, wanting: new Set() };
+    this.#networks.set(name, network);
+    network.size++;
+    return network;
+  }
+
+  #exit(network: Network): void {
+    if (--network.size > 0) return;
+    this.#networks.delete(network.name);
+    this.#turns.delete(network);
+  }
+
   /** Ends a generation: its frames are dropped, and its credit goes back. */
   #end(pair: Pair): void {
-    const { to } = pair;
-    let dropped = 0;
-    to.waiting = to.waiting.filter((one) => {
-      if (one.pair !== pair) return true;
-      dropped += one.cost;
-      return false;
-    });
-    this.#return(to, dropped);
+    this.#return(pair.to, pair.arrived - pair.taken);
+    pair.passed -= pair.arrived - pair.taken;
+    pair.arrived = pair.taken;
+    pair.waiting = [];
+    pair.to.ready.delete(pair);
     this.#takeBack(pair);
   }
 
   /** No more is taken of a generation: what its sender has not used goes back. */
   #takeBack(pair: Pair): void {
-    this.#return(pair.to, pair.passed - pair.arrived);
+    const unused = pair.passed - pair.arrived;
     pair.passed = pair.arrived;
     pair.isOver = true;
-    this.#wantNoMore(pair);
+    pair.to.network.wanting.delete(pair);
     this.#news.get(pair.sender)?.delete(pair);
+    this.#return(pair.to, unused);
+    this.#count(pair);
   }
 
   #drop(pair: Pair): void {
@@ -284,63 +384,92 @@ export class DataLanes {
     return true;
   }
 
+  /** What was taken for a receiver last has been written, or never will be. */
+  #written(to: Receiver): void {
+    this.#return(to, to.writing);
+    to.writing = 0;
+  }
+
   #return(to: Receiver, bytes: number): void {
+    if (bytes === 0) return;
     to.credit -= bytes;
-    this.#byNetwork.add(to.network, -bytes);
+    to.network.credit -= bytes;
     this.#credit -= bytes;
+    this.#wantAll(to);
+    if (to.network.wanting.size > 0) this.#turns.add(to.network);
+  }
+
+  /** Counts a pair as active, or no longer; and with it its receiver and its network. */
+  #count(pair: Pair): void {
+    const { to, to: { network } } = pair;
+    const isActive = pair.taken < (pair.isOver ? pair.passed : pair.total);
+    if (isActive === pair.isActive) return;
+    pair.isActive = isActive;
+    const by = isActive ? 1 : -1;
+    to.active += by;
+    if (to.active !== (isActive ? 1 : 0)) return;
+    network.active += by;
+    if (network.active === (isActive ? 1 : 0)) this.#active += by;
   }
 
   #want(pair: Pair): void {
-    const { to: { network, credit } } = pair;
-    if (pair.isOver || pair.passed >= pair.total || credit >= RECEIVER_CREDIT) return;
-    const own = this.#wanting.get(network) ?? new Set();
-    this.#wanting.set(network, own.add(pair));
+    if (pair.isOver || pair.passed >= pair.total) return;
+    const { network } = pair.to;
+    network.wanting.add(pair);
+    this.#turns.add(network);
   }
 
-  #wantNoMore(pair: Pair): void {
-    const own = this.#wanting.get(pair.to.network);
-    own?.delete(pair);
-    if (own?.size === 0) this.#wanting.delete(pair.to.network);
+  /** Its pairs may have more than before. */
+  #wantAll(to: Receiver): void {
+    for (const pair of to.pairs.values()) this.#want(pair);
   }
 
   /** Passes on as much as the bounds allow: one share for each network in turn. */
   #passOn(): void {
-    for (let idle = 0; idle < this.#wanting.size;) {
-      const [[network, own]] = this.#wanting as unknown as [[string, Set<Pair>]];
-      // From here on it is the last one.
-      this.#wanting.delete(network);
-      const [pair] = own as unknown as [Pair];
+    // A network that is added again comes last.
+    for (const network of this.#turns) {
+      if (CREDIT_IN_ALL - this.#credit < MIN_SHARE) return;
+      this.#turns.delete(network);
+      const [pair] = network.wanting;
+      if (!pair) continue;
       const share = this.#shareOf(pair);
-      own.delete(pair);
-      if (own.size > 0) this.#wanting.set(network, own);
+      // Until something of this network comes back.
+      if (share === undefined) continue;
+      network.wanting.delete(pair);
       if (share > 0) {
-        idle = 0;
         this.#pass(pair, share);
         this.#want(pair);
-      } else if (pair.to.credit < RECEIVER_CREDIT - MIN_SHARE) {
-        // Its network, or the server, has none left.
-        this.#want(pair);
-        idle++;
       }
+      if (network.wanting.size > 0) this.#turns.add(network);
     }
   }
 
-  #shareOf({ to, total, passed }: Pair): number {
+  /** How much a pair may have now; 0 if it or its receiver may have no more, undefined if its network may not. */
+  #shareOf({ to, total, passed, taken }: Pair): number | undefined {
+    const parts = this.#partsOf(to);
     const left = total - passed;
-    const space = Math.min(
-      RECEIVER_CREDIT - to.credit,
-      NETWORK_CREDIT - this.#byNetwork.of(to.network),
-      CREDIT_IN_ALL - this.#credit,
-    );
-    const share = Math.min(left, space, passed === 0 ? FIRST_SHARE : Infinity);
-    return share >= Math.min(left, MIN_SHARE) ? share : 0;
+    const ofNetwork = Math.min(parts.network - to.network.credit, CREDIT_IN_ALL - this.#credit);
+    const own = Math.min(parts.receiver - to.credit, parts.pair - (passed - taken));
+    const min = Math.min(left, MIN_SHARE);
+    if (ofNetwork < min) return undefined;
+    const share = Math.min(left, ofNetwork, own, passed === 0 ? FIRST_SHARE : Infinity);
+    return share < min ? 0 : share;
+  }
+
+  /** The parts of all credit that a receiver, its network and each of its pairs may have now. */
+  #partsOf(
+    { network: { active }, active: pairs }: Receiver,
+  ): Record<"network" | "receiver" | "pair", number> {
+    const network = Math.min(NETWORK_CREDIT, partOf(CREDIT_IN_ALL, this.#active));
+    const receiver = Math.min(RECEIVER_CREDIT, partOf(network, active));
+    return { network, receiver, pair: partOf(receiver, pairs) };
   }
 
   #pass(pair: Pair, share: number): void {
     pair.passed += share;
     pair.usedAt = this.#options.now();
     pair.to.credit += share;
-    this.#byNetwork.add(pair.to.network, share);
+    pair.to.network.credit += share;
     this.#credit += share;
     this.#tell(pair);
   }
@@ -350,4 +479,13 @@ export class DataLanes {
     this.#news.set(pair.sender, news.add(pair));
     this.#options.wake(pair.sender);
   }
+}
+
+/** An equal part for each of some. */
+function partOf(all: number, count: number): number {
+  return Math.max(MIN_SHARE, Math.floor(all / Math.max(1, count)));
+}
+
+function costOf(frame: Uint8Array): number {
+  return dataCost(frame.length - HEADER_SIZE);
 }

@@ -9,7 +9,9 @@ import {
   MAX_SENDERS,
   NETWORK_CREDIT,
   RECEIVER_CREDIT,
+  SWEEP_MS,
   UNUSED_MS,
+  WRITE_SIZE,
 } from "./data_lanes.ts";
 
 const MIB = 2 ** 20;
@@ -34,7 +36,12 @@ function framesIn(bytes: Uint8Array<ArrayBuffer> | undefined): Frame[] {
 class Play {
   now = 0;
   readonly woken: number[] = [];
-  readonly lanes = new DataLanes({ now: () => this.now, wake: (id) => this.woken.push(id) });
+  readonly cut: number[] = [];
+  readonly lanes = new DataLanes({
+    now: () => this.now,
+    wake: (id) => this.woken.push(id),
+    cut: (id) => this.cut.push(id),
+  });
 
   /** What a sender is told now: by receiver. */
   told(sender: number): [receiver: number, generation: number, total: number][] {
@@ -205,12 +212,173 @@ Deno.test("DataLanes: many pairs of one network share its credit, and other netw
   assertLessOrEqual(4, nets.size);
 });
 
+/** Grants everything, and lets the sender use all that is passed on; the receiver begins one write, and never ends it. */
+function jam(play: Play, receiver: number, network: string, sender: number): void {
+  play.lanes.grant(receiver, network, sender, { generation: 1, total: 100 * MIB });
+  for (const [to, generation, total] of play.told(sender)) {
+    for (let sent = 0; to === receiver && sent < total; sent += FIRST_SHARE) {
+      assert(play.send(sender, receiver, generation, FIRST_SHARE));
+    }
+  }
+  play.lanes.take(receiver);
+}
+
+/** Time passes until what is unused or jammed has been noticed, and meanwhile `busy` goes on. */
+function pass(play: Play, busy: () => void = () => {}): void {
+  for (let sweeps = 0; sweeps < 3; sweeps++) {
+    play.now += SWEEP_MS;
+    busy();
+    play.lanes.sweep();
+  }
+}
+
+Deno.test("DataLanes.sweep: receivers that never read keep no more of their network's credit than an equal part", () => {
+  const play = new Play();
+  for (const receiver of [1, 2, 3, 4]) jam(play, receiver, NET, 100 + receiver);
+  assertEquals(play.lanes.credit, NETWORK_CREDIT);
+  play.lanes.grant(5, NET, 105, { generation: 1, total: 100 * MIB });
+  assertEquals(play.told(105), []);
+  pass(play);
+  const [[to, , total]] = play.told(105) as [[number, number, number]];
+  assertEquals([to, total], [5, RECEIVER_CREDIT - WRITE_SIZE]);
+  // The others are jammed: they may have as much again, and no more.
+  for (const receiver of [1, 2, 3, 4]) {
+    play.lanes.grant(receiver, NET, 100 + receiver, { generation: 2, total: 100 * MIB });
+  }
+  assertLessOrEqual(play.lanes.credit, NETWORK_CREDIT);
+  assert(play.send(105, 5, 1, FIRST_SHARE));
+});
+
+Deno.test("DataLanes.sweep: networks that hardly use their credit cannot keep all of it", () => {
+  const play = new Play();
+  const grant = { generation: 1, total: 100 * MIB };
+  const jammed = Array.from({ length: 64 }, (_, n) => 1 + n);
+  for (const id of jammed) play.lanes.grant(id, `net ${id % 16}`, 100 + id, grant);
+  assertEquals(play.lanes.credit, CREDIT_IN_ALL);
+  play.lanes.grant(90, "net 90", 190, grant);
+  assertEquals(play.told(190), []);
+  // Just enough for not being unused.
+  pass(play, () => {
+    for (const id of jammed) play.send(100 + id, id, 1, 1024);
+  });
+  assertEquals(play.told(190), [[90, 1, RECEIVER_CREDIT]]);
+});
+
+Deno.test("DataLanes.sweep: a receiver is cut if only what is being written to it is more than its part", () => {
+  const play = new Play();
+  const jammed = Array.from({ length: 80 }, (_, n) => 1 + n);
+  for (const id of jammed) {
+    play.lanes.grant(id, NET, 100 + id, { generation: 1, total: 4 * FIRST_SHARE });
+  }
+  for (let n = 0; n < 4; n++) {
+    for (const id of jammed) play.send(100 + id, id, 1, FIRST_SHARE);
+  }
+  for (const id of jammed) play.lanes.take(id);
+  const before = play.lanes.credit;
+  assertLessOrEqual(NETWORK_CREDIT - FIRST_SHARE, before);
+  for (let id = 200; id < 280; id++) {
+    play.lanes.grant(id, NET, 1_000, { generation: 1, total: 8 * FIRST_SHARE });
+  }
+  play.told(1_000);
+  pass(play);
+  assert(play.cut.length > 0);
+  for (const id of play.cut) play.lanes.detach(id);
+  assert(play.told(1_000).length > 0);
+});
+
+Deno.test("DataLanes.sweep: a sender that hardly sends keeps no more of its receiver's credit than an equal part", () => {
+  const play = new Play();
+  const grant = { generation: 1, total: 100 * MIB };
+  play.lanes.grant(1, NET, 2, grant);
+  assertEquals(play.told(2), [[1, 1, RECEIVER_CREDIT]]);
+  play.lanes.grant(1, NET, 3, grant);
+  assertEquals(play.told(3), []);
+  pass(play, () => play.send(2, 1, 1, 1024));
+  assertEquals(play.told(3).length, 1);
+  assert(!play.send(2, 1, 1, 1024), "its generation has ended");
+});
+
+Deno.test("DataLanes.sweep: other senders get what a silent one has not used, though their receiver has granted nothing more", () => {
+  const play = new Play();
+  const grant = { generation: 1, total: RECEIVER_CREDIT };
+  play.lanes.grant(1, NET, 2, grant);
+  play.lanes.grant(1, NET, 3, grant);
+  assertEquals(play.told(3), []);
+  play.now += UNUSED_MS;
+  play.lanes.sweep();
+  assertEquals(play.told(3), [[1, 1, RECEIVER_CREDIT]]);
+});
+
+Deno.test("DataLanes.sweep: ends no generation of members that read and send, though their parts shrink", () => {
+  const play = new Play();
+  const honest = new Map<number, number>();
+  const granted = new Map<number, number>();
+  const enter = (id: number) => {
+    play.lanes.grant(id, NET, 1_000 + id, { generation: 1, total: 2 ** 50 });
+    honest.set(id, 0);
+  };
+  const move = () => {
+    for (const id of honest.keys()) {
+      for (const [, , total] of play.told(1_000 + id)) granted.set(id, total);
+      const end = granted.get(id) ?? 0;
+      let sent = honest.get(id)!;
+      while (end - sent >= 1024) {
+        const size = Math.min(FIRST_SHARE, end - sent);
+        assert(play.send(1_000 + id, id, 1, size), `the generation of member ${id} has ended`);
+        sent += size;
+      }
+      honest.set(id, sent);
+      while (play.lanes.take(id));
+    }
+  };
+  for (let id = 1; id <= 8; id++) {
+    enter(id);
+    pass(play, move);
+  }
+  for (const moved of honest.values()) assert(moved > FIRST_SHARE, `${moved} bytes`);
+});
+
+Deno.test("DataLanes.take: the senders of a receiver have turns", () => {
+  const play = new Play();
+  for (const sender of [1, 2]) play.lanes.grant(3, NET, sender, { generation: 1, total: 40_000 });
+  for (const sender of [1, 2]) {
+    for (let n = 0; n < 4; n++) assert(play.send(sender, 3, 1, 10_000));
+  }
+  assertEquals(framesIn(play.lanes.take(3)).map(({ id }) => id), [1, 2, 1, 2, 1, 2, 1, 2]);
+});
+
+Deno.test("DataLanes.takeGrants: gives nothing if the only news is void", () => {
+  const play = new Play();
+  play.lanes.grant(2, NET, 1, { generation: 1, total: 9_000 });
+  play.lanes.detach(2);
+  assertEquals(play.lanes.takeGrants(1), undefined);
+});
+
+Deno.test("DataLanes.sourceOf: neither chat nor file data waits for more than one write of grants, however many come", () => {
+  const play = new Play();
+  const logs = [Uint8Array.of(1), Uint8Array.of(2)];
+  const source = play.lanes.sourceOf({ id: 1, take: () => logs.shift() ?? null });
+  play.lanes.grant(1, NET, 5, { generation: 1, total: 9_000 });
+  assert(play.send(5, 1, 1, 9_000));
+  let generation = 1;
+  const taken: string[] = [];
+  for (let n = 0; n < 8; n++) {
+    // Anybody can grant something to member 1.
+    play.lanes.grant(6, NET, 1, { generation: generation++, total: 9_000 });
+    const bytes = source.take()!;
+    taken.push(bytes.length === 1 ? "chat" : frameAt(bytes).type === Type.DATA ? "DATA" : "GRANT");
+  }
+  assertEquals(taken, ["GRANT", "chat", "GRANT", "chat", "GRANT", "DATA", "GRANT", "GRANT"]);
+  assertEquals(source.take(), null);
+});
+
 Deno.test("DataLanes: whatever members do, credit is exactly what may come and what waits, and never more than allowed", () => {
   const id = fc.integer({ min: 1, max: 4 });
   const generation = fc.integer({ min: 1, max: 3 });
   const step = fc.oneof(
     fc.record({
       do: fc.constant("grant" as const),
+      net: fc.nat(1),
       a: id,
       b: id,
       generation,
@@ -232,7 +400,7 @@ Deno.test("DataLanes: whatever members do, credit is exactly what may come and w
       for (const one of steps) {
         switch (one.do) {
           case "grant":
-            play.lanes.grant(one.a, `net ${one.a % 2}`, one.b, {
+            play.lanes.grant(one.a, `net ${one.net}`, one.b, {
               generation: one.generation,
               total: one.size,
             });
