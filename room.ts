@@ -255,6 +255,8 @@ export type RoomEvent =
     readonly files: readonly Transfer[];
     readonly sent: Date | undefined;
     readonly missing: number;
+    /** For the offers of others: how many bytes are left for them in the downloads folder, if the system says. */
+    readonly free?: number;
     /** For this client's own offers to the room: the members that cannot receive files. */
     readonly without?: readonly Person[];
   }

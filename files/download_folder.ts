@@ -77,8 +77,17 @@ export function checkDownloads(path: string): void {
   }
 }
 
+/** The bytes of the parts in a folder. */
+export function partBytes(path: string): number {
+  let bytes = 0;
+  for (const { name, isFile } of Deno.readDirSync(path)) {
+    if (isFile && isPartName(name)) bytes += Deno.lstatSync(join(path, name)).size;
+  }
+  return bytes;
+}
+
 /** The path, or the nearest folder above it that exists. */
-function existing(path: string): string {
+export function existing(path: string): string {
   try {
     // A link that leads nowhere exists: no folder can be made in its place.
     Deno.lstatSync(path);

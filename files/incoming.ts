@@ -10,6 +10,7 @@ import type { Person } from "../room.ts";
 import type { ControlQueue } from "./control_queue.ts";
 import { FileError } from "./disk_errors.ts";
 import { Download, type ReceiveWindow } from "./download.ts";
+import { FreeSpace } from "./free_space.ts";
 import type { AcceptPolicy, Post, TransferClock } from "./post.ts";
 import type { Disk } from "./storage.ts";
 import { Incoming, type TransferState } from "./transfer_entries.ts";
@@ -43,6 +44,7 @@ export interface IncomingOptions {
 }
 
 export class IncomingTransfers {
+  readonly space: FreeSpace;
   readonly #post: Post;
   readonly #disk: Disk;
   readonly #clock: TransferClock;
@@ -70,6 +72,7 @@ export class IncomingTransfers {
     this.#accept = options.accept;
     this.#acceptLimit = options.acceptLimit;
     this.#ignores = options.ignores;
+    this.space = new FreeSpace(options, this.#running, this.#queue);
   }
 
   get running(): ReadonlySet<Incoming> {
@@ -257,6 +260,8 @@ export class IncomingTransfers {
     if ((entry.state as TransferState) !== "waiting" || this.#list.closed) {
       return await this.#abort(entry, this.#list.closed);
     }
+    const shortage = this.space.shortage(entry, entry.sink.have);
+    if (shortage) return this.#failed(entry, shortage);
     entry.download = new Download(size, entry.sink.have, this.#window);
     entry.resumed = entry.download.written;
     entry.state = "running";

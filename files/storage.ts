@@ -81,4 +81,8 @@ export interface Disk {
    * @throws {ChatError} if the downloads folder cannot be written
    */
   sink(offer: ReceivedOffer): Promise<Sink>;
+  /** Bytes that can still be written in the downloads folder; undefined if the system does not say. */
+  free(): number | undefined;
+  /** Bytes in the parts of interrupted downloads, and of running ones. */
+  kept(): number;
 }

@@ -2,8 +2,9 @@
 // are collected in part files (`part_file.ts`) in the downloads folder (`download_folder.ts`), and get their names once
 // they are complete and verified. Knows no room and no wire.
 
+import { statfsSync } from "node:fs";
 import { DiskError, failure } from "./disk_errors.ts";
-import { DownloadFolder } from "./download_folder.ts";
+import { DownloadFolder, existing, partBytes } from "./download_folder.ts";
 import { SYSTEM_CALLS, type WriteCalls } from "./file_io.ts";
 import { listFiles, MAX_FILES, OfferedFile } from "./offered_file.ts";
 import { createPart, resumePart } from "./part_file.ts";
@@ -15,12 +16,13 @@ export class SystemDisk implements Disk {
   readonly #downloads: () => string;
   readonly #calls: WriteCalls;
   readonly #maxFiles: number;
+  #found: string | undefined;
   #folder: Promise<DownloadFolder> | undefined;
   /** Offered files that are open; the most recently read is last. */
   readonly #allOpen = new Set<OfferedFile>();
 
   /**
-   * @param downloads the path of the downloads folder; called when a file is received, and made if it is missing
+   * @param downloads the path of the downloads folder; called when one is offered, and made when one is received
    * @param maxFiles files of a folder that is offered
    */
   constructor(
@@ -71,14 +73,39 @@ export class SystemDisk implements Disk {
     }
   }
 
+  get #path(): string {
+    return this.#found ??= this.#downloads();
+  }
+
+  free(): number | undefined {
+    try {
+      // The type does not have `frsize` yet, the unit of the counts where it is not `bsize`.
+      const stat: ReturnType<typeof statfsSync> & { frsize?: number } = statfsSync(
+        existing(this.#path),
+      );
+      // Some file systems have no size.
+      return stat.blocks > 0 ? stat.bavail * (stat.frsize || stat.bsize) : undefined;
+    } catch {
+      // No permission, or no folder: a download reports what is wrong.
+      return undefined;
+    }
+  }
+
+  kept(): number {
+    try {
+      return partBytes(this.#path);
+    } catch {
+      // The folder does not exist yet, or cannot be read: nothing can be resumed.
+      return 0;
+    }
+  }
+
   /** The folder as it was read before, if it still exists. Calls at the same time get the same folder. */
   #openFolder(): Promise<DownloadFolder> {
     const before = this.#folder;
     const open = async () => {
       const folder = await before?.catch(() => undefined);
-      return folder && await folder.exists()
-        ? folder
-        : await DownloadFolder.open(this.#downloads());
+      return folder && await folder.exists() ? folder : await DownloadFolder.open(this.#path);
     };
     return this.#folder = open();
   }

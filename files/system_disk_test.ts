@@ -1,4 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import { statfsSync } from "node:fs";
+import { ChatError } from "../errors.ts";
 import { sha256 } from "../tests/support/hash.ts";
 import {
   CHUNK,
@@ -75,6 +77,57 @@ Deno.test("SystemDisk.sink: receives files of any size and leaves nothing else i
       );
     }),
 );
+
+const linux = Deno.build.os === "linux" ? Deno.test : Deno.test.ignore;
+
+Deno.test("SystemDisk.free: is that of the folder, or of the one where it will be made", async () => {
+  await inFolder((folder) => {
+    const { blocks, bsize } = statfsSync(folder);
+    for (const path of [folder, `${folder}/not/yet`]) {
+      const free = new SystemDisk(() => path).free();
+      assert(free !== undefined && free > 0 && free <= blocks * bsize, `${free}`);
+    }
+    assertEquals(list(folder), []);
+    return Promise.resolve();
+  });
+});
+
+linux("SystemDisk.free: is what fits on a small disk", () =>
+  onSmallDisk(async (folder) => {
+    const disk = new SystemDisk(() => folder);
+    assertEquals(disk.free(), 2 * MIB);
+    await receive(disk, content(MIB), "half.bin");
+    assertEquals(disk.free(), MIB);
+  }));
+
+linux("SystemDisk.free: is unknown without a folder, or where the file system has no size", () => {
+  const fail = () => {
+    throw new ChatError("Cannot find the downloads folder");
+  };
+  for (const find of [fail, () => "/proc"]) {
+    assertEquals(new SystemDisk(find).free(), undefined);
+  }
+});
+
+Deno.test("SystemDisk.free: is unknown without the permission", {
+  permissions: { read: true, sys: false },
+}, () => {
+  assertEquals(new SystemDisk(() => "/").free(), undefined);
+});
+
+Deno.test("SystemDisk.kept: counts the parts of interrupted files, and nothing else", async () => {
+  await inFolder(async (folder) => {
+    const disk = new SystemDisk(() => `${folder}/downloads`);
+    assertEquals(disk.kept(), 0);
+    await receive(disk, content(CHUNK), "other.bin");
+    assertEquals(disk.kept(), 0);
+    const bytes = content(3 * MIB);
+    const sink = await disk.sink(offerOf(bytes));
+    await sink.write(0, bytes.subarray(0, MIB));
+    await sink.abort(true);
+    assertEquals(disk.kept(), MIB);
+  });
+});
 
 Deno.test("SystemDisk: sends and receives hundreds of small files", async () => {
   await inFolder(async (folder) => {

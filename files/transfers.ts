@@ -125,6 +125,7 @@ export class Transfers {
         { hint: `You can accept it when ${name} is back` },
       );
     }
+    this.#incoming.space.check(reachable as Incoming[]);
     for (const entry of reachable) this.#incoming.accept(entry as Incoming);
     return reachable.length;
   }
@@ -229,7 +230,8 @@ export class Transfers {
         if (entry instanceof Incoming) this.#incoming.autoAccept(entry);
       }
     });
-    return { type: "offer", from: sender, files, ...about };
+    const free = sender.self ? undefined : this.#incoming.space.left();
+    return { type: "offer", from: sender, files, ...about, ...(free !== undefined && { free }) };
   }
 
   #handle(from: number, fileMessage: Exclude<FileMessage, { kind: "offer" }>): void {

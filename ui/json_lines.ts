@@ -90,13 +90,14 @@ export function describe(event: RoomEvent): OutputLine {
       return { type, id, name, resumed, ...(missed !== undefined && { missed }) };
     }
     case "offer": {
-      const { from, direct, files } = event;
+      const { from, direct, files, free } = event;
       return {
         type,
         from: from.id,
         name: from.name,
         direct,
         files: files.map(toFile),
+        ...(free !== undefined && { free }),
         ...proofs(event),
       };
     }

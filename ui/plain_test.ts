@@ -273,6 +273,7 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
         "bob offers photo.jpg (3 MiB): /accept 1 or /decline 1",
         "1 message from bob before this one is missing",
         "bob offers you 2 files (6 MiB): photo.jpg, photo.jpg: /accept 1-1 or /decline 1-1",
+        "bob offers photo.jpg (3 MiB, only 1 MiB free): /accept 1 or /decline 1",
         "you offer photo.jpg (3 MiB); /cancel 1 to stop",
       ],
     },
@@ -847,6 +848,7 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
     offer: [
       { from: 2, name: "bob", direct: false, files: [FILE] },
       { from: 2, name: "bob", direct: true, files: [FILE, FILE], sent, missing: 1 },
+      { from: 2, name: "bob", direct: false, files: [FILE], free: 1048576 },
       { from: 1, name: "alice", direct: false, files: [FILE] },
     ],
     transfer: [

@@ -5,7 +5,7 @@ import { messageLine } from "../text/message_line.ts";
 import { printable } from "../text/printable.ts";
 import { count, plainLines } from "./plain_lines.ts";
 import { two } from "./rows.ts";
-import { bytesText } from "./transfer_text.ts";
+import { bytesText } from "../text/sizes.ts";
 
 /** Bytes of text that are kept: some hundred thousand messages. */
 const MAX_BYTES = 8 * 1024 * 1024;

@@ -1,24 +1,21 @@
 // Files in words: offers, transfers, their progress and their end. Sentences may quote others: `printable()` before
 // they are shown. Live rows are printable already. Pure.
 
-import { format } from "@std/fmt/bytes";
 import type { RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
+import { bytesText } from "../text/sizes.ts";
 import { cut, width } from "../text/width.ts";
 import { two } from "./rows.ts";
 
 /** File names listed for one offer. */
 const MAX_NAMED = 5;
+/** Free space of this many times the size needs no mention. */
+const PLENTY = 10;
 /** Columns of a progress bar; without room for the least, the row has no bar. */
 const MAX_BAR = 20;
 const MIN_BAR = 6;
 /** Columns of a file name in a live row. */
 const MAX_FILE_COLUMNS = 24;
-
-/** `3 MiB`. */
-export function bytesText(bytes: number): string {
-  return format(bytes, { binary: true }).replace("kiB", "KiB");
-}
 
 /**
  * An offer, and the commands that answer it.
@@ -26,7 +23,7 @@ export function bytesText(bytes: number): string {
  * @param answers whether to name the commands: not where they cannot be typed
  */
 export function offerSentence(
-  { from, direct, files }: RoomEvent & { type: "offer" },
+  { from, direct, files, free }: RoomEvent & { type: "offer" },
   answers = true,
 ): string {
   const [first, ...others] = files;
@@ -43,13 +40,18 @@ export function offerSentence(
   else if (answers && first.state === "offered") {
     how = `: /accept ${numbers} or /decline ${numbers}`;
   }
-  if (others.length === 0) {
-    return `${who}${whom} ${first.name} (${bytesText(first.size)})${after}${how}`;
-  }
   const sum = files.reduce((bytes, { size }) => bytes + size, 0);
+  const size = bytesText(sum) + freeText(sum, free);
+  if (others.length === 0) return `${who}${whom} ${first.name} (${size})${after}${how}`;
   const named = files.slice(0, MAX_NAMED).map(({ name }) => name).join(", ");
   const more = files.length > MAX_NAMED ? ", …" : "";
-  return `${who}${whom} ${files.length} files (${bytesText(sum)})${after}: ${named}${more}${how}`;
+  return `${who}${whom} ${files.length} files (${size})${after}: ${named}${more}${how}`;
+}
+
+/** What is free, if it is not plenty. */
+function freeText(size: number, free: number | undefined): string {
+  if (free === undefined || size * PLENTY <= free) return "";
+  return size > free ? `, only ${bytesText(free)} free` : `, ${bytesText(free)} free`;
 }
 
 /** What was left out of a folder that this user offers. */

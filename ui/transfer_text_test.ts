@@ -40,6 +40,19 @@ Deno.test("offerSentence: names sender, file, size, and the commands", () => {
   );
 });
 
+Deno.test("offerSentence: says what is free if a file takes more than a tenth of it", () => {
+  const sentence = (free: number, files = [OFFER]) =>
+    offerSentence({ type: "offer", from: BOB, direct: false, files, free, ...UNPROVED }, false);
+  assertEquals(sentence(10 * OFFER.size), "bob offers photo.jpg (3 MiB)");
+  assertEquals(sentence(10 * OFFER.size - 1), "bob offers photo.jpg (3 MiB, 30 MiB free)");
+  assertEquals(sentence(OFFER.size), "bob offers photo.jpg (3 MiB, 3 MiB free)");
+  assertEquals(sentence(2 ** 20), "bob offers photo.jpg (3 MiB, only 1 MiB free)");
+  assertEquals(
+    sentence(5 * 2 ** 20, [OFFER, OFFER]),
+    "bob offers 2 files (6 MiB, only 5 MiB free): photo.jpg, photo.jpg",
+  );
+});
+
 Deno.test("transferSentence: a transfer starts, resumes, stalls and ends", () => {
   const say = (fields: Partial<Transfer>) =>
     transferSentence({ ...running, ...fields }, { begins: true });

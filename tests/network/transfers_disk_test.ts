@@ -388,6 +388,8 @@ asRoot(
           sink.abort = (keep) => abort(keep).then(closed.resolve);
           return sink;
         }
+        /** As where the system does not say. */
+        override free(): undefined {}
       }
       const disk = new Closing(() => folder.downloads);
       await using bob = await SEALED.enter(room, "bob", { disk, accept: "all" });

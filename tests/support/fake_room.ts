@@ -329,6 +329,7 @@ export const EVENTS: {
   offer: [
     { type: "offer", from: BOB, direct: false, files: [OFFER], ...UNPROVED },
     { type: "offer", from: BOB, direct: true, files: [OFFER, OFFER], sent: SENT, missing: 1 },
+    { type: "offer", from: BOB, direct: false, files: [OFFER], free: 1024 * 1024, ...UNPROVED },
     {
       type: "offer",
       from: ALICE,

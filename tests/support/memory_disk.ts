@@ -16,6 +16,8 @@ export class MemoryDisk implements Disk {
   readonly parts = new Map<string, Uint8Array<ArrayBuffer>>();
   /** The number of open sinks and uploads. */
   open_ = 0;
+  /** Bytes that are free; undefined: the system does not say. */
+  space: number | undefined;
   /** Awaited by each write: makes the disk slow or full. */
   onWrite: (offset: number) => Promise<void> | void = () => {};
   /** Called before each read of an offered file. */
@@ -65,6 +67,14 @@ export class MemoryDisk implements Disk {
     for (const file of this.files.keys()) {
       if (file.startsWith(path)) yield { path: file, name: file.slice(path.length) };
     }
+  }
+
+  free(): number | undefined {
+    return this.space;
+  }
+
+  kept(): number {
+    return this.parts.values().reduce((sum, { length }) => sum + length, 0);
   }
 
   async sink(
