@@ -392,7 +392,7 @@ async function main(): Promise<void> {
     else await makeFile(path, mib, args.sparse !== undefined);
     const wanted = many > 0 ? await hashes(path) : [await hash(path)];
     const check = async (to: string) => {
-      const got = many > 0 ? await hashes(to) : [await hash(`${to}/from`)];
+      const got = many > 0 ? await hashes(`${to}/from`) : [await hash(`${to}/from`)];
       if (got.join() !== wanted.join()) {
         throw new Error("The received files differ from the sent ones");
       }

@@ -145,8 +145,8 @@ Deno.test("send --file: waits until a member has received the file, and reports 
   // Another file, though its name and content are the same.
   anna.file("many/more/a.txt", "a");
   assertEquals(await anna.run(...args, `${anna.folder}/many`), 0, anna.stderr.text);
-  for (const name of ["a", "b", "a (2)"]) {
-    assertEquals(Deno.readTextFileSync(`${downloads}/${name}.txt`), name[0]);
+  for (const name of ["a", "b", "more/a"]) {
+    assertEquals(Deno.readTextFileSync(`${downloads}/many/${name}.txt`), name.at(-1));
   }
   await leave();
 });
@@ -160,13 +160,14 @@ Deno.test("send --file: given several times, it waits until all files and folder
   anna.file("many/a.txt", "a");
   anna.file("many/b.txt", "b");
   const args = [...paths, `${anna.folder}/many`].flatMap((path) => ["--file", path]);
-  const names = ["one", "with,comma", "a", "b"];
+  const names = ["one", "with,comma", "many/a", "many/b"];
   for (const [to, copy] of [[[], ""], [["--to", "ben"], " (2)"]] as const) {
     const code = await anna.run("send", addressOf(room), "--name", "anna", ...args, ...to);
     assertEquals(code, 0, anna.stderr.text);
     for (const name of names) Deno.statSync(`${ben.folder}/downloads/${name}${copy}.txt`);
   }
-  assertEquals([...Deno.readDirSync(`${ben.folder}/downloads`)].length, 2 * names.length);
+  // Four files, and a folder with the other four.
+  assertEquals([...Deno.readDirSync(`${ben.folder}/downloads`)].length, 5);
   await leave();
 });
 
@@ -228,7 +229,7 @@ posix(
     for (const [args, code] of [[["--to", "ben"], 1], [[], 1], [["--partial"], 0]] as const) {
       assertEquals(await send(folder, ...args), code, anna.stderr.text);
       assertStringIncludes(anna.stderr.text, left);
-      assertMatch(anna.stderr.text, /^chat: sent a\.txt to ben/m);
+      assertMatch(anna.stderr.text, /^chat: sent mixed\/a\.txt to ben/m);
     }
     // Nothing at all was sent.
     assertEquals(await send(empty, "--partial"), 1);

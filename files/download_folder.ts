@@ -1,20 +1,21 @@
-// The downloads folder: where the system has it, which names and part files are in it, and how a finished part gets a
-// name that no other file has. Received files never leave its real path. Knows no transfer and no wire.
+// The downloads folder: where the system has it, which part files are in it, and how a finished part gets its name there
+// or in a folder below. Received files never leave its real path. Knows no transfer and no wire.
 
 import { join } from "@std/path/join";
 import { ChatError } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 import { DiskError, orMissing, reasonOf } from "./disk_errors.ts";
-import { isSame, OWNER_ONLY } from "./file_identity.ts";
-import { foldName, isPartName, numbered, stateName } from "./filename.ts";
+import { isSame } from "./file_identity.ts";
+import { isPartName, MAX_DEPTH, stateName } from "./filename.ts";
 import { makePrivateFolder } from "./private_file.ts";
+import { MAX_NAMES, TargetFolder } from "./target_folder.ts";
 
 /** Part files that are remembered of a folder with more. */
 const MAX_PARTS = 1000;
-/** Names that are remembered; in a fuller folder two names may differ in case only. */
-const MAX_NAMES = 100_000;
-/** Files of one name. */
-const MAX_SAME = 10_000;
+/** Folders below it that are remembered, together with at most `MAX_NAMES` names. */
+const MAX_FOLDERS = 1000;
+/** Offered folders whose names were taken: what they are called here. */
+const MAX_RENAMED = 1000;
 
 /**
  * The downloads folder of the user: on Linux the one in `user-dirs.dirs`, which desktops write; else `Downloads` in
@@ -99,29 +100,19 @@ export function existing(path: string): string {
   }
 }
 
-/** A name in the folder. */
-interface TakenName {
-  readonly name: string;
-  /** A finished part is being given this name. */
-  isClaimed: boolean;
-  /** The number that is tried next for another file of this name. */
-  next: number;
-}
-
 export class DownloadFolder {
-  /** Its real path. */
-  readonly path: string;
-  readonly info: Deno.FileInfo;
+  readonly #root: TargetFolder;
+  /** Folders below it by their paths; the most recently used is last. */
+  readonly #below = new Map<string, TargetFolder>();
+  /** The names of offered folders that are called differently here, by sender, place and offered name. */
+  readonly #renamed = new Map<string, string>();
   /** Names of part files that no client may be working on. */
   readonly parts = new Set<string>();
   /** Names of part files that this client works on. */
   readonly active = new Set<string>();
-  /** By folded name (`foldName`). */
-  readonly #taken = new Map<string, TakenName>();
 
-  private constructor(path: string, info: Deno.FileInfo) {
-    this.path = path;
-    this.info = info;
+  private constructor(root: TargetFolder) {
+    this.#root = root;
   }
 
   /** Makes the folder if it is missing, and reads its names. */
@@ -130,88 +121,110 @@ export class DownloadFolder {
     if (kind === undefined) makePrivateFolder(path);
     if (kind === "other") throw new DiskError(`${printable(path)} is not a folder`);
     const real = await Deno.realPath(path);
-    const folder = new DownloadFolder(real, await Deno.stat(real));
-    for await (const { name, isFile } of Deno.readDir(real)) {
-      if (isPartName(name) && isFile) {
-        if (folder.parts.size < MAX_PARTS) folder.parts.add(name);
-      } else if (folder.#taken.size < MAX_NAMES) {
-        folder.#taken.set(foldName(name), { name, isClaimed: false, next: 2 });
-      }
-    }
+    const root = new TargetFolder(real, await Deno.stat(real));
+    const folder = new DownloadFolder(root);
+    await root.read(({ name, isFile }) => {
+      const isPart = isPartName(name) && isFile;
+      if (isPart && folder.parts.size < MAX_PARTS) folder.parts.add(name);
+      return isPart;
+    });
     return folder;
   }
 
-  /** The path of a name, which MUST have no separators. */
+  /** Its real path. */
+  get path(): string {
+    return this.#root.path;
+  }
+
+  get info(): Deno.FileInfo {
+    return this.#root.info;
+  }
+
+  /** The path of something in it. */
   at(name: string): string {
-    return join(this.path, name);
+    return this.#root.at(name);
   }
 
   /** Whether the folder is still at its path. */
-  async exists(): Promise<boolean> {
+  exists(): Promise<boolean> {
+    return this.#root.exists();
+  }
+
+  /**
+   * Checks that a file can get this path, before its data comes.
+   *
+   * @param path the folders and the name, results of `toFilename`
+   * @throws {DiskError} if there are too many folders
+   * @throws if the system has no paths as long as this
+   */
+  async check(path: readonly string[]): Promise<void> {
+    if (path.length - 1 > MAX_DEPTH) {
+      throw new DiskError(`its folders are nested more than ${MAX_DEPTH} deep`);
+    }
     try {
-      const info = await Deno.lstat(this.path);
-      return info.isDirectory && isSame(info, this.info);
+      if (path.length > 1) await Deno.lstat(this.at(path.join("/")));
     } catch (cause) {
-      if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) {
-        return false;
-      }
-      throw cause;
+      if (cause instanceof Error && "code" in cause && cause.code === "ENAMETOOLONG") throw cause;
     }
   }
 
   /**
-   * Gives a part file the wanted name, or the next free one with a number; returns the path.
+   * Gives a part file its path in the folder: the folders are made, and a taken name gets a number. Returns the path.
    *
+   * @param wanted the folders and the name, results of `toFilename`
+   * @param from the sender: its folders keep the names that they get here
    * @param link gives a file a second name
    */
   async place(
     part: string,
-    wanted: string,
+    wanted: readonly string[],
+    from: string,
     link: (from: string, to: string) => Promise<void>,
   ): Promise<string> {
-    const first = foldName(wanted);
-    for (let n = 1; n <= MAX_SAME; n++) {
-      const name = numbered(wanted, n);
-      const folded = foldName(name);
-      // Another download may have claimed the name while this one looked for it.
-      if (await this.#isTaken(folded) || this.#taken.has(folded)) {
-        // Skips the numbers that earlier files of this name have.
-        if (n === 1) n = this.#taken.get(first)!.next - 1;
-        continue;
-      }
-      // Claimed before it is given: other downloads finish at the same time.
-      const entry = { name, isClaimed: true, next: 2 };
-      this.#taken.set(folded, entry);
-      const firstEntry = this.#taken.get(first);
-      if (firstEntry && n > 1) firstEntry.next = n + 1;
-      const path = this.at(name);
-      try {
-        await rename(this.at(part), path, link);
-        entry.isClaimed = false;
-        return path;
-      } catch (cause) {
-        entry.isClaimed = false;
-        if (cause instanceof Deno.errors.AlreadyExists) continue;
-        this.#taken.delete(folded);
-        throw cause;
-      }
+    const folders = await this.#enter(wanted.slice(0, -1), from);
+    const path = await (folders.at(-1) ?? this.#root).place(this.at(part), wanted.at(-1)!, link);
+    // Deno opens files by their paths only, so a folder may have been replaced with a link since it was looked at.
+    for (const folder of folders) {
+      if (await folder.exists()) continue;
+      await removeIfSame(path, this.at(part));
+      throw new DiskError(`the folder ${printable(folder.path)} was replaced meanwhile`);
     }
-    throw new DiskError(`${MAX_SAME} files have this name already`);
+    return path;
   }
 
-  /** Whether a file has this name or one like it; it may have been removed since the folder was read. */
-  async #isTaken(folded: string): Promise<boolean> {
-    const seen = this.#taken.get(folded);
-    if (!seen) return false;
-    if (seen.isClaimed) return true;
-    try {
-      await Deno.lstat(this.at(seen.name));
-      return true;
-    } catch (cause) {
-      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-      if (this.#taken.get(folded) === seen) this.#taken.delete(folded);
-      return this.#taken.has(folded);
+  /** Makes an offered folder, unless it is there; returns its path. */
+  async makeFolder(wanted: readonly string[], from: string): Promise<string> {
+    await this.check([...wanted, ""]);
+    return (await this.#enter(wanted, from)).at(-1)!.path;
+  }
+
+  /** The folders on the way to a file, one in the other; those that are missing are made. */
+  async #enter(names: readonly string[], from: string): Promise<TargetFolder[]> {
+    const folders: TargetFolder[] = [];
+    let folder = this.#root;
+    for (const wanted of names) {
+      const key = JSON.stringify([from, folder.path, wanted]);
+      const { name, info } = await folder.enter(wanted, this.#renamed.get(key));
+      if (name !== wanted) keep(this.#renamed, key, name, MAX_RENAMED);
+      folder = this.#open(folder.at(name), info);
+      folders.push(folder);
     }
+    return folders;
+  }
+
+  /** A folder below, with the names that are remembered of it. */
+  #open(path: string, info: Deno.FileInfo): TargetFolder {
+    const before = this.#below.get(path);
+    const folder = before && isSame(before.info, info) ? before : new TargetFolder(path, info);
+    keep(this.#below, path, folder, MAX_FOLDERS);
+    let names = 0;
+    for (const one of this.#below.values()) names += one.names;
+    for (const [path, one] of this.#below) {
+      if (names <= MAX_NAMES || one === folder) break;
+      names -= one.names;
+      this.#below.delete(path);
+    }
+    return folder;
   }
 
   /** Removes a part and its state; the state first, because a part can be found and removed without it. */
@@ -231,35 +244,20 @@ export class DownloadFolder {
   }
 }
 
-/**
- * Gives a file another name, which MUST be free; the old one may stay as well.
- *
- * @throws {Deno.errors.AlreadyExists} if it is not free
- */
-async function rename(
-  from: string,
-  to: string,
-  link: (from: string, to: string) => Promise<void>,
-): Promise<void> {
+/** Puts an entry at the end of a map, and drops its first one if it has more than `max`. */
+function keep<K, V>(map: Map<K, V>, key: K, value: V, max: number): void {
+  map.delete(key);
+  map.set(key, value);
+  const [first] = map.keys();
+  if (map.size > max) map.delete(first!);
+}
+
+/** Removes a name of a file that has another name as well. */
+async function removeIfSame(name: string, other: string): Promise<void> {
   try {
-    // Unlike a rename, a second name never replaces another file.
-    await link(from, to);
-  } catch (cause) {
-    if (cause instanceof Deno.errors.AlreadyExists || cause instanceof Deno.errors.NotFound) {
-      throw cause;
-    }
-    // Memory sticks and network shares may have no second names, and report that in many ways: the name is
-    // claimed with an empty file, which the part then replaces. A crash in between leaves the empty file.
-    const claim = await Deno.open(to, { write: true, createNew: true, mode: OWNER_ONLY });
-    const mine = await claim.stat().finally(() => claim.close());
-    const now = await Deno.lstat(to);
-    if (now.size !== 0 || !isSame(now, mine)) throw new Deno.errors.AlreadyExists(to);
-    try {
-      await Deno.rename(from, to);
-    } catch (cause) {
-      await Deno.remove(to).catch(() => {});
-      throw cause;
-    }
+    if (isSame(await Deno.lstat(name), await Deno.lstat(other))) await Deno.remove(name);
+  } catch {
+    // Whoever has replaced a folder may have moved the file, too.
   }
 }
 

@@ -5,6 +5,8 @@ const WINDOWS = Deno.build.os === "windows";
 
 /** The mode of new files: readable and writable by their owner. */
 export const OWNER_ONLY = 0o600;
+/** The mode of new folders. */
+export const OWNER_ONLY_FOLDER = 0o700;
 /** Mode bits with which others may read or change a file. */
 const OTHERS = 0o077;
 
@@ -16,6 +18,11 @@ export function isPrivate({ mode }: Deno.FileInfo): boolean {
 /** Whether a file belongs to the folder's owner alone, and has no other name. */
 export function isOwn(info: Deno.FileInfo, folder: Deno.FileInfo): boolean {
   return WINDOWS || (info.nlink === 1 && info.uid === folder.uid && isPrivate(info));
+}
+
+/** Whether a folder belongs to this user, or to the owner of the folder that it is in. */
+export function isTrusted(info: Deno.FileInfo, folder: Deno.FileInfo): boolean {
+  return WINDOWS || info.uid === folder.uid || info.uid === Deno.uid();
 }
 
 /** Whether both are the same file. On Windows not every file system reports its number, so all are. */

@@ -5,6 +5,8 @@ import { graphemesFrom } from "../text/graphemes.ts";
 
 /** Bytes of UTF-8 in a name: the limit of ext4, APFS and most others; NTFS counts UTF-16 units, which are fewer. */
 export const MAX_FILENAME_BYTES = 255;
+/** Nested folders in the path of an offer. */
+export const MAX_DEPTH = 64;
 /** The name of a file whose own name has no usable characters. */
 export const NAMELESS = "file";
 /** Bytes of an extension that is kept when a name is cut; a longer one is text with a dot in it. */
@@ -65,6 +67,9 @@ const utf8 = new TextEncoder();
  */
 const WINDOWS_PATH = /^[a-z]:|(?:^|\\)[\s.]*(?:\\|$)/i;
 
+/** A part of a path that is no name: it is empty, a drive, or leads nowhere or upward. */
+const NOTHING = /^(?:[a-z]:)?[\s.\\]*$/i;
+
 /**
  * A safe name for a file that another member sends. It is valid on every system, apart from a backslash:
  *
@@ -97,6 +102,22 @@ export function toFilename(name: string, backslashes: boolean): string {
   }
 }
 
+/**
+ * The safe path of a file or folder that another member offers: at least one part, and each is a result of `toFilename`.
+ * Parts that name nothing are dropped, such as `..` and a drive: the path leads downward from where it begins.
+ *
+ * @param backslashes whether a backslash separates folders here
+ *
+ * @example
+ * ```ts
+ * toParts("/photos/../.ssh//key", false); // ["photos", "_ssh", "key"]
+ * ```
+ */
+export function toParts(name: string, backslashes: boolean): string[] {
+  const parts = name.split(backslashes ? /[/\\]/ : "/").filter((part) => !NOTHING.test(part));
+  return (parts.length > 0 ? parts : [""]).map((part) => toFilename(part, backslashes));
+}
+
 /** The last part of a path that is a name; empty if there is none. */
 function lastPart(path: string, backslashes: boolean): string {
   const last = path.split("/").findLast((part) => !/^[\s.\\]*$/.test(part)) ?? "";
@@ -122,9 +143,18 @@ function harmless(name: string): string {
  * @param name a result of `toFilename`
  */
 export function numbered(name: string, n: number): string {
-  if (n === 1) return name;
-  const number = ` (${n})`;
   const [stem, extension] = splitName(name);
+  return withNumber(n, stem, extension);
+}
+
+/** The same for a folder, whose name has no extension: `v1.2 (2)`. */
+export function numberedFolder(name: string, n: number): string {
+  return withNumber(n, name, "");
+}
+
+function withNumber(n: number, stem: string, extension: string): string {
+  if (n === 1) return stem + extension;
+  const number = ` (${n})`;
   const max = MAX_FILENAME_BYTES - size(number + extension);
   return cutStem(stem, max).replace(ENDS_IN_NOTHING, "") + number + extension;
 }

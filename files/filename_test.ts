@@ -5,9 +5,11 @@ import {
   MAX_FILENAME_BYTES,
   NAMELESS,
   numbered,
+  numberedFolder,
   partName,
   stateName,
   toFilename,
+  toParts,
 } from "./filename.ts";
 import fc, { anyString } from "../tests/support/property.ts";
 
@@ -344,6 +346,64 @@ Deno.test("toFilename: always returns a name that every system accepts and that 
   );
 });
 
+Deno.test("toParts: keeps the folders of a path, and drops what leads upward or nowhere", () => {
+  const paths: [from: string, elsewhere: string[], windows?: string[]][] = [
+    ["a.jpg", ["a.jpg"]],
+    ["photos/2024/a.jpg", ["photos", "2024", "a.jpg"]],
+    ["photos/empty/", ["photos", "empty"]],
+    ["../../x", ["x"]],
+    ["/etc/x", ["etc", "x"]],
+    ["a/../../x", ["a", "x"]],
+    ["photos/..", ["photos"]],
+    ["a//b", ["a", "b"]],
+    [". ./ /\u00a0/./a", ["a"]],
+    [".ssh/x", ["_ssh", "x"]],
+    ["~/-rf/x", ["_", "_rf", "x"]],
+    ["C:\\x", ["x"]],
+    ["C:/x", ["x"]],
+    ["C:x/C:y", ["x", "y"]],
+    ["con/nul.txt/x", ["_con", "_nul.txt", "x"]],
+    ["Evil.app/Contents/run", ["Evil.app.download", "Contents", "run"]],
+    ["a/desktop.ini", ["a", "_desktop.ini"]],
+    ["a\0b/\x1b[2J", ["a_b", "_[2J"]],
+    ["a\\b/c", ["a\\b", "c"], ["a", "b", "c"]],
+    ["a\\..\\b/c", ["b", "c"], ["a", "b", "c"]],
+    ["\\\\host\\share\\x", ["x"], ["host", "share", "x"]],
+    ["", [NAMELESS]],
+    ["/", [NAMELESS]],
+    ["../..", [NAMELESS]],
+    ["C:\\", [NAMELESS]],
+    ["\u200b/a", [NAMELESS, "a"]],
+    [`${"x".repeat(300)}/${"y".repeat(300)}.txt`, ["x".repeat(255), `${"y".repeat(251)}.txt`]],
+  ];
+  for (const [from, elsewhere, windows = elsewhere] of paths) {
+    assertEquals(toParts(from, false), elsewhere, JSON.stringify(from));
+    assertEquals(toParts(from, true), windows, JSON.stringify(from));
+  }
+  assertEquals(toParts("a/".repeat(5000), false).length, 5000);
+});
+
+Deno.test("toParts: each part is a name that every system accepts and that toFilename leaves unchanged", () => {
+  fc.assert(
+    fc.property(fc.array(hardName, { maxLength: 5 }), fc.boolean(), (names, backslashes) => {
+      const path = names.join("/");
+      const parts = toParts(path, backslashes);
+      assert(parts.length > 0);
+      for (const part of parts) {
+        const shown = JSON.stringify([path, part]);
+        assertEquals(fault(backslashes ? part : part.replaceAll("\\", "_")), undefined, shown);
+        assertEquals(toFilename(part, backslashes), part, shown);
+      }
+      assertEquals(toParts(parts.join("/"), backslashes), parts, JSON.stringify(path));
+      // A name without folders is the one that it was.
+      if (parts.length === 1 && !/[/\\]/.test(path)) {
+        assertEquals(parts, [toFilename(path, backslashes)]);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
 Deno.test("numbered: adds the complete number, also to a name of 255 bytes", () => {
   assertEquals(numbered("photo.jpg", 1), "photo.jpg");
   assertEquals(numbered("photo.jpg", 2), "photo (2).jpg");
@@ -354,6 +414,10 @@ Deno.test("numbered: adds the complete number, also to a name of 255 bytes", () 
   assertEquals(numbered("a.Tar.zst", 3), "a (3).Tar.zst");
   assertEquals(numbered("tar.gz", 3), "tar (3).gz");
   assertEquals(numbered("Mr. Smith", 2), "Mr. Smith (2)");
+  // A folder has no extension.
+  assertEquals(numberedFolder("v1.2", 1), "v1.2");
+  assertEquals(numberedFolder("v1.2", 2), "v1.2 (2)");
+  assertEquals(numberedFolder("x".repeat(255), 2), "x".repeat(251) + " (2)");
   assertEquals(numbered("x".repeat(251) + ".jpg", 100), "x".repeat(245) + " (100).jpg");
   assertEquals(numbered(FAMILY.repeat(10) + ".jpg", 2), FAMILY.repeat(9) + " (2).jpg");
 });

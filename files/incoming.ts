@@ -5,7 +5,7 @@
 // Everything a sender sends is checked against its offer and against what was requested from it.
 
 import { ChatError } from "../errors.ts";
-import type { Chunk, FileOffer, Reason } from "../protocol/file_messages.ts";
+import { type Chunk, type FileOffer, isFolder, type Reason } from "../protocol/file_messages.ts";
 import type { Person } from "../room.ts";
 import type { ControlQueue } from "./control_queue.ts";
 import { FileError } from "./disk_errors.ts";
@@ -252,6 +252,11 @@ export class IncomingTransfers {
     const { name, size, sha256 } = entry.offer;
     try {
       const from = entry.peerKey ?? "";
+      if (isFolder(name)) {
+        const path = await this.#disk.makeFolder({ name, from });
+        const isWanted = (entry.state as TransferState) === "waiting" && !this.#list.closed;
+        return isWanted ? this.#complete(entry, path) : undefined;
+      }
       entry.sink = await this.#disk.sink({ id: entry.id, name, size, sha256, from });
     } catch (error) {
       return this.#failed(entry, error);
@@ -316,13 +321,19 @@ export class IncomingTransfers {
   }
 
   async #finish(entry: Incoming): Promise<void> {
+    let path: string;
     try {
-      entry.path = await entry.sink!.finish();
+      path = await entry.sink!.finish();
     } catch (error) {
       entry.sink = undefined;
       return this.#failed(entry, error);
     }
     entry.sink = undefined;
+    this.#complete(entry, path);
+  }
+
+  #complete(entry: Incoming, path: string): void {
+    entry.path = path;
     this.#answer(entry, "done");
     this.#dequeue(entry);
     this.#list.end(entry, "done");

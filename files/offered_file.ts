@@ -1,19 +1,21 @@
 // Files of this user that are offered: hashed once, then read in ranges, and checked for changes before each read. Also
 // lists the files of a folder. Knows no room and no wire.
 
+import { MAX_FILE_NAME } from "../protocol/file_messages.ts";
 import { DiskError, failure, orMissing, reasonOf } from "./disk_errors.ts";
 import { isSame } from "./file_identity.ts";
 import { hashFile, readAll } from "./file_io.ts";
-import { localName, pathIn } from "./private_file.ts";
+import { MAX_DEPTH } from "./filename.ts";
+import { localName, localPath, pathIn } from "./private_file.ts";
 import type { FoundFile, LeftOut, Upload } from "./storage.ts";
 
-/** Limits of a folder that is offered: files, entries of all kinds, and nested folders. */
+/** Limits of a folder that is offered: files with empty folders, and entries of all kinds. */
 export const MAX_FILES = 20_000;
 const MAX_ENTRIES = 200_000;
-const MAX_DEPTH = 64;
 /** Offered files that a disk keeps open. */
 const MAX_OPEN = 16;
 
+const utf8 = new TextEncoder();
 const changed = () => new DiskError("it has changed since it was offered", "changed");
 
 export class OfferedFile implements Upload {
@@ -67,7 +69,8 @@ export class OfferedFile implements Upload {
       throw new DiskError("it changed while it was read");
     }
     const sha256 = new Uint8Array(hash.digest());
-    return new OfferedFile(real, localName(name ?? path), info, sha256, allOpen);
+    const offered = name === undefined ? localName(path) : localPath(name);
+    return new OfferedFile(real, offered, info, sha256, allOpen);
   }
 
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
@@ -148,10 +151,11 @@ function isUnchanged(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
 }
 
 /**
- * The files in a folder and its folders, in the same order on every system, and what cannot be offered: links, pipes,
- * devices, folders that cannot be read, and names that cannot be opened.
+ * The files and empty folders in a folder, in the same order on every system, and what cannot be offered: links, pipes,
+ * devices, folders that cannot be read, names that cannot be opened, and paths that are too long for an offer. The names
+ * begin with the folder's.
  *
- * @throws {DiskError} if there are more than `max` files
+ * @throws {DiskError} if there are more than `max` files and empty folders
  * @throws if the folder itself cannot be read
  */
 export async function listFiles(folder: string, max: number): Promise<(FoundFile | LeftOut)[]> {
@@ -168,17 +172,31 @@ export async function listFiles(folder: string, max: number): Promise<(FoundFile
     }
     return entries.sort((a, b) => a.name < b.name ? -1 : 1);
   };
-  const visit = async (folder: string, entries: Deno.DirEntry[], depth: number): Promise<void> => {
+  const offer = (path: string, name: string): void => {
+    if (++files > max) throw new DiskError(`it has more than ${max} files`);
+    found.push({ path, name });
+  };
+  /** @param name the folder's, with the folders above it and a slash at the end */
+  const visit = async (
+    folder: string,
+    name: string,
+    entries: Deno.DirEntry[],
+    depth: number,
+  ): Promise<void> => {
     if (depth > MAX_DEPTH) {
       throw new DiskError(`its folders are nested more than ${MAX_DEPTH} deep`);
     }
+    const before = files;
     for (const [index, entry] of entries.entries()) {
       const path = pathIn(folder, entry.name);
       const leaveOut = (reason: string) => found.push({ path, reason });
       const real = await realEntry(entry, path, entries[index - 1]);
+      const inner = name + localName(entry.name) + (real?.isDirectory ? "/" : "");
       if (!real) leaveOut("its name is not UTF-8");
       else if (real.isSymlink) leaveOut("it is a link");
-      else if (real.isDirectory) {
+      else if (utf8.encode(inner).length > MAX_FILE_NAME) {
+        leaveOut(`its path has more than ${MAX_FILE_NAME} bytes`);
+      } else if (real.isDirectory) {
         let inside: Deno.DirEntry[];
         try {
           inside = await read(path);
@@ -188,14 +206,21 @@ export async function listFiles(folder: string, max: number): Promise<(FoundFile
           leaveOut(reasonOf(cause, "send", "read"));
           continue;
         }
-        await visit(path, inside, depth + 1);
+        await visit(path, inner, inside, depth + 1);
       } else if (!real.isFile) leaveOut("it is not a file");
-      else if (++files > max) throw new DiskError(`it has more than ${max} files`);
-      else found.push({ path, name: localName(path) });
+      else offer(path, inner);
     }
+    // A folder that was named, and has nothing that can be sent, is a mistake rather than an empty folder.
+    if (files === before && (depth > 1 || entries.length === 0)) offer(folder, name);
   };
-  await visit(folder, await read(folder), 1);
+  await visit(folder, `${await nameOf(folder)}/`, await read(folder), 1);
   return found;
+}
+
+/** The name of a folder, also if its path does not end in it, as `..` does not. */
+async function nameOf(folder: string): Promise<string> {
+  const hasName = !/(?:^|[/\\])\.{0,2}$/.test(folder.replace(/[/\\]+$/, ""));
+  return localName(hasName ? folder : await Deno.realPath(folder));
 }
 
 type EntryKind = Pick<Deno.DirEntry, "isFile" | "isDirectory" | "isSymlink">;

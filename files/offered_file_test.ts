@@ -11,6 +11,7 @@ import {
   refuses,
 } from "../tests/support/real_files.ts";
 import { SYSTEM_CALLS } from "./file_io.ts";
+import { MAX_FILE_NAME } from "../protocol/file_messages.ts";
 import { SystemDisk } from "./system_disk.ts";
 
 Deno.test("OfferedFile: hashes a file with progress, and reads ranges", async () => {
@@ -157,7 +158,7 @@ posix(
     await inFolder(async (folder) => {
       const disk = new SystemDisk(() => folder);
       const tree = `${folder}/tree`;
-      for (const sub of ["b/c", "a", "empty"]) {
+      for (const sub of ["b/c", "a", "empty/within", "links"]) {
         Deno.mkdirSync(`${tree}/${sub}`, { recursive: true });
       }
       for (const file of ["z", "B", "a/2", "a/10", "b/c/x", "b/.hidden"]) {
@@ -166,6 +167,7 @@ posix(
       Deno.symlinkSync(`${tree}/z`, `${tree}/link`);
       Deno.symlinkSync("/", `${tree}/root`);
       Deno.symlinkSync(tree, `${tree}/a/loop`);
+      Deno.symlinkSync(`${tree}/a`, `${tree}/links/a`);
       assert((await new Deno.Command("mkfifo", { args: [`${tree}/pipe`] }).output()).success);
       const walk = (path: string, most?: number) =>
         Array.fromAsync(new SystemDisk(() => folder, SYSTEM_CALLS, most).walk(path));
@@ -177,22 +179,25 @@ posix(
           "name" in one ? one.name : `(${one.reason})`,
         ]),
         [
-          ["B", "B"],
-          ["a/10", "10"],
-          ["a/2", "2"],
+          ["B", "tree/B"],
+          ["a/10", "tree/a/10"],
+          ["a/2", "tree/a/2"],
           ["a/loop", `(${link})`],
-          ["b/.hidden", "_hidden"],
-          ["b/c/x", "x"],
+          ["b/.hidden", "tree/b/_hidden"],
+          ["b/c/x", "tree/b/c/x"],
+          ["empty/within", "tree/empty/within/"],
           ["link", `(${link})`],
+          ["links/a", `(${link})`],
+          ["links", "tree/links/"],
           ["pipe", "(it is not a file)"],
           ["root", `(${link})`],
-          ["z", "z"],
+          ["z", "tree/z"],
         ],
       );
       assertEquals(await walk(`${tree}/z`), [{ path: `${tree}/z`, name: "z" }]);
-      assertEquals((await walk(`${tree}/`))[0], { path: `${tree}/B`, name: "B" });
-      assertEquals((await walk(tree, 6)).length, 10);
-      await refuses(() => walk(tree, 5), `Cannot send ${tree}: it has more than 5 files`);
+      assertEquals((await walk(`${tree}/`))[0], { path: `${tree}/B`, name: "tree/B" });
+      assertEquals((await walk(tree, 8)).length, 13);
+      await refuses(() => walk(tree, 7), `Cannot send ${tree}: it has more than 7 files`);
       await refuses(
         () => walk(`${tree}/none`),
         `Cannot send ${tree}/none: the file does not exist`,
@@ -207,6 +212,50 @@ posix(
     });
   },
 );
+
+posix(
+  "listFiles: names a folder as it is called, however its path ends, and an empty one, too",
+  async () => {
+    await inFolder(async (folder) => {
+      Deno.mkdirSync(`${folder}/photos/2024`, { recursive: true });
+      Deno.mkdirSync(`${folder}/.hidden`);
+      Deno.symlinkSync("photos/2024", `${folder}/link`);
+      Deno.writeTextFileSync(`${folder}/photos/a`, "");
+      const names: Record<string, string[]> = {
+        "photos": ["photos/2024/", "photos/a"],
+        "photos//": ["photos/2024/", "photos/a"],
+        "photos/.": ["photos/2024/", "photos/a"],
+        "photos/2024/..": ["photos/2024/", "photos/a"],
+        "photos/2024/../": ["photos/2024/", "photos/a"],
+        // It leads into the folder that the link leads to.
+        "link/..": ["photos/2024/", "photos/a"],
+        "link": ["link/"],
+        "photos/2024": ["2024/"],
+        ".hidden": ["_hidden/"],
+      };
+      for (const [path, expected] of Object.entries(names)) {
+        const all = await Array.fromAsync(new SystemDisk(() => folder).walk(`${folder}/${path}`));
+        assertEquals(all.map((one) => "name" in one ? one.name : one.reason), expected, path);
+      }
+    });
+  },
+);
+
+Deno.test("listFiles: leaves out a path that is too long for an offer", async () => {
+  await inFolder(async (folder) => {
+    const part = "d".repeat(100);
+    // tree/, and nine folders: what is left is for the name.
+    const deep = `tree/${`${part}/`.repeat(9)}`;
+    const fits = "x".repeat(MAX_FILE_NAME - deep.length);
+    Deno.mkdirSync(`${folder}/${deep}`, { recursive: true });
+    for (const name of [fits, `${fits}y`]) Deno.writeTextFileSync(`${folder}/${deep}${name}`, "");
+    const all = await Array.fromAsync(new SystemDisk(() => folder).walk(`${folder}/tree`));
+    assertEquals(all.map((one) => "name" in one ? one.name : one.reason), [
+      deep + fits,
+      `its path has more than ${MAX_FILE_NAME} bytes`,
+    ]);
+  });
+});
 
 /** What the disk finds in a folder, by paths in it: names, or reasons in brackets. */
 async function found(folder: string): Promise<Record<string, string>> {
@@ -257,22 +306,23 @@ Deno.test({
 
 posix("listFiles: reports a subfolder that cannot be read, and lists the rest", async () => {
   await inFolder(async (folder) => {
-    // Each half of the path can be made; together they are longer than any path may be. Not even root reads that.
-    const half = `/${"d".repeat(200)}`.repeat(12);
-    for (const name of ["in", "out"]) {
-      Deno.mkdirSync(`${folder}/${name}${half}`, { recursive: true });
-    }
-    Deno.writeTextFileSync(`${folder}/in/a`, "");
-    Deno.renameSync(`${folder}/out`, `${folder}/in${half}/out`);
-    const { a, ...others } = await found(`${folder}/in`);
-    assertEquals([a, Object.values(others)], ["a", [
-      "(the name is too long for the file system)",
-    ]]);
+    // Each part of the path can be made; together they are longer than any path may be. Not even root reads that.
+    const [long, longer] = [`/${"d".repeat(200)}`.repeat(19), `/${"d".repeat(200)}`.repeat(2)];
+    Deno.mkdirSync(`${folder}/in${long}`, { recursive: true });
+    Deno.mkdirSync(`${folder}/out${longer}`, { recursive: true });
+    Deno.writeTextFileSync(`${folder}/in${long}/a`, "");
+    Deno.renameSync(`${folder}/out`, `${folder}/in${long}/out`);
+    const { a, ...others } = await found(`${folder}/in${long}`);
+    assertEquals([a, others], [`${"d".repeat(200)}/a`, {
+      [`out${longer}`]: "(the name is too long for the file system)",
+      // Nothing else is in it.
+      [`out${longer.slice(0, -201)}`]: `${long.slice(-200)}/out${longer.slice(0, -201)}/`,
+    }]);
     // The folder itself must be readable.
-    const long = `${folder}/in${half}/out${half}`;
+    const all = `${folder}/in${long}/out${longer}`;
     await refuses(
-      () => found(long),
-      `Cannot send ${long}: the name is too long for the file system`,
+      () => found(all),
+      `Cannot send ${all}: the name is too long for the file system`,
     );
   });
 });

@@ -11,6 +11,7 @@ import {
   type FileMessage,
   type FileMessages,
   fileMessageSize,
+  isFolder,
   MAX_FILE_MESSAGES,
   MAX_FILE_NAME,
   type Reason,
@@ -101,7 +102,7 @@ export class OutgoingTransfers {
 
   // ---- offers ----
 
-  /** Offers files and all files of folders, one path after the other, up to the first that cannot be offered. */
+  /** Offers files and all that is in folders, one path after the other, up to the first that cannot be offered. */
   offer(paths: string | readonly string[], to: Person | undefined, name: string | undefined): void {
     // `close` does not wait for this: it may be a large file that is being hashed.
     this.#offering++;
@@ -186,8 +187,13 @@ export class OutgoingTransfers {
     return report.events;
   }
 
-  /** Hashes a file; returns why it cannot be offered, unless it was cancelled. */
+  /** Hashes a file; returns why it cannot be offered, unless it was cancelled. Of an empty folder nothing is read. */
   async #prepare(source: Outgoing): Promise<ChatError | undefined> {
+    if (isFolder(source.offer.name)) {
+      this.#list.add(source);
+      this.#offers.set(source.offer.id.toHex(), source);
+      return undefined;
+    }
     source.state = "reading";
     this.#list.add(source);
     this.#active.add(source);

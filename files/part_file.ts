@@ -16,7 +16,7 @@ import { hashFile, writeAll, type WriteCalls } from "./file_io.ts";
 import { partName, stateName } from "./filename.ts";
 import { appendLine, createState, isSameOffer, readState } from "./part_state.ts";
 import type { ReceivedOffer, Sink } from "./storage.ts";
-import { localName } from "./private_file.ts";
+import { localName, localParts, localPath } from "./private_file.ts";
 
 /** Bytes between two checkpoints: a crash may lose as many. */
 const CHECKPOINT_BYTES = 4 * 1024 * 1024;
@@ -30,8 +30,8 @@ const ENDING_LENGTH = partName("", "0".repeat(32)).length;
 class PartFile implements Sink {
   readonly #folder: DownloadFolder;
   readonly #offer: ReceivedOffer;
-  /** The name that the file gets. */
-  readonly #name: string;
+  /** The folders and the name that the file gets. */
+  readonly #path: readonly string[];
   /** The name of its part. */
   readonly #part: string;
   readonly #file: Deno.FsFile;
@@ -64,7 +64,7 @@ class PartFile implements Sink {
   ) {
     this.#folder = folder;
     this.#offer = offer;
-    this.#name = localName(offer.name);
+    this.#path = localParts(offer.name);
     this.#part = part;
     this.#file = file;
     this.#calls = calls;
@@ -165,7 +165,8 @@ class PartFile implements Sink {
       await this.#calls.sync(this.#file, "all");
       await this.#checkPart();
       await this.#calls.mark(this.#folder.at(this.#part));
-      const path = await this.#folder.place(this.#part, this.#name, this.#calls.link);
+      const { from } = this.#offer;
+      const path = await this.#folder.place(this.#part, this.#path, from, this.#calls.link);
       this.#close();
       await this.#folder.removePart(this.#part).catch(() => {
         // A second name stays; it can be removed like other parts.
@@ -240,11 +241,11 @@ class PartFile implements Sink {
   }
 
   get #shown(): string {
-    return printable(this.#name);
+    return printable(localPath(this.#offer.name));
   }
 
   #failure(cause: unknown): ChatError {
-    return failure("receive", this.#name, cause, "write");
+    return failure("receive", localPath(this.#offer.name), cause, "write");
   }
 }
 

@@ -3,12 +3,10 @@
 
 import { ChatError, FileUnavailable, messageOf } from "../errors.ts";
 import { printable } from "../text/printable.ts";
-import { OWNER_ONLY } from "./file_identity.ts";
+import { OWNER_ONLY, OWNER_ONLY_FOLDER } from "./file_identity.ts";
 import { writeAllSync } from "./file_io.ts";
-import { toFilename } from "./filename.ts";
+import { toFilename, toParts } from "./filename.ts";
 import { checkOwn, checkPlace } from "./ownership.ts";
-
-const OWNER_ONLY_FOLDER = 0o700;
 
 /** A name in a folder. Unlike `join` it keeps `LINK/..`, which leads elsewhere than the folder of the link. */
 export function pathIn(folder: string, name: string): string {
@@ -21,6 +19,16 @@ export function pathIn(folder: string, name: string): string {
 /** A safe name on this system: see `toFilename`. */
 export function localName(name: string): string {
   return toFilename(name, Deno.build.os === "windows");
+}
+
+/** The same as one text, for people. */
+export function localPath(name: string): string {
+  return localParts(name).join("/");
+}
+
+/** The parts of a safe path on this system: see `toParts`. */
+export function localParts(name: string): string[] {
+  return toParts(name, Deno.build.os === "windows");
 }
 
 /**

@@ -43,9 +43,10 @@ export interface Upload {
   close(): void;
 }
 
-/** A file to offer. */
+/** A file to offer, or an empty folder. */
 export interface FoundFile {
   readonly path: string;
+  /** The name for the offer: see `FileOffer`. */
   readonly name: string;
 }
 
@@ -70,7 +71,8 @@ export interface Disk {
     progress: (bytes: number, size: number) => void,
   ): Promise<Upload>;
   /**
-   * The file; or the files of a folder and its folders, and what in them is left out. Their paths begin with `path`.
+   * The file; or the files and empty folders in a folder, and what in it is left out. Their paths begin with `path`,
+   * their names with the folder's.
    *
    * @throws {ChatError} before the first one, if there are too many, or the folder cannot be read
    */
@@ -85,4 +87,10 @@ export interface Disk {
   free(): number | undefined;
   /** Bytes in the parts of interrupted downloads, and of running ones. */
   kept(): number;
+  /**
+   * Makes an offered folder in the downloads folder, unless it is there; returns its path.
+   *
+   * @throws {ChatError} if it cannot be made
+   */
+  makeFolder(offer: Pick<ReceivedOffer, "name" | "from">): Promise<string>;
 }

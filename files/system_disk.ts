@@ -9,7 +9,7 @@ import { SYSTEM_CALLS, type WriteCalls } from "./file_io.ts";
 import { listFiles, MAX_FILES, OfferedFile } from "./offered_file.ts";
 import { createPart, resumePart } from "./part_file.ts";
 import type { Disk, FoundFile, LeftOut, ReceivedOffer, Sink, Upload } from "./storage.ts";
-import { localName } from "./private_file.ts";
+import { localName, localParts, localPath } from "./private_file.ts";
 
 /** Has the rights of the user that runs the program. */
 export class SystemDisk implements Disk {
@@ -66,10 +66,20 @@ export class SystemDisk implements Disk {
     }
     try {
       const folder = await this.#openFolder();
+      await folder.check(localParts(offer.name));
       return await resumePart(folder, offer, this.#calls) ??
         await createPart(folder, offer, this.#calls);
     } catch (cause) {
-      throw failure("receive", localName(offer.name), cause, "write");
+      throw failure("receive", localPath(offer.name), cause, "write");
+    }
+  }
+
+  async makeFolder({ name, from }: Pick<ReceivedOffer, "name" | "from">): Promise<string> {
+    try {
+      const folder = await this.#openFolder();
+      return await folder.makeFolder(localParts(name), from);
+    } catch (cause) {
+      throw failure("receive", localPath(name), cause, "write");
     }
   }
 

@@ -142,6 +142,6 @@ Deno.test("SystemDisk: sends and receives hundreds of small files", async () => 
       upload.close();
       assertEquals(await receive(disk, bytes, name), `${folder}/out/${name}`);
     }
-    assertEquals(list(`${folder}/out`), list(`${folder}/in`));
+    assertEquals(list(`${folder}/out/in`), list(`${folder}/in`));
   });
 });

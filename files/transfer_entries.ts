@@ -1,7 +1,7 @@
 // One transfer as the client keeps it: an offer that it received, an offer that it made, or a file on its way to one
 // member. Plain data and its view for the screen; knows no disk, no wire and no clock.
 
-import type { FileOffer } from "../protocol/file_messages.ts";
+import { type FileOffer, isFolder } from "../protocol/file_messages.ts";
 import type { EndReason, Person, Transfer } from "../room.ts";
 import type { Download, Rate } from "./download.ts";
 import type { Sink, Upload } from "./storage.ts";
@@ -66,7 +66,7 @@ export abstract class TransferEntry {
       who,
       name,
       size,
-      sha256: state === "done" ? sha256.toHex() : undefined,
+      sha256: state === "done" && !isFolder(name) ? sha256.toHex() : undefined,
       state,
       bytes,
       resumed,

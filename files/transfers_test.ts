@@ -129,6 +129,37 @@ Deno.test("Transfers: sends all files of a folder with many small files; accept 
   assert(bob.client.transfers.length <= 100);
 });
 
+Deno.test("Transfers: an empty folder is offered, accepted and done without a byte", async () => {
+  await using room = new TestRoom();
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: theirs });
+  for (const name of ["tree/a/", "tree/b/"]) ours.files.set(name, new Uint8Array());
+  ours.files.set("tree/c", noise(10));
+  ours.onOpen = (path) => assertEquals(path, "tree/c");
+  ada.client.offer("tree/", "bob");
+  const offered = (await bob.next("offer")).files.map(({ name, size }) => [name, size]);
+  assertEquals(offered, [["a/", 0], ["b/", 0], ["c", 10]]);
+  bob.client.decline("a/");
+  await until(ada, "a/", "declined");
+  bob.client.accept("b/");
+  const { sha256, path, bytes, state } = await until(bob, "b/", "done");
+  assertEquals([sha256, path, bytes, state], [undefined, "/downloads/b/", 0, "done"]);
+  assertEquals((await until(ada, "b/", "done")).sha256, undefined);
+  bob.client.accept("c");
+  await until(ada, "c", "done");
+  assertEquals([theirs.folders, [...theirs.received.keys()]], [["b/"], ["c"]]);
+  // A folder that cannot be made is reported on both sides.
+  theirs.makeFolder = () => Promise.reject(new FileError("receive d/", "the disk is full", "full"));
+  ours.files.set("more/d/", new Uint8Array());
+  ada.client.offer("more/", "bob");
+  await bob.next("offer");
+  bob.client.accept("d/");
+  assertEquals((await until(bob, "d/", "failed")).message, "Cannot receive d/: the disk is full");
+  assertEquals((await until(ada, "d/", "failed")).message, "bob has no space left for it");
+  assertEquals([ours.open_, theirs.open_], [0, 0]);
+});
+
 Deno.test("Transfers: drops the offers of an ignored member, whatever is accepted; what was accepted before goes on", async () => {
   await using room = new TestRoom();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];

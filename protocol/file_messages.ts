@@ -26,7 +26,7 @@ export const SHA256_SIZE = 32;
  * and enough that the overhead does not matter.
  */
 export const MAX_PIECE = 64 * 1024;
-/** Bytes of UTF-8 in an offered name. Most file systems allow 255, a few allow more. */
+/** Bytes of UTF-8 in an offered name, with the folders before it. A receiver keeps thousands of offers. */
 export const MAX_FILE_NAME = 1024;
 /** File messages in one message: each may cause an event, so this bounds what one message can cause. */
 export const MAX_FILE_MESSAGES = 256;
@@ -85,9 +85,12 @@ export type Reason = typeof REASONS[number];
 export interface FileOffer {
   /** `TRANSFER_ID_SIZE` bytes. */
   readonly id: Uint8Array;
-  /** Any text, also a path: it MUST be made safe before it names a file or is shown. */
+  /**
+   * A path with `/` between its parts: a file has one part, a file of a folder more. It ends in `/` for an empty folder.
+   * It may be any text: it MUST be made safe before it names a file or is shown.
+   */
   readonly name: string;
-  /** Bytes. */
+  /** Bytes; 0 of a folder. */
   readonly size: number;
   readonly sha256: Uint8Array;
 }
@@ -124,6 +127,11 @@ export interface FileMessages {
    */
   readonly refused: number;
   readonly messages: readonly FileMessage[];
+}
+
+/** Whether an offer with this name is an empty folder: it has no data, and nothing of it is asked for. */
+export function isFolder(name: string): boolean {
+  return name.endsWith("/");
 }
 
 const utf8 = new TextEncoder();
@@ -182,6 +190,7 @@ function encodeFileMessage(fileMessage: FileMessage | Chunk): Uint8Array[] {
     case "offer": {
       const name = utf8.encode(fileMessage.name);
       checkOffer("write", fileMessage.size, name.length);
+      checkFolder("write", fileMessage.name, fileMessage.size);
       if (fileMessage.sha256.length !== SHA256_SIZE) {
         throw bad("write", `a hash has ${fileMessage.sha256.length} bytes`);
       }
@@ -235,7 +244,9 @@ function decodeFileMessage(reader: Reader): FileMessage | Chunk {
       const sha256 = new Uint8Array(reader.take(SHA256_SIZE));
       const length = reader.number(2);
       checkOffer("read", size, length);
-      return { kind: "offer", id, size, sha256, name: decodeName(reader.take(length)) };
+      const name = decodeName(reader.take(length));
+      checkFolder("read", name, size);
+      return { kind: "offer", id, size, sha256, name };
     }
     case KIND.ask: {
       const [offset, length] = [reader.number(8), reader.number(4)];
@@ -300,6 +311,10 @@ function checkOffer(action: string, size: number, nameLength: number): void {
   if (nameLength > MAX_FILE_NAME) {
     throw bad(action, `a name has ${nameLength} bytes, it may have ${MAX_FILE_NAME}`);
   }
+}
+
+function checkFolder(action: string, name: string, size: number): void {
+  if (isFolder(name) && size !== 0) throw bad(action, `a folder has ${size} bytes`);
 }
 
 function checkRange(action: string, offset: number, length: number): void {

@@ -144,8 +144,24 @@ Deno.test("encodeFileMessages: accepts lengths, offsets, sizes and names up to t
   for (const size of [-1, Number.MAX_SAFE_INTEGER + 1, NaN]) {
     assertThrows(() => offer(size, ""), RangeError, "a size is");
   }
+  offer(0, "photos/empty/");
+  assertThrows(() => offer(1, "photos/empty/"), RangeError, "a folder has 1 bytes");
   offer(0, "é".repeat(MAX_FILE_NAME / 2));
   assertThrows(() => offer(0, "é".repeat(MAX_FILE_NAME / 2) + "."), RangeError, "a name has");
+});
+
+Deno.test("decodeFileMessages: an offer of a folder that has bytes is invalid", () => {
+  const sizeAt = 1 + 1 + TRANSFER_ID_SIZE + 7;
+  for (
+    const [name, isValid] of [["a/", false], ["/", false], ["a", true], ["a/b", true]] as const
+  ) {
+    const offer = { kind: "offer", id: ID, size: 0, sha256: SHA256, name } as const;
+    const bytes = encodeFileMessages({ refused: 0, messages: [offer] });
+    assertEquals(decodeFileMessages(bytes).messages, [offer]);
+    bytes[sizeAt] = 1;
+    if (isValid) assertEquals(decodeFileMessages(bytes).messages, [{ ...offer, size: 1 }]);
+    else assertThrows(() => decodeFileMessages(bytes), RangeError, "a folder has 1 bytes");
+  }
 });
 
 Deno.test("decodeFileMessages: throws on lengths, offsets and kinds that no sender may write", () => {

@@ -122,6 +122,7 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
       "files/part_file.ts",
       "files/part_state.ts",
       "files/private_file.ts",
+      "files/target_folder.ts",
       "pictures/pictures.ts",
     ],
   },
@@ -131,12 +132,13 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
       "cli/home.ts",
       "files/download_folder.ts",
       "files/offered_file.ts",
+      "files/target_folder.ts",
       "files/user_files.ts",
     ],
   },
   {
     what: /\bDeno\.(?:write\w*File|mkdir|rename|link|symlink|chmod|truncate)(?:Sync)?\b/,
-    files: ["files/download_folder.ts", "files/file_io.ts", "files/private_file.ts"],
+    files: ["files/file_io.ts", "files/private_file.ts", "files/target_folder.ts"],
   },
   // The metrics' only one is a socket that a killed server has left.
   {
@@ -145,6 +147,7 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
       "files/download_folder.ts",
       "files/part_state.ts",
       "files/private_file.ts",
+      "files/target_folder.ts",
       "server/metrics_http.ts",
     ],
   },
@@ -186,6 +189,7 @@ const EDGES = new Set([
   "files/post.ts",
   "files/private_file.ts",
   "files/system_disk.ts",
+  "files/target_folder.ts",
   "files/user_files.ts",
   "main.ts",
   "pictures/pictures.ts",

@@ -177,8 +177,9 @@ Deno.test({
         sent.stderr,
         `chat: 2 entries of ${folder} are not offered: dir (you may not read it), shut (you may not read it)\n`,
       );
-      assertEquals((await ben.next("offer")).files.map(({ name }) => name), ["open"]);
-      assertEquals([...disk.received.keys()], ["open"]);
+      const name = `${folder.split("/").at(-1)}/open`;
+      assertEquals((await ben.next("offer")).files.map(({ name }) => name), [name]);
+      assertEquals([...disk.received.keys()], [name]);
       await Deno.chmod(`${folder}/dir`, 0o500);
       for (const path of [`${folder}/dir`, `${folder}/dir/new`]) {
         const joined = await run(["join", address, "--downloads", path], { under });
@@ -201,8 +202,8 @@ Deno.test("chat send --file: exit code 0 means that a file or folder is complete
   const folder = await Deno.makeTempDir();
   try {
     const bytes = crypto.getRandomValues(new Uint8Array(60_000));
-    await Deno.mkdir(`${folder}/many`);
-    for (const name of ["one.bin", "many/a.bin", "many/b.bin"]) {
+    await Deno.mkdir(`${folder}/many/sub/empty`, { recursive: true });
+    for (const name of ["one.bin", "many/a.bin", "many/sub/a.bin"]) {
       await Deno.writeFile(`${folder}/${name}`, bytes);
     }
     const downloads = `${folder}/downloads`;
@@ -214,9 +215,10 @@ Deno.test("chat send --file: exit code 0 means that a file or folder is complete
     assertEquals([one.code, one.stdout], [0, ""]);
     assertStringIncludes(one.stderr, "chat: sent one.bin to ben (58.6 KiB)");
     assertEquals((await send("--file", `${folder}/many`)).code, 0);
-    for (const name of ["one.bin", "a.bin", "b.bin"]) {
+    for (const name of ["one.bin", "many/a.bin", "many/sub/a.bin"]) {
       assertEquals(await Deno.readFile(`${downloads}/${name}`), bytes);
     }
+    assert((await Deno.stat(`${downloads}/many/sub/empty`)).isDirectory);
     const none = await send("--file", `${folder}/none`);
     assertEquals(none.code, 1);
     assertStringIncludes(none.stderr, "the file does not exist");

@@ -61,13 +61,22 @@ class Folder implements Disposable {
     return path;
   }
 
-  /** The names in the downloads folder. */
+  /** The paths in the downloads folder: files, links, and empty folders with a slash at the end. */
   get received(): string[] {
     try {
-      return Array.from(Deno.readDirSync(this.downloads), ({ name }) => name).sort();
+      return [...this.#list("")].sort();
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return [];
       throw error;
+    }
+  }
+
+  *#list(under: string): Generator<string> {
+    const entries = [...Deno.readDirSync(`${this.downloads}/${under}`)];
+    if (entries.length === 0 && under !== "") yield under;
+    for (const { name, isDirectory } of entries) {
+      if (isDirectory) yield* this.#list(`${under}${name}/`);
+      else yield under + name;
     }
   }
 
@@ -122,32 +131,59 @@ for (const { cipher, open, enter } of KINDS) {
 }
 
 posix(
-  "Transfers, real disks: sends the files of nested folders, numbers equal names, and leaves out links",
+  "Transfers, real disks: a folder keeps its tree with its empty folders, is merged, and replaces nothing",
   async () => {
     using folder = new Folder();
     await using room = XOR.open();
     await using ada = await XOR.enter(room, "ada", { disk: folder.disk() });
     await using bob = await XOR.enter(room, "bob", { disk: folder.disk(), accept: "all" });
-    const wanted = ["a/photo.jpg", "b/photo.jpg", "b/c/Photo.JPG", "b/empty", "top.txt"];
-    for (const [i, name] of wanted.entries()) folder.write(`tree/${name}`, noise(i * 1000, i));
-    folder.write("secret", noise(10));
-    Deno.symlinkSync(`${folder.path}/secret`, `${folder.path}/tree/link`);
-    ada.client.offer(`${folder.path}/tree`);
-    for (let done = 0; done < wanted.length; done++) await until(bob, "done");
-    const received = folder.received;
-    assertEquals(received.map((name) => name.toLowerCase()).sort(), [
-      "empty",
-      "photo (2).jpg",
-      "photo (3).jpg",
-      "photo.jpg",
+    const files = [
+      "a/photo.jpg",
+      "b/photo.jpg",
+      "b/c/Photo.JPG",
+      "b/c/photo.jpg",
+      "b/zero",
       "top.txt",
-    ]);
-    const hashes = (all: Uint8Array<ArrayBuffer>[]) =>
-      all.map((bytes) => sha256(bytes).toHex()).sort();
+    ];
+    const bytesOf = (at: number) => noise(at === 4 ? 0 : at * 1000 + 1, at);
+    for (const [i, name] of files.entries()) folder.write(`tree/${name}`, bytesOf(i));
+    Deno.mkdirSync(`${folder.path}/tree/b/empty/within`, { recursive: true });
+    Deno.mkdirSync(`${folder.path}/tree/links`);
+    Deno.symlinkSync(`${folder.path}/secret`, `${folder.path}/tree/links/link`);
+    folder.write("secret", noise(10));
+    // Something of the user's own is in a folder of this name already, and in the way of another one.
+    folder.write("downloads/tree/mine", noise(3));
+    folder.write("downloads/tree/top.txt", noise(4));
+    folder.write("downloads/tree/a", noise(5));
+    ada.client.offer(`${folder.path}/tree`);
+    for (let done = 0; done < files.length + 2; done++) await until(bob, "done");
+    const alike = "tree/b/c/";
     assertEquals(
-      hashes(received.map((name) => folder.read(name))),
-      hashes(wanted.map((_, i) => noise(i * 1000, i))),
+      folder.received.filter((path) => path.startsWith(alike)).map((path) => path.toLowerCase())
+        .sort(),
+      [`${alike}photo (2).jpg`, `${alike}photo.jpg`],
     );
+    assertEquals(folder.received.filter((path) => !path.startsWith(alike)), [
+      "tree/a",
+      "tree/a (2)/photo.jpg",
+      "tree/b/empty/within/",
+      "tree/b/photo.jpg",
+      "tree/b/zero",
+      "tree/links/",
+      "tree/mine",
+      "tree/top (2).txt",
+      "tree/top.txt",
+    ]);
+    assertSame(folder.read("tree/a (2)/photo.jpg"), bytesOf(0));
+    assertSame(folder.read("tree/b/photo.jpg"), bytesOf(1));
+    assertSame(folder.read("tree/b/zero"), bytesOf(4));
+    assertSame(folder.read("tree/top (2).txt"), bytesOf(5));
+    for (const [name, size] of [["mine", 3], ["top.txt", 4], ["a", 5]] as const) {
+      assertEquals(folder.read(`tree/${name}`), noise(size));
+    }
+    for (const name of ["tree/b", "tree/b/empty/within", "tree/links"]) {
+      assertEquals(Deno.statSync(`${folder.downloads}/${name}`).mode! & 0o777, 0o700);
+    }
   },
 );
 
@@ -161,20 +197,29 @@ posix("Transfers, real disks: a backslash in a name stays, of a file and in a fo
     ada.client.offer(`${folder.path}/${name}`);
     await until(bob, "done");
   }
-  assertEquals(folder.received, ["one\\1", "two\\2"]);
+  assertEquals(folder.received, ["dir\\a/two\\2", "one\\1"]);
 });
 
 // Names that a lying sender may give a file, and the names that the receiver gives it. files/filename_test.ts tests the
 // rules themselves; here the names take the complete way.
 const LIES: Readonly<Record<string, readonly (readonly [lie: string, name: string])[]>> = {
   "paths": [
-    ["../../etc/passwd", "passwd"],
-    ["/etc/cron.d/evil", "evil"],
+    ["../../etc/passwd", "etc/passwd"],
+    ["/etc/cron.d/evil", "etc/cron.d/evil"],
+    ["a/../../x", "a/x"],
+    ["photos/..", "photos"],
+    ["photos/../x", "photos (2)/x"],
+    ["a//b/./ /...//c", "a/b/c"],
+    ["C:/x", "x"],
+    [".ssh/authorized_keys", "_ssh/authorized_keys"],
+    ["Evil.app/Contents/MacOS/evil", "Evil.app.download/Contents/MacOS/evil"],
+    ["aux/prn.txt", "_aux/_prn.txt"],
     ["..\\..\\Startup\\run.bat", "run.bat.download"],
     ["C:\\Windows\\system.ini", "system.ini"],
     ["\\\\host\\share\\x.txt", "x.txt"],
     ["..", "file"],
-    ["", "file (2)"],
+    ["../.", "file (2)"],
+    ["", "file (3)"],
   ],
   "devices of Windows": [["CON", "_CON"], ["nul.txt", "_nul.txt"], ["COM1.tar.gz", "_COM1.tar.gz"]],
   "dots and spaces at the end": [["trailing.txt...", "trailing.txt"], [
@@ -215,7 +260,10 @@ const LIES: Readonly<Record<string, readonly (readonly [lie: string, name: strin
     ["outside.txt", "outside (2).txt"],
     ["nowhere.txt", "nowhere (2).txt"],
     ["elsewhere", "elsewhere (2)"],
-    ["elsewhere/in.txt", "in.txt"],
+    ["elsewhere/in.txt", "elsewhere (3)/in.txt"],
+    // A folder keeps the name that it has got.
+    ["elsewhere/again.txt", "elsewhere (3)/again.txt"],
+    ["mine.jpg/in.txt", "mine.jpg (2)/in.txt"],
   ],
 };
 

@@ -5,13 +5,18 @@ import { ChatError } from "../../errors.ts";
 import { FileError } from "../../files/disk_errors.ts";
 import type { Disk, FoundFile, LeftOut, Sink, Upload } from "../../files/storage.ts";
 
-/** Files by path. A path that ends in a slash is the folder of all files whose paths begin with it. */
+/**
+ * Files by path. A path that ends in a slash is the folder of all files whose paths begin with it; as a file it is an
+ * empty folder.
+ */
 export class MemoryDisk implements Disk {
   readonly files = new Map<string, Uint8Array<ArrayBuffer>>();
   /** What in folders is no file. */
   readonly leftOut: LeftOut[] = [];
   /** Received files, by the names that they were given. */
   readonly received = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** The names of received folders. */
+  readonly folders: string[] = [];
   /** Parts of interrupted downloads, by name and hash. */
   readonly parts = new Map<string, Uint8Array<ArrayBuffer>>();
   /** The number of open sinks and uploads. */
@@ -75,6 +80,11 @@ export class MemoryDisk implements Disk {
 
   kept(): number {
     return this.parts.values().reduce((sum, { length }) => sum + length, 0);
+  }
+
+  makeFolder({ name }: { name: string }): Promise<string> {
+    this.folders.push(name);
+    return Promise.resolve(`/downloads/${name}`);
   }
 
   async sink(
