@@ -6,39 +6,14 @@ import { ClassicAdapter } from "../../classic/member.ts";
 import { PREFACE, Type, VERSION } from "../../protocol.ts";
 import { encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
 import { encodeHello, encodeLogin, parseError } from "../../protocol/json_frames.ts";
-import { addressBytes, parseRange } from "../../server/addresses.ts";
+import { parseRange } from "../../server/addresses.ts";
 import { TRIES_PER_ADDRESS } from "../../server/login_tries.ts";
 import { register, startLogin } from "../../cipher/opaque.ts";
 import { encodeFrame } from "../../protocol.ts";
 import { entry, Raw, TestRoom, xor } from "../support/loopback.ts";
+import { header, proxied } from "../support/proxied.ts";
 
 const LOOPBACK = [parseRange("127.0.0.1")!];
-
-/** A header as a proxy sends it, for a client that has connected to 203.0.113.1:2428. */
-function proxied(client: string, port = 51234): Uint8Array<ArrayBuffer> {
-  const mapped = [addressBytes(client)!, addressBytes("203.0.113.1")!];
-  const isIPv6 = client.includes(":");
-  const addresses = mapped.map((bytes) => isIPv6 ? bytes : bytes.subarray(12));
-  return header(0x21, isIPv6 ? 0x21 : 0x11, [
-    ...addresses,
-    Uint8Array.of(port >> 8, port & 0xff, 2428 >> 8, 2428 & 0xff),
-    // A value of a type that the server does not know.
-    Uint8Array.of(0xee, 0, 3, 1, 2, 3),
-  ]);
-}
-
-function header(
-  command: number,
-  family: number,
-  parts: Uint8Array[] = [],
-): Uint8Array<ArrayBuffer> {
-  const rest = concat(parts);
-  return concat([
-    Uint8Array.fromHex("0d0a0d0a000d0a515549540a"),
-    Uint8Array.of(command, family, rest.length >> 8, rest.length & 0xff),
-    rest,
-  ]);
-}
 
 const HEALTH_CHECK = header(0x20, 0);
 const profile = (name: string) => xor.seal(encodeProfile({ name }));

@@ -6,6 +6,7 @@
 // line of JSON with its counts and its memory, for one kind of byte after a garbage collection. It ends with stdin.
 
 import { Server, type ServerOptions } from "../../server.ts";
+import { parseRange } from "../../server/addresses.ts";
 import { LineSplitter } from "../../text/lines.ts";
 import { within } from "./async.ts";
 
@@ -21,6 +22,15 @@ export interface Holding {
   external: number;
   /** Memory that the system has given to the process. */
   rss: number;
+  /** `chat_data_bytes_granted` and `chat_data_frames_total`. */
+  granted: number;
+  accepted: number;
+  dropped: number;
+}
+
+export interface SoakOptions extends Partial<ServerOptions> {
+  /** All connections from this address begin with a PROXY header. */
+  proxy?: string;
 }
 
 const LOOK = 0;
@@ -41,7 +51,7 @@ export class SoakServer implements AsyncDisposable {
   }
 
   /** Starts a server. By default it has no limits, and long timeouts. */
-  static async start(options: Partial<ServerOptions> = {}): Promise<SoakServer> {
+  static async start(options: SoakOptions = {}): Promise<SoakServer> {
     const child = new Deno.Command(Deno.execPath(), {
       args: [
         ...["run", "--quiet", "--frozen", "--v8-flags=--expose-gc", "--allow-net"],
@@ -120,10 +130,18 @@ async function measure(server: Server, question: number): Promise<Holding> {
   }
   const { heapUsed, external, rss } = Deno.memoryUsage();
   const { connections, sessions, hub: { size: members } } = server;
-  return { connections, sessions, members, heap: heapUsed, external, rss };
+  const status = server.status();
+  const metric = (name: string) => Number(status.split(`\n${name} `)[1]!.split("\n")[0]);
+  return {
+    ...{ connections, sessions, members, heap: heapUsed, external, rss },
+    granted: metric("chat_data_bytes_granted"),
+    accepted: metric('chat_data_frames_total{outcome="accepted"}'),
+    dropped: metric('chat_data_frames_total{outcome="dropped"}'),
+  };
 }
 
 if (import.meta.main) {
+  const { proxy, ...options }: SoakOptions = JSON.parse(Deno.args[0] ?? "{}");
   const server = new Server({
     hostname: "127.0.0.1",
     port: 0,
@@ -132,7 +150,8 @@ if (import.meta.main) {
     maxPerAddress: Infinity,
     maxPending: Infinity,
     budget: undefined,
-    ...JSON.parse(Deno.args[0] ?? "{}"),
+    ...(proxy !== undefined && { proxies: [parseRange(proxy)!] }),
+    ...options,
   });
   console.log(server.port);
   for await (const questions of Deno.stdin.readable) {
