@@ -7,7 +7,7 @@ import { MAX_FRAME } from "../protocol.ts";
 import type { RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { plainLines } from "../ui/plain_lines.ts";
-import { offerSentence } from "../ui/transfer_text.ts";
+import { offerSentence, ProgressLines } from "../ui/transfer_text.ts";
 import { admit, SCRIPT_RETRY_MS } from "./admit.ts";
 import type { Command } from "./command.ts";
 import type { Settings } from "./config.ts";
@@ -59,6 +59,7 @@ async function sendFiles(
   let failed = false;
   let isIncomplete = false;
   let isOffering = false;
+  const progress = new ProgressLines();
   // By the numbers of the offers.
   const offered = new Set<number>();
   const received = new Set<number>();
@@ -80,6 +81,9 @@ async function sendFiles(
       if (event.type === "offer") {
         note(system, `chat: ${printable(offerSentence(event, false))}`);
         for (const { offer } of event.files) offered.add(offer);
+      } else if (event.type === "progress") {
+        const line = progress.take(client.going, system.now().getTime());
+        if (line !== undefined) note(system, `chat: ${printable(line)}`);
       } else if (REPORTED.includes(event.type)) {
         for (const { text } of plainLines(event, system.now())) note(system, `chat: ${text}`);
       }

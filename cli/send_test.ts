@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { encodeFrame, MAX_FRAME, Type } from "../protocol.ts";
 import { FakeSystem } from "../tests/support/fake_system.ts";
 import { within } from "../tests/support/async.ts";
+import { MemoryDisk } from "../tests/support/memory_disk.ts";
 import { posix } from "../tests/support/real_files.ts";
 import { admitTo, Guest, Impostor, KEY, TestRoom } from "../tests/support/loopback.ts";
 
@@ -262,6 +263,24 @@ Deno.test("send --file: a member that declines makes it exit with 1", async () =
   const path = anna.file("one.txt", "hello");
   assertEquals(await anna.run("send", addressOf(room), "--file", path, "--to", "ben"), 1);
   await leave();
+});
+
+Deno.test("send --file: reports the progress of a large file, with its speed and the time left", async () => {
+  await using room = new TestRoom();
+  const disk = new MemoryDisk();
+  const held = Promise.withResolvers<void>();
+  disk.onWrite = (offset) => offset === 0 ? undefined : held.promise;
+  await using _ = await Guest.join(room, "ben", { files: { disk, accept: "all" } });
+  using system = new FakeSystem();
+  // Between two reports of progress.
+  let now = 0;
+  system.now = () => new Date(now += 5000);
+  const path = system.file("large.bin", "x".repeat(16 * 1024 * 1024));
+  const done = system.run("send", addressOf(room), "--file", path);
+  const line = /^chat: sending large\.bin to ben: \d+% of 16 MiB, [\d.]+ \w+\/s, [\d:]+ left$/;
+  await system.stderr.lineLike(line);
+  held.resolve();
+  assertEquals(await within("the end", done), 0);
 });
 
 Deno.test("send --file: a signal makes it leave", async () => {

@@ -4,6 +4,7 @@
 import { ChatError } from "../errors.ts";
 import type { Person, RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
+import { secondsLeft } from "./transfer_text.ts";
 
 export function toMember({ id, name, self, away, ...rest }: Person): Record<string, unknown> {
   return { id, name, self, away, ...optional(rest) };
@@ -111,7 +112,8 @@ export function describe(event: RoomEvent): OutputLine {
       return { type, ...toTransfer(event.transfer) };
     case "progress": {
       const { number, bytes, size, rate } = event.transfer;
-      return { type, transfer: number, bytes, size, rate };
+      const left = secondsLeft(event.transfer);
+      return { type, transfer: number, bytes, size, rate, ...(left !== undefined && { left }) };
     }
     case "incomplete": {
       const { path, count } = event;

@@ -5,9 +5,10 @@ import { PROTECTIONS } from "../cipher.ts";
 import { ChatError } from "../errors.ts";
 import type { Room, RoomEvent, Transfer } from "../room.ts";
 import { type InputLine, LineSplitter } from "../text/lines.ts";
-import { jsonLine } from "../text/printable.ts";
+import { jsonLine, printable } from "../text/printable.ts";
 import { describe, type OutputLine, parseInput, toMember, toTransfer } from "./json_lines.ts";
 import { plainLines } from "./plain_lines.ts";
+import { ProgressLines } from "./transfer_text.ts";
 
 /** Standard input, output and error. */
 export interface Pipes {
@@ -58,6 +59,7 @@ export class PlainScreen {
   readonly #pipes: Pipes;
   readonly #options: PlainOptions;
   readonly #encoder = new TextEncoder();
+  readonly #moving = new ProgressLines();
   // Unconfirmed messages and their UTF-16 units: as counted last, plus the lines since then.
   #messages = 0;
   #text = 0;
@@ -163,6 +165,11 @@ export class PlainScreen {
   // ---- text ----
 
   #show(event: RoomEvent): void {
+    if (event.type === "progress") {
+      const line = this.#moving.take(this.#room.going, this.#options.now().getTime());
+      if (line !== undefined) this.#pipes.note(printable(line));
+      return;
+    }
     for (const { isMessage, text } of plainLines(event, this.#options.now())) {
       if (isMessage) this.#write(text);
       else this.#pipes.note(text);

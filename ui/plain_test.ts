@@ -14,6 +14,7 @@ import {
   EVENTS,
   FakeRoom,
   FINGERPRINT,
+  OFFER,
   SENT,
   UNPROVED,
 } from "../tests/support/fake_room.ts";
@@ -49,6 +50,8 @@ class Talk {
   readonly notes: string[] = [];
   /** How often the screen has asked for input. */
   reads = 0;
+  /** In ms. */
+  now = Date.parse("2024-02-28T12:00:00.5Z");
   /** Bytes that a write takes at most. */
   writeSize = Infinity;
   /** Set while nothing reads stdout; calling it continues. */
@@ -70,7 +73,7 @@ class Talk {
     this.screen = new PlainScreen(this.room, pipes, {
       json: setup.json ?? false,
       stay: setup.stay ?? false,
-      now: () => new Date("2024-02-28T12:00:00.5Z"),
+      now: () => new Date(this.now),
       ...setup.onLine && { onLine: setup.onLine },
       ...setup.onEvent && { onEvent: setup.onEvent },
     });
@@ -296,7 +299,7 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
       notes: ["bob has made too many offers: the oldest ones are forgotten"],
     },
     changes: { out: "", notes: ["bob: 1 file declined, 1 file cancelled: photo.jpg, cat.png"] },
-    // Without redrawing, one line at the start and one at the end are enough.
+    // Without redrawing, one line at the start and one at the end are enough for files that take a few seconds.
     progress: { out: "", notes: [] },
     incomplete: {
       out: "",
@@ -312,6 +315,23 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
   for (const [type, shown] of Object.entries(expected)) {
     assertEquals(await show(...EVENTS[type as RoomEvent["type"]]), shown, type);
   }
+});
+
+Deno.test("PlainScreen: reports the progress of a file each ten seconds, so that no terminal is harmed", () => {
+  const talk = new Talk();
+  const transfer = {
+    ...OFFER,
+    name: "\x1b[2J",
+    state: "running",
+    bytes: 2 ** 20,
+    rate: 9999,
+  } as const;
+  talk.room.transfers = [transfer];
+  for (let second = 0; second <= 20; second++, talk.now += 1000) {
+    talk.tell({ type: "progress", transfer });
+  }
+  const line = "receiving ␛[2J from bob: 33% of 3 MiB, 9.76 KiB/s, 3:30 left";
+  assertEquals(talk.notes, [line, line]);
 });
 
 Deno.test("PlainScreen: does not report a new name that the list of members had already", async () => {
@@ -898,7 +918,10 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
         )),
       },
     ],
-    progress: [{ transfer: 1, bytes: 1048576, size: 3145728, rate: 9999 }],
+    progress: [
+      { transfer: 1, bytes: 1048576, size: 3145728, rate: 9999, left: 210 },
+      { transfer: 1, bytes: 0, size: 3145728, rate: 0 },
+    ],
     incomplete: [{
       path: "photos",
       count: 3,

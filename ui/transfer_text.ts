@@ -180,11 +180,60 @@ function percent({ bytes, size }: Transfer): string {
   return `${size === 0 ? 100 : Math.floor(100 * bytes / size)}%`;
 }
 
+/** In seconds, at the current speed; undefined without one. */
+export function secondsLeft({ bytes, size, rate, stalled }: Transfer): number | undefined {
+  return rate > 0 && stalled === undefined ? Math.ceil((size - bytes) / rate) : undefined;
+}
+
+/** `, 64 KiB/s, 0:32 left`; empty while it is unknown. */
+function speedText(transfer: Transfer): string {
+  const left = secondsLeft(transfer);
+  return left === undefined ? "" : `, ${bytesText(transfer.rate)}/s, ${duration(left)} left`;
+}
+
+/** How often progress has a line, in ms; files that take less time have none. */
+const LINE_MS = 10_000;
+/** Progress comes once a second: after this long without any, the next one is a beginning, in ms. */
+const PAUSE_MS = 5000;
+
+/** Progress as lines, where no row can be redrawn: now and then one, for all files that move. */
+export class ProgressLines {
+  #lineAt = 0;
+  #seenAt = -Infinity;
+
+  /**
+   * Called when there is progress; returns the line, if one is due. Names may hold anything: `printable()` before it is
+   * shown.
+   *
+   * @param now in ms
+   */
+  take(going: readonly Transfer[], now: number): string | undefined {
+    const moving = going.filter(({ stalled }) => stalled === undefined);
+    const [first, ...others] = moving;
+    if (!first) return undefined;
+    if (now - this.#seenAt > PAUSE_MS) this.#lineAt = now;
+    this.#seenAt = now;
+    if (now - this.#lineAt < LINE_MS) return undefined;
+    this.#lineAt = now;
+    if (others.length > 0) {
+      const rate = moving.reduce((sum, transfer) => sum + transfer.rate, 0);
+      return `${moving.length} files are on their way, ${bytesText(rate)}/s`;
+    }
+    const { direction, who, name, size, state } = first;
+    const what = state === "reading"
+      ? `reading ${name}`
+      : direction === "in"
+      ? `receiving ${name} from ${who?.name}`
+      : `sending ${name} to ${who?.name}`;
+    return `${what}: ${percent(first)} of ${bytesText(size)}${speedText(first)}`;
+  }
+}
+
 /** A row of `/transfers`. */
 export function listRow(transfer: Transfer): string {
   const { number, direction, who, name, size, state, stalled, message } = transfer;
   const whom = who ? ` ${direction === "in" ? "from" : "to"} ${who.name}` : " to all";
-  const far = state === "running" ? ` ${percent(transfer)}` : "";
+  const far = state === "running" ? ` ${percent(transfer)}${speedText(transfer)}` : "";
   const why = stalled ?? message;
   return `${number}  ${name}${whom}, ${bytesText(size)}: ${state}${far}` +
     (why === undefined ? "" : `: ${why}`);
@@ -193,6 +242,7 @@ export function listRow(transfer: Transfer): string {
 /** A running transfer in less than `columns`: name, bar, rate and time left; or why it is stalled. */
 export function liveRow(transfer: Transfer, columns: number): string {
   const { direction, who, name, size, rate, bytes, stalled } = transfer;
+  const seconds = secondsLeft(transfer);
   const arrow = direction === "in" ? "↓" : "↑";
   const file = cut(printable(name), Math.min(MAX_FILE_COLUMNS, Math.max(8, columns - 30)));
   const whom = who ? ` ${direction === "in" ? "from" : "to"} ${printable(who.name)}` : "";
@@ -201,7 +251,7 @@ export function liveRow(transfer: Transfer, columns: number): string {
     return cut(`${arrow} ${file}${whom} ${far} stalled: ${printable(stalled)}`, columns - 1);
   }
   const speed = rate > 0 ? ` ${bytesText(rate)}/s` : "";
-  const left = rate > 0 ? ` ${duration((size - bytes) / rate)} left` : "";
+  const left = seconds === undefined ? "" : ` ${duration(seconds)} left`;
   const forms = [
     [`${arrow} ${file}${whom} `, `${far}${speed}${left}`],
     [`${arrow} ${file} `, `${far}${speed}${left}`],

@@ -10,6 +10,8 @@ import {
   listRow,
   liveRow,
   offerSentence,
+  ProgressLines,
+  secondsLeft,
   transferSentence,
 } from "./transfer_text.ts";
 
@@ -103,10 +105,54 @@ Deno.test("liveRow: bar, rate and time left, or why it stalls; fits any width, w
 
 Deno.test("listRow, duration: readable", () => {
   assertEquals(listRow(OFFER), "1  photo.jpg from bob, 3 MiB: offered");
-  assertEquals(listRow(running), "1  photo.jpg from bob, 3 MiB: running 33%");
+  assertEquals(
+    listRow(running),
+    "1  photo.jpg from bob, 3 MiB: running 33%, 64 KiB/s, 0:32 left",
+  );
+  assertEquals(
+    listRow({ ...running, direction: "out", rate: 0 }),
+    "1  photo.jpg to bob, 3 MiB: running 33%",
+  );
+  assertEquals(
+    listRow({ ...running, stalled: "bob is reconnecting" }),
+    "1  photo.jpg from bob, 3 MiB: running 33%: bob is reconnecting",
+  );
   assertEquals([0, 0.1, 59.5, 60, 3600, 1e9].map(duration), [
     ...["0:00", "0:01", "1:00", "1:00", "1:00:00", "99:59:59"],
   ]);
+});
+
+Deno.test("secondsLeft: at the current speed, rounded up; unknown without a speed", () => {
+  assertEquals(secondsLeft(running), 32);
+  assertEquals(secondsLeft({ ...running, rate: 1024 * 1024 * 1024 }), 1);
+  assertEquals(secondsLeft({ ...running, bytes: running.size }), 0);
+  assertEquals(secondsLeft({ ...running, rate: 0 }), undefined);
+  assertEquals(secondsLeft({ ...running, stalled: "bob has left" }), undefined);
+});
+
+Deno.test("ProgressLines: one line each 10 s for all that moves, from 10 s after the first begins", () => {
+  const lines = new ProgressLines();
+  let second = 0;
+  /** Progress each second; returns the lines. */
+  const pass = (seconds: number, ...going: Transfer[]) =>
+    Array.from({ length: seconds }, () => lines.take(going, 1000 * second++) ?? [])
+      .flat();
+  const out: Transfer = { ...running, direction: "out", name: "b.bin", rate: 196_608 };
+  const stalled: Transfer = { ...running, stalled: "bob has left" };
+  // A short file needs none.
+  assertEquals(pass(10, running), []);
+  const line = "receiving photo.jpg from bob: 33% of 3 MiB, 64 KiB/s, 0:32 left";
+  assertEquals(pass(10, running), [line]);
+  assertEquals(pass(10, stalled, out), [
+    "sending b.bin to bob: 33% of 3 MiB, 192 KiB/s, 0:11 left",
+  ]);
+  const reading: Transfer = { ...running, state: "reading", who: undefined, rate: 0 };
+  assertEquals(pass(10, reading), ["reading photo.jpg: 33% of 3 MiB"]);
+  assertEquals(pass(10, running, out), ["2 files are on their way, 256 KiB/s"]);
+  assertEquals(pass(20, stalled), []);
+  // After a pause it is as at the start.
+  assertEquals(pass(10, running), []);
+  assertEquals(pass(1, running), [line]);
 });
 
 Deno.test("Arrivals: reports the first file alone, and groups the next ones of each member", () => {

@@ -392,6 +392,7 @@ export const EVENTS: {
   ],
   progress: [
     { type: "progress", transfer: { ...OFFER, state: "running", bytes: 1024 * 1024, rate: 9999 } },
+    { type: "progress", transfer: { ...OFFER, state: "running" } },
   ],
   incomplete: [
     {

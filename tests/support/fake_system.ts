@@ -189,7 +189,7 @@ export class FakeSystem implements System, Disposable {
 
   // Not a method: verbs pass it on.
   readonly env = (name: string): string | undefined => this.variables[name];
-  readonly now = (): Date => new Date(Date.UTC(2026, 0, 2, 9, 5));
+  now = (): Date => new Date(Date.UTC(2026, 0, 2, 9, 5));
 
   addresses(): ReturnType<System["addresses"]> {
     if (this.machine) return this.machine;
