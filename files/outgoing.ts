@@ -345,6 +345,9 @@ export class OutgoingTransfers {
     // A receiver that has declined may request the file after all.
     if (entry.state !== "running") {
       entry.state = "running";
+      // What the receiver has already is not sent now: it says nothing about the speed.
+      entry.bytes = entry.resumed = request.offset;
+      entry.rate = undefined;
       this.#active.add(entry);
       this.#list.report(entry);
       this.#list.watch();

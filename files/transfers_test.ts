@@ -507,6 +507,10 @@ Deno.test("Transfers: continues when a restarted sender offers the same file", a
   await using ada = await enter(room, "ada", { disk: ours });
   await bob.next("transfer", ({ transfer }) => transfer.stalled !== undefined);
   ada.client.offer("file");
+  // What bob has was not sent now: it would make the speed wrong, and the time left.
+  const { bytes, resumed, rate } = await until(ada, "file", "running");
+  assert(resumed >= size / 2 && bytes === resumed, `${bytes} bytes, and ${resumed} were there`);
+  assertEquals(rate, 0);
   await until(bob, "file", "done");
   await until(ada, "file", "done");
   assertEquals(theirs.received.get("file"), ours.files.get("file"));
