@@ -218,7 +218,7 @@ export class Client implements Room {
       this.#pace.flush();
       this.#names.flush();
       this.#unconfirmed.close();
-      await this.#fileLink.transfers?.close();
+      await this.#fileLink.close();
       this.#reconnector.stop();
       this.#session.detach();
       this.#connection?.close();

@@ -2,6 +2,7 @@
 // touches no file.
 
 import { closestString } from "@std/text/closest-string";
+import { MIN_FILE_RATE } from "../client/file_rate.ts";
 import { UsageError } from "../errors.ts";
 import { DEFAULT_PORT } from "../protocol.ts";
 import { type AddressRange, inRanges, parseRange } from "../server/addresses.ts";
@@ -40,7 +41,16 @@ import {
   type Speaker,
   type ViewOptions,
 } from "./command.ts";
-import { ACCEPT_LIMIT, CIPHERS, LOGS, SCREEN, type VerbName, VERBS, VIEW } from "./options.ts";
+import {
+  ACCEPT_LIMIT,
+  CIPHERS,
+  LOGS,
+  MAX_FILE_RATE,
+  SCREEN,
+  type VerbName,
+  VERBS,
+  VIEW,
+} from "./options.ts";
 import { splitArgs } from "./split_args.ts";
 import { usage, verbUsage } from "./usage.ts";
 import {
@@ -112,7 +122,7 @@ export function parseCommand(
           hint: "To send several files, write --file before each of them",
         });
       }
-      const lone = ["to", "partial"].find((name) => options.has(name));
+      const lone = ["to", "partial", "file-rate"].find((name) => options.has(name));
       if (lone !== undefined && files.length === 0) {
         throw new UsageError(`Cannot use --${lone} without --file`);
       }
@@ -128,6 +138,7 @@ export function parseCommand(
         files,
         to: options.get("to"),
         partial: options.has("partial"),
+        rate: parseFileRate(options),
         retry: parseRetry(options),
       };
     }
@@ -323,6 +334,7 @@ const NOT_CLASSIC: Readonly<Record<string, string>> = {
   downloads: "classic rooms have no files",
   accept: "classic rooms have no files",
   "ask-above": "classic rooms have no files",
+  "file-rate": "classic rooms have no files",
   "code-file": "classic rooms have no code",
 };
 
@@ -382,7 +394,13 @@ function parseFiles(options: Map<string, string>): FileOptions {
     downloads: options.get("downloads"),
     accept,
     acceptLimit: parseSize(options, "ask-above", 1, MAX_ACCEPT_LIMIT, ACCEPT_LIMIT),
+    rate: parseFileRate(options),
   };
+}
+
+function parseFileRate(options: Map<string, string>): number | undefined {
+  if (!options.has("file-rate")) return undefined;
+  return parseSize(options, "file-rate", MIN_FILE_RATE, MAX_FILE_RATE, 2 ** 20, true);
 }
 
 function parseView(

@@ -38,7 +38,7 @@ const SCREEN: ScreenOptions = {
   plain: false,
   stay: false,
   retry: undefined,
-  files: { downloads: undefined, accept: "ask", acceptLimit: 2 ** 30 },
+  files: { downloads: undefined, accept: "ask", acceptLimit: 2 ** 30, rate: undefined },
 };
 const SEALED = { name: "sealed", codeFile: undefined, askCode: false, state: undefined } as const;
 const SERVE = {
@@ -63,6 +63,7 @@ const SEND = {
   files: [],
   to: undefined,
   partial: false,
+  rate: undefined,
   retry: undefined,
 } as const;
 
@@ -1054,6 +1055,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
         "downloads",
         "accept",
         "ask-above",
+        "file-rate",
         "log",
         "status",
         "help",
@@ -1072,6 +1074,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
         "downloads",
         "accept",
         "ask-above",
+        "file-rate",
         "code-file",
         "cipher",
         "classic",
@@ -1088,6 +1091,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
       "file",
       "to",
       "partial",
+      "file-rate",
       "help",
     ],
     crack: ["top", "help"],
@@ -1105,6 +1109,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
     N: "7",
     SECONDS: "7",
     SIZE: "1M",
+    RATE: "1M",
     THEME: "dark",
     TIME: "long",
     WHICH: "all",
@@ -1124,6 +1129,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
         key: ["--cipher=xor"],
         to: ["--file=a.txt"],
         partial: ["--file=a.txt"],
+        ...(verb === "send" && { "file-rate": ["--file=a.txt"] }),
         classic,
       }[option!] ?? [];
       // Screen options need --join; the log option excludes it.
@@ -1174,6 +1180,7 @@ Deno.test("parseCommand: --classic needs xor, and only options that classic room
     "--downloads d": "classic rooms have no files",
     "--accept all": "classic rooms have no files",
     "--ask-above 5M": "classic rooms have no files",
+    "--file-rate 5M": "classic rooms have no files",
     "--code-file f": "classic rooms have no code",
   };
   for (const [option, why] of Object.entries(inapplicable)) {
@@ -1220,6 +1227,7 @@ Deno.test("parseCommand: --downloads, --accept and --ask-above for join, --file 
     downloads: "d",
     accept: "known",
     acceptLimit: 5 * 1024 * 1024,
+    rate: undefined,
   });
   const one = { ...SEND, files: ["a.txt"] };
   assertEquals(parse(words("send --file a.txt --to bob")), { ...one, to: "bob" });
@@ -1237,9 +1245,33 @@ Deno.test("parseCommand: --downloads, --accept and --ask-above for join, --file 
     "send --file a.txt hi": "Cannot send a file and a text at once",
     "send --to bob hi": "Cannot use --to without --file",
     "send --partial hi": "Cannot use --partial without --file",
+    "send --file-rate 1M hi": "Cannot use --file-rate without --file",
     "join --ask-above many": 'Cannot use --ask-above "many"',
   };
   for (const [line, message] of Object.entries(refused)) {
     assertThrows(() => parse(words(line)), UsageError, message);
+  }
+});
+
+Deno.test("parseCommand: --file-rate is a size per second, for join, serve --join and send --file", () => {
+  for (
+    const [text, rate] of [["16K", 16 * 1024], ["2m", 2 * 1024 ** 2], ["1024G", 2 ** 40], ["0", 0]]
+  ) {
+    const files = { ...SCREEN.files, rate: rate as number };
+    const given = ["--file-rate", `${text}`];
+    assertEquals(parse(["join", ...given]), { ...JOIN, screen: { ...SCREEN, files } });
+    const join = { ...SCREEN, files };
+    assertEquals(parse(["serve", "--join", ...given]), { ...SERVE, join });
+    const sent = { ...SEND, files: ["a"], rate: rate as number };
+    assertEquals(parse(["send", "--file=a", ...given]), sent);
+  }
+  for (const text of ["16383", "1025G", "fast", "1.5M", "-1"]) {
+    for (const line of [["join"], ["send", "--file=a"]]) {
+      assertRefused(
+        [...line, `--file-rate=${text}`],
+        `Cannot use --file-rate "${text}": it must be 0, or a size from 16K to 1024G`,
+        "Write bytes, or a size such as: --file-rate 1M",
+      );
+    }
   }
 });

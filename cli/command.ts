@@ -38,6 +38,8 @@ export interface FileOptions {
   accept: Accept;
   /** Larger files always need an answer of the user; in bytes. */
   acceptLimit: number;
+  /** Bytes of files per second in each direction; 0: no limit, undefined: as the config file says. */
+  rate: number | undefined;
 }
 
 /** Whose files are accepted without a question. */
@@ -110,6 +112,8 @@ export type Command =
     to: string | undefined;
     /** The exit code does not report what is left out of folders. */
     partial: boolean;
+    /** Bytes of files per second: see `FileOptions`. */
+    rate: number | undefined;
     retry: Retry;
   }
   | {

@@ -3,10 +3,13 @@
 
 import { closestString } from "@std/text/closest-string";
 import { parse } from "@std/toml/parse";
+import { MIN_FILE_RATE } from "../client/file_rate.ts";
 import { ChatError } from "../errors.ts";
+import { formatSize, sizeOf } from "../server/limits.ts";
 import { nameFault } from "../text/names.ts";
 import { printable } from "../text/printable.ts";
 import { NOTIFY, type Notify, type Theme, THEMES, type Time, TIMES } from "../ui/preferences.ts";
+import { MAX_FILE_RATE } from "./options.ts";
 import { listWords } from "./values.ts";
 
 /** The largest config file, in bytes: a few lines are enough, and the parser is slow for many keys. */
@@ -23,6 +26,8 @@ export interface Settings {
   readonly quiet?: boolean;
   /** An absolute path, or one that starts with `~` for the home folder. */
   readonly downloads?: string;
+  /** A size, as `sizeOf` reads it. */
+  readonly "file-rate"?: string;
 }
 
 /** A path that does not depend on the current folder: from the root, the home folder, a drive or a share. */
@@ -50,6 +55,14 @@ const SETTINGS: Readonly<Record<keyof Settings, (value: unknown) => Fault | unde
     typeof value === "string" && ABSOLUTE_PATH.test(value)
       ? undefined
       : { message: `downloads is ${shown(value)}; use an absolute path, such as "~/incoming"` },
+  "file-rate"(value) {
+    const rate = typeof value === "string" ? sizeOf(value) ?? NaN : NaN;
+    if (rate === 0 || (rate >= MIN_FILE_RATE && rate <= MAX_FILE_RATE)) return undefined;
+    const [least, most] = [formatSize(MIN_FILE_RATE), formatSize(MAX_FILE_RATE)];
+    return {
+      message: `file-rate is ${shown(value)}; use a size from "${least}" to "${most}", or "0"`,
+    };
+  },
 };
 
 interface Fault {

@@ -33,6 +33,7 @@ time = "off"
 "notify" = """all"""
 quiet = true
 downloads = "~/incoming"
+file-rate = "2M"
 `;
   const settings = {
     name: "Ada",
@@ -41,6 +42,7 @@ downloads = "~/incoming"
     notify: "all",
     quiet: true,
     downloads: "~/incoming",
+    "file-rate": "2M",
   };
   assertEquals({ ...parse(text) }, settings as Settings);
   assertEquals({ ...parse(text.replaceAll("\n", "\r\n")) }, settings as Settings);
@@ -64,7 +66,7 @@ Deno.test("docs/config.md: the example has every key, and the table every key an
   const [, example] = /^```toml\n([^]*?)^```$/m.exec(page)!;
   const settings = parse(example!);
   const rows = page.matchAll(
-    /^[|] `(\w+)` +[|] `--(\w+)` +[|] (?:`(CHAT_\w+)`)? +[|] (.*?) +[|] .*[|]$/gm,
+    /^[|] `([\w-]+)` +[|] `--([\w-]+)` +[|] (?:`(CHAT_\w+)`)? +[|] (.*?) +[|] .*[|]$/gm,
   );
   const words = { theme: THEMES, time: TIMES, notify: NOTIFY } as Record<string, readonly string[]>;
   const keys = Array.from(rows, ([, key, option, variable, values]) => {
@@ -117,6 +119,15 @@ Deno.test("parseSettings: refuses an invalid value with its line, its key and th
       `, line 1: downloads is "${folder}"; use an absolute path, such as "~/incoming"`,
     );
   }
+  for (const rate of ["0", "16K", "1048576", "1024g"]) {
+    assertEquals(Object.keys(parse(`file-rate = "${rate}"`)), ["file-rate"]);
+  }
+  for (const rate of ['"15K"', '"fast"', '""', '"1M/s"', "1000000", "0"]) {
+    assertRefused(
+      `theme = "dark"\nfile-rate = ${rate}`,
+      `, line 2: file-rate is ${rate}; use a size from "16K" to "1024G", or "0"`,
+    );
+  }
   assertRefused("name = 7", ", line 1: name is 7; it must be text in quotes");
   const long = "a".repeat(MAX_NAME_COLUMNS + 1);
   const names = {
@@ -133,7 +144,7 @@ Deno.test("parseSettings: refuses an invalid value with its line, its key and th
 });
 
 Deno.test("parseSettings: refuses an unknown key, and suggests the nearest one; inherited property names too", () => {
-  const known = "use name, theme, time, notify, quiet or downloads";
+  const known = "use name, theme, time, notify, quiet, downloads or file-rate";
   const unknown = (text: string, line: number, key: string, nearest: string) =>
     assertRefused(
       text,

@@ -16,6 +16,9 @@ import { ACCEPT, IDENTITY_ACTIONS, LOOPBACK, SHELLS } from "./command.ts";
 /** Files up to this many bytes are accepted without a question, unless another limit is given. */
 export const ACCEPT_LIMIT = 2 ** 30;
 
+/** The greatest `--file-rate`, in bytes per second: faster than any network. */
+export const MAX_FILE_RATE: number = 2 ** 40;
+
 /**
  * The kind of a value. Shells complete files, folders, hosts and words. They offer nothing for the others, and should
  * not: names and keys are the user's own.
@@ -94,6 +97,10 @@ export const VIEW: Record<string, Option> = {
   },
   quiet: { help: "no notifications" },
 };
+const FILE_RATE: Option = {
+  value: { name: "RATE", kind: "number" },
+  help: "at most so many bytes of files per second, each way, such as 512K",
+};
 /** Options of every screen, plain lines included. */
 export const SCREEN: Record<string, Option> = {
   ...SPEAKER,
@@ -114,6 +121,7 @@ export const SCREEN: Record<string, Option> = {
     value: SIZE,
     help: `always ask about files larger than this (default ${formatSize(ACCEPT_LIMIT)})`,
   },
+  "file-rate": FILE_RATE,
 };
 
 const CODE_FILE: Option = {
@@ -283,6 +291,7 @@ terminals. If the connection is lost, the client tries to reconnect: forever in 
       },
       to: { value: { name: "MEMBER", kind: "text" }, help: "with --file: only to this member" },
       partial: { help: "with --file: exit code 0 even if something in a folder cannot be sent" },
+      "file-rate": { ...FILE_RATE, help: `with --file: ${FILE_RATE.help}` },
       help: HELP,
     },
     notes:

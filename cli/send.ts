@@ -47,11 +47,13 @@ export async function send(command: SendCommand, system: System): Promise<number
  */
 async function sendFiles(
   system: System,
-  { speaker, target, retry, files, to, partial }: SendCommand,
+  { speaker, target, retry, files, to, partial, rate }: SendCommand,
   settings: Settings,
 ): Promise<number> {
   // Offers of others stay unanswered, because no person is here to accept them. So the downloads folder does not matter.
-  const options = filesFor(system, { downloads: undefined, accept: "ask", acceptLimit: 0 }, {});
+  const { downloads: _, ...others } = settings;
+  const own = { downloads: undefined, accept: "ask", acceptLimit: 0, rate } as const;
+  const options = filesFor(system, own, others);
   const name = chosenName(speaker, settings);
   const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS, options);
   const signals = new Signals(system);

@@ -9,6 +9,7 @@ import { checkDownloads, findDownloads } from "../files/download_folder.ts";
 import { checkOwn, isExposed, shellWord } from "../files/ownership.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { SystemDisk } from "../files/system_disk.ts";
+import { sizeOf } from "../server/limits.ts";
 import { askHidden } from "../terminal/prompt.ts";
 import { printable } from "../text/printable.ts";
 import type { Ignored } from "../ui/ignored.ts";
@@ -249,7 +250,7 @@ function orUnavailable<T>(load: () => T): T | FileUnavailable {
  */
 export function filesFor(
   system: System,
-  { downloads, accept, acceptLimit }: FileOptions,
+  { downloads, accept, acceptLimit, rate }: FileOptions,
   settings: Settings,
 ): TransferOptions {
   // A shell expands ~ in the option; in the config file this does.
@@ -267,7 +268,12 @@ export function filesFor(
   }
   // Not looked for before a file is received: most users receive none.
   const find = () => named ?? findDownloads(system.os, system.env);
-  return { disk: new SystemDisk(find), accept, acceptLimit };
+  return {
+    disk: new SystemDisk(find),
+    accept,
+    acceptLimit,
+    rate: rate ?? sizeOf(settings["file-rate"] ?? "0"),
+  };
 }
 
 /** The user's home folder; undefined if the environment does not name it. */

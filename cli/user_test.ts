@@ -304,9 +304,20 @@ Deno.test({
   },
 });
 
+Deno.test("filesFor: the option sets the rate of files, else the config file does; 0 is no limit", () => {
+  using system = new FakeSystem();
+  const options = { downloads: undefined, accept: "ask", acceptLimit: 7 } as const;
+  const rateOf = (rate: number | undefined, settings: Settings) =>
+    filesFor(system, { ...options, rate }, settings).rate;
+  assertEquals(rateOf(undefined, {}), 0);
+  assertEquals(rateOf(undefined, { "file-rate": "2M" }), 2 * 1024 ** 2);
+  assertEquals(rateOf(5_000_000, { "file-rate": "2M" }), 5_000_000);
+  assertEquals(rateOf(0, { "file-rate": "2M" }), 0);
+});
+
 Deno.test("filesFor: accepts as the options say", () => {
   using system = new FakeSystem();
-  const options = { downloads: undefined, accept: "known", acceptLimit: 7 } as const;
+  const options = { downloads: undefined, accept: "known", acceptLimit: 7, rate: 0 } as const;
   const { accept, acceptLimit } = filesFor(system, options, {});
   assertEquals([accept, acceptLimit], ["known", 7]);
 });

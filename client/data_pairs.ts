@@ -34,6 +34,8 @@ interface Incoming {
 export interface DataPairsOptions {
   /** A clock that never goes back, in ms. */
   readonly now: () => number;
+  /** How many of these bytes may be granted now. When it can be more, `topUpAll` is called. */
+  readonly release: (bytes: number) => number;
   /** Sends a grant to the server. */
   readonly send: (to: number, grant: Grant) => void;
 }
@@ -103,8 +105,20 @@ export class DataPairs {
     if (!pair || pair.owed === 0 || total <= pair.total) return;
     // A sender of anything but what was asked for gets no more, until what it owes counts as lost.
     if (pair.arrived - pair.useful > MAX_USELESS) return;
-    pair.total = total;
+    // What was not granted could not come.
+    if (pair.total <= pair.arrived) pair.cameAt = this.#options.now();
+    const released = this.#options.release(total - pair.total);
+    if (released === 0) return;
+    pair.total += released;
+    // The last one in turn.
+    this.#incoming.delete(from);
+    this.#incoming.set(from, pair);
     this.#send(from, pair);
+  }
+
+  /** Grants to all members, in turn, what they may send by now. */
+  topUpAll(): void {
+    for (const from of [...this.#incoming.keys()]) this.topUp(from);
   }
 
   /**

@@ -5,11 +5,17 @@ import { DataPairs, REPEAT_MS, SILENT_MS } from "./data_pairs.ts";
 function open() {
   const clock = { now: 0 };
   const sent: (Grant & { to: number })[] = [];
+  const limit = { bytes: Infinity };
   const pairs = new DataPairs({
     now: () => clock.now,
+    release: (bytes) => {
+      const released = Math.min(bytes, limit.bytes);
+      limit.bytes -= released;
+      return released;
+    },
     send: (to, grant) => sent.push({ to, ...grant }),
   });
-  return { pairs, clock, sent: () => sent.splice(0) };
+  return { pairs, clock, limit, sent: () => sent.splice(0) };
 }
 
 Deno.test("DataPairs.spend: sends what is granted in this generation, and no more", () => {
@@ -95,4 +101,38 @@ Deno.test("DataPairs: after a lost connection nothing is owed, and a member that
     clock.now += SILENT_MS;
     assertEquals([pairs.tick(), sent()], [[], []]);
   }
+});
+
+Deno.test("DataPairs.topUpAll: grants no more than is released, to members in turn; who was granted nothing is not silent", () => {
+  const { pairs, clock, limit, sent } = open();
+  limit.bytes = 2_000;
+  pairs.ask(7, 3_000);
+  pairs.ask(8, 3_000);
+  assertEquals(sent(), [{ to: 7, generation: 1, total: 2_000 }]);
+  pairs.topUp(8);
+  assertEquals(sent(), []);
+  limit.bytes = 1_500;
+  pairs.topUpAll();
+  assertEquals(sent(), [
+    { to: 7, generation: 1, total: 3_000 },
+    { to: 8, generation: 1, total: 500 },
+  ]);
+  // After 7 it is the turn of 8, although 7 wants more.
+  pairs.ask(7, 2_000);
+  for (const [bytes, to, total] of [[1_000, 7, 4_000], [1_200, 8, 1_700]] as const) {
+    limit.bytes = bytes;
+    pairs.topUpAll();
+    assertEquals(sent(), [{ to, generation: 1, total }]);
+  }
+  // Everything that was granted to 8 has come. While it may not send more, it is not silent.
+  pairs.came(8, 1, 1_700 - dataCost(2_000) + 2_000);
+  pairs.got(8, 1_700);
+  clock.now = SILENT_MS - 1;
+  pairs.topUpAll();
+  clock.now = SILENT_MS;
+  assertEquals(pairs.tick(), [7]);
+  clock.now += SILENT_MS - 2;
+  assertEquals(pairs.tick(), []);
+  clock.now += 1;
+  assertEquals(pairs.tick(), [8]);
 });

@@ -4,6 +4,7 @@
 import { encodeFrame, Type } from "../protocol.ts";
 import {
   DATA_OVERHEAD,
+  dataCost,
   encodeDataBody,
   encodeGrantBody,
   parseData,
@@ -22,6 +23,7 @@ import { type Post, systemClock, type TransferClock, type TransferOptions } from
 import { Transfers } from "../files/transfers.ts";
 import type { Person, RoomEvent } from "../room.ts";
 import { DataPairs } from "./data_pairs.ts";
+import { FileRate } from "./file_rate.ts";
 import type { Members } from "./members.ts";
 import type { ReadMessage } from "./received.ts";
 import type { ClientSession } from "./session.ts";
@@ -56,13 +58,25 @@ export class FileLink {
    */
   readonly #gaps = new Map<number, number>();
   readonly #clock: TransferClock;
+  /** Pace what goes out and what is granted, in all sessions. */
+  readonly #sending: FileRate;
+  readonly #receiving: FileRate;
   #pairs: DataPairs;
 
   constructor(client: FileLinkClient, options: TransferOptions | undefined) {
     this.#client = client;
     this.#clock = options?.clock ?? systemClock;
+    this.#sending = new FileRate(options?.rate, this.#clock, () => client.session.outbox.wake());
+    this.#receiving = new FileRate(options?.rate, this.#clock, () => this.#pairs.topUpAll());
     this.#pairs = this.#newPairs();
     if (options) this.transfers = new Transfers(this.#post(), options);
+  }
+
+  /** This client has left the room. */
+  async close(): Promise<void> {
+    this.#sending.close();
+    this.#receiving.close();
+    await this.transfers?.close();
   }
 
   /** The session is a new one: all members have other ids. */
@@ -167,7 +181,7 @@ export class FileLink {
   /** The next frame of file data; the outbox asks for it when it has nothing else to send. */
   nextBulk(): Uint8Array<ArrayBuffer> | undefined {
     const { session } = this.#client;
-    if (!session.complete) return undefined;
+    if (!session.complete || !this.#sending.may()) return undefined;
     for (let next = this.transfers?.next(); next; next = this.transfers?.next()) {
       const frame = this.#sealData(next.to, next.chunks);
       this.transfers?.readAhead();
@@ -180,6 +194,7 @@ export class FileLink {
     try {
       const sealed = this.#client.session.cipher.seal(encodeChunks(chunks), "data", to);
       const generation = this.#pairs.spend(to, DATA_OVERHEAD + sealed.length);
+      this.#sending.take(dataCost(DATA_OVERHEAD + sealed.length));
       return encodeFrame(Type.DATA, to, encodeDataBody(generation, sealed));
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -190,6 +205,7 @@ export class FileLink {
   #newPairs(): DataPairs {
     return new DataPairs({
       now: () => this.#clock.now(),
+      release: (bytes) => this.#receiving.release(bytes),
       send: (to, grant) => {
         this.#client.session.send(encodeFrame(Type.GRANT, to, encodeGrantBody(grant)));
       },

@@ -16,6 +16,8 @@ export interface TransferOptions {
   accept?: AcceptPolicy;
   /** Larger files are never accepted without asking, in bytes. */
   acceptLimit?: number;
+  /** Bytes of file data per second, of all files together, in each direction; 0 or undefined: no limit. */
+  rate?: number | undefined;
   clock?: TransferClock;
   /** Offers of these members are dropped. */
   ignores?: (who: Person) => boolean;
