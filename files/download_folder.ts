@@ -8,11 +8,13 @@ import { DiskError, orMissing, reasonOf } from "./disk_errors.ts";
 import { isSame } from "./file_identity.ts";
 import { isPartName, MAX_DEPTH, stateName } from "./filename.ts";
 import { makePrivateFolder } from "./private_file.ts";
-import { MAX_NAMES, TargetFolder } from "./target_folder.ts";
+import { type Tally, TargetFolder } from "./target_folder.ts";
 
 /** Part files that are remembered of a folder with more. */
 const MAX_PARTS = 1000;
-/** Folders below it that are remembered, together with at most `MAX_NAMES` names. */
+/** Names that are remembered of it and of the folders below; of what is forgotten, two may differ in case only. */
+const MAX_NAMES = 100_000;
+/** Folders below it that are remembered. */
 const MAX_FOLDERS = 1000;
 /** Offered folders whose names were taken: what they are called here. */
 const MAX_RENAMED = 1000;
@@ -102,6 +104,7 @@ export function existing(path: string): string {
 
 export class DownloadFolder {
   readonly #root: TargetFolder;
+  readonly #tally: Tally;
   /** Folders below it by their paths; the most recently used is last. */
   readonly #below = new Map<string, TargetFolder>();
   /** The names of offered folders that are called differently here, by sender, place and offered name. */
@@ -111,18 +114,24 @@ export class DownloadFolder {
   /** Names of part files that this client works on. */
   readonly active = new Set<string>();
 
-  private constructor(root: TargetFolder) {
+  private constructor(root: TargetFolder, tally: Tally) {
     this.#root = root;
+    this.#tally = tally;
   }
 
-  /** Makes the folder if it is missing, and reads its names. */
-  static async open(path: string): Promise<DownloadFolder> {
+  /**
+   * Makes the folder if it is missing, and reads its names.
+   *
+   * @param maxNames how many names are remembered
+   */
+  static async open(path: string, maxNames: number = MAX_NAMES): Promise<DownloadFolder> {
     const kind = await kindOf(path);
     if (kind === undefined) makePrivateFolder(path);
     if (kind === "other") throw new DiskError(`${printable(path)} is not a folder`);
     const real = await Deno.realPath(path);
-    const root = new TargetFolder(real, await Deno.stat(real));
-    const folder = new DownloadFolder(root);
+    const tally = { names: 0, max: maxNames };
+    const root = new TargetFolder(real, await Deno.stat(real), tally);
+    const folder = new DownloadFolder(root, tally);
     await root.read(({ name, isFile }) => {
       const isPart = isPartName(name) && isFile;
       if (isPart && folder.parts.size < MAX_PARTS) folder.parts.add(name);
@@ -140,6 +149,11 @@ export class DownloadFolder {
     return this.#root.info;
   }
 
+  /** How many names are remembered of it and of the folders below. */
+  get names(): number {
+    return this.#tally.names;
+  }
+
   /** The path of something in it. */
   at(name: string): string {
     return this.#root.at(name);
@@ -147,7 +161,7 @@ export class DownloadFolder {
 
   /** Whether the folder is still at its path. */
   exists(): Promise<boolean> {
-    return this.#root.exists();
+    return Promise.try(() => this.#root.exists);
   }
 
   /**
@@ -185,7 +199,7 @@ export class DownloadFolder {
     const path = await (folders.at(-1) ?? this.#root).place(this.at(part), wanted.at(-1)!, link);
     // Deno opens files by their paths only, so a folder may have been replaced with a link since it was looked at.
     for (const folder of folders) {
-      if (await folder.exists()) continue;
+      if (folder.exists) continue;
       await removeIfSame(path, this.at(part));
       throw new DiskError(`the folder ${printable(folder.path)} was replaced meanwhile`);
     }
@@ -205,25 +219,35 @@ export class DownloadFolder {
     for (const wanted of names) {
       const key = JSON.stringify([from, folder.path, wanted]);
       const { name, info } = await folder.enter(wanted, this.#renamed.get(key));
-      if (name !== wanted) keep(this.#renamed, key, name, MAX_RENAMED);
+      if (name !== wanted) this.#rename(key, name);
       folder = this.#open(folder.at(name), info);
       folders.push(folder);
     }
     return folders;
   }
 
+  /** Remembers what a folder is called here. */
+  #rename(key: string, name: string): void {
+    this.#renamed.delete(key);
+    this.#renamed.set(key, name);
+    const [oldest] = this.#renamed.keys();
+    if (this.#renamed.size > MAX_RENAMED) this.#renamed.delete(oldest!);
+  }
+
   /** A folder below, with the names that are remembered of it. */
   #open(path: string, info: Deno.FileInfo): TargetFolder {
-    const before = this.#below.get(path);
-    const folder = before && isSame(before.info, info) ? before : new TargetFolder(path, info);
-    keep(this.#below, path, folder, MAX_FOLDERS);
-    let names = 0;
-    for (const one of this.#below.values()) names += one.names;
-    for (const [path, one] of this.#below) {
-      if (names <= MAX_NAMES || one === folder) break;
-      names -= one.names;
-      this.#below.delete(path);
+    let folder = this.#below.get(path);
+    this.#below.delete(path);
+    if (!folder || !isSame(folder.info, info)) {
+      folder?.forget();
+      for (const [path, oldest] of this.#below) {
+        if (this.#below.size < MAX_FOLDERS && this.#tally.names < this.#tally.max) break;
+        oldest.forget();
+        this.#below.delete(path);
+      }
+      folder = new TargetFolder(path, info, this.#tally);
     }
+    this.#below.set(path, folder);
     return folder;
   }
 
@@ -242,14 +266,6 @@ export class DownloadFolder {
       if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     }
   }
-}
-
-/** Puts an entry at the end of a map, and drops its first one if it has more than `max`. */
-function keep<K, V>(map: Map<K, V>, key: K, value: V, max: number): void {
-  map.delete(key);
-  map.set(key, value);
-  const [first] = map.keys();
-  if (map.size > max) map.delete(first!);
 }
 
 /** Removes a name of a file that has another name as well. */

@@ -11,6 +11,7 @@ import {
   refuses,
   systemError,
 } from "../tests/support/real_files.ts";
+import { DiskError } from "./disk_errors.ts";
 import { checkDownloads, DownloadFolder, findDownloads } from "./download_folder.ts";
 import { SYSTEM_CALLS } from "./file_io.ts";
 import { SystemDisk } from "./system_disk.ts";
@@ -216,6 +217,202 @@ Deno.test("DownloadFolder.place: replaces no file where files cannot have two na
     assertEquals(Deno.readFileSync(`${folder}/a.txt`), content(10));
     assertEquals(Deno.readFileSync(`${folder}/b (3).txt`), content(20));
     assertEquals(Deno.readTextFileSync(`${folder}/b.txt`), "mine");
+  });
+});
+
+/** A downloads folder, and how a file of a sender gets a path in it; the content is the path that was wanted. */
+async function placing(path: string, link = Deno.link, maxNames?: number) {
+  const folder = await DownloadFolder.open(path, maxNames);
+  let parts = 0;
+  const place = async (wanted: string, from = "anna") => {
+    const part = `part${parts++}`;
+    Deno.writeTextFileSync(`${path}/${part}`, wanted);
+    try {
+      const placed = await folder.place(part, wanted.split("/"), from, link);
+      assertEquals(Deno.readTextFileSync(placed), wanted);
+      return placed.slice(path.length + 1);
+    } finally {
+      Deno.removeSync(`${path}/${part}`);
+    }
+  };
+  const make = async (wanted: string, from = "anna") =>
+    (await folder.makeFolder(wanted.split("/"), from)).slice(path.length + 1);
+  return { folder, place, make };
+}
+
+posix("DownloadFolder.place: makes private folders, and fills those that are there", async () => {
+  await inFolder(async (path) => {
+    const { place, make } = await placing(path);
+    assertEquals(await place("photos/2024/a.jpg"), "photos/2024/a.jpg");
+    assertEquals(await place("photos/2024/a.jpg"), "photos/2024/a (2).jpg");
+    assertEquals(await place("photos/2024/A.jpg", "ben"), "photos/2024/A (3).jpg");
+    assertEquals(await make("photos/empty"), "photos/empty");
+    assertEquals(await make("photos/2024"), "photos/2024");
+    // A folder whose name some system takes for the same is the same.
+    assertEquals(await place("Photos/b.jpg"), "photos/b.jpg");
+    for (const one of ["photos", "photos/2024", "photos/empty"]) {
+      assertEquals(Deno.statSync(`${path}/${one}`).mode! & 0o777, 0o700);
+    }
+    Deno.mkdirSync(`${path}/mine`, { mode: 0o755 });
+    Deno.writeTextFileSync(`${path}/mine/a`, "mine");
+    assertEquals(await place("mine/a"), "mine/a (2)");
+    assertEquals([list(`${path}/mine`), Deno.readTextFileSync(`${path}/mine/a`)], [
+      ["a", "a (2)"],
+      "mine",
+    ]);
+    // Removed by another program meanwhile.
+    Deno.removeSync(`${path}/photos`, { recursive: true });
+    assertEquals(await place("photos/2024/a.jpg"), "photos/2024/a.jpg");
+  });
+});
+
+posix(
+  "DownloadFolder.place: enters no link and no file; the folder keeps the name that it gets",
+  async () => {
+    await inFolder(async (outside) => {
+      const path = `${outside}/downloads`;
+      Deno.mkdirSync(`${outside}/elsewhere`);
+      Deno.mkdirSync(path);
+      Deno.symlinkSync(`${outside}/elsewhere`, `${path}/photos`);
+      Deno.symlinkSync(`${outside}/nowhere`, `${path}/photos (2)`);
+      Deno.writeTextFileSync(`${path}/v1.2`, "mine");
+      const { place, make } = await placing(path);
+      assertEquals(await place("photos/a"), "photos (3)/a");
+      assertEquals(await make("photos"), "photos (3)");
+      assertEquals(await place("v1.2/a"), "v1.2 (2)/a");
+      Deno.symlinkSync(`${outside}/elsewhere`, `${path}/photos (3)/sub`);
+      assertEquals(await place("photos/sub/x/b"), "photos (3)/sub (2)/x/b");
+      // The name is free again; this sender's folder stays where it is, another's is not there yet.
+      Deno.removeSync(`${path}/photos`);
+      Deno.removeSync(`${path}/v1.2`);
+      assertEquals(await place("photos/c"), "photos (3)/c");
+      assertEquals(await make("v1.2/empty"), "v1.2 (2)/empty");
+      assertEquals(await place("photos/c", "ben"), "photos/c");
+      // Its folder was removed: it gets the first name that is free.
+      Deno.removeSync(`${path}/photos (3)`, { recursive: true });
+      assertEquals(await place("photos/d"), "photos/d");
+      assertEquals([list(`${outside}/elsewhere`), list(outside)], [[], ["downloads", "elsewhere"]]);
+    });
+  },
+);
+
+posix(
+  "DownloadFolder.place: a folder that becomes a link meanwhile gets no file, and nothing stays behind it",
+  async () => {
+    await inFolder(async (outside) => {
+      const path = `${outside}/downloads`;
+      Deno.mkdirSync(`${outside}/elsewhere/b`, { recursive: true });
+      for (const [replaced, wanted] of [["a", "a/b/file"], ["a/b", "a/b/file"]]) {
+        Deno.mkdirSync(path);
+        const target = `${outside}/elsewhere${replaced!.slice(1)}`;
+        const { place } = await placing(path, async (from, to) => {
+          Deno.renameSync(`${path}/${replaced}`, `${outside}/moved`);
+          Deno.symlinkSync(target, `${path}/${replaced}`);
+          await Deno.link(from, to);
+          assertEquals(list(`${outside}/elsewhere/b`), ["file"]);
+        });
+        await assertRejects(() => place(wanted!), DiskError, "was replaced meanwhile");
+        assertEquals(list(`${outside}/elsewhere/b`), []);
+        for (const one of [path, `${outside}/moved`]) Deno.removeSync(one, { recursive: true });
+      }
+    });
+  },
+);
+
+(Deno.uid() === 0 ? posix : Deno.test.ignore)(
+  "DownloadFolder.place: enters no folder of another user, who could replace what is in it",
+  async () => {
+    await inFolder(async (path) => {
+      for (const name of ["theirs", "ours"]) Deno.mkdirSync(`${path}/${name}`);
+      Deno.chownSync(`${path}/theirs`, 12345, null);
+      const { place } = await placing(path);
+      assertEquals(await place("theirs/a"), "theirs (2)/a");
+      assertEquals(await place("ours/a"), "ours/a");
+    });
+    // Of the folder's own owner it may be: a folder that several users share.
+    await inFolder(async (path) => {
+      Deno.mkdirSync(`${path}/theirs`);
+      for (const one of [path, `${path}/theirs`]) Deno.chownSync(one, 12345, null);
+      const { place } = await placing(path);
+      assertEquals(await place("theirs/a"), "theirs/a");
+    });
+  },
+);
+
+Deno.test("DownloadFolder.place: many files at the same time get one folder, and each its own name", async () => {
+  await inFolder(async (path) => {
+    const { place, make } = await placing(path);
+    const wanted = Array.from({ length: 40 }, (_, i) => `t/${i % 2 === 0 ? "a/A" : "b/a"}.txt`);
+    const placed = await Promise.all([
+      ...wanted.map((one) => place(one)),
+      make("t/a"),
+      make("t/c"),
+    ]);
+    assertEquals(new Set(placed).size, 42);
+    assertEquals([list(`${path}`), list(`${path}/t`)], [["t"], ["a", "b", "c"]]);
+    assertEquals([list(`${path}/t/a`).length, list(`${path}/t/b`).length], [20, 20]);
+  });
+});
+
+Deno.test("DownloadFolder.place: remembers a bounded number of names, and replaces nothing without them", async () => {
+  await inFolder(async (path) => {
+    for (const name of ["one", "two", "three"]) Deno.writeTextFileSync(`${path}/${name}`, "mine");
+    const { folder, place, make } = await placing(path, Deno.link, 10);
+    const names = new Set<string>();
+    for (let i = 0; i < 60; i++) {
+      names.add(await place(`d${i % 7}/f${i % 3}`, i < 30 ? "anna" : "ben"));
+      if (i % 10 === 0) assertEquals(await make("d1"), "d1");
+      assert(folder.names <= 10, `${folder.names}`);
+    }
+    assertEquals(names.size, 60);
+    assertEquals(await place("one"), "one (2)");
+    assertEquals(list(path), [
+      "d0",
+      "d1",
+      "d2",
+      "d3",
+      "d4",
+      "d5",
+      "d6",
+      "one",
+      "one (2)",
+      "three",
+      "two",
+    ]);
+  });
+});
+
+Deno.test("SystemDisk.sink: a path that is too deep or too long fails before its data comes", async () => {
+  await inFolder(async (folder) => {
+    const disk = new SystemDisk(() => folder);
+    const deep = `${"d/".repeat(64)}a`;
+    assertEquals(await receive(disk, content(10), deep), `${folder}/${deep}`);
+    const made = `${"e/".repeat(64)}`;
+    assertEquals(
+      await disk.makeFolder({ name: made, from: "anna" }),
+      `${folder}/${made.slice(0, -1)}`,
+    );
+    for (const name of [`d/${deep}`, "d/".repeat(5000) + "a"]) {
+      await refuses(
+        () => disk.sink(offerOf(content(10), name)),
+        `Cannot receive ${name}: its folders are nested more than 64 deep`,
+      );
+    }
+    await refuses(
+      () => disk.makeFolder({ name: `e/${made}`, from: "anna" }),
+      `Cannot receive e/${made.slice(0, -1)}: its folders are nested more than 64 deep`,
+    );
+    if (Deno.build.os === "windows") return;
+    const long = `${"x".repeat(250)}/`.repeat(20);
+    await refuses(
+      () => disk.sink(offerOf(content(10), `${long}a`)),
+      `Cannot receive ${long}a: the name is too long for the file system`,
+    );
+    await refuses(
+      () => disk.makeFolder({ name: long, from: "anna" }),
+      `Cannot receive ${long.slice(0, -1)}: the name is too long for the file system`,
+    );
+    assertEquals(list(folder), ["d", "e"]);
   });
 });
 

@@ -6,7 +6,7 @@ import { printable } from "../text/printable.ts";
 /** A transfer, as far as its handles matter. */
 export interface Handled {
   readonly number: number;
-  /** The name of the file: any text. The user may write it as it is shown. */
+  /** The path of the file: any text. The user may write it as it is shown, or only its last part. */
   readonly name: string;
   /** The name of the other member, as it is shown; undefined for an offer to the room. */
   readonly who: string | undefined;
@@ -21,8 +21,8 @@ const NUMBER = /^#?(\d{1,9})$/;
 const RANGE = /^#?(\d{1,9})-#?(\d{1,9})$/;
 
 /**
- * Finds the transfers that a handle means: `all` of them, a number, a range of numbers, all of one member, or a file
- * name. A handle that looks like a number means nothing else: a member may offer a file that is called `1`.
+ * Finds the transfers that a handle means: `all` of them, a number, a range of numbers, all of one member, or a file's
+ * path or its last part. A handle that looks like a number means nothing else: a member may offer a file that is called `1`.
  *
  * @returns several if the handle means all of them; `ambiguous` if it could mean different ones
  */
@@ -38,9 +38,12 @@ export function findHandled<T extends Handled>(
     const inRange = (n: number) => Number(first) <= n && n <= Number(last);
     return { found: all.filter(({ number }) => inRange(number)) };
   }
-  const shown = printable(text);
+  const shown = pathOf(text);
   const isOf = ({ who }: Handled) => who === text;
-  const isCalled = ({ name }: Handled) => printable(name) === shown;
+  const isCalled = ({ name }: Handled) => {
+    const path = pathOf(name);
+    return path === shown || path.endsWith(`/${shown}`) && shown !== "" && !shown.includes("/");
+  };
   const ofMember = all.filter(isOf);
   const ofName = all.filter(isCalled);
   // A member may have a name that looks like a file's.
@@ -50,7 +53,14 @@ export function findHandled<T extends Handled>(
   }
   // This client's own transfers of one file belong together, and so do those from one member.
   const sources = new Set(ofName.map(({ isIncoming, who }) => isIncoming ? who : undefined));
-  return sources.size > 1 ? { ambiguous: ofName } : { found: ofName };
+  if (sources.size > 1) return { ambiguous: ofName };
+  const exact = ofName.filter(({ name }) => pathOf(name) === shown);
+  return { found: exact.length > 0 ? exact : ofName };
+}
+
+/** A path as it is shown, without the slash at the end of a folder. */
+function pathOf(name: string): string {
+  return printable(name).replace(/\/$/, "");
 }
 
 /** The hint for a handle that could mean several transfers: their numbers, the first ones of many. */

@@ -53,6 +53,22 @@ Deno.test("findHandled: the name of a member and of another's file is ambiguous"
   assertEquals(means(from(["cat.png", "cat.png"]), "cat.png"), "1");
 });
 
+Deno.test("findHandled: a file of a folder is meant by its path or its last part", () => {
+  const files = from(["ada", "p/a.jpg"], ["ada", "p/b/a.jpg"], ["ada", "p/empty/"], ["ada", "c"]);
+  assertEquals(means(files, "p/a.jpg"), "1");
+  assertEquals(means(files, "a.jpg"), "1 2");
+  assertEquals([means(files, "empty"), means(files, "empty/"), means(files, "p/empty")], [
+    ...["3", "3", "3"],
+  ]);
+  assertEquals([means(files, "b/a.jpg"), means(files, "p"), means(files, "jpg")], ["", "", ""]);
+  assertEquals([means(files, ""), means(files, "/")], ["", ""]);
+  // The exact path goes first, but not before what another member offers.
+  const exact = from(["ada", "p/a.jpg"], ["ada", "a.jpg"]);
+  assertEquals(means(exact, "a.jpg"), "2");
+  assertEquals(means(from(["ada", "p/a.jpg"], ["eve", "a.jpg"]), "a.jpg"), "? 1 2");
+  assertEquals(means(from(["ada", "p/eve"], ["eve", "x"]), "eve"), "? 1 2");
+});
+
 Deno.test("findHandled: one file of this client's own is meant for all its receivers, but not together with another's", () => {
   const sent = ["ada", "bob", undefined].map((who, i) => (
     { number: i + 1, name: "cat.png", who, isIncoming: false }

@@ -6,8 +6,8 @@ import { DiskError } from "./disk_errors.ts";
 import { isSame, isTrusted, OWNER_ONLY, OWNER_ONLY_FOLDER } from "./file_identity.ts";
 import { foldName, numbered, numberedFolder } from "./filename.ts";
 
-/** Names that are remembered; in a fuller folder two names may differ in case only. */
-export const MAX_NAMES = 100_000;
+/** Names that are remembered of one folder when it is read; in a fuller one two names may differ in case only. */
+const MAX_READ = 50_000;
 /** Files of one name. */
 const MAX_SAME = 10_000;
 
@@ -20,22 +20,34 @@ interface TakenName {
   next: number;
 }
 
+/** The names that all folders together remember. */
+export interface Tally {
+  names: number;
+  readonly max: number;
+}
+
 export class TargetFolder {
   readonly path: string;
   readonly info: Deno.FileInfo;
+  #tally: Tally | undefined;
   /** By folded name (`foldName`). */
   readonly #taken = new Map<string, TakenName>();
   #reading: Promise<void> | undefined;
 
-  /** @param info what the system reports about the path, which MUST NOT be a link */
-  constructor(path: string, info: Deno.FileInfo) {
+  /**
+   * @param info what the system reports about the path, which MUST NOT be a link
+   * @param tally shared by all folders
+   */
+  constructor(path: string, info: Deno.FileInfo, tally: Tally) {
     this.path = path;
     this.info = info;
+    this.#tally = tally;
   }
 
-  /** How many names are remembered. */
-  get names(): number {
-    return this.#taken.size;
+  /** Its names do not count any more: it is used only by what has begun already. */
+  forget(): void {
+    if (this.#tally) this.#tally.names -= this.#taken.size;
+    this.#tally = undefined;
   }
 
   /** The path of a name, which MUST have no separators. */
@@ -44,16 +56,9 @@ export class TargetFolder {
   }
 
   /** Whether the folder is still at its path. */
-  async exists(): Promise<boolean> {
-    try {
-      const info = await Deno.lstat(this.path);
-      return info.isDirectory && isSame(info, this.info);
-    } catch (cause) {
-      if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) {
-        return false;
-      }
-      throw cause;
-    }
+  get exists(): boolean {
+    const info = look(this.path);
+    return info !== undefined && info.isDirectory && isSame(info, this.info);
   }
 
   /**
@@ -71,14 +76,30 @@ export class TargetFolder {
 
   async #read(leaveOut: (entry: Deno.DirEntry) => boolean): Promise<void> {
     for await (const entry of Deno.readDir(this.path)) {
-      if (!leaveOut(entry) && this.#taken.size < MAX_NAMES) this.#take(entry.name);
+      if (!leaveOut(entry) && this.#taken.size < MAX_READ && !this.#isFull) this.#take(entry.name);
     }
+  }
+
+  get #isFull(): boolean {
+    return this.#tally !== undefined && this.#tally.names >= this.#tally.max;
   }
 
   #take(name: string, isClaimed = false): TakenName {
     const entry = { name, isClaimed, next: 2 };
-    this.#taken.set(foldName(name), entry);
+    const folded = foldName(name);
+    if (this.#tally && !this.#taken.has(folded)) this.#tally.names++;
+    this.#taken.set(folded, entry);
     return entry;
+  }
+
+  /** The name is given, or was taken; of too many it is forgotten. */
+  #release(entry: TakenName): void {
+    entry.isClaimed = false;
+    if (this.#tally && this.#tally.names > this.#tally.max) this.#drop(foldName(entry.name));
+  }
+
+  #drop(folded: string): void {
+    if (this.#taken.delete(folded) && this.#tally) this.#tally.names--;
   }
 
   /**
@@ -100,7 +121,7 @@ export class TargetFolder {
       // Another download may have claimed the name while this one looked for it.
       if (await this.#isTaken(folded) || this.#taken.has(folded)) {
         // Skips the numbers that earlier files of this name have.
-        if (n === 1) n = this.#taken.get(first)!.next - 1;
+        if (n === 1) n = (this.#taken.get(first)?.next ?? 2) - 1;
         continue;
       }
       // Claimed before it is given: other downloads finish at the same time.
@@ -110,13 +131,12 @@ export class TargetFolder {
       const path = this.at(name);
       try {
         await rename(part, path, link);
-        entry.isClaimed = false;
-        if (this.#taken.size > MAX_NAMES) this.#taken.delete(folded);
+        this.#release(entry);
         return path;
       } catch (cause) {
-        entry.isClaimed = false;
+        this.#release(entry);
         if (cause instanceof Deno.errors.AlreadyExists) continue;
-        this.#taken.delete(folded);
+        this.#drop(folded);
         throw cause;
       }
     }
@@ -133,7 +153,7 @@ export class TargetFolder {
       return true;
     } catch (cause) {
       if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-      if (this.#taken.get(folded) === seen) this.#taken.delete(folded);
+      if (this.#taken.get(folded) === seen) this.#drop(folded);
       return this.#taken.has(folded);
     }
   }
@@ -150,7 +170,7 @@ export class TargetFolder {
   ): Promise<{ readonly name: string; readonly info: Deno.FileInfo }> {
     await this.read();
     if (before !== undefined) {
-      const info = await this.#look(before);
+      const info = look(this.at(before));
       if (this.#isUsable(info)) return { name: before, info };
     }
     for (let n = 1; n <= MAX_SAME; n++) {
@@ -158,33 +178,38 @@ export class TargetFolder {
       const seen = this.#taken.get(foldName(numberedName));
       if (seen?.isClaimed) continue;
       const name = seen?.name ?? numberedName;
-      let info = await this.#look(name);
+      let info = look(this.at(name));
       if (!info) {
         // One name for all that count as the same: another download may be making it at this time.
         await make(this.at(name));
-        info = await this.#look(name);
+        info = look(this.at(name));
       }
       if (this.#isUsable(info)) {
-        if (!seen && this.#taken.size < MAX_NAMES) this.#take(name);
+        if (!seen && !this.#isFull) this.#take(name);
         return { name, info };
       }
     }
     throw new DiskError(`${MAX_SAME} files have the name of its folder already`);
   }
 
-  /** What has this name; undefined if nothing has it. */
-  async #look(name: string): Promise<Deno.FileInfo | undefined> {
-    try {
-      return await Deno.lstat(this.at(name));
-    } catch (cause) {
-      if (cause instanceof Deno.errors.NotFound) return undefined;
-      throw cause;
-    }
-  }
-
   /** A folder, and no link, in which no other user can replace files. */
   #isUsable(info: Deno.FileInfo | undefined): info is Deno.FileInfo {
     return info !== undefined && info.isDirectory && isTrusted(info, this.info);
+  }
+}
+
+/**
+ * What is at a path; undefined if nothing is. The system is asked directly: this is done for each folder of each file, and
+ * a promise would take ten times as long.
+ */
+function look(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) {
+      return undefined;
+    }
+    throw cause;
   }
 }
 

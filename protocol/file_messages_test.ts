@@ -8,6 +8,7 @@ import {
   encodeFileMessages,
   type FileMessage,
   fileMessageSize,
+  isFolder,
   MAX_FILE_NAME,
   MAX_PIECE,
   REASONS,
@@ -27,8 +28,8 @@ const fileMessage: fc.Arbitrary<FileMessage> = fc.oneof(
     id,
     size: fc.maxSafeNat(),
     sha256: fc.uint8Array({ minLength: SHA256_SIZE, maxLength: SHA256_SIZE }),
-    name: anyString({ maxLength: 100 }),
-  }),
+    name: fc.oneof(anyString({ maxLength: 100 }), fc.constantFrom("photos/2024/a.jpg", "empty/")),
+  }).map((offer) => isFolder(offer.name) ? { ...offer, size: 0 } : offer),
   fc.record({
     kind: fc.constant("ask" as const),
     id,

@@ -244,7 +244,10 @@ export function liveRow(transfer: Transfer, columns: number): string {
   const { direction, who, name, size, rate, bytes, stalled } = transfer;
   const seconds = secondsLeft(transfer);
   const arrow = direction === "in" ? "↓" : "↑";
-  const file = cut(printable(name), Math.min(MAX_FILE_COLUMNS, Math.max(8, columns - 30)));
+  const room = Math.min(MAX_FILE_COLUMNS, Math.max(8, columns - 30));
+  const shown = printable(name);
+  // Of a long path the end says more.
+  const file = cut(width(shown) > room ? shown.slice(shown.lastIndexOf("/") + 1) : shown, room);
   const whom = who ? ` ${direction === "in" ? "from" : "to"} ${printable(who.name)}` : "";
   const far = percent(transfer).padStart(4);
   if (stalled !== undefined) {

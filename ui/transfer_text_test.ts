@@ -88,6 +88,13 @@ Deno.test("liveRow: bar, rate and time left, or why it stalls; fits any width, w
     liveRow({ ...running, stalled: "bob is reconnecting" }, 80),
     "↓ photo.jpg from bob  33% stalled: bob is reconnecting",
   );
+  const stalled = (name: string) => liveRow({ ...running, name, stalled: "bob has left" }, 80);
+  assertEquals(stalled("2024/photo.jpg"), "↓ 2024/photo.jpg from bob  33% stalled: bob has left");
+  // Of a long path, the last part says most.
+  assertEquals(
+    stalled("photos/summer at the sea/a.jpg"),
+    "↓ a.jpg from bob  33% stalled: bob has left",
+  );
   const transfer = fc.record({
     name: anyString(),
     bytes: fc.nat(),

@@ -230,6 +230,7 @@ const part = fc.oneof(
           "",
         ],
         ...["1", "alice", "all", "x\u202egpj.exe", "a".repeat(1024), "a\x00b", "\x1b[2J", "\n"],
+        ...["photos/2024/a.jpg", "photos/empty/", "../../x/", "a//b", ".ssh/x", "a/".repeat(500)],
         ...["-rf", "~", "x.lnk", "x.url", "x.desktop", "🙂.png", "e\u0301", ".part", "chat.part"],
       ),
       anyString({ maxLength: 60 }),

@@ -24,6 +24,8 @@ import {
   encodeChunks,
   encodeFileMessages,
   type FileMessage,
+  isFolder,
+  TRANSFER_ID_SIZE,
 } from "../../protocol/file_messages.ts";
 import {
   encodeHello,
@@ -489,5 +491,11 @@ function encodePart(part: FilePart): Uint8Array<ArrayBuffer> {
   // A chunk belongs into DATA: anywhere else it is not valid.
   if (message.kind === "chunk") return encodeChunks([message]);
   // Without the number that precedes all of them.
-  return encodeFileMessages({ refused: 0, messages: [message] }).slice(1);
+  const encode = (message: FileMessage) =>
+    encodeFileMessages({ refused: 0, messages: [message] }).slice(1);
+  if (message.kind !== "offer" || !isFolder(message.name)) return encode(message);
+  // A folder that has bytes is not valid: the size is written afterwards.
+  const bytes = encode({ ...message, size: 0 });
+  new DataView(bytes.buffer).setBigUint64(1 + TRANSFER_ID_SIZE, BigInt(message.size));
+  return bytes;
 }
