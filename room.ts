@@ -82,11 +82,14 @@ export interface Transfer {
   readonly direction: "in" | "out";
   /** The sender of an incoming file, the receiver of an outgoing one; undefined for an offer to the room. */
   readonly who: Person | undefined;
-  /** May contain anything if the other side chose it: show only `printable(name)`. */
+  /**
+   * With the folders of an offered folder, `/` between them; an empty folder ends in `/`. May contain anything if the other
+   * side chose it: show only `printable(name)`.
+   */
   readonly name: string;
-  /** In bytes. */
+  /** In bytes; 0 of a folder. */
   readonly size: number;
-  /** In hex; undefined until the file is `done`. */
+  /** In hex; undefined until the file is `done`, and of a folder. */
   readonly sha256: string | undefined;
   /**
    * - `reading`: the file is read once to hash it, before it is offered.
@@ -330,7 +333,7 @@ export interface Room {
   /** The transfers that make progress now: few, even if many files are offered. */
   readonly going: readonly Transfer[];
   /**
-   * Offers a file, or each file of a folder, to one member or to the room. `offer` events follow, perhaps
+   * Offers a file, or all that is in a folder, to one member or to the room. `offer` events follow, perhaps
    * `incomplete`, or else `unsent`.
    *
    * @param name the name to offer it under, instead of its own

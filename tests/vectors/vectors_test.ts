@@ -84,7 +84,7 @@ import { parsePreface, parseServerOpening } from "../../protocol/opening.ts";
 import { checkResume, proveResume, TOKEN_SIZE } from "../../protocol/resume.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/names.ts";
 
-const VECTORS = 144;
+const VECTORS = 146;
 
 type Fields = Record<string, string>;
 
