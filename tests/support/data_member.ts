@@ -91,11 +91,13 @@ export class DataMember implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // In Deno 2.8, closing a socket leaves its read waiting (issue 35292), until the server has closed its side.
+    this.conn.closeWrite().catch(() => {});
+    await within("the end of a member", this.ended);
     try {
       this.conn.close();
     } catch {
       // It has ended.
     }
-    await this.ended;
   }
 }
