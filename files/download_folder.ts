@@ -197,11 +197,11 @@ export class DownloadFolder {
   ): Promise<string> {
     const folders = await this.#enter(wanted.slice(0, -1), from);
     const path = await (folders.at(-1) ?? this.#root).place(this.at(part), wanted.at(-1)!, link);
-    // Deno opens files by their paths only, so a folder may have been replaced with a link since it was looked at.
-    for (const folder of folders) {
-      if (folder.exists) continue;
+    try {
+      this.#confirm(folders);
+    } catch (cause) {
       await removeIfSame(path, this.at(part));
-      throw new DiskError(`the folder ${printable(folder.path)} was replaced meanwhile`);
+      throw cause;
     }
     return path;
   }
@@ -209,7 +209,19 @@ export class DownloadFolder {
   /** Makes an offered folder, unless it is there; returns its path. */
   async makeFolder(wanted: readonly string[], from: string): Promise<string> {
     await this.check([...wanted, ""]);
-    return (await this.#enter(wanted, from)).at(-1)!.path;
+    const folders = await this.#enter(wanted, from);
+    this.#confirm(folders);
+    return folders.at(-1)!.path;
+  }
+
+  /**
+   * Checks the folders again after something was made in them: Deno opens files by their paths only, so one may have been
+   * replaced with a link since it was looked at.
+   */
+  #confirm(folders: readonly TargetFolder[]): void {
+    const replaced = folders.find((folder) => !folder.exists);
+    if (!replaced) return;
+    throw new DiskError(`the folder ${printable(replaced.path)} was replaced meanwhile`);
   }
 
   /** The folders on the way to a file, one in the other; those that are missing are made. */

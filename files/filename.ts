@@ -50,6 +50,7 @@ const RISKY = [
   "wsc sct ps1 psm1 psd1 ps1xml jar jnlp one xll rdp shb shs iso img vhd vhdx",
   // macOS.
   "command tool terminal workflow action app dmg pkg mpkg scpt scptd applescript mobileconfig",
+  "prefpane saver wdgt",
   "fileloc inetloc webloc",
   // Linux.
   "desktop appimage run sh bash",

@@ -208,7 +208,7 @@ Deno.test("toFilename: changes each ending that some system may act on, in any c
     ...["cmd", "msi", "msp", "msc", "hta", "js", "jse", "vbs", "vbe", "wsf", "wsh", "ps1", "psm1"],
     ...["reg", "inf", "gadget", "chm", "jar", "one", "xll", "application", "diagcab"],
     ...["iso", "img", "vhd", "vhdx"],
-    ...["command", "terminal", "workflow", "app", "dmg", "pkg"],
+    ...["command", "terminal", "workflow", "app", "dmg", "pkg", "prefPane", "saver"],
     ...["desktop", "AppImage", "run", "sh"],
   ];
   for (const ending of endings) {
