@@ -19,7 +19,7 @@ import type { ReceivedOffer, Sink } from "./storage.ts";
 import { localName, localParts, localPath } from "./private_file.ts";
 
 /** Bytes between two checkpoints: a crash may lose as many. */
-const CHECKPOINT_BYTES = 4 * 1024 * 1024;
+export const CHECKPOINT_BYTES: number = 4 * 1024 * 1024;
 /** Checkpoints of one part: in a huge file the steps between them are larger, so that its state stays small. */
 const MAX_CHECKPOINTS = 4096;
 /** Smaller files have no state while they are received: sending them again takes no longer. */
