@@ -241,6 +241,38 @@ posix(
   },
 );
 
+posix(
+  "listFiles: a name that looks like a path, an option or a hidden file is offered as a plain one",
+  async () => {
+    await inFolder(async (folder) => {
+      const names: Record<string, string> = {
+        " ": "file",
+        "-rf": "_rf",
+        ".../x": "file/x",
+        ".. /...": "file/file",
+        "..a": "_a",
+        ".git/config": "_git/config",
+        "C:x/y": "x/y",
+        "a\\..\\b": "b",
+        "~": "_",
+      };
+      for (const path of Object.keys(names)) {
+        const slash = path.lastIndexOf("/");
+        Deno.mkdirSync(`${folder}/tree/${path.slice(0, Math.max(0, slash))}`, { recursive: true });
+        Deno.writeTextFileSync(`${folder}/tree/${path}`, "");
+      }
+      const expected = Object.entries(names).map((
+        [path, name],
+      ) => [`tree/${path}`, `tree/${name}`]);
+      assertEquals(
+        Object.entries(await found(`${folder}/tree`)).map(([path, name]) => [`tree/${path}`, name])
+          .sort(),
+        expected.sort(),
+      );
+    });
+  },
+);
+
 Deno.test("listFiles: leaves out a path that is too long for an offer", async () => {
   await inFolder(async (folder) => {
     const part = "d".repeat(100);
