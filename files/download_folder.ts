@@ -171,12 +171,12 @@ export class DownloadFolder {
    * @throws {DiskError} if there are too many folders
    * @throws if the system has no paths as long as this
    */
-  async check(path: readonly string[]): Promise<void> {
+  check(path: readonly string[]): void {
     if (path.length - 1 > MAX_DEPTH) {
       throw new DiskError(`its folders are nested more than ${MAX_DEPTH} deep`);
     }
     try {
-      if (path.length > 1) await Deno.lstat(this.at(path.join("/")));
+      if (path.length > 1) Deno.lstatSync(this.at(path.join("/")));
     } catch (cause) {
       if (cause instanceof Error && "code" in cause && cause.code === "ENAMETOOLONG") throw cause;
     }
@@ -208,7 +208,7 @@ export class DownloadFolder {
 
   /** Makes an offered folder, unless it is there; returns its path. */
   async makeFolder(wanted: readonly string[], from: string): Promise<string> {
-    await this.check([...wanted, ""]);
+    this.check([...wanted, ""]);
     const folders = await this.#enter(wanted, from);
     this.#confirm(folders);
     return folders.at(-1)!.path;

@@ -66,7 +66,7 @@ export class SystemDisk implements Disk {
     }
     try {
       const folder = await this.#openFolder();
-      await folder.check(localParts(offer.name));
+      folder.check(localParts(offer.name));
       return await resumePart(folder, offer, this.#calls) ??
         await createPart(folder, offer, this.#calls);
     } catch (cause) {
