@@ -7,6 +7,9 @@
  */
 export type Use = "room" | "direct" | "profile" | "data";
 
+/** The uses of bodies that are sealed one by one. Data is sealed into the frame that carries it. */
+export type SealedUse = Exclude<Use, "data">;
+
 /** An opened body. */
 export interface Opened {
   readonly plaintext: Uint8Array<ArrayBuffer>;
@@ -37,8 +40,12 @@ export interface Cipher {
   readonly protection: string;
   /** Bytes that sealing adds to a message. */
   readonly overhead: number;
-  /** @param to the receiver of a direct message or of data; undefined for other uses */
-  seal(plaintext: Uint8Array, use: Use, to?: number): Uint8Array<ArrayBuffer>;
+  /** @param to the receiver of a direct message; undefined for other uses */
+  seal(plaintext: Uint8Array, use: SealedUse, to?: number): Uint8Array<ArrayBuffer>;
+  /**
+   * Seals file data at the start of `into`; returns how many bytes that takes, up to 24 more than the data.
+   */
+  sealData(data: Uint8Array, to: number, into: Uint8Array): number;
   /** @param from the sender, as the server reports it */
   open(body: Uint8Array, use: Use, from: number): Opened;
   /** To be called for a member that joined after this one: its messages count from the first, so gaps show. */
@@ -99,6 +106,11 @@ export class XorCipher implements Cipher {
 
   seal(plaintext: Uint8Array): Uint8Array<ArrayBuffer> {
     return this.#xor(plaintext);
+  }
+
+  sealData(data: Uint8Array, _to: number, into: Uint8Array): number {
+    into.set(this.#xor(data));
+    return data.length;
   }
 
   open(body: Uint8Array): Opened {

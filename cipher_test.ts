@@ -97,6 +97,17 @@ Deno.test("XorCipher: has no identities, and members that join and leave change 
   assertEquals([...cipher.open(sealed).plaintext], [1, 2, 3]);
 });
 
+Deno.test("XorCipher.sealData: writes what seal returns at the start of its buffer, and keeps the data", () => {
+  fc.assert(fc.property(anyKey, anyBytes, (key, data) => {
+    const cipher = new XorCipher(key);
+    const [before, into] = [data.slice(), new Uint8Array(data.length + 3).fill(0x5a)];
+    assertStrictEquals(cipher.sealData(data, 1, into), data.length);
+    assertEquals(into.subarray(0, data.length), cipher.seal(data));
+    assertEquals([...into.subarray(data.length)], [0x5a, 0x5a, 0x5a]);
+    assertEquals(data, before);
+  }));
+});
+
 Deno.test("XorCipher: has the name and the protection of xor", () => {
   assertStrictEquals(new XorCipher(198).protection, XOR_PROTECTION);
   assertStrictEquals(new XorCipher(198).name, "xor");

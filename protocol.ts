@@ -3,6 +3,7 @@
 // `docs/protocol.md` describes the same in prose.
 
 import { ProtocolError } from "./errors.ts";
+import type { BufferPool } from "./protocol/buffer_pool.ts";
 
 /** The version of the protocol, as in the preface, GREETING and HELLO. */
 export const VERSION = 1;
@@ -188,11 +189,19 @@ export function encodeFrame(
   }
   if (!isU32(id)) throw new RangeError(`Cannot encode a frame: its id is ${id}`);
   const frame = new Uint8Array(HEADER_SIZE + body.length);
-  writeU32(frame, 0, TYPE_AND_ID_SIZE + body.length);
-  frame[LENGTH_SIZE] = type;
-  writeU32(frame, ID_OFFSET, id);
+  writeHeader(frame, type, id, body.length);
   frame.set(body, HEADER_SIZE);
   return frame;
+}
+
+/**
+ * Writes the `HEADER_SIZE` bytes before a body at the start of `into`.
+ *
+ * @param size bytes of the body
+ */
+export function writeHeader(into: Uint8Array, type: number, id: number, size: number): void {
+  writeU32(into, 0, TYPE_AND_ID_SIZE + size);
+  readdress(into, type, id);
 }
 
 /** The size in bytes, header included, of the frame at the start of `bytes`. */
@@ -290,15 +299,20 @@ export function checkEmpty(name: string, body: Uint8Array): void {
  * of bytes with `fill()`, and calls `next()` until it returns undefined.
  *
  * A frame that arrives in one piece is never copied; of a frame in several pieces, no body byte is copied more than
- * once. The buffer has `initial` bytes, or the size of one frame of up to `limit` bytes if that is more.
+ * once. The buffer has `initial` bytes. For frames that need more it is a buffer of the pool, which stays until a smaller
+ * one comes, or has the size of one frame of up to `limit` bytes.
  *
  * A frame's views MUST NOT be used after the next call of `space()`.
  */
 export class FrameDecoder {
-  /** The buffer's size while idle. It grows for a frame that needs more, and shrinks after it. */
-  readonly #initial: number;
+  readonly #small: Uint8Array<ArrayBuffer>;
   #limit: number;
+  readonly #pool: BufferPool | undefined;
   #buffer: Uint8Array<ArrayBuffer>;
+  /** The buffer is the pool's. */
+  #isLent = false;
+  /** The last frame needed a larger buffer. */
+  #wasLarge = false;
   /** Unread bytes are in `[#start, #end)`. */
   #start = 0;
   #end = 0;
@@ -307,10 +321,10 @@ export class FrameDecoder {
    * @param limit maximum `length` of a frame
    * @param initial bytes of the buffer while no frame needs more
    */
-  constructor(limit: number, initial: number = 1024) {
+  constructor(limit: number, initial: number = 1024, pool?: BufferPool) {
     this.#limit = limit;
-    this.#initial = initial;
-    this.#buffer = new Uint8Array(initial);
+    this.#pool = pool;
+    this.#buffer = this.#small = new Uint8Array(initial);
   }
 
   /** Sets the maximum `length` for all further frames. */
@@ -341,7 +355,9 @@ export class FrameDecoder {
     const have = this.#end - this.#start;
     if (have === 0) {
       this.#start = this.#end = 0;
-      if (this.#buffer.length !== this.#initial) this.#buffer = new Uint8Array(this.#initial);
+      // Who sends large frames sends more of them.
+      if (!this.#isLent || !this.#wasLarge) this.#shrink();
+      this.#wasLarge = false;
     } else {
       // The first frame's size if its length is known, else a header's. A length over the limit reserves nothing:
       // `next` rejects it, or these bytes are part of a preface.
@@ -349,12 +365,15 @@ export class FrameDecoder {
       let need = length <= this.#limit ? LENGTH_SIZE + length : 0;
       need = Math.max(need, HEADER_SIZE);
       // After an error, the caller takes no more frames but may have to read until the other side ends.
-      if (have >= need && this.#end === this.#buffer.length) need = have + this.#initial;
+      if (have >= need && this.#end === this.#buffer.length) need = have + this.#small.length;
       if (this.#start + need > this.#buffer.length) {
         if (need > this.#buffer.length) {
-          const grown = new Uint8Array(need);
+          const lent = need <= (this.#pool?.size ?? 0) ? this.#pool?.take() : undefined;
+          const grown = lent ?? new Uint8Array(need);
           grown.set(this.unread);
+          this.#shrink();
           this.#buffer = grown;
+          this.#isLent = lent !== undefined;
         } else {
           this.#buffer.copyWithin(0, this.#start, this.#end);
         }
@@ -363,6 +382,18 @@ export class FrameDecoder {
       }
     }
     return this.#buffer.subarray(this.#end);
+  }
+
+  #shrink(): void {
+    if (this.#isLent) this.#pool!.give(this.#buffer);
+    this.#isLent = false;
+    this.#buffer = this.#small;
+  }
+
+  /** Nothing more is read. A read that has begun may still end, so its buffer does not go back to the pool. */
+  close(): void {
+    if (this.#isLent) this.#pool!.lose();
+    this.#isLent = false;
   }
 
   /** Reports that `count` bytes were read into the result of `space()`. */
@@ -393,6 +424,7 @@ export class FrameDecoder {
     if (have < LENGTH_SIZE + length) return undefined;
     const bytes = this.#buffer.subarray(this.#start, this.#start + LENGTH_SIZE + length);
     this.#start += bytes.length;
+    this.#wasLarge ||= bytes.length > this.#small.length;
     const type = bytes[LENGTH_SIZE]!;
     if (type === 0 || type > MAX_TYPE) {
       throw new ProtocolError<ErrorCode>("unexpected", `unknown frame type ${type}`);

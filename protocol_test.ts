@@ -26,6 +26,7 @@ import {
 } from "./protocol.ts";
 import { parsePreface } from "./protocol/opening.ts";
 import fc from "./tests/support/property.ts";
+import { BufferPool } from "./protocol/buffer_pool.ts";
 
 /** Bytes that `length` counts besides the body. */
 const TYPE_AND_ID = 5;
@@ -99,6 +100,10 @@ const anyFrame = fc.record({
   body: fc.uint8Array({ maxLength: 200 }),
 });
 
+/** Buffers of any size, also none, or no pool. */
+const anyPool = fc.option(fc.tuple(fc.nat({ max: 400 }), fc.nat({ max: 2 })), { nil: undefined })
+  .map((pool) => pool && new BufferPool(...pool));
+
 // ---- encoder ----
 
 Deno.test("encodeFrame: writes length, type, id and body, big-endian", () => {
@@ -151,10 +156,11 @@ Deno.test("FrameDecoder: returns the encoded frames, wherever the bytes are spli
     fc.array(anyFrame, { maxLength: 8 }),
     fc.array(fc.nat({ max: 2000 }), { maxLength: 20 }),
     fc.integer({ min: 1, max: 300 }),
-    (frames, cuts, initial) => {
+    anyPool,
+    (frames, cuts, initial, pool) => {
       const bytes = concat([...frames.map((f) => encodeFrame(f.type, f.id, f.body))]);
       const at = cuts.map((c) => c % (bytes.length + 1)).sort((a, b) => a - b);
-      const decoder = new FrameDecoder(MAX_FRAME, initial);
+      const decoder = new FrameDecoder(MAX_FRAME, initial, pool);
       const got = cut(bytes, at).flatMap((piece) => push(decoder, piece));
       assertEquals(got, frames.map((f) => ({ ...f, body: hex(f.body) })));
       assertStrictEquals(decoder.unread.length, 0);
@@ -261,9 +267,10 @@ Deno.test("FrameDecoder: copies no byte of a body more than once, however it is 
     fc.array(fc.nat({ max: 400 }), { minLength: 1, maxLength: 12 }),
     fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 40 }),
     fc.integer({ min: HEADER_SIZE, max: 128 }),
-    (sizes, reads, initial) => {
+    anyPool,
+    (sizes, reads, initial, pool) => {
       const bytes = concat([...sizes.map((n) => encodeFrame(Type.MESSAGE, 1, pattern(n)))]);
-      const decoder = new FrameDecoder(MAX_FRAME, initial);
+      const decoder = new FrameDecoder(MAX_FRAME, initial, pool);
       // A copy shows: it moves the unread bytes during `space()`.
       let copies = 0;
       for (let at = 0, turn = 0; at < bytes.length; turn++) {
@@ -341,6 +348,125 @@ Deno.test("FrameDecoder: skip and fill reject more bytes than they can have", ()
   decoder.fill(3);
   decoder.skip(3);
   assertThrows(() => decoder.skip(1), RangeError);
+});
+
+/** A frame of that many bytes. */
+function frameOf(size: number): Uint8Array<ArrayBuffer> {
+  return encodeFrame(Type.MESSAGE, 1, pattern(size - HEADER_SIZE));
+}
+
+/** How many buffers a pool can still lend. */
+function spare(pool: BufferPool): number {
+  const taken: Uint8Array<ArrayBuffer>[] = [];
+  for (let one = pool.take(); one; one = pool.take()) taken.push(one);
+  for (const one of taken) pool.give(one);
+  return taken.length;
+}
+
+Deno.test("FrameDecoder with a pool: keeps its buffer while large frames come, and gives it back for a small one", () => {
+  const pool = new BufferPool(1000, 1);
+  const decoder = new FrameDecoder(MAX_FRAME, 100, pool);
+  push(decoder, frameOf(100));
+  assertEquals([decoder.capacity, spare(pool)], [100, 1]);
+  push(decoder, frameOf(101));
+  const { buffer } = decoder.unread;
+  assertEquals([decoder.capacity, spare(pool)], [1000, 0]);
+  // Several at once, and one in pieces.
+  push(decoder, concat([frameOf(300), frameOf(50), frameOf(1000).subarray(0, 400)]));
+  push(decoder, frameOf(1000).subarray(400));
+  push(decoder, frameOf(200));
+  assertStrictEquals(decoder.unread.buffer, buffer);
+  push(decoder, frameOf(100));
+  assertEquals(spare(pool), 0, "a frame of it may still be in use");
+  decoder.space();
+  assertEquals([decoder.capacity, spare(pool)], [100, 1]);
+  push(decoder, frameOf(1000));
+  assertEquals([decoder.capacity, spare(pool)], [1000, 0]);
+});
+
+Deno.test("FrameDecoder with a pool: a frame that fits no buffer of it gets one of its own size", () => {
+  const pool = new BufferPool(1000, 1);
+  const decoder = new FrameDecoder(MAX_FRAME, 100, pool);
+  push(decoder, frameOf(1001).subarray(0, 500));
+  decoder.space();
+  assertEquals([decoder.capacity, spare(pool)], [1001, 1]);
+  push(decoder, frameOf(1001).subarray(500));
+  decoder.space();
+  assertStrictEquals(decoder.capacity, 100);
+  // The pool's buffer goes back when a larger frame comes.
+  push(decoder, concat([frameOf(500), frameOf(2000).subarray(0, 300)]));
+  assertStrictEquals(spare(pool), 0);
+  decoder.space();
+  assertEquals([decoder.capacity, spare(pool)], [2000, 1]);
+  assertEquals(push(decoder, frameOf(2000).subarray(300))[0]?.body, hex(pattern(1991)));
+});
+
+Deno.test("FrameDecoder with a pool: allocates what one frame needs while all buffers are lent", () => {
+  const pool = new BufferPool(1000, 1);
+  const [first, second] = [0, 0].map(() => new FrameDecoder(MAX_FRAME, 100, pool)) as [
+    FrameDecoder,
+    FrameDecoder,
+  ];
+  push(first, frameOf(500));
+  push(second, frameOf(700).subarray(0, 200));
+  second.space();
+  assertEquals([first.capacity, second.capacity], [1000, 700]);
+  assertEquals(push(second, frameOf(700).subarray(200))[0]?.body, hex(pattern(691)));
+  second.space();
+  assertStrictEquals(second.capacity, 100);
+  // Its own buffer is none of the pool's.
+  assertStrictEquals(spare(pool), 0);
+  push(first, frameOf(50));
+  first.space();
+  push(second, frameOf(700));
+  assertEquals([second.capacity, spare(pool)], [1000, 0]);
+});
+
+Deno.test("FrameDecoder.close: a buffer of the pool is never used again, and another may take its place", () => {
+  const pool = new BufferPool(1000, 1);
+  const decoder = new FrameDecoder(MAX_FRAME, 100, pool);
+  push(decoder, frameOf(500));
+  // The system may still write into it.
+  const reading = decoder.space();
+  for (let i = 0; i < 2; i++) {
+    decoder.close();
+    assertEquals(spare(pool), 1);
+  }
+  // What was read before can still be looked at.
+  assertEquals(decoder.unread.buffer, reading.buffer);
+  assert(pool.take()!.buffer !== reading.buffer);
+});
+
+Deno.test("FrameDecoder with a pool: decoders never share a buffer, and leave all of them at the end", () => {
+  const step = fc.record({ which: fc.nat({ max: 2 }), bytes: fc.integer({ min: 1, max: 400 }) });
+  fc.assert(fc.property(
+    fc.array(fc.array(anyFrame, { maxLength: 6 }), { minLength: 3, maxLength: 3 }),
+    fc.array(step, { maxLength: 60 }),
+    fc.nat({ max: 3 }),
+    (streams, steps, max) => {
+      const pool = new BufferPool(209, max);
+      const all = streams.map((frames) => ({
+        frames,
+        left: concat(frames.map((f) => encodeFrame(f.type, f.id, f.body))),
+        decoder: new FrameDecoder(MAX_FRAME, 30, pool),
+        got: [] as Kept[],
+      }));
+      const rest = [0, 1, 2].map((which) => ({ which, bytes: Infinity }));
+      for (const { which, bytes } of [...steps, ...rest]) {
+        const one = all[which]!;
+        one.got.push(...push(one.decoder, one.left.subarray(0, bytes)));
+        one.left = one.left.subarray(Math.min(bytes, one.left.length));
+        // Before it reads on.
+        const buffers = all.map(({ decoder }) => decoder.unread.buffer);
+        assertStrictEquals(new Set(buffers).size, 3);
+      }
+      for (const { frames, got, decoder } of all) {
+        assertEquals(got, frames.map((f) => ({ ...f, body: hex(f.body) })));
+        decoder.close();
+      }
+      assertStrictEquals(spare(pool), max);
+    },
+  ));
 });
 
 // ---- bodies ----

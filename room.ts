@@ -59,7 +59,7 @@ export type Link =
  * - `cancelled`: a user ended it.
  * - `changed`, `removed`, `unreadable`: the sender's file.
  * - `disk`: the receiver could not write it. `full`: it has no space left.
- * - `damaged`: the received data does not match the offer.
+ * - `damaged`: the received data does not match the file's SHA-256.
  * - `left`: this client left the room.
  */
 export type EndReason =
@@ -92,7 +92,6 @@ export interface Transfer {
   /** In hex; undefined until the file is `done`, and of a folder. */
   readonly sha256: string | undefined;
   /**
-   * - `reading`: the file is read once to hash it, before it is offered.
    * - `offered`: the receiver has not answered.
    * - `waiting`: accepted. It starts when another transfer has ended, or the other side is back.
    * - `running`.
@@ -101,7 +100,6 @@ export interface Transfer {
    * - `failed`: `reason` and `message` say why.
    */
   readonly state:
-    | "reading"
     | "offered"
     | "waiting"
     | "running"
@@ -109,7 +107,7 @@ export interface Transfer {
     | "declined"
     | "cancelled"
     | "failed";
-  /** How many bytes have been received, or sent, or (`reading`) read. */
+  /** How many bytes have been received, or sent. */
   readonly bytes: number;
   /** How many bytes of an earlier transfer could be kept. */
   readonly resumed: number;

@@ -12,24 +12,22 @@ export const NONCE_SIZE = 12;
 export const TAG_SIZE = 16;
 
 /**
- * Authenticated encryption with associated data (RFC 5116, section 2). Arguments are neither changed nor kept. A key
+ * Authenticated encryption with associated data (RFC 5116, section 2). Other arguments than `into` are neither changed nor kept. A key
  * or nonce of the wrong size is a `RangeError`: a bug in this program, since neither comes from the wire.
  */
 export interface Aead {
   /**
-   * Encrypts the concatenated parts; returns ciphertext and tag. Parts and `front` save copies of large messages,
-   * and each copy would make V8 collect garbage at once.
-   *
-   * @param front bytes before the ciphertext that are left as zeros, for the caller to fill
+   * Encrypts the concatenated parts, and writes ciphertext and tag at the start of `into`. Parts and `into` save copies of
+   * large messages, and each copy would make V8 collect garbage at once.
    */
-  seal(
+  sealInto(
+    into: Uint8Array,
     key: Uint8Array,
     nonce: Uint8Array,
     associated: Uint8Array,
     plaintext: readonly Uint8Array[],
-    front?: number,
-  ): Uint8Array<ArrayBuffer>;
-  /** Returns the plaintext; undefined if key, nonce, associated data or ciphertext differ from those of `seal`. */
+  ): void;
+  /** Returns the plaintext; undefined if key, nonce, associated data or ciphertext differ from those of `sealInto`. */
   open(
     key: Uint8Array,
     nonce: Uint8Array,
@@ -43,20 +41,17 @@ const OPTIONS = { authTagLength: TAG_SIZE };
 
 /** Uses the runtime's `node:crypto`; Deno has the algorithm since 2.7. */
 export const nativeAead: Aead = {
-  seal(key, nonce, associated, plaintext, front = 0) {
+  sealInto(into, key, nonce, associated, plaintext) {
     checkSizes(key, nonce);
     const cipher = createCipheriv(ALGORITHM, key, nonce, OPTIONS);
-    const length = sizeOf(plaintext);
-    cipher.setAAD(associated, { plaintextLength: length });
-    const sealed = new Uint8Array(front + length + TAG_SIZE);
-    let at = front;
+    cipher.setAAD(associated, { plaintextLength: sizeOf(plaintext) });
+    let at = 0;
     for (const part of plaintext) {
-      sealed.set(cipher.update(part), at);
+      into.set(cipher.update(part), at);
       at += part.length;
     }
     cipher.final();
-    sealed.set(cipher.getAuthTag(), at);
-    return sealed;
+    into.set(cipher.getAuthTag(), at);
   },
   open(key, nonce, associated, sealed) {
     checkSizes(key, nonce);
@@ -79,18 +74,16 @@ export const nativeAead: Aead = {
 
 /** Runs in JavaScript, for runtimes without the algorithm. Several times slower for large messages. */
 export const portableAead: Aead = {
-  seal(key, nonce, associated, plaintext, front = 0) {
+  sealInto(into, key, nonce, associated, plaintext) {
     checkSizes(key, nonce);
-    const sealed = new Uint8Array(front + sizeOf(plaintext) + TAG_SIZE);
-    let at = front;
+    let at = 0;
     for (const part of plaintext) {
-      sealed.set(part, at);
+      into.set(part, at);
       at += part.length;
     }
     // Encrypts in place.
     chacha20poly1305(key, nonce, associated)
-      .encrypt(sealed.subarray(front, at), sealed.subarray(front));
-    return sealed;
+      .encrypt(into.subarray(0, at), into.subarray(0, at + TAG_SIZE));
   },
   open(key, nonce, associated, sealed) {
     checkSizes(key, nonce);
@@ -103,6 +96,24 @@ export const portableAead: Aead = {
     }
   },
 };
+
+/**
+ * Encrypts the concatenated parts; returns ciphertext and tag.
+ *
+ * @param front bytes before the ciphertext that are left as zeros, for the caller to fill
+ */
+export function seal(
+  { sealInto }: Pick<Aead, "sealInto">,
+  key: Uint8Array,
+  nonce: Uint8Array,
+  associated: Uint8Array,
+  plaintext: readonly Uint8Array[],
+  front = 0,
+): Uint8Array<ArrayBuffer> {
+  const sealed = new Uint8Array(front + sizeOf(plaintext) + TAG_SIZE);
+  sealInto(sealed.subarray(front), key, nonce, associated, plaintext);
+  return sealed;
+}
 
 function sizeOf(parts: readonly Uint8Array[]): number {
   return parts.reduce((sum, part) => sum + part.length, 0);
@@ -121,7 +132,7 @@ function checkSizes(key: Uint8Array, nonce: Uint8Array): void {
 export function hasNativeAead(): boolean {
   const nothing = new Uint8Array(0);
   try {
-    nativeAead.seal(new Uint8Array(KEY_SIZE), new Uint8Array(NONCE_SIZE), nothing, [nothing]);
+    seal(nativeAead, new Uint8Array(KEY_SIZE), new Uint8Array(NONCE_SIZE), nothing, [nothing]);
     return true;
   } catch {
     return false;

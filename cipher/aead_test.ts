@@ -9,6 +9,7 @@ import {
   nativeAead,
   NONCE_SIZE,
   portableAead,
+  seal,
   TAG_SIZE,
 } from "./aead.ts";
 
@@ -60,10 +61,15 @@ const DRAFTS = {
     eead9d67890cbb22392336fea1851f38`),
 };
 
-for (const [name, { seal, open }] of IMPLEMENTATIONS) {
+for (const [name, implementation] of IMPLEMENTATIONS) {
+  const { sealInto, open } = implementation;
+
   for (const [vector, it] of Object.entries({ "2.8.2": SUNSCREEN, "appendix A.5": DRAFTS })) {
     Deno.test(`${name}: the vector of RFC 8439, ${vector}, in both directions`, () => {
-      assertEquals(seal(it.key, it.nonce, it.associated, [it.plaintext]), it.sealed);
+      assertEquals(
+        seal(implementation, it.key, it.nonce, it.associated, [it.plaintext]),
+        it.sealed,
+      );
       assertEquals(open(it.key, it.nonce, it.associated, it.sealed), it.plaintext);
     });
   }
@@ -93,7 +99,7 @@ for (const [name, { seal, open }] of IMPLEMENTATIONS) {
   Deno.test(`${name}: seals an empty text and empty associated data`, () => {
     const { key, nonce } = SUNSCREEN;
     const nothing = new Uint8Array(0);
-    const sealed = seal(key, nonce, nothing, [nothing]);
+    const sealed = seal(implementation, key, nonce, nothing, [nothing]);
     assertEquals(sealed.length, TAG_SIZE);
     assertEquals(open(key, nonce, nothing, sealed), nothing);
     assertEquals(open(key, nonce, ascii("x"), sealed), undefined);
@@ -102,19 +108,21 @@ for (const [name, { seal, open }] of IMPLEMENTATIONS) {
   Deno.test(`${name}: a key or nonce of the wrong size throws, and does not count as a bad text`, () => {
     const { key, nonce, associated, plaintext, sealed } = SUNSCREEN;
     for (const size of [0, KEY_SIZE - 1, KEY_SIZE + 1]) {
-      assertThrows(() => seal(new Uint8Array(size), nonce, associated, [plaintext]), RangeError);
-      assertThrows(() => open(new Uint8Array(size), nonce, associated, sealed), RangeError);
+      const wrong = new Uint8Array(size);
+      assertThrows(() => seal(implementation, wrong, nonce, associated, [plaintext]), RangeError);
+      assertThrows(() => open(wrong, nonce, associated, sealed), RangeError);
     }
     for (const size of [0, NONCE_SIZE - 1, NONCE_SIZE + 1]) {
-      assertThrows(() => seal(key, new Uint8Array(size), associated, [plaintext]), RangeError);
-      assertThrows(() => open(key, new Uint8Array(size), associated, sealed), RangeError);
+      const wrong = new Uint8Array(size);
+      assertThrows(() => seal(implementation, key, wrong, associated, [plaintext]), RangeError);
+      assertThrows(() => open(key, wrong, associated, sealed), RangeError);
     }
   });
 
   Deno.test(`${name}: neither changes nor keeps its arguments`, () => {
     const { key, nonce, associated, plaintext } = SUNSCREEN;
     const given = [key, nonce, associated, plaintext].map((part) => part.slice());
-    const sealed = seal(given[0]!, given[1]!, given[2]!, [given[3]!]);
+    const sealed = seal(implementation, given[0]!, given[1]!, given[2]!, [given[3]!]);
     assertEquals(given, [key, nonce, associated, plaintext]);
     const copy = sealed.slice();
     const opened = open(given[0]!, given[1]!, given[2]!, sealed);
@@ -123,6 +131,19 @@ for (const [name, { seal, open }] of IMPLEMENTATIONS) {
     sealed.fill(0);
     given[3]!.fill(0);
     assertEquals(opened, plaintext);
+  });
+
+  Deno.test(`${name}: sealInto writes text and tag at the start of its buffer, and nothing after them`, () => {
+    const { key, nonce, associated, plaintext, sealed } = SUNSCREEN;
+    const parts = [plaintext.subarray(0, 7), plaintext.subarray(7)];
+    for (const spare of [0, 1, 40]) {
+      const into = new Uint8Array(sealed.length + spare).fill(0x5a);
+      sealInto(into, key, nonce, associated, parts);
+      assertEquals(into.subarray(0, sealed.length), sealed);
+      assertEquals(into.subarray(sealed.length), new Uint8Array(spare).fill(0x5a));
+    }
+    const short = new Uint8Array(sealed.length - 1);
+    assertThrows(() => sealInto(short, key, nonce, associated, parts), RangeError);
   });
 }
 
@@ -142,12 +163,12 @@ Deno.test({
         some,
         fc.nat(),
         (key, nonce, associated, plaintext, flip) => {
-          const sealed = nativeAead.seal(key, nonce, associated, [plaintext]);
-          assertEquals(portableAead.seal(key, nonce, associated, [plaintext]), sealed);
+          const sealed = seal(nativeAead, key, nonce, associated, [plaintext]);
+          assertEquals(seal(portableAead, key, nonce, associated, [plaintext]), sealed);
           const cut = flip % (plaintext.length + 1);
           const parts = [plaintext.subarray(0, cut), plaintext.subarray(cut)];
-          for (const { seal } of [nativeAead, portableAead]) {
-            const shifted = seal(key, nonce, associated, parts, 8);
+          for (const implementation of [nativeAead, portableAead]) {
+            const shifted = seal(implementation, key, nonce, associated, parts, 8);
             assertEquals(shifted.subarray(0, 8), new Uint8Array(8));
             assertEquals(shifted.subarray(8), sealed);
           }

@@ -2,7 +2,7 @@
 // It knows no file. Pure, except for the random salt.
 
 import { createHash, randomBytes, scryptSync } from "node:crypto";
-import { aead, KEY_SIZE, NONCE_SIZE } from "./aead.ts";
+import { aead, KEY_SIZE, NONCE_SIZE, seal } from "./aead.ts";
 import { Identity } from "./identity.ts";
 
 /** The version of the format; it also sets the cost, so that no file can demand a cost of its own. */
@@ -49,7 +49,7 @@ export function sealIdentity(
   passphrase: string,
   salt: Uint8Array = randomBytes(SALT_SIZE),
 ): string {
-  const sealed = aead.seal(keyOf(passphrase, salt), NONCE, LABEL, [seed]);
+  const sealed = seal(aead, keyOf(passphrase, salt), NONCE, LABEL, [seed]);
   const checked = `version ${VERSION}\nsalt ${toText(salt)}\nsealed ${toText(sealed)}\n`;
   return `${COMMENT}\n${checked}check ${digest(checked)}\n`;
 }

@@ -16,9 +16,16 @@
 // for each sender, session and use; a receiver accepts only a higher counter than the last one.
 
 import { equals } from "@std/bytes/equals";
-import { type Cipher, type Opened, PROTECTIONS, type Report, type Use } from "../cipher.ts";
+import {
+  type Cipher,
+  type Opened,
+  PROTECTIONS,
+  type Report,
+  type SealedUse,
+  type Use,
+} from "../cipher.ts";
 import { concat } from "@std/bytes/concat";
-import { aead, deriveKey, NONCE_SIZE, TAG_SIZE } from "./aead.ts";
+import { aead, deriveKey, NONCE_SIZE, seal, TAG_SIZE } from "./aead.ts";
 import { ExchangeKey } from "./exchange.ts";
 import { type Identity, PUBLIC_KEY_SIZE, SIGNATURE_SIZE, Verifier } from "./identity.ts";
 import { CURVE_KEY_SIZE } from "./keys.ts";
@@ -195,14 +202,29 @@ export class SealedCipher implements Cipher {
   }
 
   /** @throws {RangeError} for a direct message to a member without a session, which has no key to read it */
-  seal(content: Uint8Array, use: Use, to?: number): Uint8Array<ArrayBuffer> {
+  seal(content: Uint8Array, use: SealedUse, to?: number): Uint8Array<ArrayBuffer> {
     if (use === "room") return this.#sealIn(this.#room, NOTHING, content);
     if (use === "profile") {
       return concat([this.#own.salt, this.#sealIn(this.#profile, this.#own.keys, content)]);
     }
+    return this.#sealIn(this.#replyTo(to).direct, NOTHING, content);
+  }
+
+  /** @throws {RangeError} for a member without a session */
+  sealData(content: Uint8Array, to: number, into: Uint8Array): number {
+    const lane = this.#replyTo(to).data;
+    const counter = lane.next ?? 0;
+    const sealed = into.subarray(COUNTER_SIZE);
+    aead.sealInto(sealed, lane.key, nonce(counter), lane.associated, [content]);
+    into.set(u64(counter));
+    lane.next = counter + 1;
+    return COUNTER_SIZE + content.length + TAG_SIZE;
+  }
+
+  #replyTo(to: number | undefined): MemberSession["reply"] {
     const session = to === undefined ? undefined : this.#sessions.get(to);
     if (!session) throw new RangeError("Cannot seal for a member that has not proved an identity");
-    return this.#sealIn(session.reply[use], NOTHING, content);
+    return session.reply;
   }
 
   /**
@@ -262,8 +284,8 @@ export class SealedCipher implements Cipher {
 
   #sealIn(lane: Lane, keys: Uint8Array, content: Uint8Array): Uint8Array<ArrayBuffer> {
     const counter = lane.next ?? 0;
-    const plaintext = lane.isSigned ? this.#sign(lane, counter, keys, content) : [content];
-    const body = aead.seal(lane.key, nonce(counter), lane.associated, plaintext, COUNTER_SIZE);
+    const plaintext = this.#sign(lane, counter, keys, content);
+    const body = seal(aead, lane.key, nonce(counter), lane.associated, plaintext, COUNTER_SIZE);
     body.set(u64(counter));
     lane.next = counter + 1;
     return body;

@@ -7,8 +7,9 @@ import {
 } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import fc from "../tests/support/property.ts";
-import type { Report, Use } from "../cipher.ts";
-import { aead, deriveKey, NONCE_SIZE } from "./aead.ts";
+import { sealAs } from "../tests/support/file_data.ts";
+import type { Report, SealedUse, Use } from "../cipher.ts";
+import { aead, deriveKey, NONCE_SIZE, seal } from "./aead.ts";
 import { ExchangeKey } from "./exchange.ts";
 import { Identity } from "./identity.ts";
 import {
@@ -155,7 +156,7 @@ Deno.test("SealedCipher: opens direct messages in both directions, and those to 
 
 Deno.test("SealedCipher: file data opens for its receiver only, has no signature, and may skip what was lost", () => {
   const [ada, bob, eve] = trio();
-  const chunks = Array.from({ length: 4 }, (_, n) => ada!.seal(bytes(`${n}`), "data", BOB));
+  const chunks = Array.from({ length: 4 }, (_, n) => sealAs(ada!, bytes(`${n}`), "data", BOB));
   assertStrictEquals(chunks[0]!.length, 8 + 1 + 16);
   assertStrictEquals(attempt(eve!, chunks[0]!, "data", ADA), undefined);
   assertEquals(bob!.open(chunks[0]!, "data", ADA), { plaintext: bytes("0"), missing: 0 });
@@ -163,7 +164,7 @@ Deno.test("SealedCipher: file data opens for its receiver only, has no signature
   assertStrictEquals(attempt(bob!, chunks[1]!, "data", ADA), undefined);
   // Its counter is its own, and so is that of the other direction.
   assertStrictEquals(attempt(bob!, ada!.seal(bytes("hi"), "direct", BOB), "direct", ADA), "hi");
-  assertStrictEquals(attempt(ada!, bob!.seal(bytes("back"), "data", ADA), "data", BOB), "back");
+  assertStrictEquals(attempt(ada!, sealAs(bob!, bytes("back"), "data", ADA), "data", BOB), "back");
   // The room's key is not enough for it, and neither is the key of direct messages.
   const ends = endsOf(ADA, BOB);
   const shared = new ExchangeKey(filled(32, BOB)).agree(new ExchangeKey(filled(32, ADA)).publicKey);
@@ -189,13 +190,31 @@ Deno.test("SealedCipher.seal: rejects a direct message to a member without a ses
   assertThrows(() => ada.seal(bytes("hi"), "direct"), RangeError, "has not proved an identity");
 });
 
+Deno.test("SealedCipher.sealData: writes at the start of its buffer, and for members with a session only", () => {
+  const [ada, bob] = trio();
+  const into = filled(100, 0x5a);
+  const size = ada!.sealData(bytes("hello"), BOB, into);
+  assertStrictEquals(size, 8 + 5 + 16);
+  assertEquals(into.subarray(size), filled(100 - size, 0x5a));
+  assertStrictEquals(attempt(bob!, into.subarray(0, size), "data", ADA), "hello");
+  // The counter of a buffer that is too short is used by the next one.
+  assertThrows(() => ada!.sealData(bytes("hello"), BOB, new Uint8Array(size - 1)), RangeError);
+  ada!.sealData(bytes("hello"), BOB, into);
+  assertStrictEquals(into[7], 1);
+  assertThrows(
+    () => ada!.sealData(bytes("hi"), 99, into),
+    RangeError,
+    "has not proved an identity",
+  );
+});
+
 Deno.test("SealedCipher.open: rejects any flipped bit, and opens the true message afterwards", () => {
   const [ada, bob] = trio();
   const fresh = session(4);
   const cases: [Uint8Array, Use, number][] = [
     [ada!.seal(bytes("hello"), "room"), "room", ADA],
     [ada!.seal(bytes("hello"), "direct", BOB), "direct", ADA],
-    [ada!.seal(bytes("hello"), "data", BOB), "data", ADA],
+    [sealAs(ada!, bytes("hello"), "data", BOB), "data", ADA],
     // A new profile of a known member, and the profile of an unknown one.
     [ada!.seal(bytes("hello"), "profile"), "profile", ADA],
     [fresh.seal(bytes("hello"), "profile"), "profile", 4],
@@ -258,7 +277,7 @@ Deno.test("SealedCipher.expectAll: a second call lets no message be repeated", (
 Deno.test("SealedCipher.open: rejects a repeated message, and one that follows a later message", () => {
   const [ada, bob] = trio();
   for (const use of ["room", "direct", "profile", "data"] as const) {
-    const [first, second] = [1, 2].map((n) => ada!.seal(bytes(`${n}`), use, BOB));
+    const [first, second] = [1, 2].map((n) => sealAs(ada!, bytes(`${n}`), use, BOB));
     assertStrictEquals(attempt(bob!, second!, use, ADA), "2");
     assertStrictEquals(attempt(bob!, second!, use, ADA), undefined, `${use} twice`);
     assertStrictEquals(attempt(bob!, first!, use, ADA), undefined, `${use} late`);
@@ -269,7 +288,7 @@ Deno.test("SealedCipher.open: rejects a message under another id or for another 
   const [ada, bob] = trio();
   const uses = ["room", "direct", "profile", "data"] as const;
   for (const use of uses) {
-    const sealed = ada!.seal(bytes("mine"), use, BOB);
+    const sealed = sealAs(ada!, bytes("mine"), use, BOB);
     for (const other of uses) {
       for (const from of [ADA, BOB, EVE, 99]) {
         if (other === use && from === ADA) continue;
@@ -401,7 +420,7 @@ const nonceOf = (counter: number) => Uint8Array.of(...filled(11, 0), counter);
 /** Seals for a lane, as a member with all keys of the room can. */
 function sealFor(lane: PublicLane, plaintext: Uint8Array): Uint8Array {
   const { key, associated } = secretsOf(lane);
-  const sealed = aead.seal(key, nonceOf(lane.counter), associated, [plaintext]);
+  const sealed = seal(aead, key, nonceOf(lane.counter), associated, [plaintext]);
   const salt = lane.use === "profile" ? filled(SALT_SIZE, lane.salt) : new Uint8Array(0);
   return concat([salt, filled(7, 0), Uint8Array.of(lane.counter), sealed]);
 }
@@ -875,7 +894,7 @@ Deno.test("SealedCipher: whatever a relay does, every body that opens was sealed
   for (const [i, sender] of senders.entries()) {
     const cipher = ciphers[i]!;
     for (const [j, id] of [...senders, BOB].entries()) cipher.open(profiles[j]!, "profile", id);
-    const add = (use: Use, n: number, to: number) => {
+    const add = (use: SealedUse, n: number, to: number) => {
       const body = cipher.seal(bytes(`${sender} ${use} ${n} ${to}`), use, to);
       pool.push({ sender, use, n, to, body });
     };

@@ -335,7 +335,7 @@ Deno.test("ClassicClient: joins a room of this program that accepts classic clie
 
 Deno.test("ClassicClient: a flood leaves every other task its turns", async () => {
   const timer = new FakeTimer(PAUSE_MS);
-  const flood = crypt(new Uint8Array(500_000).fill(0x78), 198);
+  const flood = crypt(new Uint8Array(4_000_000).fill(0x78), 198);
   await using server = new Impostor(async (raw) => {
     await raw.write(utf8.encode("198"), flood);
     await raw.rest().catch(() => {});

@@ -2,6 +2,7 @@
 // no file and no cipher; the clock is passed in.
 
 import { dataCost, type Grant } from "../protocol/data.ts";
+import { MAX_WINDOW, MIN_WINDOW, ReceiveWindow } from "./receive_window.ts";
 
 /** How often a grant is repeated while bytes are outstanding, in ms: the sender may have missed it. */
 export const REPEAT_MS = 2_000;
@@ -9,6 +10,8 @@ export const REPEAT_MS = 2_000;
 const MAX_USELESS = 4 * 1024 * 1024;
 /** Without a byte for this time, in ms, what is outstanding counts as lost. */
 export const SILENT_MS = 5_000;
+/** On a slow path one frame may take longer: the time is doubled each time, up to this one. */
+const MAX_SILENT_MS = 80_000;
 
 /** What this client may send to one member. */
 interface Outgoing {
@@ -23,12 +26,19 @@ interface Incoming {
   /** What was granted, and what has come of it, in this generation. */
   total: number;
   arrived: number;
-  /** What was asked for: what has come of it, and what has not. */
+  /** What has come of it that was asked for. */
   useful: number;
+  /** What was asked for and has not come, at most. */
   owed: number;
+  /** Bytes that have come and are not written: they count as on their way. */
+  held: number;
+  readonly window: ReceiveWindow;
+  /** The round trip that is being measured: from a grant to the first byte after what was granted before it. */
+  probe: { readonly after: number; readonly at: number } | undefined;
   /** When a byte came last, or the first was asked for; and when the grant was sent last. */
   cameAt: number;
   sentAt: number;
+  silentMs: number;
 }
 
 export interface DataPairsOptions {
@@ -60,55 +70,75 @@ export class DataPairs {
     else this.#outgoing.set(to, { generation, total, sent: 0 });
   }
 
-  /** What may still be sent to a member, as `dataCost` counts it. */
-  leftTo(to: number): number {
+  /**
+   * What may still be sent to a member in a generation, as `dataCost` counts it; undefined if the generation is over.
+   */
+  leftTo(to: number, generation: number): number | undefined {
     const pair = this.#outgoing.get(to);
-    return pair ? pair.total - pair.sent : 0;
+    if (!pair || pair.generation < generation) return 0;
+    return pair.generation === generation ? pair.total - pair.sent : undefined;
   }
 
   /**
-   * Takes the grant for one frame; returns its generation.
+   * Takes the grant for one frame.
    *
    * @param size bytes of its body
    * @throws {RangeError} if that was not granted
    */
-  spend(to: number, size: number): number {
+  spend(to: number, generation: number, size: number): void {
     const pair = this.#outgoing.get(to);
     const cost = dataCost(size);
-    if (!pair || pair.sent + cost > pair.total) {
+    if (!pair || cost > (this.leftTo(to, generation) ?? 0)) {
       throw new RangeError(`Cannot send ${size} bytes: they were not granted`);
     }
     pair.sent += cost;
-    return pair.generation;
   }
 
   // ---- from others ----
 
   /**
-   * This client asks a member for more, in bytes as `dataCost` counts them, and grants them. If nothing was owed, a new
-   * generation begins, so that a part of an old grant that was never used stays with nobody.
+   * This client asks a member for more, in bytes as `dataCost` counts them; returns the generation for it. If nothing was
+   * owed, a new one begins, so that a part of an old grant that was never used stays with nobody.
+   *
+   * MUST be followed by `topUp`.
    */
-  ask(from: number, cost: number): void {
+  expect(from: number, cost: number): number {
     const now = this.#options.now();
-    const pair = this.#incoming.get(from) ??
-      { generation: 0, total: 0, arrived: 0, useful: 0, owed: 0, cameAt: now, sentAt: now };
-    this.#incoming.set(from, pair);
+    let pair = this.#incoming.get(from);
+    if (!pair) {
+      pair = {
+        ...{ generation: 0, total: 0, arrived: 0, useful: 0, owed: 0, held: 0, probe: undefined },
+        ...{ window: new ReceiveWindow(), cameAt: now, sentAt: now, silentMs: SILENT_MS },
+      };
+      this.#incoming.set(from, pair);
+    }
     if (pair.owed === 0) begin(pair, now);
     pair.owed += cost;
-    this.topUp(from);
+    return pair.generation;
   }
 
-  /** Grants what is owed, if the last grant is too little for it: other data may have used it up. */
+  /** Of what was asked for, as much will not come. */
+  forgo(from: number, cost: number): void {
+    const pair = this.#incoming.get(from);
+    if (pair) pair.owed = Math.max(0, pair.owed - cost);
+  }
+
+  /** Grants more, if the window has room for what is owed. */
   topUp(from: number): void {
     const pair = this.#incoming.get(from);
-    const total = pair ? pair.arrived + pair.owed : 0;
-    if (!pair || pair.owed === 0 || total <= pair.total) return;
+    if (!pair || pair.owed === 0) return;
     // A sender of anything but what was asked for gets no more, until what it owes counts as lost.
     if (pair.arrived - pair.useful > MAX_USELESS) return;
+    const window = this.#windowOf(pair);
+    const total = pair.arrived + Math.min(pair.owed, Math.max(0, window - pair.held));
+    const more = total - pair.total;
+    // Few grants: each costs both sides and the server a frame.
+    if (more <= 0 || (more < window / 4 && total < pair.arrived + pair.owed)) return;
     // What was not granted could not come.
     if (pair.total <= pair.arrived) pair.cameAt = this.#options.now();
-    const released = this.#options.release(total - pair.total);
+    const released = this.#options.release(more);
     if (released === 0) return;
+    pair.probe ??= { after: pair.total, at: this.#options.now() };
     pair.total += released;
     // The last one in turn.
     this.#incoming.delete(from);
@@ -121,6 +151,13 @@ export class DataPairs {
     for (const from of [...this.#incoming.keys()]) this.topUp(from);
   }
 
+  /** The members that owe something share what may be on its way to this client. */
+  #windowOf({ window }: Incoming): number {
+    let senders = 0;
+    for (const { owed } of this.#incoming.values()) if (owed > 0) senders++;
+    return Math.min(window.size, Math.max(MIN_WINDOW, MAX_WINDOW / senders));
+  }
+
   /**
    * File data has come; returns whether it is of this generation.
    *
@@ -130,16 +167,35 @@ export class DataPairs {
     const pair = this.#incoming.get(from);
     if (!pair || pair.generation !== generation) return false;
     pair.arrived += dataCost(size);
-    pair.cameAt = this.#options.now();
+    const now = pair.cameAt = this.#options.now();
+    if (pair.probe && pair.arrived > pair.probe.after) {
+      pair.window.measured(now - pair.probe.at, now);
+      pair.probe = undefined;
+    }
     return true;
   }
 
-  /** Some of what was asked for has come. */
-  got(from: number, cost: number): void {
+  /**
+   * Some of what was asked for has come.
+   *
+   * @param cost as much less is owed
+   * @param bytes of files, which `wrote` reports later
+   */
+  got(from: number, cost: number, bytes: number): void {
     const pair = this.#incoming.get(from);
     if (!pair) return;
-    pair.useful += cost;
+    pair.useful += bytes;
+    pair.held += bytes;
     pair.owed = Math.max(0, pair.owed - cost);
+    pair.silentMs = SILENT_MS;
+  }
+
+  /** Bytes of files are written, or dropped. */
+  wrote(from: number, bytes: number): void {
+    const pair = this.#incoming.get(from);
+    if (!pair) return;
+    pair.held = Math.max(0, pair.held - bytes);
+    this.topUp(from);
   }
 
   /** What was asked of this member is void: it is away or gone, or this client has lost its connection. */
@@ -154,8 +210,11 @@ export class DataPairs {
     const silent: number[] = [];
     for (const [from, pair] of this.#incoming) {
       if (pair.owed === 0) continue;
-      if (now - pair.cameAt >= SILENT_MS) {
+      // What waits for the disk is not lost.
+      if (pair.total > pair.arrived && now - pair.cameAt >= pair.silentMs) {
         pair.owed = 0;
+        pair.window.halve();
+        pair.silentMs = Math.min(MAX_SILENT_MS, 2 * pair.silentMs);
         silent.push(from);
       } else if (now - pair.sentAt >= REPEAT_MS) this.#send(from, pair);
     }
@@ -184,5 +243,6 @@ export class DataPairs {
 function begin(pair: Incoming, now: number): void {
   pair.generation++;
   pair.total = pair.arrived = pair.useful = 0;
+  pair.probe = undefined;
   pair.cameAt = now;
 }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { dataCost, type Grant } from "../protocol/data.ts";
 import { DataPairs, REPEAT_MS, SILENT_MS } from "./data_pairs.ts";
+import { MAX_WINDOW, MIN_WINDOW } from "./receive_window.ts";
 
 function open() {
   const clock = { now: 0 };
@@ -18,37 +19,49 @@ function open() {
   return { pairs, clock, limit, sent: () => sent.splice(0) };
 }
 
+/** Asks for more, and grants it. */
+function ask(pairs: DataPairs, from: number, cost: number): number {
+  const generation = pairs.expect(from, cost);
+  pairs.topUp(from);
+  return generation;
+}
+
 Deno.test("DataPairs.spend: sends what is granted in this generation, and no more", () => {
   const { pairs } = open();
-  assertEquals(pairs.leftTo(7), 0);
-  assertThrows(() => pairs.spend(7, 2_000), RangeError, "not granted");
+  assertEquals(pairs.leftTo(7, 1), 0);
+  assertThrows(() => pairs.spend(7, 1, 2_000), RangeError, "not granted");
   pairs.granted(7, { generation: 1, total: 5_000 });
-  assertEquals([pairs.spend(7, 2_000), pairs.leftTo(7)], [1, 5_000 - dataCost(2_000)]);
+  pairs.spend(7, 1, 2_000);
+  assertEquals(pairs.leftTo(7, 1), 5_000 - dataCost(2_000));
   // Grants are cumulative, and late ones change nothing.
   pairs.granted(7, { generation: 1, total: 4_000 });
   pairs.granted(7, { generation: 1, total: 6_000 });
-  assertEquals(pairs.leftTo(7), 6_000 - dataCost(2_000));
-  assertThrows(() => pairs.spend(7, 6_000), RangeError, "not granted");
+  assertEquals(pairs.leftTo(7, 1), 6_000 - dataCost(2_000));
+  assertThrows(() => pairs.spend(7, 1, 6_000), RangeError, "not granted");
   pairs.granted(7, { generation: 2, total: 1_024 });
   pairs.granted(7, { generation: 1, total: 90_000 });
-  assertEquals([pairs.spend(7, 10), pairs.leftTo(7)], [2, 0]);
+  // What was asked for in another generation waits for its grant, or is void.
+  assertEquals([1, 2, 3].map((n) => pairs.leftTo(7, n)), [undefined, 1_024, 0]);
+  for (const generation of [1, 3]) assertThrows(() => pairs.spend(7, generation, 10), RangeError);
+  pairs.spend(7, 2, 10);
+  assertEquals(pairs.leftTo(7, 2), 0);
   pairs.left(7);
-  assertEquals(pairs.leftTo(7), 0);
+  assertEquals(pairs.leftTo(7, 1), 0);
 });
 
-Deno.test("DataPairs.ask: grants what is owed, and begins a new generation when nothing was", () => {
+Deno.test("DataPairs.expect: grants what is owed, and begins a new generation when nothing was", () => {
   const { pairs, sent } = open();
-  pairs.ask(7, 3_000);
-  pairs.ask(7, 2_000);
+  ask(pairs, 7, 3_000);
+  ask(pairs, 7, 2_000);
   assertEquals(sent(), [
     { to: 7, generation: 1, total: 3_000 },
     { to: 7, generation: 1, total: 5_000 },
   ]);
   // Both came in one frame, which took less than was granted. The next request begins anew.
   assert(pairs.came(7, 1, 4_000));
-  pairs.got(7, 3_000);
-  pairs.got(7, 2_000);
-  pairs.ask(7, 1_500);
+  pairs.got(7, 3_000, 3_000);
+  pairs.got(7, 2_000, 2_000);
+  ask(pairs, 7, 1_500);
   assertEquals(sent(), [{ to: 7, generation: 2, total: 1_500 }]);
   // What comes of the first one is worth nothing.
   assert(!pairs.came(7, 1, 1_000));
@@ -57,7 +70,7 @@ Deno.test("DataPairs.ask: grants what is owed, and begins a new generation when 
 
 Deno.test("DataPairs.topUp: grants more if data that nobody asked for has used up the grant", () => {
   const { pairs, sent } = open();
-  pairs.ask(7, 3_000);
+  ask(pairs, 7, 3_000);
   sent();
   pairs.came(7, 1, 2_991);
   pairs.topUp(7);
@@ -68,7 +81,7 @@ Deno.test("DataPairs.topUp: grants more if data that nobody asked for has used u
 
 Deno.test("DataPairs.topUp: a sender of nothing but other data gets a bounded amount", () => {
   const { pairs, sent } = open();
-  pairs.ask(7, 2 ** 20);
+  ask(pairs, 7, 2 ** 20);
   for (let n = 0; n < 100; n++) {
     pairs.came(7, 1, 2 ** 20);
     pairs.topUp(7);
@@ -78,7 +91,7 @@ Deno.test("DataPairs.topUp: a sender of nothing but other data gets a bounded am
 
 Deno.test("DataPairs.tick: repeats a grant while something is owed, and gives up after silence", () => {
   const { pairs, clock, sent } = open();
-  pairs.ask(7, 3_000);
+  ask(pairs, 7, 3_000);
   sent();
   clock.now = REPEAT_MS;
   assertEquals([pairs.tick(), sent()], [[], [{ to: 7, generation: 1, total: 3_000 }]]);
@@ -88,14 +101,14 @@ Deno.test("DataPairs.tick: repeats a grant while something is owed, and gives up
   clock.now++;
   assertEquals([pairs.tick(), pairs.tick()], [[7], []]);
   sent();
-  pairs.ask(7, 2_000);
+  ask(pairs, 7, 2_000);
   assertEquals(sent(), [{ to: 7, generation: 2, total: 2_000 }]);
 });
 
 Deno.test("DataPairs: after a lost connection nothing is owed, and a member that left owes nothing", () => {
   const { pairs, clock, sent } = open();
   for (const end of [() => pairs.resumed(), () => pairs.lose(7), () => pairs.left(7)]) {
-    pairs.ask(7, 3_000);
+    ask(pairs, 7, 3_000);
     end();
     sent();
     clock.now += SILENT_MS;
@@ -106,8 +119,8 @@ Deno.test("DataPairs: after a lost connection nothing is owed, and a member that
 Deno.test("DataPairs.topUpAll: grants no more than is released, to members in turn; who was granted nothing is not silent", () => {
   const { pairs, clock, limit, sent } = open();
   limit.bytes = 2_000;
-  pairs.ask(7, 3_000);
-  pairs.ask(8, 3_000);
+  ask(pairs, 7, 3_000);
+  ask(pairs, 8, 3_000);
   assertEquals(sent(), [{ to: 7, generation: 1, total: 2_000 }]);
   pairs.topUp(8);
   assertEquals(sent(), []);
@@ -118,7 +131,7 @@ Deno.test("DataPairs.topUpAll: grants no more than is released, to members in tu
     { to: 8, generation: 1, total: 500 },
   ]);
   // After 7 it is the turn of 8, although 7 wants more.
-  pairs.ask(7, 2_000);
+  ask(pairs, 7, 2_000);
   for (const [bytes, to, total] of [[1_000, 7, 4_000], [1_200, 8, 1_700]] as const) {
     limit.bytes = bytes;
     pairs.topUpAll();
@@ -126,13 +139,111 @@ Deno.test("DataPairs.topUpAll: grants no more than is released, to members in tu
   }
   // Everything that was granted to 8 has come. While it may not send more, it is not silent.
   pairs.came(8, 1, 1_700 - dataCost(2_000) + 2_000);
-  pairs.got(8, 1_700);
+  pairs.got(8, 1_700, 1_700);
   clock.now = SILENT_MS - 1;
   pairs.topUpAll();
   clock.now = SILENT_MS;
   assertEquals(pairs.tick(), [7]);
-  clock.now += SILENT_MS - 2;
+  limit.bytes = 500;
+  pairs.topUpAll();
+  clock.now += SILENT_MS - 1;
   assertEquals(pairs.tick(), []);
   clock.now += 1;
   assertEquals(pairs.tick(), [8]);
+});
+
+Deno.test("DataPairs: what is on its way and what waits for the disk stay within the window, however chunks come", () => {
+  const size = 64 * 1024;
+  const { pairs, clock, sent } = open();
+  ask(pairs, 7, 100 * MAX_WINDOW);
+  let [total, arrived, held, grants, most] = [0, 0, 0, 0, 0];
+  for (let n = 0; n < 2_000; n++) {
+    for (const grant of sent()) {
+      total = grant.total;
+      grants++;
+      most = Math.max(most, total - arrived + held);
+    }
+    clock.now += 1;
+    if (arrived + dataCost(size) <= total) {
+      arrived += dataCost(size);
+      pairs.came(7, 1, size);
+      pairs.got(7, dataCost(size), size);
+      held += size;
+    }
+    // The disk is slower: every third time.
+    if (n % 3 === 0 && held > 0) {
+      held -= size;
+      pairs.wrote(7, size);
+    } else pairs.topUp(7);
+  }
+  assert(most <= MAX_WINDOW, `${most} bytes were on their way or in memory`);
+  assert(most > MAX_WINDOW / 2, `${most} bytes were the most`);
+  // Each grant is for several chunks.
+  assert(grants < arrived / size, `${grants} grants for ${arrived / size} chunks`);
+});
+
+Deno.test("DataPairs: several senders share the window, and one that owes nothing leaves its part to the others", () => {
+  const { pairs, clock, sent } = open();
+  const size = 64 * 1024;
+  const senders = [1, 2, 3, 4];
+  const total = new Map<number, number>();
+  const arrived = new Map<number, number>();
+  const play = (turns: number) => {
+    for (let n = 0; n < turns; n++) {
+      clock.now += 1;
+      for (const from of senders) {
+        for (const grant of sent()) total.set(grant.to, grant.total);
+        const come = (arrived.get(from) ?? 0) + dataCost(size);
+        if (come > (total.get(from) ?? 0)) continue;
+        arrived.set(from, come);
+        pairs.came(from, 1, size);
+        pairs.got(from, dataCost(size), size);
+        pairs.wrote(from, size);
+      }
+      for (const grant of sent()) total.set(grant.to, grant.total);
+    }
+  };
+  const onItsWay = (from: number) => total.get(from)! - arrived.get(from)!;
+  for (const from of senders) ask(pairs, from, 1000 * MAX_WINDOW);
+  play(500);
+  for (const from of senders) {
+    assert(onItsWay(from) <= MAX_WINDOW / 4);
+    assertEquals(arrived.get(from), arrived.get(1));
+  }
+  for (const from of [2, 3, 4]) pairs.left(from);
+  senders.length = 1;
+  play(500);
+  assert(onItsWay(1) > MAX_WINDOW / 2);
+});
+
+Deno.test("DataPairs.tick: a path on which a frame takes long gets more time and a smaller window, until data comes", () => {
+  const { pairs, clock, sent } = open();
+  let generation = 0;
+  const silences: number[] = [];
+  for (let n = 0; n < 6; n++) {
+    generation = ask(pairs, 7, MAX_WINDOW);
+    const begin = clock.now;
+    while (pairs.tick().length === 0) clock.now += 500;
+    silences.push(clock.now - begin);
+  }
+  assertEquals(silences, [5_000, 10_000, 20_000, 40_000, 80_000, 80_000]);
+  assertEquals(sent().at(-1)!.total, MIN_WINDOW);
+  generation = ask(pairs, 7, MAX_WINDOW);
+  pairs.came(7, generation, 10_000);
+  pairs.got(7, 10_000, 10_000);
+  const begin = clock.now;
+  while (pairs.tick().length === 0) clock.now += 500;
+  assertEquals(clock.now - begin, 5_000);
+});
+
+Deno.test("DataPairs.tick: data that waits for a slow disk is not lost", () => {
+  const { pairs, clock, sent } = open();
+  ask(pairs, 7, 100 * MAX_WINDOW);
+  const { total } = sent().at(-1)!;
+  pairs.came(7, 1, total - 9);
+  pairs.got(7, total, total);
+  clock.now += 100 * SILENT_MS;
+  assertEquals(pairs.tick(), []);
+  pairs.wrote(7, total);
+  assert(sent().length > 0);
 });

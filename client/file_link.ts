@@ -1,25 +1,27 @@
 // Connects the transfers of files with the rest of the client: seals their messages, sends them as direct
 // messages, and passes on those of others. Knows no disk and no socket.
 
-import { encodeFrame, Type } from "../protocol.ts";
+import { encodeFrame, HEADER_SIZE, Type } from "../protocol.ts";
 import {
   DATA_OVERHEAD,
   dataCost,
-  encodeDataBody,
   encodeGrantBody,
   parseData,
   parseGrant,
+  sealDataFrame,
 } from "../protocol/data.ts";
 import { encodeEnvelope } from "../protocol/envelope.ts";
 import {
   type Chunk,
-  chunkCost,
+  chunksCost,
   decodeChunks,
-  encodeChunks,
   encodeFileMessages,
   type FileMessages,
+  MAX_CHUNKS_SIZE,
+  MAX_DATA_SEALING,
 } from "../protocol/file_messages.ts";
 import { type Post, systemClock, type TransferClock, type TransferOptions } from "../files/post.ts";
+import type { ReadyData } from "../files/read_ahead.ts";
 import { Transfers } from "../files/transfers.ts";
 import type { Person, RoomEvent } from "../room.ts";
 import { DataPairs } from "./data_pairs.ts";
@@ -47,6 +49,9 @@ export interface FileLinkClient {
   keep(pending: PendingFile): void;
 }
 
+/** Bytes of the largest frame of file data that this client sends. */
+const MAX_DATA_FRAME = HEADER_SIZE + DATA_OVERHEAD + MAX_DATA_SEALING + MAX_CHUNKS_SIZE;
+
 /** The files of one client. */
 export class FileLink {
   /** undefined if this client neither sends nor accepts files. */
@@ -62,6 +67,10 @@ export class FileLink {
   readonly #sending: FileRate;
   readonly #receiving: FileRate;
   #pairs: DataPairs;
+  /** Members that are asked for files in this turn. */
+  readonly #expecting = new Set<number>();
+  /** Each frame of file data is sealed into it, when the one before has been written. */
+  #frame = new Uint8Array(MAX_DATA_FRAME);
 
   constructor(client: FileLinkClient, options: TransferOptions | undefined) {
     this.#client = client;
@@ -150,9 +159,8 @@ export class FileLink {
     const chunks = this.#openData(from, chunk);
     if (!chunks) return;
     for (const chunk of chunks) {
-      if (this.transfers?.received(from, chunk)) {
-        this.#pairs.got(from, chunkCost(chunk.bytes.length));
-      }
+      const cost = this.transfers?.received(from, chunk) ?? 0;
+      if (cost > 0) this.#pairs.got(from, cost, chunk.bytes.length);
     }
     this.#pairs.topUp(from);
   }
@@ -169,6 +177,8 @@ export class FileLink {
 
   /** This client is connected again, in the same session. */
   resumed(): void {
+    // The lost connection may still be writing the last frame.
+    this.#frame = new Uint8Array(MAX_DATA_FRAME);
     this.#pairs.resumed();
     this.transfers?.resumed();
   }
@@ -178,28 +188,37 @@ export class FileLink {
     for (const from of this.#pairs.tick()) this.transfers?.silent(from);
   }
 
-  /** The next frame of file data; the outbox asks for it when it has nothing else to send. */
+  /**
+   * The next frame of file data, valid until the next call; the outbox asks for it when it has nothing else to send, and
+   * the frame before has been written.
+   */
   nextBulk(): Uint8Array<ArrayBuffer> | undefined {
-    const { session } = this.#client;
-    if (!session.complete || !this.#sending.may()) return undefined;
-    for (let next = this.transfers?.next(); next; next = this.transfers?.next()) {
-      const frame = this.#sealData(next.to, next.chunks);
-      this.transfers?.readAhead();
-      if (frame) return frame;
-    }
-    return undefined;
+    if (!this.#client.session.complete || !this.#sending.may()) return undefined;
+    return this.transfers?.next((data) => this.#sealData(data));
   }
 
-  #sealData(to: number, chunks: readonly Chunk[]): Uint8Array<ArrayBuffer> | undefined {
+  /** undefined if it cannot be sealed for this member. */
+  #sealData({ to, generation, chunks }: ReadyData): Uint8Array<ArrayBuffer> | undefined {
+    const { cipher } = this.#client.session;
     try {
-      const sealed = this.#client.session.cipher.seal(encodeChunks(chunks), "data", to);
-      const generation = this.#pairs.spend(to, DATA_OVERHEAD + sealed.length);
-      this.#sending.take(dataCost(DATA_OVERHEAD + sealed.length));
-      return encodeFrame(Type.DATA, to, encodeDataBody(generation, sealed));
+      const seal = (into: Uint8Array) => cipher.sealData(chunks, to, into);
+      const frame = sealDataFrame(this.#frame, to, generation, seal);
+      const size = frame.length - HEADER_SIZE;
+      this.#pairs.spend(to, generation, size);
+      this.#sending.take(dataCost(size));
+      return frame;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       return undefined;
     }
+  }
+
+  /** At a low rate also what may go in one frame. */
+  #leftTo(to: number, generation: number): number | undefined {
+    const left = this.#pairs.leftTo(to, generation);
+    const { piece } = this.#sending;
+    const isLow = piece < chunksCost(MAX_CHUNKS_SIZE);
+    return left === undefined || !isLow ? left : Math.min(left, piece);
   }
 
   #newPairs(): DataPairs {
@@ -210,6 +229,18 @@ export class FileLink {
         this.#client.session.send(encodeFrame(Type.GRANT, to, encodeGrantBody(grant)));
       },
     });
+  }
+
+  /** The files of one turn are granted together. */
+  #expect(from: number, cost: number): number {
+    if (this.#expecting.size === 0) {
+      queueMicrotask(() => {
+        for (const from of this.#expecting) this.#pairs.topUp(from);
+        this.#expecting.clear();
+      });
+    }
+    this.#expecting.add(from);
+    return this.#pairs.expect(from, cost);
   }
 
   #post(): Post {
@@ -230,7 +261,10 @@ export class FileLink {
       },
       wake: () => client.session.outbox.wake(),
       data: {
-        wants: (to) => this.#pairs.leftTo(to),
+        left: (to, generation) => this.#leftTo(to, generation),
+        expect: (from, cost) => this.#expect(from, cost),
+        forgo: (from, cost) => this.#pairs.forgo(from, cost),
+        wrote: (from, bytes) => this.#pairs.wrote(from, bytes),
         void: (from) => this.#pairs.lose(from),
         tick: () => this.#tick(),
       },
@@ -245,9 +279,6 @@ export class FileLink {
 
   /** Sends file messages ahead of file data; false if they cannot be sealed for this member. */
   #tell(to: number, fileMessages: FileMessages): boolean {
-    for (const one of fileMessages.messages) {
-      if (one.kind === "ask") this.#pairs.ask(to, chunkCost(one.length));
-    }
     const frame = this.#seal(to, fileMessages);
     if (!frame) return false;
     this.#keep(to, this.#client.session.outbox.put(frame), fileMessages);

@@ -19,7 +19,6 @@ const OFFER: FileMessage = {
   id: new Uint8Array(TRANSFER_ID_SIZE).fill(3),
   name: "photo.png",
   size: 10,
-  sha256: new Uint8Array(32).fill(4),
 };
 
 /** A client in a room with Ada. */

@@ -1,7 +1,7 @@
 // Complete reads and writes of open files, and the system calls with which received files are written. Knows no names
 // and no folders.
 
-import { createHash, type Hash } from "node:crypto";
+import type { Hash } from "node:crypto";
 
 /** Calls that tests replace: their failures are hard to cause. */
 export interface WriteCalls {
@@ -71,21 +71,15 @@ export async function readAll(file: Deno.FsFile, bytes: Uint8Array): Promise<boo
   return true;
 }
 
-/** Hashes a file from its position; returns how many bytes it had, at most `max` and one more if it is longer. */
-export async function hashFile(
-  file: Deno.FsFile,
-  max: number,
-  progress: (bytes: number, size: number) => void = () => {},
-): Promise<{ hash: Hash; bytes: number }> {
-  const hash = createHash("sha256");
-  const buffer = new Uint8Array(Math.min(HASH_STEP, max + 1));
+/** Adds the next `max` bytes of a file to a hash; returns how many there were. */
+export async function updateHash(hash: Hash, file: Deno.FsFile, max: number): Promise<number> {
+  const buffer = new Uint8Array(Math.min(HASH_STEP, max));
   let bytes = 0;
-  while (bytes <= max) {
-    const read = await file.read(buffer);
+  while (bytes < max) {
+    const read = await file.read(buffer.subarray(0, Math.min(buffer.length, max - bytes)));
     if (read === null) break;
     hash.update(buffer.subarray(0, read));
     bytes += read;
-    progress(Math.min(bytes, max), max);
   }
-  return { hash, bytes };
+  return bytes;
 }

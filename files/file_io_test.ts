@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { createHash } from "node:crypto";
 import { sha256 } from "../tests/support/hash.ts";
 import { content, inFolder } from "../tests/support/real_files.ts";
-import { hashFile, markForeign, readAll, writeAll, writeAllSync } from "./file_io.ts";
+import { markForeign, readAll, updateHash, writeAll, writeAllSync } from "./file_io.ts";
 
 /** A file that takes `max` bytes at a time. */
 function slowFile(max: number) {
@@ -28,18 +29,34 @@ Deno.test("writeAll, writeAllSync: repeat short writes, and throw if the system 
   assertThrows(() => writeAllSync(slowFile(0), bytes), Deno.errors.WriteZero);
 });
 
-Deno.test("readAll, hashFile: read from the file's position, and show when it is too short or too long", async () => {
+Deno.test("readAll, updateHash: read from the file's position, and show when the file is too short", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/file`;
     Deno.writeFileSync(path, content(1000));
     using file = await Deno.open(path);
     const bytes = new Uint8Array(400);
     assertEquals([await readAll(file, bytes), bytes], [true, content(400)]);
-    const { hash, bytes: count } = await hashFile(file, 600);
-    assertEquals([count, hash.digest("hex")], [600, sha256(content(600, 400)).toHex()]);
+    const hash = createHash("sha256");
+    assertEquals(await updateHash(hash, file, 0), 0);
+    assertEquals(await updateHash(hash, file, 500), 500);
+    // It takes no byte more than that, and goes on after them.
+    assertEquals(await updateHash(hash, file, 1000), 100);
+    assertEquals(hash.digest("hex"), sha256(content(600, 400)).toHex());
     assertEquals(await readAll(file, bytes), false);
-    file.seekSync(0, Deno.SeekMode.Start);
-    assertEquals((await hashFile(file, 600)).bytes, 601);
+  });
+});
+
+Deno.test("updateHash: hashes a file that is larger than its buffer", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/file`;
+    const bytes = content(2 * 256 * 1024 + 5);
+    Deno.writeFileSync(path, bytes);
+    for (const max of [bytes.length, bytes.length - 1, 256 * 1024, 256 * 1024 + 1]) {
+      using file = await Deno.open(path);
+      const hash = createHash("sha256");
+      assertEquals(await updateHash(hash, file, max), max);
+      assertEquals(hash.digest("hex"), sha256(bytes.subarray(0, max)).toHex());
+    }
   });
 });
 

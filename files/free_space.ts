@@ -21,18 +21,18 @@ export class FreeSpace {
   /** Accepted files that are running, or about to. */
   readonly #running: ReadonlySet<Incoming>;
   /** Accepted files that wait for others. */
-  readonly #queue: ReadonlySet<Incoming>;
+  readonly #queues: readonly ReadonlySet<Incoming>[];
   #seen: { readonly at: number; readonly bytes: number | undefined } | undefined;
 
   constructor(
     { disk, clock }: { disk: Disk; clock: TransferClock },
     running: ReadonlySet<Incoming>,
-    queue: ReadonlySet<Incoming>,
+    queues: readonly ReadonlySet<Incoming>[],
   ) {
     this.#disk = disk;
     this.#clock = clock;
     this.#running = running;
-    this.#queue = queue;
+    this.#queues = queues;
   }
 
   /** The bytes that are left for a file that is offered now; undefined if they are unknown. */
@@ -86,7 +86,7 @@ export class FreeSpace {
 
   /** The bytes that all accepted files still need. */
   #owed(): number {
-    return owed(this.#running) + owed(this.#queue);
+    return this.#queues.reduce((sum, queue) => sum + owed(queue), owed(this.#running));
   }
 }
 

@@ -159,10 +159,10 @@ Deno.test("FreeSpace: looks at the disk once a second, however many offers come,
     return 10;
   };
   const id = new Uint8Array(16);
-  const offer = { id, name: "a", size: 11, sha256: new Uint8Array(32) };
+  const offer = { id, name: "a", size: 11 };
   const queue = new Set([new Incoming(1, offer)]);
   const now = () => clock.now().getTime();
-  const space = new FreeSpace({ disk, clock: { now, every: () => () => {} } }, new Set(), queue);
+  const space = new FreeSpace({ disk, clock: { now, every: () => () => {} } }, new Set(), [queue]);
   for (let i = 0; i < 1000; i++) assertEquals(space.left(), 0);
   assertEquals(looks, 1);
   queue.clear();

@@ -1,31 +1,38 @@
-// Files that others offer to this client. An offer that is accepted gets a part file; its data is requested piece by
-// piece, written in order, and verified at the end. All downloads share one window of requested bytes. Knows no
-// socket: requests and answers go through the control queue.
+// Files that others offer to this client. An offer that is accepted gets a part file, and is asked for once; its data
+// comes as fast as this client grants, is written in order, and verified at the end with the hash that its sender has
+// signed. A small file is kept in memory until then. Knows no socket: requests and answers go through the control queue.
 //
-// Everything a sender sends is checked against its offer and against what was requested from it.
+// Everything a sender sends is checked against its offer and against what it was asked for.
 
+import { createHash } from "node:crypto";
 import { ChatError } from "../errors.ts";
-import { type Chunk, type FileOffer, isFolder, type Reason } from "../protocol/file_messages.ts";
+import {
+  type Chunk,
+  type FileOffer,
+  isFolder,
+  MAX_WHOLE,
+  type Reason,
+  restCost,
+} from "../protocol/file_messages.ts";
 import type { Person } from "../room.ts";
 import type { ControlQueue } from "./control_queue.ts";
 import { FileError } from "./disk_errors.ts";
-import { Download, type ReceiveWindow } from "./download.ts";
 import { FreeSpace } from "./free_space.ts";
 import type { AcceptPolicy, Post, TransferClock } from "./post.ts";
-import type { Disk } from "./storage.ts";
+import type { Disk, ReceivedOffer } from "./storage.ts";
 import { Incoming, type TransferState } from "./transfer_entries.ts";
 import type { TransferList } from "./transfer_list.ts";
 
 /** Offers that are kept, of all members and of one: each takes some hundred bytes. */
 const MAX_OFFERS = 20_000;
 const MAX_OFFERS_EACH = 10_000;
-/** Downloads at once: the requests of small files overlap, large files share the window. */
-const MAX_RUNNING = 16;
-/** Accepted files of the same content that are compared with a new offer. */
-const MAX_COMPARED = 16;
-/** Data that has not arrived after this time is requested again, in ms: the request or the data may be lost. */
-const OVERDUE_MS = 20_000;
-
+/** Downloads at once that have a part file, and that are kept in memory: so many are asked for ahead. */
+const MAX_PARTS = 16;
+const MAX_SMALL = 512;
+/** Small files that are written at once. */
+const MAX_SAVING = 8;
+const NOTHING = new Uint8Array();
+const EMPTY_HASH = new Uint8Array(createHash("sha256").digest());
 /** How often a sender may say that its data is lost, in ms: no connection is lost and back sooner. */
 const AGAIN_MS = 10;
 
@@ -35,7 +42,6 @@ export interface IncomingOptions {
   readonly clock: TransferClock;
   readonly list: TransferList;
   readonly control: ControlQueue;
-  readonly window: ReceiveWindow;
   readonly accept: AcceptPolicy;
   /** Larger files are never accepted automatically, in bytes. */
   readonly acceptLimit: number;
@@ -50,15 +56,21 @@ export class IncomingTransfers {
   readonly #clock: TransferClock;
   readonly #list: TransferList;
   readonly #control: ControlQueue;
-  readonly #window: ReceiveWindow;
   readonly #accept: AcceptPolicy;
   readonly #acceptLimit: number;
   readonly #ignores: (who: Person) => boolean;
   readonly #running = new Set<Incoming>();
-  /** Accepted, but `MAX_RUNNING` others run. */
-  readonly #queue = new Set<Incoming>();
-  /** Those in both sets, by what they contain. */
+  /** How many of them have a part file. */
+  #parts = 0;
+  /** Accepted, but enough others run. */
+  readonly #queued = { parts: new Set<Incoming>(), small: new Set<Incoming>() };
+  /** Those that run or are queued, by what their sender says of them. */
   readonly #accepted = new Map<string, Set<Incoming>>();
+  /** The small files that are being written, one after the other in each lane. */
+  readonly #saving: Promise<void>[] = [];
+  #savings = 0;
+  /** When each sender last said that its data is lost, in ms. */
+  readonly #lostAt = new Map<number, number>();
   /** Members that have made too many offers, by their keys: each is reported once. */
   readonly #reported = new Set<string>();
 
@@ -68,11 +80,10 @@ export class IncomingTransfers {
     this.#clock = options.clock;
     this.#list = options.list;
     this.#control = options.control;
-    this.#window = options.window;
     this.#accept = options.accept;
     this.#acceptLimit = options.acceptLimit;
     this.#ignores = options.ignores;
-    this.space = new FreeSpace(options, this.#running, this.#queue);
+    this.space = new FreeSpace(options, this.#running, [this.#queued.parts, this.#queued.small]);
   }
 
   get running(): ReadonlySet<Incoming> {
@@ -80,7 +91,7 @@ export class IncomingTransfers {
   }
 
   get queued(): number {
-    return this.#queue.size;
+    return this.#queued.parts.size + this.#queued.small.size;
   }
 
   // ---- offers ----
@@ -91,6 +102,7 @@ export class IncomingTransfers {
     if (peerKey === undefined) return undefined;
     const known = this.#list.findIncoming(peerKey, offer.id);
     if (known) {
+      known.offeredBy = from;
       this.returned(known, from);
       // The sender has missed how the transfer ended.
       if (this.#control.isFull(from)) return undefined;
@@ -102,6 +114,9 @@ export class IncomingTransfers {
     if (restarted) {
       this.#list.identify(restarted, peerKey, offer.id);
       restarted.forgotten = false;
+      restarted.offeredBy = from;
+      // A hash that has come is of the earlier offer, perhaps of another file.
+      if (restarted.next < offer.size) restarted.sha256 = undefined;
       this.returned(restarted, from);
       return undefined;
     }
@@ -110,7 +125,7 @@ export class IncomingTransfers {
     this.#makeRoom(from, peerKey);
     const entry = new Incoming(this.#list.nextNumber(), offer);
     entry.peerKey = peerKey;
-    entry.peerId = from;
+    entry.peerId = entry.offeredBy = from;
     entry.who = who;
     this.#list.add(entry);
     return entry;
@@ -118,14 +133,11 @@ export class IncomingTransfers {
 
   /**
    * The download that the offer continues: a sender that was restarted offers the same file under another id, perhaps
-   * while its old session is still in the room.
+   * while its old session is still in the room. Whether the file is the same, its sender sees when it is asked for.
    */
   #findRestarted(from: number, peerKey: string, offer: FileOffer): Incoming | undefined {
-    const alike = this.#accepted.get(contentOf(offer));
-    return alike?.values().take(MAX_COMPARED).find((entry) => (
-      entry.peerKey === peerKey &&
-      (entry.forgotten || (entry.peerId !== from && entry.offer.name === offer.name))
-    ));
+    return this.#accepted.get(claimOf(peerKey, offer))?.values()
+      .find((entry) => entry.forgotten || entry.offeredBy !== from);
   }
 
   /** Forgets the oldest offer of this member, or of the one with the most, if there are too many. */
@@ -155,12 +167,23 @@ export class IncomingTransfers {
 
   /** It is neither running nor waiting any more. */
   #dequeue(entry: Incoming): void {
-    this.#running.delete(entry);
-    this.#queue.delete(entry);
-    const content = contentOf(entry.offer);
-    const alike = this.#accepted.get(content);
+    if (this.#running.delete(entry) && !isSmall(entry)) this.#parts--;
+    this.#queueOf(entry).delete(entry);
+    this.#forgo(entry);
+    const alike = this.#accepted.get(entry.claim);
     alike?.delete(entry);
-    if (alike?.size === 0) this.#accepted.delete(content);
+    if (alike?.size === 0) this.#accepted.delete(entry.claim);
+  }
+
+  #queueOf(entry: Incoming): Set<Incoming> {
+    return isSmall(entry) ? this.#queued.small : this.#queued.parts;
+  }
+
+  /** Its data is not wanted any more. */
+  #forgo(entry: Incoming): void {
+    if (!entry.isAsked) return;
+    entry.isAsked = false;
+    if (entry.peerId !== undefined) this.#post.data.forgo(entry.peerId, costOf(entry));
   }
 
   /** Accepts or declines an offer without asking the user, as the policy says. */
@@ -175,11 +198,11 @@ export class IncomingTransfers {
   accept(entry: Incoming): void {
     entry.state = "waiting";
     entry.reason = entry.message = undefined;
-    this.#queue.add(entry);
-    const content = contentOf(entry.offer);
-    const alike = this.#accepted.get(content);
-    if (alike) alike.add(entry);
-    else this.#accepted.set(content, new Set([entry]));
+    entry.sha256 = entry.provedId = undefined;
+    entry.next = entry.written = entry.resumed = 0;
+    this.#queueOf(entry).add(entry);
+    entry.claim = claimOf(entry.peerKey, entry.offer);
+    this.#accepted.set(entry.claim, (this.#accepted.get(entry.claim) ?? new Set()).add(entry));
     this.#start();
     if (entry.state === "waiting") this.#list.report(entry);
     this.#list.watch();
@@ -201,10 +224,10 @@ export class IncomingTransfers {
     const entry = this.#find(from, id);
     if (!entry?.live) return;
     const name = entry.who?.name ?? "the sender";
-    if (reason === "other" && entry.download) {
+    if (reason === "other" && this.#running.has(entry)) {
       // The sender was restarted and no longer knows the offer: the received part stays.
       entry.forgotten = true;
-      entry.download.lose();
+      this.#forgo(entry);
       return this.#list.stall(entry, `${name} no longer offers it`);
     }
     this.#drop(entry, false);
@@ -233,12 +256,26 @@ export class IncomingTransfers {
 
   /** Starts as many downloads as may run. */
   #start(): void {
-    for (const entry of this.#queue) {
-      if (this.#running.size >= MAX_RUNNING) return;
-      this.#queue.delete(entry);
+    for (const entry of this.#queued.small) {
+      if (this.#running.size - this.#parts >= MAX_SMALL) break;
+      this.#queued.small.delete(entry);
+      const shortage = this.space.shortage(entry, 0);
       this.#running.add(entry);
+      entry.state = "running";
+      if (shortage) return this.#failed(entry, shortage);
+      this.#list.move(entry, this.#clock.now());
+      if (entry.offer.size > 0) continue;
+      entry.sha256 = EMPTY_HASH;
+      this.#save(entry, entry.whole = NOTHING);
+    }
+    for (const entry of this.#queued.parts) {
+      if (this.#parts >= MAX_PARTS) break;
+      this.#queued.parts.delete(entry);
+      this.#running.add(entry);
+      this.#parts++;
       this.#then(entry, () => this.#openSink(entry));
     }
+    this.pump();
   }
 
   /** Does the next thing on the disk for this file. */
@@ -249,15 +286,8 @@ export class IncomingTransfers {
 
   async #openSink(entry: Incoming): Promise<void> {
     if (entry.state !== "waiting" || this.#list.closed) return;
-    const { name, size, sha256 } = entry.offer;
     try {
-      const from = entry.peerKey ?? "";
-      if (isFolder(name)) {
-        const path = await this.#disk.makeFolder({ name, from });
-        const isWanted = (entry.state as TransferState) === "waiting" && !this.#list.closed;
-        return isWanted ? this.#complete(entry, path) : undefined;
-      }
-      entry.sink = await this.#disk.sink({ id: entry.id, name, size, sha256, from });
+      entry.sink = await this.#disk.sink(receivedOffer(entry));
     } catch (error) {
       return this.#failed(entry, error);
     }
@@ -267,73 +297,143 @@ export class IncomingTransfers {
     }
     const shortage = this.space.shortage(entry, entry.sink.have);
     if (shortage) return this.#failed(entry, shortage);
-    entry.download = new Download(size, entry.sink.have, this.#window);
-    entry.resumed = entry.download.written;
+    entry.next = entry.written = entry.resumed = entry.sink.have;
     entry.state = "running";
     this.#list.move(entry, this.#clock.now());
     this.#list.report(entry);
-    if (entry.download.complete) await this.#finish(entry);
-    else this.pump();
+    this.pump();
   }
 
-  /** Requests as many bytes as the window allows, from all downloads in turn. */
+  /** Asks for all files that run, and were not asked for. */
   pump(): void {
     if (!this.#post.ready || !this.#post.connected || this.#list.closed) return;
-    const now = this.#clock.now();
-    for (let hasAsked = true; hasAsked;) {
-      hasAsked = false;
-      for (const entry of this.#running) {
-        if (entry.state !== "running" || entry.forgotten || !this.#list.reaches(entry)) continue;
-        const range = entry.download!.ask(now);
-        if (!range) continue;
-        hasAsked = true;
-        this.#control.send(entry.peerId!, { kind: "ask", id: entry.id, ...range });
-      }
+    for (const entry of this.#running) {
+      if (entry.isAsked || entry.state !== "running" || entry.forgotten) continue;
+      // One with its hash is being finished.
+      if (entry.next === entry.offer.size && entry.sha256) continue;
+      if (this.#list.reaches(entry)) this.#ask(entry);
     }
   }
 
-  /** Data has arrived; returns whether it was requested. */
-  received(from: number, { id, offset, bytes }: Chunk): boolean {
+  #ask(entry: Incoming): void {
+    const { id, next, peerId, provedId } = entry;
+    entry.isAsked = true;
+    const generation = this.#post.data.expect(peerId!, costOf(entry));
+    const ask = { kind: "ask", id, generation, offset: next } as const;
+    if (next === 0 || provedId === id) return this.#control.send(peerId!, ask);
+    // Its sender has to compare what an earlier transfer has brought.
+    this.#then(entry, async () => {
+      if (!entry.sink || !entry.isAsked || entry.peerId !== peerId) return;
+      this.#control.send(peerId!, { ...ask, prefix: await entry.sink.prefix() });
+    });
+  }
+
+  /** Data has arrived; returns how much of what is expected has come with it, as `restCost` counts it. */
+  received(from: number, { id, offset, bytes }: Chunk): number {
     const entry = this.#find(from, id);
-    if (entry?.state !== "running") return false;
-    const now = this.#clock.now();
-    const ready = entry.download!.take(offset, bytes, now);
-    if (!ready) return false;
-    this.#list.move(entry, now);
-    for (const piece of ready) {
-      this.#then(entry, () => this.#write(entry, piece.offset, piece.bytes));
-    }
-    return true;
+    if (entry?.state !== "running" || !entry.isAsked) return 0;
+    const { size } = entry.offer;
+    if (offset !== entry.next || bytes.length > size - offset) return 0;
+    // A small file comes in one piece.
+    if (isSmall(entry) && bytes.length !== size) return 0;
+    const before = costOf(entry);
+    entry.next += bytes.length;
+    entry.provedId = entry.id;
+    this.#list.move(entry, this.#clock.now());
+    if (isSmall(entry)) {
+      // A copy: the frame may be much larger.
+      entry.whole = bytes.slice();
+      entry.wholeFrom = from;
+    } else this.#then(entry, () => this.#write(entry, from, offset, bytes));
+    const got = before - costOf(entry);
+    if (entry.next === size) this.#complete(entry);
+    return got;
   }
 
-  async #write(entry: Incoming, offset: number, bytes: Uint8Array): Promise<void> {
-    const { download, sink, state } = entry;
-    if (!download) return;
+  async #write(entry: Incoming, from: number, offset: number, bytes: Uint8Array): Promise<void> {
     try {
-      if (state === "running") await sink!.write(offset, bytes);
+      if (entry.state !== "running" || !entry.sink) return;
+      await entry.sink.write(offset, bytes);
+      entry.written += bytes.length;
     } catch (error) {
-      download.wrote(bytes.length);
-      return this.#failed(entry, error);
+      this.#failed(entry, error);
+    } finally {
+      this.#post.data.wrote(from, bytes.length);
     }
-    download.wrote(bytes.length);
-    if (entry.state === "running" && download.complete) await this.#finish(entry);
-    else this.pump();
+  }
+
+  /** The sender has sent the hash of a file. */
+  hashed(from: number, id: Uint8Array, sha256: Uint8Array): void {
+    const entry = this.#find(from, id);
+    // Each further one would keep a small file once more.
+    if (entry?.state !== "running" || entry.sha256) return;
+    entry.sha256 = sha256;
+    this.#complete(entry);
+  }
+
+  /** What this client has is not how the file of the sender begins: it is received from its beginning. */
+  differs(from: number, id: Uint8Array): void {
+    const entry = this.#find(from, id);
+    if (entry?.state !== "running" || !entry.isAsked || entry.provedId === entry.id) return;
+    this.#forgo(entry);
+    entry.sha256 = undefined;
+    entry.next = entry.written = entry.resumed = 0;
+    this.#then(entry, async () => {
+      try {
+        await entry.sink?.restart();
+      } catch (error) {
+        this.#failed(entry, error);
+      }
+    });
+    this.pump();
+  }
+
+  /** Finishes a file if all of it is here. */
+  #complete(entry: Incoming): void {
+    const { whole, sha256, next, offer } = entry;
+    if (!sha256 || next !== offer.size) return;
+    entry.isAsked = false;
+    if (whole) this.#save(entry, whole);
+    else this.#then(entry, () => this.#finish(entry));
+  }
+
+  /** Keeps a small file. Few at once: the system serves them no faster all together. */
+  #save(entry: Incoming, bytes: Uint8Array): void {
+    const lane = this.#savings++ % MAX_SAVING;
+    const save = async () => {
+      if (entry.state !== "running" || entry.whole !== bytes) return;
+      try {
+        const offer = receivedOffer(entry);
+        entry.path = isFolder(offer.name)
+          ? await this.#disk.makeFolder(offer)
+          : await this.#disk.save(offer, bytes, entry.sha256!);
+      } catch (error) {
+        return this.#failed(entry, error);
+      }
+      this.#done(entry);
+    };
+    const work = (this.#saving[lane] ?? Promise.resolve()).then(save);
+    this.#list.track(this.#saving[lane] = work);
   }
 
   async #finish(entry: Incoming): Promise<void> {
-    let path: string;
+    const { sink, sha256 } = entry;
+    // A write before it may have failed.
+    if (entry.state !== "running" || !sink || !sha256) return;
+    entry.sink = undefined;
     try {
-      path = await entry.sink!.finish();
+      entry.path = await sink.finish(sha256);
     } catch (error) {
-      entry.sink = undefined;
       return this.#failed(entry, error);
     }
-    entry.sink = undefined;
-    this.#complete(entry, path);
+    this.#done(entry);
   }
 
-  #complete(entry: Incoming, path: string): void {
-    entry.path = path;
+  #done(entry: Incoming): void {
+    this.#freeWhole(entry);
+    entry.written = entry.offer.size;
+    // While it got its name, it may have been cancelled.
+    if (!entry.live) return;
     this.#answer(entry, "done");
     this.#dequeue(entry);
     this.#list.end(entry, "done");
@@ -352,10 +452,16 @@ export class IncomingTransfers {
   /** Stops a download; `keep`: its part file stays. */
   #drop(entry: Incoming, keep: boolean): void {
     this.#dequeue(entry);
-    entry.download?.lose();
+    this.#freeWhole(entry);
     this.#then(entry, () => this.#abort(entry, keep));
     this.#start();
-    this.pump();
+  }
+
+  /** A small file leaves memory. */
+  #freeWhole(entry: Incoming): void {
+    const { whole, wholeFrom } = entry;
+    entry.whole = undefined;
+    if (whole && wholeFrom !== undefined) this.#post.data.wrote(wholeFrom, whole.length);
   }
 
   async #abort(entry: Incoming, keep: boolean): Promise<void> {
@@ -380,9 +486,10 @@ export class IncomingTransfers {
   /** The sender is in the room, under this id. */
   returned(entry: Incoming, id: number): void {
     if (entry.peerId === id) return;
+    this.#forgo(entry);
+    this.lost(entry);
     entry.peerId = id;
     entry.who = this.#post.person(id);
-    entry.download?.lose();
     this.pump();
   }
 
@@ -392,47 +499,35 @@ export class IncomingTransfers {
       if (entry.peerId === id && entry.state === "offered") this.forget(entry);
     }
     this.#reported.delete(peerKey);
+    this.#lostAt.delete(id);
   }
 
-  /** A sender has lost its connection: the data it still owes takes no room in the window. */
-  park(id: number): void {
-    for (const entry of this.#running) if (entry.peerId === id) entry.download?.park();
-  }
-
-  /** A sender says that data of a file may be lost: it has lost its connection. */
-  again(from: number, id: Uint8Array): void {
-    const entry = this.#find(from, id);
+  /** A sender says that file data may be lost: it has lost its connection. */
+  again(from: number): void {
     const now = this.#clock.now();
-    // One message may say so many times, and each time makes this client request a whole window.
-    if (!entry?.download || now - entry.lostAt < AGAIN_MS) return;
-    entry.lostAt = now;
-    entry.download.lose();
-    this.#post.data.void(from);
+    // One message may say so many times, and each time makes this client ask for all files again.
+    if (now - (this.#lostAt.get(from) ?? -Infinity) < AGAIN_MS) return;
+    this.#lostAt.set(from, now);
+    this.lose(this.#post.peerKeyOf(from));
     this.pump();
   }
 
-  /** What a sender owes is lost; without a peer key, what all senders owe. */
+  /** What a sender owes is lost; without a peer key, what all senders owe. `pump` asks for it again. */
   lose(peerKey: string | undefined): void {
     for (const entry of this.#running) {
       if (peerKey !== undefined && entry.peerKey !== peerKey) continue;
-      entry.download?.lose();
+      this.lost(entry);
       if (entry.peerId !== undefined) this.#post.data.void(entry.peerId);
     }
   }
 
-  /** Counts the data that reachable senders owe again. */
-  unpark(): void {
-    for (const entry of this.#running) {
-      if (this.#list.reaches(entry)) entry.download?.unpark();
-    }
-  }
-
-  /** Gives up on data that is overdue; `pump` requests it again. */
-  expire(now: number): void {
-    if (!this.#post.connected) return;
-    for (const entry of this.#running) {
-      if (this.#list.reaches(entry)) entry.download?.late(now - OVERDUE_MS);
-    }
+  /** The data of a file that is on its way is lost. */
+  lost(entry: Incoming): void {
+    entry.isAsked = false;
+    if (!isSmall(entry) || entry.sha256) return;
+    // Without its hash it is worth nothing, and it is small.
+    this.#freeWhole(entry);
+    entry.next = 0;
   }
 
   /** The client leaves the room: reports the downloads that this interrupts. */
@@ -452,7 +547,21 @@ export class IncomingTransfers {
   }
 }
 
-/** Equal for offers of the same content. */
-function contentOf({ size, sha256 }: FileOffer): string {
-  return `${size} ${sha256.toHex()}`;
+/** It comes in one piece, and is kept in memory until its hash is here. */
+function isSmall({ offer }: Incoming): boolean {
+  return offer.size <= MAX_WHOLE;
+}
+
+/** What the rest of a file takes of a grant. */
+function costOf({ offer, next }: Incoming): number {
+  return restCost(offer.size - next);
+}
+
+/** Equal for offers of one member that may be of the same file. */
+function claimOf(peerKey: string | undefined, { name, size }: FileOffer): string {
+  return JSON.stringify([peerKey, size, name]);
+}
+
+function receivedOffer({ id, offer: { name, size }, peerKey }: Incoming): ReceivedOffer {
+  return { id, name, size, from: peerKey ?? "" };
 }

@@ -4,8 +4,9 @@
 import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { freeData } from "../tests/support/free_data.ts";
 import { ChatError } from "../errors.ts";
-import type { FileMessage } from "../protocol/file_messages.ts";
+import { type FileMessage, MAX_WHOLE } from "../protocol/file_messages.ts";
 import type { Person, RoomEvent } from "../room.ts";
+import { sha256 } from "../tests/support/hash.ts";
 import { MemoryDisk } from "../tests/support/memory_disk.ts";
 import type { AcceptPolicy } from "./post.ts";
 import { Transfers } from "./transfers.ts";
@@ -14,7 +15,6 @@ const SELF = 1;
 const MALLORY = 2;
 const BOB = 3;
 const CAROL = 4;
-const SHA256 = new Uint8Array(32);
 const DIRECT = { direct: true, sent: undefined, missing: 0 };
 
 /** The transfers of a client in a room with others, without a wire. */
@@ -23,6 +23,8 @@ function setUp({ accept, ignored }: { accept?: AcceptPolicy; ignored?: Set<strin
   const events: RoomEvent[] = [];
   /** The kinds of all file messages to one member. */
   const told: string[] = [];
+  /** All file messages to the room. */
+  const said: FileMessage[] = [];
   const person = (id: number): Person => (
     { id, name: here.get(id) ?? "", self: id === SELF, away: false }
   );
@@ -35,7 +37,7 @@ function setUp({ accept, ignored }: { accept?: AcceptPolicy; ignored?: Set<strin
       told.push(...messages.map(({ kind }) => kind));
       return true;
     },
-    say() {},
+    say: ({ messages }) => void said.push(...messages),
     wake() {},
     data: freeData,
     has: (id) => here.has(id),
@@ -56,8 +58,8 @@ function setUp({ accept, ignored }: { accept?: AcceptPolicy; ignored?: Set<strin
     new DataView(id.buffer).setUint32(0, ++last);
     return id;
   };
-  const offer = (name = "a", id = drawId()): FileMessage => (
-    { kind: "offer", id, name, size: 1, sha256: SHA256 }
+  const offer = (name = "a", id = drawId(), size = 1): FileMessage => (
+    { kind: "offer", id, name, size }
   );
   /** Handles one message; returns its events in short. */
   const take = (from: number, messages: readonly FileMessage[], refused = 0) => {
@@ -79,7 +81,7 @@ function setUp({ accept, ignored }: { accept?: AcceptPolicy; ignored?: Set<strin
     here.delete(id);
     transfers.left(id, name, "left");
   };
-  return { transfers, disk, events, here, told, offer, take, flood, leave };
+  return { transfers, disk, events, here, told, said, offer, take, flood, leave };
 }
 
 Deno.test("Transfers.take: one message has one event, whatever it does to how many files", () => {
@@ -149,6 +151,35 @@ Deno.test("Transfers.take: accepted files that wait are forgotten, too, and then
   await transfers.close();
 });
 
+Deno.test("Transfers.take: a receiver that asks again while its part is compared is not told to begin again", async () => {
+  const { transfers, disk, take, told, said } = setUp();
+  const bytes = new Uint8Array(2 * MAX_WHOLE);
+  disk.files.set("a", bytes);
+  const opened = Promise.withResolvers<void>();
+  let compared = 0;
+  disk.onHash = (_, length) => {
+    if (length === MAX_WHOLE) compared++;
+    return opened.promise;
+  };
+  transfers.offer("a", undefined, undefined);
+  while (transfers.offering) await new Promise(setImmediate);
+  const { id } = said.at(-1)!;
+  const prefix = sha256(bytes.subarray(0, MAX_WHOLE));
+  const ask = (generation: number) =>
+    take(BOB, [{ kind: "ask", id, generation, offset: MAX_WHOLE, prefix }]);
+  for (let generation = 1; generation < 10; generation++) ask(generation);
+  opened.resolve();
+  while (told.length === 0) await new Promise(setImmediate);
+  assertEquals([compared, told], [1, ["hash"]]);
+  // Each of these is compared again, and that has an end.
+  for (let generation = 10; !told.includes("differs"); generation++) {
+    ask(generation);
+    await new Promise(setImmediate);
+  }
+  assertEquals(compared, 3);
+  await transfers.close();
+});
+
 Deno.test("Transfers.left: nothing is kept of the offers of a member that has left", () => {
   const { transfers, flood, leave, here, take, offer } = setUp();
   flood(MALLORY, 500);
@@ -188,7 +219,6 @@ Deno.test("Transfers.take: the work for an offer does not grow with the offers b
         looks++;
         return 1;
       },
-      sha256: SHA256,
     };
   };
   const count = 5_000;
@@ -205,7 +235,7 @@ Deno.test("Transfers.accept: a file that has failed stays in the list, and its s
   disk.onSink = () => {
     throw new ChatError("Cannot receive a: the folder is gone");
   };
-  take(MALLORY, [offer()]);
+  take(MALLORY, [offer("a", undefined, MAX_WHOLE + 1)]);
   transfers.accept(1);
   while (transfers.list[0]!.state !== "failed") await Promise.resolve();
   leave(MALLORY);

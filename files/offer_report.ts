@@ -11,8 +11,6 @@ export class OfferReport {
   readonly #path: string;
   /** Files that were offered. */
   offered = 0;
-  /** The user does not want the rest. */
-  cancelled = false;
   /** Why the rest was not offered. */
   error: ChatError | undefined;
   #count = 0;
@@ -36,7 +34,7 @@ export class OfferReport {
       events.push({ type: "incomplete", path, count: this.#count, entries: this.#entries });
     }
     if (this.error) events.push({ type: "unsent", path, message: this.error.message });
-    else if (this.offered === 0 && !this.cancelled) {
+    else if (this.offered === 0) {
       const message = `Cannot send ${printable(path)}: it has no file that can be sent`;
       events.push({ type: "unsent", path, message });
     }

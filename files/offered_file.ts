@@ -1,10 +1,11 @@
-// Files of this user that are offered: hashed once, then read in ranges, and checked for changes before each read. Also
-// lists the files of a folder. Knows no room and no wire.
+// Files of this user that are offered: read in ranges, hashed while they are first read in order, and checked for
+// changes. Also lists the files of a folder. Knows no room and no wire.
 
+import { createHash, type Hash } from "node:crypto";
 import { MAX_FILE_NAME } from "../protocol/file_messages.ts";
 import { DiskError, failure, orMissing, reasonOf } from "./disk_errors.ts";
 import { isSame } from "./file_identity.ts";
-import { hashFile, readAll } from "./file_io.ts";
+import { readAll, updateHash } from "./file_io.ts";
 import { MAX_DEPTH } from "./filename.ts";
 import { localName, localPath, pathIn } from "./private_file.ts";
 import type { FoundFile, LeftOut, Upload } from "./storage.ts";
@@ -14,6 +15,8 @@ export const MAX_FILES = 20_000;
 const MAX_ENTRIES = 200_000;
 /** Offered files that a disk keeps open. */
 const MAX_OPEN = 16;
+/** After reading as many bytes, it is checked again whether the file is unchanged. */
+const CHECK_BYTES = 4 * 1024 * 1024;
 
 const utf8 = new TextEncoder();
 const changed = () => new DiskError("it has changed since it was offered", "changed");
@@ -21,12 +24,17 @@ const changed = () => new DiskError("it has changed since it was offered", "chan
 export class OfferedFile implements Upload {
   readonly name: string;
   readonly size: number;
-  readonly sha256: Uint8Array;
   readonly #path: string;
   readonly #info: Deno.FileInfo;
   /** All offered files of this disk that are open; the most recently read is last. */
   readonly #allOpen: Set<OfferedFile>;
   #file: Deno.FsFile | undefined;
+  /** The hash of the first `#hashed` bytes. */
+  #hash: Hash = createHash("sha256");
+  #hashed = 0;
+  #known: Uint8Array | undefined;
+  /** The hash of all bytes, if they were not read in order: receivers that ask for it share the work. */
+  #sha256: Promise<Uint8Array> | undefined;
   #closed = false;
   /** The last operation; each waits for the one before it. Never rejects. */
   #last: Promise<unknown> = Promise.resolve();
@@ -35,48 +43,66 @@ export class OfferedFile implements Upload {
     path: string,
     name: string,
     info: Deno.FileInfo,
-    sha256: Uint8Array,
     allOpen: Set<OfferedFile>,
   ) {
     this.#path = path;
     this.name = name;
     this.size = info.size;
-    this.sha256 = sha256;
     this.#info = info;
     this.#allOpen = allOpen;
   }
 
   /**
-   * Hashes a file.
+   * Looks at a file.
    *
    * @param allOpen shared by all files of one disk
-   * @throws {DiskError} if it is not a file, or changes meanwhile
+   * @throws {DiskError} if it is not a file
    */
   static async open(
     path: string,
     name: string | undefined,
-    progress: (bytes: number, size: number) => void,
     allOpen: Set<OfferedFile>,
   ): Promise<OfferedFile> {
-    const real = await Deno.realPath(path);
-    const info = await Deno.stat(real);
+    let real = path;
+    let info = await Deno.lstat(path);
+    if (info.isSymlink) {
+      real = await Deno.realPath(path);
+      info = await Deno.lstat(real);
+    }
     if (info.isDirectory) throw new DiskError("it is a folder");
     // A pipe might never end, or never begin.
     if (!info.isFile) throw new DiskError("it is not a file");
+    // Only an attempt shows whether it can be read.
     using file = await Deno.open(real);
-    const { hash, bytes } = await hashFile(file, info.size, progress);
-    if (bytes !== info.size || !isUnchanged(info, await file.stat())) {
-      throw new DiskError("it changed while it was read");
+    // Files of `/proc` have a size of 0.
+    if (info.size === 0 && await file.read(new Uint8Array(1)) !== null) {
+      throw new DiskError("the system does not report its size");
     }
-    const sha256 = new Uint8Array(hash.digest());
     const offered = name === undefined ? localName(path) : localPath(name);
-    return new OfferedFile(real, offered, info, sha256, allOpen);
+    return new OfferedFile(real, offered, info, allOpen);
   }
 
-  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-    const done = this.#last.then(() => this.#read(offset, length));
-    this.#last = done.catch(() => {});
-    return done;
+  get sha256(): Uint8Array | undefined {
+    if (this.#hashed < this.size) return undefined;
+    return this.#known ??= new Uint8Array(this.#hash.copy().digest());
+  }
+
+  read(offset: number, into: Uint8Array): Promise<void> {
+    if (!Number.isSafeInteger(offset) || offset < 0 || into.length > this.size - offset) {
+      throw new RangeError(`Cannot read ${into.length} bytes at ${offset}: it has ${this.size}`);
+    }
+    const isWhole = into.length === this.size;
+    return this.#then(() => isWhole ? this.#readWhole(into) : this.#read(offset, into));
+  }
+
+  async hash(length: number): Promise<Uint8Array> {
+    if (!Number.isSafeInteger(length) || length < 0 || length > this.size) {
+      throw new RangeError(`Cannot hash ${length} bytes: it has ${this.size}`);
+    }
+    return await this.#reporting(() => {
+      const mustRead = length === this.size && this.#hashed < length;
+      return mustRead ? this.#sha256 ??= this.#hashOf(length) : this.#hashOf(length);
+    });
   }
 
   close(): void {
@@ -84,43 +110,79 @@ export class OfferedFile implements Upload {
     this.#rest();
   }
 
-  async #read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-    if (
-      !Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0
-    ) {
-      throw new RangeError(`Cannot read ${length} bytes at ${offset}`);
-    }
-    if (length > this.size - offset) {
-      throw new RangeError(`Cannot read ${length} bytes at ${offset}: it has ${this.size}`);
-    }
+  #then<T>(act: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(() => this.#reporting(act));
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #reporting<T>(act: () => Promise<T>): Promise<T> {
     try {
       if (this.#closed) throw new DiskError("it is no longer offered");
-      // By its path, so that a replacement is noticed too.
-      if (!isUnchanged(await Deno.lstat(this.#path), this.#info)) throw changed();
-      const file = await this.#opened();
-      await file.seek(offset, Deno.SeekMode.Start);
-      const bytes = new Uint8Array(length);
-      if (!await readAll(file, bytes)) throw changed();
-      return bytes;
+      return await act();
     } catch (cause) {
-      throw failure(
-        "send",
-        this.#path,
-        orMissing(cause, "it does not exist any more", "removed"),
-        "read",
-      );
+      const known = orMissing(cause, "it does not exist any more", "removed");
+      throw failure("send", this.#path, known, "read");
     }
+  }
+
+  async #read(offset: number, into: Uint8Array): Promise<void> {
+    const end = offset + into.length;
+    const file = await this.#opened();
+    file.seekSync(offset, Deno.SeekMode.Start);
+    if (!await readAll(file, into)) throw changed();
+    if (end === this.size || Math.floor(end / CHECK_BYTES) > Math.floor(offset / CHECK_BYTES)) {
+      await this.#check(file);
+    }
+    if (offset <= this.#hashed && this.#hashed < end) this.#advance(into, offset);
+  }
+
+  /** In few calls, because there may be thousands of small files. */
+  async #readWhole(into: Uint8Array): Promise<void> {
+    this.#rest();
+    using file = await Deno.open(this.#path);
+    if (!await readAll(file, into) || !isUnchanged(await file.stat(), this.#info)) throw changed();
+    this.#advance(into, 0);
+  }
+
+  #advance(bytes: Uint8Array, offset: number): void {
+    this.#hash.update(bytes.subarray(this.#hashed - offset));
+    this.#hashed = offset + bytes.length;
+  }
+
+  /** Not in turn with the reads: those of other receivers need not wait for it. */
+  async #hashOf(length: number): Promise<Uint8Array> {
+    // What was hashed already may be too long.
+    const begun = length < this.#hashed ? 0 : this.#hashed;
+    const hash = begun === 0 ? createHash("sha256") : this.#hash.copy();
+    if (begun < length) {
+      using file = await Deno.open(this.#path);
+      await file.seek(begun, Deno.SeekMode.Start);
+      if (await updateHash(hash, file, length - begun) < length - begun) throw changed();
+      await this.#check(file);
+      if (length > this.#hashed) [this.#hash, this.#hashed] = [hash.copy(), length];
+    }
+    return new Uint8Array(hash.digest());
+  }
+
+  /** By its path too, so that a replacement is noticed. */
+  async #check(file: Deno.FsFile): Promise<void> {
+    if (!isUnchanged(await Deno.lstat(this.#path), this.#info)) throw changed();
+    if (!isUnchanged(await file.stat(), this.#info)) throw changed();
   }
 
   /** Opens the file if needed; closes the least recently read one of too many. */
   async #opened(): Promise<Deno.FsFile> {
     if (!this.#file) {
       const file = await Deno.open(this.#path);
-      if (!isUnchanged(await file.stat(), this.#info)) {
-        file.close();
-        throw changed();
-      }
       this.#file = file;
+      try {
+        await this.#check(file);
+      } catch (cause) {
+        this.#file = undefined;
+        file.close();
+        throw cause;
+      }
     }
     this.#allOpen.delete(this);
     this.#allOpen.add(this);

@@ -1,5 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ChatError } from "../errors.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { sha256 } from "../tests/support/hash.ts";
 import {
   CHUNK,
@@ -8,53 +7,157 @@ import {
   list,
   MIB,
   posix,
+  readRange,
   refuses,
 } from "../tests/support/real_files.ts";
 import { SYSTEM_CALLS } from "./file_io.ts";
 import { MAX_FILE_NAME } from "../protocol/file_messages.ts";
+import type { Upload } from "./storage.ts";
 import { SystemDisk } from "./system_disk.ts";
 
-Deno.test("OfferedFile: hashes a file with progress, and reads ranges", async () => {
+/** Reads a file in order, in pieces. */
+async function readOn(upload: Upload, from: number, to: number, piece = CHUNK): Promise<void> {
+  for (let at = from; at < to; at += piece) await readRange(upload, at, Math.min(piece, to - at));
+}
+
+Deno.test("OfferedFile: reads ranges, and has the hash of files of any size", async () => {
   await inFolder(async (folder) => {
     const disk = new SystemDisk(() => folder);
     for (const size of [0, 1, CHUNK, MIB + 1]) {
       const bytes = content(size);
       Deno.writeFileSync(`${folder}/in.bin`, bytes);
-      const progress: number[] = [];
-      const upload = await disk.open(`${folder}/in.bin`, undefined, (n) => progress.push(n));
+      const upload = await disk.open(`${folder}/in.bin`, undefined);
       assertEquals(upload.name, "in.bin");
       assertEquals(upload.size, size);
-      assertEquals(upload.sha256, sha256(bytes));
-      assertEquals(progress.at(-1) ?? 0, size);
-      assertEquals(progress, progress.toSorted((a, b) => a - b));
       const [all, last] = await Promise.all([
-        upload.read(0, size),
-        upload.read(size - Math.min(size, 3), Math.min(size, 3)),
+        readRange(upload, 0, size),
+        readRange(upload, size - Math.min(size, 3), Math.min(size, 3)),
       ]);
       assertEquals(all, bytes);
       assertEquals(last, bytes.slice(-3));
-      assertEquals(await upload.read(size, 0), new Uint8Array());
-      for (const [at, n] of [[0, size + 1], [-1, 1], [size, 1], [0.5, 0], [0, NaN], [0, -1]]) {
-        await assertRejects(() => upload.read(at!, n!), RangeError);
+      assertEquals(await readRange(upload, size, 0), new Uint8Array());
+      assertEquals(await upload.hash(size), sha256(bytes));
+      assertEquals(await upload.hash(size), sha256(bytes));
+      for (const [at, n] of [[0, size + 1], [-1, 1], [size, 1], [0.5, 0], [NaN, 0]]) {
+        assertThrows(() => upload.read(at!, new Uint8Array(n!)), RangeError);
+      }
+      for (const length of [-1, size + 1, 0.5, NaN]) {
+        await assertRejects(() => upload.hash(length), RangeError);
       }
       upload.close();
-      await refuses(
-        () => upload.read(0, 0),
-        `Cannot send ${folder}/in.bin: it is no longer offered`,
-      );
+      const over = `Cannot send ${folder}/in.bin: it is no longer offered`;
+      await refuses(() => readRange(upload, 0, 0), over);
+      await refuses(() => upload.hash(size), over);
     }
-    const upload = await disk.open(`${folder}/in.bin`, "../my\x1b name.bin", () => {});
+    const upload = await disk.open(`${folder}/in.bin`, "../my\x1b name.bin");
     assertEquals(upload.name, "my_ name.bin");
     upload.close();
   });
 });
 
+Deno.test("OfferedFile.hash: is right before, at and after the bytes that were read", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/file`;
+    const bytes = content(MIB);
+    Deno.writeFileSync(path, bytes);
+    const right = async (upload: Upload, length: number) =>
+      assertEquals(await upload.hash(length), sha256(bytes.subarray(0, length)), `${length}`);
+    const upload = await new SystemDisk(() => folder).open(path, undefined);
+    await right(upload, 0);
+    await readOn(upload, 0, 4 * CHUNK);
+    for (const chunks of [2, 4, 0, 6, 5, 6, 3]) await right(upload, chunks * CHUNK + chunks % 2);
+    // A read before the end of what was hashed, over it, and after a gap.
+    for (const at of [5, 5.5, 9]) await readRange(upload, at * CHUNK, CHUNK);
+    for (const chunks of [6, 7, 10]) await right(upload, chunks * CHUNK);
+    // At the same time as reads.
+    await Promise.all([
+      readOn(upload, 0, MIB),
+      right(upload, MIB),
+      right(upload, 9 * CHUNK),
+      right(upload, MIB - 1),
+    ]);
+    await right(upload, MIB);
+    upload.close();
+  });
+});
+
 posix(
-  "OfferedFile.open: reports what is not a file or does not exist, and can be stopped",
+  "OfferedFile.hash: a file read in order is not read again, whoever its receivers are",
+  async () => {
+    await inFolder(async (folder) => {
+      const path = `${folder}/file`;
+      const bytes = content(MIB);
+      const begin = async () => {
+        Deno.writeFileSync(path, bytes);
+        return await new SystemDisk(() => folder).open(path, undefined);
+      };
+      // Each reads ranges in order: one receiver; two, of which the second begins later and overtakes the first; and one
+      // that has the first half, which is read once for it.
+      const receivers: Record<string, (upload: Upload) => Promise<void>> = {
+        "one": (upload) => readOn(upload, 0, MIB),
+        "in pieces of several sizes": async (upload) => {
+          await readOn(upload, 0, MIB / 2, 1000);
+          await readOn(upload, MIB / 2, MIB, 128 * 1024);
+        },
+        "two": async (upload) => {
+          await readOn(upload, 0, 4 * CHUNK);
+          await readOn(upload, 0, 7 * CHUNK + 9, CHUNK + 3);
+          await Promise.all([readOn(upload, 4 * CHUNK, MIB), readOn(upload, 7 * CHUNK + 9, MIB)]);
+        },
+        "one that goes on": async (upload) => {
+          await upload.hash(MIB / 2);
+          await readOn(upload, MIB / 2, MIB);
+        },
+        "one that goes on, after another": async (upload) => {
+          await readOn(upload, 0, 4 * CHUNK);
+          await upload.hash(MIB / 2 + 1);
+          await readOn(upload, 4 * CHUNK, MIB);
+        },
+      };
+      for (const [who, read] of Object.entries(receivers)) {
+        const upload = await begin();
+        await read(upload);
+        // So it could not be read again.
+        Deno.removeSync(path);
+        assertEquals(await upload.hash(MIB), sha256(bytes), who);
+        upload.close();
+      }
+    });
+  },
+);
+
+Deno.test("OfferedFile.hash: many receivers that have all of it cost one hash", async () => {
+  await inFolder(async (folder) => {
+    const bytes = content(MIB);
+    Deno.writeFileSync(`${folder}/file`, bytes);
+    const upload = await new SystemDisk(() => folder).open(`${folder}/file`, undefined);
+    let opened = 0;
+    const { open } = Deno;
+    Deno.open = (...options) => {
+      opened++;
+      return open(...options);
+    };
+    try {
+      await readOn(upload, 0, CHUNK);
+      const hashes = await Promise.all(Array.from({ length: 50 }, () => upload.hash(MIB)));
+      for (const hash of [...hashes, await upload.hash(MIB)]) assertEquals(hash, sha256(bytes));
+    } finally {
+      Deno.open = open;
+      upload.close();
+    }
+    // For the reads, and for the hash.
+    assertEquals(opened, 2);
+    // Waits until it is closed.
+    await Promise.allSettled([upload.read(0, new Uint8Array())]);
+  });
+});
+
+posix(
+  "OfferedFile.open: reports what is not a file, does not exist, or has no size",
   async () => {
     await inFolder(async (folder) => {
       const disk = new SystemDisk(() => folder);
-      const open = (name: string) => disk.open(`${folder}/${name}`, undefined, () => {});
+      const open = (name: string) => disk.open(`${folder}/${name}`, undefined);
       assert((await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output()).success);
       Deno.symlinkSync(`${folder}/pipe`, `${folder}/link`);
       Deno.writeTextFileSync(`${folder}/file`, "hi");
@@ -65,15 +168,12 @@ posix(
       await says("link", "it is not a file");
       await says("none", "the file does not exist");
       await says("file/none", "a part of its path is not a folder");
-      // The system reports a size of 0 for it.
-      await refuses(
-        () => disk.open("/proc/self/status", undefined, () => {}),
-        "Cannot send /proc/self/status: it changed while it was read",
-      );
-      const stop = () => {
-        throw new ChatError("stopped");
-      };
-      await refuses(() => disk.open(`${folder}/file`, undefined, stop), "stopped");
+      if (Deno.build.os === "linux") {
+        await refuses(
+          () => disk.open("/proc/self/status", undefined),
+          "Cannot send /proc/self/status: the system does not report its size",
+        );
+      }
       // A link is followed: the user has named it.
       Deno.symlinkSync("file", `${folder}/mine`);
       const upload = await open("mine");
@@ -83,72 +183,127 @@ posix(
   },
 );
 
+/** Ways to change a file; each with what is reported. */
+function changesOf(folder: string, size: number): Record<string, [() => void, string]> {
+  const path = `${folder}/file`;
+  const changed = `Cannot send ${path}: it has changed since it was offered`;
+  return {
+    "longer": [() => Deno.writeTextFileSync(path, "more", { append: true }), changed],
+    "shorter": [() => Deno.truncateSync(path, size - 1), changed],
+    "of the same size": [() => {
+      Deno.writeFileSync(path, new Uint8Array(size).fill(1));
+      Deno.utimeSync(path, new Date(7), new Date(7));
+    }, changed],
+    "replaced": [() => {
+      Deno.writeFileSync(`${folder}/other`, new Uint8Array(size));
+      const { atime, mtime } = Deno.statSync(path);
+      Deno.utimeSync(`${folder}/other`, atime!, mtime!);
+      Deno.renameSync(`${folder}/other`, path);
+    }, changed],
+    "a link now": [() => {
+      Deno.renameSync(path, `${folder}/other`);
+      Deno.symlinkSync(`${folder}/other`, path);
+    }, changed],
+    "gone": [() => Deno.removeSync(path), `Cannot send ${path}: it does not exist any more`],
+  };
+}
+
+/** Calls `use` with a new offered file of zeros, for each way to change it. */
+async function withChanges(
+  size: number,
+  use: (upload: Upload, change: () => void, message: string, what: string) => Promise<void>,
+): Promise<void> {
+  await inFolder(async (folder) => {
+    const disk = new SystemDisk(() => folder);
+    for (const [what, [change, message]] of Object.entries(changesOf(folder, size))) {
+      Deno.writeFileSync(`${folder}/file`, new Uint8Array(size));
+      const upload = await disk.open(`${folder}/file`, undefined);
+      await use(upload, change, message, what);
+      upload.close();
+      for (const name of list(folder)) Deno.removeSync(`${folder}/${name}`);
+    }
+  });
+}
+
+posix("OfferedFile.read: reports a file that has changed before it is read", async () => {
+  for (const before of [false, true]) {
+    await withChanges(10, async (upload, change, message) => {
+      if (before) assertEquals(await readRange(upload, 0, 10), new Uint8Array(10));
+      change();
+      await refuses(() => readRange(upload, 0, 5), message);
+    });
+  }
+});
+
 posix(
-  "OfferedFile.read: reports a file that has changed, was replaced or was removed",
+  "OfferedFile: reports a file that changes while it is sent, and has no hash of it",
   async () => {
-    await inFolder(async (folder) => {
-      const disk = new SystemDisk(() => folder);
-      const path = `${folder}/file`;
-      const changed = `Cannot send ${path}: it has changed since it was offered`;
-      const changes: Record<string, [change: () => void, message: string]> = {
-        "longer": [() => Deno.writeTextFileSync(path, "more", { append: true }), changed],
-        "shorter": [() => Deno.truncateSync(path, 5), changed],
-        "of the same size": [() => {
-          Deno.writeFileSync(path, content(10, 3));
-          Deno.utimeSync(path, new Date(7), new Date(7));
-        }, changed],
-        "replaced": [() => {
-          Deno.writeFileSync(`${folder}/other`, content(10));
-          const { atime, mtime } = Deno.statSync(path);
-          Deno.utimeSync(`${folder}/other`, atime!, mtime!);
-          Deno.renameSync(`${folder}/other`, path);
-        }, changed],
-        "a link now": [() => {
-          Deno.renameSync(path, `${folder}/other`);
-          Deno.symlinkSync(`${folder}/other`, path);
-        }, changed],
-        "gone": [() => Deno.removeSync(path), `Cannot send ${path}: it does not exist any more`],
-      };
-      for (const [change, message] of Object.values(changes)) {
-        for (const before of [false, true]) {
-          Deno.writeFileSync(path, content(10));
-          const upload = await disk.open(path, undefined, () => {});
-          if (before) assertEquals(await upload.read(0, 10), content(10));
-          change();
-          await refuses(() => upload.read(0, 5), message);
-          upload.close();
-          for (const name of list(folder)) Deno.removeSync(`${folder}/${name}`);
-        }
-      }
+    const size = 2 * CHUNK + 5;
+    await withChanges(size, async (upload, change, message) => {
+      await readOn(upload, 0, 2 * CHUNK);
+      change();
+      await refuses(() => readOn(upload, 2 * CHUNK, size), message);
+      await refuses(() => upload.hash(size), message);
+      await refuses(() => upload.hash(size - 1), message);
+    });
+    await withChanges(size, async (upload, change, message) => {
+      await readOn(upload, 0, CHUNK);
+      change();
+      // The rest is read only for the hash.
+      await refuses(() => upload.hash(size), message);
+      await refuses(() => upload.hash(size), message);
     });
   },
 );
 
+posix("OfferedFile.read: of a file that has changed, less than 4 MiB go out", async () => {
+  const size = 9 * MIB;
+  await withChanges(size, async (upload, change, message, what) => {
+    await readOn(upload, 0, 5 * MIB, MIB / 2);
+    change();
+    let at = 5 * MIB;
+    const readRest = async () => {
+      for (; at < size; at += MIB / 2) await readRange(upload, at, MIB / 2);
+    };
+    await refuses(readRest, message);
+    assertEquals(at, 8 * MIB - MIB / 2, what);
+  });
+});
+
+/** The files in a folder that this process has open, on Linux. */
+function openIn(folder: string): string[] {
+  return Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${name}`);
+    } catch {
+      return "";
+    }
+  }).filter((path) => path.startsWith(folder));
+}
+
 Deno.test("OfferedFile: keeps few of many offered files open", async () => {
   await inFolder(async (folder) => {
     const disk = new SystemDisk(() => folder);
-    const uploads = [];
+    const uploads: Upload[] = [];
     for (let i = 0; i < 300; i++) {
       Deno.writeFileSync(`${folder}/${i}`, content(10, i));
-      uploads.push(await disk.open(`${folder}/${i}`, undefined, () => {}));
+      uploads.push(await disk.open(`${folder}/${i}`, undefined));
     }
     for (let round = 0; round < 2; round++) {
-      const read = await Promise.all(uploads.map((upload) => upload.read(2, 8)));
+      const read = await Promise.all(uploads.map((upload) => readRange(upload, 2, 8)));
       for (const [i, bytes] of read.entries()) assertEquals(bytes, content(8, i + 2));
     }
-    if (Deno.build.os === "linux") {
-      const open = Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => {
-        try {
-          return Deno.readLinkSync(`/proc/self/fd/${name}`);
-        } catch {
-          return "";
-        }
-      }).filter((path) => path.startsWith(folder));
-      assertEquals(open.length, 16);
+    if (Deno.build.os === "linux") assertEquals(openIn(folder).length, 16);
+    // What was read at once is not needed again.
+    for (const [i, upload] of uploads.entries()) {
+      await readRange(upload, 0, 10);
+      assertEquals(await upload.hash(10), sha256(content(10, i)));
     }
-    for (const upload of uploads) upload.close();
     // Waits until the queued closes are done.
-    await Promise.allSettled(uploads.map((upload) => upload.read(0, 0)));
+    await Promise.all(uploads.map((upload) => upload.read(0, new Uint8Array(10))));
+    if (Deno.build.os === "linux") assertEquals(openIn(folder).length, 0);
+    for (const upload of uploads) upload.close();
+    await Promise.allSettled(uploads.map((upload) => upload.read(0, new Uint8Array())));
   });
 });
 

@@ -1,5 +1,5 @@
-// Files that this client offers. A file is hashed and offered to the room or to one member; each member that requests
-// it has a transfer of its own; the data goes out when the client has nothing else to send. Knows no socket: the
+// Files that this client offers, to the room or to one member. Each member that asks for a file has a transfer of its
+// own; the data goes out when the client has nothing else to send, and the hash of the file after it. Knows no socket: the
 // client takes the data with `next`, everything else goes through the control queue.
 //
 // Everything a receiver requests is checked against what was offered to it.
@@ -7,23 +7,22 @@
 import { ChatError } from "../errors.ts";
 import { AckOutcome } from "../protocol.ts";
 import {
-  type Chunk,
   type FileMessage,
   type FileMessages,
   fileMessageSize,
+  type FileRequest,
   isFolder,
   MAX_FILE_MESSAGES,
   MAX_FILE_NAME,
+  MAX_WHOLE,
   type Reason,
-  SHA256_SIZE,
   TRANSFER_ID_SIZE,
 } from "../protocol/file_messages.ts";
 import type { EndReason, Person, RoomEvent } from "../room.ts";
 import type { ControlQueue } from "./control_queue.ts";
 import { FileError, type FileReason } from "./disk_errors.ts";
 import type { Post, TransferClock } from "./post.ts";
-import { ReadAhead } from "./read_ahead.ts";
-import type { ChunkRequest } from "./requests.ts";
+import { ReadAhead, type ReadyData } from "./read_ahead.ts";
 import { OfferReport } from "./offer_report.ts";
 import type { Disk } from "./storage.ts";
 import { Outgoing, Sending, type TransferState } from "./transfer_entries.ts";
@@ -37,8 +36,8 @@ const MAX_BATCH_BYTES = 64 * 1024;
 const MAX_LOST = 100;
 /** Offers to the room that are repeated to members that do not know them: the newest ones. */
 const MAX_REPEATED = 100;
-/** The hash of a file that has not been read yet. */
-const NO_HASH = new Uint8Array(SHA256_SIZE);
+/** How often a member may have what it has of a file compared in one session: this client reads the file for it. */
+const MAX_COMPARED = 3;
 
 export interface OutgoingOptions {
   readonly post: Post;
@@ -56,13 +55,15 @@ export class OutgoingTransfers {
   readonly #control: ControlQueue;
   /** Offers that can be requested, by id in hex. */
   readonly #offers = new Map<string, Outgoing>();
-  /** Transfers that move data, and files that are being hashed. */
-  readonly #active = new Set<Sending | Outgoing>();
+  /** Transfers that move data. */
+  readonly #active = new Set<Sending>();
   readonly #data: ReadAhead;
   /** Running transfers whose receivers have left, oldest first. */
   readonly #lost = new Set<Sending>();
   /** Calls of `offer` that have not finished. */
   #offering = 0;
+  /** How many offers and transfers the user has cancelled. */
+  #cancels = 0;
 
   constructor(options: OutgoingOptions) {
     this.#post = options.post;
@@ -72,7 +73,8 @@ export class OutgoingTransfers {
     this.#control = options.control;
     this.#data = new ReadAhead({
       ...options,
-      find: (id) => this.find(id),
+      onHash: (source, to, sha256) => this.#sendHash(source, to, sha256),
+      onDiffers: ({ offer }, to) => this.#control.send(to, { kind: "differs", id: offer.id }),
       onFailure: (source, error) => {
         const reason = error instanceof FileError ? error.code : "unreadable";
         source.message = error.message;
@@ -86,11 +88,11 @@ export class OutgoingTransfers {
     });
   }
 
-  get active(): ReadonlySet<Sending | Outgoing> {
+  get active(): ReadonlySet<Sending> {
     return this.#active;
   }
 
-  /** Files are being hashed to be offered. */
+  /** Files are being looked for, to be offered. */
   get offering(): boolean {
     return this.#offering > 0;
   }
@@ -104,7 +106,7 @@ export class OutgoingTransfers {
 
   /** Offers files and all that is in folders, one path after the other, up to the first that cannot be offered. */
   offer(paths: string | readonly string[], to: Person | undefined, name: string | undefined): void {
-    // `close` does not wait for this: it may be a large file that is being hashed.
+    // `close` does not wait for this: it may be a large folder.
     this.#offering++;
     void this.#offerEach([paths].flat(), to, name).finally(() => this.#offering--).then(
       (events) => {
@@ -138,8 +140,10 @@ export class OutgoingTransfers {
     const report = new OfferReport(path);
     let batch: Outgoing[] = [];
     let size = 0;
+    const cancels = this.#cancels;
     const flush = () => {
-      if (batch.length > 0) this.#offerBatch(batch, to);
+      const live = batch.filter((source) => source.live);
+      if (live.length > 0) this.#offerBatch(live, to);
       batch = [];
       size = 0;
     };
@@ -153,7 +157,7 @@ export class OutgoingTransfers {
           throw new ChatError(`Cannot offer more files: ${MAX_OFFERS} are offered already`);
         }
         const id = crypto.getRandomValues(new Uint8Array(TRANSFER_ID_SIZE));
-        const unread = { id, name: found.name, size: 0, sha256: NO_HASH };
+        const unread = { id, name: found.name, size: 0 };
         const source = new Outgoing(
           this.#list.nextNumber(),
           unread,
@@ -164,9 +168,11 @@ export class OutgoingTransfers {
         source.who = to;
         source.peerId = to?.id;
         const error = await this.#prepare(source);
-        // A user who cancels one file of a folder does not want the rest of it either.
-        if (this.#list.closed || source.state === "cancelled") {
-          report.cancelled = true;
+        if (this.#list.closed) break;
+        // A user who cancels one file meanwhile does not want the rest, either.
+        if (this.#cancels > cancels) {
+          if (!error) this.#shut(source, "cancelled");
+          report.offered++;
           break;
         }
         if (error) {
@@ -187,44 +193,27 @@ export class OutgoingTransfers {
     return report.events;
   }
 
-  /** Hashes a file; returns why it cannot be offered, unless it was cancelled. Of an empty folder nothing is read. */
+  /** Opens a file; returns why it cannot be offered. Of an empty folder nothing is read. */
   async #prepare(source: Outgoing): Promise<ChatError | undefined> {
     if (isFolder(source.offer.name)) {
       this.#list.add(source);
       this.#offers.set(source.offer.id.toHex(), source);
       return undefined;
     }
-    source.state = "reading";
-    this.#list.add(source);
-    this.#active.add(source);
-    this.#list.watch();
     try {
-      const upload = await this.#disk.open(source.file, source.givenName, (bytes, size) => {
-        if (this.#list.closed || !source.live) {
-          throw new ChatError("Cannot offer a file: it was cancelled");
-        }
-        source.offer = { ...source.offer, size };
-        source.bytes = bytes;
-        source.movedAt = this.#clock.now();
-      });
-      this.#active.delete(source);
-      if (this.#list.closed || !source.live) {
+      const upload = await this.#disk.open(source.file, source.givenName);
+      if (this.#list.closed) {
         upload.close();
         return undefined;
       }
-      const { size, sha256 } = upload;
-      source.offer = { ...source.offer, name: shorten(upload.name), size, sha256 };
-      source.bytes = 0;
-      source.rate = undefined;
-      source.state = "offered";
+      source.upload = upload;
+      if (upload.size === 0) source.sha256 = await upload.hash(0);
+      source.offer = { ...source.offer, name: shorten(upload.name), size: upload.size };
+      this.#list.add(source);
       this.#offers.set(source.offer.id.toHex(), source);
-      this.#data.keepOpen(source, upload);
       return undefined;
     } catch (error) {
-      this.#active.delete(source);
       if (!(error instanceof ChatError)) throw error;
-      if (!source.live) return undefined;
-      this.#list.remove(source);
       return error;
     }
   }
@@ -238,6 +227,7 @@ export class OutgoingTransfers {
   }
 
   #offerBatch(batch: readonly Outgoing[], to: Person | undefined): void {
+    for (const source of batch) source.isAnnounced = true;
     const messages = batch.map(({ offer }): FileMessage => ({ kind: "offer", ...offer }));
     // An offer to the room is reported when the server returns it.
     if (!to) return this.#post.say({ refused: 0, messages });
@@ -274,6 +264,7 @@ export class OutgoingTransfers {
   }
 
   cancel(entry: Sending | Outgoing): void {
+    this.#cancels++;
     if (entry instanceof Sending) {
       if (entry.peerId !== undefined) {
         this.#data.drop(entry.peerId, entry.offer.id);
@@ -284,7 +275,7 @@ export class OutgoingTransfers {
         });
       }
       if (entry.source.peerKey !== undefined) this.#shut(entry.source, "cancelled");
-    } else if (entry.state !== "reading") {
+    } else {
       this.#withdraw(entry, "cancelled");
       // `#withdraw` has reported the transfer to the member that it was offered to.
       if (entry.peerKey !== undefined && entry.receivers.length > 0) {
@@ -300,15 +291,17 @@ export class OutgoingTransfers {
     reason?: EndReason,
     message?: string,
   ): void {
-    this.#active.delete(entry);
-    if (entry instanceof Sending) this.#lost.delete(entry);
+    if (entry instanceof Sending) {
+      this.#active.delete(entry);
+      this.#lost.delete(entry);
+    }
     this.#list.end(entry, state, reason, message);
   }
 
   /** Closes an offer without a report. */
   #shut(source: Outgoing, state: TransferState): void {
     source.state = state;
-    this.#data.closeFile(source);
+    source.upload?.close();
     this.#list.remove(source);
     this.#offers.delete(source.offer.id.toHex());
   }
@@ -317,41 +310,49 @@ export class OutgoingTransfers {
   #withdraw(source: Outgoing, reason: FileReason): void {
     const { id } = source.offer;
     const fileMessage: FileMessage = { kind: "withdraw", id, reason };
-    if (source.peerKey === undefined) this.#post.say({ refused: 0, messages: [fileMessage] });
-    else if (source.peerId !== undefined) this.#control.send(source.peerId, fileMessage);
+    if (!source.isAnnounced) {
+      // Nobody knows it.
+    } else if (source.peerKey === undefined) {
+      this.#post.say({ refused: 0, messages: [fileMessage] });
+    } else if (source.peerId !== undefined) this.#control.send(source.peerId, fileMessage);
     for (const entry of source.receivers) {
       if (entry.peerId !== undefined) this.#data.drop(entry.peerId, id);
       if (entry.live) {
         this.#end(entry, reason === "cancelled" ? "cancelled" : "failed", reason, source.message);
       }
     }
-    this.#data.closeFile(source);
+    source.upload?.close();
     this.#offers.delete(id.toHex());
   }
 
   // ---- receivers ----
 
-  /** A member requests a part of a file. */
-  requested(request: ChunkRequest): void {
-    const { to, id } = request;
+  /** A member asks for a file. */
+  requested(to: number, request: FileRequest): void {
+    const { id } = request;
     const source = this.find(id);
     const peerKey = this.#post.peerKeyOf(to);
     if (!source?.live || peerKey === undefined || !isOfferedTo(source, peerKey)) {
       return this.#control.send(to, { kind: "withdraw", id, reason: "other" });
     }
-    if (request.offset + request.length > source.offer.size) return;
+    if (request.offset > source.offer.size || isFolder(source.offer.name)) return;
     const entry = this.#sendingTo(source, peerKey, to);
-    this.#data.request(request);
-    // A receiver that has declined may request the file after all.
-    if (entry.state !== "running") {
-      entry.state = "running";
-      // What the receiver has already is not sent now: it says nothing about the speed.
-      entry.bytes = entry.resumed = request.offset;
-      entry.rate = undefined;
-      this.#active.add(entry);
-      this.#list.report(entry);
-      this.#list.watch();
+    // One that is being compared may be asked for again: a large file takes a while.
+    const mustCompare = request.prefix && !this.#data.isHashing(to, request);
+    if (mustCompare && ++entry.compared > MAX_COMPARED) {
+      return this.#control.send(to, { kind: "differs", id });
     }
+    this.#data.ask(to, source, request);
+    // A receiver that has declined may ask for the file after all.
+    if (entry.state === "running") return;
+    entry.state = "running";
+    // What the receiver has already is not sent now: it says nothing about the speed.
+    entry.bytes = entry.resumed = request.offset;
+    entry.rate = undefined;
+    this.#active.add(entry);
+    this.#list.watch();
+    // Each report costs more than a small file does.
+    if (source.offer.size > MAX_WHOLE) this.#list.report(entry);
   }
 
   /** A receiver has the complete file, or does not want it. */
@@ -364,6 +365,7 @@ export class OutgoingTransfers {
     if (entry.state === "done") return;
     if (fileMessage.kind === "done") {
       entry.bytes = source.offer.size;
+      entry.sha256 = source.sha256;
       this.#end(entry, "done");
     } else this.#declined(entry, fileMessage.reason);
     // An offer to one member is over with its only transfer.
@@ -382,7 +384,7 @@ export class OutgoingTransfers {
       case "full":
         return this.#end(entry, "failed", reason, `${name} has no space left for it`);
       case "damaged": {
-        const message = `the data that ${name} received does not match the offer`;
+        const message = `the data that ${name} received does not match the file's SHA-256`;
         return this.#end(entry, "failed", reason, message);
       }
       default:
@@ -399,7 +401,10 @@ export class OutgoingTransfers {
       source.addReceiver(entry, to);
       this.#list.add(entry);
     }
-    if (entry.peerId !== to) entry.movedAt = this.#clock.now();
+    if (entry.peerId !== to) {
+      entry.movedAt = this.#clock.now();
+      entry.compared = 0;
+    }
     this.#lost.delete(entry);
     entry.peerId = to;
     entry.who = this.#post.person(to);
@@ -422,11 +427,21 @@ export class OutgoingTransfers {
     this.#data.start();
   }
 
-  /** The file data for the next frame, for when the client has nothing else to send. */
-  next(): { to: number; chunks: readonly Chunk[] } | undefined {
-    const next = this.#data.next();
-    for (const chunk of next?.chunks ?? []) this.#sent(next!.to, chunk);
-    return next;
+  /** Takes the file data for the next frame, for when the client has nothing else to send. */
+  take<T>(use: (data: ReadyData) => T): T | undefined {
+    return this.#data.take((data) => {
+      const frame = use(data);
+      for (const { source, end, sha256 } of data.parts) {
+        this.#sent(data.to, source, end);
+        if (sha256) this.#sendHash(source, data.to, sha256);
+      }
+      return frame;
+    });
+  }
+
+  #sendHash(source: Outgoing, to: number, sha256: Uint8Array): void {
+    source.sha256 = sha256;
+    this.#control.send(to, { kind: "hash", id: source.offer.id, sha256 });
   }
 
   /** The server has answered a message to one member. */
@@ -436,12 +451,11 @@ export class OutgoingTransfers {
     if (isBusy) { for (const fileMessage of messages) this.#control.send(to, fileMessage); }
   }
 
-  #sent(to: number, { id, offset, bytes }: Chunk): void {
+  #sent(to: number, source: Outgoing, end: number): void {
     const peerKey = this.#post.peerKeyOf(to);
-    const source = this.find(id);
-    const entry = peerKey !== undefined && source && this.#findSending(source, peerKey, to);
+    const entry = peerKey !== undefined && this.#findSending(source, peerKey, to);
     if (!entry || entry.state !== "running") return;
-    entry.bytes = Math.max(entry.bytes, offset + bytes.length);
+    entry.bytes = Math.max(entry.bytes, end);
     this.#list.move(entry, this.#clock.now());
   }
 
@@ -475,9 +489,11 @@ export class OutgoingTransfers {
 
   /** This client has lost its connection, and is back: what was on its way to its receivers is gone. */
   again(): void {
-    for (const entry of this.#active) {
-      if (!(entry instanceof Sending) || entry.peerId === undefined) continue;
-      this.#control.send(entry.peerId, { kind: "again", id: entry.offer.id });
+    const told = new Set<number>();
+    for (const { peerId, offer } of this.#active) {
+      if (peerId === undefined || told.has(peerId)) continue;
+      told.add(peerId);
+      this.#control.send(peerId, { kind: "again", id: offer.id });
     }
   }
 
@@ -487,7 +503,7 @@ export class OutgoingTransfers {
   }
 
   close(): void {
-    this.#data.close();
+    for (const { upload } of this.#offers.values()) upload?.close();
   }
 }
 

@@ -12,7 +12,7 @@ import { printable } from "../text/printable.ts";
 import { DiskError, failure, FileError, orMissing } from "./disk_errors.ts";
 import type { DownloadFolder } from "./download_folder.ts";
 import { isOwn, isSame, OWNER_ONLY } from "./file_identity.ts";
-import { hashFile, writeAll, type WriteCalls } from "./file_io.ts";
+import { updateHash, writeAll, type WriteCalls } from "./file_io.ts";
 import { partName, stateName } from "./filename.ts";
 import { appendLine, createState, isSameOffer, readState } from "./part_state.ts";
 import type { ReceivedOffer, Sink } from "./storage.ts";
@@ -27,7 +27,8 @@ const MIN_STATE_SIZE = 1024 * 1024;
 /** Characters after the name in a part's name. */
 const ENDING_LENGTH = partName("", "0".repeat(32)).length;
 
-class PartFile implements Sink {
+/** A file that is being received. */
+export class PartFile implements Sink {
   readonly #folder: DownloadFolder;
   readonly #offer: ReceivedOffer;
   /** The folders and the name that the file gets. */
@@ -36,7 +37,7 @@ class PartFile implements Sink {
   readonly #part: string;
   readonly #file: Deno.FsFile;
   readonly #calls: WriteCalls;
-  readonly #hash: Hash;
+  #hash: Hash;
   /** Open for appending checkpoints; a small file has none before it is interrupted. */
   #state: Deno.FsFile | undefined;
   #have: number;
@@ -79,12 +80,21 @@ class PartFile implements Sink {
     return this.#have;
   }
 
+  prefix(): Promise<Uint8Array> {
+    return this.#then(() => Promise.resolve(new Uint8Array(this.#hash.copy().digest())));
+  }
+
   write(offset: number, bytes: Uint8Array): Promise<void> {
     return this.#then(() => this.#append(offset, bytes));
   }
 
-  finish(): Promise<string> {
-    return this.#then(() => this.#finish());
+  restart(): Promise<void> {
+    return this.#then(() => this.#restart());
+  }
+
+  /** @param keep the part stays if it cannot get a name */
+  finish(sha256: Uint8Array, keep: boolean = true): Promise<string> {
+    return this.#then(() => this.#finish(sha256, keep));
   }
 
   abort(keep: boolean): Promise<void> {
@@ -133,17 +143,35 @@ class PartFile implements Sink {
     }
   }
 
+  async #restart(): Promise<void> {
+    this.#checkOpen();
+    try {
+      await this.#writingCheckpoint;
+      await this.#checkPart();
+      // The state first: after a crash the part may be longer than it says, and not shorter.
+      if (this.#state) await appendLine(this.#state, "0");
+      this.#have = this.#checkpoint = this.#saved = 0;
+      this.#hash = createHash("sha256");
+      // If this fails, the next write does it.
+      this.#torn = true;
+      await cutTo(this.#file, 0);
+      this.#torn = false;
+    } catch (cause) {
+      throw this.#failure(cause);
+    }
+  }
+
   /**
    * Gives the file its name:
    *
-   * 1. size and hash are as offered, and all bytes are on the disk itself;
+   * 1. size and hash are as its sender says, and all bytes are on the disk itself;
    * 2. the part, which is still the file that was written, is marked as coming from elsewhere;
    * 3. it gets a second name that no other file has;
    * 4. the part's name and its state are removed.
    */
-  async #finish(): Promise<string> {
+  async #finish(sha256: Uint8Array, keep: boolean): Promise<string> {
     this.#checkOpen();
-    const { size, sha256 } = this.#offer;
+    const { size } = this.#offer;
     if (this.#have !== size) {
       throw new ChatError(
         `Cannot receive ${this.#shown}: only ${this.#have} of ${size} bytes were received`,
@@ -154,7 +182,7 @@ class PartFile implements Sink {
       await this.#end(false);
       throw new FileError(
         `receive ${this.#shown}`,
-        "its SHA-256 is not the one that was offered",
+        "its SHA-256 is not the one that its sender sent",
         "damaged",
         { hint: "Nothing was kept. Ask the sender to offer it again" },
       );
@@ -174,7 +202,7 @@ class PartFile implements Sink {
       return path;
     } catch (cause) {
       const failure = this.#failure(cause);
-      await this.#end(true);
+      await this.#end(keep);
       throw failure;
     }
   }
@@ -272,9 +300,10 @@ export async function resumePart(
       if (state.torn) await appendLine(stateFile, "");
       await cutTo(file, have);
       await file.seek(0, Deno.SeekMode.Start);
-      const begun = await hashFile(file, have);
-      if (begun.bytes !== have) throw new DiskError("its part file changed while it was read");
-      return new PartFile(folder, offer, part, file, calls, stateFile, begun);
+      const hash = createHash("sha256");
+      const bytes = await updateHash(hash, file, have);
+      if (bytes !== have) throw new DiskError("its part file changed while it was read");
+      return new PartFile(folder, offer, part, file, calls, stateFile, { hash, bytes });
     } catch (cause) {
       folder.active.delete(part);
       stateFile?.close();
@@ -290,7 +319,7 @@ export async function createPart(
   folder: DownloadFolder,
   offer: ReceivedOffer,
   calls: WriteCalls,
-): Promise<Sink> {
+): Promise<PartFile> {
   const name = localName(offer.name);
   const random = () => crypto.getRandomValues(new Uint8Array(16));
   // The offer's id names the part best; a random one if that name is taken.

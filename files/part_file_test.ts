@@ -37,7 +37,7 @@ posix(
         assertEquals(Deno.statSync(`${downloads}/${name}`).mode! & 0o777, 0o600);
       }
       await fill(sink, bytes);
-      const path = await sink.finish();
+      const path = await sink.finish(sha256(bytes));
       assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
       assertEquals(list(downloads), ["photo.jpg"]);
     });
@@ -57,12 +57,12 @@ Deno.test("PartFile.write: takes bytes in order and within the size; finish need
     assertEquals(sink.have, 90);
     await assertRejects(() => sink.write(60, bytes.subarray(60, 90)), RangeError);
     await refuses(
-      () => sink.finish(),
+      () => sink.finish(sha256(bytes)),
       "Cannot receive photo.jpg: only 90 of 100 bytes were received",
     );
     await sink.write(90, bytes.subarray(90));
     await sink.write(100, new Uint8Array());
-    assertEquals(await sink.finish(), `${folder}/photo.jpg`);
+    assertEquals(await sink.finish(sha256(bytes)), `${folder}/photo.jpg`);
     await sink.abort(false);
     await refuses(
       () => sink.write(100, new Uint8Array()),
@@ -72,7 +72,7 @@ Deno.test("PartFile.write: takes bytes in order and within the size; finish need
   });
 });
 
-Deno.test("PartFile.finish: removes a file whose hash is not the offered one", async () => {
+Deno.test("PartFile.finish: removes a file whose hash is not the one of its sender", async () => {
   await inFolder(async (folder) => {
     const disk = new SystemDisk(() => folder);
     for (const size of [100, 2 * MIB]) {
@@ -80,8 +80,8 @@ Deno.test("PartFile.finish: removes a file whose hash is not the offered one", a
       const sink = await disk.sink(offerOf(bytes));
       await fill(sink, content(size, 1));
       await refuses(
-        () => sink.finish(),
-        "Cannot receive photo.jpg: its SHA-256 is not the one that was offered",
+        () => sink.finish(sha256(bytes)),
+        "Cannot receive photo.jpg: its SHA-256 is not the one that its sender sent",
       );
       assertEquals(list(folder), []);
     }
@@ -91,6 +91,128 @@ Deno.test("PartFile.finish: removes a file whose hash is not the offered one", a
     }
   });
 });
+
+Deno.test("PartFile.prefix: is the hash of what was written before", async () => {
+  await inFolder(async (folder) => {
+    const disk = new SystemDisk(() => folder);
+    const bytes = content(2 * MIB);
+    let sink = await disk.sink(offerOf(bytes));
+    const hashes = [sink.prefix()];
+    for (let at = 0; at < MIB; at += CHUNK) {
+      void sink.write(at, bytes.subarray(at, at + CHUNK));
+      hashes.push(sink.prefix());
+    }
+    for (const [i, hash] of (await Promise.all(hashes)).entries()) {
+      assertEquals(hash, sha256(bytes.subarray(0, i * CHUNK)));
+    }
+    await sink.abort(true);
+    sink = await disk.sink(offerOf(bytes));
+    assertEquals(await sink.prefix(), sha256(bytes.subarray(0, MIB)));
+    await fill(sink, bytes);
+    assertEquals(await sink.prefix(), sha256(bytes));
+    await sink.finish(sha256(bytes));
+  });
+});
+
+Deno.test("PartFile.restart: drops what was written, and receives another file instead", async () => {
+  await inFolder(async (folder) => {
+    const disk = new SystemDisk(() => folder);
+    for (const size of [100, 2 * MIB, 9 * MIB]) {
+      const [old, bytes] = [content(size), new Uint8Array(size).fill(7)];
+      let sink = await disk.sink(offerOf(old));
+      await fill(sink, old, size - 1);
+      await sink.abort(true);
+      sink = await disk.sink(offerOf(bytes));
+      assertEquals(sink.have, size - 1);
+      assertEquals(await sink.prefix(), sha256(old.subarray(0, size - 1)));
+      // Writes at once: they wait for it.
+      const begin = [sink.restart(), sink.write(0, bytes.subarray(0, 50)), sink.prefix()] as const;
+      const [, , prefix] = await Promise.all(begin);
+      assertEquals([sink.have, prefix], [50, sha256(bytes.subarray(0, 50))]);
+      await fill(sink, bytes);
+      const path = await sink.finish(sha256(bytes));
+      assertEquals(sha256(Deno.readFileSync(path)), sha256(bytes));
+      await refuses(() => sink.restart(), "Cannot receive photo.jpg: the transfer has ended");
+      Deno.removeSync(path);
+      assertEquals(list(folder), []);
+      // Nothing is left to be resumed.
+      for (const again of [false, true]) {
+        sink = await disk.sink(offerOf(old));
+        await fill(sink, old, size - 1);
+        if (again) {
+          await sink.abort(true);
+          sink = await disk.sink(offerOf(old));
+        }
+        await sink.restart();
+        assertEquals(sink.have, 0);
+        await sink.abort(true);
+        assertEquals(list(folder), []);
+      }
+    }
+  });
+});
+
+Deno.test("PartFile.restart: no byte from before it is resumed, whenever the client is killed", async () => {
+  await inFolder(async (folder) => {
+    const old = content(9 * MIB);
+    const bytes = new Uint8Array(9 * MIB).fill(7);
+    const part = partName("photo.jpg", HEX);
+    Deno.mkdirSync(`${folder}/killed`);
+    const sink = await new SystemDisk(() => `${folder}/running`).sink(offerOf(old));
+    /** What another run of the program finds if this one is killed now; `spoil` may change it before. */
+    const kill = async (have: number, spoil = () => {}) => {
+      for (const name of [part, stateName(part)]) {
+        Deno.copyFileSync(`${folder}/running/${name}`, `${folder}/killed/${name}`);
+      }
+      spoil();
+      const next = await new SystemDisk(() => `${folder}/killed`).sink(offerOf(bytes));
+      assertEquals(next.have, have);
+      assertEquals(await next.prefix(), sha256(bytes.subarray(0, have)));
+      await fill(next, bytes);
+      Deno.removeSync(await next.finish(sha256(bytes)));
+    };
+    await fill(sink, old, 8 * MIB);
+    // `abort` would end it, and nothing else waits for the checkpoint.
+    const state = `${folder}/running/${stateName(part)}`;
+    await fill(sink, old);
+    while (!Deno.readTextFileSync(state).endsWith(`\n${8 * MIB}\n`)) await sink.prefix();
+    // It says in the state that nothing is left, then it cuts the part.
+    await kill(0, () => {
+      Deno.writeTextFileSync(`${folder}/killed/${stateName(part)}`, "0\n", { append: true });
+    });
+    await sink.restart();
+    await kill(0);
+    await fill(sink, bytes, MIB);
+    await kill(0);
+    await fill(sink, bytes, 5 * MIB);
+    while (!Deno.readTextFileSync(state).endsWith(`\n${4 * MIB}\n`)) await sink.prefix();
+    await kill(4 * MIB);
+    await sink.abort(false);
+    assertEquals(list(`${folder}/running`), []);
+  });
+});
+
+posix(
+  "PartFile.restart: reports a part that was removed or replaced, and cuts nothing else",
+  async () => {
+    await inFolder(async (folder) => {
+      const disk = new SystemDisk(() => folder);
+      const part = `${folder}/${partName("photo.jpg", HEX)}`;
+      const bytes = content(100);
+      const sink = await disk.sink(offerOf(bytes));
+      await fill(sink, bytes);
+      Deno.removeSync(part);
+      await refuses(() => sink.restart(), "Cannot receive photo.jpg: its part file was removed");
+      Deno.writeTextFileSync(part, "another");
+      await refuses(
+        () => sink.restart(),
+        "Cannot receive photo.jpg: another file has replaced its part file",
+      );
+      await sink.abort(false);
+      assertEquals(Deno.readTextFileSync(part), "another");
+    });
+  },
+);
 
 posix("resumePart: takes no part that another user may have put there", async () => {
   await inFolder(async (folder) => {
@@ -161,7 +283,7 @@ Deno.test("resumePart: continues at the last checkpoint, also after a crash and 
     );
     assertEquals(sink.have, 3 * MIB);
     await fill(sink, bytes);
-    assertEquals(sha256(Deno.readFileSync(await sink.finish())), sha256(bytes));
+    assertEquals(sha256(Deno.readFileSync(await sink.finish(sha256(bytes)))), sha256(bytes));
     assertEquals(list(folder), ["photo.jpg"]);
   });
 });
@@ -169,14 +291,12 @@ Deno.test("resumePart: continues at the last checkpoint, also after a crash and 
 Deno.test("resumePart: takes over the part of a killed client, but not of a running one", async () => {
   await inFolder(async (folder) => {
     const bytes = content(9 * MIB);
-    const offer = { ...offerOf(bytes), id: [...ID], sha256: [...sha256(bytes)] };
+    const offer = { ...offerOf(bytes), id: [...ID] };
     const program = `
       import { SystemDisk } from ${JSON.stringify(import.meta.resolve("./system_disk.ts"))};
       const offer = ${JSON.stringify(offer)};
       const disk = new SystemDisk(() => ${JSON.stringify(folder)});
-      const sink = await disk.sink(
-        { ...offer, id: Uint8Array.from(offer.id), sha256: Uint8Array.from(offer.sha256) },
-      );
+      const sink = await disk.sink({ ...offer, id: Uint8Array.from(offer.id) });
       for await (const bytes of Deno.stdin.readable) await sink.write(sink.have, bytes);
       console.log(sink.have);
       setInterval(() => {}, 1000);
@@ -203,7 +323,7 @@ Deno.test("resumePart: takes over the part of a killed client, but not of a runn
     // The first checkpoint is on the disk, and the second may be.
     assert(sink.have === 4 * MIB || sink.have === 8 * MIB, String(sink.have));
     await fill(sink, bytes);
-    await sink.finish();
+    await sink.finish(sha256(bytes));
     assertEquals(list(folder), ["photo.jpg"]);
   });
 });
@@ -237,7 +357,7 @@ Deno.test("PartFile: writes checkpoints, each after its bytes are on the disk", 
     // The part is complete and only needs its name.
     const again = await disk.sink(offerOf(bytes));
     assertEquals(again.have, bytes.length);
-    assertEquals(await again.finish(), `${folder}/photo.jpg`);
+    assertEquals(await again.finish(sha256(bytes)), `${folder}/photo.jpg`);
   });
 });
 
@@ -256,7 +376,6 @@ Deno.test("resumePart: resumes only the same file of the same member, in one dow
     await first.abort(true);
     const others: Partial<ReceivedOffer>[] = [
       { from: "mallory" },
-      { sha256: sha256(content(1)) },
       { size: bytes.length + 1 },
       { name: "other.jpg" },
     ];
@@ -265,6 +384,10 @@ Deno.test("resumePart: resumes only the same file of the same member, in one dow
       assertEquals(sink.have, 0, Object.keys(other)[0]!);
       await sink.abort(false);
     }
+    // Whether its content is the same, only its sender can say.
+    const another = await disk.sink(offerOf(content(bytes.length, 1)));
+    assertEquals(another.have, MIB);
+    await another.abort(true);
     const both = await Promise.all([disk.sink(offerOf(bytes)), disk.sink(offerOf(bytes))]);
     assertEquals(both.map(({ have }) => have).sort(), [0, MIB]);
     for (const sink of both) await sink.abort(false);
@@ -283,7 +406,7 @@ Deno.test("PartFile.abort: keeps the part of a small file, but no empty part", a
     sink = await disk.sink(offerOf(bytes));
     assertEquals(sink.have, 40);
     await fill(sink, bytes);
-    await sink.finish();
+    await sink.finish(sha256(bytes));
     await (await disk.sink(offerOf(content(5), "other"))).abort(true);
     assertEquals(list(folder), ["photo.jpg"]);
   });
@@ -314,7 +437,7 @@ Deno.test("PartFile.write: reports a full disk, keeps the earlier bytes, and con
     sink = await disk.sink(offerOf(bytes));
     assertEquals(sink.have, MIB + 3 * CHUNK);
     await fill(sink, bytes);
-    assertEquals(Deno.readFileSync(await sink.finish()), bytes);
+    assertEquals(Deno.readFileSync(await sink.finish(sha256(bytes))), bytes);
   });
 });
 
@@ -390,7 +513,7 @@ Deno.test("PartFile.finish: puts the bytes on the disk before the file gets its 
       async () => {
         await fill(sink, bytes);
         broken = false;
-        await sink.finish();
+        await sink.finish(sha256(bytes));
       },
       ChatError,
       "Cannot receive c: the device reported an error",
@@ -415,14 +538,17 @@ posix(
       };
       let sink = await begin();
       Deno.removeSync(part);
-      await refuses(() => sink.finish(), "Cannot receive photo.jpg: its part file was removed");
+      await refuses(
+        () => sink.finish(sha256(bytes)),
+        "Cannot receive photo.jpg: its part file was removed",
+      );
       assertEquals(list(downloads), []);
 
       sink = await begin();
       Deno.removeSync(part);
       Deno.writeTextFileSync(part, "another");
       await refuses(
-        () => sink.finish(),
+        () => sink.finish(sha256(bytes)),
         "Cannot receive photo.jpg: another file has replaced its part file",
       );
       assertEquals(Deno.readTextFileSync(part), "another");
@@ -431,13 +557,13 @@ posix(
       sink = await begin();
       Deno.removeSync(downloads, { recursive: true });
       const gone = `Cannot receive photo.jpg: the folder ${downloads} does not exist any more`;
-      await refuses(() => sink.finish(), gone);
+      await refuses(() => sink.finish(sha256(bytes)), gone);
       assertEquals(list(folder), []);
 
       sink = await begin();
       Deno.renameSync(downloads, `${folder}/moved`);
       Deno.symlinkSync("/", downloads);
-      await refuses(() => sink.finish(), gone);
+      await refuses(() => sink.finish(sha256(bytes)), gone);
       Deno.removeSync(downloads);
       // The next download makes the folder again.
       assertEquals(await receive(disk, bytes), `${downloads}/photo.jpg`);

@@ -4,14 +4,12 @@
 // The first line is the offer as JSON. Each further line is a checkpoint: a number of bytes, in decimal. The last
 // complete line counts.
 
-import { equals } from "@std/bytes/equals";
 import { jsonLine } from "../text/printable.ts";
 import type { DownloadFolder } from "./download_folder.ts";
 import { isOwn, isSame, OWNER_ONLY } from "./file_identity.ts";
 import { readAll, writeAll } from "./file_io.ts";
 import { stateName } from "./filename.ts";
 import type { ReceivedOffer } from "./storage.ts";
-import { localName } from "./private_file.ts";
 
 /** Bytes of a state file: an offer, and a line for each checkpoint. */
 const MAX_STATE_BYTES = 256 * 1024;
@@ -65,11 +63,10 @@ function parseOffer(line: string): SavedOffer | undefined {
     return undefined;
   }
   if (typeof json !== "object" || json === null) return undefined;
-  const { name, size, sha256, from } = json as Record<string, unknown>;
+  const { name, size, from } = json as Record<string, unknown>;
   if (typeof name !== "string" || typeof from !== "string") return undefined;
   if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) return undefined;
-  if (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) return undefined;
-  return { name, size, sha256: Uint8Array.fromHex(sha256), from };
+  return { name, size, from };
 }
 
 /** Creates the state of a new part; the file is open for appending. */
@@ -89,10 +86,9 @@ export async function createState(
     await Deno.remove(path);
     file = await create();
   }
-  const { name, size, sha256, from } = offer;
+  const { name, size, from } = offer;
   try {
-    const line = jsonLine({ name: localName(name), size, sha256: sha256.toHex(), from });
-    await appendLine(file, line);
+    await appendLine(file, jsonLine({ name, size, from }));
     return file;
   } catch (cause) {
     file.close();
@@ -105,7 +101,7 @@ export async function appendLine(state: Deno.FsFile, line: string): Promise<void
   await writeAll(state, new TextEncoder().encode(`${line}\n`));
 }
 
-/** Whether both are the same file from the same member; the name may differ. */
+/** Whether both are a file of the same name and size from the same member. Its sender says whether they begin alike. */
 export function isSameOffer(a: SavedOffer, b: ReceivedOffer): boolean {
-  return a.size === b.size && a.from === b.from && equals(a.sha256, b.sha256);
+  return a.size === b.size && a.from === b.from && a.name === b.name;
 }

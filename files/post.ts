@@ -39,11 +39,23 @@ export const systemClock: TransferClock = {
   },
 };
 
-/** How file data is paced. */
+/** How file data is paced. A generation of grants ends when data is lost: see `Grant`. */
 export interface DataLink {
-  /** How many bytes of file data a member wants to be sent now, with what is around them. */
-  wants(to: number): number;
-  /** What was requested from this member will not come: it does not count any more. */
+  /**
+   * How many bytes of file data may be sent to a member in this generation, with what is around them; undefined if the
+   * generation is over.
+   */
+  left(to: number, generation: number): number | undefined;
+  /**
+   * Lets a member send as much, as `restCost` counts it, soon after this turn; returns the generation in which it may
+   * be asked for.
+   */
+  expect(from: number, cost: number): number;
+  /** Of that, as much will not come. */
+  forgo(from: number, cost: number): void;
+  /** Bytes that have come have been written, or dropped: until then they count as on their way. */
+  wrote(from: number, bytes: number): void;
+  /** Nothing that is expected from this member will come. */
   void(from: number): void;
   /** To be called now and then while files are on their way. */
   tick(): void;

@@ -15,6 +15,8 @@ export interface ReceivedOffer extends FileOffer {
 export interface Sink {
   /** Bytes that have been written. */
   readonly have: number;
+  /** SHA-256 of what has been written, after the writes before. */
+  prefix(): Promise<Uint8Array>;
   /**
    * Appends `bytes`; `offset` MUST be `have` after the writes before it. Resolves when the system has the bytes, which
    * MUST NOT change until then. After a failure the earlier bytes are intact, and the write may be repeated.
@@ -23,12 +25,18 @@ export interface Sink {
    */
   write(offset: number, bytes: Uint8Array): Promise<void>;
   /**
+   * Drops what has been written: `have` is 0.
+   *
+   * @throws {ChatError} if the part cannot be cut
+   */
+  restart(): Promise<void>;
+  /**
    * Verifies size and SHA-256 and gives the file its name; returns its path.
    *
-   * @throws {ChatError} if it is not what was offered (then it is removed), or cannot get a name (then the part
+   * @throws {ChatError} if it is not what its sender sent (then it is removed), or cannot get a name (then the part
    * stays); no file has the final name then
    */
-  finish(): Promise<string>;
+  finish(sha256: Uint8Array): Promise<string>;
   /** Ends the download; `keep`: the part stays to be resumed. Does nothing after the end. */
   abort(keep: boolean): Promise<void>;
 }
@@ -37,9 +45,20 @@ export interface Sink {
 export interface Upload {
   readonly name: string;
   readonly size: number;
-  readonly sha256: Uint8Array;
-  /** @throws {ChatError} if the file has changed or was removed */
-  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * Fills `into` from an offset.
+   *
+   * @throws {ChatError} if the file has changed or was removed
+   */
+  read(offset: number, into: Uint8Array): Promise<void>;
+  /** SHA-256 of the whole file, once all its bytes were read in order, or hashed. */
+  readonly sha256: Uint8Array | undefined;
+  /**
+   * SHA-256 of the first `length` bytes. It reads what was not read in order yet.
+   *
+   * @throws {ChatError} if the file has changed or was removed
+   */
+  hash(length: number): Promise<Uint8Array>;
   close(): void;
 }
 
@@ -60,16 +79,12 @@ export interface LeftOut {
 /** The user's files, as transfers need them. */
 export interface Disk {
   /**
-   * Hashes a file that is to be offered, and reports how far it is. An error that `progress` throws ends it.
+   * Opens a file that is to be offered.
    *
    * @param name shown to others instead of the file's own
    * @throws {ChatError} if it is not a file, or cannot be read
    */
-  open(
-    path: string,
-    name: string | undefined,
-    progress: (bytes: number, size: number) => void,
-  ): Promise<Upload>;
+  open(path: string, name: string | undefined): Promise<Upload>;
   /**
    * The file; or the files and empty folders in a folder, and what in it is left out. Their paths begin with `path`,
    * their names with the folder's.
@@ -93,4 +108,10 @@ export interface Disk {
    * @throws {ChatError} if it cannot be made
    */
   makeFolder(offer: Pick<ReceivedOffer, "name" | "from">): Promise<string>;
+  /**
+   * Receives a small file, of which all bytes are there; returns its path.
+   *
+   * @throws {ChatError} if it is not what its sender sent, or cannot be written: then nothing is kept
+   */
+  save(offer: ReceivedOffer, bytes: Uint8Array, sha256: Uint8Array): Promise<string>;
 }

@@ -7,7 +7,7 @@ import { DiskError, failure } from "./disk_errors.ts";
 import { DownloadFolder, existing, partBytes } from "./download_folder.ts";
 import { SYSTEM_CALLS, type WriteCalls } from "./file_io.ts";
 import { listFiles, MAX_FILES, OfferedFile } from "./offered_file.ts";
-import { createPart, resumePart } from "./part_file.ts";
+import { createPart, type PartFile, resumePart } from "./part_file.ts";
 import type { Disk, FoundFile, LeftOut, ReceivedOffer, Sink, Upload } from "./storage.ts";
 import { localName, localParts, localPath } from "./private_file.ts";
 
@@ -35,13 +35,9 @@ export class SystemDisk implements Disk {
     this.#maxFiles = maxFiles;
   }
 
-  async open(
-    path: string,
-    name: string | undefined,
-    progress: (bytes: number, size: number) => void,
-  ): Promise<Upload> {
+  async open(path: string, name: string | undefined): Promise<Upload> {
     try {
-      return await OfferedFile.open(path, name, progress, this.#allOpen);
+      return await OfferedFile.open(path, name, this.#allOpen);
     } catch (cause) {
       throw failure("send", path, cause, "read");
     }
@@ -80,6 +76,21 @@ export class SystemDisk implements Disk {
       return await folder.makeFolder(localParts(name), from);
     } catch (cause) {
       throw failure("receive", localPath(name), cause, "write");
+    }
+  }
+
+  async save(offer: ReceivedOffer, bytes: Uint8Array, sha256: Uint8Array): Promise<string> {
+    let part: PartFile;
+    try {
+      part = await createPart(await this.#openFolder(), offer, this.#calls);
+    } catch (cause) {
+      throw failure("receive", localName(offer.name), cause, "write");
+    }
+    try {
+      await part.write(0, bytes);
+      return await part.finish(sha256, false);
+    } finally {
+      await part.abort(false);
     }
   }
 

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { statfsSync } from "node:fs";
 import { ChatError } from "../errors.ts";
 import { sha256 } from "../tests/support/hash.ts";
@@ -10,9 +10,12 @@ import {
   list,
   MIB,
   offerOf,
+  readRange,
   receive,
   refuses,
+  systemError,
 } from "../tests/support/real_files.ts";
+import { SYSTEM_CALLS } from "./file_io.ts";
 import { SystemDisk } from "./system_disk.ts";
 
 /** Calls `use` with a new file system of 2 MiB, if one can be mounted. */
@@ -51,6 +54,75 @@ Deno.test("SystemDisk.sink: receives files of any size and leaves nothing else i
   });
 });
 
+Deno.test("SystemDisk.save: keeps files of any size, also many with one name at the same time", async () => {
+  await inFolder(async (folder) => {
+    const disk = new SystemDisk(() => `${folder}/new`);
+    for (const size of [0, 1, 16 * 1024]) {
+      const bytes = content(size);
+      const path = await disk.save(offerOf(bytes, `../${size}.bin`), bytes, sha256(bytes));
+      assertEquals(path, `${folder}/new/${size}.bin`);
+      assertEquals(Deno.readFileSync(path), bytes);
+    }
+    const paths = await Promise.all(Array.from({ length: 10 }, (_, i) => {
+      const bytes = content(i);
+      return disk.save(offerOf(bytes, "a.txt"), bytes, sha256(bytes));
+    }));
+    for (const [i, path] of paths.entries()) assertEquals(Deno.readFileSync(path), content(i));
+    assertEquals(list(`${folder}/new`).length, 13);
+  });
+});
+
+Deno.test("SystemDisk.save: leaves nothing of a file that is not what its sender sent, or cannot be kept", async () => {
+  await inFolder(async (folder) => {
+    let fault = "";
+    const failing = (call: string) =>
+      call === fault ? Promise.reject(systemError("EIO")) : Promise.resolve();
+    const disk = new SystemDisk(() => folder, {
+      write: async (file, bytes) => {
+        await failing("write");
+        return await SYSTEM_CALLS.write(file, bytes);
+      },
+      sync: () => failing("sync"),
+      mark: () => failing("mark"),
+      link: SYSTEM_CALLS.link,
+    });
+    const bytes = content(100);
+    const save = (given: Uint8Array) => disk.save(offerOf(bytes), given, sha256(bytes));
+    await refuses(
+      () => save(content(100, 1)),
+      "Cannot receive photo.jpg: its SHA-256 is not the one that its sender sent",
+    );
+    await refuses(
+      () => save(content(99)),
+      "Cannot receive photo.jpg: only 99 of 100 bytes were received",
+    );
+    await assertRejects(() => save(content(101)), RangeError);
+    for (fault of ["write", "sync", "mark"]) {
+      await refuses(() => save(bytes), "Cannot receive photo.jpg: the device reported an error");
+      assertEquals(list(folder), [], fault);
+    }
+    fault = "";
+    assertEquals(await save(bytes), `${folder}/photo.jpg`);
+    assertEquals(list(folder), ["photo.jpg"]);
+  });
+});
+
+Deno.test("SystemDisk.save: leaves the part of an interrupted file of this name alone", async () => {
+  await inFolder(async (folder) => {
+    const disk = new SystemDisk(() => folder);
+    const bytes = content(100);
+    const sink = await disk.sink(offerOf(bytes));
+    await sink.write(0, bytes.subarray(0, 40));
+    await sink.abort(true);
+    const parts = list(folder);
+    assertEquals(await disk.save(offerOf(bytes), bytes, sha256(bytes)), `${folder}/photo.jpg`);
+    assertEquals(list(folder), ["photo.jpg", ...parts]);
+    const again = await disk.sink(offerOf(bytes));
+    assertEquals(again.have, 40);
+    await again.abort(false);
+  });
+});
+
 (Deno.build.os === "linux" && Deno.uid() === 0 ? Deno.test : Deno.test.ignore)(
   "SystemDisk.sink: reports a real disk that is full or read-only",
   () =>
@@ -68,7 +140,7 @@ Deno.test("SystemDisk.sink: receives files of any size and leaves nothing else i
       sink = await disk.sink(offerOf(bytes));
       assert(sink.have <= have && sink.have > MIB);
       await fill(sink, bytes);
-      await sink.finish();
+      await sink.finish(sha256(bytes));
       assertEquals(list(folder), ["photo.jpg"]);
       await remount("remount,ro");
       await refuses(
@@ -137,8 +209,8 @@ Deno.test("SystemDisk: sends and receives hundreds of small files", async () => 
     for await (const found of disk.walk(`${folder}/in`)) {
       assert("name" in found);
       const { path, name } = found;
-      const upload = await disk.open(path, undefined, () => {});
-      const bytes = await upload.read(0, upload.size);
+      const upload = await disk.open(path, undefined);
+      const bytes = await readRange(upload, 0, upload.size);
       upload.close();
       assertEquals(await receive(disk, bytes, name), `${folder}/out/${name}`);
     }

@@ -3,12 +3,12 @@
 
 import { type FileOffer, isFolder } from "../protocol/file_messages.ts";
 import type { EndReason, Person, Transfer } from "../room.ts";
-import type { Download, Rate } from "./download.ts";
+import type { Rate } from "./rate.ts";
 import type { Sink, Upload } from "./storage.ts";
 
 export type TransferState = Transfer["state"];
 
-const LIVE: readonly TransferState[] = ["reading", "offered", "waiting", "running"];
+const LIVE: readonly TransferState[] = ["offered", "waiting", "running"];
 
 /** What all transfers have. */
 export abstract class TransferEntry {
@@ -21,6 +21,8 @@ export abstract class TransferEntry {
   /** The other side as it was last seen. */
   who: Person | undefined;
   state: TransferState = "offered";
+  /** Known at the end. */
+  sha256: Uint8Array | undefined;
   /** Bytes that an earlier attempt had received. */
   resumed = 0;
   path: string | undefined;
@@ -56,8 +58,8 @@ export abstract class TransferEntry {
   /** A copy for the screen. */
   view(): Transfer {
     const { number, direction, who, state, bytes, resumed, stalled, path, reason, message } = this;
-    const { name, size, sha256 } = this.offer;
-    const isMoving = state === "running" || state === "reading";
+    const { name, size } = this.offer;
+    const isMoving = state === "running";
     const rate = isMoving ? Math.round(this.rate?.value ?? 0) : 0;
     return {
       number,
@@ -66,7 +68,7 @@ export abstract class TransferEntry {
       who,
       name,
       size,
-      sha256: state === "done" && !isFolder(name) ? sha256.toHex() : undefined,
+      sha256: state === "done" && !isFolder(name) ? this.sha256?.toHex() : undefined,
       state,
       bytes,
       resumed,
@@ -85,11 +87,23 @@ export class Incoming extends TransferEntry {
   /** The sender's id for the file; a sender that was restarted offers the file under another id. */
   id: Uint8Array;
   sink: Sink | undefined;
-  download: Download | undefined;
+  /** The offset of the byte that is to come next; those before it are written, or wait for the disk. */
+  next = 0;
+  /** Bytes that are written, from the beginning. */
+  written = 0;
+  /** A small file, as it came from a member, until it is on the disk. */
+  whole: Uint8Array | undefined;
+  wholeFrom: number | undefined;
+  /** What its sender says of it, by which it is found when its sender was restarted. */
+  claim = "";
+  /** It was asked for, and its data is to come. */
+  isAsked = false;
+  /** The offer's id for which its sender has sent data: what was received goes with that offer. */
+  provedId: Uint8Array | undefined;
   /** The disk operations, one after the other. */
   work: Promise<void> = Promise.resolve();
-  /** When the sender last said that its data may be lost, in ms. */
-  lostAt = -Infinity;
+  /** The sender's id in the session in which it offered the file last. */
+  offeredBy: number | undefined;
   /** The sender no longer knows the offer, but may offer the file again. */
   forgotten = false;
 
@@ -99,7 +113,7 @@ export class Incoming extends TransferEntry {
   }
 
   get bytes(): number {
-    return this.state === "done" ? this.offer.size : this.download?.written ?? 0;
+    return this.written;
   }
 }
 
@@ -109,12 +123,13 @@ export class Outgoing extends TransferEntry {
   /** Its path. */
   readonly file: string;
   readonly givenName: string | undefined;
-  /** Bytes read and hashed so far, before the file is offered. */
-  bytes = 0;
+  readonly bytes = 0;
+  /** Others know the offer. */
+  isAnnounced = false;
   /** The offer has been reported to this user: the server may return it more than once. */
   isReported = false;
-  /** Open while the file is read. */
-  upload: Promise<Upload> | undefined;
+  /** How the file is read, until the offer is over. */
+  upload: Upload | undefined;
   /** By peer key; a second member with the same key, such as another window of one user, has its id added. */
   readonly #receivers = new Map<string, Sending>();
 
@@ -155,6 +170,8 @@ export class Sending extends TransferEntry {
   readonly direction = "out";
   readonly source: Outgoing;
   bytes = 0;
+  /** How often this member had what it has compared with the file. */
+  compared = 0;
 
   constructor(number: number, source: Outgoing) {
     super(number, source.offer);

@@ -3,7 +3,7 @@
 //
 // Others decide how long it gets: nothing here looks at all transfers because of one of them.
 
-import { Rate } from "./download.ts";
+import { Rate } from "./rate.ts";
 import type { EndReason, Transfer } from "../room.ts";
 import type { Post } from "./post.ts";
 import { Incoming, Sending, type TransferEntry, type TransferState } from "./transfer_entries.ts";

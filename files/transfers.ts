@@ -3,10 +3,10 @@
 // socket and no key.
 //
 // 1. A sender offers a file to the room or to one member, and waits for requests (`outgoing.ts`).
-// 2. A receiver that accepts opens a part file and requests its data piece by piece (`incoming.ts`); one window bounds
-//    the requests for all files.
-// 3. The sender reads a little of the requested data ahead, and sends it when it has nothing else to send.
-// 4. A receiver that has all data verifies it, gives the file its name, and notifies the sender.
+// 2. A receiver that accepts opens a part file and asks for the file once (`incoming.ts`). Its grants pace the data.
+// 3. The sender reads a little ahead of what it may send (`read_ahead.ts`), and sends it when it has nothing else to
+//    send. The hash of the file, which it computes meanwhile, follows.
+// 4. A receiver that has all data and the hash verifies it, gives the file its name, and notifies the sender.
 //
 // Members are recognised by their key, or in a room without keys by their name. So a transfer continues when either
 // side loses its connection, its session, or its server.
@@ -16,10 +16,11 @@ import type { Chunk, FileMessage, FileMessages } from "../protocol/file_messages
 import type { Person, RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { ControlQueue } from "./control_queue.ts";
-import { Rate, ReceiveWindow } from "./download.ts";
 import { findHandled, whichOf } from "./handles.ts";
 import { IncomingTransfers } from "./incoming.ts";
 import { OutgoingTransfers } from "./outgoing.ts";
+import { Rate } from "./rate.ts";
+import type { ReadyData } from "./read_ahead.ts";
 import { type Post, systemClock, type TransferClock, type TransferOptions } from "./post.ts";
 import { Incoming, Outgoing, Sending, type TransferEntry } from "./transfer_entries.ts";
 import { TransferList } from "./transfer_list.ts";
@@ -46,7 +47,6 @@ export class Transfers {
   readonly #post: Post;
   readonly #ignores: (who: Person) => boolean;
   readonly #clock: TransferClock;
-  readonly #window = new ReceiveWindow();
   readonly #list: TransferList;
   readonly #control: ControlQueue;
   readonly #incoming: IncomingTransfers;
@@ -74,7 +74,6 @@ export class Transfers {
     this.#control = control;
     this.#incoming = new IncomingTransfers({
       ...shared,
-      window: this.#window,
       accept,
       acceptLimit,
       ignores,
@@ -202,10 +201,9 @@ export class Transfers {
    */
   take(
     from: number,
-    { refused, messages }: FileMessages,
+    { messages }: FileMessages,
     about: { direct: boolean; sent: Date | undefined; missing: number },
   ): RoomEvent | undefined {
-    if (refused > 0) this.#window.refused();
     const offers: TransferEntry[] = [];
     const sender = this.#post.person(from);
     const transfers = this.#list.gather(() => {
@@ -237,24 +235,28 @@ export class Transfers {
   #handle(from: number, fileMessage: Exclude<FileMessage, { kind: "offer" }>): void {
     switch (fileMessage.kind) {
       case "ask":
-        return this.#outgoing.requested({ to: from, ...fileMessage });
+        return this.#outgoing.requested(from, fileMessage);
+      case "hash":
+        return this.#incoming.hashed(from, fileMessage.id, fileMessage.sha256);
+      case "differs":
+        return this.#incoming.differs(from, fileMessage.id);
       case "decline":
       case "done":
         return this.#outgoing.finished(from, fileMessage);
       case "again":
-        return this.#incoming.again(from, fileMessage.id);
+        return this.#incoming.again(from);
       case "withdraw":
         return this.#incoming.withdrawn(from, fileMessage.id, fileMessage.reason);
     }
   }
 
-  /** The file data for the next frame, for when the client has nothing else to send. */
-  next(): { to: number; chunks: readonly Chunk[] } | undefined {
-    return this.#outgoing.next();
+  /** Takes the file data for the next frame, for when the client has nothing else to send. */
+  next<T>(use: (data: ReadyData) => T): T | undefined {
+    return this.#outgoing.take(use);
   }
 
-  /** File data has come; returns whether it was requested. */
-  received(from: number, chunk: Chunk): boolean {
+  /** File data has come; returns how much of what is expected has come with it, as `restCost` counts it. */
+  received(from: number, chunk: Chunk): number {
     return this.#incoming.received(from, chunk);
   }
 
@@ -263,7 +265,7 @@ export class Transfers {
     this.#outgoing.readAhead();
   }
 
-  /** Nothing comes from this member: what it owes is requested again. */
+  /** Nothing comes from this member: what it owes is asked for again. */
   silent(from: number): void {
     this.#incoming.lose(this.#post.peerKeyOf(from));
     this.#incoming.pump();
@@ -286,7 +288,7 @@ export class Transfers {
   /** The other side is not in the room. */
   #lost(entry: TransferEntry): void {
     entry.peerId = entry.gone = undefined;
-    if (entry instanceof Incoming) entry.download?.lose();
+    if (entry instanceof Incoming) this.#incoming.lost(entry);
   }
 
   /** The list of members is complete. */
@@ -377,7 +379,6 @@ export class Transfers {
 
   /** A member has lost its connection: the data it owes may still arrive, but no other transfer waits for it. */
   away(id: number): void {
-    this.#incoming.park(id);
     const peerKey = this.#post.peerKeyOf(id);
     this.#reunite(peerKey);
     this.#goOn();
@@ -385,7 +386,6 @@ export class Transfers {
 
   /** This client is connected again; or with `peerKey` that member is. */
   resumed(peerKey?: string): void {
-    this.#incoming.unpark();
     // What was on its way is gone: this client knows what it has requested, and the others what it has sent.
     this.#incoming.lose(peerKey);
     if (peerKey === undefined) this.#outgoing.again();
@@ -421,7 +421,6 @@ export class Transfers {
       }
     }
     this.#post.data.tick();
-    this.#incoming.expire(now);
     this.#control.flush();
     this.#incoming.pump();
     this.#outgoing.readAhead();
@@ -437,7 +436,7 @@ export class Transfers {
     if (this.#post.person(entry.peerId).away) return `${name} is reconnecting`;
     if (entry instanceof Incoming) {
       if (entry.forgotten) return `${name} no longer offers it`;
-      return entry.download!.held > 0 ? "the disk is slow" : `no data from ${name}`;
+      return entry.next > entry.written ? "the disk is slow" : `no data from ${name}`;
     }
     return `${name} requests no data`;
   }

@@ -3,6 +3,7 @@
 
 import { messageOf } from "../errors.ts";
 import { FrameDecoder } from "../protocol.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import { TurnLimiter } from "./turn_limit.ts";
 
 /**
@@ -24,6 +25,9 @@ function begin(limiter: TurnLimiter, task: () => void): void {
   if (open <= FEW) task();
   else limiter.begin(task);
 }
+
+/** Large frames are read into buffers that the connections of this thread share. Each holds several. */
+const buffers = new BufferPool(512 * 1024, 32);
 
 /** How many writes of this thread had to wait for a later turn so far, and how many of these have begun. */
 export const waits = { queued: () => writes.queued, passed: () => writes.passed };
@@ -87,7 +91,7 @@ export class Connection {
   constructor(conn: Deno.TcpConn, limit: number, readBuffer?: number) {
     open++;
     this.#conn = conn;
-    this.decoder = new FrameDecoder(limit, readBuffer);
+    this.decoder = new FrameDecoder(limit, readBuffer, buffers);
     this.#peer = conn.remoteAddr;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
@@ -313,6 +317,7 @@ export class Connection {
     // Notify the peer first: see `#read`.
     this.#conn.closeWrite().catch(() => {});
     this.#conn.close();
+    this.decoder.close();
     this.#endRead(null);
     this.#endPause?.();
     this.#onIdle?.();

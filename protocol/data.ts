@@ -1,7 +1,7 @@
 // The bodies of GRANT and DATA, which carry the bytes of files from one member to another. Pure.
 
 import { ProtocolError } from "../errors.ts";
-import { type ErrorCode, HEADER_SIZE, readU32 } from "../protocol.ts";
+import { type ErrorCode, HEADER_SIZE, readU32, Type, writeHeader } from "../protocol.ts";
 
 /** Bytes of GRANT's body: generation (4) || total (8). */
 const GRANT_SIZE = 12;
@@ -39,12 +39,22 @@ export function parseGrant(body: Uint8Array): Grant {
   return { generation: view.getUint32(0), total: Number(total) };
 }
 
-/** @param chunk as its sender has sealed it */
-export function encodeDataBody(generation: number, chunk: Uint8Array): Uint8Array<ArrayBuffer> {
-  const body = new Uint8Array(DATA_OVERHEAD + chunk.length);
-  new DataView(body.buffer).setUint32(0, generation);
-  body.set(chunk, DATA_OVERHEAD);
-  return body;
+/**
+ * Writes a DATA frame at the start of `into`; returns it, as a view.
+ *
+ * @param seal writes what it carries at the start of its argument; returns how many bytes
+ */
+export function sealDataFrame(
+  into: Uint8Array<ArrayBuffer>,
+  receiver: number,
+  generation: number,
+  seal: (into: Uint8Array) => number,
+): Uint8Array<ArrayBuffer> {
+  const begin = HEADER_SIZE + DATA_OVERHEAD;
+  const size = begin + seal(into.subarray(begin));
+  writeHeader(into, Type.DATA, receiver, size - HEADER_SIZE);
+  new DataView(into.buffer, into.byteOffset).setUint32(HEADER_SIZE, generation);
+  return into.subarray(0, size);
 }
 
 /** @throws {ProtocolError} if it is too short for a generation */

@@ -1,7 +1,8 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { ProtocolError } from "../errors.ts";
 import fc from "../tests/support/property.ts";
-import { dataCost, encodeGrantBody, parseData, parseGrant } from "./data.ts";
+import { FrameDecoder, MAX_FRAME, Type } from "../protocol.ts";
+import { dataCost, encodeGrantBody, parseData, parseGrant, sealDataFrame } from "./data.ts";
 
 Deno.test("GRANT: what is encoded is parsed, big-endian", () => {
   const grants = fc.record({
@@ -34,6 +35,25 @@ Deno.test("parseData: the generation, and the rest as it is", () => {
   for (let size = 0; size < 4; size++) {
     assertThrows(() => parseData(new Uint8Array(size)), ProtocolError, `DATA has ${size} bytes`);
   }
+});
+
+Deno.test("sealDataFrame: writes a frame with what is sealed, at the start of its buffer", () => {
+  const into = new Uint8Array(40).fill(0x5a);
+  const frame = sealDataFrame(into, 7, 2 ** 32 - 2, (space) => {
+    // All that is left of the buffer.
+    assertEquals(space, new Uint8Array(27).fill(0x5a));
+    space.set([1, 2, 3]);
+    return 3;
+  });
+  assertStrictEquals(frame.buffer, into.buffer);
+  assertEquals(into.subarray(frame.length), new Uint8Array(40 - frame.length).fill(0x5a));
+  const decoder = new FrameDecoder(MAX_FRAME);
+  decoder.space().set(frame);
+  decoder.fill(frame.length);
+  const { type, id, body } = decoder.next()!;
+  assertEquals([type, id], [Type.DATA, 7]);
+  assertEquals(parseData(body), { generation: 2 ** 32 - 2, chunk: Uint8Array.of(1, 2, 3) });
+  assertEquals(decoder.unread.length, 0);
 });
 
 Deno.test("dataCost: the bytes of the frame, and at least 1024", () => {

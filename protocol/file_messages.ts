@@ -1,20 +1,26 @@
-// Messages between members about files: offers, requests, data, and how a transfer ended. Pure: bytes in, bytes out. They
-// travel in envelopes of the kind `file`, so they are sealed and signed like all messages.
+// Messages between members about files: offers, requests, hashes, and how a transfer ended. Also the chunks that carry
+// the bytes of files. Pure: bytes in, bytes out. The messages travel in envelopes of the kind `file`, so they are sealed
+// and signed like all messages.
 //
 // FileMessages: refused (1) || file message...   As many as fit: many small files take few messages.
 //
-//   offer     O || id (16) || size (8) || sha256 (32) || length (2) || name in UTF-8
-//   ask       Q || id (16) || offset (8) || length (4)
+//   offer     O || id (16) || size (8) || length (2) || name in UTF-8
+//   ask       Q || id (16) || generation (4) || offset (8)
+//   resume    R || id (16) || generation (4) || offset (8) || sha256 (32)    of the bytes before the offset
+//   hash      H || id (16) || sha256 (32)       from the sender: of the whole file
+//   differs   N || id (16)                      from the sender: the file begins with other bytes than resume says
 //   withdraw  W || id (16) || reason (1)        from the sender: the offer is over
 //   decline   D || id (16) || reason (1)        from the receiver: it does not want the file, or no more of it
 //   done      E || id (16)                      from the receiver: the file is complete and verified
-//   again     L || id (16)                      from the sender: data of it may be lost, and is to be requested again
+//   again     L || id (16)                      from the sender: file data may be lost, and is to be asked for again
 //
-// The bytes of files travel in DATA, which has one or more chunks and no number before them:
+// The bytes of files travel in DATA, which has one or more chunks and no number before them. Chunks of a file come in
+// order, from the offset that was asked for:
 //
 //   chunk     C || id (16) || offset (8) || length (4) || bytes
 
 import { concat } from "@std/bytes/concat";
+import { HEADER_SIZE } from "../protocol.ts";
 import { DATA_OVERHEAD, dataCost } from "./data.ts";
 
 /** Bytes of a transfer's id, which the sender draws at random. */
@@ -22,10 +28,12 @@ export const TRANSFER_ID_SIZE = 16;
 /** Bytes of SHA-256. */
 export const SHA256_SIZE = 32;
 /**
- * Bytes of a file in one chunk: a quarter of the largest frame, so that a chat message never waits for more than that,
- * and enough that the overhead does not matter.
+ * Bytes of a file in one chunk: half the largest frame, so that a chat message never waits for more than that, and
+ * enough that the work around each chunk does not matter.
  */
-export const MAX_PIECE = 64 * 1024;
+export const MAX_PIECE = 128 * 1024;
+/** A file of up to that many bytes comes in one chunk. */
+export const MAX_WHOLE = 16 * 1024;
 /** Bytes of UTF-8 in an offered name, with the folders before it. A receiver keeps thousands of offers. */
 export const MAX_FILE_NAME = 1024;
 /** File messages in one message: each may cause an event, so this bounds what one message can cause. */
@@ -36,6 +44,9 @@ export const MAX_CONTROL_BYTES = 16 * 1024;
 const KIND = {
   offer: 0x4f,
   ask: 0x51,
+  resume: 0x52,
+  hash: 0x48,
+  differs: 0x4e,
   chunk: 0x43,
   withdraw: 0x57,
   decline: 0x44,
@@ -45,19 +56,28 @@ const KIND = {
 /** Of a withdrawal or a refusal. */
 const ENDING_SIZE = 1 + TRANSFER_ID_SIZE + 1;
 const DONE_SIZE = 1 + TRANSFER_ID_SIZE;
-const RANGE_SIZE = 1 + TRANSFER_ID_SIZE + 8 + 4;
-const OFFER_SIZE = 1 + TRANSFER_ID_SIZE + 8 + SHA256_SIZE + 2;
+const ASK_SIZE = 1 + TRANSFER_ID_SIZE + 4 + 8;
+const HASH_SIZE = 1 + TRANSFER_ID_SIZE + SHA256_SIZE;
+const OFFER_SIZE = 1 + TRANSFER_ID_SIZE + 8 + 2;
 
-/** Bytes around the data of a chunk that is sent alone. */
-export const CHUNK_OVERHEAD: number = RANGE_SIZE;
+/** Bytes before the data of a chunk. */
+export const CHUNK_HEADER: number = 1 + TRANSFER_ID_SIZE + 8 + 4;
+/** Bytes of chunks in one DATA frame, headers included. */
+export const MAX_CHUNKS_SIZE: number = CHUNK_HEADER + MAX_PIECE;
+/** Bytes that a cipher adds to file data, at most: a counter and a tag. */
+export const MAX_DATA_SEALING = 8 + 16;
 
-/** What the data of one chunk takes of a grant at most, in bytes: with what is around it in a DATA frame of its own. */
-export function chunkCost(length: number): number {
-  return dataCost(DATA_OVERHEAD + MAX_DATA_SEALING + CHUNK_OVERHEAD + length);
+/** What a DATA frame with chunks takes of a grant at most, in bytes. */
+export function chunksCost(size: number): number {
+  return dataCost(DATA_OVERHEAD + MAX_DATA_SEALING + size);
 }
 
-/** Bytes that a cipher adds to file data, at most: a counter and a tag. */
-const MAX_DATA_SEALING = 8 + 16;
+/** What the rest of a file takes of a grant at most, in bytes, if its sender cuts no chunk below `MAX_WHOLE`. */
+export function restCost(rest: number): number {
+  if (rest === 0) return 0;
+  const around = HEADER_SIZE + DATA_OVERHEAD + MAX_DATA_SEALING + CHUNK_HEADER;
+  return rest + Math.ceil(rest / MAX_WHOLE) * around + dataCost(0);
+}
 
 /** Why a transfer ended early. The reason of a later version is read as `other`. */
 export const REASONS = [
@@ -70,7 +90,7 @@ export const REASONS = [
   "declined",
   /** The receiver could not write it. */
   "disk",
-  /** The received data does not match the offer. */
+  /** The received data does not match the hash. */
   "damaged",
   /** The file was removed since it was offered. */
   "removed",
@@ -92,20 +112,20 @@ export interface FileOffer {
   readonly name: string;
   /** Bytes; 0 of a folder. */
   readonly size: number;
-  readonly sha256: Uint8Array;
 }
 
-/** A part of an offered file. */
-export interface ByteRange {
+/** A receiver wants the bytes of a file from an offset on. */
+export interface FileRequest {
   readonly id: Uint8Array;
+  /** The generation of grants in which they are to be sent: see `Grant`. An ask is void in every other one. */
+  readonly generation: number;
   readonly offset: number;
-  /** From 1 to `MAX_PIECE`. */
-  readonly length: number;
+  /** The SHA-256 of the bytes before the offset, if an earlier offer's transfer has brought them. */
+  readonly prefix?: Uint8Array;
 }
 
 /** A part of a file. It travels in DATA. */
 export interface Chunk {
-  readonly kind: "chunk";
   readonly id: Uint8Array;
   readonly offset: number;
   readonly bytes: Uint8Array;
@@ -113,7 +133,9 @@ export interface Chunk {
 
 export type FileMessage =
   | { readonly kind: "offer" } & FileOffer
-  | { readonly kind: "ask" } & ByteRange
+  | { readonly kind: "ask" } & FileRequest
+  | { readonly kind: "hash"; readonly id: Uint8Array; readonly sha256: Uint8Array }
+  | { readonly kind: "differs"; readonly id: Uint8Array }
   | { readonly kind: "withdraw"; readonly id: Uint8Array; readonly reason: Reason }
   | { readonly kind: "decline"; readonly id: Uint8Array; readonly reason: Reason }
   | { readonly kind: "done"; readonly id: Uint8Array }
@@ -138,26 +160,40 @@ const utf8 = new TextEncoder();
 const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Bytes of an encoded file message. */
-export function fileMessageSize(fileMessage: FileMessage | Chunk): number {
+export function fileMessageSize(fileMessage: FileMessage): number {
   switch (fileMessage.kind) {
     case "offer":
       return OFFER_SIZE + utf8.encode(fileMessage.name).length;
     case "ask":
-      return RANGE_SIZE;
-    case "chunk":
-      return RANGE_SIZE + fileMessage.bytes.length;
+      return ASK_SIZE + (fileMessage.prefix?.length ?? 0);
+    case "hash":
+      return HASH_SIZE;
     case "withdraw":
     case "decline":
       return ENDING_SIZE;
+    case "differs":
     case "done":
     case "again":
       return DONE_SIZE;
   }
 }
 
-/** @throws {RangeError} if a value is out of its range */
-export function encodeChunks(chunks: readonly Chunk[]): Uint8Array<ArrayBuffer> {
-  return concat(chunks.flatMap(encodeFileMessage));
+/**
+ * Writes what comes before the data of a chunk: `CHUNK_HEADER` bytes at the start of `into`.
+ *
+ * @throws {RangeError} if a value is out of its range
+ */
+export function writeChunkHeader(
+  into: Uint8Array,
+  { id, offset, length }: { id: Uint8Array; offset: number; length: number },
+): void {
+  checkId(id);
+  checkRange("write", offset, length);
+  into[0] = KIND.chunk;
+  into.set(id, 1);
+  const view = new DataView(into.buffer, into.byteOffset + 1 + TRANSFER_ID_SIZE);
+  view.setBigUint64(0, BigInt(offset));
+  view.setUint32(8, length);
 }
 
 /**
@@ -169,9 +205,11 @@ export function decodeChunks(bytes: Uint8Array): Chunk[] {
   const reader = new Reader(bytes);
   const chunks: Chunk[] = [];
   while (reader.left > 0) {
-    const chunk = decodeFileMessage(reader);
-    if (chunk.kind !== "chunk") throw bad("read", "only parts of files may come in DATA");
-    chunks.push(chunk);
+    if (reader.take(1)[0] !== KIND.chunk) throw bad("read", "only parts of files may come in DATA");
+    const id = reader.copy(TRANSFER_ID_SIZE);
+    const [offset, length] = [reader.number(8), reader.number(4)];
+    checkRange("read", offset, length);
+    chunks.push({ id, offset, bytes: reader.take(length) });
   }
   return chunks;
 }
@@ -182,34 +220,30 @@ export function encodeFileMessages({ refused, messages }: FileMessages): Uint8Ar
   return concat([Uint8Array.of(Math.min(255, refused)), ...messages.flatMap(encodeFileMessage)]);
 }
 
-function encodeFileMessage(fileMessage: FileMessage | Chunk): Uint8Array[] {
+function encodeFileMessage(fileMessage: FileMessage): Uint8Array[] {
   const { kind, id } = fileMessage;
-  if (id.length !== TRANSFER_ID_SIZE) throw bad("write", `an id has ${id.length} bytes`);
-  const start = concat([Uint8Array.of(KIND[kind]), id]);
+  checkId(id);
+  const code = kind === "ask" && fileMessage.prefix ? KIND.resume : KIND[kind];
+  const start = concat([Uint8Array.of(code), id]);
   switch (kind) {
     case "offer": {
       const name = utf8.encode(fileMessage.name);
       checkOffer("write", fileMessage.size, name.length);
       checkFolder("write", fileMessage.name, fileMessage.size);
-      if (fileMessage.sha256.length !== SHA256_SIZE) {
-        throw bad("write", `a hash has ${fileMessage.sha256.length} bytes`);
-      }
-      return [start, number64(fileMessage.size), fileMessage.sha256, number16(name.length), name];
+      return [start, number64(fileMessage.size), number16(name.length), name];
     }
-    case "ask":
-      checkRange("write", fileMessage.offset, fileMessage.length);
-      return [start, number64(fileMessage.offset), number32(fileMessage.length)];
-    case "chunk":
-      checkRange("write", fileMessage.offset, fileMessage.bytes.length);
-      return [
-        start,
-        number64(fileMessage.offset),
-        number32(fileMessage.bytes.length),
-        fileMessage.bytes,
-      ];
+    case "ask": {
+      const { generation, offset, prefix } = fileMessage;
+      checkOffset("write", offset);
+      const ask = [start, number32(generation), number64(offset)];
+      return prefix ? [...ask, checkHash(prefix)] : ask;
+    }
+    case "hash":
+      return [start, checkHash(fileMessage.sha256)];
     case "withdraw":
     case "decline":
       return [start, Uint8Array.of(REASONS.indexOf(fileMessage.reason))];
+    case "differs":
     case "done":
     case "again":
       return [start];
@@ -227,37 +261,36 @@ export function decodeFileMessages(bytes: Uint8Array): FileMessages {
   const messages: FileMessage[] = [];
   while (reader.left > 0) {
     if (messages.length === MAX_FILE_MESSAGES) throw tooMany("read");
-    const message = decodeFileMessage(reader);
-    if (message.kind === "chunk") throw bad("read", "a part of a file may only come in DATA");
-    messages.push(message);
+    messages.push(decodeFileMessage(reader));
   }
   return { refused, messages };
 }
 
-function decodeFileMessage(reader: Reader): FileMessage | Chunk {
+function decodeFileMessage(reader: Reader): FileMessage {
   const kind = reader.take(1)[0]!;
-  // A copy, because it is kept longer than `bytes`.
-  const id = new Uint8Array(reader.take(TRANSFER_ID_SIZE));
+  const id = reader.copy(TRANSFER_ID_SIZE);
   switch (kind) {
     case KIND.offer: {
       const size = reader.number(8);
-      const sha256 = new Uint8Array(reader.take(SHA256_SIZE));
       const length = reader.number(2);
       checkOffer("read", size, length);
       const name = decodeName(reader.take(length));
       checkFolder("read", name, size);
-      return { kind: "offer", id, size, sha256, name };
+      return { kind: "offer", id, size, name };
     }
-    case KIND.ask: {
-      const [offset, length] = [reader.number(8), reader.number(4)];
-      checkRange("read", offset, length);
-      return { kind: "ask", id, offset, length };
+    case KIND.ask:
+    case KIND.resume: {
+      const [generation, offset] = [reader.number(4), reader.number(8)];
+      checkOffset("read", offset);
+      if (kind === KIND.ask) return { kind: "ask", id, generation, offset };
+      return { kind: "ask", id, generation, offset, prefix: reader.copy(SHA256_SIZE) };
     }
-    case KIND.chunk: {
-      const [offset, length] = [reader.number(8), reader.number(4)];
-      checkRange("read", offset, length);
-      return { kind: "chunk", id, offset, bytes: reader.take(length) };
-    }
+    case KIND.hash:
+      return { kind: "hash", id, sha256: reader.copy(SHA256_SIZE) };
+    case KIND.differs:
+      return { kind: "differs", id };
+    case KIND.chunk:
+      throw bad("read", "a part of a file may only come in DATA");
     case KIND.withdraw:
     case KIND.decline: {
       const reason = REASONS[reader.take(1)[0]!] ?? "other";
@@ -300,6 +333,11 @@ class Reader {
     return this.#bytes.subarray(this.#at, this.#at += length);
   }
 
+  /** A copy, for what is kept longer than the message. */
+  copy(length: number): Uint8Array {
+    return new Uint8Array(this.take(length));
+  }
+
   /** Of up to eight bytes, big-endian. One too large to be exact is also too large for every range. */
   number(size: number): number {
     return this.take(size).reduce((sum, byte) => sum * 256 + byte, 0);
@@ -321,9 +359,21 @@ function checkRange(action: string, offset: number, length: number): void {
   if (!Number.isInteger(length) || length < 1 || length > MAX_PIECE) {
     throw bad(action, `a part has ${length} bytes, it may have 1 to ${MAX_PIECE}`);
   }
-  if (!Number.isSafeInteger(offset) || offset < 0 || !Number.isSafeInteger(offset + length)) {
-    throw bad(action, `a part is at ${offset}`);
-  }
+  checkOffset(action, offset);
+  if (!Number.isSafeInteger(offset + length)) throw bad(action, `a part is at ${offset}`);
+}
+
+function checkOffset(action: string, offset: number): void {
+  if (!Number.isSafeInteger(offset) || offset < 0) throw bad(action, `a part is at ${offset}`);
+}
+
+function checkId(id: Uint8Array): void {
+  if (id.length !== TRANSFER_ID_SIZE) throw bad("write", `an id has ${id.length} bytes`);
+}
+
+function checkHash(hash: Uint8Array): Uint8Array {
+  if (hash.length !== SHA256_SIZE) throw bad("write", `a hash has ${hash.length} bytes`);
+  return hash;
 }
 
 function tooMany(action: string): RangeError {

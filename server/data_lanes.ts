@@ -32,8 +32,8 @@ export const MAX_SENDERS = 64;
 export const UNUSED_MS = 10_000;
 /** How often `sweep` is to be called at least, in ms. */
 export const SWEEP_MS = 5_000;
-/** Bytes of one write. A message waits for no more than that. */
-export const WRITE_SIZE: number = 256 * KIB;
+/** Bytes up to which frames are joined into one write. Larger ones are not copied. */
+export const WRITE_SIZE: number = 64 * KIB;
 /** To a receiver that is cut. */
 const TOO_SLOW =
   "you read too slowly and were disconnected: others wait for the memory that your files take";

@@ -270,9 +270,7 @@ Deno.test("DataLanes.sweep: a receiver is cut if only what is being written to i
   for (const id of jammed) {
     play.lanes.grant(id, NET, 100 + id, { generation: 1, total: 4 * FIRST_SHARE });
   }
-  for (let n = 0; n < 4; n++) {
-    for (const id of jammed) play.send(100 + id, id, 1, FIRST_SHARE);
-  }
+  for (const id of jammed) play.send(100 + id, id, 1, 4 * FIRST_SHARE);
   for (const id of jammed) play.lanes.take(id);
   const before = play.lanes.credit;
   assertLessOrEqual(NETWORK_CREDIT - FIRST_SHARE, before);
@@ -342,7 +340,7 @@ Deno.test("DataLanes.take: the senders of a receiver have turns", () => {
   const play = new Play();
   for (const sender of [1, 2]) play.lanes.grant(3, NET, sender, { generation: 1, total: 40_000 });
   for (const sender of [1, 2]) {
-    for (let n = 0; n < 4; n++) assert(play.send(sender, 3, 1, 10_000));
+    for (let n = 0; n < 4; n++) assert(play.send(sender, 3, 1, 8_000));
   }
   assertEquals(framesIn(play.lanes.take(3)).map(({ id }) => id), [1, 2, 1, 2, 1, 2, 1, 2]);
 });

@@ -872,7 +872,7 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
       { from: 1, name: "alice", direct: false, files: [FILE] },
     ],
     transfer: [
-      ...["reading", "offered", "waiting", "running", "done", "declined", "cancelled", "failed"]
+      ...["offered", "waiting", "running", "done", "declined", "cancelled", "failed"]
         .map((
           state,
         ) => ({

@@ -73,7 +73,6 @@ export function transferSentence(
   const what = who ? `${name} ${direction === "in" ? "from" : "to"} ${who.name}` : name;
   const why = message === undefined ? "" : `: ${message}`;
   switch (state) {
-    case "reading":
     case "offered":
     case "waiting":
       return undefined;
@@ -219,10 +218,8 @@ export class ProgressLines {
       const rate = moving.reduce((sum, transfer) => sum + transfer.rate, 0);
       return `${moving.length} files are on their way, ${bytesText(rate)}/s`;
     }
-    const { direction, who, name, size, state } = first;
-    const what = state === "reading"
-      ? `reading ${name}`
-      : direction === "in"
+    const { direction, who, name, size } = first;
+    const what = direction === "in"
       ? `receiving ${name} from ${who?.name}`
       : `sending ${name} to ${who?.name}`;
     return `${what}: ${percent(first)} of ${bytesText(size)}${speedText(first)}`;

@@ -153,8 +153,6 @@ Deno.test("ProgressLines: one line each 10 s for all that moves, from 10 s after
   assertEquals(pass(10, stalled, out), [
     "sending b.bin to bob: 33% of 3 MiB, 192 KiB/s, 0:11 left",
   ]);
-  const reading: Transfer = { ...running, state: "reading", who: undefined, rate: 0 };
-  assertEquals(pass(10, reading), ["reading photo.jpg: 33% of 3 MiB"]);
   assertEquals(pass(10, running, out), ["2 files are on their way, 256 KiB/s"]);
   assertEquals(pass(20, stalled), []);
   // After a pause it is as at the start.

@@ -82,6 +82,9 @@ local KINDS = {
 local FILE_MESSAGES = {
   [0x4f] = "O: offer",
   [0x51] = "Q: ask",
+  [0x52] = "R: resume",
+  [0x48] = "H: hash",
+  [0x4e] = "N: differs",
   [0x43] = "C: chunk",
   [0x57] = "W: withdraw",
   [0x44] = "D: decline",
@@ -758,32 +761,58 @@ local function add_text(tree, tvb, at)
   return text
 end
 
+-- Of a chunk and of a name, in bytes.
+local MAX_PIECE, MAX_FILE_NAME = 128 * 1024, 1024
+
+-- Whether a number of eight bytes has more than 53 bits.
+local function is_inexact(range)
+  return range(0, 1):uint() > 0 or range(1, 1):uint() > 0x1f
+end
+
 -- Adds the file message at this place. Returns its size and kind, or nil if it is invalid.
 local function add_file_message(tree, tvb, at)
   local left = tvb:len() - at
   if left < 17 then return nil end
   local kind = string.char(tvb(at, 1):uint())
-  local sizes = { O = 59, Q = 29, C = 29, W = 18, D = 18, E = 17, L = 17 }
+  local sizes = { O = 27, Q = 29, R = 61, H = 49, N = 17, C = 29, W = 18, D = 18, E = 17, L = 17 }
   local size = sizes[kind]
   if not size or left < size then return nil end
+  if kind == "O" and is_inexact(tvb(at + 17, 8)) then return nil end
+  if kind == "C" and is_inexact(tvb(at + 17, 8)) then return nil end
+  if (kind == "Q" or kind == "R") and is_inexact(tvb(at + 21, 8)) then return nil end
   -- The name follows an offer, and the data a chunk.
-  if kind == "O" then size = size + tvb(at + 57, 2):uint() end
-  if kind == "C" then size = size + tvb(at + 25, 4):uint() end
+  if kind == "O" then
+    local length = tvb(at + 25, 2):uint()
+    if length > MAX_FILE_NAME then return nil end
+    size = size + length
+  elseif kind == "C" then
+    local length = tvb(at + 25, 4):uint()
+    if length == 0 or length > MAX_PIECE then return nil end
+    size = size + length
+  end
   if left < size then return nil end
+  -- An empty folder, which has no bytes.
+  local is_folder = kind == "O" and size > 27 and tvb(at + size - 1, 1):uint() == 0x2f
+  if is_folder and tvb(at + 17, 8):uint64() > UInt64(0) then return nil end
 
   local item = tree:add(f.file_message, tvb(at, 1))
   item:set_len(size)
   item:add(f.transfer, tvb(at + 1, 16))
   if kind == "O" then
     item:add(f.size, tvb(at + 17, 8))
-    item:add(f.sha256, tvb(at + 25, 32))
     local name = ""
-    if size > 59 then name = readable(tvb(at + 59, size - 59):raw()) end
-    item:add(f.file_name, tvb(at + 59, size - 59), name)
-  elseif kind == "Q" or kind == "C" then
+    if size > 27 then name = readable(tvb(at + 27, size - 27):raw()) end
+    item:add(f.file_name, tvb(at + 27, size - 27), name)
+  elseif kind == "Q" or kind == "R" then
+    item:add(f.generation, tvb(at + 17, 4))
+    item:add(f.offset, tvb(at + 21, 8))
+    if kind == "R" then item:add(f.sha256, tvb(at + 29, 32)) end
+  elseif kind == "C" then
     item:add(f.offset, tvb(at + 17, 8))
     item:add(f.part, tvb(at + 25, 4))
-    if size > 29 then item:add(f.data, tvb(at + 29, size - 29)) end
+    item:add(f.data, tvb(at + 29, size - 29))
+  elseif kind == "H" then
+    item:add(f.sha256, tvb(at + 17, 32))
   elseif kind == "W" or kind == "D" then
     item:add(f.reason, tvb(at + 17, 1))
   end

@@ -6,7 +6,7 @@ import { freeData } from "../support/free_data.ts";
 import type { Post } from "../../files/post.ts";
 import { Transfers } from "../../files/transfers.ts";
 import { AckOutcome } from "../../protocol.ts";
-import type { FileMessages } from "../../protocol/file_messages.ts";
+import { decodeChunks, type FileMessages } from "../../protocol/file_messages.ts";
 import type { Person, RoomEvent, Transfer } from "../../room.ts";
 import { seededRandom } from "../support/random.ts";
 import { within } from "../support/async.ts";
@@ -75,12 +75,14 @@ class Side {
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, 0));
       const fileMessages = this.#queue.shift();
-      const data = fileMessages ? undefined : this.transfers.next();
+      const data = fileMessages
+        ? undefined
+        : this.transfers.next(({ chunks }) => decodeChunks(chunks.slice()));
       if (!fileMessages && !data) break;
       const what = this.#draw();
       if (data) {
         if (what === "reset") reset(this, this.other);
-        else for (const chunk of data.chunks) this.other.transfers.received(this.id, chunk);
+        else for (const chunk of data) this.other.transfers.received(this.id, chunk);
         this.transfers.readAhead();
         continue;
       }

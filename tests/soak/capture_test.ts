@@ -31,7 +31,9 @@ import {
   encodeEnvelope,
   encodeProfile,
 } from "../../protocol/envelope.ts";
+import { encodeGrantBody, sealDataFrame } from "../../protocol/data.ts";
 import { encodeFileMessages } from "../../protocol/file_messages.ts";
+import { encodeChunks } from "../support/file_data.ts";
 import {
   CONVERSATION,
   DISSECTOR,
@@ -138,7 +140,12 @@ const FIELDS = [
   ...["chat.log", "chat.chain", "chat.record", "chat.state", "chat.time"],
   ...["chat.left.reason", "chat.away.state", "chat.have.position", "chat.sealed.counter"],
   ...[
+    "chat.generation",
+    "chat.total",
     "chat.file.kind",
+    "chat.file.offset",
+    "chat.file.data",
+    "chat.file.sha256",
     "chat.file.name",
     "chat.profile.classic",
     "chat.file.size",
@@ -466,6 +473,17 @@ const TURNS: readonly Piece[] = [
       encodeFrame(Type.MESSAGE, 0, said("Grüße, 你好 🙂", 1)),
       encodeFrame(Type.MESSAGE, 1, xor.seal(encodeEnvelope({ kind: "action", text: "waves" }))),
       encodeFrame(Type.PROFILE, 0, profile("Zoe")),
+      encodeFrame(Type.GRANT, 1, encodeGrantBody({ generation: 3, total: 2 ** 40 })),
+      sealDataFrame(new Uint8Array(1024), 1, 4, (into) => (
+        xor.sealData(
+          encodeChunks([
+            { id: new Uint8Array(16), offset: 2 ** 32, bytes: utf8.encode("end") },
+            { id: new Uint8Array(16).fill(7), offset: 0, bytes: utf8.encode("hello") },
+          ]),
+          1,
+          into,
+        )
+      )),
       encodeFrame(Type.PING, 0),
     ]),
   ],
@@ -486,10 +504,18 @@ const TURNS: readonly Piece[] = [
                 kind: "offer",
                 id: new Uint8Array(16).fill(7),
                 size: 2 ** 40,
-                sha256: new Uint8Array(32).fill(9),
                 name: "a.txt",
               },
-              { kind: "ask", id: new Uint8Array(16), offset: 5, length: 3 },
+              { kind: "ask", id: new Uint8Array(16), generation: 3, offset: 5 },
+              {
+                kind: "ask",
+                id: new Uint8Array(16),
+                generation: 3,
+                offset: 2 ** 40,
+                prefix: new Uint8Array(32).fill(8),
+              },
+              { kind: "hash", id: new Uint8Array(16), sha256: new Uint8Array(32).fill(9) },
+              { kind: "differs", id: new Uint8Array(16) },
               { kind: "done", id: new Uint8Array(16) },
             ],
           }),
@@ -508,8 +534,8 @@ const TURNS: readonly Piece[] = [
 function assertTurns(found: readonly Found[]): void {
   const expected: Record<string, string[]> = {
     "chat.preface": ["chat/1"],
-    "chat.type": "1 2 19 7 3 10 17 8 16 4 4 7 11 4 6 5 12 18 9 14 13".split(" "),
-    "chat.id": "0 0 2 0 2 1 1 2 0 0 1 0 0 2 1 1 0 0 1 0 0".split(" "),
+    "chat.type": "1 2 19 7 3 10 17 8 16 4 4 7 20 21 11 4 6 5 12 18 9 14 13".split(" "),
+    "chat.id": "0 0 2 0 2 1 1 2 0 0 1 0 1 1 0 2 1 1 0 0 1 0 0".split(" "),
     "chat.name": ["Zoë", "Ada", "Zoë", "Zoe"],
     "chat.log": ["QEFCQ0RF"],
     "chat.room": [String(2 ** 40), "23"],
@@ -519,7 +545,12 @@ function assertTurns(found: readonly Found[]): void {
     "chat.ack.outcome": ["1"],
     "chat.away.state": ["1"],
     "chat.left.reason": ["2"],
-    "chat.file.kind": ["0x4f", "0x51", "0x45"],
+    "chat.generation": ["3", "4", "3", "3"],
+    "chat.total": [String(2 ** 40)],
+    "chat.file.kind": "0x43 0x43 0x4f 0x51 0x52 0x48 0x4e 0x45".split(" "),
+    "chat.file.offset": [String(2 ** 32), "0", "5", String(2 ** 40)],
+    "chat.file.data": [utf8.encode("end").toHex(), utf8.encode("hello").toHex()],
+    "chat.file.sha256": ["08".repeat(32), "09".repeat(32)],
     "chat.file.name": ["a.txt"],
     "chat.file.size": [String(2 ** 40)],
     "chat.error.code": ["flood", "slow"],

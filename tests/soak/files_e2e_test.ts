@@ -2,7 +2,7 @@
 // receiver's disk fails.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { MAX_WINDOW } from "../../files/download.ts";
+import { MAX_WINDOW } from "../../client/receive_window.ts";
 import { CHECKPOINT_BYTES } from "../../files/part_file.ts";
 import { Home, Program, run } from "../support/program.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";

@@ -2,8 +2,16 @@
 // of the program.
 
 import { concat } from "@std/bytes/concat";
-import { encodeFrame, type Frame, FrameDecoder, MAX_FRAME, PREFACE, Type } from "../../protocol.ts";
-import { encodeDataBody, encodeGrantBody } from "../../protocol/data.ts";
+import {
+  encodeFrame,
+  type Frame,
+  FrameDecoder,
+  HEADER_SIZE,
+  MAX_FRAME,
+  PREFACE,
+  Type,
+} from "../../protocol.ts";
+import { DATA_OVERHEAD, encodeGrantBody, sealDataFrame } from "../../protocol/data.ts";
 import { encodeProfile } from "../../protocol/envelope.ts";
 import { within } from "./async.ts";
 import { entry, xor } from "./loopback.ts";
@@ -20,7 +28,11 @@ export function data(
   generation: number,
   chunk: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
-  return encodeFrame(Type.DATA, receiver, encodeDataBody(generation, chunk));
+  const frame = new Uint8Array(HEADER_SIZE + DATA_OVERHEAD + chunk.length);
+  return sealDataFrame(frame, receiver, generation, (into) => {
+    into.set(chunk);
+    return chunk.length;
+  });
 }
 
 export class DataMember implements AsyncDisposable {

@@ -73,7 +73,7 @@ export class FakeRoom implements Room {
   }
 
   get going(): Transfer[] {
-    return this.transfers.filter(({ state }) => state === "running" || state === "reading");
+    return this.transfers.filter(({ state }) => state === "running");
   }
 
   say(text: string): number {
@@ -191,7 +191,6 @@ type Reasons<Type extends RoomEvent["type"]> = {
 const LEFT: Reasons<"left"> = { left: true, lost: true, slow: true, refused: true };
 const UNDELIVERED: Reasons<"undelivered"> = { busy: true, gone: true };
 const STATES: Record<Transfer["state"], true> = {
-  reading: true,
   offered: true,
   waiting: true,
   running: true,

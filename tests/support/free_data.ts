@@ -2,4 +2,11 @@
 
 import type { DataLink } from "../../files/post.ts";
 
-export const freeData: DataLink = { wants: () => Infinity, void() {}, tick() {} };
+export const freeData: DataLink = {
+  left: () => Infinity,
+  expect: () => 1,
+  forgo() {},
+  wrote() {},
+  void() {},
+  tick() {},
+};

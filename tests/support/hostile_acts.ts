@@ -45,9 +45,9 @@ export type FilePart =
   & { readonly transfer: number }
   & (
     | { readonly kind: "offer"; readonly size: number; readonly name: string }
-    | { readonly kind: "ask"; readonly offset: number; readonly length: number }
+    | { readonly kind: "ask" | "resume"; readonly generation: number; readonly offset: number }
     | { readonly kind: "chunk"; readonly offset: number; readonly length: number }
-    | { readonly kind: "withdraw" | "decline" | "done" | "again" }
+    | { readonly kind: "hash" | "differs" | "withdraw" | "decline" | "done" | "again" }
   );
 
 type Step =
@@ -69,6 +69,19 @@ type Step =
     readonly refused: number;
     readonly parts: readonly FilePart[];
     readonly times: number;
+  }
+  /** File data, in a frame that is well sealed. */
+  | {
+    readonly do: "data";
+    readonly to: Target;
+    readonly generation: number;
+    readonly parts: readonly FilePart[];
+  }
+  | {
+    readonly do: "grant";
+    readonly to: Target;
+    readonly generation: number;
+    readonly total: number;
   }
   /** A well sealed body with any plaintext. */
   | { readonly do: "envelope"; readonly to: Target; readonly plaintext: Uint8Array }
@@ -211,10 +224,19 @@ const clock = fc.oneof(
 const bytes = (max: number) => fc.uint8Array({ maxLength: max });
 const position = fc.constantFrom(0, 1, 8, 16_384, 2 ** 31, 2 ** 32, 2 ** 40, 2 ** 53 - 1);
 
+const transfer = fc.nat({ max: 7 });
+const generation = fc.constantFrom(0, 1, 2, 2 ** 32 - 1);
+const offset = fc.constantFrom(0, 1, 65_536, 2 ** 40);
+const chunk = fc.record({
+  kind: fc.constant("chunk"),
+  transfer,
+  offset,
+  length: fc.constantFrom(1, 20, 65_536),
+}) as fc.Arbitrary<FilePart>;
 const part = fc.oneof(
   fc.record({
     kind: fc.constant("offer" as const),
-    transfer: fc.nat({ max: 7 }),
+    transfer,
     size: fc.constantFrom(0, 1, 20, 65_536, 2 ** 32, 2 ** 53 - 1),
     name: fc.oneof(
       fc.constantFrom(
@@ -236,15 +258,11 @@ const part = fc.oneof(
       anyString({ maxLength: 60 }),
     ),
   }),
+  chunk,
+  fc.record({ kind: fc.constantFrom("ask", "resume"), transfer, generation, offset }),
   fc.record({
-    kind: fc.constantFrom("ask", "chunk"),
-    transfer: fc.nat({ max: 7 }),
-    offset: fc.constantFrom(0, 1, 65_536, 2 ** 40),
-    length: fc.constantFrom(1, 20, 65_536),
-  }),
-  fc.record({
-    kind: fc.constantFrom("withdraw", "decline", "done", "again"),
-    transfer: fc.nat({ max: 7 }),
+    kind: fc.constantFrom("hash", "differs", "withdraw", "decline", "done", "again"),
+    transfer,
   }),
 ) as fc.Arbitrary<FilePart>;
 
@@ -280,6 +298,21 @@ const step = fc.oneof(
       parts: fc.array(part, { minLength: 1, maxLength: 4 }),
       times: fc.constantFrom(1, 1, 1, 64, 255, 256, 600),
     }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant("data"),
+      to: target,
+      generation,
+      parts: fc.array(fc.oneof({ weight: 4, arbitrary: chunk }, { weight: 1, arbitrary: part }), {
+        maxLength: 3,
+      }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant("grant"), to: target, generation, total: position }),
   },
   {
     weight: 10,

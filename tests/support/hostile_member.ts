@@ -19,9 +19,8 @@ import {
   VERSION,
 } from "../../protocol.ts";
 import { decodeProfile, encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
+import { encodeGrantBody, sealDataFrame } from "../../protocol/data.ts";
 import {
-  type Chunk,
-  encodeChunks,
   encodeFileMessages,
   type FileMessage,
   isFolder,
@@ -38,6 +37,7 @@ import {
 } from "../../protocol/json_frames.ts";
 import type { MessageId } from "../../protocol/message_ids.ts";
 import { drawToken, fromBase64Url, proveResume } from "../../protocol/resume.ts";
+import { encodeChunks } from "./file_data.ts";
 import {
   type Act,
   type FilePart,
@@ -260,6 +260,18 @@ export class HostileMember {
         const body = concat([Uint8Array.of(act.refused), ...Array(act.times).fill(parts).flat()]);
         return this.#send(seat, act.to, encodeEnvelope({ kind: "file", body }));
       }
+      case "data": {
+        const data = concat(act.parts.map((part) => encodePart(part)));
+        const to = this.#idOf(seat, act.to);
+        const into = new Uint8Array(MAX_FRAME);
+        return wire.write(
+          sealDataFrame(into, to, act.generation, (into) => cipher.sealData(data, to, into)),
+        );
+      }
+      case "grant":
+        return wire.write(
+          encodeFrame(Type.GRANT, this.#idOf(seat, act.to), encodeGrantBody(act)),
+        );
       case "envelope":
         return this.#send(seat, act.to, act.plaintext);
       case "replay": {
@@ -472,24 +484,29 @@ export class HostileMember {
 /** A file message. The transfers have few ids, so that messages meet. */
 function encodePart(part: FilePart): Uint8Array<ArrayBuffer> {
   const id = new Uint8Array(16).fill(part.transfer);
-  const message = ((): FileMessage | Chunk => {
+  // A chunk belongs into DATA: anywhere else it is not valid.
+  if (part.kind === "chunk") {
+    return encodeChunks([{ id, offset: part.offset, bytes: new Uint8Array(part.length) }]);
+  }
+  const message = ((): FileMessage => {
     switch (part.kind) {
       case "offer":
-        return { ...part, id, sha256: new Uint8Array(32) };
-      case "chunk":
-        return { ...part, id, bytes: new Uint8Array(part.length) };
+        return { ...part, id };
+      case "ask":
+        return { ...part, kind: "ask", id };
+      case "resume":
+        return { ...part, kind: "ask", id, prefix: new Uint8Array(32) };
+      case "hash":
+        return { kind: "hash", id, sha256: new Uint8Array(32) };
       case "withdraw":
       case "decline":
         return { kind: part.kind, id, reason: "cancelled" };
+      case "differs":
       case "done":
       case "again":
         return { kind: part.kind, id };
-      case "ask":
-        return { ...part, id };
     }
   })();
-  // A chunk belongs into DATA: anywhere else it is not valid.
-  if (message.kind === "chunk") return encodeChunks([message]);
   // Without the number that precedes all of them.
   const encode = (message: FileMessage) =>
     encodeFileMessages({ refused: 0, messages: [message] }).slice(1);

@@ -2,8 +2,9 @@
 // disk. No part of the program.
 
 import { ChatError } from "../../errors.ts";
+import { sha256 } from "./hash.ts";
 import { FileError } from "../../files/disk_errors.ts";
-import type { Disk, FoundFile, LeftOut, Sink, Upload } from "../../files/storage.ts";
+import type { Disk, FoundFile, LeftOut, ReceivedOffer, Sink, Upload } from "../../files/storage.ts";
 
 /**
  * Files by path. A path that ends in a slash is the folder of all files whose paths begin with it; as a file it is an
@@ -17,7 +18,7 @@ export class MemoryDisk implements Disk {
   readonly received = new Map<string, Uint8Array<ArrayBuffer>>();
   /** The names of received folders. */
   readonly folders: string[] = [];
-  /** Parts of interrupted downloads, by name and hash. */
+  /** Parts of interrupted downloads, by name, size and sender. */
   readonly parts = new Map<string, Uint8Array<ArrayBuffer>>();
   /** The number of open sinks and uploads. */
   open_ = 0;
@@ -25,38 +26,45 @@ export class MemoryDisk implements Disk {
   space: number | undefined;
   /** Awaited by each write: makes the disk slow or full. */
   onWrite: (offset: number) => Promise<void> | void = () => {};
-  /** Called before each read of an offered file. */
-  onRead: () => void = () => {};
+  /** Awaited before each read of an offered file. */
+  onRead: (path: string) => Promise<void> | void = () => {};
+  /** Awaited before that many bytes of an offered file are hashed. */
+  onHash: (path: string, length: number) => Promise<void> | void = () => {};
   /** Awaited before a download is opened. */
   onSink: (name: string) => Promise<void> | void = () => {};
-  /** Awaited in the middle of reading each offered file. */
+  /** Awaited when a file is to be offered. */
   onOpen: (path: string) => Promise<void> | void = () => {};
 
-  async open(
-    path: string,
-    name: string | undefined,
-    progress: (bytes: number, size: number) => void,
-  ): Promise<Upload> {
+  async open(path: string, name: string | undefined): Promise<Upload> {
     const bytes = this.files.get(path);
     if (!bytes) throw new ChatError(`Cannot read ${path}: the file does not exist`);
-    for (const part of [1 / 2, 1]) {
-      progress(Math.floor(part * bytes.length), bytes.length);
-      if (part < 1) await this.onOpen(path);
-    }
-    const hash = await hashOf(bytes);
+    await this.onOpen(path);
     this.open_++;
     let open = true;
+    let hashed = 0;
+    const check = async () => {
+      await Promise.resolve();
+      if (!open) throw new ChatError("The upload is closed");
+      if (this.files.get(path) === bytes) return;
+      throw new FileError(`send ${path}`, "it has changed", "changed");
+    };
     return {
       name: name ?? path,
       size: bytes.length,
-      sha256: hash,
-      read: (offset, length) => {
-        this.onRead();
-        if (!open) throw new Error("The upload is closed");
-        if (this.files.get(path) !== bytes) {
-          return Promise.reject(new FileError(`send ${path}`, "it has changed", "changed"));
-        }
-        return Promise.resolve(bytes.slice(offset, offset + length));
+      get sha256() {
+        return hashed === bytes.length ? sha256(bytes) : undefined;
+      },
+      read: async (offset, into) => {
+        await this.onRead(path);
+        await check();
+        const end = offset + into.length;
+        into.set(bytes.subarray(offset, end));
+        if (offset <= hashed) hashed = Math.max(hashed, end);
+      },
+      hash: async (length) => {
+        await this.onHash(path, length);
+        await check();
+        return await hashOf(bytes.slice(0, length));
       },
       close: () => {
         if (open) this.open_--;
@@ -87,29 +95,34 @@ export class MemoryDisk implements Disk {
     return Promise.resolve(`/downloads/${name}`);
   }
 
-  async sink(
-    offer: { name: string; size: number; sha256: Uint8Array },
-  ): Promise<Sink> {
+  async sink(offer: ReceivedOffer): Promise<Sink> {
     await this.onSink(offer.name);
-    const key = `${offer.name} ${offer.sha256.toHex()}`;
+    const key = `${offer.name} ${offer.size} ${offer.from}`;
     const before = this.parts.get(key) ?? new Uint8Array();
     const bytes = new Uint8Array(offer.size);
     bytes.set(before);
     let length = before.length;
     this.open_++;
     return {
-      have: before.length,
+      get have() {
+        return length;
+      },
+      prefix: () => hashOf(bytes.slice(0, length)),
+      restart: () => {
+        length = 0;
+        return Promise.resolve();
+      },
       write: async (offset, piece) => {
         await this.onWrite(offset);
         if (offset !== length) throw new Error(`A write at ${offset}, after ${length} bytes`);
         bytes.set(piece, offset);
         length += piece.length;
       },
-      finish: async () => {
+      finish: async (sha256) => {
         this.open_--;
         this.parts.delete(key);
-        if (length !== offer.size || (await hashOf(bytes)).toHex() !== offer.sha256.toHex()) {
-          throw new FileError(`keep ${offer.name}`, "its hash is not the offered one", "damaged");
+        if (length !== offer.size || (await hashOf(bytes)).toHex() !== sha256.toHex()) {
+          throw new FileError(`keep ${offer.name}`, "its hash is not the sender's", "damaged");
         }
         this.received.set(offer.name, bytes);
         return `/downloads/${offer.name}`;
@@ -121,6 +134,18 @@ export class MemoryDisk implements Disk {
         return Promise.resolve();
       },
     };
+  }
+
+  async save(offer: ReceivedOffer, bytes: Uint8Array, sha256: Uint8Array): Promise<string> {
+    const sink = await this.sink(offer);
+    try {
+      await sink.restart();
+      await sink.write(0, bytes);
+    } catch (error) {
+      await sink.abort(false);
+      throw error;
+    }
+    return await sink.finish(sha256);
   }
 }
 

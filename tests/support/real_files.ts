@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { ChatError } from "../../errors.ts";
-import type { ReceivedOffer, Sink } from "../../files/storage.ts";
+import type { ReceivedOffer, Sink, Upload } from "../../files/storage.ts";
 import type { SystemDisk } from "../../files/system_disk.ts";
 import { sha256 } from "./hash.ts";
 
@@ -40,7 +40,7 @@ export function offerOf(
   name = "photo.jpg",
   more: Partial<ReceivedOffer> = {},
 ): ReceivedOffer {
-  return { id: ID, name, size: bytes.length, sha256: sha256(bytes), from: "anna", ...more };
+  return { id: ID, name, size: bytes.length, from: "anna", ...more };
 }
 
 /** Writes in chunks, up to `until`. */
@@ -51,11 +51,22 @@ export async function fill(sink: Sink, bytes: Uint8Array, until = bytes.length):
   }
 }
 
+/** Reads a range of an offered file. */
+export async function readRange(
+  upload: Upload,
+  offset: number,
+  length: number,
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  await upload.read(offset, bytes);
+  return bytes;
+}
+
 /** Receives a file; returns its path. */
 export async function receive(disk: SystemDisk, bytes: Uint8Array, name?: string): Promise<string> {
   const sink = await disk.sink(offerOf(bytes, name, { id: crypto.getRandomValues(ID.slice()) }));
   await fill(sink, bytes);
-  return await sink.finish();
+  return await sink.finish(sha256(bytes));
 }
 
 /** The names in a folder. */

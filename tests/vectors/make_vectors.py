@@ -544,15 +544,28 @@ def write_frames():
           [("type", "GRANT"), ("id", 2), ("generation", 1), ("total", 65536)],
           frame_lines("GRANT", 2, u32(1) + u64(65536),
                       [f"{u32(1).hex(' '):48} # generation: 1", f"{u64(65536).hex(' '):48} # total: 65536"]))  # fmt: skip
-    parts = [b"C", bytes(range(16)), u64(0), u32(5), b"hello"]
-    notes = ["C: a chunk", "id", "offset: 0", "length: 5", "bytes: hello"]
-    chunk = [bytes(byte ^ 188 for byte in part) for part in parts]
-    shown = compact([{"kind": "chunk", "id": bytes(range(16)).hex(), "offset": 0, "bytes": b"hello".hex()}])
-    write("frame_data.txt", "Grace sends file data to Ben. To Ben it comes with Grace's id.", "ok",
-          [("type", "DATA"), ("id", 1), ("generation", 1), ("public-key", 198), ("chunks", shown)],
-          frame_lines("DATA", 1, u32(1) + b"".join(chunk),
+    write_data("frame_data.txt", "Grace sends file data to Ben. To Ben it comes with Grace's id.", [(0, 0, b"hello")])
+    write_data("frame_data_several.txt", "The rest of a file, and a small file, in one frame.",
+               [(0, 2**32, b"end"), (16, 0, b"hello")])  # fmt: skip
+
+
+def chunk_parts(first, offset, data, length=None):
+    """A chunk of the file with this first byte of its id: its parts, and what they are."""
+    length = len(data) if length is None else length
+    return [(b"C", "C: a chunk"), (run(first, 16), "id"), (u64(offset), f"offset: {offset}"),
+            (u32(length), f"length: {length}"), (data, f"bytes: {data.decode()}")]  # fmt: skip
+
+
+def write_data(name, about, chunks, expect="ok", parts=None):
+    """DATA of generation 1 from member 1, with these chunks: first byte of the id, offset, bytes."""
+    parts = [part for chunk in chunks for part in chunk_parts(*chunk)] if parts is None else parts
+    sealed = [(bytes(byte ^ 188 for byte in part), note) for part, note in parts]
+    shown = [{"id": run(first, 16).hex(), "offset": offset, "bytes": data.hex()} for first, offset, data in chunks]
+    ok = [("type", "DATA"), ("id", 1), ("generation", 1), ("public-key", 198), ("chunks", compact(shown))]
+    write(name, about, expect, ok if expect == "ok" else [("public-key", 198)],
+          frame_lines("DATA", 1, u32(1) + b"".join(part for part, _ in sealed),
                       [f"{u32(1).hex(' '):48} # generation: 1"]
-                      + [f"{part.hex(' '):48} # {note} XOR bc" for part, note in zip(chunk, notes)]))  # fmt: skip
+                      + [f"{part.hex(' '):48} # {note} XOR bc" for part, note in sealed]))  # fmt: skip
 
 
 def write_faults():
@@ -580,6 +593,11 @@ def write_faults():
           frame_lines("GRANT", 2, total, [total.hex(" ")]))  # fmt: skip
     write("fail_malformed_data.txt", "DATA ends within its generation.", "malformed", [],
           frame_lines("DATA", 2, b"\0\0\1", ["00 00 01"]))  # fmt: skip
+    write_data("fail_unreadable_data_cut.txt", "A chunk with a length of five bytes that has four.", [], "unreadable",
+               chunk_parts(0, 0, b"hell", 5))  # fmt: skip
+    write_data("fail_unreadable_data_empty.txt", "A chunk without data.", [], "unreadable", chunk_parts(0, 0, b"")[:-1])
+    write_data("fail_unreadable_data_done.txt", "A file message after a chunk: it does not belong into DATA.", [],
+               "unreadable", chunk_parts(0, 0, b"hello") + [(b"E", "E: done"), (run(0, 16), "id")])  # fmt: skip
     write("fail_unexpected_type_22.txt", "Type 22 does not exist.", "unexpected", [], frame_lines("(none)", 0, b"", []))
 
 

@@ -17,6 +17,7 @@ import { Identity } from "../../cipher/identity.ts";
 import { MIN_PASSPHRASE } from "../../cipher/identity_export.ts";
 import { SealedCipher } from "../../cipher/sealed.ts";
 import { TRIES_IN_ALL, TRIES_PER_ADDRESS } from "../../server/login_tries.ts";
+import { sealAs } from "../support/file_data.ts";
 
 const VECTORS = 50;
 
@@ -116,8 +117,8 @@ function seal({ fields }: Vector): Uint8Array {
   const profile = cipherOf(fields, "receiver").seal(new Uint8Array(0), "profile");
   sender.open(profile, "profile", receiver);
   const content = contentOf(fields);
-  for (let n = 0; n < numberIn(fields, "counter"); n++) sender.seal(content, use, receiver);
-  return sender.seal(content, use, receiver);
+  for (let n = 0; n < numberIn(fields, "counter"); n++) sealAs(sender, content, use, receiver);
+  return sealAs(sender, content, use, receiver);
 }
 
 Deno.test(`vectors: there are ${VECTORS} different sealed vectors`, () => {

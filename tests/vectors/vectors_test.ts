@@ -9,7 +9,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { XorCipher } from "../../cipher.ts";
-import { encodeDataBody, encodeGrantBody, parseData, parseGrant } from "../../protocol/data.ts";
+import { encodeGrantBody, parseData, parseGrant, sealDataFrame } from "../../protocol/data.ts";
 import { Identity } from "../../cipher/identity.ts";
 import {
   EXPORT_KEY_SIZE,
@@ -75,16 +75,33 @@ import {
 import {
   decodeChunks,
   decodeFileMessages,
-  encodeChunks,
   encodeFileMessages,
+  type FileMessage,
+  MAX_FILE_MESSAGES,
+  MAX_FILE_NAME,
+  MAX_PIECE,
+  MAX_WHOLE,
   REASONS,
+  restCost,
 } from "../../protocol/file_messages.ts";
 import { MAX_SEQ, type MessageId, ORIGIN_SIZE } from "../../protocol/message_ids.ts";
 import { parsePreface, parseServerOpening } from "../../protocol/opening.ts";
 import { checkResume, proveResume, TOKEN_SIZE } from "../../protocol/resume.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/names.ts";
+import { encodeChunks } from "../support/file_data.ts";
 
-const VECTORS = 146;
+const VECTORS = 155;
+
+const FILE_KINDS: Record<FileMessage["kind"], true> = {
+  offer: true,
+  ask: true,
+  hash: true,
+  differs: true,
+  withdraw: true,
+  decline: true,
+  done: true,
+  again: true,
+};
 
 type Fields = Record<string, string>;
 
@@ -149,7 +166,7 @@ const asJson = (messages: readonly unknown[]) =>
   JSON.stringify(messages, (_, value) => value instanceof Uint8Array ? value.toHex() : value);
 const fromJson = (text: string) =>
   JSON.parse(text, (key, value) => (
-    ["id", "sha256", "bytes"].includes(key) ? Uint8Array.fromHex(value) : value
+    ["id", "sha256", "prefix", "bytes"].includes(key) ? Uint8Array.fromHex(value) : value
   ));
 
 const message = (type: number): Codec => ({
@@ -409,8 +426,13 @@ const CODECS: Record<keyof typeof Type, Codec> = {
     },
     write(fields, id) {
       const chunks = encodeChunks(fromJson(fields["chunks"]!));
-      const sealed = new XorCipher(Number(fields["public-key"])).seal(chunks);
-      return encodeFrame(Type.DATA, id, encodeDataBody(Number(fields["generation"]), sealed));
+      const into = new Uint8Array(MAX_FRAME);
+      return sealDataFrame(
+        into,
+        id,
+        Number(fields["generation"]),
+        (into) => cipherOf(fields).sealData(chunks, id, into),
+      );
     },
   },
   WARNING: {
@@ -473,6 +495,7 @@ Deno.test("vectors: have every type of frame, every reason, every outcome and ev
   assertEquals(values("cipher"), ["sealed", "xor"]);
   const files = values("messages").join();
   for (const reason of REASONS) assert(files.includes(`"reason":"${reason}"`), reason);
+  for (const kind of Object.keys(FILE_KINDS)) assert(files.includes(`"kind":"${kind}"`), kind);
   const text = values("text").join();
   for (const line of ["So it starts!", "Right?", "Yep!", "Here we go!"]) {
     assert(text.includes(quote(line)), line);
@@ -587,6 +610,19 @@ Deno.test("docs/protocol.md: has the limits of the code", () => {
   assert(document.includes(`${CHAIN_RUN} bytes or more after the last restart`));
   assert(document.includes(`first ${REPORTED_CHAIN_SIZE} bytes of the chain there`));
   assert(document.includes(`the last ${KEPT_POSITIONS} boundaries of frames`));
+});
+
+Deno.test("docs/protocol.md: the limits of files are those of the program", () => {
+  const text = document.replace(/\s+/g, " ");
+  assert(text.includes(`1 to ${MAX_PIECE} bytes of a file, a name at most ${MAX_FILE_NAME}`));
+  assert(text.includes(`at most ${MAX_FILE_MESSAGES} file messages`));
+  const whole = `${MAX_WHOLE / 1024} KiB`;
+  assert(text.includes(`A file of up to ${whole} comes in one chunk`));
+  assert(text.includes(`has less than ${whole}, except its last`));
+  const [first, second] = [1, 2].map((pieces) => restCost(pieces * MAX_WHOLE));
+  const around = second! - first! - MAX_WHOLE;
+  const last = first! - MAX_WHOLE - around;
+  assert(text.includes(`${around} for each ${whole} or part of them, and ${last}.`));
 });
 
 Deno.test("docs/protocol.md: lists every type and every code with its number", () => {

@@ -1,0 +1,93 @@
+// What the sender of a file can cause in a receiver: hashes that come at any time, and any number of times.
+
+import { assertEquals } from "@std/assert";
+import type { FileMessage } from "../protocol/file_messages.ts";
+import type { Person } from "../room.ts";
+import { freeData } from "../tests/support/free_data.ts";
+import { sha256 } from "../tests/support/hash.ts";
+import { MemoryDisk } from "../tests/support/memory_disk.ts";
+import { Transfers } from "./transfers.ts";
+
+const SELF = 1;
+const MALLORY = 2;
+/** The next session of the same member. */
+const MALLORY_AGAIN = 3;
+const DIRECT = { direct: true, sent: undefined, missing: 0 };
+
+const utf8 = new TextEncoder();
+const idOf = (byte: number) => new Uint8Array(16).fill(byte);
+
+/** A client that accepts every file of mallory, without a wire. */
+function setUp() {
+  const here = new Map([[SELF, "ada"], [MALLORY, "mallory"]]);
+  const ended = Promise.withResolvers<string>();
+  const disk = new MemoryDisk();
+  /** How often the disk was to keep a file. */
+  const kept = { count: 0 };
+  disk.onSink = () => void kept.count++;
+  const person = (id: number): Person => (
+    { id, name: here.get(id) ?? "", self: id === SELF, away: false }
+  );
+  const transfers = new Transfers({
+    self: person(SELF),
+    ready: true,
+    connected: true,
+    tell: () => true,
+    say() {},
+    wake() {},
+    data: freeData,
+    has: (id) => here.has(id),
+    person,
+    peerKeyOf: (id) => here.get(id),
+    find: (peerKey) => [...here].find(([, name]) => name === peerKey)?.[0],
+    isKnown: () => false,
+    event(event) {
+      if (event.type !== "transfer") return;
+      const { state, message } = event.transfer;
+      if (state === "done" || state === "failed") ended.resolve(message ?? state);
+    },
+  }, { disk, accept: "all", clock: { now: () => 0, every: () => () => {} } });
+  const take = (from: number, ...messages: FileMessage[]) =>
+    void transfers.take(from, { refused: 0, messages }, DIRECT);
+  /** Resolves when it is accepted. */
+  const offer = async (from: number, id: Uint8Array, size: number) => {
+    take(from, { kind: "offer", id, size, name: "a.txt" });
+    await Promise.resolve();
+  };
+  return { transfers, disk, here, kept, ended: ended.promise, take, offer };
+}
+
+Deno.test("IncomingTransfers.hashed: a file is kept once, however often its hash comes", async () => {
+  const { transfers, disk, kept, ended, take, offer } = setUp();
+  const bytes = utf8.encode("hello");
+  const id = idOf(7);
+  await offer(MALLORY, id, 5);
+  transfers.received(MALLORY, { id, offset: 0, bytes });
+  const hash = { kind: "hash", id, sha256: sha256(bytes) } as const;
+  take(MALLORY, hash, hash, hash);
+  take(MALLORY, hash);
+  assertEquals(await ended, "done");
+  take(MALLORY, hash);
+  await transfers.close();
+  assertEquals(kept.count, 1);
+  assertEquals(disk.received.get("a.txt"), bytes);
+});
+
+Deno.test("IncomingTransfers.offered: the hash of an earlier offer does not count for the file of the next one", async () => {
+  const { transfers, disk, here, kept, ended, take, offer } = setUp();
+  const [before, after] = [utf8.encode("hello"), utf8.encode("world")];
+  await offer(MALLORY, idOf(7), 5);
+  // It has overtaken the data, which is lost with its sender.
+  take(MALLORY, { kind: "hash", id: idOf(7), sha256: sha256(before) });
+  here.delete(MALLORY);
+  transfers.left(MALLORY, "mallory", "lost");
+  here.set(MALLORY_AGAIN, "mallory");
+  await offer(MALLORY_AGAIN, idOf(8), 5);
+  transfers.received(MALLORY_AGAIN, { id: idOf(8), offset: 0, bytes: after });
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  assertEquals(kept.count, 0);
+  take(MALLORY_AGAIN, { kind: "hash", id: idOf(8), sha256: sha256(after) });
+  assertEquals(await ended, "done");
+  await transfers.close();
+  assertEquals(disk.received.get("a.txt"), after);
+});
