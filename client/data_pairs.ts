@@ -155,7 +155,7 @@ export class DataPairs {
   #windowOf({ window }: Incoming): number {
     let senders = 0;
     for (const { owed } of this.#incoming.values()) if (owed > 0) senders++;
-    return Math.min(window.size, Math.max(MIN_WINDOW, MAX_WINDOW / senders));
+    return Math.min(window.size, Math.max(MIN_WINDOW, Math.floor(MAX_WINDOW / senders)));
   }
 
   /**

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "../tests/support/property.ts";
 import { dataCost, type Grant } from "../protocol/data.ts";
 import { DataPairs, REPEAT_MS, SILENT_MS } from "./data_pairs.ts";
 import { MAX_WINDOW, MIN_WINDOW } from "./receive_window.ts";
@@ -246,4 +247,27 @@ Deno.test("DataPairs.tick: data that waits for a slow disk is not lost", () => {
   assertEquals(pairs.tick(), []);
   pairs.wrote(7, total);
   assert(sent().length > 0);
+});
+
+Deno.test("DataPairs: grants whole bytes, however many senders share the window, and however often it is halved", () => {
+  fc.assert(fc.property(
+    fc.integer({ min: 1, max: 70 }),
+    fc.array(fc.record({ from: fc.nat({ max: 69 }), ms: fc.nat({ max: 400 }) }), {
+      maxLength: 200,
+    }),
+    (senders, steps) => {
+      const { pairs, clock, sent } = open();
+      const arrived = new Map<number, number>();
+      for (let from = 0; from < senders; from++) ask(pairs, from, 100 * MAX_WINDOW);
+      for (const { from, ms } of steps) {
+        clock.now += ms;
+        const size = 20_000 + from;
+        arrived.set(from, (arrived.get(from) ?? 0) + dataCost(size));
+        pairs.came(from, 1, size);
+        pairs.got(from, dataCost(size), size);
+        pairs.wrote(from, size);
+      }
+      for (const { total } of sent()) assert(Number.isSafeInteger(total), `a grant of ${total}`);
+    },
+  ));
 });

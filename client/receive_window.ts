@@ -25,7 +25,7 @@ export class ReceiveWindow {
   #shortestBefore = Infinity;
   #periodAt = -Infinity;
 
-  /** Bytes. */
+  /** Bytes, an integer. */
   get size(): number {
     return this.#size;
   }
@@ -50,6 +50,6 @@ export class ReceiveWindow {
   /** Bytes wait in a queue, or were lost. */
   halve(): void {
     this.#isFirst = false;
-    this.#size = Math.max(MIN_WINDOW, this.#size / 2);
+    this.#size = Math.max(MIN_WINDOW, Math.floor(this.#size / 2));
   }
 }
