@@ -202,6 +202,8 @@ export class HostileMember {
   readonly #identity = Identity.generate();
   readonly #seats: Seat[] = [];
   readonly #reading = new Set<Promise<void>>();
+  /** Connections that it will close, by their timers. */
+  readonly #closing = new Map<ReturnType<typeof setTimeout>, Wire>();
   #joining: Promise<void> | undefined;
   readonly #kept: Record<"own" | "other", Uint8Array[]> = { own: [], other: [] };
   /** How often it has done what. */
@@ -305,7 +307,7 @@ export class HostileMember {
         frame[LENGTH_SIZE] = Type.MESSAGE;
         wire.write(frame);
         // The server may wait for the rest: this connection is of no more use.
-        setTimeout(() => wire.close(), 200);
+        this.#closeLater(wire, 200);
         return void this.#seats.pop();
       }
       case "leave":
@@ -346,6 +348,14 @@ export class HostileMember {
     kept.push(body);
   }
 
+  #closeLater(wire: Wire, ms: number): void {
+    const timer = setTimeout(() => {
+      this.#closing.delete(timer);
+      wire.close();
+    }, ms);
+    this.#closing.set(timer, wire);
+  }
+
   #forgetClosed(): void {
     for (let i = this.#seats.length - 1; i >= 0; i--) {
       if (!this.#seats[i]!.wire.isOpen) this.#seats.splice(i, 1);
@@ -363,8 +373,9 @@ export class HostileMember {
 
   async #knock(bytes: Uint8Array, preface: boolean): Promise<void> {
     const wire = await this.#connect();
-    wire?.write(...preface ? [PREFACE] : [], bytes);
-    setTimeout(() => wire?.close(), 300);
+    if (!wire) return;
+    wire.write(...preface ? [PREFACE] : [], bytes);
+    this.#closeLater(wire, 300);
   }
 
   /** Joins with a profile that may have any name. */
@@ -477,6 +488,10 @@ export class HostileMember {
   async stop(): Promise<void> {
     await this.#joining;
     for (const { wire } of this.#seats) wire.close();
+    for (const [timer, wire] of this.#closing) {
+      clearTimeout(timer);
+      wire.close();
+    }
     await Promise.allSettled(this.#reading);
   }
 }
