@@ -230,6 +230,7 @@ export class IncomingTransfers {
       this.#forgo(entry);
       return this.#list.stall(entry, `${name} no longer offers it`);
     }
+    entry.withdrawn = true;
     this.#drop(entry, false);
     switch (reason) {
       case "cancelled":
@@ -298,6 +299,8 @@ export class IncomingTransfers {
     const shortage = this.space.shortage(entry, entry.sink.have);
     if (shortage) return this.#failed(entry, shortage);
     entry.next = entry.written = entry.resumed = entry.sink.have;
+    // What was here already says nothing about the speed.
+    entry.rate = undefined;
     entry.state = "running";
     this.#list.move(entry, this.#clock.now());
     this.#list.report(entry);
@@ -376,7 +379,7 @@ export class IncomingTransfers {
     const entry = this.#find(from, id);
     if (entry?.state !== "running" || !entry.isAsked || entry.provedId === entry.id) return;
     this.#forgo(entry);
-    entry.sha256 = undefined;
+    entry.sha256 = entry.rate = undefined;
     entry.next = entry.written = entry.resumed = 0;
     this.#then(entry, async () => {
       try {

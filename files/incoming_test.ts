@@ -1,11 +1,12 @@
 // What the sender of a file can cause in a receiver: hashes that come at any time, and any number of times.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { FileMessage } from "../protocol/file_messages.ts";
 import type { Person } from "../room.ts";
 import { freeData } from "../tests/support/free_data.ts";
 import { sha256 } from "../tests/support/hash.ts";
 import { MemoryDisk } from "../tests/support/memory_disk.ts";
+import { StepClock } from "../tests/support/transfer_clock.ts";
 import { Transfers } from "./transfers.ts";
 
 const SELF = 1;
@@ -22,6 +23,7 @@ function setUp() {
   const here = new Map([[SELF, "ada"], [MALLORY, "mallory"]]);
   const ended = Promise.withResolvers<string>();
   const disk = new MemoryDisk();
+  const clock = new StepClock();
   /** How often the disk was to keep a file. */
   const kept = { count: 0 };
   disk.onSink = () => void kept.count++;
@@ -46,7 +48,7 @@ function setUp() {
       const { state, message } = event.transfer;
       if (state === "done" || state === "failed") ended.resolve(message ?? state);
     },
-  }, { disk, accept: "all", clock: { now: () => 0, every: () => () => {} } });
+  }, { disk, accept: "all", clock });
   const take = (from: number, ...messages: FileMessage[]) =>
     void transfers.take(from, { refused: 0, messages }, DIRECT);
   /** Resolves when it is accepted. */
@@ -54,7 +56,7 @@ function setUp() {
     take(from, { kind: "offer", id, size, name: "a.txt" });
     await Promise.resolve();
   };
-  return { transfers, disk, here, kept, ended: ended.promise, take, offer };
+  return { transfers, disk, clock, here, kept, ended: ended.promise, take, offer };
 }
 
 Deno.test("IncomingTransfers.hashed: a file is kept once, however often its hash comes", async () => {
@@ -90,4 +92,37 @@ Deno.test("IncomingTransfers.offered: the hash of an earlier offer does not coun
   assertEquals(await ended, "done");
   await transfers.close();
   assertEquals(disk.received.get("a.txt"), after);
+});
+
+Deno.test("Transfer.rate: what an earlier attempt or the time before a stall has brought makes a file no faster and no slower", async () => {
+  const { transfers, disk, clock, take, offer } = setUp();
+  const MIB = 2 ** 20;
+  const id = idOf(7);
+  const running = () => transfers.going[0]!;
+  disk.parts.set(`a.txt ${100 * MIB} mallory`, new Uint8Array(90 * MIB));
+  // It takes a while to look at what is there.
+  const opened = Promise.withResolvers<void>();
+  disk.onSink = () => opened.promise;
+  await offer(MALLORY, id, 100 * MIB);
+  clock.pass(1000);
+  opened.resolve();
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  while (running().state !== "running") await turn();
+  clock.pass(1000);
+  assertEquals([running().resumed, running().rate], [90 * MIB, 0]);
+  // Its sender has another file: everything is received again.
+  take(MALLORY, { kind: "differs", id });
+  clock.pass(1000);
+  assertEquals([running().bytes, running().rate], [0, 0]);
+  const receive = async (offset: number) => {
+    transfers.received(MALLORY, { id, offset, bytes: new Uint8Array(MIB) });
+    while (running().bytes === offset) await turn();
+    clock.pass(1000);
+    assert(running().rate > MIB / 2 && running().rate <= 4 * MIB, `${running().rate} B/s`);
+  };
+  await receive(0);
+  clock.pass(10_000);
+  assertEquals([running().stalled, running().rate], ["no data from mallory", 0]);
+  await receive(MIB);
+  await transfers.close();
 });

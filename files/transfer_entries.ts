@@ -106,6 +106,8 @@ export class Incoming extends TransferEntry {
   offeredBy: number | undefined;
   /** The sender no longer knows the offer, but may offer the file again. */
   forgotten = false;
+  /** The sender has ended the offer: it cannot be accepted any more. */
+  withdrawn = false;
 
   constructor(number: number, offer: FileOffer) {
     super(number, offer);

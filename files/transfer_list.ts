@@ -148,6 +148,8 @@ export class TransferList {
   stall(entry: TransferEntry, reason: string | undefined): void {
     if (entry.stalled === reason) return;
     entry.stalled = reason;
+    // When it moves again, the time without a byte does not count.
+    if (reason !== undefined) entry.rate = undefined;
     this.report(entry);
   }
 

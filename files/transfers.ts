@@ -112,7 +112,8 @@ export class Transfers {
       which,
       "accept",
       (entry) => (
-        entry instanceof Incoming && (entry.state === "offered" || entry.state === "failed")
+        entry instanceof Incoming && !entry.withdrawn &&
+        (entry.state === "offered" || entry.state === "failed")
       ),
     );
     const reachable = found.filter(({ peerId }) => peerId !== undefined);

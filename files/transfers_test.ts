@@ -242,6 +242,8 @@ Deno.test("Transfers: reports a changed file and a full disk on both sides, and 
     "ada's file has changed since it was offered",
   );
   assertEquals((await until(ada, "file", "failed")).message, "Cannot send file: it has changed");
+  // Its sender has ended the offer.
+  assertThrows(() => bob.client.accept("file"), ChatError, "no such offer");
 
   theirs.onWrite = () => {
     throw new ChatError("Cannot write file: no space left");
@@ -251,7 +253,7 @@ Deno.test("Transfers: reports a changed file and a full disk on both sides, and 
   await ada.next("transfer", ({ transfer }) => transfer.message === "bob could not write it");
   theirs.onWrite = () => {};
   // With space again, only the missing data is sent.
-  bob.client.accept("file");
+  assertEquals(bob.client.accept("file"), 1);
   await until(bob, "file", "done");
   assertEquals(theirs.received.get("file"), ours.files.get("file"));
   ada.client.offer("nothing");
