@@ -1,5 +1,6 @@
 // A hostile member, who knows the code, does everything that it can for a minute. The honest members' screens show what
-// was said, by whom, and nothing else; nobody honest is warned or dropped; nothing grows.
+// was said, by whom, and nothing else; files from one honest member to another arrive; nobody honest is warned or
+// dropped; nothing grows.
 //
 //   CHAT_HOSTILE_SEED=N      other acts; a failure names its seed
 //   CHAT_SOAK_SECONDS=N      how long
@@ -9,7 +10,14 @@
 import { assertEquals, assertLess } from "@std/assert";
 import v8 from "node:v8";
 import vm from "node:vm";
-import { findControl, HonestMember, RowReader, Script, Sight } from "../support/honest_members.ts";
+import {
+  findControl,
+  HonestFiles,
+  HonestMember,
+  RowReader,
+  Script,
+  Sight,
+} from "../support/honest_members.ts";
 import { type Act, act, HONEST } from "../support/hostile_acts.ts";
 import { HostileMember } from "../support/hostile_member.ts";
 import { HostileRoom } from "../support/hostile_room.ts";
@@ -18,6 +26,7 @@ import { Terminal } from "../support/pty.ts";
 import fc from "../support/property.ts";
 import { QUICK_ADMISSION, QUICK_CODE, quickLogin } from "../support/quick_login.ts";
 import { inFolder } from "../support/real_files.ts";
+import { SystemDisk } from "../../files/system_disk.ts";
 import { Server } from "../../server.ts";
 import { DEFAULT_LIMITS } from "../../server/limits.ts";
 import { MB } from "../support/soak_server.ts";
@@ -28,6 +37,8 @@ const SECONDS = Number(Deno.env.get("CHAT_SOAK_SECONDS") ?? "60");
 const WARM = 0.3;
 /** The pause between two lines of the honest members, in ms. */
 const PACE_MS = 80;
+/** Lines between two files of alice. */
+const LINES_PER_FILE = 25;
 /** How much may be held at the end besides what was held when all caches were filled, in bytes. */
 const SERVER_MARGIN = 16 * 1024 * 1024;
 const CLIENTS_MARGIN = 24 * 1024 * 1024;
@@ -117,7 +128,7 @@ Deno.test({
 
 async function play(seed: number, ms: number): Promise<void> {
   await using room = await HostileRoom.open(seed);
-  const { alice, bob, script, worker, server } = room;
+  const { alice, bob, script, files, worker, server } = room;
   await using carol = await Carol.join(room);
   await bob.until("carol", () => bob.client.size === 3);
 
@@ -131,6 +142,7 @@ async function play(seed: number, ms: number): Promise<void> {
   const talk = async (end: number) => {
     while (performance.now() < end) {
       const isDirect = line % 7 === 6;
+      if (line % LINES_PER_FILE === 0) room.give();
       switch (line++ % 3) {
         case 0:
           room.say(alice, isDirect);
@@ -177,6 +189,7 @@ async function play(seed: number, ms: number): Promise<void> {
   const before = await holdings();
   worker.order("act");
   await talk(start + ms);
+  const arrived = files.received.received.size;
   const ends = await settle();
   const after = await holdings();
   const { acts, joins, done } = await worker.stop();
@@ -187,10 +200,12 @@ async function play(seed: number, ms: number): Promise<void> {
     ...await alice.complete(ends),
     ...await bob.complete(ends),
     ...carol.sight.faults,
+    ...await files.complete(bob),
   ];
   console.log(
     `seed ${seed}, ${ms / 1000} s: ${acts} acts, ${joins} joins ${JSON.stringify(done)}; ` +
-      `${script.lines.length} honest lines, ${room.latencies}, p95 ${
+      `${script.lines.length} honest lines, ${script.files.size} files, ${arrived} arrived in time, ` +
+      `${script.requests} hostile requests, ${files.reads} pieces read, ${room.latencies}, p95 ${
         room.latencies.at(0.95).toFixed(1)
       }; in MB, before and after: server heap ${MB(before.server.heap)} ${
         MB(after.server.heap)
@@ -201,8 +216,10 @@ async function play(seed: number, ms: number): Promise<void> {
       `carol, RSS ${MB(before.carol)} ${MB(after.carol)}`,
   );
   assertEquals(faults, [], `seed ${seed}`);
+  assertLess(0, script.requests, "the hostile member has requested no file");
+  assertLess(script.files.size / 2, arrived, "files do not arrive");
   const own = [...filesIn(carol.home.path)].filter((file) => !/\/(?:config|run)\//.test(file));
-  assertEquals([...own, ...filesIn(room.downloads)], [], "files that nobody asked for");
+  assertEquals(own, [], "files that nobody asked for");
   const held = ({ heap, external }: { heap: number; external: number }) => heap + external;
   assertLess(held(after.server) - held(before.server), SERVER_MARGIN, "the server has grown");
   assertLess(after.server.rss - before.server.rss, RSS_MARGIN, "the server's process has grown");
@@ -215,6 +232,8 @@ const PLAYS = 20;
 const MAX_ACTS = 80;
 /** Acts between two lines of the honest members. */
 const ACTS_PER_LINE = 8;
+/** Acts between two files of alice. */
+const ACTS_PER_FILE = 30;
 
 /** Plays the acts against three clients and a server in this process; returns what the screens showed wrongly. */
 async function playShort(acts: readonly Act[]): Promise<string[]> {
@@ -232,10 +251,17 @@ async function playShort(acts: readonly Act[]): Promise<string[]> {
     const { port } = server;
     const entry = { hostname: here, port, code: QUICK_CODE, login: quickLogin };
     const script = new Script();
+    const files = new HonestFiles(script);
+    const disks = {
+      alice: files.offered,
+      bob: files.received,
+      carol: new SystemDisk(() => downloads),
+    };
     const honest: HonestMember[] = [];
     for (const name of HONEST) {
-      honest.push(stack.use(await HonestMember.join(name, script, downloads, entry)));
+      honest.push(stack.use(await HonestMember.join(name, script, disks[name], entry)));
     }
+    const [alice, bob] = honest;
     for (const one of honest) {
       await one.until("the others", () => one.client.size === HONEST.length);
     }
@@ -249,6 +275,7 @@ async function playShort(acts: readonly Act[]): Promise<string[]> {
     };
     for (const [i, one] of acts.entries()) {
       await hostile.perform({ ...one, rest: 0 });
+      if (i % ACTS_PER_FILE === 1) files.offer(alice!, "bob");
       if (i % ACTS_PER_LINE > 0) continue;
       const [by, to] = [honest[i % 3]!, honest[(i + 1) % 3]!];
       say(by, i % 3 === 2 ? to : undefined);
@@ -259,7 +286,7 @@ async function playShort(acts: readonly Act[]): Promise<string[]> {
       await one.until("the confirmations", () => one.client.pending.length === 0);
       faults.push(...await one.complete(ends));
     }
-    faults.push(...filesIn(downloads));
+    faults.push(...await files.complete(bob!), ...filesIn(downloads));
   });
   return faults;
 }

@@ -1,16 +1,19 @@
 // Test helper: honest members with real screens, and checks that these show what was said, by whom, and nothing else.
 // No part of the program.
 
+import { equals } from "@std/bytes/equals";
 import type { Terminal as Emulator } from "@xterm/headless";
 import { type Client, join, type JoinOptions } from "../../client.ts";
-import { SystemDisk } from "../../files/system_disk.ts";
-import type { Person, RoomEvent } from "../../room.ts";
+import type { Disk } from "../../files/storage.ts";
+import type { Person, RoomEvent, Transfer } from "../../room.ts";
 import { HAZARDS } from "../../text/printable.ts";
 import { Preferences } from "../../ui/preferences.ts";
 import { Screen } from "../../ui/screen.ts";
 import { PATIENCE_MS, within } from "./async.ts";
 import { FakeTty } from "./fake_terminal.ts";
 import { HONEST, type HonestName, LOOKALIKES } from "./hostile_acts.ts";
+import { MemoryDisk } from "./memory_disk.ts";
+import { noise } from "./random.ts";
 
 /** A line that an honest member has said: to everybody, or to one. */
 interface Line {
@@ -19,11 +22,21 @@ interface Line {
   readonly text: string;
 }
 
-/** All that the honest members have said, and their ids. */
+/** A file that an honest member has offered to the room, and that another one accepts. */
+interface GivenFile {
+  readonly by: HonestName;
+  readonly to: HonestName;
+}
+
+/** All that the honest members have said and offered, and their ids. */
 export class Script {
   readonly lines: Line[] = [];
   readonly #byText = new Map<string, Line>();
   readonly ids = new Map<HonestName, number>();
+  /** By their unique names. */
+  readonly files = new Map<string, GivenFile>();
+  /** How often other members have requested one of them. */
+  requests = 0;
 
   /** Adds a line with a unique text, which fits into one row. */
   add(by: HonestName, to?: HonestName): string {
@@ -32,6 +45,13 @@ export class Script {
     this.lines.push(line);
     this.#byText.set(text, line);
     return text;
+  }
+
+  /** Adds a file; returns its name. */
+  addFile(by: HonestName, to: HonestName): string {
+    const name = `${by}-${this.files.size}.bin`;
+    this.files.set(name, { by, to });
+    return name;
   }
 
   find(text: string): Line | undefined {
@@ -55,6 +75,8 @@ export class Script {
   }
 }
 
+/** The bytes of a file of an honest member: in several pieces. */
+const FILE_SIZE = 2 * 1024 * 1024;
 /** Faults that are reported: one is enough to fail. */
 const MAX_FAULTS = 20;
 
@@ -120,7 +142,9 @@ export class Sight {
     if (/^(?:\S+, )*\S+(?: and \S+| and \d+ more)? joined/.test(row)) return;
     const [, name = ""] = /^(\S+?)[ ,:]/.exec(row) ?? [];
     const honest = HONEST.find((one) => this.#script.isNameOf(one, name));
-    if (honest !== undefined) this.fault(`a notice about ${honest}: ${row}`);
+    const [, file = ""] = /^\S+ offers (\S+) \(/.exec(row) ?? [];
+    const isOffer = honest !== undefined && this.#script.files.get(file)?.by === honest;
+    if (honest !== undefined && !isOffer) this.fault(`a notice about ${honest}: ${row}`);
     if (/^(?:warning from|connection lost|connected again|you are sending)/.test(row)) {
       this.fault(`a notice about the connection: ${row}`);
     }
@@ -153,16 +177,17 @@ export class Sight {
         }
         return;
       case "unreadable":
-      case "offer":
+      case "offer": {
         this.#checkName(event.from);
-        if (this.#script.nameOf(event.from.id)) this.fault(`${event.type}: ${event.from.name}`);
-        return;
-      case "transfer": {
-        const { state, direction, name } = event.transfer;
-        const isWanted = ["offered", "cancelled", "failed", "declined"].includes(state);
-        if (direction === "out" || !isWanted) this.fault(`the transfer of ${name} is ${state}`);
+        const by = this.#script.nameOf(event.from.id);
+        if (by === undefined) return;
+        const isTrue = event.type === "offer" &&
+          event.files.every(({ name }) => this.#script.files.get(name)?.by === by);
+        if (!isTrue) this.fault(`${event.type}: ${event.from.name}`);
         return;
       }
+      case "transfer":
+        return this.#transfer(event.transfer);
       case "warning":
       case "disconnected":
       case "undelivered":
@@ -171,6 +196,23 @@ export class Sight {
       case "ended":
         if (event.ending.reason !== "left") this.fault(`ended: ${JSON.stringify(event.ending)}`);
     }
+  }
+
+  /** Nothing is received but what was accepted, and no file between two honest members fails. */
+  #transfer({ state, direction, name, who }: Transfer): void {
+    const file = this.#script.files.get(name);
+    const isBetween = file !== undefined && (who === undefined || this.#script.nameOf(who.id));
+    if (file?.by === this.observer && direction === "out" && !isBetween && state === "running") {
+      this.#script.requests++;
+    }
+    const hasFailed = ["cancelled", "failed", "declined"].includes(state);
+    const isRight = direction === "out"
+      // Another member may request it, too, and end that as it likes.
+      ? file?.by === this.observer && !(isBetween && hasFailed)
+      : isBetween && file.to === this.observer
+      ? !hasFailed
+      : state === "offered" || hasFailed;
+    if (!isRight) this.fault(`the transfer of ${name} is ${state}`);
   }
 
   /** No mark at an honest member's name but an id; a mark at every other name that looks like it. */
@@ -230,6 +272,46 @@ export function findControl(output: string): string | undefined {
   HAZARDS.lastIndex = 0;
   const found = HAZARDS.exec(rest);
   return found === null ? undefined : JSON.stringify(rest.slice(found.index).slice(0, 40));
+}
+
+/** Files that one honest member offers to the room, and another one accepts. */
+export class HonestFiles {
+  readonly #script: Script;
+  /** Of the member that offers. */
+  readonly offered = new MemoryDisk();
+  /** Of the member that accepts. */
+  readonly received = new MemoryDisk();
+
+  /** Pieces that were read of the offered ones. */
+  reads = 0;
+
+  constructor(script: Script) {
+    this.#script = script;
+    this.offered.onRead = () => void this.reads++;
+  }
+
+  offer(by: HonestMember, to: HonestName): void {
+    const name = this.#script.addFile(by.name, to);
+    this.offered.files.set(name, noise(FILE_SIZE, this.#script.files.size));
+    by.client.offer(name);
+  }
+
+  /** Waits until all are received, and returns what is wrong with them. */
+  async complete(to: HonestMember): Promise<string[]> {
+    const { files } = this.offered;
+    const { received } = this.received;
+    await to.until("the files", () => received.size >= files.size);
+    const faults: string[] = [];
+    for (const [name, bytes] of files) {
+      if (!equals(received.get(name) ?? new Uint8Array(), bytes)) faults.push(`${name} is damaged`);
+    }
+    if (received.size > files.size) faults.push(`received: ${[...received.keys()]}`);
+    for (const disk of [this.offered, this.received]) {
+      if (disk.parts.size > 0) faults.push(`parts: ${[...disk.parts.keys()]}`);
+    }
+    if (this.offered.received.size > 0) faults.push(`at the sender: ${[...this.offered.received]}`);
+    return faults;
+  }
 }
 
 /** Takes the rows that have left the screen, each once. */
@@ -309,6 +391,11 @@ export class HonestMember implements AsyncDisposable {
     const running = client.run((event) => {
       this.#view.event(event);
       this.events.event(event);
+      if (event.type === "offer" && script.nameOf(event.from.id)) {
+        for (const { name: file, number } of event.files) {
+          if (script.files.get(file)?.to === name) client.accept(number);
+        }
+      }
       this.on(event);
       this.#news.resolve();
       this.#news = Promise.withResolvers();
@@ -318,15 +405,14 @@ export class HonestMember implements AsyncDisposable {
     this.#running.catch(() => {});
   }
 
-  /** @param downloads where accepted files would go */
+  /** @param disk where the files that it offers are, and where those that it accepts go */
   static async join(
     name: HonestName,
     script: Script,
-    downloads: string,
+    disk: Disk,
     options: Omit<JoinOptions, "name">,
   ): Promise<HonestMember> {
-    const files = { disk: new SystemDisk(() => downloads) };
-    const client = await join({ handshakeMs: PATIENCE_MS, files, ...options, name });
+    const client = await join({ handshakeMs: PATIENCE_MS, files: { disk }, ...options, name });
     return new HonestMember(client, name, script);
   }
 

@@ -18,9 +18,15 @@ import {
   Type,
   VERSION,
 } from "../../protocol.ts";
-import { decodeProfile, encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
+import {
+  decodeEnvelope,
+  decodeProfile,
+  encodeEnvelope,
+  encodeProfile,
+} from "../../protocol/envelope.ts";
 import { encodeGrantBody, sealDataFrame } from "../../protocol/data.ts";
 import {
+  decodeFileMessages,
   encodeFileMessages,
   type FileMessage,
   isFolder,
@@ -53,6 +59,8 @@ const MIN_SEATS = 2;
 const MAX_SEATS = 4;
 /** Bodies that it keeps for replays, of each kind. */
 const MAX_KEPT = 32;
+/** Offers of honest members that it remembers, to interfere with them. */
+const MAX_OFFERS = 4;
 /** A connection that has not taken this many bytes is stuck: the server does not read them. */
 const MAX_WAITING = 1024 * 1024;
 /** How long it waits for an answer in a handshake, in ms. It may never come: a hostile member does not care. */
@@ -206,6 +214,8 @@ export class HostileMember {
   readonly #closing = new Map<ReturnType<typeof setTimeout>, Wire>();
   #joining: Promise<void> | undefined;
   readonly #kept: Record<"own" | "other", Uint8Array[]> = { own: [], other: [] };
+  /** The ids of what honest members offer, newest first. */
+  readonly #offers: Uint8Array[] = [];
   /** How often it has done what. */
   readonly done = new Map<string, number>();
   /** How often it was let in. */
@@ -258,12 +268,12 @@ export class HostileMember {
       case "profile":
         return this.#sendProfile(seat, new TextEncoder().encode(act.content));
       case "files": {
-        const parts = act.parts.map((part) => encodePart(part));
+        const parts = act.parts.map((part) => this.#encodePart(part));
         const body = concat([Uint8Array.of(act.refused), ...Array(act.times).fill(parts).flat()]);
         return this.#send(seat, act.to, encodeEnvelope({ kind: "file", body }));
       }
       case "data": {
-        const data = concat(act.parts.map((part) => encodePart(part)));
+        const data = concat(act.parts.map((part) => this.#encodePart(part)));
         const to = this.#idOf(seat, act.to);
         const into = new Uint8Array(MAX_FRAME);
         return wire.write(
@@ -346,6 +356,26 @@ export class HostileMember {
     const kept = this.#kept[of];
     if (kept.length === MAX_KEPT) kept.shift();
     kept.push(body);
+  }
+
+  /** Remembers the files that a message of an honest member offers. */
+  #learn(open: () => { readonly plaintext: Uint8Array }): void {
+    try {
+      const envelope = decodeEnvelope(open().plaintext);
+      if (envelope.kind !== "file") return;
+      for (const message of decodeFileMessages(envelope.body).messages) {
+        if (message.kind !== "offer") continue;
+        this.#offers.unshift(message.id);
+        this.#offers.length = Math.min(MAX_OFFERS, this.#offers.length);
+      }
+    } catch {
+      // Its own skipping, most likely, has lost a message.
+    }
+  }
+
+  /** A file message. The transfers have few ids, so that messages meet; some are those of honest members. */
+  #encodePart(part: FilePart): Uint8Array<ArrayBuffer> {
+    return encodePart(part, this.#offers[part.transfer]);
   }
 
   #closeLater(wire: Wire, ms: number): void {
@@ -458,6 +488,9 @@ export class HostileMember {
         case Type.MESSAGE:
         case Type.DIRECT:
           if (id !== ownId) this.#keep("other", body);
+          if (ids.values().some((one) => one === id)) {
+            this.#learn(() => cipher.open(body, type === Type.DIRECT ? "direct" : "room", id));
+          }
           break;
         case Type.BYE:
         case Type.ERROR:
@@ -496,9 +529,10 @@ export class HostileMember {
   }
 }
 
-/** A file message. The transfers have few ids, so that messages meet. */
-function encodePart(part: FilePart): Uint8Array<ArrayBuffer> {
-  const id = new Uint8Array(16).fill(part.transfer);
+function encodePart(
+  part: FilePart,
+  id: Uint8Array = new Uint8Array(TRANSFER_ID_SIZE).fill(part.transfer),
+): Uint8Array<ArrayBuffer> {
   // A chunk belongs into DATA: anywhere else it is not valid.
   if (part.kind === "chunk") {
     return encodeChunks([{ id, offset: part.offset, bytes: new Uint8Array(part.length) }]);

@@ -3,9 +3,10 @@
 
 import { statesOf } from "./worker_states.ts";
 import { register } from "../../cipher/opaque.ts";
+import type { Disk } from "../../files/storage.ts";
 import { DEFAULT_LIMITS } from "../../server/limits.ts";
 import { within } from "./async.ts";
-import { HonestMember, Script } from "./honest_members.ts";
+import { HonestFiles, HonestMember, Script } from "./honest_members.ts";
 import type { HonestName } from "./hostile_acts.ts";
 import type { HostileOrder, HostileReport } from "./hostile_worker.ts";
 import { QUICK_CODE } from "./quick_login.ts";
@@ -67,8 +68,8 @@ export class HostileRoom implements AsyncDisposable {
   readonly bob: HonestMember;
   readonly script: Script;
   readonly worker: HostileWorker;
-  /** Where accepted files of alice and bob would be. */
-  readonly downloads: string;
+  /** Files from alice to bob. */
+  readonly files: HonestFiles;
   readonly #stack: AsyncDisposableStack;
   /** When each line was said, on the clock of `performance.now()`. */
   readonly #saidAt = new Map<string, number>();
@@ -76,7 +77,7 @@ export class HostileRoom implements AsyncDisposable {
   latencies: Latencies = new Latencies();
 
   private constructor(
-    parts: Pick<HostileRoom, "server" | "alice" | "bob" | "script" | "worker" | "downloads">,
+    parts: Pick<HostileRoom, "server" | "alice" | "bob" | "script" | "worker" | "files">,
     stack: AsyncDisposableStack,
   ) {
     this.server = parts.server;
@@ -84,7 +85,7 @@ export class HostileRoom implements AsyncDisposable {
     this.bob = parts.bob;
     this.script = parts.script;
     this.worker = parts.worker;
-    this.downloads = parts.downloads;
+    this.files = parts.files;
     this.#stack = stack;
     for (const member of [this.alice, this.bob]) {
       member.on = (event) => {
@@ -98,26 +99,25 @@ export class HostileRoom implements AsyncDisposable {
 
   static async open(seed: number): Promise<HostileRoom> {
     await using stack = new AsyncDisposableStack();
-    const downloads = await Deno.makeTempDir({ prefix: "chat-test-" });
-    stack.defer(() => Deno.remove(downloads, { recursive: true }));
     const { listen, hostile } = twoNetworks();
     const admission = register(QUICK_CODE);
     const { handshakeMs: _, ...limits } = DEFAULT_LIMITS;
     const server = stack.use(await SoakServer.start({ ...limits, hostname: listen, admission }));
     const { port } = server;
     const script = new Script();
-    const join = async (name: HonestName) =>
+    const files = new HonestFiles(script);
+    const join = async (name: HonestName, disk: Disk) =>
       stack.use(
-        await HonestMember.join(name, script, downloads, {
+        await HonestMember.join(name, script, disk, {
           hostname: HERE,
           port,
           code: QUICK_CODE,
         }),
       );
-    const alice = await join("alice");
-    const bob = await join("bob");
+    const alice = await join("alice", files.offered);
+    const bob = await join("bob", files.received);
     const worker = stack.use(await HostileWorker.prepare(port, hostile, seed));
-    return new HostileRoom({ server, alice, bob, script, worker, downloads }, stack.move());
+    return new HostileRoom({ server, alice, bob, script, worker, files }, stack.move());
   }
 
   /** Lets alice or bob say a line, to everybody or to the other one. */
@@ -127,6 +127,11 @@ export class HostileRoom implements AsyncDisposable {
     this.#saidAt.set(text, performance.now());
     if (isDirect) by.client.tell(this.script.ids.get(other.name)!, text);
     else by.client.say(text);
+  }
+
+  /** Lets alice offer a file to the room, which bob accepts. */
+  give(): void {
+    this.files.offer(this.alice, "bob");
   }
 
   [Symbol.asyncDispose](): Promise<void> {
