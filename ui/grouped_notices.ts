@@ -2,10 +2,10 @@
 // that arrive. A printed row cannot be changed, so the live area shows a group while it grows, and it is
 // printed when nothing more has been added for a while. Knows a clock; knows no terminal.
 
-import type { Person, RoomEvent, Transfer } from "../room.ts";
+import type { Person, RoomEvent } from "../room.ts";
 import type { Clock } from "./clock.ts";
 import { Presence } from "./presence.ts";
-import { Arrivals } from "./transfer_text.ts";
+import { Arrivals, completed } from "./transfer_text.ts";
 
 /** A group is complete when nothing has been added for this long, in ms. */
 const QUIET_MS = 3000;
@@ -53,10 +53,14 @@ export class GroupedNotices {
     this.#wait(wasEmpty);
   }
 
-  /** Adds a completed transfer. False: it is the first for a while, and has a line of its own. */
-  addTransfer(transfer: Transfer): boolean {
+  /** Adds the transfers that an event has completed. False: it is shown by itself, as the first ones for a while are. */
+  addTransfers(event: RoomEvent): boolean {
+    const [first, ...others] = completed(event);
+    if (!first) return false;
     const wasEmpty = this.#isEmpty;
-    if (!this.#arrivals.add(transfer, this.#clock.now().getTime())) return false;
+    const now = this.#clock.now().getTime();
+    if (!this.#arrivals.add(first, now)) return false;
+    for (const transfer of others) this.#arrivals.add(transfer, now);
     this.#wait(wasEmpty);
     return true;
   }

@@ -428,9 +428,7 @@ export class Screen {
 
   #show(event: RoomEvent): void {
     const now = this.#clock.now();
-    const isGrouped = event.type === "transfer" && event.transfer.state === "done" &&
-      this.#grouped.addTransfer(event.transfer);
-    if (!isGrouped && isShown(event, now)) {
+    if (!this.#grouped.addTransfers(event) && isShown(event, now)) {
       // Messages go above a group that is still growing: in a busy room it would never grow otherwise. But a
       // newcomer's arrival is printed before the newcomer's first words.
       const staysOpen = event.type === "message" || event.type === "direct"

@@ -1463,6 +1463,34 @@ Deno.test("Screen: a received folder takes a line or two, even while others talk
   ]);
 });
 
+Deno.test("Screen: a sent folder takes a line or two, however many files one message confirms", async () => {
+  const { tty, tell, clock } = setUp(90);
+  const shown = async () => (await tty.rows()).slice(0, -2).map((row) => row.trim());
+  const sent = (name: string) => going({ state: "done", direction: "out", name });
+  const confirm = (...names: string[]) =>
+    tell({ type: "changes", from: BOB, transfers: names.map(sent) });
+  confirm("a", "b");
+  confirm("c", "d", "e");
+  tell({ type: "transfer", transfer: sent("f") });
+  confirm("g", "h");
+  assertEquals(await shown(), [
+    "09:05 bob: 2 files received: a, b",
+    "sent 6 more files (18 MiB) to bob",
+  ]);
+  // What has not gone well is shown at once, by itself.
+  tell({
+    type: "changes",
+    from: BOB,
+    transfers: [sent("i"), going({ state: "declined", direction: "out", name: "j" })],
+  });
+  clock.pass(3000);
+  assertEquals(await shown(), [
+    "09:05 bob: 2 files received: a, b",
+    "sent 6 more files (18 MiB) to bob",
+    "bob: 1 file received, 1 file declined: i, j",
+  ]);
+});
+
 Deno.test("Screen: some of many transfers have rows, and the rest is counted; the line stays visible", async () => {
   for (const height of [3, 5, 12, 24]) {
     const { tty, room, tell } = setUp(80, height);

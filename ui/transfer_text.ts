@@ -119,6 +119,17 @@ export function changesSentence(
 /** How a transfer has ended, after "2 files". */
 const ENDS = { done: "received", declined: "declined", cancelled: "cancelled", failed: "failed" };
 
+/** The transfers that an event has completed; none if it has also ended one in another way. */
+export function completed(event: RoomEvent): readonly Transfer[] {
+  const transfers = event.type === "changes"
+    ? event.transfers
+    : event.type === "transfer"
+    ? [event.transfer]
+    : [];
+  const ended = transfers.filter(({ state }) => state in ENDS);
+  return ended.every(({ state }) => state === "done") ? ended : [];
+}
+
 /** Offers of a member that are no longer in the list. */
 export function forgottenSentence({ from }: RoomEvent & { type: "forgotten" }): string {
   return `${from.name} has made too many offers: the oldest ones are forgotten`;
