@@ -42,6 +42,16 @@ export class FileError extends ChatError {
   }
 }
 
+/** What was received is not what the sender sent. */
+export function damaged(what: string): FileError {
+  return new FileError(
+    `receive ${printable(what)}`,
+    "its SHA-256 is not the one that its sender sent",
+    "damaged",
+    { hint: "Nothing was kept. Ask the sender to offer it again" },
+  );
+}
+
 export function failure(
   action: "send" | "receive",
   what: string,

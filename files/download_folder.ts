@@ -273,7 +273,7 @@ export class DownloadFolder {
   /** Removes a file, if it exists. */
   async remove(name: string): Promise<void> {
     try {
-      await Deno.remove(this.at(name));
+      await Promise.resolve(Deno.removeSync(this.at(name)));
     } catch (cause) {
       if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     }

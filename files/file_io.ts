@@ -15,11 +15,19 @@ export interface WriteCalls {
   link(from: string, to: string): Promise<void>;
 }
 
+/**
+ * As many bytes are read or written at once: a thread for it, as Deno's asynchronous calls take one, costs more. So do
+ * calls for names and for what the system knows of a file.
+ */
+export const AT_ONCE = 16 * 1024;
+
 export const SYSTEM_CALLS: WriteCalls = {
-  write: (file, bytes) => file.write(bytes),
+  write: (file, bytes) => (
+    bytes.length <= AT_ONCE ? Promise.resolve(file.writeSync(bytes)) : file.write(bytes)
+  ),
   sync: (file, what) => what === "all" ? file.sync() : file.syncData(),
   mark: (path) => markForeign(path, Deno.build.os),
-  link: (from, to) => Deno.link(from, to),
+  link: (from, to) => Promise.resolve(Deno.linkSync(from, to)),
 };
 
 /**
@@ -65,6 +73,16 @@ function accepted(written: number): number {
 export async function readAll(file: Deno.FsFile, bytes: Uint8Array): Promise<boolean> {
   for (let at = 0; at < bytes.length;) {
     const read = await file.read(bytes.subarray(at));
+    if (read === null) return false;
+    at += read;
+  }
+  return true;
+}
+
+/** Fills `bytes` from the file's position at once; returns whether the file had enough. */
+export function readAllSync(file: Deno.FsFile, bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length;) {
+    const read = file.readSync(bytes.subarray(at));
     if (read === null) return false;
     at += read;
   }

@@ -30,7 +30,9 @@ const MAX_OFFERS_EACH = 10_000;
 const MAX_PARTS = 16;
 const MAX_SMALL = 512;
 /** Small files that are written at once. */
-const MAX_SAVING = 8;
+const MAX_SAVING = 16;
+/** Small files whose senders learn together that they are here. */
+const MAX_FINISHED = 64;
 const NOTHING = new Uint8Array();
 const EMPTY_HASH = new Uint8Array(createHash("sha256").digest());
 /** How often a sender may say that its data is lost, in ms: no connection is lost and back sooner. */
@@ -69,6 +71,11 @@ export class IncomingTransfers {
   /** The small files that are being written, one after the other in each lane. */
   readonly #saving: Promise<void>[] = [];
   #savings = 0;
+  /** How many they are, with those that wait. */
+  #unsaved = 0;
+  /** Files that are here, and whose senders do not know it yet. */
+  readonly #finished: Incoming[] = [];
+  #isStarting = false;
   /** When each sender last said that its data is lost, in ms. */
   readonly #lostAt = new Map<number, number>();
   /** Members that have made too many offers, by their keys: each is reported once. */
@@ -204,7 +211,8 @@ export class IncomingTransfers {
     entry.claim = claimOf(entry.peerKey, entry.offer);
     this.#accepted.set(entry.claim, (this.#accepted.get(entry.claim) ?? new Set()).add(entry));
     this.#start();
-    if (entry.state === "waiting") this.#list.report(entry);
+    // Of a small file only the end is reported: each report costs more than the file.
+    if (entry.state === "waiting" && !isSmall(entry)) this.#list.report(entry);
     this.#list.watch();
   }
 
@@ -257,17 +265,15 @@ export class IncomingTransfers {
 
   /** Starts as many downloads as may run. */
   #start(): void {
-    for (const entry of this.#queued.small) {
-      if (this.#running.size - this.#parts >= MAX_SMALL) break;
-      this.#queued.small.delete(entry);
-      const shortage = this.space.shortage(entry, 0);
-      this.#running.add(entry);
-      entry.state = "running";
-      if (shortage) return this.#failed(entry, shortage);
-      this.#list.move(entry, this.#clock.now());
-      if (entry.offer.size > 0) continue;
-      entry.sha256 = EMPTY_HASH;
-      this.#save(entry, entry.whole = NOTHING);
+    // A file that fails at once starts others: not from here, or thousands would be one in the other.
+    if (this.#isStarting) return;
+    this.#isStarting = true;
+    // Many are asked for in one message.
+    if (this.#small <= MAX_SMALL / 2) {
+      for (const entry of this.#queued.small) {
+        if (this.#small >= MAX_SMALL) break;
+        this.#startSmall(entry);
+      }
     }
     for (const entry of this.#queued.parts) {
       if (this.#parts >= MAX_PARTS) break;
@@ -276,7 +282,25 @@ export class IncomingTransfers {
       this.#parts++;
       this.#then(entry, () => this.#openSink(entry));
     }
+    this.#isStarting = false;
     this.pump();
+  }
+
+  /** How many of the running files are small. */
+  get #small(): number {
+    return this.#running.size - this.#parts;
+  }
+
+  #startSmall(entry: Incoming): void {
+    this.#queued.small.delete(entry);
+    this.#running.add(entry);
+    entry.state = "running";
+    const shortage = this.space.shortage(entry, 0);
+    if (shortage) return this.#failed(entry, shortage);
+    this.#list.move(entry, this.#clock.now());
+    if (entry.offer.size > 0) return;
+    entry.sha256 = EMPTY_HASH;
+    this.#save(entry, entry.whole = NOTHING);
   }
 
   /** Does the next thing on the disk for this file. */
@@ -415,7 +439,10 @@ export class IncomingTransfers {
       }
       this.#done(entry);
     };
-    const work = (this.#saving[lane] ?? Promise.resolve()).then(save);
+    const work = (this.#saving[lane] ?? Promise.resolve()).then(save).then(() => {
+      if (--this.#unsaved === 0) this.#answerFinished();
+    });
+    this.#unsaved++;
     this.#list.track(this.#saving[lane] = work);
   }
 
@@ -437,10 +464,16 @@ export class IncomingTransfers {
     entry.written = entry.offer.size;
     // While it got its name, it may have been cancelled.
     if (!entry.live) return;
-    this.#answer(entry, "done");
+    this.#finished.push(entry);
+    if (this.#unsaved === 0 || this.#finished.length >= MAX_FINISHED) this.#answerFinished();
     this.#dequeue(entry);
     this.#list.end(entry, "done");
     this.#start();
+  }
+
+  /** The senders learn that files are here: of many small ones together. */
+  #answerFinished(): void {
+    for (const entry of this.#finished.splice(0)) this.#answer(entry, "done");
   }
 
   #failed(entry: Incoming, error: unknown): void {

@@ -5,7 +5,7 @@ import { createHash, type Hash } from "node:crypto";
 import { MAX_FILE_NAME } from "../protocol/file_messages.ts";
 import { DiskError, failure, orMissing, reasonOf } from "./disk_errors.ts";
 import { isSame } from "./file_identity.ts";
-import { readAll, updateHash } from "./file_io.ts";
+import { AT_ONCE, readAll, readAllSync, updateHash } from "./file_io.ts";
 import { MAX_DEPTH } from "./filename.ts";
 import { localName, localPath, pathIn } from "./private_file.ts";
 import type { FoundFile, LeftOut, Upload } from "./storage.ts";
@@ -64,16 +64,16 @@ export class OfferedFile implements Upload {
     allOpen: Set<OfferedFile>,
   ): Promise<OfferedFile> {
     let real = path;
-    let info = await Deno.lstat(path);
+    let info = Deno.lstatSync(path);
     if (info.isSymlink) {
       real = await Deno.realPath(path);
-      info = await Deno.lstat(real);
+      info = Deno.lstatSync(real);
     }
     if (info.isDirectory) throw new DiskError("it is a folder");
     // A pipe might never end, or never begin.
     if (!info.isFile) throw new DiskError("it is not a file");
     // Only an attempt shows whether it can be read.
-    using file = await Deno.open(real);
+    using file = Deno.openSync(real);
     // Files of `/proc` have a size of 0.
     if (info.size === 0 && await file.read(new Uint8Array(1)) !== null) {
       throw new DiskError("the system does not report its size");
@@ -132,7 +132,7 @@ export class OfferedFile implements Upload {
     file.seekSync(offset, Deno.SeekMode.Start);
     if (!await readAll(file, into)) throw changed();
     if (end === this.size || Math.floor(end / CHECK_BYTES) > Math.floor(offset / CHECK_BYTES)) {
-      await this.#check(file);
+      this.#check(file);
     }
     if (offset <= this.#hashed && this.#hashed < end) this.#advance(into, offset);
   }
@@ -140,8 +140,9 @@ export class OfferedFile implements Upload {
   /** In few calls, because there may be thousands of small files. */
   async #readWhole(into: Uint8Array): Promise<void> {
     this.#rest();
-    using file = await Deno.open(this.#path);
-    if (!await readAll(file, into) || !isUnchanged(await file.stat(), this.#info)) throw changed();
+    using file = Deno.openSync(this.#path);
+    const isAll = into.length <= AT_ONCE ? readAllSync(file, into) : await readAll(file, into);
+    if (!isAll || !isUnchanged(file.statSync(), this.#info)) throw changed();
     this.#advance(into, 0);
   }
 
@@ -159,16 +160,16 @@ export class OfferedFile implements Upload {
       using file = await Deno.open(this.#path);
       await file.seek(begun, Deno.SeekMode.Start);
       if (await updateHash(hash, file, length - begun) < length - begun) throw changed();
-      await this.#check(file);
+      this.#check(file);
       if (length > this.#hashed) [this.#hash, this.#hashed] = [hash.copy(), length];
     }
     return new Uint8Array(hash.digest());
   }
 
   /** By its path too, so that a replacement is noticed. */
-  async #check(file: Deno.FsFile): Promise<void> {
-    if (!isUnchanged(await Deno.lstat(this.#path), this.#info)) throw changed();
-    if (!isUnchanged(await file.stat(), this.#info)) throw changed();
+  #check(file: Deno.FsFile): void {
+    if (!isUnchanged(Deno.lstatSync(this.#path), this.#info)) throw changed();
+    if (!isUnchanged(file.statSync(), this.#info)) throw changed();
   }
 
   /** Opens the file if needed; closes the least recently read one of too many. */
@@ -177,7 +178,7 @@ export class OfferedFile implements Upload {
       const file = await Deno.open(this.#path);
       this.#file = file;
       try {
-        await this.#check(file);
+        this.#check(file);
       } catch (cause) {
         this.#file = undefined;
         file.close();

@@ -18,6 +18,7 @@ import {
   type Reason,
   TRANSFER_ID_SIZE,
 } from "../protocol/file_messages.ts";
+import { TurnSlice } from "../protocol/turn_slice.ts";
 import type { EndReason, Person, RoomEvent } from "../room.ts";
 import type { ControlQueue } from "./control_queue.ts";
 import { FileError, type FileReason } from "./disk_errors.ts";
@@ -36,6 +37,8 @@ const MAX_BATCH_BYTES = 64 * 1024;
 const MAX_LOST = 100;
 /** Offers to the room that are repeated to members that do not know them: the newest ones. */
 const MAX_REPEATED = 100;
+/** Files that are opened in one turn of the event loop, to be offered. */
+const MAX_IN_TURN = 100;
 /** How often a member may have what it has of a file compared in one session: this client reads the file for it. */
 const MAX_COMPARED = 3;
 
@@ -148,7 +151,11 @@ export class OutgoingTransfers {
       size = 0;
     };
     try {
+      // However many files there are: keys are read, and messages come and go.
+      const slice = new TurnSlice(MAX_IN_TURN);
       for await (const found of this.#disk.walk(path)) {
+        const rest = slice.spend(1);
+        if (rest) await rest;
         if ("reason" in found) {
           report.leaveOut(found.path, found.reason);
           continue;

@@ -9,7 +9,7 @@ import { equals } from "@std/bytes/equals";
 import { createHash, type Hash } from "node:crypto";
 import { ChatError } from "../errors.ts";
 import { printable } from "../text/printable.ts";
-import { DiskError, failure, FileError, orMissing } from "./disk_errors.ts";
+import { damaged, DiskError, failure, orMissing } from "./disk_errors.ts";
 import type { DownloadFolder } from "./download_folder.ts";
 import { isOwn, isSame, OWNER_ONLY } from "./file_identity.ts";
 import { updateHash, writeAll, type WriteCalls } from "./file_io.ts";
@@ -28,7 +28,7 @@ const MIN_STATE_SIZE = 1024 * 1024;
 const ENDING_LENGTH = partName("", "0".repeat(32)).length;
 
 /** A file that is being received. */
-export class PartFile implements Sink {
+class PartFile implements Sink {
   readonly #folder: DownloadFolder;
   readonly #offer: ReceivedOffer;
   /** The folders and the name that the file gets. */
@@ -92,9 +92,8 @@ export class PartFile implements Sink {
     return this.#then(() => this.#restart());
   }
 
-  /** @param keep the part stays if it cannot get a name */
-  finish(sha256: Uint8Array, keep: boolean = true): Promise<string> {
-    return this.#then(() => this.#finish(sha256, keep));
+  finish(sha256: Uint8Array): Promise<string> {
+    return this.#then(() => this.#finish(sha256));
   }
 
   abort(keep: boolean): Promise<void> {
@@ -169,7 +168,7 @@ export class PartFile implements Sink {
    * 3. it gets a second name that no other file has;
    * 4. the part's name and its state are removed.
    */
-  async #finish(sha256: Uint8Array, keep: boolean): Promise<string> {
+  async #finish(sha256: Uint8Array): Promise<string> {
     this.#checkOpen();
     const { size } = this.#offer;
     if (this.#have !== size) {
@@ -180,12 +179,7 @@ export class PartFile implements Sink {
     await this.#writingCheckpoint;
     if (!equals(this.#hash.digest(), sha256)) {
       await this.#end(false);
-      throw new FileError(
-        `receive ${this.#shown}`,
-        "its SHA-256 is not the one that its sender sent",
-        "damaged",
-        { hint: "Nothing was kept. Ask the sender to offer it again" },
-      );
+      throw damaged(localPath(this.#offer.name));
     }
     try {
       // The system reports a failure once: a second sync may succeed without the bytes.
@@ -202,7 +196,7 @@ export class PartFile implements Sink {
       return path;
     } catch (cause) {
       const failure = this.#failure(cause);
-      await this.#end(keep);
+      await this.#end(true);
       throw failure;
     }
   }
@@ -211,12 +205,12 @@ export class PartFile implements Sink {
   async #checkPart(): Promise<void> {
     let info: Deno.FileInfo;
     try {
-      info = await Deno.lstat(this.#folder.at(this.#part));
+      info = Deno.lstatSync(this.#folder.at(this.#part));
     } catch (cause) {
       if (await this.#folder.exists()) throw orMissing(cause, "its part file was removed");
       throw new DiskError(`the folder ${printable(this.#folder.path)} does not exist any more`);
     }
-    if (!info.isFile || !isSame(info, await this.#file.stat())) {
+    if (!info.isFile || !isSame(info, this.#file.statSync())) {
       throw new DiskError("another file has replaced its part file");
     }
   }
@@ -319,7 +313,7 @@ export async function createPart(
   folder: DownloadFolder,
   offer: ReceivedOffer,
   calls: WriteCalls,
-): Promise<PartFile> {
+): Promise<Sink> {
   const name = localName(offer.name);
   const random = () => crypto.getRandomValues(new Uint8Array(16));
   // The offer's id names the part best; a random one if that name is taken.

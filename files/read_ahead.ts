@@ -130,9 +130,9 @@ export class ReadAhead {
   }
 
   #drop(to: number, id?: Uint8Array): void {
-    for (const stream of this.#streams.get(to)?.values().toArray() ?? []) {
-      if (!id || equals(stream.source.offer.id, id)) this.#end(stream);
-    }
+    const own = this.#streams.get(to);
+    const dropped = id ? [own?.get(id.toHex())] : [...own?.values() ?? []];
+    for (const stream of dropped) if (stream) this.#end(stream);
     if (id) return;
     for (const one of this.#ready.filter((one) => one.to === to)) this.#recycle(one);
     this.#ready = this.#ready.filter((one) => one.to !== to);

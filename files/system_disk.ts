@@ -7,7 +7,8 @@ import { DiskError, failure } from "./disk_errors.ts";
 import { DownloadFolder, existing, partBytes } from "./download_folder.ts";
 import { SYSTEM_CALLS, type WriteCalls } from "./file_io.ts";
 import { listFiles, MAX_FILES, OfferedFile } from "./offered_file.ts";
-import { createPart, type PartFile, resumePart } from "./part_file.ts";
+import { createPart, resumePart } from "./part_file.ts";
+import { saveFile } from "./small_file.ts";
 import type { Disk, FoundFile, LeftOut, ReceivedOffer, Sink, Upload } from "./storage.ts";
 import { localName, localParts, localPath } from "./private_file.ts";
 
@@ -80,18 +81,13 @@ export class SystemDisk implements Disk {
   }
 
   async save(offer: ReceivedOffer, bytes: Uint8Array, sha256: Uint8Array): Promise<string> {
-    let part: PartFile;
+    let folder: DownloadFolder;
     try {
-      part = await createPart(await this.#openFolder(), offer, this.#calls);
+      folder = await this.#openFolder();
     } catch (cause) {
-      throw failure("receive", localName(offer.name), cause, "write");
+      throw failure("receive", localPath(offer.name), cause, "write");
     }
-    try {
-      await part.write(0, bytes);
-      return await part.finish(sha256, false);
-    } finally {
-      await part.abort(false);
-    }
+    return await saveFile(folder, offer, bytes, sha256, this.#calls);
   }
 
   get #path(): string {

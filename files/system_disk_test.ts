@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { statfsSync } from "node:fs";
 import { ChatError } from "../errors.ts";
 import { sha256 } from "../tests/support/hash.ts";
@@ -88,15 +88,12 @@ Deno.test("SystemDisk.save: leaves nothing of a file that is not what its sender
     });
     const bytes = content(100);
     const save = (given: Uint8Array) => disk.save(offerOf(bytes), given, sha256(bytes));
-    await refuses(
-      () => save(content(100, 1)),
-      "Cannot receive photo.jpg: its SHA-256 is not the one that its sender sent",
-    );
-    await refuses(
-      () => save(content(99)),
-      "Cannot receive photo.jpg: only 99 of 100 bytes were received",
-    );
-    await assertRejects(() => save(content(101)), RangeError);
+    for (const given of [content(100, 1), content(99), content(101)]) {
+      await refuses(
+        () => save(given),
+        "Cannot receive photo.jpg: its SHA-256 is not the one that its sender sent",
+      );
+    }
     for (fault of ["write", "sync", "mark"]) {
       await refuses(() => save(bytes), "Cannot receive photo.jpg: the device reported an error");
       assertEquals(list(folder), [], fault);

@@ -12,7 +12,12 @@
 // side loses its connection, its session, or its server.
 
 import { ChatError } from "../errors.ts";
-import type { Chunk, FileMessage, FileMessages } from "../protocol/file_messages.ts";
+import {
+  type Chunk,
+  type FileMessage,
+  type FileMessages,
+  MAX_WHOLE,
+} from "../protocol/file_messages.ts";
 import type { Person, RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { ControlQueue } from "./control_queue.ts";
@@ -416,7 +421,8 @@ export class Transfers {
       if (now - entry.movedAt >= STALLED_MS && entry.state === "running") {
         this.#list.stall(entry, this.#why(entry));
       }
-      if (now - entry.reportedAt >= PROGRESS_MS && !entry.stalled) {
+      const isSmall = entry.offer.size <= MAX_WHOLE;
+      if (!isSmall && now - entry.reportedAt >= PROGRESS_MS && !entry.stalled) {
         entry.reportedAt = now;
         this.#post.event({ type: "progress", transfer: entry.view() });
       }

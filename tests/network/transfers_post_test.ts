@@ -27,6 +27,8 @@ class Side {
   readonly peerKey: string;
   /** Messages on their way to the other side. */
   #queue: FileMessages[] = [];
+  /** How many messages were sent. */
+  sent = 0;
   #moving = false;
   /** What happens to the next message. */
   readonly #draw: Draw;
@@ -43,6 +45,7 @@ class Side {
       ready: true,
       connected: true,
       tell: (_, fileMessages) => {
+        this.sent++;
         this.#queue.push(fileMessages);
         this.#move();
         return true;
@@ -245,4 +248,51 @@ Deno.test("Transfers: reports an own offer once, however often the server return
   const returned = [1, 2].map(() => transfers.take(1, messages, about)?.type);
   assertEquals([...returned, ...events.map(({ type }) => type)], ["offer", undefined]);
   await transfers.close();
+});
+
+Deno.test("Transfers: thousands of small files take few messages, and all of them arrive", async () => {
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  const count = 2000;
+  for (let n = 0; n < count; n++) ours.files.set(`many/${n}`, noise(n % 5000, n + 1));
+  const pass = () => "pass" as const;
+  const [ada, bob] = [new Side(1, "ada", ours, pass), new Side(2, "bob", theirs, pass)];
+  [ada.other, bob.other] = [bob, ada];
+  ada.transfers.offer("many/", { id: 2, name: "bob", self: false, away: false }, undefined);
+  await within(
+    "all files",
+    (async () => {
+      while (theirs.received.size < count) await new Promise((resolve) => setTimeout(resolve, 0));
+    })(),
+  );
+  for (let n = 0; n < count; n++) {
+    assertEquals(theirs.received.get(String(n)), ours.files.get(`many/${n}`));
+  }
+  await bob.quiet();
+  // Each of them, with offers, asks, hashes and answers, is for dozens of files.
+  assert(ada.sent < count / 10 && bob.sent < count / 10, `${ada.sent} and ${bob.sent} messages`);
+  await Promise.all([ada.transfers.close(), bob.transfers.close()]);
+});
+
+Deno.test("Transfers: thousands of accepted files that do not fit fail one by one, and none of them is asked for", async () => {
+  const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];
+  const count = 9000;
+  for (let n = 0; n < count; n++) ours.files.set(`many/${n}`, noise(100));
+  theirs.space = 0;
+  const pass = () => "pass" as const;
+  const [ada, bob] = [new Side(1, "ada", ours, pass), new Side(2, "bob", theirs, pass)];
+  [ada.other, bob.other] = [bob, ada];
+  ada.transfers.offer("many/", { id: 2, name: "bob", self: false, away: false }, undefined);
+  const failed = () =>
+    bob.events.filter((event) => (
+      event.type === "transfer" && event.transfer.reason === "full"
+    )).length;
+  await within(
+    "all failures",
+    (async () => {
+      while (failed() < count) await new Promise((resolve) => setTimeout(resolve, 0));
+    })(),
+  );
+  assertEquals([failed(), theirs.received.size], [count, 0]);
+  await bob.quiet();
+  await Promise.all([ada.transfers.close(), bob.transfers.close()]);
 });
