@@ -377,7 +377,7 @@ export class Client implements Room {
 
   #attach(connection: Connection): void {
     this.#connection = connection;
-    this.#session.attach(connection, () => this.#fileLink.nextBulk());
+    this.#session.attach(connection, this.#fileLink.bulk());
   }
 
   async #reportConnected({ resumed, missed }: Rejoined): Promise<void> {

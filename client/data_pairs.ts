@@ -26,7 +26,7 @@ interface Incoming {
   /** What was granted, and what has come of it, in this generation. */
   total: number;
   arrived: number;
-  /** What has come of it that was asked for. */
+  /** What has come of it that was asked for, with what is around it. */
   useful: number;
   /** What was asked for and has not come, at most. */
   owed: number;
@@ -62,10 +62,9 @@ export class DataPairs {
 
   // ---- to others ----
 
-  /** A member lets this client send. */
+  /** A member lets this client send. Any other generation begins anew, so a false one is over with the next true grant. */
   granted(to: number, { generation, total }: Grant): void {
     const pair = this.#outgoing.get(to);
-    if (pair && generation < pair.generation) return;
     if (pair?.generation === generation) pair.total = Math.max(pair.total, total);
     else this.#outgoing.set(to, { generation, total, sent: 0 });
   }
@@ -128,7 +127,7 @@ export class DataPairs {
     const pair = this.#incoming.get(from);
     if (!pair || pair.owed === 0) return;
     // A sender of anything but what was asked for gets no more, until what it owes counts as lost.
-    if (pair.arrived - pair.useful > MAX_USELESS) return;
+    if (isUseless(pair)) return;
     const window = this.#windowOf(pair);
     const total = pair.arrived + Math.min(pair.owed, Math.max(0, window - pair.held));
     const more = total - pair.total;
@@ -184,7 +183,8 @@ export class DataPairs {
   got(from: number, cost: number, bytes: number): void {
     const pair = this.#incoming.get(from);
     if (!pair) return;
-    pair.useful += bytes;
+    // The cost is an upper bound: a long transfer must not earn a right to send other data.
+    pair.useful = Math.min(pair.arrived, pair.useful + cost);
     pair.held += bytes;
     pair.owed = Math.max(0, pair.owed - cost);
     pair.silentMs = SILENT_MS;
@@ -210,8 +210,8 @@ export class DataPairs {
     const silent: number[] = [];
     for (const [from, pair] of this.#incoming) {
       if (pair.owed === 0) continue;
-      // What waits for the disk is not lost.
-      if (pair.total > pair.arrived && now - pair.cameAt >= pair.silentMs) {
+      // What waits for the disk is not lost. After too much other data, nothing more is granted, and nothing can come.
+      if ((pair.total > pair.arrived || isUseless(pair)) && now - pair.cameAt >= pair.silentMs) {
         pair.owed = 0;
         pair.window.halve();
         pair.silentMs = Math.min(MAX_SILENT_MS, 2 * pair.silentMs);
@@ -238,6 +238,11 @@ export class DataPairs {
     pair.sentAt = this.#options.now();
     this.#options.send(from, { generation: pair.generation, total: pair.total });
   }
+}
+
+/** Too much has come that was not asked for. */
+function isUseless({ arrived, useful }: Incoming): boolean {
+  return arrived - useful > MAX_USELESS;
 }
 
 function begin(pair: Incoming, now: number): void {

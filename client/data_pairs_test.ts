@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "../tests/support/property.ts";
+import { HEADER_SIZE } from "../protocol.ts";
 import { dataCost, type Grant } from "../protocol/data.ts";
+import { CHUNK_HEADER, chunksCost, MAX_WHOLE, restCost } from "../protocol/file_messages.ts";
 import { DataPairs, REPEAT_MS, SILENT_MS } from "./data_pairs.ts";
 import { MAX_WINDOW, MIN_WINDOW } from "./receive_window.ts";
 
@@ -34,13 +36,12 @@ Deno.test("DataPairs.spend: sends what is granted in this generation, and no mor
   pairs.granted(7, { generation: 1, total: 5_000 });
   pairs.spend(7, 1, 2_000);
   assertEquals(pairs.leftTo(7, 1), 5_000 - dataCost(2_000));
-  // Grants are cumulative, and late ones change nothing.
+  // Grants are cumulative, and lower ones change nothing.
   pairs.granted(7, { generation: 1, total: 4_000 });
   pairs.granted(7, { generation: 1, total: 6_000 });
   assertEquals(pairs.leftTo(7, 1), 6_000 - dataCost(2_000));
   assertThrows(() => pairs.spend(7, 1, 6_000), RangeError, "not granted");
   pairs.granted(7, { generation: 2, total: 1_024 });
-  pairs.granted(7, { generation: 1, total: 90_000 });
   // What was asked for in another generation waits for its grant, or is void.
   assertEquals([1, 2, 3].map((n) => pairs.leftTo(7, n)), [undefined, 1_024, 0]);
   for (const generation of [1, 3]) assertThrows(() => pairs.spend(7, generation, 10), RangeError);
@@ -48,6 +49,15 @@ Deno.test("DataPairs.spend: sends what is granted in this generation, and no mor
   assertEquals(pairs.leftTo(7, 2), 0);
   pairs.left(7);
   assertEquals(pairs.leftTo(7, 1), 0);
+});
+
+Deno.test("DataPairs.granted: a false generation, however high, is over with the next true grant", () => {
+  const { pairs } = open();
+  pairs.granted(7, { generation: 5, total: 9_000 });
+  pairs.granted(7, { generation: 2 ** 32 - 1, total: Number.MAX_SAFE_INTEGER });
+  assertEquals([5, 6].map((n) => pairs.leftTo(7, n)), [undefined, undefined]);
+  pairs.granted(7, { generation: 6, total: 4_000 });
+  assertEquals([5, 6, 7].map((n) => pairs.leftTo(7, n)), [undefined, 4_000, 0]);
 });
 
 Deno.test("DataPairs.expect: grants what is owed, and begins a new generation when nothing was", () => {
@@ -88,6 +98,48 @@ Deno.test("DataPairs.topUp: a sender of nothing but other data gets a bounded am
     pairs.topUp(7);
   }
   assertEquals(sent().at(-1)!.total < 6 * 2 ** 20, true);
+});
+
+Deno.test("DataPairs.topUp: the bytes around chunks do not count as other data, however large the file is", () => {
+  const { pairs, sent } = open();
+  // In the smallest chunks, they are more than what a sender of other data gets.
+  let rest = 80_000 * MAX_WHOLE;
+  ask(pairs, 7, restCost(rest));
+  for (let arrived = 0; rest > 0;) {
+    const granted = sent().at(-1)?.total;
+    assert(
+      granted !== undefined && granted > arrived,
+      `Nothing is granted, and ${rest} bytes are left`,
+    );
+    while (rest > 0 && arrived + chunksCost(CHUNK_HEADER + MAX_WHOLE) <= granted) {
+      const size = chunksCost(CHUNK_HEADER + MAX_WHOLE);
+      pairs.came(7, 1, size - HEADER_SIZE);
+      arrived += size;
+      pairs.got(7, restCost(rest) - restCost(rest - MAX_WHOLE), MAX_WHOLE);
+      rest -= MAX_WHOLE;
+      pairs.wrote(7, MAX_WHOLE);
+    }
+    pairs.topUp(7);
+  }
+});
+
+Deno.test("DataPairs.tick: after too much other data, what is owed counts as lost, though all that was granted has come", () => {
+  const { pairs, clock, sent } = open();
+  ask(pairs, 7, 2 ** 30);
+  // A byte is missing, so all that follows is worth nothing.
+  for (let arrived = 0;;) {
+    const granted = sent().at(-1)?.total;
+    if (granted === undefined) break;
+    pairs.came(7, 1, granted - arrived - HEADER_SIZE);
+    arrived = granted;
+    pairs.topUp(7);
+  }
+  clock.now = SILENT_MS - 1;
+  assertEquals(pairs.tick(), []);
+  clock.now = SILENT_MS;
+  assertEquals(pairs.tick(), [7]);
+  assertEquals(ask(pairs, 7, 2 ** 30), 2);
+  assertEquals(sent().at(-1)?.generation, 2);
 });
 
 Deno.test("DataPairs.tick: repeats a grant while something is owed, and gives up after silence", () => {

@@ -69,8 +69,6 @@ export class FileLink {
   #pairs: DataPairs;
   /** Members that are asked for files in this turn. */
   readonly #expecting = new Set<number>();
-  /** Each frame of file data is sealed into it, when the one before has been written. */
-  #frame = new Uint8Array(MAX_DATA_FRAME);
 
   constructor(client: FileLinkClient, options: TransferOptions | undefined) {
     this.#client = client;
@@ -177,8 +175,6 @@ export class FileLink {
 
   /** This client is connected again, in the same session. */
   resumed(): void {
-    // The lost connection may still be writing the last frame.
-    this.#frame = new Uint8Array(MAX_DATA_FRAME);
     this.#pairs.resumed();
     this.transfers?.resumed();
   }
@@ -189,20 +185,27 @@ export class FileLink {
   }
 
   /**
-   * The next frame of file data, valid until the next call; the outbox asks for it when it has nothing else to send, and
-   * the frame before has been written.
+   * The file data for one connection: gives the next frame, valid until the next call. The outbox asks for it when it has
+   * nothing else to send, and the frame before has been written. Each connection has a buffer of its own: one that was
+   * lost may still be writing.
    */
-  nextBulk(): Uint8Array<ArrayBuffer> | undefined {
-    if (!this.#client.session.complete || !this.#sending.may()) return undefined;
-    return this.transfers?.next((data) => this.#sealData(data));
+  bulk(): () => Uint8Array<ArrayBuffer> | undefined {
+    const frame = new Uint8Array(MAX_DATA_FRAME);
+    return () => {
+      if (!this.#client.session.complete || !this.#sending.may()) return undefined;
+      return this.transfers?.next((data) => this.#sealData(data, frame));
+    };
   }
 
   /** undefined if it cannot be sealed for this member. */
-  #sealData({ to, generation, chunks }: ReadyData): Uint8Array<ArrayBuffer> | undefined {
+  #sealData(
+    { to, generation, chunks }: ReadyData,
+    into: Uint8Array<ArrayBuffer>,
+  ): Uint8Array<ArrayBuffer> | undefined {
     const { cipher } = this.#client.session;
     try {
       const seal = (into: Uint8Array) => cipher.sealData(chunks, to, into);
-      const frame = sealDataFrame(this.#frame, to, generation, seal);
+      const frame = sealDataFrame(into, to, generation, seal);
       const size = frame.length - HEADER_SIZE;
       this.#pairs.spend(to, generation, size);
       this.#sending.take(dataCost(size));

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { AckOutcome, Type } from "../protocol.ts";
+import { encodeGrantBody } from "../protocol/data.ts";
 import { decodeEnvelope } from "../protocol/envelope.ts";
 import {
   decodeFileMessages,
@@ -109,5 +110,30 @@ Deno.test("FileLink: its own offer to the room lists the classic clients, which 
   const event = link.take(OWN_ID, message(), offer, false);
   assert(event?.type === "offer");
   assertEquals(event.without?.map(({ name }) => name), ["old"]);
+  await link.transfers!.close();
+});
+
+Deno.test("FileLink.bulk: the buffer of a lost connection, which may still be writing, is not used for the next one", async () => {
+  const disk = new MemoryDisk();
+  disk.files.set("file", new Uint8Array(100).fill(7));
+  const { link, said, message } = open(disk);
+  link.transfers!.offer("file", undefined, undefined);
+  const [offer] = decodeFileMessages(await said.promise).messages;
+  link.granted(ADA, encodeGrantBody({ generation: 1, total: 1_000_000 }));
+  const next = async (bulk: ReturnType<FileLink["bulk"]>) => {
+    const ask: FileMessage = { kind: "ask", id: offer!.id, generation: 1, offset: 0 };
+    link.take(ADA, message(), { refused: 0, messages: [ask] }, true);
+    for (;;) {
+      const frame = bulk();
+      if (frame) return frame;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  };
+  const lost = await next(link.bulk());
+  const before = lost.slice();
+  const again = await next(link.bulk());
+  assertEquals(again.length, before.length);
+  again.fill(0);
+  assertEquals(lost, before);
   await link.transfers!.close();
 });

@@ -361,8 +361,9 @@ export class IncomingTransfers {
     if (entry?.state !== "running" || !entry.isAsked) return 0;
     const { size } = entry.offer;
     if (offset !== entry.next || bytes.length > size - offset) return 0;
-    // A small file comes in one piece.
-    if (isSmall(entry) && bytes.length !== size) return 0;
+    // A small file comes in one piece, and a large one in few: each costs this client work and memory.
+    const isLast = bytes.length === size - offset;
+    if (!isLast && bytes.length < MAX_WHOLE) return 0;
     const before = costOf(entry);
     entry.next += bytes.length;
     entry.provedId = entry.id;

@@ -1,11 +1,12 @@
 // What the sender of a file can cause in a receiver: hashes that come at any time, and any number of times.
 
 import { assert, assertEquals } from "@std/assert";
-import type { FileMessage } from "../protocol/file_messages.ts";
+import { type FileMessage, MAX_WHOLE } from "../protocol/file_messages.ts";
 import type { Person } from "../room.ts";
 import { freeData } from "../tests/support/free_data.ts";
 import { sha256 } from "../tests/support/hash.ts";
 import { MemoryDisk } from "../tests/support/memory_disk.ts";
+import { noise } from "../tests/support/random.ts";
 import { StepClock } from "../tests/support/transfer_clock.ts";
 import { Transfers } from "./transfers.ts";
 
@@ -57,6 +58,11 @@ function setUp() {
     await Promise.resolve();
   };
   return { transfers, disk, clock, here, kept, ended: ended.promise, take, offer };
+}
+
+/** Lets disk operations go on, until a condition holds. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
 Deno.test("IncomingTransfers.hashed: a file is kept once, however often its hash comes", async () => {
@@ -125,4 +131,26 @@ Deno.test("Transfer.rate: what an earlier attempt or the time before a stall has
   assertEquals([running().stalled, running().rate], ["no data from mallory", 0]);
   await receive(MIB);
   await transfers.close();
+});
+
+Deno.test("IncomingTransfers.received: takes no chunk that is smaller than a sender may make it: each costs a write", async () => {
+  const { transfers, disk, ended, take, offer } = setUp();
+  const writes: number[] = [];
+  disk.onWrite = (offset) => void writes.push(offset);
+  const bytes = noise(2 * MAX_WHOLE + 1);
+  const id = idOf(7);
+  await offer(MALLORY, id, bytes.length);
+  await until(() => transfers.list[0]?.state === "running");
+  const send = (offset: number, length: number) =>
+    transfers.received(MALLORY, { id, offset, bytes: bytes.subarray(offset, offset + length) });
+  for (let offset = 0; offset < 1000; offset++) assertEquals(send(offset, 1), 0);
+  assertEquals(send(0, MAX_WHOLE - 1), 0);
+  for (const [offset, length] of [[0, MAX_WHOLE], [MAX_WHOLE, MAX_WHOLE], [2 * MAX_WHOLE, 1]]) {
+    assert(send(offset!, length!) > 0);
+  }
+  take(MALLORY, { kind: "hash", id, sha256: sha256(bytes) });
+  assertEquals(await ended, "done");
+  await transfers.close();
+  assertEquals(writes, [0, MAX_WHOLE, 2 * MAX_WHOLE]);
+  assertEquals(disk.received.get("a.txt"), bytes);
 });

@@ -148,8 +148,8 @@ export class DataLanes {
       const own = this.#bySender.get(sender) ?? new Set();
       this.#bySender.set(sender, own.add(pair));
     }
-    if (generation < pair.generation) return;
-    if (generation > pair.generation) {
+    // An earlier one, too: a receiver's grants come in order, so what they say last is true.
+    if (generation !== pair.generation) {
       this.#end(pair);
       Object.assign(pair, { generation, ...START });
     }

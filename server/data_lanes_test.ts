@@ -109,14 +109,13 @@ Deno.test("DataLanes: small frames count as 1024 bytes, so that many of them tak
   assertEquals(play.lanes.credit, 3 * dataCost(DATA_OVERHEAD));
 });
 
-Deno.test("DataLanes.grant: a repetition is told again while bytes are outstanding, an old one is ignored", () => {
+Deno.test("DataLanes.grant: a repetition is told again while bytes are outstanding, a lower one changes nothing", () => {
   const play = new Play();
   const grant = { generation: 2, total: 9_000 };
   play.lanes.grant(2, NET, 1, grant);
   play.told(1);
   play.lanes.grant(2, NET, 1, grant);
   assertEquals(play.told(1), [[2, 2, 9_000]]);
-  play.lanes.grant(2, NET, 1, { generation: 1, total: 90_000 });
   play.lanes.grant(2, NET, 1, { generation: 2, total: 8_000 });
   assertEquals(play.told(1), [[2, 2, 9_000]]);
   assert(play.send(1, 2, 2, 9_000));
@@ -133,6 +132,13 @@ Deno.test("DataLanes.grant: a new generation begins at 0, and drops what waits o
   assert(!play.send(1, 2, 1, 2_000));
   assert(play.send(1, 2, 2, 2_000, 9));
   assertEquals(framesIn(play.lanes.take(2)).map(({ body }) => body.at(-1)), [9]);
+  assertEquals(play.lanes.take(2), undefined);
+  // Also after one that is too high, perhaps because somebody on the way has changed it.
+  play.lanes.grant(2, NET, 1, { generation: 2 ** 32 - 1, total: 9_000 });
+  play.told(1);
+  play.lanes.grant(2, NET, 1, { generation: 3, total: 4_000 });
+  assertEquals([play.lanes.credit, play.told(1)], [4_000, [[2, 3, 4_000]]]);
+  assert(play.send(1, 2, 3, 2_000));
 });
 
 Deno.test("DataLanes.sweep: unused credit goes back after a time, and ends the generation", () => {
