@@ -299,7 +299,8 @@ export function checkEmpty(name: string, body: Uint8Array): void {
  * of bytes with `fill()`, and calls `next()` until it returns undefined.
  *
  * A frame that arrives in one piece is never copied; of a frame in several pieces, no body byte is copied more than
- * once. The buffer has `initial` bytes. For frames that need more it is a buffer of the pool, which stays until a smaller
+ * once. The buffer has `initial` bytes. For frames that need more it is a buffer of the pool (only with the limit of a
+ * member), which stays until a smaller
  * one comes, or has the size of one frame of up to `limit` bytes.
  *
  * A frame's views MUST NOT be used after the next call of `space()`.
@@ -368,7 +369,9 @@ export class FrameDecoder {
       if (have >= need && this.#end === this.#buffer.length) need = have + this.#small.length;
       if (this.#start + need > this.#buffer.length) {
         if (need > this.#buffer.length) {
-          const lent = need <= (this.#pool?.size ?? 0) ? this.#pool?.take() : undefined;
+          // Unadmitted connections could take all buffers, and the members would have none.
+          const pool = this.#limit > MAX_FRAME_BEFORE_ADMISSION ? this.#pool : undefined;
+          const lent = need <= (pool?.size ?? 0) ? pool?.take() : undefined;
           const grown = lent ?? new Uint8Array(need);
           grown.set(this.unread);
           this.#shrink();

@@ -13,6 +13,7 @@ import {
   FrameDecoder,
   HEADER_SIZE,
   Left,
+  LENGTH_SIZE,
   MAX_BODY,
   MAX_FRAME,
   MAX_FRAME_BEFORE_ADMISSION,
@@ -399,6 +400,19 @@ Deno.test("FrameDecoder with a pool: a frame that fits no buffer of it gets one 
   decoder.space();
   assertEquals([decoder.capacity, spare(pool)], [2000, 1]);
   assertEquals(push(decoder, frameOf(2000).subarray(300))[0]?.body, hex(pattern(1991)));
+});
+
+Deno.test("FrameDecoder with a pool: an unadmitted connection takes none of its buffers", () => {
+  const pool = new BufferPool(MAX_FRAME, 1);
+  const decoder = new FrameDecoder(MAX_FRAME_BEFORE_ADMISSION, 100, pool);
+  const large = frameOf(LENGTH_SIZE + MAX_FRAME_BEFORE_ADMISSION);
+  push(decoder, large.subarray(0, 50));
+  decoder.space();
+  assertEquals([decoder.capacity, spare(pool)], [large.length, 1]);
+  push(decoder, large.subarray(50));
+  decoder.limit = MAX_FRAME;
+  push(decoder, frameOf(500));
+  assertEquals([decoder.capacity, spare(pool)], [MAX_FRAME, 0]);
 });
 
 Deno.test("FrameDecoder with a pool: allocates what one frame needs while all buffers are lent", () => {
