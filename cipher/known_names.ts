@@ -133,11 +133,6 @@ export class KnownNames {
     return this.#table.alike(name)[0]?.name;
   }
 
-  /** Whether a name is known with this key. Remembers nothing. */
-  has(name: string, publicKey: Uint8Array): boolean {
-    return this.#table.compare(name, fingerprint(publicKey)) === "known";
-  }
-
   /**
    * Whether a name had this key already when the program started, or the user has trusted or verified it since. A
    * member that was met in this run does not get there by leaving, joining again or renaming itself.

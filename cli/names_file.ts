@@ -20,7 +20,8 @@ export class NamesFile {
   readonly #path: string;
   /** Of the file that `names` was compared with last. */
   #version: string | undefined;
-  readonly names: KnownNames = new KnownNames();
+  names: KnownNames = new KnownNames();
+  #isLoaded = false;
 
   /** To be followed by `load`. */
   constructor(places: Places) {
@@ -29,7 +30,7 @@ export class NamesFile {
   }
 
   /**
-   * Reads what the file has.
+   * Reads what the file has. The first time, that is what this user knew before: `names` is a new object then.
    *
    * @throws {FileUnavailable} if it cannot be read
    * @throws {ChatError} if it is damaged; it is never overwritten
@@ -39,7 +40,9 @@ export class NamesFile {
     const version = versionOf(this.#path);
     const text = readPrivate(this.#path, this.#places.home) ?? "";
     try {
-      this.names.merge(text);
+      if (this.#isLoaded || this.names.changed) this.names.merge(text);
+      else this.names = new KnownNames(text);
+      this.#isLoaded = true;
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
       throw new ChatError(`Cannot use ${this.#path}: ${cause.message}`, {

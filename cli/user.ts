@@ -196,8 +196,8 @@ export function loadSelf(system: System): Self {
   }
   const identity = orUnavailable(() => loadIdentity(folders));
   const file = new NamesFile(folders);
-  const { names: knownNames } = file;
   const unread = orUnavailable(() => file.load());
+  const { names: knownNames } = file;
   if (identity instanceof FileUnavailable) {
     return { identity: temporaryIdentity(system, identity), knownNames };
   }

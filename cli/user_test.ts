@@ -243,7 +243,7 @@ Deno.test("loadSelf: reports once that the known names are full", () => {
       "those that you trusted or verified are kept\n",
   );
   const again = loadSelf(system);
-  assertEquals([again.knownNames.size, again.knownNames.has("Bob", publicKey)], [MAX_NAMES, true]);
+  assertEquals([again.knownNames.size, again.knownNames.knew("Bob", publicKey)], [MAX_NAMES, true]);
 });
 
 Deno.test("loadSelf, loadSettings, localRooms: a home that is no folder gives a temporary identity, and one note", async () => {

@@ -411,7 +411,7 @@ Deno.test({
     // Ben has met Ada's identity, not the temporary one.
     await ben.endInput();
     assertEquals((await ben.result()).code, 0);
-    assert(knownNamesOf(operator).has("ada", publicKey));
+    assert(knownNamesOf(operator).knew("ada", publicKey));
   },
 });
 
