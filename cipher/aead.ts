@@ -12,8 +12,8 @@ export const NONCE_SIZE = 12;
 export const TAG_SIZE = 16;
 
 /**
- * Authenticated encryption with associated data (RFC 5116, section 2). Other arguments than `into` are neither changed nor kept. A key
- * or nonce of the wrong size is a `RangeError`: a bug in this program, since neither comes from the wire.
+ * Authenticated encryption with associated data (RFC 5116, section 2). Arguments other than `into` are neither changed
+ * nor kept. A key or nonce of the wrong size is a `RangeError`: a bug in this program, since neither comes from the wire.
  */
 export interface Aead {
   /**

@@ -7,7 +7,7 @@
 //   profile   salt (16) || counter (8) || sealed: keys (64) || signature (64) || time (8) || report (24) || profile
 //   message   counter (8) || sealed: signature (64) || time (8) || report (24) || envelope
 //   direct    counter (8) || sealed: signature (64) || time (8) || envelope
-//   data      counter (8) || sealed: chunk of a file
+//   data      counter (8) || sealed: chunks of files
 //   keys      identity, Ed25519 (32) || exchange, X25519 (32)
 //   report    position (8) || chain (16)
 //

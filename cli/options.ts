@@ -99,7 +99,7 @@ export const VIEW: Record<string, Option> = {
 };
 const FILE_RATE: Option = {
   value: { name: "RATE", kind: "number" },
-  help: "at most so many bytes of files per second, each way, such as 512K",
+  help: "limit for files, each way, in bytes per second, such as 512K",
 };
 /** Options of every screen, plain lines included. */
 export const SCREEN: Record<string, Option> = {

@@ -1,6 +1,6 @@
 // How many bytes one sender may have on their way to this client. Pure; the clock is passed in.
 //
-// More bytes on their way than the path holds wait in a queue somewhere, and chat of the same socket waits behind them.
+// More bytes on their way than the path holds wait in a queue somewhere, and delay the chat of the same socket.
 // So the window grows while the round trip stays near its minimum, and is halved when it does not (the idea of LEDBAT,
 // RFC 6817).
 

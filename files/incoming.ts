@@ -26,7 +26,7 @@ import type { TransferList } from "./transfer_list.ts";
 /** Offers that are kept, of all members and of one: each takes some hundred bytes. */
 const MAX_OFFERS = 20_000;
 const MAX_OFFERS_EACH = 10_000;
-/** Downloads at once that have a part file, and that are kept in memory: so many are asked for ahead. */
+/** Downloads at once that have a part file, and that are kept in memory. All of them are asked for at once. */
 const MAX_PARTS = 16;
 const MAX_SMALL = 512;
 /** Small files that are written at once. */
@@ -542,7 +542,7 @@ export class IncomingTransfers {
   /** A sender says that file data may be lost: it has lost its connection. */
   again(from: number): void {
     const now = this.#clock.now();
-    // One message may say so many times, and each time makes this client ask for all files again.
+    // One message may say this many times, and each time this client asks for all files again.
     if (now - (this.#lostAt.get(from) ?? -Infinity) < AGAIN_MS) return;
     this.#lostAt.set(from, now);
     this.lose(this.#post.peerKeyOf(from));

@@ -496,10 +496,10 @@ export class OutgoingTransfers {
 
   /** This client has lost its connection, and is back: what was on its way to its receivers is gone. */
   again(): void {
-    const told = new Set<number>();
+    const notified = new Set<number>();
     for (const { peerId, offer } of this.#active) {
-      if (peerId === undefined || told.has(peerId)) continue;
-      told.add(peerId);
+      if (peerId === undefined || notified.has(peerId)) continue;
+      notified.add(peerId);
       this.#control.send(peerId, { kind: "again", id: offer.id });
     }
   }

@@ -86,7 +86,7 @@ export class Transfers {
     this.#outgoing = new OutgoingTransfers(shared);
   }
 
-  /** Files are being hashed to be offered. */
+  /** Files are being looked for, to be offered. */
   get offering(): boolean {
     return this.#outgoing.offering;
   }

@@ -723,7 +723,7 @@ local function add_sealed(tree, range, use)
       message = "message to the room",
       direct = "direct message",
       profile = "profile",
-      data = "chunk of a file",
+      data = "file data",
     }
     item:add_proto_expert_info(e.unreadable, "It is shorter than every sealed " .. shortest[use])
     return "too short"
@@ -737,7 +737,7 @@ local function add_sealed(tree, range, use)
   item:add(f.secret, range(at + 8, size - at - 8 - 16))
   item:add(f.tag, range(size - 16, 16))
   local inside = size - SEALED_MIN[use]
-  local what = use == "profile" and "a profile" or use == "data" and "a chunk" or "an envelope"
+  local what = use == "profile" and "a profile" or use == "data" and "file data" or "an envelope"
   item:append_text(": " .. what .. " of " .. inside .. " bytes, which only members can open")
   return "sealed, " .. inside .. " bytes inside"
 end

@@ -227,7 +227,7 @@ def body_lines(use, body, tag=True):
         "profile": "keys, signature, time, report, profile",
         "room": "signature, time, report, envelope",
         "direct": "signature, time, envelope",
-        "data": "a chunk of a file",
+        "data": "chunks of files",
     }
     lines += rows(rest[8:-16], f"sealed: {inside[use]}")
     return lines + rows(rest[-16:], "tag" if tag else "")
