@@ -35,8 +35,12 @@ const MAX_SAVING = 16;
 const MAX_FINISHED = 64;
 const NOTHING = new Uint8Array();
 const EMPTY_HASH = new Uint8Array(createHash("sha256").digest());
-/** How often a sender may say that its data is lost, in ms: no connection is lost and back sooner. */
+/**
+ * How soon a sender may say again that its data is lost, in ms: no connection is lost and back sooner. For each file that
+ * this client has to ask for again there is a pause, too: what it asks comes before what its user says.
+ */
 const AGAIN_MS = 10;
+const ASK_AGAIN_MS = 2;
 
 export interface IncomingOptions {
   readonly post: Post;
@@ -76,8 +80,8 @@ export class IncomingTransfers {
   /** Files that are here, and whose senders do not know it yet. */
   readonly #finished: Incoming[] = [];
   #isStarting = false;
-  /** When each sender last said that its data is lost, in ms. */
-  readonly #lostAt = new Map<number, number>();
+  /** Until when what each sender says of lost data is ignored, in ms. */
+  readonly #heardUntil = new Map<number, number>();
   /** Members that have made too many offers, by their keys: each is reported once. */
   readonly #reported = new Set<string>();
 
@@ -403,6 +407,8 @@ export class IncomingTransfers {
   differs(from: number, id: Uint8Array): void {
     const entry = this.#find(from, id);
     if (entry?.state !== "running" || !entry.isAsked || entry.provedId === entry.id) return;
+    // It was asked for from its beginning, and nothing was to be compared.
+    if (entry.next === 0) return;
     this.#forgo(entry);
     entry.sha256 = entry.rate = undefined;
     entry.next = entry.written = entry.resumed = 0;
@@ -536,26 +542,33 @@ export class IncomingTransfers {
       if (entry.peerId === id && entry.state === "offered") this.forget(entry);
     }
     this.#reported.delete(peerKey);
-    this.#lostAt.delete(id);
+    this.#heardUntil.delete(id);
   }
 
   /** A sender says that file data may be lost: it has lost its connection. */
   again(from: number): void {
     const now = this.#clock.now();
     // One message may say this many times, and each time this client asks for all files again.
-    if (now - (this.#lostAt.get(from) ?? -Infinity) < AGAIN_MS) return;
-    this.#lostAt.set(from, now);
-    this.lose(this.#post.peerKeyOf(from));
+    if (now < (this.#heardUntil.get(from) ?? -Infinity)) return;
+    const lost = this.lose(this.#post.peerKeyOf(from));
+    this.#heardUntil.set(from, now + AGAIN_MS + ASK_AGAIN_MS * lost);
     this.pump();
   }
 
-  /** What a sender owes is lost; without a peer key, what all senders owe. `pump` asks for it again. */
-  lose(peerKey: string | undefined): void {
+  /**
+   * What a sender owes is lost; without a peer key, what all senders owe. `pump` asks for it again.
+   *
+   * @returns how many files that are
+   */
+  lose(peerKey: string | undefined): number {
+    let count = 0;
     for (const entry of this.#running) {
       if (peerKey !== undefined && entry.peerKey !== peerKey) continue;
       this.lost(entry);
+      count++;
       if (entry.peerId !== undefined) this.#post.data.void(entry.peerId);
     }
+    return count;
   }
 
   /** The data of a file that is on its way is lost. */

@@ -27,6 +27,8 @@ function setUp() {
   const clock = new StepClock();
   /** How often the disk was to keep a file. */
   const kept = { count: 0 };
+  /** How often it has asked for a file. */
+  const asked = { count: 0 };
   disk.onSink = () => void kept.count++;
   const person = (id: number): Person => (
     { id, name: here.get(id) ?? "", self: id === SELF, away: false }
@@ -35,7 +37,10 @@ function setUp() {
     self: person(SELF),
     ready: true,
     connected: true,
-    tell: () => true,
+    tell(_, { messages }) {
+      asked.count += messages.filter(({ kind }) => kind === "ask").length;
+      return true;
+    },
     say() {},
     wake() {},
     data: freeData,
@@ -57,7 +62,7 @@ function setUp() {
     take(from, { kind: "offer", id, size, name: "a.txt" });
     await Promise.resolve();
   };
-  return { transfers, disk, clock, here, kept, ended: ended.promise, take, offer };
+  return { transfers, disk, clock, here, kept, asked, ended: ended.promise, take, offer };
 }
 
 /** Lets disk operations go on, until a condition holds. */
@@ -153,4 +158,36 @@ Deno.test("IncomingTransfers.received: takes no chunk that is smaller than a sen
   await transfers.close();
   assertEquals(writes, [0, MAX_WHOLE, 2 * MAX_WHOLE]);
   assertEquals(disk.received.get("a.txt"), bytes);
+});
+
+Deno.test("IncomingTransfers.again: a sender that keeps losing its data makes this client ask for little", async () => {
+  const { transfers, clock, asked, take, offer } = setUp();
+  const count = 100;
+  for (let n = 0; n < count; n++) await offer(MALLORY, idOf(n), 5);
+  await Promise.resolve();
+  assertEquals(asked.count, count);
+  const again = async () => {
+    take(MALLORY, { kind: "again", id: idOf(0) });
+    await Promise.resolve();
+  };
+  // The first time counts at once.
+  await again();
+  assertEquals(asked.count, 2 * count);
+  for (let ms = 0; ms < 1000; ms += 10) {
+    clock.pass(10);
+    await again();
+  }
+  assert(asked.count <= 7 * count, `${asked.count} files were asked for`);
+  await transfers.close();
+});
+
+Deno.test("IncomingTransfers.differs: counts only for what was to be compared", async () => {
+  const { transfers, asked, take, offer } = setUp();
+  const id = idOf(7);
+  await offer(MALLORY, id, 2 * MAX_WHOLE);
+  await until(() => asked.count > 0);
+  for (let n = 0; n < 10; n++) take(MALLORY, { kind: "differs", id });
+  await Promise.resolve();
+  assertEquals(asked.count, 1);
+  await transfers.close();
 });

@@ -180,6 +180,34 @@ Deno.test("Transfers.take: a receiver that asks again while its part is compared
   await transfers.close();
 });
 
+Deno.test("Transfers.take: a receiver that ends its transfer has nothing more compared, and a refusal is reported once", async () => {
+  const { transfers, disk, take, told, said } = setUp();
+  const bytes = new Uint8Array(2 * MAX_WHOLE);
+  disk.files.set("a", bytes);
+  let compared = 0;
+  disk.onHash = (_, length) => {
+    if (length === MAX_WHOLE) compared++;
+  };
+  // More than the list keeps when they have ended.
+  for (let n = 0; n < 101; n++) disk.files.set(`small/${n}`, new Uint8Array(1));
+  transfers.offer(["a", "small/"], undefined, undefined);
+  while (transfers.offering) await new Promise(setImmediate);
+  const [{ id }, ...others] = said as [FileMessage, ...FileMessage[]];
+  const prefix = sha256(bytes.subarray(0, MAX_WHOLE));
+  const decline = (id: Uint8Array): FileMessage => ({ kind: "decline", id, reason: "declined" });
+  for (let generation = 1; generation < 10; generation++) {
+    take(BOB, [{ kind: "ask", id, generation, offset: MAX_WHOLE, prefix }]);
+    while (compared < Math.min(3, generation)) await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    take(BOB, [decline(id)]);
+    assertEquals(take(BOB, [decline(id), decline(id)]), []);
+    take(BOB, others.map(({ id }) => decline(id)));
+  }
+  assertEquals(compared, 3);
+  assert(told.includes("differs"));
+  await transfers.close();
+});
+
 Deno.test("Transfers.left: nothing is kept of the offers of a member that has left", () => {
   const { transfers, flood, leave, here, take, offer } = setUp();
   flood(MALLORY, 500);

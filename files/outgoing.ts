@@ -61,6 +61,8 @@ export class OutgoingTransfers {
   /** Transfers that move data. */
   readonly #active = new Set<Sending>();
   readonly #data: ReadAhead;
+  /** How often each member in the room had what it has compared, by the file's id in hex. */
+  readonly #compared = new Map<number, Map<string, number>>();
   /** Running transfers whose receivers have left, oldest first. */
   readonly #lost = new Set<Sending>();
   /** Calls of `offer` that have not finished. */
@@ -346,7 +348,7 @@ export class OutgoingTransfers {
     const entry = this.#sendingTo(source, peerKey, to);
     // One that is being compared may be asked for again: a large file takes a while.
     const mustCompare = request.prefix && !this.#data.isHashing(to, request);
-    if (mustCompare && ++entry.compared > MAX_COMPARED) {
+    if (mustCompare && this.#countCompared(to, id.toHex()) > MAX_COMPARED) {
       return this.#control.send(to, { kind: "differs", id });
     }
     this.#data.ask(to, source, request);
@@ -362,6 +364,14 @@ export class OutgoingTransfers {
     if (source.offer.size > MAX_WHOLE) this.#list.report(entry);
   }
 
+  /** Not in the transfer: a receiver can make that one end, and leave the list. */
+  #countCompared(to: number, id: string): number {
+    const counts = this.#compared.get(to) ?? new Map<string, number>();
+    const count = (counts.get(id) ?? 0) + 1;
+    this.#compared.set(to, counts.set(id, count));
+    return count;
+  }
+
   /** A receiver has the complete file, or does not want it. */
   finished(from: number, fileMessage: FileMessage & { kind: "decline" | "done" }): void {
     const source = this.find(fileMessage.id);
@@ -369,7 +379,8 @@ export class OutgoingTransfers {
     if (!source || peerKey === undefined || !isOfferedTo(source, peerKey)) return;
     const entry = this.#sendingTo(source, peerKey, from);
     this.#data.drop(from, fileMessage.id);
-    if (entry.state === "done") return;
+    // Reported once, however often it is said.
+    if (entry.state === "done" || (fileMessage.kind === "decline" && !entry.live)) return;
     if (fileMessage.kind === "done") {
       entry.bytes = source.offer.size;
       entry.sha256 = source.sha256;
@@ -410,7 +421,6 @@ export class OutgoingTransfers {
     }
     if (entry.peerId !== to) {
       entry.movedAt = this.#clock.now();
-      entry.compared = 0;
     }
     this.#lost.delete(entry);
     entry.peerId = to;
@@ -492,6 +502,7 @@ export class OutgoingTransfers {
   /** A member has left: its requests are void. */
   drop(id: number): void {
     this.#data.drop(id);
+    this.#compared.delete(id);
   }
 
   /** This client has lost its connection, and is back: what was on its way to its receivers is gone. */
@@ -507,6 +518,7 @@ export class OutgoingTransfers {
   /** The session is over: ids mean other members in the next one. */
   reset(): void {
     this.#data.clear();
+    this.#compared.clear();
   }
 
   close(): void {

@@ -105,7 +105,8 @@ export class ReadAhead {
       return;
     }
     if (!before) {
-      if (own.size >= MAX_STREAMS_EACH || this.#count >= MAX_STREAMS) return;
+      if (own.size >= MAX_STREAMS_EACH) return;
+      if (this.#count >= MAX_STREAMS && !this.#makeRoom(own.size)) return;
       this.#count++;
     }
     const isHashed = prefix !== undefined || offset === source.offer.size;
@@ -113,6 +114,14 @@ export class ReadAhead {
     this.#streams.set(to, own.set(key, stream));
     if (isHashed) this.#startComparing(stream);
     else this.start();
+  }
+
+  /** Ends a stream of the receiver with the most, if they are more than another one has. */
+  #makeRoom(than: number): boolean {
+    const [most] = [...this.#streams.values()].sort((a, b) => b.size - a.size);
+    if (!most || most.size <= than) return false;
+    this.#end(most.values().next().value!);
+    return true;
   }
 
   /** Whether the file is being hashed for the same request, perhaps of an earlier generation. */
@@ -174,6 +183,8 @@ export class ReadAhead {
 
   async #readAll(): Promise<void> {
     try {
+      // One message may ask for many files: one look at what there is serves them all.
+      await Promise.resolve();
       while (!this.#list.closed && this.#buffers < MAX_READY) {
         const stream = this.#nextReceiver();
         if (!stream) return;
@@ -241,8 +252,11 @@ export class ReadAhead {
     for (const stream of this.#streams.get(to)?.values() ?? []) {
       // Its receiver may ask for it again meanwhile.
       if (stream.isHashed) continue;
-      if (this.#post.data.left(to, stream.generation) === undefined) this.#end(stream);
+      const left = this.#post.data.left(to, stream.generation);
+      if (left === undefined) this.#end(stream);
       else if (this.#lengthOf(stream, used) > 0) return stream;
+      // Nor may anything else go: its other files, perhaps very many, need not be looked at.
+      else if (left - (this.#reserved.get(to) ?? 0) < chunksCost(0)) return undefined;
     }
     return undefined;
   }

@@ -46,6 +46,8 @@ function setUp() {
   const disk = new MemoryDisk();
   /** The generation of each receiver, and what may still be sent in it. */
   const grants = new Map<number, { generation: number; left: number }>();
+  /** How often it was looked up how much may be sent. */
+  const looks = { count: 0 };
   let woken = Promise.withResolvers<void>();
   const post: Post = {
     self: { id: 0, name: "ada", self: true, away: false },
@@ -57,6 +59,7 @@ function setUp() {
     data: {
       ...freeData,
       left: (to, generation) => {
+        looks.count++;
         const grant = grants.get(to);
         return grant?.generation === generation ? grant.left : undefined;
       },
@@ -166,7 +169,7 @@ function setUp() {
   /** All frames that may go, in short: `1: a@0+1000 b@0+1000`. */
   const takeShort = async () => (await takeAll()).map(short);
   return {
-    ...{ disk, list, files, events, buffers, reader, grants },
+    ...{ disk, list, files, events, buffers, reader, grants, looks },
     ...{ make, ask, grant, next, nextReady, takeAll, takeShort },
   };
 }
@@ -592,6 +595,42 @@ Deno.test("ReadAhead: one receiver has a bounded number of files on their way", 
   reader.ask(1, files.get("a")!, { id: files.get("a")!.offer.id, generation: 1, offset: 0 });
   assertEquals((await takeAll()).length, 1);
   assertStrictEquals(disk.open_, 1);
+  await list.close();
+});
+
+Deno.test("ReadAhead: receivers that ask for very much leave room for others", async () => {
+  const { grant, reader, takeAll, list, files, make, looks } = setUp();
+  await make("a", 10);
+  const { upload, offer } = files.get("a")!;
+  const sources = Array.from({ length: 1024 }, (_, i) => {
+    const id = offer.id.slice();
+    new DataView(id.buffer).setUint32(12, i);
+    const source = new Outgoing(i, { ...offer, id }, "a", undefined);
+    source.upload = upload;
+    return source;
+  });
+  for (let to = 1; to <= 30; to++) {
+    grant(to, 0);
+    for (const source of sources) {
+      reader.ask(to, source, { id: source.offer.id, generation: 1, offset: 0 });
+    }
+    await list.settle();
+  }
+  // Those that grant nothing cost hardly any work, either.
+  assert(looks.count < 10_000, `it looked ${looks.count} times`);
+  grant(99, 0);
+  reader.ask(99, sources[0]!, { id: sources[0]!.offer.id, generation: 1, offset: 0 });
+  grant(99);
+  assertEquals((await takeAll()).map(({ to }) => to), [99]);
+  // All of them have an equal part.
+  for (let to = 1; to <= 30; to++) grant(to);
+  const parts = (await takeAll()).map(({ to, parts }) => ({ to, count: parts.length }));
+  const total = parts.reduce((sum, { count }) => sum + count, 0);
+  assert(total <= 20_000, `${total} files were on their way`);
+  for (let to = 1; to <= 30; to++) {
+    const count = parts.filter((one) => one.to === to).reduce((sum, { count }) => sum + count, 0);
+    assert(count > 600 && count < 700, `${count} files went to ${to}`);
+  }
   await list.close();
 });
 

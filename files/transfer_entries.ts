@@ -172,8 +172,6 @@ export class Sending extends TransferEntry {
   readonly direction = "out";
   readonly source: Outgoing;
   bytes = 0;
-  /** How often this member had what it has compared with the file. */
-  compared = 0;
 
   constructor(number: number, source: Outgoing) {
     super(number, source.offer);
