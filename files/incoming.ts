@@ -12,14 +12,14 @@ import {
   isFolder,
   MAX_WHOLE,
   type Reason,
-  restCost,
 } from "../protocol/file_messages.ts";
 import type { Person } from "../room.ts";
 import type { ControlQueue } from "./control_queue.ts";
 import { FileError } from "./disk_errors.ts";
+import { FewAtOnce } from "./few_at_once.ts";
 import { FreeSpace } from "./free_space.ts";
 import type { AcceptPolicy, Post, TransferClock } from "./post.ts";
-import type { Disk, ReceivedOffer } from "./storage.ts";
+import type { Disk } from "./storage.ts";
 import { Incoming, type TransferState } from "./transfer_entries.ts";
 import type { TransferList } from "./transfer_list.ts";
 
@@ -32,7 +32,7 @@ const MAX_SMALL = 512;
 /** Small files that are written at once. */
 const MAX_SAVING = 16;
 /** Small files whose senders learn together that they are here. */
-const MAX_FINISHED = 64;
+const MAX_FINISHED = 16;
 const NOTHING = new Uint8Array();
 const EMPTY_HASH = new Uint8Array(createHash("sha256").digest());
 /**
@@ -72,11 +72,8 @@ export class IncomingTransfers {
   readonly #queued = { parts: new Set<Incoming>(), small: new Set<Incoming>() };
   /** Those that run or are queued, by what their sender says of them. */
   readonly #accepted = new Map<string, Set<Incoming>>();
-  /** The small files that are being written, one after the other in each lane. */
-  readonly #saving: Promise<void>[] = [];
-  #savings = 0;
-  /** How many they are, with those that wait. */
-  #unsaved = 0;
+  /** Writes small files, few at once: the system serves more of them no faster. */
+  readonly #saving = new FewAtOnce(MAX_SAVING);
   /** Files that are here, and whose senders do not know it yet. */
   readonly #finished: Incoming[] = [];
   #isStarting = false;
@@ -178,7 +175,7 @@ export class IncomingTransfers {
 
   /** It is neither running nor waiting any more. */
   #dequeue(entry: Incoming): void {
-    if (this.#running.delete(entry) && !isSmall(entry)) this.#parts--;
+    if (this.#running.delete(entry) && !entry.isSmall) this.#parts--;
     this.#queueOf(entry).delete(entry);
     this.#forgo(entry);
     const alike = this.#accepted.get(entry.claim);
@@ -187,14 +184,14 @@ export class IncomingTransfers {
   }
 
   #queueOf(entry: Incoming): Set<Incoming> {
-    return isSmall(entry) ? this.#queued.small : this.#queued.parts;
+    return entry.isSmall ? this.#queued.small : this.#queued.parts;
   }
 
   /** Its data is not wanted any more. */
   #forgo(entry: Incoming): void {
     if (!entry.isAsked) return;
     entry.isAsked = false;
-    if (entry.peerId !== undefined) this.#post.data.forgo(entry.peerId, costOf(entry));
+    if (entry.peerId !== undefined) this.#post.data.forgo(entry.peerId, entry.cost);
   }
 
   /** Accepts or declines an offer without asking the user, as the policy says. */
@@ -216,7 +213,7 @@ export class IncomingTransfers {
     this.#accepted.set(entry.claim, (this.#accepted.get(entry.claim) ?? new Set()).add(entry));
     this.#start();
     // Of a small file only the end is reported: each report costs more than the file.
-    if (entry.state === "waiting" && !isSmall(entry)) this.#list.report(entry);
+    if (entry.state === "waiting" && !entry.isSmall) this.#list.report(entry);
     this.#list.watch();
   }
 
@@ -316,7 +313,7 @@ export class IncomingTransfers {
   async #openSink(entry: Incoming): Promise<void> {
     if (entry.state !== "waiting" || this.#list.closed) return;
     try {
-      entry.sink = await this.#disk.sink(receivedOffer(entry));
+      entry.sink = await this.#disk.sink(entry.received);
     } catch (error) {
       return this.#failed(entry, error);
     }
@@ -349,7 +346,7 @@ export class IncomingTransfers {
   #ask(entry: Incoming): void {
     const { id, next, peerId, provedId } = entry;
     entry.isAsked = true;
-    const generation = this.#post.data.expect(peerId!, costOf(entry));
+    const generation = this.#post.data.expect(peerId!, entry.cost);
     const ask = { kind: "ask", id, generation, offset: next } as const;
     if (next === 0 || provedId === id) return this.#control.send(peerId!, ask);
     // Its sender has to compare what an earlier transfer has brought.
@@ -368,16 +365,16 @@ export class IncomingTransfers {
     // A small file comes in one piece, and a large one in few: each costs this client work and memory.
     const isLast = bytes.length === size - offset;
     if (!isLast && bytes.length < MAX_WHOLE) return 0;
-    const before = costOf(entry);
+    const before = entry.cost;
     entry.next += bytes.length;
     entry.provedId = entry.id;
     this.#list.move(entry, this.#clock.now());
-    if (isSmall(entry)) {
+    if (entry.isSmall) {
       // A copy: the frame may be much larger.
       entry.whole = bytes.slice();
       entry.wholeFrom = from;
     } else this.#then(entry, () => this.#write(entry, from, offset, bytes));
-    const got = before - costOf(entry);
+    const got = before - entry.cost;
     if (entry.next === size) this.#complete(entry);
     return got;
   }
@@ -431,26 +428,24 @@ export class IncomingTransfers {
     else this.#then(entry, () => this.#finish(entry));
   }
 
-  /** Keeps a small file. Few at once: the system serves them no faster all together. */
   #save(entry: Incoming, bytes: Uint8Array): void {
-    const lane = this.#savings++ % MAX_SAVING;
     const save = async () => {
       if (entry.state !== "running" || entry.whole !== bytes) return;
+      const { received } = entry;
       try {
-        const offer = receivedOffer(entry);
-        entry.path = isFolder(offer.name)
-          ? await this.#disk.makeFolder(offer)
-          : await this.#disk.save(offer, bytes, entry.sha256!);
+        entry.path = isFolder(received.name)
+          ? await this.#disk.makeFolder(received)
+          : await this.#disk.save(received, bytes, entry.sha256!);
       } catch (error) {
         return this.#failed(entry, error);
       }
       this.#done(entry);
     };
-    const work = (this.#saving[lane] ?? Promise.resolve()).then(save).then(() => {
-      if (--this.#unsaved === 0) this.#answerFinished();
-    });
-    this.#unsaved++;
-    this.#list.track(this.#saving[lane] = work);
+    this.#list.track(
+      this.#saving.run(save).then(() => {
+        if (this.#saving.size === 0) this.#answerFinished();
+      }),
+    );
   }
 
   async #finish(entry: Incoming): Promise<void> {
@@ -472,7 +467,7 @@ export class IncomingTransfers {
     // While it got its name, it may have been cancelled.
     if (!entry.live) return;
     this.#finished.push(entry);
-    if (this.#unsaved === 0 || this.#finished.length >= MAX_FINISHED) this.#answerFinished();
+    if (this.#saving.size === 0 || this.#finished.length >= MAX_FINISHED) this.#answerFinished();
     this.#dequeue(entry);
     this.#list.end(entry, "done");
     this.#start();
@@ -574,7 +569,7 @@ export class IncomingTransfers {
   /** The data of a file that is on its way is lost. */
   lost(entry: Incoming): void {
     entry.isAsked = false;
-    if (!isSmall(entry) || entry.sha256) return;
+    if (!entry.isSmall || entry.sha256) return;
     // Without its hash it is worth nothing, and it is small.
     this.#freeWhole(entry);
     entry.next = 0;
@@ -597,21 +592,7 @@ export class IncomingTransfers {
   }
 }
 
-/** It comes in one piece, and is kept in memory until its hash is here. */
-function isSmall({ offer }: Incoming): boolean {
-  return offer.size <= MAX_WHOLE;
-}
-
-/** What the rest of a file takes of a grant. */
-function costOf({ offer, next }: Incoming): number {
-  return restCost(offer.size - next);
-}
-
 /** Equal for offers of one member that may be of the same file. */
 function claimOf(peerKey: string | undefined, { name, size }: FileOffer): string {
   return JSON.stringify([peerKey, size, name]);
-}
-
-function receivedOffer({ id, offer: { name, size }, peerKey }: Incoming): ReceivedOffer {
-  return { id, name, size, from: peerKey ?? "" };
 }

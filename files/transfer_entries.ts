@@ -1,10 +1,10 @@
 // One transfer as the client keeps it: an offer that it received, an offer that it made, or a file on its way to one
 // member. Plain data and its view for the screen; knows no disk, no wire and no clock.
 
-import { type FileOffer, isFolder } from "../protocol/file_messages.ts";
+import { type FileOffer, isFolder, MAX_WHOLE, restCost } from "../protocol/file_messages.ts";
 import type { EndReason, Person, Transfer } from "../room.ts";
 import type { Rate } from "./rate.ts";
-import type { Sink, Upload } from "./storage.ts";
+import type { ReceivedOffer, Sink, Upload } from "./storage.ts";
 
 export type TransferState = Transfer["state"];
 
@@ -116,6 +116,22 @@ export class Incoming extends TransferEntry {
 
   get bytes(): number {
     return this.written;
+  }
+
+  /** It comes in one piece, and is kept in memory until its hash is here. */
+  get isSmall(): boolean {
+    return this.offer.size <= MAX_WHOLE;
+  }
+
+  /** What the rest of it takes of a grant. */
+  get cost(): number {
+    return restCost(this.offer.size - this.next);
+  }
+
+  /** The offer, as the disk keeps it. */
+  get received(): ReceivedOffer {
+    const { id, offer: { name, size }, peerKey } = this;
+    return { id, name, size, from: peerKey ?? "" };
   }
 }
 
