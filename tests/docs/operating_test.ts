@@ -115,13 +115,14 @@ Deno.test("docs/operating.md: the formula for the memory has the values that a t
   const rows = table("part", "at most", "what it is");
   assertEquals(rows.map(([, value]) => value), [
     size(MEMORY.program),
+    size(MEMORY.buffers),
     `${MEMORY.log} × \`--log-size\``,
     size(MEMORY.direct),
     size(MEMORY.data),
     size(MEMORY.unadmitted),
     size(MEMORY.member),
   ]);
-  assert(rows[4]![0]!.endsWith(`, and ${MORE_UNADMITTED} more`));
+  assert(rows[5]![0]!.endsWith(`, and ${MORE_UNADMITTED} more`));
   const bound = memoryBound(DEFAULT_LIMITS);
   const GiB = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   assert(page.includes(`With the defaults that is ${GiB(bound)},`));

@@ -12,6 +12,8 @@ export const MIB: number = 1024 * KIB;
 export const MEMORY = {
   /** The program, and the garbage of a busy one. */
   program: 192 * MIB,
+  /** Into which the frames of members are read that are larger than most. */
+  buffers: 16 * MIB,
   /** Of each byte of the room's log. */
   log: 2,
   /** All direct messages that wait. */
@@ -31,6 +33,6 @@ export const MORE_UNADMITTED: number = RETURN_PLACES + ENDINGS_IN_ALL;
 export function memoryBound(
   { logSize, maxMembers, maxAdmissions }: Pick<Limits, "logSize" | "maxMembers" | "maxAdmissions">,
 ): number {
-  return MEMORY.program + MEMORY.log * logSize + MEMORY.direct + MEMORY.data +
+  return MEMORY.program + MEMORY.buffers + MEMORY.log * logSize + MEMORY.direct + MEMORY.data +
     MEMORY.unadmitted * (maxAdmissions + MORE_UNADMITTED) + MEMORY.member * maxMembers;
 }
