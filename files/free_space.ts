@@ -21,13 +21,13 @@ export class FreeSpace {
   /** Accepted files that are running, or about to. */
   readonly #running: ReadonlySet<Incoming>;
   /** Accepted files that wait for others. */
-  readonly #queues: readonly ReadonlySet<Incoming>[];
+  readonly #queues: readonly Iterable<Incoming>[];
   #seen: { readonly at: number; readonly bytes: number | undefined } | undefined;
 
   constructor(
     { disk, clock }: { disk: Disk; clock: TransferClock },
     running: ReadonlySet<Incoming>,
-    queues: readonly ReadonlySet<Incoming>[],
+    queues: readonly Iterable<Incoming>[],
   ) {
     this.#disk = disk;
     this.#clock = clock;

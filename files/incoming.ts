@@ -16,6 +16,7 @@ import {
 import type { Person } from "../room.ts";
 import type { ControlQueue } from "./control_queue.ts";
 import { FileError } from "./disk_errors.ts";
+import { DownloadPlaces } from "./download_places.ts";
 import { FewAtOnce } from "./few_at_once.ts";
 import { FreeSpace } from "./free_space.ts";
 import type { AcceptPolicy, Post, TransferClock } from "./post.ts";
@@ -26,7 +27,7 @@ import type { TransferList } from "./transfer_list.ts";
 /** Offers that are kept, of all members and of one: each takes some hundred bytes. */
 const MAX_OFFERS = 20_000;
 const MAX_OFFERS_EACH = 10_000;
-/** Downloads at once that have a part file, and that are kept in memory. All of them are asked for at once. */
+/** Downloads of one sender at once that have a part file, and that are kept in memory. All are asked for at once. */
 const MAX_PARTS = 16;
 const MAX_SMALL = 512;
 /** Small files that are written at once. */
@@ -66,10 +67,9 @@ export class IncomingTransfers {
   readonly #acceptLimit: number;
   readonly #ignores: (who: Person) => boolean;
   readonly #running = new Set<Incoming>();
-  /** How many of them have a part file. */
-  #parts = 0;
-  /** Accepted, but enough others run. */
-  readonly #queued = { parts: new Set<Incoming>(), small: new Set<Incoming>() };
+  /** Which of the accepted ones may run. */
+  readonly #parts = new DownloadPlaces(MAX_PARTS);
+  readonly #small = new DownloadPlaces(MAX_SMALL, MAX_SMALL / 2);
   /** Those that run or are queued, by what their sender says of them. */
   readonly #accepted = new Map<string, Set<Incoming>>();
   /** Writes small files, few at once: the system serves more of them no faster. */
@@ -91,7 +91,7 @@ export class IncomingTransfers {
     this.#accept = options.accept;
     this.#acceptLimit = options.acceptLimit;
     this.#ignores = options.ignores;
-    this.space = new FreeSpace(options, this.#running, [this.#queued.parts, this.#queued.small]);
+    this.space = new FreeSpace(options, this.#running, [this.#parts, this.#small]);
   }
 
   get running(): ReadonlySet<Incoming> {
@@ -99,7 +99,7 @@ export class IncomingTransfers {
   }
 
   get queued(): number {
-    return this.#queued.parts.size + this.#queued.small.size;
+    return this.#parts.size + this.#small.size;
   }
 
   // ---- offers ----
@@ -175,16 +175,16 @@ export class IncomingTransfers {
 
   /** It is neither running nor waiting any more. */
   #dequeue(entry: Incoming): void {
-    if (this.#running.delete(entry) && !entry.isSmall) this.#parts--;
-    this.#queueOf(entry).delete(entry);
+    this.#running.delete(entry);
+    this.#placesOf(entry).delete(entry);
     this.#forgo(entry);
     const alike = this.#accepted.get(entry.claim);
     alike?.delete(entry);
     if (alike?.size === 0) this.#accepted.delete(entry.claim);
   }
 
-  #queueOf(entry: Incoming): Set<Incoming> {
-    return entry.isSmall ? this.#queued.small : this.#queued.parts;
+  #placesOf(entry: Incoming): DownloadPlaces {
+    return entry.isSmall ? this.#small : this.#parts;
   }
 
   /** Its data is not wanted any more. */
@@ -208,7 +208,7 @@ export class IncomingTransfers {
     entry.reason = entry.message = undefined;
     entry.sha256 = entry.provedId = undefined;
     entry.next = entry.written = entry.resumed = 0;
-    this.#queueOf(entry).add(entry);
+    this.#placesOf(entry).add(entry);
     entry.claim = claimOf(entry.peerKey, entry.offer);
     this.#accepted.set(entry.claim, (this.#accepted.get(entry.claim) ?? new Set()).add(entry));
     this.#start();
@@ -269,31 +269,16 @@ export class IncomingTransfers {
     // A file that fails at once starts others: not from here, or thousands would be one in the other.
     if (this.#isStarting) return;
     this.#isStarting = true;
-    // Many are asked for in one message.
-    if (this.#small <= MAX_SMALL / 2) {
-      for (const entry of this.#queued.small) {
-        if (this.#small >= MAX_SMALL) break;
-        this.#startSmall(entry);
-      }
-    }
-    for (const entry of this.#queued.parts) {
-      if (this.#parts >= MAX_PARTS) break;
-      this.#queued.parts.delete(entry);
+    for (const entry of this.#small.take()) this.#startSmall(entry);
+    for (const entry of this.#parts.take()) {
       this.#running.add(entry);
-      this.#parts++;
       this.#then(entry, () => this.#openSink(entry));
     }
     this.#isStarting = false;
     this.pump();
   }
 
-  /** How many of the running files are small. */
-  get #small(): number {
-    return this.#running.size - this.#parts;
-  }
-
   #startSmall(entry: Incoming): void {
-    this.#queued.small.delete(entry);
     this.#running.add(entry);
     entry.state = "running";
     const shortage = this.space.shortage(entry, 0);

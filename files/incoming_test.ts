@@ -14,6 +14,7 @@ const SELF = 1;
 const MALLORY = 2;
 /** The next session of the same member. */
 const MALLORY_AGAIN = 3;
+const CAROL = 4;
 const DIRECT = { direct: true, sent: undefined, missing: 0 };
 
 const utf8 = new TextEncoder();
@@ -21,7 +22,7 @@ const idOf = (byte: number) => new Uint8Array(16).fill(byte);
 
 /** A client that accepts every file of mallory, without a wire. */
 function setUp() {
-  const here = new Map([[SELF, "ada"], [MALLORY, "mallory"]]);
+  const here = new Map([[SELF, "ada"], [MALLORY, "mallory"], [CAROL, "carol"]]);
   const ended = Promise.withResolvers<string>();
   const disk = new MemoryDisk();
   const clock = new StepClock();
@@ -189,5 +190,34 @@ Deno.test("IncomingTransfers.differs: counts only for what was to be compared", 
   for (let n = 0; n < 10; n++) take(MALLORY, { kind: "differs", id });
   await Promise.resolve();
   assertEquals(asked.count, 1);
+  await transfers.close();
+});
+
+Deno.test("IncomingTransfers: files of others come, however many accepted ones of a sender never come", async () => {
+  const { transfers, disk, take, ended, offer } = setUp();
+  // Part files, and files that have all data but never their hash.
+  for (const size of [2 * MAX_WHOLE, 5]) {
+    for (let n = 0; n < 600; n++) {
+      const id = idOf(size === 5 ? 1 : 2);
+      new DataView(id.buffer).setUint32(0, n);
+      await offer(MALLORY, id, size);
+      transfers.received(MALLORY, { id, offset: 0, bytes: new Uint8Array(5) });
+    }
+  }
+  for (const size of [2 * MAX_WHOLE, 5]) {
+    const bytes = noise(size);
+    const id = idOf(size === 5 ? 8 : 9);
+    await offer(CAROL, id, size);
+    let got = 0;
+    // Its part file takes some turns.
+    for (let turn = 0; got === 0 && turn < 100; turn++) {
+      got = transfers.received(CAROL, { id, offset: 0, bytes });
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    assert(got > 0, `a file of ${size} bytes was not asked for`);
+    take(CAROL, { kind: "hash", id, sha256: sha256(bytes) });
+    await until(() => disk.received.get("a.txt")?.length === size);
+  }
+  assertEquals(await ended, "done");
   await transfers.close();
 });
