@@ -266,7 +266,7 @@ export type RoomEvent =
    * member leaves.
    */
   | { readonly type: "forgotten"; readonly from: Person }
-  /** One message of a member has changed several transfers: as `transfer` for each of them. */
+  /** One message of a member, or one command of this user, has changed several transfers: as `transfer` for each. */
   | { readonly type: "changes"; readonly from: Person; readonly transfers: readonly Transfer[] }
   /** A transfer has started, ended, stalled or resumed. */
   | { readonly type: "transfer"; readonly transfer: Transfer }

@@ -69,6 +69,8 @@ export class OutgoingTransfers {
   #offering = 0;
   /** How many offers and transfers the user has cancelled. */
   #cancels = 0;
+  /** Withdrawals for the room: those of one turn go out together. */
+  readonly #withdrawals: FileMessage[] = [];
 
   constructor(options: OutgoingOptions) {
     this.#post = options.post;
@@ -322,7 +324,7 @@ export class OutgoingTransfers {
     if (!source.isAnnounced) {
       // Nobody knows it.
     } else if (source.peerKey === undefined) {
-      this.#post.say({ refused: 0, messages: [fileMessage] });
+      if (this.#withdrawals.push(fileMessage) === 1) queueMicrotask(() => this.#sayWithdrawals());
     } else if (source.peerId !== undefined) this.#control.send(source.peerId, fileMessage);
     for (const entry of source.receivers) {
       if (entry.peerId !== undefined) this.#data.drop(entry.peerId, id);
@@ -332,6 +334,13 @@ export class OutgoingTransfers {
     }
     source.upload?.close();
     this.#offers.delete(id.toHex());
+  }
+
+  #sayWithdrawals(): void {
+    while (this.#withdrawals.length > 0) {
+      const messages = this.#withdrawals.splice(0, MAX_FILE_MESSAGES);
+      this.#post.say({ refused: 0, messages });
+    }
   }
 
   // ---- receivers ----

@@ -136,23 +136,29 @@ export class Transfers {
   }
 
   decline(which: string | number): number {
-    const found = this.#named(
-      which,
-      "decline",
-      (entry) => entry instanceof Incoming && entry.state === "offered",
+    return this.#each(
+      this.#named(
+        which,
+        "decline",
+        (entry) => entry instanceof Incoming && entry.state === "offered",
+      ),
+      (entry) => this.#incoming.decline(entry as Incoming),
     );
-    for (const entry of found) this.#incoming.decline(entry as Incoming);
-    return found.length;
   }
 
   cancel(which: string | number): number {
-    const found = this.#named(which, "cancel", (entry) => entry.live);
-    for (const entry of found) {
+    return this.#each(this.#named(which, "cancel", (entry) => entry.live), (entry) => {
       // One that was found may have ended together with another.
-      if (!entry.live) continue;
+      if (!entry.live) return;
       if (entry instanceof Incoming) this.#incoming.cancel(entry);
       else this.#outgoing.cancel(entry as Sending | Outgoing);
-    }
+    });
+  }
+
+  /** Does what the user wants with these transfers, and returns their number. Several have one event. */
+  #each(found: readonly TransferEntry[], act: (entry: TransferEntry) => void): number {
+    if (found.length === 1) act(found[0]!);
+    else this.#reporting(this.#post.self, () => found.forEach(act));
     return found.length;
   }
 
@@ -212,7 +218,7 @@ export class Transfers {
   ): RoomEvent | undefined {
     const offers: TransferEntry[] = [];
     const sender = this.#post.person(from);
-    const transfers = this.#list.gather(() => {
+    this.#reporting(sender, () => {
       for (const fileMessage of messages) {
         if (fileMessage.kind === "offer") {
           const entry = sender.self
@@ -222,10 +228,6 @@ export class Transfers {
         } else if (about.direct || fileMessage.kind === "withdraw") this.#handle(from, fileMessage);
       }
     });
-    const [transfer, ...more] = transfers;
-    // One message has one event, however much it changes.
-    if (more.length > 0) this.#post.event({ type: "changes", from: sender, transfers });
-    else if (transfer) this.#post.event({ type: "transfer", transfer });
     if (offers.length === 0) return undefined;
     const files = offers.map((entry) => entry.view());
     // An offer is reported before it is accepted automatically.
@@ -236,6 +238,14 @@ export class Transfers {
     });
     const free = sender.self ? undefined : this.#incoming.space.left();
     return { type: "offer", from: sender, files, ...about, ...(free !== undefined && { free }) };
+  }
+
+  /** Does what a member wants: it has one event, however much it changes. */
+  #reporting(from: Person, action: () => void): void {
+    const transfers = this.#list.gather(action);
+    const [transfer, ...more] = transfers;
+    if (more.length > 0) this.#post.event({ type: "changes", from, transfers });
+    else if (transfer) this.#post.event({ type: "transfer", transfer });
   }
 
   #handle(from: number, fileMessage: Exclude<FileMessage, { kind: "offer" }>): void {

@@ -224,6 +224,26 @@ Deno.test("Transfers: reports declined, cancelled and withdrawn files on both si
   }
 });
 
+Deno.test("Transfers: a command about several files has one event on both sides", async () => {
+  await using room = new TestRoom();
+  const ours = new MemoryDisk();
+  await using ada = await enter(room, "ada", { disk: ours });
+  await using bob = await enter(room, "bob", { disk: new MemoryDisk() });
+  for (let n = 0; n < 9; n++) ours.files.set(`many/${n}`, noise(100));
+  const ends = async (guest: Guest) => {
+    const { from, transfers } = await guest.next("changes");
+    return [from.name, ...transfers.map(({ number, state }) => `${number} ${state}`)];
+  };
+  ada.client.offer("many/");
+  await bob.next("offer");
+  assertEquals(bob.client.decline("1-3"), 3);
+  assertEquals(await ends(bob), ["bob", "1 declined", "2 declined", "3 declined"]);
+  assertEquals((await ends(ada)).length, 4);
+  assertEquals(ada.client.cancel("all"), 9);
+  assertEquals((await ends(ada)).length, 10);
+  assertEquals((await ends(bob)).length, 7);
+});
+
 Deno.test("Transfers: reports a changed file and a full disk on both sides, and a file that does not exist", async () => {
   await using room = new TestRoom();
   const [ours, theirs] = [new MemoryDisk(), new MemoryDisk()];

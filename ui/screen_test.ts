@@ -133,7 +133,8 @@ Deno.test("Screen: the room waits while thousands of rows wait for the terminal,
 
 Deno.test("Screen: 256 files that are offered, and then withdrawn, have one line each time", async () => {
   const { tty, tell } = setUp(100);
-  const files = Array.from({ length: 256 }, (_, i) => ({ ...OFFER, number: i + 1, name: "a" }));
+  const numbers = Array.from({ length: 256 }, (_, i) => i + 1);
+  const files = numbers.map((number) => ({ ...OFFER, number, offer: number, name: "a" }));
   tell({ type: "offer", from: BOB, direct: true, files, ...UNPROVED });
   const transfers = files.map((file) => ({ ...file, state: "cancelled" } as const));
   tell({ type: "changes", from: BOB, transfers }, { type: "forgotten", from: BOB });

@@ -96,14 +96,16 @@ export function transferSentence(
   }
 }
 
-/** Several transfers that one message has changed; undefined if there is nothing to report. */
+/** Several transfers that one message or command has changed; undefined if there is nothing to report. */
 export function changesSentence(
   { from, transfers }: RoomEvent & { type: "changes" },
 ): string | undefined {
   const counts: Partial<Record<Transfer["state"], number>> = {};
   const named: string[] = [];
-  for (const { state, name } of transfers) {
-    if (!(state in ENDS)) continue;
+  const numbers = new Set(transfers.map(({ number }) => number));
+  for (const { number, offer, state, name } of transfers) {
+    // An offer that has ended ends its transfers, too.
+    if (!(state in ENDS) || (offer !== number && numbers.has(offer))) continue;
     counts[state] = (counts[state] ?? 0) + 1;
     if (named.length <= MAX_NAMED) named.push(name);
   }
@@ -113,7 +115,9 @@ export function changesSentence(
     return count === 0 ? [] : `${count} ${count === 1 ? "file" : "files"} ${ENDS[state]}`;
   });
   const more = named.length > MAX_NAMED ? ", …" : "";
-  return `${from.name}: ${parts.join(", ")}: ${named.slice(0, MAX_NAMED).join(", ")}${more}`;
+  return `${from.self ? "you" : from.name}: ${parts.join(", ")}: ${
+    named.slice(0, MAX_NAMED).join(", ")
+  }${more}`;
 }
 
 /** How a transfer has ended, after "2 files". */

@@ -200,4 +200,16 @@ Deno.test("changesSentence: one line for all files that a message has changed; n
     "bob: 2 files received, 1 file declined, 1 file failed: f0, f2, f3, f4",
   );
   assertEquals(sentence("running", "waiting"), undefined);
+  // This user has cancelled two offers; one of them was on its way to two members.
+  const one = { ...OFFER, direction: "out", state: "cancelled", name: "a" } as const;
+  const transfers = [
+    { ...one, number: 7, offer: 5 },
+    { ...one, number: 8, offer: 5 },
+    { ...one, number: 5, offer: 5 },
+    { ...one, number: 6, offer: 6, name: "b" },
+  ];
+  assertEquals(
+    changesSentence({ type: "changes", from: ALICE, transfers }),
+    "you: 2 files cancelled: a, b",
+  );
 });
