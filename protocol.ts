@@ -299,9 +299,8 @@ export function checkEmpty(name: string, body: Uint8Array): void {
  * of bytes with `fill()`, and calls `next()` until it returns undefined.
  *
  * A frame that arrives in one piece is never copied; of a frame in several pieces, no body byte is copied more than
- * once. The buffer has `initial` bytes. For frames that need more it is a buffer of the pool (only with the limit of a
- * member), which stays until a smaller
- * one comes, or has the size of one frame of up to `limit` bytes.
+ * once. The buffer has `initial` bytes. For frames that need more, a member's is one of the pool, which stays until a
+ * smaller frame comes; others have the size of one frame of up to `limit` bytes.
  *
  * A frame's views MUST NOT be used after the next call of `space()`.
  */
