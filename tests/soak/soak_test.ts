@@ -18,8 +18,8 @@ const SEED = 2428;
 const GRACE_MS = SECONDS >= 20 ? 15_000 : 6_000;
 /** Short, so that others receive `away` and `back`. */
 const AWAY_MS = 100;
-/** By how many bytes the heap may grow: code is compiled meanwhile. */
-const HEAP_MARGIN = 512 * 1024;
+/** By how many bytes the heap may grow: code is compiled meanwhile, and V8 keeps more or less of it. */
+const HEAP_MARGIN = 1024 * 1024;
 /** By how many bytes the buffers may grow: the room's log may have one more segment of 512 KiB. */
 const EXTERNAL_MARGIN = 1024 * 1024;
 
