@@ -2,12 +2,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { type FileMessage, MAX_WHOLE } from "../protocol/file_messages.ts";
-import type { Person } from "../room.ts";
-import { freeData } from "../tests/support/free_data.ts";
 import { sha256 } from "../tests/support/hash.ts";
 import { MemoryDisk } from "../tests/support/memory_disk.ts";
 import { noise } from "../tests/support/random.ts";
 import { StepClock } from "../tests/support/transfer_clock.ts";
+import { wireless } from "../tests/support/wireless.ts";
 import { Transfers } from "./transfers.ts";
 
 const SELF = 1;
@@ -31,31 +30,18 @@ function setUp() {
   /** How often it has asked for a file. */
   const asked = { count: 0 };
   disk.onSink = () => void kept.count++;
-  const person = (id: number): Person => (
-    { id, name: here.get(id) ?? "", self: id === SELF, away: false }
-  );
-  const transfers = new Transfers({
-    self: person(SELF),
-    ready: true,
-    connected: true,
+  const post = wireless(here, SELF, {
     tell(_, { messages }) {
       asked.count += messages.filter(({ kind }) => kind === "ask").length;
       return true;
     },
-    say() {},
-    wake() {},
-    data: freeData,
-    has: (id) => here.has(id),
-    person,
-    peerKeyOf: (id) => here.get(id),
-    find: (peerKey) => [...here].find(([, name]) => name === peerKey)?.[0],
-    isKnown: () => false,
     event(event) {
       if (event.type !== "transfer") return;
       const { state, message } = event.transfer;
       if (state === "done" || state === "failed") ended.resolve(message ?? state);
     },
-  }, { disk, accept: "all", clock });
+  });
+  const transfers = new Transfers(post, { disk, accept: "all", clock });
   const take = (from: number, ...messages: FileMessage[]) =>
     void transfers.take(from, { refused: 0, messages }, DIRECT);
   /** Resolves when it is accepted. */

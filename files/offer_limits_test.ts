@@ -2,12 +2,12 @@
 // faster than what they send.
 
 import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
-import { freeData } from "../tests/support/free_data.ts";
 import { ChatError } from "../errors.ts";
 import { type FileMessage, MAX_WHOLE } from "../protocol/file_messages.ts";
 import type { Person, RoomEvent } from "../room.ts";
 import { sha256 } from "../tests/support/hash.ts";
 import { MemoryDisk } from "../tests/support/memory_disk.ts";
+import { wireless } from "../tests/support/wireless.ts";
 import type { AcceptPolicy } from "./post.ts";
 import { Transfers } from "./transfers.ts";
 
@@ -25,28 +25,16 @@ function setUp({ accept, ignored }: { accept?: AcceptPolicy; ignored?: Set<strin
   const told: string[] = [];
   /** All file messages to the room. */
   const said: FileMessage[] = [];
-  const person = (id: number): Person => (
-    { id, name: here.get(id) ?? "", self: id === SELF, away: false }
-  );
   const disk = new MemoryDisk();
-  const transfers = new Transfers({
-    self: person(SELF),
-    ready: true,
-    connected: true,
+  const post = wireless(here, SELF, {
     tell: (_, { messages }) => {
       told.push(...messages.map(({ kind }) => kind));
       return true;
     },
     say: ({ messages }) => void said.push(...messages),
-    wake() {},
-    data: freeData,
-    has: (id) => here.has(id),
-    person,
-    peerKeyOf: (id) => here.get(id),
-    find: (peerKey) => [...here].find(([, name]) => name === peerKey)?.[0],
-    isKnown: () => false,
     event: (event) => void events.push(event),
-  }, {
+  });
+  const transfers = new Transfers(post, {
     disk,
     ...(accept && { accept }),
     ...(ignored && { ignores: ({ name }: Person) => ignored.has(name) }),

@@ -12,6 +12,7 @@ import { seededRandom } from "../support/random.ts";
 import { within } from "../support/async.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
 import { noise } from "../support/random.ts";
+import { wireless } from "../support/wireless.ts";
 
 const ENDS: readonly Transfer["state"][] = ["done", "cancelled", "failed", "declined"];
 
@@ -175,28 +176,16 @@ Deno.test("Transfers: does not search all members on each join while it waits fo
   const offered = Promise.withResolvers<void>();
   let sent: FileMessages[] = [];
   let looks = 0;
-  const person = (id: number): Person => (
-    { id, name: here.get(id) ?? "", self: id === 1, away: false }
-  );
-  const transfers = new Transfers({
-    self: person(1),
-    ready: true,
-    connected: true,
+  const post = wireless(here, 1, {
     tell: (_, fileMessages) => (sent.push(fileMessages), true),
-    say() {},
-    wake() {},
-    data: freeData,
-    has: (id) => here.has(id),
-    person,
-    peerKeyOf: (id) => here.get(id),
     find(peerKey) {
       looks++;
       return [...here].find(([, other]) => other === peerKey)?.[0];
     },
-    isKnown: () => false,
     event: ({ type }) => type === "offer" && offered.resolve(),
-  }, { disk });
-  transfers.offer("file", person(2), undefined);
+  });
+  const transfers = new Transfers(post, { disk });
+  transfers.offer("file", post.person(2), undefined);
   await within("the offer", offered.promise);
   await Promise.resolve();
   here.delete(2);
@@ -225,23 +214,12 @@ Deno.test("Transfers: reports an own offer once, however often the server return
   const disk = new MemoryDisk();
   disk.files.set("file", noise(10));
   const said = Promise.withResolvers<FileMessages>();
-  const person = (id: number): Person => ({ id, name: "ada", self: true, away: false });
   const events: RoomEvent[] = [];
-  const transfers = new Transfers({
-    self: person(1),
-    ready: true,
-    connected: true,
-    tell: () => true,
+  const post = wireless(new Map([[1, "ada"]]), 1, {
     say: said.resolve,
-    wake() {},
-    data: freeData,
-    has: () => true,
-    person,
-    peerKeyOf: () => "ada",
-    find: () => 1,
-    isKnown: () => true,
     event: (event) => void events.push(event),
-  }, { disk });
+  });
+  const transfers = new Transfers(post, { disk });
   transfers.offer("file", undefined, undefined);
   const messages = await within("the offer", said.promise);
   const about = { direct: false, sent: undefined, missing: 0 };
