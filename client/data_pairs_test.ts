@@ -169,7 +169,7 @@ Deno.test("DataPairs: after a lost connection nothing is owed, and a member that
   }
 });
 
-Deno.test("DataPairs.topUpAll: grants no more than is released, to members in turn; who was granted nothing is not silent", () => {
+Deno.test("DataPairs.topUpAll: grants no more than is released, to members in turn; a member without a grant is not silent", () => {
   const { pairs, clock, limit, sent } = open();
   limit.bytes = 2_000;
   ask(pairs, 7, 3_000);

@@ -80,7 +80,7 @@ Deno.test("FileRate: a piece goes whole, takes half a second at most, and is no 
   let calls = 0;
   const pace = new FileRate(100 * KIB, clock, () => calls++);
   assertEquals(pace.release(200 * KIB), burstOf(100 * KIB));
-  // Who comes meanwhile has to wait, and everybody is called once.
+  // Others that come meanwhile have to wait, and everybody is called once.
   assertEquals([pace.release(1), pace.may(), clock.timers], [0, false, 1]);
   clock.pass(499);
   assertEquals([calls, pace.may()], [0, false]);

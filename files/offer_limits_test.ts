@@ -139,7 +139,7 @@ Deno.test("Transfers.take: accepted files that wait are forgotten, too, and then
   await transfers.close();
 });
 
-Deno.test("Transfers.take: a receiver that asks again while its part is compared is not told to begin again", async () => {
+Deno.test("Transfers.take: a receiver that asks again while its part is compared is not made to begin again", async () => {
   const { transfers, disk, take, told, said } = setUp();
   const bytes = new Uint8Array(2 * MAX_WHOLE);
   disk.files.set("a", bytes);

@@ -194,7 +194,10 @@ export class Transfers {
       which === "all"
         ? `Cannot ${command} anything: no ${what} is open`
         : `Cannot ${command} "${shown}": no such ${what}`,
-      { hint: "/transfers lists all transfers with their numbers" },
+      {
+        hint: "/transfers lists all transfers with their numbers" +
+          (command === "decline" ? "; /cancel stops one that you have accepted" : ""),
+      },
     );
   }
 

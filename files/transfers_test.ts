@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertStrictEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { MAX_WINDOW } from "../client/receive_window.ts";
 import type { JoinOptions } from "../client.ts";
 import { Backoff } from "../client/backoff.ts";
@@ -205,6 +211,8 @@ Deno.test("Transfers: reports declined, cancelled and withdrawn files on both si
   const second = await offer();
   bob.client.accept(second);
   await until(bob, "file", "running");
+  const { hint } = assertThrows(() => bob.client.decline(second), ChatError, "no such offer");
+  assertStringIncludes(hint!, "/cancel stops one that you have accepted");
   bob.client.cancel(second);
   await until(bob, "file", "cancelled");
   assertEquals((await until(ada, "file", "cancelled")).message, "bob cancelled it");
@@ -394,7 +402,7 @@ Deno.test("Transfers: a folder without a file to send is reported, and one that 
   ada.client.offer("e/", "bob");
   await until(ada, "a", "cancelled");
   ours.onOpen = () => {};
-  // Who cancels a file of a folder does not want the rest of it, either.
+  // A user who cancels one file of a folder does not want the rest, either.
   ada.client.offer("e/c");
   assertEquals((await bob.next("offer")).files.map(({ name }) => name), ["e/c"]);
   assertEquals(ada.events.filter(({ type }) => type === "unsent").length, 2);

@@ -33,6 +33,17 @@ class Member {
   }
 }
 
+/** Joins ada, whose rate is limited, and two others. */
+async function joinThree(
+  room: TestRoom,
+  members: AsyncDisposableStack,
+): Promise<[Member, Member, Member]> {
+  const ada = await Member.join(room, "ada", RATE);
+  const others = [await Member.join(room, "bob"), await Member.join(room, "cat")] as const;
+  for (const { guest } of [ada, ...others]) members.use(guest);
+  return [ada, ...others];
+}
+
 /** Asserts how much time has passed while so many bytes came or went. */
 function assertPaced({ clock }: Member, bytes: number): void {
   const seconds = clock.now() / 1000;
@@ -43,11 +54,8 @@ function assertPaced({ clock }: Member, bytes: number): void {
 
 Deno.test("file rate: a client sends no faster, all files to all members together, and not slower either", async () => {
   await using room = new TestRoom();
-  const ada = await Member.join(room, "ada", RATE);
-  const others = [await Member.join(room, "bob"), await Member.join(room, "cat")];
-  await using _ada = ada.guest;
-  await using _bob = others[0]!.guest;
-  await using _cat = others[1]!.guest;
+  await using members = new AsyncDisposableStack();
+  const [ada, ...others] = await joinThree(room, members);
   for (const name of ["a", "b"]) {
     ada.disk.files.set(name, noise(SIZE));
     ada.guest.client.offer(name);
@@ -63,11 +71,8 @@ Deno.test("file rate: a client sends no faster, all files to all members togethe
 
 Deno.test("file rate: a client receives no faster, all files of all members together, and not slower either", async () => {
   await using room = new TestRoom();
-  const ada = await Member.join(room, "ada", RATE);
-  const others = [await Member.join(room, "bob"), await Member.join(room, "cat")];
-  await using _ada = ada.guest;
-  await using _bob = others[0]!.guest;
-  await using _cat = others[1]!.guest;
+  await using members = new AsyncDisposableStack();
+  const [ada, ...others] = await joinThree(room, members);
   for (const [index, { disk, guest }] of others.entries()) {
     disk.files.set(`of-${index}`, noise(2 * SIZE));
     guest.client.offer(`of-${index}`, "ada");
