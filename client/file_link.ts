@@ -155,11 +155,11 @@ export class FileLink {
     const { generation, chunk } = parseData(body);
     if (!this.#pairs.came(from, generation, body.length)) return;
     const chunks = this.#openData(from, chunk);
-    if (!chunks) return;
-    for (const chunk of chunks) {
+    for (const chunk of chunks ?? []) {
       const cost = this.transfers?.received(from, chunk) ?? 0;
       if (cost > 0) this.#pairs.got(from, cost, chunk.bytes.length);
     }
+    // Also after data that is worth nothing: it may have used up the grant, and without another one nothing more comes.
     this.#pairs.topUp(from);
   }
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { AckOutcome, Type } from "../protocol.ts";
-import { encodeGrantBody } from "../protocol/data.ts";
+import { AckOutcome, HEADER_SIZE, Type } from "../protocol.ts";
+import { DATA_OVERHEAD, encodeGrantBody, parseGrant } from "../protocol/data.ts";
 import { decodeEnvelope } from "../protocol/envelope.ts";
 import {
   decodeFileMessages,
@@ -135,5 +135,27 @@ Deno.test("FileLink.bulk: the buffer of a lost connection, which may still be wr
   assertEquals(again.length, before.length);
   again.fill(0);
   assertEquals(lost, before);
+  await link.transfers!.close();
+});
+
+Deno.test("FileLink.takeData: data that cannot be opened does not stop a file, though it has used up the grant", async () => {
+  const { link, carrier, kept, message } = open(new MemoryDisk());
+  link.take(ADA, message(), { refused: 0, messages: [{ ...OFFER, size: 1_000_000 }] }, true);
+  link.transfers!.accept("all");
+  await kept.promise;
+  // The grant follows in the same turn.
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  const grants = () => (
+    carrier.sent.splice(0).flatMap(({ type, body }) =>
+      type === Type.GRANT ? [parseGrant(body)] : []
+    )
+  );
+  const [first] = grants();
+  const body = new Uint8Array(first!.total - HEADER_SIZE).fill(0xff);
+  body.set(encodeGrantBody(first!).subarray(0, DATA_OVERHEAD));
+  link.takeData(ADA, body);
+  const [next] = grants();
+  assertEquals(next?.generation, first!.generation);
+  assert(next!.total > first!.total);
   await link.transfers!.close();
 });
