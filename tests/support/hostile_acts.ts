@@ -83,6 +83,12 @@ type Step =
     readonly generation: number;
     readonly total: number;
   }
+  /** Requests a file of alice's, and lets it come. */
+  | {
+    readonly do: "fetch";
+    readonly part: FilePart & { kind: "ask" | "resume" };
+    readonly total: number;
+  }
   /** A well sealed body with any plaintext. */
   | { readonly do: "envelope"; readonly to: Target; readonly plaintext: Uint8Array }
   /** A body that was sent before, by this member or another, perhaps for another use. */
@@ -233,6 +239,12 @@ const chunk = fc.record({
   offset,
   length: fc.constantFrom(1, 20, 65_536),
 }) as fc.Arbitrary<FilePart>;
+const request = fc.record({
+  kind: fc.constantFrom("ask", "resume"),
+  transfer,
+  generation,
+  offset,
+});
 const part = fc.oneof(
   fc.record({
     kind: fc.constant("offer" as const),
@@ -259,7 +271,7 @@ const part = fc.oneof(
     ),
   }),
   chunk,
-  fc.record({ kind: fc.constantFrom("ask", "resume"), transfer, generation, offset }),
+  request,
   fc.record({
     kind: fc.constantFrom("hash", "differs", "withdraw", "decline", "done", "again"),
     transfer,
@@ -309,6 +321,10 @@ const step = fc.oneof(
         maxLength: 3,
       }),
     }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({ do: fc.constant("fetch"), part: request, total: position }),
   },
   {
     weight: 3,

@@ -2,6 +2,7 @@
 // It speaks the wire by hand, because the program's own client would refuse most of it. No part of the program.
 
 import { concat } from "@std/bytes/concat";
+import { equals } from "@std/bytes/equals";
 import type { Report } from "../../cipher.ts";
 import { Identity } from "../../cipher/identity.ts";
 import { type Login, WorkerLogin } from "../../cipher/login.ts";
@@ -280,6 +281,14 @@ export class HostileMember {
           sealDataFrame(into, to, act.generation, (into) => cipher.sealData(data, to, into)),
         );
       }
+      case "fetch": {
+        const { part, total } = act;
+        const alice = this.#idOf(seat, "alice");
+        const grant = encodeGrantBody({ generation: part.generation, total });
+        wire.write(encodeFrame(Type.GRANT, alice, grant));
+        const body = concat([Uint8Array.of(0), this.#encodePart(part)]);
+        return this.#send(seat, "alice", encodeEnvelope({ kind: "file", body }));
+      }
       case "grant":
         return wire.write(
           encodeFrame(Type.GRANT, this.#idOf(seat, act.to), encodeGrantBody(act)),
@@ -364,7 +373,7 @@ export class HostileMember {
       const envelope = decodeEnvelope(open().plaintext);
       if (envelope.kind !== "file") return;
       for (const message of decodeFileMessages(envelope.body).messages) {
-        if (message.kind !== "offer") continue;
+        if (message.kind !== "offer" || this.#offers.some((id) => equals(id, message.id))) continue;
         this.#offers.unshift(message.id);
         this.#offers.length = Math.min(MAX_OFFERS, this.#offers.length);
       }
