@@ -51,7 +51,7 @@ import { dial, type Endpoint } from "./dial.ts";
 export type { Endpoint };
 
 /** Bytes of the read buffer: a busy room fills it in one read, and it holds several frames of file data. */
-const READ_BUFFER = 512 * 1024;
+const READ_BUFFER = 1024 * 1024;
 
 /** More members than any room has. A server that announces more wants to exhaust this client's memory. */
 export const MAX_MEMBERS = 100_000;

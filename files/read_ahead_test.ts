@@ -2,6 +2,7 @@ import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@st
 import { equals } from "@std/bytes/equals";
 import type { ChatError } from "../errors.ts";
 import {
+  CHUNK_HEADER,
   chunksCost,
   decodeChunks,
   MAX_CHUNKS_SIZE,
@@ -220,18 +221,21 @@ Deno.test("ReadAhead: serves receivers in turn, and the files of each receiver i
 Deno.test("ReadAhead: puts small files into one frame, and splits none of them", async () => {
   const { make, ask, grant, takeShort, events, list } = setUp();
   grant(1);
-  for (const name of "abcdefghij") {
+  const fit = Math.floor(MAX_CHUNKS_SIZE / (MAX_WHOLE + CHUNK_HEADER));
+  const large = Array.from({ length: fit }, (_, n) => String.fromCharCode(0x41 + n));
+  for (const name of [...large, "h", "i", "j"]) {
     await make(name, name < "i" ? MAX_WHOLE : 100);
     ask(1, name);
   }
-  const space = MAX_PIECE - 7 * (MAX_WHOLE + 29);
-  assert(space > 100 && space < MAX_WHOLE);
+  const space = MAX_PIECE - fit * (MAX_WHOLE + CHUNK_HEADER);
+  assert(space > 300 && space < MAX_WHOLE);
   assertEquals(await takeShort(), [
-    // The eighth does not fit any more, but the little ones do.
-    `1: ${[..."abcdefg"].map((name) => `${name}@0+${MAX_WHOLE}`).join(" ")} i@0+100 j@0+100`,
+    // The next one does not fit any more, but the little ones do.
+    `1: ${large.map((name) => `${name}@0+${MAX_WHOLE}`).join(" ")} i@0+100 j@0+100`,
     `1: h@0+${MAX_WHOLE}`,
   ]);
-  assertEquals(events.toSorted(), [..."abcdefghij"].map((name) => `hash ${name} to 1`));
+  const all = [...large, "h", "i", "j"].map((name) => `hash ${name} to 1`);
+  assertEquals(events.toSorted(), all.toSorted());
   await list.close();
 });
 

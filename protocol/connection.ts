@@ -27,7 +27,7 @@ function begin(limiter: TurnLimiter, task: () => void): void {
 }
 
 /** Large frames are read into buffers that the connections of this thread share. Each holds several. */
-const buffers = new BufferPool(512 * 1024, 32);
+const buffers = new BufferPool(1024 * 1024, 16);
 
 /** How many writes of this thread had to wait for a later turn so far, and how many of these have begun. */
 export const waits = { queued: () => writes.queued, passed: () => writes.passed };

@@ -28,10 +28,10 @@ export const TRANSFER_ID_SIZE = 16;
 /** Bytes of SHA-256. */
 export const SHA256_SIZE = 32;
 /**
- * Bytes of a file in one chunk: half the largest frame, so that a chat message never waits for more than that, and
- * enough that the work around each chunk does not matter.
+ * Bytes of a file in one chunk: nearly the largest frame, because the work around each chunk costs more than its length,
+ * and a multiple of the system's pages.
  */
-export const MAX_PIECE = 128 * 1024;
+export const MAX_PIECE = 252 * 1024;
 /** A file of up to that many bytes comes in one chunk. */
 export const MAX_WHOLE = 16 * 1024;
 /** Bytes of UTF-8 in an offered name, with the folders before it. A receiver keeps thousands of offers. */

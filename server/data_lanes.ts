@@ -7,8 +7,9 @@
 // part shrinks when others come. What is used goes back at once; from those that do not read or send, `sweep` takes what
 // is more than their part, so that they cannot keep it from others.
 
-import { encodeFrame, HEADER_SIZE, readdress, Type } from "../protocol.ts";
+import { encodeFrame, HEADER_SIZE, LENGTH_SIZE, MAX_FRAME, readdress, Type } from "../protocol.ts";
 import { dataCost, encodeGrantBody, type Grant } from "../protocol/data.ts";
+import { BufferPool } from "../protocol/buffer_pool.ts";
 import type { Source } from "../protocol/connection.ts";
 import type { Member } from "./member.ts";
 import { concat } from "@std/bytes/concat";
@@ -34,6 +35,8 @@ export const UNUSED_MS = 10_000;
 export const SWEEP_MS = 5_000;
 /** Bytes up to which frames are joined into one write. Larger ones are not copied. */
 export const WRITE_SIZE: number = 64 * KIB;
+/** How many frames that are larger are kept in buffers that are used again. */
+const MAX_POOLED = 64;
 /** To a receiver that is cut. */
 const TOO_SLOW =
   "you read too slowly and were disconnected: others wait for the memory that your files take";
@@ -71,8 +74,9 @@ interface Receiver {
   credit: number;
   /** How many of its pairs are active. */
   active: number;
-  /** What is being written to it. */
+  /** What is being written to it; and the frame, if it is in a buffer that will be used again. */
   writing: number;
+  written: Uint8Array<ArrayBuffer> | undefined;
   /** The parts of it and of each pair at the last sweep. */
   part: number;
   pairPart: number;
@@ -103,6 +107,10 @@ const START = { total: 0, passed: 0, arrived: 0, taken: 0, isOver: false };
 /** All pairs of one server. */
 export class DataLanes {
   readonly #options: DataLanesOptions;
+  /** For large frames: new buffers would be filled with zeros first, and V8 would collect garbage all the time. */
+  readonly #buffers = new BufferPool(LENGTH_SIZE + MAX_FRAME, MAX_POOLED);
+  /** The frames in such buffers. */
+  readonly #pooled = new Set<Uint8Array<ArrayBuffer>>();
   readonly #receivers = new Map<number, Receiver>();
   readonly #bySender = new Map<number, Set<Pair>>();
   /** Pairs whose senders have not got the last grant yet, by sender. */
@@ -177,7 +185,7 @@ export class DataLanes {
     if (pair.arrived + cost > pair.passed) return false;
     pair.arrived += cost;
     pair.usedAt = this.#options.now();
-    const bytes = frame.slice() as Uint8Array<ArrayBuffer>;
+    const bytes = this.#copy(frame);
     readdress(bytes, Type.DATA, sender);
     pair.waiting.push(bytes);
     to.ready.add(pair);
@@ -214,6 +222,8 @@ export class DataLanes {
       to.ready.delete(pair);
       if (pair.waiting.length > 0) to.ready.add(pair);
       pieces.push(next);
+      // A large frame is written alone.
+      if (this.#pooled.has(next)) to.written = next;
       to.writing += cost;
       pair.taken += cost;
       this.#count(pair);
@@ -253,6 +263,9 @@ export class DataLanes {
     const to = this.#receivers.get(id);
     if (!to) return;
     for (const pair of to.pairs.values()) this.#end(pair);
+    // The system may still be writing it.
+    if (to.written && this.#pooled.delete(to.written)) this.#buffers.lose();
+    to.written = undefined;
     this.#written(to);
     this.#passOn();
   }
@@ -316,7 +329,14 @@ export class DataLanes {
     if (!to) {
       to = {
         ...{ id, network: this.#enter(network), pairs: new Map(), ready: new Set() },
-        ...{ credit: 0, active: 0, writing: 0, part: RECEIVER_CREDIT, pairPart: RECEIVER_CREDIT },
+        ...{
+          credit: 0,
+          active: 0,
+          writing: 0,
+          written: undefined,
+          part: RECEIVER_CREDIT,
+          pairPart: RECEIVER_CREDIT,
+        },
       };
       this.#receivers.set(id, to);
     }
@@ -348,6 +368,7 @@ export class DataLanes {
     this.#return(pair.to, pair.arrived - pair.taken);
     pair.passed -= pair.arrived - pair.taken;
     pair.arrived = pair.taken;
+    for (const frame of pair.waiting) this.#free(frame);
     pair.waiting = [];
     pair.to.ready.delete(pair);
     this.#takeBack(pair);
@@ -386,8 +407,25 @@ export class DataLanes {
 
   /** What was taken for a receiver last has been written, or never will be. */
   #written(to: Receiver): void {
+    if (to.written) this.#free(to.written);
+    to.written = undefined;
     this.#return(to, to.writing);
     to.writing = 0;
+  }
+
+  /** A frame that stays until it is written: views of a decoder's buffer do not. */
+  #copy(frame: Uint8Array): Uint8Array<ArrayBuffer> {
+    const buffer = frame.length > WRITE_SIZE ? this.#buffers.take() : undefined;
+    if (!buffer) return frame.slice() as Uint8Array<ArrayBuffer>;
+    const copy = buffer.subarray(0, frame.length);
+    copy.set(frame);
+    this.#pooled.add(copy);
+    return copy;
+  }
+
+  /** A frame that nothing uses any more. */
+  #free(frame: Uint8Array<ArrayBuffer>): void {
+    if (this.#pooled.delete(frame)) this.#buffers.give(new Uint8Array(frame.buffer));
   }
 
   #return(to: Receiver, bytes: number): void {

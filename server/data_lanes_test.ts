@@ -450,3 +450,39 @@ Deno.test("DataLanes: whatever members do, credit is exactly what may come and w
     { numRuns: 300 },
   );
 });
+
+Deno.test("DataLanes: a buffer is used again once its frame is written or dropped, and never while it may still be written", () => {
+  const play = new Play();
+  const size = 200_000;
+  /** Sends a frame and takes it; the buffer that it is in. */
+  const pass = (mark: number) => {
+    assert(play.send(1, 2, 1, size, mark));
+    const taken = play.lanes.take(2)!;
+    assertEquals([taken.length, taken.at(-1)], [size, mark]);
+    return taken;
+  };
+  const grant = (generation: number) => {
+    play.lanes.grant(2, NET, 1, { generation, total: 4 * MIB });
+    play.told(1);
+    play.lanes.grant(2, NET, 1, { generation, total: 4 * MIB });
+    play.told(1);
+  };
+  grant(1);
+  // The first share is smaller than such a frame.
+  assert(play.send(1, 2, 1, FIRST_SHARE));
+  play.lanes.take(2);
+  play.told(1);
+  const first = pass(1);
+  assert(pass(2).buffer !== first.buffer, "the first one is only written when the next is taken");
+  assertEquals(pass(3).buffer, first.buffer);
+  const last = pass(4);
+  // The connection is lost, and the system may still be writing the last one.
+  play.lanes.detach(2);
+  grant(2);
+  for (let n = 0; n < 8; n++) {
+    if (!play.send(1, 2, 2, n === 0 ? FIRST_SHARE : size, 9)) continue;
+    assert(play.lanes.take(2)!.buffer !== last.buffer);
+    play.told(1);
+  }
+  assertEquals(last.at(-1), 4);
+});

@@ -762,7 +762,7 @@ local function add_text(tree, tvb, at)
 end
 
 -- Of a chunk and of a name, in bytes.
-local MAX_PIECE, MAX_FILE_NAME = 128 * 1024, 1024
+local MAX_PIECE, MAX_FILE_NAME = 252 * 1024, 1024
 
 -- Whether a number of eight bytes has more than 53 bits.
 local function is_inexact(range)
