@@ -29,8 +29,8 @@ export class OfferedFile implements Upload {
   /** All offered files of this disk that are open; the most recently read is last. */
   readonly #allOpen: Set<OfferedFile>;
   #file: Deno.FsFile | undefined;
-  /** The hash of the first `#hashed` bytes. */
-  #hash: Hash = createHash("sha256");
+  /** The hash of the first `#hashed` bytes, until it is of all: thousands of files may be offered. */
+  #hash: Hash | undefined;
   #hashed = 0;
   #known: Uint8Array | undefined;
   /** The hash of all bytes, if they were not read in order: receivers that ask for it share the work. */
@@ -83,8 +83,8 @@ export class OfferedFile implements Upload {
   }
 
   get sha256(): Uint8Array | undefined {
-    if (this.#hashed < this.size) return undefined;
-    return this.#known ??= new Uint8Array(this.#hash.copy().digest());
+    if (this.size === 0) this.#known ??= new Uint8Array(createHash("sha256").digest());
+    return this.#known;
   }
 
   read(offset: number, into: Uint8Array): Promise<void> {
@@ -143,25 +143,34 @@ export class OfferedFile implements Upload {
     using file = Deno.openSync(this.#path);
     const isAll = into.length <= AT_ONCE ? readAllSync(file, into) : await readAll(file, into);
     if (!isAll || !isUnchanged(file.statSync(), this.#info)) throw changed();
-    this.#advance(into, 0);
+    if (this.#hashed < this.size) this.#advance(into, 0);
   }
 
   #advance(bytes: Uint8Array, offset: number): void {
-    this.#hash.update(bytes.subarray(this.#hashed - offset));
-    this.#hashed = offset + bytes.length;
+    const hash = this.#hash ?? createHash("sha256");
+    hash.update(bytes.subarray(this.#hashed - offset));
+    this.#keep(hash, offset + bytes.length);
+  }
+
+  #keep(hash: Hash, hashed: number): void {
+    this.#hashed = hashed;
+    this.#hash = hashed < this.size ? hash : undefined;
+    if (hashed === this.size) this.#known = new Uint8Array(hash.digest());
   }
 
   /** Not in turn with the reads: those of other receivers need not wait for it. */
   async #hashOf(length: number): Promise<Uint8Array> {
+    if (length === this.size && this.#known) return this.#known;
     // What was hashed already may be too long.
-    const begun = length < this.#hashed ? 0 : this.#hashed;
-    const hash = begun === 0 ? createHash("sha256") : this.#hash.copy();
+    const before = length < this.#hashed ? undefined : this.#hash;
+    const begun = before ? this.#hashed : 0;
+    const hash = before?.copy() ?? createHash("sha256");
     if (begun < length) {
       using file = await Deno.open(this.#path);
       await file.seek(begun, Deno.SeekMode.Start);
       if (await updateHash(hash, file, length - begun) < length - begun) throw changed();
       this.#check(file);
-      if (length > this.#hashed) [this.#hash, this.#hashed] = [hash.copy(), length];
+      if (length > this.#hashed) this.#keep(hash.copy(), length);
     }
     return new Uint8Array(hash.digest());
   }
