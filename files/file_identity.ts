@@ -25,7 +25,10 @@ export function isTrusted(info: Deno.FileInfo, folder: Deno.FileInfo): boolean {
   return WINDOWS || info.uid === folder.uid || info.uid === Deno.uid();
 }
 
+/** By which a system knows a file. */
+export type FileNumber = Pick<Deno.FileInfo, "dev" | "ino">;
+
 /** Whether both are the same file. On Windows not every file system reports its number, so all are. */
-export function isSame(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
+export function isSame(a: FileNumber, b: FileNumber): boolean {
   return WINDOWS || (a.dev === b.dev && a.ino === b.ino);
 }

@@ -4,7 +4,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { MAX_FILE_NAME } from "../protocol/file_messages.ts";
 import { DiskError, failure, orMissing, reasonOf } from "./disk_errors.ts";
-import { isSame } from "./file_identity.ts";
+import { type FileNumber, isSame } from "./file_identity.ts";
 import { AT_ONCE, readAll, readAllSync, updateHash } from "./file_io.ts";
 import { MAX_DEPTH } from "./filename.ts";
 import { localName, localPath, pathIn } from "./private_file.ts";
@@ -25,7 +25,7 @@ export class OfferedFile implements Upload {
   readonly name: string;
   readonly size: number;
   readonly #path: string;
-  readonly #info: Deno.FileInfo;
+  readonly #version: Version;
   /** All offered files of this disk that are open; the most recently read is last. */
   readonly #allOpen: Set<OfferedFile>;
   #file: Deno.FsFile | undefined;
@@ -48,7 +48,7 @@ export class OfferedFile implements Upload {
     this.#path = path;
     this.name = name;
     this.size = info.size;
-    this.#info = info;
+    this.#version = versionOf(info);
     this.#allOpen = allOpen;
   }
 
@@ -142,7 +142,7 @@ export class OfferedFile implements Upload {
     this.#rest();
     using file = Deno.openSync(this.#path);
     const isAll = into.length <= AT_ONCE ? readAllSync(file, into) : await readAll(file, into);
-    if (!isAll || !isUnchanged(file.statSync(), this.#info)) throw changed();
+    if (!isAll || !isUnchanged(file.statSync(), this.#version)) throw changed();
     if (this.#hashed < this.size) this.#advance(into, 0);
   }
 
@@ -177,8 +177,8 @@ export class OfferedFile implements Upload {
 
   /** By its path too, so that a replacement is noticed. */
   #check(file: Deno.FsFile): void {
-    if (!isUnchanged(Deno.lstatSync(this.#path), this.#info)) throw changed();
-    if (!isUnchanged(file.statSync(), this.#info)) throw changed();
+    if (!isUnchanged(Deno.lstatSync(this.#path), this.#version)) throw changed();
+    if (!isUnchanged(file.statSync(), this.#version)) throw changed();
   }
 
   /** Opens the file if needed; closes the least recently read one of too many. */
@@ -216,10 +216,17 @@ export class OfferedFile implements Upload {
   }
 }
 
+/** What the system knows of a file that changes with it. Not all it knows: thousands of files may be offered. */
+type Version = FileNumber & { readonly size: number; readonly mtime: number | undefined };
+
+function versionOf({ dev, ino, size, mtime }: Deno.FileInfo): Version {
+  return { dev, ino, size, mtime: mtime?.getTime() };
+}
+
 /** Whether a file is unchanged, as far as the system reports it without reading. */
-function isUnchanged(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
-  return a.isFile && isSame(a, b) && a.size === b.size &&
-    a.mtime?.getTime() === b.mtime?.getTime();
+function isUnchanged(info: Deno.FileInfo, version: Version): boolean {
+  return info.isFile && isSame(info, version) && info.size === version.size &&
+    info.mtime?.getTime() === version.mtime;
 }
 
 /**
