@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION } from "../../protocol.ts";
 import { DEFAULT_BUDGET, DEFAULT_LIMITS } from "../../server/limits.ts";
 import { MEMORY } from "../support/memory_bound.ts";
@@ -49,6 +49,20 @@ async function warmUp(server: SoakServer, talkers: Talkers): Promise<Holding> {
 
 function growth(before: Holding, after: Holding): number {
   return after.heap + after.external - before.heap - before.external;
+}
+
+/**
+ * Asserts that connections have got these codes. More of one address end at once than may wait for their peers
+ * (`ENDINGS_PER_NETWORK`), so the server closes the oldest of them, perhaps before it could say why.
+ */
+function assertEndings(
+  { ended = 0, ...coded }: Readonly<Record<string, number>>,
+  expected: Readonly<Record<string, number>>,
+): void {
+  assertEquals(Object.keys(coded).sort(), Object.keys(expected).sort());
+  for (const [code, count] of Object.entries(coded)) assertLessOrEqual(count, expected[code]!);
+  const sum = (counts: object) => Object.values(counts).reduce((all, count) => all + count, 0);
+  assertEquals(sum(coded) + ended, sum(expected));
 }
 
 const UNADMITTED = ["silent", "trickle", "garbage", "lengths"] as const;
@@ -105,12 +119,12 @@ Deno.test("Server: unadmitted connections get their error code and are closed af
   const after = await closing;
 
   talkers.check();
-  assertEquals(await silent.endings(), { timeout: COUNT });
-  assertEquals(await trickle.endings(), { timeout: COUNT });
-  assertEquals(await lengths.endings(), { "too-large": COUNT / 2, timeout: COUNT / 2 });
+  assertEndings(await silent.endings(), { timeout: COUNT });
+  assertEndings(await trickle.endings(), { timeout: COUNT });
+  assertEndings(await lengths.endings(), { "too-large": COUNT / 2, timeout: COUNT / 2 });
   // A client that keeps sending after the server has closed may lose the ERROR frame to a reset.
-  const { ["not-chat"]: coded = 0, reset = 0, ...others } = await garbage.endings();
-  assertEquals([coded + reset, others], [COUNT, {}]);
+  const { reset = 0, ["not-chat"]: coded = 0, ...others } = await garbage.endings();
+  assertEndings({ "not-chat": coded + reset, ...others }, { "not-chat": COUNT });
   assertEquals([after.connections, after.sessions, after.members], [MEMBERS, MEMBERS, MEMBERS]);
   for (const { peak } of [connecting, staying]) {
     assertLess(peak.rss - before.rss, UNADMITTED_BOUND + GARBAGE, describe(peak));
