@@ -269,13 +269,18 @@ export class IncomingTransfers {
     // A file that fails at once starts others: not from here, or thousands would be one in the other.
     if (this.#isStarting) return;
     this.#isStarting = true;
-    for (const entry of this.#small.take()) this.#startSmall(entry);
+    let hasStarted = false;
+    for (const entry of this.#small.take()) {
+      this.#startSmall(entry);
+      hasStarted = true;
+    }
     for (const entry of this.#parts.take()) {
       this.#running.add(entry);
       this.#then(entry, () => this.#openSink(entry));
     }
     this.#isStarting = false;
-    this.pump();
+    // Not after each of thousands of files: it looks at all that run.
+    if (hasStarted) this.pump();
   }
 
   #startSmall(entry: Incoming): void {

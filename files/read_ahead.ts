@@ -4,6 +4,7 @@
 
 import { equals } from "@std/bytes/equals";
 import { ChatError } from "../errors.ts";
+import { BufferPool } from "../protocol/buffer_pool.ts";
 import {
   CHUNK_HEADER,
   chunksCost,
@@ -79,9 +80,7 @@ export class ReadAhead {
   #ready: ReadyData[] = [];
   /** What ready frames will take of each receiver's grant. */
   readonly #reserved = new Map<number, number>();
-  /** Buffers that are used again and again: new ones of this size would make V8 collect garbage all the time. */
-  readonly #spare: Uint8Array<ArrayBuffer>[] = [];
-  #buffers = 0;
+  readonly #buffers = new BufferPool(MAX_CHUNKS_SIZE, MAX_READY);
   #isReading = false;
   /** The receiver whose frame is being filled; undefined also if it was dropped meanwhile. */
   #filling: number | undefined;
@@ -185,11 +184,11 @@ export class ReadAhead {
     try {
       // One message may ask for many files: one look at what there is serves them all.
       await Promise.resolve();
-      while (!this.#list.closed && this.#buffers < MAX_READY) {
+      while (!this.#list.closed) {
+        const buffer = this.#buffers.take();
+        if (!buffer) return;
         const stream = this.#nextReceiver();
-        if (!stream) return;
-        const buffer = this.#spare.pop() ?? new Uint8Array(MAX_CHUNKS_SIZE);
-        this.#buffers++;
+        if (!stream) return this.#buffers.give(buffer);
         await this.#fill(stream.to, stream.generation, buffer);
       }
     } finally {
@@ -343,7 +342,6 @@ export class ReadAhead {
   }
 
   #recycle({ chunks }: ReadyData): void {
-    this.#buffers--;
-    this.#spare.push(new Uint8Array(chunks.buffer as ArrayBuffer));
+    this.#buffers.give(new Uint8Array(chunks.buffer as ArrayBuffer));
   }
 }
