@@ -355,7 +355,7 @@ export class FrameDecoder {
     const have = this.#end - this.#start;
     if (have === 0) {
       this.#start = this.#end = 0;
-      // Who sends large frames sends more of them.
+      // A peer that sends large frames sends more of them.
       if (!this.#isLent || !this.#wasLarge) this.#shrink();
       this.#wasLarge = false;
     } else {

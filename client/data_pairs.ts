@@ -6,7 +6,7 @@ import { MAX_WINDOW, MIN_WINDOW, ReceiveWindow } from "./receive_window.ts";
 
 /** How often a grant is repeated while bytes are outstanding, in ms: the sender may have missed it. */
 export const REPEAT_MS = 2_000;
-/** Bytes of a generation that other data may take than was asked for: a sender that was cut off may repeat some. */
+/** How many bytes of a generation may be data that nobody asked for: a sender that was cut off may repeat some. */
 const MAX_USELESS = 4 * 1024 * 1024;
 /** Without a byte for this time, in ms, what is outstanding counts as lost. */
 export const SILENT_MS = 5_000;
@@ -116,7 +116,7 @@ export class DataPairs {
     return pair.generation;
   }
 
-  /** Of what was asked for, as much will not come. */
+  /** This much of what was asked for will not come. */
   forgo(from: number, cost: number): void {
     const pair = this.#incoming.get(from);
     if (pair) pair.owed = Math.max(0, pair.owed - cost);
@@ -177,7 +177,7 @@ export class DataPairs {
   /**
    * Some of what was asked for has come.
    *
-   * @param cost as much less is owed
+   * @param cost how much less is owed now
    * @param bytes of files, which `wrote` reports later
    */
   got(from: number, cost: number, bytes: number): void {

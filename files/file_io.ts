@@ -16,8 +16,8 @@ export interface WriteCalls {
 }
 
 /**
- * As many bytes are read or written at once: a thread for it, as Deno's asynchronous calls take one, costs more. So do
- * calls for names and for what the system knows of a file.
+ * Up to this many bytes are read or written with a synchronous call: the thread that an asynchronous call takes costs
+ * more. So it is with calls about names, and about what the system knows of a file.
  */
 export const AT_ONCE = 16 * 1024;
 

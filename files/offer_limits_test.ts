@@ -22,13 +22,13 @@ function setUp({ accept, ignored }: { accept?: AcceptPolicy; ignored?: Set<strin
   const here = new Map([[SELF, "ada"], [MALLORY, "mallory"], [BOB, "bob"], [CAROL, "carol"]]);
   const events: RoomEvent[] = [];
   /** The kinds of all file messages to one member. */
-  const told: string[] = [];
+  const answers: string[] = [];
   /** All file messages to the room. */
   const said: FileMessage[] = [];
   const disk = new MemoryDisk();
   const post = wireless(here, SELF, {
     tell: (_, { messages }) => {
-      told.push(...messages.map(({ kind }) => kind));
+      answers.push(...messages.map(({ kind }) => kind));
       return true;
     },
     say: ({ messages }) => void said.push(...messages),
@@ -69,7 +69,7 @@ function setUp({ accept, ignored }: { accept?: AcceptPolicy; ignored?: Set<strin
     here.delete(id);
     transfers.left(id, name, "left");
   };
-  return { transfers, disk, events, here, told, said, offer, take, flood, leave };
+  return { transfers, disk, events, here, answers, said, offer, take, flood, leave };
 }
 
 Deno.test("Transfers.take: one message has one event, whatever it does to how many files", () => {
@@ -93,15 +93,15 @@ Deno.test("Transfers.take: one message has one event, whatever it does to how ma
 });
 
 Deno.test("Transfers.take: a sender that says very often that its data is lost is asked again once", async () => {
-  const { transfers, offer, take, told } = setUp();
+  const { transfers, offer, take, answers } = setUp();
   const one = offer();
   take(MALLORY, [one]);
   transfers.accept("all");
-  while (told.length === 0) await new Promise(setImmediate);
-  assertEquals(told.splice(0), ["ask"]);
+  while (answers.length === 0) await new Promise(setImmediate);
+  assertEquals(answers.splice(0), ["ask"]);
   take(MALLORY, Array.from({ length: 256 }, (): FileMessage => ({ kind: "again", id: one.id })));
   await new Promise(setImmediate);
-  assertEquals(told, ["ask"]);
+  assertEquals(answers, ["ask"]);
   await transfers.close();
 });
 
@@ -140,7 +140,7 @@ Deno.test("Transfers.take: accepted files that wait are forgotten, too, and then
 });
 
 Deno.test("Transfers.take: a receiver that asks again while its part is compared is not made to begin again", async () => {
-  const { transfers, disk, take, told, said } = setUp();
+  const { transfers, disk, take, answers, said } = setUp();
   const bytes = new Uint8Array(2 * MAX_WHOLE);
   disk.files.set("a", bytes);
   const opened = Promise.withResolvers<void>();
@@ -157,10 +157,10 @@ Deno.test("Transfers.take: a receiver that asks again while its part is compared
     take(BOB, [{ kind: "ask", id, generation, offset: MAX_WHOLE, prefix }]);
   for (let generation = 1; generation < 10; generation++) ask(generation);
   opened.resolve();
-  while (told.length === 0) await new Promise(setImmediate);
-  assertEquals([compared, told], [1, ["hash"]]);
+  while (answers.length === 0) await new Promise(setImmediate);
+  assertEquals([compared, answers], [1, ["hash"]]);
   // Each of these is compared again, and that has an end.
-  for (let generation = 10; !told.includes("differs"); generation++) {
+  for (let generation = 10; !answers.includes("differs"); generation++) {
     ask(generation);
     await new Promise(setImmediate);
   }
@@ -169,7 +169,7 @@ Deno.test("Transfers.take: a receiver that asks again while its part is compared
 });
 
 Deno.test("Transfers.take: a receiver that ends its transfer has nothing more compared, and a refusal is reported once", async () => {
-  const { transfers, disk, take, told, said } = setUp();
+  const { transfers, disk, take, answers, said } = setUp();
   const bytes = new Uint8Array(2 * MAX_WHOLE);
   disk.files.set("a", bytes);
   let compared = 0;
@@ -192,7 +192,7 @@ Deno.test("Transfers.take: a receiver that ends its transfer has nothing more co
     take(BOB, others.map(({ id }) => decline(id)));
   }
   assertEquals(compared, 3);
-  assert(told.includes("differs"));
+  assert(answers.includes("differs"));
   await transfers.close();
 });
 

@@ -51,7 +51,7 @@ export interface DataLink {
    * be asked for.
    */
   expect(from: number, cost: number): number;
-  /** Of that, as much will not come. */
+  /** This much of it will not come. */
   forgo(from: number, cost: number): void;
   /** Bytes that have come have been written, or dropped: until then they count as on their way. */
   wrote(from: number, bytes: number): void;

@@ -32,7 +32,7 @@ function framesIn(bytes: Uint8Array<ArrayBuffer> | undefined): Frame[] {
   return frames;
 }
 
-/** Lanes, and what its members have been told. */
+/** Lanes, and what has been passed on to their members. */
 class Play {
   now = 0;
   readonly woken: number[] = [];
@@ -43,8 +43,8 @@ class Play {
     cut: (id) => this.cut.push(id),
   });
 
-  /** What a sender is told now: by receiver. */
-  told(sender: number): [receiver: number, generation: number, total: number][] {
+  /** The grants that a sender gets now: by receiver. */
+  grantsTo(sender: number): [receiver: number, generation: number, total: number][] {
     return framesIn(this.lanes.takeGrants(sender)).map(({ type, id, body }) => {
       assertEquals(type, Type.GRANT);
       const { generation, total } = parseGrant(body);
@@ -60,7 +60,7 @@ class Play {
 Deno.test("DataLanes: a grant is passed on, and as much is taken and given to the receiver, in order", () => {
   const play = new Play();
   play.lanes.grant(2, NET, 1, { generation: 1, total: 50_000 });
-  assertEquals([play.woken, play.told(1), play.told(1)], [[1], [[2, 1, 50_000]], []]);
+  assertEquals([play.woken, play.grantsTo(1), play.grantsTo(1)], [[1], [[2, 1, 50_000]], []]);
   assert(play.send(1, 2, 1, 30_000, 7));
   assert(play.send(1, 2, 1, 20_000, 8));
   assert(!play.send(1, 2, 1, 1024));
@@ -81,7 +81,7 @@ Deno.test("DataLanes: the first share is small, and later ones follow as the rec
   let passed = 0;
   let most = 0;
   for (let moved = 0; moved < 100 * MIB;) {
-    for (const [, , total] of play.told(1)) passed = total;
+    for (const [, , total] of play.grantsTo(1)) passed = total;
     if (moved === 0) assertEquals(passed, RECEIVER_CREDIT);
     for (; moved < passed; moved += 65_536) assert(play.send(1, 2, 1, 65_536));
     most = Math.max(most, play.lanes.credit);
@@ -109,18 +109,18 @@ Deno.test("DataLanes: small frames count as 1024 bytes, so that many of them tak
   assertEquals(play.lanes.credit, 3 * dataCost(DATA_OVERHEAD));
 });
 
-Deno.test("DataLanes.grant: a repetition is told again while bytes are outstanding, a lower one changes nothing", () => {
+Deno.test("DataLanes.grant: a repetition is passed on again while bytes are outstanding, a lower one changes nothing", () => {
   const play = new Play();
   const grant = { generation: 2, total: 9_000 };
   play.lanes.grant(2, NET, 1, grant);
-  play.told(1);
+  play.grantsTo(1);
   play.lanes.grant(2, NET, 1, grant);
-  assertEquals(play.told(1), [[2, 2, 9_000]]);
+  assertEquals(play.grantsTo(1), [[2, 2, 9_000]]);
   play.lanes.grant(2, NET, 1, { generation: 2, total: 8_000 });
-  assertEquals(play.told(1), [[2, 2, 9_000]]);
+  assertEquals(play.grantsTo(1), [[2, 2, 9_000]]);
   assert(play.send(1, 2, 2, 9_000));
   play.lanes.grant(2, NET, 1, grant);
-  assertEquals(play.told(1), []);
+  assertEquals(play.grantsTo(1), []);
 });
 
 Deno.test("DataLanes.grant: a new generation begins at 0, and drops what waits of the old one", () => {
@@ -128,16 +128,16 @@ Deno.test("DataLanes.grant: a new generation begins at 0, and drops what waits o
   play.lanes.grant(2, NET, 1, { generation: 1, total: 9_000 });
   assert(play.send(1, 2, 1, 5_000));
   play.lanes.grant(2, NET, 1, { generation: 2, total: 3_000 });
-  assertEquals([play.lanes.credit, play.told(1)], [3_000, [[2, 2, 3_000]]]);
+  assertEquals([play.lanes.credit, play.grantsTo(1)], [3_000, [[2, 2, 3_000]]]);
   assert(!play.send(1, 2, 1, 2_000));
   assert(play.send(1, 2, 2, 2_000, 9));
   assertEquals(framesIn(play.lanes.take(2)).map(({ body }) => body.at(-1)), [9]);
   assertEquals(play.lanes.take(2), undefined);
   // Also after one that is too high, perhaps because somebody on the way has changed it.
   play.lanes.grant(2, NET, 1, { generation: 2 ** 32 - 1, total: 9_000 });
-  play.told(1);
+  play.grantsTo(1);
   play.lanes.grant(2, NET, 1, { generation: 3, total: 4_000 });
-  assertEquals([play.lanes.credit, play.told(1)], [4_000, [[2, 3, 4_000]]]);
+  assertEquals([play.lanes.credit, play.grantsTo(1)], [4_000, [[2, 3, 4_000]]]);
   assert(play.send(1, 2, 3, 2_000));
 });
 
@@ -154,9 +154,9 @@ Deno.test("DataLanes.sweep: unused credit goes back after a time, and ends the g
   assertEquals([play.lanes.credit, play.send(1, 2, 1, 2_000)], [5_000, false]);
   assertEquals(framesIn(play.lanes.take(2)).length, 1);
   play.lanes.grant(2, NET, 1, { generation: 1, total: 10_000 });
-  assertEquals(play.told(1), []);
+  assertEquals(play.grantsTo(1), []);
   play.lanes.grant(2, NET, 1, { generation: 2, total: 4_000 });
-  assertEquals(play.told(1), [[2, 2, 4_000]]);
+  assertEquals(play.grantsTo(1), [[2, 2, 4_000]]);
 });
 
 Deno.test("DataLanes.detach: a receiver's waiting data is dropped and its credit goes back; a sender keeps its own", () => {
@@ -164,10 +164,10 @@ Deno.test("DataLanes.detach: a receiver's waiting data is dropped and its credit
   play.lanes.grant(2, NET, 1, { generation: 1, total: 9_000 });
   assert(play.send(1, 2, 1, 5_000));
   play.lanes.detach(1);
-  // It has missed what it was told, which the receiver repeats.
-  assertEquals(play.told(1), []);
+  // It has missed a grant, which the receiver repeats.
+  assertEquals(play.grantsTo(1), []);
   play.lanes.grant(2, NET, 1, { generation: 1, total: 9_000 });
-  assertEquals(play.told(1), [[2, 1, 9_000]]);
+  assertEquals(play.grantsTo(1), [[2, 1, 9_000]]);
   assert(play.send(1, 2, 1, 2_000));
   play.lanes.detach(2);
   assertEquals([play.lanes.credit, play.lanes.take(2), play.send(1, 2, 1, 1_024)], [
@@ -182,7 +182,12 @@ Deno.test("DataLanes.leave: nothing is left of a member that has left, as sender
     assert(play.send(sender, receiver, 1, 5_000));
   }
   play.lanes.leave(1);
-  assertEquals([play.lanes.size, play.lanes.credit, play.told(1), play.told(3)], [0, 0, [], []]);
+  assertEquals([play.lanes.size, play.lanes.credit, play.grantsTo(1), play.grantsTo(3)], [
+    0,
+    0,
+    [],
+    [],
+  ]);
   assertEquals([play.lanes.take(2), play.lanes.take(3)], [undefined, undefined]);
 });
 
@@ -194,7 +199,7 @@ Deno.test("DataLanes: a receiver has a bounded number of senders, and forgets th
   assertEquals(play.lanes.size, MAX_SENDERS);
   assert(play.send(101, 2, 1, 2_000));
   play.lanes.grant(2, NET, 500, { generation: 1, total: 2_000 });
-  assertEquals([play.lanes.size, play.told(500)], [MAX_SENDERS, [[2, 1, 2_000]]]);
+  assertEquals([play.lanes.size, play.grantsTo(500)], [MAX_SENDERS, [[2, 1, 2_000]]]);
   // Its frame waits no longer: the pair is forgotten with all that belongs to it.
   assertEquals(play.lanes.take(2), undefined);
 });
@@ -212,16 +217,18 @@ Deno.test("DataLanes: many pairs of one network share its credit, and other netw
   }
   assertLessOrEqual(play.lanes.credit, CREDIT_IN_ALL);
   // What one network gives back goes to all networks that want something, in turn.
-  play.told(5_001);
+  play.grantsTo(5_001);
   for (let receiver = 1; receiver <= 1_000; receiver++) play.lanes.leave(receiver);
-  const nets = new Set(play.told(5_001).map(([receiver]) => Math.floor((receiver - 2_000) / 8)));
+  const nets = new Set(
+    play.grantsTo(5_001).map(([receiver]) => Math.floor((receiver - 2_000) / 8)),
+  );
   assertLessOrEqual(4, nets.size);
 });
 
 /** Grants everything, and lets the sender use all that is passed on; the receiver begins one write, and never ends it. */
 function jam(play: Play, receiver: number, network: string, sender: number): void {
   play.lanes.grant(receiver, network, sender, { generation: 1, total: 100 * MIB });
-  for (const [to, generation, total] of play.told(sender)) {
+  for (const [to, generation, total] of play.grantsTo(sender)) {
     for (let sent = 0; to === receiver && sent < total; sent += FIRST_SHARE) {
       assert(play.send(sender, receiver, generation, FIRST_SHARE));
     }
@@ -243,9 +250,9 @@ Deno.test("DataLanes.sweep: receivers that never read keep no more of their netw
   for (const receiver of [1, 2, 3, 4]) jam(play, receiver, NET, 100 + receiver);
   assertEquals(play.lanes.credit, NETWORK_CREDIT);
   play.lanes.grant(5, NET, 105, { generation: 1, total: 100 * MIB });
-  assertEquals(play.told(105), []);
+  assertEquals(play.grantsTo(105), []);
   pass(play);
-  const [[to, , total]] = play.told(105) as [[number, number, number]];
+  const [[to, , total]] = play.grantsTo(105) as [[number, number, number]];
   assertEquals([to, total], [5, RECEIVER_CREDIT - WRITE_SIZE]);
   // The others are jammed: they may have as much again, and no more.
   for (const receiver of [1, 2, 3, 4]) {
@@ -262,12 +269,12 @@ Deno.test("DataLanes.sweep: networks that hardly use their credit cannot keep al
   for (const id of jammed) play.lanes.grant(id, `net ${id % 16}`, 100 + id, grant);
   assertEquals(play.lanes.credit, CREDIT_IN_ALL);
   play.lanes.grant(90, "net 90", 190, grant);
-  assertEquals(play.told(190), []);
+  assertEquals(play.grantsTo(190), []);
   // Just enough for not being unused.
   pass(play, () => {
     for (const id of jammed) play.send(100 + id, id, 1, 1024);
   });
-  assertEquals(play.told(190), [[90, 1, RECEIVER_CREDIT]]);
+  assertEquals(play.grantsTo(190), [[90, 1, RECEIVER_CREDIT]]);
 });
 
 Deno.test("DataLanes.sweep: a receiver is cut if only what is being written to it is more than its part", () => {
@@ -283,22 +290,22 @@ Deno.test("DataLanes.sweep: a receiver is cut if only what is being written to i
   for (let id = 200; id < 280; id++) {
     play.lanes.grant(id, NET, 1_000, { generation: 1, total: 8 * FIRST_SHARE });
   }
-  play.told(1_000);
+  play.grantsTo(1_000);
   pass(play);
   assert(play.cut.length > 0);
   for (const id of play.cut) play.lanes.detach(id);
-  assert(play.told(1_000).length > 0);
+  assert(play.grantsTo(1_000).length > 0);
 });
 
 Deno.test("DataLanes.sweep: a sender that hardly sends keeps no more of its receiver's credit than an equal part", () => {
   const play = new Play();
   const grant = { generation: 1, total: 100 * MIB };
   play.lanes.grant(1, NET, 2, grant);
-  assertEquals(play.told(2), [[1, 1, RECEIVER_CREDIT]]);
+  assertEquals(play.grantsTo(2), [[1, 1, RECEIVER_CREDIT]]);
   play.lanes.grant(1, NET, 3, grant);
-  assertEquals(play.told(3), []);
+  assertEquals(play.grantsTo(3), []);
   pass(play, () => play.send(2, 1, 1, 1024));
-  assertEquals(play.told(3).length, 1);
+  assertEquals(play.grantsTo(3).length, 1);
   assert(!play.send(2, 1, 1, 1024), "its generation has ended");
 });
 
@@ -307,10 +314,10 @@ Deno.test("DataLanes.sweep: other senders get what a silent one has not used, th
   const grant = { generation: 1, total: RECEIVER_CREDIT };
   play.lanes.grant(1, NET, 2, grant);
   play.lanes.grant(1, NET, 3, grant);
-  assertEquals(play.told(3), []);
+  assertEquals(play.grantsTo(3), []);
   play.now += UNUSED_MS;
   play.lanes.sweep();
-  assertEquals(play.told(3), [[1, 1, RECEIVER_CREDIT]]);
+  assertEquals(play.grantsTo(3), [[1, 1, RECEIVER_CREDIT]]);
 });
 
 Deno.test("DataLanes.sweep: ends no generation of members that read and send, though their parts shrink", () => {
@@ -323,7 +330,7 @@ Deno.test("DataLanes.sweep: ends no generation of members that read and send, th
   };
   const move = () => {
     for (const id of honest.keys()) {
-      for (const [, , total] of play.told(1_000 + id)) granted.set(id, total);
+      for (const [, , total] of play.grantsTo(1_000 + id)) granted.set(id, total);
       const end = granted.get(id) ?? 0;
       let sent = honest.get(id)!;
       while (end - sent >= 1024) {
@@ -395,7 +402,7 @@ Deno.test("DataLanes: whatever members do, credit is exactly what may come and w
       generation,
       size: fc.nat(200_000),
     }),
-    fc.record({ do: fc.constantFrom("take", "detach", "leave", "told", "sweep"), a: id }),
+    fc.record({ do: fc.constantFrom("take", "detach", "leave", "grants", "sweep"), a: id }),
     fc.record({ do: fc.constant("wait" as const), ms: fc.nat(UNUSED_MS) }),
   );
   fc.assert(
@@ -421,8 +428,8 @@ Deno.test("DataLanes: whatever members do, credit is exactly what may come and w
           case "leave":
             play.lanes.leave(one.a);
             break;
-          case "told":
-            play.told(one.a);
+          case "grants":
+            play.grantsTo(one.a);
             break;
           case "sweep":
             play.lanes.sweep();
@@ -438,7 +445,7 @@ Deno.test("DataLanes: whatever members do, credit is exactly what may come and w
       for (const receiver of [1, 2, 3, 4]) while (play.lanes.take(receiver));
       play.lanes.grant(1, "net 1", 2, { generation: 9, total: FIRST_SHARE });
       assert(
-        play.told(2).some(([to, generation, total]) => (
+        play.grantsTo(2).some(([to, generation, total]) => (
           to === 1 && generation === 9 && total === FIRST_SHARE
         )),
       );
@@ -463,15 +470,15 @@ Deno.test("DataLanes: a buffer is used again once its frame is written or droppe
   };
   const grant = (generation: number) => {
     play.lanes.grant(2, NET, 1, { generation, total: 4 * MIB });
-    play.told(1);
+    play.grantsTo(1);
     play.lanes.grant(2, NET, 1, { generation, total: 4 * MIB });
-    play.told(1);
+    play.grantsTo(1);
   };
   grant(1);
   // The first share is smaller than such a frame.
   assert(play.send(1, 2, 1, FIRST_SHARE));
   play.lanes.take(2);
-  play.told(1);
+  play.grantsTo(1);
   const first = pass(1);
   assert(pass(2).buffer !== first.buffer, "the first one is only written when the next is taken");
   assertEquals(pass(3).buffer, first.buffer);
@@ -482,7 +489,7 @@ Deno.test("DataLanes: a buffer is used again once its frame is written or droppe
   for (let n = 0; n < 8; n++) {
     if (!play.send(1, 2, 2, n === 0 ? FIRST_SHARE : size, 9)) continue;
     assert(play.lanes.take(2)!.buffer !== last.buffer);
-    play.told(1);
+    play.grantsTo(1);
   }
   assertEquals(last.at(-1), 4);
 });
