@@ -116,6 +116,7 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
     files: [
       "cli/crack.ts",
       "cli/identity.ts",
+      "cli/state_files.ts",
       "cli/user.ts",
       "files/download_folder.ts",
       "files/offered_file.ts",
@@ -169,6 +170,7 @@ const EDGES = new Set([
   "cli/home.ts",
   "cli/identity.ts",
   "cli/room_state.ts",
+  "cli/state_files.ts",
   "cli/system.ts",
   "cli/user.ts",
   "client.ts",
@@ -259,6 +261,9 @@ const VERBS = [
   "cli/send.ts",
   "cli/serve.ts",
 ];
+
+/** Modules that are complete, while the ones that will import them are not. */
+const AHEAD = ["cli/state_files.ts", "server/state_file.ts"];
 
 /** Modules that few runs of a verb need: they, too, are imported when they are needed. */
 const LATE = ["cli/config.ts", "classic/crack.ts", "pictures/pictures.ts"];
@@ -408,8 +413,11 @@ const RULES: Readonly<Record<string, (sources: Sources) => string[]>> = {
 
   "main.ts reaches every module": (sources) => {
     const reached = closure(sources, "main.ts");
-    return [...sources.keys()].filter((path) => !reached.has(path))
-      .map((path) => `${path} is part of nothing`);
+    return [
+      ...[...sources.keys()].filter((path) => !reached.has(path) && !AHEAD.includes(path))
+        .map((path) => `${path} is part of nothing`),
+      ...AHEAD.filter((path) => reached.has(path)).map((path) => `${path} need not be ahead`),
+    ];
   },
 
   "the server reaches nothing that could read a room, or the user's files": (sources) => {
