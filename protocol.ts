@@ -73,7 +73,7 @@ export const Type = {
   LOGIN: 15,
   /** Client; id 0. The position in its own log up to which it has received: 8 bytes. The first makes its session resumable. */
   HAVE: 16,
-  /** Server: the id of a member whose connection was lost or is back. One byte: one of `Away`. */
+  /** Server: the id of a member whose connection was lost or is back. One byte: one of `Away`; if AWAY, since when. */
   AWAY: 17,
   /** Server; id 0. JSON: `ErrorBody`: the error that will end the connection unless the client reacts. */
   WARNING: 18,
@@ -106,7 +106,7 @@ export const Left = {
 export const Away = {
   /** It is connected again. */
   BACK: 0,
-  /** Its connection was lost; it may resume. */
+  /** Its connection was lost; it may resume. The time follows: 8 bytes, in ms since 1970, by the server's clock. */
   AWAY: 1,
 } as const;
 
@@ -164,6 +164,9 @@ export interface Ack {
   readonly count: number;
   readonly outcome: number;
 }
+
+/** The last millisecond since 1970 that a `Date` can hold. */
+export const MAX_TIME = 8_640_000_000_000_000;
 
 const NOTHING = new Uint8Array(0);
 
@@ -240,26 +243,45 @@ export function encodeHave(position: number): Uint8Array<ArrayBuffer> {
     throw new RangeError(`Cannot encode HAVE: the position is ${position}`);
   }
   const body = new Uint8Array(8);
-  writeU32(body, 0, Math.floor(position / 2 ** 32));
-  writeU32(body, 4, position >>> 0);
+  writeU64(body, 0, position);
   return encodeFrame(Type.HAVE, 0, body);
 }
 
 /** @throws {ProtocolError} if the body is not a position */
 export function parseHave(body: Uint8Array): number {
   if (body.length !== 8) throw malformed("HAVE", `it has ${body.length} bytes, not 8`);
-  const position = readU32(body, 0) * 2 ** 32 + readU32(body, 4);
+  const position = readU64(body, 0);
   if (!Number.isSafeInteger(position)) throw malformed("HAVE", "its position is out of range");
   return position;
 }
 
-/** Whether the member is away. @throws {ProtocolError} if the body is not one of `Away` */
-export function parseAway(body: Uint8Array): boolean {
+/**
+ * AWAY: a member's id; state (1), and if it is away, since when (8).
+ *
+ * @param since in whole ms since 1970; undefined: it is back
+ */
+export function encodeAway(id: number, since: number | undefined): Uint8Array<ArrayBuffer> {
+  if (since === undefined) return encodeFrame(Type.AWAY, id, Uint8Array.of(Away.BACK));
+  const body = new Uint8Array(9);
+  body[0] = Away.AWAY;
+  writeU64(body, 1, since);
+  return encodeFrame(Type.AWAY, id, body);
+}
+
+/**
+ * Since when the member is away, in ms since 1970; undefined if it is back.
+ *
+ * @throws {ProtocolError} if the body is neither, or no `Date` can hold the time
+ */
+export function parseAway(body: Uint8Array): number | undefined {
   const state = body[0];
-  if (body.length !== 1 || state === undefined || state > Away.AWAY) {
-    throw malformed("AWAY", "it must be one byte: 0 or 1");
+  if (state === Away.BACK && body.length === 1) return undefined;
+  if (state !== Away.AWAY || body.length !== 9) {
+    throw malformed("AWAY", "it must be 0, or 1 and a time of 8 bytes");
   }
-  return state === Away.AWAY;
+  const since = readU64(body, 1);
+  if (since > MAX_TIME) throw malformed("AWAY", "its time is out of range");
+  return since;
 }
 
 /** @throws {ProtocolError} if the body is not an `Ack` */
@@ -447,6 +469,16 @@ function isU32(value: number): boolean {
 export function readU32(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>>
     0;
+}
+
+/** Not exact above `Number.MAX_SAFE_INTEGER`. */
+function readU64(bytes: Uint8Array, at: number): number {
+  return readU32(bytes, at) * 2 ** 32 + readU32(bytes, at + 4);
+}
+
+function writeU64(bytes: Uint8Array, at: number, value: number): void {
+  writeU32(bytes, at, Math.floor(value / 2 ** 32));
+  writeU32(bytes, at + 4, value >>> 0);
 }
 
 function writeU32(bytes: Uint8Array, at: number, value: number): void {

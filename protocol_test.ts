@@ -6,6 +6,7 @@ import {
   Away,
   checkEmpty,
   encodeAck,
+  encodeAway,
   encodeFrame,
   encodeHave,
   type ErrorCode,
@@ -537,10 +538,19 @@ Deno.test("parseHave: accepts eight bytes with a position of up to 53 bits", () 
   }
 });
 
-Deno.test("parseAway: accepts one byte, a known state", () => {
-  assertStrictEquals(parseAway(Uint8Array.of(Away.AWAY)), true);
-  assertStrictEquals(parseAway(Uint8Array.of(Away.BACK)), false);
-  for (const body of [[], [2], [255], [0, 0], [1, 0]]) {
+Deno.test("encodeAway, parseAway: a member is back, or away since any time of a Date", () => {
+  assertEquals(encodeAway(7, undefined), encodeFrame(Type.AWAY, 7, Uint8Array.of(Away.BACK)));
+  assertStrictEquals(parseAway(Uint8Array.of(Away.BACK)), undefined);
+  for (const since of [0, 1, 2 ** 32 - 1, 2 ** 32, 1_709_121_600_000, 8_640_000_000_000_000]) {
+    assertStrictEquals(parseAway(bodyOf(encodeAway(7, since))), since);
+  }
+  const time = [0, 0, 1, 0x8d, 0xec, 0, 0, 0];
+  assertStrictEquals(parseAway(Uint8Array.of(Away.AWAY, ...time)), 0x18dec000000);
+  const late = bodyOf(encodeAway(7, 8_640_000_000_000_001));
+  const huge = new Uint8Array(9).fill(255).with(0, Away.AWAY);
+  const states = [[], [2], [255], [0, 0], [1], [1, 0]];
+  const sizes = [[0, ...time], [2, ...time], [1, ...time.slice(1)], [1, ...time, 0]];
+  for (const body of [...states, ...sizes, late, huge]) {
     assertRefused(() => parseAway(Uint8Array.from(body)), "malformed");
   }
 });

@@ -16,6 +16,8 @@ export interface Person {
   readonly self: boolean;
   /** Its connection was lost, and it may come back. */
   readonly away: boolean;
+  /** Since when it is away, by the server's clock; not there if it is not. */
+  readonly since?: Date;
   /** A classic client, which cannot receive files or direct messages. */
   readonly classic?: true;
   /** Its public key as people write it; not there in xor rooms, or if the member has proved none. */

@@ -77,14 +77,15 @@ export class FrameHandler {
       case Type.LEFT:
         return this.#takeLeft(frame);
       case Type.AWAY: {
-        const away = parseAway(body);
+        const since = parseAway(body);
         // Before the list of members is complete, this frame is part of it.
         if (!session.complete) {
-          roster.setAway(id, away);
+          roster.setAway(id, since);
           return undefined;
         }
         const at = session.advance(frame);
-        if (!roster.setAway(id, away)) return undefined;
+        if (!roster.setAway(id, since)) return undefined;
+        const away = since !== undefined;
         if (away) fileLink.transfers?.away(id);
         else fileLink.transfers?.resumed(members.peerKeyOf(id));
         return { type: away ? "away" : "back", who: roster.person(id), at };

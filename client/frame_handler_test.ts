@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Identity } from "../cipher/identity.ts";
 import { KnownNames } from "../cipher/known_names.ts";
 import { ProtocolError } from "../errors.ts";
-import { AckOutcome, encodeAck, type Frame, Left, Type } from "../protocol.ts";
+import { AckOutcome, encodeAck, encodeAway, type Frame, frameAt, Left, Type } from "../protocol.ts";
 import { encodeProfile } from "../protocol/envelope.ts";
 import { encodeError } from "../protocol/json_frames.ts";
 import {
@@ -26,6 +26,9 @@ import { Unconfirmed } from "./unconfirmed.ts";
 const ADA = 1;
 /** A clock that does not move. */
 const STILL = () => new Date(0);
+
+/** AWAY of a member, or if there is no time, that it is back. */
+const awayFrame = (id: number, since?: number) => frameAt(encodeAway(id, since));
 
 /** A client after WELCOME, with one member still to be listed. */
 function open(cipher = new OpenCipher(), fingerprint?: string, chain?: Chain) {
@@ -69,7 +72,7 @@ Deno.test("FrameHandler: each frame of the room's log has its position, counted 
     profileFrame(Type.JOINED, 8, "ben"),
     messageFrame(8, "hello"),
     profileFrame(Type.PROFILE, 8, "benedict"),
-    received(Type.AWAY, 8, Uint8Array.of(1)),
+    awayFrame(8, 5),
     received(Type.LEFT, 8, Uint8Array.of(Left.LOST)),
   ];
   let at = 100;
@@ -113,13 +116,14 @@ Deno.test("FrameHandler: the server must not report that this client has left", 
 Deno.test("FrameHandler: an away mark is reported when it changes, and not while the list comes", () => {
   const listed = open();
   listed.handler.handle(profileFrame(Type.MEMBER, ADA, "ada"));
-  assertEquals(listed.handler.handle(received(Type.AWAY, ADA, Uint8Array.of(1))), undefined);
-  assertEquals(listed.members.roster.person(ADA).away, true);
-  const { handler } = openComplete();
-  const marks = [1, 1, 0].map((away) =>
-    handler.handle(received(Type.AWAY, ADA, Uint8Array.of(away)))
-  );
-  assertEquals(marks.map((event) => event?.type), ["away", undefined, "back"]);
+  assertEquals(listed.handler.handle(awayFrame(ADA, 5)), undefined);
+  assertEquals(listed.members.roster.person(ADA).since, new Date(5));
+  const { handler, members } = openComplete();
+  const marks = [5, 7, undefined].map((since) => {
+    const event = handler.handle(awayFrame(ADA, since));
+    return [event?.type, members.roster.person(ADA).since?.getTime()];
+  });
+  assertEquals(marks, [["away", 5], [undefined, 7], ["back", undefined]]);
 });
 
 Deno.test("FrameHandler: this client's message is reported with its ref, a message of another member without", () => {
@@ -231,7 +235,7 @@ Deno.test("FrameHandler: the chain covers every frame of the room's log, and no 
       received(Type.MESSAGE, ADA, Uint8Array.of(0xff)),
       profileFrame(Type.PROFILE, ADA, "lovelace"),
       profileFrame(Type.JOINED, 8, "ben"),
-      received(Type.AWAY, 8, Uint8Array.of(1)),
+      awayFrame(8, 5),
       received(Type.LEFT, 8, Uint8Array.of(Left.LOST)),
     ]
   ) {

@@ -236,7 +236,7 @@ Deno.test("Members.findPeer: finds one member, and none if several fit or it is 
 Deno.test("Members.findByPeerKey: of two with one key it prefers the member that is connected", () => {
   const { members, meet } = open("xor");
   meet(1, "ada");
-  members.roster.setAway(1, true);
+  members.roster.setAway(1, 0);
   assertEquals(members.findByPeerKey("ada"), 1);
   meet(2, "ada");
   assertEquals(members.findByPeerKey("ada"), 2);

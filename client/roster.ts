@@ -7,7 +7,8 @@ import { skeletons } from "../text/skeleton.ts";
 interface Entry {
   /** undefined if the profile could not be read. */
   name: string | undefined;
-  away: boolean;
+  /** Since when it is away, in ms since 1970; undefined: it is not. */
+  awaySince: number | undefined;
   /** The skeletons of the name. */
   skeletons: readonly string[];
   /** The name is known with a different key; `alike`: it only looks like such a name. */
@@ -25,7 +26,7 @@ interface Entry {
 const newcomer = (): Entry => ({
   name: undefined,
   skeletons: [],
-  away: false,
+  awaySince: undefined,
   otherKey: false,
   classic: false,
   key: undefined,
@@ -73,8 +74,8 @@ export class Roster {
 
   /** A member, as it is shown. An unknown id is shown as `#id`. */
   person(id: number): Person {
-    const { name, skeletons, away, otherKey, classic, key, verified } = this.#entries.get(id) ??
-      this.#unknown;
+    const { name, skeletons, awaySince, otherKey, classic, key, verified } =
+      this.#entries.get(id) ?? this.#unknown;
     const needsId = name === undefined || otherKey === "alike" ||
       skeletons.some((one) => this.#alike.get(one)!.size > 1);
     const shown = `${name ?? ""}${needsId ? `#${id}` : ""}${otherKey ? "(!)" : ""}`;
@@ -84,8 +85,9 @@ export class Roster {
       id,
       name: shown,
       self,
-      away,
+      away: awaySince !== undefined,
     };
+    if (awaySince !== undefined) person.since = new Date(awaySince);
     if (classic) person.classic = true;
     if (key !== undefined) person.key = key;
     if (verified !== undefined) person.verified = verified;
@@ -109,9 +111,17 @@ export class Roster {
     this.#change(id, "verified", day);
   }
 
-  /** Returns whether that has changed. */
-  setAway(id: number, away: boolean): boolean {
-    return this.#change(id, "away", away);
+  /**
+   * Returns whether it was not away and is now, or the other way round.
+   *
+   * @param since when its connection was lost, in ms since 1970; undefined: it is back
+   */
+  setAway(id: number, since: number | undefined): boolean {
+    const entry = this.#entries.get(id);
+    if (!entry) return false;
+    const before = entry.awaySince;
+    entry.awaySince = since;
+    return (before === undefined) !== (since === undefined);
   }
 
   /** Returns whether that has changed. */
@@ -141,7 +151,7 @@ export class Roster {
     if (entry && this.#entries.delete(id)) this.#entries.set(id, entry);
   }
 
-  #change<What extends "away" | "otherKey" | "classic" | "key" | "verified">(
+  #change<What extends "otherKey" | "classic" | "key" | "verified">(
     id: number,
     what: What,
     value: Entry[What],

@@ -80,12 +80,17 @@ Deno.test("Roster: a member without a name is shown by its id, and so is an unkn
 Deno.test("Roster: setting a mark returns whether it changed; for an unknown id it never does", () => {
   const roster = new Roster(1);
   roster.setName(2, "ben");
-  assertEquals([roster.setAway(2, false), roster.setAway(2, true), roster.setAway(2, true)], [
-    ...[false, true, false],
-  ]);
+  const away = [undefined, 5, 7, undefined, undefined, 9].map((since) => roster.setAway(2, since));
+  assertEquals(away, [false, true, false, true, false, true]);
   assertEquals([roster.setOtherKey(2, true), roster.setOtherKey(2, true)], [true, false]);
-  assertEquals(roster.person(2), { id: 2, name: "ben(!)", self: false, away: true });
-  assertEquals([roster.setAway(9, true), roster.setOtherKey(9, true)], [false, false]);
+  assertEquals(roster.person(2), {
+    id: 2,
+    name: "ben(!)",
+    self: false,
+    away: true,
+    since: new Date(9),
+  });
+  assertEquals([roster.setAway(9, 9), roster.setOtherKey(9, true)], [false, false]);
   assertEquals([roster.size, roster.person(9).away], [1, false]);
   assertEquals([roster.setClassic(2, true), roster.setClassic(2, true)], [true, false]);
   assertEquals(roster.person(2).classic, true);
@@ -110,7 +115,7 @@ Deno.test("Roster.moveLast: moves a member to the end of the order, and ignores 
   const roster = new Roster(7);
   roster.setName(7, "guest");
   roster.setName(2, "ada");
-  roster.setAway(7, true);
+  roster.setAway(7, 0);
   roster.moveLast(7);
   assertEquals(roster.people().map(({ id, away }) => [id, away]), [[2, false], [7, true]]);
   roster.moveLast(99);

@@ -8,6 +8,7 @@ import {
   type ErrorCode,
   malformed,
   MAX_FRAME_BEFORE_ADMISSION,
+  MAX_TIME,
   Type,
   VERSION,
 } from "../protocol.ts";
@@ -121,9 +122,6 @@ export interface ErrorBody {
   readonly code: string;
   readonly message: string;
 }
-
-/** The last millisecond since 1970 that a `Date` can hold. */
-const MAX_TIME = 8_640_000_000_000_000;
 
 const utf8 = new TextEncoder();
 const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

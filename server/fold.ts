@@ -4,8 +4,8 @@
 
 import {
   AckOutcome,
-  Away,
   encodeAck,
+  encodeAway,
   encodeFrame,
   frameAt,
   HEADER_SIZE,
@@ -67,8 +67,8 @@ export class FoldMember {
   readonly start: number;
   /** Its MEMBER frame. */
   frame: Uint8Array<ArrayBuffer>;
-  /** Whether the others see it as away. */
-  away = false;
+  /** Since when the others see it as away, in ms since 1970; undefined: they do not. */
+  awaySince: number | undefined;
   noDirect = false;
   /** The connection whose entries count. */
   connection: number;
@@ -144,7 +144,7 @@ interface SavedMember {
   readonly start: number;
   /** In base64, like `key`. */
   readonly profile: string;
-  readonly away: boolean;
+  readonly awaySince: number | undefined;
   readonly noDirect: boolean;
   readonly connection: number;
   readonly accepted: number;
@@ -260,7 +260,7 @@ export class Fold {
       case Kind.HAVE:
         return this.#takeHave(member, entry);
       case Kind.AWAY:
-        if (!member.away) this.#setAway(member, true);
+        if (member.awaySince === undefined) this.#setAway(member, this.time);
         return DONE;
       case Kind.SESSION:
         return this.#addSession(member, entry);
@@ -302,7 +302,7 @@ export class Fold {
     member.network = network;
     // It stays valid until the client has confirmed the next one, which may be lost on the way.
     this.#setTokens(member, [token]);
-    if (member.away) this.#setAway(member, false);
+    if (member.awaySince !== undefined) this.#setAway(member, undefined);
     return DONE;
   }
 
@@ -367,10 +367,10 @@ export class Fold {
     return DONE;
   }
 
-  #setAway(member: FoldMember, away: boolean): void {
-    member.away = away;
+  #setAway(member: FoldMember, since: number | undefined): void {
+    member.awaySince = since;
     this.#list.change({ id: member.id, entry: entryOf(member) });
-    this.#append(encodeAway(member.id, away));
+    this.#append(encodeAway(member.id, since));
   }
 
   #leave(member: FoldMember, reason: number): void {
@@ -403,7 +403,7 @@ export class Fold {
         id: member.id,
         start: member.start,
         profile: member.profile.toBase64(),
-        away: member.away,
+        awaySince: member.awaySince,
         noDirect: member.noDirect,
         connection: member.connection,
         accepted: member.accepted,
@@ -429,8 +429,8 @@ export class Fold {
       const own = new OwnLog(fold.config.ownSize + MAX_FRAME, fold.#ownSpace);
       own.restore(one.own);
       const member = new FoldMember({ ...one, own, profile: Uint8Array.fromBase64(one.profile) });
-      const { away, noDirect, accepted, answered, lasting } = one;
-      Object.assign(member, { away, noDirect, accepted, answered, lasting });
+      const { awaySince, noDirect, accepted, answered, lasting } = one;
+      Object.assign(member, { awaySince, noDirect, accepted, answered, lasting });
       member.key = Uint8Array.fromBase64(one.key);
       fold.#add(member);
       fold.#setTokens(member, one.tokens);
@@ -440,10 +440,6 @@ export class Fold {
 }
 
 /** The frames that introduce a member to a newcomer. */
-function entryOf({ id, frame, away }: FoldMember): Uint8Array<ArrayBuffer> {
-  return away ? concat([frame, encodeAway(id, true)]) : frame;
-}
-
-function encodeAway(id: number, away: boolean): Uint8Array<ArrayBuffer> {
-  return encodeFrame(Type.AWAY, id, Uint8Array.of(away ? Away.AWAY : Away.BACK));
+function entryOf({ id, frame, awaySince }: FoldMember): Uint8Array<ArrayBuffer> {
+  return awaySince === undefined ? frame : concat([frame, encodeAway(id, awaySince)]);
 }

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { encodeFrame, Left, Type } from "../protocol.ts";
+import { concat } from "@std/bytes/concat";
+import { encodeAway, encodeFrame, Left, Type } from "../protocol.ts";
 import { drawToken } from "../protocol/resume.ts";
 import {
   encodeHaveBody,
@@ -179,6 +180,29 @@ Deno.test("Fold.from: counts the members of a network, also after they have move
   assertEquals(networks(), [0, 2]);
   room.by(ada, Kind.LEAVE, { bytes: Uint8Array.of(Left.LOST) });
   assertEquals(networks(), [0, 1]);
+});
+
+Deno.test("Fold: a member is away since its entry, until it resumes; a newcomer's list has the time", () => {
+  const room = new TestFold();
+  const ada = room.join();
+  const token = room.renew(ada);
+  room.confirm(ada);
+  const away = (time: number) => {
+    room.by(ada, Kind.AWAY, { time });
+    return ada.awaySince;
+  };
+  assertEquals([away(2 ** 41), away(2 ** 42)], [2 ** 41, 2 ** 41]);
+  const bytes = encodeJoin({ network: "", noDirect: false, profile: NOTHING });
+  const { id, connection } = room.seat();
+  const joined = room.apply({ kind: Kind.JOIN, connection, member: id, bytes });
+  assert(joined.what === "joined");
+  const listed = concat([encodeFrame(Type.MEMBER, ada.id), encodeAway(ada.id, 2 ** 41)]);
+  assertEquals(joined.list(), listed);
+  assertEquals(room.resume(ada, token, 10), "done");
+  assertEquals(ada.awaySince, undefined);
+  // The clock was set back: the time of an entry is the latest so far.
+  assertEquals(away(7), 2 ** 42);
+  assertEquals(Fold.restore(room.fold.save()).member(ada.id)!.awaySince, 2 ** 42);
 });
 
 Deno.test("Fold: its time never goes back", () => {

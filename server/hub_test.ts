@@ -1336,9 +1336,9 @@ Deno.test("Hub: after any sequence of operations, each member has seen exactly i
         const text = `text ${++number}`;
         const profile = text + "x".repeat(profileSize);
         if (step.do === "join") {
-          const list = Array.from(hub.fold.members(), ({ id, profile, away }) => [
+          const list = Array.from(hub.fold.members(), ({ id, profile, awaySince }) => [
             `MEMBER ${id} ${new TextDecoder().decode(profile)}`,
-            ...away ? [`AWAY ${id} away`] : [],
+            ...awaySince === undefined ? [] : [`AWAY ${id} away`],
           ]);
           const guest = new Guest(hub, profile, NETWORKS[number % NETWORKS.length]);
           assertEquals(guest.welcomed, list.length);
@@ -1366,7 +1366,7 @@ Deno.test("Hub: after any sequence of operations, each member has seen exactly i
             if (here) hub.detach(guest.member);
             break;
           case "away":
-            if (!here || state.away) break;
+            if (!here || state.awaySince !== undefined) break;
             seen.away++;
             hub.detach(guest.member);
             hub.setAway(guest.member);
@@ -1375,7 +1375,8 @@ Deno.test("Hub: after any sequence of operations, each member has seen exactly i
           case "resume": {
             // What it has confirmed has been received.
             const count = Math.max(guest.had, guest.frames.length - step.lost);
-            const { lasting, away } = state;
+            const { lasting } = state;
+            const away = state.awaySince !== undefined;
             const done = guest.resume(count);
             if (done) seen.resumed++;
             else seen.refused++;

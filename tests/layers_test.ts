@@ -180,6 +180,7 @@ const EDGES = new Set([
   "client/outbox.ts",
   "client/received.ts",
   "client/reconnect.ts",
+  "client/roster.ts",
   "client/unconfirmed.ts",
   "files/disk_errors.ts",
   "files/download_folder.ts",

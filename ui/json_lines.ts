@@ -7,7 +7,12 @@ import { printable } from "../text/printable.ts";
 import { secondsLeft } from "./transfer_text.ts";
 
 export function toMember({ id, name, self, away, ...rest }: Person): Record<string, unknown> {
-  return { id, name, self, away, ...optional(rest) };
+  return { id, name, self, away, ...since(rest), ...optional(rest) };
+}
+
+/** Since when a member is away. */
+function since({ since }: Pick<Person, "since">) {
+  return since && { since: since.toISOString() };
 }
 
 /** The fields that few members have. */
@@ -72,8 +77,10 @@ export function describe(event: RoomEvent): OutputLine {
       return { type, id, name, ...(like !== undefined && { like }) };
     }
     case "away":
-    case "back":
-      return { type, id: event.who.id, name: event.who.name, at: event.at };
+    case "back": {
+      const { who: { id, name }, at } = event;
+      return { type, id, name, ...since(event.who), at };
+    }
     case "clock":
       return { type, ahead: event.ahead };
     case "warning":

@@ -805,7 +805,14 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
     ) => ({ id: 1, name: "alice", address: "127.0.0.1:2428", maxText: 1000, ...room })),
     members: [
       { members: [{ ...alice, self: true, away: false }, { ...bob, self: false, away: false }] },
-      { members: [{ ...alice, self: true, away: false }, { ...bob, self: false, away: true }] },
+      {
+        members: [{ ...alice, self: true, away: false }, {
+          ...bob,
+          self: false,
+          away: true,
+          since: "2024-02-28T11:59:51.000Z",
+        }],
+      },
       {
         members: [
           { ...alice, self: true, away: false },
@@ -851,7 +858,7 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
     agreed: [bob],
     keychanged: [{ id: 2, name: "bob(!)" }, { id: 2, name: "B0b#2(!)", like: "bob" }],
     // About this client too: programs can compare ids.
-    away: [{ ...bob, at: 700 }, { ...alice, at: 720 }],
+    away: [{ ...bob, since: "2024-02-28T11:59:51.000Z", at: 700 }, { ...alice, at: 720 }],
     back: [{ ...bob, at: 740 }, { ...alice, at: 760 }],
     clock: [{ ahead: 7 }, { ahead: -12 }],
     warning: [{ code: "flood", message: "you are sending more than this room allows" }],

@@ -158,6 +158,7 @@ f.count = ProtoField.uint32("chat.ack.count", "Direct messages answered")
 f.outcome = ProtoField.uint8("chat.ack.outcome", "Outcome", base.DEC, OUTCOMES)
 f.left = ProtoField.uint8("chat.left.reason", "Reason", base.DEC, LEFT_REASONS)
 f.away = ProtoField.uint8("chat.away.state", "State", base.DEC, AWAY_STATES)
+f.since = ProtoField.uint64("chat.away.since", "Since, by the clock of the server in ms")
 f.code = ProtoField.string("chat.error.code", "Code")
 f.sentence = ProtoField.string("chat.error.message", "Message", base.UNICODE)
 
@@ -934,7 +935,16 @@ function BODIES.LEFT(tree, range)
 end
 
 function BODIES.AWAY(tree, range)
-  return of_size(tree, range, 1) and add_named(tree, f.away, range, AWAY_STATES) or nil
+  local is_away = range and range(0, 1):uint() == 1
+  if not of_size(tree, range, is_away and 9 or 1) then return nil end
+  local name = add_named(tree, f.away, range(0, 1), AWAY_STATES)
+  if is_away then
+    local item = tree:add(f.since, range(1, 8))
+    if range(1, 4):uint() * 2 ^ 32 + range(5, 4):uint() > MAX_TIME then
+      item:add_proto_expert_info(e.malformed, "No clock shows this time")
+    end
+  end
+  return name
 end
 
 function BODIES.HAVE(tree, range)

@@ -374,17 +374,21 @@ Deno.test("Server: reports a member as away to the others and to newcomers, and 
   const ben = await stage.witness("ben");
   const ada = await stage.guest("ada");
   await ada.say("hello");
+  const before = Date.now();
   await stage.cut(ada);
   const { who } = await ben.next("away");
   assertEquals([who.name, who.away], ["ada", true]);
+  assert(who.since!.getTime() >= before && who.since!.getTime() <= Date.now());
   assertMatch(stage.room.status(), /^chat_members 2$/m);
   assertMatch(stage.room.status(), /^chat_members_away 1$/m);
   const carol = await stage.witness("carol");
   const shown = (guest: Guest) => guest.client.members.map(({ name, away }) => [name, away]);
   assertEquals(shown(carol), [["ben", false], ["ada", true], ["carol", false]]);
+  assertEquals(carol.client.members[1]!.since, who.since);
   assertEquals((await back(ada)).resumed, true);
   for (const other of [ben, carol]) {
-    assertEquals((await other.next("back")).who, { ...who, away: false });
+    const { since: _, ...rest } = who;
+    assertEquals((await other.next("back")).who, { ...rest, away: false });
     assertEquals(shown(other), [["ben", false], ["ada", false], ["carol", false]]);
   }
   await carol.say("hello");

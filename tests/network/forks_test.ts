@@ -6,7 +6,7 @@ import type { Report } from "../../cipher.ts";
 import type { JoinOptions } from "../../client.ts";
 import { Backoff } from "../../client/backoff.ts";
 import { DOUBT_MS } from "../../client/notice_pace.ts";
-import { Away, encodeFrame, type Frame, Left, Type } from "../../protocol.ts";
+import { encodeAway, encodeFrame, type Frame, Left, Type } from "../../protocol.ts";
 import { encodeEnvelope } from "../../protocol/envelope.ts";
 import {
   encodeError,
@@ -181,7 +181,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
       await relay.cut();
       await stage.ada.next("away");
     },
-    invented: ({ carol }) => encodeFrame(Type.AWAY, idOf(carol), Uint8Array.of(Away.AWAY)),
+    invented: ({ carol }) => encodeAway(idOf(carol), Date.now()),
   },
 };
 

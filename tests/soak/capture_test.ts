@@ -7,6 +7,7 @@ import { privateKey, XorCipher } from "../../cipher.ts";
 import {
   DEFAULT_PORT,
   encodeAck,
+  encodeAway,
   encodeFrame,
   encodeHave,
   type Frame,
@@ -138,7 +139,13 @@ const FIELDS = [
   ...["chat.private_key", "chat.name", "chat.kind", "chat.seq", "chat.text", "chat.error.code"],
   ...["chat.members", "chat.token", "chat.resume", "chat.room", "chat.ack.outcome", "chat.classic"],
   ...["chat.log", "chat.chain", "chat.record", "chat.state", "chat.time"],
-  ...["chat.left.reason", "chat.away.state", "chat.have.position", "chat.sealed.counter"],
+  ...[
+    "chat.left.reason",
+    "chat.away.state",
+    "chat.away.since",
+    "chat.have.position",
+    "chat.sealed.counter",
+  ],
   ...[
     "chat.generation",
     "chat.total",
@@ -462,7 +469,7 @@ const TURNS: readonly Piece[] = [
     concat([
       WELCOME,
       encodeFrame(Type.MEMBER, 1, profile("Ada")),
-      encodeFrame(Type.AWAY, 1, Uint8Array.of(1)),
+      encodeAway(1, 1_709_121_600_000),
       encodeFrame(Type.JOINED, 2, profile("Zoë")),
     ]),
   ],
@@ -544,6 +551,7 @@ function assertTurns(found: readonly Found[]): void {
     "chat.have.position": [String(2 ** 40 + 23)],
     "chat.ack.outcome": ["1"],
     "chat.away.state": ["1"],
+    "chat.away.since": ["1709121600000"],
     "chat.left.reason": ["2"],
     "chat.generation": ["3", "4", "3", "3"],
     "chat.total": [String(2 ** 40)],

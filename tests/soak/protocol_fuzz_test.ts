@@ -9,10 +9,10 @@ import { XorCipher } from "../../cipher.ts";
 import { ProtocolError } from "../../errors.ts";
 import {
   AckOutcome,
-  Away,
   checkEmpty,
   checkProfile,
   encodeAck,
+  encodeAway,
   encodeFrame,
   encodeHave,
   ERROR_CODES,
@@ -104,7 +104,7 @@ const VALID: readonly Uint8Array<ArrayBuffer>[] = [
     grace: 60_000,
   }),
   encodeHave(1234),
-  encodeFrame(Type.AWAY, 7, Uint8Array.of(Away.AWAY)),
+  encodeAway(7, 1_709_121_600_000),
   encodeWarning("flood", "you are sending more than this room allows"),
   encodeFrame(Type.MESSAGE, 0, said),
   encodeFrame(Type.MESSAGE, 0, numbered),

@@ -3,7 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import {
-  Away,
+  encodeAway,
   encodeFrame,
   encodeHave,
   type Frame,
@@ -167,11 +167,11 @@ Deno.test("sealed room: a forged frame is noticed, ends the connection, or only 
       symptom: "unreadable",
     },
     "a member's absence": {
-      frame: encodeFrame(Type.AWAY, 1, Uint8Array.of(Away.AWAY)),
+      frame: encodeAway(1, Date.now()),
       symptom: "forked",
     },
     "an unknown member's absence": {
-      frame: encodeFrame(Type.AWAY, 50, Uint8Array.of(Away.AWAY)),
+      frame: encodeAway(50, Date.now()),
       symptom: "forked",
     },
     "a member's leaving": {

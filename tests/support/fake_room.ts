@@ -17,6 +17,7 @@ import type {
 
 export const ALICE: Person = { id: 1, name: "alice", self: true, away: false };
 export const BOB: Person = { id: 2, name: "bob", self: false, away: false };
+export const AWAY_BOB: Person = { ...BOB, away: true, since: new Date("2024-02-28T11:59:51Z") };
 
 export const INFO: RoomInfo = { address: "127.0.0.1:2428", cipher: "xor", maxText: 1000 };
 
@@ -222,7 +223,7 @@ export const EVENTS: {
   ],
   members: [
     { type: "members", members: [ALICE, BOB] },
-    { type: "members", members: [ALICE, { ...BOB, away: true }] },
+    { type: "members", members: [ALICE, AWAY_BOB] },
     { type: "members", members: [ALICE, { ...BOB, classic: true }] },
   ],
   message: [
@@ -304,7 +305,7 @@ export const EVENTS: {
     { type: "keychanged", who: { ...BOB, name: "B0b#2(!)" }, like: "bob" },
   ],
   away: [
-    { type: "away", who: { ...BOB, away: true }, at: 700 },
+    { type: "away", who: AWAY_BOB, at: 700 },
     // A client that is back also receives the notices about itself.
     { type: "away", who: ALICE, at: 720 },
   ],

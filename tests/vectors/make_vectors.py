@@ -443,7 +443,7 @@ def write_chains():
     write_chain("sealed", "The log in which the bodies of sealed_*.txt were sent.", parts)
     write_chain("joined", "Each JOINED restarts the chain, but not the one at the start of the log.",
                 [("JOINED", 1, 20, 1), ("MESSAGE", 1, 30, 1), ("JOINED", 2, 20, 1), ("JOINED", 3, 20, 1),
-                 ("AWAY", 2, 1, 1), ("LEFT", 3, 1, 1)])  # fmt: skip
+                 ("AWAY", 2, 9, 1), ("LEFT", 3, 1, 1)])  # fmt: skip
     # 32 frames of 2048 bytes are 65,536.
     write_chain("run", "The chain restarts at 65536 bytes after the last restart.",
                 [("JOINED", 1, 2039, 1), ("MESSAGE", 1, 2039, 33)],

@@ -25,6 +25,7 @@ import {
   checkProfile,
   DEFAULT_PORT,
   encodeAck,
+  encodeAway,
   encodeFrame,
   encodeHave,
   ERROR_CODES,
@@ -90,7 +91,7 @@ import { checkResume, proveResume, TOKEN_SIZE } from "../../protocol/resume.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/names.ts";
 import { encodeChunks } from "../support/file_data.ts";
 
-const VECTORS = 155;
+const VECTORS = 160;
 
 const FILE_KINDS: Record<FileMessage["kind"], true> = {
   offer: true,
@@ -402,9 +403,11 @@ const CODECS: Record<keyof typeof Type, Codec> = {
     write: (fields) => encodeHave(Number(fields["position"])),
   },
   AWAY: {
-    read: (body) => ({ state: parseAway(body) ? "AWAY" : "BACK" }),
-    write: (fields, id) =>
-      encodeFrame(Type.AWAY, id, Uint8Array.of(Away[fields["state"] as keyof typeof Away])),
+    read(body) {
+      const since = parseAway(body);
+      return since === undefined ? { state: "BACK" } : { state: "AWAY", since: `${since}` };
+    },
+    write: ({ since }, id) => encodeAway(id, since === undefined ? undefined : Number(since)),
   },
   GRANT: {
     read(body) {
