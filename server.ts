@@ -10,7 +10,7 @@
 //   6. finish: send the last frame, wait for the peer to end too, close.
 
 import { drawPublicKey, privateKey } from "./cipher.ts";
-import { type AdmissionRecord, recordName } from "./cipher/opaque.ts";
+import { recordName } from "./cipher/opaque.ts";
 import { messageOf, ProtocolError } from "./errors.ts";
 import {
   encodeFrame,
@@ -22,18 +22,13 @@ import {
   VERSION,
 } from "./protocol.ts";
 import { Connection, formatAddress, waits } from "./protocol/connection.ts";
-import {
-  encodeError,
-  encodeWelcome,
-  type Greeting,
-  type Resume,
-  type RoomState,
-} from "./protocol/json_frames.ts";
+import { encodeError, encodeWelcome, type Greeting, type Resume } from "./protocol/json_frames.ts";
 import { RESUME_COST } from "./protocol/cost.ts";
 import { FloodGuard } from "./protocol/rate_limit.ts";
 import { checkResume, drawToken, toBase64Url } from "./protocol/resume.ts";
+import { Absences } from "./server/absences.ts";
 import type { ProtocolAdapter } from "./server/adapter.ts";
-import { type AddressRange, inRanges } from "./server/addresses.ts";
+import { inRanges } from "./server/addresses.ts";
 import {
   Admissions,
   type Admitted,
@@ -44,16 +39,21 @@ import {
 import { Budgets } from "./server/budgets.ts";
 import { DataLanes, SWEEP_MS } from "./server/data_lanes.ts";
 import { Endings } from "./server/endings.ts";
-import type { LeftReason, ServerEvent } from "./server/events.ts";
+import { leftReason, type ServerEvent } from "./server/events.ts";
 import { flusher } from "./server/flush.ts";
-import { Hub, type HubOptions, type Start } from "./server/hub.ts";
+import { Hub, type Start } from "./server/hub.ts";
 import { DEFAULT_LIMITS, type Limits } from "./server/limits.ts";
 import { hasGone, listen } from "./server/listen.ts";
 import { Relay } from "./server/relay.ts";
 import { networkOf } from "./server/login_tries.ts";
 import type { Member, Outlet } from "./server/member.ts";
+import { MemberPlaces, type PlaceLimit } from "./server/member_places.ts";
 import { Counters, refusalOf } from "./server/metrics.ts";
+import type { ServerOptions } from "./server/options.ts";
+import { pause, startTimer } from "./server/timers.ts";
 import { checkIdle, type Session } from "./server/session.ts";
+
+export type { ServerOptions };
 
 /** How long a connection may take to end, in ms: enough for a last frame to reach the other end of the world. */
 const FINISH_MS = 2_000;
@@ -65,41 +65,6 @@ const ACCEPT_PAUSE_MS = 100;
 const AWAY_MS = 3_000;
 /** How often idle connections are looked for in `idleMs`, at least. */
 const CHECKS_PER_IDLE_TIME = 6;
-
-export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSize" | "ownTotal"> {
-  /** The room's log has a chain; by default if the room is sealed. */
-  isChained?: boolean;
-  /** The address to listen on. */
-  hostname: string;
-  /** 0 takes a free one. */
-  port: number;
-  /** Makes the room a sealed one: only clients with the code are admitted. */
-  admission?: AdmissionRecord;
-  /** The name that members know its code by; by default it follows from `admission`. */
-  recordName?: string;
-  /** xor's public key, 0..255; drawn at random if not given. */
-  publicKey?: number;
-  /** Makes the adapter that admits classic clients, for the room's public key. Not for sealed rooms. */
-  classic?: (publicKey: number) => ProtocolAdapter;
-  /** Proxies that are trusted to name the client's address; all connections from there MUST do so. By default none. */
-  proxies?: readonly AddressRange[];
-  /** A clock that never goes back, in ms. */
-  now?: () => number;
-  /** How long a connection may take to end properly before it is closed, in ms. */
-  finishMs?: number;
-  /** How long after a lost connection the others see the member as away, in ms. */
-  awayMs?: number;
-  /** Receives each event for the operator: numbers and addresses, never content. */
-  onEvent?: (event: ServerEvent) => void;
-}
-
-/** `Left` as the operator reads it. */
-const LEFT_REASONS: Readonly<Record<number, LeftReason>> = {
-  [Left.BYE]: "bye",
-  [Left.LOST]: "lost",
-  [Left.SLOW]: "slow",
-  [Left.REFUSED]: "refused",
-};
 
 /** An open room. It listens from its construction until `stop`. */
 export class Server {
@@ -119,6 +84,9 @@ export class Server {
   readonly #counters = new Counters();
   /** By member id. */
   readonly #sessions = new Map<number, Session>();
+  /** Those without a connection. */
+  readonly #absences: Absences;
+  readonly #places: MemberPlaces;
   readonly #admissions: Admissions;
   readonly #adapter: ProtocolAdapter | undefined;
   readonly #connections = new Set<Connection>();
@@ -136,6 +104,7 @@ export class Server {
   /** @throws {ChatError} if it cannot listen there */
   constructor(given: ServerOptions) {
     const options = { ...DEFAULT_LIMITS, ...given };
+    const { clock = Date.now, after = startTimer } = options;
     this.#options = options;
     this.#finishMs = options.finishMs ?? FINISH_MS;
     this.#now = options.now ?? (() => performance.now());
@@ -156,10 +125,7 @@ export class Server {
     this.#budgets = new Budgets({
       budget: options.budget,
       now: this.#now,
-      after: (ms, task) => {
-        const timer = setTimeout(task, ms);
-        return () => clearTimeout(timer);
-      },
+      after,
       onWait: (limit) => this.#counters.add("chat_waited_total", limit),
     });
     this.#lanes = new DataLanes({
@@ -168,7 +134,7 @@ export class Server {
       cut: (id, message) => this.#sessions.get(id)?.member.outlet?.cut("slow", message),
     });
     this.#admissions = new Admissions({
-      greeting: () => ({ ...this.greeting, state: this.#state, time: Date.now() }),
+      greeting: () => ({ ...this.greeting, state: this.#places.state, time: clock() }),
       charge: ({ hostname }) => this.#budgets.takeJoin(networkOf(hostname)),
       reserve: (connection) => this.#reserve(connection),
       release: (seat) => this.hub.release(seat),
@@ -194,8 +160,23 @@ export class Server {
       name: drawToken(),
       isChained: options.isChained ?? options.admission !== undefined,
       schedule,
-      clock: Date.now,
+      clock,
       onLeave: (member, reason) => this.#ended(member, reason),
+    });
+    const { graceMs, awayMs = AWAY_MS } = options;
+    this.#absences = new Absences({
+      graceMs,
+      awayMs,
+      now: this.#now,
+      after,
+      onAway: (id) => this.#setAway(this.#sessions.get(id)!),
+      onOver: (id) => this.#end(this.#sessions.get(id)!),
+    });
+    this.#places = new MemberPlaces({
+      ...options,
+      fold: this.hub.fold,
+      absences: this.#absences,
+      evict: (id, limit) => this.#evict(this.#sessions.get(id)!, limit),
     });
     this.#relay = new Relay({
       hub: this.hub,
@@ -236,12 +217,10 @@ export class Server {
 
   /** All metrics, in the text format of Prometheus. */
   status(): string {
-    let away = 0;
-    for (const { connection } of this.#sessions.values()) if (!connection) away++;
     const { log, said, ownSpace } = this.hub.fold;
     return this.#counters.render({
       chat_members: this.hub.size,
-      chat_members_away: away,
+      chat_members_away: this.#absences.size,
       chat_connections: this.connections,
       chat_unadmitted_connections: this.#admissions.size,
       chat_room_log_bytes_held: log.held,
@@ -263,6 +242,7 @@ export class Server {
       this.#listener.close();
       clearInterval(this.#idleTimer);
       this.#budgets.close();
+      this.#absences.close();
       this.hub.close();
       for (const session of this.#sessions.values()) if (!session.connection) this.#end(session);
       for (const connection of this.#connections) {
@@ -361,41 +341,41 @@ export class Server {
   /** A session has lost its connection: it waits for another, or ends. */
   #lose(session: Session, reason: number): void {
     const { member, connection } = session;
-    const { graceMs, awayMs = AWAY_MS } = this.#options;
     session.connection = undefined;
     this.hub.detach(member);
     this.#lanes.detach(member.id);
-    const mayReturn = member.state.lasting && !session.isOver && graceMs > 0 &&
+    const mayReturn = member.state.lasting && !session.isOver && this.#options.graceMs > 0 &&
       reason === Left.LOST && !this.#stopping && this.hub.has(member);
-    const why = member.slow ? Left.SLOW : reason;
-    if (!mayReturn) return this.#end(session, why);
+    if (!mayReturn) return this.#end(session, reason);
     // The old connection may still be writing. Later frames are for the connection that resumes the session.
     connection?.attach(undefined);
-    const away = setTimeout(() => {
-      // It may have been dropped meanwhile, because a log was overrun.
-      if (!this.hub.has(member)) return;
-      this.hub.setAway(member);
-      this.#report({ event: "away", member: member.id, members: this.hub.size });
-    }, Math.min(awayMs, graceMs));
-    const grace = setTimeout(() => this.#end(session, why), graceMs);
-    session.cancel = () => {
-      clearTimeout(away);
-      clearTimeout(grace);
-    };
+    this.#absences.add(member.state);
+  }
+
+  #setAway({ member }: Session): void {
+    this.hub.setAway(member);
+    this.#report({ event: "away", member: member.id, members: this.hub.size });
+  }
+
+  /** A newcomer gets the place of a member that is away. */
+  #evict({ member }: Session, limit: PlaceLimit): void {
+    this.#counters.add("chat_evicted_total", limit);
+    this.#report({ event: "evicted", member: member.id, limit });
+    this.hub.leave(member, Left.LOST);
   }
 
   #end({ member }: Session, reason: number = Left.LOST): void {
     // Harmless if it has left already.
-    this.hub.leave(member, reason);
+    this.hub.leave(member, member.slow ? Left.SLOW : reason);
   }
 
   /** A member has left the room: its session is over. */
   #ended({ id }: Member, reason: number): void {
-    this.#sessions.get(id)?.cancel();
+    this.#absences.remove(id);
     this.#sessions.delete(id);
     this.#lanes.leave(id);
     this.#adapter?.removeMember(id);
-    const why = LEFT_REASONS[reason]!;
+    const why = leftReason(reason);
     this.#counters.add("chat_left_total", why);
     this.#report({ event: "left", member: id, reason: why, members: this.hub.size });
   }
@@ -440,34 +420,9 @@ export class Server {
     return session;
   }
 
-  /** @throws {ProtocolError} `full` if the room has no space for another member */
-  #checkRoom(): void {
-    if (this.#state === "open") return;
-    const { maxMembers } = this.#options;
-    throw new ProtocolError<ErrorCode>("full", `the room is full (at most ${maxMembers} members)`);
-  }
-
-  /** @throws {ProtocolError} `full` if a network has no space for another member */
-  #checkNetwork(network: string): void {
-    const { maxPerAddress } = this.#options;
-    // Members that are away count: otherwise one machine could fill the room by coming and going.
-    if (this.hub.fold.from(network) >= maxPerAddress) {
-      throw new ProtocolError<ErrorCode>(
-        "full",
-        `too many members from your address (at most ${maxPerAddress}, including those away)`,
-      );
-    }
-  }
-
-  get #state(): RoomState {
-    const { size, reserved } = this.hub.fold;
-    return size + reserved < this.#options.maxMembers ? "open" : "full";
-  }
-
   /** Reserves a seat for a new client. */
   #reserve({ hostname }: Connection): ReservedSeat {
-    this.#checkRoom();
-    this.#checkNetwork(networkOf(hostname));
+    this.#places.check(networkOf(hostname));
     const { log, fold } = this.hub;
     return {
       ...this.hub.reserve(),
@@ -487,10 +442,9 @@ export class Server {
     { seat, noDirect = false }: { seat?: ReservedSeat; noDirect?: boolean },
   ): { session: Session; start: Start } {
     const network = networkOf(connection.hostname);
-    // A seat counts for the room since it was reserved, but not for its network.
-    if (!seat) this.#checkRoom();
+    if (!seat) this.#places.check(network);
     try {
-      this.#checkNetwork(network);
+      this.#places.take(network);
     } catch (error) {
       if (seat) this.hub.release(seat);
       throw error;
@@ -504,7 +458,6 @@ export class Server {
       floodGuard: new FloodGuard(),
       isOver: false,
       reading: undefined,
-      cancel: () => {},
     };
     this.#sessions.set(member.id, session);
     this.#adapter?.setMember(member.id, profile);
@@ -531,7 +484,7 @@ export class Server {
     this.#lanes.detach(member.id);
     session.connection = undefined;
     before?.close();
-    session.cancel();
+    this.#absences.remove(member.id);
     const { room, own } = resume;
     const wanted = { ...resume, network: networkOf(connection.hostname) };
     if (!this.hub.resume(member, wanted, this.#outletOf(connection, () => session))) {
@@ -593,8 +546,4 @@ export class Server {
   #report(event: ServerEvent): void {
     this.#options.onEvent?.(event);
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

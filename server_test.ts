@@ -946,8 +946,8 @@ Deno.test("Server: refuses new members while the room is full", async () => {
   assertEquals(room.hub.size, 2);
 });
 
-Deno.test("Server: members that are away keep their places", async () => {
-  await using room = new TestRoom({ maxMembers: 1, graceMs: NEVER_MS });
+Deno.test("Server: members whose connection was lost just now keep their places", async () => {
+  await using room = new TestRoom({ maxMembers: 1, graceMs: NEVER_MS, awayMs: NEVER_MS });
   const { raw, token, own, position } = await enter(room, "ada");
   await handled(raw);
   await raw[Symbol.asyncDispose]();
@@ -967,7 +967,7 @@ Deno.test("Server: refuses more members from one address than allowed, until som
   const { code, message: why } = parseError((await late.frameOf(Type.ERROR)).body);
   assertEquals(
     [code, why],
-    ["full", "too many members from your address (at most 2, including those away)"],
+    ["full", "too many members from your address (at most 2)"],
   );
   await late.end();
   assertEquals(await late.frame(), null);
@@ -981,11 +981,8 @@ Deno.test("Server: refuses more members from one address than allowed, until som
 });
 
 Deno.test("Server: seats that are reserved at the same time take no more places than their address has", async () => {
-  await using room = new TestRoom({ maxPerAddress: 2, graceMs: NEVER_MS, awayMs: 0 });
-  const gone = await enter(room, "gone");
-  await handled(gone.raw);
-  gone.raw.conn.close();
-  await room.until("the lost connection", () => room.connections === 0);
+  await using room = new TestRoom({ maxPerAddress: 2 });
+  await using _ada = await Guest.join(room, "ada");
   await using one = await Raw.connect(room);
   await using other = await Raw.connect(room);
   for (const raw of [one, other]) {
@@ -1001,7 +998,7 @@ Deno.test("Server: seats that are reserved at the same time take no more places 
 
 Deno.test("Server: a client that connects again and again without BYE takes no more places than its address has", async () => {
   await using room = new TestRoom({ maxPerAddress: 2, graceMs: NEVER_MS, awayMs: 0 });
-  for (let i = 0; i < 2; i++) {
+  for (let i = 0; i < 4; i++) {
     await using raw = await Raw.connect(room);
     await raw.hello();
     await raw.write(encodeHave(0), encodeFrame(Type.PING, 0));
@@ -1009,12 +1006,56 @@ Deno.test("Server: a client that connects again and again without BYE takes no m
     await raw[Symbol.asyncDispose]();
     await room.until("its loss", () => room.lines.filter((l) => l.includes("is away")).length > i);
   }
-  assertEquals([room.sessions, room.hub.size], [2, 2]);
-  await using late = await Raw.connect(room);
-  await late.write(PREFACE, hello("late"));
-  const { code, message: why } = parseError((await late.frameOf(Type.ERROR)).body);
-  assertEquals(code, "full");
-  assertEquals(why, "too many members from your address (at most 2, including those away)");
+  // The newest two are left: each of the others has made room for a newcomer.
+  assertEquals(room.sessions, 2);
+  assertEquals(Array.from(room.hub.fold.members(), ({ id }) => id), [3, 4]);
+  assertMatch(room.status(), /^chat_evicted_total\{limit="network"\} 2$/m);
+});
+
+Deno.test("Server: in a full room a newcomer gets the place of the member away longest, which is gone for everybody", async () => {
+  await using room = new TestRoom({ maxMembers: 3, graceMs: NEVER_MS, awayMs: 0 });
+  await using ada = await Guest.join(room, "ada");
+  const [ben, carol] = [await enter(room, "ben"), await enter(room, "carol")];
+  for (const { raw, id } of [ben, carol]) {
+    await handled(raw);
+    await raw[Symbol.asyncDispose]();
+    await room.until("its loss", () => room.lines.includes(`member ${id} is away (3 in the room)`));
+  }
+  await using dan = await Guest.join(room, "dan");
+  assertEquals((await ada.next("left")).who.name, "ben");
+  assertEquals(dan.client.members.map(({ name }) => name).sort(), ["ada", "carol", "dan"]);
+  assertEquals(room.lines.slice(-3, -1), [
+    `member ${ben.id}, away longest, makes room for a newcomer (limit: room)`,
+    `member ${ben.id} left: lost (2 in the room)`,
+  ]);
+  const { raw: late, frame: gone } = await resume(room, { ...ben, room: ben.position });
+  await using _late = late;
+  assertEquals(errorCode(gone), "gone");
+  const { raw: back, frame } = await resume(room, { ...carol, room: carol.position });
+  await using _back = back;
+  assertEquals(frame.type, Type.WELCOME);
+});
+
+Deno.test("Server: a seat that is not used costs nobody its place", async () => {
+  await using room = new TestRoom({ maxMembers: 1, graceMs: NEVER_MS, awayMs: 0 });
+  const ada = await enter(room, "ada");
+  await handled(ada.raw);
+  await ada.raw[Symbol.asyncDispose]();
+  await room.until("its loss", () => room.lines.at(-1)!.includes("is away"));
+  {
+    await using idle = await Raw.connect(room);
+    await idle.write(PREFACE, encodeHello({ version: VERSION }));
+    await idle.frameOf(Type.SEAT);
+    // One seat at a time: the room has one member that is away.
+    await using late = await Raw.connect(room);
+    await late.write(PREFACE, hello("late"));
+    assertEquals(errorCode(await late.frameOf(Type.ERROR)), "full");
+    await idle.end();
+    assertEquals(await idle.frame(), null);
+  }
+  const { raw, frame } = await resume(room, { ...ada, room: ada.position });
+  await using _ = raw;
+  assertEquals([frame.type, frame.id, room.hub.fold.reserved], [Type.WELCOME, ada.id, 0]);
 });
 
 const WIDE = 2 ** 30;

@@ -1,8 +1,9 @@
 // The events that a server reports to its operator, one line each: numbers, addresses and reasons; never content,
 // names or codes. Pure; writes nothing.
 
-import type { ErrorCode } from "../protocol.ts";
+import { type ErrorCode, Left } from "../protocol.ts";
 import { jsonLine, printable } from "../text/printable.ts";
+import type { PlaceLimit } from "./member_places.ts";
 
 /** Why a member left: `Left` as a word. */
 export type LeftReason = "bye" | "lost" | "slow" | "refused";
@@ -27,6 +28,8 @@ export type ServerEvent =
   }
   /** The member has lost its connection; its session goes on. */
   | { readonly event: "away"; readonly member: number; readonly members: number }
+  /** The member was away, and has to leave for a newcomer. */
+  | { readonly event: "evicted"; readonly member: number; readonly limit: PlaceLimit }
   | { readonly event: "resumed"; readonly member: number; readonly peer: string }
   /** A connection was not admitted. */
   | {
@@ -47,6 +50,18 @@ export type ServerEvent =
   | { readonly event: "stopping"; readonly members: number }
   | { readonly event: "stopped" };
 
+const LEFT_REASONS: Readonly<Record<number, LeftReason>> = {
+  [Left.BYE]: "bye",
+  [Left.LOST]: "lost",
+  [Left.SLOW]: "slow",
+  [Left.REFUSED]: "refused",
+};
+
+/** One of `Left` as a word. */
+export function leftReason(reason: number): LeftReason {
+  return LEFT_REASONS[reason]!;
+}
+
 /** One line for people, without the newline. Safe to print, whatever a message contains. */
 export function formatText(event: ServerEvent): string {
   return printable(describe(event));
@@ -62,6 +77,8 @@ function describe(event: ServerEvent): string {
       return `member ${event.member} left: ${event.reason} (${event.members} in the room)`;
     case "away":
       return `member ${event.member} is away (${event.members} in the room)`;
+    case "evicted":
+      return `member ${event.member}, away longest, makes room for a newcomer (limit: ${event.limit})`;
     case "resumed":
       return `member ${event.member} resumed from ${event.peer}`;
     case "refused":

@@ -14,6 +14,10 @@ const LINES: readonly [ServerEvent, string][] = [
   ],
   [{ event: "left", member: 3, reason: "bye", members: 3 }, "member 3 left: bye (3 in the room)"],
   [{ event: "away", member: 3, members: 4 }, "member 3 is away (4 in the room)"],
+  [
+    { event: "evicted", member: 3, limit: "network" },
+    "member 3, away longest, makes room for a newcomer (limit: network)",
+  ],
   [{ event: "resumed", member: 3, peer: PEER }, "member 3 resumed from 192.0.2.7:51234"],
   [
     { event: "refused", peer: PEER, code: "other", message: "it speaks HTTP" },

@@ -59,6 +59,11 @@ export const METRICS = {
     help: "Members that left, by the reason sent to the others.",
     label: { name: "reason", values: ["bye", "lost", "slow", "refused"] },
   },
+  chat_evicted_total: {
+    type: "counter",
+    help: "Members away that lost their places to newcomers, by what was full.",
+    label: { name: "limit", values: ["network", "room"] },
+  },
   chat_refused_total: {
     type: "counter",
     help: "Connections that the server refused or ended, by the code sent to them.",

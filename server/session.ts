@@ -19,8 +19,6 @@ export interface Session {
   adapted?: AdaptedConnection;
   /** The read that was under way when an adapted client was admitted. */
   reading: Promise<boolean> | undefined;
-  /** Cancels the timers that run while it has no connection. */
-  cancel: () => void;
 }
 
 /** Sends PING to connections that have been silent for half of `idleMs`, and closes those silent for all of it. */

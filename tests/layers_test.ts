@@ -203,6 +203,7 @@ const EDGES = new Set([
   "server/admission.ts",
   "server/listen.ts",
   "server/metrics_http.ts",
+  "server/timers.ts",
   "terminal/tty.ts",
   "ui/clock.ts",
 ]);

@@ -138,6 +138,7 @@ const EVENTS: { readonly [E in ServerEvent["event"]]: Extract<ServerEvent, { eve
   listening: { event: "listening", address: "127.0.0.1:2428" },
   joined: { event: "joined", member: 3, peer: "192.0.2.7:51234", members: 4 },
   away: { event: "away", member: 3, members: 4 },
+  evicted: { event: "evicted", member: 3, limit: "room" },
   resumed: { event: "resumed", member: 3, peer: "192.0.2.7:51234" },
   left: { event: "left", member: 3, reason: "lost", members: 3 },
   refused: {
