@@ -39,6 +39,7 @@ import {
   type Shell,
   SHELLS,
   type Speaker,
+  type StateOptions,
   type ViewOptions,
 } from "./command.ts";
 import {
@@ -195,10 +196,18 @@ function parseServe(
     proxies,
     cipher: parseCipher(options),
     join: options.has("join") ? parseScreen(options, env) : undefined,
+    state: parseState(options),
     limits: parseLimits(options),
     log: parseLog(options),
     status: parseStatus(options.get("status")),
   };
+}
+
+function parseState(options: Map<string, string>): StateOptions | undefined {
+  const path = options.get("state");
+  if (path === undefined) return undefined;
+  if (path === "") throw new UsageError("Cannot use a folder with an empty name");
+  return { path };
 }
 
 function parseLimits(options: Map<string, string>): Limits {
@@ -279,7 +288,7 @@ function parseCipher(options: Map<string, string>): RoomCipher {
       { hint: "It needs --cipher xor" },
     );
   }
-  const inapplicable = (name === "sealed" ? ["key"] : ["code-file", "ask-code", "state"])
+  const inapplicable = (name === "sealed" ? ["key"] : ["code-file", "ask-code"])
     .find((option) => options.has(option));
   if (inapplicable !== undefined) {
     throw new UsageError(`Cannot use --${inapplicable} with the cipher ${name}`, {
@@ -294,7 +303,6 @@ function parseCipher(options: Map<string, string>): RoomCipher {
       name,
       codeFile: options.get("code-file"),
       askCode: options.has("ask-code"),
-      state: options.get("state"),
     };
   }
   const key = options.get("key");

@@ -40,7 +40,7 @@ const SCREEN: ScreenOptions = {
   retry: undefined,
   files: { downloads: undefined, accept: "ask", acceptLimit: 2 ** 30, rate: undefined },
 };
-const SEALED = { name: "sealed", codeFile: undefined, askCode: false, state: undefined } as const;
+const SEALED = { name: "sealed", codeFile: undefined, askCode: false } as const;
 const SERVE = {
   verb: "serve",
   hostname: "127.0.0.1",
@@ -48,6 +48,7 @@ const SERVE = {
   proxies: [],
   cipher: SEALED,
   join: undefined,
+  state: undefined,
   limits: DEFAULT_LIMITS,
   log: "text",
   status: undefined,
@@ -109,7 +110,13 @@ Deno.test("parseCommand: serve takes every option of its help", () => {
   });
   assertEquals(parse(words("serve --ask-code --state room")), {
     ...SERVE,
-    cipher: { ...SEALED, askCode: true, state: "room" },
+    cipher: { ...SEALED, askCode: true },
+    state: { path: "room" },
+  });
+  assertEquals(parse(words("serve --cipher xor --classic --state room")), {
+    ...SERVE,
+    cipher: { name: "xor", publicKey: undefined, classic: true },
+    state: { path: "room" },
   });
   assertEquals(parse(words("serve --join")), { ...SERVE, join: SCREEN });
   assertEquals(parse(words("serve --name bob --json --plain --stay --retry 0 --join")), {
@@ -397,7 +404,7 @@ Deno.test("parseCommand: refuses an option without its value", () => {
     port: "PORT",
     cipher: "CIPHER",
     "code-file": "FILE",
-    state: "FILE",
+    state: "DIR",
     key: "KEY",
     name: "NAME",
     retry: "SECONDS",
@@ -612,7 +619,6 @@ Deno.test("parseCommand: a key needs xor, a code needs sealed, and a code has on
   refused("serve --key 256", "key", "sealed", "xor");
   refused("serve --cipher xor --code-file f", "code-file", "xor", "sealed");
   refused("serve --cipher xor --ask-code", "ask-code", "xor", "sealed");
-  refused("serve --cipher xor --state f", "state", "xor", "sealed");
   assertRefused(
     words("serve --ask-code --code-file f"),
     "Cannot use both --code-file and --ask-code: choose one",

@@ -77,9 +77,13 @@ export type RoomCipher =
     codeFile: string | undefined;
     /** Ask the operator for the code. */
     askCode: boolean;
-    /** A file that keeps the code verifier across restarts. */
-    state: string | undefined;
   };
+
+/** What a room keeps across restarts. */
+export interface StateOptions {
+  /** The folder that keeps it. */
+  path: string;
+}
 
 export type Command =
   | { verb: "help"; text: string }
@@ -93,6 +97,8 @@ export type Command =
     cipher: RoomCipher;
     /** undefined: only serve. */
     join: ScreenOptions | undefined;
+    /** undefined: the room ends with its server. */
+    state: StateOptions | undefined;
     limits: Limits;
     /** The format of the events on stderr. */
     log: "text" | "json";

@@ -225,8 +225,8 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
       },
       "ask-code": { help: "sealed: ask for the code, without showing it" },
       state: {
-        value: FILE,
-        help: "sealed: keep the room's code verifier across restarts, in FILE",
+        value: { name: "DIR", kind: "folder" },
+        help: "a folder that keeps the room's code or key across restarts",
       },
       key: {
         value: { name: "KEY", kind: "number" },

@@ -8,9 +8,10 @@ import { ChatError } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 import type { RoomCipher } from "./command.ts";
 import { report } from "./output.ts";
-import { fitsCode, loadState } from "./room_state.ts";
+import type { StateDir } from "./state_dir.ts";
+import { fitsCode } from "./state_records.ts";
 import type { System } from "./system.ts";
-import { givenCode, home, localRooms, typedCode } from "./user.ts";
+import { givenCode, localRooms, typedCode } from "./user.ts";
 
 type SealedOptions = RoomCipher & { name: "sealed" };
 
@@ -24,42 +25,40 @@ export interface AdmissionSetup {
   /** undefined: the record is from an earlier run, and this machine does not know its code. */
   readonly code: string | undefined;
   readonly isDrawn: boolean;
-  /** The file of the record. */
-  readonly file: string | undefined;
-  /** Whether the record comes from that file. */
+  /** Whether the record is from an earlier run. */
   readonly isKept: boolean;
 }
 
 /**
  * @param port of the room, if it is known
  * @param joins whether the user joins the room right away, and so needs the code
- * @throws {ChatError} if there is no usable code, or the state file cannot be used
+ * @param state keeps the record
+ * @throws {ChatError} if there is no usable code
  */
 export async function prepareAdmission(
   system: System,
   cipher: SealedOptions,
   port: number,
   joins: boolean,
+  state: StateDir | undefined,
 ): Promise<AdmissionSetup> {
-  const { state: file } = cipher;
-  const admission = file === undefined ? undefined : loadState(file, home(system));
-  if (file !== undefined && admission) {
-    const code = await keptCode(system, admission, file, cipher, port, joins);
+  if (state?.admission) {
+    const { admission, path } = state;
+    const code = await keptCode(system, admission, path, cipher, port, joins);
     const name = recordName(admission);
-    return { admission, recordName: name, code, isDrawn: false, file, isKept: true };
+    return { admission, recordName: name, code, isDrawn: false, isKept: true };
   }
   const { code, isDrawn } = chooseCode(system, cipher);
   const made = await registerInWorker(code);
   // Members that come back do not try their code if it has another name: it might be another code. A record that is kept
-  // in a file has its own name.
+  // has its own name.
   const known = localRooms(system).find((room) => room.port === port && room.code === code);
-  const name = file === undefined ? known?.record : undefined;
+  const name = state ? undefined : known?.record;
   return {
     admission: made,
     recordName: name ?? recordName(made),
     code,
     isDrawn,
-    file,
     isKept: false,
   };
 }
@@ -76,14 +75,14 @@ export async function prepareAdmission(
 async function keptCode(
   system: System,
   admission: AdmissionRecord,
-  file: string,
+  folder: string,
   { codeFile, askCode }: SealedOptions,
   port: number,
   joins: boolean,
 ): Promise<string | undefined> {
   const wrong = () =>
-    new ChatError(`Cannot use this code: ${printable(file)} keeps another one`, {
-      hint: "Give the code that the room had; for a new code, name another file",
+    new ChatError(`Cannot use this code: ${printable(folder)} keeps another one`, {
+      hint: "Give the code that the room had; for a new code, name another folder",
     });
   if (!askCode) {
     const given = givenCode(system, codeFile);

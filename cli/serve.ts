@@ -3,6 +3,7 @@
 
 import { ClassicAdapter } from "../classic/member.ts";
 import { join, type JoinOptions } from "../client.ts";
+import { drawPublicKey } from "../cipher.ts";
 import { ChatError } from "../errors.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { formatAddress } from "../protocol/connection.ts";
@@ -20,8 +21,8 @@ import { publishRoom } from "./home.ts";
 import { loadIgnored } from "./ignored_file.ts";
 import { note, print, report } from "./output.ts";
 import { type AdmissionSetup, prepareAdmission } from "./room_code.ts";
-import { createState, dropState } from "./room_state.ts";
 import { Signals } from "./signals.ts";
+import { openStateDir, type StateDir } from "./state_dir.ts";
 import { isForPerson, stay } from "./stay.ts";
 import type { System } from "./system.ts";
 import { chosenName, chosenView, filesFor, loadSelf, loadSettings, places } from "./user.ts";
@@ -31,7 +32,8 @@ type ServeCommand = Command & { verb: "serve" };
 /**
  * Opens a room; returns the exit code.
  *
- * 1. Read the config file and the code, and check the downloads folder. An error here needs no room to be closed.
+ * 1. Read the config file and the code, open the folder that keeps the room, and check the downloads folder. An error here
+ *    needs no room to be closed.
  * 2. Listen to signals.
  * 3. Show the metrics: if that fails, no room opens.
  * 4. Open the room and announce it.
@@ -47,26 +49,29 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
     ...filesFor(system, screen.files, settings),
     ignores: (who: Person) => ignored!.has(who),
   };
+  using state = command.state &&
+    await openStateDir(system, { path: command.state.path, cipher: cipher.name });
   let setup = cipher.name === "sealed"
-    ? await prepareAdmission(system, cipher, command.port, screen !== undefined)
+    ? await prepareAdmission(system, cipher, command.port, screen !== undefined, state)
     : undefined;
-  // Before the announcement, because its reader may send a signal at once. And before the state file is made, so that
-  // no signal can end the program between a code that is kept and the line that shows it.
+  const publicKey = cipher.name === "xor" ? chooseKey(cipher.publicKey, state) : undefined;
+  // Before the announcement, because its reader may send a signal at once. And before a code is kept, so that no signal
+  // can end the program between that and the line that shows it.
   const signals = new Signals(system);
   try {
     const metrics = status && await serveStatus(status, () => server.status());
     let server: Server;
     try {
-      server = openRoom(serverOptions(command, setup, system, view), setup);
+      server = openRoom(serverOptions(command, setup, publicKey, system, view), state);
     } catch (error) {
       await metrics?.stop();
       throw error;
     }
     try {
       try {
-        announce(system, command, server, setup, metrics?.address);
+        announce(system, command, server, setup, state, metrics?.address);
       } catch (error) {
-        dropNewState(setup);
+        state?.drop();
         throw error;
       }
       const joining = screen && joinOptions(system, screen, settings, files, server, setup?.code);
@@ -104,6 +109,7 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
 function serverOptions(
   { hostname, port, proxies, cipher, limits, log }: ServeCommand,
   setup: AdmissionSetup | undefined,
+  publicKey: number | undefined,
   system: System,
   view: { readonly isOpen: boolean },
 ): ServerOptions {
@@ -117,28 +123,35 @@ function serverOptions(
       note(system, log === "json" ? formatJson(event, system.now()) : `chat: ${formatText(event)}`);
     },
     ...(setup && { admission: setup.admission, recordName: setup.recordName }),
-    ...(cipher.name === "xor" && cipher.publicKey !== undefined &&
-      { publicKey: cipher.publicKey }),
+    ...(publicKey !== undefined && { publicKey }),
     ...(cipher.name === "xor" && cipher.classic &&
       { classic: (key: number) => new ClassicAdapter(key) }),
   };
 }
 
-/** Opens the room. A record that is to be kept is written first. */
-function openRoom(options: ServerOptions, setup: AdmissionSetup | undefined): Server {
-  if (setup?.file === undefined || setup.isKept) return new Server(options);
-  createState(setup.file, setup.admission);
+/** The public key of a room with the cipher xor; undefined: the server draws it. */
+function chooseKey(given: number | undefined, state: StateDir | undefined): number | undefined {
+  const kept = state?.publicKey;
+  if (kept !== undefined && given !== undefined && given !== kept) {
+    throw new ChatError(
+      `Cannot use the key ${given}: ${printable(state!.path)} keeps the key ${kept}`,
+      { hint: "Leave out --key, or name another folder with --state" },
+    );
+  }
+  return given ?? kept ?? (state && drawPublicKey());
+}
+
+/** Opens the room. If its code or key is new, it is kept first; and dropped if the room does not open. */
+function openRoom(options: ServerOptions, state: StateDir | undefined): Server {
+  const { admission, publicKey } = options;
+  if (admission && !state?.admission) state?.keepCode(admission);
+  else if (publicKey !== undefined && state?.publicKey === undefined) state?.keepKey(publicKey);
   try {
     return new Server(options);
   } catch (error) {
-    dropNewState(setup);
+    state?.drop();
     throw error;
   }
-}
-
-/** Drops a record that this start has written: with it, the next start would open a room whose code was never shown. */
-function dropNewState(setup: AdmissionSetup | undefined): void {
-  if (setup?.file !== undefined && !setup.isKept) dropState(setup.file);
 }
 
 /** Prints what others need to join, and how well the room is protected. */
@@ -147,6 +160,7 @@ function announce(
   { cipher, log, proxies }: ServeCommand,
   server: Server,
   setup: AdmissionSetup | undefined,
+  state: StateDir | undefined,
   metrics: string | undefined,
 ): void {
   publishAddress(system, server, setup);
@@ -167,8 +181,10 @@ function announce(
       : "chat: the room is open and sealed: only people with the code can join or read it",
   );
   if (cipher.name === "xor" && cipher.classic) note(system, "chat: classic clients can join, too");
-  if (setup?.isKept) {
-    note(system, `chat: the code is unchanged (kept in ${printable(setup.file!)})`);
+  if (state) {
+    const { path, admission, publicKey } = state;
+    const kept = admission ? "code" : publicKey === undefined ? undefined : "key";
+    if (kept) note(system, `chat: the ${kept} is unchanged (kept in ${printable(path)})`);
   }
   if (metrics !== undefined) note(system, `chat: the metrics are at ${printable(metrics)}`);
   if (isLoopback(server.hostname)) {

@@ -18,6 +18,14 @@ function roomsOf({ os, env }: FakeSystem) {
   return findRooms(findPlaces(os, env));
 }
 
+/** The files in a state folder that are not empty, and what is in them. */
+function kept(folder: string): [string, string][] {
+  return Array.from(Deno.readDirSync(folder), ({ name }): [string, string] => [
+    name,
+    Deno.readTextFileSync(`${folder}/${name}`),
+  ]).filter(([, text]) => text !== "");
+}
+
 /** Asserts that a command fails with this code, prints nothing on stdout, and says this on stderr. */
 async function assertFails(
   system: FakeSystem,
@@ -186,7 +194,7 @@ Deno.test("serve: if it cannot show address and code, it ends with 1, and keeps 
     ["--port", "0", "--state", `${folder}/state`],
     /^chat: error: Cannot write the output: no space is left on the disk$/m,
   );
-  assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["other"]);
+  assertEquals(kept(`${folder}/state`), []);
 });
 
 Deno.test("serve: takes the code from CHAT_CODE or a file, and does not print it", async () => {
@@ -261,13 +269,76 @@ Deno.test("serve --state: keeps the code across restarts, and prints it only onc
   );
 });
 
-Deno.test("serve --state: a room that cannot open leaves no state file", async () => {
+Deno.test("serve --state: a room that cannot open keeps no code", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   using system = new FakeSystem();
   const state = `${system.folder}/state`;
   const { port } = listener.addr;
   await assertFails(system, ["--port", String(port), "--state", state], /the port is in use/);
-  assertEquals(Array.from(Deno.readDirSync(system.folder), ({ name }) => name), []);
+  assertEquals(kept(state), []);
+});
+
+Deno.test("serve --state --cipher xor: keeps the key across restarts, also for classic clients", async () => {
+  using system = new FakeSystem();
+  const state = `${system.folder}/state`;
+  const args = ["--cipher", "xor", "--classic", "--state", state];
+  let line: string;
+  {
+    await using _ = await ServedRoom.open(system, ...args);
+    line = await system.stderr.lineLike(/^chat: the room is open\..* key \d+\)$/);
+    await system.stderr.lineLike(/^chat: join it with/);
+    assert(!system.stderr.text.includes("unchanged"), system.stderr.text);
+  }
+  const before = kept(state);
+  assertEquals(before.map(([name]) => name), ["key"]);
+  const key = Number(/key (\d+)/.exec(line)![1]);
+  for (const given of [[], ["--key", String(key)]]) {
+    using again = new FakeSystem();
+    await using room = await ServedRoom.open(again, ...args, ...given);
+    assertEquals(await again.stderr.lineLike(/^chat: the room is open/), line);
+    await again.stderr.lineLike(/^chat: the key is unchanged \(kept in .*state\)$/);
+    await using _ = await Guest.join(room, "ben");
+  }
+  const other = key ^ 1;
+  using wrong = new FakeSystem();
+  await assertFails(
+    wrong,
+    ["--port", "0", ...args, "--key", String(other)],
+    new RegExp(`Cannot use the key ${other}: .*state keeps the key ${key}\nchat: hint: Leave out`),
+  );
+  await assertFails(
+    wrong,
+    ["--port", "0", "--state", state],
+    /state with the cipher sealed: its room has the cipher xor\nchat: hint: Add --cipher xor,/,
+  );
+  assertEquals(kept(state), before);
+});
+
+Deno.test("serve --state --cipher xor: a room that cannot open keeps no key", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using system = new FakeSystem();
+  const state = `${system.folder}/state`;
+  await assertFails(
+    system,
+    ["--port", String(listener.addr.port), "--cipher", "xor", "--state", state],
+    /the port is in use/,
+  );
+  assertEquals(kept(state), []);
+});
+
+Deno.test("serve --state: one server at a time uses the folder", async () => {
+  using system = new FakeSystem();
+  const state = `${system.folder}/state`;
+  {
+    await using _ = await ServedRoom.open(system, "--state", state);
+    using other = new FakeSystem();
+    await assertFails(
+      other,
+      ["--port", "0", "--state", state],
+      /^chat: error: Cannot use .*state: another server is using it\nchat: hint: Stop that server,/,
+    );
+  }
+  await using _ = await ServedRoom.open(system, "--state", state);
 });
 
 Deno.test("serve --state --join: asks for a code that is not saved, until it is right", async () => {

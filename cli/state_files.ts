@@ -75,18 +75,39 @@ export function openOwnFile(path: string, home: string | undefined): Deno.FsFile
   }
 }
 
-/** undefined if it does not exist. */
-function lookAt(path: string): Deno.FileInfo | undefined {
+/**
+ * What is at a path; undefined if there is nothing.
+ *
+ * @throws {FileUnavailable} if the system does not report it
+ */
+export function lookAt(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.statSync(path);
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) return undefined;
-    throw cause;
+    throw failure(path, cause);
+  }
+}
+
+/** Puts the names in a folder on the disk, where the system has a call for that. */
+export function syncFolder(path: string): void {
+  try {
+    using folder = Deno.openSync(path);
+    folder.syncSync();
+  } catch {
+    // Windows opens no folder. Some file systems have nothing to do here, and report it as an error.
   }
 }
 
 function failure(path: string, cause: unknown): FileUnavailable {
-  return new FileUnavailable(`Cannot use ${printable(path)}: ${messageOf(cause)}`, { cause });
+  const isDenied = cause instanceof Error &&
+    (cause.name === "PermissionDenied" || ("code" in cause && cause.code === "EROFS"));
+  return new FileUnavailable(`Cannot use ${printable(path)}: ${messageOf(cause)}`, {
+    cause,
+    ...(isDenied && {
+      hint: "Let this user write there, or name another folder with --state",
+    }),
+  });
 }
 
 class RealStateFile implements StateFile {

@@ -29,6 +29,8 @@ export interface System {
   /** A variable of the environment. */
   env(name: string): string | undefined;
   now(): Date;
+  /** For how many seconds the machine has run since its last start; undefined if the system does not report it. */
+  uptime(): number | undefined;
   /** The addresses of this machine. */
   addresses(): { family: "IPv4" | "IPv6"; address: string }[];
   /** The terminal on stdin and stdout, for the screen. */
@@ -88,6 +90,13 @@ export const realSystem: System = {
   stderr: Deno.stderr,
   env: (name) => decodedVariable(name, () => Deno.env.get(name)),
   now: () => new Date(),
+  uptime() {
+    try {
+      return Deno.osUptime();
+    } catch {
+      return undefined;
+    }
+  },
   addresses: () => Deno.networkInterfaces(),
   // `deno task` and npm set this variable.
   openTerminal: () => new SystemTty({ isTask: Deno.env.get("INIT_CWD") !== undefined }),

@@ -169,7 +169,7 @@ const EDGES = new Set([
   "cli/crack.ts",
   "cli/home.ts",
   "cli/identity.ts",
-  "cli/room_state.ts",
+  "cli/state_dir.ts",
   "cli/state_files.ts",
   "cli/system.ts",
   "cli/user.ts",
@@ -265,7 +265,7 @@ const VERBS = [
 ];
 
 /** Modules that are complete, while the ones that will import them are not. */
-const AHEAD = ["cli/state_files.ts", "server/state_file.ts"];
+const AHEAD = ["server/boot.ts"];
 
 /** Modules that few runs of a verb need: they, too, are imported when they are needed. */
 const LATE = ["cli/config.ts", "classic/crack.ts", "pictures/pictures.ts"];

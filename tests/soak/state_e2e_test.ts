@@ -1,4 +1,4 @@
-// chat serve --state: a room's code survives crashes and restarts of the program.
+// chat serve --state: a room's code or key survives crashes and restarts of the program.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { publishRoom } from "../../cli/home.ts";
@@ -24,9 +24,9 @@ async function crash({ server }: OpenedRoom): Promise<Result> {
   return await server.result();
 }
 
-/** The bytes of a file, and its date. */
-function look(path: string): unknown {
-  return [Deno.readFileSync(path), Deno.statSync(path).mtime];
+/** The bytes of the record, and its date. */
+function look(state: string): unknown {
+  return [Deno.readFileSync(`${state}/code`), Deno.statSync(`${state}/code`).mtime];
 }
 
 Deno.test("chat serve --state: keeps the code after a crash, and does not print it again", async () => {
@@ -41,8 +41,10 @@ Deno.test("chat serve --state: keeps the code after a crash, and does not print 
     env["CHAT_CODE"] = await codeOf(room);
     port = room.port;
     kept = look(state);
-    if (!windows) assertEquals(Deno.statSync(state).mode! & 0o777, 0o600);
-    assert(!Deno.readTextFileSync(state).includes(env["CHAT_CODE"]));
+    for (const { name } of Deno.readDirSync(state)) {
+      if (!windows) assertEquals(Deno.statSync(`${state}/${name}`).mode! & 0o777, 0o600, name);
+      assert(!Deno.readTextFileSync(`${state}/${name}`).includes(env["CHAT_CODE"]), name);
+    }
     const { code, stderr } = await visit({ home, env }, "ada", room.address);
     assertEquals(code, 0, stderr);
     await crash(room);
@@ -101,7 +103,7 @@ Deno.test("chat serve --state: after the saved code is lost, members with the co
   // A given code must be the right one.
   const wrong = `Cannot use this code: ${state} keeps another one`;
   const file = codeFile(operator, other.CHAT_CODE);
-  assertRefused(await run(serve, { home: operator, env: other }), wrong, "name another file");
+  assertRefused(await run(serve, { home: operator, env: other }), wrong, "name another folder");
   assertRefused(await run([...serve, "--code-file", file], { home: operator, env }), wrong);
   const both = await run([...serve, "--join", "--name", "ada"], { home: operator, env });
   assertEquals(both.code, 0, both.stderr);
@@ -112,7 +114,7 @@ Deno.test("chat serve --state: after the saved code is lost, members with the co
   await room.server.stderr.lineLike(/^here: /);
 });
 
-Deno.test("chat serve --state: opens no room with a damaged file, and leaves it unchanged", async () => {
+Deno.test("chat serve --state: opens no room with a damaged record, and leaves it unchanged", async () => {
   using home = new Home();
   const state = `${home.path}/state`;
   const serve = ["serve", "--port", "0", "--state", state];
@@ -120,35 +122,38 @@ Deno.test("chat serve --state: opens no room with a damaged file, and leaves it 
     await using room = await open(home, ["--state", state]);
     await crash(room);
   }
-  const good = Deno.readTextFileSync(state);
+  const record = `${state}/code`;
+  const good = Deno.readTextFileSync(record);
   for (const damage of ["", good.slice(0, -9), good + good, "\0\0"]) {
-    Deno.writeTextFileSync(state, damage);
+    Deno.writeTextFileSync(record, damage);
     const before = look(state);
     assertRefused(
       await run(serve, { home }),
-      `Cannot use ${state}: it is damaged`,
+      `Cannot use ${record}: it is damaged`,
       "chat: hint: Restore a copy of it; or move it away, and give everybody the new code",
     );
     assertEquals(look(state), before);
   }
   assertRefused(
     await run(["serve", "--port", "0", "--state", `${home.path}/none/state`], { home }),
-    "its folder does not exist",
+    `Cannot make the folder ${home.path}/none/state: ${home.path}/none/ does not exist`,
   );
   if (windows) return;
-  Deno.writeTextFileSync(state, good);
-  Deno.chmodSync(state, 0o644);
-  assertRefused(await run(serve, { home }), "other users", `chmod 600 ${state}`);
+  Deno.writeTextFileSync(record, good);
+  Deno.chmodSync(record, 0o644);
+  assertRefused(await run(serve, { home }), "other users", `chmod 600 ${record}`);
+  Deno.chmodSync(record, 0o600);
+  Deno.chmodSync(state, 0o755);
+  assertRefused(await run(serve, { home }), "other users", `chmod 700 ${state}`);
 });
 
-Deno.test("chat serve --state: a room that cannot open leaves no new file, and keeps an existing one", async () => {
+Deno.test("chat serve --state: a room that cannot open keeps no new code, and keeps an old one", async () => {
   using home = new Home();
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const state = `${home.path}/state`;
   const serve = ["serve", "--port", String(listener.addr.port), "--state", state];
   assertRefused(await run(serve, { home }), "the port is in use");
-  const names = Array.from(Deno.readDirSync(home.path), ({ name }) => name);
-  assertEquals(names.filter((name) => name.startsWith("state")), []);
+  assert(!Array.from(Deno.readDirSync(state), ({ name }) => name).includes("code"));
   {
     await using room = await open(home, ["--state", state]);
     await crash(room);
@@ -157,6 +162,65 @@ Deno.test("chat serve --state: a room that cannot open leaves no new file, and k
   assertRefused(await run(serve, { home }), "the port is in use");
   assertEquals(look(state), kept);
 });
+
+Deno.test("chat serve --state: one server at a time uses the folder, and a killed one frees it", async () => {
+  using home = new Home();
+  const state = `${home.path}/state`;
+  await using first = await open(home, ["--state", state]);
+  for (const path of [state, `${state}/`]) {
+    assertRefused(
+      await run(["serve", "--port", "0", "--state", path], { home }),
+      `Cannot use ${state}: another server is using it`,
+      "Stop that server, or name another folder with --state",
+    );
+  }
+  // The refused ones have changed nothing.
+  const code = await codeOf(first);
+  await crash(first);
+  await using second = await open(home, ["--state", state]);
+  const env = { CHAT_CODE: code };
+  const visited = await visit({ home, env }, "ada", second.address);
+  assertEquals(visited.code, 0, visited.stderr);
+});
+
+Deno.test("chat serve --state --cipher xor: keeps the key after a crash", async () => {
+  using home = new Home();
+  const args = ["--cipher", "xor", "--state", `${home.path}/state`];
+  const keyOf = async ({ server }: OpenedRoom) =>
+    /key \d+/.exec(await server.stderr.lineLike(/^chat: the room is open\./))![0];
+  await using first = await open(home, args);
+  const key = await keyOf(first);
+  await crash(first);
+  await using second = await open(home, args);
+  assertEquals(await keyOf(second), key);
+  await second.server.stderr.lineLike(/^chat: the key is unchanged \(kept in .*state\)$/);
+});
+
+onTerminal(
+  "chat serve --state: the code of an old state file is kept as the error says",
+  async () => {
+    using home = new Home();
+    const env = { CHAT_CODE: "correct horse battery staple" };
+    const state = `${home.path}/the room`;
+    {
+      await using room = await open(home, ["--state", state], env);
+      await crash(room);
+    }
+    // As earlier versions kept it.
+    Deno.renameSync(`${state}/code`, `${state}.code`);
+    Deno.removeSync(state, { recursive: true });
+    Deno.renameSync(`${state}.code`, state);
+    const serve = ["serve", "--port", "0", "--state", state];
+    const refused = await run(serve, { home });
+    assertRefused(refused, `Cannot use ${state}: it is a file, and --state needs a folder now`);
+    const [, commands] = /^chat: hint: To keep the code of the room: (.*)$/m.exec(refused.stderr)!;
+    assert(new Deno.Command("sh", { args: ["-c", commands!] }).outputSync().success, commands);
+    await using room = await open(home, ["--state", state]);
+    await room.server.stderr.lineLike(/^chat: the code is unchanged/);
+    const { code, stderr } = await visit({ home, env }, "ada", room.address);
+    assertEquals(code, 0, stderr);
+  },
+);
 
 onTerminal(
   "chat serve --state --join: asks for a code that is no longer saved until it is right, without showing it",

@@ -191,6 +191,8 @@ export class FakeSystem implements System, Disposable {
   readonly env = (name: string): string | undefined => this.variables[name];
   now = (): Date => new Date(Date.UTC(2026, 0, 2, 9, 5));
 
+  uptime = (): number | undefined => 3600;
+
   addresses(): ReturnType<System["addresses"]> {
     if (this.machine) return this.machine;
     throw new Deno.errors.NotCapable("The test hides the addresses");

@@ -2,7 +2,14 @@ import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows }
 import fc from "../tests/support/property.ts";
 import { ChatError } from "../errors.ts";
 import { register } from "../cipher/opaque.ts";
-import { createState, dropState, fitsCode, loadState, MAX_STATE_BYTES } from "./room_state.ts";
+import {
+  createCode,
+  createKey,
+  fitsCode,
+  loadCode,
+  loadKey,
+  MAX_RECORD_BYTES,
+} from "./state_records.ts";
 
 const POSIX = Deno.build.os !== "windows";
 
@@ -12,7 +19,7 @@ const admission = register(CODE);
 
 /** A valid file. */
 const GOOD = inFolder((folder) => {
-  createState(`${folder}/state`, admission);
+  createCode(`${folder}/state`, admission);
   return Deno.readTextFileSync(`${folder}/state`);
 });
 
@@ -48,10 +55,10 @@ function assertRefused(content: string | Uint8Array, message: string, hint: stri
   inFolder((folder) => {
     const path = put(folder, content);
     const before = look(folder);
-    const error = assertThrows(() => loadState(path), ChatError, message);
+    const error = assertThrows(() => loadCode(path), ChatError, message);
     assertStringIncludes(error.message, path);
     assertStringIncludes(error.hint ?? "", hint);
-    assertThrows(() => createState(path, admission), ChatError, "it exists already");
+    assertThrows(() => createCode(path, admission), ChatError, "it exists already");
     assertEquals(look(folder), before);
   });
 }
@@ -59,24 +66,22 @@ function assertRefused(content: string | Uint8Array, message: string, hint: stri
 const assertDamaged = (content: string | Uint8Array) =>
   assertRefused(content, "it is damaged", "Restore a copy of it; or move it away");
 
-Deno.test("createState, loadState: the record comes back unchanged, and the code fits it", async () => {
+Deno.test("createCode, loadCode: the record comes back unchanged, and the code fits it", async () => {
   const loaded = inFolder((folder) => {
     const path = `${folder}/state`;
-    assertEquals(loadState(path), undefined);
-    createState(path, admission);
+    assertEquals(loadCode(path), undefined);
+    createCode(path, admission);
     // No temporary file is left.
     assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["state"]);
-    const loaded = loadState(path);
+    const loaded = loadCode(path);
     assertEquals(loaded, admission);
-    dropState(path);
-    assertEquals(loadState(path), undefined);
     return loaded;
   });
   assert(await fitsCode(loaded!, "  Abandon-ability ABLE about"));
   assert(!await fitsCode(loaded!, "abandon ability able absent"));
 });
 
-Deno.test("createState: the file starts with an explanation, and does not hold the code", () => {
+Deno.test("createCode: the file starts with an explanation, and does not hold the code", () => {
   assertMatch(
     GOOD,
     /^# This is the code verifier of a chat room\. Keep it secret: .*\nversion 1\nsetup \S+\nrecord \S+\ncheck \S+\n$/,
@@ -89,18 +94,18 @@ Deno.test("fitsCode: refuses a code that no room can have", async () => {
 });
 
 Deno.test({
-  name: "createState: only the owner can read the file",
+  name: "createCode: only the owner can read the file",
   ignore: !POSIX,
   fn: () =>
     inFolder((folder) => {
-      createState(`${folder}/state`, admission);
+      createCode(`${folder}/state`, admission);
       assertEquals(Deno.statSync(`${folder}/state`).mode! & 0o777, 0o600);
     }),
 });
 
 Deno.test({
   name:
-    "loadState: refuses a file that others can read or change, with a hint, and leaves it unchanged",
+    "loadCode: refuses a file that others can read or change, with a hint, and leaves it unchanged",
   ignore: !POSIX,
   fn: () =>
     inFolder((folder) => {
@@ -108,82 +113,56 @@ Deno.test({
       for (const mode of [0o644, 0o640, 0o604, 0o620, 0o602]) {
         Deno.chmodSync(path, mode);
         const before = look(folder);
-        const error = assertThrows(() => loadState(path), ChatError, "other users");
+        const error = assertThrows(() => loadCode(path), ChatError, "other users");
         assertEquals(error.hint, `Make it private: chmod 600 ${path}`);
         assertEquals(look(folder), before);
       }
       for (const mode of [0o600, 0o400]) {
         Deno.chmodSync(path, mode);
-        assertEquals(loadState(path), admission);
+        assertEquals(loadCode(path), admission);
       }
     }),
 });
 
-Deno.test({
-  name: "loadState: refuses a folder that others can change, whether or not there is a file",
-  ignore: !POSIX,
-  fn: () =>
-    inFolder((folder) => {
-      const path = put(folder, GOOD);
-      for (const mode of [0o770, 0o707, 0o722]) {
-        Deno.chmodSync(folder, mode);
-        for (const state of [path, `${folder}/new`]) {
-          const error = assertThrows(() => loadState(state, folder), ChatError);
-          assertEquals(
-            error.message,
-            `Cannot use ${state}: other users of this machine can change files in ${folder}`,
-          );
-          assertEquals(error.hint, `Protect the folder: chmod go-w ${folder}`);
-        }
-      }
-      // Nobody can replace the file of another user here.
-      Deno.chmodSync(folder, 0o1777);
-      assertEquals(loadState(path, folder), admission);
-      assertEquals(loadState(`${folder}/new`, folder), undefined);
-      Deno.chmodSync(folder, 0o700);
-    }),
-});
-
-Deno.test("createState: leaves an existing file unchanged, whatever it holds", () => {
+Deno.test("createCode: leaves an existing file unchanged, whatever it holds", () => {
   for (const content of [GOOD, "", "somebody's thesis\n"]) {
     inFolder((folder) => {
       const path = put(folder, content);
       const before = look(folder);
-      const error = assertThrows(
-        () => createState(path, admission),
+      assertThrows(
+        () => createCode(path, admission),
         ChatError,
-        `Cannot keep the room's state in ${path}: it exists already`,
+        `Cannot write ${path}: it exists already`,
       );
-      assert(error.hint);
       assertEquals(look(folder), before);
     });
   }
 });
 
-Deno.test("createState: if two create the file, one succeeds, and the file is complete", () => {
+Deno.test("createCode: if two create the file, one succeeds, and the file is complete", () => {
   inFolder((folder) => {
     const path = `${folder}/state`;
     // Both have seen that the file does not exist.
-    assertEquals([loadState(path), loadState(path)], [undefined, undefined]);
-    createState(path, admission);
-    assertThrows(() => createState(path, { setup: "A", record: "B" }), ChatError, "already");
-    assertEquals(loadState(path), admission);
+    assertEquals([loadCode(path), loadCode(path)], [undefined, undefined]);
+    createCode(path, admission);
+    assertThrows(() => createCode(path, { setup: "A", record: "B" }), ChatError, "already");
+    assertEquals(loadCode(path), admission);
     assertEquals(Array.from(Deno.readDirSync(folder)).length, 1);
   });
 });
 
-Deno.test("loadState: reports a truncated file as damaged, wherever it was cut", () => {
+Deno.test("loadCode: reports a truncated file as damaged, wherever it was cut", () => {
   inFolder((folder) => {
     for (let length = 0; length < GOOD.length; length++) {
       const path = put(folder, GOOD.slice(0, length));
-      assertThrows(() => loadState(path), ChatError, "it is damaged");
+      assertThrows(() => loadCode(path), ChatError, "it is damaged");
       assertEquals(Deno.readTextFileSync(path), GOOD.slice(0, length));
     }
-    assertEquals(loadState(put(folder, GOOD)), admission);
+    assertEquals(loadCode(put(folder, GOOD)), admission);
   });
 });
 
-Deno.test("loadState: reports any changed byte after the comment as damage, or as another version", () => {
+Deno.test("loadCode: reports any changed byte after the comment as damage, or as another version", () => {
   const good = new TextEncoder().encode(GOOD);
   const start = GOOD.indexOf("\n") + 1;
   inFolder((folder) => {
@@ -194,7 +173,7 @@ Deno.test("loadState: reports any changed byte after the comment as damage, or a
         const bytes = good.slice();
         bytes[at]! ^= change;
         const path = put(folder, bytes);
-        const error = assertThrows(() => loadState(path), ChatError, "Cannot use ");
+        const error = assertThrows(() => loadCode(path), ChatError, "Cannot use ");
         assertMatch(error.message, /: it (?:is damaged|has version [2-9], .*)$/);
         assertEquals(Deno.readFileSync(path), bytes);
       },
@@ -202,7 +181,7 @@ Deno.test("loadState: reports any changed byte after the comment as damage, or a
   });
 });
 
-Deno.test("loadState: reports any other file as damaged, and leaves it unchanged", () => {
+Deno.test("loadCode: reports any other file as damaged, and leaves it unchanged", () => {
   const [comment, version, setup, record, check] = GOOD.split("\n");
   const lines = (...lines: (string | undefined)[]) => lines.map((line) => `${line}\n`).join("");
   assertEquals(lines(comment, version, setup, record, check), GOOD);
@@ -240,7 +219,7 @@ Deno.test("loadState: reports any other file as damaged, and leaves it unchanged
   ) assertDamaged(content);
 });
 
-Deno.test("loadState: reports keys that the library refuses as damage, even with a valid checksum", async () => {
+Deno.test("loadCode: reports keys that the library refuses as damage, even with a valid checksum", async () => {
   for (
     const keys of [
       { setup: "A".repeat(171), record: admission.record },
@@ -257,14 +236,14 @@ Deno.test("loadState: reports keys that the library refuses as damage, even with
   }
 });
 
-Deno.test("loadState: accepts another comment, or none", () => {
+Deno.test("loadCode: accepts another comment, or none", () => {
   const body = GOOD.slice(GOOD.indexOf("\n") + 1);
   for (const text of [body, `#\n${body}`, `# The room of the crew.\n${body}`]) {
-    inFolder((folder) => assertEquals(loadState(put(folder, text)), admission));
+    inFolder((folder) => assertEquals(loadCode(put(folder, text)), admission));
   }
 });
 
-Deno.test("loadState: names a later version, whatever follows it, and leaves the file unchanged", () => {
+Deno.test("loadCode: names a later version, whatever follows it, and leaves the file unchanged", () => {
   for (
     const text of ["version 2\n", GOOD.replace("version 1", "version 2"), "# x\nversion 2\n{}"]
   ) {
@@ -276,58 +255,97 @@ Deno.test("loadState: names a later version, whatever follows it, and leaves the
   }
 });
 
-Deno.test("loadState: does not read a file that is too large", () => {
+Deno.test("loadCode: does not read a file that is too large", () => {
   inFolder((folder) => {
     const path = put(folder, GOOD);
-    Deno.truncateSync(path, MAX_STATE_BYTES);
-    assertThrows(() => loadState(path), ChatError, "it is damaged");
-    Deno.truncateSync(path, MAX_STATE_BYTES + 1);
-    const error = assertThrows(() => loadState(path), ChatError, `more than ${MAX_STATE_BYTES}`);
+    Deno.truncateSync(path, MAX_RECORD_BYTES);
+    assertThrows(() => loadCode(path), ChatError, "it is damaged");
+    Deno.truncateSync(path, MAX_RECORD_BYTES + 1);
+    const error = assertThrows(() => loadCode(path), ChatError, `more than ${MAX_RECORD_BYTES}`);
     assertEquals(error.hint, "Is it the right file?");
   });
 });
 
-Deno.test("loadState: reports a folder, or a file in place of a folder", () => {
+Deno.test("loadCode: reports a folder, or a file in place of a folder", () => {
   inFolder((folder) => {
     Deno.mkdirSync(`${folder}/there`);
-    assertThrows(() => loadState(`${folder}/there`), ChatError, "it is a folder");
+    assertThrows(() => loadCode(`${folder}/there`), ChatError, "it is a folder");
     const path = put(folder, GOOD);
-    if (POSIX) assertThrows(() => loadState(`${path}/state`), ChatError, "Cannot read");
+    if (POSIX) assertThrows(() => loadCode(`${path}/state`), ChatError, "Cannot read");
   });
-});
-
-Deno.test("loadState, createState: report a missing folder, and do not create it", () => {
-  inFolder((folder) => {
-    const path = `${folder}/none/state`;
-    const error = assertThrows(() => loadState(path), ChatError, "its folder does not exist");
-    assertEquals(error.hint, "Create the folder, or name another file");
-    assertThrows(() => createState(path, admission), ChatError, "Cannot write");
-    assertEquals(Array.from(Deno.readDirSync(folder)), []);
-  });
-});
-
-Deno.test("loadState: looks for a name without a folder in the current folder", () => {
-  // No file has this name.
-  assertEquals(loadState(`state-${crypto.randomUUID()}`), undefined);
 });
 
 Deno.test({
-  name: "loadState: reads a link to a file, but no device",
+  name: "loadCode: reads a link to a file, but no device",
   ignore: !POSIX,
   fn: () =>
     inFolder((folder) => {
       // Reading it would never end.
-      assertThrows(() => loadState("/dev/zero"), ChatError, "it is not a file");
+      assertThrows(() => loadCode("/dev/zero"), ChatError, "it is not a file");
       const path = put(folder, GOOD);
       Deno.symlinkSync(path, `${folder}/link`);
-      assertEquals(loadState(`${folder}/link`), admission);
+      assertEquals(loadCode(`${folder}/link`), admission);
       Deno.symlinkSync(`${folder}/nowhere`, `${folder}/loose`);
-      assertThrows(() => loadState(`${folder}/loose`), ChatError, "a broken link");
-      assertThrows(() => createState(`${folder}/loose`, admission), ChatError, "already");
+      assertThrows(() => loadCode(`${folder}/loose`), ChatError, "a broken link");
+      assertThrows(() => createCode(`${folder}/loose`, admission), ChatError, "already");
     }),
 });
 
-Deno.test("loadState: shows the name without control characters", () => {
-  const error = assertThrows(() => loadState("/none\x1b[2J/state"), ChatError, "␛[2J");
-  assert(!error.message.includes("\x1b"));
+Deno.test("loadCode: shows the name without control characters", () => {
+  inFolder((folder) => {
+    Deno.mkdirSync(`${folder}/no\x1bne`);
+    const error = assertThrows(() => loadCode(`${folder}/no\x1bne`), ChatError, "no␛ne");
+    assert(!error.message.includes("\x1b"));
+  });
+});
+
+Deno.test("createKey, loadKey: every key comes back unchanged", () => {
+  inFolder((folder) => {
+    const path = `${folder}/key`;
+    assertEquals(loadKey(path), undefined);
+    for (let key = 0; key < 256; key++) {
+      createKey(path, key);
+      assertEquals(loadKey(path), key);
+      if (POSIX) assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
+      Deno.removeSync(path);
+    }
+  });
+});
+
+Deno.test("loadKey: reports damage, a key out of range, and a later version; createKey replaces no file", () => {
+  inFolder((folder) => {
+    const path = `${folder}/key`;
+    createKey(path, 47);
+    const good = Deno.readTextFileSync(path);
+    const put = (text: string) => Deno.writeTextFileSync(path, text);
+    const damaged = () => {
+      const before = look(folder);
+      const error = assertThrows(
+        () => loadKey(path),
+        ChatError,
+        `Cannot use ${path}: it is damaged`,
+      );
+      assertEquals(
+        error.hint,
+        "Restore a copy of it; or move it away, and the room gets a new key",
+      );
+      assertEquals(look(folder), before);
+    };
+    for (let length = 0; length < good.length; length++) {
+      put(good.slice(0, length));
+      damaged();
+    }
+    for (const text of [good.replace("key 47", "key 48"), good + good, GOOD]) {
+      put(text);
+      damaged();
+    }
+    put(good);
+    Deno.removeSync(path);
+    createKey(path, 256);
+    damaged();
+    put("version 2\n");
+    assertThrows(() => loadKey(path), ChatError, "it has version 2, and this chat reads version 1");
+    assertThrows(() => createKey(path, 1), ChatError, `Cannot write ${path}: it exists already`);
+    assertEquals(Deno.readTextFileSync(path), "version 2\n");
+  });
 });
