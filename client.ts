@@ -188,6 +188,10 @@ export class Client implements Room {
     return this.#members.roster.size;
   }
 
+  get awayCount(): number {
+    return this.#members.roster.awayCount;
+  }
+
   get pending(): readonly Pending[] {
     return this.#unconfirmed.pending;
   }

@@ -305,8 +305,9 @@ export interface Room {
   readonly self: Person;
   /** All members, this client included, in the order of joining. */
   readonly members: readonly Person[];
-  /** The number of members; cheap, because a screen shows it each time it draws. */
+  /** The number of members, and how many others are away; cheap, because a screen shows them each time it draws. */
   readonly size: number;
+  readonly awayCount: number;
   /** Messages that are not confirmed yet, oldest first. */
   readonly pending: readonly Pending[];
   /** Sends `text` to the room; returns the ref that its confirmation will have. */

@@ -62,6 +62,7 @@ export class ClassicClient implements Room {
   readonly self: Person;
   readonly members: readonly Person[];
   readonly size = 2;
+  readonly awayCount = 0;
   readonly fingerprint = undefined;
   readonly conversation = undefined;
   readonly forked = [];

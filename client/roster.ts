@@ -43,6 +43,9 @@ export class Roster {
   /** Counts for all unknown ids together: a server could invent any number of ids. */
   readonly #unknown: Entry = newcomer();
 
+  /** How many of the others are away. */
+  #awayCount = 0;
+
   /** @param self the id of this client */
   constructor(self: number) {
     this.#self = self;
@@ -50,6 +53,10 @@ export class Roster {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  get awayCount(): number {
+    return this.#awayCount;
   }
 
   has(id: number): boolean {
@@ -119,9 +126,10 @@ export class Roster {
   setAway(id: number, since: number | undefined): boolean {
     const entry = this.#entries.get(id);
     if (!entry) return false;
-    const before = entry.awaySince;
+    const [was, is] = [entry.awaySince !== undefined, since !== undefined];
     entry.awaySince = since;
-    return (before === undefined) !== (since === undefined);
+    if (id !== this.#self) this.#awayCount += Number(is) - Number(was);
+    return was !== is;
   }
 
   /** Returns whether that has changed. */
@@ -141,7 +149,9 @@ export class Roster {
 
   remove(id: number): void {
     const entry = this.#entries.get(id);
-    if (entry) this.#setSkeletons(id, entry, []);
+    if (!entry) return;
+    this.setAway(id, undefined);
+    this.#setSkeletons(id, entry, []);
     this.#entries.delete(id);
   }
 

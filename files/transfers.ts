@@ -453,7 +453,7 @@ export class Transfers {
     if (entry.peerId === undefined || !this.#post.has(entry.peerId)) {
       return entry.gone ?? `${name} has left`;
     }
-    if (this.#post.person(entry.peerId).away) return `${name} is reconnecting`;
+    if (this.#post.person(entry.peerId).away) return `${name} is away`;
     if (entry instanceof Incoming) {
       if (entry.forgotten) return `${name} no longer offers it`;
       return entry.next > entry.written ? "the disk is slow" : `no data from ${name}`;

@@ -690,7 +690,7 @@ Deno.test("Transfers: reports why a transfer stalls after 5 s without a byte, un
   theirs.onWrite = () => {};
   await bob.say("the bytes in transit are written");
   there.pass(5_000);
-  assertEquals(await stalled(bob), "ada is reconnecting");
+  assertEquals(await stalled(bob), "ada is away");
   await proxy.up();
   await until(bob, "file", "done");
   await until(ada, "file", "done");

@@ -16,7 +16,7 @@ import {
 } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import type { CompletionContext, Context } from "./context.ts";
-import { listed } from "./notices.ts";
+import { awayText, fold, listed } from "./member_lists.ts";
 import { choosePictures } from "./picture_choice.ts";
 import {
   NOTIFY,
@@ -74,19 +74,28 @@ export const COMMANDS: readonly SlashCommand[] = [
   },
   {
     name: "who",
-    args: "",
-    help: "lists the members",
-    run({ room, preferences, print }) {
+    args: "[away]",
+    help: "lists the members; with away: all that are away",
+    run({ room, preferences, now, print }, away?: string) {
       if (room.info.classic) {
         throw new ChatError("Cannot list the members: a classic room does not report them");
       }
-      const names = room.members.map((member) => {
-        const marks = (member.self ? " (you)" : "") +
-          (member.verified === undefined ? "" : " (verified)") +
-          (preferences.ignored.has(member) ? " (ignored)" : "");
-        return printable(listed(member)) + marks;
-      });
-      print(`${names.length} here: ${names.join(", ")}`);
+      const marksOf = (member: Person) =>
+        (member.self ? " (you)" : "") +
+        (member.verified === undefined ? "" : " (verified)") +
+        (preferences.ignored.has(member) ? " (ignored)" : "");
+      const folded = fold(room.members);
+      const named = (member: Person) => printable(member.name) + marksOf(member);
+      const most = away === undefined ? undefined : Infinity;
+      if (away === undefined) {
+        const names = folded.here.map((member) => printable(listed(member)) + marksOf(member));
+        print(`${names.length} here: ${names.join(", ")}`);
+      } else if (folded.away.length === 0) print("nobody is away");
+      if (folded.away.length > 0) {
+        const text = awayText(folded.away, now(), named, most);
+        const hint = text.endsWith(" more") ? "; /who away lists all" : "";
+        print(`${folded.away.length} away: ${text}${hint}`);
+      }
     },
   },
   {

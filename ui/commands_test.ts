@@ -21,6 +21,7 @@ import { complete } from "./complete.ts";
 import type { Context } from "./context.ts";
 import { follow } from "./follow.ts";
 import { Ignored } from "./ignored.ts";
+import { pastTime } from "./member_lists.ts";
 import { Preferences } from "./preferences.ts";
 import { SavedTranscript } from "./saved_transcript.ts";
 import { submit } from "./submit.ts";
@@ -105,13 +106,55 @@ Deno.test("submit: /who fails in a classic room, which does not report its membe
   );
 });
 
-Deno.test("submit: /who marks members that are away or ignored, but never the user", () => {
-  const members = fakeRoom().members.slice(0, 3).map((m) => ({ ...m, away: true }));
+Deno.test("submit: /who lists those that are here, the user always, and after them those that are away", () => {
+  const [alice, bob, boris, al] = fakeRoom().members as [Person, Person, Person, Person];
+  const since = (minutes: number) => new Date(NOW.getTime() - minutes * 60_000);
+  const members = [
+    { ...alice, away: true, since: since(1) },
+    { ...bob, away: true, since: since(60) },
+    { ...boris, away: true, since: since(30), verified: "2024-01-31" },
+    al,
+  ];
   const preferences = new Preferences();
-  for (const member of members.slice(0, 2)) preferences.ignored.add(member);
-  assertEquals(submitted("/who", { room: fakeRoom({ members }), preferences }), [
-    "print|3 here: alice (you), bob (away) (ignored), Boris (away)",
+  for (const member of members) preferences.ignored.add(member);
+  const times = [30, 60].map((minutes) => pastTime(since(minutes), NOW));
+  const room = fakeRoom({ members });
+  const away = `2 away: Boris (verified) (ignored) since ${times[0]}, bob (ignored) since ${
+    times[1]
+  }`;
+  assertEquals(submitted("/who", { room, preferences }), [
+    "print|2 here: alice (you), al (ignored)",
+    `print|${away}`,
   ]);
+  assertEquals(submitted("/who away", { room, preferences }).slice(2), [`print|${away}`]);
+  assertEquals(submitted("/who away"), ["print|nobody is away"]);
+});
+
+Deno.test("submit: /who counts most of a crowd that is away, /who away lists all", () => {
+  const crowd = Array.from({ length: 7 }, (_, i) => ({
+    ...{ id: i + 10, name: `m${i}`, self: false, away: true },
+  }));
+  const room = fakeRoom({ members: [ALICE, ...crowd] });
+  assertEquals(submitted("/who", { room }), [
+    "print|1 here: alice (you)",
+    "print|7 away: m0, m1, m2, m3, m4 and 2 more; /who away lists all",
+  ]);
+  assertEquals(submitted("/who away", { room }).slice(2), [
+    "print|7 away: m0, m1, m2, m3, m4, m5, m6",
+  ]);
+});
+
+Deno.test("complete: offers a member that is away only if no other matches", () => {
+  const members = fakeRoom().members.map((one) => (
+    ["bob", "al", "bob#7"].includes(one.name) ? { ...one, away: true } : one
+  ));
+  const eve = { id: 9, name: "boa(!)", self: false, away: true };
+  const { context } = around({ room: fakeRoom({ members: [...members, eve] }) });
+  const words = (text: string) => complete(text, text.length, context).words;
+  assertEquals([words("b"), words("bob")], [["Boris: "], ["bob: ", "bob#7: "]]);
+  assertEquals(words("/msg "), ["Boris "]);
+  assertEquals([words("/msg a"), words("/msg boa")], [["al "], ["boa "]]);
+  assertEquals(words("/verify b"), ["Boris "]);
 });
 
 Deno.test("submit: /reconnect hurries a lost connection, and reports one that is fine", () => {
@@ -273,7 +316,7 @@ Deno.test("complete: commands at the start; members with a colon there, with a s
       "/|",
       "/",
       [
-        ...["/help ", "/who", "/nick ", "/me ", "/msg ", "/reply ", "/ignore ", "/unignore "],
+        ...["/help ", "/who ", "/nick ", "/me ", "/msg ", "/reply ", "/ignore ", "/unignore "],
         ...[
           "/verify ",
           "/trust ",
@@ -290,7 +333,7 @@ Deno.test("complete: commands at the start; members with a colon there, with a s
       ],
     ],
     ["/m|", "/m", ["/me ", "/msg ", "/mute"]],
-    ["/wh|", "/wh", ["/who", "/whoami"]],
+    ["/wh|", "/wh", ["/who ", "/whoami"]],
     ["/verify bo|", "bo", ["bob ", "Boris ", "bob#7 "]],
     ["/trust |", "", ["bob ", "Boris ", "al ", "bob#7 "]],
     ["/x|", "/x", []],
@@ -870,13 +913,13 @@ Deno.test("submit: /transfers lists one transfer per row", () => {
     number: 2,
     state: "running",
     bytes: 1024,
-    stalled: "bob is reconnecting",
+    stalled: "bob is away",
   });
   submit("/transfers", context);
   assertEquals(done, [
     "print|no transfers",
     "print|1  photo.jpg from bob, 3 MiB: offered",
-    "print|2  photo.jpg from bob, 3 MiB: running 0%: bob is reconnecting",
+    "print|2  photo.jpg from bob, 3 MiB: running 0%: bob is away",
   ]);
 });
 

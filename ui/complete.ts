@@ -32,7 +32,28 @@ export function complete(text: string, cursor: number, context: CompletionContex
   if (name) return completeEmoji(name, context.emoji);
   if (typed === "") return { from, words: [] };
   const end = from === 0 ? ": " : " ";
-  return { from, words: starting(typed, others(context.room)).map((word) => word + end) };
+  return {
+    from,
+    words: membersStarting(typed, others(context.room), context.room).map((word) => word + end),
+  };
+}
+
+/**
+ * The names that start with `typed`, those of away members only if there is no other: a member that is away for hours
+ * must not stop Tab from completing the name of one that is here.
+ */
+function membersStarting(typed: string, all: readonly string[], { members }: Room): string[] {
+  const names = starting(typed, all);
+  const isHere = new Map<string, boolean>();
+  for (const { name, away } of members) {
+    // As `receivers` writes it, too.
+    for (const form of new Set([name, name.replace(/\(!\)$/, "")])) {
+      const shown = printable(form);
+      isHere.set(shown, !away || (isHere.get(shown) ?? false));
+    }
+  }
+  const present = names.filter((name) => isHere.get(name) ?? true);
+  return present.length > 0 ? present : names;
 }
 
 function others({ members }: Room): string[] {
@@ -82,7 +103,7 @@ function completeArgument(
       const names = command.members && preferences
         ? command.members({ room: context.room, preferences })
         : others(context.room);
-      return { from, words: starting(typed, names).map((name) => `${name} `) };
+      return { from, words: membersStarting(typed, names, context.room).map((name) => `${name} `) };
     }
     case "COMMAND": {
       const slash = typed.startsWith("/") ? "/" : "";
@@ -114,7 +135,7 @@ function completeFile(
   if (path.words.length > 0 || before === undefined || !args.includes("MEMBER")) {
     return { from, ...path };
   }
-  const names = starting(name!, receivers(room));
+  const names = membersStarting(name!, receivers(room), room);
   return { from: from + before.length, words: names.map((name) => `${name} `) };
 }
 

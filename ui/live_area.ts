@@ -131,12 +131,15 @@ export class LiveArea {
     if (this.isLeaving) return cut("leaving; Ctrl-C to leave at once", most);
     const { search } = this.#editor;
     if (search) return searchLine(search, most + 1);
-    const { info, size: members, link } = this.#room;
+    const { info, size: members, awayCount: away, link } = this.#room;
     const forked = this.#room.forked.filter((member) => !this.#ignored.has(member)).length;
     const bytesLeft = this.#bytesLeft();
     // A terminal without colours gets no emoji either.
     const pictures = getColorEnabled();
-    return statusLine({ info, members, forked, link, now, bytesLeft, unread, pictures }, most + 1);
+    return statusLine(
+      { info, members, away, forked, link, now, bytesLeft, unread, pictures },
+      most + 1,
+    );
   }
 
   /** Bytes that may still be typed; undefined where there is certainly plenty of room. */

@@ -1,5 +1,5 @@
-// The sentences that all screens show alike: about connections, about missing or doubtful messages, and how a
-// member appears in a list. Pure. They may quote others: `printable()` before they are shown.
+// The sentences that all screens show alike: about connections, and about missing or doubtful messages. Pure. They may
+// quote others: `printable()` before they are shown.
 
 import type { Person, RoomEvent } from "../room.ts";
 
@@ -7,12 +7,6 @@ import type { Person, RoomEvent } from "../room.ts";
 const CLOCK_TOLERANCE_MS = 2 * 60 * 1000;
 /** Names listed in a sentence; the rest is counted. */
 const MAX_NAMES = 5;
-
-/** A member in a list of members. A name has no spaces, so no name can imitate a mark. */
-export function listed({ name, self, away, classic }: Person): string {
-  if (self) return name;
-  return away ? `${name} (away)` : classic ? `${name} (classic)` : name;
-}
 
 /** What this client missed while it was disconnected; undefined if nothing. */
 function gap({ resumed, missed }: RoomEvent & { type: "connected" }): string | undefined {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Person, RoomEvent } from "../room.ts";
 import { ALICE, BOB, EVENTS } from "../tests/support/fake_room.ts";
-import { connectionNotice, listed, warnings } from "./notices.ts";
+import { connectionNotice, warnings } from "./notices.ts";
 
 const NOW = new Date("2026-01-02T09:05:00.000Z");
 
@@ -196,9 +196,4 @@ Deno.test("connectionNotice: undefined for all other events", () => {
     [...new Set(reported.map((event) => event.type))],
     ["agreed", "away", "back", "disconnected", "connected"],
   );
-});
-
-Deno.test("listed: members that are away have a mark that no name can contain; the user has none", () => {
-  assertEquals([BOB, ALICE].map(listed), ["bob", "alice"]);
-  assertEquals([BOB, ALICE].map((who) => listed({ ...who, away: true })), ["bob (away)", "alice"]);
 });

@@ -3,7 +3,8 @@
 import type { RoomEvent } from "../room.ts";
 import { messageLine } from "../text/message_line.ts";
 import { printable } from "../text/printable.ts";
-import { connectionNotice, listed, notDelivered, warnings } from "./notices.ts";
+import { andAway, fold, laterText, listed } from "./member_lists.ts";
+import { connectionNotice, notDelivered, warnings } from "./notices.ts";
 import {
   changesSentence,
   forgottenSentence,
@@ -23,7 +24,7 @@ export interface PlainLine {
 /** The lines of an event, most often one. Warnings precede the message that they are about. */
 export function plainLines(event: RoomEvent, now: Date): PlainLine[] {
   const notices = warnings(event, now);
-  const sentence = connectionNotice(event) ?? noticeOf(event);
+  const sentence = connectionNotice(event) ?? noticeOf(event, now);
   if (sentence !== undefined) notices.push(sentence);
   const lines = notices.map((text) => ({ isMessage: false, text: printable(text) }));
   if (event.type === "message" || event.type === "direct") {
@@ -33,14 +34,16 @@ export function plainLines(event: RoomEvent, now: Date): PlainLine[] {
 }
 
 /** The notice of an event other than a message, if neither `connectionNotice` nor `warnings` covers it. */
-function noticeOf(event: RoomEvent): string | undefined {
+function noticeOf(event: RoomEvent, now: Date): string | undefined {
   switch (event.type) {
     case "welcome":
       return `joined ${event.room.address} as ${event.self.name}`;
-    case "members":
-      return `here: ${event.members.map(listed).join(", ")}`;
+    case "members": {
+      const { here, away } = fold(event.members);
+      return `here: ${here.map(listed).join(", ")}${andAway(away, now)}`;
+    }
     case "delivered":
-      return `delivered to ${event.to.name}`;
+      return laterText(event, now) ?? `delivered to ${event.to.name}`;
     case "undelivered":
       return notDelivered(event);
     case "joined":

@@ -10,6 +10,7 @@ import { ChatError } from "../errors.ts";
 import type { RoomEvent, RoomInfo } from "../room.ts";
 import {
   ALICE,
+  AWAY_BOB,
   BOB,
   EVENTS,
   FakeRoom,
@@ -18,7 +19,10 @@ import {
   SENT,
   UNPROVED,
 } from "../tests/support/fake_room.ts";
+import { pastTime } from "./member_lists.ts";
 import { PlainScreen } from "./plain.ts";
+
+const NOON = new Date("2024-02-28T12:00:00.5Z");
 
 const utf8 = new TextEncoder();
 
@@ -51,7 +55,7 @@ class Talk {
   /** How often the screen has asked for input. */
   reads = 0;
   /** In ms. */
-  now = Date.parse("2024-02-28T12:00:00.5Z");
+  now = NOON.getTime();
   /** Bytes that a write takes at most. */
   writeSize = Infinity;
   /** Set while nothing reads stdout; calling it continues. */
@@ -180,7 +184,11 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
     },
     members: {
       out: "",
-      notes: ["here: alice, bob", "here: alice, bob (away)", "here: alice, bob (classic)"],
+      notes: [
+        "here: alice, bob",
+        `here: alice; 1 away: bob since ${pastTime(AWAY_BOB.since!, NOON)}`,
+        "here: alice, bob (classic)",
+      ],
     },
     message: {
       out: "bob: hello\n* bob waves\nalice: hi\nalice: mine\nbob: proved\n",
@@ -289,7 +297,7 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
         "cancelled: photo.jpg from bob",
         "failed: photo.jpg from bob: bob no longer offers it",
         ...FAILURES.map((reason) => `failed: photo.jpg from bob: ${reason}, in words`),
-        "photo.jpg from bob stalled: bob is reconnecting",
+        "photo.jpg from bob stalled: bob is away",
         "resuming photo.jpg from bob at 0% of 3 MiB",
         "cancelled: photo.jpg",
       ],
@@ -897,7 +905,7 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
       ...FAILURES.map((reason) => (
         { ...GOING, state: "failed", bytes: 0, had: 0, reason, message: `${reason}, in words` }
       )),
-      { ...GOING, state: "running", bytes: 1024, had: 0, stalled: "bob is reconnecting" },
+      { ...GOING, state: "running", bytes: 1024, had: 0, stalled: "bob is away" },
       { ...GOING, state: "running", bytes: 1024, had: 1024 },
       { ...FILE_OUT, state: "cancelled", bytes: 0, had: 0, reason: "cancelled" },
     ],

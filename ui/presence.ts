@@ -1,7 +1,7 @@
 // Members that join and leave, in one sentence. Pure; the caller decides when it is shown.
 
 import type { Person, RoomEvent } from "../room.ts";
-import { listed } from "./notices.ts";
+import { listed } from "./member_lists.ts";
 
 /** Names listed for one change; of more, the first ones are listed and the rest is counted. */
 const MAX_NAMES = 4;

@@ -16,7 +16,7 @@ import {
   type Viewer,
 } from "../pictures/graphics.ts";
 import type { Ending, Link, Person, RoomEvent, RoomInfo } from "../room.ts";
-import { ALICE, BOB, FakeRoom, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
+import { ALICE, AWAY_BOB, BOB, FakeRoom, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
 import { FakeClock } from "../tests/support/fake_clock.ts";
 import { FakeTty, going, setUp } from "../tests/support/fake_terminal.ts";
 import { liveColumns } from "./anchor.ts";
@@ -234,7 +234,7 @@ Deno.test("Screen: shows members that are in the room, join, leave and change th
     { type: "members", members: [ALICE] },
     { type: "members", members: [ALICE, BOB] },
     { type: "members", members: [ALICE, { ...BOB, away: true }] },
-    { type: "members", members: [ALICE, ...crowd] },
+    { type: "members", members: [ALICE, ...crowd, AWAY_BOB] },
     { type: "joined", who: BOB, at: 0, sent: undefined },
     { type: "renamed", who: { ...BOB, name: "rob" }, before: "bob", at: 1 },
     // The list of members had it already.
@@ -251,9 +251,9 @@ Deno.test("Screen: shows members that are in the room, join, leave and change th
     "09:05 you are alice, in the room at 127.0.0.1:2428; /help lists the commands",
     "      nobody else is here yet",
     "      here: bob",
-    "      here: bob (away)",
+    "      nobody else is here; 1 away: bob",
     "      here: m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14,",
-    "    … m15, m16, m17, m18, m19 and 5 more",
+    "    … m15, m16, m17, m18, m19 and 5 more; 1 away: bob since 28 Feb 2024",
     "      bob joined",
     "      bob is now rob",
     "      you are now ally",
@@ -569,7 +569,7 @@ Deno.test("Screen: a loss, a gap, absence and warnings take one line each", asyn
     "      nobody else is here yet",
     `      the server closed the connection: you are too slow␊for it; ${kept}`,
     "      connected again; 12 messages missed here",
-    "      here: bob (away)",
+    "      nobody else is here; 1 away: bob",
     "      bob is back",
     "      bob is away: connection lost",
     "      warning from the server: you send too fast",
@@ -605,21 +605,22 @@ Deno.test("Screen: gaps and warnings are red, other notices of the connection ar
   }
 });
 
-Deno.test("Screen: /reconnect tries at once; /who marks members that are away, and the count includes them", async () => {
+Deno.test("Screen: /reconnect tries at once; /who and the status line count those that are here, and those that are away", async () => {
   const { tty, room, clock, tell } = setUp();
   room.members = [ALICE, { ...BOB, away: true }];
   await tty.type("/reconnect\r/who\r");
   assertEquals(await tty.rows(), [
     "already connected",
-    "2 here: alice (you), bob (away)",
-    STATUS,
+    "1 here: alice (you)",
+    "1 away: bob",
+    STATUS.replace("2 members", "1 here, 1 away"),
     ">",
   ]);
   room.link = { state: "waiting", attempt: 1, at: clock.in(60_000) };
   tell({ type: "waiting", attempt: 1, until: room.link.at, message: "nobody answers" });
   await tty.type("/reconnect\r");
-  assertEquals((await tty.rows()).slice(2), [
-    "127.0.0.1:2428 · xor: not secret · 2 members · reconnecting …",
+  assertEquals((await tty.rows()).slice(3), [
+    "127.0.0.1:2428 · xor: not secret · 1 here, 1 away · reconnecting …",
     ">",
   ]);
   assertEquals(clock.waiting, 0);
@@ -1055,7 +1056,7 @@ Deno.test("Screen: shows whatever others send, and never sends it to the termina
     assertEquals(obeyed, "", JSON.stringify(evil));
     assertEquals(tty.term.buffer.active.type, "normal");
     for (const row of (await tty.rows()).filter((r) => r !== "")) {
-      assertMatch(row, /^(\d\d:| |2 here|not )/);
+      assertMatch(row, /^(\d\d:| |1 here|1 away|not )/);
     }
   }
 });
@@ -1426,11 +1427,11 @@ Deno.test("Screen: a transfer has one live row, which updates by itself, stalls,
     (await shown()).at(-1),
     "↓ photo.jpg from bob ██████░░░░░░░░░░░░░░ 33% 64 KiB/s 0:32 left",
   );
-  room.transfers = [going({ stalled: "bob is reconnecting" })];
+  room.transfers = [going({ stalled: "bob is away" })];
   clock.pass(1000);
   assertEquals(
     (await shown()).at(-1),
-    "↓ photo.jpg from bob  33% stalled: bob is reconnecting",
+    "↓ photo.jpg from bob  33% stalled: bob is away",
   );
   const done = going({ state: "done", path: "/d/photo.jpg" });
   room.transfers = [done];

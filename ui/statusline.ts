@@ -16,6 +16,8 @@ export interface RoomStatus {
   readonly info: RoomInfo;
   /** How many members are in the room. */
   readonly members: number;
+  /** How many of them are away. */
+  readonly away: number;
   /** How many of them see another conversation. */
   readonly forked: number;
   readonly link: Link;
@@ -39,12 +41,16 @@ export interface RoomStatus {
 export function statusLine(status: RoomStatus, columns: number): string {
   const { info: { address, cipher, maxText }, link, unread } = status;
   const [protection, brief, ...briefer] = cipherNotes(cipher, status.pictures);
-  const counted = `${status.members} ${status.members === 1 ? "member" : "members"}`;
   const [forked, briefForked] = forkedNotes(status);
   // A classic room does not report its members.
-  const members = status.info.classic ? "classic" : forked ?? counted;
+  const forms = status.info.classic ? ["classic"] : forked ? [forked] : countNotes(status);
+  const [members, briefMembers] = [forms[0]!, forms.at(-1)!];
   // The protection is shortened first and left out last.
-  const rooms = [[address, protection, members], [address, brief, members]];
+  const rooms = [
+    [address, protection, members],
+    [address, brief, members],
+    [address, brief, briefMembers],
+  ];
   const notes = [brief, ...briefer].map((note) => [note]);
   // Without room, "connected" is left out; a lost connection is shown before everything else.
   const formsOf = (bodies: readonly string[][]) =>
@@ -64,11 +70,24 @@ export function statusLine(status: RoomStatus, columns: number): string {
       formsOf(bodies).map((parts) => printable([...parts, ...extras].join(" · ")))
     ));
   // Another conversation is an alarm: it is left out only where nothing else would fit.
-  const lines = briefForked === undefined ? linesOf([...withRoom, [brief, members], ...notes]) : [
-    ...linesOf([...withRoom, [brief, members], ...notes.map(([note]) => [note!, briefForked])]),
-    ...linesOf(notes),
-  ];
+  const lines = briefForked === undefined
+    ? linesOf([...withRoom, [brief, briefMembers], ...notes])
+    : [
+      ...linesOf([
+        ...withRoom,
+        [brief, briefMembers],
+        ...notes.map(([note]) => [note!, briefForked]),
+      ]),
+      ...linesOf(notes),
+    ];
   return lines.find((line) => width(line) < columns) ?? cut(briefer.at(-1) ?? brief, columns - 1);
+}
+
+/** How many members are in the room, or here and away, from the longest form to the shortest. */
+function countNotes({ members, away }: RoomStatus): string[] {
+  if (away === 0) return [`${members} ${members === 1 ? "member" : "members"}`];
+  const here = `${members - away} here`;
+  return [`${here}, ${away} away`, here];
 }
 
 /** How many members see another conversation, from the longest form to the shortest; nothing if none does. */

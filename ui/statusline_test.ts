@@ -6,6 +6,7 @@ const now = new Date(2026, 0, 2, 14, 2);
 const XOR: RoomStatus = {
   info: { address: "127.0.0.1:2428", cipher: "xor", maxText: 1000 },
   members: 2,
+  away: 0,
   forked: 0,
   link: { state: "connected" },
   now,
@@ -39,6 +40,13 @@ Deno.test("statusLine: address, cipher, members, connection and unread messages,
       80,
       "127.0.0.1:2428 · 🔒 sealed: only members can read it · 1 member · connected",
     ],
+    [
+      { ...SEALED, members: 485, away: 480 },
+      80,
+      "127.0.0.1:2428 · 🔒 sealed · 5 here, 480 away · connected",
+    ],
+    [{ ...SEALED, members: 485, away: 480 }, 40, "127.0.0.1:2428 · 🔒 sealed · 5 here"],
+    [{ ...SEALED, members: 485, away: 480 }, 24, "🔒 sealed · 5 here"],
     [{ ...SEALED, unread: 3 }, 20, "sealed · 3 unread"],
     [
       { ...SEALED, link: waiting },

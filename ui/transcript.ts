@@ -20,7 +20,8 @@ import { cut, width, wrap } from "../text/width.ts";
 import { liveColumns } from "./anchor.ts";
 import { CutRows, MAX_ROWS, moreRows } from "./cut_rows.ts";
 import { MarkupLines } from "./markup.ts";
-import { connectionNotice, listed, notDelivered, warnings } from "./notices.ts";
+import { andAway, fold, laterText, listed } from "./member_lists.ts";
+import { connectionNotice, notDelivered, warnings } from "./notices.ts";
 import { isPicture } from "./picture_choice.ts";
 import type { Time } from "./preferences.ts";
 import {
@@ -126,7 +127,7 @@ export class Transcript {
       }
       case "members":
         this.reserve(event.members);
-        return this.notice(membersHere(event.members), now, page);
+        return this.notice(membersHere(event.members, now), now, page);
       case "message": {
         const kind = event.action ? "action" : "message";
         return this.#messageRows({ who: event.from, kind }, event.text, now, page);
@@ -135,8 +136,13 @@ export class Transcript {
         const kind = event.action ? "direct action" : "direct";
         return this.#messageRows({ who: event.from, kind }, event.text, now, page);
       }
-      case "delivered":
-        return this.#messageRows({ who: event.to, kind: "sent" }, event.text, now, page);
+      case "delivered": {
+        const later = laterText(event, now);
+        return [
+          ...this.#messageRows({ who: event.to, kind: "sent" }, event.text, now, page),
+          ...later === undefined ? [] : this.notice(later, now, page),
+        ];
+      }
       case "undelivered":
         return [
           ...this.#messageRows({ who: event.to, kind: "sent" }, event.text, now, page),
@@ -473,12 +479,15 @@ export function isShown(event: RoomEvent, now: Date): boolean {
   }
 }
 
-function membersHere(members: readonly Person[]): string {
-  const others = members.filter((m) => !m.self);
-  if (others.length === 0) return "nobody else is here yet";
+function membersHere(members: readonly Person[], now: Date): string {
+  const { here, away } = fold(members);
+  const others = here.filter(({ self }) => !self);
   const names = others.slice(0, MAX_LISTED).map(listed).join(", ");
-  const more = others.length - MAX_LISTED;
-  return `here: ${names}${more > 0 ? ` and ${more} more` : ""}`;
+  const more = others.length > MAX_LISTED ? ` and ${others.length - MAX_LISTED} more` : "";
+  const sentence = others.length === 0
+    ? `nobody else is here${away.length === 0 ? " yet" : ""}`
+    : `here: ${names}${more}`;
+  return sentence + andAway(away, now);
 }
 
 /** A label without colours. */

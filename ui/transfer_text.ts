@@ -5,6 +5,7 @@ import type { RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { bytesText } from "../text/sizes.ts";
 import { cut, width } from "../text/width.ts";
+import { listed } from "./member_lists.ts";
 import { two } from "./rows.ts";
 
 /** File names listed for one offer. */
@@ -28,7 +29,11 @@ export function offerSentence(
 ): string {
   const [first, ...others] = files;
   if (!first) return `${from.name} offers nothing`;
-  const to = from.self && first.who ? ` to ${first.who.name}` : direct && !from.self ? " you" : "";
+  const to = from.self && first.who
+    ? ` to ${listed(first.who)}`
+    : direct && !from.self
+    ? " you"
+    : "";
   const who = from.self ? "you offer" : `${from.name} offers`;
   const whom = from.self ? "" : to;
   const after = from.self ? to : "";

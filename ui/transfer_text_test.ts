@@ -63,8 +63,8 @@ Deno.test("transferSentence: a transfer starts, resumes, stalls and ends", () =>
   assertEquals(say(third), "resuming photo.jpg from bob at 33% of 3 MiB");
   assertEquals(say({}), undefined);
   assertEquals(
-    say({ stalled: "bob is reconnecting" }),
-    "photo.jpg from bob stalled: bob is reconnecting",
+    say({ stalled: "bob is away" }),
+    "photo.jpg from bob stalled: bob is away",
   );
   assertEquals(
     say({ state: "done", path: "/d/photo.jpg" }),
@@ -85,8 +85,8 @@ Deno.test("liveRow: bar, rate and time left, or why it stalls; fits any width, w
     "↓ photo.jpg from bob ██████░░░░░░░░░░░░░░ 33% 64 KiB/s 0:32 left",
   );
   assertEquals(
-    liveRow({ ...running, stalled: "bob is reconnecting" }, 80),
-    "↓ photo.jpg from bob  33% stalled: bob is reconnecting",
+    liveRow({ ...running, stalled: "bob is away" }, 80),
+    "↓ photo.jpg from bob  33% stalled: bob is away",
   );
   const stalled = (name: string) => liveRow({ ...running, name, stalled: "bob has left" }, 80);
   assertEquals(stalled("2024/photo.jpg"), "↓ 2024/photo.jpg from bob  33% stalled: bob has left");
@@ -121,8 +121,8 @@ Deno.test("listRow, duration: readable", () => {
     "1  photo.jpg to bob, 3 MiB: running 33%",
   );
   assertEquals(
-    listRow({ ...running, stalled: "bob is reconnecting" }),
-    "1  photo.jpg from bob, 3 MiB: running 33%: bob is reconnecting",
+    listRow({ ...running, stalled: "bob is away" }),
+    "1  photo.jpg from bob, 3 MiB: running 33%: bob is away",
   );
   assertEquals([0, 0.1, 59.5, 60, 3600, 1e9].map(duration), [
     ...["0:00", "0:01", "1:00", "1:00", "1:00:00", "99:59:59"],

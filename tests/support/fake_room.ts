@@ -73,6 +73,10 @@ export class FakeRoom implements Room {
     return this.members.length;
   }
 
+  get awayCount(): number {
+    return this.members.filter(({ away, self }) => away && !self).length;
+  }
+
   get going(): Transfer[] {
     return this.transfers.filter(({ state }) => state === "running");
   }
@@ -360,7 +364,7 @@ export const EVENTS: {
     })),
     {
       type: "transfer",
-      transfer: { ...OFFER, state: "running", bytes: 1024, stalled: "bob is reconnecting" },
+      transfer: { ...OFFER, state: "running", bytes: 1024, stalled: "bob is away" },
     },
     { type: "transfer", transfer: { ...OFFER, state: "running", bytes: 1024, resumed: 1024 } },
     {
