@@ -42,7 +42,7 @@ import { Endings } from "./server/endings.ts";
 import { leftReason, type ServerEvent } from "./server/events.ts";
 import { flusher } from "./server/flush.ts";
 import { Hub, type Start } from "./server/hub.ts";
-import { DEFAULT_LIMITS, type Limits } from "./server/limits.ts";
+import { DEFAULT_LIMITS, type Limits, XOR_GRACE_MS } from "./server/limits.ts";
 import { hasGone, listen } from "./server/listen.ts";
 import { Relay } from "./server/relay.ts";
 import { networkOf } from "./server/login_tries.ts";
@@ -103,7 +103,8 @@ export class Server {
 
   /** @throws {ChatError} if it cannot listen there */
   constructor(given: ServerOptions) {
-    const options = { ...DEFAULT_LIMITS, ...given };
+    const grace = given.admission ? {} : { graceMs: XOR_GRACE_MS };
+    const options = { ...DEFAULT_LIMITS, ...grace, ...given };
     const { clock = Date.now, after = startTimer } = options;
     this.#options = options;
     this.#finishMs = options.finishMs ?? FINISH_MS;

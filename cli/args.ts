@@ -15,10 +15,12 @@ import {
   type Limits,
   MAX_BYTE_RATE,
   MAX_COUNT,
+  MAX_GRACE,
   MAX_LOG,
   MIN_BACKLOG,
   MIN_BYTE_RATE,
   MIN_LOG,
+  XOR_GRACE_MS,
 } from "../server/limits.ts";
 import type { StatusPlace } from "../server/metrics_http.ts";
 import { nameFault, toName } from "../text/names.ts";
@@ -181,6 +183,7 @@ function parseServe(
     options.get("host") ?? LOOPBACK,
     "Write --host HOST, such as 0.0.0.0; for the port: --port PORT",
   );
+  const cipher = parseCipher(options);
   const proxies = parseProxies(lists.get("trust-proxy") ?? []);
   const isOwn = [LOOPBACK, "::1", hostname].some((address) => inRanges(proxies, address));
   if (options.has("join") && isOwn) {
@@ -194,10 +197,10 @@ function parseServe(
     hostname,
     port: parseNumber("port", options.get("port") ?? String(DEFAULT_PORT), 0, 65535),
     proxies,
-    cipher: parseCipher(options),
+    cipher,
     join: options.has("join") ? parseScreen(options, env) : undefined,
     state: parseState(options),
-    limits: parseLimits(options),
+    limits: parseLimits(options, cipher.name),
     log: parseLog(options),
     status: parseStatus(options.get("status")),
   };
@@ -210,7 +213,7 @@ function parseState(options: Map<string, string>): StateOptions | undefined {
   return { path };
 }
 
-function parseLimits(options: Map<string, string>): Limits {
+function parseLimits(options: Map<string, string>, cipher: RoomCipher["name"]): Limits {
   const {
     maxMembers,
     maxPerAddress,
@@ -233,7 +236,7 @@ function parseLimits(options: Map<string, string>): Limits {
     handshakeMs: ms("handshake", 1, 600, handshakeMs),
     // A few round trips at least: with less, every peer would seem dead.
     idleMs: ms("idle", 5, 3600, idleMs),
-    graceMs: ms("grace", 0, 86400, graceMs),
+    graceMs: ms("grace", 0, MAX_GRACE, cipher === "xor" ? XOR_GRACE_MS : graceMs),
     logSize,
     backlog: parseSize(options, "backlog", MIN_BACKLOG, logSize, backlogOf(logSize)),
     budget: budgetOf(

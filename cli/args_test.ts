@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLessOrEqual, assertMatch, assertThrows } fr
 import config from "../deno.json" with { type: "json" };
 import { UsageError } from "../errors.ts";
 import { parseRange } from "../server/addresses.ts";
-import { budgetOf, DEFAULT_LIMITS, type Limits } from "../server/limits.ts";
+import { budgetOf, DEFAULT_LIMITS, type Limits, XOR_GRACE_MS } from "../server/limits.ts";
 import fc, { anyString } from "../tests/support/property.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../text/names.ts";
 import { width } from "../text/width.ts";
@@ -53,6 +53,8 @@ const SERVE = {
   log: "text",
   status: undefined,
 } as const;
+/** An xor room's. */
+const XOR = { ...SERVE, limits: { ...DEFAULT_LIMITS, graceMs: XOR_GRACE_MS } } as const;
 /** The target without an address: a room on this machine, of either kind. */
 const TARGET: RoomTarget = { address: undefined, codeFile: undefined, cipher: undefined };
 const JOIN = { verb: "join", target: TARGET, classic: false, screen: SCREEN } as const;
@@ -95,13 +97,13 @@ function help(args: readonly string[]): string {
 Deno.test("parseCommand: serve takes every option of its help", () => {
   assertEquals(parse(["serve"]), SERVE);
   assertEquals(parse(words("serve --host 0.0.0.0 --port 0 --cipher xor --key 198")), {
-    ...SERVE,
+    ...XOR,
     hostname: "0.0.0.0",
     port: 0,
     cipher: { name: "xor", publicKey: 198, classic: false },
   });
   assertEquals(parse(words("serve --cipher xor")), {
-    ...SERVE,
+    ...XOR,
     cipher: { name: "xor", publicKey: undefined, classic: false },
   });
   assertEquals(parse(words("serve --cipher sealed --code-file code.txt")), {
@@ -152,8 +154,11 @@ Deno.test("parseCommand: each option of serve sets its limit, seconds in ms", ()
     "--handshake 1": { handshakeMs: 1_000 },
     "--idle 5": { idleMs: 5_000 },
     "--grace 0": { graceMs: 0 },
-    "--grace 86400": { graceMs: 86_400_000 },
-    "--log-size 16M --backlog 256K": { logSize: 16 * 1024 ** 2, backlog: 256 * 1024 },
+    "--grace 60": { graceMs: 60_000 },
+    "--grace 604800": { graceMs: 604_800_000 },
+    "--cipher xor": { graceMs: XOR_GRACE_MS },
+    "--cipher xor --grace 86400": {},
+    "--log-size 64M --backlog 256K": { logSize: 64 * 1024 ** 2, backlog: 256 * 1024 },
     "--backlog 8388608": { backlog: 8 * 1024 ** 2 },
     "--rate 3": { budget: budgetOf(3, 256 * 1024)! },
     "--byte-rate 1m": { budget: budgetOf(50, 1024 ** 2)! },
@@ -163,9 +168,9 @@ Deno.test("parseCommand: each option of serve sets its limit, seconds in ms", ()
   }
 });
 
-Deno.test("parseCommand: the backlog of serve is half of the log by default, and never larger than the log", () => {
+Deno.test("parseCommand: the backlog of serve is at most half of the log by default, and never larger than the log", () => {
   assertEquals(limits("--log-size 1M").backlog, 512 * 1024);
-  assertEquals(limits("--log-size 1G").backlog, 512 * 1024 ** 2);
+  assertEquals(limits("--log-size 1G").backlog, 4 * 1024 ** 2);
   assertEquals(limits("--log-size 1M --backlog 1M").backlog, 1024 ** 2);
   assertRefused(
     words("serve --log-size 1M --backlog 1048577"),
@@ -188,7 +193,7 @@ Deno.test("parseCommand: refuses a limit outside its range, or in another notati
     "max-pending": [" from 1 to 999999", ["0"]],
     handshake: [" of seconds from 1 to 600", ["0", "601", "10s"]],
     idle: [" of seconds from 5 to 3600", ["4", "3601"]],
-    grace: [" of seconds from 0 to 86400", ["86401", "-1", "0.5"]],
+    grace: [" of seconds from 0 to 604800", ["604801", "-1", "0.5"]],
     rate: [" from 0 to 999999", ["1000000", "50/s"]],
   };
   for (const [option, [range, values]] of Object.entries(numbers)) {
@@ -201,7 +206,7 @@ Deno.test("parseCommand: refuses a limit outside its range, or in another notati
     }
   }
   const sizes: Record<string, [range: string, example: string, values: string[]]> = {
-    "log-size": ["a size from 1M to 1G", "8M", [
+    "log-size": ["a size from 1M to 1G", "32M", [
       "1023K",
       "1025M",
       "8MB",
@@ -210,7 +215,7 @@ Deno.test("parseCommand: refuses a limit outside its range, or in another notati
       "M",
       "-8M",
     ]],
-    backlog: ["a size from 256K to 8M", "4M", ["255K", "9M", "0"]],
+    backlog: ["a size from 256K to 32M", "4M", ["255K", "33M", "0"]],
     "byte-rate": ["0, or a size from 32K to 128M", "256K", ["31K", "129M", "1", "4T"]],
   };
   for (const [option, [range, example, values]] of Object.entries(sizes)) {
@@ -584,7 +589,7 @@ Deno.test("parseCommand: the port of serve is 0 to 65535, its key 0 to 255, its 
   }
   for (const publicKey of [0, 255]) {
     assertEquals(parse(["serve", "--cipher=xor", `--key=${publicKey}`]), {
-      ...SERVE,
+      ...XOR,
       cipher: { name: "xor", publicKey, classic: false },
     });
   }
@@ -1153,7 +1158,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
 
 Deno.test("parseCommand: --classic needs xor, and only options that classic rooms support", () => {
   assertEquals(parse(words("serve --cipher xor --classic")), {
-    ...SERVE,
+    ...XOR,
     cipher: { name: "xor", publicKey: undefined, classic: true },
   });
   for (const line of ["serve --classic", "serve --classic --cipher sealed"]) {

@@ -9,6 +9,7 @@ import {
   DEFAULT_RATE,
   formatSize,
   FRAME_BURST_SECONDS,
+  XOR_GRACE_MS,
 } from "../server/limits.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
 import { ACCEPT, IDENTITY_ACTIONS, LOOPBACK, SHELLS } from "./command.ts";
@@ -168,17 +169,17 @@ const LIMITS: Record<string, Option> = {
     value: SECONDS,
     help: `how long a disconnected member may resume (default ${
       DEFAULT_LIMITS.graceMs / 1000
-    }; 0: not at all)`,
+    }; xor: ${XOR_GRACE_MS / 1000})`,
   },
   "log-size": {
     value: SIZE,
-    help: `how much of the conversation is kept for slow readers (default ${
-      formatSize(DEFAULT_LIMITS.logSize)
-    })`,
+    help: `how much of the conversation is kept (default ${formatSize(DEFAULT_LIMITS.logSize)})`,
   },
   backlog: {
     value: SIZE,
-    help: "how far a connected reader may lag behind (default: half of the log)",
+    help: `how far a connected reader may lag behind (default ${
+      formatSize(DEFAULT_LIMITS.backlog)
+    })`,
   },
   rate: {
     value: COUNT,

@@ -31,11 +31,8 @@ import { OwnSpace } from "./own_space.ts";
 import { Log, type SavedLog } from "./room_log.ts";
 import { Tally } from "./tally.ts";
 
-/**
- * Bytes of the room's log: how far a member may fall behind. At 64 bytes a message, about a hundred thousand
- * messages. It is the memory of the busiest room, however many members it has.
- */
-export const ROOM_LOG_SIZE = 8 * 1024 * 1024;
+/** Bytes of the room's log: how far a member may fall behind. */
+export const ROOM_LOG_SIZE = 32 * 1024 * 1024;
 /** Bytes of direct messages that may wait for one member: two of the largest frames. */
 export const OWN_LOG_SIZE = 2 * MAX_FRAME;
 /** Bytes that all own logs together may take: 64 full ones. A member reads its own within a second. */
@@ -54,7 +51,7 @@ export interface FoldConfig {
   readonly logSize: number;
   /** Bytes that may wait for one member in its own log. */
   readonly ownSize: number;
-  /** Bytes of all own logs together; the senders of one network may fill an eighth. */
+  /** Bytes of all own logs together; how much the senders of one network may fill: see `OwnSpace`. */
   readonly ownTotal: number;
 }
 
@@ -341,7 +338,7 @@ export class Fold {
     if (!to || to.noDirect) outcome = AckOutcome.GONE;
     else if (
       to.own.waiting + bytes.length > this.config.ownSize ||
-      !this.#ownSpace.fits(from.network, bytes.length)
+      !this.#ownSpace.fits(from.network, bytes.length, to.awaySince !== undefined)
     ) outcome = AckOutcome.BUSY;
     if (outcome !== AckOutcome.ACCEPTED) to = undefined;
     const { network } = from;

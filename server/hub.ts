@@ -20,7 +20,7 @@ import { MemoryOrder, type Order } from "./order.ts";
 import type { Log } from "./room_log.ts";
 
 /**
- * Bytes that a connected member may be behind. Less than the log holds, so a member that is disconnected for it
+ * Bytes by which a connected member may fall behind. Less than the log holds, so a member that is disconnected for it
  * can still resume.
  */
 export const BACKLOG = 4 * 1024 * 1024;
@@ -46,7 +46,7 @@ export interface Start {
 export interface HubOptions extends Partial<Omit<FoldConfig, "name">> {
   /** The name of the room's log: `TOKEN_SIZE` bytes in unpadded base64url. */
   name: string;
-  /** Bytes that a connected member may be behind; by default at most half of the log. */
+  /** Bytes by which a connected member may fall behind; by default at most half of the log. */
   backlog?: number;
   /** Calls the function soon, after all frames of the same turn are appended: one write then carries all of them. */
   schedule?: (flush: () => void) => void;
@@ -286,7 +286,7 @@ export class Hub {
     for (const member of this.#members.values()) {
       if (member.isLeaving) continue;
       if (member.overrun) this.#drop(member);
-      else if (member.outlet && member.behind > this.#backlog) this.#cut(member, member.outlet);
+      else if (member.outlet && member.fallen() > this.#backlog) this.#cut(member, member.outlet);
     }
   }
 

@@ -90,10 +90,20 @@ export function sharesOf(budget: Budget): { network: Budget; room: Budget } {
   return { network, room: { frames, frameBurst: frames, bytes, byteBurst: bytes } };
 }
 
-/** The default backlog: half of the log. The other half is for members that are away. */
+/** The default backlog: seconds of the busiest room. Of a small log half: the rest is for members that are away. */
 export function backlogOf(logSize: number): number {
-  return logSize / 2;
+  return Math.min(4 * MIB, logSize / 2);
 }
+
+/**
+ * The default grace in a sealed room, in ms: over night, or until the laptop is opened again. A session cannot be taken
+ * over: to resume it takes the key of its login.
+ */
+const SEALED_GRACE_MS = 24 * 3_600_000;
+/** In an xor room an overheard token is enough to resume a session. So it lasts for a lift or a tunnel, no longer. */
+export const XOR_GRACE_MS = 60_000;
+/** The greatest grace, in seconds: a week. A member that stays away longer has left. */
+export const MAX_GRACE: number = 7 * 86_400;
 
 /**
  * Messages a second: fifty are more than anyone can read, and enough for a script that reports each step of its work.
@@ -108,9 +118,13 @@ export const DEFAULT_BYTE_RATE: number = 256 * KIB;
 
 export const DEFAULT_BUDGET: Budget = budgetOf(DEFAULT_RATE, DEFAULT_BYTE_RATE)!;
 
-/** About a hundred thousand messages of 64 bytes. It is the memory of the busiest room, however many members it has. */
-const LOG_SIZE = 8 * MIB;
+/**
+ * About 400,000 messages of 64 bytes: what a busy room says in a day. It is the memory of the busiest room, however many
+ * members it has.
+ */
+const LOG_SIZE = 32 * MIB;
 
+/** Those of a sealed room. In an xor room, the grace is `XOR_GRACE_MS`. */
 export const DEFAULT_LIMITS: Limits = {
   // Each newcomer gets the list of members, and each message goes to all: this many one process serves well.
   maxMembers: 5_000,
@@ -124,8 +138,7 @@ export const DEFAULT_LIMITS: Limits = {
   handshakeMs: HANDSHAKE_MS,
   // Long enough for a network with a bad moment, short enough that others soon learn of a lost member.
   idleMs: 30_000,
-  // Enough for a change of network, a lift, a tunnel; and members that do not come back soon leave the list.
-  graceMs: 60_000,
+  graceMs: SEALED_GRACE_MS,
   logSize: LOG_SIZE,
   backlog: backlogOf(LOG_SIZE),
   budget: DEFAULT_BUDGET,

@@ -37,6 +37,8 @@ export class Member {
   ownCursor: number;
 
   readonly #room: Log;
+  /** The least that it was behind since its connection began. */
+  #least = 0;
   /** The position up to which it has been taken: bytes between `cursor` and this one are being written. */
   #taken: number;
   #ownTaken: number;
@@ -66,6 +68,16 @@ export class Member {
   /** Bytes of the room's log that it has not taken. */
   get behind(): number {
     return this.#room.end - this.#taken;
+  }
+
+  /**
+   * By how many bytes it has fallen behind since its connection began: a member that resumes far behind may take its
+   * time, as long as it catches up.
+   */
+  fallen(): number {
+    const { behind } = this;
+    this.#least = Math.min(this.#least, behind);
+    return behind - this.#least;
   }
 
   /** One of the logs has dropped bytes that this member has not taken. Bytes that are being written do not count. */
@@ -111,6 +123,7 @@ export class Member {
     this.slow = false;
     this.cursor = this.#taken = room;
     this.ownCursor = this.#ownTaken = own;
+    this.#least = this.behind;
   }
 
   /** Takes the next piece; undefined if nothing is left, or it does not fit into `space` bytes. */
