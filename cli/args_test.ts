@@ -116,7 +116,7 @@ Deno.test("parseCommand: serve takes every option of its help", () => {
     state: { path: "room" },
   });
   assertEquals(parse(words("serve --cipher xor --classic --state room")), {
-    ...SERVE,
+    ...XOR,
     cipher: { name: "xor", publicKey: undefined, classic: true },
     state: { path: "room" },
   });
