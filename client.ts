@@ -433,7 +433,8 @@ export class Client implements Room {
 
   get forked(): readonly Person[] {
     const { roster } = this.#members;
-    return this.#reader.forks?.forked.map((id) => roster.person(id)) ?? [];
+    const ids = this.#reader.forks?.forked.filter((id) => !roster.isReplaced(id)) ?? [];
+    return ids.map((id) => roster.person(id));
   }
 
   get conversation(): Conversation | undefined {

@@ -180,12 +180,16 @@ export type RoomEvent =
     readonly at: number;
     /** When its profile was made, by its own clock; undefined in xor rooms, which prove nothing. */
     readonly sent: Date | undefined;
+    /** The member with the same key that is away, and in whose place this one is listed from now on. */
+    readonly replaces?: Person;
   }
   | {
     readonly type: "left";
     readonly who: Person;
     readonly reason: "left" | "lost" | "slow" | "refused";
     readonly at: number;
+    /** Another member with the same key is listed in its place: people need not know. */
+    readonly replaced?: true;
   }
   | {
     readonly type: "renamed";
@@ -303,7 +307,10 @@ export interface Conversation {
 export interface Room {
   readonly info: RoomInfo;
   readonly self: Person;
-  /** All members, this client included, in the order of joining. */
+  /**
+   * All members, this client included, in the order of joining. Of those that have one key, as a person has who joins
+   * again while the old session lasts, one that is away is listed only if none is here: the one that was here last.
+   */
   readonly members: readonly Person[];
   /** The number of members, and how many others are away; cheap, because a screen shows them each time it draws. */
   readonly size: number;

@@ -15,7 +15,7 @@ import {
   Type,
 } from "../protocol.ts";
 import { parseError } from "../protocol/json_frames.ts";
-import type { RoomEvent } from "../room.ts";
+import type { Person, RoomEvent } from "../room.ts";
 import type { FileLink } from "./file_link.ts";
 import type { Members } from "./members.ts";
 import type { MessageReader } from "./received.ts";
@@ -66,11 +66,11 @@ export class FrameHandler {
       case Type.JOINED: {
         const at = session.advance(frame);
         if (id === session.id && !session.complete) return this.#complete(body);
-        const sent = this.#meet(id, body, at);
+        const { sent, replaces } = this.#meet(id, body, at);
         session.cipher.expectAll(id);
         unconfirmed.joined(id);
         fileLink.transfers?.joined(id);
-        return { type: "joined", who: roster.person(id), sent, at };
+        return { type: "joined", who: roster.person(id), sent, at, ...(replaces && { replaces }) };
       }
       case Type.PROFILE:
         return this.#takeProfile(frame);
@@ -129,12 +129,16 @@ export class FrameHandler {
     }
   }
 
-  /** Adds a member; returns when its profile was made, by its own clock. */
-  #meet(id: number, body: Uint8Array, at: number | undefined): Date | undefined {
+  /** Adds a member; returns when its profile was made, by its own clock, and the member whose place it takes. */
+  #meet(
+    id: number,
+    body: Uint8Array,
+    at: number | undefined,
+  ): { sent: Date | undefined; replaces: Person | undefined } {
     const { members, reader } = this.#parts;
-    const profile = members.meet(id, () => reader.readProfile(id, body));
+    const { profile, replaces } = members.meet(id, () => reader.readProfile(id, body));
     reader.compare(id, profile?.report, at, true);
-    return profile?.sent;
+    return { sent: profile?.sent, replaces };
   }
 
   /** This client's own JOINED is the first frame of the room's log: the list of members is complete. */
@@ -184,6 +188,7 @@ export class FrameHandler {
       throw new ProtocolError<ErrorCode>("unexpected", "it reported that this client had left");
     }
     const who = members.roster.person(id);
+    const replaced = members.roster.isReplaced(id) || undefined;
     const peerKey = members.peerKeyOf(id);
     members.roster.remove(id);
     session.cipher.forget(id);
@@ -191,7 +196,7 @@ export class FrameHandler {
     fileLink.left(id, peerKey, reason);
     // If two members had this name, the other one can be found by it now.
     unconfirmed.reunite();
-    return { type: "left", who, reason, at };
+    return { type: "left", who, reason, at, ...(replaced && { replaced }) };
   }
 
   #takeMessage(frame: Frame): RoomEvent | undefined {

@@ -21,6 +21,7 @@ import { FileLink } from "./file_link.ts";
 import { FrameHandler } from "./frame_handler.ts";
 import { Members } from "./members.ts";
 import { MessageReader } from "./received.ts";
+import type { ClientSession } from "./session.ts";
 import { Unconfirmed } from "./unconfirmed.ts";
 
 const ADA = 1;
@@ -31,10 +32,17 @@ const STILL = () => new Date(0);
 const awayFrame = (id: number, since?: number) => frameAt(encodeAway(id, since));
 
 /** A client after WELCOME, with one member still to be listed. */
-function open(cipher = new OpenCipher(), fingerprint?: string, chain?: Chain) {
-  const { session, carrier } = openSession({ room: 100, members: 1 }, cipher, false, chain);
+function open(
+  cipher = new OpenCipher(),
+  fingerprint?: string,
+  chain?: Chain,
+  self?: { session: ClientSession; members: Members },
+) {
+  const opened = openSession({ room: 100, members: 1 }, cipher, false, chain);
+  const { carrier } = opened;
   const notices = new EventLog();
-  const members = new Members(undefined, session, "guest", notices.add);
+  const session = self?.session ?? opened.session;
+  const members = self?.members ?? new Members(undefined, session, "guest", notices.add);
   const reader = new MessageReader("", session, members, notices.add, STILL);
   const unconfirmed = new Unconfirmed(session, members, notices.add);
   const fileLink = new FileLink({
@@ -269,4 +277,66 @@ Deno.test("FrameHandler: a true report of what came just before raises no alarm,
   assertEquals([notices.types, reader.forks?.forked.length], [["forked"], 1]);
   handler.handle(received(Type.LEFT, ADA, Uint8Array.of(Left.LOST)));
   assertEquals(reader.forks?.forked.length, 0);
+});
+
+Deno.test("FrameHandler: a member that joins again takes the place of the session that is away; its end is marked as replaced", () => {
+  const [bob, eve] = [Identity.generate().publicKey, Identity.generate().publicKey];
+  const cipher = new OpenCipher({ [ADA]: bob, 8: bob, 9: eve });
+  const { handler, members, unconfirmed, carrier } = open(cipher);
+  handler.handle(profileFrame(Type.MEMBER, ADA, "bob"));
+  handler.handle(profileFrame(Type.JOINED, OWN_ID, "guest"));
+  const shown = () => members.others.map(({ name, away }) => [name, away]);
+  const handle = (frame: Frame) => {
+    const event = handler.handle(frame);
+    assert(event);
+    return event;
+  };
+  handle(awayFrame(ADA, 5));
+  // Somebody else with the name hides nobody.
+  const other = handle(profileFrame(Type.JOINED, 9, "bob"));
+  assert(other.type === "joined" && !("replaces" in other));
+  assertEquals(shown(), [["bob#1", true], ["bob#9", false]]);
+  handle(received(Type.LEFT, 9, Uint8Array.of(Left.BYE)));
+  const joined = handle(profileFrame(Type.JOINED, 8, "bob"));
+  assert(joined.type === "joined");
+  assertEquals([joined.who.name, joined.replaces?.id, joined.replaces?.name], ["bob", ADA, "bob"]);
+  assertEquals(shown(), [["bob", false]]);
+  // Direct messages reach the new session, by the name and by the old id.
+  for (const to of ["bob", ADA]) unconfirmed.tell(members.findReceiver(to), "psst", false);
+  assertEquals(carrier.take().map(({ id }) => id), [8, 8]);
+  const back = handle(awayFrame(ADA));
+  assert(back.type === "back");
+  assertEquals([back.who.name, shown()], ["bob#1", [["bob#1", false], ["bob#8", false]]]);
+  handle(awayFrame(ADA, 7));
+  assertEquals(shown(), [["bob", false]]);
+  const left = handle(received(Type.LEFT, ADA, Uint8Array.of(Left.LOST)));
+  assert(left.type === "left");
+  assertEquals([left.replaced, shown()], [true, [["bob", false]]]);
+  const last = handle(received(Type.LEFT, 8, Uint8Array.of(Left.LOST)));
+  assertEquals("replaced" in last, false);
+});
+
+Deno.test("FrameHandler: a newcomer's list has one session of a member, and none that its own takes the place of", () => {
+  const [bob, self] = [Identity.generate(), Identity.generate()];
+  const keys = { [ADA]: bob.publicKey, 2: self.publicKey, 8: bob.publicKey };
+  const { session } = openSession({ members: 3 }, new OpenCipher(keys));
+  const members = new Members(
+    { identity: self, knownNames: new KnownNames() },
+    session,
+    "guest",
+    () => {},
+  );
+  const { handler } = open(new OpenCipher(keys), undefined, undefined, { session, members });
+  for (
+    const frame of [
+      profileFrame(Type.MEMBER, ADA, "bob"),
+      awayFrame(ADA, 5),
+      profileFrame(Type.MEMBER, 2, "guest"),
+      awayFrame(2, 6),
+      profileFrame(Type.MEMBER, 8, "bob"),
+    ]
+  ) assertEquals(handler.handle(frame), undefined);
+  const list = handler.handle(profileFrame(Type.JOINED, OWN_ID, "guest"));
+  assert(list?.type === "members");
+  assertEquals(list.members.map(({ id, name }) => [id, name]), [[8, "bob"], [OWN_ID, "guest"]]);
 });

@@ -54,27 +54,29 @@ export class Members {
     this.#session = session;
     this.#roster = new Roster(session.id);
     this.setName(session.id, name);
+    if (this.#self) this.#roster.setKey(session.id, fingerprint(this.#self.identity.publicKey));
   }
 
   get roster(): Roster {
     return this.#roster;
   }
 
-  /** Everybody but this client. */
+  /** Everybody who is listed but this client. */
   get others(): Person[] {
     return this.#roster.people().filter(({ self }) => !self);
   }
 
   /**
-   * Adds a member; returns its profile.
+   * Adds a member.
    *
+   * @returns its profile, and the member whose place it takes in the list: one with the same key that is away
    * @param readProfile undefined if it cannot be read; the member is then shown by its id
    * @throws {ProtocolError} if it is a member already, or the room has too many
    */
   meet<Profile extends { readonly name: string; readonly classic?: true }>(
     id: number,
     readProfile: () => Profile | undefined,
-  ): Profile | undefined {
+  ): { readonly profile: Profile | undefined; readonly replaces: Person | undefined } {
     if (this.#roster.has(id)) {
       throw new ProtocolError<ErrorCode>("unexpected", "a member joined that was here already");
     }
@@ -82,14 +84,14 @@ export class Members {
     this.setName(id, undefined);
     const profile = readProfile();
     const key = this.#session.cipher.identityOf(id);
-    if (key) this.#roster.setKey(id, fingerprint(key));
+    const replaces = key && this.#roster.setKey(id, fingerprint(key));
     if (profile) this.setName(id, profile.name);
     if (profile?.classic) this.#roster.setClassic(id, true);
-    return profile;
+    return { profile, replaces };
   }
 
   setName(id: number, name: string | undefined): void {
-    if (this.#roster.size >= MAX_MEMBERS && !this.#roster.has(id)) throw tooManyMembers();
+    if (this.#roster.total >= MAX_MEMBERS && !this.#roster.has(id)) throw tooManyMembers();
     this.#roster.setName(id, name);
     if (name !== undefined) this.#checkKey(id, name);
   }
@@ -130,7 +132,7 @@ export class Members {
   /** The id of the member with this peer key; undefined if no member has it, or several have. */
   findByPeerKey(peerKey: string): number | undefined {
     const found = this.others.filter(({ id }) => this.peerKeyOf(id) === peerKey);
-    // A client that was restarted is listed twice until its old session ends.
+    // In a room without keys, a client that was restarted is listed twice until its old session ends.
     const connected = found.filter(({ away }) => !away);
     const [one, ...more] = connected.length > 0 ? connected : found;
     return more.length === 0 ? one?.id : undefined;
@@ -153,7 +155,8 @@ export class Members {
    */
   find(who: string | number, action: string): Person {
     const people = this.#roster.people();
-    const person = findPerson(people, who);
+    // An id that the user, or a program, has from before its owner joined again.
+    const person = findPerson(people, typeof who === "number" ? this.#roster.listedFor(who) : who);
     const called = typeof who === "number" ? `a member with the id ${who}` : `"${printable(who)}"`;
     if (person === "nobody") {
       throw new ChatError(`Cannot ${action} ${called}: no member has that name`, {
@@ -177,7 +180,7 @@ export class Members {
    */
   findReceiver(who: string | number): Person {
     const person = this.find(who, "send to");
-    const isExplicit = who === person.id || who === `#${person.id}` || who === person.name;
+    const isExplicit = typeof who === "number" || who === `#${person.id}` || who === person.name;
     if (isExplicit || !hasOtherKey(person)) return person;
     throw otherKeyError(person);
   }

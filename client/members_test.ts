@@ -30,7 +30,7 @@ Deno.test("isSamePeer: compares keys, and names only if neither has a key", () =
 Deno.test("Members.meet: adds a member under its name, or under its id if its profile cannot be read", () => {
   const { members, meet } = open("xor");
   meet(1, "ada");
-  assertStrictEquals(members.meet(2, () => undefined), undefined);
+  assertStrictEquals(members.meet(2, () => undefined).profile, undefined);
   assertEquals(members.roster.people().map(({ name }) => name), ["guest", "ada", "#2"]);
   assertEquals(members.others.map(({ id }) => id), [1, 2]);
 });

@@ -188,6 +188,7 @@ function idsIn(event: RoomEvent): number[] {
     "from" in event ? event.from : undefined,
     "who" in event ? event.who : undefined,
     "to" in event ? event.to : undefined,
+    "replaces" in event ? event.replaces : undefined,
     "transfer" in event ? event.transfer.who : undefined,
   ];
   return people.flatMap((person) => person ? [person.id] : []);

@@ -1,5 +1,9 @@
-// The members of a room: their names, marks and order. Pure. Knows no cipher and no frames; `members.ts`
-// decides about keys.
+// The members of a room: their names, marks and order, and which of them are listed. Pure. Knows no cipher and no
+// frames; `members.ts` decides about keys.
+//
+// A person may have several sessions in the room. One that is away is not listed while another one with the same key
+// takes its place: one that is here, or if all are away, the one that was here last. It is a member all the same: it may
+// come back.
 
 import type { Person } from "../room.ts";
 import { skeletons } from "../text/skeleton.ts";
@@ -17,10 +21,31 @@ interface Entry {
   classic: boolean;
   /** Its public key as people write it. */
   key: string | undefined;
+  /** The sessions with its key, itself included; undefined if it has none. */
+  sessions: Sessions | undefined;
+  /** Another session takes its place. */
+  replaced: boolean;
   /** The day on which the user verified this key for this name. */
   verified: string | undefined;
   /** How many of its messages and profiles could not be shown. */
   rejected: number;
+}
+
+/** The sessions of one key. */
+interface Sessions {
+  /** In the order of joining. */
+  readonly ids: Set<number>;
+  /** How many of them are here. */
+  here: number;
+  /** The one that is listed while none is here. */
+  awayId: number | undefined;
+}
+
+/** The members whose names have a skeleton. */
+interface Alike {
+  readonly ids: Set<number>;
+  /** How many of them are listed. More than one: they look alike. */
+  listed: number;
 }
 
 const newcomer = (): Entry => ({
@@ -30,6 +55,8 @@ const newcomer = (): Entry => ({
   otherKey: false,
   classic: false,
   key: undefined,
+  sessions: undefined,
+  replaced: false,
   verified: undefined,
   rejected: 0,
 });
@@ -38,25 +65,34 @@ const newcomer = (): Entry => ({
 export class Roster {
   readonly #self: number;
   readonly #entries = new Map<number, Entry>();
-  /** The members whose names have a skeleton: more than one look alike. */
-  readonly #alike = new Map<string, Set<number>>();
+  /** By skeleton. */
+  readonly #alike = new Map<string, Alike>();
+  /** By key. */
+  readonly #sessions = new Map<string, Sessions>();
   /** Counts for all unknown ids together: a server could invent any number of ids. */
   readonly #unknown: Entry = newcomer();
-
-  /** How many of the others are away. */
+  /** How many others are listed as away. */
   #awayCount = 0;
+  /** How many members are not listed. */
+  #replacedCount = 0;
 
   /** @param self the id of this client */
   constructor(self: number) {
     this.#self = self;
   }
 
+  /** How many members are listed. */
   get size(): number {
-    return this.#entries.size;
+    return this.#entries.size - this.#replacedCount;
   }
 
   get awayCount(): number {
     return this.#awayCount;
+  }
+
+  /** How many members there are, listed or not. */
+  get total(): number {
+    return this.#entries.size;
   }
 
   has(id: number): boolean {
@@ -67,24 +103,39 @@ export class Roster {
     return this.#entries.get(id)?.name;
   }
 
+  /** Whether another session takes this member's place. */
+  isReplaced(id: number): boolean {
+    return this.#entries.get(id)?.replaced ?? false;
+  }
+
+  /** The member that is listed in this one's place; most often itself. */
+  listedFor(id: number): number {
+    const { replaced, sessions } = this.#entries.get(id) ?? this.#unknown;
+    if (!replaced || !sessions) return id;
+    return sessions.awayId ?? [...sessions.ids].findLast((one) => this.#isHere(one)) ?? id;
+  }
+
   /** The ids of the members whose names look like this one. */
   alike(name: string): number[] {
     const ids = new Set<number>();
-    for (const one of skeletons(name)) this.#alike.get(one)?.forEach((id) => ids.add(id));
+    for (const one of skeletons(name)) this.#alike.get(one)?.ids.forEach((id) => ids.add(id));
     return [...ids];
   }
 
-  /** All members, as they are shown. */
+  /** All members that are listed, as they are shown. */
   people(): Person[] {
-    return Array.from(this.#entries.keys(), (id) => this.person(id));
+    const people: Person[] = [];
+    for (const [id, { replaced }] of this.#entries) if (!replaced) people.push(this.person(id));
+    return people;
   }
 
   /** A member, as it is shown. An unknown id is shown as `#id`. */
   person(id: number): Person {
-    const { name, skeletons, awaySince, otherKey, classic, key, verified } =
+    const { name, skeletons, awaySince, otherKey, classic, key, verified, replaced } =
       this.#entries.get(id) ?? this.#unknown;
+    const own = replaced ? 0 : 1;
     const needsId = name === undefined || otherKey === "alike" ||
-      skeletons.some((one) => this.#alike.get(one)!.size > 1);
+      skeletons.some((one) => this.#alike.get(one)!.listed > own);
     const shown = `${name ?? ""}${needsId ? `#${id}` : ""}${otherKey ? "(!)" : ""}`;
     const self = id === this.#self;
     // A room may have thousands of members, and lists are made often: spreads would take twice the time.
@@ -110,8 +161,24 @@ export class Roster {
     this.#entries.set(id, entry);
   }
 
-  setKey(id: number, key: string | undefined): void {
-    this.#change(id, "key", key);
+  /**
+   * Sets the key that a member has proved. Call it once.
+   *
+   * @returns the member whose place it takes, as it was shown; undefined if there is none
+   */
+  setKey(id: number, key: string): Person | undefined {
+    const entry = this.#entries.get(id);
+    if (!entry || entry.key !== undefined) return undefined;
+    entry.key = key;
+    const sessions = this.#sessions.get(key) ?? { ids: new Set(), here: 0, awayId: undefined };
+    const { awayId } = sessions;
+    const before = awayId === undefined ? undefined : this.person(awayId);
+    this.#sessions.set(key, sessions);
+    entry.sessions = sessions;
+    sessions.ids.add(id);
+    sessions.here += Number(this.#isHere(id));
+    this.#arrange(sessions, id);
+    return sessions.here > 0 ? before : undefined;
   }
 
   setVerified(id: number, day: string | undefined): void {
@@ -127,8 +194,15 @@ export class Roster {
     const entry = this.#entries.get(id);
     if (!entry) return false;
     const [was, is] = [entry.awaySince !== undefined, since !== undefined];
+    const wasHere = this.#isHere(id);
     entry.awaySince = since;
-    if (id !== this.#self) this.#awayCount += Number(is) - Number(was);
+    const isHere = this.#isHere(id);
+    if (!entry.replaced) this.#awayCount += Number(wasHere) - Number(isHere);
+    const { sessions } = entry;
+    if (sessions) {
+      sessions.here += Number(isHere) - Number(wasHere);
+      this.#arrange(sessions, id);
+    }
     return was !== is;
   }
 
@@ -150,9 +224,16 @@ export class Roster {
   remove(id: number): void {
     const entry = this.#entries.get(id);
     if (!entry) return;
+    // As one that is here it is listed, and is in no count but one.
     this.setAway(id, undefined);
     this.#setSkeletons(id, entry, []);
     this.#entries.delete(id);
+    const { key, sessions } = entry;
+    if (!sessions) return;
+    sessions.here--;
+    sessions.ids.delete(id);
+    if (sessions.ids.size === 0) this.#sessions.delete(key!);
+    else this.#arrange(sessions);
   }
 
   /** Moves a member to the end of the order. */
@@ -161,7 +242,7 @@ export class Roster {
     if (entry && this.#entries.delete(id)) this.#entries.set(id, entry);
   }
 
-  #change<What extends "otherKey" | "classic" | "key" | "verified">(
+  #change<What extends "otherKey" | "classic" | "verified">(
     id: number,
     what: What,
     value: Entry[What],
@@ -172,15 +253,55 @@ export class Roster {
     return true;
   }
 
+  /** Whether a member is not away. The user never is: what comes about that is over. */
+  #isHere(id: number): boolean {
+    return id === this.#self || this.#entries.get(id)?.awaySince === undefined;
+  }
+
+  /** Decides which sessions of a key are listed; `changed` is the one that has changed. */
+  #arrange(sessions: Sessions, changed?: number): void {
+    const before = sessions.awayId;
+    sessions.awayId = sessions.here > 0 ? undefined : this.#lastAway(sessions);
+    for (const id of [before, sessions.awayId, changed]) {
+      if (id === undefined || !sessions.ids.has(id)) continue;
+      this.#setReplaced(id, !this.#isHere(id) && id !== sessions.awayId);
+    }
+  }
+
+  /** The session that was here last, of those that are all away. */
+  #lastAway({ ids }: Sessions): number | undefined {
+    let last: number | undefined;
+    let since = -Infinity;
+    for (const id of ids) {
+      const { awaySince } = this.#entries.get(id)!;
+      if (awaySince !== undefined && awaySince >= since) [last, since] = [id, awaySince];
+    }
+    return last;
+  }
+
+  #setReplaced(id: number, replaced: boolean): void {
+    const entry = this.#entries.get(id)!;
+    if (entry.replaced === replaced) return;
+    entry.replaced = replaced;
+    const more = replaced ? -1 : 1;
+    this.#replacedCount -= more;
+    if (!this.#isHere(id)) this.#awayCount += more;
+    for (const one of entry.skeletons) this.#alike.get(one)!.listed += more;
+  }
+
   #setSkeletons(id: number, entry: Entry, next: readonly string[]): void {
+    const own = entry.replaced ? 0 : 1;
     for (const one of entry.skeletons) {
-      const ids = this.#alike.get(one)!;
-      ids.delete(id);
-      if (ids.size === 0) this.#alike.delete(one);
+      const alike = this.#alike.get(one)!;
+      alike.ids.delete(id);
+      alike.listed -= own;
+      if (alike.ids.size === 0) this.#alike.delete(one);
     }
     for (const one of next) {
-      const ids = this.#alike.get(one) ?? new Set();
-      this.#alike.set(one, ids.add(id));
+      const alike = this.#alike.get(one) ?? { ids: new Set(), listed: 0 };
+      this.#alike.set(one, alike);
+      alike.ids.add(id);
+      alike.listed += own;
     }
     entry.skeletons = next;
   }

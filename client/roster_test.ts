@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 import fc from "../tests/support/property.ts";
 import { skeletons } from "../text/skeleton.ts";
 import { Roster } from "./roster.ts";
@@ -121,4 +121,146 @@ Deno.test("Roster.moveLast: moves a member to the end of the order, and ignores 
   roster.moveLast(99);
   roster.remove(99);
   assertEquals(roster.size, 2);
+});
+
+Deno.test("Roster: a new session takes the place of an away one with its key, and of no other", () => {
+  const roster = new Roster(1);
+  const join = (id: number, name: string, key?: string) => {
+    roster.setName(id, undefined);
+    const replaces = key === undefined ? undefined : roster.setKey(id, key);
+    roster.setName(id, name);
+    return replaces?.id;
+  };
+  const shown = () => roster.people().map(({ name, away }) => name + (away ? " (away)" : ""));
+  join(1, "self", "S");
+  assertEquals(join(2, "bob", "B"), undefined);
+  roster.setAway(2, 5);
+  // Neither the name nor a missing key counts.
+  assertEquals([join(3, "bob", "E"), join(4, "bob")], [undefined, undefined]);
+  assertEquals(shown(), ["self", "bob#2 (away)", "bob#3", "bob#4"]);
+  roster.remove(3);
+  roster.remove(4);
+  assertEquals(roster.setKey(2, "B"), undefined);
+  assertEquals(join(5, "bob", "B"), 2);
+  assertEquals([shown(), roster.size, roster.awayCount, roster.total], [["self", "bob"], 2, 0, 3]);
+  assertEquals([roster.isReplaced(2), roster.listedFor(2), roster.listedFor(5)], [true, 5, 5]);
+  // What comes about the old one names it by its id.
+  assertEquals(roster.person(2).name, "bob#2");
+  // Two windows of one person.
+  assertEquals(roster.setAway(2, undefined), true);
+  assertEquals([shown(), roster.isReplaced(2)], [["self", "bob#2", "bob#5"], false]);
+  roster.setAway(5, 7);
+  assertEquals([shown(), roster.listedFor(5)], [["self", "bob"], 2]);
+  // The one that was here last.
+  roster.setAway(2, 9);
+  assertEquals([shown(), roster.listedFor(5), roster.awayCount], [["self", "bob (away)"], 2, 1]);
+  roster.remove(2);
+  assertEquals([shown(), roster.person(5).id, roster.awayCount], [["self", "bob (away)"], 5, 1]);
+  // This user is never away in its own list, so its old session never shows beside it.
+  join(6, "self", "S");
+  assertEquals(shown(), ["self#1", "bob (away)", "self#6"]);
+  for (const id of [1, 6]) roster.setAway(id, 10);
+  assertEquals([roster.isReplaced(1), roster.isReplaced(6), roster.awayCount], [false, true, 1]);
+});
+
+Deno.test("Roster: after any sequence the list is as a simple model says", () => {
+  const step = fc.record({
+    do: fc.constantFrom("join", "join", "away", "away", "back", "left", "rename"),
+    id: fc.integer({ min: 2, max: 8 }),
+    key: fc.constantFrom("A", "B", "S", undefined),
+    name: fc.constantFrom("ada", "Ada", "bob"),
+    since: fc.nat(3),
+  });
+  let replacedSeen = 0;
+  fc.assert(fc.property(fc.array(step, { minLength: 10, maxLength: 60 }), (steps) => {
+    const roster = new Roster(1);
+    roster.setName(1, "self");
+    roster.setKey(1, "S");
+    interface Model {
+      id: number;
+      key: string | undefined;
+      name: string;
+      since: number | undefined;
+    }
+    let room: Model[] = [{ id: 1, key: "S", name: "self", since: undefined }];
+    /** Whether it is listed: no other session of its key is here, or was here later. */
+    const isListed = (one: Model) => {
+      const rivals = one.key === undefined
+        ? []
+        : room.filter((other) => other !== one && other.key === one.key);
+      return one.since === undefined || rivals.every((other) => (
+        other.since !== undefined && (other.since < one.since! ||
+          other.since === one.since && room.indexOf(other) < room.indexOf(one))
+      ));
+    };
+    for (const { do: what, id, key, name, since } of steps) {
+      const one = room.find((other) => other.id === id);
+      if (what === "join" && !one) {
+        const before = room.filter(isListed).find((other) => (
+          key !== undefined && other.key === key && other.since !== undefined
+        ));
+        roster.setName(id, undefined);
+        const replaces = key === undefined ? undefined : roster.setKey(id, key);
+        roster.setName(id, name);
+        room.push({ id, key, name, since: undefined });
+        assertEquals(replaces?.id, before?.id);
+      } else if (one && what === "left") {
+        roster.remove(id);
+        room = room.filter((other) => other !== one);
+      } else if (one && what === "rename") roster.setName(id, one.name = name);
+      else if (one && what !== "join") {
+        one.since = what === "away" ? since : undefined;
+        roster.setAway(id, one.since);
+      }
+      const list = room.filter(isListed);
+      replacedSeen += room.length - list.length;
+      const expected = list.map((member) => ({
+        id: member.id,
+        name: list.some((other) =>
+            other !== member && other.name.toLowerCase() === member.name.toLowerCase()
+          )
+          ? `${member.name}#${member.id}`
+          : member.name,
+        since: member.since,
+      }));
+      const people = roster.people();
+      assertEquals(
+        people.map(({ id, name, since }) => ({ id, name, since: since?.getTime() })),
+        expected,
+      );
+      assertEquals([roster.size, roster.total], [list.length, room.length]);
+      assertEquals(
+        roster.awayCount,
+        list.filter((other) =>
+          other.since !== undefined
+        ).length,
+      );
+      for (const member of room) {
+        const there = roster.listedFor(member.id);
+        assertEquals(roster.isReplaced(member.id), !list.includes(member));
+        const listed = list.find((other) => other.id === there);
+        assertEquals(listed && (listed === member || listed.key === member.key), true);
+      }
+    }
+  }));
+  assert(replacedSeen > 100);
+});
+
+Deno.test("Roster: five thousand sessions of one key, or of as many keys, cost little", () => {
+  for (const keyOf of [() => "B", String]) {
+    const roster = new Roster(1);
+    const began = performance.now();
+    for (let id = 2; id < 5002; id++) {
+      roster.setName(id, undefined);
+      roster.setKey(id, keyOf(id));
+      roster.setName(id, `m${id}`);
+    }
+    for (let id = 2; id < 5002; id++) roster.setAway(id, id);
+    const listed = keyOf(1) === keyOf(2) ? 1 : 5000;
+    assertEquals([roster.size, roster.awayCount, roster.total], [listed, listed, 5000]);
+    for (let id = 5001; id > 1; id--) roster.remove(id);
+    assertEquals([roster.size, roster.awayCount, roster.total], [0, 0, 0]);
+    // Measured 30 to 100 ms; a pass over all members at each step would take ten times that.
+    assertLess(performance.now() - began, 3000);
+  }
 });

@@ -567,6 +567,17 @@ Deno.test("follow: hides and does not save events of ignored members; takes all 
   assertEquals(follow(said(BOB2), context), true);
 });
 
+Deno.test("follow: /reply goes to the session that takes the place of the sender's old one", () => {
+  const { context, done } = around();
+  const again: Person = { ...BOB7, id: 50, name: "bobby" };
+  follow(direct(BOB7), context);
+  follow({ type: "joined", who: { ...AL, id: 51 }, at: 1, sent: undefined }, context);
+  follow({ type: "joined", who: again, at: 1, sent: undefined, replaces: BOB7 }, context);
+  context.room.members = [ALICE, again];
+  submit("/reply yes", context);
+  assertEquals(done, ["tell 50 yes"]);
+});
+
 Deno.test("follow: shows the user's own messages, even if their name is ignored", () => {
   const { context } = around();
   context.preferences.ignored.add({ ...ALICE, self: false });

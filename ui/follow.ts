@@ -20,6 +20,11 @@ export function follow(
     if (event.who.id === preferences.replyId) preferences.reply = event.who.name;
   }
   if (event.type === "joined") ignored.named(event.who);
+  // The key proves that it is the same person.
+  if (event.type === "joined" && event.replaces && event.replaces.id === preferences.replyId) {
+    preferences.reply = event.who.name;
+    preferences.replyId = event.who.id;
+  }
   if (event.type === "members") event.members.forEach((member) => ignored.named(member));
   const about = subject(event);
   if (about && ignored.has(about)) return false;

@@ -48,7 +48,7 @@ export class GroupedNotices {
 
   addMember(event: RoomEvent & { type: "joined" | "left" }): void {
     const wasEmpty = this.#isEmpty;
-    if (event.type === "joined") this.#presence.joined(event.who);
+    if (event.type === "joined") this.#presence.joined(event);
     else this.#presence.left(event.who, event.reason);
     this.#wait(wasEmpty);
   }

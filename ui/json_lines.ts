@@ -49,10 +49,21 @@ export function describe(event: RoomEvent): OutputLine {
       return { type, ref: event.ref, to: event.to.id, name: event.to.name, reason: event.reason };
     case "joined": {
       const { id, name } = event.who;
-      return { type, id, name, ...optional(event.who), at: event.at, ...proofs(event) };
+      const replaces = event.replaces && { replaces: event.replaces.id };
+      return {
+        type,
+        id,
+        name,
+        ...replaces,
+        ...optional(event.who),
+        at: event.at,
+        ...proofs(event),
+      };
     }
-    case "left":
-      return { type, id: event.who.id, name: event.who.name, reason: event.reason, at: event.at };
+    case "left": {
+      const { who: { id, name }, reason, at, replaced } = event;
+      return { type, id, name, reason, ...(replaced && { replaced }), at };
+    }
     case "renamed":
       return { type, id: event.who.id, name: event.who.name, before: event.before, at: event.at };
     case "unreadable":

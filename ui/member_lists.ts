@@ -1,7 +1,7 @@
 // Lists of members in words: those that are here, and folded after them those that are away. Pure. They quote names:
 // `printable()` before they are shown.
 
-import type { Person } from "../room.ts";
+import { bareName, type Person } from "../room.ts";
 import { MONTHS, two, WEEKDAYS } from "./rows.ts";
 
 /** Away members that are named before the rest is counted. */
@@ -79,4 +79,14 @@ export function andAway(away: readonly Person[], now: Date): string {
 export function laterText({ to }: { readonly to: Person }, now: Date): string | undefined {
   if (!to.away || to.self) return undefined;
   return `${to.name} has been away${sinceWhen(to, now)} and gets this on return`;
+}
+
+/** A member that takes the place of its old session. If it has another name now, the old one follows. */
+export function returned(
+  { who, replaces }: { readonly who: Person; readonly replaces?: Person },
+): string {
+  const before = replaces && bareName(replaces.name);
+  return before === undefined || before === bareName(who.name)
+    ? listed(who)
+    : `${listed(who)} (was ${before || replaces!.name})`;
 }

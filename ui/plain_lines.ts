@@ -3,7 +3,7 @@
 import type { RoomEvent } from "../room.ts";
 import { messageLine } from "../text/message_line.ts";
 import { printable } from "../text/printable.ts";
-import { andAway, fold, laterText, listed } from "./member_lists.ts";
+import { andAway, fold, laterText, listed, returned } from "./member_lists.ts";
 import { connectionNotice, notDelivered, warnings } from "./notices.ts";
 import {
   changesSentence,
@@ -47,8 +47,9 @@ function noticeOf(event: RoomEvent, now: Date): string | undefined {
     case "undelivered":
       return notDelivered(event);
     case "joined":
-      return `${listed(event.who)} joined`;
+      return event.replaces ? `${returned(event)} is back` : `${listed(event.who)} joined`;
     case "left":
+      if (event.replaced) return undefined;
       return `${event.who.name} left${LEFT_WHY[event.reason]}`;
     case "renamed":
       // The list of members had the new name already.

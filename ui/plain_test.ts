@@ -206,7 +206,10 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
         "not delivered: bob has left",
       ],
     },
-    joined: { out: "", notes: ["bob joined", "bob joined", "bob (classic) joined", "bob joined"] },
+    joined: {
+      out: "",
+      notes: ["bob joined", "bob joined", "bob (classic) joined", "bob joined", "bob is back"],
+    },
     left: {
       out: "",
       notes: [
@@ -850,12 +853,14 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
       { id: 2, name: "bob", at: 450, sent },
       { id: 2, name: "bob", classic: true, at: 500 },
       { ...bob, key: FINGERPRINT, verified: "2024-01-31", at: 550, sent },
+      { id: 5, name: "bob", replaces: 2, key: FINGERPRINT, at: 580, sent },
     ],
     left: [
       { id: 2, name: "bob", reason: "left", at: 500 },
       { id: 2, name: "bob", reason: "lost", at: 500 },
       { id: 2, name: "bob", reason: "slow", at: 500 },
       { id: 2, name: "bob", reason: "refused", at: 500 },
+      { id: 2, name: "bob", reason: "lost", replaced: true, at: 590 },
     ],
     renamed: [{ id: 2, name: "rob", before: "bob", at: 600 }],
     unreadable: [

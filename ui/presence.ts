@@ -1,7 +1,7 @@
 // Members that join and leave, in one sentence. Pure; the caller decides when it is shown.
 
 import type { Person, RoomEvent } from "../room.ts";
-import { listed } from "./member_lists.ts";
+import { returned } from "./member_lists.ts";
 
 /** Names listed for one change; of more, the first ones are listed and the rest is counted. */
 const MAX_NAMES = 4;
@@ -12,10 +12,11 @@ const MAX_MEMBERS = 10_000;
 type Reason = Extract<RoomEvent, { type: "left" }>["reason"];
 
 /** What happened to a member since the last sentence. */
-type Change = "joined" | "returned" | "passed" | Reason;
+type Change = "back" | "joined" | "returned" | "passed" | Reason;
 
 /** The verb for one member and for several, in the order of the sentence. */
 const SENTENCES: Readonly<Record<Change, readonly [one: string, several: string]>> = {
+  back: ["is back", "are back"],
   joined: ["joined", "joined"],
   returned: ["left and joined again", "left and joined again"],
   passed: ["joined and left", "joined and left"],
@@ -30,7 +31,7 @@ const SENTENCES: Readonly<Record<Change, readonly [one: string, several: string]
  *
  * @example
  * ```ts
- * presence.joined(alice);
+ * presence.joined({ who: alice });
  * presence.left(bob, "left");
  * presence.take(); // "alice joined, bob left"
  * ```
@@ -55,21 +56,21 @@ export class Presence {
     return this.#changes.size >= MAX_MEMBERS;
   }
 
-  joined(who: Person): void {
-    const { id, name } = who;
+  joined(event: Pick<RoomEvent & { type: "joined" }, "who" | "replaces">): void {
+    const { who: { id, name }, replaces } = event;
     // A member that rejoins has another id.
     const before = this.#gone.get(name);
     if (before !== undefined) {
       this.#changes.delete(before);
       this.#gone.delete(name);
     }
-    const change = before === undefined ? "joined" : "returned";
-    this.#changes.set(id, { name: listed(who), change });
+    const change = replaces ? "back" : before === undefined ? "joined" : "returned";
+    this.#changes.set(id, { name: returned(event), change });
   }
 
   left({ id, name }: Person, reason: Reason): void {
     const change = this.#changes.get(id)?.change;
-    if (change === "joined") {
+    if (change === "joined" || change === "back") {
       this.#changes.set(id, { name, change: "passed" });
     } else {
       this.#changes.set(id, { name, change: reason });

@@ -13,7 +13,7 @@ function fold(...changes: string[]): Presence {
     const name = letters.join("");
     const who = sign === "+" ? person(name) : here.get(name) ?? person(name);
     here.set(name, who);
-    if (sign === "+") presence.joined(who);
+    if (sign === "+") presence.joined({ who });
     else presence.left(who, sign === "!" ? "lost" : sign === "~" ? "slow" : "left");
   }
   return presence;
@@ -22,7 +22,7 @@ function fold(...changes: string[]): Presence {
 Deno.test("Presence: marks members with a classic client", () => {
   const presence = new Presence();
   const who = { ...person("52684"), classic: true } as const;
-  presence.joined(who);
+  presence.joined({ who });
   assertEquals(presence.sentence, "52684 (classic) joined");
   presence.left(who, "left");
   assertEquals(presence.sentence, "52684 joined and left");
@@ -68,11 +68,24 @@ Deno.test("Presence: one sentence for ten thousand members, and no more are kept
   let taken = 0;
   for (let i = 0; i < 10_000; i++) {
     assert(!presence.isFull);
-    presence.joined(person(`m${i}`));
+    presence.joined({ who: person(`m${i}`) });
     taken++;
   }
   assert(presence.isFull);
   assertEquals(presence.sentence, `m0, m1 and ${taken - 2} more joined`);
   presence.take();
   assert(!presence.isFull);
+});
+
+Deno.test("Presence: a member that takes the place of its old session is back, perhaps under another name", () => {
+  const presence = new Presence();
+  const old = (name: string) => ({ ...person(name), away: true });
+  presence.joined({ who: person("carol") });
+  presence.joined({ who: person("bob"), replaces: old("bob#2") });
+  assertEquals(presence.sentence, "bob is back, carol joined");
+  const rob = person("rob");
+  presence.joined({ who: rob, replaces: old("bobby") });
+  assertEquals(presence.sentence, "bob and rob (was bobby) are back, carol joined");
+  presence.left(rob, "left");
+  assertEquals(presence.take(), "bob is back, carol joined, rob joined and left");
 });

@@ -437,7 +437,7 @@ export class Screen {
       if (!staysOpen) this.#printGrouped();
       this.#push(this.#transcript.event(event, now, this.#page()));
     }
-    if (event.type === "joined" || event.type === "left") {
+    if (event.type === "joined" || event.type === "left" && !event.replaced) {
       if (event.type === "joined") this.#transcript.reserve([event.who]);
       if (this.#grouped.isFull) this.#printGrouped();
       this.#grouped.addMember(event);

@@ -538,6 +538,28 @@ Deno.test("Screen: messages typed while the connection is lost are pending, and 
   ]);
 });
 
+Deno.test("Screen: a member that joins again is back, and nothing is shown of the end of its old session", async () => {
+  const { tty, tell } = setUp();
+  const again = { ...BOB, id: 5 };
+  tell(
+    { type: "away", who: AWAY_BOB, at: 1 },
+    { type: "joined", who: again, at: 2, sent: undefined, replaces: AWAY_BOB },
+    { type: "left", who: AWAY_BOB, reason: "lost", at: 3, replaced: true },
+    { type: "left", who: again, reason: "left", at: 4 },
+    {
+      type: "joined",
+      who: { ...again, id: 6, name: "rob" },
+      at: 5,
+      sent: undefined,
+      replaces: AWAY_BOB,
+    },
+  );
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05 bob is away: connection lost",
+    "      rob (was bob) is back, bob joined and left",
+  ]);
+});
+
 Deno.test("Screen: a loss, a gap, absence and warnings take one line each", async () => {
   const { tty, tell } = setUp(200);
   tell(

@@ -290,10 +290,20 @@ export const EVENTS: {
       at: 550,
       sent: SENT,
     },
+    {
+      type: "joined",
+      who: { ...BOB, id: 5, key: FINGERPRINT },
+      at: 580,
+      sent: SENT,
+      replaces: { ...AWAY_BOB, key: FINGERPRINT },
+    },
   ],
-  left: (Object.keys(LEFT) as (keyof typeof LEFT)[]).map((reason) => (
-    { type: "left", who: BOB, reason, at: 500 }
-  )),
+  left: [
+    ...(Object.keys(LEFT) as (keyof typeof LEFT)[]).map((reason) => (
+      { type: "left", who: BOB, reason, at: 500 } as const
+    )),
+    { type: "left", who: AWAY_BOB, reason: "lost", at: 590, replaced: true },
+  ],
   renamed: [{ type: "renamed", who: { ...BOB, name: "rob" }, before: "bob", at: 600 }],
   unreadable: [
     { type: "unreadable", from: BOB, message: "it is not UTF-8", count: 1, fresh: 1 },
