@@ -277,6 +277,8 @@ export class Client implements Room {
         if (this.#session.complete) {
           for (const notice of this.#notices.splice(0)) this.#pace.pass(notice);
         }
+        const messages = this.#session.takeCaughtUp();
+        if (messages !== undefined) this.#pace.pass({ type: "caughtup", messages });
         // A listener that cannot keep up slows the server down: no frame is read meanwhile.
         const delivered = this.#events.delivered();
         if (delivered) await delivered;
@@ -316,11 +318,10 @@ export class Client implements Room {
       const resumed = await resume(endpoint, { id, token, room, own, sessionKey, chain });
       if (resumed) {
         const { connection, welcome } = resumed;
-        this.#take(connection, () => {
-          session.resume(welcome, connection);
-          this.#attach(connection);
-        });
-        return { resumed: true, missed: 0 };
+        const own = this.#unconfirmed.dueOf(welcome.accepted);
+        const unseen = this.#take(connection, () => session.resume(welcome, connection, own));
+        this.#attach(connection);
+        return { resumed: true, missed: 0, unseen };
       }
       session.token = undefined;
     }
@@ -339,7 +340,7 @@ export class Client implements Room {
       seen: this.#seen,
     });
     const missed = this.#take(handshake.connection, () => this.#renew(handshake, lostAt));
-    return { resumed: false, missed };
+    return { resumed: false, missed, unseen: 0 };
   }
 
   /** Closes the connection if `action` fails. */
@@ -384,9 +385,9 @@ export class Client implements Room {
     this.#session.attach(connection, this.#fileLink.bulk());
   }
 
-  async #reportConnected({ resumed, missed }: Rejoined): Promise<void> {
-    await this.#report({ type: "connected", self: this.self, resumed, missed });
-    if (resumed) this.#fileLink.resumed();
+  async #reportConnected(rejoined: Rejoined): Promise<void> {
+    await this.#report({ type: "connected", self: this.self, ...rejoined });
+    if (rejoined.resumed) this.#fileLink.resumed();
   }
 
   // ---- the user's actions ----

@@ -244,8 +244,8 @@ export type RoomEvent =
     readonly message: string;
   }
   /**
-   * This client is connected again. If it has `resumed` its session, nothing was missed. Otherwise it has joined
-   * again, perhaps with another id, and `members` follows. `missed` counts the room's messages meanwhile; it is
+   * This client is connected again. If it has `resumed` its session, nothing was missed: `unseen` messages to the room
+   * came meanwhile and follow, as the server says, and then `caughtup` if there are any. Otherwise it has joined again, perhaps with another id, and `members` follows. `missed` counts the room's messages meanwhile; it is
    * undefined if that cannot be known because the server was restarted.
    */
   | {
@@ -253,7 +253,10 @@ export type RoomEvent =
     readonly self: Person;
     readonly resumed: boolean;
     readonly missed: number | undefined;
+    readonly unseen: number;
   }
+  /** All messages that came while this client had no connection have been reported: how many. */
+  | { readonly type: "caughtup"; readonly messages: number }
   /** A member, perhaps this client, offers files: all those in one message. `direct`: to one member only. */
   | {
     readonly type: "offer";

@@ -496,7 +496,12 @@ export class Server {
     session.connection = connection;
     // It need not wait for this: its frames do.
     session.rateLimiter?.take(RESUME_COST, this.#now());
-    this.#welcome(connection, session, { room, own, members: 0, said: 0 }, state.key);
+    this.#welcome(
+      connection,
+      session,
+      { room, own, members: 0, said: this.hub.fold.said },
+      state.key,
+    );
     this.#counters.add("chat_resumed_total");
     this.#report({ event: "resumed", member: member.id, peer: connection.peer });
     return session;

@@ -60,6 +60,8 @@ export interface Rejoined {
   readonly resumed: boolean;
   /** How many messages were missed; undefined if that cannot be known. */
   readonly missed: number | undefined;
+  /** How many messages came meanwhile, and follow. */
+  readonly unseen: number;
 }
 
 /** The client, as far as reconnecting needs it. */

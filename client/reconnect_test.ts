@@ -15,7 +15,7 @@ import {
 /** Longer than any test. */
 const NEVER_MS = 3_600_000;
 const LOST = { ending: { reason: "lost", message: "cable cut" }, final: false } as const;
-const RESUMED = { resumed: true, missed: 0 };
+const RESUMED = { resumed: true, missed: 0, unseen: 0 };
 const failure = () => Promise.reject(new ChatError("Cannot join: nothing listens there"));
 
 /** Ends a pause at once. */

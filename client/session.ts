@@ -49,7 +49,7 @@ export class ClientSession {
   readonly isAfterRestart: boolean;
   /** Resumes the session; undefined if it cannot be resumed. */
   token: string | undefined;
-  /** How many messages the room's log has had. */
+  /** How many messages the room's log has had, as far as this client has read it. */
   messages: number;
   /** The list of members is complete. */
   complete = false;
@@ -62,6 +62,8 @@ export class ClientSession {
   /** How many entries of the list of members are still to come. */
   #listed: number;
   #carrier: Carrier | undefined;
+  /** What came while it had no connection, until it has been read: how many messages, and the number of the last one. */
+  #meanwhile: { readonly count: number; readonly last: number } | undefined;
 
   constructor(
     { greeting, cipher, sessionKey, id, log, chain, welcome }: Omit<
@@ -160,6 +162,14 @@ export class ClientSession {
     }
   }
 
+  /** How many messages came while there was no connection, when the last of them has been read: then once. */
+  takeCaughtUp(): number | undefined {
+    const meanwhile = this.#meanwhile;
+    if (!meanwhile || this.messages < meanwhile.last) return undefined;
+    this.#meanwhile = undefined;
+    return meanwhile.count;
+  }
+
   /** Reports how much of its own log the client has received. */
   have(): void {
     this.#reported = this.#own;
@@ -169,9 +179,15 @@ export class ClientSession {
   /**
    * Prepares to go on over a new connection; `attach` follows.
    *
+   * @param own how many of the messages to come are this client's own
+   * @returns how many messages of others came meanwhile, as the server says
    * @throws {ProtocolError} if the server counts more frames than this client has sent
    */
-  resume({ accepted, token, left }: Welcome, carrier: Pick<Carrier, "send">): void {
+  resume(
+    { accepted, said, token, left }: Welcome,
+    carrier: Pick<Carrier, "send">,
+    own = 0,
+  ): number {
     if (accepted > this.outbox.handed) {
       throw new ProtocolError<ErrorCode>("malformed", "WELCOME counts more than was sent");
     }
@@ -182,6 +198,10 @@ export class ClientSession {
     // First of all: when the server has received it, it forgets the old token.
     this.#reported = this.#own;
     carrier.send(encodeHave(this.#own));
+    // A false number does no more than show a false number.
+    const count = Math.max(0, said - this.messages - own);
+    this.#meanwhile = count > 0 ? { count, last: said } : undefined;
+    return count;
   }
 }
 

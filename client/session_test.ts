@@ -74,6 +74,37 @@ Deno.test("ClientSession.resume: refuses a WELCOME that counts more than was sen
   assertEquals([session.token, carrier.sent], ["first", []]);
 });
 
+Deno.test("ClientSession.resume: counts what others have said meanwhile, until all of it has been read", () => {
+  const { session, carrier } = openSession({ token: "first", said: 10 });
+  session.messages += 2;
+  // One of the four is this client's own.
+  assertEquals([session.resume({ ...welcome(0), said: 16 }, carrier, 1), session.messages], [
+    3,
+    12,
+  ]);
+  const read = (count: number) =>
+    Array.from({ length: count }, () => {
+      session.messages++;
+      return session.takeCaughtUp();
+    });
+  assertEquals(read(3), [undefined, undefined, undefined]);
+  // Lost again before the end: what was not read counts again.
+  assertEquals(session.resume({ ...welcome(0), said: 17 }, carrier, 0), 2);
+  assertEquals(read(4), [undefined, 2, undefined, undefined]);
+});
+
+Deno.test("ClientSession.resume: a false number of messages is at most a false number", () => {
+  for (const [said, expected] of [[0, 0], [11, 0], [12, 0], [13, 1], [2 ** 53 - 1, 2 ** 53 - 13]]) {
+    const { session, carrier } = openSession({ token: "first", said: 12 });
+    assertEquals(session.resume({ ...welcome(0), said: said! }, carrier), expected);
+    assertEquals(session.takeCaughtUp(), undefined);
+    session.messages++;
+    assertEquals(session.takeCaughtUp(), expected === 1 ? 1 : undefined);
+  }
+  const { session, carrier } = openSession({ token: "first", said: 12 });
+  assertEquals(session.resume({ ...welcome(0), said: 13 }, carrier, 2), 0);
+});
+
 Deno.test("ClientSession: without a connection small frames are dropped, and other frames wait", () => {
   const { session, carrier } = openSession();
   session.detach();

@@ -184,6 +184,11 @@ export class Unconfirmed {
     this.#pendingDirect.push(message);
   }
 
+  /** How many messages to the room are still to come back, if the server has accepted this many frames. */
+  dueOf(accepted: number): number {
+    return this.#pendingRoom.filter(({ frame }) => frame <= accepted).length;
+  }
+
   // ---- confirmations ----
 
   /**

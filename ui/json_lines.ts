@@ -104,10 +104,13 @@ export function describe(event: RoomEvent): OutputLine {
       return { type, attempt, until: until.toISOString(), message };
     }
     case "connected": {
-      const { self: { id, name }, resumed } = event;
+      const { self: { id, name }, resumed, unseen } = event;
       const missed = resumed ? 0 : event.missed;
-      return { type, id, name, resumed, ...(missed !== undefined && { missed }) };
+      const counted = { ...(missed !== undefined && { missed }), ...(unseen > 0 && { unseen }) };
+      return { type, id, name, resumed, ...counted };
     }
+    case "caughtup":
+      return { type, messages: event.messages };
     case "offer": {
       const { from, direct, files, free } = event;
       return {

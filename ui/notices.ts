@@ -5,6 +5,8 @@ import type { Person, RoomEvent } from "../room.ts";
 
 /** A sender's clock may be this far off before a warning: few clocks are right to the minute. */
 const CLOCK_TOLERANCE_MS = 2 * 60 * 1000;
+/** The end of what came while the user was away is shown if it was this many messages: of fewer it is plain to see. */
+const MIN_CAUGHT_UP = 5;
 /** Names listed in a sentence; the rest is counted. */
 const MAX_NAMES = 5;
 
@@ -30,12 +32,20 @@ export function connectionNotice(event: RoomEvent): string | undefined {
     case "disconnected":
       return `${lost(event)}; what you type is sent when it is back`;
     case "connected":
-      return gap(event) === undefined ? "connected again; nothing missed" : undefined;
+      return gap(event) === undefined ? `connected again; ${meanwhile(event.unseen)}` : undefined;
+    case "caughtup":
+      return event.messages < MIN_CAUGHT_UP ? undefined : "caught up";
     case "agreed":
       return `${event.who.name} sees the same conversation as you now`;
     default:
       return undefined;
   }
+}
+
+/** The messages follow this sentence. */
+function meanwhile(unseen: number): string {
+  if (unseen === 0) return "nothing missed";
+  return `while you were away: ${unseen} ${unseen === 1 ? "message" : "messages"}`;
 }
 
 function lost({ reason, message }: RoomEvent & { type: "disconnected" }): string {

@@ -146,8 +146,8 @@ Deno.test("warnings: a server's warning is marked as the server's words", () => 
 
 // ---- a connection that is lost ----
 
-function connected(resumed: boolean, missed: number | undefined): RoomEvent {
-  return { type: "connected", self: ALICE, resumed, missed };
+function connected(resumed: boolean, missed: number | undefined, unseen = 0): RoomEvent {
+  return { type: "connected", self: ALICE, resumed, missed, unseen };
 }
 
 Deno.test("warnings, connectionNotice: reconnecting with a gap is a warning, without one a notice, never both", () => {
@@ -157,6 +157,10 @@ Deno.test("warnings, connectionNotice: reconnecting with a gap is a warning, wit
     [connected(true, 0), fine, []],
     // A resumed session has no gap.
     [connected(true, undefined), fine, []],
+    [connected(true, 0, 1), "connected again; while you were away: 1 message", []],
+    [connected(true, 0, 212), "connected again; while you were away: 212 messages", []],
+    [{ type: "caughtup", messages: 5 }, "caught up", []],
+    [{ type: "caughtup", messages: 4 }, undefined, []],
     [connected(false, 0), fine, []],
     [connected(false, 1), undefined, ["connected again; 1 message missed here"]],
     [connected(false, 1000), undefined, ["connected again; 1000 messages missed here"]],
@@ -194,6 +198,6 @@ Deno.test("connectionNotice: undefined for all other events", () => {
   );
   assertEquals(
     [...new Set(reported.map((event) => event.type))],
-    ["agreed", "away", "back", "disconnected", "connected"],
+    ["agreed", "away", "back", "disconnected", "connected", "caughtup"],
   );
 });

@@ -82,6 +82,7 @@ function noticeOf(event: RoomEvent, now: Date): string | undefined {
     // It is repeated: the user sees the loss, and then its end.
     case "waiting":
     case "connected":
+    case "caughtup":
     // The caller that started the client reports it.
     case "ended":
       return undefined;

@@ -276,11 +276,14 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
       out: "",
       notes: [
         "connected again; nothing missed",
+        "connected again; while you were away: 1 message",
+        "connected again; while you were away: 212 messages",
         "connected again; nothing missed",
         "connected again; 3 messages missed here",
         "connected again; the server was restarted; its last messages may be missing",
       ],
     },
+    caughtup: { out: "", notes: ["caught up"] },
     offer: {
       out: "",
       notes: [
@@ -554,7 +557,7 @@ Deno.test("PlainScreen.run: at the end of the input, also waits while the connec
     await settled();
   }
   assertEquals(talk.calls, ["say one", "say two"]);
-  talk.tell({ type: "connected", self: ALICE, resumed: true, missed: 0 });
+  talk.tell({ type: "connected", self: ALICE, resumed: true, missed: 0, unseen: 0 });
   await settled();
   assertEquals(talk.calls, ["say one", "say two"]);
   talk.confirm(1);
@@ -572,7 +575,7 @@ Deno.test("PlainScreen.run: does not wait for messages that need no confirmation
   await settled();
   // The room had accepted it before, and its confirmation is in the gap.
   talk.room.pending.length = 0;
-  talk.tell({ type: "connected", self: ALICE, resumed: false, missed: 1 });
+  talk.tell({ type: "connected", self: ALICE, resumed: false, missed: 1, unseen: 0 });
   await running;
   assertEquals(talk.calls, ["say one", "leave"]);
 });
@@ -585,7 +588,7 @@ Deno.test("PlainScreen.run: sends input while the connection is lost, up to the 
   talk.close();
   await settled();
   assertEquals(talk.calls.length, 256);
-  talk.tell({ type: "connected", self: ALICE, resumed: true, missed: 0 });
+  talk.tell({ type: "connected", self: ALICE, resumed: true, missed: 0, unseen: 0 });
   talk.confirm(256);
   await running;
   assertEquals(talk.calls.length, 300);
@@ -881,10 +884,13 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
     waiting: [{ attempt: 2, until: sent, message: "nobody answers" }],
     connected: [
       { ...alice, resumed: true, missed: 0 },
+      { ...alice, resumed: true, missed: 0, unseen: 1 },
+      { ...alice, resumed: true, missed: 0, unseen: 212 },
       { id: 9, name: "alice", resumed: false, missed: 0 },
       { id: 9, name: "alice", resumed: false, missed: 3 },
       { id: 9, name: "alice", resumed: false },
     ],
+    caughtup: [{ messages: 4 }, { messages: 212 }],
     offer: [
       { from: 2, name: "bob", direct: false, files: [FILE] },
       { from: 2, name: "bob", direct: true, files: [FILE, FILE], sent, missing: 1 },

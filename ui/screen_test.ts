@@ -479,7 +479,7 @@ Deno.test("Screen: the countdown runs by itself, one write a second, until the a
   assertStringIncludes(await status(), "reconnecting …");
   assertEquals(clock.waiting, 0);
   room.link = { state: "connected" };
-  tell({ type: "connected", self: ALICE, resumed: true, missed: 0 });
+  tell({ type: "connected", self: ALICE, resumed: true, missed: 0, unseen: 0 });
   assertEquals(await status(), STATUS);
   assertEquals(clock.waiting, 0);
 });
@@ -521,7 +521,7 @@ Deno.test("Screen: messages typed while the connection is lost are pending, and 
   ]);
   room.link = { state: "connected" };
   tell(
-    { type: "connected", self: ALICE, resumed: true, missed: 0 },
+    { type: "connected", self: ALICE, resumed: true, missed: 0, unseen: 0 },
     room.confirm(),
     room.message(BOB, "back again?"),
     room.confirm(),
@@ -566,13 +566,13 @@ Deno.test("Screen: a loss, a gap, absence and warnings take one line each", asyn
     { type: "disconnected", reason: "lost", message: "nothing has come for 30 s" },
     { type: "waiting", attempt: 1, until: new Date(0), message: "nobody answers" },
     { type: "waiting", attempt: 2, until: new Date(0), message: "nobody answers" },
-    { type: "connected", self: ALICE, resumed: false, missed: 0 },
+    { type: "connected", self: ALICE, resumed: false, missed: 0, unseen: 0 },
     { type: "members", members: [ALICE, BOB] },
     { type: "disconnected", reason: "stopped", message: "it stops" },
-    { type: "connected", self: ALICE, resumed: false, missed: undefined },
+    { type: "connected", self: ALICE, resumed: false, missed: undefined, unseen: 0 },
     { type: "members", members: [ALICE] },
     { type: "disconnected", reason: "refused", message: "you are too slow\nfor it" },
-    { type: "connected", self: ALICE, resumed: false, missed: 12 },
+    { type: "connected", self: ALICE, resumed: false, missed: 12, unseen: 0 },
     { type: "members", members: [ALICE, { ...BOB, away: true }] },
     { type: "back", who: BOB, at: 1 },
     { type: "away", who: { ...BOB, away: true }, at: 2 },
@@ -608,9 +608,9 @@ Deno.test("Screen: gaps and warnings are red, other notices of the connection ar
     tell(
       { type: "disconnected", reason: "lost", message: "it was reset" },
       { type: "away", who: BOB, at: 1 },
-      { type: "connected", self: ALICE, resumed: true, missed: 0 },
-      { type: "connected", self: ALICE, resumed: false, missed: 1 },
-      { type: "connected", self: ALICE, resumed: false, missed: undefined },
+      { type: "connected", self: ALICE, resumed: true, missed: 0, unseen: 0 },
+      { type: "connected", self: ALICE, resumed: false, missed: 1, unseen: 0 },
+      { type: "connected", self: ALICE, resumed: false, missed: undefined, unseen: 0 },
       { type: "warning", code: "flood", message: "you send too fast" },
     );
     await tty.drawn();
@@ -1060,7 +1060,7 @@ Deno.test("Screen: shows whatever others send, and never sends it to the termina
       { type: "disconnected", reason: "stopped", message: evil },
       { type: "disconnected", reason: "refused", message: evil },
       { type: "waiting", attempt: 1, until: new Date(0), message: evil },
-      { type: "connected", self: eve, resumed: false, missed: 1 },
+      { type: "connected", self: eve, resumed: false, missed: 1, unseen: 0 },
     );
     await tty.type("/who\ra\t");
     await tty.type(`\x1b[200~${evil.replaceAll("\x1b", "")}\x1b[201~`);

@@ -194,6 +194,7 @@ export class Transcript {
       // The status line shows these.
       case "waiting":
       case "connected":
+      case "caughtup":
         return [];
     }
   }

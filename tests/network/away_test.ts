@@ -92,8 +92,17 @@ Deno.test("A member away for 23 hours gets everything that was said meanwhile, o
   assertEquals(since, new Date(START + 3_000));
   const said = await stage.talk(23);
   ada.client.reconnect();
-  const { resumed, missed } = await ada.next("connected");
-  assertEquals([resumed, missed], [true, 0]);
+  const { resumed, missed, unseen } = await ada.next("connected");
+  assertEquals([resumed, missed, unseen], [true, 0, said.length]);
+  assertEquals((await ada.next("caughtup")).messages, said.length);
+  // Between the two events is what came meanwhile, and nothing else of the room.
+  const [first, last] = ["connected", "caughtup"].map((type) =>
+    ada.events.findLastIndex((event) => event.type === type)
+  );
+  const between = ada.events.slice(first, last).flatMap((event) =>
+    event.type === "message" ? [event.text] : []
+  );
+  assertEquals(between, said);
   await ben.next("back");
   await ben.say("good morning");
   await ada.next("message", ({ text }) => text === "good morning");

@@ -139,6 +139,7 @@ for (const { kind, cipher } of BREAKS) {
     await ben.next("joined");
     await ada.say("one");
     await ben.say("two");
+    await ada.next("message", ({ text }) => text === "two");
     const { id } = client.self;
     const event = await stage.cut(ada, kind);
     assert(event.type === "disconnected" && event.reason === "lost");
@@ -158,8 +159,9 @@ for (const { kind, cipher } of BREAKS) {
     ]);
     await ben.say("meanwhile");
     await ben.say("still");
-    const { self, resumed, missed } = await back(ada);
-    assertEquals([self.id, resumed, missed], [id, true, 0]);
+    const { self, resumed, missed, unseen } = await back(ada);
+    assertEquals([self.id, resumed, missed, unseen], [id, true, 0, 2]);
+    assertEquals((await ada.next("caughtup")).messages, 2);
     assertEquals(client.link, { state: "connected" });
     await settled(ada);
     await ben.next("message", ({ text }) => text === "five");
@@ -221,7 +223,9 @@ Deno.test("Client: gets a lost echo after it resumes, and does not send the mess
   await stage.relay.saw("down", Type.MESSAGE);
   assertEquals(ada.client.pending.length, 1);
   await stage.cut(ada);
-  assertEquals((await back(ada)).resumed, true);
+  // Her own message is not one that came while she was away.
+  const { resumed, unseen } = await back(ada);
+  assertEquals([resumed, unseen], [true, 0]);
   assertEquals((await ada.next("message")).ref, ref);
   await ada.say("twice");
   await ben.next("message", ({ text }) => text === "twice");
@@ -525,6 +529,7 @@ for (const cipher of ["xor", "sealed"] as const) {
     ada.client.tell("ben", "psst");
     assertEquals(await back(ben), {
       ...{ type: "connected", self: ben.client.self, resumed: false, missed: undefined },
+      unseen: 0,
     });
     await using carol = await Guest.join(room, "carol", cipher === "sealed" ? { code: CODE } : {});
     assertEquals((await back(ada)).missed, undefined);

@@ -335,11 +335,14 @@ export const EVENTS: {
   )),
   waiting: [{ type: "waiting", attempt: 2, until: SENT, message: "nobody answers" }],
   connected: [
-    { type: "connected", self: ALICE, resumed: true, missed: 0 },
-    { type: "connected", self: { ...ALICE, id: 9 }, resumed: false, missed: 0 },
-    { type: "connected", self: { ...ALICE, id: 9 }, resumed: false, missed: 3 },
-    { type: "connected", self: { ...ALICE, id: 9 }, resumed: false, missed: undefined },
+    { type: "connected", self: ALICE, resumed: true, missed: 0, unseen: 0 },
+    { type: "connected", self: ALICE, resumed: true, missed: 0, unseen: 1 },
+    { type: "connected", self: ALICE, resumed: true, missed: 0, unseen: 212 },
+    { type: "connected", self: { ...ALICE, id: 9 }, resumed: false, missed: 0, unseen: 0 },
+    { type: "connected", self: { ...ALICE, id: 9 }, resumed: false, missed: 3, unseen: 0 },
+    { type: "connected", self: { ...ALICE, id: 9 }, resumed: false, missed: undefined, unseen: 0 },
   ],
+  caughtup: [{ type: "caughtup", messages: 4 }, { type: "caughtup", messages: 212 }],
   offer: [
     { type: "offer", from: BOB, direct: false, files: [OFFER], ...UNPROVED },
     { type: "offer", from: BOB, direct: true, files: [OFFER, OFFER], sent: SENT, missing: 1 },
