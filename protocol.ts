@@ -146,6 +146,8 @@ export const ERROR_CODES = [
   "gone",
   /** The member has exceeded its budget for too long. */
   "flood",
+  /** Only in WARNING: the server can no longer keep what is said. */
+  "disk",
 ] as const;
 export type ErrorCode = typeof ERROR_CODES[number];
 

@@ -22,7 +22,13 @@ import {
   VERSION,
 } from "./protocol.ts";
 import { Connection, formatAddress, waits } from "./protocol/connection.ts";
-import { encodeError, encodeWelcome, type Greeting, type Resume } from "./protocol/json_frames.ts";
+import {
+  encodeError,
+  encodeWarning,
+  encodeWelcome,
+  type Greeting,
+  type Resume,
+} from "./protocol/json_frames.ts";
 import { RESUME_COST } from "./protocol/cost.ts";
 import { FloodGuard } from "./protocol/rate_limit.ts";
 import { checkResume, drawToken, toBase64Url } from "./protocol/resume.ts";
@@ -41,6 +47,7 @@ import { DataLanes, SWEEP_MS } from "./server/data_lanes.ts";
 import { Endings } from "./server/endings.ts";
 import { leftReason, type ServerEvent } from "./server/events.ts";
 import { flusher } from "./server/flush.ts";
+import { keep } from "./server/keep.ts";
 import { Hub, type Start } from "./server/hub.ts";
 import { DEFAULT_LIMITS, type Limits, XOR_GRACE_MS } from "./server/limits.ts";
 import { hasGone, listen } from "./server/listen.ts";
@@ -95,6 +102,8 @@ export class Server {
   readonly #budgets: Budgets;
   readonly #lanes: DataLanes;
   readonly #relay: Relay;
+  /** What connections need to know of the journal. */
+  readonly #writing: { beforeWrite?: () => void };
   #stopping = false;
   readonly #idleTimer: ReturnType<typeof setInterval>;
   readonly #accepting: Promise<void>;
@@ -156,9 +165,14 @@ export class Server {
       atOnce: queueMicrotask,
       later: setImmediate,
     });
+    const { journal } = options;
+    // In each turn the files are written before any socket: nobody sees what a crash could undo.
+    this.#writing = journal ? { beforeWrite: () => journal.flush() } : {};
     this.hub = new Hub({
       ...options,
       name: drawToken(),
+      fold: journal?.recovery.fold,
+      record: journal && ((entry) => journal.record(entry)),
       isChained: options.isChained ?? options.admission !== undefined,
       schedule,
       clock,
@@ -189,11 +203,31 @@ export class Server {
       now: this.#now,
     });
     this.#listener = listen(options.hostname, options.port);
+    try {
+      if (journal) {
+        keep(journal, {
+          hub: this.hub,
+          absences: this.#absences,
+          now: this.#now,
+          open: (member) => this.#open(member, undefined),
+          report: (event) => this.#report(event),
+          warn: (message) => this.#warn("disk", message),
+        });
+      }
+    } catch (error) {
+      this.#listener.close();
+      throw error;
+    }
     this.hostname = this.#listener.addr.hostname;
     this.port = this.#listener.addr.port;
     const tickMs = Math.min(options.idleMs / CHECKS_PER_IDLE_TIME, SWEEP_MS);
     this.#idleTimer = setInterval(() => this.#tick(), tickMs);
     this.#accepting = this.#accept();
+  }
+
+  #warn(code: ErrorCode, message: string): void {
+    const warning = encodeWarning(code, message);
+    for (const { connection } of this.#sessions.values()) connection?.send(warning);
   }
 
   /** The host at which a client on this machine reaches it. */
@@ -219,6 +253,8 @@ export class Server {
   /** All metrics, in the text format of Prometheus. */
   status(): string {
     const { log, said, ownSpace } = this.hub.fold;
+    const { size = 0, isFailed = false, written = 0, syncs = 0 } = this.#options.journal?.status ??
+      {};
     return this.#counters.render({
       chat_members: this.hub.size,
       chat_members_away: this.#absences.size,
@@ -227,11 +263,15 @@ export class Server {
       chat_room_log_bytes_held: log.held,
       chat_own_logs_bytes_held: ownSpace.taken,
       chat_data_bytes_granted: this.#lanes.credit,
+      chat_state_bytes: size,
+      chat_state_failed: Number(isFailed),
       chat_process_resident_bytes: Deno.memoryUsage().rss,
       chat_frames_received_total: this.#relay.received.frames,
       chat_bytes_received_total: this.#relay.received.bytes,
       chat_messages_total: said,
       chat_bytes_appended_total: log.end,
+      chat_state_bytes_written_total: written,
+      chat_state_syncs_total: syncs,
     });
   }
 
@@ -253,6 +293,7 @@ export class Server {
     await this.#accepting;
     if (this.connections === 0) this.#served.resolve();
     await this.#served.promise;
+    await this.#options.journal?.stop();
     this.#report({ event: "stopped" });
   }
 
@@ -280,7 +321,7 @@ export class Server {
 
   /** The life of one connection, from 1 to 6. Never rejects. */
   async #serve(conn: Deno.TcpConn): Promise<void> {
-    const connection = new Connection(conn, MAX_FRAME_BEFORE_ADMISSION);
+    const connection = new Connection(conn, MAX_FRAME_BEFORE_ADMISSION, this.#writing);
     this.#connections.add(connection);
     // `stop` was called in the same turn, before this connection was in the set.
     if (this.#stopping) connection.finish(this.#finishMs, encodeFrame(Type.BYE, 0));
@@ -376,6 +417,8 @@ export class Server {
     this.#sessions.delete(id);
     this.#lanes.leave(id);
     this.#adapter?.removeMember(id);
+    // A room that is kept only pauses: nobody leaves.
+    if (this.#stopping && this.#options.journal) return;
     const why = leftReason(reason);
     this.#counters.add("chat_left_total", why);
     this.#report({ event: "left", member: id, reason: why, members: this.hub.size });
@@ -452,6 +495,13 @@ export class Server {
     }
     const outlet = this.#outletOf(connection, () => session);
     const { member, start } = this.hub.join(profile, outlet, { network, noDirect }, seat);
+    const session = this.#open(member, connection);
+    return { session, start };
+  }
+
+  /** Begins the session of a member. */
+  #open(member: Member, connection: Connection | undefined): Session {
+    const { id, network, profile } = member.state;
     const session: Session = {
       member,
       connection,
@@ -460,9 +510,9 @@ export class Server {
       isOver: false,
       reading: undefined,
     };
-    this.#sessions.set(member.id, session);
-    this.#adapter?.setMember(member.id, profile);
-    return { session, start };
+    this.#sessions.set(id, session);
+    this.#adapter?.setMember(id, profile);
+    return session;
   }
 
   #reportJoined({ member }: Session, { peer }: Connection): void {

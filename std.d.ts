@@ -109,6 +109,26 @@ declare module "@std/text/closest-string" {
   export function closestString(givenWord: string, possibleWords: readonly string[]): string;
 }
 
+declare module "@std/msgpack/encode" {
+  export type ValueType =
+    | number
+    | bigint
+    | string
+    | boolean
+    | null
+    | Uint8Array
+    | readonly ValueType[]
+    | { [name: string]: ValueType };
+  /** Encodes a value as MessagePack. */
+  export function encode(object: ValueType): Uint8Array<ArrayBuffer>;
+}
+
+declare module "@std/msgpack/decode" {
+  import type { ValueType } from "@std/msgpack/encode";
+  /** @throws {Error} if the bytes are not one value of MessagePack */
+  export function decode(uint8: Uint8Array): ValueType;
+}
+
 declare module "@std/toml/parse" {
   /** @throws {SyntaxError} `Parse error on line L, column C: …`, if the text is not TOML */
   export function parse(tomlString: string): Record<string, unknown>;

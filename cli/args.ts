@@ -10,15 +10,21 @@ import {
   backlogOf,
   budgetOf,
   DEFAULT_BYTE_RATE,
+  DEFAULT_KEEP,
+  DEFAULT_KEEP_MS,
   DEFAULT_LIMITS,
   DEFAULT_RATE,
   type Limits,
   MAX_BYTE_RATE,
   MAX_COUNT,
   MAX_GRACE,
+  MAX_KEEP,
+  MAX_KEEP_MS,
   MAX_LOG,
   MIN_BACKLOG,
   MIN_BYTE_RATE,
+  MIN_KEEP,
+  MIN_KEEP_MS,
   MIN_LOG,
   XOR_GRACE_MS,
 } from "../server/limits.ts";
@@ -59,6 +65,7 @@ import { usage, verbUsage } from "./usage.ts";
 import {
   isOneOf,
   listWords,
+  parseDuration,
   parseLimit,
   parseNumber,
   parseSize,
@@ -192,6 +199,7 @@ function parseServe(
       { hint: "Join through the proxy, with: chat join" },
     );
   }
+  const state = parseState(options);
   return {
     verb: "serve",
     hostname,
@@ -199,8 +207,8 @@ function parseServe(
     proxies,
     cipher,
     join: options.has("join") ? parseScreen(options, env) : undefined,
-    state: parseState(options),
-    limits: parseLimits(options, cipher.name),
+    state,
+    limits: parseLimits(options, cipher.name, state?.keep),
     log: parseLog(options),
     status: parseStatus(options.get("status")),
   };
@@ -208,12 +216,32 @@ function parseServe(
 
 function parseState(options: Map<string, string>): StateOptions | undefined {
   const path = options.get("state");
-  if (path === undefined) return undefined;
-  if (path === "") throw new UsageError("Cannot use a folder with an empty name");
-  return { path };
+  if (path === undefined) {
+    const lone = ["keep", "keep-for", "new-log"].find((name) => options.has(name));
+    if (lone === undefined) return undefined;
+    throw new UsageError(`Cannot use --${lone} without --state`, {
+      hint: "Name the folder that keeps the room: --state DIR",
+    });
+  }
+  if (options.has("log-size")) {
+    throw new UsageError("Cannot use --log-size with --state: the log has the size of --keep", {
+      hint: "Write --keep SIZE instead",
+    });
+  }
+  return {
+    path,
+    keep: parseSize(options, "keep", MIN_KEEP, MAX_KEEP, DEFAULT_KEEP),
+    keepForMs: parseDuration(options, "keep-for", MIN_KEEP_MS, MAX_KEEP_MS, DEFAULT_KEEP_MS),
+    newLog: options.has("new-log"),
+  };
 }
 
-function parseLimits(options: Map<string, string>, cipher: RoomCipher["name"]): Limits {
+/** @param keep bytes of the log, if the options of `--state` set them */
+function parseLimits(
+  options: Map<string, string>,
+  cipher: RoomCipher["name"],
+  keep: number | undefined,
+): Limits {
   const {
     maxMembers,
     maxPerAddress,
@@ -227,7 +255,8 @@ function parseLimits(options: Map<string, string>, cipher: RoomCipher["name"]): 
     parseLimit(options, option, 1, MAX_COUNT, otherwise);
   const ms = (option: string, min: number, max: number, otherwise: number) =>
     1000 * parseLimit(options, option, min, max, otherwise / 1000, " of seconds");
-  const logSize = parseSize(options, "log-size", MIN_LOG, MAX_LOG, DEFAULT_LIMITS.logSize);
+  const logSize = keep ??
+    parseSize(options, "log-size", MIN_LOG, MAX_LOG, DEFAULT_LIMITS.logSize);
   return {
     maxMembers: count("max-members", maxMembers),
     maxPerAddress: count("max-per-address", maxPerAddress),

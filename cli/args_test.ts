@@ -2,13 +2,21 @@ import { assert, assertEquals, assertLessOrEqual, assertMatch, assertThrows } fr
 import config from "../deno.json" with { type: "json" };
 import { UsageError } from "../errors.ts";
 import { parseRange } from "../server/addresses.ts";
-import { budgetOf, DEFAULT_LIMITS, type Limits, XOR_GRACE_MS } from "../server/limits.ts";
+import {
+  backlogOf,
+  budgetOf,
+  DEFAULT_KEEP,
+  DEFAULT_KEEP_MS,
+  DEFAULT_LIMITS,
+  type Limits,
+  XOR_GRACE_MS,
+} from "../server/limits.ts";
 import fc, { anyString } from "../tests/support/property.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../text/names.ts";
 import { width } from "../text/width.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
 import { parseCommand } from "./args.ts";
-import type { Command, RoomTarget, ScreenOptions, Speaker } from "./command.ts";
+import type { Command, RoomTarget, ScreenOptions, Speaker, StateOptions } from "./command.ts";
 import { VARIABLES, type VerbName, VERBS } from "./options.ts";
 import { splitArgs } from "./split_args.ts";
 import { usage } from "./usage.ts";
@@ -55,6 +63,18 @@ const SERVE = {
 } as const;
 /** An xor room's. */
 const XOR = { ...SERVE, limits: { ...DEFAULT_LIMITS, graceMs: XOR_GRACE_MS } } as const;
+/** What `--state room` sets. */
+const STATE = {
+  path: "room",
+  keep: DEFAULT_KEEP,
+  keepForMs: DEFAULT_KEEP_MS,
+  newLog: false,
+} as const;
+const KEPT = {
+  ...DEFAULT_LIMITS,
+  logSize: DEFAULT_KEEP,
+  backlog: backlogOf(DEFAULT_KEEP),
+} as const;
 /** The target without an address: a room on this machine, of either kind. */
 const TARGET: RoomTarget = { address: undefined, codeFile: undefined, cipher: undefined };
 const JOIN = { verb: "join", target: TARGET, classic: false, screen: SCREEN } as const;
@@ -113,12 +133,14 @@ Deno.test("parseCommand: serve takes every option of its help", () => {
   assertEquals(parse(words("serve --ask-code --state room")), {
     ...SERVE,
     cipher: { ...SEALED, askCode: true },
-    state: { path: "room" },
+    state: STATE,
+    limits: KEPT,
   });
   assertEquals(parse(words("serve --cipher xor --classic --state room")), {
     ...XOR,
     cipher: { name: "xor", publicKey: undefined, classic: true },
-    state: { path: "room" },
+    state: STATE,
+    limits: { ...KEPT, graceMs: XOR_GRACE_MS },
   });
   assertEquals(parse(words("serve --join")), { ...SERVE, join: SCREEN });
   assertEquals(parse(words("serve --name bob --json --plain --stay --retry 0 --join")), {
@@ -165,6 +187,56 @@ Deno.test("parseCommand: each option of serve sets its limit, seconds in ms", ()
   };
   for (const [line, changed] of Object.entries(cases)) {
     assertEquals(limits(line), { ...DEFAULT_LIMITS, ...changed }, line);
+  }
+});
+
+Deno.test("parseCommand: serve keeps as much as it is told to, and for as long", () => {
+  const MIB = 1024 ** 2;
+  const cases: Record<string, [Partial<StateOptions>, Partial<Limits>]> = {
+    "--keep 8M": [{ keep: 8 * MIB }, { logSize: 8 * MIB, backlog: backlogOf(8 * MIB) }],
+    "--keep 1G --backlog 1M": [{ keep: 1024 * MIB }, { logSize: 1024 * MIB, backlog: MIB }],
+    "--keep-for 1m": [{ keepForMs: 60_000 }, {}],
+    "--keep-for 365d": [{ keepForMs: 365 * 86_400_000 }, {}],
+    "--keep-for 90": [{ keepForMs: 90_000 }, {}],
+    "--keep-for 12H": [{ keepForMs: 43_200_000 }, {}],
+    "--keep-for forever": [{ keepForMs: Infinity }, {}],
+    "--new-log": [{ newLog: true }, {}],
+  };
+  for (const [line, [state, limits]] of Object.entries(cases)) {
+    assertEquals(parse(words(`serve --state room ${line}`)), {
+      ...SERVE,
+      state: { ...STATE, ...state },
+      limits: { ...KEPT, ...limits },
+    }, line);
+  }
+});
+
+Deno.test("parseCommand: what serve keeps needs --state, and has a range", () => {
+  for (const line of ["keep 64M", "keep-for 7d", "new-log"]) {
+    assertRefused(
+      words(`serve --${line}`),
+      `Cannot use --${line.split(" ")[0]} without --state`,
+      "Name the folder that keeps the room: --state DIR",
+    );
+  }
+  assertRefused(
+    words("serve --state room --log-size 8M"),
+    "Cannot use --log-size with --state: the log has the size of --keep",
+    "Write --keep SIZE instead",
+  );
+  for (const size of ["7M", "8191K", "1025M", "0", "64MB", "forever"]) {
+    assertRefused(
+      words(`serve --state room --keep ${size}`),
+      `Cannot use --keep "${size}": it must be a size from 8M to 1G`,
+      "Write bytes, or a size such as: --keep 64M",
+    );
+  }
+  for (const time of ["0", "59", "59s", "366d", "1w", "7 d", "-1d", "ever", "1.5h"]) {
+    assertRefused(
+      ["serve", "--state", "room", "--keep-for", time],
+      `Cannot use --keep-for "${time}": it must be a time from 1m to 365d, or forever`,
+      "Write seconds, or a time such as: --keep-for 7d",
+    );
   }
 });
 
@@ -410,6 +482,8 @@ Deno.test("parseCommand: refuses an option without its value", () => {
     cipher: "CIPHER",
     "code-file": "FILE",
     state: "DIR",
+    keep: "SIZE",
+    "keep-for": "TIME",
     key: "KEY",
     name: "NAME",
     retry: "SECONDS",
@@ -801,7 +875,7 @@ Deno.test("parseCommand: completions takes one of three shells", () => {
 Deno.test("VERBS: the parser accepts the words of a value, and with the kind `word` no others", () => {
   for (const [verb, { options }] of Object.entries(VERBS)) {
     for (const [option, { value }] of Object.entries(options)) {
-      const join = verb === "serve" && option !== "log" ? ["--join"] : [];
+      const join = verb === "serve" && option !== "log" ? ["--join", "--state=room"] : [];
       for (const word of value?.words ?? []) parse([verb, ...join, `--${option}`, word]);
       if (value?.kind !== "word") continue;
       assert(value.words, option);
@@ -1055,7 +1129,8 @@ Deno.test("usage: each text fits 100 columns, and ends in an example that works"
 Deno.test("usage: a help lists exactly the options that its verb accepts", () => {
   const options = {
     serve: [
-      ...["host", "port", "trust-proxy", "cipher", "code-file", "ask-code", "state", "key"],
+      ...["host", "port", "trust-proxy", "cipher", "code-file", "ask-code"],
+      ...["state", "keep", "keep-for", "new-log", "key"],
       ...["classic", "join"],
       ...["name", "config", "no-config", "theme", "time", "notify", "quiet"],
       ...[
@@ -1123,6 +1198,8 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
     RATE: "1M",
     THEME: "dark",
     TIME: "long",
+    keep: "64M",
+    "keep-for": "7d",
     WHICH: "all",
     WHOSE: "known",
     DIR: "files",
@@ -1134,12 +1211,17 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
     const listed: string[] = [];
     for (const [, option, value] of rows) {
       listed.push(option!);
-      const given = value === undefined ? `--${option}` : `--${option}=${values[value]}`;
+      const given = value === undefined
+        ? `--${option}`
+        : `--${option}=${values[option!] ?? values[value]}`;
       const classic = verb === "serve" ? ["--cipher=xor"] : ["127.0.0.1"];
       const company = {
         key: ["--cipher=xor"],
         to: ["--file=a.txt"],
         partial: ["--file=a.txt"],
+        keep: ["--state=room"],
+        "keep-for": ["--state=room"],
+        "new-log": ["--state=room"],
         ...(verb === "send" && { "file-rate": ["--file=a.txt"] }),
         classic,
       }[option!] ?? [];

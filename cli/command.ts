@@ -83,6 +83,12 @@ export type RoomCipher =
 export interface StateOptions {
   /** The folder that keeps it. */
   path: string;
+  /** How much of the conversation it keeps, in bytes. */
+  keep: number;
+  /** For how long, in ms; Infinity: as long as it fits. */
+  keepForMs: number;
+  /** Drop the conversation that it has kept so far. */
+  newLog: boolean;
 }
 
 export type Command =

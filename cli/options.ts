@@ -5,12 +5,15 @@ import { DEFAULT_PORT } from "../protocol.ts";
 import {
   BYTE_BURST_SECONDS,
   DEFAULT_BYTE_RATE,
+  DEFAULT_KEEP,
+  DEFAULT_KEEP_MS,
   DEFAULT_LIMITS,
   DEFAULT_RATE,
   formatSize,
   FRAME_BURST_SECONDS,
   XOR_GRACE_MS,
 } from "../server/limits.ts";
+import { formatDuration } from "../text/durations.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
 import { ACCEPT, IDENTITY_ACTIONS, LOOPBACK, SHELLS } from "./command.ts";
 
@@ -227,7 +230,22 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
       "ask-code": { help: "sealed: ask for the code, without showing it" },
       state: {
         value: { name: "DIR", kind: "folder" },
-        help: "a folder that keeps the room's code or key across restarts",
+        help: "a folder that keeps the room across restarts: docs/operating.md",
+      },
+      keep: {
+        value: SIZE,
+        help: `with --state: how much of the conversation is kept (default ${
+          formatSize(DEFAULT_KEEP)
+        })`,
+      },
+      "keep-for": {
+        value: { ...SECONDS, name: "TIME", words: ["forever"] },
+        help: `with --state: how long, such as 12h or 30d, or forever (default ${
+          formatDuration(DEFAULT_KEEP_MS)
+        })`,
+      },
+      "new-log": {
+        help: "with --state: drop the conversation that was kept; the code or key stays",
       },
       key: {
         value: { name: "KEY", kind: "number" },
@@ -254,8 +272,8 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
     },
     notes:
       `stdout gets \`listening HOST:PORT\`, one line per address, and \`code WORD WORD WORD WORD\` if the
-code is drawn. Ctrl-C closes the room. After a restart with the same --state, the code is unchanged
-and not printed.`,
+code is drawn. Ctrl-C closes the room. With --state, the room goes on after a restart: the code
+is unchanged and not printed, members come back, and get what they missed.`,
     example: "chat serve --host 0.0.0.0 --port 2429",
   },
   join: {

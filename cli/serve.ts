@@ -11,7 +11,9 @@ import type { Person } from "../room.ts";
 import { Server, type ServerOptions } from "../server.ts";
 import { inRanges } from "../server/addresses.ts";
 import { formatJson, formatText, type ServerEvent } from "../server/events.ts";
+import { Journal } from "../server/journal.ts";
 import { serveStatus } from "../server/metrics_http.ts";
+import { startTimer } from "../server/timers.ts";
 import { printable } from "../text/printable.ts";
 import { isLoopback } from "./address.ts";
 import { networks, reconnectMs } from "./admit.ts";
@@ -50,7 +52,7 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
     ignores: (who: Person) => ignored!.has(who),
   };
   using state = command.state &&
-    await openStateDir(system, { path: command.state.path, cipher: cipher.name });
+    await openStateDir(system, { ...command.state, cipher: cipher.name });
   let setup = cipher.name === "sealed"
     ? await prepareAdmission(system, cipher, command.port, screen !== undefined, state)
     : undefined;
@@ -62,7 +64,9 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
     const metrics = status && await serveStatus(status, () => server.status());
     let server: Server;
     try {
-      server = openRoom(serverOptions(command, setup, publicKey, system, view), state);
+      const journal = await openJournal(command, state, system);
+      const options = serverOptions(command, setup, publicKey, system, view);
+      server = openRoom({ ...options, ...(journal && { journal }) }, state);
     } catch (error) {
       await metrics?.stop();
       throw error;
@@ -127,6 +131,26 @@ function serverOptions(
     ...(cipher.name === "xor" && cipher.classic &&
       { classic: (key: number) => new ClassicAdapter(key) }),
   };
+}
+
+/** What is kept of the room, up to here and from now on. */
+async function openJournal(
+  { state: options }: ServeCommand,
+  dir: StateDir | undefined,
+  system: System,
+): Promise<Journal | undefined> {
+  if (!options || !dir) return undefined;
+  const { keep, keepForMs, newLog } = options;
+  const { files, bootId: boot } = dir;
+  return await Journal.open({
+    files,
+    keep,
+    keepForMs,
+    newLog,
+    boot,
+    clock: () => system.now().getTime(),
+    after: startTimer,
+  });
 }
 
 /** The public key of a room with the cipher xor; undefined: the server draws it. */

@@ -23,7 +23,7 @@ function kept(folder: string): [string, string][] {
   return Array.from(Deno.readDirSync(folder), ({ name }): [string, string] => [
     name,
     Deno.readTextFileSync(`${folder}/${name}`),
-  ]).filter(([, text]) => text !== "");
+  ]).filter(([name, text]) => text !== "" && !name.startsWith("log-"));
 }
 
 /** Asserts that a command fails with this code, prints nothing on stdout, and says this on stderr. */

@@ -33,6 +33,8 @@ const WINDOWS = Deno.build.os === "windows";
 export interface StateDirOptions {
   readonly path: string;
   readonly cipher: "sealed" | "xor";
+  /** Whether the room drops what is there of its conversation. */
+  readonly newLog: boolean;
   /** How many files to open for the conversation. */
   readonly count?: number;
 }
@@ -46,7 +48,10 @@ export class StateDir implements Disposable {
   readonly publicKey: number | undefined;
   /** Where the conversation is kept. */
   readonly files: readonly StateFile[];
-  /** When the machine was started, see `isSameBoot`; undefined if the system does not report it. */
+  /**
+   * When the machine was started; undefined if the system does not report it. Two starts of a server see slightly
+   * different values: `isSameBoot` compares them.
+   */
   readonly bootId: string | undefined;
   /** Keeps the lock. */
   readonly #lock: Deno.FsFile;
@@ -108,9 +113,9 @@ export class StateDir implements Disposable {
   /** Ends the use of the folder, after the server has stopped. */
   [Symbol.dispose](): void {
     for (const file of this.files) {
-      // The server may have written to it before the room was dropped.
-      if (this.#isDropped) file.truncate(0);
       file.close();
+      // The server may have written to it before the room was dropped.
+      if (this.#isDropped) removeFile(pathIn(this.path, file.name));
     }
     // This unlocks it.
     this.#lock.close();
@@ -125,7 +130,7 @@ export class StateDir implements Disposable {
  */
 export async function openStateDir(
   system: System,
-  { path: given, cipher, count = STATE_FILES }: StateDirOptions,
+  { path: given, cipher, newLog, count = STATE_FILES }: StateDirOptions,
 ): Promise<StateDir> {
   // `a/` is the same folder as `a`, but no system finds the file `a` by it.
   const path = given.replace(WINDOWS ? /(?<=[^/\\:])[/\\]+$/ : /(?<=.)\/+$/, "");
@@ -141,6 +146,14 @@ export async function openStateDir(
       ? { admission: loadCode(code, home), publicKey: undefined }
       : { admission: undefined, publicKey: loadKey(key, home) };
     const files = openStateFiles(path, count, home);
+    try {
+      if (kept.admission === undefined && kept.publicKey === undefined && !newLog) {
+        checkEmpty(path, files, cipher);
+      }
+    } catch (error) {
+      for (const file of files) file.close();
+      throw error;
+    }
     syncFolder(path);
     return new StateDir(path, kept, files, bootIdOf(system), lock);
   } catch (error) {
@@ -269,6 +282,17 @@ function checkCipher(
       { hint: `${hint} --cipher xor, or name another folder with --state` },
     );
   }
+}
+
+/** A conversation is of no use with another code or key. */
+function checkEmpty(path: string, files: readonly StateFile[], cipher: "sealed" | "xor"): void {
+  const full = files.find(({ name }) => (lookAt(pathIn(path, name))?.size ?? 0) > 0);
+  if (!full) return;
+  const record = cipher === "sealed" ? "code" : "key";
+  throw new ChatError(
+    `Cannot use ${printable(path)}: it has a conversation, but no file ${record}`,
+    { hint: `Restore ${record}; or drop the conversation, for a new ${record}: --new-log` },
+  );
 }
 
 function bootIdOf(system: System): string | undefined {

@@ -12,10 +12,10 @@ const asUser = POSIX && Deno.uid() !== 0 ? Deno.test : Deno.test.ignore;
 // Takes some hundred milliseconds, on purpose: all tests share it.
 const admission = register("abandon ability able about");
 
-type Options = Omit<StateDirOptions, "path" | "cipher"> & { cipher?: "sealed" | "xor" };
+type Options = Partial<Omit<StateDirOptions, "path">>;
 
 function open(system: FakeSystem, path: string, options: Options = {}): Promise<StateDir> {
-  return openStateDir(system, { path, cipher: "sealed", count: 2, ...options });
+  return openStateDir(system, { path, cipher: "sealed", newLog: false, count: 2, ...options });
 }
 
 /** Asserts that the folder is refused, with this message and hint, after `Cannot use PATH` or another beginning. */
@@ -60,7 +60,11 @@ Deno.test("openStateDir: makes a private folder, and keeps code and conversation
 
 Deno.test("openStateDir: opens as many files as a server needs", async () => {
   using system = new FakeSystem();
-  using state = await openStateDir(system, { path: `${system.folder}/room`, cipher: "xor" });
+  using state = await openStateDir(system, {
+    path: `${system.folder}/room`,
+    cipher: "xor",
+    newLog: false,
+  });
   assertEquals(state.files.length, STATE_FILES);
 });
 
@@ -84,8 +88,9 @@ Deno.test("StateDir: a dropped room leaves nothing that the next start could fin
     state.files[0]!.write(0, Uint8Array.of(7));
     state.drop();
     assertEquals(names(path), ["lock", "log-0", "log-1"]);
-    // A server writes when it stops, too.
+    // A server writes when it stops, too, and closes the files.
     state.files[1]!.write(0, Uint8Array.of(8));
+    for (const file of state.files) file.close();
   }
   using state = await open(system, path);
   assertEquals(state.admission, undefined);
@@ -181,6 +186,35 @@ Deno.test("openStateDir: reports a damaged record, and leaves the folder unlocke
   );
   Deno.removeSync(`${path}/code`);
   using _ = await open(system, path);
+});
+
+Deno.test("openStateDir: refuses a conversation without its code or key, unless a new log begins", async () => {
+  for (const cipher of ["sealed", "xor"] as const) {
+    using system = new FakeSystem();
+    const path = `${system.folder}/room`;
+    const record = cipher === "sealed" ? "code" : "key";
+    const keep = (state: StateDir) =>
+      cipher === "sealed" ? state.keepCode(admission) : state.keepKey(47);
+    {
+      using state = await open(system, path, { cipher });
+      keep(state);
+      state.files[1]!.write(0, Uint8Array.of(7));
+    }
+    Deno.renameSync(`${path}/${record}`, `${path}/away`);
+    await assertRefused(
+      system,
+      path,
+      `Cannot use ${path}: it has a conversation, but no file ${record}`,
+      `Restore ${record}; or drop the conversation, for a new ${record}: --new-log`,
+      { cipher },
+    );
+    {
+      using _ = await open(system, path, { cipher, newLog: true });
+    }
+    Deno.renameSync(`${path}/away`, `${path}/${record}`);
+    using state = await open(system, path, { cipher });
+    assertEquals(state.files[1]!.read().length, 1);
+  }
 });
 
 Deno.test("openStateDir: makes no folder above it, and shows names without control characters", async () => {

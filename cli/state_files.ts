@@ -117,6 +117,7 @@ class RealStateFile implements StateFile {
   readonly #file: Deno.FsFile;
   /** The same file, for `sync`. */
   readonly #synced: Deno.FsFile;
+  #isClosed = false;
 
   constructor(name: string, path: string, file: Deno.FsFile, synced: Deno.FsFile) {
     this.name = name;
@@ -157,6 +158,8 @@ class RealStateFile implements StateFile {
   }
 
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#file.close();
     this.#synced.close();
   }

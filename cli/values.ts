@@ -3,6 +3,7 @@
 import { closestString } from "@std/text/closest-string";
 import { UsageError } from "../errors.ts";
 import { formatSize, sizeOf } from "../server/limits.ts";
+import { durationOf, formatDuration } from "../text/durations.ts";
 import { printable } from "../text/printable.ts";
 
 /**
@@ -110,5 +111,30 @@ export function parseSize(
       allowsNone ? "0, or " : ""
     }a size from ${formatSize(min)} to ${formatSize(max)}`,
     { hint: `Write bytes, or a size such as: --${option} ${formatSize(otherwise)}` },
+  );
+}
+
+/**
+ * The duration in ms that an option is set to; `otherwise`, if it is not set. `forever` is Infinity.
+ *
+ * @throws {UsageError} if it is not a duration from `min` to `max`, nor `forever`
+ */
+export function parseDuration(
+  options: Map<string, string>,
+  option: string,
+  min: number,
+  max: number,
+  otherwise: number,
+): number {
+  const text = options.get(option);
+  if (text === undefined) return otherwise;
+  if (text === "forever") return Infinity;
+  const value = durationOf(text) ?? NaN;
+  if (value >= min && value <= max) return value;
+  throw new UsageError(
+    `Cannot use --${option} "${printable(text)}": it must be a time from ${
+      formatDuration(min)
+    } to ${formatDuration(max)}, or forever`,
+    { hint: `Write seconds, or a time such as: --${option} ${formatDuration(otherwise)}` },
   );
 }

@@ -184,7 +184,9 @@ export async function withConnection<T>(
 ): Promise<T> {
   const { hostname, port, handshakeMs: ms = HANDSHAKE_MS, signal } = endpoint;
   const address = formatAddress(hostname, port);
-  const connection = new Connection(await dial(endpoint, ms), MAX_FRAME, READ_BUFFER);
+  const connection = new Connection(await dial(endpoint, ms), MAX_FRAME, {
+    readBuffer: READ_BUFFER,
+  });
   let isLate = false;
   // Closing ends the read that `admit` waits for, so no read is left when this function returns.
   const close = () => connection.close();

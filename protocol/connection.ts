@@ -80,6 +80,8 @@ export class Connection {
   #finishing = false;
   #closed = false;
   #isMute = false;
+  /** Called before each write. */
+  readonly #beforeWrite: (() => void) | undefined;
   /** When the read under way began, on the clock of `performance.now()`. */
   #readAt = 0;
   #why: string | undefined;
@@ -87,10 +89,16 @@ export class Connection {
   /**
    * @param limit greatest length of a frame before `admit`; see `FrameDecoder`
    * @param readBuffer bytes of the read buffer
+   * @param beforeWrite is called before each write, after its bytes were taken from the source
    */
-  constructor(conn: Deno.TcpConn, limit: number, readBuffer?: number) {
+  constructor(
+    conn: Deno.TcpConn,
+    limit: number,
+    { readBuffer, beforeWrite }: { readBuffer?: number; beforeWrite?: () => void } = {},
+  ) {
     open++;
     this.#conn = conn;
+    this.#beforeWrite = beforeWrite;
     this.decoder = new FrameDecoder(limit, readBuffer, buffers);
     this.#peer = conn.remoteAddr;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -254,7 +262,10 @@ export class Connection {
 
   #writeNext(): void {
     const bytes = this.#closed ? undefined : this.#urgent.shift() ?? this.#source?.take();
-    if (bytes) return this.#write(bytes);
+    if (bytes) {
+      this.#beforeWrite?.();
+      return this.#write(bytes);
+    }
     this.#rest = NOTHING;
     this.#busy = false;
     this.#onIdle?.();

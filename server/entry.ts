@@ -24,6 +24,10 @@ export const Kind = {
   SESSION: 8,
   /** A member, or a seat, leaves: one byte, a reason of `Left`. */
   LEAVE: 9,
+  /** The limits that change results: `Sizes`. No member. */
+  CONFIG: 10,
+  /** The room's log need not be kept before a position: u64. No member. */
+  TRIM: 11,
 } as const;
 export type Kind = typeof Kind[keyof typeof Kind];
 
@@ -40,6 +44,16 @@ export interface Entry {
   readonly time: number;
   /** The bytes MUST NOT be kept: they may change after the entry was applied. */
   readonly bytes: Uint8Array;
+}
+
+/** The limits that change what entries do. */
+export interface Sizes {
+  /** Bytes of the room's log. */
+  readonly logSize: number;
+  /** Bytes that may wait for one member in its own log. */
+  readonly ownSize: number;
+  /** Bytes of all own logs together; how much the senders of one network may fill: see `OwnSpace`. */
+  readonly ownTotal: number;
 }
 
 export interface JoinBody {
@@ -138,6 +152,66 @@ export function encodeSession({ token, key }: SessionBody): Uint8Array<ArrayBuff
 
 export function parseSession(bytes: Uint8Array): SessionBody {
   return { token: toBase64Url(bytes.subarray(0, TOKEN_SIZE)), key: bytes.slice(TOKEN_SIZE) };
+}
+
+/** logSize (8) || ownSize (8) || ownTotal (8) */
+export function encodeSizes({ logSize, ownSize, ownTotal }: Sizes): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(24);
+  for (const [i, size] of [logSize, ownSize, ownTotal].entries()) writeU64(bytes, 8 * i, size);
+  return bytes;
+}
+
+export function parseSizes(bytes: Uint8Array): Sizes {
+  return { logSize: readU64(bytes, 0), ownSize: readU64(bytes, 8), ownTotal: readU64(bytes, 16) };
+}
+
+/** position (8) */
+export function encodeTrim(position: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(8);
+  writeU64(bytes, 0, position);
+  return bytes;
+}
+
+export function parseTrim(bytes: Uint8Array): number {
+  return readU64(bytes, 0);
+}
+
+/** Bytes of an encoded entry before its own: kind (1), server, connection, member, number (4 each), time (6), length (4). */
+export const ENTRY_HEADER = 27;
+
+/** Writes an entry at `at`; returns where it ends. `server` is 0: a room has one server. */
+export function writeEntry(entry: Entry, into: Uint8Array, at: number): number {
+  const { kind, connection, member, number, time, bytes } = entry;
+  const view = new DataView(into.buffer, into.byteOffset + at, ENTRY_HEADER);
+  view.setUint8(0, kind);
+  view.setUint32(1, 0);
+  view.setUint32(5, connection);
+  view.setUint32(9, member);
+  view.setUint32(13, number);
+  view.setUint16(17, Math.floor(time / 2 ** 32));
+  view.setUint32(19, time >>> 0);
+  view.setUint32(23, bytes.length);
+  into.set(bytes, at + ENTRY_HEADER);
+  return at + ENTRY_HEADER + bytes.length;
+}
+
+/** The size of the encoded entry that begins here; undefined if its header is not complete. */
+export function entrySize(bytes: Uint8Array): number | undefined {
+  if (bytes.length < ENTRY_HEADER) return undefined;
+  return ENTRY_HEADER + new DataView(bytes.buffer, bytes.byteOffset).getUint32(23);
+}
+
+/** Reads one encoded entry. Its bytes are a part of the given ones. */
+export function parseEntry(encoded: Uint8Array): Entry {
+  const view = new DataView(encoded.buffer, encoded.byteOffset, ENTRY_HEADER);
+  return {
+    kind: view.getUint8(0) as Kind,
+    connection: view.getUint32(5),
+    member: view.getUint32(9),
+    number: view.getUint32(13),
+    time: view.getUint16(17) * 2 ** 32 + view.getUint32(19),
+    bytes: encoded.subarray(ENTRY_HEADER),
+  };
 }
 
 function writeU64(bytes: Uint8Array, at: number, value: number): void {

@@ -3,6 +3,7 @@
 
 import { type ErrorCode, Left } from "../protocol.ts";
 import { jsonLine, printable } from "../text/printable.ts";
+import type { NewLogReason } from "./recovery.ts";
 import type { PlaceLimit } from "./member_places.ts";
 
 /** Why a member left: `Left` as a word. */
@@ -47,6 +48,14 @@ export type ServerEvent =
   | { readonly event: "accept-error"; readonly message: string }
   /** A bug in the server: it cost one connection, and no more. */
   | { readonly event: "internal-error"; readonly message: string }
+  /** The room of an earlier process goes on, with this many members. */
+  | { readonly event: "continued"; readonly members: number; readonly entries: number }
+  /** The room of an earlier process cannot go on: its members have to join again. */
+  | { readonly event: "new-log"; readonly reason: NewLogReason }
+  /** The disk takes nothing more: what is said now ends with this process. */
+  | { readonly event: "disk-failed"; readonly message: string }
+  /** What is said is kept again. */
+  | { readonly event: "disk-works" }
   | { readonly event: "stopping"; readonly members: number }
   | { readonly event: "stopped" };
 
@@ -55,6 +64,12 @@ const LEFT_REASONS: Readonly<Record<number, LeftReason>> = {
   [Left.LOST]: "lost",
   [Left.SLOW]: "slow",
   [Left.REFUSED]: "refused",
+};
+
+const NEW_LOG: Readonly<Record<NewLogReason, string>> = {
+  power: "the machine restarted without a stop of the server, so the last messages may be missing",
+  damage: "the end of what was kept is damaged",
+  disk: "the disk failed before the server ended",
 };
 
 /** One of `Left` as a word. */
@@ -93,6 +108,14 @@ function describe(event: ServerEvent): string {
       return `cannot accept a connection: ${event.message}`;
     case "internal-error":
       return `internal error: ${event.message}`;
+    case "continued":
+      return `the room continues where it stopped (${event.members} in the room)`;
+    case "new-log":
+      return `the room has a new log, and its members join again: ${NEW_LOG[event.reason]}`;
+    case "disk-failed":
+      return `cannot keep the room on the disk, it is only in memory now: ${event.message}`;
+    case "disk-works":
+      return "the room is kept on the disk again";
     case "stopping":
       return `stopping (${event.members} in the room)`;
     case "stopped":

@@ -23,6 +23,9 @@ import {
   parseJoin,
   parseResumeBody,
   parseSession,
+  parseSizes,
+  parseTrim,
+  type Sizes,
 } from "./entry.ts";
 import { LogChain, type SavedChain } from "./log_chain.ts";
 import { MemberList } from "./member_list.ts";
@@ -42,17 +45,11 @@ export const OWN_LOGS_SIZE = 32 * 1024 * 1024;
 const ROOM_SEGMENT = 512 * 1024;
 
 /** What decides what `apply` does besides the entries: it is part of the state. */
-export interface FoldConfig {
+export interface FoldConfig extends Sizes {
   /** The name of the room's log, in unpadded base64url. */
   readonly name: string;
   /** The log has a chain: the room is sealed. */
   readonly isChained: boolean;
-  /** Bytes of the room's log. */
-  readonly logSize: number;
-  /** Bytes that may wait for one member in its own log. */
-  readonly ownSize: number;
-  /** Bytes of all own logs together; how much the senders of one network may fill: see `OwnSpace`. */
-  readonly ownTotal: number;
 }
 
 /** A member. Only the fold changes it. */
@@ -123,7 +120,7 @@ export type Applied =
 const NOTHING: Applied = { what: "nothing" };
 const DONE: Applied = { what: "done" };
 
-/** A `Fold` as text. */
+/** The state of a `Fold`, with the room's log from some position on. */
 export interface SavedFold {
   readonly config: FoldConfig;
   readonly chain: SavedChain | undefined;
@@ -136,26 +133,26 @@ export interface SavedFold {
   readonly members: readonly SavedMember[];
 }
 
-interface SavedMember {
+export interface SavedMember {
   readonly id: number;
   readonly start: number;
-  /** In base64, like `key`. */
-  readonly profile: string;
-  readonly awaySince: number | undefined;
+  readonly profile: Uint8Array;
+  /** In ms since 1970; null: it is not away. */
+  readonly awaySince: number | null;
   readonly noDirect: boolean;
   readonly connection: number;
   readonly accepted: number;
   readonly answered: number;
   readonly lasting: boolean;
   readonly tokens: readonly string[];
-  readonly key: string;
+  readonly key: Uint8Array;
   readonly network: string;
   readonly own: SavedOwnLog;
 }
 
 /** A room's state. */
 export class Fold {
-  readonly config: FoldConfig;
+  #config: FoldConfig;
   /** What all members see: the same bytes for all of them, in one order. */
   readonly log: Log;
   /** The chain of that log; undefined in rooms that are not sealed. */
@@ -186,10 +183,30 @@ export class Fold {
       & Pick<FoldConfig, "name">
       & Partial<FoldConfig>,
   ) {
-    this.config = { name, isChained, logSize, ownSize, ownTotal };
+    this.#config = { name, isChained, logSize, ownSize, ownTotal };
     this.#ownSpace = new OwnSpace(ownTotal);
     this.log = new Log(logSize, Math.min(ROOM_SEGMENT, Math.ceil(logSize / 4)));
     if (isChained) this.chain = new LogChain(this.log, tokenBytes("log name", name));
+  }
+
+  get config(): FoldConfig {
+    return this.#config;
+  }
+
+  /** The highest number of a connection. */
+  get connections(): number {
+    const all = Array.from(this.#members.values(), ({ connection }) => connection);
+    return [...all, ...this.#seats.values()].reduce((a, b) => Math.max(a, b), 0);
+  }
+
+  /** The reserved ids, and the connections that they are for. */
+  seats(): Iterable<readonly [id: number, connection: number]> {
+    return this.#seats;
+  }
+
+  /** Without the bytes of the log from here on, nobody could continue it. */
+  get tail(): number {
+    return this.chain?.last ?? this.log.end;
   }
 
   get size(): number {
@@ -239,6 +256,11 @@ export class Fold {
       return { what: "seated", id };
     }
     if (entry.kind === Kind.JOIN) return this.#join(entry);
+    if (entry.kind === Kind.CONFIG) return this.#configure(parseSizes(entry.bytes));
+    if (entry.kind === Kind.TRIM) {
+      this.log.trim(Math.min(parseTrim(entry.bytes), this.tail));
+      return DONE;
+    }
     const member = this.#members.get(entry.member);
     if (!member) {
       const isSeat = this.#seats.get(entry.member) === entry.connection;
@@ -265,6 +287,13 @@ export class Fold {
         this.#leave(member, entry.bytes[0] ?? Left.LOST);
         return DONE;
     }
+  }
+
+  #configure(sizes: Sizes): Applied {
+    this.#config = { ...this.#config, ...sizes };
+    this.log.capacity = sizes.logSize;
+    this.#ownSpace.capacity = sizes.ownTotal;
+    return DONE;
   }
 
   #join({ member: id, connection, bytes }: Entry): Applied {
@@ -385,29 +414,29 @@ export class Fold {
     return this.log.append(frame);
   }
 
-  /** The state, from which another fold can go on. */
-  save(): SavedFold {
+  /** The state, from which another fold can go on; with the room's log from `from` on, `tail` at the latest. */
+  save(from: number = this.log.start): SavedFold {
     const { config, time, said, log } = this;
     return {
       config,
-      chain: this.chain?.save(),
+      chain: this.chain?.save(from),
       time,
       lastId: this.#lastId,
       said,
-      log: log.save(),
+      log: log.save(from),
       seats: [...this.#seats],
       members: Array.from(this.#members.values(), (member) => ({
         id: member.id,
         start: member.start,
-        profile: member.profile.toBase64(),
-        awaySince: member.awaySince,
+        profile: member.profile,
+        awaySince: member.awaySince ?? null,
         noDirect: member.noDirect,
         connection: member.connection,
         accepted: member.accepted,
         answered: member.answered,
         lasting: member.lasting,
         tokens: member.tokens,
-        key: member.key.toBase64(),
+        key: member.key,
         network: member.network,
         own: member.own.save(),
       })),
@@ -425,10 +454,12 @@ export class Fold {
     for (const one of saved.members) {
       const own = new OwnLog(fold.config.ownSize + MAX_FRAME, fold.#ownSpace);
       own.restore(one.own);
-      const member = new FoldMember({ ...one, own, profile: Uint8Array.fromBase64(one.profile) });
-      const { awaySince, noDirect, accepted, answered, lasting } = one;
-      Object.assign(member, { awaySince, noDirect, accepted, answered, lasting });
-      member.key = Uint8Array.fromBase64(one.key);
+      const member = new FoldMember({ ...one, own });
+      const { noDirect, accepted, answered, lasting } = one;
+      Object.assign(member, { noDirect, accepted, answered, lasting });
+      member.awaySince = one.awaySince ?? undefined;
+      // A copy: what was saved may be a part of something large.
+      member.key = one.key.slice();
       fold.#add(member);
       fold.#setTokens(member, one.tokens);
     }

@@ -3,16 +3,20 @@
 // for a member: what a member has not taken stays in the log. A member that is too far behind loses its connection; if
 // its log is overrun, it leaves the room.
 
+import { equals } from "@std/bytes/equals";
 import { AckOutcome, type Frame, Left } from "../protocol.ts";
 import {
   encodeHaveBody,
   encodeJoin,
   encodeResumeBody,
   encodeSession,
+  encodeSizes,
+  encodeTrim,
   type Entry,
   Kind,
   type ResumeBody,
   type SessionBody,
+  type Sizes,
 } from "./entry.ts";
 import { type Applied, Fold, type FoldConfig, ROOM_LOG_SIZE } from "./fold.ts";
 import { Member, type Outlet } from "./member.ts";
@@ -46,6 +50,10 @@ export interface Start {
 export interface HubOptions extends Partial<Omit<FoldConfig, "name">> {
   /** The name of the room's log: `TOKEN_SIZE` bytes in unpadded base64url. */
   name: string;
+  /** A room that goes on; `goOn` follows. Its own name and chain count. */
+  fold?: Fold | undefined;
+  /** Receives each entry before it is applied. */
+  record?: ((entry: Entry) => void) | undefined;
   /** Bytes by which a connected member may fall behind; by default at most half of the log. */
   backlog?: number;
   /** Calls the function soon, after all frames of the same turn are appended: one write then carries all of them. */
@@ -72,6 +80,8 @@ export interface Origin {
 export class Hub {
   readonly fold: Fold;
   readonly #order: Order<Applied>;
+  readonly #sizes: Partial<Sizes>;
+  readonly #record: (entry: Entry) => void;
   readonly #backlog: number;
   readonly #schedule: (flush: () => void) => void;
   readonly #clock: () => number;
@@ -85,12 +95,47 @@ export class Hub {
 
   constructor(options: HubOptions) {
     const { logSize = ROOM_LOG_SIZE, clock } = options;
-    this.fold = new Fold(options);
+    const { ownSize, ownTotal } = options;
+    this.#sizes = { logSize, ...(ownSize && { ownSize }), ...(ownTotal && { ownTotal }) };
+    this.#record = options.record ?? (() => {});
+    this.fold = options.fold ?? new Fold(options);
+    this.#connections = this.fold.connections;
     this.#order = new MemoryOrder((entry) => this.#apply(entry), clock);
     this.#backlog = options.backlog ?? Math.min(BACKLOG, logSize / 2);
     this.#schedule = options.schedule ?? queueMicrotask;
     this.#clock = clock;
     this.#onLeave = options.onLeave ?? (() => {});
+  }
+
+  /**
+   * Takes over the room that was given: its members have no connection now. Those that can never resume leave, and
+   * seats are given up. Returns the others.
+   */
+  goOn(): Member[] {
+    const { config } = this.fold;
+    const sizes = { ...config, ...this.#sizes };
+    const isChanged = !equals(encodeSizes(sizes), encodeSizes(config));
+    if (isChanged) this.#putForRoom(Kind.CONFIG, encodeSizes(sizes));
+    for (const [id, connection] of [...this.fold.seats()]) this.release({ id, connection });
+    for (const state of this.fold.members()) {
+      const member = new Member(state, undefined, this.log, () => undefined);
+      // Where its client is, only the client knows.
+      member.rewind(this.log.end, state.own.log.start);
+      this.#members.set(member.id, member);
+    }
+    for (const member of [...this.#members.values()]) {
+      if (!member.state.lasting) this.leave(member, Left.LOST);
+    }
+    return [...this.#members.values()];
+  }
+
+  /** The room's log before a position need not be kept any more. */
+  trim(position: number): void {
+    if (position > this.log.start) this.#putForRoom(Kind.TRIM, encodeTrim(position));
+  }
+
+  #putForRoom(kind: Kind, bytes: Uint8Array): void {
+    this.#put({ kind, connection: 0, member: 0, bytes });
   }
 
   /** What all members see. */
@@ -247,17 +292,20 @@ export class Hub {
     const { have, state } = member;
     const at = this.#clock();
     const isFirst = isConfirmed && !state.lasting;
+    // Clients repeat it, so that their server knows that they are there: that says nothing new.
+    if (!isFirst && position === have.position && have.at > -Infinity) return;
     if (!isFirst && position - have.position < HAVE_SIZE && at - have.at < HAVE_MS) return;
     member.have = { position, at };
     this.#putFor(member, Kind.HAVE, encodeHaveBody({ position, isConfirmed }));
   }
 
   #apply(entry: Entry): Applied {
-    const { end, begun } = this.log;
+    const { start, end, begun } = this.log;
+    this.#record(entry);
     const applied = this.fold.apply(entry);
     const member = this.#members.get(entry.member);
     if (member?.state.left) this.#forget(member, member.state.left.reason);
-    if (this.log.begun !== begun) this.#endSlow();
+    if (this.log.begun !== begun || this.log.start !== start) this.#endSlow();
     if (this.log.end !== end) this.#wakeAll();
     return applied;
   }

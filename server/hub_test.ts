@@ -20,7 +20,16 @@ import {
 import fc from "../tests/support/property.ts";
 import { drawToken } from "../protocol/resume.ts";
 import type { Entry } from "./entry.ts";
-import { Fold, type FoldConfig, OWN_LOG_SIZE, OWN_LOGS_SIZE, ROOM_LOG_SIZE } from "./fold.ts";
+import { decode } from "@std/msgpack/decode";
+import { encode } from "@std/msgpack/encode";
+import {
+  Fold,
+  type FoldConfig,
+  OWN_LOG_SIZE,
+  OWN_LOGS_SIZE,
+  ROOM_LOG_SIZE,
+  type SavedFold,
+} from "./fold.ts";
 import { BACKLOG, Hub, type HubOptions, type Start } from "./hub.ts";
 import type { Member, Outlet } from "./member.ts";
 import { ACKS_SIZE, RUN_COST } from "./own_log.ts";
@@ -1549,11 +1558,19 @@ function record(hub: Hub): Entry[] {
   return entries;
 }
 
+/** The same room, as a file would have it. */
+function restored(fold: Fold): Fold {
+  const { chain = null, ...saved } = fold.save();
+  const file = decode(encode({ chain, ...saved } as unknown as Parameters<typeof encode>[0]));
+  const read = file as unknown as SavedFold;
+  return Fold.restore({ ...read, chain: read.chain ?? undefined });
+}
+
 /** Applies the entries to another fold. After `cut` of them it is saved, and a third one goes on. */
 function replayStream(entries: readonly Entry[], config: FoldConfig, cut: number): Fold {
   let fold = new Fold(config);
   for (const [i, entry] of entries.entries()) {
-    if (i === cut) fold = Fold.restore(JSON.parse(JSON.stringify(fold.save())));
+    if (i === cut) fold = restored(fold);
     fold.apply(entry);
   }
   return fold;

@@ -41,6 +41,17 @@ export const UNLIMITED = 2 ** 31;
 export const MIN_LOG = MIB;
 /** The largest log: it is kept in memory. */
 export const MAX_LOG: number = 1024 * MIB;
+/** The smallest `--keep`: a segment of it holds a few of the largest frames, and far more than most snapshots. */
+export const MIN_KEEP: number = 8 * MIB;
+/** The greatest `--keep`: the log in memory is as large. */
+export const MAX_KEEP: number = MAX_LOG;
+/** About a million messages of 64 bytes: weeks of an office. */
+export const DEFAULT_KEEP: number = 64 * MIB;
+/** With less, a member that changes trains would miss messages. */
+export const MIN_KEEP_MS = 60_000;
+export const MAX_KEEP_MS: number = 365 * 86_400_000;
+/** A week: people come back from a holiday, and what was said is not kept for ever. */
+export const DEFAULT_KEEP_MS: number = 7 * 86_400_000;
 /** The greatest number of members or connections that an option accepts: more than anyone needs. */
 export const MAX_COUNT = 999_999;
 /** The smallest backlog: with less, a single largest frame would disconnect a member. */

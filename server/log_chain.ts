@@ -21,8 +21,8 @@ interface Link {
   readonly value: Uint8Array;
 }
 
-/** A `LogChain` as text: positions and values in base64. */
-export type SavedChain = readonly (readonly [position: number, value: string])[];
+/** The state of a `LogChain`: the restarts, the oldest first. */
+export type SavedChain = readonly (readonly [position: number, value: Uint8Array])[];
 
 /** The chain of one log. */
 export class LogChain {
@@ -72,14 +72,19 @@ export class LogChain {
     return linkOf(hash);
   }
 
-  save(): SavedChain {
-    return this.#links.map(({ position, value }) => [position, value.toBase64()] as const);
+  /** The position of the last restart: the chain goes on from there. */
+  get last(): number {
+    return this.#links.at(-1)!.position;
+  }
+
+  /** The chain from a restart on. */
+  save(from: number = this.#links[0]!.position): SavedChain {
+    return this.#links.filter(({ position }) => position >= from)
+      .map(({ position, value }) => [position, value] as const);
   }
 
   restore(saved: SavedChain): void {
-    this.#links = saved.map(([position, value]) => ({
-      position,
-      value: Uint8Array.fromBase64(value),
-    }));
+    // A copy: what was saved may be a part of something large.
+    this.#links = saved.map(([position, value]) => ({ position, value: value.slice() }));
   }
 }

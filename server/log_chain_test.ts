@@ -115,7 +115,7 @@ Deno.test("LogChain.save, restore: a chain that goes on is the same, also after 
     fc.property(randomFrames(20, 60), fc.nat({ max: 60 }), (frames, cut) => {
       const before = open();
       for (const frame of frames.slice(0, cut)) before.append(frame);
-      const saved = JSON.parse(JSON.stringify([before.log.save(), before.chain.save()]));
+      const saved = structuredClone([before.log.save(), before.chain.save()] as const);
       const after = open();
       after.log.restore(saved[0]);
       after.chain.restore(saved[1]);

@@ -48,7 +48,7 @@ export class Member {
   /** @param list of the members before it */
   constructor(
     state: FoldMember,
-    outlet: Outlet,
+    outlet: Outlet | undefined,
     room: Log,
     list: () => Uint8Array<ArrayBuffer> | undefined,
   ) {

@@ -42,6 +42,14 @@ export const METRICS = {
     type: "gauge",
     help: "Bytes of file data that members may send or that wait for their receivers.",
   },
+  chat_state_bytes: {
+    type: "gauge",
+    help: "Bytes of the files that keep the room (--state).",
+  },
+  chat_state_failed: {
+    type: "gauge",
+    help: "1 while the disk does not take what is to be kept, so that it is only in memory.",
+  },
   chat_process_resident_bytes: {
     type: "gauge",
     help: "Bytes of RAM that the process takes.",
@@ -116,6 +124,16 @@ export const METRICS = {
     type: "counter",
     read: true,
     help: "Bytes appended to the room's log.",
+  },
+  chat_state_bytes_written_total: {
+    type: "counter",
+    read: true,
+    help: "Bytes written to the files that keep the room.",
+  },
+  chat_state_syncs_total: {
+    type: "counter",
+    read: true,
+    help: "Times that these bytes were brought to the disk.",
   },
 } as const satisfies Record<`chat_${string}`, Metric>;
 

@@ -11,11 +11,15 @@ const READINGS: Readings = {
   chat_room_log_bytes_held: 524288,
   chat_own_logs_bytes_held: 4096,
   chat_data_bytes_granted: 8,
+  chat_state_bytes: 4096,
+  chat_state_failed: 0,
   chat_process_resident_bytes: 66060288,
   chat_frames_received_total: 7,
   chat_bytes_received_total: 2 ** 40 + 1,
   chat_messages_total: 8,
   chat_bytes_appended_total: 9,
+  chat_state_bytes_written_total: 10,
+  chat_state_syncs_total: 11,
 };
 
 /** The value of each line that is not a comment, by the text before it. */
@@ -53,7 +57,7 @@ Deno.test("Counters.render: HELP and TYPE come once before each metric, and each
       'chat_direct_messages_total{outcome="busy"} 0\n' +
       'chat_direct_messages_total{outcome="gone"} 0\n# HELP ',
   ));
-  assert(text.endsWith("\nchat_bytes_appended_total 9\n"));
+  assert(text.endsWith("\nchat_state_syncs_total 11\n"));
   // The grammar of the format, as far as it is used here.
   let metric = "";
   for (const line of text.trimEnd().split("\n")) {

@@ -5,6 +5,7 @@ import type { ProtocolAdapter } from "./adapter.ts";
 import type { AddressRange } from "./addresses.ts";
 import type { ServerEvent } from "./events.ts";
 import type { HubOptions } from "./hub.ts";
+import type { Journal } from "./journal.ts";
 import type { Limits } from "./limits.ts";
 
 export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSize" | "ownTotal"> {
@@ -34,6 +35,8 @@ export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSiz
   finishMs?: number;
   /** How long after a lost connection the others see the member as away, in ms. */
   awayMs?: number;
+  /** Keeps the room beyond this process. `begin` has not been called yet. */
+  journal?: Journal;
   /** Receives each event for the operator: numbers and addresses, never content. */
   onEvent?: (event: ServerEvent) => void;
 }

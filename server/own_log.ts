@@ -29,7 +29,7 @@ export interface OwnLogRun {
   readonly isAck: boolean;
 }
 
-/** An `OwnLog` as text. */
+/** The state of an `OwnLog`. */
 export interface SavedOwnLog {
   readonly log: SavedLog;
   readonly runs: readonly (readonly [

@@ -53,7 +53,7 @@ Deno.test("OwnLog: knows for each frame what comes before it in the room's log, 
     }
     const spaceAgain = new OwnSpace(1e6);
     const again = new OwnLog(1e6, spaceAgain);
-    again.restore(JSON.parse(JSON.stringify(own.save())));
+    again.restore(structuredClone(own.save()));
     assertEquals(again.save(), own.save());
     for (const network of ["a", "b", "c"]) {
       assertEquals(spaceAgain.takenBy(network), space.takenBy(network));

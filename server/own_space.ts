@@ -15,8 +15,8 @@ const AWAY_PARTS = 2;
 
 /** The space for the own logs of all members of a room. */
 export class OwnSpace {
-  /** In bytes. */
-  readonly capacity: number;
+  /** In bytes. With a smaller one than is taken, nothing more fits. */
+  capacity: number;
   readonly #byNetwork = new Tally();
   #taken = 0;
 

@@ -3,7 +3,7 @@
 
 import { frameSize } from "../protocol.ts";
 
-/** A `Log` as text. */
+/** The state of a `Log`, from some position on. */
 export interface SavedLog {
   readonly end: number;
   readonly begun: number;
@@ -11,8 +11,8 @@ export interface SavedLog {
     readonly start: number;
     /** Bytes that it can hold. */
     readonly size: number;
-    /** The used bytes, in base64. */
-    readonly bytes: string;
+    /** The used bytes: they never change. */
+    readonly bytes: Uint8Array;
   }[];
 }
 
@@ -34,8 +34,7 @@ interface Segment {
  * because a write to a socket that the peer does not read cannot be taken back.
  */
 export class Log {
-  /** Bytes that can be read at most. */
-  readonly capacity: number;
+  #capacity: number;
   readonly #segment: number;
   readonly #first: number;
   #segments: Segment[] = [];
@@ -52,9 +51,18 @@ export class Log {
    * @param first bytes of the first segment: further ones are as large as all before them, up to `segment`
    */
   constructor(capacity: number, segment: number, first: number = segment) {
-    this.capacity = capacity;
+    this.#capacity = capacity;
     this.#segment = segment;
     this.#first = first;
+  }
+
+  /** Bytes that can be read at most. A smaller capacity takes effect with the next segment. */
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  set capacity(bytes: number) {
+    this.#capacity = bytes;
   }
 
   /** The position of the oldest byte in the log. */
@@ -96,7 +104,7 @@ export class Log {
   }
 
   #begin(bytes: Uint8Array<ArrayBuffer>): Segment {
-    while (this.#segments.length > 0 && this.#end - this.start + bytes.length > this.capacity) {
+    while (this.#segments.length > 0 && this.#end - this.start + bytes.length > this.#capacity) {
       this.#drop();
     }
     const segment = { start: this.#end, bytes, used: 0 };
@@ -172,22 +180,32 @@ export class Log {
     if (this.#last.position < this.start) this.#last = NOTHING_READ;
   }
 
-  save(): SavedLog {
-    const segments = this.#segments.map(({ start, bytes, used }) => ({
-      start,
-      size: bytes.length,
-      bytes: bytes.subarray(0, used).toBase64(),
-    }));
+  /**
+   * The log from a position on, where a frame starts or the log ends.
+   *
+   * @throws {RangeError} if the log does not have this position
+   */
+  save(from: number = this.start): SavedLog {
+    const segments: SavedLog["segments"][number][] = [];
+    for (const { start, bytes, used } of this.#segments) {
+      if (start + used <= from) continue;
+      const skipped = Math.max(0, from - start);
+      segments.push({
+        start: start + skipped,
+        size: bytes.length - skipped,
+        bytes: bytes.subarray(skipped, used),
+      });
+    }
     return { end: this.#end, begun: this.#begun, segments };
   }
 
   restore({ end, begun, segments }: SavedLog): void {
     this.#end = end;
     this.#begun = begun;
-    this.#segments = segments.map(({ start, size, bytes: text }) => {
+    this.#segments = segments.map(({ start, size, bytes: saved }) => {
       const bytes = new Uint8Array(size);
-      const { written } = bytes.setFromBase64(text);
-      return { start, bytes, used: written };
+      bytes.set(saved);
+      return { start, bytes, used: saved.length };
     });
     this.#held = this.#segments.reduce((sum, { bytes }) => sum + bytes.length, 0);
     this.#last = NOTHING_READ;

@@ -22,5 +22,6 @@ export interface StateFile {
    * called meanwhile.
    */
   sync(): Promise<void>;
+  /** May be called again. */
   close(): void;
 }

@@ -152,6 +152,10 @@ const EVENTS: { readonly [E in ServerEvent["event"]]: Extract<ServerEvent, { eve
   flooded: { event: "flooded", member: 3 },
   "accept-error": { event: "accept-error", message: "too many files are open" },
   "internal-error": { event: "internal-error", message: "TypeError: …" },
+  continued: { event: "continued", members: 4, entries: 9000 },
+  "new-log": { event: "new-log", reason: "power" },
+  "disk-failed": { event: "disk-failed", message: "no space is left on the disk" },
+  "disk-works": { event: "disk-works" },
   stopping: { event: "stopping", members: 4 },
   stopped: { event: "stopped" },
 };

@@ -1,0 +1,320 @@
+import { assert, assertEquals, assertLess, assertLessOrEqual, assertRejects } from "@std/assert";
+import { ChatError } from "../errors.ts";
+import { assertSameRoom, KeptRoom } from "../tests/support/kept_room.ts";
+import fc from "../tests/support/property.ts";
+import type { Member } from "./member.ts";
+import { SEGMENT_HEADER } from "./segment.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+Deno.test("Journal: a new room is in the file before anybody joins, and goes on when its process is killed", async () => {
+  const room = await KeptRoom.open();
+  const again = await room.killed();
+  assertEquals(again.hub.fold.config.name, room.hub.fold.config.name);
+  assertEquals([again.journal.recovery.entries, again.journal.recovery.newLog], [0, undefined]);
+});
+
+Deno.test("Journal: everything that was flushed is there after the process was killed, and nothing else", async () => {
+  const room = await KeptRoom.open();
+  const [ada, bob] = [room.join(), room.join()];
+  room.say(ada, "hello");
+  room.tell(ada, bob, "only for you");
+  room.journal.flush();
+  const before = await room.killed();
+  assertSameRoom(before.hub.fold, room.hub.fold);
+  assertEquals(before.found.map(({ id }) => id), [1, 2]);
+  room.say(ada, "nobody has seen this");
+  const after = await room.killed();
+  assertSameRoom(after.hub.fold, before.hub.fold);
+  // Numbers of connections, ids and positions are never used twice.
+  const carol = after.join();
+  assertEquals([carol.id, carol.state.connection], [3, 3]);
+});
+
+Deno.test("Journal: members that never confirmed WELCOME have left after a restart, and seats are given up", async () => {
+  const room = await KeptRoom.open();
+  const ada = room.join();
+  room.hub.join(new Uint8Array(3), { wake() {}, cut() {}, drop() {} });
+  room.hub.reserve();
+  room.journal.flush();
+  const again = await room.killed();
+  const { fold } = again.hub;
+  assertEquals([again.found.map(({ id }) => id), fold.size, fold.reserved], [[ada.id], 1, 0]);
+  assertEquals(again.join().id, 4);
+});
+
+Deno.test("Journal: a record that was cut off by a kill is dropped, at every byte", async () => {
+  const room = await KeptRoom.open();
+  const ada = room.join();
+  room.say(ada, "seen");
+  room.journal.flush();
+  const file = room.files[0]!;
+  const { length } = file.bytes;
+  room.say(ada, "never seen");
+  room.journal.flush();
+  for (let size = length; size < file.bytes.length; size++) {
+    const files = [file.after(file.bytes.slice(0, size)), ...room.files.slice(1)];
+    const again = await KeptRoom.open({ files });
+    assertEquals([again.hub.fold.said, again.journal.recovery.cut], [1, size - length]);
+    assertEquals(again.hub.fold.config.name, room.hub.fold.config.name);
+    // It goes on after the cut.
+    again.say(again.found[0]!, "next");
+    again.journal.flush();
+    assertEquals((await again.killed()).hub.fold.said, 2);
+  }
+});
+
+Deno.test("Journal: property: whenever a process is killed, the next one has the same room", async () => {
+  const step = fc.record({
+    what: fc.constantFrom(
+      "join",
+      "say",
+      "say",
+      "say",
+      "tell",
+      "have",
+      "away",
+      "leave",
+      "kill",
+      "sync",
+    ),
+    who: fc.nat(20),
+    to: fc.nat(20),
+    size: fc.constantFrom(1, 300, 60 * KIB, 200 * KIB),
+  });
+  const seen = { kills: 0, rotations: 0, trims: 0 };
+  await fc.assert(
+    fc.asyncProperty(
+      fc.boolean(),
+      fc.array(step, { maxLength: 250, size: "max" }),
+      async (isChained, steps) => {
+        const options = { isChained, keep: 1200 * KIB };
+        let room = await KeptRoom.open(options);
+        let members: Member[] = [];
+        for (const { what, who, to, size } of steps) {
+          const member = members[who % members.length];
+          const other = members[to % members.length];
+          if (what === "join") members.push(room.join(new Uint8Array(size % 1000)));
+          else if (what === "kill") {
+            room.journal.flush();
+            const next = await room.killed(options);
+            seen.kills++;
+            assertSameRoom(next.hub.fold, room.hub.fold);
+            // Both logs begin where the oldest segment does, but the one in memory drops larger pieces.
+            assertLessOrEqual(room.hub.log.start, next.hub.log.start);
+            room = next;
+            members = [...next.found];
+          } else if (what === "sync") await room.sync();
+          else if (member && other && room.hub.has(member)) {
+            if (what === "say") room.say(member, new Uint8Array(size));
+            if (what === "tell") room.tell(member, other, new Uint8Array(size));
+            if (what === "have") room.hub.have(member, member.state.own.log.end);
+            if (what === "away") room.hub.setAway(member);
+            if (what === "leave") room.leave(member);
+          }
+          if (who % 3 === 0) room.journal.flush();
+        }
+        const sequences = room.files.filter(({ bytes }) => bytes.length > 0).length;
+        if (sequences > 1) seen.rotations++;
+        if (room.hub.log.start > 0) seen.trims++;
+      },
+    ),
+    { numRuns: 40 },
+  );
+  for (const [name, count] of Object.entries(seen)) assertLess(10, count, name);
+});
+
+Deno.test("Journal: the ring keeps at least `keep` bytes of what was said, and not much more", async () => {
+  const keep = 2 * MIB;
+  const room = await KeptRoom.open({ keep });
+  const ada = room.join();
+  for (let i = 0; i < 400; i++) {
+    room.say(ada, new Uint8Array(20 * KIB).fill(i));
+    room.journal.flush();
+  }
+  const again = await room.killed({ keep });
+  assertSameRoom(again.hub.fold, room.hub.fold);
+  const { log } = again.hub;
+  assertLessOrEqual(0.7 * keep, log.end - log.start);
+  assertLess(room.journal.status.size, 2 * keep);
+});
+
+Deno.test("Journal: syncs once a second what was written, marks it, and does nothing in a quiet room", async () => {
+  const room = await KeptRoom.open();
+  await room.sync();
+  assertEquals(room.timer.count(1_000), 0);
+  room.say(room.join(), "hello");
+  room.journal.flush();
+  assertEquals(room.timer.count(1_000), 1);
+  const [file] = room.files;
+  assertLess(file!.synced.length, file!.bytes.length);
+  await room.sync();
+  assertEquals(file!.synced.length, file!.bytes.length);
+  assertEquals(room.timer.count(1_000), 0);
+});
+
+Deno.test("Journal: after an orderly stop the room goes on, also when the machine was restarted", async () => {
+  const room = await KeptRoom.open();
+  const ada = room.join();
+  room.say(ada, "hello");
+  await room.journal.stop();
+  const again = await room.killed({ boot: "2000000" });
+  assertEquals([again.journal.recovery.newLog, again.hub.fold.said], [undefined, 1]);
+  // The mark of the orderly stop is gone, on the disk: the next end may be another one.
+  again.say(again.found[0]!, "more");
+  again.journal.flush();
+  const synced = again.files.map((file) => file.after(file.synced));
+  const third = await KeptRoom.open({ files: synced, boot: "3000000" });
+  assertEquals([third.journal.recovery.newLog, third.found], ["power", []]);
+});
+
+Deno.test("Journal: after a power cut, or on a system without a name for a boot, a new log begins", async () => {
+  for (const boot of ["2000000", undefined]) {
+    const room = await KeptRoom.open({ boot: boot && "1000000" });
+    room.say(room.join(), "hello");
+    room.journal.flush();
+    await room.sync();
+    const again = await room.killed({ boot });
+    assertEquals([again.journal.recovery.newLog, again.hub.fold.size], ["power", 0]);
+    assert(again.hub.fold.config.name !== room.hub.fold.config.name);
+    // What was there is dropped.
+    const third = await again.killed({ boot: "1000000", newLog: false });
+    assertEquals(third.hub.fold.size, 0);
+  }
+});
+
+Deno.test("Journal: with `newLog`, the room begins again, whatever is in the files", async () => {
+  const room = await KeptRoom.open();
+  room.say(room.join(), "hello");
+  room.journal.flush();
+  room.files[0]!.write(SEGMENT_HEADER + 10, Uint8Array.of(1, 2, 3));
+  room.files[3]!.write(0, new Uint8Array(100));
+  const again = await room.killed({ newLog: true });
+  assertEquals([again.hub.fold.size, again.files[3]!.bytes.length], [0, 0]);
+});
+
+Deno.test("Journal: drops nothing before `begin`: a server that cannot listen has changed nothing", async () => {
+  const { Journal } = await import("./journal.ts");
+  const room = await KeptRoom.open();
+  room.say(room.join(), "hello");
+  await room.journal.stop();
+  const files = room.files.map((file) => file.after());
+  const options = {
+    files,
+    keep: MIB,
+    keepForMs: Infinity,
+    newLog: true,
+    boot: "1000000",
+    clock: () => 0,
+    after: () => () => {},
+  };
+  await Journal.open(options);
+  assertEquals((await KeptRoom.open({ files })).hub.fold.said, 1);
+});
+
+Deno.test("Journal: a copy of the files is refused: the room may have gone on since", async () => {
+  const room = await KeptRoom.open();
+  await room.journal.stop();
+  const files = room.files.map((file) => {
+    const copy = file.after();
+    copy.inode = `2:${file.name}`;
+    return copy;
+  });
+  await assertRejects(() => KeptRoom.open({ files }), ChatError, "log-0: it is a copy");
+  assertEquals((await KeptRoom.open({ files, newLog: true })).hub.fold.size, 0);
+});
+
+Deno.test("Journal: files of another version are refused", async () => {
+  const room = await KeptRoom.open();
+  await room.journal.stop();
+  const files = room.files.map((file) => file.after());
+  files[0]!.write(0, new TextEncoder().encode("chat state 2\n"));
+  await assertRejects(() => KeptRoom.open({ files }), ChatError, "another version of chat");
+});
+
+Deno.test("Journal: when the disk is full, the room goes on in memory; the next start begins a new log", async () => {
+  const room = await KeptRoom.open();
+  const ada = room.join();
+  room.say(ada, "kept");
+  room.journal.flush();
+  for (const file of room.files) file.space = 10;
+  room.say(ada, "this does not fit");
+  room.journal.flush();
+  assertEquals(room.events, ["failed: no space is left on the disk"]);
+  room.say(ada, "only in memory");
+  room.journal.flush();
+  assertEquals(room.hub.fold.said, 3);
+  const again = await room.killed();
+  assertEquals([again.journal.recovery.newLog, again.hub.fold.said], ["disk", 0]);
+});
+
+Deno.test("Journal: when the disk has space again, the room is kept again, with what was said meanwhile", async () => {
+  const room = await KeptRoom.open();
+  const ada = room.join();
+  for (const file of room.files) file.space = 10;
+  room.say(ada, "this does not fit");
+  room.journal.flush();
+  room.timer.pass(30_000);
+  assertEquals(room.events.length, 1);
+  for (const file of room.files) file.space = Infinity;
+  room.timer.pass(30_000);
+  assertEquals(room.events.at(-1), "works");
+  room.say(ada, "kept");
+  room.journal.flush();
+  const again = await room.killed();
+  assertSameRoom(again.hub.fold, room.hub.fold);
+  assertEquals(again.hub.fold.said, 2);
+});
+
+Deno.test("Journal: a sync that fails counts as a failure of the disk", async () => {
+  const room = await KeptRoom.open();
+  room.say(room.join(), "hello");
+  room.journal.flush();
+  room.files[0]!.gate = Promise.reject(Object.assign(new Error("EIO"), { code: "EIO" }));
+  await room.sync();
+  assertEquals(room.events, ["failed: the device reported an error"]);
+});
+
+Deno.test("Journal: what is older than `keepForMs` is dropped, also in a quiet room; nothing happens when all is dropped", async () => {
+  let now = 1e12;
+  const hour = 3_600_000;
+  const options = { keepForMs: 16 * hour, clock: () => now, keep: MIB };
+  const room = await KeptRoom.open(options);
+  const ada = room.join();
+  for (let i = 0; i < 100; i++) room.say(ada, new Uint8Array(6 * KIB));
+  while (ada.take());
+  room.journal.flush();
+  for (let i = 0; i < 24 * 6; i++) {
+    now += hour / 6;
+    room.timer.pass(600_000);
+  }
+  const live = () => room.files.filter(({ bytes }) => bytes.length > 0).length;
+  assertEquals(live(), 1);
+  // The chain of a sealed room needs the last 64 KiB, and a frame.
+  const again = await room.killed(options);
+  assertSameRoom(again.hub.fold, room.hub.fold);
+  assertLess(again.hub.log.end - again.hub.log.start, 80 * KIB);
+  const { written } = room.journal.status;
+  for (let i = 0; i < 24 * 6; i++) {
+    now += hour / 6;
+    room.timer.pass(600_000);
+  }
+  assertEquals([live(), room.journal.status.written - written < 200], [1, true]);
+});
+
+Deno.test("Journal: another size of the log takes effect at the next start", async () => {
+  const room = await KeptRoom.open({ keep: 4 * MIB });
+  const ada = room.join();
+  for (let i = 0; i < 30; i++) {
+    room.say(ada, new Uint8Array(100 * KIB));
+    room.journal.flush();
+  }
+  const smaller = await room.killed({ keep: 2 * MIB });
+  assertEquals(smaller.hub.fold.config.logSize, 2 * MIB);
+  for (let i = 0; i < 10; i++) smaller.say(smaller.found[0]!, new Uint8Array(100 * KIB));
+  assertLessOrEqual(smaller.hub.log.end - smaller.hub.log.start, 2 * MIB);
+  smaller.journal.flush();
+  const again = await smaller.killed({ keep: 2 * MIB });
+  assertSameRoom(again.hub.fold, smaller.hub.fold);
+});

@@ -1,0 +1,53 @@
+// Keeps a server's room in a journal, and goes on with the room of an earlier process. Knows no socket.
+
+import type { Absences } from "./absences.ts";
+import type { ServerEvent } from "./events.ts";
+import type { FoldMember } from "./fold.ts";
+import type { Hub } from "./hub.ts";
+import type { Journal } from "./journal.ts";
+import type { Member } from "./member.ts";
+
+/** What this needs of a server. */
+export interface KeptServer {
+  readonly hub: Hub;
+  readonly absences: Absences;
+  /** A clock that never goes back, in ms. */
+  readonly now: () => number;
+  /** A member of an earlier process has a session here, without a connection. */
+  readonly open: (member: Member) => void;
+  readonly report: (event: ServerEvent) => void;
+  /** Shows a text to all members. */
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * Goes on with the room of an earlier process, if there is one, and keeps it from now on.
+ *
+ * @throws {ChatError} if it cannot be kept
+ */
+export function keep(journal: Journal, server: KeptServer): void {
+  const { hub, absences, now, open, report, warn } = server;
+  journal.begin(hub.fold, {
+    trim: (position) => hub.trim(position),
+    failed: (message) => {
+      report({ event: "disk-failed", message });
+      warn("the server cannot keep what is said any more: if it ends, that is lost");
+    },
+    works: () => {
+      report({ event: "disk-works" });
+      warn("the server keeps what is said again");
+    },
+  });
+  const { fold, newLog, entries } = journal.recovery;
+  if (newLog) report({ event: "new-log", reason: newLog });
+  if (!fold) return;
+  // The time in which no server ran does not count.
+  const since = ({ awaySince = fold.time }: FoldMember) => now() - (fold.time - awaySince);
+  const members = hub.goOn().map((member) => ({ member, at: since(member.state) }));
+  members.sort((one, other) => one.at - other.at);
+  for (const { member: one, at } of members) {
+    open(one);
+    absences.add(one.state, at, one.state.awaySince !== undefined);
+  }
+  report({ event: "continued", members: members.length, entries });
+}
