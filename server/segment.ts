@@ -79,10 +79,10 @@ export function encodeHeader(info: SegmentInfo, mark: Mark): Uint8Array<ArrayBuf
 
 /** Reads what `encodeHeader` wrote; `version` if another version of the program did; undefined if it is damaged. */
 export function parseHeader(file: Uint8Array): SegmentInfo | "version" | undefined {
+  if (file.length < SEGMENT_HEADER) return undefined;
   if (!equals(file.subarray(0, MAGIC.length), MAGIC)) {
     return equals(file.subarray(0, ANY_MAGIC.length), ANY_MAGIC) ? "version" : undefined;
   }
-  if (file.length < SEGMENT_HEADER) return undefined;
   const view = new DataView(file.buffer, file.byteOffset, SEGMENT_HEADER);
   const body = file.subarray(22, 22 + view.getUint16(20));
   if (crc32(body) !== view.getUint32(16)) return undefined;
