@@ -16,6 +16,10 @@ export interface Holding {
   /** With or without a connection. */
   sessions: number;
   members: number;
+  /** `chat_members_away`. */
+  away: number;
+  /** `chat_room_log_bytes_held`. */
+  log: number;
   /** Memory of objects. */
   heap: number;
   /** Memory of buffers and other data outside the heap. */
@@ -134,6 +138,8 @@ async function measure(server: Server, question: number): Promise<Holding> {
   const metric = (name: string) => Number(status.split(`\n${name} `)[1]!.split("\n")[0]);
   return {
     ...{ connections, sessions, members, heap: heapUsed, external, rss },
+    away: metric("chat_members_away"),
+    log: metric("chat_room_log_bytes_held"),
     granted: metric("chat_data_bytes_granted"),
     accepted: metric('chat_data_frames_total{outcome="accepted"}'),
     dropped: metric('chat_data_frames_total{outcome="dropped"}'),
