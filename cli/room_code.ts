@@ -86,6 +86,9 @@ async function keptCode(
     });
   if (!askCode) {
     const given = givenCode(system, codeFile);
+    const known = knownCode(system, admission);
+    // A check takes some hundred milliseconds: members wait for a server that was killed.
+    if (known !== undefined && (given === undefined || isSameCode(given, known))) return known;
     if (given !== undefined && !await fitsCode(admission, given)) throw wrong();
     const code = given ?? await savedCode(system, admission, port);
     if (code !== undefined || !joins) return code;
@@ -95,6 +98,16 @@ async function keptCode(
     if (await fitsCode(admission, typed)) return typed;
     report(system, wrong());
   }
+}
+
+/** The code that an earlier run has saved together with the name of this record. */
+function knownCode(system: System, admission: AdmissionRecord): string | undefined {
+  const name = recordName(admission);
+  return localRooms(system).find(({ code, record }) => code !== undefined && record === name)?.code;
+}
+
+function isSameCode(given: string, known: string): boolean {
+  return codeFault(given) === undefined && normalizeCode(given) === known;
 }
 
 /** The right code among those that this user's rooms have saved on this machine. */

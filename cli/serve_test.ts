@@ -9,7 +9,7 @@ import { within } from "../tests/support/async.ts";
 import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
 import { FakeTty } from "../tests/support/fake_terminal.ts";
 import { Guest, Raw } from "../tests/support/loopback.ts";
-import { findPlaces, findRooms, type LocalRoom } from "./home.ts";
+import { findPlaces, findRooms, type LocalRoom, publishRoom } from "./home.ts";
 
 const CODE = "correct horse battery staple";
 const OTHER_CODE = "abandon ability able about";
@@ -339,6 +339,21 @@ Deno.test("serve --state: one server at a time uses the folder", async () => {
     );
   }
   await using _ = await ServedRoom.open(system, "--state", state);
+});
+
+Deno.test("serve --state: a code that was saved with the name of the record needs no check: members wait for a killed server", async () => {
+  using system = new FakeSystem();
+  const state = `${system.folder}/state`;
+  {
+    await using room = await ServedRoom.open(system, "--state", state);
+    await room.code();
+  }
+  // A code that a check would refuse shows that there was none.
+  const [saved] = roomsOf(system) as [LocalRoom];
+  publishRoom(findPlaces(system.os, system.env), { ...saved, code: CODE });
+  await using _ = await ServedRoom.open(system, "--state", state);
+  assertEquals(roomsOf(system).map(({ code }) => code), [CODE, CODE]);
+  assertNotEquals(saved.code, CODE);
 });
 
 Deno.test("serve --state --join: asks for a code that is not saved, until it is right", async () => {

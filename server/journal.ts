@@ -10,6 +10,7 @@ import { type LiveSegment, type NewLogReason, recover, type Recovery } from "./r
 import {
   encodeHeader,
   encodeMark,
+  firstMark,
   type Mark,
   markPosition,
   RECORD_OVERHEAD,
@@ -266,14 +267,7 @@ export class Journal {
     const fold = this.#fold!;
     const [salt] = crypto.getRandomValues(new Uint32Array(1));
     const info = { sequence, salt: salt!, inode: file.inode, after };
-    const mark = {
-      number: 0,
-      position: 0,
-      boot: this.#options.boot,
-      isClean: false,
-      hasNext: false,
-      isLost: false,
-    };
+    const mark = firstMark(this.#options.boot);
     file.truncate(0);
     file.write(0, encodeHeader(info, mark));
     const segment: Segment = {

@@ -11,6 +11,7 @@ import { isSameBoot } from "./boot.ts";
 import type { Entry } from "./entry.ts";
 import { Fold } from "./fold.ts";
 import {
+  firstMark,
   type Mark,
   parseHeader,
   parseMark,
@@ -98,7 +99,7 @@ export function recover(files: readonly FoundFile[], boot: Boot): Recovery {
     const before = segments.at(-1);
     const isAwaited = before?.mark.hasNext !== false;
     // A segment that was just beginning when the power was cut may have no mark yet.
-    const mark = read ?? (isAwaited ? undefined : NO_MARK);
+    const mark = read ?? (isAwaited ? undefined : firstMark(undefined));
     if (!mark) throw damaged(name, "its marks cannot be read");
     if (before && before.end !== info.after) {
       if (isAwaited || mark.position > 0) {
@@ -151,15 +152,6 @@ export function recover(files: readonly FoundFile[], boot: Boot): Recovery {
   }
   return { fold, segments, entries, cut, newLog };
 }
-
-const NO_MARK: Mark = {
-  number: 0,
-  position: 0,
-  boot: undefined,
-  isClean: false,
-  hasNext: false,
-  isLost: false,
-};
 
 /** Whether nothing is missing at the end that anybody may have seen. */
 function isComplete(

@@ -61,6 +61,11 @@ export interface Mark {
   readonly isLost: boolean;
 }
 
+/** The mark that a new segment begins with. */
+export function firstMark(boot: string | undefined): Mark {
+  return { number: 0, position: 0, boot, isClean: false, hasNext: false, isLost: false };
+}
+
 const Flag = { CLEAN: 1, NEXT: 2, LOST: 4 } as const;
 
 /** The first `SEGMENT_HEADER` bytes, with the first mark. */

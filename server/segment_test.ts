@@ -4,7 +4,7 @@ import { type Entry, Kind } from "./entry.ts";
 import {
   encodeHeader,
   encodeMark,
-  type Mark,
+  firstMark,
   markPosition,
   parseHeader,
   parseMark,
@@ -15,14 +15,7 @@ import {
 } from "./segment.ts";
 
 const INFO: SegmentInfo = { sequence: 3, salt: 2428, inode: "7 1000", after: 2 ** 40 };
-const MARK: Mark = {
-  number: 0,
-  position: 0,
-  boot: undefined,
-  isClean: false,
-  hasNext: false,
-  isLost: false,
-};
+const MARK = firstMark(undefined);
 
 /** A segment with these entries. */
 function segment(entries: readonly Entry[], salt = INFO.salt): Uint8Array<ArrayBuffer> {
