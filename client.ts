@@ -10,11 +10,11 @@
 // - `Reconnector` and `Watchdog`: keep the client connected.
 // - `NoticePace` and `EventQueue`: the only way out for events.
 
-import { conversationWords, fingerprint } from "./cipher/identity.ts";
+import { fingerprint } from "./cipher/identity.ts";
 import { Backoff } from "./client/backoff.ts";
 import { EventQueue, type Listener } from "./client/event_queue.ts";
 import { FileLink } from "./client/file_link.ts";
-import type { Agreement } from "./client/forks.ts";
+import { conversationOf } from "./client/forks.ts";
 import { FrameHandler } from "./client/frame_handler.ts";
 import { connect, type ConnectOptions, type Handshake, resume } from "./client/handshake.ts";
 import { Members } from "./client/members.ts";
@@ -57,6 +57,8 @@ const MAX_WAITING = 8 * 1024 * 1024;
 export interface JoinOptions extends Omit<ConnectOptions, "signal"> {
   /** How long the connection may take to end properly before it is cut, in ms. */
   finishMs?: number;
+  /** The session ends with its connection, so nobody is left in the room as away: for one message. */
+  brief?: boolean;
   /** For how long to reconnect when the connection is lost, in ms; 0 or not given: not at all. */
   retryMs?: number;
   /** This machine's addresses in any form. When they change, a lost connection is tried again at once. */
@@ -142,7 +144,7 @@ export class Client implements Room {
     this.#self = self;
     this.#finishMs = options.finishMs ?? FINISH_MS;
     this.fingerprint = self && fingerprint(self.identity.publicKey);
-    const session = this.#session = new ClientSession(handshake, false);
+    const session = this.#session = new ClientSession(handshake, false, options.brief);
     this.info = {
       address: formatAddress(options.hostname, options.port),
       cipher: cipher.name,
@@ -357,9 +359,10 @@ export class Client implements Room {
   /** Begins another session; returns how many messages were missed, if that can be known. */
   #renew(handshake: Handshake, lostAt: number): number | undefined {
     const { log, messages } = this.#session;
+    const { brief } = this.#options;
     const isSameLog = log === handshake.log;
     const members = this.#members.others.map(({ id }) => this.#members.peerIdOf(id));
-    const session = this.#session = new ClientSession(handshake, !isSameLog);
+    const session = this.#session = new ClientSession(handshake, !isSameLog, brief);
     const missed = isSameLog ? Math.max(0, session.messages - messages) : undefined;
     this.#notices.length = 0;
     this.#pace.flush();
@@ -442,17 +445,7 @@ export class Client implements Room {
     const { chain } = this.#session;
     const { forks } = this.#reader;
     if (!chain || !forks) return undefined;
-    const { position, chain: value } = chain.report;
-    const others = this.#members.others.map((who) => ({ who, agreement: forks.of(who.id) }));
-    const those = (matches: (agreement: Agreement) => boolean) =>
-      others.filter(({ agreement }) => matches(agreement)).map(({ who }) => who);
-    return {
-      at: position,
-      words: conversationWords(value),
-      same: those(({ isForked, since }) => !isForked && since !== undefined),
-      other: those(({ isForked }) => isForked),
-      unknown: those(({ isForked, since }) => !isForked && since === undefined),
-    };
+    return conversationOf(chain.report, forks, this.#members.others);
   }
 
   compare(who: string | number): string {

@@ -45,7 +45,7 @@ export async function admit(
   { address, codeFile, cipher }: RoomTarget,
   name: string,
   retryMs: number,
-  files?: TransferOptions,
+  { files, brief }: { files?: TransferOptions; brief?: boolean } = {},
 ): Promise<Client> {
   const given = givenCode(system, codeFile);
   const local = localRooms(system);
@@ -67,6 +67,7 @@ export async function admit(
           retryMs,
           networks: () => networks(system),
           ...(files && { files }),
+          ...(brief && { brief }),
           ...(code !== undefined && { code }),
           // A saved code that the room has no more would cost a try of everybody at this address.
           record: code === saved ? record : undefined,

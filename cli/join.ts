@@ -24,7 +24,12 @@ export async function joinRoom(
       target,
       chosenName(screen, settings),
       reconnectMs(system, screen),
-      { ...filesFor(system, screen.files, settings), ignores: (who) => ignored.has(who) },
+      {
+        files: {
+          ...filesFor(system, screen.files, settings),
+          ignores: (who) => ignored.has(who),
+        },
+      },
     );
   const signals = new Signals(system);
   try {

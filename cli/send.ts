@@ -29,7 +29,8 @@ export async function send(command: SendCommand, system: System): Promise<number
   if (files.length > 0) return await sendFiles(system, command, settings);
   const text = command.text ?? await readMessage(system);
   const name = chosenName(speaker, settings);
-  const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS);
+  // If it is killed, or loses its connection in the last moment, it has left.
+  const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS, { brief: true });
   const ref = client.say(text);
   let accepted = false;
   await client.run((event) => {
@@ -55,7 +56,7 @@ async function sendFiles(
   const own = { downloads: undefined, accept: "ask", acceptLimit: 0, rate } as const;
   const options = filesFor(system, own, others);
   const name = chosenName(speaker, settings);
-  const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS, options);
+  const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS, { files: options });
   const signals = new Signals(system);
   signals.first.then(() => client.leave());
   let failed = false;

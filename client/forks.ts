@@ -2,6 +2,8 @@
 // client's own chain. Pure. Knows no names and no frames.
 
 import type { Report } from "../cipher.ts";
+import { conversationWords } from "../cipher/identity.ts";
+import type { Conversation, Person } from "../room.ts";
 import type { Chain } from "./chain.ts";
 
 /** How a member's conversation compares with this client's. */
@@ -63,4 +65,22 @@ export class Forks {
     for (const [id, { isForked }] of this.#agreements) if (isForked) ids.push(id);
     return ids;
   }
+}
+
+/** How the conversations of others compare with this client's, of which this is the report. */
+export function conversationOf(
+  { position, chain }: Report,
+  forks: Pick<Forks, "of">,
+  others: readonly Person[],
+): Conversation {
+  const compared = others.map((who) => ({ who, agreement: forks.of(who.id) }));
+  const those = (matches: (agreement: Agreement) => boolean) =>
+    compared.filter(({ agreement }) => matches(agreement)).map(({ who }) => who);
+  return {
+    at: position,
+    words: conversationWords(chain),
+    same: those(({ isForked, since }) => !isForked && since !== undefined),
+    other: those(({ isForked }) => isForked),
+    unknown: those(({ isForked, since }) => !isForked && since === undefined),
+  };
 }

@@ -4,6 +4,7 @@
 import { fingerprint } from "../cipher/identity.ts";
 import { ProtocolError } from "../errors.ts";
 import {
+  AckOutcome,
   checkEmpty,
   encodeFrame,
   type ErrorCode,
@@ -68,9 +69,11 @@ export class FrameHandler {
         if (id === session.id && !session.complete) return this.#complete(body);
         const { sent, replaces } = this.#meet(id, body, at);
         session.cipher.expectAll(id);
+        const who = roster.person(id);
+        if (replaces) unconfirmed.follow(replaces.id, who);
         unconfirmed.joined(id);
         fileLink.transfers?.joined(id);
-        return { type: "joined", who: roster.person(id), sent, at, ...(replaces && { replaces }) };
+        return { type: "joined", who, sent, at, ...(replaces && { replaces }) };
       }
       case Type.PROFILE:
         return this.#takeProfile(frame);
@@ -87,7 +90,10 @@ export class FrameHandler {
         if (!roster.setAway(id, since)) return undefined;
         const away = since !== undefined;
         if (away) fileLink.transfers?.away(id);
-        else fileLink.transfers?.resumed(members.peerKeyOf(id));
+        else {
+          unconfirmed.forget(id);
+          fileLink.transfers?.resumed(members.peerKeyOf(id));
+        }
         return { type: away ? "away" : "back", who: roster.person(id), at };
       }
       case Type.MESSAGE:
@@ -98,7 +104,14 @@ export class FrameHandler {
         session.advanceOwn(frame);
         const { count, outcome } = parseAck(body);
         const pending = unconfirmed.acknowledge(id, count);
-        if ("text" in pending) return outcomeOf(pending, outcome);
+        if ("text" in pending) {
+          const isAccepted = outcome === AckOutcome.ACCEPTED;
+          const to = roster.has(id) ? roster.person(id) : pending.to;
+          if (isAccepted && to.away) unconfirmed.keep(pending);
+          return isAccepted && pending.repeated
+            ? undefined
+            : outcomeOf({ ...pending, to }, outcome);
+        }
         fileLink.answered(pending, outcome);
         return undefined;
       }
@@ -193,6 +206,7 @@ export class FrameHandler {
     members.roster.remove(id);
     session.cipher.forget(id);
     reader.forget(id);
+    unconfirmed.forget(id);
     fileLink.left(id, peerKey, reason);
     // If two members had this name, the other one can be found by it now.
     unconfirmed.reunite();

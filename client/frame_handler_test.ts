@@ -3,7 +3,7 @@ import { Identity } from "../cipher/identity.ts";
 import { KnownNames } from "../cipher/known_names.ts";
 import { ProtocolError } from "../errors.ts";
 import { AckOutcome, encodeAck, encodeAway, type Frame, frameAt, Left, Type } from "../protocol.ts";
-import { encodeProfile } from "../protocol/envelope.ts";
+import { decodeEnvelope, encodeProfile } from "../protocol/envelope.ts";
 import { encodeError } from "../protocol/json_frames.ts";
 import {
   EventLog,
@@ -27,6 +27,11 @@ import { Unconfirmed } from "./unconfirmed.ts";
 const ADA = 1;
 /** A clock that does not move. */
 const STILL = () => new Date(0);
+
+const textOf = (body: Uint8Array) => {
+  const envelope = decodeEnvelope(body);
+  return envelope.kind === "text" ? envelope.text : envelope.kind;
+};
 
 /** AWAY of a member, or if there is no time, that it is back. */
 const awayFrame = (id: number, since?: number) => frameAt(encodeAway(id, since));
@@ -291,7 +296,12 @@ Deno.test("FrameHandler: a member that joins again takes the place of the sessio
     assert(event);
     return event;
   };
+  const answer = (id: number, count: number, outcome: number = AckOutcome.ACCEPTED) =>
+    handler.handle(frameAt(encodeAck(id, { count, outcome })))?.type;
   handle(awayFrame(ADA, 5));
+  for (const text of ["one", "two"]) unconfirmed.tell(members.findReceiver(ADA), text, false);
+  carrier.take();
+  assertEquals([answer(ADA, 1), answer(ADA, 2)], ["delivered", "delivered"]);
   // Somebody else with the name hides nobody.
   const other = handle(profileFrame(Type.JOINED, 9, "bob"));
   assert(other.type === "joined" && !("replaces" in other));
@@ -301,9 +311,15 @@ Deno.test("FrameHandler: a member that joins again takes the place of the sessio
   assert(joined.type === "joined");
   assertEquals([joined.who.name, joined.replaces?.id, joined.replaces?.name], ["bob", ADA, "bob"]);
   assertEquals(shown(), [["bob", false]]);
-  // Direct messages reach the new session, by the name and by the old id.
+  // Direct messages reach the new session: those that the old one did not get first, then by the name or the old id.
   for (const to of ["bob", ADA]) unconfirmed.tell(members.findReceiver(to), "psst", false);
-  assertEquals(carrier.take().map(({ id }) => id), [8, 8]);
+  assertEquals(carrier.take().map(({ id, body }) => [id, textOf(body)]), [
+    ...[[8, "one"], [8, "two"], [8, "psst"], [8, "psst"]],
+  ]);
+  assertEquals(unconfirmed.pending.map(({ text }) => text), ["psst", "psst"]);
+  assertEquals(answer(8, 3), undefined);
+  assertEquals(answer(8, 4, AckOutcome.BUSY), "undelivered");
+  assertEquals(answer(8, 5), "delivered");
   const back = handle(awayFrame(ADA));
   assert(back.type === "back");
   assertEquals([back.who.name, shown()], ["bob#1", [["bob#1", false], ["bob#8", false]]]);

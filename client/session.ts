@@ -47,6 +47,8 @@ export class ClientSession {
   readonly maxBody: number;
   /** The server was restarted, and this client was in the room before. */
   readonly isAfterRestart: boolean;
+  /** It ends with its connection. Without HAVE, the server keeps no session. */
+  readonly #isBrief: boolean;
   /** Resumes the session; undefined if it cannot be resumed. */
   token: string | undefined;
   /** How many messages the room's log has had, as far as this client has read it. */
@@ -71,6 +73,7 @@ export class ClientSession {
       "connection" | "self"
     >,
     isAfterRestart: boolean,
+    isBrief = false,
   ) {
     this.id = id;
     this.cipher = cipher;
@@ -82,7 +85,8 @@ export class ClientSession {
     if (welcome.left) this.outbox.setLeft(welcome.left);
     this.maxBody = maxBodyOf(greeting);
     this.isAfterRestart = isAfterRestart;
-    this.token = welcome.token;
+    this.#isBrief = isBrief;
+    this.token = isBrief ? undefined : welcome.token;
     this.messages = welcome.said;
     this.#room = welcome.room;
     this.#own = this.#reported = welcome.own;
@@ -173,7 +177,7 @@ export class ClientSession {
   /** Reports how much of its own log the client has received. */
   have(): void {
     this.#reported = this.#own;
-    this.send(encodeHave(this.#own));
+    if (!this.#isBrief) this.send(encodeHave(this.#own));
   }
 
   /**

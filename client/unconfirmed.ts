@@ -23,6 +23,9 @@ export const REPEAT_MS = 30_000;
 export const REUNION_MS = 60_000;
 /** In larger rooms they do not: that would be one repetition for each pair of members. */
 export const REUNION_MEMBERS = 50;
+/** Direct messages that are kept for members that are away: at most this many, and this many UTF-16 units of text. */
+export const KEPT_MESSAGES = 1000;
+const KEPT_TEXT = 1024 * 1024;
 /** How long a direct message waits for its receiver to come back after a restart, in ms. */
 export const RECEIVER_MS = 60_000;
 
@@ -95,6 +98,8 @@ export class Unconfirmed {
   #answered = 0;
   /** Direct messages of an earlier session whose receiver is not back yet. */
   #awaitingReceiver: PendingDirect[] = [];
+  /** Direct messages that the server has for members that are away, oldest first: each may join again instead. */
+  #kept: PendingDirect[] = [];
   #receiverTimer: ReturnType<typeof setTimeout> | undefined;
   /** The messages that were confirmed last, oldest first. */
   readonly #confirmed: Confirmed[] = [];
@@ -122,8 +127,11 @@ export class Unconfirmed {
   /** What the user has sent and the room has not confirmed, oldest first. */
   get pending(): readonly Pending[] {
     const room = this.#pendingRoom.filter(({ repeated, body }) => !repeated && !body);
-    const direct = this.#pendingDirect.filter((one) => "ref" in one);
-    return [...room, ...direct, ...this.#awaitingReceiver].sort((a, b) => a.ref - b.ref);
+    const direct = [
+      ...this.#pendingDirect.filter((one) => "ref" in one),
+      ...this.#awaitingReceiver,
+    ];
+    return [...room, ...direct.filter(({ repeated }) => !repeated)].sort((a, b) => a.ref - b.ref);
   }
 
   /** Sends a message to the room. Do all checks first: a number that is not sent would be reported as missing. */
@@ -236,6 +244,28 @@ export class Unconfirmed {
     if (kept !== -1) confirmed.splice(0, confirmed.length - kept);
   }
 
+  // ---- receivers that are away ----
+
+  /** The server has a direct message for a member that is away. */
+  keep(message: PendingDirect): void {
+    this.#kept.push(message);
+    let text = 0;
+    const from = this.#kept.findLastIndex((one) => (text += one.text.length) > KEPT_TEXT);
+    this.#kept.splice(0, Math.max(from + 1, this.#kept.length - KEPT_MESSAGES));
+  }
+
+  /** A member gets what the server has for it, or never will. */
+  forget(receiver: number): void {
+    this.#kept = this.#kept.filter(({ to }) => to.id !== receiver);
+  }
+
+  /** A member that was away has joined again: its new session needs what the old one did not get. */
+  follow(before: number, to: Person): void {
+    const kept = this.#kept.filter((one) => one.to.id === before);
+    this.forget(before);
+    for (const message of kept) this.#sendDirect({ ...message, to, repeated: true });
+  }
+
   // ---- another session ----
 
   /**
@@ -246,6 +276,7 @@ export class Unconfirmed {
   renew(session: SendingSession, loss: Loss | undefined): void {
     this.#session = session;
     this.#answered = 0;
+    this.#kept = [];
     const messages = this.#pendingRoom.filter(({ repeated }) => !repeated);
     this.#pendingRoom = [];
     if (loss) {

@@ -4,9 +4,11 @@ import { AckOutcome, type Frame, Type } from "../protocol.ts";
 import { decodeEnvelope } from "../protocol/envelope.ts";
 import { EventLog, OpenCipher, openSession, OWN_ID } from "../tests/support/offline_client.ts";
 import { Members } from "./members.ts";
+import type { Person } from "../room.ts";
 import type { ReadMessage } from "./received.ts";
 import type { ClientSession } from "./session.ts";
 import {
+  KEPT_MESSAGES,
   outcomeOf,
   type PendingRoom,
   REPEAT_BYTES,
@@ -260,4 +262,39 @@ Deno.test("Unconfirmed: a receiver that does not come back is reported at once w
   await promise;
   assertEquals(log.events, [{ type: "undelivered", ref: 1, to, text: "one", reason: "gone" }]);
   assertEquals([unconfirmed.pending, next.carrier.sent, next.carrier.take()], [[], [], []]);
+});
+
+Deno.test("Unconfirmed: keeps the last direct messages to members that are away, until they are back or have left", () => {
+  const { unconfirmed, members, carrier } = open(["ada", "ben"]);
+  const [ada, ben] = [members.find("ada", "send to"), members.find("ben", "send to")];
+  const keep = (to: Person, text: string) => {
+    unconfirmed.tell(to, text, false);
+    const pending = unconfirmed.acknowledge(to.id, ++answered);
+    assert("text" in pending);
+    unconfirmed.keep(pending);
+  };
+  let answered = 0;
+  keep(ben, "to ben");
+  for (let i = 0; i < KEPT_MESSAGES; i++) keep(ada, `${i}`);
+  carrier.take();
+  unconfirmed.follow(ben.id, ada);
+  assertEquals(carrier.take(), []);
+  unconfirmed.follow(ada.id, ben);
+  const sent = contents(carrier.take());
+  assertEquals([sent.length, sent[0]!.slice(0, 2)], [KEPT_MESSAGES, [ben.id, "0"]]);
+  assertEquals(unconfirmed.pending, []);
+  unconfirmed.follow(ada.id, ben);
+  assertEquals(carrier.take(), []);
+  for (const _ of sent) unconfirmed.acknowledge(ben.id, ++answered);
+  // Long texts are fewer.
+  for (let i = 0; i < 5; i++) keep(ada, `${i}`.padEnd(250_000));
+  carrier.take();
+  unconfirmed.follow(ada.id, ben);
+  assertEquals(textsOf(carrier.take()).map((text) => text.trim()), ["1", "2", "3", "4"]);
+  for (let i = 1; i < 5; i++) unconfirmed.acknowledge(ben.id, ++answered);
+  keep(ada, "one");
+  carrier.take();
+  unconfirmed.forget(ada.id);
+  unconfirmed.follow(ada.id, ben);
+  assertEquals(carrier.take(), []);
 });

@@ -213,6 +213,26 @@ Deno.test("Client: with talk from both sides and many cuts, everybody gets each 
   assert(connected.length >= 6 && !connected.includes(false));
 });
 
+Deno.test("Client: a brief session ends with its connection, at once, and its message is shown once", async () => {
+  for (const options of [{}, { admission }]) {
+    await using stage = await Stage.open({ awayMs: 1, ...options });
+    const ben = await stage.witness("ben");
+    const ada = await stage.guest("ada", { brief: true });
+    stage.lose(Type.MESSAGE);
+    ada.client.say("once");
+    await ben.next("message");
+    await stage.relay.saw("down", Type.MESSAGE);
+    stage.relay.tamper = honest;
+    await stage.cut(ada);
+    const left = await ben.nextOf(["left", "away"]);
+    assert(left.type === "left" && left.reason === "lost");
+    assertEquals((await back(ada)).resumed, false);
+    await settled(ada);
+    assertEquals(texts(ben, "message"), ["once"]);
+    assertEquals(stage.relay.count("up", Type.HAVE), 0);
+  }
+});
+
 Deno.test("Client: gets a lost echo after it resumes, and does not send the message again", async () => {
   await using stage = await Stage.open();
   const ben = await stage.witness("ben");

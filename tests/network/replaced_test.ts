@@ -22,6 +22,8 @@ Deno.test("a member that joins again takes the place of its old session, for tho
   proxy.down();
   proxy.cutAll();
   const { who: old } = await ada.next("away");
+  ada.client.tell("bob", "in time");
+  assertEquals((await ada.next("delivered")).to.away, true);
   await using again = await joinSealed(room, "bob", { self });
   // Its own list does not have the old session either.
   assertEquals((await again.next("members")).members.map(({ name }) => name), ["ada", "bob"]);
@@ -34,6 +36,8 @@ Deno.test("a member that joins again takes the place of its old session, for tho
   assertEquals([shown(ada), shown(carol)], [here, here]);
   assertEquals([ada.client.size, ada.client.awayCount], [3, 0]);
   ada.client.tell("bob", "psst");
+  // His old session did not get the first one.
+  assertEquals((await again.next("direct")).text, "in time");
   assertEquals((await again.next("direct")).text, "psst");
   assertEquals((await ada.next("delivered")).to.id, who.id);
   // The old session comes back after all: two windows of one person.
