@@ -63,11 +63,14 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
   try {
     const metrics = status && await serveStatus(status, () => server.status());
     let server: Server;
+    let journal: Journal | undefined;
     try {
-      const journal = await openJournal(command, state, system);
+      journal = await openJournal(command, state, system);
       const options = serverOptions(command, setup, publicKey, system, view);
       server = openRoom({ ...options, ...(journal && { journal }) }, state);
     } catch (error) {
+      // What was there is complete, also for the next start.
+      await journal?.stop();
       await metrics?.stop();
       throw error;
     }

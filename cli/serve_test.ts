@@ -278,6 +278,43 @@ Deno.test("serve --state: a room that cannot open keeps no code", async () => {
   assertEquals(kept(state), []);
 });
 
+Deno.test("serve --state: the room continues after a stop, also if a start between fails and the machine restarts", async () => {
+  using system = new FakeSystem();
+  const args = ["--cipher", "xor", "--state", `${system.folder}/state`];
+  {
+    await using room = await ServedRoom.open(system, ...args);
+    await using _ = await Guest.join(room, "ben");
+  }
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using failing = new FakeSystem();
+  await assertFails(
+    failing,
+    ["--port", String(listener.addr.port), ...args],
+    /the port is in use/,
+  );
+  using restarted = new FakeSystem();
+  restarted.uptime = () => 60;
+  await using _ = await ServedRoom.open(restarted, ...args);
+  await restarted.stderr.lineLike(/^chat: the room continues where it stopped \(\d in the room\)$/);
+});
+
+Deno.test("serve --state: names the file that is damaged", async () => {
+  using system = new FakeSystem();
+  const state = `${system.folder}/state`;
+  await (await ServedRoom.open(system, "--state", state))[Symbol.asyncDispose]();
+  const bytes = Deno.readFileSync(`${state}/log-0`);
+  bytes[4200]! ^= 1;
+  Deno.writeFileSync(`${state}/log-0`, bytes);
+  const args = ["--port", "0", "--state", state];
+  using other = new FakeSystem();
+  await assertFails(other, args, /^chat: error: Cannot use .*state\/log-0: it is damaged \(/);
+  assertEquals(Deno.readFileSync(`${state}/log-0`), bytes);
+  // It is not locked, nor changed.
+  using again = new FakeSystem();
+  await using _ = await ServedRoom.open(again, "--state", state, "--new-log");
+  await again.stderr.lineLike(/^chat: the code is unchanged/);
+});
+
 Deno.test("serve --state --cipher xor: keeps the key across restarts, also for classic clients", async () => {
   using system = new FakeSystem();
   const state = `${system.folder}/state`;

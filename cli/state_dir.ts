@@ -13,16 +13,13 @@ import {
   pathIn,
   removeFile,
 } from "../files/private_file.ts";
-import type { StateFile } from "../server/state_file.ts";
+import { RING_FILES } from "../server/journal.ts";
 import { printable } from "../text/printable.ts";
 import { note } from "./output.ts";
-import { lookAt, openOwnFile, openStateFiles, syncFolder } from "./state_files.ts";
+import { type FolderFile, lookAt, openOwnFile, openStateFiles, syncFolder } from "./state_files.ts";
 import { createCode, createKey, loadCode, loadKey } from "./state_records.ts";
 import type { System } from "./system.ts";
 import { home as homeOf } from "./user.ts";
-
-/** Segments of the conversation: one is written, eight are kept, and one is being dropped. */
-export const STATE_FILES = 10;
 
 /** How long to wait for a lock, in ms, if the system cannot say at once whether it is free. */
 const LOCK_MS = 3000;
@@ -47,7 +44,7 @@ export class StateDir implements Disposable {
   /** The public key of a room with the cipher xor, from an earlier run. */
   readonly publicKey: number | undefined;
   /** Where the conversation is kept. */
-  readonly files: readonly StateFile[];
+  readonly files: readonly FolderFile[];
   /**
    * When the machine was started; undefined if the system does not report it. Two starts of a server see slightly
    * different values: `isSameBoot` compares them.
@@ -63,7 +60,7 @@ export class StateDir implements Disposable {
   constructor(
     path: string,
     kept: { admission: AdmissionRecord | undefined; publicKey: number | undefined },
-    files: readonly StateFile[],
+    files: readonly FolderFile[],
     bootId: string | undefined,
     lock: Deno.FsFile,
   ) {
@@ -115,7 +112,7 @@ export class StateDir implements Disposable {
     for (const file of this.files) {
       file.close();
       // The server may have written to it before the room was dropped.
-      if (this.#isDropped) removeFile(pathIn(this.path, file.name));
+      if (this.#isDropped) removeFile(file.path);
     }
     // This unlocks it.
     this.#lock.close();
@@ -130,7 +127,7 @@ export class StateDir implements Disposable {
  */
 export async function openStateDir(
   system: System,
-  { path: given, cipher, newLog, count = STATE_FILES }: StateDirOptions,
+  { path: given, cipher, newLog, count = RING_FILES }: StateDirOptions,
 ): Promise<StateDir> {
   // `a/` is the same folder as `a`, but no system finds the file `a` by it.
   const path = given.replace(WINDOWS ? /(?<=[^/\\:])[/\\]+$/ : /(?<=.)\/+$/, "");
@@ -285,8 +282,8 @@ function checkCipher(
 }
 
 /** A conversation is of no use with another code or key. */
-function checkEmpty(path: string, files: readonly StateFile[], cipher: "sealed" | "xor"): void {
-  const full = files.find(({ name }) => (lookAt(pathIn(path, name))?.size ?? 0) > 0);
+function checkEmpty(path: string, files: readonly FolderFile[], cipher: "sealed" | "xor"): void {
+  const full = files.find((file) => (lookAt(file.path)?.size ?? 0) > 0);
   if (!full) return;
   const record = cipher === "sealed" ? "code" : "key";
   throw new ChatError(

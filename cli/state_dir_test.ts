@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { register } from "../cipher/opaque.ts";
 import { ChatError } from "../errors.ts";
+import { RING_FILES } from "../server/journal.ts";
 import { FakeSystem } from "../tests/support/fake_system.ts";
-import { openStateDir, STATE_FILES, StateDir, type StateDirOptions, tryLock } from "./state_dir.ts";
+import { openStateDir, StateDir, type StateDirOptions, tryLock } from "./state_dir.ts";
 
 const POSIX = Deno.build.os !== "windows";
 const onPosix = POSIX ? Deno.test : Deno.test.ignore;
@@ -65,7 +66,7 @@ Deno.test("openStateDir: opens as many files as a server needs", async () => {
     cipher: "xor",
     newLog: false,
   });
-  assertEquals(state.files.length, STATE_FILES);
+  assertEquals(state.files.length, RING_FILES);
 });
 
 Deno.test("openStateDir: keeps the key of an xor room", async () => {

@@ -12,6 +12,11 @@ import { printable } from "../text/printable.ts";
 /** The largest file that is read, in bytes: no server writes one of this size. */
 export const MAX_STATE_FILE: number = 2 ** 31;
 
+/** A file of a folder. */
+export interface FolderFile extends StateFile {
+  readonly path: string;
+}
+
 /**
  * Opens the files `log-0`, `log-1` and so on of a folder. Makes those that are missing.
  *
@@ -23,10 +28,10 @@ export function openStateFiles(
   folder: string,
   count: number,
   home: string | undefined,
-): StateFile[] {
-  const files: StateFile[] = [];
+): FolderFile[] {
+  const files: FolderFile[] = [];
   try {
-    for (let i = 0; i < count; i++) files.push(openStateFile(folder, `log-${i}`, home));
+    for (let i = 0; i < count; i++) files.push(openStateFile(pathIn(folder, `log-${i}`), home));
     return files;
   } catch (error) {
     for (const file of files) file.close();
@@ -34,12 +39,11 @@ export function openStateFiles(
   }
 }
 
-function openStateFile(folder: string, name: string, home: string | undefined): StateFile {
-  const path = pathIn(folder, name);
+function openStateFile(path: string, home: string | undefined): FolderFile {
   const own = openOwnFile(path, home);
   try {
     // Some versions of Deno refuse a call while another call of the same open file is under way.
-    return new RealStateFile(name, path, own, Deno.openSync(path, { write: true }));
+    return new RealStateFile(path, own, Deno.openSync(path, { write: true }));
   } catch (cause) {
     own.close();
     throw failure(path, cause);
@@ -110,19 +114,19 @@ function failure(path: string, cause: unknown): FileUnavailable {
   });
 }
 
-class RealStateFile implements StateFile {
+class RealStateFile implements FolderFile {
+  readonly path: string;
   readonly name: string;
   readonly inode: string | undefined;
-  readonly #path: string;
   readonly #file: Deno.FsFile;
   /** The same file, for `sync`. */
   readonly #synced: Deno.FsFile;
   #isClosed = false;
 
-  constructor(name: string, path: string, file: Deno.FsFile, synced: Deno.FsFile) {
-    this.name = name;
+  constructor(path: string, file: Deno.FsFile, synced: Deno.FsFile) {
+    this.path = path;
+    this.name = printable(path);
     this.inode = identify(file.statSync());
-    this.#path = path;
     this.#file = file;
     this.#synced = synced;
   }
@@ -131,14 +135,14 @@ class RealStateFile implements StateFile {
     const { size } = this.#file.statSync();
     if (size > MAX_STATE_FILE) {
       throw new ChatError(
-        `Cannot use ${printable(this.#path)}: it has ${size} bytes, more than any chat writes`,
+        `Cannot use ${this.name}: it has ${size} bytes, more than any chat writes`,
         { hint: "Is it the right file?" },
       );
     }
     const bytes = new Uint8Array(size);
     this.#file.seekSync(0, Deno.SeekMode.Start);
     if (!readAllSync(this.#file, bytes)) {
-      throw new ChatError(`Cannot use ${printable(this.#path)}: it became shorter meanwhile`);
+      throw new ChatError(`Cannot use ${this.name}: it became shorter meanwhile`);
     }
     return bytes;
   }

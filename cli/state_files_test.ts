@@ -39,7 +39,7 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 Deno.test("openStateFiles: makes private files, and keeps what is in them", async () => {
   using folder = new Folder();
   await withFiles(folder, 3, (files) => {
-    assertEquals(files.map(({ name }) => name), ["log-0", "log-1", "log-2"]);
+    assertEquals(files.map(({ name }) => name), [0, 1, 2].map((i) => `${folder.path}/log-${i}`));
     assertEquals(folder.names, ["log-0", "log-1", "log-2"]);
     assertEquals(text(files[1]!.read()), "");
     if (POSIX) assertEquals(Deno.statSync(`${folder.path}/log-1`).mode! & 0o777, 0o600);

@@ -1,7 +1,7 @@
 // A file in which a room keeps its entries, as the server sees it: bytes at positions. It knows no system and no format.
 
 export interface StateFile {
-  /** The name in its folder, such as `log-3`. */
+  /** For people, such as `room/log-3`. */
   readonly name: string;
   /**
    * Identifies the file as long as it exists, also after a restart of the machine: a copy has another value, wherever it

@@ -1,9 +1,10 @@
 // Checks docs/operating.md against the program: each limit with its default, each event, each metric, and the command
 // lines of the examples.
 
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { parseCommand } from "../../cli/args.ts";
 import type { Command } from "../../cli/command.ts";
+import { UsageError } from "../../errors.ts";
 import { ERROR_CODES, MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, MAX_PROFILE } from "../../protocol.ts";
 import { RETURN_PLACES } from "../../server/admission_places.ts";
 import { CREDIT_IN_ALL, NETWORK_CREDIT, RECEIVER_CREDIT } from "../../server/data_lanes.ts";
@@ -125,12 +126,16 @@ Deno.test("docs/operating.md: the formula for the memory has the values that a t
   assert(rows[5]![0]!.endsWith(`, and ${MORE_UNADMITTED} more`));
   const bound = memoryBound(DEFAULT_LIMITS);
   const GiB = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  assert(page.includes(`With the defaults that is ${GiB(bound)},`));
+  const command = parse(["serve", "--state", "room"]);
+  assert(command.verb === "serve");
+  const kept = memoryBound(command.limits);
+  assert(page.includes(`With the defaults that is ${GiB(bound)} (with \`--state\` ${GiB(kept)}),`));
   const small = memoryBound({ ...DEFAULT_LIMITS, maxMembers: 1_000 });
   assert(page.includes(`With \`--max-members 1000\` it is ${GiB(small)};`));
   const [, most] = /^MemoryMax=(\w+)$/m.exec(page)!;
   const unit = sizeOf(most!)!;
-  assert(bound <= unit && unit < 1.1 * bound, `${bound} and ${unit}`);
+  // The unit uses --state.
+  assert(kept <= unit && unit < 1.1 * kept, `${kept} and ${unit}`);
 });
 
 /** One example of each event, as the page shows it. The compiler checks that none is missing. */
@@ -216,10 +221,39 @@ Deno.test("docs/operating.md: the program accepts the command lines of the examp
     ...unit.map((line) => line.slice("ExecStart=".length).split(" ")),
     ...container,
   ];
-  assertEquals([shell.length, unit.length, container.length], [2, 1, 1]);
+  assertEquals([shell.length, unit.length, container.length], [3, 1, 1]);
   for (const [program, ...args] of all) {
     assert(program!.endsWith("chat"), program);
     const command = parse(args);
     assert(command.verb === "serve" && command.hostname !== "127.0.0.1");
+  }
+});
+
+Deno.test("docs/operating.md: what is kept is in the table of the options, with defaults and ranges", () => {
+  const rows = table("option", "default", "keeps");
+  assertEquals(rows.map(([option]) => quoted(option!)[0]), [
+    "--keep SIZE",
+    "--keep-for TIME",
+    "--new-log",
+  ]);
+  const kept = (...args: string[]) => {
+    const command = parse(["serve", "--state", "room", ...args]);
+    assert(command.verb === "serve" && command.state);
+    return command.state;
+  };
+  const [keep, keepFor] = rows;
+  assertEquals(kept("--keep", keep![1]!, "--keep-for", keepFor![1]!), kept());
+  for (const [name, row] of [["--keep", keep!], ["--keep-for", keepFor!]] as const) {
+    const [, min, max] = /from (\w+) to (\w+)/.exec(row[2]!)!;
+    kept(name, min!);
+    kept(name, max!);
+    for (
+      const beyond of [
+        min!.replace(/\d+/, "0"),
+        max!.replace(/\d+/, (digits) => `${+digits + 1}`),
+      ]
+    ) {
+      assertThrows(() => kept(name, beyond), UsageError, `from ${min} to ${max}`);
+    }
   }
 });
