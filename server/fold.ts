@@ -241,7 +241,10 @@ export class Fold {
     return this.#byNetwork.of(network);
   }
 
-  /** Whether a member can continue at these positions of the two logs. */
+  /**
+   * Whether a member can continue at these positions of the two logs. To be checked before RESUME is put: a replay may
+   * have less of the log.
+   */
   canResume(member: FoldMember, room: number, own: number): boolean {
     return member.lasting && room >= member.start && this.log.isBoundary(room) &&
       member.own.log.isBoundary(own) && (!this.chain || this.chain.at(room) !== undefined);
@@ -320,8 +323,8 @@ export class Fold {
   }
 
   #resume(member: FoldMember, { connection, bytes }: Entry): Applied {
-    const { token, room, own, network } = parseResumeBody(bytes);
-    if (!member.tokens.includes(token) || !this.canResume(member, room, own)) return NOTHING;
+    const { token, network } = parseResumeBody(bytes);
+    if (!member.lasting || !member.tokens.includes(token)) return NOTHING;
     member.connection = connection;
     this.#byNetwork.add(member.network, -1);
     this.#byNetwork.add(network, 1);

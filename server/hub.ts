@@ -211,9 +211,10 @@ export class Hub {
    * nothing if it cannot continue there.
    */
   resume(member: Member, body: ResumeBody, outlet: Outlet): boolean {
-    if (!this.has(member) || this.#closed) return false;
-    const connection = ++this.#connections;
     const { room, own } = body;
+    if (!this.has(member) || this.#closed) return false;
+    if (!this.fold.canResume(member.state, room, own)) return false;
+    const connection = ++this.#connections;
     let resumed = false;
     const bytes = encodeResumeBody(body);
     this.#put({ kind: Kind.RESUME, connection, member: member.id, bytes }, (applied) => {

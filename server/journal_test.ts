@@ -75,6 +75,9 @@ Deno.test("Journal: property: whenever a process is killed, the next one has the
       "tell",
       "have",
       "away",
+      "lose",
+      "resume",
+      "resume",
       "leave",
       "kill",
       "sync",
@@ -83,7 +86,7 @@ Deno.test("Journal: property: whenever a process is killed, the next one has the
     to: fc.nat(20),
     size: fc.constantFrom(1, 300, 60 * KIB, 200 * KIB),
   });
-  const seen = { kills: 0, rotations: 0, trims: 0 };
+  const seen = { kills: 0, rotations: 0, trims: 0, resumed: 0 };
   await fc.assert(
     fc.asyncProperty(
       fc.boolean(),
@@ -92,6 +95,8 @@ Deno.test("Journal: property: whenever a process is killed, the next one has the
         const options = { isChained, keep: 1200 * KIB };
         let room = await KeptRoom.open(options);
         let members: Member[] = [];
+        /** Where those that have lost their connection can resume. */
+        const lost = new Map<number, { room: number; own: number }>();
         for (const { what, who, to, size } of steps) {
           const member = members[who % members.length];
           const other = members[to % members.length];
@@ -105,6 +110,9 @@ Deno.test("Journal: property: whenever a process is killed, the next one has the
             assertLessOrEqual(room.hub.log.start, next.hub.log.start);
             room = next;
             members = [...next.found];
+            for (const { id, state } of members) {
+              if (!lost.has(id)) lost.set(id, { room: room.hub.log.end, own: state.own.log.end });
+            }
           } else if (what === "sync") await room.sync();
           else if (member && other && room.hub.has(member)) {
             if (what === "say") room.say(member, new Uint8Array(size));
@@ -112,7 +120,16 @@ Deno.test("Journal: property: whenever a process is killed, the next one has the
             if (what === "have") room.hub.have(member, member.state.own.log.end);
             if (what === "away") room.hub.setAway(member);
             if (what === "leave") room.leave(member);
+            if (what === "lose" && member.outlet) {
+              room.hub.detach(member);
+              lost.set(member.id, { room: member.cursor, own: member.ownCursor });
+            }
+            const position = lost.get(member.id);
+            if (what === "resume" && position && !member.outlet) {
+              if (room.resume(member, position)) seen.resumed++;
+            }
           }
+          for (const one of members) if (one.outlet) { while (one.take()); }
           if (who % 3 === 0) room.journal.flush();
         }
         const sequences = room.files.filter(({ bytes }) => bytes.length > 0).length;
@@ -317,4 +334,25 @@ Deno.test("Journal: another size of the log takes effect at the next start", asy
   smaller.journal.flush();
   const again = await smaller.killed({ keep: 2 * MIB });
   assertSameRoom(again.hub.fold, smaller.hub.fold);
+});
+
+Deno.test("Journal: a member that resumed before the position at which a replay begins is the same in that replay", async () => {
+  for (const isChained of [true, false]) {
+    const options = { isChained, keep: 1200 * KIB };
+    const room = await KeptRoom.open(options);
+    const [ada, bob] = [room.join(), room.join()];
+    const { end } = room.hub.log;
+    room.hub.detach(bob);
+    for (let i = 0; i < 200; i++) {
+      room.say(ada, new Uint8Array(10 * KIB));
+      // It resumes a few segments later, and talks. Later still, the ring drops the segments before that.
+      if (i === 30) {
+        assert(room.resume(bob, { room: end, own: 0 }));
+      }
+      for (const one of i < 30 ? [ada] : [ada, bob]) while (one.take());
+      if (i % 10 === 5) room.say(bob, `I am back ${i}`);
+      room.journal.flush();
+      if (i % 10 === 9) assertSameRoom((await room.killed(options)).hub.fold, room.hub.fold);
+    }
+  }
 });

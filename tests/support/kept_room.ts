@@ -94,6 +94,17 @@ export class KeptRoom {
     this.hub.leave(member, Left.BYE);
   }
 
+  /** A member continues at these positions with a new connection, and confirms that. */
+  resume(member: Member, at: { readonly room: number; readonly own: number }): boolean {
+    const token = member.state.tokens.at(-1)!;
+    const isResumed = this.hub.resume(member, { ...at, token, network: "192.0.2.2" }, OUTLET);
+    if (isResumed) {
+      this.hub.addSession(member, { token: drawToken(), key: new Uint8Array(64).fill(8) });
+      this.hub.have(member, at.own);
+    }
+    return isResumed;
+  }
+
   /** Time for a sync. */
   async sync(): Promise<void> {
     const before = this.journal.status.syncs;
