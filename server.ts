@@ -252,7 +252,7 @@ export class Server {
 
   /** All metrics, in the text format of Prometheus. */
   status(): string {
-    const { log, said, ownSpace } = this.hub.fold;
+    const { log, chain, said, ownSpace } = this.hub.fold;
     const { size = 0, isFailed = false, written = 0, syncs = 0 } = this.#options.journal?.status ??
       {};
     return this.#counters.render({
@@ -260,7 +260,7 @@ export class Server {
       chat_members_away: this.#absences.size,
       chat_connections: this.connections,
       chat_unadmitted_connections: this.#admissions.size,
-      chat_room_log_bytes_held: log.held,
+      chat_room_log_bytes_held: log.held + (chain?.held ?? 0),
       chat_own_logs_bytes_held: ownSpace.taken,
       chat_data_bytes_granted: this.#lanes.credit,
       chat_state_bytes: size,

@@ -2,7 +2,14 @@
 // when somebody asks. So each byte is hashed once, and a position that a client names costs the bytes since the
 // restart before it. Pure.
 
-import { CHAIN_RUN, firstLink, linkOf, restartsBefore, startLink } from "../protocol/chain.ts";
+import {
+  CHAIN_RUN,
+  CHAIN_SIZE,
+  firstLink,
+  linkOf,
+  restartsBefore,
+  startLink,
+} from "../protocol/chain.ts";
 import { LENGTH_SIZE, MAX_FRAME } from "../protocol.ts";
 import type { Log } from "./room_log.ts";
 
@@ -15,20 +22,19 @@ const LARGEST = LENGTH_SIZE + MAX_FRAME;
  */
 export const MIN_CHAINED_LOG: number = CHAIN_RUN + 3 * LARGEST;
 
-/** The value at a restart. */
-interface Link {
-  readonly position: number;
-  readonly value: Uint8Array;
-}
-
 /** The state of a `LogChain`: the restarts, the oldest first. */
 export type SavedChain = readonly (readonly [position: number, value: Uint8Array])[];
 
 /** The chain of one log. */
 export class LogChain {
   readonly #log: Log;
-  /** The restarts that the log still has, the oldest first; never empty. */
-  #links: Link[];
+  /** The positions of the restarts that the log still has, the oldest first, and perhaps of older ones; never empty. */
+  readonly #positions = [0];
+  /**
+   * Their values, one after the other. A log of small JOINED frames has a restart for each: a million objects would take
+   * more memory than the log.
+   */
+  #values = new Uint8Array(16 * CHAIN_SIZE);
 
   /**
    * @param name of the log
@@ -41,27 +47,74 @@ export class LogChain {
       );
     }
     this.#log = log;
-    this.#links = [{ position: 0, value: firstLink(name) }];
+    this.#values.set(firstLink(name));
   }
 
   /** To be called before a frame is appended. */
   beforeAppend(frame: Uint8Array): void {
-    const last = this.#links.at(-1)!;
     const position = this.#log.end;
-    if (position === last.position || !restartsBefore(frame, position - last.position)) return;
-    this.#links.push({ position, value: this.#valueAfter(last, position) });
-    const first = this.#links.findIndex(({ position }) => position >= this.#log.start);
-    if (first > 0) this.#links.splice(0, first);
+    const { last } = this;
+    if (position === last || !restartsBefore(frame, position - last)) return;
+    this.#add(position, this.#valueAfter(this.#positions.length - 1, position));
+    this.#drop();
+  }
+
+  #add(position: number, value: Uint8Array): void {
+    const at = this.#positions.push(position) * CHAIN_SIZE - CHAIN_SIZE;
+    if (at === this.#values.length) {
+      const values = new Uint8Array(at + CHAIN_SIZE * (this.#positions.length >> 2));
+      values.set(this.#values);
+      this.#values = values;
+    }
+    this.#values.set(value, at);
+  }
+
+  /** Drops what the log has dropped, when that is an eighth of all. */
+  #drop(): void {
+    const { length } = this.#positions;
+    const count = this.#first;
+    if (8 * count < length) return;
+    this.#positions.splice(0, count);
+    this.#values.copyWithin(0, count * CHAIN_SIZE, length * CHAIN_SIZE);
+  }
+
+  /** Bytes of memory that it takes. */
+  get held(): number {
+    return this.#values.length + 8 * this.#positions.length;
   }
 
   /** The value at a position of the log; undefined if the log no longer has the restart before it. */
   at(position: number): Uint8Array | undefined {
-    const link = this.#links.findLast((link) => link.position <= position);
-    if (!link || link.position < this.#log.start || position > this.#log.end) return undefined;
-    return this.#valueAfter(link, position);
+    const index = this.#after(position) - 1;
+    if (index < this.#first || position > this.#log.end) return undefined;
+    return this.#valueAfter(index, position);
   }
 
-  #valueAfter({ position: start, value }: Link, position: number): Uint8Array {
+  /** The index of the first restart that the log still has: there always is one. */
+  get #first(): number {
+    return this.#after(this.#log.start - 1);
+  }
+
+  /** The index of the first restart after `position`. */
+  #after(position: number): number {
+    let low = 0;
+    let high = this.#positions.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#positions[middle]! > position) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  /** The value of a restart, as a copy. */
+  #value(index: number): Uint8Array {
+    return this.#values.slice(index * CHAIN_SIZE, (index + 1) * CHAIN_SIZE);
+  }
+
+  #valueAfter(index: number, position: number): Uint8Array {
+    const start = this.#positions[index]!;
+    const value = this.#value(index);
     if (position === start) return value;
     const hash = startLink(value);
     for (let at = start; at < position;) {
@@ -74,17 +127,20 @@ export class LogChain {
 
   /** The position of the last restart: the chain goes on from there. */
   get last(): number {
-    return this.#links.at(-1)!.position;
+    return this.#positions.at(-1)!;
   }
 
   /** The chain from a restart on. */
-  save(from: number = this.#links[0]!.position): SavedChain {
-    return this.#links.filter(({ position }) => position >= from)
-      .map(({ position, value }) => [position, value] as const);
+  save(from: number = this.#log.start): SavedChain {
+    const saved: [number, Uint8Array][] = [];
+    for (let index = this.#after(from - 1); index < this.#positions.length; index++) {
+      saved.push([this.#positions[index]!, this.#value(index)]);
+    }
+    return saved;
   }
 
   restore(saved: SavedChain): void {
-    // A copy: what was saved may be a part of something large.
-    this.#links = saved.map(([position, value]) => ({ position, value: value.slice() }));
+    this.#positions.length = 0;
+    for (const [position, value] of saved) this.#add(position, value);
   }
 }

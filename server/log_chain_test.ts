@@ -109,6 +109,19 @@ Deno.test("LogChain: however the log drops its bytes, those since the last resta
   }
 });
 
+Deno.test("LogChain: takes some 50 bytes for each JOINED that the log still has, and nothing for the others", () => {
+  const { log, chain, append } = open();
+  const frame = logFrame(100, { type: Type.JOINED });
+  let most = 0;
+  for (let i = 0; i < 100_000; i++) {
+    append(frame);
+    most = Math.max(most, chain.held);
+  }
+  const kept = chain.save().length;
+  assertEquals(kept, (log.end - log.start) / frame.length);
+  assert(most < 60 * log.capacity / frame.length, `${most} bytes`);
+});
+
 Deno.test("LogChain.save, restore: a chain that goes on is the same, also after the log has dropped bytes", () => {
   let dropped = 0;
   fc.assert(
