@@ -10,7 +10,6 @@
 //   6. finish: send the last frame, wait for the peer to end too, close.
 
 import { drawPublicKey, privateKey } from "./cipher.ts";
-import { recordName } from "./cipher/opaque.ts";
 import { messageOf, ProtocolError } from "./errors.ts";
 import {
   encodeFrame,
@@ -19,7 +18,6 @@ import {
   MAX_FRAME,
   MAX_FRAME_BEFORE_ADMISSION,
   Type,
-  VERSION,
 } from "./protocol.ts";
 import { Connection, formatAddress, waits } from "./protocol/connection.ts";
 import {
@@ -51,6 +49,7 @@ import { keep } from "./server/keep.ts";
 import { Hub, type Start } from "./server/hub.ts";
 import { DEFAULT_LIMITS, type Limits, XOR_GRACE_MS } from "./server/limits.ts";
 import { hasGone, listen } from "./server/listen.ts";
+import { greetingOf } from "./server/greeting.ts";
 import { Relay } from "./server/relay.ts";
 import { networkOf } from "./server/login_tries.ts";
 import type { Member, Outlet } from "./server/member.ts";
@@ -124,14 +123,7 @@ export class Server {
       throw new TypeError("Cannot open a sealed room to classic clients: they cannot decrypt it");
     }
     this.#adapter = options.classic?.(publicKey);
-    this.greeting = {
-      version: VERSION,
-      maxFrame: MAX_FRAME,
-      ...(options.budget && { budget: options.budget }),
-      ...(options.admission
-        ? { cipher: "sealed", record: options.recordName ?? recordName(options.admission) }
-        : { cipher: "xor", key: String(publicKey) }),
-    };
+    this.greeting = greetingOf(options, publicKey);
     this.#budgets = new Budgets({
       budget: options.budget,
       now: this.#now,
