@@ -17,7 +17,7 @@ import {
   type Limits,
   MAX_BYTE_RATE,
   MAX_COUNT,
-  MAX_GRACE,
+  MAX_GRACE_MS,
   MAX_KEEP,
   MAX_KEEP_MS,
   MAX_LOG,
@@ -231,7 +231,7 @@ function parseState(options: Map<string, string>): StateOptions | undefined {
   return {
     path,
     keep: parseSize(options, "keep", MIN_KEEP, MAX_KEEP, DEFAULT_KEEP),
-    keepForMs: parseDuration(options, "keep-for", MIN_KEEP_MS, MAX_KEEP_MS, DEFAULT_KEEP_MS),
+    keepForMs: parseDuration(options, "keep-for", MIN_KEEP_MS, MAX_KEEP_MS, DEFAULT_KEEP_MS, true),
     newLog: options.has("new-log"),
   };
 }
@@ -265,7 +265,13 @@ function parseLimits(
     handshakeMs: ms("handshake", 1, 600, handshakeMs),
     // A few round trips at least: with less, every peer would seem dead.
     idleMs: ms("idle", 5, 3600, idleMs),
-    graceMs: ms("grace", 0, MAX_GRACE, cipher === "xor" ? XOR_GRACE_MS : graceMs),
+    graceMs: parseDuration(
+      options,
+      "grace",
+      0,
+      MAX_GRACE_MS,
+      cipher === "xor" ? XOR_GRACE_MS : graceMs,
+    ),
     logSize,
     backlog: parseSize(options, "backlog", MIN_BACKLOG, logSize, backlogOf(logSize)),
     budget: budgetOf(

@@ -178,6 +178,8 @@ Deno.test("parseCommand: each option of serve sets its limit, seconds in ms", ()
     "--grace 0": { graceMs: 0 },
     "--grace 60": { graceMs: 60_000 },
     "--grace 604800": { graceMs: 604_800_000 },
+    "--grace 30m": { graceMs: 1_800_000 },
+    "--grace 7d": { graceMs: 604_800_000 },
     "--cipher xor": { graceMs: XOR_GRACE_MS },
     "--cipher xor --grace 86400": {},
     "--log-size 64M --backlog 256K": { logSize: 64 * 1024 ** 2, backlog: 256 * 1024 },
@@ -208,6 +210,16 @@ Deno.test("parseCommand: serve keeps as much as it is told to, and for as long",
       state: { ...STATE, ...state },
       limits: { ...KEPT, ...limits },
     }, line);
+  }
+});
+
+Deno.test("parseCommand: refuses a grace that is no time, or too long", () => {
+  for (const time of ["604801", "8d", "-1", "0.5", "1w", "forever"]) {
+    assertRefused(
+      ["serve", "--grace", time],
+      `Cannot use --grace "${time}": it must be a time from 0s to 7d`,
+      "Write seconds, or a time such as: --grace 1d",
+    );
   }
 });
 
@@ -265,7 +277,6 @@ Deno.test("parseCommand: refuses a limit outside its range, or in another notati
     "max-pending": [" from 1 to 999999", ["0"]],
     handshake: [" of seconds from 1 to 600", ["0", "601", "10s"]],
     idle: [" of seconds from 5 to 3600", ["4", "3601"]],
-    grace: [" of seconds from 0 to 604800", ["604801", "-1", "0.5"]],
     rate: [" from 0 to 999999", ["1000000", "50/s"]],
   };
   for (const [option, [range, values]] of Object.entries(numbers)) {
@@ -489,7 +500,7 @@ Deno.test("parseCommand: refuses an option without its value", () => {
     retry: "SECONDS",
     "max-members": "N",
     "log-size": "SIZE",
-    grace: "SECONDS",
+    grace: "TIME",
     log: "FORMAT",
     status: "WHERE",
     theme: "THEME",
@@ -1200,6 +1211,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
     TIME: "long",
     keep: "64M",
     "keep-for": "7d",
+    grace: "7d",
     WHICH: "all",
     WHOSE: "known",
     DIR: "files",

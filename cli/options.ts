@@ -64,6 +64,7 @@ export const LOGS = ["text", "json"] as const;
 const FILE: Value = { name: "FILE", kind: "file" };
 const COUNT: Value = { name: "N", kind: "number" };
 const SECONDS: Value = { name: "SECONDS", kind: "number" };
+const TIME: Value = { name: "TIME", kind: "number" };
 const SIZE: Value = { name: "SIZE", kind: "number" };
 const ADDRESS: Value = { name: "HOST", kind: "host" };
 const oneOf = (name: string, words: readonly string[]): Value => ({ name, kind: "word", words });
@@ -169,10 +170,10 @@ const LIMITS: Record<string, Option> = {
     })`,
   },
   grace: {
-    value: SECONDS,
-    help: `how long a disconnected member may resume (default ${
-      DEFAULT_LIMITS.graceMs / 1000
-    }; xor: ${XOR_GRACE_MS / 1000})`,
+    value: TIME,
+    help: `how long a disconnected member may resume, such as 12h (default ${
+      formatDuration(DEFAULT_LIMITS.graceMs)
+    }; xor: ${formatDuration(XOR_GRACE_MS)})`,
   },
   "log-size": {
     value: SIZE,
@@ -239,7 +240,7 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
         })`,
       },
       "keep-for": {
-        value: { ...SECONDS, name: "TIME", words: ["forever"] },
+        value: { ...TIME, words: ["forever"] },
         help: `with --state: how long, such as 12h or 30d, or forever (default ${
           formatDuration(DEFAULT_KEEP_MS)
         })`,

@@ -115,9 +115,9 @@ export function parseSize(
 }
 
 /**
- * The duration in ms that an option is set to; `otherwise`, if it is not set. `forever` is Infinity.
+ * The duration in ms that an option is set to; `otherwise`, if it is not set. `forever` is Infinity, if it is allowed.
  *
- * @throws {UsageError} if it is not a duration from `min` to `max`, nor `forever`
+ * @throws {UsageError} if it is not a duration from `min` to `max`
  */
 export function parseDuration(
   options: Map<string, string>,
@@ -125,16 +125,17 @@ export function parseDuration(
   min: number,
   max: number,
   otherwise: number,
+  allowsForever = false,
 ): number {
   const text = options.get(option);
   if (text === undefined) return otherwise;
-  if (text === "forever") return Infinity;
+  if (allowsForever && text === "forever") return Infinity;
   const value = durationOf(text) ?? NaN;
   if (value >= min && value <= max) return value;
   throw new UsageError(
     `Cannot use --${option} "${printable(text)}": it must be a time from ${
       formatDuration(min)
-    } to ${formatDuration(max)}, or forever`,
+    } to ${formatDuration(max)}${allowsForever ? ", or forever" : ""}`,
     { hint: `Write seconds, or a time such as: --${option} ${formatDuration(otherwise)}` },
   );
 }

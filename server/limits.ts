@@ -113,8 +113,8 @@ export function backlogOf(logSize: number): number {
 const SEALED_GRACE_MS = 24 * 3_600_000;
 /** In an xor room an overheard token is enough to resume a session. So it lasts for a lift or a tunnel, no longer. */
 export const XOR_GRACE_MS = 60_000;
-/** The greatest grace, in seconds: a week. A member that stays away longer has left. */
-export const MAX_GRACE: number = 7 * 86_400;
+/** The greatest grace, in ms: a week. A member that stays away longer has left. */
+export const MAX_GRACE_MS: number = 7 * 86_400_000;
 
 /**
  * Messages a second: fifty are more than anyone can read, and enough for a script that reports each step of its work.

@@ -5,6 +5,7 @@ import { Home, Program } from "../support/program.ts";
 import { drawFault, type FaultOptions, FaultProxy } from "../support/fault_proxy.ts";
 import { within } from "../support/async.ts";
 import { Terminal } from "../support/pty.ts";
+import { codeFile } from "../support/sealed_program.ts";
 
 // On Windows a signal ends a program at once, and there is no shell.
 const withSignals = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
@@ -47,14 +48,23 @@ async function nextMessages(program: Program, count: number): Promise<string[]> 
   return received;
 }
 
-for (const cipher of ["sealed", "xor"] as const) {
+const ROOMS = [
+  { cipher: "sealed", isKept: true },
+  { cipher: "sealed", isKept: false },
+  { cipher: "xor", isKept: true },
+  { cipher: "xor", isKept: false },
+] as const;
+for (const { cipher, isKept } of ROOMS) {
   withSignals(
-    `chat join: a killed and restarted server gets its members back, and what they typed meanwhile, ${cipher}`,
+    `chat join: a killed and restarted server gets its members back, and what they typed meanwhile, ${cipher}, ${
+      isKept ? "with" : "without"
+    } --state`,
     async () => {
       using folder = new Home();
-      const kept = cipher === "sealed"
-        ? ["--state", `${folder.path}/state`]
+      const again = cipher === "sealed"
+        ? ["--code-file", codeFile(folder, "correct horse battery staple")]
         : ["--cipher", "xor", "--key", "198"];
+      const kept = [...again, ...isKept ? ["--state", `${folder.path}/state`] : []];
       const { server: first, address } = await Program.serve(...kept);
       await using _ = first;
       await using anna = await Program.join(address, "anna", "--json");
@@ -76,7 +86,7 @@ for (const cipher of ["sealed", "xor"] as const) {
         server = await serveAgain(address, ...kept);
         for (const one of both) {
           const { resumed, missed } = await nextOf(one, "connected");
-          assertEquals([resumed, missed], [false, undefined]);
+          assertEquals([resumed, missed], isKept ? [true, 0] : [false, undefined]);
         }
         // The member that is back first sends first.
         const received = await Promise.all(both.map((one) => nextMessages(one, 3)));
