@@ -183,6 +183,47 @@ Deno.test("chat serve --state: one server at a time uses the folder, and a kille
   assertEquals(visited.code, 0, visited.stderr);
 });
 
+Deno.test("chat serve --state: a copy of the folder needs --new-log, and so does a damaged one; the code stays", async () => {
+  using home = new Home();
+  const env: Record<string, string> = {};
+  const [state, copy] = [`${home.path}/state`, `${home.path}/copy`];
+  {
+    await using room = await open(home, ["--state", state]);
+    env["CHAT_CODE"] = await codeOf(room);
+    await visit({ home, env }, "ada", room.address);
+    await crash(room);
+  }
+  Deno.mkdirSync(copy, { mode: 0o700 });
+  for (const { name } of Deno.readDirSync(state)) {
+    Deno.writeFileSync(`${copy}/${name}`, Deno.readFileSync(`${state}/${name}`), { mode: 0o600 });
+  }
+  // Within the snapshot, which was safe on the disk before the room opened.
+  const damaged = `${state}/log-0`;
+  const bytes = Deno.readFileSync(damaged);
+  bytes[4200]! ^= 1;
+  Deno.writeFileSync(damaged, bytes);
+  for (
+    const [folder, what] of [
+      [copy, `Cannot use ${copy}/log-0: it is a copy of the file that the room used`],
+      [state, `Cannot use ${state}/log-0: it is damaged (`],
+    ] as const
+  ) {
+    const before = Deno.readFileSync(`${folder}/log-0`);
+    assertRefused(
+      await run(["serve", "--port", "0", "--state", folder], { home }),
+      what,
+      "--new-log",
+    );
+    assertEquals(Deno.readFileSync(`${folder}/log-0`), before);
+    await using room = await open(home, ["--state", folder, "--new-log"]);
+    const { code, stderr } = await visit({ home, env }, "ada", room.address);
+    assertEquals(code, 0, stderr);
+    await crash(room);
+    await using again = await open(home, ["--state", folder]);
+    await again.server.stderr.lineLike(/^chat: the room continues where it stopped /);
+  }
+});
+
 Deno.test("chat serve --state --cipher xor: keeps the key after a crash", async () => {
   using home = new Home();
   const args = ["--cipher", "xor", "--state", `${home.path}/state`];
