@@ -9,8 +9,13 @@ export interface Cost {
   readonly bytes: number;
 }
 
-/** The part of its bytes that a frame takes which goes to one member: it is written once, and not for each member. */
-const DIRECT_BYTES = 1 / 64;
+/**
+ * The part of its bytes that a direct message takes. It is written once, and not for each member; but a server that
+ * keeps its room also writes it to its disk, where it takes the place of older entries.
+ */
+const DIRECT_BYTES = 1 / 4;
+/** The part of their bytes that other frames take which go to one member at most: no server keeps them. */
+const PASSING_BYTES = 1 / 64;
 /** What a direct message takes of a frame. It is work for two members: the receiver, and the sender with its ACK. */
 const DIRECT_FRAMES = 1 / 8;
 /** What HAVE and GRANT take of a frame: they are work for the server, or for one other member. */
@@ -34,12 +39,11 @@ export function costOf(frame: Uint8Array): Cost {
   const { length } = frame;
   const type = frame[LENGTH_SIZE];
   if (type === Type.HAVE || type === Type.GRANT) {
-    return { frames: SMALL_FRAMES, bytes: DIRECT_BYTES * length };
+    return { frames: SMALL_FRAMES, bytes: PASSING_BYTES * length };
   }
-  const isDirect = type === Type.MESSAGE && readU32(frame, LENGTH_SIZE + 1) !== 0;
   // DATA that was granted takes nothing: it is not charged at all.
-  if (isDirect || type === Type.DATA) {
-    return { frames: DIRECT_FRAMES, bytes: DIRECT_BYTES * length };
-  }
+  if (type === Type.DATA) return { frames: DIRECT_FRAMES, bytes: PASSING_BYTES * length };
+  const isDirect = type === Type.MESSAGE && readU32(frame, LENGTH_SIZE + 1) !== 0;
+  if (isDirect) return { frames: DIRECT_FRAMES, bytes: DIRECT_BYTES * length };
   return { frames: 1, bytes: length };
 }
