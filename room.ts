@@ -221,8 +221,15 @@ export type RoomEvent =
   | { readonly type: "agreed"; readonly who: Person }
   /** A member has a known name, but a different key. `like`: its name only looks like this known one. */
   | { readonly type: "keychanged"; readonly who: Person; readonly like?: string }
-  /** A member has lost its connection and may come back; or it is back. */
-  | { readonly type: "away" | "back"; readonly who: Person; readonly at: number }
+  /** A member has lost its connection and may come back; `replaced` as in `left`. */
+  | {
+    readonly type: "away";
+    readonly who: Person;
+    readonly at: number;
+    readonly replaced?: true;
+  }
+  /** A member that was away is back. */
+  | { readonly type: "back"; readonly who: Person; readonly at: number }
   /** By how many minutes this machine's clock is ahead of the server's; negative if it is behind. */
   | { readonly type: "clock"; readonly ahead: number }
   /** The server warns this client, with a code of the protocol (`flood`) and a message. */

@@ -88,13 +88,15 @@ export class FrameHandler {
         }
         const at = session.advance(frame);
         if (!roster.setAway(id, since)) return undefined;
-        const away = since !== undefined;
-        if (away) fileLink.transfers?.away(id);
-        else {
+        const who = roster.person(id);
+        if (since === undefined) {
           unconfirmed.forget(id);
           fileLink.transfers?.resumed(members.peerKeyOf(id));
+          return { type: "back", who, at };
         }
-        return { type: away ? "away" : "back", who: roster.person(id), at };
+        fileLink.transfers?.away(id);
+        // It joined again before its old session was seen as away.
+        return { type: "away", who, at, ...(roster.isReplaced(id) && { replaced: true }) };
       }
       case Type.MESSAGE:
         return this.#takeMessage(frame);

@@ -323,8 +323,9 @@ Deno.test("FrameHandler: a member that joins again takes the place of the sessio
   const back = handle(awayFrame(ADA));
   assert(back.type === "back");
   assertEquals([back.who.name, shown()], ["bob#1", [["bob#1", false], ["bob#8", false]]]);
-  handle(awayFrame(ADA, 7));
-  assertEquals(shown(), [["bob", false]]);
+  const away = handle(awayFrame(ADA, 7));
+  assert(away.type === "away");
+  assertEquals([away.replaced, shown()], [true, [["bob", false]]]);
   const left = handle(received(Type.LEFT, ADA, Uint8Array.of(Left.LOST)));
   assert(left.type === "left");
   assertEquals([left.replaced, shown()], [true, [["bob", false]]]);

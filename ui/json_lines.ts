@@ -87,11 +87,12 @@ export function describe(event: RoomEvent): OutputLine {
       const { who: { id, name }, like } = event;
       return { type, id, name, ...(like !== undefined && { like }) };
     }
-    case "away":
-    case "back": {
-      const { who: { id, name }, at } = event;
-      return { type, id, name, ...since(event.who), at };
+    case "away": {
+      const { who: { id, name }, at, replaced } = event;
+      return { type, id, name, ...since(event.who), ...(replaced && { replaced }), at };
     }
+    case "back":
+      return { type, id: event.who.id, name: event.who.name, at: event.at };
     case "clock":
       return { type, ahead: event.ahead };
     case "warning":

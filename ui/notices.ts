@@ -26,7 +26,9 @@ function gap({ resumed, missed }: RoomEvent & { type: "connected" }): string | u
 export function connectionNotice(event: RoomEvent): string | undefined {
   switch (event.type) {
     case "away":
-      return event.who.self ? undefined : `${event.who.name} is away: connection lost`;
+      return event.who.self || event.replaced
+        ? undefined
+        : `${event.who.name} is away: connection lost`;
     case "back":
       return event.who.self ? undefined : `${event.who.name} is back`;
     case "disconnected":

@@ -874,7 +874,11 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
     agreed: [bob],
     keychanged: [{ id: 2, name: "bob(!)" }, { id: 2, name: "B0b#2(!)", like: "bob" }],
     // About this client too: programs can compare ids.
-    away: [{ ...bob, since: "2024-02-28T11:59:51.000Z", at: 700 }, { ...alice, at: 720 }],
+    away: [
+      { ...bob, since: "2024-02-28T11:59:51.000Z", at: 700 },
+      { ...alice, at: 720 },
+      { ...bob, since: "2024-02-28T11:59:51.000Z", replaced: true, at: 730 },
+    ],
     back: [{ ...bob, at: 740 }, { ...alice, at: 760 }],
     clock: [{ ahead: 7 }, { ahead: -12 }],
     warning: [{ code: "flood", message: "you are sending more than this room allows" }],

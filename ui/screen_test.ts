@@ -544,6 +544,7 @@ Deno.test("Screen: a member that joins again is back, and nothing is shown of th
   tell(
     { type: "away", who: AWAY_BOB, at: 1 },
     { type: "joined", who: again, at: 2, sent: undefined, replaces: AWAY_BOB },
+    { type: "away", who: AWAY_BOB, at: 3, replaced: true },
     { type: "left", who: AWAY_BOB, reason: "lost", at: 3, replaced: true },
     { type: "left", who: again, reason: "left", at: 4 },
     {

@@ -322,6 +322,7 @@ export const EVENTS: {
     { type: "away", who: AWAY_BOB, at: 700 },
     // A client that is back also receives the notices about itself.
     { type: "away", who: ALICE, at: 720 },
+    { type: "away", who: AWAY_BOB, at: 730, replaced: true },
   ],
   back: [{ type: "back", who: BOB, at: 740 }, { type: "back", who: ALICE, at: 760 }],
   clock: [{ type: "clock", ahead: 7 }, { type: "clock", ahead: -12 }],
