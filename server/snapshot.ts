@@ -5,27 +5,29 @@ import { decode } from "@std/msgpack/decode";
 import { encode } from "@std/msgpack/encode";
 import type { Entry } from "./entry.ts";
 import { Fold, type SavedFold, type SavedMember } from "./fold.ts";
+import { MemberWriter, parseMember } from "./member_record.ts";
 
-/** The kinds of records that are no entries of the room. Their `bytes` are MessagePack. */
+/** The kinds of records that are no entries of the room. */
 export const SnapshotKind = {
-  /** The first record: the state without its members; `number` is how many there are. */
+  /** The first record: the state without its members, in MessagePack; `number` is how many members there are. */
   ROOM: 129,
-  /** One member. */
+  /** One member: see member_record.ts. */
   MEMBER: 130,
 } as const;
 
 /** A record of a snapshot: an entry whose kind is one of `SnapshotKind`. */
 export type SnapshotRecord = Omit<Entry, "kind"> & { readonly kind: number };
 
-/** The state of a room as records, one after the other. */
+/** The state of a room as records, one after the other: the bytes of one are valid until the next one is taken. */
 export function* snapshotOf(fold: Fold): Generator<SnapshotRecord> {
   const { members, chain = null, ...room } = fold.save(fold.tail);
-  yield record(SnapshotKind.ROOM, members.length, { chain, ...room });
-  for (const member of members) yield record(SnapshotKind.MEMBER, 0, member);
+  const first = encode({ chain, ...room } as unknown as Parameters<typeof encode>[0]);
+  yield record(SnapshotKind.ROOM, members.length, first);
+  const writer = new MemberWriter();
+  for (const member of members) yield record(SnapshotKind.MEMBER, 0, writer.encode(member));
 }
 
-function record(kind: number, number: number, value: object): SnapshotRecord {
-  const bytes = encode(value as Parameters<typeof encode>[0]);
+function record(kind: number, number: number, bytes: Uint8Array): SnapshotRecord {
   return { kind, connection: 0, member: 0, number, time: 0, bytes };
 }
 
@@ -48,7 +50,7 @@ export function readSnapshot(next: () => SnapshotRecord | undefined): SavedFold 
     const one = next();
     if (!one) return undefined;
     if (one.kind !== SnapshotKind.MEMBER) throw new TypeError("a snapshot without all its members");
-    members.push(decode(one.bytes) as unknown as SavedMember);
+    members.push(parseMember(one.bytes));
   }
   return { ...room, chain: chain ?? undefined, members };
 }
