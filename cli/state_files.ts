@@ -131,8 +131,8 @@ class RealStateFile implements FolderFile {
     this.#synced = synced;
   }
 
-  read(): Uint8Array<ArrayBuffer> {
-    const { size } = this.#file.statSync();
+  read(limit = Infinity): Uint8Array<ArrayBuffer> {
+    const size = Math.min(limit, this.#file.statSync().size);
     if (size > MAX_STATE_FILE) {
       throw new ChatError(
         `Cannot use ${this.name}: it has ${size} bytes, more than any chat writes`,

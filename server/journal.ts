@@ -6,7 +6,13 @@
 import { ChatError, messageOf } from "../errors.ts";
 import { type Entry, Kind } from "./entry.ts";
 import type { Fold } from "./fold.ts";
-import { type LiveSegment, type NewLogReason, recover, type Recovery } from "./recovery.ts";
+import {
+  type LiveSegment,
+  newestIn,
+  type NewLogReason,
+  recover,
+  type Recovery,
+} from "./recovery.ts";
 import {
   encodeHeader,
   encodeMark,
@@ -112,6 +118,8 @@ export class Journal {
   #buffer = new Uint8Array(BUFFER_SIZE);
   #used = 0;
   #isFailed = false;
+  /** Files that no segment uses may have something in them, perhaps of an earlier room. */
+  #hasUnused = false;
   #cancelFlush: (() => void) | undefined;
   #cancelSync: (() => void) | undefined;
   #cancelLook = () => {};
@@ -160,15 +168,16 @@ export class Journal {
   begin(fold: Fold, events: JournalEvents): void {
     this.#fold = fold;
     this.#events = events;
-    const inUse = new Set(this.#segments.map(({ slot }) => slot));
-    try {
-      for (const [slot, file] of this.#options.files.entries()) {
-        if (!inUse.has(slot)) file.truncate(0);
+    if (this.#segments.length === 0) {
+      try {
+        const { file, sequence } = newestIn(this.#options.files);
+        this.#segments.push(this.#write(this.#slotAfter(file), sequence + 1, 0));
+      } catch (cause) {
+        throw new ChatError(`Cannot keep the room: ${messageOf(cause)}`, { cause });
       }
-      if (this.#segments.length === 0) this.#segments.push(this.#write(0, 1, 0));
-    } catch (cause) {
-      throw new ChatError(`Cannot keep the room: ${messageOf(cause)}`, { cause });
     }
+    this.#hasUnused = true;
+    this.#planSync();
     this.#look();
   }
 
@@ -208,6 +217,8 @@ export class Journal {
 
   /** Writes and syncs everything, and marks that nothing is missing. Nothing may be recorded after that. */
   async stop(): Promise<void> {
+    // The disk may work again, or have space.
+    if (this.#isFailed && this.#fold) this.#retry();
     this.flush();
     this.#cancelFlush?.();
     this.#cancelSync?.();
@@ -216,8 +227,7 @@ export class Journal {
     await this.#syncing;
     try {
       if (!this.#isFailed && this.#segments.length > 0) {
-        await this.#sync();
-        this.#mark(this.#last, { isClean: true });
+        await this.#sync(true);
         await this.#last.file.sync();
       }
     } catch {
@@ -298,10 +308,14 @@ export class Journal {
     return segment;
   }
 
+  #slotAfter(slot: number): number {
+    return (slot + 1) % this.#options.files.length;
+  }
+
   /** Begins the next segment; the oldest one may have to make place for it. */
   #rotate(): void {
     const { slot, info: { sequence }, position } = this.#last;
-    const next = (slot + 1) % this.#options.files.length;
+    const next = this.#slotAfter(slot);
     const dropped = this.#segments[0]!.slot === next ? this.#segments.shift() : undefined;
     if (dropped) dropped.isDropped = true;
     this.#segments.push(this.#write(next, sequence + 1, position));
@@ -326,18 +340,35 @@ export class Journal {
   }
 
   /** Brings everything to the disk that was written before, the oldest first. */
-  async #sync(): Promise<void> {
-    const behind = this.#segments.filter(({ mark }) => !mark.hasNext);
-    for (const segment of behind) {
+  async #sync(isClean = false): Promise<void> {
+    const synced: { segment: Segment; position: number }[] = [];
+    for (const segment of this.#segments.filter(({ mark }) => !mark.hasNext)) {
       const { position } = segment;
       await segment.file.sync();
       this.#syncs++;
       if (this.#isFailed) return;
-      if (!segment.isDropped) this.#mark(segment, { position });
+      synced.push({ segment, position });
     }
-    // All but the last one were complete.
-    for (const segment of behind.slice(0, -1)) {
-      if (!segment.isDropped) this.#mark(segment, { hasNext: true });
+    // One mark each: the next one is written after it is on the disk, in the other place.
+    for (const [i, { segment, position }] of synced.entries()) {
+      const hasNext = i < synced.length - 1;
+      if (!segment.isDropped) {
+        this.#mark(segment, { position, hasNext, isClean: isClean && !hasNext });
+      }
+    }
+    if (this.#hasUnused) await this.#emptyUnused();
+  }
+
+  /**
+   * Empties the files that no segment uses. Not before the first segment of the room is on the disk: else a power cut
+   * could leave nothing that can be read.
+   */
+  async #emptyUnused(): Promise<void> {
+    this.#hasUnused = false;
+    for (const file of this.#options.files) {
+      if (this.#segments.some((segment) => segment.file === file)) continue;
+      file.truncate(0);
+      await file.sync();
     }
   }
 
@@ -388,16 +419,10 @@ export class Journal {
     const { slot = -1, info } = this.#segments.at(-1) ?? {};
     const before = this.#segments;
     try {
-      const next = this.#write(
-        (slot + 1) % this.#options.files.length,
-        (info?.sequence ?? 0) + 1,
-        0,
-      );
-      for (const segment of before) {
-        segment.isDropped = true;
-        if (segment.slot !== next.slot) segment.file.truncate(0);
-      }
+      const next = this.#write(this.#slotAfter(slot), (info?.sequence ?? 0) + 1, 0);
+      for (const segment of before) segment.isDropped = true;
       this.#segments = [next];
+      this.#hasUnused = true;
     } catch {
       return this.#retryLater();
     }

@@ -208,6 +208,7 @@ Deno.test("Journal: with `newLog`, the room begins again, whatever is in the fil
   room.files[0]!.write(SEGMENT_HEADER + 10, Uint8Array.of(1, 2, 3));
   room.files[3]!.write(0, new Uint8Array(100));
   const again = await room.killed({ newLog: true });
+  await again.sync();
   assertEquals([again.hub.fold.size, again.files[3]!.bytes.length], [0, 0]);
 });
 

@@ -87,7 +87,7 @@ interface Candidate {
  * @throws {ChatError} if they are damaged where they were safe on the disk, are copies, or of another version
  */
 export function recover(files: readonly FoundFile[], boot: Boot): Recovery {
-  const run = newestRun(files);
+  const { segments: run, hasEarlier, isCut } = newestRun(files);
   let fold: Fold | undefined;
   let entries = 0;
   let cut = 0;
@@ -97,8 +97,8 @@ export function recover(files: readonly FoundFile[], boot: Boot): Recovery {
     if (newLog) break;
     const { name } = found;
     const before = segments.at(-1);
-    const isAwaited = before?.mark.hasNext !== false;
-    // A segment that was just beginning when the power was cut may have no mark yet.
+    // What was just beginning when the power was cut may not be on the disk.
+    const isAwaited = before ? before.mark.hasNext : !hasEarlier;
     const mark = read ?? (isAwaited ? undefined : firstMark(undefined));
     if (!mark) throw damaged(name, "its marks cannot be read");
     if (before && before.end !== info.after) {
@@ -113,7 +113,7 @@ export function recover(files: readonly FoundFile[], boot: Boot): Recovery {
     try {
       const saved = readSnapshot(() => reader.next());
       if (!saved) {
-        if (mark.position > 0 || (before && isAwaited)) {
+        if (mark.position > 0 || before?.mark.hasNext) {
           throw damaged(name, "its snapshot cannot be read");
         }
         // It was being written: nobody has seen anything that came after it.
@@ -142,8 +142,8 @@ export function recover(files: readonly FoundFile[], boot: Boot): Recovery {
       segments.push({ file, info, mark, entries: start, end, logStart, times });
       cut += bytes.length - end;
       if (mark.isLost) newLog = "disk";
-      else if (next ? fault : !isComplete(reader, mark, boot, fold.time)) {
-        newLog = fault ? "damage" : "power";
+      else if (next ? fault : isCut || !isComplete(reader, mark, boot, fold.time)) {
+        newLog = isSameBoot(mark.boot, boot.boot, fold.time, boot.now) ? "damage" : "power";
       }
     } catch (cause) {
       if (cause instanceof ChatError) throw cause;
@@ -164,12 +164,39 @@ function isComplete(
   return fault !== "bad" && isSameBoot(mark.boot, boot, last, now);
 }
 
-/** The segments that follow each other without a gap, up to the newest one. */
-function newestRun(files: readonly FoundFile[]): Candidate[] {
+/** The segments that the room is in. */
+interface Run {
+  /** They follow each other without a gap: the oldest first. */
+  readonly segments: readonly Candidate[];
+  /** There are also segments of an earlier room: they are dropped when the first one of this room is on the disk. */
+  readonly hasEarlier: boolean;
+  /** Later segments are there, but of no use: the power was cut before those between were on the disk. */
+  readonly isCut: boolean;
+}
+
+function newestRun(files: readonly FoundFile[]): Run {
+  const { candidates, unreadable } = candidatesIn(files);
+  const begin = Math.max(0, candidates.findLastIndex(({ info }) => info.after === 0));
+  const run = candidates.slice(begin);
+  const gap = run.findIndex(({ info }, i) => info.sequence !== run[0]!.info.sequence + i);
+  const segments = gap < 0 ? run : run.slice(0, gap);
+  const last = segments.at(-1);
+  const isNextSafe = last?.mark?.hasNext ||
+    run.slice(segments.length).some(({ mark }) => mark && mark.position > 0);
+  if (last && isNextSafe) throw damaged(last.found.name, "the segment after it is missing");
+  // Segments that were just beginning when the power was cut have no header yet.
+  const [lost] = unreadable;
+  if (lost && !last) throw damaged(lost.name, "its header cannot be read");
+  return { segments, hasEarlier: begin > 0, isCut: gap >= 0 };
+}
+
+function candidatesIn(
+  files: readonly FoundFile[],
+): { candidates: Candidate[]; unreadable: FoundFile[] } {
   const candidates: Candidate[] = [];
   const unreadable: FoundFile[] = [];
   for (const [file, found] of files.entries()) {
-    const header = found.read().slice(0, SEGMENT_HEADER);
+    const header = found.read(SEGMENT_HEADER);
     if (header.length === 0) continue;
     const info = parseHeader(header);
     if (info === "version") {
@@ -180,7 +207,6 @@ function newestRun(files: readonly FoundFile[]): Candidate[] {
     if (!info) unreadable.push(found);
     else candidates.push({ file, found, info, mark: parseMark(header) });
   }
-  candidates.sort((a, b) => a.info.sequence - b.info.sequence);
   for (const { found, info } of candidates) {
     if (info.inode !== undefined && found.inode !== undefined && info.inode !== found.inode) {
       throw new ChatError(`Cannot use ${found.name}: it is a copy of the file that the room used`, {
@@ -189,20 +215,19 @@ function newestRun(files: readonly FoundFile[]): Candidate[] {
       });
     }
   }
-  for (const [i, { found, info, mark }] of candidates.entries()) {
-    const next = candidates[i + 1];
-    const isMissing = next
-      ? next.info.sequence !== info.sequence + 1
-      : mark?.hasNext && unreadable.length === 0;
-    if (isMissing) throw damaged(found.name, "the segment after it is missing");
+  candidates.sort((a, b) => a.info.sequence - b.info.sequence);
+  return { candidates, unreadable };
+}
+
+/** The file of the newest segment whose header can be read, and its sequence; an earlier one than all if there is none. */
+export function newestIn(files: readonly FoundFile[]): { file: number; sequence: number } {
+  let newest = { file: -1, sequence: 0 };
+  for (const [file, found] of files.entries()) {
+    const info = parseHeader(found.read(SEGMENT_HEADER));
+    if (typeof info !== "object" || info.sequence <= newest.sequence) continue;
+    newest = { file, sequence: info.sequence };
   }
-  const [lost] = unreadable;
-  const last = candidates.at(-1);
-  // A segment that was just beginning when the power was cut has no header yet.
-  if (lost && (unreadable.length > 1 || !last || last.mark?.hasNext !== false)) {
-    throw damaged(lost.name, "its header cannot be read");
-  }
-  return candidates;
+  return newest;
 }
 
 function damaged(name: string, what: string): ChatError {

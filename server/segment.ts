@@ -1,7 +1,7 @@
 // One segment of what `chat serve --state` keeps, as bytes in a file: a header, a snapshot of the room, and the entries
 // since then, each with a checksum. Pure: docs/state.md describes the format.
 //
-//   header       4096 bytes: magic, what the segment is, and two places for marks
+//   header       3 pages: magic and what the segment is; a mark; another mark
 //   records      a snapshot, then entries: CRC-32 (4), then an entry as `writeEntry` encodes it
 //
 // A mark says up to where the file is safe on the disk. The two places are written in turns, so that a power cut can
@@ -14,8 +14,10 @@ import { equals } from "@std/bytes/equals";
 import { crc32 } from "node:zlib";
 import { type Entry, ENTRY_HEADER, entrySize, parseEntry, writeEntry } from "./entry.ts";
 
+/** What a disk writes at once, in bytes: a power cut meanwhile may damage all of it. */
+const PAGE = 4096;
 /** Bytes before the first record. */
-export const SEGMENT_HEADER = 4096;
+export const SEGMENT_HEADER: number = 3 * PAGE;
 /** Bytes of a checksum. */
 const CRC_SIZE = 4;
 /** Bytes of a record besides those of its entry. */
@@ -24,8 +26,8 @@ export const RECORD_OVERHEAD: number = CRC_SIZE + ENTRY_HEADER;
 const MAGIC = new TextEncoder().encode("chat state 1\n");
 /** All versions begin with this. */
 const ANY_MAGIC = MAGIC.subarray(0, 11);
-/** Where the marks are: no disk damages two sectors at once. */
-const MARKS = [2048, 3072] as const;
+/** Where the marks are: of two that are written one after the other, with a sync between, one is always readable. */
+const MARKS = [PAGE, 2 * PAGE] as const;
 /** checksum (4), number (4), position (8), flags (1), size of the boot's name (1) */
 const MARK_HEADER = 18;
 /** A longer name of a boot is cut. */

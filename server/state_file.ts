@@ -8,8 +8,8 @@ export interface StateFile {
    * is. undefined if the system does not report it.
    */
   readonly inode: string | undefined;
-  /** Everything that is in the file. */
-  read(): Uint8Array<ArrayBuffer>;
+  /** What is in the file: everything, or its first `size` bytes. */
+  read(size?: number): Uint8Array<ArrayBuffer>;
   /**
    * Writes all of the bytes at a position.
    *

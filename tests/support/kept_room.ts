@@ -16,6 +16,8 @@ const OUTLET = { wake: () => {}, cut: () => {}, drop: () => {} };
 export interface KeptOptions extends Partial<Omit<JournalOptions, "files" | "after">> {
   readonly isChained?: boolean;
   readonly files?: readonly MemoryStateFile[];
+  /** Is called before each entry, with the state without it. */
+  readonly watch?: (fold: Fold) => void;
 }
 
 /** One run of a server that keeps its room. */
@@ -56,7 +58,10 @@ export class KeptRoom {
       isChained: options.isChained ?? true,
       logSize: keep,
       fold: journal.recovery.fold,
-      record: (entry) => journal.record(entry),
+      record: (entry) => {
+        options.watch?.(hub.fold);
+        journal.record(entry);
+      },
       clock,
     });
     journal.begin(hub.fold, {

@@ -26,8 +26,8 @@ export class MemoryStateFile implements StateFile {
     this.#size = bytes.length;
   }
 
-  read(): Uint8Array<ArrayBuffer> {
-    return this.bytes.slice();
+  read(size?: number): Uint8Array<ArrayBuffer> {
+    return this.bytes.slice(0, size);
   }
 
   write(position: number, bytes: Uint8Array): void {
