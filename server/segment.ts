@@ -22,6 +22,8 @@ export const SEGMENT_HEADER: number = 3 * PAGE;
 const CRC_SIZE = 4;
 /** Bytes of a record besides those of its entry. */
 export const RECORD_OVERHEAD: number = CRC_SIZE + ENTRY_HEADER;
+/** No record is larger, in bytes: a member's has 1 MiB at most. */
+const MAX_RECORD = 16 * 1024 * 1024;
 /** With each change of the format, or of what entries do: else a replay would give another room. */
 const MAGIC = new TextEncoder().encode("chat state 1\n");
 /** All versions begin with this. */
@@ -149,6 +151,11 @@ export function writeRecord(entry: Entry, salt: number, into: Uint8Array, at: nu
   return end;
 }
 
+/** Whether these bytes look like the beginning of a record: the number of the server is 0 in all of them. */
+function isBegun(bytes: Uint8Array): boolean {
+  return bytes.subarray(CRC_SIZE + 1, CRC_SIZE + 5).every((byte) => byte === 0);
+}
+
 /** Reads a segment's records one after the other. */
 export class RecordReader {
   readonly #file: Uint8Array;
@@ -169,7 +176,7 @@ export class RecordReader {
     if (rest.length === 0 || this.fault) return undefined;
     const size = rest.length < RECORD_OVERHEAD ? undefined : entrySize(rest.subarray(CRC_SIZE));
     if (size === undefined || CRC_SIZE + size > rest.length) {
-      this.fault = "torn";
+      this.fault = isBegun(rest) && (size ?? 0) <= MAX_RECORD ? "torn" : "bad";
       return undefined;
     }
     const entry = rest.subarray(CRC_SIZE, CRC_SIZE + size);
