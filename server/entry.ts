@@ -38,7 +38,7 @@ export interface Entry {
   readonly connection: number;
   /** The member's id; 0 for SEAT. */
   readonly member: number;
-  /** Counts the FRAME and DIRECT entries of a member, from 1; 0 for other kinds. */
+  /** Counts the FRAME and DIRECT entries of a member, from 1, modulo 2^32; 0 for other kinds. */
   readonly number: number;
   /** The clock of the server that put it, in ms since 1970. */
   readonly time: number;

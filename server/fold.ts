@@ -349,7 +349,7 @@ export class Fold {
   }
 
   #takeFrame(member: FoldMember, { number, bytes }: Entry): Applied {
-    if (number !== member.accepted + 1) return NOTHING;
+    if (number !== (member.accepted + 1) >>> 0) return NOTHING;
     member.accepted++;
     const { type } = frameAt(bytes as Uint8Array<ArrayBuffer>);
     readdress(this.#append(bytes), type, member.id);
@@ -362,7 +362,7 @@ export class Fold {
   }
 
   #takeDirect(from: FoldMember, { number, bytes }: Entry): Applied {
-    if (number !== from.accepted + 1) return NOTHING;
+    if (number !== (from.accepted + 1) >>> 0) return NOTHING;
     from.accepted++;
     const { id } = frameAt(bytes as Uint8Array<ArrayBuffer>);
     let to = this.#members.get(id);

@@ -34,6 +34,7 @@ const HAVE_SIZE = 16 * 1024;
 const HAVE_MS = 10_000;
 
 const NOTHING = new Uint8Array(0);
+const MAX_U32 = 2 ** 32 - 1;
 
 /** Where a new member starts, as WELCOME reports it. */
 export interface Start {
@@ -154,12 +155,17 @@ export class Hub {
 
   /** Reserves a seat, which `join` or `release` uses up. */
   reserve(): Seat {
-    const connection = ++this.#connections;
+    const connection = this.#nextConnection();
     let id = 0;
     this.#put({ kind: Kind.SEAT, connection, member: 0, bytes: NOTHING }, (applied) => {
       if (applied.what === "seated") id = applied.id;
     });
     return { id, connection };
+  }
+
+  /** An entry has 32 bits for it. When it begins again at 1, the connections with those numbers are long over. */
+  #nextConnection(): number {
+    return this.#connections = this.#connections % MAX_U32 + 1;
   }
 
   /** Gives up a seat. */
@@ -214,7 +220,7 @@ export class Hub {
     const { room, own } = body;
     if (!this.has(member) || this.#closed) return false;
     if (!this.fold.canResume(member.state, room, own)) return false;
-    const connection = ++this.#connections;
+    const connection = this.#nextConnection();
     let resumed = false;
     const bytes = encodeResumeBody(body);
     this.#put({ kind: Kind.RESUME, connection, member: member.id, bytes }, (applied) => {
@@ -278,7 +284,10 @@ export class Hub {
     if (!this.has(member)) return;
     const isNumbered = kind === Kind.FRAME || kind === Kind.DIRECT;
     const { id, state: { connection } } = member;
-    this.#put({ kind, connection, member: id, bytes, number: isNumbered ? ++member.put : 0 }, done);
+    this.#put(
+      { kind, connection, member: id, bytes, number: isNumbered ? ++member.put >>> 0 : 0 },
+      done,
+    );
   }
 
   #put(

@@ -106,7 +106,7 @@ interface Segment {
 /** The journal of one room. */
 export class Journal {
   /** What was there: a room that goes on, or nothing. */
-  readonly recovery: Pick<Recovery, "entries" | "cut"> & {
+  readonly recovery: Pick<Recovery, "entries" | "time" | "cut"> & {
     readonly fold: Fold | undefined;
     readonly newLog: NewLogReason | undefined;
   };
@@ -131,8 +131,8 @@ export class Journal {
 
   private constructor(options: JournalOptions, recovery: Recovery | undefined) {
     this.#options = options;
-    const { fold, segments = [], entries = 0, cut = 0, newLog } = recovery ?? {};
-    this.recovery = { fold: newLog ? undefined : fold, entries, cut, newLog };
+    const { fold, segments = [], entries = 0, time = 0, cut = 0, newLog } = recovery ?? {};
+    this.recovery = { fold: newLog ? undefined : fold, entries, time, cut, newLog };
     if (!newLog && fold) this.#segments = segments.map((segment) => this.#reopen(segment));
   }
 
@@ -381,6 +381,7 @@ export class Journal {
     const now = clock();
     try {
       this.flush();
+      this.#correctTimes(now);
       const { first = Infinity } = this.#last;
       if (first < now - keepForMs / SEGMENT_PARTS) this.#rotate();
       let isDropped = false;
@@ -392,6 +393,16 @@ export class Journal {
       if (isDropped) this.#trim();
     } catch (error) {
       this.#fail(error);
+    }
+  }
+
+  /** The clock may have been ahead for a while: nothing is newer than what follows it. */
+  #correctTimes(now: number): void {
+    let newest = now;
+    for (const segment of this.#segments.toReversed()) {
+      segment.last = Math.min(segment.last, newest);
+      if (segment.first === undefined) continue;
+      newest = segment.first = Math.min(segment.first, segment.last);
     }
   }
 

@@ -3,6 +3,7 @@ import { ChatError } from "../errors.ts";
 import { assertSameRoom, KeptRoom } from "../tests/support/kept_room.ts";
 import fc from "../tests/support/property.ts";
 import type { Member } from "./member.ts";
+import { Fold } from "./fold.ts";
 import { SEGMENT_HEADER } from "./segment.ts";
 
 const KIB = 1024;
@@ -356,4 +357,85 @@ Deno.test("Journal: a member that resumed before the position at which a replay 
       if (i % 10 === 9) assertSameRoom((await room.killed(options)).hub.fold, room.hub.fold);
     }
   }
+});
+
+Deno.test("Journal: a room with the greatest numbers is the same after a restart", async () => {
+  for (const isChained of [true, false]) {
+    const young = await KeptRoom.open({ isChained });
+    young.tell(young.join(new Uint8Array(1000), "x".repeat(255)), young.join(), "hello");
+    const saved = young.hub.fold.save(young.hub.fold.tail);
+    const end = 2 ** 53 - 2 ** 30;
+    const fold = Fold.restore({
+      ...saved,
+      time: 2 ** 47,
+      lastId: 2 ** 32 - 9,
+      said: 2 ** 52,
+      log: { end, begun: 2 ** 40, segments: [] },
+      ...(isChained && { chain: [[end, new Uint8Array(32)]] }),
+      members: saved.members.map((member) => ({
+        ...member,
+        awaySince: 2 ** 47,
+        accepted: 2 ** 32 - 3,
+        answered: 2 ** 32 - 3,
+        connection: 2 ** 32 - 3,
+      })),
+    });
+    const keep = MIB;
+    const clock = () => 2 ** 47 + 1;
+    const room = await KeptRoom.open({ isChained, keep, fold, clock });
+    const [ada, bob] = room.found as [Member, Member];
+    for (let i = 0; i < 6; i++) {
+      // Numbers of messages and of connections begin again.
+      assert(room.resume(ada, { room: room.hub.log.end, own: ada.state.own.log.end }));
+      room.say(ada, new Uint8Array(30 * KIB));
+      room.tell(ada, bob, "psst");
+      room.join();
+      room.journal.flush();
+      assertSameRoom((await room.killed({ keep, clock })).hub.fold, room.hub.fold);
+    }
+    assertEquals([ada.state.accepted, room.hub.log.end - end > 180 * KIB], [2 ** 32 + 9, true]);
+  }
+});
+
+const YEARS = 10 * 365 * 86_400_000;
+
+Deno.test("Journal: a clock that was ten years ahead for a while does not make each kill a power cut", async () => {
+  let now = 1e12;
+  const clock = () => now;
+  const room = await KeptRoom.open({ clock });
+  const ada = room.join();
+  now += YEARS;
+  room.say(ada, "in ten years");
+  now -= YEARS;
+  room.say(ada, "now");
+  room.journal.flush();
+  const again = await room.killed({ clock });
+  assertEquals([again.journal.recovery.newLog, again.hub.fold.said], [undefined, 2]);
+  // If its clock is behind what was written last, the machine may have started again.
+  now -= 1_000;
+  assertEquals((await again.killed({ clock })).journal.recovery.newLog, "power");
+});
+
+Deno.test("Journal: what was said while the clock was ten years ahead is dropped after `keepForMs`", async () => {
+  const hour = 3_600_000;
+  let now = 1e12;
+  const options = { keepForMs: 16 * hour, clock: () => now, keep: MIB };
+  let room = await KeptRoom.open(options);
+  for (const ahead of [0, YEARS, 0]) {
+    now += ahead;
+    const ada = room.found[0] ?? [...room.hub.members()][0] ?? room.join();
+    for (let i = 0; i < 60; i++) room.say(ada, new Uint8Array(6 * KIB));
+    while (ada.take());
+    room.journal.flush();
+    now -= ahead;
+  }
+  const live = () => room.files.filter(({ bytes }) => bytes.length > 0).length;
+  assertLess(3, live());
+  for (let i = 0; i < 24 * 6; i++) {
+    now += hour / 6;
+    room.timer.pass(600_000);
+    // Also if it is restarted meanwhile.
+    if (i === 60) room = await room.killed(options);
+  }
+  assertEquals(live(), 1);
 });

@@ -38,11 +38,11 @@ export function keep(journal: Journal, server: KeptServer): void {
       warn("the server keeps what is said again");
     },
   });
-  const { fold, newLog, entries } = journal.recovery;
+  const { fold, newLog, entries, time } = journal.recovery;
   if (newLog) report({ event: "new-log", reason: newLog });
   if (!fold) return;
   // The time in which no server ran does not count.
-  const since = ({ awaySince = fold.time }: FoldMember) => now() - (fold.time - awaySince);
+  const since = ({ awaySince = time }: FoldMember) => now() - Math.max(0, time - awaySince);
   const members = hub.goOn().map((member) => ({ member, at: since(member.state) }));
   members.sort((one, other) => one.at - other.at);
   for (const { member: one, at } of members) {

@@ -63,8 +63,9 @@ export interface Recovery {
   readonly fold: Fold | undefined;
   /** The oldest first. */
   readonly segments: readonly LiveSegment[];
-  /** How many entries were replayed. */
+  /** How many entries were replayed, and the time of the last one, in ms since 1970: the clock may have gone back. */
   readonly entries: number;
+  readonly time: number;
   /** Bytes at the end that are no complete record. */
   readonly cut: number;
   /** undefined: the log goes on. */
@@ -90,6 +91,7 @@ export function recover(files: readonly FoundFile[], boot: Boot): Recovery {
   const { segments: run, hasEarlier, isCut } = newestRun(files);
   let fold: Fold | undefined;
   let entries = 0;
+  let time = 0;
   let cut = 0;
   let newLog: NewLogReason | undefined;
   const segments: LiveSegment[] = [];
@@ -118,10 +120,13 @@ export function recover(files: readonly FoundFile[], boot: Boot): Recovery {
         }
         // It was being written: nobody has seen anything that came after it.
         cut += bytes.length;
-        if (!isComplete(reader, mark, boot, fold?.time ?? 0)) newLog = "power";
+        if (!isComplete(reader, mark, boot, time)) newLog = "power";
         break;
       }
-      fold ??= Fold.restore(saved);
+      if (!fold) {
+        fold = Fold.restore(saved);
+        ({ time } = saved);
+      }
       if (fold.log.end !== saved.log.end || fold.size !== saved.members.length) {
         throw damaged(name, "it does not continue the segment before it");
       }
@@ -129,7 +134,8 @@ export function recover(files: readonly FoundFile[], boot: Boot): Recovery {
       let times: LiveSegment["times"];
       for (let entry = reader.next(); entry; entry = reader.next()) {
         fold.apply(entry as Entry);
-        times = { first: times?.first ?? entry.time, last: entry.time };
+        ({ time } = entry);
+        times = { first: times?.first ?? time, last: time };
         entries++;
       }
       const { position: end, fault } = reader;
@@ -142,15 +148,15 @@ export function recover(files: readonly FoundFile[], boot: Boot): Recovery {
       segments.push({ file, info, mark, entries: start, end, logStart, times });
       cut += bytes.length - end;
       if (mark.isLost) newLog = "disk";
-      else if (next ? fault : isCut || !isComplete(reader, mark, boot, fold.time)) {
-        newLog = isSameBoot(mark.boot, boot.boot, fold.time, boot.now) ? "damage" : "power";
+      else if (next ? fault : isCut || !isComplete(reader, mark, boot, time)) {
+        newLog = isSameBoot(mark.boot, boot.boot, time, boot.now) ? "damage" : "power";
       }
     } catch (cause) {
       if (cause instanceof ChatError) throw cause;
       throw damaged(name, messageOf(cause));
     }
   }
-  return { fold, segments, entries, cut, newLog };
+  return { fold, segments, entries, time, cut, newLog };
 }
 
 /** Whether nothing is missing at the end that anybody may have seen. */

@@ -16,6 +16,8 @@ const OUTLET = { wake: () => {}, cut: () => {}, drop: () => {} };
 export interface KeptOptions extends Partial<Omit<JournalOptions, "files" | "after">> {
   readonly isChained?: boolean;
   readonly files?: readonly MemoryStateFile[];
+  /** The room, if nothing is in the files. */
+  readonly fold?: Fold;
   /** Is called before each entry, with the state without it. */
   readonly watch?: (fold: Fold) => void;
 }
@@ -33,10 +35,11 @@ export class KeptRoom {
     readonly hub: Hub,
     events: string[],
     timer: FakeTimer,
+    isFound: boolean,
   ) {
     this.events = events;
     this.timer = timer;
-    this.found = journal.recovery.fold ? hub.goOn() : [];
+    this.found = isFound ? hub.goOn() : [];
   }
 
   static async open(options: KeptOptions = {}): Promise<KeptRoom> {
@@ -53,11 +56,12 @@ export class KeptRoom {
       after: timer.after,
       ...options,
     });
+    const fold = journal.recovery.fold ?? options.fold;
     const hub: Hub = new Hub({
       name: drawToken(),
       isChained: options.isChained ?? true,
       logSize: keep,
-      fold: journal.recovery.fold,
+      fold,
       record: (entry) => {
         options.watch?.(hub.fold);
         journal.record(entry);
@@ -69,7 +73,7 @@ export class KeptRoom {
       failed: (message) => events.push(`failed: ${message}`),
       works: () => events.push("works"),
     });
-    return new KeptRoom(files, journal, hub, events, timer);
+    return new KeptRoom(files, journal, hub, events, timer, fold !== undefined);
   }
 
   /** The process is killed: only what is in the files stays. The next one opens them. */
