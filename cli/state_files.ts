@@ -121,6 +121,8 @@ class RealStateFile implements FolderFile {
   readonly #file: Deno.FsFile;
   /** The same file, for `sync`. */
   readonly #synced: Deno.FsFile;
+  /** Where the next byte would be written; undefined if that is unknown. */
+  #position: number | undefined;
   #isClosed = false;
 
   constructor(path: string, file: Deno.FsFile, synced: Deno.FsFile) {
@@ -140,6 +142,7 @@ class RealStateFile implements FolderFile {
       );
     }
     const bytes = new Uint8Array(size);
+    this.#position = undefined;
     this.#file.seekSync(0, Deno.SeekMode.Start);
     if (!readAllSync(this.#file, bytes)) {
       throw new ChatError(`Cannot use ${this.name}: it became shorter meanwhile`);
@@ -148,8 +151,11 @@ class RealStateFile implements FolderFile {
   }
 
   write(position: number, bytes: Uint8Array): void {
-    this.#file.seekSync(position, Deno.SeekMode.Start);
+    // Mostly it is the end of the last write.
+    if (position !== this.#position) this.#file.seekSync(position, Deno.SeekMode.Start);
+    this.#position = undefined;
     writeAllSync(this.#file, bytes);
+    this.#position = position + bytes.length;
   }
 
   truncate(size: number): void {

@@ -53,7 +53,8 @@ Deno.test("openStateFiles: makes private files, and keeps what is in them", asyn
 Deno.test("StateFile: writes at positions, truncates, and reads everything", async () => {
   using folder = new Folder();
   await withFiles(folder, 1, ([file]) => {
-    file!.write(0, bytes("abcdef"));
+    file!.write(0, bytes("abc"));
+    file!.write(3, bytes("def"));
     file!.write(2, bytes("CD"));
     assertEquals(text(file!.read()), "abCDef");
     file!.write(6, bytes("gh"));

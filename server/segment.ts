@@ -12,7 +12,7 @@ import { encode } from "@std/msgpack/encode";
 import { decode } from "@std/msgpack/decode";
 import { equals } from "@std/bytes/equals";
 import { crc32 } from "node:zlib";
-import { type Entry, ENTRY_HEADER, entrySize, parseEntry, writeEntry } from "./entry.ts";
+import { type Entry, ENTRY_HEADER, entrySize, parseEntry, writeEntry, writeU32 } from "./entry.ts";
 
 /** What a disk writes at once, in bytes: a power cut meanwhile may damage all of it. */
 const PAGE = 4096;
@@ -146,8 +146,7 @@ function parseMarkAt(bytes: Uint8Array): Mark | undefined {
 /** Writes an entry with its checksum at `at`; returns where it ends. */
 export function writeRecord(entry: Entry, salt: number, into: Uint8Array, at: number): number {
   const end = writeEntry(entry, into, at + CRC_SIZE);
-  const view = new DataView(into.buffer, into.byteOffset);
-  view.setUint32(at, crc32(into.subarray(at + CRC_SIZE, end), salt));
+  writeU32(into, at, crc32(into.subarray(at + CRC_SIZE, end), salt));
   return end;
 }
 
