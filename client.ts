@@ -323,6 +323,7 @@ export class Client implements Room {
         const own = this.#unconfirmed.dueOf(welcome.accepted);
         const unseen = this.#take(connection, () => session.resume(welcome, connection, own));
         this.#attach(connection);
+        this.#reader.resumed();
         return { resumed: true, missed: 0, unseen };
       }
       session.token = undefined;

@@ -153,6 +153,8 @@ export type RoomEvent =
     readonly ref: number | undefined;
     /** When it was sent, by the sender's clock; undefined in xor rooms, which prove nothing. */
     readonly sent: Date | undefined;
+    /** It is one of those that came while this client had no connection: no wonder that it was sent earlier. */
+    readonly meanwhile?: true;
     /** How many earlier messages of this sender have not arrived. */
     readonly missing: number;
   }
@@ -162,6 +164,7 @@ export type RoomEvent =
     readonly text: string;
     readonly action: boolean;
     readonly sent: Date | undefined;
+    readonly meanwhile?: true;
     readonly missing: number;
   }
   /** The server has accepted a direct message of this client for its receiver. */
@@ -180,6 +183,7 @@ export type RoomEvent =
     readonly at: number;
     /** When its profile was made, by its own clock; undefined in xor rooms, which prove nothing. */
     readonly sent: Date | undefined;
+    readonly meanwhile?: true;
     /** The member with the same key that is away, and in whose place this one is listed from now on. */
     readonly replaces?: Person;
   }
@@ -271,6 +275,7 @@ export type RoomEvent =
     readonly direct: boolean;
     readonly files: readonly Transfer[];
     readonly sent: Date | undefined;
+    readonly meanwhile?: true;
     readonly missing: number;
     /** For the offers of others: how many bytes are left for them in the downloads folder, if the system says. */
     readonly free?: number;

@@ -110,7 +110,7 @@ export class FileLink {
   /** Takes file messages; returns the event to report, if they are an offer. */
   take(
     from: number,
-    { sent, missing }: ReadMessage["message"],
+    { sent, missing, meanwhile }: ReadMessage["message"],
     fileMessages: FileMessages,
     direct: boolean,
   ): RoomEvent | undefined {
@@ -120,7 +120,10 @@ export class FileLink {
       else this.#gaps.set(from, gap);
     }
     if (!this.transfers) return undefined;
-    const about = { direct, sent, missing: direct ? 0 : missing };
+    const about = {
+      ...{ direct, sent, missing: direct ? 0 : missing },
+      ...(meanwhile && { meanwhile }),
+    };
     const event = this.transfers.take(from, fileMessages, about);
     const { session, members } = this.#client;
     if (event?.type !== "offer" || direct || from !== session.id) return event;

@@ -67,13 +67,13 @@ export class FrameHandler {
       case Type.JOINED: {
         const at = session.advance(frame);
         if (id === session.id && !session.complete) return this.#complete(body);
-        const { sent, replaces } = this.#meet(id, body, at);
+        const { replaces, ...profile } = this.#meet(id, body, at);
         session.cipher.expectAll(id);
         const who = roster.person(id);
         if (replaces) unconfirmed.follow(replaces.id, who);
         unconfirmed.joined(id);
         fileLink.transfers?.joined(id);
-        return { type: "joined", who, sent, at, ...(replaces && { replaces }) };
+        return { type: "joined", who, ...profile, at, ...(replaces && { replaces }) };
       }
       case Type.PROFILE:
         return this.#takeProfile(frame);
@@ -149,11 +149,12 @@ export class FrameHandler {
     id: number,
     body: Uint8Array,
     at: number | undefined,
-  ): { sent: Date | undefined; replaces: Person | undefined } {
+  ): { sent: Date | undefined; meanwhile?: true; replaces: Person | undefined } {
     const { members, reader } = this.#parts;
     const { profile, replaces } = members.meet(id, () => reader.readProfile(id, body));
     reader.compare(id, profile?.report, at, true);
-    return { sent: profile?.sent, replaces };
+    const meanwhile = profile?.meanwhile;
+    return { sent: profile?.sent, ...(meanwhile && { meanwhile }), replaces };
   }
 
   /** This client's own JOINED is the first frame of the room's log: the list of members is complete. */

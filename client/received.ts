@@ -13,6 +13,7 @@ import type { ClientSession } from "./session.ts";
 /** A profile, and when it was made by its member's clock. */
 export type DatedProfile = Profile & {
   readonly sent: Date | undefined;
+  readonly meanwhile?: true;
   /** What its member had seen of the room's log. */
   readonly report: Report | undefined;
 };
@@ -26,6 +27,7 @@ export interface ReadMessage {
     readonly action: boolean;
     readonly sent: Date | undefined;
     readonly missing: number;
+    readonly meanwhile?: true;
   };
   readonly number: MessageId | undefined;
   /** Set if the message is about files; its text is empty. */
@@ -43,6 +45,11 @@ type ReadingSession = Pick<ClientSession, "cipher" | "isAfterRestart" | "chain">
 /** A notice about a member: its body cannot be read, or it sees another conversation. */
 export type MemberNotice = RoomEvent & { readonly type: "unreadable" | "forked" | "agreed" };
 
+/**
+ * How long after a return messages may be earlier ones, in ms. Not until `caughtup`: a server could put that off for ever.
+ */
+export const MEANWHILE_MS = 60_000;
+
 /** Reads the bodies of frames. */
 export class MessageReader {
   readonly #ownKey: string;
@@ -53,6 +60,8 @@ export class MessageReader {
   readonly #now: () => Date;
   #session: ReadingSession;
   #forks: Forks | undefined;
+  /** When the session went on over a new connection, in ms. */
+  #resumedAt = -Infinity;
 
   /**
    * @param ownKey this client's public key in hex; empty in xor rooms
@@ -76,6 +85,11 @@ export class MessageReader {
   /** How the members' conversations compare with this client's; undefined in xor rooms. */
   get forks(): Forks | undefined {
     return this.#forks;
+  }
+
+  /** The session goes on over a new connection. */
+  resumed(): void {
+    this.#resumedAt = this.#now().getTime();
   }
 
   /** A member has left. */
@@ -126,6 +140,7 @@ export class MessageReader {
         action: value.kind === "action",
         sent: dateOf(sentAt),
         missing,
+        ...this.#meanwhile(),
       },
       number: value.number,
     };
@@ -158,7 +173,7 @@ export class MessageReader {
       return undefined;
     }
     const { value, sentAt, report } = opened;
-    return { ...value, sent: dateOf(sentAt), report };
+    return { ...value, sent: dateOf(sentAt), ...this.#meanwhile(), report };
   }
 
   #open<T>(
@@ -196,6 +211,10 @@ export class MessageReader {
     if (!agreement) return;
     if (agreement.isForked) this.#notify({ type: "forked", who, since: agreement.since });
     else this.#notify({ type: "agreed", who });
+  }
+
+  #meanwhile(): { meanwhile?: true } {
+    return this.#now().getTime() - this.#resumedAt < MEANWHILE_MS ? { meanwhile: true } : {};
   }
 
   #reject(from: number, message: string): Unreadable {

@@ -6,7 +6,7 @@ import { encodeFileMessages } from "../protocol/file_messages.ts";
 import { type MessageId, ORIGIN_SIZE } from "../protocol/message_ids.ts";
 import { EventLog, OpenCipher, openSession, textBody } from "../tests/support/offline_client.ts";
 import { Chain } from "./chain.ts";
-import { MessageReader, type ReadMessage } from "./received.ts";
+import { MEANWHILE_MS, MessageReader, type ReadMessage } from "./received.ts";
 import { Roster } from "./roster.ts";
 
 const NOON = Date.UTC(2026, 0, 31, 12);
@@ -223,6 +223,22 @@ Deno.test("MessageReader: this client's own reports are not compared", () => {
   cipher.report = forged(reports[2]);
   assert(reader.read(7, textBody("mine"), end).type === "message");
   assertEquals([log.events, reader.forks?.forked.length], [[], 0]);
+});
+
+Deno.test("MessageReader: marks messages and profiles for a minute after a return: they may be earlier ones", () => {
+  const { reader, clock } = open();
+  const marks = () => {
+    const { message } = readText(reader, "hi");
+    const profile = reader.readProfile(1, encodeProfile({ name: "ada" }));
+    return [message.meanwhile, profile?.meanwhile];
+  };
+  assertEquals(marks(), [undefined, undefined]);
+  reader.resumed();
+  assertEquals(marks(), [true, true]);
+  clock.time += MEANWHILE_MS - 1;
+  assertEquals(marks(), [true, true]);
+  clock.time++;
+  assertEquals(marks(), [undefined, undefined]);
 });
 
 Deno.test("MessageReader.forget: the mark goes with the member, and with the session", () => {

@@ -217,7 +217,7 @@ export class Transfers {
   take(
     from: number,
     { messages }: FileMessages,
-    about: { direct: boolean; sent: Date | undefined; missing: number },
+    about: Pick<RoomEvent & { type: "offer" }, "direct" | "sent" | "missing" | "meanwhile">,
   ): RoomEvent | undefined {
     const offers: TransferEntry[] = [];
     const sender = this.#post.person(from);

@@ -41,6 +41,8 @@ export class Absences {
   /** The greatest of these numbers. */
   #most = 0;
   #last = -Infinity;
+  /** Until then nobody is seen as away. */
+  #quiet = -Infinity;
   /** When the timer ends; Infinity without a timer. */
   #due = Infinity;
   #cancel: () => void = () => {};
@@ -48,6 +50,11 @@ export class Absences {
   constructor(options: AbsencesOptions) {
     const { graceMs, awayMs } = options;
     this.#options = { ...options, awayMs: Math.min(awayMs, graceMs) };
+  }
+
+  /** For this long, the others see nobody as away who is not yet. */
+  hold(ms: number): void {
+    this.#quiet = this.#options.now() + ms;
   }
 
   /** How many members are absent, away or not yet. */
@@ -133,8 +140,8 @@ export class Absences {
   }
 
   #wait(): void {
-    const { awayMs, graceMs, now, after } = this.#options;
-    const away = (first(this.#unseen)?.since ?? Infinity) + awayMs;
+    const { graceMs, now, after } = this.#options;
+    const away = this.#awayAt(first(this.#unseen)?.since ?? Infinity);
     const over = (first(this.#all.values())?.since ?? Infinity) + graceMs;
     const next = Math.min(away, over);
     if (next >= this.#due) return;
@@ -144,11 +151,16 @@ export class Absences {
     this.#cancel = after(Math.max(0, next - now()), () => this.#pass(Math.max(next, now())));
   }
 
+  /** When the others see a member as away that lost its connection at `since`. */
+  #awayAt(since: number): number {
+    return Math.max(since + this.#options.awayMs, this.#quiet);
+  }
+
   /** Does what is due. */
   #pass(now: number): void {
-    const { awayMs, graceMs, onAway, onOver } = this.#options;
+    const { graceMs, onAway, onOver } = this.#options;
     for (const absence of this.#unseen) {
-      if (absence.since + awayMs > now) break;
+      if (this.#awayAt(absence.since) > now) break;
       this.#unseen.delete(absence);
       this.#setAway(absence);
       onAway(absence.id);

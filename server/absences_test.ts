@@ -77,6 +77,26 @@ Deno.test("Absences: a grace shorter than awayMs ends in both at once", async ()
   assertEquals(scene.happened, ["away 1 at 20", "over 1 at 20"]);
 });
 
+Deno.test("Absences: for a time, nobody is seen as away who is not yet, but the time of members ends", async () => {
+  const scene = new Scene();
+  scene.absences.hold(200);
+  scene.absences.add({ id: 1, network: "n" }, -900, true);
+  scene.absences.add({ id: 2, network: "n" }, -850);
+  scene.lose(3);
+  await scene.clock.until(180);
+  scene.lose(4);
+  scene.absences.remove(3);
+  scene.lose(5);
+  await scene.clock.until(250);
+  assertEquals(scene.happened, [
+    ...["over 1 at 100", "over 2 at 150", "away 4 at 210", "away 5 at 210"],
+  ]);
+  scene.absences.remove(4);
+  scene.lose(6);
+  await scene.clock.until(280);
+  assertEquals(scene.happened.slice(4), ["away 6 at 280"]);
+});
+
 Deno.test("Absences: thousands of members need one timer, and a day later all are gone", async () => {
   const scene = new Scene({ graceMs: DAY, awayMs: 3000 });
   for (let id = 1; id <= 4500; id++) scene.lose(id, `n${id % 100}`);

@@ -7,10 +7,17 @@ import type { Hub } from "./hub.ts";
 import type { Journal } from "./journal.ts";
 import type { Member } from "./member.ts";
 
+/**
+ * How long members that were connected when an earlier process ended have to come back, in ms, before the others see
+ * them as away. Clients try at least every 15 seconds: with less, each restart would show most of a room as away, and
+ * then as back.
+ */
+export const RETURN_MS = 30_000;
+
 /** What this needs of a server. */
 export interface KeptServer {
   readonly hub: Hub;
-  readonly absences: Absences;
+  readonly absences: Pick<Absences, "add" | "hold">;
   /** A clock that never goes back, in ms. */
   readonly now: () => number;
   /** A member of an earlier process has a session here, without a connection. */
@@ -41,6 +48,7 @@ export function keep(journal: Journal, server: KeptServer): void {
   const { fold, newLog, entries, time } = journal.recovery;
   if (newLog) report({ event: "new-log", reason: newLog });
   if (!fold) return;
+  absences.hold(RETURN_MS);
   // The time in which no server ran does not count.
   const since = ({ awaySince = time }: FoldMember) => now() - Math.max(0, time - awaySince);
   const members = hub.goOn().map((member) => ({ member, at: since(member.state) }));

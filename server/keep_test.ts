@@ -5,7 +5,7 @@ import { KeptRoom } from "../tests/support/kept_room.ts";
 import { Absences } from "./absences.ts";
 import { Hub } from "./hub.ts";
 import { Journal } from "./journal.ts";
-import { keep } from "./keep.ts";
+import { keep, RETURN_MS } from "./keep.ts";
 
 const HOUR = 3_600_000;
 const GRACE = 24 * HOUR;
@@ -40,11 +40,51 @@ Deno.test("keep: a member that was away keeps the rest of its time, also if the 
     });
     keep(journal, { hub, absences, now: () => 0, open() {}, report() {}, warn() {} });
     // The others see now that ada is away, too.
-    timer.pass(0);
+    timer.pass(RETURN_MS);
     assertEquals(gone, []);
     // Bob was away for two hours.
     timer.pass(GRACE - 2 * HOUR);
     assertEquals(gone, [bob.id]);
     assertEquals(absences.size, 1);
   }
+});
+
+Deno.test("keep: after a restart, members have half a minute to come back before they are seen as away", async () => {
+  let time = 1000;
+  const clock = () => time;
+  const before = await KeptRoom.open({ clock });
+  const [alice, bob] = [before.join(), before.join()];
+  time = 3000;
+  before.hub.setAway(bob);
+  time = 10_000;
+  before.say(alice, "hi");
+  before.journal.flush();
+
+  // An hour later: it does not count.
+  time += 3_600_000;
+  const files = before.files.map((file) => file.after());
+  const { after } = new FakeTimer();
+  const options = { keepForMs: Infinity, newLog: false, boot: "1000000" };
+  const journal = await Journal.open({ ...options, files, keep: 4 * 1024 * 1024, clock, after });
+  const { fold } = journal.recovery;
+  const record = journal.record.bind(journal);
+  const hub = new Hub({ name: drawToken(), fold, record, clock });
+  const happened: unknown[] = [];
+  keep(journal, {
+    hub,
+    now: () => 0,
+    absences: {
+      hold: (ms) => happened.push(["hold", ms]),
+      add: ({ id }, since, isAway) => happened.push([id, since, isAway]),
+    },
+    open: ({ id }) => happened.push(["open", id]),
+    report: ({ event }) => happened.push(event),
+    warn: () => {},
+  });
+  assertEquals(happened, [
+    ["hold", RETURN_MS],
+    ...[["open", bob.id], [bob.id, -7000, true]],
+    ...[["open", alice.id], [alice.id, 0, false]],
+    "continued",
+  ]);
 });

@@ -107,7 +107,7 @@ export function backlogOf(logSize: number): number {
 }
 
 /**
- * The default grace in a sealed room, in ms: over night, or until the laptop is opened again. A session cannot be taken
+ * The default grace in a sealed room, in ms: overnight, or until the laptop is opened again. A session cannot be taken
  * over: to resume it takes the key of its login.
  */
 const SEALED_GRACE_MS = 24 * 3_600_000;

@@ -1,10 +1,10 @@
-// Notices that wait a few seconds so that similar ones share a line: members that join and leave, and files
-// that arrive. A printed row cannot be changed, so the live area shows a group while it grows, and it is
+// Notices that wait a few seconds so that similar ones share a line: members that join, leave, are away and are back,
+// and files that arrive. A printed row cannot be changed, so the live area shows a group while it grows, and it is
 // printed when nothing more has been added for a while. Knows a clock; knows no terminal.
 
 import type { Person, RoomEvent } from "../room.ts";
 import type { Clock } from "./clock.ts";
-import { Presence } from "./presence.ts";
+import { type MemberEvent, Presence } from "./presence.ts";
 import { Arrivals, completed } from "./transfer_text.ts";
 
 /** A group is complete when nothing has been added for this long, in ms. */
@@ -36,20 +36,19 @@ export class GroupedNotices {
     ];
   }
 
-  /** Whether the group mentions that this member joined or left. */
+  /** Whether the group mentions this member. */
   mentions(person: Person): boolean {
     return this.#presence.has(person);
   }
 
-  /** The group takes no more members: take it first. */
-  get isFull(): boolean {
-    return this.#presence.isFull;
+  /** The group cannot take this event: take the group first. */
+  isFull(event: MemberEvent): boolean {
+    return this.#presence.isFull(event);
   }
 
-  addMember(event: RoomEvent & { type: "joined" | "left" }): void {
+  addMember(event: MemberEvent): void {
     const wasEmpty = this.#isEmpty;
-    if (event.type === "joined") this.#presence.joined(event);
-    else this.#presence.left(event.who, event.reason);
+    this.#presence.add(event);
     this.#wait(wasEmpty);
   }
 

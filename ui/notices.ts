@@ -75,6 +75,15 @@ function cannotReceiveFiles(people: readonly Person[]): string {
   return `classic clients cannot receive files: ${names}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
+/**
+ * The time to show an event with: of a message that came while the user was away, when it was sent, by the sender's
+ * clock. A clock that is ahead does not count.
+ */
+export function shownAt(event: RoomEvent, now: Date): Date {
+  if (!("meanwhile" in event) || !event.meanwhile || !event.sent) return now;
+  return event.sent < now ? event.sent : now;
+}
+
 /** Sentences that the user must not overlook, most often none: missing messages, wrong clocks, changed keys. */
 export function warnings(event: RoomEvent, now: Date): string[] {
   const sentences: string[] = [];
@@ -87,7 +96,9 @@ export function warnings(event: RoomEvent, now: Date): string[] {
       if (missing > 1) {
         sentences.push(`${missing} messages from ${name} before this one are missing`);
       }
-      if (isOff(sent, now)) sentences.push(`by ${name}'s clock, sent at ${sent.toISOString()}`);
+      if (isOff(sent, shownAt(event, now))) {
+        sentences.push(`by ${name}'s clock, sent at ${sent.toISOString()}`);
+      }
       if (event.type === "offer" && event.without?.length) {
         sentences.push(cannotReceiveFiles(event.without));
       }
@@ -95,7 +106,9 @@ export function warnings(event: RoomEvent, now: Date): string[] {
     }
     case "joined": {
       const { who: { name }, sent } = event;
-      if (isOff(sent, now)) sentences.push(`by ${name}'s clock, it is ${sent.toISOString()}`);
+      if (isOff(sent, shownAt(event, now))) {
+        sentences.push(`by ${name}'s clock, it is ${sent.toISOString()}`);
+      }
       break;
     }
     case "keychanged": {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Person, RoomEvent } from "../room.ts";
 import { ALICE, BOB, EVENTS } from "../tests/support/fake_room.ts";
-import { connectionNotice, warnings } from "./notices.ts";
+import { connectionNotice, shownAt, warnings } from "./notices.ts";
 
 const NOW = new Date("2026-01-02T09:05:00.000Z");
 
@@ -86,6 +86,24 @@ Deno.test("warnings: a gap and a wrong clock are both reported", () => {
       "by bob's clock, sent at 2026-01-02T08:05:00.000Z",
     ]);
   }
+});
+
+Deno.test("warnings, shownAt: what came while the user was away may be earlier, and is shown with its time", () => {
+  const [early, late] = [off(-3_600_000), off(3_600_000)];
+  const cases: [Date | undefined, boolean, Date][] = [
+    [undefined, false, NOW],
+    [early, false, early],
+    // A clock that is ahead is no sign of an absence.
+    [late, true, NOW],
+  ];
+  for (const [sent, isWarned, time] of cases) {
+    const joined: RoomEvent = { type: "joined", who: BOB, at: 1, sent, meanwhile: true };
+    for (const one of [...message(sent ? { sent } : {}), joined]) {
+      const event = { ...one, meanwhile: true } as const;
+      assertEquals([warnings(event, NOW).length > 0, shownAt(event, NOW)], [isWarned, time]);
+    }
+  }
+  for (const event of message({ sent: early })) assertEquals(shownAt(event, NOW), NOW);
 });
 
 Deno.test("warnings: a different key comes with the commands to check it", () => {

@@ -1,7 +1,8 @@
-// Members that join and leave, in one sentence. Pure; the caller decides when it is shown.
+// Members that join and leave, lose their connections and are back, in one sentence. Pure; the caller decides when it is shown.
 
 import type { Person, RoomEvent } from "../room.ts";
 import { returned } from "./member_lists.ts";
+import { connectionNotice } from "./notices.ts";
 
 /** Names listed for one change; of more, the first ones are listed and the rest is counted. */
 const MAX_NAMES = 4;
@@ -9,10 +10,31 @@ const FIRST_NAMES = 2;
 /** Members in one sentence, about 100 bytes each. */
 const MAX_MEMBERS = 10_000;
 
+/** What this needs of the events that it takes. */
+export type MemberEvent =
+  | Pick<RoomEvent & { type: "joined" }, "type" | "who" | "replaces">
+  | Pick<RoomEvent & { type: "left" }, "type" | "who" | "reason">
+  | Pick<RoomEvent & { type: "away" | "back" }, "type" | "who">;
+
+/** An event as a change of another member that is worth a sentence; undefined if it is none. */
+export function memberChange(event: RoomEvent): MemberEvent | undefined {
+  switch (event.type) {
+    case "joined":
+      return event;
+    case "left":
+      return event.replaced ? undefined : event;
+    case "away":
+    case "back":
+      return connectionNotice(event) === undefined ? undefined : event;
+    default:
+      return undefined;
+  }
+}
+
 type Reason = Extract<RoomEvent, { type: "left" }>["reason"];
 
 /** What happened to a member since the last sentence. */
-type Change = "back" | "joined" | "returned" | "passed" | Reason;
+type Change = "back" | "joined" | "returned" | "passed" | "away" | Reason;
 
 /** The verb for one member and for several, in the order of the sentence. */
 const SENTENCES: Readonly<Record<Change, readonly [one: string, several: string]>> = {
@@ -20,6 +42,7 @@ const SENTENCES: Readonly<Record<Change, readonly [one: string, several: string]
   joined: ["joined", "joined"],
   returned: ["left and joined again", "left and joined again"],
   passed: ["joined and left", "joined and left"],
+  away: ["is away: connection lost", "are away: connection lost"],
   left: ["left", "left"],
   lost: ["left: connection lost", "left: connection lost"],
   slow: ["was disconnected: too slow", "were disconnected: too slow"],
@@ -27,18 +50,18 @@ const SENTENCES: Readonly<Record<Change, readonly [one: string, several: string]
 };
 
 /**
- * Members that joined or left since the last sentence.
+ * Members that joined, left, lost their connections or are back since the last sentence.
  *
  * @example
  * ```ts
- * presence.joined({ who: alice });
- * presence.left(bob, "left");
+ * presence.add({ type: "joined", who: alice });
+ * presence.add({ type: "left", who: bob, reason: "left" });
  * presence.take(); // "alice joined, bob left"
  * ```
  */
 export class Presence {
   /** The change of each member, in the order of the first event. Ids are not used twice. */
-  readonly #changes = new Map<number, { name: string; change: Change }>();
+  readonly #changes = new Map<number, { name: string; change: Change; joined?: true }>();
   /** Names of members that left, with their ids. */
   readonly #gone = new Map<string, number>();
 
@@ -51,12 +74,19 @@ export class Presence {
     return this.#changes.has(id);
   }
 
-  /** It takes no more members: take the sentence first. */
-  get isFull(): boolean {
-    return this.#changes.size >= MAX_MEMBERS;
+  /** It takes no more members, or has one that joined and is away now: take the sentence first. */
+  isFull({ type, who }: MemberEvent): boolean {
+    return this.#changes.size >= MAX_MEMBERS ||
+      type === "away" && this.#changes.get(who.id)?.joined === true;
   }
 
-  joined(event: Pick<RoomEvent & { type: "joined" }, "who" | "replaces">): void {
+  add(event: MemberEvent): void {
+    if (event.type === "joined") this.#joined(event);
+    else if (event.type === "left") this.#left(event.who, event.reason);
+    else this.#changeConnection(event.who, event.type);
+  }
+
+  #joined(event: MemberEvent & { type: "joined" }): void {
     const { who: { id, name }, replaces } = event;
     // A member that rejoins has another id.
     const before = this.#gone.get(name);
@@ -64,13 +94,21 @@ export class Presence {
       this.#changes.delete(before);
       this.#gone.delete(name);
     }
+    if (replaces) this.#changes.delete(replaces.id);
     const change = replaces ? "back" : before === undefined ? "joined" : "returned";
-    this.#changes.set(id, { name: returned(event), change });
+    this.#changes.set(id, { name: returned(event), change, joined: true });
   }
 
-  left({ id, name }: Person, reason: Reason): void {
-    const change = this.#changes.get(id)?.change;
-    if (change === "joined" || change === "back") {
+  /** If a member is away and back again, or back and away again, nothing has changed. */
+  #changeConnection({ id, name }: Person, change: "away" | "back"): void {
+    const before = this.#changes.get(id)?.change;
+    if (before === undefined || before === change) this.#changes.set(id, { name, change });
+    else this.#changes.delete(id);
+  }
+
+  #left({ id, name }: Person, reason: Reason): void {
+    const { joined, change } = this.#changes.get(id) ?? {};
+    if (joined && change !== "returned") {
       this.#changes.set(id, { name, change: "passed" });
     } else {
       this.#changes.set(id, { name, change: reason });

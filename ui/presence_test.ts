@@ -5,7 +5,7 @@ import { Presence } from "./presence.ts";
 let lastId = 0;
 const person = (name: string): Person => ({ id: ++lastId, name, self: false, away: false });
 
-/** `+name` joins, `-name` leaves, `!name` loses its connection, `~name` is too slow. */
+/** `+name` joins, `-name` leaves, `!name` leaves without a connection, `~name` is too slow, `?name` is away, `<name` is back. */
 function fold(...changes: string[]): Presence {
   const presence = new Presence();
   const here = new Map<string, Person>();
@@ -13,8 +13,13 @@ function fold(...changes: string[]): Presence {
     const name = letters.join("");
     const who = sign === "+" ? person(name) : here.get(name) ?? person(name);
     here.set(name, who);
-    if (sign === "+") presence.joined({ who });
-    else presence.left(who, sign === "!" ? "lost" : sign === "~" ? "slow" : "left");
+    if (sign === "+") presence.add({ type: "joined", who });
+    else if (sign === "?") presence.add({ type: "away", who });
+    else if (sign === "<") presence.add({ type: "back", who });
+    else {
+      const reason = sign === "!" ? "lost" : sign === "~" ? "slow" : "left";
+      presence.add({ type: "left", who, reason });
+    }
   }
   return presence;
 }
@@ -22,9 +27,9 @@ function fold(...changes: string[]): Presence {
 Deno.test("Presence: marks members with a classic client", () => {
   const presence = new Presence();
   const who = { ...person("52684"), classic: true } as const;
-  presence.joined({ who });
+  presence.add({ type: "joined", who });
   assertEquals(presence.sentence, "52684 (classic) joined");
-  presence.left(who, "left");
+  presence.add({ type: "left", who, reason: "left" });
   assertEquals(presence.sentence, "52684 joined and left");
 });
 
@@ -53,6 +58,16 @@ Deno.test("Presence: one sentence for all members that join and leave", () => {
     [["-dave", "+dave"], "dave left and joined again"],
     [["!dave", "+dave", "-dave"], "dave left"],
     [["-dave", "+dave", "-dave", "+dave"], "dave left and joined again"],
+    [["?alice"], "alice is away: connection lost"],
+    [["<alice", "?bob", "?carol"], "alice is back; bob and carol are away: connection lost"],
+    [[..."abcdefghi"].map((name) => `?${name}`), "a, b and 7 more are away: connection lost"],
+    [[..."abcdefghi"].map((name) => `<${name}`), "a, b and 7 more are back"],
+    // A restart of the server, as one sees it who is back first.
+    [["?a", "?b", "?c", "<a", "<c"], "b is away: connection lost"],
+    [["?a", "<a", "?a"], "a is away: connection lost"],
+    [["<a", "?a", "<a"], "a is back"],
+    [["?a", "!a"], "a left: connection lost"],
+    [["<a", "-a"], "a left"],
   ];
   for (const [changes, sentence] of cases) {
     const presence = fold(...changes);
@@ -66,26 +81,51 @@ Deno.test("Presence: one sentence for all members that join and leave", () => {
 Deno.test("Presence: one sentence for ten thousand members, and no more are kept", () => {
   const presence = new Presence();
   let taken = 0;
+  const more = { type: "back", who: person("more") } as const;
   for (let i = 0; i < 10_000; i++) {
-    assert(!presence.isFull);
-    presence.joined({ who: person(`m${i}`) });
+    assert(!presence.isFull(more));
+    presence.add({ type: "joined", who: person(`m${i}`) });
     taken++;
   }
-  assert(presence.isFull);
+  assert(presence.isFull(more));
   assertEquals(presence.sentence, `m0, m1 and ${taken - 2} more joined`);
   presence.take();
-  assert(!presence.isFull);
+  assert(!presence.isFull(more));
 });
 
 Deno.test("Presence: a member that takes the place of its old session is back, perhaps under another name", () => {
   const presence = new Presence();
   const old = (name: string) => ({ ...person(name), away: true });
-  presence.joined({ who: person("carol") });
-  presence.joined({ who: person("bob"), replaces: old("bob#2") });
+  presence.add({ type: "joined", who: person("carol") });
+  presence.add({ type: "joined", who: person("bob"), replaces: old("bob#2") });
   assertEquals(presence.sentence, "bob is back, carol joined");
   const rob = person("rob");
-  presence.joined({ who: rob, replaces: old("bobby") });
+  presence.add({ type: "joined", who: rob, replaces: old("bobby") });
   assertEquals(presence.sentence, "bob and rob (was bobby) are back, carol joined");
-  presence.left(rob, "left");
+  presence.add({ type: "left", who: rob, reason: "left" });
   assertEquals(presence.take(), "bob is back, carol joined, rob joined and left");
+});
+
+Deno.test("Presence: of a member that joins again while it is seen as away, only the return is shown", () => {
+  const presence = new Presence();
+  const bob = { ...person("bob"), away: true };
+  presence.add({ type: "away", who: bob });
+  presence.add({ type: "joined", who: person("bob"), replaces: bob });
+  assertEquals(presence.take(), "bob is back");
+});
+
+Deno.test("Presence: a member that joined and is away needs two sentences", () => {
+  const presence = new Presence();
+  const [bob, carol] = [person("bob"), person("carol")];
+  presence.add({ type: "joined", who: bob });
+  assert(presence.isFull({ type: "away", who: bob }));
+  assert(!presence.isFull({ type: "away", who: carol }));
+  assert(!presence.isFull({ type: "left", who: bob, reason: "left" }));
+  presence.take();
+  assert(!presence.isFull({ type: "away", who: bob }));
+});
+
+Deno.test("Presence: nothing is left of members that were away in between", () => {
+  const presence = fold("?a", "?b", "<b", "<a");
+  assert(presence.isEmpty);
 });

@@ -32,8 +32,10 @@ import { follow } from "./follow.ts";
 import { GroupedNotices } from "./grouped_notices.ts";
 import { KeyReader } from "./key_reader.ts";
 import { LiveArea, type LiveState } from "./live_area.ts";
+import { shownAt } from "./notices.ts";
 import { PictureStage } from "./picture_stage.ts";
 import { Preferences } from "./preferences.ts";
+import { memberChange } from "./presence.ts";
 import { RowQueue } from "./row_queue.ts";
 import type { Page } from "./rows.ts";
 import { SavedTranscript } from "./saved_transcript.ts";
@@ -433,14 +435,15 @@ export class Screen {
       // newcomer's arrival is printed before the newcomer's first words.
       const staysOpen = event.type === "message" || event.type === "direct"
         ? !this.#grouped.mentions(event.from)
-        : event.type === "delivered";
+        : event.type === "delivered" && !this.#grouped.mentions(event.to);
       if (!staysOpen) this.#printGrouped();
-      this.#push(this.#transcript.event(event, now, this.#page()));
+      this.#push(this.#transcript.event(event, shownAt(event, now), this.#page()));
     }
-    if (event.type === "joined" || event.type === "left" && !event.replaced) {
-      if (event.type === "joined") this.#transcript.reserve([event.who]);
-      if (this.#grouped.isFull) this.#printGrouped();
-      this.#grouped.addMember(event);
+    const change = memberChange(event);
+    if (change) {
+      if (change.type === "joined") this.#transcript.reserve([change.who]);
+      if (this.#grouped.isFull(change)) this.#printGrouped();
+      this.#grouped.addMember(change);
     }
     if (this.#state === "closed") this.#printGrouped();
   }

@@ -23,6 +23,8 @@ import { liveColumns } from "./anchor.ts";
 import { Screen } from "./screen.ts";
 import { nameStyle, palette } from "./theme.ts";
 
+const CAROL: Person = { id: 3, name: "carol", self: false, away: false };
+
 // These tests check what a terminal emulator makes of the output. They wait only for events: the clock is moved
 // by hand, and typing resolves when the screen reads on.
 
@@ -538,6 +540,59 @@ Deno.test("Screen: messages typed while the connection is lost are pending, and 
   ]);
 });
 
+Deno.test("Screen: messages from the time of an absence have the time when they were sent, and no warning", async () => {
+  const { tty, tell, clock } = setUp();
+  const now = clock.now().getTime();
+  const before = (hours: number) => new Date(now - hours * 3_600_000);
+  const message = { type: "message", action: false, at: 1, ref: undefined, missing: 0 } as const;
+  tell(
+    { type: "connected", self: ALICE, resumed: true, missed: 0, unseen: 3 },
+    { ...message, from: BOB, text: "late", sent: before(12), meanwhile: true },
+    { ...message, from: ALICE, text: "my own", sent: before(2), meanwhile: true },
+    // A clock that is ahead is no sign of an absence.
+    { ...message, from: BOB, text: "soon", sent: before(-1), meanwhile: true },
+    {
+      type: "direct",
+      from: BOB,
+      text: "psst",
+      action: false,
+      sent: before(1),
+      missing: 0,
+      meanwhile: true,
+    },
+    { type: "joined", who: CAROL, at: 1, sent: before(1), meanwhile: true },
+    { ...message, from: BOB, text: "now", sent: before(0) },
+  );
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05 connected again; while you were away: 3 messages",
+    "── Thursday, 1 January 2026 ──",
+    "21:05  bob │ late",
+    "── Friday, 2 January 2026 ──",
+    "07:05 alice │ my own",
+    "09:05 by bob's clock, sent at 2026-01-02T10:05:00.000Z",
+    "        bob │ soon",
+    "08:05 bob → you │ psst",
+    "09:05         bob │ now",
+    "      carol joined",
+  ]);
+});
+
+Deno.test("Screen: after a restart of the server, one row names the members that are not back yet", async () => {
+  const { tty, tell, clock } = setUp();
+  const crowd = Array.from({ length: 29 }, (_, i) => ({ ...BOB, id: 100 + i, name: `m${i}` }));
+  tell({ type: "connected", self: ALICE, resumed: true, missed: 0, unseen: 0 });
+  for (const who of crowd) tell({ type: "away", who: { ...who, away: true }, at: 1 });
+  for (const who of crowd.slice(0, 20)) tell({ type: "back", who, at: 1 });
+  clock.pass(3000);
+  for (const who of crowd.slice(20)) tell({ type: "back", who, at: 1 });
+  clock.pass(3000);
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05 connected again; nothing missed",
+    "      m20, m21 and 7 more are away: connection lost",
+    "      m20, m21 and 7 more are back",
+  ]);
+});
+
 Deno.test("Screen: a member that joins again is back, and nothing is shown of the end of its old session", async () => {
   const { tty, tell } = setUp();
   const again = { ...BOB, id: 5 };
@@ -556,7 +611,6 @@ Deno.test("Screen: a member that joins again is back, and nothing is shown of th
     },
   );
   assertEquals((await tty.rows()).slice(0, -2), [
-    "09:05 bob is away: connection lost",
     "      rob (was bob) is back, bob joined and left",
   ]);
 });
@@ -576,7 +630,7 @@ Deno.test("Screen: a loss, a gap, absence and warnings take one line each", asyn
     { type: "connected", self: ALICE, resumed: false, missed: 12, unseen: 0 },
     { type: "members", members: [ALICE, { ...BOB, away: true }] },
     { type: "back", who: BOB, at: 1 },
-    { type: "away", who: { ...BOB, away: true }, at: 2 },
+    { type: "away", who: { ...CAROL, away: true }, at: 2 },
     // The user knows.
     { type: "away", who: { ...ALICE, away: true }, at: 3 },
     { type: "back", who: ALICE, at: 4 },
@@ -593,8 +647,7 @@ Deno.test("Screen: a loss, a gap, absence and warnings take one line each", asyn
     `      the server closed the connection: you are too slow␊for it; ${kept}`,
     "      connected again; 12 messages missed here",
     "      nobody else is here; 1 away: bob",
-    "      bob is back",
-    "      bob is away: connection lost",
+    "      bob is back; carol is away: connection lost",
     "      warning from the server: you send too fast",
   ]);
 });

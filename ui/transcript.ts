@@ -450,8 +450,8 @@ export class Transcript {
 }
 
 /**
- * Whether an event has rows. Joining and leaving have none, because `Presence` groups them; warnings about them
- * are shown.
+ * Whether an event has rows. Members that join, leave, are away or back have none, because `Presence` groups them;
+ * warnings about them are shown.
  */
 export function isShown(event: RoomEvent, now: Date): boolean {
   switch (event.type) {
@@ -462,6 +462,9 @@ export function isShown(event: RoomEvent, now: Date): boolean {
     case "delivered":
     case "undelivered":
       return true;
+    case "away":
+    case "back":
+      return false;
     case "renamed":
       return event.before !== event.who.name; // The list had it already.
     case "ended":

@@ -635,11 +635,13 @@ Deno.test("Transcript: a code block has a bar, and is cut only where it must be"
   assertEquals(rows(80, [event], { time: "off" })[1], "     │ ▏ ```ts");
 });
 
-Deno.test("isShown: joining, leaving and the status line's events have no rows", () => {
+Deno.test("isShown: joining, leaving, absence and the status line's events have no rows", () => {
   const now = new Date(START);
   const hidden: RoomEvent[] = [
     { type: "joined", who: BOB, at: 1, sent: undefined },
     { type: "left", who: BOB, reason: "left", at: 1 },
+    { type: "away", who: BOB, at: 1 },
+    { type: "back", who: BOB, at: 1 },
     { type: "renamed", who: BOB, before: BOB.name, at: 1 },
     { type: "ended", ending: { reason: "left" } },
   ];
