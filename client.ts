@@ -57,7 +57,7 @@ const MAX_WAITING = 8 * 1024 * 1024;
 export interface JoinOptions extends Omit<ConnectOptions, "signal"> {
   /** How long the connection may take to end properly before it is cut, in ms. */
   finishMs?: number;
-  /** The session ends with its connection, so nobody is left in the room as away: for one message. */
+  /** The session ends with its connection, so nobody stays in the room as away: for one that nobody resumes. */
   brief?: boolean;
   /** For how long to reconnect when the connection is lost, in ms; 0 or not given: not at all. */
   retryMs?: number;

@@ -751,7 +751,16 @@ async function comeBackTo(frames: readonly Uint8Array[]): Promise<RoomEvent[]> {
   return events;
 }
 
-const FINAL = ["version", "not-chat", "too-large", "malformed", "unexpected", "code", "flood"];
+const FINAL = [
+  "version",
+  "not-chat",
+  "too-large",
+  "malformed",
+  "unexpected",
+  "code",
+  "flood",
+  "disk",
+];
 const TRANSIENT_CODES = ["timeout", "slow", "full", "wait", "gone"] as const;
 
 Deno.test("Client: the tests below have every code of ERROR", () => {

@@ -146,7 +146,7 @@ export const ERROR_CODES = [
   "gone",
   /** The member has exceeded its budget for too long. */
   "flood",
-  /** Only in WARNING: the server can no longer keep what is said. */
+  /** Only in WARNING: the server can no longer keep messages on its disk, or can again. */
   "disk",
 ] as const;
 export type ErrorCode = typeof ERROR_CODES[number];

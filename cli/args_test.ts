@@ -192,7 +192,7 @@ Deno.test("parseCommand: each option of serve sets its limit, seconds in ms", ()
   }
 });
 
-Deno.test("parseCommand: serve keeps as much as it is told to, and for as long", () => {
+Deno.test("parseCommand: serve takes --keep and --keep-for, within limits", () => {
   const MIB = 1024 ** 2;
   const cases: Record<string, [Partial<StateOptions>, Partial<Limits>]> = {
     "--keep 8M": [{ keep: 8 * MIB }, { logSize: 8 * MIB, backlog: backlogOf(8 * MIB) }],

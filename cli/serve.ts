@@ -273,6 +273,8 @@ function joinOptions(
     self: () => loadSelf(system),
     retryMs: reconnectMs(system, screen),
     networks: () => networks(system),
+    // If it ends without a goodbye, so does the server: in a kept room, nobody could ever resume this session.
+    brief: true,
     ...(files && { files }),
     ...(code !== undefined && { code }),
     ticket: () => server.ticket,

@@ -52,9 +52,9 @@ export type ServerEvent =
   | { readonly event: "continued"; readonly members: number; readonly entries: number }
   /** The room of an earlier process cannot go on: its members have to join again. */
   | { readonly event: "new-log"; readonly reason: NewLogReason }
-  /** The disk takes nothing more: what is said now ends with this process. */
+  /** The disk takes nothing more: new messages end with this process. */
   | { readonly event: "disk-failed"; readonly message: string }
-  /** What is said is kept again. */
+  /** The disk takes data again. */
   | { readonly event: "disk-works" }
   | { readonly event: "stopping"; readonly members: number }
   | { readonly event: "stopped" };
@@ -68,7 +68,7 @@ const LEFT_REASONS: Readonly<Record<number, LeftReason>> = {
 
 const NEW_LOG: Readonly<Record<NewLogReason, string>> = {
   power: "the machine restarted without a stop of the server, so the last messages may be missing",
-  damage: "the end of what was kept is damaged",
+  damage: "the end of the log on the disk is damaged",
   disk: "the disk failed before the server ended",
 };
 

@@ -9,10 +9,10 @@ import type { Member } from "./member.ts";
 
 /**
  * How long members that were connected when an earlier process ended have to come back, in ms, before the others see
- * them as away. Clients try at least every 15 seconds: with less, each restart would show most of a room as away, and
+ * them as away. Clients try at least every 15 seconds. With less, each restart would show most of a room as away, and
  * then as back.
  */
-export const RETURN_MS = 30_000;
+export const RETURN_MS = 20_000;
 
 /** What this needs of a server. */
 export interface KeptServer {
@@ -38,11 +38,11 @@ export function keep(journal: Journal, server: KeptServer): void {
     trim: (position) => hub.trim(position),
     failed: (message) => {
       report({ event: "disk-failed", message });
-      warn("the server cannot keep what is said any more: if it ends, that is lost");
+      warn("the server cannot write to its disk: if it ends, new messages are lost");
     },
     works: () => {
       report({ event: "disk-works" });
-      warn("the server keeps what is said again");
+      warn("the server keeps messages on its disk again");
     },
   });
   const { fold, newLog, entries, time } = journal.recovery;

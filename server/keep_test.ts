@@ -49,7 +49,7 @@ Deno.test("keep: a member that was away keeps the rest of its time, also if the 
   }
 });
 
-Deno.test("keep: after a restart, members have half a minute to come back before they are seen as away", async () => {
+Deno.test("keep: after a restart, members have 20 seconds to come back before they are seen as away", async () => {
   let time = 1000;
   const clock = () => time;
   const before = await KeptRoom.open({ clock });

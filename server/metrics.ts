@@ -48,7 +48,7 @@ export const METRICS = {
   },
   chat_state_failed: {
     type: "gauge",
-    help: "1 while the disk does not take what is to be kept, so that it is only in memory.",
+    help: "1 while the disk takes nothing, so that new messages are only in memory.",
   },
   chat_process_resident_bytes: {
     type: "gauge",

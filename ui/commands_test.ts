@@ -269,8 +269,9 @@ Deno.test("submit: an invalid command fails with one sentence and no effect", ()
     ["/trust ", "/trust needs a member: /trust MEMBER"],
     ["/whoami x", "Too many arguments: /whoami"],
     ["/reconnect now", "Too many arguments: /reconnect"],
-    ["/verify bob al", 'Unknown verify "al"; use yes'],
+    ["/verify bob al", 'Unknown word "al"; use /verify MEMBER'],
     ["/verify bob yes yes", "Too many arguments: /verify MEMBER [yes]"],
+    ["/who bob", 'Unknown word "bob"; use /who [away]'],
     ["/time now", 'Unknown time "now"; use short, long or off'],
     ["/time Long", 'Unknown time "Long"; use short, long or off'],
     ["/theme \x1b" + "x".repeat(99), `Unknown theme "␛${"x".repeat(31)}…"; use auto, dark, light`],
@@ -680,7 +681,7 @@ Deno.test("/ignore MEMBER keep: keeps a key, says so, and needs one", () => {
   assertThrows(
     () => submit("/ignore bob kept", context),
     ChatError,
-    'Unknown ignore "kept"; use keep',
+    'Unknown word "kept"; use /ignore',
   );
   submit("/unignore bob", context);
   assertEquals([done, file.split("\n")[1]], [["print|no longer ignoring bob"], ""]);

@@ -74,8 +74,10 @@ function argumentsOf(command: SlashCommand, text: string): string[] {
     const cut = rest ? { word: left, rest: "" } : firstWord(left);
     if (kind === "choice" && !choices.includes(cut.word)) {
       const others = choices.slice(0, -1).join(", ");
-      const use = `${others}${others && " or "}${choices.at(-1)}`;
-      throw new ChatError(`Unknown ${command.name} "${shortened(cut.word)}"; use ${use}`);
+      const isWord = others === "";
+      const use = isWord ? form : `${others} or ${choices.at(-1)}`;
+      const unknown = `${isWord ? "word" : command.name} "${shortened(cut.word)}"`;
+      throw new ChatError(`Unknown ${unknown}; use ${use}`);
     }
     given.push(cut.word);
     left = cut.rest;

@@ -114,6 +114,18 @@ Deno.test("chat serve --state: after the saved code is lost, members with the co
   await room.server.stderr.lineLike(/^here: /);
 });
 
+Deno.test("chat serve --state --join: after a crash, the user is in the room once", async () => {
+  using home = new Home();
+  const serve = ["--state", `${home.path}/state`, "--join", "--name", "ada"];
+  {
+    await using room = await open(home, serve);
+    await room.server.stderr.lineLike(/^here: ada$/);
+    await crash(room);
+  }
+  await using room = await open(home, serve);
+  await room.server.stderr.lineLike(/^here: ada$/);
+});
+
 Deno.test("chat serve --state: opens no room with a damaged record, and leaves it unchanged", async () => {
   using home = new Home();
   const state = `${home.path}/state`;
