@@ -91,7 +91,7 @@ import { checkResume, proveResume, TOKEN_SIZE } from "../../protocol/resume.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/names.ts";
 import { encodeChunks } from "../support/file_data.ts";
 
-const VECTORS = 160;
+const VECTORS = 161;
 
 const FILE_KINDS: Record<FileMessage["kind"], true> = {
   offer: true,
