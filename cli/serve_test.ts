@@ -9,6 +9,7 @@ import { within } from "../tests/support/async.ts";
 import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
 import { FakeTty } from "../tests/support/fake_terminal.ts";
 import { Guest, Raw } from "../tests/support/loopback.ts";
+import { SEGMENT_HEADER } from "../server/segment.ts";
 import { findPlaces, findRooms, type LocalRoom, publishRoom } from "./home.ts";
 
 const CODE = "correct horse battery staple";
@@ -303,7 +304,7 @@ Deno.test("serve --state: names the file that is damaged", async () => {
   const state = `${system.folder}/state`;
   await (await ServedRoom.open(system, "--state", state))[Symbol.asyncDispose]();
   const bytes = Deno.readFileSync(`${state}/log-0`);
-  bytes[4200]! ^= 1;
+  bytes[SEGMENT_HEADER + 100]! ^= 1;
   Deno.writeFileSync(`${state}/log-0`, bytes);
   const args = ["--port", "0", "--state", state];
   using other = new FakeSystem();

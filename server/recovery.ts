@@ -44,7 +44,7 @@ export interface LiveSegment {
 export type NewLogReason =
   /** The machine has restarted, and the server had not stopped. */
   | "power"
-  /** The end of what was kept is damaged. */
+  /** The end of the kept log is damaged. */
   | "damage"
   /** The disk was full, or failed. */
   | "disk";
@@ -72,8 +72,7 @@ export interface Recovery {
   readonly newLog: NewLogReason | undefined;
 }
 
-const HINT = "Restore a backup and start with --new-log; or start with --new-log: " +
-  "the code stays, and what was said is dropped";
+const HINT = "Start with --new-log: the code or key stays, and the conversation is dropped";
 
 interface Candidate {
   readonly file: number;
@@ -207,7 +206,7 @@ function candidatesIn(
     const info = parseHeader(header);
     if (info === "version") {
       throw new ChatError(`Cannot use ${found.name}: another version of chat wrote it`, {
-        hint: "Use that version; or start with --new-log: what was said is dropped",
+        hint: "Use that version; or start with --new-log: the conversation is dropped",
       });
     }
     if (!info) unreadable.push(found);
@@ -216,8 +215,7 @@ function candidatesIn(
   for (const { found, info } of candidates) {
     if (info.inode !== undefined && found.inode !== undefined && info.inode !== found.inode) {
       throw new ChatError(`Cannot use ${found.name}: it is a copy of the file that the room used`, {
-        hint: "The room may have gone on since the copy was made. Start with --new-log: " +
-          "the code stays, and what was said is dropped",
+        hint: `The room may have continued since the copy was made. ${HINT}`,
       });
     }
   }
