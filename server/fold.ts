@@ -419,6 +419,11 @@ export class Fold {
 
   /** The state, from which another fold can go on; with the room's log from `from` on, `tail` at the latest. */
   save(from: number = this.log.start): SavedFold {
+    return { ...this.saveRoom(from), members: [...this.saveMembers()] };
+  }
+
+  /** The same without the members. */
+  saveRoom(from: number): Omit<SavedFold, "members"> {
     const { config, time, said, log } = this;
     return {
       config,
@@ -428,7 +433,13 @@ export class Fold {
       said,
       log: log.save(from),
       seats: [...this.#seats],
-      members: Array.from(this.#members.values(), (member) => ({
+    };
+  }
+
+  /** The members, one after the other: thousands at once would be work for the garbage collector. */
+  *saveMembers(): Generator<SavedMember> {
+    for (const member of this.#members.values()) {
+      yield {
         id: member.id,
         start: member.start,
         profile: member.profile,
@@ -442,8 +453,8 @@ export class Fold {
         key: member.key,
         network: member.network,
         own: member.own.save(),
-      })),
-    };
+      };
+    }
   }
 
   static restore(saved: SavedFold): Fold {

@@ -20,11 +20,13 @@ export type SnapshotRecord = Omit<Entry, "kind"> & { readonly kind: number };
 
 /** The state of a room as records, one after the other: the bytes of one are valid until the next one is taken. */
 export function* snapshotOf(fold: Fold): Generator<SnapshotRecord> {
-  const { members, chain = null, ...room } = fold.save(fold.tail);
+  const { chain = null, ...room } = fold.saveRoom(fold.tail);
   const first = encode({ chain, ...room } as unknown as Parameters<typeof encode>[0]);
-  yield record(SnapshotKind.ROOM, members.length, first);
+  yield record(SnapshotKind.ROOM, fold.size, first);
   const writer = new MemberWriter();
-  for (const member of members) yield record(SnapshotKind.MEMBER, 0, writer.encode(member));
+  for (const member of fold.saveMembers()) {
+    yield record(SnapshotKind.MEMBER, 0, writer.encode(member));
+  }
 }
 
 function record(kind: number, number: number, bytes: Uint8Array): SnapshotRecord {
