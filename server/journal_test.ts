@@ -241,7 +241,12 @@ Deno.test("Journal: a copy of the files is refused: the room may have gone on si
     return copy;
   });
   await assertRejects(() => KeptRoom.open({ files }), ChatError, "log-0: it is a copy");
-  assertEquals((await KeptRoom.open({ files, newLog: true })).hub.fold.size, 0);
+  const fresh = await KeptRoom.open({ files, newLog: true });
+  assertEquals(fresh.hub.fold.size, 0);
+  // Killed at once, before it could drop the copies.
+  fresh.say(fresh.join(), "hello");
+  fresh.journal.flush();
+  assertEquals((await fresh.killed()).hub.fold.said, 1);
 });
 
 Deno.test("Journal: files of another version are refused", async () => {

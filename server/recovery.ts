@@ -183,6 +183,7 @@ function newestRun(files: readonly FoundFile[]): Run {
   const { candidates, unreadable } = candidatesIn(files);
   const begin = Math.max(0, candidates.findLastIndex(({ info }) => info.after === 0));
   const run = candidates.slice(begin);
+  for (const { found, info } of run) checkOriginal(found, info);
   const gap = run.findIndex(({ info }, i) => info.sequence !== run[0]!.info.sequence + i);
   const segments = gap < 0 ? run : run.slice(0, gap);
   const last = segments.at(-1);
@@ -193,6 +194,14 @@ function newestRun(files: readonly FoundFile[]): Run {
   const [lost] = unreadable;
   if (lost && !last) throw damaged(lost.name, "its header cannot be read");
   return { segments, hasEarlier: begin > 0, isCut: gap >= 0 };
+}
+
+/** Not for segments of an earlier room: after --new-log they stay until the new room is on the disk. */
+function checkOriginal({ name, inode }: FoundFile, info: SegmentInfo): void {
+  if (info.inode === undefined || inode === undefined || info.inode === inode) return;
+  throw new ChatError(`Cannot use ${name}: it is a copy of the file that the room used`, {
+    hint: `The room may have continued since the copy was made. ${HINT}`,
+  });
 }
 
 function candidatesIn(
@@ -211,13 +220,6 @@ function candidatesIn(
     }
     if (!info) unreadable.push(found);
     else candidates.push({ file, found, info, mark: parseMark(header) });
-  }
-  for (const { found, info } of candidates) {
-    if (info.inode !== undefined && found.inode !== undefined && info.inode !== found.inode) {
-      throw new ChatError(`Cannot use ${found.name}: it is a copy of the file that the room used`, {
-        hint: `The room may have continued since the copy was made. ${HINT}`,
-      });
-    }
   }
   candidates.sort((a, b) => a.info.sequence - b.info.sequence);
   return { candidates, unreadable };

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { publishRoom } from "../../cli/home.ts";
+import { SEGMENT_HEADER } from "../../server/segment.ts";
 import { Home, type Result, run } from "../support/program.ts";
 import { Terminal } from "../support/pty.ts";
 import {
@@ -203,16 +204,18 @@ Deno.test("chat serve --state: a copy of the folder needs --new-log, and so does
     await using room = await open(home, ["--state", state]);
     env["CHAT_CODE"] = await codeOf(room);
     await visit({ home, env }, "ada", room.address);
-    await crash(room);
+    // Then everything is safe on the disk.
+    room.server.signal("SIGTERM");
+    await room.server.result();
   }
   Deno.mkdirSync(copy, { mode: 0o700 });
   for (const { name } of Deno.readDirSync(state)) {
     Deno.writeFileSync(`${copy}/${name}`, Deno.readFileSync(`${state}/${name}`), { mode: 0o600 });
   }
-  // Within the snapshot, which was safe on the disk before the room opened.
+  // Within the snapshot.
   const damaged = `${state}/log-0`;
   const bytes = Deno.readFileSync(damaged);
-  bytes[4200]! ^= 1;
+  bytes[SEGMENT_HEADER + 100]! ^= 1;
   Deno.writeFileSync(damaged, bytes);
   for (
     const [folder, what] of [
