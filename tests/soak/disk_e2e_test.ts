@@ -100,7 +100,7 @@ onDisk(
     await using stage = await Stage.open();
     fill(stage.disk.path);
     await stage.ada.type(`${JSON.stringify({ type: "say", text: "x".repeat(9_000) })}\n`);
-    await stage.ada.stdout.lineLike(/cannot keep what is said/);
+    await stage.ada.stdout.lineLike(/the server cannot write to its disk/);
     await stage.log(/only in memory now: no space is left on the disk/);
     await stage.says("only in memory");
     Deno.removeSync(`${stage.disk.path}/full`);
