@@ -474,16 +474,17 @@ export function readU32(bytes: Uint8Array, at: number): number {
 }
 
 /** Not exact above `Number.MAX_SAFE_INTEGER`. */
-function readU64(bytes: Uint8Array, at: number): number {
+export function readU64(bytes: Uint8Array, at: number): number {
   return readU32(bytes, at) * 2 ** 32 + readU32(bytes, at + 4);
 }
 
-function writeU64(bytes: Uint8Array, at: number, value: number): void {
+export function writeU64(bytes: Uint8Array, at: number, value: number): void {
   writeU32(bytes, at, Math.floor(value / 2 ** 32));
-  writeU32(bytes, at + 4, value >>> 0);
+  writeU32(bytes, at + 4, value);
 }
 
-function writeU32(bytes: Uint8Array, at: number, value: number): void {
+/** Writes the lower 32 bits of a whole number. */
+export function writeU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 24;
   bytes[at + 1] = value >>> 16;
   bytes[at + 2] = value >>> 8;

@@ -2,6 +2,7 @@
 // Pure: this file has the kinds, and encodes the bodies that are not frames.
 
 import { concat } from "@std/bytes/concat";
+import { readU64, writeU32, writeU64 } from "../protocol.ts";
 import { toBase64Url, TOKEN_SIZE, tokenBytes } from "../protocol/resume.ts";
 
 /** The kinds of entries. Each comment says what `member`, `number` and `bytes` are. */
@@ -197,14 +198,6 @@ export function writeEntry(entry: Entry, into: Uint8Array, at: number): number {
   return at + ENTRY_HEADER + bytes.length;
 }
 
-/** Writes the lower 32 bits of a whole number, big-endian. */
-export function writeU32(into: Uint8Array, at: number, value: number): void {
-  into[at] = value >>> 24;
-  into[at + 1] = value >>> 16;
-  into[at + 2] = value >>> 8;
-  into[at + 3] = value;
-}
-
 /** The size of the encoded entry that begins here; undefined if its header is not complete. */
 export function entrySize(bytes: Uint8Array): number | undefined {
   if (bytes.length < ENTRY_HEADER) return undefined;
@@ -222,12 +215,4 @@ export function parseEntry(encoded: Uint8Array): Entry {
     time: view.getUint16(17) * 2 ** 32 + view.getUint32(19),
     bytes: encoded.subarray(ENTRY_HEADER),
   };
-}
-
-function writeU64(bytes: Uint8Array, at: number, value: number): void {
-  new DataView(bytes.buffer, bytes.byteOffset).setBigUint64(at, BigInt(value));
-}
-
-function readU64(bytes: Uint8Array, at: number): number {
-  return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(at));
 }

@@ -12,7 +12,8 @@ import { encode } from "@std/msgpack/encode";
 import { decode } from "@std/msgpack/decode";
 import { equals } from "@std/bytes/equals";
 import { crc32 } from "node:zlib";
-import { type Entry, ENTRY_HEADER, entrySize, parseEntry, writeEntry, writeU32 } from "./entry.ts";
+import { writeU32 } from "../protocol.ts";
+import { type Entry, ENTRY_HEADER, entrySize, parseEntry, writeEntry } from "./entry.ts";
 
 /** What a disk writes at once, in bytes: a power cut meanwhile may damage all of it. */
 const PAGE = 4096;
