@@ -106,7 +106,7 @@ interface Segment {
 /** The journal of one room. */
 export class Journal {
   /** What was there: a room that goes on, or nothing. */
-  readonly recovery: Pick<Recovery, "entries" | "time" | "cut"> & {
+  readonly recovery: Pick<Recovery, "entries" | "time"> & {
     readonly fold: Fold | undefined;
     readonly newLog: NewLogReason | undefined;
   };
@@ -131,8 +131,8 @@ export class Journal {
 
   private constructor(options: JournalOptions, recovery: Recovery | undefined) {
     this.#options = options;
-    const { fold, segments = [], entries = 0, time = 0, cut = 0, newLog } = recovery ?? {};
-    this.recovery = { fold: newLog ? undefined : fold, entries, time, cut, newLog };
+    const { fold, segments = [], entries = 0, time = 0, newLog } = recovery ?? {};
+    this.recovery = { fold: newLog ? undefined : fold, entries, time, newLog };
     if (!newLog && fold) this.#segments = segments.map((segment) => this.#reopen(segment));
   }
 

@@ -1,5 +1,5 @@
 // Reads what a server has kept of its room: the segments of its ring, from the oldest snapshot on, entry by entry.
-// Decides whether the room's log goes on, or a new one must begin. Pure: reads bytes that the caller has read.
+// Decides whether the room's log goes on, or a new one must begin. Pure: the caller gives it the files.
 //
 // Nobody has seen an entry that is not in the file: it is written before any socket. So after a crash of the process,
 // what is in the files is all there ever was, perhaps with a part of a record at the end. After a power cut, the end of
@@ -66,8 +66,6 @@ export interface Recovery {
   /** How many entries were replayed, and the time of the last one, in ms since 1970: the clock may have gone back. */
   readonly entries: number;
   readonly time: number;
-  /** Bytes at the end that are no complete record. */
-  readonly cut: number;
   /** undefined: the log goes on. */
   readonly newLog: NewLogReason | undefined;
 }
@@ -91,7 +89,6 @@ export function recover(files: readonly FoundFile[], boot: Boot): Recovery {
   let fold: Fold | undefined;
   let entries = 0;
   let time = 0;
-  let cut = 0;
   let newLog: NewLogReason | undefined;
   const segments: LiveSegment[] = [];
   for (const [i, { file, found, info, mark: read }] of run.entries()) {
@@ -118,7 +115,6 @@ export function recover(files: readonly FoundFile[], boot: Boot): Recovery {
           throw damaged(name, "its snapshot cannot be read");
         }
         // It was being written: nobody has seen anything that came after it.
-        cut += bytes.length;
         if (!isComplete(reader, mark, boot, time)) newLog = "power";
         break;
       }
@@ -145,7 +141,6 @@ export function recover(files: readonly FoundFile[], boot: Boot): Recovery {
       }
       const logStart = saved.log.segments[0]?.start ?? saved.log.end;
       segments.push({ file, info, mark, entries: start, end, logStart, times });
-      cut += bytes.length - end;
       if (mark.isLost) newLog = "disk";
       else if (next ? fault : isCut || !isComplete(reader, mark, boot, time)) {
         newLog = isSameBoot(mark.boot, boot.boot, time, boot.now) ? "damage" : "power";
@@ -155,7 +150,7 @@ export function recover(files: readonly FoundFile[], boot: Boot): Recovery {
       throw damaged(name, messageOf(cause));
     }
   }
-  return { fold, segments, entries, time, cut, newLog };
+  return { fold, segments, entries, time, newLog };
 }
 
 /** Whether nothing is missing at the end that anybody may have seen. */
