@@ -256,7 +256,8 @@ export type RoomEvent =
   }
   /**
    * This client is connected again. If it has `resumed` its session, nothing was missed: `unseen` messages to the room
-   * came meanwhile and follow, as the server says, and then `caughtup` if there are any. Otherwise it has joined again, perhaps with another id, and `members` follows. `missed` counts the room's messages meanwhile; it is
+   * came meanwhile, by the server's count. They follow, and then `caughtup` if there are any. Otherwise it has joined
+   * again, perhaps with another id, and `members` follows. `missed` counts the room's messages meanwhile; it is
    * undefined if that cannot be known because the server was restarted.
    */
   | {
@@ -323,8 +324,8 @@ export interface Room {
   readonly info: RoomInfo;
   readonly self: Person;
   /**
-   * All members, this client included, in the order of joining. Of those that have one key, as a person has who joins
-   * again while the old session lasts, one that is away is listed only if none is here: the one that was here last.
+   * All members, this client included, in the order of joining. A person that joins again while the old session lasts
+   * has several sessions with one key: those that are here are listed, or else the one that was here last.
    */
   readonly members: readonly Person[];
   /** The number of members, and how many others are away; cheap, because a screen shows them each time it draws. */

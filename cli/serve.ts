@@ -69,7 +69,7 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
       const options = serverOptions(command, setup, publicKey, system, view);
       server = openRoom({ ...options, ...(journal && { journal }) }, state);
     } catch (error) {
-      // What was there is complete, also for the next start.
+      // So the files of an earlier run stay complete, also for the next start.
       await journal?.stop();
       await metrics?.stop();
       throw error;
@@ -136,7 +136,7 @@ function serverOptions(
   };
 }
 
-/** What is kept of the room, up to here and from now on. */
+/** The room as an earlier run has kept it, and the files that keep it from now on. */
 async function openJournal(
   { state: options }: ServeCommand,
   dir: StateDir | undefined,

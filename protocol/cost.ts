@@ -14,8 +14,8 @@ export interface Cost {
  * keeps its room also writes it to its disk, where it takes the place of older entries.
  */
 const DIRECT_BYTES = 1 / 4;
-/** The part of their bytes that other frames take which go to one member at most: no server keeps them. */
-const PASSING_BYTES = 1 / 64;
+/** The part of their bytes that other frames to one member take, or to none: no server keeps them. */
+const UNKEPT_BYTES = 1 / 64;
 /** What a direct message takes of a frame. It is work for two members: the receiver, and the sender with its ACK. */
 const DIRECT_FRAMES = 1 / 8;
 /** What HAVE and GRANT take of a frame: they are work for the server, or for one other member. */
@@ -39,10 +39,10 @@ export function costOf(frame: Uint8Array): Cost {
   const { length } = frame;
   const type = frame[LENGTH_SIZE];
   if (type === Type.HAVE || type === Type.GRANT) {
-    return { frames: SMALL_FRAMES, bytes: PASSING_BYTES * length };
+    return { frames: SMALL_FRAMES, bytes: UNKEPT_BYTES * length };
   }
   // DATA that was granted takes nothing: it is not charged at all.
-  if (type === Type.DATA) return { frames: DIRECT_FRAMES, bytes: PASSING_BYTES * length };
+  if (type === Type.DATA) return { frames: DIRECT_FRAMES, bytes: UNKEPT_BYTES * length };
   const isDirect = type === Type.MESSAGE && readU32(frame, LENGTH_SIZE + 1) !== 0;
   if (isDirect) return { frames: DIRECT_FRAMES, bytes: DIRECT_BYTES * length };
   return { frames: 1, bytes: length };

@@ -52,7 +52,7 @@ export class Absences {
     this.#options = { ...options, awayMs: Math.min(awayMs, graceMs) };
   }
 
-  /** For this long, the others see nobody as away who is not yet. */
+  /** For this long, no further member is shown as away. */
   hold(ms: number): void {
     this.#quiet = this.#options.now() + ms;
   }

@@ -811,21 +811,21 @@ Deno.test("Hub.tell: however many networks fill the space for own logs, another 
   const parts = 2000;
   const hub = open({ ownTotal: parts * (text.length + HEADER_SIZE), ownSize: Infinity });
   const receivers = Array.from({ length: 10 }, () => new Guest(hub, "receiver"));
-  const told: number[] = [];
-  while (told.length < 30) {
-    const sender = new Guest(hub, "sender", `${told.length}`);
+  const counts: number[] = [];
+  while (counts.length < 30) {
+    const sender = new Guest(hub, "sender", `${counts.length}`);
     sender.drain();
     sender.have();
-    told.push(tellWhileAccepted(sender, receivers, text));
+    counts.push(tellWhileAccepted(sender, receivers, text));
     assertLess(hub.fold.ownSpace.taken, hub.fold.config.ownTotal);
   }
   // Each takes an eighth of what the others have left.
   let left = parts;
-  for (const count of told) {
+  for (const count of counts) {
     assertLess(Math.abs(count - left / NETWORK_PARTS), 4);
     left -= count;
   }
-  assertLess(0, told.at(-1)!);
+  assertLess(0, counts.at(-1)!);
 });
 
 Deno.test("Hub.tell: what waits for members that are away takes at most half of a network's part of the space", () => {

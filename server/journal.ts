@@ -105,7 +105,7 @@ interface Segment {
 
 /** The journal of one room. */
 export class Journal {
-  /** What was there: a room that goes on, or nothing. */
+  /** A room that goes on, or nothing. */
   readonly recovery: Pick<Recovery, "entries" | "time"> & {
     readonly fold: Fold | undefined;
     readonly newLog: NewLogReason | undefined;
@@ -156,7 +156,7 @@ export class Journal {
       return journal;
     } catch (cause) {
       if (cause instanceof ChatError) throw cause;
-      throw new ChatError(`Cannot read what was kept of the room: ${messageOf(cause)}`, { cause });
+      throw new ChatError(`Cannot read the files of the room: ${messageOf(cause)}`, { cause });
     }
   }
 

@@ -50,7 +50,7 @@ export const DEFAULT_KEEP: number = 64 * MIB;
 /** With less, a member that changes trains would miss messages. */
 export const MIN_KEEP_MS = 60_000;
 export const MAX_KEEP_MS: number = 365 * 86_400_000;
-/** A week: people come back from a holiday, and what was said is not kept for ever. */
+/** A week: people come back from a holiday, and no message is kept for ever. */
 export const DEFAULT_KEEP_MS: number = 7 * 86_400_000;
 /** The greatest number of members or connections that an option accepts: more than anyone needs. */
 export const MAX_COUNT = 999_999;

@@ -62,7 +62,7 @@ Deno.test("Presence: one sentence for all members that join and leave", () => {
     [["<alice", "?bob", "?carol"], "alice is back; bob and carol are away: connection lost"],
     [[..."abcdefghi"].map((name) => `?${name}`), "a, b and 7 more are away: connection lost"],
     [[..."abcdefghi"].map((name) => `<${name}`), "a, b and 7 more are back"],
-    // A restart of the server, as one sees it who is back first.
+    // A restart of the server, on the screen of the first member that is back.
     [["?a", "?b", "?c", "<a", "<c"], "b is away: connection lost"],
     [["?a", "<a", "?a"], "a is away: connection lost"],
     [["<a", "?a", "<a"], "a is back"],

@@ -201,7 +201,7 @@ export class Talkers implements AsyncDisposable {
   #talk({ rate, directRate, roll }: TalkersOptions): ReturnType<typeof setInterval> {
     const begin = performance.now();
     let said = 0;
-    let told = 0;
+    let sent = 0;
     return setInterval(() => {
       const seconds = (performance.now() - begin) / 1000;
       for (; said < seconds * rate; said++) {
@@ -209,11 +209,11 @@ export class Talkers implements AsyncDisposable {
         if (talker.said - talker.confirmed >= MAX_UNCONFIRMED) continue;
         talker.client.say(`${++talker.said} ${"x".repeat(roll(roll(50) === 0 ? 20_000 : 600))}`);
       }
-      for (; told < seconds * directRate; told++) {
+      for (; sent < seconds * directRate; sent++) {
         const from = this.#all[roll(this.#all.length)]!;
         const to = this.#all[roll(this.#all.length)]!;
         if (from === to) continue;
-        const text = `${from.name} to ${to.name} ${told}`;
+        const text = `${from.name} to ${to.name} ${sent}`;
         this.#notes.direct.set(text, { delivered: 0, received: 0 });
         from.client.tell(to.client.self.id, text);
       }
