@@ -2,16 +2,12 @@
 // so; the clients have their own.
 
 import { assertEquals } from "@std/assert";
-import type { JoinOptions } from "../../client.ts";
-import { Backoff } from "../../client/backoff.ts";
 import { DEFAULT_LIMITS } from "../../server/limits.ts";
 import { PlayClock } from "../support/fake_clock.ts";
 import { Guest, TestRoom } from "../support/loopback.ts";
-import { QUICK_ADMISSION, QUICK_CODE, quickLogin } from "../support/quick_login.ts";
+import { QUICK_ADMISSION, quickClient } from "../support/quick_login.ts";
 import { Relay } from "../support/relay.ts";
 
-/** Longer than any test, in ms. */
-const LONG_MS = 600_000;
 const HOUR_MS = 3_600_000;
 /** When the room opened. */
 const START = Date.UTC(2026, 0, 2, 9);
@@ -46,13 +42,7 @@ class Stage implements AsyncDisposable {
   }
 
   async join(name: string, at: { port: number } = this.room): Promise<Guest> {
-    const options: Partial<JoinOptions> = {
-      code: QUICK_CODE,
-      login: quickLogin,
-      retryMs: LONG_MS,
-      backoff: new Backoff(() => 0.5, { baseMs: LONG_MS, capMs: LONG_MS }),
-    };
-    const guest = await Guest.join(at, name, options);
+    const guest = await Guest.join(at, name, quickClient());
     this.#guests.push(guest);
     return guest;
   }

@@ -3,8 +3,6 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { Report } from "../../cipher.ts";
-import type { JoinOptions } from "../../client.ts";
-import { Backoff } from "../../client/backoff.ts";
 import { DOUBT_MS } from "../../client/notice_pace.ts";
 import { encodeAway, encodeFrame, type Frame, Left, Type } from "../../protocol.ts";
 import { encodeEnvelope } from "../../protocol/envelope.ts";
@@ -19,12 +17,9 @@ import {
 import { bareName } from "../../room.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { Guest, Raw, TestRoom } from "../support/loopback.ts";
-import { QUICK_ADMISSION, QUICK_CODE, quickLogin } from "../support/quick_login.ts";
+import { LONG_MS, QUICK_ADMISSION, quickClient } from "../support/quick_login.ts";
 import { honest, Relay, type Tamper } from "../support/relay.ts";
 import { enterRaw, joinSealed, PlayServer } from "../support/sealed_play.ts";
-
-/** Longer than any test. */
-const LONG_MS = 600_000;
 
 /** A sealed room. Bob is behind a relay that passes everything on until the test changes that. */
 class Stage implements AsyncDisposable {
@@ -44,14 +39,7 @@ class Stage implements AsyncDisposable {
   }
 
   async join(name: string, at: { port: number } = this.room): Promise<Guest> {
-    const options: Partial<JoinOptions> = {
-      code: QUICK_CODE,
-      login: quickLogin,
-      retryMs: LONG_MS,
-      // Reconnects on request only.
-      backoff: new Backoff(() => 0.5, { baseMs: LONG_MS, capMs: LONG_MS }),
-    };
-    const guest = await Guest.join(at, name, options);
+    const guest = await Guest.join(at, name, quickClient());
     this.#guests.push(guest);
     return guest;
   }

@@ -8,6 +8,11 @@ import {
   startLogin,
   type Stretching,
 } from "../../cipher/opaque.ts";
+import type { JoinOptions } from "../../client.ts";
+import { Backoff } from "../../client/backoff.ts";
+
+/** Longer than any test, in ms. */
+export const LONG_MS = 600_000;
 
 export const QUICK_CODE = "abandon ability able about";
 
@@ -23,5 +28,15 @@ export function quickLogin(code: string): Login {
     start: () => Promise.resolve(login.request),
     finish: (response) => Promise.resolve(login.finish(response)),
     [Symbol.dispose]() {},
+  };
+}
+
+/** A client of such a room, which connects again only on request. */
+export function quickClient(): Partial<JoinOptions> {
+  return {
+    code: QUICK_CODE,
+    login: quickLogin,
+    retryMs: LONG_MS,
+    backoff: new Backoff(() => 0.5, { baseMs: LONG_MS, capMs: LONG_MS }),
   };
 }
