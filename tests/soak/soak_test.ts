@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { encodeHave, PREFACE, Type } from "../../protocol.ts";
 import { encodeResume, parseWelcome } from "../../protocol/json_frames.ts";
+import { ROOM_LOG_SIZE } from "../../server/fold.ts";
 import { within } from "../support/async.ts";
 import { contentOf, entry, Guest, Raw, TestRoom } from "../support/loopback.ts";
 import { type CrowdOptions, Notes, Visit } from "../support/soak_crowd.ts";
@@ -22,6 +23,8 @@ const AWAY_MS = 100;
 const HEAP_MARGIN = 1024 * 1024;
 /** By how many bytes the buffers may grow: the room's log may have one more segment of 512 KiB. */
 const EXTERNAL_MARGIN = 1024 * 1024;
+/** A message that fills the log. */
+const FILLING = "x".repeat(200_000);
 
 /** Runs one thread's part of the crowd. */
 async function runPart(options: CrowdOptions): Promise<Notes> {
@@ -98,8 +101,8 @@ async function soak(options: Pick<CrowdOptions, "members" | "atOnce">): Promise<
   const { port } = server;
   // Warm-up: code is compiled, and the room's log fills.
   const first = await Visit.begin(port, new Notes());
-  for (let i = 0; i < 60; i++) {
-    first.say("x".repeat(200_000));
+  for (let bytes = 0; bytes < ROOM_LOG_SIZE + EXTERNAL_MARGIN; bytes += FILLING.length) {
+    first.say(FILLING);
     await first.confirmed();
   }
   await first.end();
