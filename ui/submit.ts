@@ -2,7 +2,8 @@
 // nor a terminal.
 
 import { ChatError } from "../errors.ts";
-import { find, shortened, type SlashCommand, usage, written } from "./commands.ts";
+import { find } from "./commands.ts";
+import { shortened, type SlashCommand, usage, written } from "./commands/command.ts";
 import type { Context } from "./context.ts";
 
 /**

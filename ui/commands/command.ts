@@ -1,0 +1,46 @@
+// What a slash command is. The commands are in the other files of this folder, by subject.
+
+import { printable } from "../../text/printable.ts";
+import type { Context } from "../context.ts";
+
+/** One command. */
+export interface SlashCommand {
+  /** Without the slash. */
+  readonly name: string;
+  /**
+   * The arguments as `/help` shows them, one word each; optional ones are in brackets.
+   *
+   * - `MEMBER`, `COMMAND`, `FILE`, `PICTURE`: Tab completes them.
+   * - `NAME`, `TEXT`: anything.
+   * - `a|b|c`: one of these words; `a`: this word.
+   *
+   * `NAME`, `TEXT`, `FILE` and `PICTURE` take the rest of the line; a word after one of them only documents it.
+   */
+  readonly args: string;
+  /** What it does: continues a sentence that starts with the command. */
+  readonly help: string;
+  /** It needs a full screen: colours, times, notifications. */
+  readonly screen?: true;
+  /** The names that Tab offers for `MEMBER`; default: all other members. */
+  members?(context: Pick<Context, "room" | "preferences">): readonly string[];
+  /**
+   * Runs it. `args` match the declaration: none is missing, none is too many, and a choice is one of its words.
+   *
+   * @throws {ChatError} if it is impossible; nothing has been done then
+   */
+  run(context: Context, ...args: string[]): void;
+}
+
+export function usage(command: SlashCommand): string {
+  return `/${command.name} ${command.args}`.trimEnd();
+}
+
+/** A pasted path looks like a long command: its beginning is enough to recognize it. */
+export function shortened(word: string): string {
+  return printable(word.slice(0, 32)) + (word.length > 32 ? "…" : "");
+}
+
+/** A text as it is sent: `:smile:` is replaced with the emoji. */
+export function written(text: string, { emoji }: Pick<Context, "emoji">): string {
+  return emoji?.replace(text) ?? text;
+}

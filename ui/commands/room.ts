@@ -1,0 +1,44 @@
+// Commands about the room as such: its transcript, the connection, leaving.
+
+import { ChatError } from "../../errors.ts";
+import { toPath } from "../../files/paths.ts";
+import { printable } from "../../text/printable.ts";
+import type { SlashCommand } from "./command.ts";
+
+export const ROOM: readonly SlashCommand[] = [
+  {
+    name: "save",
+    args: "FILE",
+    help: "saves what you have seen to a new file that only you can read",
+    run({ room, saved, files, now, print }, file: string) {
+      if (!files) throw new ChatError("Cannot save: chat has no access to files here");
+      const path = toPath(file, files);
+      const created = files.create(path, saved.text(room.info.address, now()));
+      if (created === undefined) {
+        throw new ChatError(`Cannot save to ${printable(path)}: the file exists already`, {
+          hint: "chat never overwrites a file: choose another name",
+        });
+      }
+      const { size, dropped } = saved;
+      const left = dropped === 0
+        ? ""
+        : `; ${dropped} older ${dropped === 1 ? "line" : "lines"} left out`;
+      print(`saved ${size} ${size === 1 ? "line" : "lines"} in ${printable(created)}${left}`);
+    },
+  },
+  {
+    name: "reconnect",
+    args: "",
+    help: "tries to reconnect now",
+    run({ room, print }) {
+      if (room.link.state === "connected") print("already connected");
+      else room.reconnect();
+    },
+  },
+  {
+    name: "quit",
+    args: "",
+    help: "leaves the room",
+    run: ({ room }) => room.leave(),
+  },
+];
