@@ -16,6 +16,13 @@ import { listWords } from "./values.ts";
 export const MAX_CONFIG: number = 8 * 1024;
 /** How many characters of a wrong value an error shows: enough to find it. */
 const MAX_SHOWN = 40;
+/** Each message is searched for all of these words. */
+export const MAX_HIGHLIGHTS = 32;
+/** The longest of these words, in characters. */
+export const MAX_HIGHLIGHT = 64;
+/** The longest `notify-command`: how many texts, and how many characters in each. */
+export const MAX_ARGUMENTS = 16;
+export const MAX_ARGUMENT = 1024;
 
 /** The settings in the file; keys that it leaves out are left out here. */
 export interface Settings {
@@ -28,6 +35,10 @@ export interface Settings {
   readonly downloads?: string;
   /** A size, as `sizeOf` reads it. */
   readonly "file-rate"?: string;
+  /** Words that notify like the user's name. */
+  readonly highlight?: readonly string[];
+  /** A program to run for each notification, and its arguments. */
+  readonly "notify-command"?: readonly string[];
 }
 
 /** A path that does not depend on the current folder: from the root, the home folder, a drive or a share. */
@@ -63,11 +74,48 @@ const SETTINGS: Readonly<Record<keyof Settings, (value: unknown) => Fault | unde
       message: `file-rate is ${shown(value)}; use a size from "${least}" to "${most}", or "0"`,
     };
   },
+  highlight: (value) =>
+    listFault("highlight", value, '["deploy", "on call"]', MAX_HIGHLIGHTS, (word) => {
+      if (word.trim() === "") return "must not be empty";
+      if (word.length > MAX_HIGHLIGHT) return `must have at most ${MAX_HIGHLIGHT} characters`;
+      return printable(word) === word ? undefined : "must not contain control characters";
+    }),
+  "notify-command"(value) {
+    const example = '["notify-send", "chat"]';
+    const fault = listFault("notify-command", value, example, MAX_ARGUMENTS, (text) => {
+      if (text.length > MAX_ARGUMENT) return `must have at most ${MAX_ARGUMENT} characters`;
+      return text.includes("\0") ? "must not contain the character U+0000" : undefined;
+    });
+    if (fault || (value as string[])[0]) return fault;
+    return { message: `notify-command names no program; use a list such as ${example}` };
+  },
 };
 
 interface Fault {
   readonly message: string;
   readonly hint?: string;
+}
+
+/** @param entryFault continues a sentence that starts with the entry; undefined if the entry is valid */
+function listFault(
+  key: string,
+  value: unknown,
+  example: string,
+  most: number,
+  entryFault: (text: string) => string | undefined,
+): Fault | undefined {
+  if (!Array.isArray(value) || !value.every((text) => typeof text === "string")) {
+    const what = Array.isArray(value) ? "a list with something else than texts" : shown(value);
+    return { message: `${key} is ${what}; use a list of texts, such as ${example}` };
+  }
+  if (value.length > most) {
+    return { message: `${key} has ${value.length} texts; use at most ${most}` };
+  }
+  for (const text of value) {
+    const fault = entryFault(text);
+    if (fault !== undefined) return { message: `${key} has ${quoted(text)}; each text ${fault}` };
+  }
+  return undefined;
 }
 
 function wordFault(key: string, value: unknown, words: readonly string[]): Fault | undefined {

@@ -3,7 +3,15 @@ import { ChatError } from "../errors.ts";
 import fc, { anyString } from "../tests/support/property.ts";
 import { MAX_NAME_COLUMNS } from "../text/names.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
-import { MAX_CONFIG, parseSettings, type Settings } from "./config.ts";
+import {
+  MAX_ARGUMENT,
+  MAX_ARGUMENTS,
+  MAX_CONFIG,
+  MAX_HIGHLIGHT,
+  MAX_HIGHLIGHTS,
+  parseSettings,
+  type Settings,
+} from "./config.ts";
 import { VARIABLES, VERBS } from "./options.ts";
 
 // ---- helpers ----
@@ -34,6 +42,11 @@ time = "off"
 quiet = true
 downloads = "~/incoming"
 file-rate = "2M"
+highlight = ["deploy", "on call"]
+notify-command = [
+  "notify-send", # of libnotify
+  "chat",
+]
 `;
   const settings = {
     name: "Ada",
@@ -43,6 +56,8 @@ file-rate = "2M"
     quiet: true,
     downloads: "~/incoming",
     "file-rate": "2M",
+    highlight: ["deploy", "on call"],
+    "notify-command": ["notify-send", "chat"],
   };
   assertEquals({ ...parse(text) }, settings as Settings);
   assertEquals({ ...parse(text.replaceAll("\n", "\r\n")) }, settings as Settings);
@@ -66,18 +81,17 @@ Deno.test("docs/config.md: the example has every key, and the table every key an
   const [, example] = /^```toml\n([^]*?)^```$/m.exec(page)!;
   const settings = parse(example!);
   const rows = page.matchAll(
-    /^[|] `([\w-]+)` +[|] `--([\w-]+)` +[|] (?:`(CHAT_\w+)`)? +[|] (.*?) +[|] .*[|]$/gm,
+    /^[|] `([\w-]+)` +[|] (?:`--([\w-]+)`)? +[|] (?:`(CHAT_\w+)`)? +[|] (.*?) +[|] .*[|]$/gm,
   );
   const words = { theme: THEMES, time: TIMES, notify: NOTIFY } as Record<string, readonly string[]>;
   const keys = Array.from(rows, ([, key, option, variable, values]) => {
-    assertEquals(option, key);
+    assertEquals(option, key! in VERBS.join.options ? key : undefined);
     if (variable !== undefined) assert(variable in VARIABLES, variable);
     const listed = Array.from(values!.matchAll(/`(\w+)`/g), ([, word]) => word!);
     if (words[key!]) assertEquals(listed, [...words[key!]!], key);
     return key!;
   });
   assertEquals(keys, Object.keys(settings));
-  for (const key of keys) assert(key in VERBS.join.options);
   assertMatch(page, new RegExp(`at most ${MAX_CONFIG / 1024} KiB`));
 });
 
@@ -143,8 +157,54 @@ Deno.test("parseSettings: refuses an invalid value with its line, its key and th
   }
 });
 
+Deno.test("parseSettings: refuses lists that are too long, and entries that are none", () => {
+  const words = 'use a list of texts, such as ["deploy", "on call"]';
+  assertRefused('highlight = "deploy"', `, line 1: highlight is "deploy"; ${words}`);
+  assertRefused(
+    'quiet = true\nhighlight = [\n  "deploy",\n  7,\n]',
+    `, line 2: highlight is a list with something else than texts; ${words}`,
+  );
+  const list = (entries: readonly string[]) => `highlight = ${JSON.stringify(entries)}`;
+  const most = new Array<string>(MAX_HIGHLIGHTS).fill("a".repeat(MAX_HIGHLIGHT));
+  assertEquals(parse(list(most)).highlight, most);
+  assertEquals(parse(list([])).highlight, []);
+  assertRefused(
+    list([...most, "b"]),
+    `, line 1: highlight has ${MAX_HIGHLIGHTS + 1} texts; use at most ${MAX_HIGHLIGHTS}`,
+  );
+  const long = "a".repeat(MAX_HIGHLIGHT + 1);
+  const entries = {
+    [long]: `"${"a".repeat(40)}"…; each text must have at most ${MAX_HIGHLIGHT} characters`,
+    " ": '" "; each text must not be empty',
+    "a\tb": '"a␉b"; each text must not contain control characters',
+  };
+  for (const [entry, fault] of Object.entries(entries)) {
+    assertRefused(list(["ok", entry]), `, line 1: highlight has ${fault}`);
+  }
+
+  const run = 'such as ["notify-send", "chat"]';
+  const command = (entries: readonly string[]) => `notify-command = ${JSON.stringify(entries)}`;
+  assertRefused(
+    'notify-command = "notify-send chat"',
+    `, line 1: notify-command is "notify-send chat"; use a list of texts, ${run}`,
+  );
+  for (const none of [[], [""], ["", "chat"]]) {
+    assertRefused(command(none), `, line 1: notify-command names no program; use a list ${run}`);
+  }
+  const args = ["x", "", ...new Array<string>(MAX_ARGUMENTS - 2).fill("a")];
+  assertEquals(parse(command(args))["notify-command"], args);
+  assertRefused(
+    command([...args, "b"]),
+    `, line 1: notify-command has ${MAX_ARGUMENTS + 1} texts; use at most ${MAX_ARGUMENTS}`,
+  );
+  assertEquals(Object.keys(parse(command(["x", "a".repeat(MAX_ARGUMENT)]))), ["notify-command"]);
+  assertThrows(() => parse(command(["x", "a".repeat(MAX_ARGUMENT + 1)])), ChatError, "at most");
+  assertThrows(() => parse(command(["x", "a\0"])), ChatError, "must not contain the character U+0");
+});
+
 Deno.test("parseSettings: refuses an unknown key, and suggests the nearest one; inherited property names too", () => {
-  const known = "use name, theme, time, notify, quiet, downloads or file-rate";
+  const known =
+    "use name, theme, time, notify, quiet, downloads, file-rate, highlight or notify-command";
   const unknown = (text: string, line: number, key: string, nearest: string) =>
     assertRefused(
       text,

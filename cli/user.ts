@@ -40,8 +40,12 @@ export function chosenView(
   settings: Settings,
   ignored?: Ignored,
 ): Preferences {
-  const { name: _, quiet, ...rest } = settings;
-  const view = new Preferences({ ...rest, ...options }, ignored);
+  const { theme, time, notify, quiet, highlight, "notify-command": notifyCommand } = settings;
+  const highlights = highlight?.map((word) => word.normalize("NFC"));
+  const view = new Preferences(
+    { theme, time, notify, highlights, notifyCommand, ...options },
+    ignored,
+  );
   // A user who asks for notifications on the command line does not want the silence that the file asks for.
   view.muted = options.quiet ?? (quiet === true && options.notify === undefined);
   return view;

@@ -61,6 +61,14 @@ Deno.test("chosenView: each setting of the command line beats the config file; t
   });
 });
 
+Deno.test("chosenView: takes the words that notify, in NFC, and the command, from the config file", () => {
+  const settings = { highlight: ["deploy", "Jose\u0301"], "notify-command": ["notify-send"] };
+  const { highlights, notifyCommand } = chosenView({}, settings);
+  assertEquals([highlights, notifyCommand], [["deploy", "Jos\u00e9"], ["notify-send"]]);
+  const none = chosenView({}, {});
+  assertEquals([none.highlights, none.notifyCommand], [[], undefined]);
+});
+
 Deno.test("givenCode: a file beats CHAT_CODE; an empty variable counts as unset", () => {
   using system = new FakeSystem({ CHAT_CODE: "from the variable" });
   const file = system.file("code", "from the file\r\nfor people\n");

@@ -21,6 +21,10 @@ export class Preferences {
   notify: Notify;
   /** Nothing notifies, whatever `notify` is. */
   muted = false;
+  /** Words and phrases that notify like the user's own name; in NFC. */
+  readonly highlights: readonly string[];
+  /** The program that is run for each notification, and its arguments; undefined: none. */
+  readonly notifyCommand: readonly string[] | undefined;
   /** The sender of the last direct message: where `/reply` goes. */
   reply: string | undefined;
   /** That member's id, because another member may take the name later. */
@@ -32,12 +36,20 @@ export class Preferences {
   readonly compared: Set<string> = new Set();
 
   constructor(
-    { theme, time, notify }: { theme?: Theme; time?: Time; notify?: Notify } = {},
+    { theme, time, notify, highlights, notifyCommand }: {
+      theme?: Theme | undefined;
+      time?: Time | undefined;
+      notify?: Notify | undefined;
+      highlights?: readonly string[] | undefined;
+      notifyCommand?: readonly string[] | undefined;
+    } = {},
     ignored: Ignored = new Ignored(),
   ) {
     this.theme = theme ?? "auto";
     this.time = time ?? "short";
     this.notify = notify ?? "mentions";
+    this.highlights = highlights ?? [];
+    this.notifyCommand = notifyCommand;
     this.ignored = ignored;
   }
 }
