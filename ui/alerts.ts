@@ -1,5 +1,5 @@
-// Which messages notify the user, and how a terminal is asked to do so. Pure; knows no terminal and no clock:
-// the time, the environment and the window's focus are passed in.
+// Which messages notify the user, where unread ones begin, and how a terminal is asked to notify. Pure; knows no
+// terminal and no clock: the time, the environment and the window's focus are passed in.
 
 import type { RoomEvent } from "../room.ts";
 import type { Environment } from "../terminal/environment.ts";
@@ -16,15 +16,27 @@ const IDLE_MS = 60 * 1000;
 /** Longest notification, in characters. */
 const MAX_NOTE = 100;
 
-/** Decides which events notify, and counts unread messages. All times are in ms, from one clock. */
+/** Since when messages are unread. */
+export interface UnreadFrom {
+  readonly since: Date;
+  /** `focus`: the window went to the background then. `key`: the last key was pressed then. */
+  readonly by: "focus" | "key";
+}
+
+/** Decides which events notify, and counts unread messages. */
 export class Alerts {
   /** Undefined until the terminal has reported it; some never do. */
   #focused: boolean | undefined;
-  #lastKey: number;
+  /** When the window went to the background; undefined if it is not there, or a key was pressed since. */
+  #left: Date | undefined;
+  #lastKey: Date;
+  /** In ms. */
   #lastRing = -Infinity;
   #unread = 0;
+  /** The screen shows where unread messages begin; until the user looks, it shows that once. */
+  #isMarked = false;
 
-  constructor(now: number) {
+  constructor(now: Date) {
     this.#lastKey = now;
   }
 
@@ -34,47 +46,86 @@ export class Alerts {
   }
 
   /** The window's focus has changed; counting starts again. */
-  focus(focused: boolean): void {
+  focus(focused: boolean, now: Date): void {
     this.#focused = focused;
+    this.#left = focused ? undefined : now;
     this.#unread = 0;
+    this.#isMarked = false;
   }
 
   /** A key was pressed: the user looks at the screen, whatever the terminal reported about its window. */
-  typed(now: number): void {
+  typed(now: Date): void {
     this.#lastKey = now;
+    this.#left = undefined;
     this.#unread = 0;
+    this.#isMarked = false;
   }
 
   /** Whether the user is probably not looking. */
-  isAway(now: number): boolean {
-    return !(this.#focused ?? now - this.#lastKey < IDLE_MS);
+  isAway(now: Date): boolean {
+    return !(this.#focused ?? !this.#isIdle(now));
+  }
+
+  #isIdle(now: Date): boolean {
+    return now.getTime() - this.#lastKey.getTime() >= IDLE_MS;
+  }
+
+  /**
+   * Takes each event that is shown, before it is shown. If it is the first message that the user may not see, returns
+   * since when messages are unread.
+   */
+  unreadFrom(event: RoomEvent, now: Date): UnreadFrom | undefined {
+    const from = this.#awayFrom(now);
+    if (this.#isMarked || from === undefined) return undefined;
+    // A row counts the messages that follow: that is the mark.
+    if (event.type === "connected") this.#isMarked = event.resumed && event.unseen > 0;
+    if (!isFromOthers(event)) return undefined;
+    this.#isMarked = true;
+    return from;
+  }
+
+  /** Since when the user is probably not looking; undefined otherwise. */
+  #awayFrom(now: Date): UnreadFrom | undefined {
+    if (this.#left) return { since: this.#left, by: "focus" };
+    // Also if a key was pressed in a window that is in the background, as the terminal reports.
+    const isIdle = this.#focused !== true && this.#isIdle(now);
+    return isIdle ? { since: this.#lastKey, by: "key" } : undefined;
   }
 
   /**
    * Takes each event that is shown, once. Returns the notification as one line, `NAME: text`, or undefined if this
    * event does not notify. `self` is the user's own name.
    */
-  note(event: RoomEvent, preferences: Preferences, self: string, now: number): string | undefined {
-    if (event.type !== "message" && event.type !== "direct" && event.type !== "offer") {
-      return undefined;
-    }
+  note(event: RoomEvent, preferences: Preferences, self: string, now: Date): string | undefined {
+    if (!isFromOthers(event)) return undefined;
     const { from } = event;
-    if (from.self) return undefined;
     if (this.#focused === false) this.#unread++;
     if (preferences.muted || preferences.notify === "off") return undefined;
-    if (!this.isAway(now) || now - this.#lastRing < PAUSE_MS) return undefined;
+    if (!this.isAway(now) || now.getTime() - this.#lastRing < PAUSE_MS) return undefined;
     if (preferences.notify !== "all" && !isMeant(event, self)) return undefined;
-    this.#lastRing = now;
+    this.#lastRing = now.getTime();
     if (event.type === "offer") return offerSentence(event);
     return event.action ? `* ${from.name} ${event.text}` : `${from.name}: ${event.text}`;
   }
 }
 
+/** A message or an offer. */
+type Talk = RoomEvent & { type: "message" | "direct" | "offer" };
+
+/** Whether another member wrote it. */
+function isFromOthers(event: RoomEvent): event is Talk {
+  switch (event.type) {
+    case "message":
+    case "direct":
+    case "offer":
+      return !event.from.self;
+    default:
+      return false;
+  }
+}
+
 /** Whether it is for this user only, or mentions the user's name. */
-function isMeant(
-  event: RoomEvent & { type: "message" | "direct" | "offer" },
-  self: string,
-): boolean {
+function isMeant(event: Talk, self: string): boolean {
   if (event.type === "offer") return event.direct;
   return event.type === "direct" || mentions(event.text, self);
 }

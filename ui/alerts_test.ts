@@ -18,11 +18,13 @@ const offer: RoomEvent & { type: "offer" } = {
   ...UNPROVED,
 };
 
+const at = (ms: number) => new Date(ms);
+
 /** Whether an event notifies while the window is in the background. */
 function rings(preferences: Preferences, event: RoomEvent): boolean {
-  const attention = new Alerts(0);
-  attention.focus(false);
-  return attention.note(event, preferences, "alice", 0) !== undefined;
+  const alerts = new Alerts(at(0));
+  alerts.focus(false, at(0));
+  return alerts.note(event, preferences, "alice", at(0)) !== undefined;
 }
 
 Deno.test("Alerts: mentions and direct messages notify; all messages or none, if the user wants that", () => {
@@ -56,32 +58,81 @@ Deno.test("Alerts: mentions and direct messages notify; all messages or none, if
 });
 
 Deno.test("Alerts: notifies only in the background; without focus events, after a minute without a key", () => {
-  const ask = (attention: Alerts, now: number) =>
-    attention.note(direct, new Preferences(), "alice", now) !== undefined;
-  const attention = new Alerts(0);
-  assert(!ask(attention, 59_999));
-  assert(ask(attention, 60_000));
-  attention.typed(70_000);
-  assert(!ask(attention, 129_999));
-  assert(ask(attention, 130_000));
+  const ask = (alerts: Alerts, now: number) =>
+    alerts.note(direct, new Preferences(), "alice", at(now)) !== undefined;
+  const alerts = new Alerts(at(0));
+  assert(!ask(alerts, 59_999));
+  assert(ask(alerts, 60_000));
+  alerts.typed(at(70_000));
+  assert(!ask(alerts, 129_999));
+  assert(ask(alerts, 130_000));
   // The terminal's report beats the keys.
-  attention.focus(true);
-  assert(!ask(attention, 1_000_000));
-  attention.focus(false);
-  attention.typed(1_000_000);
-  assert(ask(attention, 1_000_000));
+  alerts.focus(true, at(1_000_000));
+  assert(!ask(alerts, 1_000_000));
+  alerts.focus(false, at(1_000_000));
+  alerts.typed(at(1_000_000));
+  assert(ask(alerts, 1_000_000));
 });
 
 Deno.test("Alerts: notifies at most once in 3 s; messages that do not notify do not count", () => {
-  const attention = new Alerts(0);
-  attention.focus(false);
-  const at = (now: number, event: RoomEvent = direct) =>
-    attention.note(event, new Preferences(), "alice", now);
-  assertEquals(at(0), "bob: psst");
-  assertEquals(at(2999), undefined);
-  assertEquals(at(3000), "bob: psst");
-  assertEquals(at(6000, message("hi all")), undefined);
-  assertEquals(at(6001, { ...direct, action: true }), "* bob psst");
+  const alerts = new Alerts(at(0));
+  alerts.focus(false, at(0));
+  const noteAt = (now: number, event: RoomEvent = direct) =>
+    alerts.note(event, new Preferences(), "alice", at(now));
+  assertEquals(noteAt(0), "bob: psst");
+  assertEquals(noteAt(2999), undefined);
+  assertEquals(noteAt(3000), "bob: psst");
+  assertEquals(noteAt(6000, message("hi all")), undefined);
+  assertEquals(noteAt(6001, { ...direct, action: true }), "* bob psst");
+});
+
+Deno.test("Alerts: unread messages begin once, at the first from another after the user has left", () => {
+  const alerts = new Alerts(at(0));
+  const fromAt = (now: number, event: RoomEvent = message("hi")) => {
+    const from = alerts.unreadFrom(event, at(now));
+    return from && [from.by, from.since.getTime()];
+  };
+  assertEquals(fromAt(1000), undefined);
+  alerts.focus(false, at(2000));
+  assertEquals(fromAt(3000, message("own", ALICE)), undefined);
+  assertEquals(fromAt(3000, { type: "joined", who: BOB, at: 1, sent: undefined }), undefined);
+  assertEquals(fromAt(3000, direct), ["focus", 2000]);
+  assertEquals(fromAt(4000), undefined);
+  alerts.focus(true, at(5000));
+  assertEquals(fromAt(6000), undefined);
+  // Again for each absence.
+  alerts.focus(false, at(7000));
+  assertEquals(fromAt(8000, offer), ["focus", 7000]);
+  // A key shows that the user looks, whatever the terminal reports.
+  alerts.typed(at(9000));
+  assertEquals(fromAt(68_999), undefined);
+  assertEquals(fromAt(69_000), ["key", 9000]);
+  alerts.focus(true, at(70_000));
+  assertEquals(fromAt(1_000_000), undefined);
+});
+
+Deno.test("Alerts: without reports about the window, unread messages begin after a minute without a key", () => {
+  const alerts = new Alerts(at(0));
+  assertEquals(alerts.unreadFrom(direct, at(59_999)), undefined);
+  assertEquals(alerts.unreadFrom(direct, at(60_000)), { by: "key", since: at(0) });
+  assertEquals(alerts.unreadFrom(direct, at(200_000)), undefined);
+  alerts.typed(at(200_000));
+  assertEquals(alerts.unreadFrom(direct, at(260_000)), { by: "key", since: at(200_000) });
+});
+
+Deno.test("Alerts: where a row counts the messages that follow, unread messages do not begin once more", () => {
+  const alerts = new Alerts(at(0));
+  const connected = (unseen: number): RoomEvent => (
+    { type: "connected", self: ALICE, resumed: true, missed: 0, unseen }
+  );
+  alerts.focus(false, at(1000));
+  assertEquals(alerts.unreadFrom(connected(3), at(2000)), undefined);
+  assertEquals(alerts.unreadFrom(message("hi"), at(2000)), undefined);
+  // The next absence has its own beginning; so has one after a reconnection that missed nothing.
+  alerts.focus(true, at(3000));
+  alerts.focus(false, at(4000));
+  assertEquals(alerts.unreadFrom(connected(0), at(5000)), undefined);
+  assertEquals(alerts.unreadFrom(message("hi"), at(5000)), { by: "focus", since: at(4000) });
 });
 
 Deno.test("notifier: follows the environment; a bell for unknown terminals", () => {

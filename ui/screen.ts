@@ -23,8 +23,8 @@ import type { Tty } from "../terminal/tty.ts";
 import type { Emoji } from "../text/emoji.ts";
 import { printable } from "../text/printable.ts";
 import { cut } from "../text/width.ts";
-import { alarm, Alerts, notifier } from "./alerts.ts";
 import { Anchor, type LiveRows, NAME_QUERY, WRAP_OFF, WRAP_ON } from "./anchor.ts";
+import { Attention } from "./attention.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { complete } from "./complete.ts";
 import type { Context } from "./context.ts";
@@ -102,7 +102,7 @@ export class Screen {
   readonly #grouped: GroupedNotices;
   readonly #area: LiveArea;
   readonly #anchor: Anchor;
-  readonly #alerts: Alerts;
+  readonly #attention: Attention;
   /** The theme for the terminal's background; undefined if the terminal has not reported its colour. */
   #background: "dark" | "light" | undefined;
   readonly #pictures: Viewer | undefined;
@@ -150,7 +150,13 @@ export class Screen {
     this.#environment = options.environment ?? {};
     this.#pictures = options.pictures;
     this.#stage = new PictureStage(this.#tty, this.#clock, this.#environment);
-    this.#alerts = new Alerts(this.#clock.now().getTime());
+    this.#attention = new Attention({
+      tty: this.#tty,
+      clock: this.#clock,
+      room,
+      preferences: this.#preferences,
+      environment: this.#environment,
+    });
     this.#context = {
       room,
       preferences: this.#preferences,
@@ -232,7 +238,7 @@ export class Screen {
     this.#tryShowing(event.type, () => {
       if (!follow(event, this.#context)) return;
       this.#show(event);
-      this.#ring(event);
+      if (this.#state === "open") this.#attention.ring(event);
     });
     if (event.type === "ended") this.#ended.resolve(event.ending);
     this.#drawSoon();
@@ -359,7 +365,7 @@ export class Screen {
       case "cursor":
         return this.#anchor.cursorAt(key.column);
       case "focus":
-        return this.#alerts.focus(key.focused);
+        return this.#attention.focus(key.focused);
       case "background":
         this.#background = themeFor(key);
         return;
@@ -368,7 +374,7 @@ export class Screen {
       case "graphics":
         return this.#stage.add(key);
     }
-    this.#alerts.typed(this.#clock.now().getTime());
+    this.#attention.typed();
     this.#area.hint = undefined;
     this.#area.choice = [];
     if (key.type === "press" && key.key === "ctrl-z") return void this.#suspend();
@@ -437,7 +443,10 @@ export class Screen {
         ? !this.#grouped.mentions(event.from)
         : event.type === "delivered" && !this.#grouped.mentions(event.to);
       if (!staysOpen) this.#printGrouped();
-      this.#push(this.#transcript.event(event, shownAt(event, now), this.#page()));
+      const page = this.#page();
+      const before = this.#attention.rowsBefore(event, page);
+      if (before.length > 0) this.#transcript.repeatHeadings();
+      this.#push([...before, ...this.#transcript.event(event, shownAt(event, now), page)]);
     }
     const change = memberChange(event);
     if (change) {
@@ -488,14 +497,6 @@ export class Screen {
     };
   }
 
-  /** Rings, or shows a notification where the terminal can, if the user should know of this event. */
-  #ring(event: RoomEvent): void {
-    if (this.#state !== "open") return;
-    const now = this.#clock.now().getTime();
-    const note = this.#alerts.note(event, this.#preferences, this.#room.self.name, now);
-    if (note !== undefined) this.#tty.write(alarm(notifier(this.#environment), note));
-  }
-
   // ---- drawing -------------------------------------------------------------------------------------
 
   /** Draws after the current burst of events; during a long series of bursts, at most once per frame. */
@@ -534,7 +535,7 @@ export class Screen {
 
   #liveState(): LiveState {
     const { rows: height } = this.#tty.size();
-    return { page: this.#page(), height, now: this.#clock.now(), unread: this.#alerts.unread };
+    return { page: this.#page(), height, now: this.#clock.now(), unread: this.#attention.unread };
   }
 
   /** While the client waits to reconnect, redraws at each second of the countdown. */

@@ -1,0 +1,90 @@
+import { assertEquals } from "@std/assert";
+import type { RoomEvent } from "../room.ts";
+import { ALICE, BOB, UNPROVED } from "../tests/support/fake_room.ts";
+import { setUp } from "../tests/support/fake_terminal.ts";
+
+// These tests look at the screen: its rows are what a terminal emulator makes of the output.
+
+const AWAY = "\x1b[O";
+const BACK = "\x1b[I";
+const MINUTE_MS = 60 * 1000;
+
+Deno.test("Screen: a line shows where unread messages begin, once for each absence, at 80x24 and 40x20", async () => {
+  const expected: [number, number, string[]][] = [
+    [80, 24, [
+      "09:05  bob │ one",
+      "── new since you left the window, 09:05 ──",
+      "09:07  bob │ two",
+      "           │ three",
+      "           │ four",
+      "── new since you left the window, 09:08 ──",
+      "09:08 bob → you │ psst",
+    ]],
+    [40, 20, [
+      "09:05 bob: one",
+      "── new since 09:05 ──",
+      "09:07 bob: two",
+      "           three",
+      "           four",
+      "── new since 09:08 ──",
+      "09:08 bob → you:",
+      "  psst",
+    ]],
+  ];
+  for (const [columns, height, rows] of expected) {
+    const { tty, clock, room, tell } = setUp(columns, height);
+    tell(room.message(BOB, "one"));
+    await tty.type(AWAY);
+    clock.pass(2 * MINUTE_MS);
+    tell(room.message(BOB, "two"), room.message(BOB, "three"));
+    await tty.type(BACK);
+    tell(room.message(BOB, "four"));
+    clock.pass(MINUTE_MS);
+    // Nothing was missed this time, and then a direct message.
+    await tty.type(AWAY + BACK + AWAY);
+    tell({ type: "direct", from: BOB, text: "psst", action: false, ...UNPROVED });
+    assertEquals((await tty.rows()).slice(0, -2), rows);
+  }
+});
+
+Deno.test("Screen: where the terminal reports no window, unread messages begin after a minute without a key", async () => {
+  const { tty, clock, room, tell } = setUp(80);
+  await tty.type("x");
+  tell(room.message(BOB, "one"));
+  clock.pass(MINUTE_MS);
+  tell(room.message(BOB, "two"));
+  await tty.type("y");
+  tell(room.message(BOB, "three"));
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05  bob │ one",
+    "── new since you last pressed a key, 09:05 ──",
+    "09:06  bob │ two",
+    "           │ three",
+  ]);
+});
+
+Deno.test("Screen: after a reconnection in the background, one row shows where unread messages begin", async () => {
+  const { tty, clock, room, tell } = setUp(80);
+  const missed: RoomEvent = {
+    type: "direct",
+    from: BOB,
+    text: "two",
+    action: false,
+    ...UNPROVED,
+    meanwhile: true,
+  };
+  await tty.type(AWAY);
+  tell(
+    { type: "disconnected", reason: "lost", message: "the network is down" },
+    { type: "connected", self: ALICE, resumed: true, missed: 0, unseen: 1 },
+    missed,
+  );
+  clock.pass(MINUTE_MS);
+  tell(room.message(BOB, "three"));
+  assertEquals((await tty.rows()).slice(0, -2), [
+    "09:05 connection lost; what you type is sent when it is back",
+    "      connected again; while you were away: 1 message",
+    "      bob → you │ two",
+    "09:06       bob │ three",
+  ]);
+});
