@@ -24,7 +24,20 @@ export interface Person {
   readonly key?: string;
   /** The day on which the user verified this key for this name, such as `2026-01-31`. */
   readonly verified?: string;
+  /** How far the user can trust that this is the owner of the name; not there without a key or a name, and for oneself. */
+  readonly trust?: Trust;
 }
+
+/**
+ * What is known about a member's key under its present name.
+ *
+ * - `verified`, `trusted`: the user has said so, with `/verify NAME yes` or `/trust NAME`.
+ * - `known`: it was known before the program started.
+ * - `new`: it was first seen in this run of the program.
+ * - `changed`: the name, or one that it looks like, is known with another key.
+ */
+export const TRUSTS = ["verified", "trusted", "known", "new", "changed"] as const;
+export type Trust = typeof TRUSTS[number];
 
 /** What does not change about a room. */
 export interface RoomInfo {

@@ -53,9 +53,10 @@ const HEADER =
  */
 export class KnownNames {
   #table: Table;
-  /** What was known when this run of the program began; parsed when it is asked for. */
+  /** What was known when this run of the program began; split when it is asked for. */
   readonly #start: string;
-  #before: Table | undefined;
+  /** Its names with their keys, as `NAME KEY`. */
+  #before: Set<string> | undefined;
   /** The lines that the file does not have yet, the oldest first. */
   #unsaved: KnownName[] = [];
   #forgotten = 0;
@@ -141,8 +142,18 @@ export class KnownNames {
     const key = fingerprint(publicKey);
     const known = this.#table.find(name, key);
     if (!known || known.mark !== "met") return known !== undefined;
-    this.#before ??= parse(this.#start);
-    return this.#before.find(name, key) !== undefined;
+    // Without skeletons, which take time: the table has found the name that has this key.
+    this.#before ??= new Set(
+      this.#start.split("\n").map((line) => line.trim().split(/\s+/, 2).join(" ")),
+    );
+    return this.#before.has(`${known.name} ${key}`);
+  }
+
+  /** What is known about a key of this name. It is asked only about a key that `meet` has not found to be another one. */
+  trustOf(name: string, publicKey: Uint8Array): "verified" | "trusted" | "known" | "new" {
+    const mark = this.#table.find(name, fingerprint(publicKey))?.mark ?? "met";
+    if (mark !== "met") return mark;
+    return this.knew(name, publicKey) ? "known" : "new";
   }
 
   /** Adds a key to those of the name: the user trusts it. */

@@ -104,6 +104,7 @@ export class Members {
     const isAlike = acquaintance === "alike";
     const isOther = isAlike || acquaintance === "changed";
     this.#roster.setVerified(id, this.#self.knownNames.verifiedOn(name, key));
+    this.#roster.setTrust(id, isOther ? "changed" : this.#self.knownNames.trustOf(name, key));
     if (!this.#roster.setOtherKey(id, isAlike ? "alike" : isOther) || !isOther) return;
     const like = isAlike ? this.#self.knownNames.likeOf(name) : undefined;
     const who = this.#roster.person(id);

@@ -51,10 +51,41 @@ Deno.test("Members: reports a known name with another key once, and not again un
   meet(1, "ada");
   assertEquals(log.events, [{
     type: "keychanged",
-    who: { id: 1, name: "ada(!)", self: false, away: false, key: fingerprint(ADA.publicKey) },
+    who: {
+      id: 1,
+      name: "ada(!)",
+      self: false,
+      away: false,
+      key: fingerprint(ADA.publicKey),
+      trust: "changed",
+    },
   }]);
   members.setName(1, "ada");
   assertEquals(log.events.length, 1);
+});
+
+Deno.test("Members: trust says what is known of each key, and follows names and what the user says", () => {
+  const before = new KnownNames();
+  before.meet("ada", ADA.publicKey, "2026-01-01");
+  const { members, meet } = open("sealed", new KnownNames(before.toString()));
+  const trust = (id: number) => members.roster.person(id).trust;
+  meet(1, "ada");
+  assertEquals([trust(OWN_ID), trust(1)], [undefined, "known"]);
+  // A key is known only under its name.
+  members.setName(1, "lovelace");
+  assertEquals(trust(1), "new");
+  members.trust(1);
+  assertEquals(trust(1), "trusted");
+  members.verify(1);
+  assertEquals(trust(1), "verified");
+  members.setName(1, "ada");
+  assertEquals(trust(1), "known");
+});
+
+Deno.test("Members: nobody has trust where nothing proves who they are", () => {
+  const { members, meet } = open("xor");
+  meet(1, "ada");
+  assertEquals(members.roster.people().map(({ trust }) => trust), [undefined, undefined]);
 });
 
 Deno.test("Members: a name that looks like a known one is marked and has an id, until the user trusts it", () => {

@@ -5,7 +5,7 @@
 // takes its place: one that is here, or if all are away, the one that was here last. It is a member all the same: it may
 // come back.
 
-import type { Person } from "../room.ts";
+import type { Person, Trust } from "../room.ts";
 import { skeletons } from "../text/skeleton.ts";
 
 interface Entry {
@@ -27,6 +27,8 @@ interface Entry {
   replaced: boolean;
   /** The day on which the user verified this key for this name. */
   verified: string | undefined;
+  /** What is known about its key under its name. */
+  trust: Trust | undefined;
   /** How many of its messages and profiles could not be shown. */
   rejected: number;
 }
@@ -58,6 +60,7 @@ const newcomer = (): Entry => ({
   sessions: undefined,
   replaced: false,
   verified: undefined,
+  trust: undefined,
   rejected: 0,
 });
 
@@ -131,7 +134,7 @@ export class Roster {
 
   /** A member, as it is shown. An unknown id is shown as `#id`. */
   person(id: number): Person {
-    const { name, skeletons, awaySince, otherKey, classic, key, verified, replaced } =
+    const { name, skeletons, awaySince, otherKey, classic, key, verified, trust, replaced } =
       this.#entries.get(id) ?? this.#unknown;
     const own = replaced ? 0 : 1;
     const needsId = name === undefined || otherKey === "alike" ||
@@ -149,6 +152,7 @@ export class Roster {
     if (classic) person.classic = true;
     if (key !== undefined) person.key = key;
     if (verified !== undefined) person.verified = verified;
+    if (trust !== undefined) person.trust = trust;
     return person;
   }
 
@@ -156,7 +160,10 @@ export class Roster {
   setName(id: number, name: string | undefined): void {
     const entry = this.#entries.get(id) ?? newcomer();
     this.#setSkeletons(id, entry, name === undefined ? [] : skeletons(name));
-    if (name !== entry.name) entry.otherKey = false;
+    if (name !== entry.name) {
+      entry.otherKey = false;
+      entry.trust = undefined;
+    }
     entry.name = name;
     this.#entries.set(id, entry);
   }
@@ -183,6 +190,10 @@ export class Roster {
 
   setVerified(id: number, day: string | undefined): void {
     this.#change(id, "verified", day);
+  }
+
+  setTrust(id: number, trust: Trust): void {
+    this.#change(id, "trust", trust);
   }
 
   /**
@@ -242,7 +253,7 @@ export class Roster {
     if (entry && this.#entries.delete(id)) this.#entries.set(id, entry);
   }
 
-  #change<What extends "otherKey" | "classic" | "verified">(
+  #change<What extends "otherKey" | "classic" | "verified" | "trust">(
     id: number,
     what: What,
     value: Entry[What],

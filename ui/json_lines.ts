@@ -6,8 +6,14 @@ import type { Person, RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { secondsLeft } from "./transfer_text.ts";
 
-export function toMember({ id, name, self, away, ...rest }: Person): Record<string, unknown> {
-  return { id, name, self, away, ...since(rest), ...optional(rest) };
+export function toMember(member: Person): Record<string, unknown> {
+  const { id, self, away } = member;
+  return { id, ...named(member), self, away, ...since(member), ...optional(member) };
+}
+
+/** What identifies a member besides its id: in every line that names one. */
+function named({ name, key, trust }: Person) {
+  return { name, ...(key && { key }), ...(trust && { trust }) };
 }
 
 /** Since when a member is away. */
@@ -16,8 +22,8 @@ function since({ since }: Pick<Person, "since">) {
 }
 
 /** The fields that few members have. */
-function optional({ classic, key, verified }: Pick<Person, "classic" | "key" | "verified">) {
-  return { ...(classic && { classic }), ...(key && { key }), ...(verified && { verified }) };
+function optional({ classic, verified }: Person) {
+  return { ...(classic && { classic }), ...(verified && { verified }) };
 }
 
 function toFile({ number, name, size }: Transfer): Record<string, unknown> {
@@ -31,29 +37,29 @@ export function describe(event: RoomEvent): OutputLine {
   const { type } = event;
   switch (type) {
     case "welcome":
-      return { type, id: event.self.id, name: event.self.name, ...event.room };
+      return { type, id: event.self.id, ...named(event.self), ...event.room };
     case "members":
       return { type, members: event.members.map(toMember) };
     case "message": {
       const { from, text, action, at, ref } = event;
       const own = ref === undefined ? {} : { ref };
-      return { type, from: from.id, name: from.name, text, action, at, ...own, ...proofs(event) };
+      return { type, from: from.id, ...named(from), text, action, at, ...own, ...proofs(event) };
     }
     case "direct": {
       const { from, text, action } = event;
-      return { type, from: from.id, name: from.name, text, action, ...proofs(event) };
+      return { type, from: from.id, ...named(from), text, action, ...proofs(event) };
     }
     case "delivered":
-      return { type, ref: event.ref, to: event.to.id, name: event.to.name };
+      return { type, ref: event.ref, to: event.to.id, ...named(event.to) };
     case "undelivered":
-      return { type, ref: event.ref, to: event.to.id, name: event.to.name, reason: event.reason };
+      return { type, ref: event.ref, to: event.to.id, ...named(event.to), reason: event.reason };
     case "joined": {
-      const { id, name } = event.who;
+      const { id } = event.who;
       const replaces = event.replaces && { replaces: event.replaces.id };
       return {
         type,
         id,
-        name,
+        ...named(event.who),
         ...replaces,
         ...optional(event.who),
         at: event.at,
@@ -61,16 +67,16 @@ export function describe(event: RoomEvent): OutputLine {
       };
     }
     case "left": {
-      const { who: { id, name }, reason, at, replaced } = event;
-      return { type, id, name, reason, ...(replaced && { replaced }), at };
+      const { who, reason, at, replaced } = event;
+      return { type, id: who.id, ...named(who), reason, ...(replaced && { replaced }), at };
     }
     case "renamed":
-      return { type, id: event.who.id, name: event.who.name, before: event.before, at: event.at };
+      return { type, id: event.who.id, ...named(event.who), before: event.before, at: event.at };
     case "unreadable":
       return {
         type,
         from: event.from.id,
-        name: event.from.name,
+        ...named(event.from),
         message: event.message,
         count: event.count,
       };
@@ -78,21 +84,28 @@ export function describe(event: RoomEvent): OutputLine {
       return {
         type,
         id: event.who.id,
-        name: event.who.name,
+        ...named(event.who),
         ...(event.since && { since: event.since.toISOString() }),
       };
     case "agreed":
-      return { type, id: event.who.id, name: event.who.name };
+      return { type, id: event.who.id, ...named(event.who) };
     case "keychanged": {
-      const { who: { id, name }, like } = event;
-      return { type, id, name, ...(like !== undefined && { like }) };
+      const { who, like } = event;
+      return { type, id: who.id, ...named(who), ...(like !== undefined && { like }) };
     }
     case "away": {
-      const { who: { id, name }, at, replaced } = event;
-      return { type, id, name, ...since(event.who), ...(replaced && { replaced }), at };
+      const { who, at, replaced } = event;
+      return {
+        type,
+        id: who.id,
+        ...named(who),
+        ...since(event.who),
+        ...(replaced && { replaced }),
+        at,
+      };
     }
     case "back":
-      return { type, id: event.who.id, name: event.who.name, at: event.at };
+      return { type, id: event.who.id, ...named(event.who), at: event.at };
     case "clock":
       return { type, ahead: event.ahead };
     case "warning":
@@ -105,10 +118,10 @@ export function describe(event: RoomEvent): OutputLine {
       return { type, attempt, until: until.toISOString(), message };
     }
     case "connected": {
-      const { self: { id, name }, resumed, unseen } = event;
+      const { self, resumed, unseen } = event;
       const missed = resumed ? 0 : event.missed;
       const counted = { ...(missed !== undefined && { missed }), ...(unseen > 0 && { unseen }) };
-      return { type, id, name, resumed, ...counted };
+      return { type, id: self.id, ...named(self), resumed, ...counted };
     }
     case "caughtup":
       return { type, messages: event.messages };
@@ -117,7 +130,7 @@ export function describe(event: RoomEvent): OutputLine {
       return {
         type,
         from: from.id,
-        name: from.name,
+        ...named(from),
         direct,
         files: files.map(toFile),
         ...(free !== undefined && { free }),
@@ -125,10 +138,10 @@ export function describe(event: RoomEvent): OutputLine {
       };
     }
     case "forgotten":
-      return { type, from: event.from.id, name: event.from.name };
+      return { type, from: event.from.id, ...named(event.from) };
     case "changes": {
       const { from, transfers } = event;
-      return { type, from: from.id, name: from.name, transfers: transfers.map(toTransfer) };
+      return { type, from: from.id, ...named(from), transfers: transfers.map(toTransfer) };
     }
     case "transfer":
       return { type, ...toTransfer(event.transfer) };
@@ -213,7 +226,7 @@ export function toTransfer(transfer: Transfer): Record<string, unknown> {
     transfer: number,
     offer,
     direction,
-    ...(who && { id: who.id, name: who.name }),
+    ...(who && { id: who.id, ...named(who) }),
     file: name,
     size,
     state,

@@ -2,9 +2,9 @@
 // nothing else.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import type { RoomEvent } from "../../room.ts";
+import { type Person, type RoomEvent, type Transfer, TRUSTS } from "../../room.ts";
 import { PlainScreen } from "../../ui/plain.ts";
-import { ALICE, AWAY_BOB, BOB, EVENTS, FakeRoom } from "../support/fake_room.ts";
+import { EVENTS, FakeRoom, FINGERPRINT, INFO, OFFER, SENT } from "../support/fake_room.ts";
 
 type Json = Record<string, unknown>;
 
@@ -71,7 +71,24 @@ function examples(direction: "in" | "out"): string[] {
   return Array.from(blocks, ([, block]) => block!.trimEnd().split("\n")).flat();
 }
 
+/** The words in backticks in the row of a field. */
+function wordsOf(field: string): Map<string, "always" | "sometimes"> {
+  const row = table(section("Output"), "field", "type", "meaning")
+    .find(([name]) => name === `\`${field}\``);
+  assert(row !== undefined, `no row explains ${field}`);
+  return fieldsOf(row[2]!);
+}
+
 const OUT = shapes("Output", "when");
+/** The fields of the objects in arrays. */
+const OBJECTS = new Map(
+  ["members", "files", "entries"].map((field) => [field, wordsOf(field)]),
+).set("transfers", OUT.types.get("transfer")!);
+/** The fields whose values are words of a closed list. */
+const WORDS = new Map([
+  ["trust", table(section("Output"), "`trust`", "meaning").map(([word]) => unquote(word!))],
+  ...["state", "cipher"].map((field) => [field, [...wordsOf(field).keys()]] as const),
+]);
 const IN = shapes("Input", "what it does");
 const REASONS = table(section("Output"), "`type`", "`reason`", "meaning")
   .map(([type, reason]) => `${unquote(type!)} ${unquote(reason!)}`);
@@ -110,6 +127,103 @@ async function run(input: readonly string[], events: readonly RoomEvent[] = []):
   return { lines, calls: room.calls };
 }
 
+/** All that an object may have, also where an event most often has less. */
+type Full<T> = T extends Date ? T
+  : T extends readonly (infer One)[] ? readonly Full<One>[]
+  : T extends object ? { readonly [Field in keyof T]-?: Full<NonNullable<T[Field]>> }
+  : T;
+
+const MEMBER: Full<Person> = {
+  id: 2,
+  name: "bob",
+  self: false,
+  away: true,
+  since: SENT,
+  classic: true,
+  key: FINGERPRINT,
+  verified: "2024-01-31",
+  trust: "verified",
+};
+/** This client has no trust in itself, though other members have all fields. */
+const { trust: _, ...SELF } = MEMBER;
+const PROVED = { sent: SENT, meanwhile: true, missing: 1 } as const;
+const FILE: Full<Transfer> = {
+  ...OFFER,
+  who: MEMBER,
+  sha256: "0123456789abcdef".repeat(4),
+  stalled: "bob is away",
+  path: "photo.jpg",
+  reason: "other",
+  message: "in words",
+};
+
+/** Each event with all the fields that it can have: a new field does not compile before it is here. */
+const FULL: { [Type in RoomEvent["type"]]: Full<Extract<RoomEvent, { type: Type }>> } = {
+  welcome: { type: "welcome", self: SELF as Full<Person>, room: { ...INFO, classic: true } },
+  members: { type: "members", members: [MEMBER] },
+  message: { type: "message", from: MEMBER, text: "hi", action: true, at: 1, ref: 1, ...PROVED },
+  direct: { type: "direct", from: MEMBER, text: "psst", action: true, ...PROVED },
+  delivered: { type: "delivered", ref: 1, to: MEMBER, text: "psst" },
+  undelivered: { type: "undelivered", ref: 1, to: MEMBER, text: "psst", reason: "gone" },
+  joined: {
+    type: "joined",
+    who: MEMBER,
+    at: 1,
+    sent: SENT,
+    meanwhile: true,
+    replaces: MEMBER,
+  },
+  left: { type: "left", who: MEMBER, reason: "lost", at: 1, replaced: true },
+  renamed: { type: "renamed", who: MEMBER, before: "rob", at: 1 },
+  unreadable: { type: "unreadable", from: MEMBER, message: "it is too short", count: 1, fresh: 1 },
+  forked: { type: "forked", who: MEMBER, since: SENT },
+  agreed: { type: "agreed", who: MEMBER },
+  keychanged: { type: "keychanged", who: MEMBER, like: "rob" },
+  away: { type: "away", who: MEMBER, at: 1, replaced: true },
+  back: { type: "back", who: MEMBER, at: 1 },
+  clock: { type: "clock", ahead: 1 },
+  warning: { type: "warning", code: "flood", message: "in words" },
+  disconnected: { type: "disconnected", reason: "lost", message: "in words" },
+  waiting: { type: "waiting", attempt: 1, until: SENT, message: "in words" },
+  connected: {
+    type: "connected",
+    self: SELF as Full<Person>,
+    resumed: false,
+    missed: 1,
+    unseen: 1,
+  },
+  caughtup: { type: "caughtup", messages: 1 },
+  offer: {
+    type: "offer",
+    from: MEMBER,
+    direct: true,
+    files: [FILE],
+    ...PROVED,
+    free: 1,
+    without: [MEMBER],
+  },
+  forgotten: { type: "forgotten", from: MEMBER },
+  changes: { type: "changes", from: MEMBER, transfers: [FILE] },
+  transfer: { type: "transfer", transfer: FILE },
+  progress: { type: "progress", transfer: FILE },
+  unsent: { type: "unsent", path: "nothing", message: "in words" },
+  incomplete: {
+    type: "incomplete",
+    path: "photos",
+    count: 1,
+    entries: [{ file: "pipe", reason: "it is not a file" }],
+  },
+  ended: { type: "ended", ending: { reason: "refused", code: "slow", message: "in words" } },
+};
+
+/** What neither `EVENTS` nor `FULL` has. */
+const MORE: readonly RoomEvent[] = [
+  ...TRUSTS.map((trust) =>
+    ({ type: "renamed", who: { ...MEMBER, trust }, before: "rob", at: 1 }) as const
+  ),
+  { type: "changes", from: MEMBER, transfers: [{ ...OFFER, who: undefined }] },
+];
+
 /** A value of each type. */
 const VALUES: Record<string, unknown> = { string: "bob", number: 2 };
 
@@ -124,7 +238,11 @@ function inputOf(type: string, fields: Iterable<string>): Json {
 
 /** Everything that the program can write. */
 async function allOutput(): Promise<Json[]> {
-  const events = await run([], Object.values(EVENTS).flat());
+  const events = await run([], [
+    ...Object.values(EVENTS).flat(),
+    ...Object.values(FULL),
+    ...MORE,
+  ]);
   // Lines that only input causes: sent, and error with and without a hint.
   const answers = await run([
     '{"type":"say","text":"hello"}',
@@ -140,13 +258,36 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? "array" : typeof value;
 }
 
+/** Why a value contradicts the page, or one in the objects of an array. */
+function valueFault(name: string, value: unknown): string | undefined {
+  if (OUT.kinds.get(name) !== kindOf(value)) return `${name} is a ${kindOf(value)}`;
+  const words = WORDS.get(name);
+  if (words && !words.includes(String(value))) return `${name} is never ${value}`;
+  if (!Array.isArray(value)) return undefined;
+  const shape = OBJECTS.get(name);
+  for (const object of value) {
+    const extra = Object.keys(object).find((field) => !shape?.has(field));
+    if (extra !== undefined) return `${name} have no field ${extra}`;
+    for (const [field, when] of shape!) {
+      if (!(field in object)) {
+        if (when === "always") return `${name} lack ${field}`;
+        continue;
+      }
+      const wrong = valueFault(field, object[field]);
+      if (wrong !== undefined) return `${name}: ${wrong}`;
+    }
+  }
+  return undefined;
+}
+
 /** Why a line of output contradicts the page. */
 function fault({ type, ...fields }: Json): string | undefined {
   const shape = OUT.types.get(String(type));
   if (!shape) return `there is no type ${type}`;
   for (const [name, value] of Object.entries(fields)) {
     if (name !== "time" && !shape.has(name)) return `${type} has no field ${name}`;
-    if (OUT.kinds.get(name) !== kindOf(value)) return `${name} is a ${kindOf(value)}`;
+    const wrong = valueFault(name, value);
+    if (wrong !== undefined) return wrong;
   }
   for (const [name, when] of [["time", "always"], ...shape]) {
     if (when === "always" && !(name! in fields)) return `${type} lacks ${name}`;
@@ -185,21 +326,31 @@ Deno.test("docs/json.md: all types, fields and reasons of the tables are written
 
 Deno.test("docs/json.md: each field of a type is explained, and no other", () => {
   for (const { types, kinds } of [OUT, IN]) {
-    const used = new Set([...types.values()].flatMap((shape) => [...shape.keys()]));
+    const all = [...types.values(), ...types === OUT.types ? OBJECTS.values() : []];
+    const used = new Set(all.flatMap((shape) => [...shape.keys()]));
     const common = types === OUT.types ? ["type", "time"] : ["type"];
     assertEquals([...kinds.keys()].sort(), [...common, ...used].sort());
   }
 });
 
-Deno.test("docs/json.md: members are what the page says they are", async () => {
-  const what = table(section("Output"), "field", "type", "meaning")
-    .find(([field]) => field === "`members`")![2]!;
-  const { lines } = await run(['{"type":"who"}']);
-  assertEquals(JSON.parse(lines[0]!)["members"], [{ ...ALICE }, { ...BOB }]);
-  const shape = fieldsOf(what);
-  assertEquals([...shape.keys()].sort(), Object.keys(AWAY_BOB).sort());
-  const always = Object.keys(ALICE).sort();
-  assertEquals([...shape.keys()].filter((field) => shape.get(field) === "always").sort(), always);
+Deno.test("docs/json.md: the objects in arrays have all the fields that the page says, and lack the optional ones", async () => {
+  const lines = await allOutput();
+  for (const [name, shape] of OBJECTS) {
+    const objects = lines.flatMap((line) => (line[name] ?? []) as Json[]);
+    for (const [field, when] of shape) {
+      const having = objects.filter((object) => field in object).length;
+      assert(having > 0, `${name} never have ${field}`);
+      assertEquals(when, having === objects.length ? "always" : "sometimes", `${name} ${field}`);
+    }
+  }
+});
+
+Deno.test("docs/json.md: all words of closed lists are written", async () => {
+  const lines = await allOutput();
+  for (const [field, words] of WORDS) {
+    const written = new Set(lines.filter((line) => field in line).map((line) => line[field]));
+    assertEquals(words.toSorted(), [...written].sort(), field);
+  }
 });
 
 Deno.test("docs/json.md: the examples of output are as the tables say, and show every type", () => {

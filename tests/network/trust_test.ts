@@ -9,6 +9,7 @@ import { ChatError } from "../../errors.ts";
 import { encodeFrame, Type } from "../../protocol.ts";
 import { encodeEnvelope } from "../../protocol/envelope.ts";
 import { encodeFileMessages } from "../../protocol/file_messages.ts";
+import type { Person } from "../../room.ts";
 import { PlainScreen } from "../../ui/plain.ts";
 import { type Guest, Raw } from "../support/loopback.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
@@ -86,6 +87,23 @@ Deno.test("a name with (!) gets no direct message and no file, until it is trust
   client.trust(`ada#${id}`);
   client.tell(`ada#${id}`, "a new phone?");
   assertEquals((await foe.next("direct")).text, "a new phone?");
+});
+
+Deno.test("--json: members have their key, and what this user knows about it, in every line about them", async () => {
+  await using room = new PlayServer();
+  const ada = someone();
+  await using ben = await joinSealed(room, "ben", { self: knowing({ ada }) });
+  await using _ada = await joinSealed(room, "ada", { self: ada });
+  await using _cyd = await joinSealed(room, "cyd", { self: someone() });
+  await using _eve = await joinSealed(room, "ada", { self: someone() });
+  for (const _ of [1, 2, 3]) await ben.next("joined");
+  const { members } = await request(ben, { type: "who" }) as { members: Person[] };
+  const trust = () => ben.client.members.map((one) => one.trust);
+  assertEquals(members.map(({ trust }) => trust), [undefined, "known", "new", "changed"]);
+  assertEquals(members.map(({ key }) => key?.length), [43, 43, 43, 43]);
+  ben.client.verify("cyd");
+  ben.client.trust(members[3]!.id);
+  assertEquals(trust(), [undefined, "known", "verified", "trusted"]);
 });
 
 Deno.test("--accept known: accepts files of keys that were known under this name before, and of nobody else", async () => {
