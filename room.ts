@@ -411,7 +411,10 @@ export function otherKeyError({ name }: Person): ChatError {
   );
 }
 
-/** Finds the member with this name, `name#id` or id. */
+/**
+ * Finds the member with this name, `name#id` or id. `name#id` needs both: it never means somebody else who took the
+ * name, and not that member under another name.
+ */
 export function findPerson(
   members: readonly Person[],
   who: string | number,
@@ -420,7 +423,8 @@ export function findPerson(
   const name = who.normalize("NFC");
   // Names cannot contain `(!)`, so this cannot match the mark of another member.
   const exact = members.find((m) =>
-    m.name === name || `#${m.id}` === name || m.name === `${name}(!)`
+    m.name === name || `#${m.id}` === name || m.name === `${name}(!)` ||
+    (name.endsWith(`#${m.id}`) && name === `${bareName(m.name)}#${m.id}`)
   );
   if (exact) return exact;
   const alike = members.filter((m) => bareName(m.name) === name);

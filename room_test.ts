@@ -10,6 +10,8 @@ Deno.test("findPerson: by name, by name and id, by #id, and by id", () => {
   const members = people("ada", "bob#2", "bob#3(!)", "cyd(!)", "#5", "#6(!)");
   const cases: [string | number, number | "nobody" | "several"][] = [
     ["ada", 1],
+    ["ada#1", 1],
+    ["cyd#4", 4],
     ["bob#2", 2],
     ["bob#3", 3],
     ["bob#3(!)", 3],
@@ -26,7 +28,7 @@ Deno.test("findPerson: by name, by name and id, by #id, and by id", () => {
     ["bob", "several"],
     ["Ada", "nobody"],
     ["ad", "nobody"],
-    ["ada#1", "nobody"],
+    ["ada#2", "nobody"],
     ["ada(!)", "nobody"],
     ["bob#4", "nobody"],
     ["1", "nobody"],

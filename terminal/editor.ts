@@ -40,10 +40,25 @@ export interface Completion {
 /** Finds completions for `text` at `cursor`, in UTF-16 units. */
 export type Completer = (text: string, cursor: number) => Completion;
 
+/** What replaces the beginning of the text. */
+export interface Expansion {
+  /** Where the part that is replaced ends, in UTF-16 units. */
+  readonly to: number;
+  readonly text: string;
+}
+
+/**
+ * Called after each key: what should replace the beginning of `text`, if anything. It must not expand its own result.
+ * Undo takes an expansion back, and that beginning is then left as it is.
+ */
+export type Expander = (text: string) => Expansion | undefined;
+
 /** What a key asks the editor's owner to do. A key that only edits asks for nothing. */
 export type EditorRequest =
   /** Enter: the text has moved from the line to the history. */
   | { readonly type: "submit"; readonly text: string }
+  /** Enter, but the text was expanded only now: nothing is submitted before the user has seen it. */
+  | { readonly type: "expanded" }
   /** Tab: several words fit. */
   | { readonly type: "choose"; readonly words: readonly string[] }
   /** Ctrl-C removed the text. Ctrl-Y brings it back. */
@@ -64,6 +79,9 @@ export type EditorRequest =
  */
 export class Editor {
   readonly #complete: Completer;
+  readonly #expander: Expander;
+  /** A beginning that undo has brought back: it is not expanded. */
+  #declined: string | undefined;
   #text = "";
   /** In UTF-16 units, on a grapheme boundary. */
   #cursor = 0;
@@ -77,8 +95,12 @@ export class Editor {
   #yanked = { from: 0, index: 0 };
   #rows = new EditorRows(80);
 
-  constructor(complete: Completer = (_, cursor) => ({ from: cursor, words: [] })) {
+  constructor(
+    complete: Completer = (_, cursor) => ({ from: cursor, words: [] }),
+    expander: Expander = () => undefined,
+  ) {
     this.#complete = complete;
+    this.#expander = expander;
   }
 
   get text(): string {
@@ -117,10 +139,37 @@ export class Editor {
         return undefined;
       }
     }
+    const request = this.#handle(key, did);
+    // The user looks at the beginning while the cursor is in it.
+    if (!this.search) this.#expand(this.#cursor);
+    return request;
+  }
+
+  #handle(
+    key: Extract<Key, { type: "text" | "paste" | "press" }>,
+    did: "kill" | "yank" | undefined,
+  ): EditorRequest | undefined {
     // Caps Lock turns Alt-b into Alt-B. Both mean the same, as in readline.
     if (key.type === "press") return this.#press(key.key.toLowerCase(), did);
     const fits = this.#insert(key.text, key.type === "text");
     return fits && !(key.type === "paste" && key.cut) ? undefined : { type: "full" };
+  }
+
+  /** Replaces the beginning of the text, if it ends before `limit`. Returns whether it did. */
+  #expand(limit: number): boolean {
+    if (this.#declined !== undefined) {
+      if (this.#text.startsWith(this.#declined)) return false;
+      this.#declined = undefined;
+    }
+    const expansion = this.#expander(this.#text);
+    if (!expansion || expansion.to > limit) return false;
+    const { to, text } = expansion;
+    const longer = text.length - to;
+    if (this.#text.length + longer > MAX_LINE) return false;
+    const cursor = this.#cursor;
+    this.#replace(0, to, text);
+    this.#move(Math.max(text.length, cursor + longer));
+    return true;
   }
 
   /**
@@ -292,6 +341,8 @@ export class Editor {
     if (!edit) return;
     this.#put(edit.at, edit.at + edit.inserted.length, edit.removed);
     this.#move(edit.cursor);
+    const expansion = this.#expander(this.#text);
+    this.#declined = expansion && this.#text.slice(0, expansion.to);
   }
 
   #kill(from: number, to: number, killing: boolean): void {
@@ -397,6 +448,7 @@ export class Editor {
     while (this.#text[end - 1] === "\n") end--;
     const typed = this.#text.slice(0, end);
     if (typed.trim() === "") return undefined;
+    if (this.#expand(Infinity)) return { type: "expanded" };
     // Two backslashes are one.
     const text = slashes === 2 ? typed.slice(0, -1) : typed;
     this.#history.add(typed);

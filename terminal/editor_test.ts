@@ -318,6 +318,67 @@ Deno.test("Editor: the text has at most MAX_LINE units; beyond that it returns a
   assertEquals(editor.onKey({ type: "paste", text: "a", cut: true }), { type: "full" });
 });
 
+/** Expands `re ` to `to bob `; keys as in `edited`. */
+function expanded(script: string, editor?: Editor): { editor: Editor; last?: EditorRequest } {
+  editor ??= new Editor(undefined, (text) => (
+    text.startsWith("re ") ? { to: 3, text: "to bob " } : undefined
+  ));
+  let last: EditorRequest | undefined;
+  for (const [, typed, key] of script.matchAll(/"([^"]*)"|(\S+)/g)) {
+    last = editor.onKey(typed !== undefined ? text(typed) : press(key!));
+  }
+  return last ? { editor, last } : { editor };
+}
+
+Deno.test("Editor: a beginning is expanded once, and undo brings it back for good", () => {
+  const cases: [script: string, shown: string][] = [
+    ['"re"', "re|"],
+    ['"re" " "', "to bob |"],
+    ['"re" " " "hi"', "to bob hi|"],
+    ['"re hi"', "to bob hi|"],
+    ['"hi" home "re "', "to bob |hi"],
+    // Not while the cursor is in it.
+    ['"re" "xx" left left " "', "to bob |xx"],
+    ['"re" "x " left left delete', "re| "],
+    ['"re" " " ctrl-_', "re |"],
+    ['"re" " " ctrl-_ "hi"', "re hi|"],
+    ['"re" " " ctrl-_ ctrl-_', "|"],
+    ['"re" " " "hi" ctrl-_ ctrl-_ left', "re| "],
+    // Typed again, it is expanded again.
+    ['"re" " " ctrl-_ ctrl-u "re "', "to bob |"],
+    ['"x" enter "re "', "to bob |"],
+    // A line of the history, when the search for it is over; none while the cursor is in its beginning.
+    ['"re" " " ctrl-_ "hi" enter up', "to bob hi|"],
+    ['"re" " " ctrl-_ "hi" enter up ctrl-_', "re hi|"],
+    ['"re" " " ctrl-_ "hi" enter ctrl-r "hi"', "re |hi"],
+    ['"re" " " ctrl-_ "hi" enter ctrl-r "hi" left', "re| hi"],
+    ['"re" " " ctrl-_ "hi" enter ctrl-r "hi" end', "to bob hi|"],
+    ['"re" " " ctrl-_ "hi" enter "r" pageup', "r|e hi"],
+  ];
+  for (const [script, expected] of cases) {
+    assertEquals(shown(expanded(script).editor), expected, script);
+  }
+  const { editor } = expanded("");
+  editor.onKey({ type: "paste", text: "re one\ntwo", cut: false });
+  assertEquals(editor.text, "to bob one\ntwo");
+});
+
+Deno.test("Editor: Enter submits no expansion that the user has not seen, and after undo the line as it is", () => {
+  assertEquals(expanded('"re" " " "hi" enter').last, { type: "submit", text: "to bob hi" });
+  assertEquals(expanded('"re" " " ctrl-_ "hi" enter').last, { type: "submit", text: "re hi" });
+  for (const keys of ['ctrl-r "hi" enter', '"r" pageup enter']) {
+    const { editor, last } = expanded(`"re" " " ctrl-_ "hi" enter ${keys}`);
+    assertEquals([editor.text, last], ["to bob hi", { type: "expanded" }], keys);
+    assertEquals(expanded("enter", editor).last, { type: "submit", text: "to bob hi" });
+  }
+});
+
+Deno.test("Editor: an expansion that does not fit is left out", () => {
+  const { editor } = expanded("");
+  editor.onKey({ type: "paste", text: `re ${"x".repeat(MAX_LINE - 3)}`, cut: false });
+  assertEquals(editor.text.slice(0, 4), "re x");
+});
+
 Deno.test("Editor.render: rows of the given width, with the cursor at its grapheme", () => {
   const cases: [script: string, columns: number, rows: string[], row: number, column: number][] = [
     ["", 10, [""], 0, 0],

@@ -19,6 +19,7 @@ import { printable } from "../text/printable.ts";
 import { COMMANDS, helpRows } from "./commands.ts";
 import { complete } from "./complete.ts";
 import type { Context } from "./context.ts";
+import { expand } from "./expand.ts";
 import { follow } from "./follow.ts";
 import { Ignored } from "./ignored.ts";
 import { pastTime } from "./member_lists.ts";
@@ -725,6 +726,42 @@ Deno.test("/reply: goes to the sender of the last direct message, under any name
   assertStringIncludes(left.hint!, "/msg rob TEXT");
   // A restarted server may give the id to another member.
   assertThrows(() => submit("/reply hi", members({ ...AL, id: BOB7.id })), ChatError, "has left");
+});
+
+Deno.test("expand: /reply becomes /msg to the sender of the last direct message, by a word that means nobody else", () => {
+  const { context } = around();
+  const written = (text: string, ...members: Person[]) => {
+    const expansion = expand(text, { ...context, room: fakeRoom({ members }) });
+    return expansion && expansion.text + text.slice(expansion.to);
+  };
+  // Nobody has written yet.
+  assertEquals(written("/reply hi", ALICE, AL), undefined);
+  follow(direct(AL), context);
+  const proved = { ...AL, key: FINGERPRINT };
+  const cases: [text: string, who: Person, written: string | undefined][] = [
+    // A proved name is enough: who takes it later has another key.
+    ["/reply hi", proved, "/msg al hi"],
+    ["/reply ", proved, "/msg al "],
+    ["/reply  one\n two", proved, "/msg al one\n two"],
+    // Without a key, and among others with this name, the id is part of it.
+    ["/reply hi", AL, "/msg al#4 hi"],
+    ["/reply hi", { ...proved, name: "al#4" }, "/msg al#4 hi"],
+    // The mark of another key is for the user to write.
+    ["/reply hi", { ...proved, name: "al(!)" }, "/msg al#4 hi"],
+    ["/reply hi", { ...proved, name: "al#4(!)" }, "/msg al#4 hi"],
+    ["/reply", proved, undefined],
+    ["/replyx hi", proved, undefined],
+    ["//reply hi", proved, undefined],
+    [" /reply hi", proved, undefined],
+    ["/msg al hi", proved, undefined],
+    ["/constructor hi", proved, undefined],
+    // The sender has left, and somebody else has the name or the id.
+    ["/reply hi", { ...proved, id: 9 }, undefined],
+    ["/reply hi", { ...proved, name: "eve" }, undefined],
+  ];
+  for (const [text, who, expected] of cases) {
+    assertEquals(written(text, ALICE, who), expected, `${text} ${who.name}`);
+  }
 });
 
 // ---- saving ----------------------------------------------------------------------------------------

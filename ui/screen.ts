@@ -28,6 +28,7 @@ import { Attention } from "./attention.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { complete } from "./complete.ts";
 import type { Context } from "./context.ts";
+import { expand } from "./expand.ts";
 import { follow } from "./follow.ts";
 import { GroupedNotices } from "./grouped_notices.ts";
 import { KeyReader } from "./key_reader.ts";
@@ -186,7 +187,10 @@ export class Screen {
         this.#room.leave();
       },
     });
-    this.#editor = new Editor((text, cursor) => complete(text, cursor, this.#context));
+    this.#editor = new Editor(
+      (text, cursor) => complete(text, cursor, this.#context),
+      (text) => expand(text, this.#context),
+    );
     this.#grouped = new GroupedNotices(this.#clock, () => {
       this.#printGrouped();
       this.#drawSoon();
@@ -382,6 +386,9 @@ export class Screen {
     switch (request?.type) {
       case "submit":
         return this.#submit(request.text);
+      case "expanded":
+        this.#area.hint = "Enter again sends this line";
+        return;
       case "choose":
         this.#area.choice = request.words.map((word) => printable(word.trim()));
         return;

@@ -1003,6 +1003,38 @@ Deno.test("Screen: explains why a text cannot be sent, and puts it back into the
   assertEquals(room.pending, []);
 });
 
+Deno.test("Screen: /reply names its receiver at the blank, and a later direct message changes nothing", async () => {
+  const { tty, room, tell } = setUp();
+  room.members = [ALICE, BOB, CAROL];
+  const line = async () => (await tty.rows()).at(-1);
+  await tty.type("/reply hi\r");
+  assertStringIncludes((await tty.rows()).join("\n"), "you have not received a direct message yet");
+  assertEquals(await line(), "> /reply hi");
+  tell({ type: "direct", from: BOB, text: "psst", action: false, ...UNPROVED });
+  // The receiver is shown before anything is sent.
+  await tty.type("\r");
+  assertEquals(await line(), "> /msg bob#2 hi");
+  await tty.type("\x15/reply");
+  assertEquals(await line(), "> /reply");
+  await tty.type(" ");
+  assertEquals(await line(), "> /msg bob#2");
+  tell({ type: "direct", from: CAROL, text: "me too", action: false, ...UNPROVED });
+  await tty.type("at ten\r");
+  assertEquals(room.calls, ['tell "bob#2" at ten']);
+  // Undo brings the command back, which goes to the newest one.
+  await tty.type("/reply ");
+  assertEquals(await line(), "> /msg carol#3");
+  await tty.type("\x1f");
+  assertEquals(await line(), "> /reply");
+  await tty.type("hi\r");
+  assertEquals(room.calls.slice(1), ["tell 3 hi"]);
+  // Recalled and pasted.
+  await tty.type("\x1b[A");
+  assertEquals(await line(), "> /msg carol#3 hi");
+  await tty.type("\x15\x1b[200~/reply one\ntwo\x1b[201~");
+  assertEquals((await tty.rows()).slice(-2), ["> /msg carol#3 one", "  two"]);
+});
+
 Deno.test("Screen: shows a text of many rows around the cursor, and fits into a low screen", async () => {
   const { tty, tell, room } = setUp(40, 10);
   const lines = Array.from({ length: 100 }, (_, i) => `line ${i}`);

@@ -21,6 +21,15 @@ export interface SlashCommand {
   readonly help: string;
   /** It needs a full screen: colours, times, notifications. */
   readonly screen?: true;
+  /**
+   * On the screen, called after each key once a blank follows the command: what replaces the command, the blank and the
+   * first `used` characters of `rest`. A command that means "the last one" pins in this way what it means, before
+   * another one arrives. It must not replace its own result. Undefined: the line stays, and `run` explains at Enter.
+   */
+  expand?(
+    context: Pick<Context, "room" | "preferences">,
+    rest: string,
+  ): { readonly text: string; readonly used: number } | undefined;
   /** The names that Tab offers for `MEMBER`; default: all other members. */
   members?(context: Pick<Context, "room" | "preferences">): readonly string[];
   /**

@@ -1,8 +1,9 @@
 // Commands that send messages.
 
 import { ChatError } from "../../errors.ts";
-import { bareName, hasOtherKey, otherKeyError, type Room } from "../../room.ts";
+import { bareName, hasOtherKey, otherKeyError, type Person, type Room } from "../../room.ts";
 import { printable } from "../../text/printable.ts";
+import type { Preferences } from "../preferences.ts";
 import { type SlashCommand, written } from "./command.ts";
 
 export const TALK: readonly SlashCommand[] = [
@@ -24,17 +25,19 @@ export const TALK: readonly SlashCommand[] = [
     name: "reply",
     args: "TEXT",
     help: "replies to the last direct message",
+    expand({ room, preferences }) {
+      const person = lastSender(room, preferences);
+      return person && { text: `/msg ${pinned(person)} `, used: 0 };
+    },
     run(context, text: string) {
-      const { room, preferences: { reply, replyId } } = context;
+      const { room, preferences } = context;
+      const { reply } = preferences;
       if (reply === undefined) {
         throw new ChatError("Cannot reply: you have not received a direct message yet", {
           hint: "/msg MEMBER TEXT writes to one member",
         });
       }
-      // Somebody else may have taken the name since, and must not read the answer.
-      const person = room.members.find(({ id, name }) => (
-        id === replyId && bareName(name) === bareName(reply)
-      ));
+      const person = lastSender(room, preferences);
       if (!person) {
         const name = printable(reply);
         throw new ChatError(`Cannot reply: ${name}, who sent the last direct message, has left`, {
@@ -46,6 +49,25 @@ export const TALK: readonly SlashCommand[] = [
     },
   },
 ];
+
+/**
+ * The sender of the last direct message. Undefined if it has left: somebody else may have taken the name since, and must
+ * not read the answer.
+ */
+function lastSender({ members }: Room, { reply, replyId }: Preferences): Person | undefined {
+  if (reply === undefined) return undefined;
+  return members.find(({ id, name }) => id === replyId && bareName(name) === bareName(reply));
+}
+
+/**
+ * This member as one word for `/msg`, which means nobody else later. A name whose key is known is enough: another member
+ * that takes it has another key, and gets nothing. Otherwise the id is part of the word. The mark of another key is never
+ * written for the user.
+ */
+function pinned({ id, name, key }: Person): string {
+  const isProved = key !== undefined && bareName(name) === name;
+  return isProved ? name : `${bareName(name)}#${id}`;
+}
 
 /**
  * What Tab offers for a member that gets something for it alone: without the mark of another key. Nobody shall send to
