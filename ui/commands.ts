@@ -10,37 +10,54 @@ import { ROOM } from "./commands/room.ts";
 import { TALK } from "./commands/talk.ts";
 import { VIEW } from "./commands/view.ts";
 import type { CompletionContext } from "./context.ts";
+import { type CommandGroup, groupRows, keyRows } from "./help.ts";
+import { KEYS, PLAIN_KEYS } from "./key_help.ts";
+
+/** Plain lines have no width of their own: they are laid out for most terminals. */
+const PLAIN_COLUMNS = 80;
 
 const HELP: SlashCommand = {
   name: "help",
   args: "[COMMAND]",
-  help: "lists the commands, or explains one",
+  help: "lists the commands, or explains one; /help keys lists the keys",
   run(context, name?: string) {
-    if (name === undefined) {
-      for (const [heading, help] of helpRows(context)) context.print(help, heading);
+    const rows = name === undefined
+      ? groupRows(groupsFor(context), context.screen?.columns ?? PLAIN_COLUMNS)
+      : name === "keys"
+      ? keyRows(context.screen ? KEYS : PLAIN_KEYS)
+      : undefined;
+    if (rows) {
+      for (const { heading, text, isDim } of rows) {
+        context.print(text, heading, isDim ? "dim" : undefined);
+      }
       return;
     }
-    const command = find(name.replace(/^\//, ""));
+    const command = find(name!.replace(/^\//, ""));
     context.print(command.help, `${usage(command)}  `);
   },
 };
 
+/** The commands by subject, in the order of `/help`. */
+export const GROUPS: readonly CommandGroup[] = [
+  { heading: "messages", commands: TALK },
+  { heading: "members", commands: PEOPLE },
+  { heading: "files", commands: FILES },
+  { heading: "screen", commands: VIEW },
+  { heading: "room", commands: ROOM },
+];
+
 /** All commands, in the order of `/help`. */
 export const COMMANDS: readonly SlashCommand[] = [
   HELP,
-  ...TALK,
-  ...PEOPLE,
-  ...FILES,
-  ...VIEW,
-  ...ROOM,
+  ...GROUPS.flatMap(({ commands }) => commands),
 ];
 
-/** The rows of `/help` in two columns; without a screen, only the commands that need none. */
-export function helpRows(context: CompletionContext): [heading: string, help: string][] {
-  const rows = commandsFor(context).map((c) => [usage(c), c.help] as const);
-  rows.push(["//TEXT", "sends a text that starts with a slash"]);
-  const widest = rows.reduce((most, [form]) => Math.max(most, form.length), 0);
-  return rows.map(([form, help]) => [`${form.padEnd(widest)}  `, help]);
+/** The groups of `/help`; without a screen, only the commands that need none. */
+function groupsFor(context: CompletionContext): CommandGroup[] {
+  const possible = new Set(commandsFor(context));
+  return GROUPS.map(({ heading, commands }) => (
+    { heading, commands: commands.filter((command) => possible.has(command)) }
+  ));
 }
 
 /** @throws {ChatError} that suggests the nearest name */

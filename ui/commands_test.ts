@@ -16,12 +16,13 @@ import {
 import fc, { anyString } from "../tests/support/property.ts";
 import { Emoji } from "../text/emoji.ts";
 import { printable } from "../text/printable.ts";
-import { COMMANDS, helpRows } from "./commands.ts";
+import { COMMANDS, GROUPS } from "./commands.ts";
 import { complete } from "./complete.ts";
 import type { Context } from "./context.ts";
 import { expand } from "./expand.ts";
 import { follow } from "./follow.ts";
 import { Ignored } from "./ignored.ts";
+import { KEYS, PLAIN_KEYS } from "./key_help.ts";
 import { pastTime } from "./member_lists.ts";
 import { Preferences } from "./preferences.ts";
 import { SavedTranscript } from "./saved_transcript.ts";
@@ -55,6 +56,7 @@ function around({ room = fakeRoom(), ...more }: Around = {}): {
     now: () => NOW,
     print: (line: string, heading = "") => void done.push(`print|${heading}${line}`),
     screen: {
+      columns: 80,
       clear: () => void done.push("clear"),
       more: (from?: string) => void done.push(`more|${from}`),
       view: (path: string, name: string) => void done.push(`view|${path}|${name}`),
@@ -301,14 +303,40 @@ Deno.test("submit: passes on the errors of the room", () => {
   assertThrows(() => submitted("hello", { room }), ChatError, "too long");
 });
 
-Deno.test("/help: lists every command with its arguments, and how to send a slash", () => {
-  const lines = submitted("/help");
-  assertEquals(lines, helpRows(around().context).map((row) => `print|${row.join("")}`));
-  assertEquals(lines.length, COMMANDS.length + 1);
-  for (const { name, args, help } of COMMANDS) {
-    assert(lines.some((l) => l.startsWith(`print|/${name} ${args}`) && l.endsWith(help)), name);
+Deno.test("/help: every command is in one of the groups, which fit 24 rows at 80 columns, and 20 at 40", () => {
+  const rowsAt = (columns: number) => {
+    const { context, done } = around();
+    submit("/help", { ...context, screen: { ...context.screen!, columns } });
+    return done.map((row) => row.replace(/^print\|/, ""));
+  };
+  // The live area takes two rows.
+  for (const [columns, height] of [[80, 22], [40, 18]] as const) {
+    const rows = rowsAt(columns);
+    assert(rows.length <= height, `${rows.length} rows at ${columns}`);
+    for (const row of rows) assert(row.length < columns, row);
+    const words = rows.flatMap((row) => row.trim().split(columns === 80 ? "  " : " "));
+    for (const command of COMMANDS.slice(1)) {
+      const form = columns === 80 ? `/${command.name} ${command.args}`.trim() : `/${command.name}`;
+      assertEquals(words.filter((word) => word === form).length, 1, form);
+    }
+    assertEquals(rows.filter((row) => /^[a-z]+$/.test(row)), GROUPS.map((g) => g.heading));
+    for (const word of ["/help COMMAND", "/help keys", "//TEXT"]) {
+      assertStringIncludes(rows.slice(-2).join("\n"), word);
+    }
   }
-  assertStringIncludes(lines.at(-1)!, "//TEXT");
+});
+
+Deno.test("/help keys: one row for each key that fits 80 columns; without a screen, the keys that work there", () => {
+  const { context, done } = around();
+  submit("/help keys", context);
+  assertEquals(done.length, KEYS.length);
+  assert(done.length <= 22);
+  for (const row of done) assert(row.length - "print|".length < 80, row);
+  assertStringIncludes(done.join("\n"), "Tab                     completes; ");
+  const { screen: _, ...plain } = around({ room: context.room }).context;
+  submit("/help keys", plain);
+  assertEquals(done.length, KEYS.length + PLAIN_KEYS.length);
+  assertEquals(complete("/help ke", 8, context).words, ["keys"]);
 });
 
 Deno.test("complete: commands at the start; members with a colon there, with a space elsewhere", () => {
@@ -330,7 +358,7 @@ Deno.test("complete: commands at the start; members with a colon there, with a s
     ["/msg al |", "", []],
     ["/me greets al|", "al", ["al "]],
     ["/msg   al bo|", "bo", ["bob ", "Boris ", "bob#7 "]],
-    ["/help |", "", COMMANDS.map((c) => c.name)],
+    ["/help |", "", [...COMMANDS.map((c) => c.name), "keys"]],
     ["/help m|", "m", ["me", "msg", "mute"]],
     ["/help /w|", "/w", ["/who", "/whoami"]],
     ["/theme |", "", ["auto", "dark", "light", "mono"]],
@@ -415,8 +443,9 @@ Deno.test("complete: without a screen, offers no command that needs one", () => 
 });
 
 Deno.test("submit: without a screen, commands that need one fail, and /help leaves them out", () => {
-  const { screen: _, ...context } = around().context;
-  const lines = helpRows(context).join("\n");
+  const { context: { screen: _, ...context }, done } = around();
+  submit("/help", context);
+  const lines = done.join("\n");
   const screenOnly = COMMANDS.filter((c) => c.screen);
   assertEquals(screenOnly.map((c) => c.name), [
     "view",
@@ -876,6 +905,19 @@ Deno.test("docs/commands.md: has the table of commands, in its order and words",
     help,
   ]);
   assertEquals(rows, expected);
+});
+
+Deno.test("docs/commands.md: has the tables of keys", () => {
+  const page = Deno.readTextFileSync(new URL("../docs/commands.md", import.meta.url))
+    .replaceAll("\r\n", "\n");
+  const tables = page.split("\n\n").filter((part) => part.startsWith("| keys "));
+  const rows = tables.map((table) =>
+    table.trim().split("\n").slice(2).map((line) => {
+      const [keys, help] = line.slice(1, -1).split("|").map((cell) => cell.trim());
+      return { keys: keys!.replaceAll("\\", ""), help };
+    })
+  );
+  assertEquals(rows, [[...KEYS], [...PLAIN_KEYS]]);
 });
 
 Deno.test("submit: /send offers a file to all, or to the member that comes last", () => {

@@ -109,7 +109,7 @@ function completeArgument(
     }
     case "COMMAND": {
       const slash = typed.startsWith("/") ? "/" : "";
-      const names = commandsFor(context).map((c) => slash + c.name);
+      const names = [...commandsFor(context).map((c) => slash + c.name), "keys"];
       return { from, words: names.filter((name) => name.startsWith(typed)) };
     }
     case "FILE":

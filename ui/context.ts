@@ -16,11 +16,13 @@ export interface Context {
   now(): Date;
   /**
    * Shows one line without control characters to this user only. `heading` precedes it; further rows of a long
-   * line are indented under the text.
+   * line are indented under the text. Dim rows explain the others.
    */
-  print(line: string, heading?: string): void;
+  print(line: string, heading?: string, role?: "dim"): void;
   /** Undefined in plain mode, where commands that need a screen are refused. */
   readonly screen?: {
+    /** The width of the terminal. */
+    readonly columns: number;
     clear(): void;
     /**
      * Shows more of the text that was cut last, of everybody or of one member.

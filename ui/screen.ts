@@ -70,7 +70,7 @@ const RESTORE = FOCUS_OFF + PASTE_OFF + WRAP_ON + PLAIN + SHOW_CURSOR;
 interface AnswerStyle {
   /** Precedes the text; further rows of the text are indented under it. */
   heading?: string | undefined;
-  role?: "dim" | "error";
+  role?: "dim" | "error" | undefined;
 }
 
 /**
@@ -165,8 +165,11 @@ export class Screen {
       files: options.files,
       emoji: options.emoji,
       now: () => this.#clock.now(),
-      print: (line, heading) => this.#answer(line, { heading }),
+      print: (line, heading, role) => this.#answer(line, { heading, role }),
       screen: {
+        get columns() {
+          return options.tty.size().columns;
+        },
         clear: () => this.#clearScreen(),
         view: (path, name) => void this.view(path, name),
         more: (from) => {
