@@ -463,6 +463,7 @@ function parseView(
   if (time !== undefined) view.time = time;
   if (notify !== undefined) view.notify = notify;
   if (options.has("quiet")) view.quiet = true;
+  if (options.has("no-title")) view.title = false;
   return view;
 }
 

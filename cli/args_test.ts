@@ -419,12 +419,14 @@ Deno.test("parseCommand: join takes every option of its help, before and after t
     target: { ...JOIN.target, cipher: "xor" },
   });
   assertEquals(
-    parse(words("join --theme=mono --time long --notify=off --quiet --stay --config c.toml")),
+    parse(
+      words("join --theme=mono --time long --notify=off --quiet --no-title --stay --config c.toml"),
+    ),
     {
       ...JOIN,
       screen: {
         ...SCREEN,
-        view: { theme: "mono", time: "long", notify: "off", quiet: true },
+        view: { theme: "mono", time: "long", notify: "off", quiet: true, title: false },
         stay: true,
         config: "c.toml",
       },
@@ -475,7 +477,7 @@ Deno.test("parseCommand: accepts a flag twice, but not an option with a value", 
 
 Deno.test("parseCommand: refuses a value for a flag", () => {
   for (const verb of ["serve", "join"]) {
-    const both = ["json", "plain", "stay", "quiet", "no-config", "help"];
+    const both = ["json", "plain", "stay", "quiet", "no-title", "no-config", "help"];
     for (const flag of [...both, ...verb === "serve" ? ["ask-code"] : []]) {
       assertRefused(
         [verb, `--${flag}=1`],
@@ -649,6 +651,7 @@ Deno.test("parseCommand: serve accepts screen options only with --join", () => {
     time: "--time=long",
     notify: "--notify=all",
     quiet: "--quiet",
+    "no-title": "--no-title",
     config: "--config=c",
     "no-config": "--no-config",
   };
@@ -794,7 +797,7 @@ Deno.test("parseCommand: NO_COLOR sets the theme to mono, unless it is empty", (
 });
 
 Deno.test("parseCommand: refuses options of a terminal screen with --json and --plain", () => {
-  for (const option of ["--theme=dark", "--time=off", "--notify=all", "--quiet"]) {
+  for (const option of ["--theme=dark", "--time=off", "--notify=all", "--quiet", "--no-title"]) {
     const [name] = option.split("=");
     for (const lines of ["--json", "--plain"]) {
       for (const verb of [["join"], ["serve", "--join"]]) {
@@ -1143,7 +1146,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
       ...["host", "port", "trust-proxy", "cipher", "code-file", "ask-code"],
       ...["state", "keep", "keep-for", "new-log", "key"],
       ...["classic", "join"],
-      ...["name", "config", "no-config", "theme", "time", "notify", "quiet"],
+      ...["name", "config", "no-config", "theme", "time", "notify", "quiet", "no-title"],
       ...[
         "json",
         "plain",
@@ -1162,7 +1165,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
       ...["log-size", "backlog", "rate", "byte-rate"],
     ],
     join: [
-      ...["name", "config", "no-config", "theme", "time", "notify", "quiet"],
+      ...["name", "config", "no-config", "theme", "time", "notify", "quiet", "no-title"],
       ...[
         "json",
         "plain",

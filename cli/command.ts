@@ -52,6 +52,7 @@ export interface ViewOptions {
   time?: Time;
   notify?: Notify;
   quiet?: true;
+  title?: false;
 }
 
 /** Which room to join, and how. */

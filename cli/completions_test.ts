@@ -144,7 +144,7 @@ const CASES: readonly [line: string, offered: readonly string[]][] = [
   ["chat join --th", ["--theme"]],
   ["chat join --theme ", ["auto", "dark", "light", "mono"]],
   ["chat join --theme d", ["dark"]],
-  ["chat join --no", ["--no-config", "--notify"]],
+  ["chat join --no", ["--no-config", "--no-title", "--notify"]],
   ["chat serve --cipher ", ["sealed", "xor"]],
   ["chat serve --join --noti", ["--notify"]],
   ["chat serve --retry f", ["forever"]],

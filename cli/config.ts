@@ -31,6 +31,7 @@ export interface Settings {
   readonly time?: Time;
   readonly notify?: Notify;
   readonly quiet?: boolean;
+  readonly title?: boolean;
   /** An absolute path, or one that starts with `~` for the home folder. */
   readonly downloads?: string;
   /** A size, as `sizeOf` reads it. */
@@ -58,10 +59,8 @@ const SETTINGS: Readonly<Record<keyof Settings, (value: unknown) => Fault | unde
   theme: (value) => wordFault("theme", value, THEMES),
   time: (value) => wordFault("time", value, TIMES),
   notify: (value) => wordFault("notify", value, NOTIFY),
-  quiet: (value) =>
-    typeof value === "boolean"
-      ? undefined
-      : { message: `quiet is ${shown(value)}; use true or false, without quotes` },
+  quiet: (value) => switchFault("quiet", value),
+  title: (value) => switchFault("title", value),
   downloads: (value) =>
     typeof value === "string" && ABSOLUTE_PATH.test(value)
       ? undefined
@@ -116,6 +115,11 @@ function listFault(
     if (fault !== undefined) return { message: `${key} has ${quoted(text)}; each text ${fault}` };
   }
   return undefined;
+}
+
+function switchFault(key: string, value: unknown): Fault | undefined {
+  if (typeof value === "boolean") return undefined;
+  return { message: `${key} is ${shown(value)}; use true or false, without quotes` };
 }
 
 function wordFault(key: string, value: unknown, words: readonly string[]): Fault | undefined {

@@ -40,6 +40,7 @@ theme = 'light'
 time = "off"
 "notify" = """all"""
 quiet = true
+title = false
 downloads = "~/incoming"
 file-rate = "2M"
 highlight = ["deploy", "on call"]
@@ -54,6 +55,7 @@ notify-command = [
     time: "off",
     notify: "all",
     quiet: true,
+    title: false,
     downloads: "~/incoming",
     "file-rate": "2M",
     highlight: ["deploy", "on call"],
@@ -85,7 +87,9 @@ Deno.test("docs/config.md: the example has every key, and the table every key an
   );
   const words = { theme: THEMES, time: TIMES, notify: NOTIFY } as Record<string, readonly string[]>;
   const keys = Array.from(rows, ([, key, option, variable, values]) => {
-    assertEquals(option, key! in VERBS.join.options ? key : undefined);
+    // A setting that is on by default has an option that switches it off.
+    const named = [key!, `no-${key}`].find((name) => name in VERBS.join.options);
+    assertEquals(option, named);
     if (variable !== undefined) assert(variable in VARIABLES, variable);
     const listed = Array.from(values!.matchAll(/`(\w+)`/g), ([, word]) => word!);
     if (words[key!]) assertEquals(listed, [...words[key!]!], key);
@@ -124,6 +128,7 @@ Deno.test("parseSettings: refuses an invalid value with its line, its key and th
     '\r\nquiet = "yes"',
     ', line 2: quiet is "yes"; use true or false, without quotes',
   );
+  assertRefused("title = 1", ", line 1: title is 1; use true or false, without quotes");
   for (const folder of ["/d", "~", "~/d", "C:\\\\d", "c:/d", "\\\\\\\\nas\\\\d"]) {
     assertEquals(Object.keys(parse(`downloads = "${folder}"`)), ["downloads"]);
   }
@@ -204,7 +209,7 @@ Deno.test("parseSettings: refuses lists that are too long, and entries that are 
 
 Deno.test("parseSettings: refuses an unknown key, and suggests the nearest one; inherited property names too", () => {
   const known =
-    "use name, theme, time, notify, quiet, downloads, file-rate, highlight or notify-command";
+    "use name, theme, time, notify, quiet, title, downloads, file-rate, highlight or notify-command";
   const unknown = (text: string, line: number, key: string, nearest: string) =>
     assertRefused(
       text,

@@ -101,6 +101,7 @@ export const VIEW: Record<string, Option> = {
     help: "what notifies you in the background: all, mentions (default) or off",
   },
   quiet: { help: "no notifications" },
+  "no-title": { help: "leave the window's title as it is" },
 };
 const FILE_RATE: Option = {
   value: { name: "RATE", kind: "number" },
@@ -291,9 +292,9 @@ is unchanged and not printed, members come back, and get what they missed.`,
       `Without HOST you join the room that you opened last on this machine. PORT is ${DEFAULT_PORT} by default.
 In a terminal, type a message and press Enter; /help lists the commands. In a pipe, each line of
 stdin is a message, and stdout shows \`NAME: text\`. At the end of stdin the client waits until the
-room has accepted all messages, then leaves. --theme, --time, --notify and --quiet are only for
-terminals. If the connection is lost, the client tries to reconnect: forever in a terminal and with
---stay, otherwise for 60 seconds; with --retry 0, not at all.`,
+room has accepted all messages, then leaves. --theme, --time, --notify, --quiet and --no-title are
+only for terminals. If the connection is lost, the client tries to reconnect: forever in a terminal
+and with --stay, otherwise for 60 seconds; with --retry 0, not at all.`,
     example: "chat join 192.0.2.7:2429 --name alice",
   },
   send: {

@@ -40,10 +40,11 @@ export function chosenView(
   settings: Settings,
   ignored?: Ignored,
 ): Preferences {
-  const { theme, time, notify, quiet, highlight, "notify-command": notifyCommand } = settings;
+  const { theme, time, notify, title, quiet, highlight, "notify-command": notifyCommand } =
+    settings;
   const highlights = highlight?.map((word) => word.normalize("NFC"));
   const view = new Preferences(
-    { theme, time, notify, highlights, notifyCommand, ...options },
+    { theme, time, notify, title, highlights, notifyCommand, ...options },
     ignored,
   );
   // A user who asks for notifications on the command line does not want the silence that the file asks for.

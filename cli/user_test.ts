@@ -46,6 +46,9 @@ Deno.test("chosenView: each setting of the command line beats the config file; t
     time: "off",
     notify: "all",
   });
+  assertEquals(chosenView({}, {}).title, true);
+  assertEquals(chosenView({}, { title: false }).title, false);
+  assertEquals(chosenView({ title: false }, { title: true }).title, false);
   assertEquals(chosen({ quiet: true }, { quiet: false }), { ...defaults, muted: true });
   assertEquals(chosen({}, { quiet: true, notify: "all" }), {
     ...defaults,

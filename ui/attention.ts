@@ -1,8 +1,8 @@
-// What a user gets who looks elsewhere: the line where unread messages begin, and notifications. Writes to the
+// What calls the user back: the line where unread messages begin, notifications, and the window's title. Writes to the
 // terminal, but draws no rows.
 
 import type { Room, RoomEvent } from "../room.ts";
-import type { Environment } from "../terminal/environment.ts";
+import { type Environment, isCapable } from "../terminal/environment.ts";
 import type { Tty } from "../terminal/tty.ts";
 import { alarm, Alerts, notifier } from "./alerts.ts";
 import type { Clock } from "./clock.ts";
@@ -10,11 +10,12 @@ import type { Preferences } from "./preferences.ts";
 import type { Page } from "./rows.ts";
 import { paint } from "./theme.ts";
 import { unreadLine } from "./unread_line.ts";
+import { WindowTitle } from "./window_title.ts";
 
 interface Parts {
   readonly tty: Pick<Tty, "write">;
   readonly clock: Clock;
-  readonly room: Pick<Room, "self">;
+  readonly room: Pick<Room, "self" | "info">;
   readonly preferences: Preferences;
   readonly environment: Environment;
 }
@@ -23,10 +24,32 @@ interface Parts {
 export class Attention {
   readonly #parts: Parts;
   readonly #alerts: Alerts;
+  /** Undefined if the user or the terminal wants none. */
+  readonly #title: WindowTitle | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#alerts = new Alerts(parts.clock.now());
+    if (parts.preferences.title && isCapable(parts.environment)) {
+      this.#title = new WindowTitle((text) => parts.tty.write(text), parts.clock);
+    }
+  }
+
+  /** What is written when the screen takes the terminal. */
+  take(): string {
+    return this.#title?.take() ?? "";
+  }
+
+  /** What is written before it gives the terminal back. */
+  giveBack(): string {
+    return this.#title?.restore() ?? "";
+  }
+
+  /** Shows the room and the number of unread messages in the window's title. */
+  showTitle(): void {
+    const { unread } = this.#alerts;
+    const count = unread > 0 ? `(${unread}) ` : "";
+    this.#title?.show(`${count}chat: ${this.#parts.room.info.address}`);
   }
 
   /** See `Alerts`. */

@@ -1,7 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { RoomEvent } from "../room.ts";
 import { ALICE, BOB, UNPROVED } from "../tests/support/fake_room.ts";
 import { setUp } from "../tests/support/fake_terminal.ts";
+import { Preferences } from "./preferences.ts";
 
 // These tests look at the screen: its rows are what a terminal emulator makes of the output.
 
@@ -87,4 +88,67 @@ Deno.test("Screen: after a reconnection in the background, one row shows where u
     "      bob → you │ two",
     "09:06       bob │ three",
   ]);
+});
+
+Deno.test("Screen: the window's title shows the room and the unread messages, while the screen has the terminal", async () => {
+  const environment = { TERM: "xterm-256color" };
+  const { tty, clock, room, tell, ending } = setUp(80, 24, { environment });
+  const titles: string[] = [];
+  tty.term.onTitleChange((title) => titles.push(title));
+  const title = async () => {
+    clock.pass(1000);
+    await tty.drawn();
+    return titles.at(-1);
+  };
+  assertEquals(await title(), "chat: 127.0.0.1:2428");
+  await tty.type(AWAY);
+  tell(room.message(BOB, "one"), room.message(BOB, "two"));
+  assertEquals(await title(), "(2) chat: 127.0.0.1:2428");
+  await tty.type(BACK);
+  assertEquals(await title(), "chat: 127.0.0.1:2428");
+  // The emulator saves no title, and shows the empty one.
+  await tty.type("\x1a");
+  assertEquals(await title(), "");
+  tell(room.message(BOB, "three"));
+  assertEquals(await title(), "");
+  await tty.resume();
+  assertEquals(await title(), "chat: 127.0.0.1:2428");
+  tell({ type: "ended", ending: { reason: "left" } });
+  await ending;
+  assertEquals(await title(), "");
+  // deno-lint-ignore no-control-regex
+  const saves = tty.output.match(/\x1b\[2[23];2t/g)!.map((sequence) => sequence.slice(2, 4));
+  assertEquals(saves, ["22", "23", "22", "23"]);
+});
+
+Deno.test("Screen: the title is restored at a hang-up and after a crash; no title where the user or the terminal wants none", async () => {
+  const environment = { TERM: "xterm-256color" };
+  for (const input of [null, new Error("a bug")]) {
+    const { tty, tell, ending } = setUp(80, 24, { environment });
+    tty.typeLast(input);
+    if (input) await assertRejects(() => ending, Error, "a bug");
+    else {
+      await Promise.resolve();
+      tell({ type: "ended", ending: { reason: "left" } });
+      await ending;
+    }
+    await tty.drawn();
+    // deno-lint-ignore no-control-regex
+    assertMatch(tty.output, /\x1b\[22;2t[^]*\x1b\[23;2t(?![^]*\x1b\]2;)/);
+  }
+  const preferences = new Preferences({ title: false });
+  for (
+    const options of [
+      { environment, preferences },
+      { environment: { TERM: "linux" } },
+      { environment: {} },
+    ]
+  ) {
+    const { tty, tell, ending } = setUp(80, 24, options);
+    tell({ type: "ended", ending: { reason: "left" } });
+    await ending;
+    await tty.drawn();
+    // deno-lint-ignore no-control-regex
+    assertEquals(/\x1b\]2;|;2t/.test(tty.output), false);
+  }
 });

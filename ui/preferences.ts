@@ -19,6 +19,8 @@ export class Preferences {
   theme: Theme;
   time: Time;
   notify: Notify;
+  /** Whether the window's title shows the room. */
+  readonly title: boolean;
   /** Nothing notifies, whatever `notify` is. */
   muted = false;
   /** Words and phrases that notify like the user's own name; in NFC. */
@@ -36,10 +38,11 @@ export class Preferences {
   readonly compared: Set<string> = new Set();
 
   constructor(
-    { theme, time, notify, highlights, notifyCommand }: {
+    { theme, time, notify, title, highlights, notifyCommand }: {
       theme?: Theme | undefined;
       time?: Time | undefined;
       notify?: Notify | undefined;
+      title?: boolean | undefined;
       highlights?: readonly string[] | undefined;
       notifyCommand?: readonly string[] | undefined;
     } = {},
@@ -48,6 +51,7 @@ export class Preferences {
     this.theme = theme ?? "auto";
     this.time = time ?? "short";
     this.notify = notify ?? "mentions";
+    this.title = title ?? true;
     this.highlights = highlights ?? [];
     this.notifyCommand = notifyCommand;
     this.ignored = ignored;

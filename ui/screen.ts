@@ -42,6 +42,7 @@ import type { Page } from "./rows.ts";
 import { SavedTranscript } from "./saved_transcript.ts";
 import { pasteNote } from "./statusline.ts";
 import { submit } from "./submit.ts";
+import { HOME, RESTORE, TAKE } from "./terminal_modes.ts";
 import { BACKGROUND_QUERY, paint, palette, themeFor } from "./theme.ts";
 import { isShown, Transcript } from "./transcript.ts";
 
@@ -55,16 +56,6 @@ const FRAME_MS = 16;
 const MAX_FREE_DRAWS = 20;
 /** Characters of messages in one write: keys are read between writes, so a slow terminal does not block typing. */
 const MAX_WRITE = 16 * 1024;
-
-// Control sequences (ECMA-48; the private modes are DEC's and xterm's).
-const HOME = "\x1b[H";
-const SHOW_CURSOR = "\x1b[?25h";
-const PASTE_ON = "\x1b[?2004h";
-const PASTE_OFF = "\x1b[?2004l";
-const FOCUS_ON = "\x1b[?1004h";
-const FOCUS_OFF = "\x1b[?1004l";
-const PLAIN = "\x1b[0m";
-const RESTORE = FOCUS_OFF + PASTE_OFF + WRAP_ON + PLAIN + SHOW_CURSOR;
 
 /** How a command's answer looks. */
 interface AnswerStyle {
@@ -316,7 +307,9 @@ export class Screen {
     attempt(() => {
       // While it is suspended, what others have written must stay.
       const erase = before === "suspended" ? "" : this.#anchor.erase();
-      this.#tty.write(erase + this.#wrap() + this.#rows.take() + RESTORE);
+      this.#tty.write(
+        erase + this.#wrap() + this.#rows.take() + this.#attention.giveBack() + RESTORE,
+      );
     });
     attempt(() => this.#tty.setRaw(false));
     this.#cancelDraw?.();
@@ -325,7 +318,7 @@ export class Screen {
 
   #take(): void {
     this.#tty.setRaw(true);
-    this.#tty.write(PASTE_ON + FOCUS_ON);
+    this.#tty.write(TAKE + this.#attention.take());
   }
 
   /** Gives the terminal back until the program is continued. */
@@ -333,7 +326,7 @@ export class Screen {
     if (!this.#tty.suspend || this.#state !== "open") return;
     this.#state = "suspended";
     this.#transcript.repeatHeadings();
-    this.#tty.write(this.#anchor.erase() + RESTORE);
+    this.#tty.write(this.#anchor.erase() + this.#attention.giveBack() + RESTORE);
     this.#tty.setRaw(false);
     try {
       await this.#tty.suspend();
@@ -537,6 +530,7 @@ export class Screen {
     let area: LiveRows = { rows: [""], row: 0, before: "" };
     this.#tryShowing("live area", () => area = this.#area.layOut(this.#liveState()));
     this.#anchor.draw(rows, area);
+    this.#attention.showTitle();
     this.#tickLater();
     this.#progressLater();
     // Keys that were typed meanwhile are handled before the remaining rows are printed.

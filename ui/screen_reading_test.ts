@@ -216,7 +216,10 @@ Deno.test("Screen: ignored members are neither shown nor notify", async () => {
   assertEquals(await above(tty), []);
   assertEquals(bells, 0);
   tell(room.message(carol, "alice!"));
-  assertEquals(await above(tty), ["09:05 carol │ alice!"]);
+  assertEquals(await above(tty), [
+    "── new since you left the window, 09:05 ──",
+    "09:05 carol │ alice!",
+  ]);
   assertEquals(bells, 1);
 });
 
@@ -400,8 +403,8 @@ Deno.test("Screen: a hostile member's control characters leave the screen as pri
     const { tty, room, tell, clock } = setUp(columns, 24, { environment: XTERM });
     let obeyed = "";
     tty.term.onBell(() => obeyed += "bell ");
-    tty.term.onTitleChange(() => obeyed += "title ");
     await tty.drawn();
+    tty.term.onTitleChange(() => obeyed += "title ");
     // The terminal's answers to the screen's own questions.
     tty.term.onData((data) => obeyed += JSON.stringify(data));
     const eve = person(6, "eve");

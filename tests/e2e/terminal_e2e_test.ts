@@ -423,8 +423,13 @@ onTerminal(
     }
     assertEquals(anna.effects, ["bell"]);
     assertEquals(ben.effects, []);
+    await anna.shows(/── new since you left the window/);
+    await anna.until("the title", () => anna.title === `(2) chat: ${address}`);
     anna.type("\x1b[I");
     await anna.shows(/connected$/m);
+    anna.type("/quit\n");
+    // This terminal saves no title.
+    await anna.until("no title", () => anna.title === "");
   },
 );
 

@@ -16,6 +16,8 @@ export class Terminal implements AsyncDisposable {
   #news = Promise.withResolvers<void>();
   /** What the terminal has done besides showing text. Tests clear it. */
   effects: string[] = [];
+  /** The window's title. */
+  title = "";
   /** All output to the terminal. */
   output = "";
 
@@ -32,7 +34,13 @@ export class Terminal implements AsyncDisposable {
       this.#emulator.unicode.activeVersion = "11";
     }
     this.#emulator.onBell(() => this.effects.push("bell"));
-    this.#emulator.onTitleChange((title) => this.effects.push(`title ${title}`));
+    this.#emulator.onTitleChange((title) => {
+      this.title = title;
+      // The program's own titles are no surprise.
+      if (!/^(?:|(?:\(\d+\) )?chat: 127\.0\.0\.1:\d+)$/.test(title)) {
+        this.effects.push(`title ${title}`);
+      }
+    });
     this.#emulator.onData((data) => this.effects.push(`answer ${data}`));
     this.#emulator.buffer.onBufferChange(({ type }) => this.effects.push(`buffer ${type}`));
     this.#pty = pty.spawn("sh", [], {
