@@ -413,12 +413,6 @@ export class Client implements Room {
 
   tell(to: string | number, text: string): number {
     const person = this.#members.findReceiver(to);
-    if (person.classic) {
-      throw new ChatError(
-        `Cannot send to ${printable(person.name)} alone: ` +
-          "classic clients cannot receive direct messages",
-      );
-    }
     this.#checkText(text);
     return this.#unconfirmed.tell(person, text, false);
   }
@@ -428,7 +422,9 @@ export class Client implements Room {
     const name = typed.normalize("NFC");
     const fault = nameFault(name);
     if (fault !== undefined) {
-      throw new ChatError(`Cannot change the name to "${printable(name)}": a name ${fault}`);
+      throw new ChatError(`Cannot change the name to "${printable(name)}": a name ${fault}`, {
+        refusal: "name",
+      });
     }
     this.#checkSpace();
     this.#name = name;
@@ -484,16 +480,7 @@ export class Client implements Room {
 
   offer(paths: string | readonly string[], to?: string | number, name?: string): void {
     this.#checkOpen("send files");
-    const person = to === undefined ? undefined : this.#members.findReceiver(to);
-    if (person?.self) throw new ChatError("Cannot send a file to yourself");
-    if (person?.classic) {
-      throw new ChatError(
-        `Cannot send a file to ${printable(person.name)}: classic clients cannot receive files`,
-      );
-    }
-    if (person && this.#members.peerKeyOf(person.id) === undefined) {
-      throw new ChatError(`Cannot send to "${person.name}": nothing proves who that is`);
-    }
+    const person = to === undefined ? undefined : this.#members.findReceiver(to, "file");
     this.#files().offer(paths, person, name);
   }
 
@@ -512,7 +499,9 @@ export class Client implements Room {
   #files(): Transfers {
     const { transfers } = this.#fileLink;
     if (transfers) return transfers;
-    throw new ChatError("Cannot send or receive files: this client has no place for them");
+    throw new ChatError("Cannot send or receive files: this client has no place for them", {
+      refusal: "nofiles",
+    });
   }
 
   leave(): void {
@@ -540,7 +529,7 @@ export class Client implements Room {
     if (size > this.info.maxText) {
       throw new ChatError(
         `Cannot send this message: it has ${size} bytes, at most ${this.info.maxText} fit into one`,
-        { hint: "Send it in parts" },
+        { refusal: "long", hint: "Send it in parts" },
       );
     }
     this.#checkSpace();
@@ -549,13 +538,14 @@ export class Client implements Room {
   #checkSpace(): void {
     if (this.#session.outbox.bytes <= MAX_WAITING) return;
     throw new ChatError("Cannot send this: too much is waiting to be sent already", {
+      refusal: "busy",
       hint: "Try again when the connection is back",
     });
   }
 
   #checkOpen(action: string): void {
     if (this.#leaving || this.#ending) {
-      throw new ChatError(`Cannot ${action}: you have left the room`);
+      throw new ChatError(`Cannot ${action}: you have left the room`, { refusal: "left" });
     }
   }
 

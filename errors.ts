@@ -1,15 +1,48 @@
 // The program's own error classes, and the system's errors in words. Each class exists because a caller branches on it,
 // or because data must travel with it. Everything else throws the language's own errors.
 
+/** Why a request of the user is refused, as a word for programs: docs/json.md explains each. */
+export const REFUSALS = [
+  "syntax",
+  "type",
+  "field",
+  "empty",
+  "long",
+  "name",
+  "nobody",
+  "several",
+  "self",
+  "keychanged",
+  "noproof",
+  "classic",
+  "transfer",
+  "absent",
+  "full",
+  "nofiles",
+  "busy",
+  "left",
+  "other",
+] as const;
+export type Refusal = typeof REFUSALS[number];
+
 /** An error that the user can understand: a sentence, and what to do about it. */
 export class ChatError extends Error {
   override name = "ChatError";
-  /** What to try next: one sentence, shown as `chat: hint: …`. */
+  /** What to try next: one sentence, shown as `chat: hint: …`. `ui/hints.ts` has those that differ between readers. */
   readonly hint: string | undefined;
+  /** Set where a request is refused that a program can make. */
+  readonly refusal: Refusal | undefined;
+  /** The name that the error is about, safe to print: hints name it. */
+  readonly about: string | undefined;
 
-  constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    options: { hint?: string; refusal?: Refusal; about?: string; cause?: unknown } = {},
+  ) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.hint = options.hint;
+    this.refusal = options.refusal;
+    this.about = options.about;
   }
 }
 

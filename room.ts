@@ -404,10 +404,7 @@ export function otherKeyError({ name }: Person): ChatError {
   const bare = printable(name.replace(/\(!\)$/, ""));
   return new ChatError(
     `Cannot send to ${bare}: this is not the key that you know under that name`,
-    {
-      hint: `Compare words with /verify ${bare} and then /trust ${bare}; ` +
-        `or, to send all the same, write the name as ${bare}(!)`,
-    },
+    { refusal: "keychanged", about: bare },
   );
 }
 

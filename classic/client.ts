@@ -180,19 +180,23 @@ export class ClassicClient implements Room {
 
   say(text: string): number {
     if (this.#leaving || this.#ending) {
-      throw new ChatError("Cannot send this: you have left the room");
+      throw new ChatError("Cannot send this: you have left the room", { refusal: "left" });
     }
     const bytes = utf8.encode(text);
-    if (bytes.length === 0) throw new ChatError("Cannot send an empty message in a classic room");
+    if (bytes.length === 0) {
+      throw new ChatError("Cannot send an empty message in a classic room", { refusal: "empty" });
+    }
     const { maxText } = this.info;
     if (bytes.length > maxText) {
       throw new ChatError(
         `Cannot send this message: it has ${bytes.length} bytes, over the limit of ${maxText}`,
-        { hint: "Send it in parts" },
+        { refusal: "long", hint: "Send it in parts" },
       );
     }
     if (this.#waiting > MAX_WAITING) {
-      throw new ChatError("Cannot send this: too many messages are waiting to be sent");
+      throw new ChatError("Cannot send this: too many messages are waiting to be sent", {
+        refusal: "busy",
+      });
     }
     const ref = ++this.#lastRef;
     this.#unwritten.push({ ref, text, action: false, to: undefined, bytes });
@@ -254,5 +258,5 @@ export class ClassicClient implements Room {
 }
 
 function unsupported(what: string, why: string): never {
-  throw new ChatError(`Cannot ${what} in a classic room: ${why}`);
+  throw new ChatError(`Cannot ${what} in a classic room: ${why}`, { refusal: "classic" });
 }

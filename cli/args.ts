@@ -411,7 +411,8 @@ function parseScreen(
   env: (name: string) => string | undefined,
 ): ScreenOptions {
   // In a pipe and with TERM=dumb, these options are ignored instead: an alias with a theme still works there.
-  const lines = ["json", "plain"].find((name) => options.has(name));
+  const [lines, other] = ["json", "plain"].filter((name) => options.has(name));
+  if (other) throw new UsageError(`Cannot use both --${lines} and --${other}: choose one`);
   const inapplicable = lines && Object.keys(VIEW).find((name) => options.has(name));
   if (inapplicable) {
     throw new UsageError(

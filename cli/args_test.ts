@@ -143,9 +143,9 @@ Deno.test("parseCommand: serve takes every option of its help", () => {
     limits: { ...KEPT, graceMs: XOR_GRACE_MS },
   });
   assertEquals(parse(words("serve --join")), { ...SERVE, join: SCREEN });
-  assertEquals(parse(words("serve --name bob --json --plain --stay --retry 0 --join")), {
+  assertEquals(parse(words("serve --name bob --plain --stay --retry 0 --join")), {
     ...SERVE,
-    join: { ...SCREEN, name: "bob", json: true, plain: true, stay: true, retry: 0 },
+    join: { ...SCREEN, name: "bob", plain: true, stay: true, retry: 0 },
   });
   assertEquals(
     parse(words("serve --join --theme dark --time off --notify all --quiet --config c")),
@@ -396,14 +396,14 @@ Deno.test("parseCommand: --status is a port, or a path with a separator", () => 
 
 Deno.test("parseCommand: join takes every option of its help, before and after the address", () => {
   assertEquals(parse(["join"]), JOIN);
-  const all = { ...SCREEN, name: "bob", json: true, plain: true, stay: true, retry: 5000 };
+  const all = { ...SCREEN, name: "bob", plain: true, stay: true, retry: 5000 };
   const there = { ...JOIN, ...at("192.0.2.7", 2429), screen: all };
   assertEquals(
-    parse(words("join 192.0.2.7:2429 --name bob --json --plain --stay --retry 5")),
+    parse(words("join 192.0.2.7:2429 --name bob --plain --stay --retry 5")),
     there,
   );
   assertEquals(
-    parse(words("join --name=bob --json --plain --stay --retry=5 192.0.2.7:2429")),
+    parse(words("join --name=bob --plain --stay --retry=5 192.0.2.7:2429")),
     there,
   );
   assertEquals(parse(words("join --json -- 192.0.2.7:2429")), {
@@ -794,6 +794,23 @@ Deno.test("parseCommand: NO_COLOR sets the theme to mono, unless it is empty", (
   assertEquals(parse(["join"], environment), mono);
   assertEquals(parse(["join", "--theme=light"], environment), mono);
   assertEquals(parse(["join"], { ...ADA, NO_COLOR: "" }), JOIN);
+});
+
+Deno.test("parseCommand: refuses --json together with --plain", () => {
+  for (const verb of ["join", "serve --join"]) {
+    for (const both of ["--json --plain", "--plain --json"]) {
+      assertRefused(
+        words(`${verb} ${both}`),
+        "Cannot use both --json and --plain: choose one",
+        undefined,
+      );
+    }
+  }
+  // A dumb terminal is no choice of the user's.
+  assertEquals(
+    (parse(["join", "--json"], { ...ADA, TERM: "dumb" }) as typeof JOIN).screen.json,
+    true,
+  );
 });
 
 Deno.test("parseCommand: refuses options of a terminal screen with --json and --plain", () => {

@@ -5,6 +5,7 @@ import { ChatError, messageOf, TerminalGone, UsageError } from "../errors.ts";
 import type { Ending } from "../room.ts";
 import { writeAll } from "../terminal/write_all.ts";
 import { printable } from "../text/printable.ts";
+import { hintOf } from "../ui/hints.ts";
 import type { System } from "./system.ts";
 
 /** Exit codes. */
@@ -50,7 +51,8 @@ export function unwritable(cause: unknown): ChatError {
 export function report(system: System, error: unknown): number {
   if (error instanceof ChatError) {
     note(system, `chat: error: ${error.message}`);
-    if (error.hint !== undefined) note(system, `chat: hint: ${error.hint}`);
+    const hint = hintOf(error, "shell");
+    if (hint !== undefined) note(system, `chat: hint: ${hint}`);
     if (error instanceof TerminalGone) return HUNG_UP;
     return error instanceof UsageError ? MISUSE : FAILED;
   }

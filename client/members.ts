@@ -154,19 +154,22 @@ export class Members {
    * @param action the verb phrase of "Cannot … NAME"
    * @throws {ChatError} if no member has that name, or several have
    */
-  find(who: string | number, action: string): Person {
-    const people = this.#roster.people();
+  find(who: string | number, action: string, people = this.#roster.people()): Person {
     // An id that the user, or a program, has from before its owner joined again.
     const person = findPerson(people, typeof who === "number" ? this.#roster.listedFor(who) : who);
     const called = typeof who === "number" ? `a member with the id ${who}` : `"${printable(who)}"`;
     if (person === "nobody") {
-      throw new ChatError(`Cannot ${action} ${called}: no member has that name`, {
-        hint: "/who lists who is here",
-      });
+      throw new ChatError(
+        `Cannot ${action} ${called}: no member has ${typeof who === "number" ? "it" : "that name"}`,
+        {
+          refusal: "nobody",
+        },
+      );
     }
     if (person === "several") {
       const names = people.filter((one) => one.name.startsWith(`${who}#`)).map(({ name }) => name);
       throw new ChatError(`Cannot ${action} ${called}: several members have that name`, {
+        refusal: "several",
         hint: `Say which: ${names.join(", ")}`,
       });
     }
@@ -175,15 +178,35 @@ export class Members {
 
   /**
    * Finds the member that gets something for it alone. A member whose key is not the one of its name is meant only by
-   * the name with its mark, or by its id: the user must not take it for the member that he knows.
+   * the name with its mark, or by its id: the user must not take it for the member that he knows. Somebody who uses the
+   * name of this client, perhaps the same user in another window, is meant by it.
    *
-   * @throws {ChatError} like `find`; or if the user may mean somebody else
+   * @throws {ChatError} like `find`; if the user may mean somebody else, or it cannot receive that
    */
-  findReceiver(who: string | number): Person {
-    const person = this.find(who, "send to");
+  findReceiver(who: string | number, what: "message" | "file" = "message"): Person {
+    const { others } = this;
+    const self = this.#roster.person(this.#session.id);
+    if (findPerson(others, who) === "nobody" && findPerson([self], who) === self) {
+      throw new ChatError(`Cannot send a ${what} to yourself`, { refusal: "self" });
+    }
+    const person = this.find(who, "send to", others);
     const isExplicit = typeof who === "number" || who === `#${person.id}` || who === person.name;
-    if (isExplicit || !hasOtherKey(person)) return person;
-    throw otherKeyError(person);
+    if (!isExplicit && hasOtherKey(person)) throw otherKeyError(person);
+    const name = printable(person.name);
+    if (person.classic) {
+      throw new ChatError(
+        what === "file"
+          ? `Cannot send a file to ${name}: classic clients cannot receive files`
+          : `Cannot send to ${name} alone: classic clients cannot receive direct messages`,
+        { refusal: "classic" },
+      );
+    }
+    if (what === "file" && this.peerKeyOf(person.id) === undefined) {
+      throw new ChatError(`Cannot send to "${name}": nothing proves who that is`, {
+        refusal: "noproof",
+      });
+    }
+    return person;
   }
 
   /** @throws {ChatError} if they cannot be compared; see `Room.compare` */

@@ -212,10 +212,31 @@ Deno.test("Members.find: names the action and the candidates if it finds no memb
   assertThrows(() => members.find("\x1b", "trust"), ChatError, 'Cannot trust "␛": no member');
   assertThrows(() => members.find(99, "trust"), ChatError, "Cannot trust a member with the id 99");
   const error = assertThrows(() => members.find("ada", "send to"), ChatError);
-  assertEquals([error.message, error.hint], [
+  assertEquals([error.message, error.refusal, error.hint], [
     'Cannot send to "ada": several members have that name',
+    "several",
     "Say which: ada#1, ada#2",
   ]);
+});
+
+Deno.test("Members.findReceiver: finds nobody who cannot receive it, and never this client itself", () => {
+  const { members, meet } = open("xor");
+  meet(1, "ada");
+  members.meet(2, () => ({ name: "52680", classic: true as const }));
+  for (
+    const [who, refusal] of [["guest", "self"], [OWN_ID, "self"], ["52680", "classic"]] as const
+  ) {
+    for (const what of ["message", "file"] as const) {
+      const error = assertThrows(() => members.findReceiver(who, what), ChatError);
+      assertEquals(error.refusal, refusal);
+    }
+  }
+  // Somebody else with the name of this client, such as the same user in another window.
+  meet(3, "guest");
+  assertEquals(members.findReceiver("guest").id, 3);
+  meet(4, "guest");
+  const error = assertThrows(() => members.findReceiver("guest"), ChatError);
+  assertEquals(error.hint, "Say which: guest#3, guest#4");
 });
 
 Deno.test("Members.findReceiver: a name with another key is meant only with its mark, or by its id", () => {
@@ -226,11 +247,12 @@ Deno.test("Members.findReceiver: a name with another key is meant only with its 
   meet(2, "eve");
   const refused = (who: string) => {
     const error = assertThrows(() => members.findReceiver(who), ChatError);
-    return [error.message, error.hint];
+    return [error.message, error.refusal, error.about];
   };
   assertEquals(refused("ada"), [
     "Cannot send to ada: this is not the key that you know under that name",
-    "Compare words with /verify ada and then /trust ada; or, to send all the same, write the name as ada(!)",
+    "keychanged",
+    "ada",
   ]);
   for (const who of ["ada(!)", "#1", 1]) assertEquals(members.findReceiver(who).id, 1);
   assertEquals(members.findReceiver("eve").id, 2);

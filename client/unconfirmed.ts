@@ -186,7 +186,10 @@ export class Unconfirmed {
       body = this.#session.cipher.seal(envelopeOf(message), "direct", id);
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
-      throw new ChatError(`Cannot send to "${name}": nothing proves who that is`, { cause });
+      throw new ChatError(`Cannot send to "${name}": nothing proves who that is`, {
+        refusal: "noproof",
+        cause,
+      });
     }
     message.frame = this.#session.outbox.put(encodeFrame(Type.MESSAGE, id, body));
     this.#pendingDirect.push(message);

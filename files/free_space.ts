@@ -60,6 +60,7 @@ export class FreeSpace {
     const what = others.length > 0 ? `${files.length} files` : printable(first!.offer.name);
     const need = `${others.length > 0 ? "they need" : "it needs"} ${bytesText(size)}`;
     throw new ChatError(`Cannot accept ${what}: ${need}, and ${folderHas(free, before)}`, {
+      refusal: "full",
       hint: `Free ${bytesText(before + size - free)} or more, then accept again`,
     });
   }

@@ -127,7 +127,7 @@ export class Transfers {
       const name = printable(first.who?.name ?? "the sender");
       throw new ChatError(
         `Cannot accept ${printable(first.offer.name)}: ${name} is not in the room`,
-        { hint: `You can accept it when ${name} is back` },
+        { refusal: "absent", hint: `You can accept it when ${name} is back` },
       );
     }
     this.#incoming.space.check(reachable as Incoming[]);
@@ -185,6 +185,7 @@ export class Transfers {
     const shown = typeof which === "number" ? which : printable(which);
     if ("ambiguous" in result) {
       throw new ChatError(`Cannot ${command} "${shown}": it could mean several transfers`, {
+        refusal: "several",
         hint: whichOf(result.ambiguous),
       });
     }
@@ -194,10 +195,7 @@ export class Transfers {
       which === "all"
         ? `Cannot ${command} anything: no ${what} is open`
         : `Cannot ${command} "${shown}": no such ${what}`,
-      {
-        hint: "/transfers lists all transfers with their numbers" +
-          (command === "decline" ? "; /cancel stops one that you have accepted" : ""),
-      },
+      { refusal: "transfer" },
     );
   }
 

@@ -6,7 +6,7 @@ const CR = 0x0d;
 /** A line without its end (LF or CR LF), or the fault of it. Lines are counted from 1. */
 export type InputLine =
   | { readonly number: number; readonly text: string }
-  | { readonly number: number; readonly fault: string };
+  | { readonly number: number; readonly fault: string; readonly kind: "long" | "encoding" };
 
 /** Initial size of the buffer in bytes: most lines are shorter. */
 const INITIAL_SIZE = 256;
@@ -87,12 +87,13 @@ export class LineSplitter {
     this.#length = 0;
     this.#endsInCr = false;
     if (length > this.#limit) {
-      return { number, fault: `it has ${length} bytes; the limit is ${this.#limit}` };
+      const fault = `it has ${length} bytes; the limit is ${this.#limit}`;
+      return { number, fault, kind: "long" };
     }
     try {
       return { number, text: this.#decoder.decode(this.#buffer.subarray(0, length)) };
     } catch {
-      return { number, fault: "it is not UTF-8" };
+      return { number, fault: "it is not UTF-8", kind: "encoding" };
     }
   }
 }

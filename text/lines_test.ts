@@ -38,7 +38,7 @@ function assertLines(
 }
 
 function tooLong(number: number, length: number, limit: number): InputLine {
-  return { number, fault: `it has ${length} bytes; the limit is ${limit}` };
+  return { number, fault: `it has ${length} bytes; the limit is ${limit}`, kind: "long" as const };
 }
 
 // ---- lines ----
@@ -95,9 +95,9 @@ Deno.test("LineSplitter: invalid UTF-8 affects only its own line", () => {
     const input = Uint8Array.of(0x61, 0x0a, 0x62, ...bytes, 0x0a, 0x63, 0x0a, ...bytes);
     assertLines(input, 10, [
       { number: 1, text: "a" },
-      { number: 2, fault: "it is not UTF-8" },
+      { number: 2, fault: "it is not UTF-8", kind: "encoding" },
       { number: 3, text: "c" },
-      { number: 4, fault: "it is not UTF-8" },
+      { number: 4, fault: "it is not UTF-8", kind: "encoding" },
     ]);
   }
 });

@@ -26,6 +26,7 @@ import { KEYS, PLAIN_KEYS } from "./key_help.ts";
 import { pastTime } from "./member_lists.ts";
 import { Preferences } from "./preferences.ts";
 import { SavedTranscript } from "./saved_transcript.ts";
+import { hintOf } from "./hints.ts";
 import { submit } from "./submit.ts";
 
 const NOW = new Date("2024-02-28T12:00:00Z");
@@ -706,7 +707,7 @@ Deno.test("/reply: stops if the name has another key by now, and says both ways 
   follow(direct(AL), context);
   const marked = { ...AL, name: "al(!)" };
   const error = assertThrows(() => submit("/reply hi", members(marked)), ChatError);
-  assertEquals([error.message, error.hint, done], [
+  assertEquals([error.message, hintOf(error, "person"), done], [
     "Cannot send to al: this is not the key that you know under that name",
     "Compare words with /verify al and then /trust al; or, to send all the same, write the name as al(!)",
     [],

@@ -4,6 +4,7 @@
 import { ChatError } from "../errors.ts";
 import type { Person, RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
+import { hintOf } from "./hints.ts";
 import { secondsLeft } from "./transfer_text.ts";
 
 export function toMember(member: Person): Record<string, unknown> {
@@ -30,8 +31,13 @@ function toFile({ number, name, size }: Transfer): Record<string, unknown> {
   return { transfer: number, file: name, size };
 }
 
+/** The types of output that answer a line of input and are no event of the room. */
+export const ANSWERS = ["sent", "error", "transfers"] as const;
+
 /** A line of JSON output before its time is added. */
-export type OutputLine = { type: string } & Record<string, unknown>;
+export type OutputLine =
+  & { type: RoomEvent["type"] | typeof ANSWERS[number] }
+  & Record<string, unknown>;
 
 export function describe(event: RoomEvent): OutputLine {
   const { type } = event;
@@ -194,29 +200,48 @@ export function parseInput(line: string): InputLine {
     json = JSON.parse(line);
   } catch {
     throw new ChatError("Cannot read this line: it is not JSON", {
+      refusal: "syntax",
       hint: 'Write one JSON object per line, for example {"type":"say","text":"hello"}',
     });
   }
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
-    throw new ChatError("Cannot read this line: it must be a JSON object");
+    throw new ChatError("Cannot read this line: it must be a JSON object", { refusal: "syntax" });
   }
   const { type, ...fields } = json as Record<string, unknown>;
   if (typeof type !== "string" || !Object.hasOwn(INPUTS, type)) {
     throw new ChatError(
       `Cannot read this line: "type" must be one of ${Object.keys(INPUTS).join(", ")}`,
+      { refusal: "type" },
     );
   }
   const shape = INPUTS[type as InputLine["type"]];
   for (const [name, kinds] of Object.entries(shape)) {
     if (!(kinds as readonly string[]).includes(typeof fields[name])) {
-      throw new ChatError(`Cannot read this line: "${name}" must be a ${kinds.join(" or a ")}`);
+      throw new ChatError(`Cannot read this line: "${name}" must be a ${kinds.join(" or a ")}`, {
+        refusal: "field",
+      });
     }
   }
   const extra = Object.keys(fields).find((name) => !Object.hasOwn(shape, name));
   if (extra !== undefined) {
-    throw new ChatError(`Cannot read this line: "${type}" has no field "${printable(extra)}"`);
+    throw new ChatError(`Cannot read this line: "${type}" has no field "${printable(extra)}"`, {
+      refusal: "field",
+    });
+  }
+  // Nobody would see anything of it.
+  if (typeof fields["text"] === "string" && fields["text"].trim() === "") {
+    throw new ChatError(`Cannot send an empty message: "text" has nothing but blanks`, {
+      refusal: "empty",
+    });
   }
   return json as InputLine;
+}
+
+/** The answer to a line of input that is refused. */
+export function toError(line: number, error: ChatError): OutputLine {
+  const { refusal: code = "other", message } = error;
+  const hint = hintOf(error, "program");
+  return { type: "error", line, code, message, ...(hint !== undefined && { hint }) };
 }
 
 export function toTransfer(transfer: Transfer): Record<string, unknown> {

@@ -6,7 +6,15 @@ import { ChatError } from "../errors.ts";
 import type { Room, RoomEvent, Transfer } from "../room.ts";
 import { type InputLine, LineSplitter } from "../text/lines.ts";
 import { jsonLine, printable } from "../text/printable.ts";
-import { describe, type OutputLine, parseInput, toMember, toTransfer } from "./json_lines.ts";
+import { hintOf } from "./hints.ts";
+import {
+  describe,
+  type OutputLine,
+  parseInput,
+  toError,
+  toMember,
+  toTransfer,
+} from "./json_lines.ts";
 import { plainLines } from "./plain_lines.ts";
 import { ProgressLines } from "./transfer_text.ts";
 
@@ -132,7 +140,13 @@ export class PlainScreen {
 
   #take(line: InputLine): void {
     try {
-      if ("fault" in line) throw new ChatError(`Cannot read this line: ${line.fault}`);
+      if ("fault" in line) {
+        throw new ChatError(`Cannot read this line: ${line.fault}`, {
+          refusal: line.kind === "long" ? "long" : "syntax",
+        });
+      }
+      // A program may write them between its requests.
+      if (this.#options.json && line.text.trim() === "") return;
       // A line causes at most one message, whose text is never longer than the line.
       this.#messages++;
       this.#text += line.text.length;
@@ -149,16 +163,17 @@ export class PlainScreen {
     // A person sees the error at once and can correct it, so it does not set the exit code.
     if (this.#options.onLine) {
       this.#pipes.note(error.message);
-      if (error.hint !== undefined) this.#pipes.note(error.hint);
+      const hint = hintOf(error, "person");
+      if (hint !== undefined) this.#pipes.note(hint);
       return;
     }
     this.faults++;
     if (this.#options.json) {
-      const hint = error.hint === undefined ? {} : { hint: error.hint };
-      this.#writeJson({ type: "error", line, message: error.message, ...hint });
+      this.#writeJson(toError(line, error));
     } else {
       this.#pipes.note(`chat: error: line ${line}: ${error.message}`);
-      if (error.hint !== undefined) this.#pipes.note(`chat: hint: ${error.hint}`);
+      const hint = hintOf(error, "shell");
+      if (hint !== undefined) this.#pipes.note(`chat: hint: ${hint}`);
     }
   }
 

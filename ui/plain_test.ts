@@ -1018,14 +1018,14 @@ Deno.test("PlainScreen.run: JSON sends messages, actions and direct messages, an
     '{"type":"say","text":"hello"}',
     '{"text":"waves","type":"act"}',
     ' { "type" : "tell" , "to" : "bob" , "text" : "two\\nlines" } ',
-    '{"type":"tell","to":2,"text":""}',
+    '{"type":"tell","to":2,"text":"."}',
     '{"type":"tell","to":"bob#2","text":"\\u001b"}',
   );
   assertEquals(talk.calls, [
     "say hello",
     "act waves",
     'tell "bob" two\nlines',
-    "tell 2 ",
+    "tell 2 .",
     'tell "bob#2" \x1b',
   ]);
   assertEquals(
@@ -1073,6 +1073,7 @@ Deno.test("PlainScreen.run: the longest message fits into a line of JSON in its 
   assertEquals(talk.lines.slice(1), [{
     type: "error",
     line: 2,
+    code: "long",
     message: "Cannot read this line: it has 1802000 bytes; the limit is 1801024",
   }]);
 });
@@ -1081,7 +1082,6 @@ Deno.test("PlainScreen.run: invalid JSON is answered with its line number, and h
   const types =
     "say, act, tell, rename, offer, give, accept, decline, cancel, transfers, who, reconnect, leave";
   const cases: Record<string, string> = {
-    "": "it is not JSON",
     "hello": "it is not JSON",
     '{"type":"say","text":"a"': "it is not JSON",
     "{'type':'leave'}": "it is not JSON",
@@ -1109,13 +1109,20 @@ Deno.test("PlainScreen.run: invalid JSON is answered with its line number, and h
     '{"type":"say","text":"a","\\u001b[2J":2}': '"say" has no field "␛[2J"',
     '{"type":"say","text":"a","__proto__":2}': '"say" has no field "__proto__"',
   };
+  const codeOf = (fault: string) =>
+    fault.startsWith("it ") ? "syntax" : fault.startsWith('"type"') ? "type" : "field";
   const talk = await obey(...Object.keys(cases));
   assertEquals(talk.calls, []);
   const answers = talk.lines.map(({ hint: _, ...answer }) => answer);
   assertEquals(
     answers,
     Object.values(cases).map((fault, i) => (
-      { type: "error", line: i + 1, message: `Cannot read this line: ${fault}` }
+      {
+        type: "error",
+        line: i + 1,
+        code: codeOf(fault),
+        message: `Cannot read this line: ${fault}`,
+      }
     )),
   );
   assertEquals(
@@ -1124,6 +1131,24 @@ Deno.test("PlainScreen.run: invalid JSON is answered with its line number, and h
   );
   assertEquals(talk.screen.faults, answers.length);
   assertEquals(talk.notes, []);
+});
+
+Deno.test("PlainScreen.run: blank lines between JSON are ignored, and counted", async () => {
+  const talk = await obey("", " \t", '{"type":"say","text":"a"}', "\r", "no JSON");
+  assertEquals(talk.calls, ["say a"]);
+  assertEquals(talk.lines.map(({ type, line }) => [type, line]), [["sent", 3], ["error", 5]]);
+  assertEquals(talk.screen.faults, 1);
+});
+
+Deno.test("PlainScreen.run: JSON sends no text that has nothing but blanks", async () => {
+  const talk = await obey(
+    '{"type":"say","text":""}',
+    '{"type":"act","text":" \\n\\t"}',
+    '{"type":"tell","to":"bob","text":"\\u3000"}',
+    '{"type":"say","text":" a "}',
+  );
+  assertEquals(talk.calls, ["say  a "]);
+  assertEquals(talk.lines.map(({ code }) => code), ["empty", "empty", "empty", undefined]);
 });
 
 Deno.test("PlainScreen.run: an error of the room is answered in JSON, with its hint", async () => {
@@ -1136,7 +1161,7 @@ Deno.test("PlainScreen.run: an error of the room is answered in JSON, with its h
   assertEquals(
     talk.lines,
     [1, 2].map((line) => (
-      { type: "error", line, message: "Cannot do it", hint: "Try again" }
+      { type: "error", line, code: "other", message: "Cannot do it", hint: "Try again" }
     )),
   );
 });

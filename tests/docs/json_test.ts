@@ -3,6 +3,8 @@
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { type Person, type RoomEvent, type Transfer, TRUSTS } from "../../room.ts";
+import { ChatError, REFUSALS } from "../../errors.ts";
+import { ANSWERS } from "../../ui/json_lines.ts";
 import { PlainScreen } from "../../ui/plain.ts";
 import { EVENTS, FakeRoom, FINGERPRINT, INFO, OFFER, SENT } from "../support/fake_room.ts";
 
@@ -79,6 +81,10 @@ function wordsOf(field: string): Map<string, "always" | "sometimes"> {
   return fieldsOf(row[2]!);
 }
 
+/** The codes of errors. */
+const CODES = table(section("Output"), "`code`", "why the line was refused")
+  .map(([code]) => unquote(code!));
+
 const OUT = shapes("Output", "when");
 /** The fields of the objects in arrays. */
 const OBJECTS = new Map(
@@ -98,11 +104,13 @@ const REASONS = table(section("Output"), "`type`", "`reason`", "meaning")
 const NOW = new Date("2024-02-28T12:00:00Z");
 
 /** The output for these events and lines of input. */
-async function run(input: readonly string[], events: readonly RoomEvent[] = []): Promise<{
-  lines: string[];
-  calls: string[];
-}> {
+async function run(
+  input: readonly string[],
+  events: readonly RoomEvent[] = [],
+  refusal?: ChatError,
+): Promise<{ lines: string[]; calls: string[] }> {
   const room = new FakeRoom();
+  room.refusal = refusal;
   const lines: string[] = [];
   const pieces = input.map((line) => new TextEncoder().encode(`${line}\n`));
   const screen = new PlainScreen(room, {
@@ -250,7 +258,10 @@ async function allOutput(): Promise<Json[]> {
     "no JSON",
     "[]",
   ]);
-  const lines = [...events.lines, ...answers.lines];
+  const refused = await Promise.all(
+    REFUSALS.map((refusal) => run(['{"type":"who"}'], [], new ChatError("No", { refusal }))),
+  );
+  const lines = [events, answers, ...refused].flatMap(({ lines }) => lines);
   return lines.map((line) => JSON.parse(line));
 }
 
@@ -295,10 +306,31 @@ function fault({ type, ...fields }: Json): string | undefined {
   if ("reason" in fields && !REASONS.includes(`${type} ${fields["reason"]}`)) {
     return `${type} has no reason ${fields["reason"]}`;
   }
+  if (type === "error" && !CODES.includes(String(fields["code"]))) {
+    return `error has no code ${fields["code"]}`;
+  }
   return undefined;
 }
 
 // ---- out ----
+
+Deno.test("docs/json.md: the types of output are the events of a room, and the answers to input", () => {
+  assertEquals([...OUT.types.keys()].sort(), [...Object.keys(EVENTS), ...ANSWERS].sort());
+});
+
+Deno.test("docs/json.md: the codes of errors are those that the program has a use for", async () => {
+  assertEquals(CODES, [...REFUSALS]);
+  const root = new URL("../../", import.meta.url);
+  const folders = ["client/", "files/", "classic/", "ui/"].flatMap((folder) =>
+    Array.from(Deno.readDirSync(new URL(folder, root)), ({ name }) => folder + name)
+  );
+  const modules = ["client.ts", "room.ts", ...folders].filter((path) => !path.includes("_test."));
+  const sources = modules.filter((path) => path.endsWith(".ts"))
+    .map((path) => Deno.readTextFile(new URL(path, root)));
+  const used = (await Promise.all(sources)).join("\n").matchAll(/refusal: "(\w+)"/g);
+  const words = new Set(Array.from(used, ([, word]) => word));
+  assertEquals(REFUSALS.filter((word) => word !== "other" && !words.has(word)), []);
+});
 
 Deno.test("docs/json.md: all that the program writes is as the tables say", async () => {
   for (const line of await allOutput()) {

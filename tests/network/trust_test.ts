@@ -10,7 +10,7 @@ import { encodeFrame, Type } from "../../protocol.ts";
 import { encodeEnvelope } from "../../protocol/envelope.ts";
 import { encodeFileMessages } from "../../protocol/file_messages.ts";
 import type { Person } from "../../room.ts";
-import { PlainScreen } from "../../ui/plain.ts";
+import { request } from "../support/json_request.ts";
 import { type Guest, Raw } from "../support/loopback.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
 import { enterRaw, joinSealed, PlayServer, someone } from "../support/sealed_play.ts";
@@ -22,31 +22,6 @@ function knowing(people: Readonly<Record<string, Self>>): Self {
     names.meet(name, identity.publicKey, "2026-01-01");
   }
   return { identity: Identity.generate(), knownNames: new KnownNames(names.toString()) };
-}
-
-/** Writes one line of JSON to the client; returns the line that answers it. */
-async function request(
-  guest: Guest,
-  line: Record<string, unknown>,
-): Promise<Record<string, unknown>> {
-  const input = new TextEncoder().encode(JSON.stringify(line));
-  const written = Promise.withResolvers<string>();
-  let isRead = false;
-  const screen = new PlainScreen(guest.client, {
-    read: (buffer) => {
-      if (isRead) return Promise.resolve(null);
-      isRead = true;
-      buffer.set(input);
-      return Promise.resolve(input.length);
-    },
-    writeOut: (bytes) => {
-      written.resolve(new TextDecoder().decode(bytes));
-      return Promise.resolve(bytes.length);
-    },
-    note: () => {},
-  }, { json: true, stay: true, now: () => new Date(0) });
-  await screen.run();
-  return JSON.parse(await written.promise);
 }
 
 Deno.test("a name with (!) gets no direct message and no file, until it is trusted or named with its mark", async () => {
@@ -63,16 +38,16 @@ Deno.test("a name with (!) gets no direct message and no file, until it is trust
   const message = "Cannot send to ada: this is not the key that you know under that name";
   assertThrows(() => client.tell("ada", "secret"), ChatError, message);
   assertThrows(() => client.offer("plan", "ada"), ChatError, message);
-  const hint = "Compare words with /verify ada and then /trust ada; " +
-    "or, to send all the same, write the name as ada(!)";
-  const refused = { type: "error", time: "1970-01-01T00:00:00.000Z", line: 1, message, hint };
-  assertEquals(await request(ben, { type: "tell", to: "ada", text: "secret" }), refused);
-  assertEquals(await request(ben, { type: "give", to: "ada", path: "plan" }), refused);
+  const hint = 'To send all the same, name the member by its id, or as "ada(!)"';
+  const time = "1970-01-01T00:00:00.000Z";
+  const refused = { type: "error", time, line: 1, code: "keychanged", message, hint };
+  assertEquals(await request(ben.client, { type: "tell", to: "ada", text: "secret" }), refused);
+  assertEquals(await request(ben.client, { type: "give", to: "ada", path: "plan" }), refused);
   assertEquals(client.pending, []);
   // On purpose.
   client.tell("ada(!)", "who are you?");
   assertEquals((await foe.next("direct")).text, "who are you?");
-  assertEquals((await request(ben, { type: "tell", to: id, text: "you!" }))["type"], "sent");
+  assertEquals((await request(ben.client, { type: "tell", to: id, text: "you!" }))["type"], "sent");
   assertEquals((await foe.next("direct")).text, "you!");
   client.offer("plan", "ada(!)");
   await foe.next("offer");
@@ -97,7 +72,7 @@ Deno.test("--json: members have their key, and what this user knows about it, in
   await using _cyd = await joinSealed(room, "cyd", { self: someone() });
   await using _eve = await joinSealed(room, "ada", { self: someone() });
   for (const _ of [1, 2, 3]) await ben.next("joined");
-  const { members } = await request(ben, { type: "who" }) as { members: Person[] };
+  const { members } = await request(ben.client, { type: "who" }) as { members: Person[] };
   const trust = () => ben.client.members.map((one) => one.trust);
   assertEquals(members.map(({ trust }) => trust), [undefined, "known", "new", "changed"]);
   assertEquals(members.map(({ key }) => key?.length), [43, 43, 43, 43]);
