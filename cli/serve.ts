@@ -4,7 +4,7 @@
 import { ClassicAdapter } from "../classic/member.ts";
 import { join, type JoinOptions } from "../client.ts";
 import { drawPublicKey } from "../cipher.ts";
-import { ChatError } from "../errors.ts";
+import { ChatError, TerminalGone } from "../errors.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { formatAddress } from "../protocol/connection.ts";
 import type { Person } from "../room.ts";
@@ -26,7 +26,7 @@ import { type AdmissionSetup, prepareAdmission } from "./room_code.ts";
 import { Signals } from "./signals.ts";
 import { openStateDir, type StateDir } from "./state_dir.ts";
 import { isForPerson, stay } from "./stay.ts";
-import type { System } from "./system.ts";
+import { hasTerminal, type System } from "./system.ts";
 import { chosenName, chosenView, filesFor, loadSelf, loadSettings, places } from "./user.ts";
 
 type ServeCommand = Command & { verb: "serve" };
@@ -39,7 +39,8 @@ type ServeCommand = Command & { verb: "serve" };
  * 2. Listen to signals.
  * 3. Show the metrics: if that fails, no room opens.
  * 4. Open the room and announce it.
- * 5. Join it; or give up all permissions, and serve until a signal arrives. A room outlives a crash of its screen.
+ * 5. Join it; or give up all permissions, and serve until a signal arrives. A room outlives a crash of its screen, and
+ *    under `nohup` its terminal.
  */
 export async function serve(command: ServeCommand, system: System): Promise<number> {
   const { cipher, join: screen, status } = command;
@@ -88,13 +89,16 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
         const client = await Promise.race([join(joining!), signals.first]);
         // A signal before the user is in the room: no goodbye to wait for.
         if (!client) return signals.code;
+        const isShown = hasTerminal(system);
         try {
           const view = chosenView(screen.view, settings, ignored);
-          return await stay(system, client, screen, view, signals);
+          return await stay(system, client, screen, view, signals, state ? "pauses" : "closes");
         } catch (error) {
-          if (error instanceof ChatError) throw error;
-          report(system, error);
-          note(system, "chat: the room goes on without the screen; Ctrl-C closes it");
+          if (error instanceof TerminalGone) note(system, `chat: ${error.message}`);
+          else if (error instanceof ChatError) throw error;
+          else report(system, error);
+          const end = isShown ? "Ctrl-C" : "SIGTERM";
+          note(system, `chat: the room goes on without the screen; ${end} closes it`);
           view.isOpen = false;
           await signals.first;
           return signals.code;

@@ -487,6 +487,85 @@ Deno.test("serve --join: a window that is closed ends the room", async () => {
   await tty.drawn();
 });
 
+Deno.test("serve --join: a person at plain lines is asked once before the room closes; SIGTERM never asks", async () => {
+  const QUESTION = /^You host this room; leaving closes it for 1 other\. (\S+) again to close it$/;
+  for (const end of ["SIGINT", "SIGTERM", "/quit"] as const) {
+    using system = new FakeSystem();
+    system.stdin.becomeTerminal();
+    system.stderr.becomeTerminal();
+    const room = await ServedRoom.open(system, "--cipher", "xor", "--join", "--name", "anna");
+    await using ben = await Guest.join(room, "ben");
+    await system.stderr.lineLike(/^ben joined/);
+    const asks = async () => QUESTION.exec(await system.stderr.lineLike(/^You host/))?.[1];
+    system.signal("SIGINT");
+    assertEquals(await asks(), "Ctrl-C");
+    system.stdin.type("not yet\n");
+    await ben.next("message", ({ text }) => text === "not yet");
+    system.stdin.type("/quit\n");
+    assertEquals(await asks(), "/quit");
+    if (end === "/quit") system.stdin.type("/quit\n");
+    else system.signal(end);
+    await ben.ended;
+    assertEquals([await room.done, system.exitCode, system.listeners], [0, undefined, 0]);
+  }
+});
+
+Deno.test("serve --join: programs are not asked: neither JSON nor a pipe, at SIGINT, `leave` and the end of the input", async () => {
+  const ends: [args: string[], end: (system: FakeSystem) => void][] = [
+    [["--json"], (system) => system.signal("SIGINT")],
+    [["--json"], ({ stdin }) => stdin.type('{"type":"leave"}\n')],
+    [["--json"], ({ stdin }) => stdin.end()],
+    [["--plain"], (system) => system.signal("SIGINT")],
+    [["--plain"], ({ stdin }) => stdin.end()],
+  ];
+  for (const [args, end] of ends) {
+    using system = new FakeSystem();
+    system.stderr.becomeTerminal();
+    const room = await ServedRoom.open(system, "--cipher", "xor", "--join", ...args);
+    await using ben = await Guest.join(room, "ben");
+    const stream = args[0] === "--json" ? system.stdout : system.stderr;
+    await stream.lineLike(/ben joined|"joined"/);
+    end(system);
+    await ben.ended;
+    assertEquals([await room.done, system.exitCode], [0, undefined]);
+    assert(!system.stderr.text.includes("You host"), system.stderr.text);
+  }
+});
+
+Deno.test("serve --join: with its output in files, as under nohup, the room outlives its input", async () => {
+  const losses: [lose: (system: FakeSystem) => void, reason: string][] = [
+    // GNU's nohup replaces a terminal with something that cannot be read.
+    [
+      ({ stdin }) => stdin.fail(Object.assign(new Error("(os error 9)"), { code: "EBADF" })),
+      "it is closed",
+    ],
+    // BSD's leaves it, and its window is closed later.
+    [
+      ({ stdin }) => {
+        stdin.becomeTerminal();
+        stdin.hangUp();
+      },
+      "the terminal has gone",
+    ],
+  ];
+  for (const [lose, reason] of losses) {
+    using system = new FakeSystem();
+    if (reason.includes("terminal")) system.stdin.becomeTerminal();
+    const room = await ServedRoom.open(system, "--cipher", "xor", "--join", "--name", "anna");
+    await using ben = await Guest.join(room, "ben");
+    lose(system);
+    await system.stderr.lineLike(new RegExp(`^chat: Cannot read the input: .*${reason}`));
+    await system.stderr.lineLike(
+      /^chat: the room goes on without the screen; SIGTERM closes it$/,
+    );
+    await ben.next("left", ({ who }) => who.name === "anna");
+    await ben.say("Still here.");
+    assert(system.signal());
+    await ben.ended;
+    assertEquals([await room.done, system.exitCode, system.listeners], [0, undefined, 0]);
+  }
+});
+
 Deno.test("serve --join: an invalid config file is an error before the room opens; without --join it is ignored", async () => {
   using system = new FakeSystem();
   const config = system.file("bad.toml", 'thme = "dark"');

@@ -12,7 +12,9 @@ export class Signals {
   code: typeof DONE | typeof HUNG_UP = DONE;
   readonly #resolve: () => void;
   readonly #exit: (code: number) => void;
-  #interrupts = 0;
+  /** Whether Ctrl-C ends the program. A user can be asked first. */
+  mayInterrupt: () => boolean = () => true;
+  #ends = 0;
 
   constructor(system: System) {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -22,20 +24,25 @@ export class Signals {
     this.forget = system.onSignal((name) => {
       // The system and the shell both send it when a window is closed.
       if (name === "SIGHUP") this.hangUp();
-      else this.interrupt();
+      else if (name === "SIGINT") this.interrupt();
+      else this.#end();
     });
   }
 
   /** Ctrl-C, also where it is a key. */
   interrupt(): void {
-    // A user who asks twice does not want to wait for goodbyes.
-    if (++this.#interrupts > 1) this.#exit(FAILED);
-    this.#resolve();
+    if (this.mayInterrupt()) this.#end();
   }
 
   /** The terminal has gone: as if SIGHUP had arrived. */
   hangUp(): void {
     this.code = HUNG_UP;
+    this.#resolve();
+  }
+
+  #end(): void {
+    // A user who asks twice does not want to wait for goodbyes.
+    if (++this.#ends > 1) this.#exit(FAILED);
     this.#resolve();
   }
 }

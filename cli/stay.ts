@@ -3,7 +3,7 @@
 
 import type { ClassicClient } from "../classic/client.ts";
 import type { Client } from "../client.ts";
-import { messageOf } from "../errors.ts";
+import { messageOf, TerminalGone } from "../errors.ts";
 import { SystemFiles } from "../files/user_files.ts";
 import type { Viewer } from "../pictures/graphics.ts";
 import { type Environment, sendsKeys, TERMINAL_VARIABLES } from "../terminal/environment.ts";
@@ -11,6 +11,7 @@ import { Emoji } from "../text/emoji.ts";
 import { systemClock } from "../ui/clock.ts";
 import type { Context } from "../ui/context.ts";
 import { follow } from "../ui/follow.ts";
+import { type Hosting, LeaveQuestion } from "../ui/leave_question.ts";
 import { type PlainOptions, PlainScreen } from "../ui/plain.ts";
 import type { Preferences } from "../ui/preferences.ts";
 import { SavedTranscript } from "../ui/saved_transcript.ts";
@@ -21,7 +22,7 @@ import type { ScreenOptions } from "./command.ts";
 import { unreadable } from "./input.ts";
 import { DONE, FAILED, isReaderGone, note, reportEnding, unwritable } from "./output.ts";
 import type { Signals } from "./signals.ts";
-import { isInteractive, type System } from "./system.ts";
+import { hasTerminal, isInteractive, type System } from "./system.ts";
 import { home } from "./user.ts";
 
 /** A member of either kind of room. */
@@ -30,6 +31,8 @@ export type Joined = Client | ClassicClient;
 /**
  * Stays in a room until it ends, the user leaves, or a signal arrives; returns the exit code. If that fails, it leaves
  * the room and rejects: a caller that has more to do, such as a server, may go on.
+ *
+ * @param hosting what happens to the room when this user leaves; undefined: nothing
  */
 export async function stay(
   system: System,
@@ -37,14 +40,15 @@ export async function stay(
   screen: ScreenOptions,
   preferences: Preferences,
   signals: Signals,
+  hosting?: Hosting,
 ): Promise<number> {
   signals.first.then(() => client.leave());
   const crash = Promise.withResolvers<never>();
   const forget = system.onCrash(crash.reject);
   try {
     const code = isInteractive(system) && !screen.json && !screen.plain
-      ? await runScreen(system, client, preferences, signals, crash.promise)
-      : await runPlain(system, client, screen, preferences, signals, crash.promise);
+      ? await runScreen(system, client, preferences, signals, crash.promise, hosting)
+      : await runPlain(system, client, screen, preferences, signals, crash.promise, hosting);
     return code === DONE ? signals.code : code;
   } catch (error) {
     client.leave();
@@ -72,6 +76,7 @@ async function runScreen(
   preferences: Preferences,
   signals: Signals,
   crash: Promise<never>,
+  hosting: Hosting | undefined,
 ): Promise<number> {
   const screen = new Screen({
     tty: system.openTerminal(),
@@ -79,6 +84,7 @@ async function runScreen(
     preferences,
     environment: terminalVariables(system),
     pictures: latePictures(),
+    ...(hosting && { hosting }),
     onHangUp: () => signals.hangUp(),
     ...commandTools(system),
   });
@@ -120,14 +126,22 @@ async function runPlain(
   preferences: Preferences,
   signals: Signals,
   crash: Promise<never>,
+  hosting: Hosting | undefined,
 ): Promise<number> {
   const hangsUp = watchTerminals(system, signals);
+  // As under `nohup`: the room outlives the terminal of its host.
+  const isDetached = hosting !== undefined && !hasTerminal(system);
   const isPerson = isForPerson(system, { json });
+  // Programs are never asked, and neither is a person who would not see the question.
+  const asks = isPerson && system.stderr.isTerminal();
+  const question = new LeaveQuestion(client, asks ? hosting : undefined, (text) => noteLine(text));
+  signals.mayInterrupt = () => question.confirms("Ctrl-C");
   const typed = isPerson && isInteractive(system) && sendsKeys(terminalVariables(system))
     ? new TypedLines({
       tty: system.openTerminal(),
       clock: systemClock,
       interrupt: () => signals.interrupt(),
+      typed: (line) => question.typed(line, false),
     })
     : undefined;
   const input = typed ?? system.stdin;
@@ -138,13 +152,22 @@ async function runPlain(
   const pipes = {
     read: async (buffer: Uint8Array) => {
       try {
-        const count = await input.read(buffer);
-        if (count === null) hangsUp();
-        return count;
+        for (;;) {
+          const count = await input.read(buffer);
+          if (count !== null || hangsUp() || stay) return count;
+          // BSD's `nohup` leaves the input in the terminal.
+          if (isDetached && isPerson && !system.stdin.isTerminal()) {
+            throw new Error("the terminal has gone");
+          }
+          if (question.confirms("Ctrl-D")) return null;
+        }
       } catch (cause) {
         if (hangsUp()) return null;
-        if (!stay) unreadable(cause, "To stay without input: --stay");
         // As under GNU's `nohup`, which replaces a terminal with something that cannot be read.
+        if (isDetached && !stay) {
+          throw new TerminalGone(`Cannot read the input: ${messageOf(cause)}`, { cause });
+        }
+        if (!stay) unreadable(cause, "To stay without input: --stay");
         noteLine(`chat: the input counts as empty: ${messageOf(cause)}`);
         return null;
       }
@@ -153,7 +176,7 @@ async function runPlain(
     note: noteLine,
   };
   const options = { json, stay, now: system.now };
-  const person = isPerson ? commandsFor(system, client, preferences, noteLine) : {};
+  const person = isPerson ? commandsFor(system, client, preferences, noteLine, question) : {};
   const plain = new PlainScreen(client, pipes, { ...options, ...person });
   try {
     const running = client.run((event) => plain.event(event));
@@ -162,6 +185,7 @@ async function runPlain(
     await plain.flush();
   } finally {
     typed?.close();
+    signals.mayInterrupt = () => true;
   }
   if (plain.broken) {
     const { cause } = plain.broken;
@@ -178,7 +202,7 @@ async function runPlain(
  * that has gone fails, or finds the end as after Ctrl-D. A program with its output in files outlives its terminal.
  */
 function watchTerminals({ stdin, stdout, stderr }: System, signals: Signals): () => boolean {
-  const isShown = stdout.isTerminal() || stderr.isTerminal();
+  const isShown = hasTerminal({ stdout, stderr });
   const terminals = [stdin, stdout].filter((stream) => isShown && stream.isTerminal());
   return () => {
     const isGone = terminals.some((stream) => !stream.isTerminal());
@@ -193,6 +217,7 @@ function commandsFor(
   room: Joined,
   preferences: Preferences,
   noteLine: (line: string) => void,
+  question: LeaveQuestion,
 ): Pick<PlainOptions, "onLine" | "onEvent"> {
   const context: Context = {
     room,
@@ -200,10 +225,16 @@ function commandsFor(
     saved: new SavedTranscript(),
     now: system.now,
     print: (line, heading = "") => noteLine(heading + line),
+    leave(action) {
+      if (question.confirms(action)) room.leave();
+    },
     ...commandTools(system),
   };
   return {
-    onLine: (line) => submit(line, context),
+    onLine(line) {
+      question.typed(line, true);
+      submit(line, context);
+    },
     onEvent: (event) => follow(event, context),
   };
 }

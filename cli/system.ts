@@ -56,6 +56,11 @@ export function isInteractive({ stdin, stdout }: System): boolean {
   return stdin.isTerminal() && stdout.isTerminal();
 }
 
+/** Whether a terminal shows anything of the program: if none does, it was started to outlive its terminal. */
+export function hasTerminal({ stdout, stderr }: Pick<System, "stdout" | "stderr">): boolean {
+  return stdout.isTerminal() || stderr.isTerminal();
+}
+
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
   : ["SIGINT", "SIGTERM", "SIGHUP"];
@@ -101,9 +106,9 @@ export const realSystem: System = {
   // `deno task` and npm set this variable.
   openTerminal: () => new SystemTty({ isTask: Deno.env.get("INIT_CWD") !== undefined }),
   onSignal(listener) {
-    const hasTerminal = Deno.stdout.isTerminal() || Deno.stderr.isTerminal();
+    const isShown = hasTerminal(Deno);
     const listeners = SIGNALS.map((name) =>
-      [name, name === "SIGHUP" && !hasTerminal ? () => {} : () => listener(name)] as const
+      [name, name === "SIGHUP" && !isShown ? () => {} : () => listener(name)] as const
     );
     for (const [name, listener] of listeners) Deno.addSignalListener(name, listener);
     return () => {

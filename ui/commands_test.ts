@@ -56,6 +56,7 @@ function around({ room = fakeRoom(), ...more }: Around = {}): {
     saved: new SavedTranscript(),
     now: () => NOW,
     print: (line: string, heading = "") => void done.push(`print|${heading}${line}`),
+    leave: (action: string) => void done.push(`leave|${action}`),
     screen: {
       columns: 80,
       clear: () => void done.push("clear"),
@@ -86,8 +87,8 @@ Deno.test("submit: sends a line, runs a command, and takes // for a slash", () =
     ["/msg bob#7 hi", [`tell "bob#7" hi`]],
     ["/nick  alicia ", ["rename alicia"]],
     ["/nick two words", ["rename two words"]],
-    ["/quit", ["leave"]],
-    ["/quit ", ["leave"]],
+    ["/quit", ["leave|/quit"]],
+    ["/quit ", ["leave|/quit"]],
     ["/who", ["print|5 here: alice (you), bob, Boris, al, bob#7"]],
   ];
   for (const [text, done] of cases) assertEquals(submitted(text), done, text);

@@ -19,6 +19,8 @@ export interface Context {
    * line are indented under the text. Dim rows explain the others.
    */
   print(line: string, heading?: string, role?: "dim"): void;
+  /** Leaves the room, or asks whether to. `action` is what the user did to leave, and may do again to confirm. */
+  leave(action: string): void;
   /** Undefined in plain mode, where commands that need a screen are refused. */
   readonly screen?: {
     /** The width of the terminal. */

@@ -10,6 +10,7 @@ import { cut } from "../text/width.ts";
 import { liveColumns, liveHeight, type LiveRows } from "./anchor.ts";
 import type { GroupedNotices } from "./grouped_notices.ts";
 import type { Ignored } from "./ignored.ts";
+import type { LeaveQuestion } from "./leave_question.ts";
 import { INDENT, type Page } from "./rows.ts";
 import { choiceRows, searchLine, statusLine } from "./statusline.ts";
 import { paint } from "./theme.ts";
@@ -50,6 +51,7 @@ export class LiveArea {
   readonly #transcript: Transcript;
   readonly #grouped: GroupedNotices;
   readonly #ignored: Ignored;
+  readonly #leaveQuestion: LeaveQuestion;
   /** The status line that was laid out last. */
   #status = "";
   /** Size of `text` in bytes, so that each text is encoded once. */
@@ -62,6 +64,7 @@ export class LiveArea {
       transcript: Transcript;
       grouped: GroupedNotices;
       ignored: Ignored;
+      leaveQuestion: LeaveQuestion;
     },
   ) {
     this.#room = parts.room;
@@ -69,6 +72,7 @@ export class LiveArea {
     this.#transcript = parts.transcript;
     this.#grouped = parts.grouped;
     this.#ignored = parts.ignored;
+    this.#leaveQuestion = parts.leaveQuestion;
   }
 
   layOut(state: LiveState): LiveRows {
@@ -77,6 +81,7 @@ export class LiveArea {
     const most = liveHeight(height);
     const waiting = this.#waitingRows(page, most);
     this.#status = this.#statusLine(state);
+    const role = this.#leaveQuestion.text() === undefined ? "dim" : "error";
     // The cursor cannot go back to a row that has scrolled away.
     const free = Math.max(1, most - waiting.length - 1);
     // Above the edited line, not below it: see `LiveRows`.
@@ -85,7 +90,7 @@ export class LiveArea {
     const view = this.#editor.render(Math.max(2, columns - PROMPT.length), fits);
     const input = view.rows.map((row, i) => (view.first + i === 0 ? PROMPT : INDENT) + row);
     return {
-      rows: [...waiting, paint(this.#status, page.palette.dim), ...choice, ...input],
+      rows: [...waiting, paint(this.#status, page.palette[role]), ...choice, ...input],
       row: waiting.length + 1 + choice.length + view.row,
       before: input[view.row]!.slice(0, PROMPT.length) + view.before,
     };
@@ -127,6 +132,8 @@ export class LiveArea {
 
   #statusLine({ page, now, unread }: LiveState): string {
     const most = liveColumns(page.columns);
+    const question = this.#leaveQuestion.text(most);
+    if (question !== undefined) return question;
     if (this.hint !== undefined) return cut(printable(this.hint), most);
     if (this.isLeaving) return cut("leaving; Ctrl-C to leave at once", most);
     const { search } = this.#editor;

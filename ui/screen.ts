@@ -32,6 +32,7 @@ import { expand } from "./expand.ts";
 import { follow } from "./follow.ts";
 import { GroupedNotices } from "./grouped_notices.ts";
 import { KeyReader } from "./key_reader.ts";
+import { type Hosting, LeaveQuestion } from "./leave_question.ts";
 import { LiveArea, type LiveState } from "./live_area.ts";
 import { shownAt } from "./notices.ts";
 import { PictureStage } from "./picture_stage.ts";
@@ -93,6 +94,7 @@ export class Screen {
   readonly #transcript = new Transcript();
   readonly #grouped: GroupedNotices;
   readonly #area: LiveArea;
+  readonly #leaveQuestion: LeaveQuestion;
   readonly #anchor: Anchor;
   readonly #attention: Attention;
   /** The theme for the terminal's background; undefined if the terminal has not reported its colour. */
@@ -124,6 +126,8 @@ export class Screen {
       files?: Files;
       emoji?: Emoji;
       pictures?: Viewer;
+      /** What happens to the room when this user leaves; undefined: nothing. */
+      hosting?: Hosting;
       /** Called when the terminal has gone. The screen leaves the room then. */
       onHangUp?: () => void;
     },
@@ -149,6 +153,7 @@ export class Screen {
       preferences: this.#preferences,
       environment: this.#environment,
     });
+    this.#leaveQuestion = new LeaveQuestion(room, options.hosting);
     this.#context = {
       room,
       preferences: this.#preferences,
@@ -157,6 +162,7 @@ export class Screen {
       emoji: options.emoji,
       now: () => this.#clock.now(),
       print: (line, heading, role) => this.#answer(line, { heading, role }),
+      leave: (action) => this.#leave(action),
       screen: {
         get columns() {
           return options.tty.size().columns;
@@ -195,6 +201,7 @@ export class Screen {
       transcript: this.#transcript,
       grouped: this.#grouped,
       ignored: this.#preferences.ignored,
+      leaveQuestion: this.#leaveQuestion,
     });
     this.#anchor = new Anchor({
       tty: this.#tty,
@@ -379,6 +386,8 @@ export class Screen {
     this.#area.choice = [];
     if (key.type === "press" && key.key === "ctrl-z") return void this.#suspend();
     const request = this.#editor.onKey(key);
+    if (request?.type === "submit") this.#leaveQuestion.typed(request.text, true);
+    else if (request?.type !== "leave") this.#leaveQuestion.typed(this.#editor.text, false);
     switch (request?.type) {
       case "submit":
         return this.#submit(request.text);
@@ -392,7 +401,7 @@ export class Screen {
         this.#area.hint = "Ctrl-C again to leave, Ctrl-Y to get the line back";
         return;
       case "leave":
-        return this.#leave();
+        return this.#leave(key.type === "press" && key.key === "ctrl-d" ? "Ctrl-D" : "Ctrl-C");
       case "clear-screen":
         return this.#clearScreen();
       case "full":
@@ -419,8 +428,9 @@ export class Screen {
     if (hint !== undefined) this.#answer(hint, { role: "dim" });
   }
 
-  /** Leaves the room. The second time, does not wait until the goodbye has been sent. */
-  #leave(): void {
+  /** Leaves the room; a host with others inside is asked first. Again: does not wait until the goodbye has been sent. */
+  #leave(action: string): void {
+    if (!this.#leaveQuestion.confirms(action)) return;
     if (this.#area.isLeaving) return this.#ended.resolve({ reason: "left" });
     this.#area.isLeaving = true;
     this.#room.leave();

@@ -1353,6 +1353,50 @@ Deno.test("Screen: a second Ctrl-C leaves without waiting for the goodbye", asyn
   await assertRestored(tty);
 });
 
+Deno.test("Screen: a host with others inside is asked once before it leaves, by each way to leave", async () => {
+  for (const [input, action] of [["\x03", "Ctrl-C"], ["\x04", "Ctrl-D"], ["/quit\r", "/quit"]]) {
+    for (const again of ["\x03", "\x04", "/quit\r"]) {
+      const { tty, room } = setUp(80, 24, { hosting: "closes" });
+      await tty.type(input!);
+      assertEquals((await tty.rows()).slice(-2), [
+        `Leaving closes the room for 1 other; ${action} again to close it`,
+        ">",
+      ]);
+      assertEquals(room.leaves, 0);
+      await tty.type(again);
+      assertEquals(room.leaves, 1);
+      assertEquals((await tty.rows()).at(-2), "leaving; Ctrl-C to leave at once");
+    }
+  }
+});
+
+Deno.test("Screen: the question of a host fits into 40 columns; a hang-up is not asked", async () => {
+  const { tty, room } = setUp(40, 20, { hosting: "closes" });
+  await tty.type("\x03");
+  assertEquals(await tty.rows(), ["Ctrl-C again closes it for 1 other", ">"]);
+  tty.typeLast(null);
+  await tty.drawn();
+  assertEquals(room.leaves, 1);
+});
+
+Deno.test("Screen: any other key cancels the question of a host, and does what it always does", async () => {
+  for (const input of ["x", "\x1b[A", "hi\r", "x\x03", "/who\r", "/qx", "\x0c"]) {
+    const { tty, room } = setUp(80, 24, { hosting: "closes" });
+    await tty.type("\x03");
+    await tty.type(input);
+    const text = (await tty.rows()).join("\n");
+    assert(!text.includes("Leaving closes"), text);
+    await tty.type("\x15\x03");
+    assertEquals([input, room.leaves], [input, 0]);
+    assertStringIncludes((await tty.rows()).at(-2)!, "Leaving closes");
+    // Reports of the terminal are no keys of the user.
+    await tty.type("\x1b[O\x1b[I");
+    await tty.type("\x03");
+    assertEquals([input, room.leaves], [input, 1]);
+    await tty.drawn();
+  }
+});
+
 Deno.test("Screen: when the room has ended, shows the reason and unsent messages", async () => {
   const cases: [Ending, string][] = [
     [{ reason: "stopped" }, "09:05 the room is closed: the server has stopped"],

@@ -30,6 +30,7 @@ export class TypedLines {
   readonly #clock: Clock;
   readonly #keys: KeyReader;
   readonly #interrupt: () => void;
+  readonly #typed: ((line: string) => void) | undefined;
   readonly #encoder = new TextEncoder();
   #line = "";
   /** Whether the line is on the screen, and the cursor at its end. */
@@ -37,6 +38,8 @@ export class TypedLines {
   /** Complete lines, each with its end. */
   #waiting = "";
   #bytes: Uint8Array = new Uint8Array();
+  /** Ctrl-D, which the reader has not got yet. */
+  #isAtEnd = false;
   #ended = false;
   #isOpen = true;
   #news = Promise.withResolvers<void>();
@@ -47,12 +50,18 @@ export class TypedLines {
   readonly #stopListening: () => void;
   #cancelRepeat: (() => void) | undefined;
 
-  /** @param interrupt called for Ctrl-C, which is a key in raw mode */
-  constructor(options: { tty: Tty; clock: Clock; interrupt: () => void }) {
-    const { tty, clock, interrupt } = options;
+  /**
+   * @param interrupt called for Ctrl-C, which is a key in raw mode
+   * @param typed called with the line so far after each key that edits it
+   */
+  constructor(
+    options: { tty: Tty; clock: Clock; interrupt: () => void; typed?: (line: string) => void },
+  ) {
+    const { tty, clock, interrupt, typed } = options;
     this.#tty = tty;
     this.#clock = clock;
     this.#interrupt = interrupt;
+    this.#typed = typed;
     // Keys are read while lines wait, too: Ctrl-C must work.
     const read = () => this.#full?.promise.then(() => tty.read()) ?? tty.read();
     this.#keys = new KeyReader({ read }, clock, {
@@ -66,9 +75,13 @@ export class TypedLines {
     this.#keys.run().catch((error) => this.#fail(error));
   }
 
-  /** Fills the buffer with complete lines; null at Ctrl-D, and when the terminal has gone. */
+  /**
+   * Fills the buffer with complete lines; null at Ctrl-D, and when the terminal has gone. After Ctrl-D more can be read,
+   * as from any terminal.
+   */
   async read(buffer: Uint8Array): Promise<number | null> {
-    while (this.#bytes.length === 0 && this.#waiting === "" && !this.#ended) {
+    const isEmpty = () => this.#bytes.length === 0 && this.#waiting === "";
+    while (isEmpty() && !this.#isAtEnd && !this.#ended) {
       await this.#news.promise;
     }
     if (this.#failure !== undefined) throw this.#failure;
@@ -78,7 +91,10 @@ export class TypedLines {
       this.#full?.resolve();
       this.#full = undefined;
     }
-    if (this.#bytes.length === 0) return null;
+    if (this.#bytes.length === 0) {
+      this.#isAtEnd = false;
+      return null;
+    }
     const count = Math.min(buffer.length, this.#bytes.length);
     buffer.set(this.#bytes.subarray(0, count));
     this.#bytes = this.#bytes.subarray(count);
@@ -154,8 +170,9 @@ export class TypedLines {
         this.#line = "";
         return this.#interrupt();
       case "ctrl-d":
-        if (this.#line === "") this.#end();
-        return;
+        if (this.#line !== "") return;
+        this.#isAtEnd = true;
+        return this.#wake();
       case "ctrl-z":
         return void this.#suspend().catch((error) => this.#fail(error));
     }
@@ -165,12 +182,14 @@ export class TypedLines {
     const fits = withoutHalfPair(text.slice(0, MAX_LINE - this.#line.length));
     this.#line += fits;
     this.#tty.write(shown(fits));
+    this.#typed?.(this.#line);
   }
 
   /** Keeps the beginning of the line, up to `end`. */
   #keep(end: number): void {
     this.#tty.write(RUB_OUT.repeat(width(shown(this.#line.slice(end)))));
     this.#line = this.#line.slice(0, end);
+    this.#typed?.(this.#line);
   }
 
   #enter(): void {

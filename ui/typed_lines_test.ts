@@ -96,7 +96,10 @@ Deno.test("TypedLines: Ctrl-C interrupts, Ctrl-D in an empty line and a closed w
   await tty.type("one\r\x03two\r");
   assertEquals([interrupts(), await read(4), await read()], [2, "one\n", "two\n"]);
   await tty.type("last\r\x04");
-  assertEquals([await read(), await read(), await read()], ["last\n", null, null]);
+  assertEquals([await read(), await read()], ["last\n", null]);
+  // As in any terminal, it goes on after that for a reader who does.
+  await tty.type("more\r");
+  assertEquals(await read(), "more\n");
   typed.close();
   const closed = setUp();
   closed.tty.typeLast(null);

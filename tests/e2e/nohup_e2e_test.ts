@@ -75,6 +75,41 @@ withNohup("nohup chat serve: the room goes on when the terminal is closed", asyn
   assertMatch(await server.output.all(), /\nchat: stopped\n$/);
 });
 
+withNohup(
+  "nohup chat serve --join: the room goes on without its screen when the terminal is closed",
+  async () => {
+    await using server = await Background.start(
+      ...["serve", "--join", "--port", "0", "--cipher", "xor", "--name", "anna", "--stay"],
+    );
+    const [, port] = /:(\d+)$/.exec(await server.output.lineLike(/^listening /))!;
+    await using ben = await Guest.join({ port: Number(port) }, "ben");
+    await server.hangUp();
+    await ben.say("still here?");
+    server.signal("SIGTERM");
+    const { ending } = await ben.next("ended");
+    assertEquals(ending.reason, "stopped");
+  },
+);
+
+// On macOS nohup keeps the terminal as the input.
+const withUnreadableInput = Deno.build.os === "linux" ? Deno.test : Deno.test.ignore;
+
+withUnreadableInput(
+  "nohup chat serve --join: without --stay, its member leaves, and the room goes on",
+  async () => {
+    await using server = await Background.start(
+      ...["serve", "--join", "--port", "0", "--cipher", "xor", "--name", "anna"],
+    );
+    const [, port] = /:(\d+)$/.exec(await server.output.lineLike(/^listening /))!;
+    await server.output.lineLike(/^chat: the room goes on without the screen; SIGTERM closes it$/);
+    await server.hangUp();
+    await using ben = await Guest.join({ port: Number(port) }, "ben");
+    await ben.say("still here?");
+    server.signal("SIGTERM");
+    assertEquals((await ben.next("ended")).ending.reason, "stopped");
+  },
+);
+
 withNohup("nohup chat join --stay: stays without input when the terminal is closed", async () => {
   await using room = new TestRoom();
   await using ben = await Guest.join(room, "ben");

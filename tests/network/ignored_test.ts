@@ -21,6 +21,7 @@ function watch(guest: Guest, ignored: Ignored) {
     preferences: new Preferences({}, ignored),
     saved: new SavedTranscript(),
     now,
+    leave: () => guest.client.leave(),
     print: (line) => void lines.push(line),
   };
   guest.on = (event) => {

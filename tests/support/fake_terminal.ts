@@ -8,6 +8,7 @@ import type { Ending, RoomEvent, Transfer } from "../../room.ts";
 import type { Environment } from "../../terminal/environment.ts";
 import type { Tty } from "../../terminal/tty.ts";
 import type { Preferences } from "../../ui/preferences.ts";
+import type { Hosting } from "../../ui/leave_question.ts";
 import { Screen } from "../../ui/screen.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { FakeRoom, OFFER } from "./fake_room.ts";
@@ -155,6 +156,7 @@ interface ScreenOptions {
   preferences?: Preferences;
   environment?: Environment;
   pictures?: Viewer;
+  hosting?: Hosting;
   unicode?: "6" | "11";
 }
 

@@ -39,6 +39,6 @@ export const ROOM: readonly SlashCommand[] = [
     name: "quit",
     args: "",
     help: "leaves the room",
-    run: ({ room }) => room.leave(),
+    run: ({ leave }) => leave("/quit"),
   },
 ];
