@@ -417,6 +417,8 @@ export function findPerson(
   who: string | number,
 ): Person | "nobody" | "several" {
   if (typeof who === "number") return members.find((m) => m.id === who) ?? "nobody";
+  // Members without a valid name are found by their ids only.
+  if (who === "") return "nobody";
   const name = who.normalize("NFC");
   // Names cannot contain `(!)`, so this cannot match the mark of another member.
   const exact = members.find((m) =>

@@ -33,7 +33,7 @@ Deno.test("findPerson: by name, by name and id, by #id, and by id", () => {
     ["bob#4", "nobody"],
     ["1", "nobody"],
     ["#7", "nobody"],
-    ["", "several"],
+    ["", "nobody"],
     [0, "nobody"],
     [7, "nobody"],
   ];

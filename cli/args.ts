@@ -125,14 +125,14 @@ export function parseCommand(
       const named = address !== undefined && looksLikeAddress(address);
       const words = [...(named ? positionals.slice(1) : positionals), ...text];
       const message = words.length === 0 ? undefined : words.join(" ");
-      if (message === "") throw new UsageError("Cannot send an empty message");
+      if (message?.trim() === "") throw new UsageError("Cannot send an empty message");
       const files = lists.get("file") ?? [];
       if (files.length > 0 && message !== undefined) {
         throw new UsageError("Cannot send a file and a text at once: choose one", {
           hint: "To send several files, write --file before each of them",
         });
       }
-      const lone = ["to", "partial", "file-rate"].find((name) => options.has(name));
+      const lone = ["partial", "file-rate"].find((name) => options.has(name));
       if (lone !== undefined && files.length === 0) {
         throw new UsageError(`Cannot use --${lone} without --file`);
       }

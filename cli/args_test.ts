@@ -1044,6 +1044,7 @@ Deno.test("parseCommand: send takes everything after the first -- as text, optio
 
 Deno.test("parseCommand: send refuses an empty text, and reads stdin only without one", () => {
   assertRefused(["send", ""], "Cannot send an empty message", undefined);
+  assertRefused(["send", " ", ""], "Cannot send an empty message", undefined);
   assertRefused(["send", "a.b", ""], "Cannot send an empty message", undefined);
   assertEquals(parse(words("send --")), SEND);
 });
@@ -1356,6 +1357,8 @@ Deno.test("parseCommand: --downloads, --accept and --ask-above for join, --file 
   });
   const one = { ...SEND, files: ["a.txt"] };
   assertEquals(parse(words("send --file a.txt --to bob")), { ...one, to: "bob" });
+  assertEquals(parse(words("send --to bob hi")), { ...SEND, to: "bob", text: "hi" });
+  assertEquals(parse(words("send --to bob")), { ...SEND, to: "bob" });
   assertEquals(parse(words("send --file a.txt --partial")), { ...one, partial: true });
   // In this order; a name may have a comma.
   const several = { ...SEND, files: ["b", "a,c", "b"] };
@@ -1368,7 +1371,7 @@ Deno.test("parseCommand: --downloads, --accept and --ask-above for join, --file 
   const refused: Record<string, string> = {
     "join --accept some": 'Unknown value of --accept "some"; use ask, known, all or none',
     "send --file a.txt hi": "Cannot send a file and a text at once",
-    "send --to bob hi": "Cannot use --to without --file",
+    "send --to= hi": "Cannot use --to without a value",
     "send --partial hi": "Cannot use --partial without --file",
     "send --file-rate 1M hi": "Cannot use --file-rate without --file",
     "join --ask-above many": 'Cannot use --ask-above "many"',

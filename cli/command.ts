@@ -121,7 +121,7 @@ export type Command =
     text: string | undefined;
     /** Files and folders. */
     files: readonly string[];
-    /** The member that the files are for; undefined: all members. */
+    /** The member that the text or the files are for; undefined: all members. */
     to: string | undefined;
     /** The exit code does not report what is left out of folders. */
     partial: boolean;

@@ -299,7 +299,7 @@ and with --stay, otherwise for 60 seconds; with --retry 0, not at all.`,
   },
   send: {
     synopsis: "chat send [HOST[:PORT]] [OPTION...] [--] [TEXT...]",
-    summary: "send one message and leave",
+    summary: "send one message, or files, and leave",
     operands: [ADDRESS, { name: "TEXT", kind: "text" }],
     options: {
       ...SPEAKER,
@@ -310,14 +310,19 @@ and with --stay, otherwise for 60 seconds; with --retry 0, not at all.`,
         repeats: true,
         help: "offer a file or folder until a member has it; repeat it for several",
       },
-      to: { value: { name: "MEMBER", kind: "text" }, help: "with --file: only to this member" },
+      to: {
+        value: { name: "MEMBER", kind: "text" },
+        help: "send only to this member: a direct message, or with --file, files",
+      },
       partial: { help: "with --file: exit code 0 even if something in a folder cannot be sent" },
       "file-rate": { ...FILE_RATE, help: `with --file: ${FILE_RATE.help}` },
       help: HELP,
     },
     notes:
-      `Without TEXT, stdin is the message. Exit code 0 means that the room has accepted it. If the
-connection is lost, the client tries to reconnect for 60 seconds, or as long as --retry says.
+      `Without TEXT, stdin is the message. Exit code 0 means that the room has accepted it. With --to, it
+means that the server keeps it for MEMBER, who may be away; if MEMBER is not in the room, nothing
+is sent, and the exit code is 1. If the connection is lost, the client tries to reconnect for 60
+seconds, or as long as --retry says.
 The first word is the address if it is localhost; or if it contains a dot or a colon, does not end
 in one, and has only characters of addresses. Everything after -- is TEXT.`,
     example: "make 2>&1 | tail -n 20 | chat send --name builder",

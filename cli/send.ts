@@ -1,11 +1,14 @@
-// chat send: sends one message, or offers files, and leaves. It has no screen: stderr shows the progress.
+// chat send: sends one message, to the room or to one member, or offers files, and leaves. It has no screen: stderr shows the progress.
 
 import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
 import { toText } from "@std/streams/to-text";
+import type { Client } from "../client.ts";
 import { ChatError, TerminalGone } from "../errors.ts";
 import { MAX_FRAME } from "../protocol.ts";
 import type { RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
+import { laterText } from "../ui/member_lists.ts";
+import { notDelivered } from "../ui/notices.ts";
 import { plainLines } from "../ui/plain_lines.ts";
 import { offerSentence, ProgressLines } from "../ui/transfer_text.ts";
 import { admit, SCRIPT_RETRY_MS } from "./admit.ts";
@@ -31,6 +34,7 @@ export async function send(command: SendCommand, system: System): Promise<number
   const name = chosenName(speaker, settings);
   // If it is killed, or loses its connection in the last moment, it has left.
   const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS, { brief: true });
+  if (command.to !== undefined) return await sendTo(system, client, command.to, text);
   const ref = client.say(text);
   let accepted = false;
   await client.run((event) => {
@@ -40,6 +44,34 @@ export async function send(command: SendCommand, system: System): Promise<number
     }
   });
   return accepted ? DONE : reportEnding(system, client.ending!, client.info.address, 1);
+}
+
+/** Sends a direct message; returns the exit code. If the receiver is not in the room, nothing is sent to anybody. */
+async function sendTo(system: System, client: Client, to: string, text: string): Promise<number> {
+  let ref: number | undefined;
+  let code: number | undefined;
+  const leave = (exitCode: number) => {
+    code = exitCode;
+    client.leave();
+  };
+  await client.run((event) => {
+    // Only a complete list of members shows who is in the room.
+    if (event.type === "members" && ref === undefined && code === undefined) {
+      try {
+        ref = client.tell(to, text);
+      } catch (error) {
+        leave(report(system, error));
+      }
+    } else if (event.type === "delivered" && event.ref === ref) {
+      const later = laterText(event, system.now());
+      if (later !== undefined) note(system, `chat: ${printable(later)}`);
+      leave(DONE);
+    } else if (event.type === "undelivered" && event.ref === ref) {
+      note(system, `chat: error: Cannot send this message: ${printable(notDelivered(event))}`);
+      leave(FAILED);
+    }
+  });
+  return code ?? reportEnding(system, client.ending!, client.info.address, 1);
 }
 
 /**
@@ -157,6 +189,8 @@ async function readMessage(system: System): Promise<string> {
   // A text that breaks off because its window was closed is not what somebody wanted to send.
   if (hasGone()) throw gone();
   text = text.replace(/\r?\n$/, "");
-  if (text === "") throw new ChatError("Cannot send an empty message: give TEXT, or text on stdin");
+  if (text.trim() === "") {
+    throw new ChatError("Cannot send an empty message: give TEXT, or text on stdin");
+  }
   return text;
 }

@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { encodeFrame, MAX_FRAME, Type } from "../protocol.ts";
+import { AckOutcome, encodeAck, encodeFrame, encodeHave, MAX_FRAME, Type } from "../protocol.ts";
+import { encodeProfile } from "../protocol/envelope.ts";
 import { FakeSystem } from "../tests/support/fake_system.ts";
 import { within } from "../tests/support/async.ts";
 import { MemoryDisk } from "../tests/support/memory_disk.ts";
 import { posix } from "../tests/support/real_files.ts";
-import { admitTo, Guest, Impostor, KEY, TestRoom } from "../tests/support/loopback.ts";
+import { admitTo, Guest, Impostor, KEY, Raw, TestRoom, xor } from "../tests/support/loopback.ts";
 
 const addressOf = ({ port }: { port: number }) => `127.0.0.1:${port}`;
 
@@ -127,6 +128,95 @@ Deno.test("send: exits with 1 if the server ends before it confirms the message"
     system.stderr.text,
     /^chat: error: Cannot stay in the room: .*; 1 of your messages was not confirmed\n$/,
   );
+});
+
+Deno.test("send --to: sends arguments or stdin to one member only, who may have the sender's name, silently", async () => {
+  await using room = new TestRoom();
+  await using ben = await Guest.join(room, "ben");
+  await using cyd = await Guest.join(room, "cyd");
+  // From another window of the same user.
+  for (const name of ["anna", "ben"]) {
+    for (const how of ["arguments", "stdin"]) {
+      using system = new FakeSystem();
+      system.stdin.type("it is\ndone\n");
+      system.stdin.end();
+      const words = how === "stdin" ? [] : ["it is\ndone"];
+      const args = ["send", addressOf(room), "--name", name, "--to", "ben", ...words];
+      assertEquals(await system.run(...args), 0, system.stderr.text);
+      assertEquals([system.stdout.text, system.stderr.text], ["", ""]);
+      const { from, text } = await ben.next("direct");
+      assertEquals([from.name.replace(/#\d+$/, ""), text], [name, "it is\ndone"]);
+      await cyd.next("left");
+    }
+  }
+  const texts = [ben, cyd].map(({ events }) => events.filter(({ type }) => type === "message"));
+  assertEquals(texts, [[], []]);
+});
+
+Deno.test("send --to: sends nothing if nobody or several are meant, and exits with 1 and the reason", async () => {
+  await using room = new TestRoom();
+  await using ben = await Guest.join(room, "ben");
+  await using _ = await Guest.join(room, "ben");
+  const cases: Record<string, RegExp> = {
+    eve: /^chat: error: Cannot send to "eve": no member has that name\nchat: hint: .*chat join/,
+    ben:
+      /^chat: error: Cannot send to "ben": several members have that name\nchat: hint: Say which: ben#1, ben#2\n$/,
+    anna: /^chat: error: Cannot send a message to yourself\n$/,
+  };
+  for (const [to, reason] of Object.entries(cases)) {
+    using system = new FakeSystem();
+    const args = ["send", addressOf(room), "--name", "anna", "--to", to, "psst"];
+    assertEquals([await system.run(...args), system.stdout.text], [1, ""]);
+    assertMatch(system.stderr.text, reason);
+    await ben.next("left");
+  }
+  assert(ben.events.every(({ type }) => type !== "message" && type !== "direct"));
+});
+
+Deno.test("send --to: a member that is away gets it later, which it says", async () => {
+  await using room = new TestRoom({ graceMs: 60_000 });
+  await using cyd = await Guest.join(room, "cyd");
+  await using raw = await Raw.connect(room);
+  await raw.hello(xor.seal(encodeProfile({ name: "ben" })));
+  // A member that has confirmed what it has read keeps its session.
+  await raw.write(encodeHave(0));
+  await cyd.next("joined");
+  raw.conn.close();
+  await cyd.next("away");
+  using system = new FakeSystem();
+  const args = ["send", addressOf(room), "--name", "anna", "--to", "ben", "psst"];
+  assertEquals(await system.run(...args), 0, system.stderr.text);
+  assertMatch(system.stderr.text, /^chat: ben has been away .*and gets this on return\n$/);
+});
+
+Deno.test("send --to: exits with 1 if the server does not take it, with the reason", async () => {
+  const greeting = { version: 1, cipher: "xor", key: String(KEY), maxFrame: MAX_FRAME };
+  const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  const profile = (name: string) => xor.seal(encodeProfile({ name }));
+  const cases = [
+    [AckOutcome.BUSY, "too many messages are waiting for ben; try again later"],
+    [AckOutcome.GONE, "ben has left"],
+  ] as const;
+  for (const [outcome, reason] of cases) {
+    await using server = new Impostor(async (raw) => {
+      const welcome = { room: 0, own: 0, members: 1 };
+      await admitTo(raw, encodeFrame(Type.GREETING, 0, json(greeting)), 2, welcome);
+      await raw.write(
+        encodeFrame(Type.MEMBER, 1, profile("ben")),
+        encodeFrame(Type.JOINED, 2, profile("anna")),
+      );
+      const { id } = await raw.frameOf(Type.MESSAGE);
+      await raw.write(encodeAck(id, { count: 1, outcome }));
+      await raw.frameOf(Type.BYE);
+    });
+    using system = new FakeSystem();
+    const args = ["send", addressOf(server), "--name", "anna", "--to", "ben", "psst"];
+    assertEquals(await system.run(...args), 1);
+    assertEquals(
+      system.stderr.text,
+      `chat: error: Cannot send this message: not delivered: ${reason}\n`,
+    );
+  }
 });
 
 Deno.test("send --file: waits until a member has received the file, and reports it on stderr", async () => {
