@@ -105,8 +105,8 @@ declare module "@std/streams/to-text" {
   export function toText(stream: ReadableStream<string | Uint8Array>): Promise<string>;
 }
 
-declare module "@std/text/closest-string" {
-  export function closestString(givenWord: string, possibleWords: readonly string[]): string;
+declare module "@std/text/levenshtein-distance" {
+  export function levenshteinDistance(str1: string, str2: string): number;
 }
 
 declare module "@std/msgpack/encode" {

@@ -1,7 +1,6 @@
 // Parses the command line into a typed command, strictly: every word is used or refused. It prints nothing and
 // touches no file.
 
-import { closestString } from "@std/text/closest-string";
 import { MIN_FILE_RATE } from "../client/file_rate.ts";
 import { UsageError } from "../errors.ts";
 import { DEFAULT_PORT } from "../protocol.ts";
@@ -61,8 +60,10 @@ import {
   VIEW,
 } from "./options.ts";
 import { splitArgs } from "./split_args.ts";
+import { verbHint } from "./usage_hints.ts";
 import { usage, verbUsage } from "./usage.ts";
 import {
+  didYouMean,
   isOneOf,
   listWords,
   parseDuration,
@@ -433,9 +434,10 @@ function parseScreen(
 function parseFiles(options: Map<string, string>): FileOptions {
   const accept = options.get("accept") ?? "ask";
   if (!isOneOf(ACCEPT, accept)) {
-    throw new UsageError(unknown("value of --accept", accept, ACCEPT), {
-      hint: `Did you mean: --accept ${closestString(accept, ACCEPT)}?`,
-    });
+    throw new UsageError(
+      unknown("value of --accept", accept, ACCEPT),
+      didYouMean("--accept", accept, ACCEPT),
+    );
   }
   return {
     downloads: options.get("downloads"),
@@ -501,9 +503,10 @@ function parseShell([shell, extra]: string[]): Shell {
   }
   if (extra !== undefined) throw tooMany(extra, "chat completions takes one shell");
   if (isOneOf(SHELLS, shell)) return shell;
-  throw new UsageError(unknown("shell", shell, SHELLS), {
-    hint: `Did you mean: chat completions ${closestString(shell, SHELLS)}?`,
-  });
+  throw new UsageError(
+    unknown("shell", shell, SHELLS),
+    didYouMean("chat completions", shell, SHELLS),
+  );
 }
 
 function parseRetry(options: Map<string, string>): Retry {
@@ -515,10 +518,7 @@ function parseRetry(options: Map<string, string>): Retry {
 
 function checkVerb(verb: string): VerbName {
   if (Object.hasOwn(VERBS, verb)) return verb as VerbName;
-  const hint = verb.startsWith("-")
-    ? "The command comes first. See: chat --help"
-    : `Did you mean: chat ${closestString(verb, Object.keys(VERBS))}? See: chat --help`;
-  throw new UsageError(`Unknown command "${printable(verb)}"`, { hint });
+  throw new UsageError(`Unknown command "${printable(verb)}"`, { hint: verbHint(verb) });
 }
 
 function tooMany(extra: string, takes: string): UsageError {

@@ -568,8 +568,48 @@ Deno.test("parseCommand: refuses an unknown option, and suggests the nearest one
   refused("join -name bob", "-name", "name");
   refused("serve --prot 80", "--prot", "port");
   refused("serve --keys", "--keys", "key");
-  refused("join -hx", "-hx", "help");
   refused("join -h=1", "-h=1", "help");
+  // The beginning of a name, of several, and other programs' names.
+  refused("join --down", "--down", "downloads");
+  refused("serve --keep-f 3", "--keep-f", "keep-for");
+  refused("serve --max-p 3", "--max-p", "max-per-address or --max-pending");
+  refused("join --nick bob", "--nick", "name");
+  refused("join --user=bob", "--user", "name");
+  refused("serve --bind 0.0.0.0", "--bind", "host");
+  refused("serve -p 80", "-p", "port");
+  refused("identity --passphrase x", "--passphrase", "passphrase-file");
+});
+
+Deno.test("parseCommand: of an unknown option without a near one, says only where they are listed", () => {
+  for (const flag of ["-hx", "--abc", "--\x1b[2J", `--${"name".repeat(10)}`]) {
+    const error = assertThrows(() => parse(["join", flag]), UsageError, "Unknown option ");
+    assertEquals(error.hint, "See: chat join --help");
+  }
+  // `color` is no option of a command without themes.
+  const error = assertThrows(() => parse(["crack", "--color"]), UsageError);
+  assertEquals(error.hint, "See: chat crack --help");
+});
+
+Deno.test("parseCommand: says how to write the address and the code, which are no options", () => {
+  const hintOf = (line: string) => assertThrows(() => parse(words(line)), UsageError).hint;
+  for (const option of ["--port 2428", "--port=2428", "-p 2428", "--host x", "--server x"]) {
+    assertEquals(
+      hintOf(`join ${option}`),
+      "Write the address without an option: chat join HOST:PORT",
+    );
+    assertEquals(
+      hintOf(`send ${option}`),
+      "Write the address without an option: chat send HOST:PORT",
+    );
+  }
+  for (const verb of ["serve", "join", "send"]) {
+    for (const option of ["--code a", "--code=a", "--password a"]) {
+      assertEquals(
+        hintOf(`${verb} ${option}`),
+        "Set CHAT_CODE, or name a file with the code: --code-file FILE",
+      );
+    }
+  }
 });
 
 Deno.test("parseCommand: refuses inherited property names and options of other verbs", () => {
@@ -594,7 +634,7 @@ Deno.test("parseCommand: quotes input without control characters", () => {
   assertRefused(
     ["join", "--\x1b[2J"],
     'Unknown option "--␛[2J" for chat join',
-    "Did you mean --name? See: chat join --help",
+    "See: chat join --help",
   );
   assertRefused(
     ["join", "a\nb"],
@@ -604,7 +644,10 @@ Deno.test("parseCommand: quotes input without control characters", () => {
 });
 
 Deno.test("parseCommand: refuses an unknown verb, and suggests the nearest one", () => {
-  const nearest = { sevre: "serve", jion: "join", sned: "send" };
+  const nearest = {
+    ...{ sevre: "serve", jion: "join", sned: "send", id: "identity" },
+    ...{ connect: "join", open: "serve", Join: "join", se: "serve or chat send" },
+  };
   for (const [typed, verb] of Object.entries(nearest)) {
     assertRefused(
       [typed],
@@ -612,6 +655,12 @@ Deno.test("parseCommand: refuses an unknown verb, and suggests the nearest one",
       `Did you mean: chat ${verb}? See: chat --help`,
     );
   }
+  assertRefused(["nothing"], 'Unknown command "nothing"', "See: chat --help");
+  assertRefused(
+    ["192.0.2.7:2429"],
+    'Unknown command "192.0.2.7:2429"',
+    "Write: chat join 192.0.2.7:2429",
+  );
   const first = "The command comes first. See: chat --help";
   assertRefused(["--json", "join"], 'Unknown command "--json"', first);
   assertThrows(() => parse(["constructor"]), UsageError, 'Unknown command "constructor"');
@@ -886,7 +935,7 @@ Deno.test("parseCommand: completions takes one of three shells", () => {
   assertRefused(
     ["completions", "bsh\n"],
     `Unknown shell "bsh␊"; use ${there}`,
-    "Did you mean: chat completions bash?",
+    "Did you mean: chat completions bash or zsh?",
   );
   assertThrows(() => parse(["completions", "toString"]), UsageError, there);
   assertRefused(
@@ -1038,7 +1087,7 @@ Deno.test("parseCommand: send takes everything after the first -- as text, optio
   assertRefused(
     words("send it is -5"),
     'Unknown option "-5" for chat send',
-    'Did you mean --to? Text that starts with "-" goes after --',
+    'Text that starts with "-" goes after --',
   );
 });
 

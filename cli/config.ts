@@ -1,13 +1,13 @@
 // Parses the config file: its bytes become settings, or an error that names the line. It reads no file. It is loaded
 // only if there is a config file, so that other users do not wait for the parser.
 
-import { closestString } from "@std/text/closest-string";
 import { parse } from "@std/toml/parse";
 import { MIN_FILE_RATE } from "../client/file_rate.ts";
 import { ChatError } from "../errors.ts";
 import { formatSize, sizeOf } from "../server/limits.ts";
 import { nameFault } from "../text/names.ts";
 import { printable } from "../text/printable.ts";
+import { suggested, suggestions } from "../text/suggestions.ts";
 import { NOTIFY, type Notify, type Theme, THEMES, type Time, TIMES } from "../ui/preferences.ts";
 import { MAX_FILE_RATE } from "./options.ts";
 import { listWords } from "./values.ts";
@@ -127,9 +127,10 @@ function wordFault(key: string, value: unknown, words: readonly string[]): Fault
     return { message: `${key} is ${shown(value)}; use ${listWords(words)}, in quotes` };
   }
   if (words.includes(value)) return undefined;
+  const meant = suggested(suggestions(value, words), quoted);
   return {
     message: `unknown ${key} ${quoted(value)}; use ${listWords(words)}`,
-    hint: `Did you mean "${closestString(cut(value), words)}"?`,
+    ...(meant !== undefined && { hint: `Did you mean ${meant}?` }),
   };
 }
 
@@ -160,11 +161,12 @@ export function parseSettings(bytes: Uint8Array, path: string): Settings {
   const keys = Object.keys(SETTINGS);
   for (const key of Object.keys(found)) {
     if (keys.includes(key)) continue;
+    const meant = suggested(suggestions(key, keys));
     throw fault(
       path,
       linesOf(text, key)[0],
       `unknown setting ${quoted(key)}; use ${listWords(keys)}`,
-      `Did you mean ${closestString(cut(key), keys)}?`,
+      meant && `Did you mean ${meant}?`,
     );
   }
   for (const [key, value] of Object.entries(found)) {

@@ -216,9 +216,10 @@ Deno.test("parseSettings: refuses an unknown key, and suggests the nearest one; 
       `, line ${line}: unknown setting "${key}"; ${known}`,
       `Did you mean ${nearest}?`,
     );
-  unknown('theme = "dark"\nthme = "dark"', 2, "thme", "theme");
+  unknown('theme = "dark"\nthme = "dark"', 2, "thme", "theme or time");
+  unknown('down = "~/x"', 1, "down", "downloads");
   unknown("Quiet = true", 1, "Quiet", "quiet");
-  unknown("'no-color' = true", 1, "no-color", "notify");
+  assertThrows(() => parse("'no-color' = true"), ChatError, 'unknown setting "no-color"');
   unknown("[names]\nx = 1", 1, "names", "name");
   unknown("[[ names ]]\nx = 1", 1, "names", "name");
   unknown("names.x = 1", 1, "names", "name");

@@ -572,7 +572,7 @@ Deno.test("serve --join: an invalid config file is an error before the room open
   await assertFails(
     system,
     ["--port", "0", "--join", "--config", config],
-    /line 1: unknown setting "thme"; use name, .*\nchat: hint: Did you mean theme\?\n$/,
+    /line 1: unknown setting "thme"; use name, .*\nchat: hint: Did you mean theme or time\?\n$/,
   );
   assertEquals(roomsOf(system), []);
 });

@@ -2,10 +2,10 @@
 // but not what a value means.
 
 import { parseArgs } from "@std/cli/parse-args";
-import { closestString } from "@std/text/closest-string";
 import { UsageError } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 import { type VerbName, VERBS } from "./options.ts";
+import { optionHint } from "./usage_hints.ts";
 
 /**
  * @returns options by name ("" for those without a value), those that may be given several times with all their values,
@@ -115,11 +115,7 @@ function withoutValue(verb: VerbName, name: string, next?: string): UsageError {
 }
 
 function unknownOption(verb: VerbName, flag: string): UsageError {
-  const nearest = closestString(flag.replace(/^-+/, ""), Object.keys(VERBS[verb].options));
-  const more = verb === "send"
-    ? 'Text that starts with "-" goes after --'
-    : `See: chat ${verb} --help`;
   return new UsageError(`Unknown option "${printable(flag)}" for chat ${verb}`, {
-    hint: `Did you mean --${nearest}? ${more}`,
+    hint: optionHint(verb, flag),
   });
 }

@@ -1,10 +1,10 @@
 // Parses the values of options: words, numbers, sizes. It knows no option by name.
 
-import { closestString } from "@std/text/closest-string";
 import { UsageError } from "../errors.ts";
 import { formatSize, sizeOf } from "../server/limits.ts";
 import { durationOf, formatDuration } from "../text/durations.ts";
 import { printable } from "../text/printable.ts";
+import { suggested, suggestions } from "../text/suggestions.ts";
 
 /**
  * One of `words`, from the option or else from the variable `CHAT_OPTION`; undefined if neither is set.
@@ -21,15 +21,24 @@ export function parseWord<Word extends string>(
   // An empty variable counts as unset.
   const word = options.get(option) ?? (env(variable) || undefined);
   if (word === undefined || isOneOf(words, word)) return word;
-  throw new UsageError(unknown(option, word, words), {
-    hint: options.has(option)
-      ? `Did you mean: --${option} ${closestString(word, words)}?`
-      : `It comes from ${variable}`,
-  });
+  const hint = options.has(option)
+    ? didYouMean(`--${option}`, word, words)
+    : { hint: `It comes from ${variable}` };
+  throw new UsageError(unknown(option, word, words), hint);
 }
 
 export function isOneOf<Word extends string>(words: readonly Word[], word: string): word is Word {
   return (words as readonly string[]).includes(word);
+}
+
+/** The hint about a word that may stand for one of `words`; `before` precedes the word on the command line. */
+export function didYouMean(
+  before: string,
+  word: string,
+  words: readonly string[],
+): { readonly hint?: string } {
+  const meant = suggested(suggestions(word, words));
+  return meant === undefined ? {} : { hint: `Did you mean: ${before} ${meant}?` };
 }
 
 /** The message about a word that an option does not accept. */

@@ -39,7 +39,7 @@ import {
 import { join } from "@std/path/join";
 import { LimitedBytesTransformStream } from "@std/streams/limited-bytes-transform-stream";
 import { toText } from "@std/streams/to-text";
-import { closestString } from "@std/text/closest-string";
+import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { parse } from "@std/toml/parse";
 
 Deno.test("@std/assert: each assertion passes if its condition holds, else it throws an AssertionError", async () => {
@@ -155,8 +155,10 @@ Deno.test("@std/streams: LimitedBytesTransformStream ends or fails at its limit,
   await assertRejects(() => limited(2, true), RangeError);
 });
 
-Deno.test("@std/text/closest-string: closestString finds the word with the smallest distance", () => {
-  assertStrictEquals(closestString("prot", ["host", "port", "key"]), "port");
+Deno.test("@std/text/levenshtein-distance: levenshteinDistance counts inserted, removed and other characters", () => {
+  assertStrictEquals(levenshteinDistance("prot", "port"), 2);
+  assertStrictEquals(levenshteinDistance("hst", "host"), 1);
+  assertStrictEquals(levenshteinDistance("host", "host"), 0);
 });
 
 Deno.test("@std/toml/parse: parse reads all types of values, and throws a SyntaxError with line and column", () => {

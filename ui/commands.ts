@@ -1,8 +1,8 @@
 // The table of commands: `ui/commands/` has them by subject. Finds one by name, and lists them for `/help`. Knows no
 // terminal; plain mode uses the same table. How a line becomes a command and its arguments is in submit.ts.
 
-import { closestString } from "@std/text/closest-string";
 import { ChatError } from "../errors.ts";
+import { suggested, suggestions } from "../text/suggestions.ts";
 import { shortened, type SlashCommand, usage } from "./commands/command.ts";
 import { FILES } from "./commands/files.ts";
 import { PEOPLE } from "./commands/people.ts";
@@ -18,6 +18,7 @@ const PLAIN_COLUMNS = 80;
 
 const HELP: SlashCommand = {
   name: "help",
+  others: ["commands", "?"],
   args: "[COMMAND]",
   help: "lists the commands, or explains one; /help keys lists the keys",
   run(context, name?: string) {
@@ -52,6 +53,16 @@ export const COMMANDS: readonly SlashCommand[] = [
   ...GROUPS.flatMap(({ commands }) => commands),
 ];
 
+/** The names that other programs have for commands, and the names here. They are hints, and never run. */
+const OTHER_NAMES: ReadonlyMap<string, string> = new Map(
+  COMMANDS.flatMap(({ name, others = [] }) => others.map((other) => [other, name] as const)),
+);
+
+/** Whether a word is a command, here or in another program. */
+export function isCommand(name: string): boolean {
+  return OTHER_NAMES.has(name) || COMMANDS.some((c) => c.name === name);
+}
+
 /** The groups of `/help`; without a screen, only the commands that need none. */
 function groupsFor(context: CompletionContext): CommandGroup[] {
   const possible = new Set(commandsFor(context));
@@ -76,9 +87,10 @@ function unknownCommand(name: string): ChatError {
   if (name === "") {
     return new ChatError('Cannot run "/": a command has a name, /help lists them', { hint });
   }
-  const nearest = closestString(name.slice(0, 32), COMMANDS.map((c) => c.name));
-  return new ChatError(
-    `Unknown command "/${shortened(name)}"; did you mean "/${nearest}"?`,
-    { hint },
+  const meant = suggested(
+    suggestions(name, COMMANDS.map((c) => c.name), OTHER_NAMES),
+    (name) => `"/${name}"`,
   );
+  const help = meant === undefined ? "/help lists the commands" : `did you mean ${meant}?`;
+  return new ChatError(`Unknown command "/${shortened(name)}"; ${help}`, { hint });
 }

@@ -265,8 +265,23 @@ Deno.test("submit: an invalid command fails with one sentence and no effect", ()
     ["/hlep", 'Unknown command "/hlep"; did you mean "/help"?'],
     ["/", 'Cannot run "/": a command has a name, /help lists them'],
     ["/ me", 'Cannot run "/": a command has a name, /help lists them'],
-    ["/\x1b[2J", 'Unknown command "/␛[2J"; did you mean "/'],
-    ["/" + "x".repeat(10_000), `Unknown command "/${"x".repeat(32)}…"; did you mean "/`],
+    ["/\x1b[2J", 'Unknown command "/␛[2J"; /help lists the commands'],
+    ["/" + "x".repeat(10_000), `Unknown command "/${"x".repeat(32)}…"; /help lists the commands`],
+    ["/trans", 'Unknown command "/trans"; did you mean "/transfers"?'],
+    ["/un", 'Unknown command "/un"; did you mean "/unignore"?'],
+    ["/wh", 'Unknown command "/wh"; did you mean "/who"'],
+    ["/MSG al hi", 'Unknown command "/MSG"; did you mean "/msg"?'],
+    ["/xyzzy", 'Unknown command "/xyzzy"; /help lists the commands'],
+    // Other programs' names are hints, and send nothing.
+    ...["/exit", "/part", "/leave"].map((text): [string, string] => [
+      text,
+      `Unknown command "${text}"; did you mean "/quit"?`,
+    ]),
+    ...["/w", "/dm", "/query", "/whisper"].map((text): [string, string] => [
+      `${text} bob hi`,
+      `Unknown command "${text}"; did you mean "/msg"?`,
+    ]),
+    ["/names", 'Unknown command "/names"; did you mean "/who"?'],
     ["/me", "/me needs a text: /me TEXT"],
     ["/nick ", "/nick needs a name: /nick NAME"],
     ["/msg bob", "/msg needs a text: /msg MEMBER TEXT"],
@@ -303,6 +318,11 @@ Deno.test("submit: an invalid command fails with one sentence and no effect", ()
 Deno.test("submit: passes on the errors of the room", () => {
   const room = fakeRoom({ refusal: new ChatError("Cannot send this: it is too long") });
   assertThrows(() => submitted("hello", { room }), ChatError, "too long");
+});
+
+Deno.test("COMMANDS: no name of another program is a command, or means two", () => {
+  const names = COMMANDS.flatMap(({ name, others = [] }) => [name, ...others]);
+  assertEquals(names.length, new Set(names).size, names.join(" "));
 });
 
 Deno.test("/help: every command is in one of the groups, which fit 24 rows at 80 columns, and 20 at 40", () => {

@@ -474,7 +474,7 @@ Deno.test("chat: an invalid config file ends it with 1, before anything else hap
     `use .*config\\.toml, line 2: unknown setting "thme"; use name,`,
   );
   for (const args of [["join", "nowhere.invalid"], ["send", "x"], ["serve", "--join"]]) {
-    await assertFails(args, 1, error, /Did you mean theme\?/, { home });
+    await assertFails(args, 1, error, /Did you mean theme or time\?/, { home });
   }
   // A server that does not join reads no config file.
   await using server = new Program(["serve", "--port", "0"], { home });
@@ -521,7 +521,7 @@ const ERRORS: readonly [string, string[], number, RegExp, RegExp | undefined][] 
     ["send", "--json", "x"],
     2,
     /Unknown option "--json" for chat send/,
-    /Did you mean --to\?/,
+    /Text that starts with "-" goes after --/,
   ],
   ["an option without value", ["serve", "--port"], 2, /use --port without a value/, /--port PORT/],
   ["an option twice", ["serve", "--port", "1", "--port", "2"], 2, /use --port twice/, undefined],

@@ -7,6 +7,8 @@ import type { Context } from "../context.ts";
 export interface SlashCommand {
   /** Without the slash. */
   readonly name: string;
+  /** Its names in other programs: an error hints at this one, because nothing must be sent by accident. */
+  readonly others?: readonly string[];
   /**
    * The arguments as `/help` shows them, one word each; optional ones are in brackets.
    *

@@ -15,6 +15,7 @@ const MAX_LISTED = 100;
 export const FILES: readonly SlashCommand[] = [
   {
     name: "send",
+    others: ["upload", "file"],
     args: "FILE [MEMBER]",
     help: "offers a file or folder to everybody, or to one member: /send photo.jpg alice",
     run({ room, files }, typed: string) {
@@ -25,6 +26,7 @@ export const FILES: readonly SlashCommand[] = [
   },
   {
     name: "accept",
+    others: ["get", "download"],
     args: "[NAME]",
     help: "accepts files: 3, 3-10, a member, a file name, or all",
     run({ room }, which?: string) {
@@ -33,6 +35,7 @@ export const FILES: readonly SlashCommand[] = [
   },
   {
     name: "decline",
+    others: ["reject", "refuse"],
     args: "[NAME]",
     help: "declines files; arguments as for /accept",
     run({ room }, which?: string) {

@@ -13,6 +13,7 @@ const MAX_LISTED = 100;
 export const PEOPLE: readonly SlashCommand[] = [
   {
     name: "who",
+    others: ["names", "users", "members", "list"],
     args: "[away]",
     help: "lists the members; with away: all that are away",
     run({ room, preferences, now, print }, away?: string) {
@@ -39,12 +40,14 @@ export const PEOPLE: readonly SlashCommand[] = [
   },
   {
     name: "nick",
+    others: ["name", "rename"],
     args: "NAME",
     help: "changes your name",
     run: ({ room }, name: string) => room.rename(name),
   },
   {
     name: "ignore",
+    others: ["block"],
     args: "[MEMBER] [keep]",
     help: "hides a member, with keep also after a restart; or lists the members you ignore",
     members: ({ room, preferences: { ignored } }) => (
@@ -86,6 +89,7 @@ export const PEOPLE: readonly SlashCommand[] = [
   },
   {
     name: "unignore",
+    others: ["unblock"],
     args: "MEMBER",
     help: "stops ignoring a member",
     members: ({ preferences }) => preferences.ignored.list.map(({ name }) => name),
@@ -104,6 +108,7 @@ export const PEOPLE: readonly SlashCommand[] = [
   },
   {
     name: "verify",
+    others: ["fingerprint"],
     args: "MEMBER [yes]",
     help: "shows words to compare aloud, of a member or of the room; with yes: they were the same",
     members: ({ room }) => [...room.members.filter((m) => !m.self).map((m) => m.name), "room"],

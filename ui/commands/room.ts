@@ -37,6 +37,7 @@ export const ROOM: readonly SlashCommand[] = [
   },
   {
     name: "quit",
+    others: ["exit", "part", "leave", "bye", "disconnect"],
     args: "",
     help: "leaves the room",
     run: ({ leave }) => leave("/quit"),

@@ -9,12 +9,14 @@ import { type SlashCommand, written } from "./command.ts";
 export const TALK: readonly SlashCommand[] = [
   {
     name: "me",
+    others: ["action", "emote"],
     args: "TEXT",
     help: "describes what you do: /me waves",
     run: (context, text: string) => void context.room.act(written(text, context)),
   },
   {
     name: "msg",
+    others: ["w", "dm", "query", "whisper", "tell", "pm"],
     args: "MEMBER TEXT",
     help: "sends a direct message: /msg alice see you at ten",
     members: ({ room }) => receivers(room),

@@ -26,6 +26,7 @@ export const VIEW: readonly SlashCommand[] = [
   },
   {
     name: "notify",
+    others: ["notifications"],
     args: `[${NOTIFY.join("|")}]`,
     help: "sets which messages notify you in the background",
     screen: true,
@@ -66,6 +67,7 @@ export const VIEW: readonly SlashCommand[] = [
   },
   {
     name: "clear",
+    others: ["cls"],
     args: "",
     help: "clears the screen, as Ctrl-L does",
     screen: true,
