@@ -34,6 +34,8 @@ export interface Settings {
   readonly title?: boolean;
   /** An absolute path, or one that starts with `~` for the home folder. */
   readonly downloads?: string;
+  /** A path like `downloads`: the file that keeps a transcript. */
+  readonly log?: string;
   /** A size, as `sizeOf` reads it. */
   readonly "file-rate"?: string;
   /** Words that notify like the user's name. */
@@ -44,6 +46,12 @@ export interface Settings {
 
 /** A path that does not depend on the current folder: from the root, the home folder, a drive or a share. */
 const ABSOLUTE_PATH = /^(?:\/|~$|~[\\/]|[A-Za-z]:[\\/]|\\\\)/;
+
+function pathFault(key: string, value: unknown, example: string): Fault | undefined {
+  return typeof value === "string" && ABSOLUTE_PATH.test(value)
+    ? undefined
+    : { message: `${key} is ${shown(value)}; use an absolute path, such as "${example}"` };
+}
 
 /** Checks each setting; undefined if its value is valid. */
 const SETTINGS: Readonly<Record<keyof Settings, (value: unknown) => Fault | undefined>> = {
@@ -61,10 +69,8 @@ const SETTINGS: Readonly<Record<keyof Settings, (value: unknown) => Fault | unde
   notify: (value) => wordFault("notify", value, NOTIFY),
   quiet: (value) => switchFault("quiet", value),
   title: (value) => switchFault("title", value),
-  downloads: (value) =>
-    typeof value === "string" && ABSOLUTE_PATH.test(value)
-      ? undefined
-      : { message: `downloads is ${shown(value)}; use an absolute path, such as "~/incoming"` },
+  downloads: (value) => pathFault("downloads", value, "~/incoming"),
+  log: (value) => pathFault("log", value, "~/chat.log"),
   "file-rate"(value) {
     const rate = typeof value === "string" ? sizeOf(value) ?? NaN : NaN;
     if (rate === 0 || (rate >= MIN_FILE_RATE && rate <= MAX_FILE_RATE)) return undefined;

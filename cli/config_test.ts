@@ -44,6 +44,7 @@ title = false
 downloads = "~/incoming"
 file-rate = "2M"
 highlight = ["deploy", "on call"]
+log = "~/{room}.log"
 notify-command = [
   "notify-send", # of libnotify
   "chat",
@@ -60,6 +61,7 @@ notify-command = [
     "file-rate": "2M",
     highlight: ["deploy", "on call"],
     "notify-command": ["notify-send", "chat"],
+    log: "~/{room}.log",
   };
   assertEquals({ ...parse(text) }, settings as Settings);
   assertEquals({ ...parse(text.replaceAll("\n", "\r\n")) }, settings as Settings);
@@ -209,7 +211,7 @@ Deno.test("parseSettings: refuses lists that are too long, and entries that are 
 
 Deno.test("parseSettings: refuses an unknown key, and suggests the nearest one; inherited property names too", () => {
   const known =
-    "use name, theme, time, notify, quiet, title, downloads, file-rate, highlight or notify-command";
+    "use name, theme, time, notify, quiet, title, downloads, log, file-rate, highlight or notify-command";
   const unknown = (text: string, line: number, key: string, nearest: string) =>
     assertRefused(
       text,

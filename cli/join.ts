@@ -34,7 +34,7 @@ export async function joinRoom(
   const signals = new Signals(system);
   try {
     const view = chosenView(screen.view, settings, ignored);
-    return await stay(system, client, screen, view, signals);
+    return await stay(system, client, screen, view, signals, { log: settings.log });
   } finally {
     signals.forget();
   }

@@ -1,5 +1,5 @@
 import { reservedPort } from "../tests/support/ports.ts";
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
 import { FakeTty } from "../tests/support/fake_terminal.ts";
 import { within } from "../tests/support/async.ts";
@@ -415,6 +415,46 @@ Deno.test("join --plain: a person at a terminal has the commands", async () => {
   await system.stderr.lineLike(/ada/);
   // A wrong command is not a failure.
   assertEquals(await done, 0);
+});
+
+Deno.test("join: keeps the log that the config file names, one program at a time; not for programs", async () => {
+  await using room = new TestRoom();
+  using system = new FakeSystem();
+  const log = `${system.folder}/${addressOf(room).replace(":", "-")}.log`;
+  const path = `${system.folder}/{room}.log`;
+  system.file("config/chat/config.toml", `log = ${JSON.stringify(path)}`);
+  system.stdin.type("hi\n");
+  system.stdin.end();
+  assertEquals(await system.run("join", addressOf(room), "--plain"), 0);
+  assertThrows(() => Deno.statSync(log), Deno.errors.NotFound);
+  using one = new FakeSystem();
+  using two = new FakeSystem();
+  for (const person of [one, two]) {
+    person.file("config/chat/config.toml", `log = ${JSON.stringify(path)}`);
+    person.stdin.becomeTerminal();
+    person.stdout.becomeTerminal();
+  }
+  const done = one.run("join", addressOf(room), "--plain", "--name", "anna");
+  await one.stderr.lineLike(/^here: /);
+  const other = two.run("join", addressOf(room), "--plain", "--name", "ben");
+  await two.stderr.lineLike(
+    /^chat: nothing is logged\. Cannot log to .*: a chat logs there already/,
+  );
+  two.stdin.type("hello\n/quit\n");
+  assertEquals(await other, 0);
+  await one.stderr.lineLike(/^ben left/);
+  one.stdin.type("/quit\n");
+  assertEquals(await done, 0);
+  const lines = Deno.readTextFileSync(log).replace(/^[\dT:+-]{25} /gm, "").split("\n");
+  assertMatch(lines.shift()!, /^# the room at 127\.0\.0\.1:\d+, logged since /);
+  assertEquals(lines, [
+    `-- joined ${addressOf(room)} as anna`,
+    "-- here: anna",
+    "-- ben joined",
+    "ben: hello",
+    "-- ben left",
+    "",
+  ]);
 });
 
 Deno.test("join --classic: joins a classic server", async () => {

@@ -92,7 +92,8 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
         const isShown = hasTerminal(system);
         try {
           const view = chosenView(screen.view, settings, ignored);
-          return await stay(system, client, screen, view, signals, state ? "pauses" : "closes");
+          const options = { log: settings.log, hosting: state ? "pauses" : "closes" } as const;
+          return await stay(system, client, screen, view, signals, options);
         } catch (error) {
           if (error instanceof TerminalGone) note(system, `chat: ${error.message}`);
           else if (error instanceof ChatError) throw error;

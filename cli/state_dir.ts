@@ -1,10 +1,10 @@
 // The folder of `chat serve --state DIR`: one server at a time uses it. It has the record that keeps the code or key of
 // the room, and the files in which the server keeps the conversation. This module knows no server.
 
-import { deadline } from "@std/async/deadline";
 import type { AdmissionRecord } from "../cipher/opaque.ts";
 import { ChatError } from "../errors.ts";
 import { OWNER_ONLY_FOLDER } from "../files/file_identity.ts";
+import { tryLock } from "../files/lock.ts";
 import { checkOwn, shellWord } from "../files/ownership.ts";
 import {
   checkOwnPlace,
@@ -20,9 +20,6 @@ import { type FolderFile, lookAt, openOwnFile, openStateFiles, syncFolder } from
 import { createCode, createKey, loadCode, loadKey } from "./state_records.ts";
 import type { System } from "./system.ts";
 import { home as homeOf } from "./user.ts";
-
-/** How long to wait for a lock, in ms, if the system cannot say at once whether it is free. */
-const LOCK_MS = 3000;
 
 const OTHERS = 0o077;
 const WINDOWS = Deno.build.os === "windows";
@@ -239,24 +236,6 @@ async function claim(system: System, path: string, lock: Deno.FsFile): Promise<v
       `chat: ${printable(path)} cannot be locked on its file system: ` +
         "let no other server use it",
     );
-  }
-}
-
-/**
- * Locks an open file until it is closed, also by a crash. Returns whether it could; undefined if the file system has no
- * locks.
- */
-export async function tryLock(
-  file: Pick<Deno.FsFile, "lock"> & Partial<Pick<Deno.FsFile, "tryLockSync">>,
-  waitMs = LOCK_MS,
-): Promise<boolean | undefined> {
-  try {
-    if (file.tryLockSync) return file.tryLockSync(true);
-    // Deno 2.6 only has a call that waits.
-    await deadline(file.lock(true), waitMs);
-    return true;
-  } catch (cause) {
-    return cause instanceof DOMException ? false : undefined;
   }
 }
 

@@ -3,7 +3,7 @@ import { register } from "../cipher/opaque.ts";
 import { ChatError } from "../errors.ts";
 import { RING_FILES } from "../server/journal.ts";
 import { FakeSystem } from "../tests/support/fake_system.ts";
-import { openStateDir, StateDir, type StateDirOptions, tryLock } from "./state_dir.ts";
+import { openStateDir, StateDir, type StateDirOptions } from "./state_dir.ts";
 
 const POSIX = Deno.build.os !== "windows";
 const onPosix = POSIX ? Deno.test : Deno.test.ignore;
@@ -121,23 +121,6 @@ Deno.test("openStateDir: refuses a folder that another server uses, until that e
     );
   }
   using _ = await open(system, path);
-});
-
-Deno.test("tryLock: waits a moment where no call answers at once, and reports a file system without locks", async () => {
-  const none = { tryLockSync: undefined };
-  const file = (lock: () => Promise<void>) => ({ ...none, lock }) as unknown as Deno.FsFile;
-  assertEquals(await tryLock(file(() => Promise.resolve()), 1), true);
-  assertEquals(await tryLock(file(() => new Promise(() => {})), 1), false);
-  assertEquals(
-    await tryLock(file(() => Promise.reject(new Deno.errors.NotSupported())), 1),
-    undefined,
-  );
-  const refusing = {
-    tryLockSync: () => {
-      throw new Deno.errors.NotSupported();
-    },
-  };
-  assertEquals(await tryLock(refusing as unknown as Deno.FsFile, 1), undefined);
 });
 
 Deno.test("openStateDir: refuses the folder of a room with another cipher, and one with both", async () => {

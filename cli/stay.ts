@@ -3,7 +3,7 @@
 
 import type { ClassicClient } from "../classic/client.ts";
 import type { Client } from "../client.ts";
-import { messageOf, TerminalGone } from "../errors.ts";
+import { ChatError, messageOf, TerminalGone } from "../errors.ts";
 import { SystemFiles } from "../files/user_files.ts";
 import type { Viewer } from "../pictures/graphics.ts";
 import { type Environment, sendsKeys, TERMINAL_VARIABLES } from "../terminal/environment.ts";
@@ -16,6 +16,7 @@ import { type PlainOptions, PlainScreen } from "../ui/plain.ts";
 import type { Preferences } from "../ui/preferences.ts";
 import { SavedTranscript } from "../ui/saved_transcript.ts";
 import { Screen } from "../ui/screen.ts";
+import { startLog, stopLog } from "../ui/start_log.ts";
 import { submit } from "../ui/submit.ts";
 import { TypedLines } from "../ui/typed_lines.ts";
 import type { ScreenOptions } from "./command.ts";
@@ -27,6 +28,19 @@ import { home } from "./user.ts";
 
 /** A member of either kind of room. */
 export type Joined = Client | ClassicClient;
+
+/** What was shown to the user, and how to show a line besides it. */
+interface User {
+  readonly saved: SavedTranscript;
+  note: (line: string) => void;
+}
+
+export interface StayOptions {
+  /** A file that keeps a transcript, as people type its path. */
+  readonly log?: string | undefined;
+  /** What happens to the room when its host leaves it; undefined: this user does not host it. */
+  readonly hosting?: Hosting | undefined;
+}
 
 /**
  * Stays in a room until it ends, the user leaves, or a signal arrives; returns the exit code. If that fails, it leaves
@@ -40,21 +54,48 @@ export async function stay(
   screen: ScreenOptions,
   preferences: Preferences,
   signals: Signals,
-  hosting?: Hosting,
+  { log, hosting }: StayOptions = {},
 ): Promise<number> {
   signals.first.then(() => client.leave());
+  const saved = new SavedTranscript();
+  // Until there is a screen.
+  const user: User = { saved, note: (line) => note(system, `chat: ${line}`) };
+  // Programs that run beside a person's chat must not take its file.
+  if (log !== undefined && isForPerson(system, screen)) {
+    await beginLog(system, client, user, log);
+  }
   const crash = Promise.withResolvers<never>();
   const forget = system.onCrash(crash.reject);
   try {
     const code = isInteractive(system) && !screen.json && !screen.plain
-      ? await runScreen(system, client, preferences, signals, crash.promise, hosting)
-      : await runPlain(system, client, screen, preferences, signals, crash.promise, hosting);
+      ? await runScreen(system, client, preferences, user, signals, crash.promise, hosting)
+      : await runPlain(system, client, screen, preferences, user, signals, crash.promise, hosting);
     return code === DONE ? signals.code : code;
   } catch (error) {
     client.leave();
     throw error;
   } finally {
     forget();
+    await stopLog(saved);
+  }
+}
+
+/** Keeps a log from the beginning; if that fails, a note says so, and the user is in the room all the same. */
+async function beginLog(
+  system: System,
+  room: Joined,
+  user: User,
+  path: string,
+): Promise<void> {
+  const { saved } = user;
+  const files = new SystemFiles(home(system));
+  const print = (line: string) => user.note(line);
+  try {
+    await startLog({ room, saved, files, now: system.now, print }, path);
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    user.note(`nothing is logged. ${error.message}`);
+    if (error.hint !== undefined) user.note(`hint: ${error.hint}`);
   }
 }
 
@@ -74,6 +115,7 @@ async function runScreen(
   system: System,
   client: Joined,
   preferences: Preferences,
+  user: User,
   signals: Signals,
   crash: Promise<never>,
   hosting: Hosting | undefined,
@@ -82,12 +124,14 @@ async function runScreen(
     tty: system.openTerminal(),
     room: client,
     preferences,
+    saved: user.saved,
     environment: terminalVariables(system),
     pictures: latePictures(),
     ...(hosting && { hosting }),
     onHangUp: () => signals.hangUp(),
     ...commandTools(system),
   });
+  user.note = (line) => screen.note(line);
   try {
     const running = client.run((event) => screen.event(event));
     const ending = await Promise.race([screen.run(), failureOf(running), crash]);
@@ -124,6 +168,7 @@ async function runPlain(
   client: Joined,
   { json, stay }: ScreenOptions,
   preferences: Preferences,
+  user: User,
   signals: Signals,
   crash: Promise<never>,
   hosting: Hosting | undefined,
@@ -175,8 +220,11 @@ async function runPlain(
     writeOut: (bytes: Uint8Array) => typed?.write(bytes) ?? system.stdout.write(bytes),
     note: noteLine,
   };
+  user.note = noteLine;
   const options = { json, stay, now: system.now };
-  const person = isPerson ? commandsFor(system, client, preferences, noteLine, question) : {};
+  const person = isPerson
+    ? commandsFor(system, client, preferences, user.saved, noteLine, question)
+    : {};
   const plain = new PlainScreen(client, pipes, { ...options, ...person });
   try {
     const running = client.run((event) => plain.event(event));
@@ -216,15 +264,20 @@ function commandsFor(
   system: System,
   room: Joined,
   preferences: Preferences,
+  saved: SavedTranscript,
   noteLine: (line: string) => void,
   question: LeaveQuestion,
 ): Pick<PlainOptions, "onLine" | "onEvent"> {
   const context: Context = {
     room,
     preferences,
-    saved: new SavedTranscript(),
+    saved,
     now: system.now,
     print: (line, heading = "") => noteLine(heading + line),
+    refuse: ({ message, hint }) => {
+      noteLine(message);
+      if (hint !== undefined) noteLine(hint);
+    },
     leave(action) {
       if (question.confirms(action)) room.leave();
     },

@@ -24,6 +24,31 @@ export interface Files {
    * @throws {ChatError} if it cannot be written
    */
   create(path: string, text: string): string | undefined;
+  /**
+   * Opens a transcript to add to, or makes it.
+   *
+   * @throws {ChatError} if other users could read or change it, it is another file, or it cannot be written
+   */
+  openLog(path: string, options: LogOptions): Promise<Log>;
+}
+
+export interface LogOptions {
+  /** The first line of what is added, and of each file: it says what follows, and ends in a line break. */
+  heading(): string;
+  /** Reports to the user that writing fails, or works again. */
+  report(message: string): void;
+}
+
+/** A transcript that grows. */
+export interface Log {
+  /** Its full path. */
+  readonly path: string;
+  /** Adds a complete entry. It is written soon: the caller does not wait, and failures are reported to the user. */
+  append(entry: string): void;
+  /** What it holds, the newest entry first, in groups; the older files of the same transcript, too. */
+  entries(): AsyncGenerator<readonly string[]>;
+  /** Writes what waits, and lets others use it. Later entries are dropped. */
+  close(): Promise<void>;
 }
 
 /** Names that are offered at once; in a fuller folder the user types more characters first. */

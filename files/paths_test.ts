@@ -17,6 +17,7 @@ function files(
         folder: name.endsWith("/"),
       })),
     create: () => undefined,
+    openLog: () => Promise.reject(new ChatError("Cannot log")),
   };
 }
 

@@ -1,7 +1,8 @@
-// The user's files as commands need them: lists a folder and creates a file. The part of `files/paths.ts` that knows the
-// system.
+// The user's files as commands need them: lists a folder, creates a file, opens a transcript. The part of
+// `files/paths.ts` that knows the system.
 
-import type { Entry, Files } from "./paths.ts";
+import { LogFile } from "./log_file.ts";
+import type { Entry, Files, Log, LogOptions } from "./paths.ts";
 import { pathIn, writeNewPrivate } from "./private_file.ts";
 
 /** Has the rights of the user that runs the program. */
@@ -27,6 +28,10 @@ export class SystemFiles implements Files {
 
   create(path: string, text: string): string | undefined {
     return writeNewPrivate(path, text) ? fullPath(path) : undefined;
+  }
+
+  openLog(path: string, options: LogOptions): Promise<Log> {
+    return LogFile.open(path, { ...options, home: this.home });
   }
 }
 

@@ -119,6 +119,7 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
       "cli/state_files.ts",
       "cli/user.ts",
       "files/download_folder.ts",
+      "files/log_file.ts",
       "files/offered_file.ts",
       "files/part_file.ts",
       "files/small_file.ts",
@@ -140,7 +141,12 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
   },
   {
     what: /\bDeno\.(?:write\w*File|mkdir|rename|link|symlink|chmod|truncate)(?:Sync)?\b/,
-    files: ["files/file_io.ts", "files/private_file.ts", "files/target_folder.ts"],
+    files: [
+      "files/file_io.ts",
+      "files/log_file.ts",
+      "files/private_file.ts",
+      "files/target_folder.ts",
+    ],
   },
   // The metrics' only one is a socket that a killed server has left.
   {
@@ -186,6 +192,8 @@ const EDGES = new Set([
   "files/download_folder.ts",
   "files/file_identity.ts",
   "files/file_io.ts",
+  "files/lock.ts",
+  "files/log_file.ts",
   "files/offered_file.ts",
   "files/ownership.ts",
   "files/part_file.ts",

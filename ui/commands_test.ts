@@ -56,6 +56,7 @@ function around({ room = fakeRoom(), ...more }: Around = {}): {
     saved: new SavedTranscript(),
     now: () => NOW,
     print: (line: string, heading = "") => void done.push(`print|${heading}${line}`),
+    refuse: ({ message }: ChatError) => void done.push(`refuse|${message}`),
     leave: (action: string) => void done.push(`leave|${action}`),
     screen: {
       columns: 80,
@@ -831,6 +832,7 @@ function fakeFiles(made: Record<string, string> = {}): Files {
       made[path] = text;
       return path;
     },
+    openLog: (path) => Promise.reject(new ChatError(`Cannot log to ${path}`)),
   };
 }
 

@@ -1,6 +1,7 @@
 // What commands and completion may use: the room, the user's preferences, files, and where answers go. Types
 // only; knows no screen.
 
+import type { ChatError } from "../errors.ts";
 import type { Files } from "../files/paths.ts";
 import type { Room } from "../room.ts";
 import type { Emoji } from "../text/emoji.ts";
@@ -11,7 +12,7 @@ import type { SavedTranscript } from "./saved_transcript.ts";
 export interface Context {
   readonly room: Room;
   readonly preferences: Preferences;
-  /** The lines that `/save` writes. */
+  /** The lines that `/save` writes, and the log that they go to. */
   readonly saved: SavedTranscript;
   now(): Date;
   /**
@@ -19,6 +20,8 @@ export interface Context {
    * line are indented under the text. Dim rows explain the others.
    */
   print(line: string, heading?: string, role?: "dim"): void;
+  /** Shows an error of a command that has gone on after `run`. */
+  refuse(error: ChatError): void;
   /** Leaves the room, or asks whether to. `action` is what the user did to leave, and may do again to confirm. */
   leave(action: string): void;
   /** Undefined in plain mode, where commands that need a screen are refused. */

@@ -1,5 +1,7 @@
-// The lines that `/save` writes: what this client has seen, with times, within a bound. Pure; it writes no file.
+// The lines that `/save` writes and that a log gets: what this client has seen, with times, within a bound. Pure; it
+// writes no file.
 
+import type { Log } from "../files/paths.ts";
 import type { RoomEvent } from "../room.ts";
 import { messageLine } from "../text/message_line.ts";
 import { printable } from "../text/printable.ts";
@@ -12,6 +14,8 @@ const MAX_BYTES = 8 * 1024 * 1024;
 
 /** The lines that this client has shown; when it is full, the oldest go. */
 export class SavedTranscript {
+  /** Gets each line, too. */
+  log: Log | undefined;
   readonly #most: number;
   readonly #encoder = new TextEncoder();
   /** Lines with their time; those before `#first` have been dropped. */
@@ -44,7 +48,7 @@ export class SavedTranscript {
 
   /** The content of the file: a heading, and one line for each message and notice. */
   text(address: string, now: Date): string {
-    const heading = [`# the room at ${printable(address)}, saved ${stamp(now)}`];
+    const heading = [headingOf(address, "saved", now)];
     if (this.#dropped > 0) {
       heading.push(
         `# ${count(this.#dropped, "older line")} left out: the transcript holds ${
@@ -75,6 +79,7 @@ export class SavedTranscript {
   }
 
   #put(text: string): void {
+    this.log?.append(text);
     const bytes = this.#encoder.encode(text).length;
     this.#lines.push({ text, bytes });
     this.#bytes += bytes;
@@ -92,6 +97,11 @@ export class SavedTranscript {
 }
 
 const GONE = { text: "", bytes: 0 };
+
+/** The first line of a file; `files/log_file.ts` knows such files by it. */
+export function headingOf(address: string, what: "saved" | "logged since", now: Date): string {
+  return `# the room at ${printable(address)}, ${what} ${stamp(now)}`;
+}
 
 /** Local date and time with the offset from UTC (RFC 3339), to the second. */
 export function stamp(time: Date): string {

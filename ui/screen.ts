@@ -122,6 +122,7 @@ export class Screen {
       room: Room;
       clock?: Clock;
       preferences?: Preferences;
+      saved?: SavedTranscript;
       environment?: Environment;
       files?: Files;
       emoji?: Emoji;
@@ -157,11 +158,12 @@ export class Screen {
     this.#context = {
       room,
       preferences: this.#preferences,
-      saved: new SavedTranscript(),
+      saved: options.saved ?? new SavedTranscript(),
       files: options.files,
       emoji: options.emoji,
       now: () => this.#clock.now(),
       print: (line, heading, role) => this.#answer(line, { heading, role }),
+      refuse: (error) => this.#refuse(error),
       leave: (action) => this.#leave(action),
       screen: {
         get columns() {
@@ -248,6 +250,11 @@ export class Screen {
     if (event.type === "ended") this.#ended.resolve(event.ending);
     this.#drawSoon();
     if (this.#state === "open") return this.#rows.drained;
+  }
+
+  /** Shows one line to this user only. */
+  note(line: string): void {
+    this.#answer(line);
   }
 
   /** Shows something. Says if that fails, once for each kind: what fails each time must not fill the screen. */
@@ -486,6 +493,7 @@ export class Screen {
   #answer(text: string, { heading = "", role }: AnswerStyle = {}): void {
     this.#printGrouped();
     this.#push(this.#transcript.answer(heading, text, this.#page(), role));
+    this.#drawSoon();
   }
 
   /** At the end, messages that may not have arrived stay readable. */

@@ -23,6 +23,7 @@ function watch(guest: Guest, ignored: Ignored) {
     now,
     leave: () => guest.client.leave(),
     print: (line) => void lines.push(line),
+    refuse: ({ message }) => void lines.push(message),
   };
   guest.on = (event) => {
     if (follow(event, context)) lines.push(...plainLines(event, now()).map(({ text }) => text));

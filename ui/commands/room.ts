@@ -3,6 +3,7 @@
 import { ChatError } from "../../errors.ts";
 import { toPath } from "../../files/paths.ts";
 import { printable } from "../../text/printable.ts";
+import { startLog, stopLog } from "../start_log.ts";
 import type { SlashCommand } from "./command.ts";
 
 export const ROOM: readonly SlashCommand[] = [
@@ -24,6 +25,31 @@ export const ROOM: readonly SlashCommand[] = [
         ? ""
         : `; ${dropped} older ${dropped === 1 ? "line" : "lines"} left out`;
       print(`saved ${size} ${size === 1 ? "line" : "lines"} in ${printable(created)}${left}`);
+    },
+  },
+  {
+    name: "log",
+    args: "[FILE]",
+    help: "keeps a transcript in a private file from now on; /log off ends it",
+    run(context, file?: string) {
+      const { saved, print } = context;
+      if (file === undefined) {
+        const { log } = saved;
+        if (log) print(`logging to ${printable(log.path)}; /log off to stop`);
+        else print("not logging; /log FILE to start");
+      } else if (file !== "off") {
+        startLog(context, file).then(
+          (path) => print(`logging to ${printable(path)}; /log off to stop`),
+          (error) => {
+            if (!(error instanceof ChatError)) throw error;
+            context.refuse(error);
+          },
+        );
+      } else if (!saved.log) print("not logging");
+      else {
+        print(`no longer logging to ${printable(saved.log.path)}`);
+        void stopLog(saved);
+      }
     },
   },
   {
