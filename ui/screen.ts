@@ -25,6 +25,7 @@ import { printable } from "../text/printable.ts";
 import { cut } from "../text/width.ts";
 import { Anchor, type LiveRows, NAME_QUERY, WRAP_OFF, WRAP_ON } from "./anchor.ts";
 import { Attention } from "./attention.ts";
+import { blankNote, BlankQuestion } from "./blank_question.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { complete } from "./complete.ts";
 import type { Context } from "./context.ts";
@@ -41,7 +42,7 @@ import { memberChange } from "./presence.ts";
 import { RowQueue } from "./row_queue.ts";
 import type { Page } from "./rows.ts";
 import { SavedTranscript } from "./saved_transcript.ts";
-import { pasteNote } from "./statusline.ts";
+import { keyNote } from "./statusline.ts";
 import { submit } from "./submit.ts";
 import { HOME, RESTORE, TAKE } from "./terminal_modes.ts";
 import { BACKGROUND_QUERY, paint, palette, themeFor } from "./theme.ts";
@@ -87,6 +88,7 @@ export class Screen {
   readonly #keys: KeyReader;
   readonly #editor: Editor;
   readonly #context: Context;
+  readonly #blanks = new BlankQuestion();
   /** Suspended: the shell has the terminal. */
   #state: "new" | "open" | "suspended" | "closed" = "new";
   readonly #preferences: Preferences;
@@ -368,6 +370,7 @@ export class Screen {
   /** Handles all keys of one read, then redraws once, without delay: the user is waiting for it. */
   #handle(keys: readonly Key[]): void {
     for (const key of keys) this.#onKey(key);
+    this.#blanks.seen();
     this.#draw();
   }
 
@@ -391,6 +394,7 @@ export class Screen {
     this.#attention.typed();
     this.#area.hint = undefined;
     this.#area.choice = [];
+    if (!(key.type === "press" && key.key === "enter")) this.#blanks.forget();
     if (key.type === "press" && key.key === "ctrl-z") return void this.#suspend();
     const request = this.#editor.onKey(key);
     if (request?.type === "submit") this.#leaveQuestion.typed(request.text, true);
@@ -398,27 +402,22 @@ export class Screen {
     switch (request?.type) {
       case "submit":
         return this.#submit(request.text);
-      case "expanded":
-        this.#area.hint = "Enter again sends this line";
-        return;
       case "choose":
         this.#area.choice = request.words.map((word) => printable(word.trim()));
-        return;
-      case "discarded":
-        this.#area.hint = "Ctrl-C again to leave, Ctrl-Y to get the line back";
         return;
       case "leave":
         return this.#leave(key.type === "press" && key.key === "ctrl-d" ? "Ctrl-D" : "Ctrl-C");
       case "clear-screen":
         return this.#clearScreen();
-      case "full":
-        this.#area.hint = "The line is full: the rest was left out";
-        return;
     }
-    if (key.type === "paste") this.#area.hint = pasteNote(key.text, this.#tty.size().columns);
+    this.#area.hint = keyNote(request, key, this.#tty.size().columns);
   }
 
   #submit(text: string): void {
+    if (this.#blanks.asks(text)) {
+      this.#area.hint = blankNote(this.#tty.size().columns);
+      return this.#editor.takeBack();
+    }
     try {
       submit(text, this.#context);
     } catch (error) {

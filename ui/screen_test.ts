@@ -1035,6 +1035,38 @@ Deno.test("Screen: /reply names its receiver at the blank, and a later direct me
   assertEquals((await tty.rows()).slice(-2), ["> /msg carol#3 one", "  two"]);
 });
 
+Deno.test("Screen: a command after blanks asks once, and only a second Enter posts it", async () => {
+  const { tty, room } = setUp();
+  const last = async () => (await tty.rows()).slice(-2);
+  const question = "starts with blanks: Enter again posts it to the room";
+  await tty.type(" /msg carol secret\r");
+  assertEquals(await last(), [question, ">  /msg carol secret"]);
+  assertEquals(room.calls, []);
+  await tty.type("\r");
+  assertEquals(room.calls, ["say  /msg carol secret"]);
+  // Another key takes the question back, an edit asks again.
+  await tty.type("  /w bob hi\r");
+  await tty.type("!");
+  assertEquals((await last())[0], STATUS);
+  await tty.type("\r");
+  assertEquals((await last())[0], question);
+  await tty.type("\x1b[D");
+  await tty.type("\r");
+  assertEquals((await last())[0], question);
+  // Corrected.
+  await tty.type("\x15/msg bob hi\r");
+  // Pasted as several lines; the Enter that is pasted with it answers nothing.
+  await tty.type("\x1b[200~\n  /quit\nnow\n\x1b[201~\r\r");
+  assertEquals((await last()).length, 2);
+  assertEquals(room.calls.slice(1), ['tell "bob" hi']);
+  await tty.type("\r");
+  assertEquals(room.calls.slice(2), ["say \n  /quit\nnow"]);
+  // No command.
+  await tty.type("  /etc/hosts\r  hi /msg\r");
+  assertEquals(room.calls.slice(3), ["say   /etc/hosts", "say   hi /msg"]);
+  await tty.drawn();
+});
+
 Deno.test("Screen: shows a text of many rows around the cursor, and fits into a low screen", async () => {
   const { tty, tell, room } = setUp(40, 10);
   const lines = Array.from({ length: 100 }, (_, i) => `line ${i}`);

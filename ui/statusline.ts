@@ -3,7 +3,9 @@
 
 import { PROTECTIONS } from "../cipher.ts";
 import type { Link, RoomInfo } from "../room.ts";
+import type { EditorRequest } from "../terminal/editor.ts";
 import type { Search } from "../terminal/editor_history.ts";
+import type { Key } from "../terminal/keyboard.ts";
 import { graphemesFrom } from "../text/graphemes.ts";
 import { printable } from "../text/printable.ts";
 import { cut, width } from "../text/width.ts";
@@ -113,6 +115,24 @@ function bytesNote(left: number | undefined, most: number): string | undefined {
   if (left === undefined || left >= most * LOW_PART) return undefined;
   const bytes = Math.abs(left) === 1 ? "1 byte" : `${Math.abs(left)} bytes`;
   return left < 0 ? `${bytes} too long` : `${bytes} left`;
+}
+
+/** What to show until the next key: what this one did, and what the next one may do. */
+export function keyNote(
+  request: EditorRequest | undefined,
+  key: Key,
+  columns: number,
+): string | undefined {
+  switch (request?.type) {
+    case "expanded":
+      return "Enter again sends this line";
+    case "discarded":
+      return "Ctrl-C again to leave, Ctrl-Y to get the line back";
+    case "full":
+      return "The line is full: the rest was left out";
+    default:
+      return key.type === "paste" ? pasteNote(key.text, columns) : undefined;
+  }
 }
 
 /** A note about a pasted text; undefined for one line, which is visible. */
