@@ -43,6 +43,7 @@ import type {
   RoomEvent,
   RoomInfo,
   Transfer,
+  Whois,
 } from "./room.ts";
 import { nameFault } from "./text/names.ts";
 import { printable } from "./text/printable.ts";
@@ -447,6 +448,10 @@ export class Client implements Room {
 
   compare(who: string | number): string {
     return this.#members.compare(who);
+  }
+
+  whois(who: string | number): Whois {
+    return this.#members.whois(who);
   }
 
   trust(who: string | number): void {

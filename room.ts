@@ -39,6 +39,21 @@ export interface Person {
 export const TRUSTS = ["verified", "trusted", "known", "new", "changed"] as const;
 export type Trust = typeof TRUSTS[number];
 
+/** More about a member, for a user who asks. */
+export interface Whois {
+  readonly member: Person;
+  /** When it joined; undefined: before this client. */
+  readonly joined: Date | undefined;
+  /** When this client joined. */
+  readonly listed: Date;
+  /** The day on which its key was first seen under its present name; undefined if that is not known. */
+  readonly firstSeen: string | undefined;
+  /** The words to compare aloud; undefined if there is nothing to compare. */
+  readonly words: string | undefined;
+  /** The other sessions with its key, in the order of joining. */
+  readonly sessions: readonly Person[];
+}
+
 /** What does not change about a room. */
 export interface RoomInfo {
   /** `HOST:PORT`, as the user would write it. */
@@ -361,6 +376,8 @@ export interface Room {
   readonly forked: readonly Person[];
   /** The words that this member and another compare aloud to verify each other's keys. */
   compare(who: string | number): string;
+  /** What is known about a member, this client included. */
+  whois(who: string | number): Whois;
   /** Trusts a member's current key: its name has this key from now on, besides those that it had. */
   trust(who: string | number): void;
   /** Remembers that the user has compared words with the owner of a member's current key; trusts it, too. */

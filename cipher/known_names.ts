@@ -166,6 +166,11 @@ export class KnownNames {
     this.#add(name, fingerprint(publicKey), today, "verified");
   }
 
+  /** The day on which this key was first seen under this name; undefined if that is not known. */
+  firstSeen(name: string, publicKey: Uint8Array): string | undefined {
+    return this.#table.find(name, fingerprint(publicKey))?.since;
+  }
+
   /** The day on which the user verified this key for this name; undefined if that has not happened. */
   verifiedOn(name: string, publicKey: Uint8Array): string | undefined {
     return this.#table.find(name, fingerprint(publicKey))?.verified;

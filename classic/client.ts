@@ -17,6 +17,7 @@ import type {
   RoomEvent,
   RoomInfo,
   Transfer,
+  Whois,
 } from "../room.ts";
 import { type ClassicConnection, connectClassic } from "./handshake.ts";
 
@@ -230,6 +231,10 @@ export class ClassicClient implements Room {
 
   compare(): string {
     return unsupported("compare keys", "its members have no keys");
+  }
+
+  whois(): Whois {
+    return unsupported("look up a member", "it does not report its members");
   }
 
   trust(): void {

@@ -68,6 +68,7 @@ export class FrameHandler {
         const at = session.advance(frame);
         if (id === session.id && !session.complete) return this.#complete(body);
         const { replaces, ...profile } = this.#meet(id, body, at);
+        members.joined(id, profile.meanwhile && profile.sent);
         session.cipher.expectAll(id);
         const who = roster.person(id);
         if (replaces) unconfirmed.follow(replaces.id, who);

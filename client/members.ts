@@ -4,7 +4,14 @@
 import { comparison, fingerprint } from "../cipher/identity.ts";
 import { ChatError, ProtocolError } from "../errors.ts";
 import type { ErrorCode } from "../protocol.ts";
-import { findPerson, hasOtherKey, otherKeyError, type Person, type RoomEvent } from "../room.ts";
+import {
+  findPerson,
+  hasOtherKey,
+  otherKeyError,
+  type Person,
+  type RoomEvent,
+  type Whois,
+} from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { MAX_MEMBERS, type Self, tooManyMembers } from "./handshake.ts";
 import { Roster } from "./roster.ts";
@@ -32,6 +39,8 @@ export class Members {
   readonly #notify: (event: RoomEvent & { type: "keychanged" }) => void;
   #session!: MemberSession;
   #roster!: Roster;
+  /** When this client joined. */
+  #since!: Date;
 
   /**
    * @param self this user; undefined in xor rooms
@@ -52,6 +61,7 @@ export class Members {
   /** Starts with an empty room: the session is a new one. */
   renew(session: MemberSession, name: string): void {
     this.#session = session;
+    this.#since = new Date();
     this.#roster = new Roster(session.id);
     this.setName(session.id, name);
     if (this.#self) this.#roster.setKey(session.id, fingerprint(this.#self.identity.publicKey));
@@ -88,6 +98,15 @@ export class Members {
     if (profile) this.setName(id, profile.name);
     if (profile?.classic) this.#roster.setClassic(id, true);
     return { profile, replaces };
+  }
+
+  /**
+   * A member has joined that was not in the list.
+   *
+   * @param at undefined: now
+   */
+  joined(id: number, at: Date | undefined): void {
+    this.#roster.setJoined(id, (at ?? new Date()).getTime());
   }
 
   setName(id: number, name: string | undefined): void {
@@ -227,6 +246,23 @@ export class Members {
           : `there are none in a room with ${cipher.name}`
       }`,
     );
+  }
+
+  /** @throws {ChatError} if no member has that name, or several have */
+  whois(who: string | number): Whois {
+    const member = this.find(who, "look up");
+    const { id } = member;
+    const key = this.#session.cipher.identityOf(id);
+    const name = this.#roster.nameOf(id);
+    const own = this.#self && !member.self ? this.#self : undefined;
+    return {
+      member,
+      joined: this.#roster.joined(id),
+      listed: this.#since,
+      firstSeen: key && name !== undefined ? own?.knownNames.firstSeen(name, key) : undefined,
+      words: key && own ? comparison(own.identity.publicKey, key) : undefined,
+      sessions: this.#roster.sessions(id),
+    };
   }
 
   /** @throws {ChatError} if there is no key to trust; see `Room.trust` */

@@ -1,4 +1,4 @@
-import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
 import { comparison, fingerprint, Identity } from "../cipher/identity.ts";
 import { KnownNames, MAX_NAMES_PER_KEY } from "../cipher/known_names.ts";
 import { ChatError, ProtocolError } from "../errors.ts";
@@ -237,6 +237,28 @@ Deno.test("Members.findReceiver: finds nobody who cannot receive it, and never t
   meet(4, "guest");
   const error = assertThrows(() => members.findReceiver("guest"), ChatError);
   assertEquals(error.hint, "Say which: guest#3, guest#4");
+});
+
+Deno.test("Members.whois: has the words, the day and the time, as far as they are known", () => {
+  const { members, meet, knownNames } = open("sealed");
+  meet(1, "ada");
+  const listed = members.whois("ada");
+  assertEquals([listed.member.id, listed.joined, listed.sessions], [1, undefined, []]);
+  assertEquals(listed.words, members.compare("ada"));
+  assertEquals(listed.firstSeen, knownNames.firstSeen("ada", ADA.publicKey));
+  assertMatch(listed.firstSeen!, /^\d{4}-\d\d-\d\d$/);
+  const joined = new Date("2026-01-02T12:00:00Z");
+  meet(2, "eve");
+  members.joined(2, joined);
+  assertEquals(members.whois(2).joined, joined);
+  const own = members.whois("guest");
+  assertEquals([own.member.self, own.words, own.firstSeen], [true, undefined, undefined]);
+  assertThrows(() => members.whois("nemo"), ChatError, 'Cannot look up "nemo"');
+  // Without keys, nothing is known but the time.
+  const xor = open("xor");
+  xor.meet(1, "ada");
+  const { words, firstSeen, sessions } = xor.members.whois("ada");
+  assertEquals([words, firstSeen, sessions], [undefined, undefined, []]);
 });
 
 Deno.test("Members.findReceiver: a name with another key is meant only with its mark, or by its id", () => {

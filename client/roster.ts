@@ -29,6 +29,8 @@ interface Entry {
   verified: string | undefined;
   /** What is known about its key under its name. */
   trust: Trust | undefined;
+  /** When it joined, in ms since 1970; undefined: it was in the list of members. */
+  joined: number | undefined;
   /** How many of its messages and profiles could not be shown. */
   rejected: number;
 }
@@ -61,6 +63,7 @@ const newcomer = (): Entry => ({
   replaced: false,
   verified: undefined,
   trust: undefined,
+  joined: undefined,
   rejected: 0,
 });
 
@@ -196,6 +199,23 @@ export class Roster {
     this.#change(id, "trust", trust);
   }
 
+  /** @param at in ms since 1970 */
+  setJoined(id: number, at: number): void {
+    this.#change(id, "joined", at);
+  }
+
+  /** When a member joined; undefined if it was in the list of members. */
+  joined(id: number): Date | undefined {
+    const at = this.#entries.get(id)?.joined;
+    return at === undefined ? undefined : new Date(at);
+  }
+
+  /** The other sessions with a member's key, listed or not, in the order of joining. */
+  sessions(id: number): Person[] {
+    const ids = this.#entries.get(id)?.sessions?.ids ?? [];
+    return [...ids].filter((one) => one !== id).map((one) => this.person(one));
+  }
+
   /**
    * Returns whether it was not away and is now, or the other way round.
    *
@@ -253,7 +273,7 @@ export class Roster {
     if (entry && this.#entries.delete(id)) this.#entries.set(id, entry);
   }
 
-  #change<What extends "otherKey" | "classic" | "verified" | "trust">(
+  #change<What extends "otherKey" | "classic" | "verified" | "trust" | "joined">(
     id: number,
     what: What,
     value: Entry[What],

@@ -123,6 +123,17 @@ Deno.test("Roster.moveLast: moves a member to the end of the order, and ignores 
   assertEquals(roster.size, 2);
 });
 
+Deno.test("Roster.sessions: the other sessions of a key, listed or not; none without a key", () => {
+  const roster = new Roster(1);
+  for (const id of [1, 2, 3, 4, 5]) roster.setName(id, `m${id}`);
+  for (const id of [2, 3, 4]) roster.setKey(id, "B");
+  roster.setAway(2, 5);
+  const sessions = (id: number) => roster.sessions(id).map(({ name, away }) => [name, away]);
+  assertEquals(sessions(3), [["m2", true], ["m4", false]]);
+  assertEquals([sessions(1), sessions(5), sessions(99)], [[], [], []]);
+  assertEquals([roster.joined(2), roster.joined(99)], [undefined, undefined]);
+});
+
 Deno.test("Roster: a new session takes the place of an away one with its key, and of no other", () => {
   const roster = new Roster(1);
   const join = (id: number, name: string, key?: string) => {

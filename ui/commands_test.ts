@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ChatError } from "../errors.ts";
 import type { Files } from "../files/paths.ts";
-import type { Conversation, Link, Person, RoomEvent, Transfer } from "../room.ts";
+import type { Conversation, Link, Person, RoomEvent, Transfer, Whois } from "../room.ts";
 import { Editor } from "../terminal/editor.ts";
 import {
   ALICE,
@@ -101,6 +101,22 @@ Deno.test("submit: /whoami shows the name, the room and the key, if there is one
     `print|your key is ${FINGERPRINT}`,
   ]);
   assertEquals(submitted("/whoami"), ["print|you are alice, in the room at 127.0.0.1:2428"]);
+});
+
+Deno.test("submit: the words that /whois shows can be confirmed, as after /verify", () => {
+  const bob = { ...BOB, key: FINGERPRINT };
+  const whois = (words?: string): Whois => (
+    { member: bob, joined: NOW, listed: NOW, firstSeen: undefined, words, sessions: [] }
+  );
+  const preferences = new Preferences();
+  const ask = (words?: string) => {
+    const room = fakeRoom({ members: [ALICE, bob], whois: () => whois(words) });
+    return submitted("/whois bob", { room, preferences });
+  };
+  assertEquals(ask().at(-1), "print|trust: none; a room with xor has no keys");
+  assertEquals(preferences.compared.size, 0);
+  assertEquals(ask(WORDS).at(-1), `print|words to compare: ${WORDS}`);
+  assertEquals([...preferences.compared], [FINGERPRINT]);
 });
 
 Deno.test("submit: /who fails in a classic room, which does not report its members", () => {
@@ -367,7 +383,8 @@ Deno.test("complete: commands at the start; members with a colon there, with a s
   const cases: [string, string, string[]][] = [
     ["/|", "/", COMMANDS.map(({ name, args }) => `/${name}${args === "" ? "" : " "}`)],
     ["/m|", "/m", ["/me ", "/msg ", "/mute"]],
-    ["/wh|", "/wh", ["/who ", "/whoami"]],
+    ["/wh|", "/wh", ["/who ", "/whois ", "/whoami"]],
+    ["/whois al|", "al", ["alice ", "al "]],
     ["/verify bo|", "bo", ["bob ", "Boris ", "bob#7 "]],
     ["/trust |", "", ["bob ", "Boris ", "al ", "bob#7 "]],
     ["/x|", "/x", []],
@@ -383,7 +400,7 @@ Deno.test("complete: commands at the start; members with a colon there, with a s
     ["/msg   al bo|", "bo", ["bob ", "Boris ", "bob#7 "]],
     ["/help |", "", [...COMMANDS.map((c) => c.name), "keys"]],
     ["/help m|", "m", ["me", "msg", "mute"]],
-    ["/help /w|", "/w", ["/who", "/whoami"]],
+    ["/help /w|", "/w", ["/who", "/whois", "/whoami"]],
     ["/theme |", "", ["auto", "dark", "light", "mono"]],
     ["/theme d|", "d", ["dark"]],
     ["/time l|", "l", ["long"]],

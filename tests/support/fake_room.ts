@@ -13,6 +13,7 @@ import type {
   RoomEvent,
   RoomInfo,
   Transfer,
+  Whois,
 } from "../../room.ts";
 
 export const ALICE: Person = { id: 1, name: "alice", self: true, away: false };
@@ -57,6 +58,15 @@ export class FakeRoom implements Room {
   transfers: Transfer[] = [];
   conversation: Conversation | undefined;
   forked: Person[] = [];
+  /** What `whois` returns. */
+  known: Whois = {
+    member: BOB,
+    joined: undefined,
+    listed: new Date(2026, 0, 2, 9, 5),
+    firstSeen: undefined,
+    words: undefined,
+    sessions: [],
+  };
   /** All calls in their order, for example "say hello". */
   readonly calls: string[] = [];
   /** If set, every request throws this error. */
@@ -100,6 +110,11 @@ export class FakeRoom implements Room {
   compare(who: string | number): string {
     this.#request(`compare ${JSON.stringify(who)}`);
     return WORDS;
+  }
+
+  whois(who: string | number): Whois {
+    this.#request(`whois ${JSON.stringify(who)}`);
+    return this.known;
   }
 
   trust(who: string | number): void {

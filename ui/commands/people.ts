@@ -5,6 +5,7 @@ import { bareName, findPerson, type Person, type Room } from "../../room.ts";
 import { printable } from "../../text/printable.ts";
 import type { Context } from "../context.ts";
 import { awayText, fold, listed } from "../member_lists.ts";
+import { whoisLines } from "../whois.ts";
 import type { SlashCommand } from "./command.ts";
 
 /** Names that `/ignore` lists. */
@@ -36,6 +37,19 @@ export const PEOPLE: readonly SlashCommand[] = [
         const hint = text.endsWith(" more") ? "; /who away lists all" : "";
         print(`${folded.away.length} away: ${text}${hint}`);
       }
+    },
+  },
+  {
+    name: "whois",
+    args: "MEMBER",
+    help: "shows what is known about a member: key, trust, since when it is in the room",
+    members: ({ room }) => room.members.map(({ name }) => name),
+    run({ room, preferences: { ignored, compared }, now, print }, name: string) {
+      const whois = room.whois(name);
+      const { member, words } = whois;
+      // Its words can be confirmed then, as after `/verify`.
+      if (words !== undefined && member.key !== undefined) compared.add(member.key);
+      for (const line of whoisLines(whois, room.info, ignored, now())) print(printable(line));
     },
   },
   {
