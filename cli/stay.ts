@@ -274,6 +274,7 @@ function commandsFor(
     saved,
     now: system.now,
     print: (line, heading = "") => noteLine(heading + line),
+    rest: () => new Promise((resolve) => systemClock.after(0, resolve)),
     refuse: ({ message, hint }) => {
       noteLine(message);
       if (hint !== undefined) noteLine(hint);

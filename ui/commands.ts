@@ -23,7 +23,7 @@ const HELP: SlashCommand = {
   help: "lists the commands, or explains one; /help keys lists the keys",
   run(context, name?: string) {
     const rows = name === undefined
-      ? groupRows(groupsFor(context), context.screen?.columns ?? PLAIN_COLUMNS)
+      ? groupRows(groupsFor(context), context.screen?.size().columns ?? PLAIN_COLUMNS)
       : name === "keys"
       ? keyRows(context.screen ? KEYS : PLAIN_KEYS)
       : undefined;

@@ -27,6 +27,7 @@ import { pastTime } from "./member_lists.ts";
 import { Preferences } from "./preferences.ts";
 import { SavedTranscript } from "./saved_transcript.ts";
 import { hintOf } from "./hints.ts";
+import type { Hit } from "./search_hit.ts";
 import { submit } from "./submit.ts";
 
 const NOW = new Date("2024-02-28T12:00:00Z");
@@ -56,10 +57,12 @@ function around({ room = fakeRoom(), ...more }: Around = {}): {
     saved: new SavedTranscript(),
     now: () => NOW,
     print: (line: string, heading = "") => void done.push(`print|${heading}${line}`),
+    rest: () => Promise.resolve(),
     refuse: ({ message }: ChatError) => void done.push(`refuse|${message}`),
     leave: (action: string) => void done.push(`leave|${action}`),
     screen: {
-      columns: 80,
+      size: () => ({ columns: 80, rows: 24 }),
+      hits: (hits: readonly Hit[]) => void done.push(`hits|${hits.length}`),
       clear: () => void done.push("clear"),
       more: (from?: string) => void done.push(`more|${from}`),
       view: (path: string, name: string) => void done.push(`view|${path}|${name}`),
@@ -345,7 +348,10 @@ Deno.test("COMMANDS: no name of another program is a command, or means two", () 
 Deno.test("/help: every command is in one of the groups, which fit 24 rows at 80 columns, and 20 at 40", () => {
   const rowsAt = (columns: number) => {
     const { context, done } = around();
-    submit("/help", { ...context, screen: { ...context.screen!, columns } });
+    submit("/help", {
+      ...context,
+      screen: { ...context.screen!, size: () => ({ columns, rows: 24 }) },
+    });
     return done.map((row) => row.replace(/^print\|/, ""));
   };
   // The live area takes two rows.

@@ -6,6 +6,7 @@ import type { Files } from "../files/paths.ts";
 import type { Room } from "../room.ts";
 import type { Emoji } from "../text/emoji.ts";
 import type { Preferences } from "./preferences.ts";
+import type { Hit } from "./search_hit.ts";
 import type { SavedTranscript } from "./saved_transcript.ts";
 
 /** What a command may use. */
@@ -24,10 +25,12 @@ export interface Context {
   refuse(error: ChatError): void;
   /** Leaves the room, or asks whether to. `action` is what the user did to leave, and may do again to confirm. */
   leave(action: string): void;
+  /** Resolves when keys and messages have had a turn: for long work. */
+  rest(): Promise<void>;
   /** Undefined in plain mode, where commands that need a screen are refused. */
   readonly screen?: {
-    /** The width of the terminal. */
-    readonly columns: number;
+    /** The size of the terminal. */
+    size(): { readonly columns: number; readonly rows: number };
     clear(): void;
     /**
      * Shows more of the text that was cut last, of everybody or of one member.
@@ -35,6 +38,8 @@ export interface Context {
      * @throws {ChatError} if there is none
      */
     more(from?: string): void;
+    /** Shows hits of a search, each in one row. */
+    hits(hits: readonly Hit[]): void;
     /** Shows a file as a picture once it has been decoded. */
     view(path: string, name: string): void;
   };

@@ -7,6 +7,7 @@ import { messageLine } from "../text/message_line.ts";
 import { printable } from "../text/printable.ts";
 import { count, plainLines } from "./plain_lines.ts";
 import { two } from "./rows.ts";
+import type { Search } from "./search.ts";
 import { bytesText } from "../text/sizes.ts";
 
 /** Bytes of text that are kept: some hundred thousand messages. */
@@ -16,6 +17,8 @@ const MAX_BYTES = 8 * 1024 * 1024;
 export class SavedTranscript {
   /** Gets each line, too. */
   log: Log | undefined;
+  /** The last search, for its next page. */
+  search: Search | undefined;
   readonly #most: number;
   readonly #encoder = new TextEncoder();
   /** Lines with their time; those before `#first` have been dropped. */
@@ -44,6 +47,11 @@ export class SavedTranscript {
     if (event.type === "welcome" || event.type === "connected") this.#self = event.self.name;
     if (event.type === "renamed" && event.who.self) this.#self = event.who.name;
     for (const text of this.#linesOf(event, now)) this.#put(`${stamp(now)} ${text}\n`);
+  }
+
+  /** The lines, the newest first. */
+  entries(): string[] {
+    return this.#lines.slice(this.#first).map(({ text }) => text).reverse();
   }
 
   /** The content of the file: a heading, and one line for each message and notice. */

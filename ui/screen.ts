@@ -59,13 +59,6 @@ const MAX_FREE_DRAWS = 20;
 /** Characters of messages in one write: keys are read between writes, so a slow terminal does not block typing. */
 const MAX_WRITE = 16 * 1024;
 
-/** How a command's answer looks. */
-interface AnswerStyle {
-  /** Precedes the text; further rows of the text are indented under it. */
-  heading?: string | undefined;
-  role?: "dim" | "error" | undefined;
-}
-
 /**
  * A room on a terminal.
  *
@@ -164,19 +157,17 @@ export class Screen {
       files: options.files,
       emoji: options.emoji,
       now: () => this.#clock.now(),
-      print: (line, heading, role) => this.#answer(line, { heading, role }),
+      print: (line, heading, role) => this.#answer(line, heading, role),
       refuse: (error) => this.#refuse(error),
       leave: (action) => this.#leave(action),
+      rest: () => new Promise((resolve) => clock.after(0, resolve)),
       screen: {
-        get columns() {
-          return options.tty.size().columns;
-        },
+        size: () => options.tty.size(),
         clear: () => this.#clearScreen(),
         view: (path, name) => void this.view(path, name),
-        more: (from) => {
-          const rows = this.#transcript.more(from, this.#page());
-          this.#printGrouped();
-          this.#push(rows);
+        more: (from) => this.#pushBelow(this.#transcript.more(from, this.#page())),
+        hits: (hits) => {
+          this.#pushBelow(this.#transcript.hits(hits, this.#clock.now(), this.#page()));
         },
       },
     };
@@ -430,8 +421,8 @@ export class Screen {
 
   /** Shows an error and its hint. */
   #refuse({ message, hint }: ChatError): void {
-    this.#answer(message, { role: "error" });
-    if (hint !== undefined) this.#answer(hint, { role: "dim" });
+    this.#answer(message, "", "error");
+    if (hint !== undefined) this.#answer(hint, "", "dim");
   }
 
   /** Leaves the room; a host with others inside is asked first. Again: does not wait until the goodbye has been sent. */
@@ -489,10 +480,16 @@ export class Screen {
     this.#rows.push(rows, this.#tty.size().columns);
   }
 
-  #answer(text: string, { heading = "", role }: AnswerStyle = {}): void {
+  /** Rows that follow all that has happened. */
+  #pushBelow(rows: readonly string[]): void {
     this.#printGrouped();
-    this.#push(this.#transcript.answer(heading, text, this.#page(), role));
+    this.#push(rows);
     this.#drawSoon();
+  }
+
+  /** A command's answer; its further rows are indented under the text. */
+  #answer(text: string, heading = "", role?: "dim" | "error"): void {
+    this.#pushBelow(this.#transcript.answer(heading, text, this.#page(), role));
   }
 
   /** At the end, messages that may not have arrived stay readable. */

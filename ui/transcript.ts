@@ -34,6 +34,7 @@ import {
   Painter,
   two,
 } from "./rows.ts";
+import { type Hit, paintHit } from "./search_hit.ts";
 import { nameStyle, paint, type Palette } from "./theme.ts";
 import {
   changesSentence,
@@ -231,6 +232,13 @@ export class Transcript {
     // With a heading it is help, which quotes nobody.
     const mark = heading === "" ? GOES_ON : "";
     return this.#framed(heading, printable(text, "lines"), page, role, mark);
+  }
+
+  /** The hits of a search, each in one row. */
+  hits(hits: readonly Hit[], now: Date, page: Page): string[] {
+    // They may show a name, and what follows is not about it.
+    this.repeatHeadings();
+    return hits.map((hit) => paintHit(hit, now, page));
   }
 
   /** The user's own text that has not been sent: all of it, because nothing else keeps it. */

@@ -88,3 +88,29 @@ onTerminal(
     Deno.removeSync(`${home.path}/plain.txt`);
   },
 );
+
+onTerminal("chat join: a search finds what an earlier session has logged", async () => {
+  await using anna = await open("anna");
+  const path = `${home.path}/talk.log`;
+  {
+    await using ben = await enter("here: anna", "join", "--name", "ben");
+    ben.type("/log ~/talk.log\r");
+    await ben.shows(/logging to \S*\/talk\.log; \/log off to stop/);
+    ben.type("the Deploy is at ten\r");
+    await anna.shows("ben │ the Deploy is at ten");
+    await ben.shows("ben │ the Deploy is at ten");
+    ben.type("/quit\r");
+    await ben.shows("exit code 0");
+  }
+  await using ben = await enter("here: anna", "join", "--name", "ben");
+  ben.type("/search deploy\r");
+  await ben.shows('no hits for "deploy" since you joined');
+  ben.type("/log ~/talk.log\r");
+  await ben.shows("/log off to stop");
+  ben.type("/search deploy\r");
+  await ben.shows(/\d\d:\d\d {2}ben \(you\): the Deploy is at ten/);
+  await ben.shows("no more hits");
+  ben.type("/quit\r");
+  await ben.shows("exit code 0");
+  for (const file of [path, `${path}.lock`]) Deno.removeSync(file);
+});

@@ -23,6 +23,7 @@ function watch(guest: Guest, ignored: Ignored) {
     now,
     leave: () => guest.client.leave(),
     print: (line) => void lines.push(line),
+    rest: () => Promise.resolve(),
     refuse: ({ message }) => void lines.push(message),
   };
   guest.on = (event) => {

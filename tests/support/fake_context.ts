@@ -14,6 +14,7 @@ export function fakeContext(fields: Partial<Context> = {}): { context: Context; 
     now: () => new Date("2024-02-28T12:00:00Z"),
     print: (line, heading = "") => void done.push(heading + line),
     refuse: ({ message }) => void done.push(message),
+    rest: () => Promise.resolve(),
     leave: () => void done.push("leave"),
     ...fields,
   };

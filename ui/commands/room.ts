@@ -3,8 +3,9 @@
 import { ChatError } from "../../errors.ts";
 import { toPath } from "../../files/paths.ts";
 import { printable } from "../../text/printable.ts";
+import { Search } from "../search.ts";
 import { startLog, stopLog } from "../start_log.ts";
-import type { SlashCommand } from "./command.ts";
+import { type SlashCommand, written } from "./command.ts";
 
 export const ROOM: readonly SlashCommand[] = [
   {
@@ -25,6 +26,24 @@ export const ROOM: readonly SlashCommand[] = [
         ? ""
         : `; ${dropped} older ${dropped === 1 ? "line" : "lines"} left out`;
       print(`saved ${size} ${size === 1 ? "line" : "lines"} in ${printable(created)}${left}`);
+    },
+  },
+  {
+    name: "search",
+    args: "[TEXT]",
+    help: "finds a text in what you have seen, and in the log; alone, shows more hits",
+    run(context, text?: string) {
+      const { saved } = context;
+      if (text !== undefined) {
+        saved.search?.cancel();
+        saved.search = new Search(written(text, context), context);
+        void saved.search.run();
+      } else if (saved.search) saved.search.more();
+      else {
+        throw new ChatError("Cannot show more hits: there was no search yet", {
+          hint: "/search TEXT finds a text",
+        });
+      }
     },
   },
   {
