@@ -47,6 +47,10 @@ async function runCommand(command: Command, system: System): Promise<number> {
       const { send } = await import("./cli/send.ts");
       return await send(command, system);
     }
+    case "rooms": {
+      const { listRooms } = await import("./cli/list_rooms.ts");
+      return await listRooms(command, system);
+    }
     case "identity": {
       const { moveIdentity } = await import("./cli/identity.ts");
       return moveIdentity(command, system);

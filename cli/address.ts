@@ -45,3 +45,15 @@ export function checkHost(host: string, hint: string): string {
 export function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1";
 }
+
+/** Whether two addresses are the same; this machine has several names. */
+export function isSameAddress(one: Place, other: Place): boolean {
+  const isHere = (name: string) => name === "localhost" || isLoopback(name);
+  return one.port === other.port &&
+    (one.hostname === other.hostname || (isHere(one.hostname) && isHere(other.hostname)));
+}
+
+interface Place {
+  readonly hostname: string;
+  readonly port: number;
+}

@@ -6,7 +6,7 @@ import { CodeMissing, RoomNotFound, WrongCode } from "../errors.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { DEFAULT_PORT } from "../protocol.ts";
 import { formatAddress } from "../protocol/connection.ts";
-import { isLoopback } from "./address.ts";
+import { isSameAddress } from "./address.ts";
 import { LOOPBACK, type RoomTarget, type ScreenOptions } from "./command.ts";
 import type { LocalRoom } from "./home.ts";
 import { report } from "./output.ts";
@@ -50,7 +50,7 @@ export async function admit(
   const given = givenCode(system, codeFile);
   const local = localRooms(system);
   const candidates = address
-    ? [local.find((room) => isSame(room, address)) ?? address]
+    ? [local.find((room) => isSameAddress(room, address)) ?? address]
     : [...local, { hostname: LOOPBACK, port: DEFAULT_PORT }];
   for (const [index, room] of candidates.entries()) {
     const { code: saved, record }: Partial<LocalRoom> = room;
@@ -90,17 +90,11 @@ export async function admit(
 }
 
 /** The ticket of this user's own server at this address. Read each time: a new server has another one. */
-function ticketFor(system: System, room: Place, record: string): string | undefined {
-  return localRooms(system).find((one) => isSame(one, room) && one.record === record)?.ticket;
-}
-
-interface Place {
-  readonly hostname: string;
-  readonly port: number;
-}
-
-function isSame(room: LocalRoom, { hostname, port }: Place): boolean {
-  const isHere = (name: string) => name === "localhost" || isLoopback(name);
-  return room.port === port &&
-    (room.hostname === hostname || (isHere(room.hostname) && isHere(hostname)));
+function ticketFor(
+  system: System,
+  room: Pick<LocalRoom, "hostname" | "port">,
+  record: string,
+): string | undefined {
+  return localRooms(system).find((one) => isSameAddress(one, room) && one.record === record)
+    ?.ticket;
 }

@@ -31,17 +31,17 @@ import type { StatusPlace } from "../server/metrics_http.ts";
 import { nameFault, toName } from "../text/names.ts";
 import { printable } from "../text/printable.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
-import { ADDRESS_HINT, checkHost, looksLikeAddress, parseAddress } from "./address.ts";
+import { ADDRESS_HINT, checkHost, looksLikeAddress } from "./address.ts";
 import {
   ACCEPT,
   asksForVersion,
   type Command,
+  type ConfigFile,
   type FileOptions,
   IDENTITY_ACTIONS,
   LOOPBACK,
   type Retry,
   type RoomCipher,
-  type RoomTarget,
   type ScreenOptions,
   type Shell,
   SHELLS,
@@ -51,7 +51,6 @@ import {
 } from "./command.ts";
 import {
   ACCEPT_LIMIT,
-  CIPHERS,
   LOGS,
   MAX_FILE_RATE,
   SCREEN,
@@ -60,6 +59,7 @@ import {
   VIEW,
 } from "./options.ts";
 import { splitArgs } from "./split_args.ts";
+import { checkCipher, parseClassicTarget, parseTarget } from "./target_args.ts";
 import { verbHint } from "./usage_hints.ts";
 import { usage, verbUsage } from "./usage.ts";
 import {
@@ -116,7 +116,7 @@ export function parseCommand(
         verb,
         target: classic
           ? parseClassicTarget(options, address)
-          : parseTarget(options, address, ADDRESS_HINT),
+          : parseTarget(options, address, env, ADDRESS_HINT),
         classic,
         screen: parseScreen(options, env),
       };
@@ -142,6 +142,7 @@ export function parseCommand(
         target: parseTarget(
           options,
           named ? address : undefined,
+          env,
           "To send it as text: chat send -- TEXT",
         ),
         speaker: parseSpeaker(options, env),
@@ -152,6 +153,11 @@ export function parseCommand(
         rate: parseFileRate(options),
         retry: parseRetry(options),
       };
+    }
+    case "rooms": {
+      const [extra] = [...positionals, ...text];
+      if (extra !== undefined) throw tooMany(extra, "chat rooms takes no words");
+      return { verb, config: parseConfig(options) };
     }
     case "crack": {
       const [file, extra] = [...positionals, ...text];
@@ -352,61 +358,6 @@ function parseCipher(options: Map<string, string>): RoomCipher {
   };
 }
 
-function checkCipher(name: string): "sealed" | "xor" {
-  if (isOneOf(CIPHERS, name)) return name;
-  throw new UsageError(unknown("cipher", name, CIPHERS));
-}
-
-function parseTarget(
-  options: Map<string, string>,
-  address: string | undefined,
-  hint: string,
-): RoomTarget {
-  const name = options.get("cipher");
-  const cipher = name === undefined ? undefined : checkCipher(name);
-  if (cipher === "xor" && options.has("code-file")) {
-    throw new UsageError("Cannot use --code-file with the cipher xor: xor rooms have no code");
-  }
-  return {
-    address: address === undefined ? undefined : parseAddress(address, hint),
-    codeFile: options.get("code-file"),
-    cipher,
-  };
-}
-
-/** The options that a classic room cannot use, and why. */
-const NOT_CLASSIC: Readonly<Record<string, string>> = {
-  name: "classic rooms have no names",
-  retry: "classic clients cannot reconnect",
-  downloads: "classic rooms have no files",
-  accept: "classic rooms have no files",
-  "ask-above": "classic rooms have no files",
-  "file-rate": "classic rooms have no files",
-  "code-file": "classic rooms have no code",
-};
-
-function parseClassicTarget(
-  options: Map<string, string>,
-  address: string | undefined,
-): RoomTarget {
-  const inapplicable = Object.keys(NOT_CLASSIC).find((name) => options.has(name));
-  if (inapplicable !== undefined) {
-    throw new UsageError(
-      `Cannot use --${inapplicable} with --classic: ${NOT_CLASSIC[inapplicable]}`,
-    );
-  }
-  const cipher = options.get("cipher");
-  if (cipher !== undefined && checkCipher(cipher) !== "xor") {
-    throw new UsageError("Cannot use --cipher sealed with --classic: classic rooms use xor");
-  }
-  if (address === undefined) {
-    throw new UsageError("Cannot use --classic without the address of a classic server", {
-      hint: "Write: chat join --classic HOST:PORT",
-    });
-  }
-  return parseTarget(options, address, ADDRESS_HINT);
-}
-
 function parseScreen(
   options: Map<string, string>,
   env: (name: string) => string | undefined,
@@ -432,8 +383,8 @@ function parseScreen(
 }
 
 function parseFiles(options: Map<string, string>): FileOptions {
-  const accept = options.get("accept") ?? "ask";
-  if (!isOneOf(ACCEPT, accept)) {
+  const accept = options.get("accept");
+  if (accept !== undefined && !isOneOf(ACCEPT, accept)) {
     throw new UsageError(
       unknown("value of --accept", accept, ACCEPT),
       didYouMean("--accept", accept, ACCEPT),
@@ -458,13 +409,17 @@ function parseView(
 ): ViewOptions {
   const theme = parseWord("theme", THEMES, options, env);
   const time = parseWord("time", TIMES, options, env);
-  const notify = parseWord("notify", NOTIFY, options, env);
+  const notify = parseWord("notify", NOTIFY, options, () => undefined);
   const view: ViewOptions = {};
   if (theme !== undefined) view.theme = theme;
   // Programs should add no colour while this is set: see no-color.org.
   if (env("NO_COLOR")) view.theme = "mono";
   if (time !== undefined) view.time = time;
   if (notify !== undefined) view.notify = notify;
+  else {
+    const envNotify = parseWord("notify", NOTIFY, options, env);
+    if (envNotify !== undefined) view.envNotify = envNotify;
+  }
   if (options.has("quiet")) view.quiet = true;
   if (options.has("no-title")) view.title = false;
   return view;
@@ -529,30 +484,31 @@ function parseSpeaker(
   options: Map<string, string>,
   env: (name: string) => string | undefined,
 ): Speaker {
-  if (options.has("config") && options.has("no-config")) {
-    throw new UsageError("Cannot use both --config and --no-config: choose one");
-  }
+  const config = parseConfig(options);
   const user = env("USER") ?? env("LOGNAME") ?? env("USERNAME") ?? "";
+  const variable = options.has("name") ? undefined : env("CHAT_NAME");
   return {
-    name: parseName(options, env),
+    name: checkName(options.get("name"), "Choose another: --name NAME"),
+    ...(variable !== undefined && { envName: checkName(variable, "It comes from CHAT_NAME") }),
     user: toName(user) || "guest",
-    config: options.has("no-config") ? false : options.get("config"),
+    config,
   };
 }
 
-function parseName(
-  options: Map<string, string>,
-  env: (name: string) => string | undefined,
-): string | undefined {
-  const [given, source] = options.has("name")
-    ? [options.get("name")!, "--name"]
-    : [env("CHAT_NAME"), "CHAT_NAME"];
+function parseConfig(options: Map<string, string>): ConfigFile {
+  if (options.has("config") && options.has("no-config")) {
+    throw new UsageError("Cannot use both --config and --no-config: choose one");
+  }
+  return options.has("no-config") ? false : options.get("config");
+}
+
+function checkName(given: string, hint: string): string;
+function checkName(given: string | undefined, hint: string): string | undefined;
+function checkName(given: string | undefined, hint: string): string | undefined {
   if (given === undefined) return undefined;
   // Keyboards and file systems differ in the form that they give.
   const name = given.normalize("NFC");
   const fault = nameFault(name);
   if (fault === undefined) return name;
-  throw new UsageError(`Cannot use the name "${printable(given)}": a name ${fault}`, {
-    hint: source === "--name" ? "Choose another: --name NAME" : "It comes from CHAT_NAME",
-  });
+  throw new UsageError(`Cannot use the name "${printable(given)}": a name ${fault}`, { hint });
 }

@@ -14,7 +14,7 @@ import {
 import fc, { anyString } from "../tests/support/property.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../text/names.ts";
 import { width } from "../text/width.ts";
-import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
+import { NOTIFY, type Notify, THEMES, TIMES } from "../ui/preferences.ts";
 import { parseCommand } from "./args.ts";
 import type { Command, RoomTarget, ScreenOptions, Speaker, StateOptions } from "./command.ts";
 import { VARIABLES, type VerbName, VERBS } from "./options.ts";
@@ -46,7 +46,7 @@ const SCREEN: ScreenOptions = {
   plain: false,
   stay: false,
   retry: undefined,
-  files: { downloads: undefined, accept: "ask", acceptLimit: 2 ** 30, rate: undefined },
+  files: { downloads: undefined, accept: undefined, acceptLimit: 2 ** 30, rate: undefined },
 };
 const SEALED = { name: "sealed", codeFile: undefined, askCode: false } as const;
 const SERVE = {
@@ -91,8 +91,9 @@ const SEND = {
 } as const;
 
 /** The target with this address. */
-function at(hostname: string, port = 2428): { target: RoomTarget } {
-  return { target: { ...TARGET, address: { hostname, port } } };
+function at(hostname: string, port = 2428, room?: string): { target: RoomTarget } {
+  const name = room === undefined ? {} : { room };
+  return { target: { ...TARGET, address: { hostname, port }, ...name } };
 }
 
 /** Asserts that a command line is refused with this message and this hint. */
@@ -464,7 +465,7 @@ Deno.test("parseCommand: keeps numbers in a text as they are written", () => {
 Deno.test("parseCommand: true and false after a flag are ordinary words", () => {
   assertEquals(parse(words("join --json false")), {
     ...JOIN,
-    ...at("false"),
+    ...at("false", 2428, "false"),
     screen: { ...SCREEN, json: true },
   });
 });
@@ -812,7 +813,7 @@ Deno.test("parseCommand: --theme, --time and --notify take one of their words, a
       assertEquals(parse(["join", `--${option}`, word]), { ...JOIN, screen: { ...SCREEN, view } });
       assertEquals(parse(["join"], { ...ADA, [variable]: word }), {
         ...JOIN,
-        screen: { ...SCREEN, view },
+        screen: { ...SCREEN, view: option === "notify" ? { envNotify: word as Notify } : view },
       });
       // The option beats the variable, even an invalid one.
       assertEquals(parse(["join", `--${option}=${word}`], { ...ADA, [variable]: "?" }), {
@@ -974,7 +975,6 @@ Deno.test("VARIABLES: describes every variable that the program may read, except
 
 Deno.test("parseCommand: an address is a host, a port, or both; IPv6 with a port needs brackets", () => {
   const cases: Record<string, [string, number]> = {
-    "localhost": ["localhost", 2428],
     "chat.example": ["chat.example", 2428],
     "bücher.example:1": ["bücher.example", 1],
     "192.0.2.7": ["192.0.2.7", 2428],
@@ -992,6 +992,68 @@ Deno.test("parseCommand: an address is a host, a port, or both; IPv6 with a port
   for (const [address, [hostname, port]] of Object.entries(cases)) {
     assertEquals(parse(["join", address]), { ...JOIN, ...at(hostname, port) }, address);
   }
+});
+
+Deno.test("parseCommand: a word without dots and colons may be the name of a remembered room, too", () => {
+  for (const name of ["work", "localhost", "büro", "_1-a", "a".repeat(32)]) {
+    assertEquals(parse(["join", name]), { ...JOIN, ...at(name, 2428, name) });
+    assertEquals(parse(["send", "--room", name, "hi"]), {
+      ...SEND,
+      target: { ...TARGET, room: name },
+      text: "hi",
+    });
+  }
+  for (const host of ["work:2428", "work.example", "a".repeat(33)]) {
+    const command = parse(["join", host]);
+    assert(command.verb === "join" && !("room" in command.target), host);
+  }
+  assertEquals(parse(["join", "bu\u0308ro"]), parse(["join", "büro"], ADA), "NFC");
+  for (const name of ["work:2428", "work.example", "-a", "a b", "a".repeat(33)]) {
+    assertRefused(
+      ["send", `--room=${name}`, "hi"],
+      `Cannot use --room "${name}": a room's name has letters, digits, "_" and "-", and at most 32 characters`,
+      "To see the rooms that you have remembered: chat rooms",
+    );
+  }
+  assertRefused(
+    words("send --room work localhost hi"),
+    "Cannot use both --room and an address: choose one",
+    undefined,
+  );
+});
+
+Deno.test("parseCommand: CHAT_ROOM is the room or address if the command line names none", () => {
+  const environment = { ...ADA, CHAT_ROOM: "work" };
+  const work = at("work", 2428, "work");
+  assertEquals(parse(["join"], environment), { ...JOIN, ...work });
+  assertEquals(parse(words("send it is done"), environment), {
+    ...SEND,
+    ...work,
+    text: "it is done",
+  });
+  assertEquals(parse(words("join 192.0.2.7"), environment), { ...JOIN, ...at("192.0.2.7") });
+  assertEquals(parse(words("send --room home hi"), environment), {
+    ...SEND,
+    target: { ...TARGET, room: "home" },
+    text: "hi",
+  });
+  assertEquals(parse(["join"], { ...ADA, CHAT_ROOM: ":2429" }), {
+    ...JOIN,
+    ...at("127.0.0.1", 2429),
+  });
+  assertEquals(parse(["join"], { ...ADA, CHAT_ROOM: "" }), JOIN);
+  assertRefused(
+    ["join"],
+    'Cannot use the address "a b": not a valid host',
+    "It comes from CHAT_ROOM",
+    { ...ADA, CHAT_ROOM: "a b" },
+  );
+  // A classic server has an address, always.
+  assertThrows(
+    () => parse(words("join --classic"), environment),
+    UsageError,
+    "without the address",
+  );
 });
 
 Deno.test("parseCommand: refuses an address with an invalid port", () => {
@@ -1249,6 +1311,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
       ],
     ],
     send: [
+      "room",
       "name",
       "config",
       "no-config",
@@ -1261,6 +1324,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
       "file-rate",
       "help",
     ],
+    rooms: ["config", "no-config", "help"],
     crack: ["top", "help"],
     completions: ["help"],
   };

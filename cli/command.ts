@@ -10,8 +10,10 @@ export type Retry = number | undefined;
 
 /** The user's name, as far as the command line and the environment give it: see `chosenName`. */
 export interface Speaker {
-  /** undefined: the name in the config file. */
+  /** As the option says; undefined: as the room's table, the variable or the config file says. */
   name: string | undefined;
+  /** As CHAT_NAME says, unless the option is given. */
+  envName?: string;
   /** The name of the system's user, if the config file has none either. */
   user: string;
   config: ConfigFile;
@@ -35,7 +37,8 @@ export interface ScreenOptions extends Speaker {
 export interface FileOptions {
   /** undefined: the system's downloads folder. */
   downloads: string | undefined;
-  accept: Accept;
+  /** undefined: as the room's table in the config file says, else ask. */
+  accept: Accept | undefined;
   /** Larger files always need an answer of the user; in bytes. */
   acceptLimit: number;
   /** Bytes of files per second in each direction; 0: no limit, undefined: as the config file says. */
@@ -51,6 +54,8 @@ export interface ViewOptions {
   theme?: Theme;
   time?: Time;
   notify?: Notify;
+  /** As CHAT_NOTIFY says, unless the option is given. */
+  envNotify?: Notify;
   quiet?: true;
   title?: false;
 }
@@ -59,6 +64,11 @@ export interface ViewOptions {
 export interface RoomTarget {
   /** undefined: a room that this user has opened on this machine, else the default address. */
   address: { hostname: string; port: number } | undefined;
+  /**
+   * The name of a remembered room. If there is an address, too, it is used unless a room has this name; without one, a
+   * room must have it.
+   */
+  room?: string;
   /** A file whose first line is the room's code. */
   codeFile: string | undefined;
   /** Refuse a room with another cipher. */
@@ -129,6 +139,7 @@ export type Command =
     rate: number | undefined;
     retry: Retry;
   }
+  | { verb: "rooms"; config: ConfigFile }
   | {
     verb: "crack";
     /** undefined: stdin. */

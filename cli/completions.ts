@@ -1,5 +1,6 @@
 // Shell completion scripts, made from the table of options. A script is complete in itself and never runs the program.
-// This module prints nothing.
+// The names of rooms it reads from the default config file, as far as they are in headings `[rooms.NAME]`. This module
+// prints nothing.
 //
 // The rules in all three scripts: a verb comes first; a value follows its option, or follows = in the same word; after
 // -- there are no options.
@@ -12,6 +13,20 @@ export interface Table {
   readonly verbs: Readonly<Record<string, Verb>>;
   /** Options that may appear instead of a verb. */
   readonly program: Readonly<Record<string, Option>>;
+}
+
+/** Where the config file may be, in the notation of all three shells: on Linux, and on macOS. */
+const CONFIG_FILES = [
+  "$HOME/.config/chat/config.toml",
+  "$HOME/Library/Application Support/chat/config.toml",
+];
+/** For sed: the names of rooms. A shell may expand what is offered, so other characters are left out. */
+const ROOM_NAMES = String.raw`s/^[[:space:]]*\[rooms\."\{0,1\}\([A-Za-z0-9_-]*\)"\{0,1\}\].*/\1/p`;
+
+/** The command that prints the names of rooms, in sh and fish. */
+function roomNames(configFolder: string): string {
+  const files = [`${configFolder}/chat/config.toml`, ...CONFIG_FILES].map((file) => `"${file}"`);
+  return `sed -n '${ROOM_NAMES}' ${files.join(" ")} 2>/dev/null`;
 }
 
 /** The script for a shell. */
@@ -156,6 +171,15 @@ _chat_hosts() {
     COMPREPLY=($(compgen -A hostname -- "$value"))
 }
 
+_chat_rooms() {
+    COMPREPLY=($(compgen -W "$(${roomNames("$XDG_CONFIG_HOME")} | sort -u)" -- "$value"))
+}
+
+_chat_rooms_and_hosts() {
+    _chat_rooms
+    COMPREPLY+=($(compgen -A hostname -- "$value"))
+}
+
 # An empty reply makes bash look for files itself, and quote their names.
 _chat_files() {
     compopt -o default 2>/dev/null || COMPREPLY=($(compgen -f -- "$value"))
@@ -178,6 +202,10 @@ function bashAction({ kind, words }: Value): string {
       return "_chat_folders";
     case "host":
       return "_chat_hosts";
+    case "room":
+      return "_chat_rooms";
+    case "room-or-host":
+      return "_chat_rooms_and_hosts";
     default:
       return "";
   }
@@ -223,6 +251,17 @@ ${cases.join("")}        esac
     return ret
 }
 
+_chat_rooms() {
+    compadd "$@" -- \${(fu)"$(${roomNames("$XDG_CONFIG_HOME")})"}
+}
+
+_chat_rooms_and_hosts() {
+    local ret=1
+    _chat_rooms "$@" && ret=0
+    _hosts "$@" && ret=0
+    return ret
+}
+
 # The script is either sourced, or found in fpath and loaded when it is needed.
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
     _chat "$@"
@@ -255,6 +294,10 @@ function zshAction({ kind, words }: Value): string {
       return "_files -/";
     case "host":
       return "_hosts";
+    case "room":
+      return "_chat_rooms";
+    case "room-or-host":
+      return "_chat_rooms_and_hosts";
     // Shows the name of the value, and offers nothing.
     default:
       return " ";
@@ -320,6 +363,10 @@ function __chat_operand --argument-names verb number
     test $value = no -a $operands -eq $number
 end
 
+function __chat_rooms
+    ${roomNames("$XDG_CONFIG_HOME")} | sort -u
+end
+
 complete -c chat -f
 ${lines.join("\n")}
 `;
@@ -344,6 +391,10 @@ function fishAction({ kind, words }: Value): string {
       return "-f -a '(__fish_complete_directories)'";
     case "host":
       return "-f -a '(__fish_print_hostnames)'";
+    case "room":
+      return "-f -a '(__chat_rooms)'";
+    case "room-or-host":
+      return "-f -a '(__chat_rooms) (__fish_print_hostnames)'";
     default:
       return "-f";
   }

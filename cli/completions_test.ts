@@ -337,6 +337,42 @@ withShell(
   },
 );
 
+// ---- rooms ----
+
+/** Lines, and the names of rooms that are offered. Hosts may be offered, too: none begins like this. */
+const ROOM_CASES: readonly [line: string, offered: readonly string[]][] = [
+  ["chat join zz-", ["zz-home", "zz-work_2"]],
+  ["chat send --room ", ["zz-home", "zz-work_2"]],
+  ["chat send zz-", []],
+];
+
+function placeWithRooms(shell: Shell): Place {
+  const place = new Place(shell);
+  Deno.mkdirSync(`${place.path}/config/chat`, { recursive: true });
+  Deno.writeTextFileSync(
+    `${place.path}/config/chat/config.toml`,
+    'name = "bob"\n[rooms.zz-work_2]\naddress = "h"\n\n  [rooms."zz-home"] # mine\naddress = "h"\n' +
+      "[rooms.'$(touch proof)']\n[rooms.`touch proof`]\n[[other]]\n",
+  );
+  return place;
+}
+
+for (const shell of ["bash", "fish", "zsh"] as const) {
+  withShell(shell, `completions: ${shell} offers the rooms of the config file`, async () => {
+    using place = placeWithRooms(shell);
+    await using zsh = shell === "zsh" ? Zsh.start(place) : undefined;
+    for (const [line, expected] of ROOM_CASES) {
+      const offered = shell === "bash"
+        ? askBash(place, [line])[0]!
+        : zsh
+        ? wordsIn(await zsh.ask(line)).filter((word) => word.startsWith("zz-"))
+        : askFish(place, line).map(([word]) => word);
+      assertEquals(offered.sort(), [...expected], line);
+    }
+    assert(!Array.from(Deno.readDirSync(place.path)).some(({ name }) => name === "proof"));
+  });
+}
+
 // ---- any table ----
 
 /** Texts with characters that are special in shells. */

@@ -9,11 +9,14 @@ import { nameFault } from "../text/names.ts";
 import { printable } from "../text/printable.ts";
 import { suggested, suggestions } from "../text/suggestions.ts";
 import { NOTIFY, type Notify, type Theme, THEMES, type Time, TIMES } from "../ui/preferences.ts";
+import { parseAddress } from "./address.ts";
+import { ACCEPT, type Accept } from "./command.ts";
 import { MAX_FILE_RATE } from "./options.ts";
+import { isRoomName, ROOM_NAME_RULE } from "./room_names.ts";
 import { listWords } from "./values.ts";
 
-/** The largest config file, in bytes: a few lines are enough, and the parser is slow for many keys. */
-export const MAX_CONFIG: number = 8 * 1024;
+/** The largest config file, in bytes: a hundred rooms fit, and the parser is slow for many keys. */
+export const MAX_CONFIG: number = 32 * 1024;
 /** How many characters of a wrong value an error shows: enough to find it. */
 const MAX_SHOWN = 40;
 /** Each message is searched for all of these words. */
@@ -23,6 +26,20 @@ export const MAX_HIGHLIGHT = 64;
 /** The longest `notify-command`: how many texts, and how many characters in each. */
 export const MAX_ARGUMENTS = 16;
 export const MAX_ARGUMENT = 1024;
+
+/** The table of a remembered room. Its settings beat those at the top of the file, and the environment. */
+export interface RoomSettings {
+  /** `HOST` or `HOST:PORT`. */
+  readonly address: string;
+  /** A path like `downloads`: the file's first line is the code. */
+  readonly "code-file"?: string;
+  readonly name?: string;
+  readonly accept?: Accept;
+  readonly downloads?: string;
+  readonly log?: string;
+  readonly notify?: Notify;
+  readonly highlight?: readonly string[];
+}
 
 /** The settings in the file; keys that it leaves out are left out here. */
 export interface Settings {
@@ -42,10 +59,14 @@ export interface Settings {
   readonly highlight?: readonly string[];
   /** A program to run for each notification, and its arguments. */
   readonly "notify-command"?: readonly string[];
+  /** By name, in NFC. */
+  readonly rooms?: ReadonlyMap<string, RoomSettings>;
 }
 
 /** A path that does not depend on the current folder: from the root, the home folder, a drive or a share. */
 const ABSOLUTE_PATH = /^(?:\/|~$|~[\\/]|[A-Za-z]:[\\/]|\\\\)/;
+
+type Check = (value: unknown) => Fault | undefined;
 
 function pathFault(key: string, value: unknown, example: string): Fault | undefined {
   return typeof value === "string" && ABSOLUTE_PATH.test(value)
@@ -54,7 +75,7 @@ function pathFault(key: string, value: unknown, example: string): Fault | undefi
 }
 
 /** Checks each setting; undefined if its value is valid. */
-const SETTINGS: Readonly<Record<keyof Settings, (value: unknown) => Fault | undefined>> = {
+const SETTINGS: Readonly<Record<Exclude<keyof Settings, "rooms">, Check>> = {
   name(value) {
     if (typeof value !== "string") {
       return { message: `name is ${shown(value)}; it must be text in quotes` };
@@ -94,6 +115,26 @@ const SETTINGS: Readonly<Record<keyof Settings, (value: unknown) => Fault | unde
     if (fault || (value as string[])[0]) return fault;
     return { message: `notify-command names no program; use a list such as ${example}` };
   },
+};
+
+/** Checks each setting of a room. */
+const ROOM_SETTINGS: Readonly<Record<keyof RoomSettings, Check>> = {
+  address(value) {
+    try {
+      if (typeof value === "string" && parseAddress(value, "")) return undefined;
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+    }
+    const use = 'use HOST or HOST:PORT, such as "192.0.2.7:2428"';
+    return { message: `address is ${shown(value)}; ${use}` };
+  },
+  "code-file": (value) => pathFault("code-file", value, "~/room-code"),
+  name: SETTINGS.name,
+  accept: (value) => wordFault("accept", value, ACCEPT),
+  downloads: SETTINGS.downloads,
+  log: SETTINGS.log,
+  notify: SETTINGS.notify,
+  highlight: SETTINGS.highlight,
 };
 
 interface Fault {
@@ -163,26 +204,89 @@ export function parseSettings(bytes: Uint8Array, path: string): Settings {
   } catch {
     throw fault(path, undefined, "it is not UTF-8");
   }
-  const found = parseToml(text, path);
-  const keys = Object.keys(SETTINGS);
+  const { rooms, ...found } = parseToml(text, path);
+  const lines = new KeyLines(text);
+  checkTable(found, SETTINGS, {
+    path,
+    lines,
+    table: [],
+    known: [...Object.keys(SETTINGS), "rooms"],
+  });
+  if (rooms === undefined) return found;
+  return { ...found, rooms: parseRooms(rooms, path, lines) };
+}
+
+function parseRooms(
+  rooms: unknown,
+  path: string,
+  lines: KeyLines,
+): ReadonlyMap<string, RoomSettings> {
+  if (!isTable(rooms)) {
+    const what = `rooms is ${shown(rooms)}; write a table for each room, such as [rooms.work]`;
+    throw fault(path, lines.of(["rooms"])[0], what);
+  }
+  const found = new Map<string, RoomSettings>();
+  for (const [key, room] of Object.entries(rooms)) {
+    const table = ["rooms", key];
+    const [line] = lines.of(table);
+    const name = key.normalize("NFC");
+    if (!isRoomName(key)) {
+      throw fault(path, line, `the room ${quoted(key)} has an invalid name; ${ROOM_NAME_RULE}`);
+    }
+    if (!isTable(room)) {
+      const what = `rooms.${name} is ${shown(room)}; write a table: [rooms.${name}]`;
+      throw fault(path, line, what);
+    }
+    if (found.has(name)) throw fault(path, line, `the room ${quoted(name)} has two tables`);
+    checkTable(room, ROOM_SETTINGS, { path, lines, table, known: Object.keys(ROOM_SETTINGS) });
+    if (room["address"] === undefined) {
+      const what = `the room ${quoted(name)} has no address`;
+      throw fault(path, line, what, 'Add a line such as: address = "192.0.2.7:2428"');
+    }
+    found.set(name, room as unknown as RoomSettings);
+  }
+  return found;
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    !(value instanceof Date);
+}
+
+/**
+ * Checks the keys of one table, then their values.
+ *
+ * @param place `table` is the way to it; `known` are all keys that it can have
+ * @throws {ChatError} at the first error
+ */
+function checkTable(
+  found: Record<string, unknown>,
+  checks: Readonly<Record<string, Check>>,
+  { path, lines, table, known }: {
+    path: string;
+    lines: KeyLines;
+    table: readonly string[];
+    known: readonly string[];
+  },
+): void {
+  const where = table.length === 0 ? "" : `in [${table.join(".")}], `;
   for (const key of Object.keys(found)) {
-    if (keys.includes(key)) continue;
-    const meant = suggested(suggestions(key, keys));
+    if (Object.hasOwn(checks, key)) continue;
+    const meant = suggested(suggestions(key, known));
     throw fault(
       path,
-      linesOf(text, key)[0],
-      `unknown setting ${quoted(key)}; use ${listWords(keys)}`,
+      lines.of([...table, key])[0],
+      `${where}unknown setting ${quoted(key)}; use ${listWords(known)}`,
       meant && `Did you mean ${meant}?`,
     );
   }
   for (const [key, value] of Object.entries(found)) {
-    const [line, second] = linesOf(text, key);
+    const [line, second] = lines.of([...table, key]);
     // TOML forbids this, but the parser takes the last one.
-    if (second !== undefined) throw fault(path, second, `${key} is set twice`);
-    const wrong = SETTINGS[key as keyof Settings](value);
-    if (wrong) throw fault(path, line, wrong.message, wrong.hint);
+    if (second !== undefined) throw fault(path, second, `${where}${key} is set twice`);
+    const wrong = checks[key]!(value);
+    if (wrong) throw fault(path, line, where + wrong.message, wrong.hint);
   }
-  return found as Settings;
 }
 
 function parseToml(text: string, path: string): Record<string, unknown> {
@@ -190,6 +294,9 @@ function parseToml(text: string, path: string): Record<string, unknown> {
     return parse(text);
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
+    // The library has no words for this.
+    const { twice } = new KeyLines(text);
+    if (twice) throw fault(path, twice.line, `[${printable(twice.table)}] is opened twice`);
     // The library puts the place in front, sometimes more than once.
     const [, row] = /^Parse error on line (\d+)/.exec(cause.message) ?? [];
     const what = cause.message
@@ -210,15 +317,59 @@ function parseToml(text: string, path: string): Record<string, unknown> {
   }
 }
 
-/** A line that sets a key or opens a table, up to the end of its first key, with or without quotes. */
-const SETS = /^[ \t]*\[{0,2}[ \t]*(?:"([^"]*)"|'([^']*)'|([\w-]+))[ \t]*[=.\]]/;
+/** A key, with or without quotes, and what follows it in the line. */
+const KEY = /^[ \t]*(?:"([^"]*)"|'([^']*)'|([\w-]+))[ \t]*([.=\]])/;
 
-/** The numbers of the lines that seem to set a key; the parser does not report them. */
-function linesOf(text: string, key: string): number[] {
-  return text.split("\n").flatMap((line, index) => {
-    const [, double, single, bare] = SETS.exec(line) ?? [];
-    return (double ?? single ?? bare) === key ? [index + 1] : [];
-  });
+/** The numbers of the lines that seem to set a key or open a table; the parser does not report them. */
+class KeyLines {
+  readonly #lines = new Map<string, number[]>();
+
+  constructor(text: string) {
+    let table: readonly string[] = [];
+    for (const [index, line] of text.split("\n").entries()) {
+      const [start = "", brackets = ""] = /^[ \t]*(\[{0,2})/.exec(line) ?? [];
+      const keys: string[] = [];
+      let rest = line.slice(start.length);
+      let end = ".";
+      while (end === ".") {
+        const [all = "", double, single, bare, next = ""] = KEY.exec(rest) ?? [];
+        keys.push(double ?? single ?? bare ?? "");
+        rest = rest.slice(all.length);
+        end = next;
+      }
+      // A text in a list may look like a key.
+      if (end !== (brackets === "" ? "=" : "]")) continue;
+      if (brackets !== "") table = [];
+      // Each table on the way counts once: it may be opened again for its other keys.
+      this.#add([...table, ...keys], index + 1);
+      if (brackets !== "") table = keys;
+    }
+  }
+
+  #add(keys: readonly string[], line: number): void {
+    for (let length = 1; length <= keys.length; length++) {
+      const way = JSON.stringify(keys.slice(0, length));
+      const lines = this.#lines.get(way);
+      if (lines === undefined) this.#lines.set(way, [line]);
+      else if (length === keys.length) lines.push(line);
+    }
+  }
+
+  /** @param keys the names of the tables, and of the key */
+  of(keys: readonly string[]): readonly number[] {
+    return this.#lines.get(JSON.stringify(keys)) ?? [];
+  }
+
+  /** The lines that open a table of a room that has been opened before. */
+  get twice(): { line: number; table: string } | undefined {
+    for (const [way, [, line]] of this.#lines) {
+      const keys = JSON.parse(way) as string[];
+      if (line !== undefined && keys[0] === "rooms" && keys.length === 2) {
+        return { line, table: keys.join(".") };
+      }
+    }
+    return undefined;
+  }
 }
 
 function shown(value: unknown): string {

@@ -12,6 +12,7 @@ import {
   parseSettings,
   type Settings,
 } from "./config.ts";
+import { ACCEPT } from "./command.ts";
 import { VARIABLES, VERBS } from "./options.ts";
 
 // ---- helpers ----
@@ -97,7 +98,18 @@ Deno.test("docs/config.md: the example has every key, and the table every key an
     if (words[key!]) assertEquals(listed, [...words[key!]!], key);
     return key!;
   });
-  assertEquals(keys, Object.keys(settings));
+  const { rooms, ...others } = settings;
+  assertEquals(keys, Object.keys(others));
+  const roomRows = page.matchAll(/^[|] `([\w-]+)` +[|] (?:[^|]*)[|] [^|]*[|]$/gm);
+  assertEquals(
+    Array.from(roomRows, ([, key]) => key),
+    Object.keys(rooms!.get("work")!),
+  );
+  const all = { accept: ACCEPT, notify: NOTIFY };
+  for (const [key, words] of Object.entries(all)) {
+    const wrong = `[rooms.work]\naddress = "h"\n${key} = "x"`;
+    assertThrows(() => parse(wrong), ChatError, `use ${words[0]}`);
+  }
   assertMatch(page, new RegExp(`at most ${MAX_CONFIG / 1024} KiB`));
 });
 
@@ -209,9 +221,150 @@ Deno.test("parseSettings: refuses lists that are too long, and entries that are 
   assertThrows(() => parse(command(["x", "a\0"])), ChatError, "must not contain the character U+0");
 });
 
+// ---- rooms ----
+
+const WORK = `
+[rooms.work]
+address = "chat.example.org"
+code-file = "~/.config/chat/code-work"
+name = "Ada"
+accept = "known"
+downloads = "~/incoming/work"
+log = "/var/log/chat/work"
+notify = "all"
+highlight = ["deploy"]
+`;
+
+Deno.test("parseSettings: reads the tables of rooms, in any notation", () => {
+  const work = {
+    address: "chat.example.org",
+    "code-file": "~/.config/chat/code-work",
+    name: "Ada",
+    accept: "known",
+    downloads: "~/incoming/work",
+    log: "/var/log/chat/work",
+    notify: "all",
+    highlight: ["deploy"],
+  } as const;
+  assertEquals(parse(WORK).rooms, new Map([["work", work]]));
+  const home = { address: "192.0.2.7:2429" };
+  const texts = [
+    '[rooms.home]\naddress = "192.0.2.7:2429"\n',
+    '[ rooms . "home" ]\naddress = "192.0.2.7:2429"\n',
+    '[rooms]\nhome.address = "192.0.2.7:2429"\n',
+    '[rooms]\nhome = { address = "192.0.2.7:2429" }\n',
+    'rooms.home.address = "192.0.2.7:2429"\n',
+  ];
+  for (const text of texts) {
+    assertEquals(parse(text).rooms, new Map([["home", home]]), text);
+    assertEquals(parse(`name = "bob"\n${text}`).name, "bob");
+  }
+  const several = parse(`theme = "dark"\n${WORK}${texts[0]}[rooms."bu\u0308ro"]\naddress = "h"`);
+  assertEquals([...several.rooms!.keys()], ["work", "home", "büro"]);
+  assertEquals(parse("[rooms]").rooms, new Map());
+  // Names of properties that every object has.
+  for (const name of ["__proto__", "toString"]) {
+    assertEquals([...parse(`[rooms.${name}]\naddress = "h"\n`).rooms!.keys()], [name]);
+  }
+});
+
+Deno.test("parseSettings: names the line, the table and the key of what is wrong about a room", () => {
+  const before = 'name = "bob"\n[rooms.home]\naddress = "h"\nname = "bob"\n';
+  const refused = (table: string, line: number, message: string, hint?: string) =>
+    assertRefused(before + table, `, line ${line}: ${message}`, hint);
+  const room = '[rooms.work]\naddress = "h"\n';
+  refused(
+    `${room}notify = "al"`,
+    7,
+    'in [rooms.work], unknown notify "al"; use all, mentions or off',
+    'Did you mean "all"?',
+  );
+  refused(
+    `${room}accept = true`,
+    7,
+    "in [rooms.work], accept is true; use ask, known, all or none, in quotes",
+  );
+  refused(
+    `${room}theme = "dark"`,
+    7,
+    'in [rooms.work], unknown setting "theme"; use ' +
+      "address, code-file, name, accept, downloads, log, notify or highlight",
+  );
+  refused(
+    `${room}adress = "h"`,
+    7,
+    'in [rooms.work], unknown setting "adress"; use ' +
+      "address, code-file, name, accept, downloads, log, notify or highlight",
+    "Did you mean address?",
+  );
+  refused(
+    `${room}code-file = "code"`,
+    7,
+    'in [rooms.work], code-file is "code"; use an absolute path, such as "~/room-code"',
+  );
+  refused(
+    `${room}log = "~bob/log"`,
+    7,
+    'in [rooms.work], log is "~bob/log"; use an absolute path, such as "~/chat.log"',
+  );
+  refused(`${room}name = ""`, 7, 'in [rooms.work], name is ""; a name must not be empty');
+  refused(
+    `${room}highlight = ["a", ""]`,
+    7,
+    'in [rooms.work], highlight has ""; each text must not be empty',
+  );
+  refused(`${room}address = "h"`, 7, "in [rooms.work], address is set twice");
+  for (const address of ['""', '"a b"', '"h:0"', '"h:99999"', "7", "true"]) {
+    refused(
+      `[rooms.work]\naddress = ${address}`,
+      6,
+      `in [rooms.work], address is ${address}; use HOST or HOST:PORT, such as "192.0.2.7:2428"`,
+    );
+  }
+  refused(
+    '[rooms.work]\nname = "bob"',
+    5,
+    'the room "work" has no address',
+    'Add a line such as: address = "192.0.2.7:2428"',
+  );
+  const rule = 'a room\'s name has letters, digits, "_" and "-", and at most 32 characters';
+  for (const name of ["a.b", "h:1", "-a", "a b", "a".repeat(33)]) {
+    refused(
+      `[rooms."${name}"]\naddress = "h"`,
+      5,
+      `the room "${name}" has an invalid name; ${rule}`,
+    );
+  }
+  refused("[rooms.home]", 5, "[rooms.home] is opened twice");
+  assertRefused(
+    "\nrooms = 7",
+    ", line 2: rooms is 7; write a table for each room, such as [rooms.work]",
+  );
+  assertRefused(
+    "[[rooms]]",
+    ", line 1: rooms is a list; write a table for each room, such as [rooms.work]",
+  );
+  assertRefused("[rooms]\nwork = 7", ", line 2: rooms.work is 7; write a table: [rooms.work]");
+  assertRefused(
+    '[rooms.büro]\naddress = "h"',
+    ', line 1: it is not TOML: Not closed by "]" after started with "["',
+    'A line looks like this: theme = "dark"',
+  );
+});
+
+Deno.test("parseSettings: a list over several lines is not mistaken for keys", () => {
+  const text = 'highlight = [\n  "name",\n  "name" ]\nname = "bob"\n';
+  assertEquals({ ...parse(text) }, { highlight: ["name", "name"], name: "bob" });
+});
+
+Deno.test("parseSettings: a file has room for a hundred rooms", () => {
+  const rooms = Array.from({ length: 100 }, (_, n) => WORK.replace("work", `room-${n}`));
+  assertEquals(parse(rooms.join("")).rooms?.size, 100);
+});
+
 Deno.test("parseSettings: refuses an unknown key, and suggests the nearest one; inherited property names too", () => {
-  const known =
-    "use name, theme, time, notify, quiet, title, downloads, log, file-rate, highlight or notify-command";
+  const known = "use name, theme, time, notify, quiet, title, downloads, log, file-rate, " +
+    "highlight, notify-command or rooms";
   const unknown = (text: string, line: number, key: string, nearest: string) =>
     assertRefused(
       text,

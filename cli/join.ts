@@ -5,6 +5,7 @@ import { systemTimer } from "../classic/member.ts";
 import { admit, reconnectMs } from "./admit.ts";
 import type { Command } from "./command.ts";
 import { loadIgnored } from "./ignored_file.ts";
+import { chooseRoom } from "./rooms.ts";
 import { Signals } from "./signals.ts";
 import { isForPerson, stay } from "./stay.ts";
 import type { System } from "./system.ts";
@@ -12,10 +13,13 @@ import { chosenName, chosenView, filesFor, loadSettings } from "./user.ts";
 
 /** Returns the exit code. */
 export async function joinRoom(
-  { target, classic, screen }: Command & { verb: "join" },
+  { target: meant, classic, screen }: Command & { verb: "join" },
   system: System,
 ): Promise<number> {
-  const settings = await loadSettings(system, screen.config);
+  const config = await loadSettings(system, screen.config);
+  const { target, settings } = classic
+    ? { target: meant, settings: config }
+    : await chooseRoom(system, meant, config, true);
   const ignored = loadIgnored(system, isForPerson(system, screen));
   const client = classic
     ? await joinClassic({ ...target.address!, after: systemTimer })

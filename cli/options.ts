@@ -24,10 +24,18 @@ export const ACCEPT_LIMIT = 2 ** 30;
 export const MAX_FILE_RATE: number = 2 ** 40;
 
 /**
- * The kind of a value. Shells complete files, folders, hosts and words. They offer nothing for the others, and should
- * not: names and keys are the user's own.
+ * The kind of a value. Shells complete files, folders, hosts, rooms and words. They offer nothing for the others, and
+ * should not: names and keys are the user's own.
  */
-export type ValueKind = "file" | "folder" | "host" | "word" | "number" | "text";
+export type ValueKind =
+  | "room"
+  | "room-or-host"
+  | "file"
+  | "folder"
+  | "host"
+  | "word"
+  | "number"
+  | "text";
 
 export interface Value {
   /** As in the help, such as FILE. */
@@ -67,6 +75,8 @@ const SECONDS: Value = { name: "SECONDS", kind: "number" };
 const TIME: Value = { name: "TIME", kind: "number" };
 const SIZE: Value = { name: "SIZE", kind: "number" };
 const ADDRESS: Value = { name: "HOST", kind: "host" };
+/** An address, or the name of a remembered room. */
+const ROOM_OR_HOST: Value = { name: "ROOM", kind: "room-or-host" };
 const oneOf = (name: string, words: readonly string[]): Value => ({ name, kind: "word", words });
 
 const HELP: Option = { help: "show this help" };
@@ -199,7 +209,7 @@ const LIMITS: Record<string, Option> = {
   },
 };
 
-export type VerbName = "serve" | "join" | "send" | "identity" | "crack" | "completions";
+export type VerbName = "serve" | "join" | "send" | "rooms" | "identity" | "crack" | "completions";
 
 /** The table. */
 export const VERBS: Readonly<Record<VerbName, Verb>> = {
@@ -279,9 +289,9 @@ is unchanged and not printed, members come back, and get what they missed.`,
     example: "chat serve --host 0.0.0.0 --port 2429",
   },
   join: {
-    synopsis: "chat join [HOST[:PORT]] [OPTION...]",
+    synopsis: "chat join [ROOM|HOST[:PORT]] [OPTION...]",
     summary: "join a room",
-    operands: [ADDRESS],
+    operands: [ROOM_OR_HOST],
     options: {
       ...SCREEN,
       ...TARGET,
@@ -289,7 +299,9 @@ is unchanged and not printed, members come back, and get what they missed.`,
       help: HELP,
     },
     notes:
-      `Without HOST you join the room that you opened last on this machine. PORT is ${DEFAULT_PORT} by default.
+      `ROOM is the name of a room in the config file: see docs/config.md. Without ROOM and HOST you join
+the room of CHAT_ROOM, or the only one that you remember or have open on this machine. If there
+are several, chat asks. PORT is ${DEFAULT_PORT} by default.
 In a terminal, type a message and press Enter; /help lists the commands. In a pipe, each line of
 stdin is a message, and stdout shows \`NAME: text\`. At the end of stdin the client waits until the
 room has accepted all messages, then leaves. --theme, --time, --notify, --quiet and --no-title are
@@ -302,6 +314,10 @@ and with --stay, otherwise for 60 seconds; with --retry 0, not at all.`,
     summary: "send one message, or files, and leave",
     operands: [ADDRESS, { name: "TEXT", kind: "text" }],
     options: {
+      room: {
+        value: { name: "ROOM", kind: "room" },
+        help: "send to this room of the config file (default: as for chat join)",
+      },
       ...SPEAKER,
       ...TARGET,
       retry: RETRY,
@@ -326,6 +342,20 @@ seconds, or as long as --retry says.
 The first word is the address if it is localhost; or if it contains a dot or a colon, does not end
 in one, and has only characters of addresses. Everything after -- is TEXT.`,
     example: "make 2>&1 | tail -n 20 | chat send --name builder",
+  },
+  rooms: {
+    synopsis: "chat rooms [OPTION...]",
+    summary: "list your rooms",
+    operands: [],
+    options: {
+      config: SPEAKER["config"]!,
+      "no-config": SPEAKER["no-config"]!,
+      help: HELP,
+    },
+    notes:
+      `Lists the rooms of your config file with their names, and those that you have open on this machine.
+If chat join gets no room, it asks which of these you mean.`,
+    example: "chat rooms",
   },
   identity: {
     synopsis: "chat identity export|import FILE [OPTION...]",
@@ -394,6 +424,7 @@ export const PROGRAM: Readonly<Record<string, Option>> = {
 export const VARIABLES: Readonly<Record<string, string>> = {
   CHAT_NAME: "your name, unless --name is given",
   CHAT_CODE: "the room's code, unless --code-file is given",
+  CHAT_ROOM: "the room to join or send to, unless one is given: ROOM or HOST[:PORT]",
   CHAT_THEME: "like --theme",
   CHAT_TIME: "like --time",
   CHAT_NOTIFY: "like --notify",

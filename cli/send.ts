@@ -13,12 +13,12 @@ import { plainLines } from "../ui/plain_lines.ts";
 import { offerSentence, ProgressLines } from "../ui/transfer_text.ts";
 import { admit, SCRIPT_RETRY_MS } from "./admit.ts";
 import type { Command } from "./command.ts";
-import type { Settings } from "./config.ts";
 import { unreadable } from "./input.ts";
 import { DONE, FAILED, note, report, reportEnding } from "./output.ts";
+import { chooseRoom } from "./rooms.ts";
 import { Signals } from "./signals.ts";
 import type { System } from "./system.ts";
-import { chosenName, filesFor, loadSettings } from "./user.ts";
+import { chosenName, type ChosenSettings, filesFor, loadSettings } from "./user.ts";
 
 /** Events about this user's files that stderr shows, besides offers. */
 const REPORTED: readonly RoomEvent["type"][] = ["transfer", "changes", "incomplete", "unsent"];
@@ -27,9 +27,11 @@ type SendCommand = Command & { verb: "send" };
 
 /** Returns the exit code. */
 export async function send(command: SendCommand, system: System): Promise<number> {
-  const { speaker, target, retry, files } = command;
-  const settings = await loadSettings(system, speaker.config);
-  if (files.length > 0) return await sendFiles(system, command, settings);
+  const { speaker, retry, files } = command;
+  const config = await loadSettings(system, speaker.config);
+  // Scripts run it, also at a terminal: it asks for no room.
+  const { target, settings } = await chooseRoom(system, command.target, config, false);
+  if (files.length > 0) return await sendFiles(system, { ...command, target }, settings);
   const text = command.text ?? await readMessage(system);
   const name = chosenName(speaker, settings);
   // If it is killed, or loses its connection in the last moment, it has left.
@@ -81,12 +83,12 @@ async function sendTo(system: System, client: Client, to: string, text: string):
 async function sendFiles(
   system: System,
   { speaker, target, retry, files, to, partial, rate }: SendCommand,
-  settings: Settings,
+  settings: ChosenSettings,
 ): Promise<number> {
-  // Offers of others stay unanswered, because no person is here to accept them. So the downloads folder does not matter.
-  const { downloads: _, ...others } = settings;
   const own = { downloads: undefined, accept: "ask", acceptLimit: 0, rate } as const;
-  const options = filesFor(system, own, others);
+  // Offers of others stay unanswered, because no person is here to accept them. So the downloads folder does not matter.
+  const { "file-rate": fileRate = "0" } = settings;
+  const options = filesFor(system, own, { "file-rate": fileRate });
   const name = chosenName(speaker, settings);
   const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS, { files: options });
   const signals = new Signals(system);

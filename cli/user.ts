@@ -15,7 +15,7 @@ import { printable } from "../text/printable.ts";
 import type { Ignored } from "../ui/ignored.ts";
 import { Preferences } from "../ui/preferences.ts";
 import type { ConfigFile, FileOptions, Speaker, ViewOptions } from "./command.ts";
-import type { Settings } from "./config.ts";
+import type { RoomSettings, Settings } from "./config.ts";
 import {
   configPath,
   findPlaces,
@@ -29,27 +29,48 @@ import { NamesFile } from "./names_file.ts";
 import { note } from "./output.ts";
 import type { System } from "./system.ts";
 
+/**
+ * The settings in the config file, and the table of the room that is joined, if it is a remembered one. `log` is that of
+ * the table, if it has one.
+ */
+export type ChosenSettings = Settings & { readonly room?: RoomSettings };
+
+// An option beats the room's table, that beats the environment, and that beats the rest of the config file.
+
 /** The user's name in the room. */
-export function chosenName({ name, user }: Speaker, settings: Settings): string {
-  return name ?? settings.name?.normalize("NFC") ?? user;
+export function chosenName({ name, envName, user }: Speaker, settings: ChosenSettings): string {
+  return name ?? settings.room?.name?.normalize("NFC") ?? envName ??
+    settings.name?.normalize("NFC") ?? user;
 }
 
-/** The preferences at the start: the command line beats the environment, and that beats the config file. */
+/** The preferences at the start. */
 export function chosenView(
-  options: ViewOptions,
-  settings: Settings,
+  { envNotify, ...options }: ViewOptions,
+  settings: ChosenSettings,
   ignored?: Ignored,
 ): Preferences {
-  const { theme, time, notify, title, quiet, highlight, "notify-command": notifyCommand } =
-    settings;
-  const highlights = highlight?.map((word) => word.normalize("NFC"));
-  const view = new Preferences(
-    { theme, time, notify, title, highlights, notifyCommand, ...options },
-    ignored,
-  );
-  // A user who asks for notifications on the command line does not want the silence that the file asks for.
-  view.muted = options.quiet ?? (quiet === true && options.notify === undefined);
+  const { theme, time, title, quiet, "notify-command": notifyCommand, room } = settings;
+  const asked = options.notify ?? room?.notify ?? envNotify;
+  const highlight = room?.highlight ?? settings.highlight;
+  const view = new Preferences({
+    theme,
+    time,
+    title,
+    highlights: highlight?.map((word) => word.normalize("NFC")),
+    notifyCommand,
+    ...options,
+    notify: asked ?? settings.notify,
+  }, ignored);
+  // A user who asks for notifications does not want the silence that the top of the file asks for.
+  view.muted = options.quiet ?? (quiet === true && asked === undefined);
   return view;
+}
+
+/** A path of the config file: a shell expands `~` in an option, here this does. */
+export function atHome(system: System, path: string): string;
+export function atHome(system: System, path: string | undefined): string | undefined;
+export function atHome(system: System, path: string | undefined): string | undefined {
+  return path?.replace(/^~/, () => home(system) ?? "~");
 }
 
 /**
@@ -256,10 +277,10 @@ function orUnavailable<T>(load: () => T): T | FileUnavailable {
 export function filesFor(
   system: System,
   { downloads, accept, acceptLimit, rate }: FileOptions,
-  settings: Settings,
+  settings: ChosenSettings,
 ): TransferOptions {
-  // A shell expands ~ in the option; in the config file this does.
-  const named = downloads ?? settings.downloads?.replace(/^~/, () => home(system) ?? "~");
+  const { room } = settings;
+  const named = downloads ?? atHome(system, room?.downloads ?? settings.downloads);
   if (named !== undefined) {
     try {
       checkDownloads(named);
@@ -275,7 +296,7 @@ export function filesFor(
   const find = () => named ?? findDownloads(system.os, system.env);
   return {
     disk: new SystemDisk(find),
-    accept,
+    accept: accept ?? room?.accept ?? "ask",
     acceptLimit,
     rate: rate ?? sizeOf(settings["file-rate"] ?? "0"),
   };

@@ -6,6 +6,7 @@ import type { Speaker, ViewOptions } from "./command.ts";
 import type { Settings } from "./config.ts";
 import {
   chosenName,
+  type ChosenSettings,
   chosenView,
   filesFor,
   givenCode,
@@ -70,6 +71,40 @@ Deno.test("chosenView: takes the words that notify, in NFC, and the command, fro
   assertEquals([highlights, notifyCommand], [["deploy", "Jos\u00e9"], ["notify-send"]]);
   const none = chosenView({}, {});
   assertEquals([none.highlights, none.notifyCommand], [[], undefined]);
+});
+
+Deno.test("chosenName, chosenView, filesFor: an option beats the room's table, that the environment, that the file's top", () => {
+  using system = new FakeSystem();
+  const room = {
+    address: "h",
+    name: "Jose\u0301",
+    notify: "off",
+    highlight: ["b"],
+    accept: "known",
+  } as const;
+  const settings: Settings = { name: "fay", notify: "all", quiet: true, highlight: ["a"] };
+  const inRoom = { ...settings, room };
+  assertEquals(chosenName({ ...SPEAKER, name: "bob", envName: "eve" }, inRoom), "bob");
+  assertEquals(chosenName({ ...SPEAKER, envName: "eve" }, inRoom), "Jos\u00e9");
+  assertEquals(chosenName({ ...SPEAKER, envName: "eve" }, settings), "eve");
+  const notify = (options: ViewOptions, settings: ChosenSettings) => {
+    const view = chosenView(options, settings);
+    return [view.notify, view.muted];
+  };
+  assertEquals(notify({ notify: "mentions" }, inRoom), ["mentions", false]);
+  assertEquals(notify({ envNotify: "mentions" }, inRoom), ["off", false]);
+  assertEquals(notify({ envNotify: "mentions" }, settings), ["mentions", false]);
+  assertEquals(notify({}, settings), ["all", true]);
+  assertEquals(chosenView({}, inRoom).highlights, ["b"]);
+  assertEquals(chosenView({}, { ...inRoom, room: { address: "h" } }).highlights, ["a"]);
+  const files = { downloads: undefined, accept: undefined, acceptLimit: 0, rate: undefined };
+  assertEquals(filesFor(system, { ...files, accept: "none" }, inRoom).accept, "none");
+  assertEquals(filesFor(system, files, inRoom).accept, "known");
+  assertEquals(filesFor(system, files, settings).accept, "ask");
+  // A folder that cannot be one proves which is taken.
+  system.file("file", "");
+  const bad = { ...inRoom, downloads: "~", room: { ...room, downloads: "~/file/x" } };
+  assertThrows(() => filesFor(system, files, bad), ChatError, "/file/x");
 });
 
 Deno.test("givenCode: a file beats CHAT_CODE; an empty variable counts as unset", () => {

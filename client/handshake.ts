@@ -225,7 +225,7 @@ export async function withConnection<T>(
 }
 
 /** From the preface to GREETING: checks that this is a chat server. */
-async function greet(connection: Connection, address: string): Promise<Greeting> {
+export async function greet(connection: Connection, address: string): Promise<Greeting> {
   const { decoder } = connection;
   connection.send(PREFACE.slice() as Uint8Array<ArrayBuffer>);
   for (;;) {

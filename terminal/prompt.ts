@@ -1,4 +1,4 @@
-// A question at the terminal with a hidden answer, such as a code. Knows nothing of what it asks for; the streams
+// Questions at the terminal, also with a hidden answer, such as a code. Knows nothing of what it asks for; the streams
 // are passed in.
 //
 // `promptSecret` of `@std/cli` does not fit: Ctrl-C there ends the program and leaves the terminal without echo, and
@@ -17,7 +17,7 @@ export interface KeyboardInput {
 }
 
 /** What is asked for, in error messages; and what else could be done. */
-export interface Secret {
+export interface Answer {
   readonly name: string;
   readonly hint: string;
 }
@@ -33,7 +33,7 @@ export function askHidden(
   question: string,
   input: KeyboardInput,
   output: SyncWriter,
-  { name, hint }: Secret,
+  { name, hint }: Answer,
 ): string {
   if (!input.isTerminal()) {
     throw new ChatError(`Cannot ask for ${name}: the input is not a terminal`, { hint });
@@ -85,5 +85,47 @@ function readHidden(input: KeyboardInput): string | undefined {
           break;
       }
     }
+  }
+}
+
+/** The longest line that is read, in bytes; the rest is dropped. */
+const MAX_LINE = 1024;
+
+/**
+ * Asks on `output`, and reads a line from the terminal, which edits and echoes it.
+ *
+ * @throws {ChatError} if the input is not a terminal, or it ends
+ * @throws {TerminalGone} if the terminal has gone
+ */
+export function askLine(
+  question: string,
+  input: KeyboardInput,
+  output: SyncWriter,
+  { name, hint }: Answer,
+): string {
+  if (!input.isTerminal()) {
+    throw new ChatError(`Cannot ask for ${name}: the input is not a terminal`, { hint });
+  }
+  let answer: string | undefined;
+  try {
+    writeAll(output, `${question} `);
+    answer = readLine(input);
+    if (answer === undefined && input.isTerminal()) writeAll(output, "\n");
+  } catch (cause) {
+    if (input.isTerminal()) throw cause;
+  }
+  if (!input.isTerminal()) throw new TerminalGone(`Cannot ask for ${name}: the terminal has gone`);
+  if (answer !== undefined) return answer;
+  throw new ChatError(`Cannot continue without ${name}: you did not type it`, { hint });
+}
+
+/** undefined at the end of the input. It reads no further than the line's end. */
+function readLine(input: KeyboardInput): string | undefined {
+  const byte = new Uint8Array(1);
+  const line: number[] = [];
+  for (;;) {
+    if (!input.readSync(byte)) return undefined;
+    if (byte[0] === 0x0a) return new TextDecoder().decode(Uint8Array.from(line)).replace(/\r$/, "");
+    if (line.length < MAX_LINE) line.push(byte[0]!);
   }
 }

@@ -268,6 +268,7 @@ const VERBS = [
   "cli/crack.ts",
   "cli/identity.ts",
   "cli/join.ts",
+  "cli/list_rooms.ts",
   "cli/send.ts",
   "cli/serve.ts",
 ];

@@ -1,0 +1,201 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
+import { Guest, Impostor, TestRoom } from "../tests/support/loopback.ts";
+import { reservedPort } from "../tests/support/ports.ts";
+import { findPlaces, findRooms, publishRoom } from "./home.ts";
+import { candidateRows } from "./rooms.ts";
+
+const addressOf = ({ port }: { port: number }) => `127.0.0.1:${port}`;
+
+/** Writes a config file with these rooms, and whatever follows. */
+function remember(system: FakeSystem, rooms: Record<string, string>, more = ""): string {
+  const tables = Object.entries(rooms).map(([name, address]) =>
+    `[rooms."${name}"]\naddress = "${address}"\n`
+  );
+  return system.file("config/chat/config.toml", tables.join("") + more);
+}
+
+function publish(system: FakeSystem, ...rooms: { port: number }[]): void {
+  for (const { port } of rooms) {
+    publishRoom(findPlaces(system.os, system.env), { hostname: "127.0.0.1", port });
+  }
+}
+
+/** Which room a program has joined, as its first line says. */
+function joined(system: FakeSystem): string | undefined {
+  return /^joined (\S+) as (\S+)/m.exec(system.stderr.text)?.slice(1).join(" ");
+}
+
+Deno.test("join NAME, CHAT_ROOM: joins the remembered room, with its settings; HOST:PORT is always an address", async () => {
+  await using room = new TestRoom();
+  const work = { work: addressOf(room), localhost: addressOf(room) };
+  for (const [args, variables] of [[["work"], {}], [[], { CHAT_ROOM: "work" }]] as const) {
+    using system = new FakeSystem({ CHAT_NAME: "eve", ...variables });
+    remember(system, work, 'name = "wanda"\n');
+    system.stdin.end();
+    assertEquals(await system.run("join", ...args), 0);
+    // The table of `localhost` has the name.
+    assertEquals(joined(system), `${addressOf(room)} eve`);
+  }
+  // The name of a host is the room's, too.
+  using local = new FakeSystem({ CHAT_NAME: "eve" });
+  remember(local, work, 'name = "wanda"\n');
+  local.stdin.end();
+  assertEquals(await local.run("join", "localhost"), 0);
+  assertEquals(joined(local), `${addressOf(room)} wanda`);
+  using host = new FakeSystem({ CHAT_NAME: "eve" });
+  remember(host, { localhost: addressOf({ port: reservedPort() }) });
+  host.stdin.end();
+  assertEquals(await host.run("join", `localhost:${room.port}`), 0);
+  assertEquals(joined(host), `localhost:${room.port} eve`);
+});
+
+Deno.test("join NAME: takes the code from the room's code-file, which beats CHAT_CODE; --code-file beats both", async () => {
+  using owner = new FakeSystem();
+  await using room = await ServedRoom.open(owner);
+  const code = await room.code();
+  for (
+    const [given, args] of [[code, []], ["wrong words in here", ["--code-file", "CODE"]]] as const
+  ) {
+    using system = new FakeSystem({ CHAT_CODE: "also wrong words here" });
+    system.file("code-work", `${given}\n`);
+    const right = system.file("right", `${code}\n`);
+    remember(system, { work: room.address }, 'code-file = "~/code-work"\n');
+    system.stdin.end();
+    const words = args.map((word) => word === "CODE" ? right : word);
+    assertEquals(await system.run("join", "work", ...words), 0, system.stderr.text);
+  }
+});
+
+Deno.test("send --room: sends to the remembered room; an unknown name is an error that suggests one", async () => {
+  await using room = new TestRoom();
+  await using ben = await Guest.join(room, "ben");
+  using system = new FakeSystem();
+  remember(system, { work: addressOf(room), home: "192.0.2.1" });
+  assertEquals(await system.run("send", "--room", "work", "it", "is", "done"), 0);
+  await ben.next("message", ({ text }) => text === "it is done");
+  system.stderr.text = "";
+  assertEquals(await system.run("send", "--room", "wrok", "hi"), 1);
+  assertEquals(
+    system.stderr.text,
+    'chat: error: Cannot find the room "wrok": you have not remembered it\n' +
+      "chat: hint: Did you mean work? To see your rooms: chat rooms\n",
+  );
+  assertEquals(await system.run("send", "--no-config", "--room", "work", "hi"), 1);
+  assertMatch(system.stderr.text, /hint: To remember a room, /);
+});
+
+Deno.test("join, send: without a room and a terminal, the only room is meant, else the only one that is open here", async () => {
+  await using one = new TestRoom();
+  await using other = new TestRoom();
+  const closed = { port: reservedPort() };
+  const cases: { remembered?: Record<string, string>; open: { port: number }[]; to: number }[] = [
+    { remembered: { work: addressOf(one) }, open: [], to: one.port },
+    { remembered: { work: addressOf(one) }, open: [closed], to: one.port },
+    { open: [one, closed], to: one.port },
+    { remembered: { a: "192.0.2.1", b: "192.0.2.2" }, open: [one, closed], to: one.port },
+    { remembered: { a: "192.0.2.1", b: `localhost:${one.port}` }, open: [one], to: one.port },
+  ];
+  for (const { remembered, open, to } of cases) {
+    for (const args of [["join"], ["send", "hi"]]) {
+      using system = new FakeSystem();
+      if (remembered) remember(system, remembered);
+      publish(system, ...open);
+      system.stdin.end();
+      assertEquals(await system.run(...args), 0, system.stderr.text);
+      if (args[0] === "join") assertMatch(joined(system)!, new RegExp(`:${to} ada$`));
+    }
+  }
+  using system = new FakeSystem();
+  remember(system, { work: "192.0.2.1" });
+  publish(system, one, closed, other);
+  for (const args of [["join"], ["send", "hi"]]) {
+    system.stderr.text = "";
+    assertEquals(await system.run(...args), 1);
+    assertEquals(
+      system.stderr.text,
+      "chat: error: Cannot choose a room: there are 3\n" +
+        `chat: hint: Name one: work, ${addressOf(other)}, ${addressOf(one)}\n`,
+    );
+  }
+  // A list stays short.
+  const many = Array.from({ length: 14 }, (_, n) => [`r${n}`, `192.0.2.${n}`]);
+  remember(system, Object.fromEntries(many));
+  system.stderr.text = "";
+  assertEquals(await system.run("join"), 1);
+  assertMatch(system.stderr.text, /hint: Name one: r0, .*, r9 or 6 more: see chat rooms\n$/);
+});
+
+Deno.test("join: asks which room on a terminal, until the answer is a number or a name of the list", async () => {
+  await using room = new TestRoom();
+  for (const answers of ["2\n", "büro\n", "\n0\n4\nHOME\x1b\n 2 \n"]) {
+    using system = new FakeSystem();
+    remember(system, { home: "192.0.2.1:2429", "büro": addressOf(room) });
+    system.stdin.becomeTerminal();
+    system.stdin.type(answers);
+    system.stdin.end();
+    assertEquals(await system.run("join", "--json"), 0, system.stderr.text);
+    assertStringIncludes(system.stdout.text, `"address":"${addressOf(room)}"`);
+    assertStringIncludes(
+      system.stderr.text,
+      `Which room?\n 1  home  192.0.2.1:2429\n 2  büro  ${addressOf(room)}\nNumber or name: `,
+    );
+    if (answers.includes("HOME")) assertStringIncludes(system.stderr.text, 'No room "HOME␛" in');
+  }
+});
+
+Deno.test("join: Ctrl-D at the question for the room is an error, and a window that is closed ends with 129", async () => {
+  using system = new FakeSystem();
+  remember(system, { home: "192.0.2.1", work: "192.0.2.2" });
+  system.stdin.becomeTerminal();
+  system.stdin.end();
+  assertEquals(await system.run("join"), 1);
+  assertMatch(
+    system.stderr.text,
+    /Number or name: \nchat: error: Cannot continue without a room: .*\nchat: hint: .*chat join NAME/,
+  );
+  using closed = new FakeSystem();
+  remember(closed, { home: "192.0.2.1", work: "192.0.2.2" });
+  closed.stdin.becomeTerminal();
+  closed.stdin.afterInput = () => closed.stdin.hangUp(new Error("Input/output error (os error 5)"));
+  assertEquals(await closed.run("join"), 129);
+});
+
+Deno.test("rooms: lists remembered rooms, then the others that are open here; what else listens there is none", async () => {
+  using system = new FakeSystem();
+  assertEquals([await system.run("rooms"), system.stdout.text], [0, ""]);
+  assertMatch(system.stderr.text, /^chat: you remember no room, /);
+  await using room = await ServedRoom.open(system);
+  await using xor = new TestRoom();
+  await using web = new Impostor((raw) =>
+    raw.write(new TextEncoder().encode("HTTP/1.1 200 OK\r\n"))
+  );
+  publish(system, xor, web, { port: reservedPort() });
+  // Another room has taken the port of a room of this user.
+  const [sealed] = findRooms(findPlaces(system.os, system.env)).filter(({ record }) => record);
+  publishRoom(findPlaces(system.os, system.env), {
+    ...sealed!,
+    port: xor.port,
+  });
+  remember(system, { work: "chat.example.org", "büro-2": room.address });
+  system.stdout.text = "";
+  assertEquals(await system.run("rooms"), 0);
+  assertEquals(
+    system.stdout.text,
+    `work    chat.example.org:2428\nbüro-2  ${room.address}  (open here)\n`,
+  );
+  publish(system, xor);
+  system.stdout.text = "";
+  assertEquals(await system.run("rooms", "--no-config"), 0);
+  assertEquals(
+    system.stdout.text,
+    `${addressOf(xor)}  (open here)\n${room.address}  (open here)\n`,
+  );
+});
+
+Deno.test("candidateRows: a list fits in 40 columns, unless an address is long", () => {
+  const [row] = candidateRows([
+    { name: "w".repeat(12), address: { hostname: "192.0.2.117", port: 2428 }, isOpen: false },
+  ]);
+  assertEquals(row, `${"w".repeat(12)}  192.0.2.117:2428`);
+});

@@ -1,0 +1,38 @@
+// Asks an address whether a room is open there, without joining it. Knows no member and no code.
+
+import { ChatError } from "../errors.ts";
+import type { Greeting } from "../protocol/json_frames.ts";
+import { type Endpoint, greet, withConnection } from "./handshake.ts";
+
+/** How long a room may take to answer, in ms: one on this machine is quick. */
+const PROBE_MS = 2000;
+
+/**
+ * Whether a chat server answers.
+ *
+ * @param record of the room's code, if it is known: a room with another code is another room
+ */
+export async function isOpen(
+  { hostname, port }: Pick<Endpoint, "hostname" | "port">,
+  record: string | undefined,
+): Promise<boolean> {
+  try {
+    return await withConnection(
+      { hostname, port, handshakeMs: PROBE_MS },
+      async (connection, address) => {
+        const greeting = await greet(connection, address);
+        connection.close();
+        return isRoom(greeting, record);
+      },
+    );
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    return false;
+  }
+}
+
+function isRoom(greeting: Greeting, record: string | undefined): boolean {
+  if (record === undefined) return true;
+  return greeting.cipher === "sealed" &&
+    (greeting.record === undefined || greeting.record === record);
+}
