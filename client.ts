@@ -17,24 +17,27 @@ import { FileLink } from "./client/file_link.ts";
 import { conversationOf } from "./client/forks.ts";
 import { FrameHandler } from "./client/frame_handler.ts";
 import { connect, type ConnectOptions, type Handshake, resume } from "./client/handshake.ts";
+import { checkReference, History } from "./client/history.ts";
 import { Members } from "./client/members.ts";
 import { NameSaver } from "./client/name_saver.ts";
-import { NoticePace, type PaceClock } from "./client/notice_pace.ts";
+import { NoticePace } from "./client/notice_pace.ts";
+import type { JoinOptions } from "./client/options.ts";
 import { MessageReader } from "./client/received.ts";
 import { type Break, isFinal, Reconnector, type Rejoined } from "./client/reconnect.ts";
 import { ClientSession } from "./client/session.ts";
 import { Unconfirmed } from "./client/unconfirmed.ts";
 import { Watchdog } from "./client/watchdog.ts";
 import { ChatError, ProtocolError } from "./errors.ts";
-import type { TransferOptions } from "./files/post.ts";
 import type { Transfers } from "./files/transfers.ts";
 import { encodeFrame, type ErrorCode, Type } from "./protocol.ts";
 import { type Connection, formatAddress } from "./protocol/connection.ts";
-import { encodeProfile, ENVELOPE_OVERHEAD, NUMBER_OVERHEAD } from "./protocol/envelope.ts";
+import { type Content, encodeProfile, TEXT_OVERHEAD } from "./protocol/envelope.ts";
 import { encodeError } from "./protocol/json_frames.ts";
 import { SLICE_MS, TurnSlice } from "./protocol/turn_slice.ts";
 import type {
+  Change,
   Conversation,
+  EarlierMessage,
   Ending,
   Link,
   Pending,
@@ -49,37 +52,12 @@ import { nameFault } from "./text/names.ts";
 import { printable } from "./text/printable.ts";
 
 export type { Self } from "./client/handshake.ts";
+export type { JoinOptions } from "./client/options.ts";
 
 /** Long enough for BYE to reach a server anywhere on earth, in ms. */
 const FINISH_MS = 2_000;
 /** Bytes of frames that may wait for the server: some thirty of the largest messages. */
 const MAX_WAITING = 8 * 1024 * 1024;
-
-export interface JoinOptions extends Omit<ConnectOptions, "signal"> {
-  /** How long the connection may take to end properly before it is cut, in ms. */
-  finishMs?: number;
-  /** The session ends with its connection, so nobody stays in the room as away: for one that nobody resumes. */
-  brief?: boolean;
-  /** For how long to reconnect when the connection is lost, in ms; 0 or not given: not at all. */
-  retryMs?: number;
-  /** This machine's addresses in any form. When they change, a lost connection is tried again at once. */
-  networks?: () => string;
-  /** See `PING_MS` and `DEAD_MS`. */
-  pingMs?: number;
-  deadMs?: number;
-  /** The pauses between tries. */
-  backoff?: Backoff;
-  /** A connection that lasted this long was a good one, in ms: the next pause is short again. */
-  steadyMs?: number;
-  /** How long a direct message waits for its receiver to come back after a restart of the server, in ms. */
-  receiverMs?: number;
-  /** How much of a turn of the event loop frames may take, in ms. */
-  slice?: TurnSlice;
-  /** Time, for what members cause again and again. */
-  paceClock?: PaceClock;
-  /** Where files are, and which to accept. Not given: no file is sent, and every offer is declined. */
-  files?: TransferOptions;
-}
 
 /** The smallest difference of two clocks that is reported. */
 const MIN_CLOCK_MINUTES = 3;
@@ -123,6 +101,7 @@ export class Client implements Room {
   readonly #names: NameSaver;
   readonly #reader: MessageReader;
   readonly #unconfirmed: Unconfirmed;
+  readonly #history = new History();
   readonly #fileLink: FileLink;
   readonly #frames: FrameHandler;
   readonly #reconnector: Reconnector;
@@ -149,7 +128,7 @@ export class Client implements Room {
     this.info = {
       address: formatAddress(options.hostname, options.port),
       cipher: cipher.name,
-      maxText: session.maxBody - cipher.overhead - NUMBER_OVERHEAD - ENVELOPE_OVERHEAD,
+      maxText: session.maxBody - cipher.overhead - TEXT_OVERHEAD,
     };
     const emit = (event: RoomEvent) => this.#pace.pass(event);
     const notify = (event: RoomEvent) => void this.#notices.push(event);
@@ -168,6 +147,7 @@ export class Client implements Room {
       reader: this.#reader,
       unconfirmed: this.#unconfirmed,
       fileLink: this.#fileLink,
+      history: this.#history,
     }, this.fingerprint);
     this.#reconnector = new Reconnector({
       connect: (lostAt, signal) => this.#rejoin(lostAt, signal),
@@ -397,17 +377,27 @@ export class Client implements Room {
 
   // ---- the user's actions ----
 
-  say(text: string): number {
-    return this.#say(text, false);
+  say(text: string, re?: string): number {
+    if (re !== undefined) checkReference(re, "answer");
+    return this.#say({ kind: "text", text, ...(re !== undefined && { re }) });
   }
 
-  act(text: string): number {
-    return this.#say(text, true);
+  act(text: string, re?: string): number {
+    if (re !== undefined) checkReference(re, "answer");
+    return this.#say({ kind: "action", text, ...(re !== undefined && { re }) });
   }
 
-  #say(text: string, action: boolean): number {
-    this.#checkText(text);
-    const { ref, number } = this.#unconfirmed.say(text, action);
+  change(change: Change): number {
+    return this.#say(this.#history.contentOf(change, this.#members.authorOf(this.#session.id)));
+  }
+
+  get recent(): readonly EarlierMessage[] {
+    return this.#history.recent;
+  }
+
+  #say(content: Content): number {
+    this.#checkText("text" in content ? content.text : "");
+    const { ref, number } = this.#unconfirmed.say(content);
     this.#reader.markOwn(number);
     return ref;
   }
@@ -415,7 +405,7 @@ export class Client implements Room {
   tell(to: string | number, text: string): number {
     const person = this.#members.findReceiver(to);
     this.#checkText(text);
-    return this.#unconfirmed.tell(person, text, false);
+    return this.#unconfirmed.tell(person, text);
   }
 
   rename(typed: string): void {
@@ -571,7 +561,10 @@ export class Client implements Room {
         return client.#leaving || client.#ending !== undefined;
       },
       emit,
-      say: (body) => this.#reader.markOwn(this.#unconfirmed.sayFiles(body).number),
+      say: (body) => {
+        const { number } = this.#unconfirmed.say({ kind: "file", body });
+        this.#reader.markOwn(number);
+      },
       keep: (pending) => this.#unconfirmed.addFile(pending),
     }, this.#options.files);
   }

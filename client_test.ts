@@ -24,7 +24,7 @@ import {
   encodeWelcome,
   parseError,
 } from "./protocol/json_frames.ts";
-import { encodeEnvelope, encodeProfile } from "./protocol/envelope.ts";
+import { ANSWER_OVERHEAD, encodeEnvelope, encodeProfile } from "./protocol/envelope.ts";
 import type { RoomEvent } from "./room.ts";
 import { MemoryDisk } from "./tests/support/memory_disk.ts";
 import { FaultProxy } from "./tests/support/fault_proxy.ts";
@@ -386,12 +386,15 @@ Deno.test("Client.say: respects a smaller limit of the server", async () => {
     await admitTo(raw, small, ME, { room: START, own: 0, members: 0 });
     await raw.write(joined(ME, "guest"));
     const frame = await raw.frameOf(Type.MESSAGE);
-    assertEquals(frame.bytes.length, 4 + MAX_FRAME_BEFORE_ADMISSION);
+    assertEquals(frame.bytes.length, 4 + MAX_FRAME_BEFORE_ADMISSION - ANSWER_OVERHEAD);
+    const answer = await raw.frameOf(Type.MESSAGE);
+    assertEquals(answer.bytes.length, 4 + MAX_FRAME_BEFORE_ADMISSION);
     await untilBye(raw);
   });
   await using guest = await Guest.join(impostor, "guest");
   const { maxText } = guest.client.info;
   guest.client.say("x".repeat(maxText));
+  guest.client.say("x".repeat(maxText), "0".repeat(32));
   assertThrows(() => guest.client.say("x".repeat(maxText + 1)), ChatError, `at most ${maxText}`);
 });
 

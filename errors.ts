@@ -14,6 +14,8 @@ export const REFUSALS = [
   "self",
   "keychanged",
   "noproof",
+  "message",
+  "emoji",
   "classic",
   "transfer",
   "absent",

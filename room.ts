@@ -65,12 +65,50 @@ export interface RoomInfo {
   readonly classic?: true;
 }
 
+/** A message to the room, as this client remembers it. */
+export interface EarlierMessage {
+  /** The message's id, in hex: the same for all members. */
+  readonly id: string;
+  /** The sender as it was then. */
+  readonly from: Person;
+  /** Of others only the beginning. Empty if it is deleted. */
+  readonly text: string;
+  readonly action: boolean;
+  readonly isDeleted: boolean;
+  /** This user's own reactions. */
+  readonly reactions: readonly string[];
+}
+
+/** What a user does to an earlier message with this `id`. Only its own can be edited or deleted. */
+export type Change =
+  | { readonly type: "edit"; readonly id: string; readonly text: string }
+  | { readonly type: "delete"; readonly id: string }
+  /** `emoji` is one grapheme. `removed`: takes it back. */
+  | {
+    readonly type: "react";
+    readonly id: string;
+    readonly emoji: string;
+    readonly removed: boolean;
+  };
+
+/** What every message of the sealed and the xor cipher has; `ref` for this client's own: what `say` returned. */
+interface Received {
+  readonly from: Person;
+  readonly at: number;
+  readonly ref: number | undefined;
+  readonly sent: Date | undefined;
+  readonly meanwhile?: true;
+  readonly missing: number;
+}
+
 /** A message of this client that the room has not confirmed yet. */
 export interface Pending {
   /** This client's number for the message, counted from 1. */
   readonly ref: number;
   readonly text: string;
   readonly action: boolean;
+  /** It changes an earlier message; `text` is the new one, or the reaction. */
+  readonly change?: Change["type"];
   /** The receiver of a direct message. */
   readonly to: Person | undefined;
 }
@@ -177,6 +215,11 @@ export type RoomEvent =
     /** Sent with `/me`: the text describes the sender. */
     readonly action: boolean;
     readonly at: number;
+    /** Its id, in hex, the same for all members; not there for messages of classic clients. */
+    readonly id?: string;
+    /** The id of the message that it answers, and this client's own copy of that; undefined if it has none. */
+    readonly re?: string;
+    readonly quoted?: EarlierMessage | undefined;
     /** For this client's own messages, the ref that `say` returned. */
     readonly ref: number | undefined;
     /** When it was sent, by the sender's clock; undefined in xor rooms, which prove nothing. */
@@ -194,6 +237,27 @@ export type RoomEvent =
     readonly sent: Date | undefined;
     readonly meanwhile?: true;
     readonly missing: number;
+  }
+  /** A member has corrected its message `id`. `quoted` is that message as it was; undefined if this client has none. */
+  | Received & {
+    readonly type: "edited";
+    readonly id: string;
+    readonly text: string;
+    readonly quoted: EarlierMessage | undefined;
+  }
+  /** A member has deleted its message `id`. */
+  | Received & {
+    readonly type: "deleted";
+    readonly id: string;
+    readonly quoted: EarlierMessage | undefined;
+  }
+  /** A member has reacted to the message `id` with an emoji, or has taken that back. */
+  | Received & {
+    readonly type: "reacted";
+    readonly id: string;
+    readonly emoji: string;
+    readonly removed: boolean;
+    readonly quoted: EarlierMessage | undefined;
   }
   /** The server has accepted a direct message of this client for its receiver. */
   | { readonly type: "delivered"; readonly ref: number; readonly to: Person; readonly text: string }
@@ -361,10 +425,18 @@ export interface Room {
   readonly awayCount: number;
   /** Messages that are not confirmed yet, oldest first. */
   readonly pending: readonly Pending[];
-  /** Sends `text` to the room; returns the ref that its confirmation will have. */
-  say(text: string): number;
+  /**
+   * Sends `text` to the room; returns the ref that its confirmation will have.
+   *
+   * @param re the id of a message that it answers
+   */
+  say(text: string, re?: string): number;
   /** Sends an action to the room (`/me`); returns its ref. */
-  act(text: string): number;
+  act(text: string, re?: string): number;
+  /** Edits or deletes an own message, or reacts to any; returns its ref. */
+  change(change: Change): number;
+  /** The last messages to the room that are not deleted, newest first. */
+  readonly recent: readonly EarlierMessage[];
   /** Sends `text` to one member, given by name, by name and `#id`, or by id; returns its ref. */
   tell(to: string | number, text: string): number;
   rename(name: string): void;

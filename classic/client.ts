@@ -67,6 +67,7 @@ export class ClassicClient implements Room {
   readonly fingerprint = undefined;
   readonly conversation = undefined;
   readonly forked = [];
+  readonly recent = [];
   readonly transfers: readonly Transfer[] = [];
   readonly going: readonly Transfer[] = [];
   readonly link: Link = { state: "connected" };
@@ -179,7 +180,8 @@ export class ClassicClient implements Room {
     void this.#listener(this.#message(this.self, text, ref));
   }
 
-  say(text: string): number {
+  say(text: string, re?: string): number {
+    if (re !== undefined) unsupported("answer a message", "it has only texts");
     if (this.#leaving || this.#ending) {
       throw new ChatError("Cannot send this: you have left the room", { refusal: "left" });
     }
@@ -216,6 +218,10 @@ export class ClassicClient implements Room {
   reconnect(): void {}
 
   // Not in the classic protocol.
+
+  change(): number {
+    return unsupported("change a message", "it has only texts");
+  }
 
   act(): number {
     return unsupported("send an action", "it has only texts");

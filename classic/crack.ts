@@ -17,6 +17,7 @@ import {
   type Envelope,
   NUMBER_OVERHEAD,
 } from "../protocol/envelope.ts";
+import { REFERENCE_SIZE } from "../protocol/message_ids.ts";
 import { messageLine } from "../text/message_line.ts";
 import { printable } from "../text/printable.ts";
 import { announcement, hasBoth, sealedIn, type Traffic, tryParse } from "./captured.ts";
@@ -56,8 +57,11 @@ export interface Finding {
   readonly tried: number;
 }
 
-/** Shares of envelopes by kind: texts, actions, and either with a message id. */
-const KINDS: Readonly<Record<string, number>> = { T: 0.45, A: 0.02, N: 0.4, R: 0.02 };
+/** Shares of envelopes by kind: texts, actions, and these with a message id or a reference. */
+const KINDS: Readonly<Record<string, number>> = {
+  ...{ T: 0.43, A: 0.02, N: 0.37, R: 0.02 },
+  ...{ Q: 0.03, E: 0.01, D: 0.005, "+": 0.01, "-": 0.005 },
+};
 /** File messages are not text: they count like noise, as no evidence. */
 const FILE = "F";
 const OTHER_KINDS = 0.1;
@@ -70,8 +74,11 @@ function envelopeEvidence(body: Uint8Array, key: number, start = 0): number {
   if (part === undefined) return Math.log2(OTHER_KINDS) + evidence(body, key, start);
   const bits = Math.log2(part) - NOISE;
   if (kind === "T" || kind === "A") return bits + evidence(body, key, start + 1);
-  // A message id looks like noise.
-  const inner = start + NUMBER_OVERHEAD;
+  // A message id and a reference look like noise.
+  const isNumbered = kind === "N" || kind === "R";
+  const inner = start + (isNumbered ? NUMBER_OVERHEAD : 1 + REFERENCE_SIZE);
+  if (kind === "E" || kind === "+" || kind === "-") return bits + evidence(body, key, inner);
+  if (kind === "D") return inner === body.length ? bits : HARDLY;
   return inner < body.length ? bits + envelopeEvidence(body, key, inner) : HARDLY;
 }
 

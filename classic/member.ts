@@ -198,9 +198,11 @@ class ClassicMember implements AdaptedConnection {
     try {
       const envelope = decodeEnvelope(this.#context.cipher.open(body).plaintext);
       const { kind, number } = envelope;
-      if (kind !== "text" && kind !== "action") return undefined;
+      if (kind !== "text" && kind !== "action" && kind !== "edit") return undefined;
       if (number && !this.#seen.take("", number).fresh) return undefined;
-      const message = { type: "message", text: envelope.text, action: kind === "action" } as const;
+      // A correction is a new line there.
+      const text = kind === "edit" ? `corrects: ${envelope.text}` : envelope.text;
+      const message = { type: "message", text, action: kind !== "text" } as const;
       return messageLine(this.#context.nameOf(id), message);
     } catch (error) {
       // A malformed message from a faulty client is left out.

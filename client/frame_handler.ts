@@ -18,8 +18,9 @@ import {
 import { parseError } from "../protocol/json_frames.ts";
 import type { Person, RoomEvent } from "../room.ts";
 import type { FileLink } from "./file_link.ts";
+import type { History } from "./history.ts";
 import type { Members } from "./members.ts";
-import type { MessageReader } from "./received.ts";
+import type { MessageReader, ReadMessage } from "./received.ts";
 import type { ClientSession } from "./session.ts";
 import { outcomeOf, type Unconfirmed } from "./unconfirmed.ts";
 
@@ -29,6 +30,7 @@ export interface FrameParts {
   readonly reader: MessageReader;
   readonly unconfirmed: Unconfirmed;
   readonly fileLink: FileLink;
+  readonly history: History;
 }
 
 /** Handles the frames of one client. */
@@ -231,7 +233,51 @@ export class FrameHandler {
     const message = isOwn ? read.message : reader.takeNew(read, "room");
     if (!message) return undefined;
     if (read.fileMessages) return fileLink.take(id, message, read.fileMessages, false);
-    return { type: "message", ...message, at, ref: own?.ref };
+    return this.#said(read, { ...message, at, ref: own?.ref });
+  }
+
+  /** A message to the room: its text, or what it changes about an earlier one. */
+  #said(
+    { content, id }: ReadMessage,
+    { text, action, ...received }: ReadMessage["message"] & { at: number; ref: number | undefined },
+  ): RoomEvent | undefined {
+    const { members, reader, history } = this.#parts;
+    const { from, ref } = received;
+    const author = members.authorOf(from.id);
+    switch (content.kind) {
+      case "text":
+      case "action": {
+        const { re } = content;
+        const answers = re === undefined ? {} : { re, quoted: history.get(re) };
+        if (id !== undefined) history.add(id, author, { from, text, action });
+        return { type: "message", ...received, text, action, ...(id && { id }), ...answers };
+      }
+      case "edit":
+      case "delete": {
+        const { kind, re } = content;
+        if (!history.isBy(re, author)) {
+          return reader.reject(from.id, "it changes a message of another member");
+        }
+        const quoted = history.get(re);
+        if (kind === "delete") history.delete(re);
+        else history.edit(re, text);
+        return kind === "delete"
+          ? { type: "deleted", ...received, id: re, quoted }
+          : { type: "edited", ...received, id: re, text, quoted };
+      }
+      case "react":
+      case "unreact": {
+        const { kind, re } = content;
+        const removed = kind === "unreact";
+        const quoted = history.get(re);
+        const isNews = history.react(re, { author, isOwn: from.self }, text, removed);
+        // Its own confirms that the room has it.
+        if (!isNews && ref === undefined) return undefined;
+        return { type: "reacted", ...received, id: re, emoji: text, removed, quoted };
+      }
+      case "file":
+        throw new TypeError("file messages have no text");
+    }
   }
 
   #takeDirect(frame: Frame): RoomEvent | undefined {
@@ -241,6 +287,10 @@ export class FrameHandler {
     const read = reader.read(id, body, undefined);
     if (read.type === "unreadable") return read;
     if (read.fileMessages) return fileLink.take(id, read.message, read.fileMessages, true);
+    const { kind } = read.content;
+    if (kind !== "text" && kind !== "action") {
+      return reader.reject(id, "only messages to the room can be changed");
+    }
     const message = reader.takeNew(read, "direct");
     if (!message) return undefined;
     return { type: "direct", ...message, missing: fileLink.settleGap(id, message.missing) };

@@ -19,6 +19,7 @@ import {
 import { Chain } from "./chain.ts";
 import { FileLink } from "./file_link.ts";
 import { FrameHandler } from "./frame_handler.ts";
+import { History } from "./history.ts";
 import { Members } from "./members.ts";
 import { MessageReader } from "./received.ts";
 import type { ClientSession } from "./session.ts";
@@ -54,7 +55,7 @@ function open(
     ...{ session, members, isConnected: true, isLeaving: false },
     ...{ emit: notices.add, say: () => {}, keep: () => {} },
   }, undefined);
-  const parts = { members, reader, unconfirmed, fileLink };
+  const parts = { members, reader, unconfirmed, fileLink, history: new History() };
   const handler = new FrameHandler(session, parts, fingerprint);
   return { handler, session, carrier, notices, cipher, ...parts };
 }
@@ -141,7 +142,7 @@ Deno.test("FrameHandler: an away mark is reported when it changes, and not while
 
 Deno.test("FrameHandler: this client's message is reported with its ref, a message of another member without", () => {
   const { handler, unconfirmed, session } = openComplete();
-  const { ref, number } = unconfirmed.say("hello", false);
+  const { ref, number } = unconfirmed.say({ kind: "text", text: "hello" });
   const own = handler.handle(messageFrame(OWN_ID, "hello", number));
   assert(own?.type === "message" && own.ref === ref);
   const other = handler.handle(messageFrame(ADA, "hello"));
@@ -167,7 +168,7 @@ Deno.test("FrameHandler: an ACK reports the outcome of a direct message", () => 
     ]] as const
   ) {
     const { handler, unconfirmed, members } = openComplete();
-    unconfirmed.tell(members.find("ada", "send to"), "psst", false);
+    unconfirmed.tell(members.find("ada", "send to"), "psst");
     const [ack] = framesIn(encodeAck(ADA, { count: 1, outcome }));
     assertEquals(handler.handle(ack!)?.type, type);
   }
@@ -299,7 +300,7 @@ Deno.test("FrameHandler: a member that joins again takes the place of the sessio
   const answer = (id: number, count: number, outcome: number = AckOutcome.ACCEPTED) =>
     handler.handle(frameAt(encodeAck(id, { count, outcome })))?.type;
   handle(awayFrame(ADA, 5));
-  for (const text of ["one", "two"]) unconfirmed.tell(members.findReceiver(ADA), text, false);
+  for (const text of ["one", "two"]) unconfirmed.tell(members.findReceiver(ADA), text);
   carrier.take();
   assertEquals([answer(ADA, 1), answer(ADA, 2)], ["delivered", "delivered"]);
   // Somebody else with the name hides nobody.
@@ -312,7 +313,7 @@ Deno.test("FrameHandler: a member that joins again takes the place of the sessio
   assertEquals([joined.who.name, joined.replaces?.id, joined.replaces?.name], ["bob", ADA, "bob"]);
   assertEquals(shown(), [["bob", false]]);
   // Direct messages reach the new session: those that the old one did not get first, then by the name or the old id.
-  for (const to of ["bob", ADA]) unconfirmed.tell(members.findReceiver(to), "psst", false);
+  for (const to of ["bob", ADA]) unconfirmed.tell(members.findReceiver(to), "psst");
   assertEquals(carrier.take().map(({ id, body }) => [id, textOf(body)]), [
     ...[[8, "one"], [8, "two"], [8, "psst"], [8, "psst"]],
   ]);

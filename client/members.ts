@@ -31,7 +31,7 @@ export function isSamePeer(one: PeerId, other: PeerId): boolean {
 }
 
 /** The part of a session that concerns members. */
-type MemberSession = Pick<ClientSession, "id" | "cipher">;
+type MemberSession = Pick<ClientSession, "id" | "cipher" | "log">;
 
 /** The members of the room. */
 export class Members {
@@ -141,6 +141,15 @@ export class Members {
   peerKeyOf(id: number): string | undefined {
     const { key, name } = this.peerIdOf(id);
     return this.#session.cipher.name === "sealed" ? key : name;
+  }
+
+  /**
+   * A text that only one author of messages can have: its key; in xor rooms its seat, because nothing protects a name
+   * there.
+   */
+  authorOf(id: number): string {
+    const key = this.#session.cipher.identityOf(id)?.toHex();
+    return key ?? `${this.#session.log} ${id}`;
   }
 
   /** The member with this identity; undefined if no member has it, or several have. */

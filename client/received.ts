@@ -2,9 +2,10 @@
 // an `unreadable` event. Knows the numbers of messages, so each message is shown once. Sends nothing.
 
 import type { Opened, Report, Use } from "../cipher.ts";
-import { decodeEnvelope, decodeProfile, type Profile } from "../protocol/envelope.ts";
+import { type Content, decodeEnvelope, decodeProfile, type Profile } from "../protocol/envelope.ts";
 import { decodeFileMessages, type FileMessages } from "../protocol/file_messages.ts";
 import { type MessageId, SeenMessages } from "../protocol/message_ids.ts";
+import { referenceOf } from "../protocol/references.ts";
 import type { Person, RoomEvent } from "../room.ts";
 import { Forks } from "./forks.ts";
 import type { Roster } from "./roster.ts";
@@ -32,8 +33,9 @@ export interface ReadMessage {
   readonly number: MessageId | undefined;
   /** Set if the message is about files; its text is empty. */
   readonly fileMessages: FileMessages | undefined;
-  /** The encoded file messages. */
-  readonly body: Uint8Array | undefined;
+  readonly content: Content;
+  /** Its reference; undefined for a direct message, and for one without a number. */
+  readonly id: string | undefined;
 }
 
 /** The event for a body that cannot be read. */
@@ -121,22 +123,25 @@ export class MessageReader {
     const { value, sentAt, missing, report } = opened;
     this.compare(from, report, at);
     if (value.kind === "unknown") {
-      return this.#reject(from, "of a kind that this version does not know");
+      return this.reject(from, "of a kind that this version does not know");
     }
     let fileMessages: FileMessages | undefined;
     try {
       if (value.kind === "file") fileMessages = decodeFileMessages(value.body);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      return this.#reject(from, error.message);
+      return this.reject(from, error.message);
     }
     return {
       type: "message",
       fileMessages,
-      body: value.kind === "file" ? value.body : undefined,
+      content: value,
+      id: value.number && at !== undefined
+        ? referenceOf(this.#session.cipher.identityOf(from), value.number)
+        : undefined,
       message: {
         from: this.#members.roster.person(from),
-        text: value.kind === "file" ? "" : value.text,
+        text: "text" in value ? value.text : "",
         action: value.kind === "action",
         sent: dateOf(sentAt),
         missing,
@@ -187,7 +192,7 @@ export class MessageReader {
       return { ...rest, value: decode(plaintext) };
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      return this.#reject(from, error.message);
+      return this.reject(from, error.message);
     }
   }
 
@@ -217,7 +222,8 @@ export class MessageReader {
     return this.#now().getTime() - this.#resumedAt < MEANWHILE_MS ? { meanwhile: true } : {};
   }
 
-  #reject(from: number, message: string): Unreadable {
+  /** The event for a message of a member that means nothing. */
+  reject(from: number, message: string): Unreadable {
     const { roster } = this.#members;
     const count = roster.reject(from);
     return { type: "unreadable", from: roster.person(from), message, count, fresh: 1 };

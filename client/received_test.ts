@@ -68,7 +68,7 @@ Deno.test("MessageReader.read: file messages are decoded, and their text is empt
   const body = encodeEnvelope({ kind: "file", body: encoded });
   const read = reader.read(1, body, undefined);
   assert(read.type === "message" && read.fileMessages?.messages.length === 1);
-  assertEquals([read.message.text, read.body], ["", encoded]);
+  assertEquals([read.message.text, read.content], ["", { kind: "file", body: encoded }]);
 });
 
 Deno.test("MessageReader.takeNew: takes each number once, and reports the numbers that are missing between", () => {

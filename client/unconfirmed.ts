@@ -4,10 +4,10 @@
 import { equals } from "@std/bytes/equals";
 import { ChatError, ProtocolError } from "../errors.ts";
 import { AckOutcome, encodeFrame, type ErrorCode, Type } from "../protocol.ts";
-import { encodeEnvelope } from "../protocol/envelope.ts";
+import { type Content, encodeEnvelope } from "../protocol/envelope.ts";
 import type { FileMessages } from "../protocol/file_messages.ts";
 import { MAX_SEQ, type MessageId, ORIGIN_SIZE } from "../protocol/message_ids.ts";
-import type { Pending, Person, RoomEvent } from "../room.ts";
+import type { Change, Pending, Person, RoomEvent } from "../room.ts";
 import { isSamePeer, type Members, type PeerId } from "./members.ts";
 import type { ReadMessage, Unreadable } from "./received.ts";
 import type { ClientSession } from "./session.ts";
@@ -36,8 +36,8 @@ export interface PendingRoom extends Pending {
   frame: number;
   /** It was confirmed before and is sent again, so its echo is not a new message. */
   readonly repeated: boolean;
-  /** Encoded file messages; the text is then empty. */
-  readonly body?: Uint8Array | undefined;
+  /** What the envelope has besides the number. */
+  readonly content: Content;
 }
 
 /** A direct message. */
@@ -126,7 +126,9 @@ export class Unconfirmed {
 
   /** What the user has sent and the room has not confirmed, oldest first. */
   get pending(): readonly Pending[] {
-    const room = this.#pendingRoom.filter(({ repeated, body }) => !repeated && !body);
+    const room = this.#pendingRoom.filter(({ repeated, content }) =>
+      !repeated && content.kind !== "file"
+    );
     const direct = [
       ...this.#pendingDirect.filter((one) => "ref" in one),
       ...this.#awaitingReceiver,
@@ -135,16 +137,9 @@ export class Unconfirmed {
   }
 
   /** Sends a message to the room. Do all checks first: a number that is not sent would be reported as missing. */
-  say(text: string, action: boolean): PendingRoom {
-    const message = this.#create("room", ++this.#lastRef, { text, action, to: undefined });
-    this.#sendRoom(message);
-    return message;
-  }
-
-  /** Sends file messages to the room. */
-  sayFiles(body: Uint8Array): PendingRoom {
-    const content = { text: "", action: false, to: undefined, body };
-    const message = this.#create("room", 0, content);
+  say(content: Content): PendingRoom {
+    const ref = content.kind === "file" ? 0 : ++this.#lastRef;
+    const message = this.#create("room", ref, { ...shownOf(content), to: undefined, content });
     this.#sendRoom(message);
     return message;
   }
@@ -154,9 +149,12 @@ export class Unconfirmed {
    *
    * @throws {ChatError} if it cannot be sealed for that member
    */
-  tell(to: Person, text: string, action: boolean): number {
-    const content = { text, action, to, receiver: this.#members.peerIdOf(to.id) };
-    const message = this.#create("direct", this.#lastRef + 1, content);
+  tell(to: Person, text: string): number {
+    const receiver = this.#members.peerIdOf(to.id);
+    const content: Content = { kind: "text", text };
+    const message = this.#create("direct", this.#lastRef + 1, {
+      ...{ text, action: false, to, receiver, content },
+    });
     // Earlier messages wait until the list of members is complete. This one must follow them: the receiver
     // would take lower numbers that come later for replays.
     if (this.#session.complete) this.#sendDirect(message);
@@ -228,8 +226,8 @@ export class Unconfirmed {
   takeEcho(echo: ReadMessage | Unreadable): PendingRoom | undefined {
     const pending = this.#pendingRoom.shift();
     if (pending) this.#session.outbox.accept(pending.frame);
-    const isOurs = echo.type === "message" && pending?.text === echo.message.text &&
-      isEqual(pending.body, echo.body) && !echo.message.missing;
+    const isOurs = echo.type === "message" && pending !== undefined &&
+      isSame(pending.content, echo.content) && !echo.message.missing;
     if (this.#session.cipher.name !== "xor" && !isOurs) {
       throw new ProtocolError<ErrorCode>("unexpected", "the server altered your message");
     }
@@ -357,11 +355,34 @@ export function outcomeOf({ ref, to, text }: PendingDirect, outcome: number): Ro
   return { type: "undelivered", ref, to, text, reason };
 }
 
-function isEqual(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
-  return one && other ? equals(one, other) : one === other;
+/** What a message shows while it is not confirmed. */
+function shownOf(content: Content): Pick<Pending, "text" | "action" | "change"> {
+  const change = content.kind === "unreact" ? "react" : content.kind;
+  return {
+    text: "text" in content ? content.text : "",
+    action: content.kind === "action",
+    ...(isChange(change) && { change }),
+  };
 }
 
-function envelopeOf({ action, text, number, body }: PendingRoom): Uint8Array {
-  if (body) return encodeEnvelope({ kind: "file", body, number });
-  return encodeEnvelope({ kind: action ? "action" : "text", text, number });
+function isChange(kind: string): kind is Change["type"] {
+  return kind === "edit" || kind === "delete" || kind === "react";
+}
+
+function isSame(one: Content, other: Content): boolean {
+  if (one.kind === "file") return other.kind === "file" && equals(one.body, other.body);
+  return one.kind === other.kind && textOf(one) === textOf(other) &&
+    referenceIn(one) === referenceIn(other);
+}
+
+function textOf(content: Content): string | undefined {
+  return "text" in content ? content.text : undefined;
+}
+
+function referenceIn(content: Content): string | undefined {
+  return "re" in content ? content.re : undefined;
+}
+
+function envelopeOf({ content, number }: PendingRoom): Uint8Array {
+  return encodeEnvelope({ ...content, number });
 }

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ChatError, ProtocolError } from "../errors.ts";
 import { AckOutcome, type Frame, Type } from "../protocol.ts";
-import { decodeEnvelope } from "../protocol/envelope.ts";
+import { type Content, decodeEnvelope } from "../protocol/envelope.ts";
 import { EventLog, OpenCipher, openSession, OWN_ID } from "../tests/support/offline_client.ts";
 import { Members } from "./members.ts";
 import type { Person } from "../room.ts";
@@ -17,6 +17,8 @@ import {
   Unconfirmed,
 } from "./unconfirmed.ts";
 
+/** The reference of a message. */
+const RE = "00112233445566778899aabbccddeeff";
 /** Longer than any test. */
 const NEVER_MS = 3_600_000;
 
@@ -55,13 +57,16 @@ function contents(frames: readonly Frame[]) {
 
 const textsOf = (frames: readonly Frame[]) => contents(frames).map(([, text]) => text);
 
+const said = (text: string): Content => ({ kind: "text", text });
+
 /** A message as it comes back from the room. */
-function echo(text: string, more: { body?: Uint8Array; missing?: number } = {}): ReadMessage {
+function echo(text: string, more: { content?: Content; missing?: number } = {}): ReadMessage {
+  const { content = said(text), missing = 0 } = more;
   const from = { id: OWN_ID, name: "guest", self: true, away: false };
-  const message = { from, text, action: false, sent: undefined, missing: more.missing ?? 0 };
+  const message = { from, text, action: false, sent: undefined, missing };
   return {
-    ...{ type: "message", message, number: undefined },
-    ...{ fileMessages: undefined, body: more.body },
+    ...{ type: "message", message, content },
+    ...{ number: undefined, id: undefined, fileMessages: undefined },
   };
 }
 
@@ -69,9 +74,9 @@ Deno.test("Unconfirmed: numbers room messages and direct messages separately, an
   const { unconfirmed, members, carrier } = open(["ada"]);
   const ada = members.find("ada", "send to");
   assertEquals([
-    unconfirmed.say("one", false).ref,
-    unconfirmed.tell(ada, "two", false),
-    unconfirmed.say("three", false).ref,
+    unconfirmed.say(said("one")).ref,
+    unconfirmed.tell(ada, "two"),
+    unconfirmed.say(said("three")).ref,
   ], [1, 2, 3]);
   assertEquals(contents(carrier.take()), [
     [0, "one", 1, false],
@@ -87,15 +92,15 @@ Deno.test("Unconfirmed: numbers room messages and direct messages separately, an
 
 Deno.test("Unconfirmed.sayFiles: is not part of `pending`, and uses no ref", () => {
   const { unconfirmed } = open([]);
-  unconfirmed.sayFiles(Uint8Array.of(1));
+  unconfirmed.say({ kind: "file", body: Uint8Array.of(1) });
   assertEquals(unconfirmed.pending, []);
-  assertEquals(unconfirmed.say("one", false).ref, 1);
+  assertEquals(unconfirmed.say(said("one")).ref, 1);
 });
 
 Deno.test("Unconfirmed.takeEcho: confirms the oldest message, which the outbox then drops", () => {
   const { unconfirmed, session } = open([]);
-  unconfirmed.say("one", false);
-  unconfirmed.say("two", false);
+  unconfirmed.say(said("one"));
+  unconfirmed.say(said("two"));
   const { bytes } = session.outbox;
   assertEquals(unconfirmed.takeEcho(echo("one"))?.ref, 1);
   assert(session.outbox.bytes < bytes);
@@ -106,11 +111,22 @@ Deno.test("Unconfirmed.takeEcho: in a sealed room the echo must equal the messag
   const body = Uint8Array.of(1, 2);
   const cases: [(unconfirmed: Unconfirmed) => PendingRoom | undefined, ReadMessage][] = [
     [() => undefined, echo("one")],
-    [(one) => one.say("one", false), echo("other")],
-    [(one) => one.say("one", false), echo("one", { missing: 1 })],
-    [(one) => one.say("one", false), echo("one", { body })],
-    [(one) => one.sayFiles(body), echo("")],
-    [(one) => one.sayFiles(body), echo("", { body: Uint8Array.of(1, 3) })],
+    [(one) => one.say(said("one")), echo("other")],
+    [(one) => one.say(said("one")), echo("one", { missing: 1 })],
+    [(one) => one.say(said("one")), echo("one", { content: { kind: "file", body } })],
+    [(one) => one.say({ kind: "file", body }), echo("")],
+    [
+      (one) => one.say({ kind: "edit", text: "one", re: RE }),
+      echo("one", { content: { kind: "edit", text: "one", re: RE.replace("0", "1") } }),
+    ],
+    [
+      (one) => one.say({ kind: "react", text: "👍", re: RE }),
+      echo("👍", { content: { kind: "unreact", text: "👍", re: RE } }),
+    ],
+    [
+      (one) => one.say({ kind: "file", body }),
+      echo("", { content: { kind: "file", body: Uint8Array.of(1, 3) } }),
+    ],
   ];
   for (const [send, altered] of cases) {
     const sealed = open([], { cipher: new OpenCipher({}) }).unconfirmed;
@@ -122,14 +138,15 @@ Deno.test("Unconfirmed.takeEcho: in a sealed room the echo must equal the messag
     xor.takeEcho(altered);
   }
   const sealed = open([], { cipher: new OpenCipher({}) }).unconfirmed;
-  sealed.sayFiles(body);
-  assertEquals(sealed.takeEcho(echo("", { body: body.slice() }))?.body, body);
+  sealed.say({ kind: "file", body });
+  const same = echo("", { content: { kind: "file", body: body.slice() } });
+  assertEquals(sealed.takeEcho(same)?.content, { kind: "file", body });
 });
 
 Deno.test("Unconfirmed.acknowledge: takes answers in the order of the messages, and no others", () => {
   const { unconfirmed, members } = open(["ada", "ben"]);
   const [ada, ben] = [members.find("ada", "send to"), members.find("ben", "send to")];
-  unconfirmed.tell(ada, "one", false);
+  unconfirmed.tell(ada, "one");
   unconfirmed.addFile({ to: ben, frame: 2, fileMessages: { refused: 0, messages: [] } });
   const first = unconfirmed.acknowledge(ada.id, 1);
   assert("text" in first);
@@ -139,20 +156,20 @@ Deno.test("Unconfirmed.acknowledge: takes answers in the order of the messages, 
   assertEquals(outcomeOf(first, AckOutcome.ACCEPTED).type, "delivered");
   assert("fileMessages" in unconfirmed.acknowledge(ben.id, 2));
   assertThrows(() => unconfirmed.acknowledge(ben.id, 3), ProtocolError);
-  unconfirmed.tell(ada, "two", false);
+  unconfirmed.tell(ada, "two");
   assertThrows(() => unconfirmed.acknowledge(ben.id, 4), ProtocolError);
 });
 
 Deno.test("Unconfirmed.tell: refuses a member that no key is known of, and sends nothing", () => {
   const { unconfirmed, members, carrier } = open(["ada"], { cipher: new OpenCipher({}) });
   const ada = members.find("ada", "send to");
-  assertThrows(() => unconfirmed.tell(ada, "one", false), ChatError, "nothing proves who that is");
+  assertThrows(() => unconfirmed.tell(ada, "one"), ChatError, "nothing proves who that is");
   assertEquals([unconfirmed.pending, carrier.take()], [[], []]);
 });
 
 Deno.test("Unconfirmed.renew: sends unconfirmed messages again, with the same numbers", () => {
   const { unconfirmed, renew } = open([]);
-  for (const text of ["one", "two", "three"]) unconfirmed.say(text, false);
+  for (const text of ["one", "two", "three"]) unconfirmed.say(said(text));
   unconfirmed.takeEcho(echo("one"));
   const { carrier } = renew(false);
   assertEquals(contents(carrier.take()), [[0, "two", 2, false], [0, "three", 3, false]]);
@@ -160,7 +177,7 @@ Deno.test("Unconfirmed.renew: sends unconfirmed messages again, with the same nu
 
 Deno.test("Unconfirmed.renew: a restarted server also gets the last confirmed messages, as replays", () => {
   const { unconfirmed, renew } = open([]);
-  for (const text of ["one", "two"]) unconfirmed.say(text, false);
+  for (const text of ["one", "two"]) unconfirmed.say(said(text));
   unconfirmed.takeEcho(echo("one"));
   const { carrier } = renew(true);
   assertEquals(contents(carrier.take()), [[0, "one", 1, true], [0, "two", 2, false]]);
@@ -178,7 +195,7 @@ Deno.test("Unconfirmed: replays at most REPEAT_MESSAGES and REPEAT_BYTES, the la
     const { unconfirmed, carrier, renew } = open([]);
     const texts = Array.from({ length: REPEAT_MESSAGES + 1 }, (_, i) => `${i % 10}`.repeat(length));
     for (const text of texts) {
-      unconfirmed.say(text, false);
+      unconfirmed.say(said(text));
       unconfirmed.takeEcho(echo(text));
       carrier.take();
     }
@@ -188,7 +205,7 @@ Deno.test("Unconfirmed: replays at most REPEAT_MESSAGES and REPEAT_BYTES, the la
 
 Deno.test("Unconfirmed.joined: a member that comes back after the restart gets the last messages, once", () => {
   const { unconfirmed, members, renew, complete } = open(["ada", "ben"]);
-  unconfirmed.say("one", false);
+  unconfirmed.say(said("one"));
   unconfirmed.takeEcho(echo("one"));
   const { session, carrier } = renew(true);
   // Ada was back first: she has received the replay that followed WELCOME.
@@ -212,7 +229,7 @@ Deno.test("Unconfirmed.joined: in a large room returning members do not get the 
   for (const count of [REUNION_MEMBERS - 1, REUNION_MEMBERS]) {
     const names = Array.from({ length: count }, (_, i) => `member-${i}`);
     const { unconfirmed, members, renew, complete } = open(names);
-    unconfirmed.say("one", false);
+    unconfirmed.say(said("one"));
     unconfirmed.takeEcho(echo("one"));
     const { session, carrier } = renew(true);
     complete(session);
@@ -225,10 +242,10 @@ Deno.test("Unconfirmed.joined: in a large room returning members do not get the 
 
 Deno.test("Unconfirmed: a direct message waits for its receiver, and follows earlier ones", () => {
   const { unconfirmed, members, renew, complete } = open(["ada"]);
-  unconfirmed.tell(members.find("ada", "send to"), "one", false);
+  unconfirmed.tell(members.find("ada", "send to"), "one");
   const { session, carrier } = renew(true);
   members.meet(11, () => ({ name: "ada" }));
-  unconfirmed.tell(members.find("ada", "send to"), "two", false);
+  unconfirmed.tell(members.find("ada", "send to"), "two");
   unconfirmed.reunite();
   assertEquals(carrier.take().filter(({ type }) => type === Type.MESSAGE), []);
   complete(session);
@@ -245,7 +262,7 @@ Deno.test("Unconfirmed: file messages end with their session", () => {
   members.meet(11, () => ({ name: "ada" }));
   complete(session);
   assertEquals(carrier.take(), []);
-  unconfirmed.tell(members.find("ada", "send to"), "one", false);
+  unconfirmed.tell(members.find("ada", "send to"), "one");
   // The answers are counted from 1 again.
   assert("text" in unconfirmed.acknowledge(11, 1));
 });
@@ -254,7 +271,7 @@ Deno.test("Unconfirmed: a receiver that does not come back is reported at once w
   const { promise, resolve } = Promise.withResolvers<void>();
   const { unconfirmed, members, log, renew, complete, carrier } = open(["ada"], { receiverMs: 1 });
   const to = members.find("ada", "send to");
-  unconfirmed.tell(to, "one", false);
+  unconfirmed.tell(to, "one");
   carrier.take();
   const next = renew(true);
   log.onAdd = resolve;
@@ -268,7 +285,7 @@ Deno.test("Unconfirmed: keeps the last direct messages to members that are away,
   const { unconfirmed, members, carrier } = open(["ada", "ben"]);
   const [ada, ben] = [members.find("ada", "send to"), members.find("ben", "send to")];
   const keep = (to: Person, text: string) => {
-    unconfirmed.tell(to, text, false);
+    unconfirmed.tell(to, text);
     const pending = unconfirmed.acknowledge(to.id, ++answered);
     assert("text" in pending);
     unconfirmed.keep(pending);

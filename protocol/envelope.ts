@@ -1,21 +1,35 @@
 // The plaintext inside the cipher: envelopes, which carry messages, and profiles. The server cannot read either.
 // Pure; it knows no cipher and no frame.
-// An envelope: kind (1) || payload. Kinds are letters, so that a decrypted capture is readable.
+// An envelope: kind (1) || payload. Kinds are printable, so that a decrypted capture is readable.
+// About an earlier message: kind (1) || reference (16) || payload; an answer's payload is the envelope of its text.
 // With a message id: N or R (1) || origin (8) || seq (4) || envelope.
 
+import { concat } from "@std/bytes/concat";
+import { splitGraphemes } from "../text/graphemes.ts";
 import { nameFault } from "../text/names.ts";
-import { MAX_SEQ, type MessageId, ORIGIN_SIZE } from "./message_ids.ts";
+import { MAX_SEQ, type MessageId, ORIGIN_SIZE, REFERENCE_SIZE } from "./message_ids.ts";
 
 const KIND_TEXT = 0x54; // T
 const KIND_ACTION = 0x41; // A
 const KIND_FILE = 0x46; // F
+const KIND_ANSWER = 0x51; // Q
+const KIND_EDIT = 0x45; // E
+const KIND_DELETE = 0x44; // D
+const KIND_REACT = 0x2b; // +
+const KIND_UNREACT = 0x2d; // -
 const KIND_NUMBERED = 0x4e; // N
 const KIND_REPLAY = 0x52; // R
 
 /** Bytes of an envelope before its text. */
 export const ENVELOPE_OVERHEAD = 1;
+/** Bytes that an answer adds: kind and reference. A correction needs no more. */
+export const ANSWER_OVERHEAD: number = 1 + REFERENCE_SIZE;
+/** The largest reaction, in bytes of UTF-8: the longest emoji, a family, has 25. */
+const MAX_REACTION = 64;
 /** Bytes that a message id adds: kind, origin and seq. */
 export const NUMBER_OVERHEAD: number = 1 + ORIGIN_SIZE + 4;
+/** Bytes that a text may need besides its own: any may be an answer. */
+export const TEXT_OVERHEAD: number = NUMBER_OVERHEAD + ANSWER_OVERHEAD + ENVELOPE_OVERHEAD;
 
 export type Envelope =
   & {
@@ -23,10 +37,19 @@ export type Envelope =
     readonly number?: MessageId;
   }
   & (
-    /** A text message. */
-    | { readonly kind: "text"; readonly text: string }
-    /** An action (`/me`): the text after the name. */
-    | { readonly kind: "action"; readonly text: string }
+    /** A text message; or an action (`/me`), with the text after the name. */
+    | {
+      readonly kind: "text" | "action";
+      readonly text: string;
+      /** The reference of the message that it answers, in hex. */
+      readonly re?: string;
+    }
+    /** The text of an earlier message of this sender is `text` from now on. `re` is its reference, in hex. */
+    | { readonly kind: "edit"; readonly text: string; readonly re: string }
+    /** An earlier message of this sender is not to be shown any more. */
+    | { readonly kind: "delete"; readonly re: string }
+    /** The sender reacts to a message with an emoji, which is one grapheme; or takes that back. */
+    | { readonly kind: "react" | "unreact"; readonly text: string; readonly re: string }
     /** File messages: see `protocol/file_messages.ts`. A view of the decoded bytes. */
     | { readonly kind: "file"; readonly body: Uint8Array }
     /** A kind of a later version. */
@@ -40,35 +63,64 @@ export interface Profile {
   readonly classic?: true;
 }
 
+const KINDS: Readonly<Record<Content["kind"], number>> = {
+  text: KIND_TEXT,
+  action: KIND_ACTION,
+  file: KIND_FILE,
+  edit: KIND_EDIT,
+  delete: KIND_DELETE,
+  react: KIND_REACT,
+  unreact: KIND_UNREACT,
+};
+
+const NOTHING = new Uint8Array(0);
 const utf8 = new TextEncoder();
 const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** An envelope that can be sent. */
+export type Content = Exclude<Envelope, { kind: "unknown" }>;
 
 /**
  * Encodes an envelope. A lone half of a surrogate pair becomes U+FFFD, as always in UTF-8.
  *
- * @throws {RangeError} if the origin does not have `ORIGIN_SIZE` bytes, or the seq is not from 1 to `MAX_SEQ`
+ * @throws {RangeError} if the origin does not have `ORIGIN_SIZE` bytes, the seq is not from 1 to `MAX_SEQ`, or a reference
+ * does not have `REFERENCE_SIZE` bytes
  */
-export function encodeEnvelope(envelope: Exclude<Envelope, { kind: "unknown" }>): Uint8Array {
-  const { kind, number } = envelope;
-  const front = number ? NUMBER_OVERHEAD : 0;
-  const start = front + ENVELOPE_OVERHEAD;
+export function encodeEnvelope(envelope: Content): Uint8Array {
+  const { number } = envelope;
+  const front = headOf(envelope);
+  const start = (number ? NUMBER_OVERHEAD : 0) + front.length;
+  const text = "text" in envelope ? envelope.text : "";
+  const body = envelope.kind === "file" ? envelope.body : NOTHING;
   // One allocation: UTF-8 takes at most three bytes for each UTF-16 unit.
-  const most = kind === "file" ? envelope.body.length : envelope.text.length * 3;
-  const bytes = new Uint8Array(start + most);
+  const bytes = new Uint8Array(start + text.length * 3 + body.length);
   if (number) {
     checkNumber("encode", number);
     bytes[0] = number.replay ? KIND_REPLAY : KIND_NUMBERED;
     bytes.set(number.origin, 1);
     new DataView(bytes.buffer).setUint32(1 + ORIGIN_SIZE, number.seq);
   }
-  if (kind === "file") {
-    bytes[front] = KIND_FILE;
-    bytes.set(envelope.body, start);
-    return bytes;
+  bytes.set(front, start - front.length);
+  bytes.set(body, start);
+  const { written } = utf8.encodeInto(text, bytes.subarray(start));
+  return bytes.subarray(0, start + written + body.length);
+}
+
+/** What precedes text or body. */
+function headOf(envelope: Content): Uint8Array {
+  const kind = KINDS[envelope.kind];
+  const re = "re" in envelope ? envelope.re : undefined;
+  if (re === undefined) return Uint8Array.of(kind);
+  const reference = Uint8Array.fromHex(re);
+  if (reference.length !== REFERENCE_SIZE) {
+    throw new RangeError(
+      `Cannot encode an envelope: its reference has ${reference.length} bytes, not ${REFERENCE_SIZE}`,
+    );
   }
-  bytes[front] = kind === "text" ? KIND_TEXT : KIND_ACTION;
-  const { written } = utf8.encodeInto(envelope.text, bytes.subarray(start));
-  return bytes.subarray(0, start + written);
+  const isAnswer = envelope.kind === "text" || envelope.kind === "action";
+  return isAnswer
+    ? concat([Uint8Array.of(KIND_ANSWER), reference, Uint8Array.of(kind)])
+    : concat([Uint8Array.of(kind), reference]);
 }
 
 /**
@@ -100,12 +152,58 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
 function decodeInner(bytes: Uint8Array): Envelope {
   const kind = bytes[0];
   if (kind === undefined) throw new RangeError("Cannot read an envelope: it is empty");
-  if (kind === KIND_FILE) return { kind: "file", body: bytes.subarray(ENVELOPE_OVERHEAD) };
-  if (kind !== KIND_TEXT && kind !== KIND_ACTION) return { kind: "unknown" };
-  return {
-    kind: kind === KIND_TEXT ? "text" : "action",
-    text: decodeText("an envelope", bytes.subarray(ENVELOPE_OVERHEAD)),
-  };
+  const payload = bytes.subarray(1);
+  switch (kind) {
+    case KIND_FILE:
+      return { kind: "file", body: payload };
+    case KIND_TEXT:
+    case KIND_ACTION:
+      return {
+        kind: kind === KIND_TEXT ? "text" : "action",
+        text: decodeText("an envelope", payload),
+      };
+    case KIND_ANSWER:
+    case KIND_EDIT:
+    case KIND_DELETE:
+    case KIND_REACT:
+    case KIND_UNREACT:
+      return decodeAbout(kind, payload);
+    default:
+      return { kind: "unknown" };
+  }
+}
+
+/** Decodes an envelope about an earlier message. */
+function decodeAbout(kind: number, bytes: Uint8Array): Envelope {
+  if (bytes.length < REFERENCE_SIZE) {
+    throw new RangeError("Cannot read an envelope: it ends within its reference");
+  }
+  const re = bytes.subarray(0, REFERENCE_SIZE).toHex();
+  const payload = bytes.subarray(REFERENCE_SIZE);
+  if (kind === KIND_ANSWER) {
+    const inner = decodeInner(payload);
+    if (inner.kind === "unknown") return inner;
+    if ((inner.kind !== "text" && inner.kind !== "action") || inner.re !== undefined) {
+      throw new RangeError("Cannot read an envelope: an answer is a text or an action");
+    }
+    return { ...inner, re };
+  }
+  if (kind === KIND_DELETE) {
+    if (payload.length > 0) {
+      throw new RangeError("Cannot read an envelope: it goes on after its end");
+    }
+    return { kind: "delete", re };
+  }
+  const text = decodeText("an envelope", payload);
+  if (kind === KIND_EDIT) return { kind: "edit", text, re };
+  if (!isReaction(text)) throw new RangeError("Cannot read an envelope: a reaction is one emoji");
+  return { kind: kind === KIND_REACT ? "react" : "unreact", text, re };
+}
+
+/** Whether a text can be a reaction: one grapheme, however old this version's table of emoji is. */
+export function isReaction(text: string): boolean {
+  return text.trim() !== "" && text.length <= MAX_REACTION &&
+    utf8.encode(text).length <= MAX_REACTION && splitGraphemes(text).length === 1;
 }
 
 function isNumbered(kind: number | undefined): boolean {

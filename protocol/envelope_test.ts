@@ -1,14 +1,17 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { Buffer } from "node:buffer";
 import fc, { anyString } from "../tests/support/property.ts";
 import { nameFault } from "../text/names.ts";
 import {
+  type Content,
   decodeEnvelope,
   decodeProfile,
   encodeEnvelope,
   encodeProfile,
   ENVELOPE_OVERHEAD,
   NUMBER_OVERHEAD,
+  TEXT_OVERHEAD,
 } from "./envelope.ts";
 import { MAX_SEQ, ORIGIN_SIZE } from "./message_ids.ts";
 
@@ -51,7 +54,7 @@ Deno.test("encodeEnvelope: a lone half of a surrogate pair becomes U+FFFD", () =
 
 Deno.test("decodeEnvelope: kinds of later versions are unknown, whatever their payload", () => {
   for (let kind = 0; kind < 256; kind++) {
-    if ([0x54, 0x41, 0x46, 0x4e, 0x52].includes(kind)) continue;
+    if ("TAFQED+-NR".includes(String.fromCharCode(kind))) continue;
     assertEquals(decodeEnvelope(Uint8Array.of(kind)), { kind: "unknown" });
     assertEquals(decodeEnvelope(Uint8Array.of(kind, 0xff, 0xfe)), { kind: "unknown" });
   }
@@ -65,6 +68,67 @@ const NOT_UTF8: Record<string, number[]> = {
   "a half of a surrogate pair": [0xed, 0xa0, 0x80],
   "beyond U+10FFFF": [0xf4, 0x90, 0x80, 0x80],
 };
+
+/** The reference of a message. */
+const RE = "00112233445566778899aabbccddeeff";
+
+Deno.test("encodeEnvelope: answers, corrections and reactions name a message; decoding returns them", () => {
+  const contents: Content[] = [
+    { kind: "text", text: "yes", re: RE },
+    { kind: "action", text: "", re: RE },
+    { kind: "edit", text: "no\nreally", re: RE },
+    { kind: "delete", re: RE },
+    { kind: "react", text: "👩‍👩‍👧‍👦", re: RE },
+    { kind: "unreact", text: "é", re: RE },
+  ];
+  for (const content of contents) {
+    assertEquals(decodeEnvelope(encodeEnvelope(content)), content);
+    const number = { origin: new Uint8Array(8), seq: 7, replay: true };
+    assertEquals(decodeEnvelope(encodeEnvelope({ ...content, number })), { ...content, number });
+  }
+  const longest = encodeEnvelope({
+    ...{ kind: "text", text: "yes", re: RE },
+    number: { origin: new Uint8Array(8), seq: 1, replay: false },
+  });
+  assertEquals(longest.length, TEXT_OVERHEAD + "yes".length);
+  for (const re of ["", RE.slice(2), `${RE}00`]) {
+    assertThrows(() => encodeEnvelope({ kind: "delete", re }), RangeError, "its reference has");
+  }
+});
+
+Deno.test("decodeEnvelope: rejects what names no message, and what an answer or a reaction cannot hold", () => {
+  const about = (kind: string, ...rest: number[]) =>
+    concat([
+      new TextEncoder().encode(kind),
+      Uint8Array.fromHex(RE),
+      Uint8Array.from(rest),
+    ]);
+  const emoji = [...new TextEncoder().encode("👍")];
+  for (const kind of "QED+-") {
+    for (let size = 1; size <= 16; size++) {
+      const cut = about(kind).subarray(0, size);
+      assertThrows(() => decodeEnvelope(cut), RangeError, "ends within its reference");
+    }
+  }
+  const cases: [Uint8Array, string][] = [
+    [about("Q"), "it is empty"],
+    [about("Q", 0x46), "an answer is a text or an action"],
+    [about("Q", ...about("Q", 0x54)), "an answer is a text or an action"],
+    [about("D", 0), "it goes on after its end"],
+    [about("E", 0x80), "not UTF-8"],
+    [about("+"), "a reaction is one emoji"],
+    [about("+", 0x20), "a reaction is one emoji"],
+    [about("+", ...emoji, ...emoji), "a reaction is one emoji"],
+    [about("-", 0x61, 0x62), "a reaction is one emoji"],
+    // A letter with many marks is one grapheme.
+    [about("+", 0x61, ...Array(40).fill([0xcc, 0x81]).flat()), "a reaction is one emoji"],
+  ];
+  for (const [bytes, message] of cases) {
+    assertThrows(() => decodeEnvelope(bytes), RangeError, message);
+  }
+  // An answer of a later version.
+  assertEquals(decodeEnvelope(about("Q", 0x7a)), { kind: "unknown" });
+});
 
 Deno.test("decodeEnvelope: rejects an empty envelope and text that is not UTF-8", () => {
   assertThrows(() => decodeEnvelope(new Uint8Array(0)), RangeError, "it is empty");

@@ -3,6 +3,8 @@
 
 /** Bytes of an origin: enough that two random origins never collide. */
 export const ORIGIN_SIZE = 8;
+/** Bytes of a reference to a message: enough that nobody finds two messages with the same one. */
+export const REFERENCE_SIZE = 16;
 /** The last number; the first is 1. A sender that has used it draws another origin. */
 export const MAX_SEQ = 0xffffffff;
 /**

@@ -127,6 +127,7 @@ function isFromOthers(event: RoomEvent): event is Talk {
 /** Whether it is for this user only, or mentions the user's name. */
 function isMeant(event: Talk, self: string): boolean {
   if (event.type === "offer") return event.direct;
+  if (event.type === "message" && event.quoted?.from.self) return true;
   return event.type === "direct" || mentions(event.text, self);
 }
 

@@ -4,6 +4,7 @@
 import { ChatError } from "../errors.ts";
 import { suggested, suggestions } from "../text/suggestions.ts";
 import { shortened, type SlashCommand, usage } from "./commands/command.ts";
+import { ANSWERS } from "./commands/answers.ts";
 import { FILES } from "./commands/files.ts";
 import { PEOPLE } from "./commands/people.ts";
 import { ROOM } from "./commands/room.ts";
@@ -40,7 +41,7 @@ const HELP: SlashCommand = {
 
 /** The commands by subject, in the order of `/help`. */
 export const GROUPS: readonly CommandGroup[] = [
-  { heading: "messages", commands: TALK },
+  { heading: "messages", commands: [...TALK, ...ANSWERS] },
   { heading: "members", commands: PEOPLE },
   { heading: "files", commands: FILES },
   { heading: "screen", commands: VIEW },

@@ -11,7 +11,7 @@ import type { SlashCommand } from "./commands/command.ts";
 import { receivers } from "./commands/talk.ts";
 import type { CompletionContext } from "./context.ts";
 import { isPicture } from "./picture_choice.ts";
-import { type Argument, parseArgs } from "./submit.ts";
+import { type Argument, isN, parseArgs } from "./submit.ts";
 
 /**
  * What Tab may put in place of the text before `cursor`:
@@ -29,7 +29,9 @@ export function complete(text: string, cursor: number, context: CompletionContex
     return { from, words: fitting.map((c) => `/${c.name}${c.args === "" ? "" : " "}`) };
   }
   const place = argumentAt(before);
-  if (place && place.argument?.kind !== "TEXT") return completeArgument(before, place, context);
+  if (place && !isText(place)) return completeArgument(before, place, context);
+  const offered = place && offeredText(before, place, context);
+  if (offered) return offered;
   const name = typedName(before);
   if (name) return completeEmoji(name, context.emoji);
   if (typed === "") return { from, words: [] };
@@ -70,6 +72,22 @@ function starting(typed: string, names: readonly string[]): string[] {
   );
 }
 
+/** Text: Tab completes emoji and names in it. */
+function isText({ argument }: TypedArgument): boolean {
+  return argument?.kind === "TEXT" || argument?.kind === "EMOJI";
+}
+
+/** What a command offers before its text has begun. */
+function offeredText(
+  before: string,
+  { command, from }: TypedArgument,
+  { room, preferences }: CompletionContext,
+): Completion | undefined {
+  if (!command.offer || !preferences || from !== before.length) return undefined;
+  const n = /^\S+\s+(#?[0-9a-f]+)\s+$/.exec(before)?.[1] ?? "";
+  return { from, words: command.offer({ room, preferences }, n) };
+}
+
 /** The argument that is being typed. */
 interface TypedArgument {
   readonly command: SlashCommand;
@@ -85,10 +103,11 @@ function argumentAt(text: string): TypedArgument | undefined {
   if (!match || !command) return undefined;
   let from = match[0].length;
   for (const argument of parseArgs(command)) {
-    const [word, space] = /^(\S*)\s*/.exec(text.slice(from))!;
-    const isLast = argument.rest || space!.length === text.length - from;
+    const [upToNext, word] = /^(\S*)\s*/.exec(text.slice(from))!;
+    if (argument.kind === "N" && !isN(word!)) continue;
+    const isLast = argument.rest || word!.length === text.length - from;
     if (isLast) return { command, argument, from };
-    from += word.length;
+    from += upToNext.length;
   }
   return { command, argument: undefined, from: text.length };
 }

@@ -7,12 +7,13 @@ import { isPicture } from "./picture_choice.ts";
 
 /**
  * Takes over what commands need from an event. A screen MUST call it once for each event, before it shows the
- * event. False: the event is about an ignored member, and MUST NOT be shown.
+ * event. It MUST show the returned event, which quotes no ignored member; undefined: none, because the event is about
+ * an ignored member.
  */
 export function follow(
   event: RoomEvent,
   context: Pick<Context, "room" | "preferences" | "saved" | "now">,
-): boolean {
+): RoomEvent | undefined {
   const { room, preferences, saved } = context;
   const { ignored } = preferences;
   if (event.type === "renamed") {
@@ -27,7 +28,7 @@ export function follow(
   }
   if (event.type === "members") event.members.forEach((member) => ignored.named(member));
   const about = subject(event);
-  if (about && ignored.has(about)) return false;
+  if (about && ignored.has(about)) return undefined;
   if (event.type === "direct") {
     preferences.reply = event.from.name;
     preferences.replyId = event.from.id;
@@ -35,14 +36,19 @@ export function follow(
   if (event.type === "transfer" && isPicture(event.transfer)) {
     preferences.picture = event.transfer.number;
   }
-  saved.add(event, context.now());
-  return true;
+  const isQuoteHidden = "quoted" in event && event.quoted && ignored.has(event.quoted.from);
+  const shown = isQuoteHidden ? { ...event, quoted: undefined } : event;
+  saved.add(shown, context.now());
+  return shown;
 }
 
 /** The member that an event is about, if the event is hidden when that member is ignored. */
 function subject(event: RoomEvent): Person | undefined {
   switch (event.type) {
     case "message":
+    case "edited":
+    case "deleted":
+    case "reacted":
     case "direct":
     case "unreadable":
     case "offer":

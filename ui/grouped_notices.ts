@@ -1,9 +1,10 @@
 // Notices that wait a few seconds so that similar ones share a line: members that join, leave, are away and are back,
-// and files that arrive. A printed row cannot be changed, so the live area shows a group while it grows, and it is
+// files that arrive, and reactions. A printed row cannot be changed, so the live area shows a group while it grows, and it is
 // printed when nothing more has been added for a while. Knows a clock; knows no terminal.
 
 import type { Person, RoomEvent } from "../room.ts";
 import type { Clock } from "./clock.ts";
+import { Reactions } from "./earlier.ts";
 import { type MemberEvent, Presence } from "./presence.ts";
 import { Arrivals, completed } from "./transfer_text.ts";
 
@@ -12,10 +13,13 @@ const QUIET_MS = 3000;
 /** A group waits no longer than this after its first notice, in ms. */
 const MAX_WAIT_MS = 15_000;
 
+type Reacted = RoomEvent & { readonly type: "reacted" };
+
 /** Collects notices until they are due. */
 export class GroupedNotices {
   readonly #presence = new Presence();
   readonly #arrivals = new Arrivals();
+  readonly #reactions = new Reactions();
   readonly #clock: Clock;
   readonly #onDue: () => void;
   /** When the group is due at the latest, in ms. */
@@ -33,6 +37,7 @@ export class GroupedNotices {
     return [
       ...this.#presence.isEmpty ? [] : [this.#presence.sentence],
       ...this.#arrivals.sentences,
+      ...this.#reactions.sentences,
     ];
   }
 
@@ -42,8 +47,14 @@ export class GroupedNotices {
   }
 
   /** The group cannot take this event: take the group first. */
-  isFull(event: MemberEvent): boolean {
-    return this.#presence.isFull(event);
+  isFull(event: MemberEvent | Reacted): boolean {
+    return event.type === "reacted" ? this.#reactions.isFull(event) : this.#presence.isFull(event);
+  }
+
+  addReaction(event: Reacted): void {
+    const wasEmpty = this.#isEmpty;
+    this.#reactions.add(event);
+    this.#wait(wasEmpty);
   }
 
   addMember(event: MemberEvent): void {
@@ -68,11 +79,15 @@ export class GroupedNotices {
   take(): string[] {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    return [...this.#presence.isEmpty ? [] : [this.#presence.take()], ...this.#arrivals.take()];
+    return [
+      ...this.#presence.isEmpty ? [] : [this.#presence.take()],
+      ...this.#arrivals.take(),
+      ...this.#reactions.take(),
+    ];
   }
 
   get #isEmpty(): boolean {
-    return this.#presence.isEmpty && this.#arrivals.isEmpty;
+    return this.#presence.isEmpty && this.#arrivals.isEmpty && this.#reactions.isEmpty;
   }
 
   #wait(wasEmpty: boolean): void {

@@ -47,9 +47,21 @@ export function describe(event: RoomEvent): OutputLine {
     case "members":
       return { type, members: event.members.map(toMember) };
     case "message": {
-      const { from, text, action, at, ref } = event;
-      const own = ref === undefined ? {} : { ref };
-      return { type, from: from.id, ...named(from), text, action, at, ...own, ...proofs(event) };
+      const { id, from, re, text, action } = event;
+      const ids = { ...(id !== undefined && { id }), ...(re !== undefined && { re }) };
+      return { type, ...ids, from: from.id, ...named(from), text, action, ...received(event) };
+    }
+    case "edited": {
+      const { id, from, text } = event;
+      return { type, id, from: from.id, ...named(from), text, ...received(event) };
+    }
+    case "deleted": {
+      const { id, from } = event;
+      return { type, id, from: from.id, ...named(from), ...received(event) };
+    }
+    case "reacted": {
+      const { id, from, emoji, removed } = event;
+      return { type, id, from: from.id, ...named(from), emoji, removed, ...received(event) };
     }
     case "direct": {
       const { from, text, action } = event;
@@ -169,7 +181,10 @@ export function describe(event: RoomEvent): OutputLine {
 }
 
 type InputLine =
-  | { type: "say" | "act"; text: string }
+  | { type: "say" | "act"; text: string; re?: string }
+  | { type: "edit"; id: string; text: string }
+  | { type: "delete"; id: string }
+  | { type: "react"; id: string; emoji: string; removed?: boolean }
   | { type: "tell"; to: string | number; text: string }
   | { type: "rename"; name: string }
   | { type: "offer"; path: string }
@@ -177,10 +192,15 @@ type InputLine =
   | { type: "accept" | "decline" | "cancel"; transfer: string | number }
   | { type: "who" | "transfers" | "reconnect" | "leave" };
 
-/** The fields of each type of input, and their types. */
-const INPUTS: Record<InputLine["type"], Record<string, readonly ("string" | "number")[]>> = {
-  say: { text: ["string"] },
-  act: { text: ["string"] },
+type Kind = "string" | "number" | "boolean" | "undefined";
+
+/** The fields of each type of input, and their types; "undefined": it may be left out. */
+const INPUTS: Record<InputLine["type"], Record<string, readonly Kind[]>> = {
+  say: { text: ["string"], re: ["string", "undefined"] },
+  act: { text: ["string"], re: ["string", "undefined"] },
+  edit: { id: ["string"], text: ["string"] },
+  delete: { id: ["string"] },
+  react: { id: ["string"], emoji: ["string"], removed: ["boolean", "undefined"] },
   tell: { to: ["string", "number"], text: ["string"] },
   rename: { name: ["string"] },
   offer: { path: ["string"] },
@@ -217,7 +237,8 @@ export function parseInput(line: string): InputLine {
   const shape = INPUTS[type as InputLine["type"]];
   for (const [name, kinds] of Object.entries(shape)) {
     if (!(kinds as readonly string[]).includes(typeof fields[name])) {
-      throw new ChatError(`Cannot read this line: "${name}" must be a ${kinds.join(" or a ")}`, {
+      const known = kinds.filter((kind) => kind !== "undefined").join(" or a ");
+      throw new ChatError(`Cannot read this line: "${name}" must be a ${known}`, {
         refusal: "field",
       });
     }
@@ -263,6 +284,14 @@ export function toTransfer(transfer: Transfer): Record<string, unknown> {
     ...(reason !== undefined && { reason }),
     ...(message !== undefined && { message }),
   };
+}
+
+/** Where a message is in the room's log, and of an own one its ref. */
+function received(
+  event: { at: number; ref: number | undefined; sent: Date | undefined; missing: number },
+) {
+  const { at, ref } = event;
+  return { at, ...(ref !== undefined && { ref }), ...proofs(event) };
 }
 
 /** What only a sealed room can prove about a message. */

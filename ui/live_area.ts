@@ -7,6 +7,7 @@ import type { Room } from "../room.ts";
 import type { Editor } from "../terminal/editor.ts";
 import { printable } from "../text/printable.ts";
 import { cut } from "../text/width.ts";
+import { aboutOf } from "./commands/answers.ts";
 import { liveColumns, liveHeight, type LiveRows } from "./anchor.ts";
 import type { GroupedNotices } from "./grouped_notices.ts";
 import type { Ignored } from "./ignored.ts";
@@ -136,6 +137,8 @@ export class LiveArea {
     if (question !== undefined) return question;
     if (this.hint !== undefined) return cut(printable(this.hint), most);
     if (this.isLeaving) return cut("leaving; Ctrl-C to leave at once", most);
+    const about = aboutOf(this.#editor.text, this.#room);
+    if (about !== undefined) return cut(printable(about), most);
     const { search } = this.#editor;
     if (search) return searchLine(search, most + 1);
     const { info, size: members, awayCount: away, link } = this.#room;

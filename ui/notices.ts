@@ -89,6 +89,9 @@ export function warnings(event: RoomEvent, now: Date): string[] {
   const sentences: string[] = [];
   switch (event.type) {
     case "message":
+    case "edited":
+    case "deleted":
+    case "reacted":
     case "direct":
     case "offer": {
       const { from: { name }, missing, sent } = event;

@@ -34,8 +34,8 @@ export interface PlainOptions {
   stay: boolean;
   /** Handles a line that a person typed; without it, each line is sent as a message. */
   onLine?: (line: string) => void;
-  /** Called once for each event before it is shown: false hides it. JSON shows all. */
-  onEvent?: (event: RoomEvent) => boolean;
+  /** Called once for each event: what to show, or undefined to hide it. JSON shows all. */
+  onEvent?: (event: RoomEvent) => RoomEvent | undefined;
   /** For the timestamps in JSON. */
   now: () => Date;
 }
@@ -89,7 +89,10 @@ export class PlainScreen {
   event(event: RoomEvent): void | Promise<void> {
     if (event.type === "ended") this.#ended = true;
     if (this.#options.json) this.#writeJson(describe(event));
-    else if (this.#options.onEvent?.(event) ?? true) this.#show(event);
+    else {
+      const shown = this.#options.onEvent ? this.#options.onEvent(event) : event;
+      if (shown) this.#show(shown);
+    }
     this.#progress.resolve();
     this.#progress = Promise.withResolvers();
     if (this.#waiting.length > MAX_WAITING) return this.#writing;
@@ -204,9 +207,17 @@ export class PlainScreen {
     const room = this.#room;
     switch (input.type) {
       case "say":
-        return this.#writeJson({ type: "sent", line, ref: room.say(input.text) });
+        return this.#writeJson({ type: "sent", line, ref: room.say(input.text, input.re) });
       case "act":
-        return this.#writeJson({ type: "sent", line, ref: room.act(input.text) });
+        return this.#writeJson({ type: "sent", line, ref: room.act(input.text, input.re) });
+      case "edit":
+        return this.#writeJson({ type: "sent", line, ref: room.change(input) });
+      case "delete":
+        return this.#writeJson({ type: "sent", line, ref: room.change(input) });
+      case "react": {
+        const { removed = false } = input;
+        return this.#writeJson({ type: "sent", line, ref: room.change({ ...input, removed }) });
+      }
       case "tell":
         return this.#writeJson({ type: "sent", line, ref: room.tell(input.to, input.text) });
       case "rename":

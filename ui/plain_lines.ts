@@ -3,6 +3,7 @@
 import type { RoomEvent } from "../room.ts";
 import { messageLine } from "../text/message_line.ts";
 import { printable } from "../text/printable.ts";
+import { deletedSentence, ownQuoteOf, quoteOf, reactionSentence } from "./earlier.ts";
 import { andAway, fold, laterText, listed, returned } from "./member_lists.ts";
 import { connectionNotice, notDelivered, warnings } from "./notices.ts";
 import {
@@ -29,6 +30,10 @@ export function plainLines(event: RoomEvent, now: Date): PlainLine[] {
   const lines = notices.map((text) => ({ isMessage: false, text: printable(text) }));
   if (event.type === "message" || event.type === "direct") {
     lines.push({ isMessage: true, text: messageLine(event.from.name, event) });
+  }
+  if (event.type === "edited") {
+    const { from: { name }, text } = event;
+    lines.push({ isMessage: true, text: messageLine(name, { type: "message", text }) });
   }
   return lines;
 }
@@ -67,8 +72,16 @@ function noticeOf(event: RoomEvent, now: Date): string | undefined {
       return incompleteSentence(event);
     case "unsent":
       return event.message;
-    case "progress":
     case "message":
+      if (event.re === undefined) return undefined;
+      return `${event.from.name} answers ${quoteOf(event.quoted)}`;
+    case "edited":
+      return `${event.from.name} corrects: ${ownQuoteOf(event.quoted)}`;
+    case "deleted":
+      return deletedSentence(event);
+    case "reacted":
+      return reactionSentence(event);
+    case "progress":
     case "direct":
     case "unreadable":
     case "forked":

@@ -15,7 +15,9 @@ import {
   EVENTS,
   FakeRoom,
   FINGERPRINT,
+  ID,
   OFFER,
+  OTHER_ID,
   SENT,
   UNPROVED,
 } from "../tests/support/fake_room.ts";
@@ -40,7 +42,7 @@ interface Setup {
   json?: boolean;
   stay?: boolean;
   onLine?: (line: string) => void;
-  onEvent?: (event: RoomEvent) => boolean;
+  onEvent?: (event: RoomEvent) => RoomEvent | undefined;
   info?: Partial<RoomInfo>;
 }
 
@@ -191,8 +193,31 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
       ],
     },
     message: {
-      out: "bob: hello\n* bob waves\nalice: hi\nalice: mine\nbob: proved\n",
-      notes: ["2 messages from bob before this one are missing"],
+      out: "bob: hello\n* bob waves\nalice: hi\nalice: mine\nbob: proved\nbob: I am\nbob: me too\n",
+      notes: [
+        "2 messages from bob before this one are missing",
+        "bob answers bob: who is hungry?",
+        "bob answers a message that is not here",
+      ],
+    },
+    edited: {
+      out: "bob: yes\nalice: no\n",
+      notes: [
+        "bob corrects: who is hungry?",
+        "1 message from alice before this one is missing",
+        "alice corrects: an earlier message",
+      ],
+    },
+    deleted: {
+      out: "",
+      notes: ["bob deleted: who is hungry?", "alice deleted an earlier message"],
+    },
+    reacted: {
+      out: "",
+      notes: [
+        "bob reacted 👍 to bob: who is hungry?",
+        "alice took back 👍 from a message that is not here",
+      ],
     },
     direct: {
       out: "(direct) bob: psst\n(direct) * bob winks\n(direct) bob: proved\n",
@@ -466,7 +491,7 @@ Deno.test("PlainScreen: calls onEvent once for every event, and hides those that
   const asked: RoomEvent[] = [];
   const onEvent = (event: RoomEvent) => {
     asked.push(event);
-    return event.type !== "message" && event.type !== "joined";
+    return ["message", "edited", "joined"].includes(event.type) ? undefined : event;
   };
   const talk = new Talk({ onEvent });
   talk.tell(...events);
@@ -840,6 +865,20 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
       { from: 1, name: "alice", text: "hi", action: false, at: 300, ref: 1 },
       { from: 1, name: "alice", text: "mine", action: false, at: 320, ref: 2, sent },
       { from: 2, name: "bob", text: "proved", action: false, at: 350, sent, missing: 2 },
+      { id: OTHER_ID, re: ID, from: 2, name: "bob", text: "I am", action: false, at: 355 },
+      { id: OTHER_ID, re: ID, from: 2, name: "bob", text: "me too", action: false, at: 357 },
+    ],
+    edited: [
+      { id: ID, from: 2, name: "bob", text: "yes", at: 360 },
+      { id: ID, from: 1, name: "alice", text: "no", at: 370, ref: 3, sent, missing: 1 },
+    ],
+    deleted: [
+      { id: ID, from: 2, name: "bob", at: 380 },
+      { id: ID, from: 1, name: "alice", at: 385, ref: 4, sent },
+    ],
+    reacted: [
+      { id: ID, from: 2, name: "bob", emoji: "👍", removed: false, at: 390 },
+      { id: ID, from: 1, name: "alice", emoji: "👍", removed: true, at: 395, ref: 5, sent },
     ],
     direct: [
       { from: 2, name: "bob", text: "psst", action: false },
@@ -1080,7 +1119,7 @@ Deno.test("PlainScreen.run: the longest message fits into a line of JSON in its 
 
 Deno.test("PlainScreen.run: invalid JSON is answered with its line number, and has no effect", async () => {
   const types =
-    "say, act, tell, rename, offer, give, accept, decline, cancel, transfers, who, reconnect, leave";
+    "say, act, edit, delete, react, tell, rename, offer, give, accept, decline, cancel, transfers, who, reconnect, leave";
   const cases: Record<string, string> = {
     "hello": "it is not JSON",
     '{"type":"say","text":"a"': "it is not JSON",

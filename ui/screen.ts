@@ -236,9 +236,10 @@ export class Screen {
    */
   event(event: RoomEvent): void | Promise<void> {
     this.#tryShowing(event.type, () => {
-      if (!follow(event, this.#context)) return;
-      this.#show(event);
-      if (this.#state === "open") this.#attention.ring(event);
+      const shown = follow(event, this.#context);
+      if (!shown) return;
+      this.#show(shown);
+      if (this.#state === "open") this.#attention.ring(shown);
     });
     if (event.type === "ended") this.#ended.resolve(event.ending);
     this.#drawSoon();
@@ -457,6 +458,10 @@ export class Screen {
       const before = this.#attention.rowsBefore(event, page);
       if (before.length > 0) this.#transcript.repeatHeadings();
       this.#push([...before, ...this.#transcript.event(event, shownAt(event, now), page)]);
+    }
+    if (event.type === "reacted") {
+      if (this.#grouped.isFull(event)) this.#printGrouped();
+      this.#grouped.addReaction(event);
     }
     const change = memberChange(event);
     if (change) {

@@ -16,7 +16,17 @@ import {
   type Viewer,
 } from "../pictures/graphics.ts";
 import type { Ending, Link, Person, RoomEvent, RoomInfo } from "../room.ts";
-import { ALICE, AWAY_BOB, BOB, FakeRoom, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
+import {
+  ALICE,
+  AWAY_BOB,
+  BOB,
+  EARLIER,
+  FakeRoom,
+  ID,
+  OFFER,
+  OTHER_ID,
+  UNPROVED,
+} from "../tests/support/fake_room.ts";
 import { FakeClock } from "../tests/support/fake_clock.ts";
 import { FakeTty, going, setUp } from "../tests/support/fake_terminal.ts";
 import { liveColumns } from "./anchor.ts";
@@ -83,6 +93,52 @@ Deno.test("Screen: messages are above the status line and the edited line, at 20
     const rows = await tty.rows();
     assertEquals(rows, expected[columns]);
     assertEquals(await tty.cursor(), [rows.length - 1, 7]);
+  }
+});
+
+Deno.test("Screen: reactions of a few seconds share one row for each message, at 80 and 40 columns", async () => {
+  const carol: Person = { id: 3, name: "carol", self: false, away: false };
+  const react = (from: Person, emoji: string, fields: Partial<RoomEvent> = {}) =>
+    ({
+      ...{ type: "reacted", from, id: ID, emoji, removed: false, quoted: EARLIER, at: 1 },
+      ...{ ref: undefined, ...UNPROVED, ...fields },
+    }) as RoomEvent;
+  for (const columns of [80, 40]) {
+    const { tty, room, clock, tell } = setUp(columns);
+    tell(react(BOB, "👍"), react(carol, "👍"), react(carol, "🎉"), react(BOB, "👀"));
+    tell(react(BOB, "👀", { removed: true }), react(ALICE, "👍", { removed: true }));
+    tell(room.message(BOB, "hi"));
+    clock.pass(3000);
+    const rows = (await tty.rows()).map((row) => row.trim());
+    const text = rows.join(" ").replaceAll(/ +/g, " ");
+    assert(text.includes("👍 bob, carol; 🎉 carol, to bob: who is hungry?"), text);
+    assert(text.includes("alice took back 👍 from bob: who is hungry?"), text);
+    assert(!text.includes("👀"), text);
+  }
+});
+
+Deno.test("Screen: /re names its message as soon as the blank is typed, and shows it; a later message changes nothing", async () => {
+  for (const columns of [80, 40]) {
+    const { tty, room, tell } = setUp(columns);
+    room.recent = [
+      { ...EARLIER, id: OTHER_ID, text: "who is thirsty?" },
+      EARLIER,
+      { ...EARLIER, id: "0".repeat(32), from: ALICE, text: "mine" },
+    ];
+    await tty.type("/re ");
+    assertEquals((await tty.rows()).slice(-2), ["answers bob: who is thirsty?", "> /re #ffeedd"]);
+    room.recent = [{ ...EARLIER, id: "1".repeat(32), text: "new" }, ...room.recent];
+    tell(room.message(BOB, "new"));
+    await tty.type("I am\r");
+    assertEquals(room.calls, [`answer ${OTHER_ID} say I am`]);
+    // A number counts from there.
+    await tty.type("/re 3 ");
+    assertEquals((await tty.rows()).slice(-2), ["answers bob: who is hungry?", "> /re #001122"]);
+    await tty.type("me\x08\x08\x15/edit \t");
+    assertEquals((await tty.rows()).slice(-2), ["corrects alice: mine", "> /edit #000000 mine"]);
+    await tty.type("!\r");
+    assertEquals(room.calls.at(-1), `edit ${"0".repeat(32)} mine!`);
+    await tty.drawn();
   }
 });
 

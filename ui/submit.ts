@@ -36,12 +36,26 @@ export function submit(text: string, context: Context): void {
 
 /** What one argument may be. */
 export interface Argument {
-  readonly kind: "MEMBER" | "COMMAND" | "FILE" | "PICTURE" | "NAME" | "TEXT" | "choice";
+  readonly kind:
+    | "MEMBER"
+    | "COMMAND"
+    | "FILE"
+    | "PICTURE"
+    | "NAME"
+    | "TEXT"
+    | "EMOJI"
+    | "N"
+    | "choice";
   readonly optional: boolean;
   /** The words of a choice. */
   readonly choices: readonly string[];
   /** It takes the rest of the line, with its spaces and newlines. */
   readonly rest: boolean;
+}
+
+/** Whether a word says which message a command is about. */
+export function isN(word: string): boolean {
+  return /^(?:\d{1,3}|#[0-9a-f]+)$/.test(word);
 }
 
 /** The arguments that a command declares. */
@@ -53,7 +67,7 @@ export function parseArgs({ args }: SlashCommand): Argument[] {
       kind: choices.length > 0 ? "choice" : bare as Argument["kind"],
       optional: bare !== word,
       choices,
-      rest: ["FILE", "PICTURE", "NAME", "TEXT"].includes(bare),
+      rest: ["FILE", "PICTURE", "NAME", "TEXT", "EMOJI"].includes(bare),
     };
   });
 }
@@ -68,11 +82,16 @@ function argumentsOf(command: SlashCommand, text: string): string[] {
   const given: string[] = [];
   let left = text;
   for (const { kind, optional, choices, rest } of parseArgs(command)) {
-    if (left === "") {
+    if (left === "" && kind !== "N") {
       if (optional) break;
-      throw new ChatError(`/${command.name} needs a ${kind.toLowerCase()}: ${form}`);
+      const a = kind === "EMOJI" ? "an" : "a";
+      throw new ChatError(`/${command.name} needs ${a} ${kind.toLowerCase()}: ${form}`);
     }
     const cut = rest ? { word: left, rest: "" } : firstWord(left);
+    if (kind === "N" && !isN(cut.word)) {
+      given.push("");
+      continue;
+    }
     if (kind === "choice" && !choices.includes(cut.word)) {
       const others = choices.slice(0, -1).join(", ");
       const isWord = others === "";

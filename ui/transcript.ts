@@ -7,10 +7,12 @@
 //                 │ And goes on.                      And goes on.
 //             bob │ Right?                          bob: Right?
 //         carol joined                              carol joined
+//           alice ╭ bob: Right?                     ╭ bob: Right?
+//                 │ Yes.                            alice: Yes.
 //
 // No member can imitate another's name or a notice: members only control names, and the text after " │ "; in the
 // compact form, indented text and text after `NAME: `. Names contain neither spaces nor `:`, so `bob → you` and
-// `* bob` cannot be names. The names of files may contain anything: a mark precedes the further rows of a notice.
+// `* bob` cannot be names, and `╭ ` begins quotes alone. The names of files may contain anything: a mark precedes the further rows of a notice.
 
 import { stripAnsiCode } from "@std/fmt/colors";
 import { ChatError } from "../errors.ts";
@@ -22,6 +24,7 @@ import { CutRows, MAX_ROWS, moreRows } from "./cut_rows.ts";
 import { MarkupLines } from "./markup.ts";
 import { andAway, fold, laterText, listed } from "./member_lists.ts";
 import { connectionNotice, notDelivered, warnings } from "./notices.ts";
+import { deletedSentence, ownQuoteOf, quoteOf } from "./earlier.ts";
 import { isPicture } from "./picture_choice.ts";
 import type { Time } from "./preferences.ts";
 import {
@@ -55,6 +58,8 @@ const GROUP_MS = 5 * 60 * 1000;
 const MAX_LISTED = 20;
 
 const SEPARATOR = " │ ";
+/** Precedes the quote of an earlier message, above the text that is about it. */
+const QUOTE_SEPARATOR = " ╭ ";
 /** Before the further rows of a notice. It may quote others: without a mark, such a row could look like a message. */
 const GOES_ON = "… ";
 
@@ -131,8 +136,16 @@ export class Transcript {
         return this.notice(membersHere(event.members, now), now, page);
       case "message": {
         const kind = event.action ? "action" : "message";
-        return this.#messageRows({ who: event.from, kind }, event.text, now, page);
+        const quote = event.re === undefined ? undefined : quoteOf(event.quoted);
+        return this.#messageRows({ who: event.from, kind }, event.text, now, page, quote);
       }
+      case "edited": {
+        const label: Label = { who: event.from, kind: "message" };
+        const quote = `corrects: ${ownQuoteOf(event.quoted)}`;
+        return this.#messageRows(label, event.text, now, page, quote);
+      }
+      case "deleted":
+        return this.notice(deletedSentence(event), now, page);
       case "direct": {
         const kind = event.action ? "direct action" : "direct";
         return this.#messageRows({ who: event.from, kind }, event.text, now, page);
@@ -181,6 +194,8 @@ export class Transcript {
       case "unsent":
         return this.notice(event.message, now, page, "error");
       case "progress":
+      // A group shows it.
+      case "reacted":
       case "joined":
       case "left":
       case "unreadable":
@@ -284,7 +299,8 @@ export class Transcript {
 
   // ---- messages ------------------------------------------------------------------------------------
 
-  #messageRows(label: Label, text: string, now: Date, page: Page): string[] {
+  /** @param quote the earlier message that it is about */
+  #messageRows(label: Label, text: string, now: Date, page: Page, quote?: string): string[] {
     const rows = this.#dayLine(now, page);
     this.#fit(label);
     const lines = new MarkupLines(printable(text, "lines"), {
@@ -292,11 +308,19 @@ export class Transcript {
       self: label.who.self || label.kind === "sent" ? undefined : page.self,
       marks: page.palette.names.length === 0 ? "shown" : "hidden",
     });
-    return [...rows, ...this.#textRows(label, lines, this.#time(now, page), now, page)];
+    const stamp = this.#time(now, page);
+    return [...rows, ...this.#textRows(label, lines, stamp, now, page, quote)];
   }
 
   /** The next rows of a message: `MAX_ROWS` of them, and how many are left. */
-  #textRows(label: Label, lines: MarkupLines, stamp: string, now: Date, page: Page): string[] {
+  #textRows(
+    label: Label,
+    lines: MarkupLines,
+    stamp: string,
+    now: Date,
+    page: Page,
+    quote?: string,
+  ): string[] {
     const painter = new Painter(page, () => ++this.#lastLink);
     const draw = (columns: number) => {
       const rows = painter.rows(lines, columns, MAX_ROWS);
@@ -310,8 +334,8 @@ export class Transcript {
       return [...rows, ...more.map((row) => paint(row, page.palette.dim))];
     };
     return page.columns >= ALIGNED_COLUMNS
-      ? this.#aligned(label, draw, stamp, now, page)
-      : this.#compact(label, draw, stamp, now, page);
+      ? this.#aligned(label, draw, stamp, now, page, quote)
+      : this.#compact(label, draw, stamp, now, page, quote);
   }
 
   /** @param draw draws the text in rows of this many columns */
@@ -321,6 +345,7 @@ export class Transcript {
     stamp: string,
     now: Date,
     page: Page,
+    quote: string | undefined,
   ): string[] {
     const { palette } = page;
     const rows: string[] = [];
@@ -351,6 +376,12 @@ export class Transcript {
     }
     // Keeps one column free for a terminal that takes the separator for wider.
     const rest = page.columns - before - names - SEPARATOR.length - 1;
+    if (quote !== undefined) {
+      // The separator shows that this is no text of the sender: no member can write there.
+      const corner = heading.slice(0, heading.length - separator.length);
+      rows.push(corner + paint(QUOTE_SEPARATOR + cut(printable(quote), rest), palette.dim));
+      heading = margin;
+    }
     for (const row of draw(rest)) {
       rows.push(heading + row);
       heading = margin;
@@ -364,6 +395,7 @@ export class Transcript {
     stamp: string,
     now: Date,
     page: Page,
+    quote: string | undefined,
   ): string[] {
     const colon = label.kind.endsWith("action") ? " " : ": ";
     const plain = plainLabel(label) + colon;
@@ -385,6 +417,10 @@ export class Transcript {
         indent = columns;
         if (!isAscii(plain)) heading += `\r${right(columns)}`;
       }
+    }
+    if (quote !== undefined) {
+      const row = cut(QUOTE_SEPARATOR.trimStart() + printable(quote), page.columns - 1);
+      rows.unshift(paint(row, page.palette.dim));
     }
     this.#group = { id: label.who.id, key, at: now.getTime(), indent };
     for (const row of draw(Math.max(2, page.columns - indent))) {
@@ -421,7 +457,9 @@ export class Transcript {
         ? " ".repeat(Math.max(0, this.#nameColumns - width(plain))) + plain + SEPARATOR
         : plain + (label.kind === "action" ? " " : ": ");
       // Rows are at most a thousand columns wide; a text may be a thousand times longer.
-      const row = before + heading + printable(messages[i]!.text.slice(0, 1024));
+      const { text, change } = messages[i]!;
+      const row = before + heading + (change ? CHANGES[change] : "") +
+        printable(text.slice(0, 1024));
       return paint(cut(row, liveColumns(page.columns)), page.palette.dim);
     });
   }
@@ -457,6 +495,9 @@ export class Transcript {
   }
 }
 
+/** Before a change that is not confirmed yet. */
+const CHANGES = { edit: "corrects: ", delete: "deletes a message", react: "reacts " } as const;
+
 /**
  * Whether an event has rows. Members that join, leave, are away or back have none, because `Presence` groups them;
  * warnings about them are shown.
@@ -469,6 +510,8 @@ export function isShown(event: RoomEvent, now: Date): boolean {
     case "direct":
     case "delivered":
     case "undelivered":
+    case "edited":
+    case "deleted":
       return true;
     case "away":
     case "back":

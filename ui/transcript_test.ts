@@ -9,8 +9,8 @@ import {
 } from "@std/assert";
 import { stripAnsiCode } from "@std/fmt/colors";
 import { ChatError } from "../errors.ts";
-import type { Person, RoomEvent } from "../room.ts";
-import { ALICE, BOB, OFFER, UNPROVED } from "../tests/support/fake_room.ts";
+import type { EarlierMessage, Person, RoomEvent } from "../room.ts";
+import { ALICE, BOB, EARLIER, ID, OFFER, OTHER_ID, UNPROVED } from "../tests/support/fake_room.ts";
 import { width } from "../text/width.ts";
 import type { Page } from "./rows.ts";
 import { palette } from "./theme.ts";
@@ -57,7 +57,64 @@ function rows(
 /** A row as it is seen. */
 const unstyled = (row: string) => stripAnsiCode(row.replace(/\r\x1b\[\d+C/g, ""));
 
+/** A change of a message. */
+const EDIT = { at: 1, ref: undefined, ...UNPROVED } as const;
 const LONG = "the quick brown fox jumps over the lazy dog";
+
+Deno.test("Transcript: an answer and a correction name the earlier message where no member can write", () => {
+  const quoted = { ...EARLIER, from: CAROL, text: `${LONG}; ${LONG}\nmore` };
+  const answer = (text: string, about?: EarlierMessage): RoomEvent => ({
+    ...{ type: "message", from: BOB, text, action: false, at: 1, ref: undefined },
+    ...{ id: OTHER_ID, re: ID, quoted: about, ...UNPROVED },
+  });
+  const happens = [
+    answer("yes", quoted),
+    says(BOB, "╭ carol: I said so"),
+    answer("no", undefined),
+    answer("why?", { ...quoted, text: "", isDeleted: true }),
+    answer("oh", { ...quoted, text: "waves\x1b[2J", action: true }),
+    {
+      type: "edited",
+      from: BOB,
+      id: ID,
+      text: "Yes!",
+      quoted: { ...EARLIER, text: "yes" },
+      ...EDIT,
+    },
+    { type: "deleted", from: BOB, id: ID, quoted: { ...EARLIER, text: "Yes!" }, ...EDIT },
+    { type: "deleted", from: BOB, id: ID, quoted: undefined, ...EDIT },
+  ] as const;
+  assertEquals(rows(80, happens), [
+    "14:02  bob ╭ carol: the quick brown fox jumps over the lazy dog; the quick bro…",
+    "           │ yes",
+    "           │ ╭ carol: I said so",
+    "           ╭ a message that is not here",
+    "           │ no",
+    "           ╭ carol: (deleted)",
+    "           │ why?",
+    "           ╭ * carol waves␛[2J",
+    "           │ oh",
+    "           ╭ corrects: yes",
+    "           │ Yes!",
+    "      bob deleted: Yes!",
+    "      bob deleted an earlier message",
+  ]);
+  assertEquals(rows(40, happens), [
+    "╭ carol: the quick brown fox jumps ove…",
+    "14:02 bob: yes",
+    "           ╭ carol: I said so",
+    "╭ a message that is not here",
+    "           no",
+    "╭ carol: (deleted)",
+    "           why?",
+    "╭ * carol waves␛[2J",
+    "           oh",
+    "╭ corrects: yes",
+    "           Yes!",
+    "bob deleted: Yes!",
+    "bob deleted an earlier message",
+  ]);
+});
 
 Deno.test("Transcript: aligned rows on wide terminals, compact ones below 60 columns, with indented texts", () => {
   const happens = [

@@ -76,6 +76,11 @@ local KINDS = {
   [0x54] = "T: text",
   [0x41] = "A: action",
   [0x46] = "F: files",
+  [0x51] = "Q: answer",
+  [0x45] = "E: correction",
+  [0x44] = "D: deletion",
+  [0x2b] = "+: reaction",
+  [0x2d] = "-: reaction taken back",
   [0x4e] = "N: with a message id",
   [0x52] = "R: sent again",
 }
@@ -171,6 +176,7 @@ f.tag = ProtoField.bytes("chat.sealed.tag", "Tag", base.SPACE)
 f.plain = ProtoField.bytes("chat.plain", "Opened", base.SPACE)
 f.kind = ProtoField.uint8("chat.kind", "Kind", base.HEX, KINDS)
 f.origin = ProtoField.bytes("chat.origin", "Origin")
+f.reference = ProtoField.bytes("chat.reference", "Reference")
 f.seq = ProtoField.uint32("chat.seq", "Seq")
 f.text = ProtoField.string("chat.text", "Text", base.UNICODE)
 
@@ -843,6 +849,27 @@ local function add_file_messages(tree, tvb, at)
   return add_all_file_messages(tree, tvb, at + 1, false)
 end
 
+local REFERENCE_SIZE = 16
+-- What the line of a frame says before the text.
+local ABOUT = { Q = "answers: ", E = "corrects: ", D = "deletes a message", ["+"] = "reacts ", ["-"] = "takes back " }
+
+-- An envelope about an earlier message.
+local function add_about(tree, item, tvb, at, kind)
+  local from = at + 1 + REFERENCE_SIZE
+  if tvb:len() < from then return unreadable(item, "Its reference is cut short") end
+  tree:add(f.reference, tvb(at + 1, REFERENCE_SIZE))
+  if kind == "D" then
+    if tvb:len() > from then return unreadable(item, "It goes on after its end") end
+    return ABOUT.D
+  end
+  if kind ~= "Q" then return ABOUT[kind] .. add_text(tree, tvb, from) end
+  if tvb:len() == from then return unreadable(item, "The answer is empty") end
+  local inner = string.char(tvb(from, 1):uint())
+  local inner_item = tree:add(f.kind, tvb(from, 1))
+  if inner ~= "T" and inner ~= "A" then return unreadable(inner_item, "An answer is a text or an action") end
+  return ABOUT.Q .. (inner == "A" and "* " or "") .. add_text(tree, tvb, from + 1)
+end
+
 local function add_envelope(tree, tvb, at, has_message_id)
   if at >= tvb:len() then return unreadable(tree, "The envelope is empty") end
   local kind = string.char(tvb(at, 1):uint())
@@ -850,6 +877,7 @@ local function add_envelope(tree, tvb, at, has_message_id)
   if kind == "T" then return add_text(tree, tvb, at + 1) end
   if kind == "A" then return "* " .. add_text(tree, tvb, at + 1) end
   if kind == "F" then return add_file_messages(tree, tvb, at + 1) end
+  if ABOUT[kind] then return add_about(tree, item, tvb, at, kind) end
   if kind ~= "N" and kind ~= "R" then return unreadable(item, "No known version has this kind") end
   if has_message_id then return unreadable(item, "It has two message ids") end
   if tvb:len() - at < 13 then return unreadable(item, "Its message id is cut short") end

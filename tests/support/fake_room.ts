@@ -3,7 +3,9 @@
 
 import { ChatError } from "../../errors.ts";
 import type {
+  Change,
   Conversation,
+  EarlierMessage,
   Ending,
   EndReason,
   Link,
@@ -26,6 +28,13 @@ export const INFO: RoomInfo = { address: "127.0.0.1:2428", cipher: "xor", maxTex
 export const FINGERPRINT = "iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w";
 /** The words to compare aloud. */
 export const WORDS = "abandon ability able about above absent absorb abstract";
+
+/** The ids of messages, and a message that was said before. */
+export const ID = "00112233445566778899aabbccddeeff";
+export const OTHER_ID = "ffeeddccbbaa99887766554433221100";
+export const EARLIER: EarlierMessage = {
+  ...{ id: ID, from: BOB, text: "who is hungry?", action: false, isDeleted: false, reactions: [] },
+};
 
 /** A file that bob offers to alice. */
 export const OFFER: Transfer = {
@@ -56,6 +65,7 @@ export class FakeRoom implements Room {
   link: Link = { state: "connected" };
   pending: Pending[] = [];
   transfers: Transfer[] = [];
+  recent: EarlierMessage[] = [];
   conversation: Conversation | undefined;
   forked: Person[] = [];
   /** What `whois` returns. */
@@ -91,12 +101,23 @@ export class FakeRoom implements Room {
     return this.transfers.filter(({ state }) => state === "running");
   }
 
-  say(text: string): number {
-    return this.#send(`say ${text}`, { text, action: false, to: undefined });
+  say(text: string, re?: string): number {
+    const answers = re === undefined ? "" : `answer ${re} `;
+    return this.#send(`${answers}say ${text}`, { text, action: false, to: undefined });
   }
 
-  act(text: string): number {
-    return this.#send(`act ${text}`, { text, action: true, to: undefined });
+  act(text: string, re?: string): number {
+    const answers = re === undefined ? "" : `answer ${re} `;
+    return this.#send(`${answers}act ${text}`, { text, action: true, to: undefined });
+  }
+
+  change(change: Change): number {
+    const { type, id } = change;
+    const text = type === "edit" ? change.text : type === "react" ? change.emoji : "";
+    const how = type === "react" && change.removed ? "unreact" : type;
+    return this.#send(`${how} ${id} ${text}`.trimEnd(), {
+      ...{ text, action: false, to: undefined, change: type },
+    });
   }
 
   tell(to: string | number, text: string): number {
@@ -284,6 +305,75 @@ export const EVENTS: {
       ref: undefined,
       sent: SENT,
       missing: 2,
+    },
+    {
+      ...{ type: "message", from: BOB, text: "I am", action: false, at: 355, ref: undefined },
+      ...{ id: OTHER_ID, re: ID, quoted: EARLIER, ...UNPROVED },
+    },
+    {
+      ...{ type: "message", from: BOB, text: "me too", action: false, at: 357, ref: undefined },
+      ...{ id: OTHER_ID, re: ID, quoted: undefined, ...UNPROVED },
+    },
+  ],
+  edited: [
+    {
+      type: "edited",
+      from: BOB,
+      at: 360,
+      ref: undefined,
+      id: ID,
+      text: "yes",
+      quoted: EARLIER,
+      ...UNPROVED,
+    },
+    {
+      type: "edited",
+      from: ALICE,
+      at: 370,
+      ref: 3,
+      id: ID,
+      text: "no",
+      quoted: undefined,
+      sent: SENT,
+      missing: 1,
+    },
+  ],
+  deleted: [
+    { type: "deleted", from: BOB, at: 380, ref: undefined, id: ID, quoted: EARLIER, ...UNPROVED },
+    {
+      type: "deleted",
+      from: ALICE,
+      at: 385,
+      ref: 4,
+      id: ID,
+      quoted: undefined,
+      sent: SENT,
+      missing: 0,
+    },
+  ],
+  reacted: [
+    {
+      type: "reacted",
+      from: BOB,
+      at: 390,
+      ref: undefined,
+      id: ID,
+      emoji: "👍",
+      removed: false,
+      quoted: EARLIER,
+      ...UNPROVED,
+    },
+    {
+      type: "reacted",
+      from: ALICE,
+      at: 395,
+      ref: 5,
+      id: ID,
+      emoji: "👍",
+      removed: true,
+      quoted: undefined,
+      sent: SENT,
+      missing: 0,
     },
   ],
   direct: [

@@ -108,7 +108,9 @@ export class Visit implements ReceivedRange {
       this.last = event.at;
       const what = event.type === "message"
         ? `message ${event.from.id} ${event.text}`
-        : `${event.type} ${event.who.id}`;
+        : "who" in event
+        ? `${event.type} ${event.who.id}`
+        : event.type;
       this.#notes.witness(event.at, what);
     }
     this.#news.resolve();

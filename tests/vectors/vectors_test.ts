@@ -66,6 +66,8 @@ import {
 import { KEPT_POSITIONS } from "../../client/chain.ts";
 import { CHAIN_RUN, CHAIN_SIZE } from "../../protocol/chain.ts";
 import {
+  ANSWER_OVERHEAD,
+  type Content,
   decodeEnvelope,
   decodeProfile,
   encodeEnvelope,
@@ -85,13 +87,18 @@ import {
   REASONS,
   restCost,
 } from "../../protocol/file_messages.ts";
-import { MAX_SEQ, type MessageId, ORIGIN_SIZE } from "../../protocol/message_ids.ts";
+import {
+  MAX_SEQ,
+  type MessageId,
+  ORIGIN_SIZE,
+  REFERENCE_SIZE,
+} from "../../protocol/message_ids.ts";
 import { parsePreface, parseServerOpening } from "../../protocol/opening.ts";
 import { checkResume, proveResume, TOKEN_SIZE } from "../../protocol/resume.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/names.ts";
 import { encodeChunks } from "../support/file_data.ts";
 
-const VECTORS = 161;
+const VECTORS = 173;
 
 const FILE_KINDS: Record<FileMessage["kind"], true> = {
   offer: true,
@@ -187,7 +194,8 @@ const message = (type: number): Codec => ({
     return {
       "public-key": given["public-key"]!,
       kind: envelope.kind,
-      text: quote(envelope.text),
+      ...("text" in envelope && { text: quote(envelope.text) }),
+      ...("re" in envelope && { re: envelope.re }),
       ...(envelope.number && numberFields(envelope.number)),
     };
   },
@@ -199,9 +207,10 @@ const message = (type: number): Codec => ({
       const envelope = encodeEnvelope({ kind: "file", body, ...(number && { number }) });
       return encodeFrame(type, id, cipherOf(fields).seal(envelope));
     }
-    const kind = fields["kind"] === "action" ? "action" : "text";
-    const text = unquote(fields, "text");
-    const envelope = encodeEnvelope({ kind, text, ...(number && { number }) });
+    const { kind, re } = fields;
+    const text = fields["text"] === undefined ? {} : { text: unquote(fields, "text") };
+    const content = { kind, ...text, ...(re !== undefined && { re }) } as Content;
+    const envelope = encodeEnvelope({ ...content, ...(number && { number }) });
     return encodeFrame(type, id, cipherOf(fields).seal(envelope));
   },
 });
@@ -546,7 +555,7 @@ function blocks(kind: string): string[] {
 
 Deno.test("docs/protocol.md: each hex block is the vector that it names", () => {
   const found = blocks("hex");
-  assertEquals(found.length, 6);
+  assertEquals(found.length, 7);
   for (const block of found) {
     const name = /^# tests\/vectors\/data\/(\S+)\n/.exec(block)?.[1];
     assert(name, "a hex block must begin with the name of its vector");
@@ -591,6 +600,8 @@ Deno.test("docs/protocol.md: has the limits of the code", () => {
   assert(document.includes(`${MAX_BODY - ENVELOPE_OVERHEAD} bytes of text`));
   assert(document.includes(`a message id takes ${NUMBER_OVERHEAD} of them`));
   assert(document.includes(`origin (${ORIGIN_SIZE}) || seq (4) || envelope`));
+  assert(document.includes(`an answer takes ${ANSWER_OVERHEAD} more`));
+  assert(document.includes(`reference (${REFERENCE_SIZE}) || payload`));
   assert(document.includes(`1 to ${MAX_SEQ}`));
   assert(
     document.includes(

@@ -13,10 +13,11 @@ export interface SlashCommand {
    * The arguments as `/help` shows them, one word each; optional ones are in brackets.
    *
    * - `MEMBER`, `COMMAND`, `FILE`, `PICTURE`: Tab completes them.
-   * - `NAME`, `TEXT`: anything.
+   * - `NAME`, `TEXT`, `EMOJI`: anything.
+   * - `N`: a number, or the `#` handle of a message; empty if the next word is something else.
    * - `a|b|c`: one of these words; `a`: this word.
    *
-   * `NAME`, `TEXT`, `FILE` and `PICTURE` take the rest of the line; a word after one of them only documents it.
+   * `NAME`, `TEXT`, `EMOJI`, `FILE` and `PICTURE` take the rest of the line; a word after one of them only documents it.
    */
   readonly args: string;
   /** What it does: continues a sentence that starts with the command. */
@@ -32,6 +33,8 @@ export interface SlashCommand {
     context: Pick<Context, "room" | "preferences">,
     rest: string,
   ): { readonly text: string; readonly used: number } | undefined;
+  /** The texts that Tab offers for an empty `TEXT` after `N`. */
+  offer?(context: Pick<Context, "room" | "preferences">, n: string): readonly string[];
   /** The names that Tab offers for `MEMBER`; default: all other members. */
   members?(context: Pick<Context, "room" | "preferences">): readonly string[];
   /**
