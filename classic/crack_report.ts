@@ -2,6 +2,7 @@
 // `classic/crack.ts` finds the key. Pure.
 
 import { XorCipher } from "../cipher.ts";
+import { counted } from "../text/counts.ts";
 import { printable } from "../text/printable.ts";
 import { announcedKey, announcement, hasBoth, type Traffic } from "./captured.ts";
 import { type Candidate, ENOUGH, type Finding, sampleOf } from "./crack.ts";
@@ -37,7 +38,7 @@ export function listCandidates(traffic: Traffic, { candidates }: Finding, max: n
 export function explain(traffic: Traffic, { candidates, tried }: Finding): string[] {
   const [best, next] = candidates as [Candidate, Candidate];
   const sentences = [
-    `all 256 keys were tried on ${count(tried, "byte")}${
+    `all 256 keys were tried on ${counted(tried, "byte")}${
       traffic.kind === "frames" ? `, sealed in ${describe(traffic)}` : ""
     }`,
     `${best.publicKey} gives text, with ${
@@ -60,7 +61,7 @@ export function explain(traffic: Traffic, { candidates, tried }: Finding): strin
   }
   if (traffic.kind === "frames" && traffic.unread > 0) {
     sentences.push(
-      `skipped at the end, not a complete frame: ${count(traffic.unread, "byte")}`,
+      `skipped at the end, not a complete frame: ${counted(traffic.unread, "byte")}`,
     );
   }
   return sentences;
@@ -83,8 +84,8 @@ export function failure(
       return {
         message: `Cannot find the key: ${
           tried < ENOUGH
-            ? `${count(tried, "byte")} ${tried === 1 ? "is" : "are"} too few`
-            : `more than one key gives text for ${count(tried, "byte")}`
+            ? `${counted(tried, "byte")} ${tried === 1 ? "is" : "are"} too few`
+            : `more than one key gives text for ${counted(tried, "byte")}`
         }; the most likely key, ${best.publicKey}, is ${percent(best)} % certain`,
         hint: "Capture more of the conversation, or list the most likely keys with --top 5",
       };
@@ -101,16 +102,12 @@ export function failure(
 }
 
 function describe(traffic: Traffic): string {
-  if (traffic.kind === "run") return count(traffic.bytes.length, "byte");
-  return count(traffic.frames.length, "frame");
-}
-
-function count(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? "" : "s"}`;
+  if (traffic.kind === "run") return counted(traffic.bytes.length, "byte");
+  return counted(traffic.frames.length, "frame");
 }
 
 function bitsOf({ bits }: Candidate): string {
-  return count(Math.round(bits), "bit");
+  return counted(Math.round(bits), "bit");
 }
 
 /** Rounded down, and never 100: no finding is certain. */

@@ -84,12 +84,15 @@ export function givenCode(system: System, codeFile: string | undefined): string 
   return readSecret(codeFile, "the code");
 }
 
-/** Asks for a room's code: see `askHidden`. */
+/** Asks for a room's code: see `askHidden`. An empty line is no try, and the question is asked again. */
 export function typedCode(system: System, question: string): string {
-  return askHidden(question, system.stdin, system.stderr, {
-    name: "the code",
-    hint: "Set CHAT_CODE, or name a file with the code: --code-file FILE",
-  });
+  for (;;) {
+    const code = askHidden(question, system.stdin, system.stderr, {
+      name: "the code",
+      hint: "Set CHAT_CODE, or name a file with the code: --code-file FILE",
+    });
+    if (code.trim() !== "") return code;
+  }
 }
 
 /** How much of a file with a secret is read, in bytes: its first line is the secret, and that is short. */

@@ -14,6 +14,7 @@ import {
   loadSettings,
   localRooms,
   places,
+  typedCode,
 } from "./user.ts";
 
 const SPEAKER: Speaker = { name: undefined, user: "ada", config: undefined };
@@ -24,6 +25,16 @@ Deno.test("chosenName: the command line or environment, else the config file, el
   assertEquals(chosenName(SPEAKER, settings), "fay");
   assertEquals(chosenName(SPEAKER, { name: "Jose\u0301" }), "Jos\u00e9");
   assertEquals(chosenName(SPEAKER, {}), "ada");
+});
+
+Deno.test("typedCode: an empty line is no code, and the question is asked again", () => {
+  using system = new FakeSystem();
+  system.stdin.becomeTerminal();
+  system.stdin.type("\r  \rable\r");
+  assertEquals(typedCode(system, "Code:"), "able");
+  assertEquals(system.stderr.text, "Code: \n".repeat(3));
+  system.stdin.type("\r\x03");
+  assertThrows(() => typedCode(system, "Code:"), ChatError, "you did not type it");
 });
 
 Deno.test("chosenView: each setting of the command line beats the config file; the rest are defaults", () => {

@@ -5,6 +5,7 @@ import { deadline } from "@std/async/deadline";
 import { ChatError, messageOf, RoomNotFound } from "../errors.ts";
 import { formatAddress } from "../protocol/connection.ts";
 import { hostFault } from "../protocol/host_fault.ts";
+import { counted } from "../text/counts.ts";
 
 /** The address of a server, and how long to wait for it. */
 export interface Endpoint {
@@ -36,7 +37,9 @@ export async function dial(
     dialing.then((conn) => conn.close(), () => {});
     const cannot = `Cannot join ${formatAddress(hostname, port)}`;
     if (cause instanceof DOMException || signal?.aborted) {
-      throw new ChatError(`${cannot}: no answer within ${ms / 1000} seconds`, { hint: BLOCKED });
+      throw new ChatError(`${cannot}: no answer within ${counted(ms / 1000, "second")}`, {
+        hint: BLOCKED,
+      });
     }
     throw dialError(cannot, hostname, cause);
   }

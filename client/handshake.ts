@@ -43,6 +43,7 @@ import {
   proveResume,
   TOKEN_SIZE,
 } from "../protocol/resume.ts";
+import { counted } from "../text/counts.ts";
 import { nameFault } from "../text/names.ts";
 import { printable } from "../text/printable.ts";
 import { Chain } from "./chain.ts";
@@ -203,7 +204,9 @@ export async function withConnection<T>(
   } catch (error) {
     if (isLate) {
       throw new ChatError(
-        `Cannot join ${address}: no chat server has answered within ${ms / 1000} seconds`,
+        `Cannot join ${address}: no chat server has answered within ${
+          counted(ms / 1000, "second")
+        }`,
         { hint: hint ?? adviceOn(connection.decoder.unread, address) },
       );
     }
@@ -348,8 +351,7 @@ async function logIn(
   const admission = await login.finish(answer.message);
   // Nothing about this user has been sent so far, not even its sealed name.
   if (!admission) {
-    const tries = answer.tries ?? 0;
-    const left = tries === 1 ? "1 try" : `${tries} tries`;
+    const left = counted(answer.tries ?? 0, "try", "tries");
     throw new WrongCode(`Cannot join ${address}: the code is wrong`, {
       hint: `${left} left this minute. ${codeDoubt(code) ?? "Ask the person who opened the room"}`,
     });

@@ -3,6 +3,7 @@
 // entry are indented, and the first line of a file says that it is a transcript.
 
 import { ChatError, messageOf } from "../errors.ts";
+import { counted } from "../text/counts.ts";
 import { printable } from "../text/printable.ts";
 import { OWNER_ONLY } from "./file_identity.ts";
 import { readAllSync, writeAll } from "./file_io.ts";
@@ -167,7 +168,7 @@ export class LogFile implements Log {
       this.#waiting = [];
       this.#size = 0;
       this.#lost = 0;
-      const note = lost === 0 ? "" : `# ${lost} ${lost === 1 ? "line" : "lines"} left out\n`;
+      const note = lost === 0 ? "" : `# ${counted(lost, "line")} left out\n`;
       try {
         await this.#write(note + entries.join(""));
         if (this.#isFailing) this.#options.report(`logging to ${printable(this.path)} again`);

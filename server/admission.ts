@@ -27,6 +27,7 @@ import {
 } from "../protocol/json_frames.ts";
 import { parsePreface } from "../protocol/opening.ts";
 import { drawToken, isSameToken } from "../protocol/resume.ts";
+import { counted } from "../text/counts.ts";
 import type { ProtocolAdapter } from "./adapter.ts";
 import { type AddressRange, inRanges } from "./addresses.ts";
 import { AdmissionPlaces, type Place } from "./admission_places.ts";
@@ -172,7 +173,10 @@ export class Admissions {
       end(
         progress.isWaiting
           ? new ProtocolError("full", "too many have joined from your address: try again later")
-          : new ProtocolError("timeout", `admission took more than ${handshakeMs / 1000} seconds`),
+          : new ProtocolError(
+            "timeout",
+            `admission took more than ${counted(handshakeMs / 1000, "second")}`,
+          ),
       );
     }, handshakeMs);
     try {
@@ -304,8 +308,8 @@ export class Admissions {
       const wait = tries.take(connection.hostname, now);
       if (wait === 0) return now;
       if (wait > UNDECIDED_MS) {
-        const seconds = Math.ceil(wait / 1000);
-        throw new ProtocolError<ErrorCode>("wait", `too many wrong codes: wait ${seconds} seconds`);
+        const seconds = counted(Math.ceil(wait / 1000), "second");
+        throw new ProtocolError<ErrorCode>("wait", `too many wrong codes: wait ${seconds}`);
       }
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, wait);

@@ -4,6 +4,7 @@
 import { ProtocolError } from "../errors.ts";
 import type { ErrorCode } from "../protocol.ts";
 import type { RoomState } from "../protocol/json_frames.ts";
+import { counted } from "../text/counts.ts";
 import type { Absences } from "./absences.ts";
 import type { Fold } from "./fold.ts";
 import type { Limits } from "./limits.ts";
@@ -65,7 +66,7 @@ export class MemberPlaces {
 
   #fullRoom(): ProtocolError<ErrorCode> {
     const { maxMembers } = this.#options;
-    return new ProtocolError("full", `the room is full (at most ${maxMembers} members)`);
+    return new ProtocolError("full", `the room is full (at most ${counted(maxMembers, "member")})`);
   }
 
   #fullNetwork(): ProtocolError<ErrorCode> {

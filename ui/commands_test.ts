@@ -239,8 +239,10 @@ Deno.test("submit: /reconnect hurries a lost connection, and reports one that is
 Deno.test("submit: /verify shows the words and explains them; /trust reports what it did", () => {
   assertEquals(submitted("/verify bob#7"), [
     'compare "bob#7"',
-    `print|Compare aloud with bob#7: ${WORDS}`,
-    "print|If bob#7 sees the same words, the connection is genuine: /verify bob#7 yes",
+    `print|words for you and bob#7: ${WORDS}`,
+    "print|Ask bob#7 to type /verify alice, and compare aloud: by telephone or in person",
+    "print|Same words: type /verify bob#7 yes. " +
+    "Other words: somebody may be in between, so do not trust this key",
   ]);
   assertEquals(submitted("/trust  bob "), [
     'trust "bob"',
@@ -283,11 +285,13 @@ Deno.test("submit: /verify MEMBER yes confirms the key whose words were shown, a
   room.members = [ALICE, { ...bob, verified: "2024-01-31" }];
   submit("/who", context);
   submit("/verify bob", context);
-  assertEquals(done.slice(-4), [
+  assertEquals(done.slice(-5), [
     "print|2 here: alice (you), bob (verified)",
     'compare "bob"',
-    `print|Compare aloud with bob: ${WORDS}`,
-    "print|If bob sees the same words, the connection is genuine; you verified it on 2024-01-31",
+    `print|words for you and bob: ${WORDS}`,
+    "print|Ask bob to type /verify alice, and compare aloud: by telephone or in person",
+    "print|Same words: nothing to do, you verified this key on 2024-01-31. " +
+    "Other words: somebody may be in between, so do not trust this key",
   ]);
   assertThrows(() => submit("/verify room yes", context), ChatError, "Cannot confirm the room");
 });
@@ -299,8 +303,9 @@ Deno.test("submit: /verify room shows the conversation's words, and who sees the
       room: fakeRoom({ conversation: { ...base, ...conversation } }),
     });
   const first = [
-    `print|Compare aloud at 4711 bytes: ${WORDS}`,
-    "print|Members with the same number of bytes must see the same words",
+    `print|words for the first 4711 bytes of this room: ${WORDS}`,
+    "print|Members that type /verify room at the same number of bytes must see the same words",
+    "print|Other words: the server shows you different conversations",
   ];
   assertEquals(shown({}), first);
   const [bob, boris, al, bob7] = OTHERS as [Person, Person, Person, Person];
@@ -485,6 +490,26 @@ Deno.test("complete: commands at the start; members with a colon there, with a s
     const completion = complete(text, cursor, around().context);
     assertEquals(completion.words, words, line);
     assertEquals(text.slice(completion.from, cursor), replaced, line);
+  }
+});
+
+Deno.test("complete: a name after an @ keeps it, except as the argument of a command", () => {
+  const at: Person = { id: 9, name: "@lbert", self: false, away: false };
+  const { context } = around({ room: fakeRoom({ members: [ALICE, ...OTHERS, at] }) });
+  const cases: [text: string, words: string[]][] = [
+    ["@bo", ["@bob ", "@Boris ", "@bob#7 "]],
+    ["hi @BOR", ["@Boris "]],
+    ["@", ["@lbert: "]],
+    ["@bob", ["@bob ", "@bob#7 "]],
+    ["@zo", []],
+    // A name may begin with it.
+    ["hi @l", ["@lbert "]],
+    ["/msg @bor", ["Boris "]],
+    ["/msg @l", ["@lbert "]],
+    ["/msg bob @bor", ["@Boris "]],
+  ];
+  for (const [text, words] of cases) {
+    assertEquals(complete(text, text.length, context).words, words, text);
   }
 });
 

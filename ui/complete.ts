@@ -18,7 +18,7 @@ import { type Argument, isN, parseArgs } from "./submit.ts";
  *
  * 1. command names at the start of the line, and the arguments that they declare;
  * 2. emoji for `:smi`, in any text;
- * 3. members' names: `NAME: ` at the start of the line, `NAME ` elsewhere.
+ * 3. members' names: `NAME: ` at the start of the line, `NAME ` elsewhere, and `@NAME ` after an @.
  */
 export function complete(text: string, cursor: number, context: CompletionContext): Completion {
   const before = text.slice(0, cursor);
@@ -36,10 +36,11 @@ export function complete(text: string, cursor: number, context: CompletionContex
   if (name) return completeEmoji(name, context.emoji);
   if (typed === "") return { from, words: [] };
   const end = from === 0 ? ": " : " ";
-  return {
-    from,
-    words: membersStarting(typed, others(context.room), context.room).map((word) => word + end),
-  };
+  const names = others(context.room);
+  const words = membersStarting(typed, names, context.room).map((word) => word + end);
+  if (words.length > 0 || !typed.startsWith("@")) return { from, words };
+  const mentioned = membersStarting(typed.slice(1), names, context.room);
+  return { from, words: mentioned.map((name) => `@${name} `) };
 }
 
 /**
@@ -124,7 +125,11 @@ function completeArgument(
       const names = command.members && preferences
         ? command.members({ room: context.room, preferences })
         : others(context.room);
-      return { from, words: membersStarting(typed, names, context.room).map((name) => `${name} `) };
+      // A command takes the name alone.
+      const start = typed.replace(/^@/, "");
+      const words = membersStarting(typed, names, context.room);
+      const meant = words.length > 0 ? words : membersStarting(start, names, context.room);
+      return { from, words: meant.map((name) => `${name} `) };
     }
     case "COMMAND": {
       const slash = typed.startsWith("/") ? "/" : "";

@@ -2,6 +2,7 @@
 // entry brings the function that lays out its next rows.
 
 import { bareName } from "../room.ts";
+import { counted } from "../text/counts.ts";
 import type { Page } from "./rows.ts";
 
 /** Rows that a message, or a command's answer, may take at once: some screens full. */
@@ -32,6 +33,5 @@ export class CutRows {
 
 /** The row after those that were shown. */
 export function moreRows(count: number, isExact: boolean): string {
-  const lines = count === 1 ? "line" : "lines";
-  return `… ${isExact ? "" : "about "}${count} more ${lines} (/show)`;
+  return `… ${isExact ? "" : "about "}${counted(count, "more line")} (/show)`;
 }

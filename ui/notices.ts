@@ -2,6 +2,7 @@
 // quote others: `printable()` before they are shown.
 
 import type { Person, RoomEvent } from "../room.ts";
+import { counted } from "../text/counts.ts";
 
 /** A sender's clock may be this far off before a warning: few clocks are right to the minute. */
 const CLOCK_TOLERANCE_MS = 2 * 60 * 1000;
@@ -16,7 +17,7 @@ function gap({ resumed, missed }: RoomEvent & { type: "connected" }): string | u
   if (missed === undefined) {
     return "connected again; the server was restarted; its last messages may be missing";
   }
-  return `connected again; ${missed} ${missed === 1 ? "message" : "messages"} missed here`;
+  return `connected again; ${counted(missed, "message")} missed here`;
 }
 
 /**
@@ -47,7 +48,7 @@ export function connectionNotice(event: RoomEvent): string | undefined {
 /** The messages follow this sentence. */
 function meanwhile(unseen: number): string {
   if (unseen === 0) return "nothing missed";
-  return `while you were away: ${unseen} ${unseen === 1 ? "message" : "messages"}`;
+  return `while you were away: ${counted(unseen, "message")}`;
 }
 
 function lost({ reason, message }: RoomEvent & { type: "disconnected" }): string {
@@ -145,9 +146,8 @@ export function warnings(event: RoomEvent, now: Date): string[] {
     }
     case "clock": {
       const how = event.ahead > 0 ? "ahead of" : "behind";
-      sentences.push(
-        `this machine's clock is ${Math.abs(event.ahead)} minutes ${how} the server's`,
-      );
+      const minutes = counted(Math.abs(event.ahead), "minute");
+      sentences.push(`this machine's clock is ${minutes} ${how} the server's`);
       break;
     }
     case "warning":

@@ -6,6 +6,7 @@ import type { Link, RoomInfo } from "../room.ts";
 import type { EditorRequest } from "../terminal/editor.ts";
 import type { Search } from "../terminal/editor_history.ts";
 import type { Key } from "../terminal/keyboard.ts";
+import { counted } from "../text/counts.ts";
 import { graphemesFrom } from "../text/graphemes.ts";
 import { printable } from "../text/printable.ts";
 import { cut, width } from "../text/width.ts";
@@ -87,7 +88,7 @@ export function statusLine(status: RoomStatus, columns: number): string {
 
 /** How many members are in the room, or here and away, from the longest form to the shortest. */
 function countNotes({ members, away }: RoomStatus): string[] {
-  if (away === 0) return [`${members} ${members === 1 ? "member" : "members"}`];
+  if (away === 0) return [counted(members, "member")];
   const here = `${members - away} here`;
   return [`${here}, ${away} away`, here];
 }
@@ -113,7 +114,7 @@ function cipherNotes(
 /** The remaining bytes, if they are few. */
 function bytesNote(left: number | undefined, most: number): string | undefined {
   if (left === undefined || left >= most * LOW_PART) return undefined;
-  const bytes = Math.abs(left) === 1 ? "1 byte" : `${Math.abs(left)} bytes`;
+  const bytes = counted(Math.abs(left), "byte");
   return left < 0 ? `${bytes} too long` : `${bytes} left`;
 }
 
@@ -146,7 +147,7 @@ export function pasteNote(text: string, columns: number): string | undefined {
   let characters = 0;
   for (const _ of graphemesFrom(sent, 0)) characters++;
   const what = `pasted ${lines} lines`;
-  const size = `${what}, ${characters} characters`;
+  const size = `${what}, ${counted(characters, "character")}`;
   const forms = [`${size}: Enter sends it as one message`, size, what];
   return forms.find((form) => width(form) < columns) ?? what;
 }

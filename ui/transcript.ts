@@ -430,11 +430,14 @@ export class Transcript {
     return rows;
   }
 
-  /** Whether a message continues the group: same member, same form, shortly after. */
+  /**
+   * Whether a message continues the group: same member, same form, shortly after. Each direct message has its label,
+   * which says that it is private.
+   */
   #goesOn({ who, kind }: Label, key: string, now: Date): boolean {
     const group = this.#group;
     return group !== undefined && group.id === who.id && group.key === key &&
-      !kind.endsWith("action") && Math.abs(now.getTime() - group.at) <= GROUP_MS;
+      kind === "message" && Math.abs(now.getTime() - group.at) <= GROUP_MS;
   }
 
   /** Widens the column of names for this label. */

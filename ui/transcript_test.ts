@@ -5,6 +5,7 @@ import {
   assertLess,
   assertLessOrEqual,
   assertMatch,
+  assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { stripAnsiCode } from "@std/fmt/colors";
@@ -12,6 +13,7 @@ import { ChatError } from "../errors.ts";
 import type { EarlierMessage, Person, RoomEvent } from "../room.ts";
 import { ALICE, BOB, EARLIER, ID, OFFER, OTHER_ID, UNPROVED } from "../tests/support/fake_room.ts";
 import { width } from "../text/width.ts";
+import { plainLines } from "./plain_lines.ts";
 import type { Page } from "./rows.ts";
 import { palette } from "./theme.ts";
 import { isShown, Transcript } from "./transcript.ts";
@@ -433,6 +435,48 @@ Deno.test("Transcript: /show repeats the name without a time, and goes on in cod
   assertEquals(text.at(-1)!.trim(), "│ end");
   const found = text.slice(0, -1).map((row) => row.slice(row.indexOf("▏") + 1).trim()).join(" ");
   assertEquals(found.split(" "), words);
+});
+
+Deno.test("Transcript: each direct message has its private mark, of the same member at once, sent, pending and after /show", () => {
+  const sent = (text: string): RoomEvent => ({ type: "delivered", ref: 1, to: BOB, text });
+  const happens = [
+    direct(BOB, "one"),
+    direct(BOB, "two"),
+    sent("three"),
+    sent("four"),
+    says(BOB, "five"),
+  ];
+  assertEquals(rows(80, happens), [
+    "14:02 bob → you │ one",
+    "      bob → you │ two",
+    "      you → bob │ three",
+    "      you → bob │ four",
+    "            bob │ five",
+  ]);
+  assertEquals(rows(40, happens), [
+    "14:02 bob → you:",
+    "  one",
+    "bob → you: two",
+    "you → bob: three",
+    "you → bob: four",
+    "bob: five",
+  ]);
+  for (const [columns, label] of [[80, "bob → you │"], [40, "bob → you: "]] as const) {
+    const transcript = new Transcript();
+    const to = page(columns);
+    transcript.event(direct(BOB, "x\n".repeat(250)), new Date(START), to);
+    assertEquals(
+      unstyled(transcript.more(undefined, to)[0]!).trim(),
+      `${label} x`.replace(":  ", ": "),
+    );
+    const pending = ["a", "b"].map((text, i) => ({ ref: i, text, action: false, to: BOB }));
+    for (const row of transcript.pending(pending, ALICE, to)) {
+      assertStringIncludes(row, "you → bob");
+    }
+  }
+  const lines = [direct(BOB, "one"), direct(BOB, "two\nthree")]
+    .flatMap((event) => plainLines(event, new Date(START)).map(({ text }) => text));
+  assertEquals(lines, ["(direct) bob: one", "(direct) bob: two\n  three"]);
 });
 
 Deno.test("Transcript: /show MEMBER chooses, and only the last cut messages are kept", () => {

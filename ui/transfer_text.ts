@@ -2,6 +2,7 @@
 // they are shown. Live rows are printable already. Pure.
 
 import type { RoomEvent, Transfer } from "../room.ts";
+import { counted } from "../text/counts.ts";
 import { printable } from "../text/printable.ts";
 import { bytesText } from "../text/sizes.ts";
 import { cut, width } from "../text/width.ts";
@@ -117,7 +118,7 @@ export function changesSentence(
   if (named.length === 0) return undefined;
   const parts = (Object.keys(ENDS) as (keyof typeof ENDS)[]).flatMap((state) => {
     const count = counts[state] ?? 0;
-    return count === 0 ? [] : `${count} ${count === 1 ? "file" : "files"} ${ENDS[state]}`;
+    return count === 0 ? [] : `${counted(count, "file")} ${ENDS[state]}`;
   });
   const more = named.length > MAX_NAMED ? ", …" : "";
   return `${from.self ? "you" : from.name}: ${parts.join(", ")}: ${
@@ -178,7 +179,7 @@ export class Arrivals {
   get sentences(): string[] {
     return [...this.#with.values()].filter(({ files }) => files > 0)
       .map(({ files, bytes, last }) => {
-        const what = `${files} more ${files === 1 ? "file" : "files"} (${bytesText(bytes)})`;
+        const what = `${counted(files, "more file")} (${bytesText(bytes)})`;
         const who = last.who?.name ?? "nobody";
         return last.direction === "out"
           ? `sent ${what} to ${who}`

@@ -4,6 +4,7 @@ import { ChatError } from "../../errors.ts";
 import { whichOf } from "../../files/handles.ts";
 import { type Files, isThere, toPath } from "../../files/paths.ts";
 import { findPerson, type Room, type Transfer } from "../../room.ts";
+import { counted } from "../../text/counts.ts";
 import { printable } from "../../text/printable.ts";
 import { choosePictures } from "../picture_choice.ts";
 import { listRow } from "../transfer_text.ts";
@@ -81,7 +82,7 @@ export const FILES: readonly SlashCommand[] = [
       // The newest, if the list is very long.
       const rows = transfers.slice(-MAX_LISTED);
       const more = transfers.length - rows.length;
-      if (more > 0) print(`${more} older ${more === 1 ? "transfer" : "transfers"} not shown`);
+      if (more > 0) print(`${counted(more, "older transfer")} not shown`);
       for (const transfer of rows) print(printable(listRow(transfer)));
     },
   },

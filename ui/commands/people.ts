@@ -2,6 +2,7 @@
 
 import { ChatError } from "../../errors.ts";
 import { bareName, findPerson, type Person, type Room } from "../../room.ts";
+import { counted } from "../../text/counts.ts";
 import { printable } from "../../text/printable.ts";
 import type { Context } from "../context.ts";
 import { awayText, fold, listed } from "../member_lists.ts";
@@ -150,11 +151,13 @@ export const PEOPLE: readonly SlashCommand[] = [
       const member = findPerson(room.members, name);
       const { key, verified } = typeof member === "string" ? {} as Partial<Person> : member;
       if (key !== undefined) compared.add(key);
-      print(`Compare aloud with ${shown}: ${words}`);
-      print(
-        `If ${shown} sees the same words, the connection is genuine` +
-          (verified === undefined ? `: /verify ${shown} yes` : `; you verified it on ${verified}`),
-      );
+      const own = printable(bareName(room.self.name));
+      print(words, `words for you and ${shown}: `);
+      print(`Ask ${shown} to type /verify ${own}, and compare aloud: by telephone or in person`);
+      const same = verified === undefined
+        ? `Same words: type /verify ${shown} yes`
+        : `Same words: nothing to do, you verified this key on ${verified}`;
+      print(`${same}. Other words: somebody may be in between, so do not trust this key`);
     },
   },
   {
@@ -192,8 +195,9 @@ function verifyRoom({ conversation }: Room, print: Context["print"]): void {
     throw new ChatError("Cannot compare conversations: nothing proves them in a room with xor");
   }
   const { at, words, same, other, unknown } = conversation;
-  print(`Compare aloud at ${at} bytes: ${words}`);
-  print("Members with the same number of bytes must see the same words");
+  print(words, `words for the first ${counted(at, "byte")} of this room: `);
+  print("Members that type /verify room at the same number of bytes must see the same words");
+  print("Other words: the server shows you different conversations");
   const names = (people: readonly Person[]) => printable(people.map(listed).join(", "));
   if (same.length > 0) print(`the same conversation: ${names(same)}`);
   if (other.length > 0) print(`another conversation: ${names(other)}`);

@@ -2,6 +2,7 @@
 
 import { ChatError } from "../../errors.ts";
 import { toPath } from "../../files/paths.ts";
+import { counted } from "../../text/counts.ts";
 import { printable } from "../../text/printable.ts";
 import { Search } from "../search.ts";
 import { startLog, stopLog } from "../start_log.ts";
@@ -22,10 +23,8 @@ export const ROOM: readonly SlashCommand[] = [
         });
       }
       const { size, dropped } = saved;
-      const left = dropped === 0
-        ? ""
-        : `; ${dropped} older ${dropped === 1 ? "line" : "lines"} left out`;
-      print(`saved ${size} ${size === 1 ? "line" : "lines"} in ${printable(created)}${left}`);
+      const left = dropped === 0 ? "" : `; ${counted(dropped, "older line")} left out`;
+      print(`saved ${counted(size, "line")} in ${printable(created)}${left}`);
     },
   },
   {
