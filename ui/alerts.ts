@@ -102,7 +102,9 @@ export class Alerts {
     if (this.#focused === false) this.#unread++;
     if (preferences.muted || preferences.notify === "off") return undefined;
     if (!this.isAway(now) || now.getTime() - this.#lastRing < PAUSE_MS) return undefined;
-    if (preferences.notify !== "all" && !isMeant(event, self)) return undefined;
+    if (preferences.notify !== "all" && !isMeant(event, self, preferences)) {
+      return undefined;
+    }
     this.#lastRing = now.getTime();
     if (event.type === "offer") return offerSentence(event);
     return event.action ? `* ${from.name} ${event.text}` : `${from.name}: ${event.text}`;
@@ -124,11 +126,11 @@ function isFromOthers(event: RoomEvent): event is Talk {
   }
 }
 
-/** Whether it is for this user only, or mentions the user's name. */
-function isMeant(event: Talk, self: string): boolean {
+/** Whether it is for this user only, or mentions the user's name or a word that the user has chosen. */
+function isMeant(event: Talk, self: string, { highlights }: Preferences): boolean {
   if (event.type === "offer") return event.direct;
   if (event.type === "message" && event.quoted?.from.self) return true;
-  return event.type === "direct" || mentions(event.text, self);
+  return event.type === "direct" || mentions(event.text, self, highlights);
 }
 
 /** How a terminal can notify; `bell` can only ring. */

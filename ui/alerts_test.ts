@@ -37,6 +37,10 @@ Deno.test("Alerts: mentions and direct messages notify; all messages or none, if
     [new Preferences(), message("hi all"), false],
     [new Preferences(), message("malice"), false],
     [new Preferences({ notify: "all" }), message("hi all"), true],
+    [new Preferences({ highlights: ["deploy", "on call"] }), message("who is on call?"), true],
+    [new Preferences({ highlights: ["deploy", "on call"] }), message("I call"), false],
+    [new Preferences({ highlights: ["deploy"] }), message("deploy", ALICE), false],
+    [new Preferences({ notify: "off", highlights: ["deploy"] }), message("deploy"), false],
     // The user's own message.
     [new Preferences({ notify: "all" }), message("I, alice", ALICE), false],
     [new Preferences(), offer, false],

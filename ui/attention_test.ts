@@ -152,3 +152,25 @@ Deno.test("Screen: the title is restored at a hang-up and after a crash; no titl
     assertEquals(/\x1b\]2;|;2t/.test(tty.output), false);
   }
 });
+
+Deno.test("Screen: words that the user has chosen stand out and ring like the user's name, at 80x24 and 40x20", async () => {
+  for (const [columns, height] of [[80, 24], [40, 20]] as const) {
+    const preferences = new Preferences({ highlights: ["deploy", "on call"] });
+    const { tty, clock, room, tell } = setUp(columns, height, { preferences });
+    let bells = 0;
+    tty.term.onBell(() => bells++);
+    await tty.type(AWAY);
+    tell(room.message(BOB, "redeployed"));
+    await tty.drawn();
+    assertEquals(bells, 0);
+    tell(room.message(BOB, "the Deploy is on call"), room.message(ALICE, "deploy"));
+    clock.pass(MINUTE_MS);
+    const rows = await tty.rows();
+    assertEquals(bells, 1);
+    const inverse = rows.slice(0, -2).map((row, y) => {
+      const line = tty.term.buffer.active.getLine(y)!;
+      return [...row].filter((_, x) => line.getCell(x)!.isInverse() !== 0).join("");
+    });
+    assertEquals(inverse.filter((text) => text !== ""), ["Deployon call"]);
+  }
+});

@@ -1,5 +1,5 @@
-// Parses what members write: `*bold*`, `_italic_`, `` `code` ``, blocks between lines of ```, links, and mentions
-// of the user. Pure; knows no colours and no terminal: it only names the style of each run.
+// Parses what members write: `*bold*`, `_italic_`, `` `code` ``, blocks between lines of ```, links, and mentions:
+// of the user, and of words that the user has chosen. Pure; knows no colours and no terminal: it only names the style of each run.
 //
 // Marks count only at word boundaries, as in other chats: 2*3*4, snake_case_name and __init__ stay as they
 // are. The time is proportional to the length of the text, whatever the text is.
@@ -33,6 +33,8 @@ export interface MarkupLine {
 interface ParseOptions {
   /** The user's name as it is shown; undefined: do not look for mentions. */
   readonly self?: string | undefined;
+  /** Words and phrases that are mentions, too. */
+  readonly highlights?: readonly string[] | undefined;
   /** Whether the marks stay visible: they replace the styles that cannot be drawn. */
   readonly marks: "hidden" | "shown";
 }
@@ -81,11 +83,14 @@ export class MarkupLines {
   #back: MarkupLine | undefined;
 
   /** @param text MUST have been through `printable(text, "lines")` */
-  constructor(text: string, { self, marks }: ParseOptions) {
+  constructor(text: string, { self, highlights, marks }: ParseOptions) {
     this.#text = streamSafe(text).replaceAll("\t", "    ");
     this.#tokens = new RegExp(
-      [CODE_SPAN, LINK, ...self === undefined ? [] : [`(?<mention>${namePattern(self)})`]]
-        .join("|"),
+      [
+        CODE_SPAN,
+        LINK,
+        ...self === undefined ? [] : [`(?<mention>${mentionPattern(self, highlights)})`],
+      ].join("|"),
       "giu",
     );
     this.#hidden = marks === "hidden";
@@ -323,20 +328,34 @@ const LONG_MARKS = new RegExp(
 
 const ADDRESSES = new RegExp(LINK, "giu");
 
-/** Whether `text` contains `name` as a word, with or without `@`, in either case. */
-export function mentions(text: string, name: string): boolean {
-  return new RegExp(namePattern(name), "iu").test(text.replace(ADDRESSES, " "));
+/** Whether `text` contains `name`, or one of `highlights`, as a word, with or without `@`, in either case. */
+export function mentions(text: string, name: string, highlights: readonly string[] = []): boolean {
+  return new RegExp(mentionPattern(name, highlights), "iu").test(text.replace(ADDRESSES, " "));
 }
 
-/** The pattern of a name, without `#3` and `(!)`: screens add these marks, and nobody types them. */
-function namePattern(name: string): string {
-  const bare = bareName(name);
-  const literal = bare.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-  const letters = [...bare];
-  // Neither "al-x" nor "x@al.example" means "al": both are other names.
-  const before = UNSPACED.test(letters[0]!) ? "" : `(?<!${LETTER}|${LETTER}[@-])`;
-  const after = UNSPACED.test(letters.at(-1)!) ? "" : `(?!-?${LETTER})`;
-  return `${before}@?${literal}${after}`;
+/** The pattern of a name, without `#3` and `(!)`: screens add these marks, and nobody types them; and of words. */
+function mentionPattern(name: string, highlights: readonly string[] = []): string {
+  // The longest first: it may contain others.
+  const words = [bareName(name), ...highlights].sort((one, other) => other.length - one.length);
+  // Each boundary is in the pattern once: with one for each word it would take long to compile.
+  return [true, false].flatMap((begins) =>
+    [true, false].flatMap((ends) => {
+      const group = words.filter((word) => {
+        const letters = [...word];
+        return UNSPACED.test(letters[0]!) !== begins && UNSPACED.test(letters.at(-1)!) !== ends;
+      });
+      if (group.length === 0) return [];
+      // Neither "al-x" nor "x@al.example" means "al": both are other names.
+      const before = begins ? `(?<!${LETTER}|${LETTER}[@-])` : "";
+      const after = ends ? `(?!-?${LETTER})` : "";
+      return [`${before}@?(?:${group.map(literal).join("|")})${after}`];
+    })
+  ).join("|");
+}
+
+/** The pattern of a text. The blanks of a phrase may be any. */
+function literal(text: string): string {
+  return text.trim().replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&").replace(/\s+/g, "[^\\S\\n]+");
 }
 
 // ---- rows ------------------------------------------------------------------------------------------

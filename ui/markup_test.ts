@@ -161,6 +161,38 @@ Deno.test("mentions, MarkupLines: find the user's name as a word, with or withou
   assertEquals(parse("al", { marks: "hidden" })[0]!.runs[0]!.style.mention, false);
 });
 
+Deno.test("mentions, MarkupLines: find words and phrases that the user has chosen, as they find the name", () => {
+  const highlights = ["deploy", "on call", "C++", "日本", "deploy now", "Ärger", "a|b", " x "];
+  const cases: [text: string, found: string | undefined][] = [
+    ["al", "al"],
+    ["Deploy!", "Deploy"],
+    ["(the deploy)", "deploy"],
+    ["we deploy now, al", "deploy now"],
+    ["redeploy, deploys, deploy2, pre-deploy", undefined],
+    ["who is ON  CALL?", "ON  CALL"],
+    ["on\tcall", "on    call"],
+    ["oncall, on calls", undefined],
+    ["C++, C", "C++"],
+    ["C++11", undefined],
+    ["日本語", "日本"],
+    ["ÄRGER", "ÄRGER"],
+    ["aärger", undefined],
+    ["a|b", "a|b"],
+    ["a b", undefined],
+    ["x", "x"],
+    ["https://deploy.example", undefined],
+    ["on\ncall", undefined],
+  ];
+  for (const [text, found] of cases) {
+    assertEquals(mentions(text, "al", highlights), found !== undefined, text);
+    const runs = parse(text, { self: "al", highlights, marks: "hidden" }).flatMap(({ runs }) =>
+      runs
+    );
+    assertEquals(runs.find(({ style }) => style.mention)?.text, found, text);
+  }
+  assertEquals(mentions("deploy", "al"), false);
+});
+
 /** The rows of a line without their styles. */
 function textRows(line: MarkupLine, columns: number, most?: number): string[] {
   const rows = toRows(line, columns, most);

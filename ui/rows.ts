@@ -13,6 +13,8 @@ export interface Page {
   readonly time: Time;
   /** The user's own name, as it is shown. */
   readonly self: string;
+  /** Words that stand out like the user's name. */
+  readonly highlights?: readonly string[];
   /** Whether the terminal opens links (OSC 8). */
   readonly links: boolean;
 }

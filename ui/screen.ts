@@ -30,6 +30,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { complete } from "./complete.ts";
 import type { Context } from "./context.ts";
 import { expand } from "./expand.ts";
+import { DrawPace } from "./draw_pace.ts";
 import { follow } from "./follow.ts";
 import { GroupedNotices } from "./grouped_notices.ts";
 import { KeyReader } from "./key_reader.ts";
@@ -52,10 +53,6 @@ import { isShown, Transcript } from "./transcript.ts";
 const PROGRESS_MS = 500;
 /** How often the status line counts down to the next attempt to reconnect, in ms. */
 const TICK_MS = 1000;
-/** While the room is busy, events redraw at most once in this time, in ms: one frame of most screens. */
-const FRAME_MS = 16;
-/** Redraws that need not wait, after a rest: a single message is seen at once. */
-const MAX_FREE_DRAWS = 20;
 /** Characters of messages in one write: keys are read between writes, so a slow terminal does not block typing. */
 const MAX_WRITE = 16 * 1024;
 
@@ -99,9 +96,7 @@ export class Screen {
   readonly #stage: PictureStage;
   /** Rows to print above the live area. */
   readonly #rows = new RowQueue();
-  /** Redraws that need not wait, and when they were counted, in ms. */
-  #freeDraws = MAX_FREE_DRAWS;
-  #drawsCounted = -Infinity;
+  readonly #drawPace = new DrawPace();
   readonly #ended = Promise.withResolvers<Ending>();
   /** The kinds of events that could not be shown: one note for each. */
   readonly #unshown = new Set<string>();
@@ -507,7 +502,7 @@ export class Screen {
 
   /** How rows look that are drawn now. */
   #page(): Page {
-    const { theme, time } = this.#preferences;
+    const { theme, time, highlights } = this.#preferences;
     const chosen = theme === "auto" ? this.#background ?? theme : theme;
     return {
       columns: this.#tty.size().columns,
@@ -515,6 +510,7 @@ export class Screen {
       palette: palette(getColorEnabled() ? chosen : "mono"),
       time,
       self: this.#room.self.name,
+      highlights,
       links: isCapable(this.#environment),
     };
   }
@@ -524,13 +520,7 @@ export class Screen {
   /** Draws after the current burst of events; during a long series of bursts, at most once per frame. */
   #drawSoon(): void {
     if (this.#cancelDraw) return;
-    const now = this.#clock.now().getTime();
-    // A clock that was set back must not add free draws.
-    const passed = Math.max(0, now - this.#drawsCounted) / FRAME_MS;
-    this.#freeDraws = Math.min(MAX_FREE_DRAWS, this.#freeDraws + passed);
-    this.#drawsCounted = now;
-    const wait = this.#freeDraws >= 1 ? 0 : Math.ceil((1 - this.#freeDraws) * FRAME_MS);
-    this.#freeDraws -= 1;
+    const wait = this.#drawPace.wait(this.#clock.now().getTime());
     this.#cancelDraw = this.#clock.after(wait, () => this.#draw());
   }
 

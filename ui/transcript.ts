@@ -306,6 +306,7 @@ export class Transcript {
     const lines = new MarkupLines(printable(text, "lines"), {
       // Own messages do not mention the user.
       self: label.who.self || label.kind === "sent" ? undefined : page.self,
+      highlights: page.highlights,
       marks: page.palette.names.length === 0 ? "shown" : "hidden",
     });
     const stamp = this.#time(now, page);
