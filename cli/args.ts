@@ -30,6 +30,7 @@ import {
 import type { StatusPlace } from "../server/metrics_http.ts";
 import { nameFault, toName } from "../text/names.ts";
 import { printable } from "../text/printable.ts";
+import { type MessageFormat, parseFormat } from "../ui/message_format.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
 import { ADDRESS_HINT, checkHost, looksLikeAddress } from "./address.ts";
 import {
@@ -363,8 +364,10 @@ function parseScreen(
   env: (name: string) => string | undefined,
 ): ScreenOptions {
   // In a pipe and with TERM=dumb, these options are ignored instead: an alias with a theme still works there.
-  const [lines, other] = ["json", "plain"].filter((name) => options.has(name));
-  if (other) throw new UsageError(`Cannot use both --${lines} and --${other}: choose one`);
+  const [lines, other] = ["json", "plain", "format"].filter((name) => options.has(name));
+  if (other && lines === "json") {
+    throw new UsageError(`Cannot use both --${lines} and --${other}: choose one`);
+  }
   const inapplicable = lines && Object.keys(VIEW).find((name) => options.has(name));
   if (inapplicable) {
     throw new UsageError(
@@ -375,11 +378,22 @@ function parseScreen(
     ...parseSpeaker(options, env),
     view: parseView(options, env),
     json: options.has("json"),
-    plain: options.has("plain") || env("TERM") === "dumb",
+    // A template is for lines, and a screen has none.
+    plain: options.has("plain") || options.has("format") || env("TERM") === "dumb",
+    format: parseTemplate(options.get("format")),
     stay: options.has("stay"),
     retry: parseRetry(options),
     files: parseFiles(options),
   };
+}
+
+function parseTemplate(template: string | undefined): MessageFormat | undefined {
+  if (template === undefined) return undefined;
+  const format = parseFormat(template);
+  if (!("fault" in format)) return format;
+  throw new UsageError(`Cannot use --format "${printable(template)}": ${format.fault}`, {
+    hint: format.hint,
+  });
 }
 
 function parseFiles(options: Map<string, string>): FileOptions {

@@ -44,6 +44,7 @@ const SCREEN: ScreenOptions = {
   view: {},
   json: false,
   plain: false,
+  format: undefined,
   stay: false,
   retry: undefined,
   files: { downloads: undefined, accept: undefined, acceptLimit: 2 ** 30, rate: undefined },
@@ -846,6 +847,32 @@ Deno.test("parseCommand: NO_COLOR sets the theme to mono, unless it is empty", (
   assertEquals(parse(["join"], { ...ADA, NO_COLOR: "" }), JOIN);
 });
 
+Deno.test("parseCommand: --format is a template for plain lines, and wants them even in a terminal", () => {
+  const format = ["<", { field: "name" }, "> ", { field: "text" }] as const;
+  const screen = { ...SCREEN, plain: true, format };
+  assertEquals(parse(["join", "--format", "<{name}> {text}"]), { ...JOIN, screen });
+  assertEquals(parse(["join", "--plain", "--format=<{name}> {text}"]), { ...JOIN, screen });
+  const join = screen;
+  assertEquals(parse(["serve", "--join", "--format=<{name}> {text}"]), { ...SERVE, join });
+  assertRefused(
+    ["join", "--format", "{nick}: {text}"],
+    'Cannot use --format "{nick}: {text}": there is no field {nick}',
+    "The fields are {date} {time} {name} {text} {kind}",
+  );
+  for (const args of [["--json", "--format={text}"], ["--format={text}", "--json"]]) {
+    assertRefused(
+      ["join", ...args],
+      "Cannot use both --json and --format: choose one",
+      undefined,
+    );
+  }
+  assertRefused(
+    ["join", "--theme=dark", "--format={text}"],
+    "Cannot use --theme with --format: it is only for the screen of a terminal",
+    undefined,
+  );
+});
+
 Deno.test("parseCommand: refuses --json together with --plain", () => {
   for (const verb of ["join", "serve --join"]) {
     for (const both of ["--json --plain", "--plain --json"]) {
@@ -1279,6 +1306,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
       ...[
         "json",
         "plain",
+        "format",
         "stay",
         "retry",
         "downloads",
@@ -1298,6 +1326,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
       ...[
         "json",
         "plain",
+        "format",
         "stay",
         "retry",
         "downloads",
@@ -1351,6 +1380,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
     DIR: "files",
     MEMBER: "bob",
     IP: "192.0.2.7",
+    TEMPLATE: "{text}",
   };
   for (const [verb, expected] of Object.entries(options)) {
     const rows = help(["help", verb]).matchAll(/^ {2}--([\w-]+)(?: ([A-Z]+))? +\S/gm);
@@ -1363,7 +1393,6 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
       const classic = verb === "serve" ? ["--cipher=xor"] : ["127.0.0.1"];
       const company = {
         key: ["--cipher=xor"],
-        to: ["--file=a.txt"],
         partial: ["--file=a.txt"],
         keep: ["--state=room"],
         "keep-for": ["--state=room"],

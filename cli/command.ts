@@ -3,6 +3,7 @@
 import type { AddressRange } from "../server/addresses.ts";
 import type { Limits } from "../server/limits.ts";
 import type { StatusPlace } from "../server/metrics_http.ts";
+import type { MessageFormat } from "../ui/message_format.ts";
 import type { Notify, Theme, Time } from "../ui/preferences.ts";
 
 /** How long to try to reconnect, in ms: 0 not at all, Infinity forever; undefined: as the screen needs it. */
@@ -28,6 +29,8 @@ export interface ScreenOptions extends Speaker {
   json: boolean;
   /** Plain lines, even in a terminal. */
   plain: boolean;
+  /** How plain lines show messages; undefined: as usual. */
+  format: MessageFormat | undefined;
   stay: boolean;
   retry: Retry;
   files: FileOptions;

@@ -55,6 +55,31 @@ Deno.test("join: sends each line of stdin, prints NAME: text, and leaves at the 
   assertEquals(system.listeners, 0);
 });
 
+Deno.test("join --format: prints messages as the template says, and notices on stderr as always", async () => {
+  await using room = new TestRoom();
+  await using ben = await Guest.join(room, "ben");
+  using system = new FakeSystem();
+  const now = new Date(2024, 1, 28, 23, 4, 5);
+  system.now = () => now;
+  const template = "{date} {time} <{name}> {text}";
+  const done = system.run("join", addressOf(room), "--name", "anna", "--format", template);
+  await system.stderr.lineLike(/^here: /);
+  const { id } = (await ben.next("joined")).who;
+  ben.client.say("two\nlines");
+  ben.client.tell(id, "psst\x1b");
+  await system.stdout.lineLike(/psst/);
+  system.stdin.type("Right?\n");
+  system.stdin.end();
+  assertEquals(await done, 0);
+  assertEquals(system.stdout.text.split("\n"), [
+    "2024-02-28 23:04:05 <ben> two␊lines",
+    "(direct) 2024-02-28 23:04:05 <ben> psst␛",
+    "2024-02-28 23:04:05 <anna> Right?",
+    "",
+  ]);
+  assertMatch(system.stderr.text, /^joined 127\.0\.0\.1:\d+ as anna\nhere: /);
+});
+
 Deno.test("join --json: reads and writes one object per line, with the time of the clock", async () => {
   await using room = new TestRoom();
   using system = new FakeSystem();

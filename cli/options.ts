@@ -123,6 +123,10 @@ export const SCREEN: Record<string, Option> = {
   ...VIEW,
   json: { help: "one JSON object per line, in and out: see docs/json.md" },
   plain: { help: "plain lines, even in a terminal: for screen readers" },
+  format: {
+    value: { name: "TEMPLATE", kind: "text" },
+    help: "plain lines, with messages like this: '{time} {name}: {text}'",
+  },
   stay: { help: "in a pipe: keep listening after the input ends" },
   retry: RETRY,
   downloads: {
@@ -303,10 +307,11 @@ is unchanged and not printed, members come back, and get what they missed.`,
 the room of CHAT_ROOM, or the only one that you remember or have open on this machine. If there
 are several, chat asks. PORT is ${DEFAULT_PORT} by default.
 In a terminal, type a message and press Enter; /help lists the commands. In a pipe, each line of
-stdin is a message, and stdout shows \`NAME: text\`. At the end of stdin the client waits until the
-room has accepted all messages, then leaves. --theme, --time, --notify, --quiet and --no-title are
-only for terminals. If the connection is lost, the client tries to reconnect: forever in a terminal
-and with --stay, otherwise for 60 seconds; with --retry 0, not at all.`,
+stdin is a message, and stdout shows \`NAME: text\`, or each message as --format says. TEMPLATE may
+have {date}, {time}, {name}, {text} and {kind}. At the end of stdin the client waits until the room
+has accepted all messages, then leaves. --theme, --time, --notify, --quiet and --no-title are only
+for terminals. If the connection is lost, the client tries to reconnect: forever in a terminal and
+with --stay, otherwise for 60 seconds; with --retry 0, not at all.`,
     example: "chat join 192.0.2.7:2429 --name alice",
   },
   send: {

@@ -166,7 +166,7 @@ function terminalVariables(system: System): Environment {
 async function runPlain(
   system: System,
   client: Joined,
-  { json, stay }: ScreenOptions,
+  { json, stay, format }: ScreenOptions,
   preferences: Preferences,
   user: User,
   signals: Signals,
@@ -221,7 +221,7 @@ async function runPlain(
     note: noteLine,
   };
   user.note = noteLine;
-  const options = { json, stay, now: system.now };
+  const options = { json, stay, format, now: system.now };
   const person = isPerson
     ? commandsFor(system, client, preferences, user.saved, noteLine, question)
     : {};

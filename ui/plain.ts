@@ -15,6 +15,7 @@ import {
   toMember,
   toTransfer,
 } from "./json_lines.ts";
+import type { MessageFormat } from "./message_format.ts";
 import { plainLines } from "./plain_lines.ts";
 import { ProgressLines } from "./transfer_text.ts";
 
@@ -36,6 +37,8 @@ export interface PlainOptions {
   onLine?: (line: string) => void;
   /** Called once for each event: what to show, or undefined to hide it. JSON shows all. */
   onEvent?: (event: RoomEvent) => RoomEvent | undefined;
+  /** How messages are written as text. */
+  format?: MessageFormat | undefined;
   /** For the timestamps in JSON. */
   now: () => Date;
 }
@@ -188,7 +191,8 @@ export class PlainScreen {
       if (line !== undefined) this.#pipes.note(printable(line));
       return;
     }
-    for (const { isMessage, text } of plainLines(event, this.#options.now())) {
+    const { now, format } = this.#options;
+    for (const { isMessage, text } of plainLines(event, now(), format)) {
       if (isMessage) this.#write(text);
       else this.#pipes.note(text);
     }

@@ -5,7 +5,8 @@ import { messageLine } from "../text/message_line.ts";
 import { printable } from "../text/printable.ts";
 import { deletedSentence, ownQuoteOf, quoteOf, reactionSentence } from "./earlier.ts";
 import { andAway, fold, laterText, listed, returned } from "./member_lists.ts";
-import { connectionNotice, notDelivered, warnings } from "./notices.ts";
+import { formatMessage, type MessageFormat } from "./message_format.ts";
+import { connectionNotice, notDelivered, shownAt, warnings } from "./notices.ts";
 import {
   changesSentence,
   forgottenSentence,
@@ -22,18 +23,28 @@ export interface PlainLine {
   readonly text: string;
 }
 
-/** The lines of an event, most often one. Warnings precede the message that they are about. */
-export function plainLines(event: RoomEvent, now: Date): PlainLine[] {
+/**
+ * The lines of an event, most often one. Warnings precede the message that they are about.
+ *
+ * @param format for messages; notices do not use it
+ */
+export function plainLines(event: RoomEvent, now: Date, format?: MessageFormat): PlainLine[] {
   const notices = warnings(event, now);
   const sentence = connectionNotice(event) ?? noticeOf(event, now);
   if (sentence !== undefined) notices.push(sentence);
   const lines = notices.map((text) => ({ isMessage: false, text: printable(text) }));
   if (event.type === "message" || event.type === "direct") {
-    lines.push({ isMessage: true, text: messageLine(event.from.name, event) });
+    const text = format
+      ? formatMessage(format, event, shownAt(event, now))
+      : messageLine(event.from.name, event);
+    lines.push({ isMessage: true, text });
   }
   if (event.type === "edited") {
-    const { from: { name }, text } = event;
-    lines.push({ isMessage: true, text: messageLine(name, { type: "message", text }) });
+    const { from, text } = event;
+    const line = format
+      ? formatMessage(format, event, shownAt(event, now))
+      : messageLine(from.name, { type: "message", text });
+    lines.push({ isMessage: true, text: line });
   }
   return lines;
 }
