@@ -484,12 +484,17 @@ const choosing: Completer = (_, cursor) => (
   { from: Math.max(0, cursor - 1), words: ["ab", "ac"] }
 );
 
+/** Expands many texts, also within a grapheme. */
+const expanding = (text: string) => (
+  /^[a-m]/.test(text) ? { to: 1, text: "z\u0301" } : undefined
+);
+
 Deno.test("Editor: after any keys, the cursor is on a grapheme boundary and the rows fit", () => {
   const columns = fc.integer({ min: 2, max: 30 });
   const most = fc.integer({ min: 1, max: 5 });
   fc.assert(
     fc.property(keysOf(KEYS), columns, most, (keys, columns, most) => {
-      const editor = new Editor(choosing);
+      const editor = new Editor(choosing, expanding);
       for (const key of keys) {
         editor.onKey(key);
         const boundaries = new Set([0]);
@@ -518,7 +523,7 @@ Deno.test("Editor: after any keys, the cursor is on a grapheme boundary and the 
 
 Deno.test("Editor: repeated undo empties the line", () => {
   fc.assert(fc.property(keysOf(STAYING), (keys) => {
-    const editor = new Editor(choosing);
+    const editor = new Editor(choosing, expanding);
     for (const key of keys) editor.onKey(key);
     for (let i = 0; i < 500; i++) editor.onKey(press("ctrl-_"));
     assertEquals(shown(editor), "|");

@@ -23,10 +23,11 @@ const HELP: SlashCommand = {
   args: "[COMMAND]",
   help: "lists the commands, or explains one; /help keys lists the keys",
   run(context, name?: string) {
+    const columns = context.screen?.size().columns ?? PLAIN_COLUMNS;
     const rows = name === undefined
-      ? groupRows(groupsFor(context), context.screen?.size().columns ?? PLAIN_COLUMNS)
+      ? groupRows(groupsFor(context), columns)
       : name === "keys"
-      ? keyRows(context.screen ? KEYS : PLAIN_KEYS)
+      ? keyRows(context.screen ? KEYS : PLAIN_KEYS, columns)
       : undefined;
     if (rows) {
       for (const { heading, text, isDim } of rows) {

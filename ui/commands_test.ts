@@ -241,8 +241,8 @@ Deno.test("submit: /verify shows the words and explains them; /trust reports wha
     'compare "bob#7"',
     `print|words for you and bob#7: ${WORDS}`,
     "print|Ask bob#7 to type /verify alice, and compare aloud: by telephone or in person",
-    "print|Same words: type /verify bob#7 yes. " +
-    "Other words: somebody may be in between, so do not trust this key",
+    "print|Same words: type /verify bob#7 yes",
+    "print|Other words: somebody may be in between, so do not trust this key",
   ]);
   assertEquals(submitted("/trust  bob "), [
     'trust "bob"',
@@ -285,13 +285,13 @@ Deno.test("submit: /verify MEMBER yes confirms the key whose words were shown, a
   room.members = [ALICE, { ...bob, verified: "2024-01-31" }];
   submit("/who", context);
   submit("/verify bob", context);
-  assertEquals(done.slice(-5), [
+  assertEquals(done.slice(-6), [
     "print|2 here: alice (you), bob (verified)",
     'compare "bob"',
     `print|words for you and bob: ${WORDS}`,
     "print|Ask bob to type /verify alice, and compare aloud: by telephone or in person",
-    "print|Same words: nothing to do, you verified this key on 2024-01-31. " +
-    "Other words: somebody may be in between, so do not trust this key",
+    "print|Same words: nothing to do, you verified this key on 2024-01-31",
+    "print|Other words: somebody may be in between, so do not trust this key",
   ]);
   assertThrows(() => submit("/verify room yes", context), ChatError, "Cannot confirm the room");
 });
@@ -430,6 +430,13 @@ Deno.test("/help keys: one row for each key that fits 80 columns; without a scre
   submit("/help keys", plain);
   assertEquals(done.length, KEYS.length + PLAIN_KEYS.length);
   assertEquals(complete("/help ke", 8, context).words, ["keys"]);
+  // In two columns there would be a row for each word.
+  const start = done.length;
+  submit("/help keys", {
+    ...context,
+    screen: { ...context.screen!, size: () => ({ columns: 40, rows: 20 }) },
+  });
+  assertEquals(done[start + 2], "print|Tab: completes; the possibilities appear above the line");
 });
 
 Deno.test("complete: commands at the start; members with a colon there, with a space elsewhere", () => {

@@ -45,11 +45,11 @@ export function groupRows(groups: readonly CommandGroup[], columns: number): Hel
   return rows;
 }
 
-/** The keys in two columns. */
-export function keyRows(keys: readonly KeyHelp[]): HelpRow[] {
+/** The keys in two columns, if there is room for them. */
+export function keyRows(keys: readonly KeyHelp[], columns: number): HelpRow[] {
   const widest = keys.reduce((most, { keys }) => Math.max(most, keys.length), 0);
   return keys.map(({ keys, help }) => ({
-    heading: `${keys.padEnd(widest)}  `,
+    heading: columns < ALIGNED_COLUMNS ? `${keys}: ` : `${keys.padEnd(widest)}  `,
     text: help,
     isDim: false,
   }));

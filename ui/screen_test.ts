@@ -388,8 +388,8 @@ Deno.test("Screen: the status line shows the room's protection at every width; c
   assertEquals((await tty.rows()).slice(0, 4), [
     "words for you and bob: abandon ability able about above absent absorb abstract",
     "Ask bob to type /verify alice, and compare aloud: by telephone or in person",
-    "Same words: type /verify bob yes. Other words: somebody may be in between, so",
-    "… do not trust this key",
+    "Same words: type /verify bob yes",
+    "Other words: somebody may be in between, so do not trust this key",
   ]);
 });
 

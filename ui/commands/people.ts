@@ -157,7 +157,8 @@ export const PEOPLE: readonly SlashCommand[] = [
       const same = verified === undefined
         ? `Same words: type /verify ${shown} yes`
         : `Same words: nothing to do, you verified this key on ${verified}`;
-      print(`${same}. Other words: somebody may be in between, so do not trust this key`);
+      print(same);
+      print("Other words: somebody may be in between, so do not trust this key");
     },
   },
   {
