@@ -33,6 +33,13 @@ export function networks(system: System): string {
   }
 }
 
+interface AdmitOptions {
+  readonly files?: TransferOptions;
+  readonly brief?: boolean;
+  /** Gets the code with which the user is in the room. */
+  readonly onCode?: (code: string) => void;
+}
+
 /**
  * Joins a room:
  *
@@ -45,7 +52,7 @@ export async function admit(
   { address, codeFile, cipher }: RoomTarget,
   name: string,
   retryMs: number,
-  { files, brief }: { files?: TransferOptions; brief?: boolean } = {},
+  { files, brief, onCode }: AdmitOptions = {},
 ): Promise<Client> {
   const given = givenCode(system, codeFile);
   const local = localRooms(system);
@@ -58,7 +65,7 @@ export async function admit(
     for (;;) {
       const { hostname, port } = room;
       try {
-        return await join({
+        const client = await join({
           hostname,
           port,
           name,
@@ -73,6 +80,8 @@ export async function admit(
           record: code === saved ? record : undefined,
           ticket: (record) => ticketFor(system, room, record),
         });
+        if (code !== undefined) onCode?.(code);
+        return client;
       } catch (error) {
         // The address of a closed room may now belong to another room, or to no room at all.
         const stale = error instanceof RoomNotFound ||

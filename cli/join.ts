@@ -5,6 +5,7 @@ import { systemTimer } from "../classic/member.ts";
 import { admit, reconnectMs } from "./admit.ts";
 import type { Command } from "./command.ts";
 import { loadIgnored } from "./ignored_file.ts";
+import { guestInvitation } from "./invitation.ts";
 import { chooseRoom } from "./rooms.ts";
 import { Signals } from "./signals.ts";
 import { isForPerson, stay } from "./stay.ts";
@@ -21,6 +22,7 @@ export async function joinRoom(
     ? { target: meant, settings: config }
     : await chooseRoom(system, meant, config, true);
   const ignored = loadIgnored(system, isForPerson(system, screen));
+  let code: string | undefined;
   const client = classic
     ? await joinClassic({ ...target.address!, after: systemTimer })
     : await admit(
@@ -33,12 +35,14 @@ export async function joinRoom(
           ...filesFor(system, screen.files, settings),
           ignores: (who) => ignored.has(who),
         },
+        onCode: (used) => code = used,
       },
     );
   const signals = new Signals(system);
   try {
     const view = chosenView(screen.view, settings, ignored);
-    return await stay(system, client, screen, view, signals, { log: settings.log });
+    const invitation = guestInvitation(client.info, code);
+    return await stay(system, client, screen, view, signals, { log: settings.log, invitation });
   } finally {
     signals.forget();
   }

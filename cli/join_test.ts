@@ -482,6 +482,20 @@ Deno.test("join: keeps the log that the config file names, one program at a time
   ]);
 });
 
+Deno.test("join: /invite shows the address and the code with which the user is in the room", async () => {
+  await using room = await openSealed();
+  using system = new FakeSystem({ CHAT_CODE: "Correct-Horse-Battery-Staple" });
+  system.stdin.becomeTerminal();
+  system.stdout.becomeTerminal();
+  const done = system.run("join", room.address, "--plain");
+  await system.stderr.lineLike(/^here: /);
+  system.stdin.type("/invite\n/quit\n");
+  await system.stderr.lineLike(new RegExp(`^others join with: chat join ${room.address}$`));
+  await system.stderr.lineLike(/^only this machine can reach this address/);
+  await system.stderr.lineLike(new RegExp(`^code: ${CODE}$`));
+  assertEquals(await done, 0);
+});
+
 Deno.test("join --classic: joins a classic server", async () => {
   await using server = new Impostor(async (raw) => {
     await raw.write(new TextEncoder().encode("198"));

@@ -21,6 +21,7 @@ import type { Command, ScreenOptions } from "./command.ts";
 import type { Settings } from "./config.ts";
 import { publishRoom } from "./home.ts";
 import { loadIgnored } from "./ignored_file.ts";
+import { hostInvitation } from "./invitation.ts";
 import { note, print, report } from "./output.ts";
 import { type AdmissionSetup, prepareAdmission } from "./room_code.ts";
 import { Signals } from "./signals.ts";
@@ -83,6 +84,11 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
         throw error;
       }
       const joining = screen && joinOptions(system, screen, settings, files, server, setup?.code);
+      const invitation = hostInvitation(
+        reachable(system, server),
+        inRanges(command.proxies, server.localHost),
+        setup?.code,
+      );
       // The server needs the record that verifies the code, not the code.
       setup = undefined;
       if (screen) {
@@ -92,8 +98,11 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
         const isShown = hasTerminal(system);
         try {
           const view = chosenView(screen.view, settings, ignored);
-          const options = { log: settings.log, hosting: state ? "pauses" : "closes" } as const;
-          return await stay(system, client, screen, view, signals, options);
+          return await stay(system, client, screen, view, signals, {
+            log: settings.log,
+            hosting: state ? "pauses" : "closes",
+            invitation,
+          });
         } catch (error) {
           if (error instanceof TerminalGone) note(system, `chat: ${error.message}`);
           else if (error instanceof ChatError) throw error;

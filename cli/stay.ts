@@ -9,7 +9,7 @@ import type { Viewer } from "../pictures/graphics.ts";
 import { type Environment, sendsKeys, TERMINAL_VARIABLES } from "../terminal/environment.ts";
 import { Emoji } from "../text/emoji.ts";
 import { systemClock } from "../ui/clock.ts";
-import type { Context } from "../ui/context.ts";
+import type { Context, Invitation } from "../ui/context.ts";
 import { follow } from "../ui/follow.ts";
 import { type Hosting, LeaveQuestion } from "../ui/leave_question.ts";
 import { type PlainOptions, PlainScreen } from "../ui/plain.ts";
@@ -29,15 +29,18 @@ import { home } from "./user.ts";
 /** A member of either kind of room. */
 export type Joined = Client | ClassicClient;
 
-/** What was shown to the user, and how to show a line besides it. */
+/** What was shown to the user, how to show a line besides it, and what else only this user sees. */
 interface User {
   readonly saved: SavedTranscript;
+  readonly invitation: Invitation | undefined;
   note: (line: string) => void;
 }
 
 export interface StayOptions {
   /** A file that keeps a transcript, as people type its path. */
   readonly log?: string | undefined;
+  /** For `/invite`. */
+  readonly invitation?: Invitation;
   /** What happens to the room when its host leaves it; undefined: this user does not host it. */
   readonly hosting?: Hosting | undefined;
 }
@@ -54,12 +57,12 @@ export async function stay(
   screen: ScreenOptions,
   preferences: Preferences,
   signals: Signals,
-  { log, hosting }: StayOptions = {},
+  { log, hosting, invitation }: StayOptions = {},
 ): Promise<number> {
   signals.first.then(() => client.leave());
   const saved = new SavedTranscript();
   // Until there is a screen.
-  const user: User = { saved, note: (line) => note(system, `chat: ${line}`) };
+  const user: User = { saved, invitation, note: (line) => note(system, `chat: ${line}`) };
   // Programs that run beside a person's chat must not take its file.
   if (log !== undefined && isForPerson(system, screen)) {
     await beginLog(system, client, user, log);
@@ -125,6 +128,7 @@ async function runScreen(
     room: client,
     preferences,
     saved: user.saved,
+    invitation: user.invitation,
     environment: terminalVariables(system),
     pictures: latePictures(),
     ...(hosting && { hosting }),
@@ -222,9 +226,7 @@ async function runPlain(
   };
   user.note = noteLine;
   const options = { json, stay, format, now: system.now };
-  const person = isPerson
-    ? commandsFor(system, client, preferences, user.saved, noteLine, question)
-    : {};
+  const person = isPerson ? commandsFor(system, client, preferences, user, noteLine, question) : {};
   const plain = new PlainScreen(client, pipes, { ...options, ...person });
   try {
     const running = client.run((event) => plain.event(event));
@@ -264,7 +266,7 @@ function commandsFor(
   system: System,
   room: Joined,
   preferences: Preferences,
-  saved: SavedTranscript,
+  { saved, invitation }: User,
   noteLine: (line: string) => void,
   question: LeaveQuestion,
 ): Pick<PlainOptions, "onLine" | "onEvent"> {
@@ -272,6 +274,7 @@ function commandsFor(
     room,
     preferences,
     saved,
+    invitation,
     now: system.now,
     print: (line, heading = "") => noteLine(heading + line),
     rest: () => new Promise((resolve) => systemClock.after(0, resolve)),

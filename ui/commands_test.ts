@@ -3,6 +3,7 @@ import { ChatError } from "../errors.ts";
 import type { Files } from "../files/paths.ts";
 import type { Conversation, Link, Person, RoomEvent, Transfer, Whois } from "../room.ts";
 import { Editor } from "../terminal/editor.ts";
+import { fakeContext } from "../tests/support/fake_context.ts";
 import {
   ALICE,
   BOB,
@@ -19,7 +20,7 @@ import { Emoji } from "../text/emoji.ts";
 import { printable } from "../text/printable.ts";
 import { COMMANDS, GROUPS } from "./commands.ts";
 import { complete } from "./complete.ts";
-import type { Context } from "./context.ts";
+import type { Context, Invitation } from "./context.ts";
 import { expand } from "./expand.ts";
 import { follow } from "./follow.ts";
 import { Ignored } from "./ignored.ts";
@@ -969,6 +970,29 @@ Deno.test("/save: reports how many lines were dropped", () => {
   for (let i = 0; i < 5; i++) follow(said(BOB, "hello"), context);
   submit("/save x", context);
   assertEquals(done, ["print|saved 2 lines in x; 3 older lines left out"]);
+});
+
+Deno.test("/invite: shows how others join and the code, and nothing of it is sent, saved or logged", () => {
+  const sealed = (invitation?: Invitation) => {
+    const around = fakeContext({ room: new FakeRoom({ cipher: "sealed" }), invitation });
+    submit("/invite", around.context);
+    assertEquals([around.context.saved.size, (around.context.room as FakeRoom).calls], [0, []]);
+    return around.done;
+  };
+  const commands = ["chat join 192.0.2.7:9", "chat join 198.51.100.1:9"];
+  assertEquals(sealed({ commands, code: "correct horse battery staple" }), [
+    "others join with: chat join 192.0.2.7:9",
+    "others join with: chat join 198.51.100.1:9",
+    "code: correct horse battery staple",
+  ]);
+  assertEquals(sealed({ commands: [], remark: "others join at the address of the proxy" }), [
+    "others join at the address of the proxy",
+    "they need the code, which chat does not know",
+  ]);
+  assertEquals(sealed()[0], "others join with: chat join 127.0.0.1:2428");
+  assertEquals(submitted("/invite").slice(1), [
+    "print|there is no code: anyone who reaches the address can join and read",
+  ]);
 });
 
 Deno.test("follow: takes every kind of event", () => {

@@ -45,8 +45,20 @@ export interface Context {
   };
   /** Undefined: files can be neither saved nor sent. */
   readonly files?: Files | undefined;
+  /** For `/invite`; undefined: it is unknown. */
+  readonly invitation?: Invitation | undefined;
   /** Undefined: `:smile:` stays text. */
   readonly emoji?: Emoji | undefined;
+}
+
+/** How others get into the room. For this user's eyes: it is never sent, saved or logged. */
+export interface Invitation {
+  /** What the other person types. */
+  readonly commands: readonly string[];
+  /** What to know about the address. */
+  readonly remark?: string;
+  /** Undefined: the room has none, or this client does not know it. */
+  readonly code?: string;
 }
 
 /** What completion uses: only the room is required. */

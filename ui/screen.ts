@@ -13,14 +13,12 @@
 
 import { getColorEnabled } from "@std/fmt/colors";
 import { ChatError, messageOf } from "../errors.ts";
-import type { Files } from "../files/paths.ts";
 import type { Viewer } from "../pictures/graphics.ts";
 import type { Ending, Room, RoomEvent } from "../room.ts";
 import { Editor } from "../terminal/editor.ts";
 import { type Environment, isCapable } from "../terminal/environment.ts";
 import type { Key } from "../terminal/keyboard.ts";
 import type { Tty } from "../terminal/tty.ts";
-import type { Emoji } from "../text/emoji.ts";
 import { printable } from "../text/printable.ts";
 import { cut } from "../text/width.ts";
 import { Anchor, type LiveRows, NAME_QUERY, WRAP_OFF, WRAP_ON } from "./anchor.ts";
@@ -114,14 +112,12 @@ export class Screen {
       preferences?: Preferences;
       saved?: SavedTranscript;
       environment?: Environment;
-      files?: Files;
-      emoji?: Emoji;
       pictures?: Viewer;
       /** What happens to the room when this user leaves; undefined: nothing. */
       hosting?: Hosting;
       /** Called when the terminal has gone. The screen leaves the room then. */
       onHangUp?: () => void;
-    },
+    } & Pick<Context, "files" | "emoji" | "invitation">,
   ) {
     const { room } = options;
     this.#tty = options.tty;
@@ -151,6 +147,7 @@ export class Screen {
       saved: options.saved ?? new SavedTranscript(),
       files: options.files,
       emoji: options.emoji,
+      invitation: options.invitation,
       now: () => this.#clock.now(),
       print: (line, heading, role) => this.#answer(line, heading, role),
       refuse: (error) => this.#refuse(error),

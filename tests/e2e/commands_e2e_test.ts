@@ -89,6 +89,16 @@ onTerminal(
   },
 );
 
+onTerminal("chat serve --join: /invite shows the host how others join, and the code", async () => {
+  await using anna = await open("anna");
+  anna.type("/invite\r");
+  await anna.shows(/others join with: chat join 127\.0\.0\.1:\d+/);
+  await anna.shows("only this machine can reach it; for others: chat serve --host 0.0.0.0");
+  await anna.shows(/code: [a-z]+ [a-z]+ [a-z]+ [a-z]+/);
+  anna.type("/quit\r");
+  await anna.shows("exit code 0");
+});
+
 onTerminal("chat join: a search finds what an earlier session has logged", async () => {
   await using anna = await open("anna");
   const path = `${home.path}/talk.log`;

@@ -71,6 +71,20 @@ export const ROOM: readonly SlashCommand[] = [
     },
   },
   {
+    name: "invite",
+    args: "",
+    help: "shows you how others join this room, and its code",
+    run({ room, invitation, print }) {
+      const { address, cipher } = room.info;
+      const { commands, remark, code } = invitation ?? { commands: [`chat join ${address}`] };
+      for (const command of commands) print(printable(command), "others join with: ");
+      if (remark !== undefined) print(remark, "", "dim");
+      if (code !== undefined) print(printable(code), "code: ");
+      else if (cipher === "sealed") print("they need the code, which chat does not know");
+      else print("there is no code: anyone who reaches the address can join and read");
+    },
+  },
+  {
     name: "reconnect",
     args: "",
     help: "tries to reconnect now",
