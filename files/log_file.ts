@@ -17,8 +17,8 @@ import { checkOwnPlace, isTaken, removeFile } from "./private_file.ts";
 const MAX_FILE = 8 * 1024 * 1024;
 /** How many older files are kept. */
 const MAX_OLDER = 9;
-/** Characters that wait for the disk; more than that, and the oldest entries go. */
-const MAX_WAITING = 1024 * 1024;
+/** Characters that wait for the disk, also in a burst of messages; more than that, and the oldest entries go. */
+const MAX_WAITING = 4 * 1024 * 1024;
 /** The beginning of a transcript: of a log, or of what `/save` has written. */
 const HEADING = /^# the room at [^\n]+, (?:logged|saved) /;
 /** A heading is shorter, in bytes. */

@@ -3,6 +3,7 @@
 
 import { ChatError, messageOf } from "../errors.ts";
 import type { Context } from "./context.ts";
+import type { Line } from "./saved_transcript.ts";
 import { findHit, type Hit, hitRow, patternOf } from "./search_hit.ts";
 
 /** A search ends after this many hits: nobody reads more. */
@@ -21,7 +22,7 @@ export class Search {
   readonly #text: string;
   readonly #context: Context;
   /** Hits that have not been shown, the newest first. */
-  #hits: Hit[] = [];
+  #hits: { readonly hit: Hit; readonly line: Readonly<Line> | undefined }[] = [];
   #shown = 0;
   /** The rows that are left of the page. */
   #rows = 0;
@@ -62,14 +63,14 @@ export class Search {
   async #find(): Promise<void> {
     const { saved, rest } = this.#context;
     const pattern = patternOf(this.#text);
-    /** What is in memory is in the log, too. */
+    /** What is in memory is in the log, too; and so is what has been edited or deleted since. */
     const seen = new Set<string>();
     let size = 0;
     for (const entry of saved.entries()) {
-      const text = entry.trimEnd();
-      if (this.#take(text, pattern)) seen.add(text);
+      const text = entry.text.trimEnd();
+      if (entry.isOutdated || this.#take(text, pattern, entry)) seen.add(text);
       if (this.#state !== "running") return;
-      size += entry.length;
+      size += text.length;
       if (size < PIECE) continue;
       size = 0;
       this.#show();
@@ -87,17 +88,19 @@ export class Search {
   }
 
   /** Keeps the hit in an entry; returns whether there is one. */
-  #take(entry: string, pattern: RegExp): boolean {
+  #take(entry: string, pattern: RegExp, line?: Readonly<Line>): boolean {
     const hit = findHit(entry, pattern);
     if (!hit) return false;
-    this.#hits.push(hit);
+    this.#hits.push({ hit, line });
     if (this.#shown + this.#hits.length === MAX_HITS) this.#state = "full";
     return true;
   }
 
   /** Shows as many hits as the page has rows left. */
   #show(): void {
-    const page = this.#hits.splice(0, this.#rows);
+    // Their messages may have been deleted since.
+    if (this.#rows > 0) this.#hits = this.#hits.filter(({ line }) => !line?.isOutdated);
+    const page = this.#hits.splice(0, this.#rows).map(({ hit }) => hit);
     this.#rows -= page.length;
     this.#shown += page.length;
     const { screen, now, print } = this.#context;

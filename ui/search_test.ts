@@ -154,7 +154,7 @@ Deno.test("/search: what is in memory and in the log appears once", async () => 
   const { context, done } = around();
   follow(said("hit 1"), context);
   follow(said("hit 2\nend"), context);
-  const logged = context.saved.entries().map((entry) => entry.trimEnd());
+  const logged = context.saved.entries().map(({ text }) => text.trimEnd());
   const log = new FakeLog([[...logged, "2024-02-27T10:00:00+01:00 bob: hit 0"]]);
   context.saved.log = log;
   submit("/search hit", context);
@@ -167,6 +167,89 @@ Deno.test("/search: what is in memory and in the log appears once", async () => 
     "27 Feb 10:00  bob: hit 0",
     "no more hits",
   ]);
+});
+
+Deno.test("/search: finds the new text of an edited message, and nothing of a deleted one, in the log either", async () => {
+  const { context, done } = around();
+  const logged: string[] = [];
+  const log = (groups: string[][]) =>
+    Object.assign(new FakeLog(groups), {
+      append: (entry: string) => void logged.unshift(entry.trimEnd()),
+    });
+  context.saved.log = log([]);
+  const id = "00".repeat(12);
+  const key = "k".repeat(43);
+  const author = { ...BOB, key };
+  const earlier = (text: string) => ({
+    id,
+    from: author,
+    text,
+    action: false,
+    isDeleted: false,
+    reactions: [],
+  });
+  const rest = { at: 1, ref: undefined, sent: undefined, missing: 0 };
+  const answer = { ...said("yes, secret", ALICE), re: id, quoted: earlier("secret one") };
+  const find = async (text: string) => {
+    const reader = log([[...logged]]);
+    context.saved.log = reader;
+    submit(`/search ${text}`, context);
+    await turn();
+    await reader.next();
+    await turn();
+    return done.splice(0);
+  };
+  follow({ ...said("secret one", author), id } as RoomEvent, context);
+  follow(answer as RoomEvent, context);
+  follow({
+    type: "reacted",
+    from: ALICE,
+    id,
+    emoji: "👍",
+    removed: false,
+    quoted: earlier("secret one"),
+    ...rest,
+  }, context);
+  assertEquals((await find("secret one")).length, 4);
+  // Somebody else cannot take it back, whatever ids it uses.
+  follow({ type: "deleted", from: { ...BOB, id: 9 }, id, quoted: undefined, ...rest }, context);
+  assertEquals((await find("secret one")).length, 4);
+  // The author may have joined again.
+  const again = { ...author, id: 7 };
+  follow({
+    type: "edited",
+    from: again,
+    id,
+    text: "secret two",
+    quoted: earlier("secret one"),
+    ...rest,
+  }, context);
+  assertEquals(await find("secret one"), ['no hits for "secret one"']);
+  assertEquals(await find("secret"), [
+    "14:02  bob: secret two",
+    "14:02  alice (you): yes, secret",
+    "no more hits",
+  ]);
+  follow({ type: "deleted", from: again, id, quoted: earlier("secret two"), ...rest }, context);
+  assertEquals(await find("secret"), ["14:02  alice (you): yes, secret", "no more hits"]);
+  // What was shown stays in the log and in what /save writes.
+  assertEquals(logged.filter((entry) => entry.includes("secret two")).length, 2);
+  assert(context.saved.text("a", NOW).includes("secret one"));
+});
+
+Deno.test("/search: a message that is deleted is not on the next page", async () => {
+  const { context, done } = around({ height: 8 });
+  const id = "00".repeat(12);
+  for (const text of ["hit 1", "hit 2", "hit 3", "hit 4", "hit 5"]) {
+    follow({ ...said(text), ...(text === "hit 2" && { id }) } as RoomEvent, context);
+  }
+  submit("/search hit", context);
+  await turn();
+  assertEquals(done.splice(0).at(-1), "2 hits left; /search for more");
+  const rest = { at: 1, ref: undefined, sent: undefined, missing: 0 };
+  follow({ type: "deleted", from: BOB, id, quoted: undefined, ...rest }, context);
+  submit("/search", context);
+  assertEquals(done, ["14:02  bob: [hit] 1", "no more hits"]);
 });
 
 Deno.test("/search: another search ends the one before, and closes its files", async () => {
