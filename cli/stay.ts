@@ -123,6 +123,7 @@ async function runScreen(
   crash: Promise<never>,
   hosting: Hosting | undefined,
 ): Promise<number> {
+  const { notifyCommand } = preferences;
   const screen = new Screen({
     tty: system.openTerminal(),
     room: client,
@@ -131,6 +132,7 @@ async function runScreen(
     invitation: user.invitation,
     environment: terminalVariables(system),
     pictures: latePictures(),
+    notifyCommand: notifyCommand && ((text) => system.runCommand(notifyCommand, text)),
     ...(hosting && { hosting }),
     onHangUp: () => signals.hangUp(),
     ...commandTools(system),

@@ -6,6 +6,7 @@ import { UsageError } from "../errors.ts";
 import type { KeyboardInput } from "../terminal/prompt.ts";
 import { SystemTty, type Tty } from "../terminal/tty.ts";
 import type { SyncWriter } from "../terminal/write_all.ts";
+import { runCommand } from "./run_command.ts";
 
 /** What `Deno.stdin` offers. */
 export interface InputStream extends KeyboardInput {
@@ -45,6 +46,8 @@ export interface System {
   onSignal(listener: (name: Deno.Signal) => void): () => void;
   /** Calls `listener` for each error that no code catches; returns a function that stops that. */
   onCrash(listener: (error: unknown) => void): () => void;
+  /** See `runCommand`. */
+  runCommand(argv: readonly string[], input: string): Promise<string | undefined>;
   /** Gives up all permissions for good. Open files and sockets stay usable; also a listener accepts on. */
   dropPermissions(): void;
   /** Ends the process at once. */
@@ -127,6 +130,7 @@ export const realSystem: System = {
       globalThis.removeEventListener("unhandledrejection", onEvent);
     };
   },
+  runCommand,
   dropPermissions() {
     for (const name of PERMISSIONS) Deno.permissions.revokeSync({ name });
   },

@@ -108,7 +108,7 @@ export class SystemTty implements Tty {
   /**
    * A program may send itself a signal only if Deno lets it run any command: more than this one should be able to do.
    * In raw mode Ctrl-Z is a key. If the terminal made a signal of it, it would make signals of Ctrl-C and of pasted
-   * characters, too, and stop the program before it could restore the terminal. So the one command that it may run
+   * characters, too, and stop the program before it could restore the terminal. So a command
    * sends the signal: `kill`, to all processes of the job, as the terminal would.
    */
   async #suspend(): Promise<void> {

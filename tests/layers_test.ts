@@ -102,8 +102,8 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
     files: ["terminal/tty.ts", "terminal/prompt.ts", "ui/screen.ts", "ui/typed_lines.ts"],
   },
   { what: /\bDeno\.permissions\b/, files: ["cli/system.ts"] },
-  // Only to suspend the program.
-  { what: /\bDeno\.Command\b/, files: ["terminal/tty.ts"] },
+  // The terminal's only one suspends the program.
+  { what: /\bDeno\.(?:Command|kill)\b/, files: ["cli/run_command.ts", "terminal/tty.ts"] },
   { what: /\bnew Worker\b/, files: ["cipher/login.ts", "pictures/pictures.ts"] },
   // It takes longer to load than everything else. `text/string_width.ts` says more.
   { what: /"string-width"/, files: [] },
@@ -175,6 +175,7 @@ const EDGES = new Set([
   "cli/crack.ts",
   "cli/home.ts",
   "cli/identity.ts",
+  "cli/run_command.ts",
   "cli/state_dir.ts",
   "cli/state_files.ts",
   "cli/system.ts",

@@ -15,6 +15,8 @@ const PAUSE_MS = 3000;
 const IDLE_MS = 60 * 1000;
 /** Longest notification, in characters. */
 const MAX_NOTE = 100;
+/** Longest text for a program, in characters: it fits into a pipe, so that no program has to read it. */
+const MAX_COMMAND_NOTE = 1000;
 
 /** Since when messages are unread. */
 export interface UnreadFrom {
@@ -156,7 +158,7 @@ export function notifier(environment: Environment): Notifier {
 /** The sequence that notifies. `note` is from others: it can neither end the sequence nor become a part of it. */
 export function alarm(kind: Notifier, note: string): string {
   // iTerm2's OSC 9 shows a text. In ConEmu and Windows Terminal, a number before a semicolon is a command.
-  const text = short(printable(note).replaceAll(";", ","));
+  const text = short(printable(note).replaceAll(";", ","), MAX_NOTE);
   switch (kind) {
     case "bell":
       return "\x07";
@@ -169,13 +171,18 @@ export function alarm(kind: Notifier, note: string): string {
   }
 }
 
+/** What a program gets that the user has named: one line. `note` is from others. */
+export function commandNote(note: string): string {
+  return short(printable(note), MAX_COMMAND_NOTE) + "\n";
+}
+
 /** The beginning of `text`; `…` shows that it was cut. */
-function short(text: string): string {
+function short(text: string, most: number): string {
   // Graphemes of more than ten units are rare, so there is no need to split a megabyte.
-  const graphemes = splitGraphemes(text.slice(0, 10 * MAX_NOTE));
+  const graphemes = splitGraphemes(text.slice(0, 10 * most));
   let kept = "";
   for (const g of graphemes) {
-    if (kept.length + g.length >= MAX_NOTE) return kept + "…";
+    if (kept.length + g.length >= most) return kept + "…";
     kept += g;
   }
   return kept;

@@ -1,10 +1,10 @@
 // What calls the user back: the line where unread messages begin, notifications, and the window's title. Writes to the
-// terminal, but draws no rows.
+// terminal, but draws no rows. It knows no process: the user's program is passed in.
 
 import type { Room, RoomEvent } from "../room.ts";
 import { type Environment, isCapable } from "../terminal/environment.ts";
 import type { Tty } from "../terminal/tty.ts";
-import { alarm, Alerts, notifier } from "./alerts.ts";
+import { alarm, Alerts, commandNote, notifier } from "./alerts.ts";
 import type { Clock } from "./clock.ts";
 import type { Preferences } from "./preferences.ts";
 import type { Page } from "./rows.ts";
@@ -12,12 +12,19 @@ import { paint } from "./theme.ts";
 import { unreadLine } from "./unread_line.ts";
 import { WindowTitle } from "./window_title.ts";
 
+/** Gives a notification to a program of the user's; resolves at its end with why it has failed, if it has. */
+export type NotifyCommand = (text: string) => Promise<string | undefined>;
+
 interface Parts {
   readonly tty: Pick<Tty, "write">;
   readonly clock: Clock;
   readonly room: Pick<Room, "self" | "info">;
   readonly preferences: Preferences;
   readonly environment: Environment;
+  /** Undefined: there is none. */
+  readonly command: NotifyCommand | undefined;
+  /** Shows an error to the user. */
+  readonly report: (error: string) => void;
 }
 
 /** Follows where the user looks, and does what calls the user back. */
@@ -26,6 +33,8 @@ export class Attention {
   readonly #alerts: Alerts;
   /** Undefined if the user or the terminal wants none. */
   readonly #title: WindowTitle | undefined;
+  #isRunning = false;
+  #hasFailed = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -78,6 +87,20 @@ export class Attention {
   ring(event: RoomEvent): void {
     const { tty, clock, room, preferences, environment } = this.#parts;
     const note = this.#alerts.note(event, preferences, room.self.name, clock.now());
-    if (note !== undefined) tty.write(alarm(notifier(environment), note));
+    if (note === undefined) return;
+    tty.write(alarm(notifier(environment), note));
+    void this.#run(commandNote(note));
+  }
+
+  /** Runs the user's program, one at a time: a notification that comes while it runs is left to the terminal. */
+  async #run(text: string): Promise<void> {
+    const { command, report } = this.#parts;
+    if (!command || this.#isRunning) return;
+    this.#isRunning = true;
+    const fault = await command(text);
+    this.#isRunning = false;
+    if (fault === undefined || this.#hasFailed) return;
+    this.#hasFailed = true;
+    report(`notify-command failed: ${fault}`);
   }
 }

@@ -174,3 +174,44 @@ Deno.test("Screen: words that the user has chosen stand out and ring like the us
     assertEquals(inverse.filter((text) => text !== ""), ["Deployon call"]);
   }
 });
+
+Deno.test("Screen: notify-command gets each notification, one at a time; its first failure is shown, at 80x24 and 40x20", async () => {
+  const expected: [number, number, string[]][] = [
+    [80, 24, ["notify-command failed: it ended with exit code 3"]],
+    [40, 20, ["notify-command failed: it ended with", "  exit code 3"]],
+  ];
+  for (const [columns, height, notice] of expected) {
+    const texts: string[] = [];
+    let end = (_: string | undefined) => {};
+    const notifyCommand = (text: string) => {
+      texts.push(text);
+      return new Promise<string | undefined>((resolve) => end = resolve);
+    };
+    const { tty, clock, room, tell } = setUp(columns, height, { notifyCommand });
+    const mention = async (text: string) => {
+      tell(room.message(BOB, text));
+      clock.pass(3000);
+      await tty.drawn();
+    };
+    await mention("alice, in front");
+    await tty.type(AWAY);
+    await mention("alice: one\x1b]0;t\x07\n" + "x".repeat(2000));
+    await mention("alice: while the first one runs");
+    await mention("nobody");
+    end(undefined);
+    await tty.drawn();
+    await mention("alice: two");
+    end("it ended with exit code 3");
+    await tty.drawn();
+    await mention("alice: three");
+    end("it ended with exit code 4");
+    await tty.drawn();
+    clock.pass(1000);
+    assertEquals(texts.slice(1), ["bob: alice: two\n", "bob: alice: three\n"]);
+    assertEquals(texts[0], "bob: alice: one␛]0;t␇␊" + "x".repeat(977) + "…\n");
+    const rows = await tty.rows();
+    const at = rows.indexOf(notice[0]!);
+    assertEquals(rows.slice(at, at + notice.length), notice);
+    assertEquals(rows.filter((row) => row.includes("notify-command")).length, 1);
+  }
+});

@@ -22,7 +22,7 @@ import type { Tty } from "../terminal/tty.ts";
 import { printable } from "../text/printable.ts";
 import { cut } from "../text/width.ts";
 import { Anchor, type LiveRows, NAME_QUERY, WRAP_OFF, WRAP_ON } from "./anchor.ts";
-import { Attention } from "./attention.ts";
+import { Attention, type NotifyCommand } from "./attention.ts";
 import { blankNote, BlankQuestion } from "./blank_question.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { complete } from "./complete.ts";
@@ -113,6 +113,7 @@ export class Screen {
       saved?: SavedTranscript;
       environment?: Environment;
       pictures?: Viewer;
+      notifyCommand?: NotifyCommand | undefined;
       /** What happens to the room when this user leaves; undefined: nothing. */
       hosting?: Hosting;
       /** Called when the terminal has gone. The screen leaves the room then. */
@@ -139,6 +140,12 @@ export class Screen {
       room,
       preferences: this.#preferences,
       environment: this.#environment,
+      command: options.notifyCommand,
+      report: (error) => {
+        if (this.#state === "closed") return;
+        this.#answer(error, "", "error");
+        this.#drawSoon();
+      },
     });
     this.#leaveQuestion = new LeaveQuestion(room, options.hosting);
     this.#context = {

@@ -404,7 +404,11 @@ onTerminal(
   async () => {
     const { server, address } = await Program.serve("--cipher", "xor");
     await using _ = server;
-    await using anna = await join(address, "anna");
+    // The program shows what it has got by its exit code.
+    const config = `${home.path}/background.toml`;
+    const script = 'read -r line; test "$line" = "eve: @anna, @ben!" && exit 77';
+    Deno.writeTextFileSync(config, `notify-command = ["sh", "-c", '${script}']`);
+    await using anna = await join(address, "anna", 80, "--config", config);
     await using ben = await join(address, "ben", 80, "--quiet");
     await using eve = await Program.join(address, "eve", "--json");
     const screens = [anna, ben];
@@ -424,6 +428,7 @@ onTerminal(
     assertEquals(anna.effects, ["bell"]);
     assertEquals(ben.effects, []);
     await anna.shows(/── new since you left the window/);
+    await anna.shows("notify-command failed: it ended with exit code 77");
     await anna.until("the title", () => anna.title === `(2) chat: ${address}`);
     anna.type("\x1b[I");
     await anna.shows(/connected$/m);

@@ -228,6 +228,10 @@ export class FakeSystem implements System, Disposable {
     for (const listener of this.#onCrash) listener(error);
   }
 
+  runCommand(): Promise<string | undefined> {
+    return Promise.resolve("tests run no commands");
+  }
+
   dropPermissions(): void {
     this.hasPermissions = false;
   }

@@ -9,6 +9,7 @@ import type { Environment } from "../../terminal/environment.ts";
 import type { Tty } from "../../terminal/tty.ts";
 import type { Preferences } from "../../ui/preferences.ts";
 import type { Hosting } from "../../ui/leave_question.ts";
+import type { NotifyCommand } from "../../ui/attention.ts";
 import { Screen } from "../../ui/screen.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { FakeRoom, OFFER } from "./fake_room.ts";
@@ -157,6 +158,7 @@ interface ScreenOptions {
   environment?: Environment;
   pictures?: Viewer;
   hosting?: Hosting;
+  notifyCommand?: NotifyCommand;
   unicode?: "6" | "11";
 }
 
