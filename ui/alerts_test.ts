@@ -1,13 +1,15 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import type { Person, RoomEvent } from "../room.ts";
 import { type Environment, isCapable } from "../terminal/environment.ts";
-import { ALICE, BOB, UNPROVED } from "../tests/support/fake_room.ts";
+import { ALICE, BOB, EARLIER, ID, UNPROVED } from "../tests/support/fake_room.ts";
 import { alarm, Alerts, notifier } from "./alerts.ts";
 import { Preferences } from "./preferences.ts";
 
 const message = (text: string, from: Person = BOB): RoomEvent => (
   { type: "message", from, text, action: false, at: 1, ref: undefined, ...UNPROVED }
 );
+/** An answer to a message of this member. */
+const answer = (from: Person) => ({ ...message("yes"), re: ID, quoted: { ...EARLIER, from } });
 const direct: RoomEvent = { type: "direct", from: BOB, text: "psst", action: false, ...UNPROVED };
 
 const offer: RoomEvent & { type: "offer" } = {
@@ -34,6 +36,9 @@ Deno.test("Alerts: mentions and direct messages notify; all messages or none, if
   const cases: [Preferences, RoomEvent, boolean][] = [
     [new Preferences(), message("hi @Alice!"), true],
     [new Preferences(), direct, true],
+    [new Preferences(), answer(ALICE), true],
+    [new Preferences(), answer(BOB), false],
+    [off, answer(ALICE), false],
     [new Preferences(), message("hi all"), false],
     [new Preferences(), message("malice"), false],
     [new Preferences({ notify: "all" }), message("hi all"), true],

@@ -862,6 +862,13 @@ local function add_about(tree, item, tvb, at, kind)
     if tvb:len() > from then return unreadable(item, "It goes on after its end") end
     return ABOUT.D
   end
+  if kind == "+" or kind == "-" then
+    local emoji = tvb:len() > from and tvb(from):raw() or ""
+    -- An approximation: Lua knows no graphemes.
+    if emoji:find("^%s*$") or #emoji > 64 or emoji:find("%w%w") then
+      return unreadable(item, "A reaction is one emoji")
+    end
+  end
   if kind ~= "Q" then return ABOUT[kind] .. add_text(tree, tvb, from) end
   if tvb:len() == from then return unreadable(item, "The answer is empty") end
   local inner = string.char(tvb(from, 1):uint())
