@@ -53,6 +53,8 @@ onTerminal(
     await anna.shows("chat never overwrites a file");
     assertEquals(Deno.readTextFileSync(path).replace(/^[\dT:+-]{25} /gm, ""), text);
     anna.type("\x15/quit\r");
+    await anna.shows("/quit again to close it");
+    anna.type("/quit\r");
     await anna.shows("exit code 0");
     Deno.removeSync(path);
   },
