@@ -24,9 +24,11 @@ async function commandOf(args: readonly string[], system: System): Promise<Comma
 async function runCommand(command: Command, system: System): Promise<number> {
   // Each verb's module is loaded when it is needed, so that help comes at once.
   switch (command.verb) {
-    case "help":
-      print(system, command.text);
+    case "help": {
+      const { usage } = await import("./cli/usage.ts");
+      print(system, usage(command.topic));
       return DONE;
+    }
     case "version":
       print(system, `chat ${config.version}\n`);
       return DONE;

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { completions } from "./cli/completions.ts";
 import { VERBS } from "./cli/options.ts";
-import { usage, verbUsage } from "./cli/usage.ts";
+import { usage } from "./cli/usage.ts";
 import config from "./deno.json" with { type: "json" };
 import { FakeSystem } from "./tests/support/fake_system.ts";
 
@@ -28,7 +28,7 @@ Deno.test("run: help goes to stdout, with 0, and ends in an example", async () =
   assertEquals(await outcome("--help"), { code: 0, stdout: usage(), stderr: "" });
   for (const verb of Object.keys(VERBS) as (keyof typeof VERBS)[]) {
     const { code, stdout, stderr } = await outcome(verb, "--help");
-    assertEquals({ code, stdout, stderr }, { code: 0, stdout: verbUsage(verb), stderr: "" });
+    assertEquals({ code, stdout, stderr }, { code: 0, stdout: usage(verb), stderr: "" });
     assertMatch(stdout, /\nExample:\n {2}.*chat [^\n]+\n$/);
   }
 });

@@ -62,7 +62,6 @@ import {
 import { splitArgs } from "./split_args.ts";
 import { checkCipher, parseClassicTarget, parseTarget } from "./target_args.ts";
 import { verbHint } from "./usage_hints.ts";
-import { usage, verbUsage } from "./usage.ts";
 import {
   didYouMean,
   isOneOf,
@@ -101,11 +100,11 @@ export function parseCommand(
   if (first === "--help" || first === "-h" || first === "help") {
     const [verb, extra] = rest;
     if (extra !== undefined) throw tooMany(extra, "help takes one command");
-    return { verb: "help", text: verb === undefined ? usage() : verbUsage(checkVerb(verb)) };
+    return { verb: "help", topic: verb === undefined ? undefined : checkVerb(verb) };
   }
   const verb = checkVerb(first);
   const { options, lists, positionals, text } = splitArgs(verb, rest);
-  if (options.has("help")) return { verb: "help", text: verbUsage(verb) };
+  if (options.has("help")) return { verb: "help", topic: verb };
   switch (verb) {
     case "serve":
       return parseServe(options, lists, [...positionals, ...text], env);

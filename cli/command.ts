@@ -5,6 +5,7 @@ import type { Limits } from "../server/limits.ts";
 import type { StatusPlace } from "../server/metrics_http.ts";
 import type { MessageFormat } from "../ui/message_format.ts";
 import type { Notify, Theme, Time } from "../ui/preferences.ts";
+import type { VerbName } from "./options.ts";
 
 /** How long to try to reconnect, in ms: 0 not at all, Infinity forever; undefined: as the screen needs it. */
 export type Retry = number | undefined;
@@ -106,7 +107,8 @@ export interface StateOptions {
 }
 
 export type Command =
-  | { verb: "help"; text: string }
+  /** Of the program, or of one command. */
+  | { verb: "help"; topic: VerbName | undefined }
   | { verb: "version" }
   | {
     verb: "serve";

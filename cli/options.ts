@@ -121,7 +121,7 @@ const FILE_RATE: Option = {
 export const SCREEN: Record<string, Option> = {
   ...SPEAKER,
   ...VIEW,
-  json: { help: "one JSON object per line, in and out: see docs/json.md" },
+  json: { help: "one JSON object per line, in and out" },
   plain: { help: "plain lines, even in a terminal: for screen readers" },
   format: {
     value: { name: "TEMPLATE", kind: "text" },
@@ -158,7 +158,7 @@ const TARGET: Record<string, Option> = {
 
 const LIMITS: Record<string, Option> = {
   "max-members": {
-    heading: "Limits (reasons: docs/operating.md; SIZE is in bytes, or with a unit: 512K, 8M):",
+    heading: "Limits (SIZE is in bytes, or with a unit: 512K, 8M):",
     value: COUNT,
     help: `members in the room (default ${DEFAULT_LIMITS.maxMembers})`,
   },
@@ -246,7 +246,7 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
       "ask-code": { help: "sealed: ask for the code, without showing it" },
       state: {
         value: { name: "DIR", kind: "folder" },
-        help: "a folder that keeps the room across restarts: docs/operating.md",
+        help: "a folder that keeps the room across restarts",
       },
       keep: {
         value: SIZE,
@@ -267,7 +267,7 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
         value: { name: "KEY", kind: "number" },
         help: "xor: the public key, 0 to 255 (default: drawn)",
       },
-      classic: { help: "xor: let classic clients join, too: see docs/classic.md" },
+      classic: { help: "xor: let clients of the classic program join, too" },
       join: { help: "also join the room, in this terminal or pipe" },
       ...Object.fromEntries(
         Object.entries(SCREEN).map(([name, option]) => [name, {
@@ -288,8 +288,12 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
     },
     notes:
       `stdout gets \`listening HOST:PORT\`, one line per address, and \`code WORD WORD WORD WORD\` if the
-code is drawn. Ctrl-C closes the room. With --state, the room goes on after a restart: the code
-is unchanged and not printed, members come back, and get what they missed.`,
+code is drawn. By default only this machine can reach the room. To let others in, use --host 0.0.0.0
+and give them one of these addresses and the code: they join with chat join HOST:PORT.
+
+Ctrl-C closes the room. With --join, it asks first while others are inside. With --state, the room
+goes on after a restart: the code is unchanged and not printed, members come back, and get what they
+missed. The commands and keys of --join are in chat join --help, the config file in chat --help.`,
     example: "chat serve --host 0.0.0.0 --port 2429",
   },
   join: {
@@ -299,7 +303,7 @@ is unchanged and not printed, members come back, and get what they missed.`,
     options: {
       ...SCREEN,
       ...TARGET,
-      classic: { help: "HOST is a classic server: see docs/classic.md" },
+      classic: { help: "HOST is a server of the classic program; not secret" },
       help: HELP,
     },
     notes:

@@ -6,25 +6,17 @@
 // Exit code 0: written, the path is on stdout. 1: not written, stderr says why. 2: misuse.
 
 import { type Option, PROGRAM, VARIABLES, VERBS } from "../cli/options.ts";
+import {
+  CONFIG_NOTE,
+  CONFIG_PATHS,
+  exampleConfig,
+  EXIT_CODES,
+  FILES,
+  SETTINGS_HELP,
+} from "../cli/reference.ts";
+import { commandEntries, JSON_NOTE } from "../cli/usage.ts";
 import config from "../deno.json" with { type: "json" };
-
-const FILES: readonly (readonly [path: string, what: string])[] = [
-  ["~/.config/chat/config.toml", "settings: see CONFIG FILE"],
-  ["~/.config/chat/identity", "your identity, created on first use: secret"],
-  [
-    "~/.config/chat/identity-N",
-    "an identity that chat identity import --replace has replaced: secret",
-  ],
-  ["~/.config/chat/ignored", "the members that you ignore also after a restart, with their keys"],
-  ["~/.config/chat/known-names", "the members that you have met, with their keys"],
-  ["~/.cache/chat/room-PORT", "address and code of a room that you opened on this machine: secret"],
-];
-
-const CODES: readonly (readonly [code: string, what: string])[] = [
-  ["0", "success; for chat send: the room has accepted the message"],
-  ["1", "failure: stderr says why"],
-  ["2", "misuse: an error on the command line or in an environment variable"],
-];
+import { KEYS, PLAIN_KEYS } from "../ui/key_help.ts";
 
 /**
  * The page, in the macros of man(7), which all systems have.
@@ -62,11 +54,23 @@ export function manual(version: string, date: string): string {
     );
   }
   lines.push(
+    ".SH COMMANDS IN A ROOM",
+    ...text("Those with a star need the full screen."),
+    ...commandEntries().flatMap(([form, what]) => entry(form, what)),
+    ".SH KEYS",
+    ...KEYS.flatMap(({ keys, help }) => entry(keys, help)),
+    ".PP",
+    ...text("With --plain:"),
+    ...PLAIN_KEYS.flatMap(({ keys, help }) => entry(keys, help)),
+    ".SH JSON",
+    ...text(JSON_NOTE),
     ".SH CONFIG FILE",
-    ...text(
-      "TOML; every key is optional. Options beat the environment, and the environment beats the file.",
-    ),
-    ...sample('name = "alice"\ntheme = "dark"\ntime = "long"\nnotify = "all"\nquiet = false'),
+    ...text(CONFIG_NOTE),
+    ...Object.entries(CONFIG_PATHS).flatMap(([system, path]) => entry(system, path)),
+    ".PP",
+    "Example:",
+    ...sample(exampleConfig()),
+    ...Object.entries(SETTINGS_HELP).flatMap(([key, { help }]) => entry(key, help)),
     ".SH ENVIRONMENT",
     ...Object.entries(VARIABLES).flatMap(([name, what]) => entry(name, what)),
     ".SH FILES",
@@ -75,7 +79,7 @@ export function manual(version: string, date: string): string {
     ),
     ...FILES.flatMap(([path, what]) => entry(path, what)),
     ".SH EXIT STATUS",
-    ...CODES.flatMap(([code, what]) => entry(code, what)),
+    ...EXIT_CODES.flatMap(([code, what]) => entry(`${code}`, what)),
   );
   return lines.join("\n") + "\n";
 }

@@ -7,7 +7,10 @@ import {
 } from "@std/assert";
 import { parseSettings } from "../cli/config.ts";
 import { PROGRAM, VARIABLES, VERBS } from "../cli/options.ts";
+import { CONFIG_PATHS, EXIT_CODES, FILES, SETTINGS_HELP } from "../cli/reference.ts";
+import { commandEntries, JSON_NOTE } from "../cli/usage.ts";
 import config from "../deno.json" with { type: "json" };
+import { KEYS, PLAIN_KEYS } from "../ui/key_help.ts";
 import { manual } from "./manual.ts";
 
 const PAGE = manual("1.2.3", "2024-02-28");
@@ -68,9 +71,21 @@ function assertComplete(page: string): void {
   for (const [name, { help }] of Object.entries(PROGRAM)) {
     assertStringIncludes(page, ` --${name} ${help}`);
   }
-  for (const [name, what] of Object.entries(VARIABLES)) {
-    assertStringIncludes(page, `${name} ${what}`);
-  }
+  const keys = [...KEYS, ...PLAIN_KEYS].map(({ keys, help }) => [keys, help] as const);
+  const settings = Object.entries(SETTINGS_HELP);
+  for (
+    const [term, what] of [
+      ...Object.entries(VARIABLES),
+      ...commandEntries(),
+      ...keys,
+      ...Object.entries(CONFIG_PATHS),
+      ...settings.map(([key, { help }]) => [key, help] as const),
+      ...FILES,
+      ...EXIT_CODES,
+    ]
+  ) assertStringIncludes(page, `${term} ${what}`);
+  for (const [key, { example }] of settings) assertStringIncludes(page, `${key} = ${example}`);
+  assertStringIncludes(page, JSON_NOTE);
 }
 
 // ---- the page ----
@@ -99,7 +114,7 @@ Deno.test("manual: has every verb, option and variable, in valid roff", () => {
 Deno.test("manual: the example config file is valid", () => {
   const [, block] = /\n\.SH CONFIG FILE\n[^]*?\n\.nf\n([^]*?)\n\.fi\n/.exec(PAGE)!;
   const settings = parseSettings(new TextEncoder().encode(block), "manual");
-  assertEquals(Object.keys(settings), ["name", "theme", "time", "notify", "quiet"]);
+  assertEquals(Object.keys(settings), Object.keys(SETTINGS_HELP));
 });
 
 Deno.test("manual.ts: writes the page of this version and prints its path; an argument is misuse", () => {

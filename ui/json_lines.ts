@@ -214,6 +214,9 @@ const INPUTS: Record<InputLine["type"], Record<string, readonly Kind[]>> = {
   leave: {},
 };
 
+/** The types of input. */
+export const INPUT_TYPES: readonly string[] = Object.keys(INPUTS);
+
 export function parseInput(line: string): InputLine {
   let json: unknown;
   try {
@@ -230,7 +233,7 @@ export function parseInput(line: string): InputLine {
   const { type, ...fields } = json as Record<string, unknown>;
   if (typeof type !== "string" || !Object.hasOwn(INPUTS, type)) {
     throw new ChatError(
-      `Cannot read this line: "type" must be one of ${Object.keys(INPUTS).join(", ")}`,
+      `Cannot read this line: "type" must be one of ${INPUT_TYPES.join(", ")}`,
       { refusal: "type" },
     );
   }
