@@ -1,7 +1,7 @@
 // Tables for the help and the man page, besides the options: the config file, the exit codes, the user's files. They
 // are complete, because an executable is often the only thing that a user has. Pure data.
 
-import type { Settings } from "./config.ts";
+import type { RoomSettings, Settings } from "./config.ts";
 import { DONE, FAILED, HUNG_UP, MISUSE } from "./output.ts";
 
 export interface SettingHelp {
@@ -11,7 +11,9 @@ export interface SettingHelp {
 }
 
 /** The keys of the config file, in the order of its documentation. */
-export const SETTINGS_HELP: Readonly<Record<keyof Settings, SettingHelp>> = {
+export const SETTINGS_HELP: Readonly<
+  Record<Exclude<keyof Settings, "rooms">, SettingHelp>
+> = {
   name: { example: '"alice"', help: "your name in the room (default: your user name)" },
   theme: { example: '"dark"', help: "colours: auto (default), dark, light or mono" },
   time: { example: '"long"', help: "times before messages: short (default), long or off" },
@@ -22,6 +24,10 @@ export const SETTINGS_HELP: Readonly<Record<keyof Settings, SettingHelp>> = {
   quiet: { example: "false", help: "true: no notifications, whatever notify says" },
   title: { example: "true", help: "false: leave the window's title as it is" },
   downloads: { example: '"~/incoming"', help: "the folder for files that you accept" },
+  log: {
+    example: '"~/{room}.log"',
+    help: "a file that keeps a transcript; {room} is the room's address (default: none)",
+  },
   "file-rate": {
     example: '"2M"',
     help: "limit for files, each way, in bytes per second (default: none)",
@@ -36,6 +42,20 @@ export const SETTINGS_HELP: Readonly<Record<keyof Settings, SettingHelp>> = {
   },
 };
 
+/** The keys of a room that is remembered, which are in a table of its own. */
+export const ROOM_SETTINGS_HELP: Readonly<Record<keyof RoomSettings, SettingHelp>> = {
+  address: { example: '"chat.example.org"', help: "where the room is: HOST or HOST:PORT" },
+  "code-file": { example: '"~/work.code"', help: "a file with the code" },
+  name: { example: '"alice"', help: "your name in this room" },
+  accept: { example: '"known"', help: "offered files: ask, known, all or none, as --accept" },
+  downloads: { example: '"~/work"', help: "the folder for files from this room" },
+  log: { example: '"~/work.log"', help: "a file that keeps a transcript of this room" },
+  notify: { example: '"all"', help: "which messages of this room notify you" },
+  highlight: { example: '["deploy"]', help: "words in this room that notify you" },
+};
+
+export const ROOM_TABLE = "[rooms.work]";
+
 /** Where the config file is. */
 export const CONFIG_PATHS: Readonly<Record<string, string>> = {
   Linux: "~/.config/chat/config.toml, or $XDG_CONFIG_HOME/chat/config.toml",
@@ -44,13 +64,14 @@ export const CONFIG_PATHS: Readonly<Record<string, string>> = {
 };
 
 export const CONFIG_NOTE =
-  "The config file is TOML. Every line is optional. Options beat the environment, and the environment beats the file.";
+  "The config file is TOML. Every line is optional. Options beat the table of a room, that beats the environment, " +
+  "and that beats the rest of the file. A table such as [rooms.work] remembers a room: chat join work.";
 
 /** A config file with every key. */
 export function exampleConfig(): string {
-  return Object.entries(SETTINGS_HELP).map(([key, { example }]) => `${key} = ${example}`).join(
-    "\n",
-  );
+  const rows = (keys: Readonly<Record<string, SettingHelp>>) =>
+    Object.entries(keys).map(([key, { example }]) => `${key} = ${example}`).join("\n");
+  return `${rows(SETTINGS_HELP)}\n\n${ROOM_TABLE}\n${rows(ROOM_SETTINGS_HELP)}`;
 }
 
 export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [

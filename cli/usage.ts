@@ -5,7 +5,15 @@ import { usage as commandForm } from "../ui/commands/command.ts";
 import { INPUT_TYPES } from "../ui/json_lines.ts";
 import { KEYS, PLAIN_KEYS } from "../ui/key_help.ts";
 import { VARIABLES, type VerbName, VERBS } from "./options.ts";
-import { CONFIG_NOTE, CONFIG_PATHS, EXIT_CODES, SETTINGS_HELP } from "./reference.ts";
+import {
+  CONFIG_NOTE,
+  CONFIG_PATHS,
+  EXIT_CODES,
+  ROOM_SETTINGS_HELP,
+  ROOM_TABLE,
+  type SettingHelp,
+  SETTINGS_HELP,
+} from "./reference.ts";
 
 /** Terminals have at least this many columns by default. */
 const COLUMNS = 80;
@@ -34,8 +42,7 @@ function programUsage(): string {
 
 ${verbs.join("\n")}
   chat COMMAND --help
-      show the options of a command; chat join --help also lists the commands and
-      the keys in a room
+      show the options of a command; for join also the commands and keys in a room
   chat --version
       show the version
 
@@ -43,13 +50,10 @@ ${filled(CONFIG_NOTE)}
 
 ${rows(Object.entries(CONFIG_PATHS))}
 
-${
-    rows(
-      Object.entries(SETTINGS_HELP).map((
-        [key, { example, help }],
-      ) => [`${key} = ${example}`, help]),
-    )
-  }
+${rows(settingEntries(SETTINGS_HELP))}
+
+  ${ROOM_TABLE}
+${rows(settingEntries(ROOM_SETTINGS_HELP))}
 
 Environment:
 ${rows(Object.entries(VARIABLES))}
@@ -91,6 +95,10 @@ function inRoom(): string[] {
     filled(JSON_NOTE),
     filled("chat --help describes the config file, the environment and the exit codes."),
   ];
+}
+
+function settingEntries(keys: Readonly<Record<string, SettingHelp>>): Entry[] {
+  return Object.entries(keys).map(([key, { example, help }]) => [`${key} = ${example}`, help]);
 }
 
 /** The commands in a room, as the help and the man page list them. */

@@ -4,7 +4,13 @@ import { INPUT_TYPES } from "../ui/json_lines.ts";
 import { KEYS, PLAIN_KEYS } from "../ui/key_help.ts";
 import { parseSettings } from "./config.ts";
 import { VARIABLES, type VerbName, VERBS } from "./options.ts";
-import { CONFIG_PATHS, exampleConfig, EXIT_CODES, SETTINGS_HELP } from "./reference.ts";
+import {
+  CONFIG_PATHS,
+  exampleConfig,
+  EXIT_CODES,
+  ROOM_SETTINGS_HELP,
+  SETTINGS_HELP,
+} from "./reference.ts";
 import { usage } from "./usage.ts";
 
 // The tests of options and layout are in args_test.ts.
@@ -19,7 +25,8 @@ Deno.test("usage: chat --help describes every verb, setting, variable and exit c
   for (const { synopsis, summary } of Object.values(VERBS)) {
     assertStringIncludes(text, `${synopsis} ${summary}`);
   }
-  for (const [key, { example, help }] of Object.entries(SETTINGS_HELP)) {
+  const keys = [...Object.entries(SETTINGS_HELP), ...Object.entries(ROOM_SETTINGS_HELP)];
+  for (const [key, { example, help }] of keys) {
     assertStringIncludes(text, `${key} = ${example} ${help}`);
   }
   for (
@@ -49,7 +56,8 @@ Deno.test("usage: chat join --help describes every command and key in a room, an
 
 Deno.test("usage: the example of a config file is valid, and has every key", () => {
   const settings = parseSettings(new TextEncoder().encode(exampleConfig()), "example");
-  assertEquals(Object.keys(settings), Object.keys(SETTINGS_HELP));
+  assertEquals(Object.keys(settings), [...Object.keys(SETTINGS_HELP), "rooms"]);
+  assertEquals(Object.keys(settings.rooms!.get("work")!), Object.keys(ROOM_SETTINGS_HELP));
 });
 
 Deno.test("usage: needs no file beside the program", () => {

@@ -12,6 +12,8 @@ import {
   exampleConfig,
   EXIT_CODES,
   FILES,
+  ROOM_SETTINGS_HELP,
+  ROOM_TABLE,
   SETTINGS_HELP,
 } from "../cli/reference.ts";
 import { commandEntries, JSON_NOTE } from "../cli/usage.ts";
@@ -71,6 +73,9 @@ export function manual(version: string, date: string): string {
     "Example:",
     ...sample(exampleConfig()),
     ...Object.entries(SETTINGS_HELP).flatMap(([key, { help }]) => entry(key, help)),
+    ".PP",
+    ...text(`In the table of a room, such as ${ROOM_TABLE}:`),
+    ...Object.entries(ROOM_SETTINGS_HELP).flatMap(([key, { help }]) => entry(key, help)),
     ".SH ENVIRONMENT",
     ...Object.entries(VARIABLES).flatMap(([name, what]) => entry(name, what)),
     ".SH FILES",

@@ -3,6 +3,7 @@
 
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { parseCommand } from "../../cli/args.ts";
+import { usage } from "../../cli/usage.ts";
 import type { Command } from "../../cli/command.ts";
 import { UsageError } from "../../errors.ts";
 import { ERROR_CODES, MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, MAX_PROFILE } from "../../protocol.ts";
@@ -57,7 +58,7 @@ function parse(args: readonly string[]): Command {
 function serveHelp(): string {
   const command = parse(["serve", "--help"]);
   assert(command.verb === "help");
-  return command.text;
+  return usage(command.topic);
 }
 
 const size = (bytes: number) => formatSize(bytes).replace("K", " KiB").replace("M", " MiB");
