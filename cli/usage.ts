@@ -42,7 +42,7 @@ function programUsage(): string {
 
 ${verbs.join("\n")}
   chat COMMAND --help
-      show the options of a command; for join also the commands and keys in a room
+      show the options of a command; for join also what you can do in a room
   chat --version
       show the version
 
