@@ -115,7 +115,7 @@ export function commandEntries(): Entry[] {
 /** Entries in two columns; a term that is too wide has a row of its own. */
 function rows(entries: readonly Entry[]): string {
   const widths = entries.map(([term]) => term.length).filter((width) => width <= MAX_COLUMN);
-  const column = Math.max(MIN_COLUMN, ...widths);
+  const column = widths.reduce((most, width) => Math.max(most, width), MIN_COLUMN);
   const indent = " ".repeat(2 + column + 2);
   return entries.map(([term, help]) => {
     const text = filled(help, COLUMNS - indent.length).replaceAll("\n", `\n${indent}`);
