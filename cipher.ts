@@ -5,7 +5,7 @@
  * What a body contains. The sealed cipher binds a body to its use, so that it opens for no other. `data` are bytes of a
  * file for one member: many and large, and without a signature. The file's signed hash vouches for them.
  */
-export type Use = "room" | "direct" | "profile" | "data";
+export type Use = "room" | "direct" | "profile" | "topic" | "data";
 
 /** The uses of bodies that are sealed one by one. Data is sealed into the frame that carries it. */
 export type SealedUse = Exclude<Use, "data">;
@@ -19,6 +19,14 @@ export interface Opened {
   readonly missing: number;
   /** What its sender had seen of the room's log. undefined if the cipher does not prove it. */
   readonly report?: Report;
+}
+
+/** A topic that a member set before this client joined, opened with the profile that the member had then. */
+export interface OpenedTopic {
+  readonly profile: Opened;
+  readonly topic: Opened;
+  /** The public key of its identity; undefined if the cipher proves none. */
+  readonly identity: Uint8Array | undefined;
 }
 
 /** What a member has seen of the room's log: a position, and the chain there (protocol/chain.ts). */
@@ -48,6 +56,12 @@ export interface Cipher {
   sealData(data: Uint8Array, to: number, into: Uint8Array): number;
   /** @param from the sender, as the server reports it */
   open(body: Uint8Array, use: Use, from: number): Opened;
+  /**
+   * Opens a topic that was set before this client joined, by a member that may have left.
+   *
+   * @throws {RangeError} if the member with this profile did not seal it in this log
+   */
+  openGiven(given: { profile: Uint8Array; topic: Uint8Array }, from: number): OpenedTopic;
   /** To be called for a member that joined after this one: its messages count from the first, so gaps show. */
   expectAll(id: number): void;
   /** To be called when a member has left. */
@@ -115,6 +129,14 @@ export class XorCipher implements Cipher {
 
   open(body: Uint8Array): Opened {
     return { plaintext: this.#xor(body), missing: 0 };
+  }
+
+  openGiven(given: { profile: Uint8Array; topic: Uint8Array }): OpenedTopic {
+    return {
+      profile: this.open(given.profile),
+      topic: this.open(given.topic),
+      identity: undefined,
+    };
   }
 
   // This cipher proves no sender and counts no messages.

@@ -22,16 +22,18 @@ import { Members } from "./client/members.ts";
 import { NameSaver } from "./client/name_saver.ts";
 import { NoticePace } from "./client/notice_pace.ts";
 import type { JoinOptions } from "./client/options.ts";
+import { OwnProfile } from "./client/own_profile.ts";
 import { MessageReader } from "./client/received.ts";
 import { type Break, isFinal, Reconnector, type Rejoined } from "./client/reconnect.ts";
 import { ClientSession } from "./client/session.ts";
+import { RoomTopic } from "./client/topic.ts";
 import { Unconfirmed } from "./client/unconfirmed.ts";
 import { Watchdog } from "./client/watchdog.ts";
 import { ChatError, ProtocolError } from "./errors.ts";
 import type { Transfers } from "./files/transfers.ts";
 import { encodeFrame, type ErrorCode, Type } from "./protocol.ts";
 import { type Connection, formatAddress } from "./protocol/connection.ts";
-import { type Content, encodeProfile, TEXT_OVERHEAD } from "./protocol/envelope.ts";
+import { type Content, TEXT_OVERHEAD } from "./protocol/envelope.ts";
 import { encodeError } from "./protocol/json_frames.ts";
 import { SLICE_MS, TurnSlice } from "./protocol/turn_slice.ts";
 import type {
@@ -45,11 +47,10 @@ import type {
   Room,
   RoomEvent,
   RoomInfo,
+  Topic,
   Transfer,
   Whois,
 } from "./room.ts";
-import { nameFault } from "./text/names.ts";
-import { printable } from "./text/printable.ts";
 
 export type { Self } from "./client/handshake.ts";
 export type { JoinOptions } from "./client/options.ts";
@@ -88,8 +89,7 @@ export class Client implements Room {
 
   readonly #options: JoinOptions;
   readonly #finishMs: number;
-  /** The name that the user asked for last. */
-  #name: string;
+  readonly #own: OwnProfile;
   #session: ClientSession;
   /** undefined while it is lost. */
   #connection: Connection | undefined;
@@ -102,6 +102,7 @@ export class Client implements Room {
   readonly #reader: MessageReader;
   readonly #unconfirmed: Unconfirmed;
   readonly #history = new History();
+  readonly #topic: RoomTopic;
   readonly #fileLink: FileLink;
   readonly #frames: FrameHandler;
   readonly #reconnector: Reconnector;
@@ -120,7 +121,7 @@ export class Client implements Room {
     const { cipher, self } = handshake;
     const { backoff = new Backoff(Math.random), retryMs, steadyMs, networks } = options;
     this.#options = options;
-    this.#name = options.name;
+    this.#own = new OwnProfile(options.name);
     this.#self = self;
     this.#finishMs = options.finishMs ?? FINISH_MS;
     this.fingerprint = self && fingerprint(self.identity.publicKey);
@@ -141,13 +142,21 @@ export class Client implements Room {
     }, options.paceClock ?? { now: () => new Date(), after });
     this.#reader = new MessageReader(ownKey, session, this.#members, notify, () => new Date());
     this.#unconfirmed = new Unconfirmed(session, this.#members, emit, options.receiverMs);
+    this.#topic = new RoomTopic(session, {
+      members: this.#members,
+      reader: this.#reader,
+      notify,
+      now: () => new Date(),
+    });
     this.#fileLink = this.#linkFiles(emit);
     this.#frames = new FrameHandler(session, {
       members: this.#members,
       reader: this.#reader,
       unconfirmed: this.#unconfirmed,
+      topic: this.#topic,
       fileLink: this.#fileLink,
       history: this.#history,
+      notify,
     }, this.fingerprint);
     this.#reconnector = new Reconnector({
       connect: (lostAt, signal) => this.#rejoin(lostAt, signal),
@@ -316,7 +325,8 @@ export class Client implements Room {
     const self = this.#self;
     const handshake = await connect({
       ...endpoint,
-      name: this.#name,
+      name: this.#own.name,
+      status: this.#own.status,
       // A sealed room does not turn into one that hides nothing.
       cipher: cipher.name,
       ...(self && { self: () => self }),
@@ -350,10 +360,11 @@ export class Client implements Room {
     this.#pace.flush();
     this.#frames.renew(session);
     this.#reader.renew(session, missed !== undefined && missed > 0);
-    this.#members.renew(session, this.#name);
+    this.#members.renew(session, this.#own.name, this.#own.status);
     this.#fileLink.renew();
     this.#attach(handshake.connection);
     this.#compareClocks(handshake);
+    this.#topic.renew(session);
     this.#unconfirmed.renew(session, isSameLog ? undefined : { lostAt, members });
     return missed;
   }
@@ -410,17 +421,24 @@ export class Client implements Room {
 
   rename(typed: string): void {
     this.#checkOpen("change the name");
-    const name = typed.normalize("NFC");
-    const fault = nameFault(name);
-    if (fault !== undefined) {
-      throw new ChatError(`Cannot change the name to "${printable(name)}": a name ${fault}`, {
-        refusal: "name",
-      });
-    }
     this.#checkSpace();
-    this.#name = name;
-    const profile = this.#session.cipher.seal(encodeProfile({ name }), "profile");
-    this.#session.outbox.put(encodeFrame(Type.PROFILE, 0, profile));
+    this.#own.rename(typed, this.#session);
+  }
+
+  setStatus(status: string | undefined): void {
+    this.#checkOpen("change this");
+    this.#checkSpace();
+    this.#own.setStatus(status, this.#session);
+  }
+
+  get topic(): Topic | undefined {
+    return this.#topic.current;
+  }
+
+  setTopic(text: string): void {
+    this.#checkOpen("set the topic");
+    this.#checkSpace();
+    this.#topic.set(text);
   }
 
   get forked(): readonly Person[] {

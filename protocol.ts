@@ -86,9 +86,14 @@ export const Type = {
   GRANT: 20,
   /** Client: the receiver's id. Server: the sender's id. File data: a generation, and what the sender has sealed. */
   DATA: 21,
+  /**
+   * Client: id 0, the room's topic. Server: the id of the member that set it; to the room. A sealed topic. To a new member,
+   * before its own JOINED: `GivenTopic` of protocol/topic.ts.
+   */
+  TOPIC: 24,
 } as const;
 
-const MAX_TYPE = Object.values(Type).reduce<number>((most, type) => Math.max(most, type), 0);
+const TYPES: ReadonlySet<number> = new Set(Object.values(Type));
 
 /** Reasons in LEFT. */
 export const Left = {
@@ -452,7 +457,7 @@ export class FrameDecoder {
     this.#start += bytes.length;
     this.#wasLarge ||= bytes.length > this.#small.length;
     const type = bytes[LENGTH_SIZE]!;
-    if (type === 0 || type > MAX_TYPE) {
+    if (!TYPES.has(type)) {
       throw new ProtocolError<ErrorCode>("unexpected", `unknown frame type ${type}`);
     }
     return { type, id: readU32(bytes, ID_OFFSET), body: bytes.subarray(HEADER_SIZE), bytes };

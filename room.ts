@@ -18,6 +18,11 @@ export interface Person {
   readonly away: boolean;
   /** Since when it is away, by the server's clock; not there if it is not. */
   readonly since?: Date;
+  /**
+   * Its user has said with `/away` why no answer may come. It is connected, unless it is `away`, too. Valid: see
+   * `statusFault` of the protocol.
+   */
+  readonly status?: string;
   /** A classic client, which cannot receive files or direct messages. */
   readonly classic?: true;
   /** Its public key as people write it; not there in xor rooms, or if the member has proved none. */
@@ -63,6 +68,16 @@ export interface RoomInfo {
   readonly maxText: number;
   /** The room of a classic server, which does not report its members. */
   readonly classic?: true;
+}
+
+/** What a room is about. */
+export interface Topic {
+  /** Never empty. May contain anything: show only `printable(text)`. */
+  readonly text: string;
+  /** The member that has set it, and may have left. */
+  readonly who: Person;
+  /** When it was set, by the clock of that member; in xor rooms, when this client received it, or undefined. */
+  readonly set: Date | undefined;
 }
 
 /** A message to the room, as this client remembers it. */
@@ -294,6 +309,13 @@ export type RoomEvent =
     readonly before: string;
     readonly at: number;
   }
+  /** A member's status has changed: `who` has the new one, or none. */
+  | {
+    readonly type: "status";
+    readonly who: Person;
+    readonly before: string | undefined;
+    readonly at: number;
+  }
   /**
    * A message or profile that cannot be shown: forged, replayed, not text, or of a kind that this version does not
    * know.
@@ -326,6 +348,19 @@ export type RoomEvent =
   }
   /** A member that was away is back. */
   | { readonly type: "back"; readonly who: Person; readonly at: number }
+  /**
+   * A member has set the topic. After `members`: the one that this client has found, whose member may have left; `at` is
+   * undefined then.
+   */
+  | {
+    readonly type: "topic";
+    readonly who: Person;
+    /** Empty: the member has removed it. May contain anything: show only `printable(text)`. */
+    readonly text: string;
+    readonly at?: number;
+    readonly sent: Date | undefined;
+    readonly meanwhile?: true;
+  }
   /** By how many minutes this machine's clock is ahead of the server's; negative if it is behind. */
   | { readonly type: "clock"; readonly ahead: number }
   /** The server warns this client, with a code of the protocol (`flood`) and a message. */
@@ -440,6 +475,12 @@ export interface Room {
   /** Sends `text` to one member, given by name, by name and `#id`, or by id; returns its ref. */
   tell(to: string | number, text: string): number;
   rename(name: string): void;
+  /** Says in this member's status why no answer may come; undefined: the user is back. A `status` event follows. */
+  setStatus(status: string | undefined): void;
+  /** undefined: there is none. */
+  readonly topic: Topic | undefined;
+  /** Sets the topic for all members; an empty text removes it. A `topic` event follows. */
+  setTopic(text: string): void;
   /** This member's public key as people write it; undefined in xor rooms. */
   readonly fingerprint: string | undefined;
   /** How the conversations of the members compare with this client's; undefined in xor rooms, which prove nothing. */

@@ -129,6 +129,11 @@ export class KnownNames {
     return acquaintance;
   }
 
+  /** The same, and remembers nothing: of somebody who is not in the room. */
+  look(name: string, publicKey: Uint8Array): Acquaintance {
+    return this.#table.compare(name, fingerprint(publicKey));
+  }
+
   /** The first known name that looks like this one. */
   likeOf(name: string): string | undefined {
     return this.#table.alike(name)[0]?.name;

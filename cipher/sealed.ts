@@ -6,6 +6,7 @@
 //
 //   profile   salt (16) || counter (8) || sealed: keys (64) || signature (64) || time (8) || report (24) || profile
 //   message   counter (8) || sealed: signature (64) || time (8) || report (24) || envelope
+//   topic     the same as a message, with a topic in place of the envelope
 //   direct    counter (8) || sealed: signature (64) || time (8) || envelope
 //   data      counter (8) || sealed: chunks of files
 //   keys      identity, Ed25519 (32) || exchange, X25519 (32)
@@ -19,6 +20,7 @@ import { equals } from "@std/bytes/equals";
 import {
   type Cipher,
   type Opened,
+  type OpenedTopic,
   PROTECTIONS,
   type Report,
   type SealedUse,
@@ -60,10 +62,11 @@ const INFO = {
   direct: utf8.encode("chat/1 direct"),
   data: utf8.encode("chat/1 data"),
   profile: utf8.encode("chat/1 profile"),
+  topic: utf8.encode("chat/1 topic"),
 };
 
 /** The code of a use in the associated data. */
-const USE_CODE = { room: 0, direct: 1, profile: 2, data: 3 } as const;
+const USE_CODE = { room: 0, direct: 1, profile: 2, data: 3, topic: 4 } as const;
 
 /** The messages of one sender for one use, to the room or to one member. They have one key and one counter. */
 class Lane {
@@ -81,7 +84,7 @@ class Lane {
   /** @param ends the log, and everything that identifies the sender, and the receiver if there is one */
   constructor(use: Use, ends: Uint8Array, next: number | undefined, derive: () => Uint8Array) {
     this.associated = concat([VERSION_LABEL, Uint8Array.of(USE_CODE[use]), ends]);
-    this.hasReport = use === "room" || use === "profile";
+    this.hasReport = use !== "direct" && use !== "data";
     this.isSigned = use !== "data";
     this.next = next;
     this.#derive = derive;
@@ -99,6 +102,8 @@ interface MemberSession {
   readonly verifier: Verifier;
   readonly profile: Lane;
   readonly room: Lane;
+  /** Topics have a counter of their own: a newcomer is given only the newest. */
+  readonly topic: Lane;
   /** Direct messages and file data from that member. */
   readonly direct: Lane;
   readonly data: Lane;
@@ -154,6 +159,9 @@ export class SealedCipher implements Cipher {
   /** This member's own lanes to the room. */
   readonly #profile: Lane;
   readonly #room: Lane;
+  readonly #topic: Lane;
+  /** The topic that was set before this client joined: its member may set another one. */
+  #given: Lane | undefined;
   readonly #sessions = new Map<number, MemberSession>();
   /** The ids of all sessions so far. No other session may have one of them. */
   readonly #used = new Set<number>();
@@ -182,6 +190,7 @@ export class SealedCipher implements Cipher {
     };
     this.#profile = this.#publicLane("profile", this.#own, 0);
     this.#room = this.#publicLane("room", this.#own, 0);
+    this.#topic = this.#publicLane("topic", this.#own, 0);
   }
 
   /** The public key of a member's identity; undefined until its profile has proved it. */
@@ -204,6 +213,7 @@ export class SealedCipher implements Cipher {
   /** @throws {RangeError} for a direct message to a member without a session, which has no key to read it */
   seal(content: Uint8Array, use: SealedUse, to?: number): Uint8Array<ArrayBuffer> {
     if (use === "room") return this.#sealIn(this.#room, NOTHING, content);
+    if (use === "topic") return this.#sealIn(this.#topic, NOTHING, content);
     if (use === "profile") {
       return concat([this.#own.salt, this.#sealIn(this.#profile, this.#own.keys, content)]);
     }
@@ -254,23 +264,15 @@ export class SealedCipher implements Cipher {
     if (!known && this.#used.size >= MAX_SESSIONS) {
       throw new RangeError("too many members have joined since you did: join again");
     }
-    const lane = known?.profile ??
-      this.#publicLane("profile", { id: from, salt, keys: NOTHING }, undefined);
-    const { counter, plaintext } = decrypt(lane, body.subarray(SALT_SIZE));
-    const keys = plaintext.slice(0, KEYS_SIZE);
-    if (known && !equals(known.party.keys, keys)) {
-      throw new RangeError("its keys have changed within a session");
-    }
-    const verifier = known?.verifier ?? new Verifier(keys.subarray(0, PUBLIC_KEY_SIZE));
-    const opened = this.#check(lane, counter, keys, plaintext.subarray(KEYS_SIZE), verifier);
+    const { lane, party, verifier, opened } = this.#openKeys(body, from, known);
     if (!known) {
-      const party = { id: from, salt, keys };
       this.#used.add(from);
       this.#sessions.set(from, {
         party,
         verifier,
         profile: lane,
         room: this.#publicLane("room", party, undefined),
+        topic: this.#topicLane(party),
         direct: this.#directLane("direct", party, this.#own, party),
         data: this.#directLane("data", party, this.#own, party),
         reply: {
@@ -280,6 +282,34 @@ export class SealedCipher implements Cipher {
       });
     }
     return opened;
+  }
+
+  /** @param known the session that the profile changes; undefined: it begins one */
+  #openKeys(
+    body: Uint8Array,
+    from: number,
+    known?: Pick<MemberSession, "party" | "verifier" | "profile">,
+  ): { lane: Lane; party: Party; verifier: Verifier; opened: Opened } {
+    const salt = body.slice(0, SALT_SIZE);
+    const lane = known?.profile ??
+      this.#publicLane("profile", { id: from, salt, keys: NOTHING }, undefined);
+    const { counter, plaintext } = decrypt(lane, body.subarray(SALT_SIZE));
+    const keys = plaintext.slice(0, KEYS_SIZE);
+    if (known && !equals(known.party.keys, keys)) {
+      throw new RangeError("its keys have changed within a session");
+    }
+    const verifier = known?.verifier ?? new Verifier(keys.subarray(0, PUBLIC_KEY_SIZE));
+    const opened = this.#check(lane, counter, keys, plaintext.subarray(KEYS_SIZE), verifier);
+    return { lane, party: { id: from, salt, keys }, verifier, opened };
+  }
+
+  openGiven(given: { profile: Uint8Array; topic: Uint8Array }, from: number): OpenedTopic {
+    const { party, verifier, opened: profile } = this.#openKeys(given.profile, from);
+    const lane = this.#publicLane("topic", party, undefined);
+    const { counter, plaintext } = decrypt(lane, given.topic);
+    const topic = this.#check(lane, counter, NOTHING, plaintext, verifier);
+    this.#given = lane;
+    return { profile, topic, identity: verifier.publicKey };
   }
 
   #sealIn(lane: Lane, keys: Uint8Array, content: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -337,10 +367,21 @@ export class SealedCipher implements Cipher {
   }
 
   /** A lane to everyone with the export key. A profile's cannot depend on the identity, which it reveals. */
-  #publicLane(use: "room" | "profile", { id, salt, keys }: Party, next: number | undefined): Lane {
-    const identity = use === "room" ? keys.subarray(0, PUBLIC_KEY_SIZE) : NOTHING;
+  #publicLane(
+    use: "room" | "profile" | "topic",
+    { id, salt, keys }: Party,
+    next: number | undefined,
+  ): Lane {
+    const identity = use === "profile" ? NOTHING : keys.subarray(0, PUBLIC_KEY_SIZE);
     const ends = concat([this.#log, u32(id), salt, identity]);
     return new Lane(use, ends, next, () => deriveKey(this.#exportKey, salt, infoOf(use, ends)));
+  }
+
+  /** A member's lane for topics: no topic that is older than the given one may follow. */
+  #topicLane(party: Party): Lane {
+    const lane = this.#publicLane("topic", party, undefined);
+    const given = this.#given;
+    return given && equals(given.associated, lane.associated) ? given : lane;
   }
 
   /** A lane from one session to another. No other member can derive its key. */

@@ -103,6 +103,64 @@ Deno.test("SealedCipher: all members open a room message, its sender too", () =>
   }
 });
 
+Deno.test("SealedCipher: a newcomer opens the topic of a member that has left, and learns whose it is", () => {
+  const ada = session(ADA);
+  const profile = ada.seal(bytes("ada"), "profile");
+  const [old, topic] = ["old", "new"].map((text) => ada.seal(bytes(text), "topic"));
+  const bob = session(BOB);
+  const opened = bob.openGiven({ profile, topic: topic! }, ADA);
+  assertEquals([text(opened.profile.plaintext), text(opened.topic.plaintext)], ["ada", "new"]);
+  assertEquals([opened.topic.sentAt, opened.topic.report], [NOON, REPORTED]);
+  assertEquals(opened.identity, identity(ADA).publicKey);
+  // She is no member for that.
+  assertEquals(bob.identityOf(ADA), undefined);
+  assertEquals(attempt(bob, topic!, "topic", ADA), undefined);
+  // Or she is still here: then no topic that is older than the given one may follow.
+  assertEquals(attempt(bob, profile, "profile", ADA), "ada");
+  assertEquals([old!, topic!].map((one) => attempt(bob, one, "topic", ADA)), [
+    undefined,
+    undefined,
+  ]);
+  assertEquals(attempt(bob, ada.seal(bytes("newest"), "topic"), "topic", ADA), "newest");
+});
+
+Deno.test("SealedCipher: a given topic opens only as its member sealed it, in its seat and its log", () => {
+  const ada = session(ADA);
+  const given = {
+    profile: ada.seal(bytes("ada"), "profile"),
+    topic: ada.seal(bytes("x"), "topic"),
+  };
+  const eve = session(EVE);
+  const hers = { profile: eve.seal(bytes("eve"), "profile"), topic: eve.seal(bytes("y"), "topic") };
+  const opens = (one: typeof given, from: number, options: Partial<SealedOptions> = {}) => {
+    try {
+      return text(session(BOB, options).openGiven(one, from).topic.plaintext);
+    } catch (error) {
+      assert(error instanceof RangeError, `${error}`);
+      return undefined;
+    }
+  };
+  assertEquals([opens(given, ADA), opens(hers, EVE)], ["x", "y"]);
+  const room = ada.seal(bytes("said"), "room");
+  for (
+    const [one, from] of [
+      [given, EVE],
+      [{ ...given, topic: hers.topic }, ADA],
+      [{ ...given, profile: hers.profile }, ADA],
+      [{ ...given, topic: room }, ADA],
+      [{ ...given, topic: given.topic.subarray(1) }, ADA],
+      [{ ...given, profile: filled(0, 0) }, ADA],
+    ] as const
+  ) assertEquals(opens(one, from), undefined);
+  for (const at of [0, 8, 20, 100, given.topic.length - 1]) {
+    const topic = given.topic.slice();
+    topic[at]! ^= 1;
+    assertEquals(opens({ ...given, topic }, ADA), undefined);
+  }
+  const seat = { log: filled(LOG_NAME_SIZE, 1), id: BOB };
+  assertEquals(opens(given, ADA, { seat }), undefined);
+});
+
 const u32 = (n: number) => Uint8Array.of(n >>> 24, n >>> 16, n >>> 8, n);
 const exchangeKey = (n: number) => new ExchangeKey(filled(32, n)).publicKey;
 

@@ -235,6 +235,16 @@ export class ClassicClient implements Room {
     unsupported("change your name", "it has no names");
   }
 
+  setStatus(): void {
+    unsupported("set an away text", "it has no names");
+  }
+
+  readonly topic = undefined;
+
+  setTopic(): void {
+    unsupported("set the topic", "it has only texts");
+  }
+
   compare(): string {
     return unsupported("compare keys", "its members have no keys");
   }

@@ -22,6 +22,7 @@ import type { History } from "./history.ts";
 import type { Members } from "./members.ts";
 import type { MessageReader, ReadMessage } from "./received.ts";
 import type { ClientSession } from "./session.ts";
+import type { RoomTopic } from "./topic.ts";
 import { outcomeOf, type Unconfirmed } from "./unconfirmed.ts";
 
 /** The parts of a client that frames concern. */
@@ -29,7 +30,10 @@ export interface FrameParts {
   readonly members: Members;
   readonly reader: MessageReader;
   readonly unconfirmed: Unconfirmed;
+  readonly topic: RoomTopic;
   readonly fileLink: FileLink;
+  /** Takes what follows the event of a frame. */
+  readonly notify: (event: RoomEvent) => void;
   readonly history: History;
 }
 
@@ -101,6 +105,8 @@ export class FrameHandler {
         // It joined again before its old session was seen as away.
         return { type: "away", who, at, ...(roster.isReplaced(id) && { replaced: true }) };
       }
+      case Type.TOPIC:
+        return this.#parts.topic.take(frame);
       case Type.MESSAGE:
         return this.#takeMessage(frame);
       case Type.DIRECT:
@@ -163,7 +169,7 @@ export class FrameHandler {
   /** This client's own JOINED is the first frame of the room's log: the list of members is complete. */
   #complete(profile: Uint8Array): RoomEvent {
     const session = this.#session;
-    const { members, reader, unconfirmed, fileLink } = this.#parts;
+    const { members, reader, unconfirmed, topic, fileLink } = this.#parts;
     session.complete = true;
     // It joined last, but was the first that this client knew of. Its messages will come back, and are
     // checked like those of others.
@@ -176,6 +182,7 @@ export class FrameHandler {
     }
     session.have();
     unconfirmed.complete();
+    topic.complete();
     fileLink.transfers?.entered();
     return { type: "members", members: members.roster.people() };
   }
@@ -189,11 +196,20 @@ export class FrameHandler {
     const peerKey = members.peerKeyOf(id);
     // If it cannot be read, the reader has reported that.
     if (!profile) return undefined;
+    const { roster } = members;
+    const { status } = roster.person(id);
+    const isNamed = profile.name !== roster.nameOf(id);
     members.setName(id, profile.name);
+    const isStatus = roster.setStatus(id, profile.status);
     reader.compare(id, profile.report, at);
     unconfirmed.reunite();
     fileLink.transfers?.renamed(id, peerKey);
-    return { type: "renamed", who: members.roster.person(id), before, at };
+    const who = roster.person(id);
+    const changed: RoomEvent = { type: "status", who, before: status, at };
+    if (isStatus && !isNamed) return changed;
+    // Clients change one of them at a time.
+    if (isStatus) this.#parts.notify(changed);
+    return { type: "renamed", who, before, at };
   }
 
   #takeLeft(frame: Frame): RoomEvent {

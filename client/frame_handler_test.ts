@@ -2,9 +2,19 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Identity } from "../cipher/identity.ts";
 import { KnownNames } from "../cipher/known_names.ts";
 import { ProtocolError } from "../errors.ts";
-import { AckOutcome, encodeAck, encodeAway, type Frame, frameAt, Left, Type } from "../protocol.ts";
+import {
+  AckOutcome,
+  encodeAck,
+  encodeAway,
+  encodeFrame,
+  type Frame,
+  frameAt,
+  Left,
+  Type,
+} from "../protocol.ts";
 import { decodeEnvelope, encodeProfile } from "../protocol/envelope.ts";
 import { encodeError } from "../protocol/json_frames.ts";
+import { encodeGivenTopic } from "../protocol/topic.ts";
 import {
   EventLog,
   framesIn,
@@ -23,6 +33,7 @@ import { History } from "./history.ts";
 import { Members } from "./members.ts";
 import { MessageReader } from "./received.ts";
 import type { ClientSession } from "./session.ts";
+import { RoomTopic } from "./topic.ts";
 import { Unconfirmed } from "./unconfirmed.ts";
 
 const ADA = 1;
@@ -55,7 +66,16 @@ function open(
     ...{ session, members, isConnected: true, isLeaving: false },
     ...{ emit: notices.add, say: () => {}, keep: () => {} },
   }, undefined);
-  const parts = { members, reader, unconfirmed, fileLink, history: new History() };
+  const topic = new RoomTopic(session, { members, reader, notify: notices.add, now: STILL });
+  const parts = {
+    members,
+    reader,
+    unconfirmed,
+    topic,
+    fileLink,
+    history: new History(),
+    notify: notices.add,
+  };
   const handler = new FrameHandler(session, parts, fingerprint);
   return { handler, session, carrier, notices, cipher, ...parts };
 }
@@ -357,4 +377,51 @@ Deno.test("FrameHandler: a newcomer's list has one session of a member, and none
   const list = handler.handle(profileFrame(Type.JOINED, OWN_ID, "guest"));
   assert(list?.type === "members");
   assertEquals(list.members.map(({ id, name }) => [id, name]), [[8, "bob"], [OWN_ID, "guest"]]);
+});
+
+Deno.test("FrameHandler: the topic that a newcomer is given comes before the list, once, and is reported after it", () => {
+  const topic = (text: string) => {
+    const profile = encodeProfile({ name: "eve" });
+    return frameAt(encodeGivenTopic(EVE, { profile, topic: new TextEncoder().encode(text) }));
+  };
+  const EVE = 99;
+  const { handler, notices } = open();
+  assertEquals(handler.handle(topic("release on Friday")), undefined);
+  assertThrows(() => handler.handle(topic("again")), ProtocolError, "a topic came after");
+  handler.handle(profileFrame(Type.MEMBER, ADA, "ada"));
+  assertThrows(() => handler.handle(topic("again")), ProtocolError, "a topic came after");
+  assertEquals(notices.events, []);
+  assertEquals(handler.handle(profileFrame(Type.JOINED, OWN_ID, "guest"))?.type, "members");
+  const who = { id: EVE, name: "eve", self: false, away: false };
+  assertEquals(notices.events, [
+    { type: "topic", who, text: "release on Friday", sent: undefined },
+  ]);
+});
+
+Deno.test("FrameHandler: a given topic that is empty is none, and one that is cut short breaks the protocol", () => {
+  const client = open();
+  const profile = encodeProfile({ name: "eve" });
+  const given = encodeGivenTopic(99, { profile, topic: new Uint8Array(0) });
+  assertThrows(
+    () => open().handler.handle(frameAt(encodeFrame(Type.TOPIC, 99, Uint8Array.of(0, 1)))),
+    ProtocolError,
+    "malformed TOPIC",
+  );
+  client.handler.handle(frameAt(given));
+  client.handler.handle(profileFrame(Type.MEMBER, ADA, "ada"));
+  client.handler.handle(profileFrame(Type.JOINED, OWN_ID, "guest"));
+  assertEquals([client.notices.events, client.topic.current], [[], undefined]);
+});
+
+Deno.test("FrameHandler: a profile with another name and another status is two events", () => {
+  const { handler, notices } = openComplete();
+  const profile = (name: string, status?: string) =>
+    frameAt(encodeFrame(Type.PROFILE, ADA, encodeProfile({ name, ...(status && { status }) })));
+  const both = handler.handle(profile("grace", "lunch"));
+  assert(both?.type === "renamed");
+  assertEquals([both.before, both.who.name, both.who.status], ["ada", "grace", "lunch"]);
+  assertEquals(notices.events.map(({ type }) => type), ["status"]);
+  const one = handler.handle(profile("grace"));
+  assert(one?.type === "status");
+  assertEquals([one.before, one.who.status, notices.events.length], ["lunch", undefined, 1]);
 });

@@ -60,6 +60,8 @@ export const MAX_MEMBERS = 100_000;
 export interface ConnectOptions extends Endpoint {
   /** A valid name; see `nameFault`. */
   name: string;
+  /** A valid status; see `statusFault`. */
+  status?: string | undefined;
   /** The code of a sealed room. If it is given, a room that is not sealed is refused. */
   code?: string;
   /** Starts a login with a code. Not given: it is computed in a worker. */
@@ -275,8 +277,9 @@ async function handshake(
     report: () => chain?.report ?? start,
   });
   // 4. PROFILE: with it the client is in the room.
-  const profile = cipher.seal(encodeProfile({ name: options.name }), "profile");
-  connection.send(encodeFrame(Type.PROFILE, 0, profile));
+  const { name, status } = options;
+  const profile = encodeProfile({ name, ...(status !== undefined && { status }) });
+  connection.send(encodeFrame(Type.PROFILE, 0, cipher.seal(profile, "profile")));
   // 5. WELCOME: where the two logs begin.
   const frame = await expect(connection, Type.WELCOME);
   const welcome = parseWelcome(frame.body);

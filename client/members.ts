@@ -4,6 +4,7 @@
 import { comparison, fingerprint } from "../cipher/identity.ts";
 import { ChatError, ProtocolError } from "../errors.ts";
 import type { ErrorCode } from "../protocol.ts";
+import type { Profile } from "../protocol/envelope.ts";
 import {
   findPerson,
   hasOtherKey,
@@ -59,11 +60,12 @@ export class Members {
   }
 
   /** Starts with an empty room: the session is a new one. */
-  renew(session: MemberSession, name: string): void {
+  renew(session: MemberSession, name: string, status?: string): void {
     this.#session = session;
     this.#since = new Date();
     this.#roster = new Roster(session.id);
     this.setName(session.id, name);
+    this.#roster.setStatus(session.id, status);
     if (this.#self) this.#roster.setKey(session.id, fingerprint(this.#self.identity.publicKey));
   }
 
@@ -83,10 +85,10 @@ export class Members {
    * @param readProfile undefined if it cannot be read; the member is then shown by its id
    * @throws {ProtocolError} if it is a member already, or the room has too many
    */
-  meet<Profile extends { readonly name: string; readonly classic?: true }>(
+  meet<Read extends Profile>(
     id: number,
-    readProfile: () => Profile | undefined,
-  ): { readonly profile: Profile | undefined; readonly replaces: Person | undefined } {
+    readProfile: () => Read | undefined,
+  ): { readonly profile: Read | undefined; readonly replaces: Person | undefined } {
     if (this.#roster.has(id)) {
       throw new ProtocolError<ErrorCode>("unexpected", "a member joined that was here already");
     }
@@ -97,6 +99,7 @@ export class Members {
     const replaces = key && this.#roster.setKey(id, fingerprint(key));
     if (profile) this.setName(id, profile.name);
     if (profile?.classic) this.#roster.setClassic(id, true);
+    this.#roster.setStatus(id, profile?.status);
     return { profile, replaces };
   }
 
@@ -107,6 +110,26 @@ export class Members {
    */
   joined(id: number, at: Date | undefined): void {
     this.#roster.setJoined(id, (at ?? new Date()).getTime());
+  }
+
+  /**
+   * A member that has set the topic and may have left, as its profile described it then; if it is here, perhaps in another
+   * session, as it is now.
+   *
+   * @param identity its public key; undefined in xor rooms
+   */
+  former(id: number, name: string, identity: Uint8Array | undefined): Person {
+    if (this.#roster.has(id)) return this.#roster.person(id);
+    const key = identity && fingerprint(identity);
+    const isSame = (one: Person) => key === undefined ? one.name === name : one.key === key;
+    const here = this.#roster.people().find(isSame);
+    if (here) return here;
+    const acquaintance = identity && this.#self?.knownNames.look(name, identity);
+    const isOther = acquaintance === "changed" || acquaintance === "alike";
+    const shown = `${name}${acquaintance === "alike" ? `#${id}` : ""}${isOther ? "(!)" : ""}`;
+    if (!identity || key === undefined) return { id, name: shown, self: false, away: false };
+    const trust = isOther ? "changed" : this.#self?.knownNames.trustOf(name, identity);
+    return { id, name: shown, self: false, away: false, key, ...(trust && { trust }) };
   }
 
   setName(id: number, name: string | undefined): void {

@@ -1,4 +1,4 @@
-// Paces the events that a member can cause again and again with one small frame each: new names, lost connections,
+// Paces the events that a member can cause again and again with one small frame each: new names and statuses, lost connections,
 // reports that contradict each other, bodies that cannot be read. The first is passed on at once. What follows soon is
 // withheld and merged, and is passed on later, so nothing that still holds is lost. Knows no frames; the clock is passed
 // in.
@@ -24,6 +24,7 @@ const MIN_WAIT_MS = 50;
 const LANES = {
   renamed: { lane: "name", ms: CHANGE_MS },
   keychanged: { lane: "key", ms: CHANGE_MS },
+  status: { lane: "status", ms: CHANGE_MS },
   away: { lane: "connection", ms: CHANGE_MS },
   back: { lane: "connection", ms: CHANGE_MS },
   forked: { lane: "fork", ms: DOUBT_MS },
@@ -172,12 +173,16 @@ function merged(before: Paced | undefined, event: Paced): Paced {
   if (before?.type === "renamed" && event.type === "renamed") {
     return { ...event, before: before.before };
   }
+  if (before?.type === "status" && event.type === "status") {
+    return { ...event, before: before.before };
+  }
   return event;
 }
 
 /** Whether everything is again as it was reported. */
 function isVoid(event: Paced, reported: Paced["type"]): boolean {
   if (event.type === "renamed") return event.before === event.who.name;
+  if (event.type === "status") return event.before === event.who.status;
   if (event.type === "unreadable" || event.type === "keychanged") return false;
   return event.type === reported;
 }

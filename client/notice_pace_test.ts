@@ -183,3 +183,31 @@ Deno.test("NoticePace: the user's own changes are never withheld", () => {
   for (const name of ["a", "b", "c"]) rename(1, name);
   assertEquals(taken(), ["ada>a", "a>b", "b>c"]);
 });
+
+Deno.test("NoticePace: a member's status comes at most once a second, the last one, and not if it is the same again", () => {
+  const clock = new FakeClock();
+  let status: string | undefined;
+  const who = (): Person => (
+    { id: 2, name: "bob", self: false, away: false, ...(status && { status }) }
+  );
+  const out: (string | undefined)[] = [];
+  const pace = new NoticePace(
+    (event) => {
+      if (event.type === "status") out.push(event.who.status);
+    },
+    { has: () => true, person: who },
+    clock,
+  );
+  const set = (next: string | undefined) => {
+    const before = status;
+    status = next;
+    pace.pass({ type: "status", who: who(), before, at: 0 });
+  };
+  for (const next of ["a", "b", "c"]) set(next);
+  assertEquals(out, ["a"]);
+  clock.pass(1000);
+  assertEquals(out, ["a", "c"]);
+  for (const next of [undefined, "d", "c"]) set(next);
+  clock.pass(5000);
+  assertEquals(out, ["a", "c"]);
+});

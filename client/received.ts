@@ -4,6 +4,7 @@
 import type { Opened, Report, Use } from "../cipher.ts";
 import { type Content, decodeEnvelope, decodeProfile, type Profile } from "../protocol/envelope.ts";
 import { decodeFileMessages, type FileMessages } from "../protocol/file_messages.ts";
+import { decodeTopic, type GivenTopic } from "../protocol/topic.ts";
 import { type MessageId, SeenMessages } from "../protocol/message_ids.ts";
 import { referenceOf } from "../protocol/references.ts";
 import type { Person, RoomEvent } from "../room.ts";
@@ -36,6 +37,20 @@ export interface ReadMessage {
   readonly content: Content;
   /** Its reference; undefined for a direct message, and for one without a number. */
   readonly id: string | undefined;
+}
+
+/** A topic that could be read. */
+export interface ReadTopic {
+  /** Empty: there is none. */
+  readonly text: string;
+  readonly sent: Date | undefined;
+  readonly meanwhile?: true;
+}
+
+/** The same of one that was set before this client joined, with the name and the key of the member that set it. */
+export interface ReadGiven extends ReadTopic {
+  readonly name: string;
+  readonly identity: Uint8Array | undefined;
 }
 
 /** The event for a body that cannot be read. */
@@ -179,6 +194,26 @@ export class MessageReader {
     }
     const { value, sentAt, report } = opened;
     return { ...value, sent: dateOf(sentAt), ...this.#meanwhile(), report };
+  }
+
+  readTopic(from: number, body: Uint8Array, at: number): ReadTopic | Unreadable {
+    const opened = this.#open(from, body, "topic", decodeTopic);
+    if ("type" in opened) return opened;
+    this.compare(from, opened.report, at);
+    return { text: opened.value, sent: dateOf(opened.sentAt), ...this.#meanwhile() };
+  }
+
+  /** A topic that was set before this client joined; undefined if it cannot be read. */
+  readGiven(from: number, given: GivenTopic): ReadGiven | undefined {
+    try {
+      const { profile, topic, identity } = this.#session.cipher.openGiven(given, from);
+      const { name } = decodeProfile(profile.plaintext);
+      return { text: decodeTopic(topic.plaintext), sent: dateOf(topic.sentAt), name, identity };
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.#notify(this.reject(from, error.message));
+      return undefined;
+    }
   }
 
   #open<T>(

@@ -19,6 +19,8 @@ interface Entry {
   otherKey: boolean | "alike";
   /** It is a classic client. */
   classic: boolean;
+  /** Why its user does not answer, in its own words. */
+  status: string | undefined;
   /** Its public key as people write it. */
   key: string | undefined;
   /** The sessions with its key, itself included; undefined if it has none. */
@@ -58,6 +60,7 @@ const newcomer = (): Entry => ({
   awaySince: undefined,
   otherKey: false,
   classic: false,
+  status: undefined,
   key: undefined,
   sessions: undefined,
   replaced: false,
@@ -137,8 +140,18 @@ export class Roster {
 
   /** A member, as it is shown. An unknown id is shown as `#id`. */
   person(id: number): Person {
-    const { name, skeletons, awaySince, otherKey, classic, key, verified, trust, replaced } =
-      this.#entries.get(id) ?? this.#unknown;
+    const {
+      name,
+      skeletons,
+      awaySince,
+      otherKey,
+      classic,
+      status,
+      key,
+      verified,
+      trust,
+      replaced,
+    } = this.#entries.get(id) ?? this.#unknown;
     const own = replaced ? 0 : 1;
     const needsId = name === undefined || otherKey === "alike" ||
       skeletons.some((one) => this.#alike.get(one)!.listed > own);
@@ -152,6 +165,7 @@ export class Roster {
       away: awaySince !== undefined,
     };
     if (awaySince !== undefined) person.since = new Date(awaySince);
+    if (status !== undefined) person.status = status;
     if (classic) person.classic = true;
     if (key !== undefined) person.key = key;
     if (verified !== undefined) person.verified = verified;
@@ -247,6 +261,11 @@ export class Roster {
     return this.#change(id, "classic", classic);
   }
 
+  /** Returns whether that has changed. */
+  setStatus(id: number, status: string | undefined): boolean {
+    return this.#change(id, "status", status);
+  }
+
   /** Counts a message or profile that cannot be shown; returns how many this member has by now. */
   reject(id: number): number {
     return ++(this.#entries.get(id) ?? this.#unknown).rejected;
@@ -273,7 +292,7 @@ export class Roster {
     if (entry && this.#entries.delete(id)) this.#entries.set(id, entry);
   }
 
-  #change<What extends "otherKey" | "classic" | "verified" | "trust" | "joined">(
+  #change<What extends "otherKey" | "classic" | "status" | "verified" | "trust" | "joined">(
     id: number,
     what: What,
     value: Entry[What],

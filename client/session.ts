@@ -63,6 +63,8 @@ export class ClientSession {
   #reported: number;
   /** How many entries of the list of members are still to come. */
   #listed: number;
+  /** The topic, or an entry of the list, has come. */
+  #isIntroduced = false;
   #carrier: Carrier | undefined;
   /** What came while it had no connection, until it has been read: how many messages, and the number of the last one. */
   #meanwhile: { readonly count: number; readonly last: number } | undefined;
@@ -156,11 +158,24 @@ export class ClientSession {
   }
 
   /**
+   * Counts the topic that was set before this client joined.
+   *
+   * @throws {ProtocolError} if it is the second one, or comes after a MEMBER frame
+   */
+  countTopic(): void {
+    if (this.#isIntroduced) {
+      throw new ProtocolError<ErrorCode>("unexpected", "a topic came after the list of members");
+    }
+    this.#isIntroduced = true;
+  }
+
+  /**
    * Counts a MEMBER frame.
    *
    * @throws {ProtocolError} if WELCOME announced fewer, or the list is complete
    */
   countMember(): void {
+    this.#isIntroduced = true;
     if (this.complete || this.#listed-- === 0) {
       throw new ProtocolError<ErrorCode>("unexpected", "more members were listed than announced");
     }

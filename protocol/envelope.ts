@@ -7,6 +7,7 @@
 import { concat } from "@std/bytes/concat";
 import { splitGraphemes } from "../text/graphemes.ts";
 import { nameFault } from "../text/names.ts";
+import { HAZARDS, visibleForm } from "../text/printable.ts";
 import { MAX_SEQ, type MessageId, ORIGIN_SIZE, REFERENCE_SIZE } from "./message_ids.ts";
 
 const KIND_TEXT = 0x54; // T
@@ -61,6 +62,22 @@ export interface Profile {
   readonly name: string;
   /** A classic client: it receives texts to the room and `/me`, and nothing else. */
   readonly classic?: true;
+  /** Why its user does not answer, as `/away` says it; not there: its user has said nothing. See `statusFault`. */
+  readonly status?: string;
+}
+
+/** Longest status, in characters (code points): it fits into a profile beside the longest name. */
+export const MAX_STATUS = 100;
+
+/** Why `status` is not a valid one, as the rest of a sentence that starts with "it". Undefined if it is valid. */
+export function statusFault(status: string): string | undefined {
+  const { length } = [...status.slice(0, 2 * MAX_STATUS + 1)];
+  if (length > MAX_STATUS) return `must have at most ${MAX_STATUS} characters`;
+  if (status.trim() === "") return "must not be empty";
+  HAZARDS.lastIndex = 0;
+  const hazard = HAZARDS.exec(status);
+  if (hazard) return `must not contain control characters: it has ${visibleForm(hazard[0])}`;
+  return undefined;
 }
 
 const KINDS: Readonly<Record<Content["kind"], number>> = {
@@ -223,14 +240,15 @@ function checkNumber(action: string, { origin, seq }: MessageId): void {
 
 /** Encodes a profile as JSON, so that later versions can add fields. */
 export function encodeProfile(profile: Profile): Uint8Array {
-  const { name, classic } = profile;
-  return utf8.encode(JSON.stringify(classic ? { name, classic } : { name }));
+  const { name, classic, status } = profile;
+  const json = { name, ...(classic && { classic }), ...(status !== undefined && { status }) };
+  return utf8.encode(JSON.stringify(json));
 }
 
 /**
- * Decodes a profile, and checks its name with the rules for the user's own name.
+ * Decodes a profile, and checks its name and status with the rules for the user's own.
  *
- * @throws {RangeError} if it is not a profile, or its name is invalid
+ * @throws {RangeError} if it is not a profile, or its name or status is invalid
  */
 export function decodeProfile(bytes: Uint8Array): Profile {
   let json: unknown;
@@ -243,8 +261,14 @@ export function decodeProfile(bytes: Uint8Array): Profile {
   if (typeof name !== "string") throw new RangeError("Cannot read a profile: it has no name");
   const fault = nameFault(name);
   if (fault !== undefined) throw new RangeError(`Cannot accept a profile: a name ${fault}`);
-  const isClassic = (json as { classic?: unknown }).classic === true;
-  return isClassic ? { name, classic: true } : { name };
+  const { classic, status } = json as { classic?: unknown; status?: unknown };
+  const isClassic = classic === true;
+  if (status === undefined) return isClassic ? { name, classic: true } : { name };
+  const statusError = typeof status === "string" ? statusFault(status) : "must be text";
+  if (statusError !== undefined) {
+    throw new RangeError(`Cannot accept a profile: a status ${statusError}`);
+  }
+  return { name, ...(isClassic && { classic: true }), status: status as string };
 }
 
 function decodeText(what: string, bytes: Uint8Array): string {

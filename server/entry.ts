@@ -11,7 +11,7 @@ export const Kind = {
   SEAT: 1,
   /** The seat becomes a member: its id; `JoinBody`. */
   JOIN: 2,
-  /** A member's MESSAGE to the room, or its PROFILE: its number; the frame. */
+  /** A member's MESSAGE to the room, its PROFILE or a TOPIC: its number; the frame. */
   FRAME: 3,
   /** A member's direct MESSAGE: its number; the frame, with the receiver's id. */
   DIRECT: 4,

@@ -15,6 +15,7 @@ import {
   Type,
 } from "../protocol.ts";
 import { tokenBytes } from "../protocol/resume.ts";
+import { encodeGivenTopic, type GivenTopic } from "../protocol/topic.ts";
 import { concat } from "@std/bytes/concat";
 import {
   type Entry,
@@ -66,7 +67,7 @@ export class FoldMember {
   noDirect = false;
   /** The connection whose entries count. */
   connection: number;
-  /** How many of its MESSAGE and PROFILE frames were accepted. */
+  /** How many of its MESSAGE, PROFILE and TOPIC frames were accepted. */
   accepted = 0;
   /** How many of its direct messages were answered with ACK. */
   answered = 0;
@@ -106,7 +107,7 @@ export type Applied =
   | { readonly what: "done" }
   /** SEAT: the reserved id. */
   | { readonly what: "seated"; readonly id: number }
-  /** JOIN: the member, and the list of the members before it. */
+  /** JOIN: the member, and what it receives before the log: the newest topic, and the list of the members before it. */
   | {
     readonly what: "joined";
     readonly member: FoldMember;
@@ -120,6 +121,11 @@ export type Applied =
 const NOTHING: Applied = { what: "nothing" };
 const DONE: Applied = { what: "done" };
 
+/** The newest topic, and the member that has set it and may have left. */
+export interface Topic extends GivenTopic {
+  readonly member: number;
+}
+
 /** The state of a `Fold`, with the room's log from some position on. */
 export interface SavedFold {
   readonly config: FoldConfig;
@@ -127,6 +133,8 @@ export interface SavedFold {
   readonly time: number;
   readonly lastId: number;
   readonly said: number;
+  /** null: no member has set one. */
+  readonly topic: Topic | null;
   readonly log: SavedLog;
   readonly seats: readonly (readonly [id: number, connection: number])[];
   /** In the order of joining. */
@@ -159,6 +167,8 @@ export class Fold {
   readonly chain: LogChain | undefined;
   /** How many messages have been sent to the room. */
   said = 0;
+  /** The newest topic. The server cannot read it: it may be an empty one. */
+  #topic: Topic | undefined;
   /** The latest time of an entry, in ms since 1970: it never goes back. */
   time = 0;
   /** In the order of joining. */
@@ -309,11 +319,23 @@ export class Fold {
     const start = this.log.end;
     const member = new FoldMember({ id, start, connection, network, own, profile });
     member.noDirect = noDirect;
-    const list = this.#list.pieces();
+    const list = this.#introduction();
     const { size: members, said } = this;
     this.#add(member);
     this.#append(encodeFrame(Type.JOINED, id, profile));
     return { what: "joined", member, list, members, said };
+  }
+
+  /** What a newcomer receives before the log: the newest topic, and the members, as they are now. */
+  #introduction(): () => Uint8Array<ArrayBuffer> | undefined {
+    const members = this.#list.pieces();
+    let topic = this.#topic;
+    return () => {
+      if (!topic) return members();
+      const frame = encodeGivenTopic(topic.member, topic);
+      topic = undefined;
+      return frame;
+    };
   }
 
   #add(member: FoldMember): void {
@@ -354,7 +376,11 @@ export class Fold {
     const { type } = frameAt(bytes as Uint8Array<ArrayBuffer>);
     readdress(this.#append(bytes), type, member.id);
     if (type === Type.MESSAGE) this.said++;
-    else {
+    else if (type === Type.TOPIC) {
+      // Copies: it stays when the log and the member are gone.
+      const topic = bytes.slice(HEADER_SIZE);
+      this.#topic = { member: member.id, profile: member.profile.slice(), topic };
+    } else {
       member.frame = encodeFrame(Type.MEMBER, member.id, bytes.subarray(HEADER_SIZE));
       this.#list.change({ id: member.id, entry: entryOf(member) });
     }
@@ -431,6 +457,7 @@ export class Fold {
       time,
       lastId: this.#lastId,
       said,
+      topic: this.#topic ?? null,
       log: log.save(from),
       seats: [...this.#seats],
     };
@@ -462,6 +489,11 @@ export class Fold {
     fold.time = saved.time;
     fold.#lastId = saved.lastId;
     fold.said = saved.said;
+    if (saved.topic) {
+      const { member, profile, topic } = saved.topic;
+      // Copies: what was saved may be a part of something large.
+      fold.#topic = { member, profile: profile.slice(), topic: topic.slice() };
+    }
     fold.log.restore(saved.log);
     if (saved.chain) fold.chain?.restore(saved.chain);
     for (const [id, connection] of saved.seats) fold.#seats.set(id, connection);

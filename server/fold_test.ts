@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { encodeAway, encodeFrame, Left, Type } from "../protocol.ts";
 import { drawToken } from "../protocol/resume.ts";
+import { encodeGivenTopic } from "../protocol/topic.ts";
 import {
   encodeHaveBody,
   encodeJoin,
@@ -13,6 +14,8 @@ import {
 import { type Applied, Fold, type FoldMember } from "./fold.ts";
 
 const NOTHING = new Uint8Array(0);
+const EMPTY = { connection: 1, member: 0, number: 0, time: 0, bytes: NOTHING };
+const utf8 = new TextEncoder();
 const KEY = new Uint8Array(64).fill(7);
 
 /** A room, and short ways to apply entries. */
@@ -22,11 +25,7 @@ class TestFold {
 
   apply(entry: Partial<Entry> & Pick<Entry, "kind">): Applied {
     return this.fold.apply({
-      connection: 1,
-      member: 0,
-      number: 0,
-      time: 0,
-      bytes: NOTHING,
+      ...EMPTY,
       ...entry,
     });
   }
@@ -203,6 +202,37 @@ Deno.test("Fold: a member is away since its entry, until it resumes; a newcomer'
   // The clock was set back: the time of an entry is the latest so far.
   assertEquals(away(7), 2 ** 42);
   assertEquals(Fold.restore(room.fold.save()).member(ada.id)!.awaySince, 2 ** 42);
+});
+
+Deno.test("Fold: a newcomer receives the newest topic before the list, with the profile that its member had then", () => {
+  const room = new TestFold();
+  const profile = (name: string) => encodeFrame(Type.PROFILE, 0, utf8.encode(name));
+  const topic = (text: string) => encodeFrame(Type.TOPIC, 0, utf8.encode(text));
+  const list = (fold: Fold) => {
+    const { id, connection } = room.seat();
+    if (fold !== room.fold) fold.apply({ ...EMPTY, kind: Kind.SEAT, connection });
+    const bytes = encodeJoin({ network: "", noDirect: false, profile: NOTHING });
+    const joined = fold.apply({ ...EMPTY, kind: Kind.JOIN, connection, member: id, bytes });
+    assert(joined.what === "joined");
+    return joined.list();
+  };
+  const ada = room.join();
+  const by = (number: number, bytes: Uint8Array) =>
+    assertEquals(room.by(ada, Kind.FRAME, { number, bytes }), "done");
+  by(1, profile("ada"));
+  by(2, topic("one"));
+  by(3, topic("two"));
+  by(4, profile("grace"));
+  assertEquals(room.fold.said, 0);
+  const given = encodeGivenTopic(ada.id, {
+    profile: utf8.encode("ada"),
+    topic: utf8.encode("two"),
+  });
+  assertEquals(list(room.fold), given);
+  assertEquals(room.by(ada, Kind.FRAME, { number: 4, bytes: topic("repeated") }), "nothing");
+  room.by(ada, Kind.LEAVE, { bytes: Uint8Array.of(Left.BYE) });
+  assertEquals(list(room.fold), given);
+  assertEquals(list(Fold.restore(room.fold.save())), given);
 });
 
 Deno.test("Fold: its time never goes back", () => {

@@ -248,7 +248,7 @@ export class Hub {
     if (this.#closed) this.#forget(member, reason);
   }
 
-  /** Sends a member's MESSAGE or PROFILE frame to all members, the member included: the same bytes, with its id. */
+  /** Sends a member's MESSAGE, PROFILE or TOPIC frame to all members, the member included: the same bytes, with its id. */
   say(from: Member, frame: Frame): void {
     this.#putFor(from, Kind.FRAME, frame.bytes);
   }

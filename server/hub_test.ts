@@ -19,6 +19,7 @@ import {
 } from "../protocol.ts";
 import fc from "../tests/support/property.ts";
 import { drawToken } from "../protocol/resume.ts";
+import { encodeGivenTopic } from "../protocol/topic.ts";
 import type { Entry } from "./entry.ts";
 import { decode } from "@std/msgpack/decode";
 import { encode } from "@std/msgpack/encode";
@@ -207,6 +208,12 @@ class Guest {
     this.hub.say(this.member, { type: Type.PROFILE, id: 0, body: bytes, bytes });
   }
 
+  /** Sets the topic. */
+  setTopic(text: string): void {
+    const bytes = encodeFrame(Type.TOPIC, 0, utf8.encode(text));
+    this.hub.say(this.member, { type: Type.TOPIC, id: 0, body: bytes, bytes });
+  }
+
   leave(reason: number = Left.BYE): void {
     this.hub.leave(this.member, reason);
   }
@@ -225,7 +232,8 @@ function replay(frames: readonly string[]): Map<number, string> {
   for (const frame of frames) {
     const [, type, number, text] = /^(\w+) (\d+) (.*)$/s.exec(frame)!;
     const id = Number(number);
-    if (type === "ACK" || type === "AWAY") continue;
+    // A topic may be of a member that has left.
+    if (type === "ACK" || type === "AWAY" || type === "TOPIC") continue;
     const isNew = type === "MEMBER" || type === "JOINED";
     assertEquals(there.has(id), !isNew, frame);
     if (isNew || type === "PROFILE") there.set(id, text!);
@@ -1299,7 +1307,7 @@ Deno.test("Hub: takes no more memory after a million messages", () => {
 
 type Step =
   | { do: "join" }
-  | { do: "leave" | "take" | "say" | "rename" | "have" | "away"; who: number }
+  | { do: "leave" | "take" | "say" | "rename" | "topic" | "have" | "away"; who: number }
   | { do: "lose" | "resume"; who: number; lost: number }
   | { do: "tell"; who: number; to: number };
 
@@ -1308,7 +1316,20 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 12,
     arbitrary: fc.record({
-      do: fc.constantFrom("leave", "take", "take", "say", "say", "rename", "have", "have", "away"),
+      do: fc.constantFrom(
+        ...[
+          "leave",
+          "take",
+          "take",
+          "say",
+          "say",
+          "rename",
+          "topic",
+          "have",
+          "have",
+          "away",
+        ] as const,
+      ),
       who: fc.nat(15),
     }),
   },
@@ -1353,6 +1374,7 @@ Deno.test("Hub: after any sequence of operations, each member has seen exactly i
     away: 0,
     back: 0,
     restored: 0,
+    topics: 0,
   };
   const sizes = fc.constantFrom(
     // A small log overruns slow members; long profiles make lists of several slices.
@@ -1373,6 +1395,8 @@ Deno.test("Hub: after any sequence of operations, each member has seen exactly i
       const witness = new Guest(hub, "witness");
       const actors: Actor[] = [];
       let number = 0;
+      /** What newcomers receive before the list of members. */
+      let topic: string[] = [];
 
       /** The room's log has grown: by the last operation, and then by the LEFT of members that were overrun. */
       const goOn = (...expected: string[]) => {
@@ -1405,7 +1429,14 @@ Deno.test("Hub: after any sequence of operations, each member has seen exactly i
           ]);
           const guest = new Guest(hub, profile, NETWORKS[number % NETWORKS.length]);
           assertEquals(guest.welcomed, list.length);
-          actors.push({ guest, list: list.flat(), expected: [], gone: undefined, takenBefore: 0 });
+          if (topic.length > 0) seen.topics++;
+          actors.push({
+            guest,
+            list: [...topic, ...list.flat()],
+            expected: [],
+            gone: undefined,
+            takenBefore: 0,
+          });
           goOn(`JOINED ${guest.id} ${profile}`);
           continue;
         }
@@ -1460,6 +1491,14 @@ Deno.test("Hub: after any sequence of operations, each member has seen exactly i
           case "rename":
             guest.rename(profile);
             goOn(...here ? [`PROFILE ${guest.id} ${profile}`] : []);
+            break;
+          case "topic":
+            if (here) {
+              const { profile } = state;
+              topic = readFrames(encodeGivenTopic(guest.id, { profile, topic: utf8.encode(text) }));
+            }
+            guest.setTopic(text);
+            goOn(...here ? [`TOPIC ${guest.id} ${text}`] : []);
             break;
           case "tell": {
             const to = actors[step.to % actors.length]!;

@@ -16,6 +16,7 @@ import type { Connection } from "../protocol/connection.ts";
 import { type Cost, costOf } from "../protocol/cost.ts";
 import { parseData, parseGrant } from "../protocol/data.ts";
 import { encodeWarning, parseError } from "../protocol/json_frames.ts";
+import { checkTopic } from "../protocol/topic.ts";
 import { TurnSlice } from "../protocol/turn_slice.ts";
 import type { ProtocolAdapter } from "./adapter.ts";
 import { CloseReason } from "./admission.ts";
@@ -148,6 +149,9 @@ export class Relay {
         this.#parts.hub.say(member, frame);
         if (this.#parts.hub.has(member)) this.#parts.adapter?.setMember(member.id, frame.body);
         return;
+      case Type.TOPIC:
+        checkTopic(frame.body);
+        return this.#parts.hub.say(member, frame);
       case Type.HAVE:
         if (!this.#parts.hub.have(member, parseHave(frame.body))) {
           throw new ProtocolError<ErrorCode>(

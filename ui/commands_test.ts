@@ -142,6 +142,49 @@ Deno.test("submit: /re, /edit, /delete and /react take the last message that fit
   assertEquals(submitted(["/ignore bob", "/re yes"], { room }).at(-1), `answer ${a} say yes`);
 });
 
+Deno.test("submit: /away sets the away text, with emoji, and ends it; /who shows it", () => {
+  assertEquals(submitted("/away lunch :tada:"), ["status lunch 🎉"]);
+  assertEquals(submitted("/away"), ["print|you are not away"]);
+  const self = { ...ALICE, status: "lunch" };
+  const room = Object.assign(fakeRoom(), {
+    self,
+    members: [self, { ...BOB, status: "on ␛ call" }],
+  });
+  assertEquals(submitted(["/away", "/who"], { room }), [
+    "status",
+    "print|2 here: alice (away: lunch) (you), bob (away: on ␛ call)",
+  ]);
+});
+
+Deno.test("submit: a direct message shows the receiver's away text, once for each text", () => {
+  const room = fakeRoom();
+  const { context, done } = around({ room });
+  for (const status of [undefined, "lunch", "lunch", "gone \x1b[2J", "lunch"]) {
+    room.members = [ALICE, { ...BOB, ...(status && { status }) }];
+    submit("/msg bob hi", context);
+  }
+  const sent = 'tell "bob" hi';
+  assertEquals(done, [
+    ...[sent, sent, "print|bob is away: lunch", sent],
+    ...[sent, "print|bob is away: gone ␛[2J", sent, "print|bob is away: lunch"],
+  ]);
+});
+
+Deno.test("submit: /topic sets, removes and shows the topic", () => {
+  assertEquals(submitted("/topic release on Friday :tada:"), ["topic release on Friday 🎉"]);
+  assertEquals(submitted("/topic -delete"), ["topic "]);
+  assertEquals(submitted("/topic"), ["print|no topic is set; /topic TEXT sets one"]);
+  const topic = { text: "a\x1b[2Jb", who: BOB, set: NOW };
+  const when = pastTime(NOW, NOW);
+  assertEquals(submitted("/topic", { room: fakeRoom({ topic }) }), [
+    `print|topic: a␛[2Jb (set by bob, ${when})`,
+  ]);
+  const own = { text: "mine", who: ALICE, set: undefined };
+  assertEquals(submitted("/topic", { room: fakeRoom({ topic: own }) }), [
+    "print|topic: mine (set by you)",
+  ]);
+});
+
 Deno.test("submit: /whoami shows the name, the room and the key, if there is one", () => {
   assertEquals(submitted("/whoami", { room: fakeRoom({ fingerprint: FINGERPRINT }) }), [
     "print|you are alice, in the room at 127.0.0.1:2428",

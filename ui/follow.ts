@@ -62,6 +62,8 @@ function subject(event: RoomEvent): Person | undefined {
     case "forked":
     case "agreed":
     case "keychanged":
+    case "status":
+    case "topic":
       return event.who;
     case "changes":
       return event.transfers.every(isWithdrawn) ? event.from : undefined;

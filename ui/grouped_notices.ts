@@ -5,7 +5,8 @@
 import type { Person, RoomEvent } from "../room.ts";
 import type { Clock } from "./clock.ts";
 import { Reactions } from "./earlier.ts";
-import { type MemberEvent, Presence } from "./presence.ts";
+import { memberChange, type MemberEvent, Presence } from "./presence.ts";
+import { Statuses } from "./status_text.ts";
 import { Arrivals, completed } from "./transfer_text.ts";
 
 /** A group is complete when nothing has been added for this long, in ms. */
@@ -14,10 +15,19 @@ const QUIET_MS = 3000;
 const MAX_WAIT_MS = 15_000;
 
 type Reacted = RoomEvent & { readonly type: "reacted" };
+/** What happened to a member. */
+export type Change = MemberEvent | RoomEvent & { readonly type: "status" };
+
+/** An event as a change of another member that waits for others; undefined if it is none. */
+export function changeOf(event: RoomEvent): Change | undefined {
+  if (event.type === "status") return event.who.self ? undefined : event;
+  return memberChange(event);
+}
 
 /** Collects notices until they are due. */
 export class GroupedNotices {
   readonly #presence = new Presence();
+  readonly #statuses = new Statuses();
   readonly #arrivals = new Arrivals();
   readonly #reactions = new Reactions();
   readonly #clock: Clock;
@@ -36,6 +46,7 @@ export class GroupedNotices {
   get sentences(): string[] {
     return [
       ...this.#presence.isEmpty ? [] : [this.#presence.sentence],
+      ...this.#statuses.sentences,
       ...this.#arrivals.sentences,
       ...this.#reactions.sentences,
     ];
@@ -43,12 +54,13 @@ export class GroupedNotices {
 
   /** Whether the group mentions this member. */
   mentions(person: Person): boolean {
-    return this.#presence.has(person);
+    return this.#presence.has(person) || this.#statuses.has(person);
   }
 
   /** The group cannot take this event: take the group first. */
-  isFull(event: MemberEvent | Reacted): boolean {
-    return event.type === "reacted" ? this.#reactions.isFull(event) : this.#presence.isFull(event);
+  isFull(event: Change | Reacted): boolean {
+    if (event.type === "reacted") return this.#reactions.isFull(event);
+    return event.type === "status" ? this.#statuses.isFull : this.#presence.isFull(event);
   }
 
   addReaction(event: Reacted): void {
@@ -57,9 +69,11 @@ export class GroupedNotices {
     this.#wait(wasEmpty);
   }
 
-  addMember(event: MemberEvent): void {
+  addMember(event: Change): void {
     const wasEmpty = this.#isEmpty;
-    this.#presence.add(event);
+    if (event.type === "status") this.#statuses.add(event);
+    else this.#presence.add(event);
+    if (event.type === "left") this.#statuses.remove(event.who);
     this.#wait(wasEmpty);
   }
 
@@ -81,13 +95,15 @@ export class GroupedNotices {
     this.#cancelTimer = undefined;
     return [
       ...this.#presence.isEmpty ? [] : [this.#presence.take()],
+      ...this.#statuses.take(),
       ...this.#arrivals.take(),
       ...this.#reactions.take(),
     ];
   }
 
   get #isEmpty(): boolean {
-    return this.#presence.isEmpty && this.#arrivals.isEmpty && this.#reactions.isEmpty;
+    return this.#presence.isEmpty && this.#statuses.isEmpty && this.#arrivals.isEmpty &&
+      this.#reactions.isEmpty;
   }
 
   #wait(wasEmpty: boolean): void {

@@ -23,8 +23,12 @@ function since({ since }: Pick<Person, "since">) {
 }
 
 /** The fields that few members have. */
-function optional({ classic, verified }: Person) {
-  return { ...(classic && { classic }), ...(verified && { verified }) };
+function optional({ classic, status, verified }: Person) {
+  return {
+    ...(classic && { classic }),
+    ...(status !== undefined && { status }),
+    ...(verified && { verified }),
+  };
 }
 
 function toFile({ number, name, size }: Transfer): Record<string, unknown> {
@@ -124,6 +128,21 @@ export function describe(event: RoomEvent): OutputLine {
     }
     case "back":
       return { type, id: event.who.id, ...named(event.who), at: event.at };
+    case "status": {
+      const { who, who: { status }, at } = event;
+      return { type, id: who.id, ...named(who), ...(status !== undefined && { status }), at };
+    }
+    case "topic": {
+      const { who, text, at } = event;
+      return {
+        type,
+        from: who.id,
+        ...named(who),
+        text,
+        ...(at !== undefined && { at }),
+        ...proofs(event),
+      };
+    }
     case "clock":
       return { type, ahead: event.ahead };
     case "warning":
@@ -187,6 +206,7 @@ type InputLine =
   | { type: "react"; id: string; emoji: string; removed?: boolean }
   | { type: "tell"; to: string | number; text: string }
   | { type: "rename"; name: string }
+  | { type: "status" | "topic"; text: string }
   | { type: "offer"; path: string }
   | { type: "give"; to: string | number; path: string }
   | { type: "accept" | "decline" | "cancel"; transfer: string | number }
@@ -203,6 +223,8 @@ const INPUTS: Record<InputLine["type"], Record<string, readonly Kind[]>> = {
   react: { id: ["string"], emoji: ["string"], removed: ["boolean", "undefined"] },
   tell: { to: ["string", "number"], text: ["string"] },
   rename: { name: ["string"] },
+  status: { text: ["string"] },
+  topic: { text: ["string"] },
   offer: { path: ["string"] },
   give: { to: ["string", "number"], path: ["string"] },
   accept: { transfer: ["string", "number"] },
@@ -252,8 +274,9 @@ export function parseInput(line: string): InputLine {
       refusal: "field",
     });
   }
-  // Nobody would see anything of it.
-  if (typeof fields["text"] === "string" && fields["text"].trim() === "") {
+  // Nobody would see anything of it. Away texts and topics are removed in this way.
+  const isMessage = type !== "status" && type !== "topic";
+  if (isMessage && typeof fields["text"] === "string" && fields["text"].trim() === "") {
     throw new ChatError(`Cannot send an empty message: "text" has nothing but blanks`, {
       refusal: "empty",
     });

@@ -12,9 +12,10 @@ const MINUTE_MS = 60 * 1000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** A member in a list of members. A name has no spaces, so no name can imitate a mark. */
-export function listed({ name, self, away, classic }: Person): string {
-  if (self) return name;
-  return away ? `${name} (away)` : classic ? `${name} (classic)` : name;
+export function listed({ name, self, away, classic, status }: Person): string {
+  const why = status === undefined ? name : `${name} (away: ${status})`;
+  if (self) return why;
+  return away ? `${name} (away)` : classic ? `${name} (classic)` : why;
 }
 
 /** Which members are here, the user always, and which are away: the last ones first. */

@@ -226,6 +226,10 @@ export class PlainScreen {
         return this.#writeJson({ type: "sent", line, ref: room.tell(input.to, input.text) });
       case "rename":
         return room.rename(input.name);
+      case "status":
+        return room.setStatus(input.text === "" ? undefined : input.text);
+      case "topic":
+        return room.setTopic(input.text);
       case "offer":
         return room.offer(input.path);
       case "give":

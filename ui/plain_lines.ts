@@ -7,6 +7,7 @@ import { deletedSentence, ownQuoteOf, quoteOf, reactionSentence } from "./earlie
 import { andAway, fold, laterText, listed, returned } from "./member_lists.ts";
 import { formatMessage, type MessageFormat } from "./message_format.ts";
 import { connectionNotice, notDelivered, shownAt, warnings } from "./notices.ts";
+import { statusNotice, topicNotice } from "./status_text.ts";
 import {
   changesSentence,
   forgottenSentence,
@@ -71,6 +72,10 @@ function noticeOf(event: RoomEvent, now: Date): string | undefined {
       // The list of members had the new name already.
       if (event.before === event.who.name) return undefined;
       return `${event.before} is now ${event.who.name}`;
+    case "status":
+      return statusNotice(event);
+    case "topic":
+      return topicNotice(event, now);
     case "offer":
       return offerSentence(event);
     case "forgotten":

@@ -245,6 +245,15 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
       ],
     },
     renamed: { out: "", notes: ["bob is now rob"] },
+    status: { out: "", notes: ["bob is away: lunch", "bob is back", "you are away: lunch"] },
+    topic: {
+      out: "",
+      notes: [
+        "bob set the topic: release on Friday",
+        "you removed the topic",
+        `topic: release on Friday (set by bob, ${pastTime(SENT, NOON)})`,
+      ],
+    },
     unreadable: {
       out: "",
       notes: [
@@ -905,6 +914,16 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
       { id: 2, name: "bob", reason: "lost", replaced: true, at: 590 },
     ],
     renamed: [{ id: 2, name: "rob", before: "bob", at: 600 }],
+    status: [
+      { ...bob, status: "lunch", at: 620 },
+      { ...bob, at: 640 },
+      { ...alice, status: "lunch", at: 660 },
+    ],
+    topic: [
+      { from: 2, name: "bob", text: "release on Friday", at: 670, sent },
+      { from: 1, name: "alice", text: "", at: 690 },
+      { from: 2, name: "bob", text: "release on Friday", sent },
+    ],
     unreadable: [
       { from: 2, name: "bob", message: "it is not UTF-8", count: 1 },
       { from: 2, name: "bob", message: "it is too short", count: 3 },
@@ -1080,6 +1099,15 @@ Deno.test("PlainScreen.run: JSON asks for the members, and changes the name", as
   assertEquals(talk.lines, [{ type: "members", members: [{ ...ALICE }, { ...BOB }] }]);
 });
 
+Deno.test("PlainScreen.run: JSON sets and removes the topic and the own status", async () => {
+  const talk = await obey(
+    ...["lunch", ""].map((text) => JSON.stringify({ type: "status", text })),
+    ...["release", ""].map((text) => JSON.stringify({ type: "topic", text })),
+  );
+  assertEquals(talk.calls, ["status lunch", "status", "topic release", "topic "]);
+  assertEquals(talk.lines, []);
+});
+
 Deno.test("PlainScreen.run: JSON hurries a lost connection", async () => {
   const talk = await obey('{"type":"reconnect"}');
   assertEquals([talk.calls, talk.lines], [["reconnect"], []]);
@@ -1119,7 +1147,7 @@ Deno.test("PlainScreen.run: the longest message fits into a line of JSON in its 
 
 Deno.test("PlainScreen.run: invalid JSON is answered with its line number, and has no effect", async () => {
   const types =
-    "say, act, edit, delete, react, tell, rename, offer, give, accept, decline, cancel, transfers, who, reconnect, leave";
+    "say, act, edit, delete, react, tell, rename, status, topic, offer, give, accept, decline, cancel, transfers, who, reconnect, leave";
   const cases: Record<string, string> = {
     "hello": "it is not JSON",
     '{"type":"say","text":"a"': "it is not JSON",
@@ -1140,6 +1168,8 @@ Deno.test("PlainScreen.run: invalid JSON is answered with its line number, and h
     '{"type":"tell","to":["bob"],"text":"a"}': '"to" must be a string or a number',
     '{"type":"tell","to":"bob"}': '"text" must be a string',
     '{"type":"rename"}': '"name" must be a string',
+    '{"type":"status"}': '"text" must be a string',
+    '{"type":"topic","text":null}': '"text" must be a string',
     '{"type":"who","text":"a"}': '"who" has no field "text"',
     '{"type":"who","toString":1}': '"who" has no field "toString"',
     '{"type":"reconnect","text":"a"}': '"reconnect" has no field "text"',

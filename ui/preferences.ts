@@ -31,6 +31,8 @@ export class Preferences {
   reply: string | undefined;
   /** That member's id, because another member may take the name later. */
   replyId: number | undefined;
+  /** The status of each member, by id, that was shown with a direct message to it. */
+  readonly statuses: Map<number, string> = new Map();
   /** The transfer number of the last received picture, for `/view`. */
   picture: number | undefined;
   readonly ignored: Ignored;

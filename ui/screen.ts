@@ -30,14 +30,13 @@ import type { Context } from "./context.ts";
 import { expand } from "./expand.ts";
 import { DrawPace } from "./draw_pace.ts";
 import { follow } from "./follow.ts";
-import { GroupedNotices } from "./grouped_notices.ts";
+import { changeOf, GroupedNotices } from "./grouped_notices.ts";
 import { KeyReader } from "./key_reader.ts";
 import { type Hosting, LeaveQuestion } from "./leave_question.ts";
 import { LiveArea, type LiveState } from "./live_area.ts";
 import { shownAt } from "./notices.ts";
 import { PictureStage } from "./picture_stage.ts";
 import { Preferences } from "./preferences.ts";
-import { memberChange } from "./presence.ts";
 import { RowQueue } from "./row_queue.ts";
 import type { Page } from "./rows.ts";
 import { SavedTranscript } from "./saved_transcript.ts";
@@ -462,7 +461,7 @@ export class Screen {
       if (this.#grouped.isFull(event)) this.#printGrouped();
       this.#grouped.addReaction(event);
     }
-    const change = memberChange(event);
+    const change = changeOf(event);
     if (change) {
       if (change.type === "joined") this.#transcript.reserve([change.who]);
       if (this.#grouped.isFull(change)) this.#printGrouped();

@@ -325,6 +325,44 @@ Deno.test("Screen: shows members that are in the room, join, leave and change th
   ]);
 });
 
+Deno.test("Screen: the topic has one dim row after the list; away texts share a moment, and cannot look like other rows, at 80 and 40 columns", async () => {
+  for (const columns of [80, 40]) {
+    const { tty, tell, clock } = setUp(columns, 24);
+    const away = (who: Person, status?: string, before?: string) =>
+      ({ type: "status", who: { ...who, ...(status && { status }) }, before, at: 1 }) as const;
+    const set = new FakeClock().now();
+    tell(
+      { type: "members", members: [ALICE, { ...BOB, status: "on call" }] },
+      { type: "topic", who: BOB, text: "release on Friday", sent: set },
+      { type: "topic", who: BOB, text: "release\non Monday", sent: set, at: 5 },
+      away(ALICE, "tea"),
+      away(ALICE, undefined, "tea"),
+      away(BOB, "lunch; carol left", "on call"),
+      away(CAROL, "x"),
+      away(CAROL, undefined, "x"),
+    );
+    clock.pass(20_000);
+    const head = "09:05 here: bob (away: on call)";
+    const rows = columns === 80
+      ? [
+        "      topic: release on Friday (set by bob, 09:05)",
+        "      bob set the topic: release␊on Monday",
+        "      you are away: tea",
+        "      you are back",
+        "      bob is away: lunch; carol left",
+      ]
+      : [
+        "topic: release on Friday (set by bob,",
+        "  09:05)",
+        "bob set the topic: release␊on Monday",
+        "you are away: tea",
+        "you are back",
+        "bob is away: lunch; carol left",
+      ];
+    assertEquals((await tty.rows()).slice(0, -2), [head, ...rows]);
+  }
+});
+
 Deno.test("Screen: warnings precede their message, with the time", async () => {
   const { tty, room, tell } = setUp(200);
   const now = new FakeClock().now();

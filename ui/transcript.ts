@@ -38,6 +38,7 @@ import {
   two,
 } from "./rows.ts";
 import { type Hit, paintHit } from "./search_hit.ts";
+import { statusNotice, topicNotice } from "./status_text.ts";
 import { nameStyle, paint, type Palette } from "./theme.ts";
 import {
   changesSentence,
@@ -167,6 +168,10 @@ export class Transcript {
         const before = event.who.self ? "you are" : `${event.before} is`;
         return this.notice(`${before} now ${event.who.name}`, now, page);
       }
+      case "status":
+        return this.notice(statusNotice(event), now, page);
+      case "topic":
+        return this.notice(topicNotice(event, now), now, page);
       case "ended":
         return this.#end(event.ending, now, page);
       case "offer":
@@ -503,7 +508,7 @@ export class Transcript {
 const CHANGES = { edit: "corrects: ", delete: "deletes a message", react: "reacts " } as const;
 
 /**
- * Whether an event has rows. Members that join, leave, are away or back have none, because `Presence` groups them;
+ * Whether an event has rows. Members that join, leave, are away or back have none, because `GroupedNotices` has them;
  * warnings about them are shown.
  */
 export function isShown(event: RoomEvent, now: Date): boolean {
@@ -522,6 +527,10 @@ export function isShown(event: RoomEvent, now: Date): boolean {
       return false;
     case "renamed":
       return event.before !== event.who.name; // The list had it already.
+    case "status":
+      return event.who.self;
+    case "topic":
+      return true;
     case "ended":
       return event.ending.reason !== "left";
     case "offer":

@@ -23,6 +23,8 @@ local MIN_LENGTH = 5
 local MAX_FRAME = 256 * 1024
 local MAX_FRAME_BEFORE_ADMISSION = 8 * 1024
 local MAX_PROFILE = 1024
+local MAX_TOPIC = 1280
+local MAX_TOPIC_TEXT = 1024
 local VERSION = 1
 -- The longest preface of any version: chat/65535 and a line feed.
 local MAX_PREFACE = 11
@@ -52,6 +54,7 @@ local TYPES = {
   [19] = "SEAT",
   [20] = "GRANT",
   [21] = "DATA",
+  [24] = "TOPIC",
 }
 -- Which side alone sends it; the others come from both.
 local SENT_BY = {
@@ -146,6 +149,9 @@ f.proof = ProtoField.string("chat.proof", "Proof")
 f.profile = ProtoField.bytes("chat.profile", "Profile, sealed", base.SPACE)
 f.name = ProtoField.string("chat.name", "Name", base.UNICODE)
 f.is_classic = ProtoField.bool("chat.profile.classic", "Classic client")
+f.status = ProtoField.string("chat.profile.status", "Status", base.UNICODE)
+f.profile_size = ProtoField.uint16("chat.topic.profile", "Size of the profile")
+f.topic = ProtoField.bytes("chat.topic", "Topic, sealed", base.SPACE)
 
 f.resume = ProtoField.none("chat.resume", "Resumption")
 f.token = ProtoField.string("chat.token", "Token")
@@ -264,6 +270,8 @@ chat.prefs.port = Pref.range("TCP ports", DEFAULT_PORT, "The ports of chat serve
 --   has_preface   whether the capture has the client's first bytes
 --   admitted   by "address:port" of a sender: the packet from which on its frames may be long
 --   broken   by "address:port" of a sender: the packet with this sender's invalid length
+--   seated   whether the server has sent SEAT: its client joins
+--   joined   the packet with the first JOINED after that, and its place in it
 --   parts    classic: by packet, the digits of the key so far
 --   digits   classic: the key, while more digits may follow
 --
@@ -608,6 +616,7 @@ local SHAPES = {
   PROFILE_OPENED = {
     { "name", f.name, valid_name },
     { "classic", f.is_classic, is_true, "missing" },
+    { "status", f.status, matching("^%C+$", 400), "missing" },
   },
 }
 
@@ -719,7 +728,7 @@ local function add_opened(tree, bytes, key)
   return tvb
 end
 
-local SEALED_MIN = { message = 120, direct = 96, profile = 200, data = 24 }
+local SEALED_MIN = { message = 120, direct = 96, profile = 200, data = 24, topic = 120 }
 
 -- The visible parts of a sealed body: everything but the content.
 local function add_sealed(tree, range, use)
@@ -731,6 +740,7 @@ local function add_sealed(tree, range, use)
       direct = "direct message",
       profile = "profile",
       data = "file data",
+      topic = "topic",
     }
     item:add_proto_expert_info(e.unreadable, "It is shorter than every sealed " .. shortest[use])
     return "too short"
@@ -744,7 +754,8 @@ local function add_sealed(tree, range, use)
   item:add(f.secret, range(at + 8, size - at - 8 - 16))
   item:add(f.tag, range(size - 16, 16))
   local inside = size - SEALED_MIN[use]
-  local what = use == "profile" and "a profile" or use == "data" and "file data" or "an envelope"
+  local contents = { profile = "a profile", data = "file data", topic = "a topic" }
+  local what = contents[use] or "an envelope"
   item:append_text(": " .. what .. " of " .. inside .. " bytes, which only members can open")
   return "sealed, " .. inside .. " bytes inside"
 end
@@ -927,6 +938,24 @@ local function add_profile(tree, range, c)
   return values and brief(readable(values.name)) or "(invalid)"
 end
 
+local function add_topic_text(tree, range, c)
+  local size = range and range:len() or 0
+  if range then tree:add(f.topic, range) end
+  if size > MAX_TOPIC then
+    tree:add_proto_expert_info(e.too_large, "The topic has more than " .. MAX_TOPIC .. " bytes")
+  end
+  if c.cipher == "sealed" then
+    return range and add_sealed(tree, range, "topic") or unreadable(tree, "A sealed topic is not empty")
+  end
+  if not c.key then
+    tree:add_proto_expert_info(e.unknown)
+    return size .. " bytes"
+  end
+  if not range then return "(removed)" end
+  if size > MAX_TOPIC_TEXT then unreadable(tree, "The topic has more than " .. MAX_TOPIC_TEXT .. " bytes") end
+  return brief(add_text(tree, add_opened(tree, range:raw(), c.key), 0))
+end
+
 -- From now on the sender of this packet may send longer frames.
 local function admit(c, pinfo)
   if not c.admitted[sender(pinfo)] then c.admitted[sender(pinfo)] = pinfo.number end
@@ -1017,6 +1046,29 @@ function BODIES.DATA(tree, range, c)
   return brief(add_all_file_messages(tree, add_opened(tree, sealed:raw(), c.key), 0, true))
 end
 
+-- What a new member is given has a profile, too: it comes between SEAT and the first JOINED. The position of that one
+-- is known when Wireshark dissects the packet again.
+local function is_given(range, c, pinfo)
+  if not c.seated or sender(pinfo) ~= c.server then return false end
+  local joined = c.joined
+  if not joined or pinfo.number ~= joined.number then return not joined or pinfo.number < joined.number end
+  return range ~= nil and range:offset() < joined.offset
+end
+
+function BODIES.TOPIC(tree, range, c, pinfo)
+  if not is_given(range, c, pinfo) then return add_topic_text(tree, range, c) end
+  local size = range and range:len() >= 2 and range(0, 2):uint()
+  if not size or range:len() < 2 + size then
+    if range then tree:add(f.body, range) end
+    tree:add_proto_expert_info(e.malformed, "It is cut short")
+    return nil
+  end
+  tree:add(f.profile_size, range(0, 2))
+  local name = size > 0 and add_profile(tree, range(2, size), c) or "without a name"
+  local text = add_topic_text(tree, range:len() > 2 + size and range(2 + size) or nil, c)
+  return "given, of " .. name .. ": " .. text
+end
+
 local function add_said(tree, range, c, _, is_direct)
   if range then return add_message(tree, range, c, is_direct and "direct" or "message") end
   -- The server accepts it, but its receivers cannot read it.
@@ -1028,7 +1080,12 @@ local function add_who(tree, range, c)
   if not range then return "without a name" end
   return add_profile(tree, range, c)
 end
-BODIES.PROFILE, BODIES.JOINED, BODIES.MEMBER = add_who, add_who, add_who
+BODIES.PROFILE, BODIES.MEMBER = add_who, add_who
+
+function BODIES.JOINED(tree, range, c, pinfo)
+  if c.seated and not c.joined then c.joined = { number = pinfo.number, offset = range and range:offset() or 0 } end
+  return add_who(tree, range, c)
+end
 
 local function add_json_body(tree, range, name)
   if not range then
@@ -1070,7 +1127,8 @@ function BODIES.HELLO(tree, range, c, pinfo)
   return "goes on with its session"
 end
 
-function BODIES.SEAT(tree, range)
+function BODIES.SEAT(tree, range, c)
+  c.seated = true
   local seat = add_json_body(tree, range, "SEAT")
   return seat and "the log is at " .. string.format("%.0f", seat.room) or nil
 end
@@ -1098,6 +1156,7 @@ local function whom(name, id, from_server)
   if name == "MESSAGE" or name == "DIRECT" then return "from " .. id end
   if name == "ACK" or name == "GRANT" then return "to " .. id end
   if name == "DATA" then return (from_server and "from " or "to ") .. id end
+  if name == "TOPIC" then return id ~= 0 and "from " .. id or nil end
   if name == "WELCOME" or name == "SEAT" then return "member " .. id end
   if id ~= 0 then return "member " .. id end
   return nil

@@ -167,6 +167,7 @@ const MEMBER: Full<Person> = {
   key: FINGERPRINT,
   verified: "2024-01-31",
   trust: "verified",
+  status: "lunch",
 };
 /** This client has no trust in itself, though other members have all fields. */
 const { trust: _, ...SELF } = MEMBER;
@@ -214,6 +215,8 @@ const FULL: { [Type in RoomEvent["type"]]: Full<Extract<RoomEvent, { type: Type 
   },
   left: { type: "left", who: MEMBER, reason: "lost", at: 1, replaced: true },
   renamed: { type: "renamed", who: MEMBER, before: "rob", at: 1 },
+  status: { type: "status", who: MEMBER, before: "lunch", at: 1 },
+  topic: { type: "topic", who: MEMBER, text: "hi", at: 1, sent: SENT, meanwhile: true },
   unreadable: { type: "unreadable", from: MEMBER, message: "it is too short", count: 1, fresh: 1 },
   forked: { type: "forked", who: MEMBER, since: SENT },
   agreed: { type: "agreed", who: MEMBER },
@@ -503,6 +506,8 @@ Deno.test("docs/json.md: the examples of input are taken, and show every type", 
   const lines = examples("in");
   const { calls } = await run(lines);
   assertEquals(calls, [
+    "status lunch",
+    "topic release on Friday",
     `answer ${ID} say I am`,
     `edit ${OTHER_ID} I am, too`,
     `delete ${OTHER_ID}`,

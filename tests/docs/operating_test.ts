@@ -7,6 +7,7 @@ import { usage } from "../../cli/usage.ts";
 import type { Command } from "../../cli/command.ts";
 import { UsageError } from "../../errors.ts";
 import { ERROR_CODES, MAX_FRAME, MAX_FRAME_BEFORE_ADMISSION, MAX_PROFILE } from "../../protocol.ts";
+import { MAX_TOPIC } from "../../protocol/topic.ts";
 import { RETURN_PLACES } from "../../server/admission_places.ts";
 import { CREDIT_IN_ALL, NETWORK_CREDIT, RECEIVER_CREDIT } from "../../server/data_lanes.ts";
 import { ENDINGS_IN_ALL, ENDINGS_PER_NETWORK } from "../../server/endings.ts";
@@ -100,6 +101,7 @@ Deno.test("docs/operating.md: the fixed limits have the values of the program", 
     size(MAX_FRAME_BEFORE_ADMISSION),
     size(MAX_FRAME),
     size(MAX_PROFILE),
+    `${MAX_TOPIC} bytes`,
     size(OWN_LOG_SIZE),
     size(OWN_LOGS_SIZE),
     [RECEIVER_CREDIT, NETWORK_CREDIT, CREDIT_IN_ALL].map((bytes) => bytes / 2 ** 20).join(", ")

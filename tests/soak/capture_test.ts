@@ -666,6 +666,10 @@ withTshark(
         });
       const fromClient = FROM_CLIENT.includes(bytes[4]!) || /_sent\.txt$/.test(name);
       const pieces: Piece[] = [["client", PREFACE], ["server", greeting]];
+      // Only to a client that joins.
+      if (/topic_given|malformed_topic/.test(name)) {
+        pieces.push(["server", encodeSeat(2, { log: "QEFCQ0RFRkdISUpLTE1OTw", room: 23 })]);
+      }
       return { pieces: [...pieces, [fromClient ? "client" : "server", bytes]] };
     });
     const all = dissectStreams(streams);

@@ -14,6 +14,7 @@ import type {
   Room,
   RoomEvent,
   RoomInfo,
+  Topic,
   Transfer,
   Whois,
 } from "../../room.ts";
@@ -77,6 +78,7 @@ export class FakeRoom implements Room {
     words: undefined,
     sessions: [],
   };
+  topic: Topic | undefined;
   /** All calls in their order, for example "say hello". */
   readonly calls: string[] = [];
   /** If set, every request throws this error. */
@@ -121,11 +123,23 @@ export class FakeRoom implements Room {
   }
 
   tell(to: string | number, text: string): number {
-    return this.#send(`tell ${JSON.stringify(to)} ${text}`, { text, action: false, to: BOB });
+    return this.#send(`tell ${JSON.stringify(to)} ${text}`, {
+      text,
+      action: false,
+      to: this.members.find(({ id }) => id === BOB.id) ?? BOB,
+    });
   }
 
   rename(name: string): void {
     this.#request(`rename ${name}`);
+  }
+
+  setStatus(status: string | undefined): void {
+    this.#request(status === undefined ? "status" : `status ${status}`);
+  }
+
+  setTopic(text: string): void {
+    this.#request(`topic ${text}`);
   }
 
   compare(who: string | number): string {
@@ -410,6 +424,16 @@ export const EVENTS: {
     { type: "left", who: AWAY_BOB, reason: "lost", at: 590, replaced: true },
   ],
   renamed: [{ type: "renamed", who: { ...BOB, name: "rob" }, before: "bob", at: 600 }],
+  status: [
+    { type: "status", who: { ...BOB, status: "lunch" }, before: undefined, at: 620 },
+    { type: "status", who: BOB, before: "lunch", at: 640 },
+    { type: "status", who: { ...ALICE, status: "lunch" }, before: undefined, at: 660 },
+  ],
+  topic: [
+    { type: "topic", who: BOB, text: "release on Friday", sent: SENT, at: 670 },
+    { type: "topic", who: ALICE, text: "", sent: undefined, at: 690 },
+    { type: "topic", who: BOB, text: "release on Friday", sent: SENT },
+  ],
   unreadable: [
     { type: "unreadable", from: BOB, message: "it is not UTF-8", count: 1, fresh: 1 },
     { type: "unreadable", from: BOB, message: "it is too short", count: 3, fresh: 2 },

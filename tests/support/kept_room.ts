@@ -95,6 +95,10 @@ export class KeptRoom {
     this.hub.say(member, frame(text));
   }
 
+  setTopic(member: Member, topic: Uint8Array<ArrayBuffer>): void {
+    this.hub.say(member, frame(topic, 0, Type.TOPIC));
+  }
+
   tell(from: Member, to: Member, text: string | Uint8Array): void {
     this.hub.tell(from, frame(text, to.id));
   }
@@ -126,10 +130,10 @@ export class KeptRoom {
   }
 }
 
-function frame(text: string | Uint8Array, to = 0) {
+function frame(text: string | Uint8Array, to = 0, type: number = Type.MESSAGE) {
   const body = typeof text === "string" ? new TextEncoder().encode(text) : text.slice();
-  const bytes = encodeFrame(Type.MESSAGE, to, body as Uint8Array<ArrayBuffer>);
-  return { type: Type.MESSAGE, id: to, body: bytes.subarray(HEADER_SIZE), bytes };
+  const bytes = encodeFrame(type, to, body as Uint8Array<ArrayBuffer>);
+  return { type, id: to, body: bytes.subarray(HEADER_SIZE), bytes };
 }
 
 /** The room's log of a fold, from a position on. */

@@ -57,6 +57,14 @@ export class OpenCipher implements Cipher {
     return { plaintext, missing, ...(report && { report }) };
   }
 
+  openGiven({ profile, topic }: { profile: Uint8Array; topic: Uint8Array }, from: number) {
+    return {
+      profile: this.open(profile),
+      topic: this.open(topic),
+      identity: this.identityOf(from),
+    };
+  }
+
   expectAll(id: number): void {
     this.expected.push(id);
   }

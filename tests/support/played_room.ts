@@ -83,6 +83,7 @@ export class PlayedRoom {
       const size = SIZES[random(SIZES.length)]!;
       const what = random(100);
       if (!member || !other || what < 4) this.#join(size);
+      else if (what < 5) this.#room.setTopic(member, new Uint8Array(size % 1000).fill(what));
       else if (what < 60) this.#room.say(member, new Uint8Array(size).fill(what));
       else if (what < 75) this.#room.tell(member, other, new Uint8Array(size).fill(what));
       else if (what < 80) this.#room.hub.have(member, member.state.own.log.end);

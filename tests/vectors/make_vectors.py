@@ -37,7 +37,8 @@ def base64url(data):
 
 TYPES = {
     "GREETING": 1, "HELLO": 2, "WELCOME": 3, "MESSAGE": 4, "PROFILE": 7, "JOINED": 8, "LEFT": 9,
-    "HAVE": 16, "AWAY": 17, "SEAT": 19, "GRANT": 20, "DATA": 21, "(none)": 22,
+    "HAVE": 16, "AWAY": 17, "SEAT": 19, "GRANT": 20, "DATA": 21, "TOPIC": 24,
+    "(none)": 22,
 }  # fmt: skip
 
 
@@ -71,7 +72,7 @@ def resume_proof(key, nonce, token, room, own, chain):
 EXPORT = run(0, 64)
 LOG = run(0x40, 16)
 TIME = 1769860800000
-USES = {"room": 0, "direct": 1, "profile": 2, "data": 3}
+USES = {"room": 0, "direct": 1, "profile": 2, "data": 3, "topic": 4}
 
 
 def hkdf(secret, salt, info):
@@ -106,7 +107,7 @@ class Member:
             public = x25519.X25519PublicKey.from_public_bytes(other.exchange)
             secret = self.export + self.agreeing.exchange(public)
         else:
-            ends = self.log + u32(self.id) + self.salt + (self.identity if use == "room" else b"")
+            ends = self.log + u32(self.id) + self.salt + (b"" if use == "profile" else self.identity)
             secret = self.export
         return ends, hkdf(secret, self.salt, b"chat/1 " + use.encode() + ends)
 
@@ -226,6 +227,7 @@ def body_lines(use, body, tag=True):
     inside = {
         "profile": "keys, signature, time, report, profile",
         "room": "signature, time, report, envelope",
+        "topic": "signature, time, report, topic",
         "direct": "signature, time, envelope",
         "data": "chunks of files",
     }
@@ -272,6 +274,7 @@ def write_sealed():
         (ADA.exchange, "Ada's exchange key, public"),
         (ADA.lane("profile")[1], "key of her profiles"),
         (ADA.lane("room")[1], "key of her messages to the room"),
+        (ADA.lane("topic")[1], "key of the topics that she sets"),
         (ADA.agreeing.exchange(BOB.agreeing.public_key()), "secret that she shares with Bob"),
         (ADA.lane("direct", BOB)[1], "key of her direct messages to Bob"),
         (ADA.lane("data", BOB)[1], "key of the file data that she sends to Bob"),
@@ -300,6 +303,11 @@ def write_sealed():
     late = ADA.seal("room", scripts.encode(), counter=300, report=REPORT)
     write_ok("room_missing", "The 301st message, without the 300 before it.", "room", late, scripts, after=with_ada,
              counter=300, missing=300, report=REPORT)  # fmt: skip
+    topic = ADA.seal("topic", b"Release on Friday", report=REPORT)
+    write_ok("topic", "The topic that Ada has set.", "topic", topic, "Release on Friday", after=with_ada, report=REPORT)
+    later = ADA.seal("topic", b"", counter=1, report=REPORT)
+    write_ok("topic_removed", "An empty topic: Ada has removed it.", "topic", later, "",
+             after=with_ada + " sealed_topic.txt", counter=1, report=REPORT)  # fmt: skip
     direct = ADA.seal("direct", b"TCoffee?", to=BOB)
     write_ok("direct", "Ada's direct message to Bob.", "direct", direct, "TCoffee?", after=with_ada)
     write_ok("direct_back", "Bob's direct message to Ada: another direction, another key.", "direct",
@@ -340,6 +348,10 @@ def write_sealed():
     write_fail("other_receiver", "Ada's direct message to Bob is delivered to Eve.", "tampered", "direct", direct,
                receiver=EVE)  # fmt: skip
     write_fail("other_use", "Ada's message to the room arrives as a direct message to Bob.", "tampered", "direct", ROOM)
+    write_fail("topic_room", "Ada's message to the room arrives as a topic.", "tampered", "topic", ROOM,
+               of="sealed_topic.txt")  # fmt: skip
+    write_fail("topic_old", "An earlier topic of Ada arrives after she has removed it.", "repeated", "topic", topic,
+               after="sealed_profile.txt sealed_topic_removed.txt")  # fmt: skip
     write_fail("other_room", "Ada's message from another room, from the same seat and under the same salt.", "tampered",
                "room", other_room.seal("room", content, report=REPORT))  # fmt: skip
     elsewhere = Member(1, 0xA0, log=run(0x50, 16))
@@ -537,6 +549,11 @@ def write_frames():
     write("frame_profile_nameless.txt", "A client without a profile is shown by its id.", "ok",
           [("type", "PROFILE"), ("id", 0), ("public-key", 198), ("name", quote(""))],
           frame_lines("PROFILE", 0, b"", []))  # fmt: skip
+    write_topic("frame_topic_set.txt", "Ben sets the topic.", 0, "Release on Friday")
+    write_topic("frame_topic.txt", "Ben has set the topic.", 2, "Release on Friday")
+    write_topic("frame_topic_removed.txt", "Ben has removed the topic.", 2, "")
+    write_topic("frame_topic_given.txt", "A new member is given the topic that Ben has set, and Ben's profile.", 2,
+                "Release on Friday", "Ben")  # fmt: skip
     write("frame_have.txt", "A client confirms that it is in the room: it has none of its own log yet.", "ok",
           [("type", "HAVE"), ("id", 0), ("position", 0)],
           frame_lines("HAVE", 0, u64(0), [f"{u64(0).hex(' '):48} # position: 0"]))  # fmt: skip
@@ -547,6 +564,23 @@ def write_frames():
     write_data("frame_data.txt", "Grace sends file data to Ben. To Ben it comes with Grace's id.", [(0, 0, b"hello")])
     write_data("frame_data_several.txt", "The rest of a file, and a small file, in one frame.",
                [(0, 2**32, b"end"), (16, 0, b"hello")])  # fmt: skip
+
+
+def write_topic(name, about, member, text, setter=None):
+    """TOPIC of an xor room; with the profile of the member that has set it, as newcomers get it."""
+    sealed = lambda plain: bytes(byte ^ 188 for byte in plain)
+    plain = rows(sealed(text.encode()), lambda row: f"{sealed(row).decode()} XOR bc")
+    fields = [("type", "TOPIC"), ("id", member), ("public-key", 198)]
+    if setter is None:
+        body, lines = sealed(text.encode()), plain
+    else:
+        profile = sealed(compact({"name": setter}).encode())
+        size = len(profile).to_bytes(2, "big")
+        body = size + profile + sealed(text.encode())
+        lines = [f"{size.hex(' '):48} # size of the profile: {len(profile)}"]
+        lines += rows(profile, lambda row: f"{sealed(row).decode()} XOR bc") + plain
+        fields += [("name", quote(setter))]
+    write(name, about, "ok", [*fields, ("text", quote(text))], frame_lines("TOPIC", member, body, lines))
 
 
 def chunk_parts(first, offset, data, length=None):
@@ -587,6 +621,11 @@ def write_faults():
          {"room": 23, "own": 0, "members": 1, "accepted": 0, "said": 0, "token": "a token", "grace": 60000}, 2)  # fmt: skip
     fail("welcome_left", "WELCOME has a part of a message left.", "WELCOME",
          {"room": 23, "own": 0, "members": 1, "left": {"frames": 0.5, "bytes": 0}}, 2)  # fmt: skip
+    write("fail_malformed_topic.txt", "A new member is given a topic that ends within the profile.", "malformed",
+          [("public-key", 198), ("name", quote("Ben"))],
+          frame_lines("TOPIC", 2, b"\0\x02\xc7", [f"{'00 02':48} # size of the profile: 2", "c7"]))  # fmt: skip
+    write("fail_too_large_topic.txt", "A topic of 1281 bytes.", "too-large", [("public-key", 198)],
+          frame_lines("TOPIC", 0, bytes(1281), rows(bytes(1281), "1281 zeros")))  # fmt: skip
     write("fail_malformed_grant_size.txt", "GRANT has no total.", "malformed", [], frame_lines("GRANT", 2, u32(1), [f"{u32(1).hex(' ')}"]))
     total = u32(1) + u64(2**53)
     write("fail_malformed_grant_total.txt", "GRANT has a total that does not fit in 53 bits.", "malformed", [],

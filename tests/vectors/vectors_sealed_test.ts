@@ -19,7 +19,7 @@ import { SealedCipher } from "../../cipher/sealed.ts";
 import { TRIES_IN_ALL, TRIES_PER_ADDRESS } from "../../server/login_tries.ts";
 import { sealAs } from "../support/file_data.ts";
 
-const VECTORS = 50;
+const VECTORS = 54;
 
 /** The error message of each kind of failure. */
 const KINDS: Readonly<Record<string, string>> = {
@@ -135,7 +135,7 @@ Deno.test(`vectors: there are ${VECTORS} different sealed vectors`, () => {
 Deno.test("vectors: have every use and every kind of failure", () => {
   const all = [...vectors.values()];
   const uses = new Set(all.flatMap(({ fields }) => fields["use"] ?? []));
-  assertEquals([...uses].sort(), ["data", "direct", "profile", "room"]);
+  assertEquals([...uses].sort(), ["data", "direct", "profile", "room", "topic"]);
   const kinds = new Set(all.map(({ expect }) => expect));
   assertEquals([...kinds].sort(), ["ok", ...Object.keys(KINDS)].sort());
 });
@@ -194,6 +194,7 @@ Deno.test("sealed_keys.txt: every key is derived as in docs/security.md", () => 
     ada.exchange.publicKey,
     deriveKey(exportKey, ada.salt, info("chat/1 profile", log, ada.id, ada.salt)),
     deriveKey(exportKey, ada.salt, info("chat/1 room", log, ada.id, ada.salt, ada.identity)),
+    deriveKey(exportKey, ada.salt, info("chat/1 topic", log, ada.id, ada.salt, ada.identity)),
     agreed,
     ...["chat/1 direct", "chat/1 data"].map((label) => (
       deriveKey(

@@ -93,12 +93,21 @@ import {
   ORIGIN_SIZE,
   REFERENCE_SIZE,
 } from "../../protocol/message_ids.ts";
+import {
+  checkTopic,
+  decodeTopic,
+  encodeGivenTopic,
+  encodeTopic,
+  MAX_TOPIC,
+  MAX_TOPIC_TEXT,
+  parseGivenTopic,
+} from "../../protocol/topic.ts";
 import { parsePreface, parseServerOpening } from "../../protocol/opening.ts";
 import { checkResume, proveResume, TOKEN_SIZE } from "../../protocol/resume.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/names.ts";
 import { encodeChunks } from "../support/file_data.ts";
 
-const VECTORS = 173;
+const VECTORS = 179;
 
 const FILE_KINDS: Record<FileMessage["kind"], true> = {
   offer: true,
@@ -418,6 +427,26 @@ const CODECS: Record<keyof typeof Type, Codec> = {
     },
     write: ({ since }, id) => encodeAway(id, since === undefined ? undefined : Number(since)),
   },
+  TOPIC: {
+    read(body, given) {
+      const cipher = cipherOf(given);
+      const isGiven = given["name"] !== undefined;
+      const { profile, topic } = isGiven
+        ? parseGivenTopic(body)
+        : { profile: undefined, topic: body };
+      checkTopic(topic);
+      return {
+        "public-key": given["public-key"]!,
+        ...(profile && { name: quote(decodeProfile(cipher.open(profile).plaintext).name) }),
+        text: quote(decodeTopic(cipher.open(topic).plaintext)),
+      };
+    },
+    write(fields, id) {
+      const topic = cipherOf(fields).seal(encodeTopic(unquote(fields, "text")));
+      if (fields["name"] === undefined) return encodeFrame(Type.TOPIC, id, topic);
+      return encodeGivenTopic(id, { profile: sealName(fields), topic });
+    },
+  },
   GRANT: {
     read(body) {
       const { generation, total } = parseGrant(body);
@@ -555,7 +584,7 @@ function blocks(kind: string): string[] {
 
 Deno.test("docs/protocol.md: each hex block is the vector that it names", () => {
   const found = blocks("hex");
-  assertEquals(found.length, 7);
+  assertEquals(found.length, 8);
   for (const block of found) {
     const name = /^# tests\/vectors\/data\/(\S+)\n/.exec(block)?.[1];
     assert(name, "a hex block must begin with the name of its vector");
@@ -590,7 +619,9 @@ Deno.test("docs/protocol.md: the session consists of vectors, and both direction
 });
 
 Deno.test("docs/protocol.md: has the limits of the code", () => {
-  for (const limit of [MAX_FRAME_BEFORE_ADMISSION, MAX_FRAME, `${MAX_PROFILE} bytes`]) {
+  const sizes = [MAX_PROFILE, MAX_TOPIC].map((bytes) => `${bytes} bytes`);
+  assert(document.includes(`at most ${MAX_TOPIC_TEXT} bytes of UTF-8`));
+  for (const limit of [MAX_FRAME_BEFORE_ADMISSION, MAX_FRAME, ...sizes]) {
     assert(tables.includes(`| ${limit} |`), `${limit}`);
   }
   assert(tables.includes(`| ${HANDSHAKE_MS / 1000} seconds |`));

@@ -7,7 +7,7 @@ import { printable } from "../../text/printable.ts";
 import type { Context } from "../context.ts";
 import { awayText, fold, listed } from "../member_lists.ts";
 import { whoisLines } from "../whois.ts";
-import type { SlashCommand } from "./command.ts";
+import { type SlashCommand, written } from "./command.ts";
 
 /** Names that `/ignore` lists. */
 const MAX_LISTED = 100;
@@ -59,6 +59,16 @@ export const PEOPLE: readonly SlashCommand[] = [
     args: "NAME",
     help: "changes your name",
     run: ({ room }, name: string) => room.rename(name),
+  },
+  {
+    name: "away",
+    args: "[TEXT]",
+    help: "says why you do not answer: /away lunch; without a text: you are back",
+    run(context, text?: string) {
+      const { room, print } = context;
+      if (text === undefined && room.self.status === undefined) print("you are not away");
+      else room.setStatus(text === undefined ? undefined : written(text, context));
+    },
   },
   {
     name: "ignore",

@@ -6,9 +6,24 @@ import { counted } from "../../text/counts.ts";
 import { printable } from "../../text/printable.ts";
 import { Search } from "../search.ts";
 import { startLog, stopLog } from "../start_log.ts";
+import { topicText } from "../status_text.ts";
 import { type SlashCommand, written } from "./command.ts";
 
+/** The word that removes the topic, as in irssi and WeeChat. */
+const DELETE = "-delete";
+
 export const ROOM: readonly SlashCommand[] = [
+  {
+    name: "topic",
+    args: "[TEXT]",
+    help: `shows or sets the topic of the room; /topic ${DELETE} removes it`,
+    run(context, text?: string) {
+      const { room, now, print } = context;
+      if (text !== undefined) return room.setTopic(text === DELETE ? "" : written(text, context));
+      const { topic } = room;
+      print(topic ? printable(topicText(topic, now())) : "no topic is set; /topic TEXT sets one");
+    },
+  },
   {
     name: "save",
     args: "FILE",

@@ -3,7 +3,9 @@
 import { ChatError } from "../../errors.ts";
 import { bareName, hasOtherKey, otherKeyError, type Person, type Room } from "../../room.ts";
 import { printable } from "../../text/printable.ts";
+import type { Context } from "../context.ts";
 import type { Preferences } from "../preferences.ts";
+import { statusNotice } from "../status_text.ts";
 import { type SlashCommand, written } from "./command.ts";
 
 export const TALK: readonly SlashCommand[] = [
@@ -20,8 +22,7 @@ export const TALK: readonly SlashCommand[] = [
     args: "MEMBER TEXT",
     help: "sends a direct message: /msg alice see you at ten",
     members: ({ room }) => receivers(room),
-    run: (context, who: string, text: string) =>
-      void context.room.tell(who, written(text, context)),
+    run: (context, who: string, text: string) => tell(context, who, text),
   },
   {
     name: "reply",
@@ -47,10 +48,20 @@ export const TALK: readonly SlashCommand[] = [
         });
       }
       if (hasOtherKey(person)) throw otherKeyError(person);
-      room.tell(person.id, written(text, context));
+      tell(context, person.id, text);
     },
   },
 ];
+
+/** Sends a direct message. Shows the receiver's status, once for each text. */
+function tell(context: Context, who: string | number, text: string): void {
+  const { room, preferences: { statuses }, print } = context;
+  const ref = room.tell(who, written(text, context));
+  const to = room.pending.find((one) => one.ref === ref)?.to;
+  if (to?.status === undefined || to.self || statuses.get(to.id) === to.status) return;
+  statuses.set(to.id, to.status);
+  print(printable(statusNotice({ who: to })));
+}
 
 /**
  * The sender of the last direct message. Undefined if it has left: somebody else may have taken the name since, and must

@@ -1,0 +1,79 @@
+// The topic of the room and the statuses of members in words. Pure. They quote others: `printable()` before they are
+// shown.
+
+import type { Person, RoomEvent, Topic } from "../room.ts";
+import { pastTime } from "./member_lists.ts";
+
+/** Members in rows of their own; more are counted. */
+const MAX_ROWS = 4;
+/** Members whose statuses are collected. */
+const MAX_MEMBERS = 10_000;
+
+type StatusEvent = RoomEvent & { readonly type: "status" };
+
+/** As `topic: release on Friday (set by bob, 12:30)`. */
+export function topicText({ text, who, set }: Topic, now: Date): string {
+  const when = set ? `, ${pastTime(set, now)}` : "";
+  return `topic: ${text} (set by ${who.self ? "you" : who.name}${when})`;
+}
+
+/** The notice of a new topic, or of the one that this client has found. */
+export function topicNotice(event: RoomEvent & { readonly type: "topic" }, now: Date): string {
+  const { who, text, at, sent } = event;
+  if (at === undefined) return topicText({ text, who, set: sent }, now);
+  const name = who.self ? "you" : who.name;
+  return text === "" ? `${name} removed the topic` : `${name} set the topic: ${text}`;
+}
+
+/** The notice of a status: the member's own words, or that it is back. */
+export function statusNotice({ who }: Pick<StatusEvent, "who">): string {
+  const name = who.self ? "you are" : `${who.name} is`;
+  return who.status === undefined ? `${name} back` : `${name} away: ${who.status}`;
+}
+
+/** Statuses that have changed since the last notice, each in a row of its own: a text must not look like another row. */
+export class Statuses {
+  /** In the order of the first change. */
+  readonly #changes = new Map<number, { who: Person; before: string | undefined }>();
+
+  get isEmpty(): boolean {
+    return this.#changes.size === 0;
+  }
+
+  /** It takes no more members: take the notices first. */
+  get isFull(): boolean {
+    return this.#changes.size >= MAX_MEMBERS;
+  }
+
+  has({ id }: Person): boolean {
+    return this.#changes.has(id);
+  }
+
+  add({ who, before }: Pick<StatusEvent, "who" | "before">): void {
+    const known = this.#changes.get(who.id);
+    const first = known ? known.before : before;
+    // It is as it was before.
+    if (first === who.status) this.#changes.delete(who.id);
+    else this.#changes.set(who.id, { who, before: first });
+  }
+
+  /** The member has left. */
+  remove({ id }: Person): void {
+    this.#changes.delete(id);
+  }
+
+  get sentences(): string[] {
+    const all = [...this.#changes.values()];
+    const rows = all.slice(0, MAX_ROWS).map(statusNotice);
+    const more = all.length - rows.length;
+    if (more > 0) rows.push(`${more} more changed their away texts; /who shows them`);
+    return rows;
+  }
+
+  /** Returns the notices and starts again. */
+  take(): string[] {
+    const { sentences } = this;
+    this.#changes.clear();
+    return sentences;
+  }
+}
