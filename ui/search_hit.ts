@@ -19,8 +19,10 @@ const ENTRY = /^(\d{4}-\d\d-\d\dT\d\d:\d\d):\d\d[+-]\d\d:\d\d (.+)/s;
 /** The sender before a message: `bob: `, `* bob `, `(direct) alice (you) → bob: `. */
 const SENDER = /^(?:-- |(?:\(direct\) )?(?:\* \S+ |[^\s:]+(?: \(you\))?(?: → [^\s:]+)?: ))/;
 
-/** A hit and the text around it, in one line. */
+/** A hit and the text around it, in one line. Without a hit, `after` has the text of an entry beside one. */
 export interface Hit {
+  /** Its number for `/around`. */
+  readonly number?: number;
   /** `2026-01-02T09:31`, in local time. */
   readonly time: string;
   /** `bob: `, if the hit is not in it. */
@@ -53,26 +55,40 @@ export function findHit(entry: string, pattern: RegExp): Hit | undefined {
   const end = found.index + found[0].length;
   const before = body.slice(sender.length, found.index);
   return {
-    time,
-    sender,
+    time: copy(time),
+    sender: line(sender),
     before: (before.length > MAX_BEFORE ? "…" : "") + line(before.slice(-MAX_BEFORE)),
     hit: line(found[0].slice(0, MAX_HIT)),
     after: line(body.slice(end, end + MAX_AFTER)) + (body.length > end + MAX_AFTER ? "…" : ""),
   };
 }
 
+/** An entry beside a hit. */
+export function besideHit(entry: string): Hit | undefined {
+  const [, time, body] = ENTRY.exec(entry.slice(0, MAX_BEFORE + MAX_AFTER)) ?? [];
+  if (time === undefined || body === undefined) return undefined;
+  return { time: copy(time), sender: "", before: "", hit: "", after: line(body) };
+}
+
 /** In one line, and safe to show: the file may have been changed. */
 function line(text: string): string {
-  return printable(text.replace(/\s+/g, " ").toWellFormed());
+  return copy(printable(text.replace(/\s+/g, " ").toWellFormed()));
+}
+
+/** A part of a string keeps all of it in memory; a copy does not. */
+function copy(text: string): string {
+  return new TextDecoder().decode(new TextEncoder().encode(text));
 }
 
 /** The parts of a row of at most `columns`: the hit is always in it, as far as it fits. */
 export function hitRow(
-  { time, sender, before, hit, after }: Hit,
+  { number, time, sender, before, hit, after }: Hit,
   now: Date,
   columns: number,
 ): { time: string; before: string; hit: string; after: string } {
-  const stamp = `${shortTime(time, now, columns < NARROW)}  `;
+  const place = String(number ?? "").padStart(2);
+  const isNarrow = columns < NARROW;
+  const stamp = `${place} ${shortTime(time, now, isNarrow)}${isNarrow ? " " : "  "}`;
   let left = Math.max(8, columns - room(stamp));
   const head = room(sender) <= left / 2 ? sender : "";
   left -= room(head);
@@ -84,7 +100,7 @@ export function hitRow(
     shown = tail(before, most);
   }
   left -= room(shown);
-  const found = cut(hit, Math.max(1, left));
+  const found = hit === "" ? "" : cut(hit, Math.max(1, left));
   left -= room(found);
   return {
     time: stamp,

@@ -10,6 +10,7 @@ import { follow } from "./follow.ts";
 import { findHit, hitRow, patternOf } from "./search_hit.ts";
 import { submit } from "./submit.ts";
 
+const NO_MORE = "no more hits; /around N for what is around a hit";
 const NOW = new Date(2024, 1, 28, 14, 2);
 
 function said(text: string, from = BOB): RoomEvent {
@@ -89,11 +90,11 @@ Deno.test("/search: shows what this client has seen, the newest first, own and d
   assertEquals(
     done,
     [
-      "14:02  (direct) alice (you) → bob: redeployed",
-      "14:02  (direct) bob: DEPLOY now",
-      "14:02  alice (you): Deploy what?",
-      "14:02  bob: the deploy is at ten",
-      "no more hits",
+      " 1 14:02  (direct) alice (you) → bob: redeployed",
+      " 2 14:02  (direct) bob: DEPLOY now",
+      " 3 14:02  alice (you): Deploy what?",
+      " 4 14:02  bob: the deploy is at ten",
+      NO_MORE,
     ],
   );
 });
@@ -117,7 +118,7 @@ Deno.test("/search: whatever the case and the normal form, over line breaks, in 
     follow(said(message), context);
     submit(`/search ${text}`, context);
     await turn();
-    assertEquals(done[0]!.startsWith("14:02  bob: "), isFound, text);
+    assertEquals(done[0]!.startsWith(" 1 14:02  bob: "), isFound, text);
   }
 });
 
@@ -132,22 +133,24 @@ Deno.test("/search: a page at a time, with the hits that are left; the first pag
   await turn();
   assertEquals(done, []);
   await log.next();
-  const rows = [9, 8, 7, 6].map((n) => `27 Feb 10:00  bob: [hit] ${n}`);
+  const rows = [9, 8, 7, 6].map((n, i) => ` ${i + 1} 27 Feb 10:00  bob: [hit] ${n}`);
   assertEquals(done.splice(0), rows);
   await log.next();
   await log.next();
   assertEquals(log.isOpen, false);
-  assertEquals(done.splice(0), ["4 hits left; /search for more"]);
-  submit("/search", context);
   assertEquals(done.splice(0), [
-    "27 Feb 10:00  bob: [hit] 5",
-    "27 Feb 10:00  bob: [hit] 4",
-    "27 Feb 2023  bob: [hit] 3",
-    "27 Feb 2023  bob: [hit] 2 end",
-    "no more hits",
+    "4 hits left; /search for more, /around N for what is around a hit",
   ]);
   submit("/search", context);
-  assertEquals(done, ["no more hits"]);
+  assertEquals(done.splice(0), [
+    " 5 27 Feb 10:00  bob: [hit] 5",
+    " 6 27 Feb 10:00  bob: [hit] 4",
+    " 7 27 Feb 2023  bob: [hit] 3",
+    " 8 27 Feb 2023  bob: [hit] 2 end",
+    NO_MORE,
+  ]);
+  submit("/search", context);
+  assertEquals(done, [NO_MORE]);
 });
 
 Deno.test("/search: what is in memory and in the log appears once", async () => {
@@ -162,10 +165,10 @@ Deno.test("/search: what is in memory and in the log appears once", async () => 
   await log.next();
   await turn();
   assertEquals(done, [
-    "14:02  bob: hit 2 end",
-    "14:02  bob: hit 1",
-    "27 Feb 10:00  bob: hit 0",
-    "no more hits",
+    " 1 14:02  bob: hit 2 end",
+    " 2 14:02  bob: hit 1",
+    " 3 27 Feb 10:00  bob: hit 0",
+    NO_MORE,
   ]);
 });
 
@@ -226,12 +229,12 @@ Deno.test("/search: finds the new text of an edited message, and nothing of a de
   }, context);
   assertEquals(await find("secret one"), ['no hits for "secret one"']);
   assertEquals(await find("secret"), [
-    "14:02  bob: secret two",
-    "14:02  alice (you): yes, secret",
-    "no more hits",
+    " 1 14:02  bob: secret two",
+    " 2 14:02  alice (you): yes, secret",
+    NO_MORE,
   ]);
   follow({ type: "deleted", from: again, id, quoted: earlier("secret two"), ...rest }, context);
-  assertEquals(await find("secret"), ["14:02  alice (you): yes, secret", "no more hits"]);
+  assertEquals(await find("secret"), [" 1 14:02  alice (you): yes, secret", NO_MORE]);
   // What was shown stays in the log and in what /save writes.
   assertEquals(logged.filter((entry) => entry.includes("secret two")).length, 2);
   assert(context.saved.text("a", NOW).includes("secret one"));
@@ -245,11 +248,14 @@ Deno.test("/search: a message that is deleted is not on the next page", async ()
   }
   submit("/search hit", context);
   await turn();
-  assertEquals(done.splice(0).at(-1), "2 hits left; /search for more");
+  assertEquals(
+    done.splice(0).at(-1),
+    "2 hits left; /search for more, /around N for what is around a hit",
+  );
   const rest = { at: 1, ref: undefined, sent: undefined, missing: 0 };
   follow({ type: "deleted", from: BOB, id, quoted: undefined, ...rest }, context);
   submit("/search", context);
-  assertEquals(done, ["14:02  bob: [hit] 1", "no more hits"]);
+  assertEquals(done, [" 4 14:02  bob: [hit] 1", NO_MORE]);
 });
 
 Deno.test("/search: another search ends the one before, and closes its files", async () => {
@@ -258,7 +264,7 @@ Deno.test("/search: another search ends the one before, and closes its files", a
   submit("/search one", context);
   await turn();
   await log.next();
-  assertEquals([done.splice(0), log.isOpen], [["27 Feb 10:00  bob: one"], true]);
+  assertEquals([done.splice(0), log.isOpen], [[" 1 27 Feb 10:00  bob: one"], true]);
   context.saved.log = undefined;
   submit("/search two", context);
   await log.next();
@@ -275,9 +281,12 @@ Deno.test("/search: rests while it works, ends after many hits, and reports a lo
   for (let i = 0; i < 20; i++) await turn();
   assert(rests >= 7, `${rests}`);
   assertEquals(done.length, 21);
-  assertEquals(done.at(-1), "at least 980 hits left; /search for more");
+  assertEquals(
+    done.at(-1),
+    "at least 979 hits left; /search for more, /around N for what is around a hit",
+  );
   for (let i = 0; i < 49; i++) submit("/search", context);
-  assertEquals(done.at(-1), "these were the newest 1000 hits; search for more words");
+  assertEquals(done.at(-1), "these were the newest 999 hits; search for more words");
   context.saved.log = {
     path: "/log",
     append: () => {},
@@ -291,6 +300,46 @@ Deno.test("/search: rests while it works, ends after many hits, and reports a lo
   for (let i = 0; i < 40; i++) await turn();
   assert(done[0]!.startsWith("Cannot search the log: "), done[0]);
   assertEquals(done[1], 'no hits for "nothing"');
+});
+
+Deno.test("/around: shows what was said beside a hit, in memory and in the log", async () => {
+  const { context, done } = around();
+  const error = assertThrows(() => submit("/around", context), ChatError);
+  assertEquals(error.message, "Cannot show a hit: there was no search yet");
+  for (let i = 4; i < 20; i++) {
+    follow(said(`text ${i}${i === 5 || i === 9 ? " hit" : ""}`), context);
+  }
+  const inMemory = context.saved.entries().map(({ text }) => text.trimEnd());
+  const old = [3, 2, 1].map((n) => `2024-02-27T10:00:00+01:00 bob: text ${n}`);
+  const log = new FakeLog([[...inMemory, "# the room", ...old]]);
+  context.saved.log = log;
+  submit("/search hit", context);
+  await turn();
+  await log.next();
+  await turn();
+  assertEquals(done.splice(0), [
+    " 1 14:02  bob: text 9 hit",
+    " 2 14:02  bob: text 5 hit",
+    NO_MORE,
+  ]);
+  submit("/around 2", context);
+  assertEquals(done.splice(0), [
+    "   27 Feb 10:00  bob: text 1",
+    "   27 Feb 10:00  bob: text 2",
+    "   27 Feb 10:00  bob: text 3",
+    "   14:02  bob: text 4",
+    " 2 14:02  bob: text 5 hit",
+    ...[6, 7, 8].map((n) => `   14:02  bob: text ${n}`),
+    "   14:02  bob: text 9 hit",
+    "   14:02  bob: text 10",
+  ]);
+  submit("/around", context);
+  assertEquals(done.length, 11);
+  assertEquals(done[5], " 1 14:02  bob: text 9 hit");
+  for (const n of ["3", "0", "#1f"]) {
+    const error = assertThrows(() => submit(`/around ${n}`, context), ChatError);
+    assertEquals(error.hint, "The hits on the screen are 1 to 2");
+  }
 });
 
 Deno.test("/search: alone, it needs an earlier search", () => {
@@ -312,9 +361,9 @@ Deno.test("hitRow: shows the text around the hit in one row, whatever the width"
   };
   assertEquals(
     row(79),
-    "09:31  bob: …efore it words before it words before it [HIT] and words after it a…",
+    "   09:31  bob: …ore it words before it words before it [HIT] and words after it …",
   );
-  assertEquals(row(39), "09:31  bob: …ords before it [HIT] and wo…");
+  assertEquals(row(39), "   09:31 bob: …ds before it [HIT] and wo…");
   // Control characters that somebody has put into the file are made visible.
   const raw = findHit("2024-02-28T09:31:00+01:00 bob: \x1b[31mhit\u202e", patternOf("hit"))!;
   const shown = Object.values(hitRow(raw, NOW, 79)).join("");

@@ -61,6 +61,19 @@ export const ROOM: readonly SlashCommand[] = [
     },
   },
   {
+    name: "around",
+    args: "[N]",
+    help: "shows what was said around a hit of /search, by its number",
+    run({ saved }, n: string) {
+      if (!saved.search) {
+        throw new ChatError("Cannot show a hit: there was no search yet", {
+          hint: "/search TEXT finds a text",
+        });
+      }
+      saved.search.around(/^\d*$/.test(n) ? Number(n || 1) : 0);
+    },
+  },
+  {
     name: "log",
     args: "[FILE]",
     help: "keeps a transcript in a private file from now on; /log off ends it",
