@@ -3,6 +3,7 @@
 
 import { createHash, type Hash } from "node:crypto";
 import { MAX_FILE_NAME } from "../protocol/file_messages.ts";
+import { counted } from "../text/counts.ts";
 import { DiskError, failure, orMissing, reasonOf } from "./disk_errors.ts";
 import { type FileNumber, isSame } from "./file_identity.ts";
 import { AT_ONCE, readAll, readAllSync, updateHash } from "./file_io.ts";
@@ -252,7 +253,7 @@ export async function listFiles(folder: string, max: number): Promise<(FoundFile
     return entries.sort((a, b) => a.name < b.name ? -1 : 1);
   };
   const offer = (path: string, name: string): void => {
-    if (++files > max) throw new DiskError(`it has more than ${max} files`);
+    if (++files > max) throw new DiskError(`it has more than ${counted(max, "file")}`);
     found.push({ path, name });
   };
   /** @param name the folder's, with the folders above it and a slash at the end */

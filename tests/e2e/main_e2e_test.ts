@@ -496,7 +496,7 @@ withShell(
     await assertFails(
       [...args, "/dev/zero"],
       1,
-      /zero: it has more than 8192 bytes/,
+      /zero: it has more than 32768 bytes/,
       /right file/,
     );
     await assertFails([...args, "/dev/null"], 1, /join nowhere\.invalid/, /spelling/);
