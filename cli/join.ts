@@ -6,6 +6,7 @@ import { admit, reconnectMs } from "./admit.ts";
 import type { Command } from "./command.ts";
 import { loadIgnored } from "./ignored_file.ts";
 import { guestInvitation } from "./invitation.ts";
+import { rememberRoom } from "./remember.ts";
 import { chooseRoom } from "./rooms.ts";
 import { Signals } from "./signals.ts";
 import { isForPerson, stay } from "./stay.ts";
@@ -41,8 +42,12 @@ export async function joinRoom(
   const signals = new Signals(system);
   try {
     const view = chosenView(screen.view, settings, ignored);
-    const invitation = guestInvitation(client.info, code);
-    return await stay(system, client, screen, view, signals, { log: settings.log, invitation });
+    const { address } = client.info;
+    return await stay(system, client, screen, view, signals, {
+      log: settings.log,
+      invitation: guestInvitation(client.info, code),
+      remember: (name) => rememberRoom(system, screen.config, { address, code }, name),
+    });
   } finally {
     signals.forget();
   }

@@ -307,9 +307,9 @@ missed. The commands and keys of --join are in chat join --help, the config file
       help: HELP,
     },
     notes:
-      `ROOM is the name of a room in the config file: see chat --help. Without ROOM and HOST you join
-the room of CHAT_ROOM, or the only one that you remember or have open on this machine. If there
-are several, chat asks. PORT is ${DEFAULT_PORT} by default.
+      `ROOM is the name of a room in the config file: see chat --help; in a room, /remember NAME adds it
+there. Without ROOM and HOST you join the room of CHAT_ROOM, or the only one that you remember or
+have open on this machine. If there are several, chat asks. PORT is ${DEFAULT_PORT} by default.
 In a terminal, type a message and press Enter; /help lists the commands. In a pipe, each line of
 stdin is a message, and stdout shows \`NAME: text\`, or each message as --format says. TEMPLATE may
 have {date}, {time}, {name}, {text} and {kind}. At the end of stdin the client waits until the room

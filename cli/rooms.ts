@@ -152,7 +152,7 @@ export function candidateRows(candidates: readonly Candidate[]): string[] {
 function unknownRoom(room: string, names: readonly string[]): ChatError {
   const meant = suggested(suggestions(room, names));
   const hint = names.length === 0
-    ? "To remember a room, add it to the config file: docs/config.md"
+    ? "To remember a room, join it and type: /remember NAME"
     : `${meant ? `Did you mean ${meant}? ` : ""}To see your rooms: chat rooms`;
   return new ChatError(`Cannot find the room "${printable(room)}": you have not remembered it`, {
     hint,

@@ -23,6 +23,7 @@ import { publishRoom } from "./home.ts";
 import { loadIgnored } from "./ignored_file.ts";
 import { hostInvitation } from "./invitation.ts";
 import { note, print, report } from "./output.ts";
+import { rememberRoom } from "./remember.ts";
 import { type AdmissionSetup, prepareAdmission } from "./room_code.ts";
 import { Signals } from "./signals.ts";
 import { openStateDir, type StateDir } from "./state_dir.ts";
@@ -83,11 +84,12 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
         state?.drop();
         throw error;
       }
-      const joining = screen && joinOptions(system, screen, settings, files, server, setup?.code);
+      const code = screen && setup?.code;
+      const joining = screen && joinOptions(system, screen, settings, files, server, code);
       const invitation = hostInvitation(
         reachable(system, server),
         inRanges(command.proxies, server.localHost),
-        setup?.code,
+        code,
       );
       // The server needs the record that verifies the code, not the code.
       setup = undefined;
@@ -98,10 +100,12 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
         const isShown = hasTerminal(system);
         try {
           const view = chosenView(screen.view, settings, ignored);
+          const { address } = client.info;
           return await stay(system, client, screen, view, signals, {
             log: settings.log,
             hosting: state ? "pauses" : "closes",
             invitation,
+            remember: (name) => rememberRoom(system, screen.config, { address, code }, name),
           });
         } catch (error) {
           if (error instanceof TerminalGone) note(system, `chat: ${error.message}`);

@@ -33,6 +33,7 @@ export type Joined = Client | ClassicClient;
 interface User {
   readonly saved: SavedTranscript;
   readonly invitation: Invitation | undefined;
+  readonly remember: Context["remember"];
   note: (line: string) => void;
 }
 
@@ -43,6 +44,8 @@ export interface StayOptions {
   readonly invitation?: Invitation;
   /** What happens to the room when its host leaves it; undefined: this user does not host it. */
   readonly hosting?: Hosting | undefined;
+  /** For `/remember`. */
+  readonly remember?: Context["remember"];
 }
 
 /**
@@ -57,12 +60,12 @@ export async function stay(
   screen: ScreenOptions,
   preferences: Preferences,
   signals: Signals,
-  { log, hosting, invitation }: StayOptions = {},
+  { log, hosting, invitation, remember }: StayOptions = {},
 ): Promise<number> {
   signals.first.then(() => client.leave());
   const saved = new SavedTranscript();
   // Until there is a screen.
-  const user: User = { saved, invitation, note: (line) => note(system, `chat: ${line}`) };
+  const user: User = { saved, invitation, remember, note: (line) => note(system, `chat: ${line}`) };
   // Programs that run beside a person's chat must not take its file.
   if (log !== undefined && isForPerson(system, screen)) {
     await beginLog(system, client, user, log);
@@ -130,6 +133,7 @@ async function runScreen(
     preferences,
     saved: user.saved,
     invitation: user.invitation,
+    remember: user.remember,
     environment: terminalVariables(system),
     pictures: latePictures(),
     notifyCommand: notifyCommand && ((text) => system.runCommand(notifyCommand, text)),
@@ -268,7 +272,7 @@ function commandsFor(
   system: System,
   room: Joined,
   preferences: Preferences,
-  { saved, invitation }: User,
+  { saved, invitation, remember }: User,
   noteLine: (line: string) => void,
   question: LeaveQuestion,
 ): Pick<PlainOptions, "onLine" | "onEvent"> {
@@ -277,6 +281,7 @@ function commandsFor(
     preferences,
     saved,
     invitation,
+    remember,
     now: system.now,
     print: (line, heading = "") => noteLine(heading + line),
     rest: () => new Promise((resolve) => systemClock.after(0, resolve)),

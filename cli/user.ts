@@ -150,9 +150,30 @@ export function readSecret(path: string, what: string): string {
 export async function loadSettings(system: System, config: ConfigFile): Promise<Settings> {
   const path = config === undefined ? defaultConfig(system) : config;
   if (!path) return {};
-  const failed = (cause: unknown) => {
+  try {
+    return (await readConfig(system, path, config === undefined))?.settings ?? {};
+  } catch (error) {
+    // A home folder of somebody else's must not stop this user.
+    if (!(error instanceof FileUnavailable) || config !== undefined) throw error;
+    note(system, `chat: the config file is not used. ${error.message}`);
+    return {};
+  }
+}
+
+/**
+ * Reads a config file; undefined if it is the default file and does not exist.
+ *
+ * @throws {FileUnavailable} if this user may not read it
+ * @throws {ChatError} as `loadSettings`
+ */
+export async function readConfig(
+  system: System,
+  path: string,
+  isDefault: boolean,
+): Promise<{ bytes: Uint8Array<ArrayBuffer>; settings: Settings } | undefined> {
+  const failed = (cause: unknown, Class = ChatError) => {
     const message = messageOf(cause);
-    return new ChatError(`Cannot read the config file ${printable(path)}: ${message}`, {
+    return new Class(`Cannot read the config file ${printable(path)}: ${message}`, {
       hint: "To start without one: --no-config",
       cause,
     });
@@ -161,27 +182,26 @@ export async function loadSettings(system: System, config: ConfigFile): Promise<
   try {
     opened = Deno.openSync(path);
   } catch (cause) {
-    if (config !== undefined) throw failed(cause);
     const { NotADirectory, NotCapable, NotFound, PermissionDenied } = Deno.errors;
-    if (cause instanceof NotFound || cause instanceof NotADirectory) return {};
-    // A home folder of somebody else's must not stop this user.
-    if (!(cause instanceof PermissionDenied || cause instanceof NotCapable)) throw failed(cause);
-    note(system, `chat: the config file is not used. ${failed(cause).message}`);
-    return {};
+    if (isDefault && (cause instanceof NotFound || cause instanceof NotADirectory)) {
+      return undefined;
+    }
+    const isForbidden = cause instanceof PermissionDenied || cause instanceof NotCapable;
+    throw failed(cause, isForbidden ? FileUnavailable : ChatError);
   }
   using file = opened;
   // Most users have no config file: they do not wait for the parser.
   const { MAX_CONFIG, parseSettings } = await import("./config.ts");
-  let bytes: Uint8Array;
+  let bytes: Uint8Array<ArrayBuffer>;
   try {
-    if (config === undefined) checkOwn(path, { home: home(system), isPublic: true });
+    if (isDefault) checkOwn(path, { home: home(system), isPublic: true });
     // One byte more proves that the file is too large. Its size does not: /dev/null and pipes have size 0.
     bytes = readAtMost(file, MAX_CONFIG + 1);
   } catch (cause) {
     if (cause instanceof ChatError) throw cause;
     throw failed(cause);
   }
-  return parseSettings(bytes, path);
+  return { bytes, settings: parseSettings(bytes, path) };
 }
 
 /** undefined if the environment does not name a folder for the user's files. */

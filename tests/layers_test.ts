@@ -175,6 +175,7 @@ const EDGES = new Set([
   "cli/crack.ts",
   "cli/home.ts",
   "cli/identity.ts",
+  "cli/remember.ts",
   "cli/run_command.ts",
   "cli/state_dir.ts",
   "cli/state_files.ts",

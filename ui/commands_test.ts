@@ -1007,6 +1007,31 @@ Deno.test("/save: writes a new file, reports size and path, and never overwrites
   assertStringIncludes(error.hint!, "another name");
 });
 
+Deno.test("/remember: shows what has been done or why not; a classic room cannot be remembered", async () => {
+  const remember = (name: string) =>
+    name === "work"
+      ? Promise.resolve(["remembered: chat join work", "the code, too"])
+      : Promise.reject(new ChatError("Cannot remember this room"));
+  const { context, done } = around({ remember });
+  submit("/remember work", context);
+  submit("/remember home", context);
+  // Both promises have been settled: their results come before this.
+  await Promise.resolve().then(() => {});
+  assertEquals(done, [
+    "print|remembered: chat join work",
+    "print|the code, too",
+    "refuse|Cannot remember this room",
+  ]);
+  assertThrows(() => submitted("/remember work"), ChatError, "chat has no access to files here");
+  const room = fakeRoom();
+  const classic = Object.assign(room, { info: { ...room.info, classic: true } });
+  assertThrows(
+    () => submitted("/remember work", { room: classic, remember }),
+    ChatError,
+    "it is a classic one",
+  );
+});
+
 Deno.test("/save: reports how many lines were dropped", () => {
   const saved = new SavedTranscript(100);
   const { context, done } = around({ files: fakeFiles(), saved });

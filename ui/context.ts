@@ -43,6 +43,12 @@ export interface Context {
     /** Shows a file as a picture once it has been decoded. */
     view(path: string, name: string): void;
   };
+  /**
+   * Adds the room to the user's config file; returns lines about what has been done. Undefined: it cannot be added.
+   *
+   * @throws {ChatError} if that fails
+   */
+  readonly remember?: ((name: string) => Promise<readonly string[]>) | undefined;
   /** Undefined: files can be neither saved nor sent. */
   readonly files?: Files | undefined;
   /** For `/invite`; undefined: it is unknown. */

@@ -117,7 +117,7 @@ export class Screen {
       hosting?: Hosting;
       /** Called when the terminal has gone. The screen leaves the room then. */
       onHangUp?: () => void;
-    } & Pick<Context, "files" | "emoji" | "invitation">,
+    } & Pick<Context, "files" | "emoji" | "invitation" | "remember">,
   ) {
     const { room } = options;
     this.#tty = options.tty;
@@ -152,6 +152,7 @@ export class Screen {
       preferences: this.#preferences,
       saved: options.saved ?? new SavedTranscript(),
       files: options.files,
+      remember: options.remember,
       emoji: options.emoji,
       invitation: options.invitation,
       now: () => this.#clock.now(),

@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { assertEquals, assertMatch } from "@std/assert";
 import { configPath, findPlaces } from "../../cli/home.ts";
-import { home, Program, run } from "../support/program.ts";
+import { Home, home, Program, run } from "../support/program.ts";
 import { Terminal } from "../support/pty.ts";
 
 /** Writes the config file of the user of this test file. */
@@ -76,5 +76,45 @@ Deno.test({
       // The shell drops the rest of its line.
       await terminal.shows(/\^C\n\$ *$/);
     }
+  },
+});
+
+Deno.test({
+  name:
+    "/remember NAME: adds the room and its code to the config file, on a screen and with --plain; then chat join NAME needs no code",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using host = new Home();
+    await using server = new Program(["serve", "--port", "0"], { home: host });
+    const [, address] = await server.stdout.match(/^listening (\S+)$/m);
+    const [, code] = await server.stdout.match(/^code (.+)$/m);
+    writeConfig('# Mine.\nname = "wanda"\n');
+    const config = configPath(findPlaces(Deno.build.os, (name) => home.env[name]));
+    await using terminal = new Terminal({ columns: 40, rows: 20 });
+    terminal.run("join", address!);
+    await terminal.shows("Code of the room");
+    terminal.type(`${code}\r`);
+    await terminal.shows("1 member");
+    terminal.type("/remember a b\r");
+    await terminal.shows('Cannot remember this room as "a b"');
+    terminal.type("\x15/remember work\r");
+    await terminal.shows("remembered: chat join work");
+    terminal.type("/quit\r");
+    await terminal.shows("exit code 0");
+    const added = Deno.readTextFileSync(config);
+    assertMatch(
+      added,
+      /^# Mine\.\nname = "wanda"\n\n\[rooms\.work\]\naddress = "[\d.:]+"\ncode-file = ".*code-work"\n$/,
+    );
+    terminal.run("join", "work", "--plain");
+    await terminal.shows("as wanda");
+    terminal.type("/remember other\r");
+    await terminal.shows("remembered: chat join other");
+    terminal.type("/remember work\r");
+    await terminal.shows("already remembered");
+    terminal.type("/quit\r");
+    await terminal.shows("exit code 0");
+    assertEquals((await run(["send", "--room", "other", "hi"])).code, 0);
+    assertEquals(Deno.readTextFileSync(config).startsWith(added), true);
   },
 });

@@ -113,6 +113,24 @@ export const ROOM: readonly SlashCommand[] = [
     },
   },
   {
+    name: "remember",
+    args: "NAME",
+    help: "remembers this room: then chat join NAME joins it",
+    run({ remember, room, print, refuse }, name: string) {
+      if (room.info.classic || !remember) {
+        throw new ChatError(
+          `Cannot remember this room: ${
+            room.info.classic ? "it is a classic one" : "chat has no access to files here"
+          }`,
+        );
+      }
+      remember(name).then((lines) => lines.forEach((line) => print(line)), (error) => {
+        if (!(error instanceof ChatError)) throw error;
+        refuse(error);
+      });
+    },
+  },
+  {
     name: "reconnect",
     args: "",
     help: "tries to reconnect now",
