@@ -73,7 +73,7 @@ export async function chooseRoom(
   const { room, address } = target;
   const { rooms = new Map<string, RoomSettings>() } = settings;
   const table = room === undefined ? undefined : rooms.get(room);
-  if (table) return remembered(system, target, settings, table);
+  if (table) return remembered(system, target, settings, room!, table);
   if (address) return { target, settings };
   if (room !== undefined) throw unknownRoom(room, [...rooms.keys()]);
   // The usual case needs no question, and so no look at which rooms are open.
@@ -84,7 +84,7 @@ export async function chooseRoom(
     : chooseOne(system, candidates, asks && system.stdin.isTerminal());
   if (!chosen) return { target, settings };
   if (chosen.name !== undefined) {
-    return remembered(system, target, settings, rooms.get(chosen.name)!);
+    return remembered(system, target, settings, chosen.name, rooms.get(chosen.name)!);
   }
   return { target: { ...target, address: chosen.address }, settings };
 }
@@ -93,12 +93,13 @@ function remembered(
   system: System,
   target: RoomTarget,
   settings: Settings,
+  roomName: string,
   room: RoomSettings,
 ): { target: RoomTarget; settings: ChosenSettings } {
   const codeFile = target.codeFile ?? atHome(system, room["code-file"]);
   return {
     target: { ...target, address: addressOf(room), codeFile },
-    settings: { ...settings, ...(room.log !== undefined && { log: room.log }), room },
+    settings: { ...settings, ...(room.log !== undefined && { log: room.log }), room, roomName },
   };
 }
 

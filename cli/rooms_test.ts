@@ -2,8 +2,9 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
 import { Guest, Impostor, TestRoom } from "../tests/support/loopback.ts";
 import { reservedPort } from "../tests/support/ports.ts";
+import type { RoomTarget } from "./command.ts";
 import { findPlaces, findRooms, publishRoom } from "./home.ts";
-import { candidateRows } from "./rooms.ts";
+import { candidateRows, chooseRoom } from "./rooms.ts";
 
 const addressOf = ({ port }: { port: number }) => `127.0.0.1:${port}`;
 
@@ -65,6 +66,18 @@ Deno.test("join NAME: takes the code from the room's code-file, which beats CHAT
     const words = args.map((word) => word === "CODE" ? right : word);
     assertEquals(await system.run("join", "work", ...words), 0, system.stderr.text);
   }
+});
+
+Deno.test("chooseRoom: the settings have the room's name, however it was chosen; none for an address", async () => {
+  using system = new FakeSystem();
+  const settings = { rooms: new Map([["work", { address: "192.0.2.1" }]]) };
+  const target = { address: undefined, codeFile: undefined, cipher: undefined };
+  const nameOf = async (target: RoomTarget) =>
+    (await chooseRoom(system, target, settings, false)).settings.roomName;
+  assertEquals(await nameOf({ ...target, room: "work" }), "work");
+  assertEquals(await nameOf(target), "work");
+  const address = { hostname: "192.0.2.1", port: 1 };
+  assertEquals(await nameOf({ ...target, address }), undefined);
 });
 
 Deno.test("send --room: sends to the remembered room; an unknown name is an error that suggests one", async () => {

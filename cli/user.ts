@@ -33,7 +33,11 @@ import type { System } from "./system.ts";
  * The settings in the config file, and the table of the room that is joined, if it is a remembered one. `log` is that of
  * the table, if it has one.
  */
-export type ChosenSettings = Settings & { readonly room?: RoomSettings };
+export type ChosenSettings = Settings & {
+  readonly room?: RoomSettings;
+  /** The name of that room. */
+  readonly roomName?: string;
+};
 
 // An option beats the room's table, that beats the environment, and that beats the rest of the config file.
 
@@ -49,13 +53,14 @@ export function chosenView(
   settings: ChosenSettings,
   ignored?: Ignored,
 ): Preferences {
-  const { theme, time, title, quiet, "notify-command": notifyCommand, room } = settings;
+  const { theme, time, title, quiet, "notify-command": notifyCommand, room, roomName } = settings;
   const asked = options.notify ?? room?.notify ?? envNotify;
   const highlight = room?.highlight ?? settings.highlight;
   const view = new Preferences({
     theme,
     time,
     title,
+    roomName,
     highlights: highlight?.map((word) => word.normalize("NFC")),
     notifyCommand,
     ...options,

@@ -58,6 +58,7 @@ Deno.test("chosenView: each setting of the command line beats the config file; t
     time: "off",
     notify: "all",
   });
+  assertEquals(chosenView({}, { roomName: "work" }).roomName, "work");
   assertEquals(chosenView({}, {}).title, true);
   assertEquals(chosenView({}, { title: false }).title, false);
   assertEquals(chosenView({ title: false }, { title: true }).title, false);

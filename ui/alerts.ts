@@ -81,7 +81,8 @@ export class Alerts {
     if (this.#isMarked || from === undefined) return undefined;
     // A row counts the messages that follow: that is the mark.
     if (event.type === "connected") this.#isMarked = event.resumed && event.unseen > 0;
-    if (!isFromOthers(event)) return undefined;
+    const isNews = isFromOthers(event) || (event.type === "edited" && !event.from.self);
+    if (!isNews) return undefined;
     this.#isMarked = true;
     return from;
   }

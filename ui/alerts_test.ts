@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import type { Person, RoomEvent } from "../room.ts";
 import { type Environment, isCapable } from "../terminal/environment.ts";
-import { ALICE, BOB, EARLIER, ID, UNPROVED } from "../tests/support/fake_room.ts";
+import { ALICE, BOB, EARLIER, EVENTS, ID, UNPROVED } from "../tests/support/fake_room.ts";
 import { alarm, Alerts, notifier } from "./alerts.ts";
 import { Preferences } from "./preferences.ts";
 
@@ -112,6 +112,11 @@ Deno.test("Alerts: unread messages begin once, at the first from another after t
   // Again for each absence.
   alerts.focus(false, at(7000));
   assertEquals(fromAt(8000, offer), ["focus", 7000]);
+  // A correction is news, too; the user's own is not.
+  const [edited] = EVENTS.edited;
+  alerts.focus(false, at(8000));
+  assertEquals(fromAt(8001, { ...edited!, from: ALICE }), undefined);
+  assertEquals(fromAt(8002, { ...edited!, from: BOB }), ["focus", 8000]);
   // A key shows that the user looks, whatever the terminal reports.
   alerts.typed(at(9000));
   assertEquals(fromAt(68_999), undefined);

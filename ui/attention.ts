@@ -58,7 +58,8 @@ export class Attention {
   showTitle(): void {
     const { unread } = this.#alerts;
     const count = unread > 0 ? `(${unread}) ` : "";
-    this.#title?.show(`${count}chat: ${this.#parts.room.info.address}`);
+    const { preferences, room } = this.#parts;
+    this.#title?.show(`${count}chat: ${preferences.roomName ?? room.info.address}`);
   }
 
   /** See `Alerts`. */

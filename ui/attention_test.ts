@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import type { RoomEvent } from "../room.ts";
 import { ALICE, BOB, UNPROVED } from "../tests/support/fake_room.ts";
 import { setUp } from "../tests/support/fake_terminal.ts";
@@ -136,6 +136,10 @@ Deno.test("Screen: the title is restored at a hang-up and after a crash; no titl
     // deno-lint-ignore no-control-regex
     assertMatch(tty.output, /\x1b\[22;2t[^]*\x1b\[23;2t(?![^]*\x1b\]2;)/);
   }
+  const named = setUp(80, 24, { environment, preferences: new Preferences({ roomName: "work" }) });
+  assertStringIncludes(named.tty.output, "\x1b]2;chat: work\x1b\\");
+  named.screen.close();
+  await named.tty.drawn();
   const preferences = new Preferences({ title: false });
   for (
     const options of [

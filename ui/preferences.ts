@@ -21,6 +21,8 @@ export class Preferences {
   notify: Notify;
   /** Whether the window's title shows the room. */
   readonly title: boolean;
+  /** The name under which the user remembers the room; undefined: none. */
+  readonly roomName: string | undefined;
   /** Nothing notifies, whatever `notify` is. */
   muted = false;
   /** Words and phrases that notify like the user's own name; in NFC. */
@@ -40,11 +42,12 @@ export class Preferences {
   readonly compared: Set<string> = new Set();
 
   constructor(
-    { theme, time, notify, title, highlights, notifyCommand }: {
+    { theme, time, notify, title, roomName, highlights, notifyCommand }: {
       theme?: Theme | undefined;
       time?: Time | undefined;
       notify?: Notify | undefined;
       title?: boolean | undefined;
+      roomName?: string | undefined;
       highlights?: readonly string[] | undefined;
       notifyCommand?: readonly string[] | undefined;
     } = {},
@@ -54,6 +57,7 @@ export class Preferences {
     this.time = time ?? "short";
     this.notify = notify ?? "mentions";
     this.title = title ?? true;
+    this.roomName = roomName;
     this.highlights = highlights ?? [];
     this.notifyCommand = notifyCommand;
     this.ignored = ignored;
