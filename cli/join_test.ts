@@ -482,6 +482,23 @@ Deno.test("join: keeps the log that the config file names, one program at a time
   ]);
 });
 
+Deno.test("join: a remembered room has a log of its own", async () => {
+  await using room = new TestRoom();
+  using system = new FakeSystem();
+  const [all, work] = [`${system.folder}/all.log`, `${system.folder}/work.log`];
+  const table = `[rooms.work]\naddress = "${addressOf(room)}"\nlog = ${JSON.stringify(work)}\n`;
+  system.file("config/chat/config.toml", `log = ${JSON.stringify(all)}\n${table}`);
+  system.stdin.becomeTerminal();
+  system.stdout.becomeTerminal();
+  const done = system.run("join", "work", "--plain");
+  await system.stderr.lineLike(/^here: /);
+  system.stdin.type("/log\n/quit\n");
+  await system.stderr.lineLike(/^logging to .*work\.log; \/log off to stop$/);
+  assertEquals(await done, 0);
+  assertMatch(Deno.readTextFileSync(work), / -- joined /);
+  assertThrows(() => Deno.statSync(all), Deno.errors.NotFound);
+});
+
 Deno.test("join: /invite shows the address and the code with which the user is in the room", async () => {
   await using room = await openSealed();
   using system = new FakeSystem({ CHAT_CODE: "Correct-Horse-Battery-Staple" });

@@ -263,10 +263,12 @@ function lookAt(path: string): Deno.FileInfo | undefined {
   }
 }
 
-/** Whether a file begins as a transcript does. False if it cannot be read. */
+/** Whether a file of this user begins as a transcript does. False if it cannot be read. */
 function isTranscript(path: string): boolean {
   try {
-    if (!Deno.statSync(path).isFile) return false;
+    const { isFile, uid } = Deno.statSync(path);
+    // In a folder such as /tmp, others can give their files these names.
+    if (!isFile || (uid !== null && uid !== Deno.uid())) return false;
     using file = Deno.openSync(path);
     const bytes = new Uint8Array(MAX_HEADING);
     const count = file.readSync(bytes) ?? 0;

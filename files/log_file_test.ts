@@ -5,6 +5,9 @@ import { LogFile, type LogFileOptions } from "./log_file.ts";
 
 const posix = Deno.build.os === "windows" ? Deno.test.ignore : Deno.test;
 
+// Only root can give a file to another user.
+const asRoot = Deno.uid() === 0 ? Deno.test : Deno.test.ignore;
+
 const HEADING = "# the room at 192.0.2.7:2428, logged since 2026-01-02\n";
 
 /** A folder for one test; it is removed at its end. */
@@ -174,6 +177,16 @@ Deno.test("LogFile: finds everything once, even if it rotates while somebody rea
   assertEquals(found, all.reverse());
   // One that is not read to its end closes its files, too: the test would fail otherwise.
   for await (const _ of log.entries()) break;
+  await log.close();
+});
+
+asRoot("LogFile: reads no older file of another user", async () => {
+  using folder = new Folder();
+  folder.write(`${HEADING}1 bob: forged\n`, "chat.log.1");
+  const log = await folder.open();
+  assertEquals(await entriesOf(log), [HEADING.trim(), "1 bob: forged", HEADING.trim()]);
+  Deno.chownSync(`${folder.path}/chat.log.1`, 1, 1);
+  assertEquals(await entriesOf(log), [HEADING.trim()]);
   await log.close();
 });
 
