@@ -13,7 +13,7 @@ const MAX_SUGGESTED = 6;
 /**
  * The words that `typed` may stand for, in either case:
  *
- * 1. the word that another program calls so;
+ * 1. the word itself, or the one that means the same as a name in another program;
  * 2. else the words that begin with it;
  * 3. else the closest words, with at most two differences, and with at least one letter in common.
  *

@@ -1,4 +1,4 @@
-// A line that would be a command but for the blanks before it, such as " /msg carol secret", is posted to the room only
+// A line that would be a command without the blanks before it, such as " /msg carol secret", is posted to the room only
 // after a question. Knows no terminal: the screen reports keys, and when it has drawn.
 
 import { isCommand } from "./commands.ts";
