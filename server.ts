@@ -361,7 +361,7 @@ export class Server {
 
   /** Counts and reports why the server ended a connection. */
   #reportRefusal(connection: Connection, session: Session | undefined, error: unknown): void {
-    // A proxy checks every few seconds whether the server is there.
+    // A proxy checks every few seconds whether the server runs.
     const { proxies = [] } = this.#options;
     if (error instanceof NothingSent && inRanges(proxies, connection.hostname)) return;
     const code = refusalOf(error instanceof ProtocolError ? error.code : undefined);

@@ -1,4 +1,4 @@
-// The memory of members that are away: of a server with 5,000 members of whom 4,500 have lost their connections, and of
+// The memory of members that are away: of a server with 5,000 members, 4,500 of which have lost their connections, and of
 // the parts that it keeps of each of them, each kind in a process of its own.
 //
 //   deno run --allow-all bench/away.ts

@@ -1,5 +1,5 @@
 // A relay that only copies, with which files.ts compares the server of a room: its first connection gets the bytes of
-// its second one. It reads into one buffer while it writes the other. Prints its port, then that the receiver is there.
+// its second one. It reads into one buffer while it writes the other. Prints its port, then that the receiver has connected.
 //
 //   deno run --allow-net bench/plain_relay.ts
 

@@ -118,7 +118,7 @@ Deno.test("serve --cipher xor: says that the room is not secret, and draws no co
   assertEquals(roomsOf(system), [{ hostname: "127.0.0.1", port: room.port }]);
 });
 
-Deno.test("serve --trust-proxy: says whom a header is needed from, and takes addresses from it", async () => {
+Deno.test("serve --trust-proxy: reports that the proxy is needed, and takes addresses from its header", async () => {
   using system = new FakeSystem();
   await using room = await ServedRoom.open(
     system,
@@ -258,7 +258,7 @@ Deno.test("serve --state: keeps the code across restarts, and prints it only onc
     await again.stderr.lineLike(/^chat: the code is unchanged \(kept in .*state\)$/);
     await using _ = await Guest.join(room, "ben", { code });
     assertEquals(again.stdout.text, `listening ${room.address}\n`);
-    // Its code is unknown here; whoever types it has tries of their own all the same.
+    // Its code is unknown here. A user who types it has separate tries all the same.
     const [{ code: unknown, record, ticket }] = roomsOf(again) as [LocalRoom];
     assertEquals([unknown, record?.length, ticket?.length], [undefined, 22, 22]);
   }

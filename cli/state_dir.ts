@@ -27,7 +27,7 @@ const WINDOWS = Deno.build.os === "windows";
 export interface StateDirOptions {
   readonly path: string;
   readonly cipher: "sealed" | "xor";
-  /** Whether the room drops what is there of its conversation. */
+  /** Whether the room drops the conversation that was kept. */
   readonly newLog: boolean;
   /** How many files to open for the conversation. */
   readonly count?: number;

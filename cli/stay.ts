@@ -105,7 +105,7 @@ async function beginLog(
   }
 }
 
-/** Whether a person types and reads, who has commands; not a program. */
+/** Whether a person types and reads, and so has commands; not a program. */
 export function isForPerson({ stdin }: System, { json }: Pick<ScreenOptions, "json">): boolean {
   return !json && stdin.isTerminal();
 }

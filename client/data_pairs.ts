@@ -62,7 +62,7 @@ export class DataPairs {
 
   // ---- to others ----
 
-  /** A member lets this client send. Any other generation begins anew, so a false one is over with the next true grant. */
+  /** A member lets this client send. Any other generation starts from 0, so a false one ends with the next true grant. */
   granted(to: number, { generation, total }: Grant): void {
     const pair = this.#outgoing.get(to);
     if (pair?.generation === generation) pair.total = Math.max(pair.total, total);

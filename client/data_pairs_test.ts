@@ -68,7 +68,7 @@ Deno.test("DataPairs.expect: grants what is owed, and begins a new generation wh
     { to: 7, generation: 1, total: 3_000 },
     { to: 7, generation: 1, total: 5_000 },
   ]);
-  // Both came in one frame, which took less than was granted. The next request begins anew.
+  // Both came in one frame, which took less than was granted. The next request starts again.
   assert(pairs.came(7, 1, 4_000));
   pairs.got(7, 3_000, 3_000);
   pairs.got(7, 2_000, 2_000);

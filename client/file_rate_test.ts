@@ -8,7 +8,7 @@ import { burstOf, FileRate, pieceOf } from "./file_rate.ts";
 const KIB = 1024;
 const rates = fc.integer({ min: 16 * KIB, max: 2 ** 31 });
 
-Deno.test("FileRate: over any time, never more than the rate and one burst, whoever asks", () => {
+Deno.test("FileRate: over any time, never more than the rate and one burst, for any senders", () => {
   const steps = fc.array(
     fc.record({
       ms: fc.oneof(fc.nat({ max: 20 }), fc.nat({ max: 3_000 })),
@@ -47,7 +47,7 @@ Deno.test("FileRate: over any time, never more than the rate and one burst, whoe
   }));
 });
 
-Deno.test("FileRate: whoever goes on when it is ready gets the whole rate, even if timers are late", () => {
+Deno.test("FileRate: a sender that goes on when it is ready gets the full rate, even if timers are late", () => {
   const late = fc.array(fc.nat({ max: 98 }), { minLength: 5, maxLength: 30 });
   fc.assert(fc.property(rates, late, fc.boolean(), (rate, late, sends) => {
     const clock = new StepClock();
@@ -72,7 +72,7 @@ Deno.test("FileRate: whoever goes on when it is ready gets the whole rate, even 
   }));
 });
 
-Deno.test("FileRate: a piece goes whole, takes half a second at most, and is no smaller than a sender may cut it", () => {
+Deno.test("FileRate: a piece is not divided, takes half a second at most, and is no smaller than a sender may cut it", () => {
   assertEquals(pieceOf(16 * KIB), 24 * KIB);
   assertEquals(pieceOf(100 * KIB), 50 * KIB);
   assertEquals(pieceOf(2 ** 30), dataCost(MAX_FRAME));

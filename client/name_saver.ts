@@ -15,7 +15,7 @@ export class NameSaver {
 
   /**
    * @param self undefined in xor rooms, which have no keys
-   * @param after calls the task after so many ms; returns what cancels that
+   * @param after calls the task after a time in ms; returns a function that cancels that
    */
   constructor(
     self: Pick<Self, "knownNames" | "save"> | undefined,

@@ -206,7 +206,7 @@ export class DownloadFolder {
     return path;
   }
 
-  /** Makes an offered folder, unless it is there; returns its path. */
+  /** Makes an offered folder, unless it exists; returns its path. */
   async makeFolder(wanted: readonly string[], from: string): Promise<string> {
     this.check([...wanted, ""]);
     const folders = await this.#enter(wanted, from);

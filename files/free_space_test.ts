@@ -60,7 +60,7 @@ Deno.test("FreeSpace: files that do not fit are not accepted, and their offers s
       "Cannot accept b: it needs 4 MiB, and the downloads folder has 1 MiB free",
     );
     assertEquals(error.hint, "Free 3 MiB or more, then accept again");
-    // The sender has heard nothing of it: the offer is still open.
+    // The sender was not notified: the offer is still open.
     disk.space = SIZE;
     assertEquals(bob.client.accept("b"), 1);
     assertEquals(await end(bob, "b"), DONE);

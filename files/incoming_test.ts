@@ -98,7 +98,7 @@ Deno.test("Transfer.rate: what an earlier attempt or the time before a stall has
   const id = idOf(7);
   const running = () => transfers.going[0]!;
   disk.parts.set(`a.txt ${100 * MIB} mallory`, new Uint8Array(90 * MIB));
-  // It takes a while to look at what is there.
+  // It takes a while to look at what has arrived before.
   const opened = Promise.withResolvers<void>();
   disk.onSink = () => opened.promise;
   await offer(MALLORY, id, 100 * MIB);

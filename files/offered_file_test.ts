@@ -82,7 +82,7 @@ Deno.test("OfferedFile.hash: is right before, at and after the bytes that were r
 });
 
 posix(
-  "OfferedFile.hash: a file read in order is not read again, whoever its receivers are",
+  "OfferedFile.hash: a file read in order is not read again, for any receivers",
   async () => {
     await inFolder(async (folder) => {
       const path = `${folder}/file`;

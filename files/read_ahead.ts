@@ -1,6 +1,6 @@
 // Reads the files that receivers have asked for, in order, a few frames ahead of what goes out: receivers in turn, and
 // the files of each receiver in turn. Keeps a bounded number of bytes in memory. Knows no socket and does not decide
-// who may ask for what: `outgoing.ts` checks requests before they come here.
+// which member may ask for which file: `outgoing.ts` checks requests before they come here.
 
 import { equals } from "@std/bytes/equals";
 import { ChatError } from "../errors.ts";

@@ -51,7 +51,7 @@ export interface Upload {
    * @throws {ChatError} if the file has changed or was removed
    */
   read(offset: number, into: Uint8Array): Promise<void>;
-  /** SHA-256 of the whole file, once all its bytes were read in order, or hashed. */
+  /** SHA-256 of the complete file, once all its bytes were read in order, or hashed. */
   readonly sha256: Uint8Array | undefined;
   /**
    * SHA-256 of the first `length` bytes. It reads what was not read in order yet.
@@ -103,7 +103,7 @@ export interface Disk {
   /** Bytes in the parts of interrupted downloads, and of running ones. */
   kept(): number;
   /**
-   * Makes an offered folder in the downloads folder, unless it is there; returns its path.
+   * Makes an offered folder in the downloads folder, unless it exists; returns its path.
    *
    * @throws {ChatError} if it cannot be made
    */

@@ -388,7 +388,7 @@ export class Transfers {
     for (const entry of entries) {
       if (entry.peerId !== undefined) continue;
       entry.gone = `${entry.who?.name ?? "the other side"} ${GONE[reason]}`;
-      // At once: whoever watches learns why nothing moves any more.
+      // At once: the user sees why nothing moves any more.
       if (entry.state === "running") this.#list.stall(entry, entry.gone);
       if (entry instanceof Sending) this.#outgoing.lost(entry);
     }

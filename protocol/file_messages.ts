@@ -7,7 +7,7 @@
 //   offer     O || id (16) || size (8) || length (2) || name in UTF-8
 //   ask       Q || id (16) || generation (4) || offset (8)
 //   resume    R || id (16) || generation (4) || offset (8) || sha256 (32)    of the bytes before the offset
-//   hash      H || id (16) || sha256 (32)       from the sender: of the whole file
+//   hash      H || id (16) || sha256 (32)       from the sender: of the complete file
 //   differs   N || id (16)                      from the sender: the file begins with other bytes than resume says
 //   withdraw  W || id (16) || reason (1)        from the sender: the offer is over
 //   decline   D || id (16) || reason (1)        from the receiver: it does not want the file, or no more of it

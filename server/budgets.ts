@@ -1,5 +1,5 @@
-// What members may send: each one within its own budget, all members of one network within eight of them, and the whole
-// room within its total. Only who exceeds its own budget floods; who waits for the others does not. Knows no frames.
+// What members may send: each one within its own budget, all members of one network within eight of them, and the
+// room within its total. Only a member that exceeds its own budget floods; one that waits for others does not. Knows no frames.
 
 import { type Cost, JOIN_COST } from "../protocol/cost.ts";
 import type { Budget } from "../protocol/json_frames.ts";

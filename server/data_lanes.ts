@@ -1,4 +1,4 @@
-// File bytes on their way from one member to another: who may send how much, and what waits for whom. Pure. Knows no
+// File bytes on their way from one member to another: how much each may send, and what waits for each. Pure. Knows no
 // socket, no cipher and no member list; sees members by their ids.
 //
 // A receiver grants bytes to a sender, and the server passes the grant on in shares, so that what may wait here is

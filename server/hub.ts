@@ -344,7 +344,7 @@ export class Hub {
     for (const member of this.#members.values()) {
       if (member.isLeaving) continue;
       if (member.overrun) this.#drop(member);
-      else if (member.outlet && member.fallen() > this.#backlog) this.#cut(member, member.outlet);
+      else if (member.outlet && member.lag() > this.#backlog) this.#cut(member, member.outlet);
     }
   }
 

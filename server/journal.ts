@@ -52,7 +52,7 @@ export interface JournalOptions {
   readonly keep: number;
   /** How long to keep them, in ms; Infinity: as long as they fit. */
   readonly keepForMs: number;
-  /** Drop what is there. */
+  /** Drop what was kept. */
   readonly newLog: boolean;
   /** This run of the machine; undefined if it is unknown. */
   readonly boot: string | undefined;

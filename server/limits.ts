@@ -85,8 +85,8 @@ const ROOM_FRAMES = 2_000;
 const ROOM_BYTES = 8 * MIB;
 
 /**
- * What all members of one network may send together, and what the whole room may. What is unlimited for a member is
- * unlimited for them too. The room has at least what one network has, so that a raised budget holds.
+ * What all members of one network may send together, and what the room may. A limit that a member does not have, they do
+ * not have either. The room has at least what one network has, so that a raised budget holds.
  */
 export function sharesOf(budget: Budget): { network: Budget; room: Budget } {
   const network = {

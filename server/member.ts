@@ -74,7 +74,7 @@ export class Member {
    * By how many bytes it has fallen behind since its connection began: a member that resumes far behind may take its
    * time, as long as it catches up.
    */
-  fallen(): number {
+  lag(): number {
     const { behind } = this;
     this.#least = Math.min(this.#least, behind);
     return behind - this.#least;

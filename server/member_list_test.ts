@@ -70,7 +70,7 @@ Deno.test("MemberList: newcomers share bytes that are made once", () => {
   const [one, other] = [all(list.pieces()), all(list.pieces())];
   assertLessOrEqual(one.length, 16);
   for (const [i, piece] of one.entries()) assertStrictEquals(piece, other[i]);
-  // Another member makes no more than the last piece anew.
+  // Another member makes only the last piece again.
   list.add(member(1001, 100));
   const later = all(list.pieces());
   for (const [i, piece] of one.slice(0, -1).entries()) assertStrictEquals(piece, later[i]);

@@ -62,7 +62,7 @@ export class OwnLog {
     return this.log.end - this.#have;
   }
 
-  /** There is no space for so many acknowledgements: its client requests them and does not confirm them. */
+  /** There is no space for that many acknowledgements: its client requests them and does not confirm them. */
   isOverrun(network: string): boolean {
     return this.#acks > ACKS_SIZE && !this.#space.fits(network, 0);
   }

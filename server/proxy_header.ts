@@ -1,5 +1,5 @@
-// The header with which a proxy tells a server whom it connects: PROXY protocol version 2
-// (https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt). Pure: it neither knows whom to trust nor a socket.
+// The header with which a proxy names the client of a connection: PROXY protocol version 2
+// (https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt). Pure: it knows neither which proxies are trusted nor a socket.
 
 import { formatIp } from "./addresses.ts";
 

@@ -35,7 +35,7 @@ export class SharedLimit<Flow> {
   readonly #after: (ms: number, task: () => void) => () => void;
   /** The next one first. */
   readonly #waiting: Waiter[] = [];
-  /** The virtual times of flows, in seconds of the whole limit, while anybody waits. */
+  /** The virtual times of flows, in seconds of the full limit, while anybody waits. */
   readonly #ahead = new Map<Flow, number>();
   /** The virtual time of the last one that was served. */
   #virtual = 0;
@@ -132,7 +132,7 @@ export class SharedLimit<Flow> {
     }
   }
 
-  /** How long the whole limit works for it, in seconds. */
+  /** How long the full limit works for it, in seconds. */
   #secondsOf({ frames, bytes }: Cost): number {
     return Math.max(frames / this.#budget.frames, bytes / this.#budget.bytes);
   }

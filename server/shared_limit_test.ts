@@ -85,7 +85,7 @@ Deno.test("SharedLimit: whatever is wanted, all get the same share, or what they
       const seconds = 5;
       const served = rates.map(() => 0);
       const longest = rates.map(() => 0);
-      // Each wants so many frames in 100 ms, one after the other, like a connection.
+      // Each wants this number of frames in 100 ms, one after the other, like a connection.
       const flow = async (index: number) => {
         const every = 100 / rates[index]!;
         for (let due = 0; due < 1000 * seconds;) {
@@ -118,7 +118,7 @@ Deno.test("SharedLimit: whatever is wanted, all get the same share, or what they
       for (const [index, want] of wanted.entries()) {
         const least = Math.min(want, fair);
         assert(got[index]! >= 0.93 * least - 3, `${index} of ${rates}: ${got} of ${wanted}`);
-        // Who wants less than its share waits for at most one frame of each of the others.
+        // A member that wants less than its share waits for at most one frame of each of the others.
         if (10 * rates[index]! < 0.8 * fair / seconds) {
           assert(longest[index]! <= 10 * (rates.length + 1), `${index} of ${rates}: ${longest}`);
         }

@@ -887,7 +887,7 @@ Deno.test("/reply: stops if the name has another key by now, and says both ways 
     "Compare words with /verify al and then /trust al; or, to send all the same, write the name as al(!)",
     [],
   ]);
-  // The same member takes the name of another one, whom the user knows.
+  // The same member takes the name of another one that the user knows.
   follow({ type: "renamed", who: { ...AL, name: "bob(!)" }, before: "al", at: 1 }, context);
   const taken = members({ ...AL, name: "bob(!)" });
   assertThrows(() => submit("/reply hi", taken), ChatError, "Cannot send to bob");

@@ -120,7 +120,7 @@ export function warnings(event: RoomEvent, now: Date): string[] {
       const bare = name.replace("(!)", "");
       const what = like === undefined
         ? "has a different key than before"
-        : `looks like ${like}, whom you know, but has a different key`;
+        : `looks like ${like}, a name that you know, but has a different key`;
       sentences.push(
         `${name} ${what}: a new device, or somebody else. ` +
           `Compare with /verify ${bare}, then /trust ${bare}`,

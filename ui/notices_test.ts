@@ -121,7 +121,7 @@ Deno.test("warnings: a different key comes with the commands to check it", () =>
 Deno.test("warnings: a name that looks like a known one comes with that one, and the commands to check it", () => {
   const who = { ...BOB, name: "B0b#2(!)" };
   assertEquals(warnings({ type: "keychanged", who, like: "bob" }, NOW), [
-    "B0b#2(!) looks like bob, whom you know, but has a different key: a new device, or somebody " +
+    "B0b#2(!) looks like bob, a name that you know, but has a different key: a new device, or somebody " +
     "else. Compare with /verify B0b#2, then /trust B0b#2",
   ]);
 });

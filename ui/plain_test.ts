@@ -277,7 +277,7 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
       notes: [
         "bob(!) has a different key than before: a new device, or somebody else. " +
         "Compare with /verify bob, then /trust bob",
-        "B0b#2(!) looks like bob, whom you know, but has a different key: a new device, or " +
+        "B0b#2(!) looks like bob, a name that you know, but has a different key: a new device, or " +
         "somebody else. Compare with /verify B0b#2, then /trust B0b#2",
       ],
     },

@@ -1,4 +1,4 @@
-// Who gets in while strangers hold the places for connections that are not admitted yet.
+// Clients that get in while strangers hold the places for connections that are not admitted yet.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { startLogin } from "../../cipher/opaque.ts";

@@ -44,7 +44,7 @@ async function joinThree(
   return [ada, ...others];
 }
 
-/** Asserts how much time has passed while so many bytes came or went. */
+/** Asserts how much time has passed while a number of bytes came or went. */
 function assertPaced({ clock }: Member, bytes: number): void {
   const seconds = clock.now() / 1000;
   assertGreaterOrEqual(seconds, (bytes - burstOf(RATE)) / RATE);

@@ -1,4 +1,4 @@
-// Commands about members, this user included: names, keys, and whom to ignore.
+// Commands about members, this user included: names, keys, and ignoring them.
 
 import { ChatError } from "../../errors.ts";
 import { bareName, findPerson, type Person, type Room } from "../../room.ts";
