@@ -152,7 +152,7 @@ Deno.test("submit: /away sets the away text, with emoji, and ends it; /who shows
   });
   assertEquals(submitted(["/away", "/who"], { room }), [
     "status",
-    "print|2 here: alice (away: lunch) (you), bob (away: on ␛ call)",
+    'print|2 here: alice (away: "lunch") (you), bob (away: "on ␛ call")',
   ]);
 });
 

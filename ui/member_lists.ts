@@ -2,10 +2,14 @@
 // `printable()` before they are shown.
 
 import { bareName, type Person } from "../room.ts";
+import { printable } from "../text/printable.ts";
+import { cut } from "../text/width.ts";
 import { MONTHS, two, WEEKDAYS } from "./rows.ts";
 
 /** Away members that are named before the rest is counted. */
 const MAX_AWAY = 5;
+/** Columns of an away text in a list of members. */
+const MAX_STATUS_COLUMNS = 40;
 /** Within these days a weekday is clear. */
 const WEEK_DAYS = 6;
 const MINUTE_MS = 60 * 1000;
@@ -13,9 +17,14 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** A member in a list of members. A name has no spaces, so no name can imitate a mark. */
 export function listed({ name, self, away, classic, status }: Person): string {
-  const why = status === undefined ? name : `${name} (away: ${status})`;
+  const why = status === undefined ? name : `${name} (away: ${quoted(status)})`;
   if (self) return why;
   return away ? `${name} (away)` : classic ? `${name} (classic)` : why;
+}
+
+/** The beginning of a text in double quotes, of which it has none itself: so it cannot look like the rest of a list. */
+function quoted(text: string): string {
+  return `"${cut(printable(text).replaceAll('"', "'"), MAX_STATUS_COLUMNS)}"`;
 }
 
 /** Which members are here, the user always, and which are away: the last ones first. */

@@ -15,6 +15,16 @@ Deno.test("listed: members that are away have a mark that no name can contain; t
   assertEquals([BOB, ALICE].map((who) => listed({ ...who, away: true })), ["bob (away)", "alice"]);
 });
 
+Deno.test("listed: an away text is cut and in quotes that it cannot end, so it cannot look like other members", () => {
+  const shown = (status: string, more: Partial<Person> = {}) => listed({ ...BOB, status, ...more });
+  assertEquals(shown("lunch"), 'bob (away: "lunch")');
+  assertEquals(shown('x"), carol (classic), "y'), `bob (away: "x'), carol (classic), 'y")`);
+  assertEquals(shown("\x1b[2J" + "x".repeat(90)), `bob (away: "␛[2J${"x".repeat(35)}…")`);
+  // A connection that is lost counts more.
+  assertEquals(shown("lunch", { away: true }), "bob (away)");
+  assertEquals(listed({ ...ALICE, status: "lunch" }), 'alice (away: "lunch")');
+});
+
 Deno.test("pastTime: is as short as it is clear, in the time zone of this machine", () => {
   const cases: [Date, string][] = [
     [NOW, "14:02"],

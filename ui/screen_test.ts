@@ -342,7 +342,7 @@ Deno.test("Screen: the topic has one dim row after the list; away texts share a 
       away(CAROL, undefined, "x"),
     );
     clock.pass(20_000);
-    const head = "09:05 here: bob (away: on call)";
+    const head = '09:05 here: bob (away: "on call")';
     const rows = columns === 80
       ? [
         "      topic: release on Friday (set by bob, 09:05)",

@@ -18,6 +18,7 @@ export function whoisLines(
   const lines = [
     `${member.name}: ${[...presence(whois, now), ...marks(member, ignored)].join("; ")}`,
   ];
+  if (member.status !== undefined) lines.push(`away: ${member.status}`);
   if (member.key !== undefined) lines.push(`key: ${member.key}`);
   if (!member.self) lines.push(`trust: ${trustText(whois, cipher)}`);
   if (words !== undefined) lines.push(`words to compare: ${words}`);

@@ -38,6 +38,14 @@ Deno.test("whoisLines: since when a member is in the room, and since when it is 
   assertEquals(first({ member: ALICE }), "alice: that is you; in the room since 09:05");
 });
 
+Deno.test("whoisLines: why a member does not answer", () => {
+  const member = { ...PROVED, status: "lunch" };
+  assertEquals(linesOf(known({ member })).slice(0, 2), [
+    "bob: in the room since before you joined, 09:05",
+    "away: lunch",
+  ]);
+});
+
 Deno.test("whoisLines: how far the user can trust the name, with the key and the words to compare", () => {
   const rest = (member: Partial<Person>, fields: Partial<Whois> = {}) =>
     linesOf(known({ member: { ...PROVED, ...member }, ...fields })).slice(1);
