@@ -12,7 +12,7 @@ const MAX_HITS = 999;
 const AROUND = 5;
 /** Characters of entries in memory that are searched in one turn: about a millisecond. */
 const PIECE = 128 * 1024;
-const HINT = "/around N for what is around a hit";
+const HINT = "/around N for the messages around a hit";
 /** The rows of a page that are left for other things: the last answer, the status line and the line below it. */
 const OTHER_ROWS = 5;
 const MIN_ROWS = 3;

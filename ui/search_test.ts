@@ -10,7 +10,7 @@ import { follow } from "./follow.ts";
 import { findHit, hitRow, patternOf } from "./search_hit.ts";
 import { submit } from "./submit.ts";
 
-const NO_MORE = "no more hits; /around N for what is around a hit";
+const NO_MORE = "no more hits; /around N for the messages around a hit";
 const NOW = new Date(2024, 1, 28, 14, 2);
 
 function said(text: string, from = BOB): RoomEvent {
@@ -139,7 +139,7 @@ Deno.test("/search: a page at a time, with the hits that are left; the first pag
   await log.next();
   assertEquals(log.isOpen, false);
   assertEquals(done.splice(0), [
-    "4 hits left; /search for more, /around N for what is around a hit",
+    "4 hits left; /search for more, /around N for the messages around a hit",
   ]);
   submit("/search", context);
   assertEquals(done.splice(0), [
@@ -250,7 +250,7 @@ Deno.test("/search: a message that is deleted is not on the next page", async ()
   await turn();
   assertEquals(
     done.splice(0).at(-1),
-    "2 hits left; /search for more, /around N for what is around a hit",
+    "2 hits left; /search for more, /around N for the messages around a hit",
   );
   const rest = { at: 1, ref: undefined, sent: undefined, missing: 0 };
   follow({ type: "deleted", from: BOB, id, quoted: undefined, ...rest }, context);
@@ -283,7 +283,7 @@ Deno.test("/search: rests while it works, ends after many hits, and reports a lo
   assertEquals(done.length, 21);
   assertEquals(
     done.at(-1),
-    "at least 979 hits left; /search for more, /around N for what is around a hit",
+    "at least 979 hits left; /search for more, /around N for the messages around a hit",
   );
   for (let i = 0; i < 49; i++) submit("/search", context);
   assertEquals(done.at(-1), "these were the newest 999 hits; search for more words");
@@ -302,7 +302,7 @@ Deno.test("/search: rests while it works, ends after many hits, and reports a lo
   assertEquals(done[1], 'no hits for "nothing"');
 });
 
-Deno.test("/around: shows what was said beside a hit, in memory and in the log", async () => {
+Deno.test("/around: shows the messages beside a hit, in memory and in the log", async () => {
   const { context, done } = around();
   const error = assertThrows(() => submit("/around", context), ChatError);
   assertEquals(error.message, "Cannot show a hit: there was no search yet");

@@ -45,7 +45,7 @@ export const ROOM: readonly SlashCommand[] = [
   {
     name: "search",
     args: "[TEXT]",
-    help: "finds a text in what you have seen, and in the log; alone, shows more hits",
+    help: "finds a text in the conversation and in the log; alone, shows more hits",
     run(context, text?: string) {
       const { saved } = context;
       if (text !== undefined) {
@@ -63,7 +63,7 @@ export const ROOM: readonly SlashCommand[] = [
   {
     name: "around",
     args: "[N]",
-    help: "shows what was said around a hit of /search, by its number",
+    help: "shows the messages around a hit of /search, by its number",
     run({ saved }, n: string) {
       if (!saved.search) {
         throw new ChatError("Cannot show a hit: there was no search yet", {
