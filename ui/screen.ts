@@ -44,12 +44,9 @@ import { keyNote } from "./statusline.ts";
 import { submit } from "./submit.ts";
 import { HOME, RESTORE, TAKE } from "./terminal_modes.ts";
 import { BACKGROUND_QUERY, paint, palette, themeFor } from "./theme.ts";
+import { TimedRedraws } from "./timed_redraws.ts";
 import { isShown, Transcript } from "./transcript.ts";
 
-/** How often the rows of running transfers are redrawn, in ms. */
-const PROGRESS_MS = 500;
-/** How often the status line counts down to the next attempt to reconnect, in ms. */
-const TICK_MS = 1000;
 /** Characters of messages in one write: keys are read between writes, so a slow terminal does not block typing. */
 const MAX_WRITE = 16 * 1024;
 
@@ -94,13 +91,12 @@ export class Screen {
   /** Rows to print above the live area. */
   readonly #rows = new RowQueue();
   readonly #drawPace = new DrawPace();
+  readonly #redraws: TimedRedraws;
   readonly #ended = Promise.withResolvers<Ending>();
   /** The kinds of events that could not be shown: one note for each. */
   readonly #unshown = new Set<string>();
   // Functions that cancel timers and listeners.
   #cancelDraw: (() => void) | undefined;
-  #cancelTick: (() => void) | undefined;
-  #cancelProgress: (() => void) | undefined;
   #stopListening: (() => void) | undefined;
 
   constructor(
@@ -196,6 +192,12 @@ export class Screen {
       grouped: this.#grouped,
       ignored: this.#preferences.ignored,
       leaveQuestion: this.#leaveQuestion,
+    });
+    this.#redraws = new TimedRedraws({
+      clock: this.#clock,
+      room,
+      isStale: () => this.#area.isStale(this.#liveState()),
+      draw: () => this.#draw(),
     });
     this.#anchor = new Anchor({
       tty: this.#tty,
@@ -302,8 +304,7 @@ export class Screen {
     const before = this.#state;
     this.#state = "closed";
     this.#keys.stop();
-    this.#cancelTick?.();
-    this.#cancelProgress?.();
+    this.#redraws.close();
     this.#stopListening?.();
     this.#anchor.close();
     if (before === "new" || before === "closed") return;
@@ -544,8 +545,7 @@ export class Screen {
     this.#tryShowing("live area", () => area = this.#area.layOut(this.#liveState()));
     this.#anchor.draw(rows, area);
     this.#attention.showTitle();
-    this.#tickLater();
-    this.#progressLater();
+    this.#redraws.drawn();
     // Keys that were typed meanwhile are handled before the remaining rows are printed.
     if (!this.#rows.isEmpty) this.#cancelDraw = this.#clock.after(0, () => this.#draw());
   }
@@ -553,29 +553,6 @@ export class Screen {
   #liveState(): LiveState {
     const { rows: height } = this.#tty.size();
     return { page: this.#page(), height, now: this.#clock.now(), unread: this.#attention.unread };
-  }
-
-  /** While the client waits to reconnect, redraws at each second of the countdown. */
-  #tickLater(): void {
-    this.#cancelTick?.();
-    this.#cancelTick = undefined;
-    const { link } = this.#room;
-    if (link.state !== "waiting") return;
-    const left = link.at.getTime() - this.#clock.now().getTime();
-    // The countdown changes at full seconds.
-    const ms = Math.max(0, left) % TICK_MS || TICK_MS;
-    this.#cancelTick = this.#clock.after(ms, () => {
-      if (this.#area.isStale(this.#liveState())) this.#draw();
-      else this.#tickLater();
-    });
-  }
-
-  /** While files are being transferred, redraws to show their progress. */
-  #progressLater(): void {
-    this.#cancelProgress?.();
-    this.#cancelProgress = undefined;
-    if (this.#room.going.length === 0) return;
-    this.#cancelProgress = this.#clock.after(PROGRESS_MS, () => this.#draw());
   }
 
   /** Whether the terminal wraps rows: only if they have waited and the window is narrower than they are now. */
