@@ -45,11 +45,12 @@ interface AdmitOptions {
  *
  * 1. the room at the address, or else one that this user has opened on this machine, the newest first;
  * 2. with the code that the user gives, or the one that is saved for a room of this machine;
- * 3. if there is no code or it is wrong, with the code that the person at the terminal types, until it is right.
+ * 3. if there is no code, or it is wrong and not from an option or the environment, with the code that the person at the
+ *    terminal types, until it is right.
  */
 export async function admit(
   system: System,
-  { address, codeFile, cipher }: RoomTarget,
+  { address, similar, codeFile, mayBeOld, cipher }: RoomTarget,
   name: string,
   retryMs: number,
   { files, brief, onCode }: AdmitOptions = {},
@@ -88,7 +89,8 @@ export async function admit(
           (error instanceof WrongCode && given === undefined && code === saved);
         if (stale && index + 1 < candidates.length) break;
         const canAsk = error instanceof CodeMissing || error instanceof WrongCode;
-        if (!canAsk || given !== undefined || !system.stdin.isTerminal()) throw error;
+        const isFixed = given !== undefined && !mayBeOld;
+        if (!canAsk || isFixed || !system.stdin.isTerminal()) throw suggestRoom(error, similar);
         if (error instanceof WrongCode) report(system, error);
         const question = `Code of the room at ${formatAddress(hostname, port)}:`;
         code = typedCode(system, question);
@@ -96,6 +98,19 @@ export async function admit(
     }
   }
   throw new Error("Cannot happen: the last candidate is joined or throws");
+}
+
+/**
+ * The error, with a hint if the host may be a misspelt name of a room.
+ *
+ * @param similar names of rooms, as part of a sentence
+ */
+export function suggestRoom(error: unknown, similar: string | undefined): unknown {
+  if (!(error instanceof RoomNotFound) || similar === undefined) return error;
+  return new RoomNotFound(error.message, {
+    hint: `If you mean a room that you remember: ${similar}`,
+    cause: error,
+  });
 }
 
 /** The ticket of this user's own server at this address. Read each time: a new server has another one. */

@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { ChatError, RoomNotFound } from "../errors.ts";
 import { FakeSystem } from "../tests/support/fake_system.ts";
-import { networks, reconnectMs, SCRIPT_RETRY_MS } from "./admit.ts";
+import { networks, reconnectMs, SCRIPT_RETRY_MS, suggestRoom } from "./admit.ts";
 import { parseCommand } from "./args.ts";
 import type { ScreenOptions } from "./command.ts";
 
@@ -36,4 +37,17 @@ Deno.test("networks: changes with the addresses, not with their order; empty if 
   assertEquals(networks(system) === before, false);
   system.machine = undefined;
   assertEquals(networks(system), "");
+});
+
+Deno.test("suggestRoom: an address that leads nowhere may be a misspelt name; other errors stay", () => {
+  const error = new RoomNotFound("Cannot join wrok:2428: nothing listens there", { hint: "Serve" });
+  const hinted = suggestRoom(error, "work or wok");
+  assert(hinted instanceof RoomNotFound);
+  assertEquals(
+    [hinted.message, hinted.hint],
+    [error.message, "If you mean a room that you remember: work or wok"],
+  );
+  assertStrictEquals(suggestRoom(error, undefined), error);
+  const other = new ChatError("Cannot join wrok:2428: it is full");
+  assertStrictEquals(suggestRoom(other, "work"), other);
 });

@@ -73,8 +73,12 @@ export interface RoomTarget {
    * room must have it.
    */
   room?: string;
+  /** Remembered rooms whose names are similar to the host, as part of a sentence. */
+  similar?: string;
   /** A file whose first line is the room's code. */
   codeFile: string | undefined;
+  /** The config file names this file: the room may have a new code since. */
+  mayBeOld?: true;
   /** Refuse a room with another cipher. */
   cipher: "sealed" | "xor" | undefined;
 }

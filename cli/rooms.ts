@@ -74,7 +74,12 @@ export async function chooseRoom(
   const { rooms = new Map<string, RoomSettings>() } = settings;
   const table = room === undefined ? undefined : rooms.get(room);
   if (table) return remembered(system, target, settings, room!, table);
-  if (address) return { target, settings };
+  if (address) {
+    const similar = room === undefined
+      ? undefined
+      : suggested(suggestions(room, [...rooms.keys()]));
+    return { target: similar === undefined ? target : { ...target, similar }, settings };
+  }
   if (room !== undefined) throw unknownRoom(room, [...rooms.keys()]);
   // The usual case needs no question, and so no look at which rooms are open.
   if (rooms.size === 0 && localRooms(system).length < 2) return { target, settings };
@@ -96,9 +101,14 @@ function remembered(
   roomName: string,
   room: RoomSettings,
 ): { target: RoomTarget; settings: ChosenSettings } {
-  const codeFile = target.codeFile ?? atHome(system, room["code-file"]);
+  const named = atHome(system, room["code-file"]);
+  const isNamed = target.codeFile === undefined && named !== undefined;
   return {
-    target: { ...target, address: addressOf(room), codeFile },
+    target: {
+      ...target,
+      address: addressOf(room),
+      ...(isNamed && { codeFile: named, mayBeOld: true }),
+    },
     settings: { ...settings, ...(room.log !== undefined && { log: room.log }), room, roomName },
   };
 }

@@ -80,6 +80,34 @@ Deno.test("chooseRoom: the settings have the room's name, however it was chosen;
   assertEquals(await nameOf({ ...target, address }), undefined);
 });
 
+Deno.test("join NAME: asks a person for the code if that of the code-file is wrong: the room may have a new one", async () => {
+  using owner = new FakeSystem();
+  await using room = await ServedRoom.open(owner);
+  const code = await room.code();
+  for (const isTerminal of [true, false]) {
+    using system = new FakeSystem();
+    system.file("code-work", "wrong words in here\n");
+    remember(system, { work: room.address }, 'code-file = "~/code-work"\n');
+    if (isTerminal) system.stdin.becomeTerminal();
+    system.stdin.type(`${code}\r`);
+    system.stdin.end();
+    assertEquals(await system.run("join", "work", "--json"), isTerminal ? 0 : 1);
+    assertMatch(system.stderr.text, /^chat: error: Cannot join .*: the code is wrong$/m);
+  }
+});
+
+Deno.test("chooseRoom: a host that is similar to a remembered room keeps the name for a hint", async () => {
+  using system = new FakeSystem();
+  const rooms = new Map([["work", { address: "h" }], ["home", { address: "h" }]]);
+  const address = { hostname: "wrok", port: 2428 };
+  const target = { address, codeFile: undefined, cipher: undefined };
+  const similar = async (room: string) =>
+    (await chooseRoom(system, { ...target, room }, { rooms }, false)).target.similar;
+  assertEquals(await similar("wrok"), "work");
+  assertEquals(await similar("localhost"), undefined);
+  assertEquals((await chooseRoom(system, target, { rooms }, false)).target, target);
+});
+
 Deno.test("send --room: sends to the remembered room; an unknown name is an error that suggests one", async () => {
   await using room = new TestRoom();
   await using ben = await Guest.join(room, "ben");
