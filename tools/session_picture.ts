@@ -114,8 +114,8 @@ class Seat implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // A running program could write into a folder that is being removed.
     try {
-      // Remove the text in the line first.
-      this.terminal.type("\x15/quit\r");
+      // Remove the text in the line first. The host may be asked whether to close the room.
+      this.terminal.type("\x15/quit\r/quit\r");
       await this.terminal.shows(/\n\$ *$/);
     } finally {
       await this.terminal[Symbol.asyncDispose]();
