@@ -5,6 +5,7 @@ import fc from "../tests/support/property.ts";
 import type { Member } from "./member.ts";
 import { Fold } from "./fold.ts";
 import { SEGMENT_HEADER } from "./segment.ts";
+import { readSnapshot, snapshotOf } from "./snapshot.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -200,6 +201,25 @@ Deno.test("Journal: after a power cut, or on a system without a name for a boot,
     const third = await again.killed({ boot: "1000000", newLog: false });
     assertEquals(third.hub.fold.size, 0);
   }
+});
+
+Deno.test("Journal: the topic outlasts its member, a kill and a snapshot; a new log has none", async () => {
+  const room = await KeptRoom.open();
+  const ada = room.join(Uint8Array.of(1, 2, 3));
+  room.setTopic(ada, Uint8Array.of(4));
+  room.setTopic(ada, Uint8Array.of(5, 6));
+  room.leave(ada);
+  room.journal.flush();
+  const next = await room.killed();
+  const topic = { member: ada.id, profile: Uint8Array.of(1, 2, 3), topic: Uint8Array.of(5, 6) };
+  assertEquals(next.hub.fold.save().topic, topic);
+  // A segment that begins now has it in its snapshot.
+  const records = snapshotOf(next.hub.fold);
+  const read = readSnapshot(() => records.next().value || undefined);
+  assertEquals(read?.topic, topic);
+  await next.sync();
+  const after = await next.killed({ boot: "2000000" });
+  assertEquals([after.journal.recovery.newLog, after.hub.fold.save().topic], ["power", null]);
 });
 
 Deno.test("Journal: with `newLog`, the room begins again, whatever is in the files", async () => {

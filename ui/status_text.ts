@@ -2,6 +2,8 @@
 // shown.
 
 import type { Person, RoomEvent, Topic } from "../room.ts";
+import { printable } from "../text/printable.ts";
+import { cut } from "../text/width.ts";
 import { pastTime } from "./member_lists.ts";
 
 /** Members in rows of their own; more are counted. */
@@ -17,10 +19,23 @@ export function topicText({ text, who, set }: Topic, now: Date): string {
   return `topic: ${text} (set by ${who.self ? "you" : who.name}${when})`;
 }
 
-/** The notice of a new topic, or of the one that this client has found. */
-export function topicNotice(event: RoomEvent & { readonly type: "topic" }, now: Date): string {
+/**
+ * The notice of a new topic, or of the one that this client has found.
+ *
+ * @param most columns of the latter
+ */
+export function topicNotice(
+  event: RoomEvent & { readonly type: "topic" },
+  now: Date,
+  most = Infinity,
+): string {
   const { who, text, at, sent } = event;
-  if (at === undefined) return topicText({ text, who, set: sent }, now);
+  if (at === undefined) {
+    const shown = printable(text);
+    const start = cut(shown, most);
+    const hint = start === shown ? "" : "; /topic shows all of it";
+    return topicText({ text: start, who, set: sent }, now) + hint;
+  }
   const name = who.self ? "you" : who.name;
   return text === "" ? `${name} removed the topic` : `${name} set the topic: ${text}`;
 }

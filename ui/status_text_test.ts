@@ -60,4 +60,8 @@ Deno.test("topicNotice, topicText: who has set the topic, who has removed it, an
       "topic: x (set by you, 12:30)",
     ],
   );
+  assertEquals(
+    topicNotice({ type: "topic", who: BOB, text: "\x1bx".repeat(500), sent: NOON }, NOON, 5),
+    "topic: ␛x␛x… (set by bob, 12:30); /topic shows all of it",
+  );
 });

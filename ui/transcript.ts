@@ -171,7 +171,7 @@ export class Transcript {
       case "status":
         return this.notice(statusNotice(event), now, page);
       case "topic":
-        return this.notice(topicNotice(event, now), now, page);
+        return this.notice(topicNotice(event, now, page.columns), now, page);
       case "ended":
         return this.#end(event.ending, now, page);
       case "offer":
