@@ -3,6 +3,7 @@
 
 import { ChatError } from "../../errors.ts";
 import type { EarlierMessage } from "../../room.ts";
+import { counted } from "../../text/counts.ts";
 import type { Context } from "../context.ts";
 import { quoteOf } from "../earlier.ts";
 import { type SlashCommand, written } from "./command.ts";
@@ -59,7 +60,7 @@ export const ANSWERS: readonly SlashCommand[] = [
 ];
 
 /** The messages that `N` counts, newest first. */
-function counted(whose: Whose, { room, preferences: { ignored } }: Rooms): EarlierMessage[] {
+function candidates(whose: Whose, { room, preferences: { ignored } }: Rooms): EarlierMessage[] {
   return room.recent.filter(({ from }) =>
     whose === "own" ? from.self : !from.self && !ignored.has(from)
   );
@@ -79,12 +80,12 @@ function choose(n: string, whose: Whose, what: string, context: Rooms): EarlierM
     if (others.length > 0) throw new ChatError(`${cannot}: several begin with ${n}`);
     return found;
   }
-  const all = counted(whose, context);
+  const all = candidates(whose, context);
   const found = all[n === "" ? 0 : Number(n) - 1];
   if (found) return found;
   const who = whose === "own" ? "you have" : "other members have";
-  const many = `${all.length} ${all.length === 1 ? "message" : "messages"}`;
-  throw new ChatError(`${cannot}: ${who} ${all.length === 0 ? "no message" : `only ${many}`} here`);
+  const many = all.length === 0 ? "no message" : `only ${counted(all.length, "message")}`;
+  throw new ChatError(`${cannot}: ${who} ${many} here`);
 }
 
 /** Writes the message that is meant into the line: the newest, or the Nth from the one that is there already. */
@@ -96,7 +97,7 @@ function expandTo(
 ): { used: number; text: string } | undefined {
   const [used, handle, n] = /^(?:(#[0-9a-f]+)\s+)?(?:(\d{1,3})\s+)?/.exec(rest)!;
   if (handle !== undefined && n === undefined) return undefined;
-  const all = counted(whose, context);
+  const all = candidates(whose, context);
   const first = handle === undefined
     ? 0
     : all.findIndex(({ id }) => id.startsWith(handle.slice(1)));
