@@ -46,7 +46,8 @@ export async function findCandidates(system: System, { rooms }: Settings): Promi
 
 /** The rooms of this user on this machine whose server answers. */
 async function openRooms(system: System): Promise<LocalRoom[]> {
-  const rooms = localRooms(system);
+  // Without a record, the code of a sealed room proves nothing before it is tried.
+  const rooms = localRooms(system).filter(({ code, record }) => code === undefined || record);
   const answers = await Promise.all(rooms.map((room) => isOpen(room, room.record)));
   return rooms.filter((_, index) => answers[index]);
 }

@@ -8,9 +8,9 @@ import { type Endpoint, greet, withConnection } from "./handshake.ts";
 const PROBE_MS = 2000;
 
 /**
- * Whether a chat server answers.
+ * Whether the room is open there.
  *
- * @param record of the room's code, if it is known: a room with another code is another room
+ * @param record of its code: a room with another code is another room. undefined: it is not sealed
  */
 export async function isOpen(
   { hostname, port }: Pick<Endpoint, "hostname" | "port">,
@@ -32,7 +32,7 @@ export async function isOpen(
 }
 
 function isRoom(greeting: Greeting, record: string | undefined): boolean {
-  if (record === undefined) return true;
-  return greeting.cipher === "sealed" &&
-    (greeting.record === undefined || greeting.record === record);
+  return greeting.cipher === "sealed"
+    ? record !== undefined && greeting.record === record
+    : record === undefined;
 }
