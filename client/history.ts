@@ -127,7 +127,7 @@ export class History {
     }
     const what = change.type === "edit" ? "correct" : "delete";
     const entry = this.#entries.get(re);
-    if (!entry) throw refused(`Cannot ${what} this message: it is too long ago`);
+    if (!entry) throw refused(`Cannot ${what} this message: it is unknown, or too long ago`);
     if (entry.author !== author) {
       throw refused(
         entry.from.self

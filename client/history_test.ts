@@ -80,7 +80,7 @@ Deno.test("History.contentOf: what to send for a change; an impossible one is an
   const wrong: [Parameters<History["contentOf"]>[0], string][] = [
     [{ type: "edit", id: ONE, text: "no" }, "Cannot correct a message of another member"],
     [{ type: "delete", id: ONE }, "Cannot delete a message of another member"],
-    [{ type: "delete", id: idOf(7) }, "it is too long ago"],
+    [{ type: "delete", id: idOf(7) }, "it is unknown, or too long ago"],
     [{ type: "delete", id: "no id" }, "no message has such an id"],
     [{ ...react, emoji: "thumbs up" }, "a reaction is one emoji"],
     [{ ...react, emoji: "" }, "a reaction is one emoji"],

@@ -274,14 +274,34 @@ export function parseInput(line: string): InputLine {
       refusal: "field",
     });
   }
-  // Nobody would see anything of it. Away texts and topics are removed in this way.
-  const isMessage = type !== "status" && type !== "topic";
-  if (isMessage && typeof fields["text"] === "string" && fields["text"].trim() === "") {
-    throw new ChatError(`Cannot send an empty message: "text" has nothing but blanks`, {
-      refusal: "empty",
+  const broken = Object.keys(shape).find((name) => {
+    const value = fields[name];
+    return typeof value === "string" && !value.isWellFormed();
+  });
+  if (broken !== undefined) {
+    // UTF-8 has no form for it: something else would be sent.
+    throw new ChatError(`Cannot read this line: "${broken}" has half of a surrogate pair`, {
+      refusal: "syntax",
     });
   }
+  const { text, path } = fields;
+  if (path === "") {
+    throw new ChatError('Cannot read this line: "path" must not be empty', { refusal: "field" });
+  }
+  if (typeof text === "string" && text.trim() === "") checkBlank(type, text);
   return json as InputLine;
+}
+
+/** Nobody would see anything of a text that has nothing but blanks. An empty away text or topic is removed. */
+function checkBlank(type: string, text: string): void {
+  const blanks = '"text" has nothing but blanks';
+  const refusal = "empty";
+  if (type !== "status" && type !== "topic") {
+    throw new ChatError(`Cannot send an empty message: ${blanks}`, { refusal });
+  }
+  if (text === "") return;
+  const what = type === "topic" ? "the topic" : "this away text";
+  throw new ChatError(`Cannot set ${what}: ${blanks}; "" removes it`, { refusal });
 }
 
 /** The answer to a line of input that is refused. */

@@ -1177,9 +1177,16 @@ Deno.test("PlainScreen.run: invalid JSON is answered with its line number, and h
     '{"type":"say","text":"a","to":2}': '"say" has no field "to"',
     '{"type":"say","text":"a","\\u001b[2J":2}': '"say" has no field "␛[2J"',
     '{"type":"say","text":"a","__proto__":2}': '"say" has no field "__proto__"',
+    '{"type":"say","text":"a\\ud83d"}': '"text" has half of a surrogate pair',
+    '{"type":"tell","to":"\\udc4d","text":"a"}': '"to" has half of a surrogate pair',
+    '{"type":"topic","text":"\\udc4d\\ud83d"}': '"text" has half of a surrogate pair',
+    '{"type":"offer","path":""}': '"path" must not be empty',
+    '{"type":"give","to":"bob","path":""}': '"path" must not be empty',
   };
-  const codeOf = (fault: string) =>
-    fault.startsWith("it ") ? "syntax" : fault.startsWith('"type"') ? "type" : "field";
+  const codeOf = (fault: string) => {
+    if (fault.startsWith("it ") || fault.endsWith("surrogate pair")) return "syntax";
+    return fault.startsWith('"type"') ? "type" : "field";
+  };
   const talk = await obey(...Object.keys(cases));
   assertEquals(talk.calls, []);
   const answers = talk.lines.map(({ hint: _, ...answer }) => answer);
@@ -1214,10 +1221,16 @@ Deno.test("PlainScreen.run: JSON sends no text that has nothing but blanks", asy
     '{"type":"say","text":""}',
     '{"type":"act","text":" \\n\\t"}',
     '{"type":"tell","to":"bob","text":"\\u3000"}',
+    '{"type":"status","text":" "}',
+    '{"type":"topic","text":"\\t"}',
     '{"type":"say","text":" a "}',
   );
   assertEquals(talk.calls, ["say  a "]);
-  assertEquals(talk.lines.map(({ code }) => code), ["empty", "empty", "empty", undefined]);
+  assertEquals(talk.lines.map(({ code }) => code), [...Array(5).fill("empty"), undefined]);
+  assertEquals(
+    talk.lines[4]!["message"],
+    'Cannot set the topic: "text" has nothing but blanks; "" removes it',
+  );
 });
 
 Deno.test("PlainScreen.run: an error of the room is answered in JSON, with its hint", async () => {
