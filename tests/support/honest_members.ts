@@ -5,7 +5,7 @@ import { equals } from "@std/bytes/equals";
 import type { Terminal as Emulator } from "@xterm/headless";
 import { type Client, join, type JoinOptions } from "../../client.ts";
 import type { Disk } from "../../files/storage.ts";
-import type { Person, RoomEvent, Transfer } from "../../room.ts";
+import type { EarlierMessage, Person, RoomEvent, Transfer } from "../../room.ts";
 import { HAZARDS } from "../../text/printable.ts";
 import { Preferences } from "../../ui/preferences.ts";
 import { Screen } from "../../ui/screen.ts";
@@ -119,7 +119,7 @@ export class Sight {
   }
 
   #row(row: string): void {
-    const [, before, text = ""] = /^(.*?) │(?: (.*)|)$/u.exec(row) ?? [];
+    const [, before, separator, text = ""] = /^(.*?) ([│╭])(?: (.*)|)$/u.exec(row) ?? [];
     if (before === undefined) {
       this.#label = undefined;
       return this.#notice(row);
@@ -128,12 +128,22 @@ export class Sight {
     if (label !== "") this.#label = label;
     const [, name = "", whom] = /^(?:\* )?(\S+?)( → you)?$/.exec(this.#label ?? "") ?? [];
     const [, to] = /^you → (\S+)$/.exec(this.#label ?? "") ?? [];
+    if (separator === "╭") return this.#quote(text);
     if (text === "") return;
     for (const one of HONEST) {
       if (this.#script.isNameOf(one, name)) this.#show(one, text, whom !== undefined);
       if (to !== undefined && this.#script.isNameOf(one, to)) {
         this.#show(this.observer, text, true);
       }
+    }
+  }
+
+  /** A row that names an earlier message: under an honest member's name, what that member has said. */
+  #quote(row: string): void {
+    const [, name = "", text = ""] = /^(\S+): (.*)$/.exec(row) ?? [];
+    const by = HONEST.find((one) => this.#script.isNameOf(one, name));
+    if (by !== undefined && this.#script.find(text)?.by !== by) {
+      this.fault(`a quote of ${by}: ${row}`);
     }
   }
 
@@ -156,11 +166,22 @@ export class Sight {
       case "direct": {
         const by = this.#script.nameOf(event.from.id);
         this.#checkName(event.from);
+        if (event.type === "message") this.#checkQuoted(event.quoted, false);
         if (by === undefined) return;
         if (event.missing > 0) this.fault(`${event.missing} messages of ${by} are missing`);
         if (event.action) this.fault(`an action of ${by}`);
         return this.#show(by, event.text, event.type === "direct");
       }
+      case "edited":
+      case "deleted":
+      case "reacted":
+        this.#checkName(event.from);
+        if (this.#script.nameOf(event.from.id)) this.fault(`${event.type}: ${event.from.name}`);
+        return this.#checkQuoted(event.quoted, event.type !== "reacted");
+      case "topic":
+        this.#checkName(event.who);
+        if (this.#script.nameOf(event.who.id)) this.fault(`a topic of ${event.who.name}`);
+        return;
       case "delivered":
         return this.#show(this.observer, event.text, true);
       case "joined":
@@ -195,6 +216,15 @@ export class Sight {
         return this.fault(`${event.type}: ${JSON.stringify(event)}`);
       case "ended":
         if (event.ending.reason !== "left") this.fault(`ended: ${JSON.stringify(event.ending)}`);
+    }
+  }
+
+  /** @param isChanged the event changes this message: nobody changes one of an honest member */
+  #checkQuoted(quoted: EarlierMessage | undefined, isChanged: boolean): void {
+    const by = quoted && this.#script.nameOf(quoted.from.id);
+    if (!quoted || by === undefined) return;
+    if (isChanged || quoted.isDeleted || this.#script.find(quoted.text)?.by !== by) {
+      this.fault(`a quote of ${by}: ${JSON.stringify(quoted)}`);
     }
   }
 

@@ -60,6 +60,19 @@ type Step =
     /** By how much its clock is wrong, in ms. */
     readonly clock: number;
   }
+  /** Answers, changes or reacts to a message: its own, another member's, or one that nobody has sent. */
+  | {
+    readonly do: "about";
+    readonly kind: "text" | "action" | "edit" | "delete" | "react" | "unreact";
+    readonly of: "own" | "other" | "none";
+    readonly nth: number;
+    readonly text: Text;
+    readonly to: Target;
+    readonly numbering: Numbering;
+    readonly times: number;
+  }
+  | { readonly do: "topic"; readonly text: Text; readonly times: number }
+  | { readonly do: "status"; readonly name: string; readonly text: Text }
   | { readonly do: "rename"; readonly name: string; readonly report: ReportKind }
   /** A profile that is well sealed, with any content. */
   | { readonly do: "profile"; readonly content: string }
@@ -182,6 +195,9 @@ const text: fc.Arbitrary<Text> = fc.record({
   ),
 });
 
+/** Reactions: most of them valid ones. */
+const emoji = fc.constantFrom("👍", "🎉", "👩‍👩‍👧‍👦", "a", "│", "╭", "\x1b", "\u202e", "👍👍", " ");
+
 const oddName = fc.constantFrom(
   ...[
     ...["", " ", "alice(!)", "alice#1", "#1", "(!)", "you", "* bob", "bob → you", "-", "1", "all"],
@@ -289,6 +305,36 @@ const message = fc.record({
 
 const step = fc.oneof(
   { weight: 60, arbitrary: message },
+  {
+    weight: 40,
+    arbitrary: fc.record({
+      do: fc.constant("about"),
+      kind: fc.constantFrom(
+        "text",
+        "action",
+        "edit",
+        "edit",
+        "delete",
+        "react",
+        "react",
+        "unreact",
+      ),
+      of: fc.constantFrom("own", "other", "other", "none"),
+      nth: fc.nat({ max: 40 }),
+      text: fc.oneof(text, emoji.map((piece) => ({ piece, times: 1 }))),
+      to: fc.oneof({ weight: 6, arbitrary: fc.constant("room" as const) }, {
+        weight: 1,
+        arbitrary: target,
+      }),
+      numbering,
+      times: fc.constantFrom(1, 1, 1, 5),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({ do: fc.constant("topic"), text, times: fc.constantFrom(1, 1, 5) }),
+  },
+  { weight: 8, arbitrary: fc.record({ do: fc.constant("status"), name, text }) },
   { weight: 24, arbitrary: fc.record({ do: fc.constant("rename"), name, report }) },
   {
     weight: 4,
@@ -382,7 +428,14 @@ const step = fc.oneof(
     weight: 6,
     arbitrary: fc.record({
       do: fc.constant("storm"),
-      type: fc.constantFrom(Type.PING, Type.PONG, Type.HAVE, Type.MESSAGE, Type.PROFILE),
+      type: fc.constantFrom(
+        Type.PING,
+        Type.PONG,
+        Type.HAVE,
+        Type.MESSAGE,
+        Type.PROFILE,
+        Type.TOPIC,
+      ),
       count: fc.constantFrom(10, 100, 500),
     }),
   },

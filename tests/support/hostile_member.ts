@@ -43,6 +43,7 @@ import {
   parseWelcome,
 } from "../../protocol/json_frames.ts";
 import type { MessageId } from "../../protocol/message_ids.ts";
+import { referenceOf } from "../../protocol/references.ts";
 import { drawToken, fromBase64Url, proveResume } from "../../protocol/resume.ts";
 import { encodeChunks } from "./file_data.ts";
 import {
@@ -215,6 +216,8 @@ export class HostileMember {
   readonly #closing = new Map<ReturnType<typeof setTimeout>, Wire>();
   #joining: Promise<void> | undefined;
   readonly #kept: Record<"own" | "other", Uint8Array[]> = { own: [], other: [] };
+  /** Of the last messages to the room, newest first. */
+  readonly #references: Record<"own" | "other", string[]> = { own: [], other: [] };
   /** The ids of what honest members offer, newest first. */
   readonly #offers: Uint8Array[] = [];
   /** How often it has done what. */
@@ -262,6 +265,24 @@ export class HostileMember {
         const number = seat.number(act.numbering);
         const envelope = encodeEnvelope({ kind, text: textOf(act.text), ...number });
         return this.#send(seat, act.do === "tell" ? act.to : "room", envelope);
+      }
+      case "about":
+        for (let i = 0; i < act.times; i++) {
+          const content = { ...act, text: textOf(act.text), re: this.#referenceOf(act) };
+          const envelope = encodeEnvelope({ ...content, ...seat.number(act.numbering) });
+          this.#send(seat, act.to, envelope);
+        }
+        return;
+      case "topic": {
+        const topic = new TextEncoder().encode(textOf(act.text));
+        for (let i = 0; i < act.times; i++) {
+          wire.write(encodeFrame(Type.TOPIC, 0, cipher.seal(topic, "topic")));
+        }
+        return;
+      }
+      case "status": {
+        const status = textOf(act.text);
+        return this.#sendProfile(seat, encodeProfile({ name: act.name, status }));
       }
       case "rename":
         seat.report = act.report;
@@ -355,6 +376,11 @@ export class HostileMember {
     seat.wire.write(encodeFrame(Type.PROFILE, 0, body));
   }
 
+  #referenceOf({ of, nth }: Act & { do: "about" }): string {
+    const known = of === "none" ? [] : this.#references[of];
+    return known[nth % Math.max(1, known.length)] ?? nth.toString(16).padStart(32, "0");
+  }
+
   #idOf(seat: Seat, target: Target): number {
     if (target === "room") return 0;
     if (target === "itself") return seat.id;
@@ -367,10 +393,16 @@ export class HostileMember {
     kept.push(body);
   }
 
-  /** Remembers the files that a message of an honest member offers. */
-  #learn(open: () => { readonly plaintext: Uint8Array }): void {
+  /** Remembers a message's reference, and the files that a message of an honest member offers. */
+  #learn(identity: Uint8Array | undefined, open: () => { readonly plaintext: Uint8Array }): void {
     try {
       const envelope = decodeEnvelope(open().plaintext);
+      if (envelope.number) {
+        const isOwn = identity !== undefined && equals(identity, this.#identity.publicKey);
+        const references = this.#references[isOwn ? "own" : "other"];
+        references.unshift(referenceOf(identity, envelope.number));
+        references.length = Math.min(MAX_KEPT, references.length);
+      }
       if (envelope.kind !== "file") return;
       for (const message of decodeFileMessages(envelope.body).messages) {
         if (message.kind !== "offer" || this.#offers.some((id) => equals(id, message.id))) continue;
@@ -476,7 +508,7 @@ export class HostileMember {
       const { type, id, bytes } = frame;
       const body = frame.body.slice();
       if (type === Type.JOINED && id === ownId) isComplete = true;
-      const isLog = [Type.MESSAGE, Type.JOINED, Type.LEFT, Type.AWAY, Type.PROFILE]
+      const isLog = [Type.MESSAGE, Type.JOINED, Type.LEFT, Type.AWAY, Type.PROFILE, Type.TOPIC]
         .some((one) => one === type);
       if (isComplete && isLog) chain.add(bytes.slice());
       switch (type) {
@@ -497,8 +529,9 @@ export class HostileMember {
         case Type.MESSAGE:
         case Type.DIRECT:
           if (id !== ownId) this.#keep("other", body);
-          if (ids.values().some((one) => one === id)) {
-            this.#learn(() => cipher.open(body, type === Type.DIRECT ? "direct" : "room", id));
+          if (id === ownId || ids.values().some((one) => one === id)) {
+            const use = type === Type.DIRECT ? "direct" : "room";
+            this.#learn(cipher.identityOf(id), () => cipher.open(body, use, id));
           }
           break;
         case Type.BYE:
