@@ -96,6 +96,7 @@ async function sendFiles(
   let failed = false;
   let isIncomplete = false;
   let isOffering = false;
+  let isDone = false;
   const progress = new ProgressLines();
   // By the numbers of the offers.
   const offered = new Set<number>();
@@ -131,6 +132,7 @@ async function sendFiles(
       // Looks at all transfers only when this can be the last one: a folder may have thousands.
       const isOver = received.size > 0 && received.size >= offered.size && !client.offering &&
         client.transfers.every((one) => one.direction === "in" || received.has(one.offer));
+      isDone ||= isOffering && isOver;
       if (isOffering && (failed || isOver)) client.leave();
     });
   } finally {
@@ -138,7 +140,10 @@ async function sendFiles(
   }
   const code = reportEnding(system, client.ending!, client.info.address, 0);
   if (failed || (isIncomplete && !partial)) return FAILED;
-  return code === DONE ? signals.code : code;
+  if (code !== DONE || signals.code !== DONE) return code === DONE ? signals.code : code;
+  if (isDone) return DONE;
+  note(system, "chat: error: Stopped before all files were received");
+  return FAILED;
 }
 
 /** Whether the event is about a file that another member offers. */

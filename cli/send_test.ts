@@ -373,7 +373,7 @@ Deno.test("send --file: reports the progress of a large file, with its speed and
   assertEquals(await within("the end", done), 0);
 });
 
-Deno.test("send --file: a signal makes it leave", async () => {
+Deno.test("send --file: a signal makes it leave; the exit code is 1 if nobody has the file", async () => {
   await using room = new TestRoom();
   await using _ = await Guest.join(room, "ben");
   using system = new FakeSystem();
@@ -381,6 +381,7 @@ Deno.test("send --file: a signal makes it leave", async () => {
   const done = system.run("send", addressOf(room), "--file", path);
   await system.stderr.lineLike(/^chat: .*one\.txt/);
   system.signal();
-  assertEquals(await within("the end", done), 0);
+  assertEquals(await within("the end", done), 1);
+  assertStringIncludes(system.stderr.text, "chat: error: Stopped before all files were received");
   assertEquals(system.listeners, 0);
 });
