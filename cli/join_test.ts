@@ -463,7 +463,7 @@ Deno.test("join: keeps the log that the config file names, one program at a time
   await one.stderr.lineLike(/^here: /);
   const other = two.run("join", addressOf(room), "--plain", "--name", "ben");
   await two.stderr.lineLike(
-    /^chat: nothing is logged\. Cannot log to .*: a chat logs there already/,
+    /^chat: nothing is logged\. Cannot log to .*: another chat logs to it/,
   );
   two.stdin.type("hello\n/quit\n");
   assertEquals(await other, 0);

@@ -92,7 +92,7 @@ export class LogFile implements Log {
       const lock = Deno.openSync(`${real}.lock`, { append: true, create: true, mode: OWNER_ONLY });
       try {
         if (await tryLock(lock) === false) {
-          throw new ChatError(`${cannot}: a chat logs there already`, {
+          throw new ChatError(`${cannot}: another chat logs to it`, {
             hint: "Choose another name; {room} in it stands for the room's address",
           });
         }

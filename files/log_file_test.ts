@@ -127,7 +127,7 @@ Deno.test("LogFile: one program at a time, also through a link", async () => {
   for (const name of ["chat.log", ...links]) {
     const path = `${folder.path}/${name}`;
     const error = await assertRejects(() => folder.open({}, path), ChatError);
-    assertEquals(error.message, `Cannot log to ${path}: a chat logs there already`);
+    assertEquals(error.message, `Cannot log to ${path}: another chat logs to it`);
   }
   await log.close();
   await (await folder.open()).close();

@@ -42,7 +42,7 @@ export class Alerts {
     this.#lastKey = now;
   }
 
-  /** Messages from others since the window went to the background. */
+  /** Messages from others while the user is probably not looking. */
   get unread(): number {
     return this.#unread;
   }
@@ -102,7 +102,7 @@ export class Alerts {
   note(event: RoomEvent, preferences: Preferences, self: string, now: Date): string | undefined {
     if (!isFromOthers(event)) return undefined;
     const { from } = event;
-    if (this.#focused === false) this.#unread++;
+    if (this.isAway(now)) this.#unread++;
     if (preferences.muted || preferences.notify === "off") return undefined;
     if (!this.isAway(now) || now.getTime() - this.#lastRing < PAUSE_MS) return undefined;
     if (preferences.notify !== "all" && !isMeant(event, self, preferences)) {

@@ -134,6 +134,17 @@ Deno.test("Alerts: without reports about the window, unread messages begin after
   assertEquals(alerts.unreadFrom(direct, at(260_000)), { by: "key", since: at(200_000) });
 });
 
+Deno.test("Alerts: without reports about the window, messages are counted after a minute without a key", () => {
+  const alerts = new Alerts(at(0));
+  const counts = [59_999, 60_000, 70_000].map((now) => {
+    alerts.note(message("hi"), new Preferences(), "alice", at(now));
+    return alerts.unread;
+  });
+  assertEquals(counts, [0, 1, 2]);
+  alerts.typed(at(80_000));
+  assertEquals(alerts.unread, 0);
+});
+
 Deno.test("Alerts: where a row counts the messages that follow, unread messages do not begin once more", () => {
   const alerts = new Alerts(at(0));
   const connected = (unseen: number): RoomEvent => (
