@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ChatError } from "../errors.ts";
 import type { Files } from "../files/paths.ts";
-import type { Conversation, Link, Person, RoomEvent, Transfer, Whois } from "../room.ts";
+import type { Conversation, Link, Pending, Person, RoomEvent, Transfer, Whois } from "../room.ts";
 import { Editor } from "../terminal/editor.ts";
 import { fakeContext } from "../tests/support/fake_context.ts";
 import {
@@ -140,6 +140,25 @@ Deno.test("submit: /re, /edit, /delete and /react take the last message that fit
   // The messages of members that the user ignores do not count: they are not on the screen.
   const room = fakeRoom({ recent: [{ ...EARLIER, from: OTHERS[0]!, id: d! }, ...recent] });
   assertEquals(submitted(["/ignore bob", "/re yes"], { room }).at(-1), `answer ${a} say yes`);
+});
+
+Deno.test("submit: /edit and /delete do not take an earlier message while the last one is not confirmed", () => {
+  const recent = [{ ...EARLIER, id: "a".repeat(32), from: ALICE, text: "before" }];
+  const message: Pending = { ref: 1, text: "last", action: false, to: undefined };
+  const run = (line: string, pending: Pending[]) =>
+    submitted(line, { room: Object.assign(fakeRoom({ recent }), { pending }) });
+  for (const line of ["/edit x", "/edit 1 x", "/delete", "/delete 1"]) {
+    const expected = "the room has not confirmed your last message yet";
+    assertThrows(() => run(line, [message]), ChatError, expected);
+  }
+  // What is no message to the room does not count, and a handle names its message.
+  run("/delete", [{ ...message, to: BOB }, { ...message, change: "edit" }]);
+  run("/delete #aaaaaa", [message]);
+  const room = Object.assign(fakeRoom({ recent }), { pending: [message] });
+  const { context } = around({ room });
+  assertEquals(expand("/edit ", context), undefined);
+  room.pending = [];
+  assertEquals(expand("/edit ", context)?.text, "/edit #aaaaaa ");
 });
 
 Deno.test("submit: /away sets the away text, with emoji, and ends it; /who shows it", () => {

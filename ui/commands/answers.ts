@@ -66,6 +66,11 @@ function candidates(whose: Whose, { room, preferences: { ignored } }: Rooms): Ea
   );
 }
 
+/** Whether the user's last message has no id yet: then the newest one that has one is not the one that is meant. */
+function isUnconfirmed({ room }: Rooms): boolean {
+  return room.pending.some(({ to, change }) => to === undefined && change === undefined);
+}
+
 /**
  * The message that the user means.
  *
@@ -79,6 +84,9 @@ function choose(n: string, whose: Whose, what: string, context: Rooms): EarlierM
     if (!found) throw new ChatError(`${cannot}: it is deleted, or too long ago`);
     if (others.length > 0) throw new ChatError(`${cannot}: several begin with ${n}`);
     return found;
+  }
+  if (whose === "own" && isUnconfirmed(context)) {
+    throw new ChatError(`${cannot}: the room has not confirmed your last message yet`);
   }
   const all = candidates(whose, context);
   const found = all[n === "" ? 0 : Number(n) - 1];
@@ -97,6 +105,7 @@ function expandTo(
 ): { used: number; text: string } | undefined {
   const [used, handle, n] = /^(?:(#[0-9a-f]+)\s+)?(?:(\d{1,3})\s+)?/.exec(rest)!;
   if (handle !== undefined && n === undefined) return undefined;
+  if (handle === undefined && whose === "own" && isUnconfirmed(context)) return undefined;
   const all = candidates(whose, context);
   const first = handle === undefined
     ? 0
