@@ -175,6 +175,14 @@ Deno.test("submit: /away sets the away text, with emoji, and ends it; /who shows
   ]);
 });
 
+Deno.test("submit: /who shows no away text of an ignored member", () => {
+  const room = Object.assign(fakeRoom(), { members: [ALICE, { ...BOB, status: "buy this" }] });
+  assertEquals(
+    submitted(["/ignore bob", "/who"], { room }).at(-1),
+    "print|2 here: alice (you), bob (ignored)",
+  );
+});
+
 Deno.test("submit: a direct message shows the receiver's away text, once for each text", () => {
   const room = fakeRoom();
   const { context, done } = around({ room });

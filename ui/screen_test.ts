@@ -131,6 +131,7 @@ Deno.test("Screen: /re names its message as soon as the blank is typed, and show
     tell(room.message(BOB, "new"));
     await tty.type("I am\r");
     assertEquals(room.calls, [`answer ${OTHER_ID} say I am`]);
+    tell(room.confirm());
     // A number counts from there.
     await tty.type("/re 3 ");
     assertEquals((await tty.rows()).slice(-2), ["answers bob: who is hungry?", "> /re #001122"]);
