@@ -143,8 +143,10 @@ export class Members {
     const key = this.#session.cipher.identityOf(id);
     if (!key || !this.#self || id === this.#session.id) return;
     const acquaintance = this.#self.knownNames.meet(name, key, today());
-    const isAlike = acquaintance === "alike";
-    const isOther = isAlike || acquaintance === "changed";
+    // Another session of this user needs no warning if somebody else had the name once.
+    const isOwn = fingerprint(key) === fingerprint(this.#self.identity.publicKey);
+    const isAlike = !isOwn && acquaintance === "alike";
+    const isOther = isAlike || (!isOwn && acquaintance === "changed");
     this.#roster.setVerified(id, this.#self.knownNames.verifiedOn(name, key));
     this.#roster.setTrust(id, isOther ? "changed" : this.#self.knownNames.trustOf(name, key));
     if (!this.#roster.setOtherKey(id, isAlike ? "alike" : isOther) || !isOther) return;

@@ -64,6 +64,19 @@ Deno.test("Members: reports a known name with another key once, and not again un
   assertEquals(log.events.length, 1);
 });
 
+Deno.test("Members: another session of this user is not reported, even if somebody else had the name once", () => {
+  const knownNames = new KnownNames();
+  knownNames.meet("guest", ADA.publicKey, "2026-01-01");
+  const { session } = openSession({}, new OpenCipher({ 1: SELF.publicKey, 2: EVE.publicKey }));
+  const log = new EventLog();
+  const members = new Members({ identity: SELF, knownNames }, session, "guest", log.add);
+  members.meet(1, () => ({ name: "guest" }));
+  assertEquals([members.roster.person(1).name, members.roster.person(1).trust], ["guest#1", "new"]);
+  assertEquals(log.types, []);
+  members.meet(2, () => ({ name: "guest" }));
+  assertEquals(log.types, ["keychanged"]);
+});
+
 Deno.test("Members: trust says what is known of each key, and follows names and what the user says", () => {
   const before = new KnownNames();
   before.meet("ada", ADA.publicKey, "2026-01-01");
