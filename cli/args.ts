@@ -61,7 +61,7 @@ import {
 } from "./options.ts";
 import { splitArgs } from "./split_args.ts";
 import { checkCipher, parseClassicTarget, parseTarget } from "./target_args.ts";
-import { verbHint } from "./usage_hints.ts";
+import { joinHint, verbHint } from "./usage_hints.ts";
 import {
   didYouMean,
   isOneOf,
@@ -110,13 +110,15 @@ export function parseCommand(
       return parseServe(options, lists, [...positionals, ...text], env);
     case "join": {
       const [address, extra] = [...positionals, ...text];
-      if (extra !== undefined) throw tooMany(extra, "chat join takes one address");
+      if (extra !== undefined) {
+        throw tooMany(extra, "chat join takes one address", joinHint(address!, extra));
+      }
       const classic = options.has("classic");
       return {
         verb,
         target: classic
           ? parseClassicTarget(options, address)
-          : parseTarget(options, address, env, ADDRESS_HINT),
+          : parseTarget(options, address, env, joinHint(address ?? "") ?? ADDRESS_HINT),
         classic,
         screen: parseScreen(options, env),
       };
@@ -489,8 +491,11 @@ function checkVerb(verb: string): VerbName {
   throw new UsageError(`Unknown command "${printable(verb)}"`, { hint: verbHint(verb) });
 }
 
-function tooMany(extra: string, takes: string): UsageError {
-  return new UsageError(`Cannot use "${printable(extra)}": ${takes}`);
+function tooMany(extra: string, takes: string, hint?: string): UsageError {
+  return new UsageError(
+    `Cannot use "${printable(extra)}": ${takes}`,
+    hint === undefined ? {} : { hint },
+  );
 }
 
 function parseSpeaker(

@@ -663,6 +663,7 @@ Deno.test("parseCommand: refuses an unknown verb, and suggests the nearest one",
     'Unknown command "192.0.2.7:2429"',
     "Write: chat join 192.0.2.7:2429",
   );
+  assertRefused(["-v"], 'Unknown command "-v"', "Did you mean: chat --version? See: chat --help");
   const first = "The command comes first. See: chat --help";
   assertRefused(["--json", "join"], 'Unknown command "--json"', first);
   assertThrows(() => parse(["constructor"]), UsageError, 'Unknown command "constructor"');
@@ -682,6 +683,9 @@ Deno.test("parseCommand: refuses a word too many", () => {
   assertRefused(words("serve 2429"), `Cannot use "2429": ${serve}`, undefined);
   assertRefused(words("serve -- 2429"), `Cannot use "2429": ${serve}`, undefined);
   assertRefused(words("join a b"), 'Cannot use "b": chat join takes one address', undefined);
+  const port = 'Cannot use "2429": chat join takes one address';
+  assertRefused(words("join localhost 2429"), port, "Write: chat join localhost:2429");
+  assertRefused(words("join a@b 2429"), port, undefined);
   assertRefused(words("join a -- b"), 'Cannot use "b": chat join takes one address', undefined);
   assertRefused(words("help join send"), 'Cannot use "send": help takes one command', undefined);
   assertRefused(
@@ -1098,7 +1102,7 @@ Deno.test("parseCommand: refuses an address with an invalid port", () => {
 Deno.test("parseCommand: refuses an address with an invalid host", () => {
   const long = "a".repeat(253);
   assertEquals(parse(["join", long]), { ...JOIN, ...at(long) });
-  const bad = ["", "a b", "-", "-- ", ".a", "a/b", "user@a", "a:1:2", "::1::2", "12345::", "[]"];
+  const bad = ["", "a b", "-", "-- ", ".a", "a/b", "user@", "a:1:2", "::1::2", "12345::", "[]"];
   // Brackets enclose one complete IPv6 address; a zone has a name.
   bad.push("[a]", "[::1", "::1]", "[::1]a", "[[::1]]", "[::1]/[", "fe80::1%", `${long}a`);
   for (const host of bad) {
@@ -1109,6 +1113,11 @@ Deno.test("parseCommand: refuses an address with an invalid host", () => {
       "Write HOST or HOST:PORT, such as 192.0.2.7:2428",
     );
   }
+  assertRefused(
+    ["join", "ada@chat.example.org:2429"],
+    'Cannot use the address "ada@chat.example.org": not a valid host',
+    "Write: chat join chat.example.org:2429 --name ada",
+  );
   assertRefused(
     ["join", "http://a:80"],
     'Cannot use the address "http://a:80": not a valid host',

@@ -46,7 +46,8 @@ export async function joinRoom(
     return await stay(system, client, screen, view, signals, {
       log: settings.log,
       invitation: guestInvitation(client.info, code),
-      remember: (name) => rememberRoom(system, screen.config, { address, code }, name),
+      remember: (name) =>
+        rememberRoom(system, screen.config, { address, code, name: screen.name }, name),
     });
   } finally {
     signals.forget();

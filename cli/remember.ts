@@ -25,6 +25,8 @@ export interface KnownRoom {
   readonly address: string;
   /** undefined if it has none. */
   readonly code: string | undefined;
+  /** The name that the user gave for this room; undefined: the one for every room. */
+  readonly name: string | undefined;
 }
 
 /** How many code-files are tried for one name. */
@@ -39,9 +41,10 @@ const MAX_CODE_FILES = 100;
 export async function rememberRoom(
   system: System,
   config: ConfigFile,
-  { address, code }: KnownRoom,
+  room: KnownRoom,
   typed: string,
 ): Promise<string[]> {
+  const { address, code } = room;
   const name = typed.normalize("NFC");
   const cannot = `Cannot remember this room as "${printable(name)}"`;
   if (!isRoomName(name)) throw new ChatError(`${cannot}: ${ROOM_NAME_RULE}`);
@@ -70,7 +73,7 @@ export async function rememberRoom(
   try {
     const before = read ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(read.bytes) : "";
     const file = codeFile && shortPath(system, codeFile.path);
-    const text = before + tableAfter(before, name, address, file);
+    const text = before + tableAfter(before, name, room, file);
     const { parseSettings } = await import("./config.ts");
     try {
       parseSettings(new TextEncoder().encode(text), path);
@@ -101,19 +104,20 @@ function place(address: string): { hostname: string; port: number } {
 /** What follows a text in TOML to add a table. It keeps the ends of lines that the text has. */
 function tableAfter(
   text: string,
-  name: string,
-  address: string,
+  room: string,
+  { address, name }: KnownRoom,
   codeFile: string | undefined,
 ): string {
   const end = text.includes("\r\n") ? "\r\n" : "\n";
   const isEmpty = /^\ufeff?$/.test(text);
-  const key = /^[\w-]+$/.test(name) ? name : quoted(name);
+  const key = /^[\w-]+$/.test(room) ? room : quoted(room);
   return [
     ...(isEmpty || text.endsWith("\n") ? [] : [""]),
     ...(isEmpty ? [] : [""]),
     `[rooms.${key}]`,
     `address = ${quoted(address)}`,
     ...(codeFile === undefined ? [] : [`code-file = ${quoted(codeFile)}`]),
+    ...(name === undefined ? [] : [`name = ${quoted(name)}`]),
     "",
   ].join(end);
 }

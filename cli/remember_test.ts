@@ -6,8 +6,8 @@ import { type KnownRoom, rememberRoom } from "./remember.ts";
 
 const POSIX = Deno.build.os !== "windows";
 const CODE = "correct horse battery staple";
-const ROOM: KnownRoom = { address: "chat.example.org:2428", code: CODE };
-const OPEN: KnownRoom = { address: "[2001:db8::7]:2429", code: undefined };
+const ROOM: KnownRoom = { address: "chat.example.org:2428", code: CODE, name: undefined };
+const OPEN: KnownRoom = { address: "[2001:db8::7]:2429", code: undefined, name: undefined };
 
 const configOf = ({ folder }: FakeSystem) => `${folder}/config/chat/config.toml`;
 const codeOf = ({ folder }: FakeSystem, name: string) => `${folder}/config/chat/code-${name}`;
@@ -52,6 +52,15 @@ Deno.test("rememberRoom: makes a private config file with the room, and a privat
     ["work", { address: "chat.example.org:2428", "code-file": "~/config/chat/code-work" }],
     ["büro", { address: "[2001:db8::7]:2429" }],
   ]);
+});
+
+Deno.test("rememberRoom: keeps the name that the user gave for the room", async () => {
+  using system = new FakeSystem();
+  await rememberRoom(system, undefined, { ...OPEN, name: 'ada"a\\"' }, "work");
+  assertEquals(
+    [...parseSettings(Deno.readFileSync(configOf(system)), "").rooms!],
+    [["work", { address: "[2001:db8::7]:2429", name: 'ada"a\\"' }]],
+  );
 });
 
 Deno.test("rememberRoom: keeps every byte of the file, also a mark, the ends of lines, and a missing last one", async () => {

@@ -105,7 +105,8 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
             log: settings.log,
             hosting: state ? "pauses" : "closes",
             invitation,
-            remember: (name) => rememberRoom(system, screen.config, { address, code }, name),
+            remember: (name) =>
+              rememberRoom(system, screen.config, { address, code, name: screen.name }, name),
           });
         } catch (error) {
           if (error instanceof TerminalGone) note(system, `chat: ${error.message}`);

@@ -45,6 +45,7 @@ const PLACES = ["address", "host", "hostname", "ip", "p", "port", "server"];
 const CODES = ["code", "pass", "passphrase", "password", "secret"];
 
 export function verbHint(verb: string): string {
+  if (verb === "-v") return "Did you mean: chat --version? See: chat --help";
   if (verb.startsWith("-")) return "The command comes first. See: chat --help";
   if (looksLikeAddress(verb)) return `Write: chat join ${printable(verb)}`;
   const meant = suggested(
@@ -52,6 +53,16 @@ export function verbHint(verb: string): string {
     (name) => `chat ${name}`,
   );
   return (meant === undefined ? "" : `Did you mean: ${meant}? `) + "See: chat --help";
+}
+
+/** For `NAME@HOST`, as in ssh, and for `HOST PORT`, as in telnet; undefined for other words. */
+export function joinHint(address: string, extra?: string): string | undefined {
+  if (extra !== undefined) {
+    const isHost = /^[\p{L}\p{N}._-]+$/u.test(address) && /^\d{1,5}$/.test(extra);
+    return isHost ? `Write: chat join ${address}:${extra}` : undefined;
+  }
+  const [, name, host] = /^([\p{L}\p{N}._-]+)@([\p{L}\p{N}._:[\]-]+)$/u.exec(address) ?? [];
+  return name === undefined ? undefined : `Write: chat join ${host} --name ${name}`;
 }
 
 /** @param flag with its hyphens, without a value */

@@ -354,9 +354,11 @@ async function logIn(
   const admission = await login.finish(answer.message);
   // Nothing about this user has been sent so far, not even its sealed name.
   if (!admission) {
-    const left = counted(answer.tries ?? 0, "try", "tries");
+    const left = answer.tries
+      ? `${counted(answer.tries, "try", "tries")} left this minute`
+      : "No try left: wait a minute before the next one";
     throw new WrongCode(`Cannot join ${address}: the code is wrong`, {
-      hint: `${left} left this minute. ${codeDoubt(code) ?? "Ask the person who opened the room"}`,
+      hint: `${left}. ${codeDoubt(code) ?? "Ask the person who opened the room"}`,
     });
   }
   return admission;

@@ -19,7 +19,7 @@ const PLAIN_COLUMNS = 80;
 
 const HELP: SlashCommand = {
   name: "help",
-  others: ["commands", "?"],
+  others: ["commands", "keys", "?"],
   args: "[COMMAND]",
   help: "lists the commands, or explains one; /help keys lists the keys",
   run(context, name?: string) {

@@ -131,7 +131,7 @@ Deno.test("submit: /re, /edit, /delete and /react take the last message that fit
     ["/edit 3 x", "you have only 2 messages here"],
     ["/delete it", "Too many arguments"],
     ["/react", "/react needs an emoji"],
-    ["/re 0 yes", "other members have only 2 messages here"],
+    ["/re 0 yes", "Cannot answer this message: the newest one is number 1"],
   ];
   for (const [line, message] of wrong) {
     assertThrows(() => submitted(line, { room: fakeRoom({ recent }) }), ChatError, message);
@@ -416,6 +416,7 @@ Deno.test("submit: an invalid command fails with one sentence and no effect", ()
       text,
       `Unknown command "${text}"; did you mean "/quit"?`,
     ]),
+    ["/keys", 'Unknown command "/keys"; did you mean "/help"?'],
     ...["/w", "/dm", "/query", "/whisper"].map((text): [string, string] => [
       `${text} bob hi`,
       `Unknown command "${text}"; did you mean "/msg"?`,

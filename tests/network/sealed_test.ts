@@ -362,7 +362,10 @@ Deno.test("Server: counts wrong codes and reports the tries left, then requires 
   await room.until("four wrong codes", () => counted.test(room.status()));
   // A right code costs no try.
   await using member = await joinByCode(room, "member");
-  await guess(room, "AAAA");
+  const fifth = await wrong("abandon ability able absent");
+  const noTry =
+    "No try left: wait a minute before the next one. Ask the person who opened the room";
+  assertEquals(fifth.hint, noTry);
   // The next client gets the time to wait, whatever its code.
   const { message } = await assertRejects(() => joinByCode(room, "late"), ChatError);
   assert(message.endsWith("too many wrong codes: wait 59 seconds"), message);

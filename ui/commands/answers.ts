@@ -91,6 +91,7 @@ function choose(n: string, whose: Whose, what: string, context: Rooms): EarlierM
   const all = candidates(whose, context);
   const found = all[n === "" ? 0 : Number(n) - 1];
   if (found) return found;
+  if (Number(n) === 0 && n !== "") throw new ChatError(`${cannot}: the newest one is number 1`);
   const who = whose === "own" ? "you have" : "other members have";
   const many = all.length === 0 ? "no message" : `only ${counted(all.length, "message")}`;
   throw new ChatError(`${cannot}: ${who} ${many} here`);
