@@ -145,7 +145,7 @@ Deno.test("bundle: names no folder of this machine, and a stack trace names func
     });
     assertEquals(code, 1);
     assertMatch(stderr, /^chat: error: This is a bug in chat: TypeError: planted\n/);
-    assertMatch(stderr, /\n +at parseScreen \(file:\S+\/args-1\.js:\d+:\d+\)\n/);
+    assertMatch(stderr, /\n +at parsePlace \(file:\S+\/args-1\.js:\d+:\d+\)\n/);
     assertMatch(stderr, /\n +at parseCommand \(file:\S+\/[\w-]+\.js:\d+:\d+\)\n/);
   } finally {
     await Deno.remove(folder, { recursive: true });
