@@ -143,6 +143,22 @@ Deno.test("Screen: /re names its message as soon as the blank is typed, and show
   }
 });
 
+Deno.test("Screen: /delete 2 deletes the message before the last one, and shows it first", async () => {
+  for (const columns of [80, 40]) {
+    const { tty, room } = setUp(columns);
+    room.recent = [
+      { ...EARLIER, id: "0".repeat(32), from: ALICE, text: "last" },
+      { ...EARLIER, id: OTHER_ID },
+      { ...EARLIER, from: ALICE, text: "before" },
+    ];
+    await tty.type("/delete 2");
+    assertEquals((await tty.rows()).slice(-2), ["deletes alice: before", "> /delete #000000 2"]);
+    await tty.type("\r");
+    assertEquals(room.calls, [`delete ${ID}`]);
+    await tty.drawn();
+  }
+});
+
 Deno.test("Screen: indents several lines under the text, also empty ones and tabs", async () => {
   const { tty, room, tell } = setUp(80);
   tell(room.message(BOB, "one\n\ttwo\n\nbob: three"));

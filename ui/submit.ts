@@ -58,6 +58,9 @@ export function isN(word: string): boolean {
   return /^(?:\d{1,3}|#[0-9a-f]+)$/.test(word);
 }
 
+/** A message by its handle, and a number that counts from there. */
+const HANDLE_AND_N = /^#[0-9a-f]+\s+\d{1,3}$/;
+
 /** The arguments that a command declares. */
 export function parseArgs({ args }: SlashCommand): Argument[] {
   return args.split(/\s+/).filter((word) => word !== "").map((word) => {
@@ -87,8 +90,10 @@ function argumentsOf(command: SlashCommand, text: string): string[] {
       const a = kind === "EMOJI" ? "an" : "a";
       throw new ChatError(`/${command.name} needs ${a} ${kind.toLowerCase()}: ${form}`);
     }
-    const cut = rest ? { word: left, rest: "" } : firstWord(left);
-    if (kind === "N" && !isN(cut.word)) {
+    // The screen has written the handle as soon as the blank was typed, and the number follows.
+    const isPair = kind === "N" && parseArgs(command).length === 1 && HANDLE_AND_N.test(left);
+    const cut = rest || isPair ? { word: left, rest: "" } : firstWord(left);
+    if (kind === "N" && !isPair && !isN(cut.word)) {
       given.push("");
       continue;
     }

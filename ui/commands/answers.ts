@@ -80,18 +80,37 @@ function isUnconfirmed({ room }: Rooms): boolean {
 function choose(n: string, whose: Whose, what: string, context: Rooms): EarlierMessage {
   const cannot = `Cannot ${what} this message`;
   if (n.startsWith("#")) {
-    const [found, ...others] = context.room.recent.filter(({ id }) => id.startsWith(n.slice(1)));
+    const [handle, more] = n.slice(1).split(/\s+/);
+    const [found, ...others] = context.room.recent.filter(({ id }) => id.startsWith(handle!));
     if (!found) throw new ChatError(`${cannot}: it is deleted, or too long ago`);
-    if (others.length > 0) throw new ChatError(`${cannot}: several begin with ${n}`);
-    return found;
+    if (others.length > 0) throw new ChatError(`${cannot}: several begin with #${handle}`);
+    return more === undefined
+      ? found
+      : nth(more, from(found, candidates(whose, context)), whose, what);
   }
   if (whose === "own" && isUnconfirmed(context)) {
     throw new ChatError(`${cannot}: the room has not confirmed your last message yet`);
   }
-  const all = candidates(whose, context);
-  const found = all[n === "" ? 0 : Number(n) - 1];
+  return nth(n === "" ? "1" : n, candidates(whose, context), whose, what);
+}
+
+/** A message and all that are older. */
+function from(message: EarlierMessage, all: readonly EarlierMessage[]): EarlierMessage[] {
+  const start = all.findIndex(({ id }) => id === message.id);
+  return start === -1 ? [] : all.slice(start);
+}
+
+/** @throws {ChatError} if there is none */
+function nth(
+  n: string,
+  all: readonly EarlierMessage[],
+  whose: Whose,
+  what: string,
+): EarlierMessage {
+  const cannot = `Cannot ${what} this message`;
+  const found = all[Number(n) - 1];
   if (found) return found;
-  if (Number(n) === 0 && n !== "") throw new ChatError(`${cannot}: the newest one is number 1`);
+  if (Number(n) === 0) throw new ChatError(`${cannot}: the newest one is number 1`);
   const who = whose === "own" ? "you have" : "other members have";
   const many = all.length === 0 ? "no message" : `only ${counted(all.length, "message")}`;
   throw new ChatError(`${cannot}: ${who} ${many} here`);
@@ -136,11 +155,16 @@ function textsOf(n: string, context: Rooms): string[] {
 
 /** The message that a line is about, in words; undefined if it is about none. It may hold anything. */
 export function aboutOf(line: string, { recent }: Context["room"]): string | undefined {
-  const [, command, handle] = /^\/(re|edit|delete|react)\s+#([0-9a-f]+)(?:\s|$)/.exec(line) ?? [];
+  const [, command, handle, more] =
+    /^\/(re|edit|delete|react)\s+#([0-9a-f]+)(?:\s+(\d{1,3})\s*$|\s|$)/.exec(line) ?? [];
   if (command === undefined) return undefined;
   const found = recent.filter(({ id }) => id.startsWith(handle!));
   if (found.length !== 1) return undefined;
-  return `${VERBS[command as keyof typeof VERBS]} ${quoteOf(found[0])}`;
+  // Without a text after it, the number is not followed by a blank with which it would turn into a handle.
+  const meant = command === "delete" && more !== undefined
+    ? from(found[0]!, recent.filter(({ from }) => from.self))[Number(more) - 1]
+    : found[0];
+  return meant && `${VERBS[command as keyof typeof VERBS]} ${quoteOf(meant)}`;
 }
 
 const VERBS = { re: "answers", edit: "corrects", delete: "deletes", react: "reacts to" } as const;
