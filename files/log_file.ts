@@ -11,7 +11,7 @@ import { tryLock } from "./lock.ts";
 import { entriesBackwards } from "./log_reader.ts";
 import { checkOwn } from "./ownership.ts";
 import type { Log, LogOptions } from "./paths.ts";
-import { checkOwnPlace, isTaken, removeFile } from "./private_file.ts";
+import { checkOwnPlace, creationFault, isTaken, removeFile } from "./private_file.ts";
 
 /** A file of this size, in bytes, gets another name, and a new one begins. */
 const MAX_FILE = 8 * 1024 * 1024;
@@ -107,7 +107,7 @@ export class LogFile implements Log {
       }
     } catch (cause) {
       if (cause instanceof ChatError) throw cause;
-      throw new ChatError(`${cannot}: ${messageOf(cause)}`, { cause });
+      throw new ChatError(`${cannot}: ${creationFault(cause)}`, { cause });
     }
   }
 

@@ -240,7 +240,12 @@ export function removeFile(path: string): void {
   }
 }
 
+/** Why a file could not be made: for a missing folder, the system reports the file as missing. */
+export function creationFault(cause: unknown): string {
+  return cause instanceof Deno.errors.NotFound ? "its folder does not exist" : messageOf(cause);
+}
+
 function failure(what: string, path: string, cause: unknown): FileUnavailable {
-  const message = messageOf(cause);
+  const message = what === "write" ? creationFault(cause) : messageOf(cause);
   return new FileUnavailable(`Cannot ${what} ${printable(path)}: ${message}`, { cause });
 }

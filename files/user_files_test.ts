@@ -41,9 +41,15 @@ posix("SystemFiles.create: makes the file private and never follows a link", () 
 Deno.test("SystemFiles.create: reports a file that cannot be written, and leaves nothing of it", () => {
   inFolder((folder) => {
     const files = new SystemFiles(undefined);
-    for (const path of [`${folder}/no/such/folder`, `${folder}/\0`]) {
-      const error = assertThrows(() => files.create(path, "hi"), ChatError);
+    for (
+      const [path, reason] of [[`${folder}/no/such/folder`, "its folder does not exist"], [
+        `${folder}/\0`,
+        "",
+      ]]
+    ) {
+      const error = assertThrows(() => files.create(path!, "hi"), ChatError);
       assert(error.message.startsWith("Cannot write "), error.message);
+      assert(error.message.endsWith(reason!), error.message);
     }
     assertEquals(Array.from(Deno.readDirSync(folder)), []);
   });
