@@ -111,7 +111,7 @@ export function parseCommand(
     case "join": {
       const [address, extra] = [...positionals, ...text];
       if (extra !== undefined) {
-        throw tooMany(extra, "chat join takes one address", joinHint(address!, extra));
+        throw tooMany(extra, "chat join takes one room or address", joinHint(address!, extra));
       }
       const classic = options.has("classic");
       return {

@@ -682,11 +682,19 @@ Deno.test("parseCommand: refuses a word too many", () => {
   const serve = "chat serve takes --host HOST and --port PORT";
   assertRefused(words("serve 2429"), `Cannot use "2429": ${serve}`, undefined);
   assertRefused(words("serve -- 2429"), `Cannot use "2429": ${serve}`, undefined);
-  assertRefused(words("join a b"), 'Cannot use "b": chat join takes one address', undefined);
-  const port = 'Cannot use "2429": chat join takes one address';
+  assertRefused(
+    words("join a b"),
+    'Cannot use "b": chat join takes one room or address',
+    undefined,
+  );
+  const port = 'Cannot use "2429": chat join takes one room or address';
   assertRefused(words("join localhost 2429"), port, "Write: chat join localhost:2429");
   assertRefused(words("join a@b 2429"), port, undefined);
-  assertRefused(words("join a -- b"), 'Cannot use "b": chat join takes one address', undefined);
+  assertRefused(
+    words("join a -- b"),
+    'Cannot use "b": chat join takes one room or address',
+    undefined,
+  );
   assertRefused(words("help join send"), 'Cannot use "send": help takes one command', undefined);
   assertRefused(
     words("--version --json"),

@@ -180,12 +180,15 @@ Deno.test("submit: /away sets the away text, with emoji, and ends it; /who shows
   ]);
 });
 
-Deno.test("submit: /who shows no away text of an ignored member", () => {
+Deno.test("follow, submit: neither the list at the start nor /who shows the away text of an ignored member", () => {
   const room = Object.assign(fakeRoom(), { members: [ALICE, { ...BOB, status: "buy this" }] });
-  assertEquals(
-    submitted(["/ignore bob", "/who"], { room }).at(-1),
-    "print|2 here: alice (you), bob (ignored)",
-  );
+  const { context, done } = around({ room });
+  const event: RoomEvent = { type: "members", members: room.members };
+  assertEquals(follow(event, context), event);
+  submit("/ignore bob", context);
+  submit("/who", context);
+  assertEquals(done.at(-1), "print|2 here: alice (you), bob (ignored)");
+  assertEquals(follow(event, context), { type: "members", members: [ALICE, BOB] });
 });
 
 Deno.test("submit: a direct message shows the receiver's away text, once for each text", () => {

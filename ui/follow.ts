@@ -3,6 +3,7 @@
 
 import type { EndReason, Person, RoomEvent, Transfer } from "../room.ts";
 import type { Context } from "./context.ts";
+import type { Ignored } from "./ignored.ts";
 import { isPicture } from "./picture_choice.ts";
 
 /**
@@ -36,10 +37,18 @@ export function follow(
   if (event.type === "transfer" && isPicture(event.transfer)) {
     preferences.picture = event.transfer.number;
   }
-  const isQuoteHidden = "quoted" in event && event.quoted && ignored.has(event.quoted.from);
-  const shown = isQuoteHidden ? { ...event, quoted: undefined } : event;
+  const shown = withoutIgnored(event, ignored);
   saved.add(shown, context.now());
   return shown;
+}
+
+/** The event without what ignored members have written. */
+function withoutIgnored(event: RoomEvent, ignored: Ignored): RoomEvent {
+  if (event.type === "members") {
+    return { ...event, members: event.members.map((member) => ignored.silenced(member)) };
+  }
+  const isQuoteHidden = "quoted" in event && event.quoted && ignored.has(event.quoted.from);
+  return isQuoteHidden ? { ...event, quoted: undefined } : event;
 }
 
 /** The member that an event is about, if the event is hidden when that member is ignored. */

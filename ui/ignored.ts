@@ -49,6 +49,13 @@ export class Ignored {
     return !person.self && this.#members.has(idOf(person));
   }
 
+  /** The member as a list shows it: without its away text if it is ignored. */
+  silenced(member: Person): Person {
+    if (!this.has(member)) return member;
+    const { status: _, ...silent } = member;
+    return silent;
+  }
+
   /** Whether this member stays ignored after a restart. */
   keeps(person: Person): boolean {
     return this.#members.get(idOf(person))?.isKept ?? false;

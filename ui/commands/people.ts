@@ -30,11 +30,8 @@ export const PEOPLE: readonly SlashCommand[] = [
       const named = (member: Person) => printable(member.name) + marksOf(member);
       const most = away === undefined ? undefined : Infinity;
       if (away === undefined) {
-        // What an ignored member says about itself is not shown either.
-        const silent = ({ status: _, ...member }: Person): Person => member;
         const names = folded.here.map((member) =>
-          printable(listed(preferences.ignored.has(member) ? silent(member) : member)) +
-          marksOf(member)
+          printable(listed(preferences.ignored.silenced(member))) + marksOf(member)
         );
         print(`${names.length} here: ${names.join(", ")}`);
       } else if (folded.away.length === 0) print("nobody is away");
