@@ -1,6 +1,7 @@
 // Serves the metrics over HTTP, for this machine only: on a loopback port or a Unix socket. Knows neither the room nor
 // the metrics: it is given the text.
 
+import { resolve } from "node:path";
 import { ChatError, messageOf } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 import { CONTENT_TYPE } from "./metrics.ts";
@@ -53,9 +54,10 @@ export async function serveStatus(
     await server.finished;
   };
   const { addr } = server;
-  // DENO_SERVE_ADDRESS overrides the program's address, and could open the metrics to the network.
+  // DENO_SERVE_ADDRESS overrides the program's address, and could open the metrics to the network. Deno may report a
+  // relative path as an absolute one.
   const isAsked = "path" in where
-    ? addr.transport === "unix" && addr.path === where.path
+    ? addr.transport === "unix" && resolve(addr.path) === resolve(where.path)
     : addr.transport === "tcp" && addr.hostname === HOSTNAME &&
       (where.port === 0 || addr.port === where.port);
   if (!isAsked) {

@@ -1,5 +1,6 @@
 // Sealed rooms as people and scripts use them: the program, with separate folders for each user.
 
+import { relative } from "node:path";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { WORDS } from "../../cipher/codes.ts";
 import { programFlags } from "../../tools/compile.ts";
@@ -298,7 +299,8 @@ withSignals(
   async () => {
     using home = new Home();
     const path = `${home.path}/status`;
-    const { server, address } = await Program.serve("--status", path);
+    // Deno reports a relative path as an absolute one, except with all permissions.
+    const { server, address } = await Program.serve("--status", relative(Deno.cwd(), path));
     await using _ = server;
     await server.stderr.lineLike(/^chat: join it with/);
     await using ada = await Program.join(address, "ada");
