@@ -271,7 +271,7 @@ Deno.test("Screen: many long pending messages take few rows", async () => {
   assertEquals((await tty.rows()).slice(0, -2), [
     "    … alice: message 1␊more xxxxxxxxxx…",
     "    … alice: message 2␊more xxxxxxxxxx…",
-    "      7 more waiting",
+    "7 more waiting",
   ]);
 });
 

@@ -475,7 +475,8 @@ export class Transcript {
 
   /** A row for a notice that is not complete yet. */
   coming(sentence: string, page: Page): string {
-    const row = " ".repeat(timeColumns(page.time)) + printable(sentence);
+    const blank = page.columns < ALIGNED_COLUMNS ? "" : " ".repeat(timeColumns(page.time));
+    const row = blank + printable(sentence);
     return paint(cut(row, liveColumns(page.columns)), page.palette.dim);
   }
 

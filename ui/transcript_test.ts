@@ -194,6 +194,17 @@ Deno.test("Transcript: a continued message lines up with its beginning, even aft
   assertEquals(row(says(CAROL, "three")), "      carol │ three");
 });
 
+Deno.test("Transcript: a notice that is not complete begins where it will be printed", () => {
+  for (const [columns, blank] of [[80, "      "], [40, ""]] as const) {
+    const transcript = new Transcript();
+    const to = page(columns);
+    transcript.notice("a topic", new Date(START), to);
+    assertEquals(unstyled(transcript.coming("bob joined", to)), `${blank}bob joined`);
+    const printed = transcript.notice("bob joined", new Date(START), to).map(unstyled);
+    assertEquals(printed, [`${blank}bob joined`]);
+  }
+});
+
 Deno.test("Transcript: repeats the name after 5 minutes, and after anything from others", () => {
   const happens = [
     says(BOB, "one"),
