@@ -200,8 +200,8 @@ Deno.test("submit: a direct message shows the receiver's away text, once for eac
   }
   const sent = 'tell "bob" hi';
   assertEquals(done, [
-    ...[sent, sent, "print|bob is away: lunch", sent],
-    ...[sent, "print|bob is away: gone ␛[2J", sent, "print|bob is away: lunch"],
+    ...[sent, sent, 'print|bob is away: "lunch"', sent],
+    ...[sent, 'print|bob is away: "gone ␛[2J"', sent, 'print|bob is away: "lunch"'],
   ]);
 });
 

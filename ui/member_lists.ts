@@ -17,14 +17,14 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** A member in a list of members. A name has no spaces, so no name can imitate a mark. */
 export function listed({ name, self, away, classic, status }: Person): string {
-  const why = status === undefined ? name : `${name} (away: ${quoted(status)})`;
+  const why = status === undefined ? name : `${name} (away: ${quoted(status, MAX_STATUS_COLUMNS)})`;
   if (self) return why;
   return away ? `${name} (away)` : classic ? `${name} (classic)` : why;
 }
 
 /** The beginning of a text in double quotes, of which it has none itself: so it cannot look like the rest of a list. */
-function quoted(text: string): string {
-  return `"${cut(printable(text).replaceAll('"', "'"), MAX_STATUS_COLUMNS)}"`;
+export function quoted(text: string, most: number): string {
+  return `"${cut(printable(text).replaceAll('"', "'"), most)}"`;
 }
 
 /** Which members are here, the user always, and which are away: the last ones first. */

@@ -245,7 +245,7 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
       ],
     },
     renamed: { out: "", notes: ["bob is now rob"] },
-    status: { out: "", notes: ["bob is away: lunch", "bob is back", "you are away: lunch"] },
+    status: { out: "", notes: ['bob is away: "lunch"', "bob is back", 'you are away: "lunch"'] },
     topic: {
       out: "",
       notes: [

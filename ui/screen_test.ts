@@ -364,17 +364,17 @@ Deno.test("Screen: the topic has one dim row after the list; away texts share a 
       ? [
         "      topic: release on Friday (set by bob, 09:05)",
         "      bob set the topic: release␊on Monday",
-        "      you are away: tea",
+        '      you are away: "tea"',
         "      you are back",
-        "      bob is away: lunch; carol left",
+        '      bob is away: "lunch; carol left"',
       ]
       : [
         "topic: release on Friday (set by bob,",
         "  09:05)",
         "bob set the topic: release␊on Monday",
-        "you are away: tea",
+        'you are away: "tea"',
         "you are back",
-        "bob is away: lunch; carol left",
+        'bob is away: "lunch; carol left"',
       ];
     assertEquals((await tty.rows()).slice(0, -2), [head, ...rows]);
   }

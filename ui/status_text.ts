@@ -4,8 +4,10 @@
 import type { Person, RoomEvent, Topic } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { cut } from "../text/width.ts";
-import { pastTime } from "./member_lists.ts";
+import { pastTime, quoted } from "./member_lists.ts";
 
+/** Rows of the screen that a new topic may take, about. */
+const TOPIC_ROWS = 3;
 /** Members in rows of their own; more are counted. */
 const MAX_ROWS = 4;
 /** Members whose statuses are collected. */
@@ -22,28 +24,28 @@ export function topicText({ text, who, set }: Topic, now: Date): string {
 /**
  * The notice of a new topic, or of the one that this client has found.
  *
- * @param most columns of the latter
+ * @param columns of a row of the screen: a longer text is cut
  */
 export function topicNotice(
   event: RoomEvent & { readonly type: "topic" },
   now: Date,
-  most = Infinity,
+  columns = Infinity,
 ): string {
   const { who, text, at, sent } = event;
-  if (at === undefined) {
-    const shown = printable(text);
-    const start = cut(shown, most);
-    const hint = start === shown ? "" : "; /topic shows all of it";
-    return topicText({ text: start, who, set: sent }, now) + hint;
-  }
+  const shown = printable(text);
+  const start = cut(shown, at === undefined ? columns : TOPIC_ROWS * columns);
+  const hint = start === shown ? "" : "; /topic shows all of it";
+  if (at === undefined) return topicText({ text: start, who, set: sent }, now) + hint;
   const name = who.self ? "you" : who.name;
-  return text === "" ? `${name} removed the topic` : `${name} set the topic: ${text}`;
+  return text === "" ? `${name} removed the topic` : `${name} set the topic: ${start}${hint}`;
 }
 
-/** The notice of a status: the member's own words, or that it is back. */
+/** The notice of a status: the member's own words, or that it is back. Without quotes, they could say `connection lost`. */
 export function statusNotice({ who }: Pick<StatusEvent, "who">): string {
   const name = who.self ? "you are" : `${who.name} is`;
-  return who.status === undefined ? `${name} back` : `${name} away: ${who.status}`;
+  return who.status === undefined
+    ? `${name} back`
+    : `${name} away: ${quoted(who.status, Infinity)}`;
 }
 
 /** Statuses that have changed since the last notice, each in a row of its own: a text must not look like another row. */

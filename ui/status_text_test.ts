@@ -16,7 +16,7 @@ Deno.test("Statuses: has a row for each member, the last status of each, and cou
   statuses.add({ who: person(3), before: "one" });
   statuses.remove(person(4));
   assertEquals([2, 3, 4].map((id) => statuses.has(person(id))), [true, false, false]);
-  const rows = ["m1 is away: one", "m2 is away: two", "m5 is away: one", "m6 is away: one"];
+  const rows = [1, 2, 5, 6].map((id) => `m${id} is away: "${id === 2 ? "two" : "one"}"`);
   assertEquals(statuses.sentences, rows);
   statuses.add({ who: person(7), before: "old" });
   assertEquals(statuses.take(), [...rows, "1 more changed their away texts; /who shows them"]);
@@ -31,7 +31,7 @@ Deno.test("Statuses: takes a member that is away and back again, or back and awa
   ];
   for (const [before, after] of cases) {
     statuses.add({ who: person(1, after), before });
-    assertEquals(statuses.sentences, [after ? "m1 is away: lunch" : "m1 is back"]);
+    assertEquals(statuses.sentences, [after ? 'm1 is away: "lunch"' : "m1 is back"]);
     statuses.add({ who: person(1, before), before: after });
     assertEquals(statuses.isEmpty, true);
   }
@@ -63,5 +63,9 @@ Deno.test("topicNotice, topicText: who has set the topic, who has removed it, an
   assertEquals(
     topicNotice({ type: "topic", who: BOB, text: "\x1bx".repeat(500), sent: NOON }, NOON, 5),
     "topic: ␛x␛x… (set by bob, 12:30); /topic shows all of it",
+  );
+  assertEquals(
+    topicNotice({ type: "topic", who: BOB, text: " x".repeat(500), sent: NOON, at: 1 }, NOON, 2),
+    "bob set the topic:  x x …; /topic shows all of it",
   );
 });
