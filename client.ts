@@ -101,7 +101,7 @@ export class Client implements Room {
   readonly #names: NameSaver;
   readonly #reader: MessageReader;
   readonly #unconfirmed: Unconfirmed;
-  readonly #history = new History();
+  readonly #history: History;
   readonly #topic: RoomTopic;
   readonly #fileLink: FileLink;
   readonly #frames: FrameHandler;
@@ -135,6 +135,7 @@ export class Client implements Room {
     const notify = (event: RoomEvent) => void this.#notices.push(event);
     const ownKey = self?.identity.publicKey.toHex() ?? "";
     this.#members = new Members(self, session, options.name, notify);
+    this.#history = new History((earlier, now) => this.#members.isSameAuthor(earlier, now));
     this.#names = new NameSaver(self, after);
     this.#pace = new NoticePace((event) => this.#events.emit(event), {
       has: (id) => this.#members.roster.has(id),

@@ -73,7 +73,7 @@ function open(
     unconfirmed,
     topic,
     fileLink,
-    history: new History(),
+    history: new History(() => true),
     notify: notices.add,
   };
   const handler = new FrameHandler(session, parts, fingerprint);

@@ -5,6 +5,7 @@ import { ChatError } from "../errors.ts";
 import { type Content, isReaction } from "../protocol/envelope.ts";
 import { REFERENCE_SIZE } from "../protocol/message_ids.ts";
 import type { Change, EarlierMessage, Person } from "../room.ts";
+import type { Author } from "./members.ts";
 
 /** Limit of remembered messages; a conversation of some hours. */
 export const MAX_MESSAGES = 2000;
@@ -18,7 +19,7 @@ const QUOTE_UNITS = 400;
 interface Entry {
   readonly id: string;
   readonly from: Person;
-  readonly author: string;
+  readonly author: Author;
   text: string;
   readonly action: boolean;
   isDeleted: boolean;
@@ -28,16 +29,22 @@ interface Entry {
   readonly own: Set<string>;
 }
 
-/** The last messages to the room. `author` is a text that nobody else can have: see `Members.authorOf`. */
+/** The last messages to the room. */
 export class History {
+  readonly #isSame: (earlier: Author, now: Author) => boolean;
   /** By their references, oldest first. */
   readonly #entries = new Map<string, Entry>();
   #units = 0;
 
+  /** @param isSame see `Members.isSameAuthor` */
+  constructor(isSame: (earlier: Author, now: Author) => boolean) {
+    this.#isSame = isSame;
+  }
+
   /** Remembers a message with the reference `id`. */
   add(
     id: string,
-    author: string,
+    author: Author,
     { from, text, action }: { from: Person; text: string; action: boolean },
   ): void {
     if (this.#entries.has(id)) return;
@@ -68,9 +75,9 @@ export class History {
   }
 
   /** Whether `author` may change a message. Of one that is not known, nobody can say: `true`. */
-  isBy(id: string, author: string): boolean {
+  isBy(id: string, author: Author): boolean {
     const entry = this.#entries.get(id);
-    return !entry || entry.author === author;
+    return !entry || this.#isSame(entry.author, author);
   }
 
   edit(id: string, text: string): void {
@@ -93,7 +100,7 @@ export class History {
   /** Adds or removes a reaction. Returns whether that changes anything, as far as this client knows. */
   react(
     id: string,
-    { author, isOwn }: { author: string; isOwn: boolean },
+    { author: { text: author }, isOwn }: { author: Author; isOwn: boolean },
     emoji: string,
     isRemoved: boolean,
   ): boolean {
@@ -115,7 +122,7 @@ export class History {
    *
    * @throws {ChatError} if it is impossible
    */
-  contentOf(change: Change, author: string): Content {
+  contentOf(change: Change, author: Author): Content {
     const { id: re } = change;
     checkReference(re, "do that");
     if (change.type === "react") {
@@ -128,10 +135,10 @@ export class History {
     const what = change.type === "edit" ? "correct" : "delete";
     const entry = this.#entries.get(re);
     if (!entry) throw refused(`Cannot ${what} this message: it is unknown, or too long ago`);
-    if (entry.author !== author) {
+    if (!this.#isSame(entry.author, author)) {
       throw refused(
         entry.from.self
-          ? `Cannot ${what} this message: in a room with xor, it would have to be from this session`
+          ? `Cannot ${what} this message: it is from another session, and xor proves nothing`
           : `Cannot ${what} a message of another member`,
       );
     }

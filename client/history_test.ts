@@ -2,6 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ChatError } from "../errors.ts";
 import type { Person } from "../room.ts";
+import type { Author } from "./members.ts";
 import { History, MAX_MESSAGES, MAX_UNITS } from "./history.ts";
 
 const ADA: Person = { id: 1, name: "ada", self: true, away: false };
@@ -9,11 +10,15 @@ const BEN: Person = { id: 2, name: "ben", self: false, away: false };
 const idOf = (n: number) => n.toString(16).padStart(32, "0");
 const [ONE, TWO] = [idOf(1), idOf(2)];
 
+const by = (text: string): Author => ({ text, isProved: true, log: "", id: 1, name: undefined });
+const [BY_ADA, BY_BEN] = [by("ada's key"), by("ben's key")];
+const isSame = (earlier: Author, now: Author) => earlier.text === now.text;
+
 /** A history with a message of ben, and one of this client. */
 function history(): History {
-  const history = new History();
-  history.add(ONE, "ben's key", { from: BEN, text: "hungry?", action: false });
-  history.add(TWO, "ada's key", { from: ADA, text: "yes", action: false });
+  const history = new History(isSame);
+  history.add(ONE, BY_BEN, { from: BEN, text: "hungry?", action: false });
+  history.add(TWO, BY_ADA, { from: ADA, text: "yes", action: false });
   return history;
 }
 
@@ -27,10 +32,10 @@ Deno.test("History: lists the messages, newest first, without those that are del
 });
 
 Deno.test("History: of others it keeps the beginning, of its own messages everything, also when they are corrected", () => {
-  const said = new History();
+  const said = new History(isSame);
   const long = "x".repeat(10_000);
-  said.add(ONE, "b", { from: BEN, text: long, action: false });
-  said.add(TWO, "a", { from: ADA, text: long, action: false });
+  said.add(ONE, BY_BEN, { from: BEN, text: long, action: false });
+  said.add(TWO, BY_ADA, { from: ADA, text: long, action: false });
   assert(said.get(ONE)!.text.length < 1000);
   assertEquals(said.get(TWO)!.text, long);
   said.edit(ONE, `${long}!`);
@@ -41,9 +46,9 @@ Deno.test("History: of others it keeps the beginning, of its own messages everyt
 
 Deno.test("History: a message is changed only by its author, and a deleted one by nobody", () => {
   const said = history();
-  assert(said.isBy(ONE, "ben's key"));
-  assert(!said.isBy(ONE, "ada's key"));
-  assert(said.isBy(idOf(3), "ada's key"), "nobody knows who wrote it");
+  assert(said.isBy(ONE, BY_BEN));
+  assert(!said.isBy(ONE, BY_ADA));
+  assert(said.isBy(idOf(3), BY_ADA), "nobody knows who wrote it");
   said.delete(ONE);
   said.edit(ONE, "back again");
   assertEquals(said.get(ONE)!.text, "");
@@ -51,7 +56,7 @@ Deno.test("History: a message is changed only by its author, and a deleted one b
 
 Deno.test("History.react: reports what is new, and keeps this client's own emoji", () => {
   const said = history();
-  const [ben, ada] = [{ author: "ben's key", isOwn: false }, { author: "ada's key", isOwn: true }];
+  const [ben, ada] = [{ author: BY_BEN, isOwn: false }, { author: BY_ADA, isOwn: true }];
   assert(said.react(ONE, ada, "👍", false));
   assert(!said.react(ONE, ada, "👍", false));
   assert(said.react(ONE, ben, "🎉", false));
@@ -64,8 +69,7 @@ Deno.test("History.react: reports what is new, and keeps this client's own emoji
 
 Deno.test("History.contentOf: what to send for a change; an impossible one is an error", () => {
   const said = history();
-  const content = (change: Parameters<History["contentOf"]>[0]) =>
-    said.contentOf(change, "ada's key");
+  const content = (change: Parameters<History["contentOf"]>[0]) => said.contentOf(change, BY_ADA);
   assertEquals(content({ type: "edit", id: TWO, text: "no" }), {
     kind: "edit",
     text: "no",
@@ -102,23 +106,23 @@ Deno.test("History: is bounded, and forgets the oldest messages first", () => {
       { maxLength: 60 },
     ),
     (steps) => {
-      const said = new History();
+      const said = new History(isSame);
       for (const { id, size, what, who } of steps) {
-        const by = { author: `${who}`, isOwn: who === 0 };
+        const reacting = { author: by(`${who}`), isOwn: who === 0 };
         if (what === "add") {
-          said.add(idOf(id), `${who}`, { from: ADA, text: "x".repeat(size), action: false });
+          said.add(idOf(id), by(`${who}`), { from: ADA, text: "x".repeat(size), action: false });
         } else if (what === "edit") said.edit(idOf(id), "x".repeat(size));
         else if (what === "delete") said.delete(idOf(id));
-        else said.react(idOf(id), by, "👍", what === "unreact");
+        else said.react(idOf(id), reacting, "👍", what === "unreact");
         const { recent } = said;
         const units = recent.reduce((sum, { text }) => sum + text.length, 0);
         assert(units <= MAX_UNITS);
       }
     },
   ));
-  const said = new History();
+  const said = new History(isSame);
   for (let n = 1; n <= MAX_MESSAGES + 5; n++) {
-    said.add(idOf(n), "a", { from: ADA, text: "hi", action: false });
+    said.add(idOf(n), BY_ADA, { from: ADA, text: "hi", action: false });
   }
   assertEquals(said.recent.length, MAX_MESSAGES);
   assertEquals(said.get(idOf(5)), undefined);

@@ -31,6 +31,16 @@ export function isSamePeer(one: PeerId, other: PeerId): boolean {
   return one.name !== undefined && one.name === other.name;
 }
 
+/** The author of a message. */
+export interface Author {
+  /** The key in hex; in xor rooms the seat. */
+  readonly text: string;
+  readonly isProved: boolean;
+  readonly log: string;
+  readonly id: number;
+  readonly name: string | undefined;
+}
+
 /** The part of a session that concerns members. */
 type MemberSession = Pick<ClientSession, "id" | "cipher" | "log">;
 
@@ -168,13 +178,28 @@ export class Members {
     return this.#session.cipher.name === "sealed" ? key : name;
   }
 
+  /** A member as the author of messages. */
+  authorOf(id: number): Author {
+    const { log, cipher } = this.#session;
+    const key = cipher.identityOf(id)?.toHex();
+    return {
+      text: key ?? `${log} ${id}`,
+      isProved: key !== undefined,
+      log,
+      id,
+      name: this.#roster.nameOf(id),
+    };
+  }
+
   /**
-   * A text that only one author of messages can have: its key; in xor rooms its seat, because nothing protects a name
-   * there.
+   * Whether two are the same author: by their keys. In xor rooms by their seats; or if the earlier seat is not in the room
+   * any more, by their names, which prove as little there.
    */
-  authorOf(id: number): string {
-    const key = this.#session.cipher.identityOf(id)?.toHex();
-    return key ?? `${this.#session.log} ${id}`;
+  isSameAuthor(earlier: Author, now: Author): boolean {
+    if (earlier.text === now.text) return true;
+    if (earlier.isProved || now.isProved || now.name === undefined) return false;
+    const isHere = earlier.log === this.#session.log && this.#roster.has(earlier.id);
+    return !isHere && earlier.name === now.name;
   }
 
   /** The member with this identity; undefined if no member has it, or several have. */

@@ -2,12 +2,16 @@
 // cannot do to each other, and what a newcomer sees.
 
 import { assertEquals, assertThrows } from "@std/assert";
+import { register } from "../../cipher/opaque.ts";
+import { Backoff } from "../../client/backoff.ts";
 import { ChatError } from "../../errors.ts";
 import { encodeFrame, Type } from "../../protocol.ts";
 import { type Content, encodeEnvelope } from "../../protocol/envelope.ts";
 import type { EarlierMessage, RoomEvent } from "../../room.ts";
 import { Guest, Raw, TestRoom } from "../support/loopback.ts";
 import { enterRaw, joinSealed, PlayServer } from "../support/sealed_play.ts";
+
+const CODE = "abandon ability able about";
 
 /** The text of the earlier message that an event quotes. */
 const quoted = (event: { readonly quoted?: EarlierMessage | undefined }) => event.quoted?.text;
@@ -101,7 +105,7 @@ Deno.test("a newcomer has no copy of what was said before: it sees that there is
   assertEquals(quoted(await ben.next("deleted")), undefined);
 });
 
-Deno.test("an xor room: the same, except that a member is its seat", async () => {
+Deno.test("an xor room: the same, except that a member is its seat, and nobody takes its name while it is there", async () => {
   await using room = new TestRoom();
   await using ada = await Guest.join(room, "ada");
   await using ben = await Guest.join(room, "ben");
@@ -117,3 +121,37 @@ Deno.test("an xor room: the same, except that a member is its seat", async () =>
   const events: RoomEvent[] = [await about(ben), await about(ben)];
   assertEquals(events.map(({ type }) => type), ["message", "edited"]);
 });
+
+for (const cipher of ["xor", "sealed"] as const) {
+  Deno.test(`what was changed while the server was away is changed once it is back (${cipher})`, async () => {
+    const admission = cipher === "sealed" ? { admission: register(CODE) } : {};
+    const options = {
+      ...(cipher === "sealed" && { code: CODE }),
+      retryMs: Infinity,
+      backoff: new Backoff(Math.random, { baseMs: 10, capMs: 20 }),
+    };
+    const first = new TestRoom(admission);
+    await using ada = await Guest.join(first, "ada", options);
+    await using ben = await Guest.join(first, "ben", options);
+    const { id } = await ada.say("who is hungry?");
+    await ben.next("message");
+    await first[Symbol.asyncDispose]();
+    for (const guest of [ada, ben]) await guest.next("disconnected");
+    ben.client.say("I am", id);
+    ada.client.change({ type: "edit", id: id!, text: "who is thirsty?" });
+    ada.client.change({ type: "react", id: id!, emoji: "🍺", removed: false });
+    await using _second = new TestRoom({ ...admission, port: first.port });
+    for (const guest of [ada, ben]) await guest.next("members");
+    const answer = await ada.next("message", ({ text }) => text === "I am");
+    // The same message by its id, though the room's log is another one.
+    assertEquals(answer.quoted?.id, id);
+    await ben.next("reacted");
+    assertEquals(ben.client.recent.find((message) => message.id === id)?.text, "who is thirsty?");
+    for (const guest of [ada, ben]) {
+      await guest.say("done");
+      const types = guest.events.map(({ type }) => type);
+      assertEquals(types.filter((type) => type === "edited").length, 1);
+      assertEquals(types.filter((type) => type === "reacted").length, 1);
+    }
+  });
+}
