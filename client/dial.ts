@@ -49,7 +49,10 @@ export async function dial(
 export function dialError(cannot: string, hostname: string, cause: unknown): RoomNotFound {
   if (cause instanceof Deno.errors.ConnectionRefused) {
     return new RoomNotFound(`${cannot}: nothing listens there`, {
-      hint: "Open a room with: chat serve",
+      // On another machine, only its user can open a room.
+      hint: /^(?:localhost$|127\.|::1$)/.test(hostname)
+        ? "Open a room with: chat serve"
+        : "Check the address and the port; perhaps the room is closed",
       cause,
     });
   }

@@ -16,6 +16,16 @@ Deno.test("dial: whatever the system reports, it is a sentence with a hint, and 
   }
 });
 
+Deno.test("dialError: tells only the user of the same machine to open a room", () => {
+  const refused = new Deno.errors.ConnectionRefused();
+  for (const host of ["localhost", "127.0.0.1", "::1"]) {
+    assertMatch(dialError("Cannot join", host, refused).hint!, /chat serve/);
+  }
+  for (const host of ["192.0.2.7", "chat.example.org", "localhost.example.org", "2001:db8::1"]) {
+    assertMatch(dialError("Cannot join", host, refused).hint!, /^Check the address and the port/);
+  }
+});
+
 Deno.test("dial: names the reason for the addresses of this machine that lead nowhere", async () => {
   const cases: [hostname: string, port: number, message: RegExp, hint: RegExp][] = [
     ["127.0.0.1", reservedPort(), /: nothing listens there$/, /chat serve/],
