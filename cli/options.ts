@@ -291,9 +291,11 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
 code is drawn. By default only this machine can reach the room. To let others in, use --host 0.0.0.0
 and give them one of these addresses and the code: they join with chat join HOST:PORT.
 
-Ctrl-C closes the room. With --join, it asks first while others are inside. With --state, the room
-goes on after a restart: the code is unchanged and not printed, members come back, and get what they
-missed. The commands and keys of --join are in chat join --help, the config file in chat --help.`,
+Ctrl-C, SIGTERM or the end of the terminal closes the room. With --join, Ctrl-C asks first while
+others are inside. To keep the room open without a terminal: nohup chat serve >room.log 2>&1 &
+
+With --state, the room goes on after a restart: the code is unchanged and not printed, members come
+back, and get what they missed. The commands and keys of --join are in chat join --help, the config file in chat --help.`,
     example: "chat serve --host 0.0.0.0 --port 2429",
   },
   join: {
