@@ -63,6 +63,10 @@ export function codeDoubt(typed: string): string | undefined {
   }
   const unknown = words.findIndex((word) => !WORDS.includes(word));
   if (unknown === -1) return undefined;
+  // Copied from a sentence, with its commas, stop or quotes.
+  if (WORDS.includes(words[unknown]!.replaceAll(/[^a-z]/g, ""))) {
+    return `Word ${unknown + 1} has more than letters; leave the rest out`;
+  }
   return `Word ${unknown + 1} is not in the word list; check its spelling`;
 }
 

@@ -102,6 +102,9 @@ Deno.test("codeDoubt: names the number of words or the position of an unknown wo
   assertMatch(codeDoubt("abandon ability able about about")!, /yours has 5$/);
   assertMatch(codeDoubt("abandon ability abel about")!, /^Word 3 is not in the word list/);
   assertMatch(codeDoubt("xyzzy ability abel about")!, /^Word 1 is not in the word list/);
+  for (const typed of ["abandon ability, able, about.", 'abandon "ability" able about']) {
+    assertEquals(codeDoubt(typed), "Word 2 has more than letters; leave the rest out");
+  }
   assert(!codeDoubt("xyzzy ability able about")!.includes("xyzzy"));
 });
 
