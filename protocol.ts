@@ -145,7 +145,7 @@ export const ERROR_CODES = [
   "full",
   /** The code is wrong. */
   "code",
-  /** Too many wrong codes: try later. */
+  /** Too many failed tries to join, also unfinished ones: try later. */
   "wait",
   /** The session to resume does not exist any more: join again. */
   "gone",

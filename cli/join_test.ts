@@ -343,7 +343,7 @@ Deno.test("join: wrong codes of other users of this machine do not lock out the 
   }
   using other = new FakeSystem({ CHAT_CODE: code });
   assertEquals(await other.run("join", room.address), 1);
-  assertMatch(other.stderr.text, /too many wrong codes: wait \d+ seconds/);
+  assertMatch(other.stderr.text, /too many failed tries to join: wait \d+ seconds/);
   const [saved] = findRooms(findPlaces(system.os, system.env));
   for (const args of [[], [`localhost:${room.port}`]]) {
     using owner = new FakeSystem();

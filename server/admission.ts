@@ -309,7 +309,10 @@ export class Admissions {
       if (wait === 0) return now;
       if (wait > UNDECIDED_MS) {
         const seconds = counted(Math.ceil(wait / 1000), "second");
-        throw new ProtocolError<ErrorCode>("wait", `too many wrong codes: wait ${seconds}`);
+        throw new ProtocolError<ErrorCode>(
+          "wait",
+          `too many failed tries to join: wait ${seconds}`,
+        );
       }
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, wait);

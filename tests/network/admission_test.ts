@@ -145,7 +145,7 @@ Deno.test("Server: tries with its ticket are counted apart: neither side can loc
   };
   const assertLockedOut = async (ticket?: string) => {
     const { message } = await assertRejects(() => joinWith(room, QUICK_CODE, ticket), ChatError);
-    assert(message.endsWith("too many wrong codes: wait 60 seconds"), message);
+    assert(message.endsWith("too many failed tries to join: wait 60 seconds"), message);
   };
   await tryAll();
   // Another ticket is none, whatever its size.

@@ -368,8 +368,8 @@ Deno.test("Server: counts wrong codes and reports the tries left, then requires 
   assertEquals(fifth.hint, noTry);
   // The next client gets the time to wait, whatever its code.
   const { message } = await assertRejects(() => joinByCode(room, "late"), ChatError);
-  assert(message.endsWith("too many wrong codes: wait 59 seconds"), message);
-  assertEquals(await guess(room), "too many wrong codes: wait 59 seconds");
+  assert(message.endsWith("too many failed tries to join: wait 59 seconds"), message);
+  assertEquals(await guess(room), "too many failed tries to join: wait 59 seconds");
   // Members stay in the room.
   await member.say("still here");
   now += WINDOW_MS - 1_000;
