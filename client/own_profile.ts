@@ -40,10 +40,11 @@ export class OwnProfile {
   }
 
   /**
-   * @param status undefined: the user is back
+   * @param typed undefined: the user is back
    * @throws {ChatError} if that is not a status
    */
-  setStatus(status: string | undefined, session: ProfileSession): void {
+  setStatus(typed: string | undefined, session: ProfileSession): void {
+    const status = typed?.trim();
     const fault = status === undefined ? undefined : statusFault(status);
     if (fault !== undefined) {
       const refusal = fault.includes("at most") ? "long" : "other";

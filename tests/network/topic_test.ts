@@ -187,7 +187,7 @@ Deno.test("An away text is in the profile: others see its changes, newcomers the
   await using relay = new Relay(room);
   await using ada = await Guest.join(room, "ada");
   await using bob = await Guest.join(relay, "bob", QUICK);
-  bob.client.setStatus("lunch 🙂");
+  bob.client.setStatus(" lunch 🙂 ");
   const { who, before, at } = await ada.next("status");
   assertEquals([who.name, who.status, who.away, before], ["bob", "lunch 🙂", false, undefined]);
   const own = await bob.next("status");
