@@ -22,7 +22,7 @@ function beginning(text: string): string {
 
 /** An earlier message, as `bob: who is hungry?`. Undefined: this client has not received it, or no longer has it. */
 export function quoteOf(message: EarlierMessage | undefined): string {
-  if (!message) return "a message that is not here";
+  if (!message) return "an earlier message (not shown)";
   const { from: { name }, text, action, isDeleted } = message;
   if (isDeleted) return `${name}: (deleted)`;
   return action ? `* ${name} ${beginning(text)}` : `${name}: ${beginning(text)}`;

@@ -31,7 +31,7 @@ Deno.test("SavedTranscript: has messages as in plain mode; marks the user's own 
     "bob: proved",
     "-- bob answers bob: who is hungry?",
     "bob: I am",
-    "-- bob answers a message that is not here",
+    "-- bob answers an earlier message (not shown)",
     "bob: me too",
     "(direct) bob: psst",
     "(direct) * bob winks",

@@ -197,7 +197,7 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
       notes: [
         "2 messages from bob before this one are missing",
         "bob answers bob: who is hungry?",
-        "bob answers a message that is not here",
+        "bob answers an earlier message (not shown)",
       ],
     },
     edited: {
@@ -216,7 +216,7 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
       out: "",
       notes: [
         "bob reacted 👍 to bob: who is hungry?",
-        "alice took back 👍 from a message that is not here",
+        "alice took back 👍 from an earlier message (not shown)",
       ],
     },
     direct: {

@@ -117,7 +117,7 @@ Deno.test("Screen: draws bold, code, links and mentions, at 20, 80 and 200 colum
 
 Deno.test("Screen: joining and leaving take one row while they go on, and one afterwards", async () => {
   const sentences: Record<number, string> = {
-    20: "      carol, m5 a…",
+    20: "carol, m5 and 7 m…",
     80: "      carol, m5 and 7 more joined, dave joined and left, bob left",
     200: "      carol, m5 and 7 more joined, dave joined and left, bob left",
   };
