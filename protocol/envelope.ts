@@ -74,6 +74,7 @@ export function statusFault(status: string): string | undefined {
   const { length } = [...status.slice(0, 2 * MAX_STATUS + 1)];
   if (length > MAX_STATUS) return `must have at most ${MAX_STATUS} characters`;
   if (status.trim() === "") return "must not be empty";
+  if (/[\r\n]/.test(status)) return "must be one line";
   HAZARDS.lastIndex = 0;
   const hazard = HAZARDS.exec(status);
   if (hazard) return `must not contain control characters: it has ${visibleForm(hazard[0])}`;

@@ -221,7 +221,8 @@ Deno.test("An away text of more than 100 characters, or with control characters,
       `Cannot set this away text: it ${why}`,
     );
   cannot("🙂".repeat(101), "must have at most 100 characters");
-  cannot("a\nb", "must not contain control characters: it has ␊");
+  cannot("a\nb", "must be one line");
+  cannot("a\tb", "must not contain control characters: it has ␉");
   cannot(" ", "must not be empty");
   ada.client.setStatus("🙂".repeat(100));
   assertEquals((await ada.next("status")).who.status, "🙂".repeat(100));
