@@ -102,8 +102,11 @@ export class FrameHandler {
           return { type: "back", who, at };
         }
         fileLink.transfers?.away(id);
+        unconfirmed.away(id);
         // It joined again before its old session was seen as away.
-        return { type: "away", who, at, ...(roster.isReplaced(id) && { replaced: true }) };
+        const replaced = roster.isReplaced(id) || undefined;
+        if (replaced) unconfirmed.follow(id, roster.person(roster.listedFor(id)));
+        return { type: "away", who, at, ...(replaced && { replaced }) };
       }
       case Type.TOPIC:
         return this.#parts.topic.take(frame);
@@ -118,7 +121,7 @@ export class FrameHandler {
         if ("text" in pending) {
           const isAccepted = outcome === AckOutcome.ACCEPTED;
           const to = roster.has(id) ? roster.person(id) : pending.to;
-          if (isAccepted && to.away) unconfirmed.keep(pending);
+          if (isAccepted) unconfirmed.taken(pending, to.away);
           return isAccepted && pending.repeated
             ? undefined
             : outcomeOf({ ...pending, to }, outcome);
@@ -275,6 +278,7 @@ export class FrameHandler {
           return reader.reject(from.id, "it changes a message of another member");
         }
         const quoted = history.get(re);
+        if (quoted?.isDeleted) return reader.reject(from.id, "it changes a deleted message");
         if (kind === "delete") history.delete(re);
         else history.edit(re, text);
         return kind === "delete"

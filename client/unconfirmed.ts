@@ -26,6 +26,8 @@ export const REUNION_MEMBERS = 50;
 /** Direct messages that are kept for members that are away: at most this many, and this many UTF-16 units of text. */
 export const KEPT_MESSAGES = 1000;
 const KEPT_TEXT = 1024 * 1024;
+/** A server notices within this time that a member has lost its connection, in ms. */
+export const NOTICE_MS = 60_000;
 /** How long a direct message waits for its receiver to come back after a restart, in ms. */
 export const RECEIVER_MS = 60_000;
 
@@ -90,6 +92,7 @@ export class Unconfirmed {
   readonly #members: Pick<Members, "others" | "peerIdOf" | "findPeer">;
   readonly #emit: (event: RoomEvent) => void;
   readonly #receiverMs: number;
+  readonly #noticeMs: number;
   #session: SendingSession;
   /** Messages to the room, and to single members: each kind is confirmed in its order. */
   #pendingRoom: PendingRoom[] = [];
@@ -100,6 +103,8 @@ export class Unconfirmed {
   #awaitingReceiver: PendingDirect[] = [];
   /** Direct messages that the server has for members that are away, oldest first: each may join again instead. */
   #kept: PendingDirect[] = [];
+  /** Those that it took lately for members that were not away, oldest first. */
+  #lately: { readonly message: PendingDirect; readonly at: number }[] = [];
   #receiverTimer: ReturnType<typeof setTimeout> | undefined;
   /** The messages that were confirmed last, oldest first. */
   readonly #confirmed: Confirmed[] = [];
@@ -117,11 +122,13 @@ export class Unconfirmed {
     members: Pick<Members, "others" | "peerIdOf" | "findPeer">,
     emit: (event: RoomEvent) => void,
     receiverMs: number = RECEIVER_MS,
+    noticeMs: number = NOTICE_MS,
   ) {
     this.#session = session;
     this.#members = members;
     this.#emit = emit;
     this.#receiverMs = receiverMs;
+    this.#noticeMs = noticeMs;
   }
 
   /** What the user has sent and the room has not confirmed, oldest first. */
@@ -247,8 +254,26 @@ export class Unconfirmed {
 
   // ---- receivers that are away ----
 
-  /** The server has a direct message for a member that is away. */
-  keep(message: PendingDirect): void {
+  /** The server has taken a direct message. */
+  taken(message: PendingDirect, isAway: boolean): void {
+    if (isAway) return this.#keep(message);
+    const now = performance.now();
+    const first = this.#lately.findIndex(({ at }) => now - at < this.#noticeMs);
+    this.#lately.splice(0, first === -1 ? this.#lately.length : first);
+    this.#lately.push({ message, at: now });
+    if (this.#lately.length > KEPT_MESSAGES) this.#lately.shift();
+  }
+
+  /** A member is away: it may not have got what the server took before it noticed that. */
+  away(receiver: number): void {
+    const now = performance.now();
+    for (const { message, at } of this.#lately) {
+      if (message.to.id === receiver && now - at < this.#noticeMs) this.#keep(message);
+    }
+    this.#lately = this.#lately.filter(({ message }) => message.to.id !== receiver);
+  }
+
+  #keep(message: PendingDirect): void {
     this.#kept.push(message);
     let text = 0;
     const from = this.#kept.findLastIndex((one) => (text += one.text.length) > KEPT_TEXT);
@@ -257,6 +282,7 @@ export class Unconfirmed {
 
   /** A member gets what the server has for it, or never will. */
   forget(receiver: number): void {
+    this.#lately = this.#lately.filter(({ message }) => message.to.id !== receiver);
     this.#kept = this.#kept.filter(({ to }) => to.id !== receiver);
   }
 
@@ -278,6 +304,7 @@ export class Unconfirmed {
     this.#session = session;
     this.#answered = 0;
     this.#kept = [];
+    this.#lately = [];
     const messages = this.#pendingRoom.filter(({ repeated }) => !repeated);
     this.#pendingRoom = [];
     if (loss) {

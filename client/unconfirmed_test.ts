@@ -23,13 +23,16 @@ const RE = "00112233445566778899aabbccddeeff";
 const NEVER_MS = 3_600_000;
 
 /** A client whose list of members is complete: it and the named ones, with ids from 1 but for its own. */
-function open(names: readonly string[], { cipher = new OpenCipher(), receiverMs = NEVER_MS } = {}) {
+function open(
+  names: readonly string[],
+  { cipher = new OpenCipher(), receiverMs = NEVER_MS, noticeMs = NEVER_MS } = {},
+) {
   const first = openSession({}, cipher);
   first.session.complete = true;
   const members = new Members(undefined, first.session, "guest", () => {});
   names.forEach((name, i) => members.meet(i + (i < OWN_ID - 1 ? 1 : 2), () => ({ name })));
   const log = new EventLog();
-  const unconfirmed = new Unconfirmed(first.session, members, log.add, receiverMs);
+  const unconfirmed = new Unconfirmed(first.session, members, log.add, receiverMs, noticeMs);
   /** Begins another session; with `isRestart` that of another server. Members are met later. */
   const renew = (isRestart: boolean) => {
     const peers = members.others.map(({ id }) => members.peerIdOf(id));
@@ -281,6 +284,35 @@ Deno.test("Unconfirmed: a receiver that does not come back is reported at once w
   assertEquals([unconfirmed.pending, next.carrier.sent, next.carrier.take()], [[], [], []]);
 });
 
+Deno.test("Unconfirmed: a new session also gets what the server took shortly before it noticed the loss", () => {
+  for (const noticeMs of [NEVER_MS, 0]) {
+    const { unconfirmed, members, carrier } = open(["ada", "ben"], { noticeMs });
+    const [ada, ben] = [members.find("ada", "send to"), members.find("ben", "send to")];
+    let answered = 0;
+    const tell = (to: Person, text: string) => {
+      unconfirmed.tell(to, text);
+      const pending = unconfirmed.acknowledge(to.id, ++answered);
+      assert("text" in pending);
+      unconfirmed.taken(pending, false);
+    };
+    tell(ada, "to ada");
+    tell(ben, "to ben");
+    carrier.take();
+    unconfirmed.away(ada.id);
+    unconfirmed.follow(ada.id, ben);
+    const again = contents(carrier.take()).map(([, text]) => text);
+    assertEquals(again, noticeMs === 0 ? [] : ["to ada"]);
+    for (const _ of again) unconfirmed.acknowledge(ben.id, ++answered);
+    // A member that resumed has got everything.
+    tell(ada, "again");
+    carrier.take();
+    unconfirmed.forget(ada.id);
+    unconfirmed.away(ada.id);
+    unconfirmed.follow(ada.id, ben);
+    assertEquals(carrier.take(), []);
+  }
+});
+
 Deno.test("Unconfirmed: keeps the last direct messages to members that are away, until they are back or have left", () => {
   const { unconfirmed, members, carrier } = open(["ada", "ben"]);
   const [ada, ben] = [members.find("ada", "send to"), members.find("ben", "send to")];
@@ -288,7 +320,7 @@ Deno.test("Unconfirmed: keeps the last direct messages to members that are away,
     unconfirmed.tell(to, text);
     const pending = unconfirmed.acknowledge(to.id, ++answered);
     assert("text" in pending);
-    unconfirmed.keep(pending);
+    unconfirmed.taken(pending, true);
   };
   let answered = 0;
   keep(ben, "to ben");

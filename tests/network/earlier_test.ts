@@ -91,6 +91,25 @@ Deno.test("a sealed room: nobody can change a message of another member, whateve
   assertEquals(ada.client.recent.at(-1)!.text, "mine");
 });
 
+Deno.test("a sealed room: what is deleted does not come back, whatever its sender's client does", async () => {
+  await using room = new PlayServer();
+  await using ada = await joinSealed(room, "ada");
+  await using raw = await Raw.connect(room);
+  const { cipher } = await enterRaw(raw, "eve");
+  const send = async (content: Content) => {
+    const body = cipher.seal(encodeEnvelope(content), "room");
+    await raw.write(encodeFrame(Type.MESSAGE, 0, body));
+  };
+  const number = { origin: new Uint8Array(8), seq: 1, replay: false };
+  await send({ kind: "text", text: "one", number });
+  const { id } = await ada.next("message");
+  await send({ kind: "delete", re: id! });
+  await ada.next("deleted");
+  await send({ kind: "edit", text: "one again", re: id! });
+  assertEquals((await ada.next("unreadable")).message, "it changes a deleted message");
+  assertEquals(ada.client.recent, []);
+});
+
 Deno.test("a newcomer has no copy of what was said before: it sees that there is one, and no text of it", async () => {
   await using room = new PlayServer();
   await using ada = await joinSealed(room, "ada");

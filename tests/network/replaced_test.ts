@@ -54,3 +54,19 @@ Deno.test("a member that joins again takes the place of its old session, for tho
     assertEquals([shown(guest), guest.client.size], [here, 3]);
   }
 });
+
+Deno.test("a member that joins again gets what was sent to it before the server noticed its loss", async () => {
+  await using room = new PlayServer({ graceMs: 600_000, awayMs: 1000 });
+  await using proxy = await FaultProxy.start(room, { seed: 1, kinds: [] });
+  await using ada = await joinSealed(room, "ada");
+  const self = someone();
+  await using bob = await joinSealed(proxy, "bob", { self });
+  await bob.say("hello");
+  await ada.next("message");
+  proxy.down();
+  proxy.cutAll();
+  ada.client.tell("bob", "psst");
+  await ada.next("delivered");
+  await using again = await joinSealed(room, "bob", { self });
+  assertEquals((await again.next("direct")).text, "psst");
+});
