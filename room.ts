@@ -258,6 +258,8 @@ export type RoomEvent =
     readonly type: "edited";
     readonly id: string;
     readonly text: string;
+    /** It was sent with `/me`, as far as this client knows. */
+    readonly action: boolean;
     readonly quoted: EarlierMessage | undefined;
   }
   /** A member has deleted its message `id`. */

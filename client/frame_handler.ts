@@ -283,7 +283,7 @@ export class FrameHandler {
         else history.edit(re, text);
         return kind === "delete"
           ? { type: "deleted", ...received, id: re, quoted }
-          : { type: "edited", ...received, id: re, text, quoted };
+          : { type: "edited", ...received, id: re, text, action: quoted?.action ?? false, quoted };
       }
       case "react":
       case "unreact": {

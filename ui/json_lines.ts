@@ -56,8 +56,8 @@ export function describe(event: RoomEvent): OutputLine {
       return { type, ...ids, from: from.id, ...named(from), text, action, ...received(event) };
     }
     case "edited": {
-      const { id, from, text } = event;
-      return { type, id, from: from.id, ...named(from), text, ...received(event) };
+      const { id, from, text, action } = event;
+      return { type, id, from: from.id, ...named(from), text, action, ...received(event) };
     }
     case "deleted": {
       const { id, from } = event;

@@ -66,7 +66,7 @@ export function formatMessage(
   at: Date,
 ): string {
   const { type, from, text } = event;
-  const isAction = type !== "edited" && event.action;
+  const isAction = event.action;
   const showsKind = format.some((part) => typeof part !== "string" && part.field === "kind");
   const values: Record<Field, string> = {
     date: [at.getFullYear(), at.getMonth() + 1, at.getDate()].map(two).join("-"),

@@ -41,10 +41,10 @@ export function plainLines(event: RoomEvent, now: Date, format?: MessageFormat):
     lines.push({ isMessage: true, text });
   }
   if (event.type === "edited") {
-    const { from, text } = event;
+    const { from, text, action } = event;
     const line = format
       ? formatMessage(format, event, shownAt(event, now))
-      : messageLine(from.name, { type: "message", text });
+      : messageLine(from.name, { type: "message", text, action });
     lines.push({ isMessage: true, text: line });
   }
   return lines;

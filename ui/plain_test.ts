@@ -201,7 +201,7 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
       ],
     },
     edited: {
-      out: "bob: yes\nalice: no\n",
+      out: "bob: yes\n* alice no\n",
       notes: [
         "bob corrects: who is hungry?",
         "1 message from alice before this one is missing",
@@ -878,8 +878,18 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
       { id: OTHER_ID, re: ID, from: 2, name: "bob", text: "me too", action: false, at: 357 },
     ],
     edited: [
-      { id: ID, from: 2, name: "bob", text: "yes", at: 360 },
-      { id: ID, from: 1, name: "alice", text: "no", at: 370, ref: 3, sent, missing: 1 },
+      { id: ID, from: 2, name: "bob", text: "yes", action: false, at: 360 },
+      {
+        id: ID,
+        from: 1,
+        name: "alice",
+        text: "no",
+        action: true,
+        at: 370,
+        ref: 3,
+        sent,
+        missing: 1,
+      },
     ],
     deleted: [
       { id: ID, from: 2, name: "bob", at: 380 },

@@ -102,7 +102,7 @@ export class SavedTranscript {
       case "message":
       case "edited": {
         if (!event.from.self) return lines;
-        const message = { action: false, ...event, type: "message" } as const;
+        const message = { ...event, type: "message" } as const;
         const text = messageLine(own(event.from.name), message);
         return lines.map((line) => line.isMessage ? { ...line, text } : line);
       }

@@ -224,6 +224,7 @@ Deno.test("/search: finds the new text of an edited message, and nothing of a de
     from: again,
     id,
     text: "secret two",
+    action: false,
     quoted: earlier("secret one"),
     ...rest,
   }, context);

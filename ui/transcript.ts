@@ -141,7 +141,7 @@ export class Transcript {
         return this.#messageRows({ who: event.from, kind }, event.text, now, page, quote);
       }
       case "edited": {
-        const label: Label = { who: event.from, kind: "message" };
+        const label: Label = { who: event.from, kind: event.action ? "action" : "message" };
         const quote = `corrects: ${ownQuoteOf(event.quoted)}`;
         return this.#messageRows(label, event.text, now, page, quote);
       }

@@ -77,6 +77,7 @@ Deno.test("Transcript: an answer and a correction name the earlier message where
     answer("oh", { ...quoted, text: "waves\x1b[2J", action: true }),
     {
       type: "edited",
+      action: false,
       from: BOB,
       id: ID,
       text: "Yes!",

@@ -191,7 +191,7 @@ const FULL: { [Type in RoomEvent["type"]]: Full<Extract<RoomEvent, { type: Type 
     ...{ id: OTHER_ID, re: ID, quoted: EARLIER as Full<EarlierMessage> },
   },
   edited: {
-    ...{ type: "edited", from: MEMBER, text: "hi", at: 1, ref: 1, ...PROVED },
+    ...{ type: "edited", from: MEMBER, text: "hi", action: true, at: 1, ref: 1, ...PROVED },
     ...{ id: ID, quoted: EARLIER as Full<EarlierMessage> },
   },
   deleted: {
