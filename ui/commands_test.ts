@@ -1232,6 +1232,19 @@ Deno.test("submit: /accept, /decline and /cancel take a number, a name or all; w
   assertEquals(done.at(-1), "accept 1");
   offers.push({ ...OFFER, number: 2 });
   assertThrows(() => submit("/decline", context), ChatError, "choose one of 2 files");
+  // A folder is one offer, unless there are others.
+  offers.splice(0, 2, { ...OFFER, name: "photos/a.jpg" }, {
+    ...OFFER,
+    number: 2,
+    name: "photos/b/",
+  });
+  submit("/accept", context);
+  submit("/decline", context);
+  assertEquals(done.slice(-2), ['accept "all"', 'decline "all"']);
+  for (const other of ["music/a.mp3", "photos", "b.jpg"]) {
+    offers[1] = { ...OFFER, number: 2, name: other };
+    assertThrows(() => submit("/accept", context), ChatError, "choose one of 2 files");
+  }
   assertThrows(() => submit("/cancel", context), ChatError, "no transfer is running");
   offers.push({ ...OFFER, number: 5, state: "running" });
   submit("/cancel", context);

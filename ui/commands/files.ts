@@ -31,7 +31,7 @@ export const FILES: readonly SlashCommand[] = [
     args: "[NAME]",
     help: "accepts files: 3, 3-10, a member, a file name, or all",
     run({ room }, which?: string) {
-      room.accept(which ?? only(offered(room), "accept", "nothing is offered to you"));
+      room.accept(which ?? onlyOffer(room, "accept"));
     },
   },
   {
@@ -40,7 +40,7 @@ export const FILES: readonly SlashCommand[] = [
     args: "[NAME]",
     help: "declines files; arguments as for /accept",
     run({ room }, which?: string) {
-      room.decline(which ?? only(offered(room), "decline", "nothing is offered to you"));
+      room.decline(which ?? onlyOffer(room, "decline"));
     },
   },
   {
@@ -117,6 +117,14 @@ function fileAndMember(
 
 function offered({ transfers }: Room): Transfer[] {
   return transfers.filter((one) => one.direction === "in" && one.state === "offered");
+}
+
+/** The only offered file, or all files if they are one folder. */
+function onlyOffer(room: Room, what: string): number | "all" {
+  const open = offered(room);
+  const folders = new Set(open.map(({ who, name }) => `${who?.id}/${name.split("/", 1)[0]}`));
+  const isFolder = folders.size === 1 && open.every(({ name }) => name.includes("/"));
+  return isFolder ? "all" : only(open, what, "nothing is offered to you");
 }
 
 /** The only open transfer, for a command without an argument. */
