@@ -67,6 +67,8 @@ export class Terminal implements AsyncDisposable {
     // In two pieces: the echoed command must not look like its output.
     const printed = (what: string) => `echo "${what[0]}""${what.slice(1)}"`;
     const program = `sh -c '${printed("pid $$")}; exec "$@"' sh ${words.join(" ")}`;
+    // At once: until the shell does it, the output of an earlier program would look like that of this one.
+    this.#emulator.clear();
     this.type(`clear; ${program}; ${printed("exit code $?")}\r`);
   }
 
