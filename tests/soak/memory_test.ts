@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertLess } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import {
   AckOutcome,
@@ -165,9 +165,11 @@ Deno.test("Server: driven to all of its bounds at the same time, it takes less m
     const raw = await connect(HOME);
     await raw.write(PREFACE, ...unfinished(MAX_FRAME_BEFORE_ADMISSION, Type.HELLO));
   }
-  await reached(`${ADMISSIONS} unadmitted connections`, pending);
-  const { connections } = await server.look();
-  assertEquals(connections, MEMBERS + ADMISSIONS);
+  await reached(
+    `${ADMISSIONS} unadmitted connections`,
+    // What came before may still grow: the bytes alone do not show that all have come.
+    (holding) => holding.connections === MEMBERS + ADMISSIONS && pending(holding),
+  );
   console.log(`peak ${MB(peak)} MB of at most ${MB(bound)}`);
   // Otherwise the formula says nothing.
   assertLess(bound - 192 * MIB, 2 * peak);
