@@ -70,11 +70,6 @@ Deno.test({
       terminal.type("\x04");
       await terminal.shows("exit code 1");
       await terminal.shows("error: Cannot continue");
-      terminal.run("join");
-      await terminal.shows("Number or name:");
-      terminal.type("\x03");
-      // The shell drops the rest of its line.
-      await terminal.shows(/\^C\n\$ *$/);
     }
   },
 });
