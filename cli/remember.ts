@@ -1,5 +1,5 @@
-// Writes a room into the user's config file, and its code into a private file beside it. Everything that is there stays
-// as it is. It knows no room that is open.
+// Writes a room into the user's config file, and its code into a private file beside it. What these files
+// have already stays as it is. It knows no room that is open.
 
 import { ChatError } from "../errors.ts";
 import {

@@ -7,8 +7,8 @@ const LABEL = "chat/1 message";
 
 /**
  * The reference of a message, in hex: the first `REFERENCE_SIZE` bytes of SHA-256("chat/1 message" || identity || origin ||
- * seq). It is the same for all members, in any session and on any connection. It covers the sender's identity, so no
- * member can make a message that has the reference of another member's.
+ * seq). It is the same for all members, in any session and on any connection. In a sealed room it covers the sender's
+ * identity, so no member can make a message that has the reference of another member's.
  *
  * @param identity the sender's public key, 32 bytes; undefined in xor rooms, where nothing is proved
  */

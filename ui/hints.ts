@@ -3,7 +3,7 @@
 
 import type { ChatError, Refusal } from "../errors.ts";
 
-/** Who reads a hint. */
+/** The reader of a hint. */
 export type Reader = "person" | "program" | "shell";
 
 /** The hints that name a way to go on; `about` is the name that the error is about. */

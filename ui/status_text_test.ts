@@ -37,7 +37,7 @@ Deno.test("Statuses: takes a member that is away and back again, or back and awa
   }
 });
 
-Deno.test("topicNotice, topicText: who has set the topic, who has removed it, and who had set the one that was found", () => {
+Deno.test("topicNotice, topicText: name the member that set a topic, removed it, or had set the one that was found", () => {
   const notice = (more: Partial<RoomEvent & { type: "topic" }>) =>
     topicNotice({ type: "topic", who: BOB, text: "x", sent: NOON, ...more }, NOON);
   assertEquals(
